@@ -1,0 +1,90 @@
+"""Every error qflowd raises on purpose. Messages name the thing and the remedy."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class QflowdError(Exception):
+    """Base of all errors of qflowd."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong in a file or document.
+
+    `line` counts from 1; 0 where the source has no lines (a builder, a database row).
+    `key` is the path inside the document, such as `tasks.bars.after`.
+    """
+
+    file: str
+    line: int
+    key: str
+    message: str
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{where}: {self.key}: {self.message}" if self.key else f"{where}: {self.message}"
+
+
+class FaultyDocument(QflowdError):
+    """A document has faults; all of them are in `faults`, in the order of their lines."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        self.faults = tuple(sorted(faults, key=lambda fault: (fault.file, fault.line)))
+        super().__init__("\n".join(map(str, self.faults)))
+
+
+class InvalidWorkflow(FaultyDocument):
+    """A workflow file or builder does not describe a workflow."""
+
+
+class InvalidConfig(FaultyDocument):
+    """The configuration cannot be used."""
+
+
+class InvalidExpression(QflowdError):
+    """An expression `{{ … }}` is not in our language."""
+
+
+class ExpressionFailed(QflowdError):
+    """An expression is well formed, but has no value for these facts."""
+
+
+class InvalidParams(QflowdError):
+    """Parameters do not fit their schema."""
+
+
+class InvalidRequest(QflowdError):
+    """A call of the SDK or the CLI cannot mean anything."""
+
+
+class NotFound(QflowdError):
+    """The named thing does not exist."""
+
+
+class Rejected(QflowdError):
+    """The engine answered a submission or command with REJECTED."""
+
+
+class StoreUnavailable(QflowdError):
+    """The database cannot be reached now; worth another try."""
+
+
+class StoreUnsupported(QflowdError):
+    """The database server lacks something that qflowd cannot do without."""
+
+
+class SchemaOutdated(QflowdError):
+    """The schema is older than this qflowd; run `qflowd migrate`."""
+
+
+class SchemaTooNew(QflowdError):
+    """The schema was made by a newer qflowd; upgrade this one."""
+
+
+class LeaseLost(QflowdError):
+    """This daemon no longer owns what it meant to write."""
+
+
+class RefusedPath(QflowdError):
+    """A plugin folder or file may not be trusted, because others can write to it."""

@@ -1,0 +1,108 @@
+"""States, reasons and kinds: the one table that schema, views and engine are generated from.
+
+Codes are stored as SMALLINT and never change meaning; the words are what the views show.
+"""
+
+from enum import IntEnum
+
+
+class TaskState(IntEnum):
+    """Where a task row stands. From SUCCESS on it is final."""
+
+    PENDING = 0  # waits for parents, or (need <= 0) for its timer
+    READY = 1  # stands in its lane
+    HELD = 2  # READY in a paused instance; its only cause
+    RESERVED = 3  # claimed by a daemon, user code not known to have begun
+    RUNNING = 4
+    SUCCESS = 5
+    FAILED = 6
+    SKIPPED = 7
+    UPSTREAM_FAILED = 8
+    CANCELLED = 9
+
+    @property
+    def is_final(self) -> bool:
+        return self >= TaskState.SUCCESS
+
+    @property
+    def is_held(self) -> bool:
+        """A daemon owns the row."""
+        return self in (TaskState.RESERVED, TaskState.RUNNING)
+
+
+class InstanceState(IntEnum):
+    """Where a workflow instance stands. From SUCCESS on it is final."""
+
+    READY = 0  # created with hold, no task rows yet
+    RUNNING = 1
+    PAUSED = 2
+    SUCCESS = 3
+    FAILED = 4
+    TERMINATED = 5
+
+    @property
+    def is_final(self) -> bool:
+        return self >= InstanceState.SUCCESS
+
+
+class SagaState(IntEnum):
+    """How far the compensation of an instance has come."""
+
+    NONE = 0
+    COMPENSATING = 1
+    COMPENSATED = 2
+    COMPENSATION_FAILED = 3
+
+
+class Intent(IntEnum):
+    """What somebody has asked of an instance and the daemons have still to sweep."""
+
+    NONE = 0
+    TERMINATE = 1
+    PAUSE = 2
+
+
+class Reason(IntEnum):
+    """Why a row ended as it did, one word. NONE is shown as null."""
+
+    NONE = 0
+    ERROR = 1  # user code raised, or its parameters could not be rendered
+    TIMEOUT = 2
+    LOST = 3  # the worker or the daemon died under it
+    POISON = 4  # it took three workers down
+    MEMORY = 5  # it went over its memory limit
+    TERMINATED = 6
+    TOLERATED = 7  # SUCCESS of an instance in which failures were allowed
+    SKIPPED = 8  # the job raised Skip
+
+
+class TaskKind(IntEnum):
+    """What sort of row it is; all of them take the same road."""
+
+    TASK = 0
+    HEAD = 1  # of a map
+    COMPENSATION = 2
+    WAIT = 3
+
+
+class VersionState(IntEnum):
+    """Life of a workflow version."""
+
+    DRAFT = 0
+    ACTIVE = 1
+    ARCHIVED = 2
+
+
+class AnswerState(IntEnum):
+    """What became of a row in an inbox; stored as the word itself, since clients read the table."""
+
+    NEW = 0
+    ACCEPTED = 1
+    DONE = 2
+    REJECTED = 3
+
+
+def words(states: type[IntEnum]) -> dict[int, str]:
+    """Code -> the word the views show: upper case for states, lower case for reasons and kinds."""
+    lower = states in (Reason, TaskKind)
+    return {int(state): state.name.lower() if lower else state.name for state in states}

@@ -1,0 +1,111 @@
+"""The workflow as frozen values: what a file or a builder says, nothing about how it is run."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal
+
+Json = Any  # JSON value: None, bool, int, float, str, list, dict with text keys
+
+Backoff = Literal["fixed", "exponential"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a task is run. None means: not said here, ask the next outer level.
+
+    Levels, innermost first: overrides of a submission, task, `defaults:` of the workflow, `@job`, built-in.
+    Seconds are floats above 0; memory is in bytes; greater priority is sooner (-1000 to 1000).
+    """
+
+    pool: str | None = None
+    timeout: float | None = None
+    retries: int | None = None  # attempts after the first, 0 to 1000
+    retry_delay: float | None = None
+    backoff: Backoff | None = None
+    retry_max_delay: float | None = None
+    jitter: float | None = None  # share of the delay, 0 to 1
+    priority: int | None = None
+    memory: int | None = None
+
+    def over(self, outer: "Settings") -> "Settings":
+        """These settings, with gaps filled from `outer`."""
+        missing = {f.name: getattr(outer, f.name) for f in fields(self) if getattr(self, f.name) is None}
+        return replace(self, **missing)
+
+
+BUILT_IN = Settings(
+    pool="default",
+    retries=0,
+    retry_delay=10.0,
+    backoff="fixed",
+    retry_max_delay=600.0,
+    jitter=0.1,
+    priority=0,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """`parent` must end before the task that holds this edge; `condition` (text of an expression) must then hold."""
+
+    parent: str
+    condition: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A node of the workflow. `params` None: workflow params of the same names as the job's parameters."""
+
+    key: str
+    job: str
+    title: str = ""
+    after: tuple[Edge, ...] = ()
+    params: Mapping[str, Json] | None = None
+    settings: Settings = Settings()
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When a workflow fires by itself.
+
+    `catchup`: what to do with instants missed while no daemon ran: `none`, `last`, or `all` of the
+    latest `catchup_limit`.
+    """
+
+    cron: str
+    timezone: str = "UTC"
+    catchup: Literal["none", "last", "all"] = "none"
+    catchup_limit: int = 0
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Workflow:
+    """A named template. Tasks stand in the order in which they were written."""
+
+    key: str
+    tasks: tuple[Task, ...]
+    title: str = ""
+    description: str = ""
+    domain: str = ""
+    type: str = ""
+    tags: tuple[str, ...] = ()
+    enabled: bool = True
+    params: Mapping[str, Json] | None = None  # name -> JSON Schema with an optional `default`; None: anything goes
+    defaults: Settings = Settings()
+    schedule: Schedule | None = None
+    timeout: float | None = None  # of a whole instance, seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A registered job, as far as the daemon needs to know it; the function itself lives in workers."""
+
+    name: str
+    module: str  # that the worker imports to find it
+    file: str
+    hash: str  # SHA-256 of the file, hex
+    title: str = ""
+    doc: str = ""
+    params_schema: Mapping[str, Json] = field(default_factory=dict)  # JSON Schema of an object
+    settings: Settings = Settings()
