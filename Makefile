@@ -1,0 +1,40 @@
+# Every target sets itself up: a Debian machine with Python 3.11 or newer is enough.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test check bench clean
+MAKEFLAGS += --no-print-directory
+
+PY := .venv/bin/python
+READY := .venv/.installed
+DEMO_READY := .venv/.installed-demo
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(READY) $(DEMO_READY) ## run a real market-data workflow, start to end, offline
+	@$(PY) examples/us_daily/demo.py
+
+test: check ## check, then all tests on SQLite, PostgreSQL and MariaDB
+	@$(PY) -m pytest $(PYTEST_ARGS)
+
+check: $(READY) ## format, lint, types, floors, house rules
+	@.venv/bin/ruff format --check --quiet --diff .
+	@.venv/bin/ruff check --quiet .
+	@.venv/bin/mypy --no-error-summary
+	@.venv/bin/lint-imports --no-timing 2>&1 | grep -v '^$$' || { .venv/bin/lint-imports; exit 1; }
+	@$(PY) -m pytest -q --no-header tests/test_house.py
+
+bench: $(READY) ## measure, on servers with their default durability
+	@$(PY) -m bench $(BENCH_ARGS)
+
+clean: ## remove what make made
+	@rm -rf .venv .venv.lock build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): pyproject.toml .ci/venv
+	@.ci/venv
+
+# Its dependencies (a plotting library) are not needed: the demo only reads the files.
+$(DEMO_READY): $(READY)
+	@$(PY) -m pip install -qq --disable-pip-version-check --root-user-action=ignore --no-deps 'bokeh_sampledata>=2026.1'
+	@touch $@
