@@ -1,0 +1,105 @@
+"""Fixtures shared by all tests: an empty store on each database, on servers that are started when first needed.
+
+def test_x(database_url): ...    # three tests: [sqlite], [postgres], [mariadb]
+def test_y(postgres_url): ...    # one; also sqlite_url, mariadb_url
+def test_z(postgres_server): ... # the server, to kill and restart; also mariadb_server, database_server
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.support.servers import MAKERS, Server, Unavailable
+
+KINDS = tuple(MAKERS)
+GetServer = Callable[[str], Server]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--db", default=",".join(KINDS), help=f"only these databases, e.g. --db sqlite,postgres (all: {KINDS})"
+    )
+    parser.addoption("--durable", action="store_true", help="servers with their default durability; slower")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    unknown = set(config.getoption("--db").split(",")) - set(KINDS)
+    if unknown:
+        raise pytest.UsageError(f"--db: no such database: {', '.join(sorted(unknown))}")
+
+
+@pytest.fixture(scope="session")
+def get_server(request: pytest.FixtureRequest) -> Iterator[GetServer]:
+    """Give the session's server of a kind, started at the first call. Without it: skipped, in CI failed."""
+    servers: dict[str, Server | Unavailable] = {}
+    with contextlib.ExitStack() as stack:
+
+        def get(kind: str) -> Server:
+            if kind not in request.config.getoption("--db").split(","):
+                pytest.skip(f"{kind} is left out by --db")
+            if kind not in servers:
+                try:
+                    server = MAKERS[kind](durable=request.config.getoption("--durable"))
+                    servers[kind] = stack.enter_context(server)
+                except Unavailable as error:
+                    servers[kind] = error
+            found = servers[kind]
+            if isinstance(found, Unavailable):
+                no = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+                no(f"no {kind}: {found}")
+            found.start()  # a fault test may have left it dead
+            return found
+
+        yield get
+
+
+@contextlib.contextmanager
+def _fresh(server: Server) -> Iterator[str]:
+    url = server.create_database()
+    yield url
+    server.start().drop_database(url)
+
+
+@pytest.fixture(params=KINDS)
+def database_server(request: pytest.FixtureRequest, get_server: GetServer) -> Server:
+    """The server of each kind in turn; for SQLite a folder with the same methods."""
+    return get_server(request.param)
+
+
+@pytest.fixture
+def database_url(database_server: Server) -> Iterator[str]:
+    """The URL of an empty store, on each kind of database in turn."""
+    with _fresh(database_server) as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_server(get_server: GetServer) -> Server:
+    return get_server("postgres")
+
+
+@pytest.fixture
+def mariadb_server(get_server: GetServer) -> Server:
+    return get_server("mariadb")
+
+
+@pytest.fixture
+def sqlite_url(get_server: GetServer) -> Iterator[str]:
+    with _fresh(get_server("sqlite")) as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_url(postgres_server: Server) -> Iterator[str]:
+    with _fresh(postgres_server) as url:
+        yield url
+
+
+@pytest.fixture
+def mariadb_url(mariadb_server: Server) -> Iterator[str]:
+    with _fresh(mariadb_server) as url:
+        yield url

@@ -1,0 +1,1 @@
+"""Real database servers and clients for tests, benchmarks and documentation."""
