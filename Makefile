@@ -21,7 +21,7 @@ check: $(READY) ## format, lint, types, floors, house rules
 	@.venv/bin/ruff format --check --quiet --diff .
 	@.venv/bin/ruff check --quiet .
 	@.venv/bin/mypy --no-error-summary
-	@.venv/bin/lint-imports --no-timing 2>&1 | grep -v '^$$' || { .venv/bin/lint-imports; exit 1; }
+	@.venv/bin/lint-imports --no-logo
 	@$(PY) -m pytest -q --no-header tests/test_house.py
 
 bench: $(READY) ## measure, on servers with their default durability

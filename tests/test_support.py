@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -78,7 +77,7 @@ def test_a_server_ends_with_the_process_that_started_it_even_if_that_is_killed(k
         assert Path(f"/proc/{pid}").exists()
         owner.kill()
     end = time.monotonic() + 20
-    while time.monotonic() < end and (Path(folder).exists() or os.path.exists(f"/proc/{pid}")):
+    while time.monotonic() < end and (Path(folder).exists() or Path(f"/proc/{pid}").exists()):
         time.sleep(0.05)
     assert not Path(folder).exists()
-    assert not os.path.exists(f"/proc/{pid}")
+    assert not Path(f"/proc/{pid}").exists()
