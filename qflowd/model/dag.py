@@ -1,0 +1,74 @@
+"""The graph of a workflow: its order, its cycles, who stands above whom."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from qflowd.model.errors import Fault, InvalidWorkflow
+from qflowd.model.workflow import Task, Workflow
+
+Parents = Mapping[str, Sequence[str]]  # task key -> keys of the tasks that it waits for
+
+
+def parents_of(tasks: Iterable[Task]) -> dict[str, tuple[str, ...]]:
+    """Task key -> keys of its parents, in the order written."""
+    return {task.key: tuple(edge.parent for edge in task.after) for task in tasks}
+
+
+def order(workflow: Workflow) -> list[Task]:
+    """All tasks by level, and inside a level as written; a task's ordinal is its position here.
+
+    A task's level is the length of the longest way to it from a task without parents.
+
+    Raises: InvalidWorkflow if the graph has a cycle.
+    """
+    parents = parents_of(workflow.tasks)
+    if cycle := find_cycle(parents):
+        raise InvalidWorkflow([Fault(workflow.key, 0, "tasks", f"cycle: {' -> '.join(cycle)}")])
+    level = levels(parents)
+    return sorted(workflow.tasks, key=lambda task: level[task.key])
+
+
+def levels(parents: Parents) -> dict[str, int]:
+    """Task key -> level, from 0. Tasks of a cycle, and those below one, are left out."""
+    missing = {key: len(above) for key, above in parents.items()}
+    children = _children(parents)
+    level = {key: 0 for key, count in missing.items() if not count}
+    ready = list(level)
+    for key in ready:  # grows while it is walked
+        for child in children[key]:
+            missing[child] -= 1
+            level[child] = max(level.get(child, 0), level[key] + 1)
+            if not missing[child]:
+                ready.append(child)
+    return {key: level[key] for key in ready}
+
+
+def find_cycle(parents: Parents) -> list[str] | None:
+    """The keys of one cycle in the direction of work, first key repeated at the end; None if there is none."""
+    inside = set(parents) - set(levels(parents))
+    if not inside:
+        return None
+    # Every key left has a parent that is left, so walking upwards must meet itself.
+    key = next(key for key in parents if key in inside)
+    path: list[str] = []
+    while key not in path:
+        path.append(key)
+        key = next(parent for parent in parents[key] if parent in inside)
+    return [key, *reversed(path[path.index(key) :])]
+
+
+def ancestors(parents: Parents) -> dict[str, frozenset[str]]:
+    """Task key -> all tasks above it. The graph must have no cycle."""
+    above: dict[str, frozenset[str]] = {}
+    level = levels(parents)
+    for key in sorted(parents, key=lambda key: level[key]):
+        direct = parents[key]
+        above[key] = frozenset(direct).union(*(above[parent] for parent in direct))
+    return above
+
+
+def _children(parents: Parents) -> dict[str, list[str]]:
+    children: dict[str, list[str]] = {key: [] for key in parents}
+    for key, above in parents.items():
+        for parent in above:
+            children[parent].append(key)
+    return children

@@ -1,0 +1,76 @@
+"""Durations and sizes as people write them: "1h30m" is 5400.0 seconds, "512MB" is 536870912 bytes."""
+
+import math
+import re
+from decimal import Decimal
+from typing import Final
+
+LONGEST_S: Final = 10 * 366 * 86400.0
+LARGEST_BYTES: Final = 2**50
+
+_UNITS_MS: Final = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
+_DURATION: Final = re.compile("".join(rf"(?:(?P<{unit}>\d+(?:\.\d+)?){unit})?" for unit in _UNITS_MS), re.ASCII)
+_PLAIN: Final = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
+_SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)i?B?", re.ASCII | re.IGNORECASE)
+_SIZE_UNITS: Final = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+
+
+def parse_duration(value: object) -> float:
+    """Seconds, above 0 and at most ten years, from "10m", "1h30m", "500ms" or a plain number of seconds.
+
+    Raises: ValueError with the text of the fault.
+    """
+    seconds = _seconds(value)
+    if not 0 < seconds <= LONGEST_S:
+        raise ValueError(f"{value!r} is not a duration above 0 and below ten years")
+    return seconds
+
+
+def format_duration(seconds: float) -> str:
+    """The shortest usual text, such as "1h30m"; `parse_duration` gives exactly `seconds` back."""
+    milliseconds = round(seconds * 1000)
+    if milliseconds / 1000 != seconds or not milliseconds:
+        return f"{Decimal(repr(seconds)):f}s"
+    parts = []
+    for unit, size in _UNITS_MS.items():
+        count, milliseconds = divmod(milliseconds, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts)
+
+
+def parse_size(value: object) -> int:
+    """Bytes, above 0, from "512MB", "8G", "64KiB" or a plain number. Units are powers of 1024.
+
+    Raises: ValueError with the text of the fault.
+    """
+    if isinstance(value, int) and not isinstance(value, bool):
+        size = value
+    elif isinstance(value, str) and (match := _SIZE.fullmatch(value.strip())):
+        size = int(Decimal(match[1]) * _SIZE_UNITS[match[2].upper()])
+    else:
+        raise ValueError(f'{value!r} is not a size; write it like "512MB" or "8G"')
+    if not 0 < size <= LARGEST_BYTES:
+        raise ValueError(f"{value!r} is not a size above 0 and below 1024T")
+    return size
+
+
+def format_size(size: int) -> str:
+    """The text with the largest unit that divides `size`; `parse_size` gives exactly `size` back."""
+    for unit in "TGMK":
+        if size % _SIZE_UNITS[unit] == 0:
+            return f"{size // _SIZE_UNITS[unit]}{unit}B"
+    return f"{size}B"
+
+
+def _seconds(value: object) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return float(value) if value < LONGEST_S * 2 else math.inf
+    text = value.strip() if isinstance(value, str) else ""
+    if _PLAIN.fullmatch(text):
+        return float(text)
+    match = _DURATION.fullmatch(text)
+    if not text or not match:
+        raise ValueError(f'{value!r} is not a duration; write it like "10m", "1h30m" or "500ms"')
+    total_ms = sum(Decimal(match[unit]) * size for unit, size in _UNITS_MS.items() if match[unit])
+    return float(total_ms / 1000)

@@ -1,0 +1,136 @@
+"""JSON text from and to the database: strict and bounded on the way in, canonical on the way out."""
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+from qflowd.model.workflow import Json
+
+LARGEST_TEXT: Final = 1_000_000
+DEEPEST: Final = 64
+SMALLEST_INT: Final = -(2**63)
+LARGEST_INT: Final = 2**64 - 1
+
+_UNWANTED: Final = re.compile("[\x00\ud800-\udfff]")
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+
+
+def parse(text: str | bytes, what: str = "JSON", largest: int = LARGEST_TEXT, deepest: int = DEEPEST) -> Json:
+    """The value that `text` writes down; `what` names it in errors, as in "params".
+
+    `largest` counts bytes of UTF-8. Refused: duplicate keys, NaN and Infinity, whole numbers over 64 bits,
+    more than `deepest` levels. NUL and lone surrogates inside texts are replaced.
+
+    Raises: ValueError with a sentence that opens with `what`.
+    """
+    text = _as_text(text, what, largest)
+    try:
+        value = _DECODER.decode(text)
+    except RecursionError:
+        raise ValueError(f"{what} is nested more than {deepest} levels deep") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{what} is not valid JSON: {error}") from None
+    except ValueError as error:
+        raise ValueError(f"{what} {error}") from None
+    # A text with few brackets cannot be deep: spares the walk in nearly every case.
+    if text.count("[") + text.count("{") > deepest and depth(value) > deepest:
+        raise ValueError(f"{what} is nested more than {deepest} levels deep")
+    return clean(value) if "\\u" in text or _UNWANTED.search(text) else value
+
+
+def dump(value: Json) -> str:
+    """Compact text with sorted keys: equal values give equal texts. Lone surrogates are replaced.
+
+    Raises: ValueError where `value` is no JSON (NaN, other types, a loop).
+    """
+    try:
+        text = _ENCODER.encode(value)
+    except (TypeError, RecursionError) as error:
+        raise ValueError(f"cannot be written as JSON: {error}") from None
+    return _SURROGATE.sub("\ufffd", text)
+
+
+def clean_text(text: str) -> str:
+    """`text` without what databases refuse: NUL and lone surrogates become U+FFFD."""
+    return _UNWANTED.sub("\ufffd", text)
+
+
+def clean(value: Json) -> Json:
+    """`value` with all its texts and keys cleaned; at most `DEEPEST` levels deep."""
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, dict):
+        return {clean_text(key): clean(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [clean(item) for item in value]
+    return value
+
+
+def depth(value: Json) -> int:
+    """How many levels of lists and objects `value` has; 0 for a scalar. Never recurses."""
+    deepest, open_levels = 0, [iter((value,))]
+    while open_levels:
+        for item in open_levels[-1]:
+            if isinstance(item, dict | list):
+                open_levels.append(_items(item))
+                deepest = max(deepest, len(open_levels) - 1)
+                break
+        else:
+            open_levels.pop()
+    return deepest
+
+
+def check_number(value: float) -> None:
+    """Raises: ValueError where a number cannot travel: not finite, or whole and over 64 bits."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("contains NaN or Infinity, which JSON does not have")
+    if isinstance(value, int) and not SMALLEST_INT <= value <= LARGEST_INT:
+        raise ValueError("contains a whole number of more than 64 bits; write it as text")
+
+
+def _as_text(text: str | bytes, what: str, largest: int) -> str:
+    size = len(text) if isinstance(text, bytes) or len(text) > largest else len(text.encode(errors="surrogatepass"))
+    if size > largest:
+        raise ValueError(f"{what} has {size:,} bytes; at most {largest:,} are allowed")
+    if isinstance(text, str):
+        return text
+    try:
+        return text.decode()
+    except UnicodeDecodeError:
+        raise ValueError(f"{what} is not UTF-8 text") from None
+
+
+def _items(value: Any) -> Iterator[Any]:
+    return iter(value.values() if isinstance(value, dict) else value)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"contains the key {next(key for key in keys if keys.count(key) > 1)!r} twice")
+    return found
+
+
+def _whole(digits: str) -> int:
+    value = int(digits) if len(digits) <= 20 else LARGEST_INT + 1
+    check_number(value)
+    return value
+
+
+def _float(digits: str) -> float:
+    value = float(digits)
+    check_number(value)
+    return value
+
+
+def _constant(name: str) -> float:
+    raise ValueError(f"contains {name}, which JSON does not have")
+
+
+_DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=_whole, parse_float=_float, parse_constant=_constant
+)
+_ENCODER: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)

@@ -1,0 +1,44 @@
+"""What keys may look like. Each check answers with the text of the fault, or None where there is none."""
+
+import unicodedata
+from typing import Final
+
+LONGEST_KEY: Final = 200
+RESERVED_TASK_KEYS: Final = frozenset({"params", "item", "tasks", "instance", "business_date", "fire_at"})
+DEFAULT_TENANT: Final = "default"
+
+_PUNCTUATION: Final = frozenset("_-./")
+
+
+def fault_in_key(key: object, what: str = "key") -> str | None:
+    """Why `key` cannot name a workflow, a job, a pool or a tenant; `what` opens the sentence."""
+    if not isinstance(key, str):
+        return f"{what} must be text, not {type(key).__name__}"
+    if not key:
+        return f"{what} must not be empty"
+    if len(key) > LONGEST_KEY:
+        return f"{what} has {len(key)} characters; at most {LONGEST_KEY} are allowed"
+    for character in key:
+        if not _may_stand_in_key(character):
+            return f"{what} {key!r} contains {character!r}; use letters, digits and _ - . /"
+    return None
+
+
+def fault_in_task_key(key: object) -> str | None:
+    """Why `key` cannot name a task: as other keys, and not a word that expressions use themselves."""
+    fault = fault_in_key(key, "task key")
+    if fault is None and key in RESERVED_TASK_KEYS:
+        return f"task key {key!r} is a word of the expression language; choose another"
+    return fault
+
+
+def is_identifier(key: str) -> bool:
+    """Whether expressions can say `key.output`; else they need `tasks["key"].output`."""
+    # Python folds identifiers (NFKC), so a key that folding would change cannot be written bare.
+    return key.isidentifier() and unicodedata.normalize("NFKC", key) == key
+
+
+def _may_stand_in_key(character: str) -> bool:
+    """Letters and the marks that belong to them in many scripts, decimal digits, and four signs."""
+    category = unicodedata.category(character)
+    return category[0] in "LM" or category == "Nd" or character in _PUNCTUATION
