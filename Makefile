@@ -1,7 +1,7 @@
 # Every target sets itself up: a Debian machine with Python 3.11 or newer is enough.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench clean
+.PHONY: help demo test check format bench clean
 MAKEFLAGS += --no-print-directory
 
 PY := .venv/bin/python
@@ -18,11 +18,14 @@ test: check ## check, then all tests on SQLite, PostgreSQL and MariaDB
 	@$(PY) -m pytest $(PYTEST_ARGS)
 
 check: $(READY) ## format, lint, types, floors, house rules
-	@.venv/bin/ruff format --check --quiet --diff .
+	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check --quiet .
 	@.venv/bin/mypy --no-error-summary
 	@.venv/bin/lint-imports --no-logo
 	@$(PY) -m pytest -q --no-header tests/test_house.py
+
+format: $(READY) ## mend what the formatter and the linter can mend
+	@.venv/bin/ruff check --fix --quiet . ; .venv/bin/ruff format .
 
 bench: $(READY) ## measure, on servers with their default durability
 	@$(PY) -m bench $(BENCH_ARGS)
