@@ -1,0 +1,83 @@
+"""qflowd: an INSERT into a database table runs a DAG.
+
+The public names live here and are imported when they are first used, so that `import qflowd` costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from qflowd.client import Engine, connect
+    from qflowd.define.builders import TaskBuilder, WorkflowBuilder
+    from qflowd.jobs.context import context
+    from qflowd.jobs.control import Cancelled, Defer, Skip
+    from qflowd.jobs.decorators import job, on
+    from qflowd.model.errors import (
+        InvalidConfig,
+        InvalidExpression,
+        InvalidParams,
+        InvalidRequest,
+        InvalidWorkflow,
+        NotFound,
+        QflowdError,
+        Rejected,
+        StoreUnavailable,
+    )
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "qflowd.client": ("Engine", "connect"),
+    "qflowd.define.builders": ("TaskBuilder", "WorkflowBuilder"),
+    "qflowd.jobs.context": ("context",),
+    "qflowd.jobs.control": ("Cancelled", "Defer", "Skip"),
+    "qflowd.jobs.decorators": ("job", "on"),
+    "qflowd.model.errors": (
+        "InvalidConfig",
+        "InvalidExpression",
+        "InvalidParams",
+        "InvalidRequest",
+        "InvalidWorkflow",
+        "NotFound",
+        "QflowdError",
+        "Rejected",
+        "StoreUnavailable",
+    ),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Cancelled",
+    "Defer",
+    "Engine",
+    "InvalidConfig",
+    "InvalidExpression",
+    "InvalidParams",
+    "InvalidRequest",
+    "InvalidWorkflow",
+    "NotFound",
+    "QflowdError",
+    "Rejected",
+    "Skip",
+    "StoreUnavailable",
+    "TaskBuilder",
+    "WorkflowBuilder",
+    "__version__",
+    "connect",
+    "context",
+    "job",
+    "on",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module 'qflowd' has no attribute {name!r}")
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,193 @@
+"""`context()`: what a running job may know of its attempt, and say about it."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import date
+from typing import Any, Protocol
+
+import msgspec
+
+from qflowd.jobs.control import Cancelled
+from qflowd.model.errors import QflowdError
+from qflowd.model.names import DEFAULT_TENANT
+
+LARGEST_SAVE = 1 << 20  # bytes of JSON
+
+
+class NoContext(QflowdError):
+    """`context()` was asked outside a job."""
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the daemon tells the worker about an attempt; it travels as it is.
+
+    `upstream` (an object: task key -> output) and `saved` are JSON text, decoded when the job asks.
+    """
+
+    task_id: int
+    instance_id: int
+    fence: int
+    attempt: int  # the first is 1
+    workflow: str
+    task: str
+    job: str
+    params: dict[str, Any] = {}
+    business_date: date | None = None
+    tenant: str = DEFAULT_TENANT
+    upstream: bytes = b"{}"
+    saved: bytes = b"null"
+
+
+class Channel(Protocol):
+    """The way from an attempt to the daemon. Calls are cheap and may be coalesced; the last one counts."""
+
+    def send_progress(self, facts: Facts, done: float, total: float | None, text: str) -> None: ...
+
+    def send_save(self, facts: Facts, value: bytes) -> None:
+        """`value` is JSON text in UTF-8."""
+
+
+class Context:
+    """The attempt that is running. Made by the worker, handed out by `context()`."""
+
+    __slots__ = ("_cancelled", "_channel", "_facts", "_saved", "_upstream")
+
+    def __init__(self, facts: Facts, channel: Channel) -> None:
+        self._facts = facts
+        self._channel = channel
+        self._cancelled = False
+        self._saved = facts.saved
+        self._upstream: dict[str, Any] | None = None
+
+    @property
+    def task_id(self) -> int:
+        return self._facts.task_id
+
+    @property
+    def instance_id(self) -> int:
+        return self._facts.instance_id
+
+    @property
+    def fence(self) -> int:
+        """Rises with every change of owner: write it beside your data to shut out an earlier attempt."""
+        return self._facts.fence
+
+    @property
+    def attempt(self) -> int:
+        """1 for the first."""
+        return self._facts.attempt
+
+    @property
+    def workflow(self) -> str:
+        """Key of the workflow; for a job submitted alone, what the engine calls it."""
+        return self._facts.workflow
+
+    @property
+    def task(self) -> str:
+        """Key of the task."""
+        return self._facts.task
+
+    @property
+    def job(self) -> str:
+        return self._facts.job
+
+    @property
+    def tenant(self) -> str:
+        return self._facts.tenant
+
+    @property
+    def business_date(self) -> date | None:
+        """The trading or data date of the instance; None where it has none."""
+        return self._facts.business_date
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The rendered params as JSON values, before they were converted to the hinted types."""
+        return self._facts.params
+
+    @property
+    def idempotency_key(self) -> str:
+        """The same for every attempt of this task, another for every other task of the database."""
+        return f"qflowd-{self._facts.task_id}"
+
+    @property
+    def logger(self) -> logging.Logger:
+        """Its records become rows of `qflow.logs`, with this task and attempt."""
+        return logging.getLogger(self._facts.job)
+
+    @property
+    def upstream(self) -> dict[str, Any]:
+        """Outputs of the parents by task key."""
+        if self._upstream is None:
+            self._upstream = msgspec.json.decode(self._facts.upstream, type=dict[str, Any])
+        return self._upstream
+
+    @property
+    def saved(self) -> Any:
+        """What this task last kept with `save()`, in this attempt or an earlier one; None if nothing."""
+        return msgspec.json.decode(self._saved)
+
+    def save(self, value: Any) -> None:
+        """Keep `value` (JSON, at most 1 MB) for the next attempt, in place of what was kept before.
+
+        Raises: TypeError if it is not JSON, ValueError if it is too large.
+        """
+        try:
+            text = msgspec.json.encode(value)
+        except (TypeError, msgspec.MsgspecError) as error:
+            raise TypeError(f"save() takes JSON values: {error}") from None
+        if len(text) > LARGEST_SAVE:
+            raise ValueError(f"save() takes at most {LARGEST_SAVE} bytes of JSON, not {len(text)}")
+        self._channel.send_save(self._facts, text)
+        self._saved = text
+
+    def progress(self, done: float, total: float | None = None, text: str = "") -> None:
+        """Show how far the job is: `done` of `total` (any unit), or without a total a share from 0 to 1."""
+        self._channel.send_progress(self._facts, float(done), None if total is None else float(total), str(text))
+
+    @property
+    def cancelled(self) -> bool:
+        """Somebody terminated the instance, or the daemon wants to stop; a good job returns soon."""
+        return self._cancelled
+
+    def raise_if_cancelled(self) -> None:
+        """Raises: Cancelled if `cancelled`."""
+        if self._cancelled:
+            raise Cancelled(f"task {self._facts.task} was cancelled")
+
+    def mark_cancelled(self) -> None:
+        """For the worker: from now on `cancelled` holds."""
+        self._cancelled = True
+
+
+_current: ContextVar[Context | None] = ContextVar("qflowd_context", default=None)
+_of_process: Context | None = None
+
+
+def context() -> Context:
+    """The Context of the attempt that calls.
+
+    In a worker process with one task at a time, threads that the job started see it too.
+    Raises: NoContext outside a job.
+    """
+    found = _current.get() or _of_process
+    if found is None:
+        raise NoContext("context() works only while qflowd runs the job; a direct call has no attempt")
+    return found
+
+
+@contextmanager
+def running(attempt: Context, *, whole_process: bool = False) -> Iterator[Context]:
+    """For the worker: make `attempt` the current one. `whole_process`: nothing else runs beside it."""
+    global _of_process  # noqa: PLW0603 - threads of the user's making inherit no context variables
+    token = _current.set(attempt)
+    if whole_process:
+        _of_process = attempt
+    try:
+        yield attempt
+    finally:
+        _current.reset(token)
+        if whole_process:
+            _of_process = None

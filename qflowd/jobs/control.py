@@ -1,0 +1,35 @@
+"""What a job raises to end otherwise than by a return or an error."""
+
+from datetime import datetime
+
+
+class Skip(Exception):
+    """Ends the task SKIPPED; `reason` is shown as its error text."""
+
+    def __init__(self, reason: str = "") -> None:
+        self.reason = str(reason)
+        super().__init__(self.reason)
+
+
+class Defer(Exception):
+    """Gives the slot back: the row waits for a timer and runs again, no attempt counted.
+
+    Exactly one of `delay_s` (seconds from now, 0 or more) and `until` (with a time zone) is given.
+    What the job kept with `context().save()` is there again as `context().saved`.
+    Raises: ValueError for neither or both, a negative delay, or an instant without a time zone.
+    """
+
+    def __init__(self, delay_s: float | None = None, *, until: datetime | None = None) -> None:
+        if (delay_s is None) == (until is None):
+            raise ValueError("Defer takes either delay_s or until")
+        if delay_s is not None and not 0 <= delay_s < float("inf"):
+            raise ValueError(f"Defer: delay_s must be 0 or more seconds, not {delay_s!r}")
+        if until is not None and until.tzinfo is None:
+            raise ValueError("Defer: until needs a time zone, such as tzinfo=UTC")
+        self.delay_s = delay_s
+        self.until = until
+        super().__init__(f"until {until.isoformat()}" if until is not None else f"for {delay_s:g} s")
+
+
+class Cancelled(BaseException):
+    """Raised by `context().raise_if_cancelled()`; no `except Exception` of the job swallows it."""

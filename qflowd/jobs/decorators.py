@@ -1,0 +1,229 @@
+"""`@job`: a function becomes a job by being recorded; it stays the plain function that it was."""
+
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn, ParamSpec, TypeVar, get_args, overload
+
+from qflowd.model.durations import parse_duration, parse_size
+from qflowd.model.errors import QflowdError
+from qflowd.model.names import fault_in_key
+from qflowd.model.workflow import Backoff, Settings
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+LATER = frozenset({"compensate_on", "limits", "map", "saga", "trigger_rule", "wait_for"})
+
+
+class InvalidJob(QflowdError):
+    """A function cannot be the job that its decorator or its parameters ask for."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobSpec:
+    """What `@job` recorded. `module`, `file` and `line` say where the decorator ran."""
+
+    name: str
+    function: Callable[..., Any]
+    module: str
+    file: str
+    line: int
+    title: str = ""
+    doc: str = ""
+    is_async: bool = False
+    settings: Settings = Settings()  # noqa: RUF009 - frozen
+
+
+_specs: dict[tuple[str, str], JobSpec] = {}
+
+
+@overload
+def job(function: Callable[P, R], /) -> Callable[P, R]: ...
+@overload
+def job(
+    *,
+    name: str | None = None,
+    title: str = "",
+    pool: str | None = None,
+    timeout: str | float | None = None,
+    retries: int | None = None,
+    retry_delay: str | float | None = None,
+    backoff: Backoff | None = None,
+    retry_max_delay: str | float | None = None,
+    jitter: float | None = None,
+    priority: int | None = None,
+    memory: str | int | None = None,
+) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+def job(function: Callable[..., Any] | None = None, /, **settings: Any) -> Any:
+    """Make a function a job: `@job` or `@job(pool="io", timeout="10m", retries=3)`.
+
+    Args:
+        name: the job's key; the function's own name if not given.
+        timeout, retry_delay, retry_max_delay: durations such as `"10m"`, or seconds.
+        retries: attempts after the first, 0 to 1000.
+        memory: limit of the worker, such as `"2G"`, or bytes.
+        priority: -1000 to 1000; greater is sooner.
+
+    Raises: InvalidJob naming the setting, the value and what is possible.
+    """
+    if function is not None and settings:
+        raise InvalidJob("@job takes settings by name: @job(timeout='10m')")
+    if function is not None:
+        return _record(function, None, "", Settings())
+    name, title = settings.pop("name", None), settings.pop("title", "")
+    checked = _settings(settings)
+    return lambda function: _record(function, name, title, checked)
+
+
+def on(event: Any, /, **_filters: Any) -> NoReturn:
+    """Bind a hook to an event; not there yet.
+
+    Raises: InvalidJob, always.
+    """
+    raise InvalidJob(f"@on({event!r}): hooks are not supported yet; remove the decorator")
+
+
+def registered() -> list[JobSpec]:
+    """All jobs recorded in this process, in the order of their decorators."""
+    return list(_specs.values())
+
+
+def find(module: str, name: str) -> JobSpec:
+    """The job `name` that `module` recorded.
+
+    Raises: InvalidJob if that module, once imported, defines no such job.
+    """
+    spec = _specs.get((module, name))
+    if spec is None:
+        raise InvalidJob(f"module {module} defines no job {name!r}")
+    return spec
+
+
+def spec_of(function: Callable[..., Any]) -> JobSpec:
+    """What `@job` recorded about `function`.
+
+    Raises: InvalidJob if the function is no job.
+    """
+    spec = getattr(function, "__qflowd_job__", None)
+    if not isinstance(spec, JobSpec):
+        raise InvalidJob(f"{getattr(function, '__qualname__', function)!s} is not a job; decorate it with @job")
+    return spec
+
+
+def _record(function: Callable[..., Any], name: str | None, title: str, settings: Settings) -> Callable[..., Any]:
+    _check_function(function)
+    label = function.__name__ if name is None else name
+    if (fault := fault_in_key(label, "the name")) is not None:
+        raise InvalidJob(f"@job on {function.__qualname__}: {fault}")
+    module, file, line = _site()
+    earlier = _specs.get((module, label))
+    if earlier is not None and earlier.line != line and module != "__main__":
+        raise InvalidJob(
+            f"job {label!r} is defined twice in this file (lines {earlier.line} and {line}); rename one with name="
+        )
+    spec = JobSpec(
+        name=label,
+        function=function,
+        module=module,
+        file=file,
+        line=line,
+        title=title,
+        doc=inspect.getdoc(function) or "",
+        is_async=inspect.iscoroutinefunction(function),
+        settings=settings,
+    )
+    _specs[module, label] = spec
+    function.__qflowd_job__ = spec  # type: ignore[attr-defined]
+    function.compensation = _no_compensation  # type: ignore[attr-defined]
+    return function
+
+
+def _no_compensation(*_args: Any, **_kwargs: Any) -> NoReturn:
+    raise InvalidJob("compensations are not supported yet; remove the decorator")
+
+
+def _check_function(function: Any) -> None:
+    if not inspect.isfunction(function):
+        raise InvalidJob(f"@job goes on a function, not on {type(function).__name__} {function!r}")
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise InvalidJob(f"job {function.__qualname__}: it yields; return a list instead")
+    code = function.__code__
+    if code.co_posonlyargcount:
+        raise InvalidJob(f"job {function.__qualname__}: params come by name; remove the `/` from its signature")
+    if code.co_flags & inspect.CO_VARARGS:
+        raise InvalidJob(f"job {function.__qualname__}: params come by name; *args cannot be filled, take a list")
+
+
+def _site() -> tuple[str, str, int]:
+    """Module, file and line of the innermost module body that is being executed.
+
+    A factory in a helper module so registers for the file that called it: importing that file brings the job.
+    """
+    caller = frame = sys._getframe(2)  # noqa: SLF001 - inspect.stack() reads files
+    while frame.f_code.co_name != "<module>" and frame.f_back is not None:
+        frame = frame.f_back
+    if frame.f_code.co_name != "<module>" or frame.f_globals.get("__name__") is None:
+        frame = caller
+    return str(frame.f_globals.get("__name__")), frame.f_code.co_filename, frame.f_lineno
+
+
+def _settings(given: Mapping[str, Any]) -> Settings:
+    values: dict[str, Any] = {}
+    for key, value in given.items():
+        read = _READERS.get(key)
+        if read is None:
+            what = "is not supported yet" if key in LATER else f"is no setting; there are {', '.join(_READERS)}"
+            raise InvalidJob(f"@job: {key} {what}")
+        if value is None:
+            continue
+        try:
+            values[key] = read(value)
+        except ValueError as error:
+            raise InvalidJob(f"@job: {key}={value!r}: {error}") from None
+    return Settings(**values)
+
+
+def _delay(value: Any) -> float:
+    return 0.0 if value in (0, "0", "0s") and value is not False else parse_duration(value)
+
+
+def _whole(low: int, high: int) -> Callable[[Any], int]:
+    def read(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise ValueError(f"must be a whole number from {low} to {high}")
+        return value
+
+    return read
+
+
+def _share(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ValueError("must be a number from 0 to 1")
+    return float(value)
+
+
+def _backoff(value: Any) -> Any:
+    if value not in get_args(Backoff):
+        raise ValueError("must be 'fixed' or 'exponential'")
+    return value
+
+
+def _pool(value: Any) -> str:
+    if (fault := fault_in_key(value, "the pool")) is not None:
+        raise ValueError(fault)
+    return str(value)
+
+
+_READERS: Mapping[str, Callable[[Any], Any]] = {
+    "pool": _pool,
+    "timeout": parse_duration,
+    "retries": _whole(0, 1000),
+    "retry_delay": _delay,
+    "backoff": _backoff,
+    "retry_max_delay": parse_duration,
+    "jitter": _share,
+    "priority": _whole(-1000, 1000),
+    "memory": parse_size,
+}

@@ -1,0 +1,26 @@
+"""Where the files that ship with qflowd are: `sql/` and `plugins/`."""
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def sql_dir() -> Path:
+    """The folder of SQL texts."""
+    return _find("sql")
+
+
+def plugins_dir() -> Path:
+    """The folder of the drop-in plugins that come with qflowd."""
+    return _find("plugins")
+
+
+def _find(name: str) -> Path:
+    """In a wheel below `qflowd/_shipped/`, in a checkout beside the package.
+
+    Raises: FileNotFoundError if the installation is incomplete.
+    """
+    for folder in (_PACKAGE / "_shipped" / name, _PACKAGE.parent / name):
+        if folder.is_dir():
+            return folder
+    raise FileNotFoundError(f"this installation of qflowd lacks its folder {name}/; install it again")
