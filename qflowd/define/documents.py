@@ -1,0 +1,102 @@
+"""One document of plain values out of YAML, TOML or JSON, with the line of every key.
+
+Texts stay texts (`000300`, `NO`, `21:00`, `2026-01-05`) in all three; what the keys mean is not known here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal, NoReturn
+
+from qflowd.define import json_reader, toml_reader, yaml_reader
+from qflowd.define.reading import KeyPath, Lines, Unreadable
+from qflowd.model import jsontext
+from qflowd.model.errors import Fault, FaultyDocument
+from qflowd.model.workflow import Json
+
+Format = Literal["yaml", "toml", "json"]
+
+LARGEST_FILE: Final = 1_000_000
+SUFFIXES: Final[Mapping[str, Format]] = {".yaml": "yaml", ".yml": "yaml", ".toml": "toml", ".json": "json"}
+
+_READERS: Final = {"yaml": yaml_reader.read, "toml": toml_reader.read, "json": json_reader.read}
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A mapping, the file it came from, and where its keys stand."""
+
+    data: dict[str, Json]
+    file: str = ""
+    lines: Lines = field(default_factory=dict, repr=False, compare=False)
+
+    def line(self, path: KeyPath) -> int:
+        """The line, from 1, of the key at `path`, or of the nearest one above it; 0 if there are no lines."""
+        for length in range(len(path), -1, -1):
+            if line := self.lines.get(path[:length]):
+                return line
+        return 0
+
+
+def read(text: str | bytes, format: Format, file: str, error: type[FaultyDocument] = FaultyDocument) -> Document:
+    """The document in `text`; `file` names it in faults.
+
+    Raises: `error` if the text is not one mapping of JSON values: not UTF-8, over 1 MB, syntax, duplicate keys,
+    alias bombs, more than 64 levels, numbers that are not finite or over 64 bits.
+    """
+
+    def refuse(message: str, line: int = 0, key: str = "") -> NoReturn:
+        raise error([Fault(file, line, key, message)])
+
+    if len(text) > LARGEST_FILE:
+        refuse(f"is too large: {len(text):,} bytes; at most {LARGEST_FILE:,} are allowed")
+    decoded = _decode(text)
+    if decoded is None:
+        refuse("is not a text in UTF-8")
+    try:
+        data, lines = _READERS[format](decoded)
+    except Unreadable as problem:
+        raise error([Fault(file, line, key, message) for line, key, message in problem.faults]) from None
+    except RecursionError:
+        refuse(f"is nested more than {jsontext.DEEPEST} levels deep")
+    if data is None:
+        refuse("is empty")
+    if not isinstance(data, dict):
+        refuse("must hold keys and values at its top", 1)
+    if jsontext.depth(data) > jsontext.DEEPEST:
+        refuse(f"is nested more than {jsontext.DEEPEST} levels deep")
+    return Document(jsontext.clean(data), file, lines)
+
+
+def format_of(file: str | Path, error: type[FaultyDocument] = FaultyDocument) -> Format:
+    """The format that the name of `file` announces.
+
+    Raises: `error` for other endings.
+    """
+    found = SUFFIXES.get(Path(file).suffix.lower())
+    if found is None:
+        raise error([Fault(str(file), 0, "", "must end in .yaml, .yml, .toml or .json")])
+    return found
+
+
+def read_file(path: Path, error: type[FaultyDocument] = FaultyDocument) -> Document:
+    """The document in the file at `path`.
+
+    Raises: `error` if it cannot be read, or as `read` does.
+    """
+    format = format_of(path, error)
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST_FILE + 1)
+    except OSError as problem:
+        raise error([Fault(str(path), 0, "", f"cannot be read: {problem.strerror}")]) from None
+    return read(content, format, str(path), error)
+
+
+def _decode(text: str | bytes) -> str | None:
+    if isinstance(text, bytes):
+        try:
+            text = text.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            return None
+    return None if "\0" in text else text.removeprefix("\ufeff")

@@ -1,0 +1,172 @@
+"""Reads typed keys out of a document and notes every fault, so that all are reported at once."""
+
+import difflib
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
+
+from qflowd.define.documents import Document
+from qflowd.define.reading import KeyPath, dotted
+from qflowd.model.errors import Fault
+from qflowd.model.workflow import Json
+
+T = TypeVar("T")
+Reader = Callable[[Json], T]  # turns a JSON value into what is meant; raises ValueError with the fault's text
+
+
+class Fields:
+    """One mapping inside a document. Keys that nobody takes are faults when `close` is called."""
+
+    def __init__(self, document: Document, path: KeyPath, data: Mapping[str, Json], faults: list[Fault]) -> None:
+        self.document = document
+        self.path = path
+        self.data = data
+        self.faults = faults
+        self._known: set[str] = set()
+
+    @classmethod
+    def of(cls, document: Document) -> "Fields":
+        """The top of `document`, with an empty list of faults."""
+        return cls(document, (), document.data, [])
+
+    def take(self, key: str, read: Reader[T], default: T) -> T:
+        """The value of `key` as `read` understands it; `default` where it is missing, null or faulty."""
+        self._known.add(key)
+        value = self.data.get(key)
+        if value is None:
+            return default
+        try:
+            return read(value)
+        except ValueError as problem:
+            self.fault(str(problem), key)
+            return default
+
+    def need(self, key: str, read: Reader[T], default: T) -> T:
+        """As `take`; a missing key is a fault."""
+        if self.data.get(key) is None:
+            self._known.add(key)
+            self.fault("is missing", key)
+        return self.take(key, read, default)
+
+    def section(self, key: str) -> "Fields":
+        """The mapping under `key`; an empty one where it is missing or something else."""
+        return Fields(self.document, (*self.path, key), self.take(key, mapping, {}), self.faults)
+
+    def sections(self) -> Iterator[tuple[str, "Fields"]]:
+        """Every key of this mapping with the mapping below it; all keys count as taken."""
+        for key in self.data:
+            yield key, self.section(key)
+
+    def fault(self, message: str, *steps: str | int) -> None:
+        """Note a fault of the key at `steps` below this mapping, or of the mapping itself."""
+        path = (*self.path, *steps)
+        self.faults.append(Fault(self.document.file, self.document.line(path), dotted(path), message))
+
+    def close(self, later: Collection[str] = ()) -> None:
+        """Fault every key that was not taken; those in `later` as not supported yet."""
+        for key in self.data:
+            if key in self._known:
+                continue
+            if key in later:
+                self.fault("is not supported yet", key)
+            else:
+                self.fault("unknown key" + did_you_mean(key, self._known), key)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The end of a message about an unknown `word`: what comes near it, else what there is."""
+    choices = sorted(known)
+    near = difflib.get_close_matches(word, choices, 1, 0.6)
+    if near:
+        return f"; did you mean {near[0]}?"
+    return f"; known: {', '.join(choices)}" if 0 < len(choices) <= 30 else ""
+
+
+def text(value: Json) -> str:
+    """A text; also a number, as it was likely meant (`title: 2026`)."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    raise ValueError(f"must be a text, not {kind(value)}")
+
+
+def short_text(longest: int) -> Reader[str]:
+    """A text of at most `longest` characters."""
+
+    def read(value: Json) -> str:
+        found = text(value)
+        if len(found) > longest:
+            raise ValueError(f"has {len(found)} characters; at most {longest} are allowed")
+        return found
+
+    return read
+
+
+def flag(value: Json) -> bool:
+    """True or false."""
+    if isinstance(value, bool):
+        return value
+    raise ValueError(f"must be true or false, not {kind(value)}")
+
+
+def whole(low: int, high: int) -> Reader[int]:
+    """A whole number from `low` to `high`."""
+
+    def read(value: Json) -> int:
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise ValueError(f"must be a whole number from {low} to {high}, not {shown(value)}")
+        return value
+
+    return read
+
+
+def number(low: float, high: float) -> Reader[float]:
+    """A number from `low` to `high`."""
+
+    def read(value: Json) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            raise ValueError(f"must be a number from {low:g} to {high:g}, not {shown(value)}")
+        return float(value)
+
+    return read
+
+
+def one_of(*choices: str) -> Reader[Any]:
+    """One of the given words."""
+
+    def read(value: Json) -> str:
+        if value not in choices:
+            raise ValueError(f"must be one of {', '.join(choices)}, not {shown(value)}")
+        return str(value)
+
+    return read
+
+
+def texts(value: Json) -> tuple[str, ...]:
+    """A list of texts; a single text counts as a list of one."""
+    if isinstance(value, list):
+        return tuple(map(text, value))
+    return (text(value),)
+
+
+def mapping(value: Json) -> dict[str, Json]:
+    """Keys and values."""
+    if isinstance(value, dict):
+        return value
+    raise ValueError(f"must hold keys and values, not {kind(value)}")
+
+
+def kind(value: Json) -> str:
+    """The name people give to the type of `value`."""
+    if value is None:
+        return "nothing"
+    names = {bool: "true or false", int: "a number", float: "a number", str: "a text", list: "a list"}
+    return names.get(type(value), "keys and values")
+
+
+def shown(value: Json) -> str:
+    """`value` in a message, cut short."""
+    found = repr(value) if not isinstance(value, dict | list) else kind(value)
+    return found if len(found) <= 60 else found[:57] + "..."

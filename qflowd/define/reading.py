@@ -1,0 +1,33 @@
+"""What the three readers share: paths, lines, and the way to say that a text cannot be read."""
+
+from collections.abc import Iterable
+
+from qflowd.model import jsontext
+
+KeyPath = tuple[str | int, ...]
+Lines = dict[KeyPath, int]  # path of a key or item -> its line, from 1
+
+
+class Unreadable(Exception):
+    """A text is not in its format; `faults` are (line, key, message)."""
+
+    def __init__(self, faults: Iterable[tuple[int, str, str]]) -> None:
+        self.faults = list(faults)
+        super().__init__(self.faults)
+
+
+def dotted(path: KeyPath) -> str:
+    """`path` as people write it: `tasks.bars.after[0]`."""
+    text = ""
+    for step in path:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+    return text
+
+
+def number_fault(value: float) -> str | None:
+    """Why a number cannot be used; None where it can."""
+    try:
+        jsontext.check_number(value)
+    except ValueError as problem:
+        return str(problem)
+    return None
