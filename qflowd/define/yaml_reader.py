@@ -57,6 +57,10 @@ def scalar(text: str) -> Json:
     return value
 
 
+def _line(event: Any) -> int:
+    return int(event.start_mark.line) + 1
+
+
 class _Builder:
     """Turns events into values. One per document."""
 
@@ -73,20 +77,20 @@ class _Builder:
         for event in self._events:
             if isinstance(event, yaml.DocumentStartEvent):
                 if seen:
-                    raise Unreadable([(event.start_mark.line + 1, "", "holds more than one document; keep one")])
+                    raise Unreadable([(_line(event), "", "holds more than one document; keep one")])
                 value, seen = self._value(next(self._events), ()), True
         if self._faults:
             raise Unreadable(self._faults)
         return value, self._lines
 
     def _value(self, event: Any, path: KeyPath) -> Json:
-        self._lines.setdefault(path, event.start_mark.line + 1)
+        self._lines.setdefault(path, _line(event))
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event, path)
         before = self._count
         self._add(1, event)
         if len(path) > DEEPEST:
-            raise Unreadable([(event.start_mark.line + 1, "", f"is nested more than {DEEPEST} levels deep")])
+            raise Unreadable([(_line(event), "", f"is nested more than {DEEPEST} levels deep")])
         value: Json
         if isinstance(event, yaml.MappingStartEvent):
             value = self._mapping(event, path)
@@ -105,7 +109,7 @@ class _Builder:
             if isinstance(event, yaml.MappingEndEvent):
                 break
             key = self._key(event, path)
-            line = event.start_mark.line + 1
+            line = _line(event)
             if key in found:
                 first = self._lines[(*path, key)]
                 self._fault(line, (*path, key), f"duplicate key; it stands in line {first} already")
@@ -117,10 +121,10 @@ class _Builder:
 
     def _key(self, event: Any, path: KeyPath) -> str:
         if not isinstance(event, yaml.ScalarEvent):
-            raise Unreadable([(event.start_mark.line + 1, dotted(path), "a key must be a plain text")])
+            raise Unreadable([(_line(event), dotted(path), "a key must be a plain text")])
         if event.value == "<<" and event.implicit[0]:
             self._fault(
-                event.start_mark.line + 1,
+                _line(event),
                 path,
                 "merge keys (<<) are not supported; write the keys out, or use defaults:",
             )
@@ -144,14 +148,14 @@ class _Builder:
             try:
                 return scalar(text)
             except ValueError as problem:
-                self._fault(event.start_mark.line + 1, path, str(problem))
+                self._fault(_line(event), path, str(problem))
                 return text
-        self._fault(event.start_mark.line + 1, path, f"the tag {event.tag} is not supported; leave it out")
+        self._fault(_line(event), path, f"the tag {event.tag} is not supported; leave it out")
         return text
 
     def _alias(self, event: Any, path: KeyPath) -> Json:
         if event.anchor not in self._anchors:  # unknown, or still open: a value inside itself
-            line = event.start_mark.line + 1
+            line = _line(event)
             raise Unreadable([(line, dotted(path), f"the alias *{event.anchor} names nothing that is complete here")])
         value, size = self._anchors[event.anchor]
         self._add(size, event)
@@ -159,12 +163,12 @@ class _Builder:
 
     def _check_tag(self, event: Any, path: KeyPath, usual: str) -> None:
         if event.tag not in (None, "!", _TAG + usual):
-            self._fault(event.start_mark.line + 1, path, f"the tag {event.tag} is not supported; leave it out")
+            self._fault(_line(event), path, f"the tag {event.tag} is not supported; leave it out")
 
     def _add(self, count: int, event: Any) -> None:
         self._count += count
         if self._count > MOST_VALUES:
-            line = event.start_mark.line + 1
+            line = _line(event)
             raise Unreadable([(line, "", f"holds more than {MOST_VALUES:,} values, aliases counted at each use")])
 
     def _fault(self, line: int, path: KeyPath, message: str) -> None:

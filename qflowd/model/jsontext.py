@@ -82,7 +82,7 @@ def depth(value: Json) -> int:
     return deepest
 
 
-def check_number(value: float) -> None:
+def check_number(value: Any) -> None:
     """Raises: ValueError where a number cannot travel: not finite, or whole and over 64 bits."""
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError("contains NaN or Infinity, which JSON does not have")

@@ -1,0 +1,184 @@
+"""Values and conditions with `{{ … }}` inside, compiled once and rendered over the facts of an instance.
+
+A lone expression keeps its type; among other text it becomes text. A scope is a mapping with `params`,
+`business_date`, `fire_at`, `instance`, and `tasks`: task key -> {"output": …}, which may be lazy.
+"""
+
+import ast
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Final
+
+from qflowd.define import functions
+from qflowd.define.language import Missing, compile_tree, evaluate
+from qflowd.model.errors import ExpressionFailed, InvalidExpression
+from qflowd.model.workflow import Json
+
+Scope = Mapping[str, Any]
+
+_PROBLEMS: Final = (Missing, functions.TooLarge, TypeError, ValueError, ArithmeticError, LookupError, RecursionError)
+_PAIRS: Final = {"(": ")", "[": "]", "{": "}"}
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A compiled JSON value or condition. `facts` are names like `params`; `tasks` are keys of tasks."""
+
+    facts: frozenset[str]
+    tasks: frozenset[str]
+    _render: Callable[[Scope], Json] = field(repr=False, compare=False)
+
+    @property
+    def uses(self) -> frozenset[str]:
+        """Facts and keys of tasks together."""
+        return self.facts | self.tasks
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether it renders to the same value in every scope."""
+        return not self.facts and not self.tasks
+
+    def render(self, scope: Scope) -> Json:
+        """The value in `scope`.
+
+        Raises: ExpressionFailed, naming the expression and what is missing.
+        """
+        return self._render(scope)
+
+
+def compile_value(value: Json) -> Template:
+    """The template of a JSON value; expressions may stand in any text in it, but not in keys.
+
+    Raises: InvalidExpression.
+    """
+    facts: set[str] = set()
+    tasks: set[str] = set()
+    render = _compile(value, facts, tasks)
+
+    def bounded(scope: Scope) -> Json:
+        found = render(scope)
+        try:
+            functions.measure(found)
+        except functions.TooLarge as problem:
+            raise ExpressionFailed(str(problem)) from None
+        return found
+
+    is_constant = not facts and not tasks
+    return Template(frozenset(facts), frozenset(tasks), render if is_constant else bounded)
+
+
+def compile_condition(text: str) -> Template:
+    """The template of a condition, written with or without `{{ }}`; it renders to a bool.
+
+    Raises: InvalidExpression.
+    """
+    source = text.strip()
+    if source.startswith("{{") and source.endswith("}}") and _end(source, 2) == len(source) - 2:
+        source = source[2:-2]
+    expression = _expression(source.strip())
+    return Template(expression.facts, expression.tasks, lambda scope: bool(expression.render(scope)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Expression:
+    source: str
+    tree: ast.expr
+    facts: frozenset[str]
+    tasks: frozenset[str]
+
+    def render(self, scope: Scope) -> Json:
+        try:
+            return evaluate(self.tree, scope)
+        except _PROBLEMS as problem:
+            raise self._failed(f": {problem}") from None
+
+    def render_text(self, scope: Scope) -> str:
+        value = self.render(scope)
+        if value is None:
+            raise self._failed(" is null, which cannot stand inside a text")
+        try:
+            return functions.text(value)
+        except (functions.TooLarge, ValueError) as problem:
+            raise self._failed(f": {problem}") from None
+
+    def _failed(self, reason: str) -> ExpressionFailed:
+        return ExpressionFailed(f"{{{{ {self.source[:200]} }}}}{reason[:400]}")
+
+
+@lru_cache(maxsize=4096)
+def _expression(source: str) -> _Expression:
+    try:
+        return _Expression(source, *compile_tree(source))
+    except ValueError as problem:
+        raise InvalidExpression(f"{{{{ {source[:120]} }}}}: {problem}") from None
+
+
+def _compile(value: Json, facts: set[str], tasks: set[str]) -> Callable[[Scope], Json]:
+    if isinstance(value, str) and "{{" in value:
+        parts = _split(value)
+        for part in parts:
+            if isinstance(part, _Expression):
+                facts |= part.facts
+                tasks |= part.tasks
+        return _text(parts)
+    if isinstance(value, dict):
+        entries = {key: _compile(item, facts, tasks) for key, item in value.items()}
+        return lambda scope: {key: render(scope) for key, render in entries.items()}
+    if isinstance(value, list):
+        items = [_compile(item, facts, tasks) for item in value]
+        return lambda scope: [render(scope) for render in items]
+    return lambda _: value
+
+
+def _text(parts: list[str | _Expression]) -> Callable[[Scope], Json]:
+    if len(parts) == 1 and isinstance(parts[0], _Expression):
+        return parts[0].render
+
+    def render(scope: Scope) -> str:
+        found: list[str] = []
+        for part in parts:
+            found.append(part if isinstance(part, str) else part.render_text(scope))
+            if sum(map(len, found)) > functions.LARGEST:
+                raise ExpressionFailed(str(functions.TooLarge()))
+        return "".join(found)
+
+    return render
+
+
+def _split(text: str) -> list[str | _Expression]:
+    """Plain texts and expressions, in their order."""
+    parts: list[str | _Expression] = []
+    at = 0
+    while (start := text.find("{{", at)) >= 0:
+        end = _end(text, start + 2)
+        if end < 0:
+            raise InvalidExpression(f"{text[start : start + 60]!r} opens {{{{ and never closes it")
+        if start > at:
+            parts.append(text[at:start])
+        parts.append(_expression(text[start + 2 : end].strip()))
+        at = end + 2
+    if at < len(text):
+        parts.append(text[at:])
+    return parts
+
+
+def _end(text: str, at: int) -> int:
+    """Where the `}}` stands that closes an expression beginning at `at`; -1 if nowhere."""
+    waiting: list[str] = []
+    quote = ""
+    while at < len(text):
+        character = text[at]
+        if quote:
+            at += character == "\\"
+            quote = "" if character == quote else quote
+        elif character in "'\"":
+            quote = character
+        elif not waiting and text.startswith("}}", at):
+            return at
+        elif character in _PAIRS:
+            waiting.append(_PAIRS[character])
+        elif waiting and character == waiting[-1]:
+            waiting.pop()
+        at += 1
+    return -1

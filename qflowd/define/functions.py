@@ -1,0 +1,152 @@
+"""The functions of the expression language, each bounded in time and memory.
+
+`len str int float bool min max sum abs round` as in Python; `get(mapping, key, default)`;
+`replace(text, old, new)`; `days(date, n)`: the date `n` days later, as "2026-01-05".
+"""
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any, Final
+
+from qflowd.model import jsontext
+from qflowd.model.workflow import Json
+
+LARGEST: Final = 1_000_000  # characters and items of a value, all levels together
+
+
+class TooLarge(Exception):
+    """A value would be larger than expressions may make."""
+
+    def __init__(self) -> None:
+        super().__init__(f"the result is larger than {LARGEST:,} characters")
+
+
+def number(value: Json) -> Any:
+    """`value` if it is a number.
+
+    Raises: TypeError.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{_shown(value)} is not a number")
+    return value
+
+
+def guard(value: Json) -> Json:
+    """`value`, if it is a scalar that JSON can carry.
+
+    Raises: ValueError for numbers that are not finite or have over 64 bits.
+    """
+    if isinstance(value, int | float):
+        try:
+            jsontext.check_number(value)
+        except ValueError:
+            raise ValueError("the result is not a finite number of 64 bits") from None
+    return value
+
+
+def join_size(left: Any, right: Any) -> None:
+    """Refuse to join what would be too large.
+
+    Raises: TooLarge.
+    """
+    if len(left) + len(right) > LARGEST:
+        raise TooLarge
+
+
+def measure(value: Json) -> None:
+    """Walk `value` and stop as soon as it is too large. Values that are shared count each time.
+
+    Raises: TooLarge.
+    """
+    size, todo = 0, [value]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, dict):
+            size += sum(map(len, item)) + len(item)
+            todo.extend(item.values())
+        elif isinstance(item, list):
+            size += len(item)
+            todo.extend(item)
+        elif isinstance(item, str):
+            size += len(item)
+        if size > LARGEST:
+            raise TooLarge
+
+
+def text(value: Json) -> str:
+    """`value` inside a longer text: texts as they are, all else as JSON."""
+    if isinstance(value, str):
+        return value
+    measure(value)
+    return jsontext.dump(value)
+
+
+def _int(value: Json) -> int:
+    if isinstance(value, str) and len(value) > 40:
+        raise ValueError("a text of more than 40 characters is no number")
+    return int(value)
+
+
+def _float(value: Json) -> float:
+    if isinstance(value, str) and len(value) > 400:
+        raise ValueError("a text of more than 400 characters is no number")
+    return float(value)
+
+
+def _sum(values: Json) -> Any:
+    return sum(map(number, values))
+
+
+def _abs(value: Json) -> Any:
+    return abs(number(value))
+
+
+def _round(value: Json, digits: Json = None) -> Any:
+    if digits is not None and not -20 <= number(digits) <= 20:
+        raise ValueError("round takes -20 to 20 digits")
+    return round(number(value), digits)
+
+
+def _get(group: Json, key: Json, default: Json = None) -> Json:
+    if group is None:
+        return default
+    if not isinstance(group, dict):
+        raise TypeError(f"get needs a mapping, not {_shown(group)}")
+    return group.get(key, default)
+
+
+def _replace(where: Json, old: Json, new: Json) -> str:
+    if not (isinstance(where, str) and isinstance(old, str) and isinstance(new, str)):
+        raise TypeError("replace takes three texts")
+    if len(where) + where.count(old) * len(new) > LARGEST:
+        raise TooLarge
+    return where.replace(old, new)
+
+
+def _days(day: Json, count: Json) -> str:
+    if not isinstance(day, str):
+        raise TypeError(f"days needs a date like 2026-01-05, not {_shown(day)}")
+    return (date.fromisoformat(day[:10]) + timedelta(days=int(number(count)))).isoformat()
+
+
+def _shown(value: Json) -> str:
+    if value is None:
+        return "null"
+    return repr(value)[:40] if isinstance(value, str | int | float) else f"a {type(value).__name__}"
+
+
+FUNCTIONS: Final[dict[str, Callable[..., Json]]] = {
+    "len": len,
+    "str": text,
+    "int": _int,
+    "float": _float,
+    "bool": bool,
+    "min": min,
+    "max": max,
+    "sum": _sum,
+    "abs": _abs,
+    "round": _round,
+    "get": _get,
+    "replace": _replace,
+    "days": _days,
+}
