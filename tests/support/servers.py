@@ -31,11 +31,16 @@ from tests.support.binaries import Programs, Unavailable, client, find, mariadb_
 __all__ = ["MariaDB", "Postgres", "Server", "Sqlite", "Unavailable", "client", "mariadb", "postgres", "sqlite"]
 
 START_S = 60.0
+START_TRIES = 10
 _KEEPER = """
 cat >/dev/null                                  # until the parent is gone
-for f in "$1"/*/server.pid; do [ -f "$f" ] && kill -QUIT "$(cat "$f")" 2>/dev/null; done
-sleep 1
-for f in "$1"/*/server.pid; do [ -f "$f" ] && kill -KILL "$(cat "$f")" 2>/dev/null; done
+for f in "$1"/*/server.pid; do
+    [ -f "$f" ] || continue
+    p=$(cat "$f"); n=0
+    kill -QUIT "$p" 2>/dev/null
+    while [ $n -lt 30 ] && kill -0 "$p" 2>/dev/null; do sleep 0.1; n=$((n + 1)); done
+    kill -KILL "$p" 2>/dev/null
+done
 rm -rf "$1"
 """
 
@@ -74,8 +79,12 @@ def run_folder() -> Path:
         cwd="/",
     )
 
+    owner = os.getpid()
+
     def release() -> None:
         assert keeper.stdin
+        if os.getpid() != owner:  # a forked child that ends must leave the servers alone
+            return
         for server in list(_running):
             server.close()
         keeper.stdin.close()
@@ -106,7 +115,8 @@ class Server:
         self.log = self.folder / "server.log"
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
-        self._count = 0
+        self._count = 0  # of databases
+        self._has_answered = False
         self.programs = self._find_programs()
         self._own(self.folder)
         self._make_data()
@@ -145,18 +155,18 @@ class Server:
         if self._process and self._process.poll() is None:
             return self
         end = time.monotonic() + START_S
-        while True:
+        for _ in range(START_TRIES):
             with self.log.open("ab") as log:
                 self._process = self._popen(self._command(), log)
             (self.folder / "server.pid").write_text(str(self._process.pid))
             _running.add(self)
             if self._wait_until_it_answers(end):
                 return self
-            if time.monotonic() > end:
-                raise Unavailable(f"{self.kind} does not start:\n{self.log_tail()}")
-            time.sleep(0.1)  # remains of a killed predecessor, or the port was taken meanwhile
-            if not self._count:
+            self._end(signal.SIGKILL)
+            time.sleep(0.3)  # remains of a killed predecessor, or the port was taken meanwhile
+            if not self._has_answered:
                 self.port = free_port()
+        raise Unavailable(f"{self.kind} does not start:\n{self.log_tail()}")
 
     def stop(self, mode: str = "fast") -> None:
         """Stop in order: `smart` waits for clients, `fast` sends them away, `immediate` is a crash."""
@@ -221,7 +231,7 @@ class Server:
         while self._process.poll() is None and time.monotonic() < end:
             with contextlib.suppress(Exception):  # each driver says "not yet" in its own way
                 self.admin("SELECT 1")
-                self._count += 1
+                self._has_answered = True
                 return True
             time.sleep(0.05)
         return False
