@@ -1,0 +1,83 @@
+"""Named statements: read from `sql/`, rendered for one dialect, ready to run.
+
+A file holds statements, each headed `-- name: verb_noun`. `sql/common/` is read first; a file of the
+dialect's own folder may replace a statement by the same name (the hot ones do).
+"""
+
+import re
+from collections import namedtuple
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from qflowd import resources
+from qflowd.store.render import Renderer, RowSet
+
+_HEADER = re.compile(r"^-- name: (?P<name>[a-z_]+)(?: each\((?P<each>[a-z_, ]+)\))?\s*$", re.MULTILINE)
+
+
+@dataclass(slots=True)
+class Statement:
+    """One statement in the driver's own words.
+
+    `then` is the next part, where the database needs several: each part takes the row set or what the part before it
+    found. A literal parameter is a whole number that is written into the text, because the plan depends on it.
+    """
+
+    name: str
+    sql: str
+    rows: RowSet | None = None
+    then: "Statement | None" = None
+    make_row: Callable[..., Any] | None = None  # set at the first result, when the columns are known
+    instants: tuple[int, ...] = ()  # positions of result columns that hold instants
+    _with_literals: dict[tuple[int, ...], str] = field(default_factory=dict)
+
+    def text(self, params: Mapping[str, Any]) -> str:
+        """The text to send, with literal parameters in their places."""
+        if "@" not in self.sql:
+            return self.sql
+        names = re.findall(r"@([a-z_]+)@", self.sql)
+        values = tuple(int(params[name]) for name in names)
+        if (sql := self._with_literals.get(values)) is None:
+            sql = self.sql
+            for name, value in zip(names, values, strict=True):
+                sql = sql.replace(f"@{name}@", str(value))
+            self._with_literals[values] = sql
+        return sql
+
+    def learn_columns(self, names: list[str]) -> None:
+        """Remember the result's columns: rows become named tuples, columns `at` and `…_at` become instants."""
+        self.make_row = namedtuple(self.name, names)._make  # type: ignore[misc]  # noqa: PYI024
+        self.instants = tuple(i for i, name in enumerate(names) if name == "at" or name.endswith("_at"))
+
+
+class Catalog(dict[str, Statement]):
+    """All statements of one dialect by name."""
+
+    @classmethod
+    def load(cls, renderer: Renderer) -> "Catalog":
+        catalog = cls()
+        for folder in ("common", renderer.dialect):
+            for file in sorted((resources.sql_dir() / folder).glob("*.sql")):
+                for name, each, text in split(file):
+                    catalog[name] = _statement(renderer, name, each, text)
+        return catalog
+
+
+def split(file: Path) -> Iterator[tuple[str, tuple[str, ...], str]]:
+    """Yield (name, columns of `each`, text) for every statement of a file."""
+    text = file.read_text("utf-8")
+    headers = list(_HEADER.finditer(text))
+    for header, following in zip(headers, [*headers[1:], None], strict=True):
+        body = text[header.end() : following.start() if following else len(text)]
+        each = tuple(column.strip() for column in (header["each"] or "").split(",") if column.strip())
+        yield header["name"], each, body
+
+
+def _statement(renderer: Renderer, name: str, each: tuple[str, ...], text: str) -> Statement:
+    first, *others = re.split(r"^-- then\s*$", text, flags=re.MULTILINE)
+    without_comments = re.sub(r"^\s*--.*$\n?", "", first, flags=re.MULTILINE).strip().rstrip(";")
+    sql, rows = renderer.statement(without_comments, each)
+    then = _statement(renderer, name, (), "-- then\n".join(others)) if others else None
+    return Statement(name, sql, rows, then)

@@ -1,0 +1,40 @@
+"""The database's time, read without asking the database: its last reading plus CLOCK_BOOTTIME."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+
+def boottime() -> float:
+    """Seconds since this host started, counting sleep; one clock for all its processes."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+class Clock(Protocol):
+    """Where the engine gets its instants."""
+
+    def now(self) -> datetime: ...
+
+    def at(self, boottime_s: float) -> datetime:
+        """The instant of a reading of CLOCK_BOOTTIME on this host."""
+        ...
+
+
+class DbClock:
+    """Follows the server's clock; set by the heartbeat. Before the first reading: this host's own clock.
+
+    It never runs backwards by more than the server does, and costs no round trip.
+    """
+
+    def __init__(self) -> None:
+        self._zero = datetime.now(UTC) - timedelta(seconds=boottime())
+
+    def learn(self, server_now: datetime, asked_at_s: float) -> None:
+        """Take a reading of the server's clock that was asked for at CLOCK_BOOTTIME `asked_at_s`."""
+        self._zero = server_now - timedelta(seconds=(asked_at_s + boottime()) / 2)
+
+    def now(self) -> datetime:
+        return self._zero + timedelta(seconds=boottime())
+
+    def at(self, boottime_s: float) -> datetime:
+        return self._zero + timedelta(seconds=boottime_s)

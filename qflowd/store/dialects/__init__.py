@@ -1,0 +1,28 @@
+"""One module per database: its words (render), its connection, its errors."""
+
+from urllib.parse import urlsplit
+
+from qflowd.model.errors import InvalidRequest
+from qflowd.store.dialects.base import Dialect
+
+
+def dialect_for(url: str) -> Dialect:
+    """The dialect that a database URL asks for; only its driver is imported.
+
+    Raises InvalidRequest for a scheme we do not know.
+    """
+    scheme = urlsplit(url).scheme.partition("+")[0]
+    if scheme == "sqlite":
+        from qflowd.store.dialects.sqlite import Sqlite
+
+        return Sqlite(url)
+    if scheme in ("postgresql", "postgres"):
+        from qflowd.store.dialects.postgres import Postgres
+
+        return Postgres(url)
+    if scheme in ("mysql", "mariadb"):
+        from qflowd.store.dialects.mysql import Mysql
+
+        return Mysql(url)
+    msg = f"database URL starts with {scheme or 'nothing'!r}; use sqlite:///FILE, postgresql://… or mysql://…"
+    raise InvalidRequest(msg)

@@ -1,0 +1,86 @@
+"""What a dialect must be able to do. The tx door knows these classes and no driver."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from qflowd.store.catalog import Statement
+from qflowd.store.render import Renderer
+
+Rows = Sequence[tuple[Any, ...]]
+NO_ROWS: Rows = ()
+
+
+class Retryable(Exception):
+    """Deadlock, serialization failure, busy: the whole transaction may be run again at once."""
+
+
+class Disconnected(Exception):
+    """The connection is gone; whether a COMMIT under way was applied is not known."""
+
+
+class DataRefused(Exception):
+    """The database refused a value (too long, not in its character set, out of range)."""
+
+
+class Connection(ABC):
+    """One connection, used by one thread."""
+
+    changed = 0  # rows hit by the last statement
+
+    @abstractmethod
+    def begin(self) -> None:
+        """Start a transaction that may write."""
+
+    @abstractmethod
+    def commit(self) -> None: ...
+
+    @abstractmethod
+    def rollback(self) -> None: ...
+
+    @abstractmethod
+    def close(self) -> None: ...
+
+    @abstractmethod
+    def run(self, statement: Statement, params: Mapping[str, Any], rows: Rows) -> list[Any]:
+        """Run a statement and return its rows as named tuples; `changed` then holds how many rows it hit."""
+
+    @abstractmethod
+    def script(self, sql: str) -> list[tuple[Any, ...]]:
+        """Run one ready text without parameters (migrations, probes)."""
+
+
+class Dialect(ABC):
+    """One database server or file, named by a URL."""
+
+    name: ClassVar[str]
+    single_statement_commits: ClassVar[bool] = True  # may one writing statement do without BEGIN?
+    renderer: Renderer
+
+    @abstractmethod
+    def connect(self) -> Connection:
+        """Open a connection. Raises StoreUnavailable, or StoreUnsupported for a server we cannot use."""
+
+    @abstractmethod
+    def migration_lock(self, connection: Connection) -> None:
+        """Let one migration at a time go on; inside its transaction where DDL is transactional."""
+
+    @abstractmethod
+    def migration_unlock(self, connection: Connection) -> None: ...
+
+    ddl_in_transaction: ClassVar[bool] = True
+
+    def ddl_applied_already(self, error: Exception) -> bool:
+        """Does this error say that a step of a migration was done before a crash?"""
+        return False
+
+    @abstractmethod
+    def has_schema(self, connection: Connection) -> bool:
+        """Is the ledger of migrations there?"""
+
+    def create_namespace(self, connection: Connection) -> None:
+        """Make the namespace `qflow`, where the dialect has one to make."""
+
+    def describe(self) -> str:
+        """The URL without its secrets, for logs."""
+        return self.name

@@ -1,0 +1,266 @@
+"""MySQL 8 and MariaDB >= 10.6 through PyMySQL: READ COMMITTED, found-rows, UTC, no reconnect inside a transaction."""
+
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import msgspec
+import pymysql
+from pymysql.constants import CLIENT, ER
+
+from qflowd.model.errors import StoreUnavailable, StoreUnsupported
+from qflowd.store.catalog import Statement
+from qflowd.store.dialects.base import Connection, DataRefused, Dialect, Disconnected, Retryable, Rows
+from qflowd.store.render import Renderer, RowSet
+
+SESSION = (
+    "SET SESSION time_zone = '+00:00', innodb_lock_wait_timeout = 10, sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO'"
+)
+RETRYABLE = {ER.LOCK_DEADLOCK, ER.LOCK_WAIT_TIMEOUT, ER.CHECKREAD}
+APPLIED_ALREADY = {ER.TABLE_EXISTS_ERROR, ER.DUP_KEYNAME, ER.DUP_FIELDNAME}
+GONE = {0, 1040, 1053, 1079, 1080, 1129, 1152, 1159, 1160, 1161, 1184, 1203, 1927, 2003, 2006, 2013, 2014, 2055, 3159}
+
+
+class MysqlRenderer(Renderer):
+    dialect = "mysql"
+    words: ClassVar[dict[str, str]] = {
+        "clock": "UTC_TIMESTAMP(6)",
+        "lock": "FOR UPDATE SKIP LOCKED",
+        "bigint": "BIGINT",
+        "identity": "BIGINT AUTO_INCREMENT PRIMARY KEY",
+        "bigint_key": "BIGINT PRIMARY KEY",
+        "int": "INTEGER",
+        "smallint": "SMALLINT",
+        "double": "DOUBLE",
+        "key": "VARCHAR(200)",
+        "word": "VARCHAR(64)",
+        "inbox_key": "VARCHAR(1000)",
+        "lane_limits": "VARCHAR(160)",
+        "code_file": "VARCHAR(600)",
+        "plugin_file": "VARCHAR(600)",
+        "text": "LONGTEXT",
+        "output": "MEDIUMTEXT",
+        "instant": "DATETIME(6)",
+        "date": "DATE",
+        "now_default": "DEFAULT (UTC_TIMESTAMP(6))",
+        "replace_view": "CREATE OR REPLACE SQL SECURITY DEFINER VIEW",
+    }
+    types: ClassVar[dict[str, str]] = {
+        "bigint": "BIGINT",
+        "int": "INT",
+        "smallint": "SMALLINT",
+        "double": "DOUBLE",
+        "text": "LONGTEXT",
+        "instant": "DATETIME(6)",
+        "date": "DATE",
+    }
+
+    # Exact and no-pad; the only place where MySQL 8 and MariaDB differ. Migrations set it from the server.
+    collation = "utf8mb4_0900_bin"
+
+    def macro(self, match: Any) -> str:
+        if match["word"] in ("table", "hot_table"):
+            return f"ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE={self.collation}"
+        return super().macro(match)
+
+    def clock_plus(self, seconds: str) -> str:
+        return f"UTC_TIMESTAMP(6) + INTERVAL CAST({seconds} * 1000000 AS SIGNED) MICROSECOND"
+
+    def macro_seconds(self, rest: str) -> str:
+        return f"ROUND(TIMESTAMPDIFF(MICROSECOND, {rest}) / 1000000, 3)"
+
+    def macro_json(self, rest: str) -> str:
+        return f"CAST(JSON_OBJECT({rest}) AS CHAR)"
+
+    def macro_excluded(self, column: str) -> str:
+        return f"VALUES({column})"
+
+    def macro_ignored(self, column: str) -> str:
+        # INSERT IGNORE would also let bad data through.
+        return f"ON DUPLICATE KEY UPDATE {column} = {column}"
+
+    def macro_upsert(self, key: str) -> str:
+        return "ON DUPLICATE KEY UPDATE"
+
+    def macro_index(self, rest: str) -> str:
+        """No partial indexes: the columns after `|`, which lead with what the predicate tests."""
+        partial, _, columns = rest.partition("|")
+        head = partial.split("(")[0].strip()
+        return f"CREATE INDEX {head} {columns.strip() or partial[partial.index('(') :].split(' WHERE ')[0].strip()}"
+
+    def macro_names(self, column: str) -> str:
+        return f"GROUP_CONCAT({column} ORDER BY {column} SEPARATOR ', ')"
+
+    def rows(self, rows: RowSet) -> str:
+        columns = ", ".join(
+            f"{name} {self.types[kind]} PATH '$[{i}]'"
+            for i, (name, kind) in enumerate(zip(rows.names, rows.types, strict=True))
+        )
+        return f"JSON_TABLE(:rows, '$[*]' COLUMNS ({columns}))"
+
+
+class MysqlConnection(Connection):
+    def __init__(self, url: str) -> None:
+        try:
+            with translated():
+                self.driver = pymysql.connect(
+                    **arguments(url),
+                    autocommit=True,
+                    charset="utf8mb4",
+                    client_flag=CLIENT.FOUND_ROWS,
+                    init_command="SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+                    connect_timeout=10,
+                    read_timeout=90,
+                    write_timeout=90,
+                    max_allowed_packet=1 << 30,
+                )
+                self.script(SESSION)
+        except (Disconnected, pymysql.Error, OSError) as error:
+            msg = f"cannot reach MySQL at {describe(url)}: {error}"
+            raise StoreUnavailable(msg) from error
+
+    def begin(self) -> None:
+        self.script("START TRANSACTION")
+
+    def commit(self) -> None:
+        self.script("COMMIT")
+
+    def rollback(self) -> None:
+        if self.driver.open:
+            self.script("ROLLBACK")
+
+    def close(self) -> None:
+        if self.driver.open:
+            self.driver.close()
+
+    def run(self, statement: Statement, params: Mapping[str, Any], rows: Rows) -> list[Any]:
+        result = self._part(statement, params, rows)
+        if statement.then is not None and (rows or result):
+            found = self._part(statement.then, params, rows or result)
+            result = found if not result else result
+        return result
+
+    def _part(self, statement: Statement, params: Mapping[str, Any], rows: Rows) -> list[Any]:
+        values = {key: _bind(value) for key, value in params.items()}
+        if statement.rows is not None:
+            width = len(statement.rows.names)
+            values["rows"] = msgspec.json.encode([[_bind(value) for value in row[:width]] for row in rows]).decode()
+        with translated(), self.driver.cursor() as cursor:
+            cursor.execute(statement.text(params), values or None)
+            self.changed = cursor.rowcount
+            if cursor.description is None:
+                return []
+            if statement.make_row is None:
+                statement.learn_columns([column[0] for column in cursor.description])
+            result = list(cursor.fetchall())
+        if statement.instants:
+            result = [_decode(row, statement.instants) for row in result]
+        return list(map(statement.make_row, result)) if statement.make_row else result
+
+    def script(self, sql: str) -> list[tuple[Any, ...]]:
+        with translated(), self.driver.cursor() as cursor:
+            cursor.execute(sql)
+            return list(cursor.fetchall()) if cursor.description else []
+
+
+class Mysql(Dialect):
+    name = "mysql"
+    ddl_in_transaction = False  # every DDL statement commits by itself
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.renderer = MysqlRenderer()
+        self._checked = False
+
+    def connect(self) -> MysqlConnection:
+        connection = MysqlConnection(self.url)
+        if not self._checked:
+            self._check(connection)
+            self._checked = True
+        return connection
+
+    def _check(self, connection: MysqlConnection) -> None:
+        version = str(connection.script("SELECT VERSION()")[0][0])
+        numbers = tuple(int(part) for part in version.split("-")[0].split(".")[:3])
+        is_mariadb = "mariadb" in version.lower()
+        if numbers < ((10, 6, 0) if is_mariadb else (8, 0, 13)):
+            msg = f"{version} is too old: qflowd needs MariaDB 10.6 or MySQL 8.0.13, for SKIP LOCKED"
+            raise StoreUnsupported(msg)
+        if is_mariadb:
+            self.renderer.collation = "utf8mb4_nopad_bin"
+
+    def migration_lock(self, connection: Connection) -> None:
+        if connection.script("SELECT GET_LOCK('qflow.migration', 120)")[0][0] != 1:
+            msg = "another daemon has been migrating for two minutes; look at SHOW PROCESSLIST"
+            raise StoreUnavailable(msg)
+
+    def migration_unlock(self, connection: Connection) -> None:
+        connection.script("DO RELEASE_LOCK('qflow.migration')")
+
+    def ddl_applied_already(self, error: Exception) -> bool:
+        cause = error.__cause__ or error
+        return isinstance(cause, pymysql.Error) and cause.args[0] in APPLIED_ALREADY
+
+    def has_schema(self, connection: Connection) -> bool:
+        sql = "SELECT 1 FROM information_schema.tables WHERE table_schema = 'qflow' AND table_name = 'migration'"
+        return bool(connection.script(sql))
+
+    def create_namespace(self, connection: Connection) -> None:
+        there = connection.script("SELECT 1 FROM information_schema.schemata WHERE schema_name = 'qflow'")
+        if not there:
+            connection.script(f"CREATE DATABASE IF NOT EXISTS qflow CHARACTER SET utf8mb4 COLLATE {self.renderer.collation}")
+
+    def describe(self) -> str:
+        return describe(self.url)
+
+
+def arguments(url: str) -> dict[str, Any]:
+    """PyMySQL's arguments for a URL: `mysql://user:password@host:port/?unix_socket=…&ssl_ca=…`."""
+    parts = urlsplit(url)
+    query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
+    found: dict[str, Any] = {"user": unquote(parts.username or "root"), "password": unquote(parts.password or "")}
+    if "unix_socket" in query:
+        found["unix_socket"] = query["unix_socket"]
+    else:
+        found |= {"host": parts.hostname or "127.0.0.1", "port": parts.port or 3306}
+    if "ssl_ca" in query:
+        found["ssl"] = ssl.create_default_context(cafile=query["ssl_ca"])
+    return found
+
+
+def describe(url: str) -> str:
+    parts = urlsplit(url)
+    return f"mysql://{parts.hostname or ''}:{parts.port or 3306}"
+
+
+def _bind(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
+    return value
+
+
+def _decode(row: tuple[Any, ...], instants: tuple[int, ...]) -> tuple[Any, ...]:
+    values = list(row)
+    for i in instants:
+        if values[i] is not None:
+            values[i] = values[i].replace(tzinfo=UTC)
+    return tuple(values)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn PyMySQL's errors into the door's."""
+    try:
+        yield
+    except (pymysql.err.OperationalError, pymysql.err.InternalError, pymysql.err.InterfaceError) as error:
+        code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
+        if code in RETRYABLE:
+            raise Retryable(str(error)) from error
+        if code in GONE:
+            raise Disconnected(str(error)) from error
+        raise
+    except (pymysql.err.DataError, pymysql.err.IntegrityError) as error:
+        raise DataRefused(str(error)) from error

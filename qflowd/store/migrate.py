@@ -1,0 +1,131 @@
+"""Numbered migrations under a lock, step by step in a ledger: safe when daemons start together or are killed between steps."""
+
+import re
+from dataclasses import dataclass
+from uuid import uuid4
+
+from qflowd import resources
+from qflowd.model.errors import SchemaOutdated, SchemaTooNew
+from qflowd.store.dialects.base import Connection, Dialect
+from qflowd.store.tx import Store
+
+LEDGER = """
+CREATE TABLE IF NOT EXISTS qflow.migration (
+    number {int} NOT NULL,
+    step {int} NOT NULL,
+    applied_at {instant} NOT NULL,
+    PRIMARY KEY (number, step)
+) {table}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One statement of a migration; `number` and `position` name it in the ledger."""
+
+    number: int
+    position: int
+    sql: str
+
+
+def steps(dialect: Dialect) -> list[Step]:
+    """Every step there is, in order. Files are `NNNN_name.sql`; several may share a number."""
+    found: list[Step] = []
+    for number in range(1, newest() + 1):
+        texts: list[str] = []
+        for file in sorted((resources.sql_dir() / "common" / "migrations").glob(f"{number:04}_*.sql")):
+            texts += dialect.renderer.ddl(file.read_text("utf-8"))
+        found += [Step(number, position, sql) for position, sql in enumerate(texts, 1)]
+    return found
+
+
+def newest() -> int:
+    """The number of the newest migration that this qflowd knows."""
+    names = (file.name for file in (resources.sql_dir() / "common" / "migrations").glob("*.sql"))
+    return max(int(match[1]) for name in names if (match := re.match(r"(\d{4})_", name)))
+
+
+def script(dialect: Dialect) -> str:
+    """The whole schema as text, for a DBA who runs it by hand."""
+    [ledger] = dialect.renderer.ddl(LEDGER)
+    texts = [ledger]
+    for step in steps(dialect):
+        texts.append(step.sql)
+        texts.append(_record(dialect, step))
+    namespace = {"postgres": ["CREATE SCHEMA IF NOT EXISTS qflow"], "mysql": ["CREATE DATABASE IF NOT EXISTS qflow"]}
+    return ";\n\n".join(namespace.get(dialect.name, []) + texts) + ";\n"
+
+
+def migrate(store: Store) -> int:
+    """Bring the schema to the newest version; do nothing where it is there. Returns how many steps were run.
+
+    Raises: SchemaTooNew if a newer qflowd has been here; StoreUnavailable.
+    """
+    dialect, connection = store.dialect, store.connection()
+    if dialect.has_schema(connection) and _version(connection) == newest() and _is_complete(connection, dialect):
+        return 0
+    dialect.create_namespace(connection)
+    if dialect.ddl_in_transaction:
+        connection.begin()
+    try:
+        dialect.migration_lock(connection)
+        done = _run_steps(connection, dialect)
+        if dialect.ddl_in_transaction:
+            connection.commit()
+    except BaseException:
+        connection.rollback()
+        raise
+    finally:
+        dialect.migration_unlock(connection)
+    return done
+
+
+def check(store: Store) -> None:
+    """Raises: SchemaOutdated or SchemaTooNew unless the schema is exactly the one this qflowd was written for."""
+    connection = store.connection()
+    if not store.dialect.has_schema(connection):
+        msg = f"{store.dialect.describe()} holds no qflowd schema; run `qflowd migrate` (or `qflowd run`)"
+        raise SchemaOutdated(msg)
+    _refuse_newer(connection)
+    if _version(connection) < newest() or not _is_complete(connection, store.dialect):
+        msg = f"{store.dialect.describe()} has schema {_version(connection)}, this qflowd needs {newest()}: `qflowd migrate`"
+        raise SchemaOutdated(msg)
+
+
+def _run_steps(connection: Connection, dialect: Dialect) -> int:
+    [ledger] = dialect.renderer.ddl(LEDGER)
+    connection.script(ledger)
+    _refuse_newer(connection)
+    applied = {(number, step) for number, step in connection.script("SELECT number, step FROM qflow.migration")}
+    missing = [step for step in steps(dialect) if (step.number, step.position) not in applied]
+    for step in missing:
+        try:
+            connection.script(step.sql)
+        except Exception as error:
+            # MySQL commits each DDL statement: a crash may lie between the statement and its entry in the ledger.
+            if not dialect.ddl_applied_already(error):
+                raise
+        connection.script(_record(dialect, step))
+    if missing and not connection.script("SELECT 1 FROM qflow.meta WHERE name = 'database_id'"):
+        connection.script(f"INSERT INTO qflow.meta (name, value) VALUES ('database_id', '{uuid4().hex}')")  # noqa: S608
+    return len(missing)
+
+
+def _record(dialect: Dialect, step: Step) -> str:
+    clock = dialect.renderer.words["clock"]
+    return f"INSERT INTO qflow.migration (number, step, applied_at) VALUES ({step.number}, {step.position}, {clock})"  # noqa: S608
+
+
+def _version(connection: Connection) -> int:
+    return int(connection.script("SELECT COALESCE(MAX(number), 0) FROM qflow.migration")[0][0])
+
+
+def _is_complete(connection: Connection, dialect: Dialect) -> bool:
+    [(count,)] = connection.script("SELECT COUNT(*) FROM qflow.migration")
+    return int(count) == len(steps(dialect))
+
+
+def _refuse_newer(connection: Connection) -> None:
+    if (there := _version(connection)) > newest():
+        msg = f"the schema has version {there}, this qflowd knows {newest()}: upgrade qflowd on this host"
+        raise SchemaTooNew(msg)

@@ -1,0 +1,148 @@
+"""Macros: the few places where the three databases want other words for the same thing.
+
+    {task.READY} {instance.FAILED} {intent.TERMINATE} {reason.LOST} {version.ACTIVE}   a state's code
+    {words: task t.state}        the code's word, as a CASE
+    {rows: id bigint, fence int} the parameter `rows` as a table with these columns
+    {literal: batch}             a whole number that becomes part of the text, since the plan depends on it
+    {clock}  {clock + :lease_s}  the server's own clock (leases only; everything else takes :now)
+    {seconds: a, b}              seconds from instant a to instant b
+    {json: 'a', x, 'b', y}       a JSON object as text
+    {concat: a, b} {names: c}    text of several values; of a column's values, with commas
+    {upsert: a, b}               what follows VALUES/SELECT to replace columns where the key (a, b) is there
+    {excluded: c}                the refused row's column c, in an upsert
+    {ignored: table.c}           ends an INSERT that leaves rows whose key is there; c: any column of the table
+    {lock}                       take the rows, skip what somebody else holds
+    {only: postgres …}           words for one dialect
+    {bigint} {identity} {key} {text} {instant} …   column types, in migrations
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import ClassVar
+
+from qflowd.model import states
+
+_STATES: dict[str, type[IntEnum]] = {
+    "task": states.TaskState,
+    "instance": states.InstanceState,
+    "saga": states.SagaState,
+    "intent": states.Intent,
+    "reason": states.Reason,
+    "kind": states.TaskKind,
+    "version": states.VersionState,
+}
+_MACRO = re.compile(r"\{(?P<word>[a-z_]+)(?:(?P<dot>\.)(?P<state>[A-Z_]+)|(?P<rest>[^{}]*))\}")
+_LITERAL_OR_PARAM = re.compile(r"'(?:[^']|'')*'|%|(?<![:\w]):(?P<param>[a-z_]+)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class RowSet:
+    """Columns of a row set: names and types (bigint, int, double, text, instant)."""
+
+    names: tuple[str, ...]
+    types: tuple[str, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> "RowSet":
+        pairs = [column.split() for column in text.split(",")]
+        return cls(tuple(name for name, _ in pairs), tuple(kind for _, kind in pairs))
+
+
+class Renderer:
+    """Base of the three renderers. A subclass says its own words in `words` and overrides what differs in shape."""
+
+    dialect: ClassVar[str]
+    words: ClassVar[dict[str, str]]
+
+    def statement(self, text: str, each: tuple[str, ...] = ()) -> tuple[str, RowSet | None]:
+        """Render macros and parameters; return the text and the row set it takes."""
+        found: list[RowSet] = []
+
+        def replace(match: re.Match[str]) -> str:
+            if match["word"] == "rows":
+                found.append(RowSet.parse(match["rest"].lstrip(":")))
+                return self.rows(found[-1])
+            return self.macro(match)
+
+        text = self._innermost_first(text, replace)
+        rows = found[0] if found else (RowSet(each, ("any",) * len(each)) if each else None)
+        return self.parameters(text, rows), rows
+
+    def ddl(self, text: str) -> list[str]:
+        """The statements of a migration. They are separated by lines that hold only `;`."""
+        text = re.sub(r"^\s*--.*$\n?", "", self._innermost_first(text, self.macro), flags=re.MULTILINE)
+        parts = (part.strip() for part in re.split(r"^;$", text, flags=re.MULTILINE))
+        return [self.qualify(part) for part in parts if part]
+
+    def qualify(self, ddl: str) -> str:
+        return ddl
+
+    def _innermost_first(self, text: str, replace: Callable[[re.Match[str]], str]) -> str:
+        while (new := _MACRO.sub(replace, text)) != text:
+            text = new
+        return text
+
+    def macro(self, match: re.Match[str]) -> str:
+        word, rest = match["word"], (match["rest"] or "").strip()
+        if match["dot"]:
+            return str(int(_STATES[word][match["state"]]))
+        if word == "only":
+            dialects, text = rest.lstrip(": ").split(None, 1)
+            return text if self.dialect in dialects.split(",") else ""
+        if rest.startswith(":"):
+            return str(getattr(self, f"macro_{word}")(rest[1:].strip()))
+        if rest.startswith("+"):
+            return self.clock_plus(rest[1:].strip())
+        return self.words[word]
+
+    def macro_words(self, rest: str) -> str:
+        family, column = rest.split(None, 1)
+        cases = " ".join(f"WHEN {code} THEN '{word}'" for code, word in states.words(_STATES[family]).items())
+        if family in ("reason",):
+            cases = cases.replace(f"WHEN {int(states.Reason.NONE)} THEN 'none'", "WHEN 0 THEN NULL")
+        return f"CASE {column} {cases} END"
+
+    def macro_literal(self, name: str) -> str:
+        return f"@{name}@"
+
+    def macro_ignored(self, column: str) -> str:
+        return "ON CONFLICT DO NOTHING"
+
+    def macro_excluded(self, column: str) -> str:
+        return f"excluded.{column}"
+
+    def macro_upsert(self, key: str) -> str:
+        return f"ON CONFLICT ({key}) DO UPDATE SET"
+
+    def macro_seconds(self, rest: str) -> str:
+        raise NotImplementedError
+
+    def macro_json(self, rest: str) -> str:
+        raise NotImplementedError
+
+    def macro_index(self, rest: str) -> str:
+        """`name ON table (columns) WHERE predicate | (columns without partial indexes)`."""
+        partial, _, _ = rest.partition("|")
+        return f"CREATE INDEX IF NOT EXISTS {partial.strip()}"
+
+    def macro_concat(self, rest: str) -> str:
+        return f"CONCAT({rest})"
+
+    def macro_names(self, column: str) -> str:
+        raise NotImplementedError
+
+    def clock_plus(self, seconds: str) -> str:
+        raise NotImplementedError
+
+    def rows(self, rows: RowSet) -> str:
+        raise NotImplementedError
+
+    def parameters(self, text: str, rows: RowSet | None) -> str:  # noqa: ARG002 - SQLite looks at it
+        """`:name` in the driver's style (pyformat here); literals are left alone but for their percent signs."""
+
+        def replace(match: re.Match[str]) -> str:
+            return f"%({match['param']})s" if match["param"] else match[0].replace("%", "%%")
+
+        return _LITERAL_OR_PARAM.sub(replace, text)

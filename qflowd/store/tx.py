@@ -1,0 +1,162 @@
+"""The one door to the database: every transaction is a function over `tx`, and `tx.run` is the only way in.
+
+The whole function is run again on deadlock, serialization failure and busy, so it must be replay-safe; after a lost
+connection it may have been applied although the caller sees StoreUnavailable. Faults for tests come in here too.
+"""
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, TypeVar
+
+from qflowd.model.errors import StoreUnavailable
+from qflowd.store.catalog import Catalog
+from qflowd.store.clock import Clock, DbClock
+from qflowd.store.dialects import dialect_for
+from qflowd.store.dialects.base import NO_ROWS, Connection, DataRefused, Disconnected, Retryable, Rows
+
+T = TypeVar("T")
+TRIES = 10
+
+__all__ = ["DataRefused", "Fault", "Store", "Tx"]
+
+# Called with (transaction, point) at `begin`, `before_commit`, `after_commit`; it may raise, kill or pause.
+Fault = Callable[[str, str], None]
+
+
+class Tx:
+    """A transaction under way."""
+
+    def __init__(self, connection: Connection, catalog: Catalog, now: datetime) -> None:
+        self._connection = connection
+        self._catalog = catalog
+        self.now = now  # the same instant for everything this transaction writes
+
+    def run(self, name: str, rows: Rows = NO_ROWS, **params: Any) -> list[Any]:
+        """Run the statement `name`; its result rows as named tuples. `rows` fills its row set."""
+        return self._connection.run(self._catalog[name], params, rows)
+
+    def count(self, name: str, rows: Rows = NO_ROWS, **params: Any) -> int:
+        """Run a writing statement and say how many rows it hit."""
+        self._connection.run(self._catalog[name], params, rows)
+        return self._connection.changed
+
+    def one(self, name: str, rows: Rows = NO_ROWS, **params: Any) -> Any:
+        """The first row, or None."""
+        found = self._connection.run(self._catalog[name], params, rows)
+        return found[0] if found else None
+
+
+class Store:
+    """A database that holds (or will hold) the schema `qflow`. One connection per thread that uses it."""
+
+    def __init__(self, url: str, *, clock: Clock | None = None, fault: Fault | None = None) -> None:
+        self.dialect = dialect_for(url)
+        self.clock = clock or DbClock()
+        self._fault = fault
+        self._local = threading.local()
+        self._open: list[Connection] = []
+        self._catalog: Catalog | None = None
+
+    @property
+    def catalog(self) -> Catalog:
+        if self._catalog is None:
+            self._catalog = Catalog.load(self.dialect.renderer)
+        return self._catalog
+
+    def transact(self, work: Callable[[Tx], T], *, name: str = "", single: bool = False) -> T:
+        """Run `work` in a transaction and commit it; once more from the start when the database says so.
+
+        Args:
+            name: of the transaction, for faults and logs; default the function's name.
+            single: `work` runs exactly one statement, so BEGIN and COMMIT can be spared where that is safe.
+
+        Raises: StoreUnavailable if the connection is lost or conflicts do not end (it may have been applied);
+            DataRefused if a value was refused; whatever `work` raises. Except in the first case nothing was written.
+        """
+        name = name or getattr(work, "__name__", "")
+        bare = single and self.dialect.single_statement_commits
+        for attempt in range(TRIES):
+            connection = self.connection()
+            try:
+                return self._once(connection, work, name, bare=bare)
+            except Retryable as error:
+                self._roll_back(connection)
+                if attempt == TRIES - 1:
+                    msg = f"transaction {name} met a conflict {TRIES} times: {error}"
+                    raise StoreUnavailable(msg) from error
+                time.sleep(random.uniform(0.001, 0.01) * (attempt + 1))  # noqa: S311 - spreads load, no secret
+            except Disconnected as error:
+                self.disconnect()
+                msg = f"lost the database in transaction {name}: {error}"
+                raise StoreUnavailable(msg) from error
+            except BaseException:
+                self._roll_back(connection)
+                raise
+        raise AssertionError
+
+    def _once(self, connection: Connection, work: Callable[[Tx], T], name: str, *, bare: bool) -> T:
+        if not bare:
+            connection.begin()
+        self._point(name, "begin")
+        result = work(Tx(connection, self.catalog, self.clock.now()))
+        self._point(name, "before_commit")
+        if not bare:
+            connection.commit()
+        self._point(name, "after_commit")
+        return result
+
+    def _point(self, name: str, point: str) -> None:
+        if self._fault is not None:
+            self._fault(name, point)
+
+    def _roll_back(self, connection: Connection) -> None:
+        try:
+            connection.rollback()
+        except Exception:  # noqa: BLE001 - whatever it is, a connection that cannot roll back is of no use
+            self.disconnect()
+
+    def read(self, work: Callable[[Tx], T]) -> T:
+        """Run `work`, which only reads. Every statement sees what is committed at its start.
+
+        Raises: StoreUnavailable if the database cannot be reached.
+        """
+        for attempt in range(TRIES):
+            try:
+                return work(Tx(self.connection(), self.catalog, self.clock.now()))
+            except Retryable:
+                time.sleep(0.01 * (attempt + 1))
+            except Disconnected as error:
+                self.disconnect()
+                msg = f"lost the database: {error}"
+                raise StoreUnavailable(msg) from error
+        msg = "the database stays locked"
+        raise StoreUnavailable(msg)
+
+    def connection(self) -> Connection:
+        """This thread's connection, opened when first asked for."""
+        connection: Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = self.dialect.connect()
+            self._open.append(connection)
+        return connection
+
+    def disconnect(self) -> None:
+        """Close this thread's connection; the next use opens another."""
+        connection: Connection | None = getattr(self._local, "connection", None)
+        self._local.connection = None
+        if connection is not None:
+            self._open.remove(connection)
+            try:
+                connection.close()
+            except Exception:  # noqa: BLE001, S110 - it was broken already
+                pass
+
+    def close(self) -> None:
+        """Close all connections, of all threads; they must be at rest."""
+        for connection in self._open:
+            connection.close()
+        self._open.clear()
+        self._local = threading.local()

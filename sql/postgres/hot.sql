@@ -1,0 +1,56 @@
+-- The hot path on PostgreSQL.
+
+-- name: list_heads
+-- A skip scan of the claim index: one step per lane, however many rows are ready.
+WITH RECURSIVE head AS (
+    (SELECT lane, priority FROM qflow.task_instance WHERE state = {task.READY} ORDER BY lane, priority LIMIT 1)
+    UNION ALL
+    SELECT n.lane, n.priority FROM head h CROSS JOIN LATERAL (
+        SELECT lane, priority FROM qflow.task_instance
+        WHERE state = {task.READY} AND lane > h.lane ORDER BY lane, priority LIMIT 1) n
+)
+SELECT lane, priority FROM head
+
+-- name: claim_tasks
+-- ARRAY(…) rather than a join: the join reads small tables whole, and a plain IN may claim more than the limit.
+UPDATE qflow.task_instance SET state = {task.RESERVED}, owner = :owner, fence = fence + 1
+WHERE id = ANY(ARRAY(
+    SELECT id FROM qflow.task_instance WHERE state = {task.READY} AND lane = :lane
+    ORDER BY priority, id LIMIT {literal: batch} FOR NO KEY UPDATE SKIP LOCKED))
+RETURNING id, node, fence, priority, attempt, crashes, solo
+
+-- name: start_tasks
+UPDATE qflow.task_instance t SET state = {task.RUNNING}, started_at = d.started_at
+FROM {rows: id bigint, fence int, started_at instant} d WHERE t.id = d.id AND t.fence = d.fence
+
+-- name: finish_tasks
+UPDATE qflow.task_instance t SET state = d.state, reason = d.reason, attempt = d.attempt, code_id = d.code_id,
+    started_at = d.started_at, finished_at = :now, output = d.output, done_fence = t.fence, fence = t.fence + 1
+FROM {rows: id bigint, fence int, state smallint, reason smallint, attempt smallint, code_id int, started_at instant, output text} d
+WHERE t.id = d.id AND t.fence = d.fence
+
+-- name: advance_tasks
+-- Returns the rows that it closed, for the next level; `reason` tells them from jobs that raised Skip.
+WITH advanced AS (
+    UPDATE qflow.task_instance t SET
+        state = CASE WHEN t.state <> {task.PENDING} OR t.need <= 0 THEN t.state WHEN t.need <= d.gain THEN {task.READY}
+            WHEN t.open_parents > d.arrivals THEN t.state WHEN t.bad_parents + d.bad > 0 THEN {task.UPSTREAM_FAILED}
+            ELSE {task.SKIPPED} END,
+        ready_at = CASE WHEN t.state = {task.PENDING} AND t.need > 0 AND t.need <= d.gain THEN :now ELSE t.ready_at END,
+        finished_at = CASE WHEN t.state = {task.PENDING} AND t.need > d.gain AND t.open_parents <= d.arrivals THEN :now
+            ELSE t.finished_at END,
+        open_parents = t.open_parents - d.arrivals, need = t.need - d.gain, bad_parents = t.bad_parents + d.bad
+    FROM {rows: id bigint, arrivals int, gain int, bad int} d WHERE t.id = d.id
+    RETURNING t.id, t.state, t.reason)
+SELECT id, state FROM advanced WHERE state IN ({task.SKIPPED}, {task.UPSTREAM_FAILED}) AND reason = 0
+
+-- name: release_tasks
+UPDATE qflow.task_instance t SET state = {task.READY}, owner = NULL, fence = t.fence + 1, started_at = NULL,
+    solo = d.solo, crashes = t.crashes + d.crashed
+FROM {rows: id bigint, fence int, solo smallint, crashed smallint} d WHERE t.id = d.id AND t.fence = d.fence
+
+-- name: promote_tasks
+UPDATE qflow.task_instance t SET
+    ready_at = CASE WHEN t.state = {task.PENDING} AND t.need <= 0 THEN :now ELSE t.ready_at END,
+    state = CASE WHEN t.state = {task.PENDING} AND t.need <= 0 THEN {task.READY} ELSE t.state END
+FROM {rows: id bigint, fence int} d WHERE t.id = d.id AND t.fence = d.fence

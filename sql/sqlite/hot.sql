@@ -1,0 +1,51 @@
+-- The hot path on SQLite: each row of a row set by itself, through one prepared statement.
+
+-- name: list_heads
+-- A skip scan of the claim index: one step per lane, however many rows are ready.
+WITH RECURSIVE head(lane) AS (
+    SELECT MIN(lane) FROM qflow.task_instance WHERE state = {task.READY}
+    UNION ALL
+    SELECT (SELECT MIN(lane) FROM qflow.task_instance WHERE state = {task.READY} AND lane > head.lane) FROM head
+    WHERE head.lane IS NOT NULL
+)
+SELECT lane, (SELECT MIN(priority) FROM qflow.task_instance t WHERE t.state = {task.READY} AND t.lane = head.lane) AS priority
+FROM head WHERE lane IS NOT NULL
+
+-- name: claim_tasks
+UPDATE qflow.task_instance SET state = {task.RESERVED}, owner = :owner, fence = fence + 1
+WHERE id IN (
+    SELECT id FROM qflow.task_instance WHERE state = {task.READY} AND lane = :lane
+    ORDER BY priority, id LIMIT {literal: batch})
+RETURNING id, node, fence, priority, attempt, crashes, solo
+
+-- name: start_tasks each(id, fence, started_at)
+UPDATE qflow.task_instance SET state = {task.RUNNING}, started_at = :started_at WHERE id = :id AND fence = :fence
+
+-- name: finish_tasks each(id, fence, state, reason, attempt, code_id, started_at, output)
+UPDATE qflow.task_instance SET state = :state, reason = :reason, attempt = :attempt, code_id = :code_id,
+    started_at = :started_at, finished_at = :now, output = :output, done_fence = fence, fence = fence + 1
+WHERE id = :id AND fence = :fence
+
+-- name: advance_tasks each(id, arrivals, gain, bad)
+-- Returns every row it moved; the verb keeps those that it closed.
+UPDATE qflow.task_instance SET
+    state = CASE WHEN state <> {task.PENDING} OR need <= 0 THEN state WHEN need <= :gain THEN {task.READY}
+        WHEN open_parents > :arrivals THEN state WHEN bad_parents + :bad > 0 THEN {task.UPSTREAM_FAILED}
+        ELSE {task.SKIPPED} END,
+    ready_at = CASE WHEN state = {task.PENDING} AND need > 0 AND need <= :gain THEN :now ELSE ready_at END,
+    finished_at = CASE WHEN state = {task.PENDING} AND need > :gain AND open_parents <= :arrivals THEN :now
+        ELSE finished_at END,
+    open_parents = open_parents - :arrivals, need = need - :gain, bad_parents = bad_parents + :bad
+WHERE id = :id
+RETURNING id, CASE WHEN reason = 0 THEN state ELSE {task.SUCCESS} END AS state
+
+-- name: release_tasks each(id, fence, solo, crashed)
+UPDATE qflow.task_instance SET state = {task.READY}, owner = NULL, fence = fence + 1, started_at = NULL,
+    solo = :solo, crashes = crashes + :crashed
+WHERE id = :id AND fence = :fence
+
+-- name: promote_tasks each(id, fence)
+UPDATE qflow.task_instance SET
+    ready_at = CASE WHEN state = {task.PENDING} AND need <= 0 THEN :now ELSE ready_at END,
+    state = CASE WHEN state = {task.PENDING} AND need <= 0 THEN {task.READY} ELSE state END
+WHERE id = :id AND fence = :fence
