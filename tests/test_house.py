@@ -30,9 +30,8 @@ UNUSED_STATEMENTS: dict[str, str] = {}
 UNSAFE_MODULES = {"pickle", "cPickle", "marshal", "shelve", "dill", "cloudpickle", "joblib"}
 # What a published text must not hold: paths of a developer's machine, unfinished places, words that only praise.
 NOT_FOR_READERS = re.compile(
-    r"(?<![\w./])/(?:root|work)/|\b(?:TODO|FIXME|XXX|TBD)\b|lorem ipsum"
-    r"|\b(?:blazing(?:ly)?[ -]fast|seamless(?:ly)?|effortless(?:ly)?|cutting[ -]edge|world[ -]class|game[ -]chang\w+)\b",
-    re.IGNORECASE,
+    r"(?<![\w./])/(?:root|work)/|\b(?:TODO|FIXME|XXX|TBD)\b"
+    r"|(?i:lorem ipsum|\b(?:blazing(?:ly)?[ -]fast|seamless(?:ly)?|effortless(?:ly)?|cutting[ -]edge|world[ -]class|game[ -]chang\w+)\b)"
 )
 TEXT_SUFFIXES = {".md", ".rst", ".txt", ".py", ".sql", ".toml", ".yaml", ".yml", ".json", ".service", ".html"}
 PUBLISHED = ("README.md", "CHANGELOG.md", "docs", "examples", "plugins", "sql", "systemd", "qflowd")
@@ -215,6 +214,8 @@ def test_the_rule_for_published_texts_sees_what_it_should(bad: str) -> None:
     assert NOT_FOR_READERS.search(bad)
 
 
-@pytest.mark.parametrize("good", ["/srv/work/daily", "the root user", "workers", "methodology: none", "/home/quant/x"])
+@pytest.mark.parametrize(
+    "good", ["/srv/work/daily", "the root user", "workers", "methodology: none", "/home/quant/x", "todo = []"]
+)
 def test_the_rule_for_published_texts_lets_the_rest_pass(good: str) -> None:
     assert not NOT_FOR_READERS.search(good)
