@@ -76,8 +76,10 @@ def split(file: Path) -> Iterator[tuple[str, tuple[str, ...], str]]:
 
 
 def _statement(renderer: Renderer, name: str, each: tuple[str, ...], text: str) -> Statement:
-    first, *others = re.split(r"^-- then\s*$", text, flags=re.MULTILINE)
-    without_comments = re.sub(r"^\s*--.*$\n?", "", first, flags=re.MULTILINE).strip().rstrip(";")
-    sql, rows = renderer.statement(without_comments, each)
-    then = _statement(renderer, name, (), "-- then\n".join(others)) if others else None
-    return Statement(name, sql, rows, then)
+    statement = None
+    for part in reversed(renderer.parts(text)):
+        without_comments = re.sub(r"^\s*--.*$\n?", "", part, flags=re.MULTILINE).strip().rstrip(";")
+        sql, rows = renderer.statement(without_comments, each)
+        statement = Statement(name, sql, rows, statement)
+    assert statement is not None
+    return statement

@@ -11,6 +11,8 @@
     {upsert: a, b}               what follows VALUES/SELECT to replace columns where the key (a, b) is there
     {excluded: c}                the refused row's column c, in an upsert
     {ignored: table.c}           ends an INSERT that leaves rows whose key is there; c: any column of the table
+    {returning: id}              an INSERT gives back the id it made (MySQL: a second part asks for it)
+    {date_cast}                  the type to cast a date parameter to
     {lock}                       take the rows, skip what somebody else holds
     {only: postgres …}           words for one dialect
     {bigint} {identity} {key} {text} {instant} …   column types, in migrations
@@ -70,6 +72,13 @@ class Renderer:
         rows = found[0] if found else (RowSet(each, ("any",) * len(each)) if each else None)
         return self.parameters(text, rows), rows
 
+    def parts(self, text: str) -> list[str]:
+        """The parts of a statement, separated by lines `-- then`."""
+        return re.split(r"^-- then\s*$", re.sub(r"\{returning: (\w+)\}", self._returning, text), flags=re.MULTILINE)
+
+    def _returning(self, match: re.Match[str]) -> str:
+        return self.macro_returning(match[1])
+
     def ddl(self, text: str) -> list[str]:
         """The statements of a migration. They are separated by lines that hold only `;`."""
         text = re.sub(r"^\s*--.*$\n?", "", self._innermost_first(text, self.macro), flags=re.MULTILINE)
@@ -109,6 +118,9 @@ class Renderer:
 
     def macro_ignored(self, column: str) -> str:
         return "ON CONFLICT DO NOTHING"
+
+    def macro_returning(self, column: str) -> str:
+        return f"RETURNING {column}"
 
     def macro_excluded(self, column: str) -> str:
         return f"excluded.{column}"

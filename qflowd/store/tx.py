@@ -34,18 +34,18 @@ class Tx:
         self._catalog = catalog
         self.now = now  # the same instant for everything this transaction writes
 
-    def run(self, name: str, rows: Rows = NO_ROWS, **params: Any) -> list[Any]:
-        """Run the statement `name`; its result rows as named tuples. `rows` fills its row set."""
-        return self._connection.run(self._catalog[name], params, rows)
+    def run(self, statement: str, /, rows: Rows = NO_ROWS, **params: Any) -> list[Any]:
+        """Run a statement by its name; its result rows as named tuples. `rows` fills its row set."""
+        return self._connection.run(self._catalog[statement], params, rows)
 
-    def count(self, name: str, rows: Rows = NO_ROWS, **params: Any) -> int:
+    def count(self, statement: str, /, rows: Rows = NO_ROWS, **params: Any) -> int:
         """Run a writing statement and say how many rows it hit."""
-        self._connection.run(self._catalog[name], params, rows)
+        self._connection.run(self._catalog[statement], params, rows)
         return self._connection.changed
 
-    def one(self, name: str, rows: Rows = NO_ROWS, **params: Any) -> Any:
+    def one(self, statement: str, /, rows: Rows = NO_ROWS, **params: Any) -> Any:
         """The first row, or None."""
-        found = self._connection.run(self._catalog[name], params, rows)
+        found = self._connection.run(self._catalog[statement], params, rows)
         return found[0] if found else None
 
 

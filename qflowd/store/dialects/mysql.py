@@ -28,6 +28,7 @@ class MysqlRenderer(Renderer):
     dialect = "mysql"
     words: ClassVar[dict[str, str]] = {
         "clock": "UTC_TIMESTAMP(6)",
+        "date_cast": "DATE",
         "lock": "FOR UPDATE SKIP LOCKED",
         "bigint": "BIGINT",
         "identity": "BIGINT AUTO_INCREMENT PRIMARY KEY",
@@ -81,6 +82,9 @@ class MysqlRenderer(Renderer):
     def macro_ignored(self, column: str) -> str:
         # INSERT IGNORE would also let bad data through.
         return f"ON DUPLICATE KEY UPDATE {column} = {column}"
+
+    def macro_returning(self, column: str) -> str:
+        return f"\n-- then\nSELECT LAST_INSERT_ID() AS {column}"
 
     def macro_upsert(self, key: str) -> str:
         return "ON DUPLICATE KEY UPDATE"
@@ -138,7 +142,7 @@ class MysqlConnection(Connection):
 
     def run(self, statement: Statement, params: Mapping[str, Any], rows: Rows) -> list[Any]:
         result = self._part(statement, params, rows)
-        if statement.then is not None and (rows or result):
+        if statement.then is not None and (statement.then.rows is None or rows or result):
             found = self._part(statement.then, params, rows or result)
             result = found if not result else result
         return result

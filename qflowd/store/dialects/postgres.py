@@ -28,6 +28,7 @@ class PostgresRenderer(Renderer):
     dialect = "postgres"
     words: ClassVar[dict[str, str]] = {
         "clock": "clock_timestamp()",
+        "date_cast": "DATE",
         "lock": "FOR NO KEY UPDATE SKIP LOCKED",
         "bigint": "BIGINT",
         "identity": "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",

@@ -38,6 +38,7 @@ class SqliteRenderer(Renderer):
     words: ClassVar[dict[str, str]] = {
         "clock": "strftime('%Y-%m-%dT%H:%M:%f000Z','now')",
         "lock": "",
+        "date_cast": "TEXT",
         "bigint": "INTEGER",
         "identity": "INTEGER PRIMARY KEY AUTOINCREMENT",
         "bigint_key": "INTEGER PRIMARY KEY",

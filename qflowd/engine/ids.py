@@ -1,0 +1,16 @@
+"""Ids of rows: a task's id is its instance's, shifted, plus its ordinal; so an instance is a range of the primary key."""
+
+ORDINALS = 1 << 20  # tasks an instance can have, spawned and compensating ones included
+LARGEST_INSTANCE = 1 << 42
+
+
+def task_id(instance_id: int, ordinal: int) -> int:
+    return instance_id * ORDINALS + ordinal
+
+
+def instance_of(task_id: int) -> int:
+    return task_id // ORDINALS
+
+
+def ordinal_of(task_id: int) -> int:
+    return task_id % ORDINALS

@@ -1,0 +1,58 @@
+-- Admission: from a submission to an instance and its task rows. Every INSERT leaves rows whose key is there: replay is safe.
+
+-- name: find_workflows
+SELECT d.id, d.tenant, d.workflow, d.enabled, d.active_version FROM qflow.workflow_definition d
+JOIN {rows: tenant text, workflow text} r ON r.tenant = d.tenant AND r.workflow = d.workflow
+
+-- name: find_version
+SELECT v.id FROM qflow.workflow_version v WHERE v.definition_id = :definition_id AND v.version = :version
+
+-- name: load_version
+SELECT v.id, v.document, d.workflow, d.tenant FROM qflow.workflow_version v
+JOIN qflow.workflow_definition d ON d.id = v.definition_id WHERE v.id = :id
+
+-- name: insert_lane
+INSERT INTO qflow.lane (tenant, pool, job, limits)
+SELECT r.tenant, r.pool, r.job, r.limits FROM {rows: tenant text, pool text, job text, limits text} r WHERE 1 = 1
+{ignored: lane.limits}
+
+-- name: find_lanes
+SELECT l.id, l.tenant, l.pool, l.job, l.limits FROM {rows: tenant text, pool text, job text, limits text} r
+JOIN qflow.lane l ON l.tenant = r.tenant AND l.pool = r.pool AND l.job = r.job AND l.limits = r.limits
+
+-- name: insert_run_key
+INSERT INTO qflow.run_key (tenant, purpose, run_key, instance_id, content_hash)
+VALUES (:tenant, :purpose, :run_key, :instance_id, :content_hash) {ignored: run_key.purpose}
+
+-- name: find_run_key
+SELECT instance_id, content_hash FROM qflow.run_key WHERE tenant = :tenant AND purpose = :purpose AND run_key = :run_key
+
+-- name: insert_instances
+INSERT INTO qflow.workflow_instance (id, tenant, version_id, job, name, state, open_closers, next_ordinal, priority,
+    business_date, trigger_type, schedule, fire_at, params, overrides, deadline_at, created_at, started_at, updated_at)
+SELECT r.id, r.tenant, r.version_id, r.job, r.name, r.state, r.open_closers, r.next_ordinal, r.priority, r.business_date,
+    r.trigger_type, r.schedule, r.fire_at, r.params, r.overrides, r.deadline_at, r.created_at, r.started_at, :now
+FROM {rows: id bigint, tenant text, version_id bigint, job text, name text, state smallint, open_closers int, next_ordinal int,
+    priority smallint, business_date date, trigger_type text, schedule text, fire_at instant, params text, overrides text,
+    deadline_at instant, created_at instant, started_at instant} r WHERE 1 = 1
+{ignored: workflow_instance.priority}
+
+-- name: insert_tasks
+INSERT INTO qflow.task_instance (id, node, state, lane, priority, open_parents, need, ready_at)
+SELECT r.id, r.node, r.state, r.lane, r.priority, r.open_parents, r.need, r.ready_at
+FROM {rows: id bigint, node int, state smallint, lane int, priority smallint, open_parents int, need int, ready_at instant} r
+WHERE 1 = 1 {ignored: task_instance.node}
+
+-- name: insert_timers
+INSERT INTO qflow.timer (task_id, purpose, fence, due_at)
+SELECT r.task_id, r.purpose, r.fence, r.due_at
+FROM {rows: task_id bigint, purpose smallint, fence int, due_at instant} r WHERE 1 = 1
+{upsert: task_id, purpose} fence = {excluded: fence}, due_at = {excluded: due_at}
+
+-- name: release_instance
+-- resume of an instance that was submitted with hold: the row count says who did it.
+UPDATE qflow.workflow_instance SET state = {instance.RUNNING}, started_at = :now, updated_at = :now, deadline_at = :deadline_at
+WHERE id = :id AND state = {instance.READY}
+
+-- name: fire_of_submission
+SELECT f.name, f.fire_at FROM qflow.schedule_fire f WHERE f.instance_id = :id

@@ -1,0 +1,43 @@
+-- Inboxes: taking what clients wrote, answering in the row.
+
+-- name: take_submissions
+-- `run_at` is read as it stands: SQLite lets clients write anything.
+SELECT id, tenant, workflow, version, job, name, params, overrides, business_date, priority, run_at AS run_time, hold,
+    idempotency_key, trigger_type, created_at AS submitted
+FROM qflow.submissions WHERE is_open = 1 ORDER BY id LIMIT {literal: batch} {lock}
+
+-- name: answer_submissions
+UPDATE qflow.submissions SET is_open = 0, answered_at = :now, state = :state, instance_id = :instance_id, error = :error
+WHERE id = :id AND is_open = 1
+
+-- name: insert_submission
+INSERT INTO qflow.submissions (tenant, workflow, version, job, name, params, overrides, business_date, priority, run_at, hold,
+    idempotency_key, trigger_type, submitted_by)
+VALUES (:tenant, :workflow, :version, :job, :name, :params, :overrides, CAST(:business_date AS {date_cast}), :priority,
+    :run_at, :hold, :idempotency_key, :trigger_type, :submitted_by)
+{returning: id}
+
+-- name: insert_command
+INSERT INTO qflow.commands (tenant, action, instance_id, workflow, task, task_id, args, reason, requested_by)
+VALUES (:tenant, :action, :instance_id, :workflow, :task, :task_id, :args, :reason, :requested_by)
+{returning: id}
+
+-- name: show_submission
+SELECT id, state, instance_id, error, answered_at FROM qflow.submissions WHERE id = :id
+
+-- name: show_command
+SELECT id, state, result, error, answered_at FROM qflow.commands WHERE id = :id
+
+-- name: take_commands
+SELECT id, tenant, action, instance_id, workflow, task, task_id, args, reason, requested_by
+FROM qflow.commands WHERE is_open = 1 ORDER BY id LIMIT {literal: batch} {lock}
+
+-- name: answer_command
+UPDATE qflow.commands SET is_open = 0, answered_at = :now, state = :state, result = :result, error = :error
+WHERE id = :id AND is_open = 1
+
+-- name: look_around
+-- One statement tells an idle daemon whether there is anything to do.
+SELECT (SELECT MIN(id) FROM qflow.submissions WHERE is_open = 1) AS submission,
+    (SELECT MIN(id) FROM qflow.commands WHERE is_open = 1) AS command,
+    (SELECT MIN(due_at) FROM qflow.timer) AS due_at

@@ -1,0 +1,99 @@
+-- Beside the hot six: what an attempt leaves behind, what instances need to close, what recovery asks.
+
+-- name: load_instances
+SELECT i.id, i.tenant, i.version_id, i.job, i.name, i.state, i.intent, i.params, i.overrides, i.business_date, i.fire_at,
+    i.created_at, i.priority, i.open_closers
+FROM {rows: id bigint} r JOIN qflow.workflow_instance i ON i.id = r.id
+
+-- name: load_outputs
+SELECT t.id, t.output, t.state FROM {rows: id bigint} r JOIN qflow.task_instance t ON t.id = r.id
+
+-- name: load_large_value
+SELECT value FROM qflow.large_value WHERE task_id = :task_id ORDER BY part
+
+-- name: delete_large_value
+DELETE FROM qflow.large_value WHERE task_id = :task_id
+
+-- name: insert_large_value
+INSERT INTO qflow.large_value (task_id, part, value)
+SELECT r.task_id, r.part, r.value FROM {rows: task_id bigint, part int, value text} r WHERE 1 = 1
+{upsert: task_id, part} value = {excluded: value}
+
+-- name: load_checkpoints
+SELECT c.task_id, c.value FROM {rows: id bigint} r JOIN qflow.checkpoint c ON c.task_id = r.id
+
+-- name: save_checkpoints
+INSERT INTO qflow.checkpoint (task_id, fence, value, updated_at)
+SELECT r.task_id, r.fence, r.value, :now FROM {rows: task_id bigint, fence int, value text} r
+JOIN qflow.task_instance t ON t.id = r.task_id AND t.fence = r.fence WHERE 1 = 1
+{upsert: task_id} fence = {excluded: fence}, value = {excluded: value}, updated_at = {excluded: updated_at}
+
+-- name: save_progress
+INSERT INTO qflow.task_progress (task_id, fence, done, total, message, updated_at)
+SELECT r.task_id, r.fence, r.done, r.total, r.message, :now
+FROM {rows: task_id bigint, fence int, done double, total double, message text} r
+JOIN qflow.task_instance t ON t.id = r.task_id AND t.fence = r.fence WHERE 1 = 1
+{upsert: task_id} fence = {excluded: fence}, done = {excluded: done}, total = {excluded: total},
+    message = {excluded: message}, updated_at = {excluded: updated_at}
+
+-- name: find_unfenced
+-- After a finish hit fewer rows than it sent: those that are still ours.
+SELECT t.id FROM {rows: id bigint, fence int} r JOIN qflow.task_instance t ON t.id = r.id AND t.fence = r.fence
+
+-- name: insert_attempts
+INSERT INTO qflow.attempt (task_id, fence, attempt, state, reason, started_at, finished_at, cpu_s, peak_memory_mb, exit_signal,
+    code_id, daemon_id, error, traceback)
+SELECT r.task_id, r.fence, r.attempt, r.state, r.reason, r.started_at, r.finished_at, r.cpu_s, r.peak_memory_mb, r.exit_signal,
+    r.code_id, :daemon_id, r.error, r.traceback
+FROM {rows: task_id bigint, fence int, attempt smallint, state smallint, reason smallint, started_at instant,
+    finished_at instant, cpu_s double, peak_memory_mb double, exit_signal smallint, code_id int, error text, traceback text} r
+WHERE 1 = 1 {ignored: attempt.state}
+
+-- name: rearm_tasks
+-- A retry or a deferral: back to PENDING with a timer, owned by nobody.
+UPDATE qflow.task_instance SET state = {task.PENDING}, owner = NULL, fence = fence + 1, attempt = :attempt, need = 0,
+    started_at = NULL, reason = :reason
+WHERE id = :id AND fence = :fence
+
+-- name: close_nodes
+-- Instances in which leaves have ended. MySQL has no RETURNING, so a second statement asks which have none left.
+UPDATE qflow.workflow_instance SET open_closers = open_closers - :closed WHERE id = :id
+
+-- name: find_closing
+SELECT i.id FROM {rows: id bigint} r JOIN qflow.workflow_instance i ON i.id = r.id
+WHERE i.open_closers <= 0 AND i.state = {instance.RUNNING}
+
+-- name: count_outcomes
+SELECT t.state, t.reason, COUNT(*) AS tasks FROM qflow.task_instance t WHERE t.id BETWEEN :first AND :last
+GROUP BY t.state, t.reason
+
+-- name: close_instance
+UPDATE qflow.workflow_instance SET state = :state, reason = :reason, error = :error, succeeded = :succeeded,
+    failed = :failed, skipped = :skipped, intent = 0, finished_at = :now, updated_at = :now
+WHERE id = :id AND state = {instance.RUNNING}
+
+-- name: first_failure
+SELECT a.error, a.reason, t.id, t.node FROM qflow.task_instance t
+LEFT JOIN qflow.attempt a ON a.task_id = t.id AND a.fence = t.done_fence
+WHERE t.id BETWEEN :first AND :last AND t.state = {task.FAILED} ORDER BY t.id LIMIT 1
+
+-- name: list_due_timers
+SELECT task_id, purpose, fence FROM qflow.timer WHERE due_at <= :now ORDER BY due_at LIMIT {literal: batch}
+
+-- name: delete_timers
+DELETE FROM qflow.timer WHERE task_id = :task_id AND purpose = :purpose AND fence = :fence
+
+-- name: list_held
+SELECT id, fence, state FROM qflow.task_instance WHERE owner = :owner AND state IN ({task.RESERVED}, {task.RUNNING}) ORDER BY id
+
+-- name: find_code
+SELECT id FROM qflow.code WHERE hash = :hash AND file = :file
+
+-- name: insert_code
+INSERT INTO qflow.code (hash, file) VALUES (:hash, :file) {ignored: code.hash}
+
+-- name: insert_log_lines
+INSERT INTO qflow.log_line (task_id, fence, attempt, logged_at, stream, level, logger, message, attributes)
+SELECT r.task_id, r.fence, r.attempt, r.logged_at, r.stream, r.level, r.logger, r.message, r.attributes
+FROM {rows: task_id bigint, fence int, attempt smallint, logged_at instant, stream text, level text, logger text,
+    message text, attributes text} r
