@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from qflowd.define import functions
-from qflowd.define.language import Missing, compile_tree, evaluate
+from qflowd.define.language import Missing, Uses, compile_tree, evaluate
 from qflowd.model.errors import ExpressionFailed, InvalidExpression
 from qflowd.model.workflow import Json
 
@@ -23,9 +23,13 @@ _PAIRS: Final = {"(": ")", "[": "]", "{": "}"}
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A compiled JSON value or condition. `facts` are names like `params`; `tasks` are keys of tasks."""
+    """A compiled JSON value or condition.
+
+    `facts` are names like `params`; `params` those asked for by name; `tasks` the keys of tasks whose output it uses.
+    """
 
     facts: frozenset[str]
+    params: frozenset[str]
     tasks: frozenset[str]
     _render: Callable[[Scope], Json] = field(repr=False, compare=False)
 
@@ -52,9 +56,8 @@ def compile_value(value: Json) -> Template:
 
     Raises: InvalidExpression.
     """
-    facts: set[str] = set()
-    tasks: set[str] = set()
-    render = _compile(value, facts, tasks)
+    uses = Uses()
+    render = _compile(value, uses)
 
     def bounded(scope: Scope) -> Json:
         found = render(scope)
@@ -64,8 +67,7 @@ def compile_value(value: Json) -> Template:
             raise ExpressionFailed(str(problem)) from None
         return found
 
-    is_constant = not facts and not tasks
-    return Template(frozenset(facts), frozenset(tasks), render if is_constant else bounded)
+    return _template(uses, bounded if uses != Uses() else render)
 
 
 def compile_condition(text: str) -> Template:
@@ -77,15 +79,18 @@ def compile_condition(text: str) -> Template:
     if source.startswith("{{") and source.endswith("}}") and _end(source, 2) == len(source) - 2:
         source = source[2:-2]
     expression = _expression(source.strip())
-    return Template(expression.facts, expression.tasks, lambda scope: bool(expression.render(scope)))
+    return _template(expression.uses, lambda scope: bool(expression.render(scope)))
+
+
+def _template(uses: Uses, render: Callable[[Scope], Json]) -> Template:
+    return Template(frozenset(uses.facts), frozenset(uses.params), frozenset(uses.tasks), render)
 
 
 @dataclass(frozen=True, slots=True)
 class _Expression:
     source: str
     tree: ast.expr
-    facts: frozenset[str]
-    tasks: frozenset[str]
+    uses: Uses
 
     def render(self, scope: Scope) -> Json:
         try:
@@ -109,24 +114,26 @@ class _Expression:
 @lru_cache(maxsize=4096)
 def _expression(source: str) -> _Expression:
     try:
-        return _Expression(source, *compile_tree(source))
+        uses = Uses()
+        return _Expression(source, compile_tree(source, uses), uses)
     except ValueError as problem:
         raise InvalidExpression(f"{{{{ {source[:120]} }}}}: {problem}") from None
 
 
-def _compile(value: Json, facts: set[str], tasks: set[str]) -> Callable[[Scope], Json]:
+def _compile(value: Json, uses: Uses) -> Callable[[Scope], Json]:
     if isinstance(value, str) and "{{" in value:
         parts = _split(value)
         for part in parts:
             if isinstance(part, _Expression):
-                facts |= part.facts
-                tasks |= part.tasks
+                uses.facts |= part.uses.facts
+                uses.params |= part.uses.params
+                uses.tasks |= part.uses.tasks
         return _text(parts)
     if isinstance(value, dict):
-        entries = {key: _compile(item, facts, tasks) for key, item in value.items()}
+        entries = {key: _compile(item, uses) for key, item in value.items()}
         return lambda scope: {key: render(scope) for key, render in entries.items()}
     if isinstance(value, list):
-        items = [_compile(item, facts, tasks) for item in value]
+        items = [_compile(item, uses) for item in value]
         return lambda scope: [render(scope) for render in items]
     return lambda _: value
 

@@ -8,9 +8,10 @@ that is not JSON.
 import ast
 import operator
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn
 
-from qflowd.define.functions import FUNCTIONS, TooLarge, guard, join_size, number
+from qflowd.define.functions import FUNCTIONS, guard, join_size, number
 from qflowd.model.errors import InvalidExpression
 from qflowd.model.workflow import Json
 
@@ -59,8 +60,17 @@ class Missing(Exception):
     """A value does not have what the expression asks for; the text says what it has."""
 
 
-def compile_tree(source: str) -> tuple[ast.expr, frozenset[str], frozenset[str]]:
-    """The tree of `source`, the facts that it uses, and the keys of the tasks whose output it uses.
+@dataclass(slots=True)
+class Uses:
+    """What expressions ask for: facts such as `params`, single params by name, outputs of tasks by key."""
+
+    facts: set[str] = field(default_factory=set)
+    params: set[str] = field(default_factory=set)
+    tasks: set[str] = field(default_factory=set)
+
+
+def compile_tree(source: str, uses: Uses) -> ast.expr:
+    """The tree of `source`; what it asks for is added to `uses`.
 
     Raises: InvalidExpression.
     """
@@ -71,29 +81,28 @@ def compile_tree(source: str) -> tuple[ast.expr, frozenset[str], frozenset[str]]
     except (SyntaxError, ValueError, MemoryError, RecursionError) as problem:
         reason = problem.msg if isinstance(problem, SyntaxError) else "it is nested too deep"
         raise InvalidExpression(f"{{{{ {_short(source)} }}}} cannot be read: {reason}") from None
-    checker = _Checker(source)
-    checker.check(tree, 0)
-    return tree, frozenset(checker.facts), frozenset(checker.tasks)
+    _Checker(source, uses).check(tree, 0)
+    return tree
 
 
 class _Checker:
     """Walks a tree once, refuses what is not in the language, and notes what is used."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, uses: Uses) -> None:
         self.source = source
-        self.facts: set[str] = set()
-        self.tasks: set[str] = set()
+        self.uses = uses
 
     def check(self, node: ast.AST, depth: int) -> None:
         if depth > DEEPEST:
             self._refuse("more than 60 levels of nesting")
         if task := task_of(node):
-            self.tasks.add(task)
+            self.uses.tasks.add(task)
             return
         checks = {
             ast.Name: self._name,
             ast.Constant: self._constant,
             ast.Attribute: self._attribute,
+            ast.Subscript: self._subscript,
             ast.Call: self._call,
             ast.BinOp: self._operator,
             ast.UnaryOp: self._operator,
@@ -111,7 +120,7 @@ class _Checker:
 
     def _name(self, node: Any) -> None:
         if node.id in FACTS:
-            self.facts.add(node.id)
+            self.uses.facts.add(node.id)
         elif node.id in FUNCTIONS:
             self._refuse(f"the function {node.id} without a call")
         elif node.id == "tasks":
@@ -129,6 +138,15 @@ class _Checker:
     def _attribute(self, node: Any) -> None:
         if node.attr.startswith("__"):
             self._refuse(f"the name {node.attr!r}")
+        self._param(node.value, node.attr)
+
+    def _subscript(self, node: Any) -> None:
+        if isinstance(node.slice, ast.Constant):
+            self._param(node.value, node.slice.value)
+
+    def _param(self, node: Any, name: object) -> None:
+        if isinstance(node, ast.Name) and node.id == "params" and isinstance(name, str):
+            self.uses.params.add(name)
 
     def _call(self, node: Any) -> None:
         if not isinstance(node.func, ast.Name):
@@ -180,7 +198,7 @@ def task_of(node: ast.AST) -> str | None:
 def evaluate(node: ast.AST, scope: Mapping[str, Any]) -> Json:
     """The value of a tree that `compile_tree` gave.
 
-    Raises: Missing, TooLarge, TypeError, ValueError, ArithmeticError, LookupError.
+    Raises: Missing, functions.TooLarge, TypeError, ValueError, ArithmeticError, LookupError.
     """
     return _EVALUATORS[type(node)](node, scope)
 
@@ -299,5 +317,3 @@ _EVALUATORS: Final[dict[type, Callable[[Any, Mapping[str, Any]], Json]]] = {
     ast.IfExp: lambda node, scope: evaluate(node.body if evaluate(node.test, scope) else node.orelse, scope),
     ast.Call: lambda node, scope: guard(FUNCTIONS[node.func.id](*(evaluate(item, scope) for item in node.args))),
 }
-
-__all__ = ["FACTS", "Missing", "TooLarge", "compile_tree", "evaluate"]

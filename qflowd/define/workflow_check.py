@@ -1,0 +1,114 @@
+"""What can only be judged with a whole workflow at hand: parents, cycles, and what expressions may use."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from qflowd.define.expressions import Template, compile_condition, compile_value
+from qflowd.define.fields import Fields, did_you_mean
+from qflowd.define.reading import KeyPath
+from qflowd.define.schema import schema_fault
+from qflowd.model import dag
+from qflowd.model.errors import InvalidExpression
+from qflowd.model.names import fault_in_key
+from qflowd.model.workflow import Json, Task, Workflow
+
+# A default cannot use other params: there would be an order between them.
+_DEFAULT_FACTS: Final = frozenset({"instance", "business_date", "fire_at"})
+_TASK_FACTS: Final = _DEFAULT_FACTS | {"params"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What expressions may use at one point. `params` None: any."""
+
+    facts: frozenset[str]
+    tasks: frozenset[str]
+    params: frozenset[str] | None
+
+
+def check_params(top: Fields, params: Mapping[str, Json] | None) -> None:
+    """Each param is a JSON Schema, and its default a value or an expression over facts of the instance."""
+    fields = top.section("params")
+    known = _Known(_DEFAULT_FACTS, frozenset(), None)
+    for name, schema in (params or {}).items():
+        if fault := fault_in_key(name, "param name"):
+            fields.fault(fault, name)
+        elif not isinstance(schema, dict):
+            fields.fault('must be a JSON Schema, such as {type: string, default: "x"}', name)
+        elif fault := schema_fault({key: value for key, value in schema.items() if key != "default"}):
+            fields.fault(fault, name)
+        else:
+            _check_template(fields, schema.get("default"), (name, "default"), known)
+
+
+def check_tasks(fields: Fields, workflow: Workflow) -> None:
+    """Parents exist, nothing waits for itself, and expressions use only what is known at that point."""
+    parents = _known_parents(fields, workflow)
+    if cycle := dag.find_cycle(parents):
+        fields.fault(f"cycle: {' -> '.join(cycle)}", cycle[0], "after")
+        return
+    above = dag.ancestors(parents)
+    params = None if workflow.params is None else frozenset(workflow.params)
+    for task in workflow.tasks:
+        inner = Fields(fields.document, (*fields.path, task.key), {}, fields.faults)
+        known = _Known(_TASK_FACTS, above[task.key], params)
+        _check_template(inner, task.params, ("params",), known)
+        for edge in task.after:
+            if edge.condition is not None:
+                tasks = above.get(edge.parent, frozenset()) | {edge.parent}
+                _check_condition(inner, edge.condition, ("after", edge.parent), replace(known, tasks=tasks))
+
+
+def _known_parents(fields: Fields, workflow: Workflow) -> dict[str, list[str]]:
+    keys = {task.key for task in workflow.tasks}
+    parents: dict[str, list[str]] = {}
+    for task in workflow.tasks:
+        parents[task.key] = [edge.parent for edge in task.after if edge.parent in keys]
+        for edge in task.after:
+            if edge.parent not in keys:
+                message = f"no task {edge.parent!r} in this workflow{did_you_mean(edge.parent, keys - {task.key})}"
+                fields.fault(message, *_edge_path(task, edge.parent))
+    return parents
+
+
+def _edge_path(task: Task, parent: str) -> tuple[str, ...]:
+    return (task.key, "after", parent) if any(edge.condition for edge in task.after) else (task.key, "after")
+
+
+def _check_template(fields: Fields, value: Json, path: KeyPath, known: _Known) -> None:
+    """Checks every text inside `value` by itself, so that a fault names its own line."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _check_template(fields, item, (*path, key), known)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            _check_template(fields, item, (*path, index), known)
+    elif isinstance(value, str) and "{{" in value:
+        try:
+            _check_uses(fields, compile_value(value), path, known)
+        except InvalidExpression as problem:
+            fields.fault(str(problem), *path)
+
+
+def _check_condition(fields: Fields, text: str, path: KeyPath, known: _Known) -> None:
+    try:
+        _check_uses(fields, compile_condition(text), path, known)
+    except InvalidExpression as problem:
+        fields.fault(str(problem), *path)
+
+
+def _check_uses(fields: Fields, template: Template, path: KeyPath, known: _Known) -> None:
+    for fact in sorted(template.facts - known.facts):
+        why = (
+            "is not supported yet"
+            if fact == "item"
+            else f"cannot be used here; known: {', '.join(sorted(known.facts))}"
+        )
+        fields.fault(f"{fact} {why}", *path)
+    for task in sorted(template.tasks - known.tasks):
+        above = f" are {', '.join(sorted(known.tasks)[:20])}" if known.tasks else ": none"
+        fields.fault(f"the output of {task!r} is not known here; tasks above{above}", *path)
+    if known.params is not None:
+        for name in sorted(template.params - known.params):
+            fields.fault(f"params has no {name!r}{did_you_mean(name, known.params)}", *path)

@@ -1,0 +1,214 @@
+"""Workflow files: from a document to the `Workflow` that it describes, with all faults at once."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from qflowd.define import documents
+from qflowd.define.documents import Document, Format
+from qflowd.define.fields import Fields, flag, mapping, number, one_of, short_text, texts, whole
+from qflowd.define.workflow_check import check_params, check_tasks
+from qflowd.model import cron
+from qflowd.model.durations import parse_duration, parse_size
+from qflowd.model.errors import InvalidWorkflow
+from qflowd.model.names import fault_in_key, fault_in_task_key
+from qflowd.model.workflow import Edge, Json, Schedule, Settings, Task, Workflow
+
+MOST_TASKS: Final = 100_000
+MOST_CATCHUP: Final = 10_000
+
+_LATER_EVERYWHERE: Final = frozenset({"calendar", "compensation", "deadline", "limits", "overlap", "saga", "wait_for"})
+LATER_WORKFLOW_KEYS: Final = _LATER_EVERYWHERE | {"business_date", "compensate_on", "concurrency", "on", "quota"}
+LATER_TASK_KEYS: Final = _LATER_EVERYWHERE | {
+    *("allow_failure", "approval", "chunk", "delay", "map", "max_parallel", "sensor", "signal", "spawn"),
+    *("trigger_rule", "window", "workflow"),
+}
+LATER_SCHEDULE_KEYS: Final = frozenset(
+    {"calendar", "overlap", "window", "deadline", "misfire_grace", "jitter", "params"}
+)
+
+_Catchup = Literal["none", "last", "all"]
+_CATCHUP_ALL: Final = re.compile(r"all\(\s*([0-9]{1,9})\s*\)")
+
+
+def parse(text: str | bytes, format: Format, file: str) -> Workflow:
+    """The workflow that `text` describes; `file` names it in faults. An unknown job is no fault here.
+
+    Raises: InvalidWorkflow with every fault.
+    """
+    return parse_document(documents.read(text, format, file, InvalidWorkflow))
+
+
+def parse_file(path: Path) -> Workflow:
+    """The workflow in the file at `path`.
+
+    Raises: InvalidWorkflow with every fault.
+    """
+    return parse_document(documents.read_file(path, InvalidWorkflow))
+
+
+def parse_document(document: Document) -> Workflow:
+    """The workflow that `document` describes.
+
+    Raises: InvalidWorkflow with every fault.
+    """
+    top = Fields.of(document)
+    workflow = Workflow(
+        key=top.need("workflow", _workflow_key, ""),
+        title=top.take("title", short_text(200), ""),
+        description=top.take("description", short_text(20_000), ""),
+        domain=top.take("domain", short_text(200), ""),
+        type=top.take("type", short_text(200), ""),
+        tags=top.take("tags", _tags, ()),
+        enabled=top.take("enabled", flag, True),
+        params=_params(top),
+        defaults=_settings_section(top.section("defaults")),
+        schedule=_schedule(top),
+        timeout=top.take("timeout", parse_duration, None),
+        tasks=_tasks(top),
+    )
+    top.close(LATER_WORKFLOW_KEYS)
+    check_params(top, workflow.params)
+    check_tasks(top.section("tasks"), workflow)
+    if top.faults:
+        raise InvalidWorkflow(top.faults)
+    return workflow
+
+
+def read_settings(fields: Fields) -> Settings:
+    """The setting names of CONTRACT "Job settings" out of `fields`; other keys are left for the caller."""
+    return Settings(
+        pool=fields.take("pool", _pool, None),
+        timeout=fields.take("timeout", parse_duration, None),
+        retries=fields.take("retries", whole(0, 1000), None),
+        retry_delay=fields.take("retry_delay", parse_duration, None),
+        backoff=fields.take("backoff", one_of("fixed", "exponential"), None),
+        retry_max_delay=fields.take("retry_max_delay", parse_duration, None),
+        jitter=fields.take("jitter", number(0, 1), None),
+        priority=fields.take("priority", whole(-1000, 1000), None),
+        memory=fields.take("memory", parse_size, None),
+    )
+
+
+def _settings_section(fields: Fields) -> Settings:
+    settings = read_settings(fields)
+    fields.close(LATER_TASK_KEYS)
+    return settings
+
+
+def _params(top: Fields) -> Mapping[str, Json] | None:
+    # None and {} differ: anything goes, and nothing does.
+    return top.take("params", mapping, None)
+
+
+def _tasks(top: Fields) -> tuple[Task, ...]:
+    nothing: dict[str, Json] = {}
+    count = len(top.need("tasks", _written_tasks, nothing))
+    if count > MOST_TASKS:
+        top.fault(f"holds {count:,} tasks; at most {MOST_TASKS:,} are allowed", "tasks")
+        return ()
+    return tuple(_task(key, fields) for key, fields in top.section("tasks").sections())
+
+
+def _written_tasks(value: Json) -> dict[str, Json]:
+    if value == {}:
+        raise ValueError("holds no task")
+    return mapping(value)
+
+
+def _task(key: str, fields: Fields) -> Task:
+    if fault := fault_in_task_key(key):
+        fields.fault(fault)
+    task = Task(
+        key=key,
+        job=fields.need("job", _job, ""),
+        title=fields.take("title", short_text(200), ""),
+        after=_after(fields),
+        params=fields.take("params", mapping, None),
+        settings=read_settings(fields),
+    )
+    fields.close(LATER_TASK_KEYS)
+    return task
+
+
+def _after(fields: Fields) -> tuple[Edge, ...]:
+    edges: list[Edge] = fields.take("after", _edges, [])
+    seen: set[str] = set()
+    for edge in edges:
+        if edge.parent in seen:
+            fields.fault(f"names {edge.parent} twice", "after")
+        seen.add(edge.parent)
+    return tuple(edges)
+
+
+def _edges(value: Json) -> list[Edge]:
+    if isinstance(value, dict):
+        return [Edge(parent, _condition(parent, condition)) for parent, condition in value.items()]
+    return [Edge(parent) for parent in texts(value)]
+
+
+def _condition(parent: str, value: Json) -> str | None:
+    if value is True:
+        return None
+    if isinstance(value, str):
+        return value
+    raise ValueError(f"the condition of {parent} must be true or an expression")
+
+
+def _schedule(top: Fields) -> Schedule | None:
+    value = top.data.get("schedule")
+    if value is None or isinstance(value, str):
+        text = top.take("schedule", cron.check, None)
+        return Schedule(text) if text else None
+    fields = top.section("schedule")
+    if not isinstance(value, dict):
+        return None
+    never: tuple[_Catchup, int] = ("none", 0)
+    catchup, limit = fields.take("catchup", _catchup, never)
+    schedule = Schedule(
+        cron=fields.need("cron", cron.check, ""),
+        timezone=fields.take("timezone", cron.check_timezone, "UTC"),
+        catchup=catchup,
+        catchup_limit=limit,
+        enabled=fields.take("enabled", flag, True),
+    )
+    fields.close(LATER_SCHEDULE_KEYS)
+    return schedule
+
+
+def _catchup(value: Json) -> tuple[_Catchup, int]:
+    if value in ("none", "last"):
+        return value, 0
+    match = _CATCHUP_ALL.fullmatch(value) if isinstance(value, str) else None
+    limit = int(match[1]) if match else 0
+    if not 1 <= limit <= MOST_CATCHUP:
+        raise ValueError(f"must be none, last, or all(n) with n from 1 to {MOST_CATCHUP:,}, not {value!r}")
+    return "all", limit
+
+
+def _workflow_key(value: Json) -> str:
+    return _key(value, "workflow key")
+
+
+def _job(value: Json) -> str:
+    return _key(value, "job name")
+
+
+def _pool(value: Json) -> str:
+    return _key(value, "pool name")
+
+
+def _key(value: Any, what: str) -> str:
+    # A bare number is a name all the same: `workflow: 20260105`.
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if fault := fault_in_key(text, what):
+        raise ValueError(fault)
+    return str(text)
+
+
+def _tags(value: Json) -> tuple[str, ...]:
+    tags = texts(value)
+    if len(tags) > 100 or any(not 1 <= len(tag) <= 200 for tag in tags):
+        raise ValueError("takes up to 100 tags of 1 to 200 characters")
+    return tags

@@ -1,0 +1,125 @@
+"""The grammar of cron expressions. What croniter reads otherwise than crontab, or not at all, is refused here."""
+
+import re
+from typing import Final
+
+ALIASES: Final = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
+
+_MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_DAYS: Final = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+_NUMBERS: Final = {
+    **{name: number for number, name in enumerate(_MONTHS, 1)},
+    **{name: number for number, name in enumerate(_DAYS)},
+}
+_FIELDS: Final = {
+    "second": (0, 59),
+    "minute": (0, 59),
+    "hour": (0, 23),
+    "day of the month": (1, 31),
+    "month": (1, 12),
+    "weekday": (0, 7),
+}
+_ITEM: Final = re.compile(r"(?P<low>\*|\w+)(?:-(?P<high>\w+))?(?:/(?P<step>[0-9]+))?", re.ASCII)
+_NTH: Final = re.compile(r"([0-7]|sun|mon|tue|wed|thu|fri|sat)#[1-5]", re.ASCII)
+_LAST_WEEKDAY: Final = re.compile(r"l[0-7]", re.ASCII)
+_NEAREST: Final = re.compile(r"([1-9]|[12][0-9]|3[01])w", re.ASCII)
+
+
+def expand_alias(cron: str) -> str:
+    """The fields that an alias such as `@daily` stands for; anything else as it is."""
+    return ALIASES.get(cron.lower(), cron)
+
+
+def check(text: object) -> str:
+    """`text` with its blanks tidied.
+
+    Raises: ValueError with what is wrong and what to write.
+    """
+    tidy = " ".join(str(text).split())
+    if tidy.startswith("@"):
+        if tidy.lower() not in ALIASES:
+            raise ValueError(f"{tidy!r} is not known; use {', '.join(ALIASES)} or five fields")
+        return tidy.lower()
+    fields = tidy.lower().split(" ")
+    if len(fields) not in (5, 6):
+        raise ValueError(f"{tidy!r} has {len(fields)} fields; use five, or six with the seconds first")
+    for name, field in zip(list(_FIELDS)[-len(fields) :], fields, strict=True):
+        for item in field.split(","):
+            _check_item(tidy, name, item, field)
+    _check_days(tidy, fields[-3], fields[-1])
+    return tidy
+
+
+def _check_item(cron: str, name: str, item: str, field: str) -> None:
+    if item == "?" and name in ("day of the month", "weekday") and field == "?":
+        return
+    if _is_special(name, item):
+        return
+    match = _ITEM.fullmatch(item)
+    if not match:
+        raise ValueError(f"{cron!r}: {item!r} cannot be a {name}{_hint(item)}")
+    smallest, largest = _FIELDS[name]
+    low = smallest if match["low"] == "*" else _number(cron, name, match["low"], item)
+    high = largest if match["high"] is None else _number(cron, name, match["high"], item)
+    if match["low"] == "*" and match["high"]:
+        raise ValueError(f"{cron!r}: {item!r} cannot be a {name}")
+    if match["step"]:
+        _check_step(cron, name, match, low, high)
+
+
+def _check_step(cron: str, name: str, match: re.Match[str], low: int, high: int) -> None:
+    step = int(match["step"])
+    largest = _FIELDS[name][1]
+    if not 1 <= step <= largest:
+        raise ValueError(f"{cron!r}: the step {step} does not fit into a {name}; use 1 to {largest}")
+    if low > high:
+        raise ValueError(f"{cron!r}: {match[0]!r} goes over the end and has a step; write the values out")
+    if name == "weekday" and match["high"] is None and match["low"] != "*":
+        raise ValueError(f"{cron!r}: {match[0]!r} is read in two ways (with or without Sunday); write the days out")
+
+
+def _check_days(cron: str, day: str, weekday: str) -> None:
+    """The two day fields together: either may match, except in cases that programs read differently."""
+    if day in ("*", "?") or weekday in ("*", "?"):
+        return
+    if "*" in (day[0], weekday[0]):
+        raise ValueError(
+            f"{cron!r}: a day field that begins with * beside another one means both to some programs and either to"
+            " others; write the days out, as in 1-31/2"
+        )
+    if "#" in weekday or "l" in day + weekday.replace("jul", "") or "w" in day:
+        raise ValueError(f"{cron!r}: L, W and # cannot stand beside another day field; use two workflows")
+
+
+def _is_special(name: str, item: str) -> bool:
+    if name == "day of the month":
+        return item == "l" or bool(_NEAREST.fullmatch(item))
+    return name == "weekday" and bool(_NTH.fullmatch(item) or _LAST_WEEKDAY.fullmatch(item))
+
+
+def _number(cron: str, name: str, word: str, item: str) -> int:
+    smallest, largest = _FIELDS[name]
+    names = {"month": _MONTHS, "weekday": _DAYS}.get(name, ())
+    value = _NUMBERS[word] if word in names else int(word) if word.isdecimal() else None
+    if value is None or not smallest <= value <= largest:
+        hint = _hint(item) or f"; use {smallest} to {largest}"
+        raise ValueError(f"{cron!r}: {item!r} cannot be a {name}{hint}")
+    return value
+
+
+def _hint(item: str) -> str:
+    if item == "lw":
+        return "; the last working day cannot be said"
+    if item[:1] in ("h", "r"):
+        return "; H and R (random times) are not supported"
+    if item.endswith("l"):
+        return f"; the last such weekday of a month is written L{item[:-1]}"
+    return ""
