@@ -1,0 +1,215 @@
+"""Keeping the registry in step with the folders: look, try, hand over. Nothing here waits for user code."""
+
+import logging
+import sys
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from pathlib import Path
+
+from qflowd import resources
+from qflowd.plugins.findings import Findings, Request
+from qflowd.plugins.registry import Advance, Registry
+from qflowd.plugins.source import Scan, SourceFile, scan
+from qflowd.plugins.validation import Validation, ValidationFailed
+from qflowd.plugins.watch import RESCAN_S, SETTLE_S, FolderWatch
+
+ALWAYS = frozenset({"log", "delay"})
+HOLD_S = 10.0  # a file that drops all its jobs is believed after so long
+RETRY_S = 30.0
+POLL_S = 0.02
+
+logger = logging.getLogger(__name__)
+
+
+class Reloader:
+    """The registry of the plugin folders, the installed plugins and those that ship with qflowd.
+
+    Args:
+        folders: plugin folders, in the order in which they win a job's name.
+        enable: shipped plugins that are off unless named, such as `shell`.
+        on_change: called from `poll()` with each new registry.
+        wake: called from another thread when `poll()` should be called soon.
+        cwd, env: current folder and environment for trying files; those of the workers.
+    """
+
+    def __init__(
+        self,
+        folders: Sequence[Path],
+        enable: Sequence[str] = (),
+        *,
+        on_change: Callable[[Registry], None] = lambda _registry: None,
+        wake: Callable[[], None] | None = None,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        watch: FolderWatch | None = None,
+    ) -> None:
+        self.registry = Registry()
+        self.is_ready = False  # the folders have been read once and the registry is true
+        self._shipped = shipped(enable)
+        self._on_change = on_change
+        self._cwd, self._env = cwd, env
+        self._watch = watch or FolderWatch(
+            folders, (".py",), wake, trusted_only=True, settle_s=SETTLE_S, rescan_s=RESCAN_S
+        )
+        self._scan = Scan()
+        self._reloads = 0
+        self._next: tuple[bool, bool] | None = None  # (discover, skip culprits) of the advance to begin
+        self._steps: Generator[Request, Findings, Registry] | None = None
+        self._running: tuple[bool, bool] = (False, False)
+        self._validation: Validation | None = None
+        self._emptied: dict[tuple[str, str], float] = {}  # (path, hash) -> since when it defines no job
+        self._hold_due: float | None = None
+
+    def begin(self) -> None:
+        """Read the folders and start trying them; `poll()` until `is_ready`."""
+        self._scan = self._watch.start()
+        self._next = (True, False)
+        self.poll()
+
+    def start(self) -> Registry:
+        """Begin, and wait until the registry is ready.
+
+        Raises: ValidationFailed if files cannot be tried at all.
+        """
+        self.begin()
+        while not self.is_ready:
+            time.sleep(min(self.poll(), POLL_S))
+        return self.registry
+
+    def stop(self) -> None:
+        """Stop watching, and kill what is being tried."""
+        self._abandon()
+        self._watch.stop()
+
+    def reload(self) -> None:
+        """Read everything again, installed plugins too, at the next `poll()`."""
+        self._abandon()
+        self._reloads += 1
+        self._watch.look_again()
+        self._emptied.clear()
+        self._next = (True, False)
+
+    def poll(self) -> float:
+        """One bounded round; returns seconds until the next is due, unless `wake` comes first."""
+        self._look()
+        if self._steps is None and self._next is not None:
+            self._begin(*self._next)
+        if self._steps is not None:
+            self._step()
+        if self._steps is not None or self._next is not None:
+            return POLL_S
+        waits = [self._watch.due_s()]
+        if self._hold_due is not None:
+            waits.append(max(0.0, self._hold_due - time.monotonic()))
+        return min(waits)
+
+    def _look(self) -> None:
+        is_retrying = self._steps is not None and self._retries_culprits
+        if self._steps is not None and not is_retrying:
+            return
+        found = self._watch.poll()
+        if found is not None:
+            self._scan = found
+            self._abandon()  # a retry of culprits gives way to what is new
+            self._next = (self._next is not None and self._next[0], True)
+        elif self._hold_due is not None and time.monotonic() >= self._hold_due and self._steps is None:
+            self._hold_due = None
+            self._next = self._next or (False, True)
+
+    @property
+    def _retries_culprits(self) -> bool:
+        return self.is_ready and self._running == (False, False)
+
+    def _begin(self, discover: bool, skip_culprits: bool) -> None:  # noqa: FBT001 - the pair in self._next
+        self._next = None
+        self._hold_due = None
+        self._running = (discover, skip_culprits)
+        self._steps = Advance(
+            self.registry,
+            self._scan.plus(self._shipped),
+            import_path=tuple(filter(None, sys.path)),
+            salt=str(self._reloads),
+            discover=discover,
+            skip_culprits=skip_culprits,
+            may_empty=self._may_empty,
+        ).steps()
+        self._try(next(self._steps))
+
+    def _try(self, request: Request) -> None:
+        self._validation = Validation(request, cwd=self._cwd, env=self._env)
+
+    def _step(self) -> None:
+        if self._steps is None or self._validation is None:
+            return
+        try:
+            answer = self._validation.poll()
+            if answer is None:
+                return
+            self._try(self._steps.send(answer))
+        except StopIteration as end:
+            self._accept(end.value)
+        except ValidationFailed as error:
+            if not self.is_ready:
+                raise
+            logger.error("%s; plugins stay as they are, next try in %g s", error, RETRY_S)  # noqa: TRY400
+            self._steps = self._validation = None
+            self._hold_due = time.monotonic() + RETRY_S
+
+    def _accept(self, registry: Registry) -> None:
+        self._steps = self._validation = None
+        before, self.registry = self.registry, registry
+        left_out = registry.culprits and self._running[1]
+        if left_out and before.generation != registry.generation:
+            self._next = (False, False)  # what went down before may be mended by what is new
+        if self.is_ready and registry.looks_like(before):
+            return
+        self.is_ready = True
+        _report(before, registry)
+        self._on_change(registry)
+
+    def _abandon(self) -> None:
+        if self._validation is not None:
+            self._validation.stop()
+        self._steps = self._validation = None
+
+    def _may_empty(self, file: SourceFile) -> bool:
+        now = time.monotonic()
+        since = self._emptied.setdefault((file.path, file.hash), now)
+        if self._reloads and self._running[0]:
+            return True
+        if now - since < HOLD_S:
+            self._hold_due = min(self._hold_due or since + HOLD_S, since + HOLD_S)
+            return False
+        return True
+
+
+def shipped(enable: Sequence[str]) -> Scan:
+    """The plugins that come with qflowd and are on: `log`, `delay`, and those of `enable`."""
+    folder = resources.plugins_dir()
+    found = scan([folder], (".py",), trusted_only=False)
+    names = {Path(path).stem: path for path in found.files}
+    errors = {
+        f"[plugins] enable: {name}": f"qflowd ships no plugin {name!r}; there are {', '.join(sorted(names))}"
+        for name in enable
+        if name not in names
+    }
+    chosen = {path: found.files[path] for name, path in names.items() if name in ALWAYS or name in enable}
+    return Scan(chosen, errors, found.roots)
+
+
+def _report(before: Registry, now: Registry) -> None:
+    added, gone = sorted(now.jobs.keys() - before.jobs.keys()), sorted(before.jobs.keys() - now.jobs.keys())
+    changed = sorted(
+        name for name in now.jobs.keys() & before.jobs.keys() if now.jobs[name].hash != before.jobs[name].hash
+    )
+    logger.info(
+        "plugins: generation %s, %d jobs; new: %s; changed: %s; withdrawn: %s",
+        now.generation,
+        len(now.jobs),
+        ", ".join(added) or "-",
+        ", ".join(changed) or "-",
+        ", ".join(gone) or "-",
+    )
+    for path, error in now.errors.items():
+        if before.errors.get(path) != error:
+            logger.error("plugin %s: %s", path, error)

@@ -1,0 +1,147 @@
+"""What lies in the folders now: files as bytes with their hash, and what could not be read."""
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from importlib.util import decode_source
+from pathlib import Path
+
+from qflowd.model.errors import RefusedPath
+from qflowd.plugins import trust
+
+DEEPEST = 20  # levels below a folder
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One file as it was read. `relative` is its path below `root`; `hash` is SHA-256 in hex."""
+
+    path: str
+    root: str
+    relative: str
+    data: bytes = field(repr=False)
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """Files and errors by path; an error may also belong to a folder, and then holds for all below it.
+
+    Files are sorted by folder, in the order of `roots`, then by path.
+    """
+
+    files: Mapping[str, SourceFile] = field(default_factory=dict)
+    errors: Mapping[str, str] = field(default_factory=dict)
+    roots: tuple[str, ...] = ()
+
+    def sorted(self, files: Iterable[SourceFile]) -> dict[str, SourceFile]:
+        """Any files of these folders, by path, in the order of a scan."""
+        places = {root: place for place, root in enumerate(self.roots)}
+        ordered = sorted(files, key=lambda file: (places.get(file.root, len(places)), file.root, file.relative))
+        return {file.path: file for file in ordered}
+
+    def plus(self, other: "Scan") -> "Scan":
+        """Both; the folders of `other` come after."""
+        return Scan({**self.files, **other.files}, {**self.errors, **other.errors}, self.roots + other.roots)
+
+    def is_faulty(self, path: str) -> bool:
+        """The file, or a folder above it, could not be read."""
+        return path in self.errors or any(str(above) in self.errors for above in Path(path).parents)
+
+
+def scan(folders: Sequence[Path], suffixes: Iterable[str], *, trusted_only: bool) -> Scan:
+    """Read all files below `folders` whose names end in one of `suffixes`, in a stable order.
+
+    Hidden files and `__pycache__` are left out, and so is what editors leave behind. `trusted_only`: files and
+    folders that others can write to, and links, are refused; the error says so.
+    """
+    files: dict[str, SourceFile] = {}
+    errors: dict[str, str] = {}
+    endings = tuple(suffixes)
+    for folder in folders:
+        root = os.path.abspath(folder)  # noqa: PTH100 - the path that the user wrote, link or not
+        try:
+            if trusted_only:
+                trust.check_folder(Path(root))
+            elif not Path(root).is_dir():
+                raise FileNotFoundError(2, "no such folder", root)
+        except (RefusedPath, OSError) as error:
+            errors[root] = _say(error)
+            continue
+        for path in _walk(root, errors, trusted_only=trusted_only):
+            if path in files or not path.endswith(endings):
+                continue
+            try:
+                data = trust.read_trusted(path) if trusted_only else _read(path)
+            except FileNotFoundError:
+                continue
+            except (RefusedPath, OSError) as error:
+                errors[path] = _say(error)
+                continue
+            files[path] = source_file(path, root, data)
+    scanned = Scan({}, errors, tuple(os.path.abspath(folder) for folder in folders))  # noqa: PTH100 - as above
+    return replace(scanned, files=scanned.sorted(files.values()))
+
+
+def source_file(path: str, root: str, data: bytes) -> SourceFile:
+    """A SourceFile of bytes that were read."""
+    return SourceFile(path, root, os.path.relpath(path, root), data, hashlib.sha256(data).hexdigest())
+
+
+def fault_in_python(file: SourceFile) -> str | None:
+    """Why the bytes cannot be Python source at all; None if they may be."""
+    if b"\0" in file.data:
+        return "is not Python source: it contains NUL bytes"
+    try:
+        decode_source(file.data)
+    except (SyntaxError, UnicodeDecodeError, LookupError) as error:
+        return f"is not Python source: {error}"
+    if any("." in part for part in Path(file.relative.removesuffix(".py")).parts):
+        return "cannot be imported: its name has a dot; rename it"
+    return None
+
+
+def _walk(root: str, errors: dict[str, str], *, trusted_only: bool) -> Iterator[str]:
+    """Paths of all visible files below `root`, sorted folder by folder."""
+
+    def unreadable(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            errors[str(error.filename)] = _say(error)
+
+    for folder, folders, names in os.walk(root, onerror=unreadable, followlinks=False):
+        if folder != root and trusted_only:
+            try:
+                trust.check_subfolder(folder)
+            except FileNotFoundError:
+                continue
+            except RefusedPath as error:
+                errors[folder] = str(error)
+                folders.clear()
+                continue
+        too_deep = folder.count(os.sep) - root.count(os.sep) >= DEEPEST
+        folders[:] = [] if too_deep else sorted(name for name in folders if _is_visible(name))
+        for name in folders:
+            if trusted_only and (link := Path(folder, name)).is_symlink():
+                errors[str(link)] = "is a symbolic link; put the folder itself there"
+        yield from (f"{folder}/{name}" for name in sorted(names) if _is_visible(name))
+
+
+def _is_visible(name: str) -> bool:
+    return not name.startswith((".", "#")) and not name.endswith("~") and name != "__pycache__"
+
+
+def _read(path: str) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        return trust.read_limited(path, descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _say(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "there is no such folder; make it, or take it out of the configuration"
+    if isinstance(error, OSError):
+        return f"cannot be read: {error.strerror}"
+    return str(error)

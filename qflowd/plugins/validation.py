@@ -1,0 +1,104 @@
+"""The daemon's side of the throw-away process: start it, look in on it, never wait for it unless asked."""
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+import qflowd
+from qflowd.model.errors import QflowdError
+from qflowd.plugins import findings
+from qflowd.plugins.findings import Findings, Request
+
+_KEPT = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "VIRTUAL_ENV", "SSL_CERT_FILE")
+_PATIENCE_S = 60.0  # beyond what the process allows itself
+
+
+class ValidationFailed(QflowdError):
+    """The throw-away process itself did not answer; the files are neither good nor bad."""
+
+
+def clean_environment() -> dict[str, str]:
+    """What user code may know of our environment: no secret of the daemon's is in it."""
+    return {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith("LC_")}
+
+
+class Validation:
+    """One request on its way. Ended by `poll()` with an answer, by `wait()`, or by `stop()`."""
+
+    def __init__(self, request: Request, *, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> None:
+        units = len(request.manifest.modules) + len(request.manifest.entry_points)
+        self._deadline = time.monotonic() + _PATIENCE_S + request.timeout_s * (units + 1)
+        self._received = bytearray()
+        package_at = str(Path(qflowd.__file__).resolve().parents[1])
+        environment = {**(clean_environment() if env is None else env)}
+        environment["PYTHONPATH"] = os.pathsep.join([*filter(None, sys.path), package_at])
+        environment["PYTHONDONTWRITEBYTECODE"] = "1"
+        with tempfile.TemporaryFile() as question:
+            question.write(findings.encode(request))
+            question.seek(0)
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "qflowd.plugins.validate"],
+                stdin=question,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                cwd=cwd,
+                env=environment,
+                start_new_session=True,
+            )
+        assert self._process.stdout is not None  # noqa: S101 - for the type checker
+        self._pipe = self._process.stdout.fileno()
+        os.set_blocking(self._pipe, False)
+
+    def fileno(self) -> int:
+        """Readable when `poll()` has something to do."""
+        return self._pipe
+
+    def poll(self) -> Findings | None:
+        """The answer if it is there. Never blocks.
+
+        Raises: ValidationFailed if the process has died or is far too late.
+        """
+        with contextlib.suppress(BlockingIOError):
+            while data := os.read(self._pipe, 1 << 18):
+                self._received += data
+            return self._answer()
+        if time.monotonic() > self._deadline:
+            self.stop()
+            raise ValidationFailed("trying the plugins took too long")
+        return None
+
+    def wait(self) -> Findings:
+        """The answer, waited for.
+
+        Raises: ValidationFailed.
+        """
+        while (answer := self.poll()) is None:
+            select.select([self._pipe], [], [], 1.0)
+        return answer
+
+    def stop(self) -> None:
+        """Kill the process; its children notice within 20 ms."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._close()
+
+    def _answer(self) -> Findings:
+        code = self._close()
+        try:
+            return findings.decode_findings(bytes(self._received))
+        except msgspec.MsgspecError:
+            raise ValidationFailed(f"the process that tries the plugins ended without an answer ({code})") from None
+
+    def _close(self) -> int:
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        return self._process.wait()
