@@ -3,12 +3,11 @@
 Texts stay texts (`000300`, `NO`, `21:00`, `2026-01-05`) in all three; what the keys mean is not known here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, NoReturn
 
-from qflowd.define import json_reader, toml_reader, yaml_reader
 from qflowd.define.reading import KeyPath, Lines, Unreadable
 from qflowd.model import jsontext
 from qflowd.model.errors import Fault, FaultyDocument
@@ -18,8 +17,6 @@ Format = Literal["yaml", "toml", "json"]
 
 LARGEST_FILE: Final = 1_000_000
 SUFFIXES: Final[Mapping[str, Format]] = {".yaml": "yaml", ".yml": "yaml", ".toml": "toml", ".json": "json"}
-
-_READERS: Final = {"yaml": yaml_reader.read, "toml": toml_reader.read, "json": json_reader.read}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +51,7 @@ def read(text: str | bytes, format: Format, file: str, error: type[FaultyDocumen
     if decoded is None:
         refuse("is not a text in UTF-8")
     try:
-        data, lines = _READERS[format](decoded)
+        data, lines = _reader(format)(decoded)
     except Unreadable as problem:
         raise error([Fault(file, line, key, message) for line, key, message in problem.faults]) from None
     except RecursionError:
@@ -91,6 +88,17 @@ def read_file(path: Path, error: type[FaultyDocument] = FaultyDocument) -> Docum
     except OSError as problem:
         raise error([Fault(str(path), 0, "", f"cannot be read: {problem.strerror}")]) from None
     return read(content, format, str(path), error)
+
+
+def _reader(format: Format) -> Callable[[str], tuple[Json, Lines]]:
+    """Imported at need: a command that reads TOML should not pay for YAML."""
+    if format == "yaml":
+        from qflowd.define.yaml_reader import read
+    elif format == "toml":
+        from qflowd.define.toml_reader import read
+    else:
+        from qflowd.define.json_reader import read
+    return read
 
 
 def _decode(text: str | bytes) -> str | None:

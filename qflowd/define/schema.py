@@ -55,7 +55,7 @@ def workflow_schema(params: Mapping[str, Mapping[str, Json]] | None) -> dict[str
 
 @lru_cache(maxsize=512)
 def _validator(text: str) -> Any:
-    import jsonschema_rs  # noqa: PLC0415  heavy: most daemons and commands never need it
+    import jsonschema_rs  # heavy: most commands never need it
 
     try:
         return jsonschema_rs.validator_for(

@@ -76,6 +76,18 @@ def parse_document(document: Document) -> Workflow:
     return workflow
 
 
+def parse_task(document: Document, key: str) -> Task:
+    """The task `key` that `document` describes, by itself: parents and expressions are judged with the workflow.
+
+    Raises: InvalidWorkflow with every fault.
+    """
+    fields = Fields.of(document)
+    task = _task(key, fields)
+    if fields.faults:
+        raise InvalidWorkflow(fields.faults)
+    return task
+
+
 def read_settings(fields: Fields) -> Settings:
     """The setting names of CONTRACT "Job settings" out of `fields`; other keys are left for the caller."""
     return Settings(

@@ -175,7 +175,7 @@ def _zone(name: str) -> ZoneInfo:
 
 
 def _walk(cron: str, start: datetime) -> "_Walls":
-    from croniter import croniter  # noqa: PLC0415  65 ms that daemons without schedules save
+    from croniter import croniter  # 65 ms that daemons without schedules save
 
     walls: _Walls = croniter(cron_text.expand_alias(cron), _floor(start), second_at_beginning=True)
     return walls
