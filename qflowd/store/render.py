@@ -3,6 +3,8 @@
     {task.READY} {instance.FAILED} {intent.TERMINATE} {reason.LOST} {version.ACTIVE}   a state's code
     {words: task t.state}        the code's word, as a CASE
     {rows: id bigint, fence int} the parameter `rows` as a table with these columns
+    {update: t x, a bigint, b int | x.a = d.a} x = d.b   update table t (alias x) from the row set d
+    {delete: t x, a bigint | x.a = d.a}                  delete from table t (alias x) what the row set d names
     {literal: batch}             a whole number that becomes part of the text, since the plan depends on it
     {clock}  {clock + :lease_s}  the server's own clock (leases only; everything else takes :now)
     {seconds: a, b}              seconds from instant a to instant b
@@ -36,6 +38,9 @@ _STATES: dict[str, type[IntEnum]] = {
     "version": states.VersionState,
 }
 _MACRO = re.compile(r"\{(?P<word>[a-z_]+)(?:(?P<dot>\.)(?P<state>[A-Z_]+)|(?P<rest>[^{}]*))\}")
+_JOINED = re.compile(
+    r"\{(?P<verb>update|delete): (?P<table>[\w.]+) (?P<alias>\w+), (?P<columns>[^|]+)\|(?P<on>[^}]+)\}(?P<set>.*)", re.DOTALL
+)
 _LITERAL_OR_PARAM = re.compile(r"'(?:[^']|'')*'|%|(?<![:\w]):(?P<param>[a-z_]+)\b")
 
 
@@ -61,6 +66,7 @@ class Renderer:
     def statement(self, text: str, each: tuple[str, ...] = ()) -> tuple[str, RowSet | None]:
         """Render macros and parameters; return the text and the row set it takes."""
         found: list[RowSet] = []
+        text = _JOINED.sub(self._joined, text)
 
         def replace(match: re.Match[str]) -> str:
             if match["word"] == "rows":
@@ -71,6 +77,20 @@ class Renderer:
         text = self._innermost_first(text, replace)
         rows = found[0] if found else (RowSet(each, ("any",) * len(each)) if each else None)
         return self.parameters(text, rows), rows
+
+    def _joined(self, match: re.Match[str]) -> str:
+        table, alias, columns, on = (match[group].strip() for group in ("table", "alias", "columns", "on"))
+        rest = match["set"].strip()
+        if match["verb"] == "update":
+            return self.update_from(table, alias, f"{{rows: {columns}}} d", on, rest)
+        return self.delete_using(table, alias, f"{{rows: {columns}}} d", on)
+
+    def update_from(self, table: str, alias: str, rows: str, on: str, assignments: str) -> str:
+        bare = re.sub(rf"(^|,\s*){alias}\.(\w+ =)", r"\1\2", assignments)
+        return f"UPDATE {table} AS {alias} SET {bare} FROM {rows} WHERE {on}"
+
+    def delete_using(self, table: str, alias: str, rows: str, on: str) -> str:
+        return f"DELETE FROM {table} AS {alias} USING {rows} WHERE {on}"
 
     def parts(self, text: str) -> list[str]:
         """The parts of a statement, separated by lines `-- then`."""

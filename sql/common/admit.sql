@@ -1,9 +1,5 @@
 -- Admission: from a submission to an instance and its task rows. Every INSERT leaves rows whose key is there: replay is safe.
 
--- name: find_workflows
-SELECT d.id, d.tenant, d.workflow, d.enabled, d.active_version FROM qflow.workflow_definition d
-JOIN {rows: tenant text, workflow text} r ON r.tenant = d.tenant AND r.workflow = d.workflow
-
 -- name: find_version
 SELECT v.id FROM qflow.workflow_version v WHERE v.definition_id = :definition_id AND v.version = :version
 

@@ -7,8 +7,8 @@ SELECT id, tenant, workflow, version, job, name, params, overrides, business_dat
 FROM qflow.submissions WHERE is_open = 1 ORDER BY id LIMIT {literal: batch} {lock}
 
 -- name: answer_submissions
-UPDATE qflow.submissions SET is_open = 0, answered_at = :now, state = :state, instance_id = :instance_id, error = :error
-WHERE id = :id AND is_open = 1
+{update: qflow.submissions s, id bigint, answer text, instance_id bigint, reason text | s.id = d.id}
+is_open = 0, answered_at = :now, state = d.answer, instance_id = d.instance_id, error = d.reason
 
 -- name: insert_submission
 INSERT INTO qflow.submissions (tenant, workflow, version, job, name, params, overrides, business_date, priority, run_at, hold,

@@ -51,13 +51,13 @@ WHERE 1 = 1 {ignored: attempt.state}
 
 -- name: rearm_tasks
 -- A retry or a deferral: back to PENDING with a timer, owned by nobody.
-UPDATE qflow.task_instance SET state = {task.PENDING}, owner = NULL, fence = fence + 1, attempt = :attempt, need = 0,
-    started_at = NULL, reason = :reason
-WHERE id = :id AND fence = :fence
+{update: qflow.task_instance t, id bigint, fence int, attempt smallint, reason smallint | t.id = d.id AND t.fence = d.fence}
+state = {task.PENDING}, owner = NULL, attempt = d.attempt, need = 0, started_at = NULL, reason = d.reason, fence = t.fence + 1
 
 -- name: close_nodes
 -- Instances in which leaves have ended. MySQL has no RETURNING, so a second statement asks which have none left.
-UPDATE qflow.workflow_instance SET open_closers = open_closers - :closed WHERE id = :id
+{update: qflow.workflow_instance i, id bigint, closed int | i.id = d.id}
+open_closers = i.open_closers - d.closed
 
 -- name: find_closing
 SELECT i.id FROM {rows: id bigint} r JOIN qflow.workflow_instance i ON i.id = r.id
@@ -81,7 +81,8 @@ WHERE t.id BETWEEN :first AND :last AND t.state = {task.FAILED} ORDER BY t.id LI
 SELECT task_id, purpose, fence FROM qflow.timer WHERE due_at <= :now ORDER BY due_at LIMIT {literal: batch}
 
 -- name: delete_timers
-DELETE FROM qflow.timer WHERE task_id = :task_id AND purpose = :purpose AND fence = :fence
+{delete: qflow.timer m, task_id bigint, purpose smallint, fence int
+    | m.task_id = d.task_id AND m.purpose = d.purpose AND m.fence = d.fence}
 
 -- name: list_held
 SELECT id, fence, state FROM qflow.task_instance WHERE owner = :owner AND state IN ({task.RESERVED}, {task.RUNNING}) ORDER BY id
@@ -97,3 +98,16 @@ INSERT INTO qflow.log_line (task_id, fence, attempt, logged_at, stream, level, l
 SELECT r.task_id, r.fence, r.attempt, r.logged_at, r.stream, r.level, r.logger, r.message, r.attributes
 FROM {rows: task_id bigint, fence int, attempt smallint, logged_at instant, stream text, level text, logger text,
     message text, attributes text} r
+
+-- name: next_timer
+SELECT MIN(due_at) AS due_at FROM qflow.timer
+
+-- name: load_lanes
+SELECT l.id, l.tenant, l.pool, l.job, l.limits FROM {rows: id bigint} r JOIN qflow.lane l ON l.id = r.id
+
+-- name: find_workflow
+SELECT d.id, d.enabled, d.active_version FROM qflow.workflow_definition d
+WHERE d.tenant = :tenant AND d.workflow = :workflow
+
+-- name: find_job
+SELECT j.name, j.params_schema, j.settings, j.file, j.hash FROM qflow.job j WHERE j.name = :name

@@ -1,5 +1,6 @@
 """MySQL 8 and MariaDB >= 10.6 through PyMySQL: READ COMMITTED, found-rows, UTC, no reconnect inside a transaction."""
 
+import re
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -97,6 +98,14 @@ class MysqlRenderer(Renderer):
 
     def macro_names(self, column: str) -> str:
         return f"GROUP_CONCAT({column} ORDER BY {column} SEPARATOR ', ')"
+
+    def update_from(self, table: str, alias: str, rows: str, on: str, assignments: str) -> str:
+        # SET goes left to right and may name two tables, so columns get their alias.
+        qualified = re.sub(r"(^|,\s*)(\w+) =", rf"\1{alias}.\2 =", assignments)
+        return f"UPDATE {rows} STRAIGHT_JOIN {table} {alias} ON {on} SET {qualified}"
+
+    def delete_using(self, table: str, alias: str, rows: str, on: str) -> str:
+        return f"DELETE {alias} FROM {rows} STRAIGHT_JOIN {table} {alias} ON {on}"
 
     def rows(self, rows: RowSet) -> str:
         columns = ", ".join(

@@ -77,6 +77,9 @@ class SqliteRenderer(Renderer):
     def macro_names(self, column: str) -> str:
         return f"group_concat({column}, ', ')"
 
+    def delete_using(self, table: str, alias: str, rows: str, on: str) -> str:
+        return f"DELETE FROM {table} WHERE rowid IN (SELECT {alias}.rowid FROM {rows} JOIN {table} AS {alias} ON {on})"
+
     def rows(self, rows: RowSet) -> str:
         return f"(SELECT {', '.join(f':{name} AS {name}' for name in rows.names)})"
 

@@ -1,0 +1,160 @@
+"""Admission: submissions become instances with task rows, or are answered with the reason why not.
+
+Any daemon takes them; a row that another one holds is skipped. Everything inserted here has a primary key that follows
+from the submission's id, so a batch that was applied before its reply was lost, or a daemon that died half-way through
+a large instance, does no harm: the next one inserts the same rows.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+from qflowd.engine.expand import Admission, admit_request, instance_row, task_rows
+from qflowd.engine.ids import task_id
+from qflowd.engine.known import Jobs, LaneKey, Lanes, Plans
+from qflowd.engine.plan import Plan
+from qflowd.engine.request import Refused, Request, read_request
+from qflowd.engine.service import Topics
+from qflowd.engine.timers import DEADLINE, RUN
+from qflowd.model.states import AnswerState, TaskState
+from qflowd.store.tx import Store, Tx
+
+BATCH = 200
+MOST_ROWS = 10_000  # task rows in one transaction; larger instances come in chunks, roots last
+IDEMPOTENCY = 0  # purpose in run_key
+IDLE_S = 60.0  # the watch wakes us long before
+
+
+class Admit:
+    """The service that empties the inbox of submissions."""
+
+    name: ClassVar[str] = "admit"
+    topics: ClassVar[tuple[str, ...]] = ("submission",)
+
+    def __init__(self, store: Store, plans: Plans, lanes: Lanes, jobs: Jobs, topics: Topics) -> None:
+        self._store = store
+        self._plans = plans
+        self._lanes = lanes
+        self._jobs = jobs
+        self._topics = topics
+        self._missing_lanes: set[LaneKey] = set()
+        self._found: dict[tuple[str, str | None], Any] = {}  # definitions read in this batch
+
+    def tick(self) -> float:
+        taken = self._store.transact(self.admit_batch)
+        if self._missing_lanes:
+            # Lanes are made outside the batch, so that two daemons never wait for each other's; then the batch comes again.
+            self._lanes.ensure(self._missing_lanes)
+            self._missing_lanes.clear()
+            return 0
+        if taken:
+            self._topics.publish("ready", "timer")
+        return 0 if taken == BATCH else IDLE_S
+
+    def admit_batch(self, tx: Tx) -> int:
+        """Take open submissions and answer them. Returns how many were taken; 0 too where lanes must be made first."""
+        rows = tx.run("take_submissions", batch=BATCH)
+        if not rows:
+            return 0
+        self._found.clear()
+        decisions = [(row.id, self._decide(tx, row)) for row in rows]
+        admissions = [found for _, found in decisions if isinstance(found, Admission)]
+        lanes = {lane for admission in admissions for lane in admission.lanes}
+        if missing := {lane for lane in lanes if not self._lanes.has(lane)}:
+            self._missing_lanes = missing
+            return 0
+        insert_instances(tx, admissions, {lane: self._lanes.id(lane) for lane in lanes})
+        tx.run("answer_submissions", rows=[_answer(number, decision) for number, decision in decisions], now=tx.now)
+        return len(rows)
+
+    def _decide(self, tx: Tx, row: Any) -> Admission | int | Refused:
+        """What becomes of one submission: an admission, the instance it repeats, or a refusal."""
+        try:
+            request = read_request(row, tx.now)
+            if (repeated := self._claim_key(tx, request)) is not None:
+                return repeated
+            plan = self._plan(tx, request)
+            jobs = {job: self._jobs.get(tx, job) for job in {node.job for node in plan.nodes}}
+            if plan.version_id is None and jobs[request.target] is None:
+                msg = f"no daemon has ever registered a job {request.target!r}; is its plugin file in place?"
+                return Refused(msg)
+            fire = tx.one("fire_of_submission", id=request.id) if request.trigger_type == "cron" else None
+            return admit_request(request, plan, jobs, (fire.name, fire.fire_at) if fire else None)
+        except Refused as refusal:
+            return refusal
+
+    def _claim_key(self, tx: Tx, request: Request) -> int | None:
+        """The instance that already has the idempotency key; None if this submission now has it, or asks for none."""
+        if request.idempotency_key is None:
+            return None
+        key = {"tenant": request.tenant, "purpose": IDEMPOTENCY, "run_key": request.idempotency_key}
+        tx.run("insert_run_key", **key, instance_id=request.id, content_hash=request.content_hash)
+        holder = tx.one("find_run_key", **key)
+        if holder.instance_id == request.id:
+            return None
+        if holder.content_hash != request.content_hash:
+            msg = (
+                f"idempotency_key {request.idempotency_key!r} belongs to submission {holder.instance_id}, "
+                "which asks for something else"
+            )
+            raise Refused(msg)
+        return int(holder.instance_id)
+
+    def _plan(self, tx: Tx, request: Request) -> Plan:
+        if request.job is not None:
+            return self._plans.of_job(request.job)
+        target = (request.tenant, request.workflow)
+        if target not in self._found:
+            self._found[target] = tx.one("find_workflow", tenant=request.tenant, workflow=request.workflow)
+        found = self._found[target]
+        if found is None or found.active_version is None:
+            msg = f"there is no workflow {request.workflow!r}; `qflowd workflows` lists those there are"
+            raise Refused(msg)
+        if not found.enabled:
+            msg = f"workflow {request.workflow!r} is disabled (`enabled: false` in its file)"
+            raise Refused(msg)
+        version_id = found.active_version
+        if request.version is not None:
+            version = tx.one("find_version", definition_id=found.id, version=request.version)
+            if version is None:
+                msg = f"workflow {request.workflow!r} has no version {request.version}"
+                raise Refused(msg)
+            version_id = version.id
+        return self._plans.of_version(tx, version_id)
+
+
+def insert_instances(tx: Tx, admissions: Sequence[Admission], lane_ids: dict[LaneKey, int]) -> None:
+    """Insert instances, task rows and timers; task rows of held instances come when they are resumed."""
+    tasks: list[tuple[Any, ...]] = []
+    timers: list[tuple[Any, ...]] = []
+    for admission in admissions:
+        if not admission.request.hold:
+            tasks += task_rows(admission, lane_ids, tx.now)
+            timers += start_timers(admission, tx.now)
+    # Children first: whoever sees a root run will find what it leads to.
+    tasks.sort(key=lambda row: row[2] == TaskState.READY)
+    tx.run("insert_instances", rows=[instance_row(admission, tx.now) for admission in admissions], now=tx.now)
+    for start in range(0, len(tasks), MOST_ROWS):
+        tx.run("insert_tasks", rows=tasks[start : start + MOST_ROWS])
+    if timers:
+        tx.run("insert_timers", rows=timers)
+
+
+def start_timers(admission: Admission, now: datetime) -> list[tuple[int, int, int, datetime]]:
+    """Timers of roots that wait for `run_at`, and of the instance's deadline."""
+    request, plan = admission.request, admission.plan
+    timers = []
+    if request.run_at is not None and request.run_at > now:
+        timers += [
+            (task_id(request.id, node.node), RUN, 0, request.run_at) for node in plan.nodes if not node.parents
+        ]
+    if plan.workflow.timeout is not None and not request.hold:
+        timers.append((task_id(request.id, 0), DEADLINE, 0, now + timedelta(seconds=plan.workflow.timeout)))
+    return timers
+
+
+def _answer(number: int, decision: Admission | int | Refused) -> tuple[Any, ...]:
+    if isinstance(decision, Refused):
+        return number, AnswerState.REJECTED.name, None, str(decision)
+    instance_id = decision if isinstance(decision, int) else decision.request.id
+    return number, AnswerState.ACCEPTED.name, instance_id, None

@@ -1,0 +1,161 @@
+"""From a request and a plan to the rows of an instance. Pure: what is inserted is decided here, not how."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from qflowd.define.expressions import compile_value
+from qflowd.define.schema import Schema, workflow_schema
+from qflowd.engine.ids import task_id
+from qflowd.engine.known import LaneKey
+from qflowd.engine.plan import Node, Plan, effective
+from qflowd.engine.request import NO_OVERRIDE, Refused, Request
+from qflowd.model import jsontext
+from qflowd.model.errors import ExpressionFailed
+from qflowd.model.states import InstanceState, TaskState
+from qflowd.model.workflow import Job, Json
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """A request that will run: its plan, its full parameters, the lane and priority of every node."""
+
+    request: Request
+    plan: Plan
+    params: dict[str, Json]
+    lanes: tuple[LaneKey, ...]
+    priorities: tuple[int, ...]
+    schedule: str | None = None
+    fire_at: datetime | None = None
+
+
+def admit_request(
+    request: Request, plan: Plan, jobs: Mapping[str, Job | None], fire: tuple[str, datetime] | None = None
+) -> Admission:
+    """Check what is asked against the plan and fill in defaults.
+
+    Raises: Refused, if params do not fit or an override names no task.
+    """
+    if unknown := sorted(set(request.overrides) - plan.by_key.keys()):
+        msg = f"overrides: no task {', '.join(map(repr, unknown))}; there are {', '.join(sorted(plan.by_key)[:20])}"
+        raise Refused(msg)
+    schedule, fire_at = fire or (None, None)
+    settings = []
+    for node in plan.nodes:
+        override = request.overrides.get(node.key, NO_OVERRIDE)
+        settings.append(effective(node, override.settings, jobs.get(node.job), None))
+    return Admission(
+        request=request,
+        plan=plan,
+        params=_params(request, plan, jobs, fire_at),
+        lanes=tuple(
+            LaneKey(request.tenant, setting.pool or "default", node.job)
+            for node, setting in zip(plan.nodes, settings, strict=True)
+        ),
+        # Stored negated: the smallest is claimed first.
+        priorities=tuple(-max(-2000, min(2000, request.priority + (setting.priority or 0))) for setting in settings),
+        schedule=schedule,
+        fire_at=fire_at,
+    )
+
+
+def instance_scope(
+    instance_id: int, workflow: str, name: str | None, created_at: datetime, business_date: Any, fire_at: datetime | None
+) -> dict[str, Json]:
+    """What expressions may ask of an instance."""
+    return {
+        "instance": {"id": instance_id, "name": name or workflow, "workflow": workflow, "created_at": _text(created_at)},
+        "business_date": None if business_date is None else str(business_date),
+        "fire_at": None if fire_at is None else _text(fire_at),
+    }
+
+
+def _params(
+    request: Request, plan: Plan, jobs: Mapping[str, Job | None], fire_at: datetime | None
+) -> dict[str, Json]:
+    if plan.version_id is None:
+        job = jobs.get(request.target)
+        schema = Schema(dict(job.params_schema) if job and job.params_schema else {"type": "object"})
+        params = request.params
+    else:
+        declared = plan.workflow.params
+        schema = Schema(workflow_schema(declared))
+        scope = instance_scope(
+            request.id, plan.workflow.key, request.name, request.created_at, request.business_date, fire_at
+        ) | {"params": request.params}
+        params = _defaults(declared or {}, scope) | request.params
+    coerced = schema.coerce(params)
+    if faults := schema.faults(coerced):
+        raise Refused("params: " + "; ".join(faults))
+    return dict(coerced)
+
+
+def _defaults(declared: Mapping[str, Json], scope: dict[str, Json]) -> dict[str, Json]:
+    given = scope["params"]
+    found = {}
+    for name, schema in declared.items():
+        if name not in given and "default" in schema:
+            try:
+                found[name] = compile_value(schema["default"]).render(scope)
+            except ExpressionFailed as problem:
+                msg = f"params: the default of {name} cannot be evaluated: {problem}"
+                raise Refused(msg) from None
+    return found
+
+
+def instance_row(admission: Admission, now: datetime) -> tuple[Any, ...]:
+    """The row of `insert_instances`, in its order of columns."""
+    request, plan = admission.request, admission.plan
+    timeout_s = plan.workflow.timeout
+    return (
+        request.id,
+        request.tenant,
+        plan.version_id,
+        request.job,
+        request.name,
+        int(InstanceState.READY if request.hold else InstanceState.RUNNING),
+        plan.closers,
+        len(plan.nodes),
+        request.priority,
+        None if request.business_date is None else str(request.business_date),
+        request.trigger_type,
+        admission.schedule,
+        admission.fire_at,
+        jsontext.dump(admission.params),
+        request.overrides_text,
+        None if timeout_s is None or request.hold else now + timedelta(seconds=timeout_s),
+        request.created_at,
+        None if request.hold else now,
+    )
+
+
+def task_rows(
+    admission: Admission, lane_ids: Mapping[LaneKey, int], now: datetime
+) -> Iterable[tuple[Any, ...]]:
+    """The rows of `insert_tasks`, in its order of columns; roots wait for their timer if there is a `run_at`."""
+    request = admission.request
+    first = task_id(request.id, 0)
+    waits = request.run_at is not None and request.run_at > now
+    for node, lane, priority in zip(admission.plan.nodes, admission.lanes, admission.priorities, strict=True):
+        open_parents, need = node.start
+        is_ready = not open_parents and not waits
+        state = TaskState.READY if is_ready else TaskState.PENDING
+        yield (
+            first + node.node,
+            node.node,
+            int(state),
+            lane_ids[lane],
+            priority,
+            open_parents,
+            need,
+            now if is_ready else None,
+        )
+
+
+def roots(plan: Plan) -> list[Node]:
+    return [node for node in plan.nodes if not node.parents]
+
+
+def _text(instant: datetime) -> str:
+    return instant.isoformat().replace("+00:00", "Z")

@@ -1,0 +1,125 @@
+"""What a daemon remembers of the database's slow tables: plans, lanes, jobs, code. All of it can be read again."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from qflowd.define.documents import Document
+from qflowd.define.fields import Fields
+from qflowd.define.workflow_file import parse, read_settings
+from qflowd.engine.plan import Plan, compile_plan, single_job
+from qflowd.model.errors import NotFound
+from qflowd.model.workflow import Job
+from qflowd.store.tx import Store, Tx
+
+
+class LaneKey(NamedTuple):
+    """A lane is the queue of these; `limits` is empty until limits exist."""
+
+    tenant: str
+    pool: str
+    job: str
+    limits: str = ""
+
+
+class Plans:
+    """Compiled versions by their id; versions never change."""
+
+    def __init__(self) -> None:
+        self._by_version: dict[int, Plan] = {}
+        self._by_job: dict[str, Plan] = {}
+
+    def of_version(self, tx: Tx, version_id: int) -> Plan:
+        plan = self._by_version.get(version_id)
+        if plan is None:
+            row = tx.one("load_version", id=version_id)
+            if row is None:
+                msg = f"workflow version {version_id} is gone from the database"
+                raise NotFound(msg)
+            plan = compile_plan(version_id, parse(row.document, "json", f"version {version_id} of {row.workflow}"))
+            self._by_version[version_id] = plan
+        return plan
+
+    def of_job(self, job: str) -> Plan:
+        if job not in self._by_job:
+            self._by_job[job] = single_job(job)
+        return self._by_job[job]
+
+
+class Lanes:
+    """Lane ids by key and back. Lanes are made when first needed and never deleted."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._ids: dict[LaneKey, int] = {}
+        self._keys: dict[int, LaneKey] = {}
+
+    def ensure(self, keys: Iterable[LaneKey]) -> None:
+        """Make those that are missing, in a transaction of their own; call it outside any other."""
+        missing = sorted(set(keys) - self._ids.keys())
+        if not missing:
+            return
+
+        def make_lanes(tx: Tx) -> None:
+            tx.run("insert_lane", rows=missing)
+
+        self._store.transact(make_lanes)
+        self._learn(self._store.read(lambda tx: tx.run("find_lanes", rows=missing)))
+
+    def has(self, key: LaneKey) -> bool:
+        return key in self._ids
+
+    def id(self, key: LaneKey) -> int:
+        """The id of a lane that `ensure` was called for."""
+        return self._ids[key]
+
+    def key(self, lane: int) -> LaneKey | None:
+        """The key of a lane; None if it is not known here yet (see `load`)."""
+        return self._keys.get(lane)
+
+    def load(self, lanes: Iterable[int]) -> None:
+        """Read the keys of lanes that other daemons made."""
+        missing = [(lane,) for lane in set(lanes) - self._keys.keys()]
+        if missing:
+            self._learn(self._store.read(lambda tx: tx.run("load_lanes", rows=missing)))
+
+    def _learn(self, rows: Iterable[tuple[int, str, str, str, str]]) -> None:
+        for lane, *key in rows:
+            found = LaneKey(*key)
+            self._ids[found] = lane
+            self._keys[lane] = found
+
+
+class Jobs:
+    """Jobs that were ever registered: this daemon's own, and what others wrote into the table `job`."""
+
+    def __init__(self) -> None:
+        self.own: Mapping[str, Job] = {}
+
+    def get(self, tx: Tx, name: str) -> Job | None:
+        """The job as this daemon has it, else as another registered it last; None if nobody ever did."""
+        if (job := self.own.get(name)) is not None:
+            return job
+        row = tx.one("find_job", name=name)
+        if row is None:
+            return None
+        settings = read_settings(Fields.of(Document(json.loads(row.settings))))
+        return Job(name=name, module="", file=row.file, hash=row.hash, params_schema=json.loads(row.params_schema), settings=settings)
+
+
+class Codes:
+    """Ids of the table `code`: which content of which file an attempt ran."""
+
+    def __init__(self) -> None:
+        self._ids: dict[tuple[str, str], int] = {}
+
+    def id(self, tx: Tx, job: Job) -> int:
+        key = (job.hash, job.file)
+        if key not in self._ids:
+            params = {"hash": job.hash, "file": job.file}
+            row = tx.one("find_code", **params)
+            if row is None:
+                tx.run("insert_code", **params)
+                row = tx.one("find_code", **params)
+            self._ids[key] = row.id
+        return self._ids[key]

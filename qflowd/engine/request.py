@@ -1,0 +1,201 @@
+"""One submission as it was meant: reads the row of the inbox, refuses what cannot be meant. No database here."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any, TypeVar
+
+from qflowd.define.documents import Document
+from qflowd.define.fields import Fields, mapping
+from qflowd.define.workflow_file import read_settings
+from qflowd.engine.ids import LARGEST_INSTANCE
+from qflowd.model import jsontext, names
+from qflowd.model.errors import QflowdError
+from qflowd.model.workflow import Json, Settings
+
+T = TypeVar("T")
+LARGEST_PARAMS = 1 << 20
+
+
+class Refused(QflowdError):
+    """This submission or command cannot be carried out; the message is the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """What a submission changes about one task."""
+
+    params: Mapping[str, Json]
+    settings: Settings
+
+
+NO_OVERRIDE = Override({}, Settings())
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A submission that can be read. What it names may still not exist."""
+
+    id: int
+    tenant: str
+    workflow: str | None
+    version: int | None
+    job: str | None
+    name: str | None
+    params: dict[str, Json]
+    business_date: date | None
+    priority: int
+    run_at: datetime | None
+    hold: bool
+    idempotency_key: str | None
+    trigger_type: str
+    created_at: datetime
+    overrides_text: str | None = None
+    overrides: Mapping[str, Override] = field(default_factory=dict)
+
+    @property
+    def target(self) -> str:
+        return self.workflow or self.job or ""
+
+    @property
+    def content_hash(self) -> str:
+        """Equal for submissions that ask for the same thing."""
+        asked = [
+            *(self.workflow, self.version, self.job, self.name, self.params, str(self.business_date), self.priority),
+            *(str(self.run_at), self.hold, self.overrides_text),
+        ]
+        return hashlib.sha256(jsontext.dump(asked).encode()).hexdigest()
+
+
+def read_request(row: Any, now: datetime) -> Request:
+    """The request in a row of `submissions`.
+
+    Raises: Refused with every fault of the row, one a line.
+    """
+    faults: list[str] = []
+
+    def take(name: str, read: Callable[[Any], T], default: T) -> T:
+        value = getattr(row, name)
+        if value is None:
+            return default
+        try:
+            return read(value)
+        except (ValueError, QflowdError) as problem:
+            faults.append(f"{name}: {problem}")
+            return default
+
+    if not 1 <= row.id <= LARGEST_INSTANCE:
+        faults.append(f"id: {row.id} is outside 1 to {LARGEST_INSTANCE}; leave the id to the database")
+    if bool(row.workflow) == bool(row.job):
+        faults.append("name either a workflow or a job" + (", not both" if row.workflow else ""))
+    request = Request(
+        id=row.id,
+        tenant=take("tenant", _key("tenant"), "default"),
+        workflow=take("workflow", _key("workflow"), None) if row.workflow else None,
+        version=take("version", _whole(1, 1 << 31), None),
+        job=take("job", _key("job"), None) if row.job else None,
+        name=take("name", _name, None),
+        params=take("params", read_params, {}),
+        business_date=take("business_date", _date, None),
+        priority=take("priority", _whole(-1000, 1000), 0),
+        run_at=take("run_time", read_instant, None),
+        hold=take("hold", _whole(0, 1), 0) == 1,
+        idempotency_key=take("idempotency_key", _idempotency_key, None),
+        trigger_type=take("trigger_type", _name, "sql"),
+        created_at=take("submitted", read_instant, now),
+        overrides_text=take("overrides", str, None),
+        overrides=take("overrides", read_overrides, {}),
+    )
+    if faults:
+        raise Refused("\n".join(faults).replace("run_time:", "run_at:").replace("submitted:", "created_at:"))
+    return request
+
+
+def read_params(text: Any) -> dict[str, Json]:
+    value = jsontext.parse(_text(text), "params", LARGEST_PARAMS)
+    if not isinstance(value, dict):
+        msg = "must be a JSON object, such as {}"
+        raise ValueError(msg)
+    return value
+
+
+def read_overrides(text: Any) -> dict[str, Override]:
+    """`{"tasks": {"bars": {"params": {…}, "timeout": "5m", "retries": 1}}}`."""
+    value = jsontext.parse(_text(text), "overrides", LARGEST_PARAMS)
+    if not isinstance(value, dict):
+        msg = "must be a JSON object with the key tasks"
+        raise ValueError(msg)
+    top = Fields.of(Document(value))
+    found = {}
+    for key, fields in top.section("tasks").sections():
+        found[key] = Override(fields.take("params", mapping, {}), read_settings(fields))
+        fields.close()
+    top.close()
+    if top.faults:
+        raise ValueError("; ".join(f"{fault.key}: {fault.message}" for fault in top.faults))
+    return found
+
+
+def read_instant(value: Any) -> datetime:
+    """An instant as a driver gives it, or ISO 8601 text; without an offset it is UTC."""
+    if not isinstance(value, datetime):
+        try:
+            value = datetime.fromisoformat(_text(value).strip())
+        except ValueError:
+            msg = f"{str(value)[:60]!r} is no instant; write it like 2026-11-20T09:30:00Z"
+            raise ValueError(msg) from None
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _date(value: Any) -> date:
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    try:
+        return date.fromisoformat(_text(value).strip())
+    except ValueError:
+        msg = f"{str(value)[:60]!r} is no date; write it like 2026-11-20"
+        raise ValueError(msg) from None
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bytes | bytearray):
+        return bytes(value).decode("utf-8")
+    if not isinstance(value, str):
+        msg = f"must be text, not {type(value).__name__}"
+        raise ValueError(msg)  # noqa: TRY004 - a fault of the row, like the others
+    return value
+
+
+def _name(value: Any) -> str:
+    text = jsontext.clean_text(_text(value))
+    if len(text) > 200:
+        msg = f"has {len(text)} characters; at most 200 are allowed"
+        raise ValueError(msg)
+    return text
+
+
+def _idempotency_key(value: Any) -> str:
+    if not _text(value):
+        msg = "is empty; leave it null for none"
+        raise ValueError(msg)
+    return _name(value)
+
+
+def _key(what: str) -> Callable[[Any], str]:
+    def read(value: Any) -> str:
+        if fault := names.fault_in_key(value, what):
+            raise ValueError(fault)
+        return str(value)
+
+    return read
+
+
+def _whole(low: int, high: int) -> Callable[[Any], int]:
+    def read(value: Any) -> int:
+        if not isinstance(value, int) or not low <= value <= high:
+            msg = f"{str(value)[:60]!r} is not a whole number from {low} to {high}"
+            raise ValueError(msg)
+        return value
+
+    return read

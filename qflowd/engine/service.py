@@ -1,0 +1,99 @@
+"""The shape of everything that works in the background: a round at a time, asleep between rounds, awake on a topic."""
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+from typing import ClassVar, Protocol
+
+from qflowd.model.errors import StoreUnavailable
+
+log = logging.getLogger("qflowd")
+LONGEST_BACKOFF_S = 5.0
+
+
+class Topics:
+    """Wakes services by topic (`submission`, `command`, `ready`, `timer`, …). Whoever publishes knows no subscriber."""
+
+    def __init__(self) -> None:
+        self._wakers: dict[str, list[Callable[[], None]]] = {}
+
+    def subscribe(self, topic: str, wake: Callable[[], None]) -> None:
+        self._wakers.setdefault(topic, []).append(wake)
+
+    def publish(self, *topics: str) -> None:
+        for topic in topics:
+            for wake in self._wakers.get(topic, ()):
+                wake()
+
+
+class Service(Protocol):
+    """One background duty."""
+
+    name: ClassVar[str]
+    topics: ClassVar[tuple[str, ...]]
+
+    def tick(self) -> float:
+        """Do one bounded round; return the seconds until the next if nothing wakes it, 0 for at once."""
+        ...
+
+
+class Runner:
+    """Runs one service in a thread of its own until it is stopped. An error is logged and backs off; it never ends it."""
+
+    def __init__(self, service: Service, topics: Topics) -> None:
+        self.service = service
+        self._wake = threading.Event()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name=f"qflowd-{service.name}", daemon=True)
+        for topic in service.topics:
+            topics.subscribe(topic, self._wake.set)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask it to end after its round."""
+        self._stopping = True
+        self._wake.set()
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait until it has ended; False if it has not."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._stopping:
+            try:
+                pause_s = self.service.tick()
+                failures = 0
+            except Exception as error:
+                failures += 1
+                pause_s = back_off(failures)
+                report(self.service.name, error, pause_s)
+            if pause_s > 0 and not self._stopping:
+                self._wake.wait(pause_s)
+            # Cleared before the round: what is published during it is not lost.
+            self._wake.clear()
+
+
+def back_off(failures: int) -> float:
+    """Seconds to wait after so many failed rounds in a row, spread by chance."""
+    return min(LONGEST_BACKOFF_S, 0.1 * 2.0 ** min(failures, 10)) * random.uniform(0.5, 1.0)  # noqa: S311
+
+
+def report(name: str, error: Exception, pause_s: float) -> None:
+    """An outage is one line; anything else is a fault of ours and comes with its traceback."""
+    if isinstance(error, StoreUnavailable):
+        log.warning("%s: %s; trying again in %.1f s", name, error, pause_s)
+    else:
+        log.error("%s failed; trying again in %.1f s", name, pause_s, exc_info=error)
+
+
+def measured(work: Callable[[], object]) -> float:
+    """Seconds that `work` took."""
+    started = time.monotonic()
+    work()
+    return time.monotonic() - started

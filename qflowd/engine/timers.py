@@ -1,0 +1,45 @@
+"""Timers: rows that wait for an instant (run_at, retries, deferrals) and deadlines of instances."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import ClassVar
+
+from qflowd.engine.service import Topics
+from qflowd.store.tx import Store, Tx
+
+RUN = 0  # purpose: the task may run
+DEADLINE = 1  # purpose: the instance has run out of time
+BATCH = 1000
+IDLE_S = 60.0
+
+
+class Promote:
+    """The service that makes rows READY when their time has come."""
+
+    name: ClassVar[str] = "promote"
+    topics: ClassVar[tuple[str, ...]] = ("timer",)
+
+    def __init__(self, store: Store, topics: Topics, expire: Callable[[Tx, int], None]) -> None:
+        """`expire(tx, instance_id)` is told of instances whose deadline is over."""
+        self._store = store
+        self._topics = topics
+        self._expire = expire
+
+    def tick(self) -> float:
+        promoted, next_due = self._store.transact(self.promote_due)
+        if promoted:
+            self._topics.publish("ready", "intent")
+        if next_due is None:
+            return IDLE_S
+        return min(IDLE_S, max(0.0, (next_due - self._store.clock.now()).total_seconds()))
+
+    def promote_due(self, tx: Tx) -> tuple[int, datetime | None]:
+        """Take timers that are due. Returns how many, and when the next one is."""
+        due = tx.run("list_due_timers", now=tx.now, batch=BATCH)
+        if due:
+            tx.run("promote_tasks", rows=sorted((row.task_id, row.fence) for row in due if row.purpose == RUN), now=tx.now)
+            for row in due:
+                if row.purpose == DEADLINE:
+                    self._expire(tx, row.task_id >> 20)
+            tx.run("delete_timers", rows=[(row.task_id, row.purpose, row.fence) for row in due])
+        return len(due), tx.one("next_timer").due_at
