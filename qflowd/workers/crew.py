@@ -1,0 +1,358 @@
+"""The crew: all workers of a daemon, seen from its hot loop. One thread owns it; `wake` alone is for everybody.
+
+What runs is decided elsewhere. Here tasks are carried to workers and their ends back, whatever is killed.
+"""
+
+import contextlib
+import os
+import select
+import signal
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from qflowd.workers import linux, orders
+from qflowd.workers.burial import tasks_of_dead
+from qflowd.workers.events import Event, Finished, StopReason
+from qflowd.workers.handle import Handle, Stop, new_handle
+from qflowd.workers.log_reader import LogReader
+from qflowd.workers.nursery_link import NurseryLink
+from qflowd.workers.receive import sort_messages
+from qflowd.workers.watch import Watch
+from qflowd.workers.wire import Assignment, Chunk, Done, Ended, now_us
+
+_BUSY_TICK_US = 10_000  # how often running tasks are looked at
+_BACKOFF_US = (0, 100_000, 500_000, 2_000_000, 5_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSize:
+    """`processes` workers, each running `threads` tasks at a time."""
+
+    processes: int
+    threads: int = 1
+
+
+@dataclass(slots=True)
+class _Berth:
+    """A place for one worker of a pool; it is filled again when its worker is gone."""
+
+    pool: str
+    slots: int
+    number: int = 0  # of the worker; 0: empty
+    fill_at_us: int = 0
+    failures: int = 0
+
+
+class Crew:
+    """Workers of all pools.
+
+    Args:
+        pools: size by name.
+        env: the whole environment of the workers; see `worker_env`.
+        cwd: their current folder.
+        run_dir: where their output files lie (without names).
+        lock_fd: a locked file that stays open until the last worker is dead; None: none.
+        grace_s: from SIGTERM to SIGKILL.
+        clock: microseconds of CLOCK_BOOTTIME.
+    """
+
+    def __init__(
+        self,
+        pools: Mapping[str, PoolSize],
+        *,
+        env: Mapping[str, str],
+        cwd: str,
+        run_dir: str,
+        lock_fd: int | None = None,
+        grace_s: float = 10.0,
+        clock: Callable[[], int] = now_us,
+    ) -> None:
+        self.logs = LogReader()
+        self._env, self._cwd, self._run_dir, self._lock_fd = dict(env), cwd, run_dir, lock_fd
+        self._clock = clock
+        self._berths = [_Berth(name, size.threads) for name, size in pools.items() for _ in range(size.processes)]
+        self._workers: dict[int, Handle] = {}
+        self._by_fd: dict[int, Handle] = {}
+        self._epoll = select.epoll()
+        self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._epoll.register(self._bell, select.EPOLLIN)
+        self._nursery: NurseryLink | None = None
+        self._manifest_fd = -1
+        self._generation = 0
+        self._last_number = 0
+        self._is_draining = False
+        self._watch = Watch(grace_s, self._signal, self._drain_results)
+        self._next_watch_us = 0
+        self._results: list[tuple[Assignment, Done | Ended]] = []
+
+    # -- life
+
+    def start(self, manifest: bytes) -> None:
+        """Start the nursery and all workers; they import from `manifest`. Returns before they are up."""
+        self._set_manifest(manifest)
+        self._start_nursery()
+        self._fill_berths()
+
+    def adopt(self, manifest: bytes) -> None:
+        """A new generation: workers finish what they have begun, give back the rest, and are replaced."""
+        self._set_manifest(manifest)
+        for worker in self._workers.values():
+            self._retire(worker)
+
+    def keep_alive(self, until_us: int) -> None:
+        """Unless called again, the nursery kills all workers at `until_us`. Safe from any thread."""
+        if (nursery := self._nursery) is not None:
+            nursery.order(orders.Deadline(until_us))
+
+    def drain(self) -> None:
+        """No more work: what has begun goes on, the rest comes back; nothing can be sent any more."""
+        self._is_draining = True
+        for worker in self._workers.values():
+            if worker.open:
+                self._watch.revoke(worker, self._clock())
+
+    def kill_all(self) -> None:
+        """SIGKILL for every worker, now; what they held comes back through `poll`."""
+        for worker in self._workers.values():
+            worker.is_condemned = True
+            self._signal(worker, signal.SIGKILL)
+
+    def close(self) -> None:
+        """End everything; returns when all processes are gone. What is still held is not reported any more."""
+        if self._nursery is not None:
+            self._nursery.close()
+            self._nursery = None
+        for worker in self._workers.values():
+            worker.close_pipes()
+            worker.output.is_dead = True
+        self._workers.clear()
+        self._by_fd.clear()
+        self._epoll.close()
+        for fd in (self._bell, self._manifest_fd):
+            with contextlib.suppress(OSError):
+                os.close(fd)
+
+    # -- work
+
+    def room(self, pool: str) -> int:
+        """How many chunks may be sent now: per worker slot one in flight and one queued."""
+        return 0 if self._is_draining else sum(w.room() for w in self._workers.values() if w.pool == pool)
+
+    def idle(self, pool: str) -> int:
+        """How many slots have nothing to do: where long tasks go, one each."""
+        return 0 if self._is_draining else sum(w.idle() for w in self._workers.values() if w.pool == pool)
+
+    def busy(self, pool: str) -> int:
+        """How many tasks of the pool were sent and are not answered."""
+        return sum(len(w.open) for w in self._workers.values() if w.pool == pool)
+
+    def send(self, pool: str, chunk: Chunk) -> None:
+        """Give `chunk` to the least loaded worker. Call it only while `room(pool)` is above 0."""
+        if chunk.solo and any(w.slots > 1 for w in self._workers.values() if w.pool == pool):
+            worker = self._spawn(pool, 1)
+            worker.is_private = True
+        else:
+            able = [w for w in self._workers.values() if w.pool == pool and w.room()]
+            worker = min(able, key=lambda w: (len(w.flights) / w.slots, len(w.open)))
+        worker.send(chunk)
+        if worker.is_private:
+            worker.is_leaving = True
+        if worker.backlog:
+            self._want_to_write(worker)
+        self._next_watch_us = min(self._next_watch_us, self._clock() + _BUSY_TICK_US)
+
+    def stop_tasks(self, task_ids: Iterable[int], reason: StopReason = "terminated") -> None:
+        """End these tasks: SIGTERM, grace, SIGKILL, and Broken. Those that have not begun come back as Returned."""
+        now = self._clock()
+        for task_id in task_ids:
+            worker = next((w for w in self._workers.values() if task_id in w.open), None)
+            if worker is not None:
+                worker.stops.setdefault(task_id, Stop(reason))
+                self._watch.revoke(worker, now)
+        self._next_watch_us = now
+
+    def held(self) -> set[tuple[int, int]]:
+        """(task_id, fence) of everything sent and not answered."""
+        return {(task.task_id, task.fence) for worker in self._workers.values() for task in worker.open.values()}
+
+    def memory(self) -> int:
+        """Resident bytes of the nursery and its workers; shared pages count in each."""
+        pids = [worker.pid for worker in self._workers.values() if worker.pid]
+        return sum(map(linux.rss, [*pids, *([self._nursery.pid] if self._nursery else [])]))
+
+    def pids(self) -> dict[int, str]:
+        """Pool of each living worker by pid."""
+        return {worker.pid: worker.pool for worker in self._workers.values() if worker.pid}
+
+    def wake(self) -> None:
+        """Make `poll` return soon. Safe from any thread and any signal handler."""
+        with contextlib.suppress(OSError):
+            os.eventfd_write(self._bell, 1)
+
+    # -- the loop
+
+    def poll(self, timeout_s: float) -> list[Event]:
+        """Wait until something has happened, `wake` was called, or `timeout_s` is over; tell what happened."""
+        events: list[Event] = []
+        end_us = now_us() + round(timeout_s * 1e6)
+        is_woken = False
+        while True:
+            now = self._clock()
+            if now >= self._next_watch_us:
+                self._look(now, events)
+            patience_s = 0.0 if events or self._results else min(end_us, self._next_watch_us) - now_us()
+            for fd, mask in self._epoll.poll(max(0.0, patience_s / 1e6)):
+                if fd == self._bell:
+                    os.eventfd_read(self._bell)
+                    is_woken = True
+                elif self._nursery is not None and fd == self._nursery.fileno():
+                    self._hear(events)
+                else:
+                    self._serve(fd, mask, events)
+            if self._results:
+                events.insert(0, Finished(self._results))
+                self._results = []
+            if events or is_woken or now_us() >= end_us:
+                return events
+
+    def _serve(self, fd: int, mask: int, events: list[Event]) -> None:
+        worker = self._by_fd.get(fd)
+        if worker is None:
+            return
+        if mask & select.EPOLLOUT:
+            if worker.flush():
+                self._forget_fd(fd)
+            return
+        self._receive(worker, events)
+
+    def _want_to_write(self, worker: Handle) -> None:
+        if worker.tasks_fd not in self._by_fd:
+            self._by_fd[worker.tasks_fd] = worker
+            self._epoll.register(worker.tasks_fd, select.EPOLLOUT)
+
+    def _forget_fd(self, fd: int) -> None:
+        if self._by_fd.pop(fd, None) is not None:
+            with contextlib.suppress(OSError):
+                self._epoll.unregister(fd)
+
+    def _receive(self, worker: Handle, events: list[Event]) -> bool:
+        """One read of results. False: there was nothing."""
+        messages, is_open = worker.receive()
+        if not is_open:
+            self._forget_fd(worker.results_fd)
+            self._signal(worker, signal.SIGKILL)  # it closed the pipe: nobody could hear it any more
+            return False
+        if not messages:
+            return False
+        worker.has_answered = True
+        sort_messages(worker, messages, self._results, events)
+        worker.forget_landed()
+        if not worker.open and worker.is_leaving:
+            self._let_go(worker)
+        return True
+
+    def _drain_results(self, worker: Handle, events: list[Event]) -> None:
+        while worker.results_fd in self._by_fd and self._receive(worker, events):
+            pass
+
+    def _look(self, now: int, events: list[Event]) -> None:
+        """The time-driven part: empty berths, long tasks, limits."""
+        self._fill_berths()
+        busy = [worker for worker in self._workers.values() if worker.open]
+        for worker in busy:
+            self._watch.look(worker, now, events)
+        self._watch.check_memory(busy, now)
+        waiting = [berth.fill_at_us for berth in self._berths if not berth.number]
+        self._next_watch_us = min([now + _BUSY_TICK_US] if busy else [1 << 62], default=1 << 62)
+        self._next_watch_us = min([self._next_watch_us, *waiting])
+
+    # -- workers come and go
+
+    def _set_manifest(self, manifest: bytes) -> None:
+        if self._manifest_fd >= 0:
+            os.close(self._manifest_fd)
+        self._manifest_fd = os.memfd_create("qflowd-manifest", os.MFD_CLOEXEC)
+        os.write(self._manifest_fd, manifest)
+        self._generation += 1
+
+    def _start_nursery(self) -> None:
+        self._nursery = NurseryLink(self._env, self._lock_fd)
+        self._epoll.register(self._nursery, select.EPOLLIN)
+
+    def _fill_berths(self) -> None:
+        now = self._clock()
+        for berth in self._berths:
+            if not berth.number and berth.fill_at_us <= now and not self._is_draining:
+                berth.number = self._spawn(berth.pool, berth.slots).number
+
+    def _spawn(self, pool: str, slots: int) -> Handle:
+        self._last_number += 1
+        worker, fds = new_handle(self._last_number, pool, slots, self._generation, self._run_dir)
+        self._workers[worker.number] = worker
+        self._by_fd[worker.results_fd] = worker
+        self._epoll.register(worker.results_fd, select.EPOLLIN)
+        self.logs.add(worker.output)
+        assert self._nursery is not None
+        self._nursery.order(orders.Spawn(worker.number, slots, self._cwd), [*fds, self._manifest_fd])
+        for fd in fds[:3]:
+            os.close(fd)
+        return worker
+
+    def _signal(self, worker: Handle, signum: int) -> None:
+        if self._nursery is not None:
+            self._nursery.order(orders.Signal(worker.number, signum))
+
+    def _retire(self, worker: Handle) -> None:
+        """Let it end what it has begun; it gives back the rest and goes."""
+        worker.is_leaving = True
+        self._watch.revoke(worker, self._clock())
+        if not worker.open:
+            self._let_go(worker)
+
+    def _let_go(self, worker: Handle) -> None:
+        """End of file on its pipe: an idle worker ends at once."""
+        self._forget_fd(worker.tasks_fd)
+        if worker.tasks_fd >= 0:
+            os.close(worker.tasks_fd)
+            worker.tasks_fd = -1
+
+    def _hear(self, events: list[Event]) -> None:
+        assert self._nursery is not None
+        reports, is_alive = self._nursery.reports()
+        for report in reports:
+            worker = self._workers.get(report.number)
+            if worker is None:
+                continue
+            if isinstance(report, orders.Spawned):
+                worker.pid = report.pid
+            else:
+                self._bury(worker, report, events)
+        if not is_alive:
+            self._replace_nursery(events)
+        self._next_watch_us = 0
+
+    def _bury(self, worker: Handle, report: orders.Exited, events: list[Event], *, is_innocent: bool = False) -> None:
+        self._drain_results(worker, events)
+        events += tasks_of_dead(worker, report, is_innocent=is_innocent or worker.is_condemned)
+        for fd in (worker.tasks_fd, worker.results_fd):
+            self._forget_fd(fd)
+        worker.close_pipes()
+        worker.output.is_dead = True
+        del self._workers[worker.number]
+        berth = next((berth for berth in self._berths if berth.number == worker.number), None)
+        if berth is not None:
+            berth.number = 0
+            is_failure = not worker.has_answered and not worker.is_leaving and report.status != 0
+            berth.failures = berth.failures + 1 if is_failure else 0
+            delay_us = _BACKOFF_US[min(berth.failures, len(_BACKOFF_US) - 1)]
+            berth.fill_at_us = self._clock() + delay_us
+
+    def _replace_nursery(self, events: list[Event]) -> None:
+        """It was killed: its workers die with it (the kernel sees to that), and we make sure of their children."""
+        nursery, self._nursery = self._nursery, None
+        assert nursery is not None
+        self._epoll.unregister(nursery)
+        nursery.sweep([worker.pid for worker in self._workers.values() if worker.pid])
+        for worker in list(self._workers.values()):
+            self._bury(worker, orders.Exited(worker.number, -1), events, is_innocent=True)
+        self._start_nursery()

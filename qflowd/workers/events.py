@@ -1,0 +1,80 @@
+"""What the crew tells the engine. Every task that was sent ends in exactly one Finished, Returned or Broken."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from qflowd.workers.wire import Assignment, Done, Ended
+
+StopReason = Literal["timeout", "memory", "terminated"]
+BreakReason = Literal["crash", "timeout", "memory", "terminated"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """Tasks that the worker ran to an end of their own, in bulk."""
+
+    results: list[tuple[Assignment, Done | Ended]]
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """Told once for a task that runs longer than 200 ms; it runs since `started_us`."""
+
+    task_id: int
+    fence: int
+    started_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """The task comes back without an attempt lost.
+
+    Not `solo`: its user code never began. `solo`: it was running beside one that took the process down, or the
+    process died through no fault of its tasks; next time it must run alone.
+    """
+
+    task_id: int
+    fence: int
+    solo: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The task took its worker down, or was stopped.
+
+    `exit_signal`, `exit_code`: how the process ended; both None if it lives. `cpu_s`, `peak_memory` (bytes): None
+    where not measured. `traceback`: where it was when it was stopped, if it could still say so.
+    """
+
+    task_id: int
+    fence: int
+    reason: BreakReason
+    exit_signal: int | None = None
+    exit_code: int | None = None
+    started_us: int = 0
+    cpu_s: float | None = None
+    peak_memory: int | None = None
+    traceback: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Progressed:
+    """The latest `context().progress(...)` of a running task."""
+
+    task_id: int
+    fence: int
+    done: float
+    total: float | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpointed:
+    """The latest `context().save(...)` of a running task: JSON text."""
+
+    task_id: int
+    fence: int
+    value: str
+
+
+Event = Finished | Running | Returned | Broken | Progressed | Checkpointed

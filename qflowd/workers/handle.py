@@ -1,0 +1,180 @@
+"""One worker, seen from the daemon: its pipes, its page, what it was sent and has not answered."""
+
+import contextlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from operator import attrgetter
+
+from qflowd.workers import linux, wire
+from qflowd.workers.events import StopReason
+from qflowd.workers.log_reader import Output
+from qflowd.workers.page import Mark, Page, new_page
+from qflowd.workers.wire import Assignment, Chunk, Message, Parcel
+
+_PIPE_BYTES = 1 << 20
+_READ = 1 << 18
+_F_SETPIPE_SZ = 1031
+task_id_of = attrgetter("task_id")
+
+
+@dataclass(slots=True)
+class Flight:
+    """A chunk that was sent. Its tasks are answered in their order."""
+
+    seq: int
+    chunk: Chunk
+    last: int  # id of its last task
+
+    def has(self, task_id: int) -> bool:
+        return any(task.task_id == task_id for task in self.chunk.tasks)
+
+
+@dataclass(slots=True)
+class Stop:
+    """A task that is to end. Killed at `kill_at_us`, once it was told (`mark`)."""
+
+    reason: StopReason
+    mark: Mark | None = None
+    kill_at_us: int = 0
+
+
+@dataclass(slots=True)
+class Sample:
+    """What the watch knows about a task that runs for a while."""
+
+    is_told: bool = False  # Running went out
+    cpu_s: float = 0.0  # of the process when the watch saw the task first
+
+
+@dataclass(slots=True, eq=False)
+class Handle:
+    """State of one worker; no decisions are made here."""
+
+    number: int
+    pool: str
+    slots: int
+    generation: int
+    born_us: int
+    page: Page
+    output: Output
+    tasks_fd: int = -1
+    results_fd: int = -1
+    pid: int = 0
+    seq: int = 0
+    open: dict[int, Assignment] = field(default_factory=dict)  # sent and not answered
+    flights: list[Flight] = field(default_factory=list)
+    stops: dict[int, Stop] = field(default_factory=dict)
+    samples: dict[int, Sample] = field(default_factory=dict)
+    revoked_us: int = 0  # above 0: unstarted tasks are being taken back since then
+    is_leaving: bool = False  # gets no more work
+    is_private: bool = False  # made for one solo chunk
+    is_condemned: bool = False  # killed by the daemon, through no fault of its tasks
+    has_answered: bool = False
+    backlog: bytearray = field(default_factory=bytearray)
+    _buffer: bytes = b""
+
+    def room(self) -> int:
+        """Chunks that may be sent now: per slot one in flight and one queued."""
+        if self.is_leaving or self.revoked_us or self.stops or self.is_private:
+            return 0
+        return max(0, 2 * self.slots - len(self.flights))
+
+    def idle(self) -> int:
+        """Slots with nothing to do."""
+        if self.is_leaving or self.revoked_us or self.stops or self.is_private:
+            return 0
+        return max(0, self.slots - len(self.flights))
+
+    def send(self, chunk: Chunk) -> None:
+        """Queue `chunk`; what the pipe does not take now waits in `backlog`."""
+        self.seq += 1
+        tasks = chunk.tasks
+        self.flights.append(Flight(self.seq, chunk, tasks[-1].task_id))
+        self.open.update(zip(map(task_id_of, tasks), tasks, strict=True))
+        data = wire.pack(Parcel(self.seq, chunk))
+        if self.backlog:
+            self.backlog += data
+        elif (sent := self._write(data)) < len(data):
+            self.backlog += memoryview(data)[sent:]
+
+    def flush(self) -> bool:
+        """Send more of the backlog. True: none is left."""
+        del self.backlog[: self._write(self.backlog)]
+        return not self.backlog
+
+    def _write(self, data: bytes | bytearray) -> int:
+        try:
+            return os.write(self.tasks_fd, data)
+        except BlockingIOError:
+            return 0
+        except OSError:
+            return len(data)  # it is dying; its tasks come back with the report of its death
+
+    def receive(self) -> tuple[list[Message], bool]:
+        """The messages of one read, and whether the pipe is still open."""
+        try:
+            data = os.read(self.results_fd, _READ)
+        except BlockingIOError:
+            return [], True
+        except OSError:
+            return [], False
+        if not data:
+            return [], False
+        end = data.rfind(b"\n") + 1
+        if end == 0:
+            self._buffer += data
+            return [], True
+        whole = self._buffer + data[:end] if self._buffer else data[:end]
+        self._buffer = data[end:]
+        return wire.decode_lines(whole), True
+
+    def flight_of(self, task_id: int) -> Flight | None:
+        return next((flight for flight in self.flights if flight.has(task_id)), None)
+
+    def forget_landed(self) -> None:
+        """Drop flights whose last task was answered."""
+        if self.slots == 1:
+            while self.flights and self.flights[0].last not in self.open:
+                self.flights.pop(0)
+        else:
+            self.flights = [flight for flight in self.flights if flight.last in self.open]
+
+    def take_back(self, task_ids: Sequence[int]) -> list[Assignment]:
+        """Remove those of `task_ids` that are open."""
+        found = [task for task_id in task_ids if (task := self.open.pop(task_id, None)) is not None]
+        for flight in self.flights:
+            if flight.last not in self.open:  # an earlier one may still run: the flight is as long as that
+                left = (task.task_id for task in reversed(flight.chunk.tasks) if task.task_id in self.open)
+                flight.last = next(left, 0)
+        self.forget_landed()
+        return found
+
+    def close_pipes(self) -> None:
+        for fd in (self.tasks_fd, self.results_fd):
+            with contextlib.suppress(OSError):
+                os.close(fd)
+        self.tasks_fd = self.results_fd = -1
+
+
+def new_handle(number: int, pool: str, slots: int, generation: int, run_dir: str) -> tuple[Handle, list[int]]:
+    """A handle with fresh pipes and files, and the worker's ends of them in the order of `orders.FDS`."""
+    tasks_out, tasks_in = os.pipe2(os.O_CLOEXEC)
+    results_out, results_in = os.pipe2(os.O_CLOEXEC)
+    _widen(tasks_in)
+    _widen(results_in)
+    os.set_blocking(tasks_in, False)
+    os.set_blocking(results_out, False)
+    page, page_fd = new_page(slots)
+    files = [linux.nameless_file(run_dir, name) for name in ("stdout", "stderr", "records")]
+    handle = Handle(
+        number, pool, slots, generation, wire.now_us(), page, Output(page, *files), tasks_in, results_out
+    )
+    return handle, [tasks_out, results_in, page_fd, *files]
+
+
+def _widen(fd: int) -> None:
+    import fcntl
+
+    with contextlib.suppress(OSError):  # above the user's quota of pipe pages: the usual 64 KB do
+        fcntl.fcntl(fd, _F_SETPIPE_SZ, _PIPE_BYTES)

@@ -1,0 +1,129 @@
+"""What Linux can do for us and Python's `os` does not offer."""
+
+import contextlib
+import ctypes
+import os
+import signal
+import tempfile
+from collections.abc import Iterable
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+_FALLOC_KEEP_SIZE_AND_PUNCH = 0x01 | 0x02
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_long, ctypes.c_long)
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+def die_with_parent() -> None:
+    """SIGKILL to this process when its parent dies. The parent must be single-threaded (the thread counts)."""
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def adopt_orphans() -> None:
+    """Descendants whose parent died become children of this process."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def _prctl(option: int, value: int) -> None:
+    if _libc.prctl(option, value, 0, 0, 0) != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, f"prctl({option}): {os.strerror(code)}")
+
+
+def punch(fd: int, end: int) -> bool:
+    """Free the disk space of the file up to `end`; its length stays. False if the file system cannot."""
+    return bool(_libc.fallocate(fd, _FALLOC_KEEP_SIZE_AND_PUNCH, 0, end) == 0)
+
+
+def nameless_file(folder: str, name: str) -> int:
+    """A new file without a name in `folder`, opened for appending and reading."""
+    flags = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC
+    try:
+        return os.open(folder, flags | os.O_TMPFILE, 0o600)
+    except OSError:
+        fd, path = tempfile.mkstemp(prefix=f"qflowd-{name}-", dir=folder)
+        os.close(fd)
+        try:
+            return os.open(path, flags)
+        finally:
+            os.unlink(path)
+
+
+def keep_only(fds: Iterable[int]) -> None:
+    """Close every file descriptor from 3 on that is not named."""
+    start = 3
+    for fd in sorted(set(fds)):
+        os.closerange(start, fd)
+        start = max(start, fd + 1)
+    os.closerange(start, 1 << 20)
+
+
+def kill_group(pgid: int, signum: int = signal.SIGKILL) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pgid, signum)
+
+
+def kill(pid: int, signum: int = signal.SIGKILL) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, signum)
+
+
+def processes() -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def _stat(pid: int) -> list[bytes]:
+    """Fields of /proc/PID/stat from the third on (state, ppid, pgrp, session, …); empty if it is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
+            return file.read(2048).rpartition(b") ")[2].split()
+    except OSError:
+        return []
+
+
+def children(pid: int) -> list[int]:
+    """Living direct children of `pid`, and zombies."""
+    mine = b"%d" % pid
+    return [child for child in processes() if (fields := _stat(child)) and fields[1] == mine]
+
+
+def families(roots: Iterable[int]) -> dict[int, list[int]]:
+    """For each of `roots`: itself and all its descendants, in one walk over /proc."""
+    offspring: dict[int, list[int]] = {}
+    for pid in processes():
+        if fields := _stat(pid):
+            offspring.setdefault(int(fields[1]), []).append(pid)
+    found = {}
+    for root in roots:
+        members = [root]
+        for member in members:  # grows while it is walked
+            members.extend(offspring.get(member, ()))
+        found[root] = members
+    return found
+
+
+def rss(pid: int) -> int:
+    """Resident bytes; 0 if it is gone."""
+    try:
+        with open(f"/proc/{pid}/statm", "rb", buffering=0) as file:
+            return int(file.read(128).split()[1]) * _PAGE_BYTES
+    except (OSError, IndexError):
+        return 0
+
+
+def cpu_s(pid: int) -> float:
+    """CPU seconds of the process and its ended children; 0 if it is gone."""
+    fields = _stat(pid)
+    return sum(map(int, fields[11:15])) / TICKS_PER_S if fields else 0.0
+
+
+def having_in_environment(text: bytes) -> list[int]:
+    """Processes whose first environment held `text` (`NAME=value`)."""
+    found = []
+    for pid in processes():
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/environ", "rb", buffering=0) as file:
+            if text in file.read(1 << 17).split(b"\0"):
+                found.append(pid)
+    return found

@@ -1,0 +1,189 @@
+"""The nursery: a small single-threaded process that forks workers, buries them, and outlives nobody.
+
+The daemon has threads and database connections and must not fork; this process has neither. It imports what every
+worker needs and nothing of the user's, so a worker costs one fork. End of file from the daemon means that the daemon
+is dead: then everything here dies at once.
+"""
+
+import contextlib
+import gc
+import os
+import resource
+import select
+import signal
+import socket
+import sys
+import time
+
+from qflowd.workers import linux, orders, worker
+from qflowd.workers.wire import now_us
+
+_FAREWELL_S = 1.5
+
+
+class Nursery:
+    """Obeys the daemon at the other end of `control`."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self._control = control
+        self._pids: dict[int, int] = {}  # number of the worker -> pid
+        self._numbers: dict[int, int] = {}  # and back
+        self._deadline_us = 0
+        self._fenced: set[int] = set()
+        self._bell = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def run(self) -> None:
+        """Until the daemon is gone; then nothing that was started here lives any more."""
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self._bell[1], warn_on_full_buffer=False)
+        poll = select.poll()
+        poll.register(self._control, select.POLLIN)
+        poll.register(self._bell[0], select.POLLIN)
+        is_wanted = True
+        while is_wanted:
+            ready = dict(poll.poll(self._patience_ms()))
+            if self._bell[0] in ready:
+                self._hush()
+            if self._control.fileno() in ready:
+                is_wanted = self._obey()
+            self._bury()
+            self._keep_deadline()
+        self._end_all()
+
+    def _patience_ms(self) -> float | None:
+        if not self._deadline_us or not self._pids:
+            return None
+        return max(0, self._deadline_us - now_us()) / 1000 + 1
+
+    def _hush(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._bell[0], 4096)
+
+    def _obey(self) -> bool:
+        """One order. False: the daemon is gone."""
+        try:
+            data, fds, _, _ = socket.recv_fds(self._control, orders.LARGEST, len(orders.FDS))
+        except OSError:
+            return False
+        if not data:
+            return False
+        match orders.decode_order(data):
+            case orders.Spawn() as order:
+                self._spawn(order, fds)
+            case orders.Signal(number, signum):
+                self._signal(number, signum)
+            case orders.Deadline(at_us):
+                self._deadline_us = at_us
+        return True
+
+    def _spawn(self, order: orders.Spawn, fds: list[int]) -> None:
+        try:
+            pid = os.fork()
+        except OSError:
+            self._report(orders.Exited(order.number, -1))
+            pid = -1
+        if pid == 0:
+            signal.set_wakeup_fd(-1)
+            worker.main(order, dict(zip(orders.FDS, fds, strict=True)))
+        for fd in fds:
+            os.close(fd)
+        if pid > 0:
+            self._pids[order.number] = pid
+            self._numbers[pid] = order.number
+            self._report(orders.Spawned(order.number, pid))
+
+    def _signal(self, number: int, signum: int) -> None:
+        pid = self._pids.get(number)
+        if pid is None:
+            return
+        if signum == signal.SIGKILL:
+            linux.kill_group(pid)
+        linux.kill(pid, signum)
+
+    def _report(self, report: orders.Report) -> None:
+        with contextlib.suppress(OSError):  # the daemon is gone: the next read says so
+            self._control.send(orders.encode(report))
+
+    def _bury(self) -> None:
+        """Collect the dead; with a worker dies all that it has left behind."""
+        dead = list(self._reap())
+        while dead:
+            self._kill_orphans()
+            for report in dead:
+                self._report(report)
+            # Orphans of orphans have come to us meanwhile, and the killed ones wait to be collected.
+            dead = list(self._reap())
+        if self._strays:
+            self._kill_orphans()
+
+    _strays = False
+
+    def _reap(self) -> list[orders.Exited]:
+        dead = []
+        while True:
+            try:
+                # Look first: while the corpse lies here its number cannot belong to a new group.
+                found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                self._strays = False
+                return dead
+            if found is None:
+                return dead
+            number = self._numbers.pop(found.si_pid, None)
+            if number is not None:
+                linux.kill_group(found.si_pid)
+            _, status, usage = os.wait4(found.si_pid, 0)
+            if number is not None:
+                del self._pids[number]
+                dead.append(self._obituary(number, status, usage))
+
+    def _obituary(self, number: int, status: int, usage: resource.struct_rusage) -> orders.Exited:
+        is_fenced = number in self._fenced
+        self._fenced.discard(number)
+        cpu_s = usage.ru_utime + usage.ru_stime
+        return orders.Exited(number, status, usage.ru_maxrss * 1024, round(cpu_s, 6), is_fenced)
+
+    def _kill_orphans(self) -> None:
+        """Children that are no workers were left behind by dead ones."""
+        orphans = [pid for pid in linux.children(os.getpid()) if pid not in self._numbers]
+        for pid in orphans:
+            linux.kill(pid)
+        self._strays = bool(orphans)
+
+    def _keep_deadline(self) -> None:
+        if self._deadline_us and self._pids and now_us() >= self._deadline_us:
+            self._fenced.update(self._pids)
+            for number in self._pids:
+                self._signal(number, signal.SIGKILL)
+            self._deadline_us = 0
+
+    def _end_all(self) -> None:
+        """Kill until no child is left; gives up on what the kernel will not let die."""
+        until = time.monotonic() + _FAREWELL_S
+        while time.monotonic() < until:
+            for number in list(self._pids):
+                self._signal(number, signal.SIGKILL)
+            self._kill_orphans()
+            self._reap()
+            try:
+                os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                return
+            time.sleep(0.005)
+
+
+def main(control_fd: int) -> None:
+    """Entry of the process. `control_fd`: our end of the socket pair."""
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signum, signal.SIG_IGN)  # the daemon decides when we end
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    linux.adopt_orphans()
+    os.set_inheritable(control_fd, False)
+    gc.collect()
+    gc.freeze()  # pages of objects made so far stay shared with every worker
+    gc.disable()
+    Nursery(socket.socket(fileno=control_fd)).run()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,84 @@
+"""The page of memory that daemon and worker share: which task is running, and what is asked of the worker.
+
+It survives the worker's death, so it tells which task a dead worker had in hand; and both sides can look at it without
+a system call. All words are signed 64-bit; each has one writer.
+"""
+
+import mmap
+import os
+from typing import NamedTuple
+
+_REVOKED = 0  # daemon: parcels up to this number are not to be started
+_HEADER = 8
+_SLOT = 4  # words per slot: started_us, fence, task_id, stop
+EVERYTHING = (1 << 63) - 1
+
+
+class Mark(NamedTuple):
+    """A task whose user code has begun in `slot`."""
+
+    slot: int
+    task_id: int
+    fence: int
+    started_us: int
+
+
+class Page:
+    """One worker's page, mapped; made by the daemon, opened again by the worker."""
+
+    def __init__(self, fd: int, slots: int) -> None:
+        self.slots = slots
+        self._map = mmap.mmap(fd, page_size(slots), mmap.MAP_SHARED)
+        self.words = memoryview(self._map).cast("q")
+
+    def close(self) -> None:
+        self.words.release()
+        self._map.close()
+
+    # -- the worker's side
+
+    def base(self, slot: int) -> int:
+        """Index of the first word of `slot`: started_us; then fence, task_id, stop."""
+        return _HEADER + slot * _SLOT
+
+    def is_revoked(self, seq: int) -> bool:
+        return self.words[_REVOKED] >= seq
+
+    def stop_of(self, slot: int) -> int:
+        """Id of the task that is to stop in `slot`, or 0."""
+        return self.words[self.base(slot) + 3]
+
+    # -- the daemon's side
+
+    def marks(self) -> list[Mark]:
+        """What is running now, in the order of slots."""
+        found = []
+        words = self.words
+        for slot in range(self.slots):
+            base = self.base(slot)
+            # task_id is written last: if it holds still, so did the words before it.
+            task_id, fence, started_us = words[base + 2], words[base + 1], words[base]
+            if task_id and words[base + 2] == task_id:
+                found.append(Mark(slot, task_id, fence, started_us))
+        return found
+
+    def revoke(self, seq: int) -> None:
+        """Parcels up to `seq`: what is not started yet shall not be."""
+        self.words[_REVOKED] = max(seq, self.words[_REVOKED])
+
+    def ask_to_stop(self, mark: Mark) -> None:
+        """The task of `mark`, and no other, shall stop when SIGTERM comes."""
+        self.words[self.base(mark.slot) + 3] = mark.task_id
+
+
+def page_size(slots: int) -> int:
+    """Bytes, whole pages."""
+    need = 8 * (_HEADER + slots * _SLOT)
+    return -(-need // mmap.PAGESIZE) * mmap.PAGESIZE
+
+
+def new_page(slots: int) -> tuple[Page, int]:
+    """A page of zeros, and its file descriptor for the worker."""
+    fd = os.memfd_create("qflowd-page", os.MFD_CLOEXEC)
+    os.ftruncate(fd, page_size(slots))
+    return Page(fd, slots), fd

@@ -1,0 +1,60 @@
+"""From a worker's messages to events. The plain case goes through C in bulk: hundreds of results at a time."""
+
+from qflowd.workers import wire
+from qflowd.workers.events import Broken, Checkpointed, Event, Progressed, Returned
+from qflowd.workers.handle import Handle, task_id_of
+from qflowd.workers.wire import Assignment, Done, Ended, Message
+
+Results = list[tuple[Assignment, Done | Ended]]
+_ALL_DONE = {Done}
+
+
+def sort_messages(worker: Handle, messages: list[Message], results: Results, events: list[Event]) -> None:
+    """Results go to `results`, everything else to `events`; what is not open any more is dropped."""
+    if not worker.stops and not worker.samples and _ALL_DONE.issuperset(map(type, messages)):
+        ids = list(map(task_id_of, messages))
+        if worker.open.keys() >= set(ids):
+            results.extend(zip(map(worker.open.pop, ids), messages, strict=True))  # type: ignore[arg-type]
+            return
+    for message in messages:
+        _sort(worker, message, results, events)
+
+
+def _sort(worker: Handle, message: Message, results: Results, events: list[Event]) -> None:
+    if isinstance(message, wire.Given):
+        if any(flight.seq == message.seq for flight in worker.flights):
+            events += [Returned(task.task_id, task.fence, False) for task in worker.take_back(message.task_ids)]
+        return
+    task = worker.open.get(message.task_id)
+    if task is None or task.fence != message.fence:
+        return
+    if isinstance(message, wire.Progress):
+        events.append(Progressed(task.task_id, task.fence, message.done, message.total, message.text))
+    elif isinstance(message, wire.Saved):
+        events.append(Checkpointed(task.task_id, task.fence, message.value))
+    else:
+        del worker.open[task.task_id]
+        worker.samples.pop(task.task_id, None)
+        stop = worker.stops.pop(task.task_id, None)
+        # A success that was faster than the stop stays one; an error after it is the stop's doing.
+        was_stopped = stop is not None and stop.mark is not None and _is_bad(message)
+        if was_stopped or (isinstance(message, Ended) and message.outcome == "stopped"):
+            events.append(_stopped(message, stop.reason if stop else "terminated"))  # type: ignore[arg-type]
+        else:
+            results.append((task, message))
+
+
+def _is_bad(message: Done | Ended) -> bool:
+    return isinstance(message, Ended) and message.outcome in ("stopped", "error")
+
+
+def _stopped(ended: Ended, reason: str) -> Broken:
+    return Broken(
+        ended.task_id,
+        ended.fence,
+        reason,  # type: ignore[arg-type]
+        started_us=ended.started_us,
+        cpu_s=ended.cpu_s,
+        peak_memory=ended.peak_memory,
+        traceback=ended.traceback,
+    )

@@ -1,0 +1,227 @@
+"""Runs the tasks of one slot, one after the other. This is the hot path of a worker."""
+
+import logging
+import os
+import resource
+import threading
+import time
+from collections.abc import Coroutine
+from datetime import date
+from typing import Any
+
+import msgspec
+
+from qflowd.jobs.context import Context, Facts, running
+from qflowd.workers import wire
+from qflowd.workers.load import Jobs, Loaded
+from qflowd.workers.outcome import encode_output, ended_by
+from qflowd.workers.page import Page
+from qflowd.workers.sink import Author, Sink
+from qflowd.workers.wire import Assignment, Chunk, Done, Ended, InstanceFacts, Parcel, now_us
+
+_NO_FACTS = InstanceFacts("")
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+class Results:
+    """The pipe to the daemon; every message is one write. Also the `Channel` of `context()`."""
+
+    def __init__(self, fd: int, *, is_shared: bool) -> None:
+        self._fd = fd
+        self._lock = threading.Lock() if is_shared else None
+
+    def send(self, message: wire.Message) -> None:
+        data = wire.encode_line(message) + b"\n"
+        if self._lock is None:
+            self._write(data)
+        else:
+            with self._lock:
+                self._write(data)
+
+    def _write(self, data: bytes) -> None:
+        written = os.write(self._fd, data)
+        while written < len(data):  # a signal came between
+            written += os.write(self._fd, memoryview(data)[written:])
+
+    def send_progress(self, facts: Facts, done: float, total: float | None, text: str) -> None:
+        self.send(wire.Progress(facts.task_id, facts.fence, done, total, text))
+
+    def send_save(self, facts: Facts, value: bytes) -> None:
+        self.send(wire.Saved(facts.task_id, facts.fence, value.decode()))
+
+
+class RawOutput:
+    """How far the raw files of descriptors 1 and 2 have been written."""
+
+    def __init__(self, stdout_fd: int, stderr_fd: int) -> None:
+        self._files = (stdout_fd, stderr_fd)  # a job may close or replace 1 and 2, not these
+        self.stdout_end = self.stderr_end = 0
+
+    def has_grown(self) -> bool:
+        """Whether something was written since the last call, or 1 and 2 are no longer ours (then they are mended)."""
+        try:
+            ends = os.lseek(1, 0, os.SEEK_END), os.lseek(2, 0, os.SEEK_END)
+        except OSError:
+            ends = (-1, -1)
+        if ends == (self.stdout_end, self.stderr_end):
+            return False
+        before = self.stdout_end, self.stderr_end
+        for fd, kept in enumerate(self._files, start=1):
+            os.dup2(kept, fd)
+        self.stdout_end, self.stderr_end = (os.lseek(fd, 0, os.SEEK_END) for fd in self._files)
+        return before != (self.stdout_end, self.stderr_end)
+
+
+class Runner:
+    """One slot of a worker. `stop` may be called from the handler of SIGTERM."""
+
+    def __init__(self, slot: int, page: Page, jobs: Jobs, results: Results, sink: Sink, raw: RawOutput) -> None:
+        self.slot = slot
+        self.is_in_task = False
+        self.is_stopped = False
+        self.author = sink.first if slot == 0 else Author()
+        self._page = page
+        self._jobs = jobs
+        self._results = results
+        self._sink = sink
+        self._raw = raw
+        self._alone = page.slots == 1
+        self._loop = AsyncLoop()
+        self._context: Context | None = None
+
+    def run(self, parcel: Parcel) -> None:
+        """Run the tasks of `parcel` until it is revoked; every task gets an answer."""
+        chunk, seq = parcel.chunk, parcel.seq
+        words, base, page = self._page.words, self._page.base(self.slot), self._page
+        for index, task in enumerate(chunk.tasks):
+            started_us = now_us()
+            words[base] = started_us
+            words[base + 1] = task.fence
+            words[base + 2] = task.task_id
+            # The mark stands before the question: the daemon revokes first and then looks at marks.
+            if page.is_revoked(seq) or self.is_stopped:
+                words[base + 2] = 0
+                self._results.send(wire.Given(seq, wire.unstarted(chunk.tasks[index:])))
+                return
+            self.author.begin(task)
+            self._results.send(self._attempt(chunk, task, started_us))
+            words[base + 2] = 0
+
+    def _attempt(self, chunk: Chunk, task: Assignment, started_us: int) -> Done | Ended:
+        meter = Meter(children=self._alone) if chunk.long else None
+        output = None
+        error: BaseException | None = None
+        self.is_in_task = True
+        try:
+            value = self._call(chunk, task)
+            output = None if value is None else encode_output(value)
+        except BaseException as raised:  # noqa: BLE001 - whatever a job raises is its outcome
+            error = raised
+        self.is_in_task = False
+        ended_us = now_us()
+        author = self.author
+        has_written = self._raw.has_grown() or author.used or author.partial
+        if error is None and meter is None and not has_written:
+            return Done(task.task_id, task.fence, output, started_us, ended_us)
+        if error is None:
+            ended = Ended(task.task_id, task.fence, "success", output)
+        else:
+            ended = ended_by(error, task, is_stopped=self._page.stop_of(self.slot) == task.task_id)
+        measures = meter.read() if meter is not None else {}
+        ends = self._ends_of_output(task) if has_written else {}
+        return msgspec.structs.replace(ended, started_us=started_us, ended_us=ended_us, **measures, **ends)
+
+    def _call(self, chunk: Chunk, task: Assignment) -> Any:
+        job: Loaded = self._jobs.get(chunk.module, chunk.job)
+        params = _decode(task.params)
+        arguments = job.signature.bind(params)
+        context = Context(_facts(chunk, task, params), self._results)
+        self._context = context
+        with running(context, whole_process=self._alone):
+            if job.is_async:
+                return self._loop.run(job.function(**arguments))
+            return job.function(**arguments)
+
+    def cancel(self) -> bool:
+        """Ask the task in hand to end. True: nothing more can be done; False: the caller may raise inside it."""
+        if self._context is not None:
+            self._context.mark_cancelled()
+        return self._loop.cancel()
+
+    def _ends_of_output(self, task: Assignment) -> dict[str, int]:
+        raw, sink = self._raw, self._sink
+        sink.end_lines(self.author)
+        sink.reach(task, raw.stdout_end, raw.stderr_end)
+        return {"stdout_end": raw.stdout_end, "stderr_end": raw.stderr_end, "records_end": sink.end()}
+
+
+class AsyncLoop:
+    """An event loop that is made when the first coroutine comes, and kept."""
+
+    def __init__(self) -> None:
+        self._runner: Any = None
+        self._task: Any = None
+
+    def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        import asyncio
+
+        if self._runner is None:
+            self._runner = asyncio.Runner()
+        loop = self._runner.get_loop()
+        asyncio.set_event_loop(loop)
+        self._task = loop.create_task(coroutine)
+        try:
+            return loop.run_until_complete(self._task)
+        finally:
+            self._task = None
+
+    def cancel(self) -> bool:
+        """Cancel the coroutine that runs, from any thread or signal handler. False: none runs."""
+        task = self._task
+        if task is None:
+            return False
+        self._runner.get_loop().call_soon_threadsafe(task.cancel)
+        return True
+
+
+class Meter:
+    """CPU time and the peak of memory from now on."""
+
+    def __init__(self, *, children: bool) -> None:
+        self._children = children
+        try:
+            with open("/proc/self/clear_refs", "wb", buffering=0) as file:
+                file.write(b"5")  # the peak starts again from what is resident now
+        except OSError:
+            logging.getLogger("qflowd").debug("peak memory cannot be reset here; it is that of the whole process")
+        self._cpu_s = self._cpu()
+
+    def _cpu(self) -> float:
+        if not self._children:
+            return time.thread_time()
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return time.process_time() + usage.ru_utime + usage.ru_stime
+
+    def read(self) -> dict[str, Any]:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        return {"cpu_s": round(self._cpu() - self._cpu_s, 6), "peak_memory": peak}
+
+
+def _facts(chunk: Chunk, task: Assignment, params: dict[str, Any]) -> Facts:
+    instance = chunk.instances.get(task.instance_id, _NO_FACTS)
+    return Facts(
+        task_id=task.task_id,
+        instance_id=task.instance_id,
+        fence=task.fence,
+        attempt=task.attempt,
+        workflow=instance.workflow,
+        task=task.task_key,
+        job=chunk.job,
+        params=params,
+        business_date=date.fromisoformat(instance.business_date) if instance.business_date else None,
+        tenant=instance.tenant,
+        upstream=task.upstream.encode() if task.upstream else b"{}",
+        saved=task.saved.encode() if task.saved else b"null",
+    )
+
+

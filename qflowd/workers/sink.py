@@ -1,0 +1,215 @@
+"""What a task prints and logs, in the worker: records in a file that the daemon reads, one JSON array a line.
+
+A task that prints nothing costs nothing here. Raw bytes on file descriptors 1 and 2 (C code, child processes) bypass
+Python; they go to two files of their own, and a `Reach` says how far the output of which task goes in them.
+"""
+
+import contextlib
+import io
+import logging
+import os
+import sys
+from contextvars import ContextVar
+from typing import Any
+
+import msgspec
+
+from qflowd.workers.wire import Assignment, now_us
+
+LARGEST_LOG = 1 << 20  # bytes of records per attempt; as much again of raw output
+CUT = "output above 1 MB is not kept"
+_LONGEST_LINE = 8192
+_NOBODY = Assignment(0, 0, 0, "")
+_encode = msgspec.json.Encoder(enc_hook=str).encode
+
+
+class Record(msgspec.Struct, frozen=True, array_like=True, tag="r"):
+    """A printed line (stream stdout or stderr) or a record of `logging` (stream log)."""
+
+    at_us: int
+    task_id: int
+    fence: int
+    attempt: int
+    stream: str
+    level: str
+    logger: str
+    message: str
+    attributes: str | None = None
+
+
+class Reach(msgspec.Struct, frozen=True, array_like=True, tag="x"):
+    """Raw output up to these ends belongs to this task, or to those before it."""
+
+    task_id: int
+    fence: int
+    attempt: int
+    at_us: int
+    stdout_end: int
+    stderr_end: int
+
+
+class Author:
+    """Whose output it is: the task that a slot runs now, or ran last."""
+
+    __slots__ = ("is_cut", "partial", "task", "used")
+
+    def __init__(self) -> None:
+        self.task = _NOBODY
+        self.used = 0  # bytes of records; above 0: the task has written something
+        self.is_cut = False
+        self.partial: dict[str, str] = {}  # stream -> a line that has not ended yet
+
+    def begin(self, task: Assignment) -> None:
+        self.task = task
+        if self.used:
+            self.used = 0
+            self.is_cut = False
+
+
+class Sink:
+    """Writes records. Threads that no slot started (the user's own) write as `first`."""
+
+    def __init__(self, records_fd: int) -> None:
+        self._fd = records_fd
+        self.first = Author()
+        self._author: ContextVar[Author] = ContextVar("qflowd_author", default=self.first)
+
+    def adopt_thread(self, author: Author) -> None:
+        """From now on this thread writes as `author`, and so do the asyncio tasks it starts."""
+        self._author.set(author)
+
+    def author(self) -> Author:
+        return self._author.get()
+
+    def emit(self, stream: str, level: str, logger: str, lines: list[str], attributes: str | None = None) -> None:
+        """Append a record for each of `lines`, in one write."""
+        author = self._author.get()
+        if author.is_cut:
+            return
+        task, at_us = author.task, now_us()
+        data = bytearray()
+        for line in lines:
+            if author.used + len(data) > LARGEST_LOG:
+                author.is_cut = True
+                break
+            text = clean(line[: LARGEST_LOG - author.used - len(data)])
+            data += _encode(
+                Record(at_us, task.task_id, task.fence, task.attempt, stream, level, logger, text, attributes)
+            )
+            data += b"\n"
+        author.used += len(data)
+        author.is_cut = author.is_cut or author.used >= LARGEST_LOG
+        if author.is_cut:
+            mark = Record(at_us, task.task_id, task.fence, task.attempt, stream, "WARNING", "qflowd", CUT)
+            data += _encode(mark) + b"\n"
+        self._append(data)
+
+    def reach(self, task: Assignment, stdout_end: int, stderr_end: int) -> None:
+        self._append(_encode(Reach(task.task_id, task.fence, task.attempt, now_us(), stdout_end, stderr_end)) + b"\n")
+
+    def end_lines(self, author: Author) -> None:
+        """The task is over: a line without its end ends here."""
+        for stream, text in author.partial.items():
+            self.emit(stream, "ERROR" if stream == "stderr" else "INFO", "", [text])
+        author.partial.clear()
+
+    def end(self) -> int:
+        """Length of the records file."""
+        return os.lseek(self._fd, 0, os.SEEK_END)
+
+    def _append(self, data: bytes | bytearray) -> None:
+        with contextlib.suppress(OSError):  # a full disk must not fail the task
+            os.write(self._fd, data)
+
+    def take_over(self) -> None:
+        """Make `print` and `logging` of this process write here."""
+        sys.stdout = sys.__stdout__ = Stream(self, "stdout", "INFO", 1)  # type: ignore[misc,assignment]
+        sys.stderr = sys.__stderr__ = Stream(self, "stderr", "ERROR", 2)  # type: ignore[misc,assignment]
+        logging.root.handlers[:] = [RecordsHandler(self)]
+        logging.root.setLevel(logging.INFO)
+
+
+class Stream(io.TextIOBase):
+    """`sys.stdout` or `sys.stderr` of a worker."""
+
+    def __init__(self, sink: Sink, name: str, level: str, fd: int) -> None:
+        self._sink = sink
+        self.name = name
+        self._level = level
+        self._fd = fd
+        self._raw: io.FileIO | None = None
+
+    encoding = "utf-8"
+    errors = "backslashreplace"
+
+    def write(self, text: str) -> int:
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        author = self._sink.author()
+        if author.is_cut:
+            return len(text)
+        whole = author.partial.pop(self.name, "") + text
+        lines = whole.split("\n")
+        rest = lines.pop()
+        if len(rest) > _LONGEST_LINE:
+            lines.append(rest)
+        elif rest:
+            author.partial[self.name] = rest
+        if lines:
+            self._sink.emit(self.name, self._level, "", lines)
+        return len(text)
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        """Where child processes write: the raw file."""
+        return self._fd
+
+    @property
+    def buffer(self) -> io.FileIO:
+        """Bytes written here are raw output."""
+        if self._raw is None:
+            self._raw = io.FileIO(self._fd, "wb", closefd=False)
+        return self._raw
+
+    def close(self) -> None:
+        """Does nothing: the next task wants to print too."""
+
+
+class RecordsHandler(logging.Handler):
+    """Records of `logging`, with what `extra=` brought as attributes."""
+
+    def __init__(self, sink: Sink) -> None:
+        super().__init__()
+        self._sink = sink
+        self._usual = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            message = record.getMessage()
+            if record.exc_info:
+                message += "\n" + logging.Formatter().formatException(record.exc_info)
+            extra = {key: value for key, value in record.__dict__.items() if key not in self._usual}
+            attributes = _attributes(extra) if extra else None
+            self._sink.emit("log", record.levelname, record.name, [message], attributes)
+        except Exception:  # noqa: BLE001 - logging must never fail the task
+            self.handleError(record)
+
+
+def _attributes(extra: dict[str, Any]) -> str:
+    try:
+        return _encode(extra).decode()
+    except (TypeError, ValueError, RecursionError):
+        return _encode({key: clean(str(value)) for key, value in extra.items()}).decode()
+
+
+def clean(text: str) -> str:
+    """Text that every database takes: without NUL and lone surrogates."""
+    if "\0" in text:
+        text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    return text

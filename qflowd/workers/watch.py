@@ -1,0 +1,120 @@
+"""Looks at running tasks now and then: tells of long ones, and acts on stalls, timeouts, memory and orders to stop."""
+
+import signal
+import time
+from collections.abc import Callable, Iterable
+
+from qflowd.workers import linux
+from qflowd.workers.events import Event, Returned, Running
+from qflowd.workers.handle import Handle, Sample, Stop
+from qflowd.workers.page import EVERYTHING, Mark
+
+RUNNING_AFTER_US = 200_000
+_SAMPLE_AFTER_US = 20_000
+_STALL_US = 50_000
+_SETTLE_US = 5_000  # from the revocation to the look at what began all the same
+_MEMORY_EVERY_US = 100_000
+_WALK_SHARE = 20  # walks over /proc take at most this part (1/20) of the time
+
+
+class Watch:
+    """Rules of time for running tasks; all times come in as arguments."""
+
+    def __init__(
+        self,
+        grace_s: float,
+        send_signal: Callable[[Handle, int], None],
+        drain_results: Callable[[Handle, list[Event]], None],
+    ) -> None:
+        self._grace_us = round(grace_s * 1e6)
+        self._send_signal = send_signal
+        self._drain_results = drain_results
+        self._next_memory_us = 0
+
+    def look(self, worker: Handle, now: int, events: list[Event]) -> None:
+        """One look at one worker that holds tasks."""
+        if worker.revoked_us and now - worker.revoked_us >= _SETTLE_US:
+            self._take_unstarted(worker, events)
+        for mark in worker.page.marks():
+            if mark.task_id in worker.open and now - mark.started_us >= _SAMPLE_AFTER_US:
+                self._look_at_task(worker, mark, now, events)
+        for task_id, stop in list(worker.stops.items()):
+            if task_id not in worker.open:
+                del worker.stops[task_id]
+            else:
+                self._press(worker, task_id, stop, now)
+
+    def revoke(self, worker: Handle, now: int) -> None:
+        """What this worker has not begun comes back, at once or as soon as it is certain that it will not begin."""
+        worker.page.revoke(worker.seq if not worker.is_leaving else EVERYTHING)
+        worker.revoked_us = worker.revoked_us or now
+
+    def _take_unstarted(self, worker: Handle, events: list[Event]) -> None:
+        """The worker has had time to see the revocation: no parcel up to it can begin any more.
+
+        Marks first, then results: what ended before the mark moved on is in the pipe by now.
+        """
+        marked = {mark.task_id for mark in worker.page.marks()}
+        self._drain_results(worker, events)
+        for task in worker.take_back([task_id for task_id in worker.open if task_id not in marked]):
+            events.append(Returned(task.task_id, task.fence, False))
+        if not worker.open:
+            worker.revoked_us = 0
+
+    def _look_at_task(self, worker: Handle, mark: Mark, now: int, events: list[Event]) -> None:
+        sample = worker.samples.get(mark.task_id)
+        if sample is None:
+            sample = worker.samples[mark.task_id] = Sample(cpu_s=linux.cpu_s(worker.pid) if worker.pid else 0.0)
+        age = now - mark.started_us
+        if age >= RUNNING_AFTER_US and not sample.is_told:
+            sample.is_told = True
+            events.append(Running(mark.task_id, mark.fence, mark.started_us))
+        flight = worker.flight_of(mark.task_id)
+        if flight is None:
+            return
+        if age > flight.chunk.estimate_s * 1e6 + _STALL_US and len(worker.open) > 1 and worker.slots == 1:
+            self.revoke(worker, now)
+        timeout_s = flight.chunk.timeout_s
+        if timeout_s is not None and age > timeout_s * 1e6:
+            worker.stops.setdefault(mark.task_id, Stop("timeout"))
+
+    def _press(self, worker: Handle, task_id: int, stop: Stop, now: int) -> None:
+        """TERM once the task is seen to run, KILL after the grace."""
+        if stop.mark is None:
+            mark = next((mark for mark in worker.page.marks() if mark.task_id == task_id), None)
+            if mark is not None:
+                stop.mark = mark
+                stop.kill_at_us = now + self._grace_us
+                worker.page.ask_to_stop(mark)
+                self.revoke(worker, now)
+                self._send_signal(worker, signal.SIGTERM)
+        elif now >= stop.kill_at_us:
+            stop.kill_at_us = now + 1_000_000
+            self._send_signal(worker, signal.SIGKILL)
+
+    def check_memory(self, workers: Iterable[Handle], now: int) -> None:
+        """Kill workers that are over the limit of what they run."""
+        if now < self._next_memory_us:
+            return
+        limits = {worker: limit for worker in workers if worker.pid and (limit := self._limit(worker))}
+        if not limits:
+            return
+        started = time.monotonic()
+        families = linux.families(worker.pid for worker in limits)
+        for worker, limit in limits.items():
+            if sum(map(linux.rss, families[worker.pid])) > limit:
+                self._condemn(worker, now)
+        took_us = (time.monotonic() - started) * 1e6
+        self._next_memory_us = now + max(_MEMORY_EVERY_US, round(took_us * _WALK_SHARE))
+
+    def _limit(self, worker: Handle) -> int:
+        """The limit in force: the sum where several tasks run side by side and each has one."""
+        flights = [worker.flight_of(mark.task_id) for mark in worker.page.marks()]
+        limits = [flight.chunk.memory if flight else None for flight in flights]
+        return sum(limit for limit in limits if limit) if limits and all(limits) else 0
+
+    def _condemn(self, worker: Handle, now: int) -> None:
+        marks = worker.page.marks()
+        if len(marks) == 1:
+            worker.stops[marks[0].task_id] = Stop("memory", marks[0], now)
+        self._send_signal(worker, signal.SIGKILL)

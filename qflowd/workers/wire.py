@@ -1,0 +1,166 @@
+"""What the daemon and its workers say to each other, and how it is laid out on the pipe.
+
+To a worker: parcels, each a length (4 bytes, big endian) and msgpack. From a worker: one JSON array a line, because a
+whole read of hundreds of lines is then one call into C, without a walk over frames.
+Times are microseconds of CLOCK_BOOTTIME; JSON inside messages is text.
+"""
+
+import struct
+import time
+from collections.abc import Sequence
+
+import msgspec
+
+LARGEST_OUTPUT = 16 << 20  # bytes of JSON
+_BOOTTIME = time.CLOCK_BOOTTIME
+_LENGTH = struct.Struct(">I")
+
+
+def now_us() -> int:
+    """The clock of everything here: microseconds since boot, sleep included."""
+    return time.clock_gettime_ns(_BOOTTIME) // 1000
+
+
+class InstanceFacts(msgspec.Struct, frozen=True, array_like=True):
+    """What `context()` may tell of an instance."""
+
+    workflow: str
+    name: str = ""
+    tenant: str = "default"
+    business_date: str | None = None  # YYYY-MM-DD
+    params: str = "{}"
+
+
+class Assignment(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One attempt to run. `params`: rendered; `upstream`: object of outputs by task key; `saved`: last checkpoint."""
+
+    task_id: int  # instance_id << 20 | ordinal
+    fence: int
+    attempt: int
+    task_key: str
+    params: str = "{}"
+    upstream: str | None = None
+    saved: str | None = None
+
+    @property
+    def instance_id(self) -> int:
+        return self.task_id >> 20
+
+
+class Chunk(msgspec.Struct, frozen=True, array_like=True):
+    """Tasks of one job that one worker slot runs one after the other.
+
+    `long`: not known to be short, so its memory and CPU are measured. `solo`: nothing else may run in that process
+    meanwhile. `estimate_s`: expected duration of one task; the unstarted rest is taken back when one runs far longer.
+    `instances`: facts by instance id, for `context()`; may be incomplete.
+    """
+
+    job: str
+    module: str
+    tasks: list[Assignment]
+    long: bool = False
+    solo: bool = False
+    timeout_s: float | None = None
+    memory: int | None = None  # bytes of the worker and what it started
+    estimate_s: float = 0.0
+    instances: dict[int, InstanceFacts] = {}
+
+
+class Parcel(msgspec.Struct, frozen=True, array_like=True):
+    """A chunk on its way. `seq` rises by one with every parcel to the same worker."""
+
+    seq: int
+    chunk: Chunk
+
+
+class Done(msgspec.Struct, frozen=True, array_like=True, tag="d", gc=False):
+    """The plain case: short, successful, silent."""
+
+    task_id: int
+    fence: int
+    output: str | None
+    started_us: int
+    ended_us: int
+
+
+class Ended(msgspec.Struct, frozen=True, array_like=True, tag="e"):
+    """Any other end that the worker lived to tell.
+
+    `outcome`: success, error, skip, defer, stopped (it was told to stop, and did). `error` is one line where possible.
+    `stdout_end, stderr_end, records_end`: how far the worker's output files went; 0 if this task wrote nothing.
+    `cpu_s`, `peak_memory` (bytes): None where they were not measured.
+    """
+
+    task_id: int
+    fence: int
+    outcome: str
+    output: str | None = None
+    error: str | None = None
+    traceback: str | None = None
+    started_us: int = 0
+    ended_us: int = 0
+    cpu_s: float | None = None
+    peak_memory: int | None = None
+    stdout_end: int = 0
+    stderr_end: int = 0
+    records_end: int = 0
+    defer_s: float | None = None
+    defer_until: str | None = None  # ISO 8601 with an offset
+
+
+class Progress(msgspec.Struct, frozen=True, array_like=True, tag="p"):
+    """`context().progress(...)`; the last one counts."""
+
+    task_id: int
+    fence: int
+    done: float
+    total: float | None
+    text: str
+
+
+class Saved(msgspec.Struct, frozen=True, array_like=True, tag="s"):
+    """`context().save(...)`: the checkpoint as JSON text; the last one counts."""
+
+    task_id: int
+    fence: int
+    value: str
+
+
+class Given(msgspec.Struct, frozen=True, array_like=True, tag="g"):
+    """Tasks of parcel `seq` that were not started and will not be."""
+
+    seq: int
+    task_ids: list[int]
+
+
+Message = Done | Ended | Progress | Saved | Given
+
+encode_line = msgspec.json.Encoder().encode
+decode_lines = msgspec.json.Decoder(Message).decode_lines
+_encode_parcel = msgspec.msgpack.Encoder().encode
+_decode_parcel = msgspec.msgpack.Decoder(Parcel).decode
+
+
+def pack(parcel: Parcel) -> bytes:
+    """The bytes of `parcel` on the pipe."""
+    body = _encode_parcel(parcel)
+    return _LENGTH.pack(len(body)) + body
+
+
+def split(buffer: bytearray) -> list[Parcel]:
+    """Take all complete parcels off the front of `buffer`."""
+    parcels = []
+    start = 0
+    while len(buffer) - start >= _LENGTH.size:
+        end = start + _LENGTH.size + _LENGTH.unpack_from(buffer, start)[0]
+        if end > len(buffer):
+            break
+        parcels.append(_decode_parcel(memoryview(buffer)[start + _LENGTH.size : end]))
+        start = end
+    del buffer[:start]
+    return parcels
+
+
+def unstarted(tasks: Sequence[Assignment]) -> list[int]:
+    """Ids for `Given`."""
+    return [task.task_id for task in tasks]

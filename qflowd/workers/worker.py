@@ -1,0 +1,164 @@
+"""The main of a worker process: what the nursery's fork becomes. It runs user code, and nothing else of qflowd."""
+
+import contextlib
+import ctypes
+import faulthandler
+import gc
+import os
+import queue
+import signal
+import threading
+import traceback
+from typing import Any, NoReturn
+
+from qflowd.workers import linux, orders, wire
+from qflowd.workers.load import Jobs
+from qflowd.workers.outcome import Stopped
+from qflowd.workers.page import Page
+from qflowd.workers.runner import RawOutput, Results, Runner
+from qflowd.workers.sink import Sink
+
+_READ = 1 << 18
+_OOM_SCORE = b"800"  # the kernel shall take a worker before the daemon
+
+
+def main(order: orders.Spawn, fds: dict[str, int]) -> NoReturn:
+    """Run in the forked child; ends the process."""
+    code = 1
+    try:
+        nursery = os.getppid()
+        os.setsid()
+        linux.die_with_parent()
+        if os.getppid() != nursery:
+            os._exit(1)
+        linux.adopt_orphans()
+        _settle(order, fds)
+        Worker(order.slots, fds).run()
+        code = 0
+    except SystemExit as exit_:
+        code = exit_.code if isinstance(exit_.code, int) else 1
+    except BaseException:  # noqa: BLE001 - the last words go to the raw file, then to the log of the task
+        with contextlib.suppress(OSError):
+            os.write(2, traceback.format_exc().encode("utf-8", "replace"))
+    finally:
+        os._exit(code)
+
+
+def _settle(order: orders.Spawn, fds: dict[str, int]) -> None:
+    """Descriptors, folder, signals: as a job expects them."""
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(fds["stdout"], 1)
+    os.dup2(fds["stderr"], 2)
+    fds["null"] = null
+    for fd in fds.values():
+        os.set_inheritable(fd, False)
+    linux.keep_only([*fds.values(), *_locks()])
+    os.chdir(order.cwd)
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "wb", buffering=0) as file:
+        file.write(_OOM_SCORE)
+    for signum in (signal.SIGCHLD, signal.SIGHUP):
+        signal.signal(signum, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    faulthandler.enable(2)
+    gc.enable()
+
+
+def _locks() -> list[int]:
+    """The lock file that says somebody of this daemon is alive."""
+    text = os.environ.get("QFLOWD_LOCK_FD", "")
+    return [int(text)] if text else []
+
+
+class Worker:
+    """Reads parcels and has its slots run them."""
+
+    def __init__(self, slots: int, fds: dict[str, int]) -> None:
+        self._fd = fds["tasks"]
+        self._buffer = bytearray()
+        self._page = Page(fds["page"], slots)
+        self._sink = Sink(fds["records"])
+        self._sink.take_over()
+        results = Results(fds["results"], is_shared=slots > 1)
+        raw = RawOutput(fds["stdout"], fds["stderr"])
+        jobs = Jobs(fds["manifest"])
+        self._runners = [Runner(slot, self._page, jobs, results, self._sink, raw) for slot in range(slots)]
+        self._idents: dict[int, int] = {}
+        signal.signal(signal.SIGTERM, self._on_term)
+        os.register_at_fork(after_in_child=lambda: _cut_off(fds))
+
+    def run(self) -> None:
+        """Until the daemon closes the pipe, or a task had to be stopped."""
+        if len(self._runners) == 1:
+            self._run_alone(self._runners[0])
+        else:
+            self._run_threads()
+
+    def _parcels(self) -> list[wire.Parcel]:
+        """The next parcels; empty: the daemon has closed the pipe."""
+        while True:
+            data = os.read(self._fd, _READ)
+            if not data:
+                return []
+            self._buffer += data
+            if parcels := wire.split(self._buffer):
+                return parcels
+
+    def _run_alone(self, runner: Runner) -> None:
+        self._sink.adopt_thread(runner.author)
+        while parcels := self._parcels():
+            for parcel in parcels:
+                runner.run(parcel)
+            if runner.is_stopped:
+                return  # interrupted code may have left anything behind: a fresh process is safer
+
+    def _run_threads(self) -> None:
+        parcels: queue.SimpleQueue[wire.Parcel | None] = queue.SimpleQueue()
+        threads = [threading.Thread(target=self._slot, args=(runner, parcels)) for runner in self._runners]
+        for thread in threads:
+            thread.start()
+        while arrived := self._parcels():
+            for parcel in arrived:
+                parcels.put(parcel)
+        for _ in threads:
+            parcels.put(None)
+        for thread in threads:
+            thread.join()
+
+    def _slot(self, runner: Runner, parcels: "queue.SimpleQueue[wire.Parcel | None]") -> None:
+        self._idents[runner.slot] = threading.get_ident()
+        self._sink.adopt_thread(runner.author)
+        while (parcel := parcels.get()) is not None:
+            runner.run(parcel)
+
+    def _on_term(self, *_: Any) -> None:
+        """SIGTERM means: look at the page who is to stop. Without such an order it is not for us."""
+        for runner in self._runners:
+            base = self._page.base(runner.slot)
+            target = self._page.stop_of(runner.slot)
+            if not target or not runner.is_in_task or self._page.words[base + 2] != target:
+                continue
+            if len(self._runners) == 1:
+                self._stop_alone(runner)
+            else:
+                self._stop_thread(runner)
+
+    def _stop_alone(self, runner: Runner) -> None:
+        if runner.is_stopped:
+            return
+        runner.is_stopped = True
+        linux.kill_group(0, signal.SIGTERM)  # what the task has started; it comes back to us, and is_stopped ends that
+        if not runner.cancel():
+            raise Stopped
+
+    def _stop_thread(self, runner: Runner) -> None:
+        if not runner.cancel():
+            ident = self._idents[runner.slot]
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(Stopped))
+
+
+def _cut_off(fds: dict[str, int]) -> None:
+    """In a fork of user code: if it ever comes back into our loop, it reads end of file and writes nowhere."""
+    for name in ("tasks", "results"):
+        os.dup2(fds["null"], fds[name], inheritable=False)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
