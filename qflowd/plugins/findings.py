@@ -7,6 +7,7 @@ from qflowd.model.workflow import Job
 
 GROUP = "qflowd.plugins"
 ENTRY_POINT = "entry point "
+IMPORT_TIMEOUT_S = 10.0  # per file
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -14,7 +15,7 @@ class Request(msgspec.Struct, frozen=True):
 
     manifest: Manifest
     discover: bool = False
-    timeout_s: float = 10.0  # per file
+    timeout_s: float = IMPORT_TIMEOUT_S
     memory_bytes: int = 2 << 30
 
 

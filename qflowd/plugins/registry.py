@@ -10,7 +10,7 @@ import msgspec
 
 from qflowd.jobs.manifest import EntryPoint, Manifest
 from qflowd.model.workflow import Job
-from qflowd.plugins.findings import ENTRY_POINT, Finding, Findings, Request, label
+from qflowd.plugins.findings import ENTRY_POINT, IMPORT_TIMEOUT_S, Finding, Findings, Request, label
 from qflowd.plugins.layout import modules_of
 from qflowd.plugins.source import Scan, SourceFile, fault_in_python
 
@@ -75,6 +75,7 @@ class Advance:
     salt: str = ""
     discover: bool = False
     skip_culprits: bool = False
+    timeout_s: float = IMPORT_TIMEOUT_S
     may_empty: MayEmpty = lambda _file: True
 
     def steps(self) -> Generator[Request, Findings, Registry]:
@@ -137,7 +138,7 @@ class Advance:
         self, sources: Sources, entry_points: tuple[EntryPoint, ...], *, discover: bool = False
     ) -> Generator[Request, Findings, _Tried]:
         manifest = Manifest(modules_of(sources.values()), entry_points, self.import_path, self.salt)
-        findings = yield Request(manifest, discover)
+        findings = yield Request(manifest, discover, self.timeout_s)
         manifest = msgspec.structs.replace(manifest, entry_points=findings.entry_points)
         bad = {
             module.path: findings.found[name].error

@@ -7,11 +7,11 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 
 from qflowd import resources
-from qflowd.plugins.findings import Findings, Request
+from qflowd.plugins.findings import IMPORT_TIMEOUT_S, Findings, Request
 from qflowd.plugins.registry import Advance, Registry
 from qflowd.plugins.source import Scan, SourceFile, scan
 from qflowd.plugins.validation import Validation, ValidationFailed
-from qflowd.plugins.watch import RESCAN_S, SETTLE_S, FolderWatch
+from qflowd.plugins.watch import FolderWatch
 
 ALWAYS = frozenset({"log", "delay"})
 HOLD_S = 10.0  # a file that drops all its jobs is believed after so long
@@ -30,6 +30,8 @@ class Reloader:
         on_change: called from `poll()` with each new registry.
         wake: called from another thread when `poll()` should be called soon.
         cwd, env: current folder and environment for trying files; those of the workers.
+        watch: of these folders, if it is to be another than the usual one.
+        timeout_s: for importing one file.
     """
 
     def __init__(
@@ -42,15 +44,15 @@ class Reloader:
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
         watch: FolderWatch | None = None,
+        timeout_s: float = IMPORT_TIMEOUT_S,
     ) -> None:
         self.registry = Registry()
         self.is_ready = False  # the folders have been read once and the registry is true
         self._shipped = shipped(enable)
         self._on_change = on_change
         self._cwd, self._env = cwd, env
-        self._watch = watch or FolderWatch(
-            folders, (".py",), wake, trusted_only=True, settle_s=SETTLE_S, rescan_s=RESCAN_S
-        )
+        self._timeout_s = timeout_s
+        self._watch = watch or FolderWatch(folders, (".py",), wake)
         self._scan = Scan()
         self._reloads = 0
         self._next: tuple[bool, bool] | None = None  # (discover, skip culprits) of the advance to begin
@@ -131,6 +133,7 @@ class Reloader:
             salt=str(self._reloads),
             discover=discover,
             skip_culprits=skip_culprits,
+            timeout_s=self._timeout_s,
             may_empty=self._may_empty,
         ).steps()
         self._try(next(self._steps))

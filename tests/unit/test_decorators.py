@@ -1,0 +1,160 @@
+"""`@job` records a function and leaves it a plain function."""
+
+import asyncio
+import subprocess
+import sys
+
+import pytest
+
+import qflowd
+from qflowd import job, on
+from qflowd.jobs.decorators import InvalidJob, find, registered, spec_of
+from qflowd.model.workflow import Settings
+
+
+def run(source, module, **names):
+    """As an importer would."""
+    exec(compile(source, f"{module}.py", "exec"), {"__name__": module, **names})  # noqa: S102 - files of users
+
+
+def test_a_decorated_function_stays_a_plain_function():
+    @job
+    def plain(x: int) -> int:
+        """Doubles."""
+        return 2 * x
+
+    assert plain(4) == 8
+    spec = spec_of(plain)
+    assert (spec.name, spec.doc, spec.is_async, spec.settings) == ("plain", "Doubles.", False, Settings())
+    assert spec.function is plain
+    assert spec in registered()
+    assert find(spec.module, "plain") is spec
+
+
+def test_settings_are_read_as_people_write_them():
+    @job(
+        name="desk/settings",
+        title="All",
+        pool="io",
+        timeout="10m",
+        retries=3,
+        retry_delay=0,
+        backoff="exponential",
+        retry_max_delay="1h30m",
+        jitter=0.5,
+        priority=-5,
+        memory="2G",
+    )
+    def everything() -> None: ...
+
+    assert spec_of(everything).title == "All"
+    assert spec_of(everything).settings == Settings("io", 600.0, 3, 0.0, "exponential", 5400.0, 0.5, -5, 2 << 30)
+
+
+def test_an_async_function_is_known_as_one():
+    @job
+    async def later() -> int:
+        return 1
+
+    assert spec_of(later).is_async
+    assert asyncio.run(later()) == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"timeout": "soon"}, "timeout='soon'"),
+        ({"timeout": 0}, "timeout=0"),
+        ({"retries": -1}, "retries=-1: must be a whole number from 0 to 1000"),
+        ({"retries": True}, "retries=True"),
+        ({"retry_delay": False}, "retry_delay=False"),
+        ({"backoff": "wild"}, "must be 'fixed' or 'exponential'"),
+        ({"jitter": 2}, "jitter=2"),
+        ({"priority": 1001}, "from -1000 to 1000"),
+        ({"memory": "lots"}, "memory='lots'"),
+        ({"pool": ""}, "pool"),
+        ({"limits": {"a": 1}}, "limits is not supported yet"),
+        ({"colour": "red"}, "colour is no setting; there are pool"),
+    ],
+)
+def test_a_faulty_setting_is_named_at_decoration(settings, says):
+    with pytest.raises(InvalidJob) as caught:
+        job(**settings)(lambda: None)
+    assert says in str(caught.value)
+
+
+def test_a_function_that_cannot_be_a_job_is_refused():
+    def yields():
+        yield 1
+
+    async def yields_later():
+        yield 1
+
+    def positional(a, /):
+        return a
+
+    def many(*args):
+        return args
+
+    for function, says in [
+        (yields, "yields"),
+        (yields_later, "yields"),
+        (positional, "by name"),
+        (many, r"\*args"),
+        (int, "goes on a function"),
+        (lambda: 1, "contains '<'"),
+    ]:
+        with pytest.raises(InvalidJob, match=says):
+            job(function)
+
+
+def test_a_job_name_needs_the_letters_of_a_key():
+    with pytest.raises(InvalidJob, match="contains ' '"):
+
+        @job(name="two words")
+        def anything() -> None: ...
+
+
+def test_the_same_name_twice_in_one_file_is_refused_with_both_lines():
+    source = "from qflowd import job\n@job\ndef a(): ...\n@job\ndef a(): ...\n"
+    with pytest.raises(InvalidJob, match=r"job 'a' is defined twice in this file \(lines 2 and 4\)"):
+        run(source, "twice")
+
+
+def test_a_factory_registers_for_the_file_that_calls_it():
+    def factory(name):
+        @job(name=name)
+        def made() -> None: ...
+
+        return made
+
+    run("\nmade = factory('made-by-caller')", "caller", factory=factory)
+    spec = find("caller", "made-by-caller")
+    assert (spec.file, spec.line) == ("caller.py", 2)
+
+
+def test_hooks_and_compensations_say_that_they_come_later():
+    with pytest.raises(InvalidJob, match="hooks are not supported yet"):
+
+        @on("workflow.failed")
+        def hook(event): ...
+
+    @job
+    def with_compensation() -> None: ...
+
+    with pytest.raises(InvalidJob, match="compensations are not supported yet"):
+        with_compensation.compensation(lambda: None)
+
+
+def test_all_public_names_can_be_imported_or_belong_to_a_floor_above():
+    for name in qflowd.__all__:
+        if name not in {"Engine", "connect", "TaskBuilder", "WorkflowBuilder"}:
+            assert getattr(qflowd, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = qflowd.nonsense
+
+
+def test_importing_qflowd_imports_nothing_else_of_it():
+    code = "import qflowd, sys; print([m for m in sys.modules if m.startswith(('qflowd.', 'msgspec'))])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
