@@ -7,6 +7,7 @@ import contextlib
 import os
 import select
 import signal
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -21,6 +22,8 @@ from qflowd.workers.watch import Watch
 from qflowd.workers.wire import Assignment, Chunk, Done, Ended, now_us
 
 _BUSY_TICK_US = 10_000  # how often running tasks are looked at
+_FLOOD = 48  # tasks in flight
+_LINGER_S = 0.0004
 _BACKOFF_US = (0, 100_000, 500_000, 2_000_000, 5_000_000)
 
 
@@ -200,6 +203,8 @@ class Crew:
             now = self._clock()
             if now >= self._next_watch_us:
                 self._look(now, events)
+            if not events and self._is_flooded():
+                time.sleep(_LINGER_S)  # or every single result would wake us: hundreds are cheaper together
             patience_s = 0.0 if events or self._results else min(end_us, self._next_watch_us) - now_us()
             for fd, mask in self._epoll.poll(max(0.0, patience_s / 1e6)):
                 if fd == self._bell:
@@ -214,6 +219,10 @@ class Crew:
                 self._results = []
             if events or is_woken or now_us() >= end_us:
                 return events
+
+    def _is_flooded(self) -> bool:
+        """Results of many short tasks are coming."""
+        return sum(len(worker.open) for worker in self._workers.values()) >= _FLOOD
 
     def _serve(self, fd: int, mask: int, events: list[Event]) -> None:
         worker = self._by_fd.get(fd)

@@ -1,6 +1,5 @@
 """How a task's ends are told: outputs as JSON text, exceptions as `Ended`."""
 
-import contextlib
 import json
 import math
 import os
@@ -30,6 +29,7 @@ class InvalidOutput(QflowdError):
 
 
 _PLAIN = frozenset({str, int, bool, type(None)})
+_SMALL = 1 << 16
 _encode_plain = msgspec.json.Encoder().encode
 
 
@@ -54,9 +54,10 @@ def encode_output(value: Any) -> str:
     Dates, times, Decimals and UUIDs become text, tuples lists, dataclasses objects; numpy's scalars and arrays their
     values. Raises: InvalidOutput naming the place and the type, for NaN, bytes, sets, anything else, or above 16 MB.
     """
-    if type(value) is dict and _PLAIN.issuperset(map(type, value.values())) and {str}.issuperset(map(type, value)):
-        with contextlib.suppress(UnicodeEncodeError):
-            return _checked(_encode_plain(value).decode())
+    if type(value) is dict and _PLAIN.issuperset(map(type, value.values())):
+        data = _try_plain(value)
+        if data and len(data) <= _SMALL and b"\\u0000" not in data:
+            return data.decode()
     try:
         return _checked(_encode(value))
     except RecursionError:
@@ -65,6 +66,14 @@ def encode_output(value: Any) -> str:
         if "Circular" in str(error):
             raise InvalidOutput("the job's output contains itself") from None
         raise InvalidOutput(next(_faults(value, "output"), f"the job's output is not JSON: {error}")) from None
+
+
+def _try_plain(value: dict[Any, Any]) -> bytes:
+    """The short way for flat objects without floats; empty if it cannot go."""
+    try:
+        return _encode_plain(value)
+    except (TypeError, ValueError):
+        return b""
 
 
 def _checked(text: str) -> str:

@@ -6,20 +6,21 @@ import resource
 import threading
 import time
 from collections.abc import Coroutine
-from datetime import date
 from typing import Any
 
 import msgspec
 
-from qflowd.jobs.context import Context, Facts, running
+from qflowd.jobs.context import Facts
 from qflowd.workers import wire
 from qflowd.workers.load import Jobs, Loaded
 from qflowd.workers.outcome import encode_output, ended_by
 from qflowd.workers.page import Page
 from qflowd.workers.sink import Author, Sink
-from qflowd.workers.wire import Assignment, Chunk, Done, Ended, InstanceFacts, Parcel, now_us
+from qflowd.workers.task_context import ContextOfSlot
+from qflowd.workers.wire import Assignment, Chunk, Done, Ended, Parcel
 
-_NO_FACTS = InstanceFacts("")
+_BOOTTIME = time.CLOCK_BOOTTIME
+_clock_ns = time.clock_gettime_ns
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
@@ -87,14 +88,14 @@ class Runner:
         self._raw = raw
         self._alone = page.slots == 1
         self._loop = AsyncLoop()
-        self._context: Context | None = None
+        self._context = ContextOfSlot(results, alone=self._alone)
 
     def run(self, parcel: Parcel) -> None:
         """Run the tasks of `parcel` until it is revoked; every task gets an answer."""
         chunk, seq = parcel.chunk, parcel.seq
         words, base, page = self._page.words, self._page.base(self.slot), self._page
         for index, task in enumerate(chunk.tasks):
-            started_us = now_us()
+            started_us = _clock_ns(_BOOTTIME) // 1000
             words[base] = started_us
             words[base + 1] = task.fence
             words[base + 2] = task.task_id
@@ -118,7 +119,7 @@ class Runner:
         except BaseException as raised:  # noqa: BLE001 - whatever a job raises is its outcome
             error = raised
         self.is_in_task = False
-        ended_us = now_us()
+        ended_us = _clock_ns(_BOOTTIME) // 1000
         author = self.author
         has_written = self._raw.has_grown() or author.used or author.partial
         if error is None and meter is None and not has_written:
@@ -135,17 +136,14 @@ class Runner:
         job: Loaded = self._jobs.get(chunk.module, chunk.job)
         params = _decode(task.params)
         arguments = job.signature.bind(params)
-        context = Context(_facts(chunk, task, params), self._results)
-        self._context = context
-        with running(context, whole_process=self._alone):
-            if job.is_async:
-                return self._loop.run(job.function(**arguments))
-            return job.function(**arguments)
+        self._context.begin(chunk, task, params)
+        if job.is_async:
+            return self._loop.run(job.function(**arguments))
+        return job.function(**arguments)
 
     def cancel(self) -> bool:
         """Ask the task in hand to end. True: nothing more can be done; False: the caller may raise inside it."""
-        if self._context is not None:
-            self._context.mark_cancelled()
+        self._context.current.mark_cancelled()
         return self._loop.cancel()
 
     def _ends_of_output(self, task: Assignment) -> dict[str, int]:
@@ -205,23 +203,3 @@ class Meter:
     def read(self) -> dict[str, Any]:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         return {"cpu_s": round(self._cpu() - self._cpu_s, 6), "peak_memory": peak}
-
-
-def _facts(chunk: Chunk, task: Assignment, params: dict[str, Any]) -> Facts:
-    instance = chunk.instances.get(task.instance_id, _NO_FACTS)
-    return Facts(
-        task_id=task.task_id,
-        instance_id=task.instance_id,
-        fence=task.fence,
-        attempt=task.attempt,
-        workflow=instance.workflow,
-        task=task.task_key,
-        job=chunk.job,
-        params=params,
-        business_date=date.fromisoformat(instance.business_date) if instance.business_date else None,
-        tenant=instance.tenant,
-        upstream=task.upstream.encode() if task.upstream else b"{}",
-        saved=task.saved.encode() if task.saved else b"null",
-    )
-
-
