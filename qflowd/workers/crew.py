@@ -156,6 +156,8 @@ class Crew:
             worker.is_private = True
         else:
             able = [w for w in self._workers.values() if w.pool == pool and w.room()]
+            if not able:
+                raise LookupError(f"pool {pool}: no worker has room; ask room() first")
             worker = min(able, key=lambda w: (len(w.flights) / w.slots, len(w.open)))
         worker.send(chunk)
         if worker.is_private:
@@ -186,6 +188,10 @@ class Crew:
     def pids(self) -> dict[int, str]:
         """Pool of each living worker by pid."""
         return {worker.pid: worker.pool for worker in self._workers.values() if worker.pid}
+
+    @property
+    def nursery_pid(self) -> int:
+        return self._nursery.pid if self._nursery else 0
 
     def wake(self) -> None:
         """Make `poll` return soon. Safe from any thread and any signal handler."""
@@ -253,7 +259,6 @@ class Crew:
             return False
         if not messages:
             return False
-        worker.has_answered = True
         sort_messages(worker, messages, self._results, events)
         worker.forget_landed()
         if not worker.open and worker.is_leaving:
@@ -351,7 +356,7 @@ class Crew:
         berth = next((berth for berth in self._berths if berth.number == worker.number), None)
         if berth is not None:
             berth.number = 0
-            is_failure = not worker.has_answered and not worker.is_leaving and report.status != 0
+            is_failure = not worker.seq and not worker.is_leaving and report.status != 0
             berth.failures = berth.failures + 1 if is_failure else 0
             delay_us = _BACKOFF_US[min(berth.failures, len(_BACKOFF_US) - 1)]
             berth.fill_at_us = self._clock() + delay_us

@@ -70,7 +70,6 @@ class Handle:
     is_leaving: bool = False  # gets no more work
     is_private: bool = False  # made for one solo chunk
     is_condemned: bool = False  # killed by the daemon, through no fault of its tasks
-    has_answered: bool = False
     backlog: bytearray = field(default_factory=bytearray)
     _buffer: bytes = b""
 
@@ -167,9 +166,7 @@ def new_handle(number: int, pool: str, slots: int, generation: int, run_dir: str
     os.set_blocking(results_out, False)
     page, page_fd = new_page(slots)
     files = [linux.nameless_file(run_dir, name) for name in ("stdout", "stderr", "records")]
-    handle = Handle(
-        number, pool, slots, generation, wire.now_us(), page, Output(page, *files), tasks_in, results_out
-    )
+    handle = Handle(number, pool, slots, generation, wire.now_us(), page, Output(page, *files), tasks_in, results_out)
     return handle, [tasks_out, results_in, page_fd, *files]
 
 

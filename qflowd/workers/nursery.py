@@ -119,7 +119,7 @@ class Nursery:
     _strays = False
 
     def _reap(self) -> list[orders.Exited]:
-        dead = []
+        dead: list[orders.Exited] = []
         while True:
             try:
                 # Look first: while the corpse lies here its number cannot belong to a new group.
