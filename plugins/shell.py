@@ -57,13 +57,15 @@ class _Copy(Thread):
 
     def __init__(self, source: IO[bytes] | None, target: int) -> None:
         super().__init__(daemon=True)
+        assert source is not None  # noqa: S101 - for the type checker; both are pipes
         self._source, self._target, self._tail = source, target, b""
         self.start()
 
     def run(self) -> None:
-        while self._source and (data := os.read(self._source.fileno(), 1 << 16)):
-            os.write(self._target, data)
-            self._tail = (self._tail + data)[-TAIL_BYTES:]
+        with self._source:
+            while data := os.read(self._source.fileno(), 1 << 16):
+                os.write(self._target, data)
+                self._tail = (self._tail + data)[-TAIL_BYTES:]
 
     def text(self) -> str:
         return self._tail.decode("utf-8", "replace")

@@ -25,6 +25,7 @@ from qflowd.plugins.findings import Finding, Findings, Request
 TICK_S = 0.02
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _BEGIN, _END = b"\1", b"\2"
+_is_stopped = False
 
 
 @dataclass(slots=True)
@@ -45,9 +46,14 @@ def main() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     request = findings.decode_request(sys.stdin.buffer.read())
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    os.nice(5)
+    signal.signal(signal.SIGTERM, _stop)
     with os.fdopen(answer_to, "wb") as answer:
         answer.write(findings.encode(examine(request)))
+
+
+def _stop(_signal: int, _frame: object) -> None:
+    global _is_stopped  # noqa: PLW0603 - a signal handler has no other way
+    _is_stopped = True
 
 
 def examine(request: Request) -> Findings:
@@ -100,6 +106,7 @@ def _fork(manifest: Manifest) -> _Child:
 def _import_and_exit(manifest: Manifest, pipe: int, trace: int) -> NoReturn:
     code = 1
     try:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.setpgid(0, 0)
         os.dup2(1, 2)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -132,8 +139,8 @@ def _follow(child: _Child, request: Request) -> tuple[dict[str, Finding] | None,
             if (answer := _receive(child, data)) is not None:
                 return msgspec.msgpack.decode(answer, type=dict[str, Finding]), ""
             continue
-        if os.getppid() != parent:
-            raise SystemExit("the daemon is gone")
+        if _is_stopped or os.getppid() != parent:
+            raise SystemExit("nobody waits for the answer any more")
         if time.monotonic() - child.since > request.timeout_s:
             return None, f"{_where_it_hangs(child)}importing it took more than {request.timeout_s:g} s"
         if _rss(child.pid) > request.memory_bytes:

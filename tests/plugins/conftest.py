@@ -1,0 +1,57 @@
+"""A plugin folder, and a reloader on it that is polled until something holds."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from qflowd.plugins.reload import Reloader
+
+
+class Folder:
+    """Writes drop-in files as an ordinary editor does."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def write(self, name, source):
+        path = self.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(source if isinstance(source, bytes) else source.encode())
+        return str(path)
+
+    def job(self, name, file=None, returns="1"):
+        return self.write(file or f"{name}.py", f"from qflowd import job\n@job\ndef {name}():\n    return {returns}\n")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    before = os.umask(0o022)
+    (tmp_path / "plugins").mkdir()
+    yield Folder(tmp_path / "plugins")
+    os.umask(before)
+
+
+@pytest.fixture
+def make_reloader():
+    """Reloaders that are stopped in the end."""
+    made = []
+
+    def make(*folders, **options):
+        made.append(Reloader([Path(folder) for folder in folders], options.pop("enable", ()), **options))
+        return made[-1]
+
+    yield make
+    for reloader in made:
+        reloader.stop()
+
+
+def poll_until(reloader, condition, within_s=15.0):
+    """Poll as the daemon does; returns the seconds it took."""
+    start = time.monotonic()
+    while not condition(reloader.registry):
+        if time.monotonic() - start > within_s:
+            pytest.fail(f"not within {within_s} s; errors: {dict(reloader.registry.errors)}")
+        time.sleep(min(reloader.poll(), 0.01))
+    return time.monotonic() - start

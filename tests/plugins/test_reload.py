@@ -1,0 +1,263 @@
+"""The folders change in all the ways they do in life; the registry follows, and never loses what was good."""
+
+import itertools
+import sys
+import threading
+import time
+from pathlib import Path
+
+from qflowd.plugins.reload import Reloader
+from qflowd.plugins.source import scan
+from qflowd.plugins.watch import FolderWatch
+from tests.plugins.conftest import poll_until
+
+
+def hash_of(path):
+    return scan([Path(path).parent], [".py"], trusted_only=False).files[str(path)].hash
+
+
+def test_a_new_file_is_live_in_less_than_a_second(folder, make_reloader):
+    changes = []
+    reloader = make_reloader(folder.path, on_change=changes.append)
+    reloader.start()
+    folder.job("fresh")
+    assert poll_until(reloader, lambda now: "fresh" in now.jobs) < 1.0
+    assert changes[-1] is reloader.registry
+
+
+def test_a_file_that_is_moved_in_place_is_live_in_less_than_a_second(folder, make_reloader, tmp_path):
+    reloader = make_reloader(folder.path)
+    path = folder.job("one", "jobs.py")
+    reloader.start()
+    outside = tmp_path / "jobs.new"
+    outside.write_text("from qflowd import job\n@job\ndef two(): ...\n")
+    outside.replace(path)
+    assert poll_until(reloader, lambda now: "two" in now.jobs and "one" not in now.jobs) < 1.0
+
+
+def test_a_deleted_file_withdraws_its_jobs(folder, make_reloader):
+    path = folder.job("gone")
+    folder.job("stays")
+    reloader = make_reloader(folder.path)
+    reloader.start()
+    Path(path).unlink()
+    poll_until(reloader, lambda now: "gone" not in now.jobs)
+    assert "stays" in reloader.registry.jobs
+    assert not reloader.registry.errors
+
+
+def test_a_broken_file_keeps_its_last_good_version_and_shows_its_error(folder, make_reloader):
+    path = folder.job("kept")
+    reloader = make_reloader(folder.path)
+    good = reloader.start().jobs["kept"]
+    folder.write("kept.py", "def kept(:\n")
+    folder.job("other")
+    poll_until(reloader, lambda now: path in now.errors and "other" in now.jobs)
+    assert reloader.registry.jobs["kept"] == good
+    assert "SyntaxError" in reloader.registry.errors[path]
+    assert reloader.registry.manifest.modules["kept"].hash == good.hash
+    folder.job("kept", returns="2")
+    poll_until(reloader, lambda now: not now.errors)
+    assert reloader.registry.jobs["kept"].hash == hash_of(path) != good.hash
+
+
+def test_a_helper_that_breaks_others_is_held_back_until_all_go_together(folder, make_reloader):
+    helper = folder.write("helper.py", "def old(): return 1\n")
+    user = folder.write(
+        "user.py", "from helper import old\nfrom qflowd import job\n@job\ndef use():\n    return old()\n"
+    )
+    reloader = make_reloader(folder.path)
+    before = reloader.start()
+    folder.write("helper.py", "def new(): return 2\n")
+    poll_until(reloader, lambda now: helper in now.errors)
+    assert reloader.registry.jobs["use"] == before.jobs["use"]
+    assert "held back" in reloader.registry.errors[helper]
+    assert "cannot import name 'old'" in reloader.registry.errors[user]
+    assert reloader.registry.manifest.modules["helper"].source == b"def old(): return 1\n"
+    folder.write("user.py", "from helper import new\nfrom qflowd import job\n@job\ndef use():\n    return new()\n")
+    poll_until(reloader, lambda now: not now.errors)
+    assert reloader.registry.manifest.modules["helper"].source == b"def new(): return 2\n"
+
+
+def test_the_version_equals_the_file_after_100_rewrites_of_equal_size_in_5_seconds(folder, make_reloader):
+    path = folder.job("same", returns="100")
+    reloader = make_reloader(folder.path)
+    reloader.start()
+    wrong = 0
+    for number in range(101, 201):
+        folder.job("same", returns=str(number))
+        until = time.monotonic() + 0.05
+        while time.monotonic() < until:
+            time.sleep(min(reloader.poll(), 0.01))
+            job = reloader.registry.jobs["same"]
+            source = reloader.registry.manifest.modules["same"]
+            wrong += job.hash != source.hash or b"return " not in source.source
+    assert wrong == 0
+    poll_until(reloader, lambda now: now.jobs["same"].hash == hash_of(path), 2.0)
+    assert b"return 200" in reloader.registry.manifest.modules["same"].source
+
+
+def test_torn_writes_never_lose_a_job(folder, make_reloader):
+    path = folder.job("torn", returns="0")
+    reloader = make_reloader(folder.path)
+    reloader.start()
+    stop = threading.Event()
+
+    def write_slowly():
+        for number in itertools.count(1):
+            source = f"from qflowd import job\n@job\ndef torn():\n    return {number}\n"
+            with Path(path).open("w", buffering=1) as file:
+                for line in source.splitlines(keepends=True):
+                    file.write(line)
+                    file.flush()
+                    if stop.wait(0.06):  # together longer than a file must hold still
+                        file.write(source[file.tell() :])
+                        return
+            if stop.wait(0.25):
+                return
+
+    writer = threading.Thread(target=write_slowly)
+    writer.start()
+    generations = set()
+    try:
+        until = time.monotonic() + 3
+        while time.monotonic() < until:
+            time.sleep(min(reloader.poll(), 0.01))
+            assert "torn" in reloader.registry.jobs
+            assert b"return" in reloader.registry.manifest.modules["torn"].source
+            generations.add(reloader.registry.generation)
+    finally:
+        stop.set()
+        writer.join()
+    assert len(generations) > 2
+    poll_until(reloader, lambda now: now.jobs["torn"].hash == hash_of(path))
+
+
+def test_an_emptied_file_is_not_believed_at_once(folder, make_reloader):
+    path = folder.job("kept")
+    reloader = make_reloader(folder.path)
+    reloader.start()
+    folder.write("kept.py", "")
+    poll_until(reloader, lambda now: path in now.errors)
+    assert "kept" in reloader.registry.jobs
+    assert "no longer defines kept" in reloader.registry.errors[path]
+    reloader.reload()
+    poll_until(reloader, lambda now: "kept" not in now.jobs)
+    assert path not in reloader.registry.errors
+
+
+def test_a_job_may_move_to_another_file(folder, make_reloader):
+    folder.job("mover", "a.py")
+    reloader = make_reloader(folder.path)
+    reloader.start()
+    folder.write("a.py", "")
+    path = folder.job("mover", "b.py")
+    poll_until(reloader, lambda now: now.jobs["mover"].file == path, 3.0)
+    assert not reloader.registry.errors
+
+
+def test_without_events_a_change_is_seen_by_the_next_full_look(folder, make_reloader):
+    folder.job("one", "jobs.py")
+    watch = FolderWatch([folder.path], [".py"], events=False, rescan_s=0.5)
+    reloader = make_reloader(folder.path, watch=watch)
+    reloader.start()
+    folder.job("two", "jobs.py")
+    poll_until(reloader, lambda now: "two" in now.jobs, 3.0)
+
+
+def test_the_next_look_is_never_more_than_30_seconds_away(folder, make_reloader):
+    reloader = make_reloader(folder.path)
+    reloader.start()
+    assert 0 < reloader.poll() <= 30
+
+
+def test_events_wake_the_loop_of_the_daemon(folder, make_reloader):
+    woken = threading.Event()
+    reloader = make_reloader(folder.path, wake=woken.set)
+    reloader.start()
+    woken.clear()
+    folder.job("fresh")
+    assert woken.wait(5)
+
+
+def test_a_folder_that_comes_later_is_watched_too(folder, make_reloader):
+    later = folder.path / "later"
+    watch = FolderWatch([later], [".py"], rescan_s=0.3)
+    reloader = make_reloader(later, watch=watch)
+    assert "there is no such folder" in reloader.start().errors[str(later)]
+    later.mkdir()
+    folder.job("late", "later/late.py")
+    poll_until(reloader, lambda now: "late" in now.jobs)
+    assert not reloader.registry.errors
+
+
+def test_editors_leftovers_are_ignored(folder, make_reloader):
+    for name in (".hidden.py", "bars.py~", ".bars.py.swp", "4913", "#bars.py#", "__pycache__/bars.py", ".git/hook.py"):
+        folder.write(name, "raise SystemExit")
+    registry = make_reloader(folder.path).start()
+    assert set(registry.jobs) == {"log", "delay"}
+    assert not registry.errors
+
+
+def test_a_job_name_that_two_files_define_is_refused_for_the_second(folder, make_reloader):
+    first = folder.job("same", "a.py")
+    second = folder.write("b.py", "from qflowd import job\n@job\ndef same(): ...\n@job\ndef mine(): ...\n")
+    registry = make_reloader(folder.path).start()
+    assert registry.jobs["same"].file == first
+    assert "mine" in registry.jobs
+    assert registry.errors == {second: f"job 'same' is already defined by {first}; rename one of them"}
+
+
+def test_a_culprit_does_not_delay_what_is_good(folder, make_reloader):
+    bad = folder.write("bad.py", "while True: pass\n")
+    reloader = make_reloader(folder.path, timeout_s=1.5)
+    reloader.start()
+    assert bad in reloader.registry.errors
+    folder.job("first")
+    assert poll_until(reloader, lambda now: "first" in now.jobs) < 1.0
+    folder.job("second")  # while the culprit has its second chance
+    assert poll_until(reloader, lambda now: "second" in now.jobs) < 1.0
+    assert "took more than" in reloader.registry.errors[bad]
+    folder.job("bad")
+    assert poll_until(reloader, lambda now: "bad" in now.jobs) < 1.0
+
+
+def test_a_culprit_is_tried_again_when_its_helper_is_mended(folder, make_reloader):
+    folder.write("helper.py", "def f():\n    import os\n    os._exit(1)\n")
+    bad = folder.write("bad.py", "import helper\nhelper.f()\nfrom qflowd import job\n@job\ndef mended(): ...\n")
+    reloader = make_reloader(folder.path)
+    assert bad in reloader.start().errors
+    folder.write("helper.py", "def f():\n    pass\n")
+    poll_until(reloader, lambda now: "mended" in now.jobs)
+    assert not reloader.registry.errors
+
+
+def test_installed_plugins_are_found_and_reload_when_asked(folder, make_reloader, tmp_path, monkeypatch):
+    site = tmp_path / "site"
+    info = site / "acme_jobs-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-jobs\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[qflowd.plugins]\nacme = acme_jobs\nbroken = acme_missing:thing\n")
+    module = site / "acme_jobs.py"
+    module.write_text("from qflowd import job\n@job\ndef acme(): ...\n")
+    monkeypatch.setattr(sys, "path", [*sys.path, str(site)])
+    reloader = make_reloader(folder.path)
+    first = reloader.start()
+    assert (first.jobs["acme"].module, first.jobs["acme"].file) == ("acme_jobs", str(module))
+    assert "ModuleNotFoundError" in first.errors["entry point broken = acme_missing:thing"]
+    module.write_text("from qflowd import job\n@job\ndef acme_two(): ...\n")
+    folder.job("dropin")
+    poll_until(reloader, lambda now: "dropin" in now.jobs)
+    reloader.reload()
+    poll_until(reloader, lambda now: "acme_two" in now.jobs and "acme" not in now.jobs)
+    assert reloader.registry.generation != first.generation
+
+
+def test_the_same_files_give_the_same_generation_in_every_daemon(folder):
+    folder.job("same")
+    generations = set()
+    for _ in range(2):
+        reloader = Reloader([folder.path])
+        generations.add(reloader.start().generation)
+        reloader.stop()
+    assert len(generations) == 1
