@@ -1,6 +1,7 @@
 """Workflows from Python code: the same keys, checks and faults as in a file, put together call by call."""
 
 import copy
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -8,7 +9,7 @@ from typing import Any, Self
 from qflowd.define import documents, workflow_file
 from qflowd.define.documents import Document
 from qflowd.define.writing import dump_task
-from qflowd.model.errors import InvalidWorkflow
+from qflowd.model.errors import Fault, InvalidWorkflow
 from qflowd.model.workflow import Json, Task, Workflow
 
 _SOURCE = "builder"
@@ -71,14 +72,15 @@ class TaskBuilder:
 
         Raises: InvalidWorkflow with every fault.
         """
-        return workflow_file.parse_task(Document(copy.deepcopy(self._document), _SOURCE), self._key)
+        return workflow_file.parse_task(_document(self._document, Document({}, _SOURCE)), self._key)
+
+    def written(self) -> tuple[str, dict[str, Json]]:
+        """The key, and what a file would hold under it; not checked."""
+        return self._key, copy.deepcopy(self._document)
 
     def _with(self, **values: Any) -> Self:
         self._document |= {name: value for name, value in values.items() if value is not None}
         return self
-
-    def _entry(self) -> tuple[str, dict[str, Json]]:
-        return self._key, copy.deepcopy(self._document)
 
 
 class WorkflowBuilder:
@@ -87,7 +89,8 @@ class WorkflowBuilder:
     def __init__(self, key: str = "") -> None:
         self._source = Document({}, _SOURCE)
         self._document: dict[str, Json] = {"workflow": key} if key else {}
-        self._tasks: dict[str, dict[str, Json]] = {}
+        self._tasks: dict[str, Json] = {}
+        self._edges: list[tuple[str, str, str | None]] = []
 
     def with_id(self, key: str) -> Self:
         """The workflow's key."""
@@ -107,16 +110,13 @@ class WorkflowBuilder:
 
     def with_task(self, task: Task | TaskBuilder) -> Self:
         """Add a task, or replace the one of the same key."""
-        key, document = task._entry() if isinstance(task, TaskBuilder) else (task.key, dump_task(task))  # noqa: SLF001
+        key, document = task.written() if isinstance(task, TaskBuilder) else (task.key, dump_task(task))
         self._tasks[key] = document
         return self
 
     def with_dependency(self, task: str, parent: str, condition: str | None = None) -> Self:
         """`task` waits for `parent` to end, and then for `condition` to hold."""
-        entry = self._tasks.setdefault(task, {})
-        after = entry.get("after", {})
-        edges = after if isinstance(after, dict) else dict.fromkeys([after] if isinstance(after, str) else after, True)
-        entry["after"] = {**edges, parent: True if condition is None else condition}
+        self._edges.append((task, parent, condition))
         return self
 
     def with_params(self, params: Mapping[str, Json] | None = None, **more: Json) -> Self:
@@ -145,9 +145,25 @@ class WorkflowBuilder:
 
         Raises: InvalidWorkflow with every fault.
         """
-        data = copy.deepcopy({**self._document, "tasks": self._tasks})
-        return workflow_file.parse_document(Document(data, self._source.file, self._source.lines))
+        tasks = copy.deepcopy(self._tasks)
+        for task, parent, condition in self._edges:
+            entry = tasks.setdefault(task, {})
+            after = entry.get("after", {})
+            listed = [after] if isinstance(after, str) else after
+            edges = listed if isinstance(listed, dict) else dict.fromkeys(listed, True)
+            entry["after"] = {**edges, parent: True if condition is None else condition}
+        return workflow_file.parse_document(_document({**self._document, "tasks": tasks}, self._source))
 
     def _with(self, **values: Any) -> Self:
         self._document |= values
         return self
+
+
+def _document(data: dict[str, Json], source: Document) -> Document:
+    """`data` by the same road as a file: through text, so that only JSON comes in; lines are those of `source`."""
+    try:
+        text = json.dumps(data, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as problem:
+        message = f"holds a value that is no JSON: {problem}"
+        raise InvalidWorkflow([Fault(source.file, 0, "", message)]) from None
+    return Document(documents.read(text, "json", source.file, InvalidWorkflow).data, source.file, source.lines)

@@ -2,12 +2,14 @@
 
 import difflib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from qflowd.define.documents import Document
 from qflowd.define.reading import KeyPath, dotted
 from qflowd.model.errors import Fault
 from qflowd.model.workflow import Json
+
+MOST_FAULTS: Final = 200  # more help nobody, and take time to put together
 
 T = TypeVar("T")
 Reader = Callable[[Json], T]  # turns a JSON value into what is meant; raises ValueError with the fault's text
@@ -22,6 +24,7 @@ class Fields:
         self.data = data
         self.faults = faults
         self._known: set[str] = set()
+        self._is_faulty = False  # stands for something that was no mapping: its keys are not missed
 
     @classmethod
     def of(cls, document: Document) -> "Fields":
@@ -30,6 +33,7 @@ class Fields:
 
     def take(self, key: str, read: Reader[T], default: T) -> T:
         """The value of `key` as `read` understands it; `default` where it is missing, null or faulty."""
+        is_first_time = key not in self._known
         self._known.add(key)
         value = self.data.get(key)
         if value is None:
@@ -37,19 +41,21 @@ class Fields:
         try:
             return read(value)
         except ValueError as problem:
-            self.fault(str(problem), key)
+            if is_first_time:
+                self.fault(str(problem), key)
             return default
 
     def need(self, key: str, read: Reader[T], default: T) -> T:
         """As `take`; a missing key is a fault."""
-        if self.data.get(key) is None:
-            self._known.add(key)
+        if self.data.get(key) is None and not self._is_faulty:
             self.fault("is missing", key)
         return self.take(key, read, default)
 
     def section(self, key: str) -> "Fields":
         """The mapping under `key`; an empty one where it is missing or something else."""
-        return Fields(self.document, (*self.path, key), self.take(key, mapping, {}), self.faults)
+        section = Fields(self.document, (*self.path, key), self.take(key, mapping, {}), self.faults)
+        section._is_faulty = not isinstance(self.data.get(key), dict | None)
+        return section
 
     def sections(self) -> Iterator[tuple[str, "Fields"]]:
         """Every key of this mapping with the mapping below it; all keys count as taken."""
@@ -58,6 +64,8 @@ class Fields:
 
     def fault(self, message: str, *steps: str | int) -> None:
         """Note a fault of the key at `steps` below this mapping, or of the mapping itself."""
+        if len(self.faults) >= MOST_FAULTS:
+            return
         path = (*self.path, *steps)
         self.faults.append(Fault(self.document.file, self.document.line(path), dotted(path), message))
 
@@ -66,6 +74,8 @@ class Fields:
         for key in self.data:
             if key in self._known:
                 continue
+            if len(self.faults) >= MOST_FAULTS:
+                return
             if key in later:
                 self.fault("is not supported yet", key)
             else:
@@ -75,6 +85,8 @@ class Fields:
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """The end of a message about an unknown `word`: what comes near it, else what there is."""
     choices = sorted(known)
+    if len(choices) > 1000:
+        return ""
     near = difflib.get_close_matches(word, choices, 1, 0.6)
     if near:
         return f"; did you mean {near[0]}?"

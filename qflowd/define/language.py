@@ -77,10 +77,13 @@ def compile_tree(source: str, uses: Uses) -> ast.expr:
     if len(source) > LONGEST:
         raise InvalidExpression(f"an expression may have {LONGEST} characters, this one has {len(source)}")
     try:
-        tree = ast.parse(f"({source.strip() or ' = '}\n)", mode="eval").body  # brackets: it may go over several lines
+        # In brackets of ours it may go over several lines.
+        tree = ast.parse(f"({source.strip() or ' = '}\n)", mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError) as problem:
         reason = problem.msg if isinstance(problem, SyntaxError) else "it is nested too deep"
         raise InvalidExpression(f"{{{{ {_short(source)} }}}} cannot be read: {reason}") from None
+    if tree.col_offset == 0 and not isinstance(tree, ast.Tuple):  # our own bracket was closed inside
+        raise InvalidExpression(f"{{{{ {_short(source)} }}}} cannot be read: unmatched ')'")
     _Checker(source, uses).check(tree, 0)
     return tree
 

@@ -14,7 +14,7 @@ _DUMPER: Final = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 class _Dumper(_DUMPER):  # type: ignore[misc, valid-type]
     """Quotes what either reader would take for something else than text, and never uses aliases."""
 
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
+    def ignore_aliases(self, data: Any) -> bool:
         return True
 
 

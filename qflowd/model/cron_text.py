@@ -71,6 +71,8 @@ def _check_item(cron: str, name: str, item: str, field: str) -> None:
     high = largest if match["high"] is None else _number(cron, name, match["high"], item)
     if match["low"] == "*" and match["high"]:
         raise ValueError(f"{cron!r}: {item!r} cannot be a {name}")
+    if name == "weekday" and match["high"] and low % 7 == high % 7 and item != "0-7":
+        raise ValueError(f"{cron!r}: {item!r} is one day or all seven; write the day alone, or *")
     if match["step"]:
         _check_step(cron, name, match, low, high)
 

@@ -64,8 +64,8 @@ def format_size(size: int) -> str:
 
 
 def _seconds(value: object) -> float:
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        return float(value) if value < LONGEST_S * 2 else math.inf
+    if isinstance(value, int | float) and not isinstance(value, bool) and not math.isnan(min(value, LONGEST_S * 2)):
+        return float(max(-1.0, min(value, LONGEST_S * 2)))  # whatever lies outside is refused all the same
     text = value.strip() if isinstance(value, str) else ""
     if _PLAIN.fullmatch(text):
         return float(text)

@@ -1,5 +1,6 @@
 """What keys may look like. Each check answers with the text of the fault, or None where there is none."""
 
+import keyword
 import unicodedata
 from typing import Final
 
@@ -35,7 +36,7 @@ def fault_in_task_key(key: object) -> str | None:
 def is_identifier(key: str) -> bool:
     """Whether expressions can say `key.output`; else they need `tasks["key"].output`."""
     # Python folds identifiers (NFKC), so a key that folding would change cannot be written bare.
-    return key.isidentifier() and unicodedata.normalize("NFKC", key) == key
+    return key.isidentifier() and not keyword.iskeyword(key) and unicodedata.normalize("NFKC", key) == key
 
 
 def _may_stand_in_key(character: str) -> bool:

@@ -1,0 +1,55 @@
+"""Order, cycles and ancestors."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qflowd.model import dag
+from qflowd.model.errors import InvalidWorkflow
+from qflowd.model.workflow import Edge, Task, Workflow
+
+
+def workflow(parents):
+    return Workflow("w", tuple(Task(key, "job", after=tuple(map(Edge, above))) for key, above in parents.items()))
+
+
+def ordered(parents):
+    return [task.key for task in dag.order(workflow(parents))]
+
+
+def test_tasks_stand_by_level_and_then_as_written():
+    assert ordered({"z": "", "c": "ab", "b": "a", "a": "", "d": "z"}) == ["z", "a", "b", "d", "c"]
+
+
+def test_a_cycle_is_named_in_the_direction_of_work():
+    assert dag.find_cycle({"a": "c", "b": "a", "c": "b", "d": "c"}) == ["a", "b", "c", "a"]
+    assert dag.find_cycle({"x": "x"}) == ["x", "x"]
+    with pytest.raises(InvalidWorkflow, match="cycle: a -> b -> c -> a"):
+        ordered({"a": "c", "b": "a", "c": "b"})
+
+
+def test_ancestors_are_all_tasks_above():
+    above = dag.ancestors({"d": "bc", "b": "a", "c": "a", "a": "", "e": ""})
+    assert above == {"a": set(), "b": {"a"}, "c": {"a"}, "d": {"a", "b", "c"}, "e": set()}
+
+
+def test_a_chain_of_ten_thousand_is_no_trouble():
+    parents = {str(n): ([str(n - 1)] if n else []) for n in range(10_000)}
+    assert [task.key for task in dag.order(workflow(parents))] == list(parents)
+
+
+@given(st.data())
+def test_parents_always_come_first(data):
+    size = data.draw(st.integers(1, 12))
+    names = [f"t{n}" for n in data.draw(st.permutations(range(size)))]
+    parents = {
+        name: data.draw(st.lists(st.sampled_from(names[:place]), unique=True)) if place else []
+        for place, name in enumerate(names)
+    }
+    shuffled = {name: parents[name] for name in data.draw(st.permutations(names))}
+    found = ordered(shuffled)
+    assert sorted(found) == sorted(names)
+    level = dag.levels(shuffled)
+    for name, above in parents.items():
+        assert all(found.index(parent) < found.index(name) for parent in above)
+        assert level[name] == max((level[parent] + 1 for parent in above), default=0)

@@ -1,0 +1,84 @@
+"""JSON Schema of params."""
+
+import http.server
+import threading
+
+import pytest
+
+from qflowd.define.schema import Schema, schema_fault, workflow_schema
+
+PARAMS = {
+    "day": {"type": "string", "format": "date"},
+    "symbols": {"type": "array", "items": {"type": "string"}, "default": []},
+    "n": {"type": "integer", "minimum": 1, "default": 1},
+}
+
+
+def test_good_params_have_no_fault():
+    assert Schema(workflow_schema(PARAMS)).faults({"day": "2026-01-05", "symbols": ["A"], "n": 2}) == []
+    assert Schema(workflow_schema(None)).faults({"anything": [1]}) == []
+
+
+def test_each_fault_names_its_place():
+    found = Schema(workflow_schema(PARAMS)).faults({"day": "soon", "symbols": ["A", 3], "n": 0, "x": 1})
+    assert len(found) == 4
+    assert 'day: "soon" is not a "date"' in found
+    assert any(fault.startswith("symbols[1]: 3") for fault in found)
+    assert any(fault.startswith("n: 0") for fault in found)
+    assert any("'x'" in fault for fault in found)
+    assert Schema(workflow_schema(PARAMS)).faults({}) == ['"day" is a required property']
+    assert Schema(workflow_schema({})).faults({"x": 1}) != []
+
+
+def test_a_number_becomes_text_where_only_text_fits():
+    schema = Schema(workflow_schema(PARAMS))
+    assert schema.coerce({"day": 20260105, "symbols": [1, "B"], "n": 2, "x": 3}) == {
+        "day": "20260105",
+        "symbols": ["1", "B"],
+        "n": 2,
+        "x": 3,
+    }
+    assert Schema({"type": ["string", "integer"]}).coerce(5) == 5
+    assert Schema({"type": "string"}).coerce(True) is True
+
+
+@pytest.mark.parametrize(
+    ("schema", "reason"),
+    [
+        ({"type": "strng"}, "strng"),
+        ({"minimum": "a"}, "number"),
+        ({"pattern": "("}, "regex"),
+        ({"$ref": "#/nothing"}, "nothing"),
+        ({"$ref": "file:///etc/passwd"}, "never fetched"),
+        ({"$schema": "http://example.invalid/schema"}, "meta-schema"),
+    ],
+)
+def test_what_is_no_schema_is_named(schema, reason):
+    assert reason in schema_fault(schema)
+
+
+def test_a_schema_is_never_fetched():
+    asked = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        url = f"http://127.0.0.1:{server.server_port}/secret"
+        assert "never fetched" in schema_fault({"$ref": url})
+        assert schema_fault({"properties": {"a": {"$dynamicRef": url}}})
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert asked == []
+
+
+def test_a_hostile_pattern_costs_nothing():
+    assert Schema({"type": "string", "pattern": "^(a+)+$"}).faults("a" * 5000 + "!") != []
+
+
+def test_a_long_value_makes_a_short_message():
+    assert all(len(fault) < 400 for fault in Schema({"type": "integer"}).faults("x" * 100_000))

@@ -1,0 +1,304 @@
+"""Workflow files: one model from three formats, and every fault at once."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from qflowd.define import workflow_file
+from qflowd.define.writing import dump, render
+from qflowd.model.dag import order
+from qflowd.model.errors import InvalidWorkflow
+from qflowd.model.workflow import Edge, Schedule, Settings, Task, Workflow
+
+YAML = """\
+workflow: daily_bars
+title: Daily bars
+tags: [cn, daily]
+schedule: {cron: "0 17 * * *", timezone: Asia/Shanghai, catchup: all(5)}
+params:
+  trade_date: {type: string, format: date, default: "{{ business_date }}"}
+  symbol: {type: string, default: 000300}
+defaults: {retries: 3, timeout: 10m}
+timeout: 2h
+tasks:
+  universe: {job: list_symbols}
+  bars:
+    job: fetch_bars
+    title: Bars
+    after: universe
+    params: {symbol: "{{ universe.output.symbols[0] }}", day: "{{ params.trade_date }}", at: 21:00}
+    memory: 512MB
+    backoff: exponential
+    retry_delay: 1m30s
+  check: {job: check_bars, after: [bars, universe], params: {}}
+  factors: {job: alpha, after: {check: "{{ check.output.missing == 0 }}", bars: true}}
+"""
+TOML = """\
+workflow = "daily_bars"
+title = "Daily bars"
+tags = ["cn", "daily"]
+schedule = {cron = "0 17 * * *", timezone = "Asia/Shanghai", catchup = "all(5)"}
+timeout = "2h"
+[params]
+trade_date = {type = "string", format = "date", default = "{{ business_date }}"}
+symbol = {type = "string", default = "000300"}
+[defaults]
+retries = 3
+timeout = 600
+[tasks]
+universe.job = "list_symbols"
+[tasks.bars]
+job = "fetch_bars"
+title = "Bars"
+after = "universe"
+params = {symbol = "{{ universe.output.symbols[0] }}", day = "{{ params.trade_date }}", at = 21:00}
+memory = "512MB"
+backoff = "exponential"
+retry_delay = 90.0
+[tasks.check]
+job = "check_bars"
+after = ["bars", "universe"]
+params = {}
+[tasks.factors]
+job = "alpha"
+after = {check = "{{ check.output.missing == 0 }}", bars = true}
+"""
+EXPECTED = Workflow(
+    key="daily_bars",
+    title="Daily bars",
+    tags=("cn", "daily"),
+    schedule=Schedule("0 17 * * *", "Asia/Shanghai", "all", 5),
+    params={
+        "trade_date": {"type": "string", "format": "date", "default": "{{ business_date }}"},
+        "symbol": {"type": "string", "default": "000300"},
+    },
+    defaults=Settings(retries=3, timeout=600.0),
+    timeout=7200.0,
+    tasks=(
+        Task("universe", "list_symbols"),
+        Task(
+            "bars",
+            "fetch_bars",
+            "Bars",
+            (Edge("universe"),),
+            {"symbol": "{{ universe.output.symbols[0] }}", "day": "{{ params.trade_date }}", "at": "21:00"},
+            Settings(memory=512 << 20, backoff="exponential", retry_delay=90.0),
+        ),
+        Task("check", "check_bars", after=(Edge("bars"), Edge("universe")), params={}),
+        Task("factors", "alpha", after=(Edge("check", "{{ check.output.missing == 0 }}"), Edge("bars"))),
+    ),
+)
+
+
+def faults(text, format="yaml"):
+    with pytest.raises(InvalidWorkflow) as caught:
+        workflow_file.parse(text, format, "f.yaml")
+    return str(caught.value).splitlines()
+
+
+def tasks(body, head=""):
+    return f"workflow: w\n{head}\ntasks:\n" + "".join(f"  {line}\n" for line in body.splitlines())
+
+
+def test_three_formats_give_the_same_workflow():
+    assert workflow_file.parse(YAML, "yaml", "f") == EXPECTED
+    assert workflow_file.parse(TOML, "toml", "f") == EXPECTED
+    assert workflow_file.parse(render(EXPECTED, "json"), "json", "f") == EXPECTED
+
+
+def test_tasks_keep_the_order_in_which_they_were_written():
+    workflow = workflow_file.parse(tasks("z: {job: j, after: a}\nb: {job: j}\na: {job: j}"), "yaml", "f")
+    assert [task.key for task in workflow.tasks] == ["z", "b", "a"]
+    assert [task.key for task in order(workflow)] == ["b", "a", "z"]
+
+
+def test_a_schedule_may_be_a_bare_expression():
+    workflow = workflow_file.parse(tasks("a: {job: j}", 'schedule: "@daily"'), "yaml", "f")
+    assert workflow.schedule == Schedule("@daily")
+
+
+def test_no_params_and_empty_params_differ():
+    assert workflow_file.parse(tasks("a: {job: j}"), "yaml", "f").params is None
+    assert workflow_file.parse(tasks("a: {job: j}", "params: {}"), "yaml", "f").params == {}
+
+
+def test_every_fault_of_a_file_is_reported_at_once_with_line_and_key():
+    text = """\
+workflow: daily bars
+titel: Daily bars
+schedule: {cron: "0 17 * *", timezone: Asia/Shanhai, catchup: all, calendar: XSHG}
+params: {day: {type: strng}, n: 3, m: {default: "{{ params.day }}"}, r: {$ref: "http://localhost/x"}}
+defaults: {retries: -3, timeout: 10 min, polo: io}
+saga: true
+tasks:
+  params: {job: x}
+  universe: {job: list, after: nope}
+  bars: {after: universe, map: x, params: {a: "{{ check.output }}", b: "{{ params.dayy }}", c: ["{{ 1 ** 2 }}"]}}
+  check: {job: check bars, after: [bars, bars], priority: 1001, jitter: 2, memory: lots}
+  repair: {job: refetch, after: {check: 7}}
+"""
+    found = faults(text)
+    expected = [
+        ("f.yaml:1: workflow:", "' '"),
+        ("f.yaml:2: titel:", "did you mean title?"),
+        ("f.yaml:3: schedule.cron:", "4 fields"),
+        ("f.yaml:3: schedule.timezone:", "Asia/Shanghai"),
+        ("f.yaml:3: schedule.catchup:", "all(n)"),
+        ("f.yaml:3: schedule.calendar:", "not supported yet"),
+        ("f.yaml:4: params.day:", "JSON Schema"),
+        ("f.yaml:4: params.n:", "JSON Schema"),
+        ("f.yaml:4: params.m.default:", "params cannot be used here"),
+        ("f.yaml:4: params.r:", "never fetched"),
+        ("f.yaml:5: defaults.retries:", "0 to 1000"),
+        ("f.yaml:5: defaults.timeout:", "10m"),
+        ("f.yaml:5: defaults.polo:", "did you mean pool?"),
+        ("f.yaml:6: saga:", "not supported yet"),
+        ("f.yaml:8: tasks.params:", "expression language"),
+        ("f.yaml:9: tasks.universe.after:", "no task 'nope'"),
+        ("f.yaml:10: tasks.bars.job:", "is missing"),
+        ("f.yaml:10: tasks.bars.map:", "not supported yet"),
+        ("f.yaml:10: tasks.bars.params.a:", "the output of 'check'"),
+        ("f.yaml:10: tasks.bars.params.b:", "params has no 'dayy'"),
+        ("f.yaml:10: tasks.bars.params.c[0]:", "** (power)"),
+        ("f.yaml:11: tasks.check.job:", "' '"),
+        ("f.yaml:11: tasks.check.after:", "names bars twice"),
+        ("f.yaml:11: tasks.check.priority:", "-1000 to 1000"),
+        ("f.yaml:11: tasks.check.jitter:", "0 to 1"),
+        ("f.yaml:11: tasks.check.memory:", "512MB"),
+        ("f.yaml:12: tasks.repair.after:", "true or an expression"),
+    ]
+    for place, reason in expected:
+        assert any(line.startswith(place) and reason in line for line in found), (place, reason)
+    assert len(found) == len(expected)
+
+
+def test_a_cycle_is_named_with_its_path():
+    found = faults(tasks("a: {job: j, after: c}\nb: {job: j, after: a}\nc: {job: j, after: b}"))
+    assert found == ["f.yaml:4: tasks.a.after: cycle: a -> b -> c -> a"]
+    assert faults(tasks("a: {job: j, after: a}")) == ["f.yaml:4: tasks.a.after: cycle: a -> a"]
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["map", "trigger_rule", "limits", "chunk", "window", "compensation", "spawn", "deadline", "overlap", "wait_for"],
+)
+def test_a_key_of_later_work_is_not_supported_yet(key):
+    assert faults(tasks(f"a: {{job: j, {key}: x}}")) == [f"f.yaml:4: tasks.a.{key}: is not supported yet"]
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("workflow: w", "f.yaml:1: tasks: is missing"),
+        ("workflow: w\ntasks: {}", "f.yaml:2: tasks: holds no task"),
+        ("workflow: w\ntasks: [a]", "f.yaml:2: tasks: must hold keys and values, not a list"),
+        ("workflow: w\ntasks: {a: b}", "f.yaml:2: tasks.a: must hold keys and values, not a text"),
+        ("tasks: {a: {job: j}}", "f.yaml:1: workflow: is missing"),
+        (tasks("a: {job: j, after: 3.5}"), "f.yaml:4: tasks.a.after: no task '3.5' in this workflow"),
+        (tasks("a: {job: j, after: {b: true}}\nb: {job: j}\nb: {job: k}"), "duplicate key"),
+        (tasks("a: {job: j}", "enabled: maybe"), "enabled: must be true or false"),
+        (tasks("a: {job: j}", "schedule: 5"), "schedule: must hold keys and values"),
+        (tasks("a: {job: j}", "schedule: {timezone: UTC}"), "schedule.cron: is missing"),
+        (tasks("a: {job: j, params: {x: '{{ item }}'}}"), "item is not supported yet"),
+        (tasks("a: {job: j, params: {x: '{{ a.output }}'}}"), "the output of 'a' is not known here"),
+    ],
+)
+def test_a_single_fault_is_named(text, fault):
+    assert fault in faults(text)[0]
+    assert len(faults(text)) == 1
+
+
+def test_a_condition_sees_its_parent_and_what_stands_above_it():
+    body = "a: {job: j}\nb: {job: j, after: a}\nc: {job: j, after: {b: 'a.output.x and b.output.y and params.z'}}\nd: {job: j}"
+    workflow_file.parse(tasks(body), "yaml", "f")
+    assert "the output of 'd'" in faults(tasks(body.replace("a.output.x", "d.output.x")))[0]
+
+
+def test_the_line_of_a_fault_is_right_in_all_formats():
+    toml = 'workflow = "w"\n[tasks.a]\njob = "j"\n\nretries = "x"\n'
+    json = '{"workflow": "w",\n "tasks": {"a": {\n   "job": "j",\n   "retries": "x"}}}'
+    assert faults(toml, "toml")[0].startswith("f.yaml:5: tasks.a.retries")
+    assert faults(json, "json")[0].startswith("f.yaml:4: tasks.a.retries")
+
+
+def test_null_in_toml_is_refused_with_a_remedy():
+    workflow = Workflow("w", (Task("a", "j", params={"x": None}),))
+    with pytest.raises(InvalidWorkflow, match="use YAML or JSON"):
+        render(workflow, "toml")
+
+
+KEYS = st.text(st.sampled_from("abz09_-./é中"), min_size=1, max_size=6).map(lambda key: f"k{key}")
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0{"), max_size=12) | st.sampled_from(
+    [
+        "NO",
+        "000300",
+        "21:00",
+        "2026-01-05",
+        "1e5",
+        "null",
+        "~",
+        "",
+        " a",
+        "- x",
+        "#",
+        "<<",
+        "=",
+        "a: b",
+        "\n",
+        "'",
+        "0x1f",
+    ]
+)
+SCALARS = st.booleans() | st.integers(-(2**63), 2**63) | st.floats(allow_nan=False, allow_infinity=False) | TEXTS
+VALUES = st.recursive(SCALARS, lambda v: st.lists(v, max_size=3) | st.dictionaries(TEXTS, v, max_size=3), max_leaves=6)
+SECONDS = st.none() | st.floats(0.001, 1e6)
+SETTINGS = st.builds(
+    Settings,
+    pool=st.none() | KEYS,
+    timeout=SECONDS,
+    retries=st.none() | st.integers(0, 1000),
+    retry_delay=SECONDS,
+    backoff=st.sampled_from([None, "fixed", "exponential"]),
+    retry_max_delay=SECONDS,
+    jitter=st.none() | st.floats(0, 1),
+    priority=st.none() | st.integers(-1000, 1000),
+    memory=st.none() | st.integers(1, 2**40),
+)
+SCHEDULES = st.builds(
+    Schedule,
+    st.sampled_from(["@daily", "0 17 * * 1-5", "*/5 * * * * *"]),
+    st.sampled_from(["UTC", "Asia/Shanghai"]),
+    st.sampled_from(["none", "last"]),
+    st.just(0),
+    st.booleans(),
+)
+
+
+@st.composite
+def workflows(draw):
+    keys = draw(st.lists(KEYS, min_size=1, max_size=5, unique=True))
+    found = []
+    for place, key in enumerate(keys):
+        parents = draw(st.lists(st.sampled_from(keys[:place]), unique=True)) if place else []
+        edges = tuple(Edge(parent, draw(st.sampled_from([None, "true", "{{ params == {} }}"]))) for parent in parents)
+        params = draw(st.none() | st.dictionaries(TEXTS, VALUES, max_size=3))
+        found.append(Task(key, draw(KEYS), draw(TEXTS), edges, params, draw(SETTINGS)))
+    return Workflow(
+        draw(KEYS),
+        tuple(draw(st.permutations(found))),
+        *(draw(TEXTS) for _ in range(4)),
+        tags=tuple(draw(st.lists(TEXTS.filter(bool), max_size=3))),
+        enabled=draw(st.booleans()),
+        params=draw(st.none() | st.dictionaries(KEYS, st.fixed_dictionaries({"default": VALUES}), max_size=3)),
+        defaults=draw(SETTINGS),
+        schedule=draw(st.none() | SCHEDULES),
+        timeout=draw(SECONDS),
+    )
+
+
+@settings(max_examples=150, deadline=None)
+@given(workflows())
+def test_a_workflow_survives_being_written_in_every_format(workflow):
+    for format in ("yaml", "toml", "json"):
+        assert workflow_file.parse(render(workflow, format), format, "f") == workflow
+    assert dump(workflow_file.parse(render(workflow, "json"), "json", "f")) == dump(workflow)
