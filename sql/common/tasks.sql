@@ -60,17 +60,18 @@ state = {task.PENDING}, owner = NULL, attempt = d.attempt, need = 0, started_at 
 open_closers = i.open_closers - d.closed
 
 -- name: find_closing
-SELECT i.id FROM {rows: id bigint} r JOIN qflow.workflow_instance i ON i.id = r.id
+SELECT i.id, i.intent, i.reason FROM {rows: id bigint} r JOIN qflow.workflow_instance i ON i.id = r.id
 WHERE i.open_closers <= 0 AND i.state = {instance.RUNNING}
 
 -- name: count_outcomes
-SELECT t.state, t.reason, COUNT(*) AS tasks FROM qflow.task_instance t WHERE t.id BETWEEN :first AND :last
-GROUP BY t.state, t.reason
+SELECT r.id, t.state, COUNT(*) AS tasks FROM {rows: id bigint} r
+JOIN qflow.task_instance t ON t.id BETWEEN r.id * 1048576 AND r.id * 1048576 + 1048575 GROUP BY r.id, t.state
 
--- name: close_instance
-UPDATE qflow.workflow_instance SET state = :state, reason = :reason, error = :error, succeeded = :succeeded,
-    failed = :failed, skipped = :skipped, intent = 0, finished_at = :now, updated_at = :now
-WHERE id = :id AND state = {instance.RUNNING}
+-- name: close_instances
+{update: qflow.workflow_instance i, id bigint, state smallint, reason smallint, error text, succeeded int, failed int, skipped int
+    | i.id = d.id}
+state = d.state, reason = d.reason, error = d.error, succeeded = d.succeeded, failed = d.failed, skipped = d.skipped,
+intent = 0, finished_at = :now, updated_at = :now
 
 -- name: first_failure
 SELECT a.error, a.reason, t.id, t.node FROM qflow.task_instance t

@@ -181,6 +181,7 @@ class MysqlConnection(Connection):
 
 class Mysql(Dialect):
     name = "mysql"
+    single_statement_commits = False  # what is one statement elsewhere may have parts here
     ddl_in_transaction = False  # every DDL statement commits by itself
 
     def __init__(self, url: str) -> None:
@@ -193,7 +194,13 @@ class Mysql(Dialect):
         if not self._checked:
             self._check(connection)
             self._checked = True
+        self._use(connection)
         return connection
+
+    def _use(self, connection: Connection) -> None:
+        # A default database is needed to name an alias in DELETE; there is none before the first migration.
+        if connection.script("SELECT 1 FROM information_schema.schemata WHERE schema_name = 'qflow'"):
+            connection.script("USE qflow")
 
     def _check(self, connection: MysqlConnection) -> None:
         version = str(connection.script("SELECT VERSION()")[0][0])
@@ -225,6 +232,7 @@ class Mysql(Dialect):
         there = connection.script("SELECT 1 FROM information_schema.schemata WHERE schema_name = 'qflow'")
         if not there:
             connection.script(f"CREATE DATABASE IF NOT EXISTS qflow CHARACTER SET utf8mb4 COLLATE {self.renderer.collation}")
+        self._use(connection)
 
     def describe(self) -> str:
         return describe(self.url)

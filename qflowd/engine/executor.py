@@ -1,0 +1,254 @@
+"""The hot loop of a daemon: claim → send → poll → finish, in one thread that owns the workers.
+
+Claiming and finishing overlap with running, because every worker has a chunk in hand and one waiting.
+"""
+
+import random
+import threading
+from collections.abc import Callable, Iterable
+from typing import ClassVar
+
+from qflowd.engine.claim import Claimed, Head, claim, order_lanes
+from qflowd.engine.finish import Batch, finish
+from qflowd.engine.harvest import Harvest
+from qflowd.engine.ids import ORDINALS
+from qflowd.engine.instances import Instances
+from qflowd.engine.known import Codes, LaneKey, Lanes
+from qflowd.engine.lanes import Lane
+from qflowd.engine.plan import effective
+from qflowd.engine.render import Unrenderable, render
+from qflowd.engine.service import Topics, back_off, report
+from qflowd.model.errors import StoreUnavailable
+from qflowd.model.workflow import Job, Settings
+from qflowd.store.tx import Store
+from qflowd.workers.crew import Crew
+from qflowd.workers.wire import Assignment, Chunk
+
+LARGEST_COMMIT = 2000  # results
+LINGER_S = 0.003  # how long the first result of a batch waits for others of short tasks
+POLL_S = 0.5
+LOOK_S = 2.0  # how often to look for rows that other daemons made ready
+
+
+class Executor:
+    """Runs tasks. All its state belongs to its thread; other threads only call `wake`, `stop_tasks` and `stop`."""
+
+    name: ClassVar[str] = "execute"
+
+    def __init__(
+        self,
+        store: Store,
+        crew: Crew,
+        instances: Instances,
+        lanes: Lanes,
+        topics: Topics,
+        *,
+        daemon_id: int,
+        pools: Iterable[str],
+        timeout_s: float | None,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._store, self._crew, self._instances, self._lane_keys, self._topics = store, crew, instances, lanes, topics
+        self._daemon_id = daemon_id
+        self._pools = tuple(pools)
+        self._timeout_s = timeout_s
+        self._codes = Codes()
+        self._jobs: dict[str, Job] = {}
+        self._lanes: dict[int, Lane] = {}
+        self._harvest = Harvest(store.clock, chance)
+        self._equal_settings: dict[Settings, Settings] = {}
+        self._turn = 0
+        self._look_at = 0.0
+        self._orders: list[Callable[[], None]] = []
+        self._orders_lock = threading.Lock()
+        self._may_claim = True
+        self._failures = 0
+        self.is_idle = True  # nothing held, and the last look found nothing to claim
+        topics.subscribe("ready", self.wake)
+
+    # -- for other threads
+
+    def wake(self) -> None:
+        """There may be something to claim."""
+        self._look_at = 0.0
+        self._crew.wake()
+
+    def order(self, what: Callable[[], None]) -> None:
+        """Have `what` done by the executor's thread, soon."""
+        with self._orders_lock:
+            self._orders.append(what)
+        self._crew.wake()
+
+    def set_jobs(self, jobs: dict[str, Job], manifest: bytes) -> None:
+        """A new generation of plugins is live."""
+
+        def adopt() -> None:
+            changed = {name for name in self._jobs if jobs.get(name) != self._jobs[name]}
+            self._jobs = jobs
+            self._lanes = {number: lane for number, lane in self._lanes.items() if lane.key.job not in changed}
+            self._crew.adopt(manifest)
+            self._look_at = 0.0
+
+        self.order(adopt)
+
+    def stop_claiming(self) -> None:
+        """What is held goes on; what has not started comes back."""
+
+        def stop() -> None:
+            self._may_claim = False
+            self._crew.drain()
+
+        self.order(stop)
+
+    # -- the loop
+
+    def start(self, jobs: dict[str, Job], manifest: bytes) -> None:
+        self._jobs = jobs
+        self._crew.start(manifest)
+
+    def round(self) -> None:
+        """One turn: do what others asked for, hear the workers, commit, claim."""
+        self._run_orders()
+        now = self._clock_s()
+        patience_s = self._harvest.patience_s(now, LINGER_S, POLL_S)
+        if self._may_claim and patience_s > 0:
+            patience_s = min(patience_s, max(0.0, self._look_at - now))
+        for event in self._crew.poll(patience_s):
+            self._harvest.take(event)
+        now = self._clock_s()
+        if self._harvest.is_ripe(now, LINGER_S, LARGEST_COMMIT):
+            self._commit()
+        if self._may_claim and now >= self._look_at and not self._harvest.is_behind:
+            self._claim_round()
+        self.is_idle = not self._harvest.held and not self._harvest.batch
+
+    def _run_orders(self) -> None:
+        with self._orders_lock:
+            orders, self._orders = self._orders, []
+        for order in orders:
+            order()
+
+    def _commit(self) -> None:
+        batch = self._harvest.reap()
+        try:
+            closed = finish(self._store, self._instances, batch, self._daemon_id)
+        except StoreUnavailable as error:
+            # Results stay here until the database is back; meanwhile nothing new is claimed.
+            self._failures += 1
+            pause_s = back_off(self._failures)
+            self._harvest.put_back(batch, self._clock_s() + pause_s)
+            report("finish", error, pause_s)
+            return
+        self._failures = 0
+        self._harvest.written()
+        self._instances.forget(closed)
+        self._look_at = 0.0
+        if batch.rearmed:
+            self._topics.publish("timer")
+        if closed:
+            self._topics.publish("closed")
+
+    def _claim_round(self) -> None:
+        """Claim for every pool that has room, lane by lane."""
+        room = {pool: self._crew.room(pool) for pool in self._pools}
+        if not any(room.values()):
+            self._look_at = self._clock_s() + POLL_S
+            return
+        self._look_at = self._clock_s() + LOOK_S
+        try:
+            heads = [Head(*row) for row in self._store.read(lambda tx: tx.run("list_heads"))]
+            self._know(heads)
+            self._turn += 1
+            for head in order_lanes(heads, self._tenant_of, self._turn):
+                lane = self._lanes.get(head.lane)
+                if lane is not None:
+                    self._claim_lane(lane)
+        except StoreUnavailable as error:
+            self._failures += 1
+            pause_s = back_off(self._failures)
+            self._look_at = self._clock_s() + pause_s
+            report("claim", error, pause_s)
+
+    def _know(self, heads: Iterable[Head]) -> None:
+        """Learn lanes not seen before; those whose job or pool is not here are left to others."""
+        new = [head.lane for head in heads if head.lane not in self._lanes]
+        if not new:
+            return
+        self._lane_keys.load(new)
+        for number in new:
+            key = self._lane_keys.key(number)
+            if key is None or key.pool not in self._pools or (job := self._jobs.get(key.job)) is None:
+                continue
+            code_id = self._store.transact(lambda tx, job=job: self._codes.id(tx, job), name="know_code")  # type: ignore[misc]
+            self._lanes[number] = Lane(number, key, job, code_id)
+
+    def _tenant_of(self, lane: int) -> str:
+        key: LaneKey | None = self._lane_keys.key(lane)
+        return key.tenant if key else ""
+
+    def _claim_lane(self, lane: Lane) -> None:
+        pool = lane.key.pool
+        # Short tasks fill every chunk that fits; long ones go only where a slot is free, so nobody hoards.
+        slots = self._crew.room(pool) if lane.is_short else self._crew.idle(pool)
+        if slots <= 0:
+            return
+        wanted = slots * lane.chunk_size
+        rows = claim(self._store, lane, wanted, self._daemon_id)
+        if rows:
+            self._look_at = 0.0
+            self._harvest.hold(lane, rows)
+            self._send(lane, rows, slots)
+
+    def _send(self, lane: Lane, rows: list[Claimed], slots: int) -> None:
+        """Render and cut into chunks: alone where a row must be, else spread over the free slots."""
+        found = self._store.read(lambda tx: render(tx, self._instances, lane, rows))
+        together: dict[int, tuple[Settings, list[Assignment]]] = {}
+        for row, assignment in zip(rows, found, strict=True):
+            settings = self._settings(lane, row)
+            self._harvest.settle(row.id, settings)
+            if isinstance(assignment, Unrenderable):
+                self._harvest.fail(row.id, assignment.error)
+            elif row.solo or not lane.is_short:
+                self._crew.send(lane.key.pool, self._chunk(lane, [assignment], settings, solo=bool(row.solo)))
+            else:
+                together.setdefault(id(settings), (settings, []))[1].append(assignment)
+        for settings, tasks in together.values():
+            size = max(1, min(lane.chunk_size, -(-len(tasks) // slots)))
+            for start in range(0, len(tasks), size):
+                part = tasks[start : start + size]
+                if self._crew.room(lane.key.pool):
+                    self._crew.send(lane.key.pool, self._chunk(lane, part, settings, solo=False))
+                else:
+                    self._harvest.release([task.task_id for task in part])
+
+    def _settings(self, lane: Lane, row: Claimed) -> Settings:
+        """All levels of settings together; the same object for all rows of a node, but for those with overrides."""
+        instance = self._instances[row.id // ORDINALS]
+        node = instance.plan.nodes[row.node]
+        if node.key in instance.overrides:
+            return effective(node, instance.overrides[node.key].settings, lane.job, self._timeout_s)
+        key = (id(instance.plan), row.node)
+        if (settings := lane.settings.get(key)) is None:
+            found = effective(node, Settings(), lane.job, self._timeout_s)
+            # Equal settings become one object, so that rows can be put together by identity.
+            settings = lane.settings[key] = self._equal_settings.setdefault(found, found)
+        return settings
+
+    def _chunk(self, lane: Lane, tasks: list[Assignment], settings: Settings, *, solo: bool) -> Chunk:
+        return Chunk(
+            job=lane.job.name,
+            module=lane.job.module,
+            tasks=tasks,
+            long=not lane.is_short,
+            solo=solo,
+            timeout_s=settings.timeout,
+            memory=settings.memory,
+            estimate_s=lane.mean_s,
+            instances={task.task_id // ORDINALS: self._instances[task.task_id // ORDINALS].facts for task in tasks},
+        )
+
+    @staticmethod
+    def _clock_s() -> float:
+        from qflowd.store.clock import boottime
+
+        return boottime()

@@ -1,0 +1,178 @@
+"""Finish: the group commit. Whatever ended while the last commit ran is accepted, advances its children and closes instances.
+
+One transaction: own rows (fenced) → children, level by level → instances. If a row turns out to belong to somebody else,
+nothing of the batch is kept, and the batch is written again without it.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from qflowd.engine import advance, close
+from qflowd.engine.advance import Ended
+from qflowd.engine.ids import ORDINALS
+from qflowd.engine.instances import Instances
+from qflowd.engine.outcome import AttemptRow, Final, Rearmed, Released
+from qflowd.engine.render import load_outputs, scope_of
+from qflowd.engine.timers import RUN
+from qflowd.model.errors import ExpressionFailed, LeaseLost
+from qflowd.model.states import Reason, TaskState
+from qflowd.store.tx import DataRefused, Store, Tx
+
+log = logging.getLogger("qflowd")
+LARGEST_INLINE = 64 * 1024  # characters of output on the row itself
+PART = 1 << 20
+FINAL = {int(state): state for state in TaskState}
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one group commit writes."""
+
+    final: list[Final] = field(default_factory=list)
+    rearmed: list[Rearmed] = field(default_factory=list)
+    released: list[Released] = field(default_factory=list)
+    attempts: list[AttemptRow] = field(default_factory=list)
+    running: list[tuple[int, int, Any]] = field(default_factory=list)
+    progress: list[tuple[Any, ...]] = field(default_factory=list)
+    checkpoints: list[tuple[int, int, str]] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(
+            self.final or self.rearmed or self.released or self.attempts or self.running or self.progress or self.checkpoints
+        )
+
+    def with_more(self, later: "Batch") -> "Batch":
+        """This batch and a later one together."""
+        return Batch(*(mine + theirs for mine, theirs in zip(self._rows(), later._rows(), strict=True)))
+
+    def without(self, lost: set[int]) -> "Batch":
+        """The same without the rows of these tasks."""
+        return Batch(*([row for row in rows if row[0] not in lost] for rows in self._rows()))
+
+    def halves(self) -> tuple["Batch", "Batch"]:
+        """Two batches with half of the tasks each."""
+        ids = sorted({row[0] for rows in self._rows() for row in rows})
+        first = set(ids[: len(ids) // 2])
+        return self.without(set(ids) - first), self.without(first)
+
+    def task_ids(self) -> set[int]:
+        return {row[0] for rows in self._rows() for row in rows}
+
+    def _rows(self) -> tuple[list[Any], ...]:
+        return (self.final, self.rearmed, self.released, self.attempts, self.running, self.progress, self.checkpoints)
+
+
+def finish(store: Store, instances: Instances, batch: Batch, daemon_id: int) -> list[int]:
+    """Write a batch; rows that are no longer ours are left out. Returns the instances that it closed.
+
+    Raises: StoreUnavailable; call again with the same batch, what was applied is not applied twice.
+    """
+    while batch:
+        try:
+            return store.transact(lambda tx, batch=batch: _write(tx, instances, batch, daemon_id), name="finish")  # type: ignore[misc]
+        except LeaseLost:
+            lost = store.read(lambda tx, batch=batch: _lost(tx, batch))  # type: ignore[misc]
+            log.warning("%d results came too late: their rows have another owner", len(lost))
+            batch = batch.without(lost)
+        except DataRefused as refusal:
+            return _bisect(store, instances, batch, daemon_id, refusal)
+    return []
+
+
+def _bisect(store: Store, instances: Instances, batch: Batch, daemon_id: int, refusal: DataRefused) -> list[int]:
+    """Find the row that the database refuses, and fail its task with the reason."""
+    if len(batch.task_ids()) > 1:
+        closed = []
+        for half in batch.halves():
+            closed += finish(store, instances, half, daemon_id)
+        return closed
+    message = f"the database refused what this task left behind: {refusal}"[:2000]
+    if not batch.final:
+        log.error("task %s: %s", batch.task_ids(), message)
+        return []
+    [row] = batch.final
+    failed = row._replace(state=int(TaskState.FAILED), reason=int(Reason.ERROR), output=None)
+    return finish(store, instances, Batch(final=[failed]), daemon_id)
+
+
+def _write(tx: Tx, instances: Instances, batch: Batch, daemon_id: int) -> list[int]:
+    instances.load(tx, (row.id for row in batch.final))
+    if batch.running:
+        tx.run("start_tasks", rows=sorted(batch.running))
+    if batch.progress:
+        tx.run("save_progress", rows=batch.progress, now=tx.now)
+    if batch.checkpoints:
+        tx.run("save_checkpoints", rows=batch.checkpoints, now=tx.now)
+    if batch.attempts:
+        tx.run("insert_attempts", rows=batch.attempts, daemon_id=daemon_id)
+    _rearm(tx, batch.rearmed)
+    if batch.released and tx.count("release_tasks", rows=sorted(batch.released)) < len(batch.released):
+        raise LeaseLost
+    return _accept(tx, instances, batch) if batch.final else []
+
+
+def _rearm(tx: Tx, rearmed: Sequence[Rearmed]) -> None:
+    if not rearmed:
+        return
+    if tx.count("rearm_tasks", rows=sorted(row[:4] for row in rearmed)) < len(rearmed):
+        raise LeaseLost
+    tx.run("insert_timers", rows=[(row.id, RUN, row.fence + 1, row.due_at) for row in rearmed])
+
+
+def _accept(tx: Tx, instances: Instances, batch: Batch) -> list[int]:
+    rows = sorted(_split_large(tx, batch.final))
+    if tx.count("finish_tasks", rows=rows, now=tx.now) < len(rows):
+        raise LeaseLost
+    level = [
+        Ended(row.id, row.id % ORDINALS, FINAL[row.state], instances[row.id // ORDINALS].plan) for row in batch.final
+    ]
+    for row in batch.final:
+        instances.remember_output(row.id, row.output)
+    ended = level
+    while arrived := advance.arrivals(level, lambda row, child: _holds(tx, instances, row, child)):
+        closed = tx.run("advance_tasks", rows=arrived, now=tx.now)
+        level = [
+            Ended(row.id, row.id % ORDINALS, FINAL[row.state], instances[row.id // ORDINALS].plan)
+            for row in closed
+            if row.state in (TaskState.SKIPPED, TaskState.UPSTREAM_FAILED)
+        ]
+        if not level:
+            break
+        ended = ended + level
+    return close.close_instances(tx, instances, advance.closers(ended))
+
+
+def _split_large(tx: Tx, final: Sequence[Final]) -> list[Final]:
+    """Outputs above 64 KB go to a table of their own, in parts."""
+    kept = []
+    for row in final:
+        if row.output is not None and len(row.output) > LARGEST_INLINE:
+            parts = [row.output[start : start + PART] for start in range(0, len(row.output), PART)]
+            tx.run("delete_large_value", task_id=row.id)
+            tx.run("insert_large_value", rows=[(row.id, i, part) for i, part in enumerate(parts)])
+            kept.append(row._replace(output=None))
+        else:
+            kept.append(row)
+    return kept
+
+
+def _holds(tx: Tx, instances: Instances, row: Ended, child: int) -> bool:
+    """The condition of an edge. One that has no value lets the child through: it fails with the reason when it is claimed."""
+    instance = instances[row.id // ORDINALS]
+    node = row.plan.nodes[child]
+    condition = node.conditions[row.node]
+    first = instance.id * ORDINALS
+    keys = (row.plan.by_key[key].node for key in condition.tasks)
+    outputs = load_outputs(tx, instances, [first + number for number in keys])
+    try:
+        return condition.render(scope_of(instance, outputs)) is True
+    except ExpressionFailed:
+        return True
+
+
+def _lost(tx: Tx, batch: Batch) -> set[int]:
+    rows = [(row.id, row.fence) for rows in (batch.final, batch.rearmed, batch.released) for row in rows]
+    ours = {row.id for row in tx.run("find_unfenced", rows=sorted(rows))}
+    return {number for number, _ in rows} - ours

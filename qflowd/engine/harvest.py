@@ -1,0 +1,246 @@
+"""What this daemon holds, and what has come back of it: from the crew's events to the rows of the next group commit."""
+
+import signal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from qflowd.engine.claim import Claimed
+from qflowd.engine.finish import Batch
+from qflowd.engine.lanes import SHORT_S, Lane
+from qflowd.engine.outcome import Ending, Final, Outcome, Released, outcome_of
+from qflowd.engine.request import read_instant
+from qflowd.model.errors import QflowdError
+from qflowd.model.states import Reason, TaskState
+from qflowd.model.workflow import Settings
+from qflowd.store.clock import Clock, boottime
+from qflowd.workers.events import Broken, Checkpointed, Event, Finished, Progressed, Returned, Running
+from qflowd.workers.wire import Assignment, Done, Ended
+
+_BROKEN = {"crash": Reason.LOST, "timeout": Reason.TIMEOUT, "memory": Reason.MEMORY, "terminated": Reason.TERMINATED}
+_ENDED = {"success": Reason.NONE, "error": Reason.ERROR, "skip": Reason.SKIPPED, "stopped": Reason.TERMINATED}
+_SUCCESS = int(TaskState.SUCCESS)
+NO_SETTINGS = Settings()
+
+
+@dataclass(slots=True)
+class Held:
+    """A row that is ours."""
+
+    row: Claimed
+    lane: Lane
+    settings: Settings
+
+
+class Harvest:
+    """Owned by the executor's thread."""
+
+    def __init__(self, clock: Clock, chance: Callable[[], float]) -> None:
+        self._clock = clock
+        self._chance = chance
+        self.held: dict[int, Held] = {}
+        self.batch = Batch()
+        self._first_at = 0.0  # CLOCK_BOOTTIME of the oldest result in the batch
+        self._not_before = 0.0
+        self._short = 0  # held rows of short lanes: more results will come in a moment
+        self.is_behind = False  # the last commit failed
+
+    def hold(self, lane: Lane, rows: Sequence[Claimed]) -> None:
+        """These rows were claimed."""
+        held = self.held
+        for row in rows:
+            held[row.id] = Held(row, lane, NO_SETTINGS)
+        lane.in_flight += len(rows)
+        if lane.mean_s < SHORT_S:
+            self._short += len(rows)
+
+    # -- what happened
+
+    def take(self, event: Event) -> None:
+        """Note what the crew tells."""
+        if isinstance(event, Finished):
+            self._finished(event.results)
+        elif isinstance(event, Running):
+            if (held := self.held.get(event.task_id)) and held.row.fence == event.fence:
+                self.batch.running.append((event.task_id, event.fence, self._at(event.started_us)))
+        elif isinstance(event, Returned):
+            if self._drop(event.task_id):
+                self.batch.released.append(Released(event.task_id, event.fence, int(event.solo), 0))
+        elif isinstance(event, Broken):
+            self._broken(event)
+        elif isinstance(event, Progressed):
+            self.batch.progress.append((event.task_id, event.fence, event.done, event.total, event.text))
+        elif isinstance(event, Checkpointed):
+            self.batch.checkpoints = [row for row in self.batch.checkpoints if row[0] != event.task_id]
+            self.batch.checkpoints.append((event.task_id, event.fence, event.value))
+        if not self._first_at and self.batch:
+            self._first_at = boottime()
+
+    def fail(self, task_id: int, error: str) -> None:
+        """A row whose parameters could not be rendered: user code never ran, no retry will mend it."""
+        held = self.held[task_id]
+        held.settings = Settings(retries=0)
+        now = self._clock.now()
+        self._end(held, Reason.ERROR, now, error=error, started_at=None)
+
+    def settle(self, task_id: int, settings: Settings) -> None:
+        """The settings that this attempt runs under."""
+        self.held[task_id].settings = settings
+
+    # -- when to commit
+
+    def patience_s(self, now: float, linger_s: float, longest_s: float) -> float:
+        """Seconds that the loop may wait for more results."""
+        if self._not_before > now:
+            return self._not_before - now
+        if not self.batch:
+            return longest_s
+        return max(0.0, self._first_at + linger_s - now) if self._short else 0.0
+
+    def is_ripe(self, now: float, linger_s: float, largest: int) -> bool:
+        """Is it time to write? Small batches wait a moment while more results are on their way."""
+        if not self.batch or now < self._not_before:
+            return False
+        return not self._short or len(self.batch.final) >= largest or now >= self._first_at + linger_s
+
+    def reap(self) -> Batch:
+        """The batch to write; a new one is begun."""
+        batch, self.batch, self._first_at = self.batch, Batch(), 0.0
+        return batch
+
+    def put_back(self, batch: Batch, not_before: float) -> None:
+        """It could not be written; try again at `not_before` (CLOCK_BOOTTIME), with what has come meanwhile."""
+        self.batch = batch.with_more(self.batch)
+        self._not_before, self._first_at, self.is_behind = not_before, not_before, True
+
+    def written(self) -> None:
+        """The last batch is in the database."""
+        self.is_behind, self._not_before = False, 0.0
+
+    def release(self, task_ids: Sequence[int]) -> None:
+        """Give back rows that were never sent."""
+        for number in task_ids:
+            if held := self._drop(number):
+                self.batch.released.append(Released(number, held.row.fence, held.row.solo, 0))
+
+    def _finished(self, results: Sequence[tuple[Assignment, Done | Ended]]) -> None:
+        held_rows, at, final = self.held, self._at, self.batch.final
+        spent: dict[int, tuple[Lane, list[int]]] = {}
+        for _, result in results:
+            held = held_rows.get(result.task_id)
+            if held is None or held.row.fence != result.fence:
+                continue
+            lane = held.lane
+            entry = spent.get(lane.id)
+            if entry is None:
+                entry = spent[lane.id] = (lane, [0, 0])
+            entry[1][0] += result.ended_us - result.started_us
+            entry[1][1] += 1
+            if type(result) is Done:
+                row = held.row
+                del held_rows[row.id]
+                lane.in_flight -= 1
+                final.append(
+                    Final(row.id, row.fence, _SUCCESS, 0, row.attempt + 1, lane.code_id, at(result.started_us), result.output)
+                )
+            else:
+                self._ended(held, result)  # type: ignore[arg-type]
+        for lane, (us, count) in spent.values():
+            lane.learn(us / 1e6, count)
+        self._short = max(0, self._short - len(results)) if held_rows else 0
+
+    def _ended(self, held: Held, result: Ended) -> None:
+        reason = _ENDED.get(result.outcome, Reason.ERROR)
+        defer = None
+        if result.outcome == "defer":
+            reason = Reason.NONE
+            now = self._clock.now()
+            defer = now + timedelta(seconds=result.defer_s or 0.0) if result.defer_until is None else None
+            if result.defer_until is not None:
+                try:
+                    defer = read_instant(result.defer_until)
+                except (ValueError, QflowdError):
+                    defer = now
+        self._end(
+            held,
+            reason,
+            self._at(result.ended_us),
+            started_at=self._at(result.started_us),
+            output=result.output,
+            error=result.error,
+            traceback=result.traceback,
+            cpu_s=result.cpu_s,
+            peak_memory=result.peak_memory,
+            defer_until=defer,
+        )
+
+    def _broken(self, event: Broken) -> None:
+        held = self.held.get(event.task_id)
+        if held is None or held.row.fence != event.fence:
+            return
+        self._end(
+            held,
+            _BROKEN[event.reason],
+            self._clock.now(),
+            started_at=self._at(event.started_us) if event.started_us else None,
+            error=_how_it_broke(event, held.settings),
+            traceback=event.traceback,
+            cpu_s=event.cpu_s,
+            peak_memory=event.peak_memory,
+            exit_signal=event.exit_signal,
+        )
+
+    def _end(self, held: Held, reason: Reason, ended_at: datetime, **known: Any) -> None:
+        row = held.row
+        self._drop(row.id)
+        ending = Ending(
+            id=row.id,
+            fence=row.fence,
+            node=row.node,
+            attempt=row.attempt + 1,
+            crashes=row.crashes,
+            lane=held.lane,
+            settings=held.settings,
+            reason=reason,
+            ended_at=ended_at,
+            **known,
+        )
+        self._add(outcome_of(ending, self._chance))
+
+    def _add(self, outcome: Outcome) -> None:
+        batch = self.batch
+        for found, rows in (
+            (outcome.final, batch.final),
+            (outcome.rearmed, batch.rearmed),
+            (outcome.released, batch.released),
+            (outcome.attempt, batch.attempts),
+        ):
+            if found is not None:
+                rows.append(found)  # type: ignore[attr-defined]
+        if not self._first_at:
+            self._first_at = boottime()
+
+    def _drop(self, task_id: int) -> Held | None:
+        held = self.held.pop(task_id, None)
+        if held is not None:
+            held.lane.in_flight -= 1
+        return held
+
+    def _at(self, boottime_us: int) -> datetime:
+        return self._clock.at(boottime_us / 1e6)
+
+
+def _how_it_broke(event: Broken, settings: Settings) -> str:
+    """One line for the attempt's row."""
+    if event.reason == "timeout":
+        return f"ran longer than its timeout of {settings.timeout or 0:g} s and was stopped"
+    if event.reason == "memory":
+        limit = f"{(settings.memory or 0) / 1e6:.0f} MB"
+        peak = f", it had {event.peak_memory / 1e6:.0f} MB" if event.peak_memory else ""
+        return f"went over its memory limit of {limit}{peak}; raise `memory` or make it smaller"
+    if event.reason == "terminated":
+        return "the instance was terminated"
+    if event.exit_signal is not None:
+        return f"its worker process was killed by {signal.Signals(event.exit_signal).name}"
+    return f"its worker process ended with exit code {event.exit_code}"

@@ -1,0 +1,82 @@
+"""The instances that this daemon is working on, as far as running their tasks needs them."""
+
+import json
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from qflowd.engine.expand import instance_scope
+from qflowd.engine.ids import instance_of
+from qflowd.engine.known import Plans
+from qflowd.engine.plan import Plan
+from qflowd.engine.request import Override, read_overrides
+from qflowd.model.workflow import Json
+from qflowd.store.tx import Tx
+from qflowd.workers.wire import InstanceFacts
+
+REMEMBERED = 20_000
+REMEMBERED_OUTPUTS = 50_000
+LARGEST_REMEMBERED = 4096  # characters of an output
+
+
+@dataclass(slots=True)
+class Instance:
+    """One instance. It never changes but for its state, which is not kept here."""
+
+    id: int
+    plan: Plan
+    tenant: str
+    params: Mapping[str, Json]
+    scope: dict[str, Json]  # what expressions may ask, but for outputs of tasks
+    facts: InstanceFacts
+    overrides: Mapping[str, Override]
+    rendered: dict[int, str] = field(default_factory=dict)  # node -> parameters that are the same for all its rows
+
+
+class Instances:
+    """A bounded memory of instances, and of small outputs that were accepted here a moment ago."""
+
+    def __init__(self, plans: Plans) -> None:
+        self._plans = plans
+        self._known: OrderedDict[int, Instance] = OrderedDict()
+        self.outputs: OrderedDict[int, str | None] = OrderedDict()
+
+    def __getitem__(self, instance_id: int) -> Instance:
+        """An instance that `load` was called for."""
+        return self._known[instance_id]
+
+    def load(self, tx: Tx, task_ids: Iterable[int]) -> None:
+        """Make the instances of these tasks known."""
+        missing = {instance_of(task) for task in task_ids} - self._known.keys()
+        if missing:
+            for row in tx.run("load_instances", rows=[(number,) for number in sorted(missing)]):
+                self._known[row.id] = self._read(tx, row)
+            while len(self._known) > REMEMBERED + len(missing):
+                self._known.popitem(last=False)
+
+    def remember_output(self, task_id: int, output: str | None) -> None:
+        """Keep a small output for tasks that come after it."""
+        if output is None or len(output) <= LARGEST_REMEMBERED:
+            self.outputs[task_id] = output
+            if len(self.outputs) > REMEMBERED_OUTPUTS:
+                self.outputs.popitem(last=False)
+
+    def forget(self, instance_ids: Iterable[int]) -> None:
+        """They have ended."""
+        for number in instance_ids:
+            self._known.pop(number, None)
+
+    def _read(self, tx: Tx, row: Any) -> Instance:
+        plan = self._plans.of_job(row.job) if row.version_id is None else self._plans.of_version(tx, row.version_id)
+        params = json.loads(row.params)
+        scope = instance_scope(row.id, plan.workflow.key, row.name, row.created_at, row.business_date, row.fire_at)
+        facts = InstanceFacts(
+            workflow=plan.workflow.key if row.version_id is not None else "",
+            name=row.name or plan.workflow.key,
+            tenant=row.tenant,
+            business_date=None if row.business_date is None else str(row.business_date),
+            params=row.params,
+        )
+        overrides = read_overrides(row.overrides) if row.overrides else {}
+        return Instance(row.id, plan, row.tenant, params, scope | {"params": params}, facts, overrides)

@@ -1,0 +1,46 @@
+"""What a daemon has learnt about its lanes: how long their tasks take, so that short ones travel in hundreds."""
+
+from dataclasses import dataclass, field
+
+from qflowd.engine.known import LaneKey
+from qflowd.model.workflow import Job, Settings
+
+CHUNK_S = 0.02  # work in one chunk: what a worker takes along is never more than this
+LARGEST_CHUNK = 400
+SHORT_S = 0.05  # tasks of a lane that is known to be shorter are written once, at their end
+SAMPLES = 3  # before a lane is known
+WEIGHT = 0.2  # of the newest batch in the running mean
+
+
+@dataclass(slots=True)
+class Lane:
+    """One lane, as seen by the daemon that claims from it."""
+
+    id: int
+    key: LaneKey
+    job: Job
+    code_id: int
+    mean_s: float = 0.0
+    samples: int = 0
+    in_flight: int = 0
+    settings: dict[tuple[int, int], Settings] = field(default_factory=dict)  # (plan, node) -> all levels together
+
+    @property
+    def is_short(self) -> bool:
+        return self.samples >= SAMPLES and self.mean_s < SHORT_S
+
+    @property
+    def chunk_size(self) -> int:
+        """Tasks for one worker at a time."""
+        if not self.is_short:
+            return 1
+        return max(1, min(LARGEST_CHUNK, int(CHUNK_S / max(self.mean_s, 1e-6))))
+
+    def learn(self, seconds: float, tasks: int) -> None:
+        """Take the total running time of some finished tasks into the mean."""
+        mean = seconds / tasks
+        # A lane that turns slow must be seen at once; one that turns fast has time.
+        if self.samples < SAMPLES or mean > self.mean_s:
+            self.mean_s = max(mean, self.mean_s) if self.samples else mean
+        self.mean_s += WEIGHT * (mean - self.mean_s)
+        self.samples += tasks

@@ -1,0 +1,153 @@
+"""Outcome: what becomes of a row after an attempt. Pure; `finish.py` writes it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from qflowd.engine.lanes import Lane
+from qflowd.model.retry import retry_delay
+from qflowd.model.states import Reason, TaskState
+from qflowd.model.workflow import Settings
+
+POISON_AFTER = 3  # crashes
+LONG_S = 1.0  # attempts that ran longer leave a row of their own
+
+
+class Final(NamedTuple):
+    """A row of `finish_tasks`."""
+
+    id: int
+    fence: int
+    state: int
+    reason: int
+    attempt: int
+    code_id: int | None
+    started_at: datetime | None
+    output: str | None
+
+
+class AttemptRow(NamedTuple):
+    """A row of `insert_attempts`."""
+
+    task_id: int
+    fence: int
+    attempt: int
+    state: int
+    reason: int
+    started_at: datetime | None
+    finished_at: datetime
+    cpu_s: float | None
+    peak_memory_mb: float | None
+    exit_signal: int | None
+    code_id: int | None
+    error: str | None
+    traceback: str | None
+
+
+class Rearmed(NamedTuple):
+    """A row that waits for a timer: a retry or a deferral."""
+
+    id: int
+    fence: int
+    attempt: int
+    reason: int
+    due_at: datetime
+
+
+class Released(NamedTuple):
+    """A row that goes back to its lane at once."""
+
+    id: int
+    fence: int
+    solo: int
+    crashed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How one attempt ended, whoever told it: the worker, its death, or the daemon."""
+
+    id: int
+    fence: int
+    node: int
+    attempt: int  # number of this attempt
+    crashes: int  # before it
+    lane: Lane
+    settings: Settings
+    reason: Reason  # NONE: success
+    ended_at: datetime
+    started_at: datetime | None = None
+    output: str | None = None
+    error: str | None = None
+    traceback: str | None = None
+    cpu_s: float | None = None
+    peak_memory: int | None = None
+    exit_signal: int | None = None
+    defer_until: datetime | None = None
+
+
+class Outcome(NamedTuple):
+    """What to write: exactly one of `final`, `rearmed`, `released`, and perhaps a row about the attempt."""
+
+    final: Final | None = None
+    rearmed: Rearmed | None = None
+    released: Released | None = None
+    attempt: AttemptRow | None = None
+
+
+def outcome_of(ending: Ending, chance: Callable[[], float]) -> Outcome:
+    """The rules of success, skip, deferral, retry, crash and poison."""
+    if ending.defer_until is not None:
+        return Outcome(rearmed=Rearmed(ending.id, ending.fence, ending.attempt - 1, 0, ending.defer_until))
+    if ending.reason is Reason.NONE:
+        ran_s = (ending.ended_at - ending.started_at).total_seconds() if ending.started_at else 0.0
+        final = _final(ending, TaskState.SUCCESS)
+        return Outcome(final=final, attempt=_attempt(ending, TaskState.SUCCESS) if ran_s > LONG_S else None)
+    if ending.reason is Reason.SKIPPED:
+        return Outcome(final=_final(ending, TaskState.SKIPPED), attempt=_attempt(ending, TaskState.SKIPPED))
+    if ending.reason is Reason.TERMINATED:
+        return Outcome(final=_final(ending, TaskState.CANCELLED), attempt=_attempt(ending, TaskState.CANCELLED))
+    attempt = _attempt(ending, TaskState.FAILED)
+    if ending.reason is Reason.LOST:
+        # Work lost with its worker returns at once and costs no attempt, but a third crash is no accident.
+        if ending.crashes + 1 < POISON_AFTER:
+            return Outcome(released=Released(ending.id, ending.fence, 1, 1), attempt=attempt)
+        poisoned = _final(ending, TaskState.FAILED)._replace(reason=int(Reason.POISON))
+        return Outcome(final=poisoned, attempt=attempt._replace(reason=int(Reason.POISON)))
+    if ending.attempt <= (ending.settings.retries or 0):
+        delay = timedelta(seconds=retry_delay(ending.settings, ending.attempt + 1, chance()))
+        rearmed = Rearmed(ending.id, ending.fence, ending.attempt, int(ending.reason), ending.ended_at + delay)
+        return Outcome(rearmed=rearmed, attempt=attempt)
+    return Outcome(final=_final(ending, TaskState.FAILED), attempt=attempt)
+
+
+def _final(ending: Ending, state: TaskState) -> Final:
+    return Final(
+        ending.id,
+        ending.fence,
+        int(state),
+        int(ending.reason),
+        ending.attempt,
+        ending.lane.code_id,
+        ending.started_at,
+        ending.output,
+    )
+
+
+def _attempt(ending: Ending, state: TaskState) -> AttemptRow:
+    return AttemptRow(
+        ending.id,
+        ending.fence,
+        ending.attempt,
+        int(state),
+        int(ending.reason),
+        ending.started_at,
+        ending.ended_at,
+        ending.cpu_s,
+        None if ending.peak_memory is None else round(ending.peak_memory / 1e6, 1),
+        ending.exit_signal,
+        ending.lane.code_id,
+        ending.error,
+        ending.traceback,
+    )

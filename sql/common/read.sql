@@ -1,0 +1,88 @@
+-- What people and programs read: public views wherever an instance or a short list is asked for. Lists of instances find
+-- their ids in the tables first: MySQL would work a view out for every row before it cuts the list off.
+
+-- name: show_instance
+SELECT id, tenant, workflow, version, name, state, reason, saga_state, trigger_type, business_date, priority, params, progress,
+    created_at, started_at, finished_at, updated_at, duration_s, error, wait_reason
+FROM qflow.instances WHERE id = :id
+
+-- name: show_state
+SELECT state, error FROM qflow.instances WHERE id = :id
+
+-- name: find_open_instances
+SELECT i.id FROM qflow.workflow_instance i WHERE i.state < {instance.SUCCESS} ORDER BY i.id DESC LIMIT {literal: batch}
+
+-- name: find_instances
+SELECT i.id FROM qflow.workflow_instance i WHERE i.state BETWEEN :first AND :last ORDER BY i.id DESC LIMIT {literal: batch}
+
+-- name: find_instances_of
+SELECT i.id FROM qflow.workflow_instance i
+LEFT JOIN qflow.workflow_version v ON v.id = i.version_id
+LEFT JOIN qflow.workflow_definition d ON d.id = v.definition_id
+WHERE COALESCE(d.workflow, i.job) = :workflow AND i.state BETWEEN :first AND :last ORDER BY i.id DESC LIMIT {literal: batch}
+
+-- name: show_tasks
+SELECT id, instance_id, workflow, task, map_index, kind, job, pool, state, reason, attempt, params, output, error, daemon,
+    created_at, ready_at, started_at, finished_at, duration_s, wait_reason
+FROM qflow.tasks WHERE instance_id = :instance_id ORDER BY id
+
+-- name: show_outputs
+SELECT id, task, map_index, state, output FROM qflow.tasks WHERE instance_id = :instance_id AND task = :task ORDER BY id
+
+-- name: count_tasks
+SELECT t.state, COUNT(*) AS tasks FROM qflow.task_instance t WHERE t.id BETWEEN :first AND :last GROUP BY t.state
+
+-- name: show_attempts
+SELECT task_id, instance_id, task, attempt, fence, state, reason, started_at, finished_at, duration_s, cpu_s, peak_memory_mb,
+    exit_signal, code_hash, daemon, error, traceback
+FROM qflow.attempts WHERE instance_id = :instance_id ORDER BY task_id, fence
+
+-- name: list_logs
+SELECT id, task_id, instance_id, task, attempt, at, stream, level, logger, message, attributes
+FROM qflow.logs WHERE instance_id = :instance_id AND id > :after ORDER BY id LIMIT {literal: batch}
+
+-- name: list_task_logs
+SELECT id, task_id, instance_id, task, attempt, at, stream, level, logger, message, attributes
+FROM qflow.logs WHERE instance_id = :instance_id AND task = :task AND id > :after ORDER BY id LIMIT {literal: batch}
+
+-- name: list_workflows
+SELECT workflow, title, description, domain, type, tags, enabled, version, state, source, file, hash, created_at, updated_at, error
+FROM qflow.workflows ORDER BY workflow
+
+-- name: list_schedules
+SELECT workflow, name, cron, timezone, catchup, enabled, source, last_fire_at, next_fire_at
+FROM qflow.schedules ORDER BY workflow, name
+
+-- name: list_jobs
+SELECT job, params_schema, file, hash, doc, settings, daemons, state, error FROM qflow.jobs ORDER BY job
+
+-- name: list_plugins
+SELECT p.file, w.name AS daemon, p.jobs, p.hash, p.error, p.updated_at
+FROM qflow.plugin p JOIN qflow.daemon w ON w.id = p.daemon_id
+WHERE w.state IN (1, 2) AND w.lease_ends_at > {clock} ORDER BY p.file, w.name
+
+-- name: list_daemons
+SELECT id, name, host, pid, version, state, pools, started_at, seen_at, memory_mb FROM qflow.daemons ORDER BY name, id
+
+-- name: list_pools
+SELECT pool, daemon, processes, threads, busy, ready_tasks FROM qflow.pools ORDER BY pool, daemon
+
+-- name: show_server
+SELECT {only: postgres current_setting('server_version')}{only: mysql VERSION()}{only: sqlite sqlite_version()} AS version,
+    {only: postgres current_setting('synchronous_commit')}{only: mysql CAST(@@innodb_flush_log_at_trx_commit AS CHAR)}
+    {only: sqlite 'full'} AS durability,
+    {only: postgres current_user}{only: mysql CURRENT_USER()}{only: sqlite ''} AS login
+
+-- name: show_isolation
+-- MySQL and MariaDB give the variable different names.
+{only: postgres SELECT 'isolation' AS name, current_setting('transaction_isolation') AS value}
+{only: mysql SHOW VARIABLES WHERE Variable_name IN ('transaction_isolation', 'tx_isolation')}
+{only: sqlite SELECT 'isolation' AS name, 'serializable' AS value}
+
+-- name: show_clock
+SELECT {clock} AS server_at
+
+-- name: list_indexes
+SELECT {only: postgres indexname AS name FROM pg_indexes WHERE schemaname = 'qflow'}
+    {only: mysql DISTINCT index_name AS name FROM information_schema.statistics WHERE table_schema = 'qflow'}
+    {only: sqlite name FROM qflow.sqlite_master WHERE type = 'index'}
