@@ -4,6 +4,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from qflowd import resources
@@ -14,6 +15,7 @@ from qflowd.plugins.validation import Validation, ValidationFailed
 from qflowd.plugins.watch import FolderWatch
 
 ALWAYS = frozenset({"log", "delay"})
+SHIPPED = ALWAYS | {"shell"}
 HOLD_S = 10.0  # a file that drops all its jobs is believed after so long
 RETRY_S = 30.0
 POLL_S = 0.02
@@ -61,6 +63,7 @@ class Reloader:
         self._validation: Validation | None = None
         self._emptied: dict[tuple[str, str], float] = {}  # (path, hash) -> since when it defines no job
         self._hold_due: float | None = None
+        self._later = (False, True)  # the advance to begin when that is due
 
     def begin(self) -> None:
         """Read the folders and start trying them; `poll()` until `is_ready`."""
@@ -116,7 +119,7 @@ class Reloader:
             self._next = (self._next is not None and self._next[0], True)
         elif self._hold_due is not None and time.monotonic() >= self._hold_due and self._steps is None:
             self._hold_due = None
-            self._next = self._next or (False, True)
+            self._next, self._later = self._next or self._later, (False, True)
 
     @property
     def _retries_culprits(self) -> bool:
@@ -128,7 +131,7 @@ class Reloader:
         self._running = (discover, skip_culprits)
         self._steps = Advance(
             self.registry,
-            self._scan.plus(self._shipped),
+            _without_shipped(self._scan).plus(self._shipped),
             import_path=tuple(filter(None, sys.path)),
             salt=str(self._reloads),
             discover=discover,
@@ -156,6 +159,7 @@ class Reloader:
                 raise
             logger.error("%s; plugins stay as they are, next try in %g s", error, RETRY_S)  # noqa: TRY400
             self._steps = self._validation = None
+            self._later = self._running
             self._hold_due = time.monotonic() + RETRY_S
 
     def _accept(self, registry: Registry) -> None:
@@ -188,9 +192,8 @@ class Reloader:
 
 def shipped(enable: Sequence[str]) -> Scan:
     """The plugins that come with qflowd and are on: `log`, `delay`, and those of `enable`."""
-    folder = resources.plugins_dir()
-    found = scan([folder], (".py",), trusted_only=False)
-    names = {Path(path).stem: path for path in found.files}
+    found = scan([resources.plugins_dir()], (".py",), trusted_only=False)
+    names = {Path(path).stem: path for path in found.files if Path(path).stem in SHIPPED}
     errors = {
         f"[plugins] enable: {name}": f"qflowd ships no plugin {name!r}; there are {', '.join(sorted(names))}"
         for name in enable
@@ -198,6 +201,17 @@ def shipped(enable: Sequence[str]) -> Scan:
     }
     chosen = {path: found.files[path] for name, path in names.items() if name in ALWAYS or name in enable}
     return Scan(chosen, errors, found.roots)
+
+
+def _without_shipped(found: Scan) -> Scan:
+    """In a checkout `plugins/` may be the user's folder too; what ships is still on or off by `enable`."""
+    home = resources.plugins_dir()
+    files = {
+        path: file
+        for path, file in found.files.items()
+        if Path(path).stem not in SHIPPED or Path(path).parent.resolve() != home
+    }
+    return replace(found, files=files)
 
 
 def _report(before: Registry, now: Registry) -> None:

@@ -24,6 +24,7 @@ from qflowd.plugins.findings import Finding, Findings, Request
 
 TICK_S = 0.02
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+_MACHINE = os.sysconf("SC_PHYS_PAGES") * _PAGE
 _BEGIN, _END = b"\1", b"\2"
 _is_stopped = False
 
@@ -131,6 +132,7 @@ def _send(pipe: int, data: bytes) -> None:
 def _follow(child: _Child, request: Request) -> tuple[dict[str, Finding] | None, str]:
     """Until the child has answered, or what became of it."""
     parent = os.getppid()
+    memory = min(request.memory_bytes, _MACHINE // 2)
     while True:
         if select.select([child.pipe], [], [], TICK_S)[0]:
             data = os.read(child.pipe, 1 << 16)
@@ -143,10 +145,10 @@ def _follow(child: _Child, request: Request) -> tuple[dict[str, Finding] | None,
             raise SystemExit("nobody waits for the answer any more")
         if time.monotonic() - child.since > request.timeout_s:
             return None, f"{_where_it_hangs(child)}importing it took more than {request.timeout_s:g} s"
-        if _rss(child.pid) > request.memory_bytes:
+        if _rss(child.pid) > memory:
             return (
                 None,
-                f"{_where_it_hangs(child)}importing it took more than {request.memory_bytes >> 20} MB of memory",
+                f"{_where_it_hangs(child)}importing it took more than {memory >> 20} MB of memory",
             )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from qflowd import resources
 from qflowd.jobs.manifest import Manifest
 from qflowd.model.errors import RefusedPath
 from qflowd.plugins import trust
@@ -146,6 +147,11 @@ def test_shell_is_off_unless_enabled(folder, make_reloader):
     registry = make_reloader(folder.path, enable=["shell", "rocket"]).start()
     assert set(registry.jobs) == {"log", "delay", "shell"}
     assert "ships no plugin 'rocket'" in registry.errors["[plugins] enable: rocket"]
+
+
+def test_the_shipped_folder_as_the_users_own_enables_nothing(make_reloader):
+    registry = make_reloader(resources.plugins_dir()).start()
+    assert "shell" not in registry.jobs
 
 
 def test_a_worker_imports_the_validated_bytes_and_not_the_file(folder, make_reloader, tmp_path):

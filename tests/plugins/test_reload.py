@@ -261,3 +261,31 @@ def test_the_same_files_give_the_same_generation_in_every_daemon(folder):
         generations.add(reloader.start().generation)
         reloader.stop()
     assert len(generations) == 1
+
+
+def test_a_file_whose_helper_was_deleted_shows_it_and_the_others_live(folder, make_reloader):
+    helper = folder.write("helper.py", "def f(): return 1\n")
+    user = folder.write("user.py", "from helper import f\nfrom qflowd import job\n@job\ndef use(): return f()\n")
+    folder.job("other")
+    reloader = make_reloader(folder.path)
+    reloader.start()
+    Path(helper).unlink()
+    poll_until(reloader, lambda now: user in now.errors)
+    assert "No module named 'helper'" in reloader.registry.errors[user]
+    assert "other" in reloader.registry.jobs
+    folder.write("helper.py", "def f(): return 2\n")
+    poll_until(reloader, lambda now: "use" in now.jobs and not now.errors)
+
+
+def test_a_file_that_begins_to_take_the_process_down_keeps_its_last_good_version(folder, make_reloader):
+    path = folder.job("kept")
+    reloader = make_reloader(folder.path)
+    good = reloader.start().jobs["kept"]
+    folder.write("kept.py", "import os\nos._exit(0)\n")
+    folder.job("other")
+    poll_until(reloader, lambda now: path in now.errors and "other" in now.jobs)
+    for _ in range(3):  # also after more changes, with the culprit left out and tried again
+        folder.job("other", returns=str(time.monotonic_ns()))
+        poll_until(reloader, lambda now: now.jobs["other"].hash == hash_of(folder.path / "other.py"))
+        assert reloader.registry.jobs["kept"] == good
+        assert "ended the process" in reloader.registry.errors[path]
