@@ -1,0 +1,8 @@
+"""The SDK: `connect()` gives a client, `submit()` the controller of an instance. It talks to the database alone."""
+
+from qflowd.client.client import Client
+from qflowd.client.instance import Instance
+from qflowd.client.opening import connect
+from qflowd.client.records import Answer, AttemptInfo, InstanceInfo, LogLine, TaskInfo
+
+__all__ = ["Answer", "AttemptInfo", "Client", "Instance", "InstanceInfo", "LogLine", "TaskInfo", "connect"]

@@ -1,0 +1,244 @@
+"""The client: submits, commands and looks, through the public inboxes and views."""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date, datetime
+from types import TracebackType
+from typing import Any, Final, Self
+
+from qflowd.client import requests
+from qflowd.client.instance import Instance
+from qflowd.client.polling import poll_until
+from qflowd.client.records import Answer, InstanceInfo, record, values_of
+from qflowd.model.errors import InvalidRequest, NotFound, Rejected
+from qflowd.model.names import DEFAULT_TENANT
+from qflowd.model.states import InstanceState, TaskState
+from qflowd.store.tx import DataRefused, Store, Tx
+
+ROWS_PER_INSTANCE: Final = 1 << 20  # a task's id is its instance's times this, plus its place
+ANSWER_S: Final = 30.0  # how long a command waits for a daemon to answer
+
+
+class Client:
+    """A door to one qflowd database. Made by `qflowd.connect()`; a context manager that closes it.
+
+    May be shared by threads: each gets a connection of its own at its first call. Not by processes after a fork.
+    After StoreUnavailable the next call connects again.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections of all threads."""
+        self.store.close()
+
+    def submit(  # noqa: PLR0913 - one argument per column of the inbox
+        self,
+        workflow: str | None = None,
+        *,
+        job: str | None = None,
+        params: Mapping[str, Any] | None = None,
+        version: int | None = None,
+        name: str | None = None,
+        overrides: Mapping[str, Any] | None = None,
+        business_date: date | str | None = None,
+        priority: int = 0,
+        run_at: datetime | str | None = None,
+        hold: bool = False,
+        idempotency_key: str | None = None,
+        trigger_type: str = "sdk",
+    ) -> Instance:
+        """Ask for one run of `workflow`, or of the single `job`; returns at once, whether a daemon runs or not.
+
+        Args:
+            params: JSON values by name; dates and instants become ISO text.
+            version: of the workflow; default the active one.
+            overrides: `{"tasks": {"bars": {"params": {…}, "timeout": "5m", "retries": 1}}}`.
+            priority: -1000 to 1000, greater is sooner.
+            run_at: not before this instant; text without an offset is UTC.
+            hold: make the instance, and start it only when it is resumed.
+            idempotency_key: a second submission with the same key and content becomes the first's instance. With a
+                key, a call that ended in StoreUnavailable can be repeated without harm.
+
+        Raises: InvalidRequest if it cannot mean anything; StoreUnavailable (it may have been written). What the
+            engine refuses shows at `Instance.wait()`.
+        """
+        row = requests.submission(
+            workflow,
+            job,
+            params,
+            overrides,
+            business_date,
+            run_at,
+            version=version,
+            name=name,
+            priority=priority,
+            hold=int(hold),
+            idempotency_key=idempotency_key,
+            trigger_type=trigger_type,
+        )
+
+        def submit(tx: Tx) -> int:
+            return int(tx.one("insert_submission", **row).id)
+
+        return Instance(self, self._write(submit))
+
+    def command(
+        self,
+        action: str,
+        instance_id: int | None = None,
+        *,
+        workflow: str | None = None,
+        task: str | None = None,
+        task_id: int | None = None,
+        args: Mapping[str, Any] | None = None,
+        reason: str | None = None,
+        timeout: float | None = ANSWER_S,
+    ) -> Answer:
+        """Ask the daemons for `action` (terminate, retry, resume, enable, disable), and wait for their answer.
+
+        Args:
+            timeout: seconds to wait; 0 returns at once (state NEW), None waits for ever.
+
+        Raises: Rejected with the answer's error; TimeoutError if nobody has answered: the command stands all the
+            same, and is carried out when a daemon comes. InvalidRequest, StoreUnavailable.
+        """
+        row: dict[str, Any] = {
+            "tenant": DEFAULT_TENANT,
+            "action": action,
+            "instance_id": instance_id,
+            "workflow": workflow,
+            "task": task,
+            "task_id": task_id,
+            "args": requests.json_text(args, "args"),
+            "reason": reason,
+            "requested_by": requests.who(),
+        }
+
+        def command(tx: Tx) -> int:
+            return int(tx.one("insert_command", **row).id)
+
+        number = self._write(command)
+        if timeout == 0:
+            return Answer(number, action, "NEW", None)
+
+        def ask() -> Any:
+            found = self.store.read(lambda tx: tx.one("show_command", id=number))
+            return found if found.answered_at is not None else None
+
+        answer = poll_until(ask, timeout, longest_s=0.2)
+        if answer is None:
+            raise TimeoutError(f"{action} is asked for (command {number}), but {self._why_nobody_answers(timeout)}")
+        if answer.state == "REJECTED":
+            raise Rejected(answer.error or f"{action} was rejected")
+        return Answer(number, action, answer.state, answer.result)
+
+    def instance(self, instance_id: int) -> Instance:
+        """The controller of an instance that was submitted before.
+
+        Raises: NotFound if nothing was ever submitted under this id.
+        """
+        found = self.store.read(
+            lambda tx: tx.one("show_submission", id=instance_id) or tx.one("show_state", id=instance_id)
+        )
+        if found is None:
+            raise NotFound(f"there is no instance {instance_id}; `qflowd ps` lists what there is")
+        return Instance(self, instance_id)
+
+    def history(self, workflow: str, limit: int = 20) -> list[InstanceInfo]:
+        """The latest instances of a workflow (or of a job submitted by itself), newest first.
+
+        Args:
+            limit: how many at most, from 1.
+        """
+        return list(self.instances(workflow=workflow, limit=limit))
+
+    def instances(
+        self, *, workflow: str | None = None, state: str | None = None, limit: int | None = None
+    ) -> Iterator[InstanceInfo]:
+        """Instances, newest first; read one by one as they are asked for.
+
+        Args:
+            workflow: only of this workflow or single job.
+            state: only in this state, such as FAILED; OPEN means all that have not ended.
+            limit: how many at most; None for all.
+
+        Raises: InvalidRequest for a state that does not exist.
+        """
+        first, last = _states(state)
+        batch = 1 << 40 if limit is None else max(limit, 0)
+
+        def find(tx: Tx) -> list[Any]:
+            if workflow is not None:
+                return tx.run("find_instances_of", workflow=workflow, first=first, last=last, batch=batch)
+            if state == "OPEN":
+                return tx.run("find_open_instances", batch=batch)
+            return tx.run("find_instances", first=first, last=last, batch=batch)
+
+        for (number,) in self.store.read(find):
+            row = self.store.read(lambda tx, number=number: tx.one("show_instance", id=number))  # type: ignore[misc]
+            if row is not None:
+                yield record(InstanceInfo, row)
+
+    def count_tasks(self, instance_id: int) -> dict[str, int]:
+        """How many tasks of an instance are in each state."""
+        first = instance_id * ROWS_PER_INSTANCE
+        rows = self.store.read(lambda tx: tx.run("count_tasks", first=first, last=first + ROWS_PER_INSTANCE - 1))
+        return {TaskState(row.state).name: int(row.tasks) for row in sorted(rows)}
+
+    def workflows(self) -> list[dict[str, Any]]:
+        """Rows of the view `workflows`, files that could not be read among them."""
+        return self._list(lambda tx: tx.run("list_workflows"))
+
+    def schedules(self) -> list[dict[str, Any]]:
+        """Rows of the view `schedules`."""
+        return self._list(lambda tx: tx.run("list_schedules"))
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """Rows of the view `jobs`."""
+        return self._list(lambda tx: tx.run("list_jobs"))
+
+    def plugins(self) -> list[dict[str, Any]]:
+        """Plugin files as each live daemon sees them."""
+        return self._list(lambda tx: tx.run("list_plugins"))
+
+    def daemons(self) -> list[dict[str, Any]]:
+        """Rows of the view `daemons`: those whose lease has not run out."""
+        return self._list(lambda tx: tx.run("list_daemons"))
+
+    def pools(self) -> list[dict[str, Any]]:
+        """Rows of the view `pools`, a row per pool and daemon."""
+        return self._list(lambda tx: tx.run("list_pools"))
+
+    def _list(self, work: Callable[[Tx], list[Any]]) -> list[dict[str, Any]]:
+        return [values_of(row) for row in self.store.read(work)]
+
+    def _write(self, work: Callable[[Tx], int]) -> int:
+        try:
+            return self.store.transact(work)
+        except DataRefused as problem:
+            raise InvalidRequest(f"the database refuses these values: {problem}") from problem
+
+    def _why_nobody_answers(self, timeout: float | None) -> str:
+        if not self.daemons():
+            return "no daemon is running; `qflowd run` starts one, which will carry it out"
+        return f"no daemon has answered within {timeout:g} s; it stays in the inbox"
+
+
+def _states(state: str | None) -> tuple[int, int]:
+    """The first and the last code of the states that are meant."""
+    if state is None:
+        return 0, int(max(InstanceState))
+    if state == "OPEN":
+        return 0, int(InstanceState.SUCCESS) - 1
+    if state not in InstanceState.__members__:
+        raise InvalidRequest(f"there is no state {state!r}; there are OPEN, {', '.join(InstanceState.__members__)}")
+    return int(InstanceState[state]), int(InstanceState[state])

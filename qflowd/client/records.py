@@ -1,0 +1,161 @@
+"""What the client hands out: frozen records of instances, tasks, attempts and log lines, equal on all databases."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Final, TypeVar
+
+from qflowd.model import jsontext
+from qflowd.model.workflow import Json
+
+T = TypeVar("T")
+LARGEST_VALUE: Final = 64 << 20  # bytes; what is in the database has passed the engine's own limits
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceInfo:
+    """One row of the view `instances`. Instants are UTC; `progress` goes from 0.0 to 1.0."""
+
+    id: int
+    tenant: str
+    workflow: str | None  # None: a job submitted by itself
+    version: int | None
+    name: str
+    state: str
+    reason: str | None
+    saga_state: str
+    trigger_type: str
+    business_date: date | None
+    priority: int
+    params: Json
+    progress: float
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    updated_at: datetime
+    duration_s: float | None
+    error: str | None
+    wait_reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskInfo:
+    """One row of the view `tasks`. `output` is None where it is too large to be inline; ask `Instance.output(task)`."""
+
+    id: int
+    instance_id: int
+    workflow: str | None
+    task: str
+    map_index: int | None
+    kind: str
+    job: str
+    pool: str
+    state: str
+    reason: str | None
+    attempt: int
+    params: Json  # the task's own text, where the rendered ones are not kept
+    output: Json
+    error: str | None
+    daemon: str | None
+    created_at: datetime
+    ready_at: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    duration_s: float | None
+    wait_reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptInfo:
+    """One row of the view `attempts`: every attempt that did not succeed or ran longer than a second, and the last."""
+
+    task_id: int
+    instance_id: int
+    task: str
+    attempt: int
+    fence: int
+    state: str
+    reason: str | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    duration_s: float | None
+    cpu_s: float | None
+    peak_memory_mb: float | None
+    exit_signal: int | None
+    code_hash: str | None
+    daemon: str | None
+    error: str | None
+    traceback: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line that a task wrote. `stream`: stdout, stderr or log; `level` and `logger` are set for the last."""
+
+    id: int
+    task_id: int
+    instance_id: int
+    task: str
+    attempt: int
+    at: datetime
+    stream: str
+    level: str | None
+    logger: str | None
+    message: str
+    attributes: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a command: `state` is NEW (nobody has answered yet) or DONE."""
+
+    id: int
+    action: str
+    state: str
+    result: str | None
+
+
+def from_json(text: str | None) -> Json:
+    """The value that a JSON column holds; None where it is null; the text itself where it is no JSON."""
+    if text is None:
+        return None
+    try:
+        return jsontext.parse(text, largest=LARGEST_VALUE, deepest=1000)
+    except ValueError:
+        return text
+
+
+def _date(value: Any) -> date | None:
+    return date.fromisoformat(value) if isinstance(value, str) else value
+
+
+def _float(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+# The databases differ in these: Decimals, dates as text, flags as numbers.
+CONVERTERS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "params": from_json,
+    "output": from_json,
+    "attributes": from_json,
+    "params_schema": from_json,
+    "settings": from_json,
+    "tags": from_json,
+    "business_date": _date,
+    "progress": _float,
+    "duration_s": _float,
+    "cpu_s": _float,
+    "peak_memory_mb": _float,
+    "memory_mb": _float,
+    "enabled": bool,
+}
+
+
+def values_of(row: Any) -> dict[str, Any]:
+    """A row of a view as a dict of plain Python values."""
+    return {name: CONVERTERS[name](value) if name in CONVERTERS else value for name, value in row._asdict().items()}
+
+
+def record(kind: type[T], row: Any) -> T:
+    """A row of a view as the record `kind`."""
+    return kind(**values_of(row))

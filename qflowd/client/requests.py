@@ -1,0 +1,104 @@
+"""What is written into the inboxes, made of what callers say. No database here."""
+
+import getpass
+import os
+import socket
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from typing import Any
+
+from qflowd.model import jsontext
+from qflowd.model.errors import InvalidRequest
+from qflowd.model.names import DEFAULT_TENANT, fault_in_key
+from qflowd.model.workflow import Json
+
+
+def submission(
+    workflow: str | None,
+    job: str | None,
+    params: Mapping[str, Any] | None,
+    overrides: Mapping[str, Any] | None,
+    business_date: date | str | None,
+    run_at: datetime | str | None,
+    **others: Any,
+) -> dict[str, Any]:
+    """The parameters of `insert_submission`; what only the engine can judge is left to it.
+
+    Raises: InvalidRequest.
+    """
+    if bool(workflow) == bool(job):
+        raise InvalidRequest("name either a workflow or a job" + (", not both" if workflow else ""))
+    for what, key in (("workflow", workflow), ("job", job)):
+        if key is not None and (fault := fault_in_key(key, what)):
+            raise InvalidRequest(fault)
+    return {
+        "tenant": DEFAULT_TENANT,
+        "workflow": workflow,
+        "job": job,
+        "params": json_text(params, "params"),
+        "overrides": json_text(overrides, "overrides"),
+        "business_date": _date(business_date),
+        "run_at": _instant(run_at),
+        "trigger_type": "sdk",
+        "submitted_by": who(),
+        **others,
+    }
+
+
+@lru_cache
+def who() -> str:
+    """Who asks, for the audit: user@host."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
+
+
+def json_text(value: Mapping[str, Any] | None, what: str) -> str | None:
+    """JSON text of what a caller gave; `what` opens the sentence of a fault.
+
+    Raises: InvalidRequest.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, Mapping):
+        raise InvalidRequest(f"{what} must be a mapping of names to values, not {type(value).__name__}")
+    try:
+        return jsontext.dump(_plain(value))
+    except (ValueError, RecursionError) as problem:
+        raise InvalidRequest(f"{what}: {problem}") from None
+
+
+def _plain(value: Any) -> Json:
+    """`value` with dates and instants as ISO text, as jobs read them."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, date):
+        return value.isoformat()
+    return value
+
+
+def _date(value: date | str | None) -> str | None:
+    try:
+        found = date.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        raise InvalidRequest(f"business_date {value!r} is no date; write it like 2026-11-20") from None
+    if isinstance(found, datetime):
+        raise InvalidRequest("business_date must be a date, not an instant")
+    return None if found is None else found.isoformat()
+
+
+def _instant(value: datetime | str | None) -> datetime | None:
+    if isinstance(value, str):
+        try:
+            found = datetime.fromisoformat(value.strip())
+        except ValueError:
+            raise InvalidRequest(f"run_at {value!r} is no instant; write it like 2026-11-20T09:30:00Z") from None
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    if value is not None and value.tzinfo is None:
+        raise InvalidRequest("run_at needs a time zone, as in datetime.now(UTC) + timedelta(hours=1)")
+    return None if value is None else value.astimezone(UTC)
