@@ -62,9 +62,14 @@ class Fields:
         for key in self.data:
             yield key, self.section(key)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether enough faults are noted; looking for more is of no use."""
+        return len(self.faults) >= MOST_FAULTS
+
     def fault(self, message: str, *steps: str | int) -> None:
         """Note a fault of the key at `steps` below this mapping, or of the mapping itself."""
-        if len(self.faults) >= MOST_FAULTS:
+        if self.is_full:
             return
         path = (*self.path, *steps)
         self.faults.append(Fault(self.document.file, self.document.line(path), dotted(path), message))
@@ -74,7 +79,7 @@ class Fields:
         for key in self.data:
             if key in self._known:
                 continue
-            if len(self.faults) >= MOST_FAULTS:
+            if self.is_full:
                 return
             if key in later:
                 self.fault("is not supported yet", key)

@@ -9,6 +9,7 @@ from qflowd.define.fields import Fields, did_you_mean
 from qflowd.define.reading import KeyPath
 from qflowd.define.schema import schema_fault
 from qflowd.model import dag
+from qflowd.model.dag import Above
 from qflowd.model.errors import InvalidExpression
 from qflowd.model.names import fault_in_key
 from qflowd.model.workflow import Json, Task, Workflow
@@ -23,14 +24,14 @@ class _Known:
     """What expressions may use at one point. `params` None: any."""
 
     facts: frozenset[str]
-    tasks: frozenset[str]
+    tasks: Above
     params: frozenset[str] | None
 
 
 def check_params(top: Fields, params: Mapping[str, Json] | None) -> None:
     """Each param is a JSON Schema, and its default a value or an expression over facts of the instance."""
     fields = top.section("params")
-    known = _Known(_DEFAULT_FACTS, frozenset(), None)
+    known = _Known(_DEFAULT_FACTS, Above({}, {}, ()), None)
     for name, schema in (params or {}).items():
         if fault := fault_in_key(name, "param name"):
             fields.fault(fault, name)
@@ -48,16 +49,16 @@ def check_tasks(fields: Fields, workflow: Workflow) -> None:
     if cycle := dag.find_cycle(parents):
         fields.fault(f"cycle: {' -> '.join(cycle)}", cycle[0], "after")
         return
-    above = dag.ancestors(parents)
+    level = dag.levels(parents)
     params = None if workflow.params is None else frozenset(workflow.params)
     for task in workflow.tasks:
         inner = Fields(fields.document, (*fields.path, task.key), {}, fields.faults)
-        known = _Known(_TASK_FACTS, above[task.key], params)
+        known = _Known(_TASK_FACTS, Above(parents, level, parents[task.key]), params)
         _check_template(inner, task.params, ("params",), known)
         for edge in task.after:
             if edge.condition is not None:
-                tasks = above.get(edge.parent, frozenset()) | {edge.parent}
-                _check_condition(inner, edge.condition, ("after", edge.parent), replace(known, tasks=tasks))
+                above = Above(parents, level, [edge.parent] if edge.parent in parents else [])
+                _check_condition(inner, edge.condition, ("after", edge.parent), replace(known, tasks=above))
 
 
 def _known_parents(fields: Fields, workflow: Workflow) -> dict[str, list[str]]:
@@ -66,7 +67,7 @@ def _known_parents(fields: Fields, workflow: Workflow) -> dict[str, list[str]]:
     for task in workflow.tasks:
         parents[task.key] = [edge.parent for edge in task.after if edge.parent in keys]
         for edge in task.after:
-            if edge.parent not in keys:
+            if edge.parent not in keys and not fields.is_full:
                 message = f"no task {edge.parent!r} in this workflow{did_you_mean(edge.parent, keys - {task.key})}"
                 fields.fault(message, *_edge_path(task, edge.parent))
     return parents
@@ -106,9 +107,9 @@ def _check_uses(fields: Fields, template: Template, path: KeyPath, known: _Known
             else f"cannot be used here; known: {', '.join(sorted(known.facts))}"
         )
         fields.fault(f"{fact} {why}", *path)
-    for task in sorted(template.tasks - known.tasks):
-        above = f" are {', '.join(sorted(known.tasks)[:20])}" if known.tasks else ": none"
-        fields.fault(f"the output of {task!r} is not known here; tasks above{above}", *path)
+    for task in sorted(task for task in template.tasks if task not in known.tasks):
+        above = ", ".join(known.tasks.nearest(20)) or "none"
+        fields.fault(f"the output of {task!r} is not known here; tasks above: {above}", *path)
     if known.params is not None:
         for name in sorted(template.params - known.params):
             fields.fault(f"params has no {name!r}{did_you_mean(name, known.params)}", *path)

@@ -1,6 +1,7 @@
 """The graph of a workflow: its order, its cycles, who stands above whom."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 
 from qflowd.model.errors import Fault, InvalidWorkflow
 from qflowd.model.workflow import Task, Workflow
@@ -49,21 +50,51 @@ def find_cycle(parents: Parents) -> list[str] | None:
         return None
     # Every key left has a parent that is left, so walking upwards must meet itself.
     key = next(key for key in parents if key in inside)
-    path: list[str] = []
-    while key not in path:
-        path.append(key)
+    place: dict[str, int] = {}
+    while key not in place:
+        place[key] = len(place)
         key = next(parent for parent in parents[key] if parent in inside)
-    return [key, *reversed(path[path.index(key) :])]
+    return [key, *reversed(list(place)[place[key] :])]
 
 
 def ancestors(parents: Parents) -> dict[str, frozenset[str]]:
-    """Task key -> all tasks above it. The graph must have no cycle."""
+    """Task key -> all tasks above it. The graph must have no cycle. Large for deep graphs: see `Above`."""
     above: dict[str, frozenset[str]] = {}
     level = levels(parents)
     for key in sorted(parents, key=lambda key: level[key]):
         direct = parents[key]
         above[key] = frozenset(direct).union(*(above[parent] for parent in direct))
     return above
+
+
+class Above:
+    """The tasks above one point of a graph, walked only as far as somebody asks.
+
+    `direct` are the tasks right above that point, which count as well.
+    """
+
+    def __init__(self, parents: Parents, level: Mapping[str, int], direct: Iterable[str]) -> None:
+        self._parents = parents
+        self._level = level
+        self._direct = list(direct)
+
+    def __contains__(self, key: str) -> bool:
+        # What is not lower than `key` cannot have it above itself.
+        return key in self._level and any(found == key for found in self._walk(self._level[key]))
+
+    def nearest(self, count: int) -> list[str]:
+        """Up to `count` of them, nearest first."""
+        return list(islice(self._walk(0), count))
+
+    def _walk(self, lowest: int) -> Iterator[str]:
+        todo = list(dict.fromkeys(self._direct))
+        seen = set(todo)
+        for key in todo:  # grows while it is walked
+            yield key
+            if self._level[key] > lowest:
+                fresh = [parent for parent in self._parents[key] if parent not in seen]
+                seen.update(fresh)
+                todo += fresh
 
 
 def _children(parents: Parents) -> dict[str, list[str]]:

@@ -53,3 +53,18 @@ def test_parents_always_come_first(data):
     for name, above in parents.items():
         assert all(found.index(parent) < found.index(name) for parent in above)
         assert level[name] == max((level[parent] + 1 for parent in above), default=0)
+
+
+@given(st.data())
+def test_walking_upwards_on_demand_agrees_with_all_ancestors(data):
+    names = [f"t{n}" for n in range(data.draw(st.integers(1, 12)))]
+    parents = {
+        name: data.draw(st.lists(st.sampled_from(names[:place]), unique=True)) if place else []
+        for place, name in enumerate(names)
+    }
+    level, above = dag.levels(parents), dag.ancestors(parents)
+    for name in names:
+        walk = dag.Above(parents, level, parents[name])
+        assert {other for other in names if other in walk} == above[name] == set(walk.nearest(99))
+        assert len(walk.nearest(1)) == min(1, len(above[name]))
+    assert "unknown" not in walk
