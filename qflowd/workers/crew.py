@@ -261,8 +261,10 @@ class Crew:
             return False
         sort_messages(worker, messages, self._results, events)
         worker.forget_landed()
-        if not worker.open and worker.is_leaving:
-            self._let_go(worker)
+        if not worker.open:
+            worker.revoked_us = 0
+            if worker.is_leaving:
+                self._let_go(worker)
         return True
 
     def _drain_results(self, worker: Handle, events: list[Event]) -> None:

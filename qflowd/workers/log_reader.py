@@ -122,8 +122,8 @@ class Output:
         self._read_records(lines)
         after = self._page.marks()
         # Bytes beyond the last reach belong to the running task, if it is the same one before and after the look.
-        if before and before[0] == after[0] if after else False:
-            self._last = (before[0].task_id, before[0].fence, 0)
+        if before and before[:1] == after[:1]:
+            self._last = (before[0].task_id, before[0].fence, before[0].attempt)
         if is_last or not before or before == after:
             for raw, end in zip(self._raws, ends, strict=True):
                 raw.take(self._last, end, lines)

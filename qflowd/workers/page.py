@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 _REVOKED = 0  # daemon: parcels up to this number are not to be started
 _HEADER = 8
-_SLOT = 4  # words per slot: started_us, fence, task_id, stop
+_SLOT = 5  # words per slot: started_us, fence, task_id, attempt, stop
 EVERYTHING = (1 << 63) - 1
 
 
@@ -21,6 +21,7 @@ class Mark(NamedTuple):
     task_id: int
     fence: int
     started_us: int
+    attempt: int
 
 
 class Page:
@@ -38,15 +39,16 @@ class Page:
     # -- the worker's side
 
     def base(self, slot: int) -> int:
-        """Index of the first word of `slot`: started_us; then fence, task_id, stop."""
+        """Index of the first word of `slot`: started_us; then fence, task_id, attempt, stop."""
         return _HEADER + slot * _SLOT
 
     def is_revoked(self, seq: int) -> bool:
         return self.words[_REVOKED] >= seq
 
-    def stop_of(self, slot: int) -> int:
-        """Id of the task that is to stop in `slot`, or 0."""
-        return self.words[self.base(slot) + 3]
+    def is_stop_asked(self, slot: int) -> bool:
+        """Whether the task that is marked in `slot` is the one that shall stop."""
+        base = self.base(slot)
+        return bool(self.words[base + 2]) and self.words[base + 4] == self.words[base]
 
     # -- the daemon's side
 
@@ -57,9 +59,9 @@ class Page:
         for slot in range(self.slots):
             base = self.base(slot)
             # task_id is written last: if it holds still, so did the words before it.
-            task_id, fence, started_us = words[base + 2], words[base + 1], words[base]
-            if task_id and words[base + 2] == task_id:
-                found.append(Mark(slot, task_id, fence, started_us))
+            task_id, started_us, fence, attempt = words[base + 2], words[base], words[base + 1], words[base + 3]
+            if task_id and words[base + 2] == task_id and words[base] == started_us:
+                found.append(Mark(slot, task_id, fence, started_us, attempt))
         return found
 
     def revoke(self, seq: int) -> None:
@@ -68,7 +70,8 @@ class Page:
 
     def ask_to_stop(self, mark: Mark) -> None:
         """The task of `mark`, and no other, shall stop when SIGTERM comes."""
-        self.words[self.base(mark.slot) + 3] = mark.task_id
+        # The start names it: the same task may run in the same slot again, with nobody asking it to stop.
+        self.words[self.base(mark.slot) + 4] = mark.started_us
 
 
 def page_size(slots: int) -> int:

@@ -22,8 +22,7 @@ def sort_messages(worker: Handle, messages: list[Message], results: Results, eve
 
 def _sort(worker: Handle, message: Message, results: Results, events: list[Event]) -> None:
     if isinstance(message, wire.Given):
-        if any(flight.seq == message.seq for flight in worker.flights):
-            events += [Returned(task.task_id, task.fence, False) for task in worker.take_back(message.task_ids)]
+        events += [Returned(task.task_id, task.fence, False) for task in _given(worker, message)]
         return
     task = worker.open.get(message.task_id)
     if task is None or task.fence != message.fence:
@@ -36,12 +35,24 @@ def _sort(worker: Handle, message: Message, results: Results, events: list[Event
         del worker.open[task.task_id]
         worker.samples.pop(task.task_id, None)
         stop = worker.stops.pop(task.task_id, None)
+        if stop is not None and stop.mark is not None and worker.slots == 1:
+            worker.is_leaving = True  # after a stop the process ends itself
         # A success that was faster than the stop stays one; an error after it is the stop's doing.
         was_stopped = stop is not None and stop.mark is not None and _is_bad(message)
         if was_stopped or (isinstance(message, Ended) and message.outcome == "stopped"):
             events.append(_stopped(message, stop.reason if stop else "terminated"))  # type: ignore[arg-type]
         else:
             results.append((task, message))
+
+
+def _given(worker: Handle, message: wire.Given) -> list[Assignment]:
+    """What was taken back before, and perhaps sent again since, is another Assignment and stays."""
+    flight = next((flight for flight in worker.flights if flight.seq == message.seq), None)
+    if flight is None:
+        return []
+    ids = set(message.task_ids)
+    tasks = [task for task in flight.chunk.tasks if task.task_id in ids]
+    return worker.take_back([task.task_id for task in tasks if worker.open.get(task.task_id) is task])
 
 
 def _is_bad(message: Done | Ended) -> bool:

@@ -1,5 +1,6 @@
 """Runs the tasks of one slot, one after the other. This is the hot path of a worker."""
 
+import ctypes
 import logging
 import os
 import resource
@@ -13,7 +14,7 @@ import msgspec
 from qflowd.jobs.context import Facts
 from qflowd.workers import wire
 from qflowd.workers.load import Jobs, Loaded
-from qflowd.workers.outcome import encode_output, ended_by
+from qflowd.workers.outcome import Stopped, encode_output, ended_by
 from qflowd.workers.page import Page
 from qflowd.workers.sink import Author, Sink
 from qflowd.workers.task_context import ContextOfSlot
@@ -79,7 +80,9 @@ class Runner:
     def __init__(self, slot: int, page: Page, jobs: Jobs, results: Results, sink: Sink, raw: RawOutput) -> None:
         self.slot = slot
         self.is_in_task = False
-        self.is_stopped = False
+        self.is_stopped = False  # alone: a task was stopped, the process is to end
+        self.is_raised = False  # in threads: an exception is on its way
+        self.lock = threading.Lock()
         self.author = sink.first if slot == 0 else Author()
         self._page = page
         self._jobs = jobs
@@ -98,6 +101,7 @@ class Runner:
             started_us = _clock_ns(_BOOTTIME) // 1000
             words[base] = started_us
             words[base + 1] = task.fence
+            words[base + 3] = task.attempt
             words[base + 2] = task.task_id
             # The mark stands before the question: the daemon revokes first and then looks at marks.
             if page.is_revoked(seq) or self.is_stopped:
@@ -110,15 +114,15 @@ class Runner:
 
     def _attempt(self, chunk: Chunk, task: Assignment, started_us: int) -> Done | Ended:
         meter = Meter(children=self._alone) if chunk.long else None
-        output = None
+        output: str | None = None
         error: BaseException | None = None
-        self.is_in_task = True
         try:
-            value = self._call(chunk, task)
-            output = None if value is None else encode_output(value)
-        except BaseException as raised:  # noqa: BLE001 - whatever a job raises is its outcome
-            error = raised
-        self.is_in_task = False
+            output, error = self._outcome(chunk, task)
+            if not self._alone:
+                self._settle()
+        except Stopped as late:  # raised from another thread, when the task had just ended
+            error = late
+            self._settle()
         ended_us = _clock_ns(_BOOTTIME) // 1000
         author = self.author
         has_written = self._raw.has_grown() or author.used or author.partial
@@ -127,10 +131,29 @@ class Runner:
         if error is None:
             ended = Ended(task.task_id, task.fence, "success", output)
         else:
-            ended = ended_by(error, task, is_stopped=self._page.stop_of(self.slot) == task.task_id)
+            ended = ended_by(error, task, is_stopped=self._page.is_stop_asked(self.slot))
         measures = meter.read() if meter is not None else {}
         ends = self._ends_of_output(task) if has_written else {}
         return msgspec.structs.replace(ended, started_us=started_us, ended_us=ended_us, **measures, **ends)
+
+    def _outcome(self, chunk: Chunk, task: Assignment) -> tuple[str | None, BaseException | None]:
+        self.is_in_task = True
+        try:
+            value = self._call(chunk, task)
+            output = None if value is None else encode_output(value)
+        except BaseException as raised:  # noqa: BLE001 - whatever a job raises is its outcome
+            self.is_in_task = False
+            return None, raised
+        self.is_in_task = False
+        return output, None
+
+    def _settle(self) -> None:
+        """The task is over: an exception that was sent into this thread for it must not hit the next."""
+        with self.lock:
+            self.is_in_task = False
+            if self.is_raised:
+                self.is_raised = False
+                raise_in_thread(threading.get_ident(), None)
 
     def _call(self, chunk: Chunk, task: Assignment) -> Any:
         job: Loaded = self._jobs.get(chunk.module, chunk.job)
@@ -151,6 +174,12 @@ class Runner:
         sink.end_lines(self.author)
         sink.reach(task, raw.stdout_end, raw.stderr_end)
         return {"stdout_end": raw.stdout_end, "stderr_end": raw.stderr_end, "records_end": sink.end()}
+
+
+def raise_in_thread(ident: int, error: type[BaseException] | None) -> None:
+    """Have `error` raised in a thread of Python, as soon as it runs Python; None takes back one not raised yet."""
+    what = ctypes.c_void_p(None) if error is None else ctypes.py_object(error)
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), what)
 
 
 class AsyncLoop:

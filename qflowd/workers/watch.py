@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from qflowd.workers import linux
 from qflowd.workers.events import Event, Returned, Running
-from qflowd.workers.handle import Handle, Sample, Stop
+from qflowd.workers.handle import Flight, Handle, Sample, Stop
 from qflowd.workers.page import EVERYTHING, Mark
 
 RUNNING_AFTER_US = 200_000
@@ -56,9 +56,10 @@ class Watch:
         """
         marked = {mark.task_id for mark in worker.page.marks()}
         self._drain_results(worker, events)
-        for task in worker.take_back([task_id for task_id in worker.open if task_id not in marked]):
-            events.append(Returned(task.task_id, task.fence, False))
-        if not worker.open:
+        back = worker.take_back([task_id for task_id in worker.open if task_id not in marked])
+        events += [Returned(task.task_id, task.fence, False) for task in back]
+        # A single slot that runs something slow gets nothing behind it; other slots are free again.
+        if not worker.open or worker.slots > 1:
             worker.revoked_us = 0
 
     def _look_at_task(self, worker: Handle, mark: Mark, now: int, events: list[Event]) -> None:
@@ -72,7 +73,7 @@ class Watch:
         flight = worker.flight_of(mark.task_id)
         if flight is None:
             return
-        if age > flight.chunk.estimate_s * 1e6 + _STALL_US and len(worker.open) > 1 and worker.slots == 1:
+        if age > flight.chunk.estimate_s * 1e6 + _STALL_US and _is_in_the_way(worker, flight, mark):
             self.revoke(worker, now)
         timeout_s = flight.chunk.timeout_s
         if timeout_s is not None and age > timeout_s * 1e6:
@@ -118,3 +119,12 @@ class Watch:
         if len(marks) == 1:
             worker.stops[marks[0].task_id] = Stop("memory", marks[0], now)
         self._send_signal(worker, signal.SIGKILL)
+
+
+def _is_in_the_way(worker: Handle, flight: Flight, mark: Mark) -> bool:
+    """Whether tasks wait behind it: in its own chunk, or in the only slot."""
+    if worker.revoked_us:
+        return False
+    if worker.slots == 1:
+        return len(worker.open) > 1
+    return any(task.task_id in worker.open for task in flight.chunk.tasks if task.task_id != mark.task_id)

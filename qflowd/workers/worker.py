@@ -1,7 +1,6 @@
 """The main of a worker process: what the nursery's fork becomes. It runs user code, and nothing else of qflowd."""
 
 import contextlib
-import ctypes
 import faulthandler
 import gc
 import os
@@ -15,7 +14,7 @@ from qflowd.workers import linux, orders, wire
 from qflowd.workers.load import Jobs
 from qflowd.workers.outcome import Stopped
 from qflowd.workers.page import Page
-from qflowd.workers.runner import RawOutput, Results, Runner
+from qflowd.workers.runner import RawOutput, Results, Runner, raise_in_thread
 from qflowd.workers.sink import Sink
 
 _READ = 1 << 18
@@ -134,9 +133,7 @@ class Worker:
     def _on_term(self, *_: Any) -> None:
         """SIGTERM means: look at the page who is to stop. Without such an order it is not for us."""
         for runner in self._runners:
-            base = self._page.base(runner.slot)
-            target = self._page.stop_of(runner.slot)
-            if not target or not runner.is_in_task or self._page.words[base + 2] != target:
+            if not runner.is_in_task or not self._page.is_stop_asked(runner.slot):
                 continue
             if len(self._runners) == 1:
                 self._stop_alone(runner)
@@ -152,9 +149,11 @@ class Worker:
             raise Stopped
 
     def _stop_thread(self, runner: Runner) -> None:
-        if not runner.cancel():
-            ident = self._idents[runner.slot]
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(Stopped))
+        with runner.lock:
+            if not runner.is_in_task or runner.is_raised or runner.cancel():
+                return
+            runner.is_raised = True
+            raise_in_thread(self._idents[runner.slot], Stopped)
 
 
 def _cut_off(fds: dict[str, int]) -> None:

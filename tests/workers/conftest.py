@@ -36,7 +36,9 @@ class Story:
         self.until(lambda: self.crew.room(pool))
         instance = next(self._instances) << 20
         ids = [instance + ordinal for ordinal in range(tasks)]
-        self.crew.send(pool, Chunk(job, "desk", [Assignment(i, 3, 1, f"t{i - instance}", params) for i in ids], **chunk))
+        self.crew.send(
+            pool, Chunk(job, "desk", [Assignment(i, 3, 1, f"t{i - instance}", params) for i in ids], **chunk)
+        )
         return ids
 
     def until(self, is_over: Callable[[], object], patience_s: float = PATIENCE_S) -> None:

@@ -1,5 +1,6 @@
 """Workers that die, tasks that will not stop: what is held comes back, and nothing is left behind."""
 
+import contextlib
 import os
 import signal
 import time
@@ -11,7 +12,7 @@ from qflowd.workers.wire import Done
 
 from .conftest import is_alive, wait_until
 
-JOBS = '''
+JOBS = """
     import ctypes, hashlib, os, signal, subprocess, sys, time
 
     @job
@@ -67,7 +68,7 @@ JOBS = '''
         while True:
             found.append(b"x" * (8 << 20))
             time.sleep(0.005)
-'''
+"""
 
 
 def pid_of(story) -> int:
@@ -267,7 +268,8 @@ def test_hundreds_of_kills_lose_no_task(hire):
         while story.crew.room("default"):
             open_ids |= set(story.send("noop", tasks=20))
         for pid in list(story.crew.pids()):
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         story.events += story.crew.poll(0.005)
     story.until(lambda: not story.crew.held())
     assert story.ends().keys() == open_ids
