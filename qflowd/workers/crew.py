@@ -24,7 +24,7 @@ from qflowd.workers.wire import Assignment, Chunk, Done, Ended, now_us
 _BUSY_TICK_US = 10_000  # how often running tasks are looked at
 _FLOOD = 48  # tasks in flight
 _LINGER_S = 0.0004
-_BACKOFF_US = (0, 100_000, 500_000, 2_000_000, 5_000_000)
+_BACKOFF_US = (100_000, 500_000, 2_000_000, 5_000_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,7 @@ class Crew:
         self._generation = 0
         self._last_number = 0
         self._is_draining = False
+        self._has_begun = False  # all workers were started once
         self._watch = Watch(grace_s, self._signal, self._drain_results)
         self._next_watch_us = 0
         self._results: list[tuple[Assignment, Done | Ended]] = []
@@ -95,6 +96,7 @@ class Crew:
         self._set_manifest(manifest)
         self._start_nursery()
         self._fill_berths()
+        self._has_begun = True
 
     def adopt(self, manifest: bytes) -> None:
         """A new generation: workers finish what they have begun, give back the rest, and are replaced."""
@@ -217,7 +219,7 @@ class Crew:
                     os.eventfd_read(self._bell)
                     is_woken = True
                 elif self._nursery is not None and fd == self._nursery.fileno():
-                    self._hear(events)
+                    self._hear(self._nursery, events)
                 else:
                     self._serve(fd, mask, events)
             if self._results:
@@ -299,7 +301,12 @@ class Crew:
         now = self._clock()
         for berth in self._berths:
             if not berth.number and berth.fill_at_us <= now and not self._is_draining:
-                berth.number = self._spawn(berth.pool, berth.slots).number
+                try:
+                    berth.number = self._spawn(berth.pool, berth.slots).number
+                except OSError:  # out of descriptors, or of disk: perhaps not for long
+                    if not self._has_begun:
+                        raise  # at the start it is the user's fault, and they are there to mend it
+                    self._put_off(berth, now)
 
     def _spawn(self, pool: str, slots: int) -> Handle:
         self._last_number += 1
@@ -308,8 +315,8 @@ class Crew:
         self._by_fd[worker.results_fd] = worker
         self._epoll.register(worker.results_fd, select.EPOLLIN)
         self.logs.add(worker.output)
-        assert self._nursery is not None
-        self._nursery.order(orders.Spawn(worker.number, slots, self._cwd), [*fds, self._manifest_fd])
+        if self._nursery is not None:  # if it has just died, its funeral takes this worker along
+            self._nursery.order(orders.Spawn(worker.number, slots, self._cwd), [*fds, self._manifest_fd])
         for fd in fds[:3]:
             os.close(fd)
         return worker
@@ -332,9 +339,8 @@ class Crew:
             os.close(worker.tasks_fd)
             worker.tasks_fd = -1
 
-    def _hear(self, events: list[Event]) -> None:
-        assert self._nursery is not None
-        reports, is_alive = self._nursery.reports()
+    def _hear(self, nursery: NurseryLink, events: list[Event]) -> None:
+        reports, is_alive = nursery.reports()
         for report in reports:
             worker = self._workers.get(report.number)
             if worker is None:
@@ -344,7 +350,7 @@ class Crew:
             else:
                 self._bury(worker, report, events)
         if not is_alive:
-            self._replace_nursery(events)
+            self._replace_nursery(nursery, events)
         self._next_watch_us = 0
 
     def _bury(self, worker: Handle, report: orders.Exited, events: list[Event], *, is_innocent: bool = False) -> None:
@@ -358,15 +364,21 @@ class Crew:
         berth = next((berth for berth in self._berths if berth.number == worker.number), None)
         if berth is not None:
             berth.number = 0
-            is_failure = not worker.seq and not worker.is_leaving and report.status != 0
-            berth.failures = berth.failures + 1 if is_failure else 0
-            delay_us = _BACKOFF_US[min(berth.failures, len(_BACKOFF_US) - 1)]
-            berth.fill_at_us = self._clock() + delay_us
+            berth.fill_at_us = self._clock()
+            if not worker.seq and not worker.is_leaving and report.status != 0:
+                self._put_off(berth, self._clock())
+            else:
+                berth.failures = 0
 
-    def _replace_nursery(self, events: list[Event]) -> None:
+    @staticmethod
+    def _put_off(berth: _Berth, now: int) -> None:
+        """A worker that could not live: the next one later and later."""
+        berth.failures += 1
+        berth.fill_at_us = now + _BACKOFF_US[min(berth.failures, len(_BACKOFF_US)) - 1]
+
+    def _replace_nursery(self, nursery: NurseryLink, events: list[Event]) -> None:
         """It was killed: its workers die with it (the kernel sees to that), and we make sure of their children."""
-        nursery, self._nursery = self._nursery, None
-        assert nursery is not None
+        self._nursery = None
         self._epoll.unregister(nursery)
         nursery.sweep([worker.pid for worker in self._workers.values() if worker.pid])
         for worker in list(self._workers.values()):

@@ -1,6 +1,7 @@
 """One worker, seen from the daemon: its pipes, its page, what it was sent and has not answered."""
 
 import contextlib
+import fcntl
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,6 @@ from qflowd.workers.wire import Assignment, Chunk, Message, Parcel
 
 _PIPE_BYTES = 1 << 20
 _READ = 1 << 18
-_F_SETPIPE_SZ = 1031
 task_id_of = attrgetter("task_id")
 
 
@@ -44,6 +44,7 @@ class Sample:
     """What the watch knows about a task that runs for a while."""
 
     is_told: bool = False  # Running went out
+    is_overdue: bool = False
     cpu_s: float = 0.0  # of the process when the watch saw the task first
 
 
@@ -74,16 +75,18 @@ class Handle:
     _buffer: bytes = b""
 
     def room(self) -> int:
-        """Chunks that may be sent now: per slot one in flight and one queued."""
-        if self.is_leaving or self.revoked_us or self.stops or self.is_private:
+        """Chunks that may be sent now: per slot one in flight and one queued, but none behind a long one."""
+        if self._is_closed():
             return 0
-        return max(0, 2 * self.slots - len(self.flights))
+        long = sum(flight.chunk.long for flight in self.flights)
+        return max(0, 2 * (self.slots - long) - (len(self.flights) - long))
 
     def idle(self) -> int:
         """Slots with nothing to do."""
-        if self.is_leaving or self.revoked_us or self.stops or self.is_private:
-            return 0
-        return max(0, self.slots - len(self.flights))
+        return 0 if self._is_closed() else max(0, self.slots - len(self.flights))
+
+    def _is_closed(self) -> bool:
+        return bool(self.is_leaving or self.is_private or self.revoked_us or self.stops)
 
     def send(self, chunk: Chunk) -> None:
         """Queue `chunk`; what the pipe does not take now waits in `backlog`."""
@@ -158,20 +161,27 @@ class Handle:
 
 def new_handle(number: int, pool: str, slots: int, generation: int, run_dir: str) -> tuple[Handle, list[int]]:
     """A handle with fresh pipes and files, and the worker's ends of them in the order of `orders.FDS`."""
-    tasks_out, tasks_in = os.pipe2(os.O_CLOEXEC)
-    results_out, results_in = os.pipe2(os.O_CLOEXEC)
-    _widen(tasks_in)
-    _widen(results_in)
-    os.set_blocking(tasks_in, False)
-    os.set_blocking(results_out, False)
-    page, page_fd = new_page(slots)
-    files = [linux.nameless_file(run_dir, name) for name in ("stdout", "stderr", "records")]
+    with contextlib.ExitStack() as opened:  # closes what was opened, should the next thing fail
+
+        def keep(*fds: int) -> tuple[int, ...]:
+            for fd in fds:
+                opened.callback(os.close, fd)
+            return fds
+
+        tasks_out, tasks_in = keep(*os.pipe2(os.O_CLOEXEC))
+        results_out, results_in = keep(*os.pipe2(os.O_CLOEXEC))
+        page, page_fd = new_page(slots)
+        keep(page_fd)
+        files = [keep(linux.nameless_file(run_dir, name))[0] for name in ("stdout", "stderr", "records")]
+        opened.pop_all()
+    for fd in (tasks_in, results_in):
+        _widen(fd)
+    for fd in (tasks_in, results_out):
+        os.set_blocking(fd, False)
     handle = Handle(number, pool, slots, generation, wire.now_us(), page, Output(page, *files), tasks_in, results_out)
     return handle, [tasks_out, results_in, page_fd, *files]
 
 
 def _widen(fd: int) -> None:
-    import fcntl
-
     with contextlib.suppress(OSError):  # above the user's quota of pipe pages: the usual 64 KB do
-        fcntl.fcntl(fd, _F_SETPIPE_SZ, _PIPE_BYTES)
+        fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)

@@ -4,10 +4,12 @@ import contextlib
 import ctypes
 import os
 import signal
-import tempfile
+import time
 from collections.abc import Iterable
+from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_DUMPABLE = 4
 _PR_SET_CHILD_SUBREAPER = 36
 _FALLOC_KEEP_SIZE_AND_PUNCH = 0x01 | 0x02
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -42,13 +44,16 @@ def nameless_file(folder: str, name: str) -> int:
     flags = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC
     try:
         return os.open(folder, flags | os.O_TMPFILE, 0o600)
-    except OSError:
-        fd, path = tempfile.mkstemp(prefix=f"qflowd-{name}-", dir=folder)
-        os.close(fd)
-        try:
-            return os.open(path, flags)
-        finally:
-            os.unlink(path)
+    except OSError:  # a file system that does not know nameless files
+        path = Path(folder, f".qflowd-{name}-{os.getpid()}-{time.monotonic_ns()}")
+        fd = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
+        path.unlink()
+        return fd
+
+
+def hide_from_peers() -> None:
+    """Nobody of the same user may read this process's environment, memory and open files (root may)."""
+    _prctl(_PR_SET_DUMPABLE, 0)
 
 
 def keep_only(fds: Iterable[int]) -> None:
@@ -61,23 +66,27 @@ def keep_only(fds: Iterable[int]) -> None:
 
 
 def kill_group(pgid: int, signum: int = signal.SIGKILL) -> None:
+    """Signal a process group; nothing happens if it is gone."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pgid, signum)
 
 
 def kill(pid: int, signum: int = signal.SIGKILL) -> None:
+    """Signal a process; nothing happens if it is gone."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.kill(pid, signum)
 
 
 def processes() -> list[int]:
-    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    """All processes that we can see."""
+    with os.scandir("/proc") as entries:
+        return [int(entry.name) for entry in entries if entry.name.isdigit()]
 
 
 def _stat(pid: int) -> list[bytes]:
     """Fields of /proc/PID/stat from the third on (state, ppid, pgrp, session, …); empty if it is gone."""
     try:
-        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
+        with Path(f"/proc/{pid}/stat").open("rb", buffering=0) as file:
             return file.read(2048).rpartition(b") ")[2].split()
     except OSError:
         return []
@@ -107,7 +116,7 @@ def families(roots: Iterable[int]) -> dict[int, list[int]]:
 def rss(pid: int) -> int:
     """Resident bytes; 0 if it is gone."""
     try:
-        with open(f"/proc/{pid}/statm", "rb", buffering=0) as file:
+        with Path(f"/proc/{pid}/statm").open("rb", buffering=0) as file:
             return int(file.read(128).split()[1]) * _PAGE_BYTES
     except (OSError, IndexError):
         return 0
@@ -123,7 +132,7 @@ def having_in_environment(text: bytes) -> list[int]:
     """Processes whose first environment held `text` (`NAME=value`)."""
     found = []
     for pid in processes():
-        with contextlib.suppress(OSError), open(f"/proc/{pid}/environ", "rb", buffering=0) as file:
+        with contextlib.suppress(OSError), Path(f"/proc/{pid}/environ").open("rb", buffering=0) as file:
             if text in file.read(1 << 17).split(b"\0"):
                 found.append(pid)
     return found

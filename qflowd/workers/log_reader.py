@@ -95,8 +95,10 @@ class _Raw:
 
     def _add(self, data: bytes, lines: list[LogLine]) -> None:
         at_us, level = now_us(), _LEVELS[self.stream]
-        for text in data.decode("utf-8", "replace").split("\n"):
-            lines.append(LogLine(*self._owner, at_us, self.stream, level, "", clean(text.rstrip("\r")), None))
+        texts = data.decode("utf-8", "replace").split("\n")
+        lines += [
+            LogLine(*self._owner, at_us, self.stream, level, "", clean(text.rstrip("\r")), None) for text in texts
+        ]
 
     def finish(self, lines: list[LogLine]) -> None:
         self._flush(lines)

@@ -25,6 +25,8 @@ class Deadline(msgspec.Struct, frozen=True, array_like=True, tag="deadline"):
 
 
 class Spawned(msgspec.Struct, frozen=True, array_like=True, tag="spawned"):
+    """A worker lives."""
+
     number: int
     pid: int
 

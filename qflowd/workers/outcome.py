@@ -6,6 +6,7 @@ import os
 import traceback
 from collections.abc import Iterator
 from datetime import UTC
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -17,7 +18,7 @@ from qflowd.workers.wire import LARGEST_OUTPUT, Assignment, Ended
 
 LONGEST_ERROR = 4096  # characters
 LONGEST_TRACEBACK = 32 << 10
-_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_OURS = f"{Path(__file__).parents[1]}{os.sep}"
 
 
 class Stopped(BaseException):
@@ -88,10 +89,7 @@ def _faults(value: Any, path: str) -> Iterator[str]:
         if not math.isfinite(value):
             yield f"{path} is {value}, which JSON does not have; return None instead"
     elif isinstance(value, dict):
-        for key, member in value.items():
-            if not isinstance(key, str | int | float | None):
-                yield f"{path} has a key of type {type(key).__qualname__}; keys of JSON are text"
-            yield from _faults(member, f"{path}[{key!r}]")
+        yield from _faults_of_dict(value, path)
     elif isinstance(value, list | tuple):
         for index, member in enumerate(value):
             yield from _faults(member, f"{path}[{index}]")
@@ -102,6 +100,13 @@ def _faults(value: Any, path: str) -> Iterator[str]:
             yield f"{path} is a {type(value).__module__}.{type(value).__qualname__}, which JSON does not have"
         else:
             yield from _faults(plain, path)
+
+
+def _faults_of_dict(value: dict[Any, Any], path: str) -> Iterator[str]:
+    for key, member in value.items():
+        if not isinstance(key, str | int | float | None):
+            yield f"{path} has a key of type {type(key).__qualname__}; keys of JSON are text"
+        yield from _faults(member, f"{path}[{key!r}]")
 
 
 def ended_by(error: BaseException, task: Assignment, *, is_stopped: bool) -> Ended:

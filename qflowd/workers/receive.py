@@ -1,12 +1,15 @@
 """From a worker's messages to events. The plain case goes through C in bulk: hundreds of results at a time."""
 
-from qflowd.workers import wire
+import msgspec
+
+from qflowd.workers import linux, wire
 from qflowd.workers.events import Broken, Checkpointed, Event, Progressed, Returned
-from qflowd.workers.handle import Handle, task_id_of
+from qflowd.workers.handle import Handle, Sample, task_id_of
 from qflowd.workers.wire import Assignment, Done, Ended, Message
 
 Results = list[tuple[Assignment, Done | Ended]]
 _ALL_DONE = {Done}
+_WORTH_MEASURING_US = 500_000
 
 
 def sort_messages(worker: Handle, messages: list[Message], results: Results, events: list[Event]) -> None:
@@ -33,7 +36,7 @@ def _sort(worker: Handle, message: Message, results: Results, events: list[Event
         events.append(Checkpointed(task.task_id, task.fence, message.value))
     else:
         del worker.open[task.task_id]
-        worker.samples.pop(task.task_id, None)
+        sample = worker.samples.pop(task.task_id, None)
         stop = worker.stops.pop(task.task_id, None)
         if stop is not None and stop.mark is not None and worker.slots == 1:
             worker.is_leaving = True  # after a stop the process ends itself
@@ -42,7 +45,7 @@ def _sort(worker: Handle, message: Message, results: Results, events: list[Event
         if was_stopped or (isinstance(message, Ended) and message.outcome == "stopped"):
             events.append(_stopped(message, stop.reason if stop else "terminated"))  # type: ignore[arg-type]
         else:
-            results.append((task, message))
+            results.append((task, message if sample is None else _measured(worker, sample, message)))
 
 
 def _given(worker: Handle, message: wire.Given) -> list[Assignment]:
@@ -53,6 +56,26 @@ def _given(worker: Handle, message: wire.Given) -> list[Assignment]:
     ids = set(message.task_ids)
     tasks = [task for task in flight.chunk.tasks if task.task_id in ids]
     return worker.take_back([task.task_id for task in tasks if worker.open.get(task.task_id) is task])
+
+
+def _measured(worker: Handle, sample: Sample, message: Done | Ended) -> Done | Ended:
+    """It took longer than expected, so its worker has not measured it: about what it took, as seen from here."""
+    if message.ended_us - message.started_us < _WORTH_MEASURING_US or worker.slots > 1 or not worker.pid:
+        return message
+    if isinstance(message, Ended) and message.cpu_s is not None:
+        return message
+    cpu_s = max(0.0, round(linux.cpu_s(worker.pid) - sample.cpu_s, 2))
+    if isinstance(message, Ended):
+        return msgspec.structs.replace(message, cpu_s=cpu_s)
+    return Ended(
+        message.task_id,
+        message.fence,
+        "success",
+        message.output,
+        started_us=message.started_us,
+        ended_us=message.ended_us,
+        cpu_s=cpu_s,
+    )
 
 
 def _is_bad(message: Done | Ended) -> bool:

@@ -7,6 +7,7 @@ import resource
 import threading
 import time
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -217,7 +218,7 @@ class Meter:
     def __init__(self, *, children: bool) -> None:
         self._children = children
         try:
-            with open("/proc/self/clear_refs", "wb", buffering=0) as file:
+            with Path("/proc/self/clear_refs").open("wb", buffering=0) as file:
                 file.write(b"5")  # the peak starts again from what is resident now
         except OSError:
             logging.getLogger("qflowd").debug("peak memory cannot be reset here; it is that of the whole process")

@@ -77,7 +77,10 @@ class Watch:
             self.revoke(worker, now)
         timeout_s = flight.chunk.timeout_s
         if timeout_s is not None and age > timeout_s * 1e6:
-            worker.stops.setdefault(mark.task_id, Stop("timeout"))
+            if sample.is_overdue:
+                worker.stops.setdefault(mark.task_id, Stop("timeout"))
+            # After a pause of ours its end may lie unread in the pipe: read on, and look once more.
+            sample.is_overdue = True
 
     def _press(self, worker: Handle, task_id: int, stop: Stop, now: int) -> None:
         """TERM once the task is seen to run, KILL after the grace."""

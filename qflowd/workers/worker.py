@@ -8,6 +8,7 @@ import queue
 import signal
 import threading
 import traceback
+from pathlib import Path
 from typing import Any, NoReturn
 
 from qflowd.workers import linux, orders, wire
@@ -54,7 +55,7 @@ def _settle(order: orders.Spawn, fds: dict[str, int]) -> None:
         os.set_inheritable(fd, False)
     linux.keep_only([*fds.values(), *_locks()])
     os.chdir(order.cwd)
-    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "wb", buffering=0) as file:
+    with contextlib.suppress(OSError), Path("/proc/self/oom_score_adj").open("wb", buffering=0) as file:
         file.write(_OOM_SCORE)
     for signum in (signal.SIGCHLD, signal.SIGHUP):
         signal.signal(signum, signal.SIG_DFL)

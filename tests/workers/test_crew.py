@@ -1,12 +1,15 @@
 """Generations, the environment, and the death of the process that owns a crew."""
 
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -143,9 +146,6 @@ def spawns():
 
 @pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGTERM])
 def test_when_the_owner_dies_everything_is_gone_within_two_seconds_and_the_lock_is_free(tmp_path, signum):
-    import fcntl
-    from pathlib import Path
-
     lock = tmp_path / "lock"
     root = str(Path(__file__).resolve().parents[2])
     program = OWNER.format(root=root, lock=str(lock), cwd=str(tmp_path), source=textwrap.dedent(ORPHANS))
@@ -171,8 +171,6 @@ def test_close_ends_all_processes(hire):
 
 
 def test_wake_ends_a_poll(hire):
-    import threading
-
     story = hire(VERSION.format(n=1))
     story.end("version")
     threading.Timer(0.2, story.crew.wake).start()
@@ -190,10 +188,14 @@ def test_an_idle_crew_sleeps(hire):
     assert time.process_time() - before < 0.02
 
 
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 def test_files_and_descriptors_of_dead_workers_are_given_back(hire, tmp_path):
     story = hire(VERSION.format(n=1))
     story.end("version")
-    story.until(lambda: story.crew.pids())
+    story.until(story.crew.pids)
 
     def kill_one():
         (pid,) = story.crew.pids()
@@ -203,11 +205,11 @@ def test_files_and_descriptors_of_dead_workers_are_given_back(hire, tmp_path):
 
     kill_one()
     story.lines += story.crew.logs.collect()
-    before = len(os.listdir("/proc/self/fd"))
+    before = descriptors()
     for _ in range(10):
         kill_one()
-    story.until(lambda: len(os.listdir("/proc/self/fd")) <= before, 3)
-    assert os.listdir(tmp_path) == []
+    story.until(lambda: descriptors() <= before, 3)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_workers_that_cannot_live_are_not_respawned_in_a_hot_loop(tmp_path):

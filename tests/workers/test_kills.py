@@ -72,7 +72,7 @@ JOBS = """
 
 
 def pid_of(story) -> int:
-    story.until(lambda: story.crew.pids())
+    story.until(story.crew.pids)
     (pid,) = story.crew.pids()
     return pid
 

@@ -85,7 +85,7 @@ def test_a_timeout_ends_one_thread_and_leaves_its_neighbours_and_the_process(hir
     slow = story.send("sleeps", params='{"s": 60}', timeout_s=0.3)
     neighbours = [task_id for _ in range(3) for task_id in story.send("sleeps", params='{"s": 1.0}')]
     pids = None
-    story.until(lambda: story.crew.pids())
+    story.until(story.crew.pids)
     pids = story.crew.pids()
     story.until_ended(slow + neighbours)
     assert story.ends()[slow[0]].reason == "timeout"
