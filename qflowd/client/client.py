@@ -194,6 +194,10 @@ class Client:
         rows = self.store.read(lambda tx: tx.run("count_tasks", first=first, last=first + ROWS_PER_INSTANCE - 1))
         return {TaskState(row.state).name: int(row.tasks) for row in sorted(rows)}
 
+    def count_new(self) -> int:
+        """How many submissions no daemon has taken yet."""
+        return int(self.store.read(lambda tx: tx.one("count_new")).submissions)
+
     def workflows(self) -> list[dict[str, Any]]:
         """Rows of the view `workflows`, files that could not be read among them."""
         return self._list(lambda tx: tx.run("list_workflows"))

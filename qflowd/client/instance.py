@@ -38,7 +38,27 @@ class Instance:
 
         Raises: NotFound if the rows are gone; StoreUnavailable.
         """
-        return self._state_and_error()[0]
+        return self.state_and_error()[0]
+
+    def state_and_error(self) -> tuple[str, str | None]:
+        """The state, as `state()` tells it, and what went wrong if something did."""
+
+        def read(tx: Any) -> tuple[str, str | None]:
+            if not self._is_admitted:
+                answer = tx.one("show_submission", id=self.submission_id)
+                if answer is not None and answer.answered_at is None:
+                    return "NEW", None
+                if answer is not None and answer.state == "REJECTED":
+                    return "REJECTED", answer.error
+                if answer is not None and answer.instance_id is not None:
+                    self.id = answer.instance_id
+                self._is_admitted = True
+            row = tx.one("show_state", id=self.id)
+            if row is None:
+                raise NotFound(f"instance {self.id} is gone from the database")
+            return row.state, row.error
+
+        return self._client.store.read(read)
 
     def wait(self, timeout: float | None = None) -> str:
         """Wait until the instance has ended; returns SUCCESS, FAILED or TERMINATED.
@@ -50,7 +70,7 @@ class Instance:
         """
 
         def ask() -> tuple[str, str | None] | None:
-            found = self._state_and_error()
+            found = self.state_and_error()
             return found if found[0] in ENDED or found[0] == "REJECTED" else None
 
         found = poll_until(ask, timeout)
@@ -65,7 +85,7 @@ class Instance:
 
         Raises: NotFound if no daemon has taken it yet; Rejected if the engine refused it.
         """
-        state, error = self._state_and_error()
+        state, error = self.state_and_error()
         if state == "REJECTED":
             raise Rejected(error or "the submission was rejected")
         row = self._client.store.read(lambda tx: tx.one("show_instance", id=self.id))
@@ -147,6 +167,10 @@ class Instance:
         number = self._resolve()
         return self._client.count_tasks(number)
 
+    def has_daemon(self) -> bool:
+        """Whether any daemon is alive that could take it."""
+        return bool(self._client.daemons())
+
     def _rows(self, statement: str, number: int) -> list[Any]:
         return self._client.store.read(lambda tx: list(tx.run(statement, instance_id=number)))
 
@@ -173,23 +197,5 @@ class Instance:
     def _resolve(self) -> int:
         """The id, after looking once whether a key made this a duplicate of another."""
         if not self._is_admitted:
-            self._state_and_error()
+            self.state_and_error()
         return self.id
-
-    def _state_and_error(self) -> tuple[str, str | None]:
-        def read(tx: Any) -> tuple[str, str | None]:
-            if not self._is_admitted:
-                answer = tx.one("show_submission", id=self.submission_id)
-                if answer is not None and answer.answered_at is None:
-                    return "NEW", None
-                if answer is not None and answer.state == "REJECTED":
-                    return "REJECTED", answer.error
-                if answer is not None and answer.instance_id is not None:
-                    self.id = answer.instance_id
-                self._is_admitted = True
-            row = tx.one("show_state", id=self.id)
-            if row is None:
-                raise NotFound(f"instance {self.id} is gone from the database")
-            return row.state, row.error
-
-        return self._client.store.read(read)

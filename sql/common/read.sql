@@ -86,3 +86,6 @@ SELECT {clock} AS server_at
 SELECT {only: postgres indexname AS name FROM pg_indexes WHERE schemaname = 'qflow'}
     {only: mysql DISTINCT index_name AS name FROM information_schema.statistics WHERE table_schema = 'qflow'}
     {only: sqlite name FROM qflow.sqlite_master WHERE type = 'index'}
+
+-- name: count_new
+SELECT COUNT(*) AS submissions FROM qflow.submissions WHERE is_open = 1

@@ -12,7 +12,7 @@ from qflowd.store.tx import Store
 
 
 def test_a_missing_sqlite_file_is_named_and_not_made(tmp_path):
-    with pytest.raises(SchemaOutdated, match="there is no database file .*no.db; `qflowd init`"):
+    with pytest.raises(SchemaOutdated, match=r"there is no database file .*no.db; `qflowd init`"):
         connect(f"sqlite:///{tmp_path}/no.db")
     assert list(tmp_path.iterdir()) == []
 
@@ -38,7 +38,7 @@ def test_a_newer_schema_is_refused(database_url):
 
 @pytest.mark.parametrize("scheme", ["postgresql", "mysql"])
 def test_a_server_that_is_not_there_cannot_be_reached(scheme):
-    with pytest.raises(StoreUnavailable, match="cannot reach .* at .*127.0.0.1:1"):
+    with pytest.raises(StoreUnavailable, match=r"cannot reach .* at .*127.0.0.1:1"):
         connect(f"{scheme}://nobody:hidden@127.0.0.1:1/none")
 
 

@@ -1,0 +1,56 @@
+"""The command line: `qflowd COMMAND`. A command's module is imported when it is called, so that help and errors are fast."""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+import click
+
+from qflowd.cli.commands import GROUPS, HELP, LazyGroup
+
+__all__ = ["app", "main"]
+
+
+SETTINGS: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+
+
+def _version(context: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's form
+    if value:
+        import qflowd
+
+        click.echo(f"qflowd {qflowd.__version__}")
+        context.exit()
+
+
+@click.group(cls=LazyGroup, sections=GROUPS, help=HELP, context_settings=SETTINGS)
+@click.option(
+    "--config",
+    type=click.Path(),
+    help="The configuration file; default $QFLOWD_CONFIG, else qflowd.toml (.yaml, .json) here.",
+)
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
+def app(config: str | None) -> None:
+    """Set what holds for every command."""
+    if config is not None:
+        os.environ["QFLOWD_CONFIG"] = config
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code. Errors become a line on stderr."""
+    try:
+        code = app.main(args, prog_name="qflowd", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except click.Abort:
+        return 130
+    except Exception as error:
+        from qflowd.cli.exits import report
+
+        code = report(error)
+        if code is None:
+            raise
+        return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

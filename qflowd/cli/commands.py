@@ -1,0 +1,96 @@
+"""All commands with their one-line help, in the order of `qflowd --help`, and the group that imports them when called."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, Final, NamedTuple
+
+import click
+
+
+class Entry(NamedTuple):
+    """Where a command is, and what it does in a line."""
+
+    module: str
+    help: str
+    attribute: str = "command"
+
+
+HELP: Final = """An INSERT into a database table runs a DAG.
+
+\b
+Exit codes:
+  0    done; of `submit --wait`: SUCCESS
+  1    an error, or a negative finding; of `submit --wait`: FAILED
+  2    wrong usage or configuration
+  3    of `submit --wait`: REJECTED
+  4    of `submit --wait`: TERMINATED
+  5    the database cannot be reached, or its schema is not this qflowd's
+  130  interrupted
+"""
+
+GROUPS: Final[Mapping[str, Mapping[str, Entry]]] = {
+    "Start": {
+        "init": Entry("init", "Make a folder with configuration, a first job and workflow, and a database."),
+        "run": Entry("run", "Run the daemon."),
+        "validate": Entry("validate", "Check workflow files; report every fault."),
+        "plan": Entry("plan", "Show what a workflow would do: order, params, next fires."),
+    },
+    "Run": {
+        "submit": Entry("submit", "Submit a workflow or a single job; print the id."),
+        "ps": Entry("instances", "List instances, open ones first.", "ps"),
+        "show": Entry("show", "Show one instance: tasks, what they wait for, errors."),
+        "logs": Entry("logs", "Show what tasks wrote; -f follows."),
+        "terminate": Entry("control", "Stop instances.", "terminate"),
+        "retry": Entry("control", "Run failed tasks of instances again.", "retry"),
+        "resume": Entry("control", "Start instances that were submitted with --hold.", "resume"),
+    },
+    "Look": {
+        "workflows": Entry("workflows", "List workflows, and files that could not be read."),
+        "schedules": Entry("schedules", "List schedules; enable or disable one."),
+        "jobs": Entry("jobs", "List jobs that daemons know or knew."),
+        "plugins": Entry("plugins", "List plugin files as each daemon sees them."),
+        "daemons": Entry("daemons", "List daemons that are alive.", "daemons"),
+        "pools": Entry("daemons", "List pools of worker slots.", "pools"),
+    },
+    "House": {
+        "doctor": Entry("doctor", "Check this host, the configuration and the database."),
+        "migrate": Entry("migrate", "Make the schema, or bring it up to date."),
+        "version": Entry("version", "Show versions."),
+    },
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by a table, and imports the one that is called."""
+
+    def __init__(self, *args: Any, sections: Mapping[str, Mapping[str, Entry]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.sections = sections
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [name for entries in self.sections.values() for name in entries]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        for entries in self.sections.values():
+            if entry := entries.get(cmd_name):
+                found = getattr(import_module(f"qflowd.cli.{entry.module}"), entry.attribute)
+                assert isinstance(found, click.Command)  # noqa: S101 - a wrong table is a bug
+                return found
+        return None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for title, entries in self.sections.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, entry.help) for name, entry in entries.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if not name.startswith("-") and self.get_command(ctx, name) is None:
+            import difflib
+
+            near = difflib.get_close_matches(name, self.list_commands(ctx), 1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise click.UsageError(f"There is no command {name!r}.{hint}", ctx)
+        return super().resolve_command(ctx, args)

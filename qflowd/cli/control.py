@@ -1,0 +1,65 @@
+"""`qflowd terminate`, `retry`, `resume`: commands to instances, each answered by a daemon."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from qflowd.cli import exits
+from qflowd.cli.printing import print_json
+from qflowd.cli.session import json_option, open_client
+
+if TYPE_CHECKING:
+    from qflowd.client import Client
+
+ANSWER_S = 15.0
+
+
+def _command(action: str, meaning: str) -> click.Command:
+    @click.command(action, help=f"{meaning}\n\nExit code 1 if one of them is refused, or no daemon answers.")
+    @click.argument("ids", metavar="ID...", type=int, nargs=-1, required=True)
+    @click.option("--reason", help="Kept with the command.")
+    @click.option("--no-wait", is_flag=True, help="Ask only; do not wait for a daemon to answer.")
+    @json_option
+    def command(*, ids: tuple[int, ...], reason: str | None, no_wait: bool, as_json: bool) -> int:
+        with open_client() as client:
+            answers = [answer_of(client, action, number, reason, 0 if no_wait else ANSWER_S) for number in ids]
+        return tell(answers, as_json=as_json)
+
+    return command
+
+
+def answer_of(
+    client: "Client", action: str, number: int | None, reason: str | None, timeout: float, workflow: str | None = None
+) -> dict[str, object]:
+    """Send one command; what came of it, as shown by --json."""
+    from qflowd.model.errors import Rejected
+
+    about: dict[str, object] = {"action": action}
+    about |= {"instance_id": number} if number is not None else {"workflow": workflow}
+    if timeout and not client.daemons():
+        timeout = 0.5  # one may be about to start, but there is no sense in waiting long
+    try:
+        answer = client.command(action, number, workflow=workflow, reason=reason, timeout=timeout)
+    except Rejected as error:
+        return about | {"state": "REJECTED", "error": str(error)}
+    except TimeoutError as error:
+        return about | {"state": "NEW", "error": str(error)}
+    return about | {"state": answer.state, "result": answer.result}
+
+
+def tell(answers: list[dict[str, object]], *, as_json: bool) -> int:
+    """Print the answers; returns the exit code."""
+    if as_json:
+        print_json(answers)
+    for answer in answers:
+        what = f"{answer['action']} {answer.get('instance_id', answer.get('workflow'))}"
+        if error := answer.get("error"):
+            exits.say(f"{what}: {error}")
+        elif not as_json:
+            click.echo(f"{what}: {answer.get('result') or ('asked' if answer['state'] == 'NEW' else 'done')}")
+    return exits.ERROR if any(answer.get("error") for answer in answers) else exits.OK
+
+
+terminate = _command("terminate", "Stop instances: what runs is killed, what has not started is cancelled.")
+retry = _command("retry", "Run the failed tasks of instances again, and what was not run because of them.")
+resume = _command("resume", "Start instances that were submitted with --hold.")

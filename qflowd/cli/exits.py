@@ -1,0 +1,62 @@
+"""Errors as one clear line on stderr, and the exit codes that scripts rely on."""
+
+from typing import Final
+
+import click
+
+from qflowd.model.errors import (
+    InvalidConfig,
+    InvalidExpression,
+    InvalidParams,
+    InvalidRequest,
+    QflowdError,
+    Rejected,
+    SchemaOutdated,
+    SchemaTooNew,
+    StoreUnavailable,
+    StoreUnsupported,
+)
+
+OK: Final = 0
+ERROR: Final = 1
+USAGE: Final = 2
+REJECTED: Final = 3  # of `submit --wait`
+TERMINATED: Final = 4
+NO_DATABASE: Final = 5
+
+_USAGE: Final = (InvalidConfig, InvalidRequest, InvalidParams, InvalidExpression)
+_DATABASE: Final = (StoreUnavailable, StoreUnsupported, SchemaOutdated, SchemaTooNew)
+_DRIVERS: Final = ("psycopg", "pymysql", "apsw")
+
+
+def code_of(error: QflowdError) -> int:
+    """The exit code that an error means."""
+    if isinstance(error, _USAGE):
+        return USAGE
+    return NO_DATABASE if isinstance(error, _DATABASE) else ERROR
+
+
+def report(error: Exception) -> int | None:
+    """Say what went wrong; returns the exit code, None for an error that is a fault of qflowd itself."""
+    if isinstance(error, click.ClickException):
+        error.show()
+        return error.exit_code
+    if isinstance(error, Rejected):
+        say(f"rejected: {error}")
+        return ERROR
+    if isinstance(error, QflowdError):
+        say(str(error))
+        return code_of(error)
+    if isinstance(error, TimeoutError):
+        say(str(error))
+        return ERROR
+    if type(error).__module__.partition(".")[0] in _DRIVERS:
+        # What the store did not translate: missing grants, mostly.
+        say(f"the database refuses: {str(error).strip()}; `qflowd doctor` looks into it")
+        return NO_DATABASE
+    return None
+
+
+def say(message: str) -> None:
+    """A line for people; stdout is left to results."""
+    click.echo(click.style("qflowd: ", fg="red") + message, err=True)

@@ -1,0 +1,124 @@
+"""Following an instance to its end, with a line that moves where a person looks on."""
+
+import sys
+import time
+from dataclasses import dataclass
+from typing import Final
+
+import click
+
+from qflowd.cli.exits import say
+from qflowd.cli.printing import coloured, cut, duration, is_terminal, width
+from qflowd.client import Instance
+from qflowd.model.errors import NotFound, StoreUnavailable
+from qflowd.model.states import TaskState
+
+PATIENCE_S: Final = 60.0  # how long the database may be away
+PAUSE_S: Final = 0.1
+NOTE_AFTER_S: Final = 3.0
+BAR: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How it ended; `state` may be REJECTED."""
+
+    id: int
+    state: str
+    duration_s: float | None
+    error: str | None
+
+
+def follow(instance: Instance, what: str) -> End:
+    """Wait for the end of an instance, through up to a minute without the database.
+
+    Raises: StoreUnavailable after that minute; NotFound.
+    """
+    line = _Line(instance, what)
+    away_since: float | None = None
+    pause = 0.01
+    while True:
+        try:
+            if (end := _end(instance)) is not None:
+                line.clear()
+                return end
+            line.draw()
+            away_since = None
+        except StoreUnavailable as error:
+            line.clear()
+            now = time.monotonic()
+            if away_since is None:
+                say(f"{error}; trying again for a minute")
+            away_since = away_since or now
+            if now - away_since > PATIENCE_S:
+                raise
+        time.sleep(pause)
+        pause = min(pause * 1.3, PAUSE_S if line.is_live else 0.5)
+
+
+def _end(instance: Instance) -> End | None:
+    state, error = instance.state_and_error()
+    if state == "REJECTED":
+        return End(instance.id, state, None, error)
+    if state not in ("SUCCESS", "FAILED", "TERMINATED"):
+        return None
+    info = instance.info()
+    return End(instance.id, state, info.duration_s, info.error)
+
+
+class _Line:
+    """`42 daily_bars RUNNING ######-------------- 31% 5/16 tasks, 1 failed, 3.2s`, rewritten in place."""
+
+    def __init__(self, instance: Instance, what: str) -> None:
+        self.is_live = is_terminal(sys.stderr)
+        self._instance = instance
+        self._what = what
+        self._start = time.monotonic()
+        self._has_noted = False
+
+    def draw(self) -> None:
+        waited_s = time.monotonic() - self._start
+        if not self.is_live:
+            if waited_s > NOTE_AFTER_S and not self._has_noted:
+                self._has_noted = True
+                if note := self._note():
+                    say(f"{self._instance.id} {self._what}: {note}")
+            return
+        import shutil
+
+        text = cut(self._text(waited_s), shutil.get_terminal_size().columns - 1)
+        click.echo(f"\r\x1b[K{text}", err=True, nl=False)
+
+    def clear(self) -> None:
+        if self.is_live:
+            click.echo("\r\x1b[K", err=True, nl=False)
+
+    def _text(self, waited_s: float) -> str:
+        try:
+            info = self._instance.info()
+        except NotFound:
+            note = self._note() if waited_s > NOTE_AFTER_S else "waits for a daemon"
+            return f"{self._instance.id} {self._what} {note}"
+        counts = self._instance.count_tasks()
+        total = sum(counts.values())
+        done = sum(count for state, count in counts.items() if TaskState[state].is_final)
+        bad = counts.get("FAILED", 0)
+        full = int(BAR * info.progress)
+        parts = [
+            f"{info.id} {info.name} {info.state} [{'#' * full}{'-' * (BAR - full)}] {info.progress:4.0%}",
+            f"{done}/{total} tasks",
+            *([f"{bad} failed"] if bad else []),
+            duration(waited_s),
+            *([info.wait_reason] if info.wait_reason else []),
+        ]
+        text = "  ".join(parts)
+        return text if width(text) > 200 else text.replace(info.state, coloured(info.state), 1)
+
+    def _note(self) -> str:
+        state = self._instance.state()
+        if state == "NEW":
+            return "waits for a daemon" + ("" if self._instance.has_daemon() else "; none is running")
+        try:
+            return self._instance.info().wait_reason or ""
+        except NotFound:
+            return ""

@@ -1,0 +1,29 @@
+"""`qflowd migrate`: the only command besides `init` and `run` that changes the schema."""
+
+import click
+
+from qflowd.cli.printing import print_json
+from qflowd.cli.session import configuration, json_option
+
+
+@click.command()
+@click.option("--print-sql", is_flag=True, help="Print the whole schema for a DBA to run by hand; change nothing.")
+@json_option
+def command(*, print_sql: bool, as_json: bool) -> None:
+    """Make the schema in the configured database, or bring it up to date. Safe beside running daemons."""
+    from qflowd.store import migrate
+    from qflowd.store.tx import Store
+
+    store = Store(configuration().database.url)
+    if print_sql:
+        click.echo(migrate.script(store.dialect), nl=False)
+        return
+    try:
+        steps = migrate.migrate(store)
+    finally:
+        store.close()
+    if as_json:
+        print_json({"database": store.dialect.describe(), "version": migrate.newest(), "steps": steps})
+        return
+    done = f"{steps} steps run, now at" if steps else "already at"
+    click.echo(f"{store.dialect.describe()}: {done} version {migrate.newest()}")

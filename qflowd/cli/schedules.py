@@ -1,0 +1,48 @@
+"""`qflowd schedules`, `qflowd schedules enable|disable WORKFLOW`."""
+
+import click
+
+from qflowd.cli.control import ANSWER_S, answer_of, tell
+from qflowd.cli.printing import print_json, print_table
+from qflowd.cli.session import json_option, open_client
+
+
+@click.group(invoke_without_command=True)
+@json_option
+@click.pass_context
+def command(context: click.Context, *, as_json: bool) -> None:
+    """List schedules and when they fire next; or enable or disable that of one workflow."""
+    if context.invoked_subcommand is not None:
+        return
+    with open_client() as client:
+        found = client.schedules()
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        [
+            *(row["workflow"], row["cron"], row["timezone"], row["catchup"], "on" if row["enabled"] else "off"),
+            *(row["source"], row["last_fire_at"], row["next_fire_at"]),
+        ]
+        for row in found
+    ]
+    titles = ("WORKFLOW", "CRON", "TIMEZONE", "CATCH UP", "", "SET BY", "LAST (UTC)", "NEXT (UTC)")
+    print_table(titles, rows, "no schedules")
+
+
+def _switch(action: str) -> click.Command:
+    @command.command(action, help=f"{action.title()} the schedule of WORKFLOW; exit code 1 if it is refused.")
+    @click.argument("workflow")
+    @click.option("--reason", help="Kept with the command.")
+    @click.option("--no-wait", is_flag=True, help="Ask only; do not wait for a daemon to answer.")
+    @json_option
+    def switch(*, workflow: str, reason: str | None, no_wait: bool, as_json: bool) -> int:
+        with open_client() as client:
+            answer = answer_of(client, action, None, reason, 0 if no_wait else ANSWER_S, workflow)
+        return tell([answer], as_json=as_json)
+
+    return switch
+
+
+enable = _switch("enable")
+disable = _switch("disable")

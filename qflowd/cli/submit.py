@@ -1,0 +1,74 @@
+"""`qflowd submit`: one row in the inbox, and with --wait what becomes of it."""
+
+from typing import Any
+
+import click
+
+from qflowd.cli import exits
+from qflowd.cli.printing import coloured, duration, print_json
+from qflowd.cli.session import json_option, merged, open_client, params_options
+
+CODES = {"SUCCESS": exits.OK, "FAILED": exits.ERROR, "TERMINATED": exits.TERMINATED, "REJECTED": exits.REJECTED}
+
+
+@click.command()
+@click.argument("workflow", required=False)
+@click.option("--job", metavar="NAME", help="A single job instead of a workflow.")
+@params_options
+@click.option("--version", type=int, help="Of the workflow; default the active one.")
+@click.option("--business-date", metavar="DATE", help="The trading or data date it is for: 2026-11-20.")
+@click.option("--run-at", metavar="TIME", help="Not before: 2026-11-20T09:30:00Z; UTC unless it names an offset.")
+@click.option("--priority", type=int, default=0, help="-1000 to 1000; greater is sooner.")
+@click.option("--hold", is_flag=True, help="Make it, but start it only when it is resumed.")
+@click.option("--name", help="For people, shown in lists.")
+@click.option("--key", metavar="KEY", help="Idempotency key: the same key twice is one instance.")
+@click.option("--wait", is_flag=True, help="Follow it to its end; the exit code tells how it ended.")
+@json_option
+def command(
+    *,
+    workflow: str | None,
+    job: str | None,
+    given: str | None,
+    pairs: tuple[tuple[str, Any], ...],
+    business_date: str | None,
+    key: str | None,
+    wait: bool,
+    as_json: bool,
+    **options: Any,
+) -> int:
+    """Submit WORKFLOW, or a single job; print the id.
+
+    The row waits in the database until a daemon takes it. With --wait, exit codes are 0 SUCCESS, 1 FAILED,
+    3 REJECTED, 4 TERMINATED.
+
+    Values of -p are read as in a workflow file: 5 is a number, true a truth value, 000300 and 2026-11-20 are texts;
+    [..], {..} and "quoted" are JSON.
+    """
+    if bool(workflow) == bool(job):
+        raise click.UsageError("Name either a WORKFLOW or a --job" + (", not both." if job else "."))
+    params = merged(given, pairs)
+    with open_client() as client:
+        instance = client.submit(
+            workflow,
+            job=job,
+            params=params,
+            business_date=business_date,
+            idempotency_key=key,
+            trigger_type="cli",
+            **options,
+        )
+        if not wait:
+            print_json({"id": instance.id}) if as_json else click.echo(instance.id)
+            return exits.OK
+        if not as_json:
+            click.echo(instance.id)
+        from qflowd.cli.follow import follow
+
+        end = follow(instance, workflow or job or "")
+    if as_json:
+        print_json({"id": end.id, "state": end.state, "duration_s": end.duration_s, "error": end.error})
+    else:
+        took = f" in {duration(end.duration_s)}" if end.duration_s is not None else ""
+        error = f": {end.error}" if end.error else ""
+        click.echo(f"{end.id} {workflow or job} {coloured(end.state)}{took}{error}", err=True)
+    return CODES[end.state]
