@@ -255,19 +255,17 @@ class Crew:
     def _receive(self, worker: Handle, events: list[Event]) -> bool:
         """One read of results. False: there was nothing."""
         messages, is_open = worker.receive()
+        if messages:
+            sort_messages(worker, messages, self._results, events)
+            worker.forget_landed()
+            if not worker.open:
+                worker.revoked_us = 0
+                if worker.is_leaving:
+                    self._let_go(worker)
         if not is_open:
             self._forget_fd(worker.results_fd)
-            self._signal(worker, signal.SIGKILL)  # it closed the pipe: nobody could hear it any more
-            return False
-        if not messages:
-            return False
-        sort_messages(worker, messages, self._results, events)
-        worker.forget_landed()
-        if not worker.open:
-            worker.revoked_us = 0
-            if worker.is_leaving:
-                self._let_go(worker)
-        return True
+            self._signal(worker, signal.SIGKILL)  # whatever it has to say now, nobody could hear it
+        return bool(messages) and is_open
 
     def _drain_results(self, worker: Handle, events: list[Event]) -> None:
         while worker.results_fd in self._by_fd and self._receive(worker, events):
@@ -289,8 +287,11 @@ class Crew:
     def _set_manifest(self, manifest: bytes) -> None:
         if self._manifest_fd >= 0:
             os.close(self._manifest_fd)
-        self._manifest_fd = os.memfd_create("qflowd-manifest", os.MFD_CLOEXEC)
-        os.write(self._manifest_fd, manifest)
+        with os.fdopen(os.memfd_create("qflowd-manifest", os.MFD_CLOEXEC), "wb") as file:
+            file.write(manifest)
+            file.flush()
+            # Opened again for reading alone: all workers share it.
+            self._manifest_fd = os.open(f"/proc/self/fd/{file.fileno()}", os.O_RDONLY | os.O_CLOEXEC)
         self._generation += 1
 
     def _start_nursery(self) -> None:

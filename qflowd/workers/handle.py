@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 
+import msgspec
+
 from qflowd.workers import linux, wire
 from qflowd.workers.events import StopReason
 from qflowd.workers.log_reader import Output
@@ -71,6 +73,7 @@ class Handle:
     is_leaving: bool = False  # gets no more work
     is_private: bool = False  # made for one solo chunk
     is_condemned: bool = False  # killed by the daemon, through no fault of its tasks
+    is_garbled: bool = False  # something that is no message came from it
     backlog: bytearray = field(default_factory=bytearray)
     _buffer: bytes = b""
 
@@ -129,7 +132,11 @@ class Handle:
             return [], True
         whole = self._buffer + data[:end] if self._buffer else data[:end]
         self._buffer = data[end:]
-        return wire.decode_lines(whole), True
+        try:
+            return wire.decode_lines(whole), True
+        except msgspec.MsgspecError:  # user code has written into our pipe
+            self.is_garbled = True
+            return _readable(whole), False
 
     def flight_of(self, task_id: int) -> Flight | None:
         return next((flight for flight in self.flights if flight.has(task_id)), None)
@@ -157,6 +164,14 @@ class Handle:
             with contextlib.suppress(OSError):
                 os.close(fd)
         self.tasks_fd = self.results_fd = -1
+
+
+def _readable(lines: bytes) -> list[Message]:
+    found: list[Message] = []
+    for line in lines.split(b"\n"):
+        with contextlib.suppress(msgspec.MsgspecError):
+            found += wire.decode_lines(line)
+    return found
 
 
 def new_handle(number: int, pool: str, slots: int, generation: int, run_dir: str) -> tuple[Handle, list[int]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
+_PR_SET_NAME = 15
 _PR_SET_CHILD_SUBREAPER = 36
 _FALLOC_KEEP_SIZE_AND_PUNCH = 0x01 | 0x02
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -49,6 +50,11 @@ def nameless_file(folder: str, name: str) -> int:
         fd = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
         path.unlink()
         return fd
+
+
+def name_process(name: str) -> None:
+    """What `ps` and `top` show; at most 15 characters."""
+    _libc.prctl(_PR_SET_NAME, name.encode(), 0, 0, 0)
 
 
 def hide_from_peers() -> None:

@@ -139,7 +139,7 @@ class Output:
         while self._records.position < end:
             whole, newline, self._rest = (self._rest + self._records.read(end)).rpartition(b"\n")
             if newline:
-                self._sort(_decode_lines(whole), lines)
+                self._sort(_decode(whole), lines)
 
     def _sort(self, found: list[Record | Reach], lines: list[LogLine]) -> None:
         for item in found:
@@ -160,6 +160,17 @@ class Output:
         for fd in (self._records.fd, *(raw.file.fd for raw in self._raws)):
             with contextlib.suppress(OSError):
                 os.close(fd)
+
+
+def _decode(data: bytes) -> list[Record | Reach]:
+    try:
+        return _decode_lines(data)
+    except msgspec.MsgspecError:  # a full disk has cut a line, or user code wrote here
+        found = []
+        for line in data.split(b"\n"):
+            with contextlib.suppress(msgspec.MsgspecError):
+                found += _decode_lines(line)
+        return found
 
 
 class LogReader:

@@ -176,6 +176,8 @@ def main(control_fd: int) -> None:
     """Entry of the process. `control_fd`: our end of the socket pair."""
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, signal.SIG_IGN)  # the daemon decides when we end
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # the daemon may wait for its signals in a thread
+    linux.name_process("qflowd-nursery")
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     linux.adopt_orphans()
     os.set_inheritable(control_fd, False)

@@ -173,6 +173,9 @@ class Stream(io.TextIOBase):
             self._raw = io.FileIO(self._fd, "wb", closefd=False)
         return self._raw
 
+    def reconfigure(self, **_: Any) -> None:
+        """Scripts ask for encodings and buffering of their terminal; here neither matters."""
+
     def close(self) -> None:
         """Does nothing: the next task wants to print too."""
 

@@ -6,6 +6,7 @@ import gc
 import os
 import queue
 import signal
+import sys
 import threading
 import traceback
 from pathlib import Path
@@ -61,6 +62,8 @@ def _settle(order: orders.Spawn, fds: dict[str, int]) -> None:
         signal.signal(signum, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     faulthandler.enable(2)
+    sys.argv[:] = ["qflowd-worker"]
+    linux.name_process("qflowd-worker")
     gc.enable()
 
 
@@ -77,6 +80,7 @@ class Worker:
         self._fd = fds["tasks"]
         self._buffer = bytearray()
         self._page = Page(fds["page"], slots)
+        os.close(fds.pop("page"))  # mapped by now; user code cannot write there by mistake
         self._sink = Sink(fds["records"])
         self._sink.take_over()
         results = Results(fds["results"], is_shared=slots > 1)

@@ -1,6 +1,7 @@
 """Workers that die, tasks that will not stop: what is held comes back, and nothing is left behind."""
 
 import contextlib
+import json
 import os
 import signal
 import time
@@ -8,7 +9,7 @@ import time
 import pytest
 
 from qflowd.workers.events import Broken, Finished, Returned, Running
-from qflowd.workers.wire import Done
+from qflowd.workers.wire import Done, Ended
 
 from .conftest import is_alive, wait_until
 
@@ -273,3 +274,45 @@ def test_hundreds_of_kills_lose_no_task(hire):
         story.events += story.crew.poll(0.005)
     story.until(lambda: not story.crew.held())
     assert story.ends().keys() == open_ids
+
+
+VANDALS = """
+    import os, sys
+    from qflowd import job
+
+    @job
+    def noop():
+        return {"ok": 1}
+
+    @job
+    def scribbles(text: str):
+        for fd in range(3, 30):
+            try:
+                os.write(fd, text.encode())
+            except OSError:
+                pass
+
+    @job
+    def shuts():
+        os.closerange(3, 100)
+"""
+
+
+def test_a_job_that_closes_our_descriptors_breaks_only_itself(hire):
+    story = hire(VANDALS)
+    ids = story.send("shuts") + story.send("noop", tasks=3)
+    story.until_ended(ids)
+    assert story.ends()[ids[0]].reason == "crash"
+    assert [story.ends()[task_id] for task_id in ids[1:]] == [Returned(task_id, 3, False) for task_id in ids[1:]]
+    assert isinstance(story.end("noop"), Done)
+
+
+@pytest.mark.parametrize("text", ["garbage", "garbage\n"])
+def test_a_job_that_writes_into_our_descriptors_harms_only_itself(hire, text):
+    story = hire(VANDALS)
+    ids = story.send("scribbles", params=json.dumps({"text": text})) + story.send("noop", tasks=3)
+    story.until_ended(ids)
+    # Its own answer counts if it could still be read.
+    assert isinstance(story.ends()[ids[0]], Broken if text == "garbage" else Broken | Done | Ended)
+    assert all(isinstance(story.ends()[task_id], Done | Returned) for task_id in ids[1:])
+    assert isinstance(story.end("noop"), Done)

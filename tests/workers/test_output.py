@@ -17,7 +17,8 @@ JOBS = """
     def prints():
         print("one", "two")
         print("half", end="")
-        print("complaint", file=sys.stderr)
+        sys.stdout.reconfigure(line_buffering=True)
+        print("complaint", file=sys.stderr, flush=True)
 
     @job
     def logs():
