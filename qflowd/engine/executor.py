@@ -3,6 +3,7 @@
 Claiming and finishing overlap with running, because every worker has a chunk in hand and one waiting.
 """
 
+import logging
 import random
 import threading
 from collections.abc import Callable, Iterable
@@ -20,13 +21,16 @@ from qflowd.engine.render import Unrenderable, render
 from qflowd.engine.service import Topics, back_off, report
 from qflowd.model.errors import StoreUnavailable
 from qflowd.model.workflow import Job, Settings
+from qflowd.store.clock import boottime
 from qflowd.store.tx import Store
 from qflowd.workers.crew import Crew
 from qflowd.workers.wire import Assignment, Chunk
 
+log = logging.getLogger("qflowd")
 LARGEST_COMMIT = 2000  # results
 LINGER_S = 0.003  # how long the first result of a batch waits for others of short tasks
 POLL_S = 0.5
+RECONCILE_S = 30.0
 LOOK_S = 2.0  # how often to look for rows that other daemons made ready
 
 
@@ -43,7 +47,7 @@ class Executor:
         lanes: Lanes,
         topics: Topics,
         *,
-        daemon_id: int,
+        daemon_id: Callable[[], int],
         pools: Iterable[str],
         timeout_s: float | None,
         chance: Callable[[], float] = random.random,
@@ -56,7 +60,6 @@ class Executor:
         self._jobs: dict[str, Job] = {}
         self._lanes: dict[int, Lane] = {}
         self._harvest = Harvest(store.clock, chance)
-        self._equal_settings: dict[Settings, Settings] = {}
         self._turn = 0
         self._look_at = 0.0
         self._orders: list[Callable[[], None]] = []
@@ -64,7 +67,10 @@ class Executor:
         self._may_claim = True
         self._failures = 0
         self.is_idle = True  # nothing held, and the last look found nothing to claim
+        self._reconcile_at = boottime() + RECONCILE_S
+        self._has_intents = False
         topics.subscribe("ready", self.wake)
+        topics.subscribe("intent", lambda: self.order(self._note_intents))
 
     # -- for other threads
 
@@ -91,6 +97,19 @@ class Executor:
 
         self.order(adopt)
 
+    def fence(self) -> None:
+        """The lease is lost or about to be: kill all workers; their tasks come back without a crash counted."""
+        self.order(self._crew.kill_all)
+
+    def forget_all(self) -> None:
+        """Others have taken what this daemon held; nothing that comes back of it will be written."""
+
+        def forget() -> None:
+            self._crew.kill_all()
+            self._harvest.forget_all()
+
+        self.order(forget)
+
     def stop_claiming(self) -> None:
         """What is held goes on; what has not started comes back."""
 
@@ -109,18 +128,47 @@ class Executor:
     def round(self) -> None:
         """One turn: do what others asked for, hear the workers, commit, claim."""
         self._run_orders()
-        now = self._clock_s()
+        now = boottime()
         patience_s = self._harvest.patience_s(now, LINGER_S, POLL_S)
         if self._may_claim and patience_s > 0:
             patience_s = min(patience_s, max(0.0, self._look_at - now))
         for event in self._crew.poll(patience_s):
             self._harvest.take(event)
-        now = self._clock_s()
+        now = boottime()
         if self._harvest.is_ripe(now, LINGER_S, LARGEST_COMMIT):
             self._commit()
-        if self._may_claim and now >= self._look_at and not self._harvest.is_behind:
-            self._claim_round()
+        if not self._harvest.is_behind:
+            self._keep_house(now)
+            if self._may_claim and now >= self._look_at:
+                self._claim_round()
         self.is_idle = not self._harvest.held and not self._harvest.batch
+
+    def _keep_house(self, now: float) -> None:
+        """Now and then: end what was terminated, compare what we hold with what the database says."""
+        try:
+            if self._has_intents:
+                self._has_intents = False
+                intents = {row.id for row in self._store.read(lambda tx: tx.run("list_intents"))}
+                self._crew.stop_tasks([number for number in self._harvest.held if number // ORDINALS in intents])
+            if now >= self._reconcile_at:
+                self._reconcile_at = now + RECONCILE_S
+                self._reconcile()
+        except StoreUnavailable as error:
+            self._reconcile_at = now + 1.0
+            report("reconcile", error, 1.0)
+
+    def _note_intents(self) -> None:
+        self._has_intents = True
+
+    def _reconcile(self) -> None:
+        """Give back rows that say they are ours and are not here (a claim whose reply was lost); let go what is not ours."""
+        rows = self._store.read(lambda tx: tx.run("list_held", owner=self._daemon_id()))
+        strays = self._harvest.strays(rows)
+        if strays:
+            log.warning("giving back %d rows whose claim was never heard of here", len(strays))
+            finish(self._store, self._instances, Batch(released=strays), self._daemon_id())
+            self._look_at = 0.0
+        self._crew.stop_tasks(self._harvest.disowned({row.id for row in rows}))
 
     def _run_orders(self) -> None:
         with self._orders_lock:
@@ -131,12 +179,13 @@ class Executor:
     def _commit(self) -> None:
         batch = self._harvest.reap()
         try:
-            closed = finish(self._store, self._instances, batch, self._daemon_id)
+            closed = finish(self._store, self._instances, batch, self._daemon_id())
         except StoreUnavailable as error:
             # Results stay here until the database is back; meanwhile nothing new is claimed.
             self._failures += 1
+            self._reconcile_at = 0.0
             pause_s = back_off(self._failures)
-            self._harvest.put_back(batch, self._clock_s() + pause_s)
+            self._harvest.put_back(batch, boottime() + pause_s)
             report("finish", error, pause_s)
             return
         self._failures = 0
@@ -152,9 +201,9 @@ class Executor:
         """Claim for every pool that has room, lane by lane."""
         room = {pool: self._crew.room(pool) for pool in self._pools}
         if not any(room.values()):
-            self._look_at = self._clock_s() + POLL_S
+            self._look_at = boottime() + POLL_S
             return
-        self._look_at = self._clock_s() + LOOK_S
+        self._look_at = boottime() + LOOK_S
         try:
             heads = [Head(*row) for row in self._store.read(lambda tx: tx.run("list_heads"))]
             self._know(heads)
@@ -164,9 +213,11 @@ class Executor:
                 if lane is not None:
                     self._claim_lane(lane)
         except StoreUnavailable as error:
+            # A claim may have been applied all the same.
             self._failures += 1
+            self._reconcile_at = 0.0
             pause_s = back_off(self._failures)
-            self._look_at = self._clock_s() + pause_s
+            self._look_at = boottime() + pause_s
             report("claim", error, pause_s)
 
     def _know(self, heads: Iterable[Head]) -> None:
@@ -193,7 +244,7 @@ class Executor:
         if slots <= 0:
             return
         wanted = slots * lane.chunk_size
-        rows = claim(self._store, lane, wanted, self._daemon_id)
+        rows = claim(self._store, lane, wanted, self._daemon_id())
         if rows:
             self._look_at = 0.0
             self._harvest.hold(lane, rows)
@@ -227,12 +278,11 @@ class Executor:
         node = instance.plan.nodes[row.node]
         if node.key in instance.overrides:
             return effective(node, instance.overrides[node.key].settings, lane.job, self._timeout_s)
-        key = (id(instance.plan), row.node)
-        if (settings := lane.settings.get(key)) is None:
-            found = effective(node, Settings(), lane.job, self._timeout_s)
-            # Equal settings become one object, so that rows can be put together by identity.
-            settings = lane.settings[key] = self._equal_settings.setdefault(found, found)
-        return settings
+        found = lane.settings.get(id(node.settings))
+        if found is None:
+            # The node's own settings are kept beside the result, so that their identity stays theirs.
+            found = lane.settings[id(node.settings)] = (node.settings, effective(node, Settings(), lane.job, self._timeout_s))
+        return found[1]
 
     def _chunk(self, lane: Lane, tasks: list[Assignment], settings: Settings, *, solo: bool) -> Chunk:
         return Chunk(
@@ -246,9 +296,3 @@ class Executor:
             estimate_s=lane.mean_s,
             instances={task.task_id // ORDINALS: self._instances[task.task_id // ORDINALS].facts for task in tasks},
         )
-
-    @staticmethod
-    def _clock_s() -> float:
-        from qflowd.store.clock import boottime
-
-        return boottime()

@@ -125,11 +125,13 @@ def _accept(tx: Tx, instances: Instances, batch: Batch) -> list[int]:
     rows = sorted(_split_large(tx, batch.final))
     if tx.count("finish_tasks", rows=rows, now=tx.now) < len(rows):
         raise LeaseLost
-    level = [
-        Ended(row.id, row.id % ORDINALS, FINAL[row.state], instances[row.id // ORDINALS].plan) for row in batch.final
-    ]
+    level = []
     for row in batch.final:
-        instances.remember_output(row.id, row.output)
+        plan = instances[row.id // ORDINALS].plan
+        node = row.id % ORDINALS
+        level.append(Ended(row.id, node, FINAL[row.state], plan))
+        if plan.children[node]:
+            instances.remember_output(row.id, row.output)
     ended = level
     while arrived := advance.arrivals(level, lambda row, child: _holds(tx, instances, row, child)):
         closed = tx.run("advance_tasks", rows=arrived, now=tx.now)

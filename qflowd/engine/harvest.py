@@ -88,6 +88,26 @@ class Harvest:
         """The settings that this attempt runs under."""
         self.held[task_id].settings = settings
 
+    # -- what is ours
+
+    def strays(self, rows: Sequence[Any]) -> list[Released]:
+        """Of the rows that the database says we hold (`list_held`), those that we neither hold nor are about to write."""
+        known = self.held.keys() | self.batch.task_ids()
+        return [Released(row.id, row.fence, int(row.state == TaskState.RUNNING), 0) for row in rows if row.id not in known]
+
+    def disowned(self, ours: set[int]) -> list[int]:
+        """Tasks that we hold and the database says are not ours; what comes back of them is not written."""
+        lost = [number for number in self.held if number not in ours]
+        for number in lost:
+            self._drop(number)
+        return lost
+
+    def forget_all(self) -> None:
+        """Nothing that is held or waits to be written is ours any more."""
+        for number in list(self.held):
+            self._drop(number)
+        self.batch, self._first_at = Batch(), 0.0
+
     # -- when to commit
 
     def patience_s(self, now: float, linger_s: float, longest_s: float) -> float:

@@ -23,7 +23,7 @@ class Lane:
     mean_s: float = 0.0
     samples: int = 0
     in_flight: int = 0
-    settings: dict[tuple[int, int], Settings] = field(default_factory=dict)  # (plan, node) -> all levels together
+    settings: dict[int, tuple[Settings, Settings]] = field(default_factory=dict)  # by identity: a node's, all levels
 
     @property
     def is_short(self) -> bool:

@@ -28,6 +28,11 @@ class Node:
     conditions: Mapping[int, Template]  # parent -> condition of the edge from it
     upstream: tuple[int, ...]  # nodes whose outputs its parameters and conditions use
 
+    @cached_property
+    def is_plain(self) -> bool:
+        """Are its parameters the same in every instance, with no condition to look at?"""
+        return self.constant is not None and not self.conditions
+
     @property
     def start(self) -> rules.Counters:
         return rules.start(len(self.parents))
@@ -67,7 +72,9 @@ def compile_plan(version_id: int | None, workflow: Workflow) -> Plan:
     for i, task in enumerate(order):
         for edge in task.after:
             children[position[edge.parent]].append(i)
-    nodes = [_node(i, task, workflow, position, tuple(children[i])) for i, task in enumerate(order)]
+    # Equal settings become one object, so that the hot path may tell them apart by identity.
+    equal: dict[Settings, Settings] = {}
+    nodes = [_node(i, task, workflow, position, tuple(children[i]), equal) for i, task in enumerate(order)]
     return Plan(version_id, workflow, nodes)
 
 
@@ -76,18 +83,26 @@ def single_job(job: str) -> Plan:
     return compile_plan(None, Workflow(key=job, tasks=(Task(key=job, job=job),)))
 
 
-def _node(i: int, task: Task, workflow: Workflow, position: Mapping[str, int], children: tuple[int, ...]) -> Node:
+def _node(
+    i: int,
+    task: Task,
+    workflow: Workflow,
+    position: Mapping[str, int],
+    children: tuple[int, ...],
+    equal: dict[Settings, Settings],
+) -> Node:
     template = None if task.params is None else compile_value(dict(task.params))
     conditions = {
         position[edge.parent]: compile_condition(edge.condition) for edge in task.after if edge.condition is not None
     }
     used = set(template.tasks if template else ()).union(*(condition.tasks for condition in conditions.values()))
+    settings = task.settings.over(workflow.defaults)
     constant = jsontext.dump(template.render({})) if template is not None and template.is_constant else None
     return Node(
         node=i,
         key=task.key,
         job=task.job,
-        settings=task.settings.over(workflow.defaults),
+        settings=equal.setdefault(settings, settings),
         parents=tuple(position[edge.parent] for edge in task.after),
         children=children,
         params=template,

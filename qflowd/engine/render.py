@@ -30,32 +30,27 @@ class Unrenderable(NamedTuple):
 def render(tx: Tx, instances: Instances, lane: Lane, rows: Sequence[Claimed]) -> list[Assignment | Unrenderable]:
     """What to send for these rows, in their order. Reads what is missing: instances, outputs, checkpoints."""
     instances.load(tx, (row.id for row in rows))
-    wanted = set()
+    places = []
+    wanted: set[int] = set()
     for row in rows:
-        node = instances[row.id // ORDINALS].plan.nodes[row.node]
-        first = row.id - row.id % ORDINALS
-        wanted.update(first + parent for parent in (*node.parents, *node.upstream))
+        instance = instances[row.id // ORDINALS]
+        node = instance.plan.nodes[row.node]
+        places.append((row, instance, node))
+        if node.parents:
+            first = instance.id * ORDINALS
+            wanted.update(first + parent for parent in (*node.parents, *node.upstream))
     outputs = load_outputs(tx, instances, wanted) if wanted else {}
     # Whoever was claimed for the first time has no checkpoint.
     again = [(row.id,) for row in rows if row.fence > 1]
     saved = {row.task_id: row.value for row in tx.run("load_checkpoints", rows=again)} if again else {}
     found: list[Assignment | Unrenderable] = []
-    for row in rows:
-        instance = instances[row.id // ORDINALS]
-        node = instance.plan.nodes[row.node]
+    for row, instance, node in places:
         try:
-            params = _params(instance, node, lane, outputs)
-            found.append(
-                Assignment(
-                    row.id,
-                    row.fence,
-                    row.attempt + 1,
-                    node.key,
-                    params,
-                    _upstream(instance, node, outputs) if node.parents else None,
-                    saved.get(row.id),
-                )
-            )
+            params = node.constant if node.is_plain else None
+            if params is None or instance.overrides:
+                params = _params(instance, node, lane, outputs)
+            upstream = _upstream(instance, node, outputs) if node.parents else None
+            found.append(Assignment(row.id, row.fence, row.attempt + 1, node.key, params, upstream, saved.get(row.id)))
         except ExpressionFailed as problem:
             found.append(Unrenderable(row, str(problem)))
     return found

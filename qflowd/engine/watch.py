@@ -1,42 +1,56 @@
-"""Watch: notices what others wrote, and wakes whom it concerns. How it notices is the database's affair.
-
-PostgreSQL: LISTEN, heard only while this daemon says that it sleeps. SQLite: `data_version` every 5 ms. MySQL: polling.
-Below all of them lies a slow poll, so a lost notification costs time and nothing else.
-"""
+"""Watch: notices what others wrote, and wakes whom it concerns. How it notices is the database's affair (store/alarm.py)."""
 
 from collections.abc import Callable
-from datetime import datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from qflowd.engine.service import Topics
 from qflowd.store.tx import Store, Tx
 
 
 class Watch:
-    """The service that looks around for all others."""
+    """The service that looks around for all others: one statement says whether there is anything to do."""
 
     name: ClassVar[str] = "watch"
     topics: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, store: Store, topics: Topics, daemon_id: int) -> None:
+    def __init__(self, store: Store, topics: Topics, daemon_id: Callable[[], int]) -> None:
         self._store = store
         self._topics = topics
         self._daemon_id = daemon_id
-        self._alarm = store.dialect.alarm(store)
+        self._alarm = store.dialect.alarm()
+        self._is_asleep = False
 
     def tick(self) -> float:
-        """Wait for the alarm, then look around once."""
-        self._alarm.wait()
-        self.look()
+        is_busy = self.look()
+        if is_busy == self._is_asleep:
+            # Say that we sleep, then look once more: what was written in between rang no bell.
+            self._say(is_asleep=not is_busy)
+            is_busy = self.look() or is_busy
+        self._alarm.wait(is_busy=is_busy)
         return 0
 
-    def look(self) -> Any:
-        """One statement says what is there to do; publish it."""
+    def look(self) -> bool:
+        """Publish what there is to do; False: nothing."""
         seen = self._store.read(lambda tx: tx.one("look_around"))
+        topics = []
         if seen.submission is not None:
-            self._topics.publish("submission")
+            topics.append("submission")
         if seen.command is not None:
-            self._topics.publish("command")
+            topics.append("command")
         if seen.due_at is not None and seen.due_at <= self._store.clock.now():
-            self._topics.publish("timer")
-        return seen
+            topics.append("timer")
+        self._topics.publish(*topics)
+        return bool(topics)
+
+    def wake(self) -> None:
+        """End the wait; safe from any thread."""
+        self._alarm.wake()
+
+    def _say(self, *, is_asleep: bool) -> None:
+        self._is_asleep = is_asleep
+        if self._store.dialect.has_waker:
+
+            def fall_asleep(tx: Tx) -> None:
+                tx.run("set_asleep", id=self._daemon_id(), is_asleep=int(is_asleep))
+
+            self._store.transact(fall_asleep, single=True)

@@ -13,6 +13,7 @@
     {upsert: a, b}               what follows VALUES/SELECT to replace columns where the key (a, b) is there
     {excluded: c}                the refused row's column c, in an upsert
     {ignored: table.c}           ends an INSERT that leaves rows whose key is there; c: any column of the table
+    {instance_of: t.id}          the instance's id in a task's
     {returning: id}              an INSERT gives back the id it made (MySQL: a second part asks for it)
     {date_cast}                  the type to cast a date parameter to
     {lock}                       take the rows, skip what somebody else holds
@@ -138,6 +139,9 @@ class Renderer:
 
     def macro_ignored(self, column: str) -> str:
         return "ON CONFLICT DO NOTHING"
+
+    def macro_instance_of(self, task_id: str) -> str:
+        return f"({task_id} / 1048576)"
 
     def macro_returning(self, column: str) -> str:
         return f"RETURNING {column}"

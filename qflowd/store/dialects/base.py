@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from qflowd.store.alarm import Alarm
 from qflowd.store.catalog import Statement
 from qflowd.store.render import Renderer
 
@@ -55,6 +56,8 @@ class Dialect(ABC):
 
     name: ClassVar[str]
     single_statement_commits: ClassVar[bool] = True  # may one writing statement do without BEGIN?
+    has_row_locks: ClassVar[bool] = True
+    has_waker: ClassVar[bool] = False  # do the inboxes notify daemons that say they sleep?
     renderer: Renderer
 
     @abstractmethod
@@ -80,6 +83,10 @@ class Dialect(ABC):
 
     def create_namespace(self, connection: Connection) -> None:
         """Make the namespace `qflow`, where the dialect has one to make."""
+
+    @abstractmethod
+    def alarm(self) -> Alarm:
+        """A way to wait for what others write."""
 
     def describe(self) -> str:
         """The URL without its secrets, for logs."""

@@ -13,6 +13,7 @@ import pymysql
 from pymysql.constants import CLIENT, ER
 
 from qflowd.model.errors import StoreUnavailable, StoreUnsupported
+from qflowd.store.alarm import Alarm, Polling
 from qflowd.store.catalog import Statement
 from qflowd.store.dialects.base import Connection, DataRefused, Dialect, Disconnected, Retryable, Rows
 from qflowd.store.render import Renderer, RowSet
@@ -83,6 +84,9 @@ class MysqlRenderer(Renderer):
     def macro_ignored(self, column: str) -> str:
         # INSERT IGNORE would also let bad data through.
         return f"ON DUPLICATE KEY UPDATE {column} = {column}"
+
+    def macro_instance_of(self, task_id: str) -> str:
+        return f"({task_id} DIV 1048576)"
 
     def macro_returning(self, column: str) -> str:
         return f"\n-- then\nSELECT LAST_INSERT_ID() AS {column}"
@@ -233,6 +237,9 @@ class Mysql(Dialect):
         if not there:
             connection.script(f"CREATE DATABASE IF NOT EXISTS qflow CHARACTER SET utf8mb4 COLLATE {self.renderer.collation}")
         self._use(connection)
+
+    def alarm(self) -> Alarm:
+        return Polling()
 
     def describe(self) -> str:
         return describe(self.url)

@@ -11,6 +11,7 @@ import psycopg
 from psycopg import errors as pg
 
 from qflowd.model.errors import StoreUnavailable, StoreUnsupported
+from qflowd.store.alarm import Alarm
 from qflowd.store.catalog import Statement
 from qflowd.store.dialects.base import Connection, DataRefused, Dialect, Disconnected, Retryable, Rows
 from qflowd.store.render import Renderer, RowSet
@@ -128,21 +129,59 @@ class PostgresConnection(Connection):
             cursor = self.driver.execute(cast("LiteralString", sql))
             return cursor.fetchall() if cursor.description else []
 
-    def listen(self) -> None:
-        """Hear the waker on this connection; it must not be a pooled one."""
+    def listen(self) -> bool:
+        """Hear the waker on this connection. False: notifications do not come through (a pooler in between)."""
         self.script("LISTEN qflow")
-
-    def wait(self, timeout_s: float, wake_fd: int) -> bool:
-        """Until a notification came (True), `wake_fd` is readable, or the time is over."""
-        readable, _, _ = select.select([self.driver.fileno(), wake_fd], [], [], timeout_s)
-        if self.driver.fileno() not in readable:
-            return False
+        self.script("SELECT pg_notify('qflow', 'probe')")
         with translated():
-            return any(True for _ in self.driver.notifies(timeout=0))
+            return any(True for _ in self.driver.notifies(timeout=1.0, stop_after=1))
+
+    def hear(self) -> None:
+        """Take notifications off the connection."""
+        with translated():
+            for _ in self.driver.notifies(timeout=0):
+                pass
+
+
+class Listening(Alarm):
+    """LISTEN on a connection of its own. The inboxes' trigger notifies only while the row in `waker` says that we sleep."""
+
+    SLOW_S, BUSY_S = 2.0, 0.02
+
+    def __init__(self, dialect: "Postgres") -> None:
+        super().__init__()
+        self._dialect = dialect
+        self._connection: PostgresConnection | None = None
+        self._is_heard = False
+
+    def wait(self, *, is_busy: bool) -> None:
+        if is_busy:
+            self.sleep(self.BUSY_S)
+            return
+        if self._connection is None or self._connection.driver.closed:
+            self._connection = self._dialect.connect()
+            self._is_heard = self._connection.listen()
+        if not self._is_heard:
+            self.sleep(self.BUSY_S * 2)
+            return
+        readable, _, _ = select.select([self.bell, self._connection.driver.fileno()], [], [], self.SLOW_S)
+        if self.bell in readable:
+            self.sleep(0)
+        if len(readable) > (self.bell in readable):
+            try:
+                self._connection.hear()
+            except Disconnected:
+                self._connection = None
+
+    def close(self) -> None:
+        super().close()
+        if self._connection is not None:
+            self._connection.close()
 
 
 class Postgres(Dialect):
     name = "postgres"
+    has_waker = True
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -163,6 +202,9 @@ class Postgres(Dialect):
 
     def create_namespace(self, connection: Connection) -> None:
         connection.script("CREATE SCHEMA IF NOT EXISTS qflow")
+
+    def alarm(self) -> Alarm:
+        return Listening(self)
 
     def describe(self) -> str:
         return describe(self.url)

@@ -1,0 +1,5 @@
+"""The daemon: `qflowd run` and the embedded `Engine` put store, plugins, workers and services together here."""
+
+from qflowd.daemon.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,283 @@
+"""Composition root: the only place that builds concrete things and knows all of them."""
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from qflowd.config import Config
+from qflowd.engine import registration
+from qflowd.engine.admit import Admit
+from qflowd.engine.commands import Commands
+from qflowd.engine.executor import Executor
+from qflowd.engine.heartbeat import Heartbeat
+from qflowd.engine.identity import Identity, run_dir_for
+from qflowd.engine.instances import Instances
+from qflowd.engine.known import Jobs, Lanes, Plans
+from qflowd.engine.logs import Logs
+from qflowd.engine.recover import Recover
+from qflowd.engine.schedule import Schedule
+from qflowd.engine.service import Runner, Service, Topics, back_off, report
+from qflowd.engine.terminate import Sweep, expire, sweep_instance
+from qflowd.engine.timers import Promote
+from qflowd.engine.watch import Watch
+from qflowd.engine.workflows import WorkflowFiles
+from qflowd.model.errors import StoreUnavailable
+from qflowd.plugins.registry import Registry
+from qflowd.plugins.reload import Reloader
+from qflowd.store.migrate import migrate
+from qflowd.store.probe import probe_skip_locked
+from qflowd.store.tx import Fault, Store
+from qflowd.workers.crew import Crew, PoolSize
+from qflowd.workers.environment import worker_env
+
+log = logging.getLogger("qflowd")
+READY, STOPPING = 1, 2
+
+
+class Plugins:
+    """The service that follows the plugin folders."""
+
+    name: ClassVar[str] = "plugins"
+    topics: ClassVar[tuple[str, ...]] = ("plugins",)
+
+    def __init__(self, reloader: Reloader) -> None:
+        self._reloader = reloader
+
+    def tick(self) -> float:
+        return self._reloader.poll()
+
+
+class Daemon:
+    """One daemon. `start` makes it ready, `stop` ends it in good order; everything else runs in its threads."""
+
+    def __init__(self, config: Config, *, fault: Fault | None = None) -> None:
+        self._config = config
+        self.store = Store(config.database.url, fault=fault)
+        self.topics = Topics()
+        self._run_dir = run_dir_for(config.database.url, config.daemon.run_dir)
+        self.identity = Identity(self.store, config.daemon.name, self._run_dir, config.daemon.lease)
+        self._plans = Plans()
+        self._lanes = Lanes(self.store)
+        self._jobs = Jobs()
+        env = worker_env(os.environ, config.plugins.env)
+        self._reloader = Reloader(
+            config.plugins.dirs,
+            config.plugins.enable,
+            on_change=self._adopt,
+            wake=lambda: self.topics.publish("plugins"),
+            cwd=str(config.folder),
+            env=env,
+        )
+        self._env = env
+        self._runners: list[Runner] = []
+        self._stopping = threading.Event()
+        self._drained = threading.Event()
+        self.executor: Executor | None = None
+
+    # -- start
+
+    def start(self) -> None:
+        """Come up: schema, plugins, workflows, workers; then be ready. Waits as long as the database is away.
+
+        Raises: SchemaTooNew, StoreUnsupported, QflowdError for what waiting does not mend.
+        """
+        self._reloader.begin()  # its trial process works while the schema is looked at
+        self._when_reachable(lambda: migrate(self.store))
+        self._when_reachable(lambda: probe_skip_locked(self.store))
+        self._when_reachable(self.identity.register)
+        crew = self._crew = self._build_crew()
+        instances = Instances(self._plans)
+        self.executor = self._build_executor(crew, instances)
+        while not self._reloader.is_ready:
+            self._stopping.wait(self._reloader.poll())
+            if self._stopping.is_set():
+                return
+        registry = self._reloader.registry
+        self._jobs.own = dict(registry.jobs)
+        self._announce(registry)
+        self.workflow_files = WorkflowFiles(
+            self.store, self._config.workflows.dirs, self.topics, pool_of=lambda job: self._pool_of(job)
+        )
+        self._when_reachable(self.workflow_files.read_all)
+        self.executor.start(dict(registry.jobs), registry.manifest.encode())
+        self._set_state(READY)
+        self._start_services(crew, instances)
+
+    def _build_crew(self) -> Crew:
+        config = self._config
+        return Crew(
+            {name: PoolSize(pool.processes, pool.threads) for name, pool in config.pools.items()},
+            env=self._env,
+            cwd=str(config.folder),
+            run_dir=str(self._run_dir),
+            lock_fd=self.identity.lock_fd,
+            grace_s=config.daemon.grace,
+        )
+
+    def _build_executor(self, crew: Crew, instances: Instances) -> Executor:
+        return Executor(
+            self.store,
+            crew,
+            instances,
+            self._lanes,
+            self.topics,
+            daemon_id=lambda: self.identity.id,
+            pools=self._config.pools,
+            timeout_s=self._config.daemon.timeout,
+        )
+
+    def _start_services(self, crew: Crew, instances: Instances) -> None:
+        store, topics, identity = self.store, self.topics, self.identity
+        assert self.executor is not None
+        self.watch = Watch(store, topics, lambda: identity.id)
+        self.heartbeat = Heartbeat(
+            store,
+            topics,
+            daemon_id=lambda: identity.id,
+            lease_s=self._config.daemon.lease,
+            keep_alive=crew.keep_alive,
+            fence=self.executor.fence,
+            reborn=self._be_reborn,
+            memory_mb=resident_mb,
+        )
+        self._logs = Logs(store, crew.logs)
+        services: list[Service] = [
+            self.heartbeat,
+            Admit(store, self._plans, self._lanes, self._jobs, topics),
+            Commands(store, self._plans, self._lanes, self._jobs, instances, topics),
+            Sweep(store, instances, topics),
+            Promote(store, topics, expire),
+            Schedule(store, topics),
+            Recover(store, instances, identity, topics, lease_s=self._config.daemon.lease, sweep=sweep_instance),
+            self._logs,
+            Plugins(self._reloader),
+            self.workflow_files,
+            self.watch,
+        ]
+        self._runners = [Runner(service, topics) for service in services]
+        self._execute = threading.Thread(target=self._run_executor, name="qflowd-execute", daemon=True)
+        self._execute.start()
+        for runner in self._runners:
+            runner.start()
+
+    def _run_executor(self) -> None:
+        assert self.executor is not None
+        failures = 0
+        while not self._drained.is_set():
+            try:
+                self.executor.round()
+                failures = 0
+            except Exception as error:
+                failures += 1
+                pause_s = back_off(failures)
+                report("execute", error, pause_s)
+                self._drained.wait(pause_s)
+
+    # -- while it runs
+
+    def reload_plugins(self) -> None:
+        """Read all plugins again, installed ones too (SIGHUP)."""
+        self._reloader.reload()
+        self.topics.publish("plugins")
+
+    def _adopt(self, registry: Registry) -> None:
+        """A new registry is live: new workers get it, and the database is told."""
+        if self.executor is None or not self._runners:
+            return
+        self._jobs.own = dict(registry.jobs)
+        self.executor.set_jobs(dict(registry.jobs), registry.manifest.encode())
+        self._announce(registry)
+        self.topics.publish("ready")
+
+    def _announce(self, registry: Registry) -> None:
+        for file, error in registry.errors.items():
+            log.error("plugin %s: %s", file, error)
+        self._when_reachable(lambda: registration.register_plugins(self.store, self.identity.id, registry))
+        self._when_reachable(lambda: registration.register_pools(self.store, self.identity.id, self._config.pools))
+
+    def _be_reborn(self) -> None:
+        """Others have buried this incarnation; go on as a new one, with nothing in hand."""
+        assert self.executor is not None
+        self.executor.forget_all()
+        self.identity.register()
+        self._announce(self._reloader.registry)
+        self._set_state(READY)
+
+    def _pool_of(self, job: str) -> str | None:
+        found = self._jobs.own.get(job)
+        return found.settings.pool if found else None
+
+    def _set_state(self, state: int) -> None:
+        self._when_reachable(
+            lambda: self.store.transact(
+                lambda tx: tx.run("set_daemon_state", id=self.identity.id, state=state), name="set_daemon_state", single=True
+            )
+        )
+
+    def _when_reachable(self, work: Callable[[], Any]) -> None:
+        """Do it as soon as the database can be reached."""
+        failures = 0
+        while not self._stopping.is_set():
+            try:
+                work()
+            except StoreUnavailable as error:
+                failures += 1
+                pause_s = back_off(failures)
+                log.warning("%s; trying again in %.1f s", error, pause_s)
+                self._stopping.wait(pause_s)
+            else:
+                return
+
+    # -- end
+
+    def stop(self, *, now: bool = False) -> None:
+        """End in good order: claim nothing more, let what has begun end, give back the rest. `now`: kill the workers."""
+        self._stopping.set()
+        if self.executor is None:
+            return
+        if now:
+            self.executor.fence()
+        self.executor.stop_claiming()
+
+    def is_drained(self) -> bool:
+        """Has everything that was held been written?"""
+        return self.executor is None or self.executor.is_idle
+
+    def close(self) -> None:
+        """After `stop`: end services and workers, say goodbye."""
+        self._drained.set()
+        if self.executor is not None and self._runners:
+            self.executor.wake()
+            self._execute.join(10.0)
+            for runner in self._runners:
+                runner.stop()
+            self.watch.wake()
+            for runner in self._runners:
+                runner.join(5.0)
+        self._reloader.stop()
+        if self.executor is not None:
+            self._crew.close()
+            if self._runners:
+                self._logs.finish()
+            self._say_goodbye()
+        self.identity.release()
+        self.store.close()
+
+    def _say_goodbye(self) -> None:
+        def leave(tx: Any) -> None:
+            tx.run("bury_daemon", id=self.identity.id)
+            for statement in ("forget_daemon_jobs", "forget_daemon_pools", "forget_daemon_plugins", "forget_waker"):
+                tx.run(statement, id=self.identity.id)
+
+        try:
+            self.store.transact(leave)
+        except StoreUnavailable as error:
+            log.warning("could not say goodbye: %s", error)
+
+
+def resident_mb() -> float:
+    """Resident memory of this process in MB."""
+    with open("/proc/self/statm", "rb") as file:  # noqa: PTH123 - read every beat
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE") / 1e6

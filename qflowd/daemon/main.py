@@ -1,0 +1,96 @@
+"""`qflowd run`: signals, readiness, the watchdog, and the way to the end."""
+
+import logging
+import signal
+import threading
+import time
+from datetime import datetime
+from types import FrameType
+
+from qflowd.config import Config
+from qflowd.daemon import log as daemon_log
+from qflowd.daemon.assembly import STOPPING, Daemon
+from qflowd.daemon.faults import fault_from_environment
+from qflowd.daemon.idle import is_nothing_left
+from qflowd.daemon.notify import notify, watchdog_s
+from qflowd.model.errors import StoreUnavailable
+from qflowd.store.clock import boottime
+
+log = logging.getLogger("qflowd")
+IDLE_CHECK_S = 0.1
+OUTAGE_KNOWN_S = 30.0  # the watchdog is fed through a known outage for as long as it is retried
+
+
+def main(config: Config, *, until_idle: bool = False) -> int:
+    """Run a daemon until it is told to stop, or until nothing is left to do.
+
+    Returns: 0; 1 if `until_idle` and an instance failed meanwhile.
+    """
+    daemon_log.set_up(config.log.format, config.log.level)
+    began = time.monotonic()
+    daemon = Daemon(config, fault=fault_from_environment())
+    stop = _StopOnSignal(daemon)
+    try:
+        daemon.start()
+        started_at = daemon.store.clock.now()
+        if not stop.asked.is_set():
+            notify("READY=1")
+            log.info("ready in %.2f s: daemon %d on %s", time.monotonic() - began, daemon.identity.id, config.database.shown)
+        _serve(daemon, stop, until_idle=until_idle)
+        notify("STOPPING=1")
+        _drain(daemon, stop)
+        return _failed(daemon, started_at) if until_idle else 0
+    finally:
+        daemon.close()
+        log.info("stopped")
+
+
+class _StopOnSignal:
+    """First TERM or INT: drain. Second: now. HUP: read plugins again."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+        self.asked = threading.Event()
+        self.at_once = threading.Event()
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, self._stop)
+            signal.signal(signal.SIGINT, self._stop)
+            signal.signal(signal.SIGHUP, lambda *_: daemon.reload_plugins())
+
+    def _stop(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the shape signal wants
+        if self.asked.is_set():
+            self.at_once.set()
+        self.asked.set()
+        self._daemon.stop(now=self.at_once.is_set())
+
+
+def _serve(daemon: Daemon, stop: _StopOnSignal, *, until_idle: bool) -> None:
+    """Wait for the end, feeding the watchdog with what the heartbeat has proved."""
+    feed_s = watchdog_s()
+    every_s = IDLE_CHECK_S if until_idle else (feed_s / 3 if feed_s else 3600.0)
+    quiet = 0
+    while not stop.asked.wait(every_s):
+        if feed_s and boottime() - daemon.heartbeat.last_round_trip < max(feed_s, OUTAGE_KNOWN_S):
+            notify("WATCHDOG=1")
+        if until_idle:
+            # Twice in a row: what was between two tables at the first look is seen at the second.
+            quiet = quiet + 1 if is_nothing_left(daemon) else 0
+            if quiet == 2:
+                return
+
+
+def _drain(daemon: Daemon, stop: _StopOnSignal) -> None:
+    daemon.stop()
+    try:
+        daemon.store.transact(
+            lambda tx: tx.run("set_daemon_state", id=daemon.identity.id, state=STOPPING), name="set_daemon_state", single=True
+        )
+    except StoreUnavailable as error:
+        log.warning("%s", error)
+    while not daemon.is_drained():
+        stop.at_once.wait(0.05)
+
+
+def _failed(daemon: Daemon, since: datetime) -> int:
+    row = daemon.store.read(lambda tx: tx.one("count_failed_since", since=since))
+    return int(row.failed > 0)

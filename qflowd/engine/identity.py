@@ -1,0 +1,122 @@
+"""Identity: this daemon's incarnation in the database, and the lock file by which others on this host see that it is dead.
+
+The lock (flock) is inherited by the nursery and the workers: it is free only when all of them are gone, so whoever gets
+it may take back their rows at once, without waiting for the lease.
+"""
+
+import contextlib
+import fcntl
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+from qflowd import __version__
+from qflowd.model.errors import QflowdError
+from qflowd.store.tx import Store, Tx
+
+PREFIX = "qflowd-"
+
+
+class Identity:
+    """Who this daemon is. The id is an incarnation: never reused, and another one after it was taken for dead."""
+
+    def __init__(self, store: Store, name: str | None, run_dir: Path, lease_s: float) -> None:
+        self._store = store
+        self.host = socket.gethostname()
+        self.name = name or f"{self.host}-{os.getpid()}"
+        self._lease_s = lease_s
+        self._run_dir = run_dir
+        self.id = 0
+        self.lock_fd = -1
+        self._lock_file: Path | None = None
+        self._prefix = ""
+
+    def register(self) -> None:
+        """Become known as a new incarnation, not yet ready."""
+        database_id = self._store.read(lambda tx: tx.one("read_database_id")).value
+        self._prefix = f"{PREFIX}{database_id[:12]}-"
+        if self.lock_fd < 0:
+            self._take_lock()
+
+        def register_daemon(tx: Tx) -> int:
+            row = tx.one(
+                "insert_daemon",
+                name=self.name,
+                host=self.host,
+                boot_id=_boot_id(),
+                pid=os.getpid(),
+                lock_file=str(self._lock_file),
+                version=__version__,
+                now=tx.now,
+                lease_s=self._lease_s,
+            )
+            return int(row.id)
+
+        self.id = self._store.transact(register_daemon)
+        self._write_id()
+
+    def dead_neighbours(self) -> Iterator[tuple[int, Path]]:
+        """Ids of daemons of this database whose lock is free on this host, with their lock files."""
+        with contextlib.suppress(OSError):
+            for file in sorted(self._run_dir.glob(f"{self._prefix}*.lock")):
+                if file != self._lock_file and (number := _id_if_dead(file)) is not None:
+                    yield number, file
+
+    def release(self) -> None:
+        """Let the lock go; the daemon has ended in good order."""
+        if self._lock_file is not None:
+            self._lock_file.unlink(missing_ok=True)
+        if self.lock_fd >= 0:
+            os.close(self.lock_fd)
+            self.lock_fd = -1
+
+    def _take_lock(self) -> None:
+        try:
+            self._run_dir.mkdir(parents=True, exist_ok=True, mode=0o755)
+            self._lock_file = self._run_dir / f"{self._prefix}{os.getpid()}-{os.urandom(4).hex()}.lock"
+            self.lock_fd = os.open(self._lock_file, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+            fcntl.flock(self.lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            msg = f"cannot make a lock file in {self._run_dir}: {error}; set [daemon] run_dir to a folder of this user"
+            raise QflowdError(msg) from error
+
+    def _write_id(self) -> None:
+        os.pwrite(self.lock_fd, f"{self.id}\n".encode(), 0)
+        os.ftruncate(self.lock_fd, len(f"{self.id}\n"))
+
+
+def run_dir_for(database_url: str, configured: Path | None) -> Path:
+    """Where lock files lie: as configured, beside the SQLite file, else the first usual folder that can be written."""
+    if configured is not None:
+        return configured
+    if database_url.startswith("sqlite:///"):
+        return Path(database_url.removeprefix("sqlite:///")).absolute().parent
+    for variable in ("RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR"):
+        if folder := os.environ.get(variable):
+            return Path(folder.split(":")[0]) / ("qflowd" if variable == "XDG_RUNTIME_DIR" else "")
+    shared = Path("/run/lock")
+    return shared / "qflowd" if os.access(shared, os.W_OK) else Path("/tmp") / f"qflowd-{os.getuid()}"  # noqa: S108
+
+
+def _id_if_dead(file: Path) -> int | None:
+    """The id in a lock file that nobody holds; None while somebody lives or the id is not written yet."""
+    try:
+        fd = os.open(file, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        text = os.pread(fd, 40, 0).decode().strip()
+        return int(text) if text.isdigit() else None
+    except OSError:
+        return None
+    finally:
+        os.close(fd)
+
+
+def _boot_id() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    except OSError:
+        return ""

@@ -1,0 +1,60 @@
+"""Logs: carries what tasks print from the workers' files into the table, in batches."""
+
+from typing import ClassVar
+
+from qflowd.model.errors import StoreUnavailable
+from qflowd.store.tx import Store, Tx
+from qflowd.workers.log_reader import LogLine, LogReader
+
+EVERY_S = 0.2
+BATCH = 2000
+MOST_WAITING = 20_000  # lines kept while the database is away; more stay in the workers' files
+
+
+class Logs:
+    """The service that writes log lines."""
+
+    name: ClassVar[str] = "logs"
+    topics: ClassVar[tuple[str, ...]] = ("log",)
+
+    def __init__(self, store: Store, reader: LogReader) -> None:
+        self._store = store
+        self._reader = reader
+        self._waiting: list[LogLine] = []
+
+    def tick(self) -> float:
+        if len(self._waiting) < MOST_WAITING:
+            self._waiting += self._reader.collect()
+        while self._waiting:
+            self._write(self._waiting[:BATCH])
+            del self._waiting[:BATCH]
+        return EVERY_S
+
+    def finish(self) -> None:
+        """Write what is left; at shutdown, when all workers are gone."""
+        try:
+            self.tick()
+        except StoreUnavailable:
+            return
+
+    def _write(self, lines: list[LogLine]) -> None:
+        at = self._store.clock.at
+        rows = [
+            (
+                line.task_id,
+                line.fence,
+                line.attempt,
+                at(line.at_us / 1e6),
+                line.stream,
+                line.level or None,
+                line.logger or None,
+                line.message,
+                line.attributes,
+            )
+            for line in lines
+        ]
+
+        def write_logs(tx: Tx) -> None:
+            tx.run("insert_log_lines", rows=rows)
+
+        self._store.transact(write_logs)

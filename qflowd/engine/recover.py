@@ -1,0 +1,113 @@
+"""Recover: takes back what dead daemons held. Any daemon may; the fence decides when two try.
+
+A neighbour on this host is known to be dead by its lock file, at once; others when their lease is over.
+"""
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from qflowd.engine.finish import Batch, finish
+from qflowd.engine.identity import Identity
+from qflowd.engine.instances import Instances
+from qflowd.engine.outcome import POISON_AFTER, AttemptRow, Final, Released
+from qflowd.engine.service import Topics
+from qflowd.model.states import Reason, TaskState
+from qflowd.store.clock import boottime
+from qflowd.store.tx import Store, Tx
+
+log = logging.getLogger("qflowd")
+NEIGHBOURS_S = 1.0
+CHUNK = 500
+
+
+class Recover:
+    """The service that looks for dead daemons."""
+
+    name: ClassVar[str] = "recover"
+    topics: ClassVar[tuple[str, ...]] = ("recover",)
+
+    def __init__(
+        self,
+        store: Store,
+        instances: Instances,
+        identity: Identity,
+        topics: Topics,
+        *,
+        lease_s: float,
+        sweep: Callable[[Tx, int], int],
+    ) -> None:
+        """`sweep(tx, instance_id)` cancels what is open of an instance that is being terminated."""
+        self._store, self._instances, self._identity, self._topics = store, instances, identity, topics
+        self._every_s = lease_s / 3
+        self._sweep = sweep
+        self._next_look = 0.0
+
+    def tick(self) -> float:
+        for number, file in self._identity.dead_neighbours():
+            self.take_back(number, "its lock is free")
+            file.unlink(missing_ok=True)
+        if boottime() >= self._next_look:
+            self._next_look = boottime() + self._every_s
+            since = self._store.clock.now() - timedelta(days=1)
+            for row in self._store.read(lambda tx: tx.run("list_dead_daemons", since=since)):
+                if row.id != self._identity.id:
+                    self.take_back(row.id, "its lease is over" if row.state < 3 else "it left rows behind")
+        return NEIGHBOURS_S
+
+    def take_back(self, daemon_id: int, why: str) -> int:
+        """Give back the rows of a dead daemon. Returns how many there were."""
+
+        def bury(tx: Tx) -> None:
+            # First of all: from here on its heartbeat hits no row, and it knows.
+            tx.run("bury_daemon", id=daemon_id)
+            for statement in ("forget_daemon_jobs", "forget_daemon_pools", "forget_daemon_plugins", "forget_waker"):
+                tx.run(statement, id=daemon_id)
+
+        self._store.transact(bury)
+        rows = self._store.read(lambda tx: tx.run("list_lost", owner=daemon_id))
+        log.warning("daemon %d is dead (%s): taking back %d tasks", daemon_id, why, len(rows))
+        for start in range(0, len(rows), CHUNK):
+            finish(self._store, self._instances, self._batch(rows[start : start + CHUNK]), daemon_id)
+        for instance in {row.id >> 20 for row in rows if row.intent}:
+            self._store.transact(lambda tx, instance=instance: self._sweep(tx, instance), name="sweep")  # type: ignore[misc]
+        if rows:
+            self._topics.publish("ready", "intent")
+        return len(rows)
+
+    def _batch(self, rows: list[Any]) -> Batch:
+        """Reserved rows go back free of charge, to run alone; running ones count a crash; the third is poison."""
+        batch = Batch()
+        now = self._store.clock.now()
+        for row in rows:
+            if row.state == TaskState.RESERVED:
+                batch.released.append(Released(row.id, row.fence, 1, 0))
+                continue
+            is_poison = row.crashes + 1 >= POISON_AFTER
+            reason = int(Reason.POISON if is_poison else Reason.LOST)
+            batch.attempts.append(
+                AttemptRow(
+                    row.id,
+                    row.fence,
+                    row.attempt + 1,
+                    int(TaskState.FAILED),
+                    reason,
+                    row.started_at,
+                    now,
+                    None,
+                    None,
+                    None,
+                    row.code_id,
+                    "the daemon that ran it died",
+                    None,
+                )
+            )
+            if is_poison:
+                failed = int(TaskState.FAILED)
+                batch.final.append(
+                    Final(row.id, row.fence, failed, reason, row.attempt + 1, row.code_id, row.started_at, None)
+                )
+            else:
+                batch.released.append(Released(row.id, row.fence, 1, 1))
+        return batch

@@ -1,0 +1,63 @@
+"""Registration: what this daemon knows and offers, as rows: jobs, plugin files, pools."""
+
+import json
+from collections.abc import Mapping
+
+from qflowd.config import PoolConfig
+from qflowd.define.writing import dump_settings
+from qflowd.model import jsontext
+from qflowd.model.workflow import Job
+from qflowd.plugins.registry import Registry
+from qflowd.store.tx import Store, Tx
+
+
+def register_pools(store: Store, daemon_id: int, pools: Mapping[str, PoolConfig]) -> None:
+    """Say which pools this daemon has."""
+    rows = [(name, pool.processes, pool.threads) for name, pool in sorted(pools.items())]
+
+    def save_pools(tx: Tx) -> None:
+        tx.run("insert_daemon_pools", rows=rows, id=daemon_id)
+
+    store.transact(save_pools)
+
+
+def register_plugins(store: Store, daemon_id: int, registry: Registry) -> None:
+    """Say which jobs this daemon knows and how its plugin files are. Jobs that are gone stay as rows, withdrawn."""
+
+    def save_plugins(tx: Tx) -> None:
+        known = {row.name: row for row in tx.run("list_registered_jobs")}
+        changed = [row for job in registry.jobs.values() if not _is_same(known.get(job.name), row := _row(job))]
+        if changed:
+            tx.run("save_jobs", rows=sorted(changed), now=tx.now)
+        tx.run("forget_daemon_jobs", id=daemon_id)
+        tx.run("forget_daemon_plugins", id=daemon_id)
+        if registry.jobs:
+            tx.run("insert_daemon_jobs", rows=[(name,) for name in sorted(registry.jobs)], id=daemon_id)
+        if files := _files(registry):
+            tx.run("insert_plugins", rows=files, id=daemon_id, now=tx.now)
+
+    store.transact(save_plugins)
+
+
+def _row(job: Job) -> tuple[str, ...]:
+    schema, settings = jsontext.dump(dict(job.params_schema)), jsontext.dump(dump_settings(job.settings))
+    return job.name, job.title, schema, settings, job.file, job.hash, job.doc
+
+
+def _is_same(known: object, row: tuple[str, ...]) -> bool:
+    # Schema and settings too: an installed plugin's file may stay while its helpers change.
+    return known is not None and tuple(known)[1:] == (row[5], row[3], row[2])  # type: ignore[arg-type]
+
+
+def _files(registry: Registry) -> list[tuple[str, str, str, str | None]]:
+    by_file: dict[str, list[str]] = {}
+    hashes: dict[str, str] = {}
+    for job in registry.jobs.values():
+        by_file.setdefault(job.file, []).append(job.name)
+        hashes[job.file] = job.hash
+    for file in registry.errors:
+        by_file.setdefault(file, [])
+    return [
+        (file[:600], hashes.get(file, ""), json.dumps(sorted(jobs)), registry.errors.get(file))
+        for file, jobs in sorted(by_file.items())
+    ]

@@ -1,0 +1,101 @@
+-- Daemons: who is there, whose lease is over, what they know.
+
+-- name: insert_daemon
+INSERT INTO qflow.daemon (name, host, boot_id, pid, lock_file, version, state, started_at, seen_at, lease_ends_at)
+VALUES (:name, :host, :boot_id, :pid, :lock_file, :version, 0, :now, {clock}, {clock + :lease_s})
+{returning: id}
+
+-- name: beat
+-- Hits no row when others have taken this daemon for dead.
+UPDATE qflow.daemon SET seen_at = {clock}, lease_ends_at = {clock + :lease_s}, memory_mb = :memory_mb
+WHERE id = :id AND state < 3
+
+-- name: hear_back
+-- The server's clock as the beat wrote it, and what people want of instances that still run.
+SELECT d.seen_at, i.id AS instance_id, i.intent FROM qflow.daemon d
+LEFT JOIN qflow.workflow_instance i ON i.intent <> 0 AND i.state < 3 WHERE d.id = :id
+
+-- name: set_daemon_state
+UPDATE qflow.daemon SET state = :state, seen_at = {clock} WHERE id = :id AND state < 3
+
+-- name: list_dead_daemons
+-- Lease over, or gone with rows left (somebody died while taking them back).
+SELECT d.id, d.name, d.state FROM qflow.daemon d WHERE d.state < 3 AND d.lease_ends_at < {clock}
+UNION ALL
+SELECT d.id, d.name, d.state FROM qflow.daemon d WHERE d.state = 3 AND d.seen_at > :since
+    AND EXISTS (SELECT 1 FROM qflow.task_instance t WHERE t.owner = d.id AND t.state IN ({task.RESERVED}, {task.RUNNING}))
+
+-- name: show_daemon
+SELECT id, name, state, lock_file FROM qflow.daemon WHERE id = :id
+
+-- name: bury_daemon
+-- Nobody can renew this lease any more.
+UPDATE qflow.daemon SET state = 3 WHERE id = :id AND state < 3
+
+-- name: forget_daemon_jobs
+DELETE FROM qflow.daemon_job WHERE daemon_id = :id
+
+-- name: forget_daemon_pools
+DELETE FROM qflow.daemon_pool WHERE daemon_id = :id
+
+-- name: forget_daemon_plugins
+DELETE FROM qflow.plugin WHERE daemon_id = :id
+
+-- name: forget_waker
+DELETE FROM qflow.waker WHERE daemon_id = :id
+
+-- name: insert_daemon_pools
+INSERT INTO qflow.daemon_pool (daemon_id, pool, processes, threads)
+SELECT :id, r.pool, r.processes, r.threads FROM {rows: pool text, processes int, threads int} r WHERE 1 = 1
+{ignored: daemon_pool.threads}
+
+-- name: insert_daemon_jobs
+INSERT INTO qflow.daemon_job (daemon_id, job) SELECT :id, r.job FROM {rows: job text} r WHERE 1 = 1 {ignored: daemon_job.job}
+
+-- name: insert_plugins
+INSERT INTO qflow.plugin (daemon_id, file, hash, jobs, error, updated_at)
+SELECT :id, r.file, r.hash, r.jobs, r.error, :now FROM {rows: file text, hash text, jobs text, error text} r WHERE 1 = 1
+{upsert: daemon_id, file} hash = {excluded: hash}, jobs = {excluded: jobs}, error = {excluded: error},
+    updated_at = {excluded: updated_at}
+
+-- name: list_registered_jobs
+SELECT name, hash, settings, params_schema FROM qflow.job
+
+-- name: save_jobs
+INSERT INTO qflow.job (name, title, params_schema, settings, file, hash, doc, updated_at)
+SELECT r.name, r.title, r.params_schema, r.settings, r.file, r.hash, r.doc, :now
+FROM {rows: name text, title text, params_schema text, settings text, file text, hash text, doc text} r WHERE 1 = 1
+{upsert: name} title = {excluded: title}, params_schema = {excluded: params_schema}, settings = {excluded: settings},
+    file = {excluded: file}, hash = {excluded: hash}, doc = {excluded: doc}, updated_at = {excluded: updated_at}
+
+-- name: set_asleep
+INSERT INTO qflow.waker (daemon_id, is_asleep) VALUES (:id, :is_asleep) {upsert: daemon_id} is_asleep = {excluded: is_asleep}
+
+-- name: read_database_id
+SELECT value FROM qflow.meta WHERE name = 'database_id'
+
+-- name: probe_lock
+-- Does SKIP LOCKED skip what another session holds? Asked once at start, of a table that always has rows.
+SELECT number, step FROM qflow.migration ORDER BY number, step LIMIT 2 {lock}
+
+-- name: list_ready_lanes
+SELECT l.job, l.pool FROM {rows: id bigint} r JOIN qflow.lane l ON l.id = r.id
+
+-- name: count_open
+-- What `--until-idle` waits for, apart from what stands in lanes.
+SELECT (SELECT COUNT(*) FROM qflow.submissions WHERE is_open = 1) AS submissions,
+    (SELECT COUNT(*) FROM qflow.commands WHERE is_open = 1) AS commands,
+    (SELECT COUNT(*) FROM qflow.workflow_instance WHERE intent <> 0 AND state IN ({instance.RUNNING}, {instance.PAUSED})) AS intents,
+    (SELECT COUNT(*) FROM qflow.task_instance WHERE state IN ({task.RESERVED}, {task.RUNNING})) AS held,
+    (SELECT COUNT(*) FROM qflow.timer WHERE due_at <= :now) AS due
+
+-- name: count_failed_since
+SELECT COUNT(*) AS failed FROM qflow.workflow_instance WHERE state = {instance.FAILED} AND finished_at >= :since
+
+-- name: list_live_jobs
+SELECT DISTINCT k.job FROM qflow.daemon_job k JOIN qflow.daemon d ON d.id = k.daemon_id
+WHERE d.state = 1 AND d.lease_ends_at > {clock}
+
+-- name: list_live_pools
+SELECT DISTINCT k.pool FROM qflow.daemon_pool k JOIN qflow.daemon d ON d.id = k.daemon_id
+WHERE d.state = 1 AND d.lease_ends_at > {clock}
