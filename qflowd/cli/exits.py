@@ -45,7 +45,8 @@ def report(error: Exception) -> int | None:
         say(f"rejected: {error}")
         return ERROR
     if isinstance(error, QflowdError):
-        say(str(error))
+        # Drivers report in several lines; lists of faults are meant so.
+        say(" ".join(str(error).split()) if isinstance(error, _DATABASE) else str(error))
         return code_of(error)
     if isinstance(error, TimeoutError):
         say(str(error))

@@ -111,8 +111,10 @@ def _make_folder(path: Path) -> None:
     if path.is_dir():
         return
     try:
-        path.mkdir(parents=True)
-        path.chmod(0o755)
+        for missing in reversed([path, *path.parents]):
+            if not missing.exists():
+                missing.mkdir()
+                missing.chmod(0o755)
     except OSError as error:
         raise click.ClickException(f"cannot make the folder {path}: {error.strerror}") from None
     click.echo(f"  made  {path}/")

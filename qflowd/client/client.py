@@ -198,6 +198,11 @@ class Client:
         """How many submissions no daemon has taken yet."""
         return int(self.store.read(lambda tx: tx.one("count_new")).submissions)
 
+    def active_document(self, workflow: str) -> str | None:
+        """The active version of a workflow as JSON text; None if there is none."""
+        row = self.store.read(lambda tx: tx.one("show_active_document", tenant=DEFAULT_TENANT, workflow=workflow))
+        return None if row is None else str(row.document)
+
     def workflows(self) -> list[dict[str, Any]]:
         """Rows of the view `workflows`, files that could not be read among them."""
         return self._list(lambda tx: tx.run("list_workflows"))

@@ -89,3 +89,7 @@ SELECT {only: postgres indexname AS name FROM pg_indexes WHERE schemaname = 'qfl
 
 -- name: count_new
 SELECT COUNT(*) AS submissions FROM qflow.submissions WHERE is_open = 1
+
+-- name: show_active_document
+SELECT v.document FROM qflow.workflow_definition d JOIN qflow.workflow_version v ON v.id = d.active_version
+WHERE d.tenant = :tenant AND d.workflow = :workflow

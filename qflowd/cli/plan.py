@@ -1,0 +1,192 @@
+"""`qflowd plan`: what a workflow would do, without doing it."""
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from qflowd.cli.printing import bold, compact, cut, instant, print_json, print_table
+from qflowd.cli.session import configuration, json_option, merged, open_client, params_options
+from qflowd.cli.validate import workflow_paths
+from qflowd.model import dag
+from qflowd.model.errors import (
+    InvalidRequest,
+    InvalidWorkflow,
+    NotFound,
+    QflowdError,
+    SchemaOutdated,
+    StoreUnavailable,
+)
+
+if TYPE_CHECKING:
+    from qflowd.engine.expand import Admission
+    from qflowd.engine.plan import Node
+    from qflowd.model.workflow import Job, Schedule, Task, Workflow
+
+FIRES = 5
+
+
+@click.command()
+@click.argument("workflow", metavar="WORKFLOW|FILE")
+@params_options
+@click.option("--business-date", metavar="DATE", help="The trading or data date it would be for.")
+@json_option
+def command(
+    *, workflow: str, given: str | None, pairs: tuple[tuple[str, Any], ...], business_date: str | None, as_json: bool
+) -> None:
+    """Show what WORKFLOW (as stored) or a workflow FILE would do: order, rendered params, next fires.
+
+    What depends on the output of another task is shown as it is written.
+    """
+    found = _find(workflow)
+    jobs = _jobs()
+    admission = _admit(found, jobs, merged(given, pairs) or {}, business_date)
+    levels, tasks = dag.levels(dag.parents_of(found.tasks)), {task.key: task for task in found.tasks}
+    steps = [
+        _step(node, admission, jobs) | {"level": levels[node.key], "params": _params(tasks[node.key], admission, jobs)}
+        for node in admission.plan.nodes
+    ]
+    fires = _fires(found.schedule)
+    if as_json:
+        print_json({"workflow": found.key, "params": admission.params, "tasks": steps, "next_fires": fires})
+        return
+    click.echo(f"{bold(found.key)}  {found.title}")
+    if admission.params:
+        click.echo(f"  params  {cut(compact(admission.params), 400)}")
+    click.echo()
+    rows = [
+        [
+            *(step["level"] + 1, step["task"], ", ".join(step["after"]), step["job"], step["pool"]),
+            f"{step['retries']}" if step["retries"] else "",
+            *(step["timeout"] or "", compact(step["params"]) if step["params"] else ""),
+        ]
+        for step in steps
+    ]
+    print_table(("STEP>", "TASK", "AFTER", "JOB", "POOL", "RETRIES>", "TIMEOUT>", "PARAMS"), rows)
+    if unknown := sorted({step["job"] for step in steps} - jobs.keys()):
+        click.echo(f"\nnot known here: job {', '.join(unknown)}", err=True)
+    if found.schedule:
+        off = "" if found.schedule.enabled and found.enabled else " (disabled)"
+        click.echo(f"\nnext fires of {found.schedule.cron} {found.schedule.timezone}{off}, UTC:")
+        for fire in fires:
+            click.echo(f"  {instant(fire)}")
+
+
+def _find(name: str) -> "Workflow":
+    """The workflow in the file of that name, else the stored one, else the one in the configured folders.
+
+    Raises: NotFound, InvalidWorkflow; StoreUnavailable, SchemaOutdated if only a store could tell.
+    """
+    from qflowd.define import workflow_file
+
+    if Path(name).is_file():
+        return workflow_file.parse_file(Path(name))
+    try:
+        with open_client() as client:
+            document = client.active_document(name)
+        problem: QflowdError = NotFound(f"there is no workflow {name!r} in the database, and no such file")
+    except (StoreUnavailable, SchemaOutdated) as error:
+        document, problem = None, error
+    if document is not None:
+        return workflow_file.parse(document, "json", name)
+    for path in workflow_paths(configuration().workflows.dirs):
+        try:
+            found = workflow_file.parse_file(path)
+        except InvalidWorkflow:
+            continue
+        if found.key == name:
+            return found
+    raise problem
+
+
+def _jobs() -> "dict[str, Job]":
+    from qflowd.cli.known_jobs import known_jobs
+
+    return known_jobs(configuration()).jobs
+
+
+def _admit(
+    workflow: "Workflow", jobs: "dict[str, Job]", params: dict[str, Any], business_date: str | None
+) -> "Admission":
+    """As the engine would.
+
+    Raises: InvalidRequest with what it would refuse.
+    """
+    from qflowd.engine.expand import admit_request
+    from qflowd.engine.plan import compile_plan
+    from qflowd.engine.request import Refused, Request
+
+    try:
+        day = None if business_date is None else date.fromisoformat(business_date)
+    except ValueError:
+        raise InvalidRequest(f"business_date {business_date!r} is no date; write it like 2026-11-20") from None
+    request = Request(
+        id=0,
+        tenant="default",
+        workflow=workflow.key,
+        version=None,
+        job=None,
+        name=None,
+        params=params,
+        business_date=day,
+        priority=0,
+        run_at=None,
+        hold=False,
+        idempotency_key=None,
+        trigger_type="plan",
+        created_at=datetime.now(UTC),
+    )
+    try:
+        # Any version id: a plan without one is taken for that of a single job.
+        return admit_request(request, compile_plan(0, workflow), jobs)
+    except Refused as problem:
+        raise InvalidRequest(str(problem)) from None
+
+
+def _step(node: "Node", admission: "Admission", jobs: "dict[str, Job]") -> dict[str, Any]:
+    from qflowd.engine.plan import effective
+    from qflowd.model.durations import format_duration
+    from qflowd.model.workflow import Settings
+
+    plan = admission.plan
+    settings = effective(node, Settings(), jobs.get(node.job), None)
+    return {
+        "task": node.key,
+        "job": node.job,
+        "after": [plan.nodes[parent].key for parent in node.parents],
+        "pool": settings.pool,
+        "retries": settings.retries,
+        "timeout": None if settings.timeout is None else format_duration(settings.timeout),
+        "priority": settings.priority,
+    }
+
+
+def _params(task: "Task", admission: "Admission", jobs: "dict[str, Job]") -> dict[str, Any]:
+    """Rendered, but for what needs the output of a task."""
+    from qflowd.define.expressions import compile_value
+    from qflowd.engine.expand import instance_scope
+    from qflowd.engine.plan import by_name
+    from qflowd.model.errors import ExpressionFailed
+
+    request = admission.request
+    if task.params is None:
+        return by_name(jobs.get(task.job), admission.params)
+    scope = instance_scope(0, request.target, None, request.created_at, request.business_date, None)
+    scope |= {"params": admission.params, "tasks": {}}
+    found = {}
+    for name, value in task.params.items():
+        template = compile_value(value)
+        try:
+            found[name] = value if template.tasks else template.render(scope)
+        except ExpressionFailed as problem:
+            found[name] = f"{value} ({problem})"
+    return found
+
+
+def _fires(schedule: "Schedule | None") -> list[datetime]:
+    if schedule is None:
+        return []
+    from qflowd.model.cron import next_fires
+
+    return next_fires(schedule.cron, schedule.timezone, datetime.now(UTC), FIRES)
