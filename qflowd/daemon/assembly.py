@@ -52,6 +52,15 @@ class Plugins:
 class Daemon:
     """One daemon. `start` makes it ready, `stop` ends it in good order; everything else runs in its threads."""
 
+    # Built by `start`, once the schema is there and this daemon is known.
+    executor: Executor
+    heartbeat: Heartbeat
+    workflow_files: WorkflowFiles
+    watch: Watch
+    _crew: Crew
+    _logs: Logs
+    _execute: threading.Thread
+
     def __init__(self, config: Config, *, fault: Fault | None = None) -> None:
         self._config = config
         self.store = Store(config.database.url, fault=fault)
@@ -67,14 +76,14 @@ class Daemon:
             config.plugins.enable,
             on_change=self._adopt,
             wake=lambda: self.topics.publish("plugins"),
-            cwd=str(config.folder),
+            cwd=config.folder,
             env=env,
         )
         self._env = env
         self._runners: list[Runner] = []
         self._stopping = threading.Event()
         self._drained = threading.Event()
-        self.executor: Executor | None = None
+        self._has_executor = False
 
     # -- start
 
@@ -90,6 +99,7 @@ class Daemon:
         crew = self._crew = self._build_crew()
         instances = Instances(self._plans)
         self.executor = self._build_executor(crew, instances)
+        self._has_executor = True
         while not self._reloader.is_ready:
             self._stopping.wait(self._reloader.poll())
             if self._stopping.is_set():
@@ -97,9 +107,7 @@ class Daemon:
         registry = self._reloader.registry
         self._jobs.own = dict(registry.jobs)
         self._announce(registry)
-        self.workflow_files = WorkflowFiles(
-            self.store, self._config.workflows.dirs, self.topics, pool_of=lambda job: self._pool_of(job)
-        )
+        self.workflow_files = WorkflowFiles(self.store, self._config.workflows.dirs, self.topics, pool_of=self._pool_of)
         self._when_reachable(self.workflow_files.read_all)
         self.executor.start(dict(registry.jobs), registry.manifest.encode())
         self._set_state(READY)
@@ -130,7 +138,6 @@ class Daemon:
 
     def _start_services(self, crew: Crew, instances: Instances) -> None:
         store, topics, identity = self.store, self.topics, self.identity
-        assert self.executor is not None
         self.watch = Watch(store, topics, lambda: identity.id)
         self.heartbeat = Heartbeat(
             store,
@@ -163,13 +170,12 @@ class Daemon:
             runner.start()
 
     def _run_executor(self) -> None:
-        assert self.executor is not None
         failures = 0
         while not self._drained.is_set():
             try:
                 self.executor.round()
                 failures = 0
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - the loop outlives any fault of ours; it is logged whole
                 failures += 1
                 pause_s = back_off(failures)
                 report("execute", error, pause_s)
@@ -184,7 +190,7 @@ class Daemon:
 
     def _adopt(self, registry: Registry) -> None:
         """A new registry is live: new workers get it, and the database is told."""
-        if self.executor is None or not self._runners:
+        if not self._runners:
             return
         self._jobs.own = dict(registry.jobs)
         self.executor.set_jobs(dict(registry.jobs), registry.manifest.encode())
@@ -199,7 +205,6 @@ class Daemon:
 
     def _be_reborn(self) -> None:
         """Others have buried this incarnation; go on as a new one, with nothing in hand."""
-        assert self.executor is not None
         self.executor.forget_all()
         self.identity.register()
         self._announce(self._reloader.registry)
@@ -212,7 +217,9 @@ class Daemon:
     def _set_state(self, state: int) -> None:
         self._when_reachable(
             lambda: self.store.transact(
-                lambda tx: tx.run("set_daemon_state", id=self.identity.id, state=state), name="set_daemon_state", single=True
+                lambda tx: tx.run("set_daemon_state", id=self.identity.id, state=state),
+                name="set_daemon_state",
+                single=True,
             )
         )
 
@@ -235,7 +242,7 @@ class Daemon:
     def stop(self, *, now: bool = False) -> None:
         """End in good order: claim nothing more, let what has begun end, give back the rest. `now`: kill the workers."""
         self._stopping.set()
-        if self.executor is None:
+        if not self._has_executor:
             return
         if now:
             self.executor.fence()
@@ -243,12 +250,12 @@ class Daemon:
 
     def is_drained(self) -> bool:
         """Has everything that was held been written?"""
-        return self.executor is None or self.executor.is_idle
+        return not self._has_executor or self.executor.is_idle
 
     def close(self) -> None:
         """After `stop`: end services and workers, say goodbye."""
         self._drained.set()
-        if self.executor is not None and self._runners:
+        if self._runners:
             self.executor.wake()
             self._execute.join(10.0)
             for runner in self._runners:
@@ -257,7 +264,7 @@ class Daemon:
             for runner in self._runners:
                 runner.join(5.0)
         self._reloader.stop()
-        if self.executor is not None:
+        if self._has_executor:
             self._crew.close()
             if self._runners:
                 self._logs.finish()

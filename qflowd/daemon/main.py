@@ -35,7 +35,9 @@ def main(config: Config, *, until_idle: bool = False) -> int:
         started_at = daemon.store.clock.now()
         if not stop.asked.is_set():
             notify("READY=1")
-            log.info("ready in %.2f s: daemon %d on %s", time.monotonic() - began, daemon.identity.id, config.database.shown)
+            log.info(
+                "ready in %.2f s: daemon %d on %s", time.monotonic() - began, daemon.identity.id, config.database.shown
+            )
         _serve(daemon, stop, until_idle=until_idle)
         notify("STOPPING=1")
         _drain(daemon, stop)
@@ -57,7 +59,7 @@ class _StopOnSignal:
             signal.signal(signal.SIGINT, self._stop)
             signal.signal(signal.SIGHUP, lambda *_: daemon.reload_plugins())
 
-    def _stop(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the shape signal wants
+    def _stop(self, signum: int, frame: FrameType | None) -> None:
         if self.asked.is_set():
             self.at_once.set()
         self.asked.set()
@@ -83,7 +85,9 @@ def _drain(daemon: Daemon, stop: _StopOnSignal) -> None:
     daemon.stop()
     try:
         daemon.store.transact(
-            lambda tx: tx.run("set_daemon_state", id=daemon.identity.id, state=STOPPING), name="set_daemon_state", single=True
+            lambda tx: tx.run("set_daemon_state", id=daemon.identity.id, state=STOPPING),
+            name="set_daemon_state",
+            single=True,
         )
     except StoreUnavailable as error:
         log.warning("%s", error)

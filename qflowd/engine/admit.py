@@ -87,7 +87,7 @@ class Admit:
         """The instance that already has the idempotency key; None if this submission now has it, or asks for none."""
         if request.idempotency_key is None:
             return None
-        key = {"tenant": request.tenant, "purpose": IDEMPOTENCY, "run_key": request.idempotency_key}
+        key: dict[str, Any] = {"tenant": request.tenant, "purpose": IDEMPOTENCY, "run_key": request.idempotency_key}
         tx.run("insert_run_key", **key, instance_id=request.id, content_hash=request.content_hash)
         holder = tx.one("find_run_key", **key)
         if holder.instance_id == request.id:
@@ -145,9 +145,7 @@ def start_timers(admission: Admission, now: datetime) -> list[tuple[int, int, in
     request, plan = admission.request, admission.plan
     timers = []
     if request.run_at is not None and request.run_at > now:
-        timers += [
-            (task_id(request.id, node.node), RUN, 0, request.run_at) for node in plan.nodes if not node.parents
-        ]
+        timers += [(task_id(request.id, node.node), RUN, 0, request.run_at) for node in plan.nodes if not node.parents]
     if plan.workflow.timeout is not None and not request.hold:
         timers.append((task_id(request.id, 0), DEADLINE, 0, now + timedelta(seconds=plan.workflow.timeout)))
     return timers

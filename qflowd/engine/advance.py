@@ -49,14 +49,13 @@ def arrivals(ended: Iterable[Ended], holds: Holds) -> list[Arrival]:
             total[0] += 1
             total[1] += gain
             total[2] += bad
+    if not mixed:
+        return [(key, count, count, 0) for key, count in sorted(plain.items())]
     for key, count in plain.items():
-        total = mixed.get(key)
-        if total is None:
-            mixed[key] = [count, count, 0]
-        else:
-            total[0] += count
-            total[1] += count
-    return [(key, *mixed[key]) for key in sorted(mixed)]  # type: ignore[misc]
+        total = mixed.setdefault(key, [0, 0, 0])
+        total[0] += count
+        total[1] += count
+    return [(key, count, gain, bad) for key, (count, gain, bad) in sorted(mixed.items())]
 
 
 def closers(ended: Iterable[Ended]) -> dict[int, int]:

@@ -1,6 +1,6 @@
 """Claim: which lanes, how many rows, in which order. The rows are taken by one statement per lane."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from qflowd.engine.lanes import Lane
@@ -54,7 +54,7 @@ def claim(store: Store, lane: Lane, wanted: int, owner: int) -> list[Claimed]:
     """
     batch = max(size for size in SIZES if size <= max(1, min(wanted, LARGEST_BATCH)))
 
-    def claim_rows(tx: Tx) -> Sequence[Any]:
+    def claim_rows(tx: Tx) -> list[Claimed]:
         rows = tx.run("claim_tasks", lane=lane.id, owner=owner, batch=batch)
         starting = rows if not lane.is_short else [row for row in rows if row.solo]
         if starting:
@@ -67,12 +67,6 @@ def claim(store: Store, lane: Lane, wanted: int, owner: int) -> list[Claimed]:
         raise QflowdError(msg)
     rows.sort(key=lambda row: (row.priority, row.id))
     return rows
-
-
-def shares(room: Mapping[str, int], heads: Sequence[Head], lane_of: Callable[[int], Lane | None]) -> list[Lane]:
-    """Lanes to claim from now, in order: known here, their pool has room."""
-    lanes = (lane_of(head.lane) for head in heads)
-    return [lane for lane in lanes if lane is not None and room.get(lane.key.pool, 0) > 0]
 
 
 def _rotated(items: list[Any], turn: int) -> list[Any]:

@@ -39,7 +39,7 @@ class Executor:
 
     name: ClassVar[str] = "execute"
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the hot loop touches everything; the composition root passes all by name
         self,
         store: Store,
         crew: Crew,
@@ -281,7 +281,10 @@ class Executor:
         found = lane.settings.get(id(node.settings))
         if found is None:
             # The node's own settings are kept beside the result, so that their identity stays theirs.
-            found = lane.settings[id(node.settings)] = (node.settings, effective(node, Settings(), lane.job, self._timeout_s))
+            found = lane.settings[id(node.settings)] = (
+                node.settings,
+                effective(node, Settings(), lane.job, self._timeout_s),
+            )
         return found[1]
 
     def _chunk(self, lane: Lane, tasks: list[Assignment], settings: Settings, *, solo: bool) -> Chunk:

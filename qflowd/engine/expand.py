@@ -9,7 +9,7 @@ from qflowd.define.expressions import compile_value
 from qflowd.define.schema import Schema, workflow_schema
 from qflowd.engine.ids import task_id
 from qflowd.engine.known import LaneKey
-from qflowd.engine.plan import Node, Plan, effective
+from qflowd.engine.plan import Plan, effective
 from qflowd.engine.request import NO_OVERRIDE, Refused, Request
 from qflowd.model import jsontext
 from qflowd.model.errors import ExpressionFailed
@@ -61,19 +61,27 @@ def admit_request(
 
 
 def instance_scope(
-    instance_id: int, workflow: str, name: str | None, created_at: datetime, business_date: Any, fire_at: datetime | None
+    instance_id: int,
+    workflow: str,
+    name: str | None,
+    created_at: datetime,
+    business_date: Any,
+    fire_at: datetime | None,
 ) -> dict[str, Json]:
     """What expressions may ask of an instance."""
     return {
-        "instance": {"id": instance_id, "name": name or workflow, "workflow": workflow, "created_at": _text(created_at)},
+        "instance": {
+            "id": instance_id,
+            "name": name or workflow,
+            "workflow": workflow,
+            "created_at": _text(created_at),
+        },
         "business_date": None if business_date is None else str(business_date),
         "fire_at": None if fire_at is None else _text(fire_at),
     }
 
 
-def _params(
-    request: Request, plan: Plan, jobs: Mapping[str, Job | None], fire_at: datetime | None
-) -> dict[str, Json]:
+def _params(request: Request, plan: Plan, jobs: Mapping[str, Job | None], fire_at: datetime | None) -> dict[str, Json]:
     if plan.version_id is None:
         job = jobs.get(request.target)
         schema = Schema(dict(job.params_schema) if job and job.params_schema else {"type": "object"})
@@ -130,9 +138,7 @@ def instance_row(admission: Admission, now: datetime) -> tuple[Any, ...]:
     )
 
 
-def task_rows(
-    admission: Admission, lane_ids: Mapping[LaneKey, int], now: datetime
-) -> Iterable[tuple[Any, ...]]:
+def task_rows(admission: Admission, lane_ids: Mapping[LaneKey, int], now: datetime) -> Iterable[tuple[Any, ...]]:
     """The rows of `insert_tasks`, in its order of columns; roots wait for their timer if there is a `run_at`."""
     request = admission.request
     first = task_id(request.id, 0)
@@ -151,10 +157,6 @@ def task_rows(
             need,
             now if is_ready else None,
         )
-
-
-def roots(plan: Plan) -> list[Node]:
-    return [node for node in plan.nodes if not node.parents]
 
 
 def _text(instant: datetime) -> str:

@@ -40,27 +40,34 @@ class Batch:
 
     def __bool__(self) -> bool:
         return bool(
-            self.final or self.rearmed or self.released or self.attempts or self.running or self.progress or self.checkpoints
+            self.final
+            or self.rearmed
+            or self.released
+            or self.attempts
+            or self.running
+            or self.progress
+            or self.checkpoints
         )
 
     def with_more(self, later: "Batch") -> "Batch":
         """This batch and a later one together."""
-        return Batch(*(mine + theirs for mine, theirs in zip(self._rows(), later._rows(), strict=True)))
+        return Batch(*(mine + theirs for mine, theirs in zip(self.rows(), later.rows(), strict=True)))
 
     def without(self, lost: set[int]) -> "Batch":
         """The same without the rows of these tasks."""
-        return Batch(*([row for row in rows if row[0] not in lost] for rows in self._rows()))
+        return Batch(*([row for row in rows if row[0] not in lost] for rows in self.rows()))
 
     def halves(self) -> tuple["Batch", "Batch"]:
         """Two batches with half of the tasks each."""
-        ids = sorted({row[0] for rows in self._rows() for row in rows})
+        ids = sorted({row[0] for rows in self.rows() for row in rows})
         first = set(ids[: len(ids) // 2])
         return self.without(set(ids) - first), self.without(first)
 
     def task_ids(self) -> set[int]:
-        return {row[0] for rows in self._rows() for row in rows}
+        return {row[0] for rows in self.rows() for row in rows}
 
-    def _rows(self) -> tuple[list[Any], ...]:
+    def rows(self) -> tuple[list[Any], ...]:
+        """All its lists; the first column of each is a task's id."""
         return (self.final, self.rearmed, self.released, self.attempts, self.running, self.progress, self.checkpoints)
 
 

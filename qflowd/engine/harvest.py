@@ -93,7 +93,9 @@ class Harvest:
     def strays(self, rows: Sequence[Any]) -> list[Released]:
         """Of the rows that the database says we hold (`list_held`), those that we neither hold nor are about to write."""
         known = self.held.keys() | self.batch.task_ids()
-        return [Released(row.id, row.fence, int(row.state == TaskState.RUNNING), 0) for row in rows if row.id not in known]
+        return [
+            Released(row.id, row.fence, int(row.state == TaskState.RUNNING), 0) for row in rows if row.id not in known
+        ]
 
     def disowned(self, ours: set[int]) -> list[int]:
         """Tasks that we hold and the database says are not ours; what comes back of them is not written."""
@@ -162,7 +164,16 @@ class Harvest:
                 del held_rows[row.id]
                 lane.in_flight -= 1
                 final.append(
-                    Final(row.id, row.fence, _SUCCESS, 0, row.attempt + 1, lane.code_id, at(result.started_us), result.output)
+                    Final(
+                        row.id,
+                        row.fence,
+                        _SUCCESS,
+                        0,
+                        row.attempt + 1,
+                        lane.code_id,
+                        at(result.started_us),
+                        result.output,
+                    )
                 )
             else:
                 self._ended(held, result)  # type: ignore[arg-type]
@@ -230,14 +241,14 @@ class Harvest:
 
     def _add(self, outcome: Outcome) -> None:
         batch = self.batch
-        for found, rows in (
-            (outcome.final, batch.final),
-            (outcome.rearmed, batch.rearmed),
-            (outcome.released, batch.released),
-            (outcome.attempt, batch.attempts),
-        ):
-            if found is not None:
-                rows.append(found)  # type: ignore[attr-defined]
+        if outcome.final is not None:
+            batch.final.append(outcome.final)
+        if outcome.rearmed is not None:
+            batch.rearmed.append(outcome.rearmed)
+        if outcome.released is not None:
+            batch.released.append(outcome.released)
+        if outcome.attempt is not None:
+            batch.attempts.append(outcome.attempt)
         if not self._first_at:
             self._first_at = boottime()
 

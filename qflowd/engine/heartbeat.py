@@ -36,7 +36,8 @@ class Heartbeat:
         reborn: Callable[[], None],
         memory_mb: Callable[[], float],
     ) -> None:
-        """
+        """Wire it up.
+
         Args:
             keep_alive: tells the workers' guardian until when (µs of CLOCK_BOOTTIME) they may live.
             fence: kills all workers; called once when the lease cannot be renewed in time.
@@ -57,7 +58,9 @@ class Heartbeat:
         except StoreUnavailable as error:
             left_s = self._renewed_at + self._lease_s * FENCE_AT - boottime()
             if left_s <= 0 and not self._is_fenced:
-                log.error("the lease could not be renewed for %.0f s: killing all workers", self._lease_s * FENCE_AT)
+                log.error(  # noqa: TRY400 - the outage itself is logged below
+                    "the lease could not be renewed for %.0f s: killing all workers", self._lease_s * FENCE_AT
+                )
                 self._is_fenced = True
                 self._fence()
             log.warning("heartbeat: %s", error)

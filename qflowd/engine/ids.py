@@ -5,12 +5,15 @@ LARGEST_INSTANCE = 1 << 42
 
 
 def task_id(instance_id: int, ordinal: int) -> int:
+    """The id of the row with this ordinal."""
     return instance_id * ORDINALS + ordinal
 
 
 def instance_of(task_id: int) -> int:
+    """The instance that a row belongs to."""
     return task_id // ORDINALS
 
 
 def ordinal_of(task_id: int) -> int:
+    """The row's place in its instance."""
     return task_id % ORDINALS

@@ -104,7 +104,14 @@ class Jobs:
         if row is None:
             return None
         settings = read_settings(Fields.of(Document(json.loads(row.settings))))
-        return Job(name=name, module="", file=row.file, hash=row.hash, params_schema=json.loads(row.params_schema), settings=settings)
+        return Job(
+            name=name,
+            module="",
+            file=row.file,
+            hash=row.hash,
+            params_schema=json.loads(row.params_schema),
+            settings=settings,
+        )
 
 
 class Codes:
@@ -116,10 +123,9 @@ class Codes:
     def id(self, tx: Tx, job: Job) -> int:
         key = (job.hash, job.file)
         if key not in self._ids:
-            params = {"hash": job.hash, "file": job.file}
-            row = tx.one("find_code", **params)
+            row = tx.one("find_code", hash=job.hash, file=job.file)
             if row is None:
-                tx.run("insert_code", **params)
-                row = tx.one("find_code", **params)
+                tx.run("insert_code", hash=job.hash, file=job.file)
+                row = tx.one("find_code", hash=job.hash, file=job.file)
             self._ids[key] = row.id
         return self._ids[key]

@@ -113,10 +113,11 @@ def read_request(row: Any, now: datetime) -> Request:
 
 
 def read_params(text: Any) -> dict[str, Json]:
+    """A JSON object. Raises: ValueError."""
     value = jsontext.parse(_text(text), "params", LARGEST_PARAMS)
     if not isinstance(value, dict):
         msg = "must be a JSON object, such as {}"
-        raise ValueError(msg)
+        raise ValueError(msg)  # noqa: TRY004 - a fault of the row, like the others
     return value
 
 
@@ -125,7 +126,7 @@ def read_overrides(text: Any) -> dict[str, Override]:
     value = jsontext.parse(_text(text), "overrides", LARGEST_PARAMS)
     if not isinstance(value, dict):
         msg = "must be a JSON object with the key tasks"
-        raise ValueError(msg)
+        raise ValueError(msg)  # noqa: TRY004 - a fault of the row, like the others
     top = Fields.of(Document(value))
     found = {}
     for key, fields in top.section("tasks").sections():
@@ -139,13 +140,12 @@ def read_overrides(text: Any) -> dict[str, Override]:
 
 def read_instant(value: Any) -> datetime:
     """An instant as a driver gives it, or ISO 8601 text; without an offset it is UTC."""
-    if not isinstance(value, datetime):
-        try:
-            value = datetime.fromisoformat(_text(value).strip())
-        except ValueError:
-            msg = f"{str(value)[:60]!r} is no instant; write it like 2026-11-20T09:30:00Z"
-            raise ValueError(msg) from None
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    try:
+        instant = value if isinstance(value, datetime) else datetime.fromisoformat(_text(value).strip())
+        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    except (ValueError, OverflowError):
+        msg = f"{str(value)[:60]!r} is no instant; write it like 2026-11-20T09:30:00Z"
+        raise ValueError(msg) from None
 
 
 def _date(value: Any) -> date:

@@ -3,7 +3,6 @@
 import logging
 import random
 import threading
-import time
 from collections.abc import Callable
 from typing import ClassVar, Protocol
 
@@ -69,7 +68,7 @@ class Runner:
             try:
                 pause_s = self.service.tick()
                 failures = 0
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - a service outlives any fault of ours; it is logged whole
                 failures += 1
                 pause_s = back_off(failures)
                 report(self.service.name, error, pause_s)
@@ -81,7 +80,7 @@ class Runner:
 
 def back_off(failures: int) -> float:
     """Seconds to wait after so many failed rounds in a row, spread by chance."""
-    return min(LONGEST_BACKOFF_S, 0.1 * 2.0 ** min(failures, 10)) * random.uniform(0.5, 1.0)  # noqa: S311
+    return min(LONGEST_BACKOFF_S, 0.1 * 2.0 ** min(failures, 10)) * random.uniform(0.5, 1.0)
 
 
 def report(name: str, error: Exception, pause_s: float) -> None:
@@ -90,10 +89,3 @@ def report(name: str, error: Exception, pause_s: float) -> None:
         log.warning("%s: %s; trying again in %.1f s", name, error, pause_s)
     else:
         log.error("%s failed; trying again in %.1f s", name, pause_s, exc_info=error)
-
-
-def measured(work: Callable[[], object]) -> float:
-    """Seconds that `work` took."""
-    started = time.monotonic()
-    work()
-    return time.monotonic() - started

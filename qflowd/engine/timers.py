@@ -37,7 +37,9 @@ class Promote:
         """Take timers that are due. Returns how many, and when the next one is."""
         due = tx.run("list_due_timers", now=tx.now, batch=BATCH)
         if due:
-            tx.run("promote_tasks", rows=sorted((row.task_id, row.fence) for row in due if row.purpose == RUN), now=tx.now)
+            tx.run(
+                "promote_tasks", rows=sorted((row.task_id, row.fence) for row in due if row.purpose == RUN), now=tx.now
+            )
             for row in due:
                 if row.purpose == DEADLINE:
                     self._expire(tx, row.task_id >> 20)

@@ -48,7 +48,8 @@ class Statement:
 
     def learn_columns(self, names: list[str]) -> None:
         """Remember the result's columns: rows become named tuples, columns `at` and `…_at` become instants."""
-        self.make_row = namedtuple(self.name, names)._make  # type: ignore[misc]  # noqa: PYI024
+        row: Any = namedtuple(self.name, names)  # type: ignore[misc]  # noqa: PYI024 - columns are known at run time
+        self.make_row = row._make
         self.instants = tuple(i for i, name in enumerate(names) if name == "at" or name.endswith("_at"))
 
 
@@ -76,10 +77,12 @@ def split(file: Path) -> Iterator[tuple[str, tuple[str, ...], str]]:
 
 
 def _statement(renderer: Renderer, name: str, each: tuple[str, ...], text: str) -> Statement:
-    statement = None
+    statement: Statement | None = None
     for part in reversed(renderer.parts(text)):
         without_comments = re.sub(r"^\s*--.*$\n?", "", part, flags=re.MULTILINE).strip().rstrip(";")
         sql, rows = renderer.statement(without_comments, each)
         statement = Statement(name, sql, rows, statement)
-    assert statement is not None
+    if statement is None:
+        msg = f"statement {name} has no text"
+        raise ValueError(msg)
     return statement

@@ -1,24 +1,24 @@
 """Macros: the few places where the three databases want other words for the same thing.
 
-    {task.READY} {instance.FAILED} {intent.TERMINATE} {reason.LOST} {version.ACTIVE}   a state's code
-    {words: task t.state}        the code's word, as a CASE
-    {rows: id bigint, fence int} the parameter `rows` as a table with these columns
-    {update: t x, a bigint, b int | x.a = d.a} x = d.b   update table t (alias x) from the row set d
-    {delete: t x, a bigint | x.a = d.a}                  delete from table t (alias x) what the row set d names
-    {literal: batch}             a whole number that becomes part of the text, since the plan depends on it
-    {clock}  {clock + :lease_s}  the server's own clock (leases only; everything else takes :now)
-    {seconds: a, b}              seconds from instant a to instant b
-    {json: 'a', x, 'b', y}       a JSON object as text
-    {concat: a, b} {names: c}    text of several values; of a column's values, with commas
-    {upsert: a, b}               what follows VALUES/SELECT to replace columns where the key (a, b) is there
-    {excluded: c}                the refused row's column c, in an upsert
-    {ignored: table.c}           ends an INSERT that leaves rows whose key is there; c: any column of the table
-    {instance_of: t.id}          the instance's id in a task's
-    {returning: id}              an INSERT gives back the id it made (MySQL: a second part asks for it)
-    {date_cast}                  the type to cast a date parameter to
-    {lock}                       take the rows, skip what somebody else holds
-    {only: postgres …}           words for one dialect
-    {bigint} {identity} {key} {text} {instant} …   column types, in migrations
+{task.READY} {instance.FAILED} {intent.TERMINATE} {reason.LOST} {version.ACTIVE}   a state's code
+{words: task t.state}        the code's word, as a CASE
+{rows: id bigint, fence int} the parameter `rows` as a table with these columns
+{update: t x, a bigint, b int | x.a = d.a} x = d.b   update table t (alias x) from the row set d
+{delete: t x, a bigint | x.a = d.a}                  delete from table t (alias x) what the row set d names
+{literal: batch}             a whole number that becomes part of the text, since the plan depends on it
+{clock}  {clock + :lease_s}  the server's own clock (leases only; everything else takes :now)
+{seconds: a, b}              seconds from instant a to instant b
+{json: 'a', x, 'b', y}       a JSON object as text
+{concat: a, b} {names: c}    text of several values; of a column's values, with commas
+{upsert: a, b}               what follows VALUES/SELECT to replace columns where the key (a, b) is there
+{excluded: c}                the refused row's column c, in an upsert
+{ignored: table.c}           ends an INSERT that leaves rows whose key is there; c: any column of the table
+{instance_of: t.id}          the instance's id in a task's
+{returning: id}              an INSERT gives back the id it made (MySQL: a second part asks for it)
+{date_cast}                  the type to cast a date parameter to
+{lock}                       take the rows, skip what somebody else holds
+{only: postgres …}           words for one dialect
+{bigint} {identity} {key} {text} {instant} …   column types, in migrations
 """
 
 import re
@@ -40,7 +40,8 @@ _STATES: dict[str, type[IntEnum]] = {
 }
 _MACRO = re.compile(r"\{(?P<word>[a-z_]+)(?:(?P<dot>\.)(?P<state>[A-Z_]+)|(?P<rest>[^{}]*))\}")
 _JOINED = re.compile(
-    r"\{(?P<verb>update|delete): (?P<table>[\w.]+) (?P<alias>\w+), (?P<columns>[^|]+)\|(?P<on>[^}]+)\}(?P<set>.*)", re.DOTALL
+    r"\{(?P<verb>update|delete): (?P<table>[\w.]+) (?P<alias>\w+), (?P<columns>[^|]+)\|(?P<on>[^}]+)\}(?P<set>.*)",
+    re.DOTALL,
 )
 _LITERAL_OR_PARAM = re.compile(r"'(?:[^']|'')*'|%|(?<![:\w]):(?P<param>[a-z_]+)\b")
 
@@ -88,10 +89,10 @@ class Renderer:
 
     def update_from(self, table: str, alias: str, rows: str, on: str, assignments: str) -> str:
         bare = re.sub(rf"(^|,\s*){alias}\.(\w+ =)", r"\1\2", assignments)
-        return f"UPDATE {table} AS {alias} SET {bare} FROM {rows} WHERE {on}"
+        return f"UPDATE {table} AS {alias} SET {bare} FROM {rows} WHERE {on}"  # noqa: S608 - our own files
 
     def delete_using(self, table: str, alias: str, rows: str, on: str) -> str:
-        return f"DELETE FROM {table} AS {alias} USING {rows} WHERE {on}"
+        return f"DELETE FROM {table} AS {alias} USING {rows} WHERE {on}"  # noqa: S608 - our own files
 
     def parts(self, text: str) -> list[str]:
         """The parts of a statement, separated by lines `-- then`."""
@@ -130,7 +131,7 @@ class Renderer:
     def macro_words(self, rest: str) -> str:
         family, column = rest.split(None, 1)
         cases = " ".join(f"WHEN {code} THEN '{word}'" for code, word in states.words(_STATES[family]).items())
-        if family in ("reason",):
+        if family == "reason":
             cases = cases.replace(f"WHEN {int(states.Reason.NONE)} THEN 'none'", "WHEN 0 THEN NULL")
         return f"CASE {column} {cases} END"
 
@@ -175,7 +176,7 @@ class Renderer:
     def rows(self, rows: RowSet) -> str:
         raise NotImplementedError
 
-    def parameters(self, text: str, rows: RowSet | None) -> str:  # noqa: ARG002 - SQLite looks at it
+    def parameters(self, text: str, rows: RowSet | None) -> str:
         """`:name` in the driver's style (pyformat here); literals are left alone but for their percent signs."""
 
         def replace(match: re.Match[str]) -> str:

@@ -4,6 +4,7 @@ The whole function is run again on deadlock, serialization failure and busy, so 
 connection it may have been applied although the caller sees StoreUnavailable. Faults for tests come in here too.
 """
 
+import contextlib
 import random
 import threading
 import time
@@ -87,7 +88,7 @@ class Store:
                 if attempt == TRIES - 1:
                     msg = f"transaction {name} met a conflict {TRIES} times: {error}"
                     raise StoreUnavailable(msg) from error
-                time.sleep(random.uniform(0.001, 0.01) * (attempt + 1))  # noqa: S311 - spreads load, no secret
+                time.sleep(random.uniform(0.001, 0.01) * (attempt + 1))
             except Disconnected as error:
                 self.disconnect()
                 msg = f"lost the database in transaction {name}: {error}"
@@ -149,10 +150,8 @@ class Store:
         self._local.connection = None
         if connection is not None:
             self._open.remove(connection)
-            try:
+            with contextlib.suppress(Exception):  # it was broken already
                 connection.close()
-            except Exception:  # noqa: BLE001, S110 - it was broken already
-                pass
 
     def close(self) -> None:
         """Close all connections, of all threads; they must be at rest."""

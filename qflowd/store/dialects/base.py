@@ -81,7 +81,7 @@ class Dialect(ABC):
     def has_schema(self, connection: Connection) -> bool:
         """Is the ledger of migrations there?"""
 
-    def create_namespace(self, connection: Connection) -> None:
+    def create_namespace(self, connection: Connection) -> None:  # noqa: B027 - most have nothing to make
         """Make the namespace `qflow`, where the dialect has one to make."""
 
     @abstractmethod

@@ -18,15 +18,15 @@ from qflowd.store.catalog import Statement
 from qflowd.store.dialects.base import Connection, DataRefused, Dialect, Disconnected, Retryable, Rows
 from qflowd.store.render import Renderer, RowSet
 
-SESSION = (
-    "SET SESSION time_zone = '+00:00', innodb_lock_wait_timeout = 10, sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO'"
-)
+SESSION = "SET SESSION time_zone = '+00:00', innodb_lock_wait_timeout = 10, sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO'"
 RETRYABLE = {ER.LOCK_DEADLOCK, ER.LOCK_WAIT_TIMEOUT, ER.CHECKREAD}
 APPLIED_ALREADY = {ER.TABLE_EXISTS_ERROR, ER.DUP_KEYNAME, ER.DUP_FIELDNAME}
 GONE = {0, 1040, 1053, 1079, 1080, 1129, 1152, 1159, 1160, 1161, 1184, 1203, 1927, 2003, 2006, 2013, 2014, 2055, 3159}
 
 
 class MysqlRenderer(Renderer):
+    """What MySQL and MariaDB call things."""
+
     dialect = "mysql"
     words: ClassVar[dict[str, str]] = {
         "clock": "UTC_TIMESTAMP(6)",
@@ -97,8 +97,8 @@ class MysqlRenderer(Renderer):
     def macro_index(self, rest: str) -> str:
         """No partial indexes: the columns after `|`, which lead with what the predicate tests."""
         partial, _, columns = rest.partition("|")
-        head = partial.split("(")[0].strip()
-        return f"CREATE INDEX {head} {columns.strip() or partial[partial.index('(') :].split(' WHERE ')[0].strip()}"
+        head = partial.split("(", 1)[0].strip()
+        return f"CREATE INDEX {head} {columns.strip() or partial[partial.index('(') :].split(' WHERE ', 1)[0].strip()}"
 
     def macro_names(self, column: str) -> str:
         return f"GROUP_CONCAT({column} ORDER BY {column} SEPARATOR ', ')"
@@ -120,6 +120,8 @@ class MysqlRenderer(Renderer):
 
 
 class MysqlConnection(Connection):
+    """One session."""
+
     def __init__(self, url: str) -> None:
         try:
             with translated():
@@ -157,7 +159,7 @@ class MysqlConnection(Connection):
         result = self._part(statement, params, rows)
         if statement.then is not None and (statement.then.rows is None or rows or result):
             found = self._part(statement.then, params, rows or result)
-            result = found if not result else result
+            result = result or found
         return result
 
     def _part(self, statement: Statement, params: Mapping[str, Any], rows: Rows) -> list[Any]:
@@ -184,6 +186,9 @@ class MysqlConnection(Connection):
 
 
 class Mysql(Dialect):
+    """A MySQL or MariaDB server; the namespace is the database `qflow`."""
+
+    renderer: MysqlRenderer
     name = "mysql"
     single_statement_commits = False  # what is one statement elsewhere may have parts here
     ddl_in_transaction = False  # every DDL statement commits by itself
@@ -208,7 +213,7 @@ class Mysql(Dialect):
 
     def _check(self, connection: MysqlConnection) -> None:
         version = str(connection.script("SELECT VERSION()")[0][0])
-        numbers = tuple(int(part) for part in version.split("-")[0].split(".")[:3])
+        numbers = tuple(int(part) for part in version.split("-", 1)[0].split(".")[:3])
         is_mariadb = "mariadb" in version.lower()
         if numbers < ((10, 6, 0) if is_mariadb else (8, 0, 13)):
             msg = f"{version} is too old: qflowd needs MariaDB 10.6 or MySQL 8.0.13, for SKIP LOCKED"
@@ -235,7 +240,9 @@ class Mysql(Dialect):
     def create_namespace(self, connection: Connection) -> None:
         there = connection.script("SELECT 1 FROM information_schema.schemata WHERE schema_name = 'qflow'")
         if not there:
-            connection.script(f"CREATE DATABASE IF NOT EXISTS qflow CHARACTER SET utf8mb4 COLLATE {self.renderer.collation}")
+            connection.script(
+                f"CREATE DATABASE IF NOT EXISTS qflow CHARACTER SET utf8mb4 COLLATE {self.renderer.collation}"
+            )
         self._use(connection)
 
     def alarm(self) -> Alarm:
@@ -261,6 +268,7 @@ def arguments(url: str) -> dict[str, Any]:
 
 def describe(url: str) -> str:
     parts = urlsplit(url)
+    """The URL without user and password."""
     return f"mysql://{parts.hostname or ''}:{parts.port or 3306}"
 
 

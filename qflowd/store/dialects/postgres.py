@@ -4,7 +4,7 @@ import select
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, ClassVar, LiteralString, cast
+from typing import Any, ClassVar, cast
 from urllib.parse import urlsplit
 
 import psycopg
@@ -26,6 +26,8 @@ KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count"
 
 
 class PostgresRenderer(Renderer):
+    """What PostgreSQL calls things."""
+
     dialect = "postgres"
     words: ClassVar[dict[str, str]] = {
         "clock": "clock_timestamp()",
@@ -77,10 +79,12 @@ class PostgresRenderer(Renderer):
 
     def rows(self, rows: RowSet) -> str:
         arrays = ", ".join(f"CAST(:rows_{n} AS {self.types[t]}[])" for n, t in zip(rows.names, rows.types, strict=True))
-        return f"(SELECT * FROM unnest({arrays}) AS given({', '.join(rows.names)}))"
+        return f"(SELECT * FROM unnest({arrays}) AS given({', '.join(rows.names)}))"  # noqa: S608 - our own files
 
 
 class PostgresConnection(Connection):
+    """One session."""
+
     def __init__(self, url: str) -> None:
         try:
             self.driver = psycopg.connect(
@@ -113,7 +117,7 @@ class PostgresConnection(Connection):
             for name, kind, column in zip(statement.rows.names, statement.rows.types, columns, strict=True):
                 values[f"rows_{name}"] = array_text(column, kind)
         with translated():
-            cursor = self.driver.execute(cast("LiteralString", statement.text(params)), values)
+            cursor = self.driver.execute(cast("Any", statement.text(params)), values)
             self.changed = max(cursor.rowcount, 0)
             if cursor.description is None:
                 return []
@@ -126,7 +130,7 @@ class PostgresConnection(Connection):
 
     def script(self, sql: str) -> list[tuple[Any, ...]]:
         with translated():
-            cursor = self.driver.execute(cast("LiteralString", sql))
+            cursor = self.driver.execute(cast("Any", sql))
             return cursor.fetchall() if cursor.description else []
 
     def listen(self) -> bool:
@@ -180,6 +184,8 @@ class Listening(Alarm):
 
 
 class Postgres(Dialect):
+    """A PostgreSQL server; the namespace is the schema `qflow`."""
+
     name = "postgres"
     has_waker = True
 
@@ -239,6 +245,7 @@ def _libpq_url(url: str) -> str:
 
 def describe(url: str) -> str:
     parts = urlsplit(url)
+    """The URL without user and password."""
     return f"postgresql://{parts.hostname or ''}:{parts.port or 5432}{parts.path}"
 
 

@@ -1,0 +1,192 @@
+"""Schedules: what is due is submitted through the inbox, once per instant, whatever the number of daemons.
+
+An instant that is noticed up to `GRACE_S` late is on time and always fires. What is later was missed, and `catchup`
+decides: `none` leaves it out; `last` makes up for it with the latest missed instant, unless one that is on time does so
+anyway; `all(n)` fires the latest n missed ones as well. A schedule that was off, or is new, begins at its first instant
+from now on: what it did not fire then was not missed.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+from qflowd.engine.service import Topics
+from qflowd.model import cron
+from qflowd.model.workflow import Schedule
+from qflowd.store.tx import DataRefused, Store, Tx
+
+log = logging.getLogger("qflowd")
+NAME = "cron"  # of the one schedule that a workflow file can have
+GRACE_S = 60.0
+BATCH = 100  # schedules in a round
+MOST_FIRES = 100  # of one schedule in one transaction
+IDLE_S = 60.0
+AFTER_FAULT_S = 1.0
+_MOMENT = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What a schedule has to fire now, earliest first, and where it goes on."""
+
+    fires: tuple[datetime, ...]
+    next_at: datetime
+
+
+def due_fires(schedule: Schedule, since: datetime, now: datetime, most: int = MOST_FIRES) -> Due:
+    """What is due of the instants from `since`, the first that was not handled yet, to `now`.
+
+    Raises: whatever croniter or zoneinfo make of an expression or zone that they do not know any more.
+    """
+    text, zone = schedule.cron, schedule.timezone
+    before, punctual = since - _MOMENT, now - timedelta(seconds=GRACE_S) - _MOMENT
+    on_time = cron.missed_fires(text, zone, max(before, punctual), now, most)
+    wanted = {"none": 0, "last": 0 if on_time else 1, "all": schedule.catchup_limit}[schedule.catchup]
+    missed = cron.missed_fires(text, zone, before, punctual, wanted) if wanted else []
+    fires = (*missed, *on_time)
+    if len(fires) > most:
+        return Due(fires[:most], fires[most])
+    # From the instant, not from now: a clock that is set back does not repeat it.
+    return Due(fires, cron.next_fire(text, zone, fires[-1] if fires else now))
+
+
+class FireSchedules:
+    """The service that submits what schedules say."""
+
+    name: ClassVar[str] = "schedule"
+    topics: ClassVar[tuple[str, ...]] = ("schedule",)
+
+    def __init__(self, store: Store, topics: Topics) -> None:
+        self._store = store
+        self._topics = topics
+        self._broken: dict[tuple[int, str], str] = {}  # schedule -> why this daemon cannot compute it
+
+    def tick(self) -> float:
+        # What is broken stays due, and must not crowd out the rest.
+        most = BATCH + len(self._broken)
+        rows, now = self._store.read(lambda tx: (tx.run("list_due_schedules", now=tx.now, batch=most), tx.now))
+        pauses = [self._fire(row, now) for row in rows]
+        if len(rows) == most:
+            return 0
+        next_at = self._store.read(lambda tx: tx.one("next_schedule", now=now)).next_fire_at
+        if next_at is not None:
+            pauses.append(max(0.0, (next_at - self._store.clock.now()).total_seconds()))
+        return min([IDLE_S, *pauses])
+
+    def _fire(self, row: Any, now: datetime) -> float:
+        """Fire one schedule and say after how many seconds it must be looked at again. It never holds up others."""
+        try:
+            schedule = Schedule(row.cron, row.timezone, row.catchup, row.catchup_limit)
+            due = due_fires(schedule, row.next_fire_at, now)
+        except Exception as problem:  # noqa: BLE001 - whatever time zone data or croniter say, others must fire
+            self._show(row, f"schedule {row.cron!r} in {row.timezone}: no next instant can be computed: {problem!r}")
+            return IDLE_S
+        try:
+            fired = self._store.transact(lambda tx: fire_schedule(tx, row, due), name="fire_schedule")
+        except DataRefused:
+            log.exception("schedule of workflow %s cannot be fired", row.workflow)
+            return AFTER_FAULT_S
+        if fired:
+            self._topics.publish("submission")
+        self._show(row, None)
+        return 0 if due.next_at <= now else IDLE_S
+
+    def _show(self, row: Any, error: str | None) -> None:
+        """Log and show once why a schedule does not fire, and take it back when it does again."""
+        key = (row.definition_id, row.name)
+        if self._broken.get(key) == error:
+            return
+
+        def show_schedule_error(tx: Tx) -> None:
+            tx.run("set_schedule_error", definition_id=row.definition_id, error=error, now=tx.now)
+
+        self._store.transact(show_schedule_error)
+        if error is None:
+            del self._broken[key]
+        else:
+            log.error("workflow %s: %s; is the time zone data of this host complete?", row.workflow, error)
+            self._broken[key] = error
+
+
+def fire_schedule(tx: Tx, row: Any, due: Due) -> int:
+    """Submit what is due of the schedule in `row`, unless another daemon was faster. Returns how many submissions it made."""
+    key = {"definition_id": row.definition_id, "name": row.name}
+    moved = tx.count(
+        "advance_schedule",
+        **key,
+        cron=row.cron,
+        timezone=row.timezone,
+        was_at=row.next_fire_at,
+        next_fire_at=due.next_at,
+        last_fire_at=due.fires[-1] if due.fires else None,
+    )
+    return sum(_submit(tx, key, row, fire_at) for fire_at in due.fires) if moved else 0
+
+
+def _submit(tx: Tx, key: dict[str, Any], row: Any, fire_at: datetime) -> bool:
+    """Submit one instant, unless that was done already."""
+    tx.run("insert_fire", **key, fire_at=fire_at, now=tx.now)
+    # It is linked in the transaction that makes it, so a row that has no instance yet is ours.
+    if tx.one("find_fire", **key, fire_at=fire_at).instance_id is not None:
+        return False
+    submitted = tx.one(
+        "insert_submission",
+        tenant=row.tenant,
+        workflow=row.workflow,
+        version=None,
+        job=None,
+        name=None,
+        params=None,
+        overrides=None,
+        business_date=None,
+        priority=0,
+        run_at=None,
+        hold=0,
+        idempotency_key=None,
+        trigger_type="cron",
+        submitted_by=f"schedule:{row.workflow}",
+    )
+    tx.run("link_fire", **key, fire_at=fire_at, instance_id=submitted.id)
+    return True
+
+
+def reset_next_fire(tx: Tx, definition_id: int, now: datetime) -> None:
+    """Let the schedules of a workflow go on from `now`: call it when they are switched on again."""
+    for row in tx.run("list_schedules_of", definition_id=definition_id):
+        next_at = cron.next_fire(row.cron, row.timezone, now)
+        tx.run("set_next_fire", definition_id=definition_id, name=row.name, next_fire_at=next_at)
+
+
+def save_schedule(
+    tx: Tx, definition_id: int, schedule: Schedule | None, *, was_enabled: bool, is_enabled: bool
+) -> None:
+    """Make the stored schedule that of the file. A command's on or off stays unless the file's schedule has changed.
+
+    Args:
+        was_enabled, is_enabled: the workflow, before and now.
+    """
+    rows = tx.run("list_schedules_of", definition_id=definition_id)
+    if schedule is None:
+        if rows:
+            tx.run("delete_schedules", definition_id=definition_id)
+    elif not rows or _said(rows[0]) != _said(schedule):
+        tx.run(
+            "save_schedule",
+            definition_id=definition_id,
+            name=NAME,
+            cron=schedule.cron,
+            timezone=schedule.timezone,
+            catchup=schedule.catchup,
+            catchup_limit=schedule.catchup_limit,
+            enabled=int(schedule.enabled),
+            next_fire_at=_going_on(rows[0], schedule) if rows and was_enabled else _from_now(tx, schedule),
+        )
+    elif is_enabled and not was_enabled:
+        reset_next_fire(tx, definition_id, tx.now)
+
+
+def _said(schedule: Any) -> tuple[Any, ...]:
+    """What a file says about a schedule; of a row or a Schedule."""
+    return schedule.cron, schedule.timezone, schedule.catchup, schedule.catchup_limit, bool(schedule.enabled)
