@@ -18,9 +18,7 @@ def tasks_of_dead(worker: Handle, report: Exited, *, is_innocent: bool) -> list[
     marks = {mark.task_id: mark for mark in worker.page.marks() if mark.task_id in worker.open}
     told = [task_id for task_id in marks if (stop := worker.stops.get(task_id)) and stop.mark is not None]
     if is_innocent or report.is_fenced or report.status == -1:
-        culprits: list[int] = []
-    elif worker.is_garbled:
-        culprits = _whose_answer_is_lost(worker, marks)
+        culprits = []
     elif told:
         culprits = told
     else:
@@ -28,19 +26,12 @@ def tasks_of_dead(worker: Handle, report: Exited, *, is_innocent: bool) -> list[
     events: list[Event] = []
     for task_id, task in worker.open.items():
         if task_id in culprits:
-            mark = marks.get(task_id) or Mark(0, task_id, task.fence, 0, task.attempt)
-            events.append(_broken(worker, report, mark))
+            events.append(_broken(worker, report, marks[task_id]))
         else:
             events.append(Returned(task_id, task.fence, task_id in marks))
     worker.open.clear()
     worker.flights.clear()
     return events
-
-
-def _whose_answer_is_lost(worker: Handle, marks: dict[int, Mark]) -> list[int]:
-    """It has scribbled over its own answer: the oldest open task, if it is not the one that runs."""
-    oldest = next(iter(worker.open), None)
-    return [oldest] if oldest is not None and worker.slots == 1 and oldest not in marks else []
 
 
 def _broken(worker: Handle, report: Exited, mark: Mark) -> Broken:

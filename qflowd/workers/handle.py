@@ -73,7 +73,6 @@ class Handle:
     is_leaving: bool = False  # gets no more work
     is_private: bool = False  # made for one solo chunk
     is_condemned: bool = False  # killed by the daemon, through no fault of its tasks
-    is_garbled: bool = False  # something that is no message came from it
     backlog: bytearray = field(default_factory=bytearray)
     _buffer: bytes = b""
 
@@ -135,8 +134,7 @@ class Handle:
         try:
             return wire.decode_lines(whole), True
         except msgspec.MsgspecError:  # user code has written into our pipe
-            self.is_garbled = True
-            return _readable(whole), False
+            return _readable(whole), True
 
     def flight_of(self, task_id: int) -> Flight | None:
         return next((flight for flight in self.flights if flight.has(task_id)), None)
@@ -167,10 +165,11 @@ class Handle:
 
 
 def _readable(lines: bytes) -> list[Message]:
+    """The messages among `lines`. Each was one write, so what is foreign stands before it or on lines of its own."""
     found: list[Message] = []
     for line in lines.split(b"\n"):
         with contextlib.suppress(msgspec.MsgspecError):
-            found += wire.decode_lines(line)
+            found += wire.decode_lines(line[max(0, line.find(b'["')) :])
     return found
 
 
