@@ -23,17 +23,18 @@ class Jobs:
     def __init__(self, manifest_fd: int) -> None:
         self._fd = manifest_fd
         self._is_installed = False
-        self._loaded: dict[tuple[str, str], Loaded] = {}
+        self.known: dict[tuple[str, str], Loaded] = {}  # by module and name
 
-    def get(self, module: str, job: str) -> Loaded:
-        """Raises: whatever the import raises, or InvalidJob if the module does not define the job."""
-        found = self._loaded.get((module, job))
-        if found is None:
-            if not self._is_installed:
-                Manifest.decode(os.pread(self._fd, os.fstat(self._fd).st_size, 0)).install()
-                self._is_installed = True
-            __import__(module)
-            spec = decorators.find(module, job)
-            found = Loaded(spec.function, signature(spec.function), spec.is_async)
-            self._loaded[module, job] = found
+    def load(self, module: str, job: str) -> Loaded:
+        """Import `module` and find `job` in it.
+
+        Raises: whatever the import raises, or InvalidJob if the module does not define the job.
+        """
+        if not self._is_installed:
+            Manifest.decode(os.pread(self._fd, os.fstat(self._fd).st_size, 0)).install()
+            self._is_installed = True
+        __import__(module)
+        spec = decorators.find(module, job)
+        found = Loaded(spec.function, signature(spec.function), spec.is_async)
+        self.known[module, job] = found
         return found

@@ -14,7 +14,7 @@ import msgspec
 
 from qflowd.jobs.context import Facts
 from qflowd.workers import wire
-from qflowd.workers.load import Jobs, Loaded
+from qflowd.workers.load import Jobs
 from qflowd.workers.outcome import Stopped, encode_output, ended_by
 from qflowd.workers.page import Page
 from qflowd.workers.sink import Author, Sink
@@ -92,6 +92,7 @@ class Runner:
         self._raw = raw
         self._alone = page.slots == 1
         self._loop = AsyncLoop()
+        self._loaded_us = 0
         self._context = ContextOfSlot(results, alone=self._alone)
 
     def run(self, parcel: Parcel) -> None:
@@ -125,6 +126,8 @@ class Runner:
             error = late
             self._settle()
         ended_us = _clock_ns(_BOOTTIME) // 1000
+        if self._loaded_us:  # the import is not what the next task will take
+            started_us, self._loaded_us = self._loaded_us, 0
         author = self.author
         has_written = self._raw.has_grown() or author.used or author.partial
         if error is None and meter is None and not has_written:
@@ -157,7 +160,10 @@ class Runner:
                 raise_in_thread(threading.get_ident(), None)
 
     def _call(self, chunk: Chunk, task: Assignment) -> Any:
-        job: Loaded = self._jobs.get(chunk.module, chunk.job)
+        job = self._jobs.known.get((chunk.module, chunk.job))
+        if job is None:
+            job = self._jobs.load(chunk.module, chunk.job)
+            self._loaded_us = _clock_ns(_BOOTTIME) // 1000
         params = _decode(task.params)
         arguments = job.signature.bind(params)
         self._context.begin(chunk, task, params)
