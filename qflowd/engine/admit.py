@@ -125,15 +125,19 @@ class Admit:
 
 def insert_instances(tx: Tx, admissions: Sequence[Admission], lane_ids: dict[LaneKey, int]) -> None:
     """Insert instances, task rows and timers; task rows of held instances come when they are resumed."""
+    tx.run("insert_instances", rows=[instance_row(admission, tx.now) for admission in admissions], now=tx.now)
+    insert_work(tx, [admission for admission in admissions if not admission.request.hold], lane_ids)
+
+
+def insert_work(tx: Tx, admissions: Sequence[Admission], lane_ids: dict[LaneKey, int]) -> None:
+    """Insert the task rows and timers of instances that begin now."""
     tasks: list[tuple[Any, ...]] = []
     timers: list[tuple[Any, ...]] = []
     for admission in admissions:
-        if not admission.request.hold:
-            tasks += task_rows(admission, lane_ids, tx.now)
-            timers += start_timers(admission, tx.now)
+        tasks += task_rows(admission, lane_ids, tx.now)
+        timers += start_timers(admission, tx.now)
     # Children first: whoever sees a root run will find what it leads to.
     tasks.sort(key=lambda row: row[2] == TaskState.READY)
-    tx.run("insert_instances", rows=[instance_row(admission, tx.now) for admission in admissions], now=tx.now)
     for start in range(0, len(tasks), MOST_ROWS):
         tx.run("insert_tasks", rows=tasks[start : start + MOST_ROWS])
     if timers:

@@ -1,6 +1,6 @@
 """Close: an instance ends when its last closer has ended. A batch touches an instance's row only where that may be."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from qflowd.engine.ids import ORDINALS
@@ -23,36 +23,59 @@ def close_instances(tx: Tx, instances: Instances, closers: Mapping[int, int]) ->
 
 def end_instances(tx: Tx, instances: Instances, closing: list[Any]) -> list[int]:
     """End instances (rows of `find_closing`) with what their tasks came to."""
+    return _end(tx, closing, lambda row, count: _verdict(tx, instances, row, count))
+
+
+def end_terminated(tx: Tx, row: Any) -> None:
+    """End an instance (a row of `find_closing`) that was told to and has no open task left."""
+    _end(tx, [row], lambda row, _: _terminated(row))
+
+
+Verdict = tuple[InstanceState, Reason, str | None]
+
+
+def _end(tx: Tx, closing: list[Any], verdict: Callable[[Any, Mapping[int, int]], Verdict]) -> list[int]:
     if not closing:
         return []
     counts: dict[int, dict[int, int]] = {row.id: {} for row in closing}
     for row in tx.run("count_outcomes", rows=[(row.id,) for row in closing]):
         counts[row.id][row.state] = int(row.tasks)
-    endings = [_ending(tx, instances, row, counts[row.id]) for row in closing]
+    endings = []
+    for row in closing:
+        count = counts[row.id]
+        state, reason, error = verdict(row, count)
+        succeeded, skipped = count.get(TaskState.SUCCESS, 0), count.get(TaskState.SKIPPED, 0)
+        endings.append((row.id, int(state), int(reason), error, succeeded, _failed(count), skipped))
     tx.run("close_instances", rows=endings, now=tx.now)
     return [row.id for row in closing]
 
 
-def _ending(tx: Tx, instances: Instances, row: Any, count: Mapping[int, int]) -> tuple[Any, ...]:
-    """A row of `close_instances`."""
-    failed = count.get(TaskState.FAILED, 0) + count.get(TaskState.UPSTREAM_FAILED, 0)
-    state, reason, error = InstanceState.SUCCESS, Reason.NONE, None
+def _failed(count: Mapping[int, int]) -> int:
+    return count.get(TaskState.FAILED, 0) + count.get(TaskState.UPSTREAM_FAILED, 0)
+
+
+def _verdict(tx: Tx, instances: Instances, row: Any, count: Mapping[int, int]) -> Verdict:
     if row.intent == Intent.TERMINATE:
-        state, reason = InstanceState.TERMINATED, Reason.TERMINATED
-        if row.reason == Reason.TIMEOUT:
-            state, reason, error = InstanceState.FAILED, Reason.TIMEOUT, "the workflow ran out of its timeout"
-    elif failed:
-        state, reason = InstanceState.FAILED, Reason.ERROR
-        error = _first_error(tx, instances, row.id)
-    succeeded, skipped = count.get(TaskState.SUCCESS, 0), count.get(TaskState.SKIPPED, 0)
-    return row.id, int(state), int(reason), error, succeeded, failed, skipped
+        return _terminated(row)
+    if _failed(count):
+        return InstanceState.FAILED, Reason.ERROR, _first_error(tx, instances, row.id)
+    if count.get(TaskState.CANCELLED, 0):
+        # Left over from a termination, after single tasks were retried.
+        return InstanceState.FAILED, Reason.TERMINATED, "some tasks were cancelled"
+    return InstanceState.SUCCESS, Reason.NONE, None
+
+
+def _terminated(row: Any) -> Verdict:
+    if row.reason == Reason.TIMEOUT:
+        return InstanceState.FAILED, Reason.TIMEOUT, "the workflow ran out of its timeout"
+    return InstanceState.TERMINATED, Reason.TERMINATED, None
 
 
 def _first_error(tx: Tx, instances: Instances, instance_id: int) -> str:
     first = instance_id * ORDINALS
     row = tx.one("first_failure", first=first, last=first + ORDINALS - 1)
     if row is None:
-        return "a task failed"
+        return "some tasks were cancelled"
     instances.load(tx, [row.id])
     key = instances[instance_id].plan.nodes[row.node].key
     return f"task {key}: {row.error or 'failed'}"[:2000]

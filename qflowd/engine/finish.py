@@ -82,8 +82,10 @@ def finish(store: Store, instances: Instances, batch: Batch, daemon_id: int) -> 
         except LeaseLost:
             lost = store.read(lambda tx, batch=batch: _lost(tx, batch))  # type: ignore[misc]
             log.warning("%d results came too late: their rows have another owner", len(lost))
+            instances.forget_outputs(lost)
             batch = batch.without(lost)
         except DataRefused as refusal:
+            instances.forget_outputs(batch.task_ids())
             return _bisect(store, instances, batch, daemon_id, refusal)
     return []
 
@@ -137,10 +139,10 @@ def _accept(tx: Tx, instances: Instances, batch: Batch) -> list[int]:
         plan = instances[row.id // ORDINALS].plan
         node = row.id % ORDINALS
         level.append(Ended(row.id, node, FINAL[row.state], plan))
-        if plan.children[node]:
+        if plan.children[node] and row.state == TaskState.SUCCESS:
             instances.remember_output(row.id, row.output)
     ended = level
-    while arrived := advance.arrivals(level, lambda row, child: _holds(tx, instances, row, child)):
+    while arrived := advance.arrivals(level, lambda row, child: holds(tx, instances, row, child)):
         closed = tx.run("advance_tasks", rows=arrived, now=tx.now)
         level = [
             Ended(row.id, row.id % ORDINALS, FINAL[row.state], instances[row.id // ORDINALS].plan)
@@ -167,7 +169,7 @@ def _split_large(tx: Tx, final: Sequence[Final]) -> list[Final]:
     return kept
 
 
-def _holds(tx: Tx, instances: Instances, row: Ended, child: int) -> bool:
+def holds(tx: Tx, instances: Instances, row: Ended, child: int) -> bool:
     """The condition of an edge. One that has no value lets the child through: it fails with the reason when it is claimed."""
     instance = instances[row.id // ORDINALS]
     node = row.plan.nodes[child]

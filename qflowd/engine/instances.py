@@ -4,6 +4,7 @@ import json
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from qflowd.engine.expand import instance_scope
@@ -48,12 +49,13 @@ class Instances:
 
     def load(self, tx: Tx, task_ids: Iterable[int]) -> None:
         """Make the instances of these tasks known."""
-        missing = {instance_of(task) for task in task_ids} - self._known.keys()
+        wanted = {instance_of(task) for task in task_ids}
+        missing = [number for number in wanted if number not in self._known]
         if missing:
             for row in tx.run("load_instances", rows=[(number,) for number in sorted(missing)]):
                 self._known[row.id] = self._read(tx, row)
-            while len(self._known) > REMEMBERED + len(missing):
-                self._known.popitem(last=False)
+            oldest = list(islice(self._known, max(0, len(self._known) - REMEMBERED)))
+            self.forget(number for number in oldest if number not in wanted)
 
     def remember_output(self, task_id: int, output: str | None) -> None:
         """Keep a small output for tasks that come after it."""
@@ -61,6 +63,11 @@ class Instances:
             self.outputs[task_id] = output
             if len(self.outputs) > REMEMBERED_OUTPUTS:
                 self.outputs.popitem(last=False)
+
+    def forget_outputs(self, task_ids: Iterable[int]) -> None:
+        """They were not accepted after all."""
+        for number in task_ids:
+            self.outputs.pop(number, None)
 
     def forget(self, instance_ids: Iterable[int]) -> None:
         """They have ended."""

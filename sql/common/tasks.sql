@@ -71,7 +71,7 @@ JOIN qflow.task_instance t ON t.id BETWEEN r.id * 1048576 AND r.id * 1048576 + 1
 {update: qflow.workflow_instance i, id bigint, state smallint, reason smallint, error text, succeeded int, failed int, skipped int
     | i.id = d.id}
 state = d.state, reason = d.reason, error = d.error, succeeded = d.succeeded, failed = d.failed, skipped = d.skipped,
-intent = 0, finished_at = :now, updated_at = :now
+intent = 0, open_closers = 0, finished_at = :now, updated_at = :now
 
 -- name: first_failure
 SELECT a.error, a.reason, t.id, t.node FROM qflow.task_instance t
