@@ -7,7 +7,6 @@ from now on: what it did not fire then was not missed.
 """
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
@@ -181,10 +180,20 @@ def save_schedule(
             catchup=schedule.catchup,
             catchup_limit=schedule.catchup_limit,
             enabled=int(schedule.enabled),
-            next_fire_at=_going_on(rows[0], schedule) if rows and was_enabled else _from_now(tx, schedule),
+            next_fire_at=_first_fire(rows[0] if rows and was_enabled else None, schedule, tx.now),
         )
     elif is_enabled and not was_enabled:
         reset_next_fire(tx, definition_id, tx.now)
+
+
+def _first_fire(before: Any, schedule: Schedule, now: datetime) -> datetime:
+    """Where a changed schedule goes on: where it stood, if it was on and its times are the same; else from now."""
+    if before is not None and (before.cron, before.timezone) == (schedule.cron, schedule.timezone):
+        was_on = before.enabled if before.enabled_override is None else before.enabled_override
+        if was_on and before.next_fire_at is not None:
+            found: datetime = before.next_fire_at
+            return found
+    return cron.next_fire(schedule.cron, schedule.timezone, now)
 
 
 def _said(schedule: Any) -> tuple[Any, ...]:

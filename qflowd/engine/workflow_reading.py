@@ -1,0 +1,88 @@
+"""What workflow files say, and which of them may say it. No database here."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from qflowd.define import documents
+from qflowd.define.documents import Format
+from qflowd.define.workflow_file import parse_document
+from qflowd.engine.workflow_store import canonical
+from qflowd.model.errors import Fault, InvalidWorkflow
+from qflowd.model.names import fault_in_key
+from qflowd.model.workflow import Workflow
+from qflowd.plugins.source import SourceFile
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One state of one file. `key` may be known even where the rest is broken; `hash` is of the bytes."""
+
+    path: str
+    hash: str
+    key: str | None
+    line: int = 0  # of the key
+    error: str | None = None  # all its faults, one a line
+    workflow: Workflow | None = field(default=None, repr=False)
+    document: str = field(default="", repr=False)
+    text: str = field(default="", repr=False)
+
+    @property
+    def format(self) -> Format:
+        return documents.format_of(self.path)
+
+
+def read(file: SourceFile) -> Reading:
+    """What the bytes of a file say; faults are in the reading."""
+    key, line = None, 0
+    try:
+        document = documents.read(file.data, documents.format_of(file.path), file.path, InvalidWorkflow)
+        key, line = _key_in(document.data.get("workflow")), document.line(("workflow",))
+        workflow = parse_document(document)
+        return Reading(
+            path=file.path,
+            hash=file.hash,
+            key=workflow.key,
+            line=line,
+            workflow=workflow,
+            document=canonical(workflow),
+            text=file.data.decode("utf-8-sig"),
+        )
+    except InvalidWorkflow as problem:
+        return Reading(file.path, file.hash, key, line, str(problem))
+
+
+def assign(readings: Iterable[Reading], owners: Mapping[str, str]) -> tuple[dict[str, Reading], dict[str, str]]:
+    """Decide which file defines which key.
+
+    The file that has defined a key so far keeps it as long as it is there, also while it is broken; else the first in
+    the order of the folders gets it.
+
+    Args:
+        owners: key -> path of the file that has defined it so far.
+
+    Returns: key -> the good reading that defines it; path -> error of files that are broken or define what another does.
+    """
+    by_path = {reading.path: reading for reading in readings}
+    holders = {
+        key: path
+        for key, path in owners.items()
+        if (reading := by_path.get(path)) is not None and (reading.error is not None or reading.key == key)
+    }
+    chosen: dict[str, Reading] = {}
+    errors: dict[str, str] = {}
+    for path, reading in by_path.items():
+        if reading.error is not None or reading.key is None:
+            errors[path] = reading.error or ""
+        elif (holder := holders.setdefault(reading.key, path)) == path:
+            chosen[reading.key] = reading
+        else:
+            message = (
+                f"{reading.key!r} is defined by {holder} already; choose another key, or remove one of the two files"
+            )
+            errors[path] = str(Fault(path, reading.line, "workflow", message))
+    return chosen, errors
+
+
+def _key_in(value: object) -> str | None:
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    return text if isinstance(text, str) and fault_in_key(text) is None else None

@@ -1,0 +1,132 @@
+"""Storing a workflow: a changed text becomes the next ACTIVE version, the former one is archived, instances keep theirs."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from typing import Any, Final
+
+from qflowd.define.documents import Format
+from qflowd.define.workflow_file import parse
+from qflowd.define.writing import dump
+from qflowd.engine.schedule import save_schedule
+from qflowd.model import dag, jsontext
+from qflowd.model.names import DEFAULT_TENANT
+from qflowd.model.workflow import BUILT_IN, Task, Workflow
+from qflowd.store.tx import Tx
+
+NODES_AT_ONCE: Final = 5000
+
+PoolOf = Callable[[str], str | None]  # job name -> the pool that its decorator names, None where that says nothing
+
+
+def store_workflow(
+    tx: Tx,
+    workflow: Workflow,
+    *,
+    source: str,
+    format: Format,
+    file: str | None,
+    pool_of: PoolOf,
+    tenant: str = DEFAULT_TENANT,
+    document: str | None = None,
+) -> int | None:
+    """Make `workflow` the ACTIVE version of its key, with its nodes and its schedule.
+
+    A text that is the active version's already makes none, but the definition is put right: a file that was gone and is
+    back enables its workflow again. Safe when several daemons store the same text at once, and when repeated.
+
+    Args:
+        source: the text that described it, kept as it is; its SHA-256 tells versions apart.
+        format: of `source`.
+        file: it came from; None for a workflow that a program defined.
+        pool_of: asked for tasks that name no pool themselves.
+        document: what `canonical` made of it, where that was worked out before the transaction.
+
+    Returns: the number of the new version; None if the text is the same.
+    Raises: InvalidWorkflow as `canonical` does.
+    """
+    key: dict[str, Any] = {"tenant": tenant, "workflow": workflow.key}
+    about, digest = _about(workflow, file), text_hash(source)
+    found = tx.one("find_definition", **key)
+    if found is not None and _is_in_order(found, about, digest):
+        return None
+    if found is None:
+        tx.run("insert_definition", **key, **about, now=tx.now)
+    tx.run("lock_definition", **key)
+    found = tx.one("find_definition", **key)  # once more: another daemon may have been faster
+    if _is_in_order(found, about, digest):
+        return None
+    version = version_id = None
+    if found.hash != digest:
+        version = tx.one("newest_version", definition_id=found.id).version + 1
+        tx.run("archive_version", definition_id=found.id)
+        made = tx.one(
+            "insert_version",
+            definition_id=found.id,
+            version=version,
+            document=document or canonical(workflow),
+            source_text=source,
+            format=format,
+            hash=digest,
+            now=tx.now,
+        )
+        version_id = made.id
+        _insert_nodes(tx, made.id, workflow, pool_of)
+    save_schedule(tx, found.id, workflow.schedule, was_enabled=bool(found.enabled), is_enabled=workflow.enabled)
+    tx.run("update_definition", id=found.id, **about, active_version=version_id, now=tx.now)
+    return version
+
+
+def canonical(workflow: Workflow) -> str:
+    """The JSON document that the engine reads this workflow from; tasks stay in their order.
+
+    Raises: InvalidWorkflow if it cannot be read back: it is larger than its text, where that used aliases.
+    """
+    text = json.dumps(dump(workflow), ensure_ascii=False, separators=(",", ":"))
+    parse(text, "json", f"{workflow.key}, written as JSON")
+    return text
+
+
+def text_hash(source: str) -> str:
+    """SHA-256 of a workflow's text, in hex; that of its file, unless the file begins with a byte order mark."""
+    return hashlib.sha256(source.encode()).hexdigest()
+
+
+def pool_of_task(task: Task, workflow: Workflow, pool_of: PoolOf) -> str:
+    """The pool that a task stands in: its own word, the workflow's defaults, the job's, the built-in one."""
+    return task.settings.pool or workflow.defaults.pool or pool_of(task.job) or str(BUILT_IN.pool)
+
+
+def _about(workflow: Workflow, file: str | None) -> dict[str, Any]:
+    return {
+        "title": workflow.title,
+        "description": workflow.description,
+        "domain": workflow.domain,
+        "type": workflow.type,
+        "tags": jsontext.dump(list(workflow.tags)),
+        "enabled": int(workflow.enabled),
+        "source": "sdk" if file is None else "file",
+        "file": file,
+    }
+
+
+def _is_in_order(found: Any, about: dict[str, Any], digest: str) -> bool:
+    if found.hash != digest or found.error is not None:
+        return False
+    return all(getattr(found, name) == value for name, value in about.items())
+
+
+def _insert_nodes(tx: Tx, version_id: int, workflow: Workflow, pool_of: PoolOf) -> None:
+    rows = [
+        (
+            node,
+            task.key,
+            task.title,
+            task.job,
+            pool_of_task(task, workflow, pool_of),
+            None if task.params is None else jsontext.dump(task.params),
+        )
+        for node, task in enumerate(dag.order(workflow))
+    ]
+    for start in range(0, len(rows), NODES_AT_ONCE):
+        tx.run("insert_nodes", rows=rows[start : start + NODES_AT_ONCE], version_id=version_id)

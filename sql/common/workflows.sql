@@ -1,0 +1,58 @@
+-- Templates: a definition, its versions, and the files that could not become one.
+
+-- name: find_definition
+SELECT d.id, d.title, d.description, d.domain, d.type, d.tags, d.enabled, d.source, d.file, d.error, v.hash
+FROM qflow.workflow_definition d LEFT JOIN qflow.workflow_version v ON v.id = d.active_version
+WHERE d.tenant = :tenant AND d.workflow = :workflow
+
+-- name: insert_definition
+INSERT INTO qflow.workflow_definition (tenant, workflow, title, description, domain, type, tags, enabled, source, file,
+    created_at, updated_at)
+VALUES (:tenant, :workflow, :title, :description, :domain, :type, :tags, :enabled, :source, :file, :now, :now)
+{ignored: workflow_definition.enabled}
+
+-- name: lock_definition
+-- Two daemons that read the same change store it one after the other; the second finds nothing left to do.
+UPDATE qflow.workflow_definition SET tenant = :tenant WHERE tenant = :tenant AND workflow = :workflow
+
+-- name: update_definition
+UPDATE qflow.workflow_definition SET title = :title, description = :description, domain = :domain, type = :type, tags = :tags,
+    enabled = :enabled, source = :source, file = :file, active_version = COALESCE(:active_version, active_version),
+    error = NULL, updated_at = :now
+WHERE id = :id
+
+-- name: disable_definition
+-- Only while it still belongs to that file.
+UPDATE qflow.workflow_definition SET enabled = 0, error = :error, updated_at = :now
+WHERE tenant = :tenant AND workflow = :workflow AND source = 'file' AND file = :file
+
+-- name: list_definitions_of_files
+SELECT d.workflow, d.file, d.enabled, d.error, v.hash
+FROM qflow.workflow_definition d LEFT JOIN qflow.workflow_version v ON v.id = d.active_version
+WHERE d.tenant = :tenant AND d.source = 'file' ORDER BY d.id
+
+-- name: newest_version
+SELECT COALESCE(MAX(version), 0) AS version FROM qflow.workflow_version WHERE definition_id = :definition_id
+
+-- name: archive_version
+UPDATE qflow.workflow_version SET state = {version.ARCHIVED} WHERE definition_id = :definition_id AND state = {version.ACTIVE}
+
+-- name: insert_version
+INSERT INTO qflow.workflow_version (definition_id, version, state, document, source_text, format, hash, created_at)
+VALUES (:definition_id, :version, {version.ACTIVE}, :document, :source_text, :format, :hash, :now)
+{returning: id}
+
+-- name: insert_nodes
+INSERT INTO qflow.workflow_node (version_id, node, task, title, job, pool, params)
+SELECT :version_id, r.node, r.task, r.title, r.job, r.pool, r.params
+FROM {rows: node int, task text, title text, job text, pool text, params text} r
+
+-- name: list_workflow_faults
+SELECT file, workflow, error FROM qflow.workflow_fault ORDER BY file
+
+-- name: save_workflow_fault
+INSERT INTO qflow.workflow_fault (file, workflow, error, updated_at) VALUES (:file, :workflow, :error, :now)
+{upsert: file} workflow = {excluded: workflow}, error = {excluded: error}, updated_at = {excluded: updated_at}
+
+-- name: delete_workflow_fault
+DELETE FROM qflow.workflow_fault WHERE file = :file
