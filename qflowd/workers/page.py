@@ -4,10 +4,13 @@ It survives the worker's death, so it tells which task a dead worker had in hand
 a system call. All words are signed 64-bit; each has one writer.
 """
 
+import contextlib
+import fcntl
 import mmap
 import os
 from typing import NamedTuple
 
+_F_SEAL_FUTURE_WRITE = 0x10
 _REVOKED = 0  # daemon: parcels up to this number are not to be started
 _HEADER = 8
 _SLOT = 5  # words per slot: started_us, fence, task_id, attempt, stop
@@ -41,6 +44,11 @@ class Page:
     def base(self, slot: int) -> int:
         """Index of the first word of `slot`: started_us; then fence, task_id, attempt, stop."""
         return _HEADER + slot * _SLOT
+
+    def seal(self, fd: int) -> None:
+        """Both sides have mapped it: nobody writes through a descriptor any more (`mmap` keeps one open)."""
+        with contextlib.suppress(OSError):  # Linux before 5.1
+            fcntl.fcntl(fd, fcntl.F_ADD_SEALS, _F_SEAL_FUTURE_WRITE)
 
     def is_revoked(self, seq: int) -> bool:
         return self.words[_REVOKED] >= seq
@@ -82,6 +90,6 @@ def page_size(slots: int) -> int:
 
 def new_page(slots: int) -> tuple[Page, int]:
     """A page of zeros, and its file descriptor for the worker."""
-    fd = os.memfd_create("qflowd-page", os.MFD_CLOEXEC)
+    fd = os.memfd_create("qflowd-page", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     os.ftruncate(fd, page_size(slots))
     return Page(fd, slots), fd

@@ -80,7 +80,8 @@ class Worker:
         self._fd = fds["tasks"]
         self._buffer = bytearray()
         self._page = Page(fds["page"], slots)
-        os.close(fds.pop("page"))  # mapped by now; user code cannot write there by mistake
+        self._page.seal(fds["page"])
+        os.close(fds.pop("page"))
         self._sink = Sink(fds["records"])
         self._sink.take_over()
         results = Results(fds["results"], is_shared=slots > 1)
