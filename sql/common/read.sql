@@ -71,7 +71,8 @@ SELECT pool, daemon, processes, threads, busy, ready_tasks FROM qflow.pools ORDE
 SELECT {only: postgres current_setting('server_version')}{only: mysql VERSION()}{only: sqlite sqlite_version()} AS version,
     {only: postgres current_setting('synchronous_commit')}{only: mysql CAST(@@innodb_flush_log_at_trx_commit AS CHAR)}
     {only: sqlite 'full'} AS durability,
-    {only: postgres current_user}{only: mysql CURRENT_USER()}{only: sqlite ''} AS login
+    {only: postgres current_user}{only: mysql CURRENT_USER()}{only: sqlite ''} AS login,
+    {only: postgres 0}{only: mysql @@max_allowed_packet}{only: sqlite 0} AS packet
 
 -- name: show_isolation
 -- MySQL and MariaDB give the variable different names.

@@ -1,0 +1,41 @@
+"""Commands to instances and schedules: asked, answered, refused."""
+
+from __future__ import annotations
+
+
+def test_a_command_is_answered_by_a_daemon(run, engine):
+    engine.sql(engine.insert("submissions", job="hello"))
+    engine.admit(1)
+    engine.daemon()
+    thread = engine.answer_commands("DONE")
+    ran = run("terminate", 1, "--reason", "typo")
+    thread.join()
+    assert (ran.code, ran.out) == (0, "terminate 1: done\n")
+    assert engine.sql("SELECT action, instance_id, reason FROM qflow.commands") == [("terminate", 1, "typo")]
+
+
+def test_a_refusal_is_exit_code_1(run, sqlite_engine):
+    sqlite_engine.daemon()
+    thread = sqlite_engine.answer_commands("REJECTED", "instance 9 does not exist")
+    ran = run("retry", 9)
+    thread.join()
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err == "qflowd: retry 9: instance 9 does not exist\n"
+
+
+def test_without_a_daemon_nobody_answers_and_the_command_stands(run, sqlite_engine):
+    ran = run("resume", 1, 2, "--json")
+    assert ran.code == 1
+    assert [answer["state"] for answer in ran.json] == ["NEW", "NEW"]
+    assert "no daemon is running" in ran.err
+    assert sqlite_engine.sql("SELECT COUNT(*) FROM qflow.commands WHERE is_open = 1") == [(2,)]
+    assert run("resume", 3, "--no-wait").out == "resume 3: asked\n"
+
+
+def test_a_schedule_is_switched_by_a_command(run, sqlite_engine):
+    sqlite_engine.daemon()
+    thread = sqlite_engine.answer_commands("DONE")
+    ran = run("schedules", "disable", "daily")
+    thread.join()
+    assert (ran.code, ran.out) == (0, "disable daily: done\n")
+    assert sqlite_engine.sql("SELECT action, workflow FROM qflow.commands") == [("disable", "daily")]

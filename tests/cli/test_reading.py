@@ -1,0 +1,136 @@
+"""Commands that read: for people in tables, for programs as one JSON document."""
+
+from __future__ import annotations
+
+import pytest
+
+DOCUMENT = '{"workflow":"daily","tasks":{"a":{"job":"hello"},"b":{"job":"hello","after":"a","params":{"name":"{{ a.output.x }}"}}}}'
+
+
+@pytest.fixture
+def filled(engine):
+    """Instance 1 failed, 2 runs, 3 succeeded, 4 was rejected, 5 is new."""
+    for _ in range(5):
+        engine.sql(engine.insert("submissions", job="hello"))
+    engine.admit(1, tasks=("READY", "UPSTREAM_FAILED"))
+    engine.fail(1, "ValueError: no data\nfor 000300")
+    engine.end(1, "FAILED", "task hello failed: ValueError: no data")
+    engine.admit(2, tasks=("RUNNING", "PENDING"))
+    engine.log(2, "first", "second\nline")
+    engine.admit(3)
+    engine.finish(3, '{"rows":5}')
+    engine.end(3)
+    engine.answer(4, "REJECTED", error="unknown")
+    engine.daemon()
+    engine.workflow("daily", DOCUMENT, cron="0 17 * * *")
+    return engine
+
+
+def test_ps_lists_open_instances_first(run, filled):
+    ran = run("ps")
+    assert ran.code == 0
+    lines = ran.out.splitlines()
+    assert lines[0].split() == ["ID", "NAME", "STATE", "DONE", "DATE", "CREATED", "(UTC)", "TOOK", "NOTE"]
+    assert [line.split()[0] for line in lines[1:]] == ["2", "3", "1"]
+    assert "task hello failed" in lines[3]
+    assert ran.err == "1 submission waiting for a daemon\n"
+    found = run("ps", "--json").json
+    assert [(row["id"], row["state"], row["progress"]) for row in found] == [
+        *((2, "RUNNING", 0.0), (3, "SUCCESS", 1.0), (1, "FAILED", 1.0))
+    ]
+    assert found[0]["created_at"].endswith("Z")
+    assert found[0]["params"] == {"a": 1}
+
+
+def test_ps_can_be_narrowed(run, filled):
+    def ids(*args):
+        return [row["id"] for row in run("ps", "--json", *args).json]
+
+    assert ids("--state", "failed") == [1]
+    assert ids("--state", "open") == [2]
+    assert ids("--limit", 1) == [2]
+    assert ids("--all") == [2, 3, 1]
+    assert ids("--workflow", "hello") == [2, 3, 1]
+    assert ids("--workflow", "other") == []
+    assert run("ps", "--workflow", "other").err.startswith("no instances like this\n")
+
+
+def test_show_tells_what_failed_and_what_waits(run, filled):
+    ran = run("show", 1)
+    assert ran.code == 0
+    assert "Instance 1  job hello  FAILED  100%" in ran.out
+    assert "2 tasks: 1 FAILED, 1 UPSTREAM_FAILED" in ran.out
+    assert "ValueError: no data" in ran.out
+    assert "Traceback" not in ran.out
+    assert "Traceback: …" in run("show", 1, "--tracebacks").out
+    assert "waits for tasks before it: 0" in run("show", 2).out
+    found = run("show", 1, "--json").json
+    assert set(found) == {"instance", "tasks", "attempts"}
+    assert found["attempts"][0]["error"] == "ValueError: no data\nfor 000300"
+    assert run("show", 3, "--json").json["tasks"][0]["output"] == {"rows": 5}
+
+
+def test_show_also_knows_what_was_rejected_or_not_taken_yet(run, filled):
+    assert run("show", 4).out == "Submission 4: REJECTED: unknown\n"
+    assert run("show", 5).out == "Submission 5: NEW: no daemon has taken it yet\n"
+    assert run("show", 4, "--json").json["submission"] == {"id": 4, "state": "REJECTED", "error": "unknown"}
+
+
+def test_logs_are_lines_with_time_task_and_level(run, filled):
+    ran = run("logs", 2)
+    lines = ran.out.splitlines()
+    assert lines[0].split()[1:] == ["hello", "INFO", "first"]
+    assert lines[1].endswith("second")
+    assert lines[2] == "line"
+    assert [line["message"] for line in run("logs", 2, "--json").json] == ["first", "second\nline"]
+    assert run("logs", 2, "--task", "other").out == ""
+    assert run("logs", 5).out == ""
+
+
+def test_following_logs_ends_with_the_instance(run, filled):
+    filled.end(2)
+    ran = run("logs", "-f", 2)
+    assert ran.code == 0
+    assert ran.out.count("first") == 1
+    assert ran.err == "qflowd: instance 2 is SUCCESS\n"
+
+
+def test_lists_name_what_there_is(run, filled):
+    assert "daily" in run("workflows").out
+    schedules = run("schedules").out
+    assert "0 17 * * *" in schedules
+    assert "Says hello." in run("jobs").out
+    plugins = run("plugins").out
+    assert "line 3: SyntaxError: bad" in plugins
+    assert "desk" in run("daemons").out
+    assert run("pools").out.splitlines()[1].split() == ["default", "desk", "2", "1", "0", "0"]
+
+
+def test_lists_are_json_too(run, filled):
+    assert run("workflows", "--json").json[0]["tags"] == ["a"]
+    assert run("schedules", "--json").json[0]["enabled"] is True
+    assert run("jobs", "--json").json[0]["state"] == "ACTIVE"
+    assert run("plugins", "--json").json[0]["jobs"] == ["hello"]
+    assert run("daemons", "--json").json[0]["memory_mb"] == 30.0
+    assert run("pools", "--json").json[0]["processes"] == 2
+
+
+def test_an_empty_store_says_so_and_prints_empty_lists(run, sqlite_engine):
+    for name, message in [
+        ("ps", "no instances yet"),
+        ("daemons", "no daemon is running"),
+        ("schedules", "no schedules"),
+    ]:
+        ran = run(name)
+        assert (ran.code, ran.out) == (0, "")
+        assert message in ran.err
+        assert run(name, "--json").json == []
+
+
+def test_a_stored_workflow_can_be_planned(run, filled):
+    ran = run("plan", "daily")
+    assert ran.code == 0
+    assert [line.split()[:2] for line in ran.out.splitlines() if line.strip()[:1].isdigit()] == [["1", "a"], ["2", "b"]]
+    assert "{{ a.output.x }}" in ran.out
+    found = run("plan", "daily", "--json").json
+    assert [task["after"] for task in found["tasks"]] == [[], ["a"]]

@@ -1,0 +1,184 @@
+"""`init`, `validate`, `plan`, `migrate`, `doctor`: what a newcomer meets first."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+import pytest
+
+
+@pytest.fixture
+def project(run, tmp_path):
+    """A fresh project as current folder."""
+    assert run("init").code == 0
+    return tmp_path
+
+
+def test_init_makes_a_folder_that_works_whatever_the_umask(run, tmp_path):
+    old = os.umask(0o002)
+    try:
+        ran = run("init", "a/b/desk")
+    finally:
+        os.umask(old)
+    assert ran.code == 0
+    desk = tmp_path / "a/b/desk"
+    modes = {path.relative_to(tmp_path).as_posix(): stat.S_IMODE(path.stat().st_mode) for path in tmp_path.rglob("*")}
+    assert modes == {
+        **dict.fromkeys(("a", "a/b", "a/b/desk", "a/b/desk/plugins", "a/b/desk/workflows"), 0o755),
+        **dict.fromkeys((f"a/b/desk/{f}" for f in ("qflowd.toml", "plugins/hello.py", "workflows/hello.yaml")), 0o644),
+        "a/b/desk/qflow.db": 0o600,
+    }
+    assert f"cd {desk.relative_to(tmp_path)}" in ran.out
+    assert "qflowd submit hello" in ran.out
+
+
+def test_init_overwrites_nothing(run, project):
+    for file in ("qflowd.toml", "plugins/hello.py", "workflows/hello.yaml"):
+        (project / file).write_text("# mine\n")
+    ran = run("init")
+    assert ran.code == 0
+    assert ran.out.count("kept") == 4
+    assert (project / "plugins/hello.py").read_text() == "# mine\n"
+
+
+def test_init_leaves_another_database_alone(run, tmp_path):
+    (tmp_path / "qflowd.yaml").write_text("database: {url: 'postgresql://127.0.0.1:1/x'}\n")
+    ran = run("init")
+    assert ran.code == 0
+    assert "left  postgresql://127.0.0.1:1/x" in ran.out
+    assert not (tmp_path / "qflow.db").exists()
+    assert not (tmp_path / "qflowd.toml").exists()
+
+
+def test_init_says_that_the_daemon_will_refuse_the_folder(run, tmp_path):
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o777)
+    ran = run("init", "open")
+    assert ran.code == 0
+    assert "the daemon will refuse this plugin folder" in ran.err
+    assert "chmod go-w" in ran.err
+
+
+def test_a_fresh_project_is_valid_and_can_be_looked_at(run, project):
+    ran = run("validate")
+    assert (ran.code, ran.out) == (0, "1 file, no fault\n")
+    assert (run("ps").code, run("doctor").code) == (0, 0)
+    planned = run("plan", "hello", "-p", "name=you").out
+    assert '{"name": "you"}' in planned
+    assert "{{ greet.output.greeting }}" in planned
+
+
+def test_validate_tells_every_fault_with_file_line_and_key(run, project):
+    (project / "bad.yaml").write_text(
+        "workflow: bad\ntasks:\n  a: {job: helo}\n  b: {job: hello, after: c, params: {nme: x, name: [1]}}\n  d: {job: report}\n"
+    )
+    (project / "torn.json").write_text('{"workflow": ')
+    (project / "twice.toml").write_text('workflow = "hello"\n[tasks.a]\njob = "hello"\n')
+    ran = run("validate", "bad.yaml", "torn.json", "twice.toml", "workflows")
+    assert ran.code == 1
+    faults = ran.out.splitlines()
+    assert "bad.yaml:3: tasks.a.job: no job 'helo' is known; did you mean hello?" in faults
+    assert "bad.yaml:4: tasks.b.params.nme: job hello has no param 'nme'; did you mean name?" in faults
+    assert any(fault.startswith("bad.yaml:4: tasks.b.params.name: ") for fault in faults)
+    assert any(fault.startswith("bad.yaml:4: tasks.b.after: no task 'c'") for fault in faults)
+    assert any(fault.startswith("torn.json:1") for fault in faults)
+    assert any("workflow hello is defined by twice.toml already" in fault for fault in faults)
+    found = run("validate", "--json", "bad.yaml").json
+    assert found["jobs_checked"] is True
+    assert {fault["line"] for fault in found["faults"]} == {3, 4}
+
+
+def test_without_plugins_or_a_database_jobs_are_not_checked(run, tmp_path):
+    (tmp_path / "w.yaml").write_text("workflow: w\ntasks:\n  a: {job: anything}\n")
+    ran = run("validate", "w.yaml")
+    assert (ran.code, ran.out) == (0, "1 file, no fault\n")
+    assert "jobs are not checked" in ran.err
+
+
+def test_jobs_that_a_daemon_registered_are_known(run, engine, tmp_path):
+    engine.daemon()
+    (tmp_path / "w.yaml").write_text("workflow: w\ntasks:\n  a: {job: hello}\n  b: {job: hallo}\n")
+    assert run("validate", "w.yaml").out == "w.yaml:4: tasks.b.job: no job 'hallo' is known; did you mean hello?\n"
+
+
+def test_plan_refuses_what_the_engine_would(run, project):
+    ran = run("plan", "hello", "-p", "nome=x")
+    assert ran.code == 2
+    assert "nome" in ran.err
+    ran = run("plan", "nobody")
+    assert ran.code == 1
+    assert "there is no workflow 'nobody'" in ran.err
+
+
+def test_plan_shows_rendered_params_and_the_next_fires(run, tmp_path):
+    (tmp_path / "w.yaml").write_text(
+        "workflow: w\nparams: {day: {type: string, default: '{{ business_date }}'}}\n"
+        "schedule: {cron: '0 17 * * *', timezone: Asia/Shanghai}\n"
+        "tasks:\n  a: {job: x, params: {day: '{{ params.day }}', both: 'd={{ params.day }}'}, retries: 2, timeout: 90s}\n"
+    )
+    found = run("plan", "w.yaml", "--business-date", "2026-11-20", "--json").json
+    [task] = found["tasks"]
+    assert task["params"] == {"day": "2026-11-20", "both": "d=2026-11-20"}
+    assert (task["retries"], task["timeout"], task["level"]) == (2, "1m30s", 0)
+    assert len(found["next_fires"]) == 5
+    assert all("T09:00:00Z" in fire for fire in found["next_fires"])
+    assert "next fires of 0 17 * * * Asia/Shanghai, UTC:" in run("plan", "w.yaml", "--business-date", "2026-11-20").out
+
+
+def test_migrate_makes_the_schema_once(run, database_url, monkeypatch):
+    monkeypatch.setenv("QFLOWD_DATABASE_URL", database_url)
+    first = run("migrate", "--json").json
+    assert first["steps"] > 10
+    assert run("migrate").out.endswith(f"already at version {first['version']}\n")
+    assert run("ps").code == 0
+
+
+def test_migrate_prints_the_schema_without_touching_anything(run, tmp_path):
+    ran = run("migrate", "--print-sql")
+    assert ran.code == 0
+    assert "CREATE TABLE IF NOT EXISTS qflow.submissions" in ran.out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_doctor_finds_a_good_store_good(run, engine, tmp_path):
+    (tmp_path / "plugins").mkdir(mode=0o755)
+    engine.daemon()
+    ran = run("doctor", "--json")
+    levels = {finding["about"]: finding["level"] for finding in ran.json["findings"]}
+    assert not [finding for finding in ran.json["findings"] if finding["level"] == "fault"]
+    assert ran.code == 0
+    assert {"pools", "memory", "plugins", "database", "schema", "isolation", "clock", "indexes", "grants"} <= set(
+        levels
+    )
+    assert all(levels[about] == "ok" for about in ("schema", "isolation", "clock", "indexes", "grants", "daemons"))
+    assert run("doctor").out.startswith("ok      configuration:")
+
+
+def test_doctor_names_a_missing_index(run, engine):
+    name = "qflow.timer_due" if "mysql" not in engine.url else "timer_due ON qflow.timer"
+    engine.sql(f"DROP INDEX {name}")
+    ran = run("doctor")
+    assert ran.code == 1
+    assert "indexes: missing: timer_due" in ran.out
+
+
+def test_doctor_names_what_others_can_write_to(run, project):
+    (project / "plugins/hello.py").chmod(0o666)
+    (project / "qflow.db").chmod(0o622)
+    ran = run("doctor")
+    assert ran.code == 1
+    assert "chmod go-w" in ran.out
+    assert "chmod 600" in ran.out
+
+
+def test_doctor_without_a_database_is_exit_code_5(run, monkeypatch, postgres_url):
+    ran = run("doctor")
+    assert ran.code == 5
+    assert "there is no database file" in ran.out
+    monkeypatch.setenv("QFLOWD_DATABASE_URL", "mysql://127.0.0.1:1/")
+    assert run("doctor").code == 5
+    monkeypatch.setenv("QFLOWD_DATABASE_URL", postgres_url)
+    ran = run("doctor")
+    assert ran.code == 5
+    assert "holds no qflowd schema" in ran.out
