@@ -153,8 +153,8 @@ class Daemon:
         services: list[Service] = [
             self.heartbeat,
             Admit(store, self._plans, self._lanes, self._jobs, topics),
-            Commands(store, self._plans, self._lanes, self._jobs, instances, topics),
-            Sweep(store, instances, topics),
+            Commands(store, self._plans, self._lanes, self._jobs, topics),
+            Sweep(store, topics),
             Promote(store, topics, expire),
             Schedule(store, topics),
             Recover(store, instances, identity, topics, lease_s=self._config.daemon.lease, sweep=sweep_instance),

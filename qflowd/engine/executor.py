@@ -70,7 +70,8 @@ class Executor:
         self._reconcile_at = boottime() + RECONCILE_S
         self._has_intents = False
         topics.subscribe("ready", self.wake)
-        topics.subscribe("intent", lambda: self.order(self._note_intents))
+        for topic in ("intent", "stopping"):
+            topics.subscribe(topic, lambda: self.order(self._note_intents))
 
     # -- for other threads
 

@@ -8,13 +8,13 @@ FROM qflow.submissions WHERE is_open = 1 ORDER BY id LIMIT {literal: batch} {loc
 
 -- name: answer_submissions
 {update: qflow.submissions s, id bigint, answer text, instance_id bigint, reason text | s.id = d.id}
-is_open = 0, answered_at = :now, state = d.answer, instance_id = d.instance_id, error = d.reason
+is_open = 0, answered_at = {instant: :now}, state = d.answer, instance_id = d.instance_id, error = d.reason
 
 -- name: insert_submission
 INSERT INTO qflow.submissions (tenant, workflow, version, job, name, params, overrides, business_date, priority, run_at, hold,
     idempotency_key, trigger_type, submitted_by)
 VALUES (:tenant, :workflow, :version, :job, :name, :params, :overrides, CAST(:business_date AS {date_cast}), :priority,
-    :run_at, :hold, :idempotency_key, :trigger_type, :submitted_by)
+    {instant: :run_at}, :hold, :idempotency_key, :trigger_type, :submitted_by)
 {returning: id}
 
 -- name: insert_command
@@ -29,11 +29,11 @@ SELECT id, state, instance_id, error, answered_at FROM qflow.submissions WHERE i
 SELECT id, state, result, error, answered_at FROM qflow.commands WHERE id = :id
 
 -- name: take_commands
-SELECT id, tenant, action, instance_id, workflow, task, task_id, args, reason, requested_by
-FROM qflow.commands WHERE is_open = 1 ORDER BY id LIMIT {literal: batch} {lock}
+SELECT id, tenant, action, instance_id, workflow, task, task_id, filter
+FROM qflow.commands WHERE is_open = 1 AND id > :after ORDER BY id LIMIT {literal: batch} {lock}
 
 -- name: answer_command
-UPDATE qflow.commands SET is_open = 0, answered_at = :now, state = :state, result = :result, error = :error
+UPDATE qflow.commands SET is_open = 0, answered_at = {instant: :now}, state = :state, result = :result, error = :error
 WHERE id = :id AND is_open = 1
 
 -- name: look_around

@@ -1,0 +1,114 @@
+"""Terminate: flag, then sweep. The flag is committed alone; from then on rows are cancelled until none is left.
+
+What a daemon holds is ended by that daemon: it sees the flag, stops the workers, and the results arrive as CANCELLED, or
+as SUCCESS where they were quicker. The sweep never counts closers down: an instance that was told to end does so when it
+has no open row left.
+"""
+
+from typing import Any, ClassVar
+
+from qflowd.engine import close
+from qflowd.engine.control import Command, Done, key_range, target_of, word
+from qflowd.engine.request import Refused
+from qflowd.engine.service import Topics
+from qflowd.model.states import InstanceState, Intent
+from qflowd.store.dialects.base import Retryable
+from qflowd.store.tx import Store, Tx
+
+CHUNK = 5000  # rows swept in one transaction
+BUSY_S = 0.2  # between rounds while something held has still to end
+IDLE_S = 10.0
+
+
+def terminate(tx: Tx, command: Command) -> Done:
+    """Have an instance end: flag it; the sweep follows. One that has not begun is TERMINATED at once.
+
+    Raises: Refused if it has ended already.
+    """
+    number = target_of(tx, command).id
+    if tx.count("terminate_held_instance", id=number, now=tx.now):
+        return Done({"instance_id": number, "state": word(InstanceState.TERMINATED)}, ("closed",))
+    if not tx.count("flag_terminate", id=number):
+        instance = tx.one("lock_instance", id=number)
+        if InstanceState(instance.state).is_final:
+            raise Refused(f"instance {number} has ended already: it is {word(instance.state)}")
+    return Done({"instance_id": number, "intent": Intent.TERMINATE.name}, ("intent",))
+
+
+def expire(tx: Tx, instance_id: int) -> None:
+    """The deadline of an instance is over: if it still runs, it is terminated, and ends FAILED with the reason timeout."""
+    tx.run("flag_expired", id=instance_id, now=tx.now)
+
+
+def sweep_instance(tx: Tx, instance_id: int) -> int:
+    """Cancel all rows of an instance that is being terminated, but for held ones; end it if no row is open.
+
+    Does nothing to an instance that nobody terminates. May be called by anybody, at any time, again.
+
+    Returns: how many rows are still open, because a daemon holds them.
+    """
+    if not _is_terminating(tx, instance_id):
+        return 0
+    rows = key_range(instance_id)
+    tx.run("cancel_tasks", **rows, now=tx.now)
+    tx.run("delete_instance_timers", **rows)
+    instance = _still_terminating(tx, instance_id)
+    open_tasks = int(tx.one("count_open_tasks", **rows).open_tasks)
+    if not open_tasks:
+        close.end_terminated(tx, instance)
+    return open_tasks
+
+
+def sweep_part(tx: Tx, instance_id: int, first: int, last: int) -> None:
+    """The same for a range of task ids, without ending anything."""
+    if _is_terminating(tx, instance_id):
+        tx.run("cancel_tasks", first=first, last=last, now=tx.now)
+        _still_terminating(tx, instance_id)
+
+
+def _is_terminating(tx: Tx, instance_id: int) -> bool:
+    [instance] = tx.run("load_instances", rows=[(instance_id,)]) or [None]
+    return instance is not None and instance.intent == Intent.TERMINATE
+
+
+def _still_terminating(tx: Tx, instance_id: int) -> Any:
+    """Lock the instance, last of all. If it ended and was retried meanwhile, what was swept was not ours to sweep."""
+    instance = tx.one("lock_instance", id=instance_id)
+    if instance is None or instance.intent != Intent.TERMINATE:
+        msg = f"instance {instance_id} ended while it was swept"
+        raise Retryable(msg)
+    return instance
+
+
+class Sweep:
+    """The service that brings to an end what was terminated, whoever began it."""
+
+    name: ClassVar[str] = "sweep"
+    topics: ClassVar[tuple[str, ...]] = ("intent", "closed")
+
+    def __init__(self, store: Store, topics: Topics) -> None:
+        self._store = store
+        self._topics = topics
+
+    def tick(self) -> float:
+        intents = self._store.read(lambda tx: tx.run("list_intents"))
+        terminating = [row for row in intents if row.intent == Intent.TERMINATE]
+        closed = [row.id for row in terminating if not self._sweep(row)]
+        if closed:
+            self._topics.publish("closed")
+        if len(closed) == len(terminating):
+            return IDLE_S
+        # A row may have been claimed between the flag and the sweep: whoever holds some looks again.
+        self._topics.publish("stopping")
+        return BUSY_S
+
+    def _sweep(self, row: Any) -> int:
+        """Returns how many rows are still open."""
+        first = key_range(row.id)["first"]
+        if row.next_ordinal > CHUNK:
+            for start in range(first, first + row.next_ordinal, CHUNK):
+                self._store.transact(
+                    lambda tx, start=start: sweep_part(tx, row.id, start, start + CHUNK - 1),  # type: ignore[misc]
+                    name="sweep_part",
+                )
+        return self._store.transact(lambda tx: sweep_instance(tx, row.id), name="sweep")

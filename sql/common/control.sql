@@ -1,0 +1,76 @@
+-- Commands on instances and schedules. Lock order as everywhere: tasks by id, then timers, the instance last.
+
+-- name: find_instance
+SELECT i.id, i.state, i.intent FROM qflow.workflow_instance i WHERE i.id = :id AND i.tenant = :tenant
+
+-- name: lock_instance
+SELECT i.id, i.state, i.intent, i.reason, i.version_id, i.deadline_at FROM qflow.workflow_instance i
+WHERE i.id = :id {only: postgres,mysql FOR UPDATE}
+
+-- name: load_submission
+SELECT id, tenant, workflow, version, job, name, params, overrides, business_date, priority, run_at AS run_time, hold,
+    idempotency_key, trigger_type, created_at AS submitted, is_open, instance_id
+FROM qflow.submissions WHERE id = :id
+
+-- name: list_intents
+SELECT i.id, i.intent, i.next_ordinal FROM qflow.workflow_instance i WHERE i.intent <> 0 ORDER BY i.id
+
+-- name: flag_terminate
+-- Committed without touching a task: from here on whoever looks knows; the sweep follows.
+UPDATE qflow.workflow_instance SET intent = {intent.TERMINATE}
+WHERE id = :id AND state IN ({instance.RUNNING}, {instance.PAUSED}) AND intent <> {intent.TERMINATE}
+
+-- name: flag_expired
+UPDATE qflow.workflow_instance SET intent = {intent.TERMINATE}, reason = {reason.TIMEOUT}
+WHERE id = :id AND state IN ({instance.RUNNING}, {instance.PAUSED}) AND intent <> {intent.TERMINATE} AND deadline_at <= :now
+
+-- name: terminate_held_instance
+-- An instance that was submitted with hold has no task rows to sweep.
+UPDATE qflow.workflow_instance SET state = {instance.TERMINATED}, reason = {reason.TERMINATED}, open_closers = 0, succeeded = 0,
+    failed = 0, skipped = 0, finished_at = :now, updated_at = :now
+WHERE id = :id AND state = {instance.READY}
+
+-- name: cancel_tasks
+UPDATE qflow.task_instance SET state = {task.CANCELLED}, reason = {reason.TERMINATED}, fence = fence + 1, owner = NULL,
+    finished_at = :now
+WHERE id BETWEEN :first AND :last AND state IN ({task.PENDING}, {task.READY}, {task.HELD})
+
+-- name: delete_instance_timers
+DELETE FROM qflow.timer WHERE task_id BETWEEN :first AND :last
+
+-- name: count_open_tasks
+SELECT COUNT(*) AS open_tasks FROM qflow.task_instance WHERE id BETWEEN :first AND :last AND state < {task.SUCCESS}
+
+-- name: lock_tasks
+-- All rows of an instance, first to last: every finish of one of them is now over or waits.
+SELECT t.id, t.node, t.state FROM qflow.task_instance t WHERE t.id BETWEEN :first AND :last ORDER BY t.id
+{only: postgres,mysql FOR UPDATE}
+
+-- name: copy_attempts
+-- Before a row starts anew: its last run, where no attempt of that fence has been written. A swept row has raised its fence.
+INSERT INTO qflow.attempt (task_id, fence, attempt, state, reason, started_at, finished_at, code_id, daemon_id, output)
+SELECT t.id, t.done_fence, t.attempt, t.state, t.reason, t.started_at, t.finished_at, t.code_id, t.owner, t.output
+FROM {rows: id bigint} r JOIN qflow.task_instance t ON t.id = r.id
+WHERE t.done_fence = t.fence - 1 AND t.started_at IS NOT NULL {ignored: attempt.state}
+
+-- name: restart_tasks
+{update: qflow.task_instance t, id bigint, state smallint, open_parents int, need int, bad_parents int, ready_at instant,
+    finished_at instant | t.id = d.id}
+state = d.state, open_parents = d.open_parents, need = d.need, bad_parents = d.bad_parents, ready_at = d.ready_at,
+finished_at = d.finished_at, started_at = NULL, fence = t.fence + 1, done_fence = NULL, owner = NULL, attempt = 0, crashes = 0,
+solo = 0, reason = 0, code_id = NULL, output = NULL
+
+-- name: delete_large_values
+{delete: qflow.large_value v, task_id bigint | v.task_id = d.task_id}
+
+-- name: delete_progress
+{delete: qflow.task_progress p, task_id bigint | p.task_id = d.task_id}
+
+-- name: reopen_instance
+UPDATE qflow.workflow_instance SET updated_at = CASE WHEN state = {instance.RUNNING} THEN updated_at ELSE :now END,
+    state = {instance.RUNNING}, reason = 0, error = NULL, succeeded = NULL, failed = NULL, skipped = NULL,
+    open_closers = :open_closers, finished_at = NULL, deadline_at = :deadline_at
+WHERE id = :id
+
+-- name: override_schedules
+UPDATE qflow.schedule SET enabled_override = :enabled WHERE definition_id = :definition_id
