@@ -1,13 +1,15 @@
 """Claim: which lanes, how many rows, in which order. The rows are taken by one statement per lane."""
 
 from collections.abc import Callable, Iterable
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from qflowd.engine.lanes import Lane
 from qflowd.model.errors import QflowdError
-from qflowd.store.tx import Store, Tx
+from qflowd.store.tx import Tx
 
 LARGEST_BATCH = 2000
+_PLACE = attrgetter("priority", "id")
 # LIMIT is part of the text, so batches come in few sizes: each has its plan.
 SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)
 
@@ -45,27 +47,21 @@ def order_lanes(heads: Iterable[Head], tenant_of: Callable[[int], str], turn: in
     return ordered
 
 
-def claim(store: Store, lane: Lane, wanted: int, owner: int) -> list[Claimed]:
+def claim(tx: Tx, lane: Lane, wanted: int, owner: int) -> list[Claimed]:
     """Take up to `wanted` ready rows of a lane, best priority first, then oldest.
 
-    Those of a lane that is not known to be short become RUNNING in the same transaction.
-
-    Raises: StoreUnavailable; the rows may have been taken all the same (see reconciliation).
+    Those of a lane that is not known to be short become RUNNING in the same transaction. If the reply to its COMMIT is
+    lost, the rows are taken all the same (see reconciliation).
     """
     batch = max(size for size in SIZES if size <= max(1, min(wanted, LARGEST_BATCH)))
-
-    def claim_rows(tx: Tx) -> list[Claimed]:
-        rows = tx.run("claim_tasks", lane=lane.id, owner=owner, batch=batch)
-        starting = rows if not lane.is_short else [row for row in rows if row.solo]
-        if starting:
-            tx.run("start_tasks", rows=sorted((row.id, row.fence, tx.now) for row in starting))
-        return rows
-
-    rows = store.transact(claim_rows, name="claim", single=lane.is_short)
+    rows: list[Claimed] = tx.run("claim_tasks", lane=lane.id, owner=owner, batch=batch)
     if len(rows) > batch:
         msg = f"a claim of {batch} rows took {len(rows)}: the database ignores LIMIT with SKIP LOCKED; run `qflowd doctor`"
         raise QflowdError(msg)
-    rows.sort(key=lambda row: (row.priority, row.id))
+    starting = rows if not lane.is_short else [row for row in rows if row.solo]
+    if starting:
+        tx.run("start_tasks", rows=sorted((row.id, row.fence, tx.now) for row in starting))
+    rows.sort(key=_PLACE)
     return rows
 
 

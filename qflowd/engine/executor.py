@@ -6,11 +6,11 @@ Claiming and finishing overlap with running, because every worker has a chunk in
 import logging
 import random
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import ClassVar
 
 from qflowd.engine.claim import Claimed, Head, claim, order_lanes
-from qflowd.engine.finish import Batch, finish
+from qflowd.engine.finish import Batch, finish, finish_and
 from qflowd.engine.harvest import Harvest
 from qflowd.engine.ids import ORDINALS
 from qflowd.engine.instances import Instances
@@ -22,7 +22,7 @@ from qflowd.engine.service import Topics, back_off, report
 from qflowd.model.errors import StoreUnavailable
 from qflowd.model.workflow import Job, Settings
 from qflowd.store.clock import boottime
-from qflowd.store.tx import Store
+from qflowd.store.tx import Store, Tx
 from qflowd.workers.crew import Crew
 from qflowd.workers.wire import Assignment, Chunk
 
@@ -60,7 +60,8 @@ class Executor:
         self._jobs: dict[str, Job] = {}
         self._lanes: dict[int, Lane] = {}
         self._harvest = Harvest(store.clock, chance)
-        self._turn = 0
+        self._turns = 0
+        self._new_lanes: list[Head] = []  # seen inside a transaction, where they cannot be learnt
         self._look_at = 0.0
         self._orders: list[Callable[[], None]] = []
         self._orders_lock = threading.Lock()
@@ -136,12 +137,11 @@ class Executor:
         for event in self._crew.poll(patience_s):
             self._harvest.take(event)
         now = boottime()
-        if self._harvest.is_ripe(now, LINGER_S, LARGEST_COMMIT):
-            self._commit()
+        is_ripe = self._harvest.is_ripe(now, LINGER_S, LARGEST_COMMIT)
+        if is_ripe or (self._may_claim and now >= self._look_at and not self._harvest.is_behind):
+            self._turn(is_ripe=is_ripe)
         if not self._harvest.is_behind:
             self._keep_house(now)
-            if self._may_claim and now >= self._look_at:
-                self._claim_round()
         self.is_idle = not self._harvest.held and not self._harvest.batch
 
     def _keep_house(self, now: float) -> None:
@@ -177,49 +177,93 @@ class Executor:
         for order in orders:
             order()
 
-    def _commit(self) -> None:
-        batch = self._harvest.reap()
-        try:
-            closed = finish(self._store, self._instances, batch, self._daemon_id())
-        except StoreUnavailable as error:
-            # Results stay here until the database is back; meanwhile nothing new is claimed.
-            self._failures += 1
-            self._reconcile_at = 0.0
-            pause_s = back_off(self._failures)
-            self._harvest.put_back(batch, boottime() + pause_s)
-            report("finish", error, pause_s)
+    def _turn(self, *, is_ripe: bool) -> None:
+        """One transaction: accept what has ended, then claim, what has just become ready included."""
+        slots = {pool: self._crew.room(pool) for pool in self._pools} if self._may_claim else {}
+        is_worth = self._is_worth_a_claim(slots) if self._new_lanes or not is_ripe else True
+        if not is_ripe and not is_worth:
             return
+        batch = self._harvest.reap() if is_ripe else Batch()
+        self._look_at = boottime() + LOOK_S
+        try:
+            closed, claims = finish_and(
+                self._store, self._instances, batch, self._daemon_id(), lambda tx: self._claim(tx, dict(slots))
+            )
+        except StoreUnavailable as error:
+            # Results stay here until the database is back; a claim may have been applied all the same.
+            self._reconcile_at = 0.0
+            pause_s = self._put_off("finish", error)
+            self._harvest.put_back(batch, boottime() + pause_s)
+            return
+        self._after_commit(batch, closed)
+        for lane, rows, free in claims or ():
+            self._look_at = 0.0
+            self._harvest.hold(lane, rows)
+            try:
+                self._send(lane, rows, free)
+            except Exception as error:
+                sent = {number for number, _ in self._crew.held()}
+                self._harvest.release([row.id for row in rows if row.id not in sent])
+                if not isinstance(error, StoreUnavailable):
+                    raise
+                self._put_off("send", error)
+
+    def _put_off(self, what: str, error: StoreUnavailable) -> float:
+        """The database is away: nothing new is claimed for a while."""
+        self._failures += 1
+        pause_s = back_off(self._failures)
+        self._look_at = boottime() + pause_s
+        report(what, error, pause_s)
+        return pause_s
+
+    def _after_commit(self, batch: Batch, closed: list[int]) -> None:
         self._failures = 0
         self._harvest.written()
         self._instances.forget(closed)
-        self._look_at = 0.0
+        if batch:
+            self._look_at = 0.0
         if batch.rearmed:
             self._topics.publish("timer")
         if closed:
             self._topics.publish("closed")
 
-    def _claim_round(self) -> None:
-        """Claim for every pool that has room, lane by lane."""
-        room = {pool: self._crew.room(pool) for pool in self._pools}
-        if not any(room.values()):
+    def _is_worth_a_claim(self, slots: Mapping[str, int]) -> bool:
+        """A look without a transaction: does anything stand in a lane of ours, with room for it?"""
+        if not any(slots.values()):
             self._look_at = boottime() + POLL_S
-            return
+            return False
         self._look_at = boottime() + LOOK_S
         try:
             heads = [Head(*row) for row in self._store.read(lambda tx: tx.run("list_heads"))]
             self._know(heads)
-            self._turn += 1
-            for head in order_lanes(heads, self._tenant_of, self._turn):
-                lane = self._lanes.get(head.lane)
-                if lane is not None:
-                    self._claim_lane(lane)
+            self._new_lanes = []
         except StoreUnavailable as error:
-            # A claim may have been applied all the same.
-            self._failures += 1
-            self._reconcile_at = 0.0
-            pause_s = back_off(self._failures)
-            self._look_at = boottime() + pause_s
-            report("claim", error, pause_s)
+            self._put_off("claim", error)
+            return False
+        return any(head.lane in self._lanes for head in heads)
+
+    def _claim(self, tx: Tx, slots: dict[str, int]) -> list[tuple[Lane, list[Claimed], int]]:
+        """Claim lane by lane while their pools have room; unknown lanes are learnt before the next turn."""
+        if not any(slots.values()):
+            return []
+        claims = []
+        heads = [Head(*row) for row in tx.run("list_heads")]
+        self._new_lanes = [head for head in heads if head.lane not in self._lanes]
+        self._turns += 1
+        for head in order_lanes(heads, self._tenant_of, self._turns):
+            lane = self._lanes.get(head.lane)
+            if lane is None or not (free := self._free(lane, slots)):
+                continue
+            rows = claim(tx, lane, free * lane.chunk_size, self._daemon_id())
+            if rows:
+                claims.append((lane, rows, free))
+                slots[lane.key.pool] -= min(free, len(rows))
+        return claims
+
+    def _free(self, lane: Lane, slots: Mapping[str, int]) -> int:
+        """Short tasks fill every chunk that fits; long ones go only where a slot is free, so nobody hoards."""
+        room = slots.get(lane.key.pool, 0)
+        return room if lane.is_short else min(room, self._crew.idle(lane.key.pool))
 
     def _know(self, heads: Iterable[Head]) -> None:
         """Learn lanes not seen before; those whose job or pool is not here are left to others."""
@@ -237,19 +281,6 @@ class Executor:
     def _tenant_of(self, lane: int) -> str:
         key: LaneKey | None = self._lane_keys.key(lane)
         return key.tenant if key else ""
-
-    def _claim_lane(self, lane: Lane) -> None:
-        pool = lane.key.pool
-        # Short tasks fill every chunk that fits; long ones go only where a slot is free, so nobody hoards.
-        slots = self._crew.room(pool) if lane.is_short else self._crew.idle(pool)
-        if slots <= 0:
-            return
-        wanted = slots * lane.chunk_size
-        rows = claim(self._store, lane, wanted, self._daemon_id())
-        if rows:
-            self._look_at = 0.0
-            self._harvest.hold(lane, rows)
-            self._send(lane, rows, slots)
 
     def _send(self, lane: Lane, rows: list[Claimed], slots: int) -> None:
         """Render and cut into chunks: alone where a row must be, else spread over the free slots."""

@@ -5,9 +5,9 @@ nothing of the batch is kept, and the batch is written again without it.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from qflowd.engine import advance, close
 from qflowd.engine.advance import Ended
@@ -71,14 +71,30 @@ class Batch:
         return (self.final, self.rearmed, self.released, self.attempts, self.running, self.progress, self.checkpoints)
 
 
+T = TypeVar("T")
+
+
 def finish(store: Store, instances: Instances, batch: Batch, daemon_id: int) -> list[int]:
     """Write a batch; rows that are no longer ours are left out. Returns the instances that it closed.
 
     Raises: StoreUnavailable; call again with the same batch, what was applied is not applied twice.
     """
-    while batch:
+    return finish_and(store, instances, batch, daemon_id, lambda tx: None)[0]  # noqa: ARG005
+
+
+def finish_and(
+    store: Store, instances: Instances, batch: Batch, daemon_id: int, then: Callable[[Tx], T]
+) -> tuple[list[int], T | None]:
+    """As `finish`; `then` runs at the end of the same transaction, so that what became ready is claimed at no cost.
+
+    Returns: the instances closed, and what `then` gave; None where the batch had to be written in pieces.
+    """
+    while True:
         try:
-            return store.transact(lambda tx, batch=batch: _write(tx, instances, batch, daemon_id), name="finish")  # type: ignore[misc]
+            return store.transact(
+                lambda tx, batch=batch: (_write(tx, instances, batch, daemon_id), then(tx)),  # type: ignore[misc]
+                name="finish",
+            )
         except LeaseLost:
             lost = store.read(lambda tx, batch=batch: _lost(tx, batch))  # type: ignore[misc]
             log.warning("%d results came too late: their rows have another owner", len(lost))
@@ -86,8 +102,7 @@ def finish(store: Store, instances: Instances, batch: Batch, daemon_id: int) -> 
             batch = batch.without(lost)
         except DataRefused as refusal:
             instances.forget_outputs(batch.task_ids())
-            return _bisect(store, instances, batch, daemon_id, refusal)
-    return []
+            return _bisect(store, instances, batch, daemon_id, refusal), None
 
 
 def _bisect(store: Store, instances: Instances, batch: Batch, daemon_id: int, refusal: DataRefused) -> list[int]:
@@ -98,12 +113,16 @@ def _bisect(store: Store, instances: Instances, batch: Batch, daemon_id: int, re
             closed += finish(store, instances, half, daemon_id)
         return closed
     message = f"the database refused what this task left behind: {refusal}"[:2000]
+    log.error("task %s: %s", batch.task_ids(), message)
     if not batch.final:
-        log.error("task %s: %s", batch.task_ids(), message)
         return []
     [row] = batch.final
-    failed = row._replace(state=int(TaskState.FAILED), reason=int(Reason.ERROR), output=None)
-    return finish(store, instances, Batch(final=[failed]), daemon_id)
+    state, reason = int(TaskState.FAILED), int(Reason.ERROR)
+    attempt = AttemptRow(
+        row.id, row.fence, row.attempt, state, reason, row.started_at, store.clock.now(), *(None,) * 4, message, None
+    )
+    failed = Batch(final=[row._replace(state=state, reason=reason, output=None)], attempts=[attempt])
+    return finish(store, instances, failed, daemon_id)
 
 
 def _write(tx: Tx, instances: Instances, batch: Batch, daemon_id: int) -> list[int]:

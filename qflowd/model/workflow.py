@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import lru_cache
 from typing import Any, Literal
 
 Json = Any  # JSON value: None, bool, int, float, str, list, dict with text keys
@@ -29,8 +30,13 @@ class Settings:
 
     def over(self, outer: "Settings") -> "Settings":
         """These settings, with gaps filled from `outer`."""
-        missing = {f.name: getattr(outer, f.name) for f in fields(self) if getattr(self, f.name) is None}
-        return replace(self, **missing)
+        return _merged(self, outer)
+
+
+@lru_cache(maxsize=4096)  # asked for every row, of a handful of different settings
+def _merged(inner: Settings, outer: Settings) -> Settings:
+    missing = {f.name: getattr(outer, f.name) for f in fields(inner) if getattr(inner, f.name) is None}
+    return replace(inner, **missing)
 
 
 BUILT_IN = Settings(

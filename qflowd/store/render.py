@@ -8,6 +8,7 @@
 {literal: batch}             a whole number that becomes part of the text, since the plan depends on it
 {clock}  {clock + :lease_s}  the server's own clock (leases only; everything else takes :now)
 {seconds: a, b}              seconds from instant a to instant b
+{instant: a}                 instant a as the contract shows it (SQLite keeps whole microseconds, shows text)
 {json: 'a', x, 'b', y}       a JSON object as text
 {concat: a, b} {names: c}    text of several values; of a column's values, with commas
 {upsert: a, b}               what follows VALUES/SELECT to replace columns where the key (a, b) is there
@@ -153,6 +154,9 @@ class Renderer:
     def macro_upsert(self, key: str) -> str:
         return f"ON CONFLICT ({key}) DO UPDATE SET"
 
+    def macro_instant(self, expression: str) -> str:
+        return expression
+
     def macro_seconds(self, rest: str) -> str:
         raise NotImplementedError
 
@@ -183,3 +187,17 @@ class Renderer:
             return f"%({match['param']})s" if match["param"] else match[0].replace("%", "%%")
 
         return _LITERAL_OR_PARAM.sub(replace, text)
+
+
+def top_level_parts(text: str) -> list[str]:
+    """The parts of a list of SQL expressions, split at commas outside brackets and quotes."""
+    parts, depth, quoted, start = [], 0, False, 0
+    for i, character in enumerate(text):
+        if character == "'":
+            quoted = not quoted
+        elif not quoted:
+            depth += (character == "(") - (character == ")")
+            if character == "," and not depth:
+                parts.append(text[start:i].strip())
+                start = i + 1
+    return [*parts, text[start:].strip()]

@@ -47,6 +47,7 @@ class MysqlRenderer(Renderer):
         "text": "LONGTEXT",
         "output": "MEDIUMTEXT",
         "instant": "DATETIME(6)",
+        "inbox_instant": "DATETIME(6)",
         "date": "DATE",
         "now_default": "DEFAULT (UTC_TIMESTAMP(6))",
         "replace_view": "CREATE OR REPLACE SQL SECURITY DEFINER VIEW",
@@ -106,7 +107,7 @@ class MysqlRenderer(Renderer):
     def update_from(self, table: str, alias: str, rows: str, on: str, assignments: str) -> str:
         # SET goes left to right and may name two tables, so columns get their alias.
         qualified = re.sub(r"(^|,\s*)(\w+) =", rf"\1{alias}.\2 =", assignments)
-        return f"UPDATE {rows} STRAIGHT_JOIN {table} {alias} ON {on} SET {qualified}"
+        return f"UPDATE {rows} STRAIGHT_JOIN {table} {alias} ON {on} SET {qualified}"  # noqa: S608 - our own files
 
     def delete_using(self, table: str, alias: str, rows: str, on: str) -> str:
         return f"DELETE {alias} FROM {rows} STRAIGHT_JOIN {table} {alias} ON {on}"
@@ -267,8 +268,8 @@ def arguments(url: str) -> dict[str, Any]:
 
 
 def describe(url: str) -> str:
-    parts = urlsplit(url)
     """The URL without user and password."""
+    parts = urlsplit(url)
     return f"mysql://{parts.hostname or ''}:{parts.port or 3306}"
 
 

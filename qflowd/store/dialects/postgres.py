@@ -48,6 +48,7 @@ class PostgresRenderer(Renderer):
         "text": "TEXT",
         "output": "TEXT",
         "instant": "TIMESTAMPTZ",
+        "inbox_instant": "TIMESTAMPTZ",
         "date": "DATE",
         "now_default": "DEFAULT clock_timestamp()",
         "table": "",
@@ -244,8 +245,8 @@ def _libpq_url(url: str) -> str:
 
 
 def describe(url: str) -> str:
-    parts = urlsplit(url)
     """The URL without user and password."""
+    parts = urlsplit(url)
     return f"postgresql://{parts.hostname or ''}:{parts.port or 5432}{parts.path}"
 
 

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import unquote, urlsplit
@@ -19,23 +19,27 @@ from qflowd.store.alarm import Alarm
 from qflowd.store.catalog import Statement
 from qflowd.store.clock import boottime
 from qflowd.store.dialects.base import Connection, DataRefused, Dialect, Retryable, Rows
-from qflowd.store.render import Renderer, RowSet
+from qflowd.store.render import Renderer, RowSet, top_level_parts
 
 BUSY_AFTER_S = 30.0
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+# Whole microseconds of the server's clock, in words that SQLite 3.40 knows.
+CLOCK = "(CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000)"
 # WAL needs shared memory: these file systems are remote (statfs f_type: NFS, SMB, CIFS, SMB2, 9P, Ceph, FUSE).
 REMOTE_FILE_SYSTEMS = {0x6969: "NFS", 0x517B: "SMB", 0xFF534D42: "CIFS", 0xFE534D42: "SMB2", 0x01021997: "9P"}
 
 
-def to_text(instant: datetime) -> str:
-    """An instant as the contract writes it: `YYYY-MM-DDTHH:MM:SS.ffffffZ`."""
-    if instant.tzinfo is not UTC:
-        instant = instant.astimezone(UTC)
-    return instant.isoformat(timespec="microseconds")[:26] + "Z"
+def to_microseconds(instant: datetime) -> int:
+    """An instant as internal tables keep it: a third of the size of text, and rows stay small."""
+    return (instant - EPOCH) // MICROSECOND
 
 
-def from_text(text: str | None) -> datetime | None:
-    """The instant in a column of text."""
-    return datetime.fromisoformat(text) if text else None
+def to_instant(value: int | str | None) -> datetime | None:
+    """The instant in a column: microseconds in internal tables, text in inboxes and views."""
+    if isinstance(value, str):
+        return datetime.fromisoformat(value)
+    return None if value is None else EPOCH + timedelta(microseconds=value)
 
 
 class SqliteRenderer(Renderer):
@@ -43,7 +47,7 @@ class SqliteRenderer(Renderer):
 
     dialect = "sqlite"
     words: ClassVar[dict[str, str]] = {
-        "clock": "strftime('%Y-%m-%dT%H:%M:%f000Z','now')",
+        "clock": CLOCK,
         "lock": "",
         "date_cast": "TEXT",
         "bigint": "INTEGER",
@@ -60,7 +64,8 @@ class SqliteRenderer(Renderer):
         "plugin_file": "TEXT",
         "text": "TEXT",
         "output": "TEXT",
-        "instant": "TEXT",
+        "instant": "INTEGER",
+        "inbox_instant": "TEXT",
         "date": "TEXT",
         "now_default": "DEFAULT (strftime('%Y-%m-%dT%H:%M:%f000Z','now'))",
         "table": "",
@@ -69,17 +74,21 @@ class SqliteRenderer(Renderer):
     }
 
     def clock_plus(self, seconds: str) -> str:
-        return f"strftime('%Y-%m-%dT%H:%M:%f000Z','now', {seconds} || ' seconds')"
+        return f"({CLOCK} + CAST({seconds} * 1000000 AS INTEGER))"
 
     def macro_seconds(self, rest: str) -> str:
-        first, last = (part.strip() for part in rest.split(","))
-        return f"ROUND((julianday({last}) - julianday({first})) * 86400.0, 3)"
+        first, last = top_level_parts(rest)
+        return f"ROUND(({last} - {first}) / 1000000.0, 3)"
+
+    def macro_instant(self, expression: str) -> str:
+        seconds = f"strftime('%Y-%m-%dT%H:%M:%S', {expression} / 1000000, 'unixepoch')"
+        return f"({seconds} || printf('.%06dZ', {expression} % 1000000))"
 
     def macro_json(self, rest: str) -> str:
         return f"json_object({rest})"
 
     def macro_concat(self, rest: str) -> str:
-        return "(" + " || ".join(part.strip() for part in rest.split(", ")) + ")"
+        return "(" + " || ".join(top_level_parts(rest)) + ")"
 
     def macro_names(self, column: str) -> str:
         return f"group_concat({column}, ', ')"
@@ -110,7 +119,7 @@ class SqliteConnection(Connection):
         self._pid = os.getpid()
         self._write_lock = write_lock
         self._holds_lock = False
-        self._each_sql: dict[str, str] = {}
+        self._per_row_sql: dict[str, tuple[str, tuple[str, ...], int]] = {}
         try:
             self._db = apsw.Connection(":memory:", statementcachesize=200)
             self._db.set_busy_handler(_wait_while_busy)
@@ -160,6 +169,14 @@ class SqliteConnection(Connection):
         self._db.close()
 
     def run(self, statement: Statement, params: Mapping[str, Any], rows: Rows) -> list[Any]:
+        result = self._part(statement, params, rows)
+        if statement.then is not None:
+            changed = self.changed
+            result = self._part(statement.then, params, rows or result) or result
+            self.changed = changed
+        return result
+
+    def _part(self, statement: Statement, params: Mapping[str, Any], rows: Rows) -> list[Any]:
         before = self._db.total_changes()
         with translated():
             if statement.rows is not None:
@@ -180,16 +197,21 @@ class SqliteConnection(Connection):
         self, statement: Statement, columns: RowSet, params: Mapping[str, Any], rows: Rows
     ) -> tuple[str, Iterator[tuple[Any, ...]]]:
         """The text with the other parameters after the row's own, and the rows so extended."""
-        sql = self._each_sql.get(statement.name)
-        names = sorted(params)
-        if sql is None:
-            sql = statement.sql
-            for position, name in enumerate(names, len(columns.names) + 1):
-                sql = re.sub(rf"(?<![:\w]):{name}\b", f"?{position}", sql)
-            self._each_sql[statement.name] = sql
-        tail = tuple(_bind(params[name]) for name in names)
+        known = self._per_row_sql.get(statement.sql)
+        if known is None:
+            sql, names = statement.sql, []
+            for name in sorted(params):
+                numbered = re.sub(rf"(?<![:\w]):{name}\b", f"?{len(columns.names) + len(names) + 1}", sql)
+                if numbered != sql:
+                    sql, names = numbered, [*names, name]
+            width = max(map(int, re.findall(r"\?(\d+)", sql)))
+            known = self._per_row_sql[statement.sql] = (sql, tuple(names), width)
+        sql, used, width = known
+        tail = tuple(_bind(params[name]) for name in used)
+        if not tail and width < len(columns.names):
+            return sql, (tuple(row[:width]) for row in rows)
         if "instant" in columns.types or "any" in columns.types:
-            return sql, (tuple([to_text(v) if type(v) is datetime else v for v in row]) + tail for row in rows)
+            return sql, (tuple([to_microseconds(v) if type(v) is datetime else v for v in row]) + tail for row in rows)
         return sql, (tuple(row) + tail for row in rows)
 
     def script(self, sql: str) -> list[tuple[Any, ...]]:
@@ -269,7 +291,7 @@ class Sqlite(Dialect):
 
 
 def _bind(value: Any) -> Any:
-    return to_text(value) if isinstance(value, datetime) else value
+    return to_microseconds(value) if isinstance(value, datetime) else value
 
 
 def _decode(row: tuple[Any, ...], instants: tuple[int, ...]) -> tuple[Any, ...]:
@@ -277,7 +299,7 @@ def _decode(row: tuple[Any, ...], instants: tuple[int, ...]) -> tuple[Any, ...]:
         return row
     values = list(row)
     for i in instants:
-        values[i] = from_text(values[i])
+        values[i] = to_instant(values[i])
     return tuple(values)
 
 

@@ -23,16 +23,16 @@ CREATE TABLE IF NOT EXISTS qflow.submissions (
     overrides {text},
     business_date {date},
     priority {int} NOT NULL DEFAULT 0,
-    run_at {instant},
+    run_at {inbox_instant},
     hold {smallint} NOT NULL DEFAULT 0,
     idempotency_key {inbox_key},
     trigger_type {word} NOT NULL DEFAULT 'sql',
     submitted_by {inbox_key},
-    created_at {instant} {now_default},
+    created_at {inbox_instant} {now_default},
     state {word} NOT NULL DEFAULT 'NEW',
     instance_id {bigint},
     error {text},
-    answered_at {instant},
+    answered_at {inbox_instant},
     is_open {smallint} NOT NULL DEFAULT 1
 ) {table}
 ;
@@ -51,11 +51,11 @@ CREATE TABLE IF NOT EXISTS qflow.commands (
     args {text},
     reason {text},
     requested_by {inbox_key},
-    created_at {instant} {now_default},
+    created_at {inbox_instant} {now_default},
     state {word} NOT NULL DEFAULT 'NEW',
     result {text},
     error {text},
-    answered_at {instant},
+    answered_at {inbox_instant},
     is_open {smallint} NOT NULL DEFAULT 1
 ) {table}
 ;
@@ -68,7 +68,7 @@ CREATE TABLE IF NOT EXISTS qflow.signals (
     name {inbox_key} NOT NULL,
     payload {text},
     sent_by {inbox_key},
-    created_at {instant} {now_default}
+    created_at {inbox_instant} {now_default}
 ) {table}
 ;
 -- Templates.

@@ -5,11 +5,12 @@ SELECT t.id, i.id AS instance_id, d.workflow, COALESCE(n.task, i.job) AS task, t
     t.attempt, COALESCE(p.params, n.params, CASE WHEN n.task IS NULL THEN i.params END) AS params, t.output,
     CASE WHEN t.state <> {task.SUCCESS} THEN
         (SELECT a.error FROM qflow.attempt a WHERE a.task_id = t.id ORDER BY a.fence DESC LIMIT 1) END AS error,
-    w.name AS daemon, i.created_at, t.ready_at, t.started_at, t.finished_at,
+    w.name AS daemon, {instant: i.created_at} AS created_at, {instant: t.ready_at} AS ready_at,
+    {instant: t.started_at} AS started_at, {instant: t.finished_at} AS finished_at,
     {seconds: t.started_at, t.finished_at} AS duration_s,
     CASE WHEN t.state = {task.PENDING} AND t.need > 0 THEN {concat: 'waits for tasks before it: ', t.open_parents}
         WHEN t.state = {task.PENDING} THEN
-            (SELECT {concat: 'waits until ', m.due_at} FROM qflow.timer m WHERE m.task_id = t.id AND m.purpose = 0)
+            (SELECT {concat: 'waits until ', {instant: m.due_at}} FROM qflow.timer m WHERE m.task_id = t.id AND m.purpose = 0)
         WHEN t.state = {task.HELD} THEN 'the instance is paused'
         WHEN t.state <> {task.READY} THEN NULL
         WHEN l.is_paused = 1 THEN {concat: 'the job is paused: ', l.job}
@@ -36,7 +37,8 @@ SELECT i.id, i.tenant, d.workflow, v.version, COALESCE(i.name, d.workflow, i.job
     CASE WHEN i.state >= {instance.SUCCESS} THEN 1.0 WHEN i.state = {instance.READY} THEN 0.0
         ELSE (SELECT COALESCE(ROUND(AVG(CASE WHEN t.state >= {task.SUCCESS} THEN 1.0 ELSE 0.0 END), 4), 0.0)
             FROM qflow.task_instance t WHERE t.id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575) END AS progress,
-    i.created_at, i.started_at, i.finished_at, i.updated_at, {seconds: i.started_at, i.finished_at} AS duration_s, i.error,
+    {instant: i.created_at} AS created_at, {instant: i.started_at} AS started_at, {instant: i.finished_at} AS finished_at,
+    {instant: i.updated_at} AS updated_at, {seconds: i.started_at, i.finished_at} AS duration_s, i.error,
     CASE WHEN i.state = {instance.READY} THEN 'held until it is resumed'
         WHEN i.state = {instance.RUNNING} THEN
             (SELECT MIN({concat: 'no live daemon knows job ', l.job}) FROM qflow.task_instance t
@@ -50,7 +52,8 @@ LEFT JOIN qflow.workflow_definition d ON d.id = v.definition_id
 ;
 {replace_view} qflow.attempts AS
 SELECT a.task_id, i.id AS instance_id, COALESCE(n.task, i.job) AS task, a.attempt, a.fence,
-    {words: task a.state} AS state, {words: reason a.reason} AS reason, a.started_at, a.finished_at,
+    {words: task a.state} AS state, {words: reason a.reason} AS reason,
+    {instant: a.started_at} AS started_at, {instant: a.finished_at} AS finished_at,
     {seconds: a.started_at, a.finished_at} AS duration_s, a.cpu_s, a.peak_memory_mb, a.exit_signal, c.hash AS code_hash,
     w.name AS daemon, a.error, a.traceback
 FROM qflow.workflow_instance i
@@ -61,7 +64,7 @@ LEFT JOIN qflow.code c ON c.id = a.code_id
 LEFT JOIN qflow.daemon w ON w.id = a.daemon_id
 UNION ALL
 SELECT t.id, i.id, COALESCE(n.task, i.job), t.attempt, t.done_fence, {words: task t.state}, {words: reason t.reason},
-    t.started_at, t.finished_at, {seconds: t.started_at, t.finished_at}, NULL, NULL, NULL, c.hash, w.name, NULL, NULL
+    {instant: t.started_at}, {instant: t.finished_at}, {seconds: t.started_at, t.finished_at}, NULL, NULL, NULL, c.hash, w.name, NULL, NULL
 FROM qflow.workflow_instance i
 JOIN qflow.task_instance t ON t.id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575
 LEFT JOIN qflow.workflow_node n ON n.version_id = i.version_id AND n.node = t.node
@@ -71,7 +74,7 @@ WHERE t.state = {task.SUCCESS} AND t.started_at IS NOT NULL
     AND NOT EXISTS (SELECT 1 FROM qflow.attempt a WHERE a.task_id = t.id AND a.fence = t.done_fence)
 ;
 {replace_view} qflow.logs AS
-SELECT g.id, g.task_id, i.id AS instance_id, COALESCE(n.task, i.job) AS task, g.attempt, g.logged_at AS at, g.stream,
+SELECT g.id, g.task_id, i.id AS instance_id, COALESCE(n.task, i.job) AS task, g.attempt, {instant: g.logged_at} AS at, g.stream,
     g.level, g.logger, g.message, g.attributes
 FROM qflow.workflow_instance i
 JOIN qflow.log_line g ON g.task_id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575
@@ -80,12 +83,13 @@ LEFT JOIN qflow.workflow_node n ON n.version_id = i.version_id AND n.node = t.no
 ;
 {replace_view} qflow.workflows AS
 SELECT d.workflow, d.title, d.description, d.domain, d.type, d.tags, d.enabled, v.version, {words: version v.state} AS state,
-    d.source, d.file, v.hash, d.created_at, d.updated_at, COALESCE(f.error, d.error) AS error
+    d.source, d.file, v.hash, {instant: d.created_at} AS created_at, {instant: d.updated_at} AS updated_at,
+    COALESCE(f.error, d.error) AS error
 FROM qflow.workflow_definition d
 LEFT JOIN qflow.workflow_version v ON v.id = d.active_version
 LEFT JOIN qflow.workflow_fault f ON f.workflow = d.workflow
 UNION ALL
-SELECT COALESCE(f.workflow, f.file), '', '', '', '', '[]', 0, NULL, NULL, 'file', f.file, NULL, f.updated_at, f.updated_at,
+SELECT COALESCE(f.workflow, f.file), '', '', '', '', '[]', 0, NULL, NULL, 'file', f.file, NULL, {instant: f.updated_at}, {instant: f.updated_at},
     f.error
 FROM qflow.workflow_fault f
 WHERE NOT EXISTS (SELECT 1 FROM qflow.workflow_definition d WHERE d.workflow = f.workflow)
@@ -94,13 +98,14 @@ WHERE NOT EXISTS (SELECT 1 FROM qflow.workflow_definition d WHERE d.workflow = f
 SELECT d.workflow, s.name, s.cron, s.timezone,
     CASE WHEN s.catchup = 'all' THEN {concat: 'all(', s.catchup_limit, ')'} ELSE s.catchup END AS catchup,
     COALESCE(s.enabled_override, s.enabled) AS enabled,
-    CASE WHEN s.enabled_override IS NULL THEN d.source ELSE 'command' END AS source, s.last_fire_at,
-    CASE WHEN COALESCE(s.enabled_override, s.enabled) = 1 AND d.enabled = 1 THEN s.next_fire_at END AS next_fire_at
+    CASE WHEN s.enabled_override IS NULL THEN d.source ELSE 'command' END AS source,
+    {instant: s.last_fire_at} AS last_fire_at,
+    CASE WHEN COALESCE(s.enabled_override, s.enabled) = 1 AND d.enabled = 1 THEN {instant: s.next_fire_at} END AS next_fire_at
 FROM qflow.schedule s
 JOIN qflow.workflow_definition d ON d.id = s.definition_id
 ;
 {replace_view} qflow.fires AS
-SELECT d.workflow, f.name AS schedule, f.fire_at, f.instance_id, COALESCE({words: instance i.state}, s.state) AS state
+SELECT d.workflow, f.name AS schedule, {instant: f.fire_at} AS fire_at, f.instance_id, COALESCE({words: instance i.state}, s.state) AS state
 FROM qflow.schedule_fire f
 JOIN qflow.workflow_definition d ON d.id = f.definition_id
 LEFT JOIN qflow.workflow_instance i ON i.id = f.instance_id
@@ -128,6 +133,7 @@ WHERE w.state = 1 AND w.lease_ends_at > {clock}
 ;
 {replace_view} qflow.daemons AS
 SELECT w.id, w.name, w.host, w.pid, w.version, CASE w.state WHEN 1 THEN 'READY' ELSE 'STOPPING' END AS state,
-    (SELECT {names: k.pool} FROM qflow.daemon_pool k WHERE k.daemon_id = w.id) AS pools, w.started_at, w.seen_at, w.memory_mb
+    (SELECT {names: k.pool} FROM qflow.daemon_pool k WHERE k.daemon_id = w.id) AS pools,
+    {instant: w.started_at} AS started_at, {instant: w.seen_at} AS seen_at, w.memory_mb
 FROM qflow.daemon w
 WHERE w.state IN (1, 2) AND w.lease_ends_at > {clock}
