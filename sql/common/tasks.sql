@@ -118,6 +118,3 @@ SELECT j.name, j.params_schema, j.settings, j.file, j.hash FROM qflow.job j WHER
 SELECT t.id, t.fence, t.state, t.attempt, t.crashes, t.code_id, t.started_at, COALESCE(i.intent, 0) AS intent
 FROM qflow.task_instance t LEFT JOIN qflow.workflow_instance i ON i.id = {instance_of: t.id}
 WHERE t.owner = :owner AND t.state IN ({task.RESERVED}, {task.RUNNING}) ORDER BY t.id
-
--- name: list_intents
-SELECT i.id, i.intent FROM qflow.workflow_instance i WHERE i.intent <> 0 AND i.state < 3
