@@ -1,6 +1,5 @@
 """The command line: `qflowd COMMAND`. A command's module is imported when it is called, so that help and errors are fast."""
 
-import os
 import sys
 from collections.abc import Sequence
 from typing import Final
@@ -31,9 +30,7 @@ def _version(context: click.Context, _parameter: click.Parameter, value: bool) -
 )
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
 def app(config: str | None) -> None:
-    """Set what holds for every command."""
-    if config is not None:
-        os.environ["QFLOWD_CONFIG"] = config
+    """Everything is done by the commands; `session.configuration` reads the option from the context."""
 
 
 def main(args: Sequence[str] | None = None) -> int:

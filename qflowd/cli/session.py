@@ -24,9 +24,12 @@ def configuration() -> "Config":
 
     Raises: InvalidConfig with every fault.
     """
+    from pathlib import Path
+
     from qflowd.config import load
 
-    return load(None, os.environ)
+    named = click.get_current_context().find_root().params.get("config")
+    return load(Path(named) if named else None, os.environ)
 
 
 def open_client() -> "Client":

@@ -48,7 +48,6 @@ def test_a_configuration_can_be_named(run, sqlite_engine, tmp_path, monkeypatch)
     monkeypatch.delenv("QFLOWD_DATABASE_URL")
     assert run("ps").code == 5
     assert run("--config", tmp_path / "other.toml", "ps").code == 0
-    monkeypatch.delenv("QFLOWD_CONFIG")
     monkeypatch.setenv("QFLOWD_CONFIG", "missing.toml")
     ran = run("ps")
     assert ran.code == 2

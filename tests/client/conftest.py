@@ -31,7 +31,9 @@ class StandIn:
         self.url = url
         self.store = Store(url)
         migrate(self.store)
-        self.now = self.store.dialect.renderer.words["clock"]
+        renderer = self.store.dialect.renderer
+        self.now = renderer.words["clock"]
+        self.inbox_now = renderer.macro_instant(self.now)
 
     def close(self) -> None:
         self.store.close()
@@ -56,7 +58,7 @@ class StandIn:
 
     def _answer(self, table: str, number: int, state: str, other: str, error: str | None) -> str:
         return (
-            f"UPDATE qflow.{table} SET is_open = 0, answered_at = {self.now}, state = '{state}', {other}, "
+            f"UPDATE qflow.{table} SET is_open = 0, answered_at = {self.inbox_now}, state = '{state}', {other}, "
             f"error = {quoted(error)} WHERE id = {number}"
         )
 
