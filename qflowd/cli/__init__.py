@@ -1,6 +1,5 @@
 """The command line: `qflowd COMMAND`. A command's module is imported when it is called, so that help and errors are fast."""
 
-import sys
 from collections.abc import Sequence
 from typing import Final
 
@@ -47,7 +46,3 @@ def main(args: Sequence[str] | None = None) -> int:
         if code is None:
             raise
         return code
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -17,12 +17,12 @@ from qflowd.engine.instances import Instances
 from qflowd.engine.known import Jobs, Lanes, Plans
 from qflowd.engine.logs import Logs
 from qflowd.engine.recover import Recover
-from qflowd.engine.schedule import Schedule
+from qflowd.engine.schedule import FireSchedules
 from qflowd.engine.service import Runner, Service, Topics, back_off, report
 from qflowd.engine.terminate import Sweep, expire, sweep_instance
 from qflowd.engine.timers import Promote
 from qflowd.engine.watch import Watch
-from qflowd.engine.workflows import WorkflowFiles
+from qflowd.engine.workflow_files import WorkflowFiles
 from qflowd.model.errors import StoreUnavailable
 from qflowd.plugins.registry import Registry
 from qflowd.plugins.reload import Reloader
@@ -100,18 +100,25 @@ class Daemon:
         instances = Instances(self._plans)
         self.executor = self._build_executor(crew, instances)
         self._has_executor = True
-        while not self._reloader.is_ready:
-            self._stopping.wait(self._reloader.poll())
-            if self._stopping.is_set():
-                return
+        if not self._wait_for_plugins():
+            return
         registry = self._reloader.registry
         self._jobs.own = dict(registry.jobs)
         self._announce(registry)
-        self.workflow_files = WorkflowFiles(self.store, self._config.workflows.dirs, self.topics, pool_of=self._pool_of)
+        self.workflow_files = WorkflowFiles(self.store, self.topics, self._config.workflows.dirs, self._pool_of)
         self._when_reachable(self.workflow_files.read_all)
         self.executor.start(dict(registry.jobs), registry.manifest.encode())
         self._set_state(READY)
         self._start_services(crew, instances)
+
+    def _wait_for_plugins(self) -> bool:
+        """Until the first registry is there; False if told to stop meanwhile."""
+        while not self._stopping.is_set():
+            pause_s = self._reloader.poll()
+            if self._reloader.is_ready:
+                return True
+            self._stopping.wait(pause_s)
+        return False
 
     def _build_crew(self) -> Crew:
         config = self._config
@@ -156,7 +163,7 @@ class Daemon:
             Commands(store, self._plans, self._lanes, self._jobs, topics),
             Sweep(store, topics),
             Promote(store, topics, expire),
-            Schedule(store, topics),
+            FireSchedules(store, topics),
             Recover(store, instances, identity, topics, lease_s=self._config.daemon.lease, sweep=sweep_instance),
             self._logs,
             Plugins(self._reloader),

@@ -87,18 +87,16 @@ class WorkflowFiles:
         self._watch.stop()
 
     def _recall(self, tx: Tx) -> None:
-        """Learn what files have defined so far, and which faults are shown of files in our folders."""
-        self._owners, self._stored = {}, {}
-        for row in tx.run("list_definitions_of_files", tenant=DEFAULT_TENANT):
-            if row.enabled or row.error is None:
-                self._owners[row.workflow] = row.file
-            if row.error is None and row.hash is not None:
-                self._stored[row.workflow] = (row.file, row.hash)
+        """Learn what has been stored from files, and which faults are shown of files in our folders."""
+        rows = tx.run("list_definitions_of_files", tenant=DEFAULT_TENANT)
+        self._stored = {row.workflow: (row.file, row.hash) for row in rows if row.error is None}
         rows = tx.run("list_workflow_faults")
         self._faults = {row.file: _FaultRow(row.workflow, row.error) for row in rows if self._is_ours(row.file)}
 
     def _take_over(self) -> None:
         """Bring the database in step with what was scanned. It begins anew after an outage."""
+        # Asked for each time: the first file to define a key may have been seen by another daemon.
+        self._owners = self._store.read(_list_owners)
         self._read_files()
         chosen, errors = assign(self._readings.values(), self._owners)
         has_changed = False
@@ -226,3 +224,9 @@ class WorkflowFiles:
         for path in self._logged.keys() - errors.keys():
             log.info("no more faults in %s", path)
         self._logged = dict(errors)
+
+
+def _list_owners(tx: Tx) -> dict[str, str]:
+    """Key -> file that defines it, but for files that are known to be gone."""
+    rows = tx.run("list_definitions_of_files", tenant=DEFAULT_TENANT)
+    return {row.workflow: row.file for row in rows if row.enabled or row.error is None}

@@ -199,11 +199,13 @@ class SqliteConnection(Connection):
         """The text with the other parameters after the row's own, and the rows so extended."""
         known = self._per_row_sql.get(statement.sql)
         if known is None:
-            sql, names = statement.sql, []
+            sql = statement.sql
+            names: list[str] = []
             for name in sorted(params):
                 numbered = re.sub(rf"(?<![:\w]):{name}\b", f"?{len(columns.names) + len(names) + 1}", sql)
                 if numbered != sql:
-                    sql, names = numbered, [*names, name]
+                    sql = numbered
+                    names.append(name)
             width = max(map(int, re.findall(r"\?(\d+)", sql)))
             known = self._per_row_sql[statement.sql] = (sql, tuple(names), width)
         sql, used, width = known
