@@ -1,0 +1,178 @@
+"""What must hold in a store at any moment, and what must hold when nothing is left to do.
+
+    check(store)                 raises AssertionError that lists everything that is wrong
+    check(store, drained=True)   moreover: all that was accepted has ended, nothing is held, nothing stands in a lane
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from qflowd.engine.ids import ORDINALS
+from qflowd.engine.known import Plans
+from qflowd.engine.plan import Plan
+from qflowd.model.rules import worth
+from qflowd.model.states import InstanceState, TaskState
+from qflowd.store.tx import Store
+
+HELD = (TaskState.RESERVED, TaskState.RUNNING)
+
+
+class Task(NamedTuple):
+    id: int
+    state: TaskState
+    fence: int
+    done_fence: int | None
+    owner: int | None
+    open_parents: int
+    need: int
+    bad_parents: int
+    crashes: int
+    finished: bool
+    timer_fence: int | None
+
+
+class Instance(NamedTuple):
+    id: int
+    version_id: int | None
+    state: InstanceState
+    intent: int
+    open_closers: int
+    finished: bool
+    counts: tuple[int, ...]
+
+
+def check(store: Store, *, drained: bool = False) -> None:
+    """Raise AssertionError unless all invariants hold. Call it while no transaction is under way."""
+    found = list(violations(store, drained=drained))
+    assert not found, "\n" + "\n".join(found[:20])
+
+
+def violations(store: Store, *, drained: bool = False) -> Iterator[str]:
+    """Everything that is wrong, a sentence each."""
+    plans = Plans()
+    tasks: dict[int, dict[int, Task]] = {}
+    for task in _tasks(store):
+        tasks.setdefault(task.id // ORDINALS, {})[task.id % ORDINALS] = task
+    instances = {instance.id: instance for instance in _instances(store)}
+    yield from _submissions(store, instances)
+    yield from _attempts(store)
+    yield from (f"rows of instance {number}, which does not exist" for number in tasks.keys() - instances.keys())
+    for instance in instances.values():
+        plan = None if instance.version_id is None else _plan(store, plans, instance.version_id)
+        rows = tasks.get(instance.id, {})
+        for task in rows.values():
+            yield from _row(task, instance)
+        yield from _instance(instance, rows, plan, drained=drained)
+        if plan is not None and not instance.intent:
+            yield from _counters(instance, rows, plan)
+
+
+def _submissions(store: Store, instances: dict[int, Instance]) -> Iterator[str]:
+    """I1: what was accepted is there."""
+    sql = "SELECT id, state, instance_id, is_open, answered_at FROM qflow.submissions"
+    for number, state, instance_id, is_open, answered_at in store.connection().script(sql):
+        if state == "ACCEPTED" and instance_id not in instances:
+            yield f"I1: submission {number} was accepted as instance {instance_id}, which does not exist"
+        if bool(is_open) == (answered_at is not None):
+            yield f"I1: submission {number}: is_open {is_open}, answered_at {answered_at}"
+
+
+def _attempts(store: Store) -> Iterator[str]:
+    """I6: an attempt is of a fence that is over, and a row is accepted once."""
+    sql = (
+        "SELECT a.task_id, a.fence, t.fence FROM qflow.attempt a JOIN qflow.task_instance t ON t.id = a.task_id "
+        "WHERE a.fence >= t.fence"
+    )
+    for task, fence, now in store.connection().script(sql):
+        yield f"I6: task {task} has an attempt of fence {fence}, its own is {now}"
+
+
+def _row(task: Task, instance: Instance) -> Iterator[str]:
+    if task.state is TaskState.SUCCESS and task.done_fence != task.fence - 1:
+        yield f"I5: task {task.id} was accepted with fence {task.done_fence}, its own is {task.fence}"
+    if task.state in HELD and task.owner is None:
+        yield f"I2: task {task.id} is {task.state.name} and nobody's"
+    if task.state in (TaskState.PENDING, TaskState.READY, TaskState.HELD) and task.owner is not None:
+        yield f"I2: task {task.id} is {task.state.name} and owned by {task.owner}"
+    if task.state is TaskState.PENDING and task.need <= 0 and task.timer_fence != task.fence and not instance.intent:
+        yield f"I2: task {task.id} waits for a timer that is not there (fence {task.fence}, timer {task.timer_fence})"
+    if task.state.is_final != task.finished:
+        yield f"task {task.id} is {task.state.name}, finished_at set: {task.finished}"
+    if task.crashes > 3:
+        yield f"I8: task {task.id} has taken {task.crashes} workers down"
+
+
+def _instance(instance: Instance, rows: dict[int, Task], plan: Plan | None, *, drained: bool) -> Iterator[str]:
+    open_rows = [task for task in rows.values() if not task.state.is_final]
+    name = f"instance {instance.id} ({instance.state.name})"
+    if instance.state is InstanceState.READY and rows:
+        yield f"{name} is held and has rows"
+    if instance.state.is_final != instance.finished:
+        yield f"{name}: finished_at set: {instance.finished}"
+    if instance.state.is_final:
+        if open_rows:
+            yield f"{name} has open rows: {[(task.id, task.state.name) for task in open_rows[:5]]}"
+        if instance.open_closers or instance.intent:
+            yield f"{name}: open_closers {instance.open_closers}, intent {instance.intent}"
+        states = [task.state for task in rows.values()]
+        bad = states.count(TaskState.FAILED) + states.count(TaskState.UPSTREAM_FAILED)
+        if instance.counts != (states.count(TaskState.SUCCESS), bad, states.count(TaskState.SKIPPED)):
+            yield f"{name} counted {instance.counts}"
+        return
+    if instance.state is InstanceState.RUNNING and not open_rows and not instance.intent:
+        yield f"G4: {name} has no open row left"
+    if plan is not None and rows and len(rows) < len(plan.nodes):
+        yield f"{name} has {len(rows)} of {len(plan.nodes)} rows"
+    if drained and instance.state is not InstanceState.READY:
+        yield f"I1: {name} has not ended"
+    if drained:
+        yield from (f"I2: task {task.id} is {task.state.name}" for task in open_rows)
+
+
+def _counters(instance: Instance, rows: dict[int, Task], plan: Plan) -> Iterator[str]:
+    """I3, I4: counters say what parents have come to; conditions are known only to lie between two bounds."""
+    if instance.state is InstanceState.RUNNING:
+        closers = sum(not plan.children[node] and not task.state.is_final for node, task in rows.items())
+        if closers != instance.open_closers:
+            yield f"I4: instance {instance.id}: open_closers {instance.open_closers}, in truth {closers}"
+    for node, task in rows.items():
+        parents = [rows[parent].state for parent in plan.nodes[node].parents if parent in rows]
+        if task.state.is_final or not parents:
+            continue
+        open_parents = sum(not state.is_final for state in parents)
+        bad = sum(worth(state).bad for state in parents if state.is_final)
+        gains = parents.count(TaskState.SUCCESS)
+        least = len(parents) - gains
+        most = least + (len(plan.nodes[node].conditions) if gains else 0)
+        if (task.open_parents, task.bad_parents) != (open_parents, bad) or not min(least, 0) <= task.need <= most:
+            yield (
+                f"I4: task {task.id} ({task.state.name}) has open {task.open_parents}, need {task.need}, bad "
+                f"{task.bad_parents}; its parents are {[state.name for state in parents]}"
+            )
+        if task.state is TaskState.PENDING and task.need > 0 and not open_parents:
+            yield f"I3: task {task.id} waits, and all its parents have ended"
+
+
+def _tasks(store: Store) -> list[Task]:
+    sql = (
+        "SELECT t.id, t.state, t.fence, t.done_fence, t.owner, t.open_parents, t.need, t.bad_parents, t.crashes, "
+        "CASE WHEN t.finished_at IS NULL THEN 0 ELSE 1 END, m.fence FROM qflow.task_instance t "
+        "LEFT JOIN qflow.timer m ON m.task_id = t.id AND m.purpose = 0 ORDER BY t.id"
+    )
+    rows: list[Any] = store.connection().script(sql)
+    return [Task(row[0], TaskState(row[1]), *row[2:9], bool(row[9]), row[10]) for row in rows]
+
+
+def _instances(store: Store) -> list[Instance]:
+    sql = (
+        "SELECT id, version_id, state, intent, open_closers, CASE WHEN finished_at IS NULL THEN 0 ELSE 1 END, "
+        "succeeded, failed, skipped FROM qflow.workflow_instance ORDER BY id"
+    )
+    rows: list[Any] = store.connection().script(sql)
+    return [Instance(row[0], row[1], InstanceState(row[2]), row[3], row[4], bool(row[5]), tuple(row[6:])) for row in rows]
+
+
+def _plan(store: Store, plans: Plans, version_id: int) -> Plan:
+    return store.read(lambda tx: plans.of_version(tx, version_id))

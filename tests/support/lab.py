@@ -1,0 +1,208 @@
+"""The engine on a real database without daemon or workers: its services are ticked by hand, its clock is set.
+
+What runs is what `claim` took and the test has not yet finished; how it ends is said by the test.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from qflowd.engine.admit import Admit
+from qflowd.engine.claim import Claimed, Head, claim
+from qflowd.engine.commands import Commands
+from qflowd.engine.finish import Batch, finish
+from qflowd.engine.ids import ORDINALS
+from qflowd.engine.instances import Instances
+from qflowd.engine.known import Jobs, Lanes, Plans
+from qflowd.engine.lanes import Lane
+from qflowd.engine.outcome import AttemptRow, Final
+from qflowd.engine.service import Topics
+from qflowd.engine.terminate import Sweep, expire
+from qflowd.engine.timers import Promote
+from qflowd.model.states import InstanceState, Reason, TaskState
+from qflowd.model.workflow import Job
+from qflowd.store.migrate import migrate
+from qflowd.store.tx import Fault, Store
+from tests.support.invariants import check
+
+SUCCESS, FAILED, SKIPPED, CANCELLED = TaskState.SUCCESS, TaskState.FAILED, TaskState.SKIPPED, TaskState.CANCELLED
+REASONS = {FAILED: Reason.ERROR, SKIPPED: Reason.SKIPPED, CANCELLED: Reason.TERMINATED}
+
+
+class SetClock:
+    """A clock that goes on when it is told to."""
+
+    def __init__(self) -> None:
+        self.value = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.value
+
+    def at(self, boottime_s: float) -> datetime:
+        return self.value
+
+    def advance(self, seconds: float) -> None:
+        self.value += timedelta(seconds=seconds)
+
+
+class Lab:
+    """A store, and the services of one daemon that is number `owner`."""
+
+    def __init__(self, url: str, *, owner: int = 7, fault: Fault | None = None) -> None:
+        self.clock = SetClock()
+        self.store = Store(url, clock=self.clock, fault=fault)
+        migrate(self.store)
+        self.owner = owner
+        self.plans, self.jobs, self.topics = Plans(), Jobs(), Topics()
+        self.lanes = Lanes(self.store)
+        self.instances = Instances(self.plans)
+        self.jobs.own = {"work": Job(name="work", module="", file="work.py", hash="h")}
+        self.published: list[str] = []
+        for topic in ("ready", "timer", "intent", "closed", "schedule", "stopping"):
+            self.topics.subscribe(topic, lambda topic=topic: self.published.append(topic))  # type: ignore[misc]
+        self.admit = Admit(self.store, self.plans, self.lanes, self.jobs, self.topics)
+        self.commands = Commands(self.store, self.plans, self.lanes, self.jobs, self.topics)
+        self.sweep = Sweep(self.store, self.topics)
+        self.promote = Promote(self.store, self.topics, expire)
+        self._lanes: dict[int, Lane] = {}
+
+    def close(self) -> None:
+        self.store.close()
+
+    def sql(self, *statements: str) -> list[tuple[Any, ...]]:
+        """Run statements in one transaction; returns the rows of the last."""
+        connection = self.store.connection()
+        connection.begin()
+        rows: list[tuple[Any, ...]] = []
+        for statement in statements:
+            rows = connection.script(statement)
+        connection.commit()
+        return rows
+
+    # -- what users do
+
+    def workflow(self, key: str, tasks: Mapping[str, Any], **more: Any) -> int:
+        """Store an active workflow; `tasks`: key -> its `after`. Returns the id of its definition."""
+        document = {"workflow": key, "tasks": {task: {"job": "work", "after": after} for task, after in tasks.items()}}
+        for task in document["tasks"].values():
+            if not task["after"]:
+                del task["after"]
+        text = json.dumps(document | more).replace("'", "''")
+        at = f"'{self.clock.now():%Y-%m-%d %H:%M:%S}'"
+        self.sql(
+            "INSERT INTO qflow.workflow_definition (tenant, workflow, title, description, domain, type, tags, source, "
+            f"created_at, updated_at) VALUES ('default', '{key}', '', '', '', '', '[]', 'file', {at}, {at})"
+        )
+        number = self.sql(f"SELECT id FROM qflow.workflow_definition WHERE workflow = '{key}'")[0][0]
+        self.sql(
+            "INSERT INTO qflow.workflow_version (definition_id, version, state, document, format, hash, created_at) "
+            f"VALUES ({number}, 1, 1, '{text}', 'json', 'h', {at})"
+        )
+        self.sql(
+            "UPDATE qflow.workflow_definition SET active_version = (SELECT MAX(id) FROM qflow.workflow_version) "
+            f"WHERE id = {number}"
+        )
+        return int(number)
+
+    def submit(self, workflow: str | None = None, **columns: Any) -> int:
+        """Write a submission and leave it in the inbox."""
+        names = "version job name params overrides business_date run_at idempotency_key submitted_by".split()
+        row = dict.fromkeys(names) | {"tenant": "default", "priority": 0, "hold": 0, "trigger_type": "sql"}
+        row |= {"workflow": workflow} | columns
+        return int(self.store.transact(lambda tx: tx.one("insert_submission", **row)).id)
+
+    def start(self, workflow: str | None = None, **columns: Any) -> int:
+        """Submit and admit."""
+        number = self.submit(workflow, **columns)
+        while not self.admit.tick():
+            pass
+        return number
+
+    def ask(self, action: str, instance_id: int | None = None, **columns: Any) -> int:
+        """Write a command and leave it in the inbox."""
+        names = "workflow task task_id args reason requested_by".split()
+        row = dict.fromkeys(names) | {"tenant": "default", "action": action, "instance_id": instance_id} | columns
+        return int(self.store.transact(lambda tx: tx.one("insert_command", **row)).id)
+
+    def answer(self, number: int) -> tuple[str, Any]:
+        """State of a command, and its result or error."""
+        row = self.store.read(lambda tx: tx.one("show_command", id=number))
+        return row.state, json.loads(row.result) if row.result else row.error
+
+    def command(self, action: str, instance_id: int | None = None, **columns: Any) -> tuple[str, Any]:
+        """Write a command and have it carried out."""
+        number = self.ask(action, instance_id, **columns)
+        self.commands.tick()
+        return self.answer(number)
+
+    # -- what a daemon does
+
+    def claim(self, wanted: int = 1000) -> list[Claimed]:
+        """Take up to `wanted` rows of every lane."""
+        taken: list[Claimed] = []
+        for head in [Head(*row) for row in self.store.read(lambda tx: tx.run("list_heads"))]:
+            lane = self.lane(head.lane)
+            taken += self.store.transact(lambda tx, lane=lane: claim(tx, lane, wanted, self.owner), name="claim")  # type: ignore[misc]
+        return taken
+
+    def lane(self, number: int) -> Lane:
+        if number not in self._lanes:
+            self.lanes.load([number])
+            key = self.lanes.key(number)
+            assert key is not None
+            job = self.jobs.own.get(key.job) or Job(name=key.job, module="", file="", hash="")
+            self._lanes[number] = Lane(number, key, job, 1)
+        return self._lanes[number]
+
+    def final(self, row: Claimed, state: TaskState = SUCCESS, output: Any = None) -> Final:
+        """How a claimed row ends."""
+        text = None if output is None else json.dumps(output)
+        return Final(row.id, row.fence, int(state), int(REASONS.get(state, 0)), row.attempt + 1, 1, self.clock.now(), text)
+
+    def failed_attempt(self, row: Claimed, error: str) -> AttemptRow:
+        now = self.clock.now()
+        state, reason = int(FAILED), int(Reason.ERROR)
+        return AttemptRow(row.id, row.fence, row.attempt + 1, state, reason, now, now, None, None, None, 1, error, None)
+
+    def finish(self, *final: Final, batch: Batch | None = None) -> list[int]:
+        """Write results in one group commit. Returns the instances it closed."""
+        closed = finish(self.store, self.instances, batch or Batch(final=list(final)), self.owner)
+        self.instances.forget(closed)
+        return closed
+
+    def run(self, outcomes: Mapping[str, TaskState] | None = None, rounds: int = 1000) -> None:
+        """Claim and finish until nothing is ready; `outcomes`: task key -> how it ends, SUCCESS where it is not named."""
+        for _ in range(rounds):
+            rows = self.claim()
+            if not rows:
+                return
+            self.finish(*(self.final(row, (outcomes or {}).get(self.key(row.id), SUCCESS)) for row in rows))
+
+    def ends(self, rows: Iterable[Claimed], state: TaskState = SUCCESS) -> None:
+        self.finish(*(self.final(row, state) for row in rows))
+
+    # -- what is to be seen
+
+    def key(self, task_id: int) -> str:
+        self.store.read(lambda tx: self.instances.load(tx, [task_id]))
+        return self.instances[task_id // ORDINALS].plan.nodes[task_id % ORDINALS].key
+
+    def states(self, instance_id: int) -> dict[str, str]:
+        """Task key -> state."""
+        first = instance_id * ORDINALS
+        sql = f"SELECT id, state FROM qflow.task_instance WHERE id BETWEEN {first} AND {first + ORDINALS - 1} ORDER BY id"
+        return {self.key(number): TaskState(state).name for number, state in self.sql(sql)}
+
+    def state(self, instance_id: int) -> str:
+        """State of an instance."""
+        [(state,)] = self.sql(f"SELECT state FROM qflow.workflow_instance WHERE id = {instance_id}")
+        return InstanceState(state).name
+
+    def column(self, table: str, column: str, row_id: int) -> Any:
+        return self.sql(f"SELECT {column} FROM qflow.{table} WHERE id = {row_id}")[0][0]
+
+    def check(self, *, drained: bool = False) -> None:
+        check(self.store, drained=drained)
