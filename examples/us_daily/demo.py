@@ -64,8 +64,13 @@ def run_demo(folder: Path) -> None:
 
         title("3. Results")
         print_results(db, by_sql, "2000 to 2013")
+        print()
         print_results(db, by_cli, "October 2007 to March 2009")
         reports = [bring_home(output(db, instance, "report")["file"]) for instance in (by_sql, by_cli)]
+    if errors := [
+        line for line in (folder / "daemon.log").read_text("utf-8").splitlines() if '"level": "error"' in line
+    ]:
+        raise DemoFailed(f"the daemon logged {len(errors)} errors")
     print_what_next(folder, reports)
 
 
@@ -167,6 +172,9 @@ def follow(db: sqlite3.Connection, instance: int) -> None:
             if row["state"] != "SUCCESS":
                 raise DemoFailed(f"instance {instance} ended {row['state']}: {row['error']}")
             return
+        (refused,) = db.execute("SELECT error FROM submissions WHERE id = ?", [instance]).fetchone()
+        if refused:
+            raise DemoFailed(f"submission {instance} was rejected: {refused}")
         show_progress(row["progress"] if row is not None else 0.0)
         time.sleep(0.05)
     raise DemoFailed(f"instance {instance} did not end within {PATIENCE_S} s")
@@ -175,7 +183,7 @@ def follow(db: sqlite3.Connection, instance: int) -> None:
 def failed_attempts(db: sqlite3.Connection, instance: int) -> list[sqlite3.Row]:
     """Attempts that another one will follow."""
     return db.execute(
-        """SELECT a.task, a.attempt, a.state, a.duration_s, a.error, NULL AS output
+        """SELECT a.task, a.attempt, a.state, a.duration_s, a.error, NULL AS output, 1 AS is_retried
            FROM attempts a JOIN tasks t ON t.instance_id = a.instance_id AND t.id = a.task_id
            WHERE a.instance_id = ? AND a.state = 'FAILED' AND t.state <> 'FAILED' ORDER BY a.task, a.attempt""",
         [instance],
@@ -184,8 +192,9 @@ def failed_attempts(db: sqlite3.Connection, instance: int) -> list[sqlite3.Row]:
 
 def ended_tasks(db: sqlite3.Connection, instance: int) -> list[sqlite3.Row]:
     return db.execute(
-        """SELECT task, attempt, state, duration_s, error, output FROM tasks WHERE instance_id = ?
-           AND state IN ('SUCCESS', 'FAILED', 'SKIPPED', 'UPSTREAM_FAILED', 'CANCELLED') ORDER BY finished_at, id""",
+        """SELECT task, attempt, state, duration_s, error, output, 0 AS is_retried FROM tasks
+           WHERE instance_id = ? AND state IN ('SUCCESS', 'FAILED', 'SKIPPED', 'UPSTREAM_FAILED', 'CANCELLED')
+           ORDER BY finished_at, id""",
         [instance],
     ).fetchall()
 
@@ -195,13 +204,15 @@ def tell(at: float, news: sqlite3.Row) -> None:
     found = json.loads(news["output"] or "null")
     counts = found.items() if isinstance(found, dict) else ()
     text = news["error"] or ", ".join(f"{value:,} {name}" for name, value in counts if isinstance(value, int))
-    if news["state"] == "FAILED":
-        text = f"attempt {news['attempt']}: {text}"
+    if news["state"] == "SKIPPED":
+        text = "its condition does not hold"
+    elif news["state"] == "FAILED":
+        text = f"attempt {news['attempt']}: {text}" + ("; another follows" if news["is_retried"] else "")
     elif news["attempt"] > 1:
         text += f" (attempt {news['attempt']})"
     state = paint(news["state"], f"{news['state']:8}")
     clear_line()
-    print(f"   {at:5.2f} s  {state} {news['task']:12} {took:>7}  {text}", flush=True)
+    print(f"   {at:5.2f} s  {state} {news['task']:12} {took:>7}  {text}".rstrip(), flush=True)
 
 
 def show_progress(share: float) -> None:
@@ -225,7 +236,7 @@ def output(db: sqlite3.Connection, instance: int, task: str) -> Any:
 def print_results(db: sqlite3.Connection, instance: int, period: str) -> None:
     (duration_s,) = db.execute("SELECT duration_s FROM instances WHERE id = ?", [instance]).fetchone()
     heads = ("", "rows", "first", "last", "total return", "volatility", "max drawdown")
-    print(f"\n   instance {instance}, {period}, {duration_s:.2f} s")
+    print(f"   instance {instance}, {period}: {duration_s:.2f} s")
     print(paint("faint", "   {:6}{:>7}{:>13}{:>13}{:>14}{:>12}{:>14}".format(*heads)))
     for row in output(db, instance, "risk"):
         figures = f"{row['total_return']:>14.1%}{row['volatility']:>12.1%}{row['max_drawdown']:>14.1%}"
@@ -246,12 +257,11 @@ def print_what_next(folder: Path, reports: list[Path]) -> None:
     for report in reports:
         print(f"   file://{report}")
     title("What to try next")
-    print(f"   cd {folder}")
-    print(f"   alias qflowd={QFLOWD}")
-    print("   qflowd show 1                      # tasks, attempts, durations; what was skipped and why")
-    print("   qflowd logs 1                      # what the jobs printed and logged")
-    print("   qflowd submit us_daily -p lost=2008-10-10 && qflowd run --until-idle && qflowd show 3")
-    print("                                      # lose a session of IBM: the checks find it, no report is drawn")
+    print(f"   cd {folder} && export PATH={QFLOWD.parent}:$PATH")
+    print("   qflowd show 1    # its tasks, attempts and durations")
+    print("   qflowd logs 1    # what its jobs printed and logged")
+    print("   qflowd run 2>>daemon.log & qflowd submit us_daily -p lost=2008-10-10 --wait; kill $!; qflowd show 3")
+    print("                    # lose a session of IBM on the way: the checks find it, and no report is drawn")
 
 
 def title(text: str) -> None:

@@ -25,14 +25,14 @@ def load_bars(
 ) -> dict[str, Any]:
     """Replace the bars of `symbol` from `start` to `end`: running it twice does no harm.
 
-    For the demo: `hang_up` makes the first attempt fail, `lost` leaves one session out.
+    For the demo: `hang_up` makes the first attempt fail (nothing is stored), `lost` leaves one session out.
     """
     attempt = context()
     years = vendor.pages(symbol, str(start), str(end))
     bars: list[vendor.Bar] = []
     for year, page in zip(years, vendor.fetch(symbol, str(start), str(end)), strict=True):
         if hang_up and attempt.attempt == 1 and year == years[-1]:
-            raise vendor.VendorError(f"simulated for the demo: the vendor hung up before {year}; nothing was stored")
+            raise vendor.VendorError(f"simulated for the demo: the vendor hung up before {year}")
         bars += [bar for bar in page if bar.session != str(lost)]
         attempt.progress(year - years[0] + 1, len(years), f"{symbol} {year}")
     with market() as db:
