@@ -39,6 +39,9 @@ def main() -> int:
     print(f"   project    {folder}")
     try:
         run_demo(folder)
+    except KeyboardInterrupt:
+        print("\n   interrupted; the daemon is stopped")
+        return 130
     except DemoFailed as problem:
         print(f"\n{paint('FAILED', 'The demo failed:')} {problem}\n\nEnd of {folder}/daemon.log:")
         print("\n".join((folder / "daemon.log").read_text("utf-8", "replace").splitlines()[-20:]))
@@ -137,7 +140,7 @@ def insert_submission(folder: Path) -> int:
 db = sqlite3.connect("qflow.db")
 print(db.execute("{insert}").lastrowid)
 db.commit()"""
-        shown(f"python3 -c '\n{code}'")
+        shown(f"python3 <<'END'\n{code}\nEND")
         command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     if done.returncode != 0:
