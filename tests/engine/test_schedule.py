@@ -118,11 +118,9 @@ def test_the_instance_knows_which_schedule_and_which_instant_it_is_for(desk):
     while admit.tick() == 0:
         pass
     [number] = desk.submissions()
-    connection = desk.store.connection()
-    columns = "id, trigger_type, schedule, business_date, fire_at"
-    [row] = connection.script(f"SELECT {columns} FROM qflow.workflow_instance")
-    assert tuple(row[:4]) == (number, "cron", "cron", None)
-    assert desk.fires() == hours(9)
+    [row] = desk.store.read(lambda tx: tx.run("load_instances", rows=[(number,)]))
+    assert (row.fire_at, row.business_date) == (*hours(9), None)
+    assert desk.sql("SELECT trigger_type, schedule FROM qflow.workflow_instance") == [("cron", "cron")]
     [fire] = desk.sql("SELECT state FROM qflow.fires")
     assert fire[0] == "RUNNING"
 
