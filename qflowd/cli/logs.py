@@ -98,5 +98,5 @@ class _Window:
 def _text(line: "LogLine") -> str:
     at = line.at.strftime("%H:%M:%S.%f")[:-3]
     task = line.task if line.attempt <= 1 else f"{line.task}#{line.attempt}"
-    level = line.level or line.stream
+    level = (line.level or "") if line.stream == "log" else line.stream
     return f"{click.style(at, dim=True)} {task} {coloured(level.upper(), f'{level:<7}')} {line.message}"

@@ -1,0 +1,116 @@
+"""The SDK against a real daemon, on every database."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import qflowd
+from qflowd.client import Client
+from qflowd.model.errors import NotFound, Rejected
+from tests.client.live import Project
+
+PATIENCE_S = 30
+
+
+@pytest.fixture
+def project(tmp_path: Path, database_url: str) -> Iterator[Project]:
+    found = Project(tmp_path, database_url)
+    found.start()
+    yield found
+    found.stop()
+
+
+@pytest.fixture
+def client(project: Project) -> Iterator[Client]:
+    with qflowd.connect(project.url) as found:
+        yield found
+
+
+def until(question, patience_s: float = PATIENCE_S):
+    """The first true answer."""
+    end = time.monotonic() + patience_s
+    while not (answer := question()):
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+    return answer
+
+
+def test_what_is_submitted_runs_and_can_be_read(client):
+    single = client.submit(job="add", params={"a": 4})
+    pair = client.submit("pair", params={"a": 7}, name="seven", business_date="2026-11-20", idempotency_key="k")
+    again = client.submit("pair", params={"a": 7}, name="seven", business_date="2026-11-20", idempotency_key="k")
+    other = client.submit("pair", params={"a": 8}, idempotency_key="k")
+    assert single.wait(PATIENCE_S) == "SUCCESS"
+    assert single.output() == 5
+    assert pair.wait(PATIENCE_S) == "SUCCESS"
+    assert pair.output() == {"first": 8, "second": 18}
+    assert pair.output("second") == 18
+    assert again.wait(PATIENCE_S) == "SUCCESS"
+    assert again.id == pair.id
+    with pytest.raises(Rejected, match="k"):
+        other.wait(PATIENCE_S)
+    info = pair.info()
+    assert (info.name, str(info.business_date), info.progress, info.version) == ("seven", "2026-11-20", 1.0, 1)
+    assert [task.task for task in pair.tasks()] == ["first", "second"]
+    assert [info.id for info in client.history("pair")] == [pair.id]
+    messages = until(lambda: {line.message for line in single.logs()} >= {"adding"} and list(single.logs()))
+    assert {(line.stream, line.message) for line in messages} >= {("stdout", "adding"), ("log", "careful with 4")}
+
+
+def test_bad_requests_are_answered(client):
+    with pytest.raises(Rejected, match="nobody"):
+        client.submit("nobody").wait(PATIENCE_S)
+    with pytest.raises(Rejected, match="a"):
+        client.submit("pair", params={"a": "seven"}).wait(PATIENCE_S)
+
+
+def test_outputs_above_64_kb_come_whole(client):
+    instance = client.submit(job="large", params={"size": 3_000_000})
+    assert instance.wait(PATIENCE_S) == "SUCCESS"
+    assert instance.output() == "x" * 3_000_000
+
+
+def test_what_runs_can_be_terminated(client):
+    instance = client.submit(job="nap", params={"seconds": 60})
+    until(lambda: instance.count_tasks().get("RUNNING"))
+    instance.terminate("enough", timeout=PATIENCE_S)
+    assert instance.state() == "TERMINATED"
+    with pytest.raises(Rejected):
+        instance.terminate(timeout=PATIENCE_S)
+
+
+def test_a_failed_instance_can_be_retried(client, tmp_path):
+    flag = tmp_path / "flag"
+    instance = client.submit("flaky", params={"flag": str(flag)})
+    assert instance.wait(PATIENCE_S) == "FAILED"
+    assert "no " in (instance.info().error or "")
+    assert [task.state for task in instance.tasks()] == ["FAILED", "UPSTREAM_FAILED"]
+    assert "RuntimeError" in (instance.attempts()[0].error or "")
+    with pytest.raises(NotFound, match="is FAILED, so it has no output"):
+        instance.output("look")
+    flag.touch()
+    instance.retry("data has come", timeout=PATIENCE_S)
+    assert instance.wait(PATIENCE_S) == "SUCCESS"
+    assert instance.output() == {"look": "there", "then": 2}
+
+
+def test_a_held_instance_starts_when_it_is_resumed(client):
+    instance = client.submit(job="add", params={"a": 1}, hold=True)
+    until(lambda: instance.state() == "READY")
+    assert instance.tasks() == []
+    instance.resume(timeout=PATIENCE_S)
+    assert instance.wait(PATIENCE_S) == "SUCCESS"
+
+
+def test_everything_there_is_can_be_listed(client):
+    assert {row["job"] for row in client.jobs()} >= {"add", "large", "nap"}
+    assert [row["workflow"] for row in client.workflows()] == ["flaky", "pair"]
+    assert [row["cron"] for row in client.schedules()] == ["0 17 * * *"]
+    assert [row["state"] for row in client.daemons()] == ["READY"]
+    assert client.pools()[0]["processes"] == 2
+    client.command("disable", workflow="flaky", timeout=PATIENCE_S)
+    assert [row["enabled"] for row in client.schedules()] == [False]
