@@ -176,6 +176,8 @@ def _accept(tx: Tx, instances: Instances, batch: Batch) -> list[int]:
 
 def _split_large(tx: Tx, final: Sequence[Final]) -> list[Final]:
     """Outputs above 64 KB go to a table of their own, in parts."""
+    if not any(row.output is not None and len(row.output) > LARGEST_INLINE for row in final):
+        return list(final)
     kept = []
     for row in final:
         if row.output is not None and len(row.output) > LARGEST_INLINE:

@@ -14,13 +14,14 @@ from qflowd.engine.request import read_instant
 from qflowd.model.errors import QflowdError
 from qflowd.model.states import Reason, TaskState
 from qflowd.model.workflow import Settings
-from qflowd.store.clock import Clock, boottime
+from qflowd.store.clock import Clock, boottime, to_microseconds
 from qflowd.workers.events import Broken, Checkpointed, Event, Finished, Progressed, Returned, Running
 from qflowd.workers.wire import Assignment, Done, Ended
 
 _BROKEN = {"crash": Reason.LOST, "timeout": Reason.TIMEOUT, "memory": Reason.MEMORY, "terminated": Reason.TERMINATED}
 _ENDED = {"success": Reason.NONE, "error": Reason.ERROR, "skip": Reason.SKIPPED, "stopped": Reason.TERMINATED}
 _SUCCESS = int(TaskState.SUCCESS)
+_make_final = Final._make
 NO_SETTINGS = Settings()
 
 
@@ -147,39 +148,35 @@ class Harvest:
                 self.batch.released.append(Released(number, held.row.fence, held.row.solo, 0))
 
     def _finished(self, results: Sequence[tuple[Assignment, Done | Ended]]) -> None:
-        held_rows, at, final = self.held, self._at, self.batch.final
-        spent: dict[int, tuple[Lane, list[int]]] = {}
+        # The hot path: one pass, few objects.
+        pop, final, zero_us = self.held.pop, self.batch.final, to_microseconds(self._clock.at(0.0))
+        spent: dict[int, list[Any]] = {}  # lane -> [lane, microseconds, tasks]
         for _, result in results:
-            held = held_rows.get(result.task_id)
+            held = pop(result.task_id, None)
             if held is None or held.row.fence != result.fence:
+                self._keep(held)
                 continue
-            lane = held.lane
-            entry = spent.get(lane.id)
-            if entry is None:
-                entry = spent[lane.id] = (lane, [0, 0])
-            entry[1][0] += result.ended_us - result.started_us
-            entry[1][1] += 1
+            row, lane = held.row, held.lane
+            if (total := spent.get(lane.id)) is None:
+                total = spent[lane.id] = [lane, 0, 0]
+            total[1] += result.ended_us - result.started_us
+            total[2] += 1
             if type(result) is Done:
-                row = held.row
-                del held_rows[row.id]
-                lane.in_flight -= 1
+                code_id, started_us = lane.code_id, zero_us + result.started_us
                 final.append(
-                    Final(
-                        row.id,
-                        row.fence,
-                        _SUCCESS,
-                        0,
-                        row.attempt + 1,
-                        lane.code_id,
-                        at(result.started_us),
-                        result.output,
-                    )
+                    _make_final((row.id, row.fence, _SUCCESS, 0, row.attempt + 1, code_id, started_us, result.output))
                 )
             else:
                 self._ended(held, result)  # type: ignore[arg-type]
-        for lane, (us, count) in spent.values():
-            lane.learn(us / 1e6, count)
-        self._short = max(0, self._short - len(results)) if held_rows else 0
+        for lane, microseconds, tasks in spent.values():
+            lane.in_flight -= tasks
+            lane.learn(microseconds / 1e6, tasks)
+        self._short = max(0, self._short - len(results)) if self.held else 0
+
+    def _keep(self, held: Held | None) -> None:
+        """What came back is of an earlier claim of ours; the row is held anew."""
+        if held is not None:
+            self.held[held.row.id] = held
 
     def _ended(self, held: Held, result: Ended) -> None:
         reason = _ENDED.get(result.outcome, Reason.ERROR)
@@ -224,7 +221,7 @@ class Harvest:
 
     def _end(self, held: Held, reason: Reason, ended_at: datetime, **known: Any) -> None:
         row = held.row
-        self._drop(row.id)
+        self._drop(row.id)  # unless its result did
         ending = Ending(
             id=row.id,
             fence=row.fence,

@@ -9,13 +9,14 @@ from qflowd.engine.lanes import Lane
 from qflowd.model.retry import retry_delay
 from qflowd.model.states import Reason, TaskState
 from qflowd.model.workflow import Settings
+from qflowd.store.clock import to_microseconds
 
 POISON_AFTER = 3  # crashes
 LONG_S = 1.0  # attempts that ran longer leave a row of their own
 
 
 class Final(NamedTuple):
-    """A row of `finish_tasks`."""
+    """A row of `finish_tasks`. `started_us`: microseconds since 1970."""
 
     id: int
     fence: int
@@ -23,7 +24,7 @@ class Final(NamedTuple):
     reason: int
     attempt: int
     code_id: int | None
-    started_at: datetime | None
+    started_us: int | None
     output: str | None
 
 
@@ -130,7 +131,7 @@ def _final(ending: Ending, state: TaskState) -> Final:
         int(ending.reason),
         ending.attempt,
         ending.lane.code_id,
-        ending.started_at,
+        None if ending.started_at is None else to_microseconds(ending.started_at),
         ending.output,
     )
 

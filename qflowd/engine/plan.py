@@ -29,6 +29,11 @@ class Node:
     upstream: tuple[int, ...]  # nodes whose outputs its parameters and conditions use
 
     @cached_property
+    def sources(self) -> tuple[int, ...]:
+        """All nodes whose outputs an attempt is given: parents, and what its parameters name."""
+        return tuple(sorted({*self.parents, *self.upstream}))
+
+    @cached_property
     def is_plain(self) -> bool:
         """Are its parameters the same in every instance, with no condition to look at?"""
         return self.constant is not None and not self.conditions
@@ -53,6 +58,11 @@ class Plan:
     @cached_property
     def children(self) -> Sequence[tuple[int, ...]]:
         return [node.children for node in self.nodes]
+
+    @cached_property
+    def labels(self) -> Sequence[str]:
+        """The keys of the nodes as JSON texts."""
+        return [jsontext.dump(node.key) for node in self.nodes]
 
     @cached_property
     def closers(self) -> int:

@@ -14,7 +14,7 @@ from qflowd.engine.instances import Instances
 from qflowd.engine.outcome import POISON_AFTER, AttemptRow, Final, Released
 from qflowd.engine.service import Topics
 from qflowd.model.states import Reason, TaskState
-from qflowd.store.clock import boottime
+from qflowd.store.clock import boottime, to_microseconds
 from qflowd.store.tx import Store, Tx
 
 log = logging.getLogger("qflowd")
@@ -105,8 +105,9 @@ class Recover:
             )
             if is_poison:
                 failed = int(TaskState.FAILED)
+                started_us = None if row.started_at is None else to_microseconds(row.started_at)
                 batch.final.append(
-                    Final(row.id, row.fence, failed, reason, row.attempt + 1, row.code_id, row.started_at, None)
+                    Final(row.id, row.fence, failed, reason, row.attempt + 1, row.code_id, started_us, None)
                 )
             else:
                 batch.released.append(Released(row.id, row.fence, 1, 1))

@@ -38,7 +38,7 @@ def render(tx: Tx, instances: Instances, lane: Lane, rows: Sequence[Claimed]) ->
         places.append((row, instance, node))
         if node.parents:
             first = instance.id * ORDINALS
-            wanted.update(first + parent for parent in (*node.parents, *node.upstream))
+            wanted.update([first + parent for parent in node.sources])
     outputs = load_outputs(tx, instances, wanted) if wanted else {}
     # Whoever was claimed for the first time has no checkpoint.
     again = [(row.id,) for row in rows if row.fence > 1]
@@ -122,7 +122,8 @@ def _params(instance: Instance, node: Node, lane: Lane, outputs: Mapping[int, st
 def _upstream(instance: Instance, node: Node, outputs: Mapping[int, str | None]) -> str | None:
     """The outputs of the parents as one JSON object; None where that would be too much to carry."""
     first = instance.id * ORDINALS
-    texts = [(instance.plan.nodes[parent].key, outputs.get(first + parent)) for parent in node.parents]
-    if sum(len(text or "") for _, text in texts) > LARGEST_UPSTREAM:
+    labels = instance.plan.labels
+    texts = [f"{labels[parent]}:{outputs.get(first + parent) or 'null'}" for parent in node.parents]
+    if len(texts) > 1 and sum(map(len, texts)) > LARGEST_UPSTREAM:
         return None
-    return "{" + ",".join(f"{json.dumps(key)}:{text or 'null'}" for key, text in texts) + "}"
+    return "{" + ",".join(texts) + "}"

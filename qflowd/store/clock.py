@@ -5,6 +5,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def to_microseconds(instant: datetime) -> int:
+    """An instant as whole microseconds since 1970."""
+    return (instant - EPOCH) // _MICROSECOND
+
+
 def boottime() -> float:
     """Seconds since this host started, counting sleep; one clock for all its processes."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)

@@ -49,7 +49,10 @@ _LITERAL_OR_PARAM = re.compile(r"'(?:[^']|'')*'|%|(?<![:\w]):(?P<param>[a-z_]+)\
 
 @dataclass(frozen=True, slots=True)
 class RowSet:
-    """Columns of a row set: names and types (bigint, int, double, text, instant)."""
+    """Columns of a row set: names and types (bigint, int, smallint, double, text, date, instant, microseconds).
+
+    `microseconds` is an instant given as a whole number since 1970: the hot path makes no objects for it.
+    """
 
     names: tuple[str, ...]
     types: tuple[str, ...]
@@ -78,7 +81,7 @@ class Renderer:
             return self.macro(match)
 
         text = self._innermost_first(text, replace)
-        rows = found[0] if found else (RowSet(each, ("any",) * len(each)) if each else None)
+        rows = found[0] if found else _columns(each)
         return self.parameters(text, rows), rows
 
     def _joined(self, match: re.Match[str]) -> str:
@@ -201,3 +204,11 @@ def top_level_parts(text: str) -> list[str]:
                 parts.append(text[start:i].strip())
                 start = i + 1
     return [*parts, text[start:].strip()]
+
+
+def _columns(each: tuple[str, ...]) -> RowSet | None:
+    """Columns named in a header `each(…)`; their type matters only where it is an instant."""
+    if not each:
+        return None
+    pairs = [(*column.split(), "any")[:2] for column in each]
+    return RowSet(tuple(name for name, _ in pairs), tuple(kind for _, kind in pairs))

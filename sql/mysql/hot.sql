@@ -20,9 +20,9 @@ STRAIGHT_JOIN qflow.task_instance t ON t.id = d.id AND t.fence = d.fence
 SET t.state = {task.RUNNING}, t.started_at = d.started_at
 
 -- name: finish_tasks
-UPDATE {rows: id bigint, fence int, state smallint, reason smallint, attempt smallint, code_id int, started_at instant, output text} d
+UPDATE {rows: id bigint, fence int, state smallint, reason smallint, attempt smallint, code_id int, started_at microseconds, output text} d
 STRAIGHT_JOIN qflow.task_instance t ON t.id = d.id AND t.fence = d.fence
-SET t.state = d.state, t.reason = d.reason, t.attempt = d.attempt, t.code_id = d.code_id, t.started_at = d.started_at,
+SET t.state = d.state, t.reason = d.reason, t.attempt = d.attempt, t.code_id = d.code_id, t.started_at = '1970-01-01' + INTERVAL d.started_at MICROSECOND,
     t.finished_at = :now, t.output = d.output, t.done_fence = t.fence, t.fence = t.fence + 1
 
 -- name: advance_tasks

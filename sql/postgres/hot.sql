@@ -26,7 +26,7 @@ FROM {rows: id bigint, fence int, started_at instant} d WHERE t.id = d.id AND t.
 -- name: finish_tasks
 UPDATE qflow.task_instance t SET state = d.state, reason = d.reason, attempt = d.attempt, code_id = d.code_id,
     started_at = d.started_at, finished_at = :now, output = d.output, done_fence = t.fence, fence = t.fence + 1
-FROM {rows: id bigint, fence int, state smallint, reason smallint, attempt smallint, code_id int, started_at instant, output text} d
+FROM {rows: id bigint, fence int, state smallint, reason smallint, attempt smallint, code_id int, started_at microseconds, output text} d
 WHERE t.id = d.id AND t.fence = d.fence
 
 -- name: advance_tasks

@@ -18,10 +18,11 @@ WHERE id IN (
     ORDER BY priority, id LIMIT {literal: batch})
 RETURNING id, node, fence, priority, attempt, crashes, solo
 
--- name: start_tasks each(id, fence, started_at)
+-- name: start_tasks each(id, fence, started_at instant)
 UPDATE qflow.task_instance SET state = {task.RUNNING}, started_at = :started_at WHERE id = :id AND fence = :fence
 
 -- name: finish_tasks each(id, fence, state, reason, attempt, code_id, started_at, output)
+-- started_at comes as microseconds.
 UPDATE qflow.task_instance SET state = :state, reason = :reason, attempt = :attempt, code_id = :code_id,
     started_at = :started_at, finished_at = :now, output = :output, done_fence = fence, fence = fence + 1
 WHERE id = :id AND fence = :fence

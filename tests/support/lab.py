@@ -24,6 +24,7 @@ from qflowd.engine.terminate import Sweep, expire
 from qflowd.engine.timers import Promote
 from qflowd.model.states import InstanceState, Reason, TaskState
 from qflowd.model.workflow import Job
+from qflowd.store.clock import to_microseconds
 from qflowd.store.migrate import migrate
 from qflowd.store.tx import Fault, Store
 from tests.support.invariants import check
@@ -52,6 +53,7 @@ class Lab:
     """A store, and the services of one daemon that is number `owner`."""
 
     def __init__(self, url: str, *, owner: int = 7, fault: Fault | None = None) -> None:
+        self.url = url
         self.clock = SetClock()
         self.store = Store(url, clock=self.clock, fault=fault)
         migrate(self.store)
@@ -160,7 +162,7 @@ class Lab:
     def final(self, row: Claimed, state: TaskState = SUCCESS, output: Any = None) -> Final:
         """How a claimed row ends."""
         text = None if output is None else json.dumps(output)
-        return Final(row.id, row.fence, int(state), int(REASONS.get(state, 0)), row.attempt + 1, 1, self.clock.now(), text)
+        return Final(row.id, row.fence, int(state), int(REASONS.get(state, 0)), row.attempt + 1, 1, to_microseconds(self.clock.now()), text)
 
     def failed_attempt(self, row: Claimed, error: str) -> AttemptRow:
         now = self.clock.now()

@@ -59,6 +59,7 @@ class MysqlRenderer(Renderer):
         "double": "DOUBLE",
         "text": "LONGTEXT",
         "instant": "DATETIME(6)",
+        "microseconds": "BIGINT",
         "date": "DATE",
     }
 

@@ -62,6 +62,7 @@ class PostgresRenderer(Renderer):
         "double": "double precision",
         "text": "text",
         "instant": "timestamptz",
+        "microseconds": "bigint",
         "date": "date",
     }
 
@@ -80,7 +81,11 @@ class PostgresRenderer(Renderer):
 
     def rows(self, rows: RowSet) -> str:
         arrays = ", ".join(f"CAST(:rows_{n} AS {self.types[t]}[])" for n, t in zip(rows.names, rows.types, strict=True))
-        return f"(SELECT * FROM unnest({arrays}) AS given({', '.join(rows.names)}))"  # noqa: S608 - our own files
+        columns = ", ".join(
+            f"TIMESTAMPTZ 'epoch' + {name} * INTERVAL '1 microsecond' AS {name}" if kind == "microseconds" else name
+            for name, kind in zip(rows.names, rows.types, strict=True)
+        )
+        return f"(SELECT {columns} FROM unnest({arrays}) AS given({', '.join(rows.names)}))"  # noqa: S608 - our own files
 
 
 class PostgresConnection(Connection):
@@ -219,7 +224,7 @@ class Postgres(Dialect):
 
 def array_text(column: Sequence[Any], kind: str) -> str:
     """A PostgreSQL array literal. Our own, because psycopg's list dumper costs 0.5 µs an element."""
-    if kind in ("bigint", "int", "smallint", "double"):
+    if kind in ("bigint", "int", "smallint", "double", "microseconds"):
         return "{%s}" % ",".join(["NULL" if value is None else str(value) for value in column])  # noqa: UP031
     return "{%s}" % ",".join([_element(value) for value in column])  # noqa: UP031
 

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import unquote, urlsplit
@@ -17,22 +17,15 @@ import apsw
 from qflowd.model.errors import InvalidRequest, StoreUnavailable, StoreUnsupported
 from qflowd.store.alarm import Alarm
 from qflowd.store.catalog import Statement
-from qflowd.store.clock import boottime
+from qflowd.store.clock import EPOCH, boottime, to_microseconds
 from qflowd.store.dialects.base import Connection, DataRefused, Dialect, Retryable, Rows
 from qflowd.store.render import Renderer, RowSet, top_level_parts
 
 BUSY_AFTER_S = 30.0
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
 # Whole microseconds of the server's clock, in words that SQLite 3.40 knows.
 CLOCK = "(CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000)"
 # WAL needs shared memory: these file systems are remote (statfs f_type: NFS, SMB, CIFS, SMB2, 9P, Ceph, FUSE).
 REMOTE_FILE_SYSTEMS = {0x6969: "NFS", 0x517B: "SMB", 0xFF534D42: "CIFS", 0xFE534D42: "SMB2", 0x01021997: "9P"}
-
-
-def to_microseconds(instant: datetime) -> int:
-    """An instant as internal tables keep it: a third of the size of text, and rows stay small."""
-    return (instant - EPOCH) // MICROSECOND
 
 
 def to_instant(value: int | str | None) -> datetime | None:
@@ -190,7 +183,9 @@ class SqliteConnection(Connection):
             result = cursor.fetchall()
         self.changed = self._db.total_changes() - before
         if result and statement.make_row is not None:
-            result = [statement.make_row(_decode(row, statement.instants)) for row in result]
+            if statement.instants:
+                result = [_decode(row, statement.instants) for row in result]
+            result = list(map(statement.make_row, result))
         return result
 
     def _per_row(
@@ -212,7 +207,7 @@ class SqliteConnection(Connection):
         tail = tuple(_bind(params[name]) for name in used)
         if not tail and width < len(columns.names):
             return sql, (tuple(row[:width]) for row in rows)
-        if "instant" in columns.types or "any" in columns.types:
+        if "instant" in columns.types:
             return sql, (tuple([to_microseconds(v) if type(v) is datetime else v for v in row]) + tail for row in rows)
         return sql, (tuple(row) + tail for row in rows)
 
