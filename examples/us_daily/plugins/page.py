@@ -30,13 +30,15 @@ footer { margin-top: 22px; color: var(--soft); font-size: 13px }
 ul { margin: 10px 0 0; padding-left: 18px } li { margin: 4px 0 }
 .facts { display: flex; flex-wrap: wrap; gap: 12px 40px; margin: 26px 0; color: var(--soft) }
 .facts b { display: block; font-size: 26px; line-height: 1.2; letter-spacing: -.02em; color: var(--ink) }
-.panels { display: grid; grid-template-columns: repeat(auto-fill, minmax(300px, 1fr)); gap: 18px 22px; margin-top: 12px }
+.panels { display: grid; grid-template-columns: repeat(auto-fill, minmax(300px, 1fr)); gap: 18px 22px;
+  margin-top: 12px }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(400px, 100%), 1fr)); gap: 0 18px }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; margin-top: 10px }
 th { font-weight: 500; color: var(--soft); font-size: 13px; text-align: right; padding: 4px 8px }
 td { text-align: right; padding: 7px 8px; border-top: 1px solid var(--rule); white-space: nowrap }
 th:first-child, td:first-child { text-align: left; padding-left: 0 }
-.matrix th + th, .matrix td + td { text-align: center } .matrix td + td { border: 2px solid var(--card); border-radius: 6px;
+.matrix th + th, .matrix td + td { text-align: center }
+.matrix td + td { border: 2px solid var(--card); border-radius: 6px;
   background: color-mix(in srgb, var(--s3) calc(var(--share, 0%) * .6), transparent) }
 .up { color: var(--up); fill: var(--up) } .down { color: var(--down); fill: var(--down) }
 .chip { display: inline-block; width: 10px; height: 10px; border-radius: 3px; margin-right: 8px; background: var(--c) }
