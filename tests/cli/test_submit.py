@@ -74,8 +74,8 @@ def params(engine: StandIn, number: int) -> object:
     return json.loads(engine.sql(f"SELECT params FROM qflow.submissions WHERE id = {number}")[0][0])
 
 
-def answer_soon(url: str, end: str) -> threading.Thread:
-    """From a thread: take the first submission that comes, and bring it to an end."""
+def answer_soon(url: str, end: str, after_s: float = 0) -> threading.Thread:
+    """From a thread: take the first submission that comes, and after a while bring it to an end."""
 
     def work() -> None:
         engine = StandIn(url)
@@ -85,7 +85,9 @@ def answer_soon(url: str, end: str) -> threading.Thread:
         if end == "REJECTED":
             engine.answer(1, end, error="there is no workflow 'x'")
         else:
+            time.sleep(after_s / 2)
             engine.admit(1)
+            time.sleep(after_s / 2)
             engine.end(1, end, None if end == "SUCCESS" else "boom")
         engine.close()
 

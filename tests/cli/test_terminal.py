@@ -1,0 +1,57 @@
+"""What a person at a terminal sees: a line that moves, colours, no more than fits."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+import time
+
+from tests.cli.test_submit import answer_soon
+
+
+def on_a_terminal(*args: str, env: dict[str, str]) -> tuple[int, str]:
+    """Run a command with a terminal of 80 columns as stdout and stderr."""
+    ours, theirs = pty.openpty()
+    settings = {**os.environ, **env, "COLUMNS": "80", "LINES": "24", "TERM": "xterm"}
+    settings.pop("NO_COLOR", None)
+    command = [sys.executable, "-m", "qflowd", *args]
+    process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=settings)
+    os.close(theirs)
+    seen = b""
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        try:
+            data = os.read(ours, 65536)
+        except OSError:  # the other side is closed
+            break
+        if not data:
+            break
+        seen += data
+    os.close(ours)
+    return process.wait(10), seen.decode()
+
+
+def test_who_waits_sees_progress_in_one_line_that_goes_away(run, sqlite_engine):
+    thread = answer_soon(sqlite_engine.url, "SUCCESS", after_s=1.0)
+    code, seen = on_a_terminal("submit", "x", "--wait", env={"QFLOWD_DATABASE_URL": sqlite_engine.url})
+    thread.join()
+    assert code == 0
+    assert "\r\x1b[K1 x waits for a daemon" in seen
+    assert "[--------------------]   0%  0/1 tasks" in seen
+    assert seen.rstrip().splitlines()[-1].startswith("\x1b[K1 x \x1b[32mSUCCESS\x1b[0m in ")
+
+
+def test_tables_are_coloured_and_cut_at_the_edge_of_a_terminal(run, sqlite_engine):
+    sqlite_engine.sql(sqlite_engine.insert("submissions", job="hello"))
+    sqlite_engine.admit(1)
+    sqlite_engine.end(1, "FAILED", "a long story " * 20)
+    code, seen = on_a_terminal("ps", env={"QFLOWD_DATABASE_URL": sqlite_engine.url})
+    lines = seen.splitlines()
+    assert code == 0
+    assert "\x1b[31mFAILED\x1b[0m" in lines[1]
+    assert lines[1].endswith("…")
+    plain = run("ps").out
+    assert "\x1b" not in plain
+    assert plain.count("a long story") == 20

@@ -1,0 +1,62 @@
+"""A login that has only the documented rights: the inboxes and the views."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import pytest
+
+import qflowd
+from qflowd.model.errors import Rejected
+from tests.client.conftest import StandIn
+
+INBOXES = ("submissions", "commands", "signals")
+VIEWS = ["instances", "tasks", "attempts", "logs", "workflows", "schedules", "fires", "jobs", "pools", "daemons"]
+
+
+@pytest.fixture(params=["postgres", "mariadb"])
+def limited(request, get_server):
+    """A store, its stand-in, and the URL of a login that may do little."""
+    server = get_server(request.param)
+    url = server.create_database()
+    engine = StandIn(url)
+    role = "'desk'@'%'" if request.param == "mariadb" else "desk"
+    password = "IDENTIFIED BY" if request.param == "mariadb" else "LOGIN PASSWORD"
+    run = engine.store.connection().script
+    run(f"DROP {'USER' if request.param == 'mariadb' else 'ROLE'} IF EXISTS {role}")
+    run(f"CREATE {'USER' if request.param == 'mariadb' else 'ROLE'} {role} {password} 'x'")
+    if request.param == "postgres":
+        run(f"GRANT USAGE ON SCHEMA qflow TO {role}")
+    for name in INBOXES:
+        run(f"GRANT SELECT, INSERT ON qflow.{name} TO {role}")
+    for name in VIEWS:
+        run(f"GRANT SELECT ON qflow.{name} TO {role}")
+    parts = urlsplit(url)
+    yield engine, f"{parts.scheme}://desk:x@{parts.hostname}:{parts.port}{parts.path}"
+    if request.param == "postgres":
+        run(f"DROP OWNED BY {role}")
+    run(f"DROP {'USER' if request.param == 'mariadb' else 'ROLE'} {role}")
+    engine.close()
+    server.drop_database(url)
+
+
+def test_it_can_submit_wait_read_and_command(limited):
+    engine, url = limited
+    with qflowd.connect(url) as client:
+        instance = client.submit(job="hello", params={"a": 1})
+        assert instance.state() == "NEW"
+        engine.admit(instance.id)
+        engine.log(instance.id, "hi")
+        engine.finish(instance.id, '{"rows":5}')
+        engine.end(instance.id)
+        assert instance.wait(10) == "SUCCESS"
+        assert instance.output() == {"rows": 5}
+        assert instance.info().progress == 1.0
+        assert [task.state for task in instance.tasks()] == ["SUCCESS"]
+        assert [line.message for line in instance.logs()] == ["hi"]
+        assert [attempt.state for attempt in instance.attempts()] == ["SUCCESS"]
+        assert client.daemons() == client.jobs() == client.workflows() == []
+        thread = engine.answer_commands("REJECTED", "it has ended")
+        with pytest.raises(Rejected, match="it has ended"):
+            instance.terminate(timeout=20)
+        thread.join()
