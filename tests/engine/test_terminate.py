@@ -210,5 +210,3 @@ def test_failures_before_the_flag_do_not_make_it_failed(lab):
     lab.sweep.tick()
     assert lab.state(number) == "TERMINATED"
     lab.check(drained=True)
-
-

@@ -1,7 +1,7 @@
 """What must hold in a store at any moment, and what must hold when nothing is left to do.
 
-    check(store)                 raises AssertionError that lists everything that is wrong
-    check(store, drained=True)   moreover: all that was accepted has ended, nothing is held, nothing stands in a lane
+check(store)                 raises AssertionError that lists everything that is wrong
+check(store, drained=True)   moreover: all that was accepted has ended, nothing is held, nothing stands in a lane
 """
 
 from __future__ import annotations
@@ -171,7 +171,9 @@ def _instances(store: Store) -> list[Instance]:
         "succeeded, failed, skipped FROM qflow.workflow_instance ORDER BY id"
     )
     rows: list[Any] = store.connection().script(sql)
-    return [Instance(row[0], row[1], InstanceState(row[2]), row[3], row[4], bool(row[5]), tuple(row[6:])) for row in rows]
+    return [
+        Instance(row[0], row[1], InstanceState(row[2]), row[3], row[4], bool(row[5]), tuple(row[6:])) for row in rows
+    ]
 
 
 def _plan(store: Store, plans: Plans, version_id: int) -> Plan:

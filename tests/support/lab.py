@@ -162,7 +162,16 @@ class Lab:
     def final(self, row: Claimed, state: TaskState = SUCCESS, output: Any = None) -> Final:
         """How a claimed row ends."""
         text = None if output is None else json.dumps(output)
-        return Final(row.id, row.fence, int(state), int(REASONS.get(state, 0)), row.attempt + 1, 1, to_microseconds(self.clock.now()), text)
+        return Final(
+            row.id,
+            row.fence,
+            int(state),
+            int(REASONS.get(state, 0)),
+            row.attempt + 1,
+            1,
+            to_microseconds(self.clock.now()),
+            text,
+        )
 
     def failed_attempt(self, row: Claimed, error: str) -> AttemptRow:
         now = self.clock.now()
@@ -195,7 +204,9 @@ class Lab:
     def states(self, instance_id: int) -> dict[str, str]:
         """Task key -> state."""
         first = instance_id * ORDINALS
-        sql = f"SELECT id, state FROM qflow.task_instance WHERE id BETWEEN {first} AND {first + ORDINALS - 1} ORDER BY id"
+        sql = (
+            f"SELECT id, state FROM qflow.task_instance WHERE id BETWEEN {first} AND {first + ORDINALS - 1} ORDER BY id"
+        )
         return {self.key(number): TaskState(state).name for number, state in self.sql(sql)}
 
     def state(self, instance_id: int) -> str:

@@ -1,0 +1,204 @@
+"""The inbox of commands: every row gets one answer, and a bad one stands in nobody's way."""
+
+import threading
+
+import pytest
+
+from qflowd.engine import commands as service
+from qflowd.engine.commands import Commands
+from qflowd.model.errors import StoreUnavailable
+from qflowd.store.tx import DataRefused, Store
+from tests.support.lab import Lab
+
+CHAIN = {"a": [], "b": ["a"]}
+
+
+def test_an_unknown_action_is_rejected_with_those_there_are(lab):
+    assert lab.command("explode", 1) == (
+        "REJECTED",
+        "there is no action 'explode'; there are disable, enable, resume, retry, terminate",
+    )
+
+
+@pytest.mark.parametrize("action", ["pause", "rerun", "compensate", "backfill"])
+def test_an_action_of_a_later_version_says_so(lab, action):
+    state, error = lab.command(action, 1)
+    assert (state, error.split(";")[0]) == ("REJECTED", f"action {action!r} is not supported yet")
+
+
+@pytest.mark.parametrize("action", ["terminate", "retry", "resume"])
+def test_an_unknown_instance_is_rejected_with_the_remedy(lab, action):
+    assert lab.command(action, 99) == ("REJECTED", "there is no instance 99; `qflowd ps` lists those there are")
+    assert lab.command(action) == ("REJECTED", f"{action} needs an instance_id")
+    assert lab.command(action, 1 << 50)[1].startswith("instance_id 1125899906842624 is outside 1 to ")
+
+
+def test_an_instance_of_another_tenant_is_unknown(lab):
+    lab.workflow("chain", CHAIN)
+    number = lab.start("chain")
+    state, error = lab.command("terminate", number, tenant="others")
+    assert (state, error) == ("REJECTED", f"there is no instance {number}; `qflowd ps` lists those there are")
+
+
+def test_a_command_for_a_submission_that_was_rejected_says_so(lab):
+    number = lab.start("nothing")
+    assert lab.command("terminate", number)[1] == f"there is no instance {number}: its submission was rejected"
+
+
+def test_a_command_for_a_submission_that_repeats_another_names_that(lab):
+    lab.workflow("chain", CHAIN)
+    first = lab.start("chain", idempotency_key="k")
+    second = lab.start("chain", idempotency_key="k")
+    assert lab.command("terminate", second)[1] == f"submission {second} repeats instance {first}; name that one"
+
+
+def test_a_command_that_is_taken_before_its_submission_waits_for_it(lab):
+    lab.workflow("chain", CHAIN)
+    number = lab.submit("chain")
+    asked = lab.ask("terminate", number)
+    after = lab.ask("explode")
+    assert 0 < lab.commands.tick() < 1
+    assert (lab.answer(asked)[0], lab.answer(after)[0]) == ("NEW", "REJECTED")
+    while not lab.admit.tick():
+        pass
+    lab.commands.tick()
+    assert lab.answer(asked)[0] == "DONE"
+
+
+def test_commands_are_carried_out_in_the_order_of_their_ids(lab):
+    lab.workflow("chain", CHAIN)
+    number = lab.start("chain", hold=1)
+    asked = [lab.ask("resume", number), lab.ask("terminate", number), lab.ask("retry", number)]
+    lab.commands.tick()
+    assert [lab.answer(command)[0] for command in asked] == ["DONE", "DONE", "REJECTED"]
+    assert lab.answer(asked[2])[1] == f"instance {number} is being terminated; retry it when it is TERMINATED"
+
+
+def test_a_filter_is_refused_rather_than_overlooked(lab):
+    lab.workflow("chain", CHAIN)
+    number = lab.start("chain")
+    lab.sql(f"INSERT INTO qflow.commands (action, instance_id, filter) VALUES ('terminate', {number}, 'x')")
+    lab.commands.tick()
+    assert lab.sql("SELECT state, error FROM qflow.commands") == [
+        ("REJECTED", "filter is not supported yet; name one instance_id")
+    ]
+
+
+def test_what_a_client_writes_into_answer_columns_is_ignored(lab):
+    lab.workflow("chain", CHAIN)
+    number = lab.start("chain")
+    lab.sql(
+        "INSERT INTO qflow.commands (action, instance_id, state, result, error) "
+        f"VALUES ('terminate', {number}, 'DONE', 'x', 'y')"
+    )
+    lab.commands.tick()
+    [(state, result, error)] = lab.sql("SELECT state, result, error FROM qflow.commands")
+    assert (state, result, error) == ("DONE", f'{{"instance_id":{number},"intent":"TERMINATE"}}', None)
+
+
+@pytest.mark.parametrize("problem", [RuntimeError("a fault of ours"), DataRefused("too long")])
+def test_a_command_that_breaks_is_answered_and_the_next_one_has_its_turn(lab, problem):
+    def broken(tx, command):
+        tx.run("flag_terminate", id=number)
+        raise problem
+
+    lab.workflow("chain", CHAIN)
+    number = lab.start("chain")
+    lab.commands._verbs["retry"] = broken
+    first, second = lab.ask("retry", number), lab.ask("enable", workflow="nothing")
+    lab.commands.tick()
+    assert lab.answer(first) == ("REJECTED", f"could not be carried out: {problem}")
+    assert lab.answer(second)[0] == "REJECTED"
+    assert lab.column("workflow_instance", "intent", number) == 0  # nothing of it was kept
+
+
+def test_a_command_stays_open_while_the_database_is_away(lab):
+    def away(tx, command):
+        raise StoreUnavailable("gone")
+
+    lab.commands._verbs["retry"] = away
+    number = lab.ask("retry", 1)
+    with pytest.raises(StoreUnavailable):
+        lab.commands.tick()
+    assert lab.answer(number)[0] == "NEW"
+
+
+def test_many_commands_are_answered_in_bounded_rounds(lab, monkeypatch):
+    monkeypatch.setattr(service, "BATCH", 3)
+    asked = [lab.ask("explode") for _ in range(5)]
+    assert lab.commands.tick() == 0
+    assert lab.commands.tick() > 1
+    assert {lab.answer(number)[0] for number in asked} == {"REJECTED"}
+
+
+def test_an_ids_column_that_holds_text_is_answered(sqlite_url):
+    lab = Lab(sqlite_url)
+    lab.sql("INSERT INTO qflow.commands (action, instance_id) VALUES ('terminate', 'forty-two')")
+    lab.sql("INSERT INTO qflow.commands (action, instance_id) VALUES (x'00ff', 1)")
+    lab.commands.tick()
+    assert lab.sql("SELECT state, error FROM qflow.commands ORDER BY id") == [
+        ("REJECTED", "instance_id: 'forty-two' is no number"),
+        ("REJECTED", "action must be text, not bytes"),
+    ]
+    lab.close()
+
+
+def test_two_daemons_carry_out_each_command_once(lab):
+    lab.workflow("chain", CHAIN)
+    numbers = [lab.start("chain") for _ in range(12)]
+    asked = [lab.ask("terminate", number) for number in numbers]
+
+    def work():
+        store = Store(url)
+        Commands(store, lab.plans, lab.lanes, lab.jobs, lab.topics).tick()
+        store.close()
+
+    url = lab.url
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    lab.commands.tick()
+    assert {lab.answer(number)[0] for number in asked} == {"DONE"}
+    lab.sweep.tick()
+    assert {lab.state(number) for number in numbers} == {"TERMINATED"}
+
+
+# ------------------------------------------------------------------------------------------------ enable, disable
+
+
+def schedule(lab, key="daily", *, enabled=1):
+    number = lab.workflow(key, CHAIN)
+    lab.sql(
+        "INSERT INTO qflow.schedule (definition_id, name, cron, timezone, catchup, catchup_limit, enabled, next_fire_at) "
+        f"VALUES ({number}, 'cron', '0 17 * * *', 'UTC', 'none', 0, {enabled}, '2020-01-01 00:00:00')"
+    )
+    return number
+
+
+def shown(lab):
+    [row] = lab.store.read(lambda tx: tx.run("list_schedules"))
+    return row.enabled, row.source, None if row.next_fire_at is None else f"{row.next_fire_at:%Y-%m-%d %H:%M}"
+
+
+def test_a_schedule_is_switched_off_and_on_again_from_now_on(lab):
+    schedule(lab)
+    assert lab.command("disable", workflow="daily") == ("DONE", {"workflow": "daily", "enabled": False})
+    assert shown(lab) == (0, "command", None)
+    assert lab.command("enable", workflow="daily") == ("DONE", {"workflow": "daily", "enabled": True})
+    assert shown(lab) == (1, "command", "2026-11-20 17:00")
+    assert lab.published[-1] == "schedule"
+
+
+def test_a_workflow_without_schedule_cannot_be_switched(lab):
+    lab.workflow("plain", CHAIN)
+    assert lab.command("enable", workflow="plain") == (
+        "REJECTED",
+        "workflow 'plain' has no schedule; give it one in its file",
+    )
+    assert lab.command("disable", workflow="nothing") == (
+        "REJECTED",
+        "there is no workflow 'nothing'; `qflowd workflows` lists those there are",
+    )
+    assert lab.command("disable") == ("REJECTED", "disable needs a workflow")
