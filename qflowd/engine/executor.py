@@ -250,20 +250,23 @@ class Executor:
         heads = [Head(*row) for row in tx.run("list_heads")]
         self._new_lanes = [head for head in heads if head.lane not in self._lanes]
         self._turns += 1
+        idle = {pool: self._crew.idle(pool) for pool in slots}
         for head in order_lanes(heads, self._tenant_of, self._turns):
             lane = self._lanes.get(head.lane)
-            if lane is None or not (free := self._free(lane, slots)):
+            if lane is None:
+                continue
+            pool = lane.key.pool
+            # Short tasks fill every chunk that fits; long ones go only where a slot is free, so nobody hoards.
+            free = slots[pool] if lane.is_short else min(slots[pool], idle[pool])
+            if free <= 0:
                 continue
             rows = claim(tx, lane, free * lane.chunk_size, self._daemon_id())
             if rows:
                 claims.append((lane, rows, free))
-                slots[lane.key.pool] -= min(free, len(rows))
+                chunks = min(free, len(rows))
+                slots[pool] -= chunks
+                idle[pool] -= chunks
         return claims
-
-    def _free(self, lane: Lane, slots: Mapping[str, int]) -> int:
-        """Short tasks fill every chunk that fits; long ones go only where a slot is free, so nobody hoards."""
-        room = slots.get(lane.key.pool, 0)
-        return room if lane.is_short else min(room, self._crew.idle(lane.key.pool))
 
     def _know(self, heads: Iterable[Head]) -> None:
         """Learn lanes not seen before; those whose job or pool is not here are left to others."""

@@ -7,6 +7,7 @@ nothing of the batch is kept, and the batch is written again without it.
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from qflowd.engine import advance, close
@@ -18,6 +19,7 @@ from qflowd.engine.render import load_outputs, scope_of
 from qflowd.engine.timers import RUN
 from qflowd.model.errors import ExpressionFailed, LeaseLost
 from qflowd.model.states import Reason, TaskState
+from qflowd.store.clock import EPOCH
 from qflowd.store.tx import DataRefused, Store, Tx
 
 log = logging.getLogger("qflowd")
@@ -118,8 +120,9 @@ def _bisect(store: Store, instances: Instances, batch: Batch, daemon_id: int, re
         return []
     [row] = batch.final
     state, reason = int(TaskState.FAILED), int(Reason.ERROR)
+    started_at = None if row.started_us is None else EPOCH + timedelta(microseconds=row.started_us)
     attempt = AttemptRow(
-        row.id, row.fence, row.attempt, state, reason, row.started_at, store.clock.now(), *(None,) * 4, message, None
+        row.id, row.fence, row.attempt, state, reason, started_at, store.clock.now(), *(None,) * 4, message, None
     )
     failed = Batch(final=[row._replace(state=state, reason=reason, output=None)], attempts=[attempt])
     return finish(store, instances, failed, daemon_id)

@@ -224,21 +224,26 @@ class DataVersion(Alarm):
     """Asks SQLite every 5 ms whether anybody has committed: no statement, no lock, only a look at shared memory."""
 
     EVERY_S, SLOW_S = 0.005, 2.0
+    BUSY_S = 0.02  # between two looks while somebody, perhaps this daemon, commits all the time
 
     def __init__(self, dialect: "Sqlite") -> None:
         super().__init__()
         self._dialect = dialect
         self._connection: SqliteConnection | None = None
         self._seen = -1
+        self._woken_at = 0.0
 
     def wait(self, *, is_busy: bool) -> None:
-        until = boottime() + self.SLOW_S
+        now = boottime()
+        until = now + self.SLOW_S
+        if now - self._woken_at < self.BUSY_S and self.sleep(self.BUSY_S):
+            return
         while boottime() < until and not self.sleep(self.EVERY_S):
             # Opened by the thread that waits: a connection belongs to one thread.
             self._connection = self._connection or self._dialect.connect()
             version = self._connection.data_version()
             if version != self._seen:
-                self._seen = version
+                self._seen, self._woken_at = version, boottime()
                 return
 
     def close(self) -> None:
