@@ -295,17 +295,13 @@ class Executor:
             if isinstance(assignment, Unrenderable):
                 self._harvest.fail(row.id, assignment.error)
             elif row.solo or not lane.is_short:
-                self._crew.send(lane.key.pool, self._chunk(lane, [assignment], settings, solo=bool(row.solo)))
+                self._give(lane, [assignment], settings, solo=bool(row.solo))
             else:
                 together.setdefault(id(settings), (settings, []))[1].append(assignment)
         for settings, tasks in together.values():
             size = max(1, min(lane.chunk_size, -(-len(tasks) // slots)))
             for start in range(0, len(tasks), size):
-                part = tasks[start : start + size]
-                if self._crew.room(lane.key.pool):
-                    self._crew.send(lane.key.pool, self._chunk(lane, part, settings, solo=False))
-                else:
-                    self._harvest.release([task.task_id for task in part])
+                self._give(lane, tasks[start : start + size], settings, solo=False)
 
     def _settings(self, lane: Lane, row: Claimed) -> Settings:
         """All levels of settings together; the same object for all rows of a node, but for those with overrides."""
@@ -321,6 +317,13 @@ class Executor:
                 effective(node, Settings(), lane.job, self._timeout_s),
             )
         return found[1]
+
+    def _give(self, lane: Lane, tasks: list[Assignment], settings: Settings, *, solo: bool) -> None:
+        """To a worker; back to the lane if the last one with room has died meanwhile."""
+        if self._crew.room(lane.key.pool):
+            self._crew.send(lane.key.pool, self._chunk(lane, tasks, settings, solo=solo))
+        else:
+            self._harvest.release([task.task_id for task in tasks])
 
     def _chunk(self, lane: Lane, tasks: list[Assignment], settings: Settings, *, solo: bool) -> Chunk:
         return Chunk(
