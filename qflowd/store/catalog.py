@@ -49,8 +49,8 @@ class Statement:
     def learn_columns(self, names: list[str]) -> None:
         """Remember the result's columns: rows become named tuples, columns `at` and `…_at` become instants."""
         row: Any = namedtuple(self.name, names)  # type: ignore[misc]  # noqa: PYI024 - columns are known at run time
-        self.make_row = row._make
         self.instants = tuple(i for i, name in enumerate(names) if name == "at" or name.endswith("_at"))
+        self.make_row = row._make  # last: another thread takes it as the sign that all is known
 
 
 class Catalog(dict[str, Statement]):
@@ -62,7 +62,11 @@ class Catalog(dict[str, Statement]):
         for folder in ("common", renderer.dialect):
             for file in sorted((resources.sql_dir() / folder).glob("*.sql")):
                 for name, each, text in split(file):
-                    catalog[name] = _statement(renderer, name, each, text)
+                    try:
+                        catalog[name] = _statement(renderer, name, each, text)
+                    except ValueError as error:
+                        msg = f"{folder}/{file.name}, statement {name}: {error}"
+                        raise ValueError(msg) from error
         return catalog
 
 
@@ -80,9 +84,11 @@ def _statement(renderer: Renderer, name: str, each: tuple[str, ...], text: str) 
     statement: Statement | None = None
     for part in reversed(renderer.parts(text)):
         without_comments = re.sub(r"^\s*--.*$\n?", "", part, flags=re.MULTILINE).strip().rstrip(";")
+        if not without_comments:
+            msg = "a part has no text"
+            raise ValueError(msg)
         sql, rows = renderer.statement(without_comments, each)
         statement = Statement(name, sql, rows, statement)
-    if statement is None:
-        msg = f"statement {name} has no text"
-        raise ValueError(msg)
+    if statement is None:  # a split has at least one part
+        raise AssertionError
     return statement

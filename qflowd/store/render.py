@@ -39,6 +39,8 @@ _STATES: dict[str, type[IntEnum]] = {
     "kind": states.TaskKind,
     "version": states.VersionState,
 }
+_TYPES = {"bigint", "int", "smallint", "double", "text", "date", "instant", "microseconds"}
+_DIALECTS = {"sqlite", "postgres", "mysql"}
 _MACRO = re.compile(r"\{(?P<word>[a-z_]+)(?:(?P<dot>\.)(?P<state>[A-Z_]+)|(?P<rest>[^{}]*))\}")
 _JOINED = re.compile(
     r"\{(?P<verb>update|delete): (?P<table>[\w.]+) (?P<alias>\w+), (?P<columns>[^|]+)\|(?P<on>[^}]+)\}(?P<set>.*)",
@@ -60,6 +62,9 @@ class RowSet:
     @classmethod
     def parse(cls, text: str) -> "RowSet":
         pairs = [column.split() for column in text.split(",")]
+        if wrong := [" ".join(pair) for pair in pairs if len(pair) != 2 or pair[1] not in _TYPES]:
+            msg = f"no such column type: {', '.join(wrong)}"
+            raise ValueError(msg)
         return cls(tuple(name for name, _ in pairs), tuple(kind for _, kind in pairs))
 
 
@@ -115,7 +120,14 @@ class Renderer:
         return ddl
 
     def _innermost_first(self, text: str, replace: Callable[[re.Match[str]], str]) -> str:
-        while (new := _MACRO.sub(replace, text)) != text:
+        def replace_known(match: re.Match[str]) -> str:
+            try:
+                return replace(match)
+            except (KeyError, AttributeError, ValueError) as error:
+                msg = f"macro {match[0]} means nothing on {self.dialect} ({error}); qflowd/store/render.py lists them"
+                raise ValueError(msg) from error
+
+        while (new := _MACRO.sub(replace_known, text)) != text:
             text = new
         return text
 
@@ -125,6 +137,9 @@ class Renderer:
             return str(int(_STATES[word][match["state"]]))
         if word == "only":
             dialects, text = rest.lstrip(": ").split(None, 1)
+            if unknown := set(dialects.split(",")) - _DIALECTS:
+                msg = f"no such dialect: {', '.join(sorted(unknown))}"
+                raise ValueError(msg)
             return text if self.dialect in dialects.split(",") else ""
         if rest.startswith(":"):
             return str(getattr(self, f"macro_{word}")(rest[1:].strip()))

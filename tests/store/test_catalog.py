@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,11 +22,48 @@ NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 URLS = {"sqlite": "sqlite:////nowhere/qflow.db", "postgres": "postgresql://127.0.0.1/x", "mysql": "mysql://127.0.0.1/"}
 OF_TYPE = {"text": "1", "instant": NOW, "date": "2026-11-20", "double": 1.5}
 # Parameters that are no whole numbers; `…_at`, `now` and `since` are instants.
-TEXTS = (
-    "tenant workflow job name params overrides idempotency_key trigger_type submitted_by action task args reason requested_by "
-    "answer result error title description domain type tags source file document source_text format hash cron timezone catchup "
-    "host boot_id lock_file version_text run_key content_hash"
-).split()
+TEXTS = {
+    *(
+        "tenant",
+        "workflow",
+        "job",
+        "name",
+        "params",
+        "overrides",
+        "idempotency_key",
+        "trigger_type",
+        "submitted_by",
+        "action",
+    ),
+    *(
+        "task",
+        "args",
+        "reason",
+        "requested_by",
+        "result",
+        "error",
+        "title",
+        "description",
+        "domain",
+        "type",
+        "tags",
+        "source",
+    ),
+    *(
+        "file",
+        "document",
+        "source_text",
+        "format",
+        "hash",
+        "cron",
+        "timezone",
+        "catchup",
+        "host",
+        "boot_id",
+        "lock_file",
+    ),
+    *("run_key", "content_hash"),
+}
 TEXT_IN = {"insert_daemon": {"version"}, "answer_command": {"state"}}  # numbers elsewhere
 HOT = {"list_heads", "claim_tasks", "start_tasks", "finish_tasks", "advance_tasks", "release_tasks", "promote_tasks"}
 
@@ -39,6 +77,7 @@ def value_of(statement: str, name: str) -> Any:
     return "1" if name in TEXTS or name in TEXT_IN.get(statement, ()) else 1
 
 
+@functools.cache
 def sources(dialect: str) -> dict[str, tuple[tuple[str, ...], str]]:
     """Statement -> (columns of `each`, text as written), for one dialect."""
     found = {}
@@ -72,7 +111,6 @@ def run_once(store: Store, name: str) -> tuple[str, ...]:
     statement = store.catalog[name]
     dialect = store.dialect.name
     params = {p: value_of(name, p) for p in parameters(dialect, name)}
-    each, _ = sources(dialect)[name]
     part: Statement | None = statement
     while part is not None and part.rows is None:
         part = part.then
