@@ -15,6 +15,7 @@ from qflowd.daemon.idle import is_nothing_left
 from qflowd.daemon.notify import notify, watchdog_s
 from qflowd.model.errors import StoreUnavailable
 from qflowd.store.clock import boottime
+from qflowd.workers import linux
 
 log = logging.getLogger("qflowd")
 IDLE_CHECK_S = 0.1
@@ -27,6 +28,7 @@ def main(config: Config, *, until_idle: bool = False) -> int:
     Returns: 0; 1 if `until_idle` and an instance failed meanwhile.
     """
     daemon_log.set_up(config.log.format, config.log.level)
+    linux.hide_from_peers()  # workers run as the same user, and must not read the password of the database here
     began = time.monotonic()
     daemon = Daemon(config, fault=fault_from_environment())
     stop = _StopOnSignal(daemon)

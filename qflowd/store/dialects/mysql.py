@@ -19,6 +19,7 @@ from qflowd.store.dialects.base import Connection, DataRefused, Dialect, Disconn
 from qflowd.store.render import Renderer, RowSet
 
 SESSION = "SET SESSION time_zone = '+00:00', innodb_lock_wait_timeout = 10, sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO'"
+LARGEST_ROW_SET = 4 << 20  # bytes; the server's default packet is 16 MB, and escaping may double them
 RETRYABLE = {ER.LOCK_DEADLOCK, ER.LOCK_WAIT_TIMEOUT, ER.CHECKREAD}
 APPLIED_ALREADY = {ER.TABLE_EXISTS_ERROR, ER.DUP_KEYNAME, ER.DUP_FIELDNAME}
 GONE = {0, 1040, 1053, 1079, 1080, 1129, 1152, 1159, 1160, 1161, 1184, 1203, 1927, 2003, 2006, 2013, 2014, 2055, 3159}
@@ -160,15 +161,27 @@ class MysqlConnection(Connection):
     def run(self, statement: Statement, params: Mapping[str, Any], rows: Rows) -> list[Any]:
         result = self._part(statement, params, rows)
         if statement.then is not None and (statement.then.rows is None or rows or result):
+            changed = self.changed
             found = self._part(statement.then, params, rows or result)
-            result = result or found
+            self.changed, result = changed, result or found
         return result
 
     def _part(self, statement: Statement, params: Mapping[str, Any], rows: Rows) -> list[Any]:
         values = {key: _bind(value) for key, value in params.items()}
-        if statement.rows is not None:
-            width = len(statement.rows.names)
-            values["rows"] = msgspec.json.encode([[_bind(value) for value in row[:width]] for row in rows]).decode()
+        if statement.rows is None:
+            return self._send(statement, values, params)
+        width = len(statement.rows.names)
+        document = msgspec.json.encode([[_bind(value) for value in row[:width]] for row in rows])
+        if len(document) > LARGEST_ROW_SET and len(rows) > 1:
+            middle = len(rows) // 2
+            found = self._part(statement, params, rows[:middle])
+            changed = self.changed
+            found += self._part(statement, params, rows[middle:])
+            self.changed += changed
+            return found
+        return self._send(statement, {**values, "rows": document.decode()}, params)
+
+    def _send(self, statement: Statement, values: dict[str, Any], params: Mapping[str, Any]) -> list[Any]:
         with translated(), self.driver.cursor() as cursor:
             cursor.execute(statement.text(params), values or None)
             self.changed = cursor.rowcount
