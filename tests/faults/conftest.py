@@ -1,0 +1,172 @@
+"""A house of daemons on one store: started, killed and frozen by tests, and compared with the ledger at the end."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qflowd.store.tx import Fault, Store
+from tests.support.daemon import Daemon, until
+from tests.support.invariants import violations
+from tests.support.ledger import Ledger
+
+OPEN = "SELECT count(*) FROM qflow.instances WHERE finished_at IS NULL"
+UNANSWERED = "SELECT count(*) FROM qflow.submissions WHERE answered_at IS NULL"
+
+
+class House:
+    """Daemons with the same plugins and workflows on one store.
+
+    Args:
+        more: text of further jobs, beside those of the ledger.
+        workflows: file name -> text.
+    """
+
+    def __init__(self, url: str, folder: Path, more: str = "", workflows: dict[str, str] | None = None) -> None:
+        self.url, self.folder = url, folder
+        self.ledger = Ledger(folder / "ledger")
+        self.daemons: dict[str, Daemon] = {}
+        self._more, self._workflows = more, workflows or {}
+        self._store: Store | None = None
+        self.submitted: list[int] = []
+
+    @property
+    def store(self) -> Store:
+        """The test's own way into the store; not through any proxy."""
+        self._store = self._store or Store(self.url)
+        return self._store
+
+    def daemon(
+        self,
+        name: str = "a",
+        *,
+        url: str | None = None,
+        env: dict[str, str] | None = None,
+        is_neighbour: bool = True,
+        processes: int = 2,
+        plugins: dict[str, str] | None = None,
+        **keys: Any,
+    ) -> Daemon:
+        """A new daemon, not started. `is_neighbour`: it shares the folder of lock files, as daemons of one host do."""
+        run = self.folder / ("run" if is_neighbour else f"run-{name}")
+        run.mkdir(exist_ok=True)
+        found = Daemon(
+            url or self.url,
+            self.folder / name,
+            plugins={"jobs.py": self.ledger.jobs(self._more)} | (plugins or {}),
+            workflows=self._workflows,
+            config=f"[pools.default]\nprocesses = {processes}",
+            daemon={"name": name, "run_dir": str(run), "lease": "3s"} | keys,
+            env=env,
+        )
+        self.daemons[name] = found
+        return found
+
+    # -- what users do
+
+    def submit(self, workflow: str | None = None, count: int = 1, **columns: Any) -> list[int]:
+        """Write submissions in one transaction; their ids."""
+        names = "version job name params overrides business_date run_at idempotency_key submitted_by".split()
+        row = dict.fromkeys(names) | {"tenant": "default", "priority": 0, "hold": 0, "trigger_type": "sql"}
+        row |= {"workflow": workflow} | columns
+        ids = self.store.transact(lambda tx: [int(tx.one("insert_submission", **row).id) for _ in range(count)])
+        self.submitted += ids
+        return ids
+
+    # -- what is to be seen
+
+    def sql(self, text: str) -> list[tuple[Any, ...]]:
+        """Rows of a query."""
+        return self.store.connection().script(text)
+
+    def one(self, text: str) -> Any:
+        return self.sql(text)[0][0]
+
+    def is_drained(self) -> bool:
+        return self.one(UNANSWERED) == 0 and self.one(OPEN) == 0
+
+    def drain(self, timeout_s: float = 30.0) -> None:
+        """Wait until everything has been answered and has ended."""
+        until(self.is_drained, timeout_s, what=f"drained; {self.logs()[-3000:]}", every_s=0.05)
+
+    def states(self, column: str = "state") -> dict[Any, int]:
+        """How many tasks are in each state."""
+        return dict(self.sql(f"SELECT {column}, count(*) FROM qflow.tasks GROUP BY {column}"))
+
+    def logs(self) -> str:
+        return "\n".join(f"--- {name}\n{daemon.log()}" for name, daemon in self.daemons.items())
+
+    def check(self, *, drained: bool = True, may_log_errors: bool = False) -> None:
+        """Everything that must hold; `drained`: and nothing is left to do."""
+        found = list(violations(self.store, drained=drained)) + self.ledger.overlaps()
+        states = self.sql("SELECT id, state FROM qflow.submissions")
+        found += [f"I1: submission {number} is lost" for number in set(self.submitted) - {row[0] for row in states}]
+        if drained:
+            found += [f"I1: submission {number} is {state}" for number, state in states if state == "NEW"]
+        if not may_log_errors and "Traceback" in (logs := self.logs()):
+            found.append(f"I12: a fault of ours: {logs[logs.index('Traceback') - 300 :][:3000]}")
+        assert not found, "\n" + "\n".join(found[:20])
+
+    def close(self) -> None:
+        for daemon in self.daemons.values():
+            daemon.__exit__()
+        if self._store is not None:
+            self._store.close()
+
+
+@pytest.fixture
+def make_house(tmp_path: Path) -> Iterator[Callable[..., House]]:
+    houses: list[House] = []
+
+    def make(url: str, **keys: Any) -> House:
+        houses.append(House(url, tmp_path, **keys))
+        return houses[-1]
+
+    yield make
+    for house in houses:
+        print(house.logs()[-20_000:])  # shown where a test fails
+        house.close()
+
+
+@pytest.fixture
+def house(database_url: str, make_house: Callable[..., House]) -> House:
+    """A house on each kind of database in turn."""
+    return make_house(database_url)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether the process runs; a zombie does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
+    except OSError:
+        return False
+
+
+def family(pid: int) -> list[int]:
+    """All living descendants of a process."""
+    try:
+        children = [int(c) for t in os.listdir(f"/proc/{pid}/task") for c in _children(pid, t)]
+    except OSError:
+        return []
+    return [found for child in children for found in [child, *family(child)]]
+
+
+def _children(pid: int, thread: str) -> list[str]:
+    return Path(f"/proc/{pid}/task/{thread}/children").read_text().split()
+
+
+def once(transaction: str, point: str, error: Exception, *, passes: int = 0) -> Fault:
+    """A fault for a store in this process: raises `error` at the (passes + 1)-th time that a transaction gets there."""
+    left = [passes]
+
+    def fault(name: str, where: str) -> None:
+        if (name, where) == (transaction, point):
+            left[0] -= 1
+            if left[0] == -1:
+                raise error
+
+    return fault

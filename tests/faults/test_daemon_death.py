@@ -1,0 +1,80 @@
+"""A daemon that dies: what it held is taken back at once by neighbours, or by itself at the next start; nothing is lost."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.faults.conftest import House, family, is_alive
+from tests.support.daemon import until
+
+pytestmark = pytest.mark.fault
+WIDE = "SELECT count(*) FROM qflow.tasks WHERE state = 'SUCCESS'"
+
+
+def test_rows_of_a_killed_daemon_run_again_on_its_neighbour_within_two_seconds(house: House) -> None:
+    for name in "ab":
+        house.daemon(name, lease="60s").start()
+    [number] = house.submit(job="step", params='{"seconds": 1.5}')
+    until(lambda: house.ledger.notes("tick"), 10)
+    holder = until(lambda: house.one(f"SELECT daemon FROM qflow.tasks WHERE instance_id = {number}"), 5)
+    first = house.daemons.pop(holder)
+    [second] = house.daemons.values()
+    victims = family(first.pid)
+    killed_at = time.clock_gettime(time.CLOCK_BOOTTIME)
+    first.kill()
+    until(lambda: len(house.ledger.notes("start")) == 2, 5, what="taken back")
+    took_s = house.ledger.notes("start")[1].at - killed_at
+    assert took_s <= 2.0
+    house.drain()
+    assert house.one(f"SELECT state FROM qflow.tasks WHERE instance_id = {number}") == "SUCCESS"
+    assert not [pid for pid in victims if is_alive(pid)]
+    assert house.sql("SELECT state, reason FROM qflow.attempts WHERE fence = 1") == [("FAILED", "lost")]
+    assert second.stop() == 0
+    house.check()
+
+
+def test_a_daemon_that_was_killed_in_mid_load_takes_back_its_own_at_the_next_start(house: House) -> None:
+    daemon = house.daemon(lease="60s").start()
+    house.submit(job="step", count=300, params='{"seconds": 0.005}')
+    until(lambda: house.one(WIDE) >= 60, 20)
+    daemon.kill()
+    done = house.one(WIDE)
+    assert done < 300
+    daemon.start()
+    house.drain()
+    assert house.states() == {"SUCCESS": 300}
+    # At most what was under way may have run twice: a chunk in each of two workers, and one waiting behind it.
+    assert house.ledger.extra_starts() <= 4 * 20
+    assert daemon.stop() == 0
+    house.check()
+
+
+def test_two_daemons_share_one_store_and_lose_nothing(house: House) -> None:
+    for name in "ab":
+        house.daemon(name).start()
+    house.submit(job="step", count=80, params='{"seconds": 0.1}')
+    house.drain()
+    assert house.states() == {"SUCCESS": 80}
+    assert {name for (name,) in house.sql("SELECT name FROM qflow.daemons")} == {"a", "b"}
+    assert house.ledger.extra_starts() == 0
+    parents = {note.pid for note in house.ledger.notes("start")}
+    workers = {name: set(family(daemon.pid)) for name, daemon in house.daemons.items()}
+    assert all(parents & pids for pids in workers.values()), "one daemon did it all"
+    for daemon in house.daemons.values():
+        assert daemon.stop() == 0
+    house.check()
+
+
+def test_a_daemon_killed_again_and_again_loses_nothing(house: House) -> None:
+    daemon = house.daemon(lease="60s").start()
+    house.submit(job="step", count=200, params='{"seconds": 0.01}')
+    for goal in (20, 60, 100):
+        until(lambda goal=goal: house.one(WIDE) >= goal, 20)  # type: ignore[misc]
+        daemon.kill()
+        daemon.start()
+    house.drain()
+    assert house.states() == {"SUCCESS": 200}
+    assert daemon.stop() == 0
+    house.check()
