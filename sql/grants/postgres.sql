@@ -1,0 +1,12 @@
+-- What a client of the SQL contract needs, and no more. Run it as the owner of the schema qflow.
+GRANT USAGE ON SCHEMA qflow TO qflow_client;
+GRANT SELECT ON qflow.submissions, qflow.commands, qflow.signals TO qflow_client;
+GRANT INSERT (tenant, workflow, version, job, name, params, overrides, business_date, priority, run_at, hold,
+    idempotency_key, trigger_type, submitted_by, created_at, state, instance_id, error, answered_at)
+    ON qflow.submissions TO qflow_client;
+GRANT INSERT (tenant, action, instance_id, workflow, task, task_id, filter, args, reason, requested_by, created_at,
+    state, result, error, answered_at)
+    ON qflow.commands TO qflow_client;
+GRANT INSERT (tenant, name, payload, sent_by, created_at) ON qflow.signals TO qflow_client;
+GRANT SELECT ON qflow.instances, qflow.tasks, qflow.attempts, qflow.logs, qflow.workflows, qflow.schedules, qflow.fires,
+    qflow.jobs, qflow.pools, qflow.daemons TO qflow_client;

@@ -1,0 +1,152 @@
+"""One daemon per database for the whole folder; every test works with rows of its own."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.conftest import KINDS, GetServer
+from tests.contract.desk import Desk
+from tests.support.daemon import Daemon
+
+JOBS = '''
+import logging
+import time
+
+from qflowd import Skip, context, job
+
+
+@job
+def hello(name: str = "world") -> dict:
+    """Greet somebody."""
+    return {"greeting": f"Hello, {name}!"}
+
+
+@job
+def list_symbols(trade_date: str = "") -> list[str]:
+    return ["AAPL", "IBM"]
+
+
+@job
+def fetch_bars(symbols: list[str], trade_date: str = "", factor: float = 1.0) -> dict:
+    """Bars of one day."""
+    print("printed")
+    context().logger.info("fetching %d symbols", len(symbols))
+    logging.getLogger("vendor").warning("slow vendor", extra={"vendor": "x"})
+    return {"count": len(symbols), "trade_date": trade_date, "factor": factor}
+
+
+@job
+def check_bars(count: int = 0) -> dict:
+    return {"missing": 0}
+
+
+@job
+def fail(text: str = "no data for AAPL") -> None:
+    raise ValueError(text)
+
+
+@job(retries=1, retry_delay="100ms")
+def flaky() -> str:
+    if context().attempt == 1:
+        raise OSError("vendor hung up")
+    return "ok"
+
+
+@job
+def nothing() -> None:
+    raise Skip("no data")
+
+
+@job
+def slow(seconds: float = 2.0) -> float:
+    time.sleep(seconds)
+    return seconds
+
+
+@job(pool="one")
+def in_turn(label: str = "", seconds: float = 0.0) -> str:
+    time.sleep(seconds)
+    return label
+
+
+@job
+def large(size: int) -> str:
+    return "x" * size
+
+
+@job(pool="nowhere")
+def without_pool() -> None:
+    """No daemon has its pool."""
+'''
+
+DAILY = """
+workflow: daily_bars
+title: Daily bars
+description: Bars of all symbols
+domain: market
+type: etl
+tags: [eod, us]
+params:
+  trade_date: {type: string, format: date, default: "2026-11-20"}
+defaults: {timeout: 1m}
+tasks:
+  universe: {job: list_symbols}
+  bars: {job: fetch_bars, after: universe, params: {symbols: "{{ universe.output }}", trade_date: "{{ params.trade_date }}"}}
+  check: {job: check_bars, after: bars, params: {count: "{{ bars.output.count }}"}}
+"""
+
+SCHEDULED = """
+workflow: nightly
+schedule: {cron: "0 17 * * mon-fri", timezone: Asia/Shanghai, catchup: last}
+tasks:
+  hello: {job: hello}
+"""
+
+BROKEN = """
+workflow: broken
+tasks:
+  good: {job: hello}
+  bad: {job: fail, after: good}
+  never: {job: hello, after: bad}
+"""
+
+STRANGE_JOB = """
+workflow: strange_job
+tasks:
+  a: {job: not_here_yet}
+"""
+
+WORKFLOWS = {"daily.yaml": DAILY, "nightly.yaml": SCHEDULED, "broken.yaml": BROKEN, "strange.yaml": STRANGE_JOB}
+POOLS = "[pools.default]\nprocesses = 2\n[pools.one]\nprocesses = 1\n"
+
+MakeDesk = Callable[[str], contextlib.AbstractContextManager[Desk]]
+
+
+@pytest.fixture(scope="session")
+def make_desk(get_server: GetServer, tmp_path_factory: pytest.TempPathFactory) -> MakeDesk:
+    """Give a fresh store of a kind with a daemon that is ready."""
+
+    @contextlib.contextmanager
+    def make(kind: str) -> Iterator[Desk]:
+        server = get_server(kind)
+        url = server.create_database()
+        folder = tmp_path_factory.mktemp(f"desk-{kind}")
+        with Daemon(url, folder, plugins={"jobs.py": JOBS}, workflows=WORKFLOWS, config=POOLS) as daemon:
+            desk = Desk(kind, server, url, daemon)
+            try:
+                yield desk
+            finally:
+                desk.close()
+        server.start().drop_database(url)
+
+    return make
+
+
+@pytest.fixture(scope="package", params=KINDS)
+def desk(request: pytest.FixtureRequest, make_desk: MakeDesk) -> Iterator[Desk]:
+    """A store with a daemon, on each database in turn, shared by this folder's tests."""
+    with make_desk(request.param) as found:
+        yield found
