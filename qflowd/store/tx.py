@@ -5,6 +5,7 @@ connection it may have been applied although the caller sees StoreUnavailable. F
 """
 
 import contextlib
+import os
 import random
 import threading
 import time
@@ -137,11 +138,18 @@ class Store:
         raise StoreUnavailable(msg)
 
     def connection(self) -> Connection:
-        """This thread's connection, opened when first asked for."""
+        """This thread's connection, opened when first asked for.
+
+        Raises: StoreUnavailable; RuntimeError in a fork of the process that opened it, whose session it would break.
+        """
         connection: Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._local.connection = self.dialect.connect()
+            self._local.pid = os.getpid()
             self._open.append(connection)
+        elif self._local.pid != os.getpid():
+            msg = "a connection was carried over a fork; open the store in the process that uses it"
+            raise RuntimeError(msg)
         return connection
 
     def disconnect(self) -> None:

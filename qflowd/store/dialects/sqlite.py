@@ -109,7 +109,6 @@ class SqliteConnection(Connection):
     """One connection to the file."""
 
     def __init__(self, file: Path, write_lock: threading.Lock) -> None:
-        self._pid = os.getpid()
         self._write_lock = write_lock
         self._holds_lock = False
         self._per_row_sql: dict[str, tuple[str, tuple[str, ...], int]] = {}
@@ -127,9 +126,6 @@ class SqliteConnection(Connection):
             raise StoreUnavailable(msg) from error
 
     def begin(self) -> None:
-        if self._pid != os.getpid():
-            msg = "a SQLite connection was carried over a fork; open the store in the process that uses it"
-            raise RuntimeError(msg)
         # Within one process a lock is fairer than SQLite's polling.
         self._write_lock.acquire()
         self._holds_lock = True
