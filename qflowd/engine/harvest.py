@@ -66,7 +66,9 @@ class Harvest:
             if (held := self.held.get(event.task_id)) and held.row.fence == event.fence:
                 self.batch.running.append((event.task_id, event.fence, self._at(event.started_us)))
         elif isinstance(event, Returned):
-            if self._drop(event.task_id):
+            # An old fence: it was taken away from us, and may have come back as another claim.
+            if (held := self.held.get(event.task_id)) and held.row.fence == event.fence:
+                self._drop(event.task_id)
                 self.batch.released.append(Released(event.task_id, event.fence, int(event.solo), 0))
         elif isinstance(event, Broken):
             self._broken(event)
@@ -135,7 +137,8 @@ class Harvest:
     def put_back(self, batch: Batch, not_before: float) -> None:
         """It could not be written; try again at `not_before` (CLOCK_BOOTTIME), with what has come meanwhile."""
         self.batch = batch.with_more(self.batch)
-        self._not_before, self._first_at, self.is_behind = not_before, not_before, True
+        self._not_before, self._first_at = not_before, not_before
+        self.is_behind = bool(self.batch)  # a claim alone that failed leaves nothing to write: the next one may come
 
     def written(self) -> None:
         """The last batch is in the database."""
