@@ -248,6 +248,7 @@ class Server:
         if user:
             identity = {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
         environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC", "HOME": str(self.folder)}
+        environment["TMPDIR"] = str(self.folder)  # MariaDB deletes the temporary tables of others that share its folder
         return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
