@@ -5,6 +5,7 @@ from the submission's id, so a batch that was applied before its reply was lost,
 a large instance, does no harm: the next one inserts the same rows.
 """
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
@@ -16,10 +17,15 @@ from qflowd.engine.plan import Plan
 from qflowd.engine.request import Refused, Request, read_request
 from qflowd.engine.service import Topics
 from qflowd.engine.timers import DEADLINE, RUN
+from qflowd.model import jsontext
+from qflowd.model.errors import StoreUnavailable
 from qflowd.model.states import AnswerState, TaskState
 from qflowd.store.tx import Store, Tx
 
+log = logging.getLogger("qflowd")
 BATCH = 200
+ALL = (-(1 << 63), (1 << 63) - 1)  # ids: clients may have written any
+LONGEST_ERROR = 4000  # characters
 MOST_ROWS = 10_000  # task rows in one transaction; larger instances come in chunks, roots last
 IDEMPOTENCY = 0  # purpose in run_key
 IDLE_S = 60.0  # the watch wakes us long before
@@ -41,19 +47,52 @@ class Admit:
         self._found: dict[tuple[str, str | None], Any] = {}  # definitions read in this batch
 
     def tick(self) -> float:
-        taken = self._store.transact(self.admit_batch)
-        if self._missing_lanes:
-            # Lanes are made outside the batch, so that two daemons never wait for each other's; then the batch comes again.
-            self._lanes.ensure(self._missing_lanes)
-            self._missing_lanes.clear()
-            return 0
+        try:
+            taken = self._admit(ALL)
+        except StoreUnavailable:
+            raise
+        except Exception as problem:  # noqa: BLE001 - one row must never stand in the way of others
+            log.warning("a batch of submissions cannot be taken (%s); taking them one by one", problem)
+            taken = self._one_by_one()
         if taken:
             self._topics.publish("ready", "timer")
         return 0 if taken == BATCH else IDLE_S
 
-    def admit_batch(self, tx: Tx) -> int:
-        """Take open submissions and answer them. Returns how many were taken; 0 too where lanes must be made first."""
-        rows = tx.run("take_submissions", batch=BATCH)
+    def _admit(self, ids: tuple[int, int]) -> int:
+        while True:
+            taken = self._store.transact(lambda tx: self.admit_batch(tx, ids), name="admit_batch")
+            if not self._missing_lanes:
+                return taken
+            # Lanes are made outside the batch, so that two daemons never wait for each other's; then the batch comes again.
+            self._lanes.ensure(self._missing_lanes)
+            self._missing_lanes.clear()
+
+    def _one_by_one(self) -> int:
+        """Admit what can be admitted; a row that cannot even be read (text that is no UTF-8, an infinite date) is refused."""
+        numbers = [row.id for row in self._store.read(lambda tx: tx.run("list_open_submissions", batch=BATCH))]
+        for number in numbers:
+            try:
+                self._admit((number, number))
+            except StoreUnavailable:
+                raise
+            except Exception as problem:
+                log.warning("submission %d cannot be taken", number, exc_info=problem)
+                self._refuse(number, f"this row cannot be taken: {problem}")
+        return len(numbers)
+
+    def _refuse(self, number: int, error: str) -> None:
+        answer = _answer(number, Refused(error))
+        self._store.transact(
+            lambda tx: tx.run("answer_submissions", rows=[answer], now=tx.now), name="refuse_submission"
+        )
+
+    def admit_batch(self, tx: Tx, ids: tuple[int, int] = ALL) -> int:
+        """Take open submissions with ids from the first to the last, and answer them.
+
+        Returns: how many were taken; 0 too where lanes must be made first.
+        """
+        first, last = ids
+        rows = tx.run("take_submissions", batch=BATCH, first=first, last=last)
         if not rows:
             return 0
         self._found.clear()
@@ -157,6 +196,6 @@ def start_timers(admission: Admission, now: datetime) -> list[tuple[int, int, in
 
 def _answer(number: int, decision: Admission | int | Refused) -> tuple[Any, ...]:
     if isinstance(decision, Refused):
-        return number, AnswerState.REJECTED.name, None, str(decision)
+        return number, AnswerState.REJECTED.name, None, jsontext.clean_text(str(decision))[:LONGEST_ERROR]
     instance_id = decision if isinstance(decision, int) else decision.request.id
     return number, AnswerState.ACCEPTED.name, instance_id, None

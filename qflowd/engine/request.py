@@ -89,6 +89,11 @@ def read_request(row: Any, now: datetime) -> Request:
         faults.append(f"id: {row.id} is outside 1 to {LARGEST_INSTANCE}; leave the id to the database")
     if bool(row.workflow) == bool(row.job):
         faults.append("name either a workflow or a job" + (", not both" if row.workflow else ""))
+    if row.job and not row.workflow and row.version is not None:
+        faults.append("version: only a workflow has versions; leave it null for a job")
+    for what, size in (("params", row.params_size), ("overrides", row.overrides_size)):
+        if (size or 0) > LARGEST_PARAMS:
+            faults.append(f"{what} has {size:,} characters; at most {LARGEST_PARAMS:,} bytes are allowed")
     request = Request(
         id=row.id,
         tenant=take("tenant", _key("tenant"), "default"),
@@ -104,8 +109,8 @@ def read_request(row: Any, now: datetime) -> Request:
         idempotency_key=take("idempotency_key", _idempotency_key, None),
         trigger_type=take("trigger_type", _name, "sql"),
         created_at=take("submitted", read_instant, now),
-        overrides_text=take("overrides", str, None),
         overrides=take("overrides", read_overrides, {}),
+        overrides_text=None if row.overrides is None or faults else _text(row.overrides),
     )
     if faults:
         raise Refused("\n".join(faults).replace("run_time:", "run_at:").replace("submitted:", "created_at:"))

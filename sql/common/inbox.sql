@@ -1,10 +1,16 @@
 -- Inboxes: taking what clients wrote, answering in the row.
 
 -- name: take_submissions
--- `run_at` is read as it stands: SQLite lets clients write anything.
-SELECT id, tenant, workflow, version, job, name, params, overrides, business_date, priority, run_at AS run_time, hold,
-    idempotency_key, trigger_type, created_at AS submitted
-FROM qflow.submissions WHERE is_open = 1 ORDER BY id LIMIT {literal: batch} {lock}
+-- `run_at` is read as it stands: SQLite lets clients write anything. What is too long to be meant is not read at all.
+SELECT id, tenant, workflow, version, job, name, CASE WHEN LENGTH(params) <= 1048576 THEN params END AS params,
+    LENGTH(params) AS params_size, CASE WHEN LENGTH(overrides) <= 1048576 THEN overrides END AS overrides,
+    LENGTH(overrides) AS overrides_size, business_date, priority, run_at AS run_time, hold, idempotency_key, trigger_type,
+    created_at AS submitted
+FROM qflow.submissions WHERE is_open = 1 AND id BETWEEN :first AND :last ORDER BY id LIMIT {literal: batch} {lock}
+
+-- name: list_open_submissions
+-- Ids alone: a driver may stumble over anything else that a client wrote.
+SELECT id FROM qflow.submissions WHERE is_open = 1 ORDER BY id LIMIT {literal: batch}
 
 -- name: answer_submissions
 {update: qflow.submissions s, id bigint, answer text, instance_id bigint, reason text | s.id = d.id}
