@@ -46,7 +46,7 @@ GROUPS: Final[Mapping[str, Mapping[str, Entry]]] = {
     },
     "Look": {
         "workflows": Entry("workflows", "List workflows, and files that could not be read."),
-        "schedules": Entry("schedules", "List schedules; enable or disable one."),
+        "schedules": Entry("schedules", "List schedules; enable, disable or look into one."),
         "jobs": Entry("jobs", "List jobs that daemons know or knew."),
         "plugins": Entry("plugins", "List plugin files as each daemon sees them."),
         "daemons": Entry("daemons", "List daemons that are alive.", "daemons"),

@@ -1,6 +1,7 @@
 """Output for people and for programs: aligned tables, colours on a terminal, one JSON document."""
 
 import os
+import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -25,6 +26,8 @@ COLOURS: Final = {
     "WARNING": "yellow",
     "CRITICAL": "red",
 }
+
+CONTROL: Final = re.compile("[\x00-\x1a\x1c-\x1f\x7f]")
 
 
 def is_terminal(stream: Any = None) -> bool:
@@ -140,8 +143,8 @@ def _one_line(value: Any) -> str:
         return instant(value)
     if isinstance(value, bool):
         return "yes" if value else "no"
-    text = str(value)
-    return " ".join(text.split("\n")) if "\n" in text else text
+    # Whatever a job said must not move the cursor; escape sequences are our own colours.
+    return CONTROL.sub(" ", str(value))
 
 
 def _plain(value: Any) -> Any:

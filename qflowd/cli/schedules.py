@@ -1,9 +1,9 @@
-"""`qflowd schedules`, `qflowd schedules enable|disable WORKFLOW`."""
+"""`qflowd schedules`, `qflowd schedules enable|disable|fires WORKFLOW`."""
 
 import click
 
 from qflowd.cli.control import ANSWER_S, answer_of, tell
-from qflowd.cli.printing import print_json, print_table
+from qflowd.cli.printing import coloured, print_json, print_table
 from qflowd.cli.session import json_option, open_client
 
 
@@ -11,7 +11,7 @@ from qflowd.cli.session import json_option, open_client
 @json_option
 @click.pass_context
 def command(context: click.Context, *, as_json: bool) -> None:
-    """List schedules and when they fire next; or enable or disable that of one workflow."""
+    """List schedules and when they fire next; or enable, disable or look into that of one workflow."""
     if context.invoked_subcommand is not None:
         return
     with open_client() as client:
@@ -28,6 +28,21 @@ def command(context: click.Context, *, as_json: bool) -> None:
     ]
     titles = ("WORKFLOW", "CRON", "TIMEZONE", "CATCH UP", "", "SET BY", "LAST (UTC)", "NEXT (UTC)")
     print_table(titles, rows, "no schedules")
+
+
+@command.command("fires")
+@click.argument("workflow")
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
+@json_option
+def fires(*, workflow: str, limit: int, as_json: bool) -> None:
+    """List when the schedule of WORKFLOW fired last, and what came of it."""
+    with open_client() as client:
+        found = client.fires(workflow, limit)
+    if as_json:
+        print_json(found)
+        return
+    rows = [[row["fire_at"], row["instance_id"], coloured(row["state"])] for row in found]
+    print_table(("FIRED FOR (UTC)", "INSTANCE>", "STATE"), rows, f"the schedule of {workflow} has not fired yet")
 
 
 def _switch(action: str) -> click.Command:

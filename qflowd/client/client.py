@@ -9,11 +9,13 @@ from qflowd.client import requests
 from qflowd.client.instance import Instance
 from qflowd.client.polling import poll_until
 from qflowd.client.records import Answer, InstanceInfo, record, values_of
+from qflowd.model import jsontext
 from qflowd.model.errors import InvalidRequest, NotFound, Rejected
 from qflowd.model.names import DEFAULT_TENANT
 from qflowd.model.states import InstanceState, TaskState
 from qflowd.store.tx import DataRefused, Store, Tx
 
+LARGEST_ID: Final = 1 << 42
 ROWS_PER_INSTANCE: Final = 1 << 20  # a task's id is its instance's times this, plus its place
 ANSWER_S: Final = 30.0  # how long a command waits for a daemon to answer
 
@@ -78,8 +80,8 @@ class Client:
             overrides,
             business_date,
             run_at,
+            name,
             version=version,
-            name=name,
             priority=priority,
             hold=int(hold),
             idempotency_key=idempotency_key,
@@ -111,6 +113,9 @@ class Client:
         Raises: Rejected with the answer's error; TimeoutError if nobody has answered: the command stands all the
             same, and is carried out when a daemon comes. InvalidRequest, StoreUnavailable.
         """
+        for what, number in (("instance_id", instance_id), ("task_id", task_id)):
+            if number is not None and not 1 <= number < LARGEST_ID * ROWS_PER_INSTANCE:
+                raise InvalidRequest(f"{what} {number} cannot exist")
         row: dict[str, Any] = {
             "tenant": DEFAULT_TENANT,
             "action": action,
@@ -119,37 +124,37 @@ class Client:
             "task": task,
             "task_id": task_id,
             "args": requests.json_text(args, "args"),
-            "reason": reason,
+            "reason": None if reason is None else jsontext.clean_text(reason),
             "requested_by": requests.who(),
         }
 
         def command(tx: Tx) -> int:
             return int(tx.one("insert_command", **row).id)
 
-        number = self._write(command)
+        written = self._write(command)
         if timeout == 0:
-            return Answer(number, action, "NEW", None)
+            return Answer(written, action, "NEW", None)
 
         def ask() -> Any:
-            found = self.store.read(lambda tx: tx.one("show_command", id=number))
+            found = self.store.read(lambda tx: tx.one("show_command", id=written))
             return found if found.answered_at is not None else None
 
         answer = poll_until(ask, timeout, longest_s=0.2)
         if answer is None:
-            raise TimeoutError(f"{action} is asked for (command {number}), but {self._why_nobody_answers(timeout)}")
+            raise TimeoutError(f"{action} is asked for (command {written}), but {self._why_nobody_answers(timeout)}")
         if answer.state == "REJECTED":
             raise Rejected(answer.error or f"{action} was rejected")
-        return Answer(number, action, answer.state, answer.result)
+        return Answer(written, action, answer.state, answer.result)
 
     def instance(self, instance_id: int) -> Instance:
         """The controller of an instance that was submitted before.
 
         Raises: NotFound if nothing was ever submitted under this id.
         """
-        found = self.store.read(
+        found = 1 <= instance_id <= LARGEST_ID and self.store.read(
             lambda tx: tx.one("show_submission", id=instance_id) or tx.one("show_state", id=instance_id)
         )
-        if found is None:
+        if not found:
             raise NotFound(f"there is no instance {instance_id}; `qflowd ps` lists what there is")
         return Instance(self, instance_id)
 
@@ -210,6 +215,10 @@ class Client:
     def schedules(self) -> list[dict[str, Any]]:
         """Rows of the view `schedules`."""
         return self._list(lambda tx: tx.run("list_schedules"))
+
+    def fires(self, workflow: str, limit: int = 20) -> list[dict[str, Any]]:
+        """The latest rows of the view `fires`: when the schedule of a workflow fired, and what came of it."""
+        return self._list(lambda tx: tx.run("list_fires", workflow=workflow, batch=limit))
 
     def jobs(self) -> list[dict[str, Any]]:
         """Rows of the view `jobs`."""

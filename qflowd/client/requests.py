@@ -1,17 +1,18 @@
 """What is written into the inboxes, made of what callers say. No database here."""
 
-import getpass
 import os
-import socket
+import pwd
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from qflowd.model import jsontext
 from qflowd.model.errors import InvalidRequest
 from qflowd.model.names import DEFAULT_TENANT, fault_in_key
 from qflowd.model.workflow import Json
+
+WHOLE: Final = {"priority": (-1000, 1000), "version": (1, 2**31 - 1)}
 
 
 def submission(
@@ -21,6 +22,7 @@ def submission(
     overrides: Mapping[str, Any] | None,
     business_date: date | str | None,
     run_at: datetime | str | None,
+    name: str | None,
     **others: Any,
 ) -> dict[str, Any]:
     """The parameters of `insert_submission`; what only the engine can judge is left to it.
@@ -32,6 +34,13 @@ def submission(
     for what, key in (("workflow", workflow), ("job", job)):
         if key is not None and (fault := fault_in_key(key, what)):
             raise InvalidRequest(fault)
+    for what, (low, high) in WHOLE.items():
+        value = others[what]
+        if value is not None and (type(value) is not int or not low <= value <= high):
+            raise InvalidRequest(f"{what} must be a whole number from {low} to {high}, not {value!r}")
+    key = others["idempotency_key"]
+    if key is not None and (not isinstance(key, str) or jsontext.clean_text(key) != key):
+        raise InvalidRequest("idempotency_key must be text that every database can hold: no NUL, no lone surrogates")
     return {
         "tenant": DEFAULT_TENANT,
         "workflow": workflow,
@@ -40,7 +49,7 @@ def submission(
         "overrides": json_text(overrides, "overrides"),
         "business_date": _date(business_date),
         "run_at": _instant(run_at),
-        "trigger_type": "sdk",
+        "name": None if name is None else jsontext.clean_text(str(name)),
         "submitted_by": who(),
         **others,
     }
@@ -50,10 +59,10 @@ def submission(
 def who() -> str:
     """Who asks, for the audit: user@host."""
     try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
+        user = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
         user = str(os.getuid())
-    return f"{user}@{socket.gethostname()}"
+    return f"{user}@{os.uname().nodename}"
 
 
 def json_text(value: Mapping[str, Any] | None, what: str) -> str | None:

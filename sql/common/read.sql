@@ -94,3 +94,7 @@ SELECT COUNT(*) AS submissions FROM qflow.submissions WHERE is_open = 1
 -- name: show_active_document
 SELECT v.document FROM qflow.workflow_definition d JOIN qflow.workflow_version v ON v.id = d.active_version
 WHERE d.tenant = :tenant AND d.workflow = :workflow
+
+-- name: list_fires
+SELECT workflow, schedule, fire_at, instance_id, state FROM qflow.fires WHERE workflow = :workflow
+ORDER BY fire_at DESC LIMIT {literal: batch}

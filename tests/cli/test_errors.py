@@ -61,6 +61,12 @@ def test_an_unknown_id_is_exit_code_1(run, sqlite_engine, command):
     assert ran.err == "qflowd: there is no instance 4711; `qflowd ps` lists what there is\n"
 
 
+def test_ids_that_no_database_can_hold_are_unknown(run, engine):
+    assert run("show", 10**30).err.startswith(f"qflowd: there is no instance {10**30}")
+    assert run("terminate", 10**30).code == 2
+    assert run("submit", "a", "--name", "x\udcff").code == 0
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [
@@ -79,6 +85,9 @@ def test_an_unknown_id_is_exit_code_1(run, sqlite_engine, command):
         (("ps", "--state", "broken"), "there is no state 'BROKEN'"),
         (("logs", "1", "-f", "--json"), "--json prints one document"),
         (("ps", "--limit", "0"), "0 is not in the range"),
+        (("submit", "a", "--priority", "99999999999999999999"), "priority must be a whole number from -1000 to 1000"),
+        (("submit", "a", "--version", "0"), "version must be a whole number from 1"),
+        (("submit", "a", "--key", "\udcff"), "idempotency_key must be text"),
     ],
 )
 def test_wrong_usage_is_exit_code_2_and_says_what_is_wrong(run, sqlite_engine, args, message):

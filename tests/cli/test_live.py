@@ -5,33 +5,38 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.client.live import Project
+from tests.client.live import Project, project_of
+from tests.conftest import KINDS, GetServer
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def daemon(request: pytest.FixtureRequest, get_server: GetServer, tmp_path_factory: Any) -> Iterator[Project]:
+    yield from project_of(request.param, get_server, tmp_path_factory)
 
 
 @pytest.fixture
-def project(run, tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
-    """A daemon whose project is the current folder."""
-    monkeypatch.setenv("QFLOWD_DATABASE_URL", database_url)
-    found = Project(tmp_path, database_url)
-    found.start()
-    yield found
-    found.stop()
+def project(run, daemon: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A running daemon whose project is the current folder."""
+    monkeypatch.setenv("QFLOWD_DATABASE_URL", daemon.url)
+    monkeypatch.chdir(daemon.folder)
+    return daemon
 
 
 def test_waiting_follows_to_the_end_and_tells_it_by_exit_code(run, project):
     assert run("submit", "pair", "-p", "a=3", "--wait").code == 0
-    assert run("submit", "flaky", "-p", "flag=/nowhere", "--wait").code == 1
+    failed = run("submit", "flaky", "-p", "flag=/nowhere", "--wait")
+    assert failed.code == 1
     assert run("submit", "nobody", "--wait").code == 3
     ran = run("submit", "--job", "add", "-p", "a=1", "--wait", "--json")
     assert (ran.code, ran.json["state"]) == (0, "SUCCESS")
-    shown = run("show", 2).out
+    shown = run("show", failed.out.strip()).out
     assert "RuntimeError: no /nowhere yet" in shown
     assert "UPSTREAM_FAILED" in shown
-    assert [row["state"] for row in run("ps", "--json").json] == ["SUCCESS", "FAILED", "SUCCESS"]
+    assert [row["state"] for row in run("ps", "--json", "--limit", 3).json] == ["SUCCESS", "FAILED", "SUCCESS"]
 
 
 def test_a_terminated_instance_is_exit_code_4_of_who_waits(run, project):

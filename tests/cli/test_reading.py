@@ -134,3 +134,19 @@ def test_a_stored_workflow_can_be_planned(run, filled):
     assert "{{ a.output.x }}" in ran.out
     found = run("plan", "daily", "--json").json
     assert [task["after"] for task in found["tasks"]] == [[], ["a"]]
+
+
+def test_the_history_of_a_schedule_can_be_read(run, filled):
+    assert run("schedules", "fires", "daily").err == "the schedule of daily has not fired yet\n"
+    row = {"definition_id": 1, "name": "cron", "fire_at": "NOW", "instance_id": 3, "created_at": "NOW"}
+    filled.sql(filled.insert("schedule_fire", **row))
+    assert run("schedules", "fires", "daily").out.splitlines()[1].split()[2:] == ["3", "SUCCESS"]
+    [fire] = run("schedules", "fires", "daily", "--json").json
+    assert (fire["instance_id"], fire["state"], fire["fire_at"][-1]) == (3, "SUCCESS", "Z")
+
+
+def test_what_a_job_says_cannot_move_the_cursor_of_a_table(run, sqlite_engine):
+    sqlite_engine.sql(sqlite_engine.insert("submissions", job="hello"))
+    sqlite_engine.admit(1)
+    sqlite_engine.end(1, "FAILED", "over\rwritten\x07")
+    assert "over written" in run("ps").out

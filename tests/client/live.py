@@ -7,7 +7,11 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 JOBS = """
 import sys, time
@@ -96,3 +100,13 @@ class Project:
                 self._process.kill()
                 self._process.wait()
             self._process = None
+
+
+def project_of(kind: str, get_server: Any, factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """One daemon on a fresh store for all tests of a module."""
+    server = get_server(kind)
+    found = Project(factory.mktemp(f"live-{kind}"), server.create_database())
+    found.start()
+    yield found
+    found.stop()
+    server.drop_database(found.url)

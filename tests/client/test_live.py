@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
 import pytest
 
 import qflowd
 from qflowd.client import Client
 from qflowd.model.errors import NotFound, Rejected
-from tests.client.live import Project
+from tests.client.live import Project, project_of
+from tests.conftest import KINDS, GetServer
 
 PATIENCE_S = 30
 
 
-@pytest.fixture
-def project(tmp_path: Path, database_url: str) -> Iterator[Project]:
-    found = Project(tmp_path, database_url)
-    found.start()
-    yield found
-    found.stop()
+@pytest.fixture(scope="module", params=KINDS)
+def project(request: pytest.FixtureRequest, get_server: GetServer, tmp_path_factory: Any) -> Iterator[Project]:
+    yield from project_of(request.param, get_server, tmp_path_factory)
 
 
 @pytest.fixture
