@@ -28,7 +28,9 @@ def cut(server_store: Store) -> Callable[[], None]:
     is_postgres = server_store.dialect.name == "postgres"
 
     def kill() -> None:
-        [(number,)] = server_store.connection().script("SELECT " + ("pg_backend_pid()" if is_postgres else "CONNECTION_ID()"))
+        [(number,)] = server_store.connection().script(
+            "SELECT " + ("pg_backend_pid()" if is_postgres else "CONNECTION_ID()")
+        )
         other = server_store.dialect.connect()
         other.script(f"SELECT pg_terminate_backend({number}, 5000)" if is_postgres else f"KILL {number}")
         other.close()

@@ -21,6 +21,8 @@ from qflowd.store.render import Renderer, RowSet
 SESSION = "SET SESSION time_zone = '+00:00', innodb_lock_wait_timeout = 10, sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO'"
 LARGEST_ROW_SET = 4 << 20  # bytes; the server's default packet is 16 MB, and escaping may double them
 RETRYABLE = {ER.LOCK_DEADLOCK, ER.LOCK_WAIT_TIMEOUT, ER.CHECKREAD}
+# What PyMySQL does not call a data error: packet too large, out of range, and failed CHECKs (MySQL, MariaDB).
+REFUSED = {1153, 1690, 3819, 4025}
 APPLIED_ALREADY = {ER.TABLE_EXISTS_ERROR, ER.DUP_KEYNAME, ER.DUP_FIELDNAME}
 GONE = {0, 1040, 1053, 1079, 1080, 1129, 1152, 1159, 1160, 1161, 1184, 1203, 1927, 2003, 2006, 2013, 2014, 2055, 3159}
 
@@ -171,7 +173,8 @@ class MysqlConnection(Connection):
         if statement.rows is None:
             return self._send(statement, values, params)
         width = len(statement.rows.names)
-        document = msgspec.json.encode([[_bind(value) for value in row[:width]] for row in rows])
+        with translated():
+            document = msgspec.json.encode([[_bind(value) for value in row[:width]] for row in rows])
         if len(document) > LARGEST_ROW_SET and len(rows) > 1:
             middle = len(rows) // 2
             found = self._part(statement, params, rows[:middle])
@@ -312,6 +315,8 @@ def translated() -> Iterator[None]:
             raise Retryable(str(error)) from error
         if code in GONE:
             raise Disconnected(str(error)) from error
+        if code in REFUSED:
+            raise DataRefused(str(error)) from error
         raise
-    except (pymysql.err.DataError, pymysql.err.IntegrityError) as error:
+    except (pymysql.err.DataError, pymysql.err.IntegrityError, UnicodeEncodeError) as error:
         raise DataRefused(str(error)) from error

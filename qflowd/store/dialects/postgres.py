@@ -262,7 +262,7 @@ def translated() -> Iterator[None]:
         yield
     except (pg.DeadlockDetected, pg.SerializationFailure, pg.LockNotAvailable) as error:
         raise Retryable(str(error)) from error
-    except (psycopg.DataError, psycopg.IntegrityError, pg.ProgramLimitExceeded) as error:
+    except (psycopg.DataError, psycopg.IntegrityError, pg.ProgramLimitExceeded, UnicodeEncodeError) as error:
         raise DataRefused(str(error)) from error
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         raise Disconnected(str(error).strip()) from error

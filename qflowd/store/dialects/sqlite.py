@@ -339,7 +339,7 @@ def translated() -> Iterator[None]:
         yield
     except (apsw.BusyError, apsw.LockedError, apsw.SchemaChangeError) as error:
         raise Retryable(str(error)) from error
-    except (apsw.TooBigError, apsw.MismatchError, apsw.ConstraintError) as error:
+    except (apsw.TooBigError, apsw.MismatchError, apsw.ConstraintError, UnicodeEncodeError, OverflowError) as error:
         raise DataRefused(str(error)) from error
     except (apsw.IOError, apsw.FullError) as error:
         msg = f"SQLite cannot write: {error}; check the disk"
