@@ -38,8 +38,9 @@ class Rig:
         """Start the daemon; seconds until it says that it is ready."""
         env = os.environ | {"QFLOWD_CONFIG": str(self.folder / "qflowd.toml"), "QFLOWD_DATABASE_URL": self.url}
         began = time.monotonic()
-        log = open(self.folder / "daemon.log", "wb")  # noqa: SIM115 - the daemon's for as long as it lives
-        self.daemon = subprocess.Popen([sys.executable, "-m", "qflowd", "run"], env=env, cwd=self.folder, stderr=log)
+        with (self.folder / "daemon.log").open("wb") as log:
+            command = [sys.executable, "-m", "qflowd", "run"]
+            self.daemon = subprocess.Popen(command, env=env, cwd=self.folder, stderr=log)
         self.wait_for(lambda: b"ready in" in (self.folder / "daemon.log").read_bytes(), "the daemon to be ready")
         return time.monotonic() - began
 

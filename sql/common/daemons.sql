@@ -25,9 +25,6 @@ UNION ALL
 SELECT d.id, d.name, d.state FROM qflow.daemon d WHERE d.state = 3 AND d.seen_at > :since
     AND EXISTS (SELECT 1 FROM qflow.task_instance t WHERE t.owner = d.id AND t.state IN ({task.RESERVED}, {task.RUNNING}))
 
--- name: show_daemon
-SELECT id, name, state, lock_file FROM qflow.daemon WHERE id = :id
-
 -- name: bury_daemon
 -- Nobody can renew this lease any more.
 UPDATE qflow.daemon SET state = 3 WHERE id = :id AND state < 3
