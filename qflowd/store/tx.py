@@ -144,13 +144,21 @@ class Store:
         """
         connection: Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = self._local.connection = self.dialect.connect()
+            connection = self._local.connection = self._connect()
             self._local.pid = os.getpid()
             self._open.append(connection)
         elif self._local.pid != os.getpid():
             msg = "a connection was carried over a fork; open the store in the process that uses it"
             raise RuntimeError(msg)
         return connection
+
+    def _connect(self) -> Connection:
+        """A session that breaks in its first statements is an outage like any other."""
+        try:
+            return self.dialect.connect()
+        except (Disconnected, Retryable) as error:
+            msg = f"lost the database while connecting: {error}"
+            raise StoreUnavailable(msg) from error
 
     def disconnect(self) -> None:
         """Close this thread's connection; the next use opens another."""
