@@ -1,0 +1,78 @@
+"""A daemon killed at a named place: before, in and after each of its transactions. The next life finds all in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.faults.conftest import House
+from tests.support.daemon import until
+
+pytestmark = pytest.mark.fault
+DIAMOND = """
+workflow: diamond
+tasks:
+  a: {job: chatty}
+  b: {job: step, after: a}
+  c: {job: flaky, after: a}
+  d: {job: step, after: [b, c]}
+"""
+CHATTY = """
+
+@job
+def chatty():
+    note("start")
+    print("so far", "so good")
+    note("end")
+"""
+# Transaction, point, and how often it comes there before the daemon dies.
+AT_WORK = [
+    *(f"admit_batch:{point}:2" for point in ("begin", "before_commit", "after_commit")),
+    *(f"finish:{point}:3" for point in ("begin", "before_commit", "after_commit")),
+    *(f"promote_due:{point}:2" for point in ("before_commit", "after_commit")),
+    "write_logs:after_commit:1",
+]
+AT_START = ["register_daemon:after_commit:1", "save_plugins:before_commit:1", "set_daemon_state:after_commit:1", "beat:begin:1"]
+TAKEN = "SELECT count(*) FROM qflow.submissions WHERE state = 'ACCEPTED'"
+
+
+@pytest.fixture
+def diamonds(database_url: str, make_house: Callable[..., House]) -> House:
+    return make_house(database_url, more=CHATTY, workflows={"diamond.yaml": DIAMOND})
+
+
+def test_a_daemon_killed_inside_any_transaction_loses_nothing(diamonds: House) -> None:
+    """Life after life, each killed at another place; the last one ends the work."""
+    house = diamonds
+    daemon = house.daemon(lease="60s")
+    for fault in AT_WORK:
+        daemon.env["QFLOWD_FAULT"] = f"{fault}:kill"
+        daemon.start()
+        taken = house.one(TAKEN)
+        house.submit("diamond", count=3)
+        until(lambda daemon=daemon, taken=taken: house.one(TAKEN) > taken or not daemon.is_running, 10)  # type: ignore[misc]
+        house.submit("diamond", count=3)  # comes as a second batch
+        assert daemon.wait(20) == -9, daemon.log()
+    del daemon.env["QFLOWD_FAULT"]
+    daemon.start()
+    house.drain()
+    assert house.states() == {"SUCCESS": 4 * 6 * len(AT_WORK)}
+    assert daemon.stop() == 0
+    house.check()
+
+
+def test_a_daemon_killed_while_it_starts_leaves_no_trace_that_hurts(diamonds: House) -> None:
+    house = diamonds
+    daemon = house.daemon(lease="60s")
+    for fault in AT_START:
+        daemon.env["QFLOWD_FAULT"] = f"{fault}:kill"
+        daemon.start(ready=False)
+        assert daemon.wait(20) == -9, daemon.log()
+    del daemon.env["QFLOWD_FAULT"]
+    daemon.start()
+    house.submit("diamond", count=2)
+    house.drain()
+    until(lambda: len(house.sql("SELECT name FROM qflow.daemons")) == 1, 5, what="the dead ones are buried")
+    assert daemon.stop() == 0
+    house.check()

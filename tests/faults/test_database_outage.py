@@ -1,0 +1,120 @@
+"""The database goes away and comes back: the daemon waits, no process is restarted, nothing is lost or run again in vain."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.faults.conftest import House
+from tests.support.daemon import until
+from tests.support.servers import Server
+
+pytestmark = pytest.mark.fault
+DONE = "SELECT count(*) FROM qflow.tasks WHERE state = 'SUCCESS'"
+SERVERS = ["postgres", "mariadb"]
+CHAIN = "workflow: chain\ntasks:\n  a: {job: step}\n  b: {job: step, after: a}\n  c: {job: step, after: b}\n"
+
+
+@pytest.fixture(params=SERVERS)
+def server(request: pytest.FixtureRequest, get_server: Callable[[str], Server]) -> Server:
+    return get_server(request.param)
+
+
+@pytest.fixture
+def server_house(server: Server, make_house: Callable[..., House]) -> House:
+    return make_house(server.create_database(), workflows={"chain.yaml": CHAIN})
+
+
+@pytest.mark.parametrize("mode", ["fast", "immediate"])
+def test_a_restart_of_the_server_under_load_costs_no_task(server: Server, server_house: House, mode: str) -> None:
+    house = server_house
+    daemon = house.daemon(lease="30s").start()
+    pid = daemon.pid
+    house.submit(job="step", count=150, params='{"seconds": 0.05}')
+    house.submit("chain", count=20)
+    until(lambda: house.one(DONE) >= 40, 20)
+    house.store.disconnect()
+    server.restart(mode)
+    back_at = time.clock_gettime(time.CLOCK_BOOTTIME)
+    house.drain()
+    assert (daemon.is_running, daemon.pid) == (True, pid)
+    assert house.states() == {"SUCCESS": 210}
+    assert house.ledger.extra_starts() <= 4  # claims whose reply was lost are given back, results are kept
+    again = min(note.at for note in house.ledger.notes("start") if note.at > back_at)
+    assert again - back_at <= 3.0
+    assert daemon.stop() == 0
+    house.check()
+
+
+def test_a_server_that_hangs_for_some_seconds_costs_no_attempt(server: Server, server_house: House) -> None:
+    house = server_house
+    daemon = house.daemon(lease="30s").start()
+    house.submit(job="step", count=40, params='{"seconds": 0.1}')
+    until(lambda: house.one(DONE) >= 5, 20)
+    house.store.disconnect()
+    pids = [server.pid, *_children(server.pid)]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    before = len(house.ledger.notes("end"))
+    time.sleep(6)
+    for pid in pids:
+        os.kill(pid, signal.SIGCONT)
+    assert len(house.ledger.notes("end")) >= before + 1  # what was under way ended meanwhile
+    house.drain()
+    assert house.ledger.extra_starts() == 0
+    assert daemon.stop() == 0
+    house.check()
+
+
+def test_a_daemon_waits_for_a_database_that_is_down_at_its_start(server: Server, server_house: House) -> None:
+    house = server_house
+    server.stop("immediate")
+    daemon = house.daemon().start(ready=False)
+    until(lambda: "cannot reach" in daemon.log(), 20)
+    assert daemon.is_running
+    server.start()
+    [number] = until(lambda: _try(lambda: house.submit(job="log", params='{"message": "at last"}')), 20)
+    house.drain()
+    assert house.one(f"SELECT state FROM qflow.instances WHERE id = {number}") == "SUCCESS"
+    assert daemon.stop() == 0
+    house.check()
+
+
+def test_sessions_that_are_killed_at_work_cost_nothing(server: Server, server_house: House) -> None:
+    house = server_house
+    daemon = house.daemon(lease="30s").start()
+    house.submit("chain", count=150)
+    for goal in (60, 150, 240):
+        until(lambda goal=goal: house.one(DONE) >= goal, 20)  # type: ignore[misc]
+        house.store.disconnect()
+        _kill_sessions(server)
+    house.drain()
+    assert house.states() == {"SUCCESS": 450}
+    assert daemon.stop() == 0
+    house.check()
+
+
+def _kill_sessions(server: Server) -> None:
+    if server.kind == "postgres":
+        server.admin("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname LIKE 'test%'")
+        return
+    rows = server.admin("SELECT id FROM information_schema.processlist WHERE id <> connection_id() AND db = 'qflow'")
+    for (number,) in rows:
+        _try(lambda number=number: server.admin(f"KILL {number}"))  # type: ignore[misc]
+
+
+def _try(work: Callable[[], object]) -> object:
+    """What it returns; None where it fails for now."""
+    try:
+        return work()
+    except Exception:  # each driver says "not yet" in its own way
+        return None
+
+
+def _children(pid: int) -> list[int]:
+    with open(f"/proc/{pid}/task/{pid}/children") as file:
+        return [int(child) for child in file.read().split()]
