@@ -61,7 +61,10 @@ def test_an_update_from_rows_lets_the_rows_drive_the_join_on_mysql():
     text = "{update: qflow.timer t, id bigint, due instant | t.task_id = d.id}\ndue_at = d.due, fence = t.fence + 1"
     mysql = rendered("mysql", text)
     assert mysql.startswith("UPDATE JSON_TABLE(")
-    assert "STRAIGHT_JOIN qflow.timer t ON t.task_id = d.id SET t.due_at = d.due, t.fence = t.fence + 1" in mysql
+    assert (
+        "STRAIGHT_JOIN qflow.timer t FORCE INDEX (PRIMARY) ON t.task_id = d.id SET t.due_at = d.due, t.fence = t.fence + 1"
+        in mysql
+    )
     assert rendered("postgres", text).startswith(
         "UPDATE qflow.timer AS t SET due_at = d.due, fence = t.fence + 1 FROM ("
     )

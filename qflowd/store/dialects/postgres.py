@@ -19,7 +19,7 @@ from qflowd.store.render import Renderer, RowSet
 OLDEST = 120000
 # One round trip: a transaction that hangs must not hold its rows or its snapshot for ever.
 BEGIN = (
-    "BEGIN; SET LOCAL lock_timeout = '10s'; SET LOCAL statement_timeout = '60s'; "
+    "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '10s'; SET LOCAL statement_timeout = '60s'; "
     "SET LOCAL idle_in_transaction_session_timeout = '60s'"
 )
 KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 15000}

@@ -1,0 +1,91 @@
+"""What a session is set to, as the server itself reports it: isolation, time zone, timeouts, found rows."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from qflowd.store.tx import Store
+from tests.store.conftest import add_statement
+
+NOW = datetime(2026, 11, 20, 9, 30, 1, 234567, tzinfo=UTC)
+
+
+def setting(store: Store, sql: str) -> str:
+    """Ask inside a transaction of the door."""
+    add_statement(store, "ask", f"SELECT {sql} AS value")
+    return str(store.transact(lambda tx: tx.one("ask")).value)
+
+
+def test_postgresql_runs_in_read_committed_whatever_the_database_prefers(postgres_server, postgres_store):
+    name = postgres_store.dialect.url.rsplit("/", 1)[1]
+    for level in ("serializable", "repeatable read"):
+        postgres_server.admin(f"ALTER DATABASE {name} SET default_transaction_isolation = '{level}'")
+        postgres_store.disconnect()
+        assert setting(postgres_store, "current_setting('transaction_isolation')") == "read committed"
+
+
+def test_postgresql_transactions_cannot_hang_for_ever(postgres_store):
+    for name in ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"):
+        assert setting(postgres_store, f"current_setting('{name}')") not in ("0", "")
+    # A pooler hands the session to others: nothing may stay set after the transaction.
+    [(left,)] = postgres_store.connection().script("SELECT current_setting('lock_timeout')")
+    assert left == "0"
+
+
+def test_postgresql_instants_are_the_same_under_another_time_zone(postgres_server, postgres_store):
+    name = postgres_store.dialect.url.rsplit("/", 1)[1]
+    postgres_server.admin(f"ALTER DATABASE {name} SET timezone = 'Asia/Shanghai'")
+    postgres_store.disconnect()
+    assert setting(postgres_store, "current_setting('timezone')") == "Asia/Shanghai"
+    postgres_store.transact(lambda tx: tx.run("insert_timers", [(1, 0, 0, NOW)]))
+    found = postgres_store.read(lambda tx: tx.one("next_timer")).due_at
+    assert found == NOW
+    assert found.tzinfo is UTC
+
+
+def test_mariadb_runs_in_read_committed_and_utc_whatever_the_server_prefers(mariadb_server, mariadb_store):
+    mariadb_server.admin("SET GLOBAL tx_isolation = 'SERIALIZABLE'")
+    mariadb_server.admin("SET GLOBAL time_zone = '+09:00'")
+    try:
+        mariadb_store.disconnect()
+        assert setting(mariadb_store, "@@tx_isolation") == "READ-COMMITTED"
+        assert setting(mariadb_store, "@@time_zone") == "+00:00"
+        assert "STRICT_ALL_TABLES" in setting(mariadb_store, "@@sql_mode")
+        assert setting(mariadb_store, "@@autocommit") == "1"
+        server_at = mariadb_store.read(lambda tx: tx.one("show_clock")).server_at
+        assert abs((server_at - datetime.now(UTC)).total_seconds()) < 60
+    finally:
+        mariadb_server.admin("SET GLOBAL tx_isolation = 'REPEATABLE-READ'")
+        mariadb_server.admin("SET GLOBAL time_zone = 'SYSTEM'")
+
+
+def test_a_poll_sees_what_was_committed_between_two_polls(shared):
+    # PyMySQL without autocommit would look at its first snapshot for ever.
+    assert shared.read(lambda tx: tx.one("count_new")).submissions == 0
+    other = shared.dialect.connect()
+    other.begin()
+    other.script("INSERT INTO qflow.submissions (workflow) VALUES ('x')")
+    other.commit()
+    other.close()
+    assert shared.read(lambda tx: tx.one("count_new")).submissions == 1
+
+
+def test_an_empty_claim_that_stays_open_holds_up_no_client(mariadb_store):
+    # Under REPEATABLE READ its gap lock would.
+    mariadb_store.connection().begin()
+    claim = mariadb_store.catalog["claim_tasks"]
+    assert mariadb_store.connection().run(claim, {"lane": 1, "owner": 1, "batch": 10}, ()) == []
+    client = mariadb_store.dialect.connect()
+    client.script("SET SESSION innodb_lock_wait_timeout = 1")
+    client.script(
+        "INSERT INTO qflow.task_instance (id, node, state, lane, priority, open_parents, need) VALUES (1, 0, 1, 1, 0, 0, 0)"
+    )
+    client.close()
+    mariadb_store.connection().rollback()
+
+
+def test_sqlite_is_durable_and_takes_turns(sqlite_store):
+    connection = sqlite_store.connection()
+    assert connection.script("PRAGMA qflow.journal_mode") == [("wal",)]
+    assert connection.script("PRAGMA qflow.synchronous") == [(2,)]
+    assert connection.script("PRAGMA database_list")[0][1:] == ("main", "")  # nothing lies in the main database
