@@ -10,6 +10,8 @@ class Alarm(ABC):
 
     def __init__(self) -> None:
         self.bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._poll = select.poll()
+        self._poll.register(self.bell, select.POLLIN)
 
     @abstractmethod
     def wait(self, *, is_busy: bool) -> None:
@@ -21,10 +23,10 @@ class Alarm(ABC):
 
     def sleep(self, seconds: float) -> bool:
         """Sleep unless woken; True if somebody woke us."""
-        readable, _, _ = select.select([self.bell], [], [], max(0.0, seconds))
-        if readable:
-            os.eventfd_read(self.bell)
-        return bool(readable)
+        if not self._poll.poll(max(0.0, seconds * 1000)):
+            return False
+        os.eventfd_read(self.bell)
+        return True
 
     def close(self) -> None:
         os.close(self.bell)

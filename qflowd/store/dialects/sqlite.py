@@ -213,7 +213,8 @@ class SqliteConnection(Connection):
 
     def data_version(self) -> int:
         """A number that changes when another connection has committed."""
-        return int(self.script("PRAGMA qflow.data_version")[0][0])
+        [(version,)] = self._db.execute("PRAGMA qflow.data_version")
+        return int(version)  # type: ignore[arg-type]
 
 
 class DataVersion(Alarm):
@@ -221,6 +222,7 @@ class DataVersion(Alarm):
 
     EVERY_S, SLOW_S = 0.005, 2.0
     BUSY_S = 0.02  # between two looks while somebody, perhaps this daemon, commits all the time
+    QUIET_S, QUIET_AFTER_S = 0.008, 2.0  # a daemon without work must cost next to nothing
 
     def __init__(self, dialect: "Sqlite") -> None:
         super().__init__()
@@ -234,10 +236,11 @@ class DataVersion(Alarm):
         until = now + self.SLOW_S
         if now - self._woken_at < self.BUSY_S and self.sleep(self.BUSY_S):
             return
-        while boottime() < until and not self.sleep(self.EVERY_S):
-            # Opened by the thread that waits: a connection belongs to one thread.
-            self._connection = self._connection or self._dialect.connect()
-            version = self._connection.data_version()
+        # Opened by the thread that waits: a connection belongs to one thread.
+        connection = self._connection = self._connection or self._dialect.connect()
+        every_s = self.QUIET_S if now - self._woken_at > self.QUIET_AFTER_S else self.EVERY_S
+        while boottime() < until and not self.sleep(every_s):
+            version = connection.data_version()
             if version != self._seen:
                 self._seen, self._woken_at = version, boottime()
                 return
