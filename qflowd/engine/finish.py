@@ -125,7 +125,11 @@ def _bisect(store: Store, instances: Instances, batch: Batch, daemon_id: int, re
         row.id, row.fence, row.attempt, state, reason, started_at, store.clock.now(), *(None,) * 4, message, None
     )
     failed = Batch(final=[row._replace(state=state, reason=reason, output=None)], attempts=[attempt])
-    return finish(store, instances, failed, daemon_id)
+    try:
+        return store.transact(lambda tx: _write(tx, instances, failed, daemon_id), name="finish")
+    except (DataRefused, LeaseLost):
+        log.exception("task %d: not even its failure could be written; reconciliation gives it back", row.id)
+        return []
 
 
 def _write(tx: Tx, instances: Instances, batch: Batch, daemon_id: int) -> list[int]:

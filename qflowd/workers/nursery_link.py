@@ -15,7 +15,10 @@ from qflowd.workers import linux, orders
 _COOKIE = "QFLOWD_CREW"
 _ROOT = str(Path(__file__).resolve().parents[2])
 # Not `python -m`: that would put the current folder, where users keep files, at the front of sys.path.
-_START = "import sys; sys.path.append(sys.argv[2]); from qflowd.workers.nursery import main; main(int(sys.argv[1]))"
+_START = (
+    "import sys; sys.path += [p for p in sys.argv[2:] if p not in sys.path]; "
+    "from qflowd.workers.nursery import main; main(int(sys.argv[1]))"
+)
 
 
 class NurseryLink:
@@ -27,8 +30,10 @@ class NurseryLink:
         name, _, value = self._cookie.partition("=")
         kept = [theirs.fileno()] if lock_fd is None else [theirs.fileno(), lock_fd]
         lock = {} if lock_fd is None else {"QFLOWD_LOCK_FD": str(lock_fd)}
+        # Also what the daemon found in the user's site folder or by PYTHONPATH: qflowd itself may be installed there.
+        found_in = [*filter(None, sys.path), _ROOT]
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-s", "-c", _START, str(theirs.fileno()), _ROOT],
+            [sys.executable, "-P", "-s", "-c", _START, str(theirs.fileno()), *found_in],
             env={**env, name: value, **lock},
             pass_fds=kept,
             stdin=subprocess.DEVNULL,

@@ -1,5 +1,5 @@
--- The hot path on MySQL and MariaDB. The row set drives every join: on a small table the optimiser would scan the table
--- and wait on a stranger's row. SET is evaluated left to right: state before the counters it looks at.
+-- The hot path on MySQL and MariaDB. The row set drives every join, and the primary key is forced: a table of a few rows
+-- would be scanned, and the scan waits on a stranger's row (two such finishes are a deadlock). SET is evaluated left to right: state before the counters it looks at.
 
 -- name: list_heads
 SELECT lane, MIN(priority) AS priority FROM qflow.task_instance FORCE INDEX (task_instance_claim)
@@ -11,22 +11,22 @@ SELECT id, node, fence + 1 AS fence, priority, attempt, crashes, solo
 FROM qflow.task_instance FORCE INDEX (task_instance_claim)
 WHERE state = {task.READY} AND lane = :lane ORDER BY priority, id LIMIT {literal: batch} FOR UPDATE SKIP LOCKED
 -- then
-UPDATE {rows: id bigint} d STRAIGHT_JOIN qflow.task_instance t ON t.id = d.id
+UPDATE {rows: id bigint} d STRAIGHT_JOIN qflow.task_instance t FORCE INDEX (PRIMARY) ON t.id = d.id
 SET t.state = {task.RESERVED}, t.owner = :owner, t.fence = t.fence + 1
 
 -- name: start_tasks
 UPDATE {rows: id bigint, fence int, started_at instant} d
-STRAIGHT_JOIN qflow.task_instance t ON t.id = d.id AND t.fence = d.fence
+STRAIGHT_JOIN qflow.task_instance t FORCE INDEX (PRIMARY) ON t.id = d.id AND t.fence = d.fence
 SET t.state = {task.RUNNING}, t.started_at = d.started_at
 
 -- name: finish_tasks
 UPDATE {rows: id bigint, fence int, state smallint, reason smallint, attempt smallint, code_id int, started_at microseconds, output text} d
-STRAIGHT_JOIN qflow.task_instance t ON t.id = d.id AND t.fence = d.fence
+STRAIGHT_JOIN qflow.task_instance t FORCE INDEX (PRIMARY) ON t.id = d.id AND t.fence = d.fence
 SET t.state = d.state, t.reason = d.reason, t.attempt = d.attempt, t.code_id = d.code_id, t.started_at = '1970-01-01' + INTERVAL d.started_at MICROSECOND,
     t.finished_at = :now, t.output = d.output, t.done_fence = t.fence, t.fence = t.fence + 1
 
 -- name: advance_tasks
-UPDATE {rows: id bigint, arrivals int, gain int, bad int} d STRAIGHT_JOIN qflow.task_instance t ON t.id = d.id
+UPDATE {rows: id bigint, arrivals int, gain int, bad int} d STRAIGHT_JOIN qflow.task_instance t FORCE INDEX (PRIMARY) ON t.id = d.id
 SET t.ready_at = CASE WHEN t.state = {task.PENDING} AND t.need > 0 AND t.need <= d.gain THEN :now ELSE t.ready_at END,
     t.finished_at = CASE WHEN t.state = {task.PENDING} AND t.need > d.gain AND t.open_parents <= d.arrivals THEN :now
         ELSE t.finished_at END,
@@ -40,11 +40,11 @@ WHERE t.state IN ({task.SKIPPED}, {task.UPSTREAM_FAILED}) AND t.reason = 0
 
 -- name: release_tasks
 UPDATE {rows: id bigint, fence int, solo smallint, crashed smallint} d
-STRAIGHT_JOIN qflow.task_instance t ON t.id = d.id AND t.fence = d.fence
+STRAIGHT_JOIN qflow.task_instance t FORCE INDEX (PRIMARY) ON t.id = d.id AND t.fence = d.fence
 SET t.state = {task.READY}, t.owner = NULL, t.fence = t.fence + 1, t.started_at = NULL, t.solo = d.solo,
     t.crashes = t.crashes + d.crashed
 
 -- name: promote_tasks
-UPDATE {rows: id bigint, fence int} d STRAIGHT_JOIN qflow.task_instance t ON t.id = d.id AND t.fence = d.fence
+UPDATE {rows: id bigint, fence int} d STRAIGHT_JOIN qflow.task_instance t FORCE INDEX (PRIMARY) ON t.id = d.id AND t.fence = d.fence
 SET t.ready_at = CASE WHEN t.state = {task.PENDING} AND t.need <= 0 THEN :now ELSE t.ready_at END,
     t.state = CASE WHEN t.state = {task.PENDING} AND t.need <= 0 THEN {task.READY} ELSE t.state END

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from qflowd.cli import main
-from tests.client.conftest import StandIn
+from tests.client.conftest import StandIn, stand_in_of
+from tests.conftest import KINDS, GetServer
 
 
 class Ran(NamedTuple):
@@ -43,9 +44,21 @@ def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.
     return run
 
 
+@pytest.fixture(scope="module", params=KINDS)
+def shared(request: pytest.FixtureRequest, get_server: GetServer) -> Iterator[StandIn]:
+    yield from stand_in_of(request.param, get_server)
+
+
 @pytest.fixture
-def engine(run: Run, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
-    """A store on each database that commands find by the environment, with its stand-in."""
+def engine(run: Run, shared: StandIn, monkeypatch: pytest.MonkeyPatch) -> StandIn:
+    """A store on each database, shared by a module's tests, that commands find by the environment; with its stand-in."""
+    monkeypatch.setenv("QFLOWD_DATABASE_URL", shared.url)
+    return shared
+
+
+@pytest.fixture
+def own_engine(run: Run, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
+    """The same for one test alone. MariaDB has room for one store, so no module may use both."""
     monkeypatch.setenv("QFLOWD_DATABASE_URL", database_url)
     stand_in = StandIn(database_url)
     yield stand_in
@@ -54,7 +67,7 @@ def engine(run: Run, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 @pytest.fixture
 def sqlite_engine(run: Run, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
-    """The same on SQLite alone, for what does not depend on the database."""
+    """One test's own, for what does not depend on the database."""
     monkeypatch.setenv("QFLOWD_DATABASE_URL", sqlite_url)
     stand_in = StandIn(sqlite_url)
     yield stand_in

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 
-def test_a_command_is_answered_by_a_daemon(run, engine):
+def test_a_command_is_answered_by_a_daemon(run, own_engine):
+    engine = own_engine
     engine.sql(engine.insert("submissions", job="hello"))
     engine.admit(1)
     engine.daemon()

@@ -7,9 +7,10 @@ import pytest
 DOCUMENT = '{"workflow":"daily","tasks":{"a":{"job":"hello"},"b":{"job":"hello","after":"a","params":{"name":"{{ a.output.x }}"}}}}'
 
 
-@pytest.fixture
-def filled(engine):
+@pytest.fixture(scope="module")
+def filled_store(shared):
     """Instance 1 failed, 2 runs, 3 succeeded, 4 was rejected, 5 is new."""
+    engine = shared
     for _ in range(5):
         engine.sql(engine.insert("submissions", job="hello"))
     engine.admit(1, tasks=("READY", "UPSTREAM_FAILED"))
@@ -18,12 +19,21 @@ def filled(engine):
     engine.admit(2, tasks=("RUNNING", "PENDING"))
     engine.log(2, "first", "second\nline")
     engine.admit(3)
+    engine.log(3, "only")
     engine.finish(3, '{"rows":5}')
     engine.end(3)
     engine.answer(4, "REJECTED", error="unknown")
     engine.daemon()
     engine.workflow("daily", DOCUMENT, cron="0 17 * * *")
+    row = {"definition_id": 1, "name": "cron", "fire_at": "NOW", "instance_id": 3, "created_at": "NOW"}
+    engine.sql(engine.insert("schedule_fire", **row))
     return engine
+
+
+@pytest.fixture
+def filled(engine, filled_store):
+    """Commands find the filled store."""
+    return filled_store
 
 
 def test_ps_lists_open_instances_first(run, filled):
@@ -88,11 +98,10 @@ def test_logs_are_lines_with_time_task_and_level(run, filled):
 
 
 def test_following_logs_ends_with_the_instance(run, filled):
-    filled.end(2)
-    ran = run("logs", "-f", 2)
+    ran = run("logs", "-f", 3)
     assert ran.code == 0
-    assert ran.out.count("first") == 1
-    assert ran.err == "qflowd: instance 2 is SUCCESS\n"
+    assert ran.out.count("only") == 1
+    assert ran.err == "qflowd: instance 3 is SUCCESS\n"
 
 
 def test_lists_name_what_there_is(run, filled):
@@ -137,9 +146,7 @@ def test_a_stored_workflow_can_be_planned(run, filled):
 
 
 def test_the_history_of_a_schedule_can_be_read(run, filled):
-    assert run("schedules", "fires", "daily").err == "the schedule of daily has not fired yet\n"
-    row = {"definition_id": 1, "name": "cron", "fire_at": "NOW", "instance_id": 3, "created_at": "NOW"}
-    filled.sql(filled.insert("schedule_fire", **row))
+    assert run("schedules", "fires", "other").err == "the schedule of other has not fired yet\n"
     assert run("schedules", "fires", "daily").out.splitlines()[1].split()[2:] == ["3", "SUCCESS"]
     [fire] = run("schedules", "fires", "daily", "--json").json
     assert (fire["instance_id"], fire["state"], fire["fire_at"][-1]) == (3, "SUCCESS", "Z")

@@ -96,7 +96,8 @@ def test_without_plugins_or_a_database_jobs_are_not_checked(run, tmp_path):
     assert "jobs are not checked" in ran.err
 
 
-def test_jobs_that_a_daemon_registered_are_known(run, engine, tmp_path):
+def test_jobs_that_a_daemon_registered_are_known(run, own_engine, tmp_path):
+    engine = own_engine
     engine.daemon()
     (tmp_path / "w.yaml").write_text("workflow: w\ntasks:\n  a: {job: hello}\n  b: {job: hallo}\n")
     assert run("validate", "w.yaml").out == "w.yaml:4: tasks.b.job: no job 'hallo' is known; did you mean hello?\n"
@@ -141,7 +142,8 @@ def test_migrate_prints_the_schema_without_touching_anything(run, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_doctor_finds_a_good_store_good(run, engine, tmp_path):
+def test_doctor_finds_a_good_store_good(run, own_engine, tmp_path):
+    engine = own_engine
     (tmp_path / "plugins").mkdir(mode=0o755)
     engine.daemon()
     ran = run("doctor", "--json")
@@ -155,7 +157,8 @@ def test_doctor_finds_a_good_store_good(run, engine, tmp_path):
     assert run("doctor").out.startswith("ok      configuration:")
 
 
-def test_doctor_names_a_missing_index(run, engine):
+def test_doctor_names_a_missing_index(run, own_engine):
+    engine = own_engine
     name = "qflow.timer_due" if "mysql" not in engine.url else "timer_due ON qflow.timer"
     engine.sql(f"DROP INDEX {name}")
     ran = run("doctor")

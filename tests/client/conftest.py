@@ -14,6 +14,7 @@ from qflowd.client import Client
 from qflowd.model.states import InstanceState, TaskState
 from qflowd.store.migrate import migrate
 from qflowd.store.tx import Store
+from tests.conftest import KINDS, GetServer
 
 ORDINALS = 1 << 20
 
@@ -168,12 +169,19 @@ class StandIn:
             self.sql(self.insert("schedule", definition_id=number, name="cron", next_fire_at="NOW", **row))
 
 
-@pytest.fixture
-def engine(database_url: str) -> Iterator[StandIn]:
-    """A store on each database, with its stand-in."""
-    stand_in = StandIn(database_url)
-    yield stand_in
-    stand_in.close()
+def stand_in_of(kind: str, get_server: GetServer) -> Iterator[StandIn]:
+    """A fresh store with its stand-in."""
+    server = get_server(kind)
+    found = StandIn(server.create_database())
+    yield found
+    found.close()
+    server.drop_database(found.url)
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def engine(request: pytest.FixtureRequest, get_server: GetServer) -> Iterator[StandIn]:
+    """A store on each database, with its stand-in; the tests of a module share it."""
+    yield from stand_in_of(request.param, get_server)
 
 
 @pytest.fixture

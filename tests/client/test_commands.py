@@ -14,7 +14,7 @@ def test_terminate_waits_until_the_instance_has_ended(client, engine):
     answer = instance.terminate("a typo", timeout=20)
     thread.join()
     assert (answer.state, answer.result, instance.state()) == ("DONE", "done", "TERMINATED")
-    [row] = engine.sql("SELECT action, instance_id, reason FROM qflow.commands")
+    [row] = engine.sql(f"SELECT action, instance_id, reason FROM qflow.commands WHERE id = {answer.id}")
     assert row == ("terminate", instance.id, "a typo")
 
 
@@ -35,7 +35,8 @@ def test_a_command_that_nobody_answers_says_why_and_stands(client, engine):
     engine.daemon()
     with pytest.raises(TimeoutError, match=r"no daemon has answered within 0.05 s"):
         instance.resume(timeout=0.05)
-    assert engine.sql("SELECT COUNT(*) FROM qflow.commands WHERE is_open = 1") == [(2,)]
+    written = f"SELECT COUNT(*) FROM qflow.commands WHERE is_open = 1 AND instance_id = {instance.id}"
+    assert engine.sql(written) == [(2,)]
 
 
 def test_a_command_can_be_left_without_waiting(client):

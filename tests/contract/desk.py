@@ -121,9 +121,7 @@ class Desk:
 
     def command(self, action: str, instance_id: int | None = None, **values: Any) -> Row:
         """Write a command and wait for its answer."""
-        return self.answer(
-            self.insert("commands", action=action, instance_id=instance_id, **values), "commands"
-        )
+        return self.answer(self.insert("commands", action=action, instance_id=instance_id, **values), "commands")
 
     def is_alive(self) -> None:
         """The daemon still takes and runs what is submitted, and it is the same one."""

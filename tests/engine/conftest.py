@@ -1,15 +1,42 @@
-"""The engine without a daemon, on each database."""
+"""The engine without a daemon, on each database. A store is made once for all tests, and wiped before each."""
 
-from collections.abc import Iterator
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.conftest import KINDS, GetServer
 from tests.support.lab import Lab
 
+OpenLab = Callable[[str], Lab]
 
-@pytest.fixture
-def lab(database_url: str) -> Iterator[Lab]:
-    """An engine on an empty store, its clock set."""
-    found = Lab(database_url)
+
+@pytest.fixture(scope="session")
+def open_lab(get_server: GetServer) -> Iterator[OpenLab]:
+    """Give an engine on the session's store of a kind, wiped."""
+    urls: dict[str, str] = {}
+    labs: list[Lab] = []
+
+    def open_store(kind: str) -> Lab:
+        server = get_server(kind)
+        if kind not in urls:
+            urls[kind] = server.create_database()
+        lab = Lab(urls[kind])
+        labs.append(lab)
+        lab.wipe()
+        return lab
+
+    yield open_store
+    for lab in labs:
+        lab.close()
+    for kind, url in urls.items():
+        get_server(kind).drop_database(url)
+
+
+@pytest.fixture(params=KINDS)
+def lab(request: pytest.FixtureRequest, open_lab: OpenLab) -> Iterator[Lab]:
+    """An engine on an empty store, its clock set; on each database in turn."""
+    found = open_lab(request.param)
     yield found
     found.close()

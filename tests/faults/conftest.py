@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from qflowd.store.tx import Fault, Store
+from tests.conftest import KINDS, GetServer
 from tests.support.daemon import Daemon, until
 from tests.support.invariants import violations
 from tests.support.ledger import Ledger
@@ -103,6 +107,7 @@ class House:
     def check(self, *, drained: bool = True, may_log_errors: bool = False) -> None:
         """Everything that must hold; `drained`: and nothing is left to do."""
         found = list(violations(self.store, drained=drained)) + self.ledger.overlaps()
+        found += self._strangers()
         states = self.sql("SELECT id, state FROM qflow.submissions")
         found += [f"I1: submission {number} is lost" for number in set(self.submitted) - {row[0] for row in states}]
         if drained:
@@ -110,6 +115,15 @@ class House:
         if not may_log_errors and "Traceback" in (logs := self.logs()):
             found.append(f"I12: a fault of ours: {logs[logs.index('Traceback') - 300 :][:3000]}")
         assert not found, "\n" + "\n".join(found[:20])
+
+    def _strangers(self) -> list[str]:
+        """I5: what was accepted is what the run of the accepted fence returned (all jobs of the ledger return it)."""
+        sql = "SELECT id, done_fence, output FROM qflow.task_instance WHERE output LIKE '{\"fence\":%'"
+        return [
+            f"I5: task {number} was accepted with fence {fence}, its output is {output}"
+            for number, fence, output in self.sql(sql)
+            if json.loads(output)["fence"] != fence
+        ]
 
     def close(self) -> None:
         for daemon in self.daemons.values():
@@ -122,8 +136,9 @@ class House:
 def make_house(tmp_path: Path) -> Iterator[Callable[..., House]]:
     houses: list[House] = []
 
-    def make(url: str, **keys: Any) -> House:
-        houses.append(House(url, tmp_path, **keys))
+    def make(url: str, folder: str = "house", **keys: Any) -> House:
+        (tmp_path / folder).mkdir()
+        houses.append(House(url, tmp_path / folder, **keys))
         return houses[-1]
 
     yield make
@@ -136,6 +151,29 @@ def make_house(tmp_path: Path) -> Iterator[Callable[..., House]]:
 def house(database_url: str, make_house: Callable[..., House]) -> House:
     """A house on each kind of database in turn."""
     return make_house(database_url)
+
+
+@pytest.fixture
+def houses(get_server: GetServer, make_house: Callable[..., House]) -> Iterator[list[House]]:
+    """A house on each database that is asked for, for tests that mostly wait: see `side_by_side`."""
+    with contextlib.ExitStack() as stack:
+        found = []
+        for kind in KINDS:
+            with contextlib.suppress(pytest.skip.Exception):
+                server = get_server(kind)
+                url = server.create_database()
+                stack.callback(server.drop_database, url)
+                found.append(make_house(url, folder=kind))
+        yield found
+        for house in found:
+            house.close()
+
+
+def side_by_side(scenario: Callable[[House], None], houses: list[House]) -> None:
+    """Play a scenario in all houses at once; the first that fails fails the test."""
+    with ThreadPoolExecutor(len(houses)) as threads:
+        for future in [threads.submit(scenario, house) for house in houses]:
+            future.result()
 
 
 def is_alive(pid: int) -> bool:

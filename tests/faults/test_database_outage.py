@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -57,12 +58,10 @@ def test_a_server_that_hangs_for_some_seconds_costs_no_attempt(server: Server, s
     until(lambda: house.one(DONE) >= 5, 20)
     house.store.disconnect()
     pids = [server.pid, *_children(server.pid)]
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
+    _signal(pids, signal.SIGSTOP)
     before = len(house.ledger.notes("end"))
     time.sleep(6)
-    for pid in pids:
-        os.kill(pid, signal.SIGCONT)
+    _signal(pids, signal.SIGCONT)
     assert len(house.ledger.notes("end")) >= before + 1  # what was under way ended meanwhile
     house.drain()
     assert house.ledger.extra_starts() == 0
@@ -113,6 +112,12 @@ def _try(work: Callable[[], object]) -> object:
         return work()
     except Exception:  # each driver says "not yet" in its own way
         return None
+
+
+def _signal(pids: list[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):  # a session that has just ended
+            os.kill(pid, number)
 
 
 def _children(pid: int) -> list[int]:

@@ -112,14 +112,7 @@ def _instance(instance: Instance, rows: dict[int, Task], plan: Plan | None, *, d
     if instance.state.is_final != instance.finished:
         yield f"{name}: finished_at set: {instance.finished}"
     if instance.state.is_final:
-        if open_rows:
-            yield f"{name} has open rows: {[(task.id, task.state.name) for task in open_rows[:5]]}"
-        if instance.open_closers or instance.intent:
-            yield f"{name}: open_closers {instance.open_closers}, intent {instance.intent}"
-        states = [task.state for task in rows.values()]
-        bad = states.count(TaskState.FAILED) + states.count(TaskState.UPSTREAM_FAILED)
-        if instance.counts != (states.count(TaskState.SUCCESS), bad, states.count(TaskState.SKIPPED)):
-            yield f"{name} counted {instance.counts}"
+        yield from _ended(instance, name, [task.state for task in rows.values()])
         return
     if instance.state is InstanceState.RUNNING and not open_rows and not instance.intent:
         yield f"G4: {name} has no open row left"
@@ -129,6 +122,16 @@ def _instance(instance: Instance, rows: dict[int, Task], plan: Plan | None, *, d
         yield f"I1: {name} has not ended"
     if drained:
         yield from (f"I2: task {task.id} is {task.state.name}" for task in open_rows)
+
+
+def _ended(instance: Instance, name: str, states: list[TaskState]) -> Iterator[str]:
+    if still := [state.name for state in states if not state.is_final]:
+        yield f"{name} has open rows: {still[:5]}"
+    if instance.open_closers or instance.intent:
+        yield f"{name}: open_closers {instance.open_closers}, intent {instance.intent}"
+    bad = states.count(TaskState.FAILED) + states.count(TaskState.UPSTREAM_FAILED)
+    if instance.counts != (states.count(TaskState.SUCCESS), bad, states.count(TaskState.SKIPPED)):
+        yield f"{name} counted {instance.counts}"
 
 
 def _counters(instance: Instance, rows: dict[int, Task], plan: Plan) -> Iterator[str]:

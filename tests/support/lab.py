@@ -84,6 +84,17 @@ class Lab:
         connection.commit()
         return rows
 
+    def wipe(self) -> None:
+        """Empty all tables but those of the schema itself."""
+        lists = {
+            "sqlite": "SELECT name FROM qflow.sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'",
+            "postgres": "SELECT tablename FROM pg_tables WHERE schemaname = 'qflow'",
+            "mysql": "SELECT table_name FROM information_schema.tables "
+            "WHERE table_schema = 'qflow' AND table_type = 'BASE TABLE'",
+        }
+        tables = [name for (name,) in self.sql(lists[self.store.dialect.name]) if name not in ("meta", "migration")]
+        self.sql(*(f"DELETE FROM qflow.{name}" for name in sorted(tables)))
+
     # -- what users do
 
     def workflow(self, key: str, tasks: Mapping[str, Any], **more: Any) -> int:
@@ -111,7 +122,17 @@ class Lab:
 
     def submit(self, workflow: str | None = None, **columns: Any) -> int:
         """Write a submission and leave it in the inbox."""
-        names = "version job name params overrides business_date run_at idempotency_key submitted_by".split()
+        names = [
+            "version",
+            "job",
+            "name",
+            "params",
+            "overrides",
+            "business_date",
+            "run_at",
+            "idempotency_key",
+            "submitted_by",
+        ]
         row = dict.fromkeys(names) | {"tenant": "default", "priority": 0, "hold": 0, "trigger_type": "sql"}
         row |= {"workflow": workflow} | columns
         return int(self.store.transact(lambda tx: tx.one("insert_submission", **row)).id)
@@ -125,7 +146,7 @@ class Lab:
 
     def ask(self, action: str, instance_id: int | None = None, **columns: Any) -> int:
         """Write a command and leave it in the inbox."""
-        names = "workflow task task_id args reason requested_by".split()
+        names = ["workflow", "task", "task_id", "args", "reason", "requested_by"]
         row = dict.fromkeys(names) | {"tenant": "default", "action": action, "instance_id": instance_id} | columns
         return int(self.store.transact(lambda tx: tx.one("insert_command", **row)).id)
 
@@ -162,16 +183,9 @@ class Lab:
     def final(self, row: Claimed, state: TaskState = SUCCESS, output: Any = None) -> Final:
         """How a claimed row ends."""
         text = None if output is None else json.dumps(output)
-        return Final(
-            row.id,
-            row.fence,
-            int(state),
-            int(REASONS.get(state, 0)),
-            row.attempt + 1,
-            1,
-            to_microseconds(self.clock.now()),
-            text,
-        )
+        started_us = to_microseconds(self.clock.now())
+        reason = int(REASONS.get(state, 0))
+        return Final(row.id, row.fence, int(state), reason, row.attempt + 1, 1, started_us, text)
 
     def failed_attempt(self, row: Claimed, error: str) -> AttemptRow:
         now = self.clock.now()

@@ -111,10 +111,10 @@ class MysqlRenderer(Renderer):
     def update_from(self, table: str, alias: str, rows: str, on: str, assignments: str) -> str:
         # SET goes left to right and may name two tables, so columns get their alias.
         qualified = re.sub(r"(^|,\s*)(\w+) =", rf"\1{alias}.\2 =", assignments)
-        return f"UPDATE {rows} STRAIGHT_JOIN {table} {alias} ON {on} SET {qualified}"  # noqa: S608 - our own files
+        return f"UPDATE {rows} STRAIGHT_JOIN {table} {alias} FORCE INDEX (PRIMARY) ON {on} SET {qualified}"  # noqa: S608 - our own files
 
     def delete_using(self, table: str, alias: str, rows: str, on: str) -> str:
-        return f"DELETE {alias} FROM {rows} STRAIGHT_JOIN {table} {alias} ON {on}"
+        return f"DELETE {alias} FROM {rows} STRAIGHT_JOIN {table} {alias} FORCE INDEX (PRIMARY) ON {on}"
 
     def rows(self, rows: RowSet) -> str:
         columns = ", ".join(

@@ -214,7 +214,7 @@ class SqliteConnection(Connection):
     def data_version(self) -> int:
         """A number that changes when another connection has committed."""
         [(version,)] = self._db.execute("PRAGMA qflow.data_version")
-        return int(version)  # type: ignore[arg-type]
+        return int(version)
 
 
 class DataVersion(Alarm):
