@@ -1,5 +1,6 @@
 -- The hot path on MySQL and MariaDB. The row set drives every join, and the primary key is forced: a table of a few rows
--- would be scanned, and the scan waits on a stranger's row (two such finishes are a deadlock). SET is evaluated left to right: state before the counters it looks at.
+-- would be scanned, and a scan waits on strangers' rows (two such finishes are a deadlock). SET is evaluated left to right:
+-- state before the counters it looks at.
 
 -- name: list_heads
 SELECT lane, MIN(priority) AS priority FROM qflow.task_instance FORCE INDEX (task_instance_claim)
