@@ -1,0 +1,85 @@
+"""What the end of a task is worth to those behind it, and when a waiting row moves."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qflowd.model.rules import BAD, FAVOURABLE, NEUTRAL, settle, start, worth
+from qflowd.model.states import TaskState
+
+P, R = TaskState.PENDING, TaskState.READY
+OUTCOMES = [TaskState.SUCCESS, TaskState.FAILED, TaskState.SKIPPED, TaskState.UPSTREAM_FAILED, TaskState.CANCELLED]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "value"),
+    [
+        (TaskState.SUCCESS, FAVOURABLE),
+        (TaskState.SKIPPED, NEUTRAL),
+        (TaskState.FAILED, BAD),
+        (TaskState.UPSTREAM_FAILED, BAD),
+        (TaskState.CANCELLED, BAD),
+    ],
+)
+def test_every_outcome_has_its_worth(outcome, value):
+    assert worth(outcome) == value
+
+
+def test_a_condition_that_does_not_hold_is_neither_good_nor_bad():
+    assert worth(TaskState.SUCCESS, condition=False) == NEUTRAL
+
+
+def test_a_condition_does_not_mend_what_is_bad():
+    assert worth(TaskState.FAILED, condition=True) == worth(TaskState.FAILED, condition=False) == BAD
+
+
+def test_a_task_needs_all_its_parents():
+    assert start(3) == (3, 3)
+
+
+@pytest.mark.parametrize(
+    ("counters", "arrivals", "gain", "bad", "state"),
+    [
+        ((2, 2, 0), 1, 1, 0, P),  # one more to come
+        ((2, 2, 0), 2, 2, 0, R),
+        ((1, 1, 0), 1, 1, 0, R),
+        ((1, 1, 0), 1, 0, 0, TaskState.SKIPPED),
+        ((1, 1, 0), 1, 0, 1, TaskState.UPSTREAM_FAILED),
+        ((1, 2, 1), 1, 1, 0, TaskState.UPSTREAM_FAILED),  # the bad one had come before
+        ((1, 2, 0), 1, 1, 0, TaskState.SKIPPED),
+        ((2, 2, 0), 1, 0, 1, P),  # it waits for the last, so that all of them have ended before it does
+    ],
+)
+def test_a_waiting_row_moves_when_it_is_clear_what_becomes_of_it(counters, arrivals, gain, bad, state):
+    assert settle(P, counters, arrivals, gain, bad) is state
+
+
+@pytest.mark.parametrize("state", [s for s in TaskState if s is not P])
+def test_a_row_that_does_not_wait_is_not_moved(state):
+    assert settle(state, (1, 1, 0), 1, 1, 0) is state
+    assert settle(state, (1, 1, 0), 1, 0, 1) is state
+
+
+def test_a_row_that_waits_for_its_timer_is_not_moved():
+    assert settle(P, (0, 0, 0), 1, 1, 0) is P
+
+
+@given(st.lists(st.sampled_from(OUTCOMES), min_size=1, max_size=8), st.data())
+def test_how_arrivals_are_put_together_makes_no_difference(outcomes, data):
+    """Any cut of the same arrivals into batches ends in the same state."""
+    worths = [worth(outcome) for outcome in outcomes]
+
+    def end(cuts):
+        state, counters = P, (*start(len(outcomes)), 0)
+        for first, last in pairwise([0, *cuts, len(outcomes)]):
+            part = worths[first:last]
+            arrived, gain, bad = len(part), sum(w.gain for w in part), sum(w.bad for w in part)
+            state = settle(state, counters, arrived, gain, bad)
+            counters = (counters[0] - arrived, counters[1] - gain, counters[2] + bad)
+        return state
+
+    cuts = sorted(data.draw(st.sets(st.integers(1, len(outcomes)), max_size=4)))
+    assert end(cuts) is end([])
+    assert end([]) is not P
