@@ -1,0 +1,65 @@
+"""A daemon that stops for longer than its lease: its workers die before others take over, and what it brings late is refused."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.faults.conftest import House, family, is_alive, side_by_side
+from tests.support.daemon import until
+
+pytestmark = pytest.mark.fault
+
+
+def test_a_frozen_daemon_is_fenced_and_comes_back_as_another(houses: list[House]) -> None:
+    side_by_side(_freeze, houses)
+
+
+def _freeze(house: House) -> None:
+    frozen = house.daemon("a", is_neighbour=False).start()
+    numbers = house.submit(job="step", params='{"seconds": 5}') + house.submit(job="step", params='{"seconds": 1.5}')
+    until(lambda: len(house.ledger.starts()) == 2, 10)
+    workers = family(frozen.pid)
+    frozen.freeze()
+    other = house.daemon("b", is_neighbour=False).start()  # of another host, as far as lock files go
+    # The short one ends while its daemon is frozen; nobody hears of it, so it runs again, as the other does.
+    until(lambda: set(house.ledger.starts().values()) == {2}, 15, what="taken over")
+    assert not [pid for pid in _workers(workers) if is_alive(pid)], "workers outlived the lease"
+    frozen.thaw()
+    until(lambda: "starts anew" in frozen.log(), 10, what="the zombie knows")
+    more = house.submit(job="step", count=40, params='{"seconds": 0.1}')
+    house.drain()
+    assert house.states() == {"SUCCESS": 42}
+    assert house.ledger.extra_starts() == 2, "accepted work ran again"
+    assert {note.task_id >> 20 for note in house.ledger.notes("end")} == {*numbers, *more}
+    names = [name for (name,) in house.sql("SELECT name FROM qflow.daemons ORDER BY name")]
+    assert names == ["a", "b"]
+    busy = {note.pid for note in house.ledger.notes("start") if note.task_id >> 20 in more}
+    assert busy & set(family(frozen.pid)), "the daemon that came back does nothing"
+    for daemon in (frozen, other):
+        assert daemon.stop() == 0
+    house.check()
+
+
+def _workers(pids: list[int]) -> list[int]:
+    """All but the nursery, which is the first child."""
+    return pids[1:]
+
+
+def test_a_daemon_frozen_for_less_than_its_lease_goes_on_as_if_nothing_had_been(houses: list[House]) -> None:
+    side_by_side(_blink, houses)
+
+
+def _blink(house: House) -> None:
+    daemon = house.daemon(lease="30s").start()
+    house.submit(job="step", count=60, params='{"seconds": 0.05}')
+    for goal in (10, 20, 30):
+        until(lambda goal=goal: len(house.ledger.notes("end")) >= goal, 10)  # type: ignore[misc]
+        daemon.freeze()
+        time.sleep(0.5)  # that is the fault
+        daemon.thaw()
+    house.drain()
+    assert house.ledger.extra_starts() == 0
+    assert daemon.stop() == 0
+    house.check()
