@@ -20,7 +20,7 @@ DIAMOND = {"a": [], "b": ["a"], "c": ["a"], "d": ["b", "c"]}
 def fan_in(lab, parents):
     """An instance whose task `last` waits for so many; its parents are claimed."""
     keys = [f"p{i:02}" for i in range(parents)]
-    lab.workflow(f"fan{parents}", dict.fromkeys(keys, []) | {"last": keys})
+    lab.workflow(f"fan{parents}", {key: [] for key in keys} | {"last": keys})
     number = lab.start(f"fan{parents}")
     return number, lab.claim()
 

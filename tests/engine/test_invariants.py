@@ -1,0 +1,311 @@
+"""Random workflows, random ends, in random order: the engine does what a plain model says, and its counters are true.
+
+The model is a dozen lines of Python over a whole DAG; the engine works with three counters per row, in batches, with
+replays, lost rows and late results in between.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from qflowd.engine.finish import Batch
+from qflowd.engine.outcome import Rearmed, Released
+from qflowd.model.errors import StoreUnavailable
+from tests.support.invariants import violations
+from tests.support.lab import CANCELLED, FAILED, SKIPPED, SUCCESS, Lab
+
+EXAMPLES = {"sqlite": 60, "postgres": 12, "mariadb": 12}
+MOST_NODES = 12
+
+
+class Dag(NamedTuple):
+    """`parents[i]`: parent -> whether the edge has a condition. `ends[i]`: how node i ends if it runs.
+
+    `holds[i]`: the nodes for whose conditions node i's output says yes.
+    """
+
+    parents: Sequence[Mapping[int, bool]]
+    ends: Sequence[Any]
+    holds: Sequence[frozenset[int]]
+
+    def tasks(self) -> dict[str, Any]:
+        """Task key -> `after`, as a workflow file says it."""
+        return {
+            f"n{node}": {
+                f"n{parent}": f"{{{{ n{parent}.output.n{node} }}}}" if has_condition else True
+                for parent, has_condition in parents.items()
+            }
+            for node, parents in enumerate(self.parents)
+        }
+
+    def output(self, node: int) -> dict[str, bool]:
+        return {f"n{child}": child in self.holds[node] for child in range(len(self.parents))}
+
+    def model(self, ends: Sequence[Any] | None = None) -> dict[str, str]:
+        """Task key -> final state. A task runs when all its parents have ended in its favour."""
+        found: list[str] = []
+        for node, parents in enumerate(self.parents):
+            favourable = [
+                found[parent] == "SUCCESS" and (not has_condition or node in self.holds[parent])
+                for parent, has_condition in parents.items()
+            ]
+            if all(favourable):
+                found.append((ends or self.ends)[node].name)
+            elif any(found[parent] in ("FAILED", "UPSTREAM_FAILED", "CANCELLED") for parent in parents):
+                found.append("UPSTREAM_FAILED")
+            else:
+                found.append("SKIPPED")
+        return {f"n{node}": state for node, state in enumerate(found)}
+
+
+@st.composite
+def dags(draw, ends=(SUCCESS, SUCCESS, SUCCESS, FAILED, SKIPPED)):
+    size = draw(st.integers(1, MOST_NODES))
+    parents = [
+        {parent: draw(st.booleans()) for parent in sorted(draw(st.sets(st.integers(0, node - 1), max_size=4)))}
+        if node
+        else {}
+        for node in range(size)
+    ]
+    holds = [frozenset(draw(st.sets(st.integers(0, size - 1)))) for _ in range(size)]
+    return Dag(parents, [draw(st.sampled_from(ends)) for _ in range(size)], holds)
+
+
+class Drive:
+    """Drives instances of one DAG to their end, in an order that a seed decides."""
+
+    def __init__(self, lab: Lab, dag: Dag, seed: int) -> None:
+        lab.wipe()
+        self.lab = Lab(lab.url)
+        self.dag = dag
+        self.chance = random.Random(seed)
+        self.held: list[Any] = []
+        self.old: list[Batch] = []
+        self.lab.workflow("dag", dag.tasks())
+
+    def node(self, row) -> int:
+        return int(self.lab.key(row.id)[1:])
+
+    def final(self, row, ends=None):
+        node = self.node(row)
+        state = (ends or self.dag.ends)[node]
+        return self.lab.final(row, state, self.dag.output(node) if state is SUCCESS else None)
+
+    def step(self, ends=None) -> bool:
+        """One random act. False: nothing is left to be done."""
+        chance, lab = self.chance, self.lab
+        act = chance.choice(["claim", "finish", "finish", "finish", "return", "replay", "late", "time"])
+        if act == "claim" or not self.held:
+            self.held += lab.claim(chance.choice([1, 2, 1000]))
+        elif act == "finish":
+            chance.shuffle(self.held)
+            count = chance.randint(1, len(self.held))
+            rows, self.held = self.held[:count], self.held[count:]
+            self.finish(Batch(final=[self.final(row, ends) for row in rows]))
+        elif act == "return":
+            self.give_back(self.held.pop())
+        elif act == "replay" and self.old:
+            lab.finish(batch=chance.choice(self.old))
+        elif act == "late":
+            row = chance.choice(self.held)
+            lab.finish(self.final(row._replace(fence=row.fence - 1), ends))
+        if act == "time" or not self.held:
+            lab.clock.advance(60)
+            lab.promote.tick()
+        if not self.held:
+            self.held += lab.claim()
+        return bool(self.held)
+
+    def finish(self, batch: Batch) -> None:
+        """Write a batch; now and then the reply to its COMMIT is lost, and it is written again."""
+        if self.chance.random() < 0.2:
+            self.lab.store._fault = lose_reply
+            with pytest.raises(StoreUnavailable):
+                self.lab.finish(batch=batch)
+            self.lab.store._fault = None
+        self.lab.finish(batch=batch)
+        self.old.append(batch)
+
+    def give_back(self, row) -> None:
+        if self.chance.random() < 0.5:
+            self.lab.finish(batch=Batch(released=[Released(row.id, row.fence, 1, self.chance.randint(0, 1))]))
+        else:
+            later = self.lab.clock.now()
+            self.lab.finish(batch=Batch(rearmed=[Rearmed(row.id, row.fence, row.attempt + 1, 1, later)]))
+
+    def to_the_end(self, ends=None) -> None:
+        for _ in range(2000):
+            if not self.step(ends):
+                return
+        raise AssertionError("it never ends")
+
+    def close(self) -> None:
+        self.lab.close()
+
+
+def lose_reply(transaction, point):
+    if (transaction, point) == ("finish", "after_commit"):
+        raise StoreUnavailable("the reply was lost")
+
+
+def expected_state(states: Mapping[str, str]) -> str:
+    return "FAILED" if {"FAILED", "UPSTREAM_FAILED", "CANCELLED"} & set(states.values()) else "SUCCESS"
+
+
+def examples(kind):
+    """Few on servers, where each takes long; always the same ones, so that a failure can be seen again."""
+    quiet = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    return settings(
+        max_examples=EXAMPLES[kind], deadline=None, suppress_health_check=quiet, derandomize=True, database=None
+    )
+
+
+KINDS = pytest.mark.parametrize("kind", list(EXAMPLES))
+
+
+@KINDS
+def test_every_workflow_ends_as_the_model_says(kind, open_lab):
+    lab = open_lab(kind)
+
+    @examples(kind)
+    @given(dags(), st.integers(0, 1 << 32))
+    def prove(dag, seed):
+        drive = Drive(lab, dag, seed)
+        numbers = [drive.lab.start("dag") for _ in range(2)]
+        for _ in range(2000):
+            if not drive.step():
+                break
+            drive.lab.check()
+        for number in numbers:
+            assert drive.lab.states(number) == dag.model()
+            assert drive.lab.state(number) == expected_state(dag.model())
+        drive.lab.check(drained=True)
+        drive.close()
+
+    prove()
+
+
+@KINDS
+def test_a_retry_ends_as_if_nothing_had_failed(kind, open_lab):
+    """What failed is retried until it succeeds: every task ends as it would have without a failure."""
+    lab = open_lab(kind)
+
+    @examples(kind)
+    @given(dags(ends=(SUCCESS, SUCCESS, FAILED, SKIPPED)), st.integers(0, 1 << 32))
+    def prove(dag, seed):
+        drive = Drive(lab, dag, seed)
+        number = drive.lab.start("dag")
+        drive.to_the_end()
+        if drive.lab.state(number) == "SUCCESS":
+            assert drive.lab.command("retry", number)[0] == "REJECTED"
+            drive.close()
+            return
+        assert drive.lab.command("retry", number)[0] == "DONE"
+        drive.lab.check()
+        mended = [SUCCESS if end is FAILED else end for end in dag.ends]
+        drive.to_the_end(mended)
+        assert drive.lab.states(number) == dag.model(mended)
+        assert drive.lab.state(number) == "SUCCESS"
+        drive.lab.check(drained=True)
+        drive.close()
+
+    prove()
+
+
+@KINDS
+def test_a_termination_at_any_moment_ends_and_can_be_retried(kind, open_lab):
+    lab = open_lab(kind)
+
+    @examples(kind)
+    @given(dags(), st.integers(0, 1 << 32), st.integers(0, 12))
+    def prove(dag, seed, moment):
+        drive = Drive(lab, dag, seed)
+        number = drive.lab.start("dag")
+        for _ in range(moment):
+            drive.step()
+        if drive.lab.command("terminate", number)[0] == "REJECTED":
+            assert drive.lab.state(number) in ("SUCCESS", "FAILED")
+            drive.close()
+            return
+        end_terminated(drive)
+        assert drive.lab.state(number) == "TERMINATED"
+        drive.lab.check(drained=True)
+        if drive.lab.command("retry", number)[0] == "DONE":
+            drive.lab.check()
+            mended = [SUCCESS if end is FAILED else end for end in dag.ends]
+            drive.to_the_end(mended)
+            assert drive.lab.states(number) == dag.model(mended)
+            assert drive.lab.state(number) == "SUCCESS"
+        drive.lab.check(drained=True)
+        drive.close()
+
+    prove()
+
+
+def end_terminated(drive: Drive) -> None:
+    """The sweep, with held rows ending before, between and after, some of them with success."""
+    for _ in range(200):
+        if drive.chance.random() < 0.5 or not drive.held:
+            drive.lab.sweep.tick()
+        if drive.held and drive.chance.random() < 0.5:
+            row = drive.held.pop()
+            if drive.chance.random() < 0.2:
+                drive.give_back(row)
+            elif drive.chance.random() < 0.5:
+                drive.finish(Batch(final=[drive.final(row)]))
+            else:
+                drive.finish(Batch(final=[drive.lab.final(row, CANCELLED)]))
+        drive.lab.check()
+        # Nobody sends work of an instance that is to end, but a claim may have come between.
+        drive.held += drive.lab.claim(1) if drive.chance.random() < 0.3 else []
+        if not drive.held and not drive.lab.store.read(lambda tx: tx.run("list_intents")):
+            return
+    raise AssertionError("it never ends")
+
+
+# ------------------------------------------------------------------------------------------------ the checks can fail
+
+
+DIAMOND = {"a": [], "b": ["a"], "c": ["a"], "d": ["b", "c"]}
+DAMAGES = {
+    "a lost arrival": (
+        "UPDATE qflow.task_instance SET open_parents = open_parents + 1, need = need + 1 WHERE node = 3",
+        "I4",
+    ),
+    "an arrival counted twice": ("UPDATE qflow.task_instance SET open_parents = 0, need = 0 WHERE node = 3", "I2|I4"),
+    "a bad parent forgotten": ("UPDATE qflow.task_instance SET state = 6 WHERE node = 0", "I4"),
+    "a stale result accepted": ("UPDATE qflow.task_instance SET done_fence = fence - 2 WHERE node = 0", "I5"),
+    "a closer lost": ("UPDATE qflow.workflow_instance SET open_closers = 2", "I4"),
+    "an instance closed too early": ("UPDATE qflow.workflow_instance SET state = 3", "open rows"),
+    "a row that nobody holds": ("UPDATE qflow.task_instance SET state = 4, owner = NULL WHERE node = 1", "I2"),
+    "an instance that is gone": ("DELETE FROM qflow.workflow_instance", "I1"),
+    "a retry without its timer": ("UPDATE qflow.task_instance SET state = 0, need = 0 WHERE node = 1", "I2"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_the_invariants_see_damage(lab, damage):
+    lab.workflow("diamond", DIAMOND)
+    lab.start("diamond")
+    lab.ends(lab.claim())
+    lab.check()
+    statement, expected = DAMAGES[damage]
+    lab.sql(statement)
+    found = list(violations(lab.store))
+    assert any(word in text for text in found for word in expected.split("|")), found
+    with pytest.raises(AssertionError):
+        lab.check()
+
+
+def test_a_drained_store_has_nothing_open(lab):
+    lab.workflow("diamond", DIAMOND)
+    lab.start("diamond")
+    lab.check()
+    with pytest.raises(AssertionError, match="has not ended"):
+        lab.check(drained=True)
