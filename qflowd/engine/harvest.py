@@ -23,6 +23,7 @@ _ENDED = {"success": Reason.NONE, "error": Reason.ERROR, "skip": Reason.SKIPPED,
 _SUCCESS = int(TaskState.SUCCESS)
 _make_final = Final._make
 NO_SETTINGS = Settings()
+MB = 1 << 20  # as in `memory: 512MB`
 
 
 @dataclass(slots=True)
@@ -267,8 +268,8 @@ def _how_it_broke(event: Broken, settings: Settings) -> str:
     if event.reason == "timeout":
         return f"ran longer than its timeout of {settings.timeout or 0:g} s and was stopped"
     if event.reason == "memory":
-        limit = f"{(settings.memory or 0) / 1e6:.0f} MB"
-        peak = f", it had {event.peak_memory / 1e6:.0f} MB" if event.peak_memory else ""
+        limit = f"{(settings.memory or 0) / MB:.0f} MB"
+        peak = f", it had {event.peak_memory / MB:.0f} MB" if event.peak_memory else ""
         return f"went over its memory limit of {limit}{peak}; raise `memory` or make it smaller"
     if event.reason == "terminated":
         return "the instance was terminated"
