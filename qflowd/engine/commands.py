@@ -84,7 +84,7 @@ class Commands:
             taken = None if row is None else row.id
             if row is None:
                 return None
-            done = self._carry_out(tx, read_command(row))
+            done = self._carry_out(tx, read_command(tx.one("load_command", id=row.id)))
             answer = jsontext.dump(dict(done.result))
             tx.run("answer_command", id=row.id, state=AnswerState.DONE.name, result=answer, error=None, now=tx.now)
             return done

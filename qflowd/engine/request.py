@@ -82,7 +82,8 @@ def read_request(row: Any, now: datetime) -> Request:
         try:
             return read(value)
         except (ValueError, QflowdError) as problem:
-            faults.append(f"{name}: {problem}")
+            told = str(problem)
+            faults.append(told if told.startswith(f"{name} ") else f"{name}: {told}")
             return default
 
     if not 1 <= row.id <= LARGEST_INSTANCE:

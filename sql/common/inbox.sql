@@ -35,8 +35,11 @@ SELECT id, state, instance_id, error, answered_at FROM qflow.submissions WHERE i
 SELECT id, state, result, error, answered_at FROM qflow.commands WHERE id = :id
 
 -- name: take_commands
-SELECT id, tenant, action, instance_id, workflow, task, task_id, filter
-FROM qflow.commands WHERE is_open = 1 AND id > :after ORDER BY id LIMIT {literal: batch} {lock}
+-- The id alone: whatever else the client wrote, the row must be known to be answered.
+SELECT id FROM qflow.commands WHERE is_open = 1 AND id > :after ORDER BY id LIMIT {literal: batch} {lock}
+
+-- name: load_command
+SELECT id, tenant, action, instance_id, workflow, task, task_id, filter FROM qflow.commands WHERE id = :id
 
 -- name: answer_command
 UPDATE qflow.commands SET is_open = 0, answered_at = {instant: :now}, state = :state, result = :result, error = :error

@@ -84,7 +84,8 @@ class Desk:
 
     def answer(self, number: int, table: str = "submissions", timeout_s: float = 20) -> Row:
         """The row of an inbox once it is answered, as the contract says to wait for it."""
-        sql = f"SELECT * FROM qflow.{table} WHERE id = %s AND state <> 'NEW'"
+        columns = f"id, state, {'result' if table == 'commands' else 'instance_id'}, error, answered_at"
+        sql = f"SELECT {columns} FROM qflow.{table} WHERE id = %s AND state <> 'NEW'"
         return until(lambda: self.run(sql, (number,)), timeout_s, what=f"an answer to {table} {number}")[0]
 
     def rejected(self, number: int, table: str = "submissions") -> str:

@@ -5,7 +5,7 @@ import random
 import re
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -61,6 +61,7 @@ class SqliteRenderer(Renderer):
         "inbox_instant": "TEXT",
         "date": "TEXT",
         "now_default": "DEFAULT (strftime('%Y-%m-%dT%H:%M:%f000Z','now'))",
+        "new_id": "lower(hex(randomblob(16)))",
         "table": "",
         "hot_table": "",
         "replace_view": "CREATE VIEW IF NOT EXISTS",
@@ -176,7 +177,11 @@ class SqliteConnection(Connection):
             if statement.make_row is None and (description := _columns(cursor)):
                 statement.learn_columns(description)
             # The cursor is read to its end at once: an open one keeps the write lock.
-            result = cursor.fetchall()
+            try:
+                result = cursor.fetchall()
+            except UnicodeDecodeError:
+                cursor.close(force=True)  # clients can store text that is no UTF-8
+                raise
         self.changed = self._db.total_changes() - before
         if result and statement.make_row is not None:
             if statement.instants:
@@ -283,6 +288,10 @@ class Sqlite(Dialect):
 
     def has_schema(self, connection: Connection) -> bool:
         return bool(connection.script("SELECT 1 FROM qflow.sqlite_master WHERE name = 'migration'"))
+
+    def as_script(self, statements: Sequence[str]) -> str:
+        # For `sqlite3 FILE`, which opens it without a name.
+        return super().as_script([statement.replace("qflow.", "") for statement in statements])
 
     def alarm(self) -> Alarm:
         return DataVersion(self)
