@@ -2,11 +2,10 @@
 
 import re
 from dataclasses import dataclass
-from uuid import uuid4
 
 from qflowd import resources
-from qflowd.model.errors import SchemaOutdated, SchemaTooNew
-from qflowd.store.dialects.base import Connection, Dialect
+from qflowd.model.errors import SchemaOutdated, SchemaTooNew, StoreUnavailable
+from qflowd.store.dialects.base import Connection, Dialect, Disconnected, Retryable
 from qflowd.store.tx import Store
 
 LEDGER = """
@@ -46,29 +45,42 @@ def newest() -> int:
 
 
 def script(dialect: Dialect) -> str:
-    """The whole schema as text, for a DBA who runs it by hand."""
+    """The whole schema as text, for a DBA who runs it by hand on an empty database (SQLite: on the file opened directly).
+
+    MySQL is asked which kind of server it is, if it can be reached.
+    """
+    dialect.learn_server()
     [ledger] = dialect.renderer.ddl(LEDGER)
     texts = [ledger]
     for step in steps(dialect):
-        texts.append(step.sql)
-        texts.append(_record(dialect, step))
-    namespace = {"postgres": ["CREATE SCHEMA IF NOT EXISTS qflow"], "mysql": ["CREATE DATABASE IF NOT EXISTS qflow"]}
-    return ";\n\n".join(namespace.get(dialect.name, []) + texts) + ";\n"
+        texts += [step.sql, _record(dialect, step)]
+    return dialect.as_script(texts)
 
 
 def migrate(store: Store) -> int:
     """Bring the schema to the newest version; do nothing where it is there. Returns how many steps were run.
 
-    Raises: SchemaTooNew if a newer qflowd has been here; StoreUnavailable.
+    Raises: SchemaTooNew if a newer qflowd has been here; StoreUnavailable, also if somebody else migrates for a minute.
     """
-    dialect, connection = store.dialect, store.connection()
+    try:
+        return _migrate(store.connection(), store.dialect)
+    except Retryable as error:
+        msg = f"{store.dialect.describe()} cannot be migrated now, somebody else is at it: {error}"
+        raise StoreUnavailable(msg) from error
+    except Disconnected as error:
+        store.disconnect()
+        msg = f"lost {store.dialect.describe()} while migrating; run it again, it goes on where it stopped: {error}"
+        raise StoreUnavailable(msg) from error
+
+
+def _migrate(connection: Connection, dialect: Dialect) -> int:
     if dialect.has_schema(connection) and _version(connection) == newest() and _is_complete(connection, dialect):
         return 0
-    dialect.create_namespace(connection)
     if dialect.ddl_in_transaction:
         connection.begin()
     try:
         dialect.migration_lock(connection)
+        dialect.create_namespace(connection)
         done = _run_steps(connection, dialect)
         if dialect.ddl_in_transaction:
             connection.commit()
@@ -106,8 +118,6 @@ def _run_steps(connection: Connection, dialect: Dialect) -> int:
             if not dialect.ddl_applied_already(error):
                 raise
         connection.script(_record(dialect, step))
-    if missing and not connection.script("SELECT 1 FROM qflow.meta WHERE name = 'database_id'"):
-        connection.script(f"INSERT INTO qflow.meta (name, value) VALUES ('database_id', '{uuid4().hex}')")  # noqa: S608
     return len(missing)
 
 

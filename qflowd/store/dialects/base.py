@@ -84,6 +84,13 @@ class Dialect(ABC):
     def create_namespace(self, connection: Connection) -> None:  # noqa: B027 - most have nothing to make
         """Make the namespace `qflow`, where the dialect has one to make."""
 
+    def learn_server(self) -> None:  # noqa: B027 - most have nothing to learn
+        """Ask the server what the schema's text depends on, where it depends on anything."""
+
+    def as_script(self, statements: Sequence[str]) -> str:
+        """A whole schema as text for the database's own client."""
+        return ";\n\n".join(["BEGIN", *statements, "COMMIT"]) + ";\n"
+
     @abstractmethod
     def alarm(self) -> Alarm:
         """A way to wait for what others write."""

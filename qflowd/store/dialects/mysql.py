@@ -1,8 +1,9 @@
 """MySQL 8 and MariaDB >= 10.6 through PyMySQL: READ COMMITTED, found-rows, UTC, no reconnect inside a transaction."""
 
+import contextlib
 import re
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, ClassVar
@@ -24,6 +25,7 @@ RETRYABLE = {ER.LOCK_DEADLOCK, ER.LOCK_WAIT_TIMEOUT, ER.CHECKREAD}
 # What PyMySQL does not call a data error: packet too large, out of range, and failed CHECKs (MySQL, MariaDB).
 REFUSED = {1153, 1690, 3819, 4025}
 APPLIED_ALREADY = {ER.TABLE_EXISTS_ERROR, ER.DUP_KEYNAME, ER.DUP_FIELDNAME}
+MARIADB_COLLATION = "utf8mb4_nopad_bin"
 GONE = {0, 1040, 1053, 1079, 1080, 1129, 1152, 1159, 1160, 1161, 1184, 1203, 1927, 2003, 2006, 2013, 2014, 2055, 3159}
 
 
@@ -53,6 +55,7 @@ class MysqlRenderer(Renderer):
         "inbox_instant": "DATETIME(6)",
         "date": "DATE",
         "now_default": "DEFAULT (UTC_TIMESTAMP(6))",
+        "new_id": "REPLACE(UUID(), '-', '')",
         "replace_view": "CREATE OR REPLACE SQL SECURITY DEFINER VIEW",
     }
     types: ClassVar[dict[str, str]] = {
@@ -237,11 +240,11 @@ class Mysql(Dialect):
             msg = f"{version} is too old: qflowd needs MariaDB 10.6 or MySQL 8.0.13, for SKIP LOCKED"
             raise StoreUnsupported(msg)
         if is_mariadb:
-            self.renderer.collation = "utf8mb4_nopad_bin"
+            self.renderer.collation = MARIADB_COLLATION
 
     def migration_lock(self, connection: Connection) -> None:
-        if connection.script("SELECT GET_LOCK('qflow.migration', 120)")[0][0] != 1:
-            msg = "another daemon has been migrating for two minutes; look at SHOW PROCESSLIST"
+        if connection.script("SELECT GET_LOCK('qflow.migration', 60)")[0][0] != 1:
+            msg = "another daemon has been migrating for a minute; look at SHOW PROCESSLIST"
             raise StoreUnavailable(msg)
 
     def migration_unlock(self, connection: Connection) -> None:
@@ -258,10 +261,25 @@ class Mysql(Dialect):
     def create_namespace(self, connection: Connection) -> None:
         there = connection.script("SELECT 1 FROM information_schema.schemata WHERE schema_name = 'qflow'")
         if not there:
-            connection.script(
-                f"CREATE DATABASE IF NOT EXISTS qflow CHARACTER SET utf8mb4 COLLATE {self.renderer.collation}"
-            )
+            connection.script(self._create_database())
         self._use(connection)
+
+    def _create_database(self) -> str:
+        return f"CREATE DATABASE IF NOT EXISTS qflow CHARACTER SET utf8mb4 COLLATE {self.renderer.collation}"
+
+    def learn_server(self) -> None:
+        if urlsplit(self.url).scheme.startswith("mariadb"):
+            self.renderer.collation = MARIADB_COLLATION
+        with contextlib.suppress(StoreUnavailable):
+            self.connect().close()
+
+    def as_script(self, statements: Sequence[str]) -> str:
+        kind = (
+            "MariaDB"
+            if self.renderer.collation == MARIADB_COLLATION
+            else "MySQL 8; for MariaDB say mariadb:// in the URL"
+        )
+        return f"-- For {kind}.\n" + ";\n\n".join([self._create_database(), "USE qflow", *statements]) + ";\n"
 
     def alarm(self) -> Alarm:
         return Polling()

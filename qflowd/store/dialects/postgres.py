@@ -51,6 +51,7 @@ class PostgresRenderer(Renderer):
         "inbox_instant": "TIMESTAMPTZ",
         "date": "DATE",
         "now_default": "DEFAULT clock_timestamp()",
+        "new_id": "md5(CAST(clock_timestamp() AS TEXT) || CAST(random() AS TEXT))",
         "table": "",
         "hot_table": "WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01, autovacuum_analyze_scale_factor = 0.01)",
         "replace_view": "CREATE OR REPLACE VIEW",
@@ -213,7 +214,12 @@ class Postgres(Dialect):
         return connection.script("SELECT to_regclass('qflow.migration') IS NOT NULL")[0][0] is True
 
     def create_namespace(self, connection: Connection) -> None:
-        connection.script("CREATE SCHEMA IF NOT EXISTS qflow")
+        # Asked first: IF NOT EXISTS wants the right to create also where there is nothing to do.
+        if not connection.script("SELECT 1 FROM pg_namespace WHERE nspname = 'qflow'"):
+            connection.script("CREATE SCHEMA qflow")
+
+    def as_script(self, statements: Sequence[str]) -> str:
+        return super().as_script(["CREATE SCHEMA IF NOT EXISTS qflow", *statements])
 
     def alarm(self) -> Alarm:
         return Listening(self)

@@ -24,8 +24,11 @@ from qflowd.store.render import Renderer, RowSet, top_level_parts
 BUSY_AFTER_S = 30.0
 # Whole microseconds of the server's clock, in words that SQLite 3.40 knows.
 CLOCK = "(CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000)"
-# WAL needs shared memory: these file systems are remote (statfs f_type: NFS, SMB, CIFS, SMB2, 9P, Ceph, FUSE).
-REMOTE_FILE_SYSTEMS = {0x6969: "NFS", 0x517B: "SMB", 0xFF534D42: "CIFS", 0xFE534D42: "SMB2", 0x01021997: "9P"}
+# WAL needs shared memory, which remote file systems do not have: statfs f_type and name.
+REMOTE_FILE_SYSTEMS = {
+    **{0x6969: "NFS", 0x517B: "SMB", 0xFF534D42: "CIFS", 0xFE534D42: "SMB2", 0x01021997: "9P"},
+    **{0x00C36400: "Ceph", 0x0BD00BD0: "Lustre", 0x5346414F: "AFS", 0x65735546: "FUSE"},
+}
 
 
 def to_instant(value: int | str | None) -> datetime | None:

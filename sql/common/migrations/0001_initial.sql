@@ -11,6 +11,9 @@ CREATE TABLE IF NOT EXISTS qflow.meta (
     value {text} NOT NULL
 ) {table}
 ;
+-- Names this database for ever: a daemon's lock file carries it.
+INSERT INTO qflow.meta (name, value) VALUES ('database_id', {new_id}) {ignored: meta.name}
+;
 -- Inboxes. `is_open` is the engine's own mark: what a client writes into answer columns is ignored.
 CREATE TABLE IF NOT EXISTS qflow.submissions (
     id {identity},
