@@ -34,7 +34,7 @@ class House:
         self.url, self.folder = url, folder
         self.ledger = Ledger(folder / "ledger")
         self.daemons: dict[str, Daemon] = {}
-        self._more, self._workflows = more, workflows or {}
+        self.more, self.workflows = more, workflows or {}
         self._store: Store | None = None
         self.submitted: list[int] = []
 
@@ -61,8 +61,8 @@ class House:
         found = Daemon(
             url or self.url,
             self.folder / name,
-            plugins={"jobs.py": self.ledger.jobs(self._more)} | (plugins or {}),
-            workflows=self._workflows,
+            plugins={"jobs.py": self.ledger.jobs(self.more)} | (plugins or {}),
+            workflows=self.workflows,
             config=f"[pools.default]\nprocesses = {processes}",
             daemon={"name": name, "run_dir": str(run), "lease": "3s"} | keys,
             env=env,

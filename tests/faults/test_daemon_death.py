@@ -78,3 +78,18 @@ def test_a_daemon_killed_again_and_again_loses_nothing(house: House) -> None:
     assert house.states() == {"SUCCESS": 200}
     assert daemon.stop() == 0
     house.check()
+
+
+def test_hundreds_of_short_rows_of_a_killed_daemon_are_taken_over_without_a_fault(house: House) -> None:
+    """They come back to run alone, one by one, to a daemon that is used to take them in hundreds."""
+    for name in "ab":
+        house.daemon(name, lease="60s").start()
+    house.submit(job="step", count=2500)
+    until(lambda: house.one(WIDE) >= 300, 20)
+    held = "SELECT owner FROM qflow.task_instance WHERE state IN (3, 4) GROUP BY owner ORDER BY count(*) DESC"
+    [(number,), *_] = until(lambda: house.sql(held), 10)
+    name = house.one(f"SELECT name FROM qflow.daemon WHERE id = {number}")
+    house.daemons[name].kill()
+    house.drain(60)
+    assert house.states() == {"SUCCESS": 2500}
+    house.check()
