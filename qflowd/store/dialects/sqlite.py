@@ -26,8 +26,14 @@ BUSY_AFTER_S = 30.0
 CLOCK = "(CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000)"
 # WAL needs shared memory, which remote file systems do not have: statfs f_type and name.
 REMOTE_FILE_SYSTEMS = {
-    **{0x6969: "NFS", 0x517B: "SMB", 0xFF534D42: "CIFS", 0xFE534D42: "SMB2", 0x01021997: "9P"},
-    **{0x00C36400: "Ceph", 0x0BD00BD0: "Lustre", 0x5346414F: "AFS", 0x65735546: "FUSE"},
+    0x6969: "NFS",
+    0x517B: "SMB",
+    0xFF534D42: "CIFS",
+    0xFE534D42: "SMB2",
+    0x01021997: "9P",
+    0x00C36400: "Ceph",
+    0x0BD00BD0: "Lustre",
+    0x65735546: "FUSE",
 }
 
 
