@@ -7,7 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from qflowd.client import Engine, connect
+    from qflowd.client import connect
+    from qflowd.daemon.embedded import Engine
     from qflowd.define.builders import TaskBuilder, WorkflowBuilder
     from qflowd.jobs.context import context
     from qflowd.jobs.control import Cancelled, Defer, Skip
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "qflowd.client": ("Engine", "connect"),
+    "qflowd.client": ("connect",),
+    "qflowd.daemon.embedded": ("Engine",),
     "qflowd.define.builders": ("TaskBuilder", "WorkflowBuilder"),
     "qflowd.jobs.context": ("context",),
     "qflowd.jobs.control": ("Cancelled", "Defer", "Skip"),

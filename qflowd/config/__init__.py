@@ -40,17 +40,22 @@ URL_VARIABLE: Final = "QFLOWD_DATABASE_URL"
 USUAL_NAMES: Final = ("qflowd.toml", "qflowd.yaml", "qflowd.yml", "qflowd.json")
 
 
-def load(path: Path | None, environ: Mapping[str, str]) -> Config:
+def load(
+    path: Path | None, environ: Mapping[str, str], settings: Mapping[str, Mapping[str, Any]] | None = None
+) -> Config:
     """The configuration in `path`, else where `QFLOWD_CONFIG` says, else in ./qflowd.toml (.yaml, .json), else defaults.
 
     `QFLOWD_DATABASE_URL` stands in for the URL in the file. Relative paths, those of SQLite URLs too, begin at the
-    folder of the file; without a file at the current folder.
+    folder of the file; without a file at the current folder. `settings`: sections as in a file, whose keys win over it.
 
     Raises: InvalidConfig with every fault.
     """
     file = path or find(environ)
     document = documents.read_file(file.absolute(), InvalidConfig) if file else Document({})
     folder = file.absolute().parent if file else Path.cwd()
+    if settings:
+        given = {name: {**_section_of(document, name), **section} for name, section in settings.items()}
+        document = Document({**document.data, **given}, document.file or "settings", document.lines)
     return _read(document, folder, file.absolute() if file else None, environ)
 
 
@@ -87,6 +92,12 @@ def _read(document: Document, folder: Path, file: Path | None, environ: Mapping[
     if top.faults:
         raise InvalidConfig(top.faults)
     return config
+
+
+def _section_of(document: Document, name: str) -> Mapping[str, Any]:
+    found = document.data.get(name)
+    # A database that is given stands in for all that the file says of one: a URL and parts do not mix.
+    return found if isinstance(found, Mapping) and name != "database" else {}
 
 
 def _section(top: Fields, name: str) -> dict[str, Any]:

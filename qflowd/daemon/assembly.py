@@ -62,8 +62,9 @@ class Daemon:
     _logs: Logs
     _execute: threading.Thread
 
-    def __init__(self, config: Config, *, fault: Fault | None = None) -> None:
+    def __init__(self, config: Config, *, fault: Fault | None = None, make_crew: Callable[..., Crew] = Crew) -> None:
         self._config = config
+        self._make_crew = make_crew
         self.store = Store(config.database.url, fault=fault)
         self.topics = Topics()
         self._run_dir = run_dir_for(config.database.url, config.daemon.run_dir)
@@ -103,17 +104,28 @@ class Daemon:
         self._has_executor = True
         if not self._wait_for_plugins():
             return
-        registry = self._reloader.registry
+        registry = self._registry()
         self._jobs.own = dict(registry.jobs)
         self._announce(registry)
         self.workflow_files = WorkflowFiles(self.store, self.topics, self._config.workflows.dirs, self._pool_of)
         self._when_reachable(self.workflow_files.read_all)
+        self._when_reachable(self._store_own_workflows)
         self.executor.start(dict(registry.jobs), registry.manifest.encode())
-        # Rows come and go by the thousand; what is here now stays. Saves a tenth of the hot loop.
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 100)
+        self._tune()
         self._set_state(READY)
         self._start_services(crew, instances)
+
+    def _registry(self) -> Registry:
+        """The jobs that are known now; an embedded daemon adds those of its program."""
+        return self._reloader.registry
+
+    def _store_own_workflows(self) -> None:
+        """For an embedded daemon: workflows that its program defines."""
+
+    def _tune(self) -> None:
+        """Rows come and go by the thousand; what is here now stays. Saves a tenth of the hot loop."""
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 100)
 
     def _wait_for_plugins(self) -> bool:
         """Until the first registry is there; False if told to stop meanwhile."""
@@ -126,7 +138,7 @@ class Daemon:
 
     def _build_crew(self) -> Crew:
         config = self._config
-        return Crew(
+        return self._make_crew(
             {name: PoolSize(pool.processes, pool.threads) for name, pool in config.pools.items()},
             env=self._env,
             cwd=str(config.folder),
@@ -199,10 +211,11 @@ class Daemon:
         self._reloader.reload()
         self.topics.publish("plugins")
 
-    def _adopt(self, registry: Registry) -> None:
+    def _adopt(self, _plugins: Registry) -> None:
         """A new registry is live: new workers get it, and the database is told."""
         if not self._runners:
             return
+        registry = self._registry()
         self._jobs.own = dict(registry.jobs)
         self.executor.set_jobs(dict(registry.jobs), registry.manifest.encode())
         self._announce(registry)
@@ -218,7 +231,7 @@ class Daemon:
         """Others have buried this incarnation; go on as a new one, with nothing in hand."""
         self.executor.forget_all()
         self.identity.register()
-        self._announce(self._reloader.registry)
+        self._announce(self._registry())
         self._set_state(READY)
 
     def _pool_of(self, job: str) -> str | None:
@@ -274,6 +287,7 @@ class Daemon:
             self.watch.wake()
             for runner in self._runners:
                 runner.join(5.0)
+            self.workflow_files.stop()
         self._reloader.stop()
         if self._has_executor:
             self._crew.close()

@@ -85,6 +85,18 @@ def on(event: Any, /, **_filters: Any) -> NoReturn:
     raise InvalidJob(f"@on({event!r}): hooks are not supported yet; remove the decorator")
 
 
+def describe(function: Callable[..., Any], *, name: str | None = None, title: str = "", **settings: Any) -> JobSpec:
+    """What `@job(…)` would say about `function` (or a bound method), without recording it.
+
+    Raises: InvalidJob, as `@job` does.
+    """
+    _check_function(getattr(function, "__func__", function))
+    code = function.__code__
+    return _spec(
+        function, name, title, _settings(settings), (function.__module__, code.co_filename, code.co_firstlineno)
+    )
+
+
 def registered() -> list[JobSpec]:
     """All jobs recorded in this process, in the order of their decorators."""
     return list(_specs.values())
@@ -114,16 +126,28 @@ def spec_of(function: Callable[..., Any]) -> JobSpec:
 
 def _record(function: Callable[..., Any], name: str | None, title: str, settings: Settings) -> Callable[..., Any]:
     _check_function(function)
-    label = function.__name__ if name is None else name
-    if (fault := fault_in_key(label, "the name")) is not None:
-        raise InvalidJob(f"@job on {function.__qualname__}: {fault}")
-    module, file, line = _site()
+    module, _, line = site = _site()
+    spec = _spec(function, name, title, settings, site)
+    label = spec.name
     earlier = _specs.get((module, label))
     if earlier is not None and earlier.line != line and module != "__main__":
         raise InvalidJob(
             f"job {label!r} is defined twice in this file (lines {earlier.line} and {line}); rename one with name="
         )
-    spec = JobSpec(
+    _specs[module, label] = spec
+    function.__qflowd_job__ = spec  # type: ignore[attr-defined]
+    function.compensation = _no_compensation  # type: ignore[attr-defined]
+    return function
+
+
+def _spec(
+    function: Callable[..., Any], name: str | None, title: str, settings: Settings, site: tuple[str, str, int]
+) -> JobSpec:
+    label = function.__name__ if name is None else name
+    if (fault := fault_in_key(label, "the name")) is not None:
+        raise InvalidJob(f"@job on {function.__qualname__}: {fault}")
+    module, file, line = site
+    return JobSpec(
         name=label,
         function=function,
         module=module,
@@ -134,10 +158,6 @@ def _record(function: Callable[..., Any], name: str | None, title: str, settings
         is_async=inspect.iscoroutinefunction(function),
         settings=settings,
     )
-    _specs[module, label] = spec
-    function.__qflowd_job__ = spec  # type: ignore[attr-defined]
-    function.compensation = _no_compensation  # type: ignore[attr-defined]
-    return function
 
 
 def _no_compensation(*_args: Any, **_kwargs: Any) -> NoReturn:

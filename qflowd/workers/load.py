@@ -1,10 +1,14 @@
 """From the name of a job to its function, in a worker."""
 
+import inspect
 import os
+import sys
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from qflowd.jobs import decorators
+from qflowd.jobs.decorators import InvalidJob
 from qflowd.jobs.manifest import Manifest
 from qflowd.jobs.signature import Signature, signature
 
@@ -26,15 +30,30 @@ class Jobs:
         self.known: dict[tuple[str, str], Loaded] = {}  # by module and name
 
     def load(self, module: str, job: str) -> Loaded:
-        """Import `module` and find `job` in it.
+        """Import `module` and find `job` in it; or with `module:name`, the function of that name, decorated or not.
 
         Raises: whatever the import raises, or InvalidJob if the module does not define the job.
         """
+        if not module:
+            raise InvalidJob(f"job {job} runs only in threads of the program that defined it; its tasks name no pool")
         if not self._is_installed:
             Manifest.decode(os.pread(self._fd, os.fstat(self._fd).st_size, 0)).install()
             self._is_installed = True
-        __import__(module)
-        spec = decorators.find(module, job)
-        found = Loaded(spec.function, signature(spec.function), spec.is_async)
-        self.known[module, job] = found
+        module_name, _, path = module.partition(":")
+        __import__(module_name)
+        function = _attribute(module_name, path) if path else decorators.find(module, job).function
+        found = self.known[module, job] = loaded(function)
         return found
+
+
+def loaded(function: Callable[..., Any]) -> Loaded:
+    """`function`, ready to be called."""
+    return Loaded(function, signature(function), inspect.iscoroutinefunction(function))
+
+
+def _attribute(module: str, path: str) -> Callable[..., Any]:
+    try:
+        function: Callable[..., Any] = attrgetter(path)(sys.modules[module])
+    except AttributeError:
+        raise InvalidJob(f"module {module} has no function {path!r} any more") from None
+    return function

@@ -28,7 +28,7 @@ class TaskContext(Context):
         if self.is_used or name == "_begun":
             raise AttributeError(name)
         self.is_used = True
-        super().__init__(_facts(*self._begun), self._channel_of_slot)
+        super().__init__(facts_of(*self._begun), self._channel_of_slot)
         return getattr(self, name)
 
     def mark_cancelled(self) -> None:
@@ -57,7 +57,8 @@ class ContextOfSlot:
         self.current.begin(chunk, task, params)
 
 
-def _facts(chunk: Chunk, task: Assignment, params: dict[str, Any]) -> Facts:
+def facts_of(chunk: Chunk, task: Assignment, params: dict[str, Any]) -> Facts:
+    """What `context()` tells of `task`."""
     instance = chunk.instances.get(task.instance_id, _NO_FACTS)
     return Facts(
         task_id=task.task_id,

@@ -1,0 +1,359 @@
+"""`Engine`: the daemon inside a user's program.
+
+It touches no signal handler, no logging configuration and no setting of the interpreter: the program is the user's.
+"""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from qflowd.client.client import Client
+from qflowd.config import Config, PoolConfig
+from qflowd.config import load as load_config
+from qflowd.daemon.assembly import STOPPING, Daemon
+from qflowd.daemon.idle import is_nothing_left
+from qflowd.daemon.program import ProgramJob, program_job
+from qflowd.define.builders import WorkflowBuilder
+from qflowd.engine.workflow_store import canonical, store_workflow
+from qflowd.jobs.decorators import InvalidJob
+from qflowd.model.errors import InvalidRequest, StoreUnavailable
+from qflowd.model.workflow import Job, Workflow
+from qflowd.plugins.registry import Registry
+from qflowd.store.dialects import dialect_for
+from qflowd.store.migrate import migrate
+from qflowd.store.tx import Store, Tx
+from qflowd.workers.crew import Crew
+from qflowd.workers.inline import POOL as INLINE
+from qflowd.workers.inline import CrewWithThreads
+
+log = logging.getLogger("qflowd")
+INLINE_THREADS: Final = 4
+IDLE_CHECK_S: Final = 0.05
+DRAIN_CHECK_S: Final = 0.01
+NOW_S: Final = 10.0  # how long an end "now" waits for what comes back to be written
+
+
+class Engine:
+    """A qflowd daemon inside this program.
+
+        engine = Engine("sqlite:///qflow.db", pools={"default": 2})
+        engine.with_job(fetch_bars)
+        with engine:
+            run = engine.client.submit(job="fetch_bars", params={"symbol": "AAPL"})
+            print(run.wait(), run.output())
+
+    Args:
+        url: of the database; None: that of the configuration (`QFLOWD_DATABASE_URL`, the file, ./qflow.db).
+        config: a configuration file. Without it and without `url`, the usual one is looked for (`QFLOWD_CONFIG`,
+            ./qflowd.toml); with a `url` none is.
+        pools: by name, the number of worker processes, or what a file says: `{"processes": 2, "threads": 4}`. For
+            the pool `inline`, where functions run that no worker can import, the number of threads (default 4).
+        plugins, workflows: folders to follow, in place of those of the configuration.
+        daemon: `name`, `lease`, `grace`, `timeout`, `run_dir`, as in the section `[daemon]`.
+
+    Raises: InvalidConfig with every fault.
+
+    An Engine may be started again after it was stopped. Workers see neither this program's environment (but for the
+    few names that the configuration allows) nor its memory. Changed code of a job needs a new start of the program.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        config: str | Path | None = None,
+        pools: Mapping[str, int | Mapping[str, int]] | None = None,
+        plugins: Sequence[str | Path] | None = None,
+        workflows: Sequence[str | Path] | None = None,
+        **daemon: Any,
+    ) -> None:
+        is_alone = url is not None and config is None
+        folders = {"plugins": plugins, "workflows": workflows}
+        settings: dict[str, dict[str, Any]] = {
+            "daemon": {key: str(value) if isinstance(value, Path) else value for key, value in daemon.items()},
+            "pools": {name: _pool(name, size) for name, size in (pools or {}).items()},
+        }
+        for name, given in folders.items():
+            if given is not None or is_alone:
+                settings[name] = {"dirs": [str(folder) for folder in given or ()]}
+        if url is not None:
+            settings["database"] = {"url": url}
+        if is_alone:
+            # An explicit empty environment: neither a file nor a variable has a say.
+            self._config = load_config(None, {}, settings)
+        else:
+            self._config = load_config(
+                None if config is None else Path(config), os.environ if url is None else {}, settings
+            )
+        self._jobs: dict[str, ProgramJob] = {}
+        self._functions: dict[str, Callable[..., Any]] = {}
+        self._workflows: dict[str, Workflow] = {}
+        self._lock = threading.RLock()
+        self._client_lock = threading.Lock()  # its own: a job in a thread may ask for the client while stop() waits
+        self._daemon: _Embedded | None = None
+        self._client: Client | None = None
+
+    # -- what it knows
+
+    def with_job(
+        self, function: Callable[..., Any], *, name: str | None = None, inline: bool | None = None, **settings: Any
+    ) -> Self:
+        """Make `function` a job, decorated with `@job` or not. Call it before `start()`.
+
+        A function at the top of a module runs in worker processes, which import that module by its name. A closure,
+        lambda, local function or bound method runs in a thread of this process, pool `inline`. Such a thread cannot
+        be killed: a timeout makes the attempt FAILED (`timeout`) and sets `context().cancelled`; a coroutine is
+        cancelled, anything else goes on beside the next attempt, and what it returns is dropped. There
+        `context().logger` writes to `qflow.logs`; what is printed stays this program's output.
+
+        Args:
+            name: of the job; the function's own if not given.
+            inline: True runs an importable function in a thread too; False refuses one that is not importable.
+            settings: as of `@job`, for a function that is not decorated.
+
+        Raises: InvalidJob, for a function of the program's main file too: workers do not run that.
+        """
+        found = program_job(function, name=name, run_inline=inline, settings=settings)
+        with self._lock:
+            if self._daemon is not None:
+                raise InvalidRequest("the engine runs; jobs are added before start(), or after stop()")
+            if self._functions.setdefault(found.job.name, function) != function:
+                raise InvalidJob(f"job {found.job.name!r} is another function already; give one of them a name=")
+            self._jobs[found.job.name] = found
+        return self
+
+    def with_workflow(self, workflow: Workflow | WorkflowBuilder) -> Self:
+        """Store a workflow when the engine starts, or at once if it runs; a changed one becomes the next version.
+
+        Raises: InvalidWorkflow; if it runs also InvalidRequest and StoreUnavailable.
+        """
+        built = workflow.build() if isinstance(workflow, WorkflowBuilder) else workflow
+        canonical(built)
+        with self._lock:
+            if self._daemon is not None:
+                self._daemon.store_workflow(built)
+            self._workflows[built.key] = built
+        return self
+
+    # -- its life
+
+    @property
+    def is_running(self) -> bool:
+        return self._daemon is not None
+
+    @property
+    def client(self) -> Client:
+        """A client of the engine's database, which is migrated if need be. What is submitted now waits for `start()`.
+
+        Raises: as `start()`; InvalidRequest if this program has the SQLite file open by other means.
+        """
+        with self._client_lock:
+            if self._client is None:
+                self._refuse_strangers()
+                store = Store(self._config.database.url)
+                try:
+                    migrate(store)
+                except BaseException:
+                    store.close()
+                    raise
+                self._client = Client(store)
+            return self._client
+
+    def start(self) -> Self:
+        """Come up; returns when ready. Waits as long as the database is away. Does nothing if it runs.
+
+        Raises: SchemaTooNew, StoreUnsupported, QflowdError for what waiting does not mend; InvalidRequest inside a
+            worker, or if this program has the SQLite file open by other means than qflowd.
+        """
+        with self._lock:
+            if self._daemon is not None:
+                return self
+            if "QFLOWD_CREW" in os.environ:
+                raise InvalidRequest(
+                    "an Engine was started by a module that a worker imports; start it below `if __name__ == '__main__':`"
+                )
+            self._refuse_strangers()
+            daemon = _Embedded(self._config, self._jobs, self._workflows)
+            try:
+                daemon.start()
+            except BaseException:
+                daemon.close()
+                raise
+            self._daemon = daemon
+            log.info("ready: daemon %d on %s", daemon.identity.id, self._config.database.shown)
+        return self
+
+    def stop(self, *, now: bool = False, timeout: float | None = None) -> None:
+        """Take no more, let what runs finish, give back the rest. Does nothing if it does not run.
+
+        Closes the connections of `client`; it connects again when it is used again.
+
+        Args:
+            now: kill the workers; what they ran comes back, and runs again when a daemon comes.
+            timeout: seconds to wait for what runs; then as `now`. None: as long as it takes.
+        """
+        with self._lock:
+            daemon = self._daemon
+            if daemon is None:
+                return
+            try:
+                if now or not daemon.drain(timeout):
+                    daemon.drain(NOW_S, now=True)
+            except BaseException:  # Ctrl-C while it waits: the user has no patience left
+                daemon.drain(NOW_S, now=True)
+                raise
+            finally:
+                self._daemon = None
+                daemon.close()
+                with self._client_lock:
+                    if self._client is not None:
+                        self._client.close()
+
+    def run_until_idle(self, timeout: float | None = None) -> bool:
+        """Run until nothing is open but rows that wait for a time, a fact or an unknown job; stops what it started.
+
+        Args:
+            timeout: seconds; None waits for ever.
+
+        Returns: whether no instance failed meanwhile. Raises: TimeoutError; as `start()`.
+        """
+        with self._lock:
+            was_running = self.is_running
+            self.start()
+            daemon = self._daemon
+            assert daemon is not None  # noqa: S101 - for the type checker
+        try:
+            since = daemon.store.clock.now()
+            end = None if timeout is None else time.monotonic() + timeout
+            quiet = 0
+            # Twice in a row: what was between two tables at the first look is seen at the second.
+            while quiet < 2:
+                if end is not None and time.monotonic() > end:
+                    raise TimeoutError(f"there is still work to do after {timeout:g} s")
+                time.sleep(IDLE_CHECK_S)
+                quiet = quiet + 1 if is_nothing_left(daemon) else 0
+            failed = int(daemon.store.read(lambda tx: tx.one("count_failed_since", since=since)).failed)
+        except BaseException:
+            if not was_running:
+                self.stop(now=True)
+            raise
+        if not was_running:
+            self.stop()
+        return not failed
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Drained and stopped; after an error in the block, stopped now."""
+        self.stop(now=error is not None)
+
+    def _refuse_strangers(self) -> None:
+        """A second SQLite library in one process takes away the first one's locks."""
+        file: Path | None = getattr(dialect_for(self._config.database.url), "file", None)
+        if file is None:
+            return
+        from qflowd.store.strangers import is_open_elsewhere
+
+        if is_open_elsewhere(file):
+            raise InvalidRequest(
+                f"this program has {file} open by other means than qflowd (Python's sqlite3, or a plain open()); "
+                "closing that would drop qflowd's locks. Close it first, or read it in another process"
+            )
+
+
+class _Embedded(Daemon):
+    """A daemon that knows the jobs and workflows of its program too."""
+
+    def __init__(self, config: Config, jobs: Mapping[str, ProgramJob], workflows: Mapping[str, Workflow]) -> None:
+        self._program_jobs: dict[str, Job] = {name: found.job for name, found in jobs.items()}
+        self._program_workflows = tuple(workflows.values())
+        functions = {name: found.function for name, found in jobs.items() if found.function is not None}
+        make_crew: Callable[..., Crew] = Crew
+        if functions:
+            threads = PoolConfig(1, INLINE_THREADS)
+            config = replace(config, pools={INLINE: threads, **config.pools})
+            make_crew = partial(CrewWithThreads, functions)
+        super().__init__(config, make_crew=make_crew)
+
+    def drain(self, timeout_s: float | None, *, now: bool = False) -> bool:
+        """Stop, and wait until all that was held is written. False if that took too long."""
+        end = None if timeout_s is None else time.monotonic() + timeout_s
+        self.stop(now=now)
+        told = threading.Event()
+        self.executor.order(told.set)  # after this one it claims no more, and knows what it holds
+        self._say_stopping()
+        while not (told.is_set() and self.is_drained()):
+            if end is not None and time.monotonic() > end:
+                return False
+            time.sleep(DRAIN_CHECK_S)
+        return True
+
+    def store_workflow(self, workflow: Workflow) -> None:
+        """Make `workflow` the active version of its key, unless it is already.
+
+        Raises: InvalidRequest if a file of our folders defines it; StoreUnavailable.
+        """
+        folders = self._config.workflows.dirs
+
+        def store_own(tx: Tx) -> int | None:
+            found = tx.one("find_definition", tenant="default", workflow=workflow.key)
+            if (
+                found is not None
+                and found.file
+                and found.enabled
+                and any(map(Path(found.file).is_relative_to, folders))
+            ):
+                raise InvalidRequest(f"workflow {workflow.key} is defined by {found.file} too; keep one of the two")
+            source = canonical(workflow)
+            return store_workflow(
+                tx, workflow, source=source, document=source, format="json", file=None, pool_of=self._pool_of
+            )
+
+        version = self.store.transact(store_own)
+        if version is not None:
+            log.info("workflow %s: version %d", workflow.key, version)
+            self.topics.publish("schedule")
+
+    def _store_own_workflows(self) -> None:
+        for workflow in self._program_workflows:
+            self.store_workflow(workflow)
+
+    def _registry(self) -> Registry:
+        """Plugins and the program's own jobs; for a name that both define, the program wins."""
+        plugins = super()._registry()
+        errors = dict(plugins.errors)
+        for name in plugins.jobs.keys() & self._program_jobs.keys():
+            file = plugins.jobs[name].file
+            text = f"job {name!r} is already defined by {self._program_jobs[name].file}; rename one of them"
+            errors[file] = f"{errors[file]}; {text}" if file in errors else text
+        return replace(plugins, jobs={**plugins.jobs, **self._program_jobs}, errors=errors)
+
+    def _tune(self) -> None:
+        """The garbage collector is the program's."""
+
+    def _say_stopping(self) -> None:
+        try:
+            self.store.transact(
+                lambda tx: tx.run("set_daemon_state", id=self.identity.id, state=STOPPING),
+                name="set_daemon_state",
+                single=True,
+            )
+        except StoreUnavailable as error:
+            log.warning("%s", error)
+
+
+def _pool(name: str, size: int | Mapping[str, int]) -> dict[str, int]:
+    """A pool as a file holds it: a number means processes, for the pool of this process threads."""
+    if isinstance(size, Mapping):
+        return dict(size)
+    return {"threads" if name == INLINE else "processes": size}

@@ -1,0 +1,108 @@
+"""Functions of a user's program as jobs: which of them workers can import by name, and which run in threads here."""
+
+import hashlib
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from operator import attrgetter
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from qflowd.jobs import decorators
+from qflowd.jobs.decorators import InvalidJob, JobSpec
+from qflowd.jobs.signature import params_schema
+from qflowd.model.workflow import Job
+from qflowd.workers import inline
+from qflowd.workers.load import Loaded, loaded
+
+MAIN = "__main__"
+
+
+class ProgramJob(NamedTuple):
+    """A function of the program as a job. `function` only where it runs in threads of this process."""
+
+    job: Job
+    function: Loaded | None
+
+
+def program_job(
+    function: Callable[..., Any], *, name: str | None, run_inline: bool | None, settings: Mapping[str, Any]
+) -> ProgramJob:
+    """The job that `function` is.
+
+    Raises: InvalidJob if it cannot be one, or neither workers nor threads could run it as asked.
+    """
+    spec = _spec(function, name, settings)
+    module = _place(function, spec, run_inline=run_inline)
+    if not module:
+        spec = replace(spec, settings=replace(spec.settings, pool=_checked_pool(spec)))
+    elif spec.settings.pool == inline.POOL:
+        raise InvalidJob(f"job {spec.name}: pool {inline.POOL!r} is for jobs in threads of the program; name another")
+    file, digest = _origin(function, spec)
+    job = Job(
+        name=spec.name,
+        module=module,
+        file=file,
+        hash=digest,
+        title=spec.title,
+        doc=spec.doc,
+        params_schema=params_schema(function),
+        settings=spec.settings,
+    )
+    return ProgramJob(job, None if module else loaded(function))
+
+
+def _spec(function: Callable[..., Any], name: str | None, settings: Mapping[str, Any]) -> JobSpec:
+    recorded = getattr(function, "__qflowd_job__", None)
+    if not isinstance(recorded, JobSpec):
+        return decorators.describe(function, name=name, **settings)
+    if name is not None or settings:
+        raise InvalidJob(f"job {recorded.name} has its name and settings from @job; change them there")
+    return recorded
+
+
+def _checked_pool(spec: JobSpec) -> str:
+    pool, memory = spec.settings.pool, spec.settings.memory
+    if pool not in (None, inline.POOL):
+        raise InvalidJob(f"job {spec.name} runs in a thread of this program, so it cannot be in pool {pool!r}")
+    if memory is not None:
+        raise InvalidJob(f"job {spec.name} runs in a thread of this program, where no memory limit can be kept")
+    return inline.POOL
+
+
+def _place(function: Callable[..., Any], spec: JobSpec, *, run_inline: bool | None) -> str:
+    """What a worker imports: the module whose decorator records it, `module:name`, or nothing for a thread here."""
+    module, path = function.__module__, function.__qualname__
+    if run_inline or (inspect.ismethod(function) and run_inline is None):
+        return ""
+    if hasattr(function, "__qflowd_job__") and spec.module != MAIN and _holds(spec.module, function):
+        return spec.module
+    if "<" in path and run_inline is None:  # <locals>, <lambda>
+        return ""
+    remedy = "move it to the top of a module of its own, or run it in a thread of this program: inline=True"
+    if module == MAIN:
+        raise InvalidJob(f"job {spec.name} is defined in the program's main file, which workers do not run: {remedy}")
+    if "<" in path or _attribute(module, path) is not function:
+        raise InvalidJob(f"job {spec.name}: workers would not find it as {module}.{path}: {remedy}")
+    return f"{module}:{path}"
+
+
+def _holds(module: str, function: Callable[..., Any]) -> bool:
+    return any(value is function for value in vars(sys.modules.get(module, object)).values())
+
+
+def _attribute(module: str, path: str) -> Any:
+    try:
+        return attrgetter(path)(sys.modules[module])
+    except (KeyError, AttributeError):
+        return None
+
+
+def _origin(function: Callable[..., Any], spec: JobSpec) -> tuple[str, str]:
+    """The file that holds it and the hash of its bytes; without a file (a shell, a notebook) that of its code."""
+    file = Path(spec.file)
+    try:
+        return str(file.absolute()), hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError:
+        return spec.file, hashlib.sha256(function.__code__.co_code).hexdigest()
