@@ -260,8 +260,9 @@ class Executor:
             free = slots[pool] if lane.is_short else min(slots[pool], idle[pool])
             if free <= 0:
                 continue
-            rows = claim(tx, lane, free * lane.chunk_size, self._daemon_id())
+            rows = claim(tx, lane, free * (1 if lane.has_solo else lane.chunk_size), self._daemon_id())
             if rows:
+                lane.has_solo = any(row.solo for row in rows)
                 claims.append((lane, rows, free))
                 chunks = min(free, len(rows))
                 slots[pool] -= chunks
