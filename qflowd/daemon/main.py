@@ -19,7 +19,7 @@ from qflowd.workers import linux
 
 log = logging.getLogger("qflowd")
 IDLE_CHECK_S = 0.1
-OUTAGE_KNOWN_S = 30.0  # the watchdog is fed through a known outage for as long as it is retried
+PATIENCE_S = 30.0  # for one beat; a known outage is waited out, and does not starve the watchdog
 
 
 def main(config: Config, *, until_idle: bool = False) -> int:
@@ -74,7 +74,7 @@ def _serve(daemon: Daemon, stop: _StopOnSignal, *, until_idle: bool) -> None:
     every_s = IDLE_CHECK_S if until_idle else (feed_s / 3 if feed_s else 3600.0)
     quiet = 0
     while not stop.asked.wait(every_s):
-        if feed_s and boottime() - daemon.heartbeat.last_round_trip < max(feed_s, OUTAGE_KNOWN_S):
+        if feed_s and boottime() - daemon.heartbeat.last_answer < max(feed_s, PATIENCE_S):
             notify("WATCHDOG=1")
         if until_idle:
             # Twice in a row: what was between two tables at the first look is seen at the second.

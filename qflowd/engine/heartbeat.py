@@ -48,7 +48,7 @@ class Heartbeat:
         self._keep_alive, self._fence, self._reborn, self._memory_mb = keep_alive, fence, reborn, memory_mb
         self._renewed_at = boottime()
         self._is_fenced = False
-        self.last_round_trip = boottime()  # CLOCK_BOOTTIME of the last proof that the database answers
+        self.last_answer = boottime()  # CLOCK_BOOTTIME of the last beat that did not hang: written, or known to be away
 
     def tick(self) -> float:
         beat_s = self._lease_s / BEATS_PER_LEASE
@@ -56,6 +56,7 @@ class Heartbeat:
         try:
             is_known, intents = self._beat(asked_at)
         except StoreUnavailable as error:
+            self.last_answer = boottime()
             left_s = self._renewed_at + self._lease_s * FENCE_AT - boottime()
             if left_s <= 0 and not self._is_fenced:
                 log.error(  # noqa: TRY400 - the outage itself is logged below
@@ -65,7 +66,7 @@ class Heartbeat:
                 self._fence()
             log.warning("heartbeat: %s", error)
             return min(1.0, beat_s, max(left_s, 0.1))
-        self.last_round_trip = boottime()
+        self.last_answer = boottime()
         if not is_known:
             log.error("others have taken this daemon for dead; it gives up what it held and starts anew")
             self._reborn()
