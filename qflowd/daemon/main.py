@@ -19,6 +19,7 @@ from qflowd.workers import linux
 
 log = logging.getLogger("qflowd")
 IDLE_CHECK_S = 0.1
+DRAIN_CHECK_S = 0.05
 PATIENCE_S = 30.0  # for one beat; a known outage is waited out, and does not starve the watchdog
 
 
@@ -42,7 +43,7 @@ def main(config: Config, *, until_idle: bool = False) -> int:
             )
         _serve(daemon, stop, until_idle=until_idle)
         notify("STOPPING=1")
-        _drain(daemon, stop)
+        _drain(daemon)
         return _failed(daemon, started_at) if until_idle else 0
     finally:
         daemon.close()
@@ -74,8 +75,7 @@ def _serve(daemon: Daemon, stop: _StopOnSignal, *, until_idle: bool) -> None:
     every_s = IDLE_CHECK_S if until_idle else (feed_s / 3 if feed_s else 3600.0)
     quiet = 0
     while not stop.asked.wait(every_s):
-        if feed_s and boottime() - daemon.heartbeat.last_answer < max(feed_s, PATIENCE_S):
-            notify("WATCHDOG=1")
+        _feed_watchdog(daemon, feed_s)
         if until_idle:
             # Twice in a row: what was between two tables at the first look is seen at the second.
             quiet = quiet + 1 if is_nothing_left(daemon) else 0
@@ -83,7 +83,13 @@ def _serve(daemon: Daemon, stop: _StopOnSignal, *, until_idle: bool) -> None:
                 return
 
 
-def _drain(daemon: Daemon, stop: _StopOnSignal) -> None:
+def _feed_watchdog(daemon: Daemon, feed_s: float | None) -> None:
+    if feed_s and boottime() - daemon.heartbeat.last_answer < max(feed_s, PATIENCE_S):
+        notify("WATCHDOG=1")
+
+
+def _drain(daemon: Daemon) -> None:
+    """What runs may take long to end; the watchdog is fed meanwhile."""
     daemon.stop()
     try:
         daemon.store.transact(
@@ -93,8 +99,10 @@ def _drain(daemon: Daemon, stop: _StopOnSignal) -> None:
         )
     except StoreUnavailable as error:
         log.warning("%s", error)
+    feed_s = watchdog_s()
     while not daemon.is_drained():
-        stop.at_once.wait(0.05)
+        _feed_watchdog(daemon, feed_s)
+        time.sleep(DRAIN_CHECK_S)
 
 
 def _failed(daemon: Daemon, since: datetime) -> int:
