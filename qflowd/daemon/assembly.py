@@ -222,8 +222,6 @@ class Daemon:
         self.topics.publish("ready")
 
     def _announce(self, registry: Registry) -> None:
-        for file, error in registry.errors.items():
-            log.error("plugin %s: %s", file, error)
         self._when_reachable(lambda: registration.register_plugins(self.store, self.identity.id, registry))
         self._when_reachable(lambda: registration.register_pools(self.store, self.identity.id, self._config.pools))
 
