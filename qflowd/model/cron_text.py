@@ -73,6 +73,9 @@ def _check_item(cron: str, name: str, item: str, field: str) -> None:
         raise ValueError(f"{cron!r}: {item!r} cannot be a {name}")
     if name == "weekday" and match["high"] and low % 7 == high % 7 and item != "0-7":
         raise ValueError(f"{cron!r}: {item!r} is one day or all seven; write the day alone, or *")
+    if match["high"] and low == high:
+        # croniter reads 0-0 as the whole range.
+        raise ValueError(f"{cron!r}: {item!r} is a range of one {name}; write {match['low']}")
     if match["step"]:
         _check_step(cron, name, match, low, high)
 
