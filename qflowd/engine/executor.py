@@ -109,6 +109,7 @@ class Executor:
         def forget() -> None:
             self._crew.kill_all()
             self._harvest.forget_all()
+            self._reconcile_at = 0.0  # what was claimed a moment ago under the new name was forgotten too
 
         self.order(forget)
 
@@ -195,6 +196,9 @@ class Executor:
             pause_s = self._put_off("finish", error)
             self._harvest.put_back(batch, boottime() + pause_s)
             return
+        except Exception:
+            self._reconcile_at = 0.0  # the batch is lost: its rows go back to their lanes
+            raise
         self._after_commit(batch, closed)
         for lane, rows, free in claims or ():
             self._look_at = 0.0
@@ -204,9 +208,11 @@ class Executor:
             except Exception as error:
                 sent = {number for number, _ in self._crew.held()}
                 self._harvest.release([row.id for row in rows if row.id not in sent])
-                if not isinstance(error, StoreUnavailable):
-                    raise
-                self._put_off("send", error)
+                if isinstance(error, StoreUnavailable):
+                    self._put_off("send", error)
+                else:  # the other lanes' rows are ours as well, and must be sent
+                    report("send", error, POLL_S)
+                    self._look_at = boottime() + POLL_S
 
     def _put_off(self, what: str, error: StoreUnavailable) -> float:
         """The database is away: nothing new is claimed for a while."""
