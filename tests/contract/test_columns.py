@@ -1,0 +1,139 @@
+"""docs/sql-contract.md and the schema say the same, on all three databases, in words that need no quotes."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.contract.desk import Desk
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs/sql-contract.md").read_text("utf-8")
+INBOXES = ("submissions", "commands", "signals")
+VIEWS = ("instances", "tasks", "attempts", "logs", "workflows", "schedules", "fires", "jobs", "pools", "daemons")
+
+# What earlier pages promised: names leave this list only with a new major version.
+PROMISED = {
+    "submissions": "id tenant workflow version job name params overrides business_date priority run_at hold idempotency_key "
+    "trigger_type submitted_by created_at state instance_id error answered_at",
+    "commands": "id tenant action instance_id workflow task task_id filter args reason requested_by created_at state result "
+    "error answered_at",
+    "signals": "id tenant name payload sent_by created_at",
+    "instances": "id tenant workflow version name state reason saga_state trigger_type business_date priority params progress "
+    "created_at started_at finished_at updated_at duration_s error wait_reason",
+    "tasks": "id instance_id workflow task map_index kind job pool state reason attempt params output error daemon created_at "
+    "ready_at started_at finished_at duration_s wait_reason",
+    "attempts": "task_id instance_id task attempt fence state reason started_at finished_at duration_s cpu_s peak_memory_mb "
+    "exit_signal code_hash daemon error traceback",
+    "logs": "id task_id instance_id task attempt at stream level logger message attributes",
+    "workflows": "workflow title description domain type tags enabled version state source file hash created_at updated_at error",
+    "schedules": "workflow name cron timezone catchup enabled source last_fire_at next_fire_at",
+    "fires": "workflow schedule fire_at instance_id state",
+    "jobs": "job params_schema file hash doc settings daemons state error",
+    "pools": "pool daemon processes threads busy ready_tasks",
+    "daemons": "id name host pid version state pools started_at seen_at memory_mb",
+}
+
+
+def sections() -> dict[str, str]:
+    """Table or view -> the table of its columns on the page."""
+    found = {}
+    for section in re.split(r"^### ", PAGE, flags=re.MULTILINE)[1:]:
+        name, _, text = section.partition("\n")
+        if table := re.search(r"^\| column \|.*?(?=\n\n|\Z)", text, re.MULTILINE | re.DOTALL):
+            found[name] = table[0]
+    return found
+
+
+def documented() -> dict[str, list[str]]:
+    """Table or view -> its columns, in the page's order."""
+    return {name: re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) for name, table in sections().items()}
+
+
+def defaults(inbox: str) -> dict[str, str]:
+    """Column -> the literal default that the page names."""
+    return dict(re.findall(r"^\| `(\w+)` \| `([^`]+)` \|", sections()[inbox], re.MULTILINE))
+
+
+def columns(desk: Desk, name: str) -> list[str]:
+    if desk.kind == "sqlite":
+        return [row["name"] for row in desk.run(f"PRAGMA qflow.table_info({name})")]
+    sql = "SELECT column_name AS name FROM information_schema.columns WHERE table_schema = 'qflow' AND table_name = %s ORDER BY ordinal_position"
+    return [row["name"] for row in desk.run(sql, (name,))]
+
+
+def test_the_page_documents_every_inbox_and_view():
+    assert set(documented()) == {*INBOXES, *VIEWS}
+
+
+@pytest.mark.parametrize("name", [*INBOXES, *VIEWS])
+def test_the_page_and_the_schema_have_the_same_columns(desk: Desk, name: str):
+    assert columns(desk, name) == documented()[name]
+
+
+def test_nothing_that_was_promised_is_gone():
+    pages = documented()
+    assert {name: [c for c in text.split() if c not in pages[name]] for name, text in PROMISED.items()} == {
+        name: [] for name in PROMISED
+    }
+
+
+def test_every_plural_name_in_the_namespace_is_documented(desk: Desk):
+    """Public names are plural, internal ones singular: nothing slips out unnoticed."""
+    if desk.kind == "sqlite":
+        sql = "SELECT name FROM qflow.sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite%'"
+    else:
+        sql = "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'qflow'"
+    names = {row["name"] for row in desk.run(sql)}
+    singular = {"task_progress"}
+    assert {name for name in names if name.endswith("s") and name not in singular} == {*INBOXES, *VIEWS}
+
+
+NEEDED = {"submissions": {"job": "hello"}, "commands": {"action": "explode"}, "signals": {"name": "x"}}
+
+
+@pytest.mark.parametrize("inbox", INBOXES)
+def test_the_defaults_of_inboxes_are_those_of_the_page(desk: Desk, inbox: str):
+    connection = desk.connect()
+    desk.run("BEGIN", connection=connection)
+    number = desk.insert(inbox, connection, **NEEDED[inbox])
+    row = desk.run(f"SELECT * FROM qflow.{inbox} WHERE id = %s", (number,), connection)[0]
+    desk.run("ROLLBACK", connection=connection)
+    connection.close()
+    expected = {column: text.strip("'") for column, text in defaults(inbox).items()}
+    assert {column: str(row[column]) for column in expected} == expected
+    others = row.keys() - expected.keys() - NEEDED[inbox].keys()
+    assert {column for column in others if row[column] is not None} == {"id", "created_at"}
+
+
+def test_no_public_name_is_a_reserved_word():
+    text = (Path(__file__).parent / "reserved_words.txt").read_text("utf-8")
+    lists = {heading: set(words.split()) for heading, words in re.findall(r"^\[(.+)\]\n([^\[]+)", text, re.MULTILINE)}
+    assert len(lists) == 4
+    names = {*documented(), *(c for columns in documented().values() for c in columns)}
+    assert {heading: names & words for heading, words in lists.items() if names & words} == {}
+
+
+def test_every_public_name_works_without_quotes(desk: Desk):
+    for name, there in documented().items():
+        desk.run(f"SELECT {', '.join(there)} FROM qflow.{name} WHERE 1 = 0")
+        desk.run(f"SELECT {', '.join(f'x.{c}' for c in there)} FROM qflow.{name} x WHERE 1 = 0")
+
+
+def test_the_grants_on_the_page_are_the_shipped_ones():
+    for kind in ("postgres", "mysql"):
+        sql = (ROOT / f"sql/grants/{kind}.sql").read_text("utf-8")
+        assert f"<!-- sql/grants/{kind}.sql -->\n```sql\n{sql}```\n" in PAGE
+
+
+def test_the_grants_name_every_column_that_a_client_may_write():
+    for kind in ("postgres", "mysql"):
+        sql = (ROOT / f"sql/grants/{kind}.sql").read_text("utf-8")
+        for inbox in INBOXES:
+            [granted] = re.findall(rf"INSERT ?(?:\(([^)]+)\))?\s+ON qflow\.{inbox} ", sql)
+            writable = [c for c in documented()[inbox] if c not in ("id", "is_open")]
+            assert re.findall(r"\w+", granted) == (writable if kind == "postgres" else [])
+        for view in VIEWS:
+            assert re.search(rf"\bqflow\.{view}\b", sql)
