@@ -31,6 +31,7 @@ __all__ = [
     "ReferenceRow",
     "WorkflowsConfig",
     "find",
+    "from_settings",
     "load",
     "reference",
 ]
@@ -57,6 +58,14 @@ def load(
         given = {name: {**_section_of(document, name), **section} for name, section in settings.items()}
         document = Document({**document.data, **given}, document.file or "settings", document.lines)
     return _read(document, folder, file.absolute() if file else None, environ)
+
+
+def from_settings(settings: Mapping[str, Mapping[str, Any]]) -> Config:
+    """The configuration that `settings` alone make: sections as in a file; relative paths begin at the current folder.
+
+    Raises: InvalidConfig with every fault.
+    """
+    return _read(Document(dict(settings), "settings"), Path.cwd(), None, {})
 
 
 def find(environ: Mapping[str, str]) -> Path | None:

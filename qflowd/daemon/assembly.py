@@ -283,8 +283,9 @@ class Daemon:
             for runner in self._runners:
                 runner.stop()
             self.watch.wake()
-            for runner in self._runners:
-                runner.join(5.0)
+            have_ended = [runner.join(5.0) for runner in self._runners]
+            if all(have_ended):
+                self.watch.close()
             self.workflow_files.stop()
         self._reloader.stop()
         if self._has_executor:

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from qflowd.client.client import Client
-from qflowd.config import Config, PoolConfig
+from qflowd.config import Config, PoolConfig, from_settings
 from qflowd.config import load as load_config
 from qflowd.daemon.assembly import STOPPING, Daemon
 from qflowd.daemon.idle import is_nothing_left
@@ -86,12 +86,10 @@ class Engine:
         if url is not None:
             settings["database"] = {"url": url}
         if is_alone:
-            # An explicit empty environment: neither a file nor a variable has a say.
-            self._config = load_config(None, {}, settings)
+            self._config = from_settings(settings)
         else:
-            self._config = load_config(
-                None if config is None else Path(config), os.environ if url is None else {}, settings
-            )
+            path, environ = None if config is None else Path(config), os.environ if url is None else {}
+            self._config = load_config(path, environ, settings)
         self._jobs: dict[str, ProgramJob] = {}
         self._functions: dict[str, Callable[..., Any]] = {}
         self._workflows: dict[str, Workflow] = {}

@@ -46,6 +46,10 @@ class Watch:
         """End the wait; safe from any thread."""
         self._alarm.wake()
 
+    def close(self) -> None:
+        """Let the alarm go; once nobody waits for it any more."""
+        self._alarm.close()
+
     def _say(self, *, is_asleep: bool) -> None:
         self._is_asleep = is_asleep
         if self._store.dialect.has_waker:

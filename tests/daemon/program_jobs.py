@@ -1,0 +1,42 @@
+"""Functions that the workers of an Engine import by name, in the tests of test_engine.py."""
+
+import os
+import time
+from pathlib import Path
+
+from qflowd import context, job
+
+
+@job(retries=1, retry_delay="0s")
+def divide(a: int, b: int) -> dict:
+    """Divide, in whole numbers."""
+    print("dividing")
+    return {"result": a // b, "pid": os.getpid(), "attempt": context().attempt}
+
+
+@job
+def nap(seconds: float, flag: str) -> str:
+    Path(flag).touch()
+    time.sleep(seconds)
+    return "slept"
+
+
+def double(text: str) -> str:
+    return text * 2
+
+
+class Desk:
+    @staticmethod
+    def half(number: int) -> int:
+        return number // 2
+
+
+def make_job(name: str):
+    @job(name=name)
+    def made() -> str:
+        return name
+
+    return made
+
+
+made_by_a_factory = make_job("factory_made")
