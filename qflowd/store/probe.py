@@ -1,7 +1,12 @@
 """Start-up probe: some servers that call themselves compatible take SKIP LOCKED and do something else."""
 
+import time
+
 from qflowd.model.errors import StoreUnsupported
+from qflowd.store.dialects.base import Connection
 from qflowd.store.tx import Store
+
+TRIES, PAUSE_S = 8, 0.1
 
 
 def probe_skip_locked(store: Store) -> None:
@@ -11,18 +16,26 @@ def probe_skip_locked(store: Store) -> None:
     """
     if not store.dialect.has_row_locks:
         return
-    statement = store.catalog["probe_lock"]
+    mine: set[tuple[int, ...]] = set()
+    theirs: set[tuple[int, ...]] = set()
     first, second = store.dialect.connect(), store.dialect.connect()
     try:
-        first.begin()
-        second.begin()
-        mine = {tuple(row) for row in first.run(statement, {}, ())}
-        theirs = {tuple(row) for row in second.run(statement, {}, ())}
-        if len(mine) != 2 or len(theirs) != 2 or mine & theirs:
-            msg = f"{store.dialect.describe()} does not honour FOR UPDATE SKIP LOCKED with LIMIT: {mine} and {theirs}"
-            raise StoreUnsupported(msg)
-        first.rollback()
-        second.rollback()
+        for _ in range(TRIES):
+            mine, theirs = _ask(store, first), _ask(store, second)
+            first.rollback()
+            second.rollback()
+            if len(mine) == len(theirs) == 2 and not mine & theirs:
+                return
+            if mine & theirs or len(mine) > 2 or len(theirs) > 2:
+                break
+            time.sleep(PAUSE_S)  # too few: other daemons that start now hold the rest
     finally:
         first.close()
         second.close()
+    msg = f"{store.dialect.describe()} does not honour FOR UPDATE SKIP LOCKED with LIMIT: {mine} and {theirs}"
+    raise StoreUnsupported(msg)
+
+
+def _ask(store: Store, session: Connection) -> set[tuple[int, ...]]:
+    session.begin()
+    return {tuple(row) for row in session.run(store.catalog["probe_lock"], {}, ())}

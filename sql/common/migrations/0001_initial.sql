@@ -168,7 +168,7 @@ CREATE TABLE IF NOT EXISTS qflow.workflow_instance (
 -- Serves list_intents.
 {index: workflow_instance_intent ON qflow.workflow_instance (id) WHERE intent <> 0 | (intent, id)}
 ;
--- Serves count_open_instances and the views' "what runs now".
+-- Serves find_open_instances.
 {index: workflow_instance_open ON qflow.workflow_instance (id) WHERE state < 3 | (state, id)}
 ;
 -- id = instance_id * 2^20 + ordinal. `priority` is stored negated: the smallest is claimed first.
@@ -200,7 +200,7 @@ CREATE TABLE IF NOT EXISTS qflow.task_instance (
 -- Serves claim_tasks and list_heads.
 {index: task_instance_claim ON qflow.task_instance (lane, priority, id) WHERE state = 1 | (state, lane, priority, id)}
 ;
--- Serves list_held and reap_tasks.
+-- Serves list_held, list_lost, list_dead_daemons and the view pools.
 {index: task_instance_held ON qflow.task_instance (owner) WHERE state IN (3, 4) | (owner, state)}
 ;
 CREATE TABLE IF NOT EXISTS qflow.lane (
@@ -282,6 +282,7 @@ CREATE TABLE IF NOT EXISTS qflow.log_line (
     attributes {text}
 ) {table}
 ;
+-- Serves the view logs.
 {index: log_line_task ON qflow.log_line (task_id, id) | (task_id, id)}
 ;
 CREATE TABLE IF NOT EXISTS qflow.task_progress (
