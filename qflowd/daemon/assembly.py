@@ -27,6 +27,7 @@ from qflowd.engine.workflow_files import WorkflowFiles
 from qflowd.model.errors import StoreUnavailable
 from qflowd.plugins.registry import Registry
 from qflowd.plugins.reload import Reloader
+from qflowd.store.clock import boottime
 from qflowd.store.migrate import migrate
 from qflowd.store.probe import probe_skip_locked
 from qflowd.store.tx import Fault, Store
@@ -35,6 +36,7 @@ from qflowd.workers.environment import worker_env
 
 log = logging.getLogger("qflowd")
 READY, STOPPING = 1, 2
+FAREWELL_S = 10.0  # for services to end their round
 
 
 class Plugins:
@@ -279,11 +281,13 @@ class Daemon:
         self._drained.set()
         if self._runners:
             self.executor.wake()
-            self._execute.join(10.0)
             for runner in self._runners:
                 runner.stop()
             self.watch.wake()
-            have_ended = [runner.join(5.0) for runner in self._runners]
+            # One deadline for all: threads that wait for a database that hangs must not be waited for in turn.
+            until = boottime() + FAREWELL_S
+            self._execute.join(FAREWELL_S)
+            have_ended = [runner.join(max(0.0, until - boottime())) for runner in self._runners]
             if all(have_ended):
                 self.watch.close()
             self.workflow_files.stop()
@@ -292,11 +296,11 @@ class Daemon:
             self._crew.close()
             if self._runners:
                 self._logs.finish()
-            self._say_goodbye()
-        self.identity.release()
+        is_settled = not self._has_executor or self._say_goodbye()
+        self.identity.release(is_settled=is_settled and self.is_drained())
         self.store.close()
 
-    def _say_goodbye(self) -> None:
+    def _say_goodbye(self) -> bool:
         def leave(tx: Any) -> None:
             tx.run("bury_daemon", id=self.identity.id)
             for statement in ("forget_daemon_jobs", "forget_daemon_pools", "forget_daemon_plugins", "forget_waker"):
@@ -305,7 +309,9 @@ class Daemon:
         try:
             self.store.transact(leave)
         except StoreUnavailable as error:
-            log.warning("could not say goodbye: %s", error)
+            log.warning("could not say goodbye, others take back what was held: %s", error)
+            return False
+        return True
 
 
 def resident_mb() -> float:

@@ -1,6 +1,7 @@
 """`qflowd run`: signals, readiness, the watchdog, and the way to the end."""
 
 import logging
+import math
 import signal
 import threading
 import time
@@ -20,6 +21,7 @@ from qflowd.workers import linux
 log = logging.getLogger("qflowd")
 IDLE_CHECK_S = 0.1
 DRAIN_CHECK_S = 0.05
+AT_ONCE_S = 3.0  # to write what is known after the second signal
 PATIENCE_S = 30.0  # for one beat; a known outage is waited out, and does not starve the watchdog
 
 
@@ -43,7 +45,7 @@ def main(config: Config, *, until_idle: bool = False) -> int:
             )
         _serve(daemon, stop, until_idle=until_idle)
         notify("STOPPING=1")
-        _drain(daemon)
+        _drain(daemon, stop)
         return _failed(daemon, started_at) if until_idle else 0
     finally:
         daemon.close()
@@ -88,8 +90,8 @@ def _feed_watchdog(daemon: Daemon, feed_s: float | None) -> None:
         notify("WATCHDOG=1")
 
 
-def _drain(daemon: Daemon) -> None:
-    """What runs may take long to end; the watchdog is fed meanwhile."""
+def _drain(daemon: Daemon, stop: _StopOnSignal) -> None:
+    """What runs may take long to end; the watchdog is fed meanwhile. Told twice, it ends without the database too."""
     daemon.stop()
     try:
         daemon.store.transact(
@@ -100,8 +102,11 @@ def _drain(daemon: Daemon) -> None:
     except StoreUnavailable as error:
         log.warning("%s", error)
     feed_s = watchdog_s()
-    while not daemon.is_drained():
+    until = math.inf
+    while not daemon.is_drained() and boottime() < until:
         _feed_watchdog(daemon, feed_s)
+        if stop.at_once.is_set():
+            until = min(until, boottime() + AT_ONCE_S)
         time.sleep(DRAIN_CHECK_S)
 
 

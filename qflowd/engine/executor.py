@@ -197,6 +197,7 @@ class Executor:
             self._harvest.put_back(batch, boottime() + pause_s)
             return
         except Exception:
+            self._harvest.written()
             self._reconcile_at = 0.0  # the batch is lost: its rows go back to their lanes
             raise
         self._after_commit(batch, closed)

@@ -63,9 +63,9 @@ class Identity:
                 if file != self._lock_file and (number := _id_if_dead(file)) is not None:
                     yield number, file
 
-    def release(self) -> None:
-        """Let the lock go; the daemon has ended in good order."""
-        if self._lock_file is not None:
+    def release(self, *, is_settled: bool) -> None:
+        """Let the lock go. `is_settled`: nothing is left that others must take back; else the file tells them so."""
+        if self._lock_file is not None and is_settled:
             self._lock_file.unlink(missing_ok=True)
         if self.lock_fd >= 0:
             os.close(self.lock_fd)
