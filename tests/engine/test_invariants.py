@@ -67,12 +67,11 @@ class Dag(NamedTuple):
 @st.composite
 def dags(draw, ends=(SUCCESS, SUCCESS, SUCCESS, FAILED, SKIPPED)):
     size = draw(st.integers(1, MOST_NODES))
-    parents = [
-        {parent: draw(st.booleans()) for parent in sorted(draw(st.sets(st.integers(0, node - 1), max_size=4)))}
-        if node
-        else {}
-        for node in range(size)
-    ]
+    condition = draw(st.sampled_from([st.just(False), st.booleans()]))  # without any, arrivals take a shorter way
+    parents: list[dict[int, bool]] = [{}]
+    for node in range(1, size):
+        above = draw(st.sets(st.integers(0, node - 1), max_size=4))
+        parents.append({parent: draw(condition) for parent in sorted(above)})
     holds = [frozenset(draw(st.sets(st.integers(0, size - 1)))) for _ in range(size)]
     return Dag(parents, [draw(st.sampled_from(ends)) for _ in range(size)], holds)
 
