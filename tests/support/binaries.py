@@ -165,6 +165,15 @@ def mariadb_programs() -> Programs:
     return debian("mariadb", *MARIADB_PACKAGES)
 
 
+@functools.cache
+def pgbouncer_programs() -> Programs:
+    """PgBouncer: the installed one, else that of Debian's package."""
+    search = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
+    if installed := shutil.which("pgbouncer", path=search):
+        return Programs(Path(installed).parent)
+    return debian("pgbouncer", "pgbouncer")
+
+
 def find(programs: Programs, name: str) -> Path:
     """The full path of one program of a set."""
     for folder in (programs.folder, programs.folder.parent / "sbin", programs.folder.parent / "bin"):

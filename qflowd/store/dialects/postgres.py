@@ -141,24 +141,16 @@ class PostgresConnection(Connection):
             cursor = self.driver.execute(cast("Any", sql))
             return cursor.fetchall() if cursor.description else []
 
-    def listen(self) -> bool:
-        """Hear the waker on this connection. False: notifications do not come through (a pooler in between)."""
-        self.script("LISTEN qflow")
-        self.script("SELECT pg_notify('qflow', 'probe')")
+    def hear(self, timeout_s: float = 0) -> bool:
+        """Take notifications off the connection; with a timeout, wait for the first. Was there any?"""
         with translated():
-            return any(True for _ in self.driver.notifies(timeout=1.0, stop_after=1))
-
-    def hear(self) -> None:
-        """Take notifications off the connection."""
-        with translated():
-            for _ in self.driver.notifies(timeout=0):
-                pass
+            return bool(list(self.driver.notifies(timeout=timeout_s, stop_after=1 if timeout_s else None)))
 
 
 class Listening(Alarm):
     """LISTEN on a connection of its own. The inboxes' trigger notifies only while the row in `waker` says that we sleep."""
 
-    SLOW_S, BUSY_S = 2.0, 0.02
+    SLOW_S, BUSY_S, PROBE_S = 2.0, 0.02, 0.5
 
     def __init__(self, dialect: "Postgres") -> None:
         super().__init__()
@@ -172,7 +164,7 @@ class Listening(Alarm):
             return
         if self._connection is None or self._connection.driver.closed:
             self._connection = self._dialect.connect()
-            self._is_heard = self._connection.listen()
+            self._is_heard = self._can_hear(self._connection)
         if not self._is_heard:
             self.sleep(self.BUSY_S * 2)
             return
@@ -183,7 +175,19 @@ class Listening(Alarm):
             try:
                 self._connection.hear()
             except Disconnected:
-                self._connection = None
+                self._connection.close()
+
+    def _can_hear(self, ears: PostgresConnection) -> bool:
+        """Does another session's notification arrive? Through a pooler only our own would come back to us."""
+        mouth = self._dialect.connect()
+        try:
+            ears.script("LISTEN qflow")
+            mouth.script("SELECT pg_notify('qflow', 'probe')")
+            return ears.hear(self.PROBE_S)
+        except Disconnected:
+            return False
+        finally:
+            mouth.close()
 
     def close(self) -> None:
         super().close()
