@@ -123,3 +123,25 @@ def _signal(pids: list[int], number: signal.Signals) -> None:
 def _children(pid: int) -> list[int]:
     with open(f"/proc/{pid}/task/{pid}/children") as file:
         return [int(child) for child in file.read().split()]
+
+
+def test_told_twice_a_daemon_ends_without_the_database_and_the_next_takes_back_at_once(
+    server: Server, server_house: House
+) -> None:
+    house = server_house
+    daemon = house.daemon(lease="60s").start()
+    house.submit(job="step", count=2, params='{"seconds": 2}')
+    until(lambda: len(house.ledger.starts()) == 2, 10)
+    house.store.disconnect()
+    server.stop("immediate")
+    daemon.signal(signal.SIGTERM)
+    until(lambda: len(house.ledger.notes("end")) == 2, 10, what="what runs may end")
+    assert daemon.is_running, "it waits for the database, to write what it knows"
+    daemon.signal(signal.SIGTERM)
+    daemon.wait(10)
+    server.start()
+    daemon.start()
+    house.drain(10)
+    assert house.ledger.extra_starts() == 2
+    assert daemon.stop() == 0
+    house.check()
