@@ -77,6 +77,11 @@ def large(size: int) -> str:
     return "x" * size
 
 
+@job
+def length(text: str) -> int:
+    return len(text)
+
+
 @job(pool="nowhere")
 def without_pool() -> None:
     """No daemon has its pool."""
@@ -119,7 +124,20 @@ tasks:
   a: {job: not_here_yet}
 """
 
-WORKFLOWS = {"daily.yaml": DAILY, "nightly.yaml": SCHEDULED, "broken.yaml": BROKEN, "strange.yaml": STRANGE_JOB}
+PASSES_ON = """
+workflow: passes_on
+tasks:
+  first: {job: large, params: {size: 100000}}
+  next: {job: length, after: first, params: {text: "{{ first.output }}"}}
+"""
+
+WORKFLOWS = {
+    "daily.yaml": DAILY,
+    "nightly.yaml": SCHEDULED,
+    "broken.yaml": BROKEN,
+    "strange.yaml": STRANGE_JOB,
+    "passes_on.yaml": PASSES_ON,
+}
 POOLS = "[pools.default]\nprocesses = 2\n[pools.one]\nprocesses = 1\n"
 
 MakeDesk = Callable[[str], contextlib.AbstractContextManager[Desk]]

@@ -1,0 +1,234 @@
+"""What the views show, on all three databases alike."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.contract.desk import Desk
+from tests.support.daemon import until
+
+
+def rows(desk: Desk, view: str, number: int) -> list[dict[str, Any]]:
+    return desk.run(f"SELECT * FROM qflow.{view} WHERE instance_id = %s", (number,))
+
+
+def test_an_instance_that_went_well(desk: Desk):
+    number = desk.submit(workflow="daily_bars", trigger_type="desk", business_date="2026-11-20", idempotency_key="v/1")
+    row = desk.ended(number)
+    told = {
+        k: v for k, v in row.items() if k not in ("created_at", "started_at", "finished_at", "updated_at", "duration_s")
+    }
+    assert told | {"business_date": str(told["business_date"]), "progress": float(told["progress"])} == {
+        "id": number, "tenant": "default", "workflow": "daily_bars", "version": 1, "name": "daily_bars", "state": "SUCCESS",
+        "reason": None, "saga_state": "NONE", "trigger_type": "desk", "business_date": "2026-11-20", "priority": 0,
+        "params": '{"trade_date":"2026-11-20"}', "progress": 1.0, "error": None, "wait_reason": None,
+    }  # fmt: skip
+    assert row["created_at"] <= row["started_at"] <= row["finished_at"] == row["updated_at"]
+    assert 0 <= float(row["duration_s"]) < 20
+    for task in desk.tasks(number).values():
+        assert (task["state"], task["attempt"], task["daemon"] is not None) == ("SUCCESS", 1, True)
+        assert row["created_at"] == task["created_at"]
+        assert task["ready_at"] <= task["started_at"] <= task["finished_at"] <= row["finished_at"]
+        assert (task["error"], task["wait_reason"], task["reason"]) == (None, None, None)
+
+
+def test_an_instance_that_failed_says_where_and_why(desk: Desk):
+    number = desk.submit(workflow="broken")
+    row = desk.ended(number)
+    assert (row["state"], row["progress"]) == ("FAILED", 1)
+    assert "bad" in row["error"]
+    assert "no data for AAPL" in row["error"]
+    tasks = desk.tasks(number)
+    assert {key: task["state"] for key, task in tasks.items()} == {
+        "good": "SUCCESS", "bad": "FAILED", "never": "UPSTREAM_FAILED",
+    }  # fmt: skip
+    assert (tasks["bad"]["reason"], tasks["bad"]["error"]) == ("error", "ValueError: no data for AAPL")
+    assert (tasks["never"]["started_at"], tasks["never"]["attempt"]) == (None, 0)
+    [bad] = [attempt for attempt in rows(desk, "attempts", number) if attempt["task"] == "bad"]
+    assert (bad["state"], bad["reason"], bad["attempt"], bad["error"]) == (
+        "FAILED",
+        "error",
+        1,
+        "ValueError: no data for AAPL",
+    )
+    assert "raise ValueError(text)" in bad["traceback"]
+    assert bad["started_at"] <= bad["finished_at"]
+    assert bad["cpu_s"] is not None
+    assert bad["peak_memory_mb"] > 1
+    [code] = desk.run("SELECT hash FROM qflow.jobs WHERE job = 'fail'")
+    assert bad["code_hash"] == code["hash"]
+
+
+def test_every_attempt_is_a_row(desk: Desk):
+    number = desk.submit(job="flaky")
+    assert desk.ended(number)["state"] == "SUCCESS"
+    first, second = sorted(rows(desk, "attempts", number), key=lambda row: row["fence"])
+    assert (first["attempt"], first["state"], first["error"]) == (1, "FAILED", "OSError: vendor hung up")
+    assert (second["attempt"], second["state"], second["error"]) == (2, "SUCCESS", None)
+    assert first["fence"] < second["fence"]
+    task = desk.tasks(number)["flaky"]
+    assert (task["attempt"], task["state"], task["error"]) == (2, "SUCCESS", None)
+
+
+def test_a_retry_that_waits_says_until_when_and_shows_the_last_error(desk: Desk):
+    overrides = '{"tasks": {"flaky": {"retry_delay": "1h"}}}'
+    number = desk.submit(job="flaky", overrides=overrides)
+    desk.answer(number)
+    task = until(lambda: (row := desk.tasks(number)["flaky"])["attempt"] == 1 and row["state"] == "PENDING" and row)
+    assert task["wait_reason"].startswith("waits until 20")
+    assert task["error"] == "OSError: vendor hung up"
+    assert desk.command("terminate", number)["state"] == "DONE"
+    assert desk.ended(number)["state"] == "TERMINATED"
+
+
+def test_a_skipped_job_says_so(desk: Desk):
+    number = desk.submit(job="nothing")
+    assert desk.ended(number)["state"] == "SUCCESS"
+    task = desk.tasks(number)["nothing"]
+    assert (task["state"], task["reason"], task["error"]) == ("SKIPPED", "skipped", "no data")
+
+
+def test_progress_counts_the_tasks_that_have_ended(desk: Desk):
+    number = desk.submit(workflow="daily_bars", overrides='{"tasks": {"check": {"pool": "nowhere"}}}')
+    desk.task(number, "check", "READY")
+    row = desk.instance(number)
+    assert (row["state"], round(float(row["progress"]), 4)) == ("RUNNING", 0.6667)
+    assert desk.tasks(number)["check"]["wait_reason"] == "no live daemon has pool nowhere"
+    assert desk.command("terminate", number)["state"] == "DONE"
+    row = desk.ended(number)
+    assert (row["state"], row["progress"], desk.tasks(number)["check"]["state"]) == ("TERMINATED", 1, "CANCELLED")
+
+
+def test_a_job_that_nobody_knows_waits_and_says_why(desk: Desk):
+    number = desk.submit(workflow="strange_job")
+    assert desk.answer(number)["state"] == "ACCEPTED"
+    assert desk.task(number, "a", "READY")["wait_reason"] == "no live daemon knows job not_here_yet"
+    assert desk.instance(number)["wait_reason"] == "no live daemon knows job not_here_yet"
+    desk.daemon.write(
+        "plugins/late.py", "from qflowd import job\n\n@job\ndef not_here_yet() -> str:\n    return 'here'\n"
+    )
+    assert desk.ended(number)["state"] == "SUCCESS"
+    (desk.daemon.folder / "plugins/late.py").unlink()
+    until(
+        lambda: (
+            desk.run("SELECT state, daemons FROM qflow.jobs WHERE job = 'not_here_yet'")
+            == [{"state": "WITHDRAWN", "daemons": None}]
+        )
+    )
+    number = desk.submit(job="not_here_yet")  # registered once: it waits
+    assert desk.answer(number)["state"] == "ACCEPTED"
+    assert desk.task(number, "not_here_yet", "READY")["wait_reason"] == "no live daemon knows job not_here_yet"
+    desk.command("terminate", number)
+
+
+def test_a_full_pool_says_so_and_counts(desk: Desk):
+    first = desk.submit(job="in_turn", params='{"seconds": 1}')
+    desk.task(first, "in_turn", "RUNNING")
+    second, third = desk.submit(job="in_turn", params='{"seconds": 1}'), desk.submit(job="without_pool")
+    for number in (second, third):
+        desk.answer(number)
+    pools = {row["pool"]: row for row in desk.run("SELECT * FROM qflow.pools")}
+    assert (pools["one"]["processes"], pools["one"]["threads"]) == (1, 1)
+    assert pools["one"]["busy"] + pools["one"]["ready_tasks"] == 2
+    task = desk.tasks(second)["in_turn"]
+    assert task["state"] in ("READY", "RESERVED")
+    assert task["wait_reason"] in ("waits for a free slot in pool one", None)
+    assert desk.tasks(third)["without_pool"]["wait_reason"] == "no live daemon has pool nowhere"
+    desk.ended(second)
+    desk.command("terminate", third)
+
+
+def test_logs_show_prints_and_records_with_their_attributes(desk: Desk):
+    number = desk.submit(workflow="daily_bars")
+    desk.ended(number)
+    lines = until(lambda: len(found := rows(desk, "logs", number)) >= 3 and found)
+    told = {(row["task"], row["stream"], row["level"], row["logger"], row["message"]) for row in lines}
+    assert ("bars", "stdout", None, None, "printed") in told
+    assert ("bars", "log", "WARNING", "vendor", "slow vendor") in told
+    assert any(row["message"] == "fetching 2 symbols" and row["level"] == "INFO" for row in lines)
+    [extra] = [row["attributes"] for row in lines if row["message"] == "slow vendor"]
+    assert json.loads(extra) == {"vendor": "x"}
+    assert {row["task_id"] for row in lines} == {desk.tasks(number)["bars"]["id"]}
+    assert [row["id"] for row in lines] == sorted(row["id"] for row in lines)
+
+
+def test_jobs_workflows_and_daemons_are_registered(desk: Desk):
+    [hello] = desk.run("SELECT * FROM qflow.jobs WHERE job = 'hello'")
+    assert json.loads(hello["params_schema"])["properties"]["name"] == {"default": "world", "type": "string"}
+    assert (hello["doc"], hello["state"], hello["error"]) == ("Greet somebody.", "ACTIVE", None)
+    assert hello["file"].endswith("plugins/jobs.py")
+    [flaky] = desk.run("SELECT settings FROM qflow.jobs WHERE job = 'flaky'")
+    assert json.loads(flaky["settings"]) == {"retries": 1, "retry_delay": "100ms"}
+    [daily] = desk.run("SELECT * FROM qflow.workflows WHERE workflow = 'daily_bars'")
+    assert (daily["title"], daily["domain"], daily["type"], json.loads(daily["tags"])) == (
+        "Daily bars",
+        "market",
+        "etl",
+        ["eod", "us"],
+    )
+    assert (daily["enabled"], daily["version"], daily["state"], daily["source"], daily["error"]) == (
+        1,
+        1,
+        "ACTIVE",
+        "file",
+        None,
+    )
+    [daemon] = desk.run("SELECT * FROM qflow.daemons")
+    assert (daemon["pid"], daemon["state"], daemon["pools"]) == (desk.daemon.pid, "READY", "default, one")
+    assert daemon["name"] == hello["daemons"]
+    assert daemon["memory_mb"] > 1
+
+
+def test_a_broken_file_shows_its_error_and_the_last_good_version_goes_on(desk: Desk):
+    desk.daemon.write("workflows/fragile.yaml", "workflow: fragile\ntasks:\n  a: {job: hello}\n")
+    error = "SELECT version, error FROM qflow.workflows WHERE workflow = 'fragile'"
+    until(lambda: desk.run(error) == [{"version": 1, "error": None}])
+    desk.daemon.write("workflows/fragile.yaml", "workflow: fragile\ntasks:\n  a: {job: hello, after: nix}\n")
+    [row] = until(lambda: (found := desk.run(error))[0]["error"] and found)
+    assert row["version"] == 1
+    assert "nix" in row["error"]
+    assert desk.ended(desk.submit(workflow="fragile"))["state"] == "SUCCESS"
+
+
+def test_an_output_above_64_kb_is_kept_apart_and_still_reaches_the_next_task(desk: Desk):
+    small, large = (
+        desk.submit(job="large", params='{"size": 65000}'),
+        desk.submit(job="large", params='{"size": 70000}'),
+    )
+    desk.ended(small)
+    desk.ended(large)
+    assert len(desk.tasks(small)["large"]["output"]) == 65002
+    assert desk.tasks(large)["large"]["output"] is None
+    [stored] = desk.run("SELECT SUM(LENGTH(value)) AS n FROM qflow.large_value WHERE task_id = %s", (large << 20,))
+    assert int(stored["n"]) == 70002
+    number = desk.submit(workflow="passes_on")
+    assert desk.ended(number)["state"] == "SUCCESS", desk.tasks(number)
+    assert json.loads(desk.tasks(number)["next"]["output"]) == 100_000
+
+
+def test_sixteen_megabytes_are_the_most_that_a_job_may_return(desk: Desk):
+    most, more = (
+        desk.submit(job="large", params='{"size": 16000000}'),
+        desk.submit(job="large", params='{"size": 17000000}'),
+    )
+    assert desk.ended(most)["state"] == "SUCCESS", desk.tasks(most)
+    assert desk.ended(more)["state"] == "FAILED"
+    task = desk.tasks(more)["large"]
+    assert (task["reason"], task["output"]) == ("error", None)
+    assert "16" in task["error"]
+    assert "MB" in task["error"] or "bytes" in task["error"]
+    desk.is_alive()
+
+
+def test_many_middling_outputs_at_once_are_all_kept(desk: Desk):
+    """Together they are larger than one packet of MariaDB."""
+    user = desk.connect()
+    desk.run("BEGIN", connection=user)
+    numbers = [desk.submit(connection=user, job="large", params='{"size": 64000}') for _ in range(300)]
+    desk.run("COMMIT", connection=user)
+    user.close()
+    last = desk.ended(numbers[-1], 60)
+    assert last["state"] == "SUCCESS"
+    done = "SELECT COUNT(*) AS n FROM qflow.instances WHERE id BETWEEN %s AND %s AND state = 'SUCCESS'"
+    until(lambda: desk.run(done, (numbers[0], numbers[-1])) == [{"n": 300}], 60)
