@@ -115,8 +115,7 @@ class Admit:
             plan = self._plan(tx, request)
             jobs = {job: self._jobs.get(tx, job) for job in {node.job for node in plan.nodes}}
             if plan.version_id is None and jobs[request.target] is None:
-                msg = f"no daemon has ever registered a job {request.target!r}; is its plugin file in place?"
-                return Refused(msg)
+                return Refused(f"no daemon has ever registered a job {request.target!r}; is its plugin file in place?")
             fire = tx.one("fire_of_submission", id=request.id) if request.trigger_type == "cron" else None
             return admit_request(request, plan, jobs, (fire.name, fire.fire_at) if fire else None)
         except Refused as refusal:
@@ -132,11 +131,10 @@ class Admit:
         if holder.instance_id == request.id:
             return None
         if holder.content_hash != request.content_hash:
-            msg = (
+            raise Refused(
                 f"idempotency_key {request.idempotency_key!r} belongs to submission {holder.instance_id}, "
                 "which asks for something else"
             )
-            raise Refused(msg)
         return int(holder.instance_id)
 
     def _plan(self, tx: Tx, request: Request) -> Plan:
@@ -147,17 +145,14 @@ class Admit:
             self._found[target] = tx.one("find_workflow", tenant=request.tenant, workflow=request.workflow)
         found = self._found[target]
         if found is None or found.active_version is None:
-            msg = f"there is no workflow {request.workflow!r}; `qflowd workflows` lists those there are"
-            raise Refused(msg)
+            raise Refused(f"there is no workflow {request.workflow!r}; `qflowd workflows` lists those there are")
         if not found.enabled:
-            msg = f"workflow {request.workflow!r} is disabled (`enabled: false` in its file)"
-            raise Refused(msg)
+            raise Refused(f"workflow {request.workflow!r} is disabled (`enabled: false` in its file)")
         version_id = found.active_version
         if request.version is not None:
             version = tx.one("find_version", definition_id=found.id, version=request.version)
             if version is None:
-                msg = f"workflow {request.workflow!r} has no version {request.version}"
-                raise Refused(msg)
+                raise Refused(f"workflow {request.workflow!r} has no version {request.version}")
             version_id = version.id
         return self._plans.of_version(tx, version_id)
 

@@ -56,8 +56,9 @@ def claim(tx: Tx, lane: Lane, wanted: int, owner: int) -> list[Claimed]:
     batch = max(size for size in SIZES if size <= max(1, min(wanted, LARGEST_BATCH)))
     rows: list[Claimed] = tx.run("claim_tasks", lane=lane.id, owner=owner, batch=batch)
     if len(rows) > batch:
-        msg = f"a claim of {batch} rows took {len(rows)}: the database ignores LIMIT with SKIP LOCKED; run `qflowd doctor`"
-        raise QflowdError(msg)
+        raise QflowdError(
+            f"a claim of {batch} rows took {len(rows)}: the database ignores LIMIT with SKIP LOCKED; run `qflowd doctor`"
+        )
     starting = rows if not lane.is_short else [row for row in rows if row.solo]
     if starting:
         tx.run("start_tasks", rows=sorted((row.id, row.fence, tx.now) for row in starting))

@@ -38,8 +38,9 @@ def admit_request(
     Raises: Refused, if params do not fit or an override names no task.
     """
     if unknown := sorted(set(request.overrides) - plan.by_key.keys()):
-        msg = f"overrides: no task {', '.join(map(repr, unknown))}; there are {', '.join(sorted(plan.by_key)[:20])}"
-        raise Refused(msg)
+        raise Refused(
+            f"overrides: no task {', '.join(map(repr, unknown))}; there are {', '.join(sorted(plan.by_key)[:20])}"
+        )
     schedule, fire_at = fire or (None, None)
     settings = []
     for node in plan.nodes:
@@ -107,8 +108,7 @@ def _defaults(declared: Mapping[str, Json], scope: dict[str, Json]) -> dict[str,
             try:
                 found[name] = compile_value(schema["default"]).render(scope)
             except ExpressionFailed as problem:
-                msg = f"params: the default of {name} cannot be evaluated: {problem}"
-                raise Refused(msg) from None
+                raise Refused(f"params: the default of {name} cannot be evaluated: {problem}") from None
     return found
 
 

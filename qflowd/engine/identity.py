@@ -78,8 +78,9 @@ class Identity:
             self.lock_fd = os.open(self._lock_file, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
             fcntl.flock(self.lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            msg = f"cannot make a lock file in {self._run_dir}: {error}; set [daemon] run_dir to a folder of this user"
-            raise QflowdError(msg) from error
+            raise QflowdError(
+                f"cannot make a lock file in {self._run_dir}: {error}; set [daemon] run_dir to a folder of this user"
+            ) from error
 
     def _write_id(self) -> None:
         os.pwrite(self.lock_fd, f"{self.id}\n".encode(), 0)

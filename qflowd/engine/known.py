@@ -34,8 +34,7 @@ class Plans:
         if plan is None:
             row = tx.one("load_version", id=version_id)
             if row is None:
-                msg = f"workflow version {version_id} is gone from the database"
-                raise NotFound(msg)
+                raise NotFound(f"workflow version {version_id} is gone from the database")
             plan = compile_plan(version_id, parse(row.document, "json", f"version {version_id} of {row.workflow}"))
             self._by_version[version_id] = plan
         return plan

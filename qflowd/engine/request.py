@@ -122,8 +122,7 @@ def read_params(text: Any) -> dict[str, Json]:
     """A JSON object. Raises: ValueError."""
     value = jsontext.parse(_text(text), "params", LARGEST_PARAMS)
     if not isinstance(value, dict):
-        msg = "must be a JSON object, such as {}"
-        raise ValueError(msg)  # noqa: TRY004 - a fault of the row, like the others
+        raise ValueError("must be a JSON object, such as {}")  # noqa: TRY004 - a fault of the row, like the others
     return value
 
 
@@ -131,8 +130,7 @@ def read_overrides(text: Any) -> dict[str, Override]:
     """`{"tasks": {"bars": {"params": {…}, "timeout": "5m", "retries": 1}}}`."""
     value = jsontext.parse(_text(text), "overrides", LARGEST_PARAMS)
     if not isinstance(value, dict):
-        msg = "must be a JSON object with the key tasks"
-        raise ValueError(msg)  # noqa: TRY004 - a fault of the row, like the others
+        raise ValueError("must be a JSON object with the key tasks")  # noqa: TRY004 - a fault of the row, like the others
     top = Fields.of(Document(value))
     found = {}
     for key, fields in top.section("tasks").sections():
@@ -150,8 +148,7 @@ def read_instant(value: Any) -> datetime:
         instant = value if isinstance(value, datetime) else datetime.fromisoformat(_text(value).strip())
         return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
     except (ValueError, OverflowError):
-        msg = f"{str(value)[:60]!r} is no instant; write it like 2026-11-20T09:30:00Z"
-        raise ValueError(msg) from None
+        raise ValueError(f"{str(value)[:60]!r} is no instant; write it like 2026-11-20T09:30:00Z") from None
 
 
 def _date(value: Any) -> date:
@@ -160,31 +157,27 @@ def _date(value: Any) -> date:
     try:
         return date.fromisoformat(_text(value).strip())
     except ValueError:
-        msg = f"{str(value)[:60]!r} is no date; write it like 2026-11-20"
-        raise ValueError(msg) from None
+        raise ValueError(f"{str(value)[:60]!r} is no date; write it like 2026-11-20") from None
 
 
 def _text(value: Any) -> str:
     if isinstance(value, bytes | bytearray):
         return bytes(value).decode("utf-8")
     if not isinstance(value, str):
-        msg = f"must be text, not {type(value).__name__}"
-        raise ValueError(msg)  # noqa: TRY004 - a fault of the row, like the others
+        raise ValueError(f"must be text, not {type(value).__name__}")  # noqa: TRY004 - a fault of the row, like the others
     return value
 
 
 def _name(value: Any) -> str:
     text = jsontext.clean_text(_text(value))
     if len(text) > 200:
-        msg = f"has {len(text)} characters; at most 200 are allowed"
-        raise ValueError(msg)
+        raise ValueError(f"has {len(text)} characters; at most 200 are allowed")
     return text
 
 
 def _idempotency_key(value: Any) -> str:
     if not _text(value):
-        msg = "is empty; leave it null for none"
-        raise ValueError(msg)
+        raise ValueError("is empty; leave it null for none")
     return _name(value)
 
 
@@ -200,8 +193,7 @@ def _key(what: str) -> Callable[[Any], str]:
 def _whole(low: int, high: int) -> Callable[[Any], int]:
     def read(value: Any) -> int:
         if not isinstance(value, int) or not low <= value <= high:
-            msg = f"{str(value)[:60]!r} is not a whole number from {low} to {high}"
-            raise ValueError(msg)
+            raise ValueError(f"{str(value)[:60]!r} is not a whole number from {low} to {high}")
         return value
 
     return read

@@ -188,10 +188,9 @@ def _named(command: Command, instance: Any, plan: Plan) -> int | None:
     if command.task is not None:
         found = plan.by_key.get(command.task)
         if found is None or node not in (None, found.node):
-            msg = (
+            raise Refused(
                 f"instance {instance.id} has no task {command.task!r}; there are {_names(plan, range(len(plan.nodes)))}"
             )
-            raise Refused(msg)
         node = found.node
     return node
 

@@ -75,8 +75,7 @@ def _still_terminating(tx: Tx, instance_id: int) -> Any:
     """Lock the instance, last of all. If it ended and was retried meanwhile, what was swept was not ours to sweep."""
     instance = tx.one("lock_instance", id=instance_id)
     if instance is None or instance.intent != Intent.TERMINATE:
-        msg = f"instance {instance_id} ended while it was swept"
-        raise Retryable(msg)
+        raise Retryable(f"instance {instance_id} ended while it was swept")
     return instance
 
 

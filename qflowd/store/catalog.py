@@ -65,8 +65,7 @@ class Catalog(dict[str, Statement]):
                     try:
                         catalog[name] = _statement(renderer, name, each, text)
                     except ValueError as error:
-                        msg = f"{folder}/{file.name}, statement {name}: {error}"
-                        raise ValueError(msg) from error
+                        raise ValueError(f"{folder}/{file.name}, statement {name}: {error}") from error
         return catalog
 
 
@@ -85,8 +84,7 @@ def _statement(renderer: Renderer, name: str, each: tuple[str, ...], text: str) 
     for part in reversed(renderer.parts(text)):
         without_comments = re.sub(r"^\s*--.*$\n?", "", part, flags=re.MULTILINE).strip().rstrip(";")
         if not without_comments:
-            msg = "a part has no text"
-            raise ValueError(msg)
+            raise ValueError("a part has no text")
         sql, rows = renderer.statement(without_comments, each)
         statement = Statement(name, sql, rows, statement)
     if statement is None:  # a split has at least one part

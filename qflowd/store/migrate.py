@@ -65,12 +65,14 @@ def migrate(store: Store) -> int:
     try:
         return _migrate(store.connection(), store.dialect)
     except Retryable as error:
-        msg = f"{store.dialect.describe()} cannot be migrated now, somebody else is at it: {error}"
-        raise StoreUnavailable(msg) from error
+        raise StoreUnavailable(
+            f"{store.dialect.describe()} cannot be migrated now, somebody else is at it: {error}"
+        ) from error
     except Disconnected as error:
         store.disconnect()
-        msg = f"lost {store.dialect.describe()} while migrating; run it again, it goes on where it stopped: {error}"
-        raise StoreUnavailable(msg) from error
+        raise StoreUnavailable(
+            f"lost {store.dialect.describe()} while migrating; run it again, it goes on where it stopped: {error}"
+        ) from error
 
 
 def _migrate(connection: Connection, dialect: Dialect) -> int:
@@ -96,12 +98,14 @@ def check(store: Store) -> None:
     """Raises: SchemaOutdated or SchemaTooNew unless the schema is exactly the one this qflowd was written for."""
     connection = store.connection()
     if not store.dialect.has_schema(connection):
-        msg = f"{store.dialect.describe()} holds no qflowd schema; run `qflowd migrate` (or `qflowd run`)"
-        raise SchemaOutdated(msg)
+        raise SchemaOutdated(
+            f"{store.dialect.describe()} holds no qflowd schema; run `qflowd migrate` (or `qflowd run`)"
+        )
     _refuse_newer(connection)
     if _version(connection) < newest() or not _is_complete(connection, store.dialect):
-        msg = f"{store.dialect.describe()} has schema {_version(connection)}, this qflowd needs {newest()}: `qflowd migrate`"
-        raise SchemaOutdated(msg)
+        raise SchemaOutdated(
+            f"{store.dialect.describe()} has schema {_version(connection)}, this qflowd needs {newest()}: `qflowd migrate`"
+        )
 
 
 def _run_steps(connection: Connection, dialect: Dialect) -> int:
@@ -137,5 +141,4 @@ def _is_complete(connection: Connection, dialect: Dialect) -> bool:
 
 def _refuse_newer(connection: Connection) -> None:
     if (there := _version(connection)) > newest():
-        msg = f"the schema has version {there}, this qflowd knows {newest()}: upgrade qflowd on this host"
-        raise SchemaTooNew(msg)
+        raise SchemaTooNew(f"the schema has version {there}, this qflowd knows {newest()}: upgrade qflowd on this host")

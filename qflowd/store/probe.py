@@ -32,8 +32,9 @@ def probe_skip_locked(store: Store) -> None:
     finally:
         first.close()
         second.close()
-    msg = f"{store.dialect.describe()} does not honour FOR UPDATE SKIP LOCKED with LIMIT: {mine} and {theirs}"
-    raise StoreUnsupported(msg)
+    raise StoreUnsupported(
+        f"{store.dialect.describe()} does not honour FOR UPDATE SKIP LOCKED with LIMIT: {mine} and {theirs}"
+    )
 
 
 def _ask(store: Store, session: Connection) -> set[tuple[int, ...]]:

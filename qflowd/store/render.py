@@ -63,8 +63,7 @@ class RowSet:
     def parse(cls, text: str) -> "RowSet":
         pairs = [column.split() for column in text.split(",")]
         if wrong := [" ".join(pair) for pair in pairs if len(pair) != 2 or pair[1] not in _TYPES]:
-            msg = f"no such column type: {', '.join(wrong)}"
-            raise ValueError(msg)
+            raise ValueError(f"no such column type: {', '.join(wrong)}")
         return cls(tuple(name for name, _ in pairs), tuple(kind for _, kind in pairs))
 
 
@@ -124,8 +123,9 @@ class Renderer:
             try:
                 return replace(match)
             except (KeyError, AttributeError, ValueError) as error:
-                msg = f"macro {match[0]} means nothing on {self.dialect} ({error}); qflowd/store/render.py lists them"
-                raise ValueError(msg) from error
+                raise ValueError(
+                    f"macro {match[0]} means nothing on {self.dialect} ({error}); qflowd/store/render.py lists them"
+                ) from error
 
         while (new := _MACRO.sub(replace_known, text)) != text:
             text = new
@@ -138,8 +138,7 @@ class Renderer:
         if word == "only":
             dialects, text = rest.lstrip(": ").split(None, 1)
             if unknown := set(dialects.split(",")) - _DIALECTS:
-                msg = f"no such dialect: {', '.join(sorted(unknown))}"
-                raise ValueError(msg)
+                raise ValueError(f"no such dialect: {', '.join(sorted(unknown))}")
             return text if self.dialect in dialects.split(",") else ""
         if rest.startswith(":"):
             return str(getattr(self, f"macro_{word}")(rest[1:].strip()))

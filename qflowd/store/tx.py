@@ -87,13 +87,11 @@ class Store:
             except Retryable as error:
                 self._roll_back(connection)
                 if attempt == TRIES - 1:
-                    msg = f"transaction {name} met a conflict {TRIES} times: {error}"
-                    raise StoreUnavailable(msg) from error
+                    raise StoreUnavailable(f"transaction {name} met a conflict {TRIES} times: {error}") from error
                 time.sleep(random.uniform(0.001, 0.01) * (attempt + 1))
             except Disconnected as error:
                 self.disconnect()
-                msg = f"lost the database in transaction {name}: {error}"
-                raise StoreUnavailable(msg) from error
+                raise StoreUnavailable(f"lost the database in transaction {name}: {error}") from error
             except BaseException:
                 self._roll_back(connection)
                 raise
@@ -132,10 +130,8 @@ class Store:
                 time.sleep(0.01 * (attempt + 1))
             except Disconnected as error:
                 self.disconnect()
-                msg = f"lost the database: {error}"
-                raise StoreUnavailable(msg) from error
-        msg = "the database stays locked"
-        raise StoreUnavailable(msg)
+                raise StoreUnavailable(f"lost the database: {error}") from error
+        raise StoreUnavailable("the database stays locked")
 
     def connection(self) -> Connection:
         """This thread's connection, opened when first asked for.
@@ -148,8 +144,7 @@ class Store:
             self._local.pid = os.getpid()
             self._open.append(connection)
         elif self._local.pid != os.getpid():
-            msg = "a connection was carried over a fork; open the store in the process that uses it"
-            raise RuntimeError(msg)
+            raise RuntimeError("a connection was carried over a fork; open the store in the process that uses it")
         return connection
 
     def _connect(self) -> Connection:
@@ -157,8 +152,7 @@ class Store:
         try:
             return self.dialect.connect()
         except (Disconnected, Retryable) as error:
-            msg = f"lost the database while connecting: {error}"
-            raise StoreUnavailable(msg) from error
+            raise StoreUnavailable(f"lost the database while connecting: {error}") from error
 
     def disconnect(self) -> None:
         """Close this thread's connection; the next use opens another."""

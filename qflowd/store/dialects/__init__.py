@@ -24,5 +24,6 @@ def dialect_for(url: str) -> Dialect:
         from qflowd.store.dialects.mysql import Mysql
 
         return Mysql(url)
-    msg = f"database URL starts with {scheme or 'nothing'!r}; use sqlite:///FILE, postgresql://… or mysql://…"
-    raise InvalidRequest(msg)
+    raise InvalidRequest(
+        f"database URL starts with {scheme or 'nothing'!r}; use sqlite:///FILE, postgresql://… or mysql://…"
+    )

@@ -146,8 +146,7 @@ class MysqlConnection(Connection):
                 )
                 self.script(SESSION)
         except (Disconnected, pymysql.Error, OSError) as error:
-            msg = f"cannot reach MySQL at {describe(url)}: {error}"
-            raise StoreUnavailable(msg) from error
+            raise StoreUnavailable(f"cannot reach MySQL at {describe(url)}: {error}") from error
 
     def begin(self) -> None:
         self.script("START TRANSACTION")
@@ -237,15 +236,13 @@ class Mysql(Dialect):
         numbers = tuple(int(part) for part in version.split("-", 1)[0].split(".")[:3])
         is_mariadb = "mariadb" in version.lower()
         if numbers < ((10, 6, 0) if is_mariadb else (8, 0, 13)):
-            msg = f"{version} is too old: qflowd needs MariaDB 10.6 or MySQL 8.0.13, for SKIP LOCKED"
-            raise StoreUnsupported(msg)
+            raise StoreUnsupported(f"{version} is too old: qflowd needs MariaDB 10.6 or MySQL 8.0.13, for SKIP LOCKED")
         if is_mariadb:
             self.renderer.collation = MARIADB_COLLATION
 
     def migration_lock(self, connection: Connection) -> None:
         if connection.script("SELECT GET_LOCK('qflow.migration', 60)")[0][0] != 1:
-            msg = "another daemon has been migrating for a minute; look at SHOW PROCESSLIST"
-            raise StoreUnavailable(msg)
+            raise StoreUnavailable("another daemon has been migrating for a minute; look at SHOW PROCESSLIST")
 
     def migration_unlock(self, connection: Connection) -> None:
         connection.script("DO RELEASE_LOCK('qflow.migration')")

@@ -99,11 +99,11 @@ class PostgresConnection(Connection):
                 _libpq_url(url), autocommit=True, connect_timeout=10, prepare_threshold=None, **cast("Any", KEEPALIVE)
             )
         except psycopg.OperationalError as error:
-            msg = f"cannot reach PostgreSQL at {describe(url)}: {str(error).strip()}"
-            raise StoreUnavailable(msg) from error
+            raise StoreUnavailable(f"cannot reach PostgreSQL at {describe(url)}: {str(error).strip()}") from error
         if self.driver.info.server_version < OLDEST:
-            msg = f"PostgreSQL {self.driver.info.server_version // 10000} is too old; qflowd needs 12 or newer"
-            raise StoreUnsupported(msg)
+            raise StoreUnsupported(
+                f"PostgreSQL {self.driver.info.server_version // 10000} is too old; qflowd needs 12 or newer"
+            )
 
     def begin(self) -> None:
         self.script(BEGIN)

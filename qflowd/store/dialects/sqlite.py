@@ -132,8 +132,9 @@ class SqliteConnection(Connection):
                 self.script("PRAGMA qflow.cache_size = -65536")
                 self.script("PRAGMA qflow.journal_size_limit = 67108864")
         except (apsw.CantOpenError, apsw.NotADBError, apsw.ReadOnlyError, apsw.IOError) as error:
-            msg = f"cannot use the SQLite file {file}: {error}; check that the folder exists and is writable"
-            raise StoreUnavailable(msg) from error
+            raise StoreUnavailable(
+                f"cannot use the SQLite file {file}: {error}; check that the folder exists and is writable"
+            ) from error
 
     def begin(self) -> None:
         # Within one process a lock is fairer than SQLite's polling.
@@ -275,8 +276,7 @@ class Sqlite(Dialect):
     def __init__(self, url: str) -> None:
         path = unquote(urlsplit(url).path)
         if not path.startswith("/") or path == "/":
-            msg = f"{url!r} names no file; write sqlite:///FILE or sqlite:////absolute/FILE"
-            raise InvalidRequest(msg)
+            raise InvalidRequest(f"{url!r} names no file; write sqlite:///FILE or sqlite:////absolute/FILE")
         # sqlite:///qflow.db is relative, sqlite:////var/lib/qflow.db absolute.
         self.file = Path(path[1:]).absolute()
         self.renderer = SqliteRenderer()
@@ -338,11 +338,10 @@ def _wait_while_busy(attempt: int) -> bool:
 def _refuse_remote(folder: Path) -> None:
     kind = _file_system(folder)
     if kind in REMOTE_FILE_SYSTEMS:
-        msg = (
+        raise StoreUnsupported(
             f"{folder} is on {REMOTE_FILE_SYSTEMS[kind]}, where SQLite's WAL corrupts; "
             "put the file on a local disk, or use PostgreSQL or MySQL"
         )
-        raise StoreUnsupported(msg)
 
 
 def _file_system(folder: Path) -> int:
@@ -363,5 +362,4 @@ def translated() -> Iterator[None]:
     except (apsw.TooBigError, apsw.MismatchError, apsw.ConstraintError, UnicodeEncodeError, OverflowError) as error:
         raise DataRefused(str(error)) from error
     except (apsw.IOError, apsw.FullError) as error:
-        msg = f"SQLite cannot write: {error}; check the disk"
-        raise StoreUnavailable(msg) from error
+        raise StoreUnavailable(f"SQLite cannot write: {error}; check the disk") from error
