@@ -103,13 +103,13 @@ class Daemon:
         crew = self._crew = self._build_crew()
         instances = Instances(self._plans)
         self.executor = self._build_executor(crew, instances)
+        self.workflow_files = WorkflowFiles(self.store, self.topics, self._config.workflows.dirs, self._pool_of)
         self._has_executor = True
         if not self._wait_for_plugins():
             return
         registry = self._registry()
         self._jobs.own = dict(registry.jobs)
         self._announce(registry)
-        self.workflow_files = WorkflowFiles(self.store, self.topics, self._config.workflows.dirs, self._pool_of)
         self._when_reachable(self.workflow_files.read_all)
         self._when_reachable(self._store_own_workflows)
         self.executor.start(dict(registry.jobs), registry.manifest.encode())
@@ -290,9 +290,9 @@ class Daemon:
             have_ended = [runner.join(max(0.0, until - boottime())) for runner in self._runners]
             if all(have_ended):
                 self.watch.close()
-            self.workflow_files.stop()
         self._reloader.stop()
         if self._has_executor:
+            self.workflow_files.stop()
             self._crew.close()
             if self._runners:
                 self._logs.finish()

@@ -5,6 +5,7 @@ It touches no signal handler, no logging configuration and no setting of the int
 
 import logging
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +14,8 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
+
+import msgspec
 
 from qflowd.client.client import Client
 from qflowd.config import Config, PoolConfig, from_settings
@@ -334,7 +337,10 @@ class _Embedded(Daemon):
             file = plugins.jobs[name].file
             text = f"job {name!r} is already defined by {self._program_jobs[name].file}; rename one of them"
             errors[file] = f"{errors[file]}; {text}" if file in errors else text
-        return replace(plugins, jobs={**plugins.jobs, **self._program_jobs}, errors=errors)
+        manifest = plugins.manifest
+        if "" in sys.path:  # `python -c` and shells import from the current folder
+            manifest = msgspec.structs.replace(manifest, import_path=(*manifest.import_path, str(Path.cwd())))
+        return replace(plugins, jobs={**plugins.jobs, **self._program_jobs}, errors=errors, manifest=manifest)
 
     def _tune(self) -> None:
         """The garbage collector is the program's."""

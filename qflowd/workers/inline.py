@@ -304,7 +304,7 @@ def _where_it_is(ident: int) -> str | None:
     first = next((i for i, line in enumerate(stack) if line.filename.startswith(_OURS)), 0)
     theirs = [line for line in stack[first:] if not line.filename.startswith(_OURS)]
     text = "".join(traceback.StackSummary.from_list(theirs).format())
-    return clean(f"Where it was when its time was over (most recent call last):\n{text}")
+    return clean(f"Its thread goes on, unheard. Where it was (most recent call last):\n{text}")
 
 
 class CrewWithThreads(Crew):

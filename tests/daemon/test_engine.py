@@ -154,7 +154,6 @@ def test_a_closure_that_takes_too_long_fails_and_its_late_result_is_dropped(data
         assert not ended.is_set()
         may_end.set()
         assert ended.wait(PATIENCE_S)
-        assert engine.client.submit(job="hang", overrides={"tasks": {"hang": {"retries": 0}}}) is not None
         assert run.output() == "in time"
         first = run.attempts()[0]
         assert (first.state, first.reason) == ("FAILED", "timeout")
@@ -324,6 +323,12 @@ def test_folders_of_a_configuration_are_followed_too(sqlite_url, tmp_path):
         assert "already defined by" in error
         with pytest.raises(InvalidRequest, match=r"w\.yaml"):
             engine.with_workflow(WorkflowBuilder("w").with_task(TaskBuilder("a", "add")))
+    threads = threading.active_count()
+    engine.with_workflow(WorkflowBuilder("w").with_task(TaskBuilder("a", "add")))
+    with pytest.raises(InvalidRequest, match=r"w\.yaml"):
+        engine.start()
+    assert not engine.is_running
+    until(lambda: threading.active_count() == threads)
 
 
 def test_a_url_alone_reads_no_configuration(sqlite_url, tmp_path, monkeypatch):
@@ -416,6 +421,22 @@ def test_run_until_idle_gives_up_after_its_timeout(sqlite_url, make_engine, tmp_
     with pytest.raises(TimeoutError, match="still work"):
         engine.run_until_idle(0.5)
     assert not engine.is_running
+
+
+def test_a_stop_with_a_timeout_does_not_wait_for_a_closure_that_hangs(sqlite_url, make_engine):
+    begun, may_end = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        begun.set()
+        may_end.wait(END_S)
+
+    engine = make_engine(sqlite_url).with_job(hang).start()
+    run = engine.client.submit(job="hang")
+    assert begun.wait(PATIENCE_S)
+    engine.stop(timeout=0.1)
+    assert [task.state for task in run.tasks()] == ["READY"]
+    may_end.set()
+    engine.client.close()
 
 
 def test_two_engines_live_side_by_side(get_server, sqlite_url, make_engine):
@@ -542,7 +563,7 @@ def test_a_module_that_starts_an_engine_when_a_worker_imports_it_is_told_so(sqli
     (tmp_path / "unguarded.py").write_text(UNGUARDED)
     (tmp_path / "url").write_text(sqlite_url)
     command = [sys.executable, "-c", "import unguarded"]
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{tmp_path}"}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
     )
