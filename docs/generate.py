@@ -63,7 +63,11 @@ def page() -> str:
     """The text of the page."""
     parts = [HEAD]
     for section, rows in groupby(reference(), key=lambda row: row.key.rpartition(".")[0]):
-        parts += [f"\n## [{section}]\n", f"\n{ABOUT[section]}\n\n", "| key | type | default | meaning |\n|---|---|---|---|\n"]
+        parts += [
+            f"\n## [{section}]\n",
+            f"\n{ABOUT[section]}\n\n",
+            "| key | type | default | meaning |\n|---|---|---|---|\n",
+        ]
         for row in rows:
             default = row.default if "`" in row.default or " " in row.default or not row.default else f"`{row.default}`"
             parts.append(f"| `{row.key.rpartition('.')[2]}` | {row.type} | {default} | {row.meaning} |\n")

@@ -101,10 +101,12 @@ def _drain(daemon: Daemon, stop: _StopOnSignal) -> None:
         )
     except StoreUnavailable as error:
         log.warning("%s", error)
-    feed_s = watchdog_s()
+    feed_s, feed_at = watchdog_s(), 0.0
     until = math.inf
     while not daemon.is_drained() and boottime() < until:
-        _feed_watchdog(daemon, feed_s)
+        if feed_s and boottime() >= feed_at:
+            feed_at = boottime() + feed_s / 3
+            _feed_watchdog(daemon, feed_s)
         if stop.at_once.is_set():
             until = min(until, boottime() + AT_ONCE_S)
         time.sleep(DRAIN_CHECK_S)

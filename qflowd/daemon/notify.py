@@ -2,6 +2,9 @@
 
 import os
 import socket
+from typing import Final
+
+SEND_S: Final = 1.0  # a manager that reads nothing must not hold us up
 
 
 def notify(state: str) -> None:
@@ -10,6 +13,7 @@ def notify(state: str) -> None:
     if not address:
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+        channel.settimeout(SEND_S)
         try:
             channel.connect("\0" + address[1:] if address.startswith("@") else address)
             channel.sendall(state.encode())

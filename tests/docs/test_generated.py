@@ -1,0 +1,85 @@
+"""Pages that repeat what code says, and must say the same."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from enum import IntEnum
+
+import pytest
+
+from qflowd.define.functions import FUNCTIONS
+from qflowd.jobs.context import Context
+from qflowd.model import states
+from qflowd.model.workflow import BUILT_IN, Settings
+from tests.docs.pages import ROOT
+
+GUIDE = (ROOT / "docs" / "guide.md").read_text("utf-8")
+STATES = (ROOT / "docs" / "states.md").read_text("utf-8")
+
+
+def section(text: str, heading: str) -> str:
+    match = re.search(rf"^## {re.escape(heading)}$(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    assert match, heading
+    return match[1]
+
+
+def first_cells(text: str) -> set[str]:
+    """Words in code in the first column of tables."""
+    return {
+        word
+        for line in text.splitlines()
+        if line.startswith("| `")
+        for word in re.findall(r"`([^`]+)`", line.split("|")[1])
+    }
+
+
+def test_the_configuration_page_is_what_the_table_of_keys_makes() -> None:
+    script = ROOT / "docs" / "generate.py"
+    page = runpy.run_path(str(script))["page"]()
+    assert (ROOT / "docs" / "configuration.md").read_text("utf-8") == page, "run: python docs/generate.py"
+
+
+@pytest.mark.parametrize(
+    ("heading", "kind"), [("Task", states.TaskState), ("Instance", states.InstanceState), ("Reasons", states.Reason)]
+)
+def test_the_page_of_states_explains_all_there_are_and_no_others(heading: str, kind: type[IntEnum]) -> None:
+    there = set(states.words(kind).values()) - {"none"}
+    assert first_cells(section(STATES, heading)) == there
+
+
+@pytest.mark.parametrize(("heading", "kind"), [("Task", states.TaskState), ("Instance", states.InstanceState)])
+def test_the_diagrams_name_only_states_that_exist(heading: str, kind: type[IntEnum]) -> None:
+    drawn = set(re.findall(r"\b([A-Z_]{4,})\b", section(STATES, heading).split("```")[1]))
+    assert drawn - {state.name for state in kind} == set()
+    assert {state.name for state in kind} - drawn <= {"HELD", "PAUSED"}
+
+
+def test_the_words_of_saga_and_answers_are_there() -> None:
+    for state in (*states.SagaState, *states.AnswerState):
+        assert f"`{state.name}`" in STATES
+
+
+def test_the_guide_explains_every_function_of_expressions_and_no_others() -> None:
+    cells = first_cells(section(GUIDE, "Expressions"))
+    named = {match[1] for cell in cells if (match := re.fullmatch(r"(\w+)\(.*\)", cell))}
+    assert named == set(FUNCTIONS)
+
+
+def test_the_guide_explains_every_job_setting_with_its_default() -> None:
+    table = section(GUIDE, "Retries, timeouts, memory, pools")
+    assert first_cells(table) == set(Settings.__slots__)
+    for line in table.splitlines():
+        if match := re.match(r"\| `(retries|jitter|priority)` \| ([\d.]+) \|", line):
+            assert float(match[2]) == getattr(BUILT_IN, match[1])
+
+
+def test_the_guide_explains_everything_that_context_offers() -> None:
+    named = {
+        re.match(r"\.?(\w+)", word)[1]
+        for cell in first_cells(section(GUIDE, "context()"))
+        for word in cell.split()
+        if word[0] == "."
+    }  # type: ignore[index]
+    public = {name for name in vars(Context) if not name.startswith("_")} - {"mark_cancelled"}
+    assert named == public
