@@ -54,7 +54,11 @@ def dump(value: Json) -> str:
 
 def clean_text(text: str) -> str:
     """`text` without what databases refuse: NUL and lone surrogates become U+FFFD."""
-    return _UNWANTED.sub("\ufffd", text)
+    try:
+        text.encode()  # a search by pattern takes a hundred times as long
+    except UnicodeEncodeError:
+        text = _SURROGATE.sub("\ufffd", text)
+    return text.replace("\0", "\ufffd")
 
 
 def clean(value: Json) -> Json:

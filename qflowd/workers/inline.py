@@ -22,12 +22,13 @@ import msgspec
 
 from qflowd.jobs.context import Context, Facts, running
 from qflowd.jobs.decorators import InvalidJob
+from qflowd.model.jsontext import clean_text
 from qflowd.workers.crew import Crew, PoolSize
 from qflowd.workers.events import Broken, Checkpointed, Event, Finished, Progressed, Returned, Running, StopReason
 from qflowd.workers.inline_logs import ThreadLogs
 from qflowd.workers.load import Loaded
 from qflowd.workers.outcome import encode_output, ended_by
-from qflowd.workers.sink import Author, clean
+from qflowd.workers.sink import Author
 from qflowd.workers.task_context import facts_of
 from qflowd.workers.watch import RUNNING_AFTER_US
 from qflowd.workers.wire import Assignment, Chunk, Done, Ended, now_us
@@ -304,7 +305,7 @@ def _where_it_is(ident: int) -> str | None:
     first = next((i for i, line in enumerate(stack) if line.filename.startswith(_OURS)), 0)
     theirs = [line for line in stack[first:] if not line.filename.startswith(_OURS)]
     text = "".join(traceback.StackSummary.from_list(theirs).format())
-    return clean(f"Its thread goes on, unheard. Where it was (most recent call last):\n{text}")
+    return clean_text(f"Its thread goes on, unheard. Where it was (most recent call last):\n{text}")
 
 
 class CrewWithThreads(Crew):

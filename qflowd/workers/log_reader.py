@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import msgspec
 
+from qflowd.model.jsontext import clean_text
 from qflowd.workers import linux
 from qflowd.workers.page import Page
-from qflowd.workers.sink import CUT, LARGEST_LOG, Reach, Record, clean
+from qflowd.workers.sink import CUT, LARGEST_LOG, Reach, Record
 from qflowd.workers.wire import now_us
 
 _PIECE = 1 << 20
@@ -97,7 +98,7 @@ class _Raw:
         at_us, level = now_us(), _LEVELS[self.stream]
         texts = data.decode("utf-8", "replace").split("\n")
         lines += [
-            LogLine(*self._owner, at_us, self.stream, level, "", clean(text.rstrip("\r")), None) for text in texts
+            LogLine(*self._owner, at_us, self.stream, level, "", clean_text(text.rstrip("\r")), None) for text in texts
         ]
 
     def finish(self, lines: list[LogLine]) -> None:

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import traceback
 from collections.abc import Iterator
 from datetime import UTC
@@ -13,7 +14,7 @@ import msgspec
 
 from qflowd.jobs.control import Cancelled, Defer, Skip
 from qflowd.model.errors import QflowdError
-from qflowd.workers.sink import clean
+from qflowd.model.jsontext import clean_text
 from qflowd.workers.wire import LARGEST_OUTPUT, Assignment, Ended
 
 LONGEST_ERROR = 4096  # characters
@@ -31,6 +32,8 @@ class InvalidOutput(QflowdError):
 
 _PLAIN = frozenset({str, int, bool, type(None)})
 _SMALL = 1 << 16
+# Behind an even number of backslashes; behind an odd one they are text of the job's own.
+_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 _encode_plain = msgspec.json.Encoder().encode
 
 
@@ -80,7 +83,7 @@ def _try_plain(value: dict[Any, Any]) -> bytes:
 def _checked(text: str) -> str:
     if len(text) > LARGEST_OUTPUT // 4 and (size := len(text.encode("utf-8", "replace"))) > LARGEST_OUTPUT:
         raise InvalidOutput(f"the job's output is {size:,} bytes of JSON; at most {LARGEST_OUTPUT:,} are kept")
-    return clean(text.replace("\\u0000", "\N{REPLACEMENT CHARACTER}") if "\\u0000" in text else text)
+    return clean_text(_NUL.sub("\\1\N{REPLACEMENT CHARACTER}", text) if "\\u0000" in text else text)
 
 
 def _faults(value: Any, path: str) -> Iterator[str]:
@@ -114,7 +117,7 @@ def ended_by(error: BaseException, task: Assignment, *, is_stopped: bool) -> End
     if is_stopped or isinstance(error, Stopped | Cancelled):
         return Ended(task.task_id, task.fence, "stopped", traceback=trace_of(error))
     if isinstance(error, Skip):
-        return Ended(task.task_id, task.fence, "skip", error=clean(error.reason)[:LONGEST_ERROR])
+        return Ended(task.task_id, task.fence, "skip", error=clean_text(error.reason)[:LONGEST_ERROR])
     if isinstance(error, Defer):
         until = error.until.astimezone(UTC).isoformat() if error.until else None
         return Ended(task.task_id, task.fence, "defer", defer_s=error.delay_s, defer_until=until)
@@ -126,9 +129,9 @@ def headline(error: BaseException) -> str:
     if isinstance(error, SystemExit):
         return f"the job called sys.exit({error.code!r}); return, or raise an exception"[:LONGEST_ERROR]
     if isinstance(error, QflowdError):
-        return clean(str(error))[:LONGEST_ERROR]
+        return clean_text(str(error))[:LONGEST_ERROR]
     text = "".join(traceback.format_exception_only(error)).strip()
-    return clean(text)[:LONGEST_ERROR]
+    return clean_text(text)[:LONGEST_ERROR]
 
 
 def trace_of(error: BaseException) -> str | None:
@@ -138,7 +141,7 @@ def trace_of(error: BaseException) -> str | None:
         frames = frames.tb_next
     if frames is None:
         return None
-    text = clean("".join(traceback.format_exception(type(error), error, frames)))
+    text = clean_text("".join(traceback.format_exception(type(error), error, frames)))
     if len(text) <= LONGEST_TRACEBACK:
         return text
     return f"{text[: LONGEST_TRACEBACK // 4]}\n… cut …\n{text[-LONGEST_TRACEBACK // 4 * 3 :]}"

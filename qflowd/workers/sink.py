@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from qflowd.model.jsontext import clean_text
 from qflowd.workers.wire import Assignment, now_us
 
 LARGEST_LOG = 1 << 20  # bytes of records per attempt; as much again of raw output
@@ -92,7 +93,7 @@ class Sink:
             if author.used + len(data) > LARGEST_LOG:
                 author.is_cut = True
                 break
-            text = clean(line[: LARGEST_LOG - author.used - len(data)])
+            text = clean_text(line[: LARGEST_LOG - author.used - len(data)])
             data += _encode(
                 Record(at_us, task.task_id, task.fence, task.attempt, stream, level, logger, text, attributes)
             )
@@ -204,15 +205,4 @@ def _attributes(extra: dict[str, Any]) -> str:
     try:
         return _encode(extra).decode()
     except (TypeError, ValueError, RecursionError):
-        return _encode({key: clean(str(value)) for key, value in extra.items()}).decode()
-
-
-def clean(text: str) -> str:
-    """Text that every database takes: without NUL and lone surrogates."""
-    if "\0" in text:
-        text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
-    return text
+        return _encode({key: clean_text(str(value)) for key, value in extra.items()}).decode()
