@@ -123,7 +123,7 @@ def url_of(store: Store) -> str:
     return getattr(store.dialect, "url", None) or store.dialect.describe()
 
 
-@pytest.mark.parametrize(("after", "when"), [(1, "before"), (2, "after"), (41, "before"), (98, "after")])
+@pytest.mark.parametrize(("after", "when"), [(1, "before"), (41, "before"), (98, "after")])
 def test_a_migration_that_is_killed_is_finished_by_the_next(empty, after, when):
     killed = process(KILLED, url_of(empty), str(after), when)
     _, error = killed.communicate(timeout=60)
@@ -142,7 +142,7 @@ def test_a_migration_that_is_killed_is_finished_by_the_next(empty, after, when):
 def test_a_schema_of_a_killed_migration_is_the_same_as_one_made_at_once(mariadb_server):
     url = mariadb_server.create_database()
     shapes = []
-    for kills in ((), (5, 60)):
+    for kills in ((), (60,)):
         mariadb_server.drop_database(url)
         for after in kills:
             process(KILLED, url, str(after), "after").communicate(timeout=60)

@@ -230,6 +230,7 @@ def test_a_text_above_the_servers_packet_is_refused_data(shared):
     ):
         with pytest.raises(DataRefused, match="packet"):
             shared.transact(lambda tx, s=statement, r=rows, p=params: tx.run(s, r, **p))
+        shared.transact(lambda tx: tx.run("put_input", id=next(_ids), params="the connection is of use again"))
 
 
 def test_a_key_that_is_there_is_refused_data_where_the_statement_does_not_leave_it(shared):

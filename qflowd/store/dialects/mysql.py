@@ -145,6 +145,7 @@ class MysqlConnection(Connection):
                     max_allowed_packet=1 << 30,
                 )
                 self.script(SESSION)
+                [(self._packet,)] = self.script("SELECT @@max_allowed_packet")
         except (Disconnected, pymysql.Error, OSError) as error:
             raise StoreUnavailable(f"cannot reach MySQL at {describe(url)}: {error}") from error
 
@@ -155,8 +156,9 @@ class MysqlConnection(Connection):
         self.script("COMMIT")
 
     def rollback(self) -> None:
-        if self.driver.open:
-            self.script("ROLLBACK")
+        if not self.driver.open:
+            raise Disconnected("the connection is closed")
+        self.script("ROLLBACK")
 
     def close(self) -> None:
         if self.driver.open:
@@ -187,8 +189,20 @@ class MysqlConnection(Connection):
         return self._send(statement, {**values, "rows": document.decode()}, params)
 
     def _send(self, statement: Statement, values: dict[str, Any], params: Mapping[str, Any]) -> list[Any]:
+        text = statement.text(params)
+        try:
+            return self._execute(statement, text, values)
+        except Disconnected as error:
+            # The server hangs up on what is too large for it; sent again it would do the same, for ever.
+            size = len(self.driver.cursor().mogrify(text, values or None).encode())
+            if size < self._packet:
+                raise
+            msg = f"{size} bytes are more than the server's max_allowed_packet, {self._packet}"
+            raise DataRefused(msg) from error
+
+    def _execute(self, statement: Statement, text: str, values: dict[str, Any]) -> list[Any]:
         with translated(), self.driver.cursor() as cursor:
-            cursor.execute(statement.text(params), values or None)
+            cursor.execute(text, values or None)
             self.changed = cursor.rowcount
             if cursor.description is None:
                 return []

@@ -112,8 +112,9 @@ class PostgresConnection(Connection):
         self.script("COMMIT")
 
     def rollback(self) -> None:
-        if not self.driver.closed and not self.driver.broken:
-            self.script("ROLLBACK")
+        if self.driver.closed or self.driver.broken:
+            raise Disconnected("the connection is closed")
+        self.script("ROLLBACK")
 
     def close(self) -> None:
         self.driver.close()
