@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -94,6 +97,23 @@ def test_every_public_name_that_an_example_imports_is_there(block: Block) -> Non
     for line in block.text.splitlines():
         if re.match(r"\s*from qflowd[\w.]* import ", line):
             exec(line.strip(), {})  # noqa: S102 - our own pages
+
+
+@pytest.mark.slow
+def test_the_engine_of_the_page_runs(tmp_path: Path) -> None:
+    [example] = [b.text for b in blocks("python") if "Engine(" in b.text]
+    (tmp_path / "program.py").write_text(example, "utf-8")
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("QFLOWD_")}
+    ran = subprocess.run(
+        [sys.executable, "program.py"],
+        cwd=tmp_path,
+        env=kept | {"PYTHONPATH": str(PAGES[0].parent)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ran.stdout.strip() == "SUCCESS 42", ran.stderr
 
 
 def test_builders_and_plain_jobs_in_the_pages_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
