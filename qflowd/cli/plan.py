@@ -1,6 +1,6 @@
 """`qflowd plan`: what a workflow would do, without doing it."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from qflowd.model.errors import (
     SchemaOutdated,
     StoreUnavailable,
 )
+from qflowd.model.instants import parse_date
 
 if TYPE_CHECKING:
     from qflowd.engine.expand import Admission
@@ -118,9 +119,9 @@ def _admit(
     from qflowd.engine.request import Refused, Request
 
     try:
-        day = None if business_date is None else date.fromisoformat(business_date)
-    except ValueError:
-        raise InvalidRequest(f"business_date {business_date!r} is no date; write it like 2026-11-20") from None
+        day = None if business_date is None else parse_date(business_date)
+    except ValueError as problem:
+        raise InvalidRequest(f"business_date {problem}") from None
     request = Request(
         id=0,
         tenant="default",

@@ -11,6 +11,8 @@ from typing import Any, Final
 
 import click
 
+from qflowd.model.instants import format_instant
+
 COLOURS: Final = {
     "SUCCESS": "green",
     "READY": "cyan",
@@ -149,7 +151,7 @@ def _one_line(value: Any) -> str:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        return format_instant(value.astimezone(UTC))
     if isinstance(value, date):
         return value.isoformat()
     if is_dataclass(value) and not isinstance(value, type):

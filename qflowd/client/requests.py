@@ -3,12 +3,13 @@
 import os
 import pwd
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Any, Final
 
 from qflowd.model import jsontext
 from qflowd.model.errors import InvalidRequest
+from qflowd.model.instants import parse_date, parse_instant
 from qflowd.model.names import DEFAULT_TENANT, fault_in_key
 from qflowd.model.workflow import Json
 
@@ -93,21 +94,20 @@ def _plain(value: Any) -> Json:
 
 def _date(value: date | str | None) -> str | None:
     try:
-        found = date.fromisoformat(value) if isinstance(value, str) else value
-    except ValueError:
-        raise InvalidRequest(f"business_date {value!r} is no date; write it like 2026-11-20") from None
+        found = parse_date(value) if isinstance(value, str) else value
+    except ValueError as problem:
+        raise InvalidRequest(f"business_date {problem}") from None
     if isinstance(found, datetime):
         raise InvalidRequest("business_date must be a date, not an instant")
     return None if found is None else found.isoformat()
 
 
 def _instant(value: datetime | str | None) -> datetime | None:
-    if isinstance(value, str):
-        try:
-            found = datetime.fromisoformat(value.strip())
-        except ValueError:
-            raise InvalidRequest(f"run_at {value!r} is no instant; write it like 2026-11-20T09:30:00Z") from None
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-    if value is not None and value.tzinfo is None:
+    if value is None:
+        return None
+    if isinstance(value, datetime) and value.tzinfo is None:
         raise InvalidRequest("run_at needs a time zone, as in datetime.now(UTC) + timedelta(hours=1)")
-    return None if value is None else value.astimezone(UTC)
+    try:
+        return parse_instant(value if isinstance(value, str) else value.isoformat())
+    except ValueError as problem:
+        raise InvalidRequest(f"run_at {problem}") from None

@@ -13,6 +13,7 @@ from qflowd.engine.plan import Plan, effective
 from qflowd.engine.request import NO_OVERRIDE, Refused, Request
 from qflowd.model import jsontext
 from qflowd.model.errors import ExpressionFailed
+from qflowd.model.instants import format_instant
 from qflowd.model.states import InstanceState, TaskState
 from qflowd.model.workflow import Job, Json
 
@@ -75,10 +76,10 @@ def instance_scope(
             "id": instance_id,
             "name": name or workflow,
             "workflow": workflow,
-            "created_at": _text(created_at),
+            "created_at": format_instant(created_at),
         },
         "business_date": None if business_date is None else str(business_date),
-        "fire_at": None if fire_at is None else _text(fire_at),
+        "fire_at": None if fire_at is None else format_instant(fire_at),
     }
 
 
@@ -157,7 +158,3 @@ def task_rows(admission: Admission, lane_ids: Mapping[LaneKey, int], now: dateti
             need,
             now if is_ready else None,
         )
-
-
-def _text(instant: datetime) -> str:
-    return instant.isoformat().replace("+00:00", "Z")

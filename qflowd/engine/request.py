@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any, TypeVar
 
 from qflowd.define.documents import Document
@@ -12,6 +12,7 @@ from qflowd.define.workflow_file import read_settings
 from qflowd.engine.ids import LARGEST_INSTANCE
 from qflowd.model import jsontext, names
 from qflowd.model.errors import QflowdError
+from qflowd.model.instants import parse_date, parse_instant
 from qflowd.model.workflow import Json, Settings
 
 T = TypeVar("T")
@@ -143,21 +144,14 @@ def read_overrides(text: Any) -> dict[str, Override]:
 
 
 def read_instant(value: Any) -> datetime:
-    """An instant as a driver gives it, or ISO 8601 text; without an offset it is UTC."""
-    try:
-        instant = value if isinstance(value, datetime) else datetime.fromisoformat(_text(value).strip())
-        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise ValueError(f"{str(value)[:60]!r} is no instant; write it like 2026-11-20T09:30:00Z") from None
+    """An instant as a driver gives it, or ISO 8601 text; without an offset it is UTC. Raises: ValueError."""
+    return parse_instant(value.isoformat() if isinstance(value, datetime) else _text(value))
 
 
 def _date(value: Any) -> date:
     if isinstance(value, date) and not isinstance(value, datetime):
         return value
-    try:
-        return date.fromisoformat(_text(value).strip())
-    except ValueError:
-        raise ValueError(f"{str(value)[:60]!r} is no date; write it like 2026-11-20") from None
+    return parse_date(_text(value))
 
 
 def _text(value: Any) -> str:

@@ -23,7 +23,6 @@ import msgspec
 from qflowd.jobs.context import Context, Facts, running
 from qflowd.jobs.decorators import InvalidJob
 from qflowd.model.jsontext import clean_text
-from qflowd.model.jsontext import clean_text
 from qflowd.workers.crew import Crew, PoolSize
 from qflowd.workers.events import Broken, Checkpointed, Event, Finished, Progressed, Returned, Running, StopReason
 from qflowd.workers.inline_logs import ThreadLogs
