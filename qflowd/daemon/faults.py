@@ -3,29 +3,45 @@
 import os
 import signal
 import time
+from collections.abc import Callable
+from pathlib import Path
 
+from qflowd.store.dialects.base import Retryable
 from qflowd.store.tx import Fault
 
 
 def fault_from_environment() -> Fault | None:
-    """The fault that `QFLOWD_FAULT` asks for: transaction, point, how many times it passes first, what happens.
+    """The faults that `QFLOWD_FAULT` asks for, comma between them: transaction, point, number, what happens.
 
-    What happens: `kill` (SIGKILL to itself) or `pause:SECONDS`.
+    `kill`: SIGKILL to itself, the number-th time. `pause:FILE`: the number-th time, until there is such a file.
+    `conflict`: as if the database had met a deadlock, every number-th time.
     """
-    text = os.environ.get("QFLOWD_FAULT")
-    if not text:
+    faults = [_read(text) for text in os.environ.get("QFLOWD_FAULT", "").split(",") if text]
+    if not faults:
         return None
+
+    def all_faults(name: str, where: str) -> None:
+        for fault in faults:
+            fault(name, where)
+
+    return all_faults
+
+
+def _read(text: str) -> Callable[[str, str], None]:
     transaction, point, number, what, *rest = text.split(":")
-    passes = int(number)
+    every = int(number)
+    times = 0
 
     def fault(name: str, where: str) -> None:
-        nonlocal passes
+        nonlocal times
         if (name, where) != (transaction, point):
             return
-        passes -= 1
-        if passes == 0:
-            if what == "kill":
-                os.kill(os.getpid(), signal.SIGKILL)
-            time.sleep(float(rest[0]) if rest else 0.0)
+        times += 1
+        if what == "conflict" and times % every == 0:
+            raise Retryable("a conflict on request")
+        if times == every and what == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        while times == every and what == "pause" and not Path(rest[0]).exists():
+            time.sleep(0.02)
 
     return fault

@@ -4,21 +4,32 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
-from qflowd.store.tx import Fault, Store
+from qflowd.store.tx import Store
 from tests.conftest import KINDS, GetServer
 from tests.support.daemon import Daemon, until
 from tests.support.invariants import violations
 from tests.support.ledger import Ledger
 
+T = TypeVar("T")
 OPEN = "SELECT count(*) FROM qflow.instances WHERE finished_at IS NULL"
+OPTIONAL = (
+    "version",
+    "job",
+    "name",
+    "params",
+    "overrides",
+    "business_date",
+    "run_at",
+    "idempotency_key",
+    "submitted_by",
+)
 UNANSWERED = "SELECT count(*) FROM qflow.submissions WHERE answered_at IS NULL"
 
 
@@ -74,8 +85,12 @@ class House:
 
     def submit(self, workflow: str | None = None, count: int = 1, **columns: Any) -> list[int]:
         """Write submissions in one transaction; their ids."""
-        names = "version job name params overrides business_date run_at idempotency_key submitted_by".split()
-        row = dict.fromkeys(names) | {"tenant": "default", "priority": 0, "hold": 0, "trigger_type": "sql"}
+        row: dict[str, Any] = dict.fromkeys(OPTIONAL) | {
+            "tenant": "default",
+            "priority": 0,
+            "hold": 0,
+            "trigger_type": "sql",
+        }
         row |= {"workflow": workflow} | columns
         ids = self.store.transact(lambda tx: [int(tx.one("insert_submission", **row).id) for _ in range(count)])
         self.submitted += ids
@@ -107,7 +122,7 @@ class House:
     def check(self, *, drained: bool = True, may_log_errors: bool = False) -> None:
         """Everything that must hold; `drained`: and nothing is left to do."""
         found = list(violations(self.store, drained=drained)) + self.ledger.overlaps()
-        found += self._strangers()
+        found += self.strangers()
         states = self.sql("SELECT id, state FROM qflow.submissions")
         found += [f"I1: submission {number} is lost" for number in set(self.submitted) - {row[0] for row in states}]
         if drained:
@@ -116,7 +131,7 @@ class House:
             found.append(f"I12: a fault of ours: {logs[logs.index('Traceback') - 300 :][:3000]}")
         assert not found, "\n" + "\n".join(found[:20])
 
-    def _strangers(self) -> list[str]:
+    def strangers(self) -> list[str]:
         """I5: what was accepted is what the run of the accepted fence returned (all jobs of the ledger return it)."""
         sql = "SELECT id, done_fence, output FROM qflow.task_instance WHERE output LIKE '{\"fence\":%'"
         return [
@@ -169,10 +184,10 @@ def houses(get_server: GetServer, make_house: Callable[..., House]) -> Iterator[
             house.close()
 
 
-def side_by_side(scenario: Callable[[House], None], houses: list[House]) -> None:
-    """Play a scenario in all houses at once; the first that fails fails the test."""
-    with ThreadPoolExecutor(len(houses)) as threads:
-        for future in [threads.submit(scenario, house) for house in houses]:
+def side_by_side(scenario: Callable[[T], object], places: list[T]) -> None:
+    """Play a scenario in all places at once; the first that fails fails the test."""
+    with ThreadPoolExecutor(max(1, len(places))) as threads:
+        for future in [threads.submit(scenario, place) for place in places]:
             future.result()
 
 
@@ -187,24 +202,8 @@ def is_alive(pid: int) -> bool:
 def family(pid: int) -> list[int]:
     """All living descendants of a process."""
     try:
-        children = [int(c) for t in os.listdir(f"/proc/{pid}/task") for c in _children(pid, t)]
+        files = [thread / "children" for thread in Path(f"/proc/{pid}/task").iterdir()]
+        children = [int(child) for file in files for child in file.read_text().split()]
     except OSError:
         return []
     return [found for child in children for found in [child, *family(child)]]
-
-
-def _children(pid: int, thread: str) -> list[str]:
-    return Path(f"/proc/{pid}/task/{thread}/children").read_text().split()
-
-
-def once(transaction: str, point: str, error: Exception, *, passes: int = 0) -> Fault:
-    """A fault for a store in this process: raises `error` at the (passes + 1)-th time that a transaction gets there."""
-    left = [passes]
-
-    def fault(name: str, where: str) -> None:
-        if (name, where) == (transaction, point):
-            left[0] -= 1
-            if left[0] == -1:
-                raise error
-
-    return fault

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -136,14 +135,14 @@ def _expect(rows: dict[str, Any], job: str, state: str, reason: str, error: str)
 def _marked(house: House) -> list[int]:
     """Processes that a job of this house left behind."""
     found = []
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
             try:
-                text = Path(f"/proc/{entry}/cmdline").read_bytes()
+                text = (entry / "cmdline").read_bytes()
             except OSError:
                 continue
             if b"trap" in text and str(house.folder).encode() in text:
-                found.append(int(entry))
+                found.append(int(entry.name))
     return found
 
 
@@ -230,5 +229,3 @@ def _stop_now(house: House) -> None:
     assert house.states() == {"READY": 2}
     assert not house.sql("SELECT 1 FROM qflow.task_instance WHERE attempt > 0 OR crashes > 0")
     house.check(drained=False)
-
-

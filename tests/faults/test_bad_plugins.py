@@ -33,7 +33,10 @@ def test_files_that_harm_whoever_imports_them_harm_nobody(sqlite_url: str, make_
         (plugins / f".{name}").rename(plugins / name)
     daemon.write("plugins/late.py", "from qflowd import job\n\n@job\ndef late():\n    return 1\n")
     until(lambda: house.one("SELECT count(*) FROM qflow.plugin WHERE error <> ''") == len(FILES), 60)
-    errors = {file.rsplit("/", 1)[1]: error for file, error in house.sql("SELECT file, error FROM qflow.plugin WHERE error <> ''")}
+    errors = {
+        file.rsplit("/", 1)[1]: error
+        for file, error in house.sql("SELECT file, error FROM qflow.plugin WHERE error <> ''")
+    }
     for name, (_, word) in FILES.items():
         assert word.lower() in errors[name].lower(), (name, errors[name])
     # The good file beside them is live all the same, and all other work is done.

@@ -120,7 +120,9 @@ def _compare(house: House, graphs: dict[str, Graph], kinds: dict[int, str]) -> N
     wrong = []
     edges = []
     rows: dict[int, dict[str, tuple[int, str, str]]] = {}
-    for number, instance, task, state, reason in house.sql("SELECT id, instance_id, task, state, reason FROM qflow.tasks"):
+    for number, instance, task, state, reason in house.sql(
+        "SELECT id, instance_id, task, state, reason FROM qflow.tasks"
+    ):
         rows.setdefault(instance, {})[task] = (number, state, reason)
     for instance, key in kinds.items():
         expected = expected_states(graphs[key])

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
-from tests.faults.conftest import House
+from tests.faults.conftest import House, side_by_side
 from tests.support.daemon import until
 
 pytestmark = pytest.mark.fault
@@ -33,18 +31,28 @@ AT_WORK = [
     *(f"promote_due:{point}:2" for point in ("before_commit", "after_commit")),
     "write_logs:after_commit:1",
 ]
-AT_START = ["register_daemon:after_commit:1", "save_plugins:before_commit:1", "set_daemon_state:after_commit:1", "beat:begin:1"]
+AT_START = [
+    "register_daemon:after_commit:1",
+    "save_plugins:before_commit:1",
+    "set_daemon_state:after_commit:1",
+    "beat:begin:1",
+]
 TAKEN = "SELECT count(*) FROM qflow.submissions WHERE state = 'ACCEPTED'"
 
 
 @pytest.fixture
-def diamonds(database_url: str, make_house: Callable[..., House]) -> House:
-    return make_house(database_url, more=CHATTY, workflows={"diamond.yaml": DIAMOND})
+def diamonds(houses: list[House]) -> list[House]:
+    for house in houses:
+        house.more, house.workflows = CHATTY, {"diamond.yaml": DIAMOND}
+    return houses
 
 
-def test_a_daemon_killed_inside_any_transaction_loses_nothing(diamonds: House) -> None:
+def test_a_daemon_killed_inside_any_transaction_loses_nothing(diamonds: list[House]) -> None:
+    side_by_side(_die_at_work, diamonds)
+
+
+def _die_at_work(house: House) -> None:
     """Life after life, each killed at another place; the last one ends the work."""
-    house = diamonds
     daemon = house.daemon(lease="60s")
     for fault in AT_WORK:
         daemon.env["QFLOWD_FAULT"] = f"{fault}:kill"
@@ -62,8 +70,11 @@ def test_a_daemon_killed_inside_any_transaction_loses_nothing(diamonds: House) -
     house.check()
 
 
-def test_a_daemon_killed_while_it_starts_leaves_no_trace_that_hurts(diamonds: House) -> None:
-    house = diamonds
+def test_a_daemon_killed_while_it_starts_leaves_no_trace_that_hurts(diamonds: list[House]) -> None:
+    side_by_side(_die_at_start, diamonds)
+
+
+def _die_at_start(house: House) -> None:
     daemon = house.daemon(lease="60s")
     for fault in AT_START:
         daemon.env["QFLOWD_FAULT"] = f"{fault}:kill"

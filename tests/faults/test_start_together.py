@@ -33,7 +33,9 @@ def _meet_newer(house: House) -> None:
     house.store.transact(lambda tx: tx.run("read_database_id"))
     connection = house.store.connection()
     connection.begin()
-    connection.script("INSERT INTO qflow.migration (number, step, applied_at) SELECT 9000, 1, applied_at FROM qflow.migration LIMIT 1")
+    connection.script(
+        "INSERT INTO qflow.migration (number, step, applied_at) SELECT 9000, 1, applied_at FROM qflow.migration LIMIT 1"
+    )
     connection.commit()
     daemon.start(ready=False)
     assert daemon.wait(20) != 0

@@ -12,6 +12,7 @@ import json
 import textwrap
 from collections import Counter
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -113,9 +114,11 @@ class Ledger:
         found = []
         for task_id, by_fence in runs.items():
             spans = [(min(times), max(times), fence) for fence, times in sorted(by_fence.items())]
-            for (_, last, fence), (first, _, next_fence) in zip(spans, spans[1:], strict=False):
+            for (_, last, fence), (first, _, next_fence) in pairwise(spans):
                 if first < last:
-                    found.append(f"I9: task {task_id}: fence {next_fence} began {last - first:.3f} s before {fence} ended")
+                    found.append(
+                        f"I9: task {task_id}: fence {next_fence} began {last - first:.3f} s before {fence} ended"
+                    )
         return found
 
     def disorder(self, edges: Iterable[tuple[int, int]]) -> list[str]:
