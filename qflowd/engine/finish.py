@@ -137,15 +137,20 @@ def _write(tx: Tx, instances: Instances, batch: Batch, daemon_id: int) -> list[i
     if batch.running:
         tx.run("start_tasks", rows=sorted(batch.running))
     if batch.progress:
-        tx.run("save_progress", rows=batch.progress, now=tx.now)
+        tx.run("save_progress", rows=_latest(batch.progress), now=tx.now)
     if batch.checkpoints:
-        tx.run("save_checkpoints", rows=batch.checkpoints, now=tx.now)
+        tx.run("save_checkpoints", rows=_latest(batch.checkpoints), now=tx.now)
     if batch.attempts:
         tx.run("insert_attempts", rows=batch.attempts, daemon_id=daemon_id)
     _rearm(tx, batch.rearmed)
     if batch.released and tx.count("release_tasks", rows=sorted(batch.released)) < len(batch.released):
         raise LeaseLost
     return _accept(tx, instances, batch) if batch.final else []
+
+
+def _latest(rows: Sequence[Any]) -> list[Any]:
+    """The last row of each task: PostgreSQL refuses an upsert that meets the same key twice."""
+    return list({row[0]: row for row in rows}.values())
 
 
 def _rearm(tx: Tx, rearmed: Sequence[Rearmed]) -> None:

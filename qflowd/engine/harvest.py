@@ -11,6 +11,7 @@ from qflowd.engine.finish import Batch
 from qflowd.engine.lanes import SHORT_S, Lane
 from qflowd.engine.outcome import Ending, Final, Outcome, Released, outcome_of
 from qflowd.engine.request import read_instant
+from qflowd.model.durations import LONGEST_S
 from qflowd.model.errors import QflowdError
 from qflowd.model.states import Reason, TaskState
 from qflowd.model.workflow import Settings
@@ -74,6 +75,7 @@ class Harvest:
         elif isinstance(event, Broken):
             self._broken(event)
         elif isinstance(event, Progressed):
+            self.batch.progress = [row for row in self.batch.progress if row[0] != event.task_id]
             self.batch.progress.append((event.task_id, event.fence, event.done, event.total, event.text))
         elif isinstance(event, Checkpointed):
             self.batch.checkpoints = [row for row in self.batch.checkpoints if row[0] != event.task_id]
@@ -188,7 +190,8 @@ class Harvest:
         if result.outcome == "defer":
             reason = Reason.NONE
             now = self._clock.now()
-            defer = now + timedelta(seconds=result.defer_s or 0.0) if result.defer_until is None else None
+            delay_s = min(result.defer_s or 0.0, LONGEST_S)
+            defer = now + timedelta(seconds=delay_s) if result.defer_until is None else None
             if result.defer_until is not None:
                 try:
                     defer = read_instant(result.defer_until)
@@ -274,5 +277,12 @@ def _how_it_broke(event: Broken, settings: Settings) -> str:
     if event.reason == "terminated":
         return "the instance was terminated"
     if event.exit_signal is not None:
-        return f"its worker process was killed by {signal.Signals(event.exit_signal).name}"
+        return f"its worker process was killed by {_signal_name(event.exit_signal)}"
     return f"its worker process ended with exit code {event.exit_code}"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # Python knows no names between SIGRTMIN and SIGRTMAX
+        return f"signal {number}"

@@ -1,11 +1,13 @@
 """Logs: carries what tasks print from the workers' files into the table, in batches."""
 
+import logging
 from typing import ClassVar
 
 from qflowd.model.errors import StoreUnavailable
-from qflowd.store.tx import Store, Tx
+from qflowd.store.tx import DataRefused, Store, Tx
 from qflowd.workers.log_reader import LogLine, LogReader
 
+log = logging.getLogger("qflowd")
 EVERY_S = 0.2
 BATCH = 2000
 MOST_WAITING = 20_000  # lines kept while the database is away; more stay in the workers' files
@@ -38,6 +40,18 @@ class Logs:
             return
 
     def _write(self, lines: list[LogLine]) -> None:
+        """Write these lines; one that the database refuses is left out, and holds up no other."""
+        try:
+            self._insert(lines)
+        except DataRefused as refusal:
+            if len(lines) == 1:
+                log.warning("a log line of task %d is not kept, the database refused it: %s", lines[0].task_id, refusal)
+                return
+            middle = len(lines) // 2
+            self._write(lines[:middle])
+            self._write(lines[middle:])
+
+    def _insert(self, lines: list[LogLine]) -> None:
         at = self._store.clock.at
         rows = [
             (

@@ -170,8 +170,15 @@ def _receive(child: _Child, data: bytes) -> bytes | None:
 def _how_it_ended(child: _Child) -> str:
     end = os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
     if end is not None and end.si_code != os.CLD_EXITED:
-        return f"{_line_in_trace(child)}importing it crashed the process ({signal.Signals(end.si_status).name})"
+        return f"{_line_in_trace(child)}importing it crashed the process ({_signal_name(end.si_status)})"
     return f"importing it ended the process (exit code {end.si_status if end else 0})"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # Python knows no names between SIGRTMIN and SIGRTMAX
+        return f"signal {number}"
 
 
 def _where_it_hangs(child: _Child) -> str:

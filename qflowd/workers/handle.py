@@ -92,11 +92,11 @@ class Handle:
 
     def send(self, chunk: Chunk) -> None:
         """Queue `chunk`; what the pipe does not take now waits in `backlog`."""
+        data = wire.pack(Parcel(self.seq + 1, chunk))  # first: what cannot be sent must not count as sent
         self.seq += 1
         tasks = chunk.tasks
         self.flights.append(Flight(self.seq, chunk, tasks[-1].task_id))
         self.open.update(zip(map(task_id_of, tasks), tasks, strict=True))
-        data = wire.pack(Parcel(self.seq, chunk))
         if self.backlog:
             self.backlog += data
         elif (sent := self._write(data)) < len(data):

@@ -1,0 +1,57 @@
+"""What comes back from workers, however odd, becomes rows: an error here would leave tasks held for ever."""
+
+import pytest
+
+from qflowd.engine.claim import Claimed
+from qflowd.engine.finish import Batch
+from qflowd.engine.harvest import Harvest
+from qflowd.engine.known import LaneKey
+from qflowd.engine.lanes import Lane
+from qflowd.model.states import Reason
+from qflowd.model.workflow import Job
+from qflowd.store.clock import DbClock
+from qflowd.workers.events import Broken, Finished, Progressed
+from qflowd.workers.wire import Assignment, Ended
+
+LANE = Lane(1, LaneKey("default", "default", "work"), Job(name="work", module="", file="", hash=""), 11)
+ROW = Claimed(id=42, node=0, fence=5, priority=0, attempt=0, crashes=0, solo=0)
+
+
+@pytest.fixture
+def harvest():
+    found = Harvest(DbClock(), lambda: 0.5)
+    found.hold(LANE, [ROW])
+    return found
+
+
+@pytest.mark.parametrize(("number", "name"), [(9, "SIGKILL"), (40, "signal 40")])
+def test_every_signal_has_words(harvest, number, name):
+    harvest.take(Broken(42, 5, "crash", exit_signal=number))
+    [attempt] = harvest.batch.attempts
+    assert (attempt.reason, attempt.error) == (Reason.LOST, f"its worker process was killed by {name}")
+    assert not harvest.held
+
+
+def test_a_deferral_for_ever_is_one_for_years(harvest):
+    result = Ended(42, 5, "defer", defer_s=1e300, started_us=1, ended_us=2)
+    harvest.take(Finished([(Assignment(42, 5, 1, "work"), result)]))
+    [rearmed] = harvest.batch.rearmed
+    assert rearmed.due_at.year > 2030
+
+
+def test_only_the_latest_progress_is_kept(harvest):
+    for done in range(1000):
+        harvest.take(Progressed(42, 5, float(done), 1000.0, ""))
+    assert harvest.batch.progress == [(42, 5, 999.0, 1000.0, "")]
+
+
+def test_two_batches_may_tell_of_the_same_task(lab):
+    """An outage joins them; PostgreSQL would refuse an upsert that meets a key twice, and all results with it."""
+    lab.start(job="work")
+    [row] = lab.claim()
+    first = Batch(progress=[(row.id, row.fence, 0.1, None, "")], checkpoints=[(row.id, row.fence, "1")])
+    later = Batch(progress=[(row.id, row.fence, 0.9, None, "")], checkpoints=[(row.id, row.fence, "2")])
+    lab.finish(batch=first.with_more(later).with_more(Batch(final=[lab.final(row)])))
+    assert lab.sql("SELECT done FROM qflow.task_progress") == [(0.9,)]
+    assert lab.sql("SELECT value FROM qflow.checkpoint") == [("2",)]
+    lab.check(drained=True)
