@@ -282,7 +282,7 @@ class Threads:
     # -- what a running job says: the channel of its context()
 
     def send_progress(self, facts: Facts, done: float, total: float | None, text: str) -> None:
-        self._say(facts, Progressed(facts.task_id, facts.fence, done, total, clean(text)))
+        self._say(facts, Progressed(facts.task_id, facts.fence, done, total, clean_text(text)))
 
     def send_save(self, facts: Facts, value: bytes) -> None:
         self._say(facts, Checkpointed(facts.task_id, facts.fence, value.decode()))

@@ -13,11 +13,12 @@ from typing import Any
 import msgspec
 
 from qflowd.jobs.context import Facts
+from qflowd.model.jsontext import clean_text
 from qflowd.workers import wire
 from qflowd.workers.load import Jobs
 from qflowd.workers.outcome import Stopped, encode_output, ended_by
 from qflowd.workers.page import Page
-from qflowd.workers.sink import Author, Sink, clean
+from qflowd.workers.sink import Author, Sink
 from qflowd.workers.task_context import ContextOfSlot
 from qflowd.workers.wire import Assignment, Chunk, Done, Ended, Parcel
 
@@ -47,7 +48,7 @@ class Results:
             written += os.write(self._fd, memoryview(data)[written:])
 
     def send_progress(self, facts: Facts, done: float, total: float | None, text: str) -> None:
-        self.send(wire.Progress(facts.task_id, facts.fence, done, total, clean(text)))
+        self.send(wire.Progress(facts.task_id, facts.fence, done, total, clean_text(text)))
 
     def send_save(self, facts: Facts, value: bytes) -> None:
         self.send(wire.Saved(facts.task_id, facts.fence, value.decode()))

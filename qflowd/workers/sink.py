@@ -196,7 +196,7 @@ class RecordsHandler(logging.Handler):
                 message += "\n" + logging.Formatter().formatException(record.exc_info)
             extra = {key: value for key, value in record.__dict__.items() if key not in self._usual}
             attributes = _attributes(extra) if extra else None
-            self._sink.emit("log", clean(record.levelname)[:64], clean(record.name), [message], attributes)
+            self._sink.emit("log", clean_text(record.levelname)[:64], clean_text(record.name), [message], attributes)
         except Exception:  # noqa: BLE001 - logging must never fail the task
             self.handleError(record)
 
