@@ -4,6 +4,7 @@ What runs is decided elsewhere. Here tasks are carried to workers and their ends
 """
 
 import contextlib
+import logging
 import os
 import select
 import signal
@@ -21,9 +22,11 @@ from qflowd.workers.receive import sort_messages
 from qflowd.workers.watch import Watch
 from qflowd.workers.wire import Assignment, Chunk, Done, Ended, now_us
 
+log = logging.getLogger("qflowd")
 _BUSY_TICK_US = 10_000  # how often running tasks are looked at
 _FLOOD = 48  # tasks in flight
 _LINGER_S = 0.0004
+_LONG_LIFE_US = 10_000_000  # a nursery that dies sooner is not started again at once
 _BACKOFF_US = (100_000, 500_000, 2_000_000, 5_000_000)
 
 
@@ -80,6 +83,7 @@ class Crew:
         self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._epoll.register(self._bell, select.EPOLLIN)
         self._nursery: NurseryLink | None = None
+        self._cradle, self._nursery_started_us = _Berth("", 0), 0
         self._manifest_fd = -1
         self._generation = 0
         self._last_number = 0
@@ -273,12 +277,15 @@ class Crew:
 
     def _look(self, now: int, events: list[Event]) -> None:
         """The time-driven part: empty berths, long tasks, limits."""
+        if self._nursery is None and now >= self._cradle.fill_at_us:
+            self._start_nursery()
         self._fill_berths()
         busy = [worker for worker in self._workers.values() if worker.open]
         for worker in busy:
             self._watch.look(worker, now, events)
         self._watch.check_memory(busy, now)
-        waiting = [berth.fill_at_us for berth in self._berths if not berth.number]
+        berths = self._berths if self._nursery is not None else [self._cradle]
+        waiting = [berth.fill_at_us for berth in berths if not berth.number]
         self._next_watch_us = min([now + _BUSY_TICK_US] if busy else [1 << 62], default=1 << 62)
         self._next_watch_us = min([self._next_watch_us, *waiting])
 
@@ -296,12 +303,13 @@ class Crew:
 
     def _start_nursery(self) -> None:
         self._nursery = NurseryLink(self._env, self._lock_fd)
+        self._nursery_started_us = self._clock()
         self._epoll.register(self._nursery, select.EPOLLIN)
 
     def _fill_berths(self) -> None:
         now = self._clock()
         for berth in self._berths:
-            if not berth.number and berth.fill_at_us <= now and not self._is_draining:
+            if not berth.number and berth.fill_at_us <= now and self._nursery is not None and not self._is_draining:
                 try:
                     berth.number = self._spawn(berth.pool, berth.slots).number
                 except OSError:  # out of descriptors, or of disk: perhaps not for long
@@ -384,4 +392,9 @@ class Crew:
         nursery.sweep([worker.pid for worker in self._workers.values() if worker.pid])
         for worker in list(self._workers.values()):
             self._bury(worker, orders.Exited(worker.number, -1), events, is_innocent=True)
-        self._start_nursery()
+        log.error("the process that starts workers died; another is started")
+        now = self._clock()
+        if now - self._nursery_started_us > _LONG_LIFE_US:
+            self._cradle.failures = 0
+        self._put_off(self._cradle, now)
+        self._next_watch_us = 0
