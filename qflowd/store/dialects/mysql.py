@@ -128,7 +128,7 @@ class MysqlRenderer(Renderer):
         return f"JSON_TABLE(:rows, '$[*]' COLUMNS ({columns}))"
 
 
-class _Session(pymysql.connections.Connection):  # type: ignore[type-arg,unused-ignore]
+class _Session(pymysql.connections.Connection):  # type: ignore[type-arg]
     """Without a CA to trust nothing is verified; PyMySQL would still read the host's whole CA store, 40 ms a connection."""
 
     def _create_ssl_ctx(self, sslp: Any) -> ssl.SSLContext:
@@ -149,7 +149,7 @@ class MysqlConnection(Connection):
     def __init__(self, url: str) -> None:
         try:
             with translated():
-                self.driver = _Session(
+                self.driver: pymysql.connections.Connection[Any] = _Session(
                     **arguments(url),
                     autocommit=True,
                     charset="utf8mb4",
