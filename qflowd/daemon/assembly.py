@@ -25,6 +25,7 @@ from qflowd.engine.timers import Promote
 from qflowd.engine.watch import Watch
 from qflowd.engine.workflow_files import WorkflowFiles
 from qflowd.model.errors import StoreUnavailable
+from qflowd.model.states import DaemonState
 from qflowd.plugins.registry import Registry
 from qflowd.plugins.reload import Reloader
 from qflowd.store.clock import boottime
@@ -35,7 +36,6 @@ from qflowd.workers.crew import Crew, PoolSize
 from qflowd.workers.environment import worker_env
 
 log = logging.getLogger("qflowd")
-READY, STOPPING = 1, 2
 FAREWELL_S = 10.0  # for services to end their round
 
 
@@ -114,7 +114,7 @@ class Daemon:
         self._when_reachable(self._store_own_workflows)
         self.executor.start(dict(registry.jobs), registry.manifest.encode())
         self._tune()
-        self._set_state(READY)
+        self._say_ready()
         self._start_services(crew, instances)
 
     def _registry(self) -> Registry:
@@ -232,19 +232,20 @@ class Daemon:
         self.executor.forget_all()
         self.identity.register()
         self._announce(self._registry())
-        self._set_state(READY)
+        self._say_ready()
 
     def _pool_of(self, job: str) -> str | None:
         found = self._jobs.own.get(job)
         return found.settings.pool if found else None
 
-    def _set_state(self, state: int) -> None:
-        self._when_reachable(
-            lambda: self.store.transact(
-                lambda tx: tx.run("set_daemon_state", id=self.identity.id, state=state),
-                name="set_daemon_state",
-                single=True,
-            )
+    def _say_ready(self) -> None:
+        self._when_reachable(lambda: self._set_state(DaemonState.READY))
+
+    def _set_state(self, state: DaemonState) -> None:
+        self.store.transact(
+            lambda tx: tx.run("set_daemon_state", id=self.identity.id, state=int(state)),
+            name="set_daemon_state",
+            single=True,
         )
 
     def _when_reachable(self, work: Callable[[], Any]) -> None:
@@ -271,6 +272,13 @@ class Daemon:
         if now:
             self.executor.fence()
         self.executor.stop_claiming()
+
+    def say_stopping(self) -> None:
+        """Tell the database, if it can be reached now."""
+        try:
+            self._set_state(DaemonState.STOPPING)
+        except StoreUnavailable as error:
+            log.warning("%s", error)
 
     def is_drained(self) -> bool:
         """Has everything that was held been written?"""
@@ -301,13 +309,8 @@ class Daemon:
         self.store.close()
 
     def _say_goodbye(self) -> bool:
-        def leave(tx: Any) -> None:
-            tx.run("bury_daemon", id=self.identity.id)
-            for statement in ("forget_daemon_jobs", "forget_daemon_pools", "forget_daemon_plugins", "forget_waker"):
-                tx.run(statement, id=self.identity.id)
-
         try:
-            self.store.transact(leave)
+            self.store.transact(lambda tx: registration.bury(tx, self.identity.id), name="leave")
         except StoreUnavailable as error:
             log.warning("could not say goodbye, others take back what was held: %s", error)
             return False

@@ -20,13 +20,13 @@ import msgspec
 from qflowd.client.client import Client
 from qflowd.config import Config, PoolConfig, from_settings
 from qflowd.config import load as load_config
-from qflowd.daemon.assembly import STOPPING, Daemon
-from qflowd.daemon.idle import is_nothing_left
+from qflowd.daemon.assembly import Daemon
+from qflowd.daemon.idle import Idleness, count_failed
 from qflowd.daemon.program import ProgramJob, program_job
 from qflowd.define.builders import WorkflowBuilder
 from qflowd.engine.workflow_store import canonical, store_workflow
 from qflowd.jobs.decorators import InvalidJob
-from qflowd.model.errors import InvalidRequest, StoreUnavailable
+from qflowd.model.errors import InvalidRequest
 from qflowd.model.workflow import Job, Workflow
 from qflowd.plugins.registry import Registry
 from qflowd.store.dialects import dialect_for
@@ -233,14 +233,12 @@ class Engine:
         try:
             since = daemon.store.clock.now()
             end = None if timeout is None else time.monotonic() + timeout
-            quiet = 0
-            # Twice in a row: what was between two tables at the first look is seen at the second.
-            while quiet < 2:
+            idleness = Idleness(daemon)
+            while not idleness.look():
                 if end is not None and time.monotonic() > end:
                     raise TimeoutError(f"there is still work to do after {timeout:g} s")
                 time.sleep(IDLE_CHECK_S)
-                quiet = quiet + 1 if is_nothing_left(daemon) else 0
-            failed = int(daemon.store.read(lambda tx: tx.one("count_failed_since", since=since)).failed)
+            failed = count_failed(daemon, since)
         except BaseException:
             if not was_running:
                 self.stop(now=True)
@@ -292,7 +290,7 @@ class _Embedded(Daemon):
         self.stop(now=now)
         told = threading.Event()
         self.executor.order(told.set)  # after this one it claims no more, and knows what it holds
-        self._say_stopping()
+        self.say_stopping()
         while not (told.is_set() and self.is_drained()):
             if end is not None and time.monotonic() > end:
                 return False
@@ -344,16 +342,6 @@ class _Embedded(Daemon):
 
     def _tune(self) -> None:
         """The garbage collector is the program's."""
-
-    def _say_stopping(self) -> None:
-        try:
-            self.store.transact(
-                lambda tx: tx.run("set_daemon_state", id=self.identity.id, state=STOPPING),
-                name="set_daemon_state",
-                single=True,
-            )
-        except StoreUnavailable as error:
-            log.warning("%s", error)
 
 
 def _pool(name: str, size: int | Mapping[str, int]) -> dict[str, int]:

@@ -1,10 +1,30 @@
 """`--until-idle`: is anything left but rows that wait for a time, a fact or an unknown job?"""
 
+from datetime import datetime
+
 from qflowd.daemon.assembly import Daemon
 from qflowd.model.errors import StoreUnavailable
 
 
-def is_nothing_left(daemon: Daemon) -> bool:
+class Idleness:
+    """Two looks in a row that find nothing: what was between two tables at the first is seen at the second."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+        self._quiet_looks = 0
+
+    def look(self) -> bool:
+        """Look once; True if nothing is left, now and the time before."""
+        self._quiet_looks = self._quiet_looks + 1 if _is_nothing_left(self._daemon) else 0
+        return self._quiet_looks >= 2
+
+
+def count_failed(daemon: Daemon, since: datetime) -> int:
+    """How many instances have FAILED since an instant of the database's clock."""
+    return int(daemon.store.read(lambda tx: tx.one("count_failed_since", since=since)).failed)
+
+
+def _is_nothing_left(daemon: Daemon) -> bool:
     """Looks at the whole database: other daemons' work counts too."""
     if not daemon.is_drained():
         return False
@@ -18,7 +38,7 @@ def is_nothing_left(daemon: Daemon) -> bool:
             return True
         known = {row.job for row in store.read(lambda tx: tx.run("list_live_jobs"))}
         pools = {row.pool for row in store.read(lambda tx: tx.run("list_live_pools"))}
-        lanes = store.read(lambda tx: tx.run("list_ready_lanes", rows=[(row.lane,) for row in ready]))
+        lanes = store.read(lambda tx: tx.run("load_lanes", rows=[(row.lane,) for row in ready]))
     except StoreUnavailable:
         return False
     return not any(lane.job in known and lane.pool in pools for lane in lanes)

@@ -5,16 +5,14 @@ import math
 import signal
 import threading
 import time
-from datetime import datetime
 from types import FrameType
 
 from qflowd.config import Config
 from qflowd.daemon import log as daemon_log
-from qflowd.daemon.assembly import STOPPING, Daemon
+from qflowd.daemon.assembly import Daemon
 from qflowd.daemon.faults import fault_from_environment
-from qflowd.daemon.idle import is_nothing_left
+from qflowd.daemon.idle import Idleness, count_failed
 from qflowd.daemon.notify import notify, watchdog_s
-from qflowd.model.errors import StoreUnavailable
 from qflowd.store.clock import boottime
 from qflowd.workers import linux
 
@@ -46,7 +44,7 @@ def main(config: Config, *, until_idle: bool = False) -> int:
         _serve(daemon, stop, until_idle=until_idle)
         notify("STOPPING=1")
         _drain(daemon, stop)
-        return _failed(daemon, started_at) if until_idle else 0
+        return int(until_idle and count_failed(daemon, started_at) > 0)
     finally:
         daemon.close()
         log.info("stopped")
@@ -75,14 +73,11 @@ def _serve(daemon: Daemon, stop: _StopOnSignal, *, until_idle: bool) -> None:
     """Wait for the end, feeding the watchdog with what the heartbeat has proved."""
     feed_s = watchdog_s()
     every_s = IDLE_CHECK_S if until_idle else (feed_s / 3 if feed_s else 3600.0)
-    quiet = 0
+    idleness = Idleness(daemon)
     while not stop.asked.wait(every_s):
         _feed_watchdog(daemon, feed_s)
-        if until_idle:
-            # Twice in a row: what was between two tables at the first look is seen at the second.
-            quiet = quiet + 1 if is_nothing_left(daemon) else 0
-            if quiet == 2:
-                return
+        if until_idle and idleness.look():
+            return
 
 
 def _feed_watchdog(daemon: Daemon, feed_s: float | None) -> None:
@@ -93,14 +88,7 @@ def _feed_watchdog(daemon: Daemon, feed_s: float | None) -> None:
 def _drain(daemon: Daemon, stop: _StopOnSignal) -> None:
     """What runs may take long to end; the watchdog is fed meanwhile. Told twice, it ends without the database too."""
     daemon.stop()
-    try:
-        daemon.store.transact(
-            lambda tx: tx.run("set_daemon_state", id=daemon.identity.id, state=STOPPING),
-            name="set_daemon_state",
-            single=True,
-        )
-    except StoreUnavailable as error:
-        log.warning("%s", error)
+    daemon.say_stopping()
     feed_s, feed_at = watchdog_s(), 0.0
     until = math.inf
     while not daemon.is_drained() and boottime() < until:
@@ -110,8 +98,3 @@ def _drain(daemon: Daemon, stop: _StopOnSignal) -> None:
         if stop.at_once.is_set():
             until = min(until, boottime() + AT_ONCE_S)
         time.sleep(DRAIN_CHECK_S)
-
-
-def _failed(daemon: Daemon, since: datetime) -> int:
-    row = daemon.store.read(lambda tx: tx.one("count_failed_since", since=since))
-    return int(row.failed > 0)

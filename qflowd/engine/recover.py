@@ -10,10 +10,12 @@ from typing import Any, ClassVar
 
 from qflowd.engine.finish import Batch, finish
 from qflowd.engine.identity import Identity
+from qflowd.engine.ids import instance_of
 from qflowd.engine.instances import Instances
 from qflowd.engine.outcome import POISON_AFTER, AttemptRow, Final, Released
+from qflowd.engine.registration import bury
 from qflowd.engine.service import Topics
-from qflowd.model.states import Reason, TaskState
+from qflowd.model.states import DaemonState, Reason, TaskState
 from qflowd.store.clock import boottime, to_microseconds
 from qflowd.store.tx import Store, Tx
 
@@ -53,24 +55,19 @@ class Recover:
             since = self._store.clock.now() - timedelta(days=1)
             for row in self._store.read(lambda tx: tx.run("list_dead_daemons", since=since)):
                 if row.id != self._identity.id:
-                    self.take_back(row.id, "its lease is over" if row.state < 3 else "it left rows behind")
+                    self.take_back(
+                        row.id, "its lease is over" if row.state != DaemonState.GONE else "it left rows behind"
+                    )
         return NEIGHBOURS_S
 
     def take_back(self, daemon_id: int, why: str) -> int:
         """Give back the rows of a dead daemon. Returns how many there were."""
-
-        def bury(tx: Tx) -> None:
-            # First of all: from here on its heartbeat hits no row, and it knows.
-            tx.run("bury_daemon", id=daemon_id)
-            for statement in ("forget_daemon_jobs", "forget_daemon_pools", "forget_daemon_plugins", "forget_waker"):
-                tx.run(statement, id=daemon_id)
-
-        self._store.transact(bury)
+        self._store.transact(lambda tx: bury(tx, daemon_id), name="bury")
         rows = self._store.read(lambda tx: tx.run("list_lost", owner=daemon_id))
         log.warning("daemon %d is dead (%s): taking back %d tasks", daemon_id, why, len(rows))
         for start in range(0, len(rows), CHUNK):
             finish(self._store, self._instances, self._batch(rows[start : start + CHUNK]), daemon_id)
-        for instance in {row.id >> 20 for row in rows if row.intent}:
+        for instance in {instance_of(row.id) for row in rows if row.intent}:
             self._store.transact(lambda tx, instance=instance: self._sweep(tx, instance), name="sweep")  # type: ignore[misc]
         if rows:
             self._topics.publish("ready", "intent")

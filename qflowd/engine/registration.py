@@ -1,4 +1,4 @@
-"""Registration: what this daemon knows and offers, as rows: jobs, plugin files, pools."""
+"""Registration: what a daemon says of itself, as rows: jobs, plugin files, pools; and that it is gone."""
 
 import json
 from collections.abc import Mapping
@@ -37,6 +37,14 @@ def register_plugins(store: Store, daemon_id: int, registry: Registry) -> None:
             tx.run("insert_plugins", rows=files, id=daemon_id, now=tx.now)
 
     store.transact(save_plugins)
+
+
+def bury(tx: Tx, daemon_id: int) -> None:
+    """A daemon is gone: nothing that it said of itself holds any more."""
+    # First of all: from here on its heartbeat hits no row, and it knows.
+    tx.run("bury_daemon", id=daemon_id)
+    for statement in ("forget_daemon_jobs", "forget_daemon_pools", "forget_daemon_plugins", "forget_waker"):
+        tx.run(statement, id=daemon_id)
 
 
 def _row(job: Job) -> tuple[str, ...]:

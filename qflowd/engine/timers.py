@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import ClassVar
 
+from qflowd.engine.ids import instance_of
 from qflowd.engine.service import Topics
 from qflowd.store.tx import Store, Tx
 
@@ -42,6 +43,6 @@ class Promote:
             )
             for row in due:
                 if row.purpose == DEADLINE:
-                    self._expire(tx, row.task_id >> 20)
+                    self._expire(tx, instance_of(row.task_id))
             tx.run("delete_timers", rows=[(row.task_id, row.purpose, row.fence) for row in due])
         return len(due), tx.one("next_timer").due_at

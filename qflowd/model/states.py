@@ -3,7 +3,7 @@
 Codes are stored as SMALLINT and never change meaning; the words are what the views show.
 """
 
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 
 
 class TaskState(IntEnum):
@@ -93,13 +93,22 @@ class VersionState(IntEnum):
     ARCHIVED = 2
 
 
-class AnswerState(IntEnum):
+class DaemonState(IntEnum):
+    """Life of a daemon. A row that is GONE lives no more, whoever it was that said so."""
+
+    STARTING = 0
+    READY = 1
+    STOPPING = 2
+    GONE = 3
+
+
+class AnswerState(StrEnum):
     """What became of a row in an inbox; stored as the word itself, since clients read the table."""
 
-    NEW = 0
-    ACCEPTED = 1
-    DONE = 2
-    REJECTED = 3
+    NEW = "NEW"
+    ACCEPTED = "ACCEPTED"
+    DONE = "DONE"
+    REJECTED = "REJECTED"
 
 
 def words(states: type[IntEnum]) -> dict[int, str]:

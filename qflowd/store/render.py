@@ -1,6 +1,6 @@
 """Macros: the few places where the three databases want other words for the same thing.
 
-{task.READY} {instance.FAILED} {intent.TERMINATE} {reason.LOST} {version.ACTIVE}   a state's code
+{task.READY} {instance.FAILED} {intent.TERMINATE} {reason.LOST} {version.ACTIVE} {daemon.GONE}   a state's code
 {words: task t.state}        the code's word, as a CASE
 {rows: id bigint, fence int} the parameter `rows` as a table with these columns
 {update: t x, a bigint, b int | x.a = d.a} x = d.b   update table t (alias x) from the row set d
@@ -38,6 +38,7 @@ _STATES: dict[str, type[IntEnum]] = {
     "reason": states.Reason,
     "kind": states.TaskKind,
     "version": states.VersionState,
+    "daemon": states.DaemonState,
 }
 _TYPES = {"bigint", "int", "smallint", "double", "text", "date", "instant", "microseconds"}
 _DIALECTS = {"sqlite", "postgres", "mysql"}

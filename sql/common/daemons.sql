@@ -2,32 +2,32 @@
 
 -- name: insert_daemon
 INSERT INTO qflow.daemon (name, host, boot_id, pid, lock_file, version, state, started_at, seen_at, lease_ends_at)
-VALUES (:name, :host, :boot_id, :pid, :lock_file, :version, 0, :now, {clock}, {clock + :lease_s})
+VALUES (:name, :host, :boot_id, :pid, :lock_file, :version, {daemon.STARTING}, :now, {clock}, {clock + :lease_s})
 {returning: id}
 
 -- name: beat
 -- Hits no row when others have taken this daemon for dead.
 UPDATE qflow.daemon SET seen_at = {clock}, lease_ends_at = {clock + :lease_s}, memory_mb = :memory_mb
-WHERE id = :id AND state < 3
+WHERE id = :id AND state < {daemon.GONE}
 
 -- name: hear_back
 -- The server's clock as the beat wrote it, and what people want of instances that still run.
 SELECT d.seen_at, i.id AS instance_id, i.intent FROM qflow.daemon d
-LEFT JOIN qflow.workflow_instance i ON i.intent <> 0 AND i.state < 3 WHERE d.id = :id
+LEFT JOIN qflow.workflow_instance i ON i.intent <> 0 AND i.state < {instance.SUCCESS} WHERE d.id = :id
 
 -- name: set_daemon_state
-UPDATE qflow.daemon SET state = :state, seen_at = {clock} WHERE id = :id AND state < 3
+UPDATE qflow.daemon SET state = :state, seen_at = {clock} WHERE id = :id AND state < {daemon.GONE}
 
 -- name: list_dead_daemons
 -- Lease over, or gone with rows left (somebody died while taking them back).
-SELECT d.id, d.name, d.state FROM qflow.daemon d WHERE d.state < 3 AND d.lease_ends_at < {clock}
+SELECT d.id, d.name, d.state FROM qflow.daemon d WHERE d.state < {daemon.GONE} AND d.lease_ends_at < {clock}
 UNION ALL
-SELECT d.id, d.name, d.state FROM qflow.daemon d WHERE d.state = 3 AND d.seen_at > :since
+SELECT d.id, d.name, d.state FROM qflow.daemon d WHERE d.state = {daemon.GONE} AND d.seen_at > :since
     AND EXISTS (SELECT 1 FROM qflow.task_instance t WHERE t.owner = d.id AND t.state IN ({task.RESERVED}, {task.RUNNING}))
 
 -- name: bury_daemon
 -- Nobody can renew this lease any more.
-UPDATE qflow.daemon SET state = 3 WHERE id = :id AND state < 3
+UPDATE qflow.daemon SET state = {daemon.GONE} WHERE id = :id AND state < {daemon.GONE}
 
 -- name: forget_daemon_jobs
 DELETE FROM qflow.daemon_job WHERE daemon_id = :id
@@ -75,9 +75,6 @@ SELECT value FROM qflow.meta WHERE name = 'database_id'
 -- Does SKIP LOCKED skip what another session holds? Asked once at start, of a table that always has rows.
 SELECT number, step FROM qflow.migration ORDER BY number, step LIMIT 2 {lock}
 
--- name: list_ready_lanes
-SELECT l.job, l.pool FROM {rows: id bigint} r JOIN qflow.lane l ON l.id = r.id
-
 -- name: count_open
 -- What `--until-idle` waits for, apart from what stands in lanes.
 SELECT (SELECT COUNT(*) FROM qflow.submissions WHERE is_open = 1) AS submissions,
@@ -91,8 +88,8 @@ SELECT COUNT(*) AS failed FROM qflow.workflow_instance WHERE state = {instance.F
 
 -- name: list_live_jobs
 SELECT DISTINCT k.job FROM qflow.daemon_job k JOIN qflow.daemon d ON d.id = k.daemon_id
-WHERE d.state = 1 AND d.lease_ends_at > {clock}
+WHERE d.state = {daemon.READY} AND d.lease_ends_at > {clock}
 
 -- name: list_live_pools
 SELECT DISTINCT k.pool FROM qflow.daemon_pool k JOIN qflow.daemon d ON d.id = k.daemon_id
-WHERE d.state = 1 AND d.lease_ends_at > {clock}
+WHERE d.state = {daemon.READY} AND d.lease_ends_at > {clock}

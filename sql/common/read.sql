@@ -59,7 +59,7 @@ SELECT job, params_schema, file, hash, doc, settings, daemons, state, error FROM
 -- name: list_plugins
 SELECT p.file, w.name AS daemon, p.jobs, p.hash, p.error, p.updated_at
 FROM qflow.plugin p JOIN qflow.daemon w ON w.id = p.daemon_id
-WHERE w.state IN (1, 2) AND w.lease_ends_at > {clock} ORDER BY p.file, w.name
+WHERE w.state IN ({daemon.READY}, {daemon.STOPPING}) AND w.lease_ends_at > {clock} ORDER BY p.file, w.name
 
 -- name: list_daemons
 SELECT id, name, host, pid, version, state, pools, started_at, seen_at, memory_mb FROM qflow.daemons ORDER BY name, id

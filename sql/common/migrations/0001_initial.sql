@@ -169,7 +169,7 @@ CREATE TABLE IF NOT EXISTS qflow.workflow_instance (
 {index: workflow_instance_intent ON qflow.workflow_instance (id) WHERE intent <> 0 | (intent, id)}
 ;
 -- Serves find_open_instances.
-{index: workflow_instance_open ON qflow.workflow_instance (id) WHERE state < 3 | (state, id)}
+{index: workflow_instance_open ON qflow.workflow_instance (id) WHERE state < {instance.SUCCESS} | (state, id)}
 ;
 -- id = instance_id * 2^20 + ordinal. `priority` is stored negated: the smallest is claimed first.
 CREATE TABLE IF NOT EXISTS qflow.task_instance (
@@ -198,10 +198,10 @@ CREATE TABLE IF NOT EXISTS qflow.task_instance (
 ) {hot_table}
 ;
 -- Serves claim_tasks and list_heads.
-{index: task_instance_claim ON qflow.task_instance (lane, priority, id) WHERE state = 1 | (state, lane, priority, id)}
+{index: task_instance_claim ON qflow.task_instance (lane, priority, id) WHERE state = {task.READY} | (state, lane, priority, id)}
 ;
 -- Serves list_held, list_lost, list_dead_daemons and the view pools.
-{index: task_instance_held ON qflow.task_instance (owner) WHERE state IN (3, 4) | (owner, state)}
+{index: task_instance_held ON qflow.task_instance (owner) WHERE state IN ({task.RESERVED}, {task.RUNNING}) | (owner, state)}
 ;
 CREATE TABLE IF NOT EXISTS qflow.lane (
     id {identity},
@@ -308,7 +308,7 @@ CREATE TABLE IF NOT EXISTS qflow.code (
     CONSTRAINT code_key UNIQUE (hash, file)
 ) {table}
 ;
--- Who is there. id: an incarnation, never reused. state: 0 starting, 1 ready, 2 stopping, 3 gone.
+-- Who is there. id: an incarnation, never reused.
 CREATE TABLE IF NOT EXISTS qflow.daemon (
     id {identity},
     name {key} NOT NULL,
@@ -325,7 +325,7 @@ CREATE TABLE IF NOT EXISTS qflow.daemon (
 ) {table}
 ;
 -- Serves list_dead_daemons.
-{index: daemon_alive ON qflow.daemon (lease_ends_at) WHERE state < 3 | (state, lease_ends_at)}
+{index: daemon_alive ON qflow.daemon (lease_ends_at) WHERE state < {daemon.GONE} | (state, lease_ends_at)}
 ;
 CREATE TABLE IF NOT EXISTS qflow.daemon_pool (
     daemon_id {bigint} NOT NULL,

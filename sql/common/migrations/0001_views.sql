@@ -15,10 +15,10 @@ SELECT t.id, i.id AS instance_id, d.workflow, COALESCE(n.task, i.job) AS task, t
         WHEN t.state <> {task.READY} THEN NULL
         WHEN l.is_paused = 1 THEN {concat: 'the job is paused: ', l.job}
         WHEN NOT EXISTS (SELECT 1 FROM qflow.daemon_job k JOIN qflow.daemon x ON x.id = k.daemon_id
-            WHERE k.job = l.job AND x.state = 1 AND x.lease_ends_at > {clock})
+            WHERE k.job = l.job AND x.state = {daemon.READY} AND x.lease_ends_at > {clock})
             THEN {concat: 'no live daemon knows job ', l.job}
         WHEN NOT EXISTS (SELECT 1 FROM qflow.daemon_pool k JOIN qflow.daemon x ON x.id = k.daemon_id
-            WHERE k.pool = l.pool AND x.state = 1 AND x.lease_ends_at > {clock})
+            WHERE k.pool = l.pool AND x.state = {daemon.READY} AND x.lease_ends_at > {clock})
             THEN {concat: 'no live daemon has pool ', l.pool}
         ELSE {concat: 'waits for a free slot in pool ', l.pool} END AS wait_reason
 FROM qflow.workflow_instance i
@@ -45,7 +45,7 @@ SELECT i.id, i.tenant, d.workflow, v.version, COALESCE(i.name, d.workflow, i.job
             JOIN qflow.lane l ON l.id = t.lane
             WHERE t.id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575 AND t.state = {task.READY}
             AND NOT EXISTS (SELECT 1 FROM qflow.daemon_job k JOIN qflow.daemon x ON x.id = k.daemon_id
-                WHERE k.job = l.job AND x.state = 1 AND x.lease_ends_at > {clock})) END AS wait_reason
+                WHERE k.job = l.job AND x.state = {daemon.READY} AND x.lease_ends_at > {clock})) END AS wait_reason
 FROM qflow.workflow_instance i
 LEFT JOIN qflow.workflow_version v ON v.id = i.version_id
 LEFT JOIN qflow.workflow_definition d ON d.id = v.definition_id
@@ -114,11 +114,11 @@ LEFT JOIN qflow.submissions s ON s.id = f.instance_id
 {replace_view} qflow.jobs AS
 SELECT j.name AS job, j.params_schema, j.file, j.hash, j.doc, j.settings,
     (SELECT {names: w.name} FROM qflow.daemon_job k JOIN qflow.daemon w ON w.id = k.daemon_id
-        WHERE k.job = j.name AND w.state = 1 AND w.lease_ends_at > {clock}) AS daemons,
+        WHERE k.job = j.name AND w.state = {daemon.READY} AND w.lease_ends_at > {clock}) AS daemons,
     CASE WHEN EXISTS (SELECT 1 FROM qflow.daemon_job k JOIN qflow.daemon w ON w.id = k.daemon_id
-        WHERE k.job = j.name AND w.state = 1 AND w.lease_ends_at > {clock}) THEN 'ACTIVE' ELSE 'WITHDRAWN' END AS state,
+        WHERE k.job = j.name AND w.state = {daemon.READY} AND w.lease_ends_at > {clock}) THEN 'ACTIVE' ELSE 'WITHDRAWN' END AS state,
     (SELECT MIN(p.error) FROM qflow.plugin p JOIN qflow.daemon w ON w.id = p.daemon_id
-        WHERE p.file = j.file AND w.state = 1 AND w.lease_ends_at > {clock}) AS error
+        WHERE p.file = j.file AND w.state = {daemon.READY} AND w.lease_ends_at > {clock}) AS error
 FROM qflow.job j
 ;
 {replace_view} qflow.pools AS
@@ -129,11 +129,11 @@ SELECT k.pool, w.name AS daemon, k.processes, k.threads,
         WHERE l.pool = k.pool AND t.state = {task.READY}) AS ready_tasks
 FROM qflow.daemon_pool k
 JOIN qflow.daemon w ON w.id = k.daemon_id
-WHERE w.state = 1 AND w.lease_ends_at > {clock}
+WHERE w.state = {daemon.READY} AND w.lease_ends_at > {clock}
 ;
 {replace_view} qflow.daemons AS
-SELECT w.id, w.name, w.host, w.pid, w.version, CASE w.state WHEN 1 THEN 'READY' ELSE 'STOPPING' END AS state,
+SELECT w.id, w.name, w.host, w.pid, w.version, {words: daemon w.state} AS state,
     (SELECT {names: k.pool} FROM qflow.daemon_pool k WHERE k.daemon_id = w.id) AS pools,
     {instant: w.started_at} AS started_at, {instant: w.seen_at} AS seen_at, w.memory_mb
 FROM qflow.daemon w
-WHERE w.state IN (1, 2) AND w.lease_ends_at > {clock}
+WHERE w.state IN ({daemon.READY}, {daemon.STOPPING}) AND w.lease_ends_at > {clock}
