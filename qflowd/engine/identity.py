@@ -10,9 +10,11 @@ import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from qflowd import __version__
 from qflowd.model.errors import QflowdError
+from qflowd.store.clock import DbClock, boottime
 from qflowd.store.tx import Store, Tx
 
 PREFIX = "qflowd-"
@@ -33,9 +35,10 @@ class Identity:
         self._prefix = ""
 
     def register(self) -> None:
-        """Become known as a new incarnation, not yet ready."""
+        """Become known as a new incarnation, not yet ready. From here on the database's clock is known."""
         database_id = self._store.read(lambda tx: tx.one("read_database_id")).value
         self._prefix = f"{PREFIX}{database_id[:12]}-"
+        self._learn_clock()
         if self.lock_fd < 0:
             self._take_lock()
 
@@ -71,12 +74,22 @@ class Identity:
             os.close(self.lock_fd)
             self.lock_fd = -1
 
+    def _learn_clock(self) -> None:
+        """Before any service asks what is due: the host's own clock may be hours off, and beats come later."""
+        asked_at = boottime()
+        server_now = self._store.read(lambda tx: tx.one("show_clock")).server_at
+        if isinstance(self._store.clock, DbClock):
+            self._store.clock.learn(server_now, asked_at)
+
     def _take_lock(self) -> None:
         try:
             self._run_dir.mkdir(parents=True, exist_ok=True, mode=0o755)
-            self._lock_file = self._run_dir / f"{self._prefix}{os.getpid()}-{os.urandom(4).hex()}.lock"
-            self.lock_fd = os.open(self._lock_file, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+            file = self._run_dir / f"{self._prefix}{os.getpid()}-{os.urandom(4).hex()}.lock"
+            # Under another name until it is locked: a neighbour that looks just then would hold it.
+            unlocked = file.with_suffix(".new")
+            self.lock_fd = os.open(unlocked, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
             fcntl.flock(self.lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._lock_file = unlocked.rename(file)
         except OSError as error:
             raise QflowdError(
                 f"cannot make a lock file in {self._run_dir}: {error}; set [daemon] run_dir to a folder of this user"
@@ -92,7 +105,7 @@ def run_dir_for(database_url: str, configured: Path | None) -> Path:
     if configured is not None:
         return configured
     if database_url.startswith("sqlite:///"):
-        return Path(database_url.removeprefix("sqlite:///")).absolute().parent
+        return Path(unquote(urlsplit(database_url).path)[1:]).absolute().parent
     for variable in ("RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR"):
         if folder := os.environ.get(variable):
             return Path(folder.split(":")[0]) / ("qflowd" if variable == "XDG_RUNTIME_DIR" else "")
@@ -101,12 +114,17 @@ def run_dir_for(database_url: str, configured: Path | None) -> Path:
 
 
 def _id_if_dead(file: Path) -> int | None:
-    """The id in a lock file that nobody holds; None while somebody lives or the id is not written yet."""
+    """The id in a lock file that nobody holds; None while somebody lives or the id is not written yet.
+
+    A file of another user says nothing: in a shared folder anybody could declare a living daemon dead.
+    """
     try:
         fd = os.open(file, os.O_RDWR | os.O_CLOEXEC)
     except OSError:
         return None
     try:
+        if os.fstat(fd).st_uid not in (0, os.geteuid()):
+            return None
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         text = os.pread(fd, 40, 0).decode().strip()
         return int(text) if text.isdigit() else None
