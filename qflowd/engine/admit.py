@@ -16,6 +16,7 @@ from qflowd.engine.known import Jobs, LaneKey, Lanes, Plans
 from qflowd.engine.plan import Plan
 from qflowd.engine.request import Refused, Request, read_request
 from qflowd.engine.service import Topics
+from qflowd.engine.stray_ids import StrayIds
 from qflowd.engine.timers import DEADLINE, RUN
 from qflowd.model import jsontext
 from qflowd.model.errors import StoreUnavailable
@@ -26,6 +27,7 @@ log = logging.getLogger("qflowd")
 BATCH = 200
 ALL = (-(1 << 63), (1 << 63) - 1)  # ids: clients may have written any
 LONGEST_ERROR = 4000  # characters
+MOST_TASKS = 50_000  # of a batch: beyond it the rest of the submissions waits for the next
 MOST_ROWS = 10_000  # task rows in one transaction; larger instances come in chunks, roots last
 IDEMPOTENCY = 0  # purpose in run_key
 IDLE_S = 60.0  # the watch wakes us long before
@@ -43,7 +45,9 @@ class Admit:
         self._lanes = lanes
         self._jobs = jobs
         self._topics = topics
+        self._stray_ids = StrayIds(store)
         self._missing_lanes: set[LaneKey] = set()
+        self._has_more = False  # the last batch left rows that it could have taken
         self._found: dict[tuple[str, str | None], Any] = {}  # definitions read in this batch
 
     def tick(self) -> float:
@@ -56,9 +60,10 @@ class Admit:
             taken = self._one_by_one()
         if taken:
             self._topics.publish("ready", "timer")
-        return 0 if taken == BATCH else IDLE_S
+        return 0 if taken == BATCH or self._has_more else min(IDLE_S, self._stray_ids.tick())
 
     def _admit(self, ids: tuple[int, int]) -> int:
+        self._missing_lanes.clear()  # of a batch before, whose lanes could not be made
         while True:
             taken = self._store.transact(lambda tx: self.admit_batch(tx, ids), name="admit_batch")
             if not self._missing_lanes:
@@ -92,11 +97,21 @@ class Admit:
         Returns: how many were taken; 0 too where lanes must be made first.
         """
         first, last = ids
+        self._has_more = False
         rows = tx.run("take_submissions", batch=BATCH, first=first, last=last)
         if not rows:
             return 0
         self._found.clear()
-        decisions = [(row.id, self._decide(tx, row)) for row in rows]
+        self._stray_ids.note(rows[-1].id)
+        decisions: list[tuple[int, Admission | int | Refused]] = []
+        tasks = 0
+        for row in rows:
+            decision = self._decide(tx, row)
+            decisions.append((row.id, decision))
+            tasks += len(decision.plan.nodes) if isinstance(decision, Admission) else 0
+            if tasks >= MOST_TASKS:
+                break
+        self._has_more = len(decisions) < len(rows)
         admissions = [found for _, found in decisions if isinstance(found, Admission)]
         lanes = {lane for admission in admissions for lane in admission.lanes}
         if missing := {lane for lane in lanes if not self._lanes.has(lane)}:
@@ -104,31 +119,36 @@ class Admit:
             return 0
         insert_instances(tx, admissions, {lane: self._lanes.id(lane) for lane in lanes})
         tx.run("answer_submissions", rows=[_answer(number, decision) for number, decision in decisions], now=tx.now)
-        return len(rows)
+        return len(decisions)
 
     def _decide(self, tx: Tx, row: Any) -> Admission | int | Refused:
         """What becomes of one submission: an admission, the instance it repeats, or a refusal."""
         try:
             request = read_request(row, tx.now)
-            if (repeated := self._claim_key(tx, request)) is not None:
+            if (repeated := self._repeated(tx, request)) is not None:
                 return repeated
             plan = self._plan(tx, request)
             jobs = {job: self._jobs.get(tx, job) for job in {node.job for node in plan.nodes}}
-            if plan.version_id is None and jobs[request.target] is None:
-                return Refused(f"no daemon has ever registered a job {request.target!r}; is its plugin file in place?")
             fire = tx.one("fire_of_submission", id=request.id) if request.trigger_type == "cron" else None
-            return admit_request(request, plan, jobs, (fire.name, fire.fire_at) if fire else None)
+            admission = admit_request(request, plan, jobs, (fire.name, fire.fire_at) if fire else None)
+            return admission if (faster := self._claim_key(tx, request)) is None else faster
         except Refused as refusal:
             return refusal
 
     def _claim_key(self, tx: Tx, request: Request) -> int | None:
-        """The instance that already has the idempotency key; None if this submission now has it, or asks for none."""
-        if request.idempotency_key is None:
-            return None
-        key: dict[str, Any] = {"tenant": request.tenant, "purpose": IDEMPOTENCY, "run_key": request.idempotency_key}
-        tx.run("insert_run_key", **key, instance_id=request.id, content_hash=request.content_hash)
-        holder = tx.one("find_run_key", **key)
-        if holder.instance_id == request.id:
+        """Take the idempotency key; last of all, so that a submission that is refused never holds one.
+
+        Returns: the instance that was faster; None if the key is this submission's, or it asks for none.
+        """
+        if request.idempotency_key is not None:
+            key = _run_key(request)
+            tx.run("insert_run_key", **key, instance_id=request.id, content_hash=request.content_hash)
+        return self._repeated(tx, request)
+
+    def _repeated(self, tx: Tx, request: Request) -> int | None:
+        """The instance that has the idempotency key of this submission already; None if no other has."""
+        holder = None if request.idempotency_key is None else tx.one("find_run_key", **_run_key(request))
+        if holder is None or holder.instance_id == request.id:
             return None
         if holder.content_hash != request.content_hash:
             raise Refused(
@@ -139,6 +159,8 @@ class Admit:
 
     def _plan(self, tx: Tx, request: Request) -> Plan:
         if request.job is not None:
+            if self._jobs.get(tx, request.job) is None:
+                raise Refused(f"no daemon has ever registered a job {request.job!r}; is its plugin file in place?")
             return self._plans.of_job(request.job)
         target = (request.tenant, request.workflow)
         if target not in self._found:
@@ -187,6 +209,10 @@ def start_timers(admission: Admission, now: datetime) -> list[tuple[int, int, in
     if plan.workflow.timeout is not None and not request.hold:
         timers.append((task_id(request.id, 0), DEADLINE, 0, now + timedelta(seconds=plan.workflow.timeout)))
     return timers
+
+
+def _run_key(request: Request) -> dict[str, Any]:
+    return {"tenant": request.tenant, "purpose": IDEMPOTENCY, "run_key": request.idempotency_key}
 
 
 def _answer(number: int, decision: Admission | int | Refused) -> tuple[Any, ...]:

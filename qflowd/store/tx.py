@@ -22,7 +22,7 @@ from qflowd.store.dialects.base import NO_ROWS, Connection, DataRefused, Disconn
 T = TypeVar("T")
 TRIES = 10
 
-__all__ = ["DataRefused", "Fault", "Store", "Tx"]
+__all__ = ["DataRefused", "Fault", "Retryable", "Store", "Tx"]
 
 # Called with (transaction, point) at `begin`, `before_commit`, `after_commit`; it may raise, kill or pause.
 Fault = Callable[[str, str], None]

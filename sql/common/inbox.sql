@@ -12,8 +12,23 @@ FROM qflow.submissions WHERE is_open = 1 AND id BETWEEN :first AND :last ORDER B
 -- Ids alone: a driver may stumble over anything else that a client wrote.
 SELECT id FROM qflow.submissions WHERE is_open = 1 ORDER BY id LIMIT {literal: batch}
 
+-- name: find_strays
+SELECT COUNT(*) AS strays FROM qflow.submissions WHERE id > :largest
+
+-- name: delete_strays
+DELETE FROM qflow.submissions WHERE id > :largest AND is_open = 0
+
+-- name: put_back_counter
+-- The next id is the largest there is plus one. MySQL: commits by itself; a second's wait at most, all INSERTs wait behind it.
+{only: postgres SELECT 0 AS done}{only: mysql SET SESSION lock_wait_timeout = 1}
+{only: sqlite UPDATE qflow.sqlite_sequence SET seq = (SELECT MAX(n) FROM (SELECT 0 AS n UNION ALL
+    SELECT MAX(id) FROM qflow.submissions UNION ALL SELECT MAX(id) FROM qflow.workflow_instance)) WHERE name = 'submissions'}
+-- then
+{only: postgres,sqlite SELECT 0 AS done}{only: mysql ALTER TABLE qflow.submissions AUTO_INCREMENT = 1}
+
 -- name: answer_submissions
-{update: qflow.submissions s, id bigint, answer text, instance_id bigint, reason text | s.id = d.id}
+{update: qflow.submissions s, id bigint, answer text, instance_id bigint, reason text
+    | s.id = d.id AND s.is_open = 1}
 is_open = 0, answered_at = {instant: :now}, state = d.answer, instance_id = d.instance_id, error = d.reason
 
 -- name: insert_submission
