@@ -1,0 +1,76 @@
+"""Admission, beyond what the contract's tests see of it."""
+
+import pytest
+
+from qflowd.engine import admit
+from qflowd.engine.ids import ORDINALS
+from qflowd.store.tx import DataRefused
+
+
+def submissions(lab):
+    return lab.sql("SELECT state, instance_id FROM qflow.submissions ORDER BY id")
+
+
+def test_a_refused_submission_holds_no_idempotency_key(lab):
+    """Else the next one would be ACCEPTED as a repetition of something that never runs."""
+    refused = lab.start("later", idempotency_key="k")
+    lab.workflow("later", {"a": []})
+    second = lab.start("later", idempotency_key="k")
+    third = lab.start("later", idempotency_key="k")
+    assert (refused, second, third) == tuple(range(refused, refused + 3))
+    assert submissions(lab) == [("REJECTED", None), ("ACCEPTED", second), ("ACCEPTED", second)]
+    assert lab.sql("SELECT id FROM qflow.workflow_instance") == [(second,)]
+
+
+def test_a_key_twice_in_one_batch_is_one_instance(lab):
+    first, second = (lab.submit(job="work", idempotency_key="k") for _ in range(2))
+    lab.admit.tick()
+    assert submissions(lab) == [("ACCEPTED", first), ("ACCEPTED", first)]
+    assert second != first
+
+
+def test_large_instances_come_few_at_a_time(lab, monkeypatch):
+    monkeypatch.setattr(admit, "MOST_TASKS", 5)
+    lab.workflow("wide", {f"t{i}": [] for i in range(4)})
+    numbers = [lab.submit("wide") for _ in range(5)]
+    taken = []
+    while True:
+        pause_s = lab.admit.tick()
+        taken.append(lab.sql("SELECT COUNT(*) FROM qflow.workflow_instance")[0][0])
+        if pause_s:
+            break
+    assert taken == [2, 4, 5]
+    assert lab.sql("SELECT COUNT(*) FROM qflow.task_instance") == [(20,)]
+    assert all(lab.state(number) == "RUNNING" for number in numbers)
+
+
+def test_unknown_jobs_leave_nothing_in_memory(lab):
+    for i in range(3):
+        lab.start(job=f"nobody-{i}")
+    assert not lab.plans._by_job
+    assert {state for state, _ in submissions(lab)} == {"REJECTED"}
+
+
+def test_a_lane_that_cannot_be_made_spoils_no_other_row(lab, monkeypatch):
+    """What was admitted a moment ago keeps its answer."""
+    make = lab.lanes.ensure
+
+    def ensure(keys):
+        if any(key.tenant == "bad" for key in keys):
+            raise DataRefused("too long")
+        make(keys)
+
+    monkeypatch.setattr(lab.lanes, "ensure", ensure)
+    lab.submit(job="work", tenant="bad")
+    good = lab.submit(job="work")
+    lab.admit.tick()
+    assert submissions(lab) == [("REJECTED", None), ("ACCEPTED", good)]
+    assert lab.sql("SELECT id FROM qflow.task_instance") == [(good * ORDINALS,)]
+
+
+@pytest.mark.parametrize("state", ["ACCEPTED", "REJECTED"])
+def test_an_answer_is_final(lab, state):
+    number = lab.start(job="work" if state == "ACCEPTED" else "nobody")
+    lab.admit._refuse(number, "again")
+    assert submissions(lab)[0][0] == state
+    assert lab.column("submissions", "error", number) != "again"
