@@ -128,7 +128,7 @@ class MysqlRenderer(Renderer):
         return f"JSON_TABLE(:rows, '$[*]' COLUMNS ({columns}))"
 
 
-class _Session(pymysql.connections.Connection):  # type: ignore[type-arg]
+class _Session(pymysql.connections.Connection):
     """Without a CA to trust nothing is verified; PyMySQL would still read the host's whole CA store, 40 ms a connection."""
 
     def _create_ssl_ctx(self, sslp: Any) -> ssl.SSLContext:
