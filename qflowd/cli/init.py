@@ -6,6 +6,7 @@ from typing import Final
 import click
 
 from qflowd.cli.exits import say
+from qflowd.config import USUAL_NAMES
 
 CONFIG: Final = """\
 # qflowd: the configuration. Paths are relative to this file; what is commented out shows the default.
@@ -82,7 +83,6 @@ or with plain SQL, from any program:
 """
 
 FILES: Final = {"qflowd.toml": CONFIG, "plugins/hello.py": PLUGIN, "workflows/hello.yaml": WORKFLOW}
-NAMES: Final = ("qflowd.toml", "qflowd.yaml", "qflowd.yml", "qflowd.json")
 
 
 @click.command()
@@ -96,7 +96,7 @@ def command(folder: Path) -> int:
     for name in ("plugins", "workflows"):
         _make_folder(folder / name)
     for name, text in FILES.items():
-        if name == "qflowd.toml" and (there := [other for other in NAMES if (folder / other).exists()]):
+        if name == "qflowd.toml" and (there := [other for other in USUAL_NAMES if (folder / other).exists()]):
             click.echo(f"  kept  {folder / there[0]}")
         else:
             _make_file(folder / name, text)
@@ -139,7 +139,7 @@ def _make_database(folder: Path) -> None:
     from qflowd.store.tx import Store
 
     # The folder's own file, not what the environment points to.
-    config = load(next(folder / name for name in NAMES if (folder / name).exists()), {})
+    config = load(next(folder / name for name in USUAL_NAMES if (folder / name).exists()), {})
     store = Store(config.database.url)
     file: Path | None = getattr(store.dialect, "file", None)
     if file is None:

@@ -47,7 +47,7 @@ Verb = Callable[[Tx, Command], Done]
 
 
 def read_command(row: Any) -> Command:
-    """The command in a row of `take_commands`.
+    """The command in a row of `load_command`.
 
     Raises: Refused.
     """

@@ -12,8 +12,3 @@ def task_id(instance_id: int, ordinal: int) -> int:
 def instance_of(task_id: int) -> int:
     """The instance that a row belongs to."""
     return task_id // ORDINALS
-
-
-def ordinal_of(task_id: int) -> int:
-    """The row's place in its instance."""
-    return task_id % ORDINALS

@@ -57,16 +57,6 @@ def find_cycle(parents: Parents) -> list[str] | None:
     return [key, *reversed(list(place)[place[key] :])]
 
 
-def ancestors(parents: Parents) -> dict[str, frozenset[str]]:
-    """Task key -> all tasks above it. The graph must have no cycle. Large for deep graphs: see `Above`."""
-    above: dict[str, frozenset[str]] = {}
-    level = levels(parents)
-    for key in sorted(parents, key=lambda key: level[key]):
-        direct = parents[key]
-        above[key] = frozenset(direct).union(*(above[parent] for parent in direct))
-    return above
-
-
 class Above:
     """The tasks above one point of a graph, walked only as far as somebody asks.
 

@@ -1,6 +1,5 @@
 """What keys may look like. Each check answers with the text of the fault, or None where there is none."""
 
-import keyword
 import unicodedata
 from typing import Final
 
@@ -31,12 +30,6 @@ def fault_in_task_key(key: object) -> str | None:
     if fault is None and key in RESERVED_TASK_KEYS:
         return f"task key {key!r} is a word of the expression language; choose another"
     return fault
-
-
-def is_identifier(key: str) -> bool:
-    """Whether expressions can say `key.output`; else they need `tasks["key"].output`."""
-    # Python folds identifiers (NFKC), so a key that folding would change cannot be written bare.
-    return key.isidentifier() and not keyword.iskeyword(key) and unicodedata.normalize("NFKC", key) == key
 
 
 def _may_stand_in_key(character: str) -> bool:

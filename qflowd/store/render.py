@@ -9,7 +9,6 @@
 {clock}  {clock + :lease_s}  the server's own clock (leases only; everything else takes :now)
 {seconds: a, b}              seconds from instant a to instant b
 {instant: a}                 instant a as the contract shows it (SQLite keeps whole microseconds, shows text)
-{json: 'a', x, 'b', y}       a JSON object as text
 {concat: a, b} {names: c}    text of several values; of a column's values, with commas
 {upsert: a, b}               what follows VALUES/SELECT to replace columns where the key (a, b) is there
 {excluded: c}                the refused row's column c, in an upsert
@@ -176,9 +175,6 @@ class Renderer:
         return expression
 
     def macro_seconds(self, rest: str) -> str:
-        raise NotImplementedError
-
-    def macro_json(self, rest: str) -> str:
         raise NotImplementedError
 
     def macro_index(self, rest: str) -> str:

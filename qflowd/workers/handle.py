@@ -58,7 +58,6 @@ class Handle:
     pool: str
     slots: int
     generation: int
-    born_us: int
     page: Page
     output: Output
     tasks_fd: int = -1
@@ -192,7 +191,7 @@ def new_handle(number: int, pool: str, slots: int, generation: int, run_dir: str
         _widen(fd)
     for fd in (tasks_in, results_out):
         os.set_blocking(fd, False)
-    handle = Handle(number, pool, slots, generation, wire.now_us(), page, Output(page, *files), tasks_in, results_out)
+    handle = Handle(number, pool, slots, generation, page, Output(page, *files), tasks_in, results_out)
     return handle, [tasks_out, results_in, page_fd, *files]
 
 

@@ -114,7 +114,6 @@ class Output:
         self._rest = b""
         self._raws = (_Raw(stdout_fd, "stdout"), _Raw(stderr_fd, "stderr"))
         self._last = (0, 0, 0)
-        self._attempts: dict[int, int] = {}
         self.is_dead = False  # set by the crew once the process and its group are gone
 
     def collect(self, lines: list[LogLine]) -> bool:

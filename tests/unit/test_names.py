@@ -2,7 +2,7 @@
 
 import pytest
 
-from qflowd.model.names import RESERVED_TASK_KEYS, fault_in_key, fault_in_task_key, is_identifier
+from qflowd.model.names import RESERVED_TASK_KEYS, fault_in_key, fault_in_task_key
 
 
 @pytest.mark.parametrize(
@@ -22,10 +22,3 @@ def test_anything_else_is_refused_with_a_sentence(key):
 def test_a_task_cannot_take_a_word_of_the_expression_language(key):
     assert "expression language" in fault_in_task_key(key)
     assert fault_in_key(key) is None
-
-
-def test_only_names_that_python_leaves_alone_can_be_written_bare():
-    assert is_identifier("bars")
-    assert not is_identifier("a-b")
-    assert not is_identifier("ﬁx")
-    assert not is_identifier("class")

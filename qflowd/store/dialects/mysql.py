@@ -84,9 +84,6 @@ class MysqlRenderer(Renderer):
     def macro_seconds(self, rest: str) -> str:
         return f"ROUND(TIMESTAMPDIFF(MICROSECOND, {rest}) / 1000000, 3)"
 
-    def macro_json(self, rest: str) -> str:
-        return f"CAST(JSON_OBJECT({rest}) AS CHAR)"
-
     def macro_excluded(self, column: str) -> str:
         return f"VALUES({column})"
 

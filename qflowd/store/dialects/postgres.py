@@ -75,9 +75,6 @@ class PostgresRenderer(Renderer):
         first, last = (part.strip() for part in rest.split(","))
         return f"ROUND(CAST(EXTRACT(EPOCH FROM ({last} - {first})) AS numeric), 3)"
 
-    def macro_json(self, rest: str) -> str:
-        return f"CAST(json_build_object({rest}) AS text)"
-
     def macro_names(self, column: str) -> str:
         return f"string_agg({column}, ', ' ORDER BY {column})"
 

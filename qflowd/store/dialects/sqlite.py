@@ -87,9 +87,6 @@ class SqliteRenderer(Renderer):
         seconds = f"strftime('%Y-%m-%dT%H:%M:%S', {expression} / 1000000, 'unixepoch')"
         return f"({seconds} || printf('.%06dZ', {expression} % 1000000))"
 
-    def macro_json(self, rest: str) -> str:
-        return f"json_object({rest})"
-
     def macro_concat(self, rest: str) -> str:
         return "(" + " || ".join(top_level_parts(rest)) + ")"
 
