@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.faults.conftest import House, family, is_alive
+from tests.faults.conftest import House, family, is_alive, side_by_side
 from tests.support.daemon import until
 
 pytestmark = pytest.mark.fault
@@ -35,7 +35,11 @@ def test_rows_of_a_killed_daemon_run_again_on_its_neighbour_within_two_seconds(h
     house.check()
 
 
-def test_a_daemon_that_was_killed_in_mid_load_takes_back_its_own_at_the_next_start(house: House) -> None:
+def test_a_daemon_that_was_killed_in_mid_load_takes_back_its_own_at_the_next_start(houses: list[House]) -> None:
+    side_by_side(_die_and_come_back, houses)
+
+
+def _die_and_come_back(house: House) -> None:
     daemon = house.daemon(lease="60s").start()
     house.submit(job="step", count=300, params='{"seconds": 0.005}')
     until(lambda: house.one(WIDE) >= 60, 20)
@@ -51,7 +55,11 @@ def test_a_daemon_that_was_killed_in_mid_load_takes_back_its_own_at_the_next_sta
     house.check()
 
 
-def test_two_daemons_share_one_store_and_lose_nothing(house: House) -> None:
+def test_two_daemons_share_one_store_and_lose_nothing(houses: list[House]) -> None:
+    side_by_side(_share, houses)
+
+
+def _share(house: House) -> None:
     for name in "ab":
         house.daemon(name).start()
     house.submit(job="step", count=80, params='{"seconds": 0.1}')
@@ -67,7 +75,11 @@ def test_two_daemons_share_one_store_and_lose_nothing(house: House) -> None:
     house.check()
 
 
-def test_a_daemon_killed_again_and_again_loses_nothing(house: House) -> None:
+def test_a_daemon_killed_again_and_again_loses_nothing(houses: list[House]) -> None:
+    side_by_side(_die_again_and_again, houses)
+
+
+def _die_again_and_again(house: House) -> None:
     daemon = house.daemon(lease="60s").start()
     house.submit(job="step", count=200, params='{"seconds": 0.01}')
     for goal in (20, 60, 100):
@@ -80,7 +92,11 @@ def test_a_daemon_killed_again_and_again_loses_nothing(house: House) -> None:
     house.check()
 
 
-def test_hundreds_of_short_rows_of_a_killed_daemon_are_taken_over_without_a_fault(house: House) -> None:
+def test_hundreds_of_short_rows_of_a_killed_daemon_are_taken_over_without_a_fault(houses: list[House]) -> None:
+    side_by_side(_take_over_hundreds, houses)
+
+
+def _take_over_hundreds(house: House) -> None:
     """They come back to run alone, one by one, to a daemon that is used to take them in hundreds."""
     for name in "ab":
         house.daemon(name, lease="60s").start()

@@ -10,7 +10,11 @@ from tests.support.daemon import until
 pytestmark = pytest.mark.fault
 
 
-def test_daemons_that_start_together_on_an_empty_database_all_get_ready(house: House) -> None:
+def test_daemons_that_start_together_on_an_empty_database_all_get_ready(houses: list[House]) -> None:
+    side_by_side(_start_together, houses)
+
+
+def _start_together(house: House) -> None:
     for name in "abc":
         house.daemon(name, processes=1).start(ready=False)
     until(lambda: house.logs().count("ready in ") == 3 or not all(d.is_running for d in house.daemons.values()), 30)
