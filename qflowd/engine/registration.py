@@ -49,7 +49,8 @@ def bury(tx: Tx, daemon_id: int) -> None:
 
 def _row(job: Job) -> tuple[str, ...]:
     schema, settings = jsontext.dump(dict(job.params_schema)), jsontext.dump(dump_settings(job.settings))
-    return job.name, job.title, schema, settings, job.file, job.hash, job.doc
+    title, file, doc = map(jsontext.clean_text, (job.title, job.file, job.doc))
+    return job.name, title, schema, settings, file, job.hash, doc
 
 
 def _is_same(known: object, row: tuple[str, ...]) -> bool:
@@ -65,7 +66,10 @@ def _files(registry: Registry) -> list[tuple[str, str, str, str | None]]:
         hashes[job.file] = job.hash
     for file in registry.errors:
         by_file.setdefault(file, [])
-    return [
-        (file[:600], hashes.get(file, ""), json.dumps(sorted(jobs)), registry.errors.get(file))
-        for file, jobs in sorted(by_file.items())
-    ]
+    rows = {}
+    for file, jobs in sorted(by_file.items()):
+        # Names and errors hold whatever users and exceptions write, and may be equal once they are fit for a database.
+        name, error = jsontext.clean_text(file)[:600], registry.errors.get(file)
+        text = None if error is None else jsontext.clean_text(error)
+        rows[name] = (name, hashes.get(file, ""), json.dumps(sorted(jobs)), text)
+    return list(rows.values())

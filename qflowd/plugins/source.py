@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from importlib.util import decode_source
 from pathlib import Path
 
+from qflowd.model import jsontext
 from qflowd.model.errors import RefusedPath
 from qflowd.plugins import trust
 
@@ -91,6 +92,8 @@ def source_file(path: str, root: str, data: bytes) -> SourceFile:
 
 def fault_in_python(file: SourceFile) -> str | None:
     """Why the bytes cannot be Python source at all; None if they may be."""
+    if jsontext.clean_text(file.path) != file.path:
+        return "cannot be imported: its name is no UTF-8; rename it"
     if b"\0" in file.data:
         return "is not Python source: it contains NUL bytes"
     try:

@@ -182,3 +182,13 @@ def test_a_manifest_travels_and_its_generation_is_its_content(folder, make_reloa
     assert Manifest.decode(manifest.encode()) == manifest
     folder.job("one", returns="2")
     assert make_reloader(folder.path).start().manifest.generation != manifest.generation
+
+
+def test_a_file_whose_name_is_no_text_is_refused_alone(folder, make_reloader):
+    folder.job("good")
+    path = folder.path / os.fsdecode(b"bad\xff.py")
+    path.write_text("x = 1")
+    path.chmod(0o644)
+    registry = make_reloader(folder.path).start()
+    assert "good" in registry.jobs
+    assert registry.errors[str(path)] == "cannot be imported: its name is no UTF-8; rename it"

@@ -1,0 +1,19 @@
+"""What a daemon says of its plugins, with texts that a database would refuse: they must not keep it from starting."""
+
+from qflowd.engine.registration import register_plugins
+from qflowd.model.workflow import Job
+from qflowd.plugins.registry import Registry
+
+ODD = "a\0b\udcff"
+
+
+def test_odd_texts_of_plugins_are_kept_as_well_as_they_can_be(lab):
+    job = Job(name="work", module="m", file=f"/plugins/{ODD}.py", hash="h", title=ODD, doc=ODD)
+    registry = Registry(jobs={"work": job}, errors={f"/plugins/{ODD}.py": ODD, "/plugins/a\0b\udcfe.py": "another"})
+    register_plugins(lab.store, 7, registry)
+    register_plugins(lab.store, 7, registry)
+    clean = "a\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}"
+    assert lab.sql("SELECT title, file, doc FROM qflow.job") == [(clean, f"/plugins/{clean}.py", clean)]
+    [(file, error)] = lab.sql("SELECT file, error FROM qflow.plugin")
+    assert file == f"/plugins/{clean}.py"
+    assert error in (clean, "another")
