@@ -63,13 +63,11 @@ def _look() -> Iterator[Finding]:
 
 
 def _look_at_database(config: "Config") -> Iterator[Finding]:
-    from pathlib import Path
-
     from qflowd.cli import database_checks, host_checks
     from qflowd.store.tx import Store
 
     store = Store(config.database.url)
-    file: Path | None = getattr(store.dialect, "file", None)
+    file = store.dialect.file
     if file is not None:
         if not file.exists():
             yield fault("reach", f"there is no database file {file}", "qflowd init, qflowd migrate or qflowd run")

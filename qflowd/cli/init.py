@@ -141,7 +141,7 @@ def _make_database(folder: Path) -> None:
     # The folder's own file, not what the environment points to.
     config = load(next(folder / name for name in USUAL_NAMES if (folder / name).exists()), {})
     store = Store(config.database.url)
-    file: Path | None = getattr(store.dialect, "file", None)
+    file = store.dialect.file
     if file is None:
         click.echo(f"  left  {config.database.shown}: `qflowd migrate` or `qflowd run` makes its schema")
         return

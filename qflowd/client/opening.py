@@ -1,7 +1,6 @@
 """Opening a store that somebody else has made: never creates a file, never migrates."""
 
 import os
-from pathlib import Path
 
 from qflowd.client.client import Client
 from qflowd.config import load
@@ -32,7 +31,7 @@ def open_store(url: str) -> Store:
     Raises: as `connect`.
     """
     store = Store(url)
-    file: Path | None = getattr(store.dialect, "file", None)
+    file = store.dialect.file
     if file is not None and not file.exists():
         raise SchemaOutdated(f"there is no database file {file}; `qflowd init` or `qflowd migrate` makes it")
     try:

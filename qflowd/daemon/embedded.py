@@ -258,7 +258,7 @@ class Engine:
 
     def _refuse_strangers(self) -> None:
         """A second SQLite library in one process takes away the first one's locks."""
-        file: Path | None = getattr(dialect_for(self._config.database.url), "file", None)
+        file = dialect_for(self._config.database.url).file
         if file is None:
             return
         from qflowd.store.strangers import is_open_elsewhere

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 from qflowd.store.alarm import Alarm
@@ -59,6 +60,7 @@ class Dialect(ABC):
     has_row_locks: ClassVar[bool] = True
     has_waker: ClassVar[bool] = False  # do the inboxes notify daemons that say they sleep?
     renderer: Renderer
+    file: Path | None = None  # of an embedded database
 
     @abstractmethod
     def connect(self) -> Connection:

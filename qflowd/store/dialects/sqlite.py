@@ -267,6 +267,7 @@ class Sqlite(Dialect):
     """A file; the namespace is its name after ATTACH."""
 
     name = "sqlite"
+    file: Path
     has_row_locks = False
     single_statement_commits = False  # a write that begins as a read can hit BUSY_SNAPSHOT, which no waiting mends
 
