@@ -14,7 +14,7 @@ from qflowd.engine.expand import Admission, admit_request, instance_row, task_ro
 from qflowd.engine.ids import task_id
 from qflowd.engine.known import Jobs, LaneKey, Lanes, Plans
 from qflowd.engine.plan import Plan
-from qflowd.engine.request import Refused, Request, read_request
+from qflowd.engine.request import LONGEST_ERROR, Refused, Request, read_request
 from qflowd.engine.service import Topics
 from qflowd.engine.stray_ids import StrayIds
 from qflowd.engine.timers import DEADLINE, RUN
@@ -26,7 +26,6 @@ from qflowd.store.tx import Store, Tx
 log = logging.getLogger("qflowd")
 BATCH = 200
 ALL = (-(1 << 63), (1 << 63) - 1)  # ids: clients may have written any
-LONGEST_ERROR = 4000  # characters
 MOST_TASKS = 50_000  # of a batch: beyond it the rest of the submissions waits for the next
 MOST_ROWS = 10_000  # task rows in one transaction; larger instances come in chunks, roots last
 IDEMPOTENCY = 0  # purpose in run_key
@@ -128,9 +127,7 @@ class Admit:
             if (repeated := self._repeated(tx, request)) is not None:
                 return repeated
             plan = self._plan(tx, request)
-            jobs = {job: self._jobs.get(tx, job) for job in {node.job for node in plan.nodes}}
-            fire = tx.one("fire_of_submission", id=request.id) if request.trigger_type == "cron" else None
-            admission = admit_request(request, plan, jobs, (fire.name, fire.fire_at) if fire else None)
+            admission = admission_of(tx, request, plan, self._jobs)
             return admission if (faster := self._claim_key(tx, request)) is None else faster
         except Refused as refusal:
             return refusal
@@ -177,6 +174,16 @@ class Admit:
                 raise Refused(f"workflow {request.workflow!r} has no version {request.version}")
             version_id = version.id
         return self._plans.of_version(tx, version_id)
+
+
+def admission_of(tx: Tx, request: Request, plan: Plan, known: Jobs) -> Admission:
+    """The admission of a request, with the jobs of its plan and the instant of its schedule, if one fired it.
+
+    Raises: Refused.
+    """
+    jobs = {job: known.get(tx, job) for job in {node.job for node in plan.nodes}}
+    fire = tx.one("fire_of_submission", id=request.id) if request.trigger_type == "cron" else None
+    return admit_request(request, plan, jobs, (fire.name, fire.fire_at) if fire else None)
 
 
 def insert_instances(tx: Tx, admissions: Sequence[Admission], lane_ids: dict[LaneKey, int]) -> None:

@@ -9,7 +9,7 @@ from typing import ClassVar, Final
 
 from qflowd.engine.control import Command, Done, LanesMissing, Later, Verb, read_command
 from qflowd.engine.known import Jobs, Lanes, Plans
-from qflowd.engine.request import Refused
+from qflowd.engine.request import LONGEST_ERROR, Refused
 from qflowd.engine.resume import Resume
 from qflowd.engine.retry import Retry
 from qflowd.engine.service import Topics
@@ -124,7 +124,7 @@ class Commands:
             error = f"could not be carried out: {problem}"
 
         def reject_command(tx: Tx) -> None:
-            text = jsontext.clean_text(error)[:4000]
+            text = jsontext.clean_text(error)[:LONGEST_ERROR]
             tx.run("answer_command", id=number, state=AnswerState.REJECTED.name, result=None, error=text, now=tx.now)
 
         self._store.transact(reject_command)

@@ -75,7 +75,7 @@ class Instances:
             self._known.pop(number, None)
 
     def _read(self, tx: Tx, row: Any) -> Instance:
-        plan = self._plans.of_job(row.job) if row.version_id is None else self._plans.of_version(tx, row.version_id)
+        plan = self._plans.of_instance(tx, row)
         params = json.loads(row.params)
         scope = instance_scope(row.id, plan.workflow.key, row.name, row.created_at, row.business_date, row.fire_at)
         facts = InstanceFacts(

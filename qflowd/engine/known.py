@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from qflowd.define.documents import Document
 from qflowd.define.fields import Fields
@@ -38,6 +38,10 @@ class Plans:
             plan = compile_plan(version_id, parse(row.document, "json", f"version {version_id} of {row.workflow}"))
             self._by_version[version_id] = plan
         return plan
+
+    def of_instance(self, tx: Tx, row: Any) -> Plan:
+        """The plan of an instance (a row of `load_instances`): of its version, or of its single job."""
+        return self.of_job(row.job) if row.version_id is None else self.of_version(tx, row.version_id)
 
     def of_job(self, job: str) -> Plan:
         if job not in self._by_job:

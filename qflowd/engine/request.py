@@ -17,6 +17,7 @@ from qflowd.model.workflow import Json, Settings
 
 T = TypeVar("T")
 LARGEST_PARAMS = 1 << 20
+LONGEST_ERROR = 4000  # characters of an answer
 
 
 class Refused(QflowdError):

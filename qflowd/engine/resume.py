@@ -2,11 +2,10 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
-from qflowd.engine.admit import insert_work
+from qflowd.engine.admit import admission_of, insert_work
 from qflowd.engine.control import Command, Done, LanesMissing, target_of, word
-from qflowd.engine.expand import Admission, admit_request
+from qflowd.engine.expand import Admission
 from qflowd.engine.known import Jobs, Lanes, Plans
 from qflowd.engine.request import Refused, read_request
 from qflowd.model.states import InstanceState
@@ -47,10 +46,4 @@ class Resume:
         """The admission of the submission, once more; parameters of the instance stay as they are."""
         request = replace(read_request(tx.one("load_submission", id=instance_id), tx.now), hold=False)
         [instance] = tx.run("load_instances", rows=[(instance_id,)])
-        plan = self._plans.of_job(instance.job) if instance.version_id is None else self._of_version(tx, instance)
-        jobs = {job: self._jobs.get(tx, job) for job in {node.job for node in plan.nodes}}
-        fire = tx.one("fire_of_submission", id=instance_id) if request.trigger_type == "cron" else None
-        return admit_request(request, plan, jobs, (fire.name, fire.fire_at) if fire else None)
-
-    def _of_version(self, tx: Tx, instance: Any) -> Any:
-        return self._plans.of_version(tx, instance.version_id)
+        return admission_of(tx, request, self._plans.of_instance(tx, instance), self._jobs)

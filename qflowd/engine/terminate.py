@@ -12,8 +12,7 @@ from qflowd.engine.control import Command, Done, key_range, target_of, word
 from qflowd.engine.request import Refused
 from qflowd.engine.service import Topics
 from qflowd.model.states import InstanceState, Intent
-from qflowd.store.dialects.base import Retryable
-from qflowd.store.tx import Store, Tx
+from qflowd.store.tx import Retryable, Store, Tx
 
 CHUNK = 5000  # rows swept in one transaction
 BUSY_S = 0.2  # between rounds while something held has still to end
