@@ -1,6 +1,7 @@
 """Which jobs there are, as far as can be told here: plugin folders tried in a throw-away process, and the store."""
 
 import contextlib
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -32,9 +33,12 @@ def known_jobs(config: "Config | None") -> KnownJobs:
         return found
     from qflowd.plugins.reload import Reloader
     from qflowd.plugins.watch import FolderWatch
+    from qflowd.workers.environment import worker_env
 
     watch = FolderWatch(folders, (".py",), events=False)
-    reloader = Reloader(folders, config.plugins.enable, watch=watch, cwd=config.folder)
+    # As the daemon tries them: a plugin may look for a variable that [plugins] env lets through.
+    env = worker_env(os.environ, config.plugins.env)
+    reloader = Reloader(folders, config.plugins.enable, watch=watch, cwd=config.folder, env=env)
     try:
         registry = reloader.start()
     except QflowdError as error:
