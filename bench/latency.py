@@ -9,6 +9,7 @@ from statistics import quantiles
 from bench.rig import Rig, rigs
 
 SAMPLES = 200
+WARM_UP = 10  # samples that are not counted
 STAMP = """import time
 from qflowd import job
 
@@ -29,7 +30,7 @@ def main(databases: Iterable[str], args: Namespace) -> None:  # noqa: ARG001 - a
             rig = make()
             rig.plugin("stamp.py", STAMP)
             rig.start()
-            took = sorted(sample(rig, i) for i in range(-10, SAMPLES))[: SAMPLES + 10]
+            took = [sample(rig, i) for i in range(WARM_UP + SAMPLES)][WARM_UP:]
             cuts = quantiles(took, n=100)
             print(f"{database:10}{cuts[49] * 1e3:8.1f}{cuts[98] * 1e3:8.1f}", flush=True)
 
