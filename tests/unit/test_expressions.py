@@ -233,10 +233,10 @@ def test_an_attack_is_refused_before_anything_runs(attack):
     ],
 )
 def test_nothing_grows_beyond_its_bound(attack):
-    begun = time.monotonic()
+    begun = time.process_time()
     with pytest.raises(ExpressionFailed):
         render("{{ " + attack + " }}")
-    assert time.monotonic() - begun < 1
+    assert time.process_time() - begun < 2  # of CPU: an attack that got through would take minutes, or all memory
 
 
 def test_texts_joined_from_many_parts_are_bounded_too():

@@ -1,5 +1,6 @@
 """SQLite through apsw: an empty main database with the file attached as `qflow`, WAL, synchronous FULL."""
 
+import contextlib
 import os
 import random
 import re
@@ -282,11 +283,8 @@ class Sqlite(Dialect):
 
     def connect(self) -> SqliteConnection:
         _refuse_remote(self.file.parent)
-        old = os.umask(0o077)
-        try:
-            return SqliteConnection(self.file, self._write_lock)
-        finally:
-            os.umask(old)
+        _make_private(self.file)
+        return SqliteConnection(self.file, self._write_lock)
 
     def migration_lock(self, connection: Connection) -> None:
         """BEGIN IMMEDIATE is the lock."""
@@ -331,6 +329,15 @@ def _wait_while_busy(attempt: int) -> bool:
     # A short random sleep beats SQLite's own back-off: +34 % throughput, worst wait 20 ms instead of 400.
     time.sleep(random.uniform(0.0002, 0.002))
     return attempt < BUSY_AFTER_S / 0.0011
+
+
+def _make_private(file: Path) -> None:
+    """A new file is its owner's alone; SQLite gives -wal and -shm the same mode. An existing one is not touched.
+
+    The umask will not do: it belongs to the whole process, and threads connect at the same time.
+    """
+    with contextlib.suppress(FileExistsError, FileNotFoundError, PermissionError):
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
 
 
 def _refuse_remote(folder: Path) -> None:
