@@ -9,7 +9,7 @@ import argparse
 import os
 import platform
 
-from bench import admission, footprint, latency, throughput
+from bench import admission, footprint, latency, reload, throughput
 from bench.rig import DATABASES
 
 BENCHES = {
@@ -17,6 +17,7 @@ BENCHES = {
     "admission": admission.main,
     "latency": latency.main,
     "footprint": footprint.main,
+    "reload": reload.main,
 }
 
 
