@@ -101,8 +101,7 @@ class Daemon:
         self._when_reachable(lambda: probe_skip_locked(self.store))
         self._when_reachable(self.identity.register)
         crew = self._crew = self._build_crew()
-        instances = Instances(self._plans)
-        self.executor = self._build_executor(crew, instances)
+        self.executor = self._build_executor(crew, Instances(self._plans))
         self.workflow_files = WorkflowFiles(self.store, self.topics, self._config.workflows.dirs, self._pool_of)
         self._has_executor = True
         if not self._wait_for_plugins():
@@ -115,7 +114,7 @@ class Daemon:
         self.executor.start(dict(registry.jobs), registry.manifest.encode())
         self._tune()
         self._say_ready()
-        self._start_services(crew, instances)
+        self._start_services(crew)
 
     def _registry(self) -> Registry:
         """The jobs that are known now; an embedded daemon adds those of its program."""
@@ -161,7 +160,7 @@ class Daemon:
             timeout_s=self._config.daemon.timeout,
         )
 
-    def _start_services(self, crew: Crew, instances: Instances) -> None:
+    def _start_services(self, crew: Crew) -> None:
         store, topics, identity = self.store, self.topics, self.identity
         self.watch = Watch(store, topics, lambda: identity.id)
         self.heartbeat = Heartbeat(
@@ -175,6 +174,14 @@ class Daemon:
             memory_mb=resident_mb,
         )
         self._logs = Logs(store, crew.logs)
+        recover = Recover(
+            store,
+            Instances(self._plans),  # its own: the executor's belong to the executor's thread
+            identity,
+            topics,
+            lease_s=self._config.daemon.lease,
+            sweep=sweep_instance,
+        )
         services: list[Service] = [
             self.heartbeat,
             Admit(store, self._plans, self._lanes, self._jobs, topics),
@@ -182,7 +189,7 @@ class Daemon:
             Sweep(store, topics),
             Promote(store, topics, expire),
             FireSchedules(store, topics),
-            Recover(store, instances, identity, topics, lease_s=self._config.daemon.lease, sweep=sweep_instance),
+            recover,
             self._logs,
             Plugins(self._reloader),
             self.workflow_files,

@@ -109,6 +109,7 @@ class Executor:
         def forget() -> None:
             self._crew.kill_all()
             self._harvest.forget_all()
+            self._instances.outputs.clear()  # what was not written may have another output when others run it
             self._reconcile_at = 0.0  # what was claimed a moment ago under the new name was forgotten too
 
         self.order(forget)
@@ -133,7 +134,7 @@ class Executor:
         self._run_orders()
         now = boottime()
         patience_s = self._harvest.patience_s(now, LINGER_S, POLL_S)
-        if self._may_claim and patience_s > 0:
+        if self._may_claim and patience_s > 0 and not self._harvest.is_behind:
             patience_s = min(patience_s, max(0.0, self._look_at - now))
         for event in self._crew.poll(patience_s):
             self._harvest.take(event)
@@ -198,6 +199,7 @@ class Executor:
             return
         except Exception:
             self._harvest.written()
+            self._instances.forget_outputs(batch.task_ids())
             self._reconcile_at = 0.0  # the batch is lost: its rows go back to their lanes
             raise
         self._after_commit(batch, closed)
@@ -206,7 +208,7 @@ class Executor:
             self._harvest.hold(lane, rows)
             try:
                 self._send(lane, rows, free)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, what was not sent goes back
                 sent = {number for number, _ in self._crew.held()}
                 self._harvest.release([row.id for row in rows if row.id not in sent])
                 if isinstance(error, StoreUnavailable):
@@ -256,13 +258,14 @@ class Executor:
         claims = []
         heads = [Head(*row) for row in tx.run("list_heads")]
         self._new_lanes = [head for head in heads if head.lane not in self._lanes]
-        self._turns += 1
         idle = {pool: self._crew.idle(pool) for pool in slots}
-        for head in order_lanes(heads, self._tenant_of, self._turns):
-            lane = self._lanes.get(head.lane)
-            if lane is None:
-                continue
+        ordered = order_lanes([head for head in heads if head.lane in self._lanes], self._tenant_of, self._turns)
+        stuck = self._stuck(ordered, idle)
+        for head in ordered:
+            lane = self._lanes[head.lane]
             pool = lane.key.pool
+            if lane.is_short and head.priority >= stuck.get(pool, head.priority + 1):
+                continue
             # Short tasks fill every chunk that fits; long ones go only where a slot is free, so nobody hoards.
             free = slots[pool] if lane.is_short else min(slots[pool], idle[pool])
             if free <= 0:
@@ -274,7 +277,22 @@ class Executor:
                 chunks = min(free, len(rows))
                 slots[pool] -= chunks
                 idle[pool] -= chunks
+        if claims:  # not for a turn that was held back: the start would move in step with it, always to the same lane
+            self._turns += 1
         return claims
+
+    def _stuck(self, ordered: Iterable[Head], idle: Mapping[str, int]) -> dict[str, int]:
+        """Pool -> best priority (negated) of its lanes that need a free slot where there is none.
+
+        Short tasks that are no better wait until a slot has run dry: filling the queues up again and again, they would
+        never leave one free.
+        """
+        found: dict[str, int] = {}
+        for head in ordered:
+            lane = self._lanes[head.lane]
+            if not lane.is_short and idle[lane.key.pool] <= 0:
+                found.setdefault(lane.key.pool, head.priority)
+        return found
 
     def _know(self, heads: Iterable[Head]) -> None:
         """Learn lanes not seen before; those whose job or pool is not here are left to others."""

@@ -40,3 +40,8 @@ def make_job(name: str):
 
 
 made_by_a_factory = make_job("factory_made")
+
+
+def blink() -> None:
+    """Short, and long enough that a worker has always another one behind it."""
+    time.sleep(0.03)
