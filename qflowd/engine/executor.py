@@ -172,6 +172,9 @@ class Executor:
             finish(self._store, self._instances, Batch(released=strays), self._daemon_id())
             self._look_at = 0.0
         self._crew.stop_tasks(self._harvest.disowned({row.id for row in rows}))
+        if absent := self._harvest.forget_absent(self._crew.held()):
+            log.error("the ends of %d tasks were lost on their way from the workers; they run again", len(absent))
+            self._reconcile_at = 0.0
 
     def _run_orders(self) -> None:
         with self._orders_lock:

@@ -48,6 +48,7 @@ class Harvest:
         self._not_before = 0.0
         self._short = 0  # held rows of short lanes: more results will come in a moment
         self.is_behind = False  # the last commit failed
+        self._absent: set[tuple[int, int]] = set()  # (id, fence) that no worker had at the last look
 
     def hold(self, lane: Lane, rows: Sequence[Claimed]) -> None:
         """These rows were claimed."""
@@ -108,6 +109,18 @@ class Harvest:
         lost = [number for number in self.held if number not in ours]
         for number in lost:
             self._drop(number)
+        return lost
+
+    def forget_absent(self, sent: set[tuple[int, int]]) -> list[int]:
+        """Let go what no worker has, at two looks in a row: its end was lost on the way here.
+
+        `sent`: (id, fence) of what workers have. What is let go is a stray at the next look, and given back.
+        """
+        absent = {(number, held.row.fence) for number, held in self.held.items()} - sent
+        lost = [number for number, _ in absent & self._absent]
+        for number in lost:
+            self._drop(number)
+        self._absent = absent
         return lost
 
     def forget_all(self) -> None:

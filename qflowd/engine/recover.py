@@ -16,7 +16,7 @@ from qflowd.engine.outcome import POISON_AFTER, AttemptRow, Final, Released
 from qflowd.engine.registration import bury
 from qflowd.engine.service import Topics
 from qflowd.model.states import DaemonState, Reason, TaskState
-from qflowd.store.clock import boottime, to_microseconds
+from qflowd.store.clock import EPOCH, boottime, to_microseconds
 from qflowd.store.tx import Store, Tx
 
 log = logging.getLogger("qflowd")
@@ -51,8 +51,9 @@ class Recover:
             self.take_back(number, "its lock is free")
             file.unlink(missing_ok=True)
         if boottime() >= self._next_look:
+            # The first look goes all the way back: whoever was taking rows back may have died long ago, and all with it.
+            since = self._store.clock.now() - timedelta(days=1) if self._next_look else EPOCH
             self._next_look = boottime() + self._every_s
-            since = self._store.clock.now() - timedelta(days=1)
             for row in self._store.read(lambda tx: tx.run("list_dead_daemons", since=since)):
                 if row.id != self._identity.id:
                     self.take_back(

@@ -45,6 +45,15 @@ def test_only_the_latest_progress_is_kept(harvest):
     assert harvest.batch.progress == [(42, 5, 999.0, 1000.0, "")]
 
 
+def test_what_no_worker_has_is_let_go_at_the_second_look(harvest):
+    assert harvest.forget_absent({(42, 5)}) == []
+    assert harvest.forget_absent(set()) == []
+    assert harvest.forget_absent({(42, 5)}) == []
+    assert harvest.forget_absent({(42, 4)}) == []
+    assert harvest.forget_absent(set()) == [42]
+    assert not harvest.held
+
+
 def test_two_batches_may_tell_of_the_same_task(lab):
     """An outage joins them; PostgreSQL would refuse an upsert that meets a key twice, and all results with it."""
     lab.start(job="work")

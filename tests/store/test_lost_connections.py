@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+import pymysql
 import pytest
 
 from qflowd.model.errors import StoreUnavailable
+from qflowd.store.dialects import mysql
+from qflowd.store.dialects.base import Disconnected
 from qflowd.store.tx import Store, Tx
 from tests.conftest import GetServer
 from tests.store.conftest import add_statement, opened
@@ -110,3 +113,27 @@ def test_a_file_that_is_no_sqlite_database_is_store_unavailable_and_untouched(tm
     with pytest.raises(StoreUnavailable, match=str(file)):
         Store(f"sqlite:///{file}").connection()
     assert file.read_bytes() == b"not a database, " * 300
+
+
+def test_a_server_that_takes_no_writes_for_now_is_store_unavailable(postgres_server, postgres_store):
+    """After a failover the session may be that of a replica: results are kept until there is a primary."""
+    name = postgres_store.dialect.url.rsplit("/", 1)[1]
+    postgres_server.admin(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    postgres_store.disconnect()
+    with pytest.raises(StoreUnavailable, match="read-only"):
+        postgres_store.transact(lambda tx: tx.run("insert_code", hash="h", file="f"))
+    postgres_server.admin(f"ALTER DATABASE {name} RESET default_transaction_read_only")
+    postgres_store.transact(lambda tx: tx.run("insert_code", hash="h", file="f"))
+
+
+@pytest.mark.parametrize("code", [1021, 1290, 1317, 1836, 4031])
+def test_a_mysql_server_without_disk_or_rights_to_write_is_away(code):
+    with pytest.raises(Disconnected), mysql.translated():
+        raise pymysql.err.OperationalError(code, "the server cannot")
+
+
+def test_a_sqlite_file_that_cannot_be_written_is_store_unavailable(sqlite_store):
+    sqlite_store.connection().script("PRAGMA query_only = 1")
+    with pytest.raises(StoreUnavailable, match="readonly"):
+        sqlite_store.transact(lambda tx: tx.run("insert_code", hash="h", file="f"))
+    sqlite_store.disconnect()

@@ -27,7 +27,30 @@ RETRYABLE = {ER.LOCK_DEADLOCK, ER.LOCK_WAIT_TIMEOUT, ER.CHECKREAD}
 REFUSED = {1153, 1690, 3819, 4025}
 APPLIED_ALREADY = {ER.TABLE_EXISTS_ERROR, ER.DUP_KEYNAME, ER.DUP_FIELDNAME}
 MARIADB_COLLATION = "utf8mb4_nopad_bin"
-GONE = {0, 1040, 1053, 1079, 1080, 1129, 1152, 1159, 1160, 1161, 1184, 1203, 1927, 2003, 2006, 2013, 2014, 2055, 3159}
+# Of the server, not of the data: no disk, no memory, too many users, a failover to a read-only replica, a statement that
+# somebody killed or that ran out of time, a session closed for want of use. What was to be written is kept and tried again.
+AWAY = {3, 1021, 1026, 1030, 1037, 1041, 1114, 1135, 1226, 1290, 1317, 1792, 1836, 1969, 3024, 4031}
+GONE = AWAY | {
+    0,
+    1040,
+    1053,
+    1079,
+    1080,
+    1129,
+    1152,
+    1159,
+    1160,
+    1161,
+    1184,
+    1203,
+    1927,
+    2003,
+    2006,
+    2013,
+    2014,
+    2055,
+    3159,
+}
 
 
 class MysqlRenderer(Renderer):

@@ -273,5 +273,9 @@ def translated() -> Iterator[None]:
         raise Retryable(str(error)) from error
     except (psycopg.DataError, psycopg.IntegrityError, pg.ProgramLimitExceeded, UnicodeEncodeError) as error:
         raise DataRefused(str(error)) from error
-    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+    except (
+        psycopg.OperationalError,
+        psycopg.InterfaceError,
+        pg.ReadOnlySqlTransaction,
+    ) as error:  # read only: a failover
         raise Disconnected(str(error).strip()) from error

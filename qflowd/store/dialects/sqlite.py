@@ -129,9 +129,9 @@ class SqliteConnection(Connection):
                 self.script("PRAGMA qflow.synchronous = FULL")
                 self.script("PRAGMA qflow.cache_size = -65536")
                 self.script("PRAGMA qflow.journal_size_limit = 67108864")
-        except (apsw.CantOpenError, apsw.NotADBError, apsw.ReadOnlyError, apsw.IOError) as error:
+        except (apsw.NotADBError, StoreUnavailable) as error:
             raise StoreUnavailable(
-                f"cannot use the SQLite file {file}: {error}; check that the folder exists and is writable"
+                f"cannot use the SQLite file {file}: {error.__cause__ or error}; check that the folder exists and is writable"
             ) from error
 
     def begin(self) -> None:
@@ -366,5 +366,7 @@ def translated() -> Iterator[None]:
         raise Retryable(str(error)) from error
     except (apsw.TooBigError, apsw.MismatchError, apsw.ConstraintError, UnicodeEncodeError, OverflowError) as error:
         raise DataRefused(str(error)) from error
-    except (apsw.IOError, apsw.FullError) as error:
-        raise StoreUnavailable(f"SQLite cannot write: {error}; check the disk") from error
+    except (apsw.IOError, apsw.FullError, apsw.ReadOnlyError, apsw.CantOpenError, apsw.NoMemError) as error:
+        raise StoreUnavailable(
+            f"SQLite cannot write: {error}; check the disk, and who may write to the file"
+        ) from error
