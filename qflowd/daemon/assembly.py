@@ -289,7 +289,7 @@ class Daemon:
 
     def is_drained(self) -> bool:
         """Has everything that was held been written?"""
-        return not self._has_executor or self.executor.is_idle
+        return not self._runners or self.executor.is_idle
 
     def close(self) -> None:
         """After `stop`: end services and workers, say goodbye."""

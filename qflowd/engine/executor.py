@@ -67,7 +67,7 @@ class Executor:
         self._orders_lock = threading.Lock()
         self._may_claim = True
         self._failures = 0
-        self.is_idle = True  # nothing held, and the last look found nothing to claim
+        self._is_empty = True
         self._reconcile_at = boottime() + RECONCILE_S
         self._has_intents = False
         topics.subscribe("ready", self.wake)
@@ -75,6 +75,11 @@ class Executor:
             topics.subscribe(topic, lambda: self.order(self._note_intents))
 
     # -- for other threads
+
+    @property
+    def is_idle(self) -> bool:
+        """Was nothing held at the end of the last round, and has everything been done that was ordered before it?"""
+        return not self._orders and self._is_empty  # in this order: an order is taken up after the round before it
 
     def wake(self) -> None:
         """There may be something to claim."""
@@ -144,7 +149,7 @@ class Executor:
             self._turn(is_ripe=is_ripe)
         if not self._harvest.is_behind:
             self._keep_house(now)
-        self.is_idle = not self._harvest.held and not self._harvest.batch
+        self._is_empty = not self._harvest.held and not self._harvest.batch
 
     def _keep_house(self, now: float) -> None:
         """Now and then: end what was terminated, compare what we hold with what the database says."""

@@ -19,10 +19,11 @@ class Watch:
         self._daemon_id = daemon_id
         self._alarm = store.dialect.alarm()
         self._is_asleep = False
+        self._said_by = 0  # the incarnation that said so: the row of one that others buried is gone
 
     def tick(self) -> float:
         is_busy = self.look()
-        if is_busy == self._is_asleep:
+        if is_busy == self._is_asleep or self._said_by != self._daemon_id():
             # Say that we sleep, then look once more: what was written in between rang no bell.
             self._say(is_asleep=not is_busy)
             is_busy = self.look() or is_busy
@@ -51,10 +52,11 @@ class Watch:
         self._alarm.close()
 
     def _say(self, *, is_asleep: bool) -> None:
-        self._is_asleep = is_asleep
+        daemon_id = self._daemon_id()
         if self._store.dialect.has_waker:
 
             def fall_asleep(tx: Tx) -> None:
-                tx.run("set_asleep", id=self._daemon_id(), is_asleep=int(is_asleep))
+                tx.run("set_asleep", id=daemon_id, is_asleep=int(is_asleep))
 
             self._store.transact(fall_asleep, single=True)
+        self._is_asleep, self._said_by = is_asleep, daemon_id  # last: what was not written was not said

@@ -166,7 +166,10 @@ class Listening(Alarm):
         if not self._is_heard:
             self.sleep(self.BUSY_S * 2)
             return
-        readable, _, _ = select.select([self.bell, self._connection.driver.fileno()], [], [], self.SLOW_S)
+        both = select.poll()  # not select(): a daemon with many workers has descriptors above 1024
+        both.register(self.bell, select.POLLIN)
+        both.register(self._connection.driver.fileno(), select.POLLIN)
+        readable = [fd for fd, _ in both.poll(self.SLOW_S * 1000)]
         if self.bell in readable:
             self.sleep(0)
         if len(readable) > (self.bell in readable):
