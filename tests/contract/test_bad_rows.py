@@ -80,13 +80,17 @@ def test_all_faults_of_a_row_are_told_at_once(desk: Desk):
 
 def test_ten_megabytes_of_params_are_refused(desk: Desk):
     large = '{"name": "' + "x" * 10_000_000 + '"}'
-    started = desk.submit(job="hello", params=large)
-    error = desk.rejected(started)
-    assert error == "params has 10,000,012 characters; at most 1,048,576 bytes are allowed"
-    # Under the limit by characters, over it by bytes.
-    assert "at most 1,048,576" in desk.rejected(desk.submit(job="hello", params='{"name": "' + "é" * 900_000 + '"}'))
-    assert "overrides has" in desk.rejected(desk.submit(job="hello", overrides=large))
+    by_bytes = '{"name": "' + "é" * 900_000 + '"}'  # under the limit by characters
+    params, accents, overrides = (
+        desk.submit(job="hello", params=large),
+        desk.submit(job="hello", params=by_bytes),
+        desk.submit(job="hello", overrides=large),
+    )
+    assert desk.rejected(params) == "params has 10,000,012 characters; at most 1,048,576 bytes are allowed"
+    assert "at most 1,048,576" in desk.rejected(accents)
+    assert "overrides has 10,000,012 characters" in desk.rejected(overrides)
     desk.is_alive()
+    desk.forget(params, accents, overrides)
 
 
 def test_a_dozen_rows_of_nearly_a_megabyte_are_admitted_together(desk: Desk):
@@ -98,6 +102,7 @@ def test_a_dozen_rows_of_nearly_a_megabyte_are_admitted_together(desk: Desk):
     with_them.close()
     for number in numbers:
         assert desk.ended(number)["state"] == "SUCCESS"
+    desk.forget(*numbers)
 
 
 UNREADABLE = {
@@ -159,6 +164,7 @@ def test_values_that_no_other_database_takes_are_refused_in_their_row_only(desk:
             faults.append((case, row))
     assert faults == []
     desk.is_alive()
+    desk.forget(*(number for number, _ in ids.values()))
 
 
 STRANGE_TEXTS = (
@@ -216,6 +222,7 @@ def test_commands_that_cannot_be_read_are_refused_by_themselves(desk: Desk):
     last = desk.run("SELECT MAX(id) AS id FROM qflow.commands")[0]["id"]
     for number in range(last - len(values) + 1, last + 1):
         assert desk.rejected(number, "commands")
+        desk.forget(number, table="commands")
     desk.is_alive()
 
 

@@ -53,7 +53,7 @@ def test_the_largest_id_of_all_would_do(desk: Desk):
     assert desk.tasks(LARGEST)["hello"]["id"] == LARGEST << 20
 
 
-@pytest.mark.parametrize("number", [LARGEST + 1, 1 << 60, (1 << 63) - 1])
+@pytest.mark.parametrize("number", [LARGEST + 1, (1 << 63) - 1])
 def test_an_id_above_the_range_is_refused_and_the_counter_put_back(desk: Desk, number: int):
     before = desk.submit(job="hello")
     insert_with_id(desk, number)
