@@ -44,12 +44,19 @@ def render(tx: Tx, instances: Instances, lane: Lane, rows: Sequence[Claimed]) ->
     again = [(row.id,) for row in rows if row.fence > 1]
     saved = {row.task_id: row.value for row in tx.run("load_checkpoints", rows=again)} if again else {}
     found: list[Assignment | Unrenderable] = []
+    # Hundreds of siblings have one text, which may be large.
+    upstreams: dict[tuple[int, tuple[int, ...]], str | None] = {}
     for row, instance, node in places:
         try:
             params = node.constant if node.is_plain else None
             if params is None or instance.overrides:
                 params = _params(instance, node, lane, outputs)
-            upstream = _upstream(instance, node, outputs) if node.parents else None
+            upstream = None
+            if node.parents:
+                family = (instance.id, node.parents)
+                if family not in upstreams:
+                    upstreams[family] = _upstream(instance, node, outputs)
+                upstream = upstreams[family]
             found.append(Assignment(row.id, row.fence, row.attempt + 1, node.key, params, upstream, saved.get(row.id)))
         except ExpressionFailed as problem:
             found.append(Unrenderable(row, str(problem)))
