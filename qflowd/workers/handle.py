@@ -149,6 +149,8 @@ class Handle:
     def take_back(self, task_ids: Sequence[int]) -> list[Assignment]:
         """Remove those of `task_ids` that are open."""
         found = [task for task_id in task_ids if (task := self.open.pop(task_id, None)) is not None]
+        for task in found:
+            self.stops.pop(task.task_id, None)  # an order that is left over would close this worker for ever
         for flight in self.flights:
             if flight.last not in self.open:  # an earlier one may still run: the flight is as long as that
                 left = (task.task_id for task in reversed(flight.chunk.tasks) if task.task_id in self.open)

@@ -157,6 +157,21 @@ def test_terminate_stops_what_runs_and_cancels_what_waits(desk: Desk):
     assert desk.tasks(number)["slow"]["state"] == "CANCELLED"
 
 
+def test_terminating_what_is_about_to_start_costs_no_worker(desk: Desk):
+    """An order to stop a task that came back unstarted closed its worker for ever: a few of them, and the pool stood still."""
+    user = desk.connect()
+    for _ in range(30):
+        desk.run("BEGIN", connection=user)
+        for number in [desk.submit(connection=user, job="hello") for _ in range(2)]:
+            desk.insert("commands", user, action="terminate", instance_id=number)
+        desk.run("COMMIT", connection=user)
+        desk.insert("commands", action="terminate", instance_id=desk.submit(job="hello"))
+    user.close()
+    desk.is_alive()
+    busy = "SELECT SUM(busy) AS n FROM qflow.pools"
+    until(lambda: int(desk.run(busy)[0]["n"]) == 0)
+
+
 def test_retry_runs_the_failed_and_what_depended_on_it_again(desk: Desk):
     number = desk.submit(workflow="broken")
     assert desk.ended(number)["state"] == "FAILED"
