@@ -18,10 +18,12 @@ from qflowd.store.render import Renderer, RowSet
 
 OLDEST = 120000
 # One round trip: a transaction that hangs must not hold its rows or its snapshot for ever, and plans stay on the indexes:
-# else a batch of 400 reads a table of 40,000 rows whole, and a claim sorts all that is ready.
+# else a batch of 400 reads a table of 40,000 rows whole, and a claim sorts all that is ready. A scan that is forbidden and
+# the only way costs so much in the planner's eyes that it would be compiled, 20 ms for a table of two rows: hence no JIT.
 BEGIN = (
     "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '10s'; SET LOCAL statement_timeout = '60s'; "
-    "SET LOCAL idle_in_transaction_session_timeout = '60s'; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off"
+    "SET LOCAL idle_in_transaction_session_timeout = '60s'; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; "
+    "SET LOCAL jit = off"
 )
 KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 15000}
 
