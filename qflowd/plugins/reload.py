@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from qflowd import resources
+from qflowd.model.jsontext import clean_text
 from qflowd.plugins.findings import IMPORT_TIMEOUT_S, Findings, Request
 from qflowd.plugins.registry import Advance, Registry
 from qflowd.plugins.source import Scan, SourceFile, scan
@@ -229,4 +230,5 @@ def _report(before: Registry, now: Registry) -> None:
     )
     for path, error in now.errors.items():
         if before.errors.get(path) != error:
-            logger.error("plugin %s: %s", path, error)
+            # A name that is no UTF-8 would keep the whole line out of the log.
+            logger.error("plugin %s: %s", clean_text(path), error)
