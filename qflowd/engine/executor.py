@@ -6,7 +6,7 @@ Claiming and finishing overlap with running, because every worker has a chunk in
 import logging
 import random
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import ClassVar
 
 from qflowd.engine.claim import Claimed, Head, claim, order_lanes
@@ -28,6 +28,7 @@ from qflowd.workers.wire import Assignment, Chunk
 
 log = logging.getLogger("qflowd")
 LARGEST_COMMIT = 2000  # results
+LARGEST_PARCEL = 4 << 20  # characters of parameters and parents' outputs in one chunk
 LINGER_S = 0.003  # how long the first result of a batch waits for others of short tasks
 POLL_S = 0.5
 RECONCILE_S = 30.0
@@ -334,8 +335,8 @@ class Executor:
                 together.setdefault(id(settings), (settings, []))[1].append(assignment)
         for settings, tasks in together.values():
             size = max(1, min(lane.chunk_size, -(-len(tasks) // slots)))
-            for start in range(0, len(tasks), size):
-                self._give(lane, tasks[start : start + size], settings, solo=False)
+            for part in _parts(tasks, size):
+                self._give(lane, part, settings, solo=False)
 
     def _settings(self, lane: Lane, row: Claimed) -> Settings:
         """All levels of settings together; the same object for all rows of a node, but for those with overrides."""
@@ -371,3 +372,17 @@ class Executor:
             estimate_s=lane.mean_s,
             instances={task.task_id // ORDINALS: self._instances[task.task_id // ORDINALS].facts for task in tasks},
         )
+
+
+def _parts(tasks: list[Assignment], size: int) -> Iterator[list[Assignment]]:
+    """Chunks of at most `size` tasks, and no more text than a worker should be sent at once."""
+    part: list[Assignment] = []
+    weight = 0
+    for task in tasks:
+        part.append(task)
+        weight += len(task.params) + len(task.upstream or "")
+        if len(part) >= size or weight >= LARGEST_PARCEL:
+            yield part
+            part, weight = [], 0
+    if part:
+        yield part

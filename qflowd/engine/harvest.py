@@ -55,7 +55,6 @@ class Harvest:
         held = self.held
         for row in rows:
             held[row.id] = Held(row, lane, NO_SETTINGS)
-        lane.in_flight += len(rows)
         if lane.mean_s < SHORT_S:
             self._short += len(rows)
 
@@ -71,7 +70,7 @@ class Harvest:
         elif isinstance(event, Returned):
             # An old fence: it was taken away from us, and may have come back as another claim.
             if (held := self.held.get(event.task_id)) and held.row.fence == event.fence:
-                self._drop(event.task_id)
+                self.held.pop(event.task_id, None)
                 self.batch.released.append(Released(event.task_id, event.fence, int(event.solo), 0))
         elif isinstance(event, Broken):
             self._broken(event)
@@ -108,7 +107,7 @@ class Harvest:
         """Tasks that we hold and the database says are not ours; what comes back of them is not written."""
         lost = [number for number in self.held if number not in ours]
         for number in lost:
-            self._drop(number)
+            self.held.pop(number)
         return lost
 
     def forget_absent(self, sent: set[tuple[int, int]]) -> list[int]:
@@ -119,14 +118,14 @@ class Harvest:
         absent = {(number, held.row.fence) for number, held in self.held.items()} - sent
         lost = [number for number, _ in absent & self._absent]
         for number in lost:
-            self._drop(number)
+            self.held.pop(number)
         self._absent = absent
         return lost
 
     def forget_all(self) -> None:
         """Nothing that is held or waits to be written is ours any more."""
         for number in list(self.held):
-            self._drop(number)
+            self.held.pop(number)
         self.batch, self._first_at = Batch(), 0.0
 
     # -- when to commit
@@ -163,7 +162,7 @@ class Harvest:
     def release(self, task_ids: Sequence[int]) -> None:
         """Give back rows that were never sent."""
         for number in task_ids:
-            if held := self._drop(number):
+            if held := self.held.pop(number, None):
                 self.batch.released.append(Released(number, held.row.fence, held.row.solo, 0))
 
     def _finished(self, results: Sequence[tuple[Assignment, Done | Ended]]) -> None:
@@ -188,7 +187,6 @@ class Harvest:
             else:
                 self._ended(held, result)  # type: ignore[arg-type]
         for lane, microseconds, tasks in spent.values():
-            lane.in_flight -= tasks
             lane.learn(microseconds / 1e6, tasks)
         self._short = max(0, self._short - len(results)) if self.held else 0
 
@@ -241,7 +239,7 @@ class Harvest:
 
     def _end(self, held: Held, reason: Reason, ended_at: datetime, **known: Any) -> None:
         row = held.row
-        self._drop(row.id)  # unless its result did
+        self.held.pop(row.id, None)  # unless its result did
         ending = Ending(
             id=row.id,
             fence=row.fence,
@@ -268,12 +266,6 @@ class Harvest:
             batch.attempts.append(outcome.attempt)
         if not self._first_at:
             self._first_at = boottime()
-
-    def _drop(self, task_id: int) -> Held | None:
-        held = self.held.pop(task_id, None)
-        if held is not None:
-            held.lane.in_flight -= 1
-        return held
 
     def _at(self, boottime_us: int) -> datetime:
         return self._clock.at(boottime_us / 1e6)

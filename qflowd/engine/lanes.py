@@ -22,7 +22,6 @@ class Lane:
     code_id: int
     mean_s: float = 0.0
     samples: int = 0
-    in_flight: int = 0
     has_solo: bool = False  # the last claim met rows that run alone: no use to take hundreds, most would go back
     settings: dict[int, tuple[Settings, Settings]] = field(default_factory=dict)  # by identity: a node's, all levels
 
