@@ -15,7 +15,7 @@ demo: $(READY) $(DEMO_READY) ## run a real market-data workflow, start to end, o
 	@$(PY) examples/us_daily/demo.py
 
 test: check ## check, then all tests on SQLite, PostgreSQL and MariaDB
-	@$(PY) -m pytest -n 3 --dist loadfile $(PYTEST_ARGS)
+	@$(PY) -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 check: $(READY) ## format, lint, types, floors, house rules
 	@.venv/bin/ruff format --check .

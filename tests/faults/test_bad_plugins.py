@@ -38,7 +38,9 @@ def test_files_that_harm_whoever_imports_them_harm_nobody(sqlite_url: str, make_
         for file, error in house.sql("SELECT file, error FROM qflow.plugin WHERE error <> ''")
     }
     for name, (_, word) in FILES.items():
-        assert word.lower() in errors[name].lower(), (name, errors[name])
+        # On a busy machine the greedy one may run out of time before it runs out of memory.
+        words = (word, "took more than") if name == "greedy.py" else (word,)
+        assert any(each.lower() in errors[name].lower() for each in words), (name, errors[name])
     # The good file beside them is live all the same, and all other work is done.
     house.submit(job="late")
     house.drain()

@@ -100,14 +100,14 @@ def _take_over_hundreds(house: House) -> None:
     """They come back to run alone, one by one, to a daemon that is used to take them in hundreds."""
     for name in "ab":
         house.daemon(name, lease="60s").start()
-    house.submit(job="step", count=2500)
-    until(lambda: house.one(WIDE) >= 300, 20)
-    held = "SELECT owner FROM qflow.task_instance WHERE state IN (3, 4) GROUP BY owner ORDER BY count(*) DESC"
-    [(number,), *_] = until(lambda: house.sql(held), 10)
+    house.submit(job="step", count=4000)
+    until(lambda: house.one(WIDE) >= 300, 40)
+    held = "SELECT owner FROM qflow.task_instance WHERE state IN (3, 4) GROUP BY owner HAVING count(*) > 20"
+    [(number,), *_] = until(lambda: house.sql(held), 20)
     name = house.one(f"SELECT name FROM qflow.daemon WHERE id = {number}")
     house.daemons[name].kill()
-    house.drain(60)
-    assert house.states() == {"SUCCESS": 2500}
+    house.drain(120)
+    assert house.states() == {"SUCCESS": 4000}
     # Claimed, taken back, perhaps claimed once more with others and given back, claimed alone, ended: no more turns.
     assert house.one("SELECT max(fence) FROM qflow.task_instance") <= 8
     house.check()

@@ -69,10 +69,11 @@ def test_a_server_that_hangs_for_some_seconds_costs_no_attempt(places: list[Plac
 def _hang(place: Place) -> None:
     server, house = place
     daemon = house.daemon(lease="30s").start()
-    house.submit(job="step", count=40, params='{"seconds": 0.1}')
-    until(lambda: house.one(DONE) >= 5, 20)
+    house.submit(job="step", count=20, params='{"seconds": 0.5}')
+    until(lambda: house.one(DONE) >= 2, 20)
     house.store.disconnect()
     pids = [server.pid, *_children(server.pid)]
+    until(lambda: len(house.ledger.notes("start")) > len(house.ledger.notes("end")), 10, what="a step under way")
     _signal(pids, signal.SIGSTOP)
     before = len(house.ledger.notes("end"))
     time.sleep(6)  # that is the fault
