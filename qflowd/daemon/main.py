@@ -2,6 +2,7 @@
 
 import logging
 import math
+import queue
 import signal
 import threading
 import time
@@ -57,16 +58,26 @@ class _StopOnSignal:
         self._daemon = daemon
         self.asked = threading.Event()
         self.at_once = threading.Event()
+        # A handler runs inside whatever the main thread does, perhaps holding the very lock it would take: it only
+        # leaves word (SimpleQueue may be entered again), and a thread acts on it.
+        self._heard: queue.SimpleQueue[int] = queue.SimpleQueue()
+        threading.Thread(target=self._act, name="qflowd-signals", daemon=True).start()
         if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, self._stop)
-            signal.signal(signal.SIGINT, self._stop)
-            signal.signal(signal.SIGHUP, lambda *_: daemon.reload_plugins())
+            for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                signal.signal(signum, self._hear)
 
-    def _stop(self, signum: int, frame: FrameType | None) -> None:
-        if self.asked.is_set():
-            self.at_once.set()
-        self.asked.set()
-        self._daemon.stop(now=self.at_once.is_set())
+    def _hear(self, signum: int, frame: FrameType | None) -> None:
+        self._heard.put(signum)
+
+    def _act(self) -> None:
+        while True:
+            if self._heard.get() == signal.SIGHUP:
+                self._daemon.reload_plugins()
+                continue
+            if self.asked.is_set():
+                self.at_once.set()
+            self.asked.set()
+            self._daemon.stop(now=self.at_once.is_set())
 
 
 def _serve(daemon: Daemon, stop: _StopOnSignal, *, until_idle: bool) -> None:
