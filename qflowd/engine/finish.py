@@ -194,7 +194,7 @@ def _split_large(tx: Tx, final: Sequence[Final]) -> list[Final]:
     for row in final:
         if row.output is not None and len(row.output) > LARGEST_INLINE:
             parts = [row.output[start : start + PART] for start in range(0, len(row.output), PART)]
-            tx.run("delete_large_value", task_id=row.id)
+            tx.run("delete_large_values", rows=[(row.id,)])
             tx.run("insert_large_value", rows=[(row.id, i, part) for i, part in enumerate(parts)])
             kept.append(row._replace(output=None))
         else:

@@ -11,9 +11,6 @@ SELECT t.id, t.output, t.state FROM {rows: id bigint} r JOIN qflow.task_instance
 -- name: load_large_value
 SELECT value FROM qflow.large_value WHERE task_id = :task_id ORDER BY part
 
--- name: delete_large_value
-DELETE FROM qflow.large_value WHERE task_id = :task_id
-
 -- name: insert_large_value
 INSERT INTO qflow.large_value (task_id, part, value)
 SELECT r.task_id, r.part, r.value FROM {rows: task_id bigint, part int, value text} r WHERE 1 = 1
