@@ -11,12 +11,11 @@ from qflowd.client.polling import poll_until
 from qflowd.client.records import Answer, InstanceInfo, record, values_of
 from qflowd.model import jsontext
 from qflowd.model.errors import InvalidRequest, NotFound, Rejected
+from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS, key_range
 from qflowd.model.names import DEFAULT_TENANT
 from qflowd.model.states import InstanceState, TaskState
 from qflowd.store.tx import DataRefused, Store, Tx
 
-LARGEST_ID: Final = 1 << 42
-ROWS_PER_INSTANCE: Final = 1 << 20  # a task's id is its instance's times this, plus its place
 ANSWER_S: Final = 30.0  # how long a command waits for a daemon to answer
 
 
@@ -114,7 +113,7 @@ class Client:
             same, and is carried out when a daemon comes. InvalidRequest, StoreUnavailable.
         """
         for what, number in (("instance_id", instance_id), ("task_id", task_id)):
-            if number is not None and not 1 <= number < LARGEST_ID * ROWS_PER_INSTANCE:
+            if number is not None and not 1 <= number < LARGEST_INSTANCE * ORDINALS:
                 raise InvalidRequest(f"{what} {number} cannot exist")
         row: dict[str, Any] = {
             "tenant": DEFAULT_TENANT,
@@ -151,7 +150,7 @@ class Client:
 
         Raises: NotFound if nothing was ever submitted under this id.
         """
-        found = 1 <= instance_id <= LARGEST_ID and self.store.read(
+        found = 1 <= instance_id <= LARGEST_INSTANCE and self.store.read(
             lambda tx: tx.one("show_submission", id=instance_id) or tx.one("show_state", id=instance_id)
         )
         if not found:
@@ -195,8 +194,7 @@ class Client:
 
     def count_tasks(self, instance_id: int) -> dict[str, int]:
         """How many tasks of an instance are in each state."""
-        first = instance_id * ROWS_PER_INSTANCE
-        rows = self.store.read(lambda tx: tx.run("count_tasks", first=first, last=first + ROWS_PER_INSTANCE - 1))
+        rows = self.store.read(lambda tx: tx.run("count_tasks", **key_range(instance_id)))
         return {TaskState(row.state).name: int(row.tasks) for row in sorted(rows)}
 
     def count_new(self) -> int:

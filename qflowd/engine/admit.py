@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from qflowd.engine.expand import Admission, admit_request, instance_row, task_rows
-from qflowd.engine.ids import task_id
 from qflowd.engine.known import Jobs, LaneKey, Lanes, Plans
 from qflowd.engine.plan import Plan
 from qflowd.engine.request import LONGEST_ERROR, Refused, Request, read_request
@@ -20,6 +19,7 @@ from qflowd.engine.stray_ids import StrayIds
 from qflowd.engine.timers import DEADLINE, RUN
 from qflowd.model import jsontext
 from qflowd.model.errors import StoreUnavailable
+from qflowd.model.ids import task_id
 from qflowd.model.states import AnswerState, TaskState
 from qflowd.store.tx import Store, Tx
 

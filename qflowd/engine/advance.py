@@ -7,8 +7,8 @@ parents in one batch must count twice, and an UPDATE with a join would count the
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from qflowd.engine.ids import ORDINALS
 from qflowd.engine.plan import Plan
+from qflowd.model.ids import ORDINALS
 from qflowd.model.rules import worth
 from qflowd.model.states import TaskState
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from qflowd.engine.ids import ORDINALS
 from qflowd.engine.instances import Instances
+from qflowd.model.ids import key_range
 from qflowd.model.states import InstanceState, Intent, Reason, TaskState
 from qflowd.store.tx import Tx
 
@@ -72,8 +72,7 @@ def _terminated(row: Any) -> Verdict:
 
 
 def _first_error(tx: Tx, instances: Instances, instance_id: int) -> str:
-    first = instance_id * ORDINALS
-    row = tx.one("first_failure", first=first, last=first + ORDINALS - 1)
+    row = tx.one("first_failure", **key_range(instance_id))
     if row is None:
         return "some tasks were cancelled"
     instances.load(tx, [row.id])

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from qflowd.engine.ids import LARGEST_INSTANCE, ORDINALS, instance_of
 from qflowd.engine.known import LaneKey
 from qflowd.engine.request import Refused
 from qflowd.model.errors import QflowdError
+from qflowd.model.ids import LARGEST_INSTANCE, instance_of
 from qflowd.model.states import InstanceState
 from qflowd.model.workflow import Json
 from qflowd.store.tx import Tx
@@ -87,12 +87,6 @@ def target_of(tx: Tx, command: Command) -> Any:
     if submission.instance_id is not None and submission.instance_id != number:
         raise Refused(f"submission {number} repeats instance {submission.instance_id}; name that one")
     raise Refused(f"there is no instance {number}: its submission was rejected")
-
-
-def key_range(instance_id: int) -> dict[str, Any]:
-    """First and last id that a task of the instance can have."""
-    first = instance_id * ORDINALS
-    return {"first": first, "last": first + ORDINALS - 1}
 
 
 def word(state: int) -> str:

@@ -12,7 +12,6 @@ from typing import ClassVar
 from qflowd.engine.claim import Claimed, Head, claim, order_lanes
 from qflowd.engine.finish import Batch, finish, finish_and
 from qflowd.engine.harvest import Harvest
-from qflowd.engine.ids import ORDINALS
 from qflowd.engine.instances import Instances
 from qflowd.engine.known import Codes, LaneKey, Lanes
 from qflowd.engine.lanes import Lane
@@ -20,6 +19,7 @@ from qflowd.engine.plan import effective
 from qflowd.engine.render import Unrenderable, render
 from qflowd.engine.service import Topics, back_off, report
 from qflowd.model.errors import StoreUnavailable
+from qflowd.model.ids import ORDINALS
 from qflowd.model.workflow import Job, Settings
 from qflowd.store.clock import boottime
 from qflowd.store.tx import Store, Tx

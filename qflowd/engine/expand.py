@@ -7,12 +7,12 @@ from typing import Any
 
 from qflowd.define.expressions import compile_value
 from qflowd.define.schema import Schema, workflow_schema
-from qflowd.engine.ids import task_id
 from qflowd.engine.known import LaneKey
 from qflowd.engine.plan import Plan, effective
 from qflowd.engine.request import NO_OVERRIDE, Refused, Request
 from qflowd.model import jsontext
 from qflowd.model.errors import ExpressionFailed
+from qflowd.model.ids import task_id
 from qflowd.model.instants import format_instant
 from qflowd.model.states import InstanceState, TaskState
 from qflowd.model.workflow import Job, Json

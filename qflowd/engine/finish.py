@@ -12,12 +12,12 @@ from typing import Any, TypeVar
 
 from qflowd.engine import advance, close
 from qflowd.engine.advance import Ended
-from qflowd.engine.ids import ORDINALS
 from qflowd.engine.instances import Instances
 from qflowd.engine.outcome import AttemptRow, Final, Rearmed, Released
 from qflowd.engine.render import load_outputs, scope_of
 from qflowd.engine.timers import RUN
 from qflowd.model.errors import ExpressionFailed, LeaseLost
+from qflowd.model.ids import ORDINALS
 from qflowd.model.states import Reason, TaskState
 from qflowd.store.clock import EPOCH
 from qflowd.store.tx import DataRefused, Store, Tx

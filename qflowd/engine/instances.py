@@ -8,10 +8,10 @@ from itertools import islice
 from typing import Any
 
 from qflowd.engine.expand import instance_scope
-from qflowd.engine.ids import instance_of
 from qflowd.engine.known import Plans
 from qflowd.engine.plan import Plan
 from qflowd.engine.request import Override, read_overrides
+from qflowd.model.ids import instance_of
 from qflowd.model.workflow import Json
 from qflowd.store.tx import Tx
 from qflowd.workers.wire import InstanceFacts

@@ -10,11 +10,11 @@ from typing import Any, ClassVar
 
 from qflowd.engine.finish import Batch, finish
 from qflowd.engine.identity import Identity
-from qflowd.engine.ids import instance_of
 from qflowd.engine.instances import Instances
 from qflowd.engine.outcome import POISON_AFTER, AttemptRow, Final, Released
 from qflowd.engine.registration import bury
 from qflowd.engine.service import Topics
+from qflowd.model.ids import instance_of
 from qflowd.model.states import DaemonState, Reason, TaskState
 from qflowd.store.clock import EPOCH, boottime, to_microseconds
 from qflowd.store.tx import Store, Tx

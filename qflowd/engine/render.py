@@ -5,13 +5,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from qflowd.engine.claim import Claimed
-from qflowd.engine.ids import ORDINALS
 from qflowd.engine.instances import Instance, Instances
 from qflowd.engine.lanes import Lane
 from qflowd.engine.plan import Node, by_name
 from qflowd.engine.request import NO_OVERRIDE
 from qflowd.model import jsontext
 from qflowd.model.errors import ExpressionFailed
+from qflowd.model.ids import ORDINALS
 from qflowd.model.states import TaskState
 from qflowd.model.workflow import Json
 from qflowd.store.tx import Tx

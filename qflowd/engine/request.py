@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 from qflowd.define.documents import Document
 from qflowd.define.fields import Fields, mapping
 from qflowd.define.workflow_file import read_settings
-from qflowd.engine.ids import LARGEST_INSTANCE
 from qflowd.model import jsontext, names
 from qflowd.model.errors import QflowdError
+from qflowd.model.ids import LARGEST_INSTANCE
 from qflowd.model.instants import parse_date, parse_instant
 from qflowd.model.workflow import Json, Settings
 

@@ -13,15 +13,15 @@ from typing import Any, NamedTuple
 
 from qflowd.engine import close
 from qflowd.engine.advance import Ended
-from qflowd.engine.control import Command, Done, key_range, target_of, word
+from qflowd.engine.control import Command, Done, target_of, word
 from qflowd.engine.finish import holds
-from qflowd.engine.ids import ORDINALS, instance_of
 from qflowd.engine.instances import Instances
 from qflowd.engine.known import Plans
 from qflowd.engine.plan import Plan
 from qflowd.engine.request import Refused
 from qflowd.engine.timers import DEADLINE
 from qflowd.model import rules
+from qflowd.model.ids import ORDINALS, instance_of, key_range
 from qflowd.model.states import InstanceState, Intent, TaskState
 from qflowd.store.tx import Tx
 

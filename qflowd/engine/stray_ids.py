@@ -7,7 +7,7 @@ until the strays are gone. For a moment they stay with their answers, so that wh
 import logging
 from math import inf
 
-from qflowd.engine.ids import LARGEST_INSTANCE
+from qflowd.model.ids import LARGEST_INSTANCE
 from qflowd.store.clock import boottime
 from qflowd.store.tx import Retryable, Store, Tx
 

@@ -8,9 +8,10 @@ has no open row left.
 from typing import Any, ClassVar
 
 from qflowd.engine import close
-from qflowd.engine.control import Command, Done, key_range, target_of, word
+from qflowd.engine.control import Command, Done, target_of, word
 from qflowd.engine.request import Refused
 from qflowd.engine.service import Topics
+from qflowd.model.ids import key_range
 from qflowd.model.states import InstanceState, Intent
 from qflowd.store.tx import Retryable, Store, Tx
 

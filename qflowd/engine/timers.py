@@ -4,8 +4,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import ClassVar
 
-from qflowd.engine.ids import instance_of
 from qflowd.engine.service import Topics
+from qflowd.model.ids import instance_of
 from qflowd.store.tx import Store, Tx
 
 RUN = 0  # purpose: the task may run

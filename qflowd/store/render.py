@@ -28,6 +28,7 @@ from enum import IntEnum
 from typing import ClassVar
 
 from qflowd.model import states
+from qflowd.model.ids import ORDINALS
 
 _STATES: dict[str, type[IntEnum]] = {
     "task": states.TaskState,
@@ -160,7 +161,7 @@ class Renderer:
         return "ON CONFLICT DO NOTHING"
 
     def macro_instance_of(self, task_id: str) -> str:
-        return f"({task_id} / 1048576)"
+        return f"({task_id} / {ORDINALS})"
 
     def macro_returning(self, column: str) -> str:
         return f"RETURNING {column}"

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 
 import msgspec
 
+from qflowd.model.ids import instance_of
+
 LARGEST_OUTPUT = 16 << 20  # bytes of JSON
 _BOOTTIME = time.CLOCK_BOOTTIME
 _LENGTH = struct.Struct(">I")
@@ -34,7 +36,7 @@ class InstanceFacts(msgspec.Struct, frozen=True, array_like=True):
 class Assignment(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One attempt to run. `params`: rendered; `upstream`: object of outputs by task key; `saved`: last checkpoint."""
 
-    task_id: int  # instance_id << 20 | ordinal
+    task_id: int
     fence: int
     attempt: int
     task_key: str
@@ -44,7 +46,7 @@ class Assignment(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     @property
     def instance_id(self) -> int:
-        return self.task_id >> 20
+        return instance_of(self.task_id)
 
 
 class Chunk(msgspec.Struct, frozen=True, array_like=True):

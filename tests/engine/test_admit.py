@@ -3,7 +3,7 @@
 import pytest
 
 from qflowd.engine import admit
-from qflowd.engine.ids import ORDINALS
+from qflowd.model.ids import ORDINALS
 from qflowd.store.tx import DataRefused
 
 

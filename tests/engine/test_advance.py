@@ -8,8 +8,8 @@ import threading
 import pytest
 
 from qflowd.engine.finish import Batch
-from qflowd.engine.ids import ORDINALS
 from qflowd.model.errors import StoreUnavailable
+from qflowd.model.ids import ORDINALS
 from qflowd.model.rules import settle
 from qflowd.model.states import TaskState
 from tests.support.lab import FAILED, SKIPPED, SUCCESS, Lab

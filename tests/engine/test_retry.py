@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from qflowd.engine.finish import Batch
-from qflowd.engine.ids import ORDINALS
+from qflowd.model.ids import ORDINALS
 from qflowd.model.states import TaskState
 from tests.support.lab import CANCELLED, FAILED, SKIPPED, SUCCESS
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from qflowd.engine.ids import ORDINALS
 from qflowd.engine.known import Plans
 from qflowd.engine.plan import Plan
+from qflowd.model.ids import ORDINALS
 from qflowd.model.rules import worth
 from qflowd.model.states import InstanceState, TaskState
 from qflowd.store.tx import Store

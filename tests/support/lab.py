@@ -14,7 +14,6 @@ from qflowd.engine.admit import Admit
 from qflowd.engine.claim import Claimed, Head, claim
 from qflowd.engine.commands import Commands
 from qflowd.engine.finish import Batch, finish
-from qflowd.engine.ids import ORDINALS
 from qflowd.engine.instances import Instances
 from qflowd.engine.known import Jobs, Lanes, Plans
 from qflowd.engine.lanes import Lane
@@ -22,6 +21,7 @@ from qflowd.engine.outcome import AttemptRow, Final
 from qflowd.engine.service import Topics
 from qflowd.engine.terminate import Sweep, expire
 from qflowd.engine.timers import Promote
+from qflowd.model.ids import ORDINALS
 from qflowd.model.states import InstanceState, Reason, TaskState
 from qflowd.model.workflow import Job
 from qflowd.store.clock import to_microseconds

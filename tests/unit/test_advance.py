@@ -2,9 +2,9 @@
 
 from qflowd.define.workflow_file import parse
 from qflowd.engine.advance import Ended, arrivals, closers
-from qflowd.engine.ids import ORDINALS
 from qflowd.engine.plan import compile_plan
 from qflowd.engine.retry import behind, recount
+from qflowd.model.ids import ORDINALS
 from qflowd.model.states import TaskState
 
 SUCCESS, FAILED, SKIPPED = TaskState.SUCCESS, TaskState.FAILED, TaskState.SKIPPED

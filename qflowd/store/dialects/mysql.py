@@ -15,6 +15,7 @@ import pymysql
 from pymysql.constants import CLIENT, ER
 
 from qflowd.model.errors import StoreUnavailable, StoreUnsupported
+from qflowd.model.ids import ORDINALS
 from qflowd.store.alarm import Alarm, Polling
 from qflowd.store.catalog import Statement
 from qflowd.store.dialects.base import Connection, DataRefused, Dialect, Disconnected, Retryable, Rows
@@ -115,7 +116,7 @@ class MysqlRenderer(Renderer):
         return f"ON DUPLICATE KEY UPDATE {column} = {column}"
 
     def macro_instance_of(self, task_id: str) -> str:
-        return f"({task_id} DIV 1048576)"
+        return f"({task_id} DIV {ORDINALS})"
 
     def macro_returning(self, column: str) -> str:
         return f"\n-- then\nSELECT LAST_INSERT_ID() AS {column}"

@@ -1,5 +1,7 @@
 """Ids of rows: a task's id is its instance's, shifted, plus its ordinal; so an instance is a range of the primary key."""
 
+from typing import Any
+
 ORDINALS = 1 << 20  # tasks an instance can have, spawned and compensating ones included
 LARGEST_INSTANCE = 1 << 42
 
@@ -12,3 +14,9 @@ def task_id(instance_id: int, ordinal: int) -> int:
 def instance_of(task_id: int) -> int:
     """The instance that a row belongs to."""
     return task_id // ORDINALS
+
+
+def key_range(instance_id: int) -> dict[str, Any]:
+    """The first and the last id that a row of the instance can have, as parameters of a statement."""
+    first = instance_id * ORDINALS
+    return {"first": first, "last": first + ORDINALS - 1}
