@@ -5,9 +5,10 @@ import logging
 import os
 import threading
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 from qflowd.config import Config
+from qflowd.daemon.plugins import Plugins, reloader_for
 from qflowd.engine import registration
 from qflowd.engine.admit import Admit
 from qflowd.engine.commands import Commands
@@ -37,19 +38,7 @@ from qflowd.workers.environment import worker_env
 
 log = logging.getLogger("qflowd")
 FAREWELL_S = 10.0  # for services to end their round
-
-
-class Plugins:
-    """The service that follows the plugin folders."""
-
-    name: ClassVar[str] = "plugins"
-    topics: ClassVar[tuple[str, ...]] = ("plugins",)
-
-    def __init__(self, reloader: Reloader) -> None:
-        self._reloader = reloader
-
-    def tick(self) -> float:
-        return self._reloader.poll()
+STOP_CHECK_S = 0.05
 
 
 class Daemon:
@@ -64,7 +53,15 @@ class Daemon:
     _logs: Logs
     _execute: threading.Thread
 
-    def __init__(self, config: Config, *, fault: Fault | None = None, make_crew: Callable[..., Crew] = Crew) -> None:
+    def __init__(
+        self,
+        config: Config,
+        *,
+        reloader: Reloader | None = None,
+        fault: Fault | None = None,
+        make_crew: Callable[..., Crew] = Crew,
+    ) -> None:
+        """`reloader`: on the plugin folders, where it has begun already."""
         self._config = config
         self._make_crew = make_crew
         self.store = Store(config.database.url, fault=fault)
@@ -74,16 +71,8 @@ class Daemon:
         self._plans = Plans()
         self._lanes = Lanes(self.store)
         self._jobs = Jobs()
-        env = worker_env(os.environ, config.plugins.env)
-        self._reloader = Reloader(
-            config.plugins.dirs,
-            config.plugins.enable,
-            on_change=self._adopt,
-            wake=lambda: self.topics.publish("plugins"),
-            cwd=config.folder,
-            env=env,
-        )
-        self._env = env
+        self._reloader = reloader or reloader_for(config)
+        self._reloader.tell(self._adopt, lambda: self.topics.publish("plugins"))
         self._runners: list[Runner] = []
         self._stopping = threading.Event()
         self._drained = threading.Event()
@@ -96,7 +85,7 @@ class Daemon:
 
         Raises: SchemaTooNew, StoreUnsupported, QflowdError for what waiting does not mend.
         """
-        self._reloader.begin()  # its trial process works while the schema is looked at
+        self._reloader.begin()  # first: the process that tries the files works while the schema is looked at
         self._when_reachable(lambda: migrate(self.store))
         self._when_reachable(lambda: probe_skip_locked(self.store))
         self._when_reachable(self.identity.register)
@@ -130,18 +119,15 @@ class Daemon:
 
     def _wait_for_plugins(self) -> bool:
         """Until the first registry is there; False if told to stop meanwhile."""
-        while not self._stopping.is_set():
-            pause_s = self._reloader.poll()
-            if self._reloader.is_ready:
-                return True
-            self._stopping.wait(pause_s)
-        return False
+        while not self._reloader.is_ready and not self._stopping.is_set():
+            self._reloader.wait_s(STOP_CHECK_S)
+        return self._reloader.is_ready
 
     def _build_crew(self) -> Crew:
         config = self._config
         return self._make_crew(
             {name: PoolSize(pool.processes, pool.threads) for name, pool in config.pools.items()},
-            env=self._env,
+            env=worker_env(os.environ, config.plugins.env),
             cwd=str(config.folder),
             run_dir=str(self._run_dir),
             lock_fd=self.identity.lock_fd,

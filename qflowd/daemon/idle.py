@@ -1,15 +1,18 @@
 """`--until-idle`: is anything left but rows that wait for a time, a fact or an unknown job?"""
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from qflowd.daemon.assembly import Daemon
 from qflowd.model.errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    from qflowd.daemon.assembly import Daemon
 
 
 class Idleness:
     """Two looks in a row that find nothing: what was between two tables at the first is seen at the second."""
 
-    def __init__(self, daemon: Daemon) -> None:
+    def __init__(self, daemon: "Daemon") -> None:
         self._daemon = daemon
         self._quiet_looks = 0
 
@@ -19,12 +22,12 @@ class Idleness:
         return self._quiet_looks >= 2
 
 
-def count_failed(daemon: Daemon, since: datetime) -> int:
+def count_failed(daemon: "Daemon", since: datetime) -> int:
     """How many instances have FAILED since an instant of the database's clock."""
     return int(daemon.store.read(lambda tx: tx.one("count_failed_since", since=since)).failed)
 
 
-def _is_nothing_left(daemon: Daemon) -> bool:
+def _is_nothing_left(daemon: "Daemon") -> bool:
     """Looks at the whole database: other daemons' work counts too."""
     if not daemon.is_drained():
         return False

@@ -7,15 +7,18 @@ import signal
 import threading
 import time
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from qflowd.config import Config
 from qflowd.daemon import log as daemon_log
-from qflowd.daemon.assembly import Daemon
-from qflowd.daemon.faults import fault_from_environment
 from qflowd.daemon.idle import Idleness, count_failed
 from qflowd.daemon.notify import notify, watchdog_s
+from qflowd.daemon.plugins import reloader_for
 from qflowd.store.clock import boottime
 from qflowd.workers import linux
+
+if TYPE_CHECKING:
+    from qflowd.daemon.assembly import Daemon
 
 log = logging.getLogger("qflowd")
 IDLE_CHECK_S = 0.1
@@ -32,7 +35,13 @@ def main(config: Config, *, until_idle: bool = False) -> int:
     daemon_log.set_up(config.log.format, config.log.level)
     linux.hide_from_peers()  # workers run as the same user, and must not read the password of the database here
     began = time.monotonic()
-    daemon = Daemon(config, fault=fault_from_environment())
+    reloader = reloader_for(config)
+    reloader.begin()
+    # Imported only now: the process that tries the plugins works meanwhile.
+    from qflowd.daemon.assembly import Daemon
+    from qflowd.daemon.faults import fault_from_environment
+
+    daemon = Daemon(config, reloader=reloader, fault=fault_from_environment())
     stop = _StopOnSignal(daemon)
     try:
         daemon.start()
@@ -54,7 +63,7 @@ def main(config: Config, *, until_idle: bool = False) -> int:
 class _StopOnSignal:
     """First TERM or INT: drain. Second: now. HUP: read plugins again."""
 
-    def __init__(self, daemon: Daemon) -> None:
+    def __init__(self, daemon: "Daemon") -> None:
         self._daemon = daemon
         self.asked = threading.Event()
         self.at_once = threading.Event()
@@ -80,7 +89,7 @@ class _StopOnSignal:
             self._daemon.stop(now=self.at_once.is_set())
 
 
-def _serve(daemon: Daemon, stop: _StopOnSignal, *, until_idle: bool) -> None:
+def _serve(daemon: "Daemon", stop: _StopOnSignal, *, until_idle: bool) -> None:
     """Wait for the end, feeding the watchdog with what the heartbeat has proved."""
     feed_s = watchdog_s()
     every_s = IDLE_CHECK_S if until_idle else (feed_s / 3 if feed_s else 3600.0)
@@ -91,12 +100,12 @@ def _serve(daemon: Daemon, stop: _StopOnSignal, *, until_idle: bool) -> None:
             return
 
 
-def _feed_watchdog(daemon: Daemon, feed_s: float | None) -> None:
+def _feed_watchdog(daemon: "Daemon", feed_s: float | None) -> None:
     if feed_s and boottime() - daemon.heartbeat.last_answer < max(feed_s, PATIENCE_S):
         notify("WATCHDOG=1")
 
 
-def _drain(daemon: Daemon, stop: _StopOnSignal) -> None:
+def _drain(daemon: "Daemon", stop: _StopOnSignal) -> None:
     """What runs may take long to end; the watchdog is fed meanwhile. Told twice, it ends without the database too."""
     daemon.stop()
     daemon.say_stopping()

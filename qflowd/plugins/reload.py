@@ -30,8 +30,7 @@ class Reloader:
     Args:
         folders: plugin folders, in the order in which they win a job's name.
         enable: shipped plugins that are off unless named, such as `shell`.
-        on_change: called from `poll()` with each new registry.
-        wake: called from another thread when `poll()` should be called soon.
+        on_change, wake: see `tell`.
         cwd, env: current folder and environment for trying files; those of the workers.
         watch: of these folders, if it is to be another than the usual one.
         timeout_s: for importing one file.
@@ -43,7 +42,7 @@ class Reloader:
         enable: Sequence[str] = (),
         *,
         on_change: Callable[[Registry], None] = lambda _registry: None,
-        wake: Callable[[], None] | None = None,
+        wake: Callable[[], None] = lambda: None,
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
         watch: FolderWatch | None = None,
@@ -51,11 +50,12 @@ class Reloader:
     ) -> None:
         self.registry = Registry()
         self.is_ready = False  # the folders have been read once and the registry is true
+        self._has_begun = False
         self._shipped = shipped(enable)
-        self._on_change = on_change
+        self.tell(on_change, wake)
         self._cwd, self._env = cwd, env
         self._timeout_s = timeout_s
-        self._watch = watch or FolderWatch(folders, (".py",), wake)
+        self._watch = watch or FolderWatch(folders, (".py",), self._wake_up)
         self._scan = Scan()
         self._reloads = 0
         self._next: tuple[bool, bool] | None = None  # (discover, skip culprits) of the advance to begin
@@ -66,20 +66,39 @@ class Reloader:
         self._hold_due: float | None = None
         self._later = (False, True)  # the advance to begin when that is due
 
+    def tell(self, on_change: Callable[[Registry], None], wake: Callable[[], None]) -> None:
+        """Whom to tell from now on.
+
+        Args:
+            on_change: called from `poll()` with each new registry.
+            wake: called from another thread when `poll()` should be called soon.
+        """
+        self._on_change, self._wake = on_change, wake
+
     def begin(self) -> None:
-        """Read the folders and start trying them; `poll()` until `is_ready`."""
-        self._scan = self._watch.start()
-        self._next = (True, False)
+        """Read the folders and start trying them, unless that was done; `wait_s()` until `is_ready`."""
+        if not self._has_begun:
+            self._has_begun = True
+            self._scan = self._watch.start()
+            self._begin(discover=True, skip_culprits=False)
+
+    def wait_s(self, timeout_s: float) -> None:
+        """One round of `poll()`, as soon as what is being tried has answered; at most so much later.
+
+        Raises: ValidationFailed if files cannot be tried at all.
+        """
+        if self._validation is not None:
+            self._validation.wait_s(timeout_s)
         self.poll()
 
     def start(self) -> Registry:
         """Begin, and wait until the registry is ready.
 
-        Raises: ValidationFailed if files cannot be tried at all.
+        Raises: ValidationFailed.
         """
         self.begin()
         while not self.is_ready:
-            time.sleep(min(self.poll(), POLL_S))
+            self.wait_s(POLL_S)
         return self.registry
 
     def stop(self) -> None:
@@ -174,6 +193,9 @@ class Reloader:
         self.is_ready = True
         _report(before, registry)
         self._on_change(registry)
+
+    def _wake_up(self) -> None:
+        self._wake()
 
     def _abandon(self) -> None:
         if self._validation is not None:

@@ -87,9 +87,32 @@ def _without(manifest: Manifest, culprit: str) -> Manifest:
 
 
 def _entry_points() -> tuple[EntryPoint, ...]:
+    # importlib.metadata takes longer to import than all the rest; most machines have no plugin installed.
+    if not any(map(_may_have_plugins, filter(None, sys.path))):
+        return ()
     from importlib.metadata import entry_points
 
     return tuple(sorted({EntryPoint(entry.name, entry.value) for entry in entry_points(group=findings.GROUP)}))
+
+
+def _may_have_plugins(folder: str) -> bool:
+    """False if no distribution that is installed in the folder names our group of entry points."""
+    try:
+        with os.scandir(folder) as entries:
+            infos = [entry.path for entry in entries if entry.name.endswith((".dist-info", ".egg-info"))]
+    except FileNotFoundError:
+        return False
+    except OSError:  # an archive
+        return True
+    return any(_names_our_group(f"{info}/entry_points.txt") for info in infos)
+
+
+def _names_our_group(file: str) -> bool:
+    try:
+        with open(file, "rb") as text:  # noqa: PTH123 - one for every distribution
+            return findings.GROUP.encode() in text.read()
+    except OSError:
+        return False
 
 
 def _fork(manifest: Manifest) -> _Child:

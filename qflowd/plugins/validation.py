@@ -5,7 +5,6 @@ import os
 import select
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -42,7 +41,7 @@ class Validation:
         environment = {**(clean_environment() if env is None else env)}
         environment["PYTHONPATH"] = os.pathsep.join([*filter(None, sys.path), package_at])
         environment["PYTHONDONTWRITEBYTECODE"] = "1"
-        with tempfile.TemporaryFile() as question:
+        with os.fdopen(os.memfd_create("question"), "wb") as question:
             question.write(findings.encode(request))
             question.seek(0)
             self._process = subprocess.Popen(
@@ -58,9 +57,11 @@ class Validation:
         self._pipe = self._process.stdout.fileno()
         os.set_blocking(self._pipe, False)
 
-    def fileno(self) -> int:
-        """Readable when `poll()` has something to do."""
-        return self._pipe
+    def wait_s(self, timeout_s: float) -> None:
+        """Wait until `poll()` has something to do, at most so long."""
+        poller = select.poll()  # select() knows no descriptors above 1023
+        poller.register(self._pipe, select.POLLIN)
+        poller.poll(timeout_s * 1e3)
 
     def poll(self) -> Findings | None:
         """The answer if it is there. Never blocks.
@@ -82,7 +83,7 @@ class Validation:
         Raises: ValidationFailed.
         """
         while (answer := self.poll()) is None:
-            select.select([self._pipe], [], [], 1.0)
+            self.wait_s(1.0)
         return answer
 
     def stop(self) -> None:

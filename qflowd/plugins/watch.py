@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from watchdog.events import FileSystemEvent
 
 SETTLE_S = 0.1
+LISTEN_S = 0.5
 RESCAN_S = 30.0
 RESCAN_WITHOUT_EVENTS_S = 3.0
 WRITING_S = 10.0  # a writer that has not closed its file for so long is no longer waited for
@@ -55,16 +56,18 @@ class FolderWatch:
         self._stable = Scan()
 
     def start(self) -> Scan:
-        """Start watching and read everything; returns at once unless a file was changed this very moment."""
-        if self._events is not None:
-            self._events.arm()
+        """Read everything; returns at once unless a file was changed this very moment.
+
+        The first `poll()`, due in a moment, reads again and listens for events from then on: watchdog is slow to import,
+        and a daemon that starts need not wait for it.
+        """
         found = self._look()
         if _is_fresh(found, self._settle_s):
             time.sleep(self._settle_s)
             found = self._look()
         self._seen = {path: file.hash for path, file in found.files.items()}
         self._stable = found
-        self._due = time.monotonic() + self._interval_s()
+        self._due = time.monotonic() + min(LISTEN_S, self._rescan_s)
         return found
 
     def stop(self) -> None:

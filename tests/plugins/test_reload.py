@@ -175,6 +175,7 @@ def test_events_wake_the_loop_of_the_daemon(folder, make_reloader):
     woken = threading.Event()
     reloader = make_reloader(folder.path, wake=woken.set)
     reloader.start()
+    poll_until(reloader, lambda _now: reloader.poll() > 1)  # it listens now
     woken.clear()
     folder.job("fresh")
     assert woken.wait(5)

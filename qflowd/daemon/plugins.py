@@ -1,0 +1,27 @@
+"""The plugin folders of a daemon. In a module of its own, because a start begins with them: trying them takes longest."""
+
+import os
+from typing import ClassVar
+
+from qflowd.config import Config
+from qflowd.plugins.reload import Reloader
+from qflowd.workers.environment import worker_env
+
+
+def reloader_for(config: Config) -> Reloader:
+    """A reloader on the configured folders, not begun. Plugins are tried where and as workers will import them."""
+    env = worker_env(os.environ, config.plugins.env)
+    return Reloader(config.plugins.dirs, config.plugins.enable, cwd=config.folder, env=env)
+
+
+class Plugins:
+    """The service that follows the plugin folders."""
+
+    name: ClassVar[str] = "plugins"
+    topics: ClassVar[tuple[str, ...]] = ("plugins",)
+
+    def __init__(self, reloader: Reloader) -> None:
+        self._reloader = reloader
+
+    def tick(self) -> float:
+        return self._reloader.poll()
