@@ -17,6 +17,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _libc.fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_long, ctypes.c_long)
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+_LISTS_CHILDREN = Path("/proc/thread-self/children").exists()  # a kernel may be built without
 
 
 def die_with_parent() -> None:
@@ -100,8 +101,15 @@ def _stat(pid: int) -> list[bytes]:
 
 def children(pid: int) -> list[int]:
     """Living direct children of `pid`, and zombies."""
-    mine = b"%d" % pid
-    return [child for child in processes() if (fields := _stat(child)) and fields[1] == mine]
+    if not _LISTS_CHILDREN:
+        mine = b"%d" % pid
+        return [child for child in processes() if (fields := _stat(child)) and fields[1] == mine]
+    found: list[int] = []
+    with contextlib.suppress(OSError):  # it is gone
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            with contextlib.suppress(OSError):  # the thread is
+                found += map(int, (thread / "children").read_bytes().split())
+    return found
 
 
 def families(roots: Iterable[int]) -> dict[int, list[int]]:

@@ -15,6 +15,7 @@ import msgspec
 from qflowd.jobs.context import Facts
 from qflowd.model.jsontext import clean_text
 from qflowd.workers import wire
+from qflowd.workers.children import SOONEST_US, end_children
 from qflowd.workers.load import Jobs
 from qflowd.workers.outcome import Stopped, encode_output, ended_by
 from qflowd.workers.page import Page
@@ -82,7 +83,7 @@ class Runner:
     def __init__(self, slot: int, page: Page, jobs: Jobs, results: Results, sink: Sink, raw: RawOutput) -> None:
         self.slot = slot
         self.is_in_task = False
-        self.is_stopped = False  # alone: a task was stopped, the process is to end
+        self.is_leaving = False  # alone: the process is to end after the task in hand
         self.is_raised = False  # in threads: an exception is on its way
         self.lock = threading.Lock()
         self.author = sink.first if slot == 0 else Author()
@@ -107,7 +108,7 @@ class Runner:
             words[base + 3] = task.attempt
             words[base + 2] = task.task_id
             # The mark stands before the question: the daemon revokes first and then looks at marks.
-            if page.is_revoked(seq) or self.is_stopped:
+            if page.is_revoked(seq) or self.is_leaving:
                 words[base + 2] = 0
                 self._results.send(wire.Given(seq, wire.unstarted(chunk.tasks[index:])))
                 return
@@ -127,6 +128,9 @@ class Runner:
             error = late
             self._settle()
         ended_us = _clock_ns(_BOOTTIME) // 1000
+        # Side by side nobody can tell whose child it is; there they end with the process.
+        if self._alone and ended_us - started_us >= SOONEST_US and end_children():
+            self.is_leaving = True  # what the job keeps in memory may count on them
         if self._loaded_us:  # the import is not what the next task will take
             started_us, self._loaded_us = self._loaded_us, 0
         author = self.author

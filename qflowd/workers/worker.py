@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from qflowd.workers import linux, orders, wire
+from qflowd.workers.children import dismiss_helpers
 from qflowd.workers.load import Jobs
 from qflowd.workers.outcome import Stopped
 from qflowd.workers.page import Page
@@ -35,6 +36,7 @@ def main(order: orders.Spawn, fds: dict[str, int]) -> NoReturn:
         linux.adopt_orphans()
         _settle(order, fds)
         Worker(order.slots, fds).run()
+        dismiss_helpers()
         code = 0
     except SystemExit as exit_:
         code = exit_.code if isinstance(exit_.code, int) else 1
@@ -93,7 +95,7 @@ class Worker:
         os.register_at_fork(after_in_child=lambda: _cut_off(fds))
 
     def run(self) -> None:
-        """Until the daemon closes the pipe, or a task had to be stopped."""
+        """Until the daemon closes the pipe, or a task left this process unfit for the next."""
         if len(self._runners) == 1:
             self._run_alone(self._runners[0])
         else:
@@ -114,8 +116,8 @@ class Worker:
         while parcels := self._parcels():
             for parcel in parcels:
                 runner.run(parcel)
-            if runner.is_stopped:
-                return  # interrupted code may have left anything behind: a fresh process is safer
+            if runner.is_leaving:
+                return  # its code may have left anything behind: a fresh process is safer
 
     def _run_threads(self) -> None:
         parcels: queue.SimpleQueue[wire.Parcel | None] = queue.SimpleQueue()
@@ -147,10 +149,10 @@ class Worker:
                 self._stop_thread(runner)
 
     def _stop_alone(self, runner: Runner) -> None:
-        if runner.is_stopped:
+        if runner.is_leaving:
             return
-        runner.is_stopped = True
-        linux.kill_group(0, signal.SIGTERM)  # what the task has started; it comes back to us, and is_stopped ends that
+        runner.is_leaving = True
+        linux.kill_group(0, signal.SIGTERM)  # what the task has started; it comes back to us, and is_leaving ends that
         if not runner.cancel():
             raise Stopped
 
