@@ -14,16 +14,16 @@ from qflowd.model.states import TaskState
 
 
 class Ended(NamedTuple):
-    """A row that has just become final."""
+    """Rows of one instance that have just become final: node and state of each."""
 
-    id: int
-    node: int
-    state: TaskState
+    instance_id: int
     plan: Plan
+    rows: list[tuple[int, TaskState]]
 
 
-# Does the edge's condition hold? Called with the parent's row and the child's node, only for edges that have one.
-Holds = Callable[[Ended, int], bool]
+# Does the condition of an edge hold? Called with the instance, the parent's node and the child's, only where the edge
+# has a condition and its parent succeeded.
+Holds = Callable[[int, int, int], bool]
 Arrival = tuple[int, int, int, int]
 
 
@@ -31,24 +31,23 @@ def arrivals(ended: Iterable[Ended], holds: Holds) -> list[Arrival]:
     """What these rows bring to each child: (id, arrivals, gain, bad), sorted by id."""
     plain: dict[int, int] = {}  # child -> favourable arrivals, the common case
     mixed: dict[int, list[int]] = {}
-    for row in ended:
-        children = row.plan.children[row.node]
-        if not children:
-            continue
-        first = row.id - row.id % ORDINALS
-        if row.state is TaskState.SUCCESS and not row.plan.has_conditions:
-            for child in children:
-                key = first + child
-                plain[key] = plain.get(key, 0) + 1
-            continue
-        for child in children:
-            has_condition = row.node in row.plan.nodes[child].conditions
-            condition = holds(row, child) if has_condition and row.state is TaskState.SUCCESS else True
-            gain, bad = worth(row.state, condition=condition)
-            total = mixed.setdefault(first + child, [0, 0, 0])
-            total[0] += 1
-            total[1] += gain
-            total[2] += bad
+    for instance_id, plan, rows in ended:
+        first = instance_id * ORDINALS
+        for node, state in rows:
+            if not plan.children[node]:
+                continue
+            if state is TaskState.SUCCESS and not plan.has_conditions:
+                for child in plan.children[node]:
+                    key = first + child
+                    plain[key] = plain.get(key, 0) + 1
+                continue
+            for child in plan.children[node]:
+                has_condition = state is TaskState.SUCCESS and node in plan.nodes[child].conditions
+                gain, bad = worth(state, condition=not has_condition or holds(instance_id, node, child))
+                total = mixed.setdefault(first + child, [0, 0, 0])
+                total[0] += 1
+                total[1] += gain
+                total[2] += bad
     if not mixed:
         return [(key, count, count, 0) for key, count in sorted(plain.items())]
     for key, count in plain.items():
@@ -61,8 +60,7 @@ def arrivals(ended: Iterable[Ended], holds: Holds) -> list[Arrival]:
 def closers(ended: Iterable[Ended]) -> dict[int, int]:
     """Instance -> how many of its nodes that nothing waits for have ended."""
     found: dict[int, int] = {}
-    for row in ended:
-        if not row.plan.children[row.node]:
-            instance = row.id // ORDINALS
-            found[instance] = found.get(instance, 0) + 1
+    for instance_id, plan, rows in ended:
+        if count := sum(not plan.children[node] for node, _ in rows):
+            found[instance_id] = found.get(instance_id, 0) + count
     return found

@@ -6,25 +6,23 @@ Claiming and finishing overlap with running, because every worker has a chunk in
 import logging
 import random
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import ClassVar
 
 from qflowd.engine.claim import Claimed, Head, claim, order_lanes
+from qflowd.engine.dispatch import Dispatch
 from qflowd.engine.finish import Batch, finish, finish_and
 from qflowd.engine.harvest import Harvest
 from qflowd.engine.instances import Instances
 from qflowd.engine.known import Codes, LaneKey, Lanes
 from qflowd.engine.lanes import Lane
-from qflowd.engine.plan import effective
-from qflowd.engine.render import Unrenderable, render
 from qflowd.engine.service import Topics, back_off, report
 from qflowd.model.errors import StoreUnavailable
 from qflowd.model.ids import ORDINALS
-from qflowd.model.workflow import Job, Settings
+from qflowd.model.workflow import Job
 from qflowd.store.clock import boottime
 from qflowd.store.tx import Store, Tx
 from qflowd.workers.crew import Crew
-from qflowd.workers.wire import Assignment, Chunk
 
 log = logging.getLogger("qflowd")
 LARGEST_COMMIT = 2000  # results
@@ -56,11 +54,11 @@ class Executor:
         self._store, self._crew, self._instances, self._lane_keys, self._topics = store, crew, instances, lanes, topics
         self._daemon_id = daemon_id
         self._pools = tuple(pools)
-        self._timeout_s = timeout_s
         self._codes = Codes()
         self._jobs: dict[str, Job] = {}
         self._lanes: dict[int, Lane] = {}
         self._harvest = Harvest(store.clock, chance)
+        self._dispatch = Dispatch(store, crew, instances, self._harvest, timeout_s)
         self._turns = 0
         self._new_lanes: list[Head] = []  # seen inside a transaction, where they cannot be learnt
         self._look_at = 0.0
@@ -207,24 +205,25 @@ class Executor:
             self._harvest.put_back(batch, boottime() + pause_s)
             return
         except Exception:
-            self._harvest.written()
-            self._instances.forget_outputs(batch.task_ids())
-            self._reconcile_at = 0.0  # the batch is lost: its rows go back to their lanes
+            self._reconcile_at = 0.0  # a claim may have been applied, of rows that were never heard of here
             raise
         self._after_commit(batch, closed)
         for lane, rows, free in claims or ():
-            self._look_at = 0.0
-            self._harvest.hold(lane, rows)
-            try:
-                self._send(lane, rows, free)
-            except Exception as error:  # noqa: BLE001 - whatever it is, what was not sent goes back
-                sent = {number for number, _ in self._crew.held()}
-                self._harvest.release([row.id for row in rows if row.id not in sent])
-                if isinstance(error, StoreUnavailable):
-                    self._put_off("send", error)
-                else:  # the other lanes' rows are ours as well, and must be sent
-                    report("send", error, POLL_S)
-                    self._look_at = boottime() + POLL_S
+            self._send(lane, rows, free)
+
+    def _send(self, lane: Lane, rows: list[Claimed], free: int) -> None:
+        """To the workers; whatever goes wrong, the rows that were not sent go back, and other lanes' rows go on."""
+        self._look_at = 0.0
+        try:
+            self._dispatch.send(lane, rows, free)
+        except Exception as error:  # noqa: BLE001 - the other lanes' rows are ours as well, and must be sent
+            settled = {number for number, _ in self._crew.held()} | self._harvest.batch.task_ids()
+            self._harvest.release([row for row in rows if row.id not in settled])
+            if isinstance(error, StoreUnavailable):
+                self._put_off("send", error)
+            else:
+                report("send", error, POLL_S)
+                self._look_at = boottime() + POLL_S
 
     def _put_off(self, what: str, error: StoreUnavailable) -> float:
         """The database is away: nothing new is claimed for a while."""
@@ -319,70 +318,3 @@ class Executor:
     def _tenant_of(self, lane: int) -> str:
         key: LaneKey | None = self._lane_keys.key(lane)
         return key.tenant if key else ""
-
-    def _send(self, lane: Lane, rows: list[Claimed], slots: int) -> None:
-        """Render and cut into chunks: alone where a row must be, else spread over the free slots."""
-        found = self._store.read(lambda tx: render(tx, self._instances, lane, rows))
-        together: dict[int, tuple[Settings, list[Assignment]]] = {}
-        for row, assignment in zip(rows, found, strict=True):
-            settings = self._settings(lane, row)
-            self._harvest.settle(row.id, settings)
-            if isinstance(assignment, Unrenderable):
-                self._harvest.fail(row.id, assignment.error)
-            elif row.solo or not lane.is_short:
-                self._give(lane, [assignment], settings, solo=bool(row.solo))
-            else:
-                together.setdefault(id(settings), (settings, []))[1].append(assignment)
-        for settings, tasks in together.values():
-            size = max(1, min(lane.chunk_size, -(-len(tasks) // slots)))
-            for part in _parts(tasks, size):
-                self._give(lane, part, settings, solo=False)
-
-    def _settings(self, lane: Lane, row: Claimed) -> Settings:
-        """All levels of settings together; the same object for all rows of a node, but for those with overrides."""
-        instance = self._instances[row.id // ORDINALS]
-        node = instance.plan.nodes[row.node]
-        if node.key in instance.overrides:
-            return effective(node, instance.overrides[node.key].settings, lane.job, self._timeout_s)
-        found = lane.settings.get(id(node.settings))
-        if found is None:
-            # The node's own settings are kept beside the result, so that their identity stays theirs.
-            found = lane.settings[id(node.settings)] = (
-                node.settings,
-                effective(node, Settings(), lane.job, self._timeout_s),
-            )
-        return found[1]
-
-    def _give(self, lane: Lane, tasks: list[Assignment], settings: Settings, *, solo: bool) -> None:
-        """To a worker; back to the lane if the last one with room has died meanwhile."""
-        if self._crew.room(lane.key.pool):
-            self._crew.send(lane.key.pool, self._chunk(lane, tasks, settings, solo=solo))
-        else:
-            self._harvest.release([task.task_id for task in tasks])
-
-    def _chunk(self, lane: Lane, tasks: list[Assignment], settings: Settings, *, solo: bool) -> Chunk:
-        return Chunk(
-            job=lane.job.name,
-            module=lane.job.module,
-            tasks=tasks,
-            long=not lane.is_short,
-            solo=solo,
-            timeout_s=settings.timeout,
-            memory=settings.memory,
-            estimate_s=lane.mean_s,
-            instances={task.task_id // ORDINALS: self._instances[task.task_id // ORDINALS].facts for task in tasks},
-        )
-
-
-def _parts(tasks: list[Assignment], size: int) -> Iterator[list[Assignment]]:
-    """Chunks of at most `size` tasks, and no more text than a worker should be sent at once."""
-    part: list[Assignment] = []
-    weight = 0
-    for task in tasks:
-        part.append(task)
-        weight += len(task.params) + len(task.upstream or "")
-        if len(part) >= size or weight >= LARGEST_PARCEL:
-            yield part
-            part, weight = [], 0
-    if part:
-        yield part

@@ -5,18 +5,18 @@ nothing of the batch is kept, and the batch is written again without it.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, TypeVar
 
 from qflowd.engine import advance, close
 from qflowd.engine.advance import Ended
+from qflowd.engine.conditions import EdgeConditions
 from qflowd.engine.instances import Instances
 from qflowd.engine.outcome import AttemptRow, Final, Rearmed, Released
-from qflowd.engine.render import load_outputs, scope_of
 from qflowd.engine.timers import RUN
-from qflowd.model.errors import ExpressionFailed, LeaseLost
+from qflowd.model.errors import LeaseLost
 from qflowd.model.ids import ORDINALS
 from qflowd.model.states import Reason, TaskState
 from qflowd.store.clock import EPOCH
@@ -133,7 +133,7 @@ def _bisect(store: Store, instances: Instances, batch: Batch, daemon_id: int, re
 
 
 def _write(tx: Tx, instances: Instances, batch: Batch, daemon_id: int) -> list[int]:
-    instances.load(tx, (row.id for row in batch.final))
+    instances.load(tx, [row.id for row in batch.final])
     if batch.running:
         tx.run("start_tasks", rows=sorted(batch.running))
     if batch.progress:
@@ -162,28 +162,35 @@ def _rearm(tx: Tx, rearmed: Sequence[Rearmed]) -> None:
 
 
 def _accept(tx: Tx, instances: Instances, batch: Batch) -> list[int]:
-    rows = sorted(_split_large(tx, batch.final))
-    if tx.count("finish_tasks", rows=rows, now=tx.now) < len(rows):
+    final = sorted(batch.final)
+    if tx.count("finish_tasks", rows=_split_large(tx, final), now=tx.now) < len(final):
         raise LeaseLost
-    level = []
-    for row in batch.final:
-        plan = instances[row.id // ORDINALS].plan
-        node = row.id % ORDINALS
-        level.append(Ended(row.id, node, FINAL[row.state], plan))
-        if plan.children[node] and row.state == TaskState.SUCCESS:
-            instances.remember_output(row.id, row.output)
+    level = _by_instance(instances, final)
+    _remember_outputs(instances, final)
     ended = level
-    while arrived := advance.arrivals(level, lambda row, child: holds(tx, instances, row, child)):
-        closed = tx.run("advance_tasks", rows=arrived, now=tx.now)
-        level = [
-            Ended(row.id, row.id % ORDINALS, FINAL[row.state], instances[row.id // ORDINALS].plan)
-            for row in closed
-            if row.state in (TaskState.SKIPPED, TaskState.UPSTREAM_FAILED)
-        ]
-        if not level:
-            break
+    conditions = EdgeConditions(tx, instances)
+    while arrived := advance.arrivals(level, conditions.hold):
+        level = _by_instance(instances, tx.run("advance_tasks", rows=arrived, now=tx.now))
         ended = ended + level
     return close.close_instances(tx, instances, advance.closers(ended))
+
+
+def _by_instance(instances: Instances, rows: Iterable[Any]) -> list[Ended]:
+    """Rows (with id and state) that have just become final."""
+    return [
+        Ended(instance.id, instance.plan, [(row.id % ORDINALS, FINAL[row.state]) for row in run])
+        for instance, run in instances.runs(rows)
+    ]
+
+
+def _remember_outputs(instances: Instances, final: Sequence[Final]) -> None:
+    """Those that the tasks behind them will be given."""
+    for instance, run in instances.runs(final):
+        if instance.plan.has_edges:
+            children = instance.plan.children
+            for row in run:
+                if row.state == TaskState.SUCCESS and children[row.id % ORDINALS]:
+                    instances.remember_output(row.id, row.output)
 
 
 def _split_large(tx: Tx, final: Sequence[Final]) -> list[Final]:
@@ -200,20 +207,6 @@ def _split_large(tx: Tx, final: Sequence[Final]) -> list[Final]:
         else:
             kept.append(row)
     return kept
-
-
-def holds(tx: Tx, instances: Instances, row: Ended, child: int) -> bool:
-    """The condition of an edge. One that has no value lets the child through: it fails with the reason when it is claimed."""
-    instance = instances[row.id // ORDINALS]
-    node = row.plan.nodes[child]
-    condition = node.conditions[row.node]
-    first = instance.id * ORDINALS
-    keys = (row.plan.by_key[key].node for key in condition.tasks)
-    outputs = load_outputs(tx, instances, [first + number for number in keys])
-    try:
-        return condition.render(scope_of(instance, outputs)) is True
-    except ExpressionFailed:
-        return True
 
 
 def _lost(tx: Tx, batch: Batch) -> set[int]:

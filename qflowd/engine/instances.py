@@ -2,20 +2,21 @@
 
 import json
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from qflowd.engine.expand import instance_scope
 from qflowd.engine.known import Plans
 from qflowd.engine.plan import Plan
 from qflowd.engine.request import Override, read_overrides
-from qflowd.model.ids import instance_of
+from qflowd.model.ids import ORDINALS
 from qflowd.model.workflow import Json
 from qflowd.store.tx import Tx
 from qflowd.workers.wire import InstanceFacts
 
+Row = TypeVar("Row", bound=Sequence[Any])
 REMEMBERED = 20_000
 REMEMBERED_OUTPUTS = 50_000
 LARGEST_REMEMBERED = 4096  # characters of an output
@@ -47,9 +48,24 @@ class Instances:
         """An instance that `load` was called for."""
         return self._known[instance_id]
 
+    def runs(self, rows: Iterable[Row]) -> Iterator[tuple[Instance, list[Row]]]:
+        """Rows, whose first column is a task's id, in runs of neighbours of one instance that `load` was called for."""
+        run: list[Row] = []
+        first = past = 0
+        for row in rows:
+            if not first <= row[0] < past:
+                if run:
+                    yield self._known[first // ORDINALS], run
+                run = []
+                first = row[0] - row[0] % ORDINALS
+                past = first + ORDINALS
+            run.append(row)
+        if run:
+            yield self._known[first // ORDINALS], run
+
     def load(self, tx: Tx, task_ids: Iterable[int]) -> None:
         """Make the instances of these tasks known."""
-        wanted = {instance_of(task) for task in task_ids}
+        wanted = {number // ORDINALS for number in task_ids}
         missing = [number for number in wanted if number not in self._known]
         if missing:
             for row in tx.run("load_instances", rows=[(number,) for number in sorted(missing)]):

@@ -1,8 +1,10 @@
 """What a daemon has learnt about its lanes: how long their tasks take, so that short ones travel in hundreds."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from qflowd.engine.known import LaneKey
+from qflowd.engine.plan import Node, effective
 from qflowd.model.workflow import Job, Settings
 
 CHUNK_S = 0.02  # work in one chunk: what a worker takes along is never more than this
@@ -10,6 +12,13 @@ LARGEST_CHUNK = 400
 SHORT_S = 0.05  # tasks of a lane that is known to be shorter are written once, at their end
 SAMPLES = 3  # before a lane is known
 WEIGHT = 0.2  # of the newest batch in the running mean
+
+
+class Terms(NamedTuple):
+    """What an attempt runs under. One object for all rows that run alike."""
+
+    lane: "Lane"
+    settings: Settings  # all levels together
 
 
 @dataclass(slots=True)
@@ -23,7 +32,7 @@ class Lane:
     mean_s: float = 0.0
     samples: int = 0
     has_solo: bool = False  # the last claim met rows that run alone: no use to take hundreds, most would go back
-    settings: dict[int, tuple[Settings, Settings]] = field(default_factory=dict)  # by identity: a node's, all levels
+    _terms: dict[int, tuple[Settings, Terms]] = field(default_factory=dict)  # by the identity of a node's settings
 
     @property
     def is_short(self) -> bool:
@@ -35,6 +44,15 @@ class Lane:
         if not self.is_short:
             return 1
         return max(1, min(LARGEST_CHUNK, int(CHUNK_S / max(self.mean_s, 1e-6))))
+
+    def terms(self, node: Node, timeout_s: float | None) -> Terms:
+        """The terms of a node that nothing was overridden for. `timeout_s`: the daemon's default."""
+        found = self._terms.get(id(node.settings))
+        if found is None:
+            terms = Terms(self, effective(node, Settings(), self.job, timeout_s))
+            # The node's own settings are kept beside the result, so that their identity stays theirs.
+            found = self._terms[id(node.settings)] = (node.settings, terms)
+        return found[1]
 
     def learn(self, seconds: float, tasks: int) -> None:
         """Take the total running time of some finished tasks into the mean."""

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from qflowd.engine.claim import Claimed
 from qflowd.engine.instances import Instance, Instances
-from qflowd.engine.lanes import Lane
-from qflowd.engine.plan import Node, by_name
+from qflowd.engine.lanes import Lane, Terms
+from qflowd.engine.plan import Node, by_name, effective
 from qflowd.engine.request import NO_OVERRIDE
 from qflowd.model import jsontext
 from qflowd.model.errors import ExpressionFailed
@@ -27,40 +28,61 @@ class Unrenderable(NamedTuple):
     error: str
 
 
-def render(tx: Tx, instances: Instances, lane: Lane, rows: Sequence[Claimed]) -> list[Assignment | Unrenderable]:
-    """What to send for these rows, in their order. Reads what is missing: instances, outputs, checkpoints."""
-    instances.load(tx, (row.id for row in rows))
-    places = []
-    wanted: set[int] = set()
-    for row in rows:
-        instance = instances[row.id // ORDINALS]
-        node = instance.plan.nodes[row.node]
-        places.append((row, instance, node))
-        if node.parents:
-            first = instance.id * ORDINALS
-            wanted.update([first + parent for parent in node.sources])
-    outputs = load_outputs(tx, instances, wanted) if wanted else {}
+@dataclass(slots=True)
+class Group:
+    """Rows that run under the same terms, and what a worker is sent for each."""
+
+    terms: Terms
+    rows: list[Claimed] = field(default_factory=list)
+    assignments: list[Assignment] = field(default_factory=list)
+
+
+def render(
+    tx: Tx, instances: Instances, lane: Lane, rows: Sequence[Claimed], timeout_s: float | None
+) -> tuple[list[Group], list[Unrenderable]]:
+    """What to send for these rows, in their order. Reads what is missing: instances, outputs, checkpoints.
+
+    `timeout_s`: the daemon's default.
+    """
+    instances.load(tx, [row.id for row in rows])
+    outputs = _outputs_of_parents(tx, instances, rows)
     # Whoever was claimed for the first time has no checkpoint.
     again = [(row.id,) for row in rows if row.fence > 1]
     saved = {row.task_id: row.value for row in tx.run("load_checkpoints", rows=again)} if again else {}
-    found: list[Assignment | Unrenderable] = []
-    # Hundreds of siblings have one text, which may be large.
-    upstreams: dict[tuple[int, tuple[int, ...]], str | None] = {}
-    for row, instance, node in places:
-        try:
-            params = node.constant if node.is_plain else None
-            if params is None or instance.overrides:
-                params = _params(instance, node, lane, outputs)
-            upstream = None
-            if node.parents:
-                family = (instance.id, node.parents)
-                if family not in upstreams:
-                    upstreams[family] = _upstream(instance, node, outputs)
-                upstream = upstreams[family]
-            found.append(Assignment(row.id, row.fence, row.attempt + 1, node.key, params, upstream, saved.get(row.id)))
-        except ExpressionFailed as problem:
-            found.append(Unrenderable(row, str(problem)))
-    return found
+    upstreams = Upstreams(outputs)
+    groups: dict[int, Group] = {}
+    failed = []
+    for instance, run in instances.runs(rows):
+        nodes, is_free = instance.plan.nodes, not instance.overrides
+        for row in run:
+            node = nodes[row.node]
+            if is_free and node.is_plain:
+                params, terms = node.constant, lane.terms(node, timeout_s)
+            else:
+                try:
+                    params = _params(instance, node, lane, outputs)
+                except ExpressionFailed as problem:
+                    failed.append(Unrenderable(row, str(problem)))
+                    continue
+                terms = _terms(instance, node, lane, timeout_s)
+            if (group := groups.get(id(terms))) is None:
+                group = groups[id(terms)] = Group(terms)
+            upstream = upstreams.of(instance, node) if node.parents else None
+            number, _, fence, _, attempt, _, _ = row
+            task = Assignment(number, fence, attempt + 1, node.key, params or "{}", upstream, saved.get(number))
+            group.rows.append(row)
+            group.assignments.append(task)
+    return list(groups.values()), failed
+
+
+def _outputs_of_parents(tx: Tx, instances: Instances, rows: Iterable[Claimed]) -> dict[int, str | None]:
+    wanted: set[int] = set()
+    for instance, run in instances.runs(rows):
+        if instance.plan.has_edges:
+            first = instance.id * ORDINALS
+            for row in run:
+                wanted.update([first + source for source in instance.plan.nodes[row.node].sources])
+    return load_outputs(tx, instances, wanted) if wanted else {}
 
 
 def load_outputs(tx: Tx, instances: Instances, task_ids: Iterable[int]) -> dict[int, str | None]:
@@ -81,17 +103,39 @@ def load_outputs(tx: Tx, instances: Instances, task_ids: Iterable[int]) -> dict[
     return found
 
 
+class Upstreams:
+    """The outputs of parents as one JSON object. Hundreds of siblings have one text, which may be large."""
+
+    def __init__(self, outputs: Mapping[int, str | None]) -> None:
+        self._outputs = outputs
+        self._texts: dict[tuple[int, tuple[int, ...]], str | None] = {}
+
+    def of(self, instance: Instance, node: Node) -> str | None:
+        """For one attempt of `node`; None where that would be too much to carry."""
+        family = (instance.id, node.parents)
+        if family not in self._texts:
+            first = instance.id * ORDINALS
+            labels = instance.plan.labels
+            texts = [f"{labels[parent]}:{self._outputs.get(first + parent) or 'null'}" for parent in node.parents]
+            is_large = len(texts) > 1 and sum(map(len, texts)) > LARGEST_UPSTREAM
+            self._texts[family] = None if is_large else "{" + ",".join(texts) + "}"
+        return self._texts[family]
+
+
 class Outputs(Mapping[str, Any]):
     """Task key -> {"output": value} for expressions; a text is parsed when it is first asked for."""
 
     def __init__(self, instance: Instance, texts: Mapping[int, str | None]) -> None:
         self._instance = instance
         self._texts = texts
+        self._parsed: dict[str, dict[str, Json]] = {}
 
     def __getitem__(self, key: str) -> dict[str, Json]:
-        node = self._instance.plan.by_key[key]
-        text = self._texts.get(self._instance.id * ORDINALS + node.node)
-        return {"output": None if text is None else json.loads(text)}
+        if key not in self._parsed:
+            node = self._instance.plan.by_key[key]
+            text = self._texts.get(self._instance.id * ORDINALS + node.node)
+            self._parsed[key] = {"output": None if text is None else json.loads(text)}
+        return self._parsed[key]
 
     def __iter__(self) -> Any:
         return iter(self._instance.plan.by_key)
@@ -103,6 +147,12 @@ class Outputs(Mapping[str, Any]):
 def scope_of(instance: Instance, outputs: Mapping[int, str | None]) -> dict[str, Any]:
     """What expressions of an instance may ask, outputs included."""
     return instance.scope | {"tasks": Outputs(instance, outputs)}
+
+
+def _terms(instance: Instance, node: Node, lane: Lane, timeout_s: float | None) -> Terms:
+    if node.key not in instance.overrides:
+        return lane.terms(node, timeout_s)
+    return Terms(lane, effective(node, instance.overrides[node.key].settings, lane.job, timeout_s))
 
 
 def _params(instance: Instance, node: Node, lane: Lane, outputs: Mapping[int, str | None]) -> str:
@@ -124,13 +174,3 @@ def _params(instance: Instance, node: Node, lane: Lane, outputs: Mapping[int, st
     if node.params is None:
         instance.rendered[node.node] = text
     return text
-
-
-def _upstream(instance: Instance, node: Node, outputs: Mapping[int, str | None]) -> str | None:
-    """The outputs of the parents as one JSON object; None where that would be too much to carry."""
-    first = instance.id * ORDINALS
-    labels = instance.plan.labels
-    texts = [f"{labels[parent]}:{outputs.get(first + parent) or 'null'}" for parent in node.parents]
-    if len(texts) > 1 and sum(map(len, texts)) > LARGEST_UPSTREAM:
-        return None
-    return "{" + ",".join(texts) + "}"

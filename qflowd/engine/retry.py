@@ -12,9 +12,8 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from qflowd.engine import close
-from qflowd.engine.advance import Ended
+from qflowd.engine.conditions import EdgeConditions
 from qflowd.engine.control import Command, Done, target_of, word
-from qflowd.engine.finish import holds
 from qflowd.engine.instances import Instances
 from qflowd.engine.known import Plans
 from qflowd.engine.plan import Plan
@@ -106,7 +105,8 @@ class Retry:
             raise Refused(
                 f"{_names(plan, held)} of instance {number} is being run; wait for its end, or terminate first"
             )
-        recounted = recount(plan, states, again, lambda parent, child: self._holds(tx, plan, number, parent, child))
+        conditions = EdgeConditions(tx, self._instances)
+        recounted = recount(plan, states, again, lambda parent, child: conditions.hold(number, parent, child))
         if command.task or command.task_id:
             _check_named(plan, states, targets, recounted)
         _restart(tx, number, recounted)
@@ -139,10 +139,6 @@ class Retry:
                 why = f"retry {_names(plan, before)}, which it waits for"
             raise Refused(f"task {plan.nodes[node].key} of instance {instance.id} is {state.name}; {why}")
         return {node}
-
-    def _holds(self, tx: Tx, plan: Plan, instance_id: int, parent: int, child: int) -> bool:
-        row = Ended(instance_id * ORDINALS + parent, parent, TaskState.SUCCESS, plan)
-        return holds(tx, self._instances, row, child)
 
     def _reopen(
         self, tx: Tx, instance: Any, plan: Plan, states: Mapping[int, TaskState], recounted: Sequence[Recounted]

@@ -20,7 +20,7 @@ from qflowd.workers.log_reader import LogReader
 from qflowd.workers.nursery_link import NurseryLink
 from qflowd.workers.receive import sort_messages
 from qflowd.workers.watch import Watch
-from qflowd.workers.wire import Assignment, Chunk, Done, Ended, now_us
+from qflowd.workers.wire import Chunk, Done, Ended, now_us
 
 log = logging.getLogger("qflowd")
 _BUSY_TICK_US = 10_000  # how often running tasks are looked at
@@ -91,7 +91,7 @@ class Crew:
         self._has_begun = False  # all workers were started once
         self._watch = Watch(grace_s, self._signal, self._drain_results)
         self._next_watch_us = 0
-        self._results: list[tuple[Assignment, Done | Ended]] = []
+        self._results: list[Done | Ended] = []
 
     # -- life
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from qflowd.workers.wire import Assignment, Done, Ended
+from qflowd.workers.wire import Done, Ended
 
 StopReason = Literal["timeout", "memory", "terminated"]
 BreakReason = Literal["crash", "timeout", "memory", "terminated"]
@@ -13,7 +13,7 @@ BreakReason = Literal["crash", "timeout", "memory", "terminated"]
 class Finished:
     """Tasks that the worker ran to an end of their own, in bulk."""
 
-    results: list[tuple[Assignment, Done | Ended]]
+    results: list[Done | Ended]
 
 
 @dataclass(frozen=True, slots=True)

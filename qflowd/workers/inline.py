@@ -77,7 +77,7 @@ class Threads:
         self._flights: Counter[int] = Counter()  # number of a chunk -> its open tasks
         self._flight_numbers = itertools.count(1)
         self._events: list[Event] = []
-        self._results: list[tuple[Assignment, Done | Ended]] = []
+        self._results: list[Done | Ended] = []
         self._alive = self._idle = self._lost = 0  # threads; the lost ones are not among the living
         self._is_closed = False
 
@@ -234,7 +234,7 @@ class Threads:
                 return False
             self._close(run)
             self._idle += 1
-            self._results.append((run.task, result))
+            self._results.append(result)
         self._wake()
         return True
 

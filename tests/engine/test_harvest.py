@@ -6,12 +6,12 @@ from qflowd.engine.claim import Claimed
 from qflowd.engine.finish import Batch
 from qflowd.engine.harvest import Harvest
 from qflowd.engine.known import LaneKey
-from qflowd.engine.lanes import Lane
+from qflowd.engine.lanes import Lane, Terms
 from qflowd.model.states import Reason
-from qflowd.model.workflow import Job
+from qflowd.model.workflow import BUILT_IN, Job
 from qflowd.store.clock import DbClock
 from qflowd.workers.events import Broken, Finished, Progressed
-from qflowd.workers.wire import Assignment, Ended
+from qflowd.workers.wire import Ended
 
 LANE = Lane(1, LaneKey("default", "default", "work"), Job(name="work", module="", file="", hash=""), 11)
 ROW = Claimed(id=42, node=0, fence=5, priority=0, attempt=0, crashes=0, solo=0)
@@ -20,7 +20,7 @@ ROW = Claimed(id=42, node=0, fence=5, priority=0, attempt=0, crashes=0, solo=0)
 @pytest.fixture
 def harvest():
     found = Harvest(DbClock(), lambda: 0.5)
-    found.hold(LANE, [ROW])
+    found.hold(Terms(LANE, BUILT_IN), [ROW])
     return found
 
 
@@ -34,7 +34,7 @@ def test_every_signal_has_words(harvest, number, name):
 
 def test_a_deferral_for_ever_is_one_for_years(harvest):
     result = Ended(42, 5, "defer", defer_s=1e300, started_us=1, ended_us=2)
-    harvest.take(Finished([(Assignment(42, 5, 1, "work"), result)]))
+    harvest.take(Finished([result]))
     [rearmed] = harvest.batch.rearmed
     assert rearmed.due_at.year > 2030
 

@@ -21,10 +21,10 @@ def plan_of(tasks):
 
 def ended(plan, key, state=SUCCESS, first=FIRST):
     node = plan.by_key[key].node
-    return Ended(first + node, node, state, plan)
+    return Ended(first // ORDINALS, plan, [(node, state)])
 
 
-def never(row, child):
+def never(instance_id, parent, child):
     raise AssertionError("there is no condition to look at")
 
 
@@ -57,8 +57,8 @@ def test_rows_without_children_bring_nothing():
 def test_a_condition_is_asked_for_its_own_edge_only():
     asked = []
 
-    def holds(row, child):
-        asked.append((row.node, child))
+    def holds(instance_id, parent, child):
+        asked.append((parent, child))
         return False
 
     b, c = CONDITIONAL.by_key["b"].node, CONDITIONAL.by_key["c"].node

@@ -65,9 +65,8 @@ class Story:
 
         for event in self.events:
             if isinstance(event, Finished):
-                for task, result in event.results:
-                    assert task.task_id == result.task_id
-                    add(task.task_id, result)
+                for result in event.results:
+                    add(result.task_id, result)
             elif isinstance(event, Returned | Broken):
                 add(event.task_id, event)
         return found

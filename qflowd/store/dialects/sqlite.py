@@ -128,6 +128,8 @@ class SqliteConnection(Connection):
                 self.script("PRAGMA qflow.journal_mode = WAL")
                 self.script("PRAGMA qflow.synchronous = FULL")
                 self.script("PRAGMA qflow.cache_size = -65536")
+                # A page that is written by every batch is copied into the file now and then, not with each thousandth page.
+                self.script("PRAGMA qflow.wal_autocheckpoint = 8000")
                 self.script("PRAGMA qflow.journal_size_limit = 67108864")
         except (apsw.NotADBError, StoreUnavailable) as error:
             raise StoreUnavailable(
@@ -218,7 +220,10 @@ class SqliteConnection(Connection):
             return sql, (tuple(row[:width]) for row in rows)
         if "instant" in columns.types:
             return sql, (tuple([to_microseconds(v) if type(v) is datetime else v for v in row]) + tail for row in rows)
-        return sql, (tuple(row) + tail for row in rows)
+        cut = len(columns.names)
+        if rows and len(rows[0]) > cut:  # they are what the part before it found
+            return sql, (row[:cut] + tail for row in rows)
+        return sql, (row + tail for row in rows)
 
     def script(self, sql: str) -> list[tuple[Any, ...]]:
         with translated():

@@ -1,0 +1,38 @@
+"""Conditions: does an edge let its child through? Looked at once its parent has succeeded."""
+
+from typing import Any
+
+from qflowd.engine.instances import Instances
+from qflowd.engine.render import load_outputs, scope_of
+from qflowd.model.errors import ExpressionFailed
+from qflowd.model.ids import ORDINALS
+from qflowd.store.tx import Tx
+
+
+class EdgeConditions:
+    """The conditions of one transaction. The outputs of an instance are read and parsed once for all its edges."""
+
+    def __init__(self, tx: Tx, instances: Instances) -> None:
+        self._tx = tx
+        self._instances = instances
+        self._instance_id = 0
+        self._texts: dict[int, str | None] = {}
+        self._scope: dict[str, Any] = {}
+
+    def hold(self, instance_id: int, parent: int, child: int) -> bool:
+        """The condition of the edge from node `parent` to node `child`, which has one.
+
+        One that has no value lets the child through: it fails with the reason when it is claimed.
+        """
+        instance = self._instances[instance_id]
+        if instance_id != self._instance_id:  # outputs may be large: those of one instance at a time
+            self._instance_id, self._texts = instance_id, {}
+            self._scope = scope_of(instance, self._texts)
+        condition = instance.plan.nodes[child].conditions[parent]
+        first = instance_id * ORDINALS
+        wanted = {first + instance.plan.by_key[key].node for key in condition.tasks} - self._texts.keys()
+        self._texts.update(load_outputs(self._tx, self._instances, wanted))
+        try:
+            return condition.render(self._scope) is True
+        except ExpressionFailed:
+            return True
