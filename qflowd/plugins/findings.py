@@ -8,23 +8,29 @@ from qflowd.model.workflow import Job
 GROUP = "qflowd.plugins"
 ENTRY_POINT = "entry point "
 IMPORT_TIMEOUT_S = 10.0  # per file
+HURRY_S = 0.4  # for a file that others would wait for; then it is put off
 
 
 class Request(msgspec.Struct, frozen=True):
-    """Import everything in `manifest`. `discover`: look for entry points too, in place of the manifest's."""
+    """Import everything in `manifest`. `discover`: look for entry points too, in place of the manifest's.
+
+    `hurried`: names of modules that are put off if they take longer than HURRY_S.
+    """
 
     manifest: Manifest
     discover: bool = False
     timeout_s: float = IMPORT_TIMEOUT_S
     memory_bytes: int = 2 << 30
+    hurried: frozenset[str] = frozenset()
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """What importing one module gave. `is_culprit`: it took the process down or did not end."""
+    """What importing one module gave. `is_culprit`: it took the process down or did not end; `is_put_off`: not in time."""
 
     jobs: tuple[Job, ...] = ()
     error: str = ""
     is_culprit: bool = False
+    is_put_off: bool = False
 
 
 class Findings(msgspec.Struct, frozen=True):

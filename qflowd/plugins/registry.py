@@ -3,12 +3,12 @@
 `advance` decides and does nothing itself: it yields what is to be tried and is sent what was found.
 """
 
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
 
-from qflowd.jobs.manifest import EntryPoint, Manifest
+from qflowd.jobs.manifest import EntryPoint, Manifest, Module
 from qflowd.model.workflow import Job
 from qflowd.plugins.findings import ENTRY_POINT, IMPORT_TIMEOUT_S, Finding, Findings, Request, label
 from qflowd.plugins.layout import modules_of
@@ -24,7 +24,7 @@ class Registry:
 
     `errors`: path of a file or folder, or label of an entry point -> why its present content is not in use,
     or which of its jobs are not. `sources`: the content in use, by path. `culprits`: path -> hash of content
-    that took the process down.
+    that took the process down. `put_off`: paths whose content has had too little time so far.
     """
 
     jobs: Mapping[str, Job] = field(default_factory=dict)
@@ -32,6 +32,7 @@ class Registry:
     manifest: Manifest = field(default_factory=Manifest)
     sources: Mapping[str, SourceFile] = field(default_factory=dict)
     culprits: Mapping[str, str] = field(default_factory=dict)
+    put_off: frozenset[str] = frozenset()
     generation: str = ""
 
     def jobs_of(self, path: str) -> list[Job]:
@@ -60,13 +61,25 @@ class _Tried:
     def entry_points(self) -> tuple[EntryPoint, ...]:
         return self.manifest.entry_points
 
+    def by_path(self) -> Iterator[tuple[str, Finding]]:
+        """What was found of each file."""
+        for name, module in self.manifest.modules.items():
+            if name in self.found and module.path in self.sources:
+                yield module.path, self.found[name]
+
+    def survivors(self) -> dict[str, Module]:
+        """What was imported together in the end: all but culprits."""
+        modules = self.manifest.modules.items()
+        return {name: module for name, module in modules if not self.found.get(name, Finding()).is_culprit}
+
 
 @dataclass(frozen=True, slots=True)
 class Advance:
     """One step from `old` to the next registry.
 
     `skip_culprits`: leave out content that is known to take the process down. `may_empty` says whether a file that
-    defines no job any more is meant so. `discover`: look for entry points anew.
+    defines no job any more is meant so. `discover`: look for entry points anew. `hurry`: put off new content that takes
+    long, so that the rest need not wait for it.
     """
 
     old: Registry
@@ -77,6 +90,7 @@ class Advance:
     skip_culprits: bool = False
     timeout_s: float = IMPORT_TIMEOUT_S
     may_empty: MayEmpty = lambda _file: True
+    hurry: bool = False
 
     def steps(self) -> Generator[Request, Findings, Registry]:
         """Yields what to try, is sent the findings, returns the registry.
@@ -89,16 +103,20 @@ class Advance:
         errors |= unreadable
         tried = yield from self._try(wanted, self.old.manifest.entry_points, discover=self.discover)
         culprits = self._culprits(tried) | (dict(self.old.culprits) if self.skip_culprits else {})
+        put_off = frozenset(path for path, finding in tried.by_path() if finding.is_put_off)
         if tried.bad:
             errors |= {path: text for path, text in tried.bad.items() if self._has_changed(path, wanted)}
             mixture = self._with_last_good(wanted, tried.bad)
             second = tried
-            if _hashes(mixture) != _hashes(wanted):
+            manifest = _manifest(mixture, tried.manifest)
+            if not tried.bad.keys() & mixture.keys() and manifest.modules == tried.survivors():
+                second = _Tried(mixture, manifest, tried.found, {})
+            elif _hashes(mixture) != _hashes(wanted):
                 second = yield from self._try(mixture, tried.entry_points)
             if second.bad:
                 second = yield from self._all_as_before(wanted, tried, second, errors)
             tried = second
-        return self._registry(tried, errors, culprits)
+        return self._registry(tried, errors, culprits, put_off)
 
     def _all_as_before(
         self, wanted: Sources, first: _Tried, second: _Tried, errors: dict[str, str]
@@ -138,7 +156,7 @@ class Advance:
         self, sources: Sources, entry_points: tuple[EntryPoint, ...], *, discover: bool = False
     ) -> Generator[Request, Findings, _Tried]:
         manifest = Manifest(modules_of(sources.values()), entry_points, self.import_path, self.salt)
-        findings = yield Request(manifest, discover, self.timeout_s)
+        findings = yield Request(manifest, discover, self.timeout_s, hurried=self._hurried(manifest))
         manifest = msgspec.structs.replace(manifest, entry_points=findings.entry_points)
         bad = {
             module.path: findings.found[name].error
@@ -155,11 +173,14 @@ class Advance:
         return _Tried(sources, manifest, findings.found, bad)
 
     def _culprits(self, tried: _Tried) -> dict[str, str]:
-        return {
-            module.path: module.hash
-            for name, module in tried.manifest.modules.items()
-            if name in tried.found and tried.found[name].is_culprit
-        }
+        return {path: tried.sources[path].hash for path, finding in tried.by_path() if finding.is_culprit}
+
+    def _hurried(self, manifest: Manifest) -> frozenset[str]:
+        """What has proved good may take its time: it is in use, and would be withdrawn."""
+        if not self.hurry:
+            return frozenset()
+        good = _hashes(self.old.sources)
+        return frozenset(name for name, module in manifest.modules.items() if good.get(module.path) != module.hash)
 
     def _has_changed(self, path: str, wanted: Sources) -> bool:
         old = self.old.sources.get(path)
@@ -174,7 +195,9 @@ class Advance:
                 del mixture[path]
         return mixture
 
-    def _registry(self, tried: _Tried, errors: dict[str, str], culprits: Mapping[str, str]) -> Registry:
+    def _registry(
+        self, tried: _Tried, errors: dict[str, str], culprits: Mapping[str, str], put_off: frozenset[str]
+    ) -> Registry:
         jobs: dict[str, Job] = {}
         keys = {name: module.path for name, module in tried.manifest.modules.items()}
         keys |= {label(entry): label(entry) for entry in tried.entry_points}
@@ -189,7 +212,7 @@ class Advance:
                     text = f"job {job.name!r} is already defined by {first.file}; rename one of them"
                     errors[path] = f"{errors[path]}; {text}" if path in errors else text
         manifest = self._without_culprits(tried, errors)
-        return Registry(jobs, errors, manifest, tried.sources, culprits, manifest.generation)
+        return Registry(jobs, errors, manifest, tried.sources, culprits, put_off, manifest.generation)
 
     def _without_culprits(self, tried: _Tried, errors: dict[str, str]) -> Manifest:
         """An installed plugin that takes the process down is not tried again before the next reload."""
@@ -199,7 +222,7 @@ class Advance:
         return msgspec.structs.replace(tried.manifest, entry_points=left)
 
 
-def _hashes(sources: Sources) -> dict[str, str]:
+def _hashes(sources: Mapping[str, SourceFile]) -> dict[str, str]:
     return {path: file.hash for path, file in sources.items()}
 
 

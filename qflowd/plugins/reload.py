@@ -59,6 +59,7 @@ class Reloader:
         self._scan = Scan()
         self._reloads = 0
         self._next: tuple[bool, bool] | None = None  # (discover, skip culprits) of the advance to begin
+        self._owes_retry = False  # to culprits, with all the time that a file may take
         self._steps: Generator[Request, Findings, Registry] | None = None
         self._running: tuple[bool, bool] = (False, False)
         self._validation: Validation | None = None
@@ -135,6 +136,7 @@ class Reloader:
         found = self._watch.poll()
         if found is not None:
             self._scan = found
+            self._owes_retry |= is_retrying
             self._abandon()  # a retry of culprits gives way to what is new
             self._next = (self._next is not None and self._next[0], True)
         elif self._hold_due is not None and time.monotonic() >= self._hold_due and self._steps is None:
@@ -158,6 +160,7 @@ class Reloader:
             skip_culprits=skip_culprits,
             timeout_s=self._timeout_s,
             may_empty=self._may_empty,
+            hurry=self.is_ready and not self._retries_culprits,
         ).steps()
         self._try(next(self._steps))
 
@@ -185,9 +188,10 @@ class Reloader:
     def _accept(self, registry: Registry) -> None:
         self._steps = self._validation = None
         before, self.registry = self.registry, registry
-        left_out = registry.culprits and self._running[1]
-        if left_out and before.generation != registry.generation:
-            self._next = (False, False)  # what went down before may be mended by what is new
+        is_news = (before.generation, before.culprits) != (registry.generation, registry.culprits)
+        if self.is_ready and not self._retries_culprits and registry.culprits and (is_news or self._owes_retry):
+            self._next = (False, False)  # it only takes long, or what is new mends it
+        self._owes_retry = False
         if self.is_ready and registry.looks_like(before):
             return
         self.is_ready = True
@@ -252,5 +256,6 @@ def _report(before: Registry, now: Registry) -> None:
     )
     for path, error in now.errors.items():
         if before.errors.get(path) != error:
+            level = logging.INFO if path in now.put_off else logging.ERROR
             # A name that is no UTF-8 would keep the whole line out of the log.
-            logger.error("plugin %s: %s", clean_text(path), error)
+            logger.log(level, "plugin %s: %s", clean_text(path), error)

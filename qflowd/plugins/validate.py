@@ -39,6 +39,7 @@ class _Child:
     current: str = ""
     since: float = 0.0
     received: bytes = b""
+    is_late: bool = False  # what it imports now was in a hurry
 
 
 def main() -> None:
@@ -74,7 +75,7 @@ def examine(request: Request) -> Findings:
             return Findings({**found, **culprits}, entry_points)
         if not child.current or child.current in culprits:
             raise SystemExit(f"importing failed outside any file: {fault}")
-        culprits[child.current] = Finding(error=fault, is_culprit=True)
+        culprits[child.current] = Finding(error=fault, is_culprit=True, is_put_off=child.is_late)
         manifest = _without(manifest, child.current)
 
 
@@ -166,7 +167,11 @@ def _follow(child: _Child, request: Request) -> tuple[dict[str, Finding] | None,
             continue
         if _is_stopped or os.getppid() != parent:
             raise SystemExit("nobody waits for the answer any more")
-        if time.monotonic() - child.since > request.timeout_s:
+        took_s = time.monotonic() - child.since
+        if took_s > findings.HURRY_S and child.current in request.hurried:
+            child.is_late = True
+            return None, f"importing it takes long; it is tried for {request.timeout_s:g} s, the others do not wait"
+        if took_s > request.timeout_s:
             return None, f"{_where_it_hangs(child)}importing it took more than {request.timeout_s:g} s"
         if _rss(child.pid) > memory:
             return (

@@ -223,6 +223,42 @@ def test_a_culprit_does_not_delay_what_is_good(folder, make_reloader):
     poll_until(reloader, lambda now: "bad" in now.jobs)
 
 
+def test_good_files_are_live_while_one_beside_them_still_hangs(folder, make_reloader):
+    reloader = make_reloader(folder.path, timeout_s=3)
+    reloader.start()
+    hanging = folder.write("a_hanging.py", "import time\ntime.sleep(60)\n")
+    folder.job("good")
+    poll_until(reloader, lambda now: "good" in now.jobs)
+    assert "the others do not wait" in reloader.registry.errors[hanging]
+    poll_until(reloader, lambda now: "took more than 3 s" in now.errors[hanging])
+    assert "line 2" in reloader.registry.errors[hanging]
+    assert "good" in reloader.registry.jobs
+
+
+def test_a_good_file_that_takes_long_is_live_once_it_is_done_and_is_not_hurried_again(folder, make_reloader):
+    changes = []
+    reloader = make_reloader(folder.path, on_change=changes.append)
+    reloader.start()
+    slow = folder.write("slow.py", "import time\ntime.sleep(0.6)\nfrom qflowd import job\n@job\ndef slow(): ...\n")
+    poll_until(reloader, lambda now: "slow" in now.jobs)
+    assert not reloader.registry.errors
+    for _ in range(2):
+        folder.job("other", returns=str(time.monotonic_ns()))
+        poll_until(reloader, lambda now: now.sources.get(str(folder.path / "other.py")))
+        assert all("slow" in registry.jobs for registry in changes if slow in registry.sources)
+    assert not reloader.registry.errors
+
+
+def test_a_file_that_takes_long_gets_its_time_though_others_change_meanwhile(folder, make_reloader):
+    reloader = make_reloader(folder.path)
+    reloader.start()
+    folder.write("slow.py", "import time\ntime.sleep(1.5)\nfrom qflowd import job\n@job\ndef slow(): ...\n")
+    folder.job("first")
+    poll_until(reloader, lambda now: "first" in now.jobs)
+    folder.write("broken.py", "def (:\n")  # changes no job, so nothing but what is owed makes it try again
+    poll_until(reloader, lambda now: "slow" in now.jobs)
+
+
 def test_a_culprit_is_tried_again_when_its_helper_is_mended(folder, make_reloader):
     folder.write("helper.py", "def f():\n    import os\n    os._exit(1)\n")
     bad = folder.write("bad.py", "import helper\nhelper.f()\nfrom qflowd import job\n@job\ndef mended(): ...\n")
