@@ -1,4 +1,4 @@
-"""Named statements: read from `sql/`, rendered for one dialect, ready to run.
+"""Named statements: read from `sql/`, rendered for one dialect when they are first run.
 
 A file holds statements, each headed `-- name: verb_noun`. `sql/common/` is read first; a file of the
 dialect's own folder may replace a statement by the same name (the hot ones do).
@@ -6,10 +6,10 @@ dialect's own folder may replace a statement by the same name (the hot ones do).
 
 import re
 from collections import namedtuple
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from qflowd import resources
 from qflowd.store.render import Renderer, RowSet
@@ -53,20 +53,40 @@ class Statement:
         self.make_row = row._make  # last: another thread takes it as the sign that all is known
 
 
+class Source(NamedTuple):
+    """A statement as it is written, with the columns of its `each`."""
+
+    file: Path
+    each: tuple[str, ...]
+    text: str
+
+
 class Catalog(dict[str, Statement]):
-    """All statements of one dialect by name."""
+    """The statements of one dialect by name. Each is rendered when it is first asked for; `names` has all there are."""
+
+    def __init__(self, renderer: Renderer, sources: Mapping[str, Source]) -> None:
+        super().__init__()
+        self._renderer, self._sources = renderer, sources
 
     @classmethod
     def load(cls, renderer: Renderer) -> "Catalog":
-        catalog = cls()
+        sources: dict[str, Source] = {}
         for folder in ("common", renderer.dialect):
             for file in sorted((resources.sql_dir() / folder).glob("*.sql")):
-                for name, each, text in split(file):
-                    try:
-                        catalog[name] = _statement(renderer, name, each, text)
-                    except ValueError as error:
-                        raise ValueError(f"{folder}/{file.name}, statement {name}: {error}") from error
-        return catalog
+                sources |= {name: Source(file, each, text) for name, each, text in split(file)}
+        return cls(renderer, sources)
+
+    @property
+    def names(self) -> Collection[str]:
+        return self._sources.keys()
+
+    def __missing__(self, name: str) -> Statement:
+        file, each, text = self._sources[name]
+        try:
+            statement = _statement(self._renderer, name, each, text)
+        except ValueError as error:
+            raise ValueError(f"{file.parent.name}/{file.name}, statement {name}: {error}") from error
+        return self.setdefault(name, statement)  # another thread may have been faster
 
 
 def split(file: Path) -> Iterator[tuple[str, tuple[str, ...], str]]:

@@ -129,7 +129,7 @@ def test_a_macro_that_nobody_knows_is_named_with_its_file_and_statement(tmp_path
     )
     monkeypatch.setattr("qflowd.resources.sql_dir", lambda: tmp_path)
     with pytest.raises(ValueError, match=rf"common/things\.sql.*bad_one.*{re.escape(wrong)}"):
-        Catalog.load(renderer(dialect))
+        Catalog.load(renderer(dialect))["bad_one"]
 
 
 def test_a_statement_without_text_is_named(tmp_path, monkeypatch):
@@ -137,7 +137,7 @@ def test_a_statement_without_text_is_named(tmp_path, monkeypatch):
     (tmp_path / "common" / "things.sql").write_text("-- name: empty_one\n-- only a comment\n")
     monkeypatch.setattr("qflowd.resources.sql_dir", lambda: tmp_path)
     with pytest.raises(ValueError, match=r"things\.sql, statement empty_one: .*no text"):
-        Catalog.load(renderer("sqlite"))
+        Catalog.load(renderer("sqlite"))["empty_one"]
 
 
 def test_a_file_is_cut_at_its_headers(tmp_path: Path):
