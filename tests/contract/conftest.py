@@ -13,6 +13,7 @@ from tests.support.daemon import Daemon
 
 JOBS = '''
 import logging
+import os
 import time
 
 from qflowd import Skip, context, job
@@ -70,6 +71,13 @@ def slow(seconds: float = 2.0) -> float:
 def in_turn(label: str = "", seconds: float = 0.0) -> str:
     time.sleep(seconds)
     return label
+
+
+@job(pool="one")
+def held(gate: str) -> None:
+    """Goes on when the file `gate` is there."""
+    while not os.path.exists(gate):
+        time.sleep(0.01)
 
 
 @job

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from tests.contract.desk import Desk
@@ -130,21 +131,20 @@ def test_a_job_that_nobody_knows_waits_and_says_why(desk: Desk):
     desk.command("terminate", number)
 
 
-def test_a_full_pool_says_so_and_counts(desk: Desk):
-    first = desk.submit(job="in_turn", params='{"seconds": 1}')
-    desk.task(first, "in_turn", "RUNNING")
-    second, third = desk.submit(job="in_turn", params='{"seconds": 1}'), desk.submit(job="without_pool")
-    for number in (second, third):
-        desk.answer(number)
-    pools = {row["pool"]: row for row in desk.run("SELECT * FROM qflow.pools")}
-    assert (pools["one"]["processes"], pools["one"]["threads"]) == (1, 1)
-    assert pools["one"]["busy"] + pools["one"]["ready_tasks"] == 2
-    task = desk.tasks(second)["in_turn"]
-    assert task["state"] in ("READY", "RESERVED")
-    assert task["wait_reason"] in ("waits for a free slot in pool one", None)
-    assert desk.tasks(third)["without_pool"]["wait_reason"] == "no live daemon has pool nowhere"
-    desk.ended(second)
-    desk.command("terminate", third)
+def test_a_full_pool_says_so_and_counts(desk: Desk, tmp_path: Path):
+    gate = tmp_path / "gate"
+    first = desk.submit(job="held", params=json.dumps({"gate": str(gate)}))
+    desk.task(first, "held", "RUNNING")
+    second, third = desk.submit(job="in_turn"), desk.submit(job="without_pool")
+    task = desk.task(second, "in_turn", "READY")
+    assert task["wait_reason"] == "waits for a free slot in pool one"
+    assert desk.run("SELECT processes, threads, busy, ready_tasks FROM qflow.pools WHERE pool = 'one'") == [
+        {"processes": 1, "threads": 1, "busy": 1, "ready_tasks": 1}
+    ]
+    assert desk.task(third, "without_pool", "READY")["wait_reason"] == "no live daemon has pool nowhere"
+    gate.touch()
+    assert desk.ended(first)["state"] == desk.ended(second)["state"] == "SUCCESS"
+    assert desk.command("terminate", third)["state"] == "DONE"
 
 
 def test_logs_show_prints_and_records_with_their_attributes(desk: Desk):
