@@ -4,21 +4,22 @@ Edges belong to the version and live in memory, so all that is sent is `(child, 
 parents in one batch must count twice, and an UPDATE with a join would count them once.
 """
 
-from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
 
-from qflowd.engine.plan import Plan
+from qflowd.engine.instances import Instance
 from qflowd.model.ids import ORDINALS
 from qflowd.model.rules import worth
 from qflowd.model.states import TaskState
 
 
-class Ended(NamedTuple):
-    """Rows of one instance that have just become final: node and state of each."""
+class Ended(Protocol):
+    """A row that has just become final."""
 
-    instance_id: int
-    plan: Plan
-    rows: list[tuple[int, TaskState]]
+    @property
+    def id(self) -> int: ...
+    @property
+    def state(self) -> int: ...
 
 
 # Does the condition of an edge hold? Called with the instance, the parent's node and the child's, only where the edge
@@ -27,23 +28,24 @@ Holds = Callable[[int, int, int], bool]
 Arrival = tuple[int, int, int, int]
 
 
-def arrivals(ended: Iterable[Ended], holds: Holds) -> list[Arrival]:
-    """What these rows bring to each child: (id, arrivals, gain, bad), sorted by id."""
+def arrivals(ended: Iterable[tuple[Instance, Sequence[Ended]]], holds: Holds) -> list[Arrival]:
+    """What rows of these instances bring to each child: (id, arrivals, gain, bad), sorted by id."""
     plain: dict[int, int] = {}  # child -> favourable arrivals, the common case
     mixed: dict[int, list[int]] = {}
-    for instance_id, plan, rows in ended:
-        first = instance_id * ORDINALS
-        for node, state in rows:
-            if not plan.children[node]:
-                continue
-            if state is TaskState.SUCCESS and not plan.has_conditions:
+    for instance, rows in ended:
+        first, plan = instance.id * ORDINALS, instance.plan
+        if not plan.has_edges:
+            continue
+        for row in rows:
+            node = row.id - first
+            if row.state == TaskState.SUCCESS and not plan.has_conditions:
                 for child in plan.children[node]:
                     key = first + child
                     plain[key] = plain.get(key, 0) + 1
                 continue
             for child in plan.children[node]:
-                has_condition = state is TaskState.SUCCESS and node in plan.nodes[child].conditions
-                gain, bad = worth(state, condition=not has_condition or holds(instance_id, node, child))
+                is_free = row.state != TaskState.SUCCESS or node not in plan.nodes[child].conditions
+                gain, bad = worth(TaskState(row.state), condition=is_free or holds(instance.id, node, child))
                 total = mixed.setdefault(first + child, [0, 0, 0])
                 total[0] += 1
                 total[1] += gain
@@ -57,10 +59,12 @@ def arrivals(ended: Iterable[Ended], holds: Holds) -> list[Arrival]:
     return [(key, count, gain, bad) for key, (count, gain, bad) in sorted(mixed.items())]
 
 
-def closers(ended: Iterable[Ended]) -> dict[int, int]:
+def closers(ended: Iterable[tuple[Instance, Sequence[Ended]]]) -> dict[int, int]:
     """Instance -> how many of its nodes that nothing waits for have ended."""
     found: dict[int, int] = {}
-    for instance_id, plan, rows in ended:
-        if count := sum(not plan.children[node] for node, _ in rows):
-            found[instance_id] = found.get(instance_id, 0) + count
+    for instance, rows in ended:
+        children, first = instance.plan.children, instance.id * ORDINALS
+        count = sum([not children[row.id - first] for row in rows])
+        if count:
+            found[instance.id] = found.get(instance.id, 0) + count
     return found

@@ -11,9 +11,8 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from qflowd.engine import advance, close
-from qflowd.engine.advance import Ended
 from qflowd.engine.conditions import EdgeConditions
-from qflowd.engine.instances import Instances
+from qflowd.engine.instances import Instances, Run
 from qflowd.engine.outcome import AttemptRow, Final, Rearmed, Released
 from qflowd.engine.timers import RUN
 from qflowd.model.errors import LeaseLost
@@ -25,7 +24,6 @@ from qflowd.store.tx import DataRefused, Store, Tx
 log = logging.getLogger("qflowd")
 LARGEST_INLINE = 64 * 1024  # characters of output on the row itself
 PART = 1 << 20
-FINAL = {int(state): state for state in TaskState}
 
 
 @dataclass(slots=True)
@@ -165,31 +163,23 @@ def _accept(tx: Tx, instances: Instances, batch: Batch) -> list[int]:
     final = sorted(batch.final)
     if tx.count("finish_tasks", rows=_split_large(tx, final), now=tx.now) < len(final):
         raise LeaseLost
-    level = _by_instance(instances, final)
-    _remember_outputs(instances, final)
+    level = instances.runs(final)
+    _remember_outputs(instances, level)
     ended = level
     conditions = EdgeConditions(tx, instances)
     while arrived := advance.arrivals(level, conditions.hold):
-        level = _by_instance(instances, tx.run("advance_tasks", rows=arrived, now=tx.now))
+        level = instances.runs(tx.run("advance_tasks", rows=arrived, now=tx.now))
         ended = ended + level
     return close.close_instances(tx, instances, advance.closers(ended))
 
 
-def _by_instance(instances: Instances, rows: Iterable[Any]) -> list[Ended]:
-    """Rows (with id and state) that have just become final."""
-    return [
-        Ended(instance.id, instance.plan, [(row.id % ORDINALS, FINAL[row.state]) for row in run])
-        for instance, run in instances.runs(rows)
-    ]
-
-
-def _remember_outputs(instances: Instances, final: Sequence[Final]) -> None:
+def _remember_outputs(instances: Instances, ended: Iterable[Run[Final]]) -> None:
     """Those that the tasks behind them will be given."""
-    for instance, run in instances.runs(final):
+    for instance, rows in ended:
         if instance.plan.has_edges:
-            children = instance.plan.children
-            for row in run:
-                if row.state == TaskState.SUCCESS and children[row.id % ORDINALS]:
+            children, first = instance.plan.children, instance.id * ORDINALS
+            for row in rows:
+                if row.state == TaskState.SUCCESS and children[row.id - first]:
                     instances.remember_output(row.id, row.output)
 
 

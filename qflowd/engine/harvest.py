@@ -25,6 +25,7 @@ _ENDED = {"success": Reason.NONE, "error": Reason.ERROR, "skip": Reason.SKIPPED,
 _SUCCESS = int(TaskState.SUCCESS)
 _new_final = partial(tuple.__new__, Final)  # without the keywords that nobody gives here: a third of the time
 MB = 1 << 20  # as in `memory: 512MB`
+WORTH_A_COMMIT = 128  # results; fewer wait a moment for others
 Held = tuple[Claimed, Terms]  # a row that is ours, and what it runs under
 
 
@@ -129,7 +130,9 @@ class Harvest:
         """Is it time to write? Small batches wait a moment while more results are on their way."""
         if not self.batch or now < self._not_before:
             return False
-        return not self._short or len(self.batch.final) >= largest or now >= self._first_at + linger_s
+        # With half of what was out come back, one half is written while the workers run the other.
+        enough = min(largest, max(WORTH_A_COMMIT, self._short))
+        return not self._short or len(self.batch.final) >= enough or now >= self._first_at + linger_s
 
     def reap(self) -> Batch:
         """The batch to write; a new one is begun."""
@@ -265,7 +268,8 @@ class Harvest:
 def _how_it_broke(event: Broken, settings: Settings) -> str:
     """One line for the attempt's row."""
     if event.reason == "timeout":
-        return f"ran longer than its timeout of {settings.timeout or 0:g} s and was stopped"
+        end = "given up: it is asked to end, but nobody can kill a thread" if event.is_given_up else "stopped"
+        return f"ran longer than its timeout of {settings.timeout or 0:g} s and was {end}"
     if event.reason == "memory":
         limit = f"{(settings.memory or 0) / MB:.0f} MB"
         peak = f", it had {event.peak_memory / MB:.0f} MB" if event.peak_memory else ""

@@ -2,7 +2,7 @@
 
 import json
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, TypeVar
@@ -17,6 +17,7 @@ from qflowd.store.tx import Tx
 from qflowd.workers.wire import InstanceFacts
 
 Row = TypeVar("Row", bound=Sequence[Any])
+Run = tuple["Instance", list[Row]]
 REMEMBERED = 20_000
 REMEMBERED_OUTPUTS = 50_000
 LARGEST_REMEMBERED = 4096  # characters of an output
@@ -48,20 +49,18 @@ class Instances:
         """An instance that `load` was called for."""
         return self._known[instance_id]
 
-    def runs(self, rows: Iterable[Row]) -> Iterator[tuple[Instance, list[Row]]]:
+    def runs(self, rows: Iterable[Row]) -> list[Run[Row]]:
         """Rows, whose first column is a task's id, in runs of neighbours of one instance that `load` was called for."""
+        found: list[Run[Row]] = []
         run: list[Row] = []
-        first = past = 0
+        last = -1
         for row in rows:
-            if not first <= row[0] < past:
-                if run:
-                    yield self._known[first // ORDINALS], run
-                run = []
-                first = row[0] - row[0] % ORDINALS
-                past = first + ORDINALS
+            instance_id = row[0] // ORDINALS
+            if instance_id != last:
+                last, run = instance_id, []
+                found.append((self._known[instance_id], run))
             run.append(row)
-        if run:
-            yield self._known[first // ORDINALS], run
+        return found
 
     def load(self, tx: Tx, task_ids: Iterable[int]) -> None:
         """Make the instances of these tasks known."""

@@ -14,7 +14,7 @@ from qflowd.model import jsontext
 from qflowd.model.errors import ExpressionFailed
 from qflowd.model.ids import ORDINALS
 from qflowd.model.states import TaskState
-from qflowd.model.workflow import Json
+from qflowd.model.workflow import Json, Settings
 from qflowd.store.tx import Tx
 from qflowd.workers.wire import Assignment
 
@@ -45,43 +45,43 @@ def render(
     `timeout_s`: the daemon's default.
     """
     instances.load(tx, [row.id for row in rows])
-    outputs = _outputs_of_parents(tx, instances, rows)
+    places = [(row, instance := instances[row.id // ORDINALS], instance.plan.nodes[row.node]) for row in rows]
+    outputs = _outputs_of_parents(tx, instances, places)
     # Whoever was claimed for the first time has no checkpoint.
     again = [(row.id,) for row in rows if row.fence > 1]
     saved = {row.task_id: row.value for row in tx.run("load_checkpoints", rows=again)} if again else {}
     upstreams = Upstreams(outputs)
     groups: dict[int, Group] = {}
+    group: Group | None = None
+    settings: Settings | None = None  # of the node before: most have the same
     failed = []
-    for instance, run in instances.runs(rows):
-        nodes, is_free = instance.plan.nodes, not instance.overrides
-        for row in run:
-            node = nodes[row.node]
-            if is_free and node.is_plain:
-                params, terms = node.constant, lane.terms(node, timeout_s)
-            else:
-                try:
-                    params = _params(instance, node, lane, outputs)
-                except ExpressionFailed as problem:
-                    failed.append(Unrenderable(row, str(problem)))
-                    continue
-                terms = _terms(instance, node, lane, timeout_s)
-            if (group := groups.get(id(terms))) is None:
-                group = groups[id(terms)] = Group(terms)
-            upstream = upstreams.of(instance, node) if node.parents else None
-            number, _, fence, _, attempt, _, _ = row
-            task = Assignment(number, fence, attempt + 1, node.key, params or "{}", upstream, saved.get(number))
-            group.rows.append(row)
-            group.assignments.append(task)
+    for row, instance, node in places:
+        is_free = not instance.overrides
+        try:
+            params = node.constant if is_free and node.is_plain else _params(instance, node, lane, outputs)
+        except ExpressionFailed as problem:
+            failed.append(Unrenderable(row, str(problem)))
+            continue
+        if group is None or settings is not node.settings or not is_free:
+            terms = _terms(instance, node, lane, timeout_s)
+            group = groups.setdefault(id(terms), Group(terms))
+            settings = node.settings if is_free else None
+        upstream = upstreams.of(instance, node) if node.parents else None
+        number, _, fence, _, attempt, _, _ = row
+        task = Assignment(number, fence, attempt + 1, node.key, params or "{}", upstream, saved.get(number))
+        group.rows.append(row)
+        group.assignments.append(task)
     return list(groups.values()), failed
 
 
-def _outputs_of_parents(tx: Tx, instances: Instances, rows: Iterable[Claimed]) -> dict[int, str | None]:
+def _outputs_of_parents(
+    tx: Tx, instances: Instances, places: Iterable[tuple[Claimed, Instance, Node]]
+) -> dict[int, str | None]:
     wanted: set[int] = set()
-    for instance, run in instances.runs(rows):
-        if instance.plan.has_edges:
+    for _, instance, node in places:
+        if node.parents:
             first = instance.id * ORDINALS
-            for row in run:
-                wanted.update([first + source for source in instance.plan.nodes[row.node].sources])
+            wanted.update([first + source for source in node.sources])
     return load_outputs(tx, instances, wanted) if wanted else {}
 
 

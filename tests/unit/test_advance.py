@@ -1,14 +1,23 @@
 """What ended rows bring to their children: added up per child, sorted, nothing counted twice."""
 
+from typing import NamedTuple
+
 from qflowd.define.workflow_file import parse
-from qflowd.engine.advance import Ended, arrivals, closers
+from qflowd.engine.advance import arrivals, closers
+from qflowd.engine.instances import Instance
 from qflowd.engine.plan import compile_plan
 from qflowd.engine.retry import behind, recount
 from qflowd.model.ids import ORDINALS
 from qflowd.model.states import TaskState
+from qflowd.workers.wire import InstanceFacts
 
 SUCCESS, FAILED, SKIPPED = TaskState.SUCCESS, TaskState.FAILED, TaskState.SKIPPED
 FIRST = 5 * ORDINALS
+
+
+class Row(NamedTuple):
+    id: int
+    state: int
 
 
 def plan_of(tasks):
@@ -21,7 +30,7 @@ def plan_of(tasks):
 
 def ended(plan, key, state=SUCCESS, first=FIRST):
     node = plan.by_key[key].node
-    return Ended(first // ORDINALS, plan, [(node, state)])
+    return Instance(first // ORDINALS, plan, "default", {}, {}, InstanceFacts("w"), {}), [Row(first + node, state)]
 
 
 def never(instance_id, parent, child):
