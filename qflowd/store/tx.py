@@ -51,6 +51,24 @@ class Tx:
         return found[0] if found else None
 
 
+class _Own:
+    """The connection of a thread, which is closed when the thread has ended."""
+
+    def __init__(self, connection: Connection, among: set[Connection]) -> None:
+        self.connection, self.pid, self._among = connection, os.getpid(), among
+        among.add(connection)
+
+    def close(self) -> None:
+        self._among.discard(self.connection)
+        with contextlib.suppress(Exception):  # it may be broken already
+            self.connection.close()
+
+    def __del__(self) -> None:
+        # In a fork the session still belongs to the parent, so the set keeps it as it is.
+        if self.connection in self._among and self.pid == os.getpid():
+            self.close()
+
+
 class Store:
     """A database that holds (or will hold) the schema `qflow`. One connection per thread that uses it."""
 
@@ -59,7 +77,7 @@ class Store:
         self.clock = clock or DbClock()
         self._fault = fault
         self._local = threading.local()
-        self._open: list[Connection] = []
+        self._open: set[Connection] = set()
         self._catalog: Catalog | None = None
 
     @property
@@ -138,14 +156,12 @@ class Store:
 
         Raises: StoreUnavailable; RuntimeError in a fork of the process that opened it, whose session it would break.
         """
-        connection: Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = self._local.connection = self._connect()
-            self._local.pid = os.getpid()
-            self._open.append(connection)
-        elif self._local.pid != os.getpid():
+        own: _Own | None = getattr(self._local, "own", None)
+        if own is None:
+            own = self._local.own = _Own(self._connect(), self._open)
+        elif own.pid != os.getpid():
             raise RuntimeError("a connection was carried over a fork; open the store in the process that uses it")
-        return connection
+        return own.connection
 
     def _connect(self) -> Connection:
         """A session that breaks in its first statements is an outage like any other."""
@@ -156,16 +172,13 @@ class Store:
 
     def disconnect(self) -> None:
         """Close this thread's connection; the next use opens another."""
-        connection: Connection | None = getattr(self._local, "connection", None)
-        self._local.connection = None
-        if connection is not None:
-            self._open.remove(connection)
-            with contextlib.suppress(Exception):  # it was broken already
-                connection.close()
+        own: _Own | None = getattr(self._local, "own", None)
+        self._local.own = None
+        if own is not None:
+            own.close()
 
     def close(self) -> None:
         """Close all connections, of all threads; they must be at rest."""
-        for connection in self._open:
-            connection.close()
-        self._open.clear()
+        while self._open:
+            self._open.pop().close()
         self._local = threading.local()
