@@ -43,7 +43,8 @@ class Broken:
     """The task took its worker down, or was stopped.
 
     `exit_signal`, `exit_code`: how the process ended; both None if it lives. `cpu_s`, `peak_memory` (bytes): None
-    where not measured. `traceback`: where it was when it was stopped, if it could still say so.
+    where not measured. `traceback`: where it was when it was stopped, if it could still say so. `is_given_up`: it
+    was only asked to end, for nobody can kill a thread of the user's program; what it still says is not heard.
     """
 
     task_id: int
@@ -55,6 +56,7 @@ class Broken:
     cpu_s: float | None = None
     peak_memory: int | None = None
     traceback: str | None = None
+    is_given_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)

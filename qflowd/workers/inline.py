@@ -172,8 +172,9 @@ class Threads:
             self._return(run)
             return
         task = run.task
+        where = _where_it_is(run.ident)
         self._events.append(
-            Broken(task.task_id, task.fence, reason, started_us=run.started_us, traceback=_where_it_is(run.ident))
+            Broken(task.task_id, task.fence, reason, started_us=run.started_us, traceback=where, is_given_up=True)
         )
         self._lose(run)
 

@@ -157,6 +157,9 @@ def test_a_closure_that_takes_too_long_fails_and_its_late_result_is_dropped(data
         assert run.output() == "in time"
         first = run.attempts()[0]
         assert (first.state, first.reason) == ("FAILED", "timeout")
+        assert first.error == (
+            "ran longer than its timeout of 0.2 s and was given up: it is asked to end, but nobody can kill a thread"
+        )
         assert "may_end.wait(END_S)" in first.traceback
     assert cancelled[0] is True
 
