@@ -8,6 +8,7 @@ from typing import Final
 
 from qflowd.cli.finding import Finding, fault, note, ok, warning
 from qflowd.config import Config
+from qflowd.model.durations import MB
 
 WORKER_MB: Final = 30  # of a worker that has imported nothing of the user's
 DAEMON_MB: Final = 60
@@ -78,7 +79,7 @@ def check_file(file: Path) -> Iterator[Finding]:
     elif mode & 0o044:
         yield note("database file", f"{file} has mode {mode:04o}: others can read params and logs")
     else:
-        yield ok("database file", f"{file} has mode {mode:04o}, {file.stat().st_size / 1e6:.1f} MB")
+        yield ok("database file", f"{file} has mode {mode:04o}, {file.stat().st_size / MB:.1f} MB")
     if not os.access(file, os.W_OK) or not os.access(file.parent, os.W_OK):
         yield fault(
             "database file", f"this user cannot write to {file} and its folder", f"chown them, or run as {file.owner()}"

@@ -25,6 +25,7 @@ from qflowd.engine.terminate import Sweep, expire, sweep_instance
 from qflowd.engine.timers import Promote
 from qflowd.engine.watch import Watch
 from qflowd.engine.workflow_files import WorkflowFiles
+from qflowd.model.durations import MB
 from qflowd.model.errors import StoreUnavailable
 from qflowd.model.states import DaemonState
 from qflowd.plugins.registry import Registry
@@ -313,4 +314,4 @@ class Daemon:
 def resident_mb() -> float:
     """Resident memory of this process in MB."""
     with open("/proc/self/statm", "rb") as file:  # noqa: PTH123 - read every beat
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE") / 1e6
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE") / MB

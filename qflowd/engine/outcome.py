@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from qflowd.engine.lanes import Lane
+from qflowd.model.durations import MB
 from qflowd.model.retry import retry_delay
 from qflowd.model.states import Reason, TaskState
 from qflowd.model.workflow import Settings
@@ -146,7 +147,7 @@ def _attempt(ending: Ending, state: TaskState) -> AttemptRow:
         ending.started_at,
         ending.ended_at,
         ending.cpu_s,
-        None if ending.peak_memory is None else round(ending.peak_memory / 1e6, 1),
+        None if ending.peak_memory is None else round(ending.peak_memory / MB, 1),
         ending.exit_signal,
         ending.lane.code_id,
         ending.error,

@@ -7,12 +7,13 @@ from typing import Final
 
 LONGEST_S: Final = 10 * 366 * 86400.0
 LARGEST_BYTES: Final = 2**50
+MB: Final = 2**20  # bytes; the only meaning of MB wherever a user reads or writes it
 
 _UNITS_MS: Final = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
 _DURATION: Final = re.compile("".join(rf"(?:(?P<{unit}>\d+(?:\.\d+)?){unit})?" for unit in _UNITS_MS), re.ASCII)
 _PLAIN: Final = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
 _SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)i?B?", re.ASCII | re.IGNORECASE)
-_SIZE_UNITS: Final = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+_SIZE_UNITS: Final = {"": 1, "K": 2**10, "M": MB, "G": 2**30, "T": 2**40}
 
 
 def parse_duration(value: object) -> float:

@@ -7,6 +7,7 @@ from qflowd.engine.finish import Batch
 from qflowd.engine.harvest import Harvest
 from qflowd.engine.known import LaneKey
 from qflowd.engine.lanes import Lane, Terms
+from qflowd.model.durations import parse_size
 from qflowd.model.states import Reason
 from qflowd.model.workflow import BUILT_IN, Job
 from qflowd.store.clock import DbClock
@@ -30,6 +31,13 @@ def test_every_signal_has_words(harvest, number, name):
     [attempt] = harvest.batch.attempts
     assert (attempt.reason, attempt.error) == (Reason.LOST, f"its worker process was killed by {name}")
     assert not harvest.held
+
+
+def test_memory_is_told_in_the_units_in_which_it_is_limited(harvest):
+    harvest.take(Broken(42, 5, "memory", peak_memory=parse_size("512MB")))
+    [attempt] = harvest.batch.attempts
+    assert attempt.peak_memory_mb == 512
+    assert "it had 512 MB" in attempt.error
 
 
 def test_a_deferral_for_ever_is_one_for_years(harvest):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,8 @@ def _misbehave(house: House) -> None:
     _expect(rows, "greedy", "FAILED", "memory", "memory limit of 150 MB")
     _expect(rows, "unspeakable", "FAILED", "error", "JSON")
     _expect(rows, "endless_text", "FAILED", "error", "16")
+    peak, error = house.sql("SELECT peak_memory_mb, error FROM qflow.attempts WHERE reason = 'memory'")[0]
+    assert abs(int(re.search(r"it had (\d+) MB", error)[1]) - peak) <= 1, "one meaning of MB everywhere"
     assert rows["leaves_children"][0] == rows["loud"][0] == "SUCCESS"
     starts = house.ledger.starts()
     assert max(starts.values()) <= 3
