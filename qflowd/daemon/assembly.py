@@ -221,6 +221,10 @@ class Daemon:
         self._when_reachable(lambda: registration.register_plugins(self.store, self.identity.id, registry))
         self._when_reachable(lambda: registration.register_pools(self.store, self.identity.id, self._config.pools))
 
+    def can_run(self, job: str, pool: str) -> bool:
+        """Does this daemon know the job, and have the pool?"""
+        return job in self._jobs.own and pool in self._config.pools
+
     def _be_reborn(self) -> None:
         """Others have buried this incarnation; go on as a new one, with nothing in hand."""
         self.executor.forget_all()

@@ -44,4 +44,5 @@ def _is_nothing_left(daemon: "Daemon") -> bool:
         lanes = store.read(lambda tx: tx.run("load_lanes", rows=[(row.lane,) for row in ready]))
     except StoreUnavailable:
         return False
-    return not any(lane.job in known and lane.pool in pools for lane in lanes)
+    # Of itself the daemon knows better: others may have taken it for dead a moment ago.
+    return not any((row.job in known and row.pool in pools) or daemon.can_run(row.job, row.pool) for row in lanes)

@@ -38,8 +38,13 @@ class DbClock:
         self._zero = datetime.now(UTC) - timedelta(seconds=boottime())
 
     def learn(self, server_now: datetime, asked_at_s: float) -> None:
-        """Take a reading of the server's clock that was asked for at CLOCK_BOOTTIME `asked_at_s`."""
-        self._zero = server_now - timedelta(seconds=(asked_at_s + boottime()) / 2)
+        """Take a reading of the server's clock that was asked for at CLOCK_BOOTTIME `asked_at_s`.
+
+        The server read its clock at some time since then. The slower the answer, the less it says: it moves our clock
+        only as far as is certain.
+        """
+        earliest, latest = server_now - timedelta(seconds=boottime()), server_now - timedelta(seconds=asked_at_s)
+        self._zero = min(max(self._zero, earliest), latest)
 
     def now(self) -> datetime:
         return self._zero + timedelta(seconds=boottime())

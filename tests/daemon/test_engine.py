@@ -18,6 +18,7 @@ import pytest
 
 import qflowd
 from qflowd import Engine, TaskBuilder, WorkflowBuilder, context
+from qflowd.daemon.idle import Idleness
 from qflowd.jobs.decorators import InvalidJob
 from qflowd.model.errors import InvalidConfig, InvalidRequest, Rejected
 from tests.daemon import program_jobs
@@ -418,6 +419,19 @@ def test_run_until_idle_takes_what_was_submitted_before(database_url, make_engin
     assert engine.run_until_idle(PATIENCE_S) is True
 
 
+def test_work_for_a_daemon_whose_lease_has_lapsed_is_work(database_url, make_engine):
+    engine = make_engine(database_url).with_job(program_jobs.double).start()
+    daemon = engine._daemon
+    daemon.executor.stop_claiming()
+    engine.client.submit(job="double", params={"text": "ab"})
+    store = daemon.store
+    until(lambda: store.read(lambda tx: tx.run("list_heads")), what="it stands in its lane")
+    store.connection().script("UPDATE qflow.daemon SET lease_ends_at = started_at")
+    idleness = Idleness(daemon)
+    assert not idleness.look()
+    assert not idleness.look()
+
+
 def test_run_until_idle_gives_up_after_its_timeout(sqlite_url, make_engine, tmp_path):
     engine = make_engine(sqlite_url).with_job(program_jobs.nap)
     submit_nap(engine, tmp_path / "begun")
@@ -516,6 +530,7 @@ def test_a_sqlite3_connection_is_seen_beside_a_client_of_ours(sqlite_url, make_e
 SCRIPT = """
 import sys
 from qflowd import Engine
+from qflowd.daemon.idle import Idleness
 from qflowd.jobs.decorators import InvalidJob
 
 def here() -> str:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from qflowd.engine.identity import Identity, run_dir_for
-from qflowd.store.clock import DbClock
+from qflowd.store.clock import EPOCH, DbClock, boottime
 from qflowd.store.migrate import migrate
 from qflowd.store.tx import Store
 
@@ -30,6 +30,27 @@ def test_once_registered_a_daemon_goes_by_the_clock_of_the_database(lab, tmp_pat
     clock._zero += timedelta(hours=3)
     identity(lab.store, tmp_path).release(is_settled=True)
     assert abs(clock.now() - datetime.now(UTC)) < timedelta(seconds=10)
+
+
+def reading(clock: DbClock, at_s: float) -> float:
+    """What the clock says at an instant of CLOCK_BOOTTIME, as seconds beside a server that goes by EPOCH + boottime."""
+    return (clock.at(at_s) - EPOCH).total_seconds() - at_s
+
+
+def test_an_answer_that_took_long_does_not_set_a_right_clock_askew():
+    clock, now = DbClock(), boottime()
+    clock.learn(EPOCH + timedelta(seconds=now), now)
+    clock.learn(EPOCH + timedelta(seconds=now - 60), now - 60)  # read at once, and then the answer was held up
+    assert abs(reading(clock, now)) < 1
+    clock.learn(EPOCH + timedelta(seconds=now), now - 60)  # asked long ago, and read only now
+    assert abs(reading(clock, now)) < 1
+
+
+def test_a_quick_answer_sets_a_clock_that_is_askew():
+    clock, now = DbClock(), boottime()
+    clock.learn(EPOCH + timedelta(seconds=now), now - 60)
+    clock.learn(EPOCH + timedelta(seconds=now), now)
+    assert abs(reading(clock, now)) < 1
 
 
 def test_a_neighbour_is_dead_when_its_lock_is_free(store, tmp_path):
