@@ -25,7 +25,7 @@ HEAD = """\
 <!-- Made by docs/generate.py from qflowd/config/keys.py; change it there. -->
 
 One file, `qflowd.toml`, `qflowd.yaml` or `qflowd.json`, the same keys in all three. It is looked for in this order: `--config`,
-`$QFLOWD_CONFIG`, the current folder. Without a file all defaults hold. All faults are reported at once; an unknown key is one.
+`$QFLOWD_CONFIG`, the current folder. Without a file, or with an empty one, all defaults hold. All faults are reported at once; an unknown key is one.
 
 - Relative paths, that of a SQLite URL too, begin at the folder of the file. That folder is also the current folder of jobs.
 - Durations are written `"500ms"`, `"10s"`, `"1h30m"`.

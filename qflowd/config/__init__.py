@@ -52,7 +52,7 @@ def load(
     Raises: InvalidConfig with every fault.
     """
     file = path or find(environ)
-    document = documents.read_file(file.absolute(), InvalidConfig) if file else Document({})
+    document = documents.read_file(file.absolute(), InvalidConfig, may_be_empty=True) if file else Document({})
     folder = file.absolute().parent if file else Path.cwd()
     if settings:
         given = {name: {**_section_of(document, name), **section} for name, section in settings.items()}

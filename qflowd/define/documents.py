@@ -35,8 +35,15 @@ class Document:
         return 0
 
 
-def read(text: str | bytes, format: Format, file: str, error: type[FaultyDocument] = FaultyDocument) -> Document:
-    """The document in `text`; `file` names it in faults.
+def read(
+    text: str | bytes,
+    format: Format,
+    file: str,
+    error: type[FaultyDocument] = FaultyDocument,
+    *,
+    may_be_empty: bool = False,
+) -> Document:
+    """The document in `text`; `file` names it in faults. `may_be_empty`: no text at all means no keys.
 
     Raises: `error` if the text is not one mapping of JSON values: not UTF-8, over 1 MB, syntax, duplicate keys,
     alias bombs, more than 64 levels, numbers that are not finite or over 64 bits.
@@ -56,6 +63,8 @@ def read(text: str | bytes, format: Format, file: str, error: type[FaultyDocumen
         raise error([Fault(file, line, key, message) for line, key, message in problem.faults]) from None
     except RecursionError:
         refuse(f"is nested more than {jsontext.DEEPEST} levels deep")
+    if data is None and may_be_empty:
+        return Document({}, file)
     if data is None:
         refuse("is empty")
     if not isinstance(data, dict):
@@ -76,8 +85,8 @@ def format_of(file: str | Path, error: type[FaultyDocument] = FaultyDocument) ->
     return found
 
 
-def read_file(path: Path, error: type[FaultyDocument] = FaultyDocument) -> Document:
-    """The document in the file at `path`.
+def read_file(path: Path, error: type[FaultyDocument] = FaultyDocument, *, may_be_empty: bool = False) -> Document:
+    """The document in the file at `path`; `may_be_empty` as of `read`.
 
     Raises: `error` if it cannot be read, or as `read` does.
     """
@@ -87,7 +96,7 @@ def read_file(path: Path, error: type[FaultyDocument] = FaultyDocument) -> Docum
             content = file.read(LARGEST_FILE + 1)
     except OSError as problem:
         raise error([Fault(str(path), 0, "", f"cannot be read: {problem.strerror}")]) from None
-    return read(content, format, str(path), error)
+    return read(content, format, str(path), error, may_be_empty=may_be_empty)
 
 
 def _reader(format: Format) -> Callable[[str], tuple[Json, Lines]]:

@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,13 @@ def test_without_a_file_defaults_hold(folder):
     assert found.plugins.dirs == (folder / "plugins",)
     assert found.workflows.dirs == (folder / "workflows",)
     assert (found.log.format, found.log.level) == ("auto", "info")
+
+
+@pytest.mark.parametrize("name", ["qflowd.toml", "qflowd.yaml", "qflowd.json"])
+@pytest.mark.parametrize("text", ["", "\n\n"])
+def test_an_empty_file_means_all_defaults(folder, name, text):
+    defaults = load(None, {})
+    assert config(text, name) == replace(defaults, file=folder / name)
 
 
 def test_three_formats_say_the_same():
