@@ -25,7 +25,7 @@ from qflowd.store.tx import Store, Tx
 from qflowd.workers.crew import Crew
 
 log = logging.getLogger("qflowd")
-LARGEST_COMMIT = 2000  # results
+LARGEST_COMMIT = 4000  # results
 LARGEST_PARCEL = 4 << 20  # characters of parameters and parents' outputs in one chunk
 LINGER_S = 0.003  # how long the first result of a batch waits for others of short tasks
 POLL_S = 0.5

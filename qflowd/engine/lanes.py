@@ -8,7 +8,7 @@ from qflowd.engine.plan import Node, effective
 from qflowd.model.workflow import Job, Settings
 
 CHUNK_S = 0.02  # work in one chunk: what a worker takes along is never more than this
-LARGEST_CHUNK = 400
+LARGEST_CHUNK = 1000
 SHORT_S = 0.05  # tasks of a lane that is known to be shorter are written once, at their end
 SAMPLES = 3  # before a lane is known
 WEIGHT = 0.2  # of the newest batch in the running mean

@@ -8,6 +8,7 @@ import re
 from collections import namedtuple
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -50,7 +51,9 @@ class Statement:
         """Remember the result's columns: rows become named tuples, columns `at` and `…_at` become instants."""
         row: Any = namedtuple(self.name, names)  # type: ignore[misc]  # noqa: PYI024 - columns are known at run time
         self.instants = tuple(i for i, name in enumerate(names) if name == "at" or name.endswith("_at"))
-        self.make_row = row._make  # last: another thread takes it as the sign that all is known
+        # Not `_make`, which is Python's own code: this is called for every row. It comes last: another thread takes it
+        # as the sign that all is known.
+        self.make_row = partial(tuple.__new__, row)
 
 
 class Source(NamedTuple):

@@ -12,13 +12,14 @@ SELECT lane, (SELECT MIN(priority) FROM qflow.task_instance t WHERE t.state = {t
 FROM head WHERE lane IS NOT NULL
 
 -- name: claim_tasks
--- Nobody else writes meanwhile, and row by row is cheaper than one UPDATE: that copies every page it touches, to be able to
--- take itself back, and its RETURNING builds a table.
+-- Nobody else writes meanwhile, so both parts find the same rows. RETURNING would build a table of them.
 SELECT id, node, fence + 1 AS fence, priority, attempt, crashes, solo FROM qflow.task_instance
 WHERE state = {task.READY} AND lane = :lane ORDER BY priority, id LIMIT {literal: batch}
 -- then
--- each(id)
-UPDATE qflow.task_instance SET state = {task.RESERVED}, owner = :owner, fence = fence + 1 WHERE id = :id
+UPDATE qflow.task_instance SET state = {task.RESERVED}, owner = :owner, fence = fence + 1
+WHERE id IN (
+    SELECT id FROM qflow.task_instance WHERE state = {task.READY} AND lane = :lane
+    ORDER BY priority, id LIMIT {literal: batch})
 
 -- name: start_tasks each(id, fence, started_at instant)
 UPDATE qflow.task_instance SET state = {task.RUNNING}, started_at = :started_at WHERE id = :id AND fence = :fence

@@ -11,7 +11,7 @@ from tests.store.plans import LANES, fill, given, parts
 
 INDEXES = {  # of all parts of a statement, or of each
     "list_heads": "task_instance_claim",
-    "claim_tasks": ("task_instance_claim", "PRIMARY KEY"),
+    "claim_tasks": ("task_instance_claim", "PRIMARY KEY.*task_instance_claim"),
     "start_tasks": "PRIMARY KEY",
     "finish_tasks": "PRIMARY KEY",
     "advance_tasks": "PRIMARY KEY",

@@ -125,6 +125,8 @@ class SqliteConnection(Connection):
             self._db.set_busy_handler(_wait_while_busy)
             with translated():
                 self._db.execute("ATTACH ? AS qflow", (str(file),))
+                # An UPDATE of many rows keeps what it overwrites until it has ended: not in a file.
+                self.script("PRAGMA temp_store = MEMORY")
                 self.script("PRAGMA qflow.journal_mode = WAL")
                 self.script("PRAGMA qflow.synchronous = FULL")
                 self.script("PRAGMA qflow.cache_size = -65536")
@@ -220,9 +222,6 @@ class SqliteConnection(Connection):
             return sql, (tuple(row[:width]) for row in rows)
         if "instant" in columns.types:
             return sql, (tuple([to_microseconds(v) if type(v) is datetime else v for v in row]) + tail for row in rows)
-        cut = len(columns.names)
-        if rows and len(rows[0]) > cut:  # they are what the part before it found
-            return sql, (row[:cut] + tail for row in rows)
         return sql, (row + tail for row in rows)
 
     def script(self, sql: str) -> list[tuple[Any, ...]]:
