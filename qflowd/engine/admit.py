@@ -47,6 +47,7 @@ class Admit:
         self._stray_ids = StrayIds(store)
         self._missing_lanes: set[LaneKey] = set()
         self._has_more = False  # the last batch left rows that it could have taken
+        self._has_timers = False  # something that was taken waits for an instant
         self._found: dict[tuple[str, str | None], Any] = {}  # definitions read in this batch
 
     def tick(self) -> float:
@@ -58,7 +59,8 @@ class Admit:
             log.warning("a batch of submissions cannot be taken (%s); taking them one by one", problem)
             taken = self._one_by_one()
         if taken:
-            self._topics.publish("ready", "timer")
+            self._topics.publish("ready", *(["timer"] if self._has_timers else []))
+            self._has_timers = False
         return 0 if taken == BATCH or self._has_more else min(IDLE_S, self._stray_ids.tick())
 
     def _admit(self, ids: tuple[int, int]) -> int:
@@ -116,6 +118,7 @@ class Admit:
         if missing := {lane for lane in lanes if not self._lanes.has(lane)}:
             self._missing_lanes = missing
             return 0
+        self._has_timers |= any(a.request.run_at is not None or a.plan.workflow.timeout is not None for a in admissions)
         insert_instances(tx, admissions, {lane: self._lanes.id(lane) for lane in lanes})
         tx.run("answer_submissions", rows=[_answer(number, decision) for number, decision in decisions], now=tx.now)
         return len(decisions)

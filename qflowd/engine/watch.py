@@ -1,10 +1,17 @@
-"""Watch: notices what others wrote, and wakes whom it concerns. How it notices is the database's affair (store/alarm.py)."""
+"""Watch: notices what others wrote, and wakes whom it concerns. How it notices is the database's affair (store/alarm.py).
 
-from collections.abc import Callable
-from typing import ClassVar
+Where inboxes can notify, they do so only while a daemon has said that it sleeps. Somebody may write before it is said and
+commit after the look that follows; so whoever was writing at that moment is watched until he is done.
+"""
+
+from collections.abc import Callable, Collection
+from typing import ClassVar, Final
 
 from qflowd.engine.service import Topics
 from qflowd.store.tx import Store, Tx
+
+AWAKE_AFTER: Final = 5  # rounds in a row with something to do: from here on notifications would cost more than looks
+TOPICS: Final = {"submissions": "submission", "commands": "command"}  # by inbox
 
 
 class Watch:
@@ -18,20 +25,31 @@ class Watch:
         self._topics = topics
         self._daemon_id = daemon_id
         self._alarm = store.dialect.alarm()
-        self._is_asleep = False
-        self._said_by = 0  # the incarnation that said so: the row of one that others buried is gone
+        self._told: Collection[str] = ()  # inboxes that the alarm has named: nobody needs to look into them
+        self._busy_rounds = 0
+        self._said = (0, False)  # who is asleep; the row of an incarnation that others buried is gone
+        self._writers: set[str] = set()  # transactions that had written before we said so
 
     def tick(self) -> float:
-        is_busy = self.look()
-        if is_busy == self._is_asleep or self._said_by != self._daemon_id():
-            # Say that we sleep, then look once more: what was written in between rang no bell.
-            self._say(is_asleep=not is_busy)
-            is_busy = self.look() or is_busy
-        self._alarm.wait(is_busy=is_busy)
+        is_busy = self._tell() or self.look()
+        self._busy_rounds = self._busy_rounds + 1 if is_busy else 0
+        is_asleep = self._busy_rounds < AWAKE_AFTER
+        if self._store.dialect.has_waker and self._said != (self._daemon_id(), is_asleep):
+            self._say(is_asleep=is_asleep)
+            is_busy = self.look() or is_busy  # what was written in between rang no bell
+        self._told = self._alarm.wait(is_busy=is_busy or bool(self._writers))
         return 0
+
+    def _tell(self) -> bool:
+        """Publish what the alarm has named."""
+        topics = [TOPICS[inbox] for inbox in self._told if inbox in TOPICS]
+        self._topics.publish(*topics)
+        return bool(topics)
 
     def look(self) -> bool:
         """Publish what there is to do; False: nothing."""
+        if self._writers:  # asked before the look: whoever is gone by now has committed
+            self._writers &= self._inbox_writers()
         seen = self._store.read(lambda tx: tx.one("look_around"))
         topics = []
         if seen.submission is not None:
@@ -53,10 +71,13 @@ class Watch:
 
     def _say(self, *, is_asleep: bool) -> None:
         daemon_id = self._daemon_id()
-        if self._store.dialect.has_waker:
 
-            def fall_asleep(tx: Tx) -> None:
-                tx.run("set_asleep", id=daemon_id, is_asleep=int(is_asleep))
+        def fall_asleep(tx: Tx) -> None:
+            tx.run("set_asleep", id=daemon_id, is_asleep=int(is_asleep))
 
-            self._store.transact(fall_asleep, single=True)
-        self._is_asleep, self._said_by = is_asleep, daemon_id  # last: what was not written was not said
+        self._store.transact(fall_asleep, single=True)
+        self._writers = self._inbox_writers() if is_asleep else set()
+        self._said = daemon_id, is_asleep  # last: what was not written was not said
+
+    def _inbox_writers(self) -> set[str]:
+        return {row.writer for row in self._store.read(lambda tx: tx.run("list_inbox_writers"))}

@@ -3,33 +3,41 @@
 import os
 import select
 from abc import ABC, abstractmethod
+from collections.abc import Collection
+
+NOTHING: Collection[str] = ()
 
 
 class Alarm(ABC):
     """Waits for writes of others. One thread waits; any may call `wake`."""
 
     def __init__(self) -> None:
-        self.bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._poll = select.poll()
-        self._poll.register(self.bell, select.POLLIN)
+        self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
 
     @abstractmethod
-    def wait(self, *, is_busy: bool) -> None:
-        """Return when there may be something new, or after the slow poll. `is_busy`: the last look found something."""
+    def wait(self, *, is_busy: bool) -> Collection[str]:
+        """Return when there may be something new, or after the slow poll. `is_busy`: there was something a moment ago.
+
+        Returns: the inboxes that were written to, where the alarm is told; none of them: have a look.
+        """
 
     def wake(self) -> None:
         """End the wait now."""
-        os.eventfd_write(self.bell, 1)
+        os.eventfd_write(self._bell, 1)
 
-    def sleep(self, seconds: float) -> bool:
-        """Sleep unless woken; True if somebody woke us."""
-        if not self._poll.poll(max(0.0, seconds * 1000)):
-            return False
-        os.eventfd_read(self.bell)
-        return True
+    def sleep(self, seconds: float, fd: int | None = None) -> tuple[bool, bool]:
+        """Sleep until woken, or until there is something to read from `fd`. Which of them was it?"""
+        poll = select.poll()  # not select(): a daemon with many workers has descriptors above 1024
+        poll.register(self._bell, select.POLLIN)
+        if fd is not None:
+            poll.register(fd, select.POLLIN)
+        ringing = {found for found, _ in poll.poll(max(0.0, seconds * 1000))}
+        if self._bell in ringing:
+            os.eventfd_read(self._bell)
+        return self._bell in ringing, fd in ringing
 
     def close(self) -> None:
-        os.close(self.bell)
+        os.close(self._bell)
 
 
 class Polling(Alarm):
@@ -41,6 +49,7 @@ class Polling(Alarm):
         super().__init__()
         self._pause_s = self.LATE_S
 
-    def wait(self, *, is_busy: bool) -> None:
+    def wait(self, *, is_busy: bool) -> Collection[str]:
         self._pause_s = self.SOON_S if is_busy else min(self.LATE_S, self._pause_s * 1.5)
         self.sleep(self._pause_s)
+        return NOTHING

@@ -68,6 +68,12 @@ FROM {rows: name text, title text, params_schema text, settings text, file text,
 -- name: set_asleep
 INSERT INTO qflow.waker (daemon_id, is_asleep) VALUES (:id, :is_asleep) {upsert: daemon_id} is_asleep = {excluded: is_asleep}
 
+-- name: list_inbox_writers
+-- Transactions that have written to an inbox and go on. What they saw of `waker` may be old: their COMMIT may ring no bell.
+{only: postgres SELECT DISTINCT virtualtransaction AS writer FROM pg_locks WHERE mode = 'RowExclusiveLock'
+    AND relation IN ('qflow.submissions'::regclass, 'qflow.commands'::regclass, 'qflow.signals'::regclass)
+    AND pid IS DISTINCT FROM pg_backend_pid()}{only: mysql,sqlite SELECT '' AS writer WHERE 1 = 0}
+
 -- name: read_database_id
 SELECT value FROM qflow.meta WHERE name = 'database_id'
 

@@ -1,5 +1,7 @@
 """Admission, beyond what the contract's tests see of it."""
 
+from datetime import timedelta
+
 import pytest
 
 from qflowd.engine import admit
@@ -74,3 +76,11 @@ def test_an_answer_is_final(lab, state):
     lab.admit._refuse(number, "again")
     assert submissions(lab)[0][0] == state
     assert lab.column("submissions", "error", number) != "again"
+
+
+def test_timers_are_looked_at_again_only_where_something_waits_for_one(lab):
+    lab.start(job="work")
+    assert lab.published == ["ready"]
+    lab.start(job="work", run_at=lab.clock.now() + timedelta(hours=1))
+    lab.start(job="work")
+    assert lab.published == ["ready", "ready", "timer", "ready"]

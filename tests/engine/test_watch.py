@@ -1,9 +1,24 @@
-"""The watch says that it sleeps before it does: else nobody would ring."""
+"""The watch says that it sleeps before it does, and misses nobody who was writing just then."""
 
 import pytest
 
-from qflowd.engine.watch import Watch
+from qflowd.engine.watch import AWAKE_AFTER, Watch
 from qflowd.model.errors import StoreUnavailable
+
+INSERT = "INSERT INTO qflow.submissions (workflow) VALUES ('nothing')"
+
+
+class Waits:
+    """Instead of the alarm's wait: what it was asked for, what happens meanwhile, and what it is told."""
+
+    def __init__(self, watch, monkeypatch):
+        self.asked, self.told, self.meanwhile = [], (), lambda: None
+        monkeypatch.setattr(watch._alarm, "wait", self)
+
+    def __call__(self, *, is_busy):
+        self.asked.append(is_busy)
+        self.meanwhile()
+        return self.told
 
 
 @pytest.fixture
@@ -13,34 +28,120 @@ def postgres_lab(open_lab):
     found.close()
 
 
+@pytest.fixture
+def published(postgres_lab):
+    heard = []
+    for topic in ("submission", "command"):
+        postgres_lab.topics.subscribe(topic, lambda topic=topic: heard.append(topic))
+    return heard
+
+
+@pytest.fixture
+def watch(postgres_lab, published):
+    found = Watch(postgres_lab.store, postgres_lab.topics, lambda: 7)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def waits(watch, monkeypatch):
+    return Waits(watch, monkeypatch)
+
+
+@pytest.fixture
+def client(postgres_lab):
+    connection = postgres_lab.store.dialect.connect()
+    yield connection
+    connection.close()
+
+
 def asleep(lab):
     return lab.sql("SELECT daemon_id, is_asleep FROM qflow.waker ORDER BY daemon_id")
 
 
-def test_what_an_outage_kept_from_being_said_is_said_again(postgres_lab, monkeypatch):
-    lab = postgres_lab
-    watch = Watch(lab.store, lab.topics, lambda: 7)
-    monkeypatch.setattr(watch._alarm, "wait", lambda *, is_busy: None)
-    transact = lab.store.transact
+def test_what_an_outage_kept_from_being_said_is_said_again(postgres_lab, watch, waits, monkeypatch):
+    transact = postgres_lab.store.transact
 
     def fail(*_, **__):
         raise StoreUnavailable("away")
 
-    monkeypatch.setattr(lab.store, "transact", fail)
+    monkeypatch.setattr(postgres_lab.store, "transact", fail)
     with pytest.raises(StoreUnavailable):
         watch.tick()
-    monkeypatch.setattr(lab.store, "transact", transact)
+    monkeypatch.setattr(postgres_lab.store, "transact", transact)
     watch.tick()
-    assert asleep(lab) == [(7, 1)]
-    watch.close()
+    assert asleep(postgres_lab) == [(7, 1)]
 
 
 def test_another_incarnation_says_it_anew(postgres_lab, monkeypatch):
     lab, numbers = postgres_lab, [7]
     watch = Watch(lab.store, lab.topics, lambda: numbers[-1])
-    monkeypatch.setattr(watch._alarm, "wait", lambda *, is_busy: None)
+    Waits(watch, monkeypatch)
     watch.tick()
     numbers.append(8)
     watch.tick()
     assert asleep(lab) == [(7, 1), (8, 1)]
     watch.close()
+
+
+def test_who_wrote_before_the_watch_slept_and_commits_after_its_look_is_not_missed(watch, waits, client, published):
+    client.begin()
+    client.script(INSERT)  # its trigger sees nobody asleep
+    waits.meanwhile = client.commit
+    watch.tick()
+    assert waits.asked == [True], "a long sleep, although somebody may commit without ringing"
+    waits.meanwhile = lambda: None
+    watch.tick()
+    assert published == ["submission"]
+
+
+def test_a_writer_that_takes_its_time_is_watched_until_it_is_done(watch, waits, client, postgres_lab):
+    client.begin()
+    client.script(INSERT)
+    for _ in range(3):
+        watch.tick()
+    client.rollback()
+    watch.tick()
+    assert waits.asked == [True, True, True, False]
+
+
+def test_who_writes_once_the_watch_sleeps_need_not_be_watched(watch, waits, client):
+    watch.tick()
+    client.begin()
+    client.script(INSERT)  # it will ring
+    watch.tick()
+    assert waits.asked == [False, False]
+
+
+def test_an_inbox_that_the_alarm_names_is_published_without_a_look(watch, waits, published, monkeypatch):
+    waits.told = {"commands"}
+    watch.tick()
+    monkeypatch.setattr(watch, "look", lambda: pytest.fail("it was told already"))
+    watch.tick()
+    assert (published, waits.asked[1:]) == (["command"], [True])
+
+
+def test_only_in_a_crowd_is_the_daemon_said_to_be_awake(postgres_lab, watch, waits):
+    waits.told = {"submissions"}
+    for _ in range(AWAKE_AFTER):
+        watch.tick()
+    assert asleep(postgres_lab) == [(7, 1)]
+    watch.tick()
+    assert asleep(postgres_lab) == [(7, 0)]
+    waits.told = ()
+    for _ in range(2):
+        watch.tick()
+    assert asleep(postgres_lab) == [(7, 1)]
+
+
+@pytest.mark.parametrize("level", ["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"])
+def test_a_sleeper_is_woken_whatever_the_clients_isolation_level(postgres_lab, watch, waits, client, level):
+    ears = postgres_lab.store.dialect.connect()
+    ears.script("LISTEN qflow")
+    client.script(f"BEGIN ISOLATION LEVEL {level}")
+    client.script("SELECT 1 FROM qflow.submissions")  # a snapshot in which nobody sleeps
+    watch.tick()
+    client.script(INSERT)
+    client.commit()
+    assert ears.hear(timeout_s=30) == {"submissions"}
+    ears.close()

@@ -1,6 +1,5 @@
 """PostgreSQL through psycopg 3. Works behind PgBouncer's transaction pooling: no prepared statements, no session state."""
 
-import select
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -141,61 +140,11 @@ class PostgresConnection(Connection):
             cursor = self.driver.execute(cast("Any", sql))
             return cursor.fetchall() if cursor.description else []
 
-    def hear(self, timeout_s: float = 0) -> bool:
-        """Take notifications off the connection; with a timeout, wait for the first. Was there any?"""
+    def hear(self, timeout_s: float = 0) -> set[str]:
+        """Take notifications off the connection, and say what they say; with a timeout, wait for the first."""
         with translated():
-            return bool(list(self.driver.notifies(timeout=timeout_s, stop_after=1 if timeout_s else None)))
-
-
-class Listening(Alarm):
-    """LISTEN on a connection of its own. The inboxes' trigger notifies only while the row in `waker` says that we sleep."""
-
-    SLOW_S, BUSY_S, PROBE_S = 2.0, 0.02, 0.5
-
-    def __init__(self, dialect: "Postgres") -> None:
-        super().__init__()
-        self._dialect = dialect
-        self._connection: PostgresConnection | None = None
-        self._is_heard = False
-
-    def wait(self, *, is_busy: bool) -> None:
-        if is_busy:
-            self.sleep(self.BUSY_S)
-            return
-        if self._connection is None or self._connection.driver.closed:
-            self._connection = self._dialect.connect()
-            self._is_heard = self._can_hear(self._connection)
-        if not self._is_heard:
-            self.sleep(self.BUSY_S * 2)
-            return
-        both = select.poll()  # not select(): a daemon with many workers has descriptors above 1024
-        both.register(self.bell, select.POLLIN)
-        both.register(self._connection.driver.fileno(), select.POLLIN)
-        readable = [fd for fd, _ in both.poll(self.SLOW_S * 1000)]
-        if self.bell in readable:
-            self.sleep(0)
-        if len(readable) > (self.bell in readable):
-            try:
-                self._connection.hear()
-            except Disconnected:
-                self._connection.close()
-
-    def _can_hear(self, ears: PostgresConnection) -> bool:
-        """Does another session's notification arrive? Through a pooler only our own would come back to us."""
-        mouth = self._dialect.connect()
-        try:
-            ears.script("LISTEN qflow")
-            mouth.script("SELECT pg_notify('qflow', 'probe')")
-            return ears.hear(self.PROBE_S)
-        except Disconnected:
-            return False
-        finally:
-            mouth.close()
-
-    def close(self) -> None:
-        super().close()
-        if self._connection is not None:
-            self._connection.close()
+            heard = self.driver.notifies(timeout=timeout_s, stop_after=1 if timeout_s else None)
+            return {notification.payload for notification in heard}
 
 
 class Postgres(Dialect):
@@ -230,7 +179,9 @@ class Postgres(Dialect):
         return super().as_script(["CREATE SCHEMA IF NOT EXISTS qflow", *statements])
 
     def alarm(self) -> Alarm:
-        return Listening(self)
+        from qflowd.store.dialects.postgres_alarm import Listening
+
+        return Listening(self.connect)
 
     def describe(self) -> str:
         return describe(self.url)

@@ -18,7 +18,7 @@ import apsw
 from qflowd.model.errors import InvalidRequest, StoreUnavailable, StoreUnsupported
 from qflowd.store.alarm import Alarm
 from qflowd.store.catalog import Statement
-from qflowd.store.clock import EPOCH, boottime, to_microseconds
+from qflowd.store.clock import EPOCH, to_microseconds
 from qflowd.store.dialects.base import Connection, DataRefused, Dialect, Retryable, Rows
 from qflowd.store.render import Renderer, RowSet, top_level_parts
 
@@ -234,40 +234,6 @@ class SqliteConnection(Connection):
         return int(version)
 
 
-class DataVersion(Alarm):
-    """Asks SQLite every 5 ms whether anybody has committed: no statement, no lock, only a look at shared memory."""
-
-    EVERY_S, SLOW_S = 0.005, 2.0
-    BUSY_S = 0.02  # between two looks while somebody, perhaps this daemon, commits all the time
-    QUIET_S, QUIET_AFTER_S = 0.008, 2.0  # a daemon without work must cost next to nothing
-
-    def __init__(self, dialect: "Sqlite") -> None:
-        super().__init__()
-        self._dialect = dialect
-        self._connection: SqliteConnection | None = None
-        self._seen = -1
-        self._woken_at = 0.0
-
-    def wait(self, *, is_busy: bool) -> None:
-        now = boottime()
-        until = now + self.SLOW_S
-        if now - self._woken_at < self.BUSY_S and self.sleep(self.BUSY_S):
-            return
-        # Opened by the thread that waits: a connection belongs to one thread.
-        connection = self._connection = self._connection or self._dialect.connect()
-        every_s = self.QUIET_S if now - self._woken_at > self.QUIET_AFTER_S else self.EVERY_S
-        while boottime() < until and not self.sleep(every_s):
-            version = connection.data_version()
-            if version != self._seen:
-                self._seen, self._woken_at = version, boottime()
-                return
-
-    def close(self) -> None:
-        super().close()
-        if self._connection is not None:
-            self._connection.close()
-
-
 class Sqlite(Dialect):
     """A file; the namespace is its name after ATTACH."""
 
@@ -303,7 +269,9 @@ class Sqlite(Dialect):
         return super().as_script([statement.replace("qflow.", "") for statement in statements])
 
     def alarm(self) -> Alarm:
-        return DataVersion(self)
+        from qflowd.store.dialects.sqlite_alarm import DataVersion
+
+        return DataVersion(self.file, self.connect)
 
     def describe(self) -> str:
         return f"sqlite:///{self.file}"

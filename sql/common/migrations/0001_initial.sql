@@ -400,7 +400,10 @@ CREATE TABLE IF NOT EXISTS qflow.schedule_fire (
 CREATE OR REPLACE FUNCTION qflow.wake_sleepers() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = pg_catalog AS '
 BEGIN
-    IF EXISTS (SELECT 1 FROM qflow.waker WHERE is_asleep = 1) THEN PERFORM pg_notify(''qflow'', ''''); END IF;
+    -- Under another isolation level the transaction may not see that somebody has fallen asleep.
+    IF current_setting(''transaction_isolation'') <> ''read committed''
+        OR EXISTS (SELECT 1 FROM qflow.waker WHERE is_asleep = 1) THEN PERFORM pg_notify(''qflow'', TG_TABLE_NAME);
+    END IF;
     RETURN NULL;
 END'}
 ;

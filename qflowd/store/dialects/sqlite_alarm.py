@@ -1,0 +1,93 @@
+"""SQLite's alarm: the kernel tells of writes to the WAL, `data_version` whether somebody has committed."""
+
+import ctypes
+import os
+from collections.abc import Callable, Collection
+from math import inf
+from pathlib import Path
+
+from qflowd.store.alarm import NOTHING, Alarm
+from qflowd.store.clock import boottime
+from qflowd.store.dialects.sqlite import SqliteConnection
+
+IN_MODIFY = 0x2
+
+
+class DataVersion(Alarm):
+    """Asks SQLite whether anybody has committed: no statement, no lock, only a look at shared memory.
+
+    A commit is seen when the disk has it, some time after the kernel told of its writes. So after a write there is one
+    look after another, each after half the time that has passed since. Where the kernel tells nothing it is polling.
+    """
+
+    SLOW_S = 2.0
+    SOON_S = 0.001  # until the first look after a write
+    BLIND_S = 0.005  # between two looks without the kernel's help
+    NAP_S, LONGEST_NAP_S = 0.004, 0.02  # after a commit: others, our own among them, are to follow
+
+    def __init__(self, file: Path, connect: Callable[[], SqliteConnection]) -> None:
+        super().__init__()
+        self._file, self._connect = file, connect
+        self._connection: SqliteConnection | None = None
+        self._eyes: int | None = None  # inotify's descriptor
+        self._written_at = -inf  # the last write that the kernel told of
+        self._seen = -1
+        self._nap_s = 0.0
+
+    def wait(self, *, is_busy: bool) -> Collection[str]:
+        if self._connection is None:
+            # By the thread that waits: a connection belongs to one thread. While it is open, the WAL is not replaced.
+            self._connection = self._connect()
+            self._seen = self._connection.data_version()
+            self._eyes = open_eyes(f"{os.path.realpath(self._file)}-wal")
+            return NOTHING
+        until = boottime() + self.SLOW_S
+        is_woken, _ = self.sleep(self._nap_s)
+        pause_s = 0.0
+        while not is_woken:
+            is_woken, is_written = self.sleep(pause_s, self._eyes)
+            if is_written and self._eyes is not None:
+                os.read(self._eyes, 1 << 16)
+                self._written_at = boottime()
+            if self._has_changed(self._connection) or boottime() >= until:
+                break
+            pause_s = min(self._patience_s(), until - boottime())
+        return NOTHING
+
+    def _has_changed(self, connection: SqliteConnection) -> bool:
+        version = connection.data_version()
+        if version == self._seen:
+            self._nap_s = 0.0
+            return False
+        self._seen = version
+        self._nap_s = min(self.LONGEST_NAP_S, max(self.NAP_S, 2 * self._nap_s))
+        if self._written_at == -inf:
+            self._close_eyes()  # a commit without a word: on this file system the kernel does not tell
+        return True
+
+    def _patience_s(self) -> float:
+        if self._eyes is None:
+            return self.BLIND_S
+        return max(self.SOON_S, (boottime() - self._written_at) / 2)
+
+    def _close_eyes(self) -> None:
+        if self._eyes is not None:
+            os.close(self._eyes)
+            self._eyes = None
+
+    def close(self) -> None:
+        super().close()
+        self._close_eyes()
+        if self._connection is not None:
+            self._connection.close()
+
+
+def open_eyes(wal: str) -> int | None:
+    """File events of a file, by inotify; None where this user has used up what the kernel grants."""
+    libc = ctypes.CDLL(None)
+    eyes: int = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+    if eyes >= 0 and libc.inotify_add_watch(eyes, os.fsencode(wal), IN_MODIFY) >= 0:
+        return eyes
+    if eyes >= 0:
+        os.close(eyes)
+    return None

@@ -1,0 +1,111 @@
+"""Alarms that are asked to wait an hour end when somebody writes, and ask for a look when they may have missed something."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from qflowd.store.dialects import sqlite_alarm
+
+HOUR = 3600.0
+INSERT = "INSERT INTO qflow.submissions (workflow) VALUES ('nothing')"
+
+
+class Waiter:
+    """An alarm in a thread of its own; every wait is one of an hour unless something ends it."""
+
+    def __init__(self, store):
+        self.alarm = store.dialect.alarm()
+        self.alarm.SLOW_S = HOUR
+        self.orders, self.ends = threading.Semaphore(0), threading.Semaphore(0)
+        self.told = ()
+        self.is_over = False
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+
+    def run(self):
+        while self.orders.acquire() and not self.is_over:
+            self.told = self.alarm.wait(is_busy=False)
+            self.ends.release()
+
+    def begin(self):
+        self.orders.release()
+
+    def has_ended(self, within_s=30.0):
+        return self.ends.acquire(timeout=within_s)
+
+    def settle(self):
+        """Wait until it has seen all there is: then it sleeps."""
+        self.begin()
+        while self.has_ended(1.0):
+            self.begin()
+
+    def close(self):
+        self.is_over = True
+        self.orders.release()
+        while self.thread.is_alive():
+            self.alarm.wake()
+            self.thread.join(0.05)
+        self.alarm.close()
+
+
+def commit(client):
+    client.begin()
+    client.script(INSERT)
+    client.commit()
+
+
+@pytest.fixture
+def waiter(store):
+    found = Waiter(store)
+    yield found
+    found.close()
+
+
+@pytest.fixture(params=["sqlite_store", "postgres_store"])
+def store(request):
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def client(store):
+    connection = store.dialect.connect()
+    yield connection
+    connection.close()
+
+
+def test_an_alarm_that_has_just_been_set_up_asks_for_a_look(waiter):
+    waiter.begin()
+    assert waiter.has_ended(), "what was written before it could hear would be missed"
+
+
+def test_a_commit_of_another_ends_the_wait(store, waiter, client):
+    if store.dialect.has_waker:
+        store.transact(lambda tx: tx.run("set_asleep", id=1, is_asleep=1), name="sleep")
+    waiter.settle()
+    commit(client)
+    assert waiter.has_ended()
+    assert waiter.told == ({"submissions"} if store.dialect.has_waker else ())
+
+
+def test_whoever_waits_can_be_woken(waiter):
+    waiter.settle()
+    waiter.alarm.wake()
+    assert waiter.has_ended()
+
+
+@pytest.mark.parametrize("kernel", ["refuses", "is silent"])
+def test_a_commit_is_seen_where_the_kernel_tells_nothing(sqlite_store, tmp_path, monkeypatch, kernel):
+    (tmp_path / "never written").touch()
+    eyes = None if kernel == "refuses" else sqlite_alarm.open_eyes(str(tmp_path / "never written"))
+    monkeypatch.setattr(sqlite_alarm, "open_eyes", lambda _: eyes)
+    waiter, client = Waiter(sqlite_store), sqlite_store.dialect.connect()
+    waiter.begin()
+    assert waiter.has_ended()
+    commit(client)
+    waiter.settle()  # sees a commit that nobody has told of, and looks by itself from here on
+    commit(client)
+    assert waiter.has_ended()
+    waiter.close()
+    client.close()
