@@ -6,6 +6,7 @@ it may take back their rows at once, without waiting for the lease.
 
 import contextlib
 import fcntl
+import hashlib
 import os
 import socket
 from collections.abc import Iterator
@@ -37,7 +38,9 @@ class Identity:
     def register(self) -> None:
         """Become known as a new incarnation, not yet ready. From here on the database's clock is known."""
         database_id = self._store.read(lambda tx: tx.one("read_database_id")).value
-        self._prefix = f"{PREFIX}{database_id[:12]}-"
+        # A restored copy has the id of the database it was made from, and other daemons under the same numbers.
+        place = hashlib.sha256(self._store.dialect.describe().encode()).hexdigest()
+        self._prefix = f"{PREFIX}{database_id[:12]}-{place[:8]}-"
         self._learn_clock()
         if self.lock_fd < 0:
             self._take_lock()

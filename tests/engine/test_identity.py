@@ -1,5 +1,6 @@
 """Who a daemon is: its lock file on the host, and the clock that it goes by."""
 
+import contextlib
 import os
 from datetime import UTC, datetime, timedelta
 
@@ -60,6 +61,19 @@ def test_a_neighbour_is_dead_when_its_lock_is_free(store, tmp_path):
     assert [number for number, _ in first.dead_neighbours()] == [second.id]
     first.release(is_settled=True)
     assert [file.suffix for file in tmp_path.glob("qflowd-*")] == [".lock"]
+
+
+def test_a_dead_daemon_of_a_copy_of_the_database_is_no_neighbour(store, tmp_path):
+    first, second = identity(store, tmp_path), identity(store, tmp_path)
+    copy = f"{tmp_path}/copy.db"
+    store.connection().script(f"VACUUM qflow INTO '{copy}'")
+    with contextlib.closing(Store(f"sqlite:///{copy}")) as other:
+        of_the_copy = identity(other, tmp_path)
+        second.release(is_settled=False)
+        assert list(of_the_copy.dead_neighbours()) == []
+        assert [number for number, _ in first.dead_neighbours()] == [second.id]
+        of_the_copy.release(is_settled=True)
+    first.release(is_settled=True)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
