@@ -23,7 +23,7 @@ from qflowd.store.tx import DataRefused, Store, Tx
 
 log = logging.getLogger("qflowd")
 GONE: Final = "its file is gone"
-LONGEST_FILE: Final = 200  # characters of a path that the table of faults can hold
+LONGEST_FILE: Final = 600  # characters of a path that the table of faults can hold
 
 
 @dataclass(frozen=True, slots=True)

@@ -403,14 +403,40 @@ def test_enabled_false_is_stored_and_a_later_change_takes_it_back(desk):
 
 
 def test_a_path_that_is_long_or_no_text_is_shown_as_far_as_can_be(desk):
-    name = os.fsdecode(b"\xff" + b"n" * 100) + "/" + "d" * 120 + "/w.yaml"
+    deep = "/".join(["d" * 200] * 3)
+    name = os.fsdecode(b"\xff" + b"n" * 100) + f"/{deep}/w.yaml"
     desk.change(name, "[")
     [file] = desk.faults()
-    assert len(file) == 200
+    assert len(file) == 600
     assert file.endswith("/w.yaml")
     desk.change(name, f"workflow: w\n{TASKS}")
     assert desk.faults() == {}
-    assert desk.view()["w"].file.endswith(f"/\ufffd{'n' * 100}/{'d' * 120}/w.yaml")
+    assert desk.view()["w"].file.endswith(f"/\ufffd{'n' * 100}/{deep}/w.yaml")
+
+
+@pytest.mark.parametrize("is_stored", [False, True])
+def test_a_key_that_several_hosts_cannot_read_is_one_row_of_the_view_and_each_of_their_files_is_shown(desk, is_stored):
+    folders = [desk.folder / name for name in ("b", "a", "c")]
+    if is_stored:
+        desk.change("b/w.yaml", f"workflow: w\n{TASKS}")
+    for folder in folders:
+        folder.mkdir(exist_ok=True)
+        (folder / "w.yaml").write_text("workflow: w\ntasks: 1\n")
+        desk.start(folder)
+    view = desk.view()
+    assert len(view) == len(desk.faults()) == 3
+    assert view["w"].version == (1 if is_stored else None)
+    shown = [row.error for row in view.values()]
+    assert all(any(f"{folder}/w.yaml" in error for error in shown) for folder in folders)
+
+
+def test_a_workflow_that_one_host_can_read_shows_no_fault_of_another(desk):
+    for name, text in (("a", "workflow: w\ntasks: 1\n"), ("b", f"workflow: w\n{TASKS}")):
+        desk.write(f"{name}/w.yaml", text)
+        desk.start(desk.folder / name)
+    view = desk.view()
+    assert view.keys() == {"w", str(desk.folder / "a/w.yaml")}
+    assert (view["w"].version, view["w"].error) == (1, None)
 
 
 def test_a_document_larger_than_its_text_is_refused_and_not_left_to_admission(desk):

@@ -121,7 +121,7 @@ CREATE TABLE IF NOT EXISTS qflow.workflow_node (
 ;
 -- Files in workflows/ that could not be read.
 CREATE TABLE IF NOT EXISTS qflow.workflow_fault (
-    file {key} NOT NULL PRIMARY KEY,
+    file {plugin_file} NOT NULL PRIMARY KEY,
     workflow {key},
     error {text} NOT NULL,
     updated_at {instant} NOT NULL

@@ -87,12 +87,15 @@ SELECT d.workflow, d.title, d.description, d.domain, d.type, d.tags, d.enabled, 
     COALESCE(f.error, d.error) AS error
 FROM qflow.workflow_definition d
 LEFT JOIN qflow.workflow_version v ON v.id = d.active_version
-LEFT JOIN qflow.workflow_fault f ON f.workflow = d.workflow
+LEFT JOIN qflow.workflow_fault f ON f.workflow = d.workflow AND f.file = d.file
 UNION ALL
-SELECT COALESCE(f.workflow, f.file), '', '', '', '', '[]', 0, NULL, NULL, 'file', f.file, NULL, {instant: f.updated_at}, {instant: f.updated_at},
+-- Hosts with other folders may have faults for the same key: where it is taken, a fault goes by its file.
+SELECT CASE WHEN f.workflow IS NULL OR EXISTS (SELECT 1 FROM qflow.workflow_definition d WHERE d.workflow = f.workflow)
+        OR EXISTS (SELECT 1 FROM qflow.workflow_fault x WHERE x.workflow = f.workflow AND x.file < f.file)
+    THEN f.file ELSE f.workflow END, '', '', '', '', '[]', 0, NULL, NULL, 'file', f.file, NULL, {instant: f.updated_at}, {instant: f.updated_at},
     f.error
 FROM qflow.workflow_fault f
-WHERE NOT EXISTS (SELECT 1 FROM qflow.workflow_definition d WHERE d.workflow = f.workflow)
+WHERE NOT EXISTS (SELECT 1 FROM qflow.workflow_definition d WHERE d.workflow = f.workflow AND d.file = f.file)
 ;
 {replace_view} qflow.schedules AS
 SELECT d.workflow, s.name, s.cron, s.timezone,
