@@ -44,9 +44,13 @@ class Results:
                 self._write(data)
 
     def _write(self, data: bytes) -> None:
-        written = os.write(self._fd, data)
-        while written < len(data):  # a signal came between
-            written += os.write(self._fd, memoryview(data)[written:])
+        try:
+            written = os.write(self._fd, data)
+            while written < len(data):  # a signal came between
+                written += os.write(self._fd, memoryview(data)[written:])
+        except BaseException:  # it told the task to stop: half a message must not spoil the next one
+            os.write(self._fd, b"\n")
+            raise
 
     def send_progress(self, facts: Facts, done: float, total: float | None, text: str) -> None:
         self.send(wire.Progress(facts.task_id, facts.fence, done, total, clean_text(text)))
@@ -148,6 +152,9 @@ class Runner:
     def _outcome(self, chunk: Chunk, task: Assignment) -> tuple[str | None, BaseException | None]:
         self.is_in_task = True
         try:
+            # An order that came between the mark and here found no task to interrupt.
+            if self.is_leaving if self._alone else self._page.is_stop_asked(self.slot):
+                raise Stopped
             value = self._call(chunk, task)
             output = None if value is None else encode_output(value)
         except BaseException as raised:  # noqa: BLE001 - whatever a job raises is its outcome
@@ -178,7 +185,7 @@ class Runner:
 
     def cancel(self) -> bool:
         """Ask the task in hand to end. True: nothing more can be done; False: the caller may raise inside it."""
-        self._context.current.mark_cancelled()
+        self._context.mark_cancelled()
         return self._loop.cancel()
 
     def _ends_of_output(self, task: Assignment) -> dict[str, int]:

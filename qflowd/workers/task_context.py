@@ -27,8 +27,8 @@ class TaskContext(Context):
         """Python asks here for what the base has not set yet."""
         if self.is_used or name == "_begun":
             raise AttributeError(name)
-        self.is_used = True
         super().__init__(facts_of(*self._begun), self._channel_of_slot)
+        self.is_used = True  # not before: the handler of a signal may ask in between
         return getattr(self, name)
 
     def mark_cancelled(self) -> None:
@@ -55,6 +55,11 @@ class ContextOfSlot:
             self._scope = running(self.current, whole_process=self._alone)
             self._scope.__enter__()
         self.current.begin(chunk, task, params)
+
+    def mark_cancelled(self) -> None:
+        """The task is to end. One whose module is still being imported has no context yet."""
+        if self._scope is not None:
+            self.current.mark_cancelled()
 
 
 def facts_of(chunk: Chunk, task: Assignment, params: dict[str, Any]) -> Facts:

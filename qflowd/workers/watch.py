@@ -100,28 +100,35 @@ class Watch:
         """Kill workers that are over the limit of what they run."""
         if now < self._next_memory_us:
             return
-        limits = {worker: limit for worker in workers if worker.pid and (limit := self._limit(worker))}
-        if not limits:
+        running = [(worker, worker.page.marks()) for worker in workers if worker.pid]
+        limited = [(worker, limit, marks) for worker, marks in running if (limit := _limit(worker, marks))]
+        if not limited:
             return
         started = time.monotonic()
-        families = linux.families(worker.pid for worker in limits)
-        for worker, limit in limits.items():
+        families = linux.families(worker.pid for worker, _, _ in limited)
+        for worker, limit, marks in limited:
             if sum(map(linux.rss, families[worker.pid])) > limit:
-                self._condemn(worker, now)
+                self._condemn(worker, marks, now)
         took_us = (time.monotonic() - started) * 1e6
         self._next_memory_us = now + max(_MEMORY_EVERY_US, round(took_us * _WALK_SHARE))
 
-    def _limit(self, worker: Handle) -> int:
-        """The limit in force: the sum where several tasks run side by side and each has one."""
-        flights = [worker.flight_of(mark.task_id) for mark in worker.page.marks()]
-        limits = [flight.chunk.memory if flight else None for flight in flights]
-        return sum(limit for limit in limits if limit) if limits and all(limits) else 0
-
-    def _condemn(self, worker: Handle, now: int) -> None:
-        marks = worker.page.marks()
-        if len(marks) == 1:
-            worker.stops[marks[0].task_id] = Stop("memory", marks[0], now)
+    def _condemn(self, worker: Handle, measured: list[Mark], now: int) -> None:
+        """`measured`: what ran when its memory was looked at. Nothing else begins from here on."""
+        self.revoke(worker, now)
+        if len(measured) == 1:
+            [mark] = measured
+            if mark not in worker.page.marks():
+                return  # it has just ended, and who follows it is innocent
+            worker.stops[mark.task_id] = Stop("memory", mark, now)
+        worker.is_leaving = True
         self._send_signal(worker, signal.SIGKILL)
+
+
+def _limit(worker: Handle, marks: list[Mark]) -> int:
+    """The limit in force: the sum where several tasks run side by side and each has one."""
+    flights = [worker.flight_of(mark.task_id) for mark in marks]
+    limits = [flight.chunk.memory if flight else None for flight in flights]
+    return sum(limit for limit in limits if limit) if limits and all(limits) else 0
 
 
 def _is_in_the_way(worker: Handle, flight: Flight, mark: Mark) -> bool:

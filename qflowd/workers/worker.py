@@ -141,7 +141,7 @@ class Worker:
     def _on_term(self, *_: Any) -> None:
         """SIGTERM means: look at the page who is to stop. Without such an order it is not for us."""
         for runner in self._runners:
-            if not runner.is_in_task or not self._page.is_stop_asked(runner.slot):
+            if not self._page.is_stop_asked(runner.slot):
                 continue
             if len(self._runners) == 1:
                 self._stop_alone(runner)
@@ -153,15 +153,18 @@ class Worker:
             return
         runner.is_leaving = True
         linux.kill_group(0, signal.SIGTERM)  # what the task has started; it comes back to us, and is_leaving ends that
-        if not runner.cancel():
+        if runner.is_in_task and not runner.cancel():
             raise Stopped
 
     def _stop_thread(self, runner: Runner) -> None:
-        with runner.lock:
-            if not runner.is_in_task or runner.is_raised or runner.cancel():
-                return
-            runner.is_raised = True
-            raise_in_thread(self._idents[runner.slot], Stopped)
+        if not runner.lock.acquire(blocking=False):
+            return  # the task is ending, or another signal interrupted this very function
+        try:
+            if runner.is_in_task and not runner.is_raised and not runner.cancel():
+                runner.is_raised = True
+                raise_in_thread(self._idents[runner.slot], Stopped)
+        finally:
+            runner.lock.release()
 
 
 def _cut_off(fds: dict[str, int]) -> None:

@@ -1,0 +1,143 @@
+"""Orders to stop, and kills, that come at the most awkward moment: they hit the task that they are for, and it alone."""
+
+import json
+import os
+import signal
+import threading
+
+import pytest
+
+from qflowd.workers import linux, wire
+from qflowd.workers.events import Running
+from qflowd.workers.outcome import Stopped
+from qflowd.workers.runner import Results
+from qflowd.workers.wire import Done, Ended, Saved
+
+GRACE_S = 15.0  # who is ended by SIGKILL comes too late for these tests, and shows it
+JOBS = """
+    import os, pathlib, signal, time
+    from qflowd.workers import page, sink, worker
+
+    @job
+    def sleeps(s: float = 60.0):
+        end = time.monotonic() + s
+        while time.monotonic() < end:
+            time.sleep(0.01)
+
+    @job
+    def begins_late():
+        usual, pages = sink.Author.begin, []
+
+        def is_revoked(self, seq):
+            pages.append(self)
+            return False
+
+        def begin(self, task):
+            usual(self, task)
+            while not any(pages[0].is_stop_asked(slot) for slot in range(pages[0].slots)):
+                time.sleep(0.001)
+            time.sleep(0.1)  # the signal comes after the order
+
+        page.Page.is_revoked, sink.Author.begin = is_revoked, begin
+
+    @job
+    def is_told_twice():
+        usual = worker.raise_in_thread
+
+        def raise_in_thread(*args):
+            worker.raise_in_thread = usual
+            os.kill(os.getpid(), signal.SIGTERM)
+            usual(*args)
+
+        worker.raise_in_thread = raise_in_thread
+
+    @job
+    def grows(gate: str):
+        if context().task == "t0":
+            held = bytearray(200 << 20)
+            while not pathlib.Path(gate).exists():
+                time.sleep(0.005)
+        else:
+            time.sleep(0.3)
+"""
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_task_that_is_just_about_to_begin_is_stopped(hire, threads):
+    story = hire(JOBS, threads=threads, grace_s=GRACE_S)
+    story.end("begins_late")
+    ids = story.send("sleeps")
+    story.until(lambda: story.all_of(Running))
+    story.crew.stop_tasks(ids)
+    story.until_ended(ids)
+    assert (story.ends()[ids[0]].reason, story.ends()[ids[0]].exit_signal) == ("terminated", None)
+
+
+def test_two_orders_at_the_same_moment_do_not_block_each_other(hire):
+    story = hire(JOBS, threads=2, grace_s=GRACE_S)
+    story.end("is_told_twice")
+    ids = story.send("sleeps") + story.send("sleeps", params='{"s": 1}')
+    story.until(lambda: len(story.all_of(Running)) == 2)
+    story.crew.stop_tasks(ids[:1])
+    story.until_ended(ids)
+    stopped, other = (story.ends()[task_id] for task_id in ids)
+    assert (stopped.reason, stopped.exit_signal) == ("terminated", None)
+    assert isinstance(other, Done | Ended)
+
+
+def test_half_a_checkpoint_does_not_spoil_the_message_after_it():
+    ours, theirs = os.pipe()
+    results, ended, heard = Results(theirs, is_shared=False), Ended(1, 1, "stopped"), bytearray()
+
+    def listen():
+        while data := os.read(ours, 1 << 16):
+            heard.extend(data)
+
+    def stop(*_):
+        daemon.start()
+        raise Stopped
+
+    daemon = threading.Thread(target=listen)
+    usual = signal.signal(signal.SIGALRM, stop)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        with pytest.raises(Stopped):
+            results.send(Saved(1, 1, "x" * 900_000))  # nobody reads yet: it blocks in the midst
+    finally:
+        signal.signal(signal.SIGALRM, usual)
+    results.send(ended)
+    os.close(theirs)
+    daemon.join()
+    os.close(ours)
+    torn, *rest = heard.rstrip(b"\n").split(b"\n")
+    assert torn.startswith(b'["s"')
+    assert [wire.decode_lines(line) for line in rest] == [[ended]]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_task_is_stopped_while_its_module_is_imported(hire, threads):
+    story = hire("import time\nwhile True:\n    time.sleep(0.01)\n", threads=threads, grace_s=GRACE_S)
+    broken = story.end("any", timeout_s=0.3)
+    assert (broken.reason, broken.exit_code, broken.exit_signal) == ("timeout", None, None)
+    assert broken.traceback.strip().endswith("Stopped")
+
+
+def test_who_follows_a_task_that_took_too_much_memory_is_not_killed_for_it(hire, monkeypatch, tmp_path):
+    story = hire(JOBS, grace_s=GRACE_S)
+    gate, usual = tmp_path / "gate", linux.rss
+
+    def rss(pid: int) -> int:
+        """What it was when the first task was at its peak; told when the second runs."""
+        found = usual(pid)
+        if found > 150 << 20 and not gate.exists():
+            gate.touch()
+            [worker] = story.crew._workers.values()
+            while not any(mark.task_id == ids[1] for mark in worker.page.marks()):
+                pass
+        return found
+
+    monkeypatch.setattr(linux, "rss", rss)
+    ids = story.send("grows", tasks=2, params=json.dumps({"gate": str(gate)}), memory=150 << 20, estimate_s=100)
+    story.until_ended(ids)
+    assert gate.exists()
+    assert all(isinstance(story.ends()[task_id], Done | Ended) for task_id in ids)
