@@ -1,9 +1,9 @@
 """The engine: a service or a verb a file. The life of a task row, in the order in which it meets them.
 
 submitted    admit    request (what was asked) -> plan (of what version) -> expand (into which rows)
-ready        claim    lanes (what is known of its queue) -> instances, render (with what parameters)
+ready        claim    lanes (what is known of its queue) -> instances, render (with what parameters), dispatch
 running      executor, the hot loop, which hands it to the crew in `workers/`
-ended        harvest (what came back) -> outcome (what that means) -> finish (one group commit)
+ended        harvest (what came back) -> outcome (what that means) -> batch, finish (one group commit)
 after it     advance (rows behind it) -> close (its instance);  timers (retries, delays);  recover (dead daemons)
 
 Beside it: commands with control, its verbs terminate, retry, resume, switch; schedule; workflow_files with _reading

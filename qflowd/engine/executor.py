@@ -9,9 +9,10 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import ClassVar
 
+from qflowd.engine.batch import Batch
 from qflowd.engine.claim import Claimed, Head, claim, order_lanes
 from qflowd.engine.dispatch import Dispatch
-from qflowd.engine.finish import Batch, finish, finish_and
+from qflowd.engine.finish import finish, finish_and
 from qflowd.engine.harvest import Harvest
 from qflowd.engine.instances import Instances
 from qflowd.engine.known import Codes, LaneKey, Lanes

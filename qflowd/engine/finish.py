@@ -6,16 +6,16 @@ nothing of the batch is kept, and the batch is written again without it.
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from qflowd.engine import advance, close
+from qflowd.engine.batch import Batch
 from qflowd.engine.conditions import EdgeConditions
 from qflowd.engine.instances import Instances, Run
-from qflowd.engine.outcome import AttemptRow, Final, Rearmed, Released
+from qflowd.engine.outcome import AttemptRow, Final, Rearmed
 from qflowd.engine.timers import RUN
-from qflowd.model.errors import LeaseLost
+from qflowd.model.errors import LeaseLost, StoreUnavailable
 from qflowd.model.ids import ORDINALS
 from qflowd.model.states import Reason, TaskState
 from qflowd.store.clock import EPOCH
@@ -24,51 +24,6 @@ from qflowd.store.tx import DataRefused, Store, Tx
 log = logging.getLogger("qflowd")
 LARGEST_INLINE = 64 * 1024  # characters of output on the row itself
 PART = 1 << 20
-
-
-@dataclass(slots=True)
-class Batch:
-    """What one group commit writes."""
-
-    final: list[Final] = field(default_factory=list)
-    rearmed: list[Rearmed] = field(default_factory=list)
-    released: list[Released] = field(default_factory=list)
-    attempts: list[AttemptRow] = field(default_factory=list)
-    running: list[tuple[int, int, Any]] = field(default_factory=list)
-    progress: list[tuple[Any, ...]] = field(default_factory=list)
-    checkpoints: list[tuple[int, int, str]] = field(default_factory=list)
-
-    def __bool__(self) -> bool:
-        return bool(
-            self.final
-            or self.rearmed
-            or self.released
-            or self.attempts
-            or self.running
-            or self.progress
-            or self.checkpoints
-        )
-
-    def with_more(self, later: "Batch") -> "Batch":
-        """This batch and a later one together."""
-        return Batch(*(mine + theirs for mine, theirs in zip(self.rows(), later.rows(), strict=True)))
-
-    def without(self, lost: set[int]) -> "Batch":
-        """The same without the rows of these tasks."""
-        return Batch(*([row for row in rows if row[0] not in lost] for rows in self.rows()))
-
-    def halves(self) -> tuple["Batch", "Batch"]:
-        """Two batches with half of the tasks each."""
-        ids = sorted({row[0] for rows in self.rows() for row in rows})
-        first = set(ids[: len(ids) // 2])
-        return self.without(set(ids) - first), self.without(first)
-
-    def task_ids(self) -> set[int]:
-        return {row[0] for rows in self.rows() for row in rows}
-
-    def rows(self) -> tuple[list[Any], ...]:
-        """All its lists; the first column of each is a task's id."""
-        return (self.final, self.rearmed, self.released, self.attempts, self.running, self.progress, self.checkpoints)
 
 
 T = TypeVar("T")
@@ -100,34 +55,53 @@ def finish_and(
             log.warning("%d results came too late: their rows have another owner", len(lost))
             instances.forget_outputs(lost)
             batch = batch.without(lost)
-        except DataRefused as refusal:
+        except StoreUnavailable:
+            raise
+        except Exception as error:
+            if not batch:  # then it is not the fault of a result
+                raise
             instances.forget_outputs(batch.task_ids())
-            return _bisect(store, instances, batch, daemon_id, refusal), None
+            return _write_apart(store, instances, batch, daemon_id, error), None
 
 
-def _bisect(store: Store, instances: Instances, batch: Batch, daemon_id: int, refusal: DataRefused) -> list[int]:
-    """Find the row that the database refuses, and fail its task with the reason."""
+def _write_apart(store: Store, instances: Instances, batch: Batch, daemon_id: int, error: Exception) -> list[int]:
+    """Halve a batch that cannot be written until the task at fault is alone; that one is told of instead."""
     if len(batch.task_ids()) > 1:
         closed = []
         for half in batch.halves():
             closed += finish(store, instances, half, daemon_id)
         return closed
-    message = f"the database refused what this task left behind: {refusal}"[:2000]
-    log.error("task %s: %s", batch.task_ids(), message)
-    if not batch.final:
-        return []
-    [row] = batch.final
-    state, reason = int(TaskState.FAILED), int(Reason.ERROR)
-    started_at = None if row.started_us is None else EPOCH + timedelta(microseconds=row.started_us)
-    attempt = AttemptRow(
-        row.id, row.fence, row.attempt, state, reason, started_at, store.clock.now(), *(None,) * 4, message, None
-    )
-    failed = Batch(final=[row._replace(state=state, reason=reason, output=None)], attempts=[attempt])
+    [number] = batch.task_ids()
+    if isinstance(error, DataRefused):
+        message = f"the database refused what this task left behind: {error}"[:2000]
+        log.error("task %d: %s", number, message)
+    else:
+        message = f"what this task left behind cannot be written: {type(error).__name__}: {error}"[:2000]
+        log.error("task %d: %s", number, message, exc_info=error)
+    told = _in_our_words(batch, message, store.clock.now())
     try:
-        return store.transact(lambda tx: _write(tx, instances, failed, daemon_id), name="finish")
-    except (DataRefused, LeaseLost):
-        log.exception("task %d: not even its failure could be written; reconciliation gives it back", row.id)
+        return store.transact(lambda tx: _write(tx, instances, told, daemon_id), name="finish")
+    except StoreUnavailable:
+        raise
+    except LeaseLost:
         return []
+    except Exception:
+        log.exception("task %d: not even that could be written; reconciliation gives it back", number)
+        return []
+
+
+def _in_our_words(batch: Batch, message: str, now: datetime) -> Batch:
+    """The batch of one task without anything that the task itself has said. What it ended with is a failure then."""
+    told = Batch(rearmed=batch.rearmed, released=batch.released, running=batch.running)
+    told.attempts = [row._replace(error=message, traceback=None) for row in batch.attempts]
+    state, reason = int(TaskState.FAILED), int(Reason.ERROR)
+    for row in batch.final:
+        told.final.append(row._replace(state=state, reason=reason, output=None))
+        began = None if row.started_us is None else EPOCH + timedelta(microseconds=row.started_us)
+        told.attempts = [
+            AttemptRow(row.id, row.fence, row.attempt, state, reason, began, now, None, None, None, None, message, None)
+        ]
+    return told
 
 
 def _write(tx: Tx, instances: Instances, batch: Batch, daemon_id: int) -> list[int]:

@@ -7,8 +7,8 @@ from functools import partial
 from itertools import repeat
 from typing import Any
 
+from qflowd.engine.batch import Batch
 from qflowd.engine.claim import Claimed
-from qflowd.engine.finish import Batch
 from qflowd.engine.lanes import SHORT_S, Lane, Terms
 from qflowd.engine.outcome import Ending, Final, Outcome, Released, outcome_of
 from qflowd.engine.request import read_instant

@@ -7,11 +7,12 @@ import threading
 
 import pytest
 
-from qflowd.engine.finish import Batch
+from qflowd.engine.batch import Batch
+from qflowd.engine.outcome import Rearmed
 from qflowd.model.errors import StoreUnavailable
 from qflowd.model.ids import ORDINALS
 from qflowd.model.rules import settle
-from qflowd.model.states import TaskState
+from qflowd.model.states import Reason, TaskState
 from tests.support.lab import FAILED, SKIPPED, SUCCESS, Lab
 
 DIAMOND = {"a": [], "b": ["a"], "c": ["a"], "d": ["b", "c"]}
@@ -175,6 +176,40 @@ def test_a_batch_that_the_database_refuses_fails_the_guilty_task_alone(strict_la
     assert lab.states(number) == {"a": "FAILED", "b": "SUCCESS", "c": "UPSTREAM_FAILED", "d": "READY"}
     [attempt, _] = lab.store.read(lambda tx: tx.run("show_attempts", instance_id=number))
     assert attempt.error.startswith("the database refused what this task left behind")
+    lab.check()
+
+
+class Unspeakable:
+    def __str__(self):
+        raise RuntimeError("there are no words for it")
+
+
+def unwritable(lab, row):
+    """An attempt with something in it that no driver knows how to send."""
+    return lab.failed_attempt(row, "")._replace(error=Unspeakable())
+
+
+def test_what_our_own_code_cannot_write_fails_the_guilty_task_alone(lab):
+    lab.workflow("two", {"a": [], "b": [], "c": ["a"], "d": ["b"]})
+    number = lab.start("two")
+    rows = {lab.key(row.id): row for row in lab.claim()}
+    final = [lab.final(row) for row in rows.values()]
+    lab.finish(batch=Batch(final=final, attempts=[unwritable(lab, rows["a"])]))
+    assert lab.states(number) == {"a": "FAILED", "b": "SUCCESS", "c": "UPSTREAM_FAILED", "d": "READY"}
+    [attempt, *_] = lab.store.read(lambda tx: tx.run("show_attempts", instance_id=number))
+    assert "this task left behind" in attempt.error
+    lab.check()
+
+
+def test_a_retry_whose_error_cannot_be_written_is_a_retry_all_the_same(lab):
+    number = lab.start(job="work")
+    [row] = lab.claim()
+    again = Rearmed(row.id, row.fence, 1, int(Reason.ERROR), lab.clock.now())
+    lab.finish(batch=Batch(rearmed=[again], attempts=[unwritable(lab, row)]))
+    assert lab.states(number) == {"work": "PENDING"}
+    assert lab.column("task_instance", "attempt", row.id) == 1
+    [attempt] = lab.store.read(lambda tx: tx.run("show_attempts", instance_id=number))
+    assert "this task left behind" in attempt.error
     lab.check()
 
 

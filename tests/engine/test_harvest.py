@@ -3,7 +3,7 @@
 import pytest
 
 from qflowd.engine.claim import Claimed
-from qflowd.engine.finish import Batch
+from qflowd.engine.batch import Batch
 from qflowd.engine.harvest import Harvest
 from qflowd.engine.known import LaneKey
 from qflowd.engine.lanes import Lane, Terms

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from qflowd.engine.finish import Batch
+from qflowd.engine.batch import Batch
 from qflowd.engine.outcome import Rearmed, Released
 from qflowd.model.errors import StoreUnavailable
 from tests.support.invariants import violations

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from qflowd.engine.finish import Batch
+from qflowd.engine.batch import Batch
 from qflowd.model.ids import ORDINALS
 from qflowd.model.states import TaskState
 from tests.support.lab import CANCELLED, FAILED, SKIPPED, SUCCESS

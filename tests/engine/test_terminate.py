@@ -2,7 +2,7 @@
 
 import pytest
 
-from qflowd.engine.finish import Batch
+from qflowd.engine.batch import Batch
 from qflowd.engine.outcome import Rearmed, Released
 from qflowd.engine.terminate import Sweep, sweep_instance
 from qflowd.model.states import TaskState

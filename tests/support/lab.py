@@ -13,7 +13,8 @@ from typing import Any
 from qflowd.engine.admit import Admit
 from qflowd.engine.claim import Claimed, Head, claim
 from qflowd.engine.commands import Commands
-from qflowd.engine.finish import Batch, finish
+from qflowd.engine.batch import Batch
+from qflowd.engine.finish import finish
 from qflowd.engine.instances import Instances
 from qflowd.engine.known import Jobs, Lanes, Plans
 from qflowd.engine.lanes import Lane

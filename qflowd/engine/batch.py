@@ -1,0 +1,51 @@
+"""A batch: what one group commit writes. Rows only; `finish.py` writes them."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from qflowd.engine.outcome import AttemptRow, Final, Rearmed, Released
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one group commit writes."""
+
+    final: list[Final] = field(default_factory=list)
+    rearmed: list[Rearmed] = field(default_factory=list)
+    released: list[Released] = field(default_factory=list)
+    attempts: list[AttemptRow] = field(default_factory=list)
+    running: list[tuple[int, int, Any]] = field(default_factory=list)
+    progress: list[tuple[Any, ...]] = field(default_factory=list)
+    checkpoints: list[tuple[int, int, str]] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(
+            self.final
+            or self.rearmed
+            or self.released
+            or self.attempts
+            or self.running
+            or self.progress
+            or self.checkpoints
+        )
+
+    def with_more(self, later: "Batch") -> "Batch":
+        """This batch and a later one together."""
+        return Batch(*(mine + theirs for mine, theirs in zip(self.rows(), later.rows(), strict=True)))
+
+    def without(self, lost: set[int]) -> "Batch":
+        """The same without the rows of these tasks."""
+        return Batch(*([row for row in rows if row[0] not in lost] for rows in self.rows()))
+
+    def halves(self) -> tuple["Batch", "Batch"]:
+        """Two batches with half of the tasks each."""
+        ids = sorted({row[0] for rows in self.rows() for row in rows})
+        first = set(ids[: len(ids) // 2])
+        return self.without(set(ids) - first), self.without(first)
+
+    def task_ids(self) -> set[int]:
+        return {row[0] for rows in self.rows() for row in rows}
+
+    def rows(self) -> tuple[list[Any], ...]:
+        """All its lists; the first column of each is a task's id."""
+        return (self.final, self.rearmed, self.released, self.attempts, self.running, self.progress, self.checkpoints)
