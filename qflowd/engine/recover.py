@@ -8,10 +8,11 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from qflowd.engine.finish import Batch, finish
+from qflowd.engine.batch import Batch
+from qflowd.engine.finish import finish
 from qflowd.engine.identity import Identity
 from qflowd.engine.instances import Instances
-from qflowd.engine.outcome import POISON_AFTER, AttemptRow, Final, Released
+from qflowd.engine.outcome import AttemptRow, Final, Released
 from qflowd.engine.registration import bury
 from qflowd.engine.service import Topics
 from qflowd.model.ids import instance_of
@@ -21,6 +22,7 @@ from qflowd.store.tx import Store, Tx
 
 log = logging.getLogger("qflowd")
 NEIGHBOURS_S = 1.0
+POISON_AFTER = 10  # times that a task was lost since it became ready: it may be what kills the host
 CHUNK = 500
 
 
@@ -75,15 +77,18 @@ class Recover:
         return len(rows)
 
     def _batch(self, rows: list[Any]) -> Batch:
-        """Reserved rows go back free of charge, to run alone; running ones count a crash; the third is poison."""
+        """All goes back, to run alone. A daemon's death is no crash of what it ran: restarts must not fail a long task."""
         batch = Batch()
         now = self._store.clock.now()
         for row in rows:
             if row.state == TaskState.RESERVED:
                 batch.released.append(Released(row.id, row.fence, 1, 0))
                 continue
-            is_poison = row.crashes + 1 >= POISON_AFTER
+            is_poison = row.losses + 1 >= POISON_AFTER
             reason = int(Reason.POISON if is_poison else Reason.LOST)
+            error = "the daemon that ran it died"
+            if is_poison:
+                error += f"; it was lost {POISON_AFTER} times, and may be what kills its host"
             batch.attempts.append(
                 AttemptRow(
                     row.id,
@@ -97,7 +102,7 @@ class Recover:
                     None,
                     None,
                     row.code_id,
-                    "the daemon that ran it died",
+                    error,
                     None,
                 )
             )
@@ -108,5 +113,5 @@ class Recover:
                     Final(row.id, row.fence, failed, reason, row.attempt + 1, row.code_id, started_us, None)
                 )
             else:
-                batch.released.append(Released(row.id, row.fence, 1, 1))
+                batch.released.append(Released(row.id, row.fence, 1, 0))
         return batch

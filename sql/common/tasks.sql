@@ -111,7 +111,9 @@ WHERE d.tenant = :tenant AND d.workflow = :workflow
 SELECT j.name, j.params_schema, j.settings, j.file, j.hash FROM qflow.job j WHERE j.name = :name
 
 -- name: list_lost
--- What a dead daemon held, and whether its instance is being terminated.
-SELECT t.id, t.fence, t.state, t.attempt, t.crashes, t.code_id, t.started_at, COALESCE(i.intent, 0) AS intent
+-- What a dead daemon held, how often it was lost before since it became ready, and whether its instance is being terminated.
+SELECT t.id, t.fence, t.state, t.attempt, t.code_id, t.started_at, COALESCE(i.intent, 0) AS intent,
+    (SELECT COUNT(*) FROM qflow.attempt a
+        WHERE a.task_id = t.id AND a.reason = {reason.LOST} AND a.finished_at >= t.ready_at) AS losses
 FROM qflow.task_instance t LEFT JOIN qflow.workflow_instance i ON i.id = {instance_of: t.id}
 WHERE t.owner = :owner AND t.state IN ({task.RESERVED}, {task.RUNNING}) ORDER BY t.id

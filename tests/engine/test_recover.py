@@ -1,0 +1,76 @@
+"""Recover: what a dead daemon held comes back; how often that may happen to a task before it is taken for the cause."""
+
+import pytest
+
+from qflowd.engine.identity import Identity
+from qflowd.engine.recover import POISON_AFTER, Recover
+from qflowd.engine.terminate import sweep_instance
+from tests.support.lab import FAILED
+
+ATTEMPTS = "SELECT a.state, a.reason, a.error FROM qflow.attempts a WHERE a.task_id = {} ORDER BY a.fence"
+
+
+@pytest.fixture
+def die(lab, tmp_path):
+    """The daemon that claims in the lab dies, and another takes back what it held."""
+    identity = Identity(lab.store, None, tmp_path, 30.0)
+    recover = Recover(lab.store, lab.instances, identity, lab.topics, lease_s=30.0, sweep=sweep_instance)
+
+    def take_back() -> int:
+        lab.clock.advance(1)
+        return recover.take_back(lab.owner, "a test killed it")
+
+    return take_back
+
+
+def test_what_had_not_begun_comes_back_free_of_charge_and_runs_alone(lab, die):
+    lab.start(job="work")
+    [(lane,)] = lab.sql("SELECT lane FROM qflow.task_instance")
+    lab.lane(lane).learn(0.1, 100)  # its tasks are short: they are not said to run before they do
+    [row] = lab.claim()
+    assert die() == 1
+    [again] = lab.claim()
+    assert (again.id, again.attempt, again.crashes, again.solo) == (row.id, 0, 0, 1)
+    assert lab.sql(ATTEMPTS.format(row.id)) == []
+
+
+def test_the_death_of_a_daemon_is_lost_work_and_no_crash_of_the_task(lab, die):
+    lab.start(job="work")
+    for _ in range(POISON_AFTER - 1):
+        [row] = lab.claim()
+        assert die() == 1
+    [again] = lab.claim()
+    assert (again.attempt, again.crashes, again.solo) == (0, 0, 1)
+    lost = ("FAILED", "lost", "the daemon that ran it died")
+    assert lab.sql(ATTEMPTS.format(row.id)) == [lost] * (POISON_AFTER - 1)
+    lab.ends([again])
+    lab.check(drained=True)
+
+
+def test_a_task_that_ran_at_every_death_of_a_daemon_is_poison_in_the_end(lab, die):
+    number = lab.start(job="work")
+    for _ in range(POISON_AFTER):
+        [row] = lab.claim()
+        assert die() == 1
+    assert lab.claim() == []
+    assert lab.state(number) == "FAILED"
+    state, reason, error = lab.sql(ATTEMPTS.format(row.id))[-1]
+    assert (state, reason) == ("FAILED", "poison")
+    assert f"lost {POISON_AFTER} times" in error
+    lab.check(drained=True)
+
+
+def test_a_retried_task_has_a_new_budget_of_deaths(lab, die):
+    number = lab.start(job="work")
+    for _ in range(POISON_AFTER - 1):
+        lab.claim()
+        die()
+    lab.ends(lab.claim(), FAILED)
+    lab.clock.advance(1)
+    lab.command("retry", number)
+    lab.claim()
+    die()
+    [again] = lab.claim()
+    lab.ends([again])
+    assert lab.state(number) == "SUCCESS"
+    lab.check(drained=True)
