@@ -47,8 +47,9 @@ class DataVersion(Alarm):
         while not is_woken:
             is_woken, is_written = self.sleep(pause_s, self._eyes)
             if is_written and self._eyes is not None:
-                os.read(self._eyes, 1 << 16)
                 self._written_at = boottime()
+                is_woken, _ = self.sleep(self.SOON_S)  # a commit is hundreds of writes, and the first is no commit yet
+                os.read(self._eyes, 1 << 16)
             if self._has_changed(self._connection) or boottime() >= until:
                 break
             pause_s = min(self._patience_s(), until - boottime())
