@@ -5,7 +5,7 @@ parents in one batch must count twice, and an UPDATE with a join would count the
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from qflowd.engine.instances import Instance
 from qflowd.model.ids import ORDINALS
@@ -25,13 +25,24 @@ class Ended(Protocol):
 # Does the condition of an edge hold? Called with the instance, the parent's node and the child's, only where the edge
 # has a condition and its parent succeeded.
 Holds = Callable[[int, int, int], bool]
-Arrival = tuple[int, int, int, int]
 
 
-def arrivals(ended: Iterable[tuple[Instance, Sequence[Ended]]], holds: Holds) -> list[Arrival]:
-    """What rows of these instances bring to each child: (id, arrivals, gain, bad), sorted by id."""
+class Arrivals(NamedTuple):
+    """What ended rows bring to their children.
+
+    `rows`: (id, arrivals, gain, bad) of every child, sorted by id. `doubtful`: those that may have ended with it, without
+    running; a child whose only parent succeeded has not.
+    """
+
+    rows: list[tuple[int, int, int, int]]
+    doubtful: list[int]
+
+
+def arrivals(ended: Iterable[tuple[Instance, Sequence[Ended]]], holds: Holds) -> Arrivals:
+    """Add up what rows of these instances bring to each child."""
     plain: dict[int, int] = {}  # child -> favourable arrivals, the common case
     mixed: dict[int, list[int]] = {}
+    doubtful: set[int] = set()
     for instance, rows in ended:
         first, plan = instance.id * ORDINALS, instance.plan
         if not plan.has_edges:
@@ -42,6 +53,8 @@ def arrivals(ended: Iterable[tuple[Instance, Sequence[Ended]]], holds: Holds) ->
                 for child in plan.children[node]:
                     key = first + child
                     plain[key] = plain.get(key, 0) + 1
+                    if len(plan.nodes[child].parents) > 1:
+                        doubtful.add(key)
                 continue
             for child in plan.children[node]:
                 is_free = row.state != TaskState.SUCCESS or node not in plan.nodes[child].conditions
@@ -51,12 +64,12 @@ def arrivals(ended: Iterable[tuple[Instance, Sequence[Ended]]], holds: Holds) ->
                 total[1] += gain
                 total[2] += bad
     if not mixed:
-        return [(key, count, count, 0) for key, count in sorted(plain.items())]
+        return Arrivals([(key, count, count, 0) for key, count in sorted(plain.items())], sorted(doubtful))
     for key, count in plain.items():
         total = mixed.setdefault(key, [0, 0, 0])
         total[0] += count
         total[1] += count
-    return [(key, count, gain, bad) for key, (count, gain, bad) in sorted(mixed.items())]
+    return Arrivals([(key, count, gain, bad) for key, (count, gain, bad) in sorted(mixed.items())], sorted(mixed))
 
 
 def closers(ended: Iterable[tuple[Instance, Sequence[Ended]]]) -> dict[int, int]:

@@ -141,8 +141,12 @@ def _accept(tx: Tx, instances: Instances, batch: Batch) -> list[int]:
     _remember_outputs(instances, level)
     ended = level
     conditions = EdgeConditions(tx, instances)
-    while arrived := advance.arrivals(level, conditions.hold):
-        level = instances.runs(tx.run("advance_tasks", rows=arrived, now=tx.now))
+    while level:
+        rows, doubtful = advance.arrivals(level, conditions.hold)
+        if rows:
+            tx.run("advance_tasks", rows=rows, now=tx.now)
+        closed = tx.run("find_closed", rows=[(number,) for number in doubtful]) if doubtful else []
+        level = instances.runs(sorted(closed))
         ended = ended + level
     return close.close_instances(tx, instances, advance.closers(ended))
 

@@ -5,6 +5,11 @@ SELECT i.id, i.tenant, i.version_id, i.job, i.name, i.state, i.intent, i.params,
     i.created_at, i.priority, i.open_closers
 FROM {rows: id bigint} r JOIN qflow.workflow_instance i ON i.id = r.id
 
+-- name: find_closed
+-- Which of these rows have ended without running; `reason` tells them from jobs that raised Skip.
+SELECT t.id, t.state FROM {rows: id bigint} r JOIN qflow.task_instance t ON t.id = r.id
+WHERE t.state IN ({task.SKIPPED}, {task.UPSTREAM_FAILED}) AND t.reason = 0
+
 -- name: load_outputs
 SELECT t.id, t.output, t.state FROM {rows: id bigint} r JOIN qflow.task_instance t ON t.id = r.id
 

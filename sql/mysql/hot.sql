@@ -35,9 +35,6 @@ SET t.ready_at = CASE WHEN t.state = {task.PENDING} AND t.need > 0 AND t.need <=
         WHEN t.open_parents > d.arrivals THEN t.state WHEN t.bad_parents + d.bad > 0 THEN {task.UPSTREAM_FAILED}
         ELSE {task.SKIPPED} END,
     t.open_parents = t.open_parents - d.arrivals, t.need = t.need - d.gain, t.bad_parents = t.bad_parents + d.bad
--- then
-SELECT STRAIGHT_JOIN t.id, t.state FROM {rows: id bigint} d JOIN qflow.task_instance t ON t.id = d.id
-WHERE t.state IN ({task.SKIPPED}, {task.UPSTREAM_FAILED}) AND t.reason = 0
 
 -- name: release_tasks
 UPDATE {rows: id bigint, fence int, solo smallint, crashed smallint} d

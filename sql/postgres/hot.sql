@@ -30,19 +30,15 @@ FROM {rows: id bigint, fence int, state smallint, reason smallint, attempt small
 WHERE t.id = d.id AND t.fence = d.fence
 
 -- name: advance_tasks
--- Returns the rows that it closed, for the next level; `reason` tells them from jobs that raised Skip.
-WITH advanced AS (
-    UPDATE qflow.task_instance t SET
-        state = CASE WHEN t.state <> {task.PENDING} OR t.need <= 0 THEN t.state WHEN t.need <= d.gain THEN {task.READY}
-            WHEN t.open_parents > d.arrivals THEN t.state WHEN t.bad_parents + d.bad > 0 THEN {task.UPSTREAM_FAILED}
-            ELSE {task.SKIPPED} END,
-        ready_at = CASE WHEN t.state = {task.PENDING} AND t.need > 0 AND t.need <= d.gain THEN :now ELSE t.ready_at END,
-        finished_at = CASE WHEN t.state = {task.PENDING} AND t.need > d.gain AND t.open_parents <= d.arrivals THEN :now
-            ELSE t.finished_at END,
-        open_parents = t.open_parents - d.arrivals, need = t.need - d.gain, bad_parents = t.bad_parents + d.bad
-    FROM {rows: id bigint, arrivals int, gain int, bad int} d WHERE t.id = d.id
-    RETURNING t.id, t.state, t.reason)
-SELECT id, state FROM advanced WHERE state IN ({task.SKIPPED}, {task.UPSTREAM_FAILED}) AND reason = 0
+UPDATE qflow.task_instance t SET
+    state = CASE WHEN t.state <> {task.PENDING} OR t.need <= 0 THEN t.state WHEN t.need <= d.gain THEN {task.READY}
+        WHEN t.open_parents > d.arrivals THEN t.state WHEN t.bad_parents + d.bad > 0 THEN {task.UPSTREAM_FAILED}
+        ELSE {task.SKIPPED} END,
+    ready_at = CASE WHEN t.state = {task.PENDING} AND t.need > 0 AND t.need <= d.gain THEN :now ELSE t.ready_at END,
+    finished_at = CASE WHEN t.state = {task.PENDING} AND t.need > d.gain AND t.open_parents <= d.arrivals THEN :now
+        ELSE t.finished_at END,
+    open_parents = t.open_parents - d.arrivals, need = t.need - d.gain, bad_parents = t.bad_parents + d.bad
+FROM {rows: id bigint, arrivals int, gain int, bad int} d WHERE t.id = d.id
 
 -- name: release_tasks
 UPDATE qflow.task_instance t SET state = {task.READY}, owner = NULL, fence = t.fence + 1, started_at = NULL,

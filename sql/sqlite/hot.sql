@@ -31,7 +31,6 @@ UPDATE qflow.task_instance SET state = :state, reason = :reason, attempt = :atte
 WHERE id = :id AND fence = :fence
 
 -- name: advance_tasks each(id, arrivals, gain, bad)
--- A second look is cheaper than RETURNING, which builds a table for every row.
 UPDATE qflow.task_instance SET
     state = CASE WHEN state <> {task.PENDING} OR need <= 0 THEN state WHEN need <= :gain THEN {task.READY}
         WHEN open_parents > :arrivals THEN state WHEN bad_parents + :bad > 0 THEN {task.UPSTREAM_FAILED}
@@ -41,9 +40,6 @@ UPDATE qflow.task_instance SET
         ELSE finished_at END,
     open_parents = open_parents - :arrivals, need = need - :gain, bad_parents = bad_parents + :bad
 WHERE id = :id
--- then
-SELECT id, state FROM qflow.task_instance
-WHERE id = :id AND state IN ({task.SKIPPED}, {task.UPSTREAM_FAILED}) AND reason = 0
 
 -- name: release_tasks each(id, fence, solo, crashed)
 UPDATE qflow.task_instance SET state = {task.READY}, owner = NULL, fence = fence + 1, started_at = NULL,

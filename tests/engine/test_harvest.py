@@ -2,8 +2,8 @@
 
 import pytest
 
-from qflowd.engine.claim import Claimed
 from qflowd.engine.batch import Batch
+from qflowd.engine.claim import Claimed
 from qflowd.engine.harvest import Harvest
 from qflowd.engine.known import LaneKey
 from qflowd.engine.lanes import Lane, Terms

@@ -39,7 +39,10 @@ Catalog.load = classmethod(mutated)
 COUNTS_ONCE = """
 from qflowd.engine import advance
 arrivals = advance.arrivals
-advance.arrivals = lambda ended, holds: [(key, 1, min(gain, 1), min(bad, 1)) for key, _, gain, bad in arrivals(ended, holds)]
+def once(ended, holds):
+    rows, doubtful = arrivals(ended, holds)
+    return advance.Arrivals([(key, 1, min(gain, 1), min(bad, 1)) for key, _, gain, bad in rows], doubtful)
+advance.arrivals = once
 """
 NO_SELF_FENCE = """
 from qflowd.workers.crew import Crew

@@ -43,24 +43,31 @@ CONDITIONAL = plan_of({"a": {}, "b": {"a": '"{{ a.output.go }}"'}, "c": {"a": "t
 
 def test_two_parents_in_one_batch_are_added_up():
     c = FIRST + FAN_IN.by_key["c"].node
-    assert arrivals([ended(FAN_IN, "a"), ended(FAN_IN, "b")], never) == [(c, 2, 2, 0)]
+    assert arrivals([ended(FAN_IN, "a"), ended(FAN_IN, "b")], never) == ([(c, 2, 2, 0)], [c])
 
 
 def test_good_and_bad_parents_in_one_batch_are_added_up():
     c = FIRST + FAN_IN.by_key["c"].node
-    assert arrivals([ended(FAN_IN, "a"), ended(FAN_IN, "b", FAILED)], never) == [(c, 2, 1, 1)]
-    assert arrivals([ended(FAN_IN, "a", SKIPPED), ended(FAN_IN, "b", FAILED)], never) == [(c, 2, 0, 1)]
+    assert arrivals([ended(FAN_IN, "a"), ended(FAN_IN, "b", FAILED)], never) == ([(c, 2, 1, 1)], [c])
+    assert arrivals([ended(FAN_IN, "a", SKIPPED), ended(FAN_IN, "b", FAILED)], never) == ([(c, 2, 0, 1)], [c])
 
 
 def test_children_come_sorted_and_apart_by_instance():
     rows = [ended(FAN_IN, "a", first=9 * ORDINALS), ended(FAN_IN, "a", FAILED, first=3 * ORDINALS), ended(FAN_IN, "a")]
-    found = arrivals(rows, never)
+    found, _ = arrivals(rows, never)
     assert [number // ORDINALS for number, *_ in found] == [3, 5, 9]
     assert [tuple(rest) for _, *rest in found] == [(1, 0, 1), (1, 1, 0), (1, 1, 0)]
 
 
 def test_rows_without_children_bring_nothing():
-    assert arrivals([ended(FAN_IN, "c")], never) == []
+    assert arrivals([ended(FAN_IN, "c")], never) == ([], [])
+
+
+def test_only_a_child_whose_one_parent_succeeded_is_certain_not_to_have_ended():
+    chain = plan_of({"a": {}, "b": {"a": "true"}})
+    b = FIRST + chain.by_key["b"].node
+    assert arrivals([ended(chain, "a")], never) == ([(b, 1, 1, 0)], [])
+    assert arrivals([ended(chain, "a", SKIPPED)], never) == ([(b, 1, 0, 0)], [b])
 
 
 def test_a_condition_is_asked_for_its_own_edge_only():
@@ -71,14 +78,14 @@ def test_a_condition_is_asked_for_its_own_edge_only():
         return False
 
     b, c = CONDITIONAL.by_key["b"].node, CONDITIONAL.by_key["c"].node
-    found = arrivals([ended(CONDITIONAL, "a")], holds)
+    found, _ = arrivals([ended(CONDITIONAL, "a")], holds)
     assert asked == [(CONDITIONAL.by_key["a"].node, b)]
     assert sorted(found) == sorted([(FIRST + b, 1, 0, 0), (FIRST + c, 1, 1, 0)])
 
 
 def test_the_condition_of_a_parent_that_failed_is_not_asked():
     b, c = CONDITIONAL.by_key["b"].node, CONDITIONAL.by_key["c"].node
-    found = arrivals([ended(CONDITIONAL, "a", FAILED)], never)
+    found, _ = arrivals([ended(CONDITIONAL, "a", FAILED)], never)
     assert sorted(found) == sorted([(FIRST + b, 1, 0, 1), (FIRST + c, 1, 0, 1)])
 
 
