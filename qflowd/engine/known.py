@@ -4,9 +4,10 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from qflowd.define import stored
 from qflowd.define.documents import Document
 from qflowd.define.fields import Fields
-from qflowd.define.workflow_file import parse, read_settings
+from qflowd.define.workflow_file import read_settings
 from qflowd.engine.plan import Plan, compile_plan, single_job
 from qflowd.model.errors import NotFound
 from qflowd.model.workflow import Job
@@ -35,8 +36,8 @@ class Plans:
             row = tx.one("load_version", id=version_id)
             if row is None:
                 raise NotFound(f"workflow version {version_id} is gone from the database")
-            plan = compile_plan(version_id, parse(row.document, "json", f"version {version_id} of {row.workflow}"))
-            self._by_version[version_id] = plan
+            workflow = stored.read(row.document, f"version {version_id} of {row.workflow}")
+            plan = self._by_version[version_id] = compile_plan(version_id, workflow)
         return plan
 
     def of_instance(self, tx: Tx, row: Any) -> Plan:

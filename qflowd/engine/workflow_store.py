@@ -1,13 +1,12 @@
 """Storing a workflow: a changed text becomes the next ACTIVE version, the former one is archived, instances keep theirs."""
 
 import hashlib
-import json
 from collections.abc import Callable
 from typing import Any, Final
 
+from qflowd.define import stored
 from qflowd.define.documents import Format
 from qflowd.define.workflow_file import parse
-from qflowd.define.writing import dump
 from qflowd.engine.schedule import save_schedule
 from qflowd.model import dag, jsontext
 from qflowd.model.names import DEFAULT_TENANT
@@ -78,13 +77,12 @@ def store_workflow(
 
 
 def canonical(workflow: Workflow) -> str:
-    """The JSON document that the engine reads this workflow from; tasks stay in their order.
+    """The JSON document that the engine reads this workflow from.
 
     Raises: InvalidWorkflow if it cannot be read back: it is larger than its text, where that used aliases.
     """
-    text = json.dumps(dump(workflow), ensure_ascii=False, separators=(",", ":"))
-    parse(text, "json", f"{workflow.key}, written as JSON")
-    return text
+    # What has been checked is what is stored: nobody looks at it again.
+    return stored.write(parse(stored.write(workflow), "json", f"{workflow.key}, written as JSON"))
 
 
 def text_hash(source: str) -> str:

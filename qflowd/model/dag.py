@@ -11,7 +11,7 @@ Parents = Mapping[str, Sequence[str]]  # task key -> keys of the tasks that it w
 
 def parents_of(tasks: Iterable[Task]) -> dict[str, tuple[str, ...]]:
     """Task key -> keys of its parents, in the order written."""
-    return {task.key: tuple(edge.parent for edge in task.after) for task in tasks}
+    return {task.key: tuple([edge.parent for edge in task.after]) for task in tasks}
 
 
 def order(workflow: Workflow) -> list[Task]:
@@ -22,20 +22,24 @@ def order(workflow: Workflow) -> list[Task]:
     Raises: InvalidWorkflow if the graph has a cycle.
     """
     parents = parents_of(workflow.tasks)
-    if cycle := find_cycle(parents):
-        raise InvalidWorkflow([Fault(workflow.key, 0, "tasks", f"cycle: {' -> '.join(cycle)}")])
     level = levels(parents)
+    if len(level) < len(parents):
+        cycle = find_cycle(parents) or []
+        raise InvalidWorkflow([Fault(workflow.key, 0, "tasks", f"cycle: {' -> '.join(cycle)}")])
     return sorted(workflow.tasks, key=lambda task: level[task.key])
 
 
 def levels(parents: Parents) -> dict[str, int]:
     """Task key -> level, from 0. Tasks of a cycle, and those below one, are left out."""
     missing = {key: len(above) for key, above in parents.items()}
-    children = _children(parents)
+    children: dict[str, list[str]] = {}
+    for key, above in parents.items():
+        for parent in above:
+            children.setdefault(parent, []).append(key)
     level = {key: 0 for key, count in missing.items() if not count}
     ready = list(level)
     for key in ready:  # grows while it is walked
-        for child in children[key]:
+        for child in children.get(key, ()):
             missing[child] -= 1
             level[child] = max(level.get(child, 0), level[key] + 1)
             if not missing[child]:
@@ -85,11 +89,3 @@ class Above:
                 fresh = [parent for parent in self._parents[key] if parent not in seen]
                 seen.update(fresh)
                 todo += fresh
-
-
-def _children(parents: Parents) -> dict[str, list[str]]:
-    children: dict[str, list[str]] = {key: [] for key in parents}
-    for key, above in parents.items():
-        for parent in above:
-            children[parent].append(key)
-    return children

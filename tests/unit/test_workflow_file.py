@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qflowd.define import workflow_file
+from qflowd.define import stored, workflow_file
 from qflowd.define.writing import dump, render
 from qflowd.model.dag import order
 from qflowd.model.errors import InvalidWorkflow
@@ -302,3 +302,4 @@ def test_a_workflow_survives_being_written_in_every_format(workflow):
     for format in ("yaml", "toml", "json"):
         assert workflow_file.parse(render(workflow, format), format, "f") == workflow
     assert dump(workflow_file.parse(render(workflow, "json"), "json", "f")) == dump(workflow)
+    assert stored.read(stored.write(workflow), "v") == workflow

@@ -1,0 +1,78 @@
+"""Stored versions: what `writing.dump` made of a workflow that passed every check is read back without them.
+
+That takes a tenth of the time of a file, and a version is read by every daemon that meets it for the first time.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from qflowd.define.writing import dump
+from qflowd.model.durations import parse_duration, parse_size
+from qflowd.model.errors import Fault, InvalidWorkflow
+from qflowd.model.workflow import Edge, Json, Schedule, Settings, Task, Workflow
+
+_READ: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "timeout": parse_duration,
+    "retry_delay": parse_duration,
+    "retry_max_delay": parse_duration,
+    "memory": parse_size,
+}
+_NOTHING_SAID: Final = Settings()
+
+
+def write(workflow: Workflow) -> str:
+    """The JSON document of a workflow that has passed its checks; tasks stay in their order."""
+    return json.dumps(dump(workflow), ensure_ascii=False, separators=(",", ":"))
+
+
+def read(text: str, name: str) -> Workflow:
+    """The workflow that `write` wrote; `name` names the version in the error.
+
+    Raises: InvalidWorkflow if it holds what this release does not know: a newer one has stored it.
+    """
+    try:
+        said = msgspec.json.decode(text)
+        return Workflow(
+            key=said.pop("workflow"),
+            tasks=tuple([_task(key, task) for key, task in said.pop("tasks").items()]),
+            tags=tuple(said.pop("tags", ())),
+            defaults=_settings(said.pop("defaults", {})),
+            schedule=_schedule(said.pop("schedule", None)),
+            timeout=parse_duration(said.pop("timeout")) if "timeout" in said else None,
+            **said,
+        )
+    except (AttributeError, KeyError, TypeError, ValueError) as problem:
+        message = f"cannot be read by this release of qflowd, was it stored by a newer one? ({problem})"
+        raise InvalidWorkflow([Fault(name, 0, "", message)]) from problem
+
+
+def _task(key: str, said: dict[str, Json]) -> Task:
+    job, title = said.pop("job"), said.pop("title", "")
+    after, params = said.pop("after", ()), said.pop("params", None)
+    return Task(key, job, title, _edges(after) if after else (), params, _settings(said))
+
+
+def _edges(after: Json) -> tuple[Edge, ...]:
+    if isinstance(after, str):
+        return (Edge(after),)
+    if isinstance(after, dict):
+        return tuple([Edge(parent, None if condition is True else condition) for parent, condition in after.items()])
+    return tuple([Edge(parent) for parent in after])
+
+
+def _settings(said: dict[str, Json]) -> Settings:
+    if not said:
+        return _NOTHING_SAID
+    return Settings(**{name: _READ[name](value) if name in _READ else value for name, value in said.items()})
+
+
+def _schedule(said: dict[str, Json] | None) -> Schedule | None:
+    if said is None:
+        return None
+    catchup = said.pop("catchup", "none")
+    if catchup.startswith("all("):
+        return Schedule(catchup="all", catchup_limit=int(catchup[4:-1]), **said)
+    return Schedule(catchup=catchup, **said)
