@@ -20,14 +20,13 @@ from qflowd.engine.timers import DEADLINE, RUN
 from qflowd.model import jsontext
 from qflowd.model.errors import StoreUnavailable
 from qflowd.model.ids import task_id
-from qflowd.model.states import AnswerState, TaskState
+from qflowd.model.states import AnswerState
 from qflowd.store.tx import Store, Tx
 
 log = logging.getLogger("qflowd")
 BATCH = 200
 ALL = (-(1 << 63), (1 << 63) - 1)  # ids: clients may have written any
 MOST_TASKS = 50_000  # of a batch: beyond it the rest of the submissions waits for the next
-MOST_ROWS = 10_000  # task rows in one transaction; larger instances come in chunks, roots last
 IDEMPOTENCY = 0  # purpose in run_key
 IDLE_S = 60.0  # the watch wakes us long before
 
@@ -109,7 +108,7 @@ class Admit:
         for row in rows:
             decision = self._decide(tx, row)
             decisions.append((row.id, decision))
-            tasks += len(decision.plan.nodes) if isinstance(decision, Admission) else 0
+            tasks += len(decision.plan.tasks) if isinstance(decision, Admission) else 0
             if tasks >= MOST_TASKS:
                 break
         self._has_more = len(decisions) < len(rows)
@@ -184,7 +183,7 @@ def admission_of(tx: Tx, request: Request, plan: Plan, known: Jobs) -> Admission
 
     Raises: Refused.
     """
-    jobs = {job: known.get(tx, job) for job in {node.job for node in plan.nodes}}
+    jobs = {job: known.get(tx, job) for job in {alike.job for alike in plan.alike}}
     fire = tx.one("fire_of_submission", id=request.id) if request.trigger_type == "cron" else None
     return admit_request(request, plan, jobs, (fire.name, fire.fire_at) if fire else None)
 
@@ -202,10 +201,7 @@ def insert_work(tx: Tx, admissions: Sequence[Admission], lane_ids: dict[LaneKey,
     for admission in admissions:
         tasks += task_rows(admission, lane_ids, tx.now)
         timers += start_timers(admission, tx.now)
-    # Children first: whoever sees a root run will find what it leads to.
-    tasks.sort(key=lambda row: row[2] == TaskState.READY)
-    for start in range(0, len(tasks), MOST_ROWS):
-        tx.run("insert_tasks", rows=tasks[start : start + MOST_ROWS])
+    tx.run("insert_tasks", rows=tasks)
     if timers:
         tx.run("insert_timers", rows=timers)
 
@@ -215,7 +211,8 @@ def start_timers(admission: Admission, now: datetime) -> list[tuple[int, int, in
     request, plan = admission.request, admission.plan
     timers = []
     if request.run_at is not None and request.run_at > now:
-        timers += [(task_id(request.id, node.node), RUN, 0, request.run_at) for node in plan.nodes if not node.parents]
+        roots = [node for node, parents in enumerate(plan.parents) if not parents]
+        timers += [(task_id(request.id, root), RUN, 0, request.run_at) for root in roots]
     if plan.workflow.timeout is not None and not request.hold:
         timers.append((task_id(request.id, 0), DEADLINE, 0, now + timedelta(seconds=plan.workflow.timeout)))
     return timers

@@ -1,6 +1,6 @@
 """From a request and a plan to the rows of an instance. Pure: what is inserted is decided here, not how."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,8 +9,8 @@ from qflowd.define.expressions import compile_value
 from qflowd.define.schema import Schema, workflow_schema
 from qflowd.engine.known import LaneKey
 from qflowd.engine.plan import Plan, effective
-from qflowd.engine.request import NO_OVERRIDE, Refused, Request
-from qflowd.model import jsontext
+from qflowd.engine.request import NO_OVERRIDE, Override, Refused, Request
+from qflowd.model import jsontext, rules
 from qflowd.model.errors import ExpressionFailed
 from qflowd.model.ids import task_id
 from qflowd.model.instants import format_instant
@@ -19,16 +19,29 @@ from qflowd.model.workflow import Job, Json
 
 
 @dataclass(frozen=True, slots=True)
+class Cohort:
+    """Tasks of an instance whose rows differ by nothing but their ordinals, `nodes`."""
+
+    nodes: Sequence[int]
+    lane: LaneKey
+    priority: int  # stored negated: the smallest is claimed first
+    start: rules.Counters
+
+
+@dataclass(frozen=True, slots=True)
 class Admission:
-    """A request that will run: its plan, its full parameters, the lane and priority of every node."""
+    """A request that will run: its plan, its full parameters, and all tasks of the plan in cohorts."""
 
     request: Request
     plan: Plan
     params: dict[str, Json]
-    lanes: tuple[LaneKey, ...]
-    priorities: tuple[int, ...]
+    cohorts: Sequence[Cohort]
     schedule: str | None = None
     fire_at: datetime | None = None
+
+    @property
+    def lanes(self) -> set[LaneKey]:
+        return {cohort.lane for cohort in self.cohorts}
 
 
 def admit_request(
@@ -38,28 +51,34 @@ def admit_request(
 
     Raises: Refused, if params do not fit or an override names no task.
     """
-    if unknown := sorted(set(request.overrides) - plan.by_key.keys()):
+    if request.overrides and (unknown := sorted(request.overrides.keys() - plan.by_key.keys())):
         raise Refused(
             f"overrides: no task {', '.join(map(repr, unknown))}; there are {', '.join(sorted(plan.by_key)[:20])}"
         )
     schedule, fire_at = fire or (None, None)
-    settings = []
-    for node in plan.nodes:
-        override = request.overrides.get(node.key, NO_OVERRIDE)
-        settings.append(effective(node, override.settings, jobs.get(node.job), None))
-    return Admission(
-        request=request,
-        plan=plan,
-        params=_params(request, plan, jobs, fire_at),
-        lanes=tuple(
-            LaneKey(request.tenant, setting.pool or "default", node.job)
-            for node, setting in zip(plan.nodes, settings, strict=True)
-        ),
-        # Stored negated: the smallest is claimed first.
-        priorities=tuple(-max(-2000, min(2000, request.priority + (setting.priority or 0))) for setting in settings),
-        schedule=schedule,
-        fire_at=fire_at,
-    )
+    params = _params(request, plan, jobs, fire_at)
+    return Admission(request, plan, params, _cohorts(request, plan, jobs), schedule, fire_at)
+
+
+def _cohorts(request: Request, plan: Plan, jobs: Mapping[str, Job | None]) -> list[Cohort]:
+    overrides = {plan.by_key[key].node: override for key, override in request.overrides.items()}
+    found = []
+    for alike in plan.alike:
+        for nodes, override in _apart(alike.nodes, overrides):
+            settings = effective(alike, override.settings, jobs.get(alike.job), None)
+            lane = LaneKey(request.tenant, settings.pool or "default", alike.job)
+            priority = -max(-2000, min(2000, request.priority + (settings.priority or 0)))
+            found.append(Cohort(nodes, lane, priority, rules.start(alike.parents)))
+    return found
+
+
+def _apart(nodes: Sequence[int], overrides: Mapping[int, Override]) -> Iterator[tuple[Sequence[int], Override]]:
+    """Those that a submission overrides one by one, the others together."""
+    if overrides:
+        yield from (([node], overrides[node]) for node in nodes if node in overrides)
+        nodes = [node for node in nodes if node not in overrides]
+    if nodes:
+        yield nodes, NO_OVERRIDE
 
 
 def instance_scope(
@@ -125,7 +144,7 @@ def instance_row(admission: Admission, now: datetime) -> tuple[Any, ...]:
         request.name,
         int(InstanceState.READY if request.hold else InstanceState.RUNNING),
         plan.closers,
-        len(plan.nodes),
+        len(plan.tasks),
         request.priority,
         None if request.business_date is None else str(request.business_date),
         request.trigger_type,
@@ -140,20 +159,19 @@ def instance_row(admission: Admission, now: datetime) -> tuple[Any, ...]:
 
 
 def task_rows(admission: Admission, lane_ids: Mapping[LaneKey, int], now: datetime) -> Iterable[tuple[Any, ...]]:
-    """The rows of `insert_tasks`, in its order of columns; roots wait for their timer if there is a `run_at`."""
+    """The rows of `insert_tasks`, one a cohort; roots wait for their timer if there is a `run_at`."""
     request = admission.request
-    first = task_id(request.id, 0)
     waits = request.run_at is not None and request.run_at > now
-    for node, lane, priority in zip(admission.plan.nodes, admission.lanes, admission.priorities, strict=True):
-        open_parents, need = node.start
+    for cohort in admission.cohorts:
+        open_parents, need = cohort.start
         is_ready = not open_parents and not waits
         state = TaskState.READY if is_ready else TaskState.PENDING
         yield (
-            first + node.node,
-            node.node,
+            task_id(request.id, 0),
+            jsontext.dump(cohort.nodes),
             int(state),
-            lane_ids[lane],
-            priority,
+            lane_ids[cohort.lane],
+            cohort.priority,
             open_parents,
             need,
             now if is_ready else None,

@@ -1,55 +1,112 @@
-"""A workflow version, compiled once and kept in memory: edges as int tuples, parameters as templates."""
+"""A workflow version in memory: edges as int tuples, parameters as templates that are compiled when first asked for."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from qflowd.define.expressions import Template, compile_condition, compile_value
-from qflowd.model import dag, jsontext, rules
+from qflowd.model import dag, jsontext
 from qflowd.model.workflow import BUILT_IN, Job, Json, Settings, Task, Workflow
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)  # not frozen: that would take four times as long to make, and there are thousands
 class Node:
-    """One task of a plan. `node` is its ordinal in topological order.
+    """One task of a plan; it never changes. `ordinals` are those of all tasks by key."""
 
-    `params` is None where the job's own parameters are taken from the workflow's by name. `constant` is the JSON text
-    of parameters that are the same in every instance.
-    """
-
-    node: int
-    key: str
-    job: str
-    settings: Settings
+    node: int  # its own ordinal: its place in topological order
+    task: Task
+    settings: Settings  # its own over the workflow's; equal ones are one object
     parents: tuple[int, ...]
     children: tuple[int, ...]
-    params: Template | None
-    constant: str | None
-    conditions: Mapping[int, Template]  # parent -> condition of the edge from it
-    upstream: tuple[int, ...]  # nodes whose outputs its parameters and conditions use
+    ordinals: Mapping[str, int]
+
+    @property
+    def key(self) -> str:
+        return self.task.key
+
+    @property
+    def job(self) -> str:
+        return self.task.job
+
+    @cached_property
+    def params(self) -> Template | None:
+        """None where the job's own parameters are taken from the workflow's by name."""
+        return None if self.task.params is None else compile_value(dict(self.task.params))
+
+    @cached_property
+    def constant(self) -> str | None:
+        """The JSON text of parameters that are the same in every instance; None where there may be an expression."""
+        text = None if self.task.params is None else jsontext.dump(dict(self.task.params))
+        return text if text is not None and "{{" not in text else None
+
+    @cached_property
+    def conditions(self) -> Mapping[int, Template]:
+        """Parent -> condition of the edge from it, where there is one."""
+        return {
+            self.ordinals[edge.parent]: compile_condition(edge.condition)
+            for edge in self.task.after
+            if edge.condition is not None
+        }
 
     @cached_property
     def sources(self) -> tuple[int, ...]:
-        """All nodes whose outputs an attempt is given: parents, and what its parameters name."""
-        return tuple(sorted({*self.parents, *self.upstream}))
+        """All nodes whose outputs an attempt is given: parents, and what its parameters and conditions name."""
+        templates = [*self.conditions.values()]
+        if self.constant is None and self.params is not None:
+            templates.append(self.params)
+        named = {self.ordinals[key] for template in templates for key in template.tasks}
+        return tuple(sorted(named.union(self.parents)))
 
     @cached_property
     def is_plain(self) -> bool:
         """Are its parameters the same in every instance, with no condition to look at?"""
         return self.constant is not None and not self.conditions
 
-    @property
-    def start(self) -> rules.Counters:
-        return rules.start(len(self.parents))
+
+class Alike(NamedTuple):
+    """Tasks of a plan whose rows begin alike: of one job, with the same settings and as many parents."""
+
+    job: str
+    settings: Settings
+    parents: int  # how many
+    nodes: Sequence[int]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A workflow as the engine runs it. `version_id` is None for the plan of a single job."""
+    """A workflow as the engine runs it. `version_id` is None for the plan of a single job.
+
+    Admission makes do with what is alike; nodes are made by the first daemon that runs one of them.
+    """
 
     version_id: int | None
     workflow: Workflow
-    nodes: Sequence[Node]
+    tasks: Sequence[Task]  # in topological order: the place of a task is its ordinal
+    parents: Sequence[tuple[int, ...]]  # of every task
+
+    @cached_property
+    def alike(self) -> Sequence[Alike]:
+        """All tasks, in as few groups as may be."""
+        groups: dict[tuple[str, Settings, int], list[int]] = {}
+        for i, task in enumerate(self.tasks):
+            groups.setdefault((task.job, task.settings, len(self.parents[i])), []).append(i)
+        return [
+            Alike(job, said.over(self.workflow.defaults), parents, nodes)
+            for (job, said, parents), nodes in groups.items()
+        ]
+
+    @cached_property
+    def nodes(self) -> Sequence[Node]:
+        ordinals = {task.key: i for i, task in enumerate(self.tasks)}
+        # Equal settings become one object, so that the hot path may tell them apart by identity.
+        equal: dict[Settings, Settings] = {}
+        settings = {
+            node: equal.setdefault(alike.settings, alike.settings) for alike in self.alike for node in alike.nodes
+        }
+        return [
+            Node(i, task, settings[i], self.parents[i], self.children[i], ordinals) for i, task in enumerate(self.tasks)
+        ]
 
     @cached_property
     def by_key(self) -> Mapping[str, Node]:
@@ -57,35 +114,38 @@ class Plan:
 
     @cached_property
     def children(self) -> Sequence[tuple[int, ...]]:
-        return [node.children for node in self.nodes]
+        """Of every task; those of a task are in their order."""
+        found: list[list[int]] = [[] for _ in self.tasks]
+        for i, above in enumerate(self.parents):
+            for parent in above:
+                found[parent].append(i)
+        return list(map(tuple, found))
 
     @cached_property
     def labels(self) -> Sequence[str]:
         """The keys of the nodes as JSON texts."""
-        return [jsontext.dump(node.key) for node in self.nodes]
+        return [jsontext.dump(task.key) for task in self.tasks]
 
     @cached_property
     def closers(self) -> int:
         """How many nodes nothing waits for: when all of them have ended, the instance has."""
-        return sum(not node.children for node in self.nodes)
+        return len(self.tasks) - len(set().union(*self.parents))
+
+    @cached_property
+    def has_edges(self) -> bool:
+        return any(task.after for task in self.workflow.tasks)
 
     @cached_property
     def has_conditions(self) -> bool:
-        return any(node.conditions for node in self.nodes)
+        return any(edge.condition is not None for task in self.tasks for edge in task.after)
 
 
 def compile_plan(version_id: int | None, workflow: Workflow) -> Plan:
-    """Compile a workflow that has passed its checks."""
-    order = dag.order(workflow)
-    position = {task.key: i for i, task in enumerate(order)}
-    children: list[list[int]] = [[] for _ in order]
-    for i, task in enumerate(order):
-        for edge in task.after:
-            children[position[edge.parent]].append(i)
-    # Equal settings become one object, so that the hot path may tell them apart by identity.
-    equal: dict[Settings, Settings] = {}
-    nodes = [_node(i, task, workflow, position, tuple(children[i]), equal) for i, task in enumerate(order)]
-    return Plan(version_id, workflow, nodes)
+    """The plan of a workflow that has passed its checks."""
+    tasks = dag.order(workflow)
+    ordinals = {task.key: i for i, task in enumerate(tasks)}
+    parents = [tuple([ordinals[edge.parent] for edge in task.after]) for task in tasks]
+    return Plan(version_id, workflow, tasks, parents)
 
 
 def single_job(job: str) -> Plan:
@@ -93,36 +153,7 @@ def single_job(job: str) -> Plan:
     return compile_plan(None, Workflow(key=job, tasks=(Task(key=job, job=job),)))
 
 
-def _node(
-    i: int,
-    task: Task,
-    workflow: Workflow,
-    position: Mapping[str, int],
-    children: tuple[int, ...],
-    equal: dict[Settings, Settings],
-) -> Node:
-    template = None if task.params is None else compile_value(dict(task.params))
-    conditions = {
-        position[edge.parent]: compile_condition(edge.condition) for edge in task.after if edge.condition is not None
-    }
-    used = set(template.tasks if template else ()).union(*(condition.tasks for condition in conditions.values()))
-    settings = task.settings.over(workflow.defaults)
-    constant = jsontext.dump(template.render({})) if template is not None and template.is_constant else None
-    return Node(
-        node=i,
-        key=task.key,
-        job=task.job,
-        settings=equal.setdefault(settings, settings),
-        parents=tuple(position[edge.parent] for edge in task.after),
-        children=children,
-        params=template,
-        constant=constant,
-        conditions=conditions,
-        upstream=tuple(sorted(position[key] for key in used)),
-    )
-
-
-def effective(node: Node, override: Settings, job: Job | None, daemon_timeout_s: float | None) -> Settings:
+def effective(node: Node | Alike, override: Settings, job: Job | None, daemon_timeout_s: float | None) -> Settings:
     """All levels of settings together: override, task, workflow, job, daemon, built-in."""
     outer = Settings(timeout=daemon_timeout_s).over(BUILT_IN)
     return override.over(node.settings).over(job.settings if job else Settings()).over(outer)

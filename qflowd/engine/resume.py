@@ -40,7 +40,7 @@ class Resume:
         if not tx.count("release_instance", id=target.id, deadline_at=deadline_at, now=tx.now):
             raise Refused(f"instance {target.id} is not held any more")
         insert_work(tx, [admission], {lane: self._lanes.id(lane) for lane in admission.lanes})
-        return Done({"instance_id": target.id, "tasks": len(admission.plan.nodes)}, ("ready", "timer"))
+        return Done({"instance_id": target.id, "tasks": len(admission.plan.tasks)}, ("ready", "timer"))
 
     def _admission(self, tx: Tx, instance_id: int) -> Admission:
         """The admission of the submission, once more; parameters of the instance stay as they are."""

@@ -3,6 +3,7 @@
 {task.READY} {instance.FAILED} {intent.TERMINATE} {reason.LOST} {version.ACTIVE} {daemon.GONE}   a state's code
 {words: task t.state}        the code's word, as a CASE
 {rows: id bigint, fence int} the parameter `rows` as a table with these columns
+{each: r.nodes} AS n         the numbers in a column of type `numbers`, as a table with the column `value`
 {update: t x, a bigint, b int | x.a = d.a} x = d.b   update table t (alias x) from the row set d
 {delete: t x, a bigint | x.a = d.a}                  delete from table t (alias x) what the row set d names
 {literal: batch}             a whole number that becomes part of the text, since the plan depends on it
@@ -40,7 +41,7 @@ _STATES: dict[str, type[IntEnum]] = {
     "version": states.VersionState,
     "daemon": states.DaemonState,
 }
-_TYPES = {"bigint", "int", "smallint", "double", "text", "date", "instant", "microseconds"}
+_TYPES = {"bigint", "int", "smallint", "double", "text", "date", "instant", "microseconds", "numbers"}
 _DIALECTS = {"sqlite", "postgres", "mysql"}
 _MACRO = re.compile(r"\{(?P<word>[a-z_]+)(?:(?P<dot>\.)(?P<state>[A-Z_]+)|(?P<rest>[^{}]*))\}")
 _JOINED = re.compile(
@@ -52,9 +53,10 @@ _LITERAL_OR_PARAM = re.compile(r"'(?:[^']|'')*'|%|(?<![:\w]):(?P<param>[a-z_]+)\
 
 @dataclass(frozen=True, slots=True)
 class RowSet:
-    """Columns of a row set: names and types (bigint, int, smallint, double, text, date, instant, microseconds).
+    """Columns of a row set: names and types (bigint, int, smallint, double, text, date, instant, microseconds, numbers).
 
-    `microseconds` is an instant given as a whole number since 1970: the hot path makes no objects for it.
+    `microseconds` is an instant given as a whole number since 1970: the hot path makes no objects for it. `numbers` is a
+    JSON list of whole numbers.
     """
 
     names: tuple[str, ...]
@@ -177,6 +179,9 @@ class Renderer:
 
     def macro_seconds(self, rest: str) -> str:
         raise NotImplementedError
+
+    def macro_each(self, column: str) -> str:
+        return f"json_each({column})"
 
     def macro_index(self, rest: str) -> str:
         """`name ON table (columns) WHERE predicate | (columns without partial indexes)`."""

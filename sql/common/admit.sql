@@ -34,10 +34,13 @@ FROM {rows: id bigint, tenant text, version_id bigint, job text, name text, stat
 {ignored: workflow_instance.priority}
 
 -- name: insert_tasks
+-- Thousands of rows begin alike: what they share is sent once, with the list of their ordinals.
 INSERT INTO qflow.task_instance (id, node, state, lane, priority, open_parents, need, ready_at)
-SELECT r.id, r.node, r.state, r.lane, r.priority, r.open_parents, r.need, r.ready_at
-FROM {rows: id bigint, node int, state smallint, lane int, priority smallint, open_parents int, need int, ready_at instant} r
-WHERE 1 = 1 {ignored: task_instance.node}
+SELECT r.first_id + n.value, n.value, r.state, r.lane, r.priority, r.open_parents, r.need, r.ready_at
+FROM {rows: first_id bigint, nodes numbers, state smallint, lane int, priority smallint, open_parents int, need int,
+    ready_at instant} r CROSS JOIN {each: r.nodes} AS n
+WHERE {only: postgres (SELECT t.id FROM qflow.task_instance t WHERE t.id = r.first_id) IS NULL}
+{only: sqlite,mysql 1 = 1 {ignored: task_instance.node}}
 
 -- name: insert_timers
 INSERT INTO qflow.timer (task_id, purpose, fence, due_at)

@@ -70,6 +70,43 @@ def test_a_lane_that_cannot_be_made_spoils_no_other_row(lab, monkeypatch):
     assert lab.sql("SELECT id FROM qflow.task_instance") == [(good * ORDINALS,)]
 
 
+def test_every_task_gets_its_own_lane_priority_and_parents(lab):
+    """Rows that begin alike are sent as one; nothing may be mixed up in that."""
+    lab.workflow(
+        "mixed",
+        {"a": [], "b": [], "c": ["a"], "d": ["a", "b"], "e": ["b"], "f": ["d"]},
+        defaults={"priority": 1},
+    )
+    overrides = '{"tasks": {"b": {"pool": "io"}, "e": {"priority": 5}, "f": {"params": {"n": 1}}}}'
+    number = lab.start("mixed", priority=10, overrides=overrides)
+    found = lab.sql(
+        "SELECT t.id, t.node, l.pool, t.priority, t.state, t.open_parents, t.need, "
+        "CASE WHEN t.ready_at IS NULL THEN 0 ELSE 1 END "
+        "FROM qflow.task_instance t JOIN qflow.lane l ON l.id = t.lane ORDER BY t.id"
+    )
+    first = number * ORDINALS
+    assert found == [
+        (first, 0, "default", -11, 1, 0, 0, 1),
+        (first + 1, 1, "io", -11, 1, 0, 0, 1),
+        (first + 2, 2, "default", -11, 0, 1, 1, 0),
+        (first + 3, 3, "default", -11, 0, 2, 2, 0),
+        (first + 4, 4, "default", -15, 0, 1, 1, 0),
+        (first + 5, 5, "default", -11, 0, 1, 1, 0),
+    ]
+
+
+def test_a_submission_that_is_taken_twice_changes_nothing(lab):
+    lab.workflow("two", {"a": [], "b": ["a"]})
+    number = lab.start("two")
+    lab.sql("UPDATE qflow.task_instance SET priority = 7")
+    before = lab.sql("SELECT id, state, priority FROM qflow.task_instance ORDER BY id")
+    lab.sql("UPDATE qflow.submissions SET is_open = 1")
+    lab.admit.tick()
+    assert submissions(lab) == [("ACCEPTED", number)]
+    assert lab.sql("SELECT id, state, priority FROM qflow.task_instance ORDER BY id") == before
+    assert len(before) == 2
+
+
 @pytest.mark.parametrize("state", ["ACCEPTED", "REJECTED"])
 def test_an_answer_is_final(lab, state):
     number = lab.start(job="work" if state == "ACCEPTED" else "nobody")

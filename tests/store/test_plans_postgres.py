@@ -23,6 +23,7 @@ INDEXES = {
     "advance_tasks": {KEY},
     "release_tasks": {KEY},
     "promote_tasks": {KEY},
+    "insert_tasks": {KEY},
     "list_held": {HELD},
     "list_lost": {HELD},
     "take_submissions": {"submissions_open"},

@@ -92,6 +92,7 @@ class MysqlRenderer(Renderer):
         "instant": "DATETIME(6)",
         "microseconds": "BIGINT",
         "date": "DATE",
+        "numbers": "LONGTEXT",
     }
 
     # Exact and no-pad; the only place where MySQL 8 and MariaDB differ. Migrations set it from the server.
@@ -132,6 +133,9 @@ class MysqlRenderer(Renderer):
 
     def macro_names(self, column: str) -> str:
         return f"GROUP_CONCAT({column} ORDER BY {column} SEPARATOR ', ')"
+
+    def macro_each(self, column: str) -> str:
+        return f"JSON_TABLE({column}, '$[*]' COLUMNS (value INT PATH '$'))"
 
     def update_from(self, table: str, alias: str, rows: str, on: str, assignments: str) -> str:
         # SET goes left to right and may name two tables, so columns get their alias.

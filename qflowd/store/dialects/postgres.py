@@ -67,6 +67,7 @@ class PostgresRenderer(Renderer):
         "instant": "timestamptz",
         "microseconds": "bigint",
         "date": "date",
+        "numbers": "text",
     }
 
     def clock_plus(self, seconds: str) -> str:
@@ -78,6 +79,9 @@ class PostgresRenderer(Renderer):
 
     def macro_names(self, column: str) -> str:
         return f"string_agg({column}, ', ' ORDER BY {column})"
+
+    def macro_each(self, column: str) -> str:
+        return f"LATERAL (SELECT unnest(CAST(translate({column}, '[]', '{{}}') AS integer[])) AS value)"
 
     def rows(self, rows: RowSet) -> str:
         arrays = ", ".join(f"CAST(:rows_{n} AS {self.types[t]}[])" for n, t in zip(rows.names, rows.types, strict=True))
