@@ -6,23 +6,33 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from qflowd.model.ids import instance_of
 from tests.conftest import GetServer
 from tests.faults.conftest import House, side_by_side
 from tests.support.daemon import until
-from tests.support.servers import Server
+from tests.support.servers import MAKERS, Server
 
 pytestmark = pytest.mark.fault
 DONE = "SELECT count(*) FROM qflow.tasks WHERE state = 'SUCCESS'"
 SERVERS = ["postgres", "mariadb"]
 CHAIN = "workflow: chain\ntasks:\n  a: {job: step}\n  b: {job: step, after: a}\n  c: {job: step, after: b}\n"
-
-
+LINES = 60
+TALK = f"""
+@job
+def talk():
+    note("start")
+    for number in range({LINES}):
+        print(number)
+        spend(0.1)
+    note("end")
+"""
 Place = tuple[Server, House]
+Outage = Callable[[Server], contextlib.AbstractContextManager[None]]
 
 
 @pytest.fixture
@@ -62,27 +72,70 @@ def _restart(place: Place) -> None:
     house.check()
 
 
-def test_a_server_that_hangs_for_some_seconds_costs_no_attempt(places: list[Place]) -> None:
-    side_by_side(_hang, places)
+@pytest.fixture
+def outages(places: list[Place], make_house: Callable[..., House]) -> Iterator[list[tuple[Outage, Place]]]:
+    """Each kind of server twice, so that one can hang while another is stopped."""
+    with contextlib.ExitStack() as stack:
+        found: list[tuple[Outage, Place]] = []
+        for server, house in places:
+            other = stack.enter_context(MAKERS[server.kind](durable=server.durable))
+            found += [
+                (_hang, (server, house)),
+                (_stop, (other, make_house(other.create_database(), f"{server.kind}-2"))),
+            ]
+        yield found
+        for _, (_, house) in found:
+            house.close()
 
 
-def _hang(place: Place) -> None:
-    server, house = place
+def test_ten_seconds_without_the_database_cost_no_attempt_and_no_line_of_output(
+    outages: list[tuple[Outage, Place]],
+) -> None:
+    side_by_side(_do_without, outages)
+
+
+def _do_without(case: tuple[Outage, Place]) -> None:
+    outage, (server, house) = case
+    house.more = TALK
     daemon = house.daemon(lease="30s").start()
-    house.submit(job="step", count=20, params='{"seconds": 0.5}')
-    until(lambda: house.one(DONE) >= 2, 20)
+    talkers = house.submit(job="talk", count=2)
+    house.submit(job="step", count=20)
+    until(lambda: house.one("SELECT count(DISTINCT task_id) FROM qflow.logs") == 2, 20, what="both are heard")
     house.store.disconnect()
-    pids = [server.pid, *_children(server.pid)]
-    until(lambda: len(house.ledger.notes("start")) > len(house.ledger.notes("end")), 10, what="a step under way")
-    _signal(pids, signal.SIGSTOP)
-    before = len(house.ledger.notes("end"))
-    time.sleep(6)  # that is the fault
-    _signal(pids, signal.SIGCONT)
-    assert len(house.ledger.notes("end")) >= before + 1  # what was under way ended meanwhile
+    with outage(server):
+        time.sleep(10)  # that is the fault
+        ended = {instance_of(note.task_id) for note in house.ledger.notes("end")}
+        assert ended >= set(talkers), "what was under way ended meanwhile"
     house.drain()
+    assert house.states() == {"SUCCESS": 22}
     assert house.ledger.extra_starts() == 0
+    for number in talkers:
+        until(lambda number=number: _said(house, number) == list(range(LINES)), 5)  # type: ignore[misc]
     assert daemon.stop() == 0
     house.check()
+
+
+def _said(house: House, number: int) -> list[int]:
+    """What a talker printed. Lines whose COMMIT was applied and its reply lost may be there twice."""
+    rows = house.sql(f"SELECT message FROM qflow.logs WHERE instance_id = {number} AND stream = 'stdout' ORDER BY id")
+    return [*dict.fromkeys(int(text) for (text,) in rows)]
+
+
+@contextlib.contextmanager
+def _hang(server: Server) -> Iterator[None]:
+    pids = [server.pid, *_children(server.pid)]
+    _signal(pids, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        _signal(pids, signal.SIGCONT)
+
+
+@contextlib.contextmanager
+def _stop(server: Server) -> Iterator[None]:
+    server.stop("immediate")
+    yield
+    server.start()
 
 
 def test_a_daemon_waits_for_a_database_that_is_down_at_its_start(places: list[Place]) -> None:
