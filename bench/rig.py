@@ -22,9 +22,10 @@ NOOP = "from qflowd import job\n\n\n@job\ndef noop() -> dict:\n    return {'ok':
 class Rig:
     """One daemon's folder beside one empty database."""
 
-    def __init__(self, url: str, folder: Path) -> None:
+    def __init__(self, url: str, folder: Path, server_log: Path) -> None:
         self.url = url
         self.folder = folder
+        self.server_log = server_log
         self.store = Store(url)
         migrate(self.store)
         (folder / "plugins").mkdir(mode=0o755)
@@ -103,7 +104,7 @@ def rigs(database: str) -> Iterator[Callable[[], Rig]]:
                 rig.store.close()
             folder = Path(home) / f"rig{len(made)}"
             folder.mkdir(mode=0o755)
-            made.append(Rig(server.create_database(), folder))
+            made.append(Rig(server.create_database(), folder, server.log))
             return made[-1]
 
         try:

@@ -38,18 +38,3 @@ class Alarm(ABC):
 
     def close(self) -> None:
         os.close(self._bell)
-
-
-class Polling(Alarm):
-    """Looks again and again: soon after something was found, ever more rarely while nothing is."""
-
-    SOON_S, LATE_S = 0.005, 0.05
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._pause_s = self.LATE_S
-
-    def wait(self, *, is_busy: bool) -> Collection[str]:
-        self._pause_s = self.SOON_S if is_busy else min(self.LATE_S, self._pause_s * 1.5)
-        self.sleep(self._pause_s)
-        return NOTHING

@@ -63,7 +63,7 @@ def waiter(store):
     found.close()
 
 
-@pytest.fixture(params=["sqlite_store", "postgres_store"])
+@pytest.fixture(params=["sqlite_store", "postgres_store", "mariadb_store"])
 def store(request):
     return request.getfixturevalue(request.param)
 
@@ -75,9 +75,10 @@ def client(store):
     connection.close()
 
 
-def test_an_alarm_that_has_just_been_set_up_asks_for_a_look(waiter):
+def test_what_was_written_before_an_alarm_could_hear_is_not_missed(waiter, client):
+    commit(client)
     waiter.begin()
-    assert waiter.has_ended(), "what was written before it could hear would be missed"
+    assert waiter.has_ended()
 
 
 def test_a_commit_of_another_ends_the_wait(store, waiter, client):
@@ -93,6 +94,16 @@ def test_whoever_waits_can_be_woken(waiter):
     waiter.settle()
     waiter.alarm.wake()
     assert waiter.has_ended()
+
+
+def test_an_alarm_whose_session_was_killed_asks_for_a_look(mariadb_store):
+    waiter = Waiter(mariadb_store)
+    waiter.settle()
+    kill = "SELECT CONCAT('KILL ', id) FROM information_schema.processlist WHERE info IS NULL AND id <> CONNECTION_ID()"
+    for (text,) in mariadb_store.connection().script(kill):
+        mariadb_store.connection().script(text)
+    assert waiter.has_ended()
+    waiter.close()
 
 
 @pytest.mark.parametrize("kernel", ["refuses", "is silent"])

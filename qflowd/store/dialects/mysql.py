@@ -16,7 +16,7 @@ from pymysql.constants import CLIENT, ER
 
 from qflowd.model.errors import StoreUnavailable, StoreUnsupported
 from qflowd.model.ids import ORDINALS
-from qflowd.store.alarm import Alarm, Polling
+from qflowd.store.alarm import Alarm
 from qflowd.store.catalog import Statement
 from qflowd.store.dialects.base import Connection, DataRefused, Dialect, Disconnected, Retryable, Rows
 from qflowd.store.render import Renderer, RowSet
@@ -259,6 +259,11 @@ class MysqlConnection(Connection):
             cursor.execute(sql)
             return list(cursor.fetchall()) if cursor.description else []
 
+    def count(self, sql: str) -> int:
+        """Run one ready text that returns no rows, and say how many it was about."""
+        with translated():
+            return self.driver.query(sql)
+
 
 class Mysql(Dialect):
     """A MySQL or MariaDB server; the namespace is the database `qflow`."""
@@ -334,7 +339,9 @@ class Mysql(Dialect):
         return f"-- For {kind}.\n" + ";\n\n".join([self._create_database(), "USE qflow", *statements]) + ";\n"
 
     def alarm(self) -> Alarm:
-        return Polling()
+        from qflowd.store.dialects.mysql_alarm import Asking
+
+        return Asking(self.connect)
 
     def describe(self) -> str:
         return describe(self.url)

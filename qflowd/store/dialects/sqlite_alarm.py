@@ -31,6 +31,7 @@ class DataVersion(Alarm):
         self._connection: SqliteConnection | None = None
         self._eyes: int | None = None  # inotify's descriptor
         self._written_at = -inf  # the last write that the kernel told of
+        self._began_at = -inf  # the first of the writes that go on
         self._seen = -1
         self._nap_s = 0.0
 
@@ -47,13 +48,21 @@ class DataVersion(Alarm):
         while not is_woken:
             is_woken, is_written = self.sleep(pause_s, self._eyes)
             if is_written and self._eyes is not None:
-                self._written_at = boottime()
-                is_woken, _ = self.sleep(self.SOON_S)  # a commit is hundreds of writes, and the first is no commit yet
-                os.read(self._eyes, 1 << 16)
+                is_woken = self._let_them_write(self._eyes) or is_woken
             if self._has_changed(self._connection) or boottime() >= until:
                 break
             pause_s = min(self._patience_s(), until - boottime())
         return NOTHING
+
+    def _let_them_write(self, eyes: int) -> bool:
+        """A commit is hundreds of writes, and the first is no commit yet. True: somebody woke us meanwhile."""
+        now = boottime()
+        if now - self._written_at > self.LONGEST_NAP_S:
+            self._began_at = now
+        is_woken, _ = self.sleep(min(self.LONGEST_NAP_S, max(self.SOON_S, (now - self._began_at) / 2)))
+        os.read(eyes, 1 << 16)
+        self._written_at = boottime()
+        return is_woken
 
     def _has_changed(self, connection: SqliteConnection) -> bool:
         version = connection.data_version()
