@@ -108,18 +108,21 @@ class Upstreams:
 
     def __init__(self, outputs: Mapping[int, str | None]) -> None:
         self._outputs = outputs
-        self._texts: dict[tuple[int, tuple[int, ...]], str | None] = {}
+        self._texts: dict[object, str | None] = {}
 
     def of(self, instance: Instance, node: Node) -> str | None:
         """For one attempt of `node`; None where that would be too much to carry."""
-        family = (instance.id, node.parents)
-        if family not in self._texts:
-            first = instance.id * ORDINALS
-            labels = instance.plan.labels
-            texts = [f"{labels[parent]}:{self._outputs.get(first + parent) or 'null'}" for parent in node.parents]
-            is_large = len(texts) > 1 and sum(map(len, texts)) > LARGEST_UPSTREAM
-            self._texts[family] = None if is_large else "{" + ",".join(texts) + "}"
-        return self._texts[family]
+        first, labels, parents = instance.id * ORDINALS, instance.plan.labels, node.parents
+        family = first + parents[0] if len(parents) == 1 else (first, parents)
+        if (text := self._texts.get(family)) is not None or family in self._texts:
+            return text
+        if len(parents) == 1:
+            text = f"{{{labels[parents[0]]}:{self._outputs.get(first + parents[0]) or 'null'}}}"
+        else:
+            texts = [f"{labels[parent]}:{self._outputs.get(first + parent) or 'null'}" for parent in parents]
+            text = "{" + ",".join(texts) + "}" if sum(map(len, texts)) <= LARGEST_UPSTREAM else None
+        self._texts[family] = text
+        return text
 
 
 class Outputs(Mapping[str, Any]):
