@@ -259,11 +259,6 @@ class MysqlConnection(Connection):
             cursor.execute(sql)
             return list(cursor.fetchall()) if cursor.description else []
 
-    def count(self, sql: str) -> int:
-        """Run one ready text that returns no rows, and say how many it was about."""
-        with translated():
-            return self.driver.query(sql)
-
 
 class Mysql(Dialect):
     """A MySQL or MariaDB server; the namespace is the database `qflow`."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 from qflowd.store.alarm import NOTHING, Alarm
 from qflowd.store.clock import boottime
 from qflowd.store.dialects.base import Disconnected, Retryable
-from qflowd.store.dialects.mysql import MysqlConnection
+from qflowd.store.dialects.mysql import MysqlConnection, translated
 
 # How many rows went into the variable comes back in one short packet; a result set is seven, and half of an idle daemon.
 ASK = (
@@ -38,7 +38,8 @@ class Asking(Alarm):
     def _is_anything_open(self) -> bool:
         self._connection = self._connection or self._connect()
         try:
-            return self._connection.count(ASK) > 0
+            with translated():
+                return self._connection.driver.query(ASK) > 0
         except (Disconnected, Retryable):
             self._connection.close()
             self._connection = None
