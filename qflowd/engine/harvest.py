@@ -12,7 +12,7 @@ from qflowd.engine.claim import Claimed
 from qflowd.engine.lanes import SHORT_S, Lane, Terms
 from qflowd.engine.outcome import Ending, Final, Outcome, Released, outcome_of
 from qflowd.engine.request import read_instant
-from qflowd.model.durations import LONGEST_S
+from qflowd.model.durations import LONGEST_S, MB
 from qflowd.model.errors import QflowdError
 from qflowd.model.states import Reason, TaskState
 from qflowd.model.workflow import Settings
@@ -24,7 +24,7 @@ _BROKEN = {"crash": Reason.LOST, "timeout": Reason.TIMEOUT, "memory": Reason.MEM
 _ENDED = {"success": Reason.NONE, "error": Reason.ERROR, "skip": Reason.SKIPPED, "stopped": Reason.TERMINATED}
 _SUCCESS = int(TaskState.SUCCESS)
 _new_final = partial(tuple.__new__, Final)  # without the keywords that nobody gives here: a third of the time
-MB = 1 << 20  # as in `memory: 512MB`
+
 WORTH_A_COMMIT = 128  # results; fewer wait a moment for others
 Held = tuple[Claimed, Terms]  # a row that is ours, and what it runs under
 
