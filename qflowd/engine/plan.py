@@ -1,4 +1,4 @@
-"""A workflow version in memory: edges as int tuples, parameters as templates that are compiled when first asked for."""
+"""A workflow version in memory: edges as int tuples, parameters as templates."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,13 +12,19 @@ from qflowd.model.workflow import BUILT_IN, Job, Json, Settings, Task, Workflow
 
 @dataclass(eq=False)  # not frozen: that would take four times as long to make, and there are thousands
 class Node:
-    """One task of a plan; it never changes. `ordinals` are those of all tasks by key."""
+    """One task of a plan; it never changes.
+
+    `constant` is the JSON text of parameters that are the same in every instance; None where there are expressions, or
+    the job's own parameters are taken from the workflow's by name. `ordinals` are those of all tasks by key.
+    """
 
     node: int  # its own ordinal: its place in topological order
     task: Task
     settings: Settings  # its own over the workflow's; equal ones are one object
     parents: tuple[int, ...]
     children: tuple[int, ...]
+    constant: str | None
+    conditions: Mapping[int, Template]  # parent -> condition of the edge from it
     ordinals: Mapping[str, int]
 
     @property
@@ -29,25 +35,15 @@ class Node:
     def job(self) -> str:
         return self.task.job
 
+    @property
+    def is_plain(self) -> bool:
+        """Are its parameters the same in every instance, with no condition to look at?"""
+        return self.constant is not None and not self.conditions
+
     @cached_property
     def params(self) -> Template | None:
         """None where the job's own parameters are taken from the workflow's by name."""
         return None if self.task.params is None else compile_value(dict(self.task.params))
-
-    @cached_property
-    def constant(self) -> str | None:
-        """The JSON text of parameters that are the same in every instance; None where there may be an expression."""
-        text = None if self.task.params is None else jsontext.dump(dict(self.task.params))
-        return text if text is not None and "{{" not in text else None
-
-    @cached_property
-    def conditions(self) -> Mapping[int, Template]:
-        """Parent -> condition of the edge from it, where there is one."""
-        return {
-            self.ordinals[edge.parent]: compile_condition(edge.condition)
-            for edge in self.task.after
-            if edge.condition is not None
-        }
 
     @cached_property
     def sources(self) -> tuple[int, ...]:
@@ -57,11 +53,6 @@ class Node:
             templates.append(self.params)
         named = {self.ordinals[key] for template in templates for key in template.tasks}
         return tuple(sorted(named.union(self.parents)))
-
-    @cached_property
-    def is_plain(self) -> bool:
-        """Are its parameters the same in every instance, with no condition to look at?"""
-        return self.constant is not None and not self.conditions
 
 
 class Alike(NamedTuple):
@@ -77,7 +68,7 @@ class Alike(NamedTuple):
 class Plan:
     """A workflow as the engine runs it. `version_id` is None for the plan of a single job.
 
-    Admission makes do with what is alike; nodes are made by the first daemon that runs one of them.
+    Admission makes do with what is alike; nodes are made when one of them is first run here, templates when it is rendered.
     """
 
     version_id: int | None
@@ -105,7 +96,17 @@ class Plan:
             node: equal.setdefault(alike.settings, alike.settings) for alike in self.alike for node in alike.nodes
         }
         return [
-            Node(i, task, settings[i], self.parents[i], self.children[i], ordinals) for i, task in enumerate(self.tasks)
+            Node(
+                node=i,
+                task=task,
+                settings=settings[i],
+                parents=self.parents[i],
+                children=self.children[i],
+                constant=_constant(task),
+                conditions=_conditions(task, ordinals) if task.after else {},
+                ordinals=ordinals,
+            )
+            for i, task in enumerate(self.tasks)
         ]
 
     @cached_property
@@ -151,6 +152,17 @@ def compile_plan(version_id: int | None, workflow: Workflow) -> Plan:
 def single_job(job: str) -> Plan:
     """The plan of one job submitted by itself; its parameters are the submission's."""
     return compile_plan(None, Workflow(key=job, tasks=(Task(key=job, job=job),)))
+
+
+def _constant(task: Task) -> str | None:
+    text = None if task.params is None else jsontext.dump(dict(task.params))
+    return text if text is not None and "{{" not in text else None
+
+
+def _conditions(task: Task, ordinals: Mapping[str, int]) -> dict[int, Template]:
+    return {
+        ordinals[edge.parent]: compile_condition(edge.condition) for edge in task.after if edge.condition is not None
+    }
 
 
 def effective(node: Node | Alike, override: Settings, job: Job | None, daemon_timeout_s: float | None) -> Settings:
