@@ -11,9 +11,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from qflowd.engine.admit import Admit
+from qflowd.engine.batch import Batch
 from qflowd.engine.claim import Claimed, Head, claim
 from qflowd.engine.commands import Commands
-from qflowd.engine.batch import Batch
 from qflowd.engine.finish import finish
 from qflowd.engine.instances import Instances
 from qflowd.engine.known import Jobs, Lanes, Plans

@@ -121,7 +121,8 @@ class SqliteConnection(Connection):
         self._holds_lock = False
         self._per_row_sql: dict[str, tuple[str, tuple[str, ...], int]] = {}
         try:
-            self._db = apsw.Connection(":memory:", statementcachesize=32)  # apsw looks through it for every row of a row set
+            # A small cache: apsw looks through it for every row of a row set.
+            self._db = apsw.Connection(":memory:", statementcachesize=32)
             self._db.set_busy_handler(_wait_while_busy)
             with translated():
                 self._db.execute("ATTACH ? AS qflow", (str(file),))
