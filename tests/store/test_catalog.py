@@ -146,7 +146,7 @@ def run_once(store: Store, name: str) -> tuple[str, ...]:
     if dialect != "sqlite":
         while statement is not None:
             if statement.make_row is not None:
-                columns.append(statement.make_row.__self__._fields)  # type: ignore[attr-defined]
+                columns.append(statement.make_row.args[0]._fields)  # type: ignore[attr-defined]
             statement = statement.then  # type: ignore[assignment]
     return columns[0] if columns else ()
 
