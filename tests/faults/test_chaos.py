@@ -75,6 +75,9 @@ def _chaos(house: House) -> None:
         kills += _harm(chance, chance.choice(daemons))
         time.sleep(chance.uniform(0.1, 0.7))
     for daemon in daemons:
+        if daemon.is_running:
+            daemon.thaw()  # all before any is stopped: one that froze in a transaction holds rows that others end with
+    for daemon in daemons:
         _heal(daemon)
     house.drain(60)
     for daemon in daemons:
@@ -110,7 +113,6 @@ def _harm(chance: random.Random, daemon: Daemon) -> int:
 
 def _heal(daemon: Daemon) -> None:
     if daemon.is_running:
-        daemon.thaw()
         daemon.signal(signal.SIGTERM)  # some were told already: a second one ends them now
         daemon.wait()
     daemon.start()

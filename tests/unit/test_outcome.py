@@ -7,6 +7,7 @@ import pytest
 from qflowd.engine.known import LaneKey
 from qflowd.engine.lanes import Lane
 from qflowd.engine.outcome import Ending, outcome_of
+from qflowd.model.durations import MB
 from qflowd.model.states import Reason, TaskState
 from qflowd.model.workflow import Job, Settings
 from qflowd.store.clock import to_microseconds
@@ -34,7 +35,7 @@ def test_a_success_is_final_and_a_short_one_leaves_no_attempt():
 
 
 def test_a_long_success_leaves_an_attempt():
-    found = outcome(ran_s=1.5, cpu_s=1.2, peak_memory=20_000_000)
+    found = outcome(ran_s=1.5, cpu_s=1.2, peak_memory=20 * MB)
     assert (found.attempt.state, found.attempt.cpu_s, found.attempt.peak_memory_mb) == (TaskState.SUCCESS, 1.2, 20.0)
 
 
