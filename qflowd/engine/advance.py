@@ -13,7 +13,7 @@ from qflowd.model.rules import worth
 from qflowd.model.states import TaskState
 
 
-class Ended(Protocol):
+class EndedRow(Protocol):
     """A row that has just become final."""
 
     @property
@@ -38,7 +38,7 @@ class Arrivals(NamedTuple):
     doubtful: list[int]
 
 
-def arrivals(ended: Iterable[tuple[Instance, Sequence[Ended]]], holds: Holds) -> Arrivals:
+def arrivals(ended: Iterable[tuple[Instance, Sequence[EndedRow]]], holds: Holds) -> Arrivals:
     """Add up what rows of these instances bring to each child."""
     plain: dict[int, int] = {}  # child -> favourable arrivals, the common case
     mixed: dict[int, list[int]] = {}
@@ -57,8 +57,8 @@ def arrivals(ended: Iterable[tuple[Instance, Sequence[Ended]]], holds: Holds) ->
                         doubtful.add(key)
                 continue
             for child in plan.children[node]:
-                is_free = row.state != TaskState.SUCCESS or node not in plan.nodes[child].conditions
-                gain, bad = worth(TaskState(row.state), condition=is_free or holds(instance.id, node, child))
+                is_unconditional = row.state != TaskState.SUCCESS or node not in plan.nodes[child].conditions
+                gain, bad = worth(TaskState(row.state), condition=is_unconditional or holds(instance.id, node, child))
                 total = mixed.setdefault(first + child, [0, 0, 0])
                 total[0] += 1
                 total[1] += gain
@@ -72,7 +72,7 @@ def arrivals(ended: Iterable[tuple[Instance, Sequence[Ended]]], holds: Holds) ->
     return Arrivals([(key, count, gain, bad) for key, (count, gain, bad) in sorted(mixed.items())], sorted(mixed))
 
 
-def closers(ended: Iterable[tuple[Instance, Sequence[Ended]]]) -> dict[int, int]:
+def closers(ended: Iterable[tuple[Instance, Sequence[EndedRow]]]) -> dict[int, int]:
     """Instance -> how many of its nodes that nothing waits for have ended."""
     found: dict[int, int] = {}
     for instance, rows in ended:

@@ -33,13 +33,13 @@ class Batch:
         """This batch and a later one together."""
         return Batch(*(mine + theirs for mine, theirs in zip(self.rows(), later.rows(), strict=True)))
 
-    def without(self, lost: set[int]) -> "Batch":
+    def without(self, task_ids: set[int]) -> "Batch":
         """The same without the rows of these tasks."""
-        return Batch(*([row for row in rows if row[0] not in lost] for rows in self.rows()))
+        return Batch(*([row for row in rows if row[0] not in task_ids] for rows in self.rows()))
 
     def halves(self) -> tuple["Batch", "Batch"]:
         """Two batches with half of the tasks each."""
-        ids = sorted({row[0] for rows in self.rows() for row in rows})
+        ids = sorted(self.task_ids())
         first = set(ids[: len(ids) // 2])
         return self.without(set(ids) - first), self.without(first)
 

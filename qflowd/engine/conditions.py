@@ -19,8 +19,8 @@ class EdgeConditions:
         self._texts: dict[int, str | None] = {}
         self._scope: dict[str, Any] = {}
 
-    def hold(self, instance_id: int, parent: int, child: int) -> bool:
-        """The condition of the edge from node `parent` to node `child`, which has one.
+    def holds(self, instance_id: int, parent: int, child: int) -> bool:
+        """Does the condition of the edge from node `parent` to node `child` hold? There is one.
 
         One that has no value lets the child through: it fails with the reason when it is claimed.
         """

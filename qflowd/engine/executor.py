@@ -19,7 +19,7 @@ from qflowd.engine.known import Codes, LaneKey, Lanes
 from qflowd.engine.lanes import Lane
 from qflowd.engine.service import Topics, back_off, report
 from qflowd.model.errors import StoreUnavailable
-from qflowd.model.ids import ORDINALS
+from qflowd.model.ids import instance_of
 from qflowd.model.workflow import Job
 from qflowd.store.clock import boottime
 from qflowd.store.tx import Store, Tx
@@ -27,7 +27,6 @@ from qflowd.workers.crew import Crew
 
 log = logging.getLogger("qflowd")
 LARGEST_COMMIT = 4000  # results
-LARGEST_PARCEL = 4 << 20  # characters of parameters and parents' outputs in one chunk
 LINGER_S = 0.003  # how long the first result of a batch waits for others of short tasks
 POLL_S = 0.5
 RECONCILE_S = 30.0
@@ -61,7 +60,7 @@ class Executor:
         self._harvest = Harvest(store.clock, chance)
         self._dispatch = Dispatch(store, crew, instances, self._harvest, timeout_s)
         self._turns = 0
-        self._new_lanes: list[Head] = []  # seen inside a transaction, where they cannot be learnt
+        self._has_unknown_lanes = False  # met inside a transaction, where they cannot be learnt
         self._look_at = 0.0
         self._orders: list[Callable[[], None]] = []
         self._orders_lock = threading.Lock()
@@ -157,7 +156,7 @@ class Executor:
             if self._has_intents:
                 self._has_intents = False
                 intents = {row.id for row in self._store.read(lambda tx: tx.run("list_intents"))}
-                self._crew.stop_tasks([number for number in self._harvest.held if number // ORDINALS in intents])
+                self._crew.stop_tasks([number for number in self._harvest.held if instance_of(number) in intents])
             if now >= self._reconcile_at:
                 self._reconcile_at = now + RECONCILE_S
                 self._reconcile()
@@ -190,9 +189,10 @@ class Executor:
     def _turn(self, *, is_ripe: bool) -> None:
         """One transaction: accept what has ended, then claim, what has just become ready included."""
         slots = {pool: self._crew.room(pool) for pool in self._pools} if self._may_claim else {}
-        is_worth = self._is_worth_a_claim(slots) if self._new_lanes or not is_ripe else True
-        if not is_ripe and not is_worth:
-            return
+        if self._has_unknown_lanes or not is_ripe:  # in a ripe turn only to learn lanes
+            has_work = self._look_for_work(slots)
+            if not is_ripe and not has_work:
+                return
         batch = self._harvest.reap() if is_ripe else Batch()
         self._look_at = boottime() + LOOK_S
         try:
@@ -245,8 +245,8 @@ class Executor:
         if closed:
             self._topics.publish("closed")
 
-    def _is_worth_a_claim(self, slots: Mapping[str, int]) -> bool:
-        """A look without a transaction: does anything stand in a lane of ours, with room for it?"""
+    def _look_for_work(self, slots: Mapping[str, int]) -> bool:
+        """Learn unknown lanes, without a transaction. Does anything stand in a lane of ours, with room for it?"""
         if not any(slots.values()):
             self._look_at = boottime() + POLL_S
             return False
@@ -254,7 +254,7 @@ class Executor:
         try:
             heads = [Head(*row) for row in self._store.read(lambda tx: tx.run("list_heads"))]
             self._know(heads)
-            self._new_lanes = []
+            self._has_unknown_lanes = False
         except StoreUnavailable as error:
             self._put_off("claim", error)
             return False
@@ -266,7 +266,7 @@ class Executor:
             return []
         claims = []
         heads = [Head(*row) for row in tx.run("list_heads")]
-        self._new_lanes = [head for head in heads if head.lane not in self._lanes]
+        self._has_unknown_lanes = any(head.lane not in self._lanes for head in heads)
         idle = {pool: self._crew.idle(pool) for pool in slots}
         ordered = order_lanes([head for head in heads if head.lane in self._lanes], self._tenant_of, self._turns)
         stuck = self._stuck(ordered, idle)

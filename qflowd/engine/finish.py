@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from qflowd.engine import advance, close
 from qflowd.engine.batch import Batch
 from qflowd.engine.conditions import EdgeConditions
-from qflowd.engine.instances import Instances, Run
+from qflowd.engine.instances import InstanceRows, Instances
 from qflowd.engine.outcome import AttemptRow, Final, Rearmed
 from qflowd.engine.timers import RUN
 from qflowd.model.errors import LeaseLost, StoreUnavailable
@@ -23,7 +23,7 @@ from qflowd.store.tx import DataRefused, Store, Tx
 
 log = logging.getLogger("qflowd")
 LARGEST_INLINE = 64 * 1024  # characters of output on the row itself
-PART = 1 << 20
+LARGEST_PART = 1 << 20  # characters
 
 
 T = TypeVar("T")
@@ -51,7 +51,7 @@ def finish_and(
                 name="finish",
             )
         except LeaseLost:
-            lost = store.read(lambda tx, batch=batch: _lost(tx, batch))  # type: ignore[misc]
+            lost = store.read(lambda tx, batch=batch: _no_longer_ours(tx, batch))  # type: ignore[misc]
             log.warning("%d results came too late: their rows have another owner", len(lost))
             instances.forget_outputs(lost)
             batch = batch.without(lost)
@@ -65,7 +65,7 @@ def finish_and(
 
 
 def _write_apart(store: Store, instances: Instances, batch: Batch, daemon_id: int, error: Exception) -> list[int]:
-    """Halve a batch that cannot be written until the task at fault is alone; that one is told of instead."""
+    """Halve a batch that cannot be written until the task at fault is alone; that one fails."""
     if len(batch.task_ids()) > 1:
         closed = []
         for half in batch.halves():
@@ -78,9 +78,9 @@ def _write_apart(store: Store, instances: Instances, batch: Batch, daemon_id: in
     else:
         message = f"what this task left behind cannot be written: {type(error).__name__}: {error}"[:2000]
         log.error("task %d: %s", number, message, exc_info=error)
-    told = _in_our_words(batch, message, store.clock.now())
+    failure = _as_failure(batch, message, store.clock.now())
     try:
-        return store.transact(lambda tx: _write(tx, instances, told, daemon_id), name="finish")
+        return store.transact(lambda tx: _write(tx, instances, failure, daemon_id), name="finish")
     except StoreUnavailable:
         raise
     except LeaseLost:
@@ -90,18 +90,18 @@ def _write_apart(store: Store, instances: Instances, batch: Batch, daemon_id: in
         return []
 
 
-def _in_our_words(batch: Batch, message: str, now: datetime) -> Batch:
-    """The batch of one task without anything that the task itself has said. What it ended with is a failure then."""
-    told = Batch(rearmed=batch.rearmed, released=batch.released, running=batch.running)
-    told.attempts = [row._replace(error=message, traceback=None) for row in batch.attempts]
+def _as_failure(batch: Batch, message: str, now: datetime) -> Batch:
+    """The batch of one task without what the task itself said; an end becomes a failure."""
+    failure = Batch(rearmed=batch.rearmed, released=batch.released, running=batch.running)
+    failure.attempts = [row._replace(error=message, traceback=None) for row in batch.attempts]
     state, reason = int(TaskState.FAILED), int(Reason.ERROR)
     for row in batch.final:
-        told.final.append(row._replace(state=state, reason=reason, output=None))
+        failure.final.append(row._replace(state=state, reason=reason, output=None))
         began = None if row.started_us is None else EPOCH + timedelta(microseconds=row.started_us)
-        told.attempts = [
-            AttemptRow(row.id, row.fence, row.attempt, state, reason, began, now, None, None, None, None, message, None)
+        failure.attempts = [
+            AttemptRow(row.id, row.fence, row.attempt, state, reason, began, now, code_id=row.code_id, error=message)
         ]
-    return told
+    return failure
 
 
 def _write(tx: Tx, instances: Instances, batch: Batch, daemon_id: int) -> list[int]:
@@ -137,21 +137,21 @@ def _accept(tx: Tx, instances: Instances, batch: Batch) -> list[int]:
     final = sorted(batch.final)
     if tx.count("finish_tasks", rows=_split_large(tx, final), now=tx.now) < len(final):
         raise LeaseLost
-    level = instances.runs(final)
+    level = instances.by_instance(final)
     _remember_outputs(instances, level)
     ended = level
     conditions = EdgeConditions(tx, instances)
     while level:
-        rows, doubtful = advance.arrivals(level, conditions.hold)
+        rows, doubtful = advance.arrivals(level, conditions.holds)
         if rows:
             tx.run("advance_tasks", rows=rows, now=tx.now)
-        closed = tx.run("find_closed", rows=[(number,) for number in doubtful]) if doubtful else []
-        level = instances.runs(sorted(closed))
+        unrun = tx.run("find_ended_unrun", rows=[(number,) for number in doubtful]) if doubtful else []
+        level = instances.by_instance(sorted(unrun))
         ended = ended + level
     return close.close_instances(tx, instances, advance.closers(ended))
 
 
-def _remember_outputs(instances: Instances, ended: Iterable[Run[Final]]) -> None:
+def _remember_outputs(instances: Instances, ended: Iterable[InstanceRows[Final]]) -> None:
     """Those that the tasks behind them will be given."""
     for instance, rows in ended:
         if instance.plan.has_edges:
@@ -168,7 +168,7 @@ def _split_large(tx: Tx, final: Sequence[Final]) -> list[Final]:
     kept = []
     for row in final:
         if row.output is not None and len(row.output) > LARGEST_INLINE:
-            parts = [row.output[start : start + PART] for start in range(0, len(row.output), PART)]
+            parts = [row.output[start : start + LARGEST_PART] for start in range(0, len(row.output), LARGEST_PART)]
             tx.run("delete_large_values", rows=[(row.id,)])
             tx.run("insert_large_value", rows=[(row.id, i, part) for i, part in enumerate(parts)])
             kept.append(row._replace(output=None))
@@ -177,7 +177,7 @@ def _split_large(tx: Tx, final: Sequence[Final]) -> list[Final]:
     return kept
 
 
-def _lost(tx: Tx, batch: Batch) -> set[int]:
+def _no_longer_ours(tx: Tx, batch: Batch) -> set[int]:
     rows = [(row.id, row.fence) for rows in (batch.final, batch.rearmed, batch.released) for row in rows]
-    ours = {row.id for row in tx.run("find_unfenced", rows=sorted(rows))}
+    ours = {row.id for row in tx.run("find_still_ours", rows=sorted(rows))}
     return {number for number, _ in rows} - ours

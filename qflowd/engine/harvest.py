@@ -237,7 +237,6 @@ class Harvest:
         ending = Ending(
             id=row.id,
             fence=row.fence,
-            node=row.node,
             attempt=row.attempt + 1,
             crashes=row.crashes,
             lane=lane,

@@ -17,7 +17,7 @@ from qflowd.store.tx import Tx
 from qflowd.workers.wire import InstanceFacts
 
 Row = TypeVar("Row", bound=Sequence[Any])
-Run = tuple["Instance", list[Row]]
+InstanceRows = tuple["Instance", list[Row]]  # rows of one instance
 REMEMBERED = 20_000
 REMEMBERED_OUTPUTS = 50_000
 LARGEST_REMEMBERED = 4096  # characters of an output
@@ -49,17 +49,20 @@ class Instances:
         """An instance that `load` was called for."""
         return self._known[instance_id]
 
-    def runs(self, rows: Iterable[Row]) -> list[Run[Row]]:
-        """Rows, whose first column is a task's id, in runs of neighbours of one instance that `load` was called for."""
-        found: list[Run[Row]] = []
-        run: list[Row] = []
+    def by_instance(self, rows: Iterable[Row]) -> list[InstanceRows[Row]]:
+        """Rows, whose first column is a task's id, with their instance; neighbours of one instance are one item.
+
+        `load` was called for all of them.
+        """
+        found: list[InstanceRows[Row]] = []
+        group: list[Row] = []
         last = -1
         for row in rows:
             instance_id = row[0] // ORDINALS
             if instance_id != last:
-                last, run = instance_id, []
-                found.append((self._known[instance_id], run))
-            run.append(row)
+                last, group = instance_id, []
+                found.append((self._known[instance_id], group))
+            group.append(row)
         return found
 
     def load(self, tx: Tx, task_ids: Iterable[int]) -> None:

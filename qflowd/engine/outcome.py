@@ -12,7 +12,7 @@ from qflowd.model.states import Reason, TaskState
 from qflowd.model.workflow import Settings
 from qflowd.store.clock import to_microseconds
 
-POISON_AFTER = 3  # crashes
+POISON_AFTER_CRASHES = 3
 LONG_S = 1.0  # attempts that ran longer leave a row of their own
 
 
@@ -39,12 +39,12 @@ class AttemptRow(NamedTuple):
     reason: int
     started_at: datetime | None
     finished_at: datetime
-    cpu_s: float | None
-    peak_memory_mb: float | None
-    exit_signal: int | None
-    code_id: int | None
-    error: str | None
-    traceback: str | None
+    cpu_s: float | None = None
+    peak_memory_mb: float | None = None
+    exit_signal: int | None = None
+    code_id: int | None = None
+    error: str | None = None
+    traceback: str | None = None
 
 
 class Rearmed(NamedTuple):
@@ -72,7 +72,6 @@ class Ending:
 
     id: int
     fence: int
-    node: int
     attempt: int  # number of this attempt
     crashes: int  # before it
     lane: Lane
@@ -113,7 +112,7 @@ def outcome_of(ending: Ending, chance: Callable[[], float]) -> Outcome:
     attempt = _attempt(ending, TaskState.FAILED)
     if ending.reason is Reason.LOST:
         # Work lost with its worker returns at once and costs no attempt, but a third crash is no accident.
-        if ending.crashes + 1 < POISON_AFTER:
+        if ending.crashes + 1 < POISON_AFTER_CRASHES:
             return Outcome(released=Released(ending.id, ending.fence, 1, 1), attempt=attempt)
         poisoned = _final(ending, TaskState.FAILED)._replace(reason=int(Reason.POISON))
         return Outcome(final=poisoned, attempt=attempt._replace(reason=int(Reason.POISON)))

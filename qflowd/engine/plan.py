@@ -134,7 +134,7 @@ class Plan:
 
     @cached_property
     def has_edges(self) -> bool:
-        return any(task.after for task in self.workflow.tasks)
+        return any(self.parents)
 
     @cached_property
     def has_conditions(self) -> bool:

@@ -22,7 +22,7 @@ from qflowd.store.tx import Store, Tx
 
 log = logging.getLogger("qflowd")
 NEIGHBOURS_S = 1.0
-POISON_AFTER = 10  # times that a task was lost since it became ready: it may be what kills the host
+POISON_AFTER_LOSSES = 10  # times that a task was lost since it became ready: it may be what kills the host
 CHUNK = 500
 
 
@@ -84,11 +84,11 @@ class Recover:
             if row.state == TaskState.RESERVED:
                 batch.released.append(Released(row.id, row.fence, 1, 0))
                 continue
-            is_poison = row.losses + 1 >= POISON_AFTER
+            is_poison = row.losses + 1 >= POISON_AFTER_LOSSES
             reason = int(Reason.POISON if is_poison else Reason.LOST)
             error = "the daemon that ran it died"
             if is_poison:
-                error += f"; it was lost {POISON_AFTER} times, and may be what kills its host"
+                error += f"; it was lost {POISON_AFTER_LOSSES} times, and may be what kills its host"
             batch.attempts.append(
                 AttemptRow(
                     row.id,
@@ -98,12 +98,8 @@ class Recover:
                     reason,
                     row.started_at,
                     now,
-                    None,
-                    None,
-                    None,
-                    row.code_id,
-                    error,
-                    None,
+                    code_id=row.code_id,
+                    error=error,
                 )
             )
             if is_poison:

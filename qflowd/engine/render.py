@@ -18,7 +18,7 @@ from qflowd.model.workflow import Json, Settings
 from qflowd.store.tx import Tx
 from qflowd.workers.wire import Assignment
 
-LARGEST_UPSTREAM = 1 << 20
+LARGEST_UPSTREAM = 1 << 20  # characters of several parents' outputs together; one alone always goes
 
 
 class Unrenderable(NamedTuple):
@@ -46,7 +46,7 @@ def render(
     """
     instances.load(tx, [row.id for row in rows])
     places = [(row, instance := instances[row.id // ORDINALS], instance.plan.nodes[row.node]) for row in rows]
-    outputs = _outputs_of_parents(tx, instances, places)
+    outputs = _outputs_of_sources(tx, instances, places)
     # Whoever was claimed for the first time has no checkpoint.
     again = [(row.id,) for row in rows if row.fence > 1]
     saved = {row.task_id: row.value for row in tx.run("load_checkpoints", rows=again)} if again else {}
@@ -56,16 +56,16 @@ def render(
     settings: Settings | None = None  # of the node before: most have the same
     failed = []
     for row, instance, node in places:
-        is_free = not instance.overrides
+        is_overridden = bool(instance.overrides)
         try:
-            params = node.constant if is_free and node.is_plain else _params(instance, node, lane, outputs)
+            params = node.constant if node.is_plain and not is_overridden else _params(instance, node, lane, outputs)
         except ExpressionFailed as problem:
             failed.append(Unrenderable(row, str(problem)))
             continue
-        if group is None or settings is not node.settings or not is_free:
+        if group is None or settings is not node.settings or is_overridden:
             terms = _terms(instance, node, lane, timeout_s)
             group = groups.setdefault(id(terms), Group(terms))
-            settings = node.settings if is_free else None
+            settings = None if is_overridden else node.settings
         upstream = upstreams.of(instance, node) if node.parents else None
         number, _, fence, _, attempt, _, _ = row
         task = Assignment(number, fence, attempt + 1, node.key, params or "{}", upstream, saved.get(number))
@@ -74,7 +74,7 @@ def render(
     return list(groups.values()), failed
 
 
-def _outputs_of_parents(
+def _outputs_of_sources(
     tx: Tx, instances: Instances, places: Iterable[tuple[Claimed, Instance, Node]]
 ) -> dict[int, str | None]:
     wanted: set[int] = set()
@@ -111,7 +111,7 @@ class Upstreams:
         self._texts: dict[object, str | None] = {}
 
     def of(self, instance: Instance, node: Node) -> str | None:
-        """For one attempt of `node`; None where that would be too much to carry."""
+        """For one attempt of `node`; None where several are too much to carry."""
         first, labels, parents = instance.id * ORDINALS, instance.plan.labels, node.parents
         family = first + parents[0] if len(parents) == 1 else (first, parents)
         if (text := self._texts.get(family)) is not None or family in self._texts:

@@ -106,7 +106,7 @@ class Retry:
                 f"{_names(plan, held)} of instance {number} is being run; wait for its end, or terminate first"
             )
         conditions = EdgeConditions(tx, self._instances)
-        recounted = recount(plan, states, again, lambda parent, child: conditions.hold(number, parent, child))
+        recounted = recount(plan, states, again, lambda parent, child: conditions.holds(number, parent, child))
         if command.task or command.task_id:
             _check_named(plan, states, targets, recounted)
         _restart(tx, number, recounted)

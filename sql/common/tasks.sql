@@ -5,7 +5,7 @@ SELECT i.id, i.tenant, i.version_id, i.job, i.name, i.state, i.intent, i.params,
     i.created_at, i.priority, i.open_closers
 FROM {rows: id bigint} r JOIN qflow.workflow_instance i ON i.id = r.id
 
--- name: find_closed
+-- name: find_ended_unrun
 -- Which of these rows have ended without running; `reason` tells them from jobs that raised Skip.
 SELECT t.id, t.state FROM {rows: id bigint} r JOIN qflow.task_instance t ON t.id = r.id
 WHERE t.state IN ({task.SKIPPED}, {task.UPSTREAM_FAILED}) AND t.reason = 0
@@ -38,7 +38,7 @@ JOIN qflow.task_instance t ON t.id = r.task_id AND t.fence = r.fence WHERE 1 = 1
 {upsert: task_id} fence = {excluded: fence}, done = {excluded: done}, total = {excluded: total},
     message = {excluded: message}, updated_at = {excluded: updated_at}
 
--- name: find_unfenced
+-- name: find_still_ours
 -- After a finish hit fewer rows than it sent: those that are still ours.
 SELECT t.id FROM {rows: id bigint, fence int} r JOIN qflow.task_instance t ON t.id = r.id AND t.fence = r.fence
 
@@ -57,7 +57,7 @@ WHERE 1 = 1 {ignored: attempt.state}
 state = {task.PENDING}, owner = NULL, attempt = d.attempt, need = 0, started_at = NULL, reason = d.reason, fence = t.fence + 1
 
 -- name: close_nodes
--- Instances in which leaves have ended. MySQL has no RETURNING, so a second statement asks which have none left.
+-- Counts down open closers. MySQL has no RETURNING, so a second statement asks which have none left.
 {update: qflow.workflow_instance i, id bigint, closed int | i.id = d.id}
 open_closers = i.open_closers - d.closed
 

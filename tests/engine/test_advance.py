@@ -44,7 +44,7 @@ def test_the_statement_and_the_pure_rule_agree_everywhere(lab):
     lab.sql(f"INSERT INTO qflow.task_instance ({columns}) VALUES {', '.join(rows)}")
     sent = [(i, arrivals, gain, worse) for i, (_, _, arrivals, gain, worse) in enumerate(cases, 1)]
     lab.store.transact(lambda tx: tx.run("advance_tasks", rows=sent, now=tx.now))
-    closed = lab.store.read(lambda tx: tx.run("find_closed", rows=[row[:1] for row in sent]))
+    closed = lab.store.read(lambda tx: tx.run("find_ended_unrun", rows=[row[:1] for row in sent]))
     stored = lab.sql(
         "SELECT state, open_parents, need, bad_parents, ready_at, finished_at FROM qflow.task_instance ORDER BY id"
     )

@@ -3,7 +3,7 @@
 import pytest
 
 from qflowd.engine.identity import Identity
-from qflowd.engine.recover import POISON_AFTER, Recover
+from qflowd.engine.recover import POISON_AFTER_LOSSES, Recover
 from qflowd.engine.terminate import sweep_instance
 from tests.support.lab import FAILED
 
@@ -36,33 +36,33 @@ def test_what_had_not_begun_comes_back_free_of_charge_and_runs_alone(lab, die):
 
 def test_the_death_of_a_daemon_is_lost_work_and_no_crash_of_the_task(lab, die):
     lab.start(job="work")
-    for _ in range(POISON_AFTER - 1):
+    for _ in range(POISON_AFTER_LOSSES - 1):
         [row] = lab.claim()
         assert die() == 1
     [again] = lab.claim()
     assert (again.attempt, again.crashes, again.solo) == (0, 0, 1)
     lost = ("FAILED", "lost", "the daemon that ran it died")
-    assert lab.sql(ATTEMPTS.format(row.id)) == [lost] * (POISON_AFTER - 1)
+    assert lab.sql(ATTEMPTS.format(row.id)) == [lost] * (POISON_AFTER_LOSSES - 1)
     lab.ends([again])
     lab.check(drained=True)
 
 
 def test_a_task_that_ran_at_every_death_of_a_daemon_is_poison_in_the_end(lab, die):
     number = lab.start(job="work")
-    for _ in range(POISON_AFTER):
+    for _ in range(POISON_AFTER_LOSSES):
         [row] = lab.claim()
         assert die() == 1
     assert lab.claim() == []
     assert lab.state(number) == "FAILED"
     state, reason, error = lab.sql(ATTEMPTS.format(row.id))[-1]
     assert (state, reason) == ("FAILED", "poison")
-    assert f"lost {POISON_AFTER} times" in error
+    assert f"lost {POISON_AFTER_LOSSES} times" in error
     lab.check(drained=True)
 
 
 def test_a_retried_task_has_a_new_budget_of_deaths(lab, die):
     number = lab.start(job="work")
-    for _ in range(POISON_AFTER - 1):
+    for _ in range(POISON_AFTER_LOSSES - 1):
         lab.claim()
         die()
     lab.ends(lab.claim(), FAILED)

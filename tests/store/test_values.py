@@ -118,7 +118,7 @@ def test_row_sets_of_any_size(shared, count):
 def test_a_row_set_of_nothing_finds_nothing(shared):
     assert shared.read(lambda tx: tx.run("load_instances", [])) == []
     assert shared.transact(lambda tx: tx.count("advance_tasks", [], now=NOW)) == 0
-    assert shared.read(lambda tx: tx.run("find_closed", [])) == []
+    assert shared.read(lambda tx: tx.run("find_ended_unrun", [])) == []
     assert shared.transact(lambda tx: tx.count("release_tasks", [])) == 0
 
 

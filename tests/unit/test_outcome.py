@@ -20,7 +20,7 @@ def outcome(reason=Reason.NONE, *, ran_s=0.01, retries=0, attempt=1, crashes=0, 
     settings = Settings(retries=retries, retry_delay=10.0, jitter=0.0)
     started_at = NOW - timedelta(seconds=ran_s)
     facts = {"attempt": attempt, "crashes": crashes, "settings": settings, "started_at": started_at} | more
-    ending = Ending(id=42, fence=5, node=0, lane=LANE, reason=reason, ended_at=NOW, **facts)
+    ending = Ending(id=42, fence=5, lane=LANE, reason=reason, ended_at=NOW, **facts)
     found = outcome_of(ending, lambda: 0.5)
     kinds = [kind for kind in (found.final, found.rearmed, found.released) if kind is not None]
     assert len(kinds) == 1, "a row goes one way"
