@@ -45,11 +45,17 @@ def finish_and(
     Returns: the instances closed, and what `then` gave; None where the batch had to be written in pieces.
     """
     while True:
+        is_written = False
+
+        def write_and_then(tx: Tx, batch: Batch = batch) -> tuple[list[int], T]:
+            nonlocal is_written
+            is_written = False
+            closed = _write(tx, instances, batch, daemon_id)
+            is_written = True
+            return closed, then(tx)
+
         try:
-            return store.transact(
-                lambda tx, batch=batch: (_write(tx, instances, batch, daemon_id), then(tx)),  # type: ignore[misc]
-                name="finish",
-            )
+            return store.transact(write_and_then, name="finish")
         except LeaseLost:
             lost = store.read(lambda tx, batch=batch: _no_longer_ours(tx, batch))  # type: ignore[misc]
             log.warning("%d results came too late: their rows have another owner", len(lost))
@@ -61,6 +67,8 @@ def finish_and(
             if not batch:  # then it is not the fault of a result
                 raise
             instances.forget_outputs(batch.task_ids())
+            if is_written:  # nor of these
+                return finish(store, instances, batch, daemon_id), None
             return _write_apart(store, instances, batch, daemon_id, error), None
 
 

@@ -114,7 +114,10 @@ class Harvest:
     def forget_all(self) -> None:
         """Nothing that is held or waits to be written is ours any more."""
         self.held.clear()
-        self.batch, self._first_at = Batch(), 0.0
+        self._absent.clear()
+        self._short = 0
+        self.reap()
+        self.written()  # nothing is behind any more: what could not be written is not ours to write
 
     # -- when to commit
 

@@ -51,7 +51,7 @@ def render(
     again = [(row.id,) for row in rows if row.fence > 1]
     saved = {row.task_id: row.value for row in tx.run("load_checkpoints", rows=again)} if again else {}
     upstreams = Upstreams(outputs)
-    groups: dict[int, Group] = {}
+    groups: dict[Settings, Group] = {}
     group: Group | None = None
     settings: Settings | None = None  # of the node before: most have the same
     failed = []
@@ -64,7 +64,7 @@ def render(
             continue
         if group is None or settings is not node.settings or is_overridden:
             terms = _terms(instance, node, lane, timeout_s)
-            group = groups.setdefault(id(terms), Group(terms))
+            group = groups.setdefault(terms.settings, Group(terms))
             settings = None if is_overridden else node.settings
         upstream = upstreams.of(instance, node) if node.parents else None
         number, _, fence, _, attempt, _, _ = row

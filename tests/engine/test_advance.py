@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from qflowd.engine.batch import Batch
+from qflowd.engine.finish import finish_and
 from qflowd.engine.outcome import Rearmed
 from qflowd.model.errors import StoreUnavailable
 from qflowd.model.ids import ORDINALS
@@ -200,6 +201,19 @@ def test_what_our_own_code_cannot_write_fails_the_guilty_task_alone(lab):
     [attempt, *_] = lab.store.read(lambda tx: tx.run("show_attempts", instance_id=number))
     assert "this task left behind" in attempt.error
     lab.check()
+
+
+def test_a_claim_that_fails_in_a_finish_is_not_the_fault_of_its_results(lab):
+    number = lab.start(job="work")
+    [row] = lab.claim()
+
+    def claim(tx):
+        raise ZeroDivisionError
+
+    batch = Batch(final=[lab.final(row)])
+    assert finish_and(lab.store, lab.instances, batch, lab.owner, claim) == ([number], None)
+    assert lab.states(number) == {"work": "SUCCESS"}
+    lab.check(drained=True)
 
 
 def test_a_retry_whose_error_cannot_be_written_is_a_retry_all_the_same(lab):

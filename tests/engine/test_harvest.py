@@ -10,7 +10,7 @@ from qflowd.engine.lanes import Lane, Terms
 from qflowd.model.durations import parse_size
 from qflowd.model.states import Reason
 from qflowd.model.workflow import BUILT_IN, Job
-from qflowd.store.clock import DbClock
+from qflowd.store.clock import DbClock, boottime
 from qflowd.workers.events import Broken, Finished, Progressed
 from qflowd.workers.wire import Ended
 
@@ -60,6 +60,17 @@ def test_what_no_worker_has_is_let_go_at_the_second_look(harvest):
     assert harvest.forget_absent({(42, 4)}) == []
     assert harvest.forget_absent(set()) == [42]
     assert not harvest.held
+
+
+def test_a_daemon_taken_for_dead_while_a_commit_waits_begins_afresh(harvest):
+    """What it could not write is not its own any more, and must not keep it from claiming."""
+    harvest.take(Finished([Ended(42, 5, "success", started_us=1, ended_us=2)]))
+    harvest.put_back(harvest.reap(), not_before=boottime() + 1000)
+    assert harvest.is_behind
+    harvest.forget_all()
+    assert not harvest.is_behind
+    assert not harvest.batch
+    assert harvest.patience_s(boottime(), 0.003, 0.5) == 0.5
 
 
 def test_two_batches_may_tell_of_the_same_task(lab):

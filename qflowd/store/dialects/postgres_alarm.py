@@ -24,8 +24,13 @@ class Listening(Alarm):
 
     def wait(self, *, is_busy: bool) -> Collection[str]:
         if self._ears is None or self._ears.driver.closed:
-            self._ears = self._connect()
-            self._is_heard = self._can_hear(self._ears)
+            ears = self._connect()
+            try:
+                self._is_heard = self._can_hear(ears)
+            except BaseException:
+                ears.close()  # asked again next time
+                raise
+            self._ears = ears
             return NOTHING  # what was written before we listened rang no bell
         if not self._is_heard:
             self.sleep(self.BUSY_S if is_busy else self.DEAF_S)

@@ -39,8 +39,8 @@ class DataVersion(Alarm):
         if self._connection is None:
             # By the thread that waits: a connection belongs to one thread. While it is open, the WAL is not replaced.
             self._connection = self._connect()
-            self._seen = self._connection.data_version()
             self._eyes = open_eyes(f"{os.path.realpath(self._file)}-wal")
+            self._seen = self._connection.data_version()  # last: of what comes after it the kernel will have told
             return NOTHING
         until = boottime() + self.SLOW_S
         is_woken, _ = self.sleep(self._nap_s)
