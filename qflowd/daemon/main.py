@@ -2,7 +2,7 @@
 
 import logging
 import math
-import queue
+import os
 import signal
 import threading
 import time
@@ -67,26 +67,30 @@ class _StopOnSignal:
         self._daemon = daemon
         self.asked = threading.Event()
         self.at_once = threading.Event()
-        # A handler runs inside whatever the main thread does, perhaps holding the very lock it would take: it only
-        # leaves word (SimpleQueue may be entered again), and a thread acts on it.
-        self._heard: queue.SimpleQueue[int] = queue.SimpleQueue()
-        threading.Thread(target=self._act, name="qflowd-signals", daemon=True).start()
+        # The kernel may give a signal to any thread, and does after SIGCONT. The main thread, asleep, would run no handler
+        # then; so the interpreter's own handler writes the number into a pipe, and a thread acts on it.
+        self._heard, told = os.pipe2(os.O_CLOEXEC)
+        os.set_blocking(told, False)
         if threading.current_thread() is threading.main_thread():
+            signal.set_wakeup_fd(told, warn_on_full_buffer=False)
             for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-                signal.signal(signum, self._hear)
-
-    def _hear(self, signum: int, frame: FrameType | None) -> None:
-        self._heard.put(signum)
+                signal.signal(signum, _left_to_the_pipe)
+        threading.Thread(target=self._act, name="qflowd-signals", daemon=True).start()
 
     def _act(self) -> None:
         while True:
-            if self._heard.get() == signal.SIGHUP:
-                self._daemon.reload_plugins()
-                continue
-            if self.asked.is_set():
-                self.at_once.set()
-            self.asked.set()
-            self._daemon.stop(now=self.at_once.is_set())
+            for signum in os.read(self._heard, 64):
+                if signum == signal.SIGHUP:
+                    self._daemon.reload_plugins()
+                elif signum in (signal.SIGTERM, signal.SIGINT):
+                    if self.asked.is_set():
+                        self.at_once.set()
+                    self.asked.set()
+                    self._daemon.stop(now=self.at_once.is_set())
+
+
+def _left_to_the_pipe(signum: int, frame: FrameType | None) -> None:
+    """Without a handler of Python's nothing would be written."""
 
 
 def _serve(daemon: "Daemon", stop: _StopOnSignal, *, until_idle: bool) -> None:

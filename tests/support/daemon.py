@@ -83,7 +83,13 @@ class Daemon:
         address = f"@qflowd-test-{os.getpid()}-{next(_numbers)}"
         environment = {key: value for key, value in os.environ.items() if not key.startswith("QFLOWD_")}
         environment |= {"QFLOWD_CONFIG": str(self.folder / "qflowd.toml"), "QFLOWD_DATABASE_URL": self.url}
-        environment |= {"NOTIFY_SOCKET": address, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"} | self.env
+        environment |= {
+            "NOTIFY_SOCKET": address,
+            "PYTHONPATH": str(ROOT),
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONFAULTHANDLER": "1",
+        }
+        environment |= self.env
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel, self.log_file.open("ab") as log:
             channel.bind("\0" + address[1:])
             self.process = subprocess.Popen(
@@ -132,6 +138,8 @@ class Daemon:
         try:
             return self.process.wait(timeout_s)
         except subprocess.TimeoutExpired:
+            self.signal(signal.SIGABRT)  # with PYTHONFAULTHANDLER it says where each thread is
+            self.process.wait(10)
             raise AssertionError(f"the daemon does not end:\n{self.log()}") from None
 
     def kill(self) -> None:

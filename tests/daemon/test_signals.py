@@ -1,0 +1,23 @@
+"""Signals: told to stop, a daemon stops, whichever of its threads the kernel gives the signal to."""
+
+import ctypes
+import os
+import platform
+import signal
+
+import pytest
+
+from tests.support.daemon import Daemon
+
+TGKILL = {"x86_64": 234, "aarch64": 131}.get(platform.machine())
+
+
+@pytest.mark.skipif(TGKILL is None, reason="the number of this system call is not known here")
+@pytest.mark.parametrize("which", ["the first of the other threads", "the last of them"])
+def test_a_signal_that_another_thread_is_given_is_obeyed(sqlite_url, tmp_path, which):
+    """After SIGCONT the kernel does that; the main thread sleeps on, and no handler would ever run."""
+    with Daemon(sqlite_url, tmp_path) as daemon:
+        others = sorted(int(name) for name in os.listdir(f"/proc/{daemon.pid}/task"))[1:]  # noqa: PTH208
+        thread = others[0] if "first" in which else others[-1]
+        assert ctypes.CDLL(None).syscall(TGKILL, daemon.pid, thread, signal.SIGTERM) == 0
+        assert daemon.wait() == 0
