@@ -68,15 +68,15 @@ def _chaos(house: House) -> None:
     until = time.monotonic() + CHAOS_S
     kills = 0
     while time.monotonic() < until or len(kinds) < INSTANCES:
+        if house.url.startswith("sqlite"):
+            _thaw(daemons)  # one that froze in a transaction locks the file: nobody could submit
         for _ in range(2):
             if len(kinds) < INSTANCES:
                 key = chance.choice(sorted(graphs))
                 kinds[house.submit(key)[0]] = key
         kills += _harm(chance, chance.choice(daemons))
         time.sleep(chance.uniform(0.1, 0.7))
-    for daemon in daemons:
-        if daemon.is_running:
-            daemon.thaw()  # all before any is stopped: one that froze in a transaction holds rows that others end with
+    _thaw(daemons)  # all before any is stopped: one that froze in a transaction holds rows that others end with
     for daemon in daemons:
         _heal(daemon)
     house.drain(60)
@@ -109,6 +109,12 @@ def _harm(chance: random.Random, daemon: Daemon) -> int:
     if what == "thaw":
         daemon.thaw()
     return 0
+
+
+def _thaw(daemons: list[Daemon]) -> None:
+    for daemon in daemons:
+        if daemon.is_running:
+            daemon.thaw()
 
 
 def _heal(daemon: Daemon) -> None:

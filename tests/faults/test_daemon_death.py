@@ -100,7 +100,7 @@ def _take_over_hundreds(house: House) -> None:
     """They come back to run alone, one by one, to a daemon that is used to take them in hundreds."""
     for name in "ab":
         house.daemon(name, lease="60s").start()
-    house.submit(job="step", count=4000)
+    house.submit(job="step", params='{"seconds": 0.0005}', count=4000)
     until(lambda: house.one(WIDE) >= 300, 40)
     held = "SELECT owner FROM qflow.task_instance WHERE state IN (3, 4) GROUP BY owner HAVING count(*) > 20"
     [(number,), *_] = until(lambda: house.sql(held), 20)
