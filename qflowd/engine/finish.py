@@ -6,7 +6,7 @@ nothing of the batch is kept, and the batch is written again without it.
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, TypeVar
 
 from qflowd.engine import advance, close
@@ -18,7 +18,7 @@ from qflowd.engine.timers import RUN
 from qflowd.model.errors import LeaseLost, StoreUnavailable
 from qflowd.model.ids import ORDINALS
 from qflowd.model.states import Reason, TaskState
-from qflowd.store.clock import EPOCH
+from qflowd.store.clock import from_microseconds
 from qflowd.store.tx import DataRefused, Store, Tx
 
 log = logging.getLogger("qflowd")
@@ -105,7 +105,7 @@ def _as_failure(batch: Batch, message: str, now: datetime) -> Batch:
     state, reason = int(TaskState.FAILED), int(Reason.ERROR)
     for row in batch.final:
         failure.final.append(row._replace(state=state, reason=reason, output=None))
-        began = None if row.started_us is None else EPOCH + timedelta(microseconds=row.started_us)
+        began = None if row.started_us is None else from_microseconds(row.started_us)
         failure.attempts = [
             AttemptRow(row.id, row.fence, row.attempt, state, reason, began, now, code_id=row.code_id, error=message)
         ]

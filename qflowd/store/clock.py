@@ -13,6 +13,11 @@ def to_microseconds(instant: datetime) -> int:
     return (instant - EPOCH) // _MICROSECOND
 
 
+def from_microseconds(microseconds: int) -> datetime:
+    """The instant that many microseconds after the start of 1970."""
+    return EPOCH + timedelta(microseconds=microseconds)
+
+
 def boottime() -> float:
     """Seconds since this host started, counting sleep; one clock for all its processes."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)

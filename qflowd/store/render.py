@@ -181,7 +181,7 @@ class Renderer:
         raise NotImplementedError
 
     def macro_each(self, column: str) -> str:
-        return f"json_each({column})"
+        raise NotImplementedError
 
     def macro_index(self, rest: str) -> str:
         """`name ON table (columns) WHERE predicate | (columns without partial indexes)`."""

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import unquote, urlsplit
@@ -18,7 +18,7 @@ import apsw
 from qflowd.model.errors import InvalidRequest, StoreUnavailable, StoreUnsupported
 from qflowd.store.alarm import Alarm
 from qflowd.store.catalog import Statement
-from qflowd.store.clock import EPOCH, to_microseconds
+from qflowd.store.clock import from_microseconds, to_microseconds
 from qflowd.store.dialects.base import Connection, DataRefused, Dialect, Retryable, Rows
 from qflowd.store.render import Renderer, RowSet, top_level_parts
 
@@ -42,7 +42,7 @@ def to_instant(value: int | str | None) -> datetime | None:
     """The instant in a column: microseconds in internal tables, text in inboxes and views."""
     if isinstance(value, str):
         return datetime.fromisoformat(value)
-    return None if value is None else EPOCH + timedelta(microseconds=value)
+    return None if value is None else from_microseconds(value)
 
 
 class SqliteRenderer(Renderer):
@@ -90,6 +90,9 @@ class SqliteRenderer(Renderer):
 
     def macro_concat(self, rest: str) -> str:
         return "(" + " || ".join(top_level_parts(rest)) + ")"
+
+    def macro_each(self, column: str) -> str:
+        return f"json_each({column})"
 
     def macro_names(self, column: str) -> str:
         return f"group_concat({column}, ', ')"
