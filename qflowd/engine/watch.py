@@ -1,7 +1,7 @@
 """Watch: notices what others wrote, and wakes whom it concerns. How it notices is the database's affair (store/alarm.py).
 
 Where inboxes can notify, they do so only while a daemon has said that it sleeps. Somebody may write before it is said and
-commit after the look that follows; so whoever was writing at that moment is watched until he is done.
+commit after the look that follows; so whoever was writing at that moment is watched until it is done.
 """
 
 from collections.abc import Callable, Collection
@@ -72,10 +72,10 @@ class Watch:
     def _say(self, *, is_asleep: bool) -> None:
         daemon_id = self._daemon_id()
 
-        def fall_asleep(tx: Tx) -> None:
+        def set_asleep(tx: Tx) -> None:
             tx.run("set_asleep", id=daemon_id, is_asleep=int(is_asleep))
 
-        self._store.transact(fall_asleep, single=True)
+        self._store.transact(set_asleep, single=True)
         self._writers = self._inbox_writers() if is_asleep else set()
         self._said = daemon_id, is_asleep  # last: what was not written was not said
 

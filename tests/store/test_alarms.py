@@ -109,8 +109,8 @@ def test_an_alarm_whose_session_was_killed_asks_for_a_look(mariadb_store):
 @pytest.mark.parametrize("kernel", ["refuses", "is silent"])
 def test_a_commit_is_seen_where_the_kernel_tells_nothing(sqlite_store, tmp_path, monkeypatch, kernel):
     (tmp_path / "never written").touch()
-    eyes = None if kernel == "refuses" else sqlite_alarm.open_eyes(str(tmp_path / "never written"))
-    monkeypatch.setattr(sqlite_alarm, "open_eyes", lambda _: eyes)
+    inotify = None if kernel == "refuses" else sqlite_alarm.watch_writes(str(tmp_path / "never written"))
+    monkeypatch.setattr(sqlite_alarm, "watch_writes", lambda _: inotify)
     waiter, client = Waiter(sqlite_store), sqlite_store.dialect.connect()
     waiter.begin()
     assert waiter.has_ended()

@@ -29,7 +29,7 @@ class DataVersion(Alarm):
         super().__init__()
         self._file, self._connect = file, connect
         self._connection: SqliteConnection | None = None
-        self._eyes: int | None = None  # inotify's descriptor
+        self._inotify: int | None = None
         self._written_at = -inf  # the last write that the kernel told of
         self._began_at = -inf  # the first of the writes that go on
         self._seen = -1
@@ -39,28 +39,31 @@ class DataVersion(Alarm):
         if self._connection is None:
             # By the thread that waits: a connection belongs to one thread. While it is open, the WAL is not replaced.
             self._connection = self._connect()
-            self._eyes = open_eyes(f"{os.path.realpath(self._file)}-wal")
+            self._inotify = watch_writes(f"{os.path.realpath(self._file)}-wal")
             self._seen = self._connection.data_version()  # last: of what comes after it the kernel will have told
             return NOTHING
         until = boottime() + self.SLOW_S
         is_woken, _ = self.sleep(self._nap_s)
         pause_s = 0.0
         while not is_woken:
-            is_woken, is_written = self.sleep(pause_s, self._eyes)
-            if is_written and self._eyes is not None:
-                is_woken = self._let_them_write(self._eyes) or is_woken
+            is_woken, is_written = self.sleep(pause_s, self._inotify)
+            if is_written and self._inotify is not None:
+                is_woken = self._await_commit(self._inotify) or is_woken
             if self._has_changed(self._connection) or boottime() >= until:
                 break
             pause_s = min(self._patience_s(), until - boottime())
         return NOTHING
 
-    def _let_them_write(self, eyes: int) -> bool:
-        """A commit is hundreds of writes, and the first is no commit yet. True: somebody woke us meanwhile."""
+    def _await_commit(self, inotify: int) -> bool:
+        """Sleep while others write, then drop the events: a commit is hundreds of writes, and the first is no commit yet.
+
+        Returns: whether somebody woke us meanwhile.
+        """
         now = boottime()
         if now - self._written_at > self.LONGEST_NAP_S:
             self._began_at = now
         is_woken, _ = self.sleep(min(self.LONGEST_NAP_S, max(self.SOON_S, (now - self._began_at) / 2)))
-        os.read(eyes, 1 << 16)
+        os.read(inotify, 1 << 16)
         self._written_at = boottime()
         return is_woken
 
@@ -72,32 +75,32 @@ class DataVersion(Alarm):
         self._seen = version
         self._nap_s = min(self.LONGEST_NAP_S, max(self.NAP_S, 2 * self._nap_s))
         if self._written_at == -inf:
-            self._close_eyes()  # a commit without a word: on this file system the kernel does not tell
+            self._close_inotify()  # a commit without a word: on this file system the kernel does not tell
         return True
 
     def _patience_s(self) -> float:
-        if self._eyes is None:
+        if self._inotify is None:
             return self.BLIND_S
         return max(self.SOON_S, (boottime() - self._written_at) / 2)
 
-    def _close_eyes(self) -> None:
-        if self._eyes is not None:
-            os.close(self._eyes)
-            self._eyes = None
+    def _close_inotify(self) -> None:
+        if self._inotify is not None:
+            os.close(self._inotify)
+            self._inotify = None
 
     def close(self) -> None:
         super().close()
-        self._close_eyes()
+        self._close_inotify()
         if self._connection is not None:
             self._connection.close()
 
 
-def open_eyes(wal: str) -> int | None:
-    """File events of a file, by inotify; None where this user has used up what the kernel grants."""
+def watch_writes(wal: str) -> int | None:
+    """A descriptor that tells of writes to a file; None where this user has used up what the kernel grants."""
     libc = ctypes.CDLL(None)
-    eyes: int = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
-    if eyes >= 0 and libc.inotify_add_watch(eyes, os.fsencode(wal), IN_MODIFY) >= 0:
-        return eyes
-    if eyes >= 0:
-        os.close(eyes)
+    inotify: int = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+    if inotify >= 0 and libc.inotify_add_watch(inotify, os.fsencode(wal), IN_MODIFY) >= 0:
+        return inotify
+    if inotify >= 0:
+        os.close(inotify)
     return None
