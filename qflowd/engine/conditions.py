@@ -5,7 +5,7 @@ from typing import Any
 from qflowd.engine.instances import Instances
 from qflowd.engine.render import load_outputs, scope_of
 from qflowd.model.errors import ExpressionFailed
-from qflowd.model.ids import ORDINALS
+from qflowd.model.ids import task_id
 from qflowd.store.tx import Tx
 
 
@@ -29,8 +29,8 @@ class EdgeConditions:
             self._instance_id, self._texts = instance_id, {}
             self._scope = scope_of(instance, self._texts)
         condition = instance.plan.nodes[child].conditions[parent]
-        first = instance_id * ORDINALS
-        wanted = {first + instance.plan.by_key[key].node for key in condition.tasks} - self._texts.keys()
+        by_key = instance.plan.by_key
+        wanted = {task_id(instance_id, by_key[key].node) for key in condition.tasks} - self._texts.keys()
         self._texts.update(load_outputs(self._tx, self._instances, wanted))
         try:
             return condition.render(self._scope) is True

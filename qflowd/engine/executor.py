@@ -26,8 +26,6 @@ from qflowd.store.tx import Store, Tx
 from qflowd.workers.crew import Crew
 
 log = logging.getLogger("qflowd")
-LARGEST_COMMIT = 4000  # results
-LINGER_S = 0.003  # how long the first result of a batch waits for others of short tasks
 POLL_S = 0.5
 RECONCILE_S = 30.0
 LOOK_S = 2.0  # how often to look for rows that other daemons made ready
@@ -137,13 +135,13 @@ class Executor:
         """One turn: do what others asked for, hear the workers, commit, claim."""
         self._run_orders()
         now = boottime()
-        patience_s = self._harvest.patience_s(now, LINGER_S, POLL_S)
+        patience_s = self._harvest.patience_s(now, POLL_S)
         if self._may_claim and patience_s > 0 and not self._harvest.is_behind:
             patience_s = min(patience_s, max(0.0, self._look_at - now))
         for event in self._crew.poll(patience_s):
             self._harvest.take(event)
         now = boottime()
-        is_ripe = self._harvest.is_ripe(now, LINGER_S, LARGEST_COMMIT)
+        is_ripe = self._harvest.is_ripe(now)
         if is_ripe or (self._may_claim and now >= self._look_at and not self._harvest.is_behind):
             self._turn(is_ripe=is_ripe)
         if not self._harvest.is_behind:

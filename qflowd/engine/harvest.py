@@ -25,6 +25,8 @@ _ENDED = {"success": Reason.NONE, "error": Reason.ERROR, "skip": Reason.SKIPPED,
 _SUCCESS = int(TaskState.SUCCESS)
 _new_final = partial(tuple.__new__, Final)  # without the keywords that nobody gives here: a third of the time
 
+LARGEST_COMMIT = 4000  # results
+LINGER_S = 0.003  # how long the first result of a batch waits for others of short tasks
 WORTH_A_COMMIT = 128  # results; fewer wait a moment for others
 Held = tuple[Claimed, Terms]  # a row that is ours, and what it runs under
 
@@ -121,21 +123,21 @@ class Harvest:
 
     # -- when to commit
 
-    def patience_s(self, now: float, linger_s: float, longest_s: float) -> float:
+    def patience_s(self, now: float, longest_s: float) -> float:
         """Seconds that the loop may wait for more results."""
         if self._not_before > now:
             return self._not_before - now
         if not self.batch:
             return longest_s
-        return max(0.0, self._first_at + linger_s - now) if self._short else 0.0
+        return max(0.0, self._first_at + LINGER_S - now) if self._short else 0.0
 
-    def is_ripe(self, now: float, linger_s: float, largest: int) -> bool:
+    def is_ripe(self, now: float) -> bool:
         """Is it time to write? Small batches wait a moment while more results are on their way."""
         if not self.batch or now < self._not_before:
             return False
         # With half of what was out come back, one half is written while the workers run the other.
-        enough = min(largest, max(WORTH_A_COMMIT, self._short))
-        return not self._short or len(self.batch.final) >= enough or now >= self._first_at + linger_s
+        enough = min(LARGEST_COMMIT, max(WORTH_A_COMMIT, self._short))
+        return not self._short or len(self.batch.final) >= enough or now >= self._first_at + LINGER_S
 
     def reap(self) -> Batch:
         """The batch to write; a new one is begun."""

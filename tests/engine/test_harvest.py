@@ -70,7 +70,7 @@ def test_a_daemon_taken_for_dead_while_a_commit_waits_begins_afresh(harvest):
     harvest.forget_all()
     assert not harvest.is_behind
     assert not harvest.batch
-    assert harvest.patience_s(boottime(), 0.003, 0.5) == 0.5
+    assert harvest.patience_s(boottime(), 0.5) == 0.5
 
 
 def test_two_batches_may_tell_of_the_same_task(lab):
