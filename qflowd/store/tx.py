@@ -158,17 +158,10 @@ class Store:
         """
         own: _Own | None = getattr(self._local, "own", None)
         if own is None:
-            own = self._local.own = _Own(self._connect(), self._open)
+            own = self._local.own = _Own(self.dialect.connect(), self._open)
         elif own.pid != os.getpid():
             raise RuntimeError("a connection was carried over a fork; open the store in the process that uses it")
         return own.connection
-
-    def _connect(self) -> Connection:
-        """A session that breaks in its first statements is an outage like any other."""
-        try:
-            return self.dialect.connect()
-        except (Disconnected, Retryable) as error:
-            raise StoreUnavailable(f"lost the database while connecting: {error}") from error
 
     def disconnect(self) -> None:
         """Close this thread's connection; the next use opens another."""

@@ -14,6 +14,7 @@ from qflowd.store.dialects.base import Disconnected
 from qflowd.store.tx import Store, Tx
 from tests.conftest import GetServer
 from tests.store.conftest import add_statement, opened
+from tests.support.proxy import Proxy
 
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 BOUNDARIES = ["before the transaction", "begin", "first statement", "second statement", "before_commit", "after_commit"]
@@ -100,6 +101,28 @@ def test_a_server_that_is_down_is_store_unavailable_at_every_call(get_server):
                 store.transact(lambda tx: tx.one("show_clock"))
         with pytest.raises(StoreUnavailable, match="cannot reach"):
             store.read(lambda tx: tx.one("show_clock"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("mariadb", "SET SESSION"),
+        ("mariadb", "max_allowed_packet"),
+        ("mariadb", "SELECT VERSION()"),
+        ("mariadb", "information_schema"),
+        ("mariadb", "USE qflow"),
+        ("postgres", "user"),
+    ],
+)
+def test_a_session_that_breaks_in_its_first_statements_is_an_outage(get_server, kind, words):
+    server = get_server(kind)
+    with opened(get_server, kind) as migrated, Proxy(server.port) as proxy:
+        store = Store(migrated.dialect.url.replace(f":{server.port}", f":{proxy.port}"))
+        proxy.hang_up_on(words)
+        with pytest.raises(StoreUnavailable):
+            store.dialect.connect()
+        assert store.read(lambda tx: tx.one("show_clock"))
+        store.close()
 
 
 def test_a_sqlite_file_in_a_folder_that_is_not_there_is_store_unavailable(tmp_path):

@@ -3,6 +3,7 @@
 with Proxy(server.port) as proxy:
     proxy.lose_reply("done_fence")     # the next transaction that says so commits, and its client never hears of it
     proxy.lost                          # how many replies were lost
+    proxy.hang_up_on("VERSION()")       # the next session that says so is cut, its words unheard
     proxy.cut()                         # all connections, now
 """
 
@@ -45,6 +46,7 @@ class Proxy:
         self._links: dict[socket.socket, _Link] = {}
         self._lock = threading.RLock()
         self._wanted: list[tuple[bytes, ...]] = []
+        self._unheard: list[bytes] = []
         self._is_open = True
         self.lost = 0
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -54,6 +56,11 @@ class Proxy:
         """Swallow the reply to the COMMIT of the next transaction in which the client says all of `words`."""
         with self._lock:
             self._wanted.append(tuple(word.encode() for word in words))
+
+    def hang_up_on(self, words: str) -> None:
+        """Cut the next session whose client says these words; they do not reach the server."""
+        with self._lock:
+            self._unheard.append(words.encode())
 
     def cut(self) -> int:
         """Close all connections; returns how many there were."""
@@ -98,6 +105,9 @@ class Proxy:
         try:
             data = end.recv(1 << 18)
             if not data:
+                self._drop(link)
+            elif end is link.client and (words := next(filter(data.__contains__, self._unheard), None)):
+                self._unheard.remove(words)
                 self._drop(link)
             elif end is link.client:
                 self._listen_in(link, data)

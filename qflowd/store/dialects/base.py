@@ -1,10 +1,12 @@
 """What a dialect must be able to do. The tx door knows these classes and no driver."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
+from qflowd.model.errors import StoreUnavailable
 from qflowd.store.alarm import Alarm
 from qflowd.store.catalog import Statement
 from qflowd.store.render import Renderer
@@ -50,6 +52,19 @@ class Connection(ABC):
     @abstractmethod
     def script(self, sql: str) -> list[tuple[Any, ...]]:
         """Run one ready text without parameters (migrations, probes)."""
+
+
+@contextmanager
+def opening(connection: Connection) -> Iterator[None]:
+    """Around a session's first statements: if it breaks in them it is closed, and that is an outage like any other."""
+    try:
+        yield
+    except (Disconnected, Retryable) as error:
+        connection.close()
+        raise StoreUnavailable(f"lost the database while connecting: {error}") from error
+    except BaseException:
+        connection.close()
+        raise
 
 
 class Dialect(ABC):

@@ -18,7 +18,7 @@ from qflowd.model.errors import StoreUnavailable, StoreUnsupported
 from qflowd.model.ids import ORDINALS
 from qflowd.store.alarm import Alarm
 from qflowd.store.catalog import Statement
-from qflowd.store.dialects.base import Connection, DataRefused, Dialect, Disconnected, Retryable, Rows
+from qflowd.store.dialects.base import Connection, DataRefused, Dialect, Disconnected, Retryable, Rows, opening
 from qflowd.store.render import Renderer, RowSet
 
 SESSION = "SET SESSION time_zone = '+00:00', innodb_lock_wait_timeout = 10, sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO'"
@@ -275,10 +275,11 @@ class Mysql(Dialect):
 
     def connect(self) -> MysqlConnection:
         connection = MysqlConnection(self.url)
-        if not self._checked:
-            self._check(connection)
-            self._checked = True
-        self._use(connection)
+        with opening(connection):
+            if not self._checked:
+                self._check(connection)
+                self._checked = True
+            self._use(connection)
         return connection
 
     def _use(self, connection: Connection) -> None:

@@ -137,7 +137,7 @@ class SqliteConnection(Connection):
                 # A page that is written by every batch is copied into the file now and then, not with each thousandth page.
                 self.script("PRAGMA qflow.wal_autocheckpoint = 8000")
                 self.script("PRAGMA qflow.journal_size_limit = 67108864")
-        except (apsw.NotADBError, StoreUnavailable) as error:
+        except (apsw.NotADBError, Retryable, StoreUnavailable) as error:
             raise StoreUnavailable(
                 f"cannot use the SQLite file {file}: {error.__cause__ or error}; check that the folder exists and is writable"
             ) from error
@@ -234,7 +234,8 @@ class SqliteConnection(Connection):
 
     def data_version(self) -> int:
         """A number that changes when another connection has committed."""
-        [(version,)] = self._db.execute("PRAGMA qflow.data_version")
+        with translated():
+            [(version,)] = self._db.execute("PRAGMA qflow.data_version")
         return int(version)
 
 
