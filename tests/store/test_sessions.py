@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import pytest
+
+from qflowd.model.errors import StoreUnavailable
 from qflowd.store.tx import Store
 from tests.store.conftest import add_statement
 
@@ -39,6 +42,30 @@ def test_postgresql_does_not_compile_a_scan_of_two_rows(postgres_store):
     plan = connection.script("EXPLAIN (ANALYZE) SELECT 1 FROM qflow.waker WHERE is_asleep = 1")
     connection.rollback()
     assert not [line for (line,) in plan if "JIT" in line]
+
+
+def test_postgresql_plans_once_what_transactions_do_again_and_again(postgres_store):
+    """Not what is read outside: its plan would be kept although the table was empty when it was made."""
+    prepared = "SELECT from_sql FROM pg_prepared_statements WHERE statement LIKE '%MIN(due_at)%'"
+    for _ in range(10):
+        postgres_store.read(lambda tx: tx.one("look_around"))
+    assert postgres_store.connection().script(prepared) == []
+    for _ in range(10):
+        postgres_store.transact(lambda tx: tx.one("look_around"))
+    assert postgres_store.connection().script(prepared) == [(False,)]
+
+
+def test_postgresql_goes_on_when_the_schema_changes_under_a_prepared_statement(postgres_store):
+    add_statement(postgres_store, "ask_type", "SELECT value FROM qflow.changing")
+    other = postgres_store.dialect.connect()
+    other.script("CREATE TABLE qflow.changing AS SELECT 1 AS value")
+    for _ in range(10):
+        postgres_store.transact(lambda tx: tx.one("ask_type"))
+    other.script("ALTER TABLE qflow.changing ALTER value TYPE text")
+    other.close()
+    with pytest.raises(StoreUnavailable, match="cached plan"):
+        postgres_store.transact(lambda tx: tx.one("ask_type"))
+    assert postgres_store.transact(lambda tx: tx.one("ask_type")).value == "1"
 
 
 def test_postgresql_instants_are_the_same_under_another_time_zone(postgres_server, postgres_store):

@@ -10,6 +10,7 @@ with Proxy(server.port) as proxy:
 from __future__ import annotations
 
 import contextlib
+import re
 import selectors
 import socket
 import threading
@@ -17,6 +18,9 @@ from typing import Self
 
 _BEGINNINGS = (b"BEGIN", b"START TRANSACTION")
 _MOST_KEPT = 1 << 20
+# PostgreSQL's protocol: what was parsed under a name is bound by that name, and its words are not said again.
+_PARSE = re.compile(rb"P.{4}(\w+)\0([^\0]+)\0", re.DOTALL)
+_BIND = re.compile(rb"B.{4}\0(\w+)\0", re.DOTALL)
 
 
 class _Link:
@@ -25,6 +29,7 @@ class _Link:
     def __init__(self, client: socket.socket, server: socket.socket) -> None:
         self.client, self.server = client, server
         self.said = bytearray()  # by the client, since the transaction began
+        self.prepared: dict[bytes, bytes] = {}  # texts by name
         self.is_losing = False
 
     def close(self) -> None:
@@ -123,8 +128,9 @@ class Proxy:
     def _listen_in(self, link: _Link, data: bytes) -> None:
         if any(word in data[:64] for word in _BEGINNINGS):
             link.said.clear()
+        link.prepared.update(_PARSE.findall(data))
         if len(link.said) < _MOST_KEPT:
-            link.said += data
+            link.said += data + b"".join(link.prepared.get(name, b"") for name in _BIND.findall(data))
         if b"COMMIT" not in data[:32]:
             return
         for words in self._wanted:

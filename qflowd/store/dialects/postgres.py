@@ -1,4 +1,7 @@
-"""PostgreSQL through psycopg 3. Works behind PgBouncer's transaction pooling: no prepared statements, no session state."""
+"""PostgreSQL through psycopg 3. Works behind PgBouncer's transaction pooling: no session state.
+
+Statements are prepared only in a session that is ours alone.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,6 +27,7 @@ BEGIN = (
     "SET LOCAL idle_in_transaction_session_timeout = '60s'; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; "
     "SET LOCAL jit = off"
 )
+PREPARE_AFTER = 3  # executions; planning is half of what a small statement takes
 KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 15000}
 
 
@@ -106,14 +110,22 @@ class PostgresConnection(Connection):
             raise StoreUnsupported(
                 f"PostgreSQL {self.driver.info.server_version // 10000} is too old; qflowd needs 12 or newer"
             )
+        # A pooler tells a number of its own, and hands each transaction to another session.
+        if self.script("SELECT pg_backend_pid()") == [(self.driver.info.backend_pid,)]:
+            self.driver.prepare_threshold = PREPARE_AFTER
+        self._may_prepare = False
 
     def begin(self) -> None:
         self.script(BEGIN)
+        # A kept plan stays on the indexes only if it was made under the settings of a transaction.
+        self._may_prepare = True
 
     def commit(self) -> None:
+        self._may_prepare = False
         self.script("COMMIT")
 
     def rollback(self) -> None:
+        self._may_prepare = False
         if self.driver.closed or self.driver.broken:
             raise Disconnected("the connection is closed")
         self.script("ROLLBACK")
@@ -128,7 +140,8 @@ class PostgresConnection(Connection):
             for name, kind, column in zip(statement.rows.names, statement.rows.types, columns, strict=True):
                 values[f"rows_{name}"] = array_text(column, kind)
         with translated():
-            cursor = self.driver.execute(cast("Any", statement.text(params)), values)
+            text = cast("Any", statement.text(params))
+            cursor = self.driver.execute(text, values, prepare=None if self._may_prepare else False)
             self.changed = max(cursor.rowcount, 0)
             if cursor.description is None:
                 return []
@@ -141,7 +154,7 @@ class PostgresConnection(Connection):
 
     def script(self, sql: str) -> list[tuple[Any, ...]]:
         with translated():
-            cursor = self.driver.execute(cast("Any", sql))
+            cursor = self.driver.execute(cast("Any", sql), prepare=False)
             return cursor.fetchall() if cursor.description else []
 
     def hear(self, timeout_s: float = 0) -> set[str]:
@@ -231,6 +244,9 @@ def translated() -> Iterator[None]:
         yield
     except (pg.DeadlockDetected, pg.SerializationFailure, pg.LockNotAvailable) as error:
         raise Retryable(str(error)) from error
+    except (pg.FeatureNotSupported, pg.InvalidSqlStatementName) as error:
+        # What was prepared does not fit the schema any more, or is gone: another session prepares it anew.
+        raise Disconnected(str(error).strip()) from error
     except (psycopg.DataError, psycopg.IntegrityError, pg.ProgramLimitExceeded, UnicodeEncodeError) as error:
         raise DataRefused(str(error)) from error
     except (
