@@ -9,7 +9,7 @@ import pymysql
 import pytest
 
 from qflowd.model.errors import StoreUnavailable
-from qflowd.store.dialects import mysql
+from qflowd.store.dialects import mysql_connection
 from qflowd.store.dialects.base import Disconnected
 from qflowd.store.tx import Store, Tx
 from tests.conftest import GetServer
@@ -151,7 +151,7 @@ def test_a_server_that_takes_no_writes_for_now_is_store_unavailable(postgres_ser
 
 @pytest.mark.parametrize("code", [1021, 1290, 1317, 1836, 4031])
 def test_a_mysql_server_without_disk_or_rights_to_write_is_away(code):
-    with pytest.raises(Disconnected), mysql.translated():
+    with pytest.raises(Disconnected), mysql_connection.translated():
         raise pymysql.err.OperationalError(code, "the server cannot")
 
 

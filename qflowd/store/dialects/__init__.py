@@ -1,4 +1,4 @@
-"""One module per database: its words (render), its connection, its errors."""
+"""For each database: the dialect itself, and beside it its connection and errors, its words (renderer), its alarm."""
 
 from urllib.parse import urlsplit
 

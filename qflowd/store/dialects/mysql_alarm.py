@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 from qflowd.store.alarm import NOTHING, Alarm
 from qflowd.store.clock import boottime
 from qflowd.store.dialects.base import Disconnected, Retryable
-from qflowd.store.dialects.mysql import MysqlConnection, translated
+from qflowd.store.dialects.mysql_connection import MysqlConnection, translated
 
 # How many rows went into the variable comes back in one short packet; a result set is seven, and half of an idle daemon.
 ASK = (

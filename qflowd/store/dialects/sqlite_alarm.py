@@ -8,7 +8,7 @@ from pathlib import Path
 
 from qflowd.store.alarm import NOTHING, Alarm
 from qflowd.store.clock import boottime
-from qflowd.store.dialects.sqlite import SqliteConnection
+from qflowd.store.dialects.sqlite_connection import SqliteConnection
 
 IN_MODIFY = 0x2
 

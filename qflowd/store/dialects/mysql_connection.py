@@ -1,0 +1,193 @@
+"""A session on MySQL or MariaDB through PyMySQL: READ COMMITTED, found-rows, UTC, no reconnect inside a transaction."""
+
+import functools
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import msgspec
+import pymysql
+from pymysql.constants import CLIENT, ER
+
+from qflowd.model.errors import StoreUnavailable
+from qflowd.store.catalog import Statement
+from qflowd.store.dialects.base import Connection, DataRefused, Disconnected, Retryable, Rows
+
+SESSION = "SET SESSION time_zone = '+00:00', innodb_lock_wait_timeout = 10, sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO'"
+LARGEST_ROW_SET = 4 << 20  # bytes; the server's default packet is 16 MB, and escaping may double them
+RETRYABLE = {ER.LOCK_DEADLOCK, ER.LOCK_WAIT_TIMEOUT, ER.CHECKREAD}
+# What PyMySQL does not call a data error: packet too large, out of range, and failed CHECKs (MySQL, MariaDB).
+REFUSED = {1153, 1690, 3819, 4025}
+# Of the server, not of the data: no disk, no memory, too many users, a failover to a read-only replica, a statement that
+# somebody killed or that ran out of time, a session closed for want of use. What was to be written is kept and tried again.
+AWAY = {3, 1021, 1026, 1030, 1037, 1041, 1114, 1135, 1226, 1290, 1317, 1792, 1836, 1969, 3024, 4031}
+# The session is over, or none could begin: refused, killed, cut off, out of step.
+LOST = {0, 1040, 1053, 1079, 1080, 1129, 1152, 1159, 1160, 1161, 1184, 1203, 1927, 2003, 2006, 2013, 2014, 2055, 3159}
+GONE = AWAY | LOST
+
+
+class _Session(pymysql.connections.Connection):
+    """Without a CA to trust nothing is verified; PyMySQL would still read the host's whole CA store, 40 ms a connection."""
+
+    def _create_ssl_ctx(self, sslp: Any) -> ssl.SSLContext:
+        return sslp if isinstance(sslp, ssl.SSLContext) else _unverified()
+
+
+@functools.cache
+def _unverified() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+class MysqlConnection(Connection):
+    """One session."""
+
+    def __init__(self, url: str) -> None:
+        try:
+            with translated():
+                self.driver: pymysql.connections.Connection[Any] = _Session(
+                    **arguments(url),
+                    autocommit=True,
+                    charset="utf8mb4",
+                    client_flag=CLIENT.FOUND_ROWS,
+                    init_command="SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+                    connect_timeout=10,
+                    read_timeout=90,
+                    write_timeout=90,
+                    max_allowed_packet=1 << 30,
+                )
+                self.script(SESSION)
+                [(self._packet,)] = self.script("SELECT @@max_allowed_packet")
+        except (Disconnected, pymysql.Error, OSError) as error:
+            raise StoreUnavailable(f"cannot reach MySQL at {describe(url)}: {error}") from error
+
+    def begin(self) -> None:
+        self.script("START TRANSACTION")
+
+    def commit(self) -> None:
+        self.script("COMMIT")
+
+    def rollback(self) -> None:
+        if not self.driver.open:
+            raise Disconnected("the connection is closed")
+        self.script("ROLLBACK")
+
+    def close(self) -> None:
+        if self.driver.open:
+            self.driver.close()
+
+    def run(self, statement: Statement, params: Mapping[str, Any], rows: Rows) -> list[Any]:
+        result = self._part(statement, params, rows)
+        if statement.then is not None and (statement.then.rows is None or rows or result):
+            changed = self.changed
+            found = self._part(statement.then, params, rows or result)
+            self.changed, result = changed, result or found
+        return result
+
+    def _part(self, statement: Statement, params: Mapping[str, Any], rows: Rows) -> list[Any]:
+        values = {key: _bind(value) for key, value in params.items()}
+        if statement.rows is None:
+            return self._send(statement, values, params)
+        width = len(statement.rows.names)
+        with translated():
+            document = msgspec.json.encode([[_bind(value) for value in row[:width]] for row in rows])
+        if len(document) > LARGEST_ROW_SET and len(rows) > 1:
+            middle = len(rows) // 2
+            found = self._part(statement, params, rows[:middle])
+            changed = self.changed
+            found += self._part(statement, params, rows[middle:])
+            self.changed += changed
+            return found
+        return self._send(statement, {**values, "rows": document.decode()}, params)
+
+    def _send(self, statement: Statement, values: dict[str, Any], params: Mapping[str, Any]) -> list[Any]:
+        text = statement.text(params)
+        try:
+            return self._execute(statement, text, values)
+        except Disconnected as error:
+            # The server hangs up on what is too large for it; sent again it would do the same, for ever.
+            size = len(self.driver.cursor().mogrify(text, values or None).encode())
+            if size < self._packet:
+                raise
+            msg = f"{size} bytes are more than the server's max_allowed_packet, {self._packet}"
+            raise DataRefused(msg) from error
+
+    def _execute(self, statement: Statement, text: str, values: dict[str, Any]) -> list[Any]:
+        with translated(), self.driver.cursor() as cursor:
+            cursor.execute(text, values or None)
+            self.changed = cursor.rowcount
+            if cursor.description is None:
+                return []
+            if statement.make_row is None:
+                statement.learn_columns([column[0] for column in cursor.description])
+            result = list(cursor.fetchall())
+        if statement.instants:
+            result = [_decode(row, statement.instants) for row in result]
+        return list(map(statement.make_row, result)) if statement.make_row else result
+
+    def script(self, sql: str) -> list[tuple[Any, ...]]:
+        with translated(), self.driver.cursor() as cursor:
+            cursor.execute(sql)
+            return list(cursor.fetchall()) if cursor.description else []
+
+
+def arguments(url: str) -> dict[str, Any]:
+    """PyMySQL's arguments for a URL: `mysql://user:password@host:port/?unix_socket=…&ssl_ca=…`."""
+    parts = urlsplit(url)
+    query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
+    found: dict[str, Any] = {"user": unquote(parts.username or "root"), "password": unquote(parts.password or "")}
+    if "unix_socket" in query:
+        found["unix_socket"] = query["unix_socket"]
+    else:
+        found |= {"host": parts.hostname or "127.0.0.1", "port": parts.port or 3306}
+    if "ssl_ca" in query:
+        found["ssl"] = _trusting(query["ssl_ca"])
+    return found
+
+
+@functools.cache
+def _trusting(ca: str) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=ca)
+
+
+def describe(url: str) -> str:
+    """The URL without user and password."""
+    parts = urlsplit(url)
+    return f"mysql://{parts.hostname or ''}:{parts.port or 3306}"
+
+
+def _bind(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
+    return value
+
+
+def _decode(row: tuple[Any, ...], instants: tuple[int, ...]) -> tuple[Any, ...]:
+    values = list(row)
+    for i in instants:
+        if values[i] is not None:
+            values[i] = values[i].replace(tzinfo=UTC)
+    return tuple(values)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn PyMySQL's errors into the door's."""
+    try:
+        yield
+    except (pymysql.err.OperationalError, pymysql.err.InternalError, pymysql.err.InterfaceError) as error:
+        code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
+        if code in RETRYABLE:
+            raise Retryable(str(error)) from error
+        if code in GONE:
+            raise Disconnected(str(error)) from error
+        if code in REFUSED:
+            raise DataRefused(str(error)) from error
+        raise
+    except (pymysql.err.DataError, pymysql.err.IntegrityError, UnicodeEncodeError) as error:
+        raise DataRefused(str(error)) from error
