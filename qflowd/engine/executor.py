@@ -60,6 +60,7 @@ class Executor:
         self._turns = 0
         self._has_unknown_lanes = False  # met inside a transaction, where they cannot be learnt
         self._look_at = 0.0
+        self._is_told = False  # that something has just become ready: no use to look before the claim
         self._orders: list[Callable[[], None]] = []
         self._orders_lock = threading.Lock()
         self._may_claim = True
@@ -79,7 +80,8 @@ class Executor:
         return not self._orders and self._is_empty  # in this order: an order is taken up after the round before it
 
     def wake(self) -> None:
-        """There may be something to claim."""
+        """Something has become ready, most likely for us."""
+        self._is_told = True
         self._look_at = 0.0
         self._crew.wake()
 
@@ -187,7 +189,8 @@ class Executor:
     def _turn(self, *, is_ripe: bool) -> None:
         """One transaction: accept what has ended, then claim, what has just become ready included."""
         slots = {pool: self._crew.room(pool) for pool in self._pools} if self._may_claim else {}
-        if self._has_unknown_lanes or not is_ripe:  # in a ripe turn only to learn lanes
+        is_told, self._is_told = self._is_told and any(slots.values()), False
+        if self._has_unknown_lanes or not (is_ripe or is_told):  # else only to learn lanes
             has_work = self._look_for_work(slots)
             if not is_ripe and not has_work:
                 return
@@ -207,6 +210,8 @@ class Executor:
             self._reconcile_at = 0.0  # a claim may have been applied, of rows that were never heard of here
             raise
         self._after_commit(batch, closed)
+        if is_told and self._has_unknown_lanes:
+            self._look_at = 0.0
         for lane, rows, free in claims or ():
             self._send(lane, rows, free)
 

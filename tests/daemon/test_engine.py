@@ -19,6 +19,7 @@ import pytest
 import qflowd
 from qflowd import Engine, TaskBuilder, WorkflowBuilder, context
 from qflowd.daemon.idle import Idleness
+from qflowd.engine import executor
 from qflowd.jobs.decorators import InvalidJob
 from qflowd.model.errors import InvalidConfig, InvalidRequest, Rejected
 from tests.daemon import program_jobs
@@ -531,6 +532,7 @@ SCRIPT = """
 import sys
 from qflowd import Engine
 from qflowd.daemon.idle import Idleness
+from qflowd.engine import executor
 from qflowd.jobs.decorators import InvalidJob
 
 def here() -> str:
@@ -604,3 +606,12 @@ print(engine._daemon._crew.nursery_pid)
     )  # fmt: skip
     pid = int(done.stdout)
     until(lambda: not Path(f"/proc/{pid}/stat").exists() or ") Z" in Path(f"/proc/{pid}/stat").read_text())
+
+
+def test_a_job_never_met_before_does_not_wait_for_the_next_look(database_url, make_engine, monkeypatch):
+    monkeypatch.setattr(executor, "LOOK_S", 3600.0)
+    engine = make_engine(database_url).with_job(program_jobs.divide).with_job(program_jobs.double)
+    with engine:
+        for _ in range(2):  # a lane unknown, then known
+            assert engine.client.submit(job="divide", params={"a": 7, "b": 2}).wait(PATIENCE_S) == "SUCCESS"
+        assert engine.client.submit(job="double", params={"text": "ab"}).wait(PATIENCE_S) == "SUCCESS"
