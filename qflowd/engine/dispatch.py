@@ -1,18 +1,22 @@
 """Dispatch: claimed rows are rendered, cut into chunks and given to workers."""
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Sequence
 
 from qflowd.engine.claim import Claimed
 from qflowd.engine.harvest import Harvest
 from qflowd.engine.instances import Instances
 from qflowd.engine.lanes import Lane, Terms
-from qflowd.engine.render import render
+from qflowd.engine.render import Unrenderable, render
+from qflowd.model.errors import ExpressionFailed, QflowdError
 from qflowd.model.ids import ORDINALS
 from qflowd.store.tx import Store
 from qflowd.workers.crew import Crew
 from qflowd.workers.wire import Assignment, Chunk
 
+log = logging.getLogger("qflowd")
 LARGEST_PARCEL = 4 << 20  # characters of parameters and parents' outputs in one chunk
+PUT_OFF_S = 60.0  # what cannot be read here waits so long, for a daemon that can
 
 
 class Dispatch:
@@ -27,11 +31,11 @@ class Dispatch:
     def send(self, lane: Lane, rows: list[Claimed], slots: int) -> None:
         """Give these rows to `slots` places of workers: alone where a row must be, else hundreds together.
 
-        Raises: StoreUnavailable, or what rendering raises; nothing was sent then, and nothing of `rows` is held.
+        Raises: StoreUnavailable; nothing was sent then, and nothing of `rows` is held.
         """
         groups, failed = self._store.read(lambda tx: render(tx, self._instances, lane, rows, self._timeout_s))
-        for row, error in failed:
-            self._harvest.fail(row, lane, error)
+        if failed:
+            self._refuse(lane, failed)
         for group in groups:
             self._harvest.hold(group.terms, group.rows)
             if not lane.is_short:
@@ -47,6 +51,26 @@ class Dispatch:
             size = max(1, min(lane.chunk_size, -(-len(tasks) // slots)))
             for part in _parts(tasks, size):
                 self._give(group.terms, part, solo=False)
+
+    def _refuse(self, lane: Lane, rows: Sequence[Unrenderable]) -> None:
+        """What has no value fails; what this daemon cannot read may be no riddle to another, so it waits."""
+        unread = []
+        for row, problem in rows:
+            if isinstance(problem, ExpressionFailed):
+                self._harvest.fail(row, lane, str(problem))
+            else:
+                self._harvest.put_off(row, PUT_OFF_S)
+                unread.append(problem)
+        if unread:
+            log.error(
+                "%d tasks of job %s cannot be prepared by this daemon; they wait %.0f s for one that can (upgrade qflowd "
+                "here, or terminate their instances). The first: %s",
+                len(unread),
+                lane.job.name,
+                PUT_OFF_S,
+                unread[0],
+                exc_info=None if isinstance(unread[0], QflowdError) else unread[0],
+            )
 
     def _give(self, terms: Terms, tasks: list[Assignment], *, solo: bool) -> None:
         """To a worker; back to the lane if the last one with room has died meanwhile."""

@@ -10,7 +10,7 @@ from typing import Any
 from qflowd.engine.batch import Batch
 from qflowd.engine.claim import Claimed
 from qflowd.engine.lanes import SHORT_S, Lane, Terms
-from qflowd.engine.outcome import Ending, Final, Outcome, Released, outcome_of
+from qflowd.engine.outcome import Ending, Final, Outcome, Rearmed, Released, outcome_of
 from qflowd.engine.request import read_instant
 from qflowd.model.durations import LONGEST_S, MB
 from qflowd.model.errors import QflowdError
@@ -84,6 +84,11 @@ class Harvest:
         """A row whose parameters could not be rendered: user code never ran, no retry will mend it."""
         terms = Terms(lane, Settings(retries=0))
         self._end((row, terms), Reason.ERROR, self._clock.now(), error=error, started_at=None)
+
+    def put_off(self, row: Claimed, seconds: float) -> None:
+        """A row that cannot be sent by this daemon: it waits as if it had not been claimed."""
+        due_at = self._clock.now() + timedelta(seconds=seconds)
+        self.batch.rearmed.append(Rearmed(row.id, row.fence, row.attempt, 0, due_at))
 
     # -- what is ours
 

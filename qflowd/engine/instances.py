@@ -11,6 +11,7 @@ from qflowd.engine.expand import instance_scope
 from qflowd.engine.known import Plans
 from qflowd.engine.plan import Plan
 from qflowd.engine.request import Override, read_overrides
+from qflowd.model.errors import QflowdError, StoreUnavailable, Unreadable
 from qflowd.model.ids import ORDINALS
 from qflowd.model.workflow import Json
 from qflowd.store.tx import Tx
@@ -43,16 +44,20 @@ class Instances:
     def __init__(self, plans: Plans) -> None:
         self._plans = plans
         self._known: OrderedDict[int, Instance] = OrderedDict()
+        self._unreadable: dict[int, str] = {}  # of those that were loaded last: why
         self.outputs: OrderedDict[int, str | None] = OrderedDict()
 
     def __getitem__(self, instance_id: int) -> Instance:
-        """An instance that `load` was called for."""
-        return self._known[instance_id]
+        """An instance that `load` was called for. Raises: Unreadable."""
+        instance = self._known.get(instance_id)
+        if instance is None:
+            raise Unreadable(f"instance {instance_id}: {self._unreadable.get(instance_id, 'gone from the database')}")
+        return instance
 
     def by_instance(self, rows: Iterable[Row]) -> list[InstanceRows[Row]]:
         """Rows, whose first column is a task's id, with their instance; neighbours of one instance are one item.
 
-        `load` was called for all of them.
+        `load` was called for all of them. Raises: Unreadable.
         """
         found: list[InstanceRows[Row]] = []
         group: list[Row] = []
@@ -61,17 +66,23 @@ class Instances:
             instance_id = row[0] // ORDINALS
             if instance_id != last:
                 last, group = instance_id, []
-                found.append((self._known[instance_id], group))
+                found.append((self[instance_id], group))
             group.append(row)
         return found
 
     def load(self, tx: Tx, task_ids: Iterable[int]) -> None:
-        """Make the instances of these tasks known."""
+        """Make the instances of these tasks known, but for those that cannot be read: who asks for one is told why."""
         wanted = {number // ORDINALS for number in task_ids}
         missing = [number for number in wanted if number not in self._known]
         if missing:
+            self._unreadable.clear()
             for row in tx.run("load_instances", rows=[(number,) for number in sorted(missing)]):
-                self._known[row.id] = self._read(tx, row)
+                try:
+                    self._known[row.id] = self._read(tx, row)
+                except StoreUnavailable:
+                    raise
+                except (QflowdError, LookupError, TypeError, ValueError) as problem:
+                    self._unreadable[row.id] = str(problem)
             oldest = list(islice(self._known, max(0, len(self._known) - REMEMBERED)))
             self.forget(number for number in oldest if number not in wanted)
 

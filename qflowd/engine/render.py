@@ -11,7 +11,6 @@ from qflowd.engine.lanes import Lane, Terms
 from qflowd.engine.plan import Node, by_name, effective
 from qflowd.engine.request import NO_OVERRIDE
 from qflowd.model import jsontext
-from qflowd.model.errors import ExpressionFailed
 from qflowd.model.ids import ORDINALS
 from qflowd.model.states import TaskState
 from qflowd.model.workflow import Json, Settings
@@ -22,10 +21,10 @@ LARGEST_UPSTREAM = 1 << 20  # characters of several parents' outputs together; o
 
 
 class Unrenderable(NamedTuple):
-    """A row whose parameters or conditions have no value: it fails without running."""
+    """A row that cannot be sent. ExpressionFailed: its parameters or a condition have no value."""
 
     row: Claimed
-    error: str
+    problem: Exception
 
 
 @dataclass(slots=True)
@@ -45,8 +44,21 @@ def render(
     `timeout_s`: the daemon's default.
     """
     instances.load(tx, [row.id for row in rows])
-    places = [(row, instance := instances[row.id // ORDINALS], instance.plan.nodes[row.node]) for row in rows]
-    outputs = _outputs_of_sources(tx, instances, places)
+    failed: list[Unrenderable] = []
+    places: list[tuple[Claimed, Instance, Node]] = []
+    sources: set[int] = set()
+    for row in rows:
+        try:
+            instance = instances[row.id // ORDINALS]
+            node = instance.plan.nodes[row.node]
+            if node.parents:
+                first = instance.id * ORDINALS
+                sources.update([first + source for source in node.sources])
+        except Exception as problem:  # noqa: BLE001 - whatever is wrong with a row, it stands in nobody's way
+            failed.append(Unrenderable(row, problem))
+        else:
+            places.append((row, instance, node))
+    outputs = load_outputs(tx, instances, sources) if sources else {}
     # Whoever was claimed for the first time has no checkpoint.
     again = [(row.id,) for row in rows if row.fence > 1]
     saved = {row.task_id: row.value for row in tx.run("load_checkpoints", rows=again)} if again else {}
@@ -54,13 +66,12 @@ def render(
     groups: dict[Settings, Group] = {}
     group: Group | None = None
     settings: Settings | None = None  # of the node before: most have the same
-    failed = []
     for row, instance, node in places:
         is_overridden = bool(instance.overrides)
         try:
             params = node.constant if node.is_plain and not is_overridden else _params(instance, node, lane, outputs)
-        except ExpressionFailed as problem:
-            failed.append(Unrenderable(row, str(problem)))
+        except Exception as problem:  # noqa: BLE001
+            failed.append(Unrenderable(row, problem))
             continue
         if group is None or settings is not node.settings or is_overridden:
             terms = _terms(instance, node, lane, timeout_s)
@@ -72,17 +83,6 @@ def render(
         group.rows.append(row)
         group.assignments.append(task)
     return list(groups.values()), failed
-
-
-def _outputs_of_sources(
-    tx: Tx, instances: Instances, places: Iterable[tuple[Claimed, Instance, Node]]
-) -> dict[int, str | None]:
-    wanted: set[int] = set()
-    for _, instance, node in places:
-        if node.parents:
-            first = instance.id * ORDINALS
-            wanted.update([first + source for source in node.sources])
-    return load_outputs(tx, instances, wanted) if wanted else {}
 
 
 def load_outputs(tx: Tx, instances: Instances, task_ids: Iterable[int]) -> dict[int, str | None]:

@@ -62,6 +62,10 @@ class NotFound(QflowdError):
     """The named thing does not exist."""
 
 
+class Unreadable(QflowdError):
+    """What the database holds cannot be worked with here: a newer qflowd wrote it, or a part of it is gone."""
+
+
 class Rejected(QflowdError):
     """The engine answered a submission or command with REJECTED."""
 

@@ -108,7 +108,7 @@ class Lab:
         at = f"'{self.clock.now():%Y-%m-%d %H:%M:%S}'"
         self.sql(
             "INSERT INTO qflow.workflow_definition (tenant, workflow, title, description, domain, type, tags, source, "
-            f"created_at, updated_at) VALUES ('default', '{key}', '', '', '', '', '[]', 'file', {at}, {at})"
+            f"created_at, updated_at) VALUES ('default', '{key}', '', '', '', '', '[]', 'sdk', {at}, {at})"
         )
         number = self.sql(f"SELECT id FROM qflow.workflow_definition WHERE workflow = '{key}'")[0][0]
         self.sql(

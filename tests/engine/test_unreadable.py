@@ -1,0 +1,101 @@
+"""What a daemon cannot read (a newer release wrote it, somebody removed it) waits for one that can, in nobody's way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from qflowd.model.ids import ORDINALS
+from qflowd.model.states import TaskState
+from tests.support.daemon import Daemon, until
+from tests.support.lab import Lab
+
+WORK = """
+from qflowd import job
+
+@job
+def work():
+    pass
+"""
+BY_A_NEWER_ONE = '{"workflow":"daily","tasks":{"a":{"job":"work","quantum":7},"b":{"job":"work","after":"a"}}}'
+WITH_A_NEW_FUNCTION = '{"workflow":"daily","tasks":{"a":{"job":"work","params":{"x":"{{ entangle(1) }}"}}}}'
+READABLE = '{"workflow":"daily","tasks":{"a":{"job":"work"},"b":{"job":"work","after":"a"}}}'
+SET_DOCUMENT = "UPDATE qflow.workflow_version SET document = '{}'"
+
+
+@pytest.fixture
+def lab(database_url: str) -> Iterator[Lab]:
+    found = Lab(database_url)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def daemon(lab: Lab, tmp_path: Path) -> Iterator[Daemon]:
+    """Not started; it knows the job `work`."""
+    found = Daemon(lab.url, tmp_path, plugins={"jobs.py": WORK})
+    yield found
+    found.__exit__()
+
+
+def rows_of(lab: Lab, instance_id: int) -> list[int]:
+    first = instance_id * ORDINALS
+    sql = f"SELECT state FROM qflow.task_instance WHERE id BETWEEN {first} AND {first + ORDINALS - 1} ORDER BY id"
+    return [state for (state,) in lab.sql(sql)]
+
+
+def wait_for_put_off(lab: Lab) -> None:
+    until(lambda: lab.sql("SELECT task_id FROM qflow.timer WHERE purpose = 0"), what="it waits for its timer")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (SET_DOCUMENT.format(BY_A_NEWER_ONE), "stored by a newer one"),
+        (SET_DOCUMENT.format(WITH_A_NEW_FUNCTION), "entangle"),
+        ("DELETE FROM qflow.workflow_version", "gone from the database"),
+        ("DELETE FROM qflow.workflow_instance WHERE id = {number}", "gone from the database"),
+    ],
+    ids=["newer document", "newer expression", "no version", "no instance"],
+)
+def test_what_cannot_be_read_stops_nobody_else(lab: Lab, daemon: Daemon, spoil: str, told: str) -> None:
+    lab.workflow("daily", {"a": [], "b": ["a"]})
+    number = lab.start("daily")
+    lab.sql(spoil.replace("{number}", str(number)))
+    others = [lab.start(job="work") for _ in range(3)]
+    daemon.start()
+    until(lambda: {lab.state(other) for other in others} == {"SUCCESS"}, what="the rows beside it run")
+    wait_for_put_off(lab)
+    until(lambda: told in daemon.log(), what="the reason is told")
+    assert rows_of(lab, number) == [TaskState.PENDING, TaskState.PENDING]
+    assert "Traceback" not in daemon.log()
+    assert daemon.stop() == 0
+    assert daemon.log().count("cannot be prepared") <= 3, "who waits is not claimed again and again"
+
+
+def test_what_could_not_be_read_runs_once_it_can_be(lab: Lab, daemon: Daemon) -> None:
+    lab.workflow("daily", {"a": [], "b": ["a"]})
+    number = lab.start("daily")
+    lab.sql(SET_DOCUMENT.format(BY_A_NEWER_ONE))
+    daemon.start()
+    wait_for_put_off(lab)
+    lab.sql(
+        SET_DOCUMENT.format(READABLE),
+        f"UPDATE qflow.timer SET due_at = (SELECT created_at FROM qflow.workflow_instance WHERE id = {number})",
+    )
+    until(lambda: lab.state(number) == "SUCCESS", what="it runs")
+    assert lab.sql("SELECT attempt FROM qflow.task_instance") == [(1,), (1,)]
+    lab.check(drained=True)
+
+
+def test_what_cannot_be_read_can_be_terminated(lab: Lab, daemon: Daemon) -> None:
+    lab.workflow("daily", {"a": [], "b": ["a"]})
+    number = lab.start("daily")
+    lab.sql(SET_DOCUMENT.format(BY_A_NEWER_ONE))
+    daemon.start()
+    wait_for_put_off(lab)
+    lab.ask("terminate", number)
+    until(lambda: lab.state(number) == "TERMINATED", what="it ends")
+    assert rows_of(lab, number) == [TaskState.CANCELLED, TaskState.CANCELLED]
