@@ -34,7 +34,7 @@ from qflowd.store.clock import boottime
 from qflowd.store.migrate import migrate
 from qflowd.store.probe import probe_skip_locked
 from qflowd.store.tx import Fault, Store
-from qflowd.workers.crew import Crew, PoolSize
+from qflowd.workers.crew import Crew
 from qflowd.workers.environment import worker_env
 
 log = logging.getLogger("qflowd")
@@ -127,7 +127,7 @@ class Daemon:
     def _build_crew(self) -> Crew:
         config = self._config
         return self._make_crew(
-            {name: PoolSize(pool.processes, pool.threads) for name, pool in config.pools.items()},
+            config.pools,
             env=worker_env(os.environ, config.plugins.env),
             cwd=str(config.folder),
             run_dir=str(self._run_dir),

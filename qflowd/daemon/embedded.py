@@ -33,8 +33,8 @@ from qflowd.store.dialects import dialect_for
 from qflowd.store.migrate import migrate
 from qflowd.store.tx import Store, Tx
 from qflowd.workers.crew import Crew
+from qflowd.workers.crew_with_threads import CrewWithThreads
 from qflowd.workers.inline import POOL as INLINE
-from qflowd.workers.inline import CrewWithThreads
 
 log = logging.getLogger("qflowd")
 INLINE_THREADS: Final = 4

@@ -4,49 +4,27 @@ What runs is decided elsewhere. Here tasks are carried to workers and their ends
 """
 
 import contextlib
-import logging
 import os
 import select
 import signal
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 
+from qflowd.config.records import PoolConfig
 from qflowd.workers import linux, orders
 from qflowd.workers.burial import tasks_of_dead
 from qflowd.workers.events import Event, Finished, StopReason
-from qflowd.workers.handle import Handle, Stop, new_handle
+from qflowd.workers.handle import Handle, Stop
 from qflowd.workers.log_reader import LogReader
 from qflowd.workers.nursery_link import NurseryLink
 from qflowd.workers.receive import sort_messages
+from qflowd.workers.roster import NEVER_US, Roster
 from qflowd.workers.watch import Watch
 from qflowd.workers.wire import Chunk, Done, Ended, now_us
 
-log = logging.getLogger("qflowd")
 _BUSY_TICK_US = 10_000  # how often running tasks are looked at
 _FLOOD = 48  # tasks in flight
 _LINGER_S = 0.0004
-_LONG_LIFE_US = 10_000_000  # a nursery that dies sooner is not started again at once
-_BACKOFF_US = (100_000, 500_000, 2_000_000, 5_000_000)
-
-
-@dataclass(frozen=True, slots=True)
-class PoolSize:
-    """`processes` workers, each running `threads` tasks at a time."""
-
-    processes: int
-    threads: int = 1
-
-
-@dataclass(slots=True)
-class _Berth:
-    """A place for one worker of a pool; it is filled again when its worker is gone."""
-
-    pool: str
-    slots: int
-    number: int = 0  # of the worker; 0: empty
-    fill_at_us: int = 0
-    failures: int = 0
 
 
 class Crew:
@@ -64,7 +42,7 @@ class Crew:
 
     def __init__(
         self,
-        pools: Mapping[str, PoolSize],
+        pools: Mapping[str, PoolConfig],
         *,
         env: Mapping[str, str],
         cwd: str,
@@ -74,22 +52,15 @@ class Crew:
         clock: Callable[[], int] = now_us,
     ) -> None:
         self.logs = LogReader()
-        self._env, self._cwd, self._run_dir, self._lock_fd = dict(env), cwd, run_dir, lock_fd
         self._clock = clock
-        self._berths = [_Berth(name, size.threads) for name, size in pools.items() for _ in range(size.processes)]
-        self._workers: dict[int, Handle] = {}
+        self._roster = Roster(pools, env=env, cwd=cwd, run_dir=run_dir, lock_fd=lock_fd, clock=clock)
+        self._workers = self._roster.workers
         self._by_fd: dict[int, Handle] = {}
         self._epoll = select.epoll()
         self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._epoll.register(self._bell, select.EPOLLIN)
-        self._nursery: NurseryLink | None = None
-        self._cradle, self._nursery_started_us = _Berth("", 0), 0
-        self._manifest_fd = -1
-        self._generation = 0
-        self._last_number = 0
         self._is_draining = False
-        self._has_begun = False  # all workers were started once
-        self._watch = Watch(grace_s, self._signal, self._drain_results)
+        self._watch = Watch(grace_s, self._roster.signal, self._drain_results)
         self._next_watch_us = 0
         self._results: list[Done | Ended] = []
 
@@ -97,21 +68,18 @@ class Crew:
 
     def start(self, manifest: bytes) -> None:
         """Start the nursery and all workers; they import from `manifest`. Returns before they are up."""
-        self._set_manifest(manifest)
-        self._start_nursery()
-        self._fill_berths()
-        self._has_begun = True
+        self._roster.set_manifest(manifest)
+        self._staff()
 
     def adopt(self, manifest: bytes) -> None:
         """A new generation: workers finish what they have begun, give back the rest, and are replaced."""
-        self._set_manifest(manifest)
+        self._roster.set_manifest(manifest)
         for worker in self._workers.values():
             self._retire(worker)
 
     def keep_alive(self, until_us: int) -> None:
         """Unless called again, the nursery kills all workers at `until_us`. Safe from any thread."""
-        if (nursery := self._nursery) is not None:
-            nursery.order(orders.Deadline(until_us))
+        self._roster.order(orders.Deadline(until_us))
 
     def drain(self) -> None:
         """No more work: what has begun goes on, the rest comes back; nothing can be sent any more."""
@@ -124,22 +92,15 @@ class Crew:
         """SIGKILL for every worker, now; what they held comes back through `poll`."""
         for worker in self._workers.values():
             worker.is_condemned = True
-            self._signal(worker, signal.SIGKILL)
+            self._roster.signal(worker, signal.SIGKILL)
 
     def close(self) -> None:
         """End everything; returns when all processes are gone. What is still held is not reported any more."""
-        if self._nursery is not None:
-            self._nursery.close()
-            self._nursery = None
-        for worker in self._workers.values():
-            worker.close_pipes()
-            worker.output.is_dead = True
-        self._workers.clear()
+        self._roster.close()
         self._by_fd.clear()
         self._epoll.close()
-        for fd in (self._bell, self._manifest_fd):
-            with contextlib.suppress(OSError):
-                os.close(fd)
+        with contextlib.suppress(OSError):
+            os.close(self._bell)
 
     # -- work
 
@@ -158,8 +119,9 @@ class Crew:
     def send(self, pool: str, chunk: Chunk) -> None:
         """Give `chunk` to the least loaded worker. Call it only while `room(pool)` is above 0."""
         if chunk.solo and any(w.slots > 1 for w in self._workers.values() if w.pool == pool):
-            worker = self._spawn(pool, 1)
+            worker = self._roster.add(pool, 1)
             worker.is_private = True
+            self._listen_to(worker)
         else:
             able = [w for w in self._workers.values() if w.pool == pool and w.room()]
             if not able:
@@ -188,16 +150,16 @@ class Crew:
 
     def memory(self) -> int:
         """Resident bytes of the nursery and its workers; shared pages count in each."""
-        pids = [worker.pid for worker in self._workers.values() if worker.pid]
-        return sum(map(linux.rss, [*pids, *([self._nursery.pid] if self._nursery else [])]))
+        return sum(map(linux.rss, filter(None, [*self.pids(), self.nursery_pid])))
 
     def pids(self) -> dict[int, str]:
         """Pool of each living worker by pid."""
-        return {worker.pid: worker.pool for worker in self._workers.values() if worker.pid}
+        return self._roster.pids()
 
     @property
     def nursery_pid(self) -> int:
-        return self._nursery.pid if self._nursery else 0
+        """0: there is none now."""
+        return self._roster.nursery.pid if self._roster.nursery else 0
 
     def wake(self) -> None:
         """Make `poll` return soon. Safe from any thread and any signal handler."""
@@ -222,8 +184,8 @@ class Crew:
                 if fd == self._bell:
                     os.eventfd_read(self._bell)
                     is_woken = True
-                elif self._nursery is not None and fd == self._nursery.fileno():
-                    self._hear(self._nursery, events)
+                elif (nursery := self._roster.nursery) is not None and fd == nursery.fileno():
+                    self._hear(nursery, events)
                 else:
                     self._serve(fd, mask, events)
             if self._results:
@@ -268,7 +230,7 @@ class Crew:
                     self._let_go(worker)
         if not is_open:
             self._forget_fd(worker.results_fd)
-            self._signal(worker, signal.SIGKILL)  # whatever it has to say now, nobody could hear it
+            self._roster.signal(worker, signal.SIGKILL)  # whatever it has to say now, nobody could hear it
         return bool(messages) and is_open
 
     def _drain_results(self, worker: Handle, events: list[Event]) -> None:
@@ -277,62 +239,30 @@ class Crew:
 
     def _look(self, now: int, events: list[Event]) -> None:
         """The time-driven part: empty berths, long tasks, limits."""
-        if self._nursery is None and now >= self._cradle.fill_at_us:
-            self._start_nursery()
-        self._fill_berths()
+        if not self._is_draining:
+            self._staff()
         busy = [worker for worker in self._workers.values() if worker.open]
         for worker in busy:
             self._watch.look(worker, now, events)
         self._watch.check_memory(busy, now)
-        berths = self._berths if self._nursery is not None else [self._cradle]
-        waiting = [berth.fill_at_us for berth in berths if not berth.number]
-        self._next_watch_us = min([now + _BUSY_TICK_US] if busy else [1 << 62], default=1 << 62)
-        self._next_watch_us = min([self._next_watch_us, *waiting])
+        self._next_watch_us = min(
+            now + _BUSY_TICK_US if busy else NEVER_US,
+            NEVER_US if self._is_draining else self._roster.next_start_us(),
+        )
 
     # -- workers come and go
 
-    def _set_manifest(self, manifest: bytes) -> None:
-        if self._manifest_fd >= 0:
-            os.close(self._manifest_fd)
-        with os.fdopen(os.memfd_create("qflowd-manifest", os.MFD_CLOEXEC), "wb") as file:
-            file.write(manifest)
-            file.flush()
-            # Opened again for reading alone: all workers share it.
-            self._manifest_fd = os.open(f"/proc/self/fd/{file.fileno()}", os.O_RDONLY | os.O_CLOEXEC)
-        self._generation += 1
+    def _staff(self) -> None:
+        """See that the nursery lives and every berth has its worker, as far as it is time."""
+        if (nursery := self._roster.start_nursery()) is not None:
+            self._epoll.register(nursery, select.EPOLLIN)
+        for worker in self._roster.fill_berths():
+            self._listen_to(worker)
 
-    def _start_nursery(self) -> None:
-        self._nursery = NurseryLink(self._env, self._lock_fd)
-        self._nursery_started_us = self._clock()
-        self._epoll.register(self._nursery, select.EPOLLIN)
-
-    def _fill_berths(self) -> None:
-        now = self._clock()
-        for berth in self._berths:
-            if not berth.number and berth.fill_at_us <= now and self._nursery is not None and not self._is_draining:
-                try:
-                    berth.number = self._spawn(berth.pool, berth.slots).number
-                except OSError:  # out of descriptors, or of disk: perhaps not for long
-                    if not self._has_begun:
-                        raise  # at the start it is the user's fault, and they are there to mend it
-                    self._put_off(berth, now)
-
-    def _spawn(self, pool: str, slots: int) -> Handle:
-        self._last_number += 1
-        worker, fds = new_handle(self._last_number, pool, slots, self._generation, self._run_dir)
-        self._workers[worker.number] = worker
+    def _listen_to(self, worker: Handle) -> None:
         self._by_fd[worker.results_fd] = worker
         self._epoll.register(worker.results_fd, select.EPOLLIN)
         self.logs.add(worker.output)
-        if self._nursery is not None:  # if it has just died, its funeral takes this worker along
-            self._nursery.order(orders.Spawn(worker.number, slots, self._cwd), [*fds, self._manifest_fd])
-        for fd in fds[:3]:
-            os.close(fd)
-        return worker
-
-    def _signal(self, worker: Handle, signum: int) -> None:
-        if self._nursery is not None:
-            self._nursery.order(orders.Signal(worker.number, signum))
 
     def _retire(self, worker: Handle) -> None:
         """Let it end what it has begun; it gives back the rest and goes."""
@@ -359,7 +289,9 @@ class Crew:
             else:
                 self._bury(worker, report, events)
         if not is_alive:
-            self._replace_nursery(nursery, events)
+            self._epoll.unregister(nursery)
+            for worker in self._roster.lose_nursery(nursery):
+                self._bury(worker, orders.Exited(worker.number, -1), events, is_innocent=True)
         self._next_watch_us = 0
 
     def _bury(self, worker: Handle, report: orders.Exited, events: list[Event], *, is_innocent: bool = False) -> None:
@@ -367,34 +299,4 @@ class Crew:
         events += tasks_of_dead(worker, report, is_innocent=is_innocent or worker.is_condemned)
         for fd in (worker.tasks_fd, worker.results_fd):
             self._forget_fd(fd)
-        worker.close_pipes()
-        worker.output.is_dead = True
-        del self._workers[worker.number]
-        berth = next((berth for berth in self._berths if berth.number == worker.number), None)
-        if berth is not None:
-            berth.number = 0
-            berth.fill_at_us = self._clock()
-            if not worker.seq and not worker.is_leaving and report.status != 0:
-                self._put_off(berth, self._clock())
-            else:
-                berth.failures = 0
-
-    @staticmethod
-    def _put_off(berth: _Berth, now: int) -> None:
-        """A worker that could not live: the next one later and later."""
-        berth.failures += 1
-        berth.fill_at_us = now + _BACKOFF_US[min(berth.failures, len(_BACKOFF_US)) - 1]
-
-    def _replace_nursery(self, nursery: NurseryLink, events: list[Event]) -> None:
-        """It was killed: its workers die with it (the kernel sees to that), and we make sure of their children."""
-        self._nursery = None
-        self._epoll.unregister(nursery)
-        nursery.sweep([worker.pid for worker in self._workers.values() if worker.pid])
-        for worker in list(self._workers.values()):
-            self._bury(worker, orders.Exited(worker.number, -1), events, is_innocent=True)
-        log.error("the process that starts workers died; another is started")
-        now = self._clock()
-        if now - self._nursery_started_us > _LONG_LIFE_US:
-            self._cradle.failures = 0
-        self._put_off(self._cradle, now)
-        self._next_watch_us = 0
+        self._roster.remove(worker, report)

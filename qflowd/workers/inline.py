@@ -1,4 +1,4 @@
-"""Jobs in threads of this very process: functions that no worker could import, such as closures. Beside them the crew.
+"""Jobs in threads of this very process: functions that no worker could import, such as closures.
 
 A thread cannot be killed. A job that runs out of time is answered for and left alone; what it still says is not heard.
 """
@@ -12,7 +12,7 @@ import threading
 import time
 import traceback
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,6 @@ import msgspec
 from qflowd.jobs.context import Context, Facts, running
 from qflowd.jobs.decorators import InvalidJob
 from qflowd.model.jsontext import clean_text
-from qflowd.workers.crew import Crew, PoolSize
 from qflowd.workers.events import Broken, Checkpointed, Event, Finished, Progressed, Returned, Running, StopReason
 from qflowd.workers.inline_logs import ThreadLogs
 from qflowd.workers.load import Loaded
@@ -307,65 +306,3 @@ def _where_it_is(ident: int) -> str | None:
     theirs = [line for line in stack[first:] if not line.filename.startswith(_OURS)]
     text = "".join(traceback.StackSummary.from_list(theirs).format())
     return clean_text(f"Its thread goes on, unheard. Where it was (most recent call last):\n{text}")
-
-
-class CrewWithThreads(Crew):
-    """A crew whose pool `inline` consists of threads of this process; all other pools are the crew's own.
-
-    Args:
-        functions: the jobs that run in threads, by name.
-        pools: with `inline`, whose processes times threads is the number of threads.
-        settings: as of `Crew`.
-    """
-
-    def __init__(self, functions: Mapping[str, Loaded], pools: Mapping[str, PoolSize], **settings: Any) -> None:
-        super().__init__({name: size for name, size in pools.items() if name != POOL}, **settings)
-        self._names = tuple(functions)
-        self._thread_logs = self.logs = ThreadLogs()
-        size = pools[POOL]
-        self._threads = Threads(functions, size.processes * size.threads, wake=self.wake, logs=self._thread_logs)
-
-    def start(self, manifest: bytes) -> None:
-        super().start(manifest)
-        self._thread_logs.listen(self._names)
-
-    def drain(self) -> None:
-        super().drain()
-        self._threads.give_back(running_too=False)
-
-    def kill_all(self) -> None:
-        """As of the crew; a thread goes on, but what it held comes back all the same."""
-        super().kill_all()
-        self._threads.give_back(running_too=True)
-
-    def close(self) -> None:
-        self._thread_logs.stop_listening(self._names)
-        self._threads.close()
-        super().close()
-
-    def room(self, pool: str) -> int:
-        if pool != POOL:
-            return super().room(pool)
-        return 0 if self._is_draining else self._threads.room()
-
-    def idle(self, pool: str) -> int:
-        return self.room(pool) if pool == POOL else super().idle(pool)
-
-    def busy(self, pool: str) -> int:
-        return len(self._threads.held()) if pool == POOL else super().busy(pool)
-
-    def send(self, pool: str, chunk: Chunk) -> None:
-        if pool == POOL:
-            self._threads.send(chunk)
-        else:
-            super().send(pool, chunk)
-
-    def stop_tasks(self, task_ids: Iterable[int], reason: StopReason = "terminated") -> None:
-        super().stop_tasks([number for number in task_ids if not self._threads.stop(number, reason)], reason)
-
-    def held(self) -> set[tuple[int, int]]:
-        return super().held() | self._threads.held()
-
-    def poll(self, timeout_s: float) -> list[Event]:
-        events = super().poll(self._threads.patience_s(timeout_s))
-        return events + self._threads.take()

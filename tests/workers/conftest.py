@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from qflowd.config import PoolConfig
 from qflowd.jobs.manifest import Manifest, Module
-from qflowd.workers.crew import Crew, PoolSize
+from qflowd.workers.crew import Crew
 from qflowd.workers.environment import worker_env
 from qflowd.workers.events import Broken, Event, Finished, Returned
 from qflowd.workers.log_reader import LogLine
@@ -90,7 +91,7 @@ def hire(tmp_path) -> Iterator[Callable[..., Story]]:
     crews: list[Crew] = []
 
     def make(source: str, processes: int = 1, threads: int = 1, grace_s: float = 0.3, env=None, **more) -> Story:
-        sizes = {"default": PoolSize(processes, threads)}
+        sizes = {"default": PoolConfig(processes, threads)}
         crew = Crew(
             sizes, env=worker_env(os.environ) if env is None else env, cwd=str(tmp_path), run_dir=str(tmp_path),
             grace_s=grace_s, **more,

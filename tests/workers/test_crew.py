@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from qflowd.workers.crew import Crew, PoolSize
+from qflowd.config import PoolConfig
+from qflowd.workers.crew import Crew
 from qflowd.workers.environment import worker_env
 from qflowd.workers.events import Returned, Running
 from qflowd.workers.wire import Done
@@ -106,7 +107,7 @@ from qflowd.workers.events import Running
 lock = os.open({lock!r}, os.O_RDWR | os.O_CREAT)
 import fcntl
 fcntl.flock(lock, fcntl.LOCK_EX)
-crew = Crew({{"default": PoolSize(3)}}, env=worker_env(os.environ), cwd={cwd!r}, run_dir={cwd!r}, lock_fd=lock)
+crew = Crew({{"default": PoolConfig(3)}}, env=worker_env(os.environ), cwd={cwd!r}, run_dir={cwd!r}, lock_fd=lock)
 crew.start(manifest_of({source!r}))
 story = Story(crew)
 for job in ("holds_gil", "stubborn", "spawns"):
@@ -213,10 +214,10 @@ def test_files_and_descriptors_of_dead_workers_are_given_back(hire, tmp_path):
 
 
 def test_workers_that_cannot_live_are_not_respawned_in_a_hot_loop(tmp_path):
-    crew = Crew({"default": PoolSize(1)}, env=worker_env(os.environ), cwd="/no/such/folder", run_dir=str(tmp_path))
+    crew = Crew({"default": PoolConfig(1)}, env=worker_env(os.environ), cwd="/no/such/folder", run_dir=str(tmp_path))
     crew.start(manifest_of(""))
     end = time.monotonic() + 1
     while time.monotonic() < end:
         crew.poll(0.1)
-    assert crew._last_number < 6
+    assert crew._roster._last_number < 6
     crew.close()

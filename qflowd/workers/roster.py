@@ -1,0 +1,167 @@
+"""The roster: who is aboard. It starts the nursery and the workers, and starts others when they are gone."""
+
+import contextlib
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from qflowd.config.records import PoolConfig
+from qflowd.workers import orders
+from qflowd.workers.handle import Handle, new_handle
+from qflowd.workers.nursery_link import NurseryLink
+
+log = logging.getLogger("qflowd")
+NEVER_US: Final = 1 << 62
+_LONG_LIFE_US = 10_000_000  # a nursery that dies sooner is not started again at once
+_BACKOFF_US = (100_000, 500_000, 2_000_000, 5_000_000)
+
+
+@dataclass(slots=True)
+class _Berth:
+    """A place for one worker of a pool; it is filled again when its worker is gone."""
+
+    pool: str
+    slots: int
+    number: int = 0  # of the worker; 0: empty
+    fill_at_us: int = 0
+    failures: int = 0
+
+    def put_off(self, now: int) -> None:
+        """Who was here could not live: the next one later and later."""
+        self.failures += 1
+        self.fill_at_us = now + _BACKOFF_US[min(self.failures, len(_BACKOFF_US)) - 1]
+
+
+class Roster:
+    """The nursery and all workers; arguments as of `Crew`. What workers are sent and answer is the crew's affair."""
+
+    def __init__(
+        self,
+        pools: Mapping[str, PoolConfig],
+        *,
+        env: Mapping[str, str],
+        cwd: str,
+        run_dir: str,
+        lock_fd: int | None,
+        clock: Callable[[], int],
+    ) -> None:
+        self.workers: dict[int, Handle] = {}
+        self.nursery: NurseryLink | None = None
+        self._env, self._cwd, self._run_dir, self._lock_fd = dict(env), cwd, run_dir, lock_fd
+        self._clock = clock
+        self._berths = [_Berth(name, size.threads) for name, size in pools.items() for _ in range(size.processes)]
+        self._cradle, self._nursery_started_us = _Berth("", 0), 0
+        self._manifest_fd = -1
+        self._generation = 0
+        self._last_number = 0
+        self._has_begun = False  # all workers were started once
+
+    def set_manifest(self, manifest: bytes) -> None:
+        """A new generation: workers that are started from now on import from `manifest`."""
+        if self._manifest_fd >= 0:
+            os.close(self._manifest_fd)
+        with os.fdopen(os.memfd_create("qflowd-manifest", os.MFD_CLOEXEC), "wb") as file:
+            file.write(manifest)
+            file.flush()
+            # Opened again for reading alone: all workers share it.
+            self._manifest_fd = os.open(f"/proc/self/fd/{file.fileno()}", os.O_RDONLY | os.O_CLOEXEC)
+        self._generation += 1
+
+    def start_nursery(self) -> NurseryLink | None:
+        """Start the nursery, if there is none and it is time; then returns it."""
+        if self.nursery is not None or self._clock() < self._cradle.fill_at_us:
+            return None
+        self.nursery = NurseryLink(self._env, self._lock_fd)
+        self._nursery_started_us = self._clock()
+        return self.nursery
+
+    def fill_berths(self) -> Iterator[Handle]:
+        """Start a worker for each empty berth whose time has come.
+
+        Raises: OSError the first time, out of descriptors or of disk: whoever starts the daemon is there to mend it.
+            Later it is perhaps not for long, and tried again.
+        """
+        now = self._clock()
+        for berth in self._berths:
+            if not berth.number and berth.fill_at_us <= now and self.nursery is not None:
+                try:
+                    worker = self.add(berth.pool, berth.slots)
+                except OSError:
+                    if not self._has_begun:
+                        raise
+                    berth.put_off(now)
+                else:
+                    berth.number = worker.number
+                    yield worker
+        self._has_begun = True
+
+    def add(self, pool: str, slots: int) -> Handle:
+        """Start one worker, in no berth."""
+        self._last_number += 1
+        worker, fds = new_handle(self._last_number, pool, slots, self._generation, self._run_dir)
+        self.workers[worker.number] = worker
+        # If the nursery has just died, its funeral takes this worker along.
+        self.order(orders.Spawn(worker.number, slots, self._cwd), [*fds, self._manifest_fd])
+        for fd in fds[:3]:
+            os.close(fd)
+        return worker
+
+    def order(self, order: orders.Order, fds: Sequence[int] = ()) -> None:
+        """Tell the nursery, if there is one. Safe from any thread."""
+        if (nursery := self.nursery) is not None:
+            nursery.order(order, fds)
+
+    def signal(self, worker: Handle, signum: int) -> None:
+        """Have the nursery send a signal; see `orders.Signal`."""
+        self.order(orders.Signal(worker.number, signum))
+
+    def next_start_us(self) -> int:
+        """When the next worker, or the nursery, is to be started."""
+        berths = self._berths if self.nursery is not None else [self._cradle]
+        return min((berth.fill_at_us for berth in berths if not berth.number), default=NEVER_US)
+
+    def pids(self) -> dict[int, str]:
+        """Pool of each living worker by pid."""
+        return {worker.pid: worker.pool for worker in self.workers.values() if worker.pid}
+
+    def remove(self, worker: Handle, report: orders.Exited) -> None:
+        """It is dead; its berth is filled again."""
+        worker.close_pipes()
+        worker.output.is_dead = True
+        del self.workers[worker.number]
+        berth = next((berth for berth in self._berths if berth.number == worker.number), None)
+        if berth is not None:
+            berth.number = 0
+            berth.fill_at_us = self._clock()
+            if not worker.seq and not worker.is_leaving and report.status != 0:
+                berth.put_off(self._clock())
+            else:
+                berth.failures = 0
+
+    def lose_nursery(self, nursery: NurseryLink) -> list[Handle]:
+        """It was killed: its workers die with it (the kernel sees to that), and we make sure of their children.
+
+        Returns: those workers.
+        """
+        self.nursery = None
+        nursery.sweep(list(self.pids()))
+        log.error("the process that starts workers died; another is started")
+        now = self._clock()
+        if now - self._nursery_started_us > _LONG_LIFE_US:
+            self._cradle.failures = 0
+        self._cradle.put_off(now)
+        return list(self.workers.values())
+
+    def close(self) -> None:
+        """End everything; returns when all processes are gone."""
+        if self.nursery is not None:
+            self.nursery.close()
+            self.nursery = None
+        for worker in self.workers.values():
+            worker.close_pipes()
+            worker.output.is_dead = True
+        self.workers.clear()
+        with contextlib.suppress(OSError):
+            os.close(self._manifest_fd)
