@@ -32,7 +32,7 @@ LOOK_S = 2.0  # how often to look for rows that other daemons made ready
 
 
 class Executor:
-    """Runs tasks. All its state belongs to its thread; other threads only call `wake`, `stop_tasks` and `stop`."""
+    """Runs tasks. All its state belongs to its thread, but for what the methods for other threads touch."""
 
     name: ClassVar[str] = "execute"
 
@@ -67,10 +67,12 @@ class Executor:
         self._failures = 0
         self._is_empty = True
         self._reconcile_at = boottime() + RECONCILE_S
-        self._has_intents = False
+        self._house_at = 0.0
+        self._has_intents = False  # somebody said so, and nobody has looked yet
+        self._terminated: set[int] = set()  # instances, at the last look
         topics.subscribe("ready", self.wake)
         for topic in ("intent", "stopping"):
-            topics.subscribe(topic, lambda: self.order(self._note_intents))
+            topics.subscribe(topic, self.note_intents)
 
     # -- for other threads
 
@@ -83,6 +85,11 @@ class Executor:
         """Something has become ready, most likely for us."""
         self._is_told = True
         self._look_at = 0.0
+        self._crew.wake()
+
+    def note_intents(self) -> None:
+        """Some instance is to be terminated."""
+        self._has_intents = True
         self._crew.wake()
 
     def order(self, what: Callable[[], None]) -> None:
@@ -152,20 +159,28 @@ class Executor:
 
     def _keep_house(self, now: float) -> None:
         """Now and then: end what was terminated, compare what we hold with what the database says."""
+        if now < self._house_at:
+            return
         try:
             if self._has_intents:
-                self._has_intents = False
-                intents = {row.id for row in self._store.read(lambda tx: tx.run("list_intents"))}
-                self._crew.stop_tasks([number for number in self._harvest.held if instance_of(number) in intents])
+                self._stop_terminated()
             if now >= self._reconcile_at:
                 self._reconcile_at = now + RECONCILE_S
                 self._reconcile()
         except StoreUnavailable as error:
-            self._reconcile_at = now + 1.0
+            self._reconcile_at = 0.0
+            self._house_at = now + 1.0
             report("reconcile", error, 1.0)
 
-    def _note_intents(self) -> None:
-        self._has_intents = True
+    def _stop_terminated(self) -> None:
+        """Look what is being terminated, and stop what we run of it."""
+        self._has_intents = False  # before the look: what is said after it needs another
+        try:
+            self._terminated = {row.id for row in self._store.read(lambda tx: tx.run("list_intents"))}
+        except StoreUnavailable:
+            self._has_intents = True
+            raise
+        self._crew.stop_tasks([number for number in self._harvest.held if instance_of(number) in self._terminated])
 
     def _reconcile(self) -> None:
         """Give back rows that say they are ours and are not here (a claim whose reply was lost); let go what is not ours."""
@@ -219,7 +234,7 @@ class Executor:
         """To the workers; whatever goes wrong, the rows that were not sent go back, and other lanes' rows go on."""
         self._look_at = 0.0
         try:
-            self._dispatch.send(lane, rows, free)
+            self._dispatch.send(lane, self._without_terminated(rows), free)
         except Exception as error:  # noqa: BLE001 - the other lanes' rows are ours as well, and must be sent
             settled = {number for number, _ in self._crew.held()} | self._harvest.batch.task_ids()
             self._harvest.release([row for row in rows if row.id not in settled])
@@ -228,6 +243,16 @@ class Executor:
             else:
                 report("send", error, POLL_S)
                 self._look_at = boottime() + POLL_S
+
+    def _without_terminated(self, rows: list[Claimed]) -> list[Claimed]:
+        """End what was terminated before the sweep had come to it; the rest."""
+        if not (self._has_intents or self._terminated):
+            return rows
+        self._stop_terminated()  # once more: an instance that was terminated may have been retried since
+        for row in rows:
+            if instance_of(row.id) in self._terminated:
+                self._harvest.cancel(row)
+        return [row for row in rows if instance_of(row.id) not in self._terminated]
 
     def _put_off(self, what: str, error: StoreUnavailable) -> float:
         """The database is away: nothing new is claimed for a while."""

@@ -85,6 +85,11 @@ class Harvest:
         terms = Terms(lane, Settings(retries=0))
         self._end((row, terms), Reason.ERROR, self._clock.now(), error=error, started_at=None)
 
+    def cancel(self, row: Claimed) -> None:
+        """A row that was told to end before it began."""
+        cancelled, terminated = int(TaskState.CANCELLED), int(Reason.TERMINATED)
+        self.batch.final.append(Final(row.id, row.fence, cancelled, terminated, row.attempt, None, None, None))
+
     def put_off(self, row: Claimed, seconds: float) -> None:
         """A row that cannot be sent by this daemon: it waits as if it had not been claimed."""
         due_at = self._clock.now() + timedelta(seconds=seconds)

@@ -1,14 +1,21 @@
 """Terminate: flag, then sweep; every row ends once, whatever it was doing."""
 
+import threading
+
 import pytest
 
+from qflowd.daemon.embedded import Engine
 from qflowd.engine.batch import Batch
 from qflowd.engine.outcome import Rearmed, Released
 from qflowd.engine.terminate import Sweep, sweep_instance
+from qflowd.model.errors import StoreUnavailable
 from qflowd.model.states import TaskState
+from qflowd.store.tx import Tx
+from tests.support.daemon import until
 from tests.support.lab import CANCELLED, FAILED, SUCCESS
 
 CHAIN = {"a": [], "b": ["a"], "c": ["b"]}
+PATIENCE_S = 60.0
 
 
 def test_an_instance_that_nobody_runs_ends_in_one_sweep(lab):
@@ -210,3 +217,58 @@ def test_failures_before_the_flag_do_not_make_it_failed(lab):
     lab.sweep.tick()
     assert lab.state(number) == "TERMINATED"
     lab.check(drained=True)
+
+
+def stop_sweep(engine):
+    [sweep] = [runner for runner in engine._daemon._runners if isinstance(runner.service, Sweep)]
+    sweep.stop()
+    assert sweep.join(PATIENCE_S)
+
+
+def test_a_task_that_was_told_to_end_before_it_began_never_begins(database_url, tmp_path):
+    has_begun, may_end, is_told, ran = threading.Event(), threading.Event(), threading.Event(), []
+
+    def occupy():
+        has_begun.set()
+        may_end.wait(PATIENCE_S)
+
+    engine = Engine(database_url, pools={"inline": 1}, grace="1s", run_dir=tmp_path).with_job(occupy)
+    with engine.with_job(lambda: ran.append("work"), name="work"):
+        engine.client.submit(job="occupy")
+        assert has_begun.wait(PATIENCE_S)
+        run = engine.client.submit(job="work")
+        until(lambda: [task.state for task in run.tasks()] == ["READY"], what="it stands in its lane")
+        stop_sweep(engine)  # it stays ready, and free to be claimed
+        engine._daemon.topics.subscribe("intent", is_told.set)
+        run.terminate(wait=False)
+        assert is_told.wait(PATIENCE_S)
+        may_end.set()
+        assert run.wait(PATIENCE_S) == "TERMINATED"
+        [task] = run.tasks()
+        assert (task.state, task.reason, task.started_at, ran) == ("CANCELLED", "terminated", None, [])
+
+
+def test_an_outage_does_not_make_a_daemon_forget_to_stop_what_runs(database_url, tmp_path, monkeypatch):
+    has_begun, may_end, failures = threading.Event(), threading.Event(), []
+    run_statement = Tx.run
+
+    def occupy():
+        has_begun.set()
+        may_end.wait(PATIENCE_S)
+
+    def away_once(tx, statement, **keys):
+        if statement == "list_intents" and threading.current_thread().name == "qflowd-execute" and not failures:
+            failures.append(statement)
+            raise StoreUnavailable("away for a moment")
+        return run_statement(tx, statement, **keys)
+
+    # Neither the sweep nor a heartbeat says it again.
+    engine = Engine(database_url, pools={"inline": 1}, grace="1s", run_dir=tmp_path, lease="10m").with_job(occupy)
+    with engine:
+        run = engine.client.submit(job="occupy")
+        assert has_begun.wait(PATIENCE_S)
+        stop_sweep(engine)
+        monkeypatch.setattr(Tx, "run", away_once)
+        run.terminate(timeout=PATIENCE_S)
+        assert (run.state(), failures) == ("TERMINATED", ["list_intents"])
+        may_end.set()
