@@ -254,7 +254,7 @@ def test_an_outage_does_not_make_a_daemon_forget_to_stop_what_runs(database_url,
 
     def occupy():
         has_begun.set()
-        may_end.wait(PATIENCE_S)
+        may_end.wait(2 * PATIENCE_S)
 
     def away_once(tx, statement, **keys):
         if statement == "list_intents" and threading.current_thread().name == "qflowd-execute" and not failures:
