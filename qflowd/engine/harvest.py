@@ -41,15 +41,16 @@ class Harvest:
         self.batch = Batch()
         self._first_at = 0.0  # CLOCK_BOOTTIME of the oldest result in the batch
         self._not_before = 0.0
-        self._short = 0  # held rows of short lanes: more results will come in a moment
+        self._long: set[int] = set()  # of what is held, tasks of lanes that are not short; few
         self.is_behind = False  # the last commit failed
         self._absent: set[tuple[int, int]] = set()  # (id, fence) that no worker had at the last look
 
     def hold(self, terms: Terms, rows: Sequence[Claimed]) -> None:
         """These rows were claimed, and are about to be sent."""
-        self.held.update(zip([row.id for row in rows], zip(rows, repeat(terms)), strict=False))
-        if terms.lane.mean_s < SHORT_S:
-            self._short += len(rows)
+        ids = [row.id for row in rows]
+        self.held.update(zip(ids, zip(rows, repeat(terms)), strict=False))
+        if terms.lane.mean_s >= SHORT_S:
+            self._long.update(ids)
 
     # -- what happened
 
@@ -127,7 +128,6 @@ class Harvest:
         """Nothing that is held or waits to be written is ours any more."""
         self.held.clear()
         self._absent.clear()
-        self._short = 0
         self.reap()
         self.written()  # nothing is behind any more: what could not be written is not ours to write
 
@@ -139,15 +139,21 @@ class Harvest:
             return self._not_before - now
         if not self.batch:
             return longest_s
-        return max(0.0, self._first_at + LINGER_S - now) if self._short else 0.0
+        return max(0.0, self._first_at + LINGER_S - now) if self._count_short() else 0.0
 
     def is_ripe(self, now: float) -> bool:
         """Is it time to write? Small batches wait a moment while more results are on their way."""
         if not self.batch or now < self._not_before:
             return False
+        short = self._count_short()
         # With half of what was out come back, one half is written while the workers run the other.
-        enough = min(LARGEST_COMMIT, max(WORTH_A_COMMIT, self._short))
-        return not self._short or len(self.batch.final) >= enough or now >= self._first_at + LINGER_S
+        enough = min(LARGEST_COMMIT, max(WORTH_A_COMMIT, short))
+        return not short or len(self.batch.final) >= enough or now >= self._first_at + LINGER_S
+
+    def _count_short(self) -> int:
+        """Held rows of short lanes: more results will come in a moment."""
+        self._long &= self.held.keys()
+        return len(self.held) - len(self._long)
 
     def reap(self) -> Batch:
         """The batch to write; a new one is begun."""
@@ -197,7 +203,6 @@ class Harvest:
                 self._ended(held, result)  # type: ignore[arg-type]
         if lane is not None:
             lane.learn(spent_us / 1e6, tasks)
-        self._short = max(0, self._short - len(results)) if self.held else 0
 
     def _keep(self, held: Held | None) -> None:
         """What came back is of an earlier claim of ours; the row is held anew."""

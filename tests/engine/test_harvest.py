@@ -11,8 +11,8 @@ from qflowd.model.durations import parse_size
 from qflowd.model.states import Reason
 from qflowd.model.workflow import BUILT_IN, Job
 from qflowd.store.clock import DbClock, boottime
-from qflowd.workers.events import Broken, Finished, Progressed
-from qflowd.workers.wire import Ended
+from qflowd.workers.events import Broken, Finished, Progressed, Returned
+from qflowd.workers.wire import Done, Ended
 
 LANE = Lane(1, LaneKey("default", "default", "work"), Job(name="work", module="", file="", hash=""), 11)
 ROW = Claimed(id=42, node=0, fence=5, priority=0, attempt=0, crashes=0, solo=0)
@@ -71,6 +71,42 @@ def test_a_daemon_taken_for_dead_while_a_commit_waits_begins_afresh(harvest):
     assert not harvest.is_behind
     assert not harvest.batch
     assert harvest.patience_s(boottime(), 0.5) == 0.5
+
+
+@pytest.mark.parametrize("end", ["died", "returned", "released", "disowned", "absent"])
+def test_short_tasks_that_come_to_no_result_are_not_waited_for(end):
+    """A result of a long task is written at once, while results of short ones wait a moment for each other."""
+    harvest = Harvest(DbClock(), lambda: 0.5)
+    long_lane = Lane(2, LANE.key, LANE.job, 11, mean_s=60.0, samples=100)
+    long_rows = [ROW._replace(id=number) for number in (1, 2)]
+    harvest.hold(Terms(long_lane, BUILT_IN), long_rows)
+    harvest.hold(Terms(LANE, BUILT_IN), [ROW])
+    soon = boottime()
+    harvest.take(Finished([Done(1, 5, None, started_us=1, ended_us=2)]))
+    assert harvest.patience_s(soon, 0.5) > 0
+    if end == "died":
+        harvest.take(Broken(42, 5, "crash", exit_signal=9))
+    elif end == "returned":
+        harvest.take(Returned(42, 5, solo=False))
+    elif end == "released":
+        harvest.release([ROW])
+    elif end == "disowned":
+        harvest.disowned({2})
+    else:
+        harvest.forget_absent({(2, 5)})
+        assert harvest.forget_absent({(2, 5)}) == [42]
+    assert harvest.patience_s(soon, 0.5) == 0
+    assert harvest.is_ripe(soon)
+
+
+def test_results_of_long_tasks_do_not_end_the_wait_for_short_ones(harvest):
+    long_lane = Lane(2, LANE.key, LANE.job, 11, mean_s=60.0, samples=100)
+    rows = [ROW._replace(id=number) for number in (1, 2, 3)]
+    harvest.hold(Terms(long_lane, BUILT_IN), rows)
+    soon = boottime()
+    harvest.take(Finished([Done(number, 5, None, started_us=1, ended_us=2) for number in (1, 2)]))
+    assert harvest.patience_s(soon, 0.5) > 0, "42 may come in a moment"
+    assert not harvest.is_ripe(soon)
 
 
 def test_two_batches_may_tell_of_the_same_task(lab):
