@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from qflowd.config.database_url import DEFAULT_URL, KINDS
-from qflowd.define.fields import Reader, mapping, one_of, shown, text, texts, whole
+from qflowd.define.readers import Reader, mapping, one_of, shown, text, texts, whole
 from qflowd.model.durations import parse_duration
 from qflowd.model.names import fault_in_key
 

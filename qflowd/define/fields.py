@@ -1,10 +1,11 @@
 """Reads typed keys out of a document and notes every fault, so that all are reported at once."""
 
 import difflib
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import Any, Final, TypeVar
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Final, TypeVar
 
 from qflowd.define.documents import Document
+from qflowd.define.readers import Reader, mapping
 from qflowd.define.reading import KeyPath, dotted
 from qflowd.model.errors import Fault
 from qflowd.model.workflow import Json
@@ -12,7 +13,6 @@ from qflowd.model.workflow import Json
 MOST_FAULTS: Final = 200  # more help nobody, and take time to put together
 
 T = TypeVar("T")
-Reader = Callable[[Json], T]  # turns a JSON value into what is meant; raises ValueError with the fault's text
 
 
 class Fields:
@@ -96,94 +96,3 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     if near:
         return f"; did you mean {near[0]}?"
     return f"; known: {', '.join(choices)}" if 0 < len(choices) <= 30 else ""
-
-
-def text(value: Json) -> str:
-    """A text; also a number, as it was likely meant (`title: 2026`)."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return str(value)
-    raise ValueError(f"must be a text, not {kind(value)}")
-
-
-def short_text(longest: int) -> Reader[str]:
-    """A text of at most `longest` characters."""
-
-    def read(value: Json) -> str:
-        found = text(value)
-        if len(found) > longest:
-            raise ValueError(f"has {len(found)} characters; at most {longest} are allowed")
-        return found
-
-    return read
-
-
-def flag(value: Json) -> bool:
-    """True or false."""
-    if isinstance(value, bool):
-        return value
-    raise ValueError(f"must be true or false, not {kind(value)}")
-
-
-def whole(low: int, high: int) -> Reader[int]:
-    """A whole number from `low` to `high`."""
-
-    def read(value: Json) -> int:
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)
-        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise ValueError(f"must be a whole number from {low} to {high}, not {shown(value)}")
-        return value
-
-    return read
-
-
-def number(low: float, high: float) -> Reader[float]:
-    """A number from `low` to `high`."""
-
-    def read(value: Json) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-            raise ValueError(f"must be a number from {low:g} to {high:g}, not {shown(value)}")
-        return float(value)
-
-    return read
-
-
-def one_of(*choices: str) -> Reader[Any]:
-    """One of the given words."""
-
-    def read(value: Json) -> str:
-        if value not in choices:
-            raise ValueError(f"must be one of {', '.join(choices)}, not {shown(value)}")
-        return str(value)
-
-    return read
-
-
-def texts(value: Json) -> tuple[str, ...]:
-    """A list of texts; a single text counts as a list of one."""
-    if isinstance(value, list):
-        return tuple(map(text, value))
-    return (text(value),)
-
-
-def mapping(value: Json) -> dict[str, Json]:
-    """Keys and values."""
-    if isinstance(value, dict):
-        return value
-    raise ValueError(f"must hold keys and values, not {kind(value)}")
-
-
-def kind(value: Json) -> str:
-    """The name people give to the type of `value`."""
-    if value is None:
-        return "nothing"
-    names = {bool: "true or false", int: "a number", float: "a number", str: "a text", list: "a list"}
-    return names.get(type(value), "keys and values")
-
-
-def shown(value: Json) -> str:
-    """`value` in a message, cut short."""
-    found = repr(value) if not isinstance(value, dict | list) else kind(value)
-    return found if len(found) <= 60 else found[:57] + "..."

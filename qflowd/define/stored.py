@@ -10,13 +10,13 @@ from typing import Any, Final
 import msgspec
 
 from qflowd.define.writing import dump
-from qflowd.model.durations import parse_duration, parse_size
+from qflowd.model.durations import parse_delay, parse_duration, parse_size
 from qflowd.model.errors import Fault, InvalidWorkflow
 from qflowd.model.workflow import Edge, Json, Schedule, Settings, Task, Workflow
 
 _READ: Final[Mapping[str, Callable[[Any], Any]]] = {
     "timeout": parse_duration,
-    "retry_delay": parse_duration,
+    "retry_delay": parse_delay,
     "retry_max_delay": parse_duration,
     "memory": parse_size,
 }

@@ -3,16 +3,18 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from qflowd.define import documents
 from qflowd.define.documents import Document, Format
-from qflowd.define.fields import Fields, flag, mapping, number, one_of, short_text, texts, whole
+from qflowd.define.fields import Fields
+from qflowd.define.readers import flag, key_text, mapping, short_text, texts
+from qflowd.define.settings import SETTINGS
 from qflowd.define.workflow_check import check_params, check_tasks
 from qflowd.model import cron
-from qflowd.model.durations import parse_duration, parse_size
+from qflowd.model.durations import parse_duration
 from qflowd.model.errors import InvalidWorkflow
-from qflowd.model.names import fault_in_key, fault_in_task_key
+from qflowd.model.names import fault_in_task_key
 from qflowd.model.workflow import Edge, Json, Schedule, Settings, Task, Workflow
 
 MOST_TASKS: Final = 100_000
@@ -55,7 +57,7 @@ def parse_document(document: Document) -> Workflow:
     """
     top = Fields.of(document)
     workflow = Workflow(
-        key=top.need("workflow", _workflow_key, ""),
+        key=top.need("workflow", key_text("workflow key"), ""),
         title=top.take("title", short_text(200), ""),
         description=top.take("description", short_text(20_000), ""),
         domain=top.take("domain", short_text(200), ""),
@@ -90,17 +92,7 @@ def parse_task(document: Document, key: str) -> Task:
 
 def read_settings(fields: Fields) -> Settings:
     """The setting names of CONTRACT "Job settings" out of `fields`; other keys are left for the caller."""
-    return Settings(
-        pool=fields.take("pool", _pool, None),
-        timeout=fields.take("timeout", parse_duration, None),
-        retries=fields.take("retries", whole(0, 1000), None),
-        retry_delay=fields.take("retry_delay", parse_duration, None),
-        backoff=fields.take("backoff", one_of("fixed", "exponential"), None),
-        retry_max_delay=fields.take("retry_max_delay", parse_duration, None),
-        jitter=fields.take("jitter", number(0, 1), None),
-        priority=fields.take("priority", whole(-1000, 1000), None),
-        memory=fields.take("memory", parse_size, None),
-    )
+    return Settings(**{name: fields.take(name, read, None) for name, read in SETTINGS.items()})
 
 
 def _settings_section(fields: Fields) -> Settings:
@@ -134,7 +126,7 @@ def _task(key: str, fields: Fields) -> Task:
         fields.fault(fault)
     task = Task(
         key=key,
-        job=fields.need("job", _job, ""),
+        job=fields.need("job", key_text("job name"), ""),
         title=fields.take("title", short_text(200), ""),
         after=_after(fields),
         params=fields.take("params", mapping, None),
@@ -197,26 +189,6 @@ def _catchup(value: Json) -> tuple[_Catchup, int]:
     if not 1 <= limit <= MOST_CATCHUP:
         raise ValueError(f"must be none, last, or all(n) with n from 1 to {MOST_CATCHUP:,}, not {value!r}")
     return "all", limit
-
-
-def _workflow_key(value: Json) -> str:
-    return _key(value, "workflow key")
-
-
-def _job(value: Json) -> str:
-    return _key(value, "job name")
-
-
-def _pool(value: Json) -> str:
-    return _key(value, "pool name")
-
-
-def _key(value: Any, what: str) -> str:
-    # A bare number is a name all the same: `workflow: 20260105`.
-    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-    if fault := fault_in_key(text, what):
-        raise ValueError(fault)
-    return str(text)
 
 
 def _tags(value: Json) -> tuple[str, ...]:

@@ -7,7 +7,8 @@ from datetime import date, datetime
 from typing import Any, TypeVar
 
 from qflowd.define.documents import Document
-from qflowd.define.fields import Fields, mapping
+from qflowd.define.fields import Fields
+from qflowd.define.readers import mapping
 from qflowd.define.workflow_file import read_settings
 from qflowd.model import jsontext, names
 from qflowd.model.errors import QflowdError

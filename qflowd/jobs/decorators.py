@@ -4,9 +4,9 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn, ParamSpec, TypeVar, get_args, overload
+from typing import Any, NoReturn, ParamSpec, TypeVar, overload
 
-from qflowd.model.durations import parse_duration, parse_size
+from qflowd.define.settings import SETTINGS
 from qflowd.model.errors import QflowdError
 from qflowd.model.names import fault_in_key
 from qflowd.model.workflow import Backoff, Settings
@@ -192,9 +192,9 @@ def _site() -> tuple[str, str, int]:
 def _settings(given: Mapping[str, Any]) -> Settings:
     values: dict[str, Any] = {}
     for key, value in given.items():
-        read = _READERS.get(key)
+        read = SETTINGS.get(key)
         if read is None:
-            what = "is not supported yet" if key in LATER else f"is no setting; there are {', '.join(_READERS)}"
+            what = "is not supported yet" if key in LATER else f"is no setting; there are {', '.join(SETTINGS)}"
             raise InvalidJob(f"@job: {key} {what}")
         if value is None:
             continue
@@ -203,47 +203,3 @@ def _settings(given: Mapping[str, Any]) -> Settings:
         except ValueError as error:
             raise InvalidJob(f"@job: {key}={value!r}: {error}") from None
     return Settings(**values)
-
-
-def _delay(value: Any) -> float:
-    return 0.0 if value in (0, "0", "0s") and value is not False else parse_duration(value)
-
-
-def _whole(low: int, high: int) -> Callable[[Any], int]:
-    def read(value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise ValueError(f"must be a whole number from {low} to {high}")
-        return value
-
-    return read
-
-
-def _share(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise ValueError("must be a number from 0 to 1")
-    return float(value)
-
-
-def _backoff(value: Any) -> Any:
-    if value not in get_args(Backoff):
-        raise ValueError("must be 'fixed' or 'exponential'")
-    return value
-
-
-def _pool(value: Any) -> str:
-    if (fault := fault_in_key(value, "the pool")) is not None:
-        raise ValueError(fault)
-    return str(value)
-
-
-_READERS: Mapping[str, Callable[[Any], Any]] = {
-    "pool": _pool,
-    "timeout": parse_duration,
-    "retries": _whole(0, 1000),
-    "retry_delay": _delay,
-    "backoff": _backoff,
-    "retry_max_delay": parse_duration,
-    "jitter": _share,
-    "priority": _whole(-1000, 1000),
-    "memory": parse_size,
-}

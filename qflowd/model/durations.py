@@ -27,6 +27,11 @@ def parse_duration(value: object) -> float:
     return seconds
 
 
+def parse_delay(value: object) -> float:
+    """As `parse_duration`, but 0 is allowed: at once."""
+    return 0.0 if _seconds(value) == 0 else parse_duration(value)
+
+
 def format_duration(seconds: float) -> str:
     """The shortest usual text, such as "1h30m"; `parse_duration` gives exactly `seconds` back."""
     milliseconds = round(seconds * 1000)

@@ -68,7 +68,7 @@ def test_an_async_function_is_known_as_one():
         ({"retries": -1}, "retries=-1: must be a whole number from 0 to 1000"),
         ({"retries": True}, "retries=True"),
         ({"retry_delay": False}, "retry_delay=False"),
-        ({"backoff": "wild"}, "must be 'fixed' or 'exponential'"),
+        ({"backoff": "wild"}, "must be one of fixed, exponential, not 'wild'"),
         ({"jitter": 2}, "jitter=2"),
         ({"priority": 1001}, "from -1000 to 1000"),
         ({"memory": "lots"}, "memory='lots'"),

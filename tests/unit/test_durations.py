@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qflowd.model.durations import LARGEST_BYTES, LONGEST_S, format_duration, format_size, parse_duration, parse_size
+from qflowd.model.durations import (
+    LARGEST_BYTES,
+    LONGEST_S,
+    format_duration,
+    format_size,
+    parse_delay,
+    parse_duration,
+    parse_size,
+)
 
 
 @pytest.mark.parametrize(
@@ -22,6 +30,17 @@ def test_usual_texts_become_seconds(text, seconds):
 def test_other_texts_are_refused_as_durations(text):
     with pytest.raises(ValueError, match="is not a duration"):
         parse_duration(text)
+
+
+@pytest.mark.parametrize("value", [0, "0", "0s", "0.0s"])
+def test_a_delay_may_be_none_at_all(value):
+    assert parse_delay(value) == 0
+
+
+@pytest.mark.parametrize("value", [False, "", -1, "soon"])
+def test_a_delay_is_a_duration_all_the_same(value):
+    with pytest.raises(ValueError, match="is not a duration"):
+        parse_delay(value)
 
 
 @given(st.floats(1e-6, LONGEST_S))
