@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from qflowd.engine.outcome import AttemptRow, Final, Rearmed, Released
+from qflowd.engine.outcome import AttemptRow, Final, Outcome, Rearmed, Released
 
 
 @dataclass(slots=True)
@@ -28,6 +28,17 @@ class Batch:
             or self.progress
             or self.checkpoints
         )
+
+    def add(self, outcome: Outcome) -> None:
+        """Take in what is to be written about one row."""
+        if outcome.final is not None:
+            self.final.append(outcome.final)
+        if outcome.rearmed is not None:
+            self.rearmed.append(outcome.rearmed)
+        if outcome.released is not None:
+            self.released.append(outcome.released)
+        if outcome.attempt is not None:
+            self.attempts.append(outcome.attempt)
 
     def with_more(self, later: "Batch") -> "Batch":
         """This batch and a later one together."""

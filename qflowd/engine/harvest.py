@@ -10,7 +10,7 @@ from typing import Any
 from qflowd.engine.batch import Batch
 from qflowd.engine.claim import Claimed
 from qflowd.engine.lanes import SHORT_S, Lane, Terms
-from qflowd.engine.outcome import Ending, Final, Outcome, Rearmed, Released, outcome_of
+from qflowd.engine.outcome import Ending, Final, Rearmed, Released, outcome_of
 from qflowd.engine.request import read_instant
 from qflowd.model.durations import LONGEST_S, MB
 from qflowd.model.errors import QflowdError
@@ -259,26 +259,13 @@ class Harvest:
             fence=row.fence,
             attempt=row.attempt + 1,
             crashes=row.crashes,
-            lane=lane,
+            code_id=lane.code_id,
             settings=settings,
             reason=reason,
             ended_at=ended_at,
             **known,
         )
-        self._add(outcome_of(ending, self._chance))
-
-    def _add(self, outcome: Outcome) -> None:
-        batch = self.batch
-        if outcome.final is not None:
-            batch.final.append(outcome.final)
-        if outcome.rearmed is not None:
-            batch.rearmed.append(outcome.rearmed)
-        if outcome.released is not None:
-            batch.released.append(outcome.released)
-        if outcome.attempt is not None:
-            batch.attempts.append(outcome.attempt)
-        if not self._first_at:
-            self._first_at = boottime()
+        self.batch.add(outcome_of(ending, self._chance))
 
     def _at(self, boottime_us: int) -> datetime:
         return self._clock.at(boottime_us / 1e6)

@@ -1,11 +1,10 @@
 """Outcome: what becomes of a row after an attempt. Pure; `finish.py` writes it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from qflowd.engine.lanes import Lane
 from qflowd.model.durations import MB
 from qflowd.model.retry import retry_delay
 from qflowd.model.states import Reason, TaskState
@@ -13,6 +12,7 @@ from qflowd.model.workflow import Settings
 from qflowd.store.clock import to_microseconds
 
 POISON_AFTER_CRASHES = 3
+POISON_AFTER_LOSSES = 10  # deaths of daemons under a task since it became ready: it may be what kills the host
 LONG_S = 1.0  # attempts that ran longer leave a row of their own
 
 
@@ -74,7 +74,7 @@ class Ending:
     fence: int
     attempt: int  # number of this attempt
     crashes: int  # before it
-    lane: Lane
+    code_id: int | None
     settings: Settings
     reason: Reason  # NONE: success
     ended_at: datetime
@@ -114,13 +114,25 @@ def outcome_of(ending: Ending, chance: Callable[[], float]) -> Outcome:
         # Work lost with its worker returns at once and costs no attempt, but a third crash is no accident.
         if ending.crashes + 1 < POISON_AFTER_CRASHES:
             return Outcome(released=Released(ending.id, ending.fence, 1, 1), attempt=attempt)
-        poisoned = _final(ending, TaskState.FAILED)._replace(reason=int(Reason.POISON))
-        return Outcome(final=poisoned, attempt=attempt._replace(reason=int(Reason.POISON)))
+        return _failed(replace(ending, reason=Reason.POISON))
     if ending.attempt <= (ending.settings.retries or 0):
         delay = timedelta(seconds=retry_delay(ending.settings, ending.attempt + 1, chance()))
         rearmed = Rearmed(ending.id, ending.fence, ending.attempt, int(ending.reason), ending.ended_at + delay)
         return Outcome(rearmed=rearmed, attempt=attempt)
-    return Outcome(final=_final(ending, TaskState.FAILED), attempt=attempt)
+    return _failed(ending)
+
+
+def outcome_of_death(ending: Ending, losses: int) -> Outcome:
+    """Its daemon died, as `losses` did before: no crash of what it ran, for restarts must not fail a long task."""
+    if losses + 1 < POISON_AFTER_LOSSES:
+        released = Released(ending.id, ending.fence, 1, 0)
+        return Outcome(released=released, attempt=_attempt(ending, TaskState.FAILED))
+    error = f"{ending.error}; it was lost {POISON_AFTER_LOSSES} times, and may be what kills its host"
+    return _failed(replace(ending, reason=Reason.POISON, error=error))
+
+
+def _failed(ending: Ending) -> Outcome:
+    return Outcome(final=_final(ending, TaskState.FAILED), attempt=_attempt(ending, TaskState.FAILED))
 
 
 def _final(ending: Ending, state: TaskState) -> Final:
@@ -130,7 +142,7 @@ def _final(ending: Ending, state: TaskState) -> Final:
         int(state),
         int(ending.reason),
         ending.attempt,
-        ending.lane.code_id,
+        ending.code_id,
         None if ending.started_at is None else to_microseconds(ending.started_at),
         ending.output,
     )
@@ -148,7 +160,7 @@ def _attempt(ending: Ending, state: TaskState) -> AttemptRow:
         ending.cpu_s,
         None if ending.peak_memory is None else round(ending.peak_memory / MB, 1),
         ending.exit_signal,
-        ending.lane.code_id,
+        ending.code_id,
         ending.error,
         ending.traceback,
     )

@@ -5,24 +5,24 @@ A neighbour on this host is known to be dead by its lock file, at once; others w
 
 import logging
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from qflowd.engine.batch import Batch
 from qflowd.engine.finish import finish
 from qflowd.engine.identity import Identity
 from qflowd.engine.instances import Instances
-from qflowd.engine.outcome import AttemptRow, Final, Released
+from qflowd.engine.outcome import Ending, Released, outcome_of_death
 from qflowd.engine.registration import bury
 from qflowd.engine.service import Topics
 from qflowd.model.ids import instance_of
 from qflowd.model.states import DaemonState, Reason, TaskState
-from qflowd.store.clock import EPOCH, boottime, to_microseconds
+from qflowd.model.workflow import Settings
+from qflowd.store.clock import EPOCH, boottime
 from qflowd.store.tx import Store, Tx
 
 log = logging.getLogger("qflowd")
 NEIGHBOURS_S = 1.0
-POISON_AFTER_LOSSES = 10  # times that a task was lost since it became ready: it may be what kills the host
 CHUNK = 500
 
 
@@ -77,37 +77,27 @@ class Recover:
         return len(rows)
 
     def _batch(self, rows: list[Any]) -> Batch:
-        """All goes back, to run alone. A daemon's death is no crash of what it ran: restarts must not fail a long task."""
+        """All goes back, to run alone, but for what may be the cause."""
         batch = Batch()
         now = self._store.clock.now()
         for row in rows:
             if row.state == TaskState.RESERVED:
                 batch.released.append(Released(row.id, row.fence, 1, 0))
-                continue
-            is_poison = row.losses + 1 >= POISON_AFTER_LOSSES
-            reason = int(Reason.POISON if is_poison else Reason.LOST)
-            error = "the daemon that ran it died"
-            if is_poison:
-                error += f"; it was lost {POISON_AFTER_LOSSES} times, and may be what kills its host"
-            batch.attempts.append(
-                AttemptRow(
-                    row.id,
-                    row.fence,
-                    row.attempt + 1,
-                    int(TaskState.FAILED),
-                    reason,
-                    row.started_at,
-                    now,
-                    code_id=row.code_id,
-                    error=error,
-                )
-            )
-            if is_poison:
-                failed = int(TaskState.FAILED)
-                started_us = None if row.started_at is None else to_microseconds(row.started_at)
-                batch.final.append(
-                    Final(row.id, row.fence, failed, reason, row.attempt + 1, row.code_id, started_us, None)
-                )
             else:
-                batch.released.append(Released(row.id, row.fence, 1, 0))
+                batch.add(outcome_of_death(_ending(row, now), row.losses))
         return batch
+
+
+def _ending(row: Any, now: datetime) -> Ending:
+    return Ending(
+        id=row.id,
+        fence=row.fence,
+        attempt=row.attempt + 1,
+        crashes=0,
+        code_id=row.code_id,
+        settings=Settings(),
+        reason=Reason.LOST,
+        ended_at=now,
+        started_at=row.started_at,
+        error="the daemon that ran it died",
+    )

@@ -3,7 +3,8 @@
 import pytest
 
 from qflowd.engine.identity import Identity
-from qflowd.engine.recover import POISON_AFTER_LOSSES, Recover
+from qflowd.engine.outcome import POISON_AFTER_LOSSES
+from qflowd.engine.recover import Recover
 from qflowd.engine.terminate import sweep_instance
 from tests.support.lab import FAILED
 

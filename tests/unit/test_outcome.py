@@ -4,23 +4,20 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from qflowd.engine.known import LaneKey
-from qflowd.engine.lanes import Lane
 from qflowd.engine.outcome import Ending, outcome_of
 from qflowd.model.durations import MB
 from qflowd.model.states import Reason, TaskState
-from qflowd.model.workflow import Job, Settings
+from qflowd.model.workflow import Settings
 from qflowd.store.clock import to_microseconds
 
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
-LANE = Lane(3, LaneKey("default", "default", "work"), Job(name="work", module="", file="", hash=""), 11)
 
 
 def outcome(reason=Reason.NONE, *, ran_s=0.01, retries=0, attempt=1, crashes=0, **more):
     settings = Settings(retries=retries, retry_delay=10.0, jitter=0.0)
     started_at = NOW - timedelta(seconds=ran_s)
     facts = {"attempt": attempt, "crashes": crashes, "settings": settings, "started_at": started_at} | more
-    ending = Ending(id=42, fence=5, lane=LANE, reason=reason, ended_at=NOW, **facts)
+    ending = Ending(id=42, fence=5, code_id=11, reason=reason, ended_at=NOW, **facts)
     found = outcome_of(ending, lambda: 0.5)
     kinds = [kind for kind in (found.final, found.rearmed, found.released) if kind is not None]
     assert len(kinds) == 1, "a row goes one way"
