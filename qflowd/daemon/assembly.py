@@ -20,7 +20,7 @@ from qflowd.engine.known import Jobs, Lanes, Plans
 from qflowd.engine.logs import Logs
 from qflowd.engine.recover import Recover
 from qflowd.engine.schedule import FireSchedules
-from qflowd.engine.service import Runner, Service, Topics, back_off, report
+from qflowd.engine.service import Runner, Service, Topics, back_off
 from qflowd.engine.terminate import Sweep, expire, sweep_instance
 from qflowd.engine.timers import Promote
 from qflowd.engine.watch import Watch
@@ -52,7 +52,6 @@ class Daemon:
     watch: Watch
     _crew: Crew
     _logs: Logs
-    _execute: threading.Thread
 
     def __init__(
         self,
@@ -76,7 +75,6 @@ class Daemon:
         self._reloader.tell(self._adopt, lambda: self.topics.publish("plugins"))
         self._runners: list[Runner] = []
         self._stopping = threading.Event()
-        self._drained = threading.Event()
         self._has_executor = False
 
     # -- start
@@ -170,6 +168,7 @@ class Daemon:
             sweep=sweep_instance,
         )
         services: list[Service] = [
+            self.executor,
             self.heartbeat,
             Admit(store, self._plans, self._lanes, self._jobs, topics),
             Commands(store, self._plans, self._lanes, self._jobs, topics),
@@ -183,22 +182,8 @@ class Daemon:
             self.watch,
         ]
         self._runners = [Runner(service, topics) for service in services]
-        self._execute = threading.Thread(target=self._run_executor, name="qflowd-execute", daemon=True)
-        self._execute.start()
         for runner in self._runners:
             runner.start()
-
-    def _run_executor(self) -> None:
-        failures = 0
-        while not self._drained.is_set():
-            try:
-                self.executor.round()
-                failures = 0
-            except Exception as error:  # noqa: BLE001 - the loop outlives any fault of ours; it is logged whole
-                failures += 1
-                pause_s = back_off(failures)
-                report("execute", error, pause_s)
-                self._drained.wait(pause_s)
 
     # -- while it runs
 
@@ -284,15 +269,13 @@ class Daemon:
 
     def close(self) -> None:
         """After `stop`: end services and workers, say goodbye."""
-        self._drained.set()
         if self._runners:
-            self.executor.wake()
             for runner in self._runners:
                 runner.stop()
+            self._crew.wake()
             self.watch.wake()
             # One deadline for all: threads that wait for a database that hangs must not be waited for in turn.
             until = boottime() + FAREWELL_S
-            self._execute.join(FAREWELL_S)
             have_ended = [runner.join(max(0.0, until - boottime())) for runner in self._runners]
             if all(have_ended):
                 self.watch.close()

@@ -35,6 +35,7 @@ class Executor:
     """Runs tasks. All its state belongs to its thread, but for what the methods for other threads touch."""
 
     name: ClassVar[str] = "execute"
+    topics: ClassVar[tuple[str, ...]] = ()  # what wakes it must end the wait for the workers: it subscribes itself
 
     def __init__(  # noqa: PLR0913 - the hot loop touches everything; the composition root passes all by name
         self,
@@ -140,8 +141,8 @@ class Executor:
         self._jobs = jobs
         self._crew.start(manifest)
 
-    def round(self) -> None:
-        """One turn: do what others asked for, hear the workers, commit, claim."""
+    def tick(self) -> float:
+        """One turn: do what others asked for, hear the workers, commit, claim. It waits by itself, where workers speak."""
         self._run_orders()
         now = boottime()
         patience_s = self._harvest.patience_s(now, POLL_S)
@@ -156,6 +157,7 @@ class Executor:
         if not self._harvest.is_behind:
             self._keep_house(now)
         self._is_empty = not self._harvest.held and not self._harvest.batch
+        return 0
 
     def _keep_house(self, now: float) -> None:
         """Now and then: end what was terminated, compare what we hold with what the database says."""
