@@ -1,7 +1,6 @@
 """Which jobs there are, as far as can be told here: plugin folders tried in a throw-away process, and the store."""
 
 import contextlib
-import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -31,14 +30,10 @@ def known_jobs(config: "Config | None") -> KnownJobs:
     folders = [folder for folder in config.plugins.dirs if folder.is_dir()]
     if not folders:
         return found
-    from qflowd.plugins.reload import Reloader
+    from qflowd.daemon.plugins import reloader_for
     from qflowd.plugins.watch import FolderWatch
-    from qflowd.workers.environment import worker_env
 
-    watch = FolderWatch(folders, (".py",), events=False)
-    # As the daemon tries them: a plugin may look for a variable that [plugins] env lets through.
-    env = worker_env(os.environ, config.plugins.env)
-    reloader = Reloader(folders, config.plugins.enable, watch=watch, cwd=config.folder, env=env)
+    reloader = reloader_for(config, FolderWatch(folders, (".py",), events=False))
     try:
         registry = reloader.start()
     except QflowdError as error:
@@ -50,20 +45,13 @@ def known_jobs(config: "Config | None") -> KnownJobs:
 
 def _of_store(url: str) -> KnownJobs:
     from qflowd.client import connect
-    from qflowd.define.documents import Document
-    from qflowd.define.fields import Fields
-    from qflowd.define.workflow_file import read_settings
+    from qflowd.define.stored import registered_job
 
     with connect(url) as client:
         rows = client.jobs()
     jobs = {
-        row["job"]: Job(
-            name=row["job"],
-            module="",
-            file=row["file"],
-            hash=row["hash"],
-            params_schema=row["params_schema"] or {},
-            settings=read_settings(Fields.of(Document(row["settings"] or {}))),
+        row["job"]: registered_job(
+            row["job"], row["file"], row["hash"], row["params_schema"] or {}, row["settings"] or {}
         )
         for row in rows
     }

@@ -5,13 +5,17 @@ from typing import ClassVar
 
 from qflowd.config import Config
 from qflowd.plugins.reload import Reloader
+from qflowd.plugins.watch import FolderWatch
 from qflowd.workers.environment import worker_env
 
 
-def reloader_for(config: Config) -> Reloader:
-    """A reloader on the configured folders, not begun. Plugins are tried where and as workers will import them."""
+def reloader_for(config: Config, watch: FolderWatch | None = None) -> Reloader:
+    """A reloader on the configured folders, or on those of `watch`; not begun.
+
+    Plugins are tried where and as workers will import them: one may look for a variable that `[plugins] env` lets through.
+    """
     env = worker_env(os.environ, config.plugins.env)
-    return Reloader(config.plugins.dirs, config.plugins.enable, cwd=config.folder, env=env)
+    return Reloader(config.plugins.dirs, config.plugins.enable, env=env, cwd=config.folder, watch=watch)
 
 
 class Plugins:

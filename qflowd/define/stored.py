@@ -1,6 +1,7 @@
-"""Stored versions: what `writing.dump` made of a workflow that passed every check is read back without them.
+"""What the database holds, read back: versions of workflows, and jobs.
 
-That takes a tenth of the time of a file, and a version is read by every daemon that meets it for the first time.
+What `writing.dump` made of a workflow passed every check then and is read without them: in a tenth of the time of a file,
+for a version is read by every daemon that meets it for the first time.
 """
 
 import json
@@ -9,10 +10,13 @@ from typing import Any, Final
 
 import msgspec
 
+from qflowd.define.documents import Document
+from qflowd.define.fields import Fields
+from qflowd.define.workflow_file import read_settings
 from qflowd.define.writing import dump
 from qflowd.model.durations import parse_delay, parse_duration, parse_size
 from qflowd.model.errors import Fault, InvalidWorkflow
-from qflowd.model.workflow import Edge, Json, Schedule, Settings, Task, Workflow
+from qflowd.model.workflow import Edge, Job, Json, Schedule, Settings, Task, Workflow
 
 _READ: Final[Mapping[str, Callable[[Any], Any]]] = {
     "timeout": parse_duration,
@@ -47,6 +51,14 @@ def read(text: str, name: str) -> Workflow:
     except (AttributeError, KeyError, TypeError, ValueError) as problem:
         message = f"cannot be read by this release of qflowd, was it stored by a newer one? ({problem})"
         raise InvalidWorkflow([Fault(name, 0, "", message)]) from problem
+
+
+def registered_job(
+    name: str, file: str, code_hash: str, params_schema: Mapping[str, Json], settings: dict[str, Json]
+) -> Job:
+    """The job as a daemon has registered it. Settings that only a newer release knows are left out."""
+    known = read_settings(Fields.of(Document(settings)))
+    return Job(name=name, module="", file=file, hash=code_hash, params_schema=params_schema, settings=known)
 
 
 def _task(key: str, said: dict[str, Json]) -> Task:

@@ -5,9 +5,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from qflowd.define import stored
-from qflowd.define.documents import Document
-from qflowd.define.fields import Fields
-from qflowd.define.workflow_file import read_settings
 from qflowd.engine.plan import Plan, compile_plan, single_job
 from qflowd.model.errors import NotFound
 from qflowd.model.workflow import Job
@@ -107,15 +104,7 @@ class Jobs:
         row = tx.one("find_job", name=name)
         if row is None:
             return None
-        settings = read_settings(Fields.of(Document(json.loads(row.settings))))
-        return Job(
-            name=name,
-            module="",
-            file=row.file,
-            hash=row.hash,
-            params_schema=json.loads(row.params_schema),
-            settings=settings,
-        )
+        return stored.registered_job(name, row.file, row.hash, json.loads(row.params_schema), json.loads(row.settings))
 
 
 class Codes:

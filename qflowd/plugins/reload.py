@@ -30,8 +30,8 @@ class Reloader:
     Args:
         folders: plugin folders, in the order in which they win a job's name.
         enable: shipped plugins that are off unless named, such as `shell`.
+        env, cwd: environment and current folder for trying files; those of the workers.
         on_change, wake: see `tell`.
-        cwd, env: current folder and environment for trying files; those of the workers.
         watch: of these folders, if it is to be another than the usual one.
         timeout_s: for importing one file.
     """
@@ -41,10 +41,10 @@ class Reloader:
         folders: Sequence[Path],
         enable: Sequence[str] = (),
         *,
+        env: Mapping[str, str],
+        cwd: Path | None = None,
         on_change: Callable[[Registry], None] = lambda _registry: None,
         wake: Callable[[], None] = lambda: None,
-        cwd: Path | None = None,
-        env: Mapping[str, str] | None = None,
         watch: FolderWatch | None = None,
         timeout_s: float = IMPORT_TIMEOUT_S,
     ) -> None:
@@ -53,7 +53,7 @@ class Reloader:
         self._has_begun = False
         self._shipped = shipped(enable)
         self.tell(on_change, wake)
-        self._cwd, self._env = cwd, env
+        self._env, self._cwd = env, cwd
         self._timeout_s = timeout_s
         self._watch = watch or FolderWatch(folders, (".py",), self._wake_up)
         self._scan = Scan()
@@ -165,7 +165,7 @@ class Reloader:
         self._try(next(self._steps))
 
     def _try(self, request: Request) -> None:
-        self._validation = Validation(request, cwd=self._cwd, env=self._env)
+        self._validation = Validation(request, env=self._env, cwd=self._cwd)
 
     def _step(self) -> None:
         if self._steps is None or self._validation is None:

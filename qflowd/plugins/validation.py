@@ -16,7 +16,6 @@ from qflowd.model.errors import QflowdError
 from qflowd.plugins import findings
 from qflowd.plugins.findings import Findings, Request
 
-_KEPT = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "VIRTUAL_ENV", "SSL_CERT_FILE")
 STOP_S = 2.0
 _PATIENCE_S = 60.0  # beyond what the process allows itself
 
@@ -25,22 +24,15 @@ class ValidationFailed(QflowdError):
     """The throw-away process itself did not answer; the files are neither good nor bad."""
 
 
-def clean_environment() -> dict[str, str]:
-    """What user code may know of our environment: no secret of the daemon's is in it."""
-    return {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith("LC_")}
-
-
 class Validation:
     """One request on its way. Ended by `poll()` with an answer, by `wait()`, or by `stop()`."""
 
-    def __init__(self, request: Request, *, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> None:
+    def __init__(self, request: Request, *, env: Mapping[str, str], cwd: Path | None = None) -> None:
         units = len(request.manifest.modules) + len(request.manifest.entry_points)
         self._deadline = time.monotonic() + _PATIENCE_S + request.timeout_s * (units + 1)
         self._received = bytearray()
         package_at = str(Path(qflowd.__file__).resolve().parents[1])
-        environment = {**(clean_environment() if env is None else env)}
-        environment["PYTHONPATH"] = os.pathsep.join([*filter(None, sys.path), package_at])
-        environment["PYTHONDONTWRITEBYTECODE"] = "1"
+        search_path = os.pathsep.join([*filter(None, sys.path), package_at])
         with os.fdopen(os.memfd_create("question"), "wb") as question:
             question.write(findings.encode(request))
             question.seek(0)
@@ -50,7 +42,7 @@ class Validation:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 cwd=cwd,
-                env=environment,
+                env={**env, "PYTHONPATH": search_path, "PYTHONDONTWRITEBYTECODE": "1"},
                 start_new_session=True,
             )
         assert self._process.stdout is not None  # noqa: S101 - for the type checker

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from qflowd.plugins.reload import Reloader
+from qflowd.workers.environment import worker_env
 
 
 class Folder:
@@ -39,7 +40,8 @@ def make_reloader():
     made = []
 
     def make(*folders, **options):
-        made.append(Reloader([Path(folder) for folder in folders], options.pop("enable", ()), **options))
+        env = worker_env(os.environ)
+        made.append(Reloader([Path(folder) for folder in folders], options.pop("enable", ()), env=env, **options))
         return made[-1]
 
     yield make

@@ -6,7 +6,6 @@ import threading
 import time
 from pathlib import Path
 
-from qflowd.plugins.reload import Reloader
 from qflowd.plugins.source import scan
 from qflowd.plugins.watch import FolderWatch
 from tests.plugins.conftest import poll_until
@@ -290,11 +289,11 @@ def test_installed_plugins_are_found_and_reload_when_asked(folder, make_reloader
     assert reloader.registry.generation != first.generation
 
 
-def test_the_same_files_give_the_same_generation_in_every_daemon(folder):
+def test_the_same_files_give_the_same_generation_in_every_daemon(folder, make_reloader):
     folder.job("same")
     generations = set()
     for _ in range(2):
-        reloader = Reloader([folder.path])
+        reloader = make_reloader(folder.path)
         generations.add(reloader.start().generation)
         reloader.stop()
     assert len(generations) == 1

@@ -1,11 +1,13 @@
 """Files that ruin the process that imports them are known by name, and nothing else is lost."""
 
+import os
 import time
 from pathlib import Path
 
 import pytest
 
 from qflowd.plugins.validation import Validation
+from qflowd.workers.environment import worker_env
 from tests.plugins.conftest import poll_until
 
 GOOD = "from qflowd import job\n@job(timeout='10m')\ndef good(symbol: str) -> None:\n    'Says hello.'\n"
@@ -68,7 +70,7 @@ def test_a_file_that_eats_memory_is_stopped(folder):
     folder.write("good.py", GOOD)
     folder.write("bad.py", "kept = []\nwhile True:\n    kept.append(bytearray(b'x' * 10_000_000))\n")
     modules = modules_of(scan([folder.path], [".py"], trusted_only=True).files.values())
-    found = Validation(Request(Manifest(modules), memory_bytes=300 << 20)).wait().found
+    found = Validation(Request(Manifest(modules), memory_bytes=300 << 20), env=worker_env(os.environ)).wait().found
     assert found["bad"].is_culprit
     assert "more than 300 MB of memory" in found["bad"].error
     assert [job.name for job in found["good"].jobs] == ["good"]
