@@ -72,6 +72,7 @@ INSERT INTO qflow.waker (daemon_id, is_asleep) VALUES (:id, :is_asleep) {upsert:
 -- Transactions that have written to an inbox and go on. What they saw of `waker` may be old: their COMMIT may ring no bell.
 {only: postgres SELECT DISTINCT virtualtransaction AS writer FROM pg_locks WHERE mode = 'RowExclusiveLock'
     AND relation IN ('qflow.submissions'::regclass, 'qflow.commands'::regclass, 'qflow.signals'::regclass)
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
     AND pid IS DISTINCT FROM pg_backend_pid()}{only: mysql,sqlite SELECT '' AS writer WHERE 1 = 0}
 
 -- name: read_database_id

@@ -4,6 +4,8 @@ import pytest
 
 from qflowd.engine.watch import AWAKE_AFTER, Watch
 from qflowd.model.errors import StoreUnavailable
+from qflowd.store.dialects import dialect_for
+from tests.support.lab import Lab
 
 INSERT = "INSERT INTO qflow.submissions (workflow) VALUES ('nothing')"
 
@@ -111,6 +113,25 @@ def test_who_writes_once_the_watch_sleeps_need_not_be_watched(watch, waits, clie
     client.script(INSERT)  # it will ring
     watch.tick()
     assert waits.asked == [False, False]
+
+
+def test_who_writes_in_another_database_of_the_server_is_not_watched(postgres_server, postgres_url):
+    """The server numbers tables by database: a copy has the numbers of its original."""
+    Lab(postgres_url).close()
+    name = f"{postgres_url.rsplit('/', 1)[1]}_copy"
+    postgres_server.admin(f'CREATE DATABASE "{name}" TEMPLATE "{name.removesuffix("_copy")}"')
+    lab = Lab(postgres_url)
+    clients = [dialect_for(url).connect() for url in (postgres_server.url(name), postgres_url)]
+    counts = []
+    for client in clients:
+        client.begin()
+        client.script(INSERT)
+        counts.append(len(lab.store.read(lambda tx: tx.run("list_inbox_writers"))))
+    for client in clients:
+        client.close()
+    lab.close()
+    postgres_server.drop_database(postgres_server.url(name))
+    assert counts == [0, 1]
 
 
 def test_an_inbox_that_the_alarm_names_is_published_without_a_look(watch, waits, published, monkeypatch):
