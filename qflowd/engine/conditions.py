@@ -30,7 +30,7 @@ class EdgeConditions:
             self._scope = scope_of(instance, self._texts)
         condition = instance.plan.nodes[child].conditions[parent]
         by_key = instance.plan.by_key
-        wanted = {task_id(instance_id, by_key[key].node) for key in condition.tasks} - self._texts.keys()
+        wanted = {task_id(instance_id, by_key[key].ordinal) for key in condition.tasks} - self._texts.keys()
         self._texts.update(load_outputs(self._tx, self._instances, wanted))
         try:
             return condition.render(self._scope) is True

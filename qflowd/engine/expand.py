@@ -20,9 +20,9 @@ from qflowd.model.workflow import Job, Json
 
 @dataclass(frozen=True, slots=True)
 class Cohort:
-    """Tasks of an instance whose rows differ by nothing but their ordinals, `nodes`."""
+    """Tasks of an instance whose rows differ by nothing but their ordinals."""
 
-    nodes: Sequence[int]
+    ordinals: Sequence[int]
     lane: LaneKey
     priority: int  # stored negated: the smallest is claimed first
     start: rules.Counters
@@ -61,24 +61,24 @@ def admit_request(
 
 
 def _cohorts(request: Request, plan: Plan, jobs: Mapping[str, Job | None]) -> list[Cohort]:
-    overrides = {plan.by_key[key].node: override for key, override in request.overrides.items()}
+    overrides = {plan.by_key[key].ordinal: override for key, override in request.overrides.items()}
     found = []
     for alike in plan.alike:
-        for nodes, override in _apart(alike.nodes, overrides):
+        for ordinals, override in _apart(alike.ordinals, overrides):
             settings = effective(alike, override.settings, jobs.get(alike.job), None)
             lane = LaneKey(request.tenant, settings.pool or "default", alike.job)
             priority = -max(-2000, min(2000, request.priority + (settings.priority or 0)))
-            found.append(Cohort(nodes, lane, priority, rules.start(alike.parents)))
+            found.append(Cohort(ordinals, lane, priority, rules.start(alike.parent_count)))
     return found
 
 
-def _apart(nodes: Sequence[int], overrides: Mapping[int, Override]) -> Iterator[tuple[Sequence[int], Override]]:
+def _apart(ordinals: Sequence[int], overrides: Mapping[int, Override]) -> Iterator[tuple[Sequence[int], Override]]:
     """Those that a submission overrides one by one, the others together."""
     if overrides:
-        yield from (([node], overrides[node]) for node in nodes if node in overrides)
-        nodes = [node for node in nodes if node not in overrides]
-    if nodes:
-        yield nodes, NO_OVERRIDE
+        yield from (([i], overrides[i]) for i in ordinals if i in overrides)
+        ordinals = [i for i in ordinals if i not in overrides]
+    if ordinals:
+        yield ordinals, NO_OVERRIDE
 
 
 def instance_scope(
@@ -168,7 +168,7 @@ def task_rows(admission: Admission, lane_ids: Mapping[LaneKey, int], now: dateti
         state = TaskState.READY if is_ready else TaskState.PENDING
         yield (
             task_id(request.id, 0),
-            jsontext.dump(cohort.nodes),
+            jsontext.dump(cohort.ordinals),
             int(state),
             lane_ids[cohort.lane],
             cohort.priority,

@@ -18,7 +18,7 @@ class Node:
     the job's own parameters are taken from the workflow's by name. `ordinals` are those of all tasks by key.
     """
 
-    node: int  # its own ordinal: its place in topological order
+    ordinal: int  # its place in topological order
     task: Task
     settings: Settings  # its own over the workflow's; equal ones are one object
     parents: tuple[int, ...]
@@ -60,8 +60,8 @@ class Alike(NamedTuple):
 
     job: str
     settings: Settings
-    parents: int  # how many
-    nodes: Sequence[int]
+    parent_count: int
+    ordinals: Sequence[int]
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,8 @@ class Plan:
         for i, task in enumerate(self.tasks):
             groups.setdefault((task.job, task.settings, len(self.parents[i])), []).append(i)
         return [
-            Alike(job, said.over(self.workflow.defaults), parents, nodes)
-            for (job, said, parents), nodes in groups.items()
+            Alike(job, said.over(self.workflow.defaults), parent_count, ordinals)
+            for (job, said, parent_count), ordinals in groups.items()
         ]
 
     @cached_property
@@ -92,12 +92,10 @@ class Plan:
         ordinals = {task.key: i for i, task in enumerate(self.tasks)}
         # Equal settings become one object, so that the hot path may tell them apart by identity.
         equal: dict[Settings, Settings] = {}
-        settings = {
-            node: equal.setdefault(alike.settings, alike.settings) for alike in self.alike for node in alike.nodes
-        }
+        settings = {i: equal.setdefault(alike.settings, alike.settings) for alike in self.alike for i in alike.ordinals}
         return [
             Node(
-                node=i,
+                ordinal=i,
                 task=task,
                 settings=settings[i],
                 parents=self.parents[i],
@@ -123,8 +121,8 @@ class Plan:
         return list(map(tuple, found))
 
     @cached_property
-    def labels(self) -> Sequence[str]:
-        """The keys of the nodes as JSON texts."""
+    def json_keys(self) -> Sequence[str]:
+        """The keys of all tasks as JSON texts."""
         return [jsontext.dump(task.key) for task in self.tasks]
 
     @cached_property

@@ -112,14 +112,14 @@ class Upstreams:
 
     def of(self, instance: Instance, node: Node) -> str | None:
         """For one attempt of `node`; None where several are too much to carry."""
-        first, labels, parents = instance.id * ORDINALS, instance.plan.labels, node.parents
+        first, keys, parents = instance.id * ORDINALS, instance.plan.json_keys, node.parents
         family = first + parents[0] if len(parents) == 1 else (first, parents)
         if (text := self._texts.get(family)) is not None or family in self._texts:
             return text
         if len(parents) == 1:
-            text = f"{{{labels[parents[0]]}:{self._outputs.get(first + parents[0]) or 'null'}}}"
+            text = f"{{{keys[parents[0]]}:{self._outputs.get(first + parents[0]) or 'null'}}}"
         else:
-            texts = [f"{labels[parent]}:{self._outputs.get(first + parent) or 'null'}" for parent in parents]
+            texts = [f"{keys[parent]}:{self._outputs.get(first + parent) or 'null'}" for parent in parents]
             text = "{" + ",".join(texts) + "}" if sum(map(len, texts)) <= LARGEST_UPSTREAM else None
         self._texts[family] = text
         return text
@@ -136,7 +136,7 @@ class Outputs(Mapping[str, Any]):
     def __getitem__(self, key: str) -> dict[str, Json]:
         if key not in self._parsed:
             node = self._instance.plan.by_key[key]
-            text = self._texts.get(self._instance.id * ORDINALS + node.node)
+            text = self._texts.get(self._instance.id * ORDINALS + node.ordinal)
             self._parsed[key] = {"output": None if text is None else json.loads(text)}
         return self._parsed[key]
 
@@ -164,7 +164,7 @@ def _params(instance: Instance, node: Node, lane: Lane, outputs: Mapping[int, st
         scope = scope_of(instance, outputs)
         for condition in node.conditions.values():
             condition.render(scope)
-    if (text := instance.rendered.get(node.node)) is not None:
+    if (text := instance.rendered.get(node.ordinal)) is not None:
         return text
     override = instance.overrides.get(node.key, NO_OVERRIDE)
     if node.params is None:
@@ -175,5 +175,5 @@ def _params(instance: Instance, node: Node, lane: Lane, outputs: Mapping[int, st
         params = node.params.render(scope_of(instance, outputs))
     text = jsontext.dump({**params, **override.params}) if params or override.params else "{}"
     if node.params is None:
-        instance.rendered[node.node] = text
+        instance.rendered[node.ordinal] = text
     return text

@@ -183,11 +183,11 @@ def _named(command: Command, instance: Any, plan: Plan) -> int | None:
             raise Refused(f"task_id {command.task_id} is no task of instance {instance.id}")
     if command.task is not None:
         found = plan.by_key.get(command.task)
-        if found is None or node not in (None, found.node):
+        if found is None or node not in (None, found.ordinal):
             raise Refused(
                 f"instance {instance.id} has no task {command.task!r}; there are {_names(plan, range(len(plan.nodes)))}"
             )
-        node = found.node
+        node = found.ordinal
     return node
 
 

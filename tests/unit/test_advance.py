@@ -29,7 +29,7 @@ def plan_of(tasks):
 
 
 def ended(plan, key, state=SUCCESS, first=FIRST):
-    node = plan.by_key[key].node
+    node = plan.by_key[key].ordinal
     return Instance(first // ORDINALS, plan, "default", {}, {}, InstanceFacts("w"), {}), [Row(first + node, state)]
 
 
@@ -42,12 +42,12 @@ CONDITIONAL = plan_of({"a": {}, "b": {"a": '"{{ a.output.go }}"'}, "c": {"a": "t
 
 
 def test_two_parents_in_one_batch_are_added_up():
-    c = FIRST + FAN_IN.by_key["c"].node
+    c = FIRST + FAN_IN.by_key["c"].ordinal
     assert arrivals([ended(FAN_IN, "a"), ended(FAN_IN, "b")], never) == ([(c, 2, 2, 0)], [c])
 
 
 def test_good_and_bad_parents_in_one_batch_are_added_up():
-    c = FIRST + FAN_IN.by_key["c"].node
+    c = FIRST + FAN_IN.by_key["c"].ordinal
     assert arrivals([ended(FAN_IN, "a"), ended(FAN_IN, "b", FAILED)], never) == ([(c, 2, 1, 1)], [c])
     assert arrivals([ended(FAN_IN, "a", SKIPPED), ended(FAN_IN, "b", FAILED)], never) == ([(c, 2, 0, 1)], [c])
 
@@ -65,7 +65,7 @@ def test_rows_without_children_bring_nothing():
 
 def test_only_a_child_whose_one_parent_succeeded_is_certain_not_to_have_ended():
     chain = plan_of({"a": {}, "b": {"a": "true"}})
-    b = FIRST + chain.by_key["b"].node
+    b = FIRST + chain.by_key["b"].ordinal
     assert arrivals([ended(chain, "a")], never) == ([(b, 1, 1, 0)], [])
     assert arrivals([ended(chain, "a", SKIPPED)], never) == ([(b, 1, 0, 0)], [b])
 
@@ -77,14 +77,14 @@ def test_a_condition_is_asked_for_its_own_edge_only():
         asked.append((parent, child))
         return False
 
-    b, c = CONDITIONAL.by_key["b"].node, CONDITIONAL.by_key["c"].node
+    b, c = CONDITIONAL.by_key["b"].ordinal, CONDITIONAL.by_key["c"].ordinal
     found, _ = arrivals([ended(CONDITIONAL, "a")], holds)
-    assert asked == [(CONDITIONAL.by_key["a"].node, b)]
+    assert asked == [(CONDITIONAL.by_key["a"].ordinal, b)]
     assert sorted(found) == sorted([(FIRST + b, 1, 0, 0), (FIRST + c, 1, 1, 0)])
 
 
 def test_the_condition_of_a_parent_that_failed_is_not_asked():
-    b, c = CONDITIONAL.by_key["b"].node, CONDITIONAL.by_key["c"].node
+    b, c = CONDITIONAL.by_key["b"].ordinal, CONDITIONAL.by_key["c"].ordinal
     found, _ = arrivals([ended(CONDITIONAL, "a", FAILED)], never)
     assert sorted(found) == sorted([(FIRST + b, 1, 0, 1), (FIRST + c, 1, 0, 1)])
 
@@ -102,11 +102,11 @@ DIAMOND = plan_of({"a": {}, "b": {"a": "true"}, "c": {"a": "true"}, "d": {"b": "
 
 
 def nodes(plan, *keys):
-    return {plan.by_key[key].node for key in keys}
+    return {plan.by_key[key].ordinal for key in keys}
 
 
 def states(plan, **by_key):
-    return {plan.by_key[key].node: state for key, state in by_key.items()}
+    return {plan.by_key[key].ordinal: state for key, state in by_key.items()}
 
 
 def test_what_is_behind_a_task_is_all_that_waits_for_it():
@@ -117,7 +117,7 @@ def test_what_is_behind_a_task_is_all_that_waits_for_it():
 
 def test_counters_are_worked_out_from_the_present_states_of_parents():
     before = states(DIAMOND, a=SUCCESS, b=FAILED, c=SUCCESS, d=TaskState.UPSTREAM_FAILED)
-    b, d = (DIAMOND.by_key[key].node for key in "bd")
+    b, d = (DIAMOND.by_key[key].ordinal for key in "bd")
     found = recount(DIAMOND, before, nodes(DIAMOND, "b", "d"), lambda parent, child: True)
     assert found == [(b, TaskState.READY, 0, 0, 0), (d, TaskState.PENDING, 1, 1, 0)]
     assert before[b] is FAILED  # it looks, and changes nothing
@@ -125,7 +125,7 @@ def test_counters_are_worked_out_from_the_present_states_of_parents():
 
 def test_a_bad_parent_that_is_not_restarted_still_counts():
     before = states(DIAMOND, a=SUCCESS, b=FAILED, c=FAILED, d=TaskState.UPSTREAM_FAILED)
-    d = DIAMOND.by_key["d"].node
+    d = DIAMOND.by_key["d"].ordinal
     found = recount(DIAMOND, before, nodes(DIAMOND, "b", "d"), lambda parent, child: True)
     assert found[-1] == (d, TaskState.PENDING, 1, 2, 1)
 
