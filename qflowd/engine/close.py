@@ -16,7 +16,7 @@ def close_instances(tx: Tx, instances: Instances, closers: Mapping[int, int]) ->
     """
     if not closers:
         return []
-    tx.run("close_nodes", rows=sorted(closers.items()))
+    tx.run("count_down_closers", rows=sorted(closers.items()))
     closing = tx.run("find_closing", rows=[(number,) for number in sorted(closers)])
     return end_instances(tx, instances, closing)
 

@@ -30,7 +30,7 @@ def end_children() -> bool:
     until = time.monotonic() + _PATIENCE_S
     has_killed = False
     while left := _children_of(os.getpid(), *helpers) - helpers:
-        alive = [pid for pid in left if not _is_reaped(pid)]
+        alive = [pid for pid in left if not _reap(pid)]
         if alive and time.monotonic() >= until:
             return True
         for pid in alive:
@@ -62,8 +62,8 @@ def _has_children() -> bool:
     return True
 
 
-def _is_reaped(pid: int) -> bool:
-    """Whether it was dead. A helper's child is not ours to reap."""
+def _reap(pid: int) -> bool:
+    """Take it off the kernel's list if it is dead. False: it is not, or is a helper's child, and not ours to reap."""
     try:
         return os.waitpid(pid, os.WNOHANG)[0] == pid
     except ChildProcessError:

@@ -56,8 +56,8 @@ WHERE 1 = 1 {ignored: attempt.state}
 {update: qflow.task_instance t, id bigint, fence int, attempt smallint, reason smallint | t.id = d.id AND t.fence = d.fence}
 state = {task.PENDING}, owner = NULL, attempt = d.attempt, need = 0, started_at = NULL, reason = d.reason, fence = t.fence + 1
 
--- name: close_nodes
--- Counts down open closers. MySQL has no RETURNING, so a second statement asks which have none left.
+-- name: count_down_closers
+-- MySQL has no RETURNING, so a second statement asks which have none left.
 {update: qflow.workflow_instance i, id bigint, closed int | i.id = d.id}
 open_closers = i.open_closers - d.closed
 
