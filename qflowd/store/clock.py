@@ -6,6 +6,7 @@ from typing import Protocol
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_ROUNDED_DOWN = timedelta(milliseconds=1)  # at most: SQLite tells whole milliseconds
 
 
 def to_microseconds(instant: datetime) -> int:
@@ -48,7 +49,8 @@ class DbClock:
         The server read its clock at some time since then. The slower the answer, the less it says: it moves our clock
         only as far as is certain.
         """
-        earliest, latest = server_now - timedelta(seconds=boottime()), server_now - timedelta(seconds=asked_at_s)
+        earliest = server_now - timedelta(seconds=boottime())
+        latest = server_now + _ROUNDED_DOWN - timedelta(seconds=asked_at_s)
         self._zero = min(max(self._zero, earliest), latest)
 
     def now(self) -> datetime:

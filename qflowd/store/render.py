@@ -178,6 +178,11 @@ class Renderer:
         return expression
 
     def macro_seconds(self, rest: str) -> str:
+        """From one instant to another; 0 where a clock was set back in between."""
+        first, last = top_level_parts(rest)
+        return f"CASE WHEN {last} < {first} THEN 0 ELSE {self.seconds(first, last)} END"
+
+    def seconds(self, first: str, last: str) -> str:
         raise NotImplementedError
 
     def macro_each(self, column: str) -> str:

@@ -109,6 +109,19 @@ def test_results_of_long_tasks_do_not_end_the_wait_for_short_ones(harvest):
     assert not harvest.is_ripe(soon)
 
 
+def test_no_duration_is_negative_though_the_clock_was_set_back(lab):
+    number = lab.start(job="work")
+    [row] = lab.claim()
+    began_at, final = lab.clock.now(), lab.final(row)
+    lab.clock.advance(-5)
+    lost = lab.failed_attempt(row, "lost")._replace(fence=0, started_at=began_at)
+    lab.finish(batch=Batch(final=[final], attempts=[lost]))
+    for view in ("instances", "tasks", "attempts"):
+        where = "id" if view == "instances" else "instance_id"
+        durations = [value for (value,) in lab.sql(f"SELECT duration_s FROM qflow.{view} WHERE {where} = {number}")]
+        assert durations == [0] * (2 if view == "attempts" else 1), view
+
+
 def test_two_batches_may_tell_of_the_same_task(lab):
     """An outage joins them; PostgreSQL would refuse an upsert that meets a key twice, and all results with it."""
     lab.start(job="work")

@@ -61,8 +61,8 @@ class MysqlRenderer(Renderer):
     def clock_plus(self, seconds: str) -> str:
         return f"UTC_TIMESTAMP(6) + INTERVAL CAST({seconds} * 1000000 AS SIGNED) MICROSECOND"
 
-    def macro_seconds(self, rest: str) -> str:
-        return f"ROUND(TIMESTAMPDIFF(MICROSECOND, {rest}) / 1000000, 3)"
+    def seconds(self, first: str, last: str) -> str:
+        return f"ROUND(TIMESTAMPDIFF(MICROSECOND, {first}, {last}) / 1000000, 3)"
 
     def macro_excluded(self, column: str) -> str:
         return f"VALUES({column})"

@@ -77,8 +77,7 @@ class PostgresRenderer(Renderer):
     def clock_plus(self, seconds: str) -> str:
         return f"clock_timestamp() + make_interval(secs => CAST({seconds} AS double precision))"
 
-    def macro_seconds(self, rest: str) -> str:
-        first, last = (part.strip() for part in rest.split(","))
+    def seconds(self, first: str, last: str) -> str:
         return f"ROUND(CAST(EXTRACT(EPOCH FROM ({last} - {first})) AS numeric), 3)"
 
     def macro_names(self, column: str) -> str:

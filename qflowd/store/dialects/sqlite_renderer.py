@@ -44,8 +44,7 @@ class SqliteRenderer(Renderer):
     def clock_plus(self, seconds: str) -> str:
         return f"({CLOCK} + CAST({seconds} * 1000000 AS INTEGER))"
 
-    def macro_seconds(self, rest: str) -> str:
-        first, last = top_level_parts(rest)
+    def seconds(self, first: str, last: str) -> str:
         return f"ROUND(({last} - {first}) / 1000000.0, 3)"
 
     def macro_instant(self, expression: str) -> str:
