@@ -5,6 +5,8 @@
 --   workflow_definition, _version, _node templates       workflow_instance, task_instance  what runs
 --   lane, timer, run_key, attempt, large_value, log_line, checkpoint, task_progress, code  beside the hot row
 --   daemon, daemon_pool, daemon_job, job, plugin, waker   who is there      schedule, schedule_fire  what fires
+--
+-- "For" marks what nothing writes yet: it is here because a column is added to a large table, or to a key, at a price.
 
 CREATE TABLE IF NOT EXISTS qflow.meta (
     name {key} NOT NULL PRIMARY KEY,
@@ -65,6 +67,7 @@ CREATE TABLE IF NOT EXISTS qflow.commands (
 -- Serves take_commands.
 {index: commands_open ON qflow.commands (id) WHERE is_open = 1 | (is_open, id)}
 ;
+-- For tasks and schedules that wait for a signal; what is sent now is kept.
 CREATE TABLE IF NOT EXISTS qflow.signals (
     id {identity},
     tenant {word} NOT NULL DEFAULT 'default',
@@ -135,30 +138,30 @@ CREATE TABLE IF NOT EXISTS qflow.workflow_instance (
     job {key},
     name {text},
     state {smallint} NOT NULL CHECK (state BETWEEN 0 AND 5),
-    saga_state {smallint} NOT NULL DEFAULT 0 CHECK (saga_state BETWEEN 0 AND 3),
+    saga_state {smallint} NOT NULL DEFAULT 0 CHECK (saga_state BETWEEN 0 AND 3), -- for compensations
     intent {smallint} NOT NULL DEFAULT 0,
     open_closers {int} NOT NULL,
     next_ordinal {int} NOT NULL,
-    has_spawned {smallint} NOT NULL DEFAULT 0,
+    has_spawned {smallint} NOT NULL DEFAULT 0, -- for tasks that a running task adds
     priority {smallint} NOT NULL,
     business_date {date},
-    parent_task {bigint},
-    root {bigint},
+    parent_task {bigint}, -- for child workflows: the task that waits for this instance
+    root {bigint}, -- for child workflows: the outermost instance
     trigger_type {word} NOT NULL,
     schedule {key},
     fire_at {instant},
-    backfill {bigint},
-    concurrency_key {key},
+    backfill {bigint}, -- for backfills: which one this instance belongs to
+    concurrency_key {key}, -- for overlap policies
     params {text} NOT NULL,
     overrides {text},
     succeeded {int},
     failed {int},
     skipped {int},
     deadline_at {instant},
-    paused_by {text},
+    paused_by {text}, -- for pause
     reason {smallint} NOT NULL DEFAULT 0,
     error {text},
-    traceparent {text},
+    traceparent {text}, -- for traces: the span of the caller
     created_at {instant} NOT NULL,
     started_at {instant},
     finished_at {instant},
@@ -175,8 +178,8 @@ CREATE TABLE IF NOT EXISTS qflow.workflow_instance (
 CREATE TABLE IF NOT EXISTS qflow.task_instance (
     id {bigint_key},
     node {int} NOT NULL,
-    map_index {int},
-    kind {smallint} NOT NULL DEFAULT 0,
+    map_index {int}, -- for map: which item of the list
+    kind {smallint} NOT NULL DEFAULT 0, -- for map, compensations and waits
     state {smallint} NOT NULL CHECK (state BETWEEN 0 AND 9),
     lane {int} NOT NULL,
     priority {smallint} NOT NULL,
@@ -208,8 +211,8 @@ CREATE TABLE IF NOT EXISTS qflow.lane (
     tenant {word} NOT NULL,
     pool {key} NOT NULL,
     job {key} NOT NULL,
-    limits {lane_limits} NOT NULL,
-    is_paused {smallint} NOT NULL DEFAULT 0,
+    limits {lane_limits} NOT NULL, -- for limits: the names of those that its tasks take slots of
+    is_paused {smallint} NOT NULL DEFAULT 0, -- for the pause of a job
     CONSTRAINT lane_key UNIQUE (tenant, pool, job, limits)
 ) {table}
 ;
@@ -225,7 +228,7 @@ CREATE TABLE IF NOT EXISTS qflow.timer (
 -- Serves list_due_timers.
 {index: timer_due ON qflow.timer (due_at) | (due_at)}
 ;
--- purpose: idempotency (0), business date (1), overlap (2).
+-- purpose: idempotency (0); for business dates (1) and overlap policies (2).
 CREATE TABLE IF NOT EXISTS qflow.run_key (
     tenant {word} NOT NULL,
     purpose {smallint} NOT NULL,
@@ -235,7 +238,7 @@ CREATE TABLE IF NOT EXISTS qflow.run_key (
     PRIMARY KEY (tenant, purpose, run_key)
 ) {table}
 ;
--- Parameters of rows that do not render them from their version.
+-- Parameters of rows that do not render them from their version. For map, spawned tasks and compensations.
 CREATE TABLE IF NOT EXISTS qflow.task_input (
     task_id {bigint_key},
     params {text} NOT NULL
