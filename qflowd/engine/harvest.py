@@ -1,6 +1,5 @@
 """What this daemon holds, and what has come back of it: from the crew's events to the rows of the next group commit."""
 
-import signal
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -14,6 +13,7 @@ from qflowd.engine.outcome import Ending, Final, Rearmed, Released, outcome_of
 from qflowd.engine.request import read_instant
 from qflowd.model.durations import LONGEST_S, MB
 from qflowd.model.errors import QflowdError
+from qflowd.model.signal_names import signal_name
 from qflowd.model.states import Reason, TaskState
 from qflowd.model.workflow import Settings
 from qflowd.store.clock import Clock, boottime, to_microseconds
@@ -283,12 +283,5 @@ def _how_it_broke(event: Broken, settings: Settings) -> str:
     if event.reason == "terminated":
         return "the instance was terminated"
     if event.exit_signal is not None:
-        return f"its worker process was killed by {_signal_name(event.exit_signal)}"
+        return f"its worker process was killed by {signal_name(event.exit_signal)}"
     return f"its worker process ended with exit code {event.exit_code}"
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:  # Python knows no names between SIGRTMIN and SIGRTMAX
-        return f"signal {number}"

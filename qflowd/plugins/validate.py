@@ -19,6 +19,7 @@ from typing import NoReturn
 import msgspec
 
 from qflowd.jobs.manifest import EntryPoint, Manifest
+from qflowd.model.signal_names import signal_name
 from qflowd.plugins import findings, trial
 from qflowd.plugins.findings import Finding, Findings, Request
 
@@ -198,15 +199,8 @@ def _receive(child: _Child, data: bytes) -> bytes | None:
 def _how_it_ended(child: _Child) -> str:
     end = os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
     if end is not None and end.si_code != os.CLD_EXITED:
-        return f"{_line_in_trace(child)}importing it crashed the process ({_signal_name(end.si_status)})"
+        return f"{_line_in_trace(child)}importing it crashed the process ({signal_name(end.si_status)})"
     return f"importing it ended the process (exit code {end.si_status if end else 0})"
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:  # Python knows no names between SIGRTMIN and SIGRTMAX
-        return f"signal {number}"
 
 
 def _where_it_hangs(child: _Child) -> str:
