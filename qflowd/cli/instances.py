@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from qflowd.cli.printing import coloured, duration, first_line, print_json, print_table
+from qflowd.cli.printing import coloured, duration, first_line, print_list
 from qflowd.cli.session import json_option, open_client
 
 if TYPE_CHECKING:
@@ -25,13 +25,11 @@ def ps(*, everything: bool, workflow: str | None, state: str | None, limit: int,
     with open_client() as client:
         found = _instances(client, workflow, state, None if everything else limit)
         waiting = client.count_new()
-        if as_json:
-            print_json(found)
-        else:
-            print_table(TITLES, map(_row, found), "no instances" + (" like this" if workflow or state else " yet"))
-            if waiting:
-                whom = "a daemon" if client.daemons() else "a daemon, and none is running: `qflowd run`"
-                click.echo(f"{waiting} submission{'s' * (waiting > 1)} waiting for {whom}", err=True)
+        empty = "no instances" + (" like this" if workflow or state else " yet")
+        print_list(found, TITLES, _row, empty, as_json=as_json)
+        if waiting and not as_json:
+            whom = "a daemon" if client.daemons() else "a daemon, and none is running: `qflowd run`"
+            click.echo(f"{waiting} submission{'s' * (waiting > 1)} waiting for {whom}", err=True)
 
 
 def _instances(client: "Client", workflow: str | None, state: str | None, limit: int | None) -> "list[InstanceInfo]":

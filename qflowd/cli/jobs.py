@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from qflowd.cli.printing import coloured, first_line, print_json, print_table
+from qflowd.cli.printing import coloured, first_line, print_list
 from qflowd.cli.session import json_option, open_client
 
 
@@ -14,19 +14,13 @@ def command(*, as_json: bool) -> None:
     """List jobs: those that live daemons know (ACTIVE), and those that were withdrawn."""
     with open_client() as client:
         found = client.jobs()
-    if as_json:
-        print_json(found)
-        return
-    rows = [
-        [
-            *(row["job"], coloured(row["state"]), _params(row["params_schema"])),
-            *(row["daemons"], coloured("FAILED", row["error"]) if row["error"] else first_line(row["doc"])),
-        ]
-        for row in found
-    ]
-    print_table(
-        ("JOB", "STATE", "PARAMS", "DAEMONS", "ABOUT"), rows, "no jobs; a daemon stores what it finds in plugins/"
-    )
+    titles = ("JOB", "STATE", "PARAMS", "DAEMONS", "ABOUT")
+    print_list(found, titles, _row, "no jobs; a daemon stores what it finds in plugins/", as_json=as_json)
+
+
+def _row(row: dict[str, Any]) -> list[Any]:
+    about = coloured("FAILED", row["error"]) if row["error"] else first_line(row["doc"])
+    return [row["job"], coloured(row["state"]), _params(row["params_schema"]), row["daemons"], about]
 
 
 def _params(schema: Any) -> str:

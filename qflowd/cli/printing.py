@@ -4,7 +4,7 @@ import os
 import re
 import sys
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Final
@@ -54,6 +54,21 @@ def print_json(value: Any) -> None:
     import json
 
     click.echo(json.dumps(value, default=_plain, ensure_ascii=False, indent=2))
+
+
+def print_list(
+    found: Sequence[Any],
+    titles: Sequence[str],
+    row: Callable[[Any], Sequence[Any]],
+    empty: str,
+    *,
+    as_json: bool,
+) -> None:
+    """What a command has found, whole as JSON, or as a table with a `row` for each; the rest as of `print_table`."""
+    if as_json:
+        print_json(found)
+    else:
+        print_table(titles, map(row, found), empty)
 
 
 def print_table(titles: Sequence[str], rows: Iterable[Sequence[Any]], empty: str = "") -> None:

@@ -1,9 +1,11 @@
 """`qflowd schedules`, `qflowd schedules enable|disable|fires WORKFLOW`."""
 
+from typing import Any
+
 import click
 
 from qflowd.cli.control import ANSWER_S, answer_of, tell
-from qflowd.cli.printing import coloured, print_json, print_table
+from qflowd.cli.printing import coloured, print_list
 from qflowd.cli.session import json_option, open_client
 
 
@@ -16,18 +18,15 @@ def command(context: click.Context, *, as_json: bool) -> None:
         return
     with open_client() as client:
         found = client.schedules()
-    if as_json:
-        print_json(found)
-        return
-    rows = [
-        [
-            *(row["workflow"], row["cron"], row["timezone"], row["catchup"], "on" if row["enabled"] else "off"),
-            *(row["source"], row["last_fire_at"], row["next_fire_at"]),
-        ]
-        for row in found
-    ]
     titles = ("WORKFLOW", "CRON", "TIMEZONE", "CATCH UP", "", "SET BY", "LAST (UTC)", "NEXT (UTC)")
-    print_table(titles, rows, "no schedules")
+    print_list(found, titles, _schedule, "no schedules", as_json=as_json)
+
+
+def _schedule(row: dict[str, Any]) -> list[Any]:
+    return [
+        *(row["workflow"], row["cron"], row["timezone"], row["catchup"], "on" if row["enabled"] else "off"),
+        *(row["source"], row["last_fire_at"], row["next_fire_at"]),
+    ]
 
 
 @command.command("fires")
@@ -38,11 +37,12 @@ def fires(*, workflow: str, limit: int, as_json: bool) -> None:
     """List when the schedule of WORKFLOW fired last, and what came of it."""
     with open_client() as client:
         found = client.fires(workflow, limit)
-    if as_json:
-        print_json(found)
-        return
-    rows = [[row["fire_at"], row["instance_id"], coloured(row["state"])] for row in found]
-    print_table(("FIRED FOR (UTC)", "INSTANCE>", "STATE"), rows, f"the schedule of {workflow} has not fired yet")
+    titles = ("FIRED FOR (UTC)", "INSTANCE>", "STATE")
+    print_list(found, titles, _fire, f"the schedule of {workflow} has not fired yet", as_json=as_json)
+
+
+def _fire(row: dict[str, Any]) -> list[Any]:
+    return [row["fire_at"], row["instance_id"], coloured(row["state"])]
 
 
 def _switch(action: str) -> click.Command:
