@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from statistics import quantiles
 
-from bench.rig import Rig, rigs
+from bench.rig import Rig, started
 
 SAMPLES = 200
 WARM_UP = 10  # samples that are not counted
@@ -26,10 +26,7 @@ def main(databases: Iterable[str], args: Namespace) -> None:  # noqa: ARG001 - a
     print(f"{SAMPLES} submissions one after the other, an idle daemon; milliseconds")
     print(f"{'database':10}{'p50':>8}{'p99':>8}")
     for database in databases:
-        with rigs(database) as make:
-            rig = make()
-            rig.plugin("stamp.py", STAMP)
-            rig.start()
+        with started(database, "stamp.py", STAMP) as rig:
             took = [sample(rig, i) for i in range(WARM_UP + SAMPLES)][WARM_UP:]
             cuts = quantiles(took, n=100)
             print(f"{database:10}{cuts[49] * 1e3:8.1f}{cuts[98] * 1e3:8.1f}", flush=True)

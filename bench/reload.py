@@ -6,7 +6,7 @@ from argparse import Namespace
 from collections.abc import Iterable
 from statistics import median
 
-from bench.rig import NOOP, Rig, rigs
+from bench.rig import NOOP, Rig, started
 
 CHANGES = 10
 
@@ -15,10 +15,7 @@ def main(databases: Iterable[str], args: Namespace) -> None:  # noqa: ARG001 - a
     print(f"{CHANGES} changes of a plugin file, a running daemon; seconds")
     print(f"{'database':10}{'median':>8}{'worst':>8}")
     for database in databases:
-        with rigs(database) as make:
-            rig = make()
-            rig.plugin("noop.py", NOOP)
-            rig.start()
+        with started(database, "noop.py", NOOP) as rig:
             took = [change(rig, number) for number in range(CHANGES)]
             print(f"{database:10}{median(took):8.2f}{max(took):8.2f}", flush=True)
 

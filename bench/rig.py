@@ -92,6 +92,16 @@ _NO_SUBMISSION = dict.fromkeys(
 
 
 @contextmanager
+def started(database: str, plugin: str, text: str) -> Iterator[Rig]:
+    """A rig with this plugin file, its daemon up."""
+    with rigs(database) as make:
+        rig = make()
+        rig.plugin(plugin, text)
+        rig.start()
+        yield rig
+
+
+@contextmanager
 def rigs(database: str) -> Iterator[Callable[[], Rig]]:
     """A server with its default durability, and a maker of rigs on fresh databases of it."""
     with MAKERS[database](durable=True) as server, tempfile.TemporaryDirectory() as home:
