@@ -99,3 +99,13 @@ def test_what_cannot_be_read_can_be_terminated(lab: Lab, daemon: Daemon) -> None
     lab.ask("terminate", number)
     until(lambda: lab.state(number) == "TERMINATED", what="it ends")
     assert rows_of(lab, number) == [TaskState.CANCELLED, TaskState.CANCELLED]
+
+
+def test_a_result_whose_instance_cannot_be_read_costs_no_other(lab: Lab, caplog: pytest.LogCaptureFixture) -> None:
+    gone, other = lab.start(job="work"), lab.start(job="work")
+    rows = lab.claim()
+    lab.sql(f"DELETE FROM qflow.workflow_instance WHERE id = {gone}")
+    lab.finish(*map(lab.final, rows))
+    assert lab.state(other) == "SUCCESS"
+    assert rows_of(lab, gone) == [TaskState.RUNNING], "reconciliation gives it back, and it waits"
+    assert f"instance {gone}: gone from the database" in caplog.text
