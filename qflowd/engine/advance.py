@@ -22,6 +22,8 @@ class EndedRow(Protocol):
     def state(self) -> int: ...
 
 
+_SUCCESS = int(TaskState.SUCCESS)
+
 # Does the condition of an edge hold? Called with the instance, the parent's node and the child's, only where the edge
 # has a condition and its parent succeeded.
 Holds = Callable[[int, int, int], bool]
@@ -44,25 +46,22 @@ def arrivals(ended: Iterable[tuple[Instance, Sequence[EndedRow]]], holds: Holds)
     mixed: dict[int, list[int]] = {}
     doubtful: set[int] = set()
     for instance, rows in ended:
-        first, plan = instance.id * ORDINALS, instance.plan
+        plan, first = instance.plan, instance.id * ORDINALS
         if not plan.has_edges:
             continue
+        children, parents, has_conditions = plan.children, plan.parents, plan.has_conditions
         for row in rows:
-            node = row.id - first
-            if row.state == TaskState.SUCCESS and not plan.has_conditions:
-                for child in plan.children[node]:
-                    key = first + child
-                    plain[key] = plain.get(key, 0) + 1
-                    if len(plan.nodes[child].parents) > 1:
-                        doubtful.add(key)
+            if row.state != _SUCCESS or has_conditions:
+                _add_one(mixed, instance, row, holds)
                 continue
-            for child in plan.children[node]:
-                is_unconditional = row.state != TaskState.SUCCESS or node not in plan.nodes[child].conditions
-                gain, bad = worth(TaskState(row.state), condition=is_unconditional or holds(instance.id, node, child))
-                total = mixed.setdefault(first + child, [0, 0, 0])
-                total[0] += 1
-                total[1] += gain
-                total[2] += bad
+            for child in children[row.id - first]:
+                key = first + child
+                if key in plain:
+                    plain[key] += 1
+                    continue
+                plain[key] = 1
+                if len(parents[child]) > 1:
+                    doubtful.add(key)
     if not mixed:
         return Arrivals([(key, count, count, 0) for key, count in sorted(plain.items())], sorted(doubtful))
     for key, count in plain.items():
@@ -70,6 +69,19 @@ def arrivals(ended: Iterable[tuple[Instance, Sequence[EndedRow]]], holds: Holds)
         total[0] += count
         total[1] += count
     return Arrivals([(key, count, gain, bad) for key, (count, gain, bad) in sorted(mixed.items())], sorted(mixed))
+
+
+def _add_one(mixed: dict[int, list[int]], instance: Instance, row: EndedRow, holds: Holds) -> None:
+    """What one row brings, its state and the conditions of its edges considered, to child -> [arrivals, gain, bad]."""
+    plan, first = instance.plan, instance.id * ORDINALS
+    node = row.id - first
+    for child in plan.children[node]:
+        is_unconditional = row.state != _SUCCESS or node not in plan.nodes[child].conditions
+        gain, bad = worth(TaskState(row.state), condition=is_unconditional or holds(instance.id, node, child))
+        total = mixed.setdefault(first + child, [0, 0, 0])
+        total[0] += 1
+        total[1] += gain
+        total[2] += bad
 
 
 def closers(ended: Iterable[tuple[Instance, Sequence[EndedRow]]]) -> dict[int, int]:

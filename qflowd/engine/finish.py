@@ -24,6 +24,7 @@ from qflowd.store.tx import DataRefused, Store, Tx
 log = logging.getLogger("qflowd")
 LARGEST_INLINE = 64 * 1024  # characters of output on the row itself
 LARGEST_PART = 1 << 20  # characters
+_SUCCESS = int(TaskState.SUCCESS)
 
 
 T = TypeVar("T")
@@ -164,9 +165,9 @@ def _remember_outputs(instances: Instances, ended: Iterable[InstanceRows[Final]]
     for instance, rows in ended:
         if instance.plan.has_edges:
             children, first = instance.plan.children, instance.id * ORDINALS
-            for row in rows:
-                if row.state == TaskState.SUCCESS and children[row.id - first]:
-                    instances.remember_output(row.id, row.output)
+            instances.remember_outputs(
+                [(row.id, row.output) for row in rows if row.state == _SUCCESS and children[row.id - first]]
+            )
 
 
 def _split_large(tx: Tx, final: Sequence[Final]) -> list[Final]:

@@ -86,12 +86,14 @@ class Instances:
             oldest = list(islice(self._known, max(0, len(self._known) - REMEMBERED)))
             self.forget(number for number in oldest if number not in wanted)
 
-    def remember_output(self, task_id: int, output: str | None) -> None:
-        """Keep a small output for tasks that come after it."""
-        if output is None or len(output) <= LARGEST_REMEMBERED:
-            self.outputs[task_id] = output
-            if len(self.outputs) > REMEMBERED_OUTPUTS:
-                self.outputs.popitem(last=False)
+    def remember_outputs(self, outputs: Iterable[tuple[int, str | None]]) -> None:
+        """Keep outputs by task id for the tasks that come after them, small ones."""
+        known = self.outputs
+        for number, output in outputs:
+            if output is None or len(output) <= LARGEST_REMEMBERED:
+                known[number] = output
+        while len(known) > REMEMBERED_OUTPUTS:
+            known.popitem(last=False)
 
     def forget_outputs(self, task_ids: Iterable[int]) -> None:
         """They were not accepted after all."""

@@ -19,23 +19,20 @@ class Node:
     """
 
     ordinal: int  # its place in topological order
+    key: str
     task: Task
     settings: Settings  # its own over the workflow's; equal ones are one object
-    parents: tuple[int, ...]
+    parents: tuple[int, ...]  # of siblings one object
     children: tuple[int, ...]
     constant: str | None
     conditions: Mapping[int, Template]  # parent -> condition of the edge from it
     ordinals: Mapping[str, int]
 
     @property
-    def key(self) -> str:
-        return self.task.key
-
-    @property
     def job(self) -> str:
         return self.task.job
 
-    @property
+    @cached_property
     def is_plain(self) -> bool:
         """Are its parameters the same in every instance, with no condition to look at?"""
         return self.constant is not None and not self.conditions
@@ -48,6 +45,8 @@ class Node:
     @cached_property
     def sources(self) -> tuple[int, ...]:
         """All nodes whose outputs an attempt is given: parents, and what its parameters and conditions name."""
+        if self.is_plain:
+            return self.parents
         templates = [*self.conditions.values()]
         if self.constant is None and self.params is not None:
             templates.append(self.params)
@@ -96,6 +95,7 @@ class Plan:
         return [
             Node(
                 ordinal=i,
+                key=task.key,
                 task=task,
                 settings=settings[i],
                 parents=self.parents[i],
@@ -143,7 +143,9 @@ def compile_plan(version_id: int | None, workflow: Workflow) -> Plan:
     """The plan of a workflow that has passed its checks."""
     tasks = dag.order(workflow)
     ordinals = {task.key: i for i, task in enumerate(tasks)}
+    shared: dict[tuple[int, ...], tuple[int, ...]] = {}  # siblings are told by identity on the hot path
     parents = [tuple([ordinals[edge.parent] for edge in task.after]) for task in tasks]
+    parents = [shared.setdefault(above, above) for above in parents]
     return Plan(version_id, workflow, tasks, parents)
 
 

@@ -46,19 +46,21 @@ def render(
     instances.load(tx, [row.id for row in rows])
     failed: list[Unrenderable] = []
     places: list[tuple[Claimed, Instance, Node]] = []
-    sources: set[int] = set()
+    wanted: set[int] = set()
+    before: Instance | None = None  # of the row before: siblings ask for the same outputs
+    sources: tuple[int, ...] = ()
     for row in rows:
         try:
             instance = instances[row.id // ORDINALS]
             node = instance.plan.nodes[row.node]
-            if node.parents:
-                first = instance.id * ORDINALS
-                sources.update([first + source for source in node.sources])
+            if node.parents and (node.sources is not sources or instance is not before):
+                before, sources, first = instance, node.sources, instance.id * ORDINALS
+                wanted.update([first + source for source in sources])
         except Exception as problem:  # noqa: BLE001 - whatever is wrong with a row, it stands in nobody's way
             failed.append(Unrenderable(row, problem))
         else:
             places.append((row, instance, node))
-    outputs = load_outputs(tx, instances, sources) if sources else {}
+    outputs = load_outputs(tx, instances, wanted) if wanted else {}
     # Whoever was claimed for the first time has no checkpoint.
     again = [(row.id,) for row in rows if row.fence > 1]
     saved = {row.task_id: row.value for row in tx.run("load_checkpoints", rows=again)} if again else {}
@@ -109,10 +111,19 @@ class Upstreams:
     def __init__(self, outputs: Mapping[int, str | None]) -> None:
         self._outputs = outputs
         self._texts: dict[object, str | None] = {}
+        self._before: tuple[Instance, tuple[int, ...], str | None] | None = None
 
     def of(self, instance: Instance, node: Node) -> str | None:
         """For one attempt of `node`; None where several are too much to carry."""
-        first, keys, parents = instance.id * ORDINALS, instance.plan.json_keys, node.parents
+        before = self._before
+        if before is not None and before[1] is node.parents and before[0] is instance:
+            return before[2]
+        text = self._join(instance, node.parents)
+        self._before = instance, node.parents, text
+        return text
+
+    def _join(self, instance: Instance, parents: tuple[int, ...]) -> str | None:
+        first, keys = instance.id * ORDINALS, instance.plan.json_keys
         family = first + parents[0] if len(parents) == 1 else (first, parents)
         if (text := self._texts.get(family)) is not None or family in self._texts:
             return text
