@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from qflowd.store.inbox import SUBMISSION
 from qflowd.store.migrate import migrate
 from qflowd.store.tx import Store
 from tests.support.servers import MAKERS
@@ -69,7 +70,7 @@ class Rig:
 
         def insert(tx: Any) -> None:
             for _ in range(count):
-                tx.run("insert_submission", **(_NO_SUBMISSION | columns))
+                tx.run("insert_submission", **(SUBMISSION | {"trigger_type": "bench"} | columns))
 
         self.store.transact(insert)
 
@@ -84,11 +85,6 @@ class Rig:
                 log = (self.folder / "daemon.log").read_text()[-2000:]
                 raise SystemExit(f"waited in vain for {what}\n{log}")
             time.sleep(0.02)
-
-
-_NO_SUBMISSION = dict.fromkeys(
-    ("workflow", "version", "job", "name", "params", "overrides", "business_date", "run_at", "idempotency_key")
-) | {"tenant": "default", "priority": 0, "hold": 0, "trigger_type": "bench", "submitted_by": None}
 
 
 @contextmanager

@@ -3,12 +3,13 @@
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from qflowd import resources
 from qflowd.cli.finding import Finding, fault, note, ok, warning
 from qflowd.model.errors import QflowdError
 from qflowd.store import migrate
+from qflowd.store.inbox import SUBMISSION
 from qflowd.store.probe import probe_skip_locked
 from qflowd.store.tx import Store, Tx
 
@@ -84,13 +85,10 @@ def check_indexes(store: Store) -> Iterator[Finding]:
 
 def check_grants(store: Store) -> Iterator[Finding]:
     """Clients' rights and a daemon's rights, tried in a transaction that is rolled back."""
-    row: dict[str, Any] = dict.fromkeys(
-        ("workflow", "version", "name", "params", "overrides", "business_date", "run_at")
-    )
-    row |= dict.fromkeys(("idempotency_key", "submitted_by"))
+    row = SUBMISSION | {"tenant": "doctor", "job": "doctor", "hold": 1, "trigger_type": "doctor"}
 
     def submit(tx: Tx) -> None:
-        tx.run("insert_submission", tenant="doctor", job="doctor", priority=0, hold=1, trigger_type="doctor", **row)
+        tx.run("insert_submission", **row)
         raise _RollBack
 
     def work(tx: Tx) -> None:

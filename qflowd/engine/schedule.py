@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from qflowd.engine.service import Topics
 from qflowd.model import cron
 from qflowd.model.workflow import Schedule
+from qflowd.store.inbox import SUBMISSION
 from qflowd.store.tx import DataRefused, Store, Tx
 
 log = logging.getLogger("qflowd")
@@ -130,23 +131,8 @@ def _submit(tx: Tx, key: dict[str, Any], row: Any, fire_at: datetime) -> bool:
     # It is linked in the transaction that makes it, so a row that has no instance yet is ours.
     if tx.one("find_fire", **key, fire_at=fire_at).instance_id is not None:
         return False
-    submitted = tx.one(
-        "insert_submission",
-        tenant=row.tenant,
-        workflow=row.workflow,
-        version=None,
-        job=None,
-        name=None,
-        params=None,
-        overrides=None,
-        business_date=None,
-        priority=0,
-        run_at=None,
-        hold=0,
-        idempotency_key=None,
-        trigger_type="cron",
-        submitted_by=f"schedule:{row.workflow}",
-    )
+    said = {"tenant": row.tenant, "workflow": row.workflow, "submitted_by": f"schedule:{row.workflow}"}
+    submitted = tx.one("insert_submission", **(SUBMISSION | said | {"trigger_type": "cron"}))
     tx.run("link_fire", **key, fire_at=fire_at, instance_id=submitted.id)
     return True
 

@@ -59,16 +59,17 @@ def engine(run: Run, shared: StandIn, monkeypatch: pytest.MonkeyPatch) -> StandI
 @pytest.fixture
 def own_engine(run: Run, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
     """The same for one test alone. MariaDB has room for one store, so no module may use both."""
-    monkeypatch.setenv("QFLOWD_DATABASE_URL", database_url)
-    stand_in = StandIn(database_url)
-    yield stand_in
-    stand_in.close()
+    yield from _found_by_environment(database_url, monkeypatch)
 
 
 @pytest.fixture
 def sqlite_engine(run: Run, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
     """One test's own, for what does not depend on the database."""
-    monkeypatch.setenv("QFLOWD_DATABASE_URL", sqlite_url)
-    stand_in = StandIn(sqlite_url)
+    yield from _found_by_environment(sqlite_url, monkeypatch)
+
+
+def _found_by_environment(url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
+    monkeypatch.setenv("QFLOWD_DATABASE_URL", url)
+    stand_in = StandIn(url)
     yield stand_in
     stand_in.close()

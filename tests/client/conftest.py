@@ -15,6 +15,7 @@ from qflowd.model.states import InstanceState, TaskState
 from qflowd.store.migrate import migrate
 from qflowd.store.tx import Store
 from tests.conftest import KINDS, GetServer
+from tests.support.sql import run_sql
 
 ORDINALS = 1 << 20
 
@@ -41,13 +42,7 @@ class StandIn:
 
     def sql(self, *statements: str) -> list[tuple[Any, ...]]:
         """Run statements in one transaction; returns the rows of the last."""
-        connection = self.store.connection()
-        connection.begin()
-        rows: list[tuple[Any, ...]] = []
-        for statement in statements:
-            rows = connection.script(statement)
-        connection.commit()
-        return rows
+        return run_sql(self.store, *statements)
 
     def insert(self, table: str, **values: Any) -> str:
         """Text of an INSERT; `NOW` stands for the database's clock."""

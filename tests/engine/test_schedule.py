@@ -16,6 +16,7 @@ from qflowd.engine.workflow_store import store_workflow
 from qflowd.model import cron
 from qflowd.store.migrate import migrate
 from qflowd.store.tx import Store
+from tests.support.sql import run_sql
 
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
 
@@ -62,11 +63,7 @@ class Desk:
         return self.service.tick()
 
     def sql(self, text):
-        connection = self.store.connection()
-        connection.begin()
-        rows = connection.script(text)
-        connection.commit()
-        return rows
+        return run_sql(self.store, text)
 
     def fires(self):
         """What was fired, in order; each has exactly one submission."""

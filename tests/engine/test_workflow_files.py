@@ -19,6 +19,7 @@ from qflowd.model.errors import StoreUnavailable
 from qflowd.plugins.watch import FolderWatch
 from qflowd.store.migrate import migrate
 from qflowd.store.tx import Store
+from tests.support.sql import run_sql
 
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
 TASKS = "tasks:\n  a: {job: j}\n"
@@ -81,11 +82,7 @@ class Desk:
         self.settle()
 
     def sql(self, text):
-        connection = self.store.connection()
-        connection.begin()
-        rows = [tuple(row) for row in connection.script(text)]
-        connection.commit()
-        return rows
+        return run_sql(self.store, text)
 
     def view(self):
         """What people see, by workflow."""

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from qflowd.store.inbox import SUBMISSION
 from qflowd.store.tx import Store
 from tests.conftest import KINDS, GetServer
 from tests.support.daemon import Daemon, until
@@ -19,17 +20,6 @@ from tests.support.ledger import Ledger
 
 T = TypeVar("T")
 OPEN = "SELECT count(*) FROM qflow.instances WHERE finished_at IS NULL"
-OPTIONAL = (
-    "version",
-    "job",
-    "name",
-    "params",
-    "overrides",
-    "business_date",
-    "run_at",
-    "idempotency_key",
-    "submitted_by",
-)
 UNANSWERED = "SELECT count(*) FROM qflow.submissions WHERE answered_at IS NULL"
 
 
@@ -85,13 +75,7 @@ class House:
 
     def submit(self, workflow: str | None = None, count: int = 1, **columns: Any) -> list[int]:
         """Write submissions in one transaction; their ids."""
-        row: dict[str, Any] = dict.fromkeys(OPTIONAL) | {
-            "tenant": "default",
-            "priority": 0,
-            "hold": 0,
-            "trigger_type": "sql",
-        }
-        row |= {"workflow": workflow} | columns
+        row = SUBMISSION | {"workflow": workflow} | columns
         ids = self.store.transact(lambda tx: [int(tx.one("insert_submission", **row).id) for _ in range(count)])
         self.submitted += ids
         return ids

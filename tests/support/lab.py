@@ -26,9 +26,11 @@ from qflowd.model.ids import ORDINALS
 from qflowd.model.states import InstanceState, Reason, TaskState
 from qflowd.model.workflow import Job
 from qflowd.store.clock import to_microseconds
+from qflowd.store.inbox import SUBMISSION
 from qflowd.store.migrate import migrate
 from qflowd.store.tx import Fault, Store
 from tests.support.invariants import check
+from tests.support.sql import run_sql
 
 SUCCESS, FAILED, SKIPPED, CANCELLED = TaskState.SUCCESS, TaskState.FAILED, TaskState.SKIPPED, TaskState.CANCELLED
 REASONS = {FAILED: Reason.ERROR, SKIPPED: Reason.SKIPPED, CANCELLED: Reason.TERMINATED}
@@ -77,13 +79,7 @@ class Lab:
 
     def sql(self, *statements: str) -> list[tuple[Any, ...]]:
         """Run statements in one transaction; returns the rows of the last."""
-        connection = self.store.connection()
-        connection.begin()
-        rows: list[tuple[Any, ...]] = []
-        for statement in statements:
-            rows = connection.script(statement)
-        connection.commit()
-        return rows
+        return run_sql(self.store, *statements)
 
     def wipe(self) -> None:
         """Empty all tables but those of the schema itself."""
@@ -123,19 +119,7 @@ class Lab:
 
     def submit(self, workflow: str | None = None, **columns: Any) -> int:
         """Write a submission and leave it in the inbox."""
-        names = [
-            "version",
-            "job",
-            "name",
-            "params",
-            "overrides",
-            "business_date",
-            "run_at",
-            "idempotency_key",
-            "submitted_by",
-        ]
-        row = dict.fromkeys(names) | {"tenant": "default", "priority": 0, "hold": 0, "trigger_type": "sql"}
-        row |= {"workflow": workflow} | columns
+        row = SUBMISSION | {"workflow": workflow} | columns
         return int(self.store.transact(lambda tx: tx.one("insert_submission", **row)).id)
 
     def start(self, workflow: str | None = None, **columns: Any) -> int:
