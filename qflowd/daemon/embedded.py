@@ -5,41 +5,31 @@ It touches no signal handler, no logging configuration and no setting of the int
 
 import logging
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-import msgspec
-
 from qflowd.client.client import Client
-from qflowd.config import Config, PoolConfig, from_settings
+from qflowd.config import from_settings
 from qflowd.config import load as load_config
-from qflowd.daemon.assembly import Daemon
+from qflowd.daemon.embedded_daemon import EmbeddedDaemon
 from qflowd.daemon.idle import Idleness, count_failed
 from qflowd.daemon.program import ProgramJob, program_job
 from qflowd.define.builders import WorkflowBuilder
-from qflowd.engine.workflow_store import canonical, store_workflow
+from qflowd.engine.workflow_store import canonical
 from qflowd.jobs.decorators import InvalidJob
 from qflowd.model.errors import InvalidRequest
-from qflowd.model.workflow import Job, Workflow
-from qflowd.plugins.registry import Registry
+from qflowd.model.workflow import Workflow
 from qflowd.store.dialects import dialect_for
 from qflowd.store.migrate import migrate
-from qflowd.store.tx import Store, Tx
-from qflowd.workers.crew import Crew
-from qflowd.workers.crew_with_threads import CrewWithThreads
+from qflowd.store.tx import Store
 from qflowd.workers.inline import POOL as INLINE
 
 log = logging.getLogger("qflowd")
-INLINE_THREADS: Final = 4
 IDLE_CHECK_S: Final = 0.05
-DRAIN_CHECK_S: Final = 0.01
 NOW_S: Final = 10.0  # how long an end "now" waits for what comes back to be written
 
 
@@ -98,7 +88,7 @@ class Engine:
         self._workflows: dict[str, Workflow] = {}
         self._lock = threading.RLock()
         self._client_lock = threading.Lock()  # its own: a job in a thread may ask for the client while stop() waits
-        self._daemon: _Embedded | None = None
+        self._daemon: EmbeddedDaemon | None = None
         self._client: Client | None = None
 
     # -- what it knows
@@ -181,7 +171,7 @@ class Engine:
                     "an Engine was started by a module that a worker imports; start it below `if __name__ == '__main__':`"
                 )
             self._refuse_strangers()
-            daemon = _Embedded(self._config, self._jobs, self._workflows)
+            daemon = EmbeddedDaemon(self._config, self._jobs, self._workflows)
             try:
                 daemon.start()
             except BaseException:
@@ -268,80 +258,6 @@ class Engine:
                 f"this program has {file} open by other means than qflowd (Python's sqlite3, or a plain open()); "
                 "closing that would drop qflowd's locks. Close it first, or read it in another process"
             )
-
-
-class _Embedded(Daemon):
-    """A daemon that knows the jobs and workflows of its program too."""
-
-    def __init__(self, config: Config, jobs: Mapping[str, ProgramJob], workflows: Mapping[str, Workflow]) -> None:
-        self._program_jobs: dict[str, Job] = {name: found.job for name, found in jobs.items()}
-        self._program_workflows = tuple(workflows.values())
-        functions = {name: found.function for name, found in jobs.items() if found.function is not None}
-        make_crew: Callable[..., Crew] = Crew
-        if functions:
-            threads = PoolConfig(1, INLINE_THREADS)
-            config = replace(config, pools={INLINE: threads, **config.pools})
-            make_crew = partial(CrewWithThreads, functions)
-        super().__init__(config, make_crew=make_crew)
-
-    def drain(self, timeout_s: float | None, *, now: bool = False) -> bool:
-        """Stop, and wait until all that was held is written. False if that took too long."""
-        end = None if timeout_s is None else time.monotonic() + timeout_s
-        self.stop(now=now)
-        told = threading.Event()
-        self.executor.order(told.set)  # after this one it claims no more, and knows what it holds
-        self.say_stopping()
-        while not (told.is_set() and self.is_drained()):
-            if end is not None and time.monotonic() > end:
-                return False
-            time.sleep(DRAIN_CHECK_S)
-        return True
-
-    def store_workflow(self, workflow: Workflow) -> None:
-        """Make `workflow` the active version of its key, unless it is already.
-
-        Raises: InvalidRequest if a file of our folders defines it; StoreUnavailable.
-        """
-        folders = self._config.workflows.dirs
-
-        def store_own(tx: Tx) -> int | None:
-            found = tx.one("find_definition", tenant="default", workflow=workflow.key)
-            if (
-                found is not None
-                and found.file
-                and found.enabled
-                and any(map(Path(found.file).is_relative_to, folders))
-            ):
-                raise InvalidRequest(f"workflow {workflow.key} is defined by {found.file} too; keep one of the two")
-            source = canonical(workflow)
-            return store_workflow(
-                tx, workflow, source=source, document=source, format="json", file=None, pool_of=self._pool_of
-            )
-
-        version = self.store.transact(store_own)
-        if version is not None:
-            log.info("workflow %s: version %d", workflow.key, version)
-            self.topics.publish("schedule")
-
-    def _store_own_workflows(self) -> None:
-        for workflow in self._program_workflows:
-            self.store_workflow(workflow)
-
-    def _registry(self) -> Registry:
-        """Plugins and the program's own jobs; for a name that both define, the program wins."""
-        plugins = super()._registry()
-        errors = dict(plugins.errors)
-        for name in plugins.jobs.keys() & self._program_jobs.keys():
-            file = plugins.jobs[name].file
-            text = f"job {name!r} is already defined by {self._program_jobs[name].file}; rename one of them"
-            errors[file] = f"{errors[file]}; {text}" if file in errors else text
-        manifest = plugins.manifest
-        if "" in sys.path:  # `python -c` and shells import from the current folder
-            manifest = msgspec.structs.replace(manifest, import_path=(*manifest.import_path, str(Path.cwd())))
-        return replace(plugins, jobs={**plugins.jobs, **self._program_jobs}, errors=errors, manifest=manifest)
-
-    def _tune(self) -> None:
-        """The garbage collector is the program's."""
 
 
 def _pool(name: str, size: int | Mapping[str, int]) -> dict[str, int]:

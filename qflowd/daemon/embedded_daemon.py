@@ -1,0 +1,103 @@
+"""The daemon that an `Engine` runs: beside files and plugins it knows the jobs and workflows of the program around it."""
+
+import logging
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from qflowd.config import Config, PoolConfig
+from qflowd.daemon.assembly import Daemon
+from qflowd.daemon.program import ProgramJob
+from qflowd.engine.workflow_store import canonical, store_workflow
+from qflowd.model.errors import InvalidRequest
+from qflowd.model.workflow import Job, Workflow
+from qflowd.plugins.registry import Registry
+from qflowd.store.tx import Tx
+from qflowd.workers.crew import Crew
+from qflowd.workers.crew_with_threads import CrewWithThreads
+from qflowd.workers.inline import POOL as INLINE
+
+log = logging.getLogger("qflowd")
+INLINE_THREADS: Final = 4
+DRAIN_CHECK_S: Final = 0.01
+
+
+class EmbeddedDaemon(Daemon):
+    """A daemon inside a program, whose interpreter it leaves as it is."""
+
+    def __init__(self, config: Config, jobs: Mapping[str, ProgramJob], workflows: Mapping[str, Workflow]) -> None:
+        self._program_jobs: dict[str, Job] = {name: found.job for name, found in jobs.items()}
+        self._program_workflows = tuple(workflows.values())
+        functions = {name: found.function for name, found in jobs.items() if found.function is not None}
+        make_crew: Callable[..., Crew] = Crew
+        if functions:
+            threads = PoolConfig(1, INLINE_THREADS)
+            config = replace(config, pools={INLINE: threads, **config.pools})
+            make_crew = partial(CrewWithThreads, functions)
+        super().__init__(config, make_crew=make_crew)
+
+    def drain(self, timeout_s: float | None, *, now: bool = False) -> bool:
+        """Stop, and wait until all that was held is written. False if that took too long."""
+        end = None if timeout_s is None else time.monotonic() + timeout_s
+        self.stop(now=now)
+        told = threading.Event()
+        self.executor.order(told.set)  # after this one it claims no more, and knows what it holds
+        self.say_stopping()
+        while not (told.is_set() and self.is_drained()):
+            if end is not None and time.monotonic() > end:
+                return False
+            time.sleep(DRAIN_CHECK_S)
+        return True
+
+    def store_workflow(self, workflow: Workflow) -> None:
+        """Make `workflow` the active version of its key, unless it is already.
+
+        Raises: InvalidRequest if a file of our folders defines it; StoreUnavailable.
+        """
+        folders = self._config.workflows.dirs
+
+        def store_own(tx: Tx) -> int | None:
+            found = tx.one("find_definition", tenant="default", workflow=workflow.key)
+            if (
+                found is not None
+                and found.file
+                and found.enabled
+                and any(map(Path(found.file).is_relative_to, folders))
+            ):
+                raise InvalidRequest(f"workflow {workflow.key} is defined by {found.file} too; keep one of the two")
+            source = canonical(workflow)
+            return store_workflow(
+                tx, workflow, source=source, document=source, format="json", file=None, pool_of=self._pool_of
+            )
+
+        version = self.store.transact(store_own)
+        if version is not None:
+            log.info("workflow %s: version %d", workflow.key, version)
+            self.topics.publish("schedule")
+
+    def _store_own_workflows(self) -> None:
+        for workflow in self._program_workflows:
+            self.store_workflow(workflow)
+
+    def _registry(self) -> Registry:
+        """Plugins and the program's own jobs; for a name that both define, the program wins."""
+        plugins = super()._registry()
+        errors = dict(plugins.errors)
+        for name in plugins.jobs.keys() & self._program_jobs.keys():
+            file = plugins.jobs[name].file
+            text = f"job {name!r} is already defined by {self._program_jobs[name].file}; rename one of them"
+            errors[file] = f"{errors[file]}; {text}" if file in errors else text
+        manifest = plugins.manifest
+        if "" in sys.path:  # `python -c` and shells import from the current folder
+            manifest = msgspec.structs.replace(manifest, import_path=(*manifest.import_path, str(Path.cwd())))
+        return replace(plugins, jobs={**plugins.jobs, **self._program_jobs}, errors=errors, manifest=manifest)
+
+    def _tune(self) -> None:
+        """The garbage collector is the program's."""
