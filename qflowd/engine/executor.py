@@ -318,6 +318,8 @@ class Executor:
                 idle[pool] -= chunks
         if claims:  # not for a turn that was held back: the start would move in step with it, always to the same lane
             self._turns += 1
+        # Here rather than when they are sent: what a transaction asks for again and again is planned once.
+        self._instances.load(tx, [row.id for _, rows, _ in claims for row in rows])
         return claims
 
     def _stuck(self, ordered: Iterable[Head], idle: Mapping[str, int]) -> dict[str, int]:

@@ -39,11 +39,10 @@ class Group:
 def render(
     tx: Tx, instances: Instances, lane: Lane, rows: Sequence[Claimed], timeout_s: float | None
 ) -> tuple[list[Group], list[Unrenderable]]:
-    """What to send for these rows, in their order. Reads what is missing: instances, outputs, checkpoints.
+    """What to send for these rows, in their order, with outputs and checkpoints. `instances` have been loaded.
 
     `timeout_s`: the daemon's default.
     """
-    instances.load(tx, [row.id for row in rows])
     failed: list[Unrenderable] = []
     places: list[tuple[Claimed, Instance, Node]] = []
     wanted: set[int] = set()

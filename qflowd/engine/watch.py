@@ -8,8 +8,10 @@ from collections.abc import Callable, Collection
 from typing import ClassVar, Final
 
 from qflowd.engine.service import Topics
+from qflowd.store.clock import boottime
 from qflowd.store.tx import Store, Tx
 
+WRITERS_S: Final = 5.0  # a transaction that stays open longer is met by the slow look
 AWAKE_AFTER: Final = 5  # rounds in a row with something to do: from here on notifications would cost more than looks
 TOPICS: Final = {"submissions": "submission", "commands": "command"}  # by inbox
 
@@ -29,6 +31,7 @@ class Watch:
         self._busy_rounds = 0
         self._said = (0, False)  # who is asleep; the row of an incarnation that others buried is gone
         self._writers: set[str] = set()  # transactions that had written before we said so
+        self._writers_until = 0.0  # CLOCK_BOOTTIME
 
     def tick(self) -> float:
         is_busy = self._tell() or self.look()
@@ -37,7 +40,8 @@ class Watch:
         if self._store.dialect.has_waker and self._said != (self._daemon_id(), is_asleep):
             self._say(is_asleep=is_asleep)
             is_busy = self.look() or is_busy  # what was written in between rang no bell
-        self._told = self._alarm.wait(is_busy=is_busy or bool(self._writers))
+        is_awaited = bool(self._writers) and boottime() < self._writers_until
+        self._told = self._alarm.wait(is_busy=is_busy or is_awaited)
         return 0
 
     def _tell(self) -> bool:
@@ -77,6 +81,7 @@ class Watch:
 
         self._store.transact(set_asleep, single=True)
         self._writers = self._inbox_writers() if is_asleep else set()
+        self._writers_until = boottime() + WRITERS_S
         self._said = daemon_id, is_asleep  # last: what was not written was not said
 
     def _inbox_writers(self) -> set[str]:

@@ -11,6 +11,7 @@ def overrides(**fields):
 
 def groups_of(lab, rows):
     [lane] = {head for (head,) in lab.sql("SELECT DISTINCT lane FROM qflow.task_instance")}
+    lab.store.read(lambda tx: lab.instances.load(tx, [row.id for row in rows]))
     groups, failed = lab.store.read(lambda tx: render(tx, lab.instances, lab.lane(lane), rows, None))
     assert not failed
     return groups

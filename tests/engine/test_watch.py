@@ -107,6 +107,16 @@ def test_a_writer_that_takes_its_time_is_watched_until_it_is_done(watch, waits, 
     assert waits.asked == [True, True, True, False]
 
 
+def test_a_writer_that_never_ends_keeps_nobody_busy_and_is_not_missed(watch, waits, client, published, monkeypatch):
+    monkeypatch.setattr("qflowd.engine.watch.WRITERS_S", 0.0)
+    client.begin()
+    client.script(INSERT)
+    watch.tick()
+    client.commit()
+    watch.tick()
+    assert (waits.asked[0], published) == (False, ["submission"])
+
+
 def test_who_writes_once_the_watch_sleeps_need_not_be_watched(watch, waits, client):
     watch.tick()
     client.begin()
