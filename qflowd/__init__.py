@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from qflowd.daemon.embedded import Engine
     from qflowd.define.builders import TaskBuilder, WorkflowBuilder
     from qflowd.jobs.context import context
-    from qflowd.jobs.control import Cancelled, Defer, Skip
     from qflowd.jobs.decorators import job, on
+    from qflowd.jobs.exceptions import Cancelled, Defer, Skip
     from qflowd.model.errors import (
         InvalidConfig,
         InvalidExpression,
@@ -32,7 +32,7 @@ _HOMES = {
     "qflowd.daemon.embedded": ("Engine",),
     "qflowd.define.builders": ("TaskBuilder", "WorkflowBuilder"),
     "qflowd.jobs.context": ("context",),
-    "qflowd.jobs.control": ("Cancelled", "Defer", "Skip"),
+    "qflowd.jobs.exceptions": ("Cancelled", "Defer", "Skip"),
     "qflowd.jobs.decorators": ("job", "on"),
     "qflowd.model.errors": (
         "InvalidConfig",

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from qflowd.jobs.control import Cancelled
+from qflowd.jobs.exceptions import Cancelled
 from qflowd.model.errors import QflowdError
 from qflowd.model.names import DEFAULT_TENANT
 

@@ -12,7 +12,7 @@ from qflowd.model.jsontext import clean_text
 from qflowd.plugins.findings import IMPORT_TIMEOUT_S, Findings, Request
 from qflowd.plugins.registry import Advance, Registry
 from qflowd.plugins.source import Scan, SourceFile, scan
-from qflowd.plugins.validation import Validation, ValidationFailed
+from qflowd.plugins.trial_link import Trial, TrialFailed
 from qflowd.plugins.watch import FolderWatch
 
 ALWAYS = frozenset({"log", "delay"})
@@ -62,7 +62,7 @@ class Reloader:
         self._owes_retry = False  # to culprits, with all the time that a file may take
         self._steps: Generator[Request, Findings, Registry] | None = None
         self._running: tuple[bool, bool] = (False, False)
-        self._validation: Validation | None = None
+        self._trial: Trial | None = None
         self._emptied: dict[tuple[str, str], float] = {}  # (path, hash) -> since when it defines no job
         self._hold_due: float | None = None
         self._later = (False, True)  # the advance to begin when that is due
@@ -86,16 +86,16 @@ class Reloader:
     def wait_s(self, timeout_s: float) -> None:
         """One round of `poll()`, as soon as what is being tried has answered; at most so much later.
 
-        Raises: ValidationFailed if files cannot be tried at all.
+        Raises: TrialFailed if files cannot be tried at all.
         """
-        if self._validation is not None:
-            self._validation.wait_s(timeout_s)
+        if self._trial is not None:
+            self._trial.wait_s(timeout_s)
         self.poll()
 
     def start(self) -> Registry:
         """Begin, and wait until the registry is ready.
 
-        Raises: ValidationFailed.
+        Raises: TrialFailed.
         """
         self.begin()
         while not self.is_ready:
@@ -165,28 +165,28 @@ class Reloader:
         self._try(next(self._steps))
 
     def _try(self, request: Request) -> None:
-        self._validation = Validation(request, env=self._env, cwd=self._cwd)
+        self._trial = Trial(request, env=self._env, cwd=self._cwd)
 
     def _step(self) -> None:
-        if self._steps is None or self._validation is None:
+        if self._steps is None or self._trial is None:
             return
         try:
-            answer = self._validation.poll()
+            answer = self._trial.poll()
             if answer is None:
                 return
             self._try(self._steps.send(answer))
         except StopIteration as end:
             self._accept(end.value)
-        except ValidationFailed as error:
+        except TrialFailed as error:
             if not self.is_ready:
                 raise
             logger.error("%s; plugins stay as they are, next try in %g s", error, RETRY_S)  # noqa: TRY400
-            self._steps = self._validation = None
+            self._steps = self._trial = None
             self._later = self._running
             self._hold_due = time.monotonic() + RETRY_S
 
     def _accept(self, registry: Registry) -> None:
-        self._steps = self._validation = None
+        self._steps = self._trial = None
         before, self.registry = self.registry, registry
         is_news = (before.generation, before.culprits) != (registry.generation, registry.culprits)
         if self.is_ready and not self._retries_culprits and registry.culprits and (is_news or self._owes_retry):
@@ -202,9 +202,9 @@ class Reloader:
         self._wake()
 
     def _abandon(self) -> None:
-        if self._validation is not None:
-            self._validation.stop()
-        self._steps = self._validation = None
+        if self._trial is not None:
+            self._trial.stop()
+        self._steps = self._trial = None
 
     def _may_empty(self, file: SourceFile) -> bool:
         now = time.monotonic()

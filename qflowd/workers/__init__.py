@@ -4,5 +4,5 @@ daemon       crew (all workers): roster of handles (one each), receive, watch, b
              crew_with_threads: beside them inline, jobs in threads of the daemon's own process
 between      wire and page (daemon <-> worker), orders (daemon <-> nursery), events (crew -> engine)
 nursery      nursery_link starts it, nursery forks workers and buries them
-worker       worker (its main) -> runner (one slot) -> load, task_context, sink, outcome
+worker       worker (its main) -> runner (one slot) -> load, task_context, sink, ends
 """

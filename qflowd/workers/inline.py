@@ -23,10 +23,10 @@ import msgspec
 from qflowd.jobs.context import Context, Facts, running
 from qflowd.jobs.decorators import InvalidJob
 from qflowd.model.jsontext import clean_text
+from qflowd.workers.ends import encode_output, ended_by
 from qflowd.workers.events import Broken, Checkpointed, Event, Finished, Progressed, Returned, Running, StopReason
 from qflowd.workers.inline_logs import ThreadLogs
 from qflowd.workers.load import Loaded
-from qflowd.workers.outcome import encode_output, ended_by
 from qflowd.workers.sink import Author
 from qflowd.workers.task_context import facts_of
 from qflowd.workers.watch import RUNNING_AFTER_US

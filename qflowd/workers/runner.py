@@ -16,8 +16,8 @@ from qflowd.jobs.context import Facts
 from qflowd.model.jsontext import clean_text
 from qflowd.workers import wire
 from qflowd.workers.children import SOONEST_US, end_children
+from qflowd.workers.ends import Stopped, encode_output, ended_by
 from qflowd.workers.load import Jobs
-from qflowd.workers.outcome import Stopped, encode_output, ended_by
 from qflowd.workers.page import Page
 from qflowd.workers.sink import Author, Sink
 from qflowd.workers.task_context import ContextOfSlot

@@ -14,8 +14,8 @@ from typing import Any, NoReturn
 
 from qflowd.workers import linux, orders, wire
 from qflowd.workers.children import dismiss_helpers
+from qflowd.workers.ends import Stopped
 from qflowd.workers.load import Jobs
-from qflowd.workers.outcome import Stopped
 from qflowd.workers.page import Page
 from qflowd.workers.runner import RawOutput, Results, Runner, raise_in_thread
 from qflowd.workers.sink import Sink

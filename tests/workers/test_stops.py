@@ -8,8 +8,8 @@ import threading
 import pytest
 
 from qflowd.workers import linux, wire
+from qflowd.workers.ends import Stopped
 from qflowd.workers.events import Running
-from qflowd.workers.outcome import Stopped
 from qflowd.workers.runner import Results
 from qflowd.workers.wire import Done, Ended, Saved
 

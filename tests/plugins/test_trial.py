@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from qflowd.plugins.validation import Validation
+from qflowd.plugins.trial_link import Trial
 from qflowd.workers.environment import worker_env
 from tests.plugins.conftest import poll_until
 
@@ -70,7 +70,7 @@ def test_a_file_that_eats_memory_is_stopped(folder):
     folder.write("good.py", GOOD)
     folder.write("bad.py", "kept = []\nwhile True:\n    kept.append(bytearray(b'x' * 10_000_000))\n")
     modules = modules_of(scan([folder.path], [".py"], trusted_only=True).files.values())
-    found = Validation(Request(Manifest(modules), memory_bytes=300 << 20), env=worker_env(os.environ)).wait().found
+    found = Trial(Request(Manifest(modules), memory_bytes=300 << 20), env=worker_env(os.environ)).wait().found
     assert found["bad"].is_culprit
     assert "more than 300 MB of memory" in found["bad"].error
     assert [job.name for job in found["good"].jobs] == ["good"]

@@ -20,11 +20,11 @@ STOP_S = 2.0
 _PATIENCE_S = 60.0  # beyond what the process allows itself
 
 
-class ValidationFailed(QflowdError):
+class TrialFailed(QflowdError):
     """The throw-away process itself did not answer; the files are neither good nor bad."""
 
 
-class Validation:
+class Trial:
     """One request on its way. Ended by `poll()` with an answer, by `wait()`, or by `stop()`."""
 
     def __init__(self, request: Request, *, env: Mapping[str, str], cwd: Path | None = None) -> None:
@@ -37,7 +37,7 @@ class Validation:
             question.write(findings.encode(request))
             question.seek(0)
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "qflowd.plugins.validate"],
+                [sys.executable, "-P", "-m", "qflowd.plugins.trial_process"],
                 stdin=question,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -58,7 +58,7 @@ class Validation:
     def poll(self) -> Findings | None:
         """The answer if it is there. Never blocks.
 
-        Raises: ValidationFailed if the process has died or is far too late.
+        Raises: TrialFailed if the process has died or is far too late.
         """
         with contextlib.suppress(BlockingIOError):
             while data := os.read(self._pipe, 1 << 18):
@@ -66,13 +66,13 @@ class Validation:
             return self._answer()
         if time.monotonic() > self._deadline:
             self.stop()
-            raise ValidationFailed("trying the plugins took too long")
+            raise TrialFailed("trying the plugins took too long")
         return None
 
     def wait(self) -> Findings:
         """The answer, waited for.
 
-        Raises: ValidationFailed.
+        Raises: TrialFailed.
         """
         while (answer := self.poll()) is None:
             self.wait_s(1.0)
@@ -92,7 +92,7 @@ class Validation:
         try:
             return findings.decode_findings(bytes(self._received))
         except msgspec.MsgspecError:
-            raise ValidationFailed(f"the process that tries the plugins ended without an answer ({code})") from None
+            raise TrialFailed(f"the process that tries the plugins ended without an answer ({code})") from None
 
     def _close(self) -> int:
         if self._process.stdout is not None:

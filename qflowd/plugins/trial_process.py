@@ -1,4 +1,4 @@
-"""The throw-away process: `python -m qflowd.plugins.validate`, request on stdin, findings on stdout.
+"""The throw-away process: `python -m qflowd.plugins.trial_process`, request on stdin, findings on stdout.
 
 It imports nothing of the user's itself. It forks a child that does, watches its time and memory, and when the child
 is ruined names the culprit and forks another for the rest.

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from qflowd.jobs.control import Cancelled, Defer, Skip
+from qflowd.jobs.exceptions import Cancelled, Defer, Skip
 from qflowd.model.errors import QflowdError
 from qflowd.model.jsontext import clean_text
 from qflowd.workers.wire import LARGEST_OUTPUT, Assignment, Ended
