@@ -1,4 +1,4 @@
-"""`qflowd jobs`."""
+"""`qflowd jobs`: what can be submitted or named in a workflow, with what params, and who knows it."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""`qflowd plugins`."""
+"""`qflowd plugins`: what each daemon has made of the plugin files."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""`qflowd version`."""
+"""`qflowd version`: of qflowd, Python and the drivers, for reports of faults."""
 
 import platform
 from importlib import metadata

@@ -1,4 +1,4 @@
-"""`qflowd workflows`."""
+"""`qflowd workflows`: what is stored, in which version, and which files have faults."""
 
 from typing import Any
 

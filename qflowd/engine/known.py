@@ -28,6 +28,7 @@ class Plans:
         self._by_job: dict[str, Plan] = {}
 
     def of_version(self, tx: Tx, version_id: int) -> Plan:
+        """The plan of a stored version. Raises: NotFound; InvalidWorkflow if a newer release has stored it."""
         plan = self._by_version.get(version_id)
         if plan is None:
             row = tx.one("load_version", id=version_id)
@@ -42,6 +43,7 @@ class Plans:
         return self.of_job(row.job) if row.version_id is None else self.of_version(tx, row.version_id)
 
     def of_job(self, job: str) -> Plan:
+        """The plan of a job submitted by itself."""
         if job not in self._by_job:
             self._by_job[job] = single_job(job)
         return self._by_job[job]
@@ -114,6 +116,7 @@ class Codes:
         self._ids: dict[tuple[str, str], int] = {}
 
     def id(self, tx: Tx, job: Job) -> int:
+        """The id of a job's code; its row is made if it is missing."""
         key = (job.hash, job.file)
         if key not in self._ids:
             row = tx.one("find_code", hash=job.hash, file=job.file)

@@ -19,9 +19,11 @@ class Topics:
         self._wakers: dict[str, list[Callable[[], None]]] = {}
 
     def subscribe(self, topic: str, wake: Callable[[], None]) -> None:
+        """Have `wake` called, by whatever thread publishes; it must not wait."""
         self._wakers.setdefault(topic, []).append(wake)
 
     def publish(self, *topics: str) -> None:
+        """Wake all subscribers. Safe from any thread."""
         for topic in topics:
             for wake in self._wakers.get(topic, ()):
                 wake()

@@ -51,6 +51,7 @@ class Page:
             fcntl.fcntl(fd, fcntl.F_ADD_SEALS, _F_SEAL_FUTURE_WRITE)
 
     def is_revoked(self, seq: int) -> bool:
+        """Whether tasks of parcel `seq` must not begin any more."""
         return self.words[_REVOKED] >= seq
 
     def is_stop_asked(self, slot: int) -> bool:

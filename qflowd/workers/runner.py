@@ -209,6 +209,7 @@ class AsyncLoop:
         self._task: Any = None
 
     def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        """What the coroutine returns or raises."""
         import asyncio
 
         if self._runner is None:
@@ -249,5 +250,6 @@ class Meter:
         return time.process_time() + usage.ru_utime + usage.ru_stime
 
     def read(self) -> dict[str, Any]:
+        """As fields of `Ended`: `cpu_s`, and `peak_memory` in bytes."""
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         return {"cpu_s": round(self._cpu() - self._cpu_s, 6), "peak_memory": peak}

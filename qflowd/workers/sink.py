@@ -61,6 +61,7 @@ class Author:
         self.partial: dict[str, str] = {}  # stream -> a line that has not ended yet
 
     def begin(self, task: Assignment) -> None:
+        """From now on it is `task`, with a fresh allowance."""
         self.task = task
         if self.used:
             self.used = 0
@@ -80,6 +81,7 @@ class Sink:
         self._author.set(author)
 
     def author(self) -> Author:
+        """Who writes in the calling thread."""
         return self._author.get()
 
     def emit(self, stream: str, level: str, logger: str, lines: list[str], attributes: str | None = None) -> None:
@@ -106,6 +108,7 @@ class Sink:
         self._append(data)
 
     def reach(self, task: Assignment, stdout_end: int, stderr_end: int) -> None:
+        """Up to here, what lies in the files of raw output is the task's."""
         self._append(_encode(Reach(task.task_id, task.fence, task.attempt, now_us(), stdout_end, stderr_end)) + b"\n")
 
     def end_lines(self, author: Author) -> None:
