@@ -56,7 +56,7 @@ def finish_and(
             return closed, then(tx)
 
         try:
-            return store.transact(write_and_then, name="finish")
+            return store.transact(write_and_then, name="finish" if batch else "claim")
         except LeaseLost:
             lost = store.read(lambda tx, batch=batch: _no_longer_ours(tx, batch))  # type: ignore[misc]
             log.warning("%d results came too late: their rows have another owner", len(lost))

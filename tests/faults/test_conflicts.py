@@ -8,7 +8,8 @@ from tests.faults.conftest import House, side_by_side
 
 pytestmark = pytest.mark.fault
 CONFLICTS = (
-    "admit_batch:before_commit:2,finish:before_commit:2,write_logs:before_commit:2,beat:begin:2,promote_due:begin:3"
+    "admit_batch:before_commit:2,claim:before_commit:2,finish:before_commit:2,write_logs:before_commit:2,"
+    "beat:begin:2,promote_due:begin:3"
 )
 DIAMOND = """
 workflow: diamond

@@ -93,10 +93,10 @@ def test_a_result_that_comes_after_the_lease_is_refused_by_the_fence_alone(compa
 
 
 def _come_late(house: House) -> list[str]:
-    """The zombie's heart beats once, and its second commit waits until another daemon has done the work."""
+    """The zombie's heart beats once, and its first commit of results waits until another daemon has done the work."""
     zombie = breed(house.daemon("a", is_neighbour=False), ONE_BEAT)
     gate = house.folder / "gate"
-    zombie.env["QFLOWD_FAULT"] = f"finish:begin:2:pause:{gate}"
+    zombie.env["QFLOWD_FAULT"] = f"finish:begin:1:pause:{gate}"
     zombie.start()
     house.submit(job="step", count=4, params='{"seconds": 0.05}')
     until(lambda: len(house.ledger.notes("end")) >= 2, 10)
