@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from qflowd.store.dialects import sqlite_alarm
+from qflowd.store.dialects import mysql_alarm, sqlite_alarm
 
 HOUR = 3600.0
 INSERT = "INSERT INTO qflow.submissions (workflow) VALUES ('nothing')"
@@ -104,6 +104,19 @@ def test_an_alarm_whose_session_was_killed_asks_for_a_look(mariadb_store):
         mariadb_store.connection().script(text)
     assert waiter.has_ended()
     waiter.close()
+
+
+def test_a_server_that_refuses_the_short_question_is_asked_the_plain_one(mariadb_store, monkeypatch):
+    monkeypatch.setattr(mysql_alarm, "ASK_IN_SHORT", f"{mysql_alarm.ASK} INTO")
+    waiter, client = Waiter(mariadb_store), mariadb_store.dialect.connect()
+    waiter.begin()
+    assert waiter.has_ended()  # refused: have a look
+    waiter.begin()
+    assert not waiter.has_ended(0.3)
+    commit(client)
+    assert waiter.has_ended()
+    waiter.close()
+    client.close()
 
 
 @pytest.mark.parametrize("kernel", ["refuses", "is silent"])

@@ -2,16 +2,19 @@
 
 from collections.abc import Callable, Collection
 
+import pymysql
+
 from qflowd.store.alarm import NOTHING, Alarm
 from qflowd.store.clock import boottime
 from qflowd.store.dialects.base import Disconnected, Retryable
 from qflowd.store.dialects.mysql_connection import MysqlConnection, translated
 
-# How many rows went into the variable comes back in one short packet; a result set is seven, and half of an idle daemon.
 ASK = (
     "(SELECT 1 FROM qflow.submissions WHERE is_open = 1 LIMIT 1) UNION ALL "
-    "(SELECT 1 FROM qflow.commands WHERE is_open = 1 LIMIT 1) LIMIT 1 INTO @qflow_is_open"
+    "(SELECT 1 FROM qflow.commands WHERE is_open = 1 LIMIT 1) LIMIT 1"
 )
+# How many rows went into the variable comes back in one short packet; a result set is seven, and half of an idle daemon.
+ASK_IN_SHORT = f"{ASK} INTO @qflow_is_open"
 
 
 class Asking(Alarm):
@@ -24,6 +27,7 @@ class Asking(Alarm):
         self._connect = connect
         self._connection: MysqlConnection | None = None
         self._pause_s = self.SOON_S
+        self._question = ASK_IN_SHORT
 
     def wait(self, *, is_busy: bool) -> Collection[str]:
         if is_busy:
@@ -39,7 +43,12 @@ class Asking(Alarm):
         self._connection = self._connection or self._connect()
         try:
             with translated():
-                return self._connection.driver.query(ASK) > 0
+                return self._connection.driver.query(self._question) > 0
+        except pymysql.err.ProgrammingError:
+            if self._question == ASK:
+                raise
+            self._question = ASK  # some servers take no INTO behind a UNION
+            return True
         except (Disconnected, Retryable):
             self._connection.close()
             self._connection = None
