@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from statistics import median
 
 from bench.rig import Rig, rigs
-from bench.throughput import _task
+from bench.throughput import noop_task
 from qflowd.define.writing import render
 from qflowd.model.workflow import Workflow
 
@@ -27,7 +27,7 @@ def main(databases: Iterable[str], args: Namespace) -> None:
             names = [f"wide{i}" for i in range(args.runs)]
             for name in names:
                 rig.workflow(
-                    f"{name}.json", render(Workflow(name, tuple(_task(f"s{i}") for i in range(TASKS))), "json")
+                    f"{name}.json", render(Workflow(name, tuple(noop_task(f"s{i}") for i in range(TASKS))), "json")
                 )
             rig.start()
             first, then = ([sample(rig, name) for name in names] for _ in range(2))

@@ -21,16 +21,16 @@ def layout(shape: str, tasks: int) -> tuple[int, Workflow]:
     """As the yardstick's: how many instances, of which workflow."""
     if shape == "flat":
         size = min(tasks, 5000)
-        return max(1, tasks // size), Workflow("flat", tuple(_task(f"t{i}") for i in range(size)))
+        return max(1, tasks // size), Workflow("flat", tuple(noop_task(f"t{i}") for i in range(size)))
     if shape == "fan":
         middle = [f"m{i}" for i in range(1000)]
-        fan = (_task("root"), *(_task(key, "root") for key in middle), _task("join", *middle))
+        fan = (noop_task("root"), *(noop_task(key, "root") for key in middle), noop_task("join", *middle))
         return max(1, tasks // 1002), Workflow("fan", fan)
-    chain = tuple(_task(f"t{i}", *([f"t{i - 1}"] if i else [])) for i in range(40))
+    chain = tuple(noop_task(f"t{i}", *([f"t{i - 1}"] if i else [])) for i in range(40))
     return max(1, tasks // 40), Workflow("chain", chain)
 
 
-def _task(key: str, *after: str) -> Task:
+def noop_task(key: str, *after: str) -> Task:
     return Task(key, "noop", after=tuple(map(Edge, after)), params={})
 
 
