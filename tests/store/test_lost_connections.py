@@ -112,6 +112,7 @@ def test_a_server_that_is_down_is_store_unavailable_at_every_call(get_server):
         ("mariadb", "information_schema"),
         ("mariadb", "USE qflow"),
         ("postgres", "user"),
+        ("postgres", "pg_backend_pid"),
     ],
 )
 def test_a_session_that_breaks_in_its_first_statements_is_an_outage(get_server, kind, words):

@@ -15,7 +15,7 @@ from psycopg import errors as pg
 from qflowd.model.errors import StoreUnavailable, StoreUnsupported
 from qflowd.store.alarm import Alarm
 from qflowd.store.catalog import Statement
-from qflowd.store.dialects.base import Connection, DataRefused, Dialect, Disconnected, Retryable, Rows
+from qflowd.store.dialects.base import Connection, DataRefused, Dialect, Disconnected, Retryable, Rows, opening
 from qflowd.store.render import Renderer, RowSet
 
 OLDEST = 120000
@@ -105,6 +105,10 @@ class PostgresConnection(Connection):
             )
         except psycopg.OperationalError as error:
             raise StoreUnavailable(f"cannot reach PostgreSQL at {describe(url)}: {str(error).strip()}") from error
+        self._may_prepare = False
+
+    def check(self) -> None:
+        """Learn what may be done here. Raises: StoreUnsupported."""
         if self.driver.info.server_version < OLDEST:
             raise StoreUnsupported(
                 f"PostgreSQL {self.driver.info.server_version // 10000} is too old; qflowd needs 12 or newer"
@@ -112,7 +116,6 @@ class PostgresConnection(Connection):
         # A pooler tells a number of its own, and hands each transaction to another session.
         if self.script("SELECT pg_backend_pid()") == [(self.driver.info.backend_pid,)]:
             self.driver.prepare_threshold = PREPARE_AFTER
-        self._may_prepare = False
 
     def begin(self) -> None:
         self.script(BEGIN)
@@ -174,7 +177,10 @@ class Postgres(Dialect):
         self.renderer = PostgresRenderer()
 
     def connect(self) -> PostgresConnection:
-        return PostgresConnection(self.url)
+        connection = PostgresConnection(self.url)
+        with opening(connection):
+            connection.check()
+        return connection
 
     def migration_lock(self, connection: Connection) -> None:
         connection.script("SET LOCAL lock_timeout = '60s'")
