@@ -19,11 +19,13 @@ def order(workflow: Workflow) -> list[Task]:
 
     A task's level is the length of the longest way to it from a task without parents.
 
-    Raises: InvalidWorkflow if the graph has a cycle.
+    Raises: InvalidWorkflow if the graph has a cycle, or an edge from what is no task.
     """
     parents = parents_of(workflow.tasks)
     level = levels(parents)
     if len(level) < len(parents):
+        if unknown := sorted(set().union(*parents.values()) - parents.keys()):
+            raise InvalidWorkflow([Fault(workflow.key, 0, "tasks", f"no task is called {', '.join(unknown)}")])
         cycle = find_cycle(parents) or []
         raise InvalidWorkflow([Fault(workflow.key, 0, "tasks", f"cycle: {' -> '.join(cycle)}")])
     return sorted(workflow.tasks, key=lambda task: level[task.key])

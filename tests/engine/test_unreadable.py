@@ -21,6 +21,7 @@ def work():
 """
 BY_A_NEWER_ONE = '{"workflow":"daily","tasks":{"a":{"job":"work","quantum":7},"b":{"job":"work","after":"a"}}}'
 WITH_A_NEW_FUNCTION = '{"workflow":"daily","tasks":{"a":{"job":"work","params":{"x":"{{ entangle(1) }}"}}}}'
+WITH_NEW_EDGES = '{"workflow":"daily","tasks":{"a":{"job":"work","after":{"signal":"bars"}},"b":{"job":"work"}}}'
 READABLE = '{"workflow":"daily","tasks":{"a":{"job":"work"},"b":{"job":"work","after":"a"}}}'
 SET_DOCUMENT = "UPDATE qflow.workflow_version SET document = '{}'"
 
@@ -55,10 +56,11 @@ def wait_for_put_off(lab: Lab) -> None:
     [
         (SET_DOCUMENT.format(BY_A_NEWER_ONE), "stored by a newer one"),
         (SET_DOCUMENT.format(WITH_A_NEW_FUNCTION), "entangle"),
+        (SET_DOCUMENT.format(WITH_NEW_EDGES), "no task is called signal"),
         ("DELETE FROM qflow.workflow_version", "gone from the database"),
         ("DELETE FROM qflow.workflow_instance WHERE id = {number}", "gone from the database"),
     ],
-    ids=["newer document", "newer expression", "no version", "no instance"],
+    ids=["newer document", "newer expression", "newer edges", "no version", "no instance"],
 )
 def test_what_cannot_be_read_stops_nobody_else(lab: Lab, daemon: Daemon, spoil: str, told: str) -> None:
     lab.workflow("daily", {"a": [], "b": ["a"]})
