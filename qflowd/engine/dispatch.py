@@ -1,39 +1,70 @@
 """Dispatch: claimed rows are rendered, cut into chunks and given to workers."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, NamedTuple
 
 from qflowd.engine.claim import Claimed
 from qflowd.engine.harvest import Harvest
 from qflowd.engine.instances import Instances
 from qflowd.engine.lanes import Lane, Terms
-from qflowd.engine.render import Unrenderable, render
+from qflowd.engine.render import Group, Unrenderable, gather, render
 from qflowd.model.errors import ExpressionFailed, QflowdError
 from qflowd.model.ids import ORDINALS
-from qflowd.store.tx import Store
+from qflowd.store.tx import Tx
 from qflowd.workers.crew import Crew
 from qflowd.workers.wire import Assignment, Chunk
 
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
 log = logging.getLogger("qflowd")
 LARGEST_PARCEL = 4 << 20  # characters of parameters and parents' outputs in one chunk
+WORTH_A_THREAD = 100  # rows; fewer are rendered before another thread is awake
 PUT_OFF_S = 60.0  # what cannot be read here waits so long, for a daemon that can
+
+
+class Shipment(NamedTuple):
+    """A claim on its way to `slots` places of workers. `rendered` tells what to send, once that is known."""
+
+    lane: Lane
+    rows: list[Claimed]
+    slots: int
+    rendered: Callable[[], tuple[list[Group], list[Unrenderable]]]
 
 
 class Dispatch:
     """Owned by the executor's thread. `timeout_s`: the daemon's default for tasks."""
 
-    def __init__(
-        self, store: Store, crew: Crew, instances: Instances, harvest: Harvest, timeout_s: float | None
-    ) -> None:
-        self._store, self._crew, self._instances, self._harvest = store, crew, instances, harvest
+    def __init__(self, crew: Crew, instances: Instances, harvest: Harvest, timeout_s: float | None) -> None:
+        self._crew, self._instances, self._harvest = crew, instances, harvest
         self._timeout_s = timeout_s
 
-    def send(self, lane: Lane, rows: list[Claimed], slots: int) -> None:
-        """Give these rows to `slots` places of workers: alone where a row must be, else hundreds together.
+    def prepare(self, tx: Tx, lane: Lane, rows: list[Claimed], slots: int) -> Shipment:
+        """Read what a claim takes, in its transaction; many rows are rendered while its COMMIT waits for the disk."""
+        gathered = gather(tx, self._instances, lane, rows)
+        if len(rows) < WORTH_A_THREAD:
+            return Shipment(lane, rows, slots, partial(render, gathered, self._timeout_s))
+        return Shipment(lane, rows, slots, self._aside.submit(render, gathered, self._timeout_s).result)
 
-        Raises: StoreUnavailable; nothing was sent then, and nothing of `rows` is held.
+    @cached_property
+    def _aside(self) -> "ThreadPoolExecutor":
+        from concurrent.futures import ThreadPoolExecutor
+
+        return ThreadPoolExecutor(1, thread_name_prefix="qflowd-render")
+
+    def send(self, shipment: Shipment, doomed: Collection[int] = ()) -> None:
+        """Give these rows to workers: alone where a row must be, else hundreds together.
+
+        `doomed`: instances that are being terminated; their rows end before they begin.
         """
-        groups, failed = self._store.read(lambda tx: render(tx, self._instances, lane, rows, self._timeout_s))
+        lane, rows, slots, rendered = shipment
+        groups, failed = rendered()
+        if doomed:
+            self._harvest.cancel([row for row in rows if row.id // ORDINALS in doomed])
+            failed = [found for found in failed if found.row.id // ORDINALS not in doomed]
+            groups = [group.without(doomed) for group in groups]
         if failed:
             self._refuse(lane, failed)
         for group in groups:

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import ClassVar
 
 from qflowd.engine.batch import Batch
-from qflowd.engine.claim import Claimed, Head, claim, order_lanes
-from qflowd.engine.dispatch import Dispatch
+from qflowd.engine.claim import Head, claim, order_lanes
+from qflowd.engine.dispatch import Dispatch, Shipment
 from qflowd.engine.finish import finish, finish_and
 from qflowd.engine.harvest import Harvest
 from qflowd.engine.instances import Instances
@@ -57,7 +57,7 @@ class Executor:
         self._jobs: dict[str, Job] = {}
         self._lanes: dict[int, Lane] = {}
         self._harvest = Harvest(store.clock, chance)
-        self._dispatch = Dispatch(store, crew, instances, self._harvest, timeout_s)
+        self._dispatch = Dispatch(crew, instances, self._harvest, timeout_s)
         self._turns = 0
         self._has_unknown_lanes = False  # met inside a transaction, where they cannot be learnt
         self._look_at = 0.0
@@ -214,7 +214,7 @@ class Executor:
         batch = self._harvest.reap() if is_ripe else Batch()
         self._look_at = boottime() + LOOK_S
         try:
-            closed, claims = finish_and(
+            closed, shipments = finish_and(
                 self._store, self._instances, batch, self._daemon_id(), lambda tx: self._claim(tx, dict(slots))
             )
         except StoreUnavailable as error:
@@ -229,32 +229,28 @@ class Executor:
         self._after_commit(batch, closed)
         if is_told and self._has_unknown_lanes:
             self._look_at = 0.0
-        for lane, rows, free in claims or ():
-            self._send(lane, rows, free)
+        for shipment in shipments or ():
+            self._send(shipment)
 
-    def _send(self, lane: Lane, rows: list[Claimed], free: int) -> None:
+    def _send(self, shipment: Shipment) -> None:
         """To the workers; whatever goes wrong, the rows that were not sent go back, and other lanes' rows go on."""
         self._look_at = 0.0
         try:
-            self._dispatch.send(lane, self._without_terminated(rows), free)
+            self._dispatch.send(shipment, self._doomed())
         except Exception as error:  # noqa: BLE001 - the other lanes' rows are ours as well, and must be sent
             settled = {number for number, _ in self._crew.held()} | self._harvest.batch.task_ids()
-            self._harvest.release([row for row in rows if row.id not in settled])
+            self._harvest.release([row for row in shipment.rows if row.id not in settled])
             if isinstance(error, StoreUnavailable):
                 self._put_off("send", error)
             else:
                 report("send", error, POLL_S)
                 self._look_at = boottime() + POLL_S
 
-    def _without_terminated(self, rows: list[Claimed]) -> list[Claimed]:
-        """End what was terminated before the sweep had come to it; the rest."""
-        if not (self._has_intents or self._terminated):
-            return rows
-        self._stop_terminated()  # once more: an instance that was terminated may have been retried since
-        for row in rows:
-            if instance_of(row.id) in self._terminated:
-                self._harvest.cancel(row)
-        return [row for row in rows if instance_of(row.id) not in self._terminated]
+    def _doomed(self) -> set[int]:
+        """Instances that are being terminated and may have rows that the sweep has not come to."""
+        if self._has_intents or self._terminated:
+            self._stop_terminated()  # once more: an instance that was terminated may have been retried since
+        return self._terminated
 
     def _put_off(self, what: str, error: StoreUnavailable) -> float:
         """The database is away: nothing new is claimed for a while."""
@@ -290,7 +286,7 @@ class Executor:
             return False
         return any(head.lane in self._lanes for head in heads)
 
-    def _claim(self, tx: Tx, slots: dict[str, int]) -> list[tuple[Lane, list[Claimed], int]]:
+    def _claim(self, tx: Tx, slots: dict[str, int]) -> list[Shipment]:
         """Claim lane by lane while their pools have room; unknown lanes are learnt before the next turn."""
         if not any(slots.values()):
             return []
@@ -320,7 +316,7 @@ class Executor:
             self._turns += 1
         # Here rather than when they are sent: what a transaction asks for again and again is planned once.
         self._instances.load(tx, [row.id for _, rows, _ in claims for row in rows])
-        return claims
+        return [self._dispatch.prepare(tx, *claimed) for claimed in claims]
 
     def _stuck(self, ordered: Iterable[Head], idle: Mapping[str, int]) -> dict[str, int]:
         """Pool -> best priority (negated) of its lanes that need a free slot where there is none.

@@ -86,10 +86,12 @@ class Harvest:
         terms = Terms(lane, Settings(retries=0))
         self._end((row, terms), Reason.ERROR, self._clock.now(), error=error, started_at=None)
 
-    def cancel(self, row: Claimed) -> None:
-        """A row that was told to end before it began."""
+    def cancel(self, rows: Iterable[Claimed]) -> None:
+        """Rows that were told to end before they began."""
         cancelled, terminated = int(TaskState.CANCELLED), int(Reason.TERMINATED)
-        self.batch.final.append(Final(row.id, row.fence, cancelled, terminated, row.attempt, None, None, None))
+        self.batch.final += [
+            Final(row.id, row.fence, cancelled, terminated, row.attempt, None, None, None) for row in rows
+        ]
 
     def put_off(self, row: Claimed, seconds: float) -> None:
         """A row that cannot be sent by this daemon: it waits as if it had not been claimed."""

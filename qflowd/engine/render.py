@@ -1,7 +1,7 @@
 """From claimed rows to what a worker is sent: parameters rendered, outputs of parents and checkpoints at hand."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -35,14 +35,27 @@ class Group:
     rows: list[Claimed] = field(default_factory=list)
     assignments: list[Assignment] = field(default_factory=list)
 
+    def without(self, instances: Collection[int]) -> "Group":
+        """The same without the rows of these instances."""
+        return Group(
+            self.terms,
+            [row for row in self.rows if row.id // ORDINALS not in instances],
+            [task for task in self.assignments if task.task_id // ORDINALS not in instances],
+        )
 
-def render(
-    tx: Tx, instances: Instances, lane: Lane, rows: Sequence[Claimed], timeout_s: float | None
-) -> tuple[list[Group], list[Unrenderable]]:
-    """What to send for these rows, in their order, with outputs and checkpoints. `instances` have been loaded.
 
-    `timeout_s`: the daemon's default.
-    """
+class Gathered(NamedTuple):
+    """All that it takes to render a claim: nothing more is asked of the database."""
+
+    lane: Lane
+    places: list[tuple[Claimed, Instance, Node]]
+    outputs: Mapping[int, str | None]  # by task id, of parents and whatever else parameters and conditions name
+    checkpoints: Mapping[int, str]  # by task id
+    failed: list[Unrenderable]
+
+
+def gather(tx: Tx, instances: Instances, lane: Lane, rows: Sequence[Claimed]) -> Gathered:
+    """Read what these rows take. `instances` have been loaded."""
     failed: list[Unrenderable] = []
     places: list[tuple[Claimed, Instance, Node]] = []
     wanted: set[int] = set()
@@ -63,6 +76,12 @@ def render(
     # Whoever was claimed for the first time has no checkpoint.
     again = [(row.id,) for row in rows if row.fence > 1]
     saved = {row.task_id: row.value for row in tx.run("load_checkpoints", rows=again)} if again else {}
+    return Gathered(lane, places, outputs, saved, failed)
+
+
+def render(gathered: Gathered, timeout_s: float | None) -> tuple[list[Group], list[Unrenderable]]:
+    """What to send for these rows, in their order. `timeout_s`: the daemon's default."""
+    lane, places, outputs, saved, failed = gathered
     upstreams = Upstreams(outputs)
     groups: dict[Settings, Group] = {}
     group: Group | None = None
