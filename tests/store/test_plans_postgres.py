@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from qflowd.store.dialects.postgres import array_text
+from qflowd.store.dialects.postgres_connection import array_text
 from qflowd.store.tx import Store
 from tests.store.conftest import opened
 from tests.store.plans import fill, given

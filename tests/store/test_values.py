@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from qflowd.store.clock import to_microseconds
 from qflowd.store.dialects.base import DataRefused
-from qflowd.store.dialects.postgres import array_text
+from qflowd.store.dialects.postgres_connection import array_text
 from qflowd.store.tx import Store, Tx
 from tests.store.conftest import add_statement
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection
 
 from qflowd.store.alarm import NOTHING, Alarm
 from qflowd.store.dialects.base import Disconnected
-from qflowd.store.dialects.postgres import PostgresConnection
+from qflowd.store.dialects.postgres_connection import PostgresConnection
 
 
 class Listening(Alarm):
