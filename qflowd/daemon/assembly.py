@@ -277,6 +277,7 @@ class Daemon:
             # One deadline for all: threads that wait for a database that hangs must not be waited for in turn.
             until = boottime() + FAREWELL_S
             have_ended = [runner.join(max(0.0, until - boottime())) for runner in self._runners]
+            self.executor.close()
             if all(have_ended):
                 self.watch.close()
         self._reloader.stop()

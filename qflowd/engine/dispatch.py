@@ -54,6 +54,11 @@ class Dispatch:
 
         return ThreadPoolExecutor(1, thread_name_prefix="qflowd-render")
 
+    def close(self) -> None:
+        """End the thread that renders, if there is one."""
+        if "_aside" in vars(self):
+            self._aside.shutdown(wait=False)
+
     def send(self, shipment: Shipment, doomed: Collection[int] = ()) -> None:
         """Give these rows to workers: alone where a row must be, else hundreds together.
 

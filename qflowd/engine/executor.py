@@ -141,6 +141,10 @@ class Executor:
         self._jobs = jobs
         self._crew.start(manifest)
 
+    def close(self) -> None:
+        """Once it is ticked no more."""
+        self._dispatch.close()
+
     def tick(self) -> float:
         """One turn: do what others asked for, hear the workers, commit, claim. It waits by itself, where workers speak."""
         self._run_orders()

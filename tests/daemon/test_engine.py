@@ -19,7 +19,7 @@ import pytest
 import qflowd
 from qflowd import Engine, TaskBuilder, WorkflowBuilder, context
 from qflowd.daemon.idle import Idleness
-from qflowd.engine import executor
+from qflowd.engine import dispatch, executor
 from qflowd.jobs.decorators import InvalidJob
 from qflowd.model.errors import InvalidConfig, InvalidRequest, Rejected
 from tests.daemon import program_jobs
@@ -494,6 +494,17 @@ def test_the_program_is_left_as_it_was(sqlite_url, make_engine):
     assert descriptors() <= descriptors_before
 
 
+def test_the_thread_that_renders_ends_with_the_engine(sqlite_url, make_engine, monkeypatch):
+    def is_there() -> bool:
+        return any(thread.name.startswith("qflowd-render") for thread in threading.enumerate())
+
+    monkeypatch.setattr(dispatch, "WORTH_A_THREAD", 1)
+    with make_engine(sqlite_url).with_job(lambda: 1, name="one") as engine:
+        assert engine.client.submit(job="one").wait(PATIENCE_S) == "SUCCESS"
+        assert is_there()
+    until(lambda: not is_there(), what="it has ended")
+
+
 def test_jobs_cannot_be_added_while_it_runs(sqlite_url, make_engine):
     with make_engine(sqlite_url) as engine, pytest.raises(InvalidRequest, match="before start"):
         engine.with_job(program_jobs.double)
@@ -532,7 +543,7 @@ SCRIPT = """
 import sys
 from qflowd import Engine
 from qflowd.daemon.idle import Idleness
-from qflowd.engine import executor
+from qflowd.engine import dispatch, executor
 from qflowd.jobs.decorators import InvalidJob
 
 def here() -> str:
