@@ -4,6 +4,7 @@ Claiming and finishing overlap with running, because every worker has a chunk in
 """
 
 import logging
+import math
 import random
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -296,9 +297,15 @@ class Executor:
             return []
         claims = []
         heads = [Head(*row) for row in tx.run("list_heads")]
-        self._has_unknown_lanes = any(head.lane not in self._lanes for head in heads)
+        unknown = [head for head in heads if head.lane not in self._lanes]
+        self._has_unknown_lanes = bool(unknown)
+        # What is worse than a lane that is ours and not learnt yet waits for it, one turn that comes at once.
+        worst = min((head.priority for head in unknown if self._job_of(head.lane)), default=math.inf)
+        if worst < math.inf:
+            self._look_at = 0.0
         idle = {pool: self._crew.idle(pool) for pool in slots}
-        ordered = order_lanes([head for head in heads if head.lane in self._lanes], self._tenant_of, self._turns)
+        ready = [head for head in heads if head.lane in self._lanes and head.priority <= worst]
+        ordered = order_lanes(ready, self._tenant_of, self._turns)
         stuck = self._stuck(ordered, idle)
         for head in ordered:
             lane = self._lanes[head.lane]
@@ -342,11 +349,16 @@ class Executor:
             return
         self._lane_keys.load(new)
         for number in new:
-            key = self._lane_keys.key(number)
-            if key is None or key.pool not in self._pools or (job := self._jobs.get(key.job)) is None:
+            key, job = self._lane_keys.key(number), self._job_of(number)
+            if key is None or job is None:
                 continue
             code_id = self._store.transact(lambda tx, job=job: self._codes.id(tx, job), name="know_code")  # type: ignore[misc]
             self._lanes[number] = Lane(number, key, job, code_id)
+
+    def _job_of(self, lane: int) -> Job | None:
+        """The job of a lane; None if that or its pool is not here, or the lane's key is not known."""
+        key = self._lane_keys.key(lane)
+        return self._jobs.get(key.job) if key is not None and key.pool in self._pools else None
 
     def _tenant_of(self, lane: int) -> str:
         key: LaneKey | None = self._lane_keys.key(lane)

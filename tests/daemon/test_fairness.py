@@ -5,7 +5,12 @@ from __future__ import annotations
 import time
 
 from qflowd import Engine, TaskBuilder, WorkflowBuilder
+from qflowd.store.inbox import SUBMISSION
+from qflowd.store.tx import Store
 from tests.daemon import program_jobs
+from tests.support.daemon import until
+
+PATIENCE_S = 60.0
 
 
 def test_a_backlog_of_short_tasks_keeps_nobody_out(tmp_path):
@@ -27,3 +32,19 @@ def test_a_backlog_of_short_tasks_keeps_nobody_out(tmp_path):
         assert (better.wait(30), equal.wait(30)) == ("SUCCESS", "SUCCESS")
         assert short.state() == "RUNNING", "it came to its end first"
         engine.stop(now=True)
+
+
+def test_a_job_that_never_ran_here_does_not_lose_its_turn_to_one_that_did(database_url, tmp_path):
+    """Both come at once, to the only slot: the daemon knows the lane of one and has not met that of the better one."""
+    ran: list[str] = []
+    engine = Engine(database_url, pools={"inline": 1}, grace="1s", run_dir=tmp_path)
+    for name in ("usual", "urgent"):
+        engine.with_job(lambda name=name: ran.append(name), name=name)
+    rows = [SUBMISSION | {"job": "usual"}, SUBMISSION | {"job": "urgent", "priority": 100}]
+    store = Store(database_url)
+    with engine:
+        assert engine.client.submit(job="usual").wait(PATIENCE_S) == "SUCCESS"
+        store.transact(lambda tx: [tx.one("insert_submission", **row) for row in rows])
+        until(lambda: len(ran) == 3, PATIENCE_S)
+    store.close()
+    assert ran == ["usual", "urgent", "usual"]
