@@ -1,9 +1,10 @@
 """Start-up probe: some servers that call themselves compatible take SKIP LOCKED and do something else."""
 
 import time
+from contextlib import closing
 
 from qflowd.model.errors import StoreUnsupported
-from qflowd.store.dialects.base import Connection
+from qflowd.store.dialects.base import Connection, opening
 from qflowd.store.tx import Store
 
 TRIES, PAUSE_S = 8, 0.1
@@ -12,14 +13,13 @@ TRIES, PAUSE_S = 8, 0.1
 def probe_skip_locked(store: Store) -> None:
     """Two sessions ask for two rows each of the same table; they must get different ones.
 
-    Raises: StoreUnsupported naming what the server did. SQLite has one writer, and nothing to probe.
+    Raises: StoreUnsupported naming what the server did; StoreUnavailable. SQLite has one writer, and nothing to probe.
     """
     if not store.dialect.has_row_locks:
         return
     mine: set[tuple[int, ...]] = set()
     theirs: set[tuple[int, ...]] = set()
-    first, second = store.dialect.connect(), store.dialect.connect()
-    try:
+    with closing(store.dialect.connect()) as first, closing(store.dialect.connect()) as second, opening(first):
         for _ in range(TRIES):
             mine, theirs = _ask(store, first), _ask(store, second)
             first.rollback()
@@ -29,9 +29,6 @@ def probe_skip_locked(store: Store) -> None:
             if mine & theirs or len(mine) > 2 or len(theirs) > 2:
                 break
             time.sleep(PAUSE_S)  # too few: other daemons that start now hold the rest
-    finally:
-        first.close()
-        second.close()
     raise StoreUnsupported(
         f"{store.dialect.describe()} does not honour FOR UPDATE SKIP LOCKED with LIMIT: {mine} and {theirs}"
     )

@@ -6,9 +6,12 @@ import threading
 
 import pytest
 
-from qflowd.model.errors import StoreUnsupported
+from qflowd.model.errors import StoreUnavailable, StoreUnsupported
 from qflowd.store.probe import probe_skip_locked
-from tests.store.conftest import add_statement
+from qflowd.store.tx import Store
+from tests.conftest import GetServer
+from tests.store.conftest import add_statement, opened
+from tests.support.proxy import Proxy
 
 
 def test_real_servers_pass_and_nothing_stays_locked(shared):
@@ -51,3 +54,15 @@ def test_many_daemons_that_start_at_once_do_not_take_each_other_for_a_fault(shar
     probe_skip_locked(shared)
     release.join()
     holder.close()
+
+
+@pytest.mark.parametrize("kind", ["postgres", "mariadb"])
+def test_a_server_that_goes_away_under_the_probe_is_an_outage(get_server: GetServer, kind: str) -> None:
+    """A daemon that starts waits for it, as at every other step."""
+    server = get_server(kind)
+    with opened(get_server, kind) as migrated, Proxy(server.port) as proxy:
+        store = Store(migrated.dialect.url.replace(f":{server.port}", f":{proxy.port}"))
+        proxy.hang_up_on("SKIP LOCKED")
+        with pytest.raises(StoreUnavailable):
+            probe_skip_locked(store)
+        probe_skip_locked(store)
