@@ -4,7 +4,7 @@ Edges belong to the version and live in memory, so all that is sent is `(child, 
 parents in one batch must count twice, and an UPDATE with a join would count them once.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from qflowd.engine.instances import Instance
@@ -32,29 +32,37 @@ Holds = Callable[[int, int, int], bool]
 class Arrivals(NamedTuple):
     """What ended rows bring to their children.
 
-    `rows`: (id, arrivals, gain, bad) of every child, sorted by id. `doubtful`: those that may have ended with it, without
-    running; a child whose only parent succeeded has not.
+    `rows`: (id, arrivals, gain, bad) of children, sorted by id. `doubtful`: those of them that may have ended with it,
+    without running; a child whose only parent succeeded has not. `fans`: (first id of the instance, ordinals) of children
+    whose only parent succeeded, where they are many.
     """
 
     rows: list[tuple[int, int, int, int]]
     doubtful: list[int]
+    fans: list[tuple[int, str]]
 
 
 def arrivals(ended: Iterable[tuple[Instance, Sequence[EndedRow]]], holds: Holds) -> Arrivals:
     """Add up what rows of these instances bring to each child."""
     plain: dict[int, int] = {}  # child -> favourable arrivals, the common case
     mixed: dict[int, list[int]] = {}
+    fans: list[tuple[int, str]] = []
     doubtful: set[int] = set()
     for instance, rows in ended:
         plan, first = instance.plan, instance.id * ORDINALS
         if not plan.has_edges:
             continue
-        children, parents, has_conditions = plan.children, plan.parents, plan.has_conditions
+        children, parents, plan_fans, has_conditions = plan.children, plan.parents, plan.fans, plan.has_conditions
         for row in rows:
+            node = row.id - first
             if row.state != _SUCCESS or has_conditions:
                 _add_one(mixed, instance, row, holds)
                 continue
-            for child in children[row.id - first]:
+            below = children[node]
+            if (fan := plan_fans[node]) is not None:
+                fans.append((first, fan.ordinals))
+                below = fan.others
+            for child in below:
                 key = first + child
                 if key in plain:
                     plain[key] += 1
@@ -63,12 +71,17 @@ def arrivals(ended: Iterable[tuple[Instance, Sequence[EndedRow]]], holds: Holds)
                 if len(parents[child]) > 1:
                     doubtful.add(key)
     if not mixed:
-        return Arrivals([(key, count, count, 0) for key, count in sorted(plain.items())], sorted(doubtful))
+        return Arrivals([(key, count, count, 0) for key, count in sorted(plain.items())], sorted(doubtful), fans)
+    together = _together(plain, mixed)
+    return Arrivals(together, [row[0] for row in together], fans)
+
+
+def _together(plain: Mapping[int, int], mixed: dict[int, list[int]]) -> list[tuple[int, int, int, int]]:
     for key, count in plain.items():
         total = mixed.setdefault(key, [0, 0, 0])
         total[0] += count
         total[1] += count
-    return Arrivals([(key, count, gain, bad) for key, (count, gain, bad) in sorted(mixed.items())], sorted(mixed))
+    return [(key, arrivals, gain, bad) for key, (arrivals, gain, bad) in sorted(mixed.items())]
 
 
 def _add_one(mixed: dict[int, list[int]], instance: Instance, row: EndedRow, holds: Holds) -> None:

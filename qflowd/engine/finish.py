@@ -151,9 +151,11 @@ def _accept(tx: Tx, instances: Instances, batch: Batch) -> list[int]:
     ended = level
     conditions = EdgeConditions(tx, instances)
     while level:
-        rows, doubtful = advance.arrivals(level, conditions.holds)
+        rows, doubtful, fans = advance.arrivals(level, conditions.holds)
         if rows:
             tx.run("advance_tasks", rows=rows, now=tx.now)
+        if fans:
+            tx.run("advance_fans", rows=fans, now=tx.now)
         unrun = tx.run("find_ended_unrun", rows=[(number,) for number in doubtful]) if doubtful else []
         level = instances.by_instance(sorted(unrun))
         ended = ended + level

@@ -9,6 +9,8 @@ from qflowd.define.expressions import Template, compile_condition, compile_value
 from qflowd.model import dag, jsontext
 from qflowd.model.workflow import BUILT_IN, Job, Json, Settings, Task, Workflow
 
+LEAST_FAN = 8  # children; fewer are moved one by one
+
 
 @dataclass(eq=False)  # not frozen: that would take four times as long to make, and there are thousands
 class Node:
@@ -61,6 +63,13 @@ class Alike(NamedTuple):
     settings: Settings
     parent_count: int
     ordinals: Sequence[int]
+
+
+class Fan(NamedTuple):
+    """The children of a task, where many have no other parent."""
+
+    ordinals: str  # of those, as a JSON list
+    others: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -119,6 +128,16 @@ class Plan:
             for parent in above:
                 found[parent].append(i)
         return list(map(tuple, found))
+
+    @cached_property
+    def fans(self) -> Sequence[Fan | None]:
+        """Of every task; None where too few children have no other parent."""
+        return [self._fan(below) if len(below) >= LEAST_FAN else None for below in self.children]
+
+    def _fan(self, below: Sequence[int]) -> Fan | None:
+        alone = [child for child in below if len(self.parents[child]) == 1]
+        others = tuple(child for child in below if len(self.parents[child]) > 1)
+        return Fan(jsontext.dump(alone), others) if len(alone) >= LEAST_FAN else None
 
     @cached_property
     def json_keys(self) -> Sequence[str]:

@@ -36,6 +36,14 @@ SET t.ready_at = CASE WHEN t.state = {task.PENDING} AND t.need > 0 AND t.need <=
         ELSE {task.SKIPPED} END,
     t.open_parents = t.open_parents - d.arrivals, t.need = t.need - d.gain, t.bad_parents = t.bad_parents + d.bad
 
+-- name: advance_fans
+-- Children of one parent only, which succeeded: thousands of them are named by one list.
+UPDATE {rows: first_id bigint, ordinals numbers} d STRAIGHT_JOIN {each: d.ordinals} AS n
+STRAIGHT_JOIN qflow.task_instance t FORCE INDEX (PRIMARY) ON t.id = d.first_id + n.value
+SET t.ready_at = CASE WHEN t.state = {task.PENDING} AND t.need = 1 THEN :now ELSE t.ready_at END,
+    t.state = CASE WHEN t.state = {task.PENDING} AND t.need = 1 THEN {task.READY} ELSE t.state END,
+    t.open_parents = t.open_parents - 1, t.need = t.need - 1
+
 -- name: release_tasks
 UPDATE {rows: id bigint, fence int, solo smallint, crashed smallint} d
 STRAIGHT_JOIN qflow.task_instance t FORCE INDEX (PRIMARY) ON t.id = d.id AND t.fence = d.fence

@@ -40,6 +40,14 @@ UPDATE qflow.task_instance t SET
     open_parents = t.open_parents - d.arrivals, need = t.need - d.gain, bad_parents = t.bad_parents + d.bad
 FROM {rows: id bigint, arrivals int, gain int, bad int} d WHERE t.id = d.id
 
+-- name: advance_fans
+-- Children of one parent only, which succeeded: thousands of them are named by one list.
+UPDATE qflow.task_instance t SET
+    state = CASE WHEN t.state = {task.PENDING} AND t.need = 1 THEN {task.READY} ELSE t.state END,
+    ready_at = CASE WHEN t.state = {task.PENDING} AND t.need = 1 THEN :now ELSE t.ready_at END,
+    open_parents = t.open_parents - 1, need = t.need - 1
+FROM {rows: first_id bigint, ordinals numbers} d CROSS JOIN {each: d.ordinals} AS n WHERE t.id = d.first_id + n.value
+
 -- name: release_tasks
 UPDATE qflow.task_instance t SET state = {task.READY}, owner = NULL, fence = t.fence + 1, started_at = NULL,
     solo = d.solo, crashes = t.crashes + d.crashed

@@ -41,6 +41,14 @@ UPDATE qflow.task_instance SET
     open_parents = open_parents - :arrivals, need = need - :gain, bad_parents = bad_parents + :bad
 WHERE id = :id
 
+-- name: advance_fans each(first_id, ordinals)
+-- Children of one parent only, which succeeded: thousands of them are named by one list.
+UPDATE qflow.task_instance SET
+    state = CASE WHEN state = {task.PENDING} AND need = 1 THEN {task.READY} ELSE state END,
+    ready_at = CASE WHEN state = {task.PENDING} AND need = 1 THEN :now ELSE ready_at END,
+    open_parents = open_parents - 1, need = need - 1
+WHERE id IN (SELECT :first_id + n.value FROM {each: :ordinals} AS n)
+
 -- name: release_tasks each(id, fence, solo, crashed)
 UPDATE qflow.task_instance SET state = {task.READY}, owner = NULL, fence = fence + 1, started_at = NULL,
     solo = :solo, crashes = crashes + :crashed

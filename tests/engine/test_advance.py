@@ -64,6 +64,38 @@ def test_the_statement_and_the_pure_rule_agree_everywhere(lab):
     assert spread == ends
 
 
+def test_a_fan_is_moved_as_its_children_would_be_one_by_one(lab):
+    lab.sql("INSERT INTO qflow.lane (tenant, pool, job, limits) VALUES ('t', 'p', 'j', '')")
+    cases = list(itertools.product(TaskState, (1,), (0, 1), (0,)))
+    columns = "id, node, state, lane, priority, open_parents, need, bad_parents"
+    fans = []
+    for first in (ORDINALS, 2 * ORDINALS):
+        rows = [f"({first + i}, {i}, {int(case[0])}, 1, 0, {case[1]}, {case[2]}, 0)" for i, case in enumerate(cases)]
+        lab.sql(f"INSERT INTO qflow.task_instance ({columns}) VALUES {', '.join(rows)}")
+        fans.append((first, f"[{','.join(map(str, range(len(cases))))}]"))
+    lab.store.transact(lambda tx: tx.run("advance_fans", rows=fans, now=tx.now))
+    stored = lab.sql("SELECT state, open_parents, need, bad_parents, ready_at FROM qflow.task_instance ORDER BY id")
+    for (state, *before), (code, *counters, ready_at) in zip(cases * 2, stored, strict=True):
+        after = settle(state, tuple(before), 1, 1, 0)
+        assert TaskState(code) is after
+        assert counters == [before[0] - 1, before[1] - 1, 0]
+        assert (ready_at is not None) == (after is not state)
+
+
+def test_thousands_of_children_become_ready_at_once_and_meet_again(lab):
+    wide = [f"m{i:04}" for i in range(2_000)]
+    lab.workflow("wide", {"root": []} | {key: ["root"] for key in wide} | {"odd": ["root", wide[0]], "last": wide})
+    number = lab.start("wide")
+    [root] = lab.claim()
+    lab.finish(lab.final(root, SUCCESS))
+    states = lab.states(number)
+    assert {states[key] for key in wide} == {"READY"}
+    assert (states["odd"], states["last"]) == ("PENDING", "PENDING")
+    lab.run()
+    assert lab.state(number) == "SUCCESS"
+    lab.check(drained=True)
+
+
 @pytest.mark.parametrize("parents", [2, 50])
 def test_all_parents_in_one_batch_make_the_child_ready_once(lab, parents):
     number, rows = fan_in(lab, parents)

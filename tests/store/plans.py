@@ -44,6 +44,9 @@ def given(name: str, batch: int) -> tuple[Rows, dict[str, Any]]:
         "start_tasks": [(i, 0, NOW) for i in ids],
         "finish_tasks": [(i, 0, 5, 0, 1, 1, 0, None) for i in ids],
         "advance_tasks": [(i, 0, 0, 0) for i in ids],
+        "advance_fans": [
+            (16 * n, f"[{', '.join(str(16 * m) for m in range(1, 11))}]") for n in range(1, batch // 10 + 1)
+        ],
         "release_tasks": [(i, 0, 0, 0) for i in ids],
         "promote_tasks": [(i, 0) for i in ids],
     }.get(name, [])
@@ -51,6 +54,7 @@ def given(name: str, batch: int) -> tuple[Rows, dict[str, Any]]:
         "claim_tasks": {"lane": 3, "owner": 1, "batch": batch},
         "finish_tasks": {"now": NOW},
         "advance_tasks": {"now": NOW},
+        "advance_fans": {"now": NOW},
         "promote_tasks": {"now": NOW},
         "list_held": {"owner": 1},
         "list_lost": {"owner": 1},

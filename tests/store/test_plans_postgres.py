@@ -21,6 +21,7 @@ INDEXES = {
     "start_tasks": {KEY},
     "finish_tasks": {KEY},
     "advance_tasks": {KEY},
+    "advance_fans": {KEY},
     "release_tasks": {KEY},
     "promote_tasks": {KEY},
     "insert_tasks": {KEY},

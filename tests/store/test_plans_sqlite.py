@@ -15,6 +15,7 @@ INDEXES = {  # of all parts of a statement, or of each
     "start_tasks": "PRIMARY KEY",
     "finish_tasks": "PRIMARY KEY",
     "advance_tasks": "PRIMARY KEY",
+    "advance_fans": "PRIMARY KEY",
     "release_tasks": "PRIMARY KEY",
     "promote_tasks": "PRIMARY KEY",
     "list_held": "task_instance_held",

@@ -1,11 +1,12 @@
 """What ended rows bring to their children: added up per child, sorted, nothing counted twice."""
 
+import json
 from typing import NamedTuple
 
 from qflowd.define.workflow_file import parse
 from qflowd.engine.advance import arrivals, closers
 from qflowd.engine.instances import Instance
-from qflowd.engine.plan import compile_plan
+from qflowd.engine.plan import LEAST_FAN, compile_plan
 from qflowd.engine.retry import behind, recount
 from qflowd.model.ids import ORDINALS
 from qflowd.model.states import TaskState
@@ -43,31 +44,52 @@ CONDITIONAL = plan_of({"a": {}, "b": {"a": '"{{ a.output.go }}"'}, "c": {"a": "t
 
 def test_two_parents_in_one_batch_are_added_up():
     c = FIRST + FAN_IN.by_key["c"].ordinal
-    assert arrivals([ended(FAN_IN, "a"), ended(FAN_IN, "b")], never) == ([(c, 2, 2, 0)], [c])
+    assert arrivals([ended(FAN_IN, "a"), ended(FAN_IN, "b")], never) == ([(c, 2, 2, 0)], [c], [])
 
 
 def test_good_and_bad_parents_in_one_batch_are_added_up():
     c = FIRST + FAN_IN.by_key["c"].ordinal
-    assert arrivals([ended(FAN_IN, "a"), ended(FAN_IN, "b", FAILED)], never) == ([(c, 2, 1, 1)], [c])
-    assert arrivals([ended(FAN_IN, "a", SKIPPED), ended(FAN_IN, "b", FAILED)], never) == ([(c, 2, 0, 1)], [c])
+    assert arrivals([ended(FAN_IN, "a"), ended(FAN_IN, "b", FAILED)], never) == ([(c, 2, 1, 1)], [c], [])
+    assert arrivals([ended(FAN_IN, "a", SKIPPED), ended(FAN_IN, "b", FAILED)], never) == ([(c, 2, 0, 1)], [c], [])
+
+
+def test_many_children_of_one_parent_are_named_by_one_list():
+    wide = [f"m{i}" for i in range(LEAST_FAN)]
+    plan = plan_of({"root": {}} | {key: {"root": "true"} for key in wide} | {"last": dict.fromkeys(wide, "true")})
+    ordinals = sorted(plan.by_key[key].ordinal for key in wide)
+    [(first, text)] = arrivals([ended(plan, "root")], never).fans
+    assert (first, json.loads(text)) == (FIRST, ordinals)
+    assert arrivals([ended(plan, "root")], never).rows == []
+    failed = arrivals([ended(plan, "root", FAILED)], never)
+    assert failed == ([(FIRST + i, 1, 0, 1) for i in ordinals], [FIRST + i for i in ordinals], [])
+
+
+def test_a_child_with_another_parent_is_counted_beside_the_list():
+    wide = {f"m{i}": {"root": "true"} for i in range(LEAST_FAN)}
+    plan = plan_of({"root": {}, "side": {}} | wide | {"odd": {"root": "true", "side": "true"}})
+    odd = FIRST + plan.by_key["odd"].ordinal
+    found = arrivals([ended(plan, "root")], never)
+    assert found.rows == [(odd, 1, 1, 0)]
+    assert found.doubtful == [odd]
+    assert len(json.loads(found.fans[0][1])) == LEAST_FAN
 
 
 def test_children_come_sorted_and_apart_by_instance():
     rows = [ended(FAN_IN, "a", first=9 * ORDINALS), ended(FAN_IN, "a", FAILED, first=3 * ORDINALS), ended(FAN_IN, "a")]
-    found, _ = arrivals(rows, never)
+    found = arrivals(rows, never).rows
     assert [number // ORDINALS for number, *_ in found] == [3, 5, 9]
     assert [tuple(rest) for _, *rest in found] == [(1, 0, 1), (1, 1, 0), (1, 1, 0)]
 
 
 def test_rows_without_children_bring_nothing():
-    assert arrivals([ended(FAN_IN, "c")], never) == ([], [])
+    assert arrivals([ended(FAN_IN, "c")], never) == ([], [], [])
 
 
 def test_only_a_child_whose_one_parent_succeeded_is_certain_not_to_have_ended():
     chain = plan_of({"a": {}, "b": {"a": "true"}})
     b = FIRST + chain.by_key["b"].ordinal
-    assert arrivals([ended(chain, "a")], never) == ([(b, 1, 1, 0)], [])
-    assert arrivals([ended(chain, "a", SKIPPED)], never) == ([(b, 1, 0, 0)], [b])
+    assert arrivals([ended(chain, "a")], never) == ([(b, 1, 1, 0)], [], [])
+    assert arrivals([ended(chain, "a", SKIPPED)], never) == ([(b, 1, 0, 0)], [b], [])
 
 
 def test_a_condition_is_asked_for_its_own_edge_only():
@@ -78,14 +100,14 @@ def test_a_condition_is_asked_for_its_own_edge_only():
         return False
 
     b, c = CONDITIONAL.by_key["b"].ordinal, CONDITIONAL.by_key["c"].ordinal
-    found, _ = arrivals([ended(CONDITIONAL, "a")], holds)
+    found = arrivals([ended(CONDITIONAL, "a")], holds).rows
     assert asked == [(CONDITIONAL.by_key["a"].ordinal, b)]
     assert sorted(found) == sorted([(FIRST + b, 1, 0, 0), (FIRST + c, 1, 1, 0)])
 
 
 def test_the_condition_of_a_parent_that_failed_is_not_asked():
     b, c = CONDITIONAL.by_key["b"].ordinal, CONDITIONAL.by_key["c"].ordinal
-    found, _ = arrivals([ended(CONDITIONAL, "a", FAILED)], never)
+    found = arrivals([ended(CONDITIONAL, "a", FAILED)], never).rows
     assert sorted(found) == sorted([(FIRST + b, 1, 0, 1), (FIRST + c, 1, 0, 1)])
 
 
