@@ -11,7 +11,7 @@ CHUNK_S = 0.02  # work in one chunk: what a worker takes along is never more tha
 LARGEST_CHUNK = 1000
 SHORT_S = 0.05  # tasks of a lane that is known to be shorter are written once, at their end
 SAMPLES = 3  # before a lane is known
-WEIGHT = 0.2  # of the newest batch in the running mean
+MEMORY = 10  # tasks: so much does all that was learnt before weigh
 
 
 class Terms(NamedTuple):
@@ -57,8 +57,7 @@ class Lane:
     def learn(self, seconds: float, tasks: int) -> None:
         """Take the total running time of some finished tasks into the mean."""
         mean = seconds / tasks
-        # A lane that turns slow must be seen at once; one that turns fast has time.
-        if self.samples < SAMPLES or mean > self.mean_s:
-            self.mean_s = max(mean, self.mean_s) if self.samples else mean
-        self.mean_s += WEIGHT * (mean - self.mean_s)
+        # A lane that turns slow must be seen at once; the first tasks of all are slow, and soon outweighed by hundreds.
+        weight = 1.0 if mean > self.mean_s else tasks / (tasks + min(self.samples, MEMORY))
+        self.mean_s += weight * (mean - self.mean_s)
         self.samples += tasks
