@@ -11,7 +11,7 @@ CHUNK_S = 0.02  # work in one chunk: what a worker takes along is never more tha
 LARGEST_CHUNK = 1000
 SHORT_S = 0.05  # tasks of a lane that is known to be shorter are written once, at their end
 SAMPLES = 3  # before a lane is known
-MEMORY = 10  # tasks: so much does all that was learnt before weigh
+MEMORY = 3  # tasks: so much does all that was learnt before weigh
 
 
 class Terms(NamedTuple):

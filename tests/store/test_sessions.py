@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import psycopg
 import pytest
 
 from qflowd.model.errors import StoreUnavailable
@@ -66,6 +67,11 @@ def test_postgresql_goes_on_when_the_schema_changes_under_a_prepared_statement(p
     with pytest.raises(StoreUnavailable, match="cached plan"):
         postgres_store.transact(lambda tx: tx.one("ask_type"))
     assert postgres_store.transact(lambda tx: tx.one("ask_type")).value == "1"
+
+
+def test_what_postgresql_cannot_do_at_all_is_no_outage(postgres_store):
+    with pytest.raises(psycopg.Error, match="partition strategy"):
+        postgres_store.connection().script("CREATE TABLE qflow.nowhere (n int) PARTITION BY LIST (n, n)")
 
 
 def test_postgresql_instants_are_the_same_under_another_time_zone(postgres_server, postgres_store):

@@ -141,6 +141,8 @@ def translated() -> Iterator[None]:
     except (pg.DeadlockDetected, pg.SerializationFailure, pg.LockNotAvailable) as error:
         raise Retryable(str(error)) from error
     except (pg.FeatureNotSupported, pg.InvalidSqlStatementName) as error:
+        if isinstance(error, pg.FeatureNotSupported) and error.diag.source_function != "RevalidateCachedQuery":
+            raise
         # What was prepared does not fit the schema any more, or is gone: another session prepares it anew.
         raise Disconnected(str(error).strip()) from error
     except (psycopg.DataError, psycopg.IntegrityError, pg.ProgramLimitExceeded, UnicodeEncodeError) as error:
