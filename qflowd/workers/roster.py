@@ -147,7 +147,7 @@ class Roster:
         """
         self.nursery = None
         nursery.sweep(list(self.pids()))
-        log.error("the process that starts workers died; another is started")
+        log.error("the process that starts workers died, and its workers with it")
         now = self._clock()
         if now - self._nursery_started_us > _LONG_LIFE_US:
             self._cradle.failures = 0
