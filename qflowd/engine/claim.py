@@ -1,12 +1,15 @@
 """Claim: which lanes, how many rows, in which order. The rows are taken by one statement per lane."""
 
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Iterable, Mapping
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+from qflowd.engine.known import Codes, Lanes
 from qflowd.engine.lanes import Lane
 from qflowd.model.errors import QflowdError
-from qflowd.store.tx import Tx
+from qflowd.model.workflow import Job
+from qflowd.store.tx import Store, Tx
 
 LARGEST_BATCH = 2000
 _PLACE = attrgetter("priority", "id")
@@ -33,6 +36,116 @@ class Head(NamedTuple):
     priority: int
 
 
+class Claim(NamedTuple):
+    """Rows taken from one lane, for `slots` places of workers."""
+
+    lane: Lane
+    rows: list[Claimed]
+    slots: int
+
+
+class Claimer:
+    """Chooses among the lanes that this daemon serves: those whose job and pool are here. Owned by the executor's thread."""
+
+    def __init__(self, lane_keys: Lanes, pools: Iterable[str]) -> None:
+        self._lane_keys = lane_keys
+        self._pools = frozenset(pools)
+        self._codes = Codes()
+        self._jobs: Mapping[str, Job] = {}
+        self._lanes: dict[int, Lane] = {}
+        self._turns = 0
+        self.has_unknown_lanes = False  # met inside a transaction, where they cannot be learnt
+        self.is_held_back = False  # by a better lane that is to be learnt first: the next claim should come at once
+
+    def set_jobs(self, jobs: Mapping[str, Job]) -> None:
+        """A new generation of plugins is live: of a job that has changed, all is learnt anew."""
+        changed = {name for name in self._jobs if jobs.get(name) != self._jobs[name]}
+        self._jobs = jobs
+        self._lanes = {number: lane for number, lane in self._lanes.items() if lane.key.job not in changed}
+
+    def look(self, store: Store) -> bool:
+        """Learn lanes not seen before, outside any transaction. Does anything stand in a lane of ours?"""
+        heads = _heads(store.read(lambda tx: tx.run("list_heads")))
+        self._learn(store, heads)
+        self.has_unknown_lanes = False
+        return any(head.lane in self._lanes for head in heads)
+
+    def claim(self, tx: Tx, slots: dict[str, int], idle: dict[str, int], owner: int) -> list[Claim]:
+        """Claim lane by lane while their pools have room.
+
+        `slots`, `idle`: by pool, how many chunks it can be given, and how many of its slots have nothing to do. What is
+        taken is subtracted from both.
+        """
+        self.is_held_back = False
+        if not any(slots.values()):
+            return []
+        claims = []
+        ordered = order_lanes(self._open(_heads(tx.run("list_heads"))), self._tenant_of, self._turns)
+        stuck = self._stuck(ordered, idle)
+        for head in ordered:
+            lane = self._lanes[head.lane]
+            pool = lane.key.pool
+            if lane.is_short and head.priority >= stuck.get(pool, math.inf):
+                continue
+            # Short tasks fill every chunk that fits; long ones go only where a slot is free, so nobody hoards.
+            free = slots[pool] if lane.is_short else min(slots[pool], idle[pool])
+            if free <= 0:
+                continue
+            rows = claim_rows(tx, lane, free * (1 if lane.has_solo else lane.chunk_size), owner)
+            if rows:
+                lane.has_solo = any(row.solo for row in rows)
+                claims.append(Claim(lane, rows, free))
+                chunks = min(free, len(rows))
+                slots[pool] -= chunks
+                idle[pool] -= chunks
+        if claims:  # not for a turn that was held back: the start would move in step with it, always to the same lane
+            self._turns += 1
+        return claims
+
+    def _open(self, heads: list[Head]) -> list[Head]:
+        """Heads of the lanes to claim from now."""
+        unknown = [head for head in heads if head.lane not in self._lanes]
+        self.has_unknown_lanes = bool(unknown)
+        # What is worse than a lane that is ours and not learnt yet waits for it, one turn that comes at once.
+        worst = min((head.priority for head in unknown if self._job_of(head.lane)), default=math.inf)
+        self.is_held_back = worst < math.inf
+        return [head for head in heads if head.lane in self._lanes and head.priority <= worst]
+
+    def _stuck(self, ordered: Iterable[Head], idle: Mapping[str, int]) -> dict[str, int]:
+        """Pool -> best priority (negated) of its lanes that need a free slot where there is none.
+
+        Short tasks that are no better wait until a slot has run dry: filling the queues up again and again, they would
+        never leave one free.
+        """
+        found: dict[str, int] = {}
+        for head in ordered:
+            lane = self._lanes[head.lane]
+            if not lane.is_short and idle[lane.key.pool] <= 0:
+                found.setdefault(lane.key.pool, head.priority)
+        return found
+
+    def _learn(self, store: Store, heads: Iterable[Head]) -> None:
+        """Lanes not seen before; those whose job or pool is not here are left to others."""
+        new = [head.lane for head in heads if head.lane not in self._lanes]
+        if not new:
+            return
+        self._lane_keys.load(new)
+        for number in new:
+            key, job = self._lane_keys.key(number), self._job_of(number)
+            if key is None or job is None:
+                continue
+            code_id = store.transact(lambda tx, job=job: self._codes.id(tx, job), name="know_code")  # type: ignore[misc]
+            self._lanes[number] = Lane(number, key, job, code_id)
+
+    def _job_of(self, lane: int) -> Job | None:
+        """The job of a lane; None if that or its pool is not here, or the lane's key is not known."""
+        key = self._lane_keys.key(lane)
+        return self._jobs.get(key.job) if key is not None and key.pool in self._pools else None
+
+    def _tenant_of(self, lane: int) -> str:
+        return self._lanes[lane].key.tenant
+
+
 def order_lanes(heads: Iterable[Head], tenant_of: Callable[[int], str], turn: int) -> list[Head]:
     """Best head priority first; among equals round robin between tenants, then lanes, `turn` moving the start."""
     by_priority: dict[int, dict[str, list[Head]]] = {}
@@ -47,7 +160,7 @@ def order_lanes(heads: Iterable[Head], tenant_of: Callable[[int], str], turn: in
     return ordered
 
 
-def claim(tx: Tx, lane: Lane, wanted: int, owner: int) -> list[Claimed]:
+def claim_rows(tx: Tx, lane: Lane, wanted: int, owner: int) -> list[Claimed]:
     """Take up to `wanted` ready rows of a lane, best priority first, then oldest.
 
     Those of a lane that is not known to be short become RUNNING in the same transaction. If the reply to its COMMIT is
@@ -64,6 +177,10 @@ def claim(tx: Tx, lane: Lane, wanted: int, owner: int) -> list[Claimed]:
         tx.run("start_tasks", rows=sorted((row.id, row.fence, tx.now) for row in starting))
     rows.sort(key=_PLACE)
     return rows
+
+
+def _heads(rows: Iterable[Any]) -> list[Head]:
+    return [Head(*row) for row in rows]
 
 
 def _rotated(items: list[Any], turn: int) -> list[Any]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from qflowd.engine.claim import Claimed
+from qflowd.engine.claim import Claim
 from qflowd.engine.harvest import Harvest
 from qflowd.engine.instances import Instances
 from qflowd.engine.lanes import Lane, Terms
@@ -26,11 +26,9 @@ PUT_OFF_S = 60.0  # what cannot be read here waits so long, for a daemon that ca
 
 
 class Shipment(NamedTuple):
-    """A claim on its way to `slots` places of workers. `rendered` tells what to send, once that is known."""
+    """A claim on its way to the workers. `rendered` tells what to send, once that is known."""
 
-    lane: Lane
-    rows: list[Claimed]
-    slots: int
+    claim: Claim
     rendered: Callable[[], tuple[list[Group], list[Unrenderable]]]
 
 
@@ -41,12 +39,12 @@ class Dispatch:
         self._crew, self._instances, self._harvest = crew, instances, harvest
         self._timeout_s = timeout_s
 
-    def prepare(self, tx: Tx, lane: Lane, rows: list[Claimed], slots: int) -> Shipment:
+    def prepare(self, tx: Tx, claim: Claim) -> Shipment:
         """Read what a claim takes, in its transaction; many rows are rendered while its COMMIT waits for the disk."""
-        gathered = gather(tx, self._instances, lane, rows)
-        if len(rows) < WORTH_A_THREAD:
-            return Shipment(lane, rows, slots, partial(render, gathered, self._timeout_s))
-        return Shipment(lane, rows, slots, self._aside.submit(render, gathered, self._timeout_s).result)
+        gathered = gather(tx, self._instances, claim.lane, claim.rows)
+        if len(claim.rows) < WORTH_A_THREAD:
+            return Shipment(claim, partial(render, gathered, self._timeout_s))
+        return Shipment(claim, self._aside.submit(render, gathered, self._timeout_s).result)
 
     @cached_property
     def _aside(self) -> "ThreadPoolExecutor":
@@ -64,8 +62,8 @@ class Dispatch:
 
         `doomed`: instances that are being terminated; their rows end before they begin.
         """
-        lane, rows, slots, rendered = shipment
-        groups, failed = rendered()
+        lane, rows, slots = shipment.claim
+        groups, failed = shipment.rendered()
         if doomed:
             self._harvest.cancel([row for row in rows if row.id // ORDINALS in doomed])
             failed = [found for found in failed if found.row.id // ORDINALS not in doomed]

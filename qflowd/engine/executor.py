@@ -4,20 +4,18 @@ Claiming and finishing overlap with running, because every worker has a chunk in
 """
 
 import logging
-import math
 import random
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import ClassVar
 
 from qflowd.engine.batch import Batch
-from qflowd.engine.claim import Head, claim, order_lanes
+from qflowd.engine.claim import Claimer
 from qflowd.engine.dispatch import Dispatch, Shipment
 from qflowd.engine.finish import finish, finish_and
 from qflowd.engine.harvest import Harvest
 from qflowd.engine.instances import Instances
-from qflowd.engine.known import Codes, LaneKey, Lanes
-from qflowd.engine.lanes import Lane
+from qflowd.engine.known import Lanes
 from qflowd.engine.service import Topics, back_off, report
 from qflowd.model.errors import StoreUnavailable
 from qflowd.model.ids import instance_of
@@ -51,16 +49,12 @@ class Executor:
         timeout_s: float | None,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        self._store, self._crew, self._instances, self._lane_keys, self._topics = store, crew, instances, lanes, topics
+        self._store, self._crew, self._instances, self._topics = store, crew, instances, topics
         self._daemon_id = daemon_id
         self._pools = tuple(pools)
-        self._codes = Codes()
-        self._jobs: dict[str, Job] = {}
-        self._lanes: dict[int, Lane] = {}
+        self._claimer = Claimer(lanes, self._pools)
         self._harvest = Harvest(store.clock, chance)
         self._dispatch = Dispatch(crew, instances, self._harvest, timeout_s)
-        self._turns = 0
-        self._has_unknown_lanes = False  # met inside a transaction, where they cannot be learnt
         self._look_at = 0.0
         self._is_told = False  # that something has just become ready: no use to look before the claim
         self._orders: list[Callable[[], None]] = []
@@ -104,9 +98,7 @@ class Executor:
         """A new generation of plugins is live."""
 
         def adopt() -> None:
-            changed = {name for name in self._jobs if jobs.get(name) != self._jobs[name]}
-            self._jobs = jobs
-            self._lanes = {number: lane for number, lane in self._lanes.items() if lane.key.job not in changed}
+            self._claimer.set_jobs(jobs)
             self._crew.adopt(manifest)
             self._look_at = 0.0
 
@@ -139,7 +131,7 @@ class Executor:
     # -- the loop
 
     def start(self, jobs: dict[str, Job], manifest: bytes) -> None:
-        self._jobs = jobs
+        self._claimer.set_jobs(jobs)
         self._crew.start(manifest)
 
     def close(self) -> None:
@@ -212,7 +204,7 @@ class Executor:
         """One transaction: accept what has ended, then claim, what has just become ready included."""
         slots = {pool: self._crew.room(pool) for pool in self._pools} if self._may_claim else {}
         is_told, self._is_told = self._is_told and any(slots.values()), False
-        if self._has_unknown_lanes or not (is_ripe or is_told):  # else only to learn lanes
+        if self._claimer.has_unknown_lanes or not (is_ripe or is_told):  # else only to learn lanes
             has_work = self._look_for_work(slots)
             if not is_ripe and not has_work:
                 return
@@ -232,7 +224,7 @@ class Executor:
             self._reconcile_at = 0.0  # a claim may have been applied, of rows that were never heard of here
             raise
         self._after_commit(batch, closed)
-        if is_told and self._has_unknown_lanes:
+        if is_told and self._claimer.has_unknown_lanes:
             self._look_at = 0.0
         for shipment in shipments or ():
             self._send(shipment)
@@ -244,7 +236,7 @@ class Executor:
             self._dispatch.send(shipment, self._doomed())
         except Exception as error:  # noqa: BLE001 - the other lanes' rows are ours as well, and must be sent
             settled = {number for number, _ in self._crew.held()} | self._harvest.batch.task_ids()
-            self._harvest.release([row for row in shipment.rows if row.id not in settled])
+            self._harvest.release([row for row in shipment.claim.rows if row.id not in settled])
             if isinstance(error, StoreUnavailable):
                 self._put_off("send", error)
             else:
@@ -283,83 +275,16 @@ class Executor:
             return False
         self._look_at = boottime() + LOOK_S
         try:
-            heads = [Head(*row) for row in self._store.read(lambda tx: tx.run("list_heads"))]
-            self._know(heads)
-            self._has_unknown_lanes = False
+            return self._claimer.look(self._store)
         except StoreUnavailable as error:
             self._put_off("claim", error)
             return False
-        return any(head.lane in self._lanes for head in heads)
 
     def _claim(self, tx: Tx, slots: dict[str, int]) -> list[Shipment]:
-        """Claim lane by lane while their pools have room; unknown lanes are learnt before the next turn."""
-        if not any(slots.values()):
-            return []
-        claims = []
-        heads = [Head(*row) for row in tx.run("list_heads")]
-        unknown = [head for head in heads if head.lane not in self._lanes]
-        self._has_unknown_lanes = bool(unknown)
-        # What is worse than a lane that is ours and not learnt yet waits for it, one turn that comes at once.
-        worst = min((head.priority for head in unknown if self._job_of(head.lane)), default=math.inf)
-        if worst < math.inf:
-            self._look_at = 0.0
+        """Claim, and read what is claimed: what a transaction asks for again and again is planned once."""
         idle = {pool: self._crew.idle(pool) for pool in slots}
-        ready = [head for head in heads if head.lane in self._lanes and head.priority <= worst]
-        ordered = order_lanes(ready, self._tenant_of, self._turns)
-        stuck = self._stuck(ordered, idle)
-        for head in ordered:
-            lane = self._lanes[head.lane]
-            pool = lane.key.pool
-            if lane.is_short and head.priority >= stuck.get(pool, head.priority + 1):
-                continue
-            # Short tasks fill every chunk that fits; long ones go only where a slot is free, so nobody hoards.
-            free = slots[pool] if lane.is_short else min(slots[pool], idle[pool])
-            if free <= 0:
-                continue
-            rows = claim(tx, lane, free * (1 if lane.has_solo else lane.chunk_size), self._daemon_id())
-            if rows:
-                lane.has_solo = any(row.solo for row in rows)
-                claims.append((lane, rows, free))
-                chunks = min(free, len(rows))
-                slots[pool] -= chunks
-                idle[pool] -= chunks
-        if claims:  # not for a turn that was held back: the start would move in step with it, always to the same lane
-            self._turns += 1
-        # Here rather than when they are sent: what a transaction asks for again and again is planned once.
-        self._instances.load(tx, [row.id for _, rows, _ in claims for row in rows])
-        return [self._dispatch.prepare(tx, *claimed) for claimed in claims]
-
-    def _stuck(self, ordered: Iterable[Head], idle: Mapping[str, int]) -> dict[str, int]:
-        """Pool -> best priority (negated) of its lanes that need a free slot where there is none.
-
-        Short tasks that are no better wait until a slot has run dry: filling the queues up again and again, they would
-        never leave one free.
-        """
-        found: dict[str, int] = {}
-        for head in ordered:
-            lane = self._lanes[head.lane]
-            if not lane.is_short and idle[lane.key.pool] <= 0:
-                found.setdefault(lane.key.pool, head.priority)
-        return found
-
-    def _know(self, heads: Iterable[Head]) -> None:
-        """Learn lanes not seen before; those whose job or pool is not here are left to others."""
-        new = [head.lane for head in heads if head.lane not in self._lanes]
-        if not new:
-            return
-        self._lane_keys.load(new)
-        for number in new:
-            key, job = self._lane_keys.key(number), self._job_of(number)
-            if key is None or job is None:
-                continue
-            code_id = self._store.transact(lambda tx, job=job: self._codes.id(tx, job), name="know_code")  # type: ignore[misc]
-            self._lanes[number] = Lane(number, key, job, code_id)
-
-    def _job_of(self, lane: int) -> Job | None:
-        """The job of a lane; None if that or its pool is not here, or the lane's key is not known."""
-        key = self._lane_keys.key(lane)
-        return self._jobs.get(key.job) if key is not None and key.pool in self._pools else None
-
-    def _tenant_of(self, lane: int) -> str:
-        key: LaneKey | None = self._lane_keys.key(lane)
-        return key.tenant if key else ""
+        claims = self._claimer.claim(tx, slots, idle, self._daemon_id())
+        if self._claimer.is_held_back:
+            self._look_at = 0.0
+        self._instances.load(tx, [row.id for claim in claims for row in claim.rows])
+        return [self._dispatch.prepare(tx, claim) for claim in claims]

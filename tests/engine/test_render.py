@@ -2,6 +2,7 @@
 
 import json
 
+from qflowd.engine.claim import Claim
 from qflowd.engine.dispatch import WORTH_A_THREAD, Dispatch
 from qflowd.engine.render import gather, render
 
@@ -42,8 +43,8 @@ def test_a_large_claim_is_rendered_aside_and_comes_out_as_a_small_one(lab):
     rows = lab.claim()
     lab.store.read(lambda tx: lab.instances.load(tx, [row.id for row in rows]))
     dispatch, lane = Dispatch(None, lab.instances, None, None), only_lane(lab)
-    large = lab.store.read(lambda tx: dispatch.prepare(tx, lane, rows, 2))
-    small = [lab.store.read(lambda tx, row=row: dispatch.prepare(tx, lane, [row], 2)) for row in rows]
+    large = lab.store.read(lambda tx: dispatch.prepare(tx, Claim(lane, rows, 2)))
+    small = [lab.store.read(lambda tx, row=row: dispatch.prepare(tx, Claim(lane, [row], 2))) for row in rows]
     ([group], failed), alone = large.rendered(), [shipment.rendered() for shipment in small]
     assert not failed
     assert group.rows == rows

@@ -12,7 +12,7 @@ from typing import Any
 
 from qflowd.engine.admit import Admit
 from qflowd.engine.batch import Batch
-from qflowd.engine.claim import Claimed, Head, claim
+from qflowd.engine.claim import Claimed, Head, claim_rows
 from qflowd.engine.commands import Commands
 from qflowd.engine.finish import finish
 from qflowd.engine.instances import Instances
@@ -153,7 +153,7 @@ class Lab:
         taken: list[Claimed] = []
         for head in [Head(*row) for row in self.store.read(lambda tx: tx.run("list_heads"))]:
             lane = self.lane(head.lane)
-            taken += self.store.transact(lambda tx, lane=lane: claim(tx, lane, wanted, self.owner), name="claim")  # type: ignore[misc]
+            taken += self.store.transact(lambda tx, lane=lane: claim_rows(tx, lane, wanted, self.owner), name="claim")  # type: ignore[misc]
         return taken
 
     def lane(self, number: int) -> Lane:
