@@ -104,7 +104,7 @@ class Claimer:
 
     def _open(self, heads: list[Head]) -> list[Head]:
         """Heads of the lanes to claim from now."""
-        unknown = [head for head in heads if head.lane not in self._lanes]
+        unknown = [head for head in heads if head.lane not in self._lanes and self._may_be_ours(head.lane)]
         self.has_unknown_lanes = bool(unknown)
         # What is worse than a lane that is ours and not learnt yet waits for it, one turn that comes at once.
         worst = min((head.priority for head in unknown if self._job_of(head.lane)), default=math.inf)
@@ -141,6 +141,9 @@ class Claimer:
         """The job of a lane; None if that or its pool is not here, or the lane's key is not known."""
         key = self._lane_keys.key(lane)
         return self._jobs.get(key.job) if key is not None and key.pool in self._pools else None
+
+    def _may_be_ours(self, lane: int) -> bool:
+        return self._lane_keys.key(lane) is None or self._job_of(lane) is not None
 
     def _tenant_of(self, lane: int) -> str:
         return self._lanes[lane].key.tenant
