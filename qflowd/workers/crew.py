@@ -18,7 +18,7 @@ from qflowd.workers.handle import Handle, Stop
 from qflowd.workers.log_reader import LogReader
 from qflowd.workers.nursery_link import NurseryLink
 from qflowd.workers.receive import sort_messages
-from qflowd.workers.roster import NEVER_US, Roster
+from qflowd.workers.supervisor import NEVER_US, Supervisor
 from qflowd.workers.watch import Watch
 from qflowd.workers.wire import Chunk, Done, Ended, now_us
 
@@ -53,14 +53,14 @@ class Crew:
     ) -> None:
         self.logs = LogReader()
         self._clock = clock
-        self._roster = Roster(pools, env=env, cwd=cwd, run_dir=run_dir, lock_fd=lock_fd, clock=clock)
-        self._workers = self._roster.workers
+        self._supervisor = Supervisor(pools, env=env, cwd=cwd, run_dir=run_dir, lock_fd=lock_fd, clock=clock)
+        self._workers = self._supervisor.workers
         self._by_fd: dict[int, Handle] = {}
         self._epoll = select.epoll()
         self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._epoll.register(self._bell, select.EPOLLIN)
         self._is_draining = False
-        self._watch = Watch(grace_s, self._roster.signal, self._drain_results)
+        self._watch = Watch(grace_s, self._supervisor.signal, self._drain_results)
         self._next_watch_us = 0
         self._results: list[Done | Ended] = []
 
@@ -68,18 +68,18 @@ class Crew:
 
     def start(self, manifest: bytes) -> None:
         """Start the nursery and all workers; they import from `manifest`. Returns before they are up."""
-        self._roster.set_manifest(manifest)
+        self._supervisor.set_manifest(manifest)
         self._staff()
 
     def adopt(self, manifest: bytes) -> None:
         """A new generation: workers finish what they have begun, give back the rest, and are replaced."""
-        self._roster.set_manifest(manifest)
+        self._supervisor.set_manifest(manifest)
         for worker in self._workers.values():
             self._retire(worker)
 
     def keep_alive(self, until_us: int) -> None:
         """Unless called again, the nursery kills all workers at `until_us`. Safe from any thread."""
-        self._roster.order(orders.Deadline(until_us))
+        self._supervisor.order(orders.Deadline(until_us))
 
     def drain(self) -> None:
         """No more work: what has begun goes on, the rest comes back; nothing can be sent any more."""
@@ -92,11 +92,11 @@ class Crew:
         """SIGKILL for every worker, now; what they held comes back through `poll`."""
         for worker in self._workers.values():
             worker.is_condemned = True
-            self._roster.signal(worker, signal.SIGKILL)
+            self._supervisor.signal(worker, signal.SIGKILL)
 
     def close(self) -> None:
         """End everything; returns when all processes are gone. What is still held is not reported any more."""
-        self._roster.close()
+        self._supervisor.close()
         self._by_fd.clear()
         self._epoll.close()
         with contextlib.suppress(OSError):
@@ -119,7 +119,7 @@ class Crew:
     def send(self, pool: str, chunk: Chunk) -> None:
         """Give `chunk` to the least loaded worker. Call it only while `room(pool)` is above 0."""
         if chunk.solo and any(w.slots > 1 for w in self._workers.values() if w.pool == pool):
-            worker = self._roster.add(pool, 1)
+            worker = self._supervisor.add(pool, 1)
             worker.is_private = True
             self._listen_to(worker)
         else:
@@ -154,12 +154,12 @@ class Crew:
 
     def pids(self) -> dict[int, str]:
         """Pool of each living worker by pid."""
-        return self._roster.pids()
+        return self._supervisor.pids()
 
     @property
     def nursery_pid(self) -> int:
         """0: there is none now."""
-        return self._roster.nursery.pid if self._roster.nursery else 0
+        return self._supervisor.nursery.pid if self._supervisor.nursery else 0
 
     def wake(self) -> None:
         """Make `poll` return soon. Safe from any thread and any signal handler."""
@@ -184,7 +184,7 @@ class Crew:
                 if fd == self._bell:
                     os.eventfd_read(self._bell)
                     is_woken = True
-                elif (nursery := self._roster.nursery) is not None and fd == nursery.fileno():
+                elif (nursery := self._supervisor.nursery) is not None and fd == nursery.fileno():
                     self._hear(nursery, events)
                 else:
                     self._serve(fd, mask, events)
@@ -230,7 +230,7 @@ class Crew:
                     self._let_go(worker)
         if not is_open:
             self._forget_fd(worker.results_fd)
-            self._roster.signal(worker, signal.SIGKILL)  # whatever it has to say now, nobody could hear it
+            self._supervisor.signal(worker, signal.SIGKILL)  # whatever it has to say now, nobody could hear it
         return bool(messages) and is_open
 
     def _drain_results(self, worker: Handle, events: list[Event]) -> None:
@@ -238,7 +238,7 @@ class Crew:
             pass
 
     def _look(self, now: int, events: list[Event]) -> None:
-        """The time-driven part: empty berths, long tasks, limits."""
+        """The time-driven part: empty places, long tasks, limits."""
         if not self._is_draining:
             self._staff()
         busy = [worker for worker in self._workers.values() if worker.open]
@@ -247,16 +247,16 @@ class Crew:
         self._watch.check_memory(busy, now)
         self._next_watch_us = min(
             now + _BUSY_TICK_US if busy else NEVER_US,
-            NEVER_US if self._is_draining else self._roster.next_start_us(),
+            NEVER_US if self._is_draining else self._supervisor.next_start_us(),
         )
 
     # -- workers come and go
 
     def _staff(self) -> None:
-        """See that the nursery lives and every berth has its worker, as far as it is time."""
-        if (nursery := self._roster.start_nursery()) is not None:
+        """See that the nursery lives and every place has its worker, as far as it is time."""
+        if (nursery := self._supervisor.start_nursery()) is not None:
             self._epoll.register(nursery, select.EPOLLIN)
-        for worker in self._roster.fill_berths():
+        for worker in self._supervisor.fill_places():
             self._listen_to(worker)
 
     def _listen_to(self, worker: Handle) -> None:
@@ -290,7 +290,7 @@ class Crew:
                 self._bury(worker, report, events)
         if not is_alive:
             self._epoll.unregister(nursery)
-            for worker in self._roster.lose_nursery(nursery):
+            for worker in self._supervisor.lose_nursery(nursery):
                 self._bury(worker, orders.Exited(worker.number, -1), events, is_innocent=True)
         self._next_watch_us = 0
 
@@ -299,4 +299,4 @@ class Crew:
         events += tasks_of_dead(worker, report, is_innocent=is_innocent or worker.is_condemned)
         for fd in (worker.tasks_fd, worker.results_fd):
             self._forget_fd(fd)
-        self._roster.remove(worker, report)
+        self._supervisor.remove(worker, report)

@@ -219,5 +219,5 @@ def test_workers_that_cannot_live_are_not_respawned_in_a_hot_loop(tmp_path):
     end = time.monotonic() + 1
     while time.monotonic() < end:
         crew.poll(0.1)
-    assert crew._roster._last_number < 6
+    assert crew._supervisor._last_number < 6
     crew.close()

@@ -1,4 +1,4 @@
-"""The roster: who is aboard. It starts the nursery and the workers, and starts others when they are gone."""
+"""The supervisor: starts the nursery and the workers, and others when they are gone."""
 
 import contextlib
 import logging
@@ -19,7 +19,7 @@ _BACKOFF_US = (100_000, 500_000, 2_000_000, 5_000_000)
 
 
 @dataclass(slots=True)
-class _Berth:
+class _Place:
     """A place for one worker of a pool; it is filled again when its worker is gone."""
 
     pool: str
@@ -34,7 +34,7 @@ class _Berth:
         self.fill_at_us = now + _BACKOFF_US[min(self.failures, len(_BACKOFF_US)) - 1]
 
 
-class Roster:
+class Supervisor:
     """The nursery and all workers; arguments as of `Crew`. What workers are sent and answer is the crew's affair."""
 
     def __init__(
@@ -51,8 +51,8 @@ class Roster:
         self.nursery: NurseryLink | None = None
         self._env, self._cwd, self._run_dir, self._lock_fd = dict(env), cwd, run_dir, lock_fd
         self._clock = clock
-        self._berths = [_Berth(name, size.threads) for name, size in pools.items() for _ in range(size.processes)]
-        self._cradle, self._nursery_started_us = _Berth("", 0), 0
+        self._places = [_Place(name, size.threads) for name, size in pools.items() for _ in range(size.processes)]
+        self._nursery_place, self._nursery_started_us = _Place("", 0), 0  # it is started anew in the same way
         self._manifest_fd = -1
         self._generation = 0
         self._last_number = 0
@@ -71,34 +71,34 @@ class Roster:
 
     def start_nursery(self) -> NurseryLink | None:
         """Start the nursery, if there is none and it is time; then returns it."""
-        if self.nursery is not None or self._clock() < self._cradle.fill_at_us:
+        if self.nursery is not None or self._clock() < self._nursery_place.fill_at_us:
             return None
         self.nursery = NurseryLink(self._env, self._lock_fd)
         self._nursery_started_us = self._clock()
         return self.nursery
 
-    def fill_berths(self) -> Iterator[Handle]:
-        """Start a worker for each empty berth whose time has come.
+    def fill_places(self) -> Iterator[Handle]:
+        """Start a worker for each empty place whose time has come.
 
         Raises: OSError the first time, out of descriptors or of disk: whoever starts the daemon is there to mend it.
             Later it is perhaps not for long, and tried again.
         """
         now = self._clock()
-        for berth in self._berths:
-            if not berth.number and berth.fill_at_us <= now and self.nursery is not None:
+        for place in self._places:
+            if not place.number and place.fill_at_us <= now and self.nursery is not None:
                 try:
-                    worker = self.add(berth.pool, berth.slots)
+                    worker = self.add(place.pool, place.slots)
                 except OSError:
                     if not self._has_begun:
                         raise
-                    berth.put_off(now)
+                    place.put_off(now)
                 else:
-                    berth.number = worker.number
+                    place.number = worker.number
                     yield worker
         self._has_begun = True
 
     def add(self, pool: str, slots: int) -> Handle:
-        """Start one worker, in no berth."""
+        """Start one worker. Unless a place is kept for it, nobody follows when it is gone."""
         self._last_number += 1
         worker, fds = new_handle(self._last_number, pool, slots, self._generation, self._run_dir)
         self.workers[worker.number] = worker
@@ -119,26 +119,26 @@ class Roster:
 
     def next_start_us(self) -> int:
         """When the next worker, or the nursery, is to be started."""
-        berths = self._berths if self.nursery is not None else [self._cradle]
-        return min((berth.fill_at_us for berth in berths if not berth.number), default=NEVER_US)
+        places = self._places if self.nursery is not None else [self._nursery_place]
+        return min((place.fill_at_us for place in places if not place.number), default=NEVER_US)
 
     def pids(self) -> dict[int, str]:
         """Pool of each living worker by pid."""
         return {worker.pid: worker.pool for worker in self.workers.values() if worker.pid}
 
     def remove(self, worker: Handle, report: orders.Exited) -> None:
-        """It is dead; its berth is filled again."""
+        """It is dead; its place is filled again."""
         worker.close_pipes()
         worker.output.is_dead = True
         del self.workers[worker.number]
-        berth = next((berth for berth in self._berths if berth.number == worker.number), None)
-        if berth is not None:
-            berth.number = 0
-            berth.fill_at_us = self._clock()
+        place = next((place for place in self._places if place.number == worker.number), None)
+        if place is not None:
+            place.number = 0
+            place.fill_at_us = self._clock()
             if not worker.seq and not worker.is_leaving and report.status != 0:
-                berth.put_off(self._clock())
+                place.put_off(self._clock())
             else:
-                berth.failures = 0
+                place.failures = 0
 
     def lose_nursery(self, nursery: NurseryLink) -> list[Handle]:
         """It was killed: its workers die with it (the kernel sees to that), and we make sure of their children.
@@ -150,8 +150,8 @@ class Roster:
         log.error("the process that starts workers died, and its workers with it")
         now = self._clock()
         if now - self._nursery_started_us > _LONG_LIFE_US:
-            self._cradle.failures = 0
-        self._cradle.put_off(now)
+            self._nursery_place.failures = 0
+        self._nursery_place.put_off(now)
         return list(self.workers.values())
 
     def close(self) -> None:
