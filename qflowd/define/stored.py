@@ -5,25 +5,22 @@ for a version is read by every daemon that meets it for the first time.
 """
 
 import json
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Final
 
 import msgspec
 
 from qflowd.define.documents import Document
 from qflowd.define.fields import Fields
+from qflowd.define.settings import SETTINGS
 from qflowd.define.workflow_file import read_settings
 from qflowd.define.writing import dump
-from qflowd.model.durations import parse_delay, parse_duration, parse_size
+from qflowd.model.durations import parse_duration
 from qflowd.model.errors import Fault, InvalidWorkflow
 from qflowd.model.workflow import Edge, Job, Json, Schedule, Settings, Task, Workflow
 
-_READ: Final[Mapping[str, Callable[[Any], Any]]] = {
-    "timeout": parse_duration,
-    "retry_delay": parse_delay,
-    "retry_max_delay": parse_duration,
-    "memory": parse_size,
-}
+# Settings that are written as texts with a unit; the others are read as they are.
+_READ: Final = {name: SETTINGS[name] for name in ("timeout", "retry_delay", "retry_max_delay", "memory")}
 _NOTHING_SAID: Final = Settings()
 
 

@@ -1,4 +1,4 @@
-"""Advance: what ended tasks bring to the tasks behind them. Pure; the counters are moved by one statement per level.
+"""Advance: what ended tasks bring to the tasks behind them. Pure; `finish.py` moves the counters, a level at a time.
 
 Edges belong to the version and live in memory, so all that is sent is `(child, arrivals, gain, bad)`, added up: two
 parents in one batch must count twice, and an UPDATE with a join would count them once.

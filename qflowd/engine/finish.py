@@ -25,8 +25,6 @@ log = logging.getLogger("qflowd")
 LARGEST_INLINE = 64 * 1024  # characters of output on the row itself
 LARGEST_PART = 1 << 20  # characters
 _SUCCESS = int(TaskState.SUCCESS)
-
-
 T = TypeVar("T")
 
 

@@ -41,7 +41,7 @@ class Harvest:
         self.batch = Batch()
         self._first_at = 0.0  # CLOCK_BOOTTIME of the oldest result in the batch
         self._not_before = 0.0
-        self._long: set[int] = set()  # of what is held, tasks of lanes that are not short; few
+        self._long: set[int] = set()  # of what is held, tasks of lanes that have been slow so far; few
         self.is_behind = False  # the last commit failed
         self._absent: set[tuple[int, int]] = set()  # (id, fence) that no worker had at the last look
 
@@ -153,7 +153,7 @@ class Harvest:
         return not short or len(self.batch.final) >= enough or now >= self._first_at + LINGER_S
 
     def _count_short(self) -> int:
-        """Held rows of short lanes: more results will come in a moment."""
+        """Held rows of lanes that are short, or not known yet: more results may come in a moment."""
         self._long &= self.held.keys()
         return len(self.held) - len(self._long)
 
