@@ -16,7 +16,7 @@ from qflowd.engine.executor import Executor
 from qflowd.engine.heartbeat import Heartbeat
 from qflowd.engine.identity import Identity, run_dir_for
 from qflowd.engine.instances import Instances
-from qflowd.engine.known import Jobs, Lanes, Plans
+from qflowd.engine.known import Jobs, LaneIds, Plans
 from qflowd.engine.logs import Logs
 from qflowd.engine.recover import Recover
 from qflowd.engine.schedule import FireSchedules
@@ -69,7 +69,7 @@ class Daemon:
         self._run_dir = run_dir_for(config.database.url, config.daemon.run_dir)
         self.identity = Identity(self.store, config.daemon.name, self._run_dir, config.daemon.lease)
         self._plans = Plans()
-        self._lanes = Lanes(self.store)
+        self._lanes = LaneIds(self.store)
         self._jobs = Jobs()
         self._reloader = reloader or reloader_for(config)
         self._reloader.tell(self._adopt, lambda: self.topics.publish("plugins"))

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from qflowd.engine.expand import Admission, admit_request, instance_row, task_rows
-from qflowd.engine.known import Jobs, LaneKey, Lanes, Plans
+from qflowd.engine.known import Jobs, LaneIds, LaneKey, Plans
 from qflowd.engine.plan import Plan
 from qflowd.engine.request import LONGEST_ERROR, Refused, Request, read_request
 from qflowd.engine.service import Topics
@@ -37,7 +37,7 @@ class Admit:
     name: ClassVar[str] = "admit"
     topics: ClassVar[tuple[str, ...]] = ("submission",)
 
-    def __init__(self, store: Store, plans: Plans, lanes: Lanes, jobs: Jobs, topics: Topics) -> None:
+    def __init__(self, store: Store, plans: Plans, lanes: LaneIds, jobs: Jobs, topics: Topics) -> None:
         self._store = store
         self._plans = plans
         self._lanes = lanes

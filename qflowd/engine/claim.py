@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from qflowd.engine.known import Codes, Lanes
+from qflowd.engine.known import Codes, LaneIds
 from qflowd.engine.lanes import Lane
 from qflowd.model.errors import QflowdError
 from qflowd.model.workflow import Job
@@ -47,8 +47,8 @@ class Claim(NamedTuple):
 class Claimer:
     """Chooses among the lanes that this daemon serves: those whose job and pool are here. Owned by the executor's thread."""
 
-    def __init__(self, lane_keys: Lanes, pools: Iterable[str]) -> None:
-        self._lane_keys = lane_keys
+    def __init__(self, lane_ids: LaneIds, pools: Iterable[str]) -> None:
+        self._lane_ids = lane_ids
         self._pools = frozenset(pools)
         self._codes = Codes()
         self._jobs: Mapping[str, Job] = {}
@@ -129,9 +129,9 @@ class Claimer:
         new = [head.lane for head in heads if head.lane not in self._lanes]
         if not new:
             return
-        self._lane_keys.load(new)
+        self._lane_ids.load(new)
         for number in new:
-            key, job = self._lane_keys.key(number), self._job_of(number)
+            key, job = self._lane_ids.key(number), self._job_of(number)
             if key is None or job is None:
                 continue
             code_id = store.transact(lambda tx, job=job: self._codes.id(tx, job), name="know_code")  # type: ignore[misc]
@@ -139,11 +139,11 @@ class Claimer:
 
     def _job_of(self, lane: int) -> Job | None:
         """The job of a lane; None if that or its pool is not here, or the lane's key is not known."""
-        key = self._lane_keys.key(lane)
+        key = self._lane_ids.key(lane)
         return self._jobs.get(key.job) if key is not None and key.pool in self._pools else None
 
     def _may_be_ours(self, lane: int) -> bool:
-        return self._lane_keys.key(lane) is None or self._job_of(lane) is not None
+        return self._lane_ids.key(lane) is None or self._job_of(lane) is not None
 
     def _tenant_of(self, lane: int) -> str:
         return self._lanes[lane].key.tenant

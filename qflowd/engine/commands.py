@@ -8,7 +8,7 @@ import logging
 from typing import ClassVar, Final
 
 from qflowd.engine.control import Command, Done, LanesMissing, Later, Verb, read_command
-from qflowd.engine.known import Jobs, Lanes, Plans
+from qflowd.engine.known import Jobs, LaneIds, Plans
 from qflowd.engine.request import LONGEST_ERROR, Refused
 from qflowd.engine.resume import Resume
 from qflowd.engine.retry import Retry
@@ -49,7 +49,7 @@ class Commands:
     name: ClassVar[str] = "commands"
     topics: ClassVar[tuple[str, ...]] = ("command",)
 
-    def __init__(self, store: Store, plans: Plans, lanes: Lanes, jobs: Jobs, topics: Topics) -> None:
+    def __init__(self, store: Store, plans: Plans, lanes: LaneIds, jobs: Jobs, topics: Topics) -> None:
         self._store = store
         self._lanes = lanes
         self._topics = topics

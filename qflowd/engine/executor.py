@@ -15,7 +15,7 @@ from qflowd.engine.dispatch import Dispatch, Shipment
 from qflowd.engine.finish import finish, finish_and
 from qflowd.engine.harvest import Harvest
 from qflowd.engine.instances import Instances
-from qflowd.engine.known import Lanes
+from qflowd.engine.known import LaneIds
 from qflowd.engine.service import Topics, back_off, report
 from qflowd.model.errors import StoreUnavailable
 from qflowd.model.ids import instance_of
@@ -41,7 +41,7 @@ class Executor:
         store: Store,
         crew: Crew,
         instances: Instances,
-        lanes: Lanes,
+        lanes: LaneIds,
         topics: Topics,
         *,
         daemon_id: Callable[[], int],

@@ -49,7 +49,7 @@ class Plans:
         return self._by_job[job]
 
 
-class Lanes:
+class LaneIds:
     """Lane ids by key and back. Lanes are made when first needed and never deleted."""
 
     def __init__(self, store: Store) -> None:

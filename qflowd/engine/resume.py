@@ -6,7 +6,7 @@ from datetime import timedelta
 from qflowd.engine.admit import admission_of, insert_work
 from qflowd.engine.control import Command, Done, LanesMissing, target_of, word
 from qflowd.engine.expand import Admission
-from qflowd.engine.known import Jobs, Lanes, Plans
+from qflowd.engine.known import Jobs, LaneIds, Plans
 from qflowd.engine.request import Refused, read_request
 from qflowd.model.states import InstanceState
 from qflowd.store.tx import Tx
@@ -15,7 +15,7 @@ from qflowd.store.tx import Tx
 class Resume:
     """The verb, with what it needs to know."""
 
-    def __init__(self, plans: Plans, lanes: Lanes, jobs: Jobs) -> None:
+    def __init__(self, plans: Plans, lanes: LaneIds, jobs: Jobs) -> None:
         self._plans = plans
         self._lanes = lanes
         self._jobs = jobs

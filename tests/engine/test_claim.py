@@ -1,7 +1,7 @@
 """What to claim: lanes that may be this daemon's are learnt outside the transaction, others are left alone."""
 
 from qflowd.engine.claim import Claimer
-from qflowd.engine.known import Lanes
+from qflowd.engine.known import LaneIds
 from qflowd.model.ids import instance_of
 from qflowd.model.workflow import Job
 
@@ -10,7 +10,7 @@ THEIRS = {"theirs": Job(name="theirs", module="", file="theirs.py", hash="h")}
 
 def claimer_of(lab):
     """That of a daemon that has met no lane."""
-    claimer = Claimer(Lanes(lab.store), ["default"])
+    claimer = Claimer(LaneIds(lab.store), ["default"])
     claimer.set_jobs(lab.jobs.own)
     return claimer
 

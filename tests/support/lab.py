@@ -16,7 +16,7 @@ from qflowd.engine.claim import Claimed, Head, claim_rows
 from qflowd.engine.commands import Commands
 from qflowd.engine.finish import finish
 from qflowd.engine.instances import Instances
-from qflowd.engine.known import Jobs, Lanes, Plans
+from qflowd.engine.known import Jobs, LaneIds, Plans
 from qflowd.engine.lanes import Lane
 from qflowd.engine.outcome import AttemptRow, Final
 from qflowd.engine.service import Topics
@@ -62,7 +62,7 @@ class Lab:
         migrate(self.store)
         self.owner = owner
         self.plans, self.jobs, self.topics = Plans(), Jobs(), Topics()
-        self.lanes = Lanes(self.store)
+        self.lanes = LaneIds(self.store)
         self.instances = Instances(self.plans)
         self.jobs.own = {"work": Job(name="work", module="", file="work.py", hash="h")}
         self.published: list[str] = []
