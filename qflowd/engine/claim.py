@@ -37,11 +37,11 @@ class Head(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """Rows taken from one lane, for `slots` places of workers."""
+    """Rows taken from one lane, whose pool had room for `room` chunks."""
 
     lane: Lane
     rows: list[Claimed]
-    slots: int
+    room: int
 
 
 class Claimer:
@@ -70,14 +70,14 @@ class Claimer:
         self.has_unknown_lanes = False
         return any(head.lane in self._lanes for head in heads)
 
-    def claim(self, tx: Tx, slots: dict[str, int], idle: dict[str, int], owner: int) -> list[Claim]:
+    def claim(self, tx: Tx, room: dict[str, int], idle: dict[str, int], owner: int) -> list[Claim]:
         """Claim lane by lane while their pools have room.
 
-        `slots`, `idle`: by pool, how many chunks it can be given, and how many of its slots have nothing to do. What is
+        `room`: by pool, how many chunks it can be given. `idle`: how many of its worker slots have nothing to do. What is
         taken is subtracted from both.
         """
         self.is_held_back = False
-        if not any(slots.values()):
+        if not any(room.values()):
             return []
         claims = []
         ordered = order_lanes(self._open(_heads(tx.run("list_heads"))), self._tenant_of, self._turns)
@@ -88,7 +88,7 @@ class Claimer:
             if lane.is_short and head.priority >= stuck.get(pool, math.inf):
                 continue
             # Short tasks fill every chunk that fits; long ones go only where a slot is free, so nobody hoards.
-            free = slots[pool] if lane.is_short else min(slots[pool], idle[pool])
+            free = room[pool] if lane.is_short else min(room[pool], idle[pool])
             if free <= 0:
                 continue
             rows = claim_rows(tx, lane, free * (1 if lane.has_solo else lane.chunk_size), owner)
@@ -96,7 +96,7 @@ class Claimer:
                 lane.has_solo = any(row.solo for row in rows)
                 claims.append(Claim(lane, rows, free))
                 chunks = min(free, len(rows))
-                slots[pool] -= chunks
+                room[pool] -= chunks
                 idle[pool] -= chunks
         if claims:  # not for a turn that was held back: the start would move in step with it, always to the same lane
             self._turns += 1

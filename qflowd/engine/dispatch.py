@@ -62,7 +62,7 @@ class Dispatch:
 
         `doomed`: instances that are being terminated; their rows end before they begin.
         """
-        lane, rows, slots = shipment.claim
+        lane, rows, room = shipment.claim
         groups, failed = shipment.rendered()
         if doomed:
             self._harvest.cancel([row for row in rows if row.id // ORDINALS in doomed])
@@ -82,7 +82,7 @@ class Dispatch:
                     if row.solo:
                         self._give(group.terms, [task], solo=True)
                 tasks = [task for row, task in zip(group.rows, tasks, strict=True) if not row.solo]
-            size = max(1, min(lane.chunk_size, -(-len(tasks) // slots)))
+            size = max(1, min(lane.chunk_size, -(-len(tasks) // room)))
             for part in _parts(tasks, size):
                 self._give(group.terms, part, solo=False)
 

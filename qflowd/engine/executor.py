@@ -202,17 +202,17 @@ class Executor:
 
     def _turn(self, *, is_ripe: bool) -> None:
         """One transaction: accept what has ended, then claim, what has just become ready included."""
-        slots = {pool: self._crew.room(pool) for pool in self._pools} if self._may_claim else {}
-        is_told, self._is_told = self._is_told and any(slots.values()), False
+        room = {pool: self._crew.room(pool) for pool in self._pools} if self._may_claim else {}
+        is_told, self._is_told = self._is_told and any(room.values()), False
         if self._claimer.has_unknown_lanes or not (is_ripe or is_told):  # else only to learn lanes
-            has_work = self._look_for_work(slots)
+            has_work = self._look_for_work(room)
             if not is_ripe and not has_work:
                 return
         batch = self._harvest.reap() if is_ripe else Batch()
         self._look_at = boottime() + LOOK_S
         try:
             closed, shipments = finish_and(
-                self._store, self._instances, batch, self._daemon_id(), lambda tx: self._claim(tx, dict(slots))
+                self._store, self._instances, batch, self._daemon_id(), lambda tx: self._claim(tx, dict(room))
             )
         except StoreUnavailable as error:
             # Results stay here until the database is back; a claim may have been applied all the same.
@@ -268,9 +268,9 @@ class Executor:
         if closed:
             self._topics.publish("closed")
 
-    def _look_for_work(self, slots: Mapping[str, int]) -> bool:
+    def _look_for_work(self, room: Mapping[str, int]) -> bool:
         """Learn unknown lanes, without a transaction. Does anything stand in a lane of ours, with room for it?"""
-        if not any(slots.values()):
+        if not any(room.values()):
             self._look_at = boottime() + POLL_S
             return False
         self._look_at = boottime() + LOOK_S
@@ -280,10 +280,10 @@ class Executor:
             self._put_off("claim", error)
             return False
 
-    def _claim(self, tx: Tx, slots: dict[str, int]) -> list[Shipment]:
+    def _claim(self, tx: Tx, room: dict[str, int]) -> list[Shipment]:
         """Claim, and read what is claimed: what a transaction asks for again and again is planned once."""
-        idle = {pool: self._crew.idle(pool) for pool in slots}
-        claims = self._claimer.claim(tx, slots, idle, self._daemon_id())
+        idle = {pool: self._crew.idle(pool) for pool in room}
+        claims = self._claimer.claim(tx, room, idle, self._daemon_id())
         if self._claimer.is_held_back:
             self._look_at = 0.0
         self._instances.load(tx, [row.id for claim in claims for row in claim.rows])
