@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
+import apsw
 import pytest
 
 from qflowd.store.inbox import SUBMISSION
@@ -21,6 +22,11 @@ from tests.support.ledger import Ledger
 T = TypeVar("T")
 OPEN = "SELECT count(*) FROM qflow.instances WHERE finished_at IS NULL"
 UNANSWERED = "SELECT count(*) FROM qflow.submissions WHERE answered_at IS NULL"
+
+_TRANSACTIONS = {  # under way, but for the one that asks
+    "postgres": "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'",
+    "mysql": "SELECT count(*) FROM information_schema.innodb_trx WHERE trx_mysql_thread_id <> CONNECTION_ID()",
+}
 
 
 class House:
@@ -79,6 +85,30 @@ class House:
         ids = self.store.transact(lambda tx: [int(tx.one("insert_submission", **row).id) for _ in range(count)])
         self.submitted += ids
         return ids
+
+    def freeze(self, daemon: Daemon) -> None:
+        """Freeze a daemon between two transactions: in one of them it would hold what others need, for ever."""
+
+        def is_at_rest() -> bool:
+            daemon.freeze()
+            if not self._is_somebody_writing():
+                return True
+            daemon.thaw()
+            return False
+
+        until(is_at_rest, 20, what="frozen between two transactions")
+
+    def _is_somebody_writing(self) -> bool:
+        if self.store.dialect.file is None:
+            return bool(self.one(_TRANSACTIONS[self.store.dialect.name]))
+        connection = apsw.Connection(str(self.store.dialect.file))
+        try:
+            connection.execute("BEGIN IMMEDIATE; ROLLBACK")
+        except apsw.BusyError:
+            return True
+        finally:
+            connection.close()
+        return False
 
     # -- what is to be seen
 

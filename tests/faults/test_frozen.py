@@ -21,7 +21,7 @@ def _freeze(house: House) -> None:
     numbers = house.submit(job="step", params='{"seconds": 5}') + house.submit(job="step", params='{"seconds": 1.5}')
     until(lambda: len(house.ledger.starts()) == 2, 10)
     workers = family(frozen.pid)
-    frozen.freeze()
+    house.freeze(frozen)
     other = house.daemon("b", is_neighbour=False).start()  # of another host, as far as lock files go
     # The short one ends while its daemon is frozen; nobody hears of it, so it runs again, as the other does.
     until(lambda: set(house.ledger.starts().values()) == {2}, 15, what="taken over")
@@ -56,7 +56,7 @@ def _blink(house: House) -> None:
     house.submit(job="step", count=60, params='{"seconds": 0.05}')
     for goal in (10, 20, 30):
         until(lambda goal=goal: len(house.ledger.notes("end")) >= goal, 10)  # type: ignore[misc]
-        daemon.freeze()
+        house.freeze(daemon)
         time.sleep(0.5)  # that is the fault
         daemon.thaw()
     house.drain()

@@ -40,8 +40,8 @@ COUNTS_ONCE = """
 from qflowd.engine import advance
 arrivals = advance.arrivals
 def once(ended, holds):
-    rows, doubtful = arrivals(ended, holds)
-    return advance.Arrivals([(key, 1, min(gain, 1), min(bad, 1)) for key, _, gain, bad in rows], doubtful)
+    found = arrivals(ended, holds)
+    return found._replace(rows=[(key, 1, min(gain, 1), min(bad, 1)) for key, _, gain, bad in found.rows])
 advance.arrivals = once
 """
 NO_SELF_FENCE = """
@@ -131,7 +131,7 @@ def _outlive(house: House) -> list[str]:
     frozen = breed(house.daemon("a", is_neighbour=False)).start()
     house.submit(job="step", params='{"seconds": 6}')
     until(house.ledger.starts, 10)
-    frozen.freeze()
+    house.freeze(frozen)
     house.daemon("b", is_neighbour=False).start()
     until(lambda: set(house.ledger.starts().values()) == {2}, 15)
     ticks = len(house.ledger.notes("tick"))
