@@ -542,8 +542,6 @@ def test_a_sqlite3_connection_is_seen_beside_a_client_of_ours(sqlite_url, make_e
 SCRIPT = """
 import sys
 from qflowd import Engine
-from qflowd.daemon.idle import Idleness
-from qflowd.engine import dispatch, executor
 from qflowd.jobs.decorators import InvalidJob
 
 def here() -> str:
