@@ -38,7 +38,7 @@ GROUPS: Final[Mapping[str, Mapping[str, Entry]]] = {
     "Run": {
         "submit": Entry("submit", "Submit a workflow or a single job; print the id."),
         "ps": Entry("instances", "List instances, open ones first.", "ps"),
-        "show": Entry("show", "Show one instance: tasks, what they wait for, errors."),
+        "show": Entry("show", "Show one instance: tasks, what they wait for or returned, errors."),
         "logs": Entry("logs", "Show what tasks wrote; -f follows."),
         "terminate": Entry("control", "Stop instances.", "terminate"),
         "retry": Entry("control", "Run failed tasks of instances again.", "retry"),

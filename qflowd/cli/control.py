@@ -56,7 +56,7 @@ def tell(answers: list[dict[str, object]], *, as_json: bool) -> int:
         if error := answer.get("error"):
             exits.say(f"{what}: {error}")
         elif not as_json:
-            click.echo(f"{what}: {answer.get('result') or ('asked' if answer['state'] == 'NEW' else 'done')}")
+            click.echo(f"{what}: {'asked' if answer['state'] == 'NEW' else 'done'}")
     return exits.ERROR if any(answer.get("error") for answer in answers) else exits.OK
 
 

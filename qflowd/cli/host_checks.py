@@ -44,7 +44,7 @@ def check_plugins(config: Config) -> Iterator[Finding]:
         for path, error in found.errors.items():
             yield fault("plugins", error if path in error else f"{path}: {error}")
         if not found.errors:
-            yield ok("plugins", f"{folder}: {len(found.files)} files that only this user and root can change")
+            yield ok("plugins", f"{folder}: {_files(len(found.files))} that only this user and root can change")
     if "shell" in config.plugins.enable:
         yield note("plugins", "shell is enabled: whoever may submit can run any program as this user")
 
@@ -68,7 +68,7 @@ def check_workflows(config: Config) -> Iterator[Finding]:
                 bad += 1
                 yield warning("workflows", str(error.faults[0]), f"qflowd validate {path}")
         if not bad:
-            yield ok("workflows", f"{folder}: {len(paths)} files")
+            yield ok("workflows", f"{folder}: {_files(len(paths))}")
 
 
 def check_file(file: Path) -> Iterator[Finding]:
@@ -84,6 +84,10 @@ def check_file(file: Path) -> Iterator[Finding]:
         yield fault(
             "database file", f"this user cannot write to {file} and its folder", f"chown them, or run as {file.owner()}"
         )
+
+
+def _files(number: int) -> str:
+    return f"{number} file{'s' * (number != 1)}"
 
 
 def _available_mb() -> int:

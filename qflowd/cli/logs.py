@@ -34,8 +34,13 @@ def command(*, id: int, follows: bool, task: str | None, as_json: bool) -> None:
         if as_json:
             print_json(list(instance.logs(task)))
             return
+        is_empty = True
         for line in follow(instance, task) if follows else instance.logs(task):
+            is_empty = False
             click.echo(_text(line))
+        if is_empty and not follows:
+            whose = f" by task {task}" if task else ""
+            say(f"nothing was written{whose}; instance {instance.id} is {instance.state()}")
 
 
 def follow(instance: "Instance", task: str | None = None) -> Iterator["LogLine"]:

@@ -52,7 +52,7 @@ def command(
     if as_json:
         print_json({"workflow": found.key, "params": admission.params, "tasks": steps, "next_fires": fires})
         return
-    click.echo(f"{bold(found.key)}  {found.title}")
+    click.echo(f"{bold(found.key)}  {found.title}".rstrip())
     if admission.params:
         click.echo(f"  params  {cut(compact(admission.params), 400)}")
     click.echo()

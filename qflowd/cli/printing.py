@@ -116,6 +116,7 @@ def cut(text: str, size: int) -> str:
     """`text` in at most `size` columns, with a mark where something is missing."""
     if width(text) <= size:
         return text
+    text = text[:size]
     while text and width(text) > size - 1:
         text = text[:-1]
     return text + "…"
@@ -127,11 +128,13 @@ def instant(value: datetime | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Short: 0.35s, 12.3s, 3m12s, 1h05m, 2d03h."""
+    """Short: 4ms, 0.35s, 12.3s, 3m12s, 1h05m, 2d03h."""
     if seconds is None:
         return ""
+    if seconds < 0.1:
+        return f"{max(seconds, 0) * 1000:.0f}ms"
     if seconds < 10:
-        return f"{max(seconds, 0):.2f}s"
+        return f"{seconds:.2f}s"
     if seconds < 60:
         return f"{seconds:.1f}s"
     minutes, rest = divmod(int(seconds), 60)

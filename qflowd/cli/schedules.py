@@ -7,6 +7,7 @@ import click
 from qflowd.cli.control import ANSWER_S, answer_of, tell
 from qflowd.cli.printing import coloured, print_list
 from qflowd.cli.session import json_option, open_client
+from qflowd.model.errors import NotFound
 
 
 @click.group(invoke_without_command=True)
@@ -29,7 +30,7 @@ def _schedule(row: dict[str, Any]) -> list[Any]:
     ]
 
 
-@command.command("fires")
+@command.command("fires", short_help="List when the schedule of WORKFLOW fired.")
 @click.argument("workflow")
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
 @json_option
@@ -37,6 +38,8 @@ def fires(*, workflow: str, limit: int, as_json: bool) -> None:
     """List when the schedule of WORKFLOW fired last, and what came of it."""
     with open_client() as client:
         found = client.fires(workflow, limit)
+        if not found and workflow not in {row["workflow"] for row in client.schedules()}:
+            raise NotFound(f"there is no schedule of {workflow!r}; `qflowd schedules` lists those there are")
     titles = ("FIRED FOR (UTC)", "INSTANCE>", "STATE")
     print_list(found, titles, _fire, f"the schedule of {workflow} has not fired yet", as_json=as_json)
 
@@ -46,7 +49,9 @@ def _fire(row: dict[str, Any]) -> list[Any]:
 
 
 def _switch(action: str) -> click.Command:
-    @command.command(action, help=f"{action.title()} the schedule of WORKFLOW; exit code 1 if it is refused.")
+    meaning = f"{action.title()} the schedule of WORKFLOW"
+
+    @command.command(action, short_help=f"{meaning}.", help=f"{meaning}; exit code 1 if it is refused.")
     @click.argument("workflow")
     @click.option("--reason", help="Kept with the command.")
     @click.option("--no-wait", is_flag=True, help="Ask only; do not wait for a daemon to answer.")

@@ -1,4 +1,4 @@
-"""`qflowd show ID`: one instance, its tasks, what they wait for, and what went wrong."""
+"""`qflowd show ID`: one instance, its tasks, what they wait for or returned, and what went wrong."""
 
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from qflowd.client import AttemptInfo, InstanceInfo, TaskInfo
 
 MOST = 60  # tasks shown without --all
+OUTPUT = 60  # columns of what a task returned
 ORDER = (
     "FAILED",
     "RUNNING",
@@ -32,7 +33,7 @@ ORDER = (
 @click.option("--tracebacks", is_flag=True, help="With the tracebacks of failed attempts.")
 @json_option
 def command(*, id: int, everything: bool, tracebacks: bool, as_json: bool) -> None:
-    """Show the instance ID: its tasks, what they wait for, and the errors of attempts."""
+    """Show the instance ID: its tasks, what they wait for or returned, and the errors of attempts."""
     with open_client() as client:
         instance = client.instance(id)
         state, error = instance.state_and_error()
@@ -98,6 +99,10 @@ def _task_row(task: "TaskInfo") -> list[Any]:
     note = task.wait_reason or first_line(task.error)
     if task.reason and task.reason != "error":
         note = f"{task.reason}: {note}" if note else task.reason
+    elif task.state == "SKIPPED":
+        note = "a condition does not hold, or a task before it was skipped"
+    elif task.state == "SUCCESS":
+        note = cut(compact(task.output), OUTPUT)
     state = coloured(task.state)
     return [name, state, task.attempt or "", task.started_at, duration(task.duration_s), task.job, note]
 

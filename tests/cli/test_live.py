@@ -62,7 +62,7 @@ def test_logs_follow_what_runs(run, project):
 
 
 def test_schedules_are_switched_off_and_on(run, project):
-    assert run("schedules", "disable", "flaky").code == 0
+    assert run("schedules", "disable", "flaky").out == "disable flaky: done\n"
     assert run("schedules", "--json").json[0]["enabled"] is False
     assert run("schedules", "enable", "flaky").code == 0
     assert run("schedules", "--json").json[0]["enabled"] is True

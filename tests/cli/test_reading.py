@@ -80,6 +80,22 @@ def test_show_tells_what_failed_and_what_waits(run, filled):
     assert run("show", 3, "--json").json["tasks"][0]["output"] == {"rows": 5}
 
 
+def test_show_tells_what_a_task_returned_and_how_long_a_short_one_took(run, filled):
+    shown = run("show", 3).out.splitlines()[-1]
+    assert shown.endswith('{"rows": 5}')
+    assert "ms  hello" in shown
+
+
+def test_large_params_are_cut_off_at_once(run, sqlite_engine):
+    params = '{"text":"' + "x" * 1_000_000 + '"}'
+    sqlite_engine.sql(sqlite_engine.insert("submissions", job="hello"))
+    sqlite_engine.admit(1)
+    sqlite_engine.sql(f"UPDATE qflow.workflow_instance SET params = '{params}'")
+    [line] = [line for line in run("show", 1).out.splitlines() if "params" in line]
+    assert len(line) < 450
+    assert line.endswith("x…")
+
+
 def test_show_also_knows_what_was_rejected_or_not_taken_yet(run, filled):
     assert run("show", 4).out == "Submission 4: REJECTED: unknown\n"
     assert run("show", 5).out == "Submission 5: NEW: no daemon has taken it yet\n"
@@ -93,8 +109,12 @@ def test_logs_are_lines_with_time_task_and_level(run, filled):
     assert lines[1].endswith("second")
     assert lines[2] == "line"
     assert [line["message"] for line in run("logs", 2, "--json").json] == ["first", "second\nline"]
-    assert run("logs", 2, "--task", "other").out == ""
-    assert run("logs", 5).out == ""
+    for about, said in [
+        ((2, "--task", "other"), "nothing was written by task other; instance 2 is RUNNING"),
+        ((5,), "nothing was written; instance 5 is NEW"),
+    ]:
+        ran = run("logs", *about)
+        assert (ran.code, ran.out, ran.err) == (0, "", f"qflowd: {said}\n")
 
 
 def test_following_logs_ends_with_the_instance(run, filled):
@@ -146,10 +166,20 @@ def test_a_stored_workflow_can_be_planned(run, filled):
 
 
 def test_the_history_of_a_schedule_can_be_read(run, filled):
-    assert run("schedules", "fires", "other").err == "the schedule of other has not fired yet\n"
+    ran = run("schedules", "fires", "other")
+    assert (ran.code, ran.err) == (
+        1,
+        "qflowd: there is no schedule of 'other'; `qflowd schedules` lists those there are\n",
+    )
     assert run("schedules", "fires", "daily").out.splitlines()[1].split()[2:] == ["3", "SUCCESS"]
     [fire] = run("schedules", "fires", "daily", "--json").json
     assert (fire["instance_id"], fire["state"], fire["fire_at"][-1]) == (3, "SUCCESS", "Z")
+
+
+def test_a_schedule_that_has_not_fired_yet_says_so(run, sqlite_engine):
+    sqlite_engine.workflow("daily", DOCUMENT, cron="0 17 * * *")
+    ran = run("schedules", "fires", "daily")
+    assert (ran.code, ran.err) == (0, "the schedule of daily has not fired yet\n")
 
 
 def test_what_a_job_says_cannot_move_the_cursor_of_a_table(run, sqlite_engine):
