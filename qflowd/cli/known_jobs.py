@@ -1,6 +1,7 @@
 """Which jobs there are, as far as can be told here: plugin folders tried in a throw-away process, and the store."""
 
 import contextlib
+import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,7 @@ def known_jobs(config: "Config | None") -> KnownJobs:
     from qflowd.daemon.plugins import reloader_for
     from qflowd.plugins.watch import FolderWatch
 
+    logging.getLogger("qflowd").addHandler(logging.NullHandler())  # what it would log is in `errors`
     reloader = reloader_for(config, FolderWatch(folders, (".py",), events=False))
     try:
         registry = reloader.start()

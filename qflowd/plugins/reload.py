@@ -246,16 +246,12 @@ def _report(before: Registry, now: Registry) -> None:
     changed = sorted(
         name for name in now.jobs.keys() & before.jobs.keys() if now.jobs[name].hash != before.jobs[name].hash
     )
-    logger.info(
-        "plugins: generation %s, %d jobs; new: %s; changed: %s; withdrawn: %s",
-        now.generation,
-        len(now.jobs),
-        ", ".join(added) or "-",
-        ", ".join(changed) or "-",
-        ", ".join(gone) or "-",
-    )
+    news = {"new": added, "changed": changed, "withdrawn": gone}
+    told = "".join(f"; {what}: {', '.join(names)}" for what, names in news.items() if names)
+    logger.info("plugins: generation %s, %d jobs%s", now.generation, len(now.jobs), told)
     for path, error in now.errors.items():
         if before.errors.get(path) != error:
             level = logging.INFO if path in now.put_off else logging.ERROR
             # A name that is no UTF-8 would keep the whole line out of the log.
-            logger.log(level, "plugin %s: %s", clean_text(path), error)
+            said = error if error.startswith(path) else f"{path}: {error}"
+            logger.log(level, "plugin %s", clean_text(said))

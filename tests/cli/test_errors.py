@@ -17,6 +17,7 @@ def test_a_database_that_cannot_be_reached_is_exit_code_5(run, monkeypatch, comm
     assert (ran.code, ran.out) == (5, "")
     assert ran.err.startswith("qflowd: cannot reach PostgreSQL at postgresql://127.0.0.1:1/x")
     assert ran.err.count("\n") == 1
+    assert "refused; Is the server running" in ran.err
     assert "hidden" not in ran.err
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 
 import pytest
 
@@ -87,6 +89,14 @@ def test_validate_tells_every_fault_with_file_line_and_key(run, project):
     found = run("validate", "--json", "bad.yaml").json
     assert found["jobs_checked"] is True
     assert {fault["line"] for fault in found["faults"]} == {3, 4}
+
+
+def test_validate_tells_once_that_a_plugin_cannot_be_loaded(project):
+    (project / "plugins/bad.py").write_text("def (\n")
+    command = [sys.executable, "-m", "qflowd", "validate"]
+    ran = subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=60, check=False)
+    assert ran.returncode == 0
+    assert ran.stderr == f"qflowd: {project}/plugins/bad.py: line 1: SyntaxError: invalid syntax\n"
 
 
 def test_without_plugins_or_a_database_jobs_are_not_checked(run, tmp_path):
@@ -180,7 +190,9 @@ def test_doctor_without_a_database_is_exit_code_5(run, monkeypatch, postgres_url
     assert ran.code == 5
     assert "there is no database file" in ran.out
     monkeypatch.setenv("QFLOWD_DATABASE_URL", "mysql://127.0.0.1:1/")
-    assert run("doctor").code == 5
+    ran = run("doctor")
+    assert ran.code == 5
+    assert "mysql://127.0.0.1:1: Can't connect to MySQL server" in ran.out
     monkeypatch.setenv("QFLOWD_DATABASE_URL", postgres_url)
     ran = run("doctor")
     assert ran.code == 5

@@ -64,7 +64,7 @@ class MysqlConnection(Connection):
                 self.script(SESSION)
                 [(self._packet,)] = self.script("SELECT @@max_allowed_packet")
         except (Disconnected, pymysql.Error, OSError) as error:
-            raise StoreUnavailable(f"cannot reach MySQL at {describe(url)}: {error}") from error
+            raise StoreUnavailable(f"cannot reach MySQL at {describe(url)}: {_said(error)}") from error
 
     def begin(self) -> None:
         self.script("START TRANSACTION")
@@ -183,11 +183,16 @@ def translated() -> Iterator[None]:
     except (pymysql.err.OperationalError, pymysql.err.InternalError, pymysql.err.InterfaceError) as error:
         code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
         if code in RETRYABLE:
-            raise Retryable(str(error)) from error
+            raise Retryable(_said(error)) from error
         if code in GONE:
-            raise Disconnected(str(error)) from error
+            raise Disconnected(_said(error)) from error
         if code in REFUSED:
-            raise DataRefused(str(error)) from error
+            raise DataRefused(_said(error)) from error
         raise
     except (pymysql.err.DataError, pymysql.err.IntegrityError, UnicodeEncodeError) as error:
-        raise DataRefused(str(error)) from error
+        raise DataRefused(_said(error)) from error
+
+
+def _said(error: Exception) -> str:
+    """What the server or the driver said; PyMySQL's own text is a tuple."""
+    return f"{error.args[1]} (error {error.args[0]})" if len(error.args) == 2 else str(error)

@@ -38,7 +38,8 @@ class PostgresConnection(Connection):
                 _libpq_url(url), autocommit=True, connect_timeout=10, prepare_threshold=None, **cast("Any", KEEPALIVE)
             )
         except psycopg.OperationalError as error:
-            raise StoreUnavailable(f"cannot reach PostgreSQL at {describe(url)}: {str(error).strip()}") from error
+            said = "; ".join(line.strip() for line in str(error).splitlines() if line.strip())
+            raise StoreUnavailable(f"cannot reach PostgreSQL at {describe(url)}: {said}") from error
         self._may_prepare = False
 
     def check(self) -> None:
