@@ -3,6 +3,7 @@
 import contextlib
 import logging
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qflowd.model.errors import QflowdError
@@ -22,12 +23,15 @@ class KnownJobs:
 
 
 def known_jobs(config: "Config | None") -> KnownJobs:
-    """Jobs of the plugin folders and of the store; nothing that fails here is more than a remark in `errors`."""
-    found = KnownJobs()
+    """Jobs of the plugin folders and of the store; nothing that fails here is more than a remark in `errors`.
+
+    A job that no live daemon has, and that is no longer in the file here that defined it, is not known.
+    """
+    found, withdrawn = KnownJobs(), set[str]()
     if config is None:
         return found
     with contextlib.suppress(QflowdError):  # a store is not needed to check files
-        found = _of_store(config.database.url)
+        found, withdrawn = _of_store(config.database.url)
     folders = [folder for folder in config.plugins.dirs if folder.is_dir()]
     if not folders:
         return found
@@ -42,10 +46,17 @@ def known_jobs(config: "Config | None") -> KnownJobs:
         return KnownJobs(found.jobs, found.is_known, {"plugins": str(error)})
     finally:
         reloader.stop()
-    return KnownJobs({**found.jobs, **registry.jobs}, True, dict(registry.errors))
+    gone = {
+        name
+        for name in withdrawn - registry.jobs.keys()
+        if (file := found.jobs[name].file) not in registry.errors and any(map(Path(file).is_relative_to, folders))
+    }
+    kept = {name: job for name, job in found.jobs.items() if name not in gone}
+    return KnownJobs({**kept, **registry.jobs}, True, dict(registry.errors))
 
 
-def _of_store(url: str) -> KnownJobs:
+def _of_store(url: str) -> tuple[KnownJobs, set[str]]:
+    """The jobs of the store, and the names of those that no live daemon has."""
     from qflowd.client import connect
     from qflowd.define.stored import registered_job
 
@@ -57,4 +68,4 @@ def _of_store(url: str) -> KnownJobs:
         )
         for row in rows
     }
-    return KnownJobs(jobs, bool(jobs))
+    return KnownJobs(jobs, bool(jobs)), {row["job"] for row in rows if row["state"] != "ACTIVE"}

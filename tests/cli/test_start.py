@@ -113,6 +113,17 @@ def test_jobs_that_a_daemon_registered_are_known(run, own_engine, tmp_path):
     assert run("validate", "w.yaml").out == "w.yaml:4: tasks.b.job: no job 'hallo' is known; did you mean hello?\n"
 
 
+def test_a_job_that_was_taken_out_of_its_file_is_not_known_once_no_daemon_has_it(run, project):
+    command = [sys.executable, "-m", "qflowd", "run", "--until-idle"]
+    assert subprocess.run(command, cwd=project, capture_output=True, timeout=60, check=False).returncode == 0
+    plugin = project / "plugins/hello.py"
+    plugin.write_text(plugin.read_text().replace("def report", "def reports"))
+    [fault] = run("validate").out.splitlines()
+    assert fault.endswith("tasks.shout.job: no job 'report' is known; did you mean reports?")
+    plugin.write_text("def (\n")
+    assert run("validate").out == "1 file, no fault\n"
+
+
 def test_plan_refuses_what_the_engine_would(run, project):
     ran = run("plan", "hello", "-p", "nome=x")
     assert ran.code == 2
