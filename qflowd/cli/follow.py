@@ -30,11 +30,20 @@ class End:
 
 
 def follow(instance: Instance, what: str) -> End:
-    """Wait for the end of an instance, through up to a minute without the database.
+    """Wait for the end of an instance, through up to a minute without the database. Ctrl-C ends only the waiting.
 
     Raises: StoreUnavailable after that minute; NotFound.
     """
     line = _Line(instance, what)
+    try:
+        return _wait(instance, line)
+    except KeyboardInterrupt:
+        line.clear()
+        say(f"{instance.id} goes on unwatched; `qflowd terminate {instance.id}` stops it")
+        raise
+
+
+def _wait(instance: Instance, line: "_Line") -> End:
     away_since: float | None = None
     pause = 0.01
     while True:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -117,3 +121,15 @@ def test_waiting_prints_one_json_document(run, sqlite_engine):
     thread.join()
     assert ran.code == 1
     assert {"id": 1, "state": "FAILED", "error": "boom"}.items() <= ran.json.items()
+
+
+def test_who_stops_waiting_is_told_that_the_instance_goes_on(run, sqlite_engine):
+    command = [sys.executable, "-m", "qflowd", "submit", "hello", "--wait"]
+    env = {**os.environ, "QFLOWD_DATABASE_URL": sqlite_engine.url}
+    waiting = subprocess.Popen(command, env=env, stdout=-1, stderr=-1, text=True)
+    assert waiting.stderr
+    assert "waits for a daemon" in waiting.stderr.readline()
+    waiting.send_signal(signal.SIGINT)
+    _, err = waiting.communicate(timeout=30)
+    assert waiting.returncode == 130
+    assert "qflowd: 1 goes on unwatched; `qflowd terminate 1` stops it" in err
