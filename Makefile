@@ -11,7 +11,7 @@ DEMO_READY := .venv/.installed-demo
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(READY) $(DEMO_READY) ## run a real market-data workflow, start to end, offline
+demo: $(READY) $(DEMO_READY) ## run a real market-data workflow, start to end
 	@$(PY) examples/us_daily/demo.py
 
 test: check ## check, then all tests on SQLite, PostgreSQL and MariaDB
