@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from qflowd import Engine, TaskBuilder, WorkflowBuilder
 from qflowd.store.inbox import SUBMISSION
 from qflowd.store.tx import Store
@@ -26,7 +24,8 @@ def test_a_backlog_of_short_tasks_keeps_nobody_out(tmp_path):
             last = client.submit(job="blink")
         assert last.wait(30) == "SUCCESS"
         short = client.submit("backlog")
-        time.sleep(0.5)  # all queues are full now
+        # All queues are full once some have ended.
+        until(lambda: sum(task.state == "SUCCESS" for task in short.tasks()) >= 4, PATIENCE_S)
         better = client.submit(job="nap", params={"seconds": 0.3, "flag": flag}, priority=10)
         equal = client.submit(job="nap", params={"seconds": 0.1, "flag": flag})
         assert (better.wait(30), equal.wait(30)) == ("SUCCESS", "SUCCESS")
