@@ -32,6 +32,7 @@ def answer_of(
     client: "Client", action: str, number: int | None, reason: str | None, timeout: float, workflow: str | None = None
 ) -> dict[str, object]:
     """Send one command; what came of it, as shown by --json."""
+    from qflowd.client.records import from_json
     from qflowd.model.errors import Rejected
 
     about: dict[str, object] = {"action": action}
@@ -44,7 +45,7 @@ def answer_of(
         return about | {"state": "REJECTED", "error": str(error)}
     except TimeoutError as error:
         return about | {"state": "NEW", "error": str(error)}
-    return about | {"state": answer.state, "result": answer.result}
+    return about | {"state": answer.state, "result": from_json(answer.result)}
 
 
 def tell(answers: list[dict[str, object]], *, as_json: bool) -> int:

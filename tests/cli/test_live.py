@@ -50,6 +50,8 @@ def test_a_terminated_instance_is_exit_code_4_of_who_waits(run, project):
     assert (ran.code, waiting.returncode) == (0, 4), ran.err + err
     assert "TERMINATED" in err
     assert run("terminate", number).code == 1
+    assert run("retry", number, "--json").json[0]["result"]["retried"] == ["nap"]
+    assert run("terminate", number).code == 0
 
 
 def test_logs_follow_what_runs(run, project):
