@@ -56,7 +56,7 @@ def _blink(house: House) -> None:
     house.submit(job="step", count=60, params='{"seconds": 0.05}')
     for goal in (10, 20, 30):
         until(lambda goal=goal: len(house.ledger.notes("end")) >= goal, 10)  # type: ignore[misc]
-        house.freeze(daemon)
+        daemon.freeze()
         time.sleep(0.5)  # that is the fault
         daemon.thaw()
     house.drain()
