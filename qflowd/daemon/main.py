@@ -112,6 +112,8 @@ def _feed_watchdog(daemon: "Daemon", feed_s: float | None) -> None:
 def _drain(daemon: "Daemon", stop: _StopOnSignal) -> None:
     """What runs may take long to end; the watchdog is fed meanwhile. Told twice, it ends without the database too."""
     daemon.stop()
+    if not daemon.is_drained():
+        log.info("stopping once what runs has ended; a second signal ends it now")
     daemon.say_stopping()
     feed_s, feed_at = watchdog_s(), 0.0
     until = math.inf

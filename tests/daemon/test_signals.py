@@ -7,7 +7,8 @@ import signal
 
 import pytest
 
-from tests.support.daemon import Daemon
+from qflowd import connect
+from tests.support.daemon import Daemon, until
 
 TGKILL = {"x86_64": 234, "aarch64": 131}.get(platform.machine())
 
@@ -20,4 +21,15 @@ def test_a_signal_that_another_thread_is_given_is_obeyed(sqlite_url, tmp_path, w
         others = sorted(int(name) for name in os.listdir(f"/proc/{daemon.pid}/task"))[1:]  # noqa: PTH208
         thread = others[0] if "first" in which else others[-1]
         assert ctypes.CDLL(None).syscall(TGKILL, daemon.pid, thread, signal.SIGTERM) == 0
+        assert daemon.wait() == 0
+
+
+def test_whoever_waits_for_a_task_to_end_is_told_how_not_to(sqlite_url, tmp_path):
+    nap = "import time\nfrom qflowd import job\n\n\n@job\ndef nap():\n    print('naps', flush=True)\n    time.sleep(600)\n"
+    with Daemon(sqlite_url, tmp_path, plugins={"nap.py": nap}) as daemon, connect(sqlite_url) as client:
+        run = client.submit(job="nap")
+        until(lambda: any(task.state == "RUNNING" for task in run.tasks()), 60)
+        daemon.signal(signal.SIGTERM)
+        until(lambda: "a second signal ends it now" in daemon.log(), 60)
+        daemon.signal(signal.SIGTERM)
         assert daemon.wait() == 0
