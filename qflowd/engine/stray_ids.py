@@ -24,11 +24,14 @@ class StrayIds:
         self._store = store
         self._due_at = boottime()  # strays may be left from an earlier life
         self._was_there = False  # were there strays at the last look?
+        self._is_noted = False  # has one been taken since?
 
     def note(self, number: int) -> None:
         """A submission with this id was taken."""
-        if number > LARGEST_INSTANCE and self._due_at == inf:
-            self._due_at = boottime() + READABLE_S
+        if number > LARGEST_INSTANCE and not self._is_noted:
+            self._is_noted = True
+            readable_until = boottime() + READABLE_S
+            self._due_at = readable_until if self._due_at == inf else max(self._due_at, readable_until)
 
     def tick(self) -> float:
         """Do what is due. Returns the seconds until there is more; infinity for nothing.
@@ -41,6 +44,7 @@ class StrayIds:
 
     def _remove(self, tx: Tx) -> float:
         """Seconds until the next look."""
+        self._is_noted = False
         found = tx.one("find_strays", largest=LARGEST_INSTANCE)
         if not found.strays and not self._was_there:
             return inf

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from qflowd.engine import admit
-from qflowd.model.ids import ORDINALS
+from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS
 from qflowd.store.tx import DataRefused
 
 
@@ -121,3 +121,12 @@ def test_timers_are_looked_at_again_only_where_something_waits_for_one(lab):
     lab.start(job="work", run_at=lab.clock.now() + timedelta(hours=1))
     lab.start(job="work")
     assert lab.published == ["ready", "ready", "timer", "ready"]
+
+
+def test_a_submission_with_a_stray_id_can_be_read_with_its_answer_whatever_was_due(lab):
+    """PostgreSQL takes no ids from clients. A look for strays is due from the start on."""
+    if lab.store.dialect.name == "postgres":
+        pytest.skip("it takes no ids from clients")
+    lab.sql(f"INSERT INTO qflow.submissions (id, workflow) VALUES ({LARGEST_INSTANCE + 1}, 'later')")
+    lab.admit.tick()
+    assert submissions(lab) == [("REJECTED", None)]
