@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 from qflowd.engine.instances import Instance
 from qflowd.model.ids import ORDINALS
 from qflowd.model.rules import worth
-from qflowd.model.states import TaskState
+from qflowd.model.states import SUCCESS, TaskState
 
 
 class EndedRow(Protocol):
@@ -21,8 +21,6 @@ class EndedRow(Protocol):
     @property
     def state(self) -> int: ...
 
-
-_SUCCESS = int(TaskState.SUCCESS)
 
 # Does the condition of an edge hold? Called with the instance, the parent's node and the child's, only where the edge
 # has a condition and its parent succeeded.
@@ -55,7 +53,7 @@ def arrivals(ended: Iterable[tuple[Instance, Sequence[EndedRow]]], holds: Holds)
         children, parents, plan_fans, has_conditions = plan.children, plan.parents, plan.fans, plan.has_conditions
         for row in rows:
             node = row.id - first
-            if row.state != _SUCCESS or has_conditions:
+            if row.state != SUCCESS or has_conditions:
                 _add_one(mixed, instance, row, holds)
                 continue
             below = children[node]
@@ -89,7 +87,7 @@ def _add_one(mixed: dict[int, list[int]], instance: Instance, row: EndedRow, hol
     plan, first = instance.plan, instance.id * ORDINALS
     node = row.id - first
     for child in plan.children[node]:
-        is_unconditional = row.state != _SUCCESS or node not in plan.nodes[child].conditions
+        is_unconditional = row.state != SUCCESS or node not in plan.nodes[child].conditions
         gain, bad = worth(TaskState(row.state), condition=is_unconditional or holds(instance.id, node, child))
         total = mixed.setdefault(first + child, [0, 0, 0])
         total[0] += 1

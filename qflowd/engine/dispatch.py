@@ -11,7 +11,7 @@ from qflowd.engine.instances import Instances
 from qflowd.engine.lanes import Lane, Terms
 from qflowd.engine.render import Group, Unrenderable, gather, render
 from qflowd.model.errors import ExpressionFailed, QflowdError
-from qflowd.model.ids import ORDINALS
+from qflowd.model.ids import ORDINALS, instance_of
 from qflowd.store.tx import Tx
 from qflowd.workers.crew import Crew
 from qflowd.workers.wire import Assignment, Chunk
@@ -65,8 +65,8 @@ class Dispatch:
         lane, rows, room = shipment.claim
         groups, failed = shipment.rendered()
         if doomed:
-            self._harvest.cancel([row for row in rows if row.id // ORDINALS in doomed])
-            failed = [found for found in failed if found.row.id // ORDINALS not in doomed]
+            self._harvest.cancel([row for row in rows if instance_of(row.id) in doomed])
+            failed = [found for found in failed if instance_of(found.row.id) not in doomed]
             groups = [group.without(doomed) for group in groups]
         if failed:
             self._refuse(lane, failed)

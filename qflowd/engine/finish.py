@@ -17,14 +17,13 @@ from qflowd.engine.outcome import AttemptRow, Final, Rearmed
 from qflowd.engine.timers import RUN
 from qflowd.model.errors import LeaseLost, StoreUnavailable
 from qflowd.model.ids import ORDINALS
-from qflowd.model.states import Reason, TaskState
+from qflowd.model.states import SUCCESS, Reason, TaskState
 from qflowd.store.clock import from_microseconds
 from qflowd.store.tx import DataRefused, Store, Tx
 
 log = logging.getLogger("qflowd")
 LARGEST_INLINE = 64 * 1024  # characters of output on the row itself
 LARGEST_PART = 1 << 20  # characters
-_SUCCESS = int(TaskState.SUCCESS)
 T = TypeVar("T")
 
 
@@ -166,7 +165,7 @@ def _remember_outputs(instances: Instances, ended: Iterable[InstanceRows[Final]]
         if instance.plan.has_edges:
             children, first = instance.plan.children, instance.id * ORDINALS
             instances.remember_outputs(
-                [(row.id, row.output) for row in rows if row.state == _SUCCESS and children[row.id - first]]
+                [(row.id, row.output) for row in rows if row.state == SUCCESS and children[row.id - first]]
             )
 
 

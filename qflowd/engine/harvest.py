@@ -14,7 +14,7 @@ from qflowd.engine.request import read_instant
 from qflowd.model.durations import LONGEST_S, MB
 from qflowd.model.errors import QflowdError
 from qflowd.model.signal_names import signal_name
-from qflowd.model.states import Reason, TaskState
+from qflowd.model.states import SUCCESS, Reason, TaskState
 from qflowd.model.workflow import Settings
 from qflowd.store.clock import Clock, boottime, to_microseconds
 from qflowd.workers.events import Broken, Checkpointed, Event, Finished, Progressed, Returned, Running
@@ -22,7 +22,6 @@ from qflowd.workers.wire import Done, Ended
 
 _BROKEN = {"crash": Reason.LOST, "timeout": Reason.TIMEOUT, "memory": Reason.MEMORY, "terminated": Reason.TERMINATED}
 _ENDED = {"success": Reason.NONE, "error": Reason.ERROR, "skip": Reason.SKIPPED, "stopped": Reason.TERMINATED}
-_SUCCESS = int(TaskState.SUCCESS)
 _new_final = partial(tuple.__new__, Final)  # without the keywords that nobody gives here: a third of the time
 
 LARGEST_COMMIT = 4000  # results
@@ -199,7 +198,7 @@ class Harvest:
             if type(result) is Done:
                 started_us += zero_us
                 final.append(
-                    _new_final((number, fence, _SUCCESS, 0, attempt + 1, lane.code_id, started_us, result.output))
+                    _new_final((number, fence, SUCCESS, 0, attempt + 1, lane.code_id, started_us, result.output))
                 )
             else:
                 self._ended(held, result)  # type: ignore[arg-type]

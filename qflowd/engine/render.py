@@ -11,7 +11,7 @@ from qflowd.engine.lanes import Lane, Terms
 from qflowd.engine.plan import Node, by_name, effective
 from qflowd.engine.request import NO_OVERRIDE
 from qflowd.model import jsontext
-from qflowd.model.ids import ORDINALS
+from qflowd.model.ids import ORDINALS, instance_of
 from qflowd.model.states import TaskState
 from qflowd.model.workflow import Json, Settings
 from qflowd.store.tx import Tx
@@ -39,8 +39,8 @@ class Group:
         """The same without the rows of these instances."""
         return Group(
             self.terms,
-            [row for row in self.rows if row.id // ORDINALS not in instances],
-            [task for task in self.assignments if task.task_id // ORDINALS not in instances],
+            [row for row in self.rows if instance_of(row.id) not in instances],
+            [task for task in self.assignments if task.instance_id not in instances],
         )
 
 

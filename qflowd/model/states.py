@@ -4,6 +4,7 @@ Codes are stored as SMALLINT and never change meaning; the words are what the vi
 """
 
 from enum import IntEnum, StrEnum
+from typing import Final
 
 
 class TaskState(IntEnum):
@@ -28,6 +29,9 @@ class TaskState(IntEnum):
     def is_held(self) -> bool:
         """A daemon owns the row."""
         return self in (TaskState.RESERVED, TaskState.RUNNING)
+
+
+SUCCESS: Final = int(TaskState.SUCCESS)  # a plain number, as the hot path compares it
 
 
 class InstanceState(IntEnum):
