@@ -17,9 +17,8 @@ from qflowd.store.catalog import Statement
 from qflowd.store.dialects.base import Connection, DataRefused, Disconnected, Retryable, Rows
 
 OLDEST = 120000
-# One round trip: a transaction that hangs must not hold its rows or its snapshot for ever, and plans stay on the indexes:
-# else a batch of 400 reads a table of 40,000 rows whole, and a claim sorts all that is ready. A scan that is forbidden and
-# the only way costs so much in the planner's eyes that it would be compiled, 20 ms for a table of two rows: hence no JIT.
+# One round trip. What hangs must not hold rows for ever; plans stay on the indexes, else a batch reads a large table whole.
+# A scan that is forbidden and the only way looks so dear that it would be compiled, for a table of two rows: hence no JIT.
 BEGIN = (
     "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '10s'; SET LOCAL statement_timeout = '60s'; "
     "SET LOCAL idle_in_transaction_session_timeout = '60s'; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; "
@@ -141,16 +140,17 @@ def translated() -> Iterator[None]:
         yield
     except (pg.DeadlockDetected, pg.SerializationFailure, pg.LockNotAvailable) as error:
         raise Retryable(str(error)) from error
-    except (pg.FeatureNotSupported, pg.InvalidSqlStatementName) as error:
-        if isinstance(error, pg.FeatureNotSupported) and error.diag.source_function != "RevalidateCachedQuery":
+    except pg.FeatureNotSupported as error:
+        if error.diag.source_function != "RevalidateCachedQuery":
             raise
-        # What was prepared does not fit the schema any more, or is gone: another session prepares it anew.
+        # What was prepared does not fit the schema any more: another session prepares it anew.
         raise Disconnected(str(error).strip()) from error
     except (psycopg.DataError, psycopg.IntegrityError, pg.ProgramLimitExceeded, UnicodeEncodeError) as error:
         raise DataRefused(str(error)) from error
     except (
         psycopg.OperationalError,
         psycopg.InterfaceError,
-        pg.ReadOnlySqlTransaction,
-    ) as error:  # read only: a failover
+        pg.InvalidSqlStatementName,  # what was prepared is gone
+        pg.ReadOnlySqlTransaction,  # a failover
+    ) as error:
         raise Disconnected(str(error).strip()) from error
