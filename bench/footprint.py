@@ -1,47 +1,48 @@
 """Footprint: start, command line, memory and idleness."""
 
-import compileall
-import os
 import subprocess
-import sys
 import time
 from argparse import Namespace
-from collections.abc import Iterable
 from pathlib import Path
 from statistics import median
 
-from bench.rig import Rig, rigs
+from bench.builds import Build
+from bench.rig import MakeRig, Rig, cpu_s, nursery_and_workers, resident_mb
 
 IDLE_S = 20.0
+HELPS = 9
+ABOUT = f"command line, start with the shipped plugins, memory, and {IDLE_S:.0f} s of idleness"
 
 
-def main(databases: Iterable[str], args: Namespace) -> None:
-    package = Path(__file__).parents[1] / "qflowd"
-    compileall.compile_dir(package, quiet=1)  # as installers do; a developer may have forbidden Python to do it
-    took = [_seconds([sys.executable, "-m", "qflowd", "--help"]) for _ in range(args.runs * 3)]
-    print(f"`qflowd --help`: {median(took) * 1e3:.0f} ms")
-    print("start: seconds to ready, shipped plugins only; RSS in MB; idle: % of a core and statements a second")
-    print(f"{'database':10}{'start':>8}{'daemon':>8}{'nursery':>9}{'worker':>8}{'idle %':>8}{'stmt/s':>8}")
-    for database in databases:
-        with rigs(database) as make:
-            starts = []
-            for _ in range(args.runs):
-                rig = make()
-                starts.append(rig.start())
-            _count_statements(rig)
-            time.sleep(2.0)
-            assert rig.daemon is not None
-            before, counted = _cpu(rig.daemon.pid), _statements(rig)
-            time.sleep(IDLE_S)
-            cpu = (_cpu(rig.daemon.pid) - before) / IDLE_S * 100
-            statements = (_statements(rig) - counted) / IDLE_S
-            [nursery] = _children(rig.daemon.pid)
-            workers = [_rss(pid) for pid in _children(nursery)]
-            print(
-                f"{database:10}{median(starts):8.2f}{_rss(rig.daemon.pid):8.1f}{_rss(nursery):9.1f}{max(workers):8.1f}"
-                f"{cpu:8.2f}{statements:8.1f}",
-                flush=True,
-            )
+def measure(make: MakeRig, build: Build, args: Namespace) -> dict[str, float]:  # noqa: ARG001 - all are called alike
+    _compile(build)
+    help_s = median(_seconds([build.python, "-m", "qflowd", "--help"]) for _ in range(HELPS))
+    rig = make(build)
+    start_s = rig.start()
+    _count_statements(rig)
+    time.sleep(2.0)
+    before, counted = cpu_s(rig.pid), _statements(rig)
+    time.sleep(IDLE_S)
+    idle_s, statements = cpu_s(rig.pid) - before, _statements(rig) - counted
+    nursery, workers = nursery_and_workers(rig.pid)
+    return {
+        "qflowd --help, ms": help_s * 1e3,
+        "start to ready, s": start_s,
+        "daemon, MB": resident_mb(rig.pid),
+        "nursery, MB": resident_mb(nursery),
+        "worker, MB": max(map(resident_mb, workers)),
+        "idle, % of a core": idle_s / IDLE_S * 100,
+        "idle, statements/s": statements / IDLE_S,
+    }
+
+
+def _compile(build: Build) -> None:
+    """As installers do; a developer may have forbidden Python to do it."""
+    where = "import qflowd; print(qflowd.__path__[0])"
+    folder = subprocess.run(
+        [build.python, "-P", "-c", where], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    subprocess.run([build.python, "-m", "compileall", "-q", folder], check=True)
 
 
 def _seconds(command: list[str]) -> float:
@@ -50,31 +51,16 @@ def _seconds(command: list[str]) -> float:
     return time.monotonic() - began
 
 
-def _rss(pid: int) -> float:
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE") / 1e6
-
-
-def _cpu(pid: int) -> float:
-    """Seconds on a core; to the nanosecond, where `stat` samples a hundred times a second and misses short waking."""
-    return sum(int((task / "schedstat").read_text().split()[0]) for task in Path(f"/proc/{pid}/task").iterdir()) / 1e9
-
-
-def _children(pid: int) -> list[int]:
-    return [
-        int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()
-    ]
-
-
 def _count_statements(rig: Rig) -> None:
     """Have PostgreSQL log them: its own figure is of transactions, those of autovacuum among them."""
-    if rig.store.dialect.name == "postgres":
+    if rig.dialect == "postgres":
         rig.ask("ALTER SYSTEM SET log_statement = 'all'")
         rig.ask("SELECT pg_reload_conf()")
 
 
 def _statements(rig: Rig) -> int:
     """Statements the server has been sent so far; 0 for SQLite."""
-    if rig.store.dialect.name == "mysql":
+    if rig.dialect == "mysql":
         return int(rig.ask("SHOW GLOBAL STATUS LIKE 'Questions'")[0][1])
-    log = rig.server_log.read_bytes() if rig.server_log.exists() else b""
+    log = Path(rig.server_log).read_bytes() if rig.server_log.exists() else b""
     return log.count(b"LOG:  statement: ") + log.count(b"LOG:  execute ")

@@ -2,14 +2,15 @@
 
 import time
 from argparse import Namespace
-from collections.abc import Iterable
 from pathlib import Path
 from statistics import quantiles
 
-from bench.rig import Rig, started
+from bench.builds import Build
+from bench.rig import MakeRig, Rig
 
 SAMPLES = 200
 WARM_UP = 10  # samples that are not counted
+ABOUT = f"from INSERT to the first line of user code; {SAMPLES} submissions one after the other, an idle daemon"
 STAMP = """import time
 from qflowd import job
 
@@ -22,17 +23,16 @@ def stamp(file: str) -> None:
 """
 
 
-def main(databases: Iterable[str], args: Namespace) -> None:  # noqa: ARG001 - all benchmarks are called alike
-    print(f"{SAMPLES} submissions one after the other, an idle daemon; milliseconds")
-    print(f"{'database':10}{'p50':>8}{'p99':>8}")
-    for database in databases:
-        with started(database, "stamp.py", STAMP) as rig:
-            took = [sample(rig, i) for i in range(WARM_UP + SAMPLES)][WARM_UP:]
-            cuts = quantiles(took, n=100)
-            print(f"{database:10}{cuts[49] * 1e3:8.1f}{cuts[98] * 1e3:8.1f}", flush=True)
+def measure(make: MakeRig, build: Build, args: Namespace) -> dict[str, float]:  # noqa: ARG001 - all are called alike
+    rig = make(build)
+    rig.plugin("stamp.py", STAMP)
+    rig.start()
+    took = [_sample(rig, i) for i in range(WARM_UP + SAMPLES)][WARM_UP:]
+    cuts = quantiles(took, n=100)
+    return {"p50, ms": cuts[49] * 1e3, "p99, ms": cuts[98] * 1e3}
 
 
-def sample(rig: Rig, number: int) -> float:
+def _sample(rig: Rig, number: int) -> float:
     """Seconds of one submission; the daemon has come to rest before it."""
     file = Path(rig.folder) / f"stamp{number}"
     rig.submit(1, job="stamp", params=f'{{"file": "{file}"}}')

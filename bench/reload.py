@@ -3,28 +3,31 @@
 import hashlib
 import time
 from argparse import Namespace
-from collections.abc import Iterable
 from statistics import median
 
-from bench.rig import NOOP, Rig, started
+from bench.builds import Build
+from bench.rig import NOOP, MakeRig, Rig
 
 CHANGES = 10
+ABOUT = f"from a plugin file's rename until it is live; {CHANGES} changes, a running daemon"
 
 
-def main(databases: Iterable[str], args: Namespace) -> None:  # noqa: ARG001 - all benchmarks are called alike
-    print(f"{CHANGES} changes of a plugin file, a running daemon; seconds")
-    print(f"{'database':10}{'median':>8}{'worst':>8}")
-    for database in databases:
-        with started(database, "noop.py", NOOP) as rig:
-            took = [change(rig, number) for number in range(CHANGES)]
-            print(f"{database:10}{median(took):8.2f}{max(took):8.2f}", flush=True)
+def measure(make: MakeRig, build: Build, args: Namespace) -> dict[str, float]:  # noqa: ARG001 - all are called alike
+    rig = make(build)
+    rig.plugin("noop.py", NOOP)
+    rig.start()
+    took = [_change(rig, number) for number in range(CHANGES)]
+    return {"median, s": median(took), "worst, s": max(took)}
 
 
-def change(rig: Rig, number: int) -> float:
+def _change(rig: Rig, number: int) -> float:
     """Seconds until the daemon has told the database of the new content."""
-    text = f"{NOOP}# {number}\n"
-    wanted = hashlib.sha256(text.encode()).hexdigest()
+    before = _hash(rig)
     began = time.monotonic()
-    rig.plugin("noop.py", text)
-    rig.wait_for(lambda: rig.ask("SELECT hash FROM qflow.job WHERE name = 'noop'") == [(wanted,)], "the reload")
+    rig.plugin("noop.py", f"{NOOP}# {number} {hashlib.sha256(str(began).encode()).hexdigest()}\n")
+    rig.wait_for(lambda: _hash(rig) != before, "the reload")
     return time.monotonic() - began
+
+
+def _hash(rig: Rig) -> str:
+    return str(rig.ask("SELECT hash FROM qflow.job WHERE name = 'noop'")[0][0])

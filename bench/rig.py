@@ -1,52 +1,72 @@
-"""The rig: a database, a folder for a daemon, the daemon itself, and the questions that all benchmarks ask."""
+"""The rig: a database, a folder for a daemon of some build, the daemon itself, and the questions that all benchmarks ask."""
 
+import json
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from bench.builds import Build
 from qflowd.store.inbox import SUBMISSION
-from qflowd.store.migrate import migrate
 from qflowd.store.tx import Store
 from tests.support.servers import MAKERS
 
 DATABASES = ("sqlite", "postgres", "mariadb")
+PROCESSES = 2  # of the daemon's only pool
 NOOP = "from qflowd import job\n\n\n@job\ndef noop() -> dict:\n    return {'ok': 1}\n"
+SUCCESS = 5  # codes of states, as rows hold them
+RUNNING = 3
 
 
 class Rig:
     """One daemon's folder beside one empty database."""
 
-    def __init__(self, url: str, folder: Path, server_log: Path) -> None:
-        self.url = url
-        self.folder = folder
-        self.server_log = server_log
-        self.store = Store(url)
-        migrate(self.store)
+    def __init__(self, build: Build, url: str, folder: Path, server_log: Path) -> None:
+        self.build, self.url, self.folder, self.server_log = build, url, folder, server_log
         (folder / "plugins").mkdir(mode=0o755)
         (folder / "workflows").mkdir(mode=0o755)
         (folder / "qflowd.toml").write_text(
-            '[plugins]\ndirs = ["plugins"]\n[workflows]\ndirs = ["workflows"]\n[pools.default]\nprocesses = 2\n'
+            '[plugins]\ndirs = ["plugins"]\n[workflows]\ndirs = ["workflows"]\n'
+            f"[pools.default]\nprocesses = {PROCESSES}\n"
         )
         self.daemon: subprocess.Popen[bytes] | None = None
+        subprocess.run([*self._command, "migrate"], env=self._env, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+        self.store = Store(url)
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite`, `postgres` or `mysql`."""
+        return self.store.dialect.name
+
+    @property
+    def pid(self) -> int:
+        """The process of the daemon that runs."""
+        assert self.daemon is not None
+        return self.daemon.pid
+
+    @property
+    def _command(self) -> list[str]:
+        return [self.build.python, "-m", "qflowd"]
+
+    @property
+    def _env(self) -> Mapping[str, str]:
+        return os.environ | {"QFLOWD_CONFIG": str(self.folder / "qflowd.toml"), "QFLOWD_DATABASE_URL": self.url}
 
     def start(self) -> float:
         """Start the daemon; seconds until it says that it is ready."""
-        env = os.environ | {"QFLOWD_CONFIG": str(self.folder / "qflowd.toml"), "QFLOWD_DATABASE_URL": self.url}
         began = time.monotonic()
         with (self.folder / "daemon.log").open("wb") as log:
-            command = [sys.executable, "-m", "qflowd", "run"]
-            self.daemon = subprocess.Popen(command, env=env, cwd=self.folder, stderr=log)
+            self.daemon = subprocess.Popen([*self._command, "run"], env=self._env, cwd=self.folder, stderr=log)
         self.wait_for(lambda: b"ready in" in (self.folder / "daemon.log").read_bytes(), "the daemon to be ready")
         return time.monotonic() - began
 
     def stop(self) -> None:
+        """End the daemon, if one runs."""
         if self.daemon is not None:
             self.daemon.send_signal(signal.SIGTERM)
             self.daemon.wait(30)
@@ -56,8 +76,9 @@ class Rig:
         """Drop a plugin file in, whole."""
         self._drop("plugins", name, text)
 
-    def workflow(self, name: str, text: str) -> None:
-        self._drop("workflows", name, text)
+    def workflow(self, key: str, tasks: Mapping[str, Any]) -> None:
+        """Drop a workflow file in, whole; `tasks` as in a document."""
+        self._drop("workflows", f"{key}.json", json.dumps({"workflow": key, "tasks": tasks}))
 
     def _drop(self, folder: str, name: str, text: str) -> None:
         part = self.folder / f".{name}"
@@ -78,44 +99,84 @@ class Rig:
         """Rows of a ready text, in a snapshot of its own."""
         return self.store.connection().script(sql)
 
+    def admit_then_begin(self, workflow: str, instances: int, timeout_s: float = 120.0) -> None:
+        """Have everything admitted while no daemon knows the job; then drop its plugin in."""
+        self.start()
+        self.submit(instances, workflow=workflow)
+        admitted = "SELECT COUNT(*) FROM qflow.workflow_instance"
+        self.wait_for(lambda: self.ask(admitted)[0][0] == instances, "admission", timeout_s)
+        self.plugin("noop.py", NOOP)
+
+    def count_successes(self, wanted: int) -> None:
+        """Raises: SystemExit unless so many tasks have succeeded."""
+        [(done,)] = self.ask(f"SELECT COUNT(*) FROM qflow.task_instance WHERE state = {SUCCESS}")
+        if done != wanted:
+            raise SystemExit(f"{done} tasks are SUCCESS, not {wanted}")
+
     def wait_for(self, condition: Callable[[], bool], what: str, timeout_s: float = 120.0) -> None:
         until = time.monotonic() + timeout_s
         while not condition():
             if time.monotonic() > until or (self.daemon and self.daemon.poll() is not None):
                 log = (self.folder / "daemon.log").read_text()[-2000:]
-                raise SystemExit(f"waited in vain for {what}\n{log}")
+                raise SystemExit(f"{self.build.name}: waited in vain for {what}\n{log}")
             time.sleep(0.02)
 
 
-@contextmanager
-def started(database: str, plugin: str, text: str) -> Iterator[Rig]:
-    """A rig with this plugin file, its daemon up."""
-    with rigs(database) as make:
-        rig = make()
-        rig.plugin(plugin, text)
-        rig.start()
-        yield rig
+MakeRig = Callable[[Build], Rig]
 
 
 @contextmanager
-def rigs(database: str) -> Iterator[Callable[[], Rig]]:
-    """A server with its default durability, and a maker of rigs on fresh databases of it."""
+def rigs(database: str) -> Iterator[MakeRig]:
+    """A server with its default durability, and a maker of rigs on fresh databases of it; a new one ends the one before."""
     with MAKERS[database](durable=True) as server, tempfile.TemporaryDirectory() as home:
         server.start()
         made: list[Rig] = []
 
-        def make() -> Rig:
-            for rig in made:
+        def end() -> None:
+            for rig in made[-1:]:
                 rig.stop()
                 rig.store.close()
+                server.drop_database(rig.url)
+
+        def make(build: Build) -> Rig:
+            end()
             folder = Path(home) / f"rig{len(made)}"
             folder.mkdir(mode=0o755)
-            made.append(Rig(server.create_database(), folder, server.log))
+            made.append(Rig(build, server.create_database(), folder, server.log))
             return made[-1]
 
         try:
             yield make
         finally:
-            for rig in made:
-                rig.stop()
-                rig.store.close()
+            end()
+
+
+# -- what the kernel says of processes
+
+
+def children(pid: int) -> list[int]:
+    """The processes that this one has started and that have not been reaped."""
+    return [
+        int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()
+    ]
+
+
+def nursery_and_workers(daemon: int) -> tuple[int, list[int]]:
+    """The one child of a daemon, and that one's children."""
+    [nursery] = children(daemon)
+    return nursery, children(nursery)
+
+
+def resident_mb(pid: int) -> float:
+    """Resident memory in MB."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE") / 1e6
+
+
+def cpu_s(pid: int) -> float:
+    """Seconds on a core; to the nanosecond, where `stat` samples a hundred times a second and misses short waking."""
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in Path(f"/proc/{pid}/task").iterdir()) / 1e9
+
+
+def bytes_read(pids: Iterable[int]) -> int:
+    """Bytes that these processes have read from files and pipes so far."""
+    return sum(int(Path(f"/proc/{pid}/io").read_text().split("\n")[0].split()[1]) for pid in pids)
