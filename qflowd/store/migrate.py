@@ -60,10 +60,13 @@ def script(dialect: Dialect) -> str:
 def migrate(store: Store) -> int:
     """Bring the schema to the newest version; do nothing where it is there. Returns how many steps were run.
 
-    Raises: SchemaTooNew if a newer qflowd has been here; StoreUnavailable, also if somebody else migrates for a minute.
+    Raises: SchemaTooNew if a newer qflowd has been here; StoreUnsupported where a table cannot hold every text;
+        StoreUnavailable, also if somebody else migrates for a minute.
     """
     try:
-        return _migrate(store.connection(), store.dialect)
+        done = _migrate(store.connection(), store.dialect)
+        store.dialect.check_tables(store.connection())
+        return done
     except Retryable as error:
         raise StoreUnavailable(
             f"{store.dialect.describe()} cannot be migrated now, somebody else is at it: {error}"
@@ -95,7 +98,10 @@ def _migrate(connection: Connection, dialect: Dialect) -> int:
 
 
 def check(store: Store) -> None:
-    """Raises: SchemaOutdated or SchemaTooNew unless the schema is exactly the one this qflowd was written for."""
+    """Refuse a schema that is not exactly the one this qflowd was written for.
+
+    Raises: SchemaOutdated, SchemaTooNew; StoreUnsupported where a table cannot hold every text.
+    """
     connection = store.connection()
     if not store.dialect.has_schema(connection):
         raise SchemaOutdated(
@@ -106,6 +112,7 @@ def check(store: Store) -> None:
         raise SchemaOutdated(
             f"{store.dialect.describe()} has schema {_version(connection)}, this qflowd needs {newest()}: `qflowd migrate`"
         )
+    store.dialect.check_tables(connection)
 
 
 def _run_steps(connection: Connection, dialect: Dialect) -> int:

@@ -101,6 +101,9 @@ class Dialect(ABC):
     def create_namespace(self, connection: Connection) -> None:  # noqa: B027 - most have nothing to make
         """Make the namespace `qflow`, where the dialect has one to make."""
 
+    def check_tables(self, connection: Connection) -> None:  # noqa: B027 - most hold what they were made to hold
+        """Raises StoreUnsupported where a table of the schema cannot hold every text."""
+
     def learn_server(self) -> None:  # noqa: B027 - most have nothing to learn
         """Ask the server what the schema's text depends on, where it depends on anything."""
 

@@ -14,6 +14,11 @@ from qflowd.store.dialects.mysql_alarm import Asking
 from qflowd.store.dialects.mysql_connection import MysqlConnection, describe
 from qflowd.store.dialects.mysql_renderer import MARIADB_COLLATION, MysqlRenderer
 
+NARROW_TABLES = (
+    "SELECT DISTINCT table_name FROM information_schema.columns JOIN information_schema.tables "
+    "USING (table_schema, table_name) WHERE table_schema = 'qflow' AND table_type = 'BASE TABLE' "
+    "AND character_set_name <> 'utf8mb4'"
+)
 APPLIED_ALREADY = {ER.TABLE_EXISTS_ERROR, ER.DUP_KEYNAME, ER.DUP_FIELDNAME}
 
 
@@ -67,6 +72,13 @@ class Mysql(Dialect):
     def has_schema(self, connection: Connection) -> bool:
         sql = "SELECT 1 FROM information_schema.tables WHERE table_schema = 'qflow' AND table_name = 'migration'"
         return bool(connection.script(sql))
+
+    def check_tables(self, connection: Connection) -> None:
+        if tables := ", ".join(f"qflow.{name}" for (name,) in connection.script(NARROW_TABLES)):
+            raise StoreUnsupported(
+                f"{tables} cannot hold every text: ALTER TABLE … CONVERT TO CHARACTER SET utf8mb4 "
+                f"COLLATE {self.renderer.collation}"
+            )
 
     def create_namespace(self, connection: Connection) -> None:
         there = connection.script("SELECT 1 FROM information_schema.schemata WHERE schema_name = 'qflow'")

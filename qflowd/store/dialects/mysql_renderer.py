@@ -43,7 +43,7 @@ class MysqlRenderer(Renderer):
         "int": "INT",
         "smallint": "SMALLINT",
         "double": "DOUBLE",
-        "text": "LONGTEXT",
+        "text": "LONGTEXT CHARACTER SET utf8mb4 COLLATE {collation}",  # some servers would take the database's own
         "instant": "DATETIME(6)",
         "microseconds": "BIGINT",
         "date": "DATE",
@@ -102,7 +102,7 @@ class MysqlRenderer(Renderer):
 
     def rows(self, rows: RowSet) -> str:
         columns = ", ".join(
-            f"{name} {self.types[kind]} PATH '$[{i}]'"
+            f"{name} {self.types[kind].format(collation=self.collation)} PATH '$[{i}]'"
             for i, (name, kind) in enumerate(zip(rows.names, rows.types, strict=True))
         )
         return f"JSON_TABLE(:rows, '$[*]' COLUMNS ({columns}))"

@@ -16,7 +16,7 @@ from qflowd.model.errors import StoreUnavailable, StoreUnsupported
 from qflowd.store.catalog import Statement
 from qflowd.store.dialects.base import Connection, DataRefused, Disconnected, Retryable, Rows
 
-OLDEST = 120000
+OLDEST = 140000  # CREATE OR REPLACE TRIGGER
 # One round trip. What hangs must not hold rows for ever; plans stay on the indexes, else a batch reads a large table whole.
 # A scan that is forbidden and the only way looks so dear that it would be compiled, for a table of two rows: hence no JIT.
 BEGIN = (
@@ -25,6 +25,7 @@ BEGIN = (
     "SET LOCAL jit = off"
 )
 PREPARE_AFTER = 3  # executions; planning is half of what a small statement takes
+SESSION = {"autocommit": True, "connect_timeout": 10, "prepare_threshold": None, "client_encoding": "utf8"}
 KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 15000}
 
 
@@ -33,9 +34,7 @@ class PostgresConnection(Connection):
 
     def __init__(self, url: str) -> None:
         try:
-            self.driver = psycopg.connect(
-                _libpq_url(url), autocommit=True, connect_timeout=10, prepare_threshold=None, **cast("Any", KEEPALIVE)
-            )
+            self.driver = psycopg.connect(_libpq_url(url), **cast("Any", SESSION | KEEPALIVE))
         except psycopg.OperationalError as error:
             said = "; ".join(line.strip() for line in str(error).splitlines() if line.strip())
             raise StoreUnavailable(f"cannot reach PostgreSQL at {describe(url)}: {said}") from error
@@ -45,7 +44,12 @@ class PostgresConnection(Connection):
         """Learn what may be done here. Raises: StoreUnsupported."""
         if self.driver.info.server_version < OLDEST:
             raise StoreUnsupported(
-                f"PostgreSQL {self.driver.info.server_version // 10000} is too old; qflowd needs 12 or newer"
+                f"PostgreSQL {self.driver.info.server_version // 10000} is too old; qflowd needs 14 or newer"
+            )
+        if (encoding := self.driver.info.parameter_status("server_encoding")) != "UTF8":
+            raise StoreUnsupported(
+                f"the database has the encoding {encoding}, which cannot hold every text; "
+                "make one with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0"
             )
         # A pooler tells a number of its own, and hands each transaction to another session.
         if self.script("SELECT pg_backend_pid()") == [(self.driver.info.backend_pid,)]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import apsw
 
-from qflowd.model.errors import StoreUnavailable
+from qflowd.model.errors import StoreUnavailable, StoreUnsupported
 from qflowd.store.catalog import Statement
 from qflowd.store.clock import from_microseconds, to_microseconds
 from qflowd.store.dialects.base import Connection, DataRefused, Retryable, Rows
@@ -42,6 +42,8 @@ class SqliteConnection(Connection):
                 # A page that is written by every batch is copied into the file now and then, not with each thousandth page.
                 self.script("PRAGMA qflow.wal_autocheckpoint = 8000")
                 self.script("PRAGMA qflow.journal_size_limit = 67108864")
+        except apsw.SQLError as error:  # "must use the same text encoding"
+            raise StoreUnsupported(f"cannot use the SQLite file {file}: its text is UTF-16, qflowd's UTF-8") from error
         except (apsw.NotADBError, Retryable, StoreUnavailable) as error:
             raise StoreUnavailable(
                 f"cannot use the SQLite file {file}: {error.__cause__ or error}; check that the folder exists and is writable"
