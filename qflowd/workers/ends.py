@@ -22,8 +22,11 @@ LONGEST_TRACEBACK = 32 << 10
 _OURS = f"{Path(__file__).parents[1]}{os.sep}"
 
 
-class Stopped(BaseException):
-    """Raised inside a task that is told to stop, so that its `finally` blocks run."""
+class Stopped(KeyboardInterrupt):
+    """Raised inside a task that is told to stop, so that its `finally` blocks run.
+
+    Drivers and libraries know what to cancel when a KeyboardInterrupt passes through them, and only then.
+    """
 
 
 class InvalidOutput(QflowdError):

@@ -34,10 +34,11 @@ class Flight:
 
 @dataclass(slots=True)
 class Stop:
-    """A task that is to end. Killed at `kill_at_us`, once it was told (`mark`)."""
+    """A task that is to end. Killed at `kill_at_us`, once it was told (`mark`, at `told_us`)."""
 
     reason: StopReason
     mark: Mark | None = None
+    told_us: int = 0
     kill_at_us: int = 0
 
 

@@ -6,7 +6,7 @@ import msgspec
 
 from qflowd.workers import linux, wire
 from qflowd.workers.events import Broken, Checkpointed, Event, Progressed, Returned
-from qflowd.workers.handle import Handle, Sample, task_id_of
+from qflowd.workers.handle import Handle, Sample, Stop, task_id_of
 from qflowd.workers.wire import Assignment, Done, Ended, Message
 
 Results = list[Done | Ended]
@@ -43,10 +43,9 @@ def _sort(worker: Handle, message: Message, results: Results, events: list[Event
         stop = worker.stops.pop(task.task_id, None)
         if stop is not None and stop.mark is not None and worker.slots == 1:
             worker.is_leaving = True  # after a stop the process ends itself
-        # A success that was faster than the stop stays one; an error after it is the stop's doing.
-        was_stopped = stop is not None and stop.mark is not None and _is_bad(message)
+        was_stopped = stop is not None and stop.mark is not None and _is_by_stop(stop, message)
         if was_stopped or (isinstance(message, Ended) and message.outcome == "stopped"):
-            events.append(_stopped(message, stop.reason if stop else "terminated"))  # type: ignore[arg-type]
+            events.append(_stopped(_as_ended(message), stop.reason if stop else "terminated"))
         else:
             results.append(message if sample is None else _measured(worker, sample, message))
 
@@ -68,21 +67,22 @@ def _measured(worker: Handle, sample: Sample, message: Done | Ended) -> Done | E
     if isinstance(message, Ended) and message.cpu_s is not None:
         return message
     cpu_s = max(0.0, round(linux.cpu_s(worker.pid) - sample.cpu_s, 2))
+    return msgspec.structs.replace(_as_ended(message), cpu_s=cpu_s)
+
+
+def _as_ended(message: Done | Ended) -> Ended:
     if isinstance(message, Ended):
-        return msgspec.structs.replace(message, cpu_s=cpu_s)
+        return message
+    done = message
     return Ended(
-        message.task_id,
-        message.fence,
-        "success",
-        message.output,
-        started_us=message.started_us,
-        ended_us=message.ended_us,
-        cpu_s=cpu_s,
-    )
+        done.task_id, done.fence, "success", done.output, started_us=done.started_us, ended_us=done.ended_us
+    )  # fmt: skip
 
 
-def _is_bad(message: Done | Ended) -> bool:
-    return isinstance(message, Ended) and message.outcome in ("stopped", "error")
+def _is_by_stop(stop: Stop, message: Done | Ended) -> bool:
+    """An error after the order is the stop's doing, and after a timeout whatever a job makes of it; what was faster stays."""
+    is_bad = isinstance(message, Ended) and message.outcome in ("stopped", "error")
+    return is_bad or (stop.reason == "timeout" and message.ended_us > stop.told_us)
 
 
 def _stopped(ended: Ended, reason: str) -> Broken:

@@ -87,7 +87,7 @@ class Watch:
         if stop.mark is None:
             mark = next((mark for mark in worker.page.marks() if mark.task_id == task_id), None)
             if mark is not None:
-                stop.mark = mark
+                stop.mark, stop.told_us = mark, now
                 stop.kill_at_us = now + self._grace_us
                 worker.page.ask_to_stop(mark)
                 self.revoke(worker, now)
@@ -119,7 +119,7 @@ class Watch:
             [mark] = measured
             if mark not in worker.page.marks():
                 return  # it has just ended, and who follows it is innocent
-            worker.stops[mark.task_id] = Stop("memory", mark, now)
+            worker.stops[mark.task_id] = Stop("memory", mark, now, now)
         worker.is_leaving = True
         self._send_signal(worker, signal.SIGKILL)
 

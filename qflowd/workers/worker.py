@@ -10,7 +10,8 @@ import sys
 import threading
 import traceback
 from pathlib import Path
-from typing import Any, NoReturn
+from types import FrameType
+from typing import NoReturn
 
 from qflowd.workers import linux, orders, wire
 from qflowd.workers.children import dismiss_helpers
@@ -19,6 +20,7 @@ from qflowd.workers.load import Jobs
 from qflowd.workers.page import Page
 from qflowd.workers.runner import RawOutput, Results, Runner, raise_in_thread
 from qflowd.workers.sink import Sink
+from qflowd.workers.statements import cancel_statements
 
 _READ = 1 << 18
 _OOM_SCORE = b"800"  # the kernel shall take a worker before the daemon
@@ -138,22 +140,23 @@ class Worker:
         while (parcel := parcels.get()) is not None:
             runner.run(parcel)
 
-    def _on_term(self, *_: Any) -> None:
+    def _on_term(self, _: int, frame: FrameType | None) -> None:
         """SIGTERM means: look at the page who is to stop. Without such an order it is not for us."""
         for runner in self._runners:
             if not self._page.is_stop_asked(runner.slot):
                 continue
             if len(self._runners) == 1:
-                self._stop_alone(runner)
+                self._stop_alone(runner, frame)
             else:
                 self._stop_thread(runner)
 
-    def _stop_alone(self, runner: Runner) -> None:
+    def _stop_alone(self, runner: Runner, frame: FrameType | None) -> None:
         if runner.is_leaving:
             return
         runner.is_leaving = True
         linux.kill_group(0, signal.SIGTERM)  # what the task has started; it comes back to us, and is_leaving ends that
         if runner.is_in_task and not runner.cancel():
+            cancel_statements(frame)
             raise Stopped
 
     def _stop_thread(self, runner: Runner) -> None:
@@ -162,7 +165,9 @@ class Worker:
         try:
             if runner.is_in_task and not runner.is_raised and not runner.cancel():
                 runner.is_raised = True
-                raise_in_thread(self._idents[runner.slot], Stopped)
+                ident = self._idents[runner.slot]
+                raise_in_thread(ident, Stopped)
+                cancel_statements(sys._current_frames().get(ident))  # noqa: SLF001 - the one way to look into a thread
         finally:
             runner.lock.release()
 

@@ -85,15 +85,17 @@ def test_a_worker_sees_the_allowed_environment_and_no_descriptor_of_the_daemon(h
     secret.write_text("x")
     daemon = {
         "PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "DESK": "fx", "OTHER": "y",
+        "NUMBA_NUM_THREADS": "4", "OMP_NUM_THREADS": "4",
         "QFLOWD_DATABASE_URL": "postgresql://u:hunter2@h/d",
     }  # fmt: skip
     with secret.open() as file:
         os.set_inheritable(file.fileno(), True)
-        story = hire(PEEK, env=worker_env(daemon, ["DESK"]))
+        story = hire(PEEK, env=worker_env(daemon, ["DESK", "NUMBA_NUM_THREADS"]))
         seen = json.loads(story.end("peek").output)
     assert "hunter2" not in json.dumps(seen)
     assert not any("secret" in target or "socket" in target for target in seen["fds"].values())
     assert (seen["now"]["DESK"], seen["now"]["OMP_NUM_THREADS"], seen["now"]["LC_ALL"]) == ("fx", "1", "C.UTF-8")
+    assert (seen["now"]["POLARS_MAX_THREADS"], seen["now"]["NUMBA_NUM_THREADS"]) == ("1", "4")
     assert "OTHER" not in seen["now"]
     assert (seen["cwd"], seen["stdin"], seen["core"], seen["own_session"]) == (str(tmp_path), "", 0, True)
     assert seen["oom"] == 800
