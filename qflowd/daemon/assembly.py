@@ -190,7 +190,6 @@ class Daemon:
     def reload_plugins(self) -> None:
         """Read all plugins again, installed ones too (SIGHUP)."""
         self._reloader.reload()
-        self.topics.publish("plugins")
 
     def _adopt(self, _plugins: Registry) -> None:
         """A new registry is live: new workers get it, and the database is told."""

@@ -58,6 +58,7 @@ class Reloader:
         self._watch = watch or FolderWatch(folders, (".py",), self._wake_up)
         self._scan = Scan()
         self._reloads = 0
+        self._is_reload_asked = False
         self._next: tuple[bool, bool] | None = None  # (discover, skip culprits) of the advance to begin
         self._owes_retry = False  # to culprits, with all the time that a file may take
         self._steps: Generator[Request, Findings, Registry] | None = None
@@ -108,15 +109,19 @@ class Reloader:
         self._watch.stop()
 
     def reload(self) -> None:
-        """Read everything again, installed plugins too, at the next `poll()`."""
-        self._abandon()
-        self._reloads += 1
-        self._watch.look_again()
-        self._emptied.clear()
-        self._next = (True, False)
+        """Read everything again, installed plugins too, at the next `poll()`. May be called from any thread."""
+        self._is_reload_asked = True
+        self._wake()
 
     def poll(self) -> float:
         """One bounded round; returns seconds until the next is due, unless `wake` comes first."""
+        if self._is_reload_asked:
+            self._is_reload_asked = False
+            self._abandon()
+            self._reloads += 1
+            self._watch.look_again()
+            self._emptied.clear()
+            self._next = (True, False)
         self._look()
         if self._steps is None and self._next is not None:
             self._begin(*self._next)

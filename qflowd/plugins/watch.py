@@ -1,6 +1,7 @@
 """Watching folders: file events make it fast, a full look by hash now and then makes it sure.
 
-A file counts only when two looks a moment apart found the same bytes and nobody is known to be writing it.
+A file counts only when two looks a moment apart found the same bytes and nobody is known to be writing it. No event says
+that a folder was replaced as a whole (by a rename, or by a link that points elsewhere now): `poll()` compares inodes.
 """
 
 import logging
@@ -18,9 +19,12 @@ if TYPE_CHECKING:
 
 SETTLE_S = 0.1
 LISTEN_S = 0.5
+GLANCE_S = 1.0  # between looks at which folders these are
 RESCAN_S = 30.0
 RESCAN_WITHOUT_EVENTS_S = 3.0
 WRITING_S = 10.0  # a writer that has not closed its file for so long is no longer waited for
+
+_Identity = tuple[int, int] | None
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +56,8 @@ class FolderWatch:
         self._events = _Events(self._folders, self._suffixes, self._moved) if events else None
         self._has_moved = False
         self._due = 0.0
-        self._seen: dict[str, str] = {}  # path -> hash at the last look
+        self._identities: list[_Identity] = []
+        self._seen: dict[str, tuple[str, float]] = {}  # path -> hash at the last look, and since when it is that
         self._stable = Scan()
 
     def start(self) -> Scan:
@@ -61,11 +66,11 @@ class FolderWatch:
         The first `poll()`, due in a moment, reads again and listens for events from then on: watchdog is slow to import,
         and a daemon that starts need not wait for it.
         """
+        self._identities = [_identity(folder) for folder in self._folders]
         found = self._look()
         if _is_fresh(found, self._settle_s):
             time.sleep(self._settle_s)
             found = self._look()
-        self._seen = {path: file.hash for path, file in found.files.items()}
         self._stable = found
         self._due = time.monotonic() + min(LISTEN_S, self._rescan_s)
         return found
@@ -80,41 +85,38 @@ class FolderWatch:
         self._due = 0.0
 
     def due_s(self) -> float:
-        """Seconds until `poll()` has something to do; 0 if it has now."""
-        return max(0.0, self._due - time.monotonic())
+        """Seconds until `poll()` has something to do; 0 if it has now, a second at most."""
+        return 0.0 if self._has_moved else min(max(0.0, self._due - time.monotonic()), GLANCE_S)
 
     def poll(self) -> Scan | None:
         """The content, if it has changed since it was last returned."""
-        now = time.monotonic()
-        if self._has_moved:
-            self._has_moved = False
-            self._due = min(self._due, now)
-        if now < self._due:
+        before, self._identities = self._identities, [_identity(folder) for folder in self._folders]
+        if not self._has_moved and time.monotonic() < self._due and self._identities == before:
             return None
+        self._has_moved = False  # before the look: what moves from here on needs another
         if self._events is not None:
-            self._events.arm()
-        changed, is_moving = self._settle(self._look())
+            self._events.arm(self._identities)
+        changed, is_moving = self._settle(self._look(), time.monotonic())
         self._due = time.monotonic() + (self._settle_s if is_moving else self._interval_s())
         return self._stable if changed else None
 
-    def _settle(self, found: Scan) -> tuple[bool, bool]:
-        """Take over what two looks agree on. Returns whether that changed anything, and whether files still move."""
-        seen, self._seen = self._seen, {path: file.hash for path, file in found.files.items()}
+    def _settle(self, found: Scan, now: float) -> tuple[bool, bool]:
+        """Take over what has stood still. Returns whether that changed anything, and whether files still move."""
         files: dict[str, SourceFile] = {}
-        is_moving = False
-        for path in sorted({*found.files, *self._stable.files}):
-            new, old = found.files.get(path), self._stable.files.get(path)
-            hash_now = new.hash if new else None
-            if hash_now != (old.hash if old else None) and (hash_now != seen.get(path) or self._is_written(path)):
-                is_moving = True
-                new = old
+        before, seen, self._seen = self._stable, self._seen, {}
+        for path in {*found.files, *before.files}:
+            new, old = found.files.get(path), before.files.get(path)
+            hash_now = new.hash if new else ""
+            if hash_now != (old.hash if old else ""):
+                hash_then, since = seen.get(path, (None, now))
+                if hash_now != hash_then or now - since < self._settle_s or self._is_written(path):
+                    self._seen[path] = (hash_now, since if hash_now == hash_then else now)
+                    new = old
             if new is not None:
                 files[path] = new
-        ordered = found.sorted(files.values())
-        before = self._stable
-        self._stable = replace(found, files=ordered)
-        changed = {p: f.hash for p, f in ordered.items()} != {p: f.hash for p, f in before.files.items()}
-        return changed or dict(found.errors) != dict(before.errors), is_moving
+        self._stable = replace(found, files=found.sorted(files.values()))
+        has_changed = _hashes(self._stable) != _hashes(before) or dict(found.errors) != dict(before.errors)
+        return has_changed, bool(self._seen)
 
     def _look(self) -> Scan:
         return scan(self._folders, self._suffixes, trusted_only=self._trusted_only)
@@ -140,7 +142,7 @@ class _Events:
         self._suffixes = suffixes
         self._moved = moved
         self._observer: Any = None
-        self._watches: dict[Path, tuple[int, Any]] = {}  # folder -> inode it had, watch
+        self._watches: dict[Path, tuple[_Identity, Any]] = {}  # folder -> which one it was, watch
         self._writing: dict[str, float] = {}  # path -> last write by somebody who has not closed it
         self._has_complained = False
 
@@ -149,22 +151,21 @@ class _Events:
         return len(self._watches) == len(self._folders)
 
     def is_written(self, path: str) -> bool:
-        at = self._writing.get(path)
+        at = self._writing.get(os.path.realpath(path))
         return at is not None and time.monotonic() - at < WRITING_S
 
-    def arm(self) -> None:
+    def arm(self, identities: "Sequence[_Identity]") -> None:
         """Watch every folder that is there and was not watched, or was replaced by another."""
-        for folder in self._folders:
-            inode = _inode(folder)
-            known = self._watches.get(folder)
-            if known is not None and known[0] == inode:
+        for folder, identity in zip(self._folders, identities, strict=True):
+            watched = self._watches.get(folder)
+            if watched is not None and watched[0] == identity:
                 continue
             try:
-                if known is not None:
+                if watched is not None:
                     del self._watches[folder]
-                    self._observer.unschedule(known[1])
-                if inode is not None:
-                    self._watches[folder] = (inode, self._watch(folder))
+                    self._observer.unschedule(watched[1])
+                if identity is not None:
+                    self._watches[folder] = (identity, self._watch(folder))
             except (OSError, KeyError, RuntimeError) as error:
                 if not self._has_complained:
                     logger.warning("cannot watch %s (%s); looking every few seconds instead", folder, error)
@@ -201,14 +202,21 @@ class _Events:
             for kind in ("File", "Dir")
             for what in ("Created", "Modified", "Moved", "Deleted", "Attrib")
         ] + [events.FileClosedEvent]
-        return self._observer.schedule(self, str(folder), recursive=True, event_filter=wanted)
+        # The real path: watchdog would watch a link, not the folder.
+        return self._observer.schedule(self, os.path.realpath(folder), recursive=True, event_filter=wanted)
 
 
-def _inode(folder: Path) -> int | None:
+def _identity(folder: Path) -> _Identity:
+    """Which folder it is, whatever its name; None if there is none."""
     try:
-        return folder.stat().st_ino
+        status = folder.stat()
     except OSError:
         return None
+    return status.st_dev, status.st_ino
+
+
+def _hashes(content: Scan) -> dict[str, str]:
+    return {path: file.hash for path, file in content.files.items()}
 
 
 def _is_fresh(found: Scan, within_s: float) -> bool:

@@ -1,6 +1,7 @@
 """A plugin folder, and a reloader on it that is polled until something holds."""
 
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -57,3 +58,50 @@ def poll_until(reloader, condition, within_s=15.0):
             pytest.fail(f"not within {within_s} s; errors: {dict(reloader.registry.errors)}")
         time.sleep(min(reloader.poll(), 0.01))
     return time.monotonic() - start
+
+
+class Served:
+    """A reloader that a thread serves as the daemon does: it sleeps as long as `poll()` says, unless it is woken."""
+
+    def __init__(self, make_reloader, *folders, **options):
+        self.changed = threading.Condition()
+        self._woken = threading.Event()
+        self._is_over = False
+        self.reloader = make_reloader(*folders, on_change=self._on_change, wake=self._woken.set, **options)
+        self.reloader.start()
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self):
+        while not self._is_over:
+            self._woken.wait(self.reloader.poll())
+            self._woken.clear()
+
+    def _on_change(self, _registry):
+        with self.changed:
+            self.changed.notify_all()
+
+    def until(self, condition, within_s=15.0):
+        """Wait for registries until one meets `condition`; well below the 30 s after which all is read anyway."""
+        with self.changed:
+            if not self.changed.wait_for(lambda: condition(self.reloader.registry), within_s):
+                pytest.fail(f"not within {within_s} s; errors: {dict(self.reloader.registry.errors)}")
+
+    def stop(self):
+        self._is_over = True
+        self._woken.set()
+        self._thread.join()
+
+
+@pytest.fixture
+def serve(make_reloader):
+    """Serves reloaders until the test is over."""
+    served = []
+
+    def start(*folders, **options):
+        served.append(Served(make_reloader, *folders, **options))
+        return served[-1]
+
+    yield start
+    for each in served:
+        each.stop()

@@ -174,7 +174,7 @@ def test_events_wake_the_loop_of_the_daemon(folder, make_reloader):
     woken = threading.Event()
     reloader = make_reloader(folder.path, wake=woken.set)
     reloader.start()
-    poll_until(reloader, lambda _now: reloader.poll() > 1)  # it listens now
+    poll_until(reloader, lambda _now: reloader.poll() > 0.5)  # it listens now
     woken.clear()
     folder.job("fresh")
     assert woken.wait(5)
