@@ -4,10 +4,10 @@ import gc
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from qflowd.config import Config
+from qflowd.config import Config, PoolConfig
 from qflowd.daemon.plugins import Plugins, reloader_for
 from qflowd.engine import registration
 from qflowd.engine.admit import Admit
@@ -34,8 +34,9 @@ from qflowd.store.clock import boottime
 from qflowd.store.migrate import migrate
 from qflowd.store.probe import probe_skip_locked
 from qflowd.store.tx import Fault, Store
-from qflowd.workers.crew import Crew
+from qflowd.workers.backends import Backend, Backends
 from qflowd.workers.environment import worker_env
+from qflowd.workers.processes import Processes
 
 log = logging.getLogger("qflowd")
 FAREWELL_S = 10.0  # for services to end their round
@@ -50,7 +51,7 @@ class Daemon:
     heartbeat: Heartbeat
     workflow_files: WorkflowFiles
     watch: Watch
-    _crew: Crew
+    _backends: Backends
     _logs: Logs
 
     def __init__(
@@ -59,11 +60,16 @@ class Daemon:
         *,
         reloader: Reloader | None = None,
         fault: Fault | None = None,
-        make_crew: Callable[..., Crew] = Crew,
+        backends: Mapping[str, Callable[[PoolConfig], Backend]] | None = None,
     ) -> None:
-        """`reloader`: on the plugin folders, where it has begun already."""
+        """Wire it up.
+
+        Args:
+            reloader: on the plugin folders, where it has begun already.
+            backends: by pool, what makes the backend that runs it; all other pools consist of worker processes.
+        """
         self._config = config
-        self._make_crew = make_crew
+        self._make_backends = dict(backends or {})
         self.store = Store(config.database.url, fault=fault)
         self.topics = Topics()
         self._run_dir = run_dir_for(config.database.url, config.daemon.run_dir)
@@ -88,8 +94,8 @@ class Daemon:
         self._when_reachable(lambda: migrate(self.store))
         self._when_reachable(lambda: probe_skip_locked(self.store))
         self._when_reachable(self.identity.register)
-        crew = self._crew = self._build_crew()
-        self.executor = self._build_executor(crew, Instances(self._plans))
+        self._backends = self._build_backends()
+        self.executor = self._build_executor(Instances(self._plans))
         self.workflow_files = WorkflowFiles(self.store, self.topics, self._config.workflows.dirs, self._pool_of)
         self._has_executor = True
         if not self._wait_for_plugins():
@@ -102,7 +108,7 @@ class Daemon:
         self.executor.start(dict(registry.jobs), registry.manifest.encode())
         self._tune()
         self._say_ready()
-        self._start_services(crew)
+        self._start_services()
 
     def _registry(self) -> Registry:
         """The jobs that are known now; an embedded daemon adds those of its program."""
@@ -122,21 +128,23 @@ class Daemon:
             self._reloader.wait_s(STOP_CHECK_S)
         return self._reloader.is_ready
 
-    def _build_crew(self) -> Crew:
+    def _build_backends(self) -> Backends:
         config = self._config
-        return self._make_crew(
-            config.pools,
+        others = {pool: make(config.pools[pool]) for pool, make in self._make_backends.items()}
+        processes = Processes(
+            {pool: size for pool, size in config.pools.items() if pool not in others},
             env=worker_env(os.environ, config.plugins.env),
             cwd=str(config.folder),
             run_dir=str(self._run_dir),
             lock_fd=self.identity.lock_fd,
             grace_s=config.daemon.grace,
         )
+        return Backends({**dict.fromkeys(config.pools, processes), **others})
 
-    def _build_executor(self, crew: Crew, instances: Instances) -> Executor:
+    def _build_executor(self, instances: Instances) -> Executor:
         return Executor(
             self.store,
-            crew,
+            self._backends,
             instances,
             self._lanes,
             self.topics,
@@ -145,7 +153,7 @@ class Daemon:
             timeout_s=self._config.daemon.timeout,
         )
 
-    def _start_services(self, crew: Crew) -> None:
+    def _start_services(self) -> None:
         store, topics, identity = self.store, self.topics, self.identity
         self.watch = Watch(store, topics, lambda: identity.id)
         self.heartbeat = Heartbeat(
@@ -153,12 +161,12 @@ class Daemon:
             topics,
             daemon_id=lambda: identity.id,
             lease_s=self._config.daemon.lease,
-            keep_alive=crew.keep_alive,
+            keep_alive=self._backends.keep_alive,
             fence=self.executor.fence,
             reborn=self._be_reborn,
             memory_mb=resident_mb,
         )
-        self._logs = Logs(store, crew.logs)
+        self._logs = Logs(store, self._backends.read_logs)
         recover = Recover(
             store,
             Instances(self._plans),  # its own: the executor's belong to the executor's thread
@@ -271,7 +279,7 @@ class Daemon:
         if self._runners:
             for runner in self._runners:
                 runner.stop()
-            self._crew.wake()
+            self._backends.wake()
             self.watch.wake()
             # One deadline for all: threads that wait for a database that hangs must not be waited for in turn.
             until = boottime() + FAREWELL_S
@@ -282,7 +290,7 @@ class Daemon:
         self._reloader.stop()
         if self._has_executor:
             self.workflow_files.stop()
-            self._crew.close()
+            self._backends.close()
             if self._runners:
                 self._logs.finish()
         is_settled = not self._has_executor or self._say_goodbye()

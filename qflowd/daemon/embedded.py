@@ -26,7 +26,7 @@ from qflowd.model.workflow import Workflow
 from qflowd.store.dialects import dialect_for
 from qflowd.store.migrate import migrate
 from qflowd.store.tx import Store
-from qflowd.workers.inline import POOL as INLINE
+from qflowd.workers.threads import INLINE
 
 log = logging.getLogger("qflowd")
 IDLE_CHECK_S: Final = 0.05

@@ -4,7 +4,7 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,9 +20,7 @@ from qflowd.model.errors import InvalidRequest
 from qflowd.model.workflow import Job, Workflow
 from qflowd.plugins.registry import Registry
 from qflowd.store.tx import Tx
-from qflowd.workers.crew import Crew
-from qflowd.workers.crew_with_threads import CrewWithThreads
-from qflowd.workers.inline import POOL as INLINE
+from qflowd.workers.threads import INLINE, Threads
 
 log = logging.getLogger("qflowd")
 INLINE_THREADS: Final = 4
@@ -36,12 +34,9 @@ class EmbeddedDaemon(Daemon):
         self._program_jobs: dict[str, Job] = {name: found.job for name, found in jobs.items()}
         self._program_workflows = tuple(workflows.values())
         functions = {name: found.function for name, found in jobs.items() if found.function is not None}
-        make_crew: Callable[..., Crew] = Crew
         if functions:
-            threads = PoolConfig(1, INLINE_THREADS)
-            config = replace(config, pools={INLINE: threads, **config.pools})
-            make_crew = partial(CrewWithThreads, functions)
-        super().__init__(config, make_crew=make_crew)
+            config = replace(config, pools={INLINE: PoolConfig(1, INLINE_THREADS), **config.pools})
+        super().__init__(config, backends={INLINE: partial(Threads, functions)} if functions else {})
 
     def drain(self, timeout_s: float | None, *, now: bool = False) -> bool:
         """Stop, and wait until all that was held is written. False if that took too long."""

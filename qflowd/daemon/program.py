@@ -13,8 +13,8 @@ from qflowd.jobs import decorators
 from qflowd.jobs.decorators import InvalidJob, JobSpec
 from qflowd.jobs.signature import params_schema
 from qflowd.model.workflow import Job
-from qflowd.workers import inline
 from qflowd.workers.load import Loaded, loaded
+from qflowd.workers.threads import INLINE
 
 MAIN = "__main__"
 
@@ -37,8 +37,8 @@ def program_job(
     module = _place(function, spec, run_inline=run_inline)
     if not module:
         spec = replace(spec, settings=replace(spec.settings, pool=_checked_pool(spec)))
-    elif spec.settings.pool == inline.POOL:
-        raise InvalidJob(f"job {spec.name}: pool {inline.POOL!r} is for jobs in threads of the program; name another")
+    elif spec.settings.pool == INLINE:
+        raise InvalidJob(f"job {spec.name}: pool {INLINE!r} is for jobs in threads of the program; name another")
     file, digest = _origin(function, spec)
     job = Job(
         name=spec.name,
@@ -64,11 +64,11 @@ def _spec(function: Callable[..., Any], name: str | None, settings: Mapping[str,
 
 def _checked_pool(spec: JobSpec) -> str:
     pool, memory = spec.settings.pool, spec.settings.memory
-    if pool not in (None, inline.POOL):
+    if pool not in (None, INLINE):
         raise InvalidJob(f"job {spec.name} runs in a thread of this program, so it cannot be in pool {pool!r}")
     if memory is not None:
         raise InvalidJob(f"job {spec.name} runs in a thread of this program, where no memory limit can be kept")
-    return inline.POOL
+    return INLINE
 
 
 def _place(function: Callable[..., Any], spec: JobSpec, *, run_inline: bool | None) -> str:

@@ -2,7 +2,7 @@
 
 submitted    admit    request (what was asked) -> plan (of what version) -> expand (into which rows)
 ready        claim    lanes (what is known of its queue) -> instances, render (with what parameters), dispatch
-running      executor, the hot loop, which hands it to the crew in `workers/`
+running      executor, the hot loop, which hands it to the backends in `workers/`
 ended        harvest (what came back) -> outcome (what that means) -> batch, finish (one group commit)
 after it     advance (rows behind it) -> close (its instance);  timers (retries, delays);  recover (dead daemons)
 

@@ -13,7 +13,7 @@ from qflowd.engine.render import Group, Unrenderable, gather, render
 from qflowd.model.errors import ExpressionFailed, QflowdError
 from qflowd.model.ids import ORDINALS, instance_of
 from qflowd.store.tx import Tx
-from qflowd.workers.crew import Crew
+from qflowd.workers.backends import Backends
 from qflowd.workers.wire import Assignment, Chunk
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ class Shipment(NamedTuple):
 class Dispatch:
     """Owned by the executor's thread. `timeout_s`: the daemon's default for tasks."""
 
-    def __init__(self, crew: Crew, instances: Instances, harvest: Harvest, timeout_s: float | None) -> None:
-        self._crew, self._instances, self._harvest = crew, instances, harvest
+    def __init__(self, backends: Backends, instances: Instances, harvest: Harvest, timeout_s: float | None) -> None:
+        self._backends, self._instances, self._harvest = backends, instances, harvest
         self._timeout_s = timeout_s
 
     def prepare(self, tx: Tx, claim: Claim) -> Shipment:
@@ -109,8 +109,8 @@ class Dispatch:
     def _give(self, terms: Terms, tasks: list[Assignment], *, solo: bool) -> None:
         """To a worker; back to the lane if the last one with room has died meanwhile."""
         pool = terms.lane.key.pool
-        if self._crew.room(pool):
-            self._crew.send(pool, self._chunk(terms, tasks, solo=solo))
+        if self._backends.room(pool):
+            self._backends.send(pool, self._chunk(terms, tasks, solo=solo))
         else:
             self._harvest.release([self._harvest.held[task.task_id][0] for task in tasks])
 

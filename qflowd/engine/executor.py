@@ -22,7 +22,7 @@ from qflowd.model.ids import instance_of
 from qflowd.model.workflow import Job
 from qflowd.store.clock import boottime
 from qflowd.store.tx import Store, Tx
-from qflowd.workers.crew import Crew
+from qflowd.workers.backends import Backends
 
 log = logging.getLogger("qflowd")
 POLL_S = 0.5
@@ -39,7 +39,7 @@ class Executor:
     def __init__(  # noqa: PLR0913 - the hot loop touches everything; the composition root passes all by name
         self,
         store: Store,
-        crew: Crew,
+        backends: Backends,
         instances: Instances,
         lanes: LaneIds,
         topics: Topics,
@@ -49,12 +49,12 @@ class Executor:
         timeout_s: float | None,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        self._store, self._crew, self._instances, self._topics = store, crew, instances, topics
+        self._store, self._backends, self._instances, self._topics = store, backends, instances, topics
         self._daemon_id = daemon_id
         self._pools = tuple(pools)
         self._claimer = Claimer(lanes, self._pools)
         self._harvest = Harvest(store.clock, chance)
-        self._dispatch = Dispatch(crew, instances, self._harvest, timeout_s)
+        self._dispatch = Dispatch(backends, instances, self._harvest, timeout_s)
         self._look_at = 0.0
         self._is_told = False  # that something has just become ready: no use to look before the claim
         self._orders: list[Callable[[], None]] = []
@@ -81,38 +81,38 @@ class Executor:
         """Something has become ready, most likely for us."""
         self._is_told = True
         self._look_at = 0.0
-        self._crew.wake()
+        self._backends.wake()
 
     def note_intents(self) -> None:
         """Some instance is to be terminated."""
         self._has_intents = True
-        self._crew.wake()
+        self._backends.wake()
 
     def order(self, what: Callable[[], None]) -> None:
         """Have `what` done by the executor's thread, soon."""
         with self._orders_lock:
             self._orders.append(what)
-        self._crew.wake()
+        self._backends.wake()
 
     def set_jobs(self, jobs: dict[str, Job], manifest: bytes) -> None:
         """A new generation of plugins is live."""
 
         def adopt() -> None:
             self._claimer.set_jobs(jobs)
-            self._crew.adopt(manifest)
+            self._backends.adopt(manifest)
             self._look_at = 0.0
 
         self.order(adopt)
 
     def fence(self) -> None:
         """The lease is lost or about to be: kill all workers; their tasks come back without a crash counted."""
-        self.order(self._crew.kill_all)
+        self.order(self._backends.kill_all)
 
     def forget_all(self) -> None:
         """Others have taken what this daemon held; nothing that comes back of it will be written."""
 
         def forget() -> None:
-            self._crew.kill_all()
+            self._backends.kill_all()
             self._harvest.forget_all()
             self._instances.outputs.clear()  # what was not written may have another output when others run it
             self._reconcile_at = 0.0  # what was claimed a moment ago under the new name was forgotten too
@@ -124,7 +124,7 @@ class Executor:
 
         def stop() -> None:
             self._may_claim = False
-            self._crew.drain()
+            self._backends.drain()
 
         self.order(stop)
 
@@ -132,7 +132,7 @@ class Executor:
 
     def start(self, jobs: dict[str, Job], manifest: bytes) -> None:
         self._claimer.set_jobs(jobs)
-        self._crew.start(manifest)
+        self._backends.start(manifest)
 
     def close(self) -> None:
         """Once it is ticked no more."""
@@ -145,7 +145,7 @@ class Executor:
         patience_s = self._harvest.patience_s(now, POLL_S)
         if self._may_claim and patience_s > 0 and not self._harvest.is_behind:
             patience_s = min(patience_s, max(0.0, self._look_at - now))
-        for event in self._crew.poll(patience_s):
+        for event in self._backends.poll(patience_s):
             self._harvest.take(event)
         now = boottime()
         is_ripe = self._harvest.is_ripe(now)
@@ -179,7 +179,7 @@ class Executor:
         except StoreUnavailable:
             self._has_intents = True
             raise
-        self._crew.stop_tasks([number for number in self._harvest.held if instance_of(number) in self._terminated])
+        self._backends.stop([number for number in self._harvest.held if instance_of(number) in self._terminated])
 
     def _reconcile(self) -> None:
         """Give back rows that say they are ours and are not here (a claim whose reply was lost); let go what is not ours."""
@@ -189,8 +189,8 @@ class Executor:
             log.warning("giving back %d rows whose claim was never heard of here", len(strays))
             finish(self._store, self._instances, Batch(released=strays), self._daemon_id())
             self._look_at = 0.0
-        self._crew.stop_tasks(self._harvest.disowned({row.id for row in rows}))
-        if absent := self._harvest.forget_absent(self._crew.held()):
+        self._backends.stop(self._harvest.disowned({row.id for row in rows}))
+        if absent := self._harvest.forget_absent(self._backends.held()):
             log.error("the ends of %d tasks were lost on their way from the workers; they run again", len(absent))
             self._reconcile_at = 0.0
 
@@ -202,7 +202,7 @@ class Executor:
 
     def _turn(self, *, is_ripe: bool) -> None:
         """One transaction: accept what has ended, then claim, what has just become ready included."""
-        room = {pool: self._crew.room(pool) for pool in self._pools} if self._may_claim else {}
+        room = {pool: self._backends.room(pool) for pool in self._pools} if self._may_claim else {}
         is_told, self._is_told = self._is_told and any(room.values()), False
         if self._claimer.has_unknown_lanes or not (is_ripe or is_told):  # else only to learn lanes
             has_work = self._look_for_work(room)
@@ -235,7 +235,7 @@ class Executor:
         try:
             self._dispatch.send(shipment, self._doomed())
         except Exception as error:  # noqa: BLE001 - the other lanes' rows are ours as well, and must be sent
-            settled = {number for number, _ in self._crew.held()} | self._harvest.batch.task_ids()
+            settled = {number for number, _ in self._backends.held()} | self._harvest.batch.task_ids()
             self._harvest.release([row for row in shipment.claim.rows if row.id not in settled])
             if isinstance(error, StoreUnavailable):
                 self._put_off("send", error)
@@ -282,7 +282,7 @@ class Executor:
 
     def _claim(self, tx: Tx, room: dict[str, int]) -> list[Shipment]:
         """Claim, and read what is claimed: what a transaction asks for again and again is planned once."""
-        idle = {pool: self._crew.idle(pool) for pool in room}
+        idle = {pool: self._backends.idle(pool) for pool in room}
         claims = self._claimer.claim(tx, room, idle, self._daemon_id())
         if self._claimer.is_held_back:
             self._look_at = 0.0

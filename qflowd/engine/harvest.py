@@ -1,4 +1,4 @@
-"""What this daemon holds, and what has come back of it: from the crew's events to the rows of the next group commit."""
+"""What this daemon holds, and what has come back of it: from the backends' events to the rows of the next group commit."""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
@@ -54,7 +54,7 @@ class Harvest:
     # -- what happened
 
     def take(self, event: Event) -> None:
-        """Note what the crew tells."""
+        """Note what a backend tells."""
         if isinstance(event, Finished):
             self._finished(event.results)
         elif isinstance(event, Running):

@@ -1,11 +1,12 @@
 """Logs: carries what tasks print from the workers' files into the table, in batches."""
 
 import logging
+from collections.abc import Callable
 from typing import ClassVar
 
 from qflowd.model.errors import StoreUnavailable
 from qflowd.store.tx import DataRefused, Store, Tx
-from qflowd.workers.log_reader import LogLine, LogReader
+from qflowd.workers.log_reader import LogLine
 
 log = logging.getLogger("qflowd")
 EVERY_S = 0.2
@@ -19,14 +20,14 @@ class Logs:
     name: ClassVar[str] = "logs"
     topics: ClassVar[tuple[str, ...]] = ("log",)
 
-    def __init__(self, store: Store, reader: LogReader) -> None:
+    def __init__(self, store: Store, read: Callable[[], list[LogLine]]) -> None:
         self._store = store
-        self._reader = reader
+        self._read = read
         self._waiting: list[LogLine] = []
 
     def tick(self) -> float:
         if len(self._waiting) < MOST_WAITING:
-            self._waiting += self._reader.collect()
+            self._waiting += self._read()
         while self._waiting:
             self._write(self._waiting[:BATCH])
             del self._waiting[:BATCH]

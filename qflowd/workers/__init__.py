@@ -1,8 +1,9 @@
 """Processes that run user code, and the daemon's side of them. No database, no queue logic.
 
-daemon       crew (all workers): supervisor, handle (one each), receive, watch, burial, log_reader
-             crew_with_threads: beside them inline, jobs in threads of the daemon's own process
-between      wire and page (daemon <-> worker), orders (daemon <-> nursery), events (crew -> engine)
+daemon       backends (the protocol, and the router by pool that the engine talks to)
+             processes, a backend: supervisor, handle (one worker each), receive, watch, burial, log_reader
+             threads, another: jobs in threads of the daemon's own process; thread_logs
+between      wire and page (daemon <-> worker), orders (daemon <-> nursery), events (backend -> engine)
 nursery      nursery_link starts it, nursery forks workers and buries them
 worker       worker (its main) -> runner (one slot) -> load, task_context, sink, ends
 """

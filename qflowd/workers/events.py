@@ -1,4 +1,4 @@
-"""What the crew tells the engine. Every task that was sent ends in exactly one Finished, Returned or Broken."""
+"""What a backend tells the engine. Every task that was sent ends in exactly one Finished, Returned or Broken."""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -114,7 +114,7 @@ class Output:
         self._rest = b""
         self._raws = (_Raw(stdout_fd, "stdout"), _Raw(stderr_fd, "stderr"))
         self._last = (0, 0, 0)
-        self.is_dead = False  # set by the crew once the process and its group are gone
+        self.is_dead = False  # set by the supervisor once the process and its group are gone
 
     def collect(self, lines: list[LogLine]) -> bool:
         """Add what is new. True: the worker is dead and everything has been read."""
@@ -174,7 +174,7 @@ def _decode(data: bytes) -> list[Record | Reach]:
 
 
 class LogReader:
-    """All workers' output. The crew registers workers; any one thread may call `collect`."""
+    """All workers' output. Their owner adds workers; any one thread may call `collect`."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -5,15 +5,14 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from qflowd.config.records import PoolConfig
 from qflowd.workers import orders
+from qflowd.workers.backends import NEVER_US
 from qflowd.workers.handle import Handle, new_handle
 from qflowd.workers.nursery_link import NurseryLink
 
 log = logging.getLogger("qflowd")
-NEVER_US: Final = 1 << 62
 _LONG_LIFE_US = 10_000_000  # a nursery that dies sooner is not started again at once
 _BACKOFF_US = (100_000, 500_000, 2_000_000, 5_000_000)
 
@@ -35,7 +34,7 @@ class _Place:
 
 
 class Supervisor:
-    """The nursery and all workers; arguments as of `Crew`. What workers are sent and answer is the crew's affair."""
+    """The nursery and all workers; arguments as of `Processes`, whose affair it is what workers are sent and answer."""
 
     def __init__(
         self,

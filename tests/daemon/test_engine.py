@@ -606,7 +606,7 @@ import sys
 from qflowd import Engine
 from tests.daemon import program_jobs
 engine = Engine(sys.argv[1], pools={"default": 1}).with_job(program_jobs.nap).start()
-print(engine._daemon._crew.nursery_pid)
+print(engine._daemon._backends._by_pool['default'].nursery_pid)
 """
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(

@@ -1,19 +1,7 @@
 """Log lines on their way to the table: one that a database refuses holds up no other."""
 
 from qflowd.engine.logs import Logs
-from qflowd.workers.log_reader import LogLine, LogReader
-
-
-class Printed(LogReader):
-    """What was printed since the last call."""
-
-    def __init__(self, *lines: LogLine) -> None:
-        super().__init__()
-        self._lines = list(lines)
-
-    def collect(self) -> list[LogLine]:
-        lines, self._lines = self._lines, []
-        return lines
+from qflowd.workers.log_reader import LogLine
 
 
 def line(message: str, *, level: str = "INFO", logger: str = "work") -> LogLine:
@@ -22,7 +10,8 @@ def line(message: str, *, level: str = "INFO", logger: str = "work") -> LogLine:
 
 def test_a_line_that_is_refused_holds_up_no_other(lab):
     bad = [line("bad", logger="a\0b"), line("bad", level="L" * 100)]
-    logs = Logs(lab.store, Printed(line("first"), *bad, line("last")))
+    printed = iter([[line("first"), *bad, line("last")]])
+    logs = Logs(lab.store, lambda: next(printed))
     logs.tick()
     kept = [message for (message,) in lab.sql("SELECT message FROM qflow.log_line ORDER BY id")]
     assert (kept[0], kept[-1]) == ("first", "last")

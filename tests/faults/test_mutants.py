@@ -45,8 +45,8 @@ def once(ended, holds):
 advance.arrivals = once
 """
 NO_SELF_FENCE = """
-from qflowd.workers.crew import Crew
-Crew.keep_alive = lambda self, until_us: None
+from qflowd.workers.processes import Processes
+Processes.keep_alive = lambda self, until_us: None
 """
 FAN_IN = "workflow: fan\ntasks:\n" + "".join(f"  p{i}: {{job: step}}\n" for i in range(8))
 FAN_IN += "  end: {job: step, after: [p0, p1, p2, p3, p4, p5, p6, p7]}\n"

@@ -1,4 +1,4 @@
-"""A crew of real processes for one test, and the story of what it told."""
+"""A crew of worker processes for one test, and the story of what it told."""
 
 import os
 import textwrap
@@ -11,10 +11,11 @@ import pytest
 
 from qflowd.config import PoolConfig
 from qflowd.jobs.manifest import Manifest, Module
-from qflowd.workers.crew import Crew
+from qflowd.workers.backends import Backends
 from qflowd.workers.environment import worker_env
 from qflowd.workers.events import Broken, Event, Finished, Returned
 from qflowd.workers.log_reader import LogLine
+from qflowd.workers.processes import Processes
 from qflowd.workers.wire import Assignment, Chunk
 
 PATIENCE_S = 20.0
@@ -27,8 +28,9 @@ def manifest_of(source: str) -> bytes:
 class Story:
     """A crew, and everything that it has told so far."""
 
-    def __init__(self, crew: Crew) -> None:
+    def __init__(self, crew: Processes) -> None:
         self.crew = crew
+        self.backends = Backends({"default": crew})
         self.events: list[Event] = []
         self.lines: list[LogLine] = []
         self._instances = count(1)
@@ -47,8 +49,8 @@ class Story:
         end = time.monotonic() + patience_s
         while not is_over():
             assert time.monotonic() < end, f"not within {patience_s} s; told: {self.events[-8:]}"
-            self.events += self.crew.poll(0.02)
-            self.lines += self.crew.logs.collect()
+            self.events += self.backends.poll(0.02)
+            self.lines += self.backends.read_logs()
 
     def until_ended(self, ids: list[int]) -> None:
         self.until(lambda: set(ids) <= self.ends().keys())
@@ -88,21 +90,21 @@ class Story:
 @pytest.fixture
 def hire(tmp_path) -> Iterator[Callable[..., Story]]:
     """Makes a crew that knows the jobs of a source text (module `desk`)."""
-    crews: list[Crew] = []
+    stories: list[Story] = []
 
     def make(source: str, processes: int = 1, threads: int = 1, grace_s: float = 0.3, env=None, **more) -> Story:
         sizes = {"default": PoolConfig(processes, threads)}
-        crew = Crew(
+        crew = Processes(
             sizes, env=worker_env(os.environ) if env is None else env, cwd=str(tmp_path), run_dir=str(tmp_path),
             grace_s=grace_s, **more,
         )  # fmt: skip
-        crews.append(crew)
+        stories.append(story := Story(crew))
         crew.start(manifest_of("from qflowd import job, context, Skip, Defer\n" + textwrap.dedent(source)))
-        return Story(crew)
+        return story
 
     yield make
-    for crew in crews:
-        crew.close()
+    for story in stories:
+        story.backends.close()
 
 
 def is_alive(pid: int) -> bool:

@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from qflowd.config import PoolConfig
-from qflowd.workers.crew import Crew
+from qflowd.workers.backends import Backends
 from qflowd.workers.environment import worker_env
 from qflowd.workers.events import Returned, Running
+from qflowd.workers.processes import Processes
 from qflowd.workers.wire import Done
 
 from .conftest import is_alive, manifest_of, wait_until
@@ -58,7 +59,7 @@ def test_adopting_while_much_is_in_flight_loses_nothing(hire):
     for n in range(2, 12):
         while story.crew.room("default"):
             ids += story.send("version", tasks=30)
-        story.events += story.crew.poll(0.003)
+        story.events += story.backends.poll(0.003)
         story.crew.adopt(manifest_of(VERSION.format(n=n)))
     story.until_ended(ids)
     assert {type(end) for end in story.ends().values()} <= {Done, Returned}
@@ -109,7 +110,7 @@ from qflowd.workers.events import Running
 lock = os.open({lock!r}, os.O_RDWR | os.O_CREAT)
 import fcntl
 fcntl.flock(lock, fcntl.LOCK_EX)
-crew = Crew({{"default": PoolConfig(3)}}, env=worker_env(os.environ), cwd={cwd!r}, run_dir={cwd!r}, lock_fd=lock)
+crew = Processes({{"default": PoolConfig(3)}}, env=worker_env(os.environ), cwd={cwd!r}, run_dir={cwd!r}, lock_fd=lock)
 crew.start(manifest_of({source!r}))
 story = Story(crew)
 for job in ("holds_gil", "stubborn", "spawns"):
@@ -176,18 +177,18 @@ def test_close_ends_all_processes(hire):
 def test_wake_ends_a_poll(hire):
     story = hire(VERSION.format(n=1))
     story.end("version")
-    threading.Timer(0.2, story.crew.wake).start()
+    threading.Timer(0.2, story.backends.wake).start()
     started = time.monotonic()
-    story.crew.poll(10)
+    story.backends.poll(10)
     assert time.monotonic() - started < 5
 
 
 def test_an_idle_crew_sleeps(hire):
     story = hire(VERSION.format(n=1))
     story.end("version")
-    story.crew.poll(0.2)
+    story.backends.poll(0.2)
     before = time.process_time()
-    assert story.crew.poll(0.5) == []
+    assert story.backends.poll(0.5) == []
     assert time.process_time() - before < 0.02
 
 
@@ -207,7 +208,7 @@ def test_files_and_descriptors_of_dead_workers_are_given_back(hire, tmp_path):
         story.end("version")
 
     kill_one()
-    story.lines += story.crew.logs.collect()
+    story.lines += story.crew.read_logs()
     before = descriptors()
     for _ in range(10):
         kill_one()
@@ -216,10 +217,13 @@ def test_files_and_descriptors_of_dead_workers_are_given_back(hire, tmp_path):
 
 
 def test_workers_that_cannot_live_are_not_respawned_in_a_hot_loop(tmp_path):
-    crew = Crew({"default": PoolConfig(1)}, env=worker_env(os.environ), cwd="/no/such/folder", run_dir=str(tmp_path))
-    crew.start(manifest_of(""))
+    crew = Processes(
+        {"default": PoolConfig(1)}, env=worker_env(os.environ), cwd="/no/such/folder", run_dir=str(tmp_path)
+    )
+    backends = Backends({"default": crew})
+    backends.start(manifest_of(""))
     end = time.monotonic() + 1
     while time.monotonic() < end:
-        crew.poll(0.1)
+        backends.poll(0.1)
     assert crew._supervisor._last_number < 6
-    crew.close()
+    backends.close()

@@ -111,7 +111,7 @@ def test_thousands_of_tasks_each_come_back_once(hire):
     while len(ids) < 6000:
         while story.crew.room("default") and len(ids) < 6000:
             ids += story.send("noop", tasks=100)
-        story.events += story.crew.poll(0.02)
+        story.events += story.backends.poll(0.02)
     story.until_ended(ids)
     # On a busy machine a worker may seem to stall; what it gave back was not begun.
     assert all(isinstance(end, Done) or not end.solo for end in story.ends().values())

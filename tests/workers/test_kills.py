@@ -166,7 +166,7 @@ def test_a_terminated_task_is_broken_and_its_unstarted_neighbours_return(hire):
     story = hire(JOBS)
     ids = story.send("sleeps", tasks=3, estimate_s=100)
     story.until(lambda: story.all_of(Running))
-    story.crew.stop_tasks([ids[0]], "terminated")
+    story.backends.stop([ids[0]], "terminated")
     story.until_ended(ids)
     assert story.ends()[ids[0]].reason == "terminated"
     assert [story.ends()[task_id].solo for task_id in ids[1:]] == [False, False]
@@ -176,7 +176,7 @@ def test_a_task_that_is_terminated_before_it_began_returns(hire):
     story = hire(JOBS)
     ids = story.send("sleeps", params='{"s": 0.5}', tasks=2, estimate_s=100)
     story.until(lambda: story.all_of(Running))
-    story.crew.stop_tasks([ids[1]])
+    story.backends.stop([ids[1]])
     story.until_ended(ids)
     assert story.ends()[ids[0]].output == '"woke"'
     assert story.ends()[ids[1]] == Returned(ids[1], 3, False)
@@ -246,10 +246,10 @@ def test_a_drained_crew_ends_what_runs_and_returns_the_rest(hire):
     story = hire(JOBS)
     ids = story.send("sleeps", params='{"s": 0.5}', tasks=3, estimate_s=100)
     story.until(lambda: story.all_of(Running))
-    story.crew.drain()
-    story.until(lambda: not story.crew.busy("default"))
+    story.backends.drain()
+    story.until(lambda: not story.crew.held())
     assert [type(event) for event in story.events if not isinstance(event, Running)] == [Returned, Returned, Finished]
-    assert story.crew.room("default") == 0
+    assert story.backends.room("default") == 0
     assert set(story.ends()) == set(ids)
 
 
@@ -271,7 +271,7 @@ def test_hundreds_of_kills_lose_no_task(hire):
         for pid in list(story.crew.pids()):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        story.events += story.crew.poll(0.005)
+        story.events += story.backends.poll(0.005)
     story.until(lambda: not story.crew.held())
     assert story.ends().keys() == open_ids
 

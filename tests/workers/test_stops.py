@@ -68,7 +68,7 @@ def test_a_task_that_is_just_about_to_begin_is_stopped(hire, threads):
     story.end("begins_late")
     ids = story.send("sleeps")
     story.until(lambda: story.all_of(Running))
-    story.crew.stop_tasks(ids)
+    story.backends.stop(ids)
     story.until_ended(ids)
     assert (story.ends()[ids[0]].reason, story.ends()[ids[0]].exit_signal) == ("terminated", None)
 
@@ -78,7 +78,7 @@ def test_two_orders_at_the_same_moment_do_not_block_each_other(hire):
     story.end("is_told_twice")
     ids = story.send("sleeps") + story.send("sleeps", params='{"s": 1}')
     story.until(lambda: len(story.all_of(Running)) == 2)
-    story.crew.stop_tasks(ids[:1])
+    story.backends.stop(ids[:1])
     story.until_ended(ids)
     stopped, other = (story.ends()[task_id] for task_id in ids)
     assert (stopped.reason, stopped.exit_signal) == ("terminated", None)

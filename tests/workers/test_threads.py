@@ -116,7 +116,7 @@ def test_a_job_may_ask_whether_it_is_cancelled(hire):
     story = hire(JOBS, threads=2, grace_s=5)
     ids = story.send("asks")
     story.until(lambda: story.all_of(Running))
-    story.crew.stop_tasks(ids)
+    story.backends.stop(ids)
     story.until_ended(ids)
     assert story.ends()[ids[0]].output == '"asked"'
 
@@ -159,6 +159,6 @@ def test_thousands_of_tasks_through_threads_each_come_back_once(hire):
     while len(ids) < 3000:
         while story.crew.room("default"):
             ids += story.send("noop", tasks=50)
-        story.events += story.crew.poll(0.02)
+        story.events += story.backends.poll(0.02)
     story.until_ended(ids)
     assert all(isinstance(end, Done) or not end.solo for end in story.ends().values())

@@ -6,18 +6,20 @@ from collections.abc import Iterable
 
 import msgspec
 
-from qflowd.workers.log_reader import LogLine, LogReader
-from qflowd.workers.sink import Author, Record, RecordsHandler, Sink
+from qflowd.workers.log_reader import LogLine
+from qflowd.workers.sink import Record, RecordsHandler, Sink
 
 _decode_lines = msgspec.json.Decoder(Record).decode_lines
 
 
-class _Memory(Sink):
+class ThreadLogs(Sink):
     """A sink that keeps its records until they are taken. Threads that run no job of ours are not heard."""
 
     def __init__(self) -> None:
         super().__init__(-1)
         self._kept: deque[bytes] = deque()
+        self._handler = RecordsHandler(self)
+        self._raised: list[logging.Logger] = []  # whose level is ours
 
     def emit(self, stream: str, level: str, logger: str, lines: list[str], attributes: str | None = None) -> None:
         if self.author() is not self.first:
@@ -27,34 +29,11 @@ class _Memory(Sink):
         self._kept.append(bytes(data))
 
     def take(self) -> list[LogLine]:
+        """What has come since the last call."""
         lines: list[LogLine] = []
         while self._kept:
             lines += map(_line, _decode_lines(self._kept.popleft()))
         return lines
-
-
-def _line(record: Record) -> LogLine:
-    return LogLine(
-        record.task_id, record.fence, record.attempt, record.at_us, record.stream, record.level, record.logger,
-        record.message, record.attributes,
-    )  # fmt: skip
-
-
-class ThreadLogs(LogReader):
-    """The output of all workers, and beside it what jobs in threads of this process log."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._memory = _Memory()
-        self._handler = RecordsHandler(self._memory)
-        self._raised: list[logging.Logger] = []  # whose level is ours
-
-    def adopt_thread(self, author: Author) -> None:
-        """From now on the calling thread writes as `author`."""
-        self._memory.adopt_thread(author)
-
-    def collect(self) -> list[LogLine]:
-        return super().collect() + self._memory.take()
 
     def listen(self, names: Iterable[str]) -> None:
         """Hear these loggers, from INFO on unless the program has set their level itself."""
@@ -72,3 +51,10 @@ class ThreadLogs(LogReader):
         for logger in self._raised:
             logger.setLevel(logging.NOTSET)
         self._raised.clear()
+
+
+def _line(record: Record) -> LogLine:
+    return LogLine(
+        record.task_id, record.fence, record.attempt, record.at_us, record.stream, record.level, record.logger,
+        record.message, record.attributes,
+    )  # fmt: skip

@@ -1,24 +1,22 @@
-"""The crew: all workers of a daemon, seen from its hot loop. One thread owns it; `wake` alone is for everybody.
-
-What runs is decided elsewhere. Here tasks are carried to workers and their ends back, whatever is killed.
-"""
+"""The backend of pools of processes: carries tasks to workers and their ends back, whatever is killed."""
 
 import contextlib
 import os
 import select
 import signal
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from qflowd.config.records import PoolConfig
-from qflowd.workers import linux, orders
+from qflowd.workers import orders
+from qflowd.workers.backends import NEVER_US, Backend
 from qflowd.workers.burial import tasks_of_dead
 from qflowd.workers.events import Event, Finished, StopReason
 from qflowd.workers.handle import Handle, Stop
-from qflowd.workers.log_reader import LogReader
+from qflowd.workers.log_reader import LogLine, LogReader
 from qflowd.workers.nursery_link import NurseryLink
 from qflowd.workers.receive import sort_messages
-from qflowd.workers.supervisor import NEVER_US, Supervisor
+from qflowd.workers.supervisor import Supervisor
 from qflowd.workers.watch import Watch
 from qflowd.workers.wire import Chunk, Done, Ended, now_us
 
@@ -27,8 +25,8 @@ _FLOOD = 48  # tasks in flight
 _LINGER_S = 0.0004
 
 
-class Crew:
-    """Workers of all pools.
+class Processes(Backend):
+    """Worker processes of one thread or several.
 
     Args:
         pools: size by name.
@@ -51,14 +49,12 @@ class Crew:
         grace_s: float = 10.0,
         clock: Callable[[], int] = now_us,
     ) -> None:
-        self.logs = LogReader()
+        self._logs = LogReader()
         self._clock = clock
         self._supervisor = Supervisor(pools, env=env, cwd=cwd, run_dir=run_dir, lock_fd=lock_fd, clock=clock)
         self._workers = self._supervisor.workers
         self._by_fd: dict[int, Handle] = {}
         self._epoll = select.epoll()
-        self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._epoll.register(self._bell, select.EPOLLIN)
         self._is_draining = False
         self._watch = Watch(grace_s, self._supervisor.signal, self._drain_results)
         self._next_watch_us = 0
@@ -82,7 +78,6 @@ class Crew:
         self._supervisor.order(orders.Deadline(until_us))
 
     def drain(self) -> None:
-        """No more work: what has begun goes on, the rest comes back; nothing can be sent any more."""
         self._is_draining = True
         for worker in self._workers.values():
             if worker.open:
@@ -99,22 +94,15 @@ class Crew:
         self._supervisor.close()
         self._by_fd.clear()
         self._epoll.close()
-        with contextlib.suppress(OSError):
-            os.close(self._bell)
 
     # -- work
 
     def room(self, pool: str) -> int:
         """How many chunks may be sent now: per worker slot one in flight and one queued."""
-        return 0 if self._is_draining else sum(w.room() for w in self._workers.values() if w.pool == pool)
+        return sum(w.room() for w in self._workers.values() if w.pool == pool)
 
     def idle(self, pool: str) -> int:
-        """How many slots have nothing to do: where long tasks go, one each."""
-        return 0 if self._is_draining else sum(w.idle() for w in self._workers.values() if w.pool == pool)
-
-    def busy(self, pool: str) -> int:
-        """How many tasks of the pool were sent and are not answered."""
-        return sum(len(w.open) for w in self._workers.values() if w.pool == pool)
+        return sum(w.idle() for w in self._workers.values() if w.pool == pool)
 
     def send(self, pool: str, chunk: Chunk) -> None:
         """Give `chunk` to the least loaded worker. Call it only while `room(pool)` is above 0."""
@@ -134,8 +122,8 @@ class Crew:
             self._want_to_write(worker)
         self._next_watch_us = min(self._next_watch_us, self._clock() + _BUSY_TICK_US)
 
-    def stop_tasks(self, task_ids: Iterable[int], reason: StopReason = "terminated") -> None:
-        """End these tasks: SIGTERM, grace, SIGKILL, and Broken. Those that have not begun come back as Returned."""
+    def stop(self, task_ids: Collection[int], reason: StopReason) -> None:
+        """End these tasks: SIGTERM, grace, SIGKILL."""
         now = self._clock()
         for task_id in task_ids:
             worker = next((w for w in self._workers.values() if task_id in w.open), None)
@@ -145,12 +133,7 @@ class Crew:
         self._next_watch_us = now
 
     def held(self) -> set[tuple[int, int]]:
-        """(task_id, fence) of everything sent and not answered."""
         return {(task.task_id, task.fence) for worker in self._workers.values() for task in worker.open.values()}
-
-    def memory(self) -> int:
-        """Resident bytes of the nursery and its workers; shared pages count in each."""
-        return sum(map(linux.rss, filter(None, [*self.pids(), self.nursery_pid])))
 
     def pids(self) -> dict[int, str]:
         """Pool of each living worker by pid."""
@@ -161,38 +144,33 @@ class Crew:
         """0: there is none now."""
         return self._supervisor.nursery.pid if self._supervisor.nursery else 0
 
-    def wake(self) -> None:
-        """Make `poll` return soon. Safe from any thread and any signal handler."""
-        with contextlib.suppress(OSError):
-            os.eventfd_write(self._bell, 1)
-
     # -- the loop
 
-    def poll(self, timeout_s: float) -> list[Event]:
-        """Wait until something has happened, `wake` was called, or `timeout_s` is over; tell what happened."""
+    def fileno(self) -> int:
+        return self._epoll.fileno()
+
+    def due_us(self) -> int:
+        return self._next_watch_us
+
+    def take(self) -> list[Event]:
         events: list[Event] = []
-        end_us = now_us() + round(timeout_s * 1e6)
-        is_woken = False
-        while True:
-            now = self._clock()
-            if now >= self._next_watch_us:
-                self._look(now, events)
-            if not events and self._is_flooded():
-                time.sleep(_LINGER_S)  # or every single result would wake us: hundreds are cheaper together
-            patience_s = 0.0 if events or self._results else min(end_us, self._next_watch_us) - now_us()
-            for fd, mask in self._epoll.poll(max(0.0, patience_s / 1e6)):
-                if fd == self._bell:
-                    os.eventfd_read(self._bell)
-                    is_woken = True
-                elif (nursery := self._supervisor.nursery) is not None and fd == nursery.fileno():
-                    self._hear(nursery, events)
-                else:
-                    self._serve(fd, mask, events)
-            if self._results:
-                events.insert(0, Finished(self._results))
-                self._results = []
-            if events or is_woken or now_us() >= end_us:
-                return events
+        now = self._clock()
+        if now >= self._next_watch_us:
+            self._look(now, events)
+        if not events and self._is_flooded():
+            time.sleep(_LINGER_S)  # or every single result would wake us: hundreds are cheaper together
+        for fd, mask in self._epoll.poll(0):
+            if (nursery := self._supervisor.nursery) is not None and fd == nursery.fileno():
+                self._hear(nursery, events)
+            else:
+                self._serve(fd, mask, events)
+        if self._results:
+            events.insert(0, Finished(self._results))
+            self._results = []
+        return events
+
+    def read_logs(self) -> list[LogLine]:
+        return self._logs.collect()
 
     def _is_flooded(self) -> bool:
         """Results of many short tasks are coming."""
@@ -262,7 +240,7 @@ class Crew:
     def _listen_to(self, worker: Handle) -> None:
         self._by_fd[worker.results_fd] = worker
         self._epoll.register(worker.results_fd, select.EPOLLIN)
-        self.logs.add(worker.output)
+        self._logs.add(worker.output)
 
     def _retire(self, worker: Handle) -> None:
         """Let it end what it has begun; it gives back the rest and goes."""
