@@ -27,9 +27,12 @@ def _version(context: click.Context, _parameter: click.Parameter, value: bool) -
     type=click.Path(),
     help="The configuration file; default $QFLOWD_CONFIG, else qflowd.toml (.yaml, .json) here.",
 )
+@click.option(
+    "--tenant", envvar="QFLOWD_TENANT", help="Whose rows to show and command; default $QFLOWD_TENANT, else default."
+)
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
-def app(config: str | None) -> None:
-    """Everything is done by the commands; `session.configuration` reads the option from the context."""
+def app(**_options: str | None) -> None:
+    """Everything is done by the commands; `session` reads these options from the context."""
 
 
 def main(args: Sequence[str] | None = None) -> int:

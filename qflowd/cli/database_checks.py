@@ -112,7 +112,7 @@ def check_grants(store: Store) -> Iterator[Finding]:
 def check_daemons(store: Store) -> Iterator[Finding]:
     """Who is alive, and who waits for them."""
     alive = store.read(lambda tx: tx.run("list_daemons"))
-    waiting = int(store.read(lambda tx: tx.one("count_new")).submissions)
+    waiting = int(store.read(lambda tx: tx.one("count_new", tenant=None)).submissions)
     names = ", ".join(f"{row.name} ({row.host}, {row.version})" for row in alive)
     if not alive:
         message = "none is running" + (f", and {waiting} submissions wait" if waiting else "")

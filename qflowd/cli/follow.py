@@ -130,10 +130,4 @@ class _Line:
         return [f"{done}/{sum(counts.values())} tasks", *([f"{bad} failed"] if bad else [])]
 
     def _note(self) -> str:
-        state = self._instance.state()
-        if state == "NEW":
-            return "waits for a daemon" + ("" if self._instance.has_daemon() else "; none is running")
-        try:
-            return self._instance.info().wait_reason or ""
-        except NotFound:
-            return ""
+        return self._instance.wait_reason() or ""

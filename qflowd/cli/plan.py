@@ -19,6 +19,7 @@ from qflowd.model.errors import (
     StoreUnavailable,
 )
 from qflowd.model.instants import parse_date
+from qflowd.model.names import DEFAULT_TENANT
 
 if TYPE_CHECKING:
     from qflowd.engine.expand import Admission
@@ -124,7 +125,7 @@ def _admit(
         raise InvalidRequest(f"business_date {problem}") from None
     request = Request(
         id=0,
-        tenant="default",
+        tenant=DEFAULT_TENANT,
         workflow=workflow.key,
         version=None,
         job=None,

@@ -28,18 +28,24 @@ def configuration() -> "Config":
 
     from qflowd.config import load
 
-    named = click.get_current_context().find_root().params.get("config")
+    named = _option("config")
     return load(Path(named) if named else None, os.environ)
 
 
-def open_client() -> "Client":
-    """A client of the configured database.
+def _option(name: str) -> str | None:
+    """An option of `qflowd` itself."""
+    return click.get_current_context().find_root().params.get(name)
 
-    Raises: InvalidConfig, StoreUnavailable, SchemaOutdated, SchemaTooNew.
+
+def open_client() -> "Client":
+    """A client of the configured database, for the tenant that is named.
+
+    Raises: InvalidConfig, InvalidRequest, StoreUnavailable, SchemaOutdated, SchemaTooNew.
     """
     from qflowd.client import connect
 
-    return connect(configuration().database.url)
+    tenant = _option("tenant")
+    return connect(configuration().database.url, **({"tenant": tenant} if tenant is not None else {}))
 
 
 class Params(click.ParamType[tuple[str, Any]]):

@@ -1,5 +1,6 @@
 """The client: submits, commands and looks, through the public inboxes and views."""
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
 from types import TracebackType
@@ -12,22 +13,27 @@ from qflowd.client.records import Answer, InstanceInfo, record, values_of
 from qflowd.model import jsontext
 from qflowd.model.errors import InvalidRequest, NotFound, Rejected
 from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS, key_range
-from qflowd.model.names import DEFAULT_TENANT
+from qflowd.model.names import DEFAULT_TENANT, fault_in_key
 from qflowd.model.states import InstanceState, TaskState
 from qflowd.store.tx import DataRefused, Store, Tx
 
 ANSWER_S: Final = 30.0  # how long a command waits for a daemon to answer
+PAGE: Final = 500  # instances read at once
 
 
 class Client:
-    """A door to one qflowd database. Made by `qflowd.connect()`; a context manager that closes it.
+    """A door to one tenant of one qflowd database. Made by `qflowd.connect()`; a context manager that closes it.
 
-    May be shared by threads: each gets a connection of its own at its first call. Not by processes after a fork.
+    Neither shows nor commands what belongs to other tenants; jobs, plugins, daemons and pools are everybody's. May be shared by threads: each gets a connection of its own at its first call. Not by processes after a fork.
     After StoreUnavailable the next call connects again.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, tenant: str = DEFAULT_TENANT) -> None:
+        """Raises: InvalidRequest for a name that no tenant can have."""
+        if fault := fault_in_key(tenant, "tenant"):
+            raise InvalidRequest(fault)
         self.store = store
+        self.tenant = tenant
 
     def __enter__(self) -> Self:
         return self
@@ -73,6 +79,7 @@ class Client:
             engine refuses shows at `Instance.wait()`.
         """
         row = requests.submission(
+            self.tenant,
             workflow,
             job,
             params,
@@ -116,7 +123,7 @@ class Client:
             if number is not None and not 1 <= number < LARGEST_INSTANCE * ORDINALS:
                 raise InvalidRequest(f"{what} {number} cannot exist")
         row: dict[str, Any] = {
-            "tenant": DEFAULT_TENANT,
+            "tenant": self.tenant,
             "action": action,
             "instance_id": instance_id,
             "workflow": workflow,
@@ -135,8 +142,8 @@ class Client:
             return Answer(written, action, "NEW", None)
 
         def ask() -> Any:
-            found = self.store.read(lambda tx: tx.one("show_command", id=written))
-            return found if found.answered_at is not None else None
+            row = self.read_one("show_command", id=written)
+            return row if row.answered_at is not None else None
 
         answer = poll_until(ask, timeout, longest_s=0.2)
         if answer is None:
@@ -148,13 +155,12 @@ class Client:
     def instance(self, instance_id: int) -> Instance:
         """The controller of an instance that was submitted before.
 
-        Raises: NotFound if nothing was ever submitted under this id.
+        Raises: NotFound if nothing of this tenant was ever submitted under this id.
         """
-        found = 1 <= instance_id <= LARGEST_INSTANCE and self.store.read(
-            lambda tx: tx.one("show_submission", id=instance_id) or tx.one("show_state", id=instance_id)
-        )
-        if not found:
-            raise NotFound(f"there is no instance {instance_id}; `qflowd ps` lists what there is")
+        names = ("show_submission", "show_state") if 1 <= instance_id <= LARGEST_INSTANCE else ()
+        if not any(self.read_one(name, id=instance_id) for name in names):
+            whose = "" if self.tenant == DEFAULT_TENANT else f" of tenant {self.tenant}"
+            raise NotFound(f"there is no instance {instance_id}{whose}; `qflowd ps` lists what there is")
         return Instance(self, instance_id)
 
     def history(self, workflow: str, limit: int = 20) -> list[InstanceInfo]:
@@ -168,7 +174,7 @@ class Client:
     def instances(
         self, *, workflow: str | None = None, state: str | None = None, limit: int | None = None
     ) -> Iterator[InstanceInfo]:
-        """Instances, newest first; read one by one as they are asked for.
+        """Instances, newest first; read a page at a time as they are asked for.
 
         Args:
             workflow: only of this workflow or single job.
@@ -178,64 +184,70 @@ class Client:
         Raises: InvalidRequest for a state that does not exist.
         """
         first, last = _states(state)
-        batch = 1 << 40 if limit is None else max(limit, 0)
-
-        def find(tx: Tx) -> list[Any]:
-            if workflow is not None:
-                return tx.run("find_instances_of", workflow=workflow, first=first, last=last, batch=batch)
-            if state == "OPEN":
-                return tx.run("find_open_instances", batch=batch)
-            return tx.run("find_instances", first=first, last=last, batch=batch)
-
-        for (number,) in self.store.read(find):
-            row = self.store.read(lambda tx, number=number: tx.one("show_instance", id=number))  # type: ignore[misc]
-            if row is not None:
+        if workflow is not None:
+            name, where = "find_instances_of", {"workflow": workflow, "first": first, "last": last}
+        elif state == "OPEN":
+            name, where = "find_open_instances", {}
+        else:
+            name, where = "find_instances", {"first": first, "last": last}
+        left, before = sys.maxsize if limit is None else limit, LARGEST_INSTANCE + 1
+        while left > 0 and (rows := self.read_all(name, before=before, batch=min(left, PAGE), **where)):
+            for row in rows:
                 yield record(InstanceInfo, row)
+            left, before = left - len(rows), rows[-1].id
 
     def count_tasks(self, instance_id: int) -> dict[str, int]:
         """How many tasks of an instance are in each state."""
-        rows = self.store.read(lambda tx: tx.run("count_tasks", **key_range(instance_id)))
+        rows = self.read_all("count_tasks", **key_range(instance_id))
         return {TaskState(row.state).name: int(row.tasks) for row in sorted(rows)}
 
     def count_new(self) -> int:
         """How many submissions no daemon has taken yet."""
-        return int(self.store.read(lambda tx: tx.one("count_new")).submissions)
+        return int(self.read_one("count_new").submissions)
 
     def active_document(self, workflow: str) -> str | None:
         """The active version of a workflow as JSON text; None if there is none."""
-        row = self.store.read(lambda tx: tx.one("show_active_document", tenant=DEFAULT_TENANT, workflow=workflow))
+        row = self.read_one("show_active_document", workflow=workflow)
         return None if row is None else str(row.document)
 
     def workflows(self) -> list[dict[str, Any]]:
         """Rows of the view `workflows`, files that could not be read among them."""
-        return self._list(lambda tx: tx.run("list_workflows"))
+        return self._list("list_workflows")
 
     def schedules(self) -> list[dict[str, Any]]:
         """Rows of the view `schedules`."""
-        return self._list(lambda tx: tx.run("list_schedules"))
+        return self._list("list_schedules")
 
     def fires(self, workflow: str, limit: int = 20) -> list[dict[str, Any]]:
         """The latest rows of the view `fires`: when the schedule of a workflow fired, and what came of it."""
-        return self._list(lambda tx: tx.run("list_fires", workflow=workflow, batch=limit))
+        return self._list("list_fires", workflow=workflow, batch=limit)
 
     def jobs(self) -> list[dict[str, Any]]:
         """Rows of the view `jobs`."""
-        return self._list(lambda tx: tx.run("list_jobs"))
+        return self._list("list_jobs")
 
     def plugins(self) -> list[dict[str, Any]]:
         """Plugin files as each live daemon sees them."""
-        return self._list(lambda tx: tx.run("list_plugins"))
+        return self._list("list_plugins")
 
     def daemons(self) -> list[dict[str, Any]]:
         """Rows of the view `daemons`: those whose lease has not run out."""
-        return self._list(lambda tx: tx.run("list_daemons"))
+        return self._list("list_daemons")
 
     def pools(self) -> list[dict[str, Any]]:
         """Rows of the view `pools`, a row per pool and daemon."""
-        return self._list(lambda tx: tx.run("list_pools"))
+        return self._list("list_pools")
 
-    def _list(self, work: Callable[[Tx], list[Any]]) -> list[dict[str, Any]]:
-        return [values_of(row) for row in self.store.read(work)]
+    def read_all(self, statement: str, **params: Any) -> list[Any]:
+        """Rows of a statement, of this tenant where it asks for one."""
+        return list(self.store.read(lambda tx: tx.run(statement, tenant=self.tenant, **params)))
+
+    def read_one(self, statement: str, **params: Any) -> Any:
+        """The one row of a statement, or None; as `read_all`."""
+        return self.store.read(lambda tx: tx.one(statement, tenant=self.tenant, **params))
+
+    def _list(self, statement: str, **params: Any) -> list[dict[str, Any]]:
+        return [values_of(row) for row in self.read_all(statement, **params)]
 
     def _write(self, work: Callable[[Tx], int]) -> int:
         try:

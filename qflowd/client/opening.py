@@ -5,24 +5,25 @@ import os
 from qflowd.client.client import Client
 from qflowd.config import load
 from qflowd.model.errors import QflowdError, SchemaOutdated, StoreUnavailable
+from qflowd.model.names import DEFAULT_TENANT
 from qflowd.store import migrate
 from qflowd.store.dialects.base import Disconnected
 from qflowd.store.tx import Store
 
 
-def connect(url: str | None = None) -> Client:
+def connect(url: str | None = None, tenant: str = DEFAULT_TENANT) -> Client:
     """A client of the database at `url`: `sqlite:///FILE`, `postgresql://…` or `mysql://…`.
 
     Without a URL: `QFLOWD_DATABASE_URL`, else the configuration file (`QFLOWD_CONFIG`, or qflowd.toml here).
-    Never migrates; `qflowd migrate` and `qflowd run` do. A program that uses this on SQLite must not open the same
+    What it shows and commands is `tenant`'s alone. Never migrates; `qflowd migrate` and `qflowd run` do. A program that uses this on SQLite must not open the same
     file with Python's own `sqlite3`, which would drop the locks.
 
     Raises: StoreUnavailable if the database cannot be reached, SchemaOutdated or SchemaTooNew if its schema is not
-        this qflowd's, InvalidRequest for a URL of another kind, InvalidConfig.
+        this qflowd's, InvalidRequest for a URL of another kind or a name that no tenant can have, InvalidConfig.
     """
     if url is None:
         url = load(None, os.environ).database.url
-    return Client(open_store(url))
+    return Client(open_store(url), tenant)
 
 
 def open_store(url: str) -> Store:
@@ -62,7 +63,7 @@ def _check(store: Store) -> None:
 
 def _sees_the_inbox(store: Store) -> bool:
     try:
-        store.read(lambda tx: tx.one("show_submission", id=0))
+        store.read(lambda tx: tx.one("show_submission", id=0, tenant=DEFAULT_TENANT))
     except Exception:  # noqa: BLE001 - missing, forbidden, broken: each driver has its own error
         return False
     return True

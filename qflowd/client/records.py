@@ -63,6 +63,11 @@ class TaskInfo:
     finished_at: datetime | None
     duration_s: float | None
     wait_reason: str | None
+    tenant: str
+    progress: float | None  # 0.0 to 1.0, where the job told done and total by `context().progress()`
+    progress_done: float | None
+    progress_total: float | None
+    progress_text: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,7 @@ class AttemptInfo:
     daemon: str | None
     error: str | None
     traceback: str | None
+    tenant: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +109,7 @@ class LogLine:
     logger: str | None
     message: str
     attributes: Json
+    tenant: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +123,7 @@ class Answer:
 
 
 def from_json(text: str | None) -> Json:
-    """The value that a JSON column holds; None where it is null; the text itself where it is no JSON."""
+    """The value that a JSON column holds; None where it is null; the string itself where it is not JSON."""
     if text is None:
         return None
     try:

@@ -10,13 +10,14 @@ from typing import Any, Final
 from qflowd.model import jsontext
 from qflowd.model.errors import InvalidRequest
 from qflowd.model.instants import parse_date, parse_instant
-from qflowd.model.names import DEFAULT_TENANT, fault_in_key
+from qflowd.model.names import fault_in_key
 from qflowd.model.workflow import Json
 
 WHOLE: Final = {"priority": (-1000, 1000), "version": (1, 2**31 - 1)}
 
 
 def submission(
+    tenant: str,
     workflow: str | None,
     job: str | None,
     params: Mapping[str, Any] | None,
@@ -43,7 +44,7 @@ def submission(
     if key is not None and (not isinstance(key, str) or jsontext.clean_text(key) != key):
         raise InvalidRequest("idempotency_key must be text that every database can hold: no NUL, no lone surrogates")
     return {
-        "tenant": DEFAULT_TENANT,
+        "tenant": tenant,
         "workflow": workflow,
         "job": job,
         "params": json_text(params, "params"),

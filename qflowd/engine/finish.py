@@ -137,6 +137,8 @@ def _rearm(tx: Tx, rearmed: Sequence[Rearmed]) -> None:
     if tx.count("rearm_tasks", rows=sorted(row[:4] for row in rearmed)) < len(rearmed):
         raise LeaseLost
     tx.run("insert_timers", rows=[(row.id, RUN, row.fence + 1, row.due_at) for row in rearmed])
+    if notes := [(row.id, row.note) for row in rearmed if row.note]:
+        tx.run("note_timers", rows=notes)
 
 
 def _accept(tx: Tx, instances: Instances, batch: Batch) -> list[int]:

@@ -55,6 +55,7 @@ class Rearmed(NamedTuple):
     attempt: int
     reason: int
     due_at: datetime
+    note: str | None = None  # why the task put itself off
 
 
 class Released(NamedTuple):
@@ -100,7 +101,9 @@ class Outcome(NamedTuple):
 def outcome_of(ending: Ending, chance: Callable[[], float]) -> Outcome:
     """The rules of success, skip, deferral, retry, crash and poison."""
     if ending.defer_until is not None:
-        return Outcome(rearmed=Rearmed(ending.id, ending.fence, ending.attempt - 1, 0, ending.defer_until))
+        return Outcome(
+            rearmed=Rearmed(ending.id, ending.fence, ending.attempt - 1, 0, ending.defer_until, ending.error)
+        )
     if ending.reason is Reason.NONE:
         ran_s = (ending.ended_at - ending.started_at).total_seconds() if ending.started_at else 0.0
         final = _final(ending, TaskState.SUCCESS)

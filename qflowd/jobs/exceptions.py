@@ -14,12 +14,13 @@ class Skip(Exception):
 class Defer(Exception):
     """Gives the slot back: the row waits for a timer and runs again, no attempt counted.
 
-    Exactly one of `delay_s` (seconds from now, 0 or more) and `until` (with a time zone) is given.
+    Exactly one of `delay_s` (seconds from now, 0 or more) and `until` (with a time zone) is given. `reason` is shown
+    as the reason why the task waits.
     What the job kept with `context().save()` is there again as `context().saved`.
     Raises: ValueError for neither or both, a negative delay, or an instant without a time zone.
     """
 
-    def __init__(self, delay_s: float | None = None, *, until: datetime | None = None) -> None:
+    def __init__(self, delay_s: float | None = None, *, until: datetime | None = None, reason: str = "") -> None:
         if (delay_s is None) == (until is None):
             raise ValueError("Defer takes either delay_s or until")
         if delay_s is not None and not 0 <= delay_s < float("inf"):
@@ -28,6 +29,7 @@ class Defer(Exception):
             raise ValueError("Defer: until needs a time zone, such as tzinfo=UTC")
         self.delay_s = delay_s
         self.until = until
+        self.reason = str(reason)
         super().__init__(f"until {until.isoformat()}" if until is not None else f"for {delay_s:g} s")
 
 

@@ -123,7 +123,8 @@ def ended_by(error: BaseException, task: Assignment, *, is_stopped: bool) -> End
         return Ended(task.task_id, task.fence, "skip", error=clean_text(error.reason)[:LONGEST_ERROR])
     if isinstance(error, Defer):
         until = error.until.astimezone(UTC).isoformat() if error.until else None
-        return Ended(task.task_id, task.fence, "defer", defer_s=error.delay_s, defer_until=until)
+        note = clean_text(error.reason)[:LONGEST_ERROR]
+        return Ended(task.task_id, task.fence, "defer", error=note or None, defer_s=error.delay_s, defer_until=until)
     return Ended(task.task_id, task.fence, "error", error=headline(error), traceback=trace_of(error))
 
 

@@ -48,6 +48,11 @@ SELECT r.task_id, r.purpose, r.fence, r.due_at
 FROM {rows: task_id bigint, purpose smallint, fence int, due_at instant} r WHERE 1 = 1
 {upsert: task_id, purpose} fence = {excluded: fence}, due_at = {excluded: due_at}
 
+-- name: note_timers
+-- Why a task put itself off.
+{update: qflow.timer m, task_id bigint, note text | m.task_id = d.task_id AND m.purpose = 0}
+note = d.note
+
 -- name: release_instance
 -- resume of an instance that was submitted with hold: the row count says who did it.
 UPDATE qflow.workflow_instance SET state = {instance.RUNNING}, started_at = :now, updated_at = :now, deadline_at = :deadline_at

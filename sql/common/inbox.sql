@@ -44,10 +44,12 @@ VALUES (:tenant, :action, :instance_id, :workflow, :task, :task_id, :args, :reas
 {returning: id}
 
 -- name: show_submission
-SELECT id, state, instance_id, error, answered_at FROM qflow.submissions WHERE id = :id
+SELECT id, state, instance_id, error, answered_at FROM qflow.submissions
+WHERE id = :id AND tenant = :tenant
 
 -- name: show_command
-SELECT id, state, result, error, answered_at FROM qflow.commands WHERE id = :id
+SELECT id, state, result, error, answered_at FROM qflow.commands
+WHERE id = :id AND tenant = :tenant
 
 -- name: take_commands
 -- The id alone: whatever else the client wrote, the row must be known to be answered.

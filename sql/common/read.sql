@@ -1,60 +1,56 @@
--- What people and programs read: public views wherever an instance or a short list is asked for. Lists of instances find
--- their ids in the tables first: MySQL would work a view out for every row before it cuts the list off.
+-- What people and programs read: public views wherever an instance or a short list is asked for. Lists of instances
+-- find their ids in the tables first: MySQL would work a view out for every row before it cuts the list off.
 
 -- name: show_instance
-SELECT id, tenant, workflow, version, name, state, reason, saga_state, trigger_type, business_date, priority, params, progress,
-    created_at, started_at, finished_at, updated_at, duration_s, error, wait_reason
-FROM qflow.instances WHERE id = :id
+SELECT * FROM qflow.instances WHERE id = :id AND tenant = :tenant
 
 -- name: show_state
-SELECT state, error FROM qflow.instances WHERE id = :id
+SELECT state, error FROM qflow.instances WHERE id = :id AND tenant = :tenant
 
 -- name: find_open_instances
-SELECT i.id FROM qflow.workflow_instance i WHERE i.state < {instance.SUCCESS} ORDER BY i.id DESC LIMIT {literal: batch}
+SELECT v.* FROM (SELECT i.id FROM qflow.workflow_instance i WHERE i.state < {instance.SUCCESS} AND i.tenant = :tenant
+    AND i.id < :before ORDER BY i.id DESC LIMIT {literal: batch}) f JOIN qflow.instances v ON v.id = f.id ORDER BY v.id DESC
 
 -- name: find_instances
-SELECT i.id FROM qflow.workflow_instance i WHERE i.state BETWEEN :first AND :last ORDER BY i.id DESC LIMIT {literal: batch}
+SELECT v.* FROM (SELECT i.id FROM qflow.workflow_instance i WHERE i.state BETWEEN :first AND :last AND i.tenant = :tenant
+    AND i.id < :before ORDER BY i.id DESC LIMIT {literal: batch}) f JOIN qflow.instances v ON v.id = f.id ORDER BY v.id DESC
 
 -- name: find_instances_of
-SELECT i.id FROM qflow.workflow_instance i
-LEFT JOIN qflow.workflow_version v ON v.id = i.version_id
-LEFT JOIN qflow.workflow_definition d ON d.id = v.definition_id
-WHERE COALESCE(d.workflow, i.job) = :workflow AND i.state BETWEEN :first AND :last ORDER BY i.id DESC LIMIT {literal: batch}
+SELECT v.* FROM (SELECT i.id FROM qflow.workflow_instance i
+    LEFT JOIN qflow.workflow_version v ON v.id = i.version_id
+    LEFT JOIN qflow.workflow_definition d ON d.id = v.definition_id
+    WHERE COALESCE(d.workflow, i.job) = :workflow AND i.state BETWEEN :first AND :last AND i.tenant = :tenant
+    AND i.id < :before ORDER BY i.id DESC LIMIT {literal: batch}) f JOIN qflow.instances v ON v.id = f.id ORDER BY v.id DESC
 
 -- name: show_tasks
-SELECT id, instance_id, workflow, task, map_index, kind, job, pool, state, reason, attempt, params, output, error, daemon,
-    created_at, ready_at, started_at, finished_at, duration_s, wait_reason
-FROM qflow.tasks WHERE instance_id = :instance_id ORDER BY id
+SELECT * FROM qflow.tasks WHERE instance_id = :instance_id AND tenant = :tenant ORDER BY id
 
 -- name: show_outputs
-SELECT id, task, map_index, state, output FROM qflow.tasks WHERE instance_id = :instance_id AND task = :task ORDER BY id
+SELECT id, task, map_index, state, output FROM qflow.tasks
+WHERE instance_id = :instance_id AND task = :task AND tenant = :tenant ORDER BY id
 
 -- name: count_tasks
 SELECT t.state, COUNT(*) AS tasks FROM qflow.task_instance t WHERE t.id BETWEEN :first AND :last GROUP BY t.state
 
 -- name: show_attempts
-SELECT task_id, instance_id, task, attempt, fence, state, reason, started_at, finished_at, duration_s, cpu_s, peak_memory_mb,
-    exit_signal, code_hash, daemon, error, traceback
-FROM qflow.attempts WHERE instance_id = :instance_id ORDER BY task_id, fence
+SELECT * FROM qflow.attempts WHERE instance_id = :instance_id AND tenant = :tenant ORDER BY task_id, fence
 
 -- name: list_logs
-SELECT id, task_id, instance_id, task, attempt, at, stream, level, logger, message, attributes
-FROM qflow.logs WHERE instance_id = :instance_id AND id > :after ORDER BY id LIMIT {literal: batch}
+SELECT * FROM qflow.logs WHERE instance_id = :instance_id AND id > :after AND tenant = :tenant
+ORDER BY id LIMIT {literal: batch}
 
 -- name: list_task_logs
-SELECT id, task_id, instance_id, task, attempt, at, stream, level, logger, message, attributes
-FROM qflow.logs WHERE instance_id = :instance_id AND task = :task AND id > :after ORDER BY id LIMIT {literal: batch}
+SELECT * FROM qflow.logs WHERE instance_id = :instance_id AND task = :task AND id > :after AND tenant = :tenant
+ORDER BY id LIMIT {literal: batch}
 
 -- name: list_workflows
-SELECT workflow, title, description, domain, type, tags, enabled, version, state, source, file, hash, created_at, updated_at, error
-FROM qflow.workflows ORDER BY workflow
+SELECT * FROM qflow.workflows WHERE tenant = :tenant ORDER BY workflow
 
 -- name: list_schedules
-SELECT workflow, name, cron, timezone, catchup, enabled, source, last_fire_at, next_fire_at
-FROM qflow.schedules ORDER BY workflow, name
+SELECT * FROM qflow.schedules WHERE tenant = :tenant ORDER BY workflow, name
 
 -- name: list_jobs
-SELECT job, params_schema, file, hash, doc, settings, daemons, state, error FROM qflow.jobs ORDER BY job
+SELECT * FROM qflow.jobs ORDER BY job
 
 -- name: list_plugins
 SELECT p.file, w.name AS daemon, p.jobs, p.hash, p.error, p.updated_at
@@ -62,10 +58,10 @@ FROM qflow.plugin p JOIN qflow.daemon w ON w.id = p.daemon_id
 WHERE w.state IN ({daemon.READY}, {daemon.STOPPING}) AND w.lease_ends_at > {clock} ORDER BY p.file, w.name
 
 -- name: list_daemons
-SELECT id, name, host, pid, version, state, pools, started_at, seen_at, memory_mb FROM qflow.daemons ORDER BY name, id
+SELECT * FROM qflow.daemons ORDER BY name, id
 
 -- name: list_pools
-SELECT pool, daemon, processes, threads, busy, ready_tasks FROM qflow.pools ORDER BY pool, daemon
+SELECT * FROM qflow.pools ORDER BY pool, daemon
 
 -- name: show_server
 SELECT {only: postgres current_setting('server_version')}{only: mysql VERSION()}{only: sqlite sqlite_version()} AS version,
@@ -89,12 +85,12 @@ SELECT {only: postgres indexname AS name FROM pg_indexes WHERE schemaname = 'qfl
     {only: sqlite name FROM qflow.sqlite_master WHERE type = 'index'}
 
 -- name: count_new
-SELECT COUNT(*) AS submissions FROM qflow.submissions WHERE is_open = 1
+SELECT COUNT(*) AS submissions FROM qflow.submissions WHERE is_open = 1 AND tenant = COALESCE(:tenant, tenant)
 
 -- name: show_active_document
 SELECT v.document FROM qflow.workflow_definition d JOIN qflow.workflow_version v ON v.id = d.active_version
 WHERE d.tenant = :tenant AND d.workflow = :workflow
 
 -- name: list_fires
-SELECT workflow, schedule, fire_at, instance_id, state FROM qflow.fires WHERE workflow = :workflow
+SELECT * FROM qflow.fires WHERE workflow = :workflow AND tenant = :tenant
 ORDER BY fire_at DESC LIMIT {literal: batch}

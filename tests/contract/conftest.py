@@ -16,7 +16,7 @@ import logging
 import os
 import time
 
-from qflowd import Skip, context, job
+from qflowd import Defer, Skip, context, job
 
 
 @job
@@ -78,6 +78,22 @@ def held(gate: str) -> None:
     """Goes on when the file `gate` is there."""
     while not os.path.exists(gate):
         time.sleep(0.01)
+
+
+@job
+def counting(gate: str) -> None:
+    """Says how far it is until the file `gate` is there."""
+    context().progress(2, 8, "2 of 8 symbols")
+    while not os.path.exists(gate):
+        time.sleep(0.01)
+
+
+@job
+def put_off(gate: str) -> str:
+    """Not before the file `gate` is there."""
+    if not os.path.exists(gate):
+        raise Defer(3600, reason="the exchange has not published yet")
+    return "ok"
 
 
 @job

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -24,13 +25,13 @@ PROMISED = {
     "instances": "id tenant workflow version name state reason saga_state trigger_type business_date priority params progress "
     "created_at started_at finished_at updated_at duration_s error wait_reason",
     "tasks": "id instance_id workflow task map_index kind job pool state reason attempt params output error daemon created_at "
-    "ready_at started_at finished_at duration_s wait_reason",
+    "ready_at started_at finished_at duration_s wait_reason tenant progress progress_done progress_total progress_text",
     "attempts": "task_id instance_id task attempt fence state reason started_at finished_at duration_s cpu_s peak_memory_mb "
-    "exit_signal code_hash daemon error traceback",
-    "logs": "id task_id instance_id task attempt at stream level logger message attributes",
-    "workflows": "workflow title description domain type tags enabled version state source file hash created_at updated_at error",
-    "schedules": "workflow name cron timezone catchup enabled source last_fire_at next_fire_at",
-    "fires": "workflow schedule fire_at instance_id state",
+    "exit_signal code_hash daemon error traceback tenant",
+    "logs": "id task_id instance_id task attempt at stream level logger message attributes tenant",
+    "workflows": "workflow title description domain type tags enabled version state source file hash created_at updated_at error tenant",
+    "schedules": "workflow name cron timezone catchup enabled source last_fire_at next_fire_at tenant",
+    "fires": "workflow schedule fire_at instance_id state error tenant",
     "jobs": "job params_schema file hash doc settings daemons state error",
     "pools": "pool daemon processes threads busy ready_tasks",
     "daemons": "id name host pid version state pools started_at seen_at memory_mb",
@@ -71,6 +72,16 @@ def test_the_page_documents_every_inbox_and_view():
 @pytest.mark.parametrize("name", [*INBOXES, *VIEWS])
 def test_the_page_and_the_schema_have_the_same_columns(desk: Desk, name: str):
     assert columns(desk, name) == documented()[name]
+
+
+def test_the_records_of_the_client_have_the_columns_of_their_views():
+    from qflowd.client import AttemptInfo, InstanceInfo, LogLine, TaskInfo
+
+    kinds = {"instances": InstanceInfo, "tasks": TaskInfo, "attempts": AttemptInfo, "logs": LogLine}
+    pages = documented()
+    assert {view: [field.name for field in fields(kind)] for view, kind in kinds.items()} == {
+        v: pages[v] for v in kinds
+    }
 
 
 def test_nothing_that_was_promised_is_gone():

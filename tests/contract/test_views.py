@@ -82,6 +82,28 @@ def test_a_retry_that_waits_says_until_when_and_shows_the_last_error(desk: Desk)
     assert desk.ended(number)["state"] == "TERMINATED"
 
 
+def test_a_task_that_put_itself_off_says_until_when_and_why(desk: Desk, tmp_path: Path):
+    number = desk.submit(job="put_off", params=json.dumps({"gate": str(tmp_path / "never")}))
+    desk.answer(number)
+    task = until(lambda: (row := desk.tasks(number).get("put_off")) and row["state"] == "PENDING" and row)
+    assert task["wait_reason"].startswith("waits until 20")
+    assert task["wait_reason"].endswith(": the exchange has not published yet")
+    assert task["attempt"] == 0
+    desk.command("terminate", number)
+
+
+def test_what_a_running_task_tells_of_its_progress_is_in_its_row(desk: Desk, tmp_path: Path):
+    gate = tmp_path / "gate"
+    number = desk.submit(job="counting", params=json.dumps({"gate": str(gate)}))
+    desk.answer(number)
+    row = until(lambda: (row := desk.tasks(number)["counting"])["progress_text"] and row)
+    assert (row["progress"], row["progress_done"], row["progress_total"]) == (0.25, 2, 8)
+    assert (row["state"], row["progress_text"]) == ("RUNNING", "2 of 8 symbols")
+    gate.touch()
+    assert desk.ended(number)["state"] == "SUCCESS"
+    assert desk.tasks(number)["counting"]["progress"] == 0.25  # as it said last
+
+
 def test_an_attempt_that_was_not_short_is_measured(desk: Desk):
     number = desk.submit(job="slow", params='{"seconds": 1.2}')
     assert desk.ended(number)["state"] == "SUCCESS"
@@ -103,7 +125,7 @@ def test_progress_counts_the_tasks_that_have_ended(desk: Desk):
     desk.task(number, "check", "READY")
     row = desk.instance(number)
     assert (row["state"], round(float(row["progress"]), 4)) == ("RUNNING", 0.6667)
-    assert desk.tasks(number)["check"]["wait_reason"] == "no live daemon has pool nowhere"
+    assert desk.tasks(number)["check"]["wait_reason"] == row["wait_reason"] == "no live daemon has pool nowhere"
     assert desk.command("terminate", number)["state"] == "DONE"
     row = desk.ended(number)
     assert (row["state"], row["progress"], desk.tasks(number)["check"]["state"]) == ("TERMINATED", 1, "CANCELLED")
@@ -240,3 +262,12 @@ def test_many_middling_outputs_at_once_are_all_kept(desk: Desk):
     assert last["state"] == "SUCCESS"
     done = "SELECT COUNT(*) AS n FROM qflow.instances WHERE id BETWEEN %s AND %s AND state = 'SUCCESS'"
     until(lambda: desk.run(done, (numbers[0], numbers[-1])) == [{"n": 300}], 60)
+
+
+def test_views_say_whose_the_rows_are(desk: Desk):
+    number = desk.submit(job="fetch_bars", params='{"symbols": []}', tenant="fund_b")
+    assert desk.ended(number)["tenant"] == "fund_b"
+    for view in ("tasks", "attempts", "logs"):
+        assert until(lambda view=view: {row["tenant"] for row in rows(desk, view, number)}) == {"fund_b"}, view
+    for view in ("workflows", "schedules"):
+        assert {row["tenant"] for row in desk.run(f"SELECT tenant FROM qflow.{view}")} == {"default"}, view

@@ -208,7 +208,7 @@ def test_a_batch_that_the_database_refuses_fails_the_guilty_task_alone(strict_la
     bad = lab.final(rows["a"], SUCCESS, "a")._replace(reason=1 << 40)
     lab.finish(bad, lab.final(rows["b"]))
     assert lab.states(number) == {"a": "FAILED", "b": "SUCCESS", "c": "UPSTREAM_FAILED", "d": "READY"}
-    [attempt, _] = lab.store.read(lambda tx: tx.run("show_attempts", instance_id=number))
+    [attempt, _] = lab.store.read(lambda tx: tx.run("show_attempts", tenant="default", instance_id=number))
     assert attempt.error.startswith("the database refused what this task left behind")
     lab.check()
 
@@ -230,7 +230,7 @@ def test_what_our_own_code_cannot_write_fails_the_guilty_task_alone(lab):
     final = [lab.final(row) for row in rows.values()]
     lab.finish(batch=Batch(final=final, attempts=[unwritable(lab, rows["a"])]))
     assert lab.states(number) == {"a": "FAILED", "b": "SUCCESS", "c": "UPSTREAM_FAILED", "d": "READY"}
-    [attempt, *_] = lab.store.read(lambda tx: tx.run("show_attempts", instance_id=number))
+    [attempt, *_] = lab.store.read(lambda tx: tx.run("show_attempts", tenant="default", instance_id=number))
     assert "this task left behind" in attempt.error
     lab.check()
 
@@ -255,7 +255,7 @@ def test_a_retry_whose_error_cannot_be_written_is_a_retry_all_the_same(lab):
     lab.finish(batch=Batch(rearmed=[again], attempts=[unwritable(lab, row)]))
     assert lab.states(number) == {"work": "PENDING"}
     assert lab.column("task_instance", "attempt", row.id) == 1
-    [attempt] = lab.store.read(lambda tx: tx.run("show_attempts", instance_id=number))
+    [attempt] = lab.store.read(lambda tx: tx.run("show_attempts", tenant="default", instance_id=number))
     assert "this task left behind" in attempt.error
     lab.check()
 

@@ -178,7 +178,7 @@ def schedule(lab, key="daily", *, enabled=1):
 
 
 def shown(lab):
-    [row] = lab.store.read(lambda tx: tx.run("list_schedules"))
+    [row] = lab.store.read(lambda tx: tx.run("list_schedules", tenant="default"))
     return row.enabled, row.source, None if row.next_fire_at is None else f"{row.next_fire_at:%Y-%m-%d %H:%M}"
 
 

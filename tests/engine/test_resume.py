@@ -15,7 +15,7 @@ def test_a_held_instance_has_no_rows_until_it_is_resumed(lab):
     assert lab.command("resume", number) == ("DONE", {"instance_id": number, "tasks": 2})
     assert (lab.state(number), lab.states(number)) == ("RUNNING", {"a": "READY", "b": "PENDING"})
     assert lab.published[-2:] == ["ready", "timer"]
-    shown = lab.store.read(lambda tx: tx.one("show_instance", id=number))
+    shown = lab.store.read(lambda tx: tx.one("show_instance", tenant="default", id=number))
     assert shown.started_at == lab.clock.now()
     lab.run()
     assert lab.state(number) == "SUCCESS"

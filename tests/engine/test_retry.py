@@ -42,7 +42,7 @@ def test_the_instance_looks_as_if_it_had_not_ended(lab):
     number = failed_diamond(lab)
     lab.clock.advance(60)
     lab.command("retry", number)
-    row = lab.store.read(lambda tx: tx.one("show_instance", id=number))
+    row = lab.store.read(lambda tx: tx.one("show_instance", tenant="default", id=number))
     assert (row.state, row.reason, row.error, row.finished_at) == ("RUNNING", None, None, None)
     assert (row.updated_at, row.started_at) == (lab.clock.now(), lab.clock.now() - timedelta(seconds=60))
     assert lab.sql("SELECT succeeded, failed, skipped, open_closers FROM qflow.workflow_instance") == [
@@ -60,7 +60,7 @@ def test_a_retry_has_a_new_budget_and_keeps_what_was_tried(lab):
     assert (again.attempt, again.crashes, again.solo) == (0, 0, 0)
     assert again.fence == row.fence + 3  # raised by the finish, by the retry, by the claim
     lab.finish(batch=Batch(final=[lab.final(again, FAILED)], attempts=[lab.failed_attempt(again, "no data again")]))
-    shown = lab.store.read(lambda tx: tx.run("show_attempts", instance_id=number))
+    shown = lab.store.read(lambda tx: tx.run("show_attempts", tenant="default", instance_id=number))
     assert [(found.attempt, found.state, found.error) for found in shown] == [
         (1, "FAILED", "no data"),
         (1, "FAILED", "no data again"),

@@ -76,7 +76,7 @@ class Desk:
         return [row[0] for row in self.sql("SELECT id FROM qflow.submissions ORDER BY id")]
 
     def schedule(self):
-        [row] = self.store.read(lambda tx: tx.run("list_schedules"))
+        [row] = self.store.read(lambda tx: tx.run("list_schedules", tenant="default"))
         return row
 
 

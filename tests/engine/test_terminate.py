@@ -191,7 +191,7 @@ def test_a_deadline_ends_an_instance_as_failed(lab):
     lab.ends([row], CANCELLED)
     lab.sweep.tick()
     assert lab.state(number) == "FAILED"
-    shown = lab.store.read(lambda tx: tx.one("show_instance", id=number))
+    shown = lab.store.read(lambda tx: tx.one("show_instance", tenant="default", id=number))
     assert (shown.reason, shown.error) == ("timeout", "the workflow ran out of its timeout")
     lab.check(drained=True)
 

@@ -86,7 +86,7 @@ class Desk:
 
     def view(self):
         """What people see, by workflow."""
-        rows = self.store.read(lambda tx: tx.run("list_workflows"))
+        rows = self.store.read(lambda tx: tx.run("list_workflows", tenant="default"))
         assert len({row.workflow for row in rows}) == len(rows)
         return {row.workflow: row for row in rows}
 
@@ -131,7 +131,7 @@ def test_a_file_becomes_an_active_version_with_all_that_it_says(desk):
     assert (row.enabled, row.version, row.state, row.source, row.file) == (1, 1, "ACTIVE", "file", path)
     assert (row.hash, row.error) == (text_hash(DAILY), None)
     assert desk.sql("SELECT source_text, format FROM qflow.workflow_version") == [(DAILY, "yaml")]
-    [schedule] = desk.store.read(lambda tx: tx.run("list_schedules"))
+    [schedule] = desk.store.read(lambda tx: tx.run("list_schedules", tenant="default"))
     assert (schedule.cron, schedule.timezone, schedule.catchup) == ("0 17 * * *", "Asia/Shanghai", "all(3)")
     assert schedule.next_fire_at == MONDAY + timedelta(hours=9)
     assert desk.published == ["schedule"]
@@ -337,7 +337,7 @@ def test_a_file_that_goes_disables_its_workflow_and_enables_it_when_it_comes_bac
     assert desk.sql("SELECT * FROM qflow.workflow_definition") == before
     desk.change("w.yaml", text)
     assert (desk.view()["w"].enabled, desk.view()["w"].error, desk.view()["w"].version) == (1, None, 1)
-    [schedule] = desk.store.read(lambda tx: tx.run("list_schedules"))
+    [schedule] = desk.store.read(lambda tx: tx.run("list_schedules", tenant="default"))
     assert schedule.next_fire_at == MONDAY + timedelta(hours=8), "what it did not fire meanwhile was not missed"
 
 

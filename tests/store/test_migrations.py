@@ -87,7 +87,8 @@ def test_a_database_without_schema_is_outdated_and_names_the_remedy(empty):
 def test_a_schema_with_steps_missing_is_outdated_and_is_finished(empty):
     migrate.migrate(empty)
     connection = empty.connection()
-    connection.script(f"DELETE FROM qflow.migration WHERE step > {steps_of(empty) - 3}")
+    last = [step for step in migrate.steps(empty.dialect) if step.number == newest()]
+    connection.script(f"DELETE FROM qflow.migration WHERE number = {newest()} AND step > {len(last) - 3}")
     with pytest.raises(SchemaOutdated):
         check(empty)
     assert migrate.migrate(empty) == 3
@@ -214,7 +215,7 @@ def test_the_printed_schema_fed_to_the_databases_own_client_is_accepted(empty):
     check(empty)
     assert migrate.migrate(empty) == 0
     assert len(empty.read(lambda tx: tx.one("read_database_id")).value) == 32
-    assert empty.read(lambda tx: tx.run("list_workflows")) == []
+    assert empty.read(lambda tx: tx.run("list_workflows", tenant="default")) == []
 
 
 def test_the_printed_schema_is_all_or_nothing_where_the_database_can(empty):

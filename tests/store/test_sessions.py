@@ -103,13 +103,13 @@ def test_mariadb_runs_in_read_committed_and_utc_whatever_the_server_prefers(mari
 
 def test_a_poll_sees_what_was_committed_between_two_polls(shared):
     # PyMySQL without autocommit would look at its first snapshot for ever.
-    assert shared.read(lambda tx: tx.one("count_new")).submissions == 0
+    assert shared.read(lambda tx: tx.one("count_new", tenant="default")).submissions == 0
     other = shared.dialect.connect()
     other.begin()
     other.script("INSERT INTO qflow.submissions (workflow) VALUES ('x')")
     other.commit()
     other.close()
-    assert shared.read(lambda tx: tx.one("count_new")).submissions == 1
+    assert shared.read(lambda tx: tx.one("count_new", tenant="default")).submissions == 1
 
 
 def test_an_empty_claim_that_stays_open_holds_up_no_client(mariadb_store):

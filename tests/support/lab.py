@@ -135,16 +135,16 @@ class Lab:
         row = dict.fromkeys(names) | {"tenant": "default", "action": action, "instance_id": instance_id} | columns
         return int(self.store.transact(lambda tx: tx.one("insert_command", **row)).id)
 
-    def answer(self, number: int) -> tuple[str, Any]:
+    def answer(self, number: int, tenant: str = "default") -> tuple[str, Any]:
         """State of a command, and its result or error."""
-        row = self.store.read(lambda tx: tx.one("show_command", id=number))
+        row = self.store.read(lambda tx: tx.one("show_command", tenant=tenant, id=number))
         return row.state, json.loads(row.result) if row.result else row.error
 
     def command(self, action: str, instance_id: int | None = None, **columns: Any) -> tuple[str, Any]:
         """Write a command and have it carried out."""
         number = self.ask(action, instance_id, **columns)
         self.commands.tick()
-        return self.answer(number)
+        return self.answer(number, columns.get("tenant", "default"))
 
     # -- what a daemon does
 

@@ -76,8 +76,8 @@ def test_the_third_crash_is_poison_whatever_retries_are_left():
 
 def test_a_deferral_costs_no_attempt():
     later = NOW + timedelta(hours=1)
-    found = outcome(attempt=2, defer_until=later)
-    assert found.rearmed == (42, 5, 1, 0, later)
+    found = outcome(attempt=2, defer_until=later, error="too early")
+    assert found.rearmed == (42, 5, 1, 0, later, "too early")
     assert found.attempt is None
 
 

@@ -1,0 +1,145 @@
+-- Views end with whose the rows are; tasks show progress; an instance says which pool is missing, or that nobody is there.
+ALTER TABLE qflow.timer ADD COLUMN note {text}
+;
+{only: sqlite DROP VIEW IF EXISTS qflow.tasks}
+;
+{replace_view} qflow.tasks AS
+SELECT t.id, i.id AS instance_id, d.workflow, COALESCE(n.task, i.job) AS task, t.map_index,
+    {words: kind t.kind} AS kind, l.job, l.pool, {words: task t.state} AS state, {words: reason t.reason} AS reason,
+    t.attempt, COALESCE(p.params, n.params, CASE WHEN n.task IS NULL THEN i.params END) AS params, t.output,
+    CASE WHEN t.state <> {task.SUCCESS} THEN
+        (SELECT a.error FROM qflow.attempt a WHERE a.task_id = t.id ORDER BY a.fence DESC LIMIT 1) END AS error,
+    w.name AS daemon, {instant: i.created_at} AS created_at, {instant: t.ready_at} AS ready_at,
+    {instant: t.started_at} AS started_at, {instant: t.finished_at} AS finished_at,
+    {seconds: t.started_at, t.finished_at} AS duration_s,
+    CASE WHEN t.state = {task.PENDING} AND t.need > 0 THEN {concat: 'waits for tasks before it: ', t.open_parents}
+        WHEN t.state = {task.PENDING} THEN
+            (SELECT {concat: 'waits until ', {instant: m.due_at}, CASE WHEN m.note IS NULL THEN '' ELSE {concat: ': ', m.note} END}
+            FROM qflow.timer m WHERE m.task_id = t.id AND m.purpose = 0)
+        WHEN t.state = {task.HELD} THEN 'the instance is paused'
+        WHEN t.state <> {task.READY} THEN NULL
+        WHEN l.is_paused = 1 THEN {concat: 'the job is paused: ', l.job}
+        WHEN NOT EXISTS (SELECT 1 FROM qflow.daemon x WHERE x.state = {daemon.READY} AND x.lease_ends_at > {clock})
+            THEN 'no daemon is running'
+        WHEN NOT EXISTS (SELECT 1 FROM qflow.daemon_job k JOIN qflow.daemon x ON x.id = k.daemon_id
+            WHERE k.job = l.job AND x.state = {daemon.READY} AND x.lease_ends_at > {clock})
+            THEN {concat: 'no live daemon knows job ', l.job}
+        WHEN NOT EXISTS (SELECT 1 FROM qflow.daemon_pool k JOIN qflow.daemon x ON x.id = k.daemon_id
+            WHERE k.pool = l.pool AND x.state = {daemon.READY} AND x.lease_ends_at > {clock})
+            THEN {concat: 'no live daemon has pool ', l.pool}
+        ELSE {concat: 'waits for a free slot in pool ', l.pool} END AS wait_reason, i.tenant,
+    CASE WHEN g.total > 0 THEN g.done / g.total END AS progress, g.done AS progress_done, g.total AS progress_total,
+    g.message AS progress_text
+FROM qflow.workflow_instance i
+JOIN qflow.task_instance t ON t.id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575
+JOIN qflow.lane l ON l.id = t.lane
+LEFT JOIN qflow.workflow_version v ON v.id = i.version_id
+LEFT JOIN qflow.workflow_definition d ON d.id = v.definition_id
+LEFT JOIN qflow.workflow_node n ON n.version_id = i.version_id AND n.node = t.node
+LEFT JOIN qflow.task_input p ON p.task_id = t.id
+LEFT JOIN qflow.daemon w ON w.id = t.owner
+-- Of the attempt that runs, or ran last; an earlier one's says nothing about this.
+LEFT JOIN qflow.task_progress g ON g.task_id = t.id AND g.fence = COALESCE(t.done_fence, t.fence)
+;
+{only: sqlite DROP VIEW IF EXISTS qflow.instances}
+;
+{replace_view} qflow.instances AS
+SELECT i.id, i.tenant, d.workflow, v.version, COALESCE(i.name, d.workflow, i.job) AS name,
+    {words: instance i.state} AS state, {words: reason i.reason} AS reason, {words: saga i.saga_state} AS saga_state,
+    i.trigger_type, i.business_date, i.priority, i.params,
+    CASE WHEN i.state >= {instance.SUCCESS} THEN 1.0 WHEN i.state = {instance.READY} THEN 0.0
+        ELSE (SELECT COALESCE(ROUND(AVG(CASE WHEN t.state >= {task.SUCCESS} THEN 1.0 ELSE 0.0 END), 4), 0.0)
+            FROM qflow.task_instance t WHERE t.id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575) END AS progress,
+    {instant: i.created_at} AS created_at, {instant: i.started_at} AS started_at, {instant: i.finished_at} AS finished_at,
+    {instant: i.updated_at} AS updated_at, {seconds: i.started_at, i.finished_at} AS duration_s, i.error,
+    CASE WHEN i.state = {instance.READY} THEN 'held until it is resumed'
+        WHEN i.state = {instance.RUNNING} THEN
+            (SELECT MIN(CASE
+                WHEN NOT EXISTS (SELECT 1 FROM qflow.daemon x WHERE x.state = {daemon.READY} AND x.lease_ends_at > {clock})
+                    THEN 'no daemon is running'
+                WHEN NOT EXISTS (SELECT 1 FROM qflow.daemon_job k JOIN qflow.daemon x ON x.id = k.daemon_id
+                    WHERE k.job = l.job AND x.state = {daemon.READY} AND x.lease_ends_at > {clock})
+                    THEN {concat: 'no live daemon knows job ', l.job}
+                WHEN NOT EXISTS (SELECT 1 FROM qflow.daemon_pool k JOIN qflow.daemon x ON x.id = k.daemon_id
+                    WHERE k.pool = l.pool AND x.state = {daemon.READY} AND x.lease_ends_at > {clock})
+                    THEN {concat: 'no live daemon has pool ', l.pool} END)
+            FROM qflow.task_instance t JOIN qflow.lane l ON l.id = t.lane
+            WHERE t.id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575 AND t.state = {task.READY}) END AS wait_reason
+FROM qflow.workflow_instance i
+LEFT JOIN qflow.workflow_version v ON v.id = i.version_id
+LEFT JOIN qflow.workflow_definition d ON d.id = v.definition_id
+;
+{only: sqlite DROP VIEW IF EXISTS qflow.attempts}
+;
+{replace_view} qflow.attempts AS
+SELECT a.task_id, i.id AS instance_id, COALESCE(n.task, i.job) AS task, a.attempt, a.fence,
+    {words: task a.state} AS state, {words: reason a.reason} AS reason,
+    {instant: a.started_at} AS started_at, {instant: a.finished_at} AS finished_at,
+    {seconds: a.started_at, a.finished_at} AS duration_s, a.cpu_s, a.peak_memory_mb, a.exit_signal, c.hash AS code_hash,
+    w.name AS daemon, a.error, a.traceback, i.tenant
+FROM qflow.workflow_instance i
+JOIN qflow.attempt a ON a.task_id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575
+JOIN qflow.task_instance t ON t.id = a.task_id
+LEFT JOIN qflow.workflow_node n ON n.version_id = i.version_id AND n.node = t.node
+LEFT JOIN qflow.code c ON c.id = a.code_id
+LEFT JOIN qflow.daemon w ON w.id = a.daemon_id
+UNION ALL
+SELECT t.id, i.id, COALESCE(n.task, i.job), t.attempt, t.done_fence, {words: task t.state}, {words: reason t.reason},
+    {instant: t.started_at}, {instant: t.finished_at}, {seconds: t.started_at, t.finished_at}, NULL, NULL, NULL, c.hash, w.name, NULL, NULL,
+    i.tenant
+FROM qflow.workflow_instance i
+JOIN qflow.task_instance t ON t.id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575
+LEFT JOIN qflow.workflow_node n ON n.version_id = i.version_id AND n.node = t.node
+LEFT JOIN qflow.code c ON c.id = t.code_id
+LEFT JOIN qflow.daemon w ON w.id = t.owner
+WHERE t.state = {task.SUCCESS} AND t.started_at IS NOT NULL
+    AND NOT EXISTS (SELECT 1 FROM qflow.attempt a WHERE a.task_id = t.id AND a.fence = t.done_fence)
+;
+{only: sqlite DROP VIEW IF EXISTS qflow.logs}
+;
+{replace_view} qflow.logs AS
+SELECT g.id, g.task_id, i.id AS instance_id, COALESCE(n.task, i.job) AS task, g.attempt, {instant: g.logged_at} AS at, g.stream,
+    g.level, g.logger, g.message, g.attributes, i.tenant
+FROM qflow.workflow_instance i
+JOIN qflow.log_line g ON g.task_id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575
+JOIN qflow.task_instance t ON t.id = g.task_id
+LEFT JOIN qflow.workflow_node n ON n.version_id = i.version_id AND n.node = t.node
+;
+{only: sqlite DROP VIEW IF EXISTS qflow.workflows}
+;
+{replace_view} qflow.workflows AS
+SELECT d.workflow, d.title, d.description, d.domain, d.type, d.tags, d.enabled, v.version, {words: version v.state} AS state,
+    d.source, d.file, v.hash, {instant: d.created_at} AS created_at, {instant: d.updated_at} AS updated_at,
+    COALESCE(f.error, d.error) AS error, d.tenant
+FROM qflow.workflow_definition d
+LEFT JOIN qflow.workflow_version v ON v.id = d.active_version
+LEFT JOIN qflow.workflow_fault f ON f.workflow = d.workflow AND f.file = d.file
+UNION ALL
+-- Hosts with other folders may have faults for the same key: where it is taken, a fault goes by its file.
+SELECT CASE WHEN f.workflow IS NULL OR EXISTS (SELECT 1 FROM qflow.workflow_definition d WHERE d.workflow = f.workflow)
+        OR EXISTS (SELECT 1 FROM qflow.workflow_fault x WHERE x.workflow = f.workflow AND x.file < f.file)
+    THEN f.file ELSE f.workflow END, '', '', '', '', '[]', 0, NULL, NULL, 'file', f.file, NULL, {instant: f.updated_at}, {instant: f.updated_at},
+    f.error, 'default'
+FROM qflow.workflow_fault f
+WHERE NOT EXISTS (SELECT 1 FROM qflow.workflow_definition d WHERE d.workflow = f.workflow AND d.file = f.file)
+;
+{only: sqlite DROP VIEW IF EXISTS qflow.schedules}
+;
+{replace_view} qflow.schedules AS
+SELECT d.workflow, s.name, s.cron, s.timezone,
+    CASE WHEN s.catchup = 'all' THEN {concat: 'all(', s.catchup_limit, ')'} ELSE s.catchup END AS catchup,
+    COALESCE(s.enabled_override, s.enabled) AS enabled,
+    CASE WHEN s.enabled_override IS NULL THEN d.source ELSE 'command' END AS source,
+    {instant: s.last_fire_at} AS last_fire_at,
+    CASE WHEN COALESCE(s.enabled_override, s.enabled) = 1 AND d.enabled = 1 THEN {instant: s.next_fire_at} END AS next_fire_at, d.tenant
+FROM qflow.schedule s
+JOIN qflow.workflow_definition d ON d.id = s.definition_id
+;
+{only: sqlite DROP VIEW IF EXISTS qflow.fires}
+;
+{replace_view} qflow.fires AS
+SELECT d.workflow, f.name AS schedule, {instant: f.fire_at} AS fire_at, f.instance_id, COALESCE({words: instance i.state}, s.state) AS state, s.error, d.tenant
+FROM qflow.schedule_fire f
+JOIN qflow.workflow_definition d ON d.id = f.definition_id
+LEFT JOIN qflow.workflow_instance i ON i.id = f.instance_id
+LEFT JOIN qflow.submissions s ON s.id = f.instance_id
