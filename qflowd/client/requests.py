@@ -11,7 +11,7 @@ from qflowd.model import jsontext
 from qflowd.model.errors import InvalidRequest
 from qflowd.model.instants import parse_date, parse_instant
 from qflowd.model.names import fault_in_key
-from qflowd.model.workflow import Json
+from qflowd.model.plain import plain
 
 WHOLE: Final = {"priority": (-1000, 1000), "version": (1, 2**31 - 1)}
 
@@ -77,20 +77,9 @@ def json_text(value: Mapping[str, Any] | None, what: str) -> str | None:
     if not isinstance(value, Mapping):
         raise InvalidRequest(f"{what} must be a mapping of names to values, not {type(value).__name__}")
     try:
-        return jsontext.dump(_plain(value))
-    except (ValueError, RecursionError) as problem:
-        raise InvalidRequest(f"{what}: {problem}") from None
-
-
-def _plain(value: Any) -> Json:
-    """`value` with dates and instants as ISO text, as jobs read them."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, date):
-        return value.isoformat()
-    return value
+        return jsontext.dump(plain(value, what))
+    except ValueError as problem:
+        raise InvalidRequest(str(problem)) from None
 
 
 def _date(value: date | str | None) -> str | None:

@@ -10,6 +10,7 @@ from qflowd.define import documents, workflow_file
 from qflowd.define.documents import Document
 from qflowd.define.writing import dump_task
 from qflowd.model.errors import Fault, InvalidWorkflow
+from qflowd.model.plain import plain
 from qflowd.model.workflow import Json, Task, Workflow
 
 _SOURCE = "builder"
@@ -160,10 +161,9 @@ class WorkflowBuilder:
 
 
 def _document(data: dict[str, Json], source: Document) -> Document:
-    """`data` by the same road as a file: through text, so that only JSON comes in; lines are those of `source`."""
+    """`data` by the same road as a file, through text; lines are those of `source`."""
     try:
-        text = json.dumps(data, allow_nan=False)
-    except (TypeError, ValueError, RecursionError) as problem:
-        message = f"holds a value that is no JSON: {problem}"
-        raise InvalidWorkflow([Fault(source.file, 0, "", message)]) from None
+        text = json.dumps(plain(data))
+    except ValueError as problem:
+        raise InvalidWorkflow([Fault(source.file, 0, "", str(problem))]) from None
     return Document(documents.read(text, "json", source.file, InvalidWorkflow).data, source.file, source.lines)

@@ -12,6 +12,7 @@ import msgspec
 from qflowd.jobs.exceptions import Cancelled
 from qflowd.model.errors import QflowdError
 from qflowd.model.names import DEFAULT_TENANT
+from qflowd.model.plain import plain
 
 LARGEST_SAVE = 1 << 20  # bytes of JSON
 
@@ -130,13 +131,13 @@ class Context:
         return msgspec.json.decode(self._saved)
 
     def save(self, value: Any) -> None:
-        """Keep `value` (JSON, at most 1 MB) for the next attempt, in place of what was kept before.
+        """Keep `value` (converted as an output is, at most 1 MB) for the next attempt, in place of what was kept before.
 
         Raises: TypeError if it is not JSON, ValueError if it is too large.
         """
         try:
-            text = msgspec.json.encode(value)
-        except (TypeError, msgspec.MsgspecError) as error:
+            text = msgspec.json.encode(plain(value))
+        except ValueError as error:
             raise TypeError(f"save() takes JSON values: {error}") from None
         if len(text) > LARGEST_SAVE:
             raise ValueError(f"save() takes at most {LARGEST_SAVE} bytes of JSON, not {len(text)}")

@@ -14,14 +14,16 @@ from typing import Any
 
 import msgspec
 
+from qflowd.model import jsontext
 from qflowd.model.jsontext import clean_text
+from qflowd.model.plain import plain
 from qflowd.workers.wire import Assignment, now_us
 
 LARGEST_LOG = 1 << 20  # bytes of records per attempt; as much again of raw output
 CUT = "output above 1 MB is not kept"
 _LONGEST_LINE = 8192
 _NOBODY = Assignment(0, 0, 0, "")
-_encode = msgspec.json.Encoder(enc_hook=str).encode
+_encode = msgspec.json.Encoder().encode
 
 
 class Record(msgspec.Struct, frozen=True, array_like=True, tag="r"):
@@ -205,7 +207,11 @@ class RecordsHandler(logging.Handler):
 
 
 def _attributes(extra: dict[str, Any]) -> str:
+    return jsontext.dump({clean_text(key): _attribute(value) for key, value in extra.items()})
+
+
+def _attribute(value: Any) -> Any:
     try:
-        return _encode(extra).decode()
-    except (TypeError, ValueError, RecursionError):
-        return _encode({key: clean_text(str(value)) for key, value in extra.items()}).decode()
+        return plain(value)
+    except ValueError:
+        return str(value)

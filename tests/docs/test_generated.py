@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import re
 import runpy
-from enum import IntEnum
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum, IntEnum
+from pathlib import Path
+from uuid import UUID
+from zoneinfo import ZoneInfo
 
+import msgspec
+import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 
 from qflowd.define.functions import FUNCTIONS
 from qflowd.jobs.context import Context
 from qflowd.model import states
+from qflowd.model.plain import plain
 from qflowd.model.workflow import BUILT_IN, Settings
 from tests.docs.pages import ROOT
 
@@ -83,3 +93,58 @@ def test_the_guide_explains_everything_that_context_offers() -> None:
     }  # type: ignore[index]
     public = {name for name in vars(Context) if not name.startswith("_")} - {"mark_cancelled"}
     assert named == public
+
+
+class Side(Enum):
+    BUY = "buy"
+
+
+class Bar(msgspec.Struct):
+    close: float
+
+
+# Every word of the first column, with what the second promises.
+CONVERTED = {
+    "None": (None, None),
+    "bool": (True, True),
+    "str": (np.str_("a"), "a"),
+    "int": (2**64 - 1, 2**64 - 1),
+    "float": (np.float64(0.5), 0.5),
+    "list": ([1], [1]),
+    "tuple": ((1,), [1]),
+    "range": (range(2), [0, 1]),
+    "dict": ({1: 2}, {"1": 2}),
+    "msgspec.Struct": (Bar(1.5), {"close": 1.5}),
+    "Enum": (Side.BUY, "buy"),
+    "date": (date(2026, 1, 5), "2026-01-05"),
+    "datetime": (datetime(2026, 1, 5, 21, tzinfo=ZoneInfo("Asia/Shanghai")), "2026-01-05T21:00:00+08:00"),
+    "time": (time(21), "21:00:00"),
+    "numpy.datetime64": (np.datetime64("2026-01-05", "ns"), "2026-01-05T00:00:00"),
+    "pandas.Timestamp": (pd.Timestamp("2026-01-05"), "2026-01-05T00:00:00"),
+    "timedelta": (timedelta(days=1, seconds=2), "P1DT2S"),
+    "numpy.timedelta64": (np.timedelta64(2, "s"), "PT2S"),
+    "pandas.Timedelta": (pd.Timedelta("2s"), "PT2S"),
+    "Decimal": (Decimal("1.10"), "1.10"),
+    "UUID": (UUID(int=0), "00000000-0000-0000-0000-000000000000"),
+    "Path": (Path("a"), "a"),
+    "pandas.Period": (pd.Period("2026-01", "M"), "2026-01"),
+    "pandas.NaT": (pd.NaT, None),
+    "pandas.NA": (pd.NA, None),
+    "NaT": (np.datetime64("NaT"), None),
+    "longdouble": (np.longdouble(1.5), 1.5),
+    "Series": ([pl.Series([1]), pd.Series([1], ["a"])], [[1], {"a": 1}]),
+    "DataFrame": ([pl.DataFrame({"a": [1]}), pd.DataFrame({"a": [1]})], [[{"a": 1}], {"a": {"0": 1}}]),
+}
+REFUSED = {'Decimal("NaN")': Decimal("NaN")}
+FOREIGN = {"Table", "float", "int"}  # pyarrow is not installed for tests; two are named again in later rows
+
+
+def test_the_table_of_values_is_what_the_converter_does() -> None:
+    rows = [line.split("|")[1] for line in section(GUIDE, "Outputs").splitlines() if line.startswith("| ")][1:]
+    named = {word for row in rows for word in re.findall(r"`([^`]+)`", row)}
+    assert named - FOREIGN == (CONVERTED.keys() | REFUSED.keys()) - FOREIGN
+    for given, expected in CONVERTED.values():
+        assert plain(given) == expected
+    for refused in REFUSED.values():
+        with pytest.raises(ValueError, match="does not have"):
+            plain(refused)

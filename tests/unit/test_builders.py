@@ -117,7 +117,12 @@ def test_a_fault_that_comes_from_the_file_keeps_its_line(tmp_path):
         WorkflowBuilder().with_config_file(tmp_path / "none.yaml")
 
 
-@pytest.mark.parametrize("value", [date(2026, 1, 5), float("nan"), {1, 2}, b"x"])
+def test_a_param_is_converted_as_an_output_is():
+    workflow = WorkflowBuilder("w").with_task(TaskBuilder("a", "j").with_params(x=date(2026, 1, 5))).build()
+    assert workflow.tasks[0].params == {"x": "2026-01-05"}
+
+
+@pytest.mark.parametrize("value", [float("nan"), {1, 2}, b"x"])
 def test_only_json_can_be_a_param(value):
-    with pytest.raises(InvalidWorkflow, match="no JSON"):
+    with pytest.raises(InvalidWorkflow, match=r"\['x'\] is .*JSON does not have"):
         WorkflowBuilder("w").with_task(TaskBuilder("a", "j").with_params(x=value)).build()
