@@ -16,13 +16,12 @@ if TYPE_CHECKING:
 
 PAUSE_S: Final = 0.25
 OVERLAP_S: Final = 2.0  # a line's id is given before its transaction commits; so long, smaller ids are still looked for
-QUIET_S: Final = 1.0  # after the end, until nothing more comes
 PATIENCE_S: Final = 60.0
 
 
 @click.command()
 @click.argument("id", type=int)
-@click.option("-f", "--follow", "follows", is_flag=True, help="Go on until the instance has ended.")
+@click.option("-f", "--follow", "follows", is_flag=True, help="Continue until the instance has ended.")
 @click.option("--task", metavar="KEY", help="Only of this task.")
 @json_option
 def command(*, id: int, follows: bool, task: str | None, as_json: bool) -> None:
@@ -44,31 +43,26 @@ def command(*, id: int, follows: bool, task: str | None, as_json: bool) -> None:
 
 
 def follow(instance: "Instance", task: str | None = None) -> Iterator["LogLine"]:
-    """All lines there are and will be, until the instance has ended and nothing more comes.
+    """All lines there are and will be, until the instance has ended: by then they are all there.
 
     Raises: StoreUnavailable after a minute without the database; NotFound.
     """
     from qflowd.model.errors import StoreUnavailable
 
     window = _Window()
-    last_news = time.monotonic()
-    has_ended = False
+    answered_at = time.monotonic()
     while True:
         try:
             state = instance.state()
             lines = list(window.read(instance, task))
         except StoreUnavailable:
-            if time.monotonic() - last_news > PATIENCE_S:
+            if time.monotonic() - answered_at > PATIENCE_S:
                 raise
             time.sleep(1.0)
             continue
+        answered_at = time.monotonic()
         yield from lines
-        now = time.monotonic()
-        if state not in ("SUCCESS", "FAILED", "TERMINATED", "REJECTED"):
-            last_news, has_ended = now, False
-        elif lines or not has_ended:
-            last_news, has_ended = now, True
-        elif now - last_news > QUIET_S:
+        if state in ("SUCCESS", "FAILED", "TERMINATED", "REJECTED"):
             say(f"instance {instance.id} is {state}")
             return
         time.sleep(PAUSE_S)

@@ -95,6 +95,7 @@ class Daemon:
         self._when_reachable(lambda: probe_skip_locked(self.store))
         self._when_reachable(self.identity.register)
         self._backends = self._build_backends()
+        self._logs = Logs(self.store, self._backends.read_logs)
         self.executor = self._build_executor(Instances(self._plans))
         self.workflow_files = WorkflowFiles(self.store, self.topics, self._config.workflows.dirs, self._pool_of)
         self._has_executor = True
@@ -151,6 +152,7 @@ class Daemon:
             daemon_id=lambda: self.identity.id,
             pools=self._config.pools,
             timeout_s=self._config.daemon.timeout,
+            write_logs=self._logs.write_all,
         )
 
     def _start_services(self) -> None:
@@ -166,7 +168,6 @@ class Daemon:
             reborn=self._be_reborn,
             memory_mb=resident_mb,
         )
-        self._logs = Logs(store, self._backends.read_logs)
         recover = Recover(
             store,
             Instances(self._plans),  # its own: the executor's belong to the executor's thread

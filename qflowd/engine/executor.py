@@ -47,10 +47,11 @@ class Executor:
         daemon_id: Callable[[], int],
         pools: Iterable[str],
         timeout_s: float | None,
+        write_logs: Callable[[], None],
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._store, self._backends, self._instances, self._topics = store, backends, instances, topics
-        self._daemon_id = daemon_id
+        self._daemon_id, self._write_logs = daemon_id, write_logs
         self._pools = tuple(pools)
         self._claimer = Claimer(lanes, self._pools)
         self._harvest = Harvest(store.clock, chance)
@@ -211,6 +212,9 @@ class Executor:
         batch = self._harvest.reap() if is_ripe else Batch()
         self._look_at = boottime() + LOOK_S
         try:
+            if self._harvest.may_have_printed:  # whoever sees the end of a task finds what it printed
+                self._write_logs()
+                self._harvest.may_have_printed = False
             closed, shipments = finish_and(
                 self._store, self._instances, batch, self._daemon_id(), lambda tx: self._claim(tx, dict(room))
             )

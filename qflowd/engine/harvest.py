@@ -42,6 +42,7 @@ class Harvest:
         self._not_before = 0.0
         self._long: set[int] = set()  # of what is held, tasks of lanes that have been slow so far; few
         self.is_behind = False  # the last commit failed
+        self.may_have_printed = False  # a task whose end is not written yet; a plain success has not
         self._absent: set[tuple[int, int]] = set()  # (id, fence) that no worker had at the last look
 
     def hold(self, terms: Terms, rows: Sequence[Claimed]) -> None:
@@ -255,6 +256,7 @@ class Harvest:
     def _end(self, held: Held, reason: Reason, ended_at: datetime, **known: Any) -> None:
         row, (lane, settings) = held
         self.held.pop(row.id, None)  # unless its result did
+        self.may_have_printed = True
         ending = Ending(
             id=row.id,
             fence=row.fence,

@@ -1,6 +1,7 @@
 """Logs: carries what tasks print from the workers' files into the table, in batches."""
 
 import logging
+import threading
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -11,11 +12,10 @@ from qflowd.workers.log_reader import LogLine
 log = logging.getLogger("qflowd")
 EVERY_S = 0.2
 BATCH = 2000
-MOST_WAITING = 20_000  # lines kept while the database is away; more stay in the workers' files
 
 
 class Logs:
-    """The service that writes log lines."""
+    """The service that writes log lines; before a task's end is written, the executor has its lines written."""
 
     name: ClassVar[str] = "logs"
     topics: ClassVar[tuple[str, ...]] = ("log",)
@@ -23,15 +23,22 @@ class Logs:
     def __init__(self, store: Store, read: Callable[[], list[LogLine]]) -> None:
         self._store = store
         self._read = read
-        self._waiting: list[LogLine] = []
+        self._lock = threading.Lock()
+        self._waiting: list[LogLine] = []  # read, and not written yet
 
     def tick(self) -> float:
-        if len(self._waiting) < MOST_WAITING:
-            self._waiting += self._read()
-        while self._waiting:
-            self._write(self._waiting[:BATCH])
-            del self._waiting[:BATCH]
+        self.write_all()
         return EVERY_S
+
+    def write_all(self) -> None:
+        """Write what has been printed until now.
+
+        Raises: StoreUnavailable; what is not written then waits here, and the rest in the workers' files.
+        """
+        with self._lock:
+            self._write_waiting()
+            self._waiting += self._read()
+            self._write_waiting()
 
     def finish(self) -> None:
         """Write what is left; at shutdown, when all workers are gone."""
@@ -39,6 +46,11 @@ class Logs:
             self.tick()
         except StoreUnavailable:
             return
+
+    def _write_waiting(self) -> None:
+        while self._waiting:
+            self._write(self._waiting[:BATCH])
+            del self._waiting[:BATCH]
 
     def _write(self, lines: list[LogLine]) -> None:
         """Write these lines; one that the database refuses is left out, and holds up no other."""

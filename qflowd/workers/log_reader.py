@@ -147,6 +147,7 @@ class Output:
                 self._last = (item.task_id, item.fence, item.attempt)
                 for raw, end in zip(self._raws, (item.stdout_end, item.stderr_end), strict=True):
                     raw.take(self._last, end, lines)
+                    raw.finish(lines)
             else:
                 lines.append(
                     LogLine(

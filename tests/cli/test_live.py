@@ -54,6 +54,13 @@ def test_a_terminated_instance_is_exit_code_4_of_who_waits(run, project):
     assert run("terminate", number).code == 0
 
 
+def test_what_was_waited_for_has_its_logs(run, project):
+    for _ in range(5):
+        ran = run("submit", "--job", "add", "-p", "a=1", "--wait")
+        logs = run("logs", ran.out.strip())
+        assert (logs.err, len(logs.out.splitlines())) == ("", 3), logs
+
+
 def test_logs_follow_what_runs(run, project):
     number = int(run("submit", "--job", "nap", "-p", "seconds=1").out)
     ran = run("logs", "-f", number)

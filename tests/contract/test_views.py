@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.contract.desk import Desk
 from tests.support.daemon import until
 
@@ -264,10 +266,41 @@ def test_many_middling_outputs_at_once_are_all_kept(desk: Desk):
     until(lambda: desk.run(done, (numbers[0], numbers[-1])) == [{"n": 300}], 60)
 
 
+PRINTING = """
+import os, signal, sys, time
+from qflowd import job
+
+@job
+def prints(end: str) -> None:
+    print("printed")
+    print("to stderr, without an end", end="", file=sys.stderr)
+    os.write(1, b"written raw, without an end")
+    if end == "fails":
+        raise ValueError("bad")
+    if end == "dies":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if end == "hangs":
+        time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("end", ["returns", "fails", "dies", "hangs"])
+def test_whoever_sees_the_end_of_an_instance_finds_all_that_it_printed(desk: Desk, end: str):
+    desk.daemon.write("plugins/printing.py", PRINTING)
+    until(lambda: desk.run("SELECT job FROM qflow.jobs WHERE job = 'prints' AND state = 'ACTIVE'"))
+    overrides = '{"tasks": {"prints": {"timeout": "300ms"}}}'
+    for _ in range(5):
+        number = desk.submit(job="prints", params=json.dumps({"end": end}), overrides=overrides)
+        attempts = {"dies": 3}.get(end, 1)
+        desk.ended(number)
+        messages = sorted(row["message"] for row in rows(desk, "logs", number))
+        assert messages.count("printed") == messages.count("written raw, without an end") == attempts, messages
+
+
 def test_views_say_whose_the_rows_are(desk: Desk):
     number = desk.submit(job="fetch_bars", params='{"symbols": []}', tenant="fund_b")
     assert desk.ended(number)["tenant"] == "fund_b"
     for view in ("tasks", "attempts", "logs"):
-        assert until(lambda view=view: {row["tenant"] for row in rows(desk, view, number)}) == {"fund_b"}, view
+        assert {row["tenant"] for row in rows(desk, view, number)} == {"fund_b"}, view
     for view in ("workflows", "schedules"):
         assert {row["tenant"] for row in desk.run(f"SELECT tenant FROM qflow.{view}")} == {"default"}, view
