@@ -133,8 +133,8 @@ def insert_submission(folder: Path) -> int:
     insert = "INSERT INTO submissions (workflow) VALUES ('us_daily')"
     client = shutil.which("sqlite3")
     if client:
-        shown(f'sqlite3 qflow.db "{insert}"')
-        command = [client, "-cmd", ".timeout 10000", "qflow.db", f"{insert}; SELECT last_insert_rowid();"]
+        shown(f"""sqlite3 -cmd '.timeout 20000' qflow.db "{insert}\"""")
+        command = [client, "-cmd", ".timeout 20000", "qflow.db", f"{insert}; SELECT last_insert_rowid();"]
     else:
         code = f"""import sqlite3
 db = sqlite3.connect("qflow.db")

@@ -79,7 +79,7 @@ NEXT: Final = """\
   qflowd submit hello -p name=you --wait        # in another terminal
   qflowd ps                                     # what ran; then: qflowd show 1, qflowd logs 1
 or with plain SQL, from any program:
-  sqlite3 qflow.db "INSERT INTO submissions (workflow) VALUES ('hello')"
+  sqlite3 -cmd '.timeout 20000' qflow.db "INSERT INTO submissions (workflow) VALUES ('hello')"
 """
 
 FILES: Final = {"qflowd.toml": CONFIG, "plugins/hello.py": PLUGIN, "workflows/hello.yaml": WORKFLOW}
