@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from qflowd.define.builders import TaskBuilder, WorkflowBuilder
     from qflowd.jobs.context import context
     from qflowd.jobs.decorators import job, on
-    from qflowd.jobs.exceptions import Cancelled, Defer, Skip
+    from qflowd.jobs.exceptions import Cancelled, Defer, Fail, RetryAfter, Skip
     from qflowd.model.errors import (
         InvalidConfig,
         InvalidExpression,
@@ -32,7 +32,7 @@ _HOMES = {
     "qflowd.daemon.embedded": ("Engine",),
     "qflowd.define.builders": ("TaskBuilder", "WorkflowBuilder"),
     "qflowd.jobs.context": ("context",),
-    "qflowd.jobs.exceptions": ("Cancelled", "Defer", "Skip"),
+    "qflowd.jobs.exceptions": ("Cancelled", "Defer", "Fail", "RetryAfter", "Skip"),
     "qflowd.jobs.decorators": ("job", "on"),
     "qflowd.model.errors": (
         "InvalidConfig",
@@ -52,6 +52,7 @@ __all__ = [
     "Cancelled",
     "Defer",
     "Engine",
+    "Fail",
     "InvalidConfig",
     "InvalidExpression",
     "InvalidParams",
@@ -60,6 +61,7 @@ __all__ = [
     "NotFound",
     "QflowdError",
     "Rejected",
+    "RetryAfter",
     "Skip",
     "StoreUnavailable",
     "TaskBuilder",

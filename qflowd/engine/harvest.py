@@ -10,9 +10,8 @@ from qflowd.engine.batch import Batch
 from qflowd.engine.claim import Claimed
 from qflowd.engine.lanes import SHORT_S, Lane, Terms
 from qflowd.engine.outcome import Ending, Final, Rearmed, Released, outcome_of
-from qflowd.engine.request import read_instant
 from qflowd.model.durations import LONGEST_S, MB
-from qflowd.model.errors import QflowdError
+from qflowd.model.instants import parse_instant
 from qflowd.model.signal_names import signal_name
 from qflowd.model.states import SUCCESS, Reason, TaskState
 from qflowd.model.workflow import Settings
@@ -21,7 +20,12 @@ from qflowd.workers.events import Broken, Checkpointed, Event, Finished, Progres
 from qflowd.workers.wire import Done, Ended
 
 _BROKEN = {"crash": Reason.LOST, "timeout": Reason.TIMEOUT, "memory": Reason.MEMORY, "terminated": Reason.TERMINATED}
-_ENDED = {"success": Reason.NONE, "error": Reason.ERROR, "skip": Reason.SKIPPED, "stopped": Reason.TERMINATED}
+_ENDED = {
+    "success": Reason.NONE,
+    "defer": Reason.NONE,
+    "skip": Reason.SKIPPED,
+    "stopped": Reason.TERMINATED,
+}  # others: ERROR
 _new_final = partial(tuple.__new__, Final)  # without the keywords that nobody gives here: a third of the time
 
 LARGEST_COMMIT = 4000  # results
@@ -212,21 +216,9 @@ class Harvest:
             self.held[held[0].id] = held
 
     def _ended(self, held: Held, result: Ended) -> None:
-        reason = _ENDED.get(result.outcome, Reason.ERROR)
-        defer = None
-        if result.outcome == "defer":
-            reason = Reason.NONE
-            now = self._clock.now()
-            delay_s = min(result.defer_s or 0.0, LONGEST_S)
-            defer = now + timedelta(seconds=delay_s) if result.defer_until is None else None
-            if result.defer_until is not None:
-                try:
-                    defer = read_instant(result.defer_until)
-                except (ValueError, QflowdError):
-                    defer = now
         self._end(
             held,
-            reason,
+            _ENDED.get(result.outcome, Reason.ERROR),
             self._at(result.ended_us),
             started_at=self._at(result.started_us),
             output=result.output,
@@ -234,8 +226,17 @@ class Harvest:
             traceback=result.traceback,
             cpu_s=result.cpu_s,
             peak_memory=result.peak_memory,
-            defer_until=defer,
+            again_at=self._again_at(result),
+            is_hopeless=result.is_hopeless,
         )
+
+    def _again_at(self, result: Ended) -> datetime | None:
+        """When the job wants to run again; None where it left that to its settings."""
+        if result.defer_until is not None:
+            return parse_instant(result.defer_until)
+        if result.defer_s is None:
+            return None
+        return self._clock.now() + timedelta(seconds=min(result.defer_s, LONGEST_S))
 
     def _broken(self, event: Broken) -> None:
         if not self._is_held(event.task_id, event.fence):

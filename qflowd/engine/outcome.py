@@ -86,7 +86,8 @@ class Ending:
     cpu_s: float | None = None
     peak_memory: int | None = None
     exit_signal: int | None = None
-    defer_until: datetime | None = None
+    again_at: datetime | None = None  # asked for by the job: a deferral, or an error to be tried again then
+    is_hopeless: bool = False  # another attempt would end alike
 
 
 class Outcome(NamedTuple):
@@ -100,10 +101,8 @@ class Outcome(NamedTuple):
 
 def outcome_of(ending: Ending, chance: Callable[[], float]) -> Outcome:
     """The rules of success, skip, deferral, retry, crash and poison."""
-    if ending.defer_until is not None:
-        return Outcome(
-            rearmed=Rearmed(ending.id, ending.fence, ending.attempt - 1, 0, ending.defer_until, ending.error)
-        )
+    if ending.again_at is not None and ending.reason is Reason.NONE:
+        return Outcome(rearmed=Rearmed(ending.id, ending.fence, ending.attempt - 1, 0, ending.again_at, ending.error))
     if ending.reason is Reason.NONE:
         ran_s = (ending.ended_at - ending.started_at).total_seconds() if ending.started_at else 0.0
         final = _final(ending, TaskState.SUCCESS)
@@ -118,9 +117,10 @@ def outcome_of(ending: Ending, chance: Callable[[], float]) -> Outcome:
         if ending.crashes + 1 < POISON_AFTER_CRASHES:
             return Outcome(released=Released(ending.id, ending.fence, 1, 1), attempt=attempt)
         return _failed(replace(ending, reason=Reason.POISON))
-    if ending.attempt <= (ending.settings.retries or 0):
+    if ending.attempt <= (ending.settings.retries or 0) and not ending.is_hopeless:
         delay = timedelta(seconds=retry_delay(ending.settings, ending.attempt + 1, chance()))
-        rearmed = Rearmed(ending.id, ending.fence, ending.attempt, int(ending.reason), ending.ended_at + delay)
+        due_at = ending.again_at or ending.ended_at + delay
+        rearmed = Rearmed(ending.id, ending.fence, ending.attempt, int(ending.reason), due_at)
         return Outcome(rearmed=rearmed, attempt=attempt)
     return _failed(ending)
 

@@ -11,7 +11,35 @@ class Skip(Exception):
         super().__init__(self.reason)
 
 
-class Defer(Exception):
+class Fail(Exception):
+    """Ends the task FAILED, whatever retries are left: `reason`, its error text, is nothing that time repairs."""
+
+    def __init__(self, reason: str = "") -> None:
+        self.reason = str(reason)
+        super().__init__(self.reason)
+
+
+class _Later(Exception):
+    """Carries an instant: exactly one of `delay_s` (seconds from now, 0 or more) and `until` (with a time zone).
+
+    Raises: ValueError for neither or both, a negative delay, or an instant without a time zone.
+    """
+
+    def __init__(self, delay_s: float | None = None, *, until: datetime | None = None, reason: str = "") -> None:
+        name = type(self).__name__
+        if (delay_s is None) == (until is None):
+            raise ValueError(f"{name} takes either delay_s or until")
+        if delay_s is not None and not 0 <= delay_s < float("inf"):
+            raise ValueError(f"{name}: delay_s must be 0 or more seconds, not {delay_s!r}")
+        if until is not None and until.tzinfo is None:
+            raise ValueError(f"{name}: until needs a time zone, such as tzinfo=UTC")
+        self.delay_s = delay_s
+        self.until = until
+        self.reason = str(reason)
+        super().__init__(self.reason or (f"until {until.isoformat()}" if until is not None else f"for {delay_s:g} s"))
+
+
+class Defer(_Later):
     """Gives the slot back: the row waits for a timer and runs again, no attempt counted.
 
     Exactly one of `delay_s` (seconds from now, 0 or more) and `until` (with a time zone) is given. `reason` is shown
@@ -20,17 +48,12 @@ class Defer(Exception):
     Raises: ValueError for neither or both, a negative delay, or an instant without a time zone.
     """
 
-    def __init__(self, delay_s: float | None = None, *, until: datetime | None = None, reason: str = "") -> None:
-        if (delay_s is None) == (until is None):
-            raise ValueError("Defer takes either delay_s or until")
-        if delay_s is not None and not 0 <= delay_s < float("inf"):
-            raise ValueError(f"Defer: delay_s must be 0 or more seconds, not {delay_s!r}")
-        if until is not None and until.tzinfo is None:
-            raise ValueError("Defer: until needs a time zone, such as tzinfo=UTC")
-        self.delay_s = delay_s
-        self.until = until
-        self.reason = str(reason)
-        super().__init__(f"until {until.isoformat()}" if until is not None else f"for {delay_s:g} s")
+
+class RetryAfter(_Later):
+    """The attempt has failed, with `reason` as its error text; the next one starts then, not after `retry_delay`.
+
+    Arguments and errors are those of `Defer`. It counts as an attempt: where `retries` leave no other, the task is FAILED.
+    """
 
 
 class Cancelled(BaseException):

@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from qflowd.jobs.exceptions import Cancelled, Defer, Skip
-from qflowd.model.errors import QflowdError
+from qflowd.jobs.exceptions import Cancelled, Defer, Fail, RetryAfter, Skip
+from qflowd.model.errors import InvalidParams, QflowdError
 from qflowd.model.jsontext import clean_text
 from qflowd.model.plain import plain
 from qflowd.workers.wire import LARGEST_OUTPUT, Assignment, Ended
@@ -31,6 +31,8 @@ class Stopped(KeyboardInterrupt):
 class InvalidOutput(QflowdError):
     """What a job returned cannot be its output."""
 
+
+HOPELESS = (Fail, InvalidOutput, InvalidParams)  # another attempt would end alike
 
 _FLAT = frozenset({str, int, bool, type(None)})
 _KEYS = frozenset({str})
@@ -79,17 +81,21 @@ def ended_by(error: BaseException, task: Assignment, *, is_stopped: bool) -> End
     if isinstance(error, Skip):
         return Ended(task.task_id, task.fence, "skip", error=clean_text(error.reason)[:LONGEST_ERROR])
     if isinstance(error, Defer):
-        until = error.until.astimezone(UTC).isoformat() if error.until else None
         note = clean_text(error.reason)[:LONGEST_ERROR]
-        return Ended(task.task_id, task.fence, "defer", error=note or None, defer_s=error.delay_s, defer_until=until)
-    return Ended(task.task_id, task.fence, "error", error=headline(error), traceback=trace_of(error))
+        return Ended(task.task_id, task.fence, "defer", error=note or None, **_later(error))
+    more = _later(error) if isinstance(error, RetryAfter) else {"is_hopeless": isinstance(error, HOPELESS)}
+    return Ended(task.task_id, task.fence, "error", error=headline(error), traceback=trace_of(error), **more)
+
+
+def _later(error: Defer | RetryAfter) -> dict[str, Any]:
+    return {"defer_s": error.delay_s, "defer_until": error.until.astimezone(UTC).isoformat() if error.until else None}
 
 
 def headline(error: BaseException) -> str:
     """The error in words: its type and message, or the message alone where it is ours."""
     if isinstance(error, SystemExit):
         return f"the job called sys.exit({error.code!r}); return, or raise an exception"[:LONGEST_ERROR]
-    if isinstance(error, QflowdError):
+    if isinstance(error, QflowdError) or type(error) in (Fail, RetryAfter):
         return clean_text(str(error))[:LONGEST_ERROR]
     text = "".join(traceback.format_exception_only(error)).strip()
     return clean_text(text)[:LONGEST_ERROR]

@@ -89,6 +89,7 @@ class Ended(msgspec.Struct, frozen=True, array_like=True, tag="e"):
     """Any other end that the worker lived to tell.
 
     `outcome`: success, error, skip, defer, stopped (it was told to stop, and did). `error` is one line where possible.
+    `defer_s`, `defer_until`: when it wants to run again. `is_hopeless`: another attempt would end alike.
     `stdout_end, stderr_end, records_end`: how far the worker's output files went; 0 if this task wrote nothing.
     `cpu_s`, `peak_memory` (bytes): None where they were not measured.
     """
@@ -108,6 +109,7 @@ class Ended(msgspec.Struct, frozen=True, array_like=True, tag="e"):
     records_end: int = 0
     defer_s: float | None = None
     defer_until: str | None = None  # ISO 8601 with an offset
+    is_hopeless: bool = False
 
 
 class Progress(msgspec.Struct, frozen=True, array_like=True, tag="p"):

@@ -76,7 +76,7 @@ def test_the_third_crash_is_poison_whatever_retries_are_left():
 
 def test_a_deferral_costs_no_attempt():
     later = NOW + timedelta(hours=1)
-    found = outcome(attempt=2, defer_until=later, error="too early")
+    found = outcome(attempt=2, again_at=later, error="too early")
     assert found.rearmed == (42, 5, 1, 0, later, "too early")
     assert found.attempt is None
 
@@ -84,3 +84,16 @@ def test_a_deferral_costs_no_attempt():
 def test_a_row_that_never_started_says_so():
     found = outcome(Reason.ERROR, started_at=None, error="params: no symbol")
     assert (found.final.started_us, found.attempt.started_at) == (None, None)
+
+
+def test_what_no_retry_repairs_is_final_at_once():
+    found = outcome(Reason.ERROR, retries=9, is_hopeless=True)
+    assert (found.final.state, found.final.reason, found.final.attempt) == (TaskState.FAILED, Reason.ERROR, 1)
+
+
+def test_a_failure_that_says_when_is_tried_again_then_if_a_retry_is_left():
+    later = NOW + timedelta(hours=1)
+    found = outcome(Reason.ERROR, retries=1, again_at=later)
+    assert (found.rearmed.attempt, found.rearmed.due_at) == (1, later)
+    assert found.attempt.state == TaskState.FAILED
+    assert outcome(Reason.ERROR, retries=1, attempt=2, again_at=later).final.state == TaskState.FAILED
