@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from qflowd.jobs import decorators
 from qflowd.jobs.decorators import InvalidJob
-from qflowd.jobs.manifest import Manifest
+from qflowd.jobs.manifest import install_from
 from qflowd.jobs.signature import Signature, signature
 
 
@@ -37,7 +37,7 @@ class Jobs:
         if not module:
             raise InvalidJob(f"job {job} runs only in threads of the program that defined it; its tasks name no pool")
         if not self._is_installed:
-            Manifest.decode(os.pread(self._fd, os.fstat(self._fd).st_size, 0)).install()
+            install_from(f"/proc/{os.getpid()}/fd/{self._fd}")
             self._is_installed = True
         module_name, _, path = module.partition(":")
         __import__(module_name)

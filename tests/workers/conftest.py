@@ -41,7 +41,13 @@ class Story:
         instance = next(self._instances) << 20
         ids = [instance + ordinal for ordinal in range(tasks)]
         self.crew.send(
-            pool, Chunk(job, "desk", [Assignment(i, 3, 1, f"t{i - instance}", params) for i in ids], **chunk)
+            pool,
+            Chunk(
+                job,
+                chunk.pop("module", "desk"),
+                [Assignment(i, 3, 1, f"t{i - instance}", params) for i in ids],
+                **chunk,
+            ),
         )
         return ids
 
@@ -92,14 +98,16 @@ def hire(tmp_path) -> Iterator[Callable[..., Story]]:
     """Makes a crew that knows the jobs of a source text (module `desk`)."""
     stories: list[Story] = []
 
-    def make(source: str, processes: int = 1, threads: int = 1, grace_s: float = 0.3, env=None, **more) -> Story:
+    def make(
+        source: str = "", processes: int = 1, threads: int = 1, grace_s: float = 0.3, env=None, manifest=None, **more
+    ) -> Story:
         sizes = {"default": PoolConfig(processes, threads)}
         crew = Processes(
             sizes, env=worker_env(os.environ) if env is None else env, cwd=str(tmp_path), run_dir=str(tmp_path),
             grace_s=grace_s, **more,
         )  # fmt: skip
         stories.append(story := Story(crew))
-        crew.start(manifest_of("from qflowd import job, context, Skip, Defer\n" + textwrap.dedent(source)))
+        crew.start(manifest or manifest_of("from qflowd import job, context, Skip, Defer\n" + textwrap.dedent(source)))
         return story
 
     yield make
