@@ -15,7 +15,7 @@ from qflowd.engine.known import Jobs, LaneIds, LaneKey, Plans
 from qflowd.engine.plan import Plan
 from qflowd.engine.request import LONGEST_ERROR, Refused, Request, read_request
 from qflowd.engine.service import Topics
-from qflowd.engine.stray_ids import StrayIds
+from qflowd.engine.stray_ids import StrayIds, largest_id
 from qflowd.engine.timers import DEADLINE, RUN
 from qflowd.model import jsontext
 from qflowd.model.errors import StoreUnavailable
@@ -102,11 +102,13 @@ class Admit:
         if not rows:
             return 0
         self._found.clear()
-        self._stray_ids.note(rows[-1].id)
+        largest = largest_id(tx, wanted=rows[-1].id)
+        if rows[-1].id > largest:
+            self._stray_ids.note()
         decisions: list[tuple[int, Admission | int | Refused]] = []
         tasks = 0
         for row in rows:
-            decision = self._decide(tx, row)
+            decision = self._decide(tx, row, largest)
             decisions.append((row.id, decision))
             tasks += len(decision.plan.tasks) if isinstance(decision, Admission) else 0
             if tasks >= MOST_TASKS:
@@ -122,10 +124,10 @@ class Admit:
         tx.run("answer_submissions", rows=[_answer(number, decision) for number, decision in decisions], now=tx.now)
         return len(decisions)
 
-    def _decide(self, tx: Tx, row: Any) -> Admission | int | Refused:
+    def _decide(self, tx: Tx, row: Any, largest: int) -> Admission | int | Refused:
         """What becomes of one submission: an admission, the instance it repeats, or a refusal."""
         try:
-            request = read_request(row, tx.now)
+            request = read_request(row, tx.now, largest)
             if (repeated := self._repeated(tx, request)) is not None:
                 return repeated
             plan = self._plan(tx, request)

@@ -22,6 +22,7 @@ from qflowd.store.tx import Store, Tx
 
 log = logging.getLogger("qflowd")
 BATCH: Final = 100  # commands in one round
+SMALLEST, LARGEST = -(1 << 63), (1 << 63) - 1  # ids: clients may have written any
 LATER_S: Final = 0.1  # until a command is looked at again that could not be carried out yet
 IDLE_S: Final = 60.0  # the watch wakes us long before
 LATER_ACTIONS: Final = frozenset(
@@ -62,17 +63,17 @@ class Commands:
         }
 
     def tick(self) -> float:
-        after, is_waiting = 0, False
+        first, is_waiting = SMALLEST, False
         for _ in range(BATCH):
-            number, is_answered = self._next(after)
+            number, is_answered = self._next(first)
             if number is None:
                 return LATER_S if is_waiting else IDLE_S
             if not is_answered:
-                after, is_waiting = number, True
+                first, is_waiting = min(number + 1, LARGEST), True
         return 0
 
-    def _next(self, after: int) -> tuple[int | None, bool]:
-        """Carry out the first open command with an id above `after`.
+    def _next(self, first: int) -> tuple[int | None, bool]:
+        """Carry out the first open command with an id of at least `first`.
 
         Returns: its id, None if there is none; and whether it is answered.
         """
@@ -80,7 +81,7 @@ class Commands:
 
         def command(tx: Tx) -> Done | None:
             nonlocal taken
-            row = tx.one("take_commands", after=after, batch=1)
+            row = tx.one("take_commands", first=first, batch=1)
             taken = None if row is None else row.id
             if row is None:
                 return None
@@ -93,7 +94,7 @@ class Commands:
             done = self._store.transact(command)
         except LanesMissing as missing:
             self._lanes.ensure(missing.lanes)
-            return after, True
+            return first, True
         except Later:
             return taken, False
         except StoreUnavailable:

@@ -71,8 +71,8 @@ class Request:
         return hashlib.sha256(jsontext.dump(asked).encode()).hexdigest()
 
 
-def read_request(row: Any, now: datetime) -> Request:
-    """The request in a row of `submissions`.
+def read_request(row: Any, now: datetime, largest: int = LARGEST_INSTANCE) -> Request:
+    """The request in a row of `submissions`; `largest` is the largest id that is taken now.
 
     Raises: Refused with every fault of the row, one a line.
     """
@@ -89,8 +89,13 @@ def read_request(row: Any, now: datetime) -> Request:
             faults.append(told if told.startswith(f"{name} ") else f"{name}: {told}")
             return default
 
-    if not 1 <= row.id <= LARGEST_INSTANCE:
-        faults.append(f"id: {row.id} is outside 1 to {LARGEST_INSTANCE}; leave the id to the database")
+    if not 1 <= row.id <= largest:
+        where = (
+            "is too near the end of the range"
+            if 1 <= row.id <= LARGEST_INSTANCE
+            else f"is outside 1 to {LARGEST_INSTANCE}"
+        )
+        faults.append(f"id: {row.id} {where}; leave the id to the database")
     if bool(row.workflow) == bool(row.job):
         faults.append("name either a workflow or a job" + (", not both" if row.workflow else ""))
     if row.job and not row.workflow and row.version is not None:

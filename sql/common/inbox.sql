@@ -12,19 +12,48 @@ FROM qflow.submissions WHERE is_open = 1 AND id BETWEEN :first AND :last ORDER B
 -- Ids alone: a driver may stumble over anything else that a client wrote.
 SELECT id FROM qflow.submissions WHERE is_open = 1 ORDER BY id LIMIT {literal: batch}
 
+-- name: find_largest_id
+-- Of a submission. Where the counter follows ids that clients write, the end of the range is kept for the counter.
+SELECT {only: postgres 4398046511104}{only: sqlite,mysql COALESCE(MAX(i.id), 0) + 4294967296} AS largest
+{only: sqlite,mysql FROM qflow.workflow_instance i}
+
 -- name: find_strays
-SELECT COUNT(*) AS strays FROM qflow.submissions WHERE id > :largest
+-- Ids that push the counter. Of commands and signals the first, and the last of those below, after which there is room.
+SELECT (SELECT COUNT(*) FROM qflow.submissions WHERE id > :largest) AS submissions,
+    (SELECT COUNT(*) FROM qflow.submissions WHERE id > :largest AND is_open = 0 AND answered_at < {instant: :since}) AS read_submissions,
+    (SELECT COUNT(*) FROM qflow.commands WHERE id > :high AND is_open = 0 AND answered_at < {instant: :since}) AS read_commands,
+    (SELECT MIN(id) FROM qflow.commands WHERE id > :high) AS commands,
+    (SELECT MIN(id) FROM qflow.signals WHERE id > :high) AS signals,
+    (SELECT MAX(id) FROM qflow.commands WHERE id BETWEEN 1 AND :low) AS last_command,
+    (SELECT MAX(id) FROM qflow.signals WHERE id BETWEEN 1 AND :low) AS last_signal
 
 -- name: delete_strays
 DELETE FROM qflow.submissions WHERE id > :largest AND is_open = 0
 
--- name: put_back_counter
+-- name: move_commands
+-- Nobody but who waits for the answer knows a command by its id. (PostgreSQL's counter does not follow ids.)
+{only: postgres SELECT :down + :high AS done WHERE 1 = 0}
+{only: sqlite,mysql UPDATE qflow.commands SET id = id - :down WHERE id > :high AND is_open = 0}
+{only: mysql ORDER BY id}
+
+-- name: move_signals
+{only: postgres SELECT :down + :high AS done WHERE 1 = 0}
+{only: sqlite,mysql UPDATE qflow.signals SET id = id - :down WHERE id > :high} {only: mysql ORDER BY id}
+
+-- name: put_back_counters
 -- The next id is the largest there is plus one. MySQL: commits by itself; a second's wait at most, all INSERTs wait behind it.
 {only: postgres SELECT 0 AS done}{only: mysql SET SESSION lock_wait_timeout = 1}
-{only: sqlite UPDATE qflow.sqlite_sequence SET seq = (SELECT MAX(n) FROM (SELECT 0 AS n UNION ALL
-    SELECT MAX(id) FROM qflow.submissions UNION ALL SELECT MAX(id) FROM qflow.workflow_instance)) WHERE name = 'submissions'}
+{only: sqlite UPDATE qflow.sqlite_sequence SET seq = MAX(0, COALESCE(CASE name
+    WHEN 'submissions' THEN (SELECT MAX(n) FROM (SELECT MAX(id) AS n FROM qflow.submissions
+        UNION ALL SELECT MAX(id) FROM qflow.workflow_instance))
+    WHEN 'commands' THEN (SELECT MAX(id) FROM qflow.commands)
+    ELSE (SELECT MAX(id) FROM qflow.signals) END, 0)) WHERE name IN ('submissions', 'commands', 'signals')}
 -- then
 {only: postgres,sqlite SELECT 0 AS done}{only: mysql ALTER TABLE qflow.submissions AUTO_INCREMENT = 1}
+-- then
+{only: postgres,sqlite SELECT 0 AS done}{only: mysql ALTER TABLE qflow.commands AUTO_INCREMENT = 1}
+-- then
+{only: postgres,sqlite SELECT 0 AS done}{only: mysql ALTER TABLE qflow.signals AUTO_INCREMENT = 1}
 
 -- name: answer_submissions
 {update: qflow.submissions s, id bigint, answer text, instance_id bigint, reason text
@@ -53,7 +82,7 @@ WHERE id = :id AND tenant = :tenant
 
 -- name: take_commands
 -- The id alone: whatever else the client wrote, the row must be known to be answered.
-SELECT id FROM qflow.commands WHERE is_open = 1 AND id > :after ORDER BY id LIMIT {literal: batch} {lock}
+SELECT id FROM qflow.commands WHERE is_open = 1 AND id >= :first ORDER BY id LIMIT {literal: batch} {lock}
 
 -- name: load_command
 SELECT id, tenant, action, instance_id, workflow, task, task_id, filter FROM qflow.commands WHERE id = :id

@@ -12,9 +12,14 @@ from tests.support.daemon import until
 LARGEST = 1 << 42
 
 
-def insert_with_id(desk: Desk, number: int) -> None:
+def insert_with_id(desk: Desk, number: int, table: str = "submissions") -> None:
     extra = " OVERRIDING SYSTEM VALUE" if desk.kind == "postgres" else ""
-    desk.run(f"INSERT INTO qflow.submissions (id, job){extra} VALUES ({number}, 'hello')")
+    columns, values = {
+        "submissions": ("job", "'hello'"),
+        "commands": ("action, workflow, reason", "'disable', 'nightly', 'stray'"),
+        "signals": ("name", "'stray'"),
+    }[table]
+    desk.run(f"INSERT INTO qflow.{table} (id, {columns}){extra} VALUES ({number}, {values})")
 
 
 def strays(desk: Desk) -> int:
@@ -65,6 +70,48 @@ def test_an_id_above_the_range_is_refused_and_the_counter_put_back(desk: Desk, n
     following = until(lambda: in_range(desk), 20, every_s=0.5)
     assert before < following < before + 100
     assert desk.ended(following)["state"] == "SUCCESS"
+
+
+@pytest.mark.parametrize("number", [LARGEST, LARGEST - 1, LARGEST - (1 << 30)])
+def test_an_id_at_the_end_of_the_range_leaves_room_for_those_that_follow(desk: Desk, number: int):
+    if desk.kind == "postgres":
+        pytest.skip("its counter knows nothing of ids written by hand")
+    before = desk.submit(job="hello")
+    insert_with_id(desk, number)
+    assert desk.rejected(number) == f"id: {number} is too near the end of the range; leave the id to the database"
+    following = until(lambda: (n := desk.submit(job="hello")) < before + 100 and n, 30, every_s=0.5)
+    assert desk.ended(following)["state"] == "SUCCESS"
+
+
+@pytest.mark.parametrize("number", [-(1 << 63), -5, 1 << 50, (1 << 63) - 1])
+def test_a_command_is_carried_out_whatever_its_id_and_the_next_ones_are_none_the_worse(desk: Desk, number: int):
+    insert_with_id(desk, number, "commands")
+    assert desk.answer(number, "commands")["state"] == "DONE"
+    if number < 0:
+        desk.forget(number, table="commands")
+    elif desk.kind != "postgres":
+        until(lambda: counter_is_back(desk, "commands", action="enable", workflow="nightly"), 40, every_s=0.5)
+        [row] = desk.run("SELECT MAX(id) AS id FROM qflow.commands WHERE reason = 'stray' AND state = 'DONE'")
+        assert row["id"] <= LARGEST
+    assert desk.command("enable", workflow="nightly")["state"] == "DONE"
+
+
+@pytest.mark.parametrize("number", [1 << 50, (1 << 63) - 1])
+def test_a_signal_is_kept_whatever_its_id_and_the_next_ones_are_none_the_worse(desk: Desk, number: int):
+    if desk.kind == "postgres":
+        pytest.skip("its counter knows nothing of ids written by hand")
+    desk.run("DELETE FROM qflow.signals WHERE name = 'stray'")
+    insert_with_id(desk, number, "signals")
+    until(lambda: counter_is_back(desk, "signals", name="next"), 40, every_s=0.5)
+    [row] = desk.run("SELECT id FROM qflow.signals WHERE name = 'stray'")
+    assert 1 <= row["id"] < LARGEST
+
+
+def counter_is_back(desk: Desk, table: str, **values: str) -> bool:
+    try:
+        return desk.insert(table, **values) <= LARGEST
+    except Exception:  # noqa: BLE001 - after the largest id of all there is no next one
+        return False
 
 
 def test_the_counter_is_put_back_while_others_go_on_submitting(desk: Desk):

@@ -83,10 +83,10 @@ class MysqlConnection(Connection):
 
     def run(self, statement: Statement, params: Mapping[str, Any], rows: Rows) -> list[Any]:
         result = self._part(statement, params, rows)
-        if statement.then is not None and (statement.then.rows is None or rows or result):
+        while (part := statement.then) is not None and (part.rows is None or rows or result):
             changed = self.changed
-            found = self._part(statement.then, params, rows or result)
-            self.changed, result = changed, result or found
+            found = self._part(part, params, rows or result)
+            self.changed, result, statement = changed, result or found, part
         return result
 
     def _part(self, statement: Statement, params: Mapping[str, Any], rows: Rows) -> list[Any]:
