@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from qflowd.store.dialects import mysql_alarm, sqlite_alarm
+from qflowd.store.dialects import sqlite_alarm
 
 HOUR = 3600.0
 INSERT = "INSERT INTO qflow.submissions (workflow) VALUES ('nothing')"
@@ -75,6 +75,13 @@ def client(store):
     connection.close()
 
 
+@pytest.fixture
+def client_of_mariadb(mariadb_store):
+    connection = mariadb_store.dialect.connect()
+    yield connection
+    connection.close()
+
+
 def test_what_was_written_before_an_alarm_could_hear_is_not_missed(waiter, client):
     commit(client)
     waiter.begin()
@@ -99,24 +106,29 @@ def test_whoever_waits_can_be_woken(waiter):
 def test_an_alarm_whose_session_was_killed_asks_for_a_look(mariadb_store):
     waiter = Waiter(mariadb_store)
     waiter.settle()
-    kill = "SELECT CONCAT('KILL ', id) FROM information_schema.processlist WHERE info IS NULL AND id <> CONNECTION_ID()"
+    kill = "SELECT CONCAT('KILL ', id) FROM information_schema.processlist WHERE id <> CONNECTION_ID()"
     for (text,) in mariadb_store.connection().script(kill):
         mariadb_store.connection().script(text)
     assert waiter.has_ended()
     waiter.close()
 
 
-def test_a_server_that_refuses_the_short_question_is_asked_the_plain_one(mariadb_store, monkeypatch):
-    monkeypatch.setattr(mysql_alarm, "ASK_IN_SHORT", f"{mysql_alarm.ASK} INTO")
-    waiter, client = Waiter(mariadb_store), mariadb_store.dialect.connect()
-    waiter.begin()
-    assert waiter.has_ended()  # refused: have a look
-    waiter.begin()
-    assert not waiter.has_ended(0.3)
-    commit(client)
-    assert waiter.has_ended()
-    waiter.close()
-    client.close()
+def test_a_row_that_stays_uncommitted_is_asked_for_ever_more_rarely(mariadb_store, client_of_mariadb):
+    alarm = mariadb_store.dialect.alarm()
+    alarm.wait(is_busy=False)  # connects
+    client_of_mariadb.begin()
+    client_of_mariadb.script(INSERT)
+    pauses = []
+    for _ in range(10):
+        alarm.wait(is_busy=False)
+        pauses.append(alarm._pause_s)
+    assert pauses == sorted(pauses)
+    assert pauses[-1] == alarm.LATE_S
+    client_of_mariadb.commit()
+    alarm.SLOW_S = HOUR
+    alarm.wait(is_busy=False)
+    assert mariadb_store.read(lambda tx: tx.one("look_around")).submission is not None
+    alarm.close()
 
 
 @pytest.mark.parametrize("kernel", ["refuses", "is silent"])
