@@ -25,7 +25,10 @@ class Schema:
         return sorted({_message(error) for error in self._validator.iter_errors(value)})
 
     def coerce(self, value: Json) -> Json:
-        """`value` with whole numbers turned to texts wherever the schema wants only text (YAML's `20260105`)."""
+        """`value` as the schema wants it, where a document or SQL had no better word.
+
+        A whole number becomes a string (YAML's `20260105`), 0 and 1 become booleans (as SQLite and MariaDB write them).
+        """
         return _coerce(self._schema, value)
 
 
@@ -88,6 +91,8 @@ def _coerce(schema: Json, value: Json) -> Json:
         return value
     if isinstance(value, int) and not isinstance(value, bool) and schema.get("type") == "string":
         return str(value)
+    if value in (0, 1) and _wants_boolean(schema):
+        return bool(value)
     if isinstance(value, dict):
         properties = schema.get("properties")
         others = schema.get("additionalProperties")
@@ -96,3 +101,11 @@ def _coerce(schema: Json, value: Json) -> Json:
     if isinstance(value, list):
         return [_coerce(schema.get("items"), item) for item in value]
     return value
+
+
+def _wants_boolean(schema: Mapping[str, Any]) -> bool:
+    """Does the schema take a boolean, or null, and nothing else?"""
+    kinds = schema.get("type") or [part.get("type") for part in schema.get("anyOf", ()) if isinstance(part, dict)]
+    return kinds == "boolean" or (
+        isinstance(kinds, list) and "boolean" in kinds and {"boolean", "null"}.issuperset(kinds)
+    )

@@ -63,12 +63,24 @@ class Request:
 
     @property
     def content_hash(self) -> str:
-        """Equal for submissions that ask for the same thing."""
+        """Equal for submissions that ask for the same thing; 23155.0 is 23155."""
+        overrides = (
+            None if self.overrides_text is None else jsontext.parse(self.overrides_text, "overrides", LARGEST_PARAMS)
+        )
         asked = [
             *(self.workflow, self.version, self.job, self.name, self.params, str(self.business_date), self.priority),
-            *(str(self.run_at), self.hold, self.overrides_text),
+            *(str(self.run_at), self.hold, overrides),
         ]
-        return hashlib.sha256(jsontext.dump(asked).encode()).hexdigest()
+        return hashlib.sha256(jsontext.dump(_plain_numbers(asked)).encode()).hexdigest()
+
+
+def _plain_numbers(value: Json) -> Json:
+    """`value` with floats that are whole as whole numbers."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, dict):
+        return {key: _plain_numbers(item) for key, item in value.items()}
+    return [_plain_numbers(item) for item in value] if isinstance(value, list) else value
 
 
 def read_request(row: Any, now: datetime, largest: int = LARGEST_INSTANCE) -> Request:

@@ -102,6 +102,11 @@ def large(size: int) -> str:
 
 
 @job
+def switches(is_full: bool, is_dry: bool | None = None) -> list:
+    return [is_full, is_dry]
+
+
+@job
 def length(text: str) -> int:
     return len(text)
 
@@ -155,7 +160,24 @@ tasks:
   next: {job: length, after: first, params: {text: "{{ first.output }}"}}
 """
 
+SWITCHES = """
+workflow: switches
+params:
+  is_full: {type: boolean}
+  is_dry: {type: [boolean, "null"], default: null}
+tasks:
+  a: {job: switches, params: {is_full: "{{ params.is_full }}", is_dry: "{{ params.is_dry }}"}}
+"""
+
+ANY_PARAMS = """
+workflow: any_params
+tasks:
+  hello: {job: hello}
+"""
+
 WORKFLOWS = {
+    "switches.yaml": SWITCHES,
+    "any_params.yaml": ANY_PARAMS,
     "daily.yaml": DAILY,
     "nightly.yaml": SCHEDULED,
     "broken.yaml": BROKEN,

@@ -226,6 +226,41 @@ def test_commands_that_cannot_be_read_are_refused_by_themselves(desk: Desk):
     desk.is_alive()
 
 
+def test_numbers_of_equal_value_ask_for_the_same_thing_under_one_key(desk: Desk):
+    spellings = [
+        ('{"name": "a", "n": [23155.0, -0.0, 1e3]}', '{"tasks": {"hello": {"retries": 1, "timeout": "5m"}}}'),
+        ('{"n": [23155, 0, 1000], "name": "a"}', '{"tasks":{"hello":{"timeout":"5m","retries":1}}}'),
+    ]
+    first, same = (
+        desk.submit(workflow="any_params", params=params, overrides=overrides, idempotency_key="numbers/1")
+        for params, overrides in spellings
+    )
+    other = desk.submit(workflow="any_params", params='{"n": [23155.5, 0, 1000]}', idempotency_key="numbers/1")
+    true = desk.submit(workflow="any_params", params='{"n": true}', idempotency_key="numbers/2")
+    one = desk.submit(workflow="any_params", params='{"n": 1}', idempotency_key="numbers/2")
+    assert (desk.answer(first)["instance_id"], desk.answer(same)["instance_id"]) == (first, first)
+    assert "asks for something else" in desk.rejected(other)
+    assert desk.answer(true)["instance_id"] == true
+    assert "asks for something else" in desk.rejected(one)
+
+
+def test_a_boolean_that_sql_made_is_a_boolean(desk: Desk):
+    """SQLite and MariaDB have none: a comparison is 1 or 0."""
+    made = {
+        "postgres": "CAST(json_build_object('is_full', 1 = 1, 'is_dry', 1 = 2) AS TEXT)",
+        "mariadb": "JSON_OBJECT('is_full', 1 = 1, 'is_dry', 1 = 2)",
+        "sqlite": "json_object('is_full', 1 = 1, 'is_dry', 1 = 2)",
+    }[desk.kind]
+    for target in ("job", "workflow"):
+        desk.run(
+            f"INSERT INTO qflow.submissions ({target}, params, submitted_by) VALUES ('switches', {made}, 'sql {target}')"
+        )
+        [row] = desk.run("SELECT id FROM qflow.submissions WHERE submitted_by = %s", (f"sql {target}",))
+        assert desk.ended(row["id"])["state"] == "SUCCESS"
+        [task] = desk.tasks(row["id"]).values()
+        assert task["output"] == "[true,false]"
+
+
 def test_a_repeated_idempotency_key_is_the_same_instance(desk: Desk):
     first = desk.submit(job="hello", params='{"name": "a", "name": "a"}', idempotency_key="daily/1")
     assert "twice" in desk.rejected(first)  # what cannot be read takes no key
