@@ -32,7 +32,18 @@ NOT_FOR_READERS = re.compile(
     r"|(?i:lorem ipsum|\b(?:blazing(?:ly)?[ -]fast|seamless(?:ly)?|effortless(?:ly)?|cutting[ -]edge|world[ -]class|game[ -]chang\w+)\b)"
 )
 TEXT_SUFFIXES = {".md", ".rst", ".txt", ".py", ".sql", ".toml", ".yaml", ".yml", ".json", ".service", ".html"}
-PUBLISHED = ("README.md", "CHANGELOG.md", "docs", "examples", "plugins", "sql", "systemd", "qflowd")
+PUBLISHED = (
+    "README.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "docs",
+    "examples",
+    "plugins",
+    "sql",
+    "systemd",
+    "qflowd",
+)
 
 
 @functools.cache
