@@ -153,6 +153,7 @@ class Daemon:
             pools=self._config.pools,
             timeout_s=self._config.daemon.timeout,
             write_logs=self._logs.write_all,
+            database_id=self.identity.database_id,
         )
 
     def _start_services(self) -> None:

@@ -4,7 +4,7 @@ submitted    admit    request (what was asked) -> plan (of what version) -> expa
 ready        claim    lanes (what is known of its queue) -> instances, render (with what parameters), dispatch
 running      executor, the hot loop, which hands it to the backends in `workers/`
 ended        harvest (what came back) -> outcome (what that means) -> batch, finish (one group commit)
-after it     advance (rows behind it) -> close (its instance);  timers (retries, delays);  recover (dead daemons)
+after it     kinds (what a row's end means) -> advance (rows behind it) -> close (its instance);  timers (retries, delays);  recover (dead daemons)
 
 Beside it: commands with control, its verbs terminate, retry, resume, switch; schedule; workflow_files with _reading
 and _store; heartbeat, identity, registration; stray_ids; logs; watch; service (the shape of all that work in the background).

@@ -4,10 +4,11 @@ Edges belong to the version and live in memory, so all that is sent is `(child, 
 parents in one batch must count twice, and an UPDATE with a join would count them once.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from qflowd.engine.instances import Instance
+from qflowd.engine.plan import Plan
 from qflowd.model.ids import ORDINALS
 from qflowd.model.rules import worth
 from qflowd.model.states import SUCCESS, TaskState
@@ -19,12 +20,18 @@ class EndedRow(Protocol):
     @property
     def id(self) -> int: ...
     @property
+    def node(self) -> int: ...
+    @property
+    def kind(self) -> int: ...
+    @property
+    def round(self) -> int: ...
+    @property
     def state(self) -> int: ...
 
 
-# Does the condition of an edge hold? Called with the instance, the parent's node and the child's, only where the edge
-# has a condition and its parent succeeded.
-Holds = Callable[[int, int, int], bool]
+# Does the condition of an edge hold? Called with the instance's id, the parent's row and the child's node, only where the
+# edge has a condition and its parent succeeded.
+Holds = Callable[[int, EndedRow, int], bool]
 
 
 class Arrivals(NamedTuple):
@@ -40,67 +47,74 @@ class Arrivals(NamedTuple):
     fans: list[tuple[int, str]]
 
 
-def arrivals(ended: Iterable[tuple[Instance, Sequence[EndedRow]]], holds: Holds) -> Arrivals:
-    """Add up what rows of these instances bring to each child."""
-    plain: dict[int, int] = {}  # child -> favourable arrivals, the common case
-    mixed: dict[int, list[int]] = {}
-    fans: list[tuple[int, str]] = []
-    doubtful: set[int] = set()
-    for instance, rows in ended:
-        plan, first = instance.plan, instance.id * ORDINALS
-        if not plan.has_edges:
-            continue
-        children, parents, plan_fans, has_conditions = plan.children, plan.parents, plan.fans, plan.has_conditions
-        for row in rows:
-            node = row.id - first
-            if row.state != SUCCESS or has_conditions:
-                _add_one(mixed, instance, row, holds)
-                continue
-            below = children[node]
-            if (fan := plan_fans[node]) is not None:
-                fans.append((first, fan.ordinals))
-                below = fan.others
-            for child in below:
-                key = first + child
-                if key in plain:
-                    plain[key] += 1
-                    continue
-                plain[key] = 1
-                if len(parents[child]) > 1:
-                    doubtful.add(key)
-    if not mixed:
-        return Arrivals([(key, count, count, 0) for key, count in sorted(plain.items())], sorted(doubtful), fans)
-    together = _together(plain, mixed)
-    return Arrivals(together, [row[0] for row in together], fans)
+class Sums:
+    """Arrivals while they are added up."""
 
+    def __init__(self) -> None:
+        self.plain: dict[int, int] = {}  # child -> favourable arrivals, the common case
+        self.mixed: dict[int, list[int]] = {}  # child -> [arrivals, gain, bad]
+        self.fans: list[tuple[int, str]] = []
+        self.doubtful: set[int] = set()
 
-def _together(plain: Mapping[int, int], mixed: dict[int, list[int]]) -> list[tuple[int, int, int, int]]:
-    for key, count in plain.items():
-        total = mixed.setdefault(key, [0, 0, 0])
-        total[0] += count
-        total[1] += count
-    return [(key, arrivals, gain, bad) for key, (arrivals, gain, bad) in sorted(mixed.items())]
+    def total(self) -> Arrivals:
+        if not self.mixed:
+            rows = [(key, count, count, 0) for key, count in sorted(self.plain.items())]
+            return Arrivals(rows, sorted(self.doubtful), self.fans)
+        for key, count in self.plain.items():
+            self.add(key, count, count, 0)
+        together = [(key, arrivals, gain, bad) for key, (arrivals, gain, bad) in sorted(self.mixed.items())]
+        return Arrivals(together, [row[0] for row in together], self.fans)
 
-
-def _add_one(mixed: dict[int, list[int]], instance: Instance, row: EndedRow, holds: Holds) -> None:
-    """What one row brings, its state and the conditions of its edges considered, to child -> [arrivals, gain, bad]."""
-    plan, first = instance.plan, instance.id * ORDINALS
-    node = row.id - first
-    for child in plan.children[node]:
-        is_unconditional = row.state != SUCCESS or node not in plan.nodes[child].conditions
-        gain, bad = worth(TaskState(row.state), condition=is_unconditional or holds(instance.id, node, child))
-        total = mixed.setdefault(first + child, [0, 0, 0])
-        total[0] += 1
+    def add(self, child: int, arrivals: int, gain: int, bad: int) -> None:
+        total = self.mixed.setdefault(child, [0, 0, 0])
+        total[0] += arrivals
         total[1] += gain
         total[2] += bad
 
 
-def closers(ended: Iterable[tuple[Instance, Sequence[EndedRow]]]) -> dict[int, int]:
-    """Instance -> how many of its nodes that nothing waits for have ended."""
-    found: dict[int, int] = {}
-    for instance, rows in ended:
-        children, first = instance.plan.children, instance.id * ORDINALS
-        count = sum([not children[row.id - first] for row in rows])
-        if count:
-            found[instance.id] = found.get(instance.id, 0) + count
-    return found
+def tell_children(sums: Sums, instance: Instance, rows: Sequence[EndedRow], holds: Holds) -> None:
+    """What ended tasks of one instance, in the order of their ids, bring to the rows that wait for them."""
+    plan, first = instance.plan, instance.id * ORDINALS
+    has_parts = _has_parts(plan, rows)
+    if not plan.has_edges and not has_parts:
+        return
+    is_special = plan.has_conditions or has_parts
+    children, parents, plan_fans, plain = plan.children, plan.parents, plan.fans, sums.plain
+    for row in rows:
+        if row.state != SUCCESS or is_special:
+            _tell_one(sums, instance, row, holds)
+            continue
+        below = children[row.node]
+        if (fan := plan_fans[row.node]) is not None:
+            sums.fans.append((first, fan.ordinals))
+            below = fan.others
+        for child in below:
+            key = first + child
+            if key in plain:
+                plain[key] += 1
+                continue
+            plain[key] = 1
+            if len(parents[child]) > 1:
+                sums.doubtful.add(key)
+
+
+def _tell_one(sums: Sums, instance: Instance, row: EndedRow, holds: Holds) -> None:
+    """What one row brings, its state and the conditions of its edges considered."""
+    plan, first = instance.plan, instance.id * ORDINALS
+    for child in plan.children_of(row.id - first, row.node):
+        is_unconditional = row.state != SUCCESS or row.node not in plan.nodes[child].conditions
+        gain, bad = worth(TaskState(row.state), condition=is_unconditional or holds(instance.id, row, child))
+        sums.add(first + child, 1, gain, bad)
+
+
+def count_closers(plan: Plan, rows: Sequence[EndedRow]) -> int:
+    """How many of these tasks of one instance, in the order of their ids, does nothing wait for?"""
+    if _has_parts(plan, rows):
+        return sum(not plan.children_of(row.id % ORDINALS, row.node) for row in rows)
+    children = plan.children
+    return sum([not children[row.node] for row in rows])
+
+
+def _has_parts(plan: Plan, rows: Sequence[EndedRow]) -> bool:
+    """Are there rows beyond the nodes of the plan among these, which are in the order of their ids?"""
+    return rows[-1].id % ORDINALS >= len(plan.tasks)

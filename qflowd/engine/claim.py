@@ -18,7 +18,7 @@ SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)
 
 
 class Claimed(NamedTuple):
-    """A row that is now ours. `attempt` and `crashes` as they were before this run."""
+    """A row that is now ours. `attempt` and `crashes` as they were before this run; `round`: restarts by people."""
 
     id: int
     node: int
@@ -27,6 +27,9 @@ class Claimed(NamedTuple):
     attempt: int
     crashes: int
     solo: int
+    kind: int = 0
+    map_index: int | None = None
+    round: int = 0
 
 
 class Head(NamedTuple):

@@ -76,5 +76,5 @@ def _first_error(tx: Tx, instances: Instances, instance_id: int) -> str:
     if row is None:
         return "some tasks were cancelled"
     instances.load(tx, [row.id])
-    key = instances[instance_id].plan.nodes[row.node].key
-    return f"task {key}: {row.error or 'failed'}"[:2000]
+    task = instances[instance_id].plan.name_of(row)
+    return f"task {task}: {row.error or 'failed'}"[:2000]

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from qflowd.engine.advance import EndedRow
 from qflowd.engine.instances import Instances
 from qflowd.engine.render import load_outputs, scope_of
 from qflowd.model.errors import ExpressionFailed
@@ -19,8 +20,8 @@ class EdgeConditions:
         self._texts: dict[int, str | None] = {}
         self._scope: dict[str, Any] = {}
 
-    def holds(self, instance_id: int, parent: int, child: int) -> bool:
-        """Does the condition of the edge from node `parent` to node `child` hold? There is one.
+    def holds(self, instance_id: int, parent: EndedRow, child: int) -> bool:
+        """Does the condition of the edge from a row that succeeded to node `child` hold? There is one.
 
         One that has no value lets the child through: it fails with the reason when it is claimed.
         """
@@ -28,10 +29,11 @@ class EdgeConditions:
         if instance_id != self._instance_id:  # outputs may be large: those of one instance at a time
             self._instance_id, self._texts = instance_id, {}
             self._scope = scope_of(instance, self._texts)
-        condition = instance.plan.nodes[child].conditions[parent]
+        condition = instance.plan.nodes[child].conditions[parent.node]
         by_key = instance.plan.by_key
         wanted = {task_id(instance_id, by_key[key].ordinal) for key in condition.tasks} - self._texts.keys()
-        self._texts.update(load_outputs(self._tx, self._instances, wanted))
+        outputs = load_outputs(self._tx, self._instances, [(number, parent.round) for number in wanted])
+        self._texts.update(outputs)
         try:
             return condition.render(self._scope) is True
         except ExpressionFailed:

@@ -35,9 +35,11 @@ class Shipment(NamedTuple):
 class Dispatch:
     """Owned by the executor's thread. `timeout_s`: the daemon's default for tasks."""
 
-    def __init__(self, backends: Backends, instances: Instances, harvest: Harvest, timeout_s: float | None) -> None:
+    def __init__(
+        self, backends: Backends, instances: Instances, harvest: Harvest, timeout_s: float | None, database_id: str
+    ) -> None:
         self._backends, self._instances, self._harvest = backends, instances, harvest
-        self._timeout_s = timeout_s
+        self._timeout_s, self._database_id = timeout_s, database_id
 
     def prepare(self, tx: Tx, claim: Claim) -> Shipment:
         """Read what a claim takes, in its transaction; many rows are rendered while its COMMIT waits for the disk."""
@@ -127,6 +129,7 @@ class Dispatch:
             memory=settings.memory,
             estimate_s=lane.mean_s,
             instances={number: self._instances[number].facts for number in instances},
+            database=self._database_id,
         )
 
 

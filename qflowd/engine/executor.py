@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import ClassVar
 
+from qflowd.engine import kinds
 from qflowd.engine.batch import Batch
 from qflowd.engine.claim import Claimer
 from qflowd.engine.dispatch import Dispatch, Shipment
@@ -48,6 +49,7 @@ class Executor:
         pools: Iterable[str],
         timeout_s: float | None,
         write_logs: Callable[[], None],
+        database_id: str,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._store, self._backends, self._instances, self._topics = store, backends, instances, topics
@@ -55,7 +57,7 @@ class Executor:
         self._pools = tuple(pools)
         self._claimer = Claimer(lanes, self._pools)
         self._harvest = Harvest(store.clock, chance)
-        self._dispatch = Dispatch(backends, instances, self._harvest, timeout_s)
+        self._dispatch = Dispatch(backends, instances, self._harvest, timeout_s, database_id)
         self._look_at = 0.0
         self._is_told = False  # that something has just become ready: no use to look before the claim
         self._orders: list[Callable[[], None]] = []
@@ -291,4 +293,4 @@ class Executor:
         if self._claimer.is_held_back:
             self._look_at = 0.0
         self._instances.load(tx, [row.id for claim in claims for row in claim.rows])
-        return [self._dispatch.prepare(tx, claim) for claim in claims]
+        return [shipment for claim in claims for shipment in kinds.prepare(self._dispatch, tx, claim)]

@@ -9,14 +9,13 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from qflowd.engine import advance, close
+from qflowd.engine import close, kinds
 from qflowd.engine.batch import Batch
 from qflowd.engine.conditions import EdgeConditions
 from qflowd.engine.instances import InstanceRows, Instances
-from qflowd.engine.outcome import AttemptRow, Final, Rearmed
+from qflowd.engine.outcome import WRITTEN, AttemptRow, Final, Rearmed
 from qflowd.engine.timers import RUN
 from qflowd.model.errors import LeaseLost, StoreUnavailable
-from qflowd.model.ids import ORDINALS
 from qflowd.model.states import SUCCESS, Reason, TaskState
 from qflowd.store.clock import from_microseconds
 from qflowd.store.tx import DataRefused, Store, Tx
@@ -57,14 +56,14 @@ def finish_and(
         except LeaseLost:
             lost = store.read(lambda tx, batch=batch: _no_longer_ours(tx, batch))  # type: ignore[misc]
             log.warning("%d results came too late: their rows have another owner", len(lost))
-            instances.forget_outputs(lost)
+            instances.forget_outputs((row.id, row.round) for row in batch.final if row.id in lost)
             batch = batch.without(lost)
         except StoreUnavailable:
             raise
         except Exception as error:
             if not batch:  # then it is not the fault of a result
                 raise
-            instances.forget_outputs(batch.task_ids())
+            instances.forget_outputs((row.id, row.round) for row in batch.final)
             if is_written:  # nor of these
                 return finish(store, instances, batch, daemon_id), None
             return _write_apart(store, instances, batch, daemon_id, error), None
@@ -150,7 +149,7 @@ def _accept(tx: Tx, instances: Instances, batch: Batch) -> list[int]:
     ended = level
     conditions = EdgeConditions(tx, instances)
     while level:
-        rows, doubtful, fans = advance.arrivals(level, conditions.holds)
+        rows, doubtful, fans = kinds.arrivals(level, conditions.holds)
         if rows:
             tx.run("advance_tasks", rows=rows, now=tx.now)
         if fans:
@@ -158,32 +157,31 @@ def _accept(tx: Tx, instances: Instances, batch: Batch) -> list[int]:
         unrun = tx.run("find_ended_unrun", rows=[(number,) for number in doubtful]) if doubtful else []
         level = instances.by_instance(sorted(unrun))
         ended = ended + level
-    return close.close_instances(tx, instances, advance.closers(ended))
+    return close.close_instances(tx, instances, kinds.closers(ended))
 
 
 def _remember_outputs(instances: Instances, ended: Iterable[InstanceRows[Final]]) -> None:
     """Those that the tasks behind them will be given."""
     for instance, rows in ended:
         if instance.plan.has_edges:
-            children, first = instance.plan.children, instance.id * ORDINALS
+            children = instance.plan.children
             instances.remember_outputs(
-                [(row.id, row.output) for row in rows if row.state == SUCCESS and children[row.id - first]]
+                [(row.id, row.round, row.output) for row in rows if row.state == SUCCESS and children[row.node]]
             )
 
 
-def _split_large(tx: Tx, final: Sequence[Final]) -> list[Final]:
-    """Outputs above 64 KB go to a table of their own, in parts."""
+def _split_large(tx: Tx, final: Sequence[Final]) -> list[tuple[Any, ...]]:
+    """The rows of `finish_tasks`. Outputs above 64 KB go to a table of their own, in parts."""
     if not any(row.output is not None and len(row.output) > LARGEST_INLINE for row in final):
-        return list(final)
+        return [row[:WRITTEN] for row in final]
     kept = []
     for row in final:
         if row.output is not None and len(row.output) > LARGEST_INLINE:
             parts = [row.output[start : start + LARGEST_PART] for start in range(0, len(row.output), LARGEST_PART)]
             tx.run("delete_large_values", rows=[(row.id,)])
             tx.run("insert_large_value", rows=[(row.id, i, part) for i, part in enumerate(parts)])
-            kept.append(row._replace(output=None))
-        else:
-            kept.append(row)
+            row = row._replace(output=None)  # noqa: PLW2901
+        kept.append(row[:WRITTEN])
     return kept
 
 

@@ -94,7 +94,10 @@ class Harvest:
         """Rows that were told to end before they began."""
         cancelled, terminated = int(TaskState.CANCELLED), int(Reason.TERMINATED)
         self.batch.final += [
-            Final(row.id, row.fence, cancelled, terminated, row.attempt, None, None, None) for row in rows
+            Final(
+                row.id, row.fence, cancelled, terminated, row.attempt, None, None, None, row.node, row.kind, row.round
+            )
+            for row in rows
         ]
 
     def put_off(self, row: Claimed, seconds: float) -> None:
@@ -192,7 +195,7 @@ class Harvest:
             if held is None or held[0].fence != result.fence:
                 self._keep(held)
                 continue
-            (number, _, fence, _, attempt, _, _), terms = held
+            (number, node, fence, _, attempt, _, _, kind, _, round_), terms = held
             if terms.lane is not lane:
                 if lane is not None:
                     lane.learn(spent_us / 1e6, tasks)
@@ -202,9 +205,20 @@ class Harvest:
             spent_us += result.ended_us - started_us
             if type(result) is Done:
                 started_us += zero_us
-                final.append(
-                    _new_final((number, fence, SUCCESS, 0, attempt + 1, lane.code_id, started_us, result.output))
+                values = (
+                    number,
+                    fence,
+                    SUCCESS,
+                    0,
+                    attempt + 1,
+                    lane.code_id,
+                    started_us,
+                    result.output,
+                    node,
+                    kind,
+                    round_,
                 )
+                final.append(_new_final(values))
             else:
                 self._ended(held, result)  # type: ignore[arg-type]
         if lane is not None:
@@ -260,6 +274,9 @@ class Harvest:
         self.may_have_printed = True
         ending = Ending(
             id=row.id,
+            node=row.node,
+            kind=row.kind,
+            round=row.round,
             fence=row.fence,
             attempt=row.attempt + 1,
             crashes=row.crashes,

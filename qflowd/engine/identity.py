@@ -33,14 +33,14 @@ class Identity:
         self.id = 0
         self.lock_fd = -1
         self._lock_file: Path | None = None
-        self._prefix = ""
+        self._prefix = self.database_id = ""
 
     def register(self) -> None:
         """Become known as a new incarnation, not yet ready. From here on the database's clock is known."""
-        database_id = self._store.read(lambda tx: tx.one("read_database_id")).value
+        self.database_id = self._store.read(lambda tx: tx.one("read_database_id")).value
         # A restored copy has the id of the database it was made from, and other daemons under the same numbers.
         place = hashlib.sha256(self._store.dialect.describe().encode()).hexdigest()
-        self._prefix = f"{PREFIX}{database_id[:12]}-{place[:8]}-"
+        self._prefix = f"{PREFIX}{self.database_id[:12]}-{place[:8]}-"
         self._learn_clock()
         if self.lock_fd < 0:
             self._take_lock()

@@ -2,10 +2,10 @@
 
 import json
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from qflowd.engine.expand import instance_scope
 from qflowd.engine.known import Plans
@@ -17,7 +17,17 @@ from qflowd.model.workflow import Json
 from qflowd.store.tx import Tx
 from qflowd.workers.wire import InstanceFacts
 
-Row = TypeVar("Row", bound=Sequence[Any])
+
+class RowOfKind(Protocol):
+    """A task row."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def kind(self) -> int: ...
+
+
+Row = TypeVar("Row", bound=RowOfKind)
 InstanceRows = tuple["Instance", list[Row]]  # rows of one instance
 REMEMBERED = 20_000
 REMEMBERED_OUTPUTS = 50_000
@@ -45,7 +55,8 @@ class Instances:
         self._plans = plans
         self._known: OrderedDict[int, Instance] = OrderedDict()
         self._unreadable: dict[int, str] = {}  # of those that were loaded last: why
-        self.outputs: OrderedDict[int, str | None] = OrderedDict()
+        # By task id and round: what a person had start anew, here or elsewhere, has another output than before.
+        self.outputs: OrderedDict[tuple[int, int], str | None] = OrderedDict()
 
     def __getitem__(self, instance_id: int) -> Instance:
         """An instance that `load` was called for. Raises: Unreadable."""
@@ -55,17 +66,17 @@ class Instances:
         return instance
 
     def by_instance(self, rows: Iterable[Row]) -> list[InstanceRows[Row]]:
-        """Rows, whose first column is a task's id, with their instance; neighbours of one instance are one item.
+        """Rows with their instance; neighbours of one instance and one kind are one item.
 
         `load` was called for all of them. Raises: Unreadable.
         """
         found: list[InstanceRows[Row]] = []
         group: list[Row] = []
-        last = -1
+        last = kind = -1
         for row in rows:
-            instance_id = row[0] // ORDINALS
-            if instance_id != last:
-                last, group = instance_id, []
+            instance_id = row.id // ORDINALS
+            if instance_id != last or row.kind != kind:
+                last, kind, group = instance_id, row.kind, []
                 found.append((self[instance_id], group))
             group.append(row)
         return found
@@ -86,19 +97,19 @@ class Instances:
             oldest = list(islice(self._known, max(0, len(self._known) - REMEMBERED)))
             self.forget(number for number in oldest if number not in wanted)
 
-    def remember_outputs(self, outputs: Iterable[tuple[int, str | None]]) -> None:
-        """Keep outputs by task id for the tasks that come after them, small ones."""
+    def remember_outputs(self, outputs: Iterable[tuple[int, int, str | None]]) -> None:
+        """Keep outputs (task id, round, text) for the tasks that come after them, small ones."""
         known = self.outputs
-        for number, output in outputs:
+        for number, round_, output in outputs:
             if output is None or len(output) <= LARGEST_REMEMBERED:
-                known[number] = output
+                known[number, round_] = output
         while len(known) > REMEMBERED_OUTPUTS:
             known.popitem(last=False)
 
-    def forget_outputs(self, task_ids: Iterable[int]) -> None:
-        """They were not accepted after all."""
-        for number in task_ids:
-            self.outputs.pop(number, None)
+    def forget_outputs(self, ended: Iterable[tuple[int, int]]) -> None:
+        """They, by task id and round, were not accepted after all."""
+        for key in ended:
+            self.outputs.pop(key, None)
 
     def forget(self, instance_ids: Iterable[int]) -> None:
         """They have ended."""

@@ -16,8 +16,11 @@ POISON_AFTER_LOSSES = 10  # deaths of daemons under a task since it became ready
 LONG_S = 1.0  # attempts that ran longer leave a row of their own
 
 
+WRITTEN = 8  # columns of Final that `finish_tasks` takes
+
+
 class Final(NamedTuple):
-    """A row of `finish_tasks`. `started_us`: microseconds since 1970."""
+    """A row of `finish_tasks`, and what else its end is about. `started_us`: microseconds since 1970."""
 
     id: int
     fence: int
@@ -27,6 +30,9 @@ class Final(NamedTuple):
     code_id: int | None
     started_us: int | None
     output: str | None
+    node: int
+    kind: int = 0
+    round: int = 0
 
 
 class AttemptRow(NamedTuple):
@@ -72,6 +78,9 @@ class Ending:
     """How one attempt ended, whoever told it: the worker, its death, or the daemon."""
 
     id: int
+    node: int
+    kind: int
+    round: int
     fence: int
     attempt: int  # number of this attempt
     crashes: int  # before it
@@ -148,6 +157,9 @@ def _final(ending: Ending, state: TaskState) -> Final:
         ending.code_id,
         None if ending.started_at is None else to_microseconds(ending.started_at),
         ending.output,
+        ending.node,
+        ending.kind,
+        ending.round,
     )
 
 

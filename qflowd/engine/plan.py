@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from qflowd.define.expressions import Template, compile_condition, compile_value
 from qflowd.model import dag, jsontext
@@ -128,6 +128,15 @@ class Plan:
             for parent in above:
                 found[parent].append(i)
         return list(map(tuple, found))
+
+    def name_of(self, row: Any) -> str:
+        """The task's key, with the place in its list for an item of a map."""
+        key = self.nodes[row.node].key
+        return key if row.map_index is None else f"{key}[{row.map_index}]"
+
+    def children_of(self, ordinal: int, node: int) -> tuple[int, ...]:
+        """Ordinals of the rows that wait for a row: a part of a node is waited for by the node's own row alone."""
+        return self.children[node] if ordinal == node else (node,)
 
     @cached_property
     def fans(self) -> Sequence[Fan | None]:

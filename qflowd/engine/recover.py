@@ -91,6 +91,9 @@ class Recover:
 def _ending(row: Any, now: datetime) -> Ending:
     return Ending(
         id=row.id,
+        node=row.node,
+        kind=row.kind,
+        round=row.round,
         fence=row.fence,
         attempt=row.attempt + 1,
         crashes=0,

@@ -58,16 +58,17 @@ def gather(tx: Tx, instances: Instances, lane: Lane, rows: Sequence[Claimed]) ->
     """Read what these rows take. `instances` have been loaded."""
     failed: list[Unrenderable] = []
     places: list[tuple[Claimed, Instance, Node]] = []
-    wanted: set[int] = set()
+    wanted: set[tuple[int, int]] = set()
     before: Instance | None = None  # of the row before: siblings ask for the same outputs
     sources: tuple[int, ...] = ()
+    round_ = 0
     for row in rows:
         try:
             instance = instances[row.id // ORDINALS]
             node = instance.plan.nodes[row.node]
-            if node.parents and (node.sources is not sources or instance is not before):
-                before, sources, first = instance, node.sources, instance.id * ORDINALS
-                wanted.update([first + source for source in sources])
+            if node.parents and (node.sources is not sources or instance is not before or row.round != round_):
+                before, sources, round_, first = instance, node.sources, row.round, instance.id * ORDINALS
+                wanted.update([(first + source, row.round) for source in sources])
         except Exception as problem:  # noqa: BLE001 - whatever is wrong with a row, it stands in nobody's way
             failed.append(Unrenderable(row, problem))
         else:
@@ -98,22 +99,26 @@ def render(gathered: Gathered, timeout_s: float | None) -> tuple[list[Group], li
             group = groups.setdefault(terms.settings, Group(terms))
             settings = None if is_overridden else node.settings
         upstream = upstreams.of(instance, node) if node.parents else None
-        number, _, fence, _, attempt, _, _ = row
-        task = Assignment(number, fence, attempt + 1, node.key, params or "{}", upstream, saved.get(number))
+        number, _, fence, _, attempt, _, _, _, _, round_ = row
+        task = Assignment(number, fence, attempt + 1, node.key, params or "{}", upstream, saved.get(number), round_)
         group.rows.append(row)
         group.assignments.append(task)
     return list(groups.values()), failed
 
 
-def load_outputs(tx: Tx, instances: Instances, task_ids: Iterable[int]) -> dict[int, str | None]:
-    """Outputs as JSON text by task id; None where there is none."""
+def load_outputs(tx: Tx, instances: Instances, wanted: Iterable[tuple[int, int]]) -> dict[int, str | None]:
+    """Outputs as JSON text by task id; None where there is none.
+
+    `wanted`: task ids, with the round of who asks. If it is the one in which the output was made, nobody has had that task
+    start anew since, for all that is behind it would have started anew as well. Otherwise the database is asked.
+    """
     found: dict[int, str | None] = {}
     missing = []
-    for number in task_ids:
-        if number in instances.outputs:
-            found[number] = instances.outputs[number]
+    for key in wanted:
+        if key in instances.outputs:
+            found[key[0]] = instances.outputs[key]
         else:
-            missing.append((number,))
+            missing.append((key[0],))
     if missing:
         for row in tx.run("load_outputs", rows=sorted(missing)):
             found[row.id] = row.output

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from qflowd.engine import close
+from qflowd.engine import close, kinds
 from qflowd.engine.conditions import EdgeConditions
 from qflowd.engine.control import Command, Done, target_of, word
 from qflowd.engine.instances import Instances
@@ -30,9 +30,9 @@ RETRIED = (TaskState.FAILED, TaskState.CANCELLED)
 
 
 class Recounted(NamedTuple):
-    """A node that starts anew, with its counters."""
+    """A row that starts anew, with its counters."""
 
-    node: int
+    ordinal: int
     state: TaskState
     open_parents: int
     need: int
@@ -43,42 +43,75 @@ class Recounted(NamedTuple):
 EdgeHolds = Callable[[int, int], bool]
 
 
-def behind(plan: Plan, nodes: Iterable[int]) -> set[int]:
-    """All nodes that wait, directly or not, for these."""
-    found: set[int] = set()
-    open_nodes = list(nodes)
-    while open_nodes:
-        new = set(plan.children[open_nodes.pop()]) - found
-        found |= new
-        open_nodes += new
-    return found
+class Rows:
+    """All rows of an instance by ordinal, and how they hang together."""
+
+    def __init__(self, plan: Plan, nodes: Mapping[int, int]) -> None:
+        """`nodes`: ordinal -> node."""
+        self.plan, self.nodes = plan, nodes
+        self._parts: dict[int, list[int]] = {}  # node -> ordinals of the rows that are parts of it
+        for ordinal, node in nodes.items():
+            if ordinal != node:
+                self._parts.setdefault(node, []).append(ordinal)
+
+    def parents(self, ordinal: int) -> Sequence[int]:
+        node = self.nodes[ordinal]
+        return [*self.plan.parents[node], *self._parts.get(node, ())] if ordinal == node else ()
+
+    def behind(self, ordinals: Iterable[int]) -> set[int]:
+        """All rows that wait, directly or not, for these."""
+        found: set[int] = set()
+        open_rows = list(ordinals)
+        while open_rows:
+            ordinal = open_rows.pop()
+            new = set(self.plan.children_of(ordinal, self.nodes[ordinal])) - found
+            found |= new
+            open_rows += new
+        return found
+
+    def in_order(self, ordinals: Iterable[int]) -> list[int]:
+        """Parents first: nodes are in topological order, and parts come before their node's own row."""
+        return sorted(ordinals, key=lambda ordinal: (self.nodes[ordinal], -ordinal))
 
 
-def recount(plan: Plan, states: Mapping[int, TaskState], again: set[int], edge_holds: EdgeHolds) -> list[Recounted]:
-    """State and counters of the nodes `again`, as if they had never been looked at; the others stay as they are.
+def recount(rows: Rows, states: Mapping[int, TaskState], again: set[int], edge_holds: EdgeHolds) -> list[Recounted]:
+    """State and counters of the rows `again`, as if they had never been looked at; the others stay as they are.
 
-    A node may end at once: its parents have all ended, and not in its favour.
+    A row may end at once: its parents have all ended, and not in its favour.
     """
     now = dict(states)
     found = []
-    for node in sorted(again):  # ordinals are topological: parents come first
-        parents = plan.nodes[node].parents
-        conditions = plan.nodes[node].conditions
+    for ordinal in rows.in_order(again):
+        parents = rows.parents(ordinal)
+        conditions = rows.plan.nodes[rows.nodes[ordinal]].conditions
         arrivals = gain = bad = 0
         for parent in parents:
             state = now[parent]
             if not state.is_final:
                 continue
-            condition = edge_holds(parent, node) if parent in conditions and state is TaskState.SUCCESS else True
+            condition = edge_holds(parent, ordinal) if parent in conditions and state is TaskState.SUCCESS else True
             worth = rules.worth(state, condition=condition)
             arrivals, gain, bad = arrivals + 1, gain + worth.gain, bad + worth.bad
         open_parents, need = rules.start(len(parents))
         state = TaskState.READY
         if parents:
             state = rules.settle(TaskState.PENDING, (open_parents, need, 0), arrivals, gain, bad)
-        now[node] = state
-        found.append(Recounted(node, state, open_parents - arrivals, need - gain, bad))
-    return found
+        now[ordinal] = state
+        found.append(Recounted(ordinal, state, open_parents - arrivals, need - gain, bad))
+    return sorted(found)
+
+
+class Locked(NamedTuple):
+    """An instance all of whose rows are locked: rows of `lock_tasks` by ordinal."""
+
+    id: int
+    row: Mapping[int, Any]
+    states: Mapping[int, TaskState]
+    rows: Rows
+
+    def names(self, ordinals: Iterable[int]) -> str:
+        names = [self.rows.plan.name_of(self.row[ordinal]) for ordinal in ordinals]
+        return ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
 
 
 class Retry:
@@ -98,20 +131,24 @@ class Retry:
         self._check_instance(instance, rows)
         self._instances.load(tx, [number * ORDINALS])
         plan = self._instances[number].plan
-        states = {row.id % ORDINALS: TaskState(row.state) for row in rows}
-        targets = self._targets(command, instance, plan, states)
-        again = targets | behind(plan, targets)
-        if held := [node for node in sorted(again) if states[node].is_held]:
+        row = {row.id % ORDINALS: row for row in rows}
+        states = {ordinal: TaskState(row.state) for ordinal, row in row.items()}
+        locked = Locked(number, row, states, Rows(plan, {ordinal: row.node for ordinal, row in row.items()}))
+        targets = self._targets(command, instance, locked)
+        again = targets | locked.rows.behind(targets)
+        if held := [ordinal for ordinal in sorted(again) if states[ordinal].is_held]:
             raise Refused(
-                f"{_names(plan, held)} of instance {number} is being run; wait for its end, or terminate first"
+                f"{locked.names(held)} of instance {number} is being run; wait for its end, or terminate first"
             )
         conditions = EdgeConditions(tx, self._instances)
-        recounted = recount(plan, states, again, lambda parent, child: conditions.holds(number, parent, child))
+        recounted = recount(
+            locked.rows, states, again, lambda parent, child: conditions.holds(number, row[parent], child)
+        )
         if command.task or command.task_id:
-            _check_named(plan, states, targets, recounted)
+            _check_named(locked, targets, recounted)
         _restart(tx, number, recounted)
-        self._reopen(tx, instance, plan, states, recounted)
-        result = {"instance_id": number, "retried": [plan.nodes[node].key for node in sorted(targets)][:NAMED]}
+        self._reopen(tx, instance, locked, recounted)
+        result = {"instance_id": number, "retried": [plan.name_of(row[ordinal]) for ordinal in sorted(targets)][:NAMED]}
         return Done(result | {"tasks": len(targets), "restarted": len(again)}, ("ready", "timer", "closed"))
 
     def _check_instance(self, instance: Any, rows: Sequence[Any]) -> None:
@@ -125,26 +162,27 @@ class Retry:
         if not rows:
             raise Refused(f"instance {instance.id} is {state.name} and had not begun; submit it anew")
 
-    def _targets(self, command: Command, instance: Any, plan: Plan, states: Mapping[int, TaskState]) -> set[int]:
-        node = _named(command, instance, plan)
-        if node is None:
-            found = {node for node, state in states.items() if state in RETRIED}
+    def _targets(self, command: Command, instance: Any, locked: Locked) -> set[int]:
+        ordinal, states = _named(command, locked), locked.states
+        if ordinal is None:
+            found = {ordinal for ordinal, state in states.items() if state in RETRIED}
             if not found:
                 raise Refused(f"instance {instance.id} is {word(instance.state)} and has no failed task to retry")
             return found
-        if (state := states[node]) not in RETRIED:
+        if (state := states[ordinal]) not in RETRIED:
             why = "only FAILED and CANCELLED tasks are retried"
             if state is TaskState.UPSTREAM_FAILED:
-                before = [other for other in range(node) if states[other] in RETRIED and node in behind(plan, [other])]
-                why = f"retry {_names(plan, before)}, which it waits for"
-            raise Refused(f"task {plan.nodes[node].key} of instance {instance.id} is {state.name}; {why}")
-        return {node}
+                bad = [other for other in sorted(states) if states[other] in RETRIED]
+                before = [other for other in bad if ordinal in locked.rows.behind([other])]
+                why = f"retry {locked.names(before)}, which it waits for"
+            raise Refused(f"task {locked.names([ordinal])} of instance {instance.id} is {state.name}; {why}")
+        return {ordinal}
 
-    def _reopen(
-        self, tx: Tx, instance: Any, plan: Plan, states: Mapping[int, TaskState], recounted: Sequence[Recounted]
-    ) -> None:
-        now = dict(states) | {row.node: row.state for row in recounted}
-        open_closers = sum(not plan.children[node] and not state.is_final for node, state in now.items())
+    def _reopen(self, tx: Tx, instance: Any, locked: Locked, recounted: Sequence[Recounted]) -> None:
+        plan = locked.rows.plan
+        now = dict(locked.states) | {row.ordinal: row.state for row in recounted}
+        still_open = [locked.row[ordinal] for ordinal in sorted(now) if not now[ordinal].is_final]
+        open_closers = kinds.closers(self._instances.by_instance(still_open)).get(instance.id, 0)
         deadline_at = instance.deadline_at
         if InstanceState(instance.state).is_final and plan.workflow.timeout is not None:
             deadline_at = tx.now + timedelta(seconds=plan.workflow.timeout)
@@ -160,7 +198,7 @@ def _restart(tx: Tx, instance_id: int, recounted: Sequence[Recounted]) -> None:
     first = instance_id * ORDINALS
     for start in range(0, len(recounted), PART):
         part = recounted[start : start + PART]
-        ids = [(first + row.node,) for row in part]
+        ids = [(first + row.ordinal,) for row in part]
         tx.run("copy_attempts", rows=ids)
         tx.run("restart_tasks", rows=[_row(first, row, tx.now) for row in part])
         tx.run("delete_large_values", rows=ids)
@@ -171,37 +209,31 @@ def _row(first: int, row: Recounted, now: datetime) -> tuple[Any, ...]:
     """A row of `restart_tasks`."""
     ready_at = now if row.state is TaskState.READY else None
     finished_at = now if row.state.is_final else None
-    return (first + row.node, int(row.state), row.open_parents, row.need, row.bad_parents, ready_at, finished_at)
+    return (first + row.ordinal, int(row.state), row.open_parents, row.need, row.bad_parents, ready_at, finished_at)
 
 
-def _named(command: Command, instance: Any, plan: Plan) -> int | None:
-    """The node that a command names by `task` or `task_id`; None if it names none."""
-    node = None
+def _named(command: Command, locked: Locked) -> int | None:
+    """The ordinal that a command names by `task` or `task_id`; None if it names none."""
+    ordinal = None
     if command.task_id is not None:
-        node = command.task_id % ORDINALS
-        if instance_of(command.task_id) != instance.id or node >= len(plan.nodes):
-            raise Refused(f"task_id {command.task_id} is no task of instance {instance.id}")
+        ordinal = command.task_id % ORDINALS
+        if instance_of(command.task_id) != locked.id or ordinal not in locked.row:
+            raise Refused(f"task_id {command.task_id} is not a task of instance {locked.id}")
     if command.task is not None:
-        found = plan.by_key.get(command.task)
-        if found is None or node not in (None, found.ordinal):
-            raise Refused(
-                f"instance {instance.id} has no task {command.task!r}; there are {_names(plan, range(len(plan.nodes)))}"
-            )
-        node = found.ordinal
-    return node
+        node = locked.rows.plan.by_key.get(command.task)
+        if node is None or (ordinal is not None and locked.row[ordinal].node != node.ordinal):
+            names = locked.names(range(len(locked.rows.plan.tasks)))
+            raise Refused(f"instance {locked.id} has no task {command.task!r}; there are {names}")
+        ordinal = node.ordinal if ordinal is None else ordinal
+    return ordinal
 
 
-def _check_named(
-    plan: Plan, states: Mapping[int, TaskState], targets: set[int], recounted: Sequence[Recounted]
-) -> None:
+def _check_named(locked: Locked, targets: set[int], recounted: Sequence[Recounted]) -> None:
     """A single task that could not run after all is refused, with what has to be retried in its place."""
     for row in recounted:
-        if row.node in targets and row.state is TaskState.UPSTREAM_FAILED:
-            bad = [parent for parent in plan.nodes[row.node].parents if rules.worth(states[parent]).bad]
-            key = plan.nodes[row.node].key
-            raise Refused(f"task {key} cannot run: {_names(plan, bad)} before it did not succeed; retry that, or all")
-
-
-def _names(plan: Plan, nodes: Iterable[int]) -> str:
-    keys = [plan.nodes[node].key for node in nodes]
-    return ", ".join(keys[:NAMED]) + (", …" if len(keys) > NAMED else "")
+        if row.ordinal in targets and row.state is TaskState.UPSTREAM_FAILED:
+            bad = [parent for parent in locked.rows.parents(row.ordinal) if rules.worth(locked.states[parent]).bad]
+            raise Refused(
+                f"task {locked.names([row.ordinal])} cannot run: {locked.names(bad)} before it did not succeed; "
+                "retry that, or all"
+            )

@@ -39,6 +39,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     tenant: str = DEFAULT_TENANT
     upstream: bytes = b"{}"
     saved: bytes = b"null"
+    database: str = ""  # its random id
+    round: int = 0  # how often a person had the task start anew
 
 
 class Channel(Protocol):
@@ -110,8 +112,8 @@ class Context:
 
     @property
     def idempotency_key(self) -> str:
-        """The same for every attempt of this task, another for every other task of the database."""
-        return f"qflowd-{self._facts.task_id}"
+        """The same for every attempt, until a person retries the task; no other task of any database has it."""
+        return f"qflowd-{self._facts.database}-{self._facts.task_id}-{self._facts.round}"
 
     @property
     def logger(self) -> logging.Logger:

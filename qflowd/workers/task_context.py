@@ -78,4 +78,6 @@ def facts_of(chunk: Chunk, task: Assignment, params: dict[str, Any]) -> Facts:
         tenant=instance.tenant,
         upstream=task.upstream.encode() if task.upstream else b"{}",
         saved=task.saved.encode() if task.saved else b"null",
+        database=chunk.database,
+        round=task.round,
     )

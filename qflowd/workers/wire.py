@@ -34,7 +34,10 @@ class InstanceFacts(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Assignment(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One attempt to run. `params`: rendered; `upstream`: object of outputs by task key; `saved`: last checkpoint."""
+    """One attempt to run. `params`: rendered; `upstream`: object of outputs by task key; `saved`: last checkpoint.
+
+    `round`: how often a person had the task start anew.
+    """
 
     task_id: int
     fence: int
@@ -43,6 +46,7 @@ class Assignment(msgspec.Struct, frozen=True, array_like=True, gc=False):
     params: str = "{}"
     upstream: str | None = None
     saved: str | None = None
+    round: int = 0
 
     @property
     def instance_id(self) -> int:
@@ -54,7 +58,7 @@ class Chunk(msgspec.Struct, frozen=True, array_like=True):
 
     `long`: not known to be short, so its memory and CPU are measured. `solo`: nothing else may run in that process
     meanwhile. `estimate_s`: expected duration of one task; the unstarted rest is taken back when one runs far longer.
-    `instances`: facts by instance id, for `context()`; may be incomplete.
+    `instances`: facts by instance id, for `context()`; may be incomplete. `database`: its id.
     """
 
     job: str
@@ -66,6 +70,7 @@ class Chunk(msgspec.Struct, frozen=True, array_like=True):
     memory: int | None = None  # bytes of the worker and what it started
     estimate_s: float = 0.0
     instances: dict[int, InstanceFacts] = {}
+    database: str = ""
 
 
 class Parcel(msgspec.Struct, frozen=True, array_like=True):

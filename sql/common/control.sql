@@ -43,7 +43,7 @@ SELECT COUNT(*) AS open_tasks FROM qflow.task_instance WHERE id BETWEEN :first A
 
 -- name: lock_tasks
 -- All rows of an instance, first to last: every finish of one of them is now over or waits.
-SELECT t.id, t.node, t.state FROM qflow.task_instance t WHERE t.id BETWEEN :first AND :last ORDER BY t.id
+SELECT t.id, t.node, t.kind, t.map_index, t.round, t.state FROM qflow.task_instance t WHERE t.id BETWEEN :first AND :last ORDER BY t.id
 {only: postgres,mysql FOR UPDATE}
 
 -- name: copy_attempts
@@ -57,7 +57,7 @@ WHERE t.done_fence = t.fence - 1 AND t.started_at IS NOT NULL {ignored: attempt.
 {update: qflow.task_instance t, id bigint, state smallint, open_parents int, need int, bad_parents int, ready_at instant,
     finished_at instant | t.id = d.id}
 state = d.state, open_parents = d.open_parents, need = d.need, bad_parents = d.bad_parents, ready_at = d.ready_at,
-finished_at = d.finished_at, started_at = NULL, fence = t.fence + 1, done_fence = NULL, owner = NULL, attempt = 0, crashes = 0,
+finished_at = d.finished_at, started_at = NULL, fence = t.fence + 1, round = t.round + 1, done_fence = NULL, owner = NULL, attempt = 0, crashes = 0,
 solo = 0, reason = 0, code_id = NULL, output = NULL
 
 -- name: delete_large_values

@@ -7,7 +7,7 @@ FROM {rows: id bigint} r JOIN qflow.workflow_instance i ON i.id = r.id
 
 -- name: find_ended_unrun
 -- Which of these rows have ended without running; `reason` tells them from jobs that raised Skip.
-SELECT t.id, t.state FROM {rows: id bigint} r JOIN qflow.task_instance t ON t.id = r.id
+SELECT t.id, t.state, t.node, t.kind, t.round FROM {rows: id bigint} r JOIN qflow.task_instance t ON t.id = r.id
 WHERE t.state IN ({task.SKIPPED}, {task.UPSTREAM_FAILED}) AND t.reason = 0
 
 -- name: load_outputs
@@ -76,7 +76,7 @@ state = d.state, reason = d.reason, error = d.error, succeeded = d.succeeded, fa
 intent = 0, open_closers = 0, finished_at = :now, updated_at = :now
 
 -- name: first_failure
-SELECT a.error, a.reason, t.id, t.node FROM qflow.task_instance t
+SELECT a.error, a.reason, t.id, t.node, t.map_index FROM qflow.task_instance t
 LEFT JOIN qflow.attempt a ON a.task_id = t.id AND a.fence = t.done_fence
 WHERE t.id BETWEEN :first AND :last AND t.state = {task.FAILED} ORDER BY t.id LIMIT 1
 
@@ -117,7 +117,7 @@ SELECT j.name, j.params_schema, j.settings, j.file, j.hash FROM qflow.job j WHER
 
 -- name: list_lost
 -- What a dead daemon held, how often it was lost before since it became ready, and whether its instance is being terminated.
-SELECT t.id, t.fence, t.state, t.attempt, t.code_id, t.started_at, COALESCE(i.intent, 0) AS intent,
+SELECT t.id, t.node, t.kind, t.round, t.fence, t.state, t.attempt, t.code_id, t.started_at, COALESCE(i.intent, 0) AS intent,
     (SELECT COUNT(*) FROM qflow.attempt a
         WHERE a.task_id = t.id AND a.reason = {reason.LOST} AND a.finished_at >= t.ready_at) AS losses
 FROM qflow.task_instance t LEFT JOIN qflow.workflow_instance i ON i.id = {instance_of: t.id}

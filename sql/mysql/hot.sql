@@ -8,7 +8,7 @@ WHERE state = {task.READY} GROUP BY state, lane
 
 -- name: claim_tasks
 -- The index's order is the ORDER BY, so that only the claimed rows are locked.
-SELECT id, node, fence + 1 AS fence, priority, attempt, crashes, solo
+SELECT id, node, fence + 1 AS fence, priority, attempt, crashes, solo, kind, map_index, round
 FROM qflow.task_instance FORCE INDEX (task_instance_claim)
 WHERE state = {task.READY} AND lane = :lane ORDER BY priority, id LIMIT {literal: batch} FOR UPDATE SKIP LOCKED
 -- then

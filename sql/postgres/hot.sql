@@ -17,7 +17,7 @@ UPDATE qflow.task_instance SET state = {task.RESERVED}, owner = :owner, fence = 
 WHERE id = ANY(ARRAY(
     SELECT id FROM qflow.task_instance WHERE state = {task.READY} AND lane = :lane
     ORDER BY priority, id LIMIT {literal: batch} FOR NO KEY UPDATE SKIP LOCKED))
-RETURNING id, node, fence, priority, attempt, crashes, solo
+RETURNING id, node, fence, priority, attempt, crashes, solo, kind, map_index, round
 
 -- name: start_tasks
 UPDATE qflow.task_instance t SET state = {task.RUNNING}, started_at = d.started_at

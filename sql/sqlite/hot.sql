@@ -13,7 +13,7 @@ FROM head WHERE lane IS NOT NULL
 
 -- name: claim_tasks
 -- Nobody else writes meanwhile, so both parts find the same rows. RETURNING would build a table of them.
-SELECT id, node, fence + 1 AS fence, priority, attempt, crashes, solo FROM qflow.task_instance
+SELECT id, node, fence + 1 AS fence, priority, attempt, crashes, solo, kind, map_index, round FROM qflow.task_instance
 WHERE state = {task.READY} AND lane = :lane ORDER BY priority, id LIMIT {literal: batch}
 -- then
 UPDATE qflow.task_instance SET state = {task.RESERVED}, owner = :owner, fence = fence + 1

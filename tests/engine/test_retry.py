@@ -213,7 +213,7 @@ def test_a_child_sees_the_output_of_the_round_that_was_accepted(lab):
     lab.command("retry", number)
     [row] = lab.claim()
     # Another daemon runs it; ours remembers nothing of the failed round.
-    assert row.id not in lab.instances.outputs
+    assert (row.id, row.round) not in lab.instances.outputs
     lab.finish(lab.final(row, SUCCESS, {"go": True}))
     assert lab.states(number)["b"] == "READY"
 
@@ -335,7 +335,7 @@ def test_a_cancelled_task_whose_parent_was_cancelled_names_that(lab):
 def test_a_task_that_is_not_there_names_those_that_are(lab):
     number = two_failures(lab)
     assert lab.command("retry", number, task="z")[1] == f"instance {number} has no task 'z'; there are a, b, c"
-    assert lab.command("retry", number, task_id=5)[1] == f"task_id 5 is no task of instance {number}"
+    assert lab.command("retry", number, task_id=5)[1] == f"task_id 5 is not a task of instance {number}"
     other = task_id(lab, number, "b")
     assert lab.command("retry", number, task="a", task_id=other)[0] == "REJECTED"
 

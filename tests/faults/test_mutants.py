@@ -37,12 +37,12 @@ def mutated(cls, renderer):
 Catalog.load = classmethod(mutated)
 """
 COUNTS_ONCE = """
-from qflowd.engine import advance
-arrivals = advance.arrivals
+from qflowd.engine import kinds
+arrivals = kinds.arrivals
 def once(ended, holds):
     found = arrivals(ended, holds)
     return found._replace(rows=[(key, 1, min(gain, 1), min(bad, 1)) for key, _, gain, bad in found.rows])
-advance.arrivals = once
+kinds.arrivals = once
 """
 NO_SELF_FENCE = """
 from qflowd.workers.processes import Processes

@@ -35,7 +35,7 @@ connection = store.connection()
 send = connection.script
 def counted(sql):
     global left
-    left -= sql.startswith(("CREATE TABLE", "CREATE INDEX", "CREATE OR", "CREATE VIEW", "INSERT"))
+    left -= sql.startswith(("CREATE TABLE", "CREATE INDEX", "CREATE OR", "CREATE VIEW", "INSERT", "ALTER"))
     if left == 0 and when == "before":
         os.kill(os.getpid(), signal.SIGKILL)
     result = send(sql)
@@ -87,8 +87,9 @@ def test_a_database_without_schema_is_outdated_and_names_the_remedy(empty):
 def test_a_schema_with_steps_missing_is_outdated_and_is_finished(empty):
     migrate.migrate(empty)
     connection = empty.connection()
-    last = [step for step in migrate.steps(empty.dialect) if step.number == newest()]
-    connection.script(f"DELETE FROM qflow.migration WHERE number = {newest()} AND step > {len(last) - 3}")
+    numbers = [step.number for step in migrate.steps(empty.dialect)]
+    number = max(number for number in numbers if numbers.count(number) >= 3)
+    connection.script(f"DELETE FROM qflow.migration WHERE number = {number} AND step > {numbers.count(number) - 3}")
     with pytest.raises(SchemaOutdated):
         check(empty)
     assert migrate.migrate(empty) == 3

@@ -21,6 +21,7 @@ HELD = (TaskState.RESERVED, TaskState.RUNNING)
 
 class Task(NamedTuple):
     id: int
+    node: int
     state: TaskState
     fence: int
     done_fence: int | None
@@ -137,11 +138,19 @@ def _ended(instance: Instance, name: str, states: list[TaskState]) -> Iterator[s
 def _counters(instance: Instance, rows: dict[int, Task], plan: Plan) -> Iterator[str]:
     """I3, I4: counters say what parents have come to; conditions are known only to lie between two bounds."""
     if instance.state is InstanceState.RUNNING:
-        closers = sum(not plan.children[node] and not task.state.is_final for node, task in rows.items())
+        closers = sum(
+            not plan.children_of(ordinal, task.node) and not task.state.is_final for ordinal, task in rows.items()
+        )
         if closers != instance.open_closers:
             yield f"I4: instance {instance.id}: open_closers {instance.open_closers}, in truth {closers}"
+    parts: dict[int, list[TaskState]] = {}
+    for ordinal, task in rows.items():
+        if ordinal != task.node:
+            parts.setdefault(task.node, []).append(task.state)
     for node, task in rows.items():
-        parents = [rows[parent].state for parent in plan.nodes[node].parents if parent in rows]
+        if node != task.node:  # a part of its node, which nothing comes before
+            continue
+        parents = [rows[parent].state for parent in plan.nodes[node].parents if parent in rows] + parts.get(node, [])
         if task.state.is_final or not parents:
             continue
         open_parents = sum(not state.is_final for state in parents)
@@ -160,12 +169,12 @@ def _counters(instance: Instance, rows: dict[int, Task], plan: Plan) -> Iterator
 
 def _tasks(store: Store) -> list[Task]:
     sql = (
-        "SELECT t.id, t.state, t.fence, t.done_fence, t.owner, t.open_parents, t.need, t.bad_parents, t.crashes, "
+        "SELECT t.id, t.node, t.state, t.fence, t.done_fence, t.owner, t.open_parents, t.need, t.bad_parents, t.crashes, "
         "CASE WHEN t.finished_at IS NULL THEN 0 ELSE 1 END, m.fence FROM qflow.task_instance t "
         "LEFT JOIN qflow.timer m ON m.task_id = t.id AND m.purpose = 0 ORDER BY t.id"
     )
     rows: list[Any] = store.connection().script(sql)
-    return [Task(row[0], TaskState(row[1]), *row[2:9], bool(row[9]), row[10]) for row in rows]
+    return [Task(*row[:2], TaskState(row[2]), *row[3:10], bool(row[10]), row[11]) for row in rows]
 
 
 def _instances(store: Store) -> list[Instance]:

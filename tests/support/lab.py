@@ -170,7 +170,8 @@ class Lab:
         text = None if output is None else json.dumps(output)
         started_us = to_microseconds(self.clock.now())
         reason = int(REASONS.get(state, 0))
-        return Final(row.id, row.fence, int(state), reason, row.attempt + 1, 1, started_us, text)
+        end = (row.id, row.fence, int(state), reason, row.attempt + 1, 1, started_us, text)
+        return Final(*end, row.node, row.kind, row.round)
 
     def failed_attempt(self, row: Claimed, error: str) -> AttemptRow:
         now = self.clock.now()
@@ -198,7 +199,9 @@ class Lab:
 
     def key(self, task_id: int) -> str:
         self.store.read(lambda tx: self.instances.load(tx, [task_id]))
-        return self.instances[task_id // ORDINALS].plan.nodes[task_id % ORDINALS].key
+        [row] = self.sql(f"SELECT node, map_index FROM qflow.task_instance WHERE id = {task_id}")
+        plan = self.instances[task_id // ORDINALS].plan
+        return plan.nodes[row[0]].key if row[1] is None else f"{plan.nodes[row[0]].key}[{row[1]}]"
 
     def states(self, instance_id: int) -> dict[str, str]:
         """Task key -> state."""

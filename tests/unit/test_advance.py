@@ -4,10 +4,10 @@ import json
 from typing import NamedTuple
 
 from qflowd.define.workflow_file import parse
-from qflowd.engine.advance import arrivals, closers
 from qflowd.engine.instances import Instance
+from qflowd.engine.kinds import arrivals, closers
 from qflowd.engine.plan import LEAST_FAN, compile_plan
-from qflowd.engine.retry import behind, recount
+from qflowd.engine.retry import Rows, recount
 from qflowd.model.ids import ORDINALS
 from qflowd.model.states import TaskState
 from qflowd.workers.wire import InstanceFacts
@@ -19,6 +19,9 @@ FIRST = 5 * ORDINALS
 class Row(NamedTuple):
     id: int
     state: int
+    node: int
+    kind: int = 0
+    round: int = 0
 
 
 def plan_of(tasks):
@@ -31,7 +34,9 @@ def plan_of(tasks):
 
 def ended(plan, key, state=SUCCESS, first=FIRST):
     node = plan.by_key[key].ordinal
-    return Instance(first // ORDINALS, plan, "default", {}, {}, InstanceFacts("w"), {}), [Row(first + node, state)]
+    return Instance(first // ORDINALS, plan, "default", {}, {}, InstanceFacts("w"), {}), [
+        Row(first + node, state, node)
+    ]
 
 
 def never(instance_id, parent, child):
@@ -96,7 +101,7 @@ def test_a_condition_is_asked_for_its_own_edge_only():
     asked = []
 
     def holds(instance_id, parent, child):
-        asked.append((parent, child))
+        asked.append((parent.node, child))
         return False
 
     b, c = CONDITIONAL.by_key["b"].ordinal, CONDITIONAL.by_key["c"].ordinal
@@ -131,16 +136,20 @@ def states(plan, **by_key):
     return {plan.by_key[key].ordinal: state for key, state in by_key.items()}
 
 
+def rows_of(plan):
+    return Rows(plan, {node: node for node in range(len(plan.tasks))})
+
+
 def test_what_is_behind_a_task_is_all_that_waits_for_it():
-    assert behind(DIAMOND, nodes(DIAMOND, "b")) == nodes(DIAMOND, "d")
-    assert behind(DIAMOND, nodes(DIAMOND, "a")) == nodes(DIAMOND, "b", "c", "d")
-    assert behind(DIAMOND, nodes(DIAMOND, "d")) == set()
+    assert rows_of(DIAMOND).behind(nodes(DIAMOND, "b")) == nodes(DIAMOND, "d")
+    assert rows_of(DIAMOND).behind(nodes(DIAMOND, "a")) == nodes(DIAMOND, "b", "c", "d")
+    assert rows_of(DIAMOND).behind(nodes(DIAMOND, "d")) == set()
 
 
 def test_counters_are_worked_out_from_the_present_states_of_parents():
     before = states(DIAMOND, a=SUCCESS, b=FAILED, c=SUCCESS, d=TaskState.UPSTREAM_FAILED)
     b, d = (DIAMOND.by_key[key].ordinal for key in "bd")
-    found = recount(DIAMOND, before, nodes(DIAMOND, "b", "d"), lambda parent, child: True)
+    found = recount(rows_of(DIAMOND), before, nodes(DIAMOND, "b", "d"), lambda parent, child: True)
     assert found == [(b, TaskState.READY, 0, 0, 0), (d, TaskState.PENDING, 1, 1, 0)]
     assert before[b] is FAILED  # it looks, and changes nothing
 
@@ -148,12 +157,12 @@ def test_counters_are_worked_out_from_the_present_states_of_parents():
 def test_a_bad_parent_that_is_not_restarted_still_counts():
     before = states(DIAMOND, a=SUCCESS, b=FAILED, c=FAILED, d=TaskState.UPSTREAM_FAILED)
     d = DIAMOND.by_key["d"].ordinal
-    found = recount(DIAMOND, before, nodes(DIAMOND, "b", "d"), lambda parent, child: True)
+    found = recount(rows_of(DIAMOND), before, nodes(DIAMOND, "b", "d"), lambda parent, child: True)
     assert found[-1] == (d, TaskState.PENDING, 1, 2, 1)
 
 
 def test_a_row_whose_conditions_turn_out_false_is_skipped_and_so_is_what_follows():
     plan = plan_of({"a": {}, "b": {"a": '"{{ a.output.go }}"'}, "c": {"b": "true"}})
     before = states(plan, a=SUCCESS, b=TaskState.CANCELLED, c=TaskState.CANCELLED)
-    found = recount(plan, before, nodes(plan, "b", "c"), lambda parent, child: False)
+    found = recount(rows_of(plan), before, nodes(plan, "b", "c"), lambda parent, child: False)
     assert [row.state for row in found] == [SKIPPED, SKIPPED]

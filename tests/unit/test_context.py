@@ -54,6 +54,11 @@ def test_the_idempotency_key_is_the_same_for_every_attempt_and_differs_between_t
     assert first.idempotency_key != Context(facts(task_id=8), Sent()).idempotency_key
 
 
+def test_the_idempotency_key_differs_between_databases_and_between_rounds():
+    changes = ({}, {"database": "x1"}, {"database": "x2"}, {"database": "x2", "round": 1})
+    assert len({Context(facts(**change), Sent()).idempotency_key for change in changes}) == 4
+
+
 def test_what_is_saved_is_sent_and_seen_at_once():
     sent = Sent()
     attempt = Context(facts(saved=b'{"page": 3}'), sent)

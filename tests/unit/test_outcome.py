@@ -17,7 +17,7 @@ def outcome(reason=Reason.NONE, *, ran_s=0.01, retries=0, attempt=1, crashes=0, 
     settings = Settings(retries=retries, retry_delay=10.0, jitter=0.0)
     started_at = NOW - timedelta(seconds=ran_s)
     facts = {"attempt": attempt, "crashes": crashes, "settings": settings, "started_at": started_at} | more
-    ending = Ending(id=42, fence=5, code_id=11, reason=reason, ended_at=NOW, **facts)
+    ending = Ending(id=42, node=3, kind=0, round=1, fence=5, code_id=11, reason=reason, ended_at=NOW, **facts)
     found = outcome_of(ending, lambda: 0.5)
     kinds = [kind for kind in (found.final, found.rearmed, found.released) if kind is not None]
     assert len(kinds) == 1, "a row goes one way"
@@ -27,7 +27,7 @@ def outcome(reason=Reason.NONE, *, ran_s=0.01, retries=0, attempt=1, crashes=0, 
 
 def test_a_success_is_final_and_a_short_one_leaves_no_attempt():
     found = outcome(output='{"rows":3}')
-    assert found.final == (42, 5, TaskState.SUCCESS, 0, 1, 11, to_microseconds(NOW) - 10_000, '{"rows":3}')
+    assert found.final == (42, 5, TaskState.SUCCESS, 0, 1, 11, to_microseconds(NOW) - 10_000, '{"rows":3}', 3, 0, 1)
     assert found.attempt is None
 
 

@@ -1,0 +1,73 @@
+"""Kinds: what the engine does with a row, by its kind. This table is asked; nobody else looks at a row's kind.
+
+A row is (id, node, kind, map_index). The first rows of an instance are its plan's nodes, one each, and their ordinal is
+the node's. Rows beyond them are parts of a node, whose own row waits for them.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from qflowd.engine import advance
+from qflowd.engine.advance import Arrivals, EndedRow, Holds, Sums
+from qflowd.engine.claim import Claim
+from qflowd.engine.dispatch import Dispatch, Shipment
+from qflowd.engine.instances import Instance
+from qflowd.engine.plan import Plan
+from qflowd.engine.render import Unrenderable
+from qflowd.model.errors import Unreadable
+from qflowd.model.states import TaskKind
+from qflowd.store.tx import Tx
+
+
+class Kind(NamedTuple):
+    """What rows of a kind do. Each is asked once for all rows of one lane or one instance.
+
+    `on_ready`: claimed rows; how they go to the workers. `on_ended`: what their end brings to the rows that wait for them.
+    `count_closers`: how many of these rows does nothing wait for? When the last such row ends, the instance does.
+    """
+
+    on_ready: Callable[[Dispatch, Tx, Claim], Shipment]
+    on_ended: Callable[[Sums, Instance, Sequence[EndedRow], Holds], None]
+    count_closers: Callable[[Plan, Sequence[EndedRow]], int]
+
+
+KINDS: Mapping[int, Kind] = {
+    int(TaskKind.TASK): Kind(Dispatch.prepare, advance.tell_children, advance.count_closers),
+}
+
+
+def kind_of(number: int) -> Kind:
+    """Raises: Unreadable if only a newer qflowd knows rows of this kind."""
+    if (kind := KINDS.get(number)) is None:
+        raise Unreadable(f"rows of kind {number} are for a newer qflowd")
+    return kind
+
+
+def prepare(dispatch: Dispatch, tx: Tx, claim: Claim) -> list[Shipment]:
+    """Have each kind of row in a claim prepared; rows of a kind that is unknown here are left to another daemon."""
+    shipments = []
+    for number in sorted({row.kind for row in claim.rows}):
+        part = claim._replace(rows=[row for row in claim.rows if row.kind == number])
+        try:
+            shipments.append(kind_of(number).on_ready(dispatch, tx, part))
+        except Unreadable as problem:
+            failed = [Unrenderable(row, problem) for row in part.rows]
+            shipments.append(Shipment(part, lambda failed=failed: ([], failed)))  # type: ignore[misc]
+    return shipments
+
+
+def arrivals(ended: Iterable[tuple[Instance, Sequence[EndedRow]]], holds: Holds) -> Arrivals:
+    """Add up what rows bring to each child. Those of one item are of one instance and one kind, in the order of ids."""
+    sums = Sums()
+    for instance, rows in ended:
+        kind_of(rows[0].kind).on_ended(sums, instance, rows, holds)
+    return sums.total()
+
+
+def closers(ended: Iterable[tuple[Instance, Sequence[EndedRow]]]) -> dict[int, int]:
+    """Instance -> how many of its rows that nothing waits for have ended."""
+    found: dict[int, int] = {}
+    for instance, rows in ended:
+        if count := kind_of(rows[0].kind).count_closers(instance.plan, rows):
+            found[instance.id] = found.get(instance.id, 0) + count
+    return found
