@@ -47,6 +47,9 @@ def check_server(store: Store) -> Iterator[Finding]:
         yield warning(
             "packet size", message, "outputs and batches need 16 MB: SET GLOBAL max_allowed_packet = 67108864"
         )
+    if not server.knows_zones:
+        message = "the server has no zone tables: CONVERT_TZ with names is NULL, and a NULL run_at runs at once"
+        yield warning("time zones", message, "mariadb-tzinfo-to-sql /usr/share/zoneinfo | mariadb mysql")
     isolation = str(store.read(lambda tx: tx.one("show_isolation"))[1]).lower().replace("-", " ")
     if isolation in GOOD_ISOLATION:
         yield ok("isolation", isolation)

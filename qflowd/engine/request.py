@@ -1,9 +1,10 @@
 """One submission as it was meant: reads the row of the inbox, refuses what cannot be meant. No database here."""
 
+import contextlib
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 
 from qflowd.define.documents import Document
@@ -18,6 +19,7 @@ from qflowd.model.workflow import Json, Settings
 
 T = TypeVar("T")
 LARGEST_PARAMS = 1 << 20
+OLDEST_RUN_AT = datetime(2000, 1, 1, tzinfo=UTC)  # whoever writes zero, or seconds for milliseconds, is before it
 LONGEST_ERROR = 4000  # characters of an answer
 
 
@@ -125,7 +127,7 @@ def read_request(row: Any, now: datetime, largest: int = LARGEST_INSTANCE) -> Re
         params=take("params", read_params, {}),
         business_date=take("business_date", _date, None),
         priority=take("priority", _whole(-1000, 1000), 0),
-        run_at=take("run_time", read_instant, None),
+        run_at=take("run_time", _run_at, None),
         hold=take("hold", _whole(0, 1), 0) == 1,
         idempotency_key=take("idempotency_key", _idempotency_key, None),
         trigger_type=take("trigger_type", _name, "sql"),
@@ -170,7 +172,19 @@ def read_instant(value: Any) -> datetime:
 def _date(value: Any) -> date:
     if isinstance(value, date) and not isinstance(value, datetime):
         return value
-    return parse_date(_text(value))
+    text = _text(value)
+    with contextlib.suppress(ValueError):
+        return datetime.fromisoformat(
+            text.strip()
+        ).date()  # with a time, which the other databases cut off by themselves
+    return parse_date(text)
+
+
+def _run_at(value: Any) -> datetime:
+    instant = read_instant(value)
+    if instant < OLDEST_RUN_AT:
+        raise ValueError(f"{value} is long past: a conversion went wrong; leave it null to run at once")
+    return instant
 
 
 def _text(value: Any) -> str:

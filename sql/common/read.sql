@@ -68,7 +68,9 @@ SELECT {only: postgres current_setting('server_version')}{only: mysql VERSION()}
     {only: postgres current_setting('synchronous_commit')}{only: mysql CAST(@@innodb_flush_log_at_trx_commit AS CHAR)}
     {only: sqlite 'full'} AS durability,
     {only: postgres current_user}{only: mysql CURRENT_USER()}{only: sqlite ''} AS login,
-    {only: postgres 0}{only: mysql @@max_allowed_packet}{only: sqlite 0} AS packet
+    {only: postgres 0}{only: mysql @@max_allowed_packet}{only: sqlite 0} AS packet,
+    -- MySQL and MariaDB know zones by name only once somebody has loaded them; CONVERT_TZ is null until then.
+    {only: postgres,sqlite 1}{only: mysql CONVERT_TZ('2026-01-01', 'Europe/London', 'UTC') IS NOT NULL} AS knows_zones
 
 -- name: show_isolation
 -- MySQL and MariaDB give the variable different names.

@@ -187,6 +187,11 @@ def test_doctor_names_a_missing_index(run, own_engine):
     assert "indexes: missing: timer_due" in ran.out
 
 
+def test_doctor_warns_where_the_server_does_not_know_zones_by_name(run, own_engine):
+    out = run("doctor").out
+    assert ("CONVERT_TZ with names is NULL" in out) == own_engine.url.startswith("mysql")
+
+
 def test_doctor_names_what_others_can_write_to(run, project):
     (project / "plugins/hello.py").chmod(0o666)
     (project / "qflow.db").chmod(0o622)

@@ -127,7 +127,7 @@ UNREADABLE = {
         "run_at in words": ("run_at", "'tomorrow'", "run_at: 'tomorrow' is no instant; write it like 2026-11-20T09:30:00Z"),
         "run_at as a number": ("run_at", "1795168800", "run_at: '1795168800' is no instant"),
         "a date that is none": ("business_date", "'2026-02-30'", "business_date: '2026-02-30' is no date"),
-        "a date with a time": ("business_date", "'2026-11-20T00:00:00Z'", "business_date: "),
+        "a date with half a time": ("business_date", "'2026-11-20T'", "business_date: '2026-11-20T' is no"),
         "created_at in words": ("created_at", "'now'", "created_at: 'now' is no instant"),
         "run_at at the end of time": ("run_at", "'9999-12-31T23:59:59-12:00'", "run_at: .* is no instant"),
     },
