@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from qflowd.model.errors import StoreUnavailable
 from qflowd.store.tx import DataRefused, Store, Tx
-from qflowd.workers.log_reader import LogLine
+from qflowd.workers.log_budget import LogLine
 
 log = logging.getLogger("qflowd")
 EVERY_S = 0.2
@@ -37,7 +37,11 @@ class Logs:
         """
         with self._lock:
             self._write_waiting()
-            self._waiting += self._read()
+            for line in self._read():
+                if line.task_id:
+                    self._waiting.append(line)
+                else:
+                    log.warning("a worker printed, and nobody can tell for which of its tasks: %s", line.message)
             self._write_waiting()
 
     def finish(self) -> None:

@@ -169,28 +169,36 @@ _current: ContextVar[Context | None] = ContextVar("qflowd_context", default=None
 _of_process: Context | None = None
 
 
+def current() -> Context | None:
+    """The attempt that the calling thread works for; None outside a job."""
+    return _current.get() or _of_process
+
+
 def context() -> Context:
     """The Context of the attempt that calls.
 
-    In a worker process with one task at a time, threads that the job started see it too.
+    In a worker process, threads that the job started see it too.
     Raises: NoContext outside a job.
     """
-    found = _current.get() or _of_process
-    if found is None:
+    attempt = current()
+    if attempt is None:
         raise NoContext("context() works only while qflowd runs the job; a direct call has no attempt")
-    return found
+    return attempt
+
+
+def make_current(attempt: Context | None, *, whole_process: bool = False) -> None:
+    """For the worker: from now on it is the attempt of the calling thread; with `whole_process`, of strange threads too."""
+    global _of_process  # noqa: PLW0603 - threads that C code starts bring no context variables
+    _current.set(attempt)
+    if whole_process:
+        _of_process = attempt
 
 
 @contextmanager
-def running(attempt: Context, *, whole_process: bool = False) -> Iterator[Context]:
-    """For the worker: make `attempt` the current one. `whole_process`: nothing else runs beside it."""
-    global _of_process  # noqa: PLW0603 - threads of the user's making inherit no context variables
+def running(attempt: Context) -> Iterator[Context]:
+    """`attempt` is the current one inside the block."""
     token = _current.set(attempt)
-    if whole_process:
-        _of_process = attempt
     try:
         yield attempt
     finally:
         _current.reset(token)
-        if whole_process:
-            _of_process = None

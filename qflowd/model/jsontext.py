@@ -52,6 +52,13 @@ def dump(value: Json) -> str:
     return _SURROGATE.sub("\ufffd", text)
 
 
+def clipped(text: str, longest: int) -> str:
+    """`text`, of which at most `longest` characters are left, more of its end than of its start."""
+    if len(text) <= longest:
+        return text
+    return f"{text[: longest // 4]}\n… cut …\n{text[-longest // 4 * 3 :]}"
+
+
 def clean_text(text: str) -> str:
     """`text` without what databases refuse: NUL and lone surrogates become U+FFFD."""
     try:

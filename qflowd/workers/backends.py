@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Final, Protocol
 
 from qflowd.workers.events import Event, StopReason
-from qflowd.workers.log_reader import LogLine
+from qflowd.workers.log_budget import LogLine
 from qflowd.workers.wire import Chunk, now_us
 
 NEVER_US: Final = 1 << 62

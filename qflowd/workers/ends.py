@@ -12,7 +12,7 @@ import msgspec
 
 from qflowd.jobs.exceptions import Cancelled, Defer, Fail, RetryAfter, Skip
 from qflowd.model.errors import InvalidParams, QflowdError
-from qflowd.model.jsontext import clean_text
+from qflowd.model.jsontext import clean_text, clipped
 from qflowd.model.plain import plain
 from qflowd.workers.wire import LARGEST_OUTPUT, Assignment, Ended
 
@@ -108,7 +108,4 @@ def trace_of(error: BaseException) -> str | None:
         frames = frames.tb_next
     if frames is None:
         return None
-    text = clean_text("".join(traceback.format_exception(type(error), error, frames)))
-    if len(text) <= LONGEST_TRACEBACK:
-        return text
-    return f"{text[: LONGEST_TRACEBACK // 4]}\n… cut …\n{text[-LONGEST_TRACEBACK // 4 * 3 :]}"
+    return clipped(clean_text("".join(traceback.format_exception(type(error), error, frames))), LONGEST_TRACEBACK)

@@ -3,34 +3,20 @@
 import contextlib
 import os
 import threading
-from typing import NamedTuple
 
 import msgspec
 
 from qflowd.model.jsontext import clean_text
 from qflowd.workers import linux
+from qflowd.workers.log_budget import NOBODY, Budgets, LogLine, Owner
 from qflowd.workers.page import Page
-from qflowd.workers.sink import CUT, LARGEST_LOG, Reach, Record
+from qflowd.workers.sink import LARGEST_LOG, Reach, Record
 from qflowd.workers.wire import now_us
 
-_PIECE = 1 << 20
+_PIECE = 1 << 18
 _PUNCH_EVERY = 1 << 16
 _LEVELS = {"stdout": "INFO", "stderr": "ERROR"}
 _decode_lines = msgspec.json.Decoder(Record | Reach).decode_lines
-
-
-class LogLine(NamedTuple):
-    """One line, or one record of `logging`. `at_us`: CLOCK_BOOTTIME; `attributes`: JSON object as text, or None."""
-
-    task_id: int
-    fence: int
-    attempt: int
-    at_us: int
-    stream: str  # stdout, stderr, log
-    level: str
-    logger: str
-    message: str
-    attributes: str | None
 
 
 class _File:
@@ -45,7 +31,7 @@ class _File:
         return os.lseek(self.fd, 0, os.SEEK_END)
 
     def read(self, end: int) -> bytes:
-        """At most 1 MB, not beyond `end`."""
+        """A piece, not beyond `end`."""
         data = os.pread(self.fd, min(_PIECE, end - self.position), self.position)
         self.skip_to(self.position + len(data))
         return data
@@ -60,60 +46,59 @@ class _File:
 class _Raw:
     """Raw stdout or stderr of a worker: bytes without a sender until a `Reach` or a mark tells."""
 
-    def __init__(self, fd: int, stream: str) -> None:
+    def __init__(self, fd: int, stream: str, budgets: Budgets) -> None:
         self.file = _File(fd)
         self.stream = stream
-        self._owner = (0, 0, 0)
-        self._used = 0
+        self._budgets = budgets
+        self._owner = NOBODY
         self._rest = b""
 
-    def take(self, owner: tuple[int, int, int], end: int, lines: list[LogLine]) -> None:
-        """Everything up to `end` is `owner`'s (task_id, fence, attempt)."""
+    def take(self, owner: Owner, end: int, lines: list[LogLine]) -> None:
+        """Everything up to `end` is `owner`'s."""
         if owner != self._owner:
-            self._flush(lines)
-            self._owner, self._used = owner, 0
+            self.flush(lines)
+            self._owner = owner
         while self.file.position < end:
-            if self._used > LARGEST_LOG:
-                self.file.skip_to(end)
-                return
+            budget, start = self._budgets.of(owner, self.stream), end - LARGEST_LOG
+            if budget.is_start_full() and start > self.file.position:
+                budget.lose(start - self.file.position + len(self._rest))  # it would not be kept: spares the reading
+                self.file.skip_to(start)
+                self._rest = b""
             data = self.file.read(end)
             if not data:
                 return
-            keep = data[: max(0, LARGEST_LOG - self._used)]
-            self._used += len(data)
-            whole, newline, rest = (self._rest + keep).rpartition(b"\n")
-            self._rest = rest
+            whole, newline, self._rest = (self._rest + data).rpartition(b"\n")
             if newline:
                 self._add(whole, lines)
-            if self._used > LARGEST_LOG:
-                self._flush(lines)
-                lines.append(LogLine(*owner, now_us(), self.stream, "WARNING", "qflowd", CUT, None))
+            elif len(self._rest) >= LARGEST_LOG:
+                self.flush(lines)
 
-    def _flush(self, lines: list[LogLine]) -> None:
+    def flush(self, lines: list[LogLine]) -> None:
+        """A line without its end ends here."""
         if self._rest:
             self._add(self._rest, lines)
             self._rest = b""
 
     def _add(self, data: bytes, lines: list[LogLine]) -> None:
         at_us, level = now_us(), _LEVELS[self.stream]
-        texts = data.decode("utf-8", "replace").split("\n")
-        lines += [
-            LogLine(*self._owner, at_us, self.stream, level, "", clean_text(text.rstrip("\r")), None) for text in texts
-        ]
-
-    def finish(self, lines: list[LogLine]) -> None:
-        self._flush(lines)
+        for text in data.decode("utf-8", "replace").split("\n"):
+            line = LogLine(*self._owner, at_us, self.stream, level, "", clean_text(text.rstrip("\r")), None)
+            self._budgets.add(line, lines)
 
 
 class Output:
-    """The three output files of one worker, and its page, which says whose the raw bytes are."""
+    """The three output files of one worker, and its page, which says whose the raw bytes are.
+
+    With several slots nobody can tell: a child process, or C code, may write for any of them.
+    """
 
     def __init__(self, page: Page, stdout_fd: int, stderr_fd: int, records_fd: int) -> None:
         self._page = page
         self._records = _File(records_fd)
         self._rest = b""
-        self._raws = (_Raw(stdout_fd, "stdout"), _Raw(stderr_fd, "stderr"))
-        self._last = (0, 0, 0)
+        self._budgets = Budgets()
+        self._raws = (_Raw(stdout_fd, "stdout", self._budgets), _Raw(stderr_fd, "stderr", self._budgets))
+        self._last = NOBODY
         self.is_dead = False  # set by the supervisor once the process and its group are gone
 
     def collect(self, lines: list[LogLine]) -> bool:
@@ -124,14 +109,15 @@ class Output:
         self._read_records(lines)
         after = self._page.marks()
         # Bytes beyond the last reach belong to the running task, if it is the same one before and after the look.
-        if before and before[:1] == after[:1]:
+        if self._page.slots == 1 and before and before == after:
             self._last = (before[0].task_id, before[0].fence, before[0].attempt)
-        if is_last or not before or before == after:
+        if is_last or not before or before == after or self._page.slots > 1:
             for raw, end in zip(self._raws, ends, strict=True):
                 raw.take(self._last, end, lines)
         if is_last:
             for raw in self._raws:
-                raw.finish(lines)
+                raw.flush(lines)
+            self._budgets.finish_all(lines)
         return is_last
 
     def _read_records(self, lines: list[LogLine]) -> None:
@@ -141,26 +127,32 @@ class Output:
             if newline:
                 self._sort(_decode(whole), lines)
 
-    def _sort(self, found: list[Record | Reach], lines: list[LogLine]) -> None:
-        for item in found:
-            if isinstance(item, Reach):
-                self._last = (item.task_id, item.fence, item.attempt)
+    def _sort(self, items: list[Record | Reach], lines: list[LogLine]) -> None:
+        for item in items:
+            if isinstance(item, Record):
+                self._budgets.add(line_of(item), lines)
+                continue
+            owner = (item.task_id, item.fence, item.attempt)
+            if self._page.slots == 1:
+                self._last = owner
                 for raw, end in zip(self._raws, (item.stdout_end, item.stderr_end), strict=True):
-                    raw.take(self._last, end, lines)
-                    raw.finish(lines)
-            else:
-                lines.append(
-                    LogLine(
-                        item.task_id, item.fence, item.attempt, item.at_us, item.stream, item.level, item.logger,
-                        item.message, item.attributes,
-                    )
-                )  # fmt: skip
+                    raw.take(owner, end, lines)
+                    raw.flush(lines)
+            self._budgets.finish(owner, lines)
 
     def close(self) -> None:
         self._page.close()
         for fd in (self._records.fd, *(raw.file.fd for raw in self._raws)):
             with contextlib.suppress(OSError):
                 os.close(fd)
+
+
+def line_of(record: Record) -> LogLine:
+    """`record` as a log line."""
+    return LogLine(
+        record.task_id, record.fence, record.attempt, record.at_us, record.stream, record.level, record.logger,
+        record.message, record.attributes,
+    )  # fmt: skip
 
 
 def _decode(data: bytes) -> list[Record | Reach]:

@@ -13,7 +13,8 @@ from qflowd.workers.backends import NEVER_US, Backend
 from qflowd.workers.burial import tasks_of_dead
 from qflowd.workers.events import Event, Finished, StopReason
 from qflowd.workers.handle import Handle, Stop
-from qflowd.workers.log_reader import LogLine, LogReader
+from qflowd.workers.log_budget import LogLine
+from qflowd.workers.log_reader import LogReader
 from qflowd.workers.nursery_link import NurseryLink
 from qflowd.workers.receive import sort_messages
 from qflowd.workers.supervisor import Supervisor

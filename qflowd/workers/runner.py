@@ -1,5 +1,6 @@
 """Runs the tasks of one slot, one after the other. This is the hot path of a worker."""
 
+import contextvars
 import ctypes
 import logging
 import os
@@ -17,9 +18,9 @@ from qflowd.model.jsontext import clean_text
 from qflowd.workers import wire
 from qflowd.workers.children import SOONEST_US, end_children
 from qflowd.workers.ends import Stopped, encode_output, ended_by
-from qflowd.workers.load import Jobs
+from qflowd.workers.load import Jobs, Loaded
 from qflowd.workers.page import Page
-from qflowd.workers.sink import Author, Sink
+from qflowd.workers.sink import Sink
 from qflowd.workers.task_context import ContextOfSlot
 from qflowd.workers.wire import Assignment, Chunk, Done, Ended, Parcel
 
@@ -90,7 +91,6 @@ class Runner:
         self.is_leaving = False  # alone: the process is to end after the task in hand
         self.is_raised = False  # in threads: an exception is on its way
         self.lock = threading.Lock()
-        self.author = sink.first if slot == 0 else Author()
         self._page = page
         self._jobs = jobs
         self._results = results
@@ -116,16 +116,16 @@ class Runner:
                 words[base + 2] = 0
                 self._results.send(wire.Given(seq, wire.unstarted(chunk.tasks[index:])))
                 return
-            self.author.begin(task)
-            self._results.send(self._attempt(chunk, task, started_us))
+            variables = self._context.begin(chunk, task)
+            self._results.send(self._attempt(chunk, task, started_us, variables))
             words[base + 2] = 0
 
-    def _attempt(self, chunk: Chunk, task: Assignment, started_us: int) -> Done | Ended:
+    def _attempt(self, chunk: Chunk, task: Assignment, started_us: int, variables: contextvars.Context) -> Done | Ended:
         meter = Meter(children=self._alone) if chunk.long else None
         output: str | None = None
         error: BaseException | None = None
         try:
-            output, error = self._outcome(chunk, task)
+            output, error = self._outcome(chunk, task, variables)
             if not self._alone:
                 self._settle()
         except Stopped as late:  # raised from another thread, when the task had just ended
@@ -137,8 +137,8 @@ class Runner:
             self.is_leaving = True  # what the job keeps in memory may count on them
         if self._loaded_us:  # the import is not what the next task will take
             started_us, self._loaded_us = self._loaded_us, 0
-        author = self.author
-        has_written = self._raw.has_grown() or author.used or author.partial
+        attempt = self._context.current
+        has_written = self._raw.has_grown() or attempt.has_written or attempt.partial
         if error is None and meter is None and not has_written:
             return Done(task.task_id, task.fence, output, started_us, ended_us)
         if error is None:
@@ -149,13 +149,16 @@ class Runner:
         ends = self._ends_of_output(task) if has_written else {}
         return msgspec.structs.replace(ended, started_us=started_us, ended_us=ended_us, **measures, **ends)
 
-    def _outcome(self, chunk: Chunk, task: Assignment) -> tuple[str | None, BaseException | None]:
+    def _outcome(
+        self, chunk: Chunk, task: Assignment, variables: contextvars.Context
+    ) -> tuple[str | None, BaseException | None]:
         self.is_in_task = True
         try:
             # An order that came between the mark and here found no task to interrupt.
             if self.is_leaving if self._alone else self._page.is_stop_asked(self.slot):
                 raise Stopped
-            value = self._call(chunk, task)
+            job = self._jobs.known.get((chunk.module, chunk.job)) or self._load(chunk)
+            value = variables.run(self._call, job, task)
             output = None if value is None else encode_output(value)
         except BaseException as raised:  # noqa: BLE001 - whatever a job raises is its outcome
             self.is_in_task = False
@@ -171,26 +174,26 @@ class Runner:
                 self.is_raised = False
                 raise_in_thread(threading.get_ident(), None)
 
-    def _call(self, chunk: Chunk, task: Assignment) -> Any:
-        job = self._jobs.known.get((chunk.module, chunk.job))
-        if job is None:
-            job = self._jobs.load(chunk.module, chunk.job)
-            self._loaded_us = _clock_ns(_BOOTTIME) // 1000
-        params = _decode(task.params)
-        arguments = job.signature.bind(params)
-        self._context.begin(chunk, task, params)
+    def _load(self, chunk: Chunk) -> Loaded:
+        # Not in the task's variables: what a module sets when it is imported stays.
+        job = self._context.variables.run(self._jobs.load, chunk.module, chunk.job)
+        self._loaded_us = _clock_ns(_BOOTTIME) // 1000
+        return job
+
+    def _call(self, job: Loaded, task: Assignment) -> Any:
+        arguments = job.signature.bind(_decode(task.params))
         if job.is_async:
             return self._loop.run(job.function(**arguments))
         return job.function(**arguments)
 
     def cancel(self) -> bool:
         """Ask the task in hand to end. True: nothing more can be done; False: the caller may raise inside it."""
-        self._context.mark_cancelled()
+        self._context.current.mark_cancelled()
         return self._loop.cancel()
 
     def _ends_of_output(self, task: Assignment) -> dict[str, int]:
         raw, sink = self._raw, self._sink
-        sink.end_lines(self.author)
+        sink.end_lines(self._context.current)
         sink.reach(task, raw.stdout_end, raw.stderr_end)
         return {"stdout_end": raw.stdout_end, "stderr_end": raw.stderr_end, "records_end": sink.end()}
 

@@ -9,20 +9,20 @@ import io
 import logging
 import os
 import sys
-from contextvars import ContextVar
+from threading import get_ident
 from typing import Any
 
 import msgspec
 
+from qflowd.jobs.context import current
 from qflowd.model import jsontext
-from qflowd.model.jsontext import clean_text
+from qflowd.model.jsontext import clean_text, clipped
 from qflowd.model.plain import plain
+from qflowd.workers.task_context import TaskContext
 from qflowd.workers.wire import Assignment, now_us
 
-LARGEST_LOG = 1 << 20  # bytes of records per attempt; as much again of raw output
-CUT = "output above 1 MB is not kept"
+LARGEST_LOG = 1 << 20  # bytes of each stream that are kept of an attempt, and characters of a single message
 _LONGEST_LINE = 8192
-_NOBODY = Assignment(0, 0, 0, "")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -51,73 +51,63 @@ class Reach(msgspec.Struct, frozen=True, array_like=True, tag="x"):
     stderr_end: int
 
 
-class Author:
-    """Whose output it is: the task that a slot runs now, or ran last."""
+class _Nobody(TaskContext):
+    """Stands for the attempt where nobody can tell which one a thread works for."""
 
-    __slots__ = ("is_cut", "partial", "task", "used")
+    __slots__ = ()
 
     def __init__(self) -> None:
-        self.task = _NOBODY
-        self.used = 0  # bytes of records; above 0: the task has written something
-        self.is_cut = False
-        self.partial: dict[str, str] = {}  # stream -> a line that has not ended yet
+        self.task_in_hand = Assignment(0, 0, 0, "")
+        self.partial = {}
 
-    def begin(self, task: Assignment) -> None:
-        """From now on it is `task`, with a fresh allowance."""
-        self.task = task
-        if self.used:
-            self.used = 0
-            self.is_cut = False
+
+NOBODY = _Nobody()
+
+
+def writer() -> TaskContext:
+    """The attempt that the calling thread writes for."""
+    attempt = current()
+    return attempt if isinstance(attempt, TaskContext) else NOBODY
 
 
 class Sink:
-    """Writes records. Threads that no slot started (the user's own) write as `first`."""
+    """Writes records, each for the attempt that the calling thread works for."""
 
     def __init__(self, records_fd: int) -> None:
         self._fd = records_fd
-        self.first = Author()
-        self._author: ContextVar[Author] = ContextVar("qflowd_author", default=self.first)
 
-    def adopt_thread(self, author: Author) -> None:
-        """From now on this thread writes as `author`, and so do the asyncio tasks it starts."""
-        self._author.set(author)
-
-    def author(self) -> Author:
-        """Who writes in the calling thread."""
-        return self._author.get()
-
-    def emit(self, stream: str, level: str, logger: str, lines: list[str], attributes: str | None = None) -> None:
-        """Append a record for each of `lines`, in one write."""
-        author = self._author.get()
-        if author.is_cut:
-            return
-        task, at_us = author.task, now_us()
+    def emit(
+        self,
+        stream: str,
+        level: str,
+        logger: str,
+        lines: list[str],
+        attributes: str | None = None,
+        *,
+        attempt: TaskContext | None = None,
+    ) -> None:
+        """Append a record for each of `lines`, in one write; for `attempt`, where it is not the calling thread's."""
+        attempt = attempt or writer()
+        attempt.is_kept = attempt.has_written = True
+        task, at_us = attempt.task_in_hand, now_us()
         data = bytearray()
         for line in lines:
-            if author.used + len(data) > LARGEST_LOG:
-                author.is_cut = True
-                break
-            text = clean_text(line[: LARGEST_LOG - author.used - len(data)])
+            text = clean_text(clipped(line, LARGEST_LOG))
             data += _encode(
                 Record(at_us, task.task_id, task.fence, task.attempt, stream, level, logger, text, attributes)
             )
             data += b"\n"
-        author.used += len(data)
-        author.is_cut = author.is_cut or author.used >= LARGEST_LOG
-        if author.is_cut:
-            mark = Record(at_us, task.task_id, task.fence, task.attempt, stream, "WARNING", "qflowd", CUT)
-            data += _encode(mark) + b"\n"
         self._append(data)
 
     def reach(self, task: Assignment, stdout_end: int, stderr_end: int) -> None:
         """Up to here, what lies in the files of raw output is the task's."""
         self._append(_encode(Reach(task.task_id, task.fence, task.attempt, now_us(), stdout_end, stderr_end)) + b"\n")
 
-    def end_lines(self, author: Author) -> None:
+    def end_lines(self, attempt: TaskContext) -> None:
         """The task is over: a line without its end ends here."""
-        for stream, text in author.partial.items():
-            self.emit(stream, "ERROR" if stream == "stderr" else "INFO", "", [text])
-        author.partial.clear()
+        while attempt.partial:
+            (stream, _), text = attempt.partial.popitem()
+            self.emit(stream, "ERROR" if stream == "stderr" else "INFO", "", [text], attempt=attempt)
 
     def end(self) -> int:
         """Length of the records file."""
@@ -151,16 +141,13 @@ class Stream(io.TextIOBase):
     def write(self, text: str) -> int:
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
-        author = self._sink.author()
-        if author.is_cut:
-            return len(text)
-        whole = author.partial.pop(self.name, "") + text
-        lines = whole.split("\n")
+        partial, key = writer().partial, (self.name, get_ident())
+        lines = (partial.pop(key, "") + text).split("\n")
         rest = lines.pop()
         if len(rest) > _LONGEST_LINE:
             lines.append(rest)
         elif rest:
-            author.partial[self.name] = rest
+            partial[key] = rest
         if lines:
             self._sink.emit(self.name, self._level, "", lines)
         return len(text)

@@ -1,34 +1,42 @@
 """The Context of a task, made only when the job asks for it: most jobs never do, and making it takes microseconds."""
 
-from contextlib import AbstractContextManager
+import contextvars
 from datetime import date
 from typing import Any
 
-from qflowd.jobs.context import Channel, Context, Facts, running
+import msgspec
+
+from qflowd.jobs.context import Channel, Context, Facts, make_current
 from qflowd.workers.wire import Assignment, Chunk, InstanceFacts
 
 _NO_FACTS = InstanceFacts("")
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class TaskContext(Context):
-    """Stands for one task after the other, until one of them uses it; then it stays that one's for ever."""
+    """Stands for one task after the other, until somebody keeps it; then it stays that one's for ever.
 
-    __slots__ = ("_begun", "_channel_of_slot", "is_used")
+    `partial`: lines that have not ended yet, by stream and thread.
+    """
+
+    __slots__ = ("_channel_of_slot", "_chunk", "_is_ready", "has_written", "is_kept", "partial", "task_in_hand")
 
     def __init__(self, channel: Channel) -> None:  # the base is initialised on first use
         self._channel_of_slot = channel
-        self.is_used = False
+        self._is_ready = self.is_kept = self.has_written = False
+        self.partial: dict[tuple[str, int], str] = {}
 
-    def begin(self, chunk: Chunk, task: Assignment, params: dict[str, Any]) -> None:
+    def begin(self, chunk: Chunk, task: Assignment) -> None:
         """From now on it is the context of `task`."""
-        self._begun = chunk, task, params
+        self._chunk, self.task_in_hand = chunk, task
 
     def __getattr__(self, name: str) -> Any:
         """Python asks here for what the base has not set yet."""
-        if self.is_used or name == "_begun":
+        if self._is_ready or name in {"_chunk", "task_in_hand"}:
             raise AttributeError(name)
-        super().__init__(facts_of(*self._begun), self._channel_of_slot)
-        self.is_used = True  # not before: the handler of a signal may ask in between
+        self.is_kept = True
+        super().__init__(facts_of(self._chunk, self.task_in_hand), self._channel_of_slot)
+        self._is_ready = True  # not before: the handler of a signal may ask in between
         return getattr(self, name)
 
     def mark_cancelled(self) -> None:
@@ -37,32 +45,25 @@ class TaskContext(Context):
 
 
 class ContextOfSlot:
-    """What `context()` answers in one slot. `alone`: threads that a job starts see it too."""
+    """What `context()` answers in one slot. `alone`: in threads of C code too."""
 
     def __init__(self, channel: Channel, *, alone: bool) -> None:
         self._channel = channel
         self._alone = alone
-        self._scope: AbstractContextManager[Context] | None = None
+        self.variables = contextvars.copy_context()
         self.current = TaskContext(channel)
-        self.current.is_used = True  # the first `begin` enters a fresh one, in the thread that runs the tasks
+        self.current.is_kept = True  # the first `begin` makes another, and makes it known
 
-    def begin(self, chunk: Chunk, task: Assignment, params: dict[str, Any]) -> None:
-        """`task` is what runs in this slot now."""
-        if self.current.is_used:
-            if self._scope is not None:
-                self._scope.__exit__(None, None, None)
+    def begin(self, chunk: Chunk, task: Assignment) -> contextvars.Context:
+        """`task` is what runs in this slot now. Returns: context variables of its own, to run it in."""
+        if self.current.is_kept:
             self.current = TaskContext(self._channel)
-            self._scope = running(self.current, whole_process=self._alone)
-            self._scope.__enter__()
-        self.current.begin(chunk, task, params)
-
-    def mark_cancelled(self) -> None:
-        """The task is to end. One whose module is still being imported has no context yet."""
-        if self._scope is not None:
-            self.current.mark_cancelled()
+            self.variables.run(make_current, self.current, whole_process=self._alone)
+        self.current.begin(chunk, task)
+        return self.variables.copy()
 
 
-def facts_of(chunk: Chunk, task: Assignment, params: dict[str, Any]) -> Facts:
+def facts_of(chunk: Chunk, task: Assignment) -> Facts:
     """What `context()` tells of `task`."""
     instance = chunk.instances.get(task.instance_id, _NO_FACTS)
     return Facts(
@@ -73,7 +74,7 @@ def facts_of(chunk: Chunk, task: Assignment, params: dict[str, Any]) -> Facts:
         workflow=instance.workflow,
         task=task.task_key,
         job=chunk.job,
-        params=params,
+        params=_decode(task.params),
         business_date=date.fromisoformat(instance.business_date) if instance.business_date else None,
         tenant=instance.tenant,
         upstream=task.upstream.encode() if task.upstream else b"{}",

@@ -3,13 +3,16 @@
 import logging
 from collections import deque
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 
-from qflowd.workers.log_reader import LogLine
-from qflowd.workers.sink import Record, RecordsHandler, Sink
+from qflowd.workers.log_budget import Budgets, LogLine
+from qflowd.workers.log_reader import line_of
+from qflowd.workers.sink import NOBODY, Reach, Record, RecordsHandler, Sink, writer
+from qflowd.workers.wire import Assignment
 
-_decode_lines = msgspec.json.Decoder(Record).decode_lines
+_decode_lines = msgspec.json.Decoder(Record | Reach).decode_lines
 
 
 class ThreadLogs(Sink):
@@ -18,12 +21,13 @@ class ThreadLogs(Sink):
     def __init__(self) -> None:
         super().__init__(-1)
         self._kept: deque[bytes] = deque()
+        self._budgets = Budgets()
         self._handler = RecordsHandler(self)
         self._raised: list[logging.Logger] = []  # whose level is ours
 
-    def emit(self, stream: str, level: str, logger: str, lines: list[str], attributes: str | None = None) -> None:
-        if self.author() is not self.first:
-            super().emit(stream, level, logger, lines, attributes)
+    def emit(self, *args: Any, **kwargs: Any) -> None:
+        if writer() is not NOBODY:
+            super().emit(*args, **kwargs)
 
     def _append(self, data: bytes | bytearray) -> None:
         self._kept.append(bytes(data))
@@ -32,8 +36,16 @@ class ThreadLogs(Sink):
         """What has come since the last call."""
         lines: list[LogLine] = []
         while self._kept:
-            lines += map(_line, _decode_lines(self._kept.popleft()))
+            for item in _decode_lines(self._kept.popleft()):
+                if isinstance(item, Record):
+                    self._budgets.add(line_of(item), lines)
+                else:
+                    self._budgets.finish((item.task_id, item.fence, item.attempt), lines)
         return lines
+
+    def finish(self, task: Assignment) -> None:
+        """It has ended, and logs nothing more."""
+        self.reach(task, 0, 0)
 
     def listen(self, names: Iterable[str]) -> None:
         """Hear these loggers, from INFO on unless the program has set their level itself."""
@@ -51,10 +63,3 @@ class ThreadLogs(Sink):
         for logger in self._raised:
             logger.setLevel(logging.NOTSET)
         self._raised.clear()
-
-
-def _line(record: Record) -> LogLine:
-    return LogLine(
-        record.task_id, record.fence, record.attempt, record.at_us, record.stream, record.level, record.logger,
-        record.message, record.attributes,
-    )  # fmt: skip

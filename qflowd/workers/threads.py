@@ -20,16 +20,15 @@ from typing import Any, Final
 import msgspec
 
 from qflowd.config.records import PoolConfig
-from qflowd.jobs.context import Context, Facts, running
+from qflowd.jobs.context import Facts, running
 from qflowd.jobs.decorators import InvalidJob
 from qflowd.model.jsontext import clean_text
 from qflowd.workers.backends import NEVER_US, Backend, Bell
 from qflowd.workers.ends import encode_output, ended_by
 from qflowd.workers.events import Broken, Checkpointed, Event, Finished, Progressed, Returned, Running, StopReason
 from qflowd.workers.load import Loaded
-from qflowd.workers.log_reader import LogLine
-from qflowd.workers.sink import Author
-from qflowd.workers.task_context import facts_of
+from qflowd.workers.log_budget import LogLine
+from qflowd.workers.task_context import TaskContext
 from qflowd.workers.thread_logs import ThreadLogs
 from qflowd.workers.watch import RUNNING_AFTER_US
 from qflowd.workers.wire import Assignment, Chunk, Done, Ended, now_us
@@ -211,11 +210,9 @@ class Threads(Backend):
     # -- in the threads
 
     def _work(self) -> None:
-        author = Author()
-        self._logs.adopt_thread(author)
         while (run := self._next()) is not None:
-            author.begin(run.task)
             result = self._attempt(run)
+            self._logs.finish(run.task)
             with self._lock:
                 if run.is_lost:  # it was answered for, and this thread has been replaced
                     self._lost -= 1
@@ -247,9 +244,9 @@ class Threads(Backend):
         job = self._functions.get(run.chunk.job)
         if job is None:
             raise InvalidJob(f"job {run.chunk.job} runs in worker processes; give its task another pool than {INLINE}")
-        params = _decode(run.task.params)
-        call = partial(job.function, **job.signature.bind(params))
-        context = Context(facts_of(run.chunk, run.task, params), self)
+        call = partial(job.function, **job.signature.bind(_decode(run.task.params)))
+        context = TaskContext(self)
+        context.begin(run.chunk, run.task)
         self._let_cancel(run, context.mark_cancelled)
         with running(context):
             return asyncio.run(self._await(run, call)) if job.is_async else call()

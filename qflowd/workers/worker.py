@@ -16,6 +16,7 @@ from typing import NoReturn
 from qflowd.workers import linux, orders, wire
 from qflowd.workers.children import dismiss_helpers
 from qflowd.workers.ends import Stopped
+from qflowd.workers.inherit import inherit_attempts
 from qflowd.workers.load import Jobs
 from qflowd.workers.page import Page
 from qflowd.workers.runner import RawOutput, Results, Runner, raise_in_thread
@@ -86,12 +87,13 @@ class Worker:
         self._page = Page(fds["page"], slots)
         self._page.seal(fds["page"])
         os.close(fds.pop("page"))
-        self._sink = Sink(fds["records"])
-        self._sink.take_over()
+        sink = Sink(fds["records"])
+        sink.take_over()
+        inherit_attempts()
         results = Results(fds["results"], is_shared=slots > 1)
         raw = RawOutput(fds["stdout"], fds["stderr"])
         jobs = Jobs(fds["manifest"])
-        self._runners = [Runner(slot, self._page, jobs, results, self._sink, raw) for slot in range(slots)]
+        self._runners = [Runner(slot, self._page, jobs, results, sink, raw) for slot in range(slots)]
         self._idents: dict[int, int] = {}
         signal.signal(signal.SIGTERM, self._on_term)
         os.register_at_fork(after_in_child=lambda: _cut_off(fds))
@@ -114,7 +116,6 @@ class Worker:
                 return parcels
 
     def _run_alone(self, runner: Runner) -> None:
-        self._sink.adopt_thread(runner.author)
         while parcels := self._parcels():
             for parcel in parcels:
                 runner.run(parcel)
@@ -136,7 +137,6 @@ class Worker:
 
     def _slot(self, runner: Runner, parcels: "queue.SimpleQueue[wire.Parcel | None]") -> None:
         self._idents[runner.slot] = threading.get_ident()
-        self._sink.adopt_thread(runner.author)
         while (parcel := parcels.get()) is not None:
             runner.run(parcel)
 

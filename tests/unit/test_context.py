@@ -1,6 +1,5 @@
 """What a job learns of its attempt, and says about it."""
 
-import threading
 from datetime import UTC, date, datetime
 
 import msgspec
@@ -93,22 +92,6 @@ def test_a_cancelled_job_can_ask_and_leaves_through_except_exception():
     with pytest.raises(Cancelled):
         attempt.raise_if_cancelled()
     assert not issubclass(Cancelled, Exception)
-
-
-def test_threads_of_the_job_see_the_context_only_where_nothing_runs_beside_it():
-    def ask(answers):
-        try:
-            answers.append(context().task_id)
-        except NoContext:
-            answers.append(None)
-
-    for whole_process, expected in [(True, 7), (False, None)]:
-        answers = []
-        with running(Context(facts(), Sent()), whole_process=whole_process):
-            thread = threading.Thread(target=ask, args=(answers,))
-            thread.start()
-            thread.join()
-        assert answers == [expected]
 
 
 def test_facts_travel_as_they_are():

@@ -14,7 +14,7 @@ from qflowd.jobs.manifest import Manifest, Module
 from qflowd.workers.backends import Backends
 from qflowd.workers.environment import worker_env
 from qflowd.workers.events import Broken, Event, Finished, Returned
-from qflowd.workers.log_reader import LogLine
+from qflowd.workers.log_budget import LogLine
 from qflowd.workers.processes import Processes
 from qflowd.workers.wire import Assignment, Chunk
 

@@ -3,6 +3,8 @@
 import json
 import os
 
+import pytest
+
 from qflowd.workers.events import Running
 from qflowd.workers.wire import Done
 
@@ -67,10 +69,19 @@ JOBS = """
         logging.info("x", extra={"what": object(), "nan": {1, 2}})
 
     @job
-    def in_thread():
-        thread = threading.Thread(target=print, args=("from a thread",))
-        thread.start()
-        thread.join()
+    def fails_after(lines: int, dies: bool = False):
+        print("first")
+        for number in range(lines):
+            logging.info("x" * 1000)
+        logging.error("the last word")
+        if dies:
+            os._exit(3)
+        raise ValueError("end of story")
+
+    @job
+    def raw_fails():
+        script = "echo first; head -c 10000000 /dev/zero | tr '\\\\0' x | fold -w 100; echo; echo the last word"
+        subprocess.run(["sh", "-c", script], check=True)
 """
 
 
@@ -165,8 +176,32 @@ def test_strange_text_is_made_clean(hire):
     assert any(line.attributes and "object" in line.attributes for line in story.lines)
 
 
-def test_a_thread_of_the_job_prints_as_the_job(hire):
+@pytest.mark.parametrize("dies", [False, True])
+def test_of_much_output_the_start_and_the_final_error_are_kept_also_when_the_worker_dies(hire, dies):
     story = hire(JOBS)
-    ended = story.end("in_thread")
-    story.until_seen("from a thread")
-    assert story.text_of(ended.task_id) == ["from a thread"]
+    params = json.dumps({"lines": 5000, "dies": dies})
+    ids = [story.end("fails_after", params=params).task_id for _ in range(2)]
+    story.until_ended(ids)
+    for task_id in ids:
+        story.until(lambda task_id=task_id: "the last word" in story.text_of(task_id))
+        texts = story.text_of(task_id)
+        assert texts[0] == "first"
+        assert texts[-1] == "the last word"
+        assert 1_000_000 < sum(map(len, texts)) < (1 << 20) + 1000
+        assert len([text for text in texts if "not kept" in text]) == 1
+
+
+def test_of_raw_output_the_start_and_the_end_are_kept(hire):
+    story = hire(JOBS)
+    ended = story.end("raw_fails")
+    story.until_seen("the last word")
+    texts = story.text_of(ended.task_id)
+    assert (texts[0], texts[-1]) == ("first", "the last word")
+    assert 1_000_000 < sum(map(len, texts)) < (1 << 20) + 1000
+
+
+def test_a_megabyte_is_kept_whole_in_each_stream_of_each_attempt(hire):
+    story = hire(JOBS)
+    ids = [story.end("a_lot", params='{"lines": 1000}').task_id for _ in range(2)]
+    story.until(lambda: all(len(story.text_of(task_id)) == 1000 for task_id in ids))
+    assert not any("not kept" in line.message for line in story.lines)

@@ -16,7 +16,7 @@ from qflowd.workers.wire import Done, Ended, Saved
 GRACE_S = 15.0  # who is ended by SIGKILL comes too late for these tests, and shows it
 JOBS = """
     import os, pathlib, signal, time
-    from qflowd.workers import page, sink, worker
+    from qflowd.workers import page, task_context, worker
 
     @job
     def sleeps(s: float = 60.0):
@@ -26,19 +26,19 @@ JOBS = """
 
     @job
     def begins_late():
-        usual, pages = sink.Author.begin, []
+        usual, pages = task_context.TaskContext.begin, []
 
         def is_revoked(self, seq):
             pages.append(self)
             return False
 
-        def begin(self, task):
-            usual(self, task)
+        def begin(self, *args):
+            usual(self, *args)
             while not any(pages[0].is_stop_asked(slot) for slot in range(pages[0].slots)):
                 time.sleep(0.001)
             time.sleep(0.1)  # the signal comes after the order
 
-        page.Page.is_revoked, sink.Author.begin = is_revoked, begin
+        page.Page.is_revoked, task_context.TaskContext.begin = is_revoked, begin
 
     @job
     def is_told_twice():
