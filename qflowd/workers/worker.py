@@ -96,7 +96,8 @@ class Worker:
         self._runners = [Runner(slot, self._page, jobs, results, sink, raw) for slot in range(slots)]
         self._idents: dict[int, int] = {}
         signal.signal(signal.SIGTERM, self._on_term)
-        os.register_at_fork(after_in_child=lambda: _cut_off(fds))
+        # A SIGTERM for a child that is just being forked must find it without our handler.
+        os.register_at_fork(before=_block_term, after_in_parent=_unblock_term, after_in_child=lambda: _cut_off(fds))
 
     def run(self) -> None:
         """Until the daemon closes the pipe, or a task left this process unfit for the next."""
@@ -172,8 +173,17 @@ class Worker:
             runner.lock.release()
 
 
+def _block_term() -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+
+
+def _unblock_term() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+
+
 def _cut_off(fds: dict[str, int]) -> None:
     """In a fork of user code: if it ever comes back into our loop, it reads end of file and writes nowhere."""
     for name in ("tasks", "results"):
         os.dup2(fds["null"], fds[name], inheritable=False)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _unblock_term()
