@@ -127,6 +127,13 @@ def check_daemons(store: Store) -> Iterator[Finding]:
             yield warning("plugins", f"{row.file} on {row.daemon}: {row.error}", "qflowd plugins")
 
 
+def check_schedules(store: Store) -> Iterator[Finding]:
+    """Schedules whose last fire was rejected."""
+    for row in store.read(lambda tx: tx.run("list_rejected_fires")):
+        message = f"the last fire of workflow {row.workflow} was rejected: {' '.join(str(row.error).split())}"
+        yield warning("schedules", message, f"qflowd schedules fires {row.workflow}")
+
+
 def _wanted_indexes() -> set[str]:
     texts = (file.read_text("utf-8") for file in (resources.sql_dir() / "common" / "migrations").glob("*.sql"))
     return {name for text in texts for name in re.findall(r"\{index: (\w+) ON ", text)}

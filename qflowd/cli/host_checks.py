@@ -9,6 +9,7 @@ from typing import Final
 from qflowd.cli.finding import Finding, fault, note, ok, warning
 from qflowd.config import Config
 from qflowd.model.durations import MB
+from qflowd.workers.environment import env_remarks
 
 WORKER_MB: Final = 30  # of a worker that has imported nothing of the user's
 DAEMON_MB: Final = 60
@@ -45,6 +46,8 @@ def check_plugins(config: Config) -> Iterator[Finding]:
             yield fault("plugins", error if path in error else f"{path}: {error}")
         if not found.errors:
             yield ok("plugins", f"{folder}: {_files(len(found.files))} that only this user and root can change")
+    for remark in env_remarks(os.environ, config.plugins.env):
+        yield warning("environment", remark)
     if "shell" in config.plugins.enable:
         yield note("plugins", "shell is enabled: whoever may submit can run any program as this user")
 

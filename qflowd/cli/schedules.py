@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from qflowd.cli.control import ANSWER_S, answer_of, tell
-from qflowd.cli.printing import coloured, print_list
+from qflowd.cli.printing import coloured, first_line, print_list
 from qflowd.cli.session import json_option, open_client
 from qflowd.model.errors import NotFound
 
@@ -40,12 +40,12 @@ def fires(*, workflow: str, limit: int, as_json: bool) -> None:
         found = client.fires(workflow, limit)
         if not found and workflow not in {row["workflow"] for row in client.schedules()}:
             raise NotFound(f"there is no schedule of {workflow!r}; `qflowd schedules` lists those there are")
-    titles = ("FIRED FOR (UTC)", "INSTANCE>", "STATE")
+    titles = ("FIRED FOR (UTC)", "INSTANCE>", "STATE", "NOTE")
     print_list(found, titles, _fire, f"the schedule of {workflow} has not fired yet", as_json=as_json)
 
 
 def _fire(row: dict[str, Any]) -> list[Any]:
-    return [row["fire_at"], row["instance_id"], coloured(row["state"])]
+    return [row["fire_at"], row["instance_id"], coloured(row["state"]), first_line(row["error"])]
 
 
 def _switch(action: str) -> click.Command:

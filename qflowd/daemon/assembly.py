@@ -35,7 +35,7 @@ from qflowd.store.migrate import migrate
 from qflowd.store.probe import probe_skip_locked
 from qflowd.store.tx import Fault, Store
 from qflowd.workers.backends import Backend, Backends
-from qflowd.workers.environment import worker_env
+from qflowd.workers.environment import env_remarks, worker_env
 from qflowd.workers.processes import Processes
 
 log = logging.getLogger("qflowd")
@@ -131,6 +131,8 @@ class Daemon:
 
     def _build_backends(self) -> Backends:
         config = self._config
+        for remark in env_remarks(os.environ, config.plugins.env):
+            log.warning(remark)
         others = {pool: make(config.pools[pool]) for pool, make in self._make_backends.items()}
         processes = Processes(
             {pool: size for pool, size in config.pools.items() if pool not in others},

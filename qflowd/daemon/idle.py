@@ -1,4 +1,4 @@
-"""`--until-idle`: is anything left but rows that wait for a time, a fact or an unknown job?"""
+"""`--until-idle`: is anything left but rows that wait for a time, a fact or an unknown job? A retry is work begun."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -35,6 +35,8 @@ def _is_nothing_left(daemon: "Daemon") -> bool:
         store = daemon.store
         left = store.read(lambda tx: tx.one("count_open", now=store.clock.now()))
         if any(left):
+            return False
+        if store.read(lambda tx: tx.one("find_retry")):
             return False
         ready = store.read(lambda tx: tx.run("list_heads"))
         if not ready:

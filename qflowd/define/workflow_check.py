@@ -43,6 +43,15 @@ def check_params(top: Fields, params: Mapping[str, Json] | None) -> None:
             _check_template(fields, schema.get("default"), (name, "default"), known)
 
 
+def check_schedule(top: Fields, workflow: Workflow) -> None:
+    """A schedule gives no params: what it fires must do with defaults."""
+    schemas = (workflow.params or {}).items()
+    lacking = [name for name, schema in schemas if isinstance(schema, dict) and "default" not in schema]
+    if workflow.schedule is not None and workflow.schedule.cron and lacking:
+        names = ", ".join(lacking)
+        top.fault(f"can never fire: param {names} has no default, and a schedule gives none", "schedule")
+
+
 def check_tasks(fields: Fields, workflow: Workflow) -> None:
     """Parents exist, nothing waits for itself, and expressions use only what is known at that point."""
     parents = _known_parents(fields, workflow)

@@ -10,7 +10,7 @@ from qflowd.define.documents import Document, Format
 from qflowd.define.fields import Fields
 from qflowd.define.readers import flag, key_text, mapping, short_text, texts
 from qflowd.define.settings import SETTINGS
-from qflowd.define.workflow_check import check_params, check_tasks
+from qflowd.define.workflow_check import check_params, check_schedule, check_tasks
 from qflowd.model import cron
 from qflowd.model.durations import parse_duration
 from qflowd.model.errors import InvalidWorkflow
@@ -72,6 +72,7 @@ def parse_document(document: Document) -> Workflow:
     )
     top.close(LATER_WORKFLOW_KEYS)
     check_params(top, workflow.params)
+    check_schedule(top, workflow)
     check_tasks(top.section("tasks"), workflow)
     if top.faults:
         raise InvalidWorkflow(top.faults)

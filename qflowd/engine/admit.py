@@ -14,7 +14,7 @@ from qflowd.engine.expand import Admission, admit_request, instance_row, task_ro
 from qflowd.engine.known import Jobs, LaneIds, LaneKey, Plans
 from qflowd.engine.plan import Plan
 from qflowd.engine.request import LONGEST_ERROR, Refused, Request, read_request
-from qflowd.engine.service import Topics
+from qflowd.engine.service import Topics, log_some
 from qflowd.engine.stray_ids import StrayIds, largest_id
 from qflowd.engine.timers import DEADLINE, RUN
 from qflowd.model import jsontext
@@ -46,12 +46,14 @@ class Admit:
         self._stray_ids = StrayIds(store)
         self._missing_lanes: set[LaneKey] = set()
         self._has_more = False  # the last batch left rows that it could have taken
+        self._rejected: list[tuple[Any, ...]] = []  # of the last batch
         self._has_timers = False  # something that was taken waits for an instant
         self._found: dict[tuple[str, str | None], Any] = {}  # definitions read in this batch
 
     def tick(self) -> float:
         try:
             taken = self._admit(ALL)
+            log_some("submission %d of %r (%s) is rejected: %s", self._rejected)
         except StoreUnavailable:
             raise
         except Exception as problem:  # noqa: BLE001 - one row must never stand in the way of others
@@ -97,7 +99,7 @@ class Admit:
         Returns: how many were taken; 0 too where lanes must be made first.
         """
         first, last = ids
-        self._has_more = False
+        self._has_more, self._rejected = False, []
         rows = tx.run("take_submissions", batch=BATCH, first=first, last=last)
         if not rows:
             return 0
@@ -122,6 +124,11 @@ class Admit:
         self._has_timers |= any(a.request.run_at is not None or a.plan.workflow.timeout is not None for a in admissions)
         insert_instances(tx, admissions, {lane: self._lanes.id(lane) for lane in lanes})
         tx.run("answer_submissions", rows=[_answer(number, decision) for number, decision in decisions], now=tx.now)
+        self._rejected = [
+            (row.id, row.workflow or row.job, row.trigger_type, decision)
+            for row, (_, decision) in zip(rows, decisions, strict=False)
+            if isinstance(decision, Refused)
+        ]
         return len(decisions)
 
     def _decide(self, tx: Tx, row: Any, largest: int) -> Admission | int | Refused:

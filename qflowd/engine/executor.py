@@ -17,7 +17,7 @@ from qflowd.engine.finish import finish, finish_and
 from qflowd.engine.harvest import Harvest
 from qflowd.engine.instances import Instances
 from qflowd.engine.known import LaneIds
-from qflowd.engine.service import Topics, back_off, report
+from qflowd.engine.service import Topics, back_off, log_some, report
 from qflowd.model.errors import StoreUnavailable
 from qflowd.model.ids import instance_of
 from qflowd.model.workflow import Job
@@ -273,6 +273,15 @@ class Executor:
             self._topics.publish("timer")
         if closed:
             self._topics.publish("closed")
+            if batch.attempts:
+                self._log_failed(closed)
+
+    def _log_failed(self, closed: list[int]) -> None:
+        try:
+            rows = self._store.read(lambda tx: tx.run("list_failed", rows=[(number,) for number in sorted(closed)]))
+        except StoreUnavailable:
+            return  # whoever reads this log is told of that elsewhere
+        log_some("instance %d of %s FAILED: %s", rows)
 
     def _look_for_work(self, room: Mapping[str, int]) -> bool:
         """Learn unknown lanes, without a transaction. Does anything stand in a lane of ours, with room for it?"""

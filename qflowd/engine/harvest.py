@@ -1,5 +1,6 @@
 """What this daemon holds, and what has come back of it: from the backends' events to the rows of the next group commit."""
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -19,6 +20,7 @@ from qflowd.store.clock import Clock, boottime, to_microseconds
 from qflowd.workers.events import Broken, Checkpointed, Event, Finished, Progressed, Returned, Running
 from qflowd.workers.wire import Done, Ended
 
+log = logging.getLogger("qflowd")
 _BROKEN = {"crash": Reason.LOST, "timeout": Reason.TIMEOUT, "memory": Reason.MEMORY, "terminated": Reason.TERMINATED}
 _ENDED = {
     "success": Reason.NONE,
@@ -256,12 +258,15 @@ class Harvest:
         if not self._is_held(event.task_id, event.fence):
             return
         held = self.held[event.task_id]
+        error = _how_it_broke(event, held[1].settings)
+        if event.reason != "terminated":
+            log.warning("task %d, job %s: %s", event.task_id, held[1].lane.key.job, error)
         self._end(
             held,
             _BROKEN[event.reason],
             self._clock.now(),
             started_at=self._at(event.started_us) if event.started_us else None,
-            error=_how_it_broke(event, held[1].settings),
+            error=error,
             traceback=event.traceback,
             cpu_s=event.cpu_s,
             peak_memory=event.peak_memory,

@@ -7,6 +7,7 @@ it may take back their rows at once, without waiting for the lease.
 import contextlib
 import fcntl
 import hashlib
+import logging
 import os
 import socket
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from qflowd.model.errors import QflowdError
 from qflowd.store.clock import DbClock, boottime
 from qflowd.store.tx import Store, Tx
 
+log = logging.getLogger("qflowd")
 PREFIX = "qflowd-"
 
 
@@ -61,6 +63,10 @@ class Identity:
 
         self.id = self._store.transact(register_daemon)
         self._write_id()
+        for row in self._store.read(lambda tx: tx.run("list_namesakes", name=self.name, id=self.id)):
+            if row.host != self.host or Path(f"/proc/{row.pid}").exists():
+                message = "daemon %d (process %d on %s) has the name %s too; give each a [daemon] name of its own"
+                log.warning(message, row.id, row.pid, row.host, self.name)
 
     def dead_neighbours(self) -> Iterator[tuple[int, Path]]:
         """Ids of daemons of this database whose lock is free on this host, with their lock files."""

@@ -3,13 +3,14 @@
 import logging
 import random
 import threading
-from collections.abc import Callable
-from typing import ClassVar, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Protocol
 
 from qflowd.model.errors import StoreUnavailable
 
 log = logging.getLogger("qflowd")
 LONGEST_BACKOFF_S = 5.0
+MOST_LINES = 10  # of one kind in the log, at once
 
 
 class Topics:
@@ -83,6 +84,14 @@ class Runner:
 def back_off(failures: int) -> float:
     """Seconds to wait after so many failed rounds in a row, spread by chance."""
     return min(LONGEST_BACKOFF_S, 0.1 * 2.0 ** min(failures, 10)) * random.uniform(0.5, 1.0)
+
+
+def log_some(message: str, rows: Sequence[Sequence[Any]]) -> None:
+    """A warning for each of a few rows; of many, how many more there are."""
+    for row in rows[:MOST_LINES]:
+        log.warning(message, *row)
+    if len(rows) > MOST_LINES:
+        log.warning("and %d more like this", len(rows) - MOST_LINES)
 
 
 def report(name: str, error: Exception, pause_s: float) -> None:

@@ -5,6 +5,10 @@ INSERT INTO qflow.daemon (name, host, boot_id, pid, lock_file, version, state, s
 VALUES (:name, :host, :boot_id, :pid, :lock_file, :version, {daemon.STARTING}, :now, {clock}, {clock + :lease_s})
 {returning: id}
 
+-- name: list_namesakes
+SELECT d.id, d.host, d.pid FROM qflow.daemon d
+WHERE d.name = :name AND d.id <> :id AND d.state < {daemon.GONE} AND d.lease_ends_at > {clock} ORDER BY d.id
+
 -- name: beat
 -- Hits no row when others have taken this daemon for dead.
 UPDATE qflow.daemon SET seen_at = {clock}, lease_ends_at = {clock + :lease_s}, memory_mb = :memory_mb
@@ -89,6 +93,11 @@ SELECT (SELECT COUNT(*) FROM qflow.submissions WHERE is_open = 1) AS submissions
     (SELECT COUNT(*) FROM qflow.workflow_instance WHERE intent <> 0 AND state IN ({instance.RUNNING}, {instance.PAUSED})) AS intents,
     (SELECT COUNT(*) FROM qflow.task_instance WHERE state IN ({task.RESERVED}, {task.RUNNING})) AS held,
     (SELECT COUNT(*) FROM qflow.timer WHERE due_at <= :now) AS due
+
+-- name: find_retry
+-- A deferral has no reason; a row of an instance that is being terminated is counted above.
+SELECT t.id FROM qflow.timer m JOIN qflow.task_instance t ON t.id = m.task_id
+WHERE m.purpose = 0 AND t.state = {task.PENDING} AND t.reason <> 0 LIMIT 1
 
 -- name: count_failed_since
 SELECT COUNT(*) AS failed FROM qflow.workflow_instance WHERE state = {instance.FAILED} AND finished_at >= :since

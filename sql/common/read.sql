@@ -96,3 +96,10 @@ WHERE d.tenant = :tenant AND d.workflow = :workflow
 -- name: list_fires
 SELECT * FROM qflow.fires WHERE workflow = :workflow AND tenant = :tenant
 ORDER BY fire_at DESC LIMIT {literal: batch}
+
+-- name: list_rejected_fires
+SELECT d.workflow, s.error FROM qflow.schedule c
+JOIN qflow.workflow_definition d ON d.id = c.definition_id
+JOIN qflow.schedule_fire f ON f.definition_id = c.definition_id AND f.name = c.name AND f.fire_at = c.last_fire_at
+JOIN qflow.submissions s ON s.id = f.instance_id
+WHERE s.state = 'REJECTED' ORDER BY d.workflow

@@ -75,6 +75,13 @@ JOIN qflow.task_instance t ON t.id BETWEEN r.id * 1048576 AND r.id * 1048576 + 1
 state = d.state, reason = d.reason, error = d.error, succeeded = d.succeeded, failed = d.failed, skipped = d.skipped,
 intent = 0, open_closers = 0, finished_at = :now, updated_at = :now
 
+-- name: list_failed
+SELECT i.id, COALESCE(d.workflow, i.job) AS name, i.error FROM {rows: id bigint} r
+JOIN qflow.workflow_instance i ON i.id = r.id
+LEFT JOIN qflow.workflow_version v ON v.id = i.version_id
+LEFT JOIN qflow.workflow_definition d ON d.id = v.definition_id
+WHERE i.state = {instance.FAILED}
+
 -- name: first_failure
 SELECT a.error, a.reason, t.id, t.node, t.map_index FROM qflow.task_instance t
 LEFT JOIN qflow.attempt a ON a.task_id = t.id AND a.fence = t.done_fence

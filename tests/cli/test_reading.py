@@ -187,3 +187,24 @@ def test_what_a_job_says_cannot_move_the_cursor_of_a_table(run, sqlite_engine):
     sqlite_engine.admit(1)
     sqlite_engine.end(1, "FAILED", "over\rwritten\x07")
     assert "over written" in run("ps").out
+
+
+def test_a_fire_that_was_rejected_shows_in_fires_and_in_doctor(run, engine):
+    engine.workflow("rejected_daily", "{}", cron="0 17 * * *")
+    [(definition,)] = engine.sql(
+        "SELECT s.definition_id FROM qflow.schedule s JOIN qflow.workflow_definition d "
+        "ON d.id = s.definition_id WHERE d.workflow = 'rejected_daily'"
+    )
+    number = int(run("submit", "rejected_daily").out)
+    engine.answer(number, "REJECTED", error="params: day is missing")
+    fire = engine.insert(
+        "schedule_fire", definition_id=definition, name="cron", fire_at="NOW", instance_id=number, created_at="NOW"
+    )
+    engine.sql(
+        fire,
+        "UPDATE qflow.schedule SET last_fire_at = (SELECT fire_at FROM qflow.schedule_fire "
+        f"WHERE definition_id = {definition}) WHERE definition_id = {definition}",
+    )
+    assert "REJECTED  params: day is missing" in run("schedules", "fires", "rejected_daily").out
+    ran = run("doctor")
+    assert "the last fire of workflow rejected_daily was rejected: params: day is missing" in ran.out

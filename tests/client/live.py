@@ -56,7 +56,7 @@ tasks:
 """,
     "flaky.yaml": """
 workflow: flaky
-params: {flag: {type: string}}
+params: {flag: {type: string, default: /nowhere}}
 schedule: {cron: "0 17 * * *", timezone: Asia/Shanghai}
 tasks:
   look: {job: fail_until}

@@ -15,7 +15,7 @@ workflow: daily_bars
 title: Daily bars
 description: Everything
 schedule: {cron: "0 17 * * *", timezone: Asia/Shanghai, catchup: last}
-params: {day: {type: string}, n: {type: integer, default: 3}}
+params: {day: {type: string, default: "{{ business_date }}"}, n: {type: integer, default: 3}}
 defaults: {retries: 3, timeout: 10m}
 tasks:
   universe: {job: list_symbols}
@@ -56,7 +56,7 @@ def built():
         .with_name("Daily bars")
         .with_description("Everything")
         .with_cron("0 17 * * *", "Asia/Shanghai", catchup="last")
-        .with_params({"day": {"type": "string"}}, n={"type": "integer", "default": 3})
+        .with_params({"day": {"type": "string", "default": "{{ business_date }}"}}, n={"type": "integer", "default": 3})
         .with_defaults(retries=3)
         .with_defaults(timeout=600)
         .with_dependency("bars", "universe")

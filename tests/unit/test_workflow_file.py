@@ -303,3 +303,13 @@ def test_a_workflow_survives_being_written_in_every_format(workflow):
         assert workflow_file.parse(render(workflow, format), format, "f") == workflow
     assert dump(workflow_file.parse(render(workflow, "json"), "json", "f")) == dump(workflow)
     assert stored.read(stored.write(workflow), "v") == workflow
+
+
+@pytest.mark.parametrize("schedule", ['"0 17 * * *"', '{cron: "0 17 * * *", enabled: false}'])
+def test_a_schedule_that_could_never_fire_is_a_fault(schedule):
+    text = f"workflow: w\nparams: {{day: {{type: string}}, n: {{default: 1}}}}\nschedule: {schedule}\ntasks: {{a: {{job: x}}}}\n"
+    with pytest.raises(InvalidWorkflow, match=r"f.yaml:3: schedule: can never fire: param day has no default"):
+        workflow_file.parse(text, "yaml", "f.yaml")
+    assert workflow_file.parse(
+        text.replace("{type: string}", '{default: "{{ business_date }}"}'), "yaml", "f.yaml"
+    ).schedule
