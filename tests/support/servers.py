@@ -276,8 +276,12 @@ class Postgres(Server):
     kind = "postgres"
     _stop_signals = {"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": signal.SIGQUIT}  # noqa: RUF012
 
+    def __init__(self, version: int | None = None, **options: Any) -> None:
+        self.version = version
+        super().__init__(**options)
+
     def _find_programs(self) -> Programs:
-        return postgres_programs()
+        return postgres_programs(self.version)
 
     def _make_data(self) -> None:
         options = ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]
@@ -442,9 +446,9 @@ class Sqlite(Server):
         shutil.rmtree(Path(url.removeprefix("sqlite:///")).parent, ignore_errors=True)
 
 
-def postgres(*, durable: bool = True, **settings: str) -> Postgres:
-    """A PostgreSQL server, not yet started; `settings` are its own (`work_mem="64MB"`)."""
-    return Postgres(durable=durable, settings=settings)
+def postgres(*, version: int | None = None, durable: bool = True, **settings: str) -> Postgres:
+    """A PostgreSQL server, not yet started; `version` is the major one, `settings` are its own (`work_mem="64MB"`)."""
+    return Postgres(version, durable=durable, settings=settings)
 
 
 def mariadb(*, durable: bool = True, **settings: str) -> MariaDB:
