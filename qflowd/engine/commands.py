@@ -7,14 +7,12 @@ REJECTED with the reason and never taken again, so it cannot stand in the way of
 import logging
 from typing import ClassVar, Final
 
-from qflowd.engine.control import Command, Done, LanesMissing, Later, Verb, read_command
+from qflowd.engine import resume, retry, switch, terminate  # noqa: F401 - each adds its verbs
+from qflowd.engine.control import VERBS, Command, Done, LanesMissing, Later, Means, NotPossible, read_command
+from qflowd.engine.instances import Instances
 from qflowd.engine.known import Jobs, LaneIds, Plans
 from qflowd.engine.request import LONGEST_ERROR, Refused
-from qflowd.engine.resume import Resume
-from qflowd.engine.retry import Retry
 from qflowd.engine.service import Topics
-from qflowd.engine.switch import disable, enable
-from qflowd.engine.terminate import terminate
 from qflowd.model import jsontext
 from qflowd.model.errors import StoreUnavailable
 from qflowd.model.states import AnswerState
@@ -54,13 +52,7 @@ class Commands:
         self._store = store
         self._lanes = lanes
         self._topics = topics
-        self._verbs: dict[str, Verb] = {
-            "terminate": terminate,
-            "retry": Retry(plans),
-            "resume": Resume(plans, lanes, jobs),
-            "enable": enable,
-            "disable": disable,
-        }
+        self._means = Means(plans, lanes, jobs, Instances(plans))
 
     def tick(self) -> float:
         first, is_waiting = SMALLEST, False
@@ -110,13 +102,16 @@ class Commands:
         return taken, True
 
     def _carry_out(self, tx: Tx, command: Command) -> Done:
-        verb = self._verbs.get(command.action)
+        verb = VERBS.get(command.action)
         if verb is None:
-            there_are = f"there are {', '.join(sorted(self._verbs))}"
+            there_are = f"there are {', '.join(sorted(VERBS))}"
             if command.action in LATER_ACTIONS:
                 raise Refused(f"action {command.action!r} is not supported yet; {there_are}")
             raise Refused(f"there is no action {command.action!r}; {there_are}")
-        return verb(tx, command)
+        try:
+            return verb.carry_out(tx, command, verb.needs(tx, command), self._means)
+        except NotPossible as problem:
+            raise Refused(verb.not_possible.format(**problem.facts)) from None
 
     def _reject(self, number: int, problem: Exception) -> None:
         error = str(problem)

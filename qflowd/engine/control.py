@@ -1,9 +1,10 @@
-"""What the verbs of control share: a command as it was meant, its answer, and the instance that it names."""
+"""What the verbs of control share: their registry, a command as it was meant, its answer, and what it names."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from qflowd.engine.known import LaneKey
+from qflowd.engine.instances import Instances
+from qflowd.engine.known import Jobs, LaneIds, LaneKey, Plans
 from qflowd.engine.request import Refused
 from qflowd.model.errors import QflowdError
 from qflowd.model.ids import LARGEST_INSTANCE, instance_of
@@ -43,7 +44,46 @@ class Done(NamedTuple):
     topics: tuple[str, ...] = ()
 
 
-Verb = Callable[[Tx, Command], Done]
+class Means(NamedTuple):
+    """What verbs work with beside the transaction. `instances` are theirs: the executor forgets its own as they end."""
+
+    plans: Plans
+    lanes: LaneIds
+    jobs: Jobs
+    instances: Instances
+
+
+class NotPossible(QflowdError):
+    """What the command names is not in a state for it; the verb's sentence says so, with these facts."""
+
+    def __init__(self, **facts: Any) -> None:
+        self.facts = facts
+        super().__init__(str(facts))
+
+
+CarryOut = Callable[[Tx, Command, Any, Means], Done]
+Need = Callable[[Tx, Command], Any]
+
+
+class Verb(NamedTuple):
+    """One action. `needs` finds what a command must name, and refuses; `not_possible` is the answer to NotPossible."""
+
+    carry_out: CarryOut
+    needs: Need
+    not_possible: str
+
+
+VERBS: dict[str, Verb] = {}
+
+
+def verb(action: str, *, needs: Need, not_possible: str) -> Callable[[CarryOut], CarryOut]:
+    """Register a function as what an action does: it is called with the transaction, the command and what `needs` found."""
+
+    def register(carry_out: CarryOut) -> CarryOut:
+        VERBS[action] = Verb(carry_out, needs, not_possible)
+        return carry_out
+
+    return register
 
 
 def read_command(row: Any) -> Command:
@@ -64,7 +104,20 @@ def read_command(row: Any) -> Command:
     return Command(row.id, row.tenant, row.action, row.instance_id, row.workflow, row.task, row.task_id)
 
 
-def target_of(tx: Tx, command: Command) -> Any:
+def one_workflow(tx: Tx, command: Command) -> Any:
+    """The workflow that a command names: a row of `find_workflow`.
+
+    Raises: Refused if there is none.
+    """
+    if not command.workflow:
+        raise Refused(f"{command.action} needs a workflow")
+    workflow = tx.one("find_workflow", tenant=command.tenant, workflow=command.workflow)
+    if workflow is None:
+        raise Refused(f"there is no workflow {command.workflow!r}; `qflowd workflows` lists those there are")
+    return workflow
+
+
+def one_instance(tx: Tx, command: Command) -> Any:
     """The instance that a command names: a row of `find_instance`.
 
     Raises: Refused if there is none; Later if its submission is still waiting to be taken.

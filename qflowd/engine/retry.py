@@ -13,9 +13,8 @@ from typing import Any, NamedTuple
 
 from qflowd.engine import close, kinds
 from qflowd.engine.conditions import EdgeConditions
-from qflowd.engine.control import Command, Done, target_of, word
+from qflowd.engine.control import Command, Done, Means, NotPossible, one_instance, verb, word
 from qflowd.engine.instances import Instances
-from qflowd.engine.known import Plans
 from qflowd.engine.plan import Plan
 from qflowd.engine.request import Refused
 from qflowd.engine.timers import DEADLINE
@@ -114,83 +113,77 @@ class Locked(NamedTuple):
         return ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
 
 
-class Retry:
-    """The verb, with what it needs to know."""
+@verb("retry", needs=one_instance, not_possible="instance {id} is {state} and has no failed task to retry")
+def retry(tx: Tx, command: Command, target: Any, means: Means) -> Done:
+    """Restart the FAILED and CANCELLED tasks of an instance (or the one named), and what waits for them.
 
-    def __init__(self, plans: Plans) -> None:
-        self._instances = Instances(plans)  # its own: the executor forgets instances as they end
+    Raises: Refused or NotPossible if there are none, or what is behind them is being run.
+    """
+    number, instances = target.id, means.instances
+    rows = tx.run("lock_tasks", **key_range(number))
+    instance = tx.one("lock_instance", id=number)
+    _check_instance(instance, rows)
+    instances.load(tx, [number * ORDINALS])
+    plan = instances[number].plan
+    row = {row.id % ORDINALS: row for row in rows}
+    states = {ordinal: TaskState(row.state) for ordinal, row in row.items()}
+    locked = Locked(number, row, states, Rows(plan, {ordinal: row.node for ordinal, row in row.items()}))
+    targets = _targets(command, instance, locked)
+    again = targets | locked.rows.behind(targets)
+    if held := [ordinal for ordinal in sorted(again) if states[ordinal].is_held]:
+        raise Refused(f"{locked.names(held)} of instance {number} is being run; wait for its end, or terminate first")
+    conditions = EdgeConditions(tx, instances)
+    recounted = recount(locked.rows, states, again, lambda parent, child: conditions.holds(number, row[parent], child))
+    if command.task or command.task_id:
+        _check_named(locked, targets, recounted)
+    _restart(tx, number, recounted)
+    _reopen(tx, instances, instance, locked, recounted)
+    result = {"instance_id": number, "retried": [plan.name_of(row[ordinal]) for ordinal in sorted(targets)][:NAMED]}
+    return Done(result | {"tasks": len(targets), "restarted": len(again)}, ("ready", "timer", "closed"))
 
-    def __call__(self, tx: Tx, command: Command) -> Done:
-        """Restart the FAILED and CANCELLED tasks of an instance (or the one named), and what waits for them.
 
-        Raises: Refused if there are none, or what is behind them is being run.
-        """
-        number = target_of(tx, command).id
-        rows = tx.run("lock_tasks", **key_range(number))
-        instance = tx.one("lock_instance", id=number)
-        self._check_instance(instance, rows)
-        self._instances.load(tx, [number * ORDINALS])
-        plan = self._instances[number].plan
-        row = {row.id % ORDINALS: row for row in rows}
-        states = {ordinal: TaskState(row.state) for ordinal, row in row.items()}
-        locked = Locked(number, row, states, Rows(plan, {ordinal: row.node for ordinal, row in row.items()}))
-        targets = self._targets(command, instance, locked)
-        again = targets | locked.rows.behind(targets)
-        if held := [ordinal for ordinal in sorted(again) if states[ordinal].is_held]:
-            raise Refused(
-                f"{locked.names(held)} of instance {number} is being run; wait for its end, or terminate first"
-            )
-        conditions = EdgeConditions(tx, self._instances)
-        recounted = recount(
-            locked.rows, states, again, lambda parent, child: conditions.holds(number, row[parent], child)
-        )
-        if command.task or command.task_id:
-            _check_named(locked, targets, recounted)
-        _restart(tx, number, recounted)
-        self._reopen(tx, instance, locked, recounted)
-        result = {"instance_id": number, "retried": [plan.name_of(row[ordinal]) for ordinal in sorted(targets)][:NAMED]}
-        return Done(result | {"tasks": len(targets), "restarted": len(again)}, ("ready", "timer", "closed"))
+def _check_instance(instance: Any, rows: Sequence[Any]) -> None:
+    state = InstanceState(instance.state)
+    if instance.intent == Intent.TERMINATE:
+        raise Refused(f"instance {instance.id} is being terminated; retry it when it is TERMINATED")
+    if state is InstanceState.READY:
+        raise Refused(f"instance {instance.id} is held and has not begun; `resume` starts it")
+    if state is InstanceState.SUCCESS:
+        raise NotPossible(id=instance.id, state=state.name)
+    if not rows:
+        raise Refused(f"instance {instance.id} is {state.name} and had not begun; submit it anew")
 
-    def _check_instance(self, instance: Any, rows: Sequence[Any]) -> None:
-        state = InstanceState(instance.state)
-        if instance.intent == Intent.TERMINATE:
-            raise Refused(f"instance {instance.id} is being terminated; retry it when it is TERMINATED")
-        if state is InstanceState.READY:
-            raise Refused(f"instance {instance.id} is held and has not begun; `resume` starts it")
-        if state is InstanceState.SUCCESS:
-            raise Refused(f"instance {instance.id} is SUCCESS: it has no failed task to retry")
-        if not rows:
-            raise Refused(f"instance {instance.id} is {state.name} and had not begun; submit it anew")
 
-    def _targets(self, command: Command, instance: Any, locked: Locked) -> set[int]:
-        ordinal, states = _named(command, locked), locked.states
-        if ordinal is None:
-            found = {ordinal for ordinal, state in states.items() if state in RETRIED}
-            if not found:
-                raise Refused(f"instance {instance.id} is {word(instance.state)} and has no failed task to retry")
-            return found
-        if (state := states[ordinal]) not in RETRIED:
-            why = "only FAILED and CANCELLED tasks are retried"
-            if state is TaskState.UPSTREAM_FAILED:
-                bad = [other for other in sorted(states) if states[other] in RETRIED]
-                before = [other for other in bad if ordinal in locked.rows.behind([other])]
-                why = f"retry {locked.names(before)}, which it waits for"
-            raise Refused(f"task {locked.names([ordinal])} of instance {instance.id} is {state.name}; {why}")
-        return {ordinal}
+def _targets(command: Command, instance: Any, locked: Locked) -> set[int]:
+    ordinal, states = _named(command, locked), locked.states
+    if ordinal is None:
+        found = {ordinal for ordinal, state in states.items() if state in RETRIED}
+        if not found:
+            raise NotPossible(id=instance.id, state=word(instance.state))
+        return found
+    if (state := states[ordinal]) not in RETRIED:
+        why = "only FAILED and CANCELLED tasks are retried"
+        if state is TaskState.UPSTREAM_FAILED:
+            bad = [other for other in sorted(states) if states[other] in RETRIED]
+            before = [other for other in bad if ordinal in locked.rows.behind([other])]
+            why = f"retry {locked.names(before)}, which it waits for"
+        raise Refused(f"task {locked.names([ordinal])} of instance {instance.id} is {state.name}; {why}")
+    return {ordinal}
 
-    def _reopen(self, tx: Tx, instance: Any, locked: Locked, recounted: Sequence[Recounted]) -> None:
-        plan = locked.rows.plan
-        now = dict(locked.states) | {row.ordinal: row.state for row in recounted}
-        still_open = [locked.row[ordinal] for ordinal in sorted(now) if not now[ordinal].is_final]
-        open_closers = kinds.closers(self._instances.by_instance(still_open)).get(instance.id, 0)
-        deadline_at = instance.deadline_at
-        if InstanceState(instance.state).is_final and plan.workflow.timeout is not None:
-            deadline_at = tx.now + timedelta(seconds=plan.workflow.timeout)
-            tx.run("insert_timers", rows=[(instance.id * ORDINALS, DEADLINE, 0, deadline_at)])
-        tx.run("reopen_instance", id=instance.id, open_closers=open_closers, deadline_at=deadline_at, now=tx.now)
-        if not open_closers:
-            # All that was retried ended at once: nothing of it may run.
-            close.end_instances(tx, self._instances, tx.run("find_closing", rows=[(instance.id,)]))
+
+def _reopen(tx: Tx, instances: Instances, instance: Any, locked: Locked, recounted: Sequence[Recounted]) -> None:
+    plan = locked.rows.plan
+    now = dict(locked.states) | {row.ordinal: row.state for row in recounted}
+    still_open = [locked.row[ordinal] for ordinal in sorted(now) if not now[ordinal].is_final]
+    open_closers = kinds.closers(instances.by_instance(still_open)).get(instance.id, 0)
+    deadline_at = instance.deadline_at
+    if InstanceState(instance.state).is_final and plan.workflow.timeout is not None:
+        deadline_at = tx.now + timedelta(seconds=plan.workflow.timeout)
+        tx.run("insert_timers", rows=[(instance.id * ORDINALS, DEADLINE, 0, deadline_at)])
+    tx.run("reopen_instance", id=instance.id, open_closers=open_closers, deadline_at=deadline_at, now=tx.now)
+    if not open_closers:
+        # All that was retried ended at once: nothing of it may run.
+        close.end_instances(tx, instances, tx.run("find_closing", rows=[(instance.id,)]))
 
 
 def _restart(tx: Tx, instance_id: int, recounted: Sequence[Recounted]) -> None:

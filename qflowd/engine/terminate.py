@@ -8,8 +8,7 @@ has no open row left.
 from typing import Any, ClassVar
 
 from qflowd.engine import close
-from qflowd.engine.control import Command, Done, target_of, word
-from qflowd.engine.request import Refused
+from qflowd.engine.control import Command, Done, Means, NotPossible, one_instance, verb, word
 from qflowd.engine.service import Topics
 from qflowd.model.ids import key_range
 from qflowd.model.states import InstanceState, Intent
@@ -20,18 +19,19 @@ BUSY_S = 0.2  # between rounds while something held has still to end
 IDLE_S = 10.0
 
 
-def terminate(tx: Tx, command: Command) -> Done:
+@verb("terminate", needs=one_instance, not_possible="instance {id} has ended already: it is {state}")
+def terminate(tx: Tx, _: Command, target: Any, __: Means) -> Done:
     """Have an instance end: flag it; the sweep follows. One that has not begun is TERMINATED at once.
 
-    Raises: Refused if it has ended already.
+    Raises: NotPossible if it has ended already.
     """
-    number = target_of(tx, command).id
+    number = target.id
     if tx.count("terminate_held_instance", id=number, now=tx.now):
         return Done({"instance_id": number, "state": word(InstanceState.TERMINATED)}, ("closed",))
     if not tx.count("flag_terminate", id=number):
         instance = tx.one("lock_instance", id=number)
         if InstanceState(instance.state).is_final:
-            raise Refused(f"instance {number} has ended already: it is {word(instance.state)}")
+            raise NotPossible(id=number, state=word(instance.state))
     return Done({"instance_id": number, "intent": Intent.TERMINATE.name}, ("intent",))
 
 

@@ -5,7 +5,8 @@ import threading
 import pytest
 
 from qflowd.engine import commands as service
-from qflowd.engine.commands import Commands
+from qflowd.engine.commands import LATER_ACTIONS, Commands
+from qflowd.engine.control import VERBS
 from qflowd.model.errors import StoreUnavailable
 from qflowd.store.tx import DataRefused, Store
 from tests.support.lab import Lab
@@ -18,6 +19,13 @@ def test_an_unknown_action_is_rejected_with_those_there_are(lab):
         "REJECTED",
         "there is no action 'explode'; there are disable, enable, resume, retry, terminate",
     )
+
+
+def test_every_action_is_one_registered_function_and_says_when_it_is_not_possible():
+    assert sorted(VERBS) == ["disable", "enable", "resume", "retry", "terminate"]
+    assert not VERBS.keys() & LATER_ACTIONS
+    facts = {"id": 7, "state": "SUCCESS", "workflow": "daily"}
+    assert all("{" not in verb.not_possible.format(**facts) for verb in VERBS.values())
 
 
 @pytest.mark.parametrize("action", ["pause", "rerun", "compensate", "backfill"])
@@ -97,14 +105,14 @@ def test_what_a_client_writes_into_answer_columns_is_ignored(lab):
 
 
 @pytest.mark.parametrize("problem", [RuntimeError("a fault of ours"), DataRefused("too long")])
-def test_a_command_that_breaks_is_answered_and_the_next_one_has_its_turn(lab, problem):
-    def broken(tx, command):
+def test_a_command_that_breaks_is_answered_and_the_next_one_has_its_turn(lab, problem, monkeypatch):
+    def broken(tx, *_):
         tx.run("flag_terminate", id=number)
         raise problem
 
     lab.workflow("chain", CHAIN)
     number = lab.start("chain")
-    lab.commands._verbs["retry"] = broken
+    monkeypatch.setitem(VERBS, "retry", VERBS["retry"]._replace(carry_out=broken))
     first, second = lab.ask("retry", number), lab.ask("enable", workflow="nothing")
     lab.commands.tick()
     assert lab.answer(first) == ("REJECTED", f"could not be carried out: {problem}")
@@ -112,12 +120,12 @@ def test_a_command_that_breaks_is_answered_and_the_next_one_has_its_turn(lab, pr
     assert lab.column("workflow_instance", "intent", number) == 0  # nothing of it was kept
 
 
-def test_a_command_stays_open_while_the_database_is_away(lab):
-    def away(tx, command):
+def test_a_command_stays_open_while_the_database_is_away(lab, monkeypatch):
+    def away(tx, *_):
         raise StoreUnavailable("gone")
 
-    lab.commands._verbs["retry"] = away
-    number = lab.ask("retry", 1)
+    monkeypatch.setitem(VERBS, "retry", VERBS["retry"]._replace(carry_out=away))
+    number = lab.ask("retry", lab.start(job="work"))
     with pytest.raises(StoreUnavailable):
         lab.commands.tick()
     assert lab.answer(number)[0] == "NEW"

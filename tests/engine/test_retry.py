@@ -293,7 +293,7 @@ def test_what_has_not_failed_is_not_retried(lab):
     number = lab.start("diamond")
     assert lab.command("retry", number) == ("REJECTED", f"instance {number} is RUNNING and has no failed task to retry")
     lab.run()
-    assert lab.command("retry", number) == ("REJECTED", f"instance {number} is SUCCESS: it has no failed task to retry")
+    assert lab.command("retry", number) == ("REJECTED", f"instance {number} is SUCCESS and has no failed task to retry")
 
 
 def test_an_instance_that_never_began_is_not_retried(lab):
