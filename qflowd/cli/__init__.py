@@ -30,6 +30,12 @@ def _version(context: click.Context, _parameter: click.Parameter, value: bool) -
 @click.option(
     "--tenant", envvar="QFLOWD_TENANT", help="Whose rows to show and command; default $QFLOWD_TENANT, else default."
 )
+@click.option(
+    "--timezone",
+    metavar="ZONE",
+    envvar="QFLOWD_TIMEZONE",
+    help="Of times in lists and logs, such as Asia/Shanghai; default $QFLOWD_TIMEZONE, else UTC.",
+)
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
 def app(**_options: str | None) -> None:
     """Everything is done by the commands; `session` reads these options from the context."""

@@ -45,14 +45,14 @@ GROUPS: Final[Mapping[str, Mapping[str, Entry]]] = {
         "resume": Entry("control", "Start instances that were submitted with --hold.", "resume"),
     },
     "Look": {
-        "workflows": Entry("workflows", "List workflows, and files that could not be read."),
+        "workflows": Entry("lists", "List workflows, and files that could not be read.", "workflows"),
         "schedules": Entry("schedules", "List schedules; enable, disable or look into one."),
-        "jobs": Entry("jobs", "List jobs that daemons know or knew."),
-        "plugins": Entry("plugins", "List plugin files as each daemon sees them."),
-        "daemons": Entry("daemons", "List daemons that are alive.", "daemons"),
-        "pools": Entry("daemons", "List pools of worker slots.", "pools"),
+        "jobs": Entry("lists", "List jobs that daemons know or knew.", "jobs"),
+        "plugins": Entry("lists", "List plugin files as each daemon sees them.", "plugins"),
+        "daemons": Entry("lists", "List daemons that are alive.", "daemons"),
+        "pools": Entry("lists", "List pools of worker slots.", "pools"),
     },
-    "House": {
+    "Maintain": {
         "doctor": Entry("doctor", "Check this host, the configuration and the database."),
         "migrate": Entry("migrate", "Make the schema, or bring it up to date."),
         "version": Entry("version", "Show versions."),
@@ -73,9 +73,8 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         for entries in self.sections.values():
             if entry := entries.get(cmd_name):
-                found = getattr(import_module(f"qflowd.cli.{entry.module}"), entry.attribute)
-                assert isinstance(found, click.Command)  # noqa: S101 - a wrong table is a bug
-                return found
+                command: click.Command = getattr(import_module(f"qflowd.cli.{entry.module}"), entry.attribute)
+                return command
         return None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -1,17 +1,26 @@
 """`qflowd ps`: what runs, and what has run last."""
 
 import itertools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from qflowd.cli.printing import coloured, duration, first_line, print_list
+from qflowd.cli.printing import Cell, coloured, duration, first_line, print_list
 from qflowd.cli.session import json_option, open_client
 
 if TYPE_CHECKING:
     from qflowd.client import Client, InstanceInfo
 
-TITLES = ("ID>", "NAME", "STATE", "DONE>", "DATE", "CREATED (UTC)", "TOOK>", "NOTE")
+COLUMNS: Final[dict[str, Cell]] = {
+    "ID>": "id",
+    "NAME": "name",
+    "STATE": lambda info: coloured(info.state),
+    "DONE>": lambda info: f"{info.progress:.0%}",
+    "DATE": "business_date",
+    "CREATED (UTC)": "created_at",
+    "TOOK>": lambda info: duration(info.duration_s),
+    "NOTE": lambda info: first_line(info.error) or info.wait_reason,
+}
 
 
 @click.command()
@@ -23,10 +32,10 @@ TITLES = ("ID>", "NAME", "STATE", "DONE>", "DATE", "CREATED (UTC)", "TOOK>", "NO
 def ps(*, everything: bool, workflow: str | None, state: str | None, limit: int, as_json: bool) -> None:
     """List instances: open ones first, then those that have ended, newest first."""
     with open_client() as client:
-        found = _instances(client, workflow, state, None if everything else limit)
+        rows = _instances(client, workflow, state, None if everything else limit)
         waiting = client.count_new()
         empty = "no instances" + (" like this" if workflow or state else " yet")
-        print_list(found, TITLES, _row, empty, as_json=as_json)
+        print_list(rows, COLUMNS, empty, as_json=as_json)
         if waiting and not as_json:
             whom = "a daemon" if client.daemons() else "a daemon, and none is running: `qflowd run`"
             click.echo(f"{waiting} submission{'s' * (waiting > 1)} waiting for {whom}", err=True)
@@ -39,11 +48,3 @@ def _instances(client: "Client", workflow: str | None, state: str | None, limit:
     seen = {info.id for info in opened}
     rest = (info for info in client.instances(workflow=workflow, limit=limit) if info.id not in seen)
     return list(itertools.islice(itertools.chain(opened, rest), limit))
-
-
-def _row(info: "InstanceInfo") -> list[Any]:
-    note = first_line(info.error) or info.wait_reason or ""
-    return [
-        *(info.id, info.name, coloured(info.state), f"{info.progress:.0%}", info.business_date, info.created_at),
-        *(duration(info.duration_s), note),
-    ]

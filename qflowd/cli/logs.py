@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from qflowd.cli.exits import say
-from qflowd.cli.printing import coloured, print_json
+from qflowd.cli.printing import coloured, print_json, zone
 from qflowd.cli.session import json_option, open_client
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ PATIENCE_S: Final = 60.0
 @click.option("--task", metavar="KEY", help="Only of this task.")
 @json_option
 def command(*, id: int, follows: bool, task: str | None, as_json: bool) -> None:
-    """Show what the tasks of the instance ID wrote: their output and what they logged, with UTC times."""
+    """Show what the tasks of the instance ID wrote: their output and what they logged, with UTC times (or `qflowd --timezone ZONE logs`)."""
     if follows and as_json:
         raise click.UsageError("--json prints one document, so it cannot follow; leave out -f.")
     with open_client() as client:
@@ -95,7 +95,7 @@ class _Window:
 
 
 def _text(line: "LogLine") -> str:
-    at = line.at.strftime("%H:%M:%S.%f")[:-3]
+    at = line.at.astimezone(zone()).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     task = line.task if line.attempt <= 1 else f"{line.task}#{line.attempt}"
     level = (line.level or "") if line.stream == "log" else line.stream
     return f"{click.style(at, dim=True)} {task} {coloured(level.upper(), f'{level:<7}')} {line.message}"

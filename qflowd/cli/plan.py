@@ -2,11 +2,11 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from qflowd.cli.printing import bold, compact, cut, instant, print_json, print_table
+from qflowd.cli.printing import Cell, bold, compact, cut, instant, print_json, print_list, zone
 from qflowd.cli.session import configuration, json_option, merged, open_client, params_options
 from qflowd.cli.validate import workflow_paths
 from qflowd.model import dag
@@ -27,6 +27,16 @@ if TYPE_CHECKING:
     from qflowd.model.workflow import Job, Schedule, Task, Workflow
 
 FIRES = 5
+COLUMNS: Final[dict[str, Cell]] = {
+    "STEP>": lambda step: step["level"] + 1,
+    "TASK": "task",
+    "AFTER": lambda step: ", ".join(step["after"]),
+    "JOB": "job",
+    "POOL": "pool",
+    "RETRIES>": lambda step: step["retries"] or "",
+    "TIMEOUT>": "timeout",
+    "PARAMS": lambda step: compact(step["params"]) if step["params"] else "",
+}
 
 
 @click.command()
@@ -57,20 +67,12 @@ def command(
     if admission.params:
         click.echo(f"  params  {cut(compact(admission.params), 400)}")
     click.echo()
-    rows = [
-        [
-            *(step["level"] + 1, step["task"], ", ".join(step["after"]), step["job"], step["pool"]),
-            f"{step['retries']}" if step["retries"] else "",
-            *(step["timeout"] or "", compact(step["params"]) if step["params"] else ""),
-        ]
-        for step in steps
-    ]
-    print_table(("STEP>", "TASK", "AFTER", "JOB", "POOL", "RETRIES>", "TIMEOUT>", "PARAMS"), rows)
+    print_list(steps, COLUMNS)
     if unknown := sorted({step["job"] for step in steps} - jobs.keys()):
         click.echo(f"\nnot known here: job {', '.join(unknown)}", err=True)
     if found.schedule:
         off = "" if found.schedule.enabled and found.enabled else " (disabled)"
-        click.echo(f"\nnext fires of {found.schedule.cron} {found.schedule.timezone}{off}, UTC:")
+        click.echo(f"\nnext fires of {found.schedule.cron} {found.schedule.timezone}{off}, {zone().key}:")
         for fire in fires:
             click.echo(f"  {instant(fire)}")
 

@@ -4,10 +4,11 @@ import os
 import re
 import sys
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
@@ -29,6 +30,8 @@ COLOURS: Final = {
     "CRITICAL": "red",
 }
 
+Cell = str | Callable[[Any], Any]  # a field of the row, or what is made of it
+NARROWEST: Final = 8  # columns of the terminal that a column of a table keeps
 CONTROL: Final = re.compile("[\x00-\x1a\x1c-\x1f\x7f]")
 
 
@@ -56,49 +59,44 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, default=_plain, ensure_ascii=False, indent=2))
 
 
-def print_list(
-    found: Sequence[Any],
-    titles: Sequence[str],
-    row: Callable[[Any], Sequence[Any]],
-    empty: str,
-    *,
-    as_json: bool,
-) -> None:
-    """What a command has found, whole as JSON, or as a table with a `row` for each; the rest as of `print_table`."""
-    if as_json:
-        print_json(found)
-    else:
-        print_table(titles, map(row, found), empty)
+def print_list(rows: Sequence[Any], columns: Mapping[str, Cell], empty: str = "", *, as_json: bool = False) -> None:
+    """Rows, whole as JSON, or as an aligned table: columns by title. `empty` is said, on stderr, without rows.
 
-
-def print_table(titles: Sequence[str], rows: Iterable[Sequence[Any]], empty: str = "") -> None:
-    """An aligned table; a title that ends in `>` is aligned to the right. `empty` is said, on stderr, without rows.
-
-    On a terminal the last column is cut off at its edge.
+    A title that ends in `>` is aligned to the right; `(UTC)` in it becomes the zone that was asked for. On a terminal the
+    widest columns are cut until the table fits.
     """
-    cells = [[_one_line(value) for value in row] for row in rows]
-    if not cells:
+    if as_json:
+        print_json(rows)
+        return
+    if not rows:
         if empty:
             click.echo(empty, err=True)
         return
-    heads = [title.removesuffix(">") for title in titles]
-    widths = [max(width(row[i]) for row in [heads, *cells]) for i in range(len(heads))]
+    cells = [[_one_line(_cell(row, cell)) for cell in columns.values()] for row in rows]
+    heads = [title.removesuffix(">").replace("UTC", zone().key) for title in columns]
+    widths = [max(map(width, column)) for column in zip(heads, *cells, strict=True)]
     if is_terminal():
         import shutil
 
-        widths[-1] = max(
-            10, min(widths[-1], shutil.get_terminal_size().columns - sum(widths[:-1]) - 2 * len(widths) + 2)
-        )
-    is_right = [title.endswith(">") for title in titles]
+        left = shutil.get_terminal_size().columns - 2 * len(widths) + 2
+        while sum(widths) > left and max(widths) > NARROWEST:
+            widths[widths.index(max(widths))] -= 1
+    is_right = [title.endswith(">") for title in columns]
     click.echo(bold(_line(heads, widths, is_right)))
     for row in cells:
         click.echo(_line(row, widths, is_right))
 
 
+def _cell(row: Any, cell: Cell) -> Any:
+    if callable(cell):
+        return cell(row)
+    return row[cell] if isinstance(row, dict) else getattr(row, cell)
+
+
 def _line(row: Sequence[str], widths: Sequence[int], is_right: Sequence[bool]) -> str:
     parts = []
     for text, size, right in zip(row, widths, is_right, strict=True):
-        shown = text if width(text) <= size or not is_terminal() else cut(click.unstyle(text), size)
+        shown = text if width(text) <= size else cut(click.unstyle(text), size)
         gap = " " * (size - width(shown))
         parts.append(gap + shown if right else shown + gap)
     return "  ".join(parts).rstrip()
@@ -122,9 +120,21 @@ def cut(text: str, size: int) -> str:
     return text + "…"
 
 
+def zone() -> ZoneInfo:
+    """The zone in which people want instants: `qflowd --timezone`, else UTC.
+
+    Raises: click.BadParameter for a name that does not exist.
+    """
+    name = click.get_current_context().find_root().params.get("timezone") or "UTC"
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise click.BadParameter(f"there is no time zone {name!r}; use a name like Asia/Shanghai or UTC") from None
+
+
 def instant(value: datetime | None) -> str:
-    """UTC, to the second."""
-    return "" if value is None else value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    """An instant in the zone that was asked for, to the second."""
+    return "" if value is None else value.astimezone(zone()).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def duration(seconds: float | None) -> str:

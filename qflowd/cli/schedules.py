@@ -1,11 +1,12 @@
 """`qflowd schedules`, `qflowd schedules enable|disable|fires WORKFLOW`."""
 
-from typing import Any
+from typing import Final
 
 import click
 
 from qflowd.cli.control import ANSWER_S, answer_of, tell
-from qflowd.cli.printing import coloured, first_line, print_list
+from qflowd.cli.lists import LISTINGS
+from qflowd.cli.printing import Cell, coloured, first_line, print_list
 from qflowd.cli.session import json_option, open_client
 from qflowd.model.errors import NotFound
 
@@ -15,19 +16,16 @@ from qflowd.model.errors import NotFound
 @click.pass_context
 def command(context: click.Context, *, as_json: bool) -> None:
     """List schedules and when they fire next; or enable, disable or look into that of one workflow."""
-    if context.invoked_subcommand is not None:
-        return
-    with open_client() as client:
-        found = client.schedules()
-    titles = ("WORKFLOW", "CRON", "TIMEZONE", "CATCH UP", "", "SET BY", "LAST (UTC)", "NEXT (UTC)")
-    print_list(found, titles, _schedule, "no schedules", as_json=as_json)
+    if context.invoked_subcommand is None:
+        LISTINGS["schedules"].show(as_json=as_json)
 
 
-def _schedule(row: dict[str, Any]) -> list[Any]:
-    return [
-        *(row["workflow"], row["cron"], row["timezone"], row["catchup"], "on" if row["enabled"] else "off"),
-        *(row["source"], row["last_fire_at"], row["next_fire_at"]),
-    ]
+FIRES: Final[dict[str, Cell]] = {
+    "FIRED FOR (UTC)": "fire_at",
+    "INSTANCE>": "instance_id",
+    "STATE": lambda row: coloured(row["state"]),
+    "NOTE": lambda row: first_line(row["error"]),
+}
 
 
 @command.command("fires", short_help="List when the schedule of WORKFLOW fired.")
@@ -37,15 +35,10 @@ def _schedule(row: dict[str, Any]) -> list[Any]:
 def fires(*, workflow: str, limit: int, as_json: bool) -> None:
     """List when the schedule of WORKFLOW fired last, and what came of it."""
     with open_client() as client:
-        found = client.fires(workflow, limit)
-        if not found and workflow not in {row["workflow"] for row in client.schedules()}:
+        rows = client.fires(workflow, limit)
+        if not rows and workflow not in {row["workflow"] for row in client.schedules()}:
             raise NotFound(f"there is no schedule of {workflow!r}; `qflowd schedules` lists those there are")
-    titles = ("FIRED FOR (UTC)", "INSTANCE>", "STATE", "NOTE")
-    print_list(found, titles, _fire, f"the schedule of {workflow} has not fired yet", as_json=as_json)
-
-
-def _fire(row: dict[str, Any]) -> list[Any]:
-    return [row["fire_at"], row["instance_id"], coloured(row["state"]), first_line(row["error"])]
+    print_list(rows, FIRES, f"the schedule of {workflow} has not fired yet", as_json=as_json)
 
 
 def _switch(action: str) -> click.Command:

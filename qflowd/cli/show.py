@@ -1,11 +1,23 @@
 """`qflowd show ID`: one instance, its tasks, what they wait for or returned, and what went wrong."""
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from qflowd.cli.printing import bold, coloured, compact, cut, duration, first_line, instant, print_json, print_table
+from qflowd.cli.printing import (
+    Cell,
+    bold,
+    coloured,
+    compact,
+    cut,
+    duration,
+    first_line,
+    instant,
+    print_json,
+    print_list,
+)
 from qflowd.cli.session import json_option, open_client
 
 if TYPE_CHECKING:
@@ -88,14 +100,35 @@ def _show_tasks(tasks: "list[TaskInfo]", *, everything: bool) -> None:
     if len(tasks) > MOST and not everything:
         # Of many, those that need looking at.
         shown = sorted(sorted(tasks, key=lambda task: ORDER.index(task.state))[:MOST], key=lambda task: task.id)
-    titles = ("TASK", "STATE", "TRY>", "STARTED (UTC)", "TOOK>", "JOB", "NOTE")
-    print_table(titles, map(_task_row, shown))
+    print_list(shown, COLUMNS)
     if len(shown) < len(tasks):
         click.echo(f"… and {len(tasks) - len(shown)} more; --all shows them")
 
 
-def _task_row(task: "TaskInfo") -> list[Any]:
-    name = task.task if task.map_index is None else f"{task.task}[{task.map_index}]"
+def _tries(task: "TaskInfo") -> int | str:
+    """The attempts that counted; the one that runs too."""
+    return task.attempt + (task.state == "RUNNING") or ""
+
+
+def _took(task: "TaskInfo") -> str:
+    """How long it ran, or has been running by the clock of this host."""
+    if task.state == "RUNNING" and task.started_at is not None:
+        return duration((datetime.now(UTC) - task.started_at).total_seconds())
+    return duration(task.duration_s)
+
+
+def _progress(task: "TaskInfo") -> str:
+    """What the job told by `context().progress()`: `25% (2/8) of symbols`."""
+    if task.progress_done is None:
+        return ""
+    share = f"{task.progress:.0%} " if task.progress is not None else ""
+    total = f"/{task.progress_total:g}" if task.progress_total is not None else ""
+    return f"{share}({task.progress_done:g}{total}) {task.progress_text or ''}".rstrip()
+
+
+def _note(task: "TaskInfo") -> str:
+    if task.state == "RUNNING":
+        return _progress(task)
     note = task.wait_reason or first_line(task.error)
     if task.reason and task.reason != "error":
         note = f"{task.reason}: {note}" if note else task.reason
@@ -103,8 +136,18 @@ def _task_row(task: "TaskInfo") -> list[Any]:
         note = "a condition does not hold, or a task before it was skipped"
     elif task.state == "SUCCESS":
         note = cut(compact(task.output), OUTPUT)
-    state = coloured(task.state)
-    return [name, state, task.attempt or "", task.started_at, duration(task.duration_s), task.job, note]
+    return note
+
+
+COLUMNS: Final[dict[str, Cell]] = {
+    "TASK": lambda task: task.task if task.map_index is None else f"{task.task}[{task.map_index}]",
+    "STATE": lambda task: coloured(task.state),
+    "TRY>": _tries,
+    "STARTED (UTC)": "started_at",
+    "TOOK>": _took,
+    "JOB": "job",
+    "NOTE": _note,
+}
 
 
 def _show_failures(attempts: "list[AttemptInfo]", *, tracebacks: bool) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 import pytest
 
 DOCUMENT = '{"workflow":"daily","tasks":{"a":{"job":"hello"},"b":{"job":"hello","after":"a","params":{"name":"{{ a.output.x }}"}}}}'
@@ -208,3 +211,39 @@ def test_a_fire_that_was_rejected_shows_in_fires_and_in_doctor(run, engine):
     assert "REJECTED  params: day is missing" in run("schedules", "fires", "rejected_daily").out
     ran = run("doctor")
     assert "the last fire of workflow rejected_daily was rejected: params: day is missing" in ran.out
+
+
+def test_a_running_task_shows_its_try_its_time_and_its_progress(run, engine):
+    number = engine.admit(int(run("submit", "--job", "counting").out), "counting")
+    task = number << 20
+    long_ago = engine.now if engine.store.dialect.name != "sqlite" else f"{engine.now} - 90000000"
+    if engine.store.dialect.name == "postgres":
+        long_ago = f"{engine.now} - interval '90 s'"
+    if engine.store.dialect.name == "mysql":
+        long_ago = f"{engine.now} - INTERVAL 90 SECOND"
+    row = {"task_id": task, "fence": 0, "done": 2, "total": 8, "message": "of the symbols", "updated_at": "NOW"}
+    engine.sql(
+        f"UPDATE qflow.task_instance SET state = 4, started_at = {long_ago}, attempt = 1 WHERE id = {task}",
+        engine.insert("task_progress", **row),
+    )
+    line = run("show", number).out.splitlines()[-1]
+    assert line.split()[:3] == ["counting", "RUNNING", "2"]
+    assert "  1m3" in line
+    assert line.endswith("counting  25% (2/8) of the symbols")
+    assert run("show", number, "--json").json["tasks"][0]["progress"] == 0.25
+
+
+def test_times_are_in_the_zone_that_is_asked_for(run, filled, monkeypatch):
+    utc = run("ps").out
+    assert "CREATED (UTC)" in utc
+    monkeypatch.setenv("QFLOWD_TIMEZONE", "Asia/Shanghai")
+    shown = run("ps").out
+    assert "CREATED (Asia/Shanghai)" in shown
+    created = datetime.fromisoformat(run("ps", "--json").json[0]["created_at"])
+    assert f"{created.astimezone(ZoneInfo('Asia/Shanghai')):%Y-%m-%d %H:%M:%S}" in shown
+    assert f"{created:%Y-%m-%d %H:%M:%S}" in run("--timezone", "UTC", "ps").out
+    [first, *_] = run("logs", 2, "--json").json
+    at = datetime.fromisoformat(first["at"]).astimezone(ZoneInfo("Asia/Shanghai"))
+    assert run("logs", 2).out.startswith(at.isoformat(timespec="milliseconds") + " hello ")
+    refused = run("--timezone", "Nowhere", "ps")
+    assert (refused.code, "there is no time zone 'Nowhere'" in refused.err) == (2, True)

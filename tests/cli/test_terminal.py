@@ -8,6 +8,8 @@ import subprocess
 import sys
 import time
 
+import click
+
 from tests.cli.test_submit import answer_soon
 
 
@@ -55,3 +57,15 @@ def test_tables_are_coloured_and_cut_at_the_edge_of_a_terminal(run, sqlite_engin
     plain = run("ps").out
     assert "\x1b" not in plain
     assert plain.count("a long story") == 20
+
+
+def test_a_plan_of_many_parents_fits_the_terminal(run, tmp_path):
+    names = [f"a_task_with_a_long_name_{n}" for n in range(12)]
+    tasks = [f'  {name}: {{job: log, params: {{message: "a long message, {name}"}}}}' for name in names]
+    tasks.append(f"  join: {{job: log, after: [{', '.join(names)}]}}")
+    (tmp_path / "wide.yaml").write_text("workflow: wide\ntasks:\n" + "\n".join(tasks) + "\n")
+    code, seen = on_a_terminal("plan", "wide.yaml", env={"QFLOWD_DATABASE_URL": f"sqlite:///{tmp_path}/none.db"})
+    lines = [click.unstyle(line) for line in seen.splitlines()]
+    assert code == 0, seen
+    assert max(map(len, lines)) <= 80
+    assert [line for line in lines if line.lstrip().startswith("2  join") and "…" in line]
