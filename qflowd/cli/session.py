@@ -49,7 +49,7 @@ def open_client() -> "Client":
 
 
 class Params(click.ParamType[tuple[str, Any]]):
-    """`k=v`: the value as a YAML file would read it unquoted; `[…]`, `{…}` and `"…"` are JSON; nothing is empty text."""
+    """`k=v`: the value as a YAML file would read it unquoted, but TRUE and ~ are strings; `[…]`, `{…}`, `"…"` are JSON."""
 
     name = "K=V"
 
@@ -75,7 +75,8 @@ def scalar(text: str) -> Any:
 
     if text[:1] in ("[", "{", '"'):
         return jsontext.parse(text)
-    return yaml_reader.scalar(text) if text else ""
+    value = yaml_reader.scalar(text) if text else ""
+    return text if isinstance(value, bool | None) and text not in ("true", "false", "null") else value
 
 
 def params_options(command: F) -> F:

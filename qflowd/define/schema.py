@@ -1,35 +1,58 @@
 """JSON Schema of params: compiled by jsonschema-rs, which is imported at the first use. No schema is ever fetched."""
 
-from collections.abc import Mapping
-from functools import lru_cache
-from typing import Any, NoReturn
+import re
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
+from typing import Any, Final, NoReturn
 
+from qflowd.define.coercion import FORMATS, coerce
 from qflowd.model import jsontext
 from qflowd.model.workflow import Json
 
 LONGEST_MESSAGE = 300
+ANY_OBJECT: Final[Mapping[str, Json]] = {"type": "object"}
+
+_WANTED: Final = re.compile(r'is not (?:a|of type) "([\w-]+)"$')
+_EXAMPLES: Final = {
+    "array": '["IBM", "AAPL"]',
+    "base64": '"SUJN"',
+    "boolean": "true",
+    "date": '"2026-11-20"',
+    "date-time": '"2026-11-20T21:00:00+08:00", with its offset from UTC',
+    "decimal": '"1.25"',
+    "duration": '"PT1H30M"',
+    "integer": "5",
+    "local-date-time": '"2026-11-20T21:00:00" or with an offset',
+    "local-time": '"21:00"',
+    "number": "1.5",
+    "object": '{"IBM": 1.5}',
+    "string": '"IBM"',
+    "time": '"21:00:00+08:00", with its offset from UTC',
+    "timedelta": '"PT1H30M"',
+    "uuid": '"00000000-0000-4000-8000-000000000000"',
+}
 
 
 class Schema:
     """A JSON Schema that is ready to judge values. Formats (`date`, `date-time`, …) are checked."""
 
     def __init__(self, schema: Mapping[str, Json]) -> None:
-        """Raises: ValueError if `schema` is no JSON Schema, or refers to another document."""
+        """Raises: ValueError if `schema` is not a JSON Schema, or refers to another document."""
         self._schema = schema
         self._validator = _validator(jsontext.dump(schema))
 
     def faults(self, value: Json) -> list[str]:
-        """What is wrong with `value`, each with its path, such as `params.symbols[2]: 3 is not of type "string"`."""
+        """What is wrong with `value`, each with its path and what to write instead.
+
+        For example `params.symbols[2]: true is not of type "string"; write it like "IBM"`.
+        """
         if self._validator.is_valid(value):
             return []
         return sorted({_message(error) for error in self._validator.iter_errors(value)})
 
     def coerce(self, value: Json) -> Json:
-        """`value` as the schema wants it, where a document or SQL had no better word.
-
-        A whole number becomes a string (YAML's `20260105`), 0 and 1 become booleans (as SQLite and MariaDB write them).
-        """
-        return _coerce(self._schema, value)
+        """`value` as `coercion.coerce` adapts it to the schema."""
+        return coerce(self._schema, value)
 
 
 def schema_fault(schema: Mapping[str, Json]) -> str | None:
@@ -47,7 +70,7 @@ def workflow_schema(params: Mapping[str, Mapping[str, Json]] | None) -> dict[str
     None, a workflow that declares nothing, takes any object.
     """
     if params is None:
-        return {"type": "object"}
+        return dict(ANY_OBJECT)
     return {
         "type": "object",
         "properties": {name: {k: v for k, v in schema.items() if k != "default"} for name, schema in params.items()},
@@ -64,6 +87,7 @@ def _validator(text: str) -> Any:
         return jsonschema_rs.validator_for(
             jsontext.parse(text, "the schema"),
             validate_formats=True,
+            formats={name: partial(_is_readable, read) for name, read in FORMATS.items()},
             retriever=_refuse,
             pattern_options=jsonschema_rs.RegexOptions(),
         )
@@ -75,37 +99,24 @@ def _refuse(uri: str) -> NoReturn:
     raise ValueError(f"the schema refers to {uri}; other documents are never fetched, write it in place")
 
 
+def _is_readable(read: Callable[[str], object], text: str) -> bool:
+    try:
+        read(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _message(error: Any) -> str:
     path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in error.instance_path)
     text = _first_line(error.message)
+    if (wanted := _WANTED.search(text)) and (example := _EXAMPLES.get(wanted[1])):
+        text += f"; write it like {example}"
     return f"{path.lstrip('.')}: {text}" if path else text
 
 
 def _first_line(problem: object) -> str:
     text = str(problem).strip().split("\n", 1)[0]
-    return text if len(text) <= LONGEST_MESSAGE else text[: LONGEST_MESSAGE - 3] + "..."
-
-
-def _coerce(schema: Json, value: Json) -> Json:
-    if not isinstance(schema, dict):
-        return value
-    if isinstance(value, int) and not isinstance(value, bool) and schema.get("type") == "string":
-        return str(value)
-    if value in (0, 1) and _wants_boolean(schema):
-        return bool(value)
-    if isinstance(value, dict):
-        properties = schema.get("properties")
-        others = schema.get("additionalProperties")
-        known = properties if isinstance(properties, dict) else {}
-        return {key: _coerce(known.get(key, others), item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_coerce(schema.get("items"), item) for item in value]
-    return value
-
-
-def _wants_boolean(schema: Mapping[str, Any]) -> bool:
-    """Does the schema take a boolean, or null, and nothing else?"""
-    kinds = schema.get("type") or [part.get("type") for part in schema.get("anyOf", ()) if isinstance(part, dict)]
-    return kinds == "boolean" or (
-        isinstance(kinds, list) and "boolean" in kinds and {"boolean", "null"}.issuperset(kinds)
+    return (
+        text if len(text) <= LONGEST_MESSAGE else text[: LONGEST_MESSAGE // 2] + "..." + text[-LONGEST_MESSAGE // 2 :]
     )

@@ -23,6 +23,7 @@ _WORDS: Final[dict[str, Json]] = {
 _WHOLE: Final = re.compile(r"-?(0|[1-9][0-9]*)", re.ASCII)
 # No plus sign and no leading zero: those are telephone numbers and stock codes.
 _FLOAT: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]*)?([eE][-+]?[0-9]+)?|-?\.[0-9]+([eE][-+]?[0-9]+)?", re.ASCII)
+_CODE: Final = re.compile(r"[0-9]{2,}[eE][0-9]+|[0-9][eE][0-9]{3,}", re.ASCII)  # 68243E102 is a security, 1e3 a number
 _TAG: Final = "tag:yaml.org,2002:"
 
 
@@ -35,7 +36,10 @@ def read(text: str) -> tuple[Json, Lines]:
         return _Builder(text).document()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise Unreadable([(mark.line + 1 if mark else 0, "", f"is not valid YAML: {error.problem}")]) from None
+        # The parser of PyYAML 6.0.4 has a limit of its own, for lists within one line.
+        is_deep = "nesting depth" in str(error.problem)
+        fault = f"is nested more than {DEEPEST} levels deep" if is_deep else f"is not valid YAML: {error.problem}"
+        raise Unreadable([(mark.line + 1 if mark else 0, "", fault)]) from None
     except yaml.YAMLError as error:
         raise Unreadable([(0, "", f"is not valid YAML: {error}")]) from None
 
@@ -50,7 +54,7 @@ def scalar(text: str) -> Json:
     value: Json = text
     if _WHOLE.fullmatch(text):
         value = int(text) if len(text) <= 21 else 10**21
-    elif _FLOAT.fullmatch(text):
+    elif _FLOAT.fullmatch(text) and not _CODE.fullmatch(text):
         value = float(text)
     if not isinstance(value, str) and (fault := number_fault(value)):
         raise ValueError(fault)

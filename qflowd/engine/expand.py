@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from qflowd.define.expressions import compile_value
-from qflowd.define.schema import Schema, workflow_schema
+from qflowd.define.expressions import Template
 from qflowd.engine.known import LaneKey
 from qflowd.engine.plan import Plan, effective
 from qflowd.engine.request import NO_OVERRIDE, Override, Refused, Request
@@ -103,33 +102,24 @@ def instance_scope(
 
 
 def _params(request: Request, plan: Plan, jobs: Mapping[str, Job | None], fire_at: datetime | None) -> dict[str, Json]:
-    if plan.version_id is None:
-        job = jobs.get(request.target)
-        schema = Schema(dict(job.params_schema) if job and job.params_schema else {"type": "object"})
-        params = request.params
-    else:
-        declared = plan.workflow.params
-        schema = Schema(workflow_schema(declared))
+    params = request.params
+    if missing := plan.defaults.keys() - params.keys():
         scope = instance_scope(
             request.id, plan.workflow.key, request.name, request.created_at, request.business_date, fire_at
-        ) | {"params": request.params}
-        params = _defaults(declared or {}, scope) | request.params
+        ) | {"params": params}
+        params = {name: _default(name, plan.defaults[name], scope) for name in missing} | params
+    schema = plan.schema(jobs.get(request.target))
     coerced = schema.coerce(params)
     if faults := schema.faults(coerced):
         raise Refused("params: " + "; ".join(faults))
     return dict(coerced)
 
 
-def _defaults(declared: Mapping[str, Json], scope: dict[str, Json]) -> dict[str, Json]:
-    given = scope["params"]
-    found = {}
-    for name, schema in declared.items():
-        if name not in given and "default" in schema:
-            try:
-                found[name] = compile_value(schema["default"]).render(scope)
-            except ExpressionFailed as problem:
-                raise Refused(f"params: the default of {name} cannot be evaluated: {problem}") from None
-    return found
+def _default(name: str, template: Template, scope: dict[str, Json]) -> Json:
+    try:
+        return template.render(scope)
+    except ExpressionFailed as problem:
+        raise Refused(f"params: the default of {name} cannot be evaluated: {problem}") from None
 
 
 def instance_row(admission: Admission, now: datetime) -> tuple[Any, ...]:

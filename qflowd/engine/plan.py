@@ -1,11 +1,12 @@
 """A workflow version in memory: edges as int tuples, parameters as templates."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
 from qflowd.define.expressions import Template, compile_condition, compile_value
+from qflowd.define.schema import ANY_OBJECT, Schema, workflow_schema
 from qflowd.model import dag, jsontext
 from qflowd.model.workflow import BUILT_IN, Job, Json, Settings, Task, Workflow
 
@@ -83,6 +84,26 @@ class Plan:
     workflow: Workflow
     tasks: Sequence[Task]  # in topological order: the place of a task is its ordinal
     parents: Sequence[tuple[int, ...]]  # of every task
+    _of_job: list[tuple[Mapping[str, Json], Schema]] = field(default_factory=list, repr=False, compare=False)
+
+    def schema(self, job: Job | None) -> Schema:
+        """What the params of an instance must fit: the workflow's, or those of its single `job`."""
+        if self.version_id is not None:
+            return self._schema
+        declared = (job.params_schema if job else None) or ANY_OBJECT
+        if not self._of_job or self._of_job[0][0] is not declared:
+            self._of_job[:] = [(declared, Schema(declared))]
+        return self._of_job[0][1]
+
+    @cached_property
+    def _schema(self) -> Schema:
+        return Schema(workflow_schema(self.workflow.params))
+
+    @cached_property
+    def defaults(self) -> Mapping[str, Template]:
+        """Of the workflow's params, by name."""
+        declared = self.workflow.params or {}
+        return {name: compile_value(part["default"]) for name, part in declared.items() if "default" in part}
 
     @cached_property
     def alike(self) -> Sequence[Alike]:

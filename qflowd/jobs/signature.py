@@ -1,23 +1,29 @@
 """From type hints to JSON Schema, and from JSON params to the arguments that the hints promise."""
 
+import functools
 import inspect
+import operator
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import datetime, time
 from functools import cache
 from pathlib import PurePath
-from typing import Any, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
+from qflowd.define.coercion import coerce
 from qflowd.jobs.decorators import InvalidJob
 from qflowd.model.errors import InvalidParams
 
 _EMPTY = inspect.Parameter.empty
 _UNIONS = (typing.Union, types.UnionType)
-_FROM_TEXT = (date, datetime, time)  # ISO 8601 in all its forms; msgspec alone would refuse "21:00"
+_RECORDS = ("__dataclass_fields__", "__attrs_attrs__", "__struct_fields__", "__total__")  # the last: TypedDict
+# msgspec's schema of these admits any string.
+_FORMATS = {datetime: "local-date-time", time: "local-time"}
+_CLOSER = {"duration": "timedelta"}  # a duration of JSON Schema may have years
 Converter = Callable[[Any], Any]
 
 
@@ -56,8 +62,8 @@ class Signature:
             else:
                 try:
                     arguments[name] = parameter.convert(value)
-                except (msgspec.ValidationError, ValueError, TypeError) as error:
-                    faults.append(f"parameter {name!r}: {error}")
+                except (ValueError, TypeError) as error:
+                    faults.append(f"parameter {name!r}: {' '.join(str(error).split())}")
         if len(arguments) < len(self.parameters) or faults:
             faults += [f"parameter {p.name!r} is missing" for p in self._required() if p.name not in params]
         if faults:
@@ -105,11 +111,6 @@ def signature(function: Callable[..., Any]) -> Signature:
     return Signature(label, parameters, is_open)
 
 
-def bind(function: Callable[..., Any], params: Mapping[str, Any]) -> dict[str, Any]:
-    """Keyword arguments for `function` from JSON `params`; see `Signature.bind`."""
-    return signature(function).bind(params)
-
-
 def params_schema(function: Callable[..., Any]) -> dict[str, Any]:
     """JSON Schema of the params of `function`; see `Signature.schema`."""
     return signature(function).schema()
@@ -122,31 +123,27 @@ def _hints(function: Callable[..., Any], label: str) -> dict[str, Any]:
         raise InvalidJob(f"job {label}: a type hint cannot be resolved: {error}") from None
 
 
+# ---------------------------------------------------------------- values
+
+
 def _converter(hint: Any, default: Any) -> Converter | None:
     if hint is _EMPTY or hint is Any or hint is object:
         return None
-    members = get_args(hint) if get_origin(hint) in _UNIONS else ()
-    if members and (any(text in members for text in _FROM_TEXT) or not _known_to_msgspec(hint)):
-        return _first_that_fits(hint, [_converter(member, _EMPTY) for member in members])
-    if hint in _FROM_TEXT:
-        return _instant_reader(hint, default)
+    if get_origin(hint) in _UNIONS and not _known_to_msgspec(hint):
+        return _first_that_fits(hint, [_converter(member, _EMPTY) for member in get_args(hint)])
 
     def convert(value: Any) -> Any:
         if value is None and default is None:
             return None  # `symbol: str = None` says Optional without the word
-        return msgspec.convert(value, hint, dec_hook=_decode_other)
+        try:
+            if not is_record:
+                return msgspec.convert(value, hint, str_keys=True, dec_hook=_decode_other)
+        except (ValueError, TypeError):
+            pass  # it may differ in spelling alone
+        adapted = coerce(_whole_schema(hint), value, is_strict=True)
+        return msgspec.convert(adapted, hint, str_keys=True, dec_hook=_decode_other)
 
-    return convert
-
-
-def _instant_reader(hint: Any, default: Any) -> Converter:
-    def convert(value: Any) -> Any:
-        if isinstance(value, str):
-            return hint.fromisoformat(value)
-        if isinstance(value, hint) or (value is None and default is None):
-            return value
-        raise ValueError(f"expected a {hint.__name__} as ISO 8601 text, got {value!r}")
-
+    is_record = any(True for _ in _records(hint))  # msgspec ignores keys that these do not have
     return convert
 
 
@@ -155,7 +152,7 @@ def _first_that_fits(hint: Any, converters: list[Converter | None]) -> Converter
         for converter in converters:
             try:
                 return value if converter is None else converter(value)
-            except (msgspec.ValidationError, ValueError, TypeError):
+            except (ValueError, TypeError):
                 continue
         raise ValueError(f"{value!r} fits none of {hint}")
 
@@ -163,27 +160,18 @@ def _first_that_fits(hint: Any, converters: list[Converter | None]) -> Converter
 
 
 def _decode_other(hint: Any, value: Any) -> Any:
-    """Types that msgspec does not know: paths from text; an instance of the type itself is let through."""
+    """Types that msgspec does not know: paths and pydantic models; an instance of the type itself is let through."""
     kind = get_origin(hint) or hint
     if isinstance(kind, type) and issubclass(kind, PurePath) and isinstance(value, str):
         return kind(value)
+    if hasattr(kind, "model_validate"):
+        return kind.model_validate(value)
     if isinstance(kind, type) and isinstance(value, kind):
         return value
     raise ValueError(f"{getattr(kind, '__name__', kind)} cannot be made from JSON")
 
 
-def _known_to_msgspec(hint: Any) -> bool:
-    try:
-        msgspec.json.schema(hint, schema_hook=_schema_of_other)
-    except (TypeError, ValueError, RecursionError):
-        return False
-    return True
-
-
-def _schema_of_other(hint: Any) -> dict[str, Any]:
-    if isinstance(hint, type) and issubclass(hint, PurePath):
-        return {"type": "string", "format": "path"}
-    raise TypeError(f"{getattr(hint, '__name__', hint)} has no form in JSON")
+# ---------------------------------------------------------------- schemas
 
 
 def _schemas(label: str, parameters: Any) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
@@ -203,29 +191,109 @@ def _schemas(label: str, parameters: Any) -> tuple[dict[str, dict[str, Any]], di
     return properties, definitions
 
 
+@cache
+def _whole_schema(hint: Any) -> dict[str, Any]:
+    definitions: dict[str, Any] = {}
+    return {**_schema(hint, definitions), "$defs": definitions}
+
+
 def _schema(hint: Any, definitions: dict[str, Any]) -> dict[str, Any]:
     if hint is _EMPTY or hint is Any or hint is object:
         return {}
     if get_origin(hint) in _UNIONS and not _known_to_msgspec(hint):
         return {"anyOf": [_schema(member, definitions) for member in get_args(hint)]}
-    (schema,), found = msgspec.json.schema_components(
-        [hint], schema_hook=_schema_of_other, ref_template="#/$defs/{name}"
+    (schema,), parts = msgspec.json.schema_components(
+        [_with_formats(hint)], schema_hook=_schema_of_other, ref_template="#/$defs/{name}"
     )
-    definitions.update({name: _loosened(part) for name, part in found.items()})
-    loosened: dict[str, Any] = _loosened(schema)
+    for record in _records(hint):
+        _add_formats(record, parts.get(record.__name__, {}))
+    loosened: dict[str, Any] = _adapted(schema, definitions)
+    definitions.update({name: _adapted(part, definitions) for name, part in parts.items()})
     return loosened
 
 
-def _loosened(schema: Any) -> Any:
-    """A Decimal may be given as a number too: that is how YAML and expressions write it."""
+def _known_to_msgspec(hint: Any) -> bool:
+    try:
+        msgspec.json.schema(hint, schema_hook=_schema_of_other)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return True
+
+
+def _schema_of_other(hint: Any) -> dict[str, Any]:
+    if isinstance(hint, type) and issubclass(hint, PurePath):
+        return {"type": "string", "format": "path"}
+    if hasattr(hint, "model_json_schema"):
+        return dict(hint.model_json_schema(ref_template="#/$defs/{model}"))
+    raise TypeError(f"{getattr(hint, '__name__', hint)} has no form in JSON")
+
+
+def _with_formats(hint: Any) -> Any:
+    """`hint` with the formats of `_FORMATS`, also inside lists and dicts."""
+    if isinstance(hint, type) and hint in _FORMATS:
+        return Annotated[hint, msgspec.Meta(extra_json_schema={"format": _FORMATS[hint]})]
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (None, Literal, Annotated):
+        return hint
+    inner = tuple(map(_with_formats, arguments))
+    if inner == arguments:
+        return hint
+    return functools.reduce(operator.or_, inner) if origin in _UNIONS else origin[inner]
+
+
+def _records(hint: Any, seen: set[type] | None = None) -> Iterator[type]:
+    """All classes with named fields in `hint`, those of pydantic too."""
+    seen = set() if seen is None else seen
+    kind = get_origin(hint) or hint
+    for argument in get_args(hint):
+        yield from _records(argument, seen)
+    if not isinstance(kind, type) or kind in seen:
+        return
+    if hasattr(kind, "model_validate"):
+        yield kind
+    elif any(hasattr(kind, name) for name in _RECORDS):
+        seen.add(kind)
+        yield kind
+        for field in typing.get_type_hints(kind, include_extras=True).values():
+            yield from _records(field, seen)
+
+
+def _add_formats(record: type, part: dict[str, Any]) -> None:
+    if hasattr(record, "model_validate"):
+        return
+    renamed = dict(
+        zip(getattr(record, "__struct_fields__", ()), getattr(record, "__struct_encode_fields__", ()), strict=True)
+    )
+    for name, field in typing.get_type_hints(record, include_extras=True).items():
+        known = part.get("properties", {}).get(renamed.get(name, name))
+        if known is not None and (better := _with_formats(field)) is not field:
+            (schema,), _ = msgspec.json.schema_components(
+                [better], schema_hook=_schema_of_other, ref_template="#/$defs/{name}"
+            )
+            known.update(schema)
+
+
+def _adapted(schema: Any, definitions: dict[str, Any]) -> Any:
+    """As msgspec and pydantic write it, but as strict as the conversion: what is admitted can be converted.
+
+    Only a Decimal may be given as a number too: that is how YAML and expressions write it.
+    """
     if isinstance(schema, list):
-        return [_loosened(part) for part in schema]
+        return [_adapted(part, definitions) for part in schema]
     if not isinstance(schema, dict):
         return schema
-    loose = {key: _loosened(part) for key, part in schema.items()}
-    if loose.get("format") == "decimal" and loose.get("type") == "string":
-        loose["type"] = ["string", "number"]
-    return loose
+    if "$defs" in schema:
+        schema = dict(schema)
+        definitions.update(_adapted(schema.pop("$defs"), definitions))
+    found = {key: _adapted(part, definitions) for key, part in schema.items()}
+    if found.get("format") == "decimal" and found.get("type") == "string":
+        found["type"] = ["string", "number"]
+    if found.get("contentEncoding") == "base64":
+        found["format"] = "base64"
+    found |= {"format": _CLOSER[found["format"]]} if found.get("format") in _CLOSER else {}
+    if isinstance(schema.get("properties"), dict) and schema.get("type") == "object":
+        found.setdefault("additionalProperties", False)
+    return found
 
 
 def _nullable(schema: dict[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ import pytest
 from qflowd.define.workflow_file import parse_file
 from qflowd.jobs import decorators
 from qflowd.jobs.context import Context, Facts, running
-from qflowd.jobs.signature import bind, params_schema
+from qflowd.jobs.signature import params_schema, signature
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "us_daily"
 MODULES = sorted(path.stem for path in (EXAMPLE / "plugins").glob("*.py"))
@@ -83,7 +83,7 @@ def few_bars(file: Path) -> None:
 def load(plugins: Any, *, attempt: int = 1, **params: Any) -> tuple[dict[str, Any], Heard]:
     heard = Heard()
     facts = Facts(task_id=1, instance_id=1, fence=1, attempt=attempt, workflow="us_daily", task="t", job="load_bars")
-    arguments = bind(plugins.bars.load_bars, {"start": str(START), "end": str(END), **params})
+    arguments = signature(plugins.bars.load_bars).bind({"start": str(START), "end": str(END), **params})
     with running(Context(facts, heard)):
         return plugins.bars.load_bars(**arguments), heard
 

@@ -14,7 +14,7 @@ import pytest
 
 from qflowd import Defer, resources
 from qflowd.jobs.context import Context, Facts, running
-from qflowd.jobs.signature import bind
+from qflowd.jobs.signature import signature
 
 
 class Silent:
@@ -38,7 +38,7 @@ def call(function, saved=b"null", **params):
     )
     with running(Context(facts, channel)):
         try:
-            return function(**bind(function, params)), channel
+            return function(**signature(function).bind(params)), channel
         except Defer as defer:
             return defer, channel
 

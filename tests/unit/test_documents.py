@@ -11,7 +11,7 @@ from qflowd.model.errors import FaultyDocument, InvalidConfig
 YAML = """\
 # a comment
 symbol: 000300
-words: [NO, on, 21:00, 2026-01-05, 1_000, +861012345, 0x1F, .inf]
+words: [NO, on, 21:00, 2026-01-05, 1_000, +861012345, 0x1F, .inf, 68243E102, 1E1234]
 numbers: [1, -2, 1.5, 1e3]
 rest: [true, null, ~, "5"]
 deep:
@@ -57,7 +57,18 @@ def faults(text, format):
 def test_yaml_keeps_texts_that_only_look_like_something_else():
     data = read(YAML, "yaml", "f").data
     assert data["symbol"] == "000300"
-    assert data["words"] == ["NO", "on", "21:00", "2026-01-05", "1_000", "+861012345", "0x1F", ".inf"]
+    assert data["words"] == [
+        "NO",
+        "on",
+        "21:00",
+        "2026-01-05",
+        "1_000",
+        "+861012345",
+        "0x1F",
+        ".inf",
+        "68243E102",
+        "1E1234",
+    ]
     assert data["numbers"] == [1, -2, 1.5, 1000.0]
     assert data["rest"] == [True, None, None, "5"]
     assert data["deep"] == {"a": {"k": 1}, "b": {"k": 1}}

@@ -6,6 +6,8 @@ import threading
 import pytest
 
 from qflowd.define.schema import Schema, schema_fault, workflow_schema
+from qflowd.engine.plan import compile_plan, single_job
+from qflowd.model.workflow import Job, Task, Workflow
 
 PARAMS = {
     "day": {"type": "string", "format": "date"},
@@ -22,7 +24,7 @@ def test_good_params_have_no_fault():
 def test_each_fault_names_its_place():
     found = Schema(workflow_schema(PARAMS)).faults({"day": "soon", "symbols": ["A", 3], "n": 0, "x": 1})
     assert len(found) == 4
-    assert 'day: "soon" is not a "date"' in found
+    assert 'day: "soon" is not a "date"; write it like "2026-11-20"' in found
     assert any(fault.startswith("symbols[1]: 3") for fault in found)
     assert any(fault.startswith("n: 0") for fault in found)
     assert any("'x'" in fault for fault in found)
@@ -40,6 +42,18 @@ def test_a_number_becomes_text_where_only_text_fits():
     }
     assert Schema({"type": ["string", "integer"]}).coerce(5) == 5
     assert Schema({"type": "string"}).coerce(True) is True
+
+
+def test_an_instant_needs_its_offset_and_the_fault_says_so():
+    [fault] = Schema({"type": "string", "format": "date-time"}).faults("2026-11-20T21:00:00")
+    assert '"2026-11-20T21:00:00+08:00", with its offset from UTC' in fault
+
+
+def test_truth_values_that_sql_functions_write_as_numbers_are_taken():
+    schema = Schema(workflow_schema({"flag": {"type": "boolean"}, "n": {"type": ["boolean", "integer"]}}))
+    assert schema.coerce({"flag": 1, "n": 1}) == {"flag": True, "n": 1}
+    assert schema.coerce({"flag": 0, "n": 0})["flag"] is False
+    assert schema.faults(schema.coerce({"flag": 2, "n": 1})) == ['flag: 2 is not of type "boolean"; write it like true']
 
 
 @pytest.mark.parametrize(
@@ -82,3 +96,13 @@ def test_a_hostile_pattern_costs_nothing():
 
 def test_a_long_value_makes_a_short_message():
     assert all(len(fault) < 400 for fault in Schema({"type": "integer"}).faults("x" * 100_000))
+
+
+def test_a_plan_prepares_its_schema_once_and_anew_when_its_job_changes():
+    plan = compile_plan(1, Workflow("w", (Task("a", "j"),), params=PARAMS))
+    assert plan.schema(None) is plan.schema(None)
+    assert plan.schema(None).faults({"day": "2026-01-05", "n": 0}) != []
+    alone, job, other = single_job("j"), Job("j", "m", "f", "h", params_schema=PARAMS), Job("j", "m", "f", "h")
+    assert alone.schema(job) is alone.schema(job)
+    assert alone.schema(other) is alone.schema(None)
+    assert alone.schema(other) is not alone.schema(job)
