@@ -7,6 +7,7 @@ from typing import Final
 
 from qflowd import resources
 from qflowd.cli.finding import Finding, fault, note, ok, warning
+from qflowd.model import zones
 from qflowd.model.errors import QflowdError
 from qflowd.store import migrate
 from qflowd.store.inbox import SUBMISSION
@@ -74,6 +75,21 @@ def check_clock(store: Store) -> Iterator[Finding]:
         yield warning("clock", message, "leases and schedules follow the server's; run NTP on both, for log times")
     else:
         yield ok("clock", message)
+
+
+def check_zones(store: Store) -> Iterator[Finding]:
+    """Whose time zone rules decide, and which zones of schedules jobs see otherwise."""
+    found = zones.releases()
+    system, package = found.system or "of an unknown release", found.package or "not installed"
+    message = f"time zone data {found.newest or 'of an unknown release'} (system: {system}, package tzdata: {package})"
+    now = datetime.now(UTC)
+    names = [row.timezone for row in store.read(lambda tx: tx.run("list_zones"))]
+    different = [name for name in names if found.package and zones.differs(name, now)]
+    if different:
+        remedy = "update both: the newer decides for schedules, the system's is what most jobs see"
+        yield warning("time zones", f"{message}; they differ in {', '.join(different)}", remedy)
+    else:
+        yield ok("time zones", message)
 
 
 def check_indexes(store: Store) -> Iterator[Finding]:

@@ -81,7 +81,7 @@ def _look_at_database(config: "Config") -> Iterator[Finding]:
     try:
         schema = list(_try("schema", lambda: database_checks.check_schema(store)))
         yield from schema
-        rest = ("server", "clock", "locks", "indexes", "grants", "daemons", "schedules")
+        rest = ("server", "clock", "zones", "locks", "indexes", "grants", "daemons", "schedules")
         # Without tables there is little to ask.
         for name in rest if all(finding.level == "ok" for finding in schema) else rest[:2]:
             check: Callable[[Store], Iterator[Finding]] = getattr(database_checks, f"check_{name}")

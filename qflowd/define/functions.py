@@ -1,14 +1,16 @@
 """The functions of the expression language, each bounded in time and memory.
 
 `len str int float bool min max sum abs round` as in Python; `get(mapping, key, default)`;
-`replace(text, old, new)`; `days(date, n)`: the date `n` days later, as "2026-01-05".
+`replace(string, old, new)`; `days(date, n)`: the date `n` days later, as "2026-01-05"; `local(instant, zone)`: the same
+instant as clocks in `zone` show it, as "2026-01-05T17:00:00+08:00", so that its date is `local(…)[:10]`.
 """
 
 from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any, Final
 
-from qflowd.model import jsontext
+from qflowd.model import jsontext, zones
+from qflowd.model.instants import parse_instant
 from qflowd.model.workflow import Json
 
 LARGEST: Final = 1_000_000  # characters and items of a value, all levels together
@@ -74,7 +76,7 @@ def measure(value: Json) -> None:
 
 
 def text(value: Json) -> str:
-    """`value` inside a longer text: texts as they are, all else as JSON."""
+    """`value` inside a longer string: strings as they are, all else as JSON."""
     if isinstance(value, str):
         return value
     measure(value)
@@ -83,13 +85,13 @@ def text(value: Json) -> str:
 
 def _int(value: Json) -> int:
     if isinstance(value, str) and len(value) > 40:
-        raise ValueError("a text of more than 40 characters is no number")
+        raise ValueError("a string of more than 40 characters is not a number")
     return int(value)
 
 
 def _float(value: Json) -> float:
     if isinstance(value, str) and len(value) > 400:
-        raise ValueError("a text of more than 400 characters is no number")
+        raise ValueError("a string of more than 400 characters is not a number")
     return float(value)
 
 
@@ -117,7 +119,7 @@ def _get(group: Json, key: Json, default: Json = None) -> Json:
 
 def _replace(where: Json, old: Json, new: Json) -> str:
     if not (isinstance(where, str) and isinstance(old, str) and isinstance(new, str)):
-        raise TypeError("replace takes three texts")
+        raise TypeError("replace takes three strings")
     if len(where) + where.count(old) * len(new) > LARGEST:
         raise TooLarge
     return where.replace(old, new)
@@ -127,6 +129,18 @@ def _days(day: Json, count: Json) -> str:
     if not isinstance(day, str):
         raise TypeError(f"days needs a date like 2026-01-05, not {_shown(day)}")
     return (date.fromisoformat(day[:10]) + timedelta(days=int(number(count)))).isoformat()
+
+
+def _local(instant: Json, zone: Json) -> Json:
+    if instant is None:
+        return None
+    if not isinstance(instant, str) or not isinstance(zone, str):
+        raise TypeError(f"local needs an instant and a time zone, not {_shown(instant)} and {_shown(zone)}")
+    try:
+        there = zones.zone(zone)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(f"{_shown(zone)} is not a time zone; use a name like Asia/Shanghai") from None
+    return parse_instant(instant).astimezone(there).isoformat()
 
 
 def _shown(value: Json) -> str:
@@ -149,4 +163,5 @@ FUNCTIONS: Final[dict[str, Callable[..., Json]]] = {
     "get": _get,
     "replace": _replace,
     "days": _days,
+    "local": _local,
 }

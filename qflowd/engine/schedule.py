@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from qflowd.engine.service import Topics
 from qflowd.model import cron
 from qflowd.model.workflow import Schedule
+from qflowd.model.zones import zone
 from qflowd.store.inbox import SUBMISSION
 from qflowd.store.tx import DataRefused, Store, Tx
 
@@ -131,8 +132,14 @@ def _submit(tx: Tx, key: dict[str, Any], row: Any, fire_at: datetime) -> bool:
     # It is linked in the transaction that makes it, so a row that has no instance yet is ours.
     if tx.one("find_fire", **key, fire_at=fire_at).instance_id is not None:
         return False
-    said = {"tenant": row.tenant, "workflow": row.workflow, "submitted_by": f"schedule:{row.workflow}"}
-    submitted = tx.one("insert_submission", **(SUBMISSION | said | {"trigger_type": "cron"}))
+    columns = {
+        "tenant": row.tenant,
+        "workflow": row.workflow,
+        "submitted_by": f"schedule:{row.workflow}",
+        "trigger_type": "cron",
+        "business_date": fire_at.astimezone(zone(row.timezone)).date().isoformat(),
+    }
+    submitted = tx.one("insert_submission", **(SUBMISSION | columns))
     tx.run("link_fire", **key, fire_at=fire_at, instance_id=submitted.id)
     return True
 

@@ -7,11 +7,11 @@ or hour begins with `*` repeats by elapsed time: twice through the repeated hour
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
 from qflowd.model import cron_text
+from qflowd.model.zones import zone as zone_of
 
 _SECOND: Final = timedelta(seconds=1)
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
@@ -47,9 +47,9 @@ def check_timezone(name: object) -> str:
     Raises: ValueError.
     """
     try:
-        return _zone(str(name)).key
+        return zone_of(str(name)).key
     except (KeyError, ValueError, OSError):
-        raise ValueError(f"{name!r} is no time zone; use a name like Asia/Shanghai or UTC") from None
+        raise ValueError(f"{name!r} is not a time zone; use a name like Asia/Shanghai or UTC") from None
 
 
 def next_fires(cron: str, timezone: str, after: datetime, count: int) -> list[datetime]:
@@ -63,7 +63,7 @@ def next_fires(cron: str, timezone: str, after: datetime, count: int) -> list[da
 
 def next_fire(cron: str, timezone: str, after: datetime) -> datetime:
     """The first instant later than `after`, in UTC."""
-    zone, after = _zone(timezone), after.astimezone(UTC)
+    zone, after = zone_of(timezone), after.astimezone(UTC)
     if not _is_fixed(cron):
         return _next_by_elapsed_time(cron, zone, after)
     walls = _walk(cron, _wall(after, zone))
@@ -74,7 +74,7 @@ def next_fire(cron: str, timezone: str, after: datetime) -> datetime:
 
 def previous_fire(cron: str, timezone: str, until: datetime) -> datetime:
     """The last instant not later than `until`, in UTC."""
-    zone, until = _zone(timezone), until.astimezone(UTC)
+    zone, until = zone_of(timezone), until.astimezone(UTC)
     if not _is_fixed(cron):
         return _previous_by_elapsed_time(cron, zone, until)
     # In the second pass of a repeated hour, wall times still ahead have fired in the first.
@@ -167,11 +167,6 @@ def _is_fixed(cron: str) -> bool:
     """Whether neither minute nor hour begins with `*`."""
     minute, hour = cron_text.expand_alias(cron).split()[-5:-3]
     return not minute.startswith("*") and not hour.startswith("*")
-
-
-@lru_cache(maxsize=256)
-def _zone(name: str) -> ZoneInfo:
-    return ZoneInfo(name)
 
 
 def _walk(cron: str, start: datetime) -> "_Walls":

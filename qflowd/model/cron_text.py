@@ -30,6 +30,7 @@ _FIELDS: Final = {
 _ITEM: Final = re.compile(r"(?P<low>\*|\w+)(?:-(?P<high>\w+))?(?:/(?P<step>[0-9]+))?", re.ASCII)
 _NTH: Final = re.compile(r"([0-7]|sun|mon|tue|wed|thu|fri|sat)#[1-5]", re.ASCII)
 _LAST_WEEKDAY: Final = re.compile(r"l[0-7]", re.ASCII)
+_NUMBER: Final = re.compile(r"(?<!#)[0-9]", re.ASCII)
 _NEAREST: Final = re.compile(r"([1-9]|[12][0-9]|3[01])w", re.ASCII)
 
 
@@ -55,6 +56,11 @@ def check(text: object) -> str:
         for item in field.split(","):
             _check_item(tidy, name, item, field)
     _check_days(tidy, fields[-3], fields[-1])
+    if len(fields) == 6 and "?" in (fields[3], fields[5]) and _NUMBER.search(fields[5]):
+        raise ValueError(
+            f"{tidy!r} looks like Quartz, where weekday 1 is Sunday; here it is Monday, so write weekdays by name, "
+            "as in mon-fri or fri#2"
+        )
     return tidy
 
 
@@ -126,5 +132,5 @@ def _hint(item: str) -> str:
     if item[:1] in ("h", "r"):
         return "; H and R (random times) are not supported"
     if item.endswith("l"):
-        return f"; the last such weekday of a month is written L{item[:-1]}"
+        return "; the last Friday of a month is written L5, the last Sunday L0 (Quartz counts from 1, qflowd from 0)"
     return ""

@@ -4,6 +4,9 @@
 SELECT definition_id, name, cron, timezone, catchup, catchup_limit, enabled, enabled_override, next_fire_at
 FROM qflow.schedule WHERE definition_id = :definition_id ORDER BY name
 
+-- name: list_zones
+SELECT DISTINCT timezone FROM qflow.schedule ORDER BY timezone
+
 -- name: save_schedule
 INSERT INTO qflow.schedule (definition_id, name, cron, timezone, catchup, catchup_limit, enabled, enabled_override, next_fire_at)
 VALUES (:definition_id, :name, :cron, :timezone, :catchup, :catchup_limit, :enabled, NULL, :next_fire_at)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import tzdata
 
 
 @pytest.fixture
@@ -176,6 +179,23 @@ def test_doctor_finds_a_good_store_good(run, own_engine, tmp_path):
     )
     assert all(levels[about] == "ok" for about in ("schema", "isolation", "clock", "indexes", "grants", "daemons"))
     assert run("doctor").out.startswith("ok      configuration:")
+
+
+def test_doctor_names_releases_of_time_zone_rules_and_zones_where_they_differ(run, own_engine, tmp_path, monkeypatch):
+    rules = Path(tzdata.__file__).parent / "zoneinfo"
+    (tmp_path / "old/Asia").mkdir(parents=True)
+    (tmp_path / "old/tzdata.zi").write_text("# version 2001a\n")
+    for name, of in (("Shanghai", "America/New_York"), ("Tokyo", "Asia/Tokyo")):
+        shutil.copy(rules / of, tmp_path / "old/Asia" / name)
+    own_engine.sql(
+        "INSERT INTO qflow.schedule (definition_id, name, cron, timezone, catchup, catchup_limit, enabled) "
+        "VALUES (1, 'cron', '0 9 * * *', 'Asia/Shanghai', 'none', 0, 1), (2, 'cron', '0 9 * * *', 'Asia/Tokyo', 'none', 0, 1)"
+    )
+    command = [sys.executable, "-m", "qflowd", "doctor"]
+    environment = os.environ | {"PYTHONTZPATH": str(tmp_path / "old"), "QFLOWD_DATABASE_URL": own_engine.url}
+    output = subprocess.run(command, env=environment, capture_output=True, text=True, check=False).stdout
+    line = f"time zone data {tzdata.IANA_VERSION} (system: 2001a, package tzdata: {tzdata.IANA_VERSION})"
+    assert f"{line}; they differ in Asia/Shanghai\n" in output
 
 
 def test_doctor_names_a_missing_index(run, own_engine):

@@ -91,6 +91,22 @@ def hours(*numbers):
     return [MONDAY + timedelta(hours=number) for number in numbers]
 
 
+@pytest.mark.parametrize(
+    ("zone", "cron_text", "dates"),
+    [
+        ("Asia/Shanghai", "30 6 * * *", ["2026-01-06", "2026-01-07"]),
+        ("America/New_York", "0 20 * * *", ["2026-01-04", "2026-01-05"]),
+        ("UTC", "0 0 * * *", ["2026-01-06", "2026-01-07"]),
+    ],
+)
+def test_the_business_date_of_a_fire_is_the_date_in_the_schedules_zone(desk, zone, cron_text, dates):
+    desk.define(f"{{cron: '{cron_text}', timezone: {zone}}}")
+    for _ in dates:
+        desk.tick(desk.schedule().next_fire_at)
+    submitted = desk.sql("SELECT business_date FROM qflow.submissions ORDER BY id")
+    assert [str(row[0]) for row in submitted] == dates
+
+
 def test_a_due_instant_becomes_one_submission_like_any_other(desk):
     desk.define("0 9 * * *")
     assert desk.tick() == 60
@@ -101,7 +117,8 @@ def test_a_due_instant_becomes_one_submission_like_any_other(desk):
     assert desk.published == ["submission"]
     columns = "tenant, workflow, job, business_date, hold, priority, trigger_type, submitted_by, state, is_open"
     [row] = desk.sql(f"SELECT {columns} FROM qflow.submissions")
-    assert tuple(row) == ("default", "daily", None, None, 0, 0, "cron", "schedule:daily", "NEW", 1)
+    assert str(row[3]) == "2026-01-05"
+    assert (*row[:3], *row[4:]) == ("default", "daily", None, 0, 0, "cron", "schedule:daily", "NEW", 1)
     schedule = desk.schedule()
     assert (schedule.name, schedule.last_fire_at, schedule.next_fire_at) == ("cron", *hours(9, 33))
     [fire] = desk.sql("SELECT workflow, schedule, state FROM qflow.fires")
@@ -116,7 +133,7 @@ def test_the_instance_knows_which_schedule_and_which_instant_it_is_for(desk):
         pass
     [number] = desk.submissions()
     [row] = desk.store.read(lambda tx: tx.run("load_instances", rows=[(number,)]))
-    assert (row.fire_at, row.business_date) == (*hours(9), None)
+    assert (row.fire_at, str(row.business_date)) == (*hours(9), "2026-01-05")
     assert desk.sql("SELECT trigger_type, schedule FROM qflow.workflow_instance") == [("cron", "cron")]
     [fire] = desk.sql("SELECT state FROM qflow.fires")
     assert fire[0] == "RUNNING"

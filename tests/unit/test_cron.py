@@ -90,9 +90,27 @@ def test_what_is_accepted_fires_as_crontab_would(text, first):
     assert cron.next_fires(cron.check(text), "UTC", at("2026-01-01"), 1) == [at(first)]
 
 
+@pytest.mark.parametrize("text", ["0 0 17 ? * 2-6", "0 30 9 ? * 2#1", "0 0 12 ? * 6,7", "0 0 12 ? * L6"])
+def test_six_fields_with_a_question_mark_and_numbers_as_weekdays_are_quartz_and_refused(text):
+    with pytest.raises(ValueError, match=r"Quartz.*mon-fri"):
+        cron.check(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["0 0 9 1 * ?", "0 0 9 ? * mon-fri", "0 0 9 ? * fri#2", "0 9 ? * 1-5", "0 0 9 * * 1-5"]
+)
+def test_what_is_read_alike_everywhere_or_has_five_fields_is_accepted(text):
+    assert cron.check(text) == text
+
+
+def test_the_hint_for_the_last_weekday_names_days_not_numbers_of_another_program():
+    with pytest.raises(ValueError, match="the last Friday of a month is written L5, the last Sunday L0"):
+        cron.check("0 0 17 * * 6L")
+
+
 @pytest.mark.parametrize("name", ["Asia/Shanhai", "", "../etc/passwd", "/etc/localtime", None, 8, "Asia"])
 def test_an_unknown_time_zone_is_refused(name):
-    with pytest.raises(ValueError, match="is no time zone"):
+    with pytest.raises(ValueError, match="is not a time zone"):
         cron.check_timezone(name)
 
 
