@@ -1,15 +1,18 @@
 """Faults of a workflow file that only show when its jobs are known: names, and params that do not fit."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Final
 
+from qflowd.define.branches import unreachable
 from qflowd.define.documents import Document
 from qflowd.define.expressions import compile_value
 from qflowd.define.fields import did_you_mean
 from qflowd.define.reading import KeyPath, dotted
 from qflowd.define.schema import Schema
 from qflowd.model.errors import Fault, InvalidExpression
-from qflowd.model.workflow import Job
+from qflowd.model.workflow import Job, Workflow
+
+DEFAULT_POOL: Final = "default"
 
 
 def job_faults(document: Document, jobs: Mapping[str, Job]) -> list[Fault]:
@@ -26,6 +29,23 @@ def job_faults(document: Document, jobs: Mapping[str, Job]) -> list[Fault]:
             found.append(_fault(document, (*path, "job"), message))
         else:
             found += [_fault(document, where, message) for where, message in _params(document, path, task, job)]
+    return found
+
+
+def warnings(
+    document: Document, workflow: Workflow, jobs: Mapping[str, Job], pools: Collection[str] | None
+) -> list[Fault]:
+    """What can be stored and will not run: tasks that no run reaches, and pools that neither a daemon nor this host has."""
+    found = [
+        _fault(document, ("tasks", key), f"can never run: {one} and {other} above it cannot both hold")
+        for key, one, other in unreachable(workflow)
+    ]
+    for task in workflow.tasks:
+        job = jobs.get(task.job)
+        pool = task.settings.pool or workflow.defaults.pool or (job and job.settings.pool) or DEFAULT_POOL
+        if pools is not None and pool not in pools:
+            message = f"waits until some daemon has pool {pool}; known are {', '.join(sorted(pools))}"
+            found.append(_fault(document, ("tasks", task.key), message))
     return found
 
 

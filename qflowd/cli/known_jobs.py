@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ class KnownJobs:
     jobs: dict[str, Job] = field(default_factory=dict)
     is_known: bool = False
     errors: dict[str, str] = field(default_factory=dict)  # plugin file or folder -> what is wrong with it
+    pools: frozenset[str] = frozenset()  # of live daemons
 
 
 def known_jobs(config: "Config | None") -> KnownJobs:
@@ -43,7 +44,7 @@ def known_jobs(config: "Config | None") -> KnownJobs:
     try:
         registry = reloader.start()
     except QflowdError as error:
-        return KnownJobs(found.jobs, found.is_known, {"plugins": str(error)})
+        return replace(found, errors={"plugins": str(error)})
     finally:
         reloader.stop()
     gone = {
@@ -52,7 +53,7 @@ def known_jobs(config: "Config | None") -> KnownJobs:
         if (file := found.jobs[name].file) not in registry.errors and any(map(Path(file).is_relative_to, folders))
     }
     kept = {name: job for name, job in found.jobs.items() if name not in gone}
-    return KnownJobs({**kept, **registry.jobs}, True, dict(registry.errors))
+    return KnownJobs({**kept, **registry.jobs}, True, dict(registry.errors), found.pools)
 
 
 def _of_store(url: str) -> tuple[KnownJobs, set[str]]:
@@ -61,11 +62,11 @@ def _of_store(url: str) -> tuple[KnownJobs, set[str]]:
     from qflowd.define.stored import registered_job
 
     with connect(url) as client:
-        rows = client.jobs()
+        rows, pools = client.jobs(), frozenset(row["pool"] for row in client.pools())
     jobs = {
         row["job"]: registered_job(
             row["job"], row["file"], row["hash"], row["params_schema"] or {}, row["settings"] or {}
         )
         for row in rows
     }
-    return KnownJobs(jobs, bool(jobs)), {row["job"] for row in rows if row["state"] != "ACTIVE"}
+    return KnownJobs(jobs, bool(jobs), pools=pools), {row["job"] for row in rows if row["state"] != "ACTIVE"}

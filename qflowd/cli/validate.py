@@ -1,6 +1,7 @@
 """`qflowd validate`: every fault of workflow files, at once, with file, line and key."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 def command(*, files: tuple[Path, ...], as_json: bool) -> int:
     """Check workflow FILES, or all files in FOLDERS; without any, the configured workflow folders.
 
-    Jobs and their params are checked where plugin folders or a database tell which jobs there are.
+    Warnings, of tasks that no run can reach and of pools that nobody has, are no faults. Jobs and their params are checked where plugin folders or a database tell which jobs there are.
     Exit code 1 if there is any fault.
     """
     from qflowd.cli.known_jobs import known_jobs
@@ -32,12 +33,11 @@ def command(*, files: tuple[Path, ...], as_json: bool) -> int:
     paths = list(workflow_paths(files or (config.workflows.dirs if config else ())))
     if not paths:
         raise click.UsageError("There are no workflow files here; name some.")
-    workflows, faults = _check(paths, known)
+    pools = known.pools.union(config.pools) if config else None
+    workflows, faults, warnings = _check(paths, known, pools)
     if as_json:
-        found = [{"file": f.file, "line": f.line, "key": f.key, "message": f.message} for f in faults]
-        print_json(
-            {"files": list(map(str, paths)), "workflows": workflows, "jobs_checked": known.is_known, "faults": found}
-        )
+        lists = {"faults": list(map(asdict, faults)), "warnings": list(map(asdict, warnings))}
+        print_json({"files": list(map(str, paths)), "workflows": workflows, "jobs_checked": known.is_known, **lists})
         return ERROR if faults else OK
     for fault in faults:
         click.echo(str(fault))
@@ -45,8 +45,10 @@ def command(*, files: tuple[Path, ...], as_json: bool) -> int:
         say(f"{place}: {error}")
     if not known.is_known:
         say("jobs are not checked: there is no plugin folder and no database that knows any")
-    said = f"{len(faults)} fault{'s' * (len(faults) != 1)}" if faults else "no fault"
-    click.echo(f"{len(paths)} file{'s' * (len(paths) != 1)}, {said}", err=bool(faults))
+    for warning in warnings:
+        say(f"warning: {warning}")
+    summary = f"{len(faults)} fault{'s' * (len(faults) != 1)}" if faults else "no fault"
+    click.echo(f"{len(paths)} file{'s' * (len(paths) != 1)}, {summary}", err=bool(faults))
     return ERROR if faults else OK
 
 
@@ -69,12 +71,16 @@ def workflow_paths(paths: Iterable[Path]) -> Iterable[Path]:
             yield path
 
 
-def _check(paths: Iterable[Path], known: "KnownJobs") -> tuple[list[str], list[Fault]]:
-    from qflowd.cli.job_check import job_faults
+def _check(
+    paths: Iterable[Path], known: "KnownJobs", pools: Collection[str] | None
+) -> tuple[list[str], list[Fault], list[Fault]]:
+    """Keys of the workflows, faults, and warnings; pools are judged where they are known."""
+    from qflowd.cli.job_check import job_faults, warnings
     from qflowd.define import documents, workflow_file
 
     owners: dict[str, Path] = {}
     faults: list[Fault] = []
+    remarks: list[Fault] = []
     for path in paths:
         try:
             document = documents.read_file(path, InvalidWorkflow)
@@ -84,12 +90,14 @@ def _check(paths: Iterable[Path], known: "KnownJobs") -> tuple[list[str], list[F
         if known.is_known:
             faults += job_faults(document, known.jobs)
         try:
-            key = workflow_file.parse_document(document).key
+            workflow = workflow_file.parse_document(document)
         except InvalidWorkflow as error:
             faults += error.faults
             continue
+        remarks += warnings(document, workflow, known.jobs, pools)
+        key = workflow.key
         first = owners.setdefault(key, path)
         if first is not path:
             message = f"workflow {key} is defined by {first} already; rename one of them"
             faults.append(Fault(str(path), document.line(("workflow",)), "workflow", message))
-    return list(owners), sorted(faults, key=lambda fault: (fault.file, fault.line))
+    return list(owners), sorted(faults, key=lambda fault: (fault.file, fault.line)), remarks

@@ -75,11 +75,23 @@ def compile_condition(text: str) -> Template:
 
     Raises: InvalidExpression.
     """
+    expression = _condition(text)
+    return _template(expression.uses, lambda scope: bool(expression.render(scope)))
+
+
+def condition_tree(text: str) -> ast.expr:
+    """The syntax tree of a condition, as it is written.
+
+    Raises: InvalidExpression.
+    """
+    return ast.parse(_condition(text).source, mode="eval").body
+
+
+def _condition(text: str) -> "_Expression":
     source = text.strip()
     if source.startswith("{{") and source.endswith("}}") and _end(source, 2) == len(source) - 2:
         source = source[2:-2]
-    expression = _expression(source.strip())
-    return _template(expression.uses, lambda scope: bool(expression.render(scope)))
+    return _expression(source.strip())
 
 
 def _template(uses: Uses, render: Callable[[Scope], Json]) -> Template:

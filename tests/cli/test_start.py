@@ -233,3 +233,21 @@ def test_doctor_without_a_database_is_exit_code_5(run, monkeypatch, postgres_url
     ran = run("doctor")
     assert ran.code == 5
     assert "holds no qflowd schema" in ran.out
+
+
+def test_validate_warns_of_what_can_be_stored_and_will_not_run(run, tmp_path):
+    (tmp_path / "qflowd.toml").write_text("[pools.io]\nprocesses = 1\n")
+    (tmp_path / "w.yaml").write_text(
+        "workflow: w\ntasks:\n  look: {job: log, params: {message: x}}\n"
+        "  up: {job: log, params: {message: x}, after: {look: look.output}}\n"
+        "  down: {job: log, params: {message: x}, pool: io, after: {look: not look.output}}\n"
+        "  join: {job: log, params: {message: x}, pool: nowhere, after: [up, down]}\n"
+    )
+    ran = run("validate", "w.yaml")
+    assert (ran.code, ran.out) == (0, "1 file, no fault\n")
+    assert (
+        "warning: w.yaml:6: tasks.join: can never run: look.output and not look.output above it cannot both hold"
+        in ran.err
+    )
+    assert "warning: w.yaml:6: tasks.join: waits until some daemon has pool nowhere; known are default, io" in ran.err
+    assert [warning["key"] for warning in run("validate", "w.yaml", "--json").json["warnings"]] == ["tasks.join"] * 2
