@@ -43,15 +43,17 @@ def _parts(tree: ast.expr) -> list[ast.expr]:
 
 def _contradiction(conditions: dict[str, str]) -> tuple[str, str] | None:
     """Two conditions that cannot both hold, as they are written."""
+    seen: dict[str, str] = {}  # a condition's tree as text -> as it is written
     equal: dict[str, tuple[str, str]] = {}  # what is compared -> the constant, and the condition
-    for written in conditions.values():
+    for tree, written in conditions.items():
         expression = ast.parse(written, mode="eval").body
-        if (other := conditions.get(ast.dump(_opposite(expression)))) is not None:
+        if (other := seen.get(ast.dump(_opposite(expression)))) is not None:
             return other, written
         if constant := _equality(expression):
             first = equal.setdefault(constant[0], (constant[1], written))
             if first[0] != constant[1]:
                 return first[1], written
+        seen[tree] = written
     return None
 
 
