@@ -25,6 +25,9 @@ class Alarm(ABC):
         """End the wait now."""
         os.eventfd_write(self._bell, 1)
 
+    def sever(self) -> None:  # noqa: B027 - a file has no peer
+        """Break a connection on which nothing is answered; from any thread."""
+
     def sleep(self, seconds: float, fd: int | None = None) -> tuple[bool, bool]:
         """Sleep until woken, or until there is something to read from `fd`. Which of them was it?"""
         poll = select.poll()  # not select(): a daemon with many workers has descriptors above 1024

@@ -15,9 +15,19 @@ from typing import Any, TypeVar
 
 from qflowd.model.errors import StoreUnavailable
 from qflowd.store.catalog import Catalog
-from qflowd.store.clock import Clock, DbClock
+from qflowd.store.clock import Clock, DbClock, boottime
 from qflowd.store.dialects import dialect_for
-from qflowd.store.dialects.base import NO_ROWS, Connection, DataRefused, Disconnected, Retryable, Rows
+from qflowd.store.dialects.base import (
+    NO_ROWS,
+    RESTED_S,
+    Connection,
+    DataRefused,
+    Disconnected,
+    Limits,
+    LockTimeout,
+    Retryable,
+    Rows,
+)
 
 T = TypeVar("T")
 TRIES = 10
@@ -54,8 +64,10 @@ class Tx:
 class _Own:
     """The connection of a thread, which is closed when the thread has ended."""
 
-    def __init__(self, connection: Connection, among: set[Connection]) -> None:
-        self.connection, self.pid, self._among = connection, os.getpid(), among
+    def __init__(self, connection: Connection, name: str, among: set[Connection]) -> None:
+        self.connection, self.name, self.pid, self._among = connection, name, os.getpid(), among
+        self.used_at = boottime()
+        self.is_busy = False  # in a transaction
         among.add(connection)
 
     def close(self) -> None:
@@ -72,8 +84,15 @@ class _Own:
 class Store:
     """A database that holds (or will hold) the schema `qflow`. One connection per thread that uses it."""
 
-    def __init__(self, url: str, *, clock: Clock | None = None, fault: Fault | None = None) -> None:
+    def __init__(
+        self, url: str, *, clock: Clock | None = None, fault: Fault | None = None, lease_s: float | None = None
+    ) -> None:
+        """`lease_s`: of the daemon whose store this is; its sessions wait and rest no longer than that allows."""
         self.dialect = dialect_for(url)
+        self.session_name = ""  # of the daemon; sessions of another name are replaced at their next use
+        self._is_of_daemon = lease_s is not None
+        if lease_s is not None:
+            self.dialect.limits = Limits.of_lease(lease_s)
         self.clock = clock or DbClock()
         self._fault = fault
         self._local = threading.local()
@@ -101,9 +120,12 @@ class Store:
         for attempt in range(TRIES):
             connection = self.connection()
             try:
+                self._local.own.is_busy = True
                 return self._once(connection, work, name, bare=bare)
             except Retryable as error:
                 self._roll_back(connection)
+                if isinstance(error, LockTimeout) and (self._is_of_daemon or attempt == TRIES - 1):
+                    raise StoreUnavailable(f"transaction {name}: {error}; {self.lock_holders()}") from error
                 if attempt == TRIES - 1:
                     raise StoreUnavailable(f"transaction {name} met a conflict {TRIES} times: {error}") from error
                 time.sleep(random.uniform(0.001, 0.01) * (attempt + 1))
@@ -113,6 +135,9 @@ class Store:
             except BaseException:
                 self._roll_back(connection)
                 raise
+            finally:
+                if self._local.own is not None:
+                    self._local.own.is_busy = False
         raise AssertionError
 
     def _once(self, connection: Connection, work: Callable[[Tx], T], name: str, *, bare: bool) -> T:
@@ -157,11 +182,43 @@ class Store:
         Raises: StoreUnavailable; RuntimeError in a fork of the process that opened it, whose session it would break.
         """
         own: _Own | None = getattr(self._local, "own", None)
-        if own is None:
-            own = self._local.own = _Own(self.dialect.connect(), self._open)
-        elif own.pid != os.getpid():
+        now = boottime()
+        if own is not None and own.pid != os.getpid():
             raise RuntimeError("a connection was carried over a fork; open the store in the process that uses it")
+        is_stale = own is not None and (own.name != self.session_name or now - own.used_at > RESTED_S)
+        if own is not None and is_stale and not own.is_busy:
+            self.disconnect()
+            own = None
+        if own is None:
+            name = self.session_name
+            own = self._local.own = _Own(self.dialect.connect(name), name, self._open)
+        own.used_at = now
         return own.connection
+
+    def end_sessions(self, name: str) -> None:
+        """End the sessions of a daemon that is dead, by the name they were opened under.
+
+        Raises: StoreUnavailable; whatever the server says to a user who may not.
+        """
+        try:
+            self.dialect.end_sessions(self.connection(), name)
+        except Disconnected as error:
+            self.disconnect()
+            raise StoreUnavailable(f"lost the database: {error}") from error
+
+    def lock_holders(self) -> str:
+        """Who may be holding what others wait for, in words."""
+        try:
+            holders = self.dialect.lock_holders(self.connection())
+        except (Disconnected, StoreUnavailable, Retryable):
+            self.disconnect()
+            return "who holds it cannot be asked now"
+        return f"held by {' or '.join(holders)}" if holders else "whoever held it has just let go"
+
+    def sever(self) -> None:
+        """Break all connections that are in use: their threads learn at once that the server does not answer."""
+        for connection in list(self._open):
+            connection.sever()
 
     def disconnect(self) -> None:
         """Close this thread's connection; the next use opens another."""

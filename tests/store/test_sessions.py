@@ -8,8 +8,10 @@ import psycopg
 import pytest
 
 from qflowd.model.errors import StoreUnavailable
-from qflowd.store.tx import Store
-from tests.store.conftest import add_statement
+from qflowd.store.dialects.base import Disconnected
+from qflowd.store.tx import Store, Tx
+from tests.store.conftest import add_statement, opened
+from tests.support.daemon import until
 
 NOW = datetime(2026, 11, 20, 9, 30, 1, 234567, tzinfo=UTC)
 
@@ -131,3 +133,55 @@ def test_sqlite_is_durable_and_takes_turns(sqlite_store):
     assert connection.script("PRAGMA qflow.journal_mode") == [("wal",)]
     assert connection.script("PRAGMA qflow.synchronous") == [(2,)]
     assert connection.script("PRAGMA database_list")[0][1:] == ("main", "")  # nothing lies in the main database
+
+
+def test_what_a_session_may_wait_follows_from_the_lease(database_server, get_server):
+    with opened(get_server, database_server.kind) as store:
+        daemons = Store(
+            store.dialect.url if store.dialect.has_row_locks else f"sqlite:///{store.dialect.file}", lease_s=60.0
+        )
+        assert (daemons.dialect.limits.lock_s, daemons.dialect.limits.idle_s) == (20.0, 60.0)
+        if daemons.dialect.name == "postgres":
+            assert setting(daemons, "current_setting('lock_timeout')") == "20s"
+            assert setting(daemons, "current_setting('idle_in_transaction_session_timeout')") == "1min"
+        elif daemons.dialect.name == "mysql":
+            assert setting(daemons, "@@innodb_lock_wait_timeout") == "20"
+            assert setting(daemons, "@@idle_transaction_timeout") == "60"
+        daemons.close()
+
+
+def is_cut(store: Store) -> bool:
+    try:
+        store.connection().script("SELECT 1")
+    except Disconnected:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("kind", ["postgres", "mariadb"])
+def test_the_sessions_of_a_daemon_end_by_its_name_and_no_others_do(get_server, kind):
+    with opened(get_server, kind) as store:
+        mine, other = Store(store.dialect.url), Store(store.dialect.url)
+        mine.session_name, other.session_name = "qflowd-abc-1", "qflowd-abc-12"
+        for daemon in (mine, other):
+            daemon.connection().begin()
+            daemon.connection().script("UPDATE qflow.meta SET value = value WHERE name = 'nobody'")
+        store.end_sessions("qflowd-abc-1")
+        until(lambda: is_cut(mine), 5)
+        assert other.connection().script("SELECT 1") == [(1,)]
+        other.connection().rollback()
+        for daemon in (mine, other):
+            daemon.close()
+
+
+def test_a_session_of_an_old_name_is_replaced_but_not_in_a_transaction(shared):
+    daemon = Store(shared.dialect.url if shared.dialect.has_row_locks else f"sqlite:///{shared.dialect.file}")
+    first = daemon.connection()
+
+    def rename(tx: Tx) -> None:
+        daemon.session_name = "qflowd-abc-2"
+        assert daemon.connection() is first
+
+    daemon.transact(rename)
+    assert daemon.connection() is not first
+    daemon.close()

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,10 +14,15 @@ from qflowd.store.render import Renderer
 
 Rows = Sequence[tuple[Any, ...]]
 NO_ROWS: Rows = ()
+RESTED_S = 120.0  # a session that was not used for longer is replaced: servers and firewalls end such
 
 
 class Retryable(Exception):
     """Deadlock, serialization failure, busy: the whole transaction may be run again at once."""
+
+
+class LockTimeout(Retryable):
+    """Somebody else's transaction held what this one needs for as long as a session may wait."""
 
 
 class Disconnected(Exception):
@@ -25,6 +31,19 @@ class Disconnected(Exception):
 
 class DataRefused(Exception):
     """The database refused a value (too long, not in its character set, out of range)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a session may wait and rest, in seconds. A daemon's limits follow from its lease."""
+
+    lock_s: float = 10.0  # for a row that somebody else holds
+    write_s: float = 30.0  # for SQLite's only write lock
+    idle_s: float = 60.0  # inside a transaction, before the server ends the session
+
+    @classmethod
+    def of_lease(cls, lease_s: float) -> "Limits":
+        return cls(max(1.0, lease_s / 3), max(5.0, lease_s / 3), max(10.0, lease_s))
 
 
 class Connection(ABC):
@@ -44,6 +63,9 @@ class Connection(ABC):
 
     @abstractmethod
     def close(self) -> None: ...
+
+    def sever(self) -> None:  # noqa: B027 - a file has no peer
+        """Break the connection to a server that does not answer; from any thread, the one that waits included."""
 
     @abstractmethod
     def run(self, statement: Statement, params: Mapping[str, Any], rows: Rows) -> list[Any]:
@@ -76,10 +98,21 @@ class Dialect(ABC):
     has_waker: ClassVar[bool] = False  # do the inboxes notify daemons that say they sleep?
     renderer: Renderer
     file: Path | None = None  # of an embedded database
+    limits = Limits()
 
     @abstractmethod
-    def connect(self) -> Connection:
-        """Open a connection. Raises StoreUnavailable, or StoreUnsupported for a server we cannot use."""
+    def connect(self, name: str = "") -> Connection:
+        """Open a connection. `name`: of the daemon it belongs to, by which `end_sessions` finds it.
+
+        Raises: StoreUnavailable, or StoreUnsupported for a server we cannot use.
+        """
+
+    def end_sessions(self, connection: Connection, name: str) -> None:  # noqa: B027 - a file has none
+        """End all sessions of the daemon of this name: what they hold in open transactions is free again."""
+
+    @abstractmethod
+    def lock_holders(self, connection: Connection) -> list[str]:
+        """Who keeps a transaction open that others may be waiting for, longest first, as far as we may know."""
 
     @abstractmethod
     def migration_lock(self, connection: Connection) -> None:

@@ -9,7 +9,7 @@ from pymysql.constants import ER
 
 from qflowd.model.errors import StoreUnavailable, StoreUnsupported
 from qflowd.store.alarm import Alarm
-from qflowd.store.dialects.base import Connection, Dialect, opening
+from qflowd.store.dialects.base import Connection, Dialect, Disconnected, opening
 from qflowd.store.dialects.mysql_alarm import Asking
 from qflowd.store.dialects.mysql_connection import MysqlConnection, describe
 from qflowd.store.dialects.mysql_renderer import MARIADB_COLLATION, MysqlRenderer
@@ -19,6 +19,12 @@ NARROW_TABLES = (
     "USING (table_schema, table_name) WHERE table_schema = 'qflow' AND table_type = 'BASE TABLE' "
     "AND character_set_name <> 'utf8mb4'"
 )
+SESSIONS = 64  # of one daemon that others can find; it has one a thread
+LOCK_HOLDERS = """
+SELECT CONCAT('session ', p.id, ' (user ', p.user, ' at ', p.host, ', transaction open since ', t.trx_started, ')')
+FROM information_schema.innodb_trx t JOIN information_schema.processlist p ON p.id = t.trx_mysql_thread_id
+WHERE t.trx_rows_locked > 0 AND p.id <> CONNECTION_ID() ORDER BY t.trx_started LIMIT 3
+"""
 APPLIED_ALREADY = {ER.TABLE_EXISTS_ERROR, ER.DUP_KEYNAME, ER.DUP_FIELDNAME}
 
 
@@ -35,14 +41,35 @@ class Mysql(Dialect):
         self.renderer = MysqlRenderer()
         self._checked = False
 
-    def connect(self) -> MysqlConnection:
-        connection = MysqlConnection(self.url)
+    def connect(self, name: str = "") -> MysqlConnection:
+        connection = MysqlConnection(self.url, self.limits)
         with opening(connection):
+            if name:
+                self._give_name(connection, name)
             if not self._checked:
                 self._check(connection)
                 self._checked = True
             self._use(connection)
         return connection
+
+    def _give_name(self, connection: Connection, name: str) -> None:
+        """The server shows no name of a session, but tells who holds a named lock: the first that is free becomes ours."""
+        for number in range(SESSIONS):
+            if connection.script(f"SELECT GET_LOCK('{name}.{number}', 0)")[0][0] == 1:
+                return
+
+    def end_sessions(self, connection: Connection, name: str) -> None:
+        asked = " UNION ALL ".join(f"SELECT IS_USED_LOCK('{name}.{number}')" for number in range(SESSIONS))
+        for (number,) in connection.script(asked):
+            if number is not None:
+                with contextlib.suppress(Disconnected, pymysql.Error):  # it has just ended; or is another user's
+                    connection.script(f"KILL {number}")
+
+    def lock_holders(self, connection: Connection) -> list[str]:
+        try:
+            return [str(line) for (line,) in connection.script(LOCK_HOLDERS)]
+        except pymysql.Error:
+            return ["a session that only a user with the privilege PROCESS can see"]
 
     def _use(self, connection: Connection) -> None:
         # A default database is needed to name an alias in DELETE; there is none before the first migration.

@@ -58,6 +58,10 @@ class Asking(Alarm):
             self._connection = None
             return True  # have a look: the outage will show
 
+    def sever(self) -> None:
+        if self._connection is not None:
+            self._connection.sever()
+
     def close(self) -> None:
         super().close()
         if self._connection is not None:

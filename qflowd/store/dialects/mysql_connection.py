@@ -1,6 +1,8 @@
 """A session on MySQL or MariaDB through PyMySQL: READ COMMITTED, found-rows, UTC, no reconnect inside a transaction."""
 
+import contextlib
 import functools
+import socket
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,11 +16,23 @@ from pymysql.constants import CLIENT, ER
 
 from qflowd.model.errors import StoreUnavailable
 from qflowd.store.catalog import Statement
-from qflowd.store.dialects.base import Connection, DataRefused, Disconnected, Retryable, Rows
+from qflowd.store.dialects.base import (
+    RESTED_S,
+    Connection,
+    DataRefused,
+    Disconnected,
+    Limits,
+    LockTimeout,
+    Retryable,
+    Rows,
+)
 
-SESSION = "SET SESSION time_zone = '+00:00', innodb_lock_wait_timeout = 10, sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO'"
+SESSION = (
+    "SET SESSION time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO', "
+    "innodb_lock_wait_timeout = {lock_s}, {idle}"
+)
 LARGEST_ROW_SET = 4 << 20  # bytes; the server's default packet is 16 MB, and escaping may double them
-RETRYABLE = {ER.LOCK_DEADLOCK, ER.LOCK_WAIT_TIMEOUT, ER.CHECKREAD}
+RETRYABLE = {ER.LOCK_DEADLOCK, ER.CHECKREAD}
 # What PyMySQL does not call a data error: packet too large, out of range, and failed CHECKs (MySQL, MariaDB).
 REFUSED = {1153, 1690, 3819, 4025}
 # Of the server, not of the data: no disk, no memory, too many users, a failover to a read-only replica, a statement that
@@ -47,7 +61,7 @@ def _unverified() -> ssl.SSLContext:
 class MysqlConnection(Connection):
     """One session."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, limits: Limits) -> None:
         try:
             with translated():
                 self.driver: pymysql.connections.Connection[Any] = _Session(
@@ -61,10 +75,16 @@ class MysqlConnection(Connection):
                     write_timeout=90,
                     max_allowed_packet=1 << 30,
                 )
-                self.script(SESSION)
+                self.script(SESSION.format(lock_s=round(limits.lock_s), idle=self._idle_limit(limits)))
                 [(self._packet,)] = self.script("SELECT @@max_allowed_packet")
         except (Disconnected, pymysql.Error, OSError) as error:
             raise StoreUnavailable(f"cannot reach MySQL at {describe(url)}: {_said(error)}") from error
+
+    def _idle_limit(self, limits: Limits) -> str:
+        """MySQL has a limit for all rest alone, and a thread may rest for a minute between two transactions."""
+        if "mariadb" in str(self.driver.get_server_info()).lower():  # type: ignore[no-untyped-call]
+            return f"idle_transaction_timeout = {round(limits.idle_s)}"
+        return f"wait_timeout = {round(max(RESTED_S * 2, limits.idle_s))}"
 
     def begin(self) -> None:
         self.script("START TRANSACTION")
@@ -80,6 +100,10 @@ class MysqlConnection(Connection):
     def close(self) -> None:
         if self.driver.open:
             self.driver.close()
+
+    def sever(self) -> None:
+        with contextlib.suppress(OSError, AttributeError):  # it may be closed meanwhile
+            self.driver._sock.shutdown(socket.SHUT_RDWR)  # type: ignore[attr-defined]  # noqa: SLF001
 
     def run(self, statement: Statement, params: Mapping[str, Any], rows: Rows) -> list[Any]:
         result = self._part(statement, params, rows)
@@ -182,6 +206,8 @@ def translated() -> Iterator[None]:
         yield
     except (pymysql.err.OperationalError, pymysql.err.InternalError, pymysql.err.InterfaceError) as error:
         code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
+        if code == ER.LOCK_WAIT_TIMEOUT:
+            raise LockTimeout(_said(error)) from error
         if code in RETRYABLE:
             raise Retryable(_said(error)) from error
         if code in GONE:

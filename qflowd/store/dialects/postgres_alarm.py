@@ -56,6 +56,10 @@ class Listening(Alarm):
         finally:
             mouth.close()
 
+    def sever(self) -> None:
+        if self._ears is not None:
+            self._ears.sever()
+
     def close(self) -> None:
         super().close()
         if self._ears is not None:

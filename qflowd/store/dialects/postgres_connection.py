@@ -3,6 +3,9 @@
 Statements are prepared only in a session that is ours alone.
 """
 
+import contextlib
+import os
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -14,15 +17,15 @@ from psycopg import errors as pg
 
 from qflowd.model.errors import StoreUnavailable, StoreUnsupported
 from qflowd.store.catalog import Statement
-from qflowd.store.dialects.base import Connection, DataRefused, Disconnected, Retryable, Rows
+from qflowd.store.dialects.base import Connection, DataRefused, Disconnected, Limits, LockTimeout, Retryable, Rows
 
 OLDEST = 140000  # CREATE OR REPLACE TRIGGER
 # One round trip. What hangs must not hold rows for ever; plans stay on the indexes, else a batch reads a large table whole.
 # A scan that is forbidden and the only way looks so dear that it would be compiled, for a table of two rows: hence no JIT.
 BEGIN = (
-    "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '10s'; SET LOCAL statement_timeout = '60s'; "
-    "SET LOCAL idle_in_transaction_session_timeout = '60s'; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; "
-    "SET LOCAL jit = off"
+    "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = {lock_ms}; SET LOCAL statement_timeout = '60s'; "
+    "SET LOCAL idle_in_transaction_session_timeout = {idle_ms}; SET LOCAL enable_seqscan = off; "
+    "SET LOCAL enable_bitmapscan = off; SET LOCAL jit = off"
 )
 PREPARE_AFTER = 3  # executions; planning is half of what a small statement takes
 SESSION = {"autocommit": True, "connect_timeout": 10, "prepare_threshold": None, "client_encoding": "utf8"}
@@ -32,9 +35,11 @@ KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count"
 class PostgresConnection(Connection):
     """One session."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, name: str, limits: Limits) -> None:
+        self._begin = BEGIN.format(lock_ms=round(limits.lock_s * 1000), idle_ms=round(limits.idle_s * 1000))
+        more = {"application_name": name} if name else {}
         try:
-            self.driver = psycopg.connect(_libpq_url(url), **cast("Any", SESSION | KEEPALIVE))
+            self.driver = psycopg.connect(_libpq_url(url), **cast("Any", SESSION | KEEPALIVE | more))
         except psycopg.OperationalError as error:
             said = "; ".join(line.strip() for line in str(error).splitlines() if line.strip())
             raise StoreUnavailable(f"cannot reach PostgreSQL at {describe(url)}: {said}") from error
@@ -56,7 +61,7 @@ class PostgresConnection(Connection):
             self.driver.prepare_threshold = PREPARE_AFTER
 
     def begin(self) -> None:
-        self.script(BEGIN)
+        self.script(self._begin)
         # A kept plan stays on the indexes only if it was made under the settings of a transaction.
         self._may_prepare = True
 
@@ -72,6 +77,10 @@ class PostgresConnection(Connection):
 
     def close(self) -> None:
         self.driver.close()
+
+    def sever(self) -> None:
+        with contextlib.suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(self.driver.fileno())) as peer:
+            peer.shutdown(socket.SHUT_RDWR)
 
     def run(self, statement: Statement, params: Mapping[str, Any], rows: Rows) -> list[Any]:
         values = dict(params)
@@ -142,7 +151,9 @@ def translated() -> Iterator[None]:
     """Turn psycopg's errors into the door's."""
     try:
         yield
-    except (pg.DeadlockDetected, pg.SerializationFailure, pg.LockNotAvailable) as error:
+    except pg.LockNotAvailable as error:
+        raise LockTimeout(str(error)) from error
+    except (pg.DeadlockDetected, pg.SerializationFailure) as error:
         raise Retryable(str(error)) from error
     except pg.FeatureNotSupported as error:
         if error.diag.source_function != "RevalidateCachedQuery":

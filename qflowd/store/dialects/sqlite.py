@@ -28,6 +28,9 @@ REMOTE_FILE_SYSTEMS = {
 }
 
 
+WRITE_BYTE = 120  # of the -shm file; whoever has it locked may write
+
+
 class Sqlite(Dialect):
     """A file; the namespace is its name after ATTACH."""
 
@@ -45,10 +48,18 @@ class Sqlite(Dialect):
         self.renderer = SqliteRenderer()
         self._write_lock = threading.Lock()
 
-    def connect(self) -> SqliteConnection:
+    def connect(self, name: str = "") -> SqliteConnection:
         _refuse_remote(self.file.parent)
         _make_private(self.file)
-        return SqliteConnection(self.file, self._write_lock)
+        return SqliteConnection(self.file, self._write_lock, self.limits.write_s)
+
+    def lock_holders(self, connection: Connection) -> list[str]:
+        """The kernel knows. Not asked by fcntl: closing the file that takes would drop our own locks on it."""
+        with contextlib.suppress(OSError):
+            inode = os.stat(f"{os.path.realpath(self.file)}-shm").st_ino  # noqa: PTH116
+            locks = [line.split() for line in Path("/proc/locks").read_text().splitlines() if f":{inode} " in line]
+            return [_process(int(lock[4])) for lock in locks if int(lock[6]) <= WRITE_BYTE <= int(lock[7])]
+        return []
 
     def migration_lock(self, connection: Connection) -> None:
         """BEGIN IMMEDIATE is the lock."""
@@ -67,6 +78,13 @@ class Sqlite(Dialect):
 
     def describe(self) -> str:
         return f"sqlite:///{self.file}"
+
+
+def _process(pid: int) -> str:
+    with contextlib.suppress(OSError):
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+        return f"process {pid} ({command[:100]})"
+    return f"process {pid}"
 
 
 def _make_private(file: Path) -> None:

@@ -15,23 +15,22 @@ import apsw
 from qflowd.model.errors import StoreUnavailable, StoreUnsupported
 from qflowd.store.catalog import Statement
 from qflowd.store.clock import from_microseconds, to_microseconds
-from qflowd.store.dialects.base import Connection, DataRefused, Retryable, Rows
+from qflowd.store.dialects.base import Connection, DataRefused, LockTimeout, Retryable, Rows
 from qflowd.store.render import RowSet
-
-BUSY_AFTER_S = 30.0
 
 
 class SqliteConnection(Connection):
     """One connection to the file."""
 
-    def __init__(self, file: Path, write_lock: threading.Lock) -> None:
-        self._write_lock = write_lock
+    def __init__(self, file: Path, write_lock: threading.Lock, patience_s: float) -> None:
+        self._write_lock, self._patience_s = write_lock, patience_s
+        self._busy_until = 0.0
         self._holds_lock = False
         self._per_row_sql: dict[str, tuple[str, tuple[str, ...], int]] = {}
         try:
             # A small cache: apsw looks through it for every row of a row set.
             self._db = apsw.Connection(":memory:", statementcachesize=32)
-            self._db.set_busy_handler(_wait_while_busy)
+            self._db.set_busy_handler(self._wait_while_busy)
             with translated():
                 self._db.execute("ATTACH ? AS qflow", (str(file),))
                 # An UPDATE of many rows keeps what it overwrites until it has ended: not in a file.
@@ -51,14 +50,25 @@ class SqliteConnection(Connection):
 
     def begin(self) -> None:
         # Within one process a lock is fairer than SQLite's polling.
-        self._write_lock.acquire()
+        if not self._write_lock.acquire(timeout=self._patience_s):
+            raise LockTimeout(f"another thread has been writing for {self._patience_s:.0f} s")
         self._holds_lock = True
         try:
             with translated():
                 self._db.execute("BEGIN IMMEDIATE")
+        except Retryable as error:
+            self._release()
+            raise LockTimeout(str(error)) from error
         except BaseException:
             self._release()
             raise
+
+    def _wait_while_busy(self, attempt: int) -> bool:
+        # A short random sleep beats SQLite's own back-off: +34 % throughput, worst wait 20 ms instead of 400.
+        if attempt == 0:
+            self._busy_until = time.monotonic() + self._patience_s
+        time.sleep(random.uniform(0.0002, 0.002))
+        return time.monotonic() < self._busy_until
 
     def commit(self) -> None:
         with translated():
@@ -169,12 +179,6 @@ def _columns(cursor: apsw.Cursor) -> list[str]:
         return [str(column[0]) for column in cursor.get_description()]
     except apsw.ExecutionCompleteError:
         return []  # no rows came: the columns are learned another time
-
-
-def _wait_while_busy(attempt: int) -> bool:
-    # A short random sleep beats SQLite's own back-off: +34 % throughput, worst wait 20 ms instead of 400.
-    time.sleep(random.uniform(0.0002, 0.002))
-    return attempt < BUSY_AFTER_S / 0.0011
 
 
 @contextmanager
