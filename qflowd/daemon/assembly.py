@@ -4,7 +4,8 @@ import gc
 import logging
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from qflowd.config import Config, PoolConfig
@@ -17,6 +18,7 @@ from qflowd.engine.heartbeat import Heartbeat
 from qflowd.engine.identity import Identity, run_dir_for
 from qflowd.engine.instances import Instances
 from qflowd.engine.known import Jobs, LaneIds, Plans
+from qflowd.engine.lease import Lease, Lookout
 from qflowd.engine.logs import Logs
 from qflowd.engine.recover import Recover
 from qflowd.engine.schedule import FireSchedules
@@ -48,7 +50,7 @@ class Daemon:
 
     # Built by `start`, once the schema is there and this daemon is known.
     executor: Executor
-    heartbeat: Heartbeat
+    lease: Lease
     workflow_files: WorkflowFiles
     watch: Watch
     _backends: Backends
@@ -70,7 +72,7 @@ class Daemon:
         """
         self._config = config
         self._make_backends = dict(backends or {})
-        self.store = Store(config.database.url, fault=fault)
+        self.store = Store(config.database.url, fault=fault, lease_s=config.daemon.lease)
         self.topics = Topics()
         self._run_dir = run_dir_for(config.database.url, config.daemon.run_dir)
         self.identity = Identity(self.store, config.daemon.name, self._run_dir, config.daemon.lease)
@@ -82,6 +84,8 @@ class Daemon:
         self._runners: list[Runner] = []
         self._stopping = threading.Event()
         self._has_executor = False
+        self._is_up = False  # all services run
+        self._announced_as = 0  # the incarnation that has said what it knows
 
     # -- start
 
@@ -96,20 +100,22 @@ class Daemon:
         self._when_reachable(self.identity.register)
         self._backends = self._build_backends()
         self._logs = Logs(self.store, self._backends.read_logs)
+        self.lease = Lease(self._config.daemon.lease, partial(_tell_until, self._backends, self.identity))
         self.executor = self._build_executor(Instances(self._plans))
+        self._run([self._build_heartbeat(), self._build_lookout()])  # before the plugins, which may take a minute
         self.workflow_files = WorkflowFiles(self.store, self.topics, self._config.workflows.dirs, self._pool_of)
         self._has_executor = True
         if not self._wait_for_plugins():
             return
         registry = self._registry()
         self._jobs.own = dict(registry.jobs)
-        self._announce(registry)
         self._when_reachable(self.workflow_files.read_all)
         self._when_reachable(self._store_own_workflows)
         self.executor.start(dict(registry.jobs), registry.manifest.encode())
         self._tune()
-        self._say_ready()
-        self._start_services()
+        self._when_reachable(self.announce)
+        self._run(self._build_services())
+        self._is_up = True
 
     def _registry(self) -> Registry:
         """The jobs that are known now; an embedded daemon adds those of its program."""
@@ -153,35 +159,39 @@ class Daemon:
             self.topics,
             daemon_id=lambda: self.identity.id,
             pools=self._config.pools,
+            holds_lease=lambda: self.lease.is_held,
             timeout_s=self._config.daemon.timeout,
             write_logs=self._logs.write_all,
             database_id=self.identity.database_id,
         )
 
-    def _start_services(self) -> None:
-        store, topics, identity = self.store, self.topics, self.identity
-        self.watch = Watch(store, topics, lambda: identity.id)
-        self.heartbeat = Heartbeat(
-            store,
-            topics,
-            daemon_id=lambda: identity.id,
-            lease_s=self._config.daemon.lease,
-            keep_alive=self._backends.keep_alive,
-            fence=self.executor.fence,
-            reborn=self._be_reborn,
+    def _build_heartbeat(self) -> Heartbeat:
+        return Heartbeat(
+            self.store,
+            self.topics,
+            self.lease,
+            daemon_id=lambda: self.identity.id,
+            reregister=self._reregister,
             memory_mb=resident_mb,
         )
+
+    def _build_lookout(self) -> Lookout:
+        is_embedded = self.store.dialect.file is not None
+        return Lookout(self.lease, is_embedded=is_embedded, fence=self.executor.fence, sever=self._sever)
+
+    def _build_services(self) -> list[Service]:
+        store, topics, identity = self.store, self.topics, self.identity
+        self.watch = Watch(store, topics, lambda: identity.id)
         recover = Recover(
             store,
             Instances(self._plans),  # its own: the executor's belong to the executor's thread
             identity,
             topics,
-            lease_s=self._config.daemon.lease,
+            lease=self.lease,
             sweep=sweep_instance,
         )
-        services: list[Service] = [
+        return [
             self.executor,
-            self.heartbeat,
             Admit(store, self._plans, self._lanes, self._jobs, topics),
             Commands(store, self._plans, self._lanes, self._jobs, topics),
             Sweep(store, topics),
@@ -189,12 +199,15 @@ class Daemon:
             FireSchedules(store, topics),
             recover,
             self._logs,
-            Plugins(self._reloader),
+            Plugins(self._reloader, self.announce),
             self.workflow_files,
             self.watch,
         ]
-        self._runners = [Runner(service, topics) for service in services]
-        for runner in self._runners:
+
+    def _run(self, services: Sequence[Service]) -> None:
+        runners = [Runner(service, self.topics) for service in services]
+        self._runners += runners
+        for runner in runners:
             runner.start()
 
     # -- while it runs
@@ -205,35 +218,44 @@ class Daemon:
 
     def _adopt(self, _plugins: Registry) -> None:
         """A new registry is live: new workers get it, and the database is told."""
-        if not self._runners:
+        if not self._is_up:
             return
         registry = self._registry()
         self._jobs.own = dict(registry.jobs)
         self.executor.set_jobs(dict(registry.jobs), registry.manifest.encode())
-        self._announce(registry)
+        self._announced_as = 0
+        self._when_reachable(self.announce)
         self.topics.publish("ready")
 
-    def _announce(self, registry: Registry) -> None:
-        self._when_reachable(lambda: registration.register_plugins(self.store, self.identity.id, registry))
-        self._when_reachable(lambda: registration.register_pools(self.store, self.identity.id, self._config.pools))
+    def announce(self) -> None:
+        """Say what this incarnation knows and has, and that it is ready; once for each incarnation and registry."""
+        number = self.identity.id
+        if self._announced_as == number:
+            return
+        registration.register_plugins(self.store, number, self._registry())
+        registration.register_pools(self.store, number, self._config.pools)
+        if not self._stopping.is_set():
+            self._set_state(DaemonState.READY)
+        self._announced_as = number
 
     def can_run(self, job: str, pool: str) -> bool:
         """Does this daemon know the job, and have the pool?"""
         return job in self._jobs.own and pool in self._config.pools
 
-    def _be_reborn(self) -> None:
-        """Others have buried this incarnation; go on as a new one, with nothing in hand."""
+    def _sever(self) -> None:
+        self.store.sever()
+        if self._is_up:
+            self.watch.sever()
+
+    def _reregister(self) -> None:
+        """Others have marked this incarnation dead; continue as a new one, with nothing in hand."""
         self.executor.forget_all()
         self.identity.register()
-        self._announce(self._registry())
-        self._say_ready()
+        self.topics.publish("plugins")  # that service announces it: the heartbeat must not wait for other rows
 
     def _pool_of(self, job: str) -> str | None:
         found = self._jobs.own.get(job)
         return found.settings.pool if found else None
-
-    def _say_ready(self) -> None:
-        self._when_reachable(lambda: self._set_state(DaemonState.READY))
 
     def _set_state(self, state: DaemonState) -> None:
         self.store.transact(
@@ -276,26 +298,27 @@ class Daemon:
 
     def is_drained(self) -> bool:
         """Has everything that was held been written?"""
-        return not self._runners or self.executor.is_idle
+        return not self._is_up or self.executor.is_idle
 
     def close(self) -> None:
         """After `stop`: end services and workers, say goodbye."""
         if self._runners:
             for runner in self._runners:
                 runner.stop()
-            self._backends.wake()
-            self.watch.wake()
+            if self._is_up:
+                self._backends.wake()
+                self.watch.wake()
             # One deadline for all: threads that wait for a database that hangs must not be waited for in turn.
             until = boottime() + FAREWELL_S
             have_ended = [runner.join(max(0.0, until - boottime())) for runner in self._runners]
             self.executor.close()
-            if all(have_ended):
+            if all(have_ended) and self._is_up:
                 self.watch.close()
         self._reloader.stop()
         if self._has_executor:
             self.workflow_files.stop()
             self._backends.close()
-            if self._runners:
+            if self._is_up:
                 self._logs.finish()
         is_settled = not self._has_executor or self._say_goodbye()
         self.identity.release(is_settled=is_settled and self.is_drained())
@@ -303,11 +326,16 @@ class Daemon:
 
     def _say_goodbye(self) -> bool:
         try:
-            self.store.transact(lambda tx: registration.bury(tx, self.identity.id), name="leave")
+            self.store.transact(lambda tx: registration.mark_gone(tx, self.identity.id), name="leave")
         except StoreUnavailable as error:
             log.warning("could not say goodbye, others take back what was held: %s", error)
             return False
         return True
+
+
+def _tell_until(backends: Backends, identity: Identity, until: float) -> None:
+    backends.keep_alive(round(until * 1e6))
+    identity.prove(until)
 
 
 def resident_mb() -> float:

@@ -105,7 +105,7 @@ def _serve(daemon: "Daemon", stop: _StopOnSignal, *, until_idle: bool) -> None:
 
 
 def _feed_watchdog(daemon: "Daemon", feed_s: float | None) -> None:
-    if feed_s and boottime() - daemon.heartbeat.last_answer < max(feed_s, PATIENCE_S):
+    if feed_s and boottime() - daemon.lease.answered_at < max(feed_s, PATIENCE_S):
         notify("WATCHDOG=1")
 
 

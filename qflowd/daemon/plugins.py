@@ -1,6 +1,7 @@
 """The plugin folders of a daemon. In a module of its own, because a start begins with them: trying them takes longest."""
 
 import os
+from collections.abc import Callable
 from typing import ClassVar
 
 from qflowd.config import Config
@@ -24,8 +25,10 @@ class Plugins:
     name: ClassVar[str] = "plugins"
     topics: ClassVar[tuple[str, ...]] = ("plugins",)
 
-    def __init__(self, reloader: Reloader) -> None:
-        self._reloader = reloader
+    def __init__(self, reloader: Reloader, announce: Callable[[], None]) -> None:
+        """`announce`: tells the database what is known here, unless it has been told."""
+        self._reloader, self._announce = reloader, announce
 
     def tick(self) -> float:
+        self._announce()
         return self._reloader.poll()

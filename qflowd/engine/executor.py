@@ -47,13 +47,14 @@ class Executor:
         *,
         daemon_id: Callable[[], int],
         pools: Iterable[str],
+        holds_lease: Callable[[], bool],
         timeout_s: float | None,
         write_logs: Callable[[], None],
         database_id: str,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._store, self._backends, self._instances, self._topics = store, backends, instances, topics
-        self._daemon_id, self._write_logs = daemon_id, write_logs
+        self._daemon_id, self._holds_lease, self._write_logs = daemon_id, holds_lease, write_logs
         self._pools = tuple(pools)
         self._claimer = Claimer(lanes, self._pools)
         self._harvest = Harvest(store.clock, chance)
@@ -205,7 +206,9 @@ class Executor:
 
     def _turn(self, *, is_ripe: bool) -> None:
         """One transaction: accept what has ended, then claim, what has just become ready included."""
-        room = {pool: self._backends.room(pool) for pool in self._pools} if self._may_claim else {}
+        room = (
+            {pool: self._backends.room(pool) for pool in self._pools} if self._may_claim and self._holds_lease() else {}
+        )
         is_told, self._is_told = self._is_told and any(room.values()), False
         if self._claimer.has_unknown_lanes or not (is_ripe or is_told):  # else only to learn lanes
             has_work = self._look_for_work(room)
@@ -297,6 +300,8 @@ class Executor:
 
     def _claim(self, tx: Tx, room: dict[str, int]) -> list[Shipment]:
         """Claim, and read what is claimed: what a transaction asks for again and again is planned once."""
+        if not self._holds_lease():  # inside the transaction: whoever slept before it would claim under a dead name
+            return []
         idle = {pool: self._backends.idle(pool) for pool in room}
         claims = self._claimer.claim(tx, room, idle, self._daemon_id())
         if self._claimer.is_held_back:

@@ -10,7 +10,7 @@ from typing import Any
 from qflowd.engine.batch import Batch
 from qflowd.engine.claim import Claimed
 from qflowd.engine.lanes import SHORT_S, Lane, Terms
-from qflowd.engine.outcome import Ending, Final, Rearmed, Released, outcome_of
+from qflowd.engine.outcome import Ending, Final, Rearmed, Released, outcome_of, outcome_of_death
 from qflowd.model.durations import LONGEST_S, MB
 from qflowd.model.instants import parse_instant
 from qflowd.model.signal_names import signal_name
@@ -30,6 +30,7 @@ _ENDED = {
 }  # others: ERROR
 _new_final = partial(tuple.__new__, Final)  # without the keywords that nobody gives here: a third of the time
 
+LOST = "lost with its worker process, which was killed for another reason than this task"
 LARGEST_COMMIT = 4000  # results
 LINGER_S = 0.003  # how long the first result of a batch waits for others of short tasks
 WORTH_A_COMMIT = 128  # results; fewer wait a moment for others
@@ -69,8 +70,7 @@ class Harvest:
                 self.batch.running.append((event.task_id, event.fence, self._at(event.started_us)))
         elif isinstance(event, Returned):
             if self._is_held(event.task_id, event.fence):
-                del self.held[event.task_id]
-                self.batch.released.append(Released(event.task_id, event.fence, int(event.solo), 0))
+                self._returned(event)
         elif isinstance(event, Broken):
             self._broken(event)
         elif isinstance(event, Progressed):
@@ -254,6 +254,17 @@ class Harvest:
             return None
         return self._clock.now() + timedelta(seconds=min(result.defer_s, LONGEST_S))
 
+    def _returned(self, event: Returned) -> None:
+        held = self.held.pop(event.task_id)
+        if not event.solo:
+            self.batch.released.append(Released(event.task_id, event.fence, 0, 0))
+            return
+        log.warning(
+            "task %d was lost with its worker process, through no fault of its own; it runs again", event.task_id
+        )
+        started_at = self._at(event.started_us) if event.started_us else None
+        self._end(held, Reason.LOST, self._clock.now(), is_crash=False, started_at=started_at, error=LOST)
+
     def _broken(self, event: Broken) -> None:
         if not self._is_held(event.task_id, event.fence):
             return
@@ -273,7 +284,7 @@ class Harvest:
             exit_signal=event.exit_signal,
         )
 
-    def _end(self, held: Held, reason: Reason, ended_at: datetime, **known: Any) -> None:
+    def _end(self, held: Held, reason: Reason, ended_at: datetime, *, is_crash: bool = True, **known: Any) -> None:
         row, (lane, settings) = held
         self.held.pop(row.id, None)  # unless its result did
         self.may_have_printed = True
@@ -291,7 +302,7 @@ class Harvest:
             ended_at=ended_at,
             **known,
         )
-        self.batch.add(outcome_of(ending, self._chance))
+        self.batch.add(outcome_of(ending, self._chance) if is_crash else outcome_of_death(ending, 0))
 
     def _at(self, boottime_us: int) -> datetime:
         return self._clock.at(boottime_us / 1e6)

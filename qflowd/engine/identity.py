@@ -35,14 +35,11 @@ class Identity:
         self.id = 0
         self.lock_fd = -1
         self._lock_file: Path | None = None
-        self._prefix = self.database_id = ""
+        self.database_id = ""
 
     def register(self) -> None:
         """Become known as a new incarnation, not yet ready. From here on the database's clock is known."""
-        self.database_id = self._store.read(lambda tx: tx.one("read_database_id")).value
-        # A restored copy has the id of the database it was made from, and other daemons under the same numbers.
-        place = hashlib.sha256(self._store.dialect.describe().encode()).hexdigest()
-        self._prefix = f"{PREFIX}{self.database_id[:12]}-{place[:8]}-"
+        self.database_id = str(self._store.read(lambda tx: tx.one("read_database_id")).value)
         self._learn_clock()
         if self.lock_fd < 0:
             self._take_lock()
@@ -62,16 +59,28 @@ class Identity:
             return int(row.id)
 
         self.id = self._store.transact(register_daemon)
-        self._write_id()
+        self._store.session_name = self.session_name(self.id)
+        self.prove(0.0)
         for row in self._store.read(lambda tx: tx.run("list_namesakes", name=self.name, id=self.id)):
             if row.host != self.host or Path(f"/proc/{row.pid}").exists():
                 message = "daemon %d (process %d on %s) has the name %s too; give each a [daemon] name of its own"
                 log.warning(message, row.id, row.pid, row.host, self.name)
 
+    def session_name(self, daemon_id: int) -> str:
+        """What the database sessions of a daemon are called, so that others can end those of a dead one."""
+        return f"{PREFIX}{self.database_id[:12]}-{daemon_id}"
+
+    def prove(self, until: float) -> None:
+        """Say in the lock file until when (CLOCK_BOOTTIME) this daemon lives for certain."""
+        text = f"{self.id} {round(until * 1e6)}\n".encode()
+        with contextlib.suppress(OSError):  # a full disk; whoever finds nothing here goes by the lease in the database
+            os.pwrite(self.lock_fd, text, 0)
+            os.ftruncate(self.lock_fd, len(text))
+
     def dead_neighbours(self) -> Iterator[tuple[int, Path]]:
         """Ids of daemons of this database whose lock is free on this host, with their lock files."""
         with contextlib.suppress(OSError):
-            for file in sorted(self._run_dir.glob(f"{self._prefix}*.lock")):
+            for file in sorted(self._run_dir.glob(f"{self._prefix()}*.lock")):
                 if file != self._lock_file and (number := _id_if_dead(file)) is not None:
                     yield number, file
 
@@ -90,10 +99,15 @@ class Identity:
         if isinstance(self._store.clock, DbClock):
             self._store.clock.learn(server_now, asked_at)
 
+    def _prefix(self) -> str:
+        # A restored copy has the id of the database it was made from, and other daemons under the same numbers.
+        place = hashlib.sha256(self._store.dialect.describe().encode()).hexdigest()
+        return f"{PREFIX}{self.database_id[:12]}-{place[:8]}-"
+
     def _take_lock(self) -> None:
         try:
             self._run_dir.mkdir(parents=True, exist_ok=True, mode=0o755)
-            file = self._run_dir / f"{self._prefix}{os.getpid()}-{os.urandom(4).hex()}.lock"
+            file = self._run_dir / f"{self._prefix()}{os.getpid()}-{os.urandom(4).hex()}.lock"
             # Under another name until it is locked: a neighbour that looks just then would hold it.
             unlocked = file.with_suffix(".new")
             self.lock_fd = os.open(unlocked, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
@@ -103,10 +117,6 @@ class Identity:
             raise QflowdError(
                 f"cannot make a lock file in {self._run_dir}: {error}; set [daemon] run_dir to a folder of this user"
             ) from error
-
-    def _write_id(self) -> None:
-        os.pwrite(self.lock_fd, f"{self.id}\n".encode(), 0)
-        os.ftruncate(self.lock_fd, len(f"{self.id}\n"))
 
 
 def run_dir_for(database_url: str, configured: Path | None) -> Path:
@@ -135,12 +145,33 @@ def _id_if_dead(file: Path) -> int | None:
         if os.fstat(fd).st_uid not in (0, os.geteuid()):
             return None
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        text = os.pread(fd, 40, 0).decode().strip()
-        return int(text) if text.isdigit() else None
+        return _read(fd)[0] or None
     except OSError:
         return None
     finally:
         os.close(fd)
+
+
+def proves_life(lock_file: str) -> bool:
+    """Does this lock file of a daemon on this host say that it lives? False also where there is no such file here."""
+    try:
+        fd = os.open(lock_file, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:  # it is held
+        return _read(fd)[1] > boottime()
+    else:
+        return False
+    finally:
+        os.close(fd)
+
+
+def _read(fd: int) -> tuple[int, float]:
+    """What a daemon wrote into its lock file: its id, and until when it lives; 0 where it has written none yet."""
+    number, _, until_us = os.pread(fd, 60, 0).decode(errors="replace").strip().partition(" ")
+    return int(number) if number.isdigit() else 0, int(until_us) / 1e6 if until_us.isdigit() else 0.0
 
 
 def _boot_id() -> str:

@@ -1,6 +1,7 @@
 """Recover: takes back what dead daemons held. Any daemon may; the fence decides when two try.
 
-A neighbour on this host is known to be dead by its lock file, at once; others when their lease is over.
+A neighbour on this host is known to be dead by its lock file, at once; others when their lease is over and they have been
+silent while our own beats were punctual: after an outage everybody's lease is over, and nobody is dead.
 """
 
 import logging
@@ -10,13 +11,15 @@ from typing import Any, ClassVar
 
 from qflowd.engine.batch import Batch
 from qflowd.engine.finish import finish
-from qflowd.engine.identity import Identity
+from qflowd.engine.identity import Identity, proves_life
 from qflowd.engine.instances import Instances
+from qflowd.engine.lease import Lease
 from qflowd.engine.outcome import Ending, Released, outcome_of_death
-from qflowd.engine.registration import bury
-from qflowd.engine.service import Topics
+from qflowd.engine.registration import StillAlive, mark_gone
+from qflowd.engine.service import Topics, report
+from qflowd.model.errors import StoreUnavailable
 from qflowd.model.ids import instance_of
-from qflowd.model.states import DaemonState, Reason, TaskState
+from qflowd.model.states import Reason, TaskState
 from qflowd.model.workflow import Settings
 from qflowd.store.clock import EPOCH, boottime
 from qflowd.store.tx import Store, Tx
@@ -39,42 +42,95 @@ class Recover:
         identity: Identity,
         topics: Topics,
         *,
-        lease_s: float,
+        lease: Lease,
         sweep: Callable[[Tx, int], int],
     ) -> None:
         """`sweep(tx, instance_id)` cancels what is open of an instance that is being terminated."""
         self._store, self._instances, self._identity, self._topics = store, instances, identity, topics
-        self._every_s = lease_s / 3
-        self._sweep = sweep
+        self._lease, self._sweep = lease, sweep
         self._next_look = 0.0
+        self._reported: set[int] = set()  # dead daemons whose rows somebody has locked
+        self._heard: dict[
+            int, tuple[datetime, float]
+        ] = {}  # neighbour -> its last beat, and when we first saw that one
 
     def tick(self) -> float:
         for number, file in self._identity.dead_neighbours():
-            self.take_back(number, "its lock is free")
-            file.unlink(missing_ok=True)
+            if self._try_to_take_back(number, "its lock is free"):
+                file.unlink(missing_ok=True)
         if boottime() >= self._next_look:
             # The first look goes all the way back: whoever was taking rows back may have died long ago, and all with it.
             since = self._store.clock.now() - timedelta(days=1) if self._next_look else EPOCH
-            self._next_look = boottime() + self._every_s
-            for row in self._store.read(lambda tx: tx.run("list_dead_daemons", since=since)):
-                if row.id != self._identity.id:
-                    self.take_back(
-                        row.id, "its lease is over" if row.state != DaemonState.GONE else "it left rows behind"
-                    )
+            self._next_look = boottime() + self._lease.beat_s
+            for number in self._silent():
+                self._try_to_take_back(number, "its lease is over", has_expired=True)
+            for row in self._store.read(lambda tx: tx.run("list_gone_owners", since=since)):
+                self._try_to_take_back(row.id, "it left rows behind")
         return NEIGHBOURS_S
 
-    def take_back(self, daemon_id: int, why: str) -> int:
-        """Give back the rows of a dead daemon. Returns how many there were."""
-        self._store.transact(lambda tx: bury(tx, daemon_id), name="bury")
+    def _silent(self) -> list[int]:
+        """Neighbours that have not been heard of for as long as their lease, while we could have heard of them."""
+        rows = self._store.read(lambda tx: tx.run("list_neighbours", id=self._identity.id))
+        now, heard = boottime(), self._heard
+        self._heard = {
+            row.id: heard[row.id] if row.id in heard and heard[row.id][0] == row.seen_at else (row.seen_at, now)
+            for row in rows
+        }
+        return [
+            row.id
+            for row in rows
+            if row.has_expired
+            and self._lease.is_long_punctual(self._heard[row.id][1])
+            and not (self._store.dialect.file is not None and proves_life(row.lock_file))
+        ]
+
+    def _try_to_take_back(self, daemon_id: int, why: str, *, has_expired: bool = False) -> bool:
+        """What cannot be had now is had at a later look, and holds up no other. False: the daemon may be alive."""
+        try:
+            self.take_back(daemon_id, why, has_expired=has_expired)
+        except StillAlive:
+            return False
+        except StoreUnavailable as error:
+            report(f"taking back the tasks of daemon {daemon_id}", error, self._lease.beat_s)
+            return False
+        return True
+
+    def take_back(self, daemon_id: int, why: str, *, has_expired: bool = False) -> int:
+        """Give back the rows of a dead daemon, but for those that somebody else has locked. Returns how many there were.
+
+        Raises: StillAlive if it `has_expired` no more.
+        """
+        self._end_sessions(daemon_id)  # first: one of them may be in a transaction for as long as the server lets it
+        self._store.transact(lambda tx: mark_gone(tx, daemon_id, has_expired=has_expired), name="mark_gone")
         rows = self._store.read(lambda tx: tx.run("list_lost", owner=daemon_id))
-        log.warning("daemon %d is dead (%s): taking back %d tasks", daemon_id, why, len(rows))
+        if daemon_id not in self._reported:
+            log.warning("daemon %d is dead (%s): taking back %d tasks", daemon_id, why, len(rows))
         for start in range(0, len(rows), CHUNK):
-            finish(self._store, self._instances, self._batch(rows[start : start + CHUNK]), daemon_id)
+            chunk = self._unlocked(daemon_id, rows[start : start + CHUNK])
+            finish(self._store, self._instances, self._batch(chunk), daemon_id)
         for instance in {instance_of(row.id) for row in rows if row.intent}:
             self._store.transact(lambda tx, instance=instance: self._sweep(tx, instance), name="sweep")  # type: ignore[misc]
         if rows:
             self._topics.publish("ready", "intent")
         return len(rows)
+
+    def _end_sessions(self, daemon_id: int) -> None:
+        try:
+            self._store.end_sessions(self._identity.session_name(daemon_id))
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - each driver refuses in its own way; the servers' own limits remain
+            log.warning("the sessions of daemon %d cannot be ended: %s; run all daemons as one user", daemon_id, error)
+
+    def _unlocked(self, daemon_id: int, rows: list[Any]) -> list[Any]:
+        """Those that nobody has locked: who does may keep them so for hours."""
+        ids = [(row.id,) for row in rows]
+        free = self._store.transact(lambda tx: {row.id for row in tx.run("lock_unheld", rows=ids)}, name="lock_unheld")
+        locked = len(rows) - len(free)
+        if locked and daemon_id not in self._reported:
+            self._reported.add(daemon_id)
+            log.warning("%d of its tasks are locked, and taken back later; %s", locked, self._store.lock_holders())
+        return [row for row in rows if row.id in free]
 
     def _batch(self, rows: list[Any]) -> Batch:
         """All goes back, to run alone, but for what may be the cause."""

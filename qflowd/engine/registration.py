@@ -6,9 +6,14 @@ from collections.abc import Mapping
 from qflowd.config import PoolConfig
 from qflowd.define.writing import dump_settings
 from qflowd.model import jsontext
+from qflowd.model.errors import QflowdError
 from qflowd.model.workflow import Job
 from qflowd.plugins.registry import Registry
 from qflowd.store.tx import Store, Tx
+
+
+class StillAlive(QflowdError):
+    """The daemon that was about to be marked dead has renewed its lease."""
 
 
 def register_pools(store: Store, daemon_id: int, pools: Mapping[str, PoolConfig]) -> None:
@@ -39,10 +44,14 @@ def register_plugins(store: Store, daemon_id: int, registry: Registry) -> None:
     store.transact(save_plugins)
 
 
-def bury(tx: Tx, daemon_id: int) -> None:
-    """A daemon is gone: nothing that it said of itself holds any more."""
+def mark_gone(tx: Tx, daemon_id: int, *, has_expired: bool = False) -> None:
+    """A daemon is gone: nothing that it said of itself holds any more. `has_expired`: only if its lease is over.
+
+    Raises: StillAlive if it has renewed the lease.
+    """
     # First of all: from here on its heartbeat hits no row, and it knows.
-    tx.run("bury_daemon", id=daemon_id)
+    if not tx.count("mark_daemon_gone", id=daemon_id, has_expired=int(has_expired)) and has_expired:
+        raise StillAlive(f"daemon {daemon_id} has renewed its lease")
     for statement in ("forget_daemon_jobs", "forget_daemon_pools", "forget_daemon_plugins", "forget_waker"):
         tx.run(statement, id=daemon_id)
 

@@ -69,6 +69,10 @@ class Watch:
         """End the wait; safe from any thread."""
         self._alarm.wake()
 
+    def sever(self) -> None:
+        """Break the alarm's connection, on which nothing is answered; safe from any thread."""
+        self._alarm.sever()
+
     def close(self) -> None:
         """Let the alarm go; once nobody waits for it any more."""
         self._alarm.close()

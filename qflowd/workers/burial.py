@@ -28,7 +28,8 @@ def tasks_of_dead(worker: Handle, report: Exited, *, is_innocent: bool) -> list[
         if task_id in culprits:
             events.append(_broken(worker, report, marks[task_id]))
         else:
-            events.append(Returned(task_id, task.fence, task_id in marks))
+            mark = marks.get(task_id)
+            events.append(Returned(task_id, task.fence, mark is not None, mark.started_us if mark else 0))
     worker.open.clear()
     worker.flights.clear()
     return events

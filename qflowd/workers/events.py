@@ -1,6 +1,6 @@
 """What a backend tells the engine. Every task that was sent ends in exactly one Finished, Returned or Broken."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from qflowd.workers.wire import Done, Ended
@@ -27,15 +27,16 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """The task comes back without an attempt lost.
+    """The task comes back, and not through its own fault.
 
     Not `solo`: its user code never began. `solo`: it was running beside one that took the process down, or the
-    process died through no fault of its tasks; next time it must run alone.
+    process was killed for another reason; the attempt that began at `started_us` is lost, and the next must run alone.
     """
 
     task_id: int
     fence: int
     solo: bool
+    started_us: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

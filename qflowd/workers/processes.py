@@ -76,7 +76,7 @@ class Processes(Backend):
 
     def keep_alive(self, until_us: int) -> None:
         """Unless called again, the nursery kills all workers at `until_us`. Safe from any thread."""
-        self._supervisor.order(orders.Deadline(until_us))
+        self._supervisor.keep_alive(until_us)
 
     def drain(self) -> None:
         self._is_draining = True

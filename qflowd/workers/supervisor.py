@@ -53,6 +53,7 @@ class Supervisor:
         self._places = [_Place(name, size.threads) for name, size in pools.items() for _ in range(size.processes)]
         self._nursery_place, self._nursery_started_us = _Place("", 0), 0  # it is started anew in the same way
         self._manifest_fd = -1
+        self._deadline: orders.Deadline | None = None  # the last one; a nursery that is started later hears of it too
         self._generation = 0
         self._last_number = 0
         self._has_begun = False  # all workers were started once
@@ -74,7 +75,14 @@ class Supervisor:
             return None
         self.nursery = NurseryLink(self._env, self._lock_fd)
         self._nursery_started_us = self._clock()
+        if self._deadline is not None:
+            self.order(self._deadline)
         return self.nursery
+
+    def keep_alive(self, until_us: int) -> None:
+        """Until when the workers may live, unless the nursery is told anew. Safe from any thread."""
+        self._deadline = orders.Deadline(until_us)
+        self.order(self._deadline)
 
     def fill_places(self) -> Iterator[Handle]:
         """Start a worker for each empty place whose time has come.

@@ -22,16 +22,19 @@ LEFT JOIN qflow.workflow_instance i ON i.intent <> 0 AND i.state < {instance.SUC
 -- name: set_daemon_state
 UPDATE qflow.daemon SET state = :state, seen_at = {clock} WHERE id = :id AND state < {daemon.GONE}
 
--- name: list_dead_daemons
--- Lease over, or gone with rows left (somebody died while taking them back).
-SELECT d.id, d.name, d.state FROM qflow.daemon d WHERE d.state < {daemon.GONE} AND d.lease_ends_at < {clock}
-UNION ALL
-SELECT d.id, d.name, d.state FROM qflow.daemon d WHERE d.state = {daemon.GONE} AND d.seen_at > :since
+-- name: list_neighbours
+SELECT d.id, d.seen_at, d.lock_file, CASE WHEN d.lease_ends_at < {clock} THEN 1 ELSE 0 END AS has_expired
+FROM qflow.daemon d WHERE d.state < {daemon.GONE} AND d.id <> :id
+
+-- name: list_gone_owners
+-- Daemons marked dead that still own rows: somebody died while taking them back, or could not lock all of them.
+SELECT d.id FROM qflow.daemon d WHERE d.state = {daemon.GONE} AND d.seen_at > :since
     AND EXISTS (SELECT 1 FROM qflow.task_instance t WHERE t.owner = d.id AND t.state IN ({task.RESERVED}, {task.RUNNING}))
 
--- name: bury_daemon
+-- name: mark_daemon_gone
 -- Nobody can renew this lease any more.
-UPDATE qflow.daemon SET state = {daemon.GONE} WHERE id = :id AND state < {daemon.GONE}
+UPDATE qflow.daemon SET state = {daemon.GONE}, seen_at = {clock}
+WHERE id = :id AND state < {daemon.GONE} AND (:has_expired = 0 OR lease_ends_at < {clock})
 
 -- name: forget_daemon_jobs
 DELETE FROM qflow.daemon_job WHERE daemon_id = :id

@@ -122,6 +122,12 @@ WHERE d.tenant = :tenant AND d.workflow = :workflow
 -- name: find_job
 SELECT j.name, j.params_schema, j.settings, j.file, j.hash FROM qflow.job j WHERE j.name = :name
 
+-- name: lock_unheld
+-- Of these rows, those that nobody else has locked; until the end of the transaction they are locked for us.
+SELECT t.id, t.fence, t.state, t.need FROM {rows: id bigint} r
+{only: mysql STRAIGHT_JOIN qflow.task_instance t FORCE INDEX (PRIMARY)}{only: postgres,sqlite JOIN qflow.task_instance t} ON t.id = r.id
+{lock}
+
 -- name: list_lost
 -- What a dead daemon held, how often it was lost before since it became ready, and whether its instance is being terminated.
 SELECT t.id, t.node, t.kind, t.round, t.fence, t.state, t.attempt, t.code_id, t.started_at, COALESCE(i.intent, 0) AS intent,

@@ -23,9 +23,9 @@ T = TypeVar("T")
 OPEN = "SELECT count(*) FROM qflow.instances WHERE finished_at IS NULL"
 UNANSWERED = "SELECT count(*) FROM qflow.submissions WHERE answered_at IS NULL"
 
-_TRANSACTIONS = {  # under way, but for the one that asks
+_TRANSACTIONS = {  # under way, and holding something on MySQL, where the alarm always asks
     "postgres": "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'",
-    "mysql": "SELECT count(*) FROM information_schema.innodb_trx WHERE trx_mysql_thread_id <> CONNECTION_ID()",
+    "mysql": "SELECT count(*) FROM information_schema.innodb_trx WHERE trx_rows_locked + trx_rows_modified > 0",
 }
 
 
@@ -91,14 +91,14 @@ class House:
 
         def is_at_rest() -> bool:
             daemon.freeze()
-            if not self._is_somebody_writing():
+            if not self.is_somebody_writing():
                 return True
             daemon.thaw()
             return False
 
         until(is_at_rest, 20, what="frozen between two transactions")
 
-    def _is_somebody_writing(self) -> bool:
+    def is_somebody_writing(self) -> bool:
         if self.store.dialect.file is None:
             return bool(self.one(_TRANSACTIONS[self.store.dialect.name]))
         connection = apsw.Connection(str(self.store.dialect.file))

@@ -5,6 +5,7 @@ with Proxy(server.port) as proxy:
     proxy.lost                          # how many replies were lost
     proxy.hang_up_on("VERSION()")       # the next session that says so is cut, its words unheard
     proxy.cut()                         # all connections, now
+    proxy.swallow()                     # what these connections carry from now on; new ones are as usual
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ class _Link:
         self.said = bytearray()  # by the client, since the transaction began
         self.prepared: dict[bytes, bytes] = {}  # texts by name
         self.is_losing = False
+        self.is_swallowing = False
 
     def close(self) -> None:
         for end in (self.client, self.server):
@@ -75,6 +77,12 @@ class Proxy:
                 self._drop(link)
             return len(links)
 
+    def swallow(self) -> None:
+        """From now on nothing comes through on today's connections, and nobody hangs up."""
+        with self._lock:
+            for link in self._links.values():
+                link.is_swallowing = True
+
     def __enter__(self) -> Self:
         return self
 
@@ -111,6 +119,8 @@ class Proxy:
             data = end.recv(1 << 18)
             if not data:
                 self._drop(link)
+            elif link.is_swallowing:
+                pass
             elif end is link.client and (words := next(filter(data.__contains__, self._unheard), None)):
                 self._unheard.remove(words)
                 self._drop(link)
