@@ -82,7 +82,9 @@ def _place(function: Callable[..., Any], spec: JobSpec, *, run_inline: bool | No
         return ""
     remedy = "move it to the top of a module of its own, or run it in a thread of this program: inline=True"
     if module == MAIN:
-        raise InvalidJob(f"job {spec.name} is defined in the program's main file, which workers do not run: {remedy}")
+        raise InvalidJob(
+            f"job {spec.name} is defined in the program's main file or in a notebook, which workers do not run: {remedy}"
+        )
     if "<" in path or _attribute(module, path) is not function:
         raise InvalidJob(f"job {spec.name}: workers would not find it as {module}.{path}: {remedy}")
     return f"{module}:{path}"
@@ -105,4 +107,4 @@ def _origin(function: Callable[..., Any], spec: JobSpec) -> tuple[str, str]:
     try:
         return str(file.absolute()), hashlib.sha256(file.read_bytes()).hexdigest()
     except OSError:
-        return spec.file, hashlib.sha256(function.__code__.co_code).hexdigest()
+        return spec.file, hashlib.sha256(inspect.unwrap(function).__code__.co_code).hexdigest()

@@ -1,7 +1,9 @@
 """`@job`: a function becomes a job by being recorded; it stays the plain function that it was."""
 
+import contextlib
 import inspect
 import sys
+import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn, ParamSpec, TypeVar, overload
@@ -37,6 +39,7 @@ class JobSpec:
 
 
 _specs: dict[tuple[str, str], JobSpec] = {}
+_EMPTY_CELL = types.CellType()
 
 
 @overload
@@ -90,8 +93,8 @@ def describe(function: Callable[..., Any], *, name: str | None = None, title: st
 
     Raises: InvalidJob, as `@job` does.
     """
-    _check_function(getattr(function, "__func__", function))
-    code = function.__code__
+    _check_function(function)
+    code = inspect.unwrap(function).__code__
     return _spec(
         function, name, title, _settings(settings), (function.__module__, code.co_filename, code.co_firstlineno)
     )
@@ -113,15 +116,21 @@ def find(module: str, name: str) -> JobSpec:
     return spec
 
 
-def spec_of(function: Callable[..., Any]) -> JobSpec:
-    """What `@job` recorded about `function`.
+def outermost(spec: JobSpec) -> Callable[..., Any]:
+    """What its module calls by the function's name: decorators that stand above `@job` belong to it."""
+    name = getattr(spec.function, "__name__", spec.name)
+    outer = getattr(sys.modules.get(spec.module), name, None)
+    return outer if callable(outer) and _wraps(outer, spec.function) else spec.function
 
-    Raises: InvalidJob if the function is no job.
-    """
-    spec = getattr(function, "__qflowd_job__", None)
-    if not isinstance(spec, JobSpec):
-        raise InvalidJob(f"{getattr(function, '__qualname__', function)!s} is not a job; decorate it with @job")
-    return spec
+
+def _wraps(outer: Any, function: Callable[..., Any], layers: int = 8) -> bool:
+    """Does `outer` hold `function`, as `__wrapped__`, in its closure, or as an attribute?"""
+    if outer is function:
+        return True
+    cells = getattr(outer, "__closure__", None) or ()
+    held = [cell.cell_contents for cell in cells if cell != _EMPTY_CELL] + list(getattr(outer, "__dict__", {}).values())
+    layers -= 1
+    return layers > 0 and any(callable(part) and _wraps(part, function, layers) for part in held)
 
 
 def _record(function: Callable[..., Any], name: str | None, title: str, settings: Settings) -> Callable[..., Any]:
@@ -135,17 +144,18 @@ def _record(function: Callable[..., Any], name: str | None, title: str, settings
             f"job {label!r} is defined twice in this file (lines {earlier.line} and {line}); rename one with name="
         )
     _specs[module, label] = spec
-    function.__qflowd_job__ = spec  # type: ignore[attr-defined]
-    function.compensation = _no_compensation  # type: ignore[attr-defined]
+    with contextlib.suppress(AttributeError):  # an object with slots
+        function.__qflowd_job__ = spec  # type: ignore[attr-defined]
+        function.compensation = _no_compensation  # type: ignore[attr-defined]
     return function
 
 
 def _spec(
     function: Callable[..., Any], name: str | None, title: str, settings: Settings, site: tuple[str, str, int]
 ) -> JobSpec:
-    label = function.__name__ if name is None else name
+    label = inspect.unwrap(function).__name__ if name is None else name
     if (fault := fault_in_key(label, "the name")) is not None:
-        raise InvalidJob(f"@job on {function.__qualname__}: {fault}")
+        raise InvalidJob(f"@job on {inspect.unwrap(function).__qualname__}: {fault}")
     module, file, line = site
     return JobSpec(
         name=label,
@@ -165,15 +175,20 @@ def _no_compensation(*_args: Any, **_kwargs: Any) -> NoReturn:
 
 
 def _check_function(function: Any) -> None:
-    if not inspect.isfunction(function):
+    inner = inspect.unwrap(function) if callable(function) else function
+    if not inspect.isroutine(inner) or inspect.isbuiltin(inner):
         raise InvalidJob(f"@job goes on a function, not on {type(function).__name__} {function!r}")
+    name = inner.__qualname__
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        raise InvalidJob(f"job {function.__qualname__}: it yields; return a list instead")
-    code = function.__code__
-    if code.co_posonlyargcount:
-        raise InvalidJob(f"job {function.__qualname__}: params come by name; remove the `/` from its signature")
-    if code.co_flags & inspect.CO_VARARGS:
-        raise InvalidJob(f"job {function.__qualname__}: params come by name; *args cannot be filled, take a list")
+        raise InvalidJob(f"job {name}: it yields; return a list instead")
+    kinds = {parameter.kind for parameter in inspect.signature(function).parameters.values()}
+    if inspect.Parameter.POSITIONAL_ONLY in kinds:
+        raise InvalidJob(f"job {name}: params come by name; remove the `/` from its signature")
+    if inspect.Parameter.VAR_POSITIONAL in kinds:
+        raise InvalidJob(
+            f"job {name}: params come by name; *args cannot be filled, take a list. If that is the wrapper of a "
+            "decorator, give it functools.wraps, which shows the parameters of what it wraps"
+        )
 
 
 def _site() -> tuple[str, str, int]:

@@ -1,6 +1,5 @@
 """From the name of a job to its function, in a worker."""
 
-import inspect
 import os
 import sys
 from collections.abc import Callable
@@ -18,7 +17,6 @@ class Loaded(NamedTuple):
 
     function: Callable[..., Any]
     signature: Signature
-    is_async: bool
 
 
 class Jobs:
@@ -41,14 +39,18 @@ class Jobs:
             self._is_installed = True
         module_name, _, path = module.partition(":")
         __import__(module_name)
-        function = _attribute(module_name, path) if path else decorators.find(module, job).function
-        found = self.known[module, job] = loaded(function)
+        if path:
+            found = loaded(_attribute(module_name, path))
+        else:
+            spec = decorators.find(module, job)
+            found = Loaded(decorators.outermost(spec), signature(spec.function))
+        self.known[module, job] = found
         return found
 
 
 def loaded(function: Callable[..., Any]) -> Loaded:
     """`function`, ready to be called."""
-    return Loaded(function, signature(function), inspect.iscoroutinefunction(function))
+    return Loaded(function, signature(function))
 
 
 def _attribute(module: str, path: str) -> Callable[..., Any]:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Coroutine
 from pathlib import Path
+from types import CoroutineType
 from typing import Any
 
 import msgspec
@@ -182,9 +183,8 @@ class Runner:
 
     def _call(self, job: Loaded, task: Assignment) -> Any:
         arguments = job.signature.bind(_decode(task.params))
-        if job.is_async:
-            return self._loop.run(job.function(**arguments))
-        return job.function(**arguments)
+        value = job.function(**arguments)
+        return self._loop.run(value) if type(value) is CoroutineType else value
 
     def cancel(self) -> bool:
         """Ask the task in hand to end. True: nothing more can be done; False: the caller may raise inside it."""

@@ -11,10 +11,11 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from types import CoroutineType
 from typing import Any, Final
 
 import msgspec
@@ -244,18 +245,19 @@ class Threads(Backend):
         job = self._functions.get(run.chunk.job)
         if job is None:
             raise InvalidJob(f"job {run.chunk.job} runs in worker processes; give its task another pool than {INLINE}")
-        call = partial(job.function, **job.signature.bind(_decode(run.task.params)))
+        arguments = job.signature.bind(_decode(run.task.params))
         context = TaskContext(self)
         context.begin(run.chunk, run.task)
         self._let_cancel(run, context.mark_cancelled)
         with running(context):
-            return asyncio.run(self._await(run, call)) if job.is_async else call()
+            value = job.function(**arguments)
+            return asyncio.run(self._await(run, value)) if type(value) is CoroutineType else value
 
-    async def _await(self, run: _Run, call: Callable[[], Any]) -> Any:
+    async def _await(self, run: _Run, coroutine: Coroutine[Any, Any, Any]) -> Any:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - for the type checker
         self._let_cancel(run, partial(asyncio.get_running_loop().call_soon_threadsafe, task.cancel))
-        return await call()
+        return await coroutine
 
     def _let_cancel(self, run: _Run, cancel: Callable[[], object]) -> None:
         with self._lock:

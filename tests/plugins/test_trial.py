@@ -24,6 +24,14 @@ def test_a_good_file_gives_its_jobs_with_schema_and_settings(folder, make_reload
     assert job.params_schema["properties"] == {"symbol": {"type": "string"}}
 
 
+def test_a_job_below_or_above_other_decorators_has_the_schema_of_its_function(folder, make_reloader):
+    source = "import tenacity\nfrom qflowd import job\n@job\n@tenacity.retry\ndef tried(n: int) -> None: ...\n"
+    folder.write("tried.py", source + GOOD.replace("@job", "@tenacity.retry\n@job"))
+    jobs = load(make_reloader, folder).jobs
+    assert list(jobs["tried"].params_schema["properties"]) == ["n"]
+    assert list(jobs["good"].params_schema["properties"]) == ["symbol"]
+
+
 @pytest.mark.parametrize(
     ("source", "says"),
     [

@@ -1,6 +1,7 @@
 """`@job` records a function and leaves it a plain function."""
 
 import asyncio
+import functools
 import subprocess
 import sys
 
@@ -8,8 +9,13 @@ import pytest
 
 import qflowd
 from qflowd import job, on
-from qflowd.jobs.decorators import InvalidJob, find, registered, spec_of
+from qflowd.jobs.decorators import InvalidJob, find, registered
+from qflowd.jobs.signature import params_schema
 from qflowd.model.workflow import Settings
+
+
+def spec_of(function):
+    return function.__qflowd_job__
 
 
 def run(source, module, **names):
@@ -158,3 +164,25 @@ def test_importing_qflowd_imports_nothing_else_of_it():
     code = "import qflowd, sys; print([m for m in sys.modules if m.startswith(('qflowd.', 'msgspec'))])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_wrapper_that_hides_the_parameters_is_refused_with_a_remedy():
+    def logged(function):
+        def wrapper(*args, **kwargs):
+            return function(*args, **kwargs)
+
+        return wrapper
+
+    with pytest.raises(InvalidJob, match=r"functools\.wraps"):
+        job(logged(lambda: 1))
+
+
+def test_a_decorated_function_has_the_schema_and_the_name_of_the_function_within():
+    @job
+    @functools.lru_cache
+    def cached(symbol: str, lots: int = 1) -> int:
+        """Counts."""
+
+    spec = spec_of(cached)
+    assert (spec.name, spec.doc) == ("cached", "Counts.")
+    assert list(params_schema(spec.function)["properties"]) == ["symbol", "lots"]
