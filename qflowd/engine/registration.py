@@ -72,7 +72,7 @@ def _files(registry: Registry) -> list[tuple[str, str, str, str | None]]:
     hashes: dict[str, str] = {}
     for job in registry.jobs.values():
         by_file.setdefault(job.file, []).append(job.name)
-        hashes[job.file] = job.hash
+        hashes[job.file] = registry.sources[job.file].hash if job.file in registry.sources else job.hash
     for file in registry.errors:
         by_file.setdefault(file, [])
     rows = {}

@@ -105,14 +105,17 @@ class Manifest(msgspec.Struct, frozen=True):
         length = int.from_bytes(data[:8], "big")
         return msgspec.msgpack.decode(memoryview(data)[8 : 8 + length], type=Manifest)
 
-    def install(self, finder: type["ManifestFinder"] | None = None) -> None:
-        """Make this process import from the manifest. Called once, before any plugin is imported."""
+    def install(self, finder: "ManifestFinder | None" = None) -> None:
+        """Make this process import from the manifest. Called once, before any plugin is imported.
+
+        `finder`: of the manifest's modules, where it is not the usual one.
+        """
         sys.path.extend(folder for folder in self.import_path if folder not in sys.path)
         sys.dont_write_bytecode = True
-        made = (finder or ManifestFinder)(self.modules)
+        finder = finder or ManifestFinder(self.modules)
         # First: its names were free when the manifest was made, and must not change their meaning later.
-        sys.meta_path.insert(0, made)
-        sys.path_hooks.insert(0, made.open_folder)
+        sys.meta_path.insert(0, finder)
+        sys.path_hooks.insert(0, finder.open_folder)
 
 
 def install_from(file: str) -> None:

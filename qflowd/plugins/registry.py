@@ -1,21 +1,13 @@
-"""The jobs that this daemon knows, and how a new look at the folders becomes the next registry.
+"""The jobs that this daemon knows, and how a change of the folders becomes the next registry. Nothing is run here."""
 
-`advance` decides and does nothing itself: it yields what is to be tried and is sent what was found.
-"""
-
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-import msgspec
-
-from qflowd.jobs.manifest import EntryPoint, Manifest, Module
+from qflowd.jobs.manifest import Manifest, Module
 from qflowd.model.workflow import Job
-from qflowd.plugins.findings import ENTRY_POINT, IMPORT_TIMEOUT_S, Finding, Findings, Request, label
 from qflowd.plugins.layout import modules_of
+from qflowd.plugins.messages import Finding, Findings, label
 from qflowd.plugins.source import Scan, SourceFile, fault_in_python
-
-Sources = dict[str, SourceFile]
-MayEmpty = Callable[[SourceFile], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,21 +15,19 @@ class Registry:
     """A set of files that were imported together, and the jobs they define. Never changed, only replaced.
 
     `errors`: path of a file or folder, or label of an entry point -> why its present content is not in use,
-    or which of its jobs are not. `sources`: the content in use, by path. `culprits`: path -> hash of content
-    that took the process down. `put_off`: paths whose content has had too little time so far.
+    or which of its jobs are not. `sources`: the content in use, by path. `imports`: path -> paths that it needs.
     """
 
     jobs: Mapping[str, Job] = field(default_factory=dict)
     errors: Mapping[str, str] = field(default_factory=dict)
     manifest: Manifest = field(default_factory=Manifest)
     sources: Mapping[str, SourceFile] = field(default_factory=dict)
-    culprits: Mapping[str, str] = field(default_factory=dict)
-    put_off: frozenset[str] = frozenset()
+    imports: Mapping[str, frozenset[str]] = field(default_factory=dict)
     generation: str = ""
 
-    def jobs_of(self, path: str) -> list[Job]:
+    def jobs_of(self, path: str) -> tuple[Job, ...]:
         """Jobs that the file at `path` defines, by name."""
-        return sorted((job for job in self.jobs.values() if job.file == path), key=lambda job: job.name)
+        return tuple(sorted((job for job in self.jobs.values() if job.file == path), key=lambda job: job.name))
 
     def looks_like(self, other: "Registry") -> bool:
         """Nobody could tell the two apart."""
@@ -48,183 +38,134 @@ class Registry:
         )
 
 
-@dataclass(slots=True)
-class _Tried:
-    """A set of files after its trial."""
+class Change:
+    """A change of the folders on its way: try `manifest()`, `judge` what was found, and again until that is a registry.
 
-    sources: Sources
-    manifest: Manifest
-    found: Mapping[str, Finding]
-    bad: dict[str, str]  # path -> error
+    A file that cannot be imported keeps its last good content, or is left out if it has none; every other file is live.
+    Content that was good, and is not any more, means that what it imports has changed in a way it cannot live with:
+    then that keeps its last good content as well, also if it was deleted.
 
-    @property
-    def entry_points(self) -> tuple[EntryPoint, ...]:
-        return self.manifest.entry_points
-
-    def by_path(self) -> Iterator[tuple[str, Finding]]:
-        """What was found of each file."""
-        for name, module in self.manifest.modules.items():
-            if name in self.found and module.path in self.sources:
-                yield module.path, self.found[name]
-
-    def survivors(self) -> dict[str, Module]:
-        """What was imported together in the end: all but culprits."""
-        modules = self.manifest.modules.items()
-        return {name: module for name, module in modules if not self.found.get(name, Finding()).is_culprit}
-
-
-@dataclass(frozen=True, slots=True)
-class Advance:
-    """One step from `old` to the next registry.
-
-    `skip_culprits`: leave out content that is known to take the process down. `may_empty` says whether a file that
-    defines no job any more is meant so. `discover`: look for entry points anew. `hurry`: put off new content that takes
-    long, so that the rest need not wait for it.
+    Args:
+        may_empty: whether a file that suddenly defines no job is meant so.
     """
 
-    old: Registry
-    scan: Scan
-    import_path: tuple[str, ...] = ()
-    salt: str = ""
-    discover: bool = False
-    skip_culprits: bool = False
-    timeout_s: float = IMPORT_TIMEOUT_S
-    may_empty: MayEmpty = lambda _file: True
-    hurry: bool = False
-
-    def steps(self) -> Generator[Request, Findings, Registry]:
-        """Yields what to try, is sent the findings, returns the registry.
-
-        A file that fails keeps its last good content; where that does not go together with what is new, all
-        files keep theirs; what is new and fails is left out.
-        """
-        errors = dict(self.scan.errors)
-        wanted, unreadable = self._wanted()
-        errors |= unreadable
-        tried = yield from self._try(wanted, self.old.manifest.entry_points, discover=self.discover)
-        culprits = self._culprits(tried) | (dict(self.old.culprits) if self.skip_culprits else {})
-        put_off = frozenset(path for path, finding in tried.by_path() if finding.is_put_off)
-        if tried.bad:
-            errors |= {path: text for path, text in tried.bad.items() if self._has_changed(path, wanted)}
-            mixture = self._with_last_good(wanted, tried.bad)
-            second = tried
-            manifest = _manifest(mixture, tried.manifest)
-            if not tried.bad.keys() & mixture.keys() and manifest.modules == tried.survivors():
-                second = _Tried(mixture, manifest, tried.found, {})
-            elif _hashes(mixture) != _hashes(wanted):
-                second = yield from self._try(mixture, tried.entry_points)
-            if second.bad:
-                second = yield from self._all_as_before(wanted, tried, second, errors)
-            tried = second
-        return self._registry(tried, errors, culprits, put_off)
-
-    def _all_as_before(
-        self, wanted: Sources, first: _Tried, second: _Tried, errors: dict[str, str]
-    ) -> Generator[Request, Findings, _Tried]:
-        """The last good content of every file, and new files that fail nowhere."""
-        errors |= {path: text for path, text in first.bad.items() if path not in errors}
-        as_before = {path: self.old.sources.get(path, file) for path, file in wanted.items()}
-        for path in {*first.bad, *second.bad} - set(self.old.sources):
-            as_before.pop(path, None)
-        last = yield from self._try(as_before, first.entry_points)
-        for path, file in wanted.items():
-            if path in as_before and as_before[path].hash != file.hash and path not in errors:
-                culprits = ", ".join(sorted(second.bad))
-                errors[path] = f"held back: together with its new content {culprits} cannot be imported"
-        errors |= last.bad
-        sources = {path: file for path, file in last.sources.items() if path not in last.bad}
-        return _Tried(sources, _manifest(sources, last.manifest), last.found, {})
-
-    def _wanted(self) -> tuple[Sources, dict[str, str]]:
-        """The files as they are, with the last good content of those that cannot be read or are skipped."""
-        errors: dict[str, str] = {}
-        wanted: Sources = {}
-        for path, file in self.scan.files.items():
-            fault = fault_in_python(file)
-            if fault is None and self.skip_culprits and self.old.culprits.get(path) == file.hash:
-                fault = self.old.errors.get(path, "it took down the process that imported it")
-            if fault is None:
-                wanted[path] = file
+    def __init__(
+        self, last: Registry, scan: Scan, may_empty: Callable[[SourceFile], bool] = lambda _file: True
+    ) -> None:
+        self._last = last
+        self._scan = scan
+        self._may_empty = may_empty
+        self._entry_points = last.manifest.entry_points
+        self._errors = dict(scan.errors)
+        self._files: dict[str, SourceFile] = {}
+        for path, file in scan.files.items():
+            if (fault := fault_in_python(file)) is None:
+                self._files[path] = file
             else:
-                errors[path] = fault
-        for path, file in self.old.sources.items():
-            if path not in wanted and (path in errors or self.scan.is_faulty(path)):
-                wanted[path] = file
-        return self.scan.sorted(wanted.values()), errors
+                self._errors[path] = fault
+        for path, file in last.sources.items():
+            if path in self._errors or scan.is_faulty(path):
+                self._files[path] = file
 
-    def _try(
-        self, sources: Sources, entry_points: tuple[EntryPoint, ...], *, discover: bool = False
-    ) -> Generator[Request, Findings, _Tried]:
-        manifest = Manifest(modules_of(sources.values()), entry_points, self.import_path, self.salt)
-        findings = yield Request(manifest, discover, self.timeout_s, hurried=self._hurried(manifest))
-        manifest = msgspec.structs.replace(manifest, entry_points=findings.entry_points)
-        bad = {
-            module.path: findings.found[name].error
-            for name, module in manifest.modules.items()
-            if name in findings.found and findings.found[name].error and module.path in sources
-        }
-        named = {job.name for finding in findings.found.values() for job in finding.jobs}
-        for name, module in manifest.modules.items():
-            finding = findings.found.get(name)
-            if finding is not None and not finding.jobs and module.path in sources and module.path not in bad:
-                had = {job.name for job in self.old.jobs_of(module.path)}
-                if had - named and not self.may_empty(sources[module.path]):
-                    bad[module.path] = f"no longer defines {', '.join(sorted(had - named))}; waiting whether that stays"
-        return _Tried(sources, manifest, findings.found, bad)
+    def manifest(self, import_path: tuple[str, ...], salt: str) -> Manifest:
+        """What is to be tried next."""
+        modules = modules_of(self._scan.sorted(self._files.values()).values())
+        self._tried = Manifest(modules, self._entry_points, import_path, salt)
+        return self._tried
 
-    def _culprits(self, tried: _Tried) -> dict[str, str]:
-        return {path: tried.sources[path].hash for path, finding in tried.by_path() if finding.is_culprit}
+    def judge(self, findings: Findings) -> Registry | None:
+        """The registry; None if the files are to be tried again, some of them as they were."""
+        self._entry_points = findings.entry_points
+        found, imports = self._by_path(findings)
+        bad = self._bad(found)
+        while bad and (suspects := self._suspects(bad, imports)):
+            for path in suspects:
+                self._errors[path] = bad.get(path) or self._why_held_back(path, sorted(bad))
+                self._put_back(path)
+            if suspects - bad.keys() or suspects & self._last.sources.keys():
+                return None
+            bad = {path: error for path, error in bad.items() if path not in suspects}
+        modules = modules_of(self._scan.sorted(self._files.values()).values())
+        if any(self._tried.modules.get(name) != module for name, module in modules.items()):
+            return None  # what was left out gives its name to another
+        self._errors |= bad  # it is as it was, and so is what it imports: it stays
+        return self._registry(findings, found, bad, imports, modules)
 
-    def _hurried(self, manifest: Manifest) -> frozenset[str]:
-        """What has proved good may take its time: it is in use, and would be withdrawn."""
-        if not self.hurry:
-            return frozenset()
-        good = _hashes(self.old.sources)
-        return frozenset(name for name, module in manifest.modules.items() if good.get(module.path) != module.hash)
+    def _by_path(self, findings: Findings) -> tuple[dict[str, Finding], dict[str, frozenset[str]]]:
+        """What was found of each file, and which files it needs."""
+        paths = {name: module.path for name, module in self._tried.modules.items() if module.path in self._files}
+        found = {path: findings.found[name] for name, path in paths.items() if name in findings.found}
+        needs = {p: frozenset(paths[name] for name in f.imports if name in paths) for p, f in found.items()}
+        return found, needs
 
-    def _has_changed(self, path: str, wanted: Sources) -> bool:
-        old = self.old.sources.get(path)
-        return old is None or old.hash != wanted[path].hash
+    def _bad(self, found: Mapping[str, Finding]) -> dict[str, str]:
+        bad = {path: finding.error for path, finding in found.items() if finding.error}
+        named = {job.name for finding in found.values() for job in finding.jobs}
+        for path, finding in found.items():
+            gone = {job.name for job in self._last.jobs_of(path)} - named
+            is_emptied = gone and not finding.jobs and not finding.error and self._is_new(path)
+            if is_emptied and not self._may_empty(self._files[path]):
+                bad[path] = f"no longer defines {', '.join(sorted(gone))}; waiting whether that stays"
+        return bad
 
-    def _with_last_good(self, wanted: Sources, bad: Iterable[str]) -> Sources:
-        mixture = dict(wanted)
-        for path in bad:
-            if path in self.old.sources:
-                mixture[path] = self.old.sources[path]
-            else:
-                del mixture[path]
-        return mixture
+    def _suspects(self, bad: Mapping[str, str], imports: Mapping[str, frozenset[str]]) -> set[str]:
+        """Files whose change must be the reason. None: what is bad now has not changed, nor has what it imports."""
+        new = {path for path in bad if self._is_new(path)}
+        if new:
+            return {path for path in new if not imports[path] & new - {path}} or new
+        self._errors |= bad
+        needed = {path for each in bad for path in imports[each] | self._last.imports.get(each, frozenset())}
+        return {path for path in needed if self._is_new(path) or path not in self._files}
+
+    def _is_new(self, path: str) -> bool:
+        """Is this content not the last good one?"""
+        last, now = self._last.sources.get(path), self._files.get(path)
+        return now is not None and (last is None or last.hash != now.hash)
+
+    def _put_back(self, path: str) -> None:
+        if path in self._last.sources:
+            self._files[path] = self._last.sources[path]
+        else:
+            del self._files[path]
+
+    def _why_held_back(self, path: str, bad: list[str]) -> str:
+        if path not in self._files:
+            return f"deleted, but kept as it was: without it {', '.join(bad)} cannot be imported"
+        return f"held back: together with its new content {', '.join(bad)} cannot be imported"
 
     def _registry(
-        self, tried: _Tried, errors: dict[str, str], culprits: Mapping[str, str], put_off: frozenset[str]
+        self,
+        findings: Findings,
+        found: Mapping[str, Finding],
+        bad: Mapping[str, str],
+        imports: Mapping[str, frozenset[str]],
+        modules: Mapping[str, Module],
     ) -> Registry:
         jobs: dict[str, Job] = {}
-        keys = {name: module.path for name, module in tried.manifest.modules.items()}
-        keys |= {label(entry): label(entry) for entry in tried.entry_points}
-        for key, path in keys.items():
-            finding = tried.found.get(key, Finding())
-            if finding.error:
-                errors.setdefault(path, finding.error)
-                continue
-            for job in finding.jobs:
+        for owner, defined in self._jobs(findings, found, bad, modules):
+            for job in defined:
                 first = jobs.setdefault(job.name, job)
                 if first is not job:
                     text = f"job {job.name!r} is already defined by {first.file}; rename one of them"
-                    errors[path] = f"{errors[path]}; {text}" if path in errors else text
-        manifest = self._without_culprits(tried, errors)
-        return Registry(jobs, errors, manifest, tried.sources, culprits, put_off, manifest.generation)
+                    self._errors[owner] = f"{self._errors[owner]}; {text}" if owner in self._errors else text
+        manifest = Manifest(dict(modules), self._entry_points, self._tried.import_path, self._tried.salt)
+        return Registry(jobs, self._errors, manifest, dict(self._files), imports, manifest.generation)
 
-    def _without_culprits(self, tried: _Tried, errors: dict[str, str]) -> Manifest:
-        """An installed plugin that takes the process down is not tried again before the next reload."""
-        left = tuple(e for e in tried.entry_points if not tried.found.get(label(e), Finding()).is_culprit)
-        if not self.discover:
-            errors |= {key: text for key, text in self.old.errors.items() if key.startswith(ENTRY_POINT)}
-        return msgspec.structs.replace(tried.manifest, entry_points=left)
-
-
-def _hashes(sources: Mapping[str, SourceFile]) -> dict[str, str]:
-    return {path: file.hash for path, file in sources.items()}
-
-
-def _manifest(sources: Sources, like: Manifest) -> Manifest:
-    return msgspec.structs.replace(like, modules=modules_of(sources.values()))
+    def _jobs(
+        self,
+        findings: Findings,
+        found: Mapping[str, Finding],
+        bad: Mapping[str, str],
+        modules: Mapping[str, Module],
+    ) -> Iterator[tuple[str, tuple[Job, ...]]]:
+        """Path or label, and the jobs that it defines, in the order in which they win a name."""
+        for module in modules.values():
+            if module.path in bad:
+                yield module.path, self._last.jobs_of(module.path)
+            elif module.path in found:
+                yield module.path, found[module.path].jobs
+        for key in map(label, self._entry_points):
+            finding = findings.found.get(key, Finding())
+            if finding.error:
+                self._errors[key] = finding.error
+            yield key, finding.jobs

@@ -1,24 +1,24 @@
-"""Keeping the registry in step with the folders: look, try, hand over. Nothing here waits for user code."""
+"""Keeping the registry in step with the folders: look, try, adopt or keep. Nothing here waits for user code."""
 
 import logging
+import math
 import sys
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from qflowd import resources
 from qflowd.model.jsontext import clean_text
-from qflowd.plugins.findings import IMPORT_TIMEOUT_S, Findings, Request
-from qflowd.plugins.registry import Advance, Registry
+from qflowd.plugins.registry import Change, Registry
 from qflowd.plugins.source import Scan, SourceFile, scan
-from qflowd.plugins.trial_link import Trial, TrialFailed
+from qflowd.plugins.trial import IMPORT_TIMEOUT_S, Trial, TrialFailed
 from qflowd.plugins.watch import FolderWatch
 
 ALWAYS = frozenset({"log", "delay"})
 SHIPPED = ALWAYS | {"shell"}
 HOLD_S = 10.0  # a file that drops all its jobs is believed after so long
-RETRY_S = 30.0
+RETRY_S = 30.0  # after a trial that failed outside any file
 POLL_S = 0.02
 
 logger = logging.getLogger(__name__)
@@ -50,23 +50,20 @@ class Reloader:
     ) -> None:
         self.registry = Registry()
         self.is_ready = False  # the folders have been read once and the registry is true
-        self._has_begun = False
         self._shipped = shipped(enable)
         self.tell(on_change, wake)
-        self._env, self._cwd = env, cwd
-        self._timeout_s = timeout_s
+        self._env, self._cwd, self._timeout_s = env, cwd, timeout_s
         self._watch = watch or FolderWatch(folders, (".py",), self._wake_up)
+        self._has_begun = False
         self._scan = Scan()
-        self._reloads = 0
-        self._is_reload_asked = False
-        self._next: tuple[bool, bool] | None = None  # (discover, skip culprits) of the advance to begin
-        self._owes_retry = False  # to culprits, with all the time that a file may take
-        self._steps: Generator[Request, Findings, Registry] | None = None
-        self._running: tuple[bool, bool] = (False, False)
+        self._change = Change(self.registry, Scan())
         self._trial: Trial | None = None
+        self._try_at = math.inf  # when to try again what lies there, though nothing has changed
+        self._is_reload_asked = False
+        self._reloads = 0
+        self._discover = True  # installed plugins, with the next trial
+        self._ruinous: dict[str, str] = {}  # see `Request`
         self._emptied: dict[tuple[str, str], float] = {}  # (path, hash) -> since when it defines no job
-        self._hold_due: float | None = None
-        self._later = (False, True)  # the advance to begin when that is due
 
     def tell(self, on_change: Callable[[Registry], None], wake: Callable[[], None]) -> None:
         """Whom to tell from now on.
@@ -81,8 +78,7 @@ class Reloader:
         """Read the folders and start trying them, unless that was done; `wait_s()` until `is_ready`."""
         if not self._has_begun:
             self._has_begun = True
-            self._scan = self._watch.start()
-            self._begin(discover=True, skip_culprits=False)
+            self._begin_change(self._watch.start())
 
     def wait_s(self, timeout_s: float) -> None:
         """One round of `poll()`, as soon as what is being tried has answered; at most so much later.
@@ -117,86 +113,62 @@ class Reloader:
         """One bounded round; returns seconds until the next is due, unless `wake` comes first."""
         if self._is_reload_asked:
             self._is_reload_asked = False
-            self._abandon()
-            self._reloads += 1
-            self._watch.look_again()
-            self._emptied.clear()
-            self._next = (True, False)
-        self._look()
-        if self._steps is None and self._next is not None:
-            self._begin(*self._next)
-        if self._steps is not None:
-            self._step()
-        if self._steps is not None or self._next is not None:
+            self._reload()
+        if self._trial is None:
+            found = self._watch.poll()
+            if found is not None or time.monotonic() >= self._try_at:
+                self._begin_change(found or self._scan)
+        if self._trial is not None:
+            self._follow(self._trial)
+        if self._trial is not None:
             return POLL_S
-        waits = [self._watch.due_s()]
-        if self._hold_due is not None:
-            waits.append(max(0.0, self._hold_due - time.monotonic()))
-        return min(waits)
+        return min(self._watch.due_s(), max(0.0, self._try_at - time.monotonic()))
 
-    def _look(self) -> None:
-        is_retrying = self._steps is not None and self._retries_culprits
-        if self._steps is not None and not is_retrying:
-            return
-        found = self._watch.poll()
-        if found is not None:
-            self._scan = found
-            self._owes_retry |= is_retrying
-            self._abandon()  # a retry of culprits gives way to what is new
-            self._next = (self._next is not None and self._next[0], True)
-        elif self._hold_due is not None and time.monotonic() >= self._hold_due and self._steps is None:
-            self._hold_due = None
-            self._next, self._later = self._next or self._later, (False, True)
+    def _reload(self) -> None:
+        self._abandon()
+        self._reloads += 1
+        self._watch.look_again()
+        self._ruinous.clear()
+        self._discover = True
+        self._try_at = 0.0
 
-    @property
-    def _retries_culprits(self) -> bool:
-        return self.is_ready and self._running == (False, False)
+    def _begin_change(self, found: Scan) -> None:
+        self._scan, self._try_at = found, math.inf
+        self._emptied = {key: at for key, at in self._emptied.items() if key in _contents(found)}
+        self._change = Change(self.registry, _without_shipped(found).plus(self._shipped), self._may_empty)
+        self._try()
 
-    def _begin(self, discover: bool, skip_culprits: bool) -> None:  # noqa: FBT001 - the pair in self._next
-        self._next = None
-        self._hold_due = None
-        self._running = (discover, skip_culprits)
-        self._steps = Advance(
-            self.registry,
-            _without_shipped(self._scan).plus(self._shipped),
-            import_path=tuple(filter(None, sys.path)),
-            salt=str(self._reloads),
-            discover=discover,
-            skip_culprits=skip_culprits,
+    def _try(self) -> None:
+        manifest = self._change.manifest(tuple(filter(None, sys.path)), str(self._reloads))
+        self._trial = Trial(
+            manifest,
+            self._ruinous,
+            discover=self._discover,
+            env=self._env,
+            cwd=self._cwd,
             timeout_s=self._timeout_s,
-            may_empty=self._may_empty,
-            hurry=self.is_ready and not self._retries_culprits,
-        ).steps()
-        self._try(next(self._steps))
+        )
 
-    def _try(self, request: Request) -> None:
-        self._trial = Trial(request, env=self._env, cwd=self._cwd)
-
-    def _step(self) -> None:
-        if self._steps is None or self._trial is None:
-            return
+    def _follow(self, trial: Trial) -> None:
         try:
-            answer = self._trial.poll()
-            if answer is None:
-                return
-            self._try(self._steps.send(answer))
-        except StopIteration as end:
-            self._accept(end.value)
+            findings = trial.poll()
         except TrialFailed as error:
             if not self.is_ready:
                 raise
             logger.error("%s; plugins stay as they are, next try in %g s", error, RETRY_S)  # noqa: TRY400
-            self._steps = self._trial = None
-            self._later = self._running
-            self._hold_due = time.monotonic() + RETRY_S
+            self._trial, self._try_at = None, time.monotonic() + RETRY_S
+            return
+        if findings is None:
+            return
+        registry = self._change.judge(findings)
+        if registry is None:
+            self._try()
+        else:
+            self._trial, self._discover = None, False
+            self._adopt(registry)
 
-    def _accept(self, registry: Registry) -> None:
-        self._steps = self._trial = None
+    def _adopt(self, registry: Registry) -> None:
         before, self.registry = self.registry, registry
-        is_news = (before.generation, before.culprits) != (registry.generation, registry.culprits)
-        if self.is_ready and not self._retries_culprits and registry.culprits and (is_news or self._owes_retry):
-            self._next = (False, False)  # it only takes long, or what is new mends it
-        self._owes_retry = False
         if self.is_ready and registry.looks_like(before):
             return
         self.is_ready = True
@@ -209,17 +181,19 @@ class Reloader:
     def _abandon(self) -> None:
         if self._trial is not None:
             self._trial.stop()
-        self._steps = self._trial = None
+        self._trial = None
 
     def _may_empty(self, file: SourceFile) -> bool:
-        now = time.monotonic()
-        since = self._emptied.setdefault((file.path, file.hash), now)
-        if self._reloads and self._running[0]:
+        """Whoever asks for a reload means what lies there; else an editor may be at work."""
+        since = self._emptied.setdefault((file.path, file.hash), time.monotonic())
+        if self._discover or time.monotonic() >= since + HOLD_S:
             return True
-        if now - since < HOLD_S:
-            self._hold_due = min(self._hold_due or since + HOLD_S, since + HOLD_S)
-            return False
-        return True
+        self._try_at = min(self._try_at, since + HOLD_S)
+        return False
+
+
+def _contents(found: Scan) -> set[tuple[str, str]]:
+    return {(file.path, file.hash) for file in found.files.values()}
 
 
 def shipped(enable: Sequence[str]) -> Scan:
@@ -252,11 +226,9 @@ def _report(before: Registry, now: Registry) -> None:
         name for name in now.jobs.keys() & before.jobs.keys() if now.jobs[name].hash != before.jobs[name].hash
     )
     news = {"new": added, "changed": changed, "withdrawn": gone}
-    told = "".join(f"; {what}: {', '.join(names)}" for what, names in news.items() if names)
-    logger.info("plugins: generation %s, %d jobs%s", now.generation, len(now.jobs), told)
+    listed = "".join(f"; {what}: {', '.join(names)}" for what, names in news.items() if names)
+    logger.info("plugins: generation %s, %d jobs%s", now.generation, len(now.jobs), listed)
     for path, error in now.errors.items():
         if before.errors.get(path) != error:
-            level = logging.INFO if path in now.put_off else logging.ERROR
             # A name that is no UTF-8 would keep the whole line out of the log.
-            said = error if error.startswith(path) else f"{path}: {error}"
-            logger.log(level, "plugin %s", clean_text(said))
+            logger.error("plugin %s", clean_text(error if error.startswith(path) else f"{path}: {error}"))

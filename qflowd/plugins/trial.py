@@ -1,106 +1,168 @@
-"""Importing everything of a manifest, in a process that may be ruined by it, and telling what jobs there are."""
+"""Trying a manifest in throw-away processes: start one, look in on it, never wait for it unless asked."""
 
-import hashlib
+import contextlib
 import os
+import select
+import signal
+import subprocess
 import sys
-from collections.abc import Callable
-from importlib import import_module
+import time
+from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 
-from qflowd.jobs import decorators, signature
+import msgspec
+
+import qflowd
 from qflowd.jobs.manifest import Manifest
 from qflowd.model.errors import QflowdError
-from qflowd.model.workflow import Job
-from qflowd.plugins.findings import Finding, label
+from qflowd.model.signal_names import signal_name
+from qflowd.plugins import messages
+from qflowd.plugins.messages import Codes, Findings, Importing, Request
+
+IMPORT_TIMEOUT_S = 10.0  # per file
+START_TIMEOUT_S = 60.0  # until the process is at the first file
+MEMORY_BYTES = 2 << 30
+_TRACE_S = 0.5
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+_MACHINE = os.sysconf("SC_PHYS_PAGES") * _PAGE
 
 
-def import_all(manifest: Manifest, begin: Callable[[str], None]) -> dict[str, Finding]:
-    """Import each module, then each entry point. `begin` hears the name of what comes next."""
-    manifest.install()
-    errors: dict[str, str] = {}
-    owners: dict[tuple[str, str], str] = {}  # (module, job) -> key of what brought it
-    for name, module in manifest.modules.items():
-        if name.endswith(".__main__"):
-            continue  # a program, not a module
-        begin(name)
-        errors[name] = _import(name, module.path)
-        _claim(owners, name)
-    for entry in manifest.entry_points:
-        begin(label(entry))
-        errors[label(entry)] = _import(entry.module, "", entry.value.partition(":")[2].strip())
-        _claim(owners, label(entry))
-    jobs: dict[str, list[Job]] = {}
-    for spec in decorators.registered():
-        owner = spec.module if spec.module in manifest.modules else owners[spec.module, spec.name]
-        begin(owner)
-        try:
-            jobs.setdefault(owner, []).append(_job(spec, manifest))
-        except (QflowdError, OSError) as error:
-            errors[owner] = errors[owner] or f"line {spec.line}: {error}"
-    return {key: Finding(tuple(jobs.get(key, ())), error) for key, error in errors.items()}
+class TrialFailed(QflowdError):
+    """No process could try the files; they are neither good nor bad."""
 
 
-def _claim(owners: dict[tuple[str, str], str], key: str) -> None:
-    for spec in decorators.registered():
-        owners.setdefault((spec.module, spec.name), key)
+class Trial:
+    """Imports a manifest; a file that takes the process down, or does not end, is named, and the rest is tried without it.
+
+    Args:
+        ruinous: see `Request`; what takes a process down is added to it.
+        env, cwd: of the process.
+        timeout_s, memory_bytes: for each file.
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        ruinous: dict[str, str],
+        *,
+        discover: bool = False,
+        env: Mapping[str, str],
+        cwd: Path | None = None,
+        timeout_s: float = IMPORT_TIMEOUT_S,
+        memory_bytes: int = MEMORY_BYTES,
+    ) -> None:
+        self._request = Request(manifest, discover, ruinous, os.getpid())
+        self._env, self._cwd = env, cwd
+        self._timeout_s = timeout_s
+        self._memory_bytes = min(memory_bytes, _MACHINE // 2)
+        self._start()
+
+    def _start(self) -> None:
+        self._received = bytearray()
+        self._codes: Mapping[str, str] = {}
+        self._current, self._since = "", time.monotonic()
+        search_path = os.pathsep.join([*filter(None, sys.path), str(Path(qflowd.__file__).resolve().parents[1])])
+        self._trace = os.memfd_create("trace")
+        with os.fdopen(os.memfd_create("request"), "wb") as request:
+            request.write(msgspec.msgpack.encode(self._request))
+            request.seek(0)
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "qflowd.plugins.trial_process"],
+                stdin=request,
+                stdout=subprocess.PIPE,
+                stderr=self._trace,
+                cwd=self._cwd,
+                env={**self._env, "PYTHONPATH": search_path, "PYTHONDONTWRITEBYTECODE": "1"},
+                start_new_session=True,
+            )
+        assert self._process.stdout is not None  # noqa: S101 - for the type checker
+        self._pipe = self._process.stdout.fileno()
+        os.set_blocking(self._pipe, False)
+
+    def wait_s(self, timeout_s: float) -> None:
+        """Wait until `poll()` has something to do, at most so long."""
+        poller = select.poll()  # select() knows no descriptors above 1023
+        poller.register(self._pipe, select.POLLIN)
+        poller.poll(timeout_s * 1e3)
+
+    def poll(self) -> Findings | None:
+        """The answer if it is there. Never blocks for long.
+
+        Raises: TrialFailed if a process fails outside any file.
+        """
+        end = os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        with contextlib.suppress(BlockingIOError):
+            while data := os.read(self._pipe, 1 << 18):
+                self._received += data
+        for message in messages.take(self._received):
+            match message:
+                case Findings():
+                    self.stop()
+                    return message
+                case Codes(hashes):
+                    self._codes = hashes
+                case Importing(key):
+                    self._current, self._since = key, time.monotonic()
+        fault = _how_it_ended(end) if end is not None else self._limit_reached()
+        if fault:
+            if end is None:
+                self._make_it_say_where()
+            self._blame(f"{self._line()}{fault}")
+        return None
+
+    def stop(self) -> None:
+        """End the process, and what it has started."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        if self._process.stdout is not None and not self._process.stdout.closed:
+            self._process.stdout.close()
+            os.close(self._trace)
+
+    def _limit_reached(self) -> str:
+        """Which one, or nothing."""
+        limit_s = self._timeout_s if self._current else START_TIMEOUT_S
+        if time.monotonic() - self._since > limit_s:
+            return f"importing it took more than {limit_s:g} s"
+        if _resident(self._process.pid) > self._memory_bytes:
+            return f"importing it took more than {self._memory_bytes >> 20} MB of memory"
+        return ""
+
+    def _blame(self, fault: str) -> None:
+        """What was being imported is not tried again; the rest is, in another process."""
+        self.stop()
+        module, ruinous = self._request.manifest.modules.get(self._current), self._request.ruinous
+        key = self._codes.get(self._current) or (module.hash if module else self._current)
+        if not key or key in ruinous:
+            raise TrialFailed(f"trying the plugins failed outside any file: {fault}")
+        ruinous[key] = fault
+        self._start()
+
+    def _make_it_say_where(self) -> None:
+        os.kill(self._process.pid, signal.SIGABRT)
+        until = time.monotonic() + _TRACE_S
+        ended = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        while time.monotonic() < until and os.waitid(os.P_PID, self._process.pid, ended) is None:
+            time.sleep(0.005)
+
+    def _line(self) -> str:
+        """From faulthandler's `File "…", line 3 in <module>`; the innermost comes first."""
+        for line in os.pread(self._trace, 1 << 16, 0).decode("utf-8", "replace").splitlines():
+            _, separator, place = line.partition(", line ")
+            if separator and place.endswith(" in <module>"):
+                return f"line {place.split()[0]}: "
+        return ""
 
 
-def _import(name: str, path: str, attribute: str = "") -> str:
-    """Empty if all went well."""
+def _how_it_ended(end: os.waitid_result) -> str:
+    if end.si_code != os.CLD_EXITED:
+        return f"importing it crashed the process ({signal_name(end.si_status)})"
+    return f"importing it ended the process (exit code {end.si_status})"
+
+
+def _resident(pid: int) -> int:
+    """Bytes; 0 if the process is gone."""
     try:
-        found: object = import_module(name)
-        for part in filter(None, attribute.split(".")):
-            found = getattr(found, part)
-    except BaseException as error:  # noqa: BLE001 - user code may raise anything, SystemExit too
-        return describe(error, path)
-    return ""
-
-
-def describe(error: BaseException, path: str) -> str:
-    """One line: where in the file, what, and where else if the fault lies elsewhere."""
-    text = str(error).strip()
-    if isinstance(error, SyntaxError) and error.filename:
-        text = error.msg
-    what = f"{type(error).__name__}: {text}" if text else type(error).__name__
-    here, last = _lines(error.__traceback__, path)
-    if isinstance(error, SyntaxError) and error.filename:
-        last = (error.filename, error.lineno or 0)
-        here = last[1] if error.filename == path else here
-    elif here and last[0] != path and isinstance(error, QflowdError):
-        last = (path, here)  # our own decorator complained: the reader's line is what counts
-    where = f"line {here}: " if here else ""
-    elsewhere = f" ({last[0]}, line {last[1]})" if last[0] and last[0] != path else ""
-    return f"{where}{what}{elsewhere}"
-
-
-def _lines(traceback: TracebackType | None, path: str) -> tuple[int, tuple[str, int]]:
-    """The last line of `path` on the way to the error, and the last line of all that is no part of Python's importer."""
-    here, last = 0, ("", 0)
-    while traceback is not None:
-        file = traceback.tb_frame.f_code.co_filename
-        if file == path:
-            here = traceback.tb_lineno
-        if not file.startswith("<frozen ") and file not in (__file__, import_module.__code__.co_filename):
-            last = (file, traceback.tb_lineno)
-        traceback = traceback.tb_next
-    return here, last
-
-
-def _job(spec: decorators.JobSpec, manifest: Manifest) -> Job:
-    known = manifest.modules.get(spec.module)
-    if known is not None:
-        file, digest = known.path, known.hash
-    else:
-        file = os.path.abspath(getattr(sys.modules.get(spec.module), "__file__", None) or spec.file)  # noqa: PTH100
-        digest = hashlib.sha256(Path(file).read_bytes()).hexdigest()
-    return Job(
-        name=spec.name,
-        module=spec.module,
-        file=file,
-        hash=digest,
-        title=spec.title,
-        doc=spec.doc,
-        params_schema=signature.params_schema(spec.function),
-        settings=spec.settings,
-    )
+        return int(Path(f"/proc/{pid}/statm").read_bytes().split()[1]) * _PAGE
+    except (OSError, IndexError):
+        return 0

@@ -1,241 +1,217 @@
-"""The throw-away process: `python -m qflowd.plugins.trial_process`, request on stdin, findings on stdout.
+"""The throw-away process: `python -m qflowd.plugins.trial_process`, request on stdin, messages on stdout.
 
-It imports nothing of the user's itself. It forks a child that does, watches its time and memory, and when the child
-is ruined names the culprit and forks another for the rest.
+It imports the user's files and may be ruined by that; the daemon sees which file it was at, and starts another.
 """
 
 import contextlib
+import ctypes
 import faulthandler
+import hashlib
 import os
 import resource
-import select
 import signal
 import sys
-import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
-from typing import NoReturn
+from types import ModuleType, TracebackType
 
 import msgspec
+from msgspec.structs import replace
 
-from qflowd.jobs.manifest import EntryPoint, Manifest
-from qflowd.model.signal_names import signal_name
-from qflowd.plugins import findings, trial
-from qflowd.plugins.findings import Finding, Findings, Request
+from qflowd.jobs import decorators, manifest, signature
+from qflowd.jobs.manifest import EntryPoint, ManifestFinder, ManifestLoader, Module
+from qflowd.model.errors import QflowdError
+from qflowd.model.workflow import Job
+from qflowd.plugins import messages
+from qflowd.plugins.imports import code_hash, imports_of
+from qflowd.plugins.messages import Codes, Finding, Findings, Importing, Message, Request, label
 
-TICK_S = 0.02
-_PAGE = os.sysconf("SC_PAGE_SIZE")
-_MACHINE = os.sysconf("SC_PHYS_PAGES") * _PAGE
-_BEGIN, _END = b"\1", b"\2"
-_is_stopped = False
-
-
-@dataclass(slots=True)
-class _Child:
-    """One forked importer. `tail`: what it has sent of a message that is not complete."""
-
-    pid: int
-    pipe: int
-    trace: int
-    current: str = ""
-    since: float = 0.0
-    received: bytes = b""
-    is_late: bool = False  # what it imports now was in a hurry
+_PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
     """Answer one request."""
-    answer_to = os.dup(1)
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    request = findings.decode_request(sys.stdin.buffer.read())
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    signal.signal(signal.SIGTERM, _stop)
-    with os.fdopen(answer_to, "wb") as answer:
-        answer.write(findings.encode(examine(request)))
+    answer_to, trace = os.dup(1), os.dup(2)
+    request = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Request)
+    null = os.open(os.devnull, os.O_RDWR)
+    for standard in range(3):
+        os.dup2(null, standard)
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != request.parent:
+        os._exit(1)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")  # if memory ends, this is what may go
+    # SIGABRT, too: the daemon sends it to learn where an endless import is.
+    faulthandler.enable(file=trace, all_threads=False)
+
+    def send(message: Message) -> None:
+        view = memoryview(messages.encode(message))
+        while view:
+            view = view[os.write(answer_to, view) :]
+
+    send(Examination(request, send).run())
+    os._exit(0)  # no atexit, no waiting for threads that user code started
 
 
-def _stop(_signal: int, _frame: object) -> None:
-    global _is_stopped  # noqa: PLW0603 - a signal handler has no other way
-    _is_stopped = True
+class Examination:
+    """Imports everything that a request names, and finds out what jobs there are."""
 
+    def __init__(self, request: Request, send: Callable[[Message], None]) -> None:
+        self._manifest = request.manifest
+        if request.discover:
+            self._manifest = replace(request.manifest, entry_points=_entry_points())
+        self._ruinous = request.ruinous
+        self._send = send
+        self._current = ""
+        self._owners: dict[tuple[str, str], str] = {}  # (module, job) -> key of what brought it
+        self._codes: dict[str, str] = {}
 
-def examine(request: Request) -> Findings:
-    """Import everything, in as many children as it takes."""
-    manifest = request.manifest
-    if request.discover:
-        manifest = msgspec.structs.replace(manifest, entry_points=_entry_points())
-    entry_points = manifest.entry_points
-    culprits: dict[str, Finding] = {}
-    while True:
-        child = _fork(manifest)
+    def run(self) -> Findings:
+        modules, entry_points = self._manifest.modules, self._manifest.entry_points
+        # Even reading the source may have ruined a process.
+        readable = {n: replace(m, source=b"") if m.hash in self._ruinous else m for n, m in modules.items()}
+        imports = imports_of(readable, self.begin)
+        self._codes = {name: code_hash(name, imports[name], modules) for name in modules}
+        self._send(Codes(self._codes))
+        refused = {n: self._ruinous[code] for n, code in self._codes.items() if code in self._ruinous}
+        self._manifest.install(_Finder(modules, refused, self.begin))
+        errors: dict[str, str] = {}
+        for name, module in modules.items():
+            if not name.endswith(".__main__"):  # a program, not a module
+                errors[name] = refused.get(name) or self._import(name, name, module.path)
+        for entry in entry_points:
+            key, attribute = label(entry), entry.value.partition(":")[2].strip()
+            errors[key] = self._ruinous.get(key) or self._import(key, entry.module, "", attribute)
+        jobs = self._jobs(errors)
+        found = {
+            key: Finding(tuple(jobs.get(key, ())), error, tuple(imports.get(key, ()))) for key, error in errors.items()
+        }
+        return Findings(found, entry_points)
+
+    def begin(self, key: str) -> str:
+        """Say what is imported from now on; returns what it was before."""
+        before, self._current = self._current, key
+        if key:
+            self._send(Importing(key))
+        return before
+
+    def _import(self, key: str, module: str, path: str, attribute: str = "") -> str:
+        """Empty if all went well."""
+        self.begin(key)
         try:
-            found, fault = _follow(child, request)
+            found: object = import_module(module)
+            for part in filter(None, attribute.split(".")):
+                found = getattr(found, part)
+        except BaseException as error:  # noqa: BLE001 - user code may raise anything, SystemExit too
+            return describe(error, path)
         finally:
-            _bury(child)
-        if found is not None:
-            return Findings({**found, **culprits}, entry_points)
-        if not child.current or child.current in culprits:
-            raise SystemExit(f"importing failed outside any file: {fault}")
-        culprits[child.current] = Finding(error=fault, is_culprit=True, is_put_off=child.is_late)
-        manifest = _without(manifest, child.current)
+            for spec in decorators.registered():
+                self._owners.setdefault((spec.module, spec.name), key)
+        return ""
+
+    def _jobs(self, errors: dict[str, str]) -> dict[str, list[Job]]:
+        jobs: dict[str, list[Job]] = {}
+        for spec in decorators.registered():
+            owner = spec.module if spec.module in self._manifest.modules else self._owners[spec.module, spec.name]
+            self.begin(owner)  # hints are evaluated, which may run anything
+            try:
+                jobs.setdefault(owner, []).append(self._job(spec))
+            except (QflowdError, OSError) as error:
+                errors[owner] = errors[owner] or f"line {spec.line}: {error}{_as_a_whole(error)}"
+        return jobs
+
+    def _job(self, spec: decorators.JobSpec) -> Job:
+        module = self._manifest.modules.get(spec.module)
+        file = module.path if module else getattr(sys.modules.get(spec.module), "__file__", None) or spec.file
+        return Job(
+            name=spec.name,
+            module=spec.module,
+            file=file if module else os.path.abspath(file),  # noqa: PTH100 - links stay
+            hash=self._codes[spec.module] if module else _hash_of_package(spec.module, file),
+            title=spec.title,
+            doc=spec.doc,
+            params_schema=signature.params_schema(spec.function),
+            settings=spec.settings,
+        )
 
 
-def _without(manifest: Manifest, culprit: str) -> Manifest:
-    return msgspec.structs.replace(
-        manifest,
-        modules={name: module for name, module in manifest.modules.items() if name != culprit},
-        entry_points=tuple(entry for entry in manifest.entry_points if findings.label(entry) != culprit),
-    )
+class _Finder(ManifestFinder):
+    """Refuses what ruined a process before, and says which module is executed."""
+
+    def __init__(self, modules: dict[str, Module], refused: dict[str, str], begin: Callable[[str], str]) -> None:
+        super().__init__(modules)
+        self._refused, self._begin = refused, begin
+
+    def loader(self, fullname: str, module: Module) -> ManifestLoader:
+        if fullname in self._refused:
+            raise ImportError(f"{module.path}: {self._refused[fullname]}", name=fullname)
+        return _Loader(fullname, module, self._begin)
+
+
+class _Loader(ManifestLoader):
+    def __init__(self, fullname: str, module: Module, begin: Callable[[str], str]) -> None:
+        super().__init__(fullname, module)
+        self._begin = begin
+
+    def exec_module(self, module: ModuleType) -> None:
+        outer = self._begin(self.name)
+        try:
+            super().exec_module(module)
+        finally:
+            self._begin(outer)
 
 
 def _entry_points() -> tuple[EntryPoint, ...]:
-    # importlib.metadata takes longer to import than all the rest; most machines have no plugin installed.
-    if not any(map(_may_have_plugins, filter(None, sys.path))):
-        return ()
     from importlib.metadata import entry_points
 
-    return tuple(sorted({EntryPoint(entry.name, entry.value) for entry in entry_points(group=findings.GROUP)}))
+    return tuple(sorted({EntryPoint(entry.name, entry.value) for entry in entry_points(group=messages.GROUP)}))
 
 
-def _may_have_plugins(folder: str) -> bool:
-    """False if no distribution that is installed in the folder names our group of entry points."""
-    try:
-        with os.scandir(folder) as entries:
-            infos = [entry.path for entry in entries if entry.name.endswith((".dist-info", ".egg-info"))]
-    except FileNotFoundError:
-        return False
-    except OSError:  # an archive
-        return True
-    return any(_names_our_group(f"{info}/entry_points.txt") for info in infos)
+def _hash_of_package(module: str, file: str) -> str:
+    """SHA-256 over the files of an installed package that are imported; of one file alone, that of its bytes."""
+    top = module.partition(".")[0]
+    files = {getattr(each, "__file__", None) for name, each in sys.modules.items() if name.partition(".")[0] == top}
+    hashes = [hashlib.sha256(Path(each).read_bytes()).hexdigest() for each in sorted(filter(None, {file, *files}))]
+    return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
 
 
-def _names_our_group(file: str) -> bool:
-    try:
-        with open(file, "rb") as text:  # noqa: PTH123 - one for every distribution
-            return findings.GROUP.encode() in text.read()
-    except OSError:
-        return False
+def _as_a_whole(error: BaseException) -> str:
+    if not isinstance(error, decorators.InvalidJob):
+        return ""
+    return "; a file counts as a whole: fix or remove this job, and the file's others come with it"
 
 
-def _fork(manifest: Manifest) -> _Child:
-    reading, writing = os.pipe()
-    trace = os.memfd_create("trace")
-    pid = os.fork()
-    if pid == 0:
-        _import_and_exit(manifest, writing, trace)
-    os.close(writing)
-    with contextlib.suppress(PermissionError):
-        os.setpgid(pid, pid)
-    return _Child(pid, reading, trace, since=time.monotonic())
+def describe(error: BaseException, path: str) -> str:
+    """One line: where in the file, what, and where else if the fault lies elsewhere."""
+    text = str(error).strip()
+    if isinstance(error, SyntaxError) and error.filename:
+        text = error.msg
+    what = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    here, last = _lines(error.__traceback__, path)
+    if isinstance(error, SyntaxError) and error.filename:
+        last = (error.filename, error.lineno or 0)
+        here = last[1] if error.filename == path else here
+    elif here and last[0] != path and isinstance(error, QflowdError):
+        last = (path, here)  # our own decorator complained: the reader's line is what counts
+    where = f"line {here}: " if here else ""
+    elsewhere = f" ({last[0]}, line {last[1]})" if last[0] and last[0] != path else ""
+    return f"{where}{what}{elsewhere}{_as_a_whole(error)}"
 
 
-def _import_and_exit(manifest: Manifest, pipe: int, trace: int) -> NoReturn:
-    code = 1
-    try:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        os.setpgid(0, 0)
-        os.dup2(1, 2)
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        with contextlib.suppress(OSError):
-            Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")  # if memory ends, this is what may go
-        # SIGABRT, too: the parent sends it to learn where an endless import is.
-        faulthandler.enable(file=trace, all_threads=False)
-        found = trial.import_all(manifest, lambda name: _send(pipe, _BEGIN + name.encode() + b"\n"))
-        data = msgspec.msgpack.encode(found)
-        _send(pipe, _END + len(data).to_bytes(8) + data)
-        code = 0
-    finally:
-        os._exit(code)  # no atexit, no waiting for threads that user code started
-
-
-def _send(pipe: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(pipe, view) :]
-
-
-def _follow(child: _Child, request: Request) -> tuple[dict[str, Finding] | None, str]:
-    """Until the child has answered, or what became of it."""
-    parent = os.getppid()
-    memory = min(request.memory_bytes, _MACHINE // 2)
-    while True:
-        if select.select([child.pipe], [], [], TICK_S)[0]:
-            data = os.read(child.pipe, 1 << 16)
-            if not data:
-                return None, _how_it_ended(child)
-            if (answer := _receive(child, data)) is not None:
-                return msgspec.msgpack.decode(answer, type=dict[str, Finding]), ""
-            continue
-        if _is_stopped or os.getppid() != parent:
-            raise SystemExit("nobody waits for the answer any more")
-        took_s = time.monotonic() - child.since
-        if took_s > findings.HURRY_S and child.current in request.hurried:
-            child.is_late = True
-            return None, f"importing it takes long; it is tried for {request.timeout_s:g} s, the others do not wait"
-        if took_s > request.timeout_s:
-            return None, f"{_where_it_hangs(child)}importing it took more than {request.timeout_s:g} s"
-        if _rss(child.pid) > memory:
-            return (
-                None,
-                f"{_where_it_hangs(child)}importing it took more than {memory >> 20} MB of memory",
-            )
-
-
-def _receive(child: _Child, data: bytes) -> bytes | None:
-    """Take in what came; returns the answer when it is complete."""
-    child.received += data
-    while child.received.startswith(_BEGIN):
-        line, newline, rest = child.received.partition(b"\n")
-        if not newline:
-            return None
-        child.current, child.since, child.received = line[1:].decode(), time.monotonic(), rest
-    # A length, not end of file: what user code has started may still hold the pipe.
-    length = int.from_bytes(child.received[1:9]) if len(child.received) > 9 else None
-    if length is None or len(child.received) < 9 + length:
-        return None
-    return child.received[9:]
-
-
-def _how_it_ended(child: _Child) -> str:
-    end = os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-    if end is not None and end.si_code != os.CLD_EXITED:
-        return f"{_line_in_trace(child)}importing it crashed the process ({signal_name(end.si_status)})"
-    return f"importing it ended the process (exit code {end.si_status if end else 0})"
-
-
-def _where_it_hangs(child: _Child) -> str:
-    os.kill(child.pid, signal.SIGABRT)
-    deadline = time.monotonic() + 0.5
-    while time.monotonic() < deadline and os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
-        time.sleep(0.005)
-    return _line_in_trace(child)
-
-
-def _line_in_trace(child: _Child) -> str:
-    """From faulthandler's `File "…", line 3 in <module>`; the innermost comes first."""
-    text = os.pread(child.trace, 1 << 16, 0).decode("utf-8", "replace")
-    for line in text.splitlines():
-        _, found, place = line.partition(", line ")
-        if found and place.endswith(" in <module>"):
-            return f"line {place.split()[0]}: "
-    return ""
-
-
-def _bury(child: _Child) -> None:
-    """Kill the child and whatever else is in its group."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(child.pid, signal.SIGKILL)
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(child.pid, 0)
-    os.close(child.pipe)
-    os.close(child.trace)
-
-
-def _rss(pid: int) -> int:
-    try:
-        return int(Path(f"/proc/{pid}/statm").read_bytes().split()[1]) * _PAGE
-    except (OSError, IndexError):
-        return 0
+def _lines(traceback: TracebackType | None, path: str) -> tuple[int, tuple[str, int]]:
+    """The last line of `path` on the way to the error, and the last line of all that is no part of the importers."""
+    here, last = 0, ("", 0)
+    importers = (__file__, manifest.__file__, import_module.__code__.co_filename)
+    while traceback is not None:
+        file = traceback.tb_frame.f_code.co_filename
+        if file == path:
+            here = traceback.tb_lineno
+        if not file.startswith("<frozen ") and file not in importers:
+            last = (file, traceback.tb_lineno)
+        traceback = traceback.tb_next
+    return here, last
 
 
 if __name__ == "__main__":

@@ -222,16 +222,19 @@ def test_a_culprit_does_not_delay_what_is_good(folder, make_reloader):
     poll_until(reloader, lambda now: "bad" in now.jobs)
 
 
-def test_good_files_are_live_while_one_beside_them_still_hangs(folder, make_reloader):
+def test_a_hanging_file_delays_those_saved_with_it_by_its_time_and_none_after_that(folder, make_reloader):
     reloader = make_reloader(folder.path, timeout_s=3)
     reloader.start()
     hanging = folder.write("a_hanging.py", "import time\ntime.sleep(60)\n")
     folder.job("good")
     poll_until(reloader, lambda now: "good" in now.jobs)
-    assert "the others do not wait" in reloader.registry.errors[hanging]
-    poll_until(reloader, lambda now: "took more than 3 s" in now.errors[hanging])
-    assert "line 2" in reloader.registry.errors[hanging]
-    assert "good" in reloader.registry.jobs
+    assert reloader.registry.errors[hanging] == "line 2: importing it took more than 3 s"
+    folder.job("better")
+    assert poll_until(reloader, lambda now: "better" in now.jobs) < 3, "it was tried again"
+    assert hanging in reloader.registry.errors
+    reloader.reload()
+    folder.job("best")
+    assert poll_until(reloader, lambda now: "best" in now.jobs) >= 3, "a reload tries everything"
 
 
 def test_a_good_file_that_takes_long_is_live_once_it_is_done_and_is_not_hurried_again(folder, make_reloader):
@@ -325,3 +328,89 @@ def test_a_file_that_begins_to_take_the_process_down_keeps_its_last_good_version
         poll_until(reloader, lambda now: now.jobs["other"].hash == hash_of(folder.path / "other.py"))
         assert reloader.registry.jobs["kept"] == good
         assert "ended the process" in reloader.registry.errors[path]
+
+
+def test_a_broken_pair_does_not_hold_back_what_else_is_saved(folder, make_reloader):
+    folder.write("helper.py", "def old(): return 1\n")
+    folder.write("user.py", "from helper import old\nfrom qflowd import job\n@job\ndef use():\n    return old()\n")
+    folder.job("other", returns="1")
+    reloader = make_reloader(folder.path)
+    before = reloader.start()
+    helper = folder.write("helper.py", "def new(): return 2\n")
+    folder.job("other", returns="2")
+    folder.job("fresh")
+    poll_until(reloader, lambda now: helper in now.errors and "fresh" in now.jobs)
+    now = reloader.registry
+    assert b"return 2" in now.manifest.modules["other"].source
+    assert now.jobs["use"] == before.jobs["use"]
+    assert now.manifest.modules["helper"].source == b"def old(): return 1\n"
+
+
+def test_a_change_is_live_though_a_helper_that_was_saved_with_it_is_broken(folder, make_reloader):
+    helper = folder.write("helper.py", "def f(): return 1\n")
+    user = "from helper import f\nfrom qflowd import job\n@job\ndef use():\n    return {}\n"
+    path = folder.write("user.py", user.format("f()"))
+    reloader = make_reloader(folder.path)
+    reloader.start()
+    folder.write("helper.py", "def f(:\n")
+    folder.write("user.py", user.format("f() + 1"))
+    poll_until(reloader, lambda now: helper in now.errors and b"+ 1" in now.manifest.modules["user"].source)
+    assert path not in reloader.registry.errors
+    assert reloader.registry.manifest.modules["helper"].source == b"def f(): return 1\n"
+
+
+def test_a_file_that_fails_for_reasons_of_its_own_keeps_its_jobs_and_holds_nothing_back(
+    folder, make_reloader, tmp_path
+):
+    needed = tmp_path / "symbols.txt"
+    needed.write_text("600519")
+    path = folder.write(
+        "reads.py", f"SYMBOLS = open({str(needed)!r}).read()\nfrom qflowd import job\n@job\ndef reads(): ...\n"
+    )
+    folder.job("other", returns="1")
+    reloader = make_reloader(folder.path)
+    good = reloader.start().jobs["reads"]
+    needed.unlink()
+    folder.job("other", returns="2")
+    poll_until(reloader, lambda now: b"return 2" in now.manifest.modules["other"].source)
+    assert reloader.registry.jobs["reads"] == good
+    assert "FileNotFoundError" in reloader.registry.errors[path]
+
+
+def test_a_deleted_helper_stays_for_the_files_that_cannot_be_imported_without_it(folder, make_reloader):
+    helper = Path(folder.write("helper.py", "def f(): return 1\n"))
+    user = folder.write("user.py", "from helper import f\nfrom qflowd import job\n@job\ndef use(): return f()\n")
+    reloader = make_reloader(folder.path)
+    reloader.start()
+    helper.unlink()
+    poll_until(reloader, lambda now: user in now.errors)
+    assert "use" in reloader.registry.jobs
+    assert reloader.registry.errors[str(helper)].startswith("deleted, but kept as it was: without it ")
+    folder.write("user.py", "from qflowd import job\n@job\ndef use(): return 1\n")
+    poll_until(reloader, lambda now: not now.errors)
+    assert "helper" not in reloader.registry.manifest.modules
+
+
+def test_one_broken_file_at_a_start_takes_no_job_of_the_others_away(folder, make_reloader):
+    broken = folder.write("broken.py", "def (:\n")
+    kills = folder.write("kills.py", "import os\nos._exit(1)\n")
+    needs = folder.write("needs.py", "import kills\nfrom qflowd import job\n@job\ndef needs(): ...\n")
+    for number in range(5):
+        folder.job(f"good{number}")
+    registry = make_reloader(folder.path).start()
+    assert set(registry.jobs) == {"log", "delay", *(f"good{number}" for number in range(5))}
+    assert set(registry.errors) == {broken, kills, needs}
+    assert f"{kills}: importing it ended the process" in registry.errors[needs]
+
+
+def test_a_refused_job_is_named_and_its_file_counts_as_a_whole(folder, make_reloader):
+    path = folder.write("pair.py", "from qflowd import job\n@job\ndef good(): ...\n")
+    reloader = make_reloader(folder.path)
+    good = reloader.start().jobs["good"]
+    folder.write("pair.py", "from qflowd import job\n@job\ndef good(): ...\n@job\ndef bad():\n    yield 1\n")
+    poll_until(reloader, lambda now: path in now.errors)
+    assert reloader.registry.jobs["good"] == good
+    assert reloader.registry.errors[path] == (
+        "line 4: InvalidJob: job bad: it yields; return a list instead; "
+        "a file counts as a whole: fix or remove this job, and the file's others come with it"
+    )

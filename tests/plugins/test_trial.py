@@ -1,12 +1,14 @@
 """Files that ruin the process that imports them are known by name, and nothing else is lost."""
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from qflowd.plugins.trial_link import Trial
+from qflowd.plugins.trial import Trial
 from qflowd.workers.environment import worker_env
 from tests.plugins.conftest import poll_until
 
@@ -71,15 +73,16 @@ def test_an_endless_import_is_stopped_and_its_line_is_known(folder, make_reloade
 
 def test_a_file_that_eats_memory_is_stopped(folder):
     from qflowd.jobs.manifest import Manifest
-    from qflowd.plugins.findings import Request
     from qflowd.plugins.layout import modules_of
     from qflowd.plugins.source import scan
 
     folder.write("good.py", GOOD)
     folder.write("bad.py", "kept = []\nwhile True:\n    kept.append(bytearray(b'x' * 10_000_000))\n")
     modules = modules_of(scan([folder.path], [".py"], trusted_only=True).files.values())
-    found = Trial(Request(Manifest(modules), memory_bytes=300 << 20), env=worker_env(os.environ)).wait().found
-    assert found["bad"].is_culprit
+    trial = Trial(Manifest(modules), {}, memory_bytes=300 << 20, env=worker_env(os.environ))
+    while (answer := trial.poll()) is None:
+        trial.wait_s(0.02)
+    found = answer.found
     assert "more than 300 MB of memory" in found["bad"].error
     assert [job.name for job in found["good"].jobs] == ["good"]
 
@@ -132,6 +135,25 @@ def test_nothing_is_left_when_the_daemon_stops_in_the_middle(folder, make_reload
     poll_until(reloader, lambda _: pid_file.exists() and pid_file.read_text())
     reloader.stop()
     deadline = time.monotonic() + 5
+    while Path(f"/proc/{pid_file.read_text()}").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_trial_ends_with_the_daemon_however_that_ends(folder, tmp_path):
+    pid_file = tmp_path / "pid"
+    folder.write("slow.py", f"import os\nopen({str(pid_file)!r}, 'w').write(str(os.getpid()))\nwhile True: pass\n")
+    code = (
+        "from pathlib import Path\nfrom qflowd.plugins.reload import Reloader\n"
+        f"Reloader([Path({str(folder.path)!r})], env={{}}).start()"
+    )
+    daemon = subprocess.Popen([sys.executable, "-c", code])
+    deadline = time.monotonic() + 20
+    while not (pid_file.exists() and pid_file.read_text()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    daemon.kill()
+    daemon.wait()
     while Path(f"/proc/{pid_file.read_text()}").exists():
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -1,0 +1,71 @@
+"""What the daemon asks of the throw-away process that imports plugins, and what that answers, message by message."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from qflowd.jobs.manifest import EntryPoint, Manifest
+from qflowd.model.workflow import Job
+
+GROUP = "qflowd.plugins"
+
+
+class Request(msgspec.Struct, frozen=True):
+    """Import everything in `manifest`. `discover`: look for entry points too, in place of the manifest's.
+
+    `ruinous`: code hash of a module, or label of an entry point -> why it is not imported: a process did not survive it.
+    """
+
+    manifest: Manifest
+    discover: bool
+    ruinous: dict[str, str]
+    parent: int  # process id
+
+
+class Codes(msgspec.Struct, frozen=True, tag=True):
+    """The code hash of every module; comes before anything is imported."""
+
+    hashes: dict[str, str]
+
+
+class Importing(msgspec.Struct, frozen=True, tag=True):
+    """What is imported from now on: name of a module, or label of an entry point."""
+
+    key: str
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """What importing one module or entry point gave. `imports`: modules of the manifest that it needs, directly or not."""
+
+    jobs: tuple[Job, ...] = ()
+    error: str = ""
+    imports: tuple[str, ...] = ()
+
+
+class Findings(msgspec.Struct, frozen=True, tag=True):
+    """The answer, by name of module or label of entry point; the last message."""
+
+    found: dict[str, Finding] = {}
+    entry_points: tuple[EntryPoint, ...] = ()
+
+
+Message = Codes | Importing | Findings
+
+
+def label(entry: EntryPoint) -> str:
+    """How an installed plugin is called in errors."""
+    return f"entry point {entry.name} = {entry.value}"
+
+
+def encode(message: Message) -> bytes:
+    """A message with its length in front: what user code has started may hold the pipe open after the last one."""
+    data = msgspec.msgpack.encode(message)
+    return len(data).to_bytes(8, "big") + data
+
+
+def take(received: bytearray) -> Iterator[Message]:
+    """Take complete messages off what was received."""
+    while len(received) >= 8 and len(received) >= (end := 8 + int.from_bytes(received[:8], "big")):
+        data = bytes(received[8:end])
+        del received[:end]
+        yield msgspec.msgpack.decode(data, type=Message)
