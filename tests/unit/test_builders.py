@@ -6,9 +6,9 @@ import pytest
 
 from qflowd.define import workflow_file
 from qflowd.define.builders import TaskBuilder, WorkflowBuilder
-from qflowd.define.writing import render
 from qflowd.model.errors import InvalidWorkflow
 from qflowd.model.workflow import Settings, Task
+from tests.support.rendering import render
 
 YAML = """\
 workflow: daily_bars

@@ -5,10 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qflowd.define import stored, workflow_file
-from qflowd.define.writing import dump, render
+from qflowd.define.writing import dump
 from qflowd.model.dag import order
 from qflowd.model.errors import InvalidWorkflow
 from qflowd.model.workflow import Edge, Schedule, Settings, Task, Workflow
+from tests.support.rendering import render
 
 YAML = """\
 workflow: daily_bars
