@@ -10,6 +10,7 @@
 {clock}  {clock + :lease_s}  the server's own clock (leases only; everything else takes :now)
 {seconds: a, b}              seconds from instant a to instant b
 {instant: a}                 instant a as the contract shows it (SQLite keeps whole microseconds, shows text)
+{utc_text: a}                the same as text, in UTC whatever the session's zone
 {concat: a, b} {names: c}    text of several values; of a column's values, with commas
 {upsert: a, b}               what follows VALUES/SELECT to replace columns where the key (a, b) is there
 {excluded: c}                the refused row's column c, in an upsert
@@ -176,6 +177,9 @@ class Renderer:
 
     def macro_instant(self, expression: str) -> str:
         return expression
+
+    def macro_utc_text(self, expression: str) -> str:
+        return self.macro_instant(expression)
 
     def macro_seconds(self, rest: str) -> str:
         """From one instant to another; 0 where a clock was set back in between."""

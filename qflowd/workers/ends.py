@@ -92,13 +92,14 @@ def _later(error: Defer | RetryAfter) -> dict[str, Any]:
 
 
 def headline(error: BaseException) -> str:
-    """The error in words: its type and message, or the message alone where it is ours."""
+    """The error in words, in one line: its type and message, or the message alone where it is ours."""
     if isinstance(error, SystemExit):
-        return f"the job called sys.exit({error.code!r}); return, or raise an exception"[:LONGEST_ERROR]
-    if isinstance(error, QflowdError) or type(error) in (Fail, RetryAfter):
-        return clean_text(str(error))[:LONGEST_ERROR]
-    text = "".join(traceback.format_exception_only(error)).strip()
-    return clean_text(text)[:LONGEST_ERROR]
+        text = f"the job called sys.exit({error.code!r}); return, or raise an exception"
+    elif isinstance(error, QflowdError) or type(error) in (Fail, RetryAfter):
+        text = str(error)
+    else:
+        text = "".join(traceback.format_exception_only(error))
+    return clean_text(" ".join(line.strip() for line in text.splitlines()).strip())[:LONGEST_ERROR]
 
 
 def trace_of(error: BaseException) -> str | None:

@@ -304,3 +304,12 @@ def test_views_say_whose_the_rows_are(desk: Desk):
         assert {row["tenant"] for row in rows(desk, view, number)} == {"fund_b"}, view
     for view in ("workflows", "schedules"):
         assert {row["tenant"] for row in desk.run(f"SELECT tenant FROM qflow.{view}")} == {"default"}, view
+
+
+def test_the_error_of_an_attempt_is_one_line(desk: Desk):
+    number = desk.submit(job="fail", params='{"text": "1 validation error\\npx\\n  Input should be a number"}')
+    error = "ValueError: 1 validation error px Input should be a number"
+    assert desk.ended(number)["error"] == f"task fail: {error}"
+    [attempt] = desk.run("SELECT error, traceback FROM qflow.attempts WHERE instance_id = %s", (number,))
+    assert attempt["error"] == error
+    assert "error\npx\n" in attempt["traceback"]

@@ -46,9 +46,25 @@ def waits_until(desk: Desk, number: int) -> str:
 
 def test_an_offset_is_read_as_the_page_says(desk: Desk):
     for written, expected in WRITTEN[desk.kind].items():
-        desk.run(f"INSERT INTO qflow.submissions (job, run_at) VALUES ('hello', {written})")
-        number = desk.run("SELECT MAX(id) AS id FROM qflow.submissions")[0]["id"]
+        desk.run(f"INSERT INTO qflow.submissions (job, run_at, name) VALUES ('hello', {written}, 'offset')")
+        number = desk.run("SELECT MAX(id) AS id FROM qflow.submissions WHERE name = 'offset'")[0]["id"]
         assert (written, waits_until(desk, number)) == (written, expected)
+
+
+def test_a_wait_reason_says_the_instant_in_utc_whatever_the_zone_of_the_session(desk: Desk):
+    number = desk.submit(job="hello", run_at=EVENING.isoformat() if desk.kind == "sqlite" else EVENING.astimezone(UTC))
+    desk.answer(number)
+    desk.task(number, "hello", "PENDING")
+    other = desk.connect()
+    set_zone = {
+        "postgres": "SET TIME ZONE 'Asia/Shanghai'",
+        "mariadb": "SET time_zone = '+08:00'",
+        "sqlite": "SELECT 1",
+    }
+    desk.run(set_zone[desk.kind], connection=other)
+    [row] = desk.run("SELECT wait_reason FROM qflow.tasks WHERE instance_id = %s", (number,), connection=other)
+    other.close()
+    assert row["wait_reason"] == "waits until 2037-11-20T13:00:00.000000Z"
 
 
 def test_the_driver_keeps_or_drops_an_offset_as_the_page_says(desk: Desk):

@@ -86,6 +86,9 @@ class MysqlRenderer(Renderer):
         head = partial.split("(", 1)[0].strip()
         return f"CREATE INDEX {head} {columns.strip() or partial[partial.index('(') :].split(' WHERE ', 1)[0].strip()}"
 
+    def macro_utc_text(self, expression: str) -> str:
+        return f"DATE_FORMAT({expression}, '%Y-%m-%dT%H:%i:%s.%fZ')"
+
     def macro_names(self, column: str) -> str:
         return f"GROUP_CONCAT({column} ORDER BY {column} SEPARATOR ', ')"
 

@@ -54,6 +54,9 @@ class PostgresRenderer(Renderer):
     def seconds(self, first: str, last: str) -> str:
         return f"ROUND(CAST(EXTRACT(EPOCH FROM ({last} - {first})) AS numeric), 3)"
 
+    def macro_utc_text(self, expression: str) -> str:
+        return f"to_char({expression} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+
     def macro_names(self, column: str) -> str:
         return f"string_agg({column}, ', ' ORDER BY {column})"
 
