@@ -139,6 +139,13 @@ tasks:
   hello: {job: hello}
 """
 
+YEARLY = """
+workflow: yearly
+schedule: {cron: "0 5 1 1 *", timezone: UTC}
+tasks:
+  hello: {job: hello}
+"""
+
 BROKEN = """
 workflow: broken
 tasks:
@@ -176,6 +183,7 @@ tasks:
 """
 
 WORKFLOWS = {
+    "yearly.yaml": YEARLY,
     "switches.yaml": SWITCHES,
     "any_params.yaml": ANY_PARAMS,
     "daily.yaml": DAILY,

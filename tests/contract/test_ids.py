@@ -16,7 +16,7 @@ def insert_with_id(desk: Desk, number: int, table: str = "submissions") -> None:
     extra = " OVERRIDING SYSTEM VALUE" if desk.kind == "postgres" else ""
     columns, values = {
         "submissions": ("job", "'hello'"),
-        "commands": ("action, workflow, reason", "'disable', 'nightly', 'stray'"),
+        "commands": ("action, workflow, reason", "'disable', 'yearly', 'stray'"),
         "signals": ("name", "'stray'"),
     }[table]
     desk.run(f"INSERT INTO qflow.{table} (id, {columns}){extra} VALUES ({number}, {values})")
@@ -90,10 +90,10 @@ def test_a_command_is_carried_out_whatever_its_id_and_the_next_ones_are_none_the
     if number < 0:
         desk.forget(number, table="commands")
     elif desk.kind != "postgres":
-        until(lambda: counter_is_back(desk, "commands", action="enable", workflow="nightly"), 40, every_s=0.5)
+        until(lambda: counter_is_back(desk, "commands", action="enable", workflow="yearly"), 40, every_s=0.5)
         [row] = desk.run("SELECT MAX(id) AS id FROM qflow.commands WHERE reason = 'stray' AND state = 'DONE'")
         assert row["id"] <= LARGEST
-    assert desk.command("enable", workflow="nightly")["state"] == "DONE"
+    assert desk.command("enable", workflow="yearly")["state"] == "DONE"
 
 
 @pytest.mark.parametrize("number", [1 << 50, (1 << 63) - 1])
