@@ -27,6 +27,14 @@ class Jobs:
         self._is_installed = False
         self.known: dict[tuple[str, str], Loaded] = {}  # by module and name
 
+    def install(self) -> bool:
+        """Let this process import plugins. False: it does so already."""
+        if self._is_installed:
+            return False
+        install_from(f"/proc/{os.getpid()}/fd/{self._fd}")
+        self._is_installed = True
+        return True
+
     def load(self, module: str, job: str) -> Loaded:
         """Import `module` and find `job` in it; or with `module:name`, the function of that name, decorated or not.
 
@@ -34,9 +42,7 @@ class Jobs:
         """
         if not module:
             raise InvalidJob(f"job {job} runs only in threads of the program that defined it; its tasks name no pool")
-        if not self._is_installed:
-            install_from(f"/proc/{os.getpid()}/fd/{self._fd}")
-            self._is_installed = True
+        self.install()
         module_name, _, path = module.partition(":")
         __import__(module_name)
         if path:

@@ -1,6 +1,5 @@
 """Runs the tasks of one slot, one after the other. This is the hot path of a worker."""
 
-import contextvars
 import ctypes
 import logging
 import os
@@ -21,10 +20,12 @@ from qflowd.workers.children import SOONEST_US, end_children
 from qflowd.workers.ends import Stopped, encode_output, ended_by
 from qflowd.workers.load import Jobs, Loaded
 from qflowd.workers.page import Page
+from qflowd.workers.process_state import ProcessState
 from qflowd.workers.sink import Sink
 from qflowd.workers.task_context import ContextOfSlot
 from qflowd.workers.wire import Assignment, Chunk, Done, Ended, Parcel
 
+_LONG_US = 1000  # a task that takes so long can afford a thorough look at what it has changed
 _BOOTTIME = time.CLOCK_BOOTTIME
 _clock_ns = time.clock_gettime_ns
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
@@ -86,7 +87,9 @@ class RawOutput:
 class Runner:
     """One slot of a worker. `stop` may be called from the handler of SIGTERM."""
 
-    def __init__(self, slot: int, page: Page, jobs: Jobs, results: Results, sink: Sink, raw: RawOutput) -> None:
+    def __init__(
+        self, slot: int, page: Page, jobs: Jobs, results: Results, sink: Sink, raw: RawOutput, state: ProcessState
+    ) -> None:
         self.slot = slot
         self.is_in_task = False
         self.is_leaving = False  # alone: the process is to end after the task in hand
@@ -97,6 +100,7 @@ class Runner:
         self._results = results
         self._sink = sink
         self._raw = raw
+        self._state = state
         self._alone = page.slots == 1
         self._loop = AsyncLoop()
         self._loaded_us = 0
@@ -117,22 +121,26 @@ class Runner:
                 words[base + 2] = 0
                 self._results.send(wire.Given(seq, wire.unstarted(chunk.tasks[index:])))
                 return
-            variables = self._context.begin(chunk, task)
-            self._results.send(self._attempt(chunk, task, started_us, variables))
+            self._context.begin(chunk, task)
+            self._state.enter(chunk.module)
+            self._results.send(self._attempt(chunk, task, started_us))
             words[base + 2] = 0
 
-    def _attempt(self, chunk: Chunk, task: Assignment, started_us: int, variables: contextvars.Context) -> Done | Ended:
+    def _attempt(self, chunk: Chunk, task: Assignment, started_us: int) -> Done | Ended:
         meter = Meter(children=self._alone) if chunk.long else None
         output: str | None = None
         error: BaseException | None = None
         try:
-            output, error = self._outcome(chunk, task, variables)
+            output, error = self._outcome(chunk, task)
             if not self._alone:
                 self._settle()
         except Stopped as late:  # raised from another thread, when the task had just ended
             error = late
             self._settle()
         ended_us = _clock_ns(_BOOTTIME) // 1000
+        is_thorough = ended_us - started_us >= _LONG_US or task is chunk.tasks[-1]
+        if lasting := self._state.leave(is_thorough=is_thorough):
+            self._replace_for(lasting)
         # Side by side nobody can tell whose child it is; there they end with the process.
         if self._alone and ended_us - started_us >= SOONEST_US and end_children():
             self.is_leaving = True  # what the job keeps in memory may count on them
@@ -150,16 +158,14 @@ class Runner:
         ends = self._ends_of_output(task) if has_written else {}
         return msgspec.structs.replace(ended, started_us=started_us, ended_us=ended_us, **measures, **ends)
 
-    def _outcome(
-        self, chunk: Chunk, task: Assignment, variables: contextvars.Context
-    ) -> tuple[str | None, BaseException | None]:
+    def _outcome(self, chunk: Chunk, task: Assignment) -> tuple[str | None, BaseException | None]:
         self.is_in_task = True
         try:
             # An order that came between the mark and here found no task to interrupt.
             if self.is_leaving if self._alone else self._page.is_stop_asked(self.slot):
                 raise Stopped
             job = self._jobs.known.get((chunk.module, chunk.job)) or self._load(chunk)
-            value = variables.run(self._call, job, task)
+            value = self._context.variables_of(chunk.module).run(self._call, job, task)
             output = None if value is None else encode_output(value)
         except BaseException as raised:  # noqa: BLE001 - whatever a job raises is its outcome
             self.is_in_task = False
@@ -175,9 +181,20 @@ class Runner:
                 self.is_raised = False
                 raise_in_thread(threading.get_ident(), None)
 
+    def _replace_for(self, changes: list[str]) -> None:
+        self.is_leaving = self._alone
+        end = "it is replaced" if self._alone else "its later tasks meet it"
+        text = f"the job changed {', '.join(changes)} of its process, which cannot be put back: {end}"
+        self._sink.emit("log", "WARNING", "qflowd", [text], attempt=self._context.current)
+
     def _load(self, chunk: Chunk) -> Loaded:
-        # Not in the task's variables: what a module sets when it is imported stays.
-        job = self._context.variables.run(self._jobs.load, chunk.module, chunk.job)
+        if self._jobs.install():
+            self._state.rebase()
+        variables = self._context.variables_of(chunk.module)
+        job = variables.run(self._jobs.load, chunk.module, chunk.job)
+        self._context.keep(chunk.module, variables)
+        self._sink.keep_listening()
+        self._state.adopt(chunk.module)
         self._loaded_us = _clock_ns(_BOOTTIME) // 1000
         return job
 
@@ -224,6 +241,10 @@ class AsyncLoop:
             return loop.run_until_complete(self._task)
         finally:
             self._task = None
+            if left := asyncio.all_tasks(loop):  # of this job, and nobody's in the next
+                for task in left:
+                    task.cancel()
+                loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
 
     def cancel(self) -> bool:
         """Cancel the coroutine that runs, from any thread or signal handler. False: none runs."""

@@ -75,6 +75,7 @@ class Sink:
 
     def __init__(self, records_fd: int) -> None:
         self._fd = records_fd
+        self._handler = RecordsHandler(self)
 
     def emit(
         self,
@@ -121,8 +122,15 @@ class Sink:
         """Make `print` and `logging` of this process write here."""
         sys.stdout = sys.__stdout__ = Stream(self, "stdout", "INFO", 1)  # type: ignore[misc,assignment]
         sys.stderr = sys.__stderr__ = Stream(self, "stderr", "ERROR", 2)  # type: ignore[misc,assignment]
-        logging.root.handlers[:] = [RecordsHandler(self)]
+        logging.root.handlers[:] = []
+        self.keep_listening()
         logging.root.setLevel(logging.INFO)
+
+    def keep_listening(self) -> None:
+        """A module may have configured `logging` when it was imported: records still come here, and only once."""
+        others = [handler for handler in logging.root.handlers if handler is not self._handler]
+        others = [handler for handler in others if not isinstance(getattr(handler, "stream", None), Stream)]
+        logging.root.handlers[:] = [self._handler, *others]
 
 
 class Stream(io.TextIOBase):

@@ -10,6 +10,7 @@ from qflowd.jobs.context import Channel, Context, Facts, make_current
 from qflowd.workers.wire import Assignment, Chunk, InstanceFacts
 
 _NO_FACTS = InstanceFacts("")
+_DECIMAL = "decimal_context"  # the one variable that is worth it
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
@@ -45,22 +46,40 @@ class TaskContext(Context):
 
 
 class ContextOfSlot:
-    """What `context()` answers in one slot. `alone`: in threads of C code too."""
+    """What `context()` answers in one slot, and the context variables of its tasks. `alone`: threads of C code see it too."""
 
     def __init__(self, channel: Channel, *, alone: bool) -> None:
         self._channel = channel
         self._alone = alone
-        self.variables = contextvars.copy_context()
+        self._variables: dict[str, contextvars.Context] = {}  # by module, as its import left them
+        self._plain = contextvars.copy_context()
         self.current = TaskContext(channel)
-        self.current.is_kept = True  # the first `begin` makes another, and makes it known
 
-    def begin(self, chunk: Chunk, task: Assignment) -> contextvars.Context:
-        """`task` is what runs in this slot now. Returns: context variables of its own, to run it in."""
+    def begin(self, chunk: Chunk, task: Assignment) -> None:
+        """`task` is what runs in this slot now."""
         if self.current.is_kept:
             self.current = TaskContext(self._channel)
-            self.variables.run(make_current, self.current, whole_process=self._alone)
         self.current.begin(chunk, task)
-        return self.variables.copy()
+
+    def variables_of(self, module: str) -> contextvars.Context:
+        """Fresh context variables, to run the task in: those that `module` set when it was imported."""
+        variables = self._variables.get(module, self._plain).copy()
+        variables.run(make_current, self.current, whole_process=self._alone)
+        if module in self._variables:
+            variables.run(_own_decimal)
+        return variables
+
+    def keep(self, module: str, variables: contextvars.Context) -> None:
+        """`module` was imported with these."""
+        if any(variable.name == _DECIMAL for variable in variables):
+            self._variables.setdefault(module, variables)
+
+
+def _own_decimal() -> None:
+    """The context of `decimal` is an object that can be changed: each task has a copy."""
+    import decimal
+
+    decimal.setcontext(decimal.getcontext().copy())
 
 
 def facts_of(chunk: Chunk, task: Assignment) -> Facts:

@@ -9,7 +9,7 @@ import msgspec
 
 from qflowd.workers.log_budget import Budgets, LogLine
 from qflowd.workers.log_reader import line_of
-from qflowd.workers.sink import NOBODY, Reach, Record, RecordsHandler, Sink, writer
+from qflowd.workers.sink import NOBODY, Reach, Record, Sink, writer
 from qflowd.workers.wire import Assignment
 
 _decode_lines = msgspec.json.Decoder(Record | Reach).decode_lines
@@ -22,7 +22,6 @@ class ThreadLogs(Sink):
         super().__init__(-1)
         self._kept: deque[bytes] = deque()
         self._budgets = Budgets()
-        self._handler = RecordsHandler(self)
         self._raised: list[logging.Logger] = []  # whose level is ours
 
     def emit(self, *args: Any, **kwargs: Any) -> None:

@@ -19,6 +19,7 @@ from qflowd.workers.ends import Stopped
 from qflowd.workers.inherit import inherit_attempts
 from qflowd.workers.load import Jobs
 from qflowd.workers.page import Page
+from qflowd.workers.process_state import ProcessState
 from qflowd.workers.runner import RawOutput, Results, Runner, raise_in_thread
 from qflowd.workers.sink import Sink
 from qflowd.workers.statements import cancel_statements
@@ -93,9 +94,10 @@ class Worker:
         results = Results(fds["results"], is_shared=slots > 1)
         raw = RawOutput(fds["stdout"], fds["stderr"])
         jobs = Jobs(fds["manifest"])
-        self._runners = [Runner(slot, self._page, jobs, results, sink, raw) for slot in range(slots)]
-        self._idents: dict[int, int] = {}
         signal.signal(signal.SIGTERM, self._on_term)
+        state = ProcessState(slots)
+        self._runners = [Runner(slot, self._page, jobs, results, sink, raw, state) for slot in range(slots)]
+        self._idents: dict[int, int] = {}
         # A SIGTERM for a child that is just being forked must find it without our handler.
         os.register_at_fork(before=_block_term, after_in_parent=_unblock_term, after_in_child=lambda: _cut_off(fds))
 
