@@ -5,6 +5,7 @@ A lone expression keeps its type; among other text it becomes text. A scope is a
 """
 
 import ast
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -64,7 +65,13 @@ def compile_value(value: Json) -> Template:
         try:
             functions.measure(found)
         except functions.TooLarge as problem:
-            raise ExpressionFailed(str(problem)) from None
+            # Outputs are given, not made: each that is named may come on top, once.
+            tasks = scope["tasks"]
+            given = sum(functions.measure(tasks[key]["output"], math.inf) for key in uses.tasks if key in tasks)
+            try:
+                functions.measure(found, functions.LARGEST + given)
+            except functions.TooLarge:
+                raise ExpressionFailed(str(problem)) from None
         return found
 
     return _template(uses, bounded if uses != Uses() else render)

@@ -55,8 +55,8 @@ def join_size(left: Any, right: Any) -> None:
         raise TooLarge
 
 
-def measure(value: Json) -> None:
-    """Walk `value` and stop as soon as it is too large. Values that are shared count each time.
+def measure(value: Json, largest: float = LARGEST) -> int:
+    """Characters and items of `value`; the walk stops as soon as it is too large. Shared values count each time.
 
     Raises: TooLarge.
     """
@@ -71,8 +71,9 @@ def measure(value: Json) -> None:
             todo.extend(item)
         elif isinstance(item, str):
             size += len(item)
-        if size > LARGEST:
+        if size > largest:
             raise TooLarge
+    return size
 
 
 def text(value: Json) -> str:

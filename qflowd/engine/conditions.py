@@ -5,6 +5,7 @@ from typing import Any
 from qflowd.engine.advance import EndedRow
 from qflowd.engine.instances import Instances
 from qflowd.engine.render import load_outputs, scope_of
+from qflowd.engine.upstreams import Output
 from qflowd.model.errors import ExpressionFailed
 from qflowd.model.ids import task_id
 from qflowd.store.tx import Tx
@@ -17,7 +18,7 @@ class EdgeConditions:
         self._tx = tx
         self._instances = instances
         self._instance_id = 0
-        self._texts: dict[int, str | None] = {}
+        self._texts: dict[int, Output] = {}
         self._scope: dict[str, Any] = {}
 
     def holds(self, instance_id: int, parent: EndedRow, child: int) -> bool:
@@ -32,7 +33,7 @@ class EdgeConditions:
         condition = instance.plan.nodes[child].conditions[parent.node]
         by_key = instance.plan.by_key
         wanted = {task_id(instance_id, by_key[key].ordinal) for key in condition.tasks} - self._texts.keys()
-        outputs = load_outputs(self._tx, self._instances, [(number, parent.round) for number in wanted])
+        outputs = load_outputs(self._tx, self._instances, [(number, parent.round) for number in wanted], wanted)
         self._texts.update(outputs)
         try:
             return condition.render(self._scope) is True

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from qflowd.engine.claim import Claim
 from qflowd.engine.harvest import Harvest
 from qflowd.engine.instances import Instances
-from qflowd.engine.lanes import Lane, Terms
+from qflowd.engine.lanes import Lane
 from qflowd.engine.render import Group, Unrenderable, gather, render
 from qflowd.model.errors import ExpressionFailed, QflowdError
 from qflowd.model.ids import ORDINALS, instance_of
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
 log = logging.getLogger("qflowd")
-LARGEST_PARCEL = 4 << 20  # characters of parameters and parents' outputs in one chunk
+LARGEST_PARCEL = 4 << 20  # characters of parameters in one chunk
 WORTH_A_THREAD = 100  # rows; fewer are rendered before another thread is awake
 PUT_OFF_S = 60.0  # what cannot be read here waits so long, for a daemon that can
 
@@ -76,17 +76,17 @@ class Dispatch:
             self._harvest.hold(group.terms, group.rows)
             if not lane.is_short:
                 for row, task in zip(group.rows, group.assignments, strict=True):
-                    self._give(group.terms, [task], solo=bool(row.solo))
+                    self._give(group, [task], solo=bool(row.solo))
                 continue
             tasks = group.assignments
             if lane.has_solo:
                 for row, task in zip(group.rows, tasks, strict=True):
                     if row.solo:
-                        self._give(group.terms, [task], solo=True)
+                        self._give(group, [task], solo=True)
                 tasks = [task for row, task in zip(group.rows, tasks, strict=True) if not row.solo]
             size = max(1, min(lane.chunk_size, -(-len(tasks) // room)))
-            for part in _parts(tasks, size):
-                self._give(group.terms, part, solo=False)
+            for part in _parts(tasks, group.texts, size):
+                self._give(group, part, solo=False)
 
     def _refuse(self, lane: Lane, rows: Sequence[Unrenderable]) -> None:
         """What has no value fails; what this daemon cannot read may be no riddle to another, so it waits."""
@@ -108,16 +108,16 @@ class Dispatch:
                 exc_info=None if isinstance(unread[0], QflowdError) else unread[0],
             )
 
-    def _give(self, terms: Terms, tasks: list[Assignment], *, solo: bool) -> None:
+    def _give(self, group: Group, tasks: list[Assignment], *, solo: bool) -> None:
         """To a worker; back to the lane if the last one with room has died meanwhile."""
-        pool = terms.lane.key.pool
+        pool = group.terms.lane.key.pool
         if self._backends.room(pool):
-            self._backends.send(pool, self._chunk(terms, tasks, solo=solo))
+            self._backends.send(pool, self._chunk(group, tasks, solo=solo))
         else:
             self._harvest.release([self._harvest.held[task.task_id][0] for task in tasks])
 
-    def _chunk(self, terms: Terms, tasks: list[Assignment], *, solo: bool) -> Chunk:
-        lane, settings = terms
+    def _chunk(self, group: Group, tasks: list[Assignment], *, solo: bool) -> Chunk:
+        lane, settings = group.terms
         instances = {task.task_id // ORDINALS for task in tasks}
         return Chunk(
             job=lane.job.name,
@@ -130,14 +130,23 @@ class Dispatch:
             estimate_s=lane.mean_s,
             instances={number: self._instances[number].facts for number in instances},
             database=self._database_id,
+            texts={task.params: group.texts[task.params] for task in tasks if isinstance(task.params, int)},
+            upstreams={n: group.upstreams[n] for task in tasks if (n := task.upstream) is not None},
         )
 
 
-def _parts(tasks: list[Assignment], size: int) -> Iterator[list[Assignment]]:
+def _parts(tasks: list[Assignment], texts: Sequence[str], size: int) -> Iterator[list[Assignment]]:
     """Chunks of at most `size` tasks, and no more text than a worker should be sent at once."""
     for start in range(0, len(tasks), size):
         part = tasks[start : start + size]
-        weights = [len(task.params) + len(task.upstream or "") for task in part]
+        shared: set[int] = set()
+        weights = []
+        for task in part:
+            if isinstance(params := task.params, str):
+                weights.append(len(params))
+            else:  # what is shared weighs once
+                weights.append(0 if params in shared else len(texts[params]))
+                shared.add(params)
         if sum(weights) < LARGEST_PARCEL:
             yield part
             continue

@@ -18,12 +18,14 @@ from qflowd.engine.harvest import Harvest
 from qflowd.engine.instances import Instances
 from qflowd.engine.known import LaneIds
 from qflowd.engine.service import Topics, back_off, log_some, report
+from qflowd.engine.upstreams import read_output
 from qflowd.model.errors import StoreUnavailable
 from qflowd.model.ids import instance_of
 from qflowd.model.workflow import Job
 from qflowd.store.clock import boottime
 from qflowd.store.tx import Store, Tx
 from qflowd.workers.backends import Backends
+from qflowd.workers.events import Asked
 
 log = logging.getLogger("qflowd")
 POLL_S = 0.5
@@ -70,6 +72,7 @@ class Executor:
         self._house_at = 0.0
         self._has_intents = False  # somebody said so, and nobody has looked yet
         self._terminated: set[int] = set()  # instances, at the last look
+        self._asked: list[Asked] = []  # by running tasks, and not answered yet
         topics.subscribe("ready", self.wake)
         for topic in ("intent", "stopping"):
             topics.subscribe(topic, self.note_intents)
@@ -150,7 +153,10 @@ class Executor:
         if self._may_claim and patience_s > 0 and not self._harvest.is_behind:
             patience_s = min(patience_s, max(0.0, self._look_at - now))
         for event in self._backends.poll(patience_s):
-            self._harvest.take(event)
+            if isinstance(event, Asked):
+                self._asked.append(event)
+            else:
+                self._harvest.take(event)
         now = boottime()
         is_ripe = self._harvest.is_ripe(now)
         if is_ripe or (self._may_claim and now >= self._look_at and not self._harvest.is_behind):
@@ -161,12 +167,15 @@ class Executor:
         return 0
 
     def _keep_house(self, now: float) -> None:
-        """Now and then: end what was terminated, compare what we hold with what the database says."""
+        """Now and then: end what was terminated, answer tasks, compare what we hold with what the database says."""
         if now < self._house_at:
             return
         try:
             if self._has_intents:
                 self._stop_terminated()
+            while self._asked:
+                self._backends.answer(self._asked[0], *read_output(self._store, self._instances, self._asked[0]))
+                del self._asked[0]
             if now >= self._reconcile_at:
                 self._reconcile_at = now + RECONCILE_S
                 self._reconcile()

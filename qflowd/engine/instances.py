@@ -45,7 +45,8 @@ class Instance:
     scope: dict[str, Json]  # what expressions may ask, but for outputs of tasks
     facts: InstanceFacts
     overrides: Mapping[str, Override]
-    rendered: dict[int, str] = field(default_factory=dict)  # node -> parameters that are the same for all its rows
+    # Parameters taken by name, of all tasks of a job together, and of each task with parameters of its own.
+    rendered: dict[tuple[str, str], str] = field(default_factory=dict)
 
 
 class Instances:
@@ -122,10 +123,8 @@ class Instances:
         scope = instance_scope(row.id, plan.workflow.key, row.name, row.created_at, row.business_date, row.fire_at)
         facts = InstanceFacts(
             workflow=plan.workflow.key if row.version_id is not None else "",
-            name=row.name or plan.workflow.key,
             tenant=row.tenant,
             business_date=None if row.business_date is None else str(row.business_date),
-            params=row.params,
         )
         overrides = read_overrides(row.overrides) if row.overrides else {}
         return Instance(row.id, plan, row.tenant, params, scope | {"params": params}, facts, overrides)

@@ -46,15 +46,17 @@ class Node:
         return None if self.task.params is None else compile_value(dict(self.task.params))
 
     @cached_property
-    def sources(self) -> tuple[int, ...]:
-        """All nodes whose outputs an attempt is given: parents, and what its parameters and conditions name."""
-        if self.is_plain:
-            return self.parents
+    def named(self) -> frozenset[int]:
+        """The nodes whose outputs its parameters and conditions name."""
         templates = [*self.conditions.values()]
         if self.constant is None and self.params is not None:
             templates.append(self.params)
-        named = {self.ordinals[key] for template in templates for key in template.tasks}
-        return tuple(sorted(named.union(self.parents)))
+        return frozenset(self.ordinals[key] for template in templates for key in template.tasks)
+
+    @cached_property
+    def sources(self) -> tuple[int, ...]:
+        """All nodes whose outputs an attempt may ask for: parents, and `named`."""
+        return self.parents if self.is_plain else tuple(sorted(self.named.union(self.parents)))
 
 
 class Alike(NamedTuple):

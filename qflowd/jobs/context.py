@@ -24,7 +24,8 @@ class NoContext(QflowdError):
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What the daemon tells the worker about an attempt; it travels as it is.
 
-    `upstream` (an object: task key -> output) and `saved` are JSON text, decoded when the job asks.
+    `upstream` (an object: task key -> output) and `saved` are JSON text, decoded when the job asks. Large outputs are
+    fetched by the number that `upstream` then has for each task key.
     """
 
     task_id: int
@@ -37,7 +38,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     params: dict[str, Any] = {}
     business_date: date | None = None
     tenant: str = DEFAULT_TENANT
-    upstream: bytes = b"{}"
+    upstream: bytes | dict[str, int] = b"{}"
     saved: bytes = b"null"
     database: str = ""  # its random id
     round: int = 0  # how often a person had the task start anew
@@ -50,6 +51,12 @@ class Channel(Protocol):
 
     def send_save(self, facts: Facts, value: bytes) -> None:
         """`value` is JSON text in UTF-8."""
+
+    def fetch_output(self, facts: Facts, key: str, number: int) -> bytes:
+        """JSON text of the output of the parent `key`; equal outputs have one `number`. Waits for the daemon.
+
+        Raises: QflowdError if it cannot be had.
+        """
 
 
 class Context:
@@ -122,9 +129,19 @@ class Context:
 
     @property
     def upstream(self) -> dict[str, Any]:
-        """Outputs of the parents by task key."""
+        """Outputs of the parents by task key. Large ones come from the daemon when this is first asked for.
+
+        Raises: QflowdError if they cannot be had: in a process that the job has forked.
+        """
         if self._upstream is None:
-            self._upstream = msgspec.json.decode(self._facts.upstream, type=dict[str, Any])
+            given = self._facts.upstream
+            if isinstance(given, bytes):
+                self._upstream = msgspec.json.decode(given, type=dict[str, Any])
+            else:
+                fetch = self._channel.fetch_output
+                self._upstream = {
+                    key: msgspec.json.decode(fetch(self._facts, key, number)) for key, number in given.items()
+                }
         return self._upstream
 
     @property

@@ -6,7 +6,7 @@ import select
 from collections.abc import Collection, Iterable, Mapping
 from typing import Final, Protocol
 
-from qflowd.workers.events import Event, StopReason
+from qflowd.workers.events import Asked, Event, StopReason
 from qflowd.workers.log_budget import LogLine
 from qflowd.workers.wire import Chunk, now_us
 
@@ -37,6 +37,12 @@ class Backend(Protocol):
 
     def stop(self, task_ids: Collection[int], reason: StopReason) -> None:
         """End those of these tasks that are here: Broken with `reason`, or Returned if they have not begun."""
+
+    def answer(self, asked: Asked, text: str | None, error: str) -> None:
+        """The output that a task has asked for, as JSON text; None: `error` says why it cannot be had.
+
+        Does nothing if the task is gone. A backend whose tasks never ask needs no more than this.
+        """
 
     def held(self) -> set[tuple[int, int]]:
         """(task_id, fence) of everything sent and not answered."""
@@ -129,6 +135,11 @@ class Backends:
         if wanted := set(task_ids):
             for backend in self._all:
                 backend.stop(wanted, reason)
+
+    def answer(self, asked: Asked, text: str | None, error: str = "") -> None:
+        """Send an output to the task that has asked for it."""
+        for backend in self._all:
+            backend.answer(asked, text, error)
 
     def held(self) -> set[tuple[int, int]]:
         return set().union(*(backend.held() for backend in self._all))

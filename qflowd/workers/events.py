@@ -80,4 +80,14 @@ class Checkpointed:
     value: str
 
 
-Event = Finished | Running | Returned | Broken | Progressed | Checkpointed
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A running task waits for the output of the task `key`; `Backend.answer` sends it. `ticket`: the backend's own."""
+
+    task_id: int
+    fence: int
+    key: str
+    ticket: int
+
+
+Event = Finished | Running | Returned | Broken | Progressed | Checkpointed | Asked

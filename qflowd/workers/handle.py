@@ -13,7 +13,7 @@ from qflowd.workers import linux, wire
 from qflowd.workers.events import StopReason
 from qflowd.workers.log_reader import Output
 from qflowd.workers.page import Mark, Page, new_page
-from qflowd.workers.wire import Assignment, Chunk, Message, Parcel
+from qflowd.workers.wire import Answer, Assignment, Chunk, Message, Parcel
 
 _PIPE_BYTES = 1 << 20
 _READ = 1 << 18
@@ -97,6 +97,13 @@ class Handle:
         tasks = chunk.tasks
         self.flights.append(Flight(self.seq, chunk, tasks[-1].task_id))
         self.open.update(zip(map(task_id_of, tasks), tasks, strict=True))
+        self._queue(data)
+
+    def answer(self, answer: Answer) -> None:
+        """Queue `answer`, as `send` does."""
+        self._queue(wire.pack(answer))
+
+    def _queue(self, data: bytes) -> None:
         if self.backlog:
             self.backlog += data
         elif (sent := self._write(data)) < len(data):

@@ -11,7 +11,7 @@ from qflowd.config.records import PoolConfig
 from qflowd.workers import orders
 from qflowd.workers.backends import NEVER_US, Backend
 from qflowd.workers.burial import tasks_of_dead
-from qflowd.workers.events import Event, Finished, StopReason
+from qflowd.workers.events import Asked, Event, Finished, StopReason
 from qflowd.workers.handle import Handle, Stop
 from qflowd.workers.log_budget import LogLine
 from qflowd.workers.log_reader import LogReader
@@ -19,7 +19,7 @@ from qflowd.workers.nursery_link import NurseryLink
 from qflowd.workers.receive import sort_messages
 from qflowd.workers.supervisor import Supervisor
 from qflowd.workers.watch import Watch
-from qflowd.workers.wire import Chunk, Done, Ended, now_us
+from qflowd.workers.wire import Answer, Chunk, Done, Ended, now_us
 
 _BUSY_TICK_US = 10_000  # how often running tasks are looked at
 _FLOOD = 48  # tasks in flight
@@ -119,8 +119,7 @@ class Processes(Backend):
         worker.send(chunk)
         if worker.is_private:
             worker.is_leaving = True
-        if worker.backlog:
-            self._want_to_write(worker)
+        self._want_to_write(worker)
         self._next_watch_us = min(self._next_watch_us, self._clock() + _BUSY_TICK_US)
 
     def stop(self, task_ids: Collection[int], reason: StopReason) -> None:
@@ -132,6 +131,12 @@ class Processes(Backend):
                 worker.stops.setdefault(task_id, Stop(reason))
                 self._watch.revoke(worker, now)
         self._next_watch_us = now
+
+    def answer(self, asked: Asked, text: str | None, error: str) -> None:
+        worker = next((w for w in self._workers.values() if asked.task_id in w.open), None)
+        if worker is not None and worker.open[asked.task_id].fence == asked.fence:
+            worker.answer(Answer(asked.ticket, text, error))
+            self._want_to_write(worker)
 
     def held(self) -> set[tuple[int, int]]:
         return {(task.task_id, task.fence) for worker in self._workers.values() for task in worker.open.values()}
@@ -188,7 +193,8 @@ class Processes(Backend):
         self._receive(worker, events)
 
     def _want_to_write(self, worker: Handle) -> None:
-        if worker.tasks_fd not in self._by_fd:
+        """If not all of it could be written at once."""
+        if worker.backlog and worker.tasks_fd not in self._by_fd:
             self._by_fd[worker.tasks_fd] = worker
             self._epoll.register(worker.tasks_fd, select.EPOLLOUT)
 

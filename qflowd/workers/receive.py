@@ -5,7 +5,7 @@ from collections import deque
 import msgspec
 
 from qflowd.workers import linux, wire
-from qflowd.workers.events import Broken, Checkpointed, Event, Progressed, Returned
+from qflowd.workers.events import Asked, Broken, Checkpointed, Event, Progressed, Returned
 from qflowd.workers.handle import Handle, Sample, Stop, task_id_of
 from qflowd.workers.wire import Assignment, Done, Ended, Message
 
@@ -37,6 +37,8 @@ def _sort(worker: Handle, message: Message, results: Results, events: list[Event
         events.append(Progressed(task.task_id, task.fence, message.done, message.total, message.text))
     elif isinstance(message, wire.Saved):
         events.append(Checkpointed(task.task_id, task.fence, message.value))
+    elif isinstance(message, wire.Ask):
+        events.append(Asked(task.task_id, task.fence, message.key, message.ticket))
     else:
         del worker.open[task.task_id]
         sample = worker.samples.pop(task.task_id, None)

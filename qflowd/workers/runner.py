@@ -7,6 +7,7 @@ import resource
 import threading
 import time
 from collections.abc import Coroutine
+from functools import partial
 from pathlib import Path
 from types import CoroutineType
 from typing import Any
@@ -14,10 +15,12 @@ from typing import Any
 import msgspec
 
 from qflowd.jobs.context import Facts
+from qflowd.model.errors import QflowdError
 from qflowd.model.jsontext import clean_text
 from qflowd.workers import wire
 from qflowd.workers.children import SOONEST_US, end_children
 from qflowd.workers.ends import Stopped, encode_output, ended_by
+from qflowd.workers.inbox import Inbox
 from qflowd.workers.load import Jobs, Loaded
 from qflowd.workers.page import Page
 from qflowd.workers.process_state import ProcessState
@@ -34,8 +37,9 @@ _decode = msgspec.json.Decoder(dict[str, Any]).decode
 class Results:
     """The pipe to the daemon; every message is one write. Also the `Channel` of `context()`."""
 
-    def __init__(self, fd: int, *, is_shared: bool) -> None:
+    def __init__(self, fd: int, *, is_shared: bool, inbox: Inbox | None = None) -> None:
         self._fd = fd
+        self._inbox = inbox
         self._lock = threading.Lock() if is_shared else None
 
     def send(self, message: wire.Message) -> None:
@@ -60,6 +64,12 @@ class Results:
 
     def send_save(self, facts: Facts, value: bytes) -> None:
         self.send(wire.Saved(facts.task_id, facts.fence, value.decode()))
+
+    def fetch_output(self, facts: Facts, key: str, number: int) -> bytes:
+        if self._inbox is None:
+            raise QflowdError(f"the output of task {key} cannot be fetched here")
+        ask = partial(wire.Ask, facts.task_id, facts.fence, key)
+        return self._inbox.fetch(number, lambda ticket: self.send(ask(ticket)))
 
 
 class RawOutput:
@@ -165,7 +175,7 @@ class Runner:
             if self.is_leaving if self._alone else self._page.is_stop_asked(self.slot):
                 raise Stopped
             job = self._jobs.known.get((chunk.module, chunk.job)) or self._load(chunk)
-            value = self._context.variables_of(chunk.module).run(self._call, job, task)
+            value = self._context.variables_of(chunk.module).run(self._call, job, chunk.params_of(task))
             output = None if value is None else encode_output(value)
         except BaseException as raised:  # noqa: BLE001 - whatever a job raises is its outcome
             self.is_in_task = False
@@ -198,8 +208,8 @@ class Runner:
         self._loaded_us = _clock_ns(_BOOTTIME) // 1000
         return job
 
-    def _call(self, job: Loaded, task: Assignment) -> Any:
-        arguments = job.signature.bind(_decode(task.params))
+    def _call(self, job: Loaded, params: str) -> Any:
+        arguments = job.signature.bind(_decode(params))
         value = job.function(**arguments)
         return self._loop.run(value) if type(value) is CoroutineType else value
 

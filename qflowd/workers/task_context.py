@@ -85,6 +85,7 @@ def _own_decimal() -> None:
 def facts_of(chunk: Chunk, task: Assignment) -> Facts:
     """What `context()` tells of `task`."""
     instance = chunk.instances.get(task.instance_id, _NO_FACTS)
+    upstream = "{}" if task.upstream is None else chunk.upstreams[task.upstream]
     return Facts(
         task_id=task.task_id,
         instance_id=task.instance_id,
@@ -93,10 +94,10 @@ def facts_of(chunk: Chunk, task: Assignment) -> Facts:
         workflow=instance.workflow,
         task=task.task_key,
         job=chunk.job,
-        params=_decode(task.params),
+        params=_decode(chunk.params_of(task)),
         business_date=date.fromisoformat(instance.business_date) if instance.business_date else None,
         tenant=instance.tenant,
-        upstream=task.upstream.encode() if task.upstream else b"{}",
+        upstream=upstream.encode() if isinstance(upstream, str) else upstream,
         saved=task.saved.encode() if task.saved else b"null",
         database=chunk.database,
         round=task.round,

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 from pathlib import Path
 from types import CoroutineType
 from typing import Any, Final
@@ -23,10 +24,21 @@ import msgspec
 from qflowd.config.records import PoolConfig
 from qflowd.jobs.context import Facts, running
 from qflowd.jobs.decorators import InvalidJob
+from qflowd.model.errors import QflowdError
 from qflowd.model.jsontext import clean_text
 from qflowd.workers.backends import NEVER_US, Backend, Bell
 from qflowd.workers.ends import encode_output, ended_by
-from qflowd.workers.events import Broken, Checkpointed, Event, Finished, Progressed, Returned, Running, StopReason
+from qflowd.workers.events import (
+    Asked,
+    Broken,
+    Checkpointed,
+    Event,
+    Finished,
+    Progressed,
+    Returned,
+    Running,
+    StopReason,
+)
 from qflowd.workers.load import Loaded
 from qflowd.workers.log_budget import LogLine
 from qflowd.workers.task_context import TaskContext
@@ -73,7 +85,9 @@ class Threads(Backend):
         self._slots = size.slots
         self._logs = ThreadLogs()
         self._bell = Bell()
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
+        self._tickets = count(1)
+        self._answers: dict[int, tuple[str | None, str]] = {}  # by ticket
         self._waiting: deque[_Run] = deque()
         self._open: dict[int, _Run] = {}  # sent and not answered
         self._events: list[Event] = []
@@ -113,6 +127,11 @@ class Threads(Backend):
             for run in [self._open[number] for number in task_ids if number in self._open]:
                 self._give_up(run, reason)
         self._bell.ring()
+
+    def answer(self, asked: Asked, text: str | None, error: str) -> None:
+        with self._lock:
+            self._answers[asked.ticket] = text, error
+            self._lock.notify_all()
 
     def held(self) -> set[tuple[int, int]]:
         with self._lock:
@@ -199,6 +218,7 @@ class Threads(Backend):
         self._lost += 1
         run.ask_to_end()
         self._start_threads()
+        self._lock.notify_all()
 
     # -- outside
 
@@ -245,7 +265,7 @@ class Threads(Backend):
         job = self._functions.get(run.chunk.job)
         if job is None:
             raise InvalidJob(f"job {run.chunk.job} runs in worker processes; give its task another pool than {INLINE}")
-        arguments = job.signature.bind(_decode(run.task.params))
+        arguments = job.signature.bind(_decode(run.chunk.params_of(run.task)))
         context = TaskContext(self)
         context.begin(run.chunk, run.task)
         self._let_cancel(run, context.mark_cancelled)
@@ -273,13 +293,25 @@ class Threads(Backend):
     def send_save(self, facts: Facts, value: bytes) -> None:
         self._say(facts, Checkpointed(facts.task_id, facts.fence, value.decode()))
 
+    def fetch_output(self, facts: Facts, key: str, number: int) -> bytes:
+        ticket = next(self._tickets)
+        self._say(facts, Asked(facts.task_id, facts.fence, key, ticket))
+        with self._lock:
+            self._lock.wait_for(lambda: ticket in self._answers or not self._is_open(facts))
+            text, error = self._answers.pop(ticket, (None, "the attempt is over"))
+        if text is None:
+            raise QflowdError(error)
+        return text.encode()
+
     def _say(self, facts: Facts, event: Event) -> None:
         with self._lock:
-            run = self._open.get(facts.task_id)
-            if run is None or run.task.fence != facts.fence:
-                return
-            self._events.append(event)
+            if self._is_open(facts):
+                self._events.append(event)
         self._bell.ring()
+
+    def _is_open(self, facts: Facts) -> bool:
+        run = self._open.get(facts.task_id)
+        return run is not None and run.task.fence == facts.fence
 
 
 def _where_it_is(ident: int) -> str | None:

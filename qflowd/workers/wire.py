@@ -1,6 +1,6 @@
 """What the daemon and its workers say to each other, and how it is laid out on the pipe.
 
-To a worker: parcels, each a length (4 bytes, big endian) and msgpack. From a worker: one JSON array a line, because a
+To a worker: parcels and answers, each a length (4 bytes, big endian) and msgpack. From a worker: one JSON array a line, because a
 whole read of hundreds of lines is then one call into C, without a walk over frames.
 Times are microseconds of CLOCK_BOOTTIME; JSON inside messages is text.
 """
@@ -27,24 +27,23 @@ class InstanceFacts(msgspec.Struct, frozen=True, array_like=True):
     """What `context()` may tell of an instance."""
 
     workflow: str
-    name: str = ""
     tenant: str = "default"
     business_date: str | None = None  # YYYY-MM-DD
-    params: str = "{}"
 
 
 class Assignment(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One attempt to run. `params`: rendered; `upstream`: object of outputs by task key; `saved`: last checkpoint.
+    """One attempt to run.
 
-    `round`: how often a person had the task start anew.
+    `params`: rendered, or the number of the chunk's text. `upstream`: number of the chunk's `upstreams`; None: it has
+    no parents. `saved`: the last checkpoint. `round`: how often a person had the task start anew.
     """
 
     task_id: int
     fence: int
     attempt: int
     task_key: str
-    params: str = "{}"
-    upstream: str | None = None
+    params: str | int = "{}"
+    upstream: int | None = None
     saved: str | None = None
     round: int = 0
 
@@ -58,7 +57,9 @@ class Chunk(msgspec.Struct, frozen=True, array_like=True):
 
     `long`: not known to be short, so its memory and CPU are measured. `solo`: nothing else may run in that process
     meanwhile. `estimate_s`: expected duration of one task; the unstarted rest is taken back when one runs far longer.
-    `instances`: facts by instance id, for `context()`; may be incomplete. `database`: its id.
+    `instances`: facts by instance id, for `context()`; may be incomplete. `database`: its id. `texts`, `upstreams`:
+    what tasks have in common, by number. An upstream is the object of the parents' outputs by task key, or, where they
+    are large, for each key a number that equal outputs share: they are sent when a task asks for them (`Ask`).
     """
 
     job: str
@@ -71,13 +72,27 @@ class Chunk(msgspec.Struct, frozen=True, array_like=True):
     estimate_s: float = 0.0
     instances: dict[int, InstanceFacts] = {}
     database: str = ""
+    texts: dict[int, str] = {}
+    upstreams: dict[int, str | dict[str, int]] = {}
+
+    def params_of(self, task: Assignment) -> str:
+        """The parameters of one of its tasks."""
+        return task.params if isinstance(task.params, str) else self.texts[task.params]
 
 
-class Parcel(msgspec.Struct, frozen=True, array_like=True):
+class Parcel(msgspec.Struct, frozen=True, array_like=True, tag="p"):
     """A chunk on its way. `seq` rises by one with every parcel to the same worker."""
 
     seq: int
     chunk: Chunk
+
+
+class Answer(msgspec.Struct, frozen=True, array_like=True, tag="a"):
+    """To the `Ask` of that ticket: the output as JSON text, or why there is none."""
+
+    ticket: int
+    text: str | None
+    error: str = ""
 
 
 class Done(msgspec.Struct, frozen=True, array_like=True, tag="d", gc=False):
@@ -142,22 +157,31 @@ class Given(msgspec.Struct, frozen=True, array_like=True, tag="g"):
     task_ids: list[int]
 
 
-Message = Done | Ended | Progress | Saved | Given
+class Ask(msgspec.Struct, frozen=True, array_like=True, tag="a"):
+    """A running task wants the output of the parent `key`. `ticket`: another for every Ask of the worker."""
+
+    task_id: int
+    fence: int
+    key: str
+    ticket: int
+
+
+Message = Done | Ended | Progress | Saved | Given | Ask
 
 encode_line = msgspec.json.Encoder().encode
 decode_lines = msgspec.json.Decoder(Message).decode_lines
 _encode_parcel = msgspec.msgpack.Encoder().encode
-_decode_parcel = msgspec.msgpack.Decoder(Parcel).decode
+_decode_parcel = msgspec.msgpack.Decoder(Parcel | Answer).decode
 
 
-def pack(parcel: Parcel) -> bytes:
-    """The bytes of `parcel` on the pipe."""
+def pack(parcel: Parcel | Answer) -> bytes:
+    """Its bytes on the pipe."""
     body = _encode_parcel(parcel)
     return _LENGTH.pack(len(body)) + body
 
 
-def split(buffer: bytearray) -> list[Parcel]:
-    """Take all complete parcels off the front of `buffer`."""
+def split(buffer: bytearray) -> list[Parcel | Answer]:
+    """Take all that is complete off the front of `buffer`."""
     parcels = []
     start = 0
     while len(buffer) - start >= _LENGTH.size:

@@ -16,6 +16,7 @@ from typing import NoReturn
 from qflowd.workers import linux, orders, wire
 from qflowd.workers.children import dismiss_helpers
 from qflowd.workers.ends import Stopped
+from qflowd.workers.inbox import Inbox
 from qflowd.workers.inherit import inherit_attempts
 from qflowd.workers.load import Jobs
 from qflowd.workers.page import Page
@@ -24,7 +25,6 @@ from qflowd.workers.runner import RawOutput, Results, Runner, raise_in_thread
 from qflowd.workers.sink import Sink
 from qflowd.workers.statements import cancel_statements
 
-_READ = 1 << 18
 _OOM_SCORE = b"800"  # the kernel shall take a worker before the daemon
 
 
@@ -83,15 +83,14 @@ class Worker:
     """Reads parcels and has its slots run them."""
 
     def __init__(self, slots: int, fds: dict[str, int]) -> None:
-        self._fd = fds["tasks"]
-        self._buffer = bytearray()
+        self._inbox = Inbox(fds["tasks"], is_shared=slots > 1)
         self._page = Page(fds["page"], slots)
         self._page.seal(fds["page"])
         os.close(fds.pop("page"))
         sink = Sink(fds["records"])
         sink.take_over()
         inherit_attempts()
-        results = Results(fds["results"], is_shared=slots > 1)
+        results = Results(fds["results"], is_shared=slots > 1, inbox=self._inbox)
         raw = RawOutput(fds["stdout"], fds["stderr"])
         jobs = Jobs(fds["manifest"])
         signal.signal(signal.SIGTERM, self._on_term)
@@ -108,18 +107,8 @@ class Worker:
         else:
             self._run_threads()
 
-    def _parcels(self) -> list[wire.Parcel]:
-        """The next parcels; empty: the daemon has closed the pipe."""
-        while True:
-            data = os.read(self._fd, _READ)
-            if not data:
-                return []
-            self._buffer += data
-            if parcels := wire.split(self._buffer):
-                return parcels
-
     def _run_alone(self, runner: Runner) -> None:
-        while parcels := self._parcels():
+        while parcels := self._inbox.parcels():
             for parcel in parcels:
                 runner.run(parcel)
             if runner.is_leaving:
@@ -130,7 +119,7 @@ class Worker:
         threads = [threading.Thread(target=self._slot, args=(runner, parcels)) for runner in self._runners]
         for thread in threads:
             thread.start()
-        while arrived := self._parcels():
+        while arrived := self._inbox.parcels():
             for parcel in arrived:
                 parcels.put(parcel)
         for _ in threads:

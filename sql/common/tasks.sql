@@ -11,7 +11,9 @@ SELECT t.id, t.state, t.node, t.kind, t.round FROM {rows: id bigint} r JOIN qflo
 WHERE t.state IN ({task.SKIPPED}, {task.UPSTREAM_FAILED}) AND t.reason = 0
 
 -- name: load_outputs
-SELECT t.id, t.output, t.state FROM {rows: id bigint} r JOIN qflow.task_instance t ON t.id = r.id
+-- `large_id`: the output lies in large_value.
+SELECT t.id, t.output, t.fence, l.task_id AS large_id FROM {rows: id bigint} r
+JOIN qflow.task_instance t ON t.id = r.id LEFT JOIN qflow.large_value l ON l.task_id = t.id AND l.part = 0
 
 -- name: load_large_value
 SELECT value FROM qflow.large_value WHERE task_id = :task_id ORDER BY part

@@ -244,6 +244,20 @@ def test_texts_joined_from_many_parts_are_bounded_too():
         render("{{ params.big }} {{ params.big }}")
 
 
+LARGE = SCOPE | {"tasks": {"bars": {"output": {"text": "x" * 9_000_000, "rows": [0] * 3_000_000}}}}
+
+
+@pytest.mark.parametrize("text", ["{{ bars.output }}", "{{ bars.output.text }}", "{{ bars.output.rows }}"])
+def test_an_output_is_given_whole_however_large(text):
+    assert render({"of": text, "beside": "{{ params.big }}"}, LARGE)["of"]
+
+
+def test_what_is_made_of_a_large_output_is_bounded_all_the_same():
+    for attack in ("[bars.output, bars.output]", "bars.output.text + 'x'", "str(bars.output)"):
+        with pytest.raises(ExpressionFailed, match="larger than"):
+            render("{{ " + attack + " }}", LARGE)
+
+
 @pytest.mark.parametrize("text", ["{{ params.n", "x {{", "{{ 'a }}", "{{ (1 }}"])
 def test_braces_that_never_close_are_a_fault(text):
     with pytest.raises(InvalidExpression, match="never closes"):

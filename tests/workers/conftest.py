@@ -13,7 +13,7 @@ from qflowd.config import PoolConfig
 from qflowd.jobs.manifest import Manifest, Module
 from qflowd.workers.backends import Backends
 from qflowd.workers.environment import worker_env
-from qflowd.workers.events import Broken, Event, Finished, Returned
+from qflowd.workers.events import Asked, Broken, Event, Finished, Returned
 from qflowd.workers.log_budget import LogLine
 from qflowd.workers.processes import Processes
 from qflowd.workers.wire import Assignment, Chunk
@@ -32,6 +32,7 @@ class Story:
         self.crew = crew
         self.backends = Backends({"default": crew})
         self.events: list[Event] = []
+        self.outputs: dict[str, str] = {}  # by task key: what tasks that ask for it are answered
         self.lines: list[LogLine] = []
         self._instances = count(1)
 
@@ -55,7 +56,10 @@ class Story:
         end = time.monotonic() + patience_s
         while not is_over():
             assert time.monotonic() < end, f"not within {patience_s} s; told: {self.events[-8:]}"
-            self.events += self.backends.poll(0.02)
+            for event in self.backends.poll(0.02):
+                self.events.append(event)
+                if isinstance(event, Asked) and event.key in self.outputs:
+                    self.backends.answer(event, self.outputs[event.key])
             self.lines += self.backends.read_logs()
 
     def until_ended(self, ids: list[int]) -> None:

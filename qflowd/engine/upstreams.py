@@ -1,0 +1,82 @@
+"""What tasks are given of their parents' outputs: small ones at once, what hundreds share once; large ones when asked."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from qflowd.engine.instances import Instance, Instances
+from qflowd.model.errors import StoreUnavailable
+from qflowd.model.ids import ORDINALS, instance_of
+from qflowd.store.tx import Store, Tx
+from qflowd.workers.events import Asked
+
+LARGEST_SENT = 4096  # characters of the parents' outputs together; more are sent when a task asks for them
+
+
+class Large(NamedTuple):
+    """An output that was not read. With another fence it is another output."""
+
+    id: int
+    fence: int
+
+
+Output = str | Large | None  # JSON text; None: there is none
+Upstream = str | dict[str, int]  # as in a chunk: an object as JSON text, or the number of each output by task key
+
+
+class Upstreams(dict[int, Upstream]):
+    """The outputs of parents by number. Hundreds of siblings have one."""
+
+    def __init__(self, outputs: Mapping[int, Output]) -> None:
+        self._outputs = outputs
+        self._numbers: dict[object, int] = {}
+        self._before: tuple[Instance, tuple[int, ...], int] | None = None
+
+    def of(self, instance: Instance, parents: tuple[int, ...]) -> int:
+        """The number of what a task with these parents is given."""
+        before = self._before
+        if before is not None and before[1] is parents and before[0] is instance:
+            return before[2]
+        first = instance.id * ORDINALS
+        family = first + parents[0] if len(parents) == 1 else (first, parents)
+        number = self._numbers.get(family)
+        if number is None:
+            number = self._numbers[family] = len(self)
+            self[number] = self._join(instance, parents)
+        self._before = instance, parents, number
+        return number
+
+    def _join(self, instance: Instance, parents: tuple[int, ...]) -> Upstream:
+        first, plan = instance.id * ORDINALS, instance.plan
+        outputs = [self._outputs.get(first + parent) or "null" for parent in parents]
+        size = sum([len(output) if isinstance(output, str) else LARGEST_SENT + 1 for output in outputs])
+        if size <= LARGEST_SENT:
+            return (
+                "{" + ",".join([f"{plan.json_keys[i]}:{text}" for i, text in zip(parents, outputs, strict=True)]) + "}"
+            )
+        # Equal outputs have equal numbers, so that a worker asks for each once.
+        return {plan.tasks[i].key: hash(output) for i, output in zip(parents, outputs, strict=True)}
+
+
+def read_output(store: Store, instances: Instances, asked: Asked) -> tuple[str | None, str]:
+    """The output that a task has asked for as JSON text; None: the second says why it cannot be had.
+
+    Raises: StoreUnavailable.
+    """
+
+    def read(tx: Tx) -> str:
+        instances.load(tx, [asked.task_id])
+        instance = instances[instance_of(asked.task_id)]
+        row = tx.one("load_outputs", rows=[(instance.id * ORDINALS + instance.plan.by_key[asked.key].ordinal,)])
+        return row.output or (load_large(tx, row.id) if row.large_id is not None else None) or "null"
+
+    try:
+        return store.read(read), ""
+    except StoreUnavailable:
+        raise
+    except Exception as problem:  # noqa: BLE001 - whatever it is, the task that waits must hear of it
+        return None, f"the output of task {asked.key} cannot be read: {problem}"
+
+
+def load_large(tx: Tx, task_id: int) -> str | None:
+    """An output of more than 64 KB."""
+    return "".join(part.value for part in tx.run("load_large_value", task_id=task_id)) or None
