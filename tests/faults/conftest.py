@@ -23,6 +23,7 @@ T = TypeVar("T")
 OPEN = "SELECT count(*) FROM qflow.instances WHERE finished_at IS NULL"
 UNANSWERED = "SELECT count(*) FROM qflow.submissions WHERE answered_at IS NULL"
 
+INNODB_S = 0.15  # information_schema.innodb_trx shows what it showed before to whoever asks again within 0.1 s
 _TRANSACTIONS = {  # under way, and holding something on MySQL, where the alarm always asks
     "postgres": "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'",
     "mysql": "SELECT count(*) FROM information_schema.innodb_trx WHERE trx_rows_locked + trx_rows_modified > 0",
@@ -96,7 +97,7 @@ class House:
             daemon.thaw()
             return False
 
-        until(is_at_rest, 20, what="frozen between two transactions")
+        until(is_at_rest, 20, what="frozen between two transactions", every_s=INNODB_S)
 
     def is_somebody_writing(self) -> bool:
         if self.store.dialect.file is None:

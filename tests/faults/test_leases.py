@@ -15,7 +15,7 @@ import apsw
 import pytest
 
 from tests.conftest import GetServer
-from tests.faults.conftest import House, side_by_side
+from tests.faults.conftest import INNODB_S, House, side_by_side
 from tests.support.daemon import until
 from tests.support.proxy import Proxy
 from tests.support.servers import Server
@@ -49,7 +49,7 @@ def _freeze_in_a_transaction(place: Place) -> None:
     gate = house.folder / "gate"
     frozen = house.daemon("a", is_neighbour=False, env={"QFLOWD_FAULT": f"finish:before_commit:1:pause:{gate}"}).start()
     house.submit(job="step")
-    until(lambda: house.ledger.notes("end") and house.is_somebody_writing(), 20)
+    until(lambda: house.ledger.notes("end") and house.is_somebody_writing(), 20, every_s=INNODB_S)
     frozen.freeze()
     other = house.daemon("b", is_neighbour=False).start()
     house.submit(job="step", count=5)
