@@ -6,7 +6,7 @@ Admission and workers adapt alike, so that what a schema admits can be converted
 import re
 from base64 import b64decode
 from collections.abc import Callable, Mapping
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
@@ -42,6 +42,10 @@ FORMATS: Final[Mapping[str, Callable[[str], str]]] = {
     "local-date-time": lambda text: datetime.fromisoformat(text).isoformat(),
     "local-time": lambda text: time.fromisoformat(text).isoformat(),
     "timedelta": _duration,
+}
+_SPELLINGS: Final[Mapping[str, Callable[[str], str]]] = {
+    **FORMATS,
+    "date": lambda text: date.fromisoformat(text).isoformat(),  # 20260105
 }
 _BOOLEANS: Final = {"True": True, "TRUE": True, "False": False, "FALSE": False}
 # A number or a code: YAML and the command line leave it a string.
@@ -161,7 +165,7 @@ def _scalar(schema: Mapping[str, Json], value: Any) -> Json:
         value = float(value)
     if isinstance(value, float) and is_number == {"integer"} and value.is_integer():
         return int(value)
-    if isinstance(value, str) and (read := FORMATS.get(str(schema.get("format")))):
+    if isinstance(value, str) and (read := _SPELLINGS.get(str(schema.get("format")))):
         try:
             return read(value)
         except ValueError:

@@ -1,5 +1,6 @@
 """From type hints to JSON Schema, and from JSON params to the arguments that the hints promise."""
 
+import contextlib
 import functools
 import inspect
 import operator
@@ -17,6 +18,7 @@ import msgspec
 from qflowd.define.coercion import coerce
 from qflowd.jobs.decorators import InvalidJob
 from qflowd.model.errors import InvalidParams
+from qflowd.model.plain import plain
 
 _EMPTY = inspect.Parameter.empty
 _UNIONS = (typing.Union, types.UnionType)
@@ -180,7 +182,7 @@ def _schemas(label: str, parameters: Any) -> tuple[dict[str, dict[str, Any]], di
     for parameter in parameters:
         try:
             properties[parameter.name] = _schema(parameter.hint, definitions)
-        except (TypeError, ValueError, RecursionError) as error:
+        except (NameError, AttributeError, TypeError, ValueError, RecursionError) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise InvalidJob(
                 f"job {label}: parameter {parameter.name!r} cannot come from JSON ({reason}); "
@@ -254,8 +256,15 @@ def _records(hint: Any, seen: set[type] | None = None) -> Iterator[type]:
     elif any(hasattr(kind, name) for name in _RECORDS):
         seen.add(kind)
         yield kind
-        for field in typing.get_type_hints(kind, include_extras=True).values():
+        for field in _fields(kind).values():
             yield from _records(field, seen)
+
+
+def _fields(record: type) -> dict[str, Any]:
+    try:
+        return typing.get_type_hints(record, include_extras=True)
+    except (NameError, AttributeError, TypeError):
+        return {}  # msgspec says what is wrong with it
 
 
 def _add_formats(record: type, part: dict[str, Any]) -> None:
@@ -264,7 +273,7 @@ def _add_formats(record: type, part: dict[str, Any]) -> None:
     renamed = dict(
         zip(getattr(record, "__struct_fields__", ()), getattr(record, "__struct_encode_fields__", ()), strict=True)
     )
-    for name, field in typing.get_type_hints(record, include_extras=True).items():
+    for name, field in _fields(record).items():
         known = part.get("properties", {}).get(renamed.get(name, name))
         if known is not None and (better := _with_formats(field)) is not field:
             (schema,), _ = msgspec.json.schema_components(
@@ -303,7 +312,6 @@ def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _add_default(schema: dict[str, Any], default: Any) -> None:
-    try:
-        schema["default"] = msgspec.json.decode(msgspec.json.encode(default))
-    except (TypeError, ValueError, OverflowError, msgspec.MsgspecError):
-        schema.pop("default", None)  # a default that is not JSON stays the function's own affair
+    schema.pop("default", None)
+    with contextlib.suppress(ValueError):  # a default that is not JSON stays the function's own affair
+        schema["default"] = plain(default)

@@ -16,6 +16,7 @@ from uuid import UUID
 from qflowd.model.jsontext import LARGEST_INT, SMALLEST_INT
 from qflowd.model.workflow import Json
 
+_TIMES: Final = ("m", "M")  # of numpy: durations and instants
 _FREE: Final = frozenset({str, bool, type(None)})  # these need no look
 # Arrays of numpy, pandas, torch; series and frames of polars; arrays, tables and scalars of pyarrow.
 _METHODS: Final = ("tolist", "to_list", "to_dicts", "to_pylist", "as_py")
@@ -64,7 +65,7 @@ def _other(value: Any, kind: type) -> Json:
         if isinstance(value, known):
             return convert(value)
     library = kind.__module__.partition(".")[0]
-    if library == "numpy" and (made := _numpy(value, kind)) is not value:
+    if library == "numpy" and (made := _numpy(value)) is not value:
         return _plain(made)
     if library == "pandas" and kind.__name__ in _PANDAS:
         return _PANDAS[kind.__name__](value)
@@ -79,32 +80,40 @@ def _other(value: Any, kind: type) -> Json:
 
 
 def _list(values: Iterable[Any]) -> list[Json]:
-    if isinstance(values, list) and _FREE.issuperset(map(type, values)):
+    if isinstance(values, list) and _is_plain(values):
         return values
-    found: list[Json] = []
+    items: list[Json] = []
     try:
         for value in values:
-            found.append(_plain(value))  # noqa: PERF401 - its length is the place of a fault
+            items.append(_plain(value))  # noqa: PERF401 - their number is the place of a fault
     except NotJson as error:
-        error.steps.append(len(found))
+        error.steps.append(len(items))
         raise
-    return found
+    return items
+
+
+def _is_plain(values: list[Any]) -> bool:
+    """May it stay as it is? A column of numbers need not be walked in Python."""
+    kinds = set(map(type, values))
+    if kinds == {float}:
+        return all(map(math.isfinite, values))
+    return _FREE.issuperset(kinds) or (kinds == {int} and SMALLEST_INT <= min(values) <= max(values) <= LARGEST_INT)
 
 
 def _object(pairs: Iterable[tuple[Any, Any]]) -> dict[str, Json]:
-    found: dict[str, Json] = {}
+    members: dict[str, Json] = {}
     key: Any = None
     try:
         for key, value in pairs:
             name = key if type(key) is str else _key(key)
-            if name in found:
+            if name in members:
                 message = f"holds the key {name!r} twice, as keys of JSON are strings"
-                raise NotJson(message) from None  # with the place of the second
-            found[name] = _plain(value)
+                raise NotJson(message)
+            members[name] = _plain(value)
     except NotJson as error:
         error.steps.append(key)
         raise
-    return found
+    return members
 
 
 def _key(key: Any) -> str:
@@ -154,22 +163,21 @@ def _refuse(value: Any) -> Json:
     raise NotJson(f"is a {kind.__module__}.{kind.__qualname__}, which JSON does not have")
 
 
-def _numpy(value: Any, kind: type) -> Any:
+def _numpy(value: Any) -> Any:
     """A scalar or array of numpy as Python's own; `value` itself where `tolist` does."""
     code = getattr(getattr(value, "dtype", None), "kind", "")
     if getattr(value, "shape", None) != ():
-        return list(value) if code in "mM" else value  # `tolist` would make integers of nanoseconds
-    if code in "mM":
+        return list(value) if code in _TIMES else value  # `tolist` would make integers of nanoseconds
+    if code in _TIMES:
         return _moment(value[()], code)
-    found: Any = value.item()
-    is_same = code == "f" and type(found) is kind  # a longdouble
-    return float(found) if is_same else found
+    wide = {"f": float, "c": complex}.get(code)  # the item of a longdouble is a longdouble
+    return wide(value) if wide else value.item()
 
 
 def _moment(value: Any, code: str) -> Any:
-    found = value.item()
-    if not isinstance(found, int):  # None: not a time
-        return found
+    moment = value.item()
+    if not isinstance(moment, int):  # None: not a time
+        return moment
     cut = value.astype(f"{code}8[us]")
     return cut.item() if cut == value and not isinstance(cut.item(), int) else str(value)
 

@@ -208,5 +208,5 @@ def _attributes(extra: dict[str, Any]) -> str:
 def _attribute(value: Any) -> Any:
     try:
         return plain(value)
-    except ValueError:
+    except Exception:  # noqa: BLE001 - whatever it is, the record is kept
         return str(value)

@@ -161,6 +161,8 @@ CYCLE.append(CYCLE)
 
 REFUSED = {
     "nan": ({"close": [1.0, float("nan")]}, "output['close'][1] is nan, which JSON does not have; give None"),
+    "nan in a column": ([1.0, float("nan")], "output[1] is nan"),
+    "wide number in a column": ([1, 2**64], "output[1] is a whole number of more than 64 bits"),
     "infinity": (np.float32("inf"), "output is inf"),
     "numpy nan": ([np.array([np.nan])], "output[0][0] is nan"),
     "Decimal nan": ({"a": Decimal("NaN")}, "output['a'] is Decimal('NaN')"),
@@ -175,6 +177,8 @@ REFUSED = {
     "numpy bytes": (np.bytes_(b"x"), "numpy.bytes_"),
     "set": ([{1, 2}], "output[0] is a builtins.set"),
     "complex": (np.complex128(1), "complex"),
+    "wide complex": (np.clongdouble(1), "complex"),
+    "numpy function": (np.sin, "output is a numpy.ufunc"),
     "object": (object(), "output is a builtins.object"),
     "class": (Bar, "output is a builtins.type"),
     "numpy class": (np.ndarray, "output is a builtins.type"),

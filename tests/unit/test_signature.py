@@ -64,6 +64,12 @@ class Sell(msgspec.Struct, tag=True):
 
 
 @dataclass
+class Tree:
+    at: time
+    below: list["Tree"]
+
+
+@dataclass
 class Book:
     quote: Quote
     windows: list[Window]
@@ -126,6 +132,9 @@ ADAPTED = [
     (Window | None, {"first": "2026-01-05", "last": "2026-01-06"}, Window(date(2026, 1, 5), date(2026, 1, 6))),
     (Quote, {"price": 1, "venue": 7}, {"price": 1.0, "venue": "7"}),
     (Path | int, 5.0, 5),
+    (date, "20260105", date(2026, 1, 5)),
+    (dict[str, date], {"a": "20260105"}, {"a": date(2026, 1, 5)}),
+    (Tree, {"at": "21:00", "below": [{"at": "22:00", "below": []}]}, Tree(time(21), [Tree(time(22), [])])),
 ]
 
 
@@ -292,6 +301,23 @@ def test_a_hint_that_names_nothing_is_refused():
 
     with pytest.raises(InvalidJob, match="Nonsense"):
         params_schema(broken)
+
+
+def test_a_default_stands_in_the_schema_as_an_output_would_and_not_at_all_if_it_is_not_json():
+    def fetch(limit: float = float("nan"), model: PriceModel = PriceModel(price="1.10"), path: Path = Path("a")): ...  # noqa: B008
+
+    properties = params_schema(fetch)["properties"]
+    assert "default" not in properties["limit"]
+    assert (properties["model"]["default"], properties["path"]["default"]) == ({"price": "1.10"}, "a")
+
+
+def test_a_record_with_a_hint_that_names_nothing_is_refused():
+    @dataclass
+    class Broken:
+        value: "Nonsense"  # noqa: F821
+
+    with pytest.raises(InvalidJob, match="cannot come from JSON"):
+        params_schema(function_of(Broken))
 
 
 def test_shared_types_are_defined_once():
