@@ -168,16 +168,17 @@ class Admit:
     def _plan(self, tx: Tx, request: Request) -> Plan:
         if request.job is not None:
             if self._jobs.get(tx, request.job) is None:
-                raise Refused(f"no daemon has ever registered a job {request.job!r}; is its plugin file in place?")
+                raise Refused(_why_no_job(tx, request.job))
             return self._plans.of_job(request.job)
         target = (request.tenant, request.workflow)
         if target not in self._found:
             self._found[target] = tx.one("find_workflow", tenant=request.tenant, workflow=request.workflow)
         found = self._found[target]
         if found is None or found.active_version is None:
-            raise Refused(f"there is no workflow {request.workflow!r}; `qflowd workflows` lists those there are")
+            raise Refused(_why_no_workflow(tx, str(request.workflow)))
         if not found.enabled:
-            raise Refused(f"workflow {request.workflow!r} is disabled (`enabled: false` in its file)")
+            why = f"{found.error} ({found.file})" if found.error else "`enabled: false` in its file"
+            raise Refused(f"workflow {request.workflow!r} is disabled: {why}")
         version_id = found.active_version
         if request.version is not None:
             version = tx.one("find_version", definition_id=found.id, version=request.version)
@@ -225,6 +226,23 @@ def start_timers(admission: Admission, now: datetime) -> list[tuple[int, int, in
     if plan.workflow.timeout is not None and not request.hold:
         timers.append((task_id(request.id, 0), DEADLINE, 0, now + timedelta(seconds=plan.workflow.timeout)))
     return timers
+
+
+def _why_no_job(tx: Tx, job: str) -> str:
+    faulty = [row.file for row in tx.run("list_faulty_plugins")]
+    hint = (
+        f"these plugin files have errors, see `qflowd plugins`: {', '.join(faulty)}"
+        if faulty
+        else "is its plugin file in place?"
+    )
+    return f"no daemon has ever registered a job {job!r}; {hint}"
+
+
+def _why_no_workflow(tx: Tx, workflow: str) -> str:
+    fault = tx.one("find_workflow_fault", workflow=workflow)
+    if fault is None:
+        return f"there is no workflow {workflow!r}; `qflowd workflows` lists those there are"
+    return f"workflow {workflow!r} has a file that has never been without fault: {fault.error}"
 
 
 def _run_key(request: Request) -> dict[str, Any]:

@@ -42,6 +42,9 @@ DELETE FROM qflow.daemon_job WHERE daemon_id = :id
 -- name: forget_daemon_pools
 DELETE FROM qflow.daemon_pool WHERE daemon_id = :id
 
+-- name: list_faulty_plugins
+SELECT DISTINCT file FROM qflow.plugin WHERE error IS NOT NULL ORDER BY file LIMIT 5
+
 -- name: forget_daemon_plugins
 DELETE FROM qflow.plugin WHERE daemon_id = :id
 

@@ -50,6 +50,9 @@ FROM {rows: node int, task text, title text, job text, pool text, params text} r
 -- name: list_workflow_faults
 SELECT file, workflow, error FROM qflow.workflow_fault ORDER BY file
 
+-- name: find_workflow_fault
+SELECT error FROM qflow.workflow_fault WHERE workflow = :workflow ORDER BY file LIMIT 1
+
 -- name: save_workflow_fault
 INSERT INTO qflow.workflow_fault (file, workflow, error, updated_at) VALUES (:file, :workflow, :error, :now)
 {upsert: file} workflow = {excluded: workflow}, error = {excluded: error}, updated_at = {excluded: updated_at}

@@ -17,3 +17,18 @@ def test_odd_texts_of_plugins_are_kept_as_well_as_they_can_be(lab):
     [(file, error)] = lab.sql("SELECT file, error FROM qflow.plugin")
     assert file == f"/plugins/{clean}.py"
     assert error in (clean, "another")
+
+
+def test_a_submission_of_an_unknown_job_is_told_which_plugin_files_have_errors(lab):
+    def refusal():
+        number = lab.submit(job="unknown")
+        while lab.admit.tick() == 0:
+            pass
+        return lab.column("submissions", "error", number)
+
+    assert refusal() == "no daemon has ever registered a job 'unknown'; is its plugin file in place?"
+    register_plugins(lab.store, 7, Registry(errors={"/plugins/work.py": "line 2: SyntaxError"}))
+    assert refusal() == (
+        "no daemon has ever registered a job 'unknown'; "
+        "these plugin files have errors, see `qflowd plugins`: /plugins/work.py"
+    )

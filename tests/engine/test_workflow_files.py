@@ -11,7 +11,8 @@ import pytest
 
 from qflowd.define.documents import SUFFIXES
 from qflowd.define.workflow_file import parse
-from qflowd.engine.known import Plans
+from qflowd.engine.admit import Admit
+from qflowd.engine.known import Jobs, LaneIds, Plans
 from qflowd.engine.service import Runner, Topics
 from qflowd.engine.workflow_files import GONE, WorkflowFiles
 from qflowd.engine.workflow_store import store_workflow, text_hash
@@ -488,3 +489,22 @@ def test_every_good_change_is_stored_as_the_next_version(sqlite_url, tmp_path, c
         assert runner.join(10)
         service.stop()
         store.close()
+
+
+def test_a_submission_is_told_what_is_wrong_with_the_file_of_its_workflow(desk):
+    admit = Admit(desk.store, Plans(), LaneIds(desk.store), Jobs(), Topics())
+
+    def refusal():
+        desk.sql("INSERT INTO qflow.submissions (workflow) VALUES ('w')")
+        while admit.tick() == 0:
+            pass
+        return desk.sql("SELECT error FROM qflow.submissions ORDER BY id DESC")[0][0]
+
+    assert refusal().startswith("there is no workflow 'w';")
+    path = desk.change("w.yaml", f"workflow: w\ntitel: x\n{TASKS}")
+    assert refusal().startswith(f"workflow 'w' has a file that has never been without fault: {path}:2: titel: ")
+    desk.change("w.yaml", f"workflow: w\nenabled: false\n{TASKS}")
+    assert refusal() == "workflow 'w' is disabled: `enabled: false` in its file"
+    desk.change("w.yaml", f"workflow: w\n{TASKS}")
+    desk.remove("w.yaml")
+    assert refusal() == f"workflow 'w' is disabled: {GONE} ({path})"
