@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from qflowd.cli.printing import Cell, bold, compact, cut, instant, print_json, print_list, zone
+from qflowd.cli.printing import bold, compact, cut, instant, print_json, print_list, zone
 from qflowd.cli.session import configuration, json_option, merged, open_client, params_options
 from qflowd.cli.validate import workflow_paths
 from qflowd.model import dag
@@ -27,16 +27,9 @@ if TYPE_CHECKING:
     from qflowd.model.workflow import Job, Schedule, Task, Workflow
 
 FIRES = 5
-COLUMNS: Final[dict[str, Cell]] = {
-    "STEP>": lambda step: step["level"] + 1,
-    "TASK": "task",
-    "AFTER": lambda step: ", ".join(step["after"]),
-    "JOB": "job",
-    "POOL": "pool",
-    "RETRIES>": lambda step: step["retries"] or "",
-    "TIMEOUT>": "timeout",
-    "PARAMS": lambda step: compact(step["params"]) if step["params"] else "",
-}
+COLUMNS: Final = (
+    "STEP>:step | TASK:task | AFTER:after | JOB:job | POOL:pool | RETRIES>:retries | TIMEOUT>:timeout | PARAMS:params"
+)
 
 
 @click.command()
@@ -67,7 +60,8 @@ def command(
     if admission.params:
         click.echo(f"  params  {cut(compact(admission.params), 400)}")
     click.echo()
-    print_list(steps, COLUMNS)
+    rows = [step | {"step": step["level"] + 1, "retries": step["retries"] or ""} for step in steps]
+    print_list(rows, COLUMNS)
     if unknown := sorted({step["job"] for step in steps} - jobs.keys()):
         click.echo(f"\nnot known here: job {', '.join(unknown)}", err=True)
     if found.schedule:
