@@ -51,10 +51,10 @@ LISTINGS: Final = {
         "List plugin files as each live daemon sees them, with the error of those that could not be loaded.",
         _plugins,
         "FILE:file | DAEMON:daemon | CHANGED (UTC):updated_at | JOBS OR ERROR:error?jobs",
-        "no daemon is alive, so no plugins are loaded",
+        "no daemon is running, so no plugins are loaded",
     ),
     "daemons": Listing(
-        "List daemons that are alive: ready, or stopping.",
+        "List daemons that are running: ready, or stopping.",
         lambda client: client.daemons(),
         "ID>:id | NAME:name | HOST:host | PID>:pid | VERSION:version | STATE:state | POOLS:pools | MEMORY>:memory_mb"
         " | STARTED (UTC):started_at | SEEN (UTC):seen_at",

@@ -51,7 +51,7 @@ def print_json(value: Any) -> None:
 
 
 def print_list(rows: Sequence[Any], columns: str, empty: str = "", *, as_json: bool = False) -> None:
-    """Rows, whole as JSON, or as an aligned table. `empty` is said, on stderr, without rows.
+    """Rows, whole as JSON, or as an aligned table. `empty` goes to stderr where there are no rows.
 
     Columns are written `TITLE:field | TITLE:field`: `TITLE>` is aligned to the right, `(UTC)` becomes the zone that was
     asked for, `error?field` shows the error where there is one. On a terminal the widest columns are cut until all fits.
@@ -188,7 +188,7 @@ def _one_line(value: Any) -> str:
         return instant(value)
     if isinstance(value, list):
         value = ", ".join(map(str, value))
-    # Whatever a job said must not move the cursor; escape sequences are our own colours.
+    # What a job writes must not move the cursor; escape sequences are our own colours.
     return CONTROL.sub(" ", str(value))
 
 
