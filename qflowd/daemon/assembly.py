@@ -17,6 +17,7 @@ from qflowd.engine.executor import Executor
 from qflowd.engine.heartbeat import Heartbeat
 from qflowd.engine.identity import Identity, run_dir_for
 from qflowd.engine.instances import Instances
+from qflowd.engine.intake import Intake
 from qflowd.engine.known import Jobs, LaneIds, Plans
 from qflowd.engine.lease import Lease, Lookout
 from qflowd.engine.logs import Logs
@@ -79,6 +80,7 @@ class Daemon:
         self._plans = Plans()
         self._lanes = LaneIds(self.store)
         self._jobs = Jobs()
+        self._intake = Intake(self._plans, self._lanes, self._jobs)
         self._reloader = reloader or reloader_for(config)
         self._reloader.tell(self._adopt, lambda: self.topics.publish("plugins"))
         self._runners: list[Runner] = []
@@ -161,6 +163,7 @@ class Daemon:
             pools=self._config.pools,
             holds_lease=lambda: self.lease.is_held,
             timeout_s=self._config.daemon.timeout,
+            intake=self._intake,
             write_logs=self._logs.write_all,
             database_id=self.identity.database_id,
         )
@@ -192,7 +195,7 @@ class Daemon:
         )
         return [
             self.executor,
-            Admit(store, self._plans, self._lanes, self._jobs, topics),
+            Admit(store, self._intake, self._lanes, topics),
             Commands(store, self._plans, self._lanes, self._jobs, topics),
             Sweep(store, topics),
             Promote(store, topics, expire),

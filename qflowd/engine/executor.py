@@ -13,9 +13,11 @@ from qflowd.engine import kinds
 from qflowd.engine.batch import Batch
 from qflowd.engine.claim import Claimer
 from qflowd.engine.dispatch import Dispatch, Shipment
+from qflowd.engine.express import Express
 from qflowd.engine.finish import finish, finish_and
 from qflowd.engine.harvest import Harvest
 from qflowd.engine.instances import Instances
+from qflowd.engine.intake import Intake
 from qflowd.engine.known import LaneIds
 from qflowd.engine.service import Topics, back_off, log_some, report
 from qflowd.engine.upstreams import read_output
@@ -52,6 +54,7 @@ class Executor:
         holds_lease: Callable[[], bool],
         timeout_s: float | None,
         write_logs: Callable[[], None],
+        intake: Intake,
         database_id: str,
         chance: Callable[[], float] = random.random,
     ) -> None:
@@ -73,6 +76,7 @@ class Executor:
         self._has_intents = False  # somebody said so, and nobody has looked yet
         self._terminated: set[int] = set()  # instances, at the last look
         self._asked: list[Asked] = []  # by running tasks, and not answered yet
+        self._express = Express(store, intake, instances, topics, backends.wake)
         topics.subscribe("ready", self.wake)
         for topic in ("intent", "stopping"):
             topics.subscribe(topic, self.note_intents)
@@ -152,13 +156,20 @@ class Executor:
         patience_s = self._harvest.patience_s(now, POLL_S)
         if self._may_claim and patience_s > 0 and not self._harvest.is_behind:
             patience_s = min(patience_s, max(0.0, self._look_at - now))
-        for event in self._backends.poll(patience_s):
+        self._express.is_open = (
+            self._may_claim and not self._harvest.batch and any(map(self._backends.idle, self._pools))
+        )
+        events = self._backends.poll(patience_s)
+        self._express.is_open = False
+        for event in events:
             if isinstance(event, Asked):
                 self._asked.append(event)
             else:
                 self._harvest.take(event)
         now = boottime()
         is_ripe = self._harvest.is_ripe(now)
+        if self._express.is_asked:
+            self._take_submissions(is_busy=is_ripe or self._harvest.is_behind or not self._may_claim)
         if is_ripe or (self._may_claim and now >= self._look_at and not self._harvest.is_behind):
             self._turn(is_ripe=is_ripe)
         if not self._harvest.is_behind:
@@ -245,6 +256,24 @@ class Executor:
         if is_told and self._claimer.has_unknown_lanes:
             self._look_at = 0.0
         for shipment in shipments or ():
+            self._send(shipment)
+
+    def _take_submissions(self, *, is_busy: bool) -> None:
+        """What was submitted while a slot was free begins at once, unless there has come something to write meanwhile."""
+        if is_busy:
+            self._express.decline()
+            return
+        room = {pool: self._backends.room(pool) for pool in self._pools}
+        self._reconcile_at, reconcile_at = 0.0, self._reconcile_at  # a claim may be applied and not heard of
+        try:
+            shipments = self._express.take(lambda tx: self._claim(tx, dict(room)))
+        except StoreUnavailable as error:
+            self._put_off("admit", error)
+            return
+        self._reconcile_at = reconcile_at
+        if self._claimer.has_unknown_lanes:
+            self._look_at = 0.0
+        for shipment in shipments:
             self._send(shipment)
 
     def _send(self, shipment: Shipment) -> None:

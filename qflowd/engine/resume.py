@@ -4,9 +4,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from qflowd.engine.admit import admission_of, insert_work
 from qflowd.engine.control import Command, Done, LanesMissing, Means, NotPossible, one_instance, verb, word
 from qflowd.engine.expand import Admission
+from qflowd.engine.intake import admission_of, insert_work
 from qflowd.engine.request import read_request
 from qflowd.model.states import InstanceState
 from qflowd.store.tx import Tx

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 import msgspec
 
 from qflowd.model.ids import instance_of
-from qflowd.model.names import DEFAULT_TENANT
 
 LARGEST_OUTPUT = 16 << 20  # bytes of JSON
 _BOOTTIME = time.CLOCK_BOOTTIME
@@ -28,7 +27,7 @@ class InstanceFacts(msgspec.Struct, frozen=True, array_like=True):
     """What `context()` may tell of an instance."""
 
     workflow: str
-    tenant: str = DEFAULT_TENANT
+    tenant: str = "default"
     business_date: str | None = None  # YYYY-MM-DD
 
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from qflowd.engine import admit
+from qflowd.engine import intake
 from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS
 from qflowd.store.tx import DataRefused
 from tests.support.lab import Lab
@@ -33,7 +33,7 @@ def test_a_key_twice_in_one_batch_is_one_instance(lab):
 
 
 def test_large_instances_come_few_at_a_time(lab, monkeypatch):
-    monkeypatch.setattr(admit, "MOST_TASKS", 5)
+    monkeypatch.setattr(intake, "MOST_TASKS", 5)
     lab.workflow("wide", {f"t{i}": [] for i in range(4)})
     numbers = [lab.submit("wide") for _ in range(5)]
     taken = []

@@ -9,6 +9,7 @@ import pytest
 
 from qflowd.define.workflow_file import parse
 from qflowd.engine.admit import Admit
+from qflowd.engine.intake import Intake
 from qflowd.engine.known import Jobs, LaneIds, Plans
 from qflowd.engine.schedule import FireSchedules, reset_next_fire
 from qflowd.engine.service import Topics
@@ -128,7 +129,8 @@ def test_a_due_instant_becomes_one_submission_like_any_other(desk):
 def test_the_instance_knows_which_schedule_and_which_instant_it_is_for(desk):
     desk.define("0 9 * * *")
     desk.tick(MONDAY + timedelta(hours=9))
-    admit = Admit(desk.store, Plans(), LaneIds(desk.store), Jobs(), Topics())
+    lanes = LaneIds(desk.store)
+    admit = Admit(desk.store, Intake(Plans(), lanes, Jobs()), lanes, Topics())
     while admit.tick() == 0:
         pass
     [number] = desk.submissions()

@@ -8,7 +8,7 @@ from tests.faults.conftest import House, side_by_side
 
 pytestmark = pytest.mark.fault
 CONFLICTS = (
-    "admit_batch:before_commit:2,claim:before_commit:2,finish:before_commit:2,write_logs:before_commit:2,"
+    "admit_batch:before_commit:2,admit_and_claim:before_commit:2,claim:before_commit:2,finish:before_commit:2,write_logs:before_commit:2,"
     "beat:begin:2,promote_due:begin:3"
 )
 DIAMOND = """

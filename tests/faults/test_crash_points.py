@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults.conftest import House, side_by_side
+from tests.faults.conftest import OPEN, UNANSWERED, House, side_by_side
 from tests.support.daemon import until
 
 pytestmark = pytest.mark.fault
@@ -66,6 +66,37 @@ def _die_at_work(house: House) -> None:
     daemon.start()
     house.drain()
     assert house.states() == {"SUCCESS": 4 * 6 * len(AT_WORK)}
+    assert house.one("SELECT max(crashes) FROM qflow.task_instance") == 0
+    assert daemon.stop() == 0
+    house.check()
+
+
+def test_a_daemon_killed_while_it_takes_and_claims_a_submission_loses_nothing(diamonds: list[House]) -> None:
+    side_by_side(_die_at_the_door, diamonds)
+
+
+def _die_at_the_door(house: House) -> None:
+    daemon = house.daemon(lease="60s")
+    submitted = 0
+
+    def submit_when_a_slot_is_free() -> bool:
+        nonlocal submitted
+        if not house.one(UNANSWERED) and not house.one(OPEN):
+            house.submit("diamond")
+            submitted += 1
+        return not daemon.is_running
+
+    for point in ("begin", "before_commit", "after_commit"):
+        daemon.env["QFLOWD_FAULT"] = (
+            f"admit_and_claim:{point}:4:kill"  # the first are left to the service: no lanes yet
+        )
+        daemon.start()
+        until(submit_when_a_slot_is_free, 30)
+        assert daemon.wait(20) == -9, daemon.log()
+    del daemon.env["QFLOWD_FAULT"]
+    daemon.start()
+    house.drain()
+    assert house.states() == {"SUCCESS": 4 * submitted}
     assert house.one("SELECT max(crashes) FROM qflow.task_instance") == 0
     assert daemon.stop() == 0
     house.check()

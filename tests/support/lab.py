@@ -16,6 +16,7 @@ from qflowd.engine.claim import Claimed, Head, claim_rows
 from qflowd.engine.commands import Commands
 from qflowd.engine.finish import finish
 from qflowd.engine.instances import Instances
+from qflowd.engine.intake import Intake
 from qflowd.engine.known import Jobs, LaneIds, Plans
 from qflowd.engine.lanes import Lane
 from qflowd.engine.outcome import AttemptRow, Final
@@ -28,7 +29,7 @@ from qflowd.model.workflow import Job
 from qflowd.store.clock import to_microseconds
 from qflowd.store.inbox import SUBMISSION
 from qflowd.store.migrate import migrate
-from qflowd.store.tx import Fault, Store
+from qflowd.store.tx import Fault, Store, Tx
 from tests.support.invariants import check
 from tests.support.sql import run_sql
 
@@ -68,7 +69,7 @@ class Lab:
         self.published: list[str] = []
         for topic in ("ready", "timer", "intent", "closed", "schedule", "stopping"):
             self.topics.subscribe(topic, lambda topic=topic: self.published.append(topic))  # type: ignore[misc]
-        self.admit = Admit(self.store, self.plans, self.lanes, self.jobs, self.topics)
+        self.admit = Admit(self.store, Intake(self.plans, self.lanes, self.jobs), self.lanes, self.topics)
         self.commands = Commands(self.store, self.plans, self.lanes, self.jobs, self.topics)
         self.sweep = Sweep(self.store, self.topics)
         self.promote = Promote(self.store, self.topics, expire)
@@ -150,11 +151,15 @@ class Lab:
 
     def claim(self, wanted: int = 1000) -> list[Claimed]:
         """Take up to `wanted` rows of every lane."""
-        taken: list[Claimed] = []
         for head in [Head(*row) for row in self.store.read(lambda tx: tx.run("list_heads"))]:
-            lane = self.lane(head.lane)
-            taken += self.store.transact(lambda tx, lane=lane: claim_rows(tx, lane, wanted, self.owner), name="claim")  # type: ignore[misc]
-        return taken
+            self.lane(head.lane)
+        return self.store.transact(lambda tx: self.claim_in(tx, wanted), name="claim")
+
+    def claim_in(self, tx: Tx, wanted: int = 1000) -> list[Claimed]:
+        """Take rows of every lane that was met before, in a transaction."""
+        heads = [Head(*row) for row in tx.run("list_heads")]
+        lanes = [self._lanes[head.lane] for head in heads if head.lane in self._lanes]
+        return [row for lane in lanes for row in claim_rows(tx, lane, wanted, self.owner)]
 
     def lane(self, number: int) -> Lane:
         if number not in self._lanes:

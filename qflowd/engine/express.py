@@ -1,0 +1,81 @@
+"""Express: a submission that meets a free slot is admitted and claimed in one transaction.
+
+That saves a COMMIT, several round trips and two changes of thread between an INSERT and the first line of user code. Only a
+few tasks go this way, since the executor's thread has no time for more; all else is left to the service in `admit.py`.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+
+from qflowd.engine.admit import publish
+from qflowd.engine.dispatch import Shipment
+from qflowd.engine.instances import Instances
+from qflowd.engine.intake import Batch, Intake
+from qflowd.engine.service import Topics
+from qflowd.model.errors import StoreUnavailable
+from qflowd.store.tx import Store, Tx
+
+log = logging.getLogger("qflowd")
+FEW_TASKS = 100
+
+
+class Express:
+    """Owned by the executor's thread, but for `ask`, which is for everybody."""
+
+    def __init__(
+        self, store: Store, intake: Intake, instances: Instances, topics: Topics, wake: Callable[[], None]
+    ) -> None:
+        self._store, self._intake, self._instances = store, intake, instances
+        self._topics, self._wake = topics, wake
+        self.is_open = False  # a slot is free, and the executor waits with nothing to write
+        self.is_asked = False
+        topics.subscribe("submission", self.ask)
+
+    def ask(self) -> None:
+        """Something was submitted: have it taken here if there is a free slot for it, else by the service."""
+        if self.is_open:
+            self.is_asked = True
+            self._wake()
+        else:
+            self._topics.publish("backlog")
+
+    def decline(self) -> None:
+        """There is no time for it after all."""
+        self.is_asked = False
+        self._topics.publish("backlog")
+
+    def take(self, claim: Callable[[Tx], Sequence[Shipment]]) -> Sequence[Shipment]:
+        """Admit a few submissions, and `claim` in the same transaction. Returns what was claimed.
+
+        Raises: StoreUnavailable; it may have been applied all the same.
+        """
+        self.is_asked = False
+        taken: list[Batch] = []
+
+        def admit_and_claim(tx: Tx) -> Sequence[Shipment]:
+            self._forget(taken)
+            taken.append(self._intake.take(tx, most=FEW_TASKS, largest_plan=FEW_TASKS))
+            self._instances.remember(taken[-1].admissions)
+            return claim(tx) if taken[-1].admissions else ()
+
+        try:
+            shipments = self._store.transact(admit_and_claim)
+        except StoreUnavailable:
+            self._forget(taken)
+            self._topics.publish("backlog")
+            raise
+        except Exception as problem:  # noqa: BLE001 - the service finds out which row is at fault
+            log.debug("submissions are left to the service: %s", problem)
+            self._forget(taken)
+            self._topics.publish("backlog")
+            return ()
+        [batch] = taken
+        publish(self._topics, batch)
+        if batch.has_more or batch.has_strays or batch.missing_lanes:
+            self._topics.publish("backlog")
+        return shipments
+
+    def _forget(self, taken: list[Batch]) -> None:
+        """What was rolled back may be admitted otherwise next time."""
+        while taken:
+            self._instances.forget(admission.request.id for admission in taken.pop().admissions)

@@ -1,0 +1,220 @@
+"""Intake: open submissions are read, decided, inserted as instances and answered, in the caller's transaction.
+
+Everything inserted here has a primary key that follows from the submission's id, so a batch that was applied before its
+reply was lost, or a daemon that died half-way through a large instance, does no harm: the next one inserts the same rows.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from math import inf
+from typing import Any, NamedTuple
+
+from qflowd.engine.expand import Admission, admit_request, instance_row, task_rows
+from qflowd.engine.known import Jobs, LaneIds, LaneKey, Plans
+from qflowd.engine.plan import Plan
+from qflowd.engine.request import LONGEST_ERROR, Refused, Request, read_request
+from qflowd.engine.stray_ids import largest_id
+from qflowd.engine.timers import DEADLINE, RUN
+from qflowd.model import jsontext
+from qflowd.model.errors import QflowdError
+from qflowd.model.ids import task_id
+from qflowd.model.states import AnswerState
+from qflowd.store.tx import Tx
+
+BATCH = 200
+ALL = (-(1 << 63), (1 << 63) - 1)  # ids: clients may have written any
+MOST_TASKS = 50_000  # of a batch: beyond it the rest of the submissions waits for the next
+IDEMPOTENCY = 0  # purpose in run_key
+Definitions = dict[tuple[str, str | None], Any]  # rows of `find_workflow` that were read in this batch
+
+
+class Batch(NamedTuple):
+    """What became of one batch of submissions. `missing_lanes`: nothing was taken, these must be made first, outside."""
+
+    taken: int = 0
+    has_more: bool = False  # rows are left that could be taken now
+    has_strays: bool = False  # rows were refused for their ids
+    has_timers: bool = False  # something that was taken waits for an instant
+    admissions: Sequence[Admission] = ()
+    rejected: Sequence[tuple[Any, ...]] = ()  # id, what was asked for, trigger type, why not
+    missing_lanes: frozenset[LaneKey] = frozenset()
+
+
+class TooLarge(QflowdError):
+    """A submission has more tasks than this transaction has time for."""
+
+
+class Intake:
+    """Takes submissions. Safe to use from several threads: what it remembers is only ever added to."""
+
+    def __init__(self, plans: Plans, lanes: LaneIds, jobs: Jobs) -> None:
+        self._plans, self._lanes, self._jobs = plans, lanes, jobs
+
+    def take(self, tx: Tx, ids: tuple[int, int] = ALL, *, most: int | None = None, largest_plan: float = inf) -> Batch:
+        """Take open submissions with ids from the first to the last, and answer them. Those that others hold are skipped.
+
+        `most`: tasks, MOST_TASKS if none is given; the submission that reaches it is the last that is taken.
+
+        Raises: TooLarge for one with more tasks than `largest_plan`; roll back then.
+        """
+        first, last = ids
+        rows = tx.run("take_submissions", batch=BATCH, first=first, last=last)
+        if not rows:
+            return Batch()
+        largest = largest_id(tx, wanted=rows[-1].id)
+        definitions: Definitions = {}
+        decisions: list[tuple[Any, Admission | int | Refused]] = []
+        tasks = 0
+        for row in rows:
+            decision = self._decide(tx, row, largest, definitions)
+            decisions.append((row, decision))
+            size = len(decision.plan.tasks) if isinstance(decision, Admission) else 0
+            if size > largest_plan:
+                raise TooLarge(f"submission {row.id} has {size} tasks")
+            tasks += size
+            if tasks >= (most or MOST_TASKS):
+                break
+        admissions = [decision for _, decision in decisions if isinstance(decision, Admission)]
+        lanes = {lane for admission in admissions for lane in admission.lanes}
+        if missing := frozenset(lane for lane in lanes if not self._lanes.has(lane)):
+            return Batch(missing_lanes=missing)
+        insert_instances(tx, admissions, {lane: self._lanes.id(lane) for lane in lanes})
+        tx.run("answer_submissions", rows=[answer(row.id, decision) for row, decision in decisions], now=tx.now)
+        return Batch(
+            taken=len(decisions),
+            has_more=len(rows) == BATCH or len(decisions) < len(rows),
+            has_strays=rows[-1].id > largest,
+            has_timers=any(a.request.run_at is not None or a.plan.workflow.timeout is not None for a in admissions),
+            admissions=admissions,
+            rejected=[
+                (row.id, row.workflow or row.job, row.trigger_type, decision)
+                for row, decision in decisions
+                if isinstance(decision, Refused)
+            ],
+        )
+
+    def _decide(self, tx: Tx, row: Any, largest: int, definitions: Definitions) -> Admission | int | Refused:
+        """What becomes of one submission: an admission, the instance it repeats, or a refusal."""
+        try:
+            request = read_request(row, tx.now, largest)
+            if (repeated := _repeated(tx, request)) is not None:
+                return repeated
+            admission = admission_of(tx, request, self._plan(tx, request, definitions), self._jobs)
+            return admission if (faster := _claim_key(tx, request)) is None else faster
+        except Refused as refusal:
+            return refusal
+
+    def _plan(self, tx: Tx, request: Request, definitions: Definitions) -> Plan:
+        if request.job is not None:
+            if self._jobs.get(tx, request.job) is None:
+                raise Refused(_why_no_job(tx, request.job))
+            return self._plans.of_job(request.job)
+        target = (request.tenant, request.workflow)
+        if target not in definitions:
+            definitions[target] = tx.one("find_workflow", tenant=request.tenant, workflow=request.workflow)
+        definition = definitions[target]
+        if definition is None or definition.active_version is None:
+            raise Refused(_why_no_workflow(tx, str(request.workflow)))
+        if not definition.enabled:
+            why = f"{definition.error} ({definition.file})" if definition.error else "`enabled: false` in its file"
+            raise Refused(f"workflow {request.workflow!r} is disabled: {why}")
+        version_id = definition.active_version
+        if request.version is not None:
+            version = tx.one("find_version", definition_id=definition.id, version=request.version)
+            if version is None:
+                raise Refused(f"workflow {request.workflow!r} has no version {request.version}")
+            version_id = version.id
+        return self._plans.of_version(tx, version_id)
+
+
+def _claim_key(tx: Tx, request: Request) -> int | None:
+    """Take the idempotency key; last of all, so that a submission that is refused never holds one.
+
+    Returns: the instance that was faster; None if the key is this submission's, or it asks for none.
+    """
+    if request.idempotency_key is not None:
+        key = _run_key(request)
+        tx.run("insert_run_key", **key, instance_id=request.id, content_hash=request.content_hash)
+    return _repeated(tx, request)
+
+
+def _repeated(tx: Tx, request: Request) -> int | None:
+    """The instance that has the idempotency key of this submission already; None if no other has."""
+    holder = None if request.idempotency_key is None else tx.one("find_run_key", **_run_key(request))
+    if holder is None or holder.instance_id == request.id:
+        return None
+    if holder.content_hash != request.content_hash:
+        raise Refused(
+            f"idempotency_key {request.idempotency_key!r} belongs to submission {holder.instance_id}, "
+            "which asks for something else"
+        )
+    return int(holder.instance_id)
+
+
+def admission_of(tx: Tx, request: Request, plan: Plan, known: Jobs) -> Admission:
+    """The admission of a request, with the jobs of its plan and the instant of its schedule, if one fired it.
+
+    Raises: Refused.
+    """
+    jobs = {job: known.get(tx, job) for job in {alike.job for alike in plan.alike}}
+    fire = tx.one("fire_of_submission", id=request.id) if request.trigger_type == "cron" else None
+    return admit_request(request, plan, jobs, (fire.name, fire.fire_at) if fire else None)
+
+
+def insert_instances(tx: Tx, admissions: Sequence[Admission], lane_ids: dict[LaneKey, int]) -> None:
+    """Insert instances, task rows and timers; task rows of held instances come when they are resumed."""
+    tx.run("insert_instances", rows=[instance_row(admission, tx.now) for admission in admissions], now=tx.now)
+    insert_work(tx, [admission for admission in admissions if not admission.request.hold], lane_ids)
+
+
+def insert_work(tx: Tx, admissions: Sequence[Admission], lane_ids: dict[LaneKey, int]) -> None:
+    """Insert the task rows and timers of instances that begin now."""
+    tasks: list[tuple[Any, ...]] = []
+    timers: list[tuple[Any, ...]] = []
+    for admission in admissions:
+        tasks += task_rows(admission, lane_ids, tx.now)
+        timers += start_timers(admission, tx.now)
+    tx.run("insert_tasks", rows=tasks)
+    if timers:
+        tx.run("insert_timers", rows=timers)
+
+
+def start_timers(admission: Admission, now: datetime) -> list[tuple[int, int, int, datetime]]:
+    """Timers of roots that wait for `run_at`, and of the instance's deadline."""
+    request, plan = admission.request, admission.plan
+    timers = []
+    if request.run_at is not None and request.run_at > now:
+        roots = [node for node, parents in enumerate(plan.parents) if not parents]
+        timers += [(task_id(request.id, root), RUN, 0, request.run_at) for root in roots]
+    if plan.workflow.timeout is not None and not request.hold:
+        timers.append((task_id(request.id, 0), DEADLINE, 0, now + timedelta(seconds=plan.workflow.timeout)))
+    return timers
+
+
+def _why_no_job(tx: Tx, job: str) -> str:
+    faulty = [row.file for row in tx.run("list_faulty_plugins")]
+    hint = (
+        f"these plugin files have errors, see `qflowd plugins`: {', '.join(faulty)}"
+        if faulty
+        else "is its plugin file in place?"
+    )
+    return f"no daemon has ever registered a job {job!r}; {hint}"
+
+
+def _why_no_workflow(tx: Tx, workflow: str) -> str:
+    fault = tx.one("find_workflow_fault", workflow=workflow)
+    if fault is None:
+        return f"there is no workflow {workflow!r}; `qflowd workflows` lists those there are"
+    return f"workflow {workflow!r} has a file that has never been without fault: {fault.error}"
+
+
+def _run_key(request: Request) -> dict[str, Any]:
+    return {"tenant": request.tenant, "purpose": IDEMPOTENCY, "run_key": request.idempotency_key}
+
+
+def answer(number: int, decision: Admission | int | Refused) -> tuple[Any, ...]:
+    """The row of `answer_submissions` for a submission."""
+    if isinstance(decision, Refused):
+        return number, AnswerState.REJECTED.name, None, jsontext.clean_text(str(decision))[:LONGEST_ERROR]
+    instance_id = decision if isinstance(decision, int) else decision.request.id
+    return number, AnswerState.ACCEPTED.name, instance_id, None
