@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from qflowd.model.errors import StoreUnavailable
 from qflowd.store.tx import DataRefused, Store, Tx
@@ -12,6 +12,7 @@ from qflowd.workers.log_budget import LogLine
 log = logging.getLogger("qflowd")
 EVERY_S = 0.2
 BATCH = 2000
+SAMPLE = 8  # lines of a batch that are looked for: all were written, or none
 
 
 class Logs:
@@ -24,7 +25,8 @@ class Logs:
         self._store = store
         self._read = read
         self._lock = threading.Lock()
-        self._waiting: list[LogLine] = []  # read, and not written yet
+        self._waiting: list[tuple[Any, ...]] = []  # rows of lines that were read, and are not written yet
+        self._unsure = 0  # of them, how many the last transaction may have written: its COMMIT was not answered
 
     def tick(self) -> float:
         self.write_all()
@@ -39,7 +41,7 @@ class Logs:
             self._write_waiting()
             for line in self._read():
                 if line.task_id:
-                    self._waiting.append(line)
+                    self._waiting.append(self._row(line))
                 else:
                     log.warning("a worker printed, and nobody can tell for which of its tasks: %s", line.message)
             self._write_waiting()
@@ -53,39 +55,51 @@ class Logs:
 
     def _write_waiting(self) -> None:
         while self._waiting:
-            self._write(self._waiting[:BATCH])
-            del self._waiting[:BATCH]
+            self._write(self._waiting[: self._unsure or BATCH])
 
-    def _write(self, lines: list[LogLine]) -> None:
-        """Write these lines; one that the database refuses is left out, and holds up no other."""
+    def _write(self, rows: list[tuple[Any, ...]]) -> None:
+        """Write these, which are the first that wait; one that the database refuses is left out, and holds up no other."""
         try:
-            self._insert(lines)
+            self._insert(rows)
         except DataRefused as refusal:
-            if len(lines) == 1:
-                log.warning("a log line of task %d is not kept, the database refused it: %s", lines[0].task_id, refusal)
+            self._unsure = 0
+            if len(rows) > 1:
+                middle = len(rows) // 2
+                self._write(rows[:middle])
+                self._write(rows[middle:])
                 return
-            middle = len(lines) // 2
-            self._write(lines[:middle])
-            self._write(lines[middle:])
+            log.warning("a log line of task %d is not kept, the database refused it: %s", rows[0][0], refusal)
+        del self._waiting[: len(rows)]
 
-    def _insert(self, lines: list[LogLine]) -> None:
-        at = self._store.clock.at
-        rows = [
-            (
-                line.task_id,
-                line.fence,
-                line.attempt,
-                at(line.at_us / 1e6),
-                line.stream,
-                line.level or None,
-                line.logger or None,
-                line.message,
-                line.attributes,
-            )
-            for line in lines
-        ]
+    def _insert(self, rows: list[tuple[Any, ...]]) -> None:
+        is_unsure = bool(self._unsure)
 
         def write_logs(tx: Tx) -> None:
-            tx.run("insert_log_lines", rows=rows)
+            if not (is_unsure and _are_there(tx, rows)):
+                tx.run("insert_log_lines", rows=rows)
 
-        self._store.transact(write_logs)
+        try:
+            self._store.transact(write_logs)
+        except StoreUnavailable:
+            self._unsure = len(rows)
+            raise
+        self._unsure = 0
+
+    def _row(self, line: LogLine) -> tuple[Any, ...]:
+        return (
+            line.task_id,
+            line.fence,
+            line.attempt,
+            self._store.clock.at(line.at_us / 1e6),
+            line.stream,
+            line.level or None,
+            line.logger or None,
+            line.message,
+            line.attributes,
+        )
+
+
+def _are_there(tx: Tx, rows: list[tuple[Any, ...]]) -> bool:
+    sample = {(row[0], row[1], row[3], row[4], row[7]) for row in rows[:: max(1, len(rows) // SAMPLE)]}
+    found = tx.run("find_log_lines", rows=sorted({row[:3] for row in sample}))
+    return sample <= {tuple(row) for row in found}

@@ -81,8 +81,8 @@ class _Raw:
 
     def _add(self, data: bytes, lines: list[LogLine]) -> None:
         at_us, level = now_us(), _LEVELS[self.stream]
-        for text in data.decode("utf-8", "replace").split("\n"):
-            line = LogLine(*self._owner, at_us, self.stream, level, "", clean_text(text.rstrip("\r")), None)
+        for number, text in enumerate(data.decode("utf-8", "replace").split("\n")):
+            line = LogLine(*self._owner, at_us + number, self.stream, level, "", clean_text(text.rstrip("\r")), None)
             self._budgets.add(line, lines)
 
 

@@ -111,6 +111,11 @@ SELECT r.task_id, r.fence, r.attempt, r.logged_at, r.stream, r.level, r.logger, 
 FROM {rows: task_id bigint, fence int, attempt smallint, logged_at instant, stream text, level text, logger text,
     message text, attributes text} r
 
+-- name: find_log_lines
+-- Is a batch there whose COMMIT was not answered?
+SELECT l.task_id, l.fence, l.logged_at, l.stream, l.message FROM {rows: task_id bigint, fence int, logged_at instant} r
+JOIN qflow.log_line l ON l.task_id = r.task_id AND l.fence = r.fence AND l.logged_at = r.logged_at
+
 -- name: next_timer
 SELECT MIN(due_at) AS due_at FROM qflow.timer
 

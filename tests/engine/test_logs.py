@@ -1,7 +1,16 @@
 """Log lines on their way to the table: one that a database refuses holds up no other."""
 
+from contextlib import closing
+
+import pytest
+
+from qflowd.engine import logs as engine_logs
 from qflowd.engine.logs import Logs
+from qflowd.model.errors import StoreUnavailable
+from qflowd.store.tx import Store
 from qflowd.workers.log_budget import LogLine
+from tests.support.lab import Lab
+from tests.support.proxy import Proxy
 
 
 def line(message: str, *, level: str = "INFO", logger: str = "work") -> LogLine:
@@ -23,3 +32,28 @@ def test_what_nobody_can_attribute_is_in_the_log_of_the_daemon(lab, caplog):
     Logs(lab.store, lambda: [stray, line("told")]).tick()
     assert [message for (message,) in lab.sql("SELECT message FROM qflow.log_line ORDER BY id")] == ["told"]
     assert "who wrote this" in caplog.text
+
+
+@pytest.mark.parametrize("is_applied", [True, False])
+@pytest.mark.parametrize("kind", ["postgres", "mariadb"])
+def test_lines_whose_commit_is_not_answered_are_there_once(get_server, kind, is_applied, monkeypatch):
+    monkeypatch.setattr(engine_logs, "BATCH", 50)
+    server = get_server(kind)
+    url = server.create_database()
+    lines = [line(f"line {number}")._replace(at_us=number // 20) for number in range(120)]
+    printed = iter([lines, [line("more")]])
+    with closing(Lab(url)) as lab, Proxy(server.port) as proxy:
+        with closing(Store(url.replace(f":{server.port}", f":{proxy.port}"), clock=lab.clock)) as store:
+            logs = Logs(store, lambda: next(printed))
+            if is_applied:
+                proxy.lose_reply("log_line", "line 70")
+            else:
+                store.connection()
+                proxy.hang_up_on("line 70")
+            with pytest.raises(StoreUnavailable):
+                logs.tick()
+            logs.tick()
+        assert proxy.lost == int(is_applied)
+        written = [message for (message,) in lab.sql("SELECT message FROM qflow.log_line ORDER BY id")]
+        assert written == [row.message for row in lines] + ["more"]
+    server.drop_database(url)

@@ -116,9 +116,9 @@ def _do_without(case: tuple[Outage, Place]) -> None:
 
 
 def _said(house: House, number: int) -> list[int]:
-    """What a talker printed. Lines whose COMMIT was applied and its reply lost may be there twice."""
+    """What a talker printed."""
     rows = house.sql(f"SELECT message FROM qflow.logs WHERE instance_id = {number} AND stream = 'stdout' ORDER BY id")
-    return [*dict.fromkeys(int(text) for (text,) in rows)]
+    return [int(text) for (text,) in rows]
 
 
 @contextlib.contextmanager
