@@ -1,6 +1,6 @@
 """The jobs that this daemon knows, and how a change of the folders becomes the next registry. Nothing is run here."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from qflowd.jobs.manifest import Manifest, Module
@@ -8,6 +8,8 @@ from qflowd.model.workflow import Job
 from qflowd.plugins.layout import modules_of
 from qflowd.plugins.messages import Finding, Findings, label
 from qflowd.plugins.source import Scan, SourceFile, fault_in_python
+
+_Needs = Mapping[str, frozenset[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,7 @@ class Registry:
     errors: Mapping[str, str] = field(default_factory=dict)
     manifest: Manifest = field(default_factory=Manifest)
     sources: Mapping[str, SourceFile] = field(default_factory=dict)
-    imports: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    imports: _Needs = field(default_factory=dict)
     generation: str = ""
 
     def jobs_of(self, path: str) -> tuple[Job, ...]:
@@ -31,11 +33,7 @@ class Registry:
 
     def looks_like(self, other: "Registry") -> bool:
         """Nobody could tell the two apart."""
-        return (self.generation, dict(self.jobs), dict(self.errors)) == (
-            other.generation,
-            dict(other.jobs),
-            dict(other.errors),
-        )
+        return (self.generation, self.jobs, self.errors) == (other.generation, other.jobs, other.errors)
 
 
 class Change:
@@ -89,9 +87,13 @@ class Change:
         if any(self._tried.modules.get(name) != module for name, module in modules.items()):
             return None  # what was left out gives its name to another
         self._errors |= bad  # it is as it was, and so is what it imports: it stays
-        return self._registry(findings, found, bad, imports, modules)
+        files = {path: found[path].jobs for path in (module.path for module in modules.values()) if path in found}
+        files |= {path: self._last.jobs_of(path) for path in bad}
+        installed = {key: findings.found.get(key, Finding()) for key in map(label, self._entry_points)}
+        self._errors |= {key: finding.error for key, finding in installed.items() if finding.error}
+        return self._registry(modules, files | {key: finding.jobs for key, finding in installed.items()}, imports)
 
-    def _by_path(self, findings: Findings) -> tuple[dict[str, Finding], dict[str, frozenset[str]]]:
+    def _by_path(self, findings: Findings) -> tuple[dict[str, Finding], _Needs]:
         """What was found of each file, and which files it needs."""
         paths = {name: module.path for name, module in self._tried.modules.items() if module.path in self._files}
         found = {path: findings.found[name] for name, path in paths.items() if name in findings.found}
@@ -108,7 +110,7 @@ class Change:
                 bad[path] = f"no longer defines {', '.join(sorted(gone))}; waiting whether that stays"
         return bad
 
-    def _suspects(self, bad: Mapping[str, str], imports: Mapping[str, frozenset[str]]) -> set[str]:
+    def _suspects(self, bad: Mapping[str, str], imports: _Needs) -> set[str]:
         """Files whose change must be the reason. None: what is bad now has not changed, nor has what it imports."""
         new = {path for path in bad if self._is_new(path)}
         if new:
@@ -134,38 +136,14 @@ class Change:
         return f"held back: together with its new content {', '.join(bad)} cannot be imported"
 
     def _registry(
-        self,
-        findings: Findings,
-        found: Mapping[str, Finding],
-        bad: Mapping[str, str],
-        imports: Mapping[str, frozenset[str]],
-        modules: Mapping[str, Module],
+        self, modules: Mapping[str, Module], defined: Mapping[str, tuple[Job, ...]], needs: _Needs
     ) -> Registry:
+        """`defined`: path or label -> its jobs, in the order in which they win a name."""
         jobs: dict[str, Job] = {}
-        for owner, defined in self._jobs(findings, found, bad, modules):
-            for job in defined:
-                first = jobs.setdefault(job.name, job)
-                if first is not job:
-                    text = f"job {job.name!r} is already defined by {first.file}; rename one of them"
-                    self._errors[owner] = f"{self._errors[owner]}; {text}" if owner in self._errors else text
+        for owner, job in ((owner, job) for owner, each in defined.items() for job in each):
+            first = jobs.setdefault(job.name, job)
+            if first is not job:
+                text = f"job {job.name!r} is already defined by {first.file}; rename one of them"
+                self._errors[owner] = f"{self._errors[owner]}; {text}" if owner in self._errors else text
         manifest = Manifest(dict(modules), self._entry_points, self._tried.import_path, self._tried.salt)
-        return Registry(jobs, self._errors, manifest, dict(self._files), imports, manifest.generation)
-
-    def _jobs(
-        self,
-        findings: Findings,
-        found: Mapping[str, Finding],
-        bad: Mapping[str, str],
-        modules: Mapping[str, Module],
-    ) -> Iterator[tuple[str, tuple[Job, ...]]]:
-        """Path or label, and the jobs that it defines, in the order in which they win a name."""
-        for module in modules.values():
-            if module.path in bad:
-                yield module.path, self._last.jobs_of(module.path)
-            elif module.path in found:
-                yield module.path, found[module.path].jobs
-        for key in map(label, self._entry_points):
-            finding = findings.found.get(key, Finding())
-            if finding.error:
-                self._errors[key] = finding.error
-            yield key, finding.jobs
+        return Registry(jobs, self._errors, manifest, self._files, needs, manifest.generation)

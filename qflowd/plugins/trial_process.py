@@ -11,10 +11,11 @@ import os
 import resource
 import signal
 import sys
+import traceback
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from types import ModuleType, TracebackType
+from types import ModuleType
 
 import msgspec
 from msgspec.structs import replace
@@ -189,7 +190,12 @@ def describe(error: BaseException, path: str) -> str:
     if isinstance(error, SyntaxError) and error.filename:
         text = error.msg
     what = f"{type(error).__name__}: {text}" if text else type(error).__name__
-    here, last = _lines(error.__traceback__, path)
+    importers = (__file__, manifest.__file__, import_module.__code__.co_filename)
+    lines = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
+    here = next((line for file, line in reversed(lines) if file == path), 0)
+    last = ([each for each in lines if not each[0].startswith("<frozen ") and each[0] not in importers] or [("", 0)])[
+        -1
+    ]
     if isinstance(error, SyntaxError) and error.filename:
         last = (error.filename, error.lineno or 0)
         here = last[1] if error.filename == path else here
@@ -198,20 +204,6 @@ def describe(error: BaseException, path: str) -> str:
     where = f"line {here}: " if here else ""
     elsewhere = f" ({last[0]}, line {last[1]})" if last[0] and last[0] != path else ""
     return f"{where}{what}{elsewhere}{_as_a_whole(error)}"
-
-
-def _lines(traceback: TracebackType | None, path: str) -> tuple[int, tuple[str, int]]:
-    """The last line of `path` on the way to the error, and the last line of all that is no part of the importers."""
-    here, last = 0, ("", 0)
-    importers = (__file__, manifest.__file__, import_module.__code__.co_filename)
-    while traceback is not None:
-        file = traceback.tb_frame.f_code.co_filename
-        if file == path:
-            here = traceback.tb_lineno
-        if not file.startswith("<frozen ") and file not in importers:
-            last = (file, traceback.tb_lineno)
-        traceback = traceback.tb_next
-    return here, last
 
 
 if __name__ == "__main__":
