@@ -36,6 +36,20 @@ def _prctl(option: int, value: int) -> None:
         raise OSError(code, f"prctl({option}): {os.strerror(code)}")
 
 
+def boottime_timer() -> int:
+    """A descriptor that is readable once an instant of `set_timer` has come, however long the machine has slept."""
+    fd: int = _libc.timerfd_create(time.CLOCK_BOOTTIME, os.O_NONBLOCK | os.O_CLOEXEC)  # os has it from Python 3.13 on
+    if fd < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, f"timerfd_create: {os.strerror(code)}")
+    return fd
+
+
+def set_timer(fd: int, at_us: int) -> None:
+    """Have `fd` readable when CLOCK_BOOTTIME reaches `at_us`, and not before."""
+    _libc.timerfd_settime(fd, 1, (ctypes.c_long * 4)(0, 0, at_us // 1_000_000, at_us % 1_000_000 * 1000), None)
+
+
 def punch(fd: int, end: int) -> bool:
     """Free the disk space of the file up to `end`; its length stays. False if the file system cannot."""
     return bool(_libc.fallocate(fd, _FALLOC_KEEP_SIZE_AND_PUNCH, 0, end) == 0)

@@ -30,6 +30,9 @@ class Nursery:
         self._numbers: dict[int, int] = {}  # and back
         self._deadline_us = 0
         self._fenced: set[int] = set()
+        self._timer = (
+            linux.boottime_timer()
+        )  # not a timeout of `poll`, whose clock stands still while the machine sleeps
         self._bell = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def run(self) -> None:
@@ -38,26 +41,22 @@ class Nursery:
         signal.set_wakeup_fd(self._bell[1], warn_on_full_buffer=False)
         poll = select.poll()
         poll.register(self._control, select.POLLIN)
-        poll.register(self._bell[0], select.POLLIN)
+        for fd in (self._bell[0], self._timer):
+            poll.register(fd, select.POLLIN)
         is_wanted = True
         while is_wanted:
-            ready = dict(poll.poll(self._patience_ms()))
-            if self._bell[0] in ready:
-                self._hush()
+            ready = dict(poll.poll())
+            for fd in ready.keys() & {self._bell[0], self._timer}:
+                self._hush(fd)
             if self._control.fileno() in ready:
                 is_wanted = self._obey()
             self._bury()
             self._keep_deadline()
         self._end_all()
 
-    def _patience_ms(self) -> float | None:
-        if not self._deadline_us or not self._pids:
-            return None
-        return max(0, self._deadline_us - now_us()) / 1000 + 1
-
-    def _hush(self) -> None:
+    def _hush(self, fd: int) -> None:
         with contextlib.suppress(BlockingIOError):
-            os.read(self._bell[0], 4096)
+            os.read(fd, 4096)
 
     def _obey(self) -> bool:
         """One order. False: the daemon is gone."""
@@ -74,6 +73,7 @@ class Nursery:
                 self._signal(number, signum)
             case orders.Deadline(at_us):
                 self._deadline_us = at_us
+                linux.set_timer(self._timer, at_us)
         return True
 
     def _spawn(self, order: orders.Spawn, fds: list[int]) -> None:

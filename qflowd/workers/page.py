@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 _F_SEAL_FUTURE_WRITE = 0x10
 _REVOKED = 0  # daemon: parcels up to this number are not to be started
+_UNTIL = 1  # daemon: when the right to begin tasks ends, microseconds of CLOCK_BOOTTIME
 _HEADER = 8
 _SLOT = 5  # words per slot: started_us, fence, task_id, attempt, stop
 EVERYTHING = (1 << 63) - 1
@@ -50,9 +51,9 @@ class Page:
         with contextlib.suppress(OSError):  # Linux before 5.1
             fcntl.fcntl(fd, fcntl.F_ADD_SEALS, _F_SEAL_FUTURE_WRITE)
 
-    def is_revoked(self, seq: int) -> bool:
-        """Whether tasks of parcel `seq` must not begin any more."""
-        return self.words[_REVOKED] >= seq
+    def may_begin(self, seq: int, now_us: int) -> bool:
+        """Whether a task of parcel `seq` may begin now: after a suspension others may have run it meanwhile."""
+        return self.words[_REVOKED] < seq and now_us < self.words[_UNTIL]
 
     def is_stop_asked(self, slot: int) -> bool:
         """Whether the task that is marked in `slot` is the one that shall stop."""
@@ -77,6 +78,11 @@ class Page:
         """Parcels up to `seq`: what is not started yet shall not be."""
         self.words[_REVOKED] = max(seq, self.words[_REVOKED])
 
+    def live_until(self, until_us: int) -> None:
+        """From then on no task may begin. Safe from any thread."""
+        with contextlib.suppress(ValueError):  # the worker is dead, and its page closed
+            self.words[_UNTIL] = until_us
+
     def ask_to_stop(self, mark: Mark) -> None:
         """The task of `mark`, and no other, shall stop when SIGTERM comes."""
         # The start names it: the same task may run in the same slot again, with nobody asking it to stop.
@@ -90,7 +96,9 @@ def page_size(slots: int) -> int:
 
 
 def new_page(slots: int) -> tuple[Page, int]:
-    """A page of zeros, and its file descriptor for the worker."""
+    """A new page, and its file descriptor for the worker."""
     fd = os.memfd_create("qflowd-page", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     os.ftruncate(fd, page_size(slots))
-    return Page(fd, slots), fd
+    page = Page(fd, slots)
+    page.live_until(EVERYTHING)
+    return page, fd

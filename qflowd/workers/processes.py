@@ -16,6 +16,7 @@ from qflowd.workers.handle import Handle, Stop
 from qflowd.workers.log_budget import LogLine
 from qflowd.workers.log_reader import LogReader
 from qflowd.workers.nursery_link import NurseryLink
+from qflowd.workers.page import EVERYTHING
 from qflowd.workers.receive import sort_messages
 from qflowd.workers.supervisor import Supervisor
 from qflowd.workers.watch import Watch
@@ -59,6 +60,7 @@ class Processes(Backend):
         self._is_draining = False
         self._watch = Watch(grace_s, self._supervisor.signal, self._drain_results)
         self._next_watch_us = 0
+        self._until_us = EVERYTHING
         self._results: list[Done | Ended] = []
 
     # -- life
@@ -75,7 +77,10 @@ class Processes(Backend):
             self._retire(worker)
 
     def keep_alive(self, until_us: int) -> None:
-        """Unless called again, the nursery kills all workers at `until_us`. Safe from any thread."""
+        """Unless called again, the nursery kills all workers at `until_us`, and none begins a task after it."""
+        self._until_us = until_us
+        for worker in list(self._workers.values()):
+            worker.page.live_until(until_us)
         self._supervisor.keep_alive(until_us)
 
     def drain(self) -> None:
@@ -245,6 +250,7 @@ class Processes(Backend):
             self._listen_to(worker)
 
     def _listen_to(self, worker: Handle) -> None:
+        worker.page.live_until(self._until_us)
         self._by_fd[worker.results_fd] = worker
         self._epoll.register(worker.results_fd, select.EPOLLIN)
         self._logs.add(worker.output)

@@ -127,7 +127,7 @@ class Runner:
             words[base + 3] = task.attempt
             words[base + 2] = task.task_id
             # The mark stands before the question: the daemon revokes first and then looks at marks.
-            if page.is_revoked(seq) or self.is_leaving:
+            if self.is_leaving or not page.may_begin(seq, started_us):
                 words[base + 2] = 0
                 self._results.send(wire.Given(seq, wire.unstarted(chunk.tasks[index:])))
                 return

@@ -93,13 +93,14 @@ class Threads(Backend):
         self._events: list[Event] = []
         self._results: list[Done | Ended] = []
         self._alive = self._lost = 0  # threads; the lost ones are not among the living
-        self._due_us = NEVER_US
+        self._due_us = self._until_us = NEVER_US
 
     def start(self, manifest: bytes) -> None:
         self._logs.listen(self._functions)
 
     def keep_alive(self, until_us: int) -> None:
-        """The program's own process; what a thread has begun cannot be killed."""
+        """What a thread has begun cannot be killed, but nothing begins after `until_us`."""
+        self._until_us = until_us
 
     def adopt(self, manifest: bytes) -> None:
         """The functions are the program's, and stay."""
@@ -244,7 +245,7 @@ class Threads(Backend):
 
     def _next(self) -> _Run | None:
         with self._lock:
-            if not self._waiting or self._alive > self._capacity():
+            if not self._waiting or self._alive > self._capacity() or now_us() >= self._until_us:
                 self._alive -= 1
                 return None
             run = self._waiting.popleft()

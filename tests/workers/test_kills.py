@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -70,6 +71,10 @@ JOBS = """
             found.append(b"x" * (8 << 20))
             time.sleep(0.005)
 """
+
+
+def boottime_us() -> int:
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
 
 
 def pid_of(story) -> int:
@@ -235,11 +240,38 @@ def test_past_the_deadline_the_nursery_kills_all_workers_by_itself(hire):
     ids = story.send("sleeps")
     story.until(lambda: story.all_of(Running))
     worker = pid_of(story)
-    story.crew.keep_alive(time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000 + 200_000)
+    story.crew.keep_alive(boottime_us() + 200_000)
     wait_until(lambda: not is_alive(worker), 2)  # nobody polls: a stopped daemon is fenced all the same
     story.until_ended(ids)
     assert story.ends()[ids[0]] == Returned(ids[0], 3, True)
+    story.crew.keep_alive(boottime_us() + 60_000_000)
     assert isinstance(story.end("noop"), Done)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_worker_that_wakes_after_the_deadline_begins_nothing_and_gives_it_back(hire, threads):
+    """As after a suspension in which the nursery is the last to wake."""
+    story = hire(JOBS, threads=threads)
+    ids = story.send("sleeps", tasks=2, params='{"s": 0.6}', estimate_s=100)
+    story.until(lambda: story.all_of(Running))
+    os.kill(story.crew.nursery_pid, signal.SIGSTOP)
+    try:
+        story.crew.keep_alive(boottime_us())
+        story.until_ended(ids)
+        assert story.ends()[ids[0]].output == '"woke"'
+        assert story.ends()[ids[1]] == Returned(ids[1], 3, False)
+        assert story.end("noop") == Returned(max(story.ends()), 3, False), "nor what is sent to it now"
+        story.crew.keep_alive(boottime_us() + 60_000_000)
+        assert isinstance(story.end("noop"), Done)
+    finally:
+        os.kill(story.crew.nursery_pid, signal.SIGCONT)
+
+
+def test_the_nursery_waits_for_its_deadline_by_a_clock_that_a_suspension_does_not_stop(hire):
+    story = hire(JOBS)
+    story.end("noop")
+    waits = Path(f"/proc/{story.crew.nursery_pid}/fdinfo").iterdir()
+    assert f"clockid: {time.CLOCK_BOOTTIME}" in "".join(file.read_text() for file in waits)
 
 
 def test_a_drained_crew_ends_what_runs_and_returns_the_rest(hire):

@@ -28,9 +28,9 @@ JOBS = """
     def begins_late():
         usual, pages = task_context.TaskContext.begin, []
 
-        def is_revoked(self, seq):
+        def may_begin(self, seq, now_us):
             pages.append(self)
-            return False
+            return True
 
         def begin(self, *args):
             usual(self, *args)
@@ -38,7 +38,7 @@ JOBS = """
                 time.sleep(0.001)
             time.sleep(0.1)  # the signal comes after the order
 
-        page.Page.is_revoked, task_context.TaskContext.begin = is_revoked, begin
+        page.Page.may_begin, task_context.TaskContext.begin = may_begin, begin
 
     @job
     def is_told_twice():
