@@ -6,7 +6,7 @@ import click
 
 from qflowd.cli import exits
 from qflowd.cli.printing import print_json
-from qflowd.cli.session import json_option, open_client
+from qflowd.cli.session import F, json_option, open_client
 
 if TYPE_CHECKING:
     from qflowd.client import Client
@@ -14,12 +14,17 @@ if TYPE_CHECKING:
 ANSWER_S = 15.0
 
 
+def command_options(command: F) -> F:
+    """Add what every command to the daemons takes."""
+    command = json_option(command)
+    command = click.option("--no-wait", is_flag=True, help="Ask only; do not wait for a daemon to answer.")(command)
+    return click.option("--reason", help="Kept with the command.")(command)
+
+
 def _command(action: str, meaning: str) -> click.Command:
     @click.command(action, help=f"{meaning}\n\nExit code 1 if one of them is refused, or no daemon answers.")
     @click.argument("ids", metavar="ID...", type=int, nargs=-1, required=True)
-    @click.option("--reason", help="Kept with the command.")
-    @click.option("--no-wait", is_flag=True, help="Ask only; do not wait for a daemon to answer.")
-    @json_option
+    @command_options
     def command(*, ids: tuple[int, ...], reason: str | None, no_wait: bool, as_json: bool) -> int:
         with open_client() as client:
             answers = [answer_of(client, action, number, reason, 0 if no_wait else ANSWER_S) for number in ids]

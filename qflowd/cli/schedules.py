@@ -4,7 +4,7 @@ from typing import Final
 
 import click
 
-from qflowd.cli.control import ANSWER_S, answer_of, tell
+from qflowd.cli.control import ANSWER_S, answer_of, command_options, tell
 from qflowd.cli.lists import LISTINGS
 from qflowd.cli.printing import Cell, coloured, first_line, print_list
 from qflowd.cli.session import json_option, open_client
@@ -46,9 +46,7 @@ def _switch(action: str) -> click.Command:
 
     @command.command(action, short_help=f"{meaning}.", help=f"{meaning}; exit code 1 if it is refused.")
     @click.argument("workflow")
-    @click.option("--reason", help="Kept with the command.")
-    @click.option("--no-wait", is_flag=True, help="Ask only; do not wait for a daemon to answer.")
-    @json_option
+    @command_options
     def switch(*, workflow: str, reason: str | None, no_wait: bool, as_json: bool) -> int:
         with open_client() as client:
             answer = answer_of(client, action, None, reason, 0 if no_wait else ANSWER_S, workflow)
