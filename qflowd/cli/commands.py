@@ -49,7 +49,7 @@ GROUPS: Final[Mapping[str, Mapping[str, Entry]]] = {
         "schedules": Entry("schedules", "List schedules; enable, disable or look into one."),
         "jobs": Entry("lists", "List jobs that daemons know or knew.", "jobs"),
         "plugins": Entry("lists", "List plugin files as each daemon sees them.", "plugins"),
-        "daemons": Entry("lists", "List daemons that are alive.", "daemons"),
+        "daemons": Entry("lists", "List daemons that are running.", "daemons"),
         "pools": Entry("lists", "List pools of worker slots.", "pools"),
     },
     "Maintain": {

@@ -22,7 +22,7 @@ def ok(about: str, message: str) -> Finding:
 
 
 def note(about: str, message: str, remedy: str = "") -> Finding:
-    """Worth knowing, and no fault."""
+    """Worth knowing, and not a fault."""
     return Finding(about, "note", message, remedy)
 
 

@@ -39,7 +39,7 @@ def follow(instance: Instance, what: str) -> End:
         return _wait(instance, line)
     except KeyboardInterrupt:
         line.clear()
-        say(f"{instance.id} goes on unwatched; `qflowd terminate {instance.id}` stops it")
+        say(f"{instance.id} continues unwatched; `qflowd terminate {instance.id}` stops it")
         raise
 
 

@@ -41,11 +41,11 @@ def check_plugins(config: Config) -> Iterator[Finding]:
         if not folder.is_dir():
             yield note("plugins", f"there is no folder {folder}", "make it, or change [plugins] dirs")
             continue
-        found = scan([folder], (".py",), trusted_only=True)
-        for path, error in found.errors.items():
+        files = scan([folder], (".py",), trusted_only=True)
+        for path, error in files.errors.items():
             yield fault("plugins", error if path in error else f"{path}: {error}")
-        if not found.errors:
-            yield ok("plugins", f"{folder}: {_files(len(found.files))} that only this user and root can change")
+        if not files.errors:
+            yield ok("plugins", f"{folder}: {_files(len(files.files))} that only this user and root can change")
     for remark in env_remarks(os.environ, config.plugins.env):
         yield warning("environment", remark)
     if "shell" in config.plugins.enable:

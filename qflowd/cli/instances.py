@@ -5,22 +5,16 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from qflowd.cli.printing import Cell, coloured, duration, first_line, print_list
+from qflowd.cli.printing import print_list
 from qflowd.cli.session import json_option, open_client
 
 if TYPE_CHECKING:
     from qflowd.client import Client, InstanceInfo
 
-COLUMNS: Final[dict[str, Cell]] = {
-    "ID>": "id",
-    "NAME": "name",
-    "STATE": lambda info: coloured(info.state),
-    "DONE>": lambda info: f"{info.progress:.0%}",
-    "DATE": "business_date",
-    "CREATED (UTC)": "created_at",
-    "TOOK>": lambda info: duration(info.duration_s),
-    "NOTE": lambda info: first_line(info.error) or info.wait_reason,
-}
+COLUMNS: Final = (
+    "ID>:id | NAME:name | STATE:state | DONE>:progress | DATE:business_date | CREATED (UTC):created_at"
+    " | TOOK>:duration_s | NOTE:error?wait_reason"
+)
 
 
 @click.command()

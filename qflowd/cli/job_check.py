@@ -18,7 +18,7 @@ DEFAULT_POOL: Final = "default"
 def job_faults(document: Document, jobs: Mapping[str, Job]) -> list[Fault]:
     """Every task whose job is unknown, or whose params the job cannot take. Other faults are left to the reader."""
     tasks = document.data.get("tasks")
-    found: list[Fault] = []
+    faults: list[Fault] = []
     for key, task in (tasks if isinstance(tasks, dict) else {}).items():
         if not isinstance(task, dict) or not isinstance(task.get("job"), str):
             continue
@@ -26,10 +26,10 @@ def job_faults(document: Document, jobs: Mapping[str, Job]) -> list[Fault]:
         job = jobs.get(task["job"])
         if job is None:
             message = f"no job {task['job']!r} is known{did_you_mean(task['job'], jobs)}"
-            found.append(_fault(document, (*path, "job"), message))
+            faults.append(_fault(document, (*path, "job"), message))
         else:
-            found += [_fault(document, where, message) for where, message in _params(document, path, task, job)]
-    return found
+            faults += [_fault(document, where, message) for where, message in _params(document, path, task, job)]
+    return faults
 
 
 def warnings(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from qflowd.cli.printing import Cell, bold, compact, cut, instant, print_json, print_list, zone
+from qflowd.cli.printing import bold, compact, cut, instant, print_json, print_list, zone
 from qflowd.cli.session import configuration, json_option, merged, open_client, params_options
 from qflowd.cli.validate import workflow_paths
 from qflowd.model import dag
@@ -27,16 +27,9 @@ if TYPE_CHECKING:
     from qflowd.model.workflow import Job, Schedule, Task, Workflow
 
 FIRES = 5
-COLUMNS: Final[dict[str, Cell]] = {
-    "STEP>": lambda step: step["level"] + 1,
-    "TASK": "task",
-    "AFTER": lambda step: ", ".join(step["after"]),
-    "JOB": "job",
-    "POOL": "pool",
-    "RETRIES>": lambda step: step["retries"] or "",
-    "TIMEOUT>": "timeout",
-    "PARAMS": lambda step: compact(step["params"]) if step["params"] else "",
-}
+COLUMNS: Final = (
+    "STEP>:step | TASK:task | AFTER:after | JOB:job | POOL:pool | RETRIES>:retries | TIMEOUT>:timeout | PARAMS:params"
+)
 
 
 @click.command()
@@ -51,28 +44,29 @@ def command(
 
     What depends on the output of another task is shown as it is written.
     """
-    found = _find(workflow)
+    definition = _find(workflow)
     jobs = _jobs()
-    admission = _admit(found, jobs, merged(given, pairs) or {}, business_date)
-    levels, tasks = dag.levels(dag.parents_of(found.tasks)), {task.key: task for task in found.tasks}
+    admission = _admit(definition, jobs, merged(given, pairs) or {}, business_date)
+    levels, tasks = dag.levels(dag.parents_of(definition.tasks)), {task.key: task for task in definition.tasks}
     steps = [
         _step(node, admission, jobs) | {"level": levels[node.key], "params": _params(tasks[node.key], admission, jobs)}
         for node in admission.plan.nodes
     ]
-    fires = _fires(found.schedule)
+    fires = _fires(definition.schedule)
     if as_json:
-        print_json({"workflow": found.key, "params": admission.params, "tasks": steps, "next_fires": fires})
+        print_json({"workflow": definition.key, "params": admission.params, "tasks": steps, "next_fires": fires})
         return
-    click.echo(f"{bold(found.key)}  {found.title}".rstrip())
+    click.echo(f"{bold(definition.key)}  {definition.title}".rstrip())
     if admission.params:
         click.echo(f"  params  {cut(compact(admission.params), 400)}")
     click.echo()
-    print_list(steps, COLUMNS)
+    rows = [step | {"step": step["level"] + 1, "retries": step["retries"] or ""} for step in steps]
+    print_list(rows, COLUMNS)
     if unknown := sorted({step["job"] for step in steps} - jobs.keys()):
         click.echo(f"\nnot known here: job {', '.join(unknown)}", err=True)
-    if found.schedule:
-        off = "" if found.schedule.enabled and found.enabled else " (disabled)"
-        click.echo(f"\nnext fires of {found.schedule.cron} {found.schedule.timezone}{off}, {zone().key}:")
+    if definition.schedule:
+        off = "" if definition.schedule.enabled and definition.enabled else " (disabled)"
+        click.echo(f"\nnext fires of {definition.schedule.cron} {definition.schedule.timezone}{off}, {zone().key}:")
         for fire in fires:
             click.echo(f"  {instant(fire)}")
 

@@ -14,23 +14,14 @@ import click
 
 from qflowd.model.instants import format_instant
 
-COLOURS: Final = {
-    "SUCCESS": "green",
-    "READY": "cyan",
-    "RUNNING": "cyan",
-    "RESERVED": "cyan",
-    "FAILED": "red",
-    "REJECTED": "red",
-    "UPSTREAM_FAILED": "yellow",
-    "TERMINATED": "yellow",
-    "CANCELLED": "yellow",
-    "WITHDRAWN": "yellow",
-    "ERROR": "red",
-    "WARNING": "yellow",
-    "CRITICAL": "red",
+_COLOURS: Final = {
+    "green": "SUCCESS",
+    "cyan": "READY RUNNING RESERVED",
+    "red": "FAILED REJECTED ERROR CRITICAL",
+    "yellow": "UPSTREAM_FAILED TERMINATED CANCELLED WITHDRAWN WARNING",
 }
+COLOURS: Final = {word: colour for colour, words in _COLOURS.items() for word in words.split()}
 
-Cell = str | Callable[[Any], Any]  # a field of the row, or what is made of it
 NARROWEST: Final = 8  # columns of the terminal that a column of a table keeps
 CONTROL: Final = re.compile("[\x00-\x1a\x1c-\x1f\x7f]")
 
@@ -59,11 +50,11 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, default=_plain, ensure_ascii=False, indent=2))
 
 
-def print_list(rows: Sequence[Any], columns: Mapping[str, Cell], empty: str = "", *, as_json: bool = False) -> None:
-    """Rows, whole as JSON, or as an aligned table: columns by title. `empty` is said, on stderr, without rows.
+def print_list(rows: Sequence[Any], columns: str, empty: str = "", *, as_json: bool = False) -> None:
+    """Rows, whole as JSON, or as an aligned table. `empty` goes to stderr where there are no rows.
 
-    A title that ends in `>` is aligned to the right; `(UTC)` in it becomes the zone that was asked for. On a terminal the
-    widest columns are cut until the table fits.
+    Columns are written `TITLE:field | TITLE:field`: `TITLE>` is aligned to the right, `(UTC)` becomes the zone that was
+    asked for, `error?field` shows the error where there is one. On a terminal the widest columns are cut until all fits.
     """
     if as_json:
         print_json(rows)
@@ -72,8 +63,9 @@ def print_list(rows: Sequence[Any], columns: Mapping[str, Cell], empty: str = ""
         if empty:
             click.echo(empty, err=True)
         return
-    cells = [[_one_line(_cell(row, cell)) for cell in columns.values()] for row in rows]
-    heads = [title.removesuffix(">").replace("UTC", zone().key) for title in columns]
+    titles, fields = zip(*(column.strip().rsplit(":", 1) for column in columns.split("|")), strict=True)
+    cells = [[_one_line(_cell(row, field)) for field in fields] for row in rows]
+    heads = [title.removesuffix(">").replace("UTC", zone().key) for title in titles]
     widths = [max(map(width, column)) for column in zip(heads, *cells, strict=True)]
     if is_terminal():
         import shutil
@@ -81,16 +73,25 @@ def print_list(rows: Sequence[Any], columns: Mapping[str, Cell], empty: str = ""
         left = shutil.get_terminal_size().columns - 2 * len(widths) + 2
         while sum(widths) > left and max(widths) > NARROWEST:
             widths[widths.index(max(widths))] -= 1
-    is_right = [title.endswith(">") for title in columns]
+    is_right = [title.endswith(">") for title in titles]
     click.echo(bold(_line(heads, widths, is_right)))
-    for row in cells:
-        click.echo(_line(row, widths, is_right))
+    for cell in cells:
+        click.echo(_line(cell, widths, is_right))
 
 
-def _cell(row: Any, cell: Cell) -> Any:
-    if callable(cell):
-        return cell(row)
-    return row[cell] if isinstance(row, dict) else getattr(row, cell)
+def _cell(row: Any, field: str) -> Any:
+    first, _, second = field.partition("?")
+    value = row[first] if isinstance(row, dict) else getattr(row, first)
+    if second:
+        return coloured("FAILED", first_line(value)) if value else _cell(row, second)
+    return SHOWN[first](value) if first in SHOWN else value
+
+
+def _param_names(schema: Any) -> str:
+    """Names of the params of a JSON Schema; those that may be left out in brackets."""
+    schema = schema if isinstance(schema, dict) else {}
+    required = schema.get("required", [])
+    return ", ".join(name if name in required else f"[{name}]" for name in schema.get("properties", {}))
 
 
 def _line(row: Sequence[str], widths: Sequence[int], is_right: Sequence[bool]) -> str:
@@ -166,14 +167,28 @@ def compact(value: Any) -> str:
     return "" if value is None else json.dumps(value, ensure_ascii=False, default=_plain)
 
 
+# How some fields are shown, wherever they stand.
+SHOWN: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "state": coloured,
+    "enabled": lambda is_on: "on" if is_on else "off",
+    "memory_mb": lambda megabytes: "" if megabytes is None else f"{megabytes:.0f} MB",
+    "duration_s": duration,
+    "progress": lambda share: f"{share:.0%}",
+    "error": first_line,
+    "doc": first_line,
+    "params_schema": _param_names,
+    "params": lambda params: compact(params) if params else "",
+}
+
+
 def _one_line(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, datetime):
         return instant(value)
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    # Whatever a job said must not move the cursor; escape sequences are our own colours.
+    if isinstance(value, list):
+        value = ", ".join(map(str, value))
+    # What a job writes must not move the cursor; escape sequences are our own colours.
     return CONTROL.sub(" ", str(value))
 
 

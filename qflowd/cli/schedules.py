@@ -6,7 +6,7 @@ import click
 
 from qflowd.cli.control import ANSWER_S, answer_of, command_options, tell
 from qflowd.cli.lists import LISTINGS
-from qflowd.cli.printing import Cell, coloured, first_line, print_list
+from qflowd.cli.printing import print_list
 from qflowd.cli.session import json_option, open_client
 from qflowd.model.errors import NotFound
 
@@ -20,12 +20,7 @@ def command(context: click.Context, *, as_json: bool) -> None:
         LISTINGS["schedules"].show(as_json=as_json)
 
 
-FIRES: Final[dict[str, Cell]] = {
-    "FIRED FOR (UTC)": "fire_at",
-    "INSTANCE>": "instance_id",
-    "STATE": lambda row: coloured(row["state"]),
-    "NOTE": lambda row: first_line(row["error"]),
-}
+FIRES: Final = "FIRED FOR (UTC):fire_at | INSTANCE>:instance_id | STATE:state | NOTE:error"
 
 
 @command.command("fires", short_help="List when the schedule of WORKFLOW fired.")

@@ -66,7 +66,7 @@ class Params(click.ParamType[tuple[str, Any]]):
 
 
 def scalar(text: str) -> Any:
-    """The value that `text` writes down.
+    """The value that a string on the command line stands for.
 
     Raises: ValueError.
     """
@@ -111,9 +111,9 @@ def _given(text: str) -> dict[str, Any]:
             text = Path(text[1:]).read_text("utf-8")
         elif text == "-":
             text = sys.stdin.read()
-        found = jsontext.parse(text, "--params")
+        params = jsontext.parse(text, "--params")
     except (OSError, UnicodeDecodeError, ValueError) as problem:
         raise InvalidRequest(f"{problem}") from None
-    if not isinstance(found, dict):
+    if not isinstance(params, dict):
         raise InvalidRequest('--params must be a JSON object, such as {"symbol": "AAPL"}')
-    return found
+    return params

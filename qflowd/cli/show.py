@@ -1,13 +1,13 @@
 """`qflowd show ID`: one instance, its tasks, what they wait for or returned, and what went wrong."""
 
 from collections import Counter
+from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from qflowd.cli.printing import (
-    Cell,
     bold,
     coloured,
     compact,
@@ -24,8 +24,11 @@ if TYPE_CHECKING:
     from qflowd.client import AttemptInfo, InstanceInfo, TaskInfo
 
 MOST = 60  # tasks shown without --all
+COLUMNS: Final = (
+    "TASK:name | STATE:state | TRY>:try | STARTED (UTC):started_at | TOOK>:duration_s | JOB:job | NOTE:note"
+)
 OUTPUT = 60  # columns of what a task returned
-ORDER = (
+ORDER = [
     "FAILED",
     "RUNNING",
     "RESERVED",
@@ -36,7 +39,7 @@ ORDER = (
     "CANCELLED",
     "SKIPPED",
     "SUCCESS",
-)
+]
 
 
 @click.command()
@@ -100,21 +103,19 @@ def _show_tasks(tasks: "list[TaskInfo]", *, everything: bool) -> None:
     if len(tasks) > MOST and not everything:
         # Of many, those that need looking at.
         shown = sorted(sorted(tasks, key=lambda task: ORDER.index(task.state))[:MOST], key=lambda task: task.id)
-    print_list(shown, COLUMNS)
+    print_list(list(map(_row, shown)), COLUMNS)
     if len(shown) < len(tasks):
         click.echo(f"… and {len(tasks) - len(shown)} more; --all shows them")
 
 
-def _tries(task: "TaskInfo") -> int | str:
-    """The attempts that counted; the one that runs too."""
-    return task.attempt + (task.state == "RUNNING") or ""
-
-
-def _took(task: "TaskInfo") -> str:
-    """How long it ran, or has been running by the clock of this host."""
-    if task.state == "RUNNING" and task.started_at is not None:
-        return duration((datetime.now(UTC) - task.started_at).total_seconds())
-    return duration(task.duration_s)
+def _row(task: "TaskInfo") -> dict[str, Any]:
+    """A running task counts its try, and its time by the clock of this host."""
+    took_s, is_running = task.duration_s, task.state == "RUNNING"
+    if is_running and task.started_at is not None:
+        took_s = (datetime.now(UTC) - task.started_at).total_seconds()
+    name = task.task if task.map_index is None else f"{task.task}[{task.map_index}]"
+    about = {"name": name, "try": task.attempt + is_running or "", "duration_s": took_s, "note": _note(task)}
+    return asdict(task) | about
 
 
 def _progress(task: "TaskInfo") -> str:
@@ -137,17 +138,6 @@ def _note(task: "TaskInfo") -> str:
     elif task.state == "SUCCESS":
         note = cut(compact(task.output), OUTPUT)
     return note
-
-
-COLUMNS: Final[dict[str, Cell]] = {
-    "TASK": lambda task: task.task if task.map_index is None else f"{task.task}[{task.map_index}]",
-    "STATE": lambda task: coloured(task.state),
-    "TRY>": _tries,
-    "STARTED (UTC)": "started_at",
-    "TOOK>": _took,
-    "JOB": "job",
-    "NOTE": _note,
-}
 
 
 def _show_failures(attempts: "list[AttemptInfo]", *, tracebacks: bool) -> None:

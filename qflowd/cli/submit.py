@@ -41,7 +41,7 @@ def command(
     The row waits in the database until a daemon takes it. With --wait, exit codes are 0 SUCCESS, 1 FAILED,
     3 REJECTED, 4 TERMINATED.
 
-    Values of -p are read as in a workflow file: 5 is a number, true a truth value, 000300 and 2026-11-20 are texts;
+    Values of -p are read as in a workflow file: 5 is a number, true a boolean, 000300 and 2026-11-20 are strings;
     [..], {..} and "quoted" are JSON.
     """
     if bool(workflow) == bool(job):

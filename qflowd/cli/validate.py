@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 def command(*, files: tuple[Path, ...], as_json: bool) -> int:
     """Check workflow FILES, or all files in FOLDERS; without any, the configured workflow folders.
 
-    Warnings, of tasks that no run can reach and of pools that nobody has, are no faults. Jobs and their params are checked where plugin folders or a database tell which jobs there are.
+    Jobs and their params are checked where plugin folders or a database tell which jobs there are. Warnings (tasks that
+    no run can reach, pools that nobody has) are not faults.
     Exit code 1 if there is any fault.
     """
     from qflowd.cli.known_jobs import known_jobs

@@ -22,7 +22,7 @@ PAGE: Final = 500  # instances read at once
 
 
 class Client:
-    """A door to one tenant of one qflowd database. Made by `qflowd.connect()`; a context manager that closes it.
+    """The client of one tenant of a qflowd database. Made by `qflowd.connect()`; a context manager that closes it.
 
     Neither shows nor commands what belongs to other tenants; jobs, plugins, daemons and pools are everybody's. May be shared by threads: each gets a connection of its own at its first call. Not by processes after a fork.
     After StoreUnavailable the next call connects again.
@@ -66,11 +66,11 @@ class Client:
         """Ask for one run of `workflow`, or of the single `job`; returns at once, whether a daemon runs or not.
 
         Args:
-            params: JSON values by name; dates and instants become ISO text.
+            params: JSON values by name; dates and instants become ISO strings.
             version: of the workflow; default the active one.
             overrides: `{"tasks": {"bars": {"params": {…}, "timeout": "5m", "retries": 1}}}`.
             priority: -1000 to 1000, greater is sooner.
-            run_at: not before this instant; text without an offset is UTC.
+            run_at: not before this instant; a string without an offset is UTC.
             hold: make the instance, and start it only when it is resumed.
             idempotency_key: a second submission with the same key and content becomes the first's instance. With a
                 key, a call that ended in StoreUnavailable can be repeated without harm.
@@ -116,8 +116,8 @@ class Client:
         Args:
             timeout: seconds to wait; 0 returns at once (state NEW), None waits for ever.
 
-        Raises: Rejected with the answer's error; TimeoutError if nobody has answered: the command stands all the
-            same, and is carried out when a daemon comes. InvalidRequest, StoreUnavailable.
+        Raises: Rejected with the answer's error; TimeoutError if nobody has answered: the command is
+            still there, and is carried out when a daemon comes. InvalidRequest, StoreUnavailable.
         """
         for what, number in (("instance_id", instance_id), ("task_id", task_id)):
             if number is not None and not 1 <= number < LARGEST_INSTANCE * ORDINALS:

@@ -42,7 +42,9 @@ def submission(
             raise InvalidRequest(f"{what} must be a whole number from {low} to {high}, not {value!r}")
     key = others["idempotency_key"]
     if key is not None and (not isinstance(key, str) or jsontext.clean_text(key) != key):
-        raise InvalidRequest("idempotency_key must be text that every database can hold: no NUL, no lone surrogates")
+        raise InvalidRequest(
+            "idempotency_key must be a string that every database can hold: no NUL, no lone surrogates"
+        )
     return {
         "tenant": tenant,
         "workflow": workflow,

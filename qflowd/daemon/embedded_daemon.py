@@ -17,6 +17,7 @@ from qflowd.daemon.assembly import Daemon
 from qflowd.daemon.program import ProgramJob
 from qflowd.engine.workflow_store import canonical, store_workflow
 from qflowd.model.errors import InvalidRequest
+from qflowd.model.names import DEFAULT_TENANT
 from qflowd.model.workflow import Job, Workflow
 from qflowd.plugins.registry import Registry
 from qflowd.store.tx import Tx
@@ -59,7 +60,7 @@ class EmbeddedDaemon(Daemon):
         folders = self._config.workflows.dirs
 
         def store_own(tx: Tx) -> int | None:
-            found = tx.one("find_definition", tenant="default", workflow=workflow.key)
+            found = tx.one("find_definition", tenant=DEFAULT_TENANT, workflow=workflow.key)
             if (
                 found is not None
                 and found.file

@@ -1,6 +1,6 @@
 """A batch: what one group commit writes. Rows only; `finish.py` writes them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from qflowd.engine.outcome import AttemptRow, Final, Outcome, Rearmed, Released
@@ -47,6 +47,14 @@ class Batch:
     def without(self, task_ids: set[int]) -> "Batch":
         """The same without the rows of these tasks."""
         return Batch(*([row for row in rows if row[0] not in task_ids] for rows in self.rows()))
+
+    def with_one_end_each(self) -> "Batch":
+        """The same with one end for each task, the first of those that it was given."""
+        final = {row.id: row for row in reversed(self.final)}
+        rearmed = {row.id: row for row in reversed(self.rearmed) if row.id not in final}
+        released = {row.id: row for row in reversed(self.released) if row.id not in final and row.id not in rearmed}
+        once = replace(self, final=list(final.values()), rearmed=list(rearmed.values()))
+        return replace(once, released=list(released.values()))
 
     def halves(self) -> tuple["Batch", "Batch"]:
         """Two batches with half of the tasks each."""

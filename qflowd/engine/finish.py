@@ -55,9 +55,17 @@ def finish_and(
             return store.transact(write_and_then, name="finish" if batch else "claim")
         except LeaseLost:
             lost = store.read(lambda tx, batch=batch: _no_longer_ours(tx, batch))  # type: ignore[misc]
-            log.warning("%d results came too late: their rows have another owner", len(lost))
             instances.forget_outputs((row.id, row.round) for row in batch.final if row.id in lost)
-            batch = batch.without(lost)
+            if lost:
+                log.warning("%d results came too late: their rows have another owner", len(lost))
+                batch = batch.without(lost)
+            elif (once := batch.with_one_end_each()) != batch:
+                log.error(  # noqa: TRY400 - the batch says it, not the exception
+                    "some tasks ended twice in one batch; the first of their ends is kept"
+                )
+                batch = once
+            else:
+                raise
         except StoreUnavailable:
             raise
         except Exception as error:

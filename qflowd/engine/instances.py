@@ -1,17 +1,17 @@
 """The instances that this daemon is working on, as far as running their tasks needs them."""
 
 import json
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
 from typing import Any, Protocol, TypeVar
 
+from qflowd.engine.bounded import Bounded
 from qflowd.engine.expand import Admission, instance_scope
 from qflowd.engine.known import Plans
 from qflowd.engine.plan import Plan
 from qflowd.engine.request import Override, read_overrides
+from qflowd.model import jsontext
 from qflowd.model.errors import QflowdError, StoreUnavailable, Unreadable
 from qflowd.model.ids import ORDINALS
 from qflowd.model.workflow import Json
@@ -30,9 +30,9 @@ class RowOfKind(Protocol):
 
 Row = TypeVar("Row", bound=RowOfKind)
 InstanceRows = tuple["Instance", list[Row]]  # rows of one instance
-REMEMBERED = 20_000
-REMEMBERED_OUTPUTS = 50_000
-LARGEST_REMEMBERED = 4096  # characters of an output
+REMEMBERED = REMEMBERED_OUTPUTS = 16 << 20  # characters, of all instances and of all outputs
+LARGEST_REMEMBERED = 4096  # of one output
+OVERHEAD = 800  # of an instance or an output, beside its text
 
 
 @dataclass(slots=True)
@@ -46,6 +46,7 @@ class Instance:
     scope: dict[str, Json]  # what expressions may ask, but for outputs of tasks
     facts: InstanceFacts
     overrides: Mapping[str, Override]
+    weight: int  # in memory, about
     # Parameters taken by name, of all tasks of a job together, and of each task with parameters of its own.
     rendered: dict[tuple[str, str], str] = field(default_factory=dict)
 
@@ -55,10 +56,12 @@ class Instances:
 
     def __init__(self, plans: Plans) -> None:
         self._plans = plans
-        self._known: OrderedDict[int, Instance] = OrderedDict()
+        self._known: Bounded[int, Instance] = Bounded(REMEMBERED, lambda instance: instance.weight)
         self._unreadable: dict[int, str] = {}  # of those that were loaded last: why
         # By task id and round: what a person had start anew, here or elsewhere, has another output than before.
-        self.outputs: OrderedDict[tuple[int, int], str | None] = OrderedDict()
+        self.outputs: Bounded[tuple[int, int], str | None] = Bounded(
+            REMEMBERED_OUTPUTS, lambda output: OVERHEAD // 2 + len(output or "")
+        )
 
     def __getitem__(self, instance_id: int) -> Instance:
         """An instance that `load` was called for. Raises: Unreadable."""
@@ -89,56 +92,61 @@ class Instances:
         missing = [number for number in wanted if number not in self._known]
         if missing:
             self._unreadable.clear()
+            found: list[tuple[int, Instance]] = []
             for row in tx.run("load_instances", rows=[(number,) for number in sorted(missing)]):
                 try:
-                    self._known[row.id] = self._read(tx, row)
+                    found.append((row.id, self._read(tx, row)))
                 except StoreUnavailable:
                     raise
                 except (QflowdError, LookupError, TypeError, ValueError) as problem:
                     self._unreadable[row.id] = str(problem)
-            oldest = list(islice(self._known, max(0, len(self._known) - REMEMBERED)))
-            self.forget(number for number in oldest if number not in wanted)
+            self._known.remember(found, keep=wanted)
 
     def remember(self, admissions: Iterable[Admission]) -> None:
         """Make instances known that this transaction inserts; `forget` them if it is rolled back."""
+        known = []
         for admission in admissions:
-            request = admission.request
-            self._known[request.id] = _instance(
-                request, admission.fire_at, admission.plan, admission.params, request.overrides
-            )
+            request, params = admission.request, admission.params
+            size = len(jsontext.dump(params)) + len(request.overrides_text or "")
+            instance = _instance(request, admission.fire_at, admission.plan, params, request.overrides, size)
+            known.append((request.id, instance))
+        self._known.remember(known)
 
     def remember_outputs(self, outputs: Iterable[tuple[int, int, str | None]]) -> None:
         """Keep outputs (task id, round, text) for the tasks that come after them, small ones."""
-        known = self.outputs
-        for number, round_, output in outputs:
-            if output is None or len(output) <= LARGEST_REMEMBERED:
-                known[number, round_] = output
-        while len(known) > REMEMBERED_OUTPUTS:
-            known.popitem(last=False)
+        self.outputs.remember(
+            ((number, round_), output)
+            for number, round_, output in outputs
+            if output is None or len(output) <= LARGEST_REMEMBERED
+        )
 
     def forget_outputs(self, ended: Iterable[tuple[int, int]]) -> None:
         """They, by task id and round, were not accepted after all."""
-        for key in ended:
-            self.outputs.pop(key, None)
+        self.outputs.forget(ended)
 
     def forget(self, instance_ids: Iterable[int]) -> None:
         """They have ended."""
-        for number in instance_ids:
-            self._known.pop(number, None)
+        self._known.forget(instance_ids)
 
     def _read(self, tx: Tx, row: Any) -> Instance:
         overrides = read_overrides(row.overrides) if row.overrides else {}
-        return _instance(row, row.fire_at, self._plans.of_instance(tx, row), json.loads(row.params), overrides)
+        plan, size = self._plans.of_instance(tx, row), len(row.params) + len(row.overrides or "")
+        return _instance(row, row.fire_at, plan, json.loads(row.params), overrides, size)
 
 
 def _instance(
-    row: Any, fire_at: datetime | None, plan: Plan, params: Mapping[str, Json], overrides: Mapping[str, Override]
+    row: Any,
+    fire_at: datetime | None,
+    plan: Plan,
+    params: Mapping[str, Json],
+    overrides: Mapping[str, Override],
+    size: int,
 ) -> Instance:
-    """`row`: of `load_instances`, or the Request that will be one."""
+    """`row`: of `load_instances`, or the Request that will be one. `size`: characters of params and overrides."""
     scope = instance_scope(row.id, plan.workflow.key, row.name, row.created_at, row.business_date, fire_at)
     facts = InstanceFacts(
         workflow=plan.workflow.key if plan.version_id is not None else "",
         tenant=row.tenant,
         business_date=None if row.business_date is None else str(row.business_date),
     )
-    return Instance(row.id, plan, row.tenant, params, scope | {"params": params}, facts, overrides)
+    return Instance(row.id, plan, row.tenant, params, scope | {"params": params}, facts, overrides, OVERHEAD + size)

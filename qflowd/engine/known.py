@@ -5,10 +5,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from qflowd.define import stored
+from qflowd.engine.bounded import Bounded
 from qflowd.engine.plan import Plan, compile_plan, single_job
 from qflowd.model.errors import NotFound
 from qflowd.model.workflow import Job
 from qflowd.store.tx import Store, Tx
+
+LARGEST_PLANS = 16 << 20  # characters of the documents of all that are remembered
 
 
 class LaneKey(NamedTuple):
@@ -24,19 +27,21 @@ class Plans:
     """Compiled versions by their id; versions never change."""
 
     def __init__(self) -> None:
-        self._by_version: dict[int, Plan] = {}
+        # With the length of its document; what is made of it takes some ten times as much.
+        self._by_version: Bounded[int, tuple[Plan, int]] = Bounded(LARGEST_PLANS, lambda known: known[1])
         self._by_job: dict[str, Plan] = {}
 
     def of_version(self, tx: Tx, version_id: int) -> Plan:
         """The plan of a stored version. Raises: NotFound; InvalidWorkflow if a newer release has stored it."""
-        plan = self._by_version.get(version_id)
-        if plan is None:
+        known = self._by_version.get(version_id)
+        if known is None:
             row = tx.one("load_version", id=version_id)
             if row is None:
                 raise NotFound(f"workflow version {version_id} is gone from the database")
             workflow = stored.read(row.document, f"version {version_id} of {row.workflow}")
-            plan = self._by_version[version_id] = compile_plan(version_id, workflow)
-        return plan
+            known = compile_plan(version_id, workflow), len(row.document)
+            self._by_version.remember([(version_id, known)])
+        return known[0]
 
     def of_instance(self, tx: Tx, row: Any) -> Plan:
         """The plan of an instance (a row of `load_instances`): of its version, or of its single job."""

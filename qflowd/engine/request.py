@@ -15,6 +15,7 @@ from qflowd.model import jsontext, names
 from qflowd.model.errors import QflowdError
 from qflowd.model.ids import LARGEST_INSTANCE
 from qflowd.model.instants import parse_date, parse_instant
+from qflowd.model.names import DEFAULT_TENANT
 from qflowd.model.workflow import Json, Settings
 
 T = TypeVar("T")
@@ -119,7 +120,7 @@ def read_request(row: Any, now: datetime, largest: int = LARGEST_INSTANCE) -> Re
             faults.append(f"{what} has {size:,} characters; at most {LARGEST_PARAMS:,} bytes are allowed")
     request = Request(
         id=row.id,
-        tenant=take("tenant", _key("tenant"), "default"),
+        tenant=take("tenant", _key("tenant"), DEFAULT_TENANT),
         workflow=take("workflow", _key("workflow"), None) if row.workflow else None,
         version=take("version", _whole(1, 1 << 31), None),
         job=take("job", _key("job"), None) if row.job else None,

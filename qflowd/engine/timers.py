@@ -12,6 +12,7 @@ RUN = 0  # purpose: the task may run
 DEADLINE = 1  # purpose: the instance has run out of time
 BATCH = 1000
 IDLE_S = 60.0
+LOCKED_S = 0.5  # between looks at due tasks that somebody else has locked
 
 
 class Promote:
@@ -32,17 +33,25 @@ class Promote:
             self._topics.publish("ready", "intent")
         if next_due is None:
             return IDLE_S
-        return min(IDLE_S, max(0.0, (next_due - self._store.clock.now()).total_seconds()))
+        left_s = (next_due - self._store.clock.now()).total_seconds()
+        return min(IDLE_S, max(0.0 if promoted else LOCKED_S, left_s))
 
     def promote_due(self, tx: Tx) -> tuple[int, datetime | None]:
-        """Take timers that are due. Returns how many, and when the next one is."""
+        """Take timers that are due, but for those of tasks that somebody else has locked: most likely to promote them.
+
+        Returns how many, and when the next one is.
+        """
         due = tx.run("list_due_timers", now=tx.now, batch=BATCH)
-        if due:
-            tx.run(
-                "promote_tasks", rows=sorted((row.task_id, row.fence) for row in due if row.purpose == RUN), now=tx.now
-            )
-            for row in due:
-                if row.purpose == DEADLINE:
-                    self._expire(tx, instance_of(row.task_id))
-            tx.run("delete_timers", rows=[(row.task_id, row.purpose, row.fence) for row in due])
-        return len(due), tx.one("next_timer").due_at
+        waiting = sorted((row.task_id,) for row in due if row.purpose == RUN)
+        free = {row.id for row in tx.run("lock_unheld", rows=waiting)} if waiting else set()
+        taken = sorted(
+            (row.task_id, row.purpose, row.fence) for row in due if row.purpose != RUN or row.task_id in free
+        )
+        if rows := [(number, fence) for number, purpose, fence in taken if purpose == RUN]:
+            tx.run("promote_tasks", rows=rows, now=tx.now)
+        if taken:
+            tx.run("delete_timers", rows=taken)
+        for number, purpose, _ in taken:
+            if purpose == DEADLINE:
+                self._expire(tx, instance_of(number))
+        return len(taken), tx.one("next_timer").due_at

@@ -22,6 +22,7 @@ from qflowd.model.plain import plain
 
 _EMPTY = inspect.Parameter.empty
 _UNIONS = (typing.Union, types.UnionType)
+_QUALIFIERS = (typing.Required, typing.NotRequired, typing.Final)
 _RECORDS = ("__dataclass_fields__", "__attrs_attrs__", "__struct_fields__", "__total__")  # the last: TypedDict
 # msgspec's schema of these admits any string.
 _FORMATS = {datetime: "local-date-time", time: "local-time"}
@@ -134,18 +135,19 @@ def _converter(hint: Any, default: Any) -> Converter | None:
     if get_origin(hint) in _UNIONS and not _known_to_msgspec(hint):
         return _first_that_fits(hint, [_converter(member, _EMPTY) for member in get_args(hint)])
 
+    has_records = any(True for _ in _records(hint))  # msgspec ignores keys that these do not have
+
     def convert(value: Any) -> Any:
         if value is None and default is None:
             return None  # `symbol: str = None` says Optional without the word
         try:
-            if not is_record:
+            if not has_records:
                 return msgspec.convert(value, hint, str_keys=True, dec_hook=_decode_other)
         except (ValueError, TypeError):
             pass  # it may differ in spelling alone
         adapted = coerce(_whole_schema(hint), value, is_strict=True)
         return msgspec.convert(adapted, hint, str_keys=True, dec_hook=_decode_other)
 
-    is_record = any(True for _ in _records(hint))  # msgspec ignores keys that these do not have
     return convert
 
 
@@ -262,9 +264,10 @@ def _records(hint: Any, seen: set[type] | None = None) -> Iterator[type]:
 
 def _fields(record: type) -> dict[str, Any]:
     try:
-        return typing.get_type_hints(record, include_extras=True)
+        hints = typing.get_type_hints(record, include_extras=True)
     except (NameError, AttributeError, TypeError):
         return {}  # msgspec says what is wrong with it
+    return {name: get_args(hint)[0] if get_origin(hint) in _QUALIFIERS else hint for name, hint in hints.items()}
 
 
 def _add_formats(record: type, part: dict[str, Any]) -> None:
@@ -294,15 +297,15 @@ def _adapted(schema: Any, definitions: dict[str, Any]) -> Any:
     if "$defs" in schema:
         schema = dict(schema)
         definitions.update(_adapted(schema.pop("$defs"), definitions))
-    found = {key: _adapted(part, definitions) for key, part in schema.items()}
-    if found.get("format") == "decimal" and found.get("type") == "string":
-        found["type"] = ["string", "number"]
-    if found.get("contentEncoding") == "base64":
-        found["format"] = "base64"
-    found |= {"format": _CLOSER[found["format"]]} if found.get("format") in _CLOSER else {}
+    made = {key: _adapted(part, definitions) for key, part in schema.items()}
+    if made.get("format") == "decimal" and made.get("type") == "string":
+        made["type"] = ["string", "number"]
+    if made.get("contentEncoding") == "base64":
+        made["format"] = "base64"
+    made |= {"format": _CLOSER[made["format"]]} if made.get("format") in _CLOSER else {}
     if isinstance(schema.get("properties"), dict) and schema.get("type") == "object":
-        found.setdefault("additionalProperties", False)
-    return found
+        made.setdefault("additionalProperties", False)
+    return made
 
 
 def _nullable(schema: dict[str, Any]) -> dict[str, Any]:

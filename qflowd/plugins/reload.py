@@ -114,15 +114,31 @@ class Reloader:
         if self._is_reload_asked:
             self._is_reload_asked = False
             self._reload()
+        try:
+            self._advance()
+        except TrialFailed as error:
+            if not self.is_ready:
+                raise
+            logger.error("%s; plugins stay as they are, next try in %g s", error, RETRY_S)  # noqa: TRY400
+            self._trial, self._try_at = None, time.monotonic() + RETRY_S
+        if self._trial is not None:
+            return POLL_S
+        return min(self._watch.due_s(), max(0.0, self._try_at - time.monotonic()))
+
+    def _advance(self) -> None:
         if self._trial is None:
             found = self._watch.poll()
             if found is not None or time.monotonic() >= self._try_at:
                 self._begin_change(found or self._scan)
-        if self._trial is not None:
-            self._follow(self._trial)
-        if self._trial is not None:
-            return POLL_S
-        return min(self._watch.due_s(), max(0.0, self._try_at - time.monotonic()))
+        findings = None if self._trial is None else self._trial.poll()
+        if findings is None:
+            return
+        registry = self._change.judge(findings)
+        if registry is None:
+            self._try()
+        else:
+            self._trial, self._discover = None, False
+            self._adopt(registry)
 
     def _reload(self) -> None:
         self._abandon()
@@ -134,7 +150,8 @@ class Reloader:
 
     def _begin_change(self, found: Scan) -> None:
         self._scan, self._try_at = found, math.inf
-        self._emptied = {key: at for key, at in self._emptied.items() if key in _contents(found)}
+        contents = {(file.path, file.hash) for file in found.files.values()}
+        self._emptied = {key: at for key, at in self._emptied.items() if key in contents}
         self._change = Change(self.registry, _without_shipped(found).plus(self._shipped), self._may_empty)
         self._try()
 
@@ -148,24 +165,6 @@ class Reloader:
             cwd=self._cwd,
             timeout_s=self._timeout_s,
         )
-
-    def _follow(self, trial: Trial) -> None:
-        try:
-            findings = trial.poll()
-        except TrialFailed as error:
-            if not self.is_ready:
-                raise
-            logger.error("%s; plugins stay as they are, next try in %g s", error, RETRY_S)  # noqa: TRY400
-            self._trial, self._try_at = None, time.monotonic() + RETRY_S
-            return
-        if findings is None:
-            return
-        registry = self._change.judge(findings)
-        if registry is None:
-            self._try()
-        else:
-            self._trial, self._discover = None, False
-            self._adopt(registry)
 
     def _adopt(self, registry: Registry) -> None:
         before, self.registry = self.registry, registry
@@ -190,10 +189,6 @@ class Reloader:
             return True
         self._try_at = min(self._try_at, since + HOLD_S)
         return False
-
-
-def _contents(found: Scan) -> set[tuple[str, str]]:
-    return {(file.path, file.hash) for file in found.files.values()}
 
 
 def shipped(enable: Sequence[str]) -> Scan:

@@ -58,6 +58,12 @@ class Trial:
         self._start()
 
     def _start(self) -> None:
+        try:
+            self._start_process()
+        except OSError as error:
+            raise TrialFailed(f"no process can be started to try the plugins: {error.strerror}") from None
+
+    def _start_process(self) -> None:
         self._received = bytearray()
         self._codes: Mapping[str, str] = {}
         self._current, self._since = "", time.monotonic()

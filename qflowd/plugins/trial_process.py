@@ -23,6 +23,7 @@ from msgspec.structs import replace
 from qflowd.jobs import decorators, manifest, signature
 from qflowd.jobs.manifest import EntryPoint, ManifestFinder, ManifestLoader, Module
 from qflowd.model.errors import QflowdError
+from qflowd.model.jsontext import clean_text
 from qflowd.model.workflow import Job
 from qflowd.plugins import messages
 from qflowd.plugins.imports import code_hash, imports_of
@@ -118,9 +119,12 @@ class Examination:
             owner = spec.module if spec.module in self._manifest.modules else self._owners[spec.module, spec.name]
             self.begin(owner)  # hints are evaluated, which may run anything
             try:
-                jobs.setdefault(owner, []).append(self._job(spec))
-            except (QflowdError, OSError) as error:
-                errors[owner] = errors[owner] or f"line {spec.line}: {error}{_as_a_whole(error)}"
+                job = self._job(spec)
+                msgspec.msgpack.encode(job)  # it has to get to the daemon, default values of parameters too
+                jobs.setdefault(owner, []).append(job)
+            except Exception as error:  # noqa: BLE001 - see above
+                what = str(error) if isinstance(error, QflowdError) else f"{type(error).__name__}: {error}"
+                errors[owner] = errors[owner] or clean_text(f"line {spec.line}: {what}{_as_a_whole(error)}")
         return jobs
 
     def _job(self, spec: decorators.JobSpec) -> Job:
@@ -131,8 +135,8 @@ class Examination:
             module=spec.module,
             file=file if module else os.path.abspath(file),  # noqa: PTH100 - links stay
             hash=self._codes[spec.module] if module else _hash_of_package(spec.module, file),
-            title=spec.title,
-            doc=spec.doc,
+            title=clean_text(spec.title),
+            doc=clean_text(spec.doc),
             params_schema=signature.params_schema(spec.function),
             settings=spec.settings,
         )
@@ -203,7 +207,7 @@ def describe(error: BaseException, path: str) -> str:
         last = (path, here)  # our own decorator complained: the reader's line is what counts
     where = f"line {here}: " if here else ""
     elsewhere = f" ({last[0]}, line {last[1]})" if last[0] and last[0] != path else ""
-    return f"{where}{what}{elsewhere}{_as_a_whole(error)}"
+    return clean_text(f"{where}{what}{elsewhere}{_as_a_whole(error)}")
 
 
 if __name__ == "__main__":

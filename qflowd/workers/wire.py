@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import msgspec
 
 from qflowd.model.ids import instance_of
+from qflowd.model.names import DEFAULT_TENANT
 
 LARGEST_OUTPUT = 16 << 20  # bytes of JSON
 _BOOTTIME = time.CLOCK_BOOTTIME
@@ -27,7 +28,7 @@ class InstanceFacts(msgspec.Struct, frozen=True, array_like=True):
     """What `context()` may tell of an instance."""
 
     workflow: str
-    tenant: str = "default"
+    tenant: str = DEFAULT_TENANT
     business_date: str | None = None  # YYYY-MM-DD
 
 

@@ -131,7 +131,7 @@ SELECT j.name, j.params_schema, j.settings, j.file, j.hash FROM qflow.job j WHER
 
 -- name: lock_unheld
 -- Of these rows, those that nobody else has locked; until the end of the transaction they are locked for us.
-SELECT t.id, t.fence, t.state, t.need FROM {rows: id bigint} r
+SELECT t.id FROM {rows: id bigint} r
 {only: mysql STRAIGHT_JOIN qflow.task_instance t FORCE INDEX (PRIMARY)}{only: postgres,sqlite JOIN qflow.task_instance t} ON t.id = r.id
 {lock}
 

@@ -88,7 +88,7 @@ def test_ids_that_no_database_can_hold_are_unknown(run, engine):
         (("ps", "--limit", "0"), "0 is not in the range"),
         (("submit", "a", "--priority", "99999999999999999999"), "priority must be a whole number from -1000 to 1000"),
         (("submit", "a", "--version", "0"), "version must be a whole number from 1"),
-        (("submit", "a", "--key", "\udcff"), "idempotency_key must be text"),
+        (("submit", "a", "--key", "\udcff"), "idempotency_key must be a string"),
     ],
 )
 def test_wrong_usage_is_exit_code_2_and_says_what_is_wrong(run, sqlite_engine, args, message):

@@ -132,4 +132,4 @@ def test_who_stops_waiting_is_told_that_the_instance_goes_on(run, sqlite_engine)
     waiting.send_signal(signal.SIGINT)
     _, err = waiting.communicate(timeout=30)
     assert waiting.returncode == 130
-    assert "qflowd: 1 goes on unwatched; `qflowd terminate 1` stops it" in err
+    assert "qflowd: 1 continues unwatched; `qflowd terminate 1` stops it" in err

@@ -9,7 +9,7 @@ import pytest
 
 from qflowd.engine.batch import Batch
 from qflowd.engine.finish import finish_and
-from qflowd.engine.outcome import Rearmed
+from qflowd.engine.outcome import Rearmed, Released
 from qflowd.model.errors import StoreUnavailable
 from qflowd.model.ids import ORDINALS
 from qflowd.model.rules import settle
@@ -398,3 +398,12 @@ def race(lab, parts, fault, outcomes=(SUCCESS, SUCCESS)):
     for thread in threads:
         thread.join(60)
     return closed
+
+
+def test_a_task_that_ended_twice_in_one_batch_ends_once(lab):
+    number = lab.start(job="work")
+    [row] = lab.claim()
+    batch = Batch(final=[lab.final(row), lab.final(row, FAILED)], released=[Released(row.id, row.fence, 0, 0)])
+    lab.finish(batch=batch)
+    assert lab.states(number) == {"work": "SUCCESS"}
+    lab.check(drained=True)

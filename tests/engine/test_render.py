@@ -9,6 +9,7 @@ from qflowd.engine.dispatch import WORTH_A_THREAD, Dispatch
 from qflowd.engine.harvest import Harvest
 from qflowd.engine.render import gather, render
 from qflowd.engine.upstreams import LARGEST_SENT, read_output
+from qflowd.model.ids import ORDINALS
 from qflowd.workers import wire
 from qflowd.workers.events import Asked
 from qflowd.workers.wire import Chunk, Parcel
@@ -161,3 +162,14 @@ def test_parameters_of_an_instance_travel_once_for_all_tasks_that_take_them_by_n
     assert recorder.bytes < len(rows) * 100 + (len(recorder.chunks) + 2) * (len(text) + 200)
     for chunk in recorder.chunks:
         assert {chunk.params_of(task) for task in chunk.tasks} == {text}
+
+
+def test_plans_and_large_instances_are_remembered_up_to_a_weight(lab):
+    lab.plans._by_version.most = lab.instances._known.most = 20_000
+    for i in range(12):
+        lab.workflow(f"w{i}", {"a": []}, description="x" * 5_000)
+        number = lab.start(f"w{i}", params=f'{{"text": "{"y" * 5_000}"}}')
+        lab.store.transact(lambda tx, number=number: lab.instances.load(tx, [number * ORDINALS]))
+        assert lab.instances[number].params == {"text": "y" * 5_000}
+    assert 1 <= len(lab.plans._by_version) < 5
+    assert 1 <= len(lab.instances._known) < 5

@@ -14,6 +14,13 @@ from tests.plugins.conftest import poll_until
 
 GOOD = "from qflowd import job\n@job(timeout='10m')\ndef good(symbol: str) -> None:\n    'Says hello.'\n"
 
+HINT_THAT_RAISES = """from __future__ import annotations
+from qflowd import job
+def hint(): return 1 / 0
+@job
+def f(x: hint()): ...
+"""
+
 
 def load(make_reloader, folder, **options):
     return make_reloader(folder.path, **options).start()
@@ -50,6 +57,9 @@ def test_a_job_below_or_above_other_decorators_has_the_schema_of_its_function(fo
         ("from qflowd import job\n@job(timeout='soon')\ndef f(): ...\n", "line 2: InvalidJob: @job: timeout='soon'"),
         ("from qflowd import job\nclass X: ...\n@job\ndef f(x: X): ...\n", "line 3: job f: parameter 'x'"),
         ("from qflowd import job\n@job\ndef f(x: Y): ...\n", "NameError"),
+        ("raise ValueError('a name \\udcff')\n", "line 1: ValueError: a name \N{REPLACEMENT CHARACTER}"),
+        ("from qflowd import job\n@job\ndef f(x: str = '\\udcff'): ...\n", "line 2: UnicodeEncodeError"),
+        (HINT_THAT_RAISES, "ZeroDivisionError"),
         ("from qflowd import on\n@on('workflow.failed')\ndef f(event): ...\n", "hooks are not supported yet"),
     ],
 )

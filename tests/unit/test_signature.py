@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 import attrs
 import jsonschema_rs
@@ -61,6 +61,11 @@ class Buy(msgspec.Struct, tag=True):
 class Sell(msgspec.Struct, tag=True):
     lots: int
     reason: str
+
+
+class Fill(TypedDict, total=False):
+    at: NotRequired[datetime]
+    zoned: Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 @dataclass
@@ -133,6 +138,8 @@ ADAPTED = [
     (Quote, {"price": 1, "venue": 7}, {"price": 1.0, "venue": "7"}),
     (Path | int, 5.0, 5),
     (date, "20260105", date(2026, 1, 5)),
+    (Fill, {"at": "2026-01-05 21:00"}, {"at": datetime(2026, 1, 5, 21)}),  # noqa: DTZ001
+    (list[Fill], [{"zoned": "2026-01-05T21:00:00Z"}], [{"zoned": datetime(2026, 1, 5, 21, tzinfo=UTC)}]),
     (dict[str, date], {"a": "20260105"}, {"a": date(2026, 1, 5)}),
     (Tree, {"at": "21:00", "below": [{"at": "22:00", "below": []}]}, Tree(time(21), [Tree(time(22), [])])),
 ]
@@ -175,6 +182,7 @@ def test_what_differs_in_spelling_is_adapted_at_both_doors(hint, given, expected
         (time, "9 pm", "21:00"),
         (list[datetime], ["soon"], "2026-11-20T21:00:00"),
         (Session, {"opens": "soon", "at": None}, "21:00"),
+        (Fill, {"zoned": "2026-01-05T21:00:00"}, "with its offset"),
         (Decimal, "cheap", "1.25"),
         (Decimal, "NaN", "1.25"),
         (date, "20.11.2026", "2026-11-20"),
