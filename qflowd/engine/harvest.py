@@ -257,7 +257,7 @@ class Harvest:
     def _returned(self, event: Returned) -> None:
         held = self.held.pop(event.task_id)
         if not event.solo:
-            self.batch.released.append(Released(event.task_id, event.fence, 0, 0))
+            self.batch.released.append(Released(event.task_id, event.fence, held[0].solo, 0))
             return
         log.warning(
             "task %d was lost with its worker process, through no fault of its own; it runs again", event.task_id

@@ -71,10 +71,16 @@ class Handle:
     samples: dict[int, Sample] = field(default_factory=dict)
     revoked_us: int = 0  # above 0: unstarted tasks are being taken back since then
     is_leaving: bool = False  # gets no more work
+    has_left_place: bool = False  # another worker has its place already
     is_private: bool = False  # made for one solo chunk
     is_condemned: bool = False  # killed by the daemon, through no fault of its tasks
     backlog: bytearray = field(default_factory=bytearray)
     _buffer: bytes = b""
+
+    @property
+    def is_extra(self) -> bool:
+        """Does it run beside the workers that fill the pool's places?"""
+        return self.is_private or self.has_left_place
 
     def room(self) -> int:
         """Chunks that may be sent now: per slot one in flight and one queued, but none behind a long one."""

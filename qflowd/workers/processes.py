@@ -11,7 +11,7 @@ from qflowd.config.records import PoolConfig
 from qflowd.workers import orders
 from qflowd.workers.backends import NEVER_US, Backend
 from qflowd.workers.burial import tasks_of_dead
-from qflowd.workers.events import Asked, Event, Finished, StopReason
+from qflowd.workers.events import Asked, Event, Finished, Returned, StopReason
 from qflowd.workers.handle import Handle, Stop
 from qflowd.workers.log_budget import LogLine
 from qflowd.workers.log_reader import LogReader
@@ -61,6 +61,7 @@ class Processes(Backend):
         self._watch = Watch(grace_s, self._supervisor.signal, self._drain_results)
         self._next_watch_us = 0
         self._until_us = EVERYTHING
+        self._unsent: list[Event] = []
         self._results: list[Done | Ended] = []
 
     # -- life
@@ -105,14 +106,27 @@ class Processes(Backend):
 
     def room(self, pool: str) -> int:
         """How many chunks may be sent now: per worker slot one in flight and one queued."""
+        if extra := self._extra(pool):  # slots are filled elsewhere: nothing is queued behind them
+            return max(0, self._idle(pool) - extra)
         return sum(w.room() for w in self._workers.values() if w.pool == pool)
 
     def idle(self, pool: str) -> int:
+        return max(0, self._idle(pool) - self._extra(pool))
+
+    def _idle(self, pool: str) -> int:
         return sum(w.idle() for w in self._workers.values() if w.pool == pool)
+
+    def _extra(self, pool: str) -> int:
+        """How many chunks run in processes beside those that fill the pool's places."""
+        return sum(len(w.flights) for w in self._workers.values() if w.pool == pool and w.is_extra)
 
     def send(self, pool: str, chunk: Chunk) -> None:
         """Give `chunk` to the least loaded worker. Call it only while `room(pool)` is above 0."""
         if chunk.solo and any(w.slots > 1 for w in self._workers.values() if w.pool == pool):
+            if not self.idle(pool):  # it needs a process of its own, which takes up a slot
+                self._unsent += [Returned(task.task_id, task.fence, False) for task in chunk.tasks]
+                self._next_watch_us = 0
+                return
             worker = self._supervisor.add(pool, 1)
             worker.is_private = True
             self._listen_to(worker)
@@ -164,7 +178,7 @@ class Processes(Backend):
         return self._next_watch_us
 
     def take(self) -> list[Event]:
-        events: list[Event] = []
+        events, self._unsent = self._unsent, []
         now = self._clock()
         if now >= self._next_watch_us:
             self._look(now, events)
@@ -261,6 +275,10 @@ class Processes(Backend):
         self._watch.revoke(worker, self._clock())
         if not worker.open:
             self._let_go(worker)
+        elif worker.slots > 1 and not worker.is_private:  # its other slots would be idle as long as one task runs
+            worker.has_left_place = True
+            self._supervisor.leave_place(worker)
+            self._next_watch_us = 0
 
     def _let_go(self, worker: Handle) -> None:
         """End of file on its pipe: an idle worker ends at once."""

@@ -1,6 +1,7 @@
 """The supervisor: starts the nursery and the workers, and others when they are gone."""
 
 import contextlib
+import errno
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -95,8 +96,8 @@ class Supervisor:
             if not place.number and place.fill_at_us <= now and self.nursery is not None:
                 try:
                     worker = self.add(place.pool, place.slots)
-                except OSError:
-                    if not self._has_begun:
+                except OSError as error:
+                    if not self._has_begun and not isinstance(error, BlockingIOError):
                         raise
                     place.put_off(now)
                 else:
@@ -105,20 +106,31 @@ class Supervisor:
         self._has_begun = True
 
     def add(self, pool: str, slots: int) -> Handle:
-        """Start one worker. Unless a place is kept for it, nobody follows when it is gone."""
+        """Start one worker. Unless a place is kept for it, nobody follows when it is gone.
+
+        Raises: OSError out of descriptors or of disk, or if the nursery takes no orders.
+        """
         self._last_number += 1
         worker, fds = new_handle(self._last_number, pool, slots, self._generation, self._run_dir)
-        self.workers[worker.number] = worker
-        # If the nursery has just died, its funeral takes this worker along.
-        self.order(orders.Spawn(worker.number, slots, self._cwd), [*fds, self._manifest_fd])
+        is_ordered = self.order(orders.Spawn(worker.number, slots, self._cwd), [*fds, self._manifest_fd])
         for fd in fds[:3]:
             os.close(fd)
+        if not is_ordered:
+            worker.close_pipes()
+            worker.output.close()
+            raise BlockingIOError(errno.EAGAIN, "the process that starts workers takes no orders")
+        self.workers[worker.number] = worker
         return worker
 
-    def order(self, order: orders.Order, fds: Sequence[int] = ()) -> None:
-        """Tell the nursery, if there is one. Safe from any thread."""
-        if (nursery := self.nursery) is not None:
-            nursery.order(order, fds)
+    def order(self, order: orders.Order, fds: Sequence[int] = ()) -> bool:
+        """Tell the nursery. Safe from any thread. False: there is none, or it takes no orders."""
+        return (nursery := self.nursery) is not None and nursery.order(order, fds)
+
+    def leave_place(self, worker: Handle) -> None:
+        """Another worker takes its place at once, while it ends what it has begun."""
+        for place in self._places:
+            if place.number == worker.number:
+                place.number, place.fill_at_us = 0, self._clock()
 
     def signal(self, worker: Handle, signum: int) -> None:
         """Have the nursery send a signal; see `orders.Signal`."""

@@ -1,10 +1,17 @@
 """Workers with several tasks at a time: a timeout ends one of them, and the others lose nothing."""
 
 import json
+import os
+import signal
 import time
 
+import pytest
+
 from qflowd.workers.events import Broken, Returned, Running
-from qflowd.workers.wire import Done
+from qflowd.workers.orders import Deadline
+from qflowd.workers.wire import Assignment, Chunk, Done
+
+from .conftest import manifest_of
 
 JOBS = """
     import asyncio, hashlib, os, subprocess, time
@@ -153,6 +160,35 @@ def test_a_private_worker_is_gone_after_its_solo_task(hire):
     assert len(story.crew._workers) == 1
 
 
+def test_tasks_that_run_alone_take_up_slots_of_their_pool(hire):
+    story = hire(JOBS, threads=3)
+    busy = story.send("sleeps", params='{"s": 1.5}')
+    story.until(lambda: story.all_of(Running))
+    alone = [number for _ in range(2) for number in story.send("sleeps", params='{"s": 1.5}', solo=True)]
+    assert (story.crew.room("default"), story.crew.idle("default")) == (0, 0)
+    ids = [1 << 40]
+    story.backends.send("default", Chunk("sleeps", "desk", [Assignment(ids[0], 3, 1, "t")], solo=True))
+    story.until_ended(ids)
+    assert story.ends()[ids[0]] == Returned(ids[0], 3, False), "there is no slot for it"
+    story.until_ended(busy + alone)
+    story.until(lambda: story.crew.idle("default") == 3)
+
+
+def test_the_slots_of_a_worker_that_retires_are_not_lost_as_long_as_one_task_runs(hire):
+    story = hire(JOBS, threads=3)
+    old = story.send("sleeps", params='{"s": 60}')
+    for _ in range(3):
+        story.until(lambda: len(story.all_of(Running)) == 1)
+        story.crew.adopt(manifest_of("from qflowd import job\n@job\ndef fresh():\n    return 'new'\n"))
+        assert story.end("fresh").output == '"new"'
+        assert story.crew.idle("default") == 2
+        assert story.crew.room("default") == 2
+    story.until(lambda: len(story.crew.pids()) == 2)
+    story.backends.stop(old)
+    story.until_ended(old)
+    story.until(lambda: story.crew.idle("default") == 3 and len(story.crew.pids()) == 1)
+
+
 def test_thousands_of_tasks_through_threads_each_come_back_once(hire):
     story = hire(JOBS, threads=4)
     ids = []
@@ -162,3 +198,21 @@ def test_thousands_of_tasks_through_threads_each_come_back_once(hire):
         story.events += story.backends.poll(0.02)
     story.until_ended(ids)
     assert all(isinstance(end, Done) or not end.solo for end in story.ends().values())
+
+
+def test_a_worker_that_the_nursery_was_never_told_of_holds_no_task(hire):
+    """Its socket is full: the order to start a process for a task that runs alone is dropped."""
+    story = hire(JOBS, threads=2)
+    story.end("noop")
+    os.kill(story.crew.nursery_pid, signal.SIGSTOP)
+    try:
+        nursery = story.crew._supervisor.nursery
+        while nursery.order(Deadline(1 << 62)):
+            pass
+        with pytest.raises(BlockingIOError):
+            story.send("noop", solo=True)
+        assert story.crew.held() == set()
+        assert len(story.crew._workers) == 1
+    finally:
+        os.kill(story.crew.nursery_pid, signal.SIGCONT)
+    assert isinstance(story.end("noop", solo=True), Done)
