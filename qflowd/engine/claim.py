@@ -5,13 +5,19 @@ from collections.abc import Callable, Iterable, Mapping
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+from qflowd.engine.gate import Gate, Head, rows_of, shut
 from qflowd.engine.known import Codes, LaneIds
-from qflowd.engine.lanes import Lane
+from qflowd.engine.lanes import START, Lane
 from qflowd.model.errors import QflowdError
+from qflowd.model.ids import instance_of
 from qflowd.model.workflow import Job
+from qflowd.store.clock import boottime
 from qflowd.store.tx import Store, Tx
 
 LARGEST_BATCH = 2000
+MANY = 100  # rows of one claim: from here on the next one goes on where it ended
+LOOK_ANEW_S = 0.5  # how long claims go on so, if nothing has become ready here
+LOOKS_PAST_PAUSED = 20  # claims in one transaction that met nothing but rows of paused instances
 _PLACE = attrgetter("priority", "id")
 # LIMIT is part of the text, so batches come in few sizes: each has its plan.
 SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)
@@ -32,19 +38,15 @@ class Claimed(NamedTuple):
     round: int = 0
 
 
-class Head(NamedTuple):
-    """A lane that has READY rows, and the priority (negated) of its first."""
-
-    lane: int
-    priority: int
-
-
 class Claim(NamedTuple):
     """Rows taken from one lane, whose pool had room for `room` chunks."""
 
     lane: Lane
     rows: list[Claimed]
     room: int
+
+
+Apart = tuple[Head, Lane, int]  # a lane with limits, and how many chunks of it may be claimed
 
 
 class Claimer:
@@ -57,6 +59,9 @@ class Claimer:
         self._jobs: Mapping[str, Job] = {}
         self._lanes: dict[int, Lane] = {}
         self._turns = 0
+        self._heads: list[Head] = []  # lanes that were far from empty when they were claimed last
+        self._look_at = 0.0
+        self.apart: list[Apart] = []  # lanes with limits and their chunks, to be claimed next
         self.has_unknown_lanes = False  # met inside a transaction, where they cannot be learnt
         self.is_held_back = False  # by a better lane that is to be learnt first: the next claim should come at once
 
@@ -73,37 +78,80 @@ class Claimer:
         self.has_unknown_lanes = False
         return any(head.lane in self._lanes for head in heads)
 
+    def look_anew(self) -> None:
+        """Rows may have become ready before the place where the last claims ended."""
+        self._heads = []
+
     def claim(self, tx: Tx, room: dict[str, int], idle: dict[str, int], owner: int) -> list[Claim]:
-        """Claim lane by lane while their pools have room.
+        """Claim lane by lane while their pools have room; those with limits are left in `apart`, for `claim_apart`.
 
         `room`: by pool, how many chunks it can be given. `idle`: how many of its worker slots have nothing to do. What is
         taken is subtracted from both.
         """
-        self.is_held_back = False
+        self.is_held_back, self.apart = False, []
         if not any(room.values()):
             return []
-        claims = []
-        ordered = order_lanes(self._open(_heads(tx.run("list_heads"))), self._tenant_of, self._turns)
-        stuck = self._stuck(ordered, idle)
+        claims, rest, gate = [], [], Gate(room, idle)
+        ordered = order_lanes(self._open(self._read_heads(tx)), self._tenant_of, self._turns)
+        gate.look((head, self._lanes[head.lane]) for head in ordered)
         for head in ordered:
             lane = self._lanes[head.lane]
-            pool = lane.key.pool
-            if lane.is_short and head.priority >= stuck.get(pool, math.inf):
-                continue
-            # Short tasks fill every chunk that fits; long ones go only where a slot is free, so nobody hoards.
-            free = room[pool] if lane.is_short else min(room[pool], idle[pool])
-            if free <= 0:
-                continue
-            rows = claim_rows(tx, lane, free * (1 if lane.has_solo else lane.chunk_size), owner)
+            chunks = gate.chunks(head, lane)
+            if not chunks:
+                rest.append(head)
+            elif not gate.rides(head):
+                gate.take(lane, chunks)
+                self.apart.append((head, lane, chunks))
+            elif claim := self._take(tx, head, lane, chunks, owner):
+                gate.take(lane, min(chunks, len(claim.rows)))
+                claims.append(claim)
+                if len(claim.rows) >= MANY and len(claim.rows) == _batch(rows_of(lane, chunks)):
+                    lane.after = _PLACE(claim.rows[-1])
+                    rest.append(head._replace(priority=lane.after[0]))
+        if (
+            claims or self.apart
+        ):  # not for a turn that was held back: the start would move in step with it, always to the same lane
+            self._turns += 1
+        # The next claims go on from here for a moment, if there is a lane that they can go on with.
+        self._heads = rest if any(self._lanes[head.lane].after > START for head in rest) else []
+        return claims
+
+    def claim_apart(self, tx: Tx, head: Head, lane: Lane, chunks: int, owner: int) -> list[Claim]:
+        """Claim a lane with limits, in a transaction of its own: limits are locked first, instances last."""
+        claim = self._take(tx, head, lane, chunks, owner)
+        if claim is None:
+            shut(lane)
+        return [claim] if claim else []
+
+    def _read_heads(self, tx: Tx) -> list[Head]:
+        """The lanes that have rows; those that were far from empty a moment ago are not asked for in every turn.
+
+        In PostgreSQL's index all that was claimed since the last vacuum stands before a lane's first row.
+        """
+        if not self._heads or boottime() >= self._look_at:
+            self._look_at = boottime() + LOOK_ANEW_S
+            for lane in self._lanes.values():
+                lane.after = START
+            self._heads = _heads(tx.run("list_heads"))
+        return self._heads
+
+    def _take(self, tx: Tx, head: Head, lane: Lane, chunks: int, owner: int) -> Claim | None:
+        """Rows of a lane; None if there are none. Those of paused instances become HELD when they are met here."""
+        for _ in range(LOOKS_PAST_PAUSED):
+            rows = taken = claim_rows(tx, lane, rows_of(lane, chunks), owner)
+            if taken and head.has_pauses:
+                paused = {
+                    row.id for row in tx.run("lock_paused", rows=sorted({(instance_of(row.id),) for row in rows}))
+                }
+                rows = [row for row in taken if instance_of(row.id) not in paused]
+                if held := sorted((row.id, row.fence) for row in taken if instance_of(row.id) in paused):
+                    tx.run("hold_tasks", rows=held)
             if rows:
                 lane.has_solo = any(row.solo for row in rows)
-                claims.append(Claim(lane, rows, free))
-                chunks = min(free, len(rows))
-                room[pool] -= chunks
-                idle[pool] -= chunks
-        if claims:  # not for a turn that was held back: the start would move in step with it, always to the same lane
-            self._turns += 1
-        return claims
+                return Claim(lane, rows, chunks)
+            if not taken:
+                break
+        return None
 
     def _open(self, heads: list[Head]) -> list[Head]:
         """Heads of the lanes to claim from now."""
@@ -113,19 +161,6 @@ class Claimer:
         worst = min((head.priority for head in unknown if self._job_of(head.lane)), default=math.inf)
         self.is_held_back = worst < math.inf
         return [head for head in heads if head.lane in self._lanes and head.priority <= worst]
-
-    def _stuck(self, ordered: Iterable[Head], idle: Mapping[str, int]) -> dict[str, int]:
-        """Pool -> best priority (negated) of its lanes that need a free slot where there is none.
-
-        Short tasks that are no better wait until a slot has run dry: filling the queues up again and again, they would
-        never leave one free.
-        """
-        found: dict[str, int] = {}
-        for head in ordered:
-            lane = self._lanes[head.lane]
-            if not lane.is_short and idle[lane.key.pool] <= 0:
-                found.setdefault(lane.key.pool, head.priority)
-        return found
 
     def _learn(self, store: Store, heads: Iterable[Head]) -> None:
         """Lanes not seen before; those whose job or pool is not here are left to others."""
@@ -172,8 +207,11 @@ def claim_rows(tx: Tx, lane: Lane, wanted: int, owner: int) -> list[Claimed]:
     Those of a lane that is not known to be short become RUNNING in the same transaction. If the reply to its COMMIT is
     lost, the rows are taken all the same (see reconciliation).
     """
-    batch = max(size for size in SIZES if size <= max(1, min(wanted, LARGEST_BATCH)))
-    rows: list[Claimed] = tx.run("claim_tasks", lane=lane.id, owner=owner, batch=batch)
+    batch = _batch(wanted)
+    after_priority, after_id = lane.after
+    rows: list[Claimed] = tx.run(
+        "claim_tasks", lane=lane.id, owner=owner, batch=batch, after_priority=after_priority, after_id=after_id
+    )
     if len(rows) > batch:
         raise QflowdError(
             f"a claim of {batch} rows took {len(rows)}: the database ignores LIMIT with SKIP LOCKED; run `qflowd doctor`"
@@ -183,6 +221,10 @@ def claim_rows(tx: Tx, lane: Lane, wanted: int, owner: int) -> list[Claimed]:
         tx.run("start_tasks", rows=sorted((row.id, row.fence, tx.now) for row in starting))
     rows.sort(key=_PLACE)
     return rows
+
+
+def _batch(wanted: int) -> int:
+    return max(size for size in SIZES if size <= max(1, min(wanted, LARGEST_BATCH)))
 
 
 def _heads(rows: Iterable[Any]) -> list[Head]:

@@ -6,12 +6,13 @@ Claiming and finishing overlap with running, because every worker has a chunk in
 import logging
 import random
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import ClassVar
 
 from qflowd.engine import kinds
 from qflowd.engine.batch import Batch
-from qflowd.engine.claim import Claimer
+from qflowd.engine.claim import Apart, Claim, Claimer
 from qflowd.engine.dispatch import Dispatch, Shipment
 from qflowd.engine.express import Express
 from qflowd.engine.finish import finish, finish_and
@@ -230,6 +231,8 @@ class Executor:
             {pool: self._backends.room(pool) for pool in self._pools} if self._may_claim and self._holds_lease() else {}
         )
         is_told, self._is_told = self._is_told and any(room.values()), False
+        if is_told:
+            self._claimer.look_anew()
         if self._claimer.has_unknown_lanes or not (is_ripe or is_told):  # else only to learn lanes
             has_work = self._look_for_work(room)
             if not is_ripe and not has_work:
@@ -241,7 +244,7 @@ class Executor:
                 self._write_logs()
                 self._harvest.may_have_printed = False
             closed, shipments = finish_and(
-                self._store, self._instances, batch, self._daemon_id(), lambda tx: self._claim(tx, dict(room))
+                self._store, self._instances, batch, self._daemon_id(), lambda tx: self._claim(tx, room, batch)
             )
         except StoreUnavailable as error:
             # Results stay here until the database is back; a claim may have been applied all the same.
@@ -255,8 +258,26 @@ class Executor:
         self._after_commit(batch, closed)
         if is_told and self._claimer.has_unknown_lanes:
             self._look_at = 0.0
-        for shipment in shipments or ():
+        self._send_all(shipments or ())
+
+    def _send_all(self, shipments: Iterable[Shipment]) -> None:
+        """Send what was claimed; then claim and send of the lanes with limits, each in a transaction of its own."""
+        for shipment in shipments:
             self._send(shipment)
+        apart, self._claimer.apart = self._claimer.apart, []
+        for place in apart if self._holds_lease() else ():
+            self._look_at = 0.0  # other lanes get what it leaves of its share at once
+            try:
+                shipments = self._store.transact(partial(self._claim_apart, place), name="claim")
+            except StoreUnavailable as error:
+                self._reconcile_at = 0.0
+                self._put_off("claim", error)
+                return
+            for shipment in shipments:
+                self._send(shipment)
+
+    def _claim_apart(self, place: Apart, tx: Tx) -> list[Shipment]:
+        return self._prepare(tx, self._claimer.claim_apart(tx, *place, self._daemon_id()))
 
     def _take_submissions(self, *, is_busy: bool) -> None:
         """What was submitted while a slot was free begins at once, unless there has come something to write meanwhile."""
@@ -266,15 +287,15 @@ class Executor:
         room = {pool: self._backends.room(pool) for pool in self._pools}
         self._reconcile_at, reconcile_at = 0.0, self._reconcile_at  # a claim may be applied and not heard of
         try:
-            shipments = self._express.take(lambda tx: self._claim(tx, dict(room)))
+            self._claimer.look_anew()
+            shipments = self._express.take(lambda tx: self._claim(tx, room, Batch()))
         except StoreUnavailable as error:
             self._put_off("admit", error)
             return
         self._reconcile_at = reconcile_at
         if self._claimer.has_unknown_lanes:
             self._look_at = 0.0
-        for shipment in shipments:
-            self._send(shipment)
+        self._send_all(shipments)
 
     def _send(self, shipment: Shipment) -> None:
         """To the workers; whatever goes wrong, the rows that were not sent go back, and other lanes' rows go on."""
@@ -336,13 +357,18 @@ class Executor:
             self._put_off("claim", error)
             return False
 
-    def _claim(self, tx: Tx, room: dict[str, int]) -> list[Shipment]:
+    def _claim(self, tx: Tx, room: Mapping[str, int], batch: Batch) -> list[Shipment]:
         """Claim, and read what is claimed: what a transaction asks for again and again is planned once."""
         if not self._holds_lease():  # inside the transaction: whoever slept before it would claim under a dead name
             return []
+        if batch.has_advanced or batch.released:
+            self._claimer.look_anew()
         idle = {pool: self._backends.idle(pool) for pool in room}
-        claims = self._claimer.claim(tx, room, idle, self._daemon_id())
+        claims = self._claimer.claim(tx, dict(room), idle, self._daemon_id())
         if self._claimer.is_held_back:
             self._look_at = 0.0
+        return self._prepare(tx, claims)
+
+    def _prepare(self, tx: Tx, claims: Sequence[Claim]) -> list[Shipment]:
         self._instances.load(tx, [row.id for claim in claims for row in claim.rows])
         return [shipment for claim in claims for shipment in kinds.prepare(self._dispatch, tx, claim)]

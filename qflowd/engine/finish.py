@@ -158,6 +158,7 @@ def _accept(tx: Tx, instances: Instances, batch: Batch) -> list[int]:
     conditions = EdgeConditions(tx, instances)
     while level:
         rows, doubtful, fans = kinds.arrivals(level, conditions.holds)
+        batch.has_advanced |= bool(rows or fans)
         if rows:
             tx.run("advance_tasks", rows=rows, now=tx.now)
         if fans:

@@ -11,6 +11,7 @@ CHUNK_S = 0.02  # work in one chunk: what a worker takes along is never more tha
 LARGEST_CHUNK = 1000
 SHORT_S = 0.05  # tasks of a lane that is known to be shorter are written once, at their end
 SAMPLES = 3  # before a lane is known
+START = (-(1 << 15), 0)  # before the first row of any lane
 MEMORY = 3  # tasks: so much does all that was learnt before weigh
 
 
@@ -32,6 +33,8 @@ class Lane:
     mean_s: float = 0.0
     samples: int = 0
     has_solo: bool = False  # the last claim met rows that run alone: no use to take hundreds, most would go back
+    after: tuple[int, int] = START  # priority and id of the last row claimed, where the next claim goes on
+    shut_until: float = 0.0  # CLOCK_BOOTTIME; see the gate
     _terms: dict[int, tuple[Settings, Terms]] = field(default_factory=dict)  # by the identity of a node's settings
 
     @property

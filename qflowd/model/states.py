@@ -63,7 +63,6 @@ class Intent(IntEnum):
 
     NONE = 0
     TERMINATE = 1
-    PAUSE = 2
 
 
 class Reason(IntEnum):

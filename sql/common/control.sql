@@ -67,8 +67,8 @@ solo = 0, reason = 0, code_id = NULL, output = NULL
 {delete: qflow.task_progress p, task_id bigint | p.task_id = d.task_id}
 
 -- name: reopen_instance
-UPDATE qflow.workflow_instance SET updated_at = CASE WHEN state = {instance.RUNNING} THEN updated_at ELSE :now END,
-    state = {instance.RUNNING}, reason = 0, error = NULL, succeeded = NULL, failed = NULL, skipped = NULL,
+UPDATE qflow.workflow_instance SET updated_at = CASE WHEN state IN ({instance.RUNNING}, {instance.PAUSED}) THEN updated_at ELSE :now END,
+    state = CASE WHEN state = {instance.PAUSED} THEN state ELSE {instance.RUNNING} END, reason = 0, error = NULL, succeeded = NULL, failed = NULL, skipped = NULL,
     open_closers = :open_closers, finished_at = NULL, deadline_at = :deadline_at
 WHERE id = :id
 

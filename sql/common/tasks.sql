@@ -65,7 +65,7 @@ open_closers = i.open_closers - d.closed
 
 -- name: find_closing
 SELECT i.id, i.intent, i.reason FROM {rows: id bigint} r JOIN qflow.workflow_instance i ON i.id = r.id
-WHERE i.open_closers <= 0 AND i.state = {instance.RUNNING}
+WHERE i.open_closers <= 0 AND i.state IN ({instance.RUNNING}, {instance.PAUSED})
 
 -- name: count_outcomes
 SELECT r.id, t.state, COUNT(*) AS tasks FROM {rows: id bigint} r
@@ -98,6 +98,16 @@ SELECT task_id, purpose, fence FROM qflow.timer WHERE due_at <= :now ORDER BY du
 
 -- name: list_held
 SELECT id, fence, state FROM qflow.task_instance WHERE owner = :owner AND state IN ({task.RESERVED}, {task.RUNNING}) ORDER BY id
+
+-- name: lock_paused
+-- Which of these instances are paused; they stay so until this transaction has ended.
+SELECT i.id FROM {rows: id bigint} r JOIN qflow.workflow_instance i ON i.id = r.id
+WHERE i.state = {instance.PAUSED} ORDER BY i.id {only: postgres FOR SHARE OF i}{only: mysql LOCK IN SHARE MODE}
+
+-- name: hold_tasks
+-- Claimed a moment ago in this transaction, of a paused instance.
+{update: qflow.task_instance t, id bigint, fence int | t.id = d.id AND t.fence = d.fence}
+state = {task.HELD}, owner = NULL, fence = t.fence + 1
 
 -- name: find_code
 SELECT id FROM qflow.code WHERE hash = :hash AND file = :file

@@ -9,13 +9,17 @@ WITH RECURSIVE head AS (
         SELECT lane, priority FROM qflow.task_instance
         WHERE state = {task.READY} AND lane > h.lane ORDER BY lane, priority LIMIT 1) n
 )
-SELECT lane, priority FROM head
+SELECT h.lane, h.priority, l.is_paused, CASE WHEN l.limits = '' THEN 0 ELSE 1 END AS has_limits,
+    CASE WHEN EXISTS (SELECT 1 FROM qflow.workflow_instance i WHERE i.state = {instance.PAUSED}) THEN 1 ELSE 0 END AS has_pauses
+FROM head h JOIN qflow.lane l ON l.id = h.lane
 
 -- name: claim_tasks
+-- What was claimed stays in the index until it is vacuumed: a claim that goes on after the last one does not pass it again.
 -- ARRAY(…) rather than a join: the join reads small tables whole, and a plain IN may claim more than the limit.
 UPDATE qflow.task_instance SET state = {task.RESERVED}, owner = :owner, fence = fence + 1
 WHERE id = ANY(ARRAY(
     SELECT id FROM qflow.task_instance WHERE state = {task.READY} AND lane = :lane
+        AND (priority, id) > (:after_priority, :after_id)
     ORDER BY priority, id LIMIT {literal: batch} FOR NO KEY UPDATE SKIP LOCKED))
 RETURNING id, node, fence, priority, attempt, crashes, solo, kind, map_index, round
 

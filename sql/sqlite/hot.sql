@@ -8,8 +8,10 @@ WITH RECURSIVE head(lane) AS (
     SELECT (SELECT MIN(lane) FROM qflow.task_instance WHERE state = {task.READY} AND lane > head.lane) FROM head
     WHERE head.lane IS NOT NULL
 )
-SELECT lane, (SELECT MIN(priority) FROM qflow.task_instance t WHERE t.state = {task.READY} AND t.lane = head.lane) AS priority
-FROM head WHERE lane IS NOT NULL
+SELECT head.lane, (SELECT MIN(priority) FROM qflow.task_instance t WHERE t.state = {task.READY} AND t.lane = head.lane) AS priority,
+    l.is_paused, CASE WHEN l.limits = '' THEN 0 ELSE 1 END AS has_limits,
+    CASE WHEN EXISTS (SELECT 1 FROM qflow.workflow_instance i WHERE i.state = {instance.PAUSED}) THEN 1 ELSE 0 END AS has_pauses
+FROM head JOIN qflow.lane l ON l.id = head.lane
 
 -- name: claim_tasks
 -- Nobody else writes meanwhile, so both parts find the same rows. RETURNING would build a table of them.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.conftest import KINDS, GetServer
+from tests.support import lock_order
 from tests.support.lab import Lab
 
 OpenLab = Callable[[str], Lab]
@@ -40,3 +41,9 @@ def lab(request: pytest.FixtureRequest, open_lab: OpenLab) -> Iterator[Lab]:
     found = open_lab(request.param)
     yield found
     found.close()
+
+
+@pytest.fixture(autouse=True)
+def _lock_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every transaction of these tests keeps to the lock order."""
+    lock_order.watch(monkeypatch)

@@ -24,6 +24,8 @@ NUMBERS = {
     "sqlite": "(WITH RECURSIVE s(n) AS (SELECT {first} UNION ALL SELECT n + 1 FROM s WHERE n < {last}) SELECT n FROM s) AS s",
 }
 
+FROM_THE_START = {"after_priority": -(1 << 15), "after_id": 0}
+
 
 def fill(store: Store, first: int, last: int, *, state: str = STATE) -> None:
     """Rows number `first` to `last`; none where `last` is less."""
@@ -51,7 +53,7 @@ def given(name: str, batch: int) -> tuple[Rows, dict[str, Any]]:
         "promote_tasks": [(i, 0) for i in ids],
     }.get(name, [])
     params: dict[str, dict[str, Any]] = {
-        "claim_tasks": {"lane": 3, "owner": 1, "batch": batch},
+        "claim_tasks": {"lane": 3, "owner": 1, "batch": batch} | FROM_THE_START,
         "finish_tasks": {"now": NOW},
         "advance_tasks": {"now": NOW},
         "advance_fans": {"now": NOW},

@@ -76,6 +76,10 @@ HOT = {
     "promote_tasks",
 }
 
+# Parameters that one database alone makes use of, and why.
+OF_ONE_DIALECT = {
+    "claim_tasks": {"after_priority", "after_id"}
+}  # the others take claimed rows out of the index at once
 # Statements whose result differs, and why.
 OWN_RESULTS = {
     "show_isolation": "MySQL names the columns of SHOW itself",
@@ -192,7 +196,7 @@ def test_the_three_catalogs_have_the_same_names_and_parameters():
     names = {dialect: set(sources(dialect)) for dialect in URLS}
     assert names["sqlite"] == names["postgres"] == names["mysql"]
     for name in sorted(names["sqlite"]):
-        taken = {dialect: parameters(dialect, name) for dialect in URLS}
+        taken = {dialect: parameters(dialect, name) - OF_ONE_DIALECT.get(name, set()) for dialect in URLS}
         assert taken["sqlite"] == taken["postgres"] == taken["mysql"], name
 
 

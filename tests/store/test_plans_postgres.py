@@ -10,7 +10,7 @@ import pytest
 from qflowd.store.dialects.postgres_connection import array_text
 from qflowd.store.tx import Store
 from tests.store.conftest import opened
-from tests.store.plans import fill, given
+from tests.store.plans import FROM_THE_START, fill, given
 
 BATCHES = (10, 400, 1000)
 MODES = ("force_custom_plan", "force_generic_plan")
@@ -125,7 +125,9 @@ def test_a_claim_of_n_takes_exactly_n_with_statistics_of_an_empty_queue(postgres
             connection.script(f"SET LOCAL enable_{join} = off")
             connection.script("SET LOCAL enable_seqscan = on; SET LOCAL enable_bitmapscan = on")
             for claims in (1, 2):
-                assert len(connection.run(claim, {"lane": 3, "owner": 1, "batch": wanted}, ())) == wanted
+                assert (
+                    len(connection.run(claim, {"lane": 3, "owner": 1, "batch": wanted} | FROM_THE_START, ())) == wanted
+                )
                 [(held,)] = connection.script("SELECT COUNT(*) FROM qflow.task_instance WHERE state = 3")
                 assert held == claims * wanted
             connection.rollback()
@@ -137,8 +139,8 @@ def test_two_claimers_get_different_rows_and_nobody_waits(postgres_store):
     first, second = postgres_store.dialect.connect(), postgres_store.dialect.connect()
     first.begin()
     second.begin()
-    mine = first.run(claim, {"lane": 3, "owner": 1, "batch": 10}, ())
-    theirs = second.run(claim, {"lane": 3, "owner": 2, "batch": 10}, ())
+    mine = first.run(claim, {"lane": 3, "owner": 1, "batch": 10} | FROM_THE_START, ())
+    theirs = second.run(claim, {"lane": 3, "owner": 2, "batch": 10} | FROM_THE_START, ())
     order = postgres_store.connection().script(
         "SELECT id FROM qflow.task_instance WHERE lane = 3 ORDER BY priority, id LIMIT 20"
     )
@@ -158,7 +160,7 @@ def test_a_row_whose_log_is_being_written_can_be_claimed(postgres_store):
     assert (
         len(
             postgres_store.connection().run(
-                postgres_store.catalog["claim_tasks"], {"lane": 1, "owner": 1, "batch": 5}, ()
+                postgres_store.catalog["claim_tasks"], {"lane": 1, "owner": 1, "batch": 5} | FROM_THE_START, ()
             )
         )
         == 1

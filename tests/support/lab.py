@@ -12,9 +12,10 @@ from typing import Any
 
 from qflowd.engine.admit import Admit
 from qflowd.engine.batch import Batch
-from qflowd.engine.claim import Claimed, Head, claim_rows
+from qflowd.engine.claim import Claimed, claim_rows
 from qflowd.engine.commands import Commands
 from qflowd.engine.finish import finish
+from qflowd.engine.gate import Head
 from qflowd.engine.instances import Instances
 from qflowd.engine.intake import Intake
 from qflowd.engine.known import Jobs, LaneIds, Plans

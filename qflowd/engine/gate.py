@@ -1,0 +1,70 @@
+"""The gate of a lane: may it be claimed now, in which transaction, and how many rows of it. Nobody else decides that."""
+
+import math
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from qflowd.engine.lanes import Lane
+from qflowd.store.clock import boottime
+
+SHUT_S = 0.5  # how long a lane with limits is left alone that gave nothing
+
+
+class Head(NamedTuple):
+    """A lane that has READY rows: the priority (negated) of its first, the lane's state, and whether any instance is paused."""
+
+    lane: int
+    priority: int
+    is_paused: int = 0
+    has_limits: int = 0
+    has_pauses: int = 0
+
+
+class Gate:
+    """Of one claim. `room`: by pool, how many chunks it can be given; `idle`: how many of its slots have nothing to do."""
+
+    def __init__(self, room: dict[str, int], idle: dict[str, int]) -> None:
+        self.room, self.idle = room, idle
+        self._stuck: dict[str, int] = {}
+
+    def look(self, lanes: Iterable[tuple[Head, Lane]]) -> None:
+        """Note the best priority (negated) of each pool's lanes that need a free slot where there is none.
+
+        Short tasks that are no better wait until a slot has run dry: filling the queues up again and again, they would
+        never leave one free.
+        """
+        for head, lane in lanes:
+            if not lane.is_short and self.idle[lane.key.pool] <= 0:
+                best = self._stuck.get(lane.key.pool, math.inf)
+                self._stuck[lane.key.pool] = int(min(best, head.priority))
+
+    def chunks(self, head: Head, lane: Lane) -> int:
+        """How many chunks of this lane may be claimed now.
+
+        Short tasks fill every chunk that fits; long ones go only where a slot is free, so nobody hoards.
+        """
+        pool = lane.key.pool
+        if head.is_paused or boottime() < lane.shut_until:
+            return 0
+        if lane.is_short and head.priority >= self._stuck.get(pool, math.inf):
+            return 0
+        return max(0, self.room[pool] if lane.is_short else min(self.room[pool], self.idle[pool]))
+
+    def rides(self, head: Head) -> bool:
+        """May it be claimed in the transaction of a finish, which holds instances? Limits are locked before those."""
+        return not head.has_limits
+
+    def take(self, lane: Lane, chunks: int) -> None:
+        """These are spoken for."""
+        self.room[lane.key.pool] -= chunks
+        self.idle[lane.key.pool] -= chunks
+
+
+def rows_of(lane: Lane, chunks: int) -> int:
+    """How many rows fill so many chunks."""
+    return chunks * (1 if lane.has_solo else lane.chunk_size)
+
+
+def shut(lane: Lane) -> None:
+    """A lane with limits gave nothing: whoever has the slots or was faster, others are not kept waiting for it."""
+    lane.shut_until = boottime() + SHUT_S

@@ -1,0 +1,220 @@
+"""The gate of a lane: what is paused is not claimed, what has limits is claimed apart, and long queues are claimed in one go."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from qflowd import connect
+from qflowd.engine.claim import MANY, Claimer
+from qflowd.engine.known import LaneIds
+from qflowd.model.states import InstanceState, TaskState
+from qflowd.model.workflow import Job
+from qflowd.store.tx import Store, Tx
+from tests.support.daemon import Daemon, until
+from tests.support.lab import FAILED, Lab
+from tests.support.sql import run_sql
+
+CHAIN = {"a": [], "b": ["a"]}
+PATIENCE_S = 60
+
+
+def claimer_of(lab: Lab) -> Claimer:
+    claimer = Claimer(LaneIds(lab.store), ["default"])
+    claimer.set_jobs(lab.jobs.own)
+    claimer.look(lab.store)
+    return claimer
+
+
+def claim(lab: Lab, claimer: Claimer, room: int = 1) -> list[Any]:
+    """One turn: what rides in the finish, then each lane with limits in a transaction of its own."""
+    pools = {"default": room}
+    claims = lab.store.transact(lambda tx: claimer.claim(tx, dict(pools), dict(pools), lab.owner), name="claim")
+    for head, lane, chunks in claimer.apart:
+        claims += lab.store.transact(
+            lambda tx, one=(head, lane, chunks): claimer.claim_apart(tx, *one, lab.owner),  # type: ignore[misc]
+            name="claim",
+        )
+    return [row for each in claims for row in each.rows]
+
+
+def pause(lab: Lab, number: int) -> None:
+    lab.sql(f"UPDATE qflow.workflow_instance SET state = {int(InstanceState.PAUSED)} WHERE id = {number}")
+
+
+def resume(lab: Lab, number: int) -> None:
+    lab.sql(
+        f"UPDATE qflow.workflow_instance SET state = {int(InstanceState.RUNNING)} WHERE id = {number}",
+        f"UPDATE qflow.task_instance SET state = {int(TaskState.READY)} WHERE state = {int(TaskState.HELD)}",
+    )
+
+
+# ------------------------------------------------------------------------------------------------ lanes
+
+
+def test_a_paused_lane_is_not_claimed_until_it_is_open_again(lab):
+    lab.jobs.own = {**lab.jobs.own, "other": Job(name="other", module="", file="other.py", hash="h")}
+    paused, other = lab.start(job="work"), lab.start(job="other")
+    claimer = claimer_of(lab)
+    lab.sql("UPDATE qflow.lane SET is_paused = 1 WHERE job = 'work'")
+    assert [row.id >> 20 for row in claim(lab, claimer, 9)] == [other]
+    assert claim(lab, claimer, 9) == []
+    lab.sql("UPDATE qflow.lane SET is_paused = 0")
+    assert [row.id >> 20 for row in claim(lab, claimer, 9)] == [paused]
+
+
+def test_a_lane_with_limits_is_claimed_in_a_transaction_of_its_own(lab, monkeypatch):
+    lab.jobs.own = {**lab.jobs.own, "other": Job(name="other", module="", file="other.py", hash="h")}
+    lab.start(job="work"), lab.start(job="other")
+    lab.sql("UPDATE qflow.lane SET limits = 'vendor:quotes' WHERE job = 'work'")
+    claimer, lanes = claimer_of(lab), []
+    run = Tx.run
+    monkeypatch.setattr(
+        Tx, "run", lambda tx, name, *a, **k: (name == "claim_tasks" and lanes.append(tx)) or run(tx, name, *a, **k)
+    )
+    assert len(claim(lab, claimer, 9) + claim(lab, claimer, 9)) == 2
+    assert len(set(lanes)) == 2, "a transaction each"
+
+
+def test_a_lane_with_limits_that_gave_nothing_keeps_nobody_waiting(lab):
+    lab.jobs.own = {**lab.jobs.own, "other": Job(name="other", module="", file="other.py", hash="h")}
+    lab.start(job="work", priority=9), lab.start(job="other")
+    lab.sql("UPDATE qflow.lane SET limits = 'vendor:quotes' WHERE job = 'work'")
+    claimer, pools = claimer_of(lab), {"default": 1}
+    assert lab.store.transact(lambda tx: claimer.claim(tx, dict(pools), dict(pools), lab.owner)) == []
+    [(head, lane, chunks)] = claimer.apart
+    lab.sql(f"UPDATE qflow.task_instance SET state = {int(TaskState.HELD)} WHERE lane = {lane.id}")  # others took it
+    assert lab.store.transact(lambda tx: claimer.claim_apart(tx, head, lane, chunks, lab.owner)) == []
+    lab.sql(f"UPDATE qflow.task_instance SET state = {int(TaskState.READY)} WHERE lane = {lane.id}")
+    assert [row.priority for row in claim(lab, claimer)] == [0], "the other lane has its turn"
+
+
+def test_a_daemon_runs_what_stands_in_a_lane_with_limits(database_url, tmp_path):
+    plugins = {"jobs.py": "from qflowd import job\n@job\ndef work(): ...\n@job\ndef other(): ...\n"}
+    daemon = Daemon(database_url, tmp_path, plugins=plugins, config="[pools.default]\nprocesses = 1")
+    with daemon, connect(database_url) as client:
+        assert client.submit(job="work").wait(PATIENCE_S) == "SUCCESS"
+        store = Store(database_url)
+        run_sql(store, "UPDATE qflow.lane SET limits = 'vendor:quotes'")
+        runs = [client.submit(job=job) for job in ["work", "other"] * 10]
+        assert {run.wait(PATIENCE_S) for run in runs} == {"SUCCESS"}
+        run_sql(store, "UPDATE qflow.lane SET is_paused = 1 WHERE job = 'work'")
+        paused, other = client.submit(job="work"), client.submit(job="other")
+        assert other.wait(PATIENCE_S) == "SUCCESS"
+        until(lambda: paused.wait_reason() is not None or paused.tasks(), PATIENCE_S)
+        assert [task.state for task in paused.tasks()] == ["READY"]
+        run_sql(store, "UPDATE qflow.lane SET is_paused = 0")
+        assert paused.wait(PATIENCE_S) == "SUCCESS"
+        store.close()
+
+
+# ------------------------------------------------------------------------------------------------ paused instances
+
+
+def test_what_becomes_ready_in_a_paused_instance_is_held_and_others_run(lab):
+    lab.workflow("chain", CHAIN)
+    number = lab.start("chain")
+    rows = lab.claim()
+    pause(lab, number)
+    lab.ends(rows)
+    other = lab.start(job="work")
+    claimer = claimer_of(lab)
+    assert [row.id >> 20 for row in claim(lab, claimer, 9)] == [other]
+    assert (lab.state(number), lab.states(number)) == ("PAUSED", {"a": "SUCCESS", "b": "HELD"})
+    resume(lab, number)
+    lab.run()
+    assert lab.state(number) == "SUCCESS"
+    lab.check()
+
+
+def test_a_paused_instance_whose_last_task_ends_has_ended(lab):
+    lab.workflow("one", {"a": []})
+    good, bad = lab.start("one"), lab.start("one")
+    first, second = lab.claim()
+    pause(lab, good), pause(lab, bad)
+    assert lab.finish(lab.final(first), lab.final(second, FAILED)) == [good, bad]
+    assert (lab.state(good), lab.state(bad)) == ("SUCCESS", "FAILED")
+    lab.check(drained=True)
+
+
+def test_a_retry_in_a_paused_instance_leaves_it_paused(lab):
+    lab.workflow("two", {"a": [], "b": []})
+    number = lab.start("two")
+    first, second = lab.claim()
+    lab.finish(lab.final(first, FAILED))
+    pause(lab, number)
+    assert lab.command("retry", number)[0] == "DONE"
+    assert lab.state(number) == "PAUSED"
+    lab.ends([second])
+    assert claim(lab, claimer_of(lab), 9) == []
+    assert lab.states(number) == {"a": "HELD", "b": "SUCCESS"}
+    resume(lab, number)
+    lab.run()
+    assert lab.state(number) == "SUCCESS"
+    lab.check(drained=True)
+
+
+def test_a_paused_instance_can_be_terminated(lab):
+    lab.workflow("two", {"a": [], "b": []})
+    number = lab.start("two")
+    pause(lab, number)
+    assert claim(lab, claimer_of(lab), 1) == []
+    assert "HELD" in lab.states(number).values()
+    lab.command("terminate", number)
+    lab.sweep.tick()
+    assert (lab.state(number), set(lab.states(number).values())) == ("TERMINATED", {"CANCELLED"})
+    lab.check(drained=True)
+
+
+# ------------------------------------------------------------------------------------------------ long queues
+
+
+def long_queue(lab: Lab, tasks: int) -> Claimer:
+    lab.workflow("wide", {f"t{i}": [] for i in range(tasks)})
+    lab.start("wide")
+    claimer = claimer_of(lab)
+    [lane] = claimer._lanes.values()
+    lane.learn(0.0001 * 10, 10)  # short
+    return claimer
+
+
+def test_a_claim_goes_on_where_the_last_one_ended(lab, monkeypatch):
+    claimer = long_queue(lab, 5 * MANY)
+    asked: list[str] = []
+    run = Tx.run
+    monkeypatch.setattr(Tx, "run", lambda tx, name, *a, **k: asked.append(name) or run(tx, name, *a, **k))
+    [lane] = claimer._lanes.values()
+    lane.mean_s = 0.02 / MANY  # a chunk of so many
+    first, second = claim(lab, claimer), claim(lab, claimer)
+    assert len(first) == len(second) == MANY
+    assert asked.count("list_heads") == 1
+    assert max(row.id for row in first) < min(row.id for row in second)
+    lab.sql(f"UPDATE qflow.task_instance SET state = {int(TaskState.READY)} WHERE id = {first[0].id}")
+    claimer.look_anew()
+    assert claim(lab, claimer)[0].id == first[0].id, "what became ready before that place is not passed over"
+
+
+def test_on_postgres_claims_do_not_read_what_was_claimed_before(open_lab):
+    lab = open_lab("postgres")
+    lab.sql("ALTER TABLE qflow.task_instance SET (autovacuum_enabled = false)")
+    claimer = long_queue(lab, 20_000)
+    [lane] = claimer._lanes.values()
+    lane.mean_s = 1e-6
+    while lab.sql("SELECT COUNT(*) FROM qflow.task_instance WHERE state = 1")[0][0] > 2000:
+        assert len(claim(lab, claimer)) == 1000
+
+    def pages(after: tuple[int, int]) -> int:
+        params = {"lane": lane.id, "owner": 1, "batch": 10, "after_priority": after[0], "after_id": after[1]}
+        text = re.sub(
+            r"%\((\w+)\)s", lambda match: str(params[match[1]]), lab.store.catalog["claim_tasks"].text(params)
+        )
+        connection = lab.store.connection()
+        connection.begin()
+        plan = [row for (row,) in connection.script(f"EXPLAIN (ANALYZE, BUFFERS) {text}")]
+        connection.rollback()
+        index = next(i for i, line in enumerate(plan) if "task_instance_claim" in line)
+        return int(re.search(r"hit=(\d+)", next(line for line in plan[index:] if "Buffers" in line))[1])  # type: ignore[index]
+
+    pages((-(1 << 15), 0))  # marks what is dead
+    assert pages(lane.after) < 20 < pages((-(1 << 15), 0))
+    lab.sql("ALTER TABLE qflow.task_instance RESET (autovacuum_enabled)")

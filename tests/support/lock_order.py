@@ -1,0 +1,84 @@
+"""The lock order, watched: own tasks by id → children by id → limits by key → instance last, in every transaction.
+
+`watch(monkeypatch)` records what each transaction locks; a step back fails at once, in the statement that makes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from qflowd.store import tx as door
+from qflowd.store.tx import Tx
+
+TASKS, CHILDREN, LIMITS, INSTANCES = range(1, 5)
+
+# Statement -> what it locks and may have to wait for.
+LEVELS = {
+    "start_tasks": TASKS,
+    "finish_tasks": TASKS,
+    "rearm_tasks": TASKS,
+    "release_tasks": TASKS,
+    "promote_tasks": TASKS,
+    "cancel_tasks": TASKS,
+    "lock_tasks": TASKS,
+    "advance_tasks": CHILDREN,
+    "advance_fans": CHILDREN,
+    "count_down_closers": INSTANCES,
+    "close_instances": INSTANCES,
+    "lock_instance": INSTANCES,
+    "lock_paused": INSTANCES,
+    "flag_terminate": INSTANCES,
+    "flag_expired": INSTANCES,
+    "terminate_held_instance": INSTANCES,
+    "reopen_instance": INSTANCES,
+}
+# Statements that write these tables and never wait for a row, and why.
+NEVER_WAIT = {
+    "claim_tasks": "it skips what is locked",
+    "hold_tasks": "its rows were claimed in the same transaction",
+    "restart_tasks": "lock_tasks has locked all rows of the instance",
+    "insert_tasks": "its rows are new",
+    "insert_instances": "its rows are new",
+    "release_instance": "it has no task rows yet, so nobody holds one and waits for it",
+}
+
+
+class WatchedTx(Tx):
+    """A transaction that knows how far down the order it has come."""
+
+    _level = 0
+    _claimed: frozenset[int] = frozenset()
+
+    def _watch(self, statement: str, rows: Sequence[Any]) -> None:
+        level = LEVELS.get(statement)
+        if statement == "start_tasks" and rows and {row[0] for row in rows} <= self._claimed:
+            return  # claimed a moment ago in this transaction: nobody else can hold them
+        if level is None:
+            return
+        assert level >= self._level, f"{statement} locks after what comes behind it (level {level} after {self._level})"
+        self._level = level
+        ids = [row[0] for row in rows]
+        assert ids == sorted(ids), f"{statement}: its rows are not in the order of their ids"
+
+    def run(self, statement: str, /, **params: Any) -> list[Any]:
+        self._watch(statement, params.get("rows", ()))
+        result = super().run(statement, **params)
+        if statement == "claim_tasks":
+            self._claimed |= {row.id for row in result}
+        return result
+
+    def count(self, statement: str, /, **params: Any) -> int:
+        self._watch(statement, params.get("rows", ()))
+        return super().count(statement, **params)
+
+    def one(self, statement: str, /, **params: Any) -> Any:
+        self._watch(statement, params.get("rows", ()))
+        return super().one(statement, **params)
+
+
+def watch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Watch every transaction of this process from now on."""
+    monkeypatch.setattr(door, "Tx", WatchedTx)
