@@ -12,6 +12,7 @@ import pytest
 from qflowd.define.documents import SUFFIXES
 from qflowd.define.workflow_file import parse
 from qflowd.engine.admit import Admit
+from qflowd.engine.intake import Intake
 from qflowd.engine.known import Jobs, LaneIds, Plans
 from qflowd.engine.service import Runner, Topics
 from qflowd.engine.workflow_files import GONE, WorkflowFiles
@@ -492,7 +493,8 @@ def test_every_good_change_is_stored_as_the_next_version(sqlite_url, tmp_path, c
 
 
 def test_a_submission_is_told_what_is_wrong_with_the_file_of_its_workflow(desk):
-    admit = Admit(desk.store, Plans(), LaneIds(desk.store), Jobs(), Topics())
+    lanes = LaneIds(desk.store)
+    admit = Admit(desk.store, Intake(Plans(), lanes, Jobs()), lanes, Topics())
 
     def refusal():
         desk.sql("INSERT INTO qflow.submissions (workflow) VALUES ('w')")
