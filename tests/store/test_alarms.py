@@ -145,3 +145,18 @@ def test_a_commit_is_seen_where_the_kernel_tells_nothing(sqlite_store, tmp_path,
     assert waiter.has_ended()
     waiter.close()
     client.close()
+
+
+def test_a_commit_whose_writes_came_before_the_watch_is_seen_soon(sqlite_store, tmp_path, monkeypatch):
+    """It becomes visible only once the disk has it; the kernel told of its writes while nobody listened."""
+    (tmp_path / "never written").touch()
+    inotify = sqlite_alarm.watch_writes(str(tmp_path / "never written"))
+    monkeypatch.setattr(sqlite_alarm, "watch_writes", lambda _: inotify)
+    waiter, client = Waiter(sqlite_store), sqlite_store.dialect.connect()
+    waiter.begin()
+    assert waiter.has_ended()
+    waiter.begin()
+    commit(client)
+    assert waiter.has_ended(10)
+    waiter.close()
+    client.close()

@@ -22,6 +22,7 @@ class DataVersion(Alarm):
 
     SLOW_S = 2.0
     SOON_S = 0.001  # until the first look after a write
+    SETTLED_S = 0.5  # what commits later than this after the watch began was written after it
     BLIND_S = 0.005  # between two looks without the kernel's help
     NAP_S, LONGEST_NAP_S = 0.004, 0.02  # after a commit: others, our own among them, are to follow
 
@@ -30,7 +31,9 @@ class DataVersion(Alarm):
         self._file, self._connect = file, connect
         self._connection: SqliteConnection | None = None
         self._inotify: int | None = None
-        self._written_at = -inf  # the last write that the kernel told of
+        self._written_at = -inf  # the last write that the kernel told of, or may have kept from us
+        self._watched_at = inf
+        self._has_told = False
         self._began_at = -inf  # the first of the writes that go on
         self._seen = -1
         self._nap_s = 0.0
@@ -40,7 +43,9 @@ class DataVersion(Alarm):
             # By the thread that waits: a connection belongs to one thread. While it is open, the WAL is not replaced.
             self._connection = self._connect()
             self._inotify = watch_writes(f"{os.path.realpath(self._file)}-wal")
-            self._seen = self._connection.data_version()  # last: of what comes after it the kernel will have told
+            self._seen = self._connection.data_version()
+            # A commit may be under way whose writes came before the watch: it is looked for as if they had come now.
+            self._watched_at = self._written_at = boottime()
             return NOTHING
         until = boottime() + self.SLOW_S
         is_woken, _ = self.sleep(self._nap_s)
@@ -64,7 +69,7 @@ class DataVersion(Alarm):
             self._began_at = now
         is_woken, _ = self.sleep(min(self.LONGEST_NAP_S, max(self.SOON_S, (now - self._began_at) / 2)))
         os.read(inotify, 1 << 16)
-        self._written_at = boottime()
+        self._written_at, self._has_told = boottime(), True
         return is_woken
 
     def _has_changed(self, connection: SqliteConnection) -> bool:
@@ -74,7 +79,7 @@ class DataVersion(Alarm):
             return False
         self._seen = version
         self._nap_s = min(self.LONGEST_NAP_S, max(self.NAP_S, 2 * self._nap_s))
-        if self._written_at == -inf:
+        if not self._has_told and boottime() > self._watched_at + self.SETTLED_S:
             self._close_inotify()  # a commit without a word: on this file system the kernel does not tell
         return True
 
