@@ -73,7 +73,7 @@ class Dispatch:
         if failed:
             self._refuse(lane, failed)
         for group in groups:
-            self._harvest.hold(group.terms, group.rows)
+            self._harvest.hold(lane, group.rows, group.row_terms)
             if not lane.is_short:
                 for row, task in zip(group.rows, group.assignments, strict=True):
                     self._give(group, [task], solo=bool(row.solo))

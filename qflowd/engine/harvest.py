@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import repeat
 from typing import Any
 
 from qflowd.engine.batch import Batch
@@ -52,11 +51,11 @@ class Harvest:
         self.may_have_printed = False  # a task whose end is not written yet; a plain success has not
         self._absent: set[tuple[int, int]] = set()  # (id, fence) that no worker had at the last look
 
-    def hold(self, terms: Terms, rows: Sequence[Claimed]) -> None:
-        """These rows were claimed, and are about to be sent."""
+    def hold(self, lane: Lane, rows: Sequence[Claimed], terms: Sequence[Terms]) -> None:
+        """These rows of a lane were claimed, and are about to be sent; each runs under its terms."""
         ids = [row.id for row in rows]
-        self.held.update(zip(ids, zip(rows, repeat(terms)), strict=False))
-        if terms.lane.mean_s >= SHORT_S:
+        self.held.update(zip(ids, zip(rows, terms, strict=True), strict=True))
+        if lane.mean_s >= SHORT_S:
             self._long.update(ids)
 
     # -- what happened

@@ -29,12 +29,13 @@ class Unrenderable(NamedTuple):
 
 @dataclass(slots=True)
 class Group:
-    """Rows that run under the same terms, and what a worker is sent for each."""
+    """Rows that may travel together, and what a worker is sent for each. `terms`: of the first; timeout and memory are of all."""
 
     terms: Terms
     upstreams: Upstreams
     texts: list[str] = field(default_factory=list)  # parameters that rows have in common
     rows: list[Claimed] = field(default_factory=list)
+    row_terms: list[Terms] = field(default_factory=list)
     assignments: list[Assignment] = field(default_factory=list)
 
     def share(self, text: str) -> int:
@@ -50,6 +51,11 @@ class Group:
             self.upstreams,
             self.texts,
             [row for row in self.rows if instance_of(row.id) not in instances],
+            [
+                terms
+                for row, terms in zip(self.rows, self.row_terms, strict=True)
+                if instance_of(row.id) not in instances
+            ],
             [task for task in self.assignments if task.instance_id not in instances],
         )
 
@@ -97,8 +103,9 @@ def render(gathered: Gathered, timeout_s: float | None) -> tuple[list[Group], li
     lane, places, outputs, saved, failed = gathered
     upstreams = Upstreams(outputs)
     scopes: dict[int, dict[str, Any]] = {}  # of instances: an output is parsed once for all rows
-    groups: dict[Settings, Group] = {}
+    groups: dict[tuple[float | None, int | None], Group] = {}  # by what a chunk says of all its tasks
     group: Group | None = None
+    terms: Terms | None = None
     settings: Settings | None = None  # of the node before: most have the same
     for row, instance, node in places:
         is_overridden = bool(instance.overrides)
@@ -111,9 +118,10 @@ def render(gathered: Gathered, timeout_s: float | None) -> tuple[list[Group], li
         except Exception as problem:  # noqa: BLE001
             failed.append(Unrenderable(row, problem))
             continue
-        if group is None or settings is not node.settings or is_overridden:
+        if group is None or terms is None or settings is not node.settings or is_overridden:
             terms = _terms(instance, node, lane, timeout_s)
-            group = groups.setdefault(terms.settings, Group(terms, upstreams))
+            key = terms.settings.timeout, terms.settings.memory
+            group = groups.setdefault(key, Group(terms, upstreams))
             settings = None if is_overridden else node.settings
         upstream = upstreams.of(instance, node.parents) if node.parents else None
         number, _, fence, _, attempt, _, _, _, _, round_ = row
@@ -121,6 +129,7 @@ def render(gathered: Gathered, timeout_s: float | None) -> tuple[list[Group], li
         sent = group.share(text) if node.params is None and len(text) > WORTH_SHARING else text
         task = Assignment(number, fence, attempt + 1, node.key, sent, upstream, saved.get(number), round_)
         group.rows.append(row)
+        group.row_terms.append(terms)
         group.assignments.append(task)
     return list(groups.values()), failed
 

@@ -21,7 +21,7 @@ ROW = Claimed(id=42, node=0, fence=5, priority=0, attempt=0, crashes=0, solo=0)
 @pytest.fixture
 def harvest():
     found = Harvest(DbClock(), lambda: 0.5)
-    found.hold(Terms(LANE, BUILT_IN), [ROW])
+    found.hold(LANE, [ROW], [Terms(LANE, BUILT_IN)] * len([ROW]))
     return found
 
 
@@ -79,8 +79,8 @@ def test_short_tasks_that_come_to_no_result_are_not_waited_for(end):
     harvest = Harvest(DbClock(), lambda: 0.5)
     long_lane = Lane(2, LANE.key, LANE.job, 11, mean_s=60.0, samples=100)
     long_rows = [ROW._replace(id=number) for number in (1, 2)]
-    harvest.hold(Terms(long_lane, BUILT_IN), long_rows)
-    harvest.hold(Terms(LANE, BUILT_IN), [ROW])
+    harvest.hold(long_lane, long_rows, [Terms(long_lane, BUILT_IN)] * len(long_rows))
+    harvest.hold(LANE, [ROW], [Terms(LANE, BUILT_IN)] * len([ROW]))
     soon = boottime()
     harvest.take(Finished([Done(1, 5, None, started_us=1, ended_us=2)]))
     assert harvest.patience_s(soon, 0.5) > 0
@@ -102,7 +102,7 @@ def test_short_tasks_that_come_to_no_result_are_not_waited_for(end):
 def test_results_of_long_tasks_do_not_end_the_wait_for_short_ones(harvest):
     long_lane = Lane(2, LANE.key, LANE.job, 11, mean_s=60.0, samples=100)
     rows = [ROW._replace(id=number) for number in (1, 2, 3)]
-    harvest.hold(Terms(long_lane, BUILT_IN), rows)
+    harvest.hold(long_lane, rows, [Terms(long_lane, BUILT_IN)] * len(rows))
     soon = boottime()
     harvest.take(Finished([Done(number, 5, None, started_us=1, ended_us=2) for number in (1, 2)]))
     assert harvest.patience_s(soon, 0.5) > 0, "42 may come in a moment"
