@@ -314,8 +314,14 @@ def _how_it_broke(event: Broken, settings: Settings) -> str:
         return f"ran longer than its timeout of {settings.timeout or 0:g} s and was {end}"
     if event.reason == "memory":
         limit = f"{(settings.memory or 0) / MB:.0f} MB"
-        peak = f", it had {event.peak_memory / MB:.0f} MB" if event.peak_memory else ""
-        return f"went over its memory limit of {limit}{peak}; raise `memory` or make it smaller"
+        # Where nothing was counted the kernel did it, for want of memory.
+        taken = (
+            f": took {event.memory} since it began, without pages of files"
+            if event.memory
+            else ": the kernel killed it"
+        )
+        peak = f"; at its peak it had {event.peak_memory / MB:.0f} MB, all counted" if event.peak_memory else ""
+        return f"went over its memory limit of {limit}{taken}{peak}; raise `memory` or make it smaller"
     if event.reason == "terminated":
         return "the instance was terminated"
     if event.exit_signal is not None:

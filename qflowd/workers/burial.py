@@ -47,6 +47,7 @@ def _broken(worker: Handle, report: Exited, mark: Mark) -> Broken:
         started_us=mark.started_us,
         cpu_s=max(0.0, round(report.cpu_s - sample.cpu_s, 6)) if sample else None,
         peak_memory=report.peak_memory or None,
+        memory=stop.memory if (stop := worker.stops.get(mark.task_id)) else "",
     )
 
 

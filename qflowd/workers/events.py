@@ -46,6 +46,7 @@ class Broken:
     `exit_signal`, `exit_code`: how the process ended; both None if it lives. `cpu_s`, `peak_memory` (bytes): None
     where not measured. `traceback`: where it was when it was stopped, if it could still say so. `is_given_up`: it
     was only asked to end, for nobody can kill a thread of the user's program; what it still says is not heard.
+    `memory`: in words, what was counted when it went over its limit.
     """
 
     task_id: int
@@ -58,6 +59,7 @@ class Broken:
     peak_memory: int | None = None
     traceback: str | None = None
     is_given_up: bool = False
+    memory: str = ""
 
 
 @dataclass(frozen=True, slots=True)

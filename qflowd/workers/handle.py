@@ -34,12 +34,13 @@ class Flight:
 
 @dataclass(slots=True)
 class Stop:
-    """A task that is to end. Killed at `kill_at_us`, once it was told (`mark`, at `told_us`)."""
+    """A task that is to end. Killed at `kill_at_us`, once it was told (`mark`, at `told_us`). `memory`: what it took."""
 
     reason: StopReason
     mark: Mark | None = None
     told_us: int = 0
     kill_at_us: int = 0
+    memory: str = ""
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ import ctypes
 import os
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
@@ -148,6 +148,27 @@ def rss(pid: int) -> int:
             return int(file.read(128).split()[1]) * _PAGE_BYTES
     except (OSError, IndexError):
         return 0
+
+
+def memory(pid: int) -> int:
+    """Bytes that it has to itself, in memory and in swap, without pages of files; 0 if it is gone."""
+    return _sum_kb(f"/proc/{pid}/status", (b"RssAnon:", b"RssShmem:", b"VmSwap:"))
+
+
+def memory_of(pids: Sequence[int]) -> int:
+    """The same of several processes together; what they share is counted once."""
+    if len(pids) == 1:
+        return memory(pids[0])
+    fields = (b"Pss_Anon:", b"Pss_Shmem:", b"SwapPss:")
+    return sum(_sum_kb(f"/proc/{pid}/smaps_rollup", fields) or memory(pid) for pid in pids)
+
+
+def _sum_kb(path: str, fields: tuple[bytes, ...]) -> int:
+    try:
+        lines = Path(path).read_bytes().splitlines()
+    except OSError:  # it is gone, or belongs to somebody else now
+        return 0
+    return sum(int(line.split()[1]) for line in lines if line.startswith(fields)) * 1024
 
 
 def cpu_s(pid: int) -> float:

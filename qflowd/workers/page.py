@@ -14,7 +14,8 @@ _F_SEAL_FUTURE_WRITE = 0x10
 _REVOKED = 0  # daemon: parcels up to this number are not to be started
 _UNTIL = 1  # daemon: when the right to begin tasks ends, microseconds of CLOCK_BOOTTIME
 _HEADER = 8
-_SLOT = 5  # words per slot: started_us, fence, task_id, attempt, stop
+_SLOT = 6  # words per slot: started_us, fence, task_id, attempt, stop, memory
+NOT_COUNTED = (1 << 63) - 1  # as memory: nobody shall be blamed now
 EVERYTHING = (1 << 63) - 1
 
 
@@ -43,7 +44,7 @@ class Page:
     # -- the worker's side
 
     def base(self, slot: int) -> int:
-        """Index of the first word of `slot`: started_us; then fence, task_id, attempt, stop."""
+        """Index of the first word of `slot`: started_us; then fence, task_id, attempt, stop, memory at the start."""
         return _HEADER + slot * _SLOT
 
     def seal(self, fd: int) -> None:
@@ -73,6 +74,10 @@ class Page:
             if task_id and words[base + 2] == task_id and words[base] == started_us:
                 found.append(Mark(slot, task_id, fence, started_us, attempt))
         return found
+
+    def memory_before(self, mark: Mark) -> int:
+        """Bytes that the worker had when the task of `mark` began, if it has a limit; NOT_COUNTED while it imports."""
+        return self.words[self.base(mark.slot) + 5]
 
     def revoke(self, seq: int) -> None:
         """Parcels up to `seq`: what is not started yet shall not be."""

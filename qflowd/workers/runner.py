@@ -17,12 +17,12 @@ import msgspec
 from qflowd.jobs.context import Facts
 from qflowd.model.errors import QflowdError
 from qflowd.model.jsontext import clean_text
-from qflowd.workers import wire
+from qflowd.workers import linux, wire
 from qflowd.workers.children import SOONEST_US, end_children
 from qflowd.workers.ends import Stopped, encode_output, ended_by
 from qflowd.workers.inbox import Inbox
 from qflowd.workers.load import Jobs, Loaded
-from qflowd.workers.page import Page
+from qflowd.workers.page import NOT_COUNTED, Page
 from qflowd.workers.process_state import ProcessState
 from qflowd.workers.sink import Sink
 from qflowd.workers.task_context import ContextOfSlot
@@ -125,6 +125,7 @@ class Runner:
             words[base] = started_us
             words[base + 1] = task.fence
             words[base + 3] = task.attempt
+            words[base + 5] = NOT_COUNTED
             words[base + 2] = task.task_id
             # The mark stands before the question: the daemon revokes first and then looks at marks.
             if self.is_leaving or not page.may_begin(seq, started_us):
@@ -175,6 +176,8 @@ class Runner:
             if self.is_leaving if self._alone else self._page.is_stop_asked(self.slot):
                 raise Stopped
             job = self._jobs.known.get((chunk.module, chunk.job)) or self._load(chunk)
+            if chunk.memory:  # not before: what the import takes is not the task's
+                self._page.words[self._page.base(self.slot) + 5] = linux.memory(os.getpid())
             value = self._context.variables_of(chunk.module).run(self._call, job, chunk.params_of(task))
             output = None if value is None else encode_output(value)
         except BaseException as raised:  # noqa: BLE001 - whatever a job raises is its outcome

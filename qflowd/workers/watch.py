@@ -4,10 +4,11 @@ import signal
 import time
 from collections.abc import Callable, Iterable
 
+from qflowd.model.durations import MB
 from qflowd.workers import linux
 from qflowd.workers.events import Event, Returned, Running
 from qflowd.workers.handle import Flight, Handle, Sample, Stop
-from qflowd.workers.page import EVERYTHING, Mark
+from qflowd.workers.page import EVERYTHING, NOT_COUNTED, Mark
 
 RUNNING_AFTER_US = 200_000
 _SAMPLE_AFTER_US = 20_000
@@ -107,25 +108,30 @@ class Watch:
         started = time.monotonic()
         families = linux.families(worker.pid for worker, _, _ in limited)
         for worker, limit, marks in limited:
-            if sum(map(linux.rss, families[worker.pid])) > limit:
-                self._condemn(worker, marks, now)
+            family = families[worker.pid]
+            taken = linux.memory_of(family) - min(map(worker.page.memory_before, marks))
+            if taken > limit:
+                number = "1 process" if len(family) == 1 else f"{len(family)} processes"
+                self._condemn(worker, marks, now, f"{taken / MB:.0f} MB in {number}")
         took_us = (time.monotonic() - started) * 1e6
         self._next_memory_us = now + max(_MEMORY_EVERY_US, round(took_us * _WALK_SHARE))
 
-    def _condemn(self, worker: Handle, measured: list[Mark], now: int) -> None:
+    def _condemn(self, worker: Handle, measured: list[Mark], now: int, taken: str) -> None:
         """`measured`: what ran when its memory was looked at. Nothing else begins from here on."""
         self.revoke(worker, now)
         if len(measured) == 1:
             [mark] = measured
             if mark not in worker.page.marks():
                 return  # it has just ended, and who follows it is innocent
-            worker.stops[mark.task_id] = Stop("memory", mark, now, now)
+            worker.stops[mark.task_id] = Stop("memory", mark, now, now, taken)
         worker.is_leaving = True
         self._send_signal(worker, signal.SIGKILL)
 
 
 def _limit(worker: Handle, marks: list[Mark]) -> int:
     """The limit in force: the sum where several tasks run side by side and each has one."""
+    if NOT_COUNTED in map(worker.page.memory_before, marks):
+        return 0
     flights = [worker.flight_of(mark.task_id) for mark in marks]
     limits = [flight.chunk.memory if flight else None for flight in flights]
     return sum(limit for limit in limits if limit) if limits and all(limits) else 0

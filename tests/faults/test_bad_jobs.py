@@ -109,7 +109,7 @@ def _misbehave(house: House) -> None:
     _expect(rows, "exits", "FAILED", "poison", "exit code 3")
     _expect(rows, "segfaults", "FAILED", "poison", "SIGSEGV")
     _expect(rows, "stubborn", "FAILED", "timeout", "longer than its timeout of 1 s")
-    _expect(rows, "greedy", "FAILED", "memory", "memory limit of 150 MB")
+    _expect(rows, "greedy", "FAILED", "memory", "memory limit of 150 MB: took")
     _expect(rows, "unspeakable", "FAILED", "error", "JSON")
     _expect(rows, "endless_text", "FAILED", "error", "16")
     peak, error = house.sql("SELECT peak_memory_mb, error FROM qflow.attempts WHERE reason = 'memory'")[0]

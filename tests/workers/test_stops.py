@@ -124,11 +124,11 @@ def test_a_task_is_stopped_while_its_module_is_imported(hire, threads):
 
 def test_who_follows_a_task_that_took_too_much_memory_is_not_killed_for_it(hire, monkeypatch, tmp_path):
     story = hire(JOBS, grace_s=GRACE_S)
-    gate, usual = tmp_path / "gate", linux.rss
+    gate, usual = tmp_path / "gate", linux.memory_of
 
-    def rss(pid: int) -> int:
+    def memory_of(pids: list[int]) -> int:
         """What it was when the first task was at its peak; told when the second runs."""
-        found = usual(pid)
+        found = usual(pids)
         if found > 150 << 20 and not gate.exists():
             gate.touch()
             [worker] = story.crew._workers.values()
@@ -136,7 +136,7 @@ def test_who_follows_a_task_that_took_too_much_memory_is_not_killed_for_it(hire,
                 pass
         return found
 
-    monkeypatch.setattr(linux, "rss", rss)
+    monkeypatch.setattr(linux, "memory_of", memory_of)
     ids = story.send("grows", tasks=2, params=json.dumps({"gate": str(gate)}), memory=150 << 20, estimate_s=100)
     story.until_ended(ids)
     assert gate.exists()
