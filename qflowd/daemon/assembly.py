@@ -29,7 +29,7 @@ from qflowd.engine.timers import Promote
 from qflowd.engine.watch import Watch
 from qflowd.engine.workflow_files import WorkflowFiles
 from qflowd.model.durations import MB
-from qflowd.model.errors import StoreUnavailable
+from qflowd.model.errors import QflowdError, StoreUnavailable
 from qflowd.model.states import DaemonState
 from qflowd.plugins.registry import Registry
 from qflowd.plugins.reload import Reloader
@@ -113,7 +113,10 @@ class Daemon:
         self._jobs.own = dict(registry.jobs)
         self._when_reachable(self.workflow_files.read_all)
         self._when_reachable(self._store_own_workflows)
-        self.executor.start(dict(registry.jobs), registry.manifest.encode())
+        try:
+            self.executor.start(dict(registry.jobs), registry.manifest.encode())
+        except OSError as error:
+            raise QflowdError(f"cannot start workers: {error}; [daemon] run_dir is {self._run_dir}") from error
         self._tune()
         self._when_reachable(self.announce)
         self._run(self._build_services())

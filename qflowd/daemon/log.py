@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import sys
 from datetime import UTC, datetime
 
@@ -29,6 +30,8 @@ class ConsoleFormatter(logging.Formatter):
 
 def set_up(style: str, level: str) -> None:
     """Send the log `qflowd` to stderr. `auto`: for people on a terminal, JSON elsewhere."""
+    if sys.stderr is None:  # closed by whoever started us
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - it stays open
     handler = logging.StreamHandler(sys.stderr)
     is_console = style == "console" or (style == "auto" and sys.stderr.isatty())
     handler.setFormatter(ConsoleFormatter() if is_console else JsonFormatter())

@@ -4,6 +4,8 @@ import ctypes
 import os
 import platform
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -33,3 +35,25 @@ def test_whoever_waits_for_a_task_to_end_is_told_how_not_to(sqlite_url, tmp_path
         until(lambda: "a second signal ends it now" in daemon.log(), 60)
         daemon.signal(signal.SIGTERM)
         assert daemon.wait() == 0
+
+
+def test_a_daemon_whose_run_dir_is_full_says_so(sqlite_url, tmp_path):
+    (tmp_path / "full").mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "nr_inodes=3", "none", tmp_path / "full"], check=False).returncode:
+        pytest.skip("only root may mount")
+    try:
+        (tmp_path / "full" / "rest").touch()  # the lock file still finds room, what workers print does not
+        daemon = Daemon(sqlite_url, tmp_path / "a", daemon={"run_dir": str(tmp_path / "full")}).start(ready=False)
+        assert daemon.wait() != 0
+        assert "No space left on device" in daemon.log()
+        assert "run_dir" in daemon.log()
+        assert "Traceback" not in daemon.log()
+    finally:
+        subprocess.run(["umount", tmp_path / "full"], check=True)
+
+
+def test_a_daemon_runs_where_stderr_is_closed(sqlite_url, tmp_path):
+    (tmp_path / "qflowd.toml").touch()
+    environment = os.environ | {"QFLOWD_CONFIG": str(tmp_path / "qflowd.toml"), "QFLOWD_DATABASE_URL": sqlite_url}
+    command = f"exec {sys.executable} -m qflowd run --until-idle 2>&-"
+    assert subprocess.run(["sh", "-c", command], env=environment, check=False, timeout=60).returncode == 0
