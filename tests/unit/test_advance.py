@@ -34,7 +34,7 @@ def plan_of(tasks):
 
 def ended(plan, key, state=SUCCESS, first=FIRST):
     node = plan.by_key[key].ordinal
-    return Instance(first // ORDINALS, plan, "default", {}, {}, InstanceFacts("w"), {}), [
+    return Instance(first // ORDINALS, plan, "default", {}, {}, InstanceFacts("w"), {}, 0), [
         Row(first + node, state, node)
     ]
 
