@@ -1,4 +1,4 @@
-"""Where the files that ship with qflowd are: `sql/` and `plugins/`."""
+"""Where the files that ship with qflowd are: `sql/`, `plugins/` and `starter/`."""
 
 from pathlib import Path
 
@@ -13,6 +13,11 @@ def sql_dir() -> Path:
 def plugins_dir() -> Path:
     """The folder of the drop-in plugins that come with qflowd."""
     return _find("plugins")
+
+
+def starter_dir() -> Path:
+    """The folder that `qflowd init` copies."""
+    return _find("starter")
 
 
 def _find(name: str) -> Path:

@@ -41,6 +41,7 @@ PUBLISHED = (
     "examples",
     "plugins",
     "sql",
+    "starter",
     "systemd",
     "qflowd",
 )

@@ -5,74 +5,13 @@ from typing import Final
 
 import click
 
+from qflowd import resources
 from qflowd.cli.exits import say
-from qflowd.config import USUAL_NAMES
-
-CONFIG: Final = """\
-# qflowd: the configuration. Paths are relative to this file; what is commented out shows the default.
-# docs/configuration.md explains every key. $QFLOWD_DATABASE_URL stands in for [database] url.
-
-[database]
-url = "sqlite:///qflow.db"              # or postgresql://user@host/name, mysql://user@host
-
-[plugins]
-dirs = ["plugins"]                      # Python files with @job functions; only you may be able to write to them
-# enable = ["shell"]                    # jobs that ship with qflowd and are off until named
-
-[workflows]
-dirs = ["workflows"]                    # YAML, TOML or JSON files
-
-[pools.default]
-# processes = 4                         # worker processes; default: cores, at least 2
-
-# [pools.io]                            # another pool, for jobs with @job(pool="io")
-# processes = 1
-# threads = 16
-
-# [daemon]
-# lease = "30s"                         # how long other hosts wait before they take over this one's work
-# grace = "10s"                         # between asking a task to stop and killing it
-# timeout = "1h"                        # of tasks that name none; default: none
-
-# [log]
-# format = "console"                    # or "json"; default: console on a terminal
-# level = "info"
-"""
-
-PLUGIN: Final = '''\
-"""Jobs are functions with a decorator; save this file, and a running daemon has the change."""
-
-from qflowd import context, job
-
-
-@job
-def hello(name: str = "world") -> dict:
-    """Greet somebody. What is returned is the task's output."""
-    context().logger.info("about to greet %s", name)
-    print(f"Hello, {name}!")
-    return {"greeting": f"Hello, {name}!", "letters": len(name)}
-
-
-@job(retries=2, retry_delay="1s")
-def report(greeting: str) -> str:
-    """Use what another task returned."""
-    return greeting.upper()
-'''
-
-WORKFLOW: Final = """\
-workflow: hello
-title: A first workflow
-params:
-  name: {type: string, default: world}
-tasks:
-  greet:
-    job: hello                          # takes the workflow's param `name`
-  shout:
-    job: report
-    after: greet
-    params: {greeting: "{{ greet.output.greeting }}"}
-# schedule: {cron: "0 17 * * mon-fri", timezone: Asia/Shanghai}
-"""
+from qflowd.config import USUAL_NAMES, load
+from qflowd.model.errors import RefusedPath
+from qflowd.plugins.trust import check_folder
+from qflowd.store.migrate import migrate
+from qflowd.store.tx import Store
 
 NEXT: Final = """\
   qflowd run                                    # the daemon; leave it running
@@ -82,7 +21,7 @@ or with plain SQL, from any program:
   sqlite3 -cmd '.timeout 20000' qflow.db "INSERT INTO submissions (workflow) VALUES ('hello')"
 """
 
-FILES: Final = {"qflowd.toml": CONFIG, "plugins/hello.py": PLUGIN, "workflows/hello.yaml": WORKFLOW}
+FILES: Final = ("qflowd.toml", "plugins/hello.py", "workflows/hello.yaml")
 
 
 @click.command()
@@ -92,18 +31,21 @@ def command(folder: Path) -> int:
 
     An existing folder is fine; nothing in it is overwritten.
     """
-    _make_folder(folder)
-    for name in ("plugins", "workflows"):
-        _make_folder(folder / name)
-    for name, text in FILES.items():
-        if name == "qflowd.toml" and (there := [other for other in USUAL_NAMES if (folder / other).exists()]):
-            click.echo(f"  kept  {folder / there[0]}")
+    for name in FILES:
+        path = folder / name
+        _make_folder(path.parent)
+        if name in USUAL_NAMES and (config := _configuration(folder)):
+            click.echo(f"  kept  {config}")
         else:
-            _make_file(folder / name, text)
+            _make_file(path, (resources.starter_dir() / name).read_text("utf-8"))
     _make_database(folder)
     _warn_of_untrusted(folder / "plugins")
     _tell_what_next(folder)
     return 0
+
+
+def _configuration(folder: Path) -> Path | None:
+    return next((folder / name for name in USUAL_NAMES if (folder / name).exists()), None)
 
 
 def _make_folder(path: Path) -> None:
@@ -134,12 +76,8 @@ def _make_file(path: Path, text: str) -> None:
 
 
 def _make_database(folder: Path) -> None:
-    from qflowd.config import load
-    from qflowd.store import migrate
-    from qflowd.store.tx import Store
-
     # The folder's own file, not what the environment points to.
-    config = load(next(folder / name for name in USUAL_NAMES if (folder / name).exists()), {})
+    config = load(_configuration(folder), {})
     store = Store(config.database.url)
     file = store.dialect.file
     if file is None:
@@ -147,16 +85,13 @@ def _make_database(folder: Path) -> None:
         return
     existed = file.exists()
     try:
-        migrate.migrate(store)
+        migrate(store)
     finally:
         store.close()
     click.echo(f"  {'kept' if existed else 'made'}  {file if file.parent != folder.absolute() else folder / file.name}")
 
 
 def _warn_of_untrusted(plugins: Path) -> None:
-    from qflowd.model.errors import RefusedPath
-    from qflowd.plugins.trust import check_folder
-
     try:
         check_folder(plugins)
     except RefusedPath as error:
