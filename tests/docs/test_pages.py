@@ -122,7 +122,7 @@ def test_builders_and_plain_jobs_in_the_pages_run(tmp_path: Path, monkeypatch: p
     assert len(runnable) >= 3
     for block in runnable:
         exec(compile(block.text, block.place, "exec"), {"__name__": block.place})  # noqa: S102 - our own pages
-    workflow_file.parse_file(tmp_path / "one.json")
+    workflow_file.parse_file(tmp_path / "one.yaml")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
