@@ -39,13 +39,18 @@ class Promote:
     def promote_due(self, tx: Tx) -> tuple[int, datetime | None]:
         """Take timers that are due, but for those of tasks that somebody else has locked: most likely to promote them.
 
+        Those whose task is gone (rows were deleted by hand, a backup was restored in part) are deleted.
+
         Returns how many, and when the next one is.
         """
         due = tx.run("list_due_timers", now=tx.now, batch=BATCH)
         waiting = sorted((row.task_id,) for row in due if row.purpose == RUN)
         free = {row.id for row in tx.run("lock_unheld", rows=waiting)} if waiting else set()
+        locked = {number for (number,) in waiting} - free
+        if locked:
+            locked &= {row.id for row in tx.run("list_present", rows=[(number,) for number in sorted(locked)])}
         taken = sorted(
-            (row.task_id, row.purpose, row.fence) for row in due if row.purpose != RUN or row.task_id in free
+            (row.task_id, row.purpose, row.fence) for row in due if row.purpose != RUN or row.task_id not in locked
         )
         if rows := [(number, fence) for number, purpose, fence in taken if purpose == RUN]:
             tx.run("promote_tasks", rows=rows, now=tx.now)

@@ -145,6 +145,10 @@ SELECT t.id FROM {rows: id bigint} r
 {only: mysql STRAIGHT_JOIN qflow.task_instance t FORCE INDEX (PRIMARY)}{only: postgres,sqlite JOIN qflow.task_instance t} ON t.id = r.id
 {lock}
 
+-- name: list_present
+-- Which of these rows there are, locked or not.
+SELECT t.id FROM {rows: id bigint} r JOIN qflow.task_instance t ON t.id = r.id
+
 -- name: list_lost
 -- What a dead daemon held, how often it was lost before since it became ready, and whether its instance is being terminated.
 SELECT t.id, t.node, t.kind, t.round, t.fence, t.state, t.attempt, t.code_id, t.started_at, COALESCE(i.intent, 0) AS intent,

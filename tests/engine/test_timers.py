@@ -39,6 +39,14 @@ def test_a_task_that_somebody_has_locked_delays_no_other(lab):
     assert lab.sql(READY) == [(3,)]
 
 
+def test_a_timer_whose_task_is_gone_is_deleted_and_delays_no_other(lab):
+    gone, *_ = wait_for_their_time(lab, 2)
+    lab.sql(f"DELETE FROM qflow.task_instance WHERE id = {gone}")
+    lab.promote.tick()
+    assert lab.sql(READY) == [(1,)]
+    assert lab.sql("SELECT count(*) FROM qflow.timer") == [(0,)], "`--until-idle` would wait for it for ever"
+
+
 def test_what_one_daemon_is_promoting_no_other_writes_again(lab):
     needs_row_locks(lab)
     wait_for_their_time(lab, 3)
