@@ -291,9 +291,9 @@ class Daemon:
         self._stopping.set()
         if not self._has_executor:
             return
-        if now:
-            self.executor.fence()
         self.executor.stop_claiming()
+        if now:  # last, else what was killed would be claimed and begun again in between
+            self.executor.fence()
 
     def say_stopping(self) -> None:
         """Tell the database, if it can be reached now."""

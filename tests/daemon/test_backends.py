@@ -141,15 +141,26 @@ class Subprocesses(Backend):
             except subprocess.TimeoutExpired:
                 self.stop([task.task_id], "timeout")
                 output, error = process.communicate()
-            self.end(chunk, task, process.returncode, output, error, started_us)
+            self.end(chunk, task, process, output, error, started_us)
 
-    def end(self, chunk: Chunk, task: Assignment, code: int, output: str, error: str, started_us: int) -> None:
+    def end(
+        self,
+        chunk: Chunk,
+        task: Assignment,
+        process: subprocess.Popen[str],
+        output: str,
+        error: str,
+        started_us: int,
+    ) -> None:
+        code = process.returncode
         number, fence, times = task.task_id, task.fence, {"started_us": started_us, "ended_us": now_us()}
         with self.lock:
-            del self.running[number]
-            reason = self.reasons.pop(number, None)
-            if self.open.pop(number, None) is None:
+            if self.running.get(number) is process:  # else it was given back, and runs again already
+                del self.running[number]
+            if self.open.get(number) is not task:
                 return
+            del self.open[number]
+            reason = self.reasons.pop(number, None)
             self.lines += [
                 LogLine(number, fence, task.attempt, now_us(), "stderr", "ERROR", "", line, None)
                 for line in error.splitlines()
