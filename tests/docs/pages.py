@@ -57,9 +57,9 @@ def anchors_of(page: Path) -> set[str]:
 
 
 def named_files(page: Path) -> dict[str, str]:
-    """Blocks whose first line is a comment that names a file below plugins/ or workflows/."""
+    """Blocks whose first line is a comment that names a file of a project."""
     found = {}
     for block in blocks_of(page):
-        if match := re.match(r"# ((?:plugins|workflows)/\S+)\n", block.text):
+        if match := re.match(r"# ((?:plugins/|workflows/)\S+|\w+\.(?:py|toml))\n", block.text):
             found[match[1]] = block.text
     return found
