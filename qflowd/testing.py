@@ -1,0 +1,332 @@
+"""For tests of jobs and workflows: the engine's own code, in this process, on a clock that is set.
+
+    def test_an_outage_of_the_vendor_is_survived():
+        run = run_job(fetch, {"symbol": "AAPL"})
+        assert run.state == "SUCCESS", run.error
+        assert run.tasks["fetch"].attempt == 2
+
+There is no daemon and no worker process. Tasks run one at a time, in a thread of this process, so what a test patches is
+patched for them. Nothing waits: where a retry, a deferral or a schedule is next, the clock is set to it.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import Any, Final, Self
+
+from qflowd.client.client import Client
+from qflowd.client.instance import ENDED, Instance
+from qflowd.client.records import AttemptInfo, LogLine, TaskInfo
+from qflowd.config import PoolConfig
+from qflowd.define import workflow_file
+from qflowd.define.builders import WorkflowBuilder
+from qflowd.engine.admit import Admit
+from qflowd.engine.commands import Commands
+from qflowd.engine.executor import Executor
+from qflowd.engine.instances import Instances
+from qflowd.engine.intake import Intake
+from qflowd.engine.known import Jobs, LaneIds, Plans
+from qflowd.engine.logs import Logs
+from qflowd.engine.schedule import FireSchedules
+from qflowd.engine.service import Topics
+from qflowd.engine.terminate import Sweep, expire
+from qflowd.engine.timers import Promote
+from qflowd.engine.workflow_store import canonical, pool_of_task, store_workflow
+from qflowd.jobs.decorators import JobSpec, describe
+from qflowd.jobs.signature import params_schema
+from qflowd.model.durations import parse_delay
+from qflowd.model.errors import InvalidRequest, Rejected
+from qflowd.model.instants import as_utc, parse_instant
+from qflowd.model.workflow import BUILT_IN, Job, Json, Workflow
+from qflowd.store.migrate import migrate
+from qflowd.store.tx import Store, Tx
+from qflowd.workers.backends import Backends
+from qflowd.workers.load import loaded
+from qflowd.workers.threads import Threads
+
+__all__ = ["Clock", "Harness", "Run", "run_job", "run_workflow"]
+
+DAEMON_ID: Final = 1
+ONE_AT_A_TIME: Final = PoolConfig(processes=1)
+QUIET_ROUNDS: Final = 2  # in a row: a lane that is new to the executor is claimed a round after it was seen
+
+Function = Callable[..., Any]
+Definition = Workflow | WorkflowBuilder | str | Path
+
+
+class Clock:
+    """A clock that stands until it is set.
+
+    Args:
+        start: an aware datetime, or a string (without an offset: UTC); the present instant if not given.
+
+    Raises: ValueError for a string that is not an instant.
+    """
+
+    def __init__(self, start: datetime | str | None = None) -> None:
+        self.set(datetime.now(UTC) if start is None else start)
+
+    def now(self) -> datetime:
+        """The instant it shows, in UTC."""
+        return self._now
+
+    def at(self, boottime_s: float) -> datetime:
+        """The same: whatever happens meanwhile happens now."""
+        return self._now
+
+    def set(self, instant: datetime | str) -> None:
+        """Show `instant` from now on. To have done what is due until then, use `Harness.advance`."""
+        self._now = parse_instant(instant) if isinstance(instant, str) else as_utc(instant)
+
+    def after(self, duration: float | str) -> datetime:
+        """The instant that `duration` later: seconds, or a string such as "5m"."""
+        return self._now + timedelta(seconds=parse_delay(duration))
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What became of one run. `tasks`, `outputs` (of those that succeeded) are by task key; `attempts` and `logs` in order.
+
+    `state` is SUCCESS, FAILED or TERMINATED; `error` says why, with the traceback of each attempt that failed.
+    Durations are those of the set clock, where a task takes no time.
+    """
+
+    state: str
+    error: str | None = None
+    tasks: Mapping[str, TaskInfo] = field(default_factory=dict, repr=False)
+    outputs: Mapping[str, Json] = field(default_factory=dict, repr=False)
+    attempts: tuple[AttemptInfo, ...] = field(default=(), repr=False)
+    logs: tuple[LogLine, ...] = field(default=(), repr=False)
+
+    @property
+    def output(self) -> Json:
+        """What the only task, or the last one in topological order, returned.
+
+        Raises: AssertionError with what went wrong if it did not succeed.
+        """
+        last = list(self.tasks)[-1]
+        if last not in self.outputs:
+            raise AssertionError(f"task {last} is {self.tasks[last].state}, so it has no output: {self.error}")
+        return self.outputs[last]
+
+
+class Harness:
+    """An engine that a test drives: `with Harness([fetch], ["workflows/closes.yaml"]) as harness: …`.
+
+    Args:
+        jobs: functions, decorated or not; or by the name of the job, so that a stand-in takes the place of another.
+        workflows: files, builders or workflows.
+        clock: the one to run on; a new `Clock()` if not given.
+
+    Raises: InvalidJob, InvalidWorkflow; InvalidRequest for a task whose job is not among `jobs`.
+
+    `client` is a real one: submit and read by it. Its commands need somebody to carry them out, so give them
+    `timeout=0` and call `settle()`.
+    """
+
+    def __init__(
+        self,
+        jobs: Iterable[Function] | Mapping[str, Function] = (),
+        workflows: Iterable[Definition] = (),
+        clock: Clock | None = None,
+    ) -> None:
+        named = jobs.items() if isinstance(jobs, Mapping) else ((None, function) for function in jobs)
+        found = [(_job(function, name), function) for name, function in named]
+        known = {job.name: job for job, _ in found}
+        stored = [_workflow(definition) for definition in workflows]
+        pools = {job.settings.pool or str(BUILT_IN.pool) for job in known.values()}
+        for workflow in stored:
+            for task in workflow.tasks:
+                if task.job not in known:
+                    raise InvalidRequest(
+                        f"task {task.key} of {workflow.key} runs the job {task.job!r}: add it to jobs="
+                    )
+                pools.add(pool_of_task(task, workflow, lambda name: known[name].settings.pool))
+        self.clock = clock or Clock()
+        self._folder = TemporaryDirectory(prefix="qflowd-test-")
+        self._store = Store(f"sqlite:///{self._folder.name}/qflow.db", clock=self.clock)
+        migrate(self._store)
+        self.client = Client(self._store)
+        for workflow in stored:
+            self._store.transact(lambda tx, workflow=workflow: _save(tx, workflow, known))  # type: ignore[misc]
+        self._build(known, pools, Threads({job.name: loaded(function) for job, function in found}, ONE_AT_A_TIME))
+
+    def _build(self, known: Mapping[str, Job], pools: Iterable[str], threads: Threads) -> None:
+        store, topics, plans, jobs = self._store, Topics(), Plans(), Jobs()
+        lanes, jobs.own = LaneIds(store), known
+        intake = _Intake(plans, lanes, jobs)
+        self._backends = Backends(dict.fromkeys(pools, threads))
+        self._executor = Executor(
+            store,
+            self._backends,
+            Instances(plans),
+            lanes,
+            topics,
+            daemon_id=lambda: DAEMON_ID,
+            pools=dict.fromkeys(pools),
+            holds_lease=lambda: True,
+            timeout_s=None,
+            write_logs=Logs(store, self._backends.read_logs).write_all,
+            intake=intake,
+            database_id="test",
+            chance=lambda: 0.5,  # a retry's delay is the one that is asked for
+        )
+        self._executor.start(dict(known), b"")
+        self._services = (
+            FireSchedules(store, topics),
+            Commands(store, plans, lanes, jobs, topics),
+            Promote(store, topics, expire),
+            Admit(store, intake, lanes, topics),
+            Sweep(store, topics),
+        )
+
+    def settle(self) -> None:
+        """Do all that can be done without the clock moving."""
+        quiet = 0
+        while quiet < QUIET_ROUNDS:
+            is_quiet = min(service.tick() for service in self._services) > 0
+            if self._executor.is_idle:
+                self._executor.wake()  # else it would wait for others to bring work
+            self._executor.tick()
+            quiet = quiet + 1 if is_quiet and self._executor.is_idle else 0
+
+    def advance(self, duration: float | str) -> None:
+        """Move the clock on by `duration`, and do what is due on the way at its instant."""
+        until = self.clock.after(duration)
+        self.settle()
+        while (due := self._next_due()) is not None and due <= until:
+            self.clock.set(due)
+            self.settle()
+        self.clock.set(until)
+        self.settle()
+
+    def finish(self, instance: Instance, within: float | str = "30d") -> Run:
+        """Move the clock on, from one thing that is due to the next, until `instance` has ended.
+
+        Raises: Rejected with what was wrong, if the engine refused it; TimeoutError if it has not ended `within` that
+            time by the clock, or waits for something that no clock brings.
+        """
+        until = self.clock.after(within)
+        self.settle()
+        while (end := instance.state_and_error())[0] not in ENDED:
+            if end[0] == "REJECTED":
+                raise Rejected(end[1] or "the submission was rejected")
+            due = self._next_due()
+            if due is None or due > until:
+                why = instance.wait_reason() or f"it is {end[0]}"
+                raise TimeoutError(f"instance {instance.id} has not ended by {min(due or until, until)}: {why}")
+            self.clock.set(due)
+            self.settle()
+        return _run(instance, *end)
+
+    def _next_due(self) -> datetime | None:
+        def ask(tx: Tx) -> list[datetime | None]:
+            return [tx.one("next_timer").due_at, tx.one("next_schedule", now=tx.now).next_fire_at]
+
+        due: datetime | None = min(filter(None, self._store.read(ask)), default=None)
+        return due
+
+    def close(self) -> None:
+        """Forget everything. A job that has run out of time may still be running; it is left alone."""
+        self._executor.close()
+        self._backends.close()
+        self._store.close()
+        self._folder.cleanup()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def run_job(
+    function: Function, params: Mapping[str, Any] | None = None, *, clock: Clock | None = None, **submission: Any
+) -> Run:
+    """Run one job to its end, retries and deferrals included.
+
+    Args:
+        submission: as of `Client.submit`: `business_date`, `priority`, `run_at`, `overrides` …
+
+    Raises: InvalidJob; Rejected for params that do not fit; TimeoutError as `Harness.finish`.
+    """
+    with Harness([function], clock=clock) as harness:
+        name = _job(function, None).name
+        return harness.finish(harness.client.submit(job=name, params=params, **submission))
+
+
+def run_workflow(
+    workflow: Definition,
+    jobs: Iterable[Function] | Mapping[str, Function],
+    params: Mapping[str, Any] | None = None,
+    *,
+    clock: Clock | None = None,
+    **submission: Any,
+) -> Run:
+    """Run a workflow to its end.
+
+    Args:
+        workflow: a file, a builder or a workflow.
+        jobs, submission: as of `Harness` and `run_job`.
+
+    Raises: as `Harness` and `run_job`.
+    """
+    found = _workflow(workflow)
+    with Harness(jobs, [found], clock) as harness:
+        return harness.finish(harness.client.submit(found.key, params=params, **submission))
+
+
+class _Intake(Intake):
+    """An inbox row has the instant of the database's clock; here it was submitted by the set one."""
+
+    def _decide(self, tx: Tx, row: Any, largest: int, definitions: Any) -> Any:
+        return super()._decide(tx, row._replace(submitted=tx.now), largest, definitions)
+
+
+def _job(function: Function, name: str | None) -> Job:
+    spec = getattr(function, "__qflowd_job__", None)
+    spec = spec if isinstance(spec, JobSpec) else describe(function, name=name)
+    return Job(
+        name=name or spec.name,
+        module="",
+        file=spec.file,
+        hash="",
+        title=spec.title,
+        doc=spec.doc,
+        params_schema=params_schema(function),
+        settings=replace(spec.settings, memory=None),  # no thread has a limit of its own
+    )
+
+
+def _workflow(definition: Definition) -> Workflow:
+    if isinstance(definition, str | Path):
+        return workflow_file.parse_file(Path(definition))
+    return definition.build() if isinstance(definition, WorkflowBuilder) else definition
+
+
+def _save(tx: Tx, workflow: Workflow, known: Mapping[str, Job]) -> None:
+    source = canonical(workflow)
+    store_workflow(
+        tx, workflow, source=source, format="json", file=None, pool_of=lambda name: known[name].settings.pool
+    )
+
+
+def _run(instance: Instance, state: str, error: str | None) -> Run:
+    tasks = {task.task: task for task in instance.tasks()}
+    attempts = tuple(instance.attempts())
+    traces = [
+        f"task {tried.task}, attempt {tried.attempt}:\n{tried.traceback}" for tried in attempts if tried.traceback
+    ]
+    return Run(
+        state,
+        None if state == "SUCCESS" else "\n".join([error or state, *traces]),
+        tasks,
+        {key: instance.output(key) for key, task in tasks.items() if task.state == "SUCCESS"},
+        attempts,
+        tuple(instance.logs()),
+    )
