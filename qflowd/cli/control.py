@@ -1,15 +1,13 @@
 """`qflowd terminate`, `retry`, `resume`: commands to instances, each answered by a daemon."""
 
-from typing import TYPE_CHECKING
-
 import click
 
 from qflowd.cli import exits
 from qflowd.cli.printing import print_json
 from qflowd.cli.session import F, json_option, open_client
-
-if TYPE_CHECKING:
-    from qflowd.client import Client
+from qflowd.client import Client
+from qflowd.client.records import from_json
+from qflowd.model.errors import Rejected
 
 ANSWER_S = 15.0
 
@@ -34,12 +32,9 @@ def _command(action: str, meaning: str) -> click.Command:
 
 
 def answer_of(
-    client: "Client", action: str, number: int | None, reason: str | None, timeout: float, workflow: str | None = None
+    client: Client, action: str, number: int | None, reason: str | None, timeout: float, workflow: str | None = None
 ) -> dict[str, object]:
     """Send one command; what came of it, as shown by --json."""
-    from qflowd.client.records import from_json
-    from qflowd.model.errors import Rejected
-
     about: dict[str, object] = {"action": action}
     about |= {"instance_id": number} if number is not None else {"workflow": workflow}
     if timeout and not client.daemons():

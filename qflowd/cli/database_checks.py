@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
-from qflowd import resources
 from qflowd.cli.finding import Finding, fault, note, ok, warning
 from qflowd.model import zones
 from qflowd.model.errors import QflowdError
@@ -95,11 +94,12 @@ def check_zones(store: Store) -> Iterator[Finding]:
 def check_indexes(store: Store) -> Iterator[Finding]:
     """Every index of the migrations is there."""
     there = {str(row.name) for row in store.read(lambda tx: tx.run("list_indexes"))}
-    missing = sorted(_wanted_indexes() - there)
+    wanted = set(re.findall(r"CREATE (?:UNIQUE )?INDEX (?:IF NOT EXISTS )?(\w+)", migrate.script(store.dialect)))
+    missing = sorted(wanted - there)
     if missing:
         yield fault("indexes", f"missing: {', '.join(missing)}", "create them as `qflowd migrate --print-sql` shows")
     else:
-        yield ok("indexes", f"all {len(_wanted_indexes())} are there")
+        yield ok("indexes", f"all {len(wanted)} are there")
 
 
 def check_grants(store: Store) -> Iterator[Finding]:
@@ -148,8 +148,3 @@ def check_schedules(store: Store) -> Iterator[Finding]:
     for row in store.read(lambda tx: tx.run("list_rejected_fires")):
         message = f"the last fire of workflow {row.workflow} was rejected: {' '.join(str(row.error).split())}"
         yield warning("schedules", message, f"qflowd schedules fires {row.workflow}")
-
-
-def _wanted_indexes() -> set[str]:
-    texts = (file.read_text("utf-8") for file in (resources.sql_dir() / "common" / "migrations").glob("*.sql"))
-    return {name for text in texts for name in re.findall(r"\{index: (\w+) ON ", text)}

@@ -1,18 +1,17 @@
 """`qflowd doctor`: looks at everything that has to be right, and says what to do where it is not."""
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
 import click
 
+from qflowd.cli import database_checks, host_checks
 from qflowd.cli.exits import ERROR, NO_DATABASE, OK
 from qflowd.cli.finding import Finding, fault, ok
 from qflowd.cli.printing import coloured, print_json
 from qflowd.cli.session import configuration, json_option
+from qflowd.config import Config
 from qflowd.model.errors import FaultyDocument, QflowdError
-
-if TYPE_CHECKING:
-    from qflowd.config import Config
+from qflowd.store.tx import Store
 
 WORDS = {"ok": coloured("SUCCESS", "ok"), "note": "note", "warning": coloured("WARNING", "warning")}
 WORDS |= {"fault": coloured("FAILED", "FAULT")}
@@ -54,18 +53,13 @@ def _look() -> Iterator[Finding]:
             yield fault("configuration", str(problem))
         return
     yield ok("configuration", str(config.file or "no file; defaults"))
-    from qflowd.cli import host_checks
-
     yield from host_checks.check_pools(config)
     yield from host_checks.check_plugins(config)
     yield from host_checks.check_workflows(config)
     yield from _look_at_database(config)
 
 
-def _look_at_database(config: "Config") -> Iterator[Finding]:
-    from qflowd.cli import database_checks, host_checks
-    from qflowd.store.tx import Store
-
+def _look_at_database(config: Config) -> Iterator[Finding]:
     store = Store(config.database.url)
     file = store.dialect.file
     if file is not None:

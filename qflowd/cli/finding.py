@@ -1,9 +1,8 @@
 """One finding of `qflowd doctor`."""
 
-from dataclasses import dataclass
-from typing import Literal
-
-Level = Literal["ok", "note", "warning", "fault"]
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final, Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,26 +10,12 @@ class Finding:
     """What was looked at, how it stands, and what to do about it. Only a fault makes doctor's exit code 1."""
 
     about: str
-    level: Level
+    level: Literal["ok", "note", "warning", "fault"] = field(kw_only=True)
     message: str
     remedy: str = ""
 
 
-def ok(about: str, message: str) -> Finding:
-    """It is as it should be."""
-    return Finding(about, "ok", message)
-
-
-def note(about: str, message: str, remedy: str = "") -> Finding:
-    """Worth knowing, and not a fault."""
-    return Finding(about, "note", message, remedy)
-
-
-def warning(about: str, message: str, remedy: str = "") -> Finding:
-    """It works, and may hurt later."""
-    return Finding(about, "warning", message, remedy)
-
-
-def fault(about: str, message: str, remedy: str = "") -> Finding:
-    """It does not work like this."""
-    return Finding(about, "fault", message, remedy)
+ok: Final = partial(Finding, level="ok")  # it is as it should be
+note: Final = partial(Finding, level="note")  # worth knowing, and not a fault
+warning: Final = partial(Finding, level="warning")  # it works, and may hurt later
+fault: Final = partial(Finding, level="fault")  # it does not work like this

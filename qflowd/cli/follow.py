@@ -1,20 +1,24 @@
 """Following an instance to its end, with a line that moves where a person looks on."""
 
+import shutil
 import sys
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 import click
 
 from qflowd.cli.exits import say
 from qflowd.cli.printing import coloured, cut, duration, is_terminal, width
 from qflowd.client import Instance
+from qflowd.client.instance import ENDED
 from qflowd.model.errors import NotFound, QflowdError, StoreUnavailable
 from qflowd.model.states import TaskState
 
+T = TypeVar("T")
+
 PATIENCE_S: Final = 60.0  # how long the database may be away
-PAUSE_S: Final = 0.1
 NOTE_AFTER_S: Final = 3.0
 BAR: Final = 20
 
@@ -29,47 +33,61 @@ class End:
     error: str | None
 
 
+def looks(look: Callable[[], T], longest_pause_s: float) -> Iterator[T]:
+    """What `look` returns, time after time, through up to a minute without the database.
+
+    Raises: StoreUnavailable after that minute.
+    """
+    away_since: float | None = None
+    pause_s = 0.01
+    while True:
+        try:
+            result = look()
+        except StoreUnavailable as error:
+            if away_since is None:
+                away_since = time.monotonic()
+                say(f"{error}; trying again for a minute")
+            if time.monotonic() - away_since > PATIENCE_S:
+                raise
+        else:
+            away_since = None
+            yield result
+        time.sleep(pause_s)
+        pause_s = min(pause_s * 1.3, longest_pause_s)
+
+
 def follow(instance: Instance, what: str) -> End:
     """Wait for the end of an instance, through up to a minute without the database. Ctrl-C ends only the waiting.
 
     Raises: StoreUnavailable after that minute; NotFound.
     """
     line = _Line(instance, what)
+
+    def look() -> End | None:
+        try:
+            end = _end(instance)
+            if end is None:
+                line.draw()
+            return end
+        except StoreUnavailable:
+            line.clear()
+            raise
+
     try:
-        return _wait(instance, line)
+        end = next(filter(None, looks(look, 0.1 if line.is_live else 0.5)))
     except KeyboardInterrupt:
         line.clear()
         say(f"{instance.id} continues unwatched; `qflowd terminate {instance.id}` stops it")
         raise
-
-
-def _wait(instance: Instance, line: "_Line") -> End:
-    away_since: float | None = None
-    pause = 0.01
-    while True:
-        try:
-            if (end := _end(instance)) is not None:
-                line.clear()
-                return end
-            line.draw()
-            away_since = None
-        except StoreUnavailable as error:
-            line.clear()
-            now = time.monotonic()
-            if away_since is None:
-                say(f"{error}; trying again for a minute")
-            away_since = away_since or now
-            if now - away_since > PATIENCE_S:
-                raise
-        time.sleep(pause)
-        pause = min(pause * 1.3, PAUSE_S if line.is_live else 0.5)
+    line.clear()
+    return end
 
 
 def _end(instance: Instance) -> End | None:
     state, error = instance.state_and_error()
     if state == "REJECTED":
         return End(instance.id, state, None, error)
-    if state not in ("SUCCESS", "FAILED", "TERMINATED"):
+    if state not in ENDED:
         return None
     info = instance.info()
     return End(instance.id, state, info.duration_s, info.error)
@@ -87,16 +105,13 @@ class _Line:
 
     def draw(self) -> None:
         waited_s = time.monotonic() - self._start
-        if not self.is_live:
-            if waited_s > NOTE_AFTER_S and not self._has_noted:
-                self._has_noted = True
-                if note := self._note():
-                    say(f"{self._instance.id} {self._what}: {note}")
-            return
-        import shutil
-
-        text = cut(self._text(waited_s), shutil.get_terminal_size().columns - 1)
-        click.echo(f"\r\x1b[K{text}", err=True, nl=False)
+        if self.is_live:
+            text = cut(self._text(waited_s), shutil.get_terminal_size().columns - 1)
+            click.echo(f"\r\x1b[K{text}", err=True, nl=False)
+        elif waited_s > NOTE_AFTER_S and not self._has_noted:
+            self._has_noted = True
+            if note := self._instance.wait_reason():
+                say(f"{self._instance.id} {self._what}: {note}")
 
     def clear(self) -> None:
         if self.is_live:
@@ -106,16 +121,12 @@ class _Line:
         try:
             info = self._instance.info()
         except NotFound:
-            note = self._note() if waited_s > NOTE_AFTER_S else "waits for a daemon"
-            return f"{self._instance.id} {self._what} {note}"
+            note = self._instance.wait_reason() if waited_s > NOTE_AFTER_S else "waits for a daemon"
+            return f"{self._instance.id} {self._what} {note or ''}"
         full = int(BAR * info.progress)
-        parts = [
-            f"{info.id} {info.name} {info.state} [{'#' * full}{'-' * (BAR - full)}] {info.progress:4.0%}",
-            *self._counts(),
-            duration(waited_s),
-            *([info.wait_reason] if info.wait_reason else []),
-        ]
-        text = "  ".join(parts)
+        bar = f"[{'#' * full}{'-' * (BAR - full)}] {info.progress:4.0%}"
+        facts = [f"{info.id} {info.name} {info.state} {bar}", *self._counts(), duration(waited_s), info.wait_reason]
+        text = "  ".join(filter(None, facts))
         return text if width(text) > 200 else text.replace(info.state, coloured(info.state), 1)
 
     def _counts(self) -> list[str]:
@@ -127,7 +138,4 @@ class _Line:
             return []
         done = sum(count for state, count in counts.items() if TaskState[state].is_final)
         bad = counts.get("FAILED", 0)
-        return [f"{done}/{sum(counts.values())} tasks", *([f"{bad} failed"] if bad else [])]
-
-    def _note(self) -> str:
-        return self._instance.wait_reason() or ""
+        return [f"{done}/{sum(counts.values())} tasks", f"{bad} failed" if bad else ""]

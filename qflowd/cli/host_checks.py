@@ -7,8 +7,12 @@ from pathlib import Path
 from typing import Final
 
 from qflowd.cli.finding import Finding, fault, note, ok, warning
+from qflowd.cli.validate import workflow_paths
 from qflowd.config import Config
+from qflowd.define import workflow_file
 from qflowd.model.durations import MB
+from qflowd.model.errors import InvalidWorkflow
+from qflowd.plugins.source import scan
 from qflowd.workers.environment import env_remarks
 
 WORKER_MB: Final = 30  # of a worker that has imported nothing of the user's
@@ -35,8 +39,6 @@ def check_pools(config: Config) -> Iterator[Finding]:
 
 def check_plugins(config: Config) -> Iterator[Finding]:
     """Plugin folders exist, and nobody else can write to them or to what is in them."""
-    from qflowd.plugins.source import scan
-
     for folder in config.plugins.dirs:
         if not folder.is_dir():
             yield note("plugins", f"there is no folder {folder}", "make it, or change [plugins] dirs")
@@ -54,10 +56,6 @@ def check_plugins(config: Config) -> Iterator[Finding]:
 
 def check_workflows(config: Config) -> Iterator[Finding]:
     """Workflow folders exist and their files can be read."""
-    from qflowd.cli.validate import workflow_paths
-    from qflowd.define import workflow_file
-    from qflowd.model.errors import InvalidWorkflow
-
     for folder in config.workflows.dirs:
         if not folder.is_dir():
             yield note("workflows", f"there is no folder {folder}", "make it, or change [workflows] dirs")

@@ -1,15 +1,13 @@
 """`qflowd ps`: what runs, and what has run last."""
 
 import itertools
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
 from qflowd.cli.printing import print_list
 from qflowd.cli.session import json_option, open_client
-
-if TYPE_CHECKING:
-    from qflowd.client import Client, InstanceInfo
+from qflowd.client import Client, InstanceInfo
 
 COLUMNS: Final = (
     "ID>:id | NAME:name | STATE:state | DONE>:progress | DATE:business_date | CREATED (UTC):created_at"
@@ -35,7 +33,7 @@ def ps(*, everything: bool, workflow: str | None, state: str | None, limit: int,
             click.echo(f"{waiting} submission{'s' * (waiting > 1)} waiting for {whom}", err=True)
 
 
-def _instances(client: "Client", workflow: str | None, state: str | None, limit: int | None) -> "list[InstanceInfo]":
+def _instances(client: Client, workflow: str | None, state: str | None, limit: int | None) -> list[InstanceInfo]:
     if state is not None:
         return list(client.instances(workflow=workflow, state=state, limit=limit))
     opened = list(client.instances(workflow=workflow, state="OPEN", limit=limit))

@@ -4,13 +4,14 @@ import contextlib
 import logging
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from qflowd.client import connect
+from qflowd.config import Config
+from qflowd.daemon.plugins import reloader_for
+from qflowd.define.stored import registered_job
 from qflowd.model.errors import QflowdError
 from qflowd.model.workflow import Job
-
-if TYPE_CHECKING:
-    from qflowd.config import Config
+from qflowd.plugins.watch import FolderWatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class KnownJobs:
     pools: frozenset[str] = frozenset()  # of live daemons
 
 
-def known_jobs(config: "Config | None") -> KnownJobs:
+def known_jobs(config: Config | None) -> KnownJobs:
     """Jobs of the plugin folders and of the store; nothing that fails here is more than a remark in `errors`.
 
     A job that no live daemon has, and that is no longer in the file here that defined it, is not known.
@@ -36,9 +37,6 @@ def known_jobs(config: "Config | None") -> KnownJobs:
     folders = [folder for folder in config.plugins.dirs if folder.is_dir()]
     if not folders:
         return found
-    from qflowd.daemon.plugins import reloader_for
-    from qflowd.plugins.watch import FolderWatch
-
     logging.getLogger("qflowd").addHandler(logging.NullHandler())  # what it would log is in `errors`
     reloader = reloader_for(config, FolderWatch(folders, (".py",), events=False))
     try:
@@ -58,9 +56,6 @@ def known_jobs(config: "Config | None") -> KnownJobs:
 
 def _of_store(url: str) -> tuple[KnownJobs, set[str]]:
     """The jobs of the store, and the names of those that no live daemon has."""
-    from qflowd.client import connect
-    from qflowd.define.stored import registered_job
-
     with connect(url) as client:
         rows, pools = client.jobs(), frozenset(row["pool"] for row in client.pools())
     jobs = {

@@ -1,22 +1,21 @@
 """`qflowd workflows`, `jobs`, `plugins`, `daemons`, `pools`: one table of what each list shows."""
 
+import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import click
 
 from qflowd.cli.printing import print_list
 from qflowd.cli.session import json_option, open_client
-
-if TYPE_CHECKING:
-    from qflowd.client import Client
+from qflowd.client import Client
 
 
 class Listing(NamedTuple):
     """What a command lists: its help, where the rows come from, its columns, and what it says without rows."""
 
     about: str
-    rows: Callable[["Client"], list[dict[str, Any]]]
+    rows: Callable[[Client], list[dict[str, Any]]]
     columns: str
     empty: str
 
@@ -27,9 +26,7 @@ class Listing(NamedTuple):
         print_list(rows, self.columns, self.empty, as_json=as_json)
 
 
-def _plugins(client: "Client") -> list[dict[str, Any]]:
-    import json
-
+def _plugins(client: Client) -> list[dict[str, Any]]:
     return [row | {"jobs": json.loads(row["jobs"] or "[]")} for row in client.plugins()]
 
 

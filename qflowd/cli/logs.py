@@ -3,20 +3,19 @@
 import time
 from collections import deque
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
 from qflowd.cli.exits import say
+from qflowd.cli.follow import looks
 from qflowd.cli.printing import coloured, print_json, zone
 from qflowd.cli.session import json_option, open_client
-
-if TYPE_CHECKING:
-    from qflowd.client import Instance, LogLine
+from qflowd.client import Instance, LogLine
+from qflowd.client.instance import ENDED
 
 PAUSE_S: Final = 0.25
 OVERLAP_S: Final = 2.0  # a line's id is given before its transaction commits; so long, smaller ids are still looked for
-PATIENCE_S: Final = 60.0
 
 
 @click.command()
@@ -42,30 +41,17 @@ def command(*, id: int, follows: bool, task: str | None, as_json: bool) -> None:
             say(f"nothing was written{whose}; instance {instance.id} is {instance.state()}")
 
 
-def follow(instance: "Instance", task: str | None = None) -> Iterator["LogLine"]:
+def follow(instance: Instance, task: str | None = None) -> Iterator[LogLine]:
     """All lines there are and will be, until the instance has ended: by then they are all there.
 
     Raises: StoreUnavailable after a minute without the database; NotFound.
     """
-    from qflowd.model.errors import StoreUnavailable
-
     window = _Window()
-    answered_at = time.monotonic()
-    while True:
-        try:
-            state = instance.state()
-            lines = list(window.read(instance, task))
-        except StoreUnavailable:
-            if time.monotonic() - answered_at > PATIENCE_S:
-                raise
-            time.sleep(1.0)
-            continue
-        answered_at = time.monotonic()
+    for state, lines in looks(lambda: (instance.state(), list(window.read(instance, task))), PAUSE_S):
         yield from lines
-        if state in ("SUCCESS", "FAILED", "TERMINATED", "REJECTED"):
+        if state in ENDED or state == "REJECTED":
             say(f"instance {instance.id} is {state}")
             return
-        time.sleep(PAUSE_S)
 
 
 class _Window:
@@ -76,7 +62,7 @@ class _Window:
         self._given: set[int] = set()
         self._newest: deque[tuple[float, int]] = deque()  # (when, largest id given by then)
 
-    def read(self, instance: "Instance", task: str | None) -> Iterator["LogLine"]:
+    def read(self, instance: Instance, task: str | None) -> Iterator[LogLine]:
         after = self._after
         while lines := instance.logs_after(after, task):
             for line in lines:
@@ -94,7 +80,7 @@ class _Window:
         self._given = {number for number in self._given if number > self._after}
 
 
-def _text(line: "LogLine") -> str:
+def _text(line: LogLine) -> str:
     at = line.at.astimezone(zone()).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     task = line.task if line.attempt <= 1 else f"{line.task}#{line.attempt}"
     level = (line.level or "") if line.stream == "log" else line.stream

@@ -4,6 +4,8 @@ import click
 
 from qflowd.cli.printing import print_json
 from qflowd.cli.session import configuration, json_option
+from qflowd.store import migrate
+from qflowd.store.tx import Store
 
 
 @click.command()
@@ -11,9 +13,6 @@ from qflowd.cli.session import configuration, json_option
 @json_option
 def command(*, print_sql: bool, as_json: bool) -> None:
     """Make the schema in the configured database, or bring it up to date. Safe beside running daemons."""
-    from qflowd.store import migrate
-    from qflowd.store.tx import Store
-
     store = Store(configuration().database.url)
     if print_sql:
         click.echo(migrate.script(store.dialect), nl=False)

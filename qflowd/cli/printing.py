@@ -1,7 +1,9 @@
 """Output for people and for programs: aligned tables, colours on a terminal, one JSON document."""
 
+import json
 import os
 import re
+import shutil
 import sys
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
@@ -45,8 +47,6 @@ def bold(text: str) -> str:
 
 def print_json(value: Any) -> None:
     """One JSON document on stdout; instants are UTC with a Z."""
-    import json
-
     click.echo(json.dumps(value, default=_plain, ensure_ascii=False, indent=2))
 
 
@@ -68,8 +68,6 @@ def print_list(rows: Sequence[Any], columns: str, empty: str = "", *, as_json: b
     heads = [title.removesuffix(">").replace("UTC", zone().key) for title in titles]
     widths = [max(map(width, column)) for column in zip(heads, *cells, strict=True)]
     if is_terminal():
-        import shutil
-
         left = shutil.get_terminal_size().columns - 2 * len(widths) + 2
         while sum(widths) > left and max(widths) > NARROWEST:
             widths[widths.index(max(widths))] -= 1
@@ -162,8 +160,6 @@ def first_line(text: str | None) -> str:
 
 def compact(value: Any) -> str:
     """A JSON value in one line."""
-    import json
-
     return "" if value is None else json.dumps(value, ensure_ascii=False, default=_plain)
 
 

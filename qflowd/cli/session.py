@@ -3,13 +3,19 @@
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-if TYPE_CHECKING:
+from qflowd.config import Config, load
+from qflowd.define import documents, yaml_reader
+from qflowd.model import jsontext
+from qflowd.model.errors import InvalidConfig, InvalidRequest
+from qflowd.model.names import DEFAULT_TENANT
+
+if TYPE_CHECKING:  # `qflowd run` has the database's code imported while plugins are being tried
     from qflowd.client import Client
-    from qflowd.config import Config
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -19,15 +25,11 @@ def json_option(command: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
 
 
-def configuration() -> "Config":
+def configuration() -> Config:
     """The configuration that holds here.
 
     Raises: InvalidConfig with every fault.
     """
-    from pathlib import Path
-
-    from qflowd.config import load
-
     named = _option("config")
     return load(Path(named) if named else None, os.environ)
 
@@ -45,7 +47,7 @@ def open_client() -> "Client":
     from qflowd.client import connect
 
     tenant = _option("tenant")
-    return connect(configuration().database.url, **({"tenant": tenant} if tenant is not None else {}))
+    return connect(configuration().database.url, DEFAULT_TENANT if tenant is None else tenant)
 
 
 class Params(click.ParamType[tuple[str, Any]]):
@@ -70,9 +72,6 @@ def scalar(text: str) -> Any:
 
     Raises: ValueError.
     """
-    from qflowd.define import yaml_reader
-    from qflowd.model import jsontext
-
     if text[:1] in ("[", "{", '"'):
         return jsontext.parse(text)
     value = yaml_reader.scalar(text) if text else ""
@@ -98,12 +97,6 @@ def merged(given: str | None, pairs: tuple[tuple[str, Any], ...]) -> dict[str, A
 
 
 def _given(text: str) -> dict[str, Any]:
-    from pathlib import Path
-
-    from qflowd.define import documents
-    from qflowd.model import jsontext
-    from qflowd.model.errors import InvalidConfig, InvalidRequest
-
     try:
         if text.startswith("@") and Path(text).suffix in documents.SUFFIXES:
             return documents.read_file(Path(text[1:]), InvalidConfig).data

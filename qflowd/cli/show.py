@@ -3,25 +3,13 @@
 from collections import Counter
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import click
 
-from qflowd.cli.printing import (
-    bold,
-    coloured,
-    compact,
-    cut,
-    duration,
-    first_line,
-    instant,
-    print_json,
-    print_list,
-)
+from qflowd.cli.printing import bold, coloured, compact, cut, duration, first_line, instant, print_json, print_list
 from qflowd.cli.session import json_option, open_client
-
-if TYPE_CHECKING:
-    from qflowd.client import AttemptInfo, InstanceInfo, TaskInfo
+from qflowd.client import AttemptInfo, InstanceInfo, TaskInfo
 
 MOST = 60  # tasks shown without --all
 COLUMNS: Final = (
@@ -72,7 +60,7 @@ def _show_submission(number: int, state: str, error: str | None, *, as_json: boo
         click.echo(f"Submission {number}: {coloured(state)}{': ' if note else ''}{note}")
 
 
-def _show_instance(info: "InstanceInfo") -> None:
+def _show_instance(info: InstanceInfo) -> None:
     what = f"{info.workflow} v{info.version}" if info.workflow else f"job {info.name}"
     reason = f" ({info.reason})" if info.reason else ""
     click.echo(f"{bold(f'Instance {info.id}')}  {what}  {coloured(info.state)}{reason}  {info.progress:.0%}")
@@ -93,7 +81,7 @@ def _show_instance(info: "InstanceInfo") -> None:
             click.echo(f"  {name:<14}{text}")
 
 
-def _show_tasks(tasks: "list[TaskInfo]", *, everything: bool) -> None:
+def _show_tasks(tasks: list[TaskInfo], *, everything: bool) -> None:
     counts = Counter(task.state for task in tasks)
     if not tasks:
         return
@@ -108,7 +96,7 @@ def _show_tasks(tasks: "list[TaskInfo]", *, everything: bool) -> None:
         click.echo(f"… and {len(tasks) - len(shown)} more; --all shows them")
 
 
-def _row(task: "TaskInfo") -> dict[str, Any]:
+def _row(task: TaskInfo) -> dict[str, Any]:
     """A running task counts its try, and its time by the clock of this host."""
     took_s, is_running = task.duration_s, task.state == "RUNNING"
     if is_running and task.started_at is not None:
@@ -118,8 +106,8 @@ def _row(task: "TaskInfo") -> dict[str, Any]:
     return asdict(task) | about
 
 
-def _progress(task: "TaskInfo") -> str:
-    """What the job told by `context().progress()`: `25% (2/8) of symbols`."""
+def _progress(task: TaskInfo) -> str:
+    """What the job reported by `context().progress()`: `25% (2/8) of symbols`."""
     if task.progress_done is None:
         return ""
     share = f"{task.progress:.0%} " if task.progress is not None else ""
@@ -127,7 +115,7 @@ def _progress(task: "TaskInfo") -> str:
     return f"{share}({task.progress_done:g}{total}) {task.progress_text or ''}".rstrip()
 
 
-def _note(task: "TaskInfo") -> str:
+def _note(task: TaskInfo) -> str:
     if task.state == "RUNNING":
         return _progress(task)
     note = task.wait_reason or first_line(task.error)
@@ -140,7 +128,7 @@ def _note(task: "TaskInfo") -> str:
     return note
 
 
-def _show_failures(attempts: "list[AttemptInfo]", *, tracebacks: bool) -> None:
+def _show_failures(attempts: list[AttemptInfo], *, tracebacks: bool) -> None:
     failed = [attempt for attempt in attempts if attempt.error]
     if not failed:
         return

@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from qflowd.cli import exits
+from qflowd.cli.follow import follow
 from qflowd.cli.printing import coloured, duration, print_json
 from qflowd.cli.session import json_option, merged, open_client, params_options
 
@@ -21,7 +22,7 @@ CODES = {"SUCCESS": exits.OK, "FAILED": exits.ERROR, "TERMINATED": exits.TERMINA
 @click.option("--priority", type=int, default=0, help="-1000 to 1000; greater is sooner.")
 @click.option("--hold", is_flag=True, help="Make it, but start it only when it is resumed.")
 @click.option("--name", help="For people, shown in lists.")
-@click.option("--key", metavar="KEY", help="Idempotency key: the same key twice is one instance.")
+@click.option("--key", "idempotency_key", metavar="KEY", help="Idempotency key: the same key twice is one instance.")
 @click.option("--wait", is_flag=True, help="Follow it to its end; the exit code tells how it ended.")
 @json_option
 def command(
@@ -30,8 +31,6 @@ def command(
     job: str | None,
     given: str | None,
     pairs: tuple[tuple[str, Any], ...],
-    business_date: str | None,
-    key: str | None,
     wait: bool,
     as_json: bool,
     **options: Any,
@@ -48,25 +47,15 @@ def command(
         raise click.UsageError("Name either a WORKFLOW or a --job" + (", not both." if job else "."))
     params = merged(given, pairs)
     with open_client() as client:
-        instance = client.submit(
-            workflow,
-            job=job,
-            params=params,
-            business_date=business_date,
-            idempotency_key=key,
-            trigger_type="cli",
-            **options,
-        )
+        instance = client.submit(workflow, job=job, params=params, trigger_type="cli", **options)
         if not wait:
             print_json({"id": instance.id}) if as_json else click.echo(instance.id)
             return exits.OK
         if not as_json:
             click.echo(instance.id)
-        from qflowd.cli.follow import follow
-
         end = follow(instance, workflow or job or "")
     if as_json:
-        print_json({"id": end.id, "state": end.state, "duration_s": end.duration_s, "error": end.error})
+        print_json(end)
     else:
         took = f" in {duration(end.duration_s)}" if end.duration_s is not None else ""
         error = f": {end.error}" if end.error else ""

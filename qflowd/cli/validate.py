@@ -3,18 +3,17 @@
 from collections.abc import Collection, Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from qflowd.cli.exits import ERROR, OK, say
+from qflowd.cli.job_check import job_faults, warnings
+from qflowd.cli.known_jobs import KnownJobs, known_jobs
 from qflowd.cli.printing import print_json
 from qflowd.cli.session import configuration, json_option
+from qflowd.config import Config
+from qflowd.define import documents, workflow_file
 from qflowd.model.errors import Fault, InvalidConfig, InvalidWorkflow
-
-if TYPE_CHECKING:
-    from qflowd.cli.known_jobs import KnownJobs
-    from qflowd.config import Config
 
 
 @click.command()
@@ -27,17 +26,15 @@ def command(*, files: tuple[Path, ...], as_json: bool) -> int:
     no run can reach, pools that nobody has) are not faults.
     Exit code 1 if there is any fault.
     """
-    from qflowd.cli.known_jobs import known_jobs
-
     config = _configuration()
     known = known_jobs(config)
     paths = list(workflow_paths(files or (config.workflows.dirs if config else ())))
     if not paths:
         raise click.UsageError("There are no workflow files here; name some.")
     pools = known.pools.union(config.pools) if config else None
-    workflows, faults, warnings = _check(paths, known, pools)
+    workflows, faults, remarks = _check(paths, known, pools)
     if as_json:
-        lists = {"faults": list(map(asdict, faults)), "warnings": list(map(asdict, warnings))}
+        lists = {"faults": list(map(asdict, faults)), "warnings": list(map(asdict, remarks))}
         print_json({"files": list(map(str, paths)), "workflows": workflows, "jobs_checked": known.is_known, **lists})
         return ERROR if faults else OK
     for fault in faults:
@@ -46,14 +43,14 @@ def command(*, files: tuple[Path, ...], as_json: bool) -> int:
         say(f"{place}: {error}")
     if not known.is_known:
         say("jobs are not checked: there is no plugin folder and no database that knows any")
-    for warning in warnings:
+    for warning in remarks:
         say(f"warning: {warning}")
     summary = f"{len(faults)} fault{'s' * (len(faults) != 1)}" if faults else "no fault"
     click.echo(f"{len(paths)} file{'s' * (len(paths) != 1)}, {summary}", err=bool(faults))
     return ERROR if faults else OK
 
 
-def _configuration() -> "Config | None":
+def _configuration() -> Config | None:
     try:
         return configuration()
     except InvalidConfig as error:
@@ -63,22 +60,19 @@ def _configuration() -> "Config | None":
 
 def workflow_paths(paths: Iterable[Path]) -> Iterable[Path]:
     """The files named, and the workflow files in the folders named."""
-    from qflowd.define.documents import SUFFIXES
-
     for path in paths:
         if path.is_dir():
-            yield from sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+            yield from sorted(
+                file for file in path.rglob("*") if file.suffix.lower() in documents.SUFFIXES and file.is_file()
+            )
         else:
             yield path
 
 
 def _check(
-    paths: Iterable[Path], known: "KnownJobs", pools: Collection[str] | None
+    paths: Iterable[Path], known: KnownJobs, pools: Collection[str] | None
 ) -> tuple[list[str], list[Fault], list[Fault]]:
     """Keys of the workflows, faults, and warnings; pools are judged where they are known."""
-    from qflowd.cli.job_check import job_faults, warnings
-    from qflowd.define import documents, workflow_file
-
     owners: dict[str, Path] = {}
     faults: list[Fault] = []
     remarks: list[Fault] = []

@@ -91,10 +91,10 @@ def _read(document: Document, folder: Path, file: Path | None, environ: Mapping[
         file=file,
         folder=folder,
         database=_database(top, folder, environ),
-        daemon=DaemonConfig(**{**daemon, "run_dir": _absolute(daemon["run_dir"], folder)}),
+        daemon=DaemonConfig(**{**daemon, "run_dir": daemon["run_dir"] and folder / daemon["run_dir"]}),
         pools=_pools(top),
-        plugins=PluginsConfig(**{**plugins, "dirs": tuple(_under(folder, plugins["dirs"]))}),
-        workflows=WorkflowsConfig(dirs=tuple(_under(folder, workflows["dirs"]))),
+        plugins=PluginsConfig(**{**plugins, "dirs": _under(folder, plugins["dirs"])}),
+        workflows=WorkflowsConfig(dirs=_under(folder, workflows["dirs"])),
         log=LogConfig(**_section(top, "log")),
     )
     top.close()
@@ -125,8 +125,8 @@ def _pools(top: Fields) -> dict[str, PoolConfig]:
         if fault := fault_in_key(name, "pool name"):
             fields.fault(fault)
         values = _values(fields, POOL_KEYS)
-        usual = pools[name].processes if name in pools else 1
-        pools[name] = PoolConfig(values["processes"] or usual, values["threads"])
+        processes = values["processes"] or (pools[name].processes if name in pools else 1)
+        pools[name] = PoolConfig(processes, values["threads"])
     return pools
 
 
@@ -144,9 +144,5 @@ def _database(top: Fields, folder: Path, environ: Mapping[str, str]) -> Database
         return DatabaseConfig("")
 
 
-def _under(folder: Path, paths: tuple[Path, ...]) -> list[Path]:
-    return [folder / path for path in paths]
-
-
-def _absolute(path: Path | None, folder: Path) -> Path | None:
-    return None if path is None else folder / path
+def _under(folder: Path, paths: tuple[Path, ...]) -> tuple[Path, ...]:
+    return tuple([folder / path for path in paths])

@@ -44,7 +44,7 @@ def resolve(url: str, folder: Path) -> str:
         raise ValueError("does not begin like sqlite:///qflow.db, postgresql://host/name or mysql://host/name")
     try:
         parts = urlsplit(url)
-        _ = parts.port  # raises where it is no number
+        _ = parts.port  # raises where it is not a number
     except ValueError:
         # Its own words could show a password.
         raise ValueError("is not a URL; percent-encode special signs in user and password") from None

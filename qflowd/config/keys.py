@@ -5,9 +5,10 @@ import re
 import socket
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, get_args
 
 from qflowd.config.database_url import DEFAULT_URL, KINDS
+from qflowd.config.records import Format, Level
 from qflowd.define.readers import Reader, mapping, one_of, shown, text, texts, whole
 from qflowd.model.durations import parse_duration
 from qflowd.model.names import fault_in_key
@@ -70,7 +71,7 @@ def _variables(value: Any) -> tuple[str, ...]:
     names = texts(value)
     for name in names:
         if not _VARIABLE.fullmatch(name):
-            raise ValueError(f"{name[:30]!r} is no name of an environment variable; give names, not values")
+            raise ValueError(f"{name[:30]!r} is not the name of an environment variable; give names, not values")
         if name.startswith("QFLOWD_"):
             raise ValueError(f"{name} stays with the daemon: workers must not reach its database")
     return names
@@ -82,24 +83,24 @@ def _options(value: Any) -> dict[str, str]:
 
 def _secret(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError("must be a text in quotes")  # the value is not repeated  # noqa: TRY004  read as a fault
+        raise ValueError("must be a string in quotes")  # the value is not repeated  # noqa: TRY004  read as a fault
     return value
 
 
 SECTIONS: Final[Mapping[str, tuple[Key, ...]]] = {
     "database": (
-        Key("url", "text", _secret, None, DEFAULT_URL, "`sqlite:///FILE`, `postgresql://…` or `mysql://…`"),
-        Key("kind", "text", one_of(*KINDS), None, "", "Instead of `url`, its parts: which database"),
+        Key("url", "string", _secret, None, DEFAULT_URL, "`sqlite:///FILE`, `postgresql://…` or `mysql://…`"),
+        Key("kind", "string", one_of(*KINDS), None, "", "Instead of `url`, its parts: which database"),
         Key("file", "path", text, None, "qflow.db", "Part: the file of SQLite"),
-        Key("host", "text", text, None, "localhost", "Part: host name, or the folder of a PostgreSQL socket"),
+        Key("host", "string", text, None, "localhost", "Part: host name, or the folder of a PostgreSQL socket"),
         Key("port", "number", whole(1, 65535), None, "the server's usual one", "Part: port"),
-        Key("user", "text", text, None, "", "Part: user"),
-        Key("password", "text", _secret, None, "", "Part: password; better in `QFLOWD_DATABASE_URL`"),
-        Key("name", "text", text, None, "", "Part: name of the database"),
+        Key("user", "string", text, None, "", "Part: user"),
+        Key("password", "string", _secret, None, "", "Part: password; better in `QFLOWD_DATABASE_URL`"),
+        Key("name", "string", text, None, "", "Part: name of the database"),
         Key("options", "table", _options, None, "", "Part: options of the driver, such as `sslmode`"),
     ),
     "daemon": (
-        Key("name", "text", _name, socket.gethostname(), "host name", "Name of this daemon in `qflow.daemons`"),
+        Key("name", "string", _name, socket.gethostname(), "host name", "Name of this daemon in `qflow.daemons`"),
         Key("lease", "duration", _lease, 30.0, "30s", "How long other hosts wait before they take over; 3s to 1h"),
         Key("grace", "duration", parse_duration, 10.0, "10s", "Time between asking work to stop and killing it"),
         Key(
@@ -109,21 +110,22 @@ SECTIONS: Final[Mapping[str, tuple[Key, ...]]] = {
     ),
     "plugins": (
         Key("dirs", "list of paths", _paths, (Path("plugins"),), "plugins", "Folders of drop-in jobs"),
-        Key("enable", "list of texts", texts, (), "none", "Shipped plugins that are off by default, such as `shell`"),
-        Key("env", "list of texts", _variables, (), "none", "Names of environment variables that workers may see"),
+        Key("enable", "list of strings", texts, (), "none", "Shipped plugins that are off by default, such as `shell`"),
+        Key("env", "list of strings", _variables, (), "none", "Names of environment variables that workers may see"),
     ),
     "workflows": (
         Key("dirs", "list of paths", _paths, (Path("workflows"),), "workflows", "Folders of workflow files"),
     ),
     "log": (
         Key(
-            *("format", "text", one_of("auto", "console", "json"), "auto", "auto"),
-            "How the daemon logs; `auto` is `console` on a terminal, else `json`",
+            "format",
+            "string",
+            one_of(*get_args(Format)),
+            "auto",
+            "auto",
+            "`auto`: `console` on a terminal, else `json`",
         ),
-        Key(
-            *("level", "text", one_of("debug", "info", "warning", "error"), "info", "info"),
-            "`debug`, `info`, `warning` or `error`",
-        ),
+        Key("level", "string", one_of(*get_args(Level)), "info", "info", "`debug`, `info`, `warning` or `error`"),
     ),
 }
 

@@ -7,6 +7,9 @@ from typing import Literal
 
 from qflowd.config.database_url import without_password
 
+Format = Literal["auto", "console", "json"]
+Level = Literal["debug", "info", "warning", "error"]
+
 
 @dataclass(frozen=True, slots=True)
 class DatabaseConfig:
@@ -64,8 +67,8 @@ class WorkflowsConfig:
 class LogConfig:
     """What the daemon writes about itself."""
 
-    format: Literal["auto", "console", "json"]
-    level: Literal["debug", "info", "warning", "error"]
+    format: Format
+    level: Level
 
 
 @dataclass(frozen=True, slots=True)
