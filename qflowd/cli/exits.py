@@ -29,28 +29,17 @@ _DATABASE: Final = (StoreUnavailable, StoreUnsupported, SchemaOutdated, SchemaTo
 _DRIVERS: Final = ("psycopg", "pymysql", "apsw")
 
 
-def code_of(error: QflowdError) -> int:
-    """The exit code that an error means."""
-    if isinstance(error, _USAGE):
-        return USAGE
-    return NO_DATABASE if isinstance(error, _DATABASE) else ERROR
-
-
 def report(error: Exception) -> int | None:
     """Say what went wrong; returns the exit code, None for an error that is a fault of qflowd itself."""
     if isinstance(error, click.ClickException):
         error.show()
         return error.exit_code
-    if isinstance(error, Rejected):
-        say(f"rejected: {error}")
-        return ERROR
-    if isinstance(error, QflowdError):
-        # Drivers report in several lines; lists of faults are meant so.
-        say(" ".join(str(error).split()) if isinstance(error, _DATABASE) else str(error))
-        return code_of(error)
-    if isinstance(error, TimeoutError):
-        say(str(error))
-        return ERROR
+    if isinstance(error, _DATABASE):
+        say(" ".join(str(error).split()))  # drivers report in several lines
+        return NO_DATABASE
+    if isinstance(error, QflowdError | TimeoutError):
+        say(f"rejected: {error}" if isinstance(error, Rejected) else str(error))
+        return USAGE if isinstance(error, _USAGE) else ERROR
     if type(error).__module__.partition(".")[0] in _DRIVERS:
         # What the store did not translate: missing grants, mostly.
         say(f"the database refuses: {str(error).strip()}; `qflowd doctor` looks into it")

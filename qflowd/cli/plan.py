@@ -2,15 +2,24 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import click
 
+from qflowd.cli.known_jobs import known_jobs
 from qflowd.cli.printing import bold, compact, cut, instant, print_json, print_list, zone
 from qflowd.cli.session import configuration, json_option, merged, open_client, params_options
 from qflowd.cli.validate import workflow_paths
+from qflowd.define import workflow_file
+from qflowd.define.expressions import compile_value
+from qflowd.engine.expand import Admission, admit_request, instance_scope
+from qflowd.engine.plan import Node, by_name, compile_plan, effective
+from qflowd.engine.request import Refused, Request
 from qflowd.model import dag
+from qflowd.model.cron import next_fires
+from qflowd.model.durations import format_duration
 from qflowd.model.errors import (
+    ExpressionFailed,
     InvalidRequest,
     InvalidWorkflow,
     NotFound,
@@ -20,11 +29,7 @@ from qflowd.model.errors import (
 )
 from qflowd.model.instants import parse_date
 from qflowd.model.names import DEFAULT_TENANT
-
-if TYPE_CHECKING:
-    from qflowd.engine.expand import Admission
-    from qflowd.engine.plan import Node
-    from qflowd.model.workflow import Job, Schedule, Task, Workflow
+from qflowd.model.workflow import Job, Settings, Task, Workflow
 
 FIRES = 5
 COLUMNS: Final = (
@@ -45,14 +50,15 @@ def command(
     What depends on the output of another task is shown as it is written.
     """
     definition = _find(workflow)
-    jobs = _jobs()
+    jobs = known_jobs(configuration()).jobs
     admission = _admit(definition, jobs, merged(given, pairs) or {}, business_date)
     levels, tasks = dag.levels(dag.parents_of(definition.tasks)), {task.key: task for task in definition.tasks}
     steps = [
         _step(node, admission, jobs) | {"level": levels[node.key], "params": _params(tasks[node.key], admission, jobs)}
         for node in admission.plan.nodes
     ]
-    fires = _fires(definition.schedule)
+    schedule = definition.schedule
+    fires = next_fires(schedule.cron, schedule.timezone, datetime.now(UTC), FIRES) if schedule else []
     if as_json:
         print_json({"workflow": definition.key, "params": admission.params, "tasks": steps, "next_fires": fires})
         return
@@ -64,20 +70,18 @@ def command(
     print_list(rows, COLUMNS)
     if unknown := sorted({step["job"] for step in steps} - jobs.keys()):
         click.echo(f"\nnot known here: job {', '.join(unknown)}", err=True)
-    if definition.schedule:
-        off = "" if definition.schedule.enabled and definition.enabled else " (disabled)"
-        click.echo(f"\nnext fires of {definition.schedule.cron} {definition.schedule.timezone}{off}, {zone().key}:")
+    if schedule:
+        off = "" if schedule.enabled and definition.enabled else " (disabled)"
+        click.echo(f"\nnext fires of {schedule.cron} {schedule.timezone}{off}, {zone().key}:")
         for fire in fires:
             click.echo(f"  {instant(fire)}")
 
 
-def _find(name: str) -> "Workflow":
+def _find(name: str) -> Workflow:
     """The workflow in the file of that name, else the stored one, else the one in the configured folders.
 
     Raises: NotFound, InvalidWorkflow; StoreUnavailable, SchemaOutdated if only a store could tell.
     """
-    from qflowd.define import workflow_file
-
     if Path(name).is_file():
         return workflow_file.parse_file(Path(name))
     try:
@@ -90,31 +94,19 @@ def _find(name: str) -> "Workflow":
         return workflow_file.parse(document, "json", name)
     for path in workflow_paths(configuration().workflows.dirs):
         try:
-            found = workflow_file.parse_file(path)
+            workflow = workflow_file.parse_file(path)
         except InvalidWorkflow:
             continue
-        if found.key == name:
-            return found
+        if workflow.key == name:
+            return workflow
     raise problem
 
 
-def _jobs() -> "dict[str, Job]":
-    from qflowd.cli.known_jobs import known_jobs
-
-    return known_jobs(configuration()).jobs
-
-
-def _admit(
-    workflow: "Workflow", jobs: "dict[str, Job]", params: dict[str, Any], business_date: str | None
-) -> "Admission":
+def _admit(workflow: Workflow, jobs: dict[str, Job], params: dict[str, Any], business_date: str | None) -> Admission:
     """As the engine would.
 
     Raises: InvalidRequest with what it would refuse.
     """
-    from qflowd.engine.expand import admit_request
-    from qflowd.engine.plan import compile_plan
-    from qflowd.engine.request import Refused, Request
-
     try:
         day = None if business_date is None else parse_date(business_date)
     except ValueError as problem:
@@ -142,11 +134,7 @@ def _admit(
         raise InvalidRequest(str(problem)) from None
 
 
-def _step(node: "Node", admission: "Admission", jobs: "dict[str, Job]") -> dict[str, Any]:
-    from qflowd.engine.plan import effective
-    from qflowd.model.durations import format_duration
-    from qflowd.model.workflow import Settings
-
+def _step(node: Node, admission: Admission, jobs: dict[str, Job]) -> dict[str, Any]:
     plan = admission.plan
     settings = effective(node, Settings(), jobs.get(node.job), None)
     return {
@@ -160,31 +148,18 @@ def _step(node: "Node", admission: "Admission", jobs: "dict[str, Job]") -> dict[
     }
 
 
-def _params(task: "Task", admission: "Admission", jobs: "dict[str, Job]") -> dict[str, Any]:
+def _params(task: Task, admission: Admission, jobs: dict[str, Job]) -> dict[str, Any]:
     """Rendered, but for what needs the output of a task."""
-    from qflowd.define.expressions import compile_value
-    from qflowd.engine.expand import instance_scope
-    from qflowd.engine.plan import by_name
-    from qflowd.model.errors import ExpressionFailed
-
     request = admission.request
     if task.params is None:
         return by_name(jobs.get(task.job), admission.params)
     scope = instance_scope(0, request.target, None, request.created_at, request.business_date, None)
     scope |= {"params": admission.params, "tasks": {}}
-    found = {}
+    rendered = {}
     for name, value in task.params.items():
         template = compile_value(value)
         try:
-            found[name] = value if template.tasks else template.render(scope)
+            rendered[name] = value if template.tasks else template.render(scope)
         except ExpressionFailed as problem:
-            found[name] = f"{value} ({problem})"
-    return found
-
-
-def _fires(schedule: "Schedule | None") -> list[datetime]:
-    if schedule is None:
-        return []
-    from qflowd.model.cron import next_fires
-
-    return next_fires(schedule.cron, schedule.timezone, datetime.now(UTC), FIRES)
+            rendered[name] = f"{value} ({problem})"
+    return rendered

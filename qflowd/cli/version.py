@@ -16,14 +16,10 @@ DRIVERS = ("apsw", "psycopg", "PyMySQL")
 @json_option
 def command(*, as_json: bool) -> None:
     """Show the versions of qflowd, Python and the database drivers."""
-    found = {"qflowd": qflowd.__version__, "python": platform.python_version()}
-    for name in DRIVERS:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
+    versions = {"qflowd": qflowd.__version__, "python": platform.python_version()}
+    versions |= {name: metadata.version(name) for name in DRIVERS}
     if as_json:
-        print_json(found)
+        print_json(versions)
         return
-    for name, version in found.items():
+    for name, version in versions.items():
         click.echo(f"{name} {version}")

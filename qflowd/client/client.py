@@ -1,9 +1,8 @@
 """The client: submits, commands and looks, through the public inboxes and views."""
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
-from types import TracebackType
 from typing import Any, Final, Self
 
 from qflowd.client import requests
@@ -15,7 +14,7 @@ from qflowd.model.errors import InvalidRequest, NotFound, Rejected
 from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS, key_range
 from qflowd.model.names import DEFAULT_TENANT, fault_in_key
 from qflowd.model.states import InstanceState, TaskState
-from qflowd.store.tx import DataRefused, Store, Tx
+from qflowd.store.tx import DataRefused, Store
 
 ANSWER_S: Final = 30.0  # how long a command waits for a daemon to answer
 PAGE: Final = 500  # instances read at once
@@ -24,7 +23,8 @@ PAGE: Final = 500  # instances read at once
 class Client:
     """The client of one tenant of a qflowd database. Made by `qflowd.connect()`; a context manager that closes it.
 
-    Neither shows nor commands what belongs to other tenants; jobs, plugins, daemons and pools are everybody's. May be shared by threads: each gets a connection of its own at its first call. Not by processes after a fork.
+    Neither shows nor commands what belongs to other tenants; jobs, plugins, daemons and pools are everybody's. May be
+    shared by threads: each gets a connection of its own at its first call. Not by processes after a fork.
     After StoreUnavailable the next call connects again.
     """
 
@@ -38,9 +38,7 @@ class Client:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -93,11 +91,7 @@ class Client:
             idempotency_key=idempotency_key,
             trigger_type=trigger_type,
         )
-
-        def submit(tx: Tx) -> int:
-            return int(tx.one("insert_submission", **row).id)
-
-        return Instance(self, self._write(submit))
+        return Instance(self, self._insert("insert_submission", row))
 
     def command(
         self,
@@ -119,9 +113,9 @@ class Client:
         Raises: Rejected with the answer's error; TimeoutError if nobody has answered: the command is
             still there, and is carried out when a daemon comes. InvalidRequest, StoreUnavailable.
         """
-        for what, number in (("instance_id", instance_id), ("task_id", task_id)):
-            if number is not None and not 1 <= number < LARGEST_INSTANCE * ORDINALS:
-                raise InvalidRequest(f"{what} {number} cannot exist")
+        for what, id in (("instance_id", instance_id), ("task_id", task_id)):
+            if id is not None and not 1 <= id < LARGEST_INSTANCE * ORDINALS:
+                raise InvalidRequest(f"{what} {id} cannot exist")
         row: dict[str, Any] = {
             "tenant": self.tenant,
             "action": action,
@@ -133,24 +127,20 @@ class Client:
             "reason": None if reason is None else jsontext.clean_text(reason),
             "requested_by": requests.who(),
         }
-
-        def command(tx: Tx) -> int:
-            return int(tx.one("insert_command", **row).id)
-
-        written = self._write(command)
+        number = self._insert("insert_command", row)
         if timeout == 0:
-            return Answer(written, action, "NEW", None)
+            return Answer(number, action, "NEW", None)
 
         def ask() -> Any:
-            row = self.read_one("show_command", id=written)
+            row = self.read_one("show_command", id=number)
             return row if row.answered_at is not None else None
 
         answer = poll_until(ask, timeout, longest_s=0.2)
         if answer is None:
-            raise TimeoutError(f"{action} is asked for (command {written}), but {self._why_nobody_answers(timeout)}")
+            raise TimeoutError(f"{action} is asked for (command {number}), but {self._why_nobody_answers(timeout)}")
         if answer.state == "REJECTED":
             raise Rejected(answer.error or f"{action} was rejected")
-        return Answer(written, action, answer.state, answer.result)
+        return Answer(number, action, answer.state, answer.result)
 
     def instance(self, instance_id: int) -> Instance:
         """The controller of an instance that was submitted before.
@@ -249,9 +239,10 @@ class Client:
     def _list(self, statement: str, **params: Any) -> list[dict[str, Any]]:
         return [values_of(row) for row in self.read_all(statement, **params)]
 
-    def _write(self, work: Callable[[Tx], int]) -> int:
+    def _insert(self, statement: str, row: Mapping[str, Any]) -> int:
+        """Add a row to an inbox; its id."""
         try:
-            return self.store.transact(work)
+            return self.store.transact(lambda tx: int(tx.one(statement, **row).id))
         except DataRefused as problem:
             raise InvalidRequest(f"the database refuses these values: {problem}") from problem
 

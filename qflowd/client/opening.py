@@ -15,32 +15,22 @@ def connect(url: str | None = None, tenant: str = DEFAULT_TENANT) -> Client:
     """A client of the database at `url`: `sqlite:///FILE`, `postgresql://…` or `mysql://…`.
 
     Without a URL: `QFLOWD_DATABASE_URL`, else the configuration file (`QFLOWD_CONFIG`, or qflowd.toml here).
-    What it shows and commands is `tenant`'s alone. Never migrates; `qflowd migrate` and `qflowd run` do. A program that uses this on SQLite must not open the same
-    file with Python's own `sqlite3`, which would drop the locks.
+    What it shows and commands is `tenant`'s alone. Never migrates; `qflowd migrate` and `qflowd run` do. A program that
+    uses this on SQLite must not open the same file with Python's own `sqlite3`, which would drop the locks.
 
     Raises: StoreUnavailable if the database cannot be reached, SchemaOutdated or SchemaTooNew if its schema is not
         this qflowd's, InvalidRequest for a URL of another kind or a name that no tenant can have, InvalidConfig.
     """
-    if url is None:
-        url = load(None, os.environ).database.url
-    return Client(open_store(url), tenant)
-
-
-def open_store(url: str) -> Store:
-    """The store at `url`, reachable and with the right schema.
-
-    Raises: as `connect`.
-    """
-    store = Store(url)
+    store = Store(load(None, os.environ).database.url if url is None else url)
     file = store.dialect.file
     if file is not None and not file.exists():
         raise SchemaOutdated(f"there is no database file {file}; `qflowd init` or `qflowd migrate` makes it")
     try:
         _check(store)
+        return Client(store, tenant)
     except BaseException:
         store.close()
         raise
-    return store
 
 
 def _check(store: Store) -> None:

@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final, Self
 
 from qflowd.client.client import Client
@@ -101,7 +100,7 @@ class Engine:
         A function at the top of a module runs in worker processes, which import that module by its name. A closure,
         lambda, local function or bound method runs in a thread of this process, pool `inline`. Such a thread cannot
         be killed: a timeout makes the attempt FAILED (`timeout`) and sets `context().cancelled`; a coroutine is
-        cancelled, anything else goes on beside the next attempt, and what it returns is dropped. There
+        cancelled, anything else continues beside the next attempt, and what it returns is dropped. There
         `context().logger` writes to `qflow.logs`; what is printed stays this program's output.
 
         Args:
@@ -111,13 +110,13 @@ class Engine:
 
         Raises: InvalidJob, for a function of the program's main file too: workers do not run that.
         """
-        found = program_job(function, name=name, run_inline=inline, settings=settings)
+        added = program_job(function, name=name, run_inline=inline, settings=settings)
         with self._lock:
             if self._daemon is not None:
                 raise InvalidRequest("the engine runs; jobs are added before start(), or after stop()")
-            if self._functions.setdefault(found.job.name, function) != function:
-                raise InvalidJob(f"job {found.job.name!r} is another function already; give one of them a name=")
-            self._jobs[found.job.name] = found
+            if self._functions.setdefault(added.job.name, function) != function:
+                raise InvalidJob(f"job {added.job.name!r} is another function already; give one of them a name=")
+            self._jobs[added.job.name] = added
         return self
 
     def with_workflow(self, workflow: Workflow | WorkflowBuilder) -> Self:
@@ -160,7 +159,7 @@ class Engine:
     def start(self) -> Self:
         """Come up; returns when ready. Waits as long as the database is away. Does nothing if it runs.
 
-        Raises: SchemaTooNew, StoreUnsupported, QflowdError for what waiting does not mend; InvalidRequest inside a
+        Raises: SchemaTooNew, StoreUnsupported, QflowdError for what waiting does not fix; InvalidRequest inside a
             worker, or if this program has the SQLite file open by other means than qflowd.
         """
         with self._lock:
@@ -240,9 +239,7 @@ class Engine:
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
         """Drained and stopped; after an error in the block, stopped now."""
         self.stop(now=error is not None)
 

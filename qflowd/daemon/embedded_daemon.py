@@ -32,9 +32,9 @@ class EmbeddedDaemon(Daemon):
     """A daemon inside a program, whose interpreter it leaves as it is."""
 
     def __init__(self, config: Config, jobs: Mapping[str, ProgramJob], workflows: Mapping[str, Workflow]) -> None:
-        self._program_jobs: dict[str, Job] = {name: found.job for name, found in jobs.items()}
+        self._program_jobs: dict[str, Job] = {name: each.job for name, each in jobs.items()}
         self._program_workflows = tuple(workflows.values())
-        functions = {name: found.function for name, found in jobs.items() if found.function is not None}
+        functions = {name: each.function for name, each in jobs.items() if each.function is not None}
         if functions:
             config = replace(config, pools={INLINE: PoolConfig(1, INLINE_THREADS), **config.pools})
         super().__init__(config, backends={INLINE: partial(Threads, functions)} if functions else {})
@@ -43,10 +43,10 @@ class EmbeddedDaemon(Daemon):
         """Stop, and wait until all that was held is written. False if that took too long."""
         end = None if timeout_s is None else time.monotonic() + timeout_s
         self.stop(now=now)
-        told = threading.Event()
-        self.executor.order(told.set)  # after this one it claims no more, and knows what it holds
+        is_told = threading.Event()
+        self.executor.order(is_told.set)  # after this one it claims no more, and knows what it holds
         self.say_stopping()
-        while not (told.is_set() and self.is_drained()):
+        while not (is_told.is_set() and self.is_drained()):
             if end is not None and time.monotonic() > end:
                 return False
             time.sleep(DRAIN_CHECK_S)
@@ -60,14 +60,10 @@ class EmbeddedDaemon(Daemon):
         folders = self._config.workflows.dirs
 
         def store_own(tx: Tx) -> int | None:
-            found = tx.one("find_definition", tenant=DEFAULT_TENANT, workflow=workflow.key)
-            if (
-                found is not None
-                and found.file
-                and found.enabled
-                and any(map(Path(found.file).is_relative_to, folders))
-            ):
-                raise InvalidRequest(f"workflow {workflow.key} is defined by {found.file} too; keep one of the two")
+            row = tx.one("find_definition", tenant=DEFAULT_TENANT, workflow=workflow.key)
+            file = row.file if row is not None and row.enabled else None
+            if file and any(map(Path(file).is_relative_to, folders)):
+                raise InvalidRequest(f"workflow {workflow.key} is defined by {file} too; keep one of the two")
             source = canonical(workflow)
             return store_workflow(
                 tx, workflow, source=source, document=source, format="json", file=None, pool_of=self._pool_of

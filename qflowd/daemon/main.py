@@ -69,17 +69,17 @@ class _StopOnSignal:
         self.at_once = threading.Event()
         # The kernel may give a signal to any thread, and does after SIGCONT. The main thread, asleep, would run no handler
         # then; so the interpreter's own handler writes the number into a pipe, and a thread acts on it.
-        self._heard, told = os.pipe2(os.O_CLOEXEC)
-        os.set_blocking(told, False)
+        self._signals, handler = os.pipe2(os.O_CLOEXEC)
+        os.set_blocking(handler, False)
         if threading.current_thread() is threading.main_thread():
-            signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+            signal.set_wakeup_fd(handler, warn_on_full_buffer=False)
             for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 signal.signal(signum, _left_to_the_pipe)
         threading.Thread(target=self._act, name="qflowd-signals", daemon=True).start()
 
     def _act(self) -> None:
         while True:
-            for signum in os.read(self._heard, 64):
+            for signum in os.read(self._signals, 64):
                 if signum == signal.SIGHUP:
                     self._daemon.reload_plugins()
                 elif signum in (signal.SIGTERM, signal.SIGINT):
