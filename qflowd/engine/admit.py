@@ -10,7 +10,7 @@ from typing import ClassVar
 from qflowd.engine.intake import ALL, BATCH, Batch, Intake, answer
 from qflowd.engine.known import LaneIds
 from qflowd.engine.request import Refused
-from qflowd.engine.service import Topics, log_some
+from qflowd.engine.service import Topics, log_refused, log_some
 from qflowd.engine.stray_ids import StrayIds
 from qflowd.model.errors import StoreUnavailable
 from qflowd.store.tx import Store
@@ -61,8 +61,8 @@ class Admit:
                 self._admit((number, number))
             except StoreUnavailable:
                 raise
-            except Exception as problem:
-                log.warning("submission %d cannot be taken", number, exc_info=problem)
+            except Exception as problem:  # noqa: BLE001 - whatever it is, the row gets an answer
+                log_refused("submission %d cannot be taken: %s", number, problem)
                 self._refuse(number, f"this row cannot be taken: {problem}")
         return len(numbers)
 

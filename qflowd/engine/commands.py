@@ -4,7 +4,6 @@ Each command is a transaction of its own, with its answer in it; any daemon may 
 REJECTED with the reason and never taken again, so it cannot stand in the way of others.
 """
 
-import logging
 from typing import ClassVar, Final
 
 from qflowd.engine import resume, retry, switch, terminate  # noqa: F401 - each adds its verbs
@@ -12,13 +11,12 @@ from qflowd.engine.control import VERBS, Command, Done, LanesMissing, Later, Mea
 from qflowd.engine.instances import Instances
 from qflowd.engine.known import Jobs, LaneIds, Plans
 from qflowd.engine.request import LONGEST_ERROR, Refused
-from qflowd.engine.service import Topics
+from qflowd.engine.service import Topics, log_refused
 from qflowd.model import jsontext
 from qflowd.model.errors import StoreUnavailable
 from qflowd.model.states import AnswerState
 from qflowd.store.tx import Store, Tx
 
-log = logging.getLogger("qflowd")
 BATCH: Final = 100  # commands in one round
 SMALLEST, LARGEST = -(1 << 63), (1 << 63) - 1  # ids: clients may have written any
 LATER_S: Final = 0.1  # until a command is looked at again that could not be carried out yet
@@ -116,7 +114,7 @@ class Commands:
     def _reject(self, number: int, problem: Exception) -> None:
         error = str(problem)
         if not isinstance(problem, Refused):
-            log.error("command %d could not be carried out", number, exc_info=problem)
+            log_refused("command %d could not be carried out: %s", number, problem)
             error = f"could not be carried out: {problem}"
 
         def reject_command(tx: Tx) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Protocol
 
 from qflowd.model.errors import StoreUnavailable
+from qflowd.store.tx import DataRefused
 
 log = logging.getLogger("qflowd")
 LONGEST_BACKOFF_S = 5.0
@@ -92,6 +93,12 @@ def log_some(message: str, rows: Sequence[Sequence[Any]]) -> None:
         log.warning(message, *row)
     if len(rows) > MOST_LINES:
         log.warning("and %d more like this", len(rows) - MOST_LINES)
+
+
+def log_refused(message: str, number: int, problem: Exception) -> None:
+    """A row that cannot be taken: one sentence if its values are at fault, else it is a fault of ours and comes with its traceback."""
+    trace = None if isinstance(problem, DataRefused) else problem
+    log.warning(message, number, " ".join(str(problem).split()), exc_info=trace)
 
 
 def report(name: str, error: Exception, pause_s: float) -> None:

@@ -112,9 +112,9 @@ class SqliteConnection(Connection):
             # The cursor is read to its end at once: an open one keeps the write lock.
             try:
                 result = cursor.fetchall()
-            except UnicodeDecodeError:
-                cursor.close(force=True)  # clients can store text that is no UTF-8
-                raise
+            except UnicodeDecodeError as error:
+                cursor.close(force=True)  # clients can store text that is not UTF-8
+                raise DataRefused(str(error)) from error
         self.changed = self._db.total_changes() - before
         if result and statement.make_row is not None:
             if statement.instants:
