@@ -88,6 +88,7 @@ class Daemon:
         self._has_executor = False
         self._is_up = False  # all services run
         self._announced_as = 0  # the incarnation that has said what it knows
+        self.start_again: Callable[[], None] | None = None  # where the database is another file; called by any thread
 
     # -- start
 
@@ -183,7 +184,14 @@ class Daemon:
 
     def _build_lookout(self) -> Lookout:
         is_embedded = self.store.dialect.file is not None
-        return Lookout(self.lease, is_embedded=is_embedded, fence=self.executor.fence, sever=self._sever)
+        return Lookout(
+            self.lease,
+            is_embedded=is_embedded,
+            fence=self.executor.fence,
+            sever=self._sever,
+            is_replaced=lambda: self.store.is_replaced,
+            leave=self._leave_file,
+        )
 
     def _build_services(self) -> list[Service]:
         store, topics, identity = self.store, self.topics, self.identity
@@ -253,6 +261,15 @@ class Daemon:
         if self._is_up:
             self.watch.sever()
 
+    def _leave_file(self) -> None:
+        """Nothing that is held or known here belongs to the file that is there now."""
+        remedy = "restarting with it" if self.start_again else "stop this Engine and start it again"
+        log.error("%s; its tasks are killed: %s", self.store.loss(), remedy)
+        self.executor.forget_all()
+        self.stop()
+        if self.start_again:
+            self.start_again()
+
     def _reregister(self) -> None:
         """Others have marked this incarnation dead; continue as a new one, with nothing in hand."""
         self.executor.forget_all()
@@ -297,6 +314,8 @@ class Daemon:
 
     def say_stopping(self) -> None:
         """Tell the database, if it can be reached now."""
+        if self.store.is_replaced:
+            return
         try:
             self._set_state(DaemonState.STOPPING)
         except StoreUnavailable as error:
@@ -331,6 +350,8 @@ class Daemon:
         self.store.close()
 
     def _say_goodbye(self) -> bool:
+        if self.store.is_replaced:
+            return True  # the lock file names an id that another daemon may have in the new file
         try:
             self.store.transact(lambda tx: registration.mark_gone(tx, self.identity.id), name="leave")
         except StoreUnavailable as error:

@@ -201,10 +201,10 @@ class Engine:
                 raise
             finally:
                 self._daemon = None
-                daemon.close()
                 with self._client_lock:
                     if self._client is not None:
                         self._client.close()
+                daemon.close()
 
     def run_until_idle(self, timeout: float | None = None) -> bool:
         """Run until nothing is open but rows that wait for a time, a fact or an unknown job; stops what it started.

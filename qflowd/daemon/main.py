@@ -4,10 +4,11 @@ import logging
 import math
 import os
 import signal
+import sys
 import threading
 import time
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from qflowd.config import Config
 from qflowd.daemon import log as daemon_log
@@ -52,12 +53,19 @@ def main(config: Config, *, until_idle: bool = False) -> int:
                 "ready in %.2f s: daemon %d on %s", time.monotonic() - began, daemon.identity.id, config.database.shown
             )
         _serve(daemon, stop, until_idle=until_idle)
-        notify("STOPPING=1")
-        _drain(daemon, stop)
-        return int(until_idle and count_failed(daemon, started_at) > 0)
+        if not stop.is_to_start_again:
+            notify("STOPPING=1")
+            _drain(daemon, stop)
+            return int(until_idle and count_failed(daemon, started_at) > 0)
     finally:
         daemon.close()
         log.info("stopped")
+    return _begin_anew()
+
+
+def _begin_anew() -> NoReturn:
+    """Every cache here belongs to the file that was replaced; the process keeps its number, by which systemd knows it."""
+    os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - ourselves
 
 
 class _StopOnSignal:
@@ -67,6 +75,8 @@ class _StopOnSignal:
         self._daemon = daemon
         self.asked = threading.Event()
         self.at_once = threading.Event()
+        self.is_to_start_again = False
+        daemon.start_again = self._start_again
         # The kernel may give a signal to any thread, and does after SIGCONT. The main thread, asleep, would run no handler
         # then; so the interpreter's own handler writes the number into a pipe, and a thread acts on it.
         self._signals, handler = os.pipe2(os.O_CLOEXEC)
@@ -77,6 +87,10 @@ class _StopOnSignal:
                 signal.signal(signum, _left_to_the_pipe)
         threading.Thread(target=self._act, name="qflowd-signals", daemon=True).start()
 
+    def _start_again(self) -> None:
+        self.is_to_start_again = not self.asked.is_set()
+        self.asked.set()
+
     def _act(self) -> None:
         while True:
             for signum in os.read(self._signals, 64):
@@ -85,6 +99,7 @@ class _StopOnSignal:
                 elif signum in (signal.SIGTERM, signal.SIGINT):
                     if self.asked.is_set():
                         self.at_once.set()
+                    self.is_to_start_again = False
                     self.asked.set()
                     self._daemon.stop(now=self.at_once.is_set())
 

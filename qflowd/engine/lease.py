@@ -17,6 +17,7 @@ BEATS_PER_LEASE: Final = 6
 FENCE_AT: Final = 5 / 6  # of the lease: from here on the workers must be dead
 PUNCTUAL_BEATS: Final = 4  # of one's own, in a row, before others may be taken for dead
 LOOKS_PER_LEASE: Final = 12
+FILE_LOOK_S: Final = 0.5  # between two looks whether the file is still the same
 
 
 class Lease:
@@ -69,7 +70,14 @@ class Lookout:
     topics: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
-        self, lease: Lease, *, is_embedded: bool, fence: Callable[[], None], sever: Callable[[], None]
+        self,
+        lease: Lease,
+        *,
+        is_embedded: bool,
+        fence: Callable[[], None],
+        sever: Callable[[], None],
+        is_replaced: Callable[[], bool],
+        leave: Callable[[], None],
     ) -> None:
         """Wire it up.
 
@@ -77,7 +85,10 @@ class Lookout:
             is_embedded: the lock file proves that we live; others ask it, so that we need not be able to write.
             fence: kills all workers.
             sever: breaks connections on which nothing is answered.
+            is_replaced: is the embedded database another file now? Then `leave` it, once.
         """
+        self._is_replaced, self._leave = is_replaced, leave
+        self._has_left = False
         self._lease, self._is_embedded = lease, is_embedded
         self._fence, self._sever = fence, sever
         self._was_held = False
@@ -85,6 +96,9 @@ class Lookout:
 
     def tick(self) -> float:
         lease = self._lease
+        if not self._has_left and self._is_replaced():
+            self._has_left = True
+            self._leave()
         if self._is_embedded and lease.is_held:
             lease.extend(boottime())
         if self._was_held and not lease.is_held:
@@ -101,4 +115,5 @@ class Lookout:
             self._severed_at = boottime()
             log.warning("no answer for %.0f s: closing all connections to the database and connecting anew", silent_s)
             self._sever()
-        return lease.lease_s / LOOKS_PER_LEASE
+        look_s = lease.lease_s / LOOKS_PER_LEASE
+        return min(look_s, FILE_LOOK_S) if self._is_embedded else look_s

@@ -64,8 +64,8 @@ class Tx:
 class _Own:
     """The connection of a thread, which is closed when the thread has ended."""
 
-    def __init__(self, connection: Connection, name: str, among: set[Connection]) -> None:
-        self.connection, self.name, self.pid, self._among = connection, name, os.getpid(), among
+    def __init__(self, connection: Connection, key: tuple[Any, ...], among: set[Connection]) -> None:
+        self.connection, self.key, self.pid, self._among = connection, key, os.getpid(), among
         self.used_at = boottime()
         self.is_busy = False  # in a transaction
         among.add(connection)
@@ -97,6 +97,7 @@ class Store:
         self._fault = fault
         self._local = threading.local()
         self._open: set[Connection] = set()
+        self._place: tuple[int, int] | None = None  # of an embedded database's file, as it was opened
         self._catalog: Catalog | None = None
 
     @property
@@ -177,23 +178,47 @@ class Store:
         raise StoreUnavailable("the database stays locked")
 
     def connection(self) -> Connection:
-        """This thread's connection, opened when first asked for.
+        """This thread's connection, opened when first asked for, and again when the file is another one.
 
-        Raises: StoreUnavailable; RuntimeError in a fork of the process that opened it, whose session it would break.
+        Raises: StoreUnavailable, for a daemon also if its file was replaced; RuntimeError in a fork of the process that opened it, whose session it would break.
         """
         own: _Own | None = getattr(self._local, "own", None)
         now = boottime()
         if own is not None and own.pid != os.getpid():
             raise RuntimeError("a connection was carried over a fork; open the store in the process that uses it")
-        is_stale = own is not None and (own.name != self.session_name or now - own.used_at > RESTED_S)
+        if loss := self.loss():
+            raise StoreUnavailable(loss)
+        key = self.session_name, self._place
+        is_stale = own is not None and (own.key != key or now - own.used_at > RESTED_S)
         if own is not None and is_stale and not own.is_busy:
             self.disconnect()
             own = None
         if own is None:
-            name = self.session_name
-            own = self._local.own = _Own(self.dialect.connect(name), name, self._open)
+            connection = self.dialect.connect(self.session_name)
+            self._place = self._place or self.dialect.place()
+            own = self._local.own = _Own(connection, (self.session_name, self._place), self._open)
         own.used_at = now
         return own.connection
+
+    def loss(self) -> str:
+        """What became of the file that was opened first, in words; empty while it is there, and for servers.
+
+        A daemon knows what is true of that file alone; clients follow to the one that took its place.
+        """
+        place = self.dialect.place()
+        if place == self._place or self._place is None:
+            return ""
+        if place is None:
+            return f"{self.dialect.file} no longer exists: move it back, or restore a backup"
+        if self._is_of_daemon:
+            return f"{self.dialect.file} was replaced by another file"
+        self._place = place
+        return ""
+
+    @property
+    def is_replaced(self) -> bool:
+        """Is another file where that of this daemon was?"""
+        return self._place is not None and self.dialect.place() not in (None, self._place)
 
     def end_sessions(self, name: str) -> None:
         """End the sessions of a daemon that is dead, by the name they were opened under.
@@ -228,7 +253,12 @@ class Store:
             own.close()
 
     def close(self) -> None:
-        """Close all connections, of all threads; they must be at rest."""
+        """Close all connections, of all threads; they must be at rest.
+
+        Raises: StoreUnavailable if the file was replaced while this daemon ran, and others use it with the old one's log.
+        """
         while self._open:
             self._open.pop().close()
         self._local = threading.local()
+        if self._is_of_daemon and self.is_replaced:
+            self.dialect.discard_log()

@@ -30,7 +30,7 @@ class Disconnected(Exception):
 
 
 class DataRefused(Exception):
-    """The database refused a value (too long, not in its character set, out of range)."""
+    """The database refused a value (too long, not in its character set, out of range), or holds one that cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +109,13 @@ class Dialect(ABC):
 
     def end_sessions(self, connection: Connection, name: str) -> None:  # noqa: B027 - a file has none
         """End all sessions of the daemon of this name: what they hold in open transactions is free again."""
+
+    def place(self) -> tuple[int, int] | None:
+        """Device and inode of the file; None if it is not there, and for servers."""
+        return None
+
+    def discard_log(self) -> None:  # noqa: B027 - a server keeps its own
+        """Put aside the log of a file that was replaced, once all connections here are closed. Raises: StoreUnavailable."""
 
     @abstractmethod
     def lock_holders(self, connection: Connection) -> list[str]:

@@ -4,11 +4,12 @@ import contextlib
 import ctypes
 import os
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from qflowd.model.errors import InvalidRequest, StoreUnsupported
+from qflowd.model.errors import InvalidRequest, StoreUnavailable, StoreUnsupported
 from qflowd.store.alarm import Alarm
 from qflowd.store.dialects.base import Connection, Dialect
 from qflowd.store.dialects.sqlite_alarm import DataVersion
@@ -28,6 +29,7 @@ REMOTE_FILE_SYSTEMS = {
 }
 
 
+CLOSE_S = 10.0  # for other processes to close a file whose log is to go
 WRITE_BYTE = 120  # of the -shm file; whoever has it locked may write
 
 
@@ -47,19 +49,42 @@ class Sqlite(Dialect):
         self.file = Path(path[1:]).absolute()
         self.renderer = SqliteRenderer()
         self._write_lock = threading.Lock()
+        self._log_place: tuple[int, int] | None = None
 
     def connect(self, name: str = "") -> SqliteConnection:
         _refuse_remote(self.file.parent)
         _make_private(self.file)
-        return SqliteConnection(self.file, self._write_lock, self.limits.write_s)
+        connection = SqliteConnection(self.file, self._write_lock, self.limits.write_s)
+        self._log_place = self._log_place or _place(self._beside("-wal"))
+        return connection
+
+    def _beside(self, suffix: str) -> str:
+        return os.path.realpath(self.file) + suffix
+
+    def place(self) -> tuple[int, int] | None:
+        return _place(str(self.file))
+
+    def discard_log(self) -> None:
+        """Whoever opens the new file would read the old one's log over it. It is renamed: it may hold what nobody else has."""
+        wal, shm = self._beside("-wal"), self._beside("-shm")
+        if self._log_place is None or _place(wal) != self._log_place:
+            return  # it was replaced or removed along with the file
+        until = time.monotonic() + CLOSE_S
+        while pids := {pid for pid, _, _ in _locks(shm)}:
+            if time.monotonic() > until:
+                raise StoreUnavailable(
+                    f"{self.file} was replaced while {', '.join(map(_process, sorted(pids)))} had it open: "
+                    f"end that, remove {wal} and {shm}, which belong to the old file, and start again"
+                )
+            time.sleep(0.05)
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(wal, f"{wal}.old")  # noqa: PTH104
+            os.unlink(shm)  # noqa: PTH108
 
     def lock_holders(self, connection: Connection) -> list[str]:
         """The kernel knows. Not asked by fcntl: closing the file that takes would drop our own locks on it."""
-        with contextlib.suppress(OSError):
-            inode = os.stat(f"{os.path.realpath(self.file)}-shm").st_ino  # noqa: PTH116
-            locks = [line.split() for line in Path("/proc/locks").read_text().splitlines() if f":{inode} " in line]
-            return [_process(int(lock[4])) for lock in locks if int(lock[6]) <= WRITE_BYTE <= int(lock[7])]
-        return []
+        locks = _locks(self._beside("-shm"))
+        return [_process(pid) for pid, first, last in locks if first <= WRITE_BYTE <= last]
 
     def migration_lock(self, connection: Connection) -> None:
         """BEGIN IMMEDIATE is the lock."""
@@ -78,6 +103,24 @@ class Sqlite(Dialect):
 
     def describe(self) -> str:
         return f"sqlite:///{self.file}"
+
+
+def _place(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)  # noqa: PTH116 - before every transaction
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _locks(path: str) -> list[tuple[int, int, int]]:
+    """Process, first and last byte of each lock on a file."""
+    with contextlib.suppress(OSError, ValueError):  # a lock to the end of the file has no last byte
+        if place := _place(path):
+            lines = Path("/proc/locks").read_text().splitlines()
+            locks = [line.split() for line in lines if f":{place[1]} " in line and "->" not in line]
+            return [(int(lock[4]), int(lock[6]), int(lock[7])) for lock in locks]
+    return []
 
 
 def _process(pid: int) -> str:
