@@ -20,7 +20,7 @@ from typing import Any, Final, Self
 from qflowd.client.client import Client
 from qflowd.client.instance import ENDED, Instance
 from qflowd.client.records import AttemptInfo, LogLine, TaskInfo
-from qflowd.config import PoolConfig
+from qflowd.config.records import PoolConfig
 from qflowd.define import workflow_file
 from qflowd.define.builders import WorkflowBuilder
 from qflowd.engine.admit import Admit

@@ -9,7 +9,7 @@ from qflowd.cli.exits import ERROR, NO_DATABASE, OK
 from qflowd.cli.finding import Finding, fault, ok
 from qflowd.cli.printing import coloured, print_json
 from qflowd.cli.session import configuration, json_option
-from qflowd.config import Config
+from qflowd.config.records import Config
 from qflowd.model.errors import FaultyDocument, QflowdError
 from qflowd.store.tx import Store
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from qflowd.cli.finding import Finding, fault, note, ok, warning
 from qflowd.cli.validate import workflow_paths
-from qflowd.config import Config
+from qflowd.config.records import Config
 from qflowd.define import workflow_file
 from qflowd.model.durations import MB
 from qflowd.model.errors import InvalidWorkflow

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from qflowd.client import connect
-from qflowd.config import Config
+from qflowd.config.records import Config
 from qflowd.daemon.plugins import reloader_for
 from qflowd.define.stored import registered_job
 from qflowd.model.errors import QflowdError

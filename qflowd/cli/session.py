@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from qflowd.config import Config, load
+from qflowd.config import load
+from qflowd.config.records import Config
 from qflowd.define import documents, yaml_reader
 from qflowd.model import jsontext
 from qflowd.model.errors import InvalidConfig, InvalidRequest

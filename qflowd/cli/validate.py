@@ -11,7 +11,7 @@ from qflowd.cli.job_check import job_faults, warnings
 from qflowd.cli.known_jobs import KnownJobs, known_jobs
 from qflowd.cli.printing import print_json
 from qflowd.cli.session import configuration, json_option
-from qflowd.config import Config
+from qflowd.config.records import Config
 from qflowd.define import documents, workflow_file
 from qflowd.model.errors import Fault, InvalidConfig, InvalidWorkflow
 

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from qflowd.config.database_url import compose, resolve
-from qflowd.config.keys import POOL_KEYS, SECTIONS, Key, ReferenceRow, cores, reference
+from qflowd.config.keys import POOL_KEYS, SECTIONS, Key, cores
+from qflowd.config.keys import reference as reference
 from qflowd.config.records import (
     Config,
     DaemonConfig,
@@ -20,21 +21,6 @@ from qflowd.define.documents import Document
 from qflowd.define.fields import Fields
 from qflowd.model.errors import Fault, InvalidConfig
 from qflowd.model.names import fault_in_key
-
-__all__ = [
-    "Config",
-    "DaemonConfig",
-    "DatabaseConfig",
-    "LogConfig",
-    "PluginsConfig",
-    "PoolConfig",
-    "ReferenceRow",
-    "WorkflowsConfig",
-    "find",
-    "from_settings",
-    "load",
-    "reference",
-]
 
 FILE_VARIABLE: Final = "QFLOWD_CONFIG"
 URL_VARIABLE: Final = "QFLOWD_DATABASE_URL"

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from qflowd.config import Config, PoolConfig
+from qflowd.config.records import Config, PoolConfig
 from qflowd.daemon.assembly import Daemon
 from qflowd.daemon.program import ProgramJob
 from qflowd.engine.workflow_store import canonical, store_workflow

@@ -21,20 +21,14 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(fields, ensure_ascii=False)
 
 
-class ConsoleFormatter(logging.Formatter):
-    """Time, level, message."""
-
-    def __init__(self) -> None:
-        super().__init__("%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S")
-
-
 def set_up(style: str, level: str) -> None:
     """Send the log `qflowd` to stderr. `auto`: for people on a terminal, JSON elsewhere."""
     if sys.stderr is None:  # closed by whoever started us
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - it stays open
     handler = logging.StreamHandler(sys.stderr)
     is_console = style == "console" or (style == "auto" and sys.stderr.isatty())
-    handler.setFormatter(ConsoleFormatter() if is_console else JsonFormatter())
+    for_people = logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S")
+    handler.setFormatter(for_people if is_console else JsonFormatter())
     log = logging.getLogger("qflowd")
     log.handlers[:] = [handler]
     log.setLevel(level.upper())

@@ -10,7 +10,7 @@ import time
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
-from qflowd.config import Config
+from qflowd.config.records import Config
 from qflowd.daemon import log as daemon_log
 from qflowd.daemon.idle import Idleness, count_failed
 from qflowd.daemon.notify import notify, watchdog_s
@@ -20,6 +20,7 @@ from qflowd.workers import linux
 
 if TYPE_CHECKING:
     from qflowd.daemon.assembly import Daemon
+    from qflowd.store.tx import Fault
 
 log = logging.getLogger("qflowd")
 IDLE_CHECK_S = 0.1
@@ -28,8 +29,11 @@ AT_ONCE_S = 3.0  # to write what is known after the second signal
 PATIENCE_S = 30.0  # for one beat; a known outage is waited out, and does not starve the watchdog
 
 
-def main(config: Config, *, until_idle: bool = False) -> int:
+def main(config: Config, *, until_idle: bool = False, fault: "Fault | None" = None) -> int:
     """Run a daemon until it is told to stop, or until nothing is left to do.
+
+    Args:
+        fault: called at every point of a transaction; tests kill the daemon there.
 
     Returns: 0; 1 if `until_idle` and an instance failed meanwhile.
     """
@@ -40,9 +44,8 @@ def main(config: Config, *, until_idle: bool = False) -> int:
     reloader.begin()
     # Imported only now: the process that tries the plugins works meanwhile.
     from qflowd.daemon.assembly import Daemon
-    from qflowd.daemon.faults import fault_from_environment
 
-    daemon = Daemon(config, reloader=reloader, fault=fault_from_environment())
+    daemon = Daemon(config, reloader=reloader, fault=fault)
     stop = _StopOnSignal(daemon)
     try:
         daemon.start()

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from typing import ClassVar
 
-from qflowd.config import Config
+from qflowd.config.records import Config
 from qflowd.plugins.reload import Reloader
 from qflowd.plugins.watch import FolderWatch
 from qflowd.workers.environment import worker_env

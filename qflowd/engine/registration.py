@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 
-from qflowd.config import PoolConfig
+from qflowd.config.records import PoolConfig
 from qflowd.define.writing import dump_settings
 from qflowd.model import jsontext
 from qflowd.model.errors import QflowdError

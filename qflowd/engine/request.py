@@ -39,22 +39,22 @@ class Override:
 NO_OVERRIDE = Override({}, Settings())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """A submission that can be read. What it names may still not exist."""
 
     id: int
     tenant: str
-    workflow: str | None
-    version: int | None
-    job: str | None
-    name: str | None
+    workflow: str | None = None
+    version: int | None = None
+    job: str | None = None
+    name: str | None = None
     params: dict[str, Json]
-    business_date: date | None
-    priority: int
-    run_at: datetime | None
-    hold: bool
-    idempotency_key: str | None
+    business_date: date | None = None
+    priority: int = 0
+    run_at: datetime | None = None
+    hold: bool = False
+    idempotency_key: str | None = None
     trigger_type: str
     created_at: datetime
     overrides_text: str | None = None

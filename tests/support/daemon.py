@@ -90,10 +90,11 @@ class Daemon:
             "PYTHONFAULTHANDLER": "1",
         }
         environment |= self.env
+        program = "tests.support.faulty" if "QFLOWD_FAULT" in environment else "qflowd"
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel, self.log_file.open("ab") as log:
             channel.bind("\0" + address[1:])
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "qflowd", "run", *arguments],
+                [sys.executable, "-m", program, "run", *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

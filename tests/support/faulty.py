@@ -1,11 +1,15 @@
-"""Faults on request, for tests that kill a real daemon at a named place: `QFLOWD_FAULT=finish:before_commit:3:kill`."""
+"""`python -m tests.support.faulty run`: qflowd with faults at named places, `QFLOWD_FAULT=finish:before_commit:3:kill`."""
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+import qflowd.daemon
+from qflowd.cli import main
 from qflowd.store.dialects.base import Retryable
 from qflowd.store.tx import Fault
 
@@ -45,3 +49,8 @@ def _read(text: str) -> Callable[[str, str], None]:
             time.sleep(0.02)
 
     return fault
+
+
+if __name__ == "__main__":
+    qflowd.daemon.main = partial(qflowd.daemon.main, fault=fault_from_environment())
+    sys.exit(main())
