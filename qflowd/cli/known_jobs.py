@@ -11,7 +11,7 @@ from qflowd.daemon.plugins import reloader_for
 from qflowd.define.stored import registered_job
 from qflowd.model.errors import QflowdError
 from qflowd.model.workflow import Job
-from qflowd.plugins.watch import FolderWatch
+from qflowd.plugins.folder_watch import FolderWatch
 
 
 @dataclass(frozen=True, slots=True)

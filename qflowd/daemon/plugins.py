@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from qflowd.config.records import Config
+from qflowd.plugins.folder_watch import FolderWatch
 from qflowd.plugins.reload import Reloader
-from qflowd.plugins.watch import FolderWatch
 from qflowd.workers.environment import worker_env
 
 

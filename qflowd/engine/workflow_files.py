@@ -17,8 +17,8 @@ from qflowd.engine.workflow_reading import Reading, assign, read
 from qflowd.engine.workflow_store import PoolOf, store_workflow
 from qflowd.model import jsontext
 from qflowd.model.names import DEFAULT_TENANT
+from qflowd.plugins.folder_watch import FolderWatch
 from qflowd.plugins.source import Scan, SourceFile
-from qflowd.plugins.watch import FolderWatch
 from qflowd.store.tx import DataRefused, Store, Tx
 
 log = logging.getLogger("qflowd")

@@ -209,7 +209,7 @@ def _settings(given: Mapping[str, Any]) -> Settings:
     for key, value in given.items():
         read = SETTINGS.get(key)
         if read is None:
-            what = "is not supported yet" if key in LATER else f"is no setting; there are {', '.join(SETTINGS)}"
+            what = "is not supported yet" if key in LATER else f"is not a setting; there are {', '.join(SETTINGS)}"
             raise InvalidJob(f"@job: {key} {what}")
         if value is None:
             continue

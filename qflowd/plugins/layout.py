@@ -28,7 +28,7 @@ def modules_of(files: Iterable[SourceFile]) -> dict[str, Module]:
         is_package = parts[-1] == "__init__"
         inner = parts[1:-1] if is_package else parts[1:]
         if is_package and len(parts) == 1:
-            continue  # the plugin folder itself is no package
+            continue  # the plugin folder itself is not a package
         modules[".".join([top, *inner])] = Module(file.path, file.data, is_package, file.hash)
     return modules
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from qflowd import resources
 from qflowd.model.jsontext import clean_text
+from qflowd.plugins.folder_watch import FolderWatch
 from qflowd.plugins.registry import Change, Registry
 from qflowd.plugins.source import Scan, SourceFile, scan
 from qflowd.plugins.trial import IMPORT_TIMEOUT_S, Trial, TrialFailed
-from qflowd.plugins.watch import FolderWatch
 
 ALWAYS = frozenset({"log", "delay"})
 SHIPPED = ALWAYS | {"shell"}
@@ -225,5 +225,5 @@ def _report(before: Registry, now: Registry) -> None:
     logger.info("plugins: generation %s, %d jobs%s", now.generation, len(now.jobs), listed)
     for path, error in now.errors.items():
         if before.errors.get(path) != error:
-            # A name that is no UTF-8 would keep the whole line out of the log.
+            # A name that is not UTF-8 would keep the whole line out of the log.
             logger.error("plugin %s", clean_text(error if error.startswith(path) else f"{path}: {error}"))

@@ -93,7 +93,7 @@ def source_file(path: str, root: str, data: bytes) -> SourceFile:
 def fault_in_python(file: SourceFile) -> str | None:
     """Why the bytes cannot be Python source at all; None if they may be."""
     if jsontext.clean_text(file.path) != file.path:
-        return "cannot be imported: its name is no UTF-8; rename it"
+        return "cannot be imported: its name is not UTF-8; rename it"
     if b"\0" in file.data:
         return "is not Python source: it contains NUL bytes"
     try:

@@ -57,7 +57,7 @@ def read_trusted(path: str) -> bytes:
 def read_limited(path: str, descriptor: int) -> bytes:
     """All bytes of an open plain file.
 
-    Raises: RefusedPath if it is no plain file or larger than LARGEST_FILE.
+    Raises: RefusedPath if it is not a plain file or larger than LARGEST_FILE.
     """
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):

@@ -75,7 +75,7 @@ class Backend(Protocol):
 
 
 class Bell:
-    """A descriptor that any thread can make readable, and that stays so until it is hushed."""
+    """A descriptor that any thread can make readable, and that stays so until it is reset."""
 
     def __init__(self) -> None:
         self._fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -88,7 +88,7 @@ class Bell:
         with contextlib.suppress(OSError):
             os.eventfd_write(self._fd, 1)
 
-    def hush(self) -> None:
+    def reset(self) -> None:
         with contextlib.suppress(BlockingIOError):
             os.eventfd_read(self._fd)
 
@@ -155,7 +155,7 @@ class Backends:
                 if backend.fileno() in ready or backend.due_us() <= now:
                     events += backend.take()
             if is_woken := self._bell.fileno() in ready:
-                self._bell.hush()
+                self._bell.reset()
             if events or is_woken or now >= end_us:
                 return events
 

@@ -22,7 +22,7 @@ _HELPERS = {
 def end_children() -> bool:
     """Kill and reap all descendants of this process but Python's helpers. False: none was alive any more.
 
-    This process must adopt orphans. Gives up after a second. Costs a microsecond where there is no child at all.
+    This process must be a subreaper. Gives up after a second. Costs a microsecond where there is no child at all.
     """
     if not _has_children():
         return False

@@ -74,7 +74,7 @@ class Handle:
     is_leaving: bool = False  # gets no more work
     has_left_place: bool = False  # another worker has its place already
     is_private: bool = False  # made for one solo chunk
-    is_condemned: bool = False  # killed by the daemon, through no fault of its tasks
+    is_killed: bool = False  # by the daemon, through no fault of its tasks
     backlog: bytearray = field(default_factory=bytearray)
     _buffer: bytes = b""
 

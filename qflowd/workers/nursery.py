@@ -1,4 +1,4 @@
-"""The nursery: a small single-threaded process that forks workers, buries them, and outlives nobody.
+"""The nursery: a small single-threaded process that forks workers, reaps them, and ends with the daemon.
 
 The daemon has threads and database connections and must not fork; this process has neither. It imports what every
 worker needs and nothing of the user's, so a worker costs one fork. End of file from the daemon means that the daemon
@@ -18,7 +18,7 @@ import time
 from qflowd.workers import linux, orders, worker
 from qflowd.workers.wire import now_us
 
-_FAREWELL_S = 1.5
+_SHUTDOWN_S = 1.5
 
 
 class Nursery:
@@ -47,14 +47,14 @@ class Nursery:
         while is_wanted:
             ready = dict(poll.poll())
             for fd in ready.keys() & {self._bell[0], self._timer}:
-                self._hush(fd)
+                self._reset(fd)
             if self._control.fileno() in ready:
                 is_wanted = self._obey()
-            self._bury()
+            self._reap()
             self._keep_deadline()
         self._end_all()
 
-    def _hush(self, fd: int) -> None:
+    def _reset(self, fd: int) -> None:
         with contextlib.suppress(BlockingIOError):
             os.read(fd, 4096)
 
@@ -104,28 +104,28 @@ class Nursery:
         with contextlib.suppress(OSError):  # the daemon is gone: the next read says so
             self._control.send(orders.encode(report))
 
-    def _bury(self) -> None:
+    def _reap(self) -> None:
         """Collect the dead; with a worker dies all that it has left behind."""
-        dead = list(self._reap())
+        dead = list(self._collect())
         while dead:
-            self._kill_orphans()
+            self._kill_strays()
             for report in dead:
                 self._report(report)
-            # Orphans of orphans have come to us meanwhile, and the killed ones wait to be collected.
-            dead = list(self._reap())
-        if self._strays:
-            self._kill_orphans()
+            # Children of strays have come to us meanwhile, and the killed ones wait to be collected.
+            dead = list(self._collect())
+        if self._has_strays:
+            self._kill_strays()
 
-    _strays = False
+    _has_strays = False
 
-    def _reap(self) -> list[orders.Exited]:
+    def _collect(self) -> list[orders.Exited]:
         dead: list[orders.Exited] = []
         while True:
             try:
-                # Look first: while the corpse lies here its number cannot belong to a new group.
+                # Look first: while it is a zombie its number cannot belong to a new group.
                 found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             except ChildProcessError:
-                self._strays = False
+                self._has_strays = False
                 return dead
             if found is None:
                 return dead
@@ -135,20 +135,20 @@ class Nursery:
             _, status, usage = os.wait4(found.si_pid, 0)
             if number is not None:
                 del self._pids[number]
-                dead.append(self._obituary(number, status, usage))
+                dead.append(self._exit_report(number, status, usage))
 
-    def _obituary(self, number: int, status: int, usage: resource.struct_rusage) -> orders.Exited:
+    def _exit_report(self, number: int, status: int, usage: resource.struct_rusage) -> orders.Exited:
         is_fenced = number in self._fenced
         self._fenced.discard(number)
         cpu_s = usage.ru_utime + usage.ru_stime
         return orders.Exited(number, status, usage.ru_maxrss * 1024, round(cpu_s, 6), is_fenced)
 
-    def _kill_orphans(self) -> None:
+    def _kill_strays(self) -> None:
         """Children that are no workers were left behind by dead ones."""
-        orphans = [pid for pid in linux.children(os.getpid()) if pid not in self._numbers]
-        for pid in orphans:
+        strays = [pid for pid in linux.children(os.getpid()) if pid not in self._numbers]
+        for pid in strays:
             linux.kill(pid)
-        self._strays = bool(orphans)
+        self._has_strays = bool(strays)
 
     def _keep_deadline(self) -> None:
         if self._deadline_us and self._pids and now_us() >= self._deadline_us:
@@ -159,12 +159,12 @@ class Nursery:
 
     def _end_all(self) -> None:
         """Kill until no child is left; gives up on what the kernel will not let die."""
-        until = time.monotonic() + _FAREWELL_S
+        until = time.monotonic() + _SHUTDOWN_S
         while time.monotonic() < until:
             for number in list(self._pids):
                 self._signal(number, signal.SIGKILL)
-            self._kill_orphans()
-            self._reap()
+            self._kill_strays()
+            self._collect()
             try:
                 os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             except ChildProcessError:
@@ -179,7 +179,7 @@ def main(control_fd: int) -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())  # the daemon may wait for its signals in a thread
     linux.name_process("qflowd-nursery")
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    linux.adopt_orphans()
+    linux.become_subreaper()
     os.set_inheritable(control_fd, False)
     gc.collect()
     gc.freeze()  # pages of objects made so far stay shared with every worker

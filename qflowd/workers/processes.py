@@ -10,16 +10,16 @@ from collections.abc import Callable, Collection, Mapping
 from qflowd.config.records import PoolConfig
 from qflowd.workers import orders
 from qflowd.workers.backends import NEVER_US, Backend
-from qflowd.workers.burial import tasks_of_dead
 from qflowd.workers.events import Asked, Event, Finished, Returned, StopReason
 from qflowd.workers.handle import Handle, Stop
 from qflowd.workers.log_budget import LogLine
 from qflowd.workers.log_reader import LogReader
+from qflowd.workers.lost_tasks import lost_tasks
 from qflowd.workers.nursery_link import NurseryLink
 from qflowd.workers.page import EVERYTHING
 from qflowd.workers.receive import sort_messages
 from qflowd.workers.supervisor import Supervisor
-from qflowd.workers.watch import Watch
+from qflowd.workers.task_watch import TaskWatch
 from qflowd.workers.wire import Answer, Chunk, Done, Ended, now_us
 
 _BUSY_TICK_US = 10_000  # how often running tasks are looked at
@@ -58,7 +58,7 @@ class Processes(Backend):
         self._by_fd: dict[int, Handle] = {}
         self._epoll = select.epoll()
         self._is_draining = False
-        self._watch = Watch(grace_s, self._supervisor.signal, self._drain_results)
+        self._watch = TaskWatch(grace_s, self._supervisor.signal, self._drain_results)
         self._next_watch_us = 0
         self._until_us = EVERYTHING
         self._unsent: list[Event] = []
@@ -93,7 +93,7 @@ class Processes(Backend):
     def kill_all(self) -> None:
         """SIGKILL for every worker, now; what they held comes back through `poll`."""
         for worker in self._workers.values():
-            worker.is_condemned = True
+            worker.is_killed = True
             self._supervisor.signal(worker, signal.SIGKILL)
 
     def close(self) -> None:
@@ -296,16 +296,16 @@ class Processes(Backend):
             if isinstance(report, orders.Spawned):
                 worker.pid = report.pid
             else:
-                self._bury(worker, report, events)
+                self._remove(worker, report, events)
         if not is_alive:
             self._epoll.unregister(nursery)
             for worker in self._supervisor.lose_nursery(nursery):
-                self._bury(worker, orders.Exited(worker.number, -1), events, is_innocent=True)
+                self._remove(worker, orders.Exited(worker.number, -1), events, is_external=True)
         self._next_watch_us = 0
 
-    def _bury(self, worker: Handle, report: orders.Exited, events: list[Event], *, is_innocent: bool = False) -> None:
+    def _remove(self, worker: Handle, report: orders.Exited, events: list[Event], *, is_external: bool = False) -> None:
         self._drain_results(worker, events)
-        events += tasks_of_dead(worker, report, is_innocent=is_innocent or worker.is_condemned)
+        events += lost_tasks(worker, report, is_external=is_external or worker.is_killed)
         for fd in (worker.tasks_fd, worker.results_fd):
             self._forget_fd(fd)
         self._supervisor.remove(worker, report)

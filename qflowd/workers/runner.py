@@ -80,7 +80,7 @@ class RawOutput:
         self.stdout_end = self.stderr_end = 0
 
     def has_grown(self) -> bool:
-        """Whether something was written since the last call, or 1 and 2 are no longer ours (then they are mended)."""
+        """Whether something was written since the last call, or 1 and 2 are no longer ours (then they are repaired)."""
         try:
             ends = os.lseek(1, 0, os.SEEK_END), os.lseek(2, 0, os.SEEK_END)
         except OSError:

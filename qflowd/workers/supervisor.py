@@ -88,7 +88,7 @@ class Supervisor:
     def fill_places(self) -> Iterator[Handle]:
         """Start a worker for each empty place whose time has come.
 
-        Raises: OSError the first time, out of descriptors or of disk: whoever starts the daemon is there to mend it.
+        Raises: OSError the first time, out of descriptors or of disk: whoever starts the daemon is there to fix it.
             Later it is perhaps not for long, and tried again.
         """
         now = self._clock()

@@ -1,6 +1,6 @@
 """The backend of the pool `inline`: threads of this very process, for functions that no worker could import.
 
-A thread cannot be killed. A job that runs out of time is answered for and left alone; what it still says is dropped.
+A thread cannot be killed. A job that times out is reported and left alone; later output is dropped.
 """
 
 import asyncio
@@ -42,8 +42,8 @@ from qflowd.workers.events import (
 from qflowd.workers.load import Loaded
 from qflowd.workers.log_budget import LogLine
 from qflowd.workers.task_context import TaskContext
+from qflowd.workers.task_watch import RUNNING_AFTER_US
 from qflowd.workers.thread_logs import ThreadLogs
-from qflowd.workers.watch import RUNNING_AFTER_US
 from qflowd.workers.wire import Assignment, Chunk, Done, Ended, now_us
 
 INLINE: Final = "inline"  # the pool of all jobs in threads, and of nothing else
@@ -145,7 +145,7 @@ class Threads(Backend):
         return self._due_us
 
     def take(self) -> list[Event]:
-        self._bell.hush()
+        self._bell.reset()
         now = now_us()
         with self._lock:
             for run in list(self._open.values()):
@@ -166,7 +166,7 @@ class Threads(Backend):
         self._give_back(self._open.values())
 
     def close(self) -> None:
-        """Those threads that are at work end when they are through, unheard."""
+        """Those threads that are at work end when they are through; their output is dropped."""
         self._logs.stop_listening(self._functions)
         self.kill_all()
         self._bell.close()
@@ -324,4 +324,6 @@ def _where_it_is(ident: int) -> str | None:
     first = next((i for i, line in enumerate(stack) if line.filename.startswith(_OURS)), 0)
     theirs = [line for line in stack[first:] if not line.filename.startswith(_OURS)]
     text = "".join(traceback.StackSummary.from_list(theirs).format())
-    return clean_text(f"Its thread still runs, unheard. Where it was (most recent call last):\n{text}")
+    return clean_text(
+        f"Its thread still runs, but its output is dropped. Where it was (most recent call last):\n{text}"
+    )

@@ -37,7 +37,7 @@ def main(order: orders.Spawn, fds: dict[str, int]) -> NoReturn:
         linux.die_with_parent()
         if os.getppid() != nursery:
             os._exit(1)
-        linux.adopt_orphans()
+        linux.become_subreaper()
         _settle(order, fds)
         Worker(order.slots, fds).run()
         dismiss_helpers()

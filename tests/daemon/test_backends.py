@@ -85,7 +85,7 @@ class Subprocesses(Backend):
         return self.bell.fileno()
 
     def take(self) -> list[Event]:
-        self.bell.hush()
+        self.bell.reset()
         with self.lock:
             events, self.events = self.events, []
         return events

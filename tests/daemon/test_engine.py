@@ -244,7 +244,7 @@ def test_a_function_of_the_main_file_is_refused_with_the_remedy(sqlite_url, make
         (lambda: None, {"name": "f", "inline": False}, "would not find it"),
         (lambda: None, {"name": "f", "pool": "io"}, "cannot be in pool 'io'"),
         (lambda: None, {"name": "f", "memory": "1G"}, "no memory limit"),
-        (lambda: None, {"name": "f", "retrys": 2}, "retrys is no setting"),
+        (lambda: None, {"name": "f", "retrys": 2}, "retrys is not a setting"),
         (program_jobs.double, {"pool": "inline"}, "is for jobs in threads"),
         (program_jobs.divide, {"retries": 2}, "change them there"),
         (print, {}, "goes on a function"),

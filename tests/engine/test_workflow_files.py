@@ -18,7 +18,7 @@ from qflowd.engine.service import Runner, Topics
 from qflowd.engine.workflow_files import GONE, WorkflowFiles
 from qflowd.engine.workflow_store import store_workflow, text_hash
 from qflowd.model.errors import StoreUnavailable
-from qflowd.plugins.watch import FolderWatch
+from qflowd.plugins.folder_watch import FolderWatch
 from qflowd.store.migrate import migrate
 from qflowd.store.tx import Store
 from tests.support.sql import run_sql

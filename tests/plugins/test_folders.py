@@ -191,4 +191,4 @@ def test_a_file_whose_name_is_no_text_is_refused_alone(folder, make_reloader):
     path.chmod(0o644)
     registry = make_reloader(folder.path).start()
     assert "good" in registry.jobs
-    assert registry.errors[str(path)] == "cannot be imported: its name is no UTF-8; rename it"
+    assert registry.errors[str(path)] == "cannot be imported: its name is not UTF-8; rename it"

@@ -6,8 +6,8 @@ import threading
 import time
 from pathlib import Path
 
+from qflowd.plugins.folder_watch import FolderWatch
 from qflowd.plugins.source import scan
-from qflowd.plugins.watch import FolderWatch
 from tests.plugins.conftest import poll_until
 
 

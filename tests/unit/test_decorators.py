@@ -80,7 +80,7 @@ def test_an_async_function_is_known_as_one():
         ({"memory": "lots"}, "memory='lots'"),
         ({"pool": ""}, "pool"),
         ({"limits": {"a": 1}}, "limits is not supported yet"),
-        ({"colour": "red"}, "colour is no setting; there are pool"),
+        ({"colour": "red"}, "colour is not a setting; there are pool"),
     ],
 )
 def test_a_faulty_setting_is_named_at_decoration(settings, says):

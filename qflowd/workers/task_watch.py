@@ -18,7 +18,7 @@ _MEMORY_EVERY_US = 100_000
 _WALK_SHARE = 20  # walks over /proc take at most this part (1/20) of the time
 
 
-class Watch:
+class TaskWatch:
     """Rules of time for running tasks; all times come in as arguments."""
 
     def __init__(
@@ -112,17 +112,17 @@ class Watch:
             taken = linux.memory_of(family) - min(map(worker.page.memory_before, marks))
             if taken > limit:
                 number = "1 process" if len(family) == 1 else f"{len(family)} processes"
-                self._condemn(worker, marks, now, f"{taken / MB:.0f} MB in {number}")
+                self._kill_over_limit(worker, marks, now, f"{taken / MB:.0f} MB in {number}")
         took_us = (time.monotonic() - started) * 1e6
         self._next_memory_us = now + max(_MEMORY_EVERY_US, round(took_us * _WALK_SHARE))
 
-    def _condemn(self, worker: Handle, measured: list[Mark], now: int, taken: str) -> None:
+    def _kill_over_limit(self, worker: Handle, measured: list[Mark], now: int, taken: str) -> None:
         """`measured`: what ran when its memory was looked at. Nothing else begins from here on."""
         self.revoke(worker, now)
         if len(measured) == 1:
             [mark] = measured
             if mark not in worker.page.marks():
-                return  # it has just ended, and who follows it is innocent
+                return  # it has just ended, and what follows it is not to blame
             worker.stops[mark.task_id] = Stop("memory", mark, now, now, taken)
         worker.is_leaving = True
         self._send_signal(worker, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""What becomes of the tasks of a dead worker."""
+"""Which events end the tasks of a worker that died."""
 
 import os
 
@@ -8,24 +8,24 @@ from qflowd.workers.orders import Exited
 from qflowd.workers.page import Mark
 
 
-def tasks_of_dead(worker: Handle, report: Exited, *, is_innocent: bool) -> list[Event]:
+def lost_tasks(worker: Handle, report: Exited, *, is_external: bool) -> list[Event]:
     """One last event for each open task; call it once all results have been read.
 
-    Marks say what was running. The culprit is the one that was to stop, or the only one that ran; when several ran
-    and none was to stop, nobody can tell, so each runs alone next time. `is_innocent`: the process was killed for
+    Marks say what was running. To blame is the one that was to stop, or the only one that ran; when several ran
+    and none was to stop, nobody can tell, so each runs alone next time. `is_external`: the process was killed for
     reasons that are not the tasks'.
     """
     marks = {mark.task_id: mark for mark in worker.page.marks() if mark.task_id in worker.open}
-    told = [task_id for task_id in marks if (stop := worker.stops.get(task_id)) and stop.mark is not None]
-    if is_innocent or report.is_fenced or report.status == -1:
-        culprits = []
-    elif told:
-        culprits = told
+    stopped = [task_id for task_id in marks if (stop := worker.stops.get(task_id)) and stop.mark is not None]
+    if is_external or report.is_fenced or report.status == -1:
+        blamed = []
+    elif stopped:
+        blamed = stopped
     else:
-        culprits = list(marks) if len(marks) == 1 else []
+        blamed = list(marks) if len(marks) == 1 else []
     events: list[Event] = []
     for task_id, task in worker.open.items():
-        if task_id in culprits:
+        if task_id in blamed:
             events.append(_broken(worker, report, marks[task_id]))
         else:
             mark = marks.get(task_id)
