@@ -31,7 +31,6 @@ class Reloader:
         folders: plugin folders, in the order in which they win a job's name.
         enable: shipped plugins that are off unless named, such as `shell`.
         env, cwd: environment and current folder for trying files; those of the workers.
-        on_change, wake: see `tell`.
         watch: of these folders, if it is to be another than the usual one.
         timeout_s: for importing one file.
     """
@@ -43,18 +42,15 @@ class Reloader:
         *,
         env: Mapping[str, str],
         cwd: Path | None = None,
-        on_change: Callable[[Registry], None] = lambda _registry: None,
-        wake: Callable[[], None] = lambda: None,
         watch: FolderWatch | None = None,
         timeout_s: float = IMPORT_TIMEOUT_S,
     ) -> None:
         self.registry = Registry()
         self.is_ready = False  # the folders have been read once and the registry is true
         self._shipped = shipped(enable)
-        self.tell(on_change, wake)
+        self.tell(lambda _registry: None, lambda: None)
         self._env, self._cwd, self._timeout_s = env, cwd, timeout_s
-        self._watch = watch or FolderWatch(folders, (".py",), self._wake_up)
-        self._has_begun = False
+        self._watch = watch or FolderWatch(folders, (".py",), lambda: self._wake())  # noqa: PLW0108 - `tell` sets another
         self._scan = Scan()
         self._change = Change(self.registry, Scan())
         self._trial: Trial | None = None
@@ -76,8 +72,7 @@ class Reloader:
 
     def begin(self) -> None:
         """Read the folders and start trying them, unless that was done; `wait_s()` until `is_ready`."""
-        if not self._has_begun:
-            self._has_begun = True
+        if self._trial is None and not self.is_ready:
             self._begin_change(self._watch.start())
 
     def wait_s(self, timeout_s: float) -> None:
@@ -173,9 +168,6 @@ class Reloader:
         self.is_ready = True
         _report(before, registry)
         self._on_change(registry)
-
-    def _wake_up(self) -> None:
-        self._wake()
 
     def _abandon(self) -> None:
         if self._trial is not None:

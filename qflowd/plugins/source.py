@@ -74,7 +74,7 @@ def scan(folders: Sequence[Path], suffixes: Iterable[str], *, trusted_only: bool
             if path in files or not path.endswith(endings):
                 continue
             try:
-                data = trust.read_trusted(path) if trusted_only else _read(path)
+                data = trust.read_file(path, trusted_only=trusted_only)
             except FileNotFoundError:
                 continue
             except (RefusedPath, OSError) as error:
@@ -132,14 +132,6 @@ def _walk(root: str, errors: dict[str, str], *, trusted_only: bool) -> Iterator[
 
 def _is_visible(name: str) -> bool:
     return not name.startswith((".", "#")) and not name.endswith("~") and name != "__pycache__"
-
-
-def _read(path: str) -> bytes:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    try:
-        return trust.read_limited(path, descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _say(error: Exception) -> str:

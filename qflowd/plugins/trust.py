@@ -35,35 +35,29 @@ def check_subfolder(folder: str) -> None:
     _check(folder, os.lstat(folder))
 
 
-def read_trusted(path: str) -> bytes:
-    """The bytes of a plain file that only root and we can write to; its folder has been checked.
+def read_file(path: str, *, trusted_only: bool) -> bytes:
+    """The bytes of a plain file. `trusted_only`: only root and we can write to it; its folder has been checked.
 
-    Raises: RefusedPath; OSError if it cannot be read.
+    Raises: RefusedPath, also if it is larger than LARGEST_FILE; OSError if it cannot be read.
     """
+    # NONBLOCK: a named pipe must not stop us.
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (os.O_NOFOLLOW if trusted_only else 0)
     try:
-        # NONBLOCK: a named pipe must not stop us.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        descriptor = os.open(path, flags)
     except OSError as error:
-        if error.errno == errno.ELOOP:
+        if trusted_only and error.errno == errno.ELOOP:
             raise RefusedPath(f"{path} is a symbolic link; put the file itself there") from None
         raise
     try:
-        _check(path, os.fstat(descriptor))
-        return read_limited(path, descriptor)
+        status = os.fstat(descriptor)
+        if trusted_only:
+            _check(path, status)
+        if not stat.S_ISREG(status.st_mode):
+            raise RefusedPath(f"{path} is not a plain file")
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            data = file.read(LARGEST_FILE + 1)
     finally:
         os.close(descriptor)
-
-
-def read_limited(path: str, descriptor: int) -> bytes:
-    """All bytes of an open plain file.
-
-    Raises: RefusedPath if it is not a plain file or larger than LARGEST_FILE.
-    """
-    status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode):
-        raise RefusedPath(f"{path} is not a plain file")
-    with os.fdopen(descriptor, "rb", closefd=False) as file:
-        data = file.read(LARGEST_FILE + 1)
     if len(data) > LARGEST_FILE:
         raise RefusedPath(f"{path} is larger than {LARGEST_FILE >> 20} MB")
     return data

@@ -3,8 +3,12 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from qflowd.workers.wire import Done, Ended
+from qflowd.workers.wire import Asked, Checkpointed, Done, Ended, Progressed
 
+__all__ = (
+    "Asked", "BreakReason", "Broken", "Checkpointed", "Event", "Finished", "Progressed", "Returned", "Running",
+    "StopReason",
+)  # fmt: skip
 StopReason = Literal["timeout", "memory", "terminated"]
 BreakReason = Literal["crash", "timeout", "memory", "terminated"]
 
@@ -60,36 +64,6 @@ class Broken:
     traceback: str | None = None
     is_given_up: bool = False
     memory: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Progressed:
-    """The latest `context().progress(...)` of a running task."""
-
-    task_id: int
-    fence: int
-    done: float
-    total: float | None
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Checkpointed:
-    """The latest `context().save(...)` of a running task: JSON text."""
-
-    task_id: int
-    fence: int
-    value: str
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A running task waits for the output of the task `key`; `Backend.answer` sends it. `ticket`: the backend's own."""
-
-    task_id: int
-    fence: int
-    key: str
-    ticket: int
 
 
 Event = Finished | Running | Returned | Broken | Progressed | Checkpointed | Asked

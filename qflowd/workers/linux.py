@@ -15,7 +15,6 @@ _PR_SET_CHILD_SUBREAPER = 36
 _FALLOC_KEEP_SIZE_AND_PUNCH = 0x01 | 0x02
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_long, ctypes.c_long)
-_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _LISTS_CHILDREN = Path("/proc/thread-self/children").exists()  # a kernel may be built without
 
@@ -139,15 +138,6 @@ def families(roots: Iterable[int]) -> dict[int, list[int]]:
             members.extend(offspring.get(member, ()))
         found[root] = members
     return found
-
-
-def rss(pid: int) -> int:
-    """Resident bytes; 0 if it is gone."""
-    try:
-        with Path(f"/proc/{pid}/statm").open("rb", buffering=0) as file:
-            return int(file.read(128).split()[1]) * _PAGE_BYTES
-    except (OSError, IndexError):
-        return 0
 
 
 def memory(pid: int) -> int:

@@ -1,18 +1,18 @@
 """How much is kept of what an attempt prints: the start and the end of each stream."""
 
-from collections import deque
-from typing import NamedTuple
+from collections import defaultdict, deque
 
-from qflowd.workers.sink import LARGEST_LOG
+import msgspec
 
+LARGEST_LOG = 1 << 20  # bytes of each stream that are kept of an attempt, and characters of a single message
 _HALF = LARGEST_LOG // 2
 Owner = tuple[int, int, int]  # task_id, fence, attempt
 NOBODY: Owner = (0, 0, 0)
 STREAMS = ("stdout", "stderr", "log")
 
 
-class LogLine(NamedTuple):
-    """One line, or one record of `logging`. `at_us`: CLOCK_BOOTTIME; `attributes`: JSON object as text, or None.
+class LogLine(msgspec.Struct, frozen=True, array_like=True, tag="r"):
+    """One printed line, or one record of `logging`. `at_us`: CLOCK_BOOTTIME; `attributes`: JSON object as text, or None.
 
     `task_id` is 0 where nobody can tell whose it is.
     """
@@ -58,7 +58,10 @@ class _Budget:
     def finish(self, lines: list[LogLine]) -> None:
         if self._lost_bytes:
             text = f"… {self._lost_bytes:,} bytes are missing here: of a stream, more than the first and last half of 1 MB is not kept …"
-            lines.append(self._end[0][0]._replace(level="WARNING", logger="qflowd", message=text, attributes=None))
+            first_kept = self._end[0][0]
+            lines.append(
+                msgspec.structs.replace(first_kept, level="WARNING", logger="qflowd", message=text, attributes=None)
+            )
         lines += [line for line, _ in self._end]
 
 
@@ -66,18 +69,14 @@ class Budgets:
     """Of all attempts whose output is read now."""
 
     def __init__(self) -> None:
-        self._budgets: dict[tuple[Owner, str], _Budget] = {}
+        self._budgets: defaultdict[tuple[Owner, str], _Budget] = defaultdict(_Budget)
 
     def of(self, owner: Owner, stream: str) -> _Budget:
-        key = (owner, stream)
-        budget = self._budgets.get(key)
-        if budget is None:
-            budget = self._budgets[key] = _Budget()
-        return budget
+        return self._budgets[owner, stream]
 
     def add(self, line: LogLine, lines: list[LogLine]) -> None:
-        """Give `line` on into `lines`, now, or when its attempt is over, or never."""
-        self.of(line[:3], line.stream).add(line, lines)
+        """Pass `line` on into `lines`, now, or when its attempt is over, or never."""
+        self.of((line.task_id, line.fence, line.attempt), line.stream).add(line, lines)
 
     def finish(self, owner: Owner, lines: list[LogLine]) -> None:
         """The attempt is over: the end of its output follows."""

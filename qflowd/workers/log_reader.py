@@ -8,15 +8,15 @@ import msgspec
 
 from qflowd.model.jsontext import clean_text
 from qflowd.workers import linux
-from qflowd.workers.log_budget import NOBODY, Budgets, LogLine, Owner
+from qflowd.workers.log_budget import LARGEST_LOG, NOBODY, Budgets, LogLine, Owner
 from qflowd.workers.page import Page
-from qflowd.workers.sink import LARGEST_LOG, Reach, Record
+from qflowd.workers.sink import Reach
 from qflowd.workers.wire import now_us
 
 _PIECE = 1 << 18
 _PUNCH_EVERY = 1 << 16
 _LEVELS = {"stdout": "INFO", "stderr": "ERROR"}
-_decode_lines = msgspec.json.Decoder(Record | Reach).decode_lines
+_decode_lines = msgspec.json.Decoder(LogLine | Reach).decode_lines
 
 
 class _File:
@@ -127,10 +127,10 @@ class Output:
             if newline:
                 self._sort(_decode(whole), lines)
 
-    def _sort(self, items: list[Record | Reach], lines: list[LogLine]) -> None:
+    def _sort(self, items: list[LogLine | Reach], lines: list[LogLine]) -> None:
         for item in items:
-            if isinstance(item, Record):
-                self._budgets.add(line_of(item), lines)
+            if isinstance(item, LogLine):
+                self._budgets.add(item, lines)
                 continue
             owner = (item.task_id, item.fence, item.attempt)
             if self._page.slots == 1:
@@ -147,15 +147,7 @@ class Output:
                 os.close(fd)
 
 
-def line_of(record: Record) -> LogLine:
-    """`record` as a log line."""
-    return LogLine(
-        record.task_id, record.fence, record.attempt, record.at_us, record.stream, record.level, record.logger,
-        record.message, record.attributes,
-    )  # fmt: skip
-
-
-def _decode(data: bytes) -> list[Record | Reach]:
+def _decode(data: bytes) -> list[LogLine | Reach]:
     try:
         return _decode_lines(data)
     except msgspec.MsgspecError:  # a full disk has cut a line, or user code wrote here

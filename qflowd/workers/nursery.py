@@ -30,6 +30,7 @@ class Nursery:
         self._numbers: dict[int, int] = {}  # and back
         self._deadline_us = 0
         self._fenced: set[int] = set()
+        self._has_strays = False
         self._timer = (
             linux.boottime_timer()
         )  # not a timeout of `poll`, whose clock stands still while the machine sleeps
@@ -115,8 +116,6 @@ class Nursery:
             dead = list(self._collect())
         if self._has_strays:
             self._kill_strays()
-
-    _has_strays = False
 
     def _collect(self) -> list[orders.Exited]:
         dead: list[orders.Exited] = []

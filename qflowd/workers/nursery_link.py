@@ -13,6 +13,7 @@ from pathlib import Path
 from qflowd.workers import linux, orders
 
 _COOKIE = "QFLOWD_CREW"
+_PATIENCE_S = 3.0  # until a nursery that was told to end is killed
 _ROOT = str(Path(__file__).resolve().parents[2])
 # Not `python -m`: that would put the current folder, where users keep files, at the front of sys.path.
 _START = (
@@ -76,11 +77,11 @@ class NurseryLink:
                 return found, False
             found.append(orders.decode_report(data))
 
-    def close(self, patience_s: float = 3.0) -> None:
+    def close(self) -> None:
         """Hang up: the nursery ends everything, then itself."""
         self._socket.close()
         try:
-            self._process.wait(patience_s)
+            self._process.wait(_PATIENCE_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

@@ -5,7 +5,7 @@ import os
 import select
 import signal
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 
 from qflowd.config.records import PoolConfig
 from qflowd.workers import orders
@@ -37,7 +37,6 @@ class Processes(Backend):
         run_dir: where their output files lie (without names).
         lock_fd: a locked file that stays open until the last worker is dead; None: none.
         grace_s: from SIGTERM to SIGKILL.
-        clock: microseconds of CLOCK_BOOTTIME.
     """
 
     def __init__(
@@ -49,11 +48,9 @@ class Processes(Backend):
         run_dir: str,
         lock_fd: int | None = None,
         grace_s: float = 10.0,
-        clock: Callable[[], int] = now_us,
     ) -> None:
         self._logs = LogReader()
-        self._clock = clock
-        self._supervisor = Supervisor(pools, env=env, cwd=cwd, run_dir=run_dir, lock_fd=lock_fd, clock=clock)
+        self._supervisor = Supervisor(pools, env=env, cwd=cwd, run_dir=run_dir, lock_fd=lock_fd)
         self._workers = self._supervisor.workers
         self._by_fd: dict[int, Handle] = {}
         self._epoll = select.epoll()
@@ -88,7 +85,7 @@ class Processes(Backend):
         self._is_draining = True
         for worker in self._workers.values():
             if worker.open:
-                self._watch.revoke(worker, self._clock())
+                self._watch.revoke(worker, now_us())
 
     def kill_all(self) -> None:
         """SIGKILL for every worker, now; what they held comes back through `poll`."""
@@ -139,11 +136,11 @@ class Processes(Backend):
         if worker.is_private:
             worker.is_leaving = True
         self._want_to_write(worker)
-        self._next_watch_us = min(self._next_watch_us, self._clock() + _BUSY_TICK_US)
+        self._next_watch_us = min(self._next_watch_us, now_us() + _BUSY_TICK_US)
 
     def stop(self, task_ids: Collection[int], reason: StopReason) -> None:
         """End these tasks: SIGTERM, grace, SIGKILL."""
-        now = self._clock()
+        now = now_us()
         for task_id in task_ids:
             worker = next((w for w in self._workers.values() if task_id in w.open), None)
             if worker is not None:
@@ -179,7 +176,7 @@ class Processes(Backend):
 
     def take(self) -> list[Event]:
         events, self._unsent = self._unsent, []
-        now = self._clock()
+        now = now_us()
         if now >= self._next_watch_us:
             self._look(now, events)
         if not events and self._is_flooded():
@@ -272,7 +269,7 @@ class Processes(Backend):
     def _retire(self, worker: Handle) -> None:
         """Let it end what it has begun; it gives back the rest and goes."""
         worker.is_leaving = True
-        self._watch.revoke(worker, self._clock())
+        self._watch.revoke(worker, now_us())
         if not worker.open:
             self._let_go(worker)
         elif worker.slots > 1 and not worker.is_private:  # its other slots would be idle as long as one task runs

@@ -5,9 +5,9 @@ from collections import deque
 import msgspec
 
 from qflowd.workers import linux, wire
-from qflowd.workers.events import Asked, Broken, Checkpointed, Event, Progressed, Returned
+from qflowd.workers.events import Broken, Event, Returned
 from qflowd.workers.handle import Handle, Sample, Stop, task_id_of
-from qflowd.workers.wire import Assignment, Done, Ended, Message
+from qflowd.workers.wire import Asked, Assignment, Checkpointed, Done, Ended, Message, Progressed
 
 Results = list[Done | Ended]
 _ALL_DONE = {Done}
@@ -33,12 +33,8 @@ def _sort(worker: Handle, message: Message, results: Results, events: list[Event
     task = worker.open.get(message.task_id)
     if task is None or task.fence != message.fence:
         return
-    if isinstance(message, wire.Progress):
-        events.append(Progressed(task.task_id, task.fence, message.done, message.total, message.text))
-    elif isinstance(message, wire.Saved):
-        events.append(Checkpointed(task.task_id, task.fence, message.value))
-    elif isinstance(message, wire.Ask):
-        events.append(Asked(task.task_id, task.fence, message.key, message.ticket))
+    if isinstance(message, Progressed | Checkpointed | Asked):
+        events.append(message)
     else:
         del worker.open[task.task_id]
         sample = worker.samples.pop(task.task_id, None)

@@ -15,7 +15,6 @@ from typing import Any
 import msgspec
 
 from qflowd.jobs.context import Facts
-from qflowd.model.errors import QflowdError
 from qflowd.model.jsontext import clean_text
 from qflowd.workers import linux, wire
 from qflowd.workers.children import SOONEST_US, end_children
@@ -37,7 +36,7 @@ _decode = msgspec.json.Decoder(dict[str, Any]).decode
 class Results:
     """The pipe to the daemon; every message is one write. Also the `Channel` of `context()`."""
 
-    def __init__(self, fd: int, *, is_shared: bool, inbox: Inbox | None = None) -> None:
+    def __init__(self, fd: int, *, is_shared: bool, inbox: Inbox) -> None:
         self._fd = fd
         self._inbox = inbox
         self._lock = threading.Lock() if is_shared else None
@@ -60,15 +59,13 @@ class Results:
             raise
 
     def send_progress(self, facts: Facts, done: float, total: float | None, text: str) -> None:
-        self.send(wire.Progress(facts.task_id, facts.fence, done, total, clean_text(text)))
+        self.send(wire.Progressed(facts.task_id, facts.fence, done, total, clean_text(text)))
 
     def send_save(self, facts: Facts, value: bytes) -> None:
-        self.send(wire.Saved(facts.task_id, facts.fence, value.decode()))
+        self.send(wire.Checkpointed(facts.task_id, facts.fence, value.decode()))
 
     def fetch_output(self, facts: Facts, key: str, number: int) -> bytes:
-        if self._inbox is None:
-            raise QflowdError(f"the output of task {key} cannot be fetched here")
-        ask = partial(wire.Ask, facts.task_id, facts.fence, key)
+        ask = partial(wire.Asked, facts.task_id, facts.fence, key)
         return self._inbox.fetch(number, lambda ticket: self.send(ask(ticket)))
 
 
@@ -130,7 +127,7 @@ class Runner:
             # The mark stands before the question: the daemon revokes first and then looks at marks.
             if self.is_leaving or not page.may_begin(seq, started_us):
                 words[base + 2] = 0
-                self._results.send(wire.Given(seq, wire.unstarted(chunk.tasks[index:])))
+                self._results.send(wire.Given(seq, [rest.task_id for rest in chunk.tasks[index:]]))
                 return
             self._context.begin(chunk, task)
             self._state.enter(chunk.module)
@@ -159,6 +156,9 @@ class Runner:
             started_us, self._loaded_us = self._loaded_us, 0
         attempt = self._context.current
         has_written = self._raw.has_grown() or attempt.has_written or attempt.partial
+        if has_written:
+            self._sink.end_lines(attempt)
+            self._sink.reach(task, self._raw.stdout_end, self._raw.stderr_end)
         if error is None and meter is None and not has_written:
             return Done(task.task_id, task.fence, output, started_us, ended_us)
         if error is None:
@@ -166,8 +166,7 @@ class Runner:
         else:
             ended = ended_by(error, task, is_stopped=self._page.is_stop_asked(self.slot))
         measures = meter.read() if meter is not None else {}
-        ends = self._ends_of_output(task) if has_written else {}
-        return msgspec.structs.replace(ended, started_us=started_us, ended_us=ended_us, **measures, **ends)
+        return msgspec.structs.replace(ended, started_us=started_us, ended_us=ended_us, **measures)
 
     def _outcome(self, chunk: Chunk, task: Assignment) -> tuple[str | None, BaseException | None]:
         self.is_in_task = True
@@ -220,12 +219,6 @@ class Runner:
         """Ask the task in hand to end. True: nothing more can be done; False: the caller may raise inside it."""
         self._context.current.mark_cancelled()
         return self._loop.cancel()
-
-    def _ends_of_output(self, task: Assignment) -> dict[str, int]:
-        raw, sink = self._raw, self._sink
-        sink.end_lines(self._context.current)
-        sink.reach(task, raw.stdout_end, raw.stderr_end)
-        return {"stdout_end": raw.stdout_end, "stderr_end": raw.stderr_end, "records_end": sink.end()}
 
 
 def raise_in_thread(ident: int, error: type[BaseException] | None) -> None:

@@ -9,6 +9,7 @@ import io
 import logging
 import os
 import sys
+from collections.abc import Sequence
 from threading import get_ident
 from typing import Any
 
@@ -18,26 +19,12 @@ from qflowd.jobs.context import current
 from qflowd.model import jsontext
 from qflowd.model.jsontext import clean_text, clipped
 from qflowd.model.plain import plain
+from qflowd.workers.log_budget import LARGEST_LOG, LogLine
 from qflowd.workers.task_context import TaskContext
 from qflowd.workers.wire import Assignment, now_us
 
-LARGEST_LOG = 1 << 20  # bytes of each stream that are kept of an attempt, and characters of a single message
 _LONGEST_LINE = 8192
-_encode = msgspec.json.Encoder().encode
-
-
-class Record(msgspec.Struct, frozen=True, array_like=True, tag="r"):
-    """A printed line (stream stdout or stderr) or a record of `logging` (stream log)."""
-
-    at_us: int
-    task_id: int
-    fence: int
-    attempt: int
-    stream: str
-    level: str
-    logger: str
-    message: str
-    attributes: str | None = None
+_encode_lines = msgspec.json.Encoder().encode_lines
 
 
 class Reach(msgspec.Struct, frozen=True, array_like=True, tag="x"):
@@ -46,22 +33,13 @@ class Reach(msgspec.Struct, frozen=True, array_like=True, tag="x"):
     task_id: int
     fence: int
     attempt: int
-    at_us: int
     stdout_end: int
     stderr_end: int
 
 
-class _Nobody(TaskContext):
-    """Stands for the attempt where nobody can tell which one a thread works for."""
-
-    __slots__ = ()
-
-    def __init__(self) -> None:
-        self.task_in_hand = Assignment(0, 0, 0, "")
-        self.partial = {}
-
-
-NOBODY = _Nobody()
+# Stands for the attempt where nobody can tell which one a thread works for; it has no way to the daemon.
+NOBODY = TaskContext(None)  # type: ignore[arg-type]
+NOBODY.task_in_hand = Assignment(0, 0, 0, "")
 
 
 def writer() -> TaskContext:
@@ -91,18 +69,13 @@ class Sink:
         attempt = attempt or writer()
         attempt.is_kept = attempt.has_written = True
         task, at_us = attempt.task_in_hand, now_us()
-        data = bytearray()
-        for line in lines:
-            text = clean_text(clipped(line, LARGEST_LOG))
-            data += _encode(
-                Record(at_us, task.task_id, task.fence, task.attempt, stream, level, logger, text, attributes)
-            )
-            data += b"\n"
-        self._append(data)
+        texts = [clean_text(clipped(line, LARGEST_LOG)) for line in lines]
+        owner = (task.task_id, task.fence, task.attempt)
+        self._append([LogLine(*owner, at_us, stream, level, logger, text, attributes) for text in texts])
 
     def reach(self, task: Assignment, stdout_end: int, stderr_end: int) -> None:
         """Up to here, what lies in the files of raw output is the task's."""
-        self._append(_encode(Reach(task.task_id, task.fence, task.attempt, now_us(), stdout_end, stderr_end)) + b"\n")
+        self._append([Reach(task.task_id, task.fence, task.attempt, stdout_end, stderr_end)])
 
     def end_lines(self, attempt: TaskContext) -> None:
         """The task is over: a line without its end ends here."""
@@ -110,13 +83,9 @@ class Sink:
             (stream, _), text = attempt.partial.popitem()
             self.emit(stream, "ERROR" if stream == "stderr" else "INFO", "", [text], attempt=attempt)
 
-    def end(self) -> int:
-        """Length of the records file."""
-        return os.lseek(self._fd, 0, os.SEEK_END)
-
-    def _append(self, data: bytes | bytearray) -> None:
+    def _append(self, items: Sequence[LogLine | Reach]) -> None:
         with contextlib.suppress(OSError):  # a full disk must not fail the task
-            os.write(self._fd, data)
+            os.write(self._fd, _encode_lines(items))
 
     def take_over(self) -> None:
         """Make `print` and `logging` of this process write here."""

@@ -4,7 +4,7 @@ import contextlib
 import errno
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from qflowd.config.records import PoolConfig
@@ -12,6 +12,7 @@ from qflowd.workers import orders
 from qflowd.workers.backends import NEVER_US
 from qflowd.workers.handle import Handle, new_handle
 from qflowd.workers.nursery_link import NurseryLink
+from qflowd.workers.wire import now_us
 
 log = logging.getLogger("qflowd")
 _LONG_LIFE_US = 10_000_000  # a nursery that dies sooner is not started again at once
@@ -45,12 +46,10 @@ class Supervisor:
         cwd: str,
         run_dir: str,
         lock_fd: int | None,
-        clock: Callable[[], int],
     ) -> None:
         self.workers: dict[int, Handle] = {}
         self.nursery: NurseryLink | None = None
         self._env, self._cwd, self._run_dir, self._lock_fd = dict(env), cwd, run_dir, lock_fd
-        self._clock = clock
         self._places = [_Place(name, size.threads) for name, size in pools.items() for _ in range(size.processes)]
         self._nursery_place, self._nursery_started_us = _Place("", 0), 0  # it is started anew in the same way
         self._manifest_fd = -1
@@ -72,10 +71,10 @@ class Supervisor:
 
     def start_nursery(self) -> NurseryLink | None:
         """Start the nursery, if there is none and it is time; then returns it."""
-        if self.nursery is not None or self._clock() < self._nursery_place.fill_at_us:
+        if self.nursery is not None or now_us() < self._nursery_place.fill_at_us:
             return None
         self.nursery = NurseryLink(self._env, self._lock_fd)
-        self._nursery_started_us = self._clock()
+        self._nursery_started_us = now_us()
         if self._deadline is not None:
             self.order(self._deadline)
         return self.nursery
@@ -91,7 +90,7 @@ class Supervisor:
         Raises: OSError the first time, out of descriptors or of disk: whoever starts the daemon is there to fix it.
             Later it is perhaps not for long, and tried again.
         """
-        now = self._clock()
+        now = now_us()
         for place in self._places:
             if not place.number and place.fill_at_us <= now and self.nursery is not None:
                 try:
@@ -130,7 +129,7 @@ class Supervisor:
         """Another worker takes its place at once, while it ends what it has begun."""
         for place in self._places:
             if place.number == worker.number:
-                place.number, place.fill_at_us = 0, self._clock()
+                place.number, place.fill_at_us = 0, now_us()
 
     def signal(self, worker: Handle, signum: int) -> None:
         """Have the nursery send a signal; see `orders.Signal`."""
@@ -153,9 +152,9 @@ class Supervisor:
         place = next((place for place in self._places if place.number == worker.number), None)
         if place is not None:
             place.number = 0
-            place.fill_at_us = self._clock()
+            place.fill_at_us = now_us()
             if not worker.seq and not worker.is_leaving and report.status != 0:
-                place.put_off(self._clock())
+                place.put_off(now_us())
             else:
                 place.failures = 0
 
@@ -167,7 +166,7 @@ class Supervisor:
         self.nursery = None
         nursery.sweep(list(self.pids()))
         log.error("the process that starts workers died, and its workers with it")
-        now = self._clock()
+        now = now_us()
         if now - self._nursery_started_us > _LONG_LIFE_US:
             self._nursery_place.failures = 0
         self._nursery_place.put_off(now)

@@ -2,17 +2,12 @@
 
 import logging
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-import msgspec
-
 from qflowd.workers.log_budget import Budgets, LogLine
-from qflowd.workers.log_reader import line_of
-from qflowd.workers.sink import NOBODY, Reach, Record, Sink, writer
+from qflowd.workers.sink import NOBODY, Reach, Sink, writer
 from qflowd.workers.wire import Assignment
-
-_decode_lines = msgspec.json.Decoder(Record | Reach).decode_lines
 
 
 class ThreadLogs(Sink):
@@ -20,7 +15,7 @@ class ThreadLogs(Sink):
 
     def __init__(self) -> None:
         super().__init__(-1)
-        self._kept: deque[bytes] = deque()
+        self._kept: deque[LogLine | Reach] = deque()
         self._budgets = Budgets()
         self._raised: list[logging.Logger] = []  # whose level is ours
 
@@ -28,18 +23,18 @@ class ThreadLogs(Sink):
         if writer() is not NOBODY:
             super().emit(*args, **kwargs)
 
-    def _append(self, data: bytes | bytearray) -> None:
-        self._kept.append(bytes(data))
+    def _append(self, items: Sequence[LogLine | Reach]) -> None:
+        self._kept += items
 
     def take(self) -> list[LogLine]:
         """What has come since the last call."""
         lines: list[LogLine] = []
         while self._kept:
-            for item in _decode_lines(self._kept.popleft()):
-                if isinstance(item, Record):
-                    self._budgets.add(line_of(item), lines)
-                else:
-                    self._budgets.finish((item.task_id, item.fence, item.attempt), lines)
+            item = self._kept.popleft()
+            if isinstance(item, LogLine):
+                self._budgets.add(item, lines)
+            else:
+                self._budgets.finish((item.task_id, item.fence, item.attempt), lines)
         return lines
 
     def finish(self, task: Assignment) -> None:

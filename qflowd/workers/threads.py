@@ -184,7 +184,7 @@ class Threads(Backend):
     def _look(self, run: _Run, now: int) -> None:
         if not run.started_us:
             if now - run.sent_us > _STALL_US:
-                self._return(run)
+                self._give_up(run)
             return
         age, timeout_s = now - run.started_us, run.chunk.timeout_s
         if timeout_s is not None and age > timeout_s * 1e6:
@@ -193,28 +193,21 @@ class Threads(Backend):
             run.is_told = True
             self._events.append(Running(run.task.task_id, run.task.fence, run.started_us))
 
-    def _give_up(self, run: _Run, reason: StopReason) -> None:
-        if not run.started_us:
-            self._return(run)
-            return
-        task, where = run.task, _where_it_is(run.ident)
-        self._events.append(
-            Broken(task.task_id, task.fence, reason, started_us=run.started_us, traceback=where, is_given_up=True)
-        )
-        self._lose(run)
-
-    def _return(self, run: _Run) -> None:
-        self._events.append(Returned(run.task.task_id, run.task.fence, False))
-        if run.started_us:
-            self._lose(run)
+    def _give_up(self, run: _Run, reason: StopReason | None = None) -> None:
+        """Answer for it, whether its thread is done or not: Broken for that reason if it has begun, or else Returned."""
+        task = run.task
+        if reason is None or not run.started_us:
+            self._events.append(Returned(task.task_id, task.fence, False))
         else:
+            where = _where_it_is(run.ident)
+            self._events.append(
+                Broken(task.task_id, task.fence, reason, started_us=run.started_us, traceback=where, is_given_up=True)
+            )
+        del self._open[task.task_id]
+        if not run.started_us:
             self._waiting.remove(run)
-            del self._open[run.task.task_id]
-
-    def _lose(self, run: _Run) -> None:
-        """Its thread continues alone; another one takes its place."""
-        run.is_lost = True
-        del self._open[run.task.task_id]
+            return
+        run.is_lost = True  # its thread continues alone; another one takes its place
         self._alive -= 1
         self._lost += 1
         run.ask_to_end()
@@ -226,7 +219,7 @@ class Threads(Backend):
     def _give_back(self, runs: Iterable[_Run]) -> None:
         with self._lock:
             for run in sorted(runs, key=lambda run: run.started_us):  # else a place would be filled with what waits
-                self._return(run)
+                self._give_up(run)
         self._bell.ring()
 
     # -- in the threads

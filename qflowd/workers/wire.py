@@ -7,7 +7,6 @@ Times are microseconds of CLOCK_BOOTTIME; JSON inside messages is text.
 
 import struct
 import time
-from collections.abc import Sequence
 
 import msgspec
 
@@ -60,7 +59,7 @@ class Chunk(msgspec.Struct, frozen=True, array_like=True):
     meanwhile. `estimate_s`: expected duration of one task; the unstarted rest is taken back when one runs far longer.
     `instances`: facts by instance id, for `context()`; may be incomplete. `database`: its id. `texts`, `upstreams`:
     what tasks have in common, by number. An upstream is the object of the parents' outputs by task key, or, where they
-    are large, for each key a number that equal outputs share: they are sent when a task asks for them (`Ask`).
+    are large, for each key a number that equal outputs share: they are sent when a task asks for them (`Asked`).
     """
 
     job: str
@@ -89,7 +88,7 @@ class Parcel(msgspec.Struct, frozen=True, array_like=True, tag="p"):
 
 
 class Answer(msgspec.Struct, frozen=True, array_like=True, tag="a"):
-    """To the `Ask` of that ticket: the output as JSON text, or why there is none."""
+    """To the `Asked` of that ticket: the output as JSON text, or why there is none."""
 
     ticket: int
     text: str | None
@@ -111,7 +110,6 @@ class Ended(msgspec.Struct, frozen=True, array_like=True, tag="e"):
 
     `outcome`: success, error, skip, defer, stopped (it was told to stop, and did). `error` is one line where possible.
     `defer_s`, `defer_until`: when it wants to run again. `is_hopeless`: another attempt would end alike.
-    `stdout_end, stderr_end, records_end`: how far the worker's output files went; 0 if this task wrote nothing.
     `cpu_s`, `peak_memory` (bytes): None where they were not measured.
     """
 
@@ -125,16 +123,13 @@ class Ended(msgspec.Struct, frozen=True, array_like=True, tag="e"):
     ended_us: int = 0
     cpu_s: float | None = None
     peak_memory: int | None = None
-    stdout_end: int = 0
-    stderr_end: int = 0
-    records_end: int = 0
     defer_s: float | None = None
     defer_until: str | None = None  # ISO 8601 with an offset
     is_hopeless: bool = False
 
 
-class Progress(msgspec.Struct, frozen=True, array_like=True, tag="p"):
-    """`context().progress(...)`; the last one counts."""
+class Progressed(msgspec.Struct, frozen=True, array_like=True, tag="p"):
+    """The latest `context().progress(...)` of a running task."""
 
     task_id: int
     fence: int
@@ -143,8 +138,8 @@ class Progress(msgspec.Struct, frozen=True, array_like=True, tag="p"):
     text: str
 
 
-class Saved(msgspec.Struct, frozen=True, array_like=True, tag="s"):
-    """`context().save(...)`: the checkpoint as JSON text; the last one counts."""
+class Checkpointed(msgspec.Struct, frozen=True, array_like=True, tag="s"):
+    """The latest `context().save(...)` of a running task: JSON text."""
 
     task_id: int
     fence: int
@@ -158,8 +153,8 @@ class Given(msgspec.Struct, frozen=True, array_like=True, tag="g"):
     task_ids: list[int]
 
 
-class Ask(msgspec.Struct, frozen=True, array_like=True, tag="a"):
-    """A running task wants the output of the parent `key`. `ticket`: another for every Ask of the worker."""
+class Asked(msgspec.Struct, frozen=True, array_like=True, tag="a"):
+    """A running task waits for the output of the parent `key`; `Backend.answer` sends it. `ticket`: the backend's own."""
 
     task_id: int
     fence: int
@@ -167,7 +162,7 @@ class Ask(msgspec.Struct, frozen=True, array_like=True, tag="a"):
     ticket: int
 
 
-Message = Done | Ended | Progress | Saved | Given | Ask
+Message = Done | Ended | Progressed | Checkpointed | Given | Asked
 
 encode_line = msgspec.json.Encoder().encode
 decode_lines = msgspec.json.Decoder(Message).decode_lines
@@ -193,8 +188,3 @@ def split(buffer: bytearray) -> list[Parcel | Answer]:
         start = end
     del buffer[:start]
     return parcels
-
-
-def unstarted(tasks: Sequence[Assignment]) -> list[int]:
-    """Ids for `Given`."""
-    return [task.task_id for task in tasks]

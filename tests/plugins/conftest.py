@@ -42,7 +42,9 @@ def make_reloader():
 
     def make(*folders, **options):
         env = worker_env(os.environ)
+        tell = options.pop("on_change", lambda _registry: None), options.pop("wake", lambda: None)
         made.append(Reloader([Path(folder) for folder in folders], options.pop("enable", ()), env=env, **options))
+        made[-1].tell(*tell)
         return made[-1]
 
     yield make

@@ -10,8 +10,9 @@ import pytest
 from qflowd.workers import linux, wire
 from qflowd.workers.ends import Stopped
 from qflowd.workers.events import Running
+from qflowd.workers.inbox import Inbox
 from qflowd.workers.runner import Results
-from qflowd.workers.wire import Done, Ended, Saved
+from qflowd.workers.wire import Checkpointed, Done, Ended
 
 GRACE_S = 15.0  # who is ended by SIGKILL comes too late for these tests, and shows it
 JOBS = """
@@ -87,7 +88,11 @@ def test_two_orders_at_the_same_moment_do_not_block_each_other(hire):
 
 def test_half_a_checkpoint_does_not_spoil_the_message_after_it():
     ours, theirs = os.pipe()
-    results, ended, heard = Results(theirs, is_shared=False), Ended(1, 1, "stopped"), bytearray()
+    results, ended, heard = (
+        Results(theirs, is_shared=False, inbox=Inbox(ours, is_shared=False)),
+        Ended(1, 1, "stopped"),
+        bytearray(),
+    )
 
     def listen():
         while data := os.read(ours, 1 << 16):
@@ -102,7 +107,7 @@ def test_half_a_checkpoint_does_not_spoil_the_message_after_it():
     try:
         signal.setitimer(signal.ITIMER_REAL, 0.05)
         with pytest.raises(Stopped):
-            results.send(Saved(1, 1, "x" * 900_000))  # nobody reads yet: it blocks in the midst
+            results.send(Checkpointed(1, 1, "x" * 900_000))  # nobody reads yet: it blocks in the midst
     finally:
         signal.signal(signal.SIGALRM, usual)
     results.send(ended)
