@@ -204,7 +204,7 @@ def context() -> Context:
 
 
 def make_current(attempt: Context | None, *, whole_process: bool = False) -> None:
-    """For the worker: from now on it is the attempt of the calling thread; with `whole_process`, of strange threads too."""
+    """For the worker: from now on it is the attempt of the calling thread; with `whole_process`, of threads that Python did not start too."""
     global _of_process  # noqa: PLW0603 - threads that C code starts bring no context variables
     _current.set(attempt)
     if whole_process:

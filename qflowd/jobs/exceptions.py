@@ -3,20 +3,18 @@
 from datetime import datetime
 
 
-class Skip(Exception):
+class _ForReason(Exception):
+    def __init__(self, reason: str = "") -> None:
+        self.reason = str(reason)
+        super().__init__(self.reason)
+
+
+class Skip(_ForReason):
     """Ends the task SKIPPED; `reason` is shown as its error text."""
 
-    def __init__(self, reason: str = "") -> None:
-        self.reason = str(reason)
-        super().__init__(self.reason)
 
-
-class Fail(Exception):
+class Fail(_ForReason):
     """Ends the task FAILED, whatever retries are left: `reason`, its error text, is nothing that time repairs."""
-
-    def __init__(self, reason: str = "") -> None:
-        self.reason = str(reason)
-        super().__init__(self.reason)
 
 
 class _Later(Exception):

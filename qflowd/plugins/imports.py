@@ -15,7 +15,7 @@ _BY_NAME = {"import_module", "__import__"}
 def imports_of(modules: Mapping[str, Module], begin: Callable[[str], object]) -> dict[str, frozenset[str]]:
     """Name of each module -> modules that it imports, directly or not, at its top or in a function.
 
-    An import whose name is not in the source is not seen. `begin` is told which module is read next.
+    An import whose name is not in the source is not seen. `begin` gets the name of the module that is read next.
     """
     direct = {}
     for name, module in modules.items():
@@ -33,7 +33,7 @@ def code_hash(name: str, imports: frozenset[str], modules: Mapping[str, Module])
 
 
 def _named(name: str, module: Module) -> set[str]:
-    """Names in import statements, and all packages above them; some are no modules at all."""
+    """Names in import statements, and all packages above them; some are not modules."""
     package = name if module.is_package else name.rpartition(".")[0]
     wanted = {package}
     tree: ast.AST = ast.Module([], [])

@@ -58,29 +58,26 @@ class Trial:
         self._start()
 
     def _start(self) -> None:
-        try:
-            self._start_process()
-        except OSError as error:
-            raise TrialFailed(f"no process can be started to try the plugins: {error.strerror}") from None
-
-    def _start_process(self) -> None:
         self._received = bytearray()
         self._codes: Mapping[str, str] = {}
         self._current, self._since = "", time.monotonic()
         search_path = os.pathsep.join([*filter(None, sys.path), str(Path(qflowd.__file__).resolve().parents[1])])
-        self._trace = os.memfd_create("trace")
-        with os.fdopen(os.memfd_create("request"), "wb") as request:
-            request.write(msgspec.msgpack.encode(self._request))
-            request.seek(0)
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "qflowd.plugins.trial_process"],
-                stdin=request,
-                stdout=subprocess.PIPE,
-                stderr=self._trace,
-                cwd=self._cwd,
-                env={**self._env, "PYTHONPATH": search_path, "PYTHONDONTWRITEBYTECODE": "1"},
-                start_new_session=True,
-            )
+        try:
+            self._trace = os.memfd_create("trace")
+            with os.fdopen(os.memfd_create("request"), "wb") as request:
+                request.write(msgspec.msgpack.encode(self._request))
+                request.seek(0)
+                self._process = subprocess.Popen(
+                    [sys.executable, "-P", "-m", "qflowd.plugins.trial_process"],
+                    stdin=request,
+                    stdout=subprocess.PIPE,
+                    stderr=self._trace,
+                    cwd=self._cwd,
+                    env={**self._env, "PYTHONPATH": search_path, "PYTHONDONTWRITEBYTECODE": "1"},
+                    start_new_session=True,
+                )
+        except OSError as error:
+            raise TrialFailed(f"no process can be started to try the plugins: {error.strerror}") from None
         assert self._process.stdout is not None  # noqa: S101 - for the type checker
         self._pipe = self._process.stdout.fileno()
         os.set_blocking(self._pipe, False)

@@ -71,7 +71,7 @@ class Backend(Protocol):
         """End everything now; all that is held comes back through `take`, without an attempt lost."""
 
     def close(self) -> None:
-        """Give back all resources; what is still held is not told any more."""
+        """Give back all resources; what is still held is not reported any more."""
 
 
 class Bell:

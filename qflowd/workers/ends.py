@@ -1,4 +1,4 @@
-"""How a task's ends are told: outputs as JSON text, exceptions as `Ended`."""
+"""How the end of a task is reported: outputs as JSON text, exceptions as `Ended`."""
 
 import json
 import os
@@ -22,7 +22,7 @@ _OURS = f"{Path(__file__).parents[1]}{os.sep}"
 
 
 class Stopped(KeyboardInterrupt):
-    """Raised inside a task that is told to stop, so that its `finally` blocks run.
+    """Raised inside a task that was asked to stop, so that its `finally` blocks run.
 
     Drivers and libraries know what to cancel when a KeyboardInterrupt passes through them, and only then.
     """

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 
-import msgspec
-
 from qflowd.workers import linux, wire
 from qflowd.workers.events import StopReason
 from qflowd.workers.log_reader import Output
@@ -34,11 +32,11 @@ class Flight:
 
 @dataclass(slots=True)
 class Stop:
-    """A task that is to end. Killed at `kill_at_us`, once it was told (`mark`, at `told_us`). `memory`: what it took."""
+    """A task that is to end. Killed at `kill_at_us`, once it was asked to (`mark`, at `asked_us`). `memory`: what it took."""
 
     reason: StopReason
     mark: Mark | None = None
-    told_us: int = 0
+    asked_us: int = 0
     kill_at_us: int = 0
     memory: str = ""
 
@@ -47,7 +45,7 @@ class Stop:
 class Sample:
     """What the watch knows about a task that runs for a while."""
 
-    is_told: bool = False  # Running went out
+    is_reported: bool = False  # Running went out
     is_overdue: bool = False
     cpu_s: float = 0.0  # of the process when the watch saw the task first
 
@@ -127,7 +125,7 @@ class Handle:
         except BlockingIOError:
             return 0
         except OSError:
-            return len(data)  # it is dying; its tasks come back with the report of its death
+            return len(data)  # it is ending; its tasks come back with the report of its exit
 
     def receive(self) -> tuple[list[Message], bool]:
         """The messages of one read, and whether the pipe is still open."""
@@ -145,10 +143,7 @@ class Handle:
             return [], True
         whole = self._buffer + data[:end] if self._buffer else data[:end]
         self._buffer = data[end:]
-        try:
-            return wire.decode_lines(whole), True
-        except msgspec.MsgspecError:  # user code has written into our pipe
-            return _readable(whole), True
+        return wire.readable(wire.decode_lines, whole), True
 
     def flight_of(self, task_id: int) -> Flight | None:
         return next((flight for flight in self.flights if flight.has(task_id)), None)
@@ -165,7 +160,7 @@ class Handle:
         """Remove those of `task_ids` that are open."""
         found = [task for task_id in task_ids if (task := self.open.pop(task_id, None)) is not None]
         for task in found:
-            self.stops.pop(task.task_id, None)  # an order that is left over would close this worker for ever
+            self.stops.pop(task.task_id, None)  # an order that is left over would keep this worker closed for good
         for flight in self.flights:
             if flight.last not in self.open:  # an earlier one may still run: the flight is as long as that
                 left = (task.task_id for task in reversed(flight.chunk.tasks) if task.task_id in self.open)
@@ -178,15 +173,6 @@ class Handle:
             with contextlib.suppress(OSError):
                 os.close(fd)
         self.tasks_fd = self.results_fd = -1
-
-
-def _readable(lines: bytes) -> list[Message]:
-    """The messages among `lines`. Each was one write, so what is foreign stands before it or on lines of its own."""
-    found: list[Message] = []
-    for line in lines.split(b"\n"):
-        with contextlib.suppress(msgspec.MsgspecError):
-            found += wire.decode_lines(line[max(0, line.find(b'["')) :])
-    return found
 
 
 def new_handle(number: int, pool: str, slots: int, generation: int, run_dir: str) -> tuple[Handle, list[int]]:

@@ -20,7 +20,7 @@ _LISTS_CHILDREN = Path("/proc/thread-self/children").exists()  # a kernel may be
 
 
 def die_with_parent() -> None:
-    """SIGKILL to this process when its parent dies. The parent must be single-threaded (the thread counts)."""
+    """SIGKILL to this process when its parent exits. The parent must be single-threaded (the thread counts)."""
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 

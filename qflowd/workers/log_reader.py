@@ -11,7 +11,7 @@ from qflowd.workers import linux
 from qflowd.workers.log_budget import LARGEST_LOG, NOBODY, Budgets, LogLine, Owner
 from qflowd.workers.page import Page
 from qflowd.workers.sink import Reach
-from qflowd.workers.wire import now_us
+from qflowd.workers.wire import now_us, readable
 
 _PIECE = 1 << 18
 _PUNCH_EVERY = 1 << 16
@@ -125,7 +125,7 @@ class Output:
         while self._records.position < end:
             whole, newline, self._rest = (self._rest + self._records.read(end)).rpartition(b"\n")
             if newline:
-                self._sort(_decode(whole), lines)
+                self._sort(readable(_decode_lines, whole), lines)
 
     def _sort(self, items: list[LogLine | Reach], lines: list[LogLine]) -> None:
         for item in items:
@@ -145,17 +145,6 @@ class Output:
         for fd in (self._records.fd, *(raw.file.fd for raw in self._raws)):
             with contextlib.suppress(OSError):
                 os.close(fd)
-
-
-def _decode(data: bytes) -> list[LogLine | Reach]:
-    try:
-        return _decode_lines(data)
-    except msgspec.MsgspecError:  # a full disk has cut a line, or user code wrote here
-        found = []
-        for line in data.split(b"\n"):
-            with contextlib.suppress(msgspec.MsgspecError):
-                found += _decode_lines(line)
-        return found
 
 
 class LogReader:

@@ -2,7 +2,7 @@
 
 The daemon has threads and database connections and must not fork; this process has neither. It imports what every
 worker needs and nothing of the user's, so a worker costs one fork. End of file from the daemon means that the daemon
-is dead: then everything here dies at once.
+has exited: then everything here is killed at once.
 """
 
 import contextlib
@@ -106,7 +106,7 @@ class Nursery:
             self._control.send(orders.encode(report))
 
     def _reap(self) -> None:
-        """Collect the dead; with a worker dies all that it has left behind."""
+        """Reap workers that have exited, and kill what they have left behind."""
         dead = list(self._collect())
         while dead:
             self._kill_strays()
@@ -143,7 +143,7 @@ class Nursery:
         return orders.Exited(number, status, usage.ru_maxrss * 1024, round(cpu_s, 6), is_fenced)
 
     def _kill_strays(self) -> None:
-        """Children that are no workers were left behind by dead ones."""
+        """Kill children that are not workers: workers that have exited left them behind."""
         strays = [pid for pid in linux.children(os.getpid()) if pid not in self._numbers]
         for pid in strays:
             linux.kill(pid)
@@ -157,7 +157,7 @@ class Nursery:
             self._deadline_us = 0
 
     def _end_all(self) -> None:
-        """Kill until no child is left; gives up on what the kernel will not let die."""
+        """Kill until no child is left; gives up on what the kernel does not end."""
         until = time.monotonic() + _SHUTDOWN_S
         while time.monotonic() < until:
             for number in list(self._pids):

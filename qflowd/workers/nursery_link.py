@@ -1,4 +1,4 @@
-"""The daemon's end of the nursery: starts it, sends it orders, hears its reports, ends it."""
+"""The daemon's end of the nursery: starts it, sends it orders, receives its reports, ends it."""
 
 import contextlib
 import os
@@ -13,7 +13,7 @@ from pathlib import Path
 from qflowd.workers import linux, orders
 
 _COOKIE = "QFLOWD_CREW"
-_PATIENCE_S = 3.0  # until a nursery that was told to end is killed
+_PATIENCE_S = 3.0  # until a nursery that was asked to end is killed
 _ROOT = str(Path(__file__).resolve().parents[2])
 # Not `python -m`: that would put the current folder, where users keep files, at the front of sys.path.
 _START = (

@@ -1,6 +1,6 @@
 """The page of memory that daemon and worker share: which task is running, and what is asked of the worker.
 
-It survives the worker's death, so it tells which task a dead worker had in hand; and both sides can look at it without
+It outlives the worker, so it says which task a dead worker was running; and both sides can look at it without
 a system call. All words are signed 64-bit; each has one writer.
 """
 

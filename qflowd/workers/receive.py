@@ -5,7 +5,7 @@ from collections import deque
 import msgspec
 
 from qflowd.workers import linux, wire
-from qflowd.workers.events import Broken, Event, Returned
+from qflowd.workers.events import Broken, Event, Returned, StopReason
 from qflowd.workers.handle import Handle, Sample, Stop, task_id_of
 from qflowd.workers.wire import Asked, Assignment, Checkpointed, Done, Ended, Message, Progressed
 
@@ -80,16 +80,11 @@ def _as_ended(message: Done | Ended) -> Ended:
 def _is_by_stop(stop: Stop, message: Done | Ended) -> bool:
     """An error after the order is the stop's doing, and after a timeout whatever a job makes of it; what was faster stays."""
     is_bad = isinstance(message, Ended) and message.outcome in ("stopped", "error")
-    return is_bad or (stop.reason == "timeout" and message.ended_us > stop.told_us)
+    return is_bad or (stop.reason == "timeout" and message.ended_us > stop.asked_us)
 
 
-def _stopped(ended: Ended, reason: str) -> Broken:
+def _stopped(ended: Ended, reason: StopReason) -> Broken:
     return Broken(
-        ended.task_id,
-        ended.fence,
-        reason,  # type: ignore[arg-type]
-        started_us=ended.started_us,
-        cpu_s=ended.cpu_s,
-        peak_memory=ended.peak_memory,
-        traceback=ended.traceback,
-    )
+        ended.task_id, ended.fence, reason, started_us=ended.started_us, cpu_s=ended.cpu_s,
+        peak_memory=ended.peak_memory, traceback=ended.traceback,
+    )  # fmt: skip

@@ -54,7 +54,7 @@ class Results:
             written = os.write(self._fd, data)
             while written < len(data):  # a signal came between
                 written += os.write(self._fd, memoryview(data)[written:])
-        except BaseException:  # it told the task to stop: half a message must not spoil the next one
+        except BaseException:  # it asked the task to stop: half a message must not spoil the next one
             os.write(self._fd, b"\n")
             raise
 

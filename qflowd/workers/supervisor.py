@@ -15,7 +15,7 @@ from qflowd.workers.nursery_link import NurseryLink
 from qflowd.workers.wire import now_us
 
 log = logging.getLogger("qflowd")
-_LONG_LIFE_US = 10_000_000  # a nursery that dies sooner is not started again at once
+_LONG_LIFE_US = 10_000_000  # a nursery that exits sooner is not started again at once
 _BACKOFF_US = (100_000, 500_000, 2_000_000, 5_000_000)
 
 
@@ -53,7 +53,7 @@ class Supervisor:
         self._places = [_Place(name, size.threads) for name, size in pools.items() for _ in range(size.processes)]
         self._nursery_place, self._nursery_started_us = _Place("", 0), 0  # it is started anew in the same way
         self._manifest_fd = -1
-        self._deadline: orders.Deadline | None = None  # the last one; a nursery that is started later hears of it too
+        self._deadline: orders.Deadline | None = None  # the last one; a nursery that is started later gets it too
         self._generation = 0
         self._last_number = 0
         self._has_begun = False  # all workers were started once
@@ -80,7 +80,7 @@ class Supervisor:
         return self.nursery
 
     def keep_alive(self, until_us: int) -> None:
-        """Until when the workers may live, unless the nursery is told anew. Safe from any thread."""
+        """Until when the workers may live, unless the nursery gets a later deadline. Safe from any thread."""
         self._deadline = orders.Deadline(until_us)
         self.order(self._deadline)
 
@@ -159,7 +159,7 @@ class Supervisor:
                 place.failures = 0
 
     def lose_nursery(self, nursery: NurseryLink) -> list[Handle]:
-        """It was killed: its workers die with it (the kernel sees to that), and we make sure of their children.
+        """It was killed, and its workers with it (the kernel sees to that); we make sure of their children.
 
         Returns: those workers.
         """

@@ -15,7 +15,7 @@ _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class TaskContext(Context):
-    """Stands for one task after the other, until somebody keeps it; then it stays that one's for ever.
+    """Stands for one task after the other, until somebody keeps it; then it stays that one's for good.
 
     `partial`: lines that have not ended yet, by stream and thread.
     """

@@ -68,8 +68,8 @@ class TaskWatch:
         if sample is None:
             sample = worker.samples[mark.task_id] = Sample(cpu_s=linux.cpu_s(worker.pid) if worker.pid else 0.0)
         age = now - mark.started_us
-        if age >= RUNNING_AFTER_US and not sample.is_told:
-            sample.is_told = True
+        if age >= RUNNING_AFTER_US and not sample.is_reported:
+            sample.is_reported = True
             events.append(Running(mark.task_id, mark.fence, mark.started_us))
         flight = worker.flight_of(mark.task_id)
         if flight is None:
@@ -88,7 +88,7 @@ class TaskWatch:
         if stop.mark is None:
             mark = next((mark for mark in worker.page.marks() if mark.task_id == task_id), None)
             if mark is not None:
-                stop.mark, stop.told_us = mark, now
+                stop.mark, stop.asked_us = mark, now
                 stop.kill_at_us = now + self._grace_us
                 worker.page.ask_to_stop(mark)
                 self.revoke(worker, now)

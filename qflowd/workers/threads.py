@@ -64,7 +64,7 @@ class _Run:
     started_us: int = 0  # 0: it waits for a thread
     ident: int = 0  # of its thread
     cancels: list[Callable[[], object]] = field(default_factory=list)  # what asks it to end
-    is_told: bool = False  # Running went out
+    is_reported: bool = False  # Running went out
     is_lost: bool = False  # answered for already
 
     def ask_to_end(self) -> None:
@@ -92,7 +92,7 @@ class Threads(Backend):
         self._open: dict[int, _Run] = {}  # sent and not answered
         self._events: list[Event] = []
         self._results: list[Done | Ended] = []
-        self._alive = self._lost = 0  # threads; the lost ones are not among the living
+        self._alive = self._lost = 0  # threads; a lost one is not counted as alive
         self._due_us = self._until_us = NEVER_US
 
     def start(self, manifest: bytes) -> None:
@@ -189,8 +189,8 @@ class Threads(Backend):
         age, timeout_s = now - run.started_us, run.chunk.timeout_s
         if timeout_s is not None and age > timeout_s * 1e6:
             self._give_up(run, "timeout")
-        elif age >= RUNNING_AFTER_US and not run.is_told:
-            run.is_told = True
+        elif age >= RUNNING_AFTER_US and not run.is_reported:
+            run.is_reported = True
             self._events.append(Running(run.task.task_id, run.task.fence, run.started_us))
 
     def _give_up(self, run: _Run, reason: StopReason | None = None) -> None:

@@ -5,14 +5,18 @@ whole read of hundreds of lines is then one call into C, without a walk over fra
 Times are microseconds of CLOCK_BOOTTIME; JSON inside messages is text.
 """
 
+import contextlib
 import struct
 import time
+from collections.abc import Callable
+from typing import TypeVar
 
 import msgspec
 
 from qflowd.model.ids import instance_of
 from qflowd.model.names import DEFAULT_TENANT
 
+T = TypeVar("T")
 LARGEST_OUTPUT = 16 << 20  # bytes of JSON
 _BOOTTIME = time.CLOCK_BOOTTIME
 _LENGTH = struct.Struct(">I")
@@ -108,7 +112,7 @@ class Done(msgspec.Struct, frozen=True, array_like=True, tag="d", gc=False):
 class Ended(msgspec.Struct, frozen=True, array_like=True, tag="e"):
     """Any other end that the worker lived to tell.
 
-    `outcome`: success, error, skip, defer, stopped (it was told to stop, and did). `error` is one line where possible.
+    `outcome`: success, error, skip, defer, stopped (it was asked to stop, and did). `error` is one line where possible.
     `defer_s`, `defer_until`: when it wants to run again. `is_hopeless`: another attempt would end alike.
     `cpu_s`, `peak_memory` (bytes): None where they were not measured.
     """
@@ -168,6 +172,21 @@ encode_line = msgspec.json.Encoder().encode
 decode_lines = msgspec.json.Decoder(Message).decode_lines
 _encode_parcel = msgspec.msgpack.Encoder().encode
 _decode_parcel = msgspec.msgpack.Decoder(Parcel | Answer).decode
+
+
+def readable(decode_lines: Callable[[bytes], list[T]], data: bytes) -> list[T]:
+    """The messages in `data`, without what is none: user code may have written here, or a full disk has cut a line.
+
+    Each was one write, so what is foreign stands before it or on lines of its own.
+    """
+    try:
+        return decode_lines(data)
+    except msgspec.MsgspecError:
+        found: list[T] = []
+        for line in data.split(b"\n"):
+            with contextlib.suppress(msgspec.MsgspecError):
+                found += decode_lines(line[max(0, line.find(b'["')) :])
+        return found
 
 
 def pack(parcel: Parcel | Answer) -> bytes:

@@ -60,7 +60,9 @@ def _settle(order: orders.Spawn, fds: dict[str, int]) -> None:
     fds["null"] = null
     for fd in fds.values():
         os.set_inheritable(fd, False)
-    linux.keep_only([*fds.values(), *_locks()])
+    # The lock file says that somebody of this daemon is alive.
+    lock = os.environ.get("QFLOWD_LOCK_FD", "")
+    linux.keep_only([*fds.values(), *([int(lock)] if lock else [])])
     os.chdir(order.cwd)
     with contextlib.suppress(OSError), Path("/proc/self/oom_score_adj").open("wb", buffering=0) as file:
         file.write(_OOM_SCORE)
@@ -71,12 +73,6 @@ def _settle(order: orders.Spawn, fds: dict[str, int]) -> None:
     sys.argv[:] = ["qflowd-worker"]
     linux.name_process("qflowd-worker")
     gc.enable()
-
-
-def _locks() -> list[int]:
-    """The lock file that says somebody of this daemon is alive."""
-    text = os.environ.get("QFLOWD_LOCK_FD", "")
-    return [int(text)] if text else []
 
 
 class Worker:
