@@ -18,7 +18,7 @@ from qflowd.workers.wire import LARGEST_OUTPUT, Assignment, Ended
 
 LONGEST_ERROR = 4096  # characters
 LONGEST_TRACEBACK = 32 << 10
-_OURS = f"{Path(__file__).parents[1]}{os.sep}"
+OURS = f"{Path(__file__).parents[1]}{os.sep}"
 
 
 class Stopped(KeyboardInterrupt):
@@ -105,7 +105,7 @@ def headline(error: BaseException) -> str:
 def trace_of(error: BaseException) -> str | None:
     """The traceback from the first frame that is the user's; None if there is none of theirs."""
     frames = error.__traceback__
-    while frames is not None and frames.tb_frame.f_code.co_filename.startswith(_OURS):
+    while frames is not None and frames.tb_frame.f_code.co_filename.startswith(OURS):
         frames = frames.tb_next
     if frames is None:
         return None

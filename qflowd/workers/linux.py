@@ -30,18 +30,20 @@ def become_subreaper() -> None:
 
 
 def _prctl(option: int, value: int) -> None:
-    if _libc.prctl(option, value, 0, 0, 0) != 0:
+    _check(_libc.prctl(option, value, 0, 0, 0), f"prctl({option})")
+
+
+def _check(result: int, call: str) -> int:
+    if result < 0:
         code = ctypes.get_errno()
-        raise OSError(code, f"prctl({option}): {os.strerror(code)}")
+        raise OSError(code, f"{call}: {os.strerror(code)}")
+    return result
 
 
 def boottime_timer() -> int:
     """A descriptor that is readable once an instant of `set_timer` has come, however long the machine has slept."""
-    fd: int = _libc.timerfd_create(time.CLOCK_BOOTTIME, os.O_NONBLOCK | os.O_CLOEXEC)  # os has it from Python 3.13 on
-    if fd < 0:
-        code = ctypes.get_errno()
-        raise OSError(code, f"timerfd_create: {os.strerror(code)}")
-    return fd
+    fd = _libc.timerfd_create(time.CLOCK_BOOTTIME, os.O_NONBLOCK | os.O_CLOEXEC)  # os has it from Python 3.13 on
+    return _check(fd, "timerfd_create")
 
 
 def set_timer(fd: int, at_us: int) -> None:

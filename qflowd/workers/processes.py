@@ -159,7 +159,7 @@ class Processes(Backend):
 
     def pids(self) -> dict[int, str]:
         """Pool of each living worker by pid."""
-        return self._supervisor.pids()
+        return {worker.pid: worker.pool for worker in self._workers.values() if worker.pid}
 
     @property
     def nursery_pid(self) -> int:

@@ -140,10 +140,6 @@ class Supervisor:
         places = self._places if self.nursery is not None else [self._nursery_place]
         return min((place.fill_at_us for place in places if not place.number), default=NEVER_US)
 
-    def pids(self) -> dict[int, str]:
-        """Pool of each living worker by pid."""
-        return {worker.pid: worker.pool for worker in self.workers.values() if worker.pid}
-
     def remove(self, worker: Handle, report: orders.Exited) -> None:
         """It is dead; its place is filled again."""
         worker.close_pipes()
@@ -164,7 +160,7 @@ class Supervisor:
         Returns: those workers.
         """
         self.nursery = None
-        nursery.sweep(list(self.pids()))
+        nursery.sweep([worker.pid for worker in self.workers.values() if worker.pid])
         log.error("the process that starts workers died, and its workers with it")
         now = now_us()
         if now - self._nursery_started_us > _LONG_LIFE_US:

@@ -5,7 +5,6 @@ A thread cannot be killed. A job that times out is reported and left alone; late
 
 import asyncio
 import contextlib
-import os
 import sys
 import threading
 import time
@@ -15,7 +14,6 @@ from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
-from pathlib import Path
 from types import CoroutineType
 from typing import Any, Final
 
@@ -27,7 +25,7 @@ from qflowd.jobs.decorators import InvalidJob
 from qflowd.model.errors import QflowdError
 from qflowd.model.jsontext import clean_text
 from qflowd.workers.backends import NEVER_US, Backend, Bell
-from qflowd.workers.ends import encode_output, ended_by
+from qflowd.workers.ends import OURS, encode_output, ended_by
 from qflowd.workers.events import (
     Asked,
     Broken,
@@ -50,7 +48,6 @@ INLINE: Final = "inline"  # the pool of all jobs in threads, and of nothing else
 MOST_LOST: Final = 32  # threads that have run out of time and still run; beyond it each one takes up a slot
 _TICK_US = 20_000  # how often running jobs are looked at
 _STALL_US = 1_000_000  # what has waited so long for a thread goes back
-_OURS = f"{Path(__file__).parents[1]}{os.sep}"
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
@@ -314,8 +311,8 @@ def _where_it_is(ident: int) -> str | None:
     if frame is None:
         return None
     stack = traceback.extract_stack(frame)
-    first = next((i for i, line in enumerate(stack) if line.filename.startswith(_OURS)), 0)
-    theirs = [line for line in stack[first:] if not line.filename.startswith(_OURS)]
+    first = next((i for i, line in enumerate(stack) if line.filename.startswith(OURS)), 0)
+    theirs = [line for line in stack[first:] if not line.filename.startswith(OURS)]
     text = "".join(traceback.StackSummary.from_list(theirs).format())
     return clean_text(
         f"Its thread still runs, but its output is dropped. Where it was (most recent call last):\n{text}"
