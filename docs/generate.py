@@ -11,12 +11,12 @@ from qflowd.config import reference
 PAGE = Path(__file__).parent / "configuration.md"
 
 ABOUT = {
-    "database": "Where the database is: either `url`, or its parts.",
-    "daemon": "This daemon. All but `timeout` may differ from host to host.",
+    "database": "Where the database is: either `url` or its parts.",
+    "daemon": "Settings of this daemon. All except `timeout` may differ from host to host.",
     "plugins": "Where jobs come from. See [plugins](plugins.md).",
     "workflows": "Where workflow files are.",
-    "log": "What the daemon writes about itself, to stderr. What tasks write goes to the database.",
-    "pools.NAME": "Worker slots of this daemon, a section per pool: `processes` times `threads` tasks run at once.",
+    "log": "The daemon's own log, on stderr. Output of tasks goes to the database.",
+    "pools.NAME": "Worker slots of this daemon, one section per pool: `processes` times `threads` tasks run at once.",
 }
 
 HEAD = """\
@@ -24,12 +24,13 @@ HEAD = """\
 
 <!-- Made by docs/generate.py from qflowd/config/keys.py; change it there. -->
 
-One file, `qflowd.toml`, `qflowd.yaml` or `qflowd.json`, the same keys in all three. It is looked for in this order: `--config`,
-`$QFLOWD_CONFIG`, the current folder. Without a file, or with an empty one, all defaults hold. All faults are reported at once; an unknown key is one.
+One file, `qflowd.toml`, `qflowd.yaml` or `qflowd.json`, the same keys in all three. qflowd looks for it in this order: `--config`,
+`$QFLOWD_CONFIG`, the current folder. Without a file, or with an empty one, all defaults apply. All faults are reported at once;
+an unknown key is a fault.
 
-- Relative paths, that of a SQLite URL too, begin at the folder of the file. That folder is also the current folder of jobs.
+- Relative paths, including that of a SQLite URL, start at the folder of the file, which is also the current folder of jobs.
 - Durations are written `"500ms"`, `"10s"`, `"1h30m"`.
-- `QFLOWD_DATABASE_URL` stands in for `[database]`, so that a password need not be in the file. Workers never see it.
+- `QFLOWD_DATABASE_URL` replaces `[database]`, so that a password need not be in the file. Workers never see it.
 - `qflowd doctor` checks the file, the folders and the database.
 
 ```toml
@@ -53,9 +54,10 @@ enable = ["shell"]
 env = ["VENDOR_TOKEN"]
 ```
 
-URLs: `sqlite:///qflow.db` is relative, `sqlite:////var/lib/qflowd/qflow.db` absolute. `postgresql://user:password@host:5432/name?sslmode=verify-full`;
-`mysql://user:password@host:3306/name` (`mariadb://` is the same; the tables are in the database `qflow` whatever `name` is). Special
-signs in user and password are percent-encoded.
+URLs: `sqlite:///qflow.db` is relative, `sqlite:////var/lib/qflowd/qflow.db` absolute;
+`postgresql://user:password@host:5432/name?sslmode=verify-full`; `mysql://user:password@host:3306/name` (`mariadb://` is
+the same; the tables are in the database `qflow` whatever `name` is). Special characters in user and password are
+percent-encoded.
 """
 
 
