@@ -24,11 +24,12 @@ HEAD = """\
 
 <!-- Made by docs/generate.py from qflowd/config/keys.py; change it there. -->
 
-One file, `qflowd.toml`, `qflowd.yaml` or `qflowd.json`, the same keys in all three. qflowd looks for it in this order: `--config`,
-`$QFLOWD_CONFIG`, the current folder. Without a file, or with an empty one, all defaults apply. All faults are reported at once;
-an unknown key is a fault.
+One file, `qflowd.toml`, `qflowd.yaml` or `qflowd.json`, the same keys in all three. qflowd looks for it in this
+order: `--config`, `$QFLOWD_CONFIG`, the current folder. Without a file, or with an empty one, all defaults apply. All
+faults are reported at once; an unknown key is a fault.
 
-- Relative paths, including that of a SQLite URL, start at the folder of the file, which is also the current folder of jobs.
+- Relative paths, including that of a SQLite URL, start at the folder of the file, which is also the current folder of
+  jobs.
 - Durations are written `"500ms"`, `"10s"`, `"1h30m"`.
 - `QFLOWD_DATABASE_URL` replaces `[database]`, so that a password need not be in the file. Workers never see it.
 - `qflowd doctor` checks the file, the folders and the database.
