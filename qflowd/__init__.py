@@ -28,25 +28,15 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "qflowd.client": ("connect",),
-    "qflowd.daemon.embedded": ("Engine",),
-    "qflowd.define.builders": ("TaskBuilder", "WorkflowBuilder"),
-    "qflowd.jobs.context": ("context",),
-    "qflowd.jobs.exceptions": ("Cancelled", "Defer", "Fail", "RetryAfter", "Skip"),
-    "qflowd.jobs.decorators": ("job", "on"),
-    "qflowd.model.errors": (
-        "InvalidConfig",
-        "InvalidExpression",
-        "InvalidParams",
-        "InvalidRequest",
-        "InvalidWorkflow",
-        "NotFound",
-        "QflowdError",
-        "Rejected",
-        "StoreUnavailable",
-    ),
-}
-_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+    "Engine": "qflowd.daemon.embedded",
+    "TaskBuilder": "qflowd.define.builders",
+    "WorkflowBuilder": "qflowd.define.builders",
+    "connect": "qflowd.client",
+    "context": "qflowd.jobs.context",
+    "job": "qflowd.jobs.decorators",
+    "on": "qflowd.jobs.decorators",
+    **dict.fromkeys(("Cancelled", "Defer", "Fail", "RetryAfter", "Skip"), "qflowd.jobs.exceptions"),
+}  # all others are errors
 
 __all__ = [
     "Cancelled",
@@ -75,10 +65,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    home = _HOME_OF.get(name)
-    if home is None:
+    if name not in __all__:
         raise AttributeError(f"module 'qflowd' has no attribute {name!r}")
-    value = getattr(import_module(home), name)
+    value = getattr(import_module(_HOMES.get(name, "qflowd.model.errors")), name)
     globals()[name] = value
     return value
 

@@ -148,3 +148,7 @@ def check_schedules(store: Store) -> Iterator[Finding]:
     for row in store.read(lambda tx: tx.run("list_rejected_fires")):
         message = f"the last fire of workflow {row.workflow} was rejected: {' '.join(str(row.error).split())}"
         yield warning("schedules", message, f"qflowd schedules fires {row.workflow}")
+
+
+OF_SERVER: Final = (check_server, check_clock)
+OF_TABLES: Final = (check_zones, check_locks, check_indexes, check_grants, check_daemons, check_schedules)

@@ -73,20 +73,18 @@ def _look_at_database(config: Config) -> Iterator[Finding]:
         yield fault("reach", " ".join(str(error).split()))
         return
     try:
-        schema = list(_try("schema", lambda: database_checks.check_schema(store)))
+        schema = list(_try(database_checks.check_schema, store))
         yield from schema
-        rest = ("server", "clock", "zones", "locks", "indexes", "grants", "daemons", "schedules")
-        # Without tables there is little to ask.
-        for name in rest if all(finding.level == "ok" for finding in schema) else rest[:2]:
-            check: Callable[[Store], Iterator[Finding]] = getattr(database_checks, f"check_{name}")
-            yield from _try(name, lambda check=check: check(store))  # type: ignore[misc]
+        has_tables = all(finding.level == "ok" for finding in schema)
+        for check in (*database_checks.OF_SERVER, *(database_checks.OF_TABLES if has_tables else ())):
+            yield from _try(check, store)
     finally:
         store.close()
 
 
-def _try(about: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+def _try(check: Callable[[Store], Iterator[Finding]], store: Store) -> Iterator[Finding]:
     """A check that cannot be carried out is a finding itself."""
     try:
-        yield from check()
+        yield from check(store)
     except Exception as error:  # noqa: BLE001 - drivers and missing tables speak in many ways
-        yield fault(about, f"cannot be checked: {' '.join(str(error).split())}")
+        yield fault(check.__name__.removeprefix("check_"), f"cannot be checked: {' '.join(str(error).split())}")
