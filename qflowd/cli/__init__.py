@@ -5,7 +5,7 @@ from typing import Final
 
 import click
 
-from qflowd.cli.commands import GROUPS, HELP, LazyGroup
+from qflowd.cli.commands import HELP, LazyGroup
 
 __all__ = ["app", "main"]
 
@@ -21,7 +21,7 @@ def _version(context: click.Context, _parameter: click.Parameter, value: bool) -
         context.exit()
 
 
-@click.group(cls=LazyGroup, sections=GROUPS, help=HELP, context_settings=SETTINGS)
+@click.group(cls=LazyGroup, help=HELP, context_settings=SETTINGS)
 @click.option(
     "--config",
     type=click.Path(),

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import click
 
@@ -37,20 +37,20 @@ GROUPS: Final[Mapping[str, Mapping[str, Entry]]] = {
     },
     "Run": {
         "submit": Entry("submit", "Submit a workflow or a single job; print the id."),
-        "ps": Entry("instances", "List instances, open ones first.", "ps"),
+        "ps": Entry("lists", "List instances, open ones first.", "ps"),
         "show": Entry("show", "Show one instance: tasks, what they wait for or returned, errors."),
         "logs": Entry("logs", "Show what tasks wrote; -f follows."),
-        "terminate": Entry("control", "Stop instances.", "terminate"),
-        "retry": Entry("control", "Run failed tasks of instances again.", "retry"),
+        "terminate": Entry("control", "Stop instances: kill what runs, cancel what has not started.", "terminate"),
+        "retry": Entry("control", "Run failed tasks of instances again, and what depends on them.", "retry"),
         "resume": Entry("control", "Start instances that were submitted with --hold.", "resume"),
     },
     "Look": {
         "workflows": Entry("lists", "List workflows, and files that could not be read.", "workflows"),
         "schedules": Entry("schedules", "List schedules; enable, disable or look into one."),
-        "jobs": Entry("lists", "List jobs that daemons know or knew.", "jobs"),
-        "plugins": Entry("lists", "List plugin files as each daemon sees them.", "plugins"),
-        "daemons": Entry("lists", "List daemons that are running.", "daemons"),
-        "pools": Entry("lists", "List pools of worker slots.", "pools"),
+        "jobs": Entry("lists", "List jobs that live daemons know (ACTIVE) or knew (WITHDRAWN).", "jobs"),
+        "plugins": Entry("lists", "List plugin files as each live daemon sees them, with errors.", "plugins"),
+        "daemons": Entry("lists", "List daemons that are running: ready, or stopping.", "daemons"),
+        "pools": Entry("lists", "List pools of worker slots: what is busy, and what waits.", "pools"),
     },
     "Maintain": {
         "doctor": Entry("doctor", "Check this host, the configuration and the database."),
@@ -58,27 +58,21 @@ GROUPS: Final[Mapping[str, Mapping[str, Entry]]] = {
         "version": Entry("version", "Show versions."),
     },
 }
+ENTRIES: Final = {name: entry for entries in GROUPS.values() for name, entry in entries.items()}
 
 
 class LazyGroup(click.Group):
-    """A group that knows its commands by a table, and imports the one that is called."""
-
-    def __init__(self, *args: Any, sections: Mapping[str, Mapping[str, Entry]], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.sections = sections
+    """A group that knows its commands by the table, and imports the one that is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [name for entries in self.sections.values() for name in entries]
+        return list(ENTRIES)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        for entries in self.sections.values():
-            if entry := entries.get(cmd_name):
-                command: click.Command = getattr(import_module(f"qflowd.cli.{entry.module}"), entry.attribute)
-                return command
-        return None
+        entry = ENTRIES.get(cmd_name)
+        return entry and getattr(import_module(f"qflowd.cli.{entry.module}"), entry.attribute)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        for title, entries in self.sections.items():
+        for title, entries in GROUPS.items():
             with formatter.section(title):
                 formatter.write_dl([(name, entry.help) for name, entry in entries.items()])
 

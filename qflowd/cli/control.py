@@ -3,6 +3,7 @@
 import click
 
 from qflowd.cli import exits
+from qflowd.cli.commands import ENTRIES
 from qflowd.cli.printing import print_json
 from qflowd.cli.session import F, json_option, open_client
 from qflowd.client import Client
@@ -19,8 +20,10 @@ def command_options(command: F) -> F:
     return click.option("--reason", help="Kept with the command.")(command)
 
 
-def _command(action: str, meaning: str) -> click.Command:
-    @click.command(action, help=f"{meaning}\n\nExit code 1 if one of them is refused, or no daemon answers.")
+def _command(action: str) -> click.Command:
+    @click.command(
+        action, help=f"{ENTRIES[action].help}\n\nExit code 1 if one of them is refused, or no daemon answers."
+    )
     @click.argument("ids", metavar="ID...", type=int, nargs=-1, required=True)
     @command_options
     def command(*, ids: tuple[int, ...], reason: str | None, no_wait: bool, as_json: bool) -> int:
@@ -61,6 +64,4 @@ def tell(answers: list[dict[str, object]], *, as_json: bool) -> int:
     return exits.ERROR if any(answer.get("error") for answer in answers) else exits.OK
 
 
-terminate = _command("terminate", "Stop instances: what runs is killed, what has not started is cancelled.")
-retry = _command("retry", "Run the failed tasks of instances again, and what was not run because of them.")
-resume = _command("resume", "Start instances that were submitted with --hold.")
+terminate, retry, resume = map(_command, ("terminate", "retry", "resume"))
