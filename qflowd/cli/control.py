@@ -1,5 +1,7 @@
 """`qflowd terminate`, `retry`, `resume`: commands to instances, each answered by a daemon."""
 
+from typing import Any
+
 import click
 
 from qflowd.cli import exits
@@ -28,22 +30,19 @@ def _command(action: str) -> click.Command:
     @command_options
     def command(*, ids: tuple[int, ...], reason: str | None, no_wait: bool, as_json: bool) -> int:
         with open_client() as client:
-            answers = [answer_of(client, action, number, reason, 0 if no_wait else ANSWER_S) for number in ids]
+            answers = [answer_of(client, action, reason, no_wait=no_wait, instance_id=number) for number in ids]
         return tell(answers, as_json=as_json)
 
     return command
 
 
-def answer_of(
-    client: Client, action: str, number: int | None, reason: str | None, timeout: float, workflow: str | None = None
-) -> dict[str, object]:
-    """Send one command; what came of it, as shown by --json."""
-    about: dict[str, object] = {"action": action}
-    about |= {"instance_id": number} if number is not None else {"workflow": workflow}
-    if timeout and not client.daemons():
-        timeout = 0.5  # one may be about to start, but there is no sense in waiting long
+def answer_of(client: Client, action: str, reason: str | None, *, no_wait: bool, **target: Any) -> dict[str, Any]:
+    """Send one command to an `instance_id` or a `workflow`; what came of it, as shown by --json."""
+    about = {"action": action, **target}
+    # Where none is running, one may be about to start, but there is no sense in waiting long.
+    timeout = 0 if no_wait else ANSWER_S if client.daemons() else 0.5
     try:
-        answer = client.command(action, number, workflow=workflow, reason=reason, timeout=timeout)
+        answer = client.command(action, reason=reason, timeout=timeout, **target)
     except Rejected as error:
         return about | {"state": "REJECTED", "error": str(error)}
     except TimeoutError as error:
@@ -51,7 +50,7 @@ def answer_of(
     return about | {"state": answer.state, "result": from_json(answer.result)}
 
 
-def tell(answers: list[dict[str, object]], *, as_json: bool) -> int:
+def tell(answers: list[dict[str, Any]], *, as_json: bool) -> int:
     """Print the answers; returns the exit code."""
     if as_json:
         print_json(answers)

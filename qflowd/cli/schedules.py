@@ -4,7 +4,7 @@ from typing import Final
 
 import click
 
-from qflowd.cli.control import ANSWER_S, answer_of, command_options, tell
+from qflowd.cli.control import answer_of, command_options, tell
 from qflowd.cli.lists import LISTINGS
 from qflowd.cli.printing import print_list
 from qflowd.cli.session import json_option, open_client
@@ -44,7 +44,7 @@ def _switch(action: str) -> click.Command:
     @command_options
     def switch(*, workflow: str, reason: str | None, no_wait: bool, as_json: bool) -> int:
         with open_client() as client:
-            answer = answer_of(client, action, None, reason, 0 if no_wait else ANSWER_S, workflow)
+            answer = answer_of(client, action, reason, no_wait=no_wait, workflow=workflow)
         return tell([answer], as_json=as_json)
 
     return switch
