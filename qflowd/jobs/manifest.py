@@ -11,7 +11,7 @@ file there: it is an archive for Python's own importer too, in which each name l
 import hashlib
 import linecache
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import decode_source, spec_from_file_location
 from io import BytesIO
@@ -128,17 +128,18 @@ def install_from(file: str) -> None:
 class ManifestFinder:
     """Finds and loads modules of a manifest; other names are left to the finders after it."""
 
-    def __init__(self, modules: Mapping[str, Module]) -> None:
+    def __init__(
+        self, modules: Mapping[str, Module], loader: "Callable[[str, Module], ManifestLoader] | None" = None
+    ) -> None:
+        """`loader`: makes the loader of a module by its name, where that is not a plain ManifestLoader."""
         self.modules = {HOME: Module(HOME, b"", True, ""), **modules}
+        self._loader = loader or ManifestLoader
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         module = self.modules.get(fullname)
-        return None if module is None else _spec(self.loader(fullname, module), module)
-
-    def loader(self, fullname: str, module: Module) -> "ManifestLoader":
-        return ManifestLoader(fullname, module)
+        return None if module is None else _spec(self._loader(fullname, module), module)
 
     def open_folder(self, path: str) -> "_Folder":
         """What Python asks for the modules in a folder; packages of the manifest must not be searched on disk."""

@@ -78,10 +78,10 @@ class Signature:
 
         Raises: InvalidJob naming a parameter whose type JSON cannot carry.
         """
-        properties, definitions = _schemas(self.label, self.parameters.values())
+        properties: dict[str, dict[str, Any]] = {}
+        definitions: dict[str, Any] = {}
         for parameter in self.parameters.values():
-            if not parameter.required:
-                _add_default(properties[parameter.name], parameter.default)
+            properties[parameter.name] = _schema_of(parameter, self.label, definitions)
         schema: dict[str, Any] = {"type": "object", "properties": properties, "additionalProperties": self.is_open}
         if required := [p.name for p in self._required()]:
             schema["required"] = required
@@ -178,21 +178,20 @@ def _decode_other(hint: Any, value: Any) -> Any:
 # ---------------------------------------------------------------- schemas
 
 
-def _schemas(label: str, parameters: Any) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
-    properties: dict[str, dict[str, Any]] = {}
-    definitions: dict[str, Any] = {}
-    for parameter in parameters:
-        try:
-            properties[parameter.name] = _schema(parameter.hint, definitions)
-        except (NameError, AttributeError, TypeError, ValueError, RecursionError) as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise InvalidJob(
-                f"job {label}: parameter {parameter.name!r} cannot come from JSON ({reason}); "
-                "give it a JSON type or no type hint"
-            ) from None
-        if parameter.default is None:
-            properties[parameter.name] = _nullable(properties[parameter.name])
-    return properties, definitions
+def _schema_of(parameter: _Parameter, label: str, definitions: dict[str, Any]) -> dict[str, Any]:
+    try:
+        schema = _schema(parameter.hint, definitions)
+    except (NameError, AttributeError, TypeError, ValueError, RecursionError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InvalidJob(
+            f"job {label}: parameter {parameter.name!r} cannot come from JSON ({reason}); "
+            "give it a JSON type or no type hint"
+        ) from None
+    if parameter.default is None:
+        schema = _nullable(schema)
+    if not parameter.required:
+        _add_default(schema, parameter.default)
+    return schema
 
 
 @cache

@@ -77,12 +77,11 @@ class Examination:
         imports = imports_of(readable, self.begin)
         self._codes = {name: code_hash(name, imports[name], modules) for name in modules}
         self._send(Codes(self._codes))
-        refused = {n: self._ruinous[code] for n, code in self._codes.items() if code in self._ruinous}
-        self._manifest.install(_Finder(modules, refused, self.begin))
+        self._manifest.install(ManifestFinder(modules, self._loader))
         errors: dict[str, str] = {}
         for name, module in modules.items():
             if not name.endswith(".__main__"):  # a program, not a module
-                errors[name] = refused.get(name) or self._import(name, name, module.path)
+                errors[name] = self._ruinous.get(self._codes[name]) or self._import(name, name, module.path)
         for entry in entry_points:
             key, attribute = label(entry), entry.value.partition(":")[2].strip()
             errors[key] = self._ruinous.get(key) or self._import(key, entry.module, "", attribute)
@@ -98,6 +97,12 @@ class Examination:
         if key:
             self._send(Importing(key))
         return before
+
+    def _loader(self, fullname: str, module: Module) -> ManifestLoader:
+        """Refuses what ruined a process before; the home of all drop-ins is not among the codes."""
+        if (why := self._ruinous.get(self._codes.get(fullname, ""))) is not None:
+            raise ImportError(f"{module.path}: {why}", name=fullname)
+        return _Loader(fullname, module, self.begin)
 
     def _import(self, key: str, module: str, path: str, attribute: str = "") -> str:
         """Empty if all went well."""
@@ -142,20 +147,9 @@ class Examination:
         )
 
 
-class _Finder(ManifestFinder):
-    """Refuses what ruined a process before, and says which module is executed."""
-
-    def __init__(self, modules: dict[str, Module], refused: dict[str, str], begin: Callable[[str], str]) -> None:
-        super().__init__(modules)
-        self._refused, self._begin = refused, begin
-
-    def loader(self, fullname: str, module: Module) -> ManifestLoader:
-        if fullname in self._refused:
-            raise ImportError(f"{module.path}: {self._refused[fullname]}", name=fullname)
-        return _Loader(fullname, module, self._begin)
-
-
 class _Loader(ManifestLoader):
+    """Says which module is executed."""
+
     def __init__(self, fullname: str, module: Module, begin: Callable[[str], str]) -> None:
         super().__init__(fullname, module)
         self._begin = begin

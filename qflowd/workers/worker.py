@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 import traceback
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -25,6 +26,8 @@ from qflowd.workers.runner import RawOutput, Results, Runner, raise_in_thread
 from qflowd.workers.sink import Sink
 from qflowd.workers.statements import cancel_statements
 
+_block_term = partial(signal.pthread_sigmask, signal.SIG_BLOCK, {signal.SIGTERM})
+_unblock_term = partial(signal.pthread_sigmask, signal.SIG_UNBLOCK, {signal.SIGTERM})
 _OOM_SCORE = b"800"  # the kernel shall take a worker before the daemon
 
 
@@ -158,14 +161,6 @@ class Worker:
                 cancel_statements(sys._current_frames().get(ident))  # noqa: SLF001 - the one way to look into a thread
         finally:
             runner.lock.release()
-
-
-def _block_term() -> None:
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-
-
-def _unblock_term() -> None:
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
 
 def _cut_off(fds: dict[str, int]) -> None:
