@@ -30,6 +30,7 @@ from qflowd.engine.watch import Watch
 from qflowd.engine.workflow_files import WorkflowFiles
 from qflowd.model.durations import MB
 from qflowd.model.errors import QflowdError, StoreUnavailable
+from qflowd.model.instruments import DaemonReregistered, Instruments, LeaseExpired, PluginsReloaded
 from qflowd.model.states import DaemonState
 from qflowd.plugins.registry import Registry
 from qflowd.plugins.reload import Reloader
@@ -64,16 +65,19 @@ class Daemon:
         reloader: Reloader | None = None,
         fault: Fault | None = None,
         backends: Mapping[str, Callable[[PoolConfig], Backend]] | None = None,
+        instruments: Instruments | None = None,
     ) -> None:
         """Wire it up.
 
         Args:
             reloader: on the plugin folders, where it has begun already.
+            instruments: hear what it does.
             backends: by pool, what makes the backend that runs it; all other pools consist of worker processes.
         """
         self._config = config
         self._make_backends = dict(backends or {})
-        self.store = Store(config.database.url, fault=fault, lease_s=config.daemon.lease)
+        self.instruments = instruments or Instruments()
+        self.store = Store(config.database.url, fault=fault, lease_s=config.daemon.lease, instruments=self.instruments)
         self.topics = Topics()
         self._run_dir = run_dir_for(config.database.url, config.daemon.run_dir)
         self.identity = Identity(self.store, config.daemon.name, self._run_dir, config.daemon.lease)
@@ -153,6 +157,7 @@ class Daemon:
             run_dir=str(self._run_dir),
             lock_fd=self.identity.lock_fd,
             grace_s=config.daemon.grace,
+            instruments=self.instruments,
         )
         return Backends({**dict.fromkeys(config.pools, processes), **others})
 
@@ -187,7 +192,7 @@ class Daemon:
         return Lookout(
             self.lease,
             is_embedded=is_embedded,
-            fence=self.executor.fence,
+            fence=self._lose_lease,
             sever=self._sever,
             is_replaced=lambda: self.store.is_replaced,
             leave=self._leave_file,
@@ -238,6 +243,7 @@ class Daemon:
         self._jobs.own = dict(registry.jobs)
         self.executor.set_jobs(dict(registry.jobs), registry.manifest.encode())
         self._announced_as = 0
+        self.instruments.emit(PluginsReloaded(len(registry.jobs), len(registry.errors)))
         self._when_reachable(self.announce)
         self.topics.publish("ready")
 
@@ -255,6 +261,10 @@ class Daemon:
     def can_run(self, job: str, pool: str) -> bool:
         """Does this daemon know the job, and have the pool?"""
         return job in self._jobs.own and pool in self._config.pools
+
+    def _lose_lease(self) -> None:
+        self.executor.fence()
+        self.instruments.emit(LeaseExpired())
 
     def _sever(self) -> None:
         self.store.sever()
@@ -274,6 +284,7 @@ class Daemon:
         """Others have marked this incarnation dead; continue as a new one, with nothing in hand."""
         self.executor.forget_all()
         self.identity.register()
+        self.instruments.emit(DaemonReregistered(self.identity.id))
         self.topics.publish("plugins")  # that service announces it: the heartbeat must not wait for other rows
 
     def _pool_of(self, job: str) -> str | None:

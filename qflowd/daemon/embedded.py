@@ -21,6 +21,7 @@ from qflowd.define.builders import WorkflowBuilder
 from qflowd.engine.workflow_store import canonical
 from qflowd.jobs.decorators import InvalidJob
 from qflowd.model.errors import InvalidRequest
+from qflowd.model.instruments import Instruments
 from qflowd.model.workflow import Workflow
 from qflowd.store.dialects import dialect_for
 from qflowd.store.migrate import migrate
@@ -85,6 +86,7 @@ class Engine:
         self._jobs: dict[str, ProgramJob] = {}
         self._functions: dict[str, Callable[..., Any]] = {}
         self._workflows: dict[str, Workflow] = {}
+        self._instruments = Instruments()
         self._lock = threading.RLock()
         self._client_lock = threading.Lock()  # its own: a job in a thread may ask for the client while stop() waits
         self._daemon: EmbeddedDaemon | None = None
@@ -132,6 +134,14 @@ class Engine:
             self._workflows[built.key] = built
         return self
 
+    def with_listener(self, listener: Callable[[Any], object]) -> Self:
+        """Have `listener` called with every event, a record of `qflowd.model.instruments`, from now on.
+
+        The engine's threads call it, so it must be quick. One that raises is logged once.
+        """
+        self._instruments.listen(listener)
+        return self
+
     # -- its life
 
     @property
@@ -170,7 +180,7 @@ class Engine:
                     "an Engine was started by a module that a worker imports; start it below `if __name__ == '__main__':`"
                 )
             self._refuse_strangers()
-            daemon = EmbeddedDaemon(self._config, self._jobs, self._workflows)
+            daemon = EmbeddedDaemon(self._config, self._jobs, self._workflows, self._instruments)
             try:
                 daemon.start()
             except BaseException:

@@ -17,6 +17,7 @@ from qflowd.daemon.assembly import Daemon
 from qflowd.daemon.program import ProgramJob
 from qflowd.engine.workflow_store import canonical, store_workflow
 from qflowd.model.errors import InvalidRequest
+from qflowd.model.instruments import Instruments
 from qflowd.model.names import DEFAULT_TENANT
 from qflowd.model.workflow import Job, Workflow
 from qflowd.plugins.registry import Registry
@@ -31,13 +32,20 @@ DRAIN_CHECK_S: Final = 0.01
 class EmbeddedDaemon(Daemon):
     """A daemon inside a program, whose interpreter it leaves as it is."""
 
-    def __init__(self, config: Config, jobs: Mapping[str, ProgramJob], workflows: Mapping[str, Workflow]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        jobs: Mapping[str, ProgramJob],
+        workflows: Mapping[str, Workflow],
+        instruments: Instruments | None = None,
+    ) -> None:
         self._program_jobs: dict[str, Job] = {name: each.job for name, each in jobs.items()}
         self._program_workflows = tuple(workflows.values())
         functions = {name: each.function for name, each in jobs.items() if each.function is not None}
         if functions:
             config = replace(config, pools={INLINE: PoolConfig(1, INLINE_THREADS), **config.pools})
-        super().__init__(config, backends={INLINE: partial(Threads, functions)} if functions else {})
+        backends = {INLINE: partial(Threads, functions)} if functions else {}
+        super().__init__(config, backends=backends, instruments=instruments)
 
     def drain(self, timeout_s: float | None, *, now: bool = False) -> bool:
         """Stop, and wait until all that was held is written. False if that took too long."""

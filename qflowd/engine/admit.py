@@ -13,6 +13,7 @@ from qflowd.engine.request import Refused
 from qflowd.engine.service import Topics, log_refused, log_some
 from qflowd.engine.stray_ids import StrayIds
 from qflowd.model.errors import StoreUnavailable
+from qflowd.model.instruments import SubmissionsAdmitted
 from qflowd.store.tx import Store
 
 log = logging.getLogger("qflowd")
@@ -50,7 +51,7 @@ class Admit:
             self._stray_ids.note()
         if batch.taken:
             self._topics.publish("ready")
-        publish(self._topics, batch)
+        publish(self._store, self._topics, batch)
         return batch
 
     def _one_by_one(self) -> int:
@@ -69,10 +70,15 @@ class Admit:
     def _refuse(self, number: int, error: str) -> None:
         rows = [answer(number, Refused(error))]
         self._store.transact(lambda tx: tx.run("answer_submissions", rows=rows, now=tx.now), name="refuse_submission")
+        self._store.instruments.emit(SubmissionsAdmitted(rejected=1))
 
 
-def publish(topics: Topics, batch: Batch) -> None:
+def publish(store: Store, topics: Topics, batch: Batch) -> None:
     """Tell whom a batch concerns, apart from those who claim; call it after the commit."""
     if batch.has_timers:
         topics.publish("timer")
+    if batch.taken and store.instruments.listeners:
+        instances, rejected = len(batch.admissions), len(batch.rejected)
+        tasks = sum(len(admission.plan.tasks) for admission in batch.admissions)
+        store.instruments.emit(SubmissionsAdmitted(instances, tasks, batch.taken - instances - rejected, rejected))
     log_some("submission %d of %r (%s) is rejected: %s", batch.rejected)

@@ -17,6 +17,7 @@ class Batch:
     running: list[tuple[int, int, Any]] = field(default_factory=list)
     progress: list[tuple[Any, ...]] = field(default_factory=list)
     checkpoints: list[tuple[int, int, str]] = field(default_factory=list)
+    unrun: list[Any] = field(default_factory=list, init=False)  # set as it is written: rows that end because of these
     has_advanced: bool = field(default=False, init=False)  # set as it is written: tasks behind these may be ready now
 
     def __bool__(self) -> bool:

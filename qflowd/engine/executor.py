@@ -24,6 +24,7 @@ from qflowd.engine.service import Topics, back_off, log_some, report
 from qflowd.engine.upstreams import read_output
 from qflowd.model.errors import StoreUnavailable
 from qflowd.model.ids import instance_of
+from qflowd.model.instruments import TasksClaimed
 from qflowd.model.workflow import Job
 from qflowd.store.clock import boottime
 from qflowd.store.tx import Store, Tx
@@ -299,6 +300,9 @@ class Executor:
 
     def _send(self, shipment: Shipment) -> None:
         """To the workers; whatever goes wrong, the rows that were not sent go back, and other lanes' rows go on."""
+        if self._store.instruments.listeners:
+            key = shipment.claim.lane.key
+            self._store.instruments.emit(TasksClaimed(key.pool, key.job, len(shipment.claim.rows)))
         self._look_at = 0.0
         try:
             self._dispatch.send(shipment, self._doomed())

@@ -70,7 +70,7 @@ class Express:
             self._topics.publish("backlog")
             return ()
         [batch] = taken
-        publish(self._topics, batch)
+        publish(self._store, self._topics, batch)
         if batch.has_more or batch.has_strays or batch.missing_lanes:
             self._topics.publish("backlog")
         return shipments

@@ -5,6 +5,7 @@ nothing of the batch is kept, and the batch is written again without it.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
@@ -16,6 +17,7 @@ from qflowd.engine.instances import InstanceRows, Instances
 from qflowd.engine.outcome import WRITTEN, AttemptRow, Final, Rearmed
 from qflowd.engine.timers import RUN
 from qflowd.model.errors import LeaseLost, StoreUnavailable
+from qflowd.model.instruments import TasksWritten
 from qflowd.model.states import SUCCESS, Reason, TaskState
 from qflowd.store.clock import from_microseconds
 from qflowd.store.tx import DataRefused, Store, Tx
@@ -52,7 +54,9 @@ def finish_and(
             return closed, then(tx)
 
         try:
-            return store.transact(write_and_then, name="finish" if batch else "claim")
+            closed, found = store.transact(write_and_then, name="finish" if batch else "claim")
+            _tell(store, batch, closed)
+            return closed, found
         except LeaseLost:
             lost = store.read(lambda tx, batch=batch: _no_longer_ours(tx, batch))  # type: ignore[misc]
             instances.forget_outputs((row.id, row.round) for row in batch.final if row.id in lost)
@@ -93,7 +97,7 @@ def _write_apart(store: Store, instances: Instances, batch: Batch, daemon_id: in
         log.error("task %d: %s", number, message, exc_info=error)
     failure = _as_failure(batch, message, store.clock.now())
     try:
-        return store.transact(lambda tx: _write(tx, instances, failure, daemon_id), name="finish")
+        closed = store.transact(lambda tx: _write(tx, instances, failure, daemon_id), name="finish")
     except StoreUnavailable:
         raise
     except LeaseLost:
@@ -101,6 +105,17 @@ def _write_apart(store: Store, instances: Instances, batch: Batch, daemon_id: in
     except Exception:
         log.exception("task %d: not even that could be written; reconciliation gives it back", number)
         return []
+    _tell(store, failure, closed)
+    return closed
+
+
+def _tell(store: Store, batch: Batch, closed: list[int]) -> None:
+    if not batch or not store.instruments.listeners:
+        return
+    failed = Counter(Reason(row.reason).name for row in batch.attempts if row.state == TaskState.FAILED)
+    ended = Counter(TaskState(row.state).name for rows in (batch.final, batch.unrun) for row in rows)
+    figures = len(batch.running), ended, failed, len(batch.rearmed), len(batch.released), len(closed)
+    store.instruments.emit(TasksWritten(*figures))
 
 
 def _as_failure(batch: Batch, message: str, now: datetime) -> Batch:
@@ -152,7 +167,7 @@ def _accept(tx: Tx, instances: Instances, batch: Batch) -> list[int]:
     final = sorted(batch.final)
     if tx.count("finish_tasks", rows=_split_large(tx, final), now=tx.now) < len(final):
         raise LeaseLost
-    level = instances.by_instance(final)
+    level, batch.unrun = instances.by_instance(final), []
     _remember_outputs(instances, level)
     ended = level
     conditions = EdgeConditions(tx, instances)
@@ -164,6 +179,7 @@ def _accept(tx: Tx, instances: Instances, batch: Batch) -> list[int]:
         if fans:
             tx.run("advance_fans", rows=fans, now=tx.now)
         unrun = tx.run("find_ended_unrun", rows=[(number,) for number in doubtful]) if doubtful else []
+        batch.unrun += unrun
         level = instances.by_instance(sorted(unrun))
         ended = ended + level
     return close.close_instances(tx, instances, kinds.closers(ended))

@@ -10,6 +10,7 @@ from typing import ClassVar
 from qflowd.engine.lease import Lease
 from qflowd.engine.service import Topics
 from qflowd.model.errors import StoreUnavailable
+from qflowd.model.instruments import LeaseRenewed
 from qflowd.store.clock import DbClock, boottime
 from qflowd.store.tx import Store, Tx
 
@@ -49,6 +50,8 @@ class Heartbeat:
             log.warning("heartbeat: %s", error)
             return min(LONGEST_RETRY_S, self._lease.beat_s)
         self._lease.renew(asked_at)
+        if self._store.instruments.listeners:
+            self._store.instruments.emit(LeaseRenewed(boottime() - asked_at))
         if intents:
             self._topics.publish("intent")
         return max(0.0, asked_at + self._lease.beat_s - boottime())

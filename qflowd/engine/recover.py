@@ -19,6 +19,7 @@ from qflowd.engine.registration import StillAlive, mark_gone
 from qflowd.engine.service import Topics, report
 from qflowd.model.errors import StoreUnavailable
 from qflowd.model.ids import instance_of
+from qflowd.model.instruments import DaemonReaped
 from qflowd.model.states import Reason, TaskState
 from qflowd.model.workflow import Settings
 from qflowd.store.clock import EPOCH, boottime
@@ -105,11 +106,14 @@ class Recover:
         rows = self._store.read(lambda tx: tx.run("list_lost", owner=daemon_id))
         if daemon_id not in self._reported:
             log.warning("daemon %d is dead (%s): taking back %d tasks", daemon_id, why, len(rows))
+        taken = 0
         for start in range(0, len(rows), CHUNK):
             chunk = self._unlocked(daemon_id, rows[start : start + CHUNK])
             finish(self._store, self._instances, self._batch(chunk), daemon_id)
+            taken += len(chunk)
         for instance in {instance_of(row.id) for row in rows if row.intent}:
             self._store.transact(lambda tx, instance=instance: self._sweep(tx, instance), name="sweep")  # type: ignore[misc]
+        self._store.instruments.emit(DaemonReaped(daemon_id, taken, why))
         if rows:
             self._topics.publish("ready", "intent")
         return len(rows)

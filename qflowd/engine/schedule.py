@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 from qflowd.engine.service import Topics
 from qflowd.model import cron
+from qflowd.model.instruments import ScheduleFired
 from qflowd.model.workflow import Schedule
 from qflowd.model.zones import zone
 from qflowd.store.inbox import SUBMISSION
@@ -90,6 +91,8 @@ class FireSchedules:
             log.exception("schedule of workflow %s cannot be fired", row.workflow)
             return AFTER_FAULT_S
         if fired:
+            late_s = (now - due.fires[-1]).total_seconds()
+            self._store.instruments.emit(ScheduleFired(row.workflow, fired, late_s))
             self._topics.publish("submission")
         self._show(row, None)
         return 0 if due.next_at <= now else IDLE_S

@@ -11,6 +11,7 @@ from qflowd.engine import close
 from qflowd.engine.control import Command, Done, Means, NotPossible, one_instance, verb, word
 from qflowd.engine.service import Topics
 from qflowd.model.ids import key_range
+from qflowd.model.instruments import InstancesTerminated
 from qflowd.model.states import InstanceState, Intent
 from qflowd.store.tx import Retryable, Store, Tx
 
@@ -94,6 +95,7 @@ class Sweep:
         terminating = [row for row in intents if row.intent == Intent.TERMINATE]
         closed = [row.id for row in terminating if not self._sweep(row)]
         if closed:
+            self._store.instruments.emit(InstancesTerminated(len(closed)))
             self._topics.publish("closed")
         if len(closed) == len(terminating):
             return IDLE_S

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from qflowd.engine.service import Topics
 from qflowd.model.ids import instance_of
+from qflowd.model.instruments import TimersPromoted
 from qflowd.store.tx import Store, Tx
 
 RUN = 0  # purpose: the task may run
@@ -30,6 +31,7 @@ class Promote:
     def tick(self) -> float:
         promoted, next_due = self._store.transact(self.promote_due)
         if promoted:
+            self._store.instruments.emit(TimersPromoted(promoted))
             self._topics.publish("ready", "intent")
         if next_due is None:
             return IDLE_S

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from qflowd.model.errors import StoreUnavailable
+from qflowd.model.instruments import Instruments, TransactionCommitted
 from qflowd.store.catalog import Catalog
 from qflowd.store.clock import Clock, DbClock, boottime
 from qflowd.store.dialects import dialect_for
@@ -85,9 +86,19 @@ class Store:
     """A database that holds (or will hold) the schema `qflow`. One connection per thread that uses it."""
 
     def __init__(
-        self, url: str, *, clock: Clock | None = None, fault: Fault | None = None, lease_s: float | None = None
+        self,
+        url: str,
+        *,
+        clock: Clock | None = None,
+        fault: Fault | None = None,
+        lease_s: float | None = None,
+        instruments: Instruments | None = None,
     ) -> None:
-        """`lease_s`: of the daemon whose store this is; its sessions wait and rest no longer than that allows."""
+        """`lease_s`: of the daemon whose store this is; its sessions wait and rest no longer than that allows.
+
+        `instruments`: hear of every commit, and of what the services that use this store do.
+        """
+        self.instruments = instruments or Instruments()
         self.dialect = dialect_for(url)
         self.session_name = ""  # of the daemon; sessions of another name are replaced at their next use
         self._is_of_daemon = lease_s is not None
@@ -118,11 +129,15 @@ class Store:
         """
         name = name or getattr(work, "__name__", "")
         bare = single and self.dialect.single_statement_commits
+        begun_at = boottime() if self.instruments.listeners else 0.0
         for attempt in range(TRIES):
             connection = self.connection()
             try:
                 self._local.own.is_busy = True
-                return self._once(connection, work, name, bare=bare)
+                result = self._once(connection, work, name, bare=bare)
+                if begun_at:
+                    self.instruments.emit(TransactionCommitted(name, boottime() - begun_at, attempt + 1))
+                return result
             except Retryable as error:
                 self._roll_back(connection)
                 if isinstance(error, LockTimeout) and (self._is_of_daemon or attempt == TRIES - 1):

@@ -8,6 +8,7 @@ import time
 from collections.abc import Collection, Mapping
 
 from qflowd.config.records import PoolConfig
+from qflowd.model.instruments import Instruments
 from qflowd.workers import orders
 from qflowd.workers.backends import NEVER_US, Backend
 from qflowd.workers.events import Asked, Event, Finished, Returned, StopReason
@@ -37,6 +38,7 @@ class Processes(Backend):
         run_dir: where their output files lie (without names).
         lock_fd: a locked file that stays open until the last worker is dead; None: none.
         grace_s: from SIGTERM to SIGKILL.
+        instruments: hear of workers that start and exit.
     """
 
     def __init__(
@@ -48,9 +50,13 @@ class Processes(Backend):
         run_dir: str,
         lock_fd: int | None = None,
         grace_s: float = 10.0,
+        instruments: Instruments | None = None,
     ) -> None:
         self._logs = LogReader()
-        self._supervisor = Supervisor(pools, env=env, cwd=cwd, run_dir=run_dir, lock_fd=lock_fd)
+        instruments = instruments or Instruments()
+        self._supervisor = Supervisor(
+            pools, env=env, cwd=cwd, run_dir=run_dir, lock_fd=lock_fd, instruments=instruments
+        )
         self._workers = self._supervisor.workers
         self._by_fd: dict[int, Handle] = {}
         self._epoll = select.epoll()

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from qflowd.config.records import PoolConfig
+from qflowd.model.instruments import Instruments, WorkerExited, WorkerStarted
 from qflowd.workers import orders
 from qflowd.workers.backends import NEVER_US
 from qflowd.workers.handle import Handle, new_handle
@@ -46,10 +47,12 @@ class Supervisor:
         cwd: str,
         run_dir: str,
         lock_fd: int | None,
+        instruments: Instruments,
     ) -> None:
         self.workers: dict[int, Handle] = {}
         self.nursery: NurseryLink | None = None
         self._env, self._cwd, self._run_dir, self._lock_fd = dict(env), cwd, run_dir, lock_fd
+        self._instruments = instruments
         self._places = [_Place(name, size.threads) for name, size in pools.items() for _ in range(size.processes)]
         self._nursery_place, self._nursery_started_us = _Place("", 0), 0  # it is started anew in the same way
         self._manifest_fd = -1
@@ -119,6 +122,7 @@ class Supervisor:
             worker.output.close()
             raise BlockingIOError(errno.EAGAIN, "the process that starts workers takes no orders")
         self.workers[worker.number] = worker
+        self._instruments.emit(WorkerStarted(pool, worker.number))
         return worker
 
     def order(self, order: orders.Order, fds: Sequence[int] = ()) -> bool:
@@ -145,6 +149,7 @@ class Supervisor:
         worker.close_pipes()
         worker.output.is_dead = True
         del self.workers[worker.number]
+        self._instruments.emit(WorkerExited(worker.pool, worker.number, report.status))
         place = next((place for place in self._places if place.number == worker.number), None)
         if place is not None:
             place.number = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import runpy
+from dataclasses import fields, is_dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum, IntEnum
@@ -19,12 +20,13 @@ import pytest
 
 from qflowd.define.functions import FUNCTIONS
 from qflowd.jobs.context import Context
-from qflowd.model import states
+from qflowd.model import instruments, states
 from qflowd.model.plain import plain
 from qflowd.model.workflow import BUILT_IN, Settings
 from tests.docs.pages import ROOT
 
 GUIDE = (ROOT / "docs" / "guide.md").read_text("utf-8")
+EVENTS = (ROOT / "docs" / "events.md").read_text("utf-8")
 STATES = (ROOT / "docs" / "states.md").read_text("utf-8")
 
 
@@ -68,6 +70,15 @@ def test_the_diagrams_name_only_states_that_exist(heading: str, kind: type[IntEn
 def test_the_words_of_saga_and_answers_are_there() -> None:
     for state in (*states.SagaState, *states.AnswerState):
         assert f"`{state.name}`" in STATES
+
+
+def test_the_page_of_events_names_all_there_are_with_all_their_figures() -> None:
+    rows = [line.split("|") for line in EVENTS.splitlines() if line.startswith("| `")]
+    events = {name: kind for name, kind in vars(instruments).items() if is_dataclass(kind)}
+    assert {row[1].strip(" `") for row in rows} == events.keys()
+    for row in rows:
+        figures = {figure.name for figure in fields(events[row[1].strip(" `")])}
+        assert figures <= set(re.findall(r"`(\w+)`", row[3])), row[1]
 
 
 def test_the_guide_explains_every_function_of_expressions_and_no_others() -> None:

@@ -15,6 +15,7 @@ from qflowd.engine.schedule import FireSchedules, reset_next_fire
 from qflowd.engine.service import Topics
 from qflowd.engine.workflow_store import store_workflow
 from qflowd.model import cron
+from qflowd.model.instruments import ScheduleFired
 from qflowd.store.migrate import migrate
 from qflowd.store.tx import Store
 from tests.support.sql import run_sql
@@ -90,6 +91,16 @@ def desk(database_url):
 
 def hours(*numbers):
     return [MONDAY + timedelta(hours=number) for number in numbers]
+
+
+def test_a_listener_hears_what_was_fired_and_how_late(desk):
+    heard = []
+    desk.store.instruments.listen(lambda event: heard.append(event) if isinstance(event, ScheduleFired) else None)
+    desk.define("{cron: '0 * * * *', catchup: all(5)}")
+    desk.tick(hours(3)[0] + timedelta(seconds=20))
+    assert heard == [ScheduleFired("daily", 3, 20.0)]
+    desk.tick()
+    assert len(heard) == 1
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,167 @@
+"""Instruments: what the engine tells whoever listens, as records of named figures.
+
+A listener is any callable that takes an event. It is called by the engine's own threads, after the transaction concerned
+was committed, so it must be quick and safe to call from several threads. What was committed but whose answer was lost on
+the way is not told. Nothing is counted while nobody listens, and there is none for each row.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+log = logging.getLogger("qflowd")
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionCommitted:
+    """A transaction that writes was committed.
+
+    `transaction`: its name, such as finish, claim, admit_batch. `seconds`: from BEGIN to the answer to COMMIT, repetitions
+    included. `tries`: 1, and one more for each repetition after a conflict.
+    """
+
+    transaction: str
+    seconds: float
+    tries: int
+
+
+@dataclass(frozen=True, slots=True)
+class SubmissionsAdmitted:
+    """Submissions were answered.
+
+    `instances` were made, with `tasks` in all; `repeated` are those whose idempotency key another had; `rejected` were refused.
+    """
+
+    instances: int = 0
+    tasks: int = 0
+    repeated: int = 0
+    rejected: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleFired:
+    """A schedule has submitted `submissions` instances of `workflow`; `late_s`: seconds since the latest of its instants."""
+
+    workflow: str
+    submissions: int
+    late_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class TimersPromoted:
+    """The time of `timers` has come: retries, deferrals, `run_at`, deadlines of instances."""
+
+    timers: int
+
+
+@dataclass(frozen=True, slots=True)
+class TasksClaimed:
+    """This daemon has taken `tasks` of one `job` in one `pool`, to give them to workers."""
+
+    pool: str
+    job: str
+    tasks: int
+
+
+@dataclass(frozen=True, slots=True)
+class TasksWritten:
+    """What became of tasks was written, many in one commit.
+
+    `started`: tasks that have been running long enough to be marked RUNNING. `ended`: how many by final state, those
+    included that never ran because of others (UPSTREAM_FAILED, SKIPPED). `failed_attempts`: how many by reason, whether
+    another attempt follows or not. `rearmed`: tasks that wait for a timer, after a failure or a deferral. `released`: tasks
+    given back to their queue unrun. `instances`: how many have ended with these tasks.
+    """
+
+    started: int
+    ended: Mapping[str, int] = field(hash=False)
+    failed_attempts: Mapping[str, int] = field(hash=False)
+    rearmed: int
+    released: int
+    instances: int
+
+
+@dataclass(frozen=True, slots=True)
+class InstancesTerminated:
+    """Of the instances that are being terminated, `instances` have ended."""
+
+    instances: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseRenewed:
+    """The heartbeat was written, `seconds` after it was begun."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseExpired:
+    """The lease could not be renewed in time: all workers are killed, and their tasks come back."""
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonReregistered:
+    """Others have marked this daemon dead; it continues as `daemon_id`, with nothing in hand."""
+
+    daemon_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonReaped:
+    """The `tasks` of a dead daemon, `daemon_id`, were taken back; `why` it is held to be dead, in words."""
+
+    daemon_id: int
+    tasks: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class PluginsReloaded:
+    """Another set of plugins is live: `jobs` are known now, and `faults` files have errors."""
+
+    jobs: int
+    faults: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStarted:
+    """A worker process of `pool` was ordered; `number` counts them in this daemon, from 1."""
+
+    pool: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerExited:
+    """Worker `number` of `pool` is gone. `status`: 0 if it ended in good order, else as of os.waitpid: killed, or crashed."""
+
+    pool: str
+    number: int
+    status: int
+
+
+Listener = Callable[[Any], object]
+
+
+class Instruments:
+    """Where events go. Ask `if instruments.listeners:` before counting anything for one. Safe from any thread."""
+
+    def __init__(self) -> None:
+        self.listeners: tuple[Listener, ...] = ()
+        self._faulty: set[int] = set()
+
+    def listen(self, listener: Listener) -> None:
+        """Have `listener` called with every event from now on."""
+        self.listeners += (listener,)
+
+    def emit(self, event: object) -> None:
+        """Tell all who listen. One that raises is logged the first time, and harms nobody."""
+        for listener in self.listeners:
+            try:
+                listener(event)
+            except BaseException:
+                if id(listener) not in self._faulty:
+                    self._faulty.add(id(listener))
+                    log.exception("a listener failed on %r; it is called again, and not logged again", event)
