@@ -3,7 +3,7 @@
 from argparse import Namespace
 
 from bench.builds import Build
-from bench.rig import RUNNING, MakeRig, Rig, resident_mb
+from bench.rig import MakeRig, Rig, resident_mb
 from bench.throughput import noop_task
 
 TENTH = 100_000
@@ -16,9 +16,9 @@ def measure(make: MakeRig, build: Build, args: Namespace) -> dict[str, float]:  
     rig = make(build)
     rig.workflow("flat", {f"t{i}": noop_task() for i in range(SIZE)})
     rig.admit_then_begin("flat", 10 * TENTH // SIZE, LONGEST_S)
-    rig.wait_for(lambda: _closed(rig) >= TENTH // SIZE, "the first tenth", LONGEST_S)
+    rig.wait_for(lambda: rig.closed() >= TENTH // SIZE, "the first tenth", LONGEST_S)
     small_mb = resident_mb(rig.pid)
-    rig.wait_for(lambda: _closed(rig) == 10 * TENTH // SIZE, "the last task", LONGEST_S)
+    rig.wait_for(lambda: rig.closed() == 10 * TENTH // SIZE, "the last task", LONGEST_S)
     large_mb = resident_mb(rig.pid)
     rig.count_successes(10 * TENTH)
     first, last = (TENTH / _seconds(rig, offset) for offset in (0, 9 * TENTH))
@@ -29,10 +29,6 @@ def measure(make: MakeRig, build: Build, args: Namespace) -> dict[str, float]:  
         "daemon after a tenth, MB": small_mb,
         "daemon after all, MB": large_mb,
     }
-
-
-def _closed(rig: Rig) -> int:
-    return int(rig.ask(f"SELECT COUNT(*) FROM qflow.workflow_instance WHERE state <> {RUNNING}")[0][0])
 
 
 def _seconds(rig: Rig, offset: int) -> float:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.builds import Build
+from qflowd.model.states import InstanceState, TaskState
 from qflowd.store.inbox import SUBMISSION
 from qflowd.store.tx import Store
 from tests.support.servers import MAKERS
@@ -19,8 +20,6 @@ from tests.support.servers import MAKERS
 DATABASES = ("sqlite", "postgres", "mariadb")
 PROCESSES = 2  # of the daemon's only pool
 NOOP = "from qflowd import job\n\n\n@job\ndef noop() -> dict:\n    return {'ok': 1}\n"
-SUCCESS = 5  # codes of states, as rows hold them
-RUNNING = 3
 
 
 class Rig:
@@ -107,9 +106,14 @@ class Rig:
         self.wait_for(lambda: self.ask(admitted)[0][0] == instances, "admission", timeout_s)
         self.plugin("noop.py", NOOP)
 
+    def closed(self) -> int:
+        """How many instances have ended well; one that does not makes every wait for it end in vain."""
+        ended = f"SELECT COUNT(*) FROM qflow.workflow_instance WHERE state = {InstanceState.SUCCESS:d}"
+        return int(self.ask(ended)[0][0])
+
     def count_successes(self, wanted: int) -> None:
         """Raises: SystemExit unless so many tasks have succeeded."""
-        [(done,)] = self.ask(f"SELECT COUNT(*) FROM qflow.task_instance WHERE state = {SUCCESS}")
+        [(done,)] = self.ask(f"SELECT COUNT(*) FROM qflow.task_instance WHERE state = {TaskState.SUCCESS:d}")
         if done != wanted:
             raise SystemExit(f"{done} tasks are SUCCESS, not {wanted}")
 

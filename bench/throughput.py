@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.builds import Build
-from bench.rig import RUNNING, MakeRig, Rig
+from bench.rig import MakeRig, Rig
 from tests.support.servers import MAKERS
 
 ABOUT = "no-op tasks a second, and as a share of what bare SQL reaches (bench/yardstick.py)"
@@ -50,8 +50,7 @@ def run(rig: Rig, shape: str, tasks: int) -> float:
     instances, document = layout(shape, tasks)
     rig.workflow(shape, document)
     rig.admit_then_begin(shape, instances)
-    running = f"SELECT COUNT(*) FROM qflow.workflow_instance WHERE state = {RUNNING}"
-    rig.wait_for(lambda: rig.ask(running)[0][0] == 0, "the last task")
+    rig.wait_for(lambda: rig.closed() == instances, "the last task")
     rig.count_successes(instances * len(document))
     [(seconds,)] = rig.ask(SECONDS[rig.dialect])
     return instances * len(document) / float(seconds)
