@@ -59,6 +59,6 @@ def quarantine(faults: list[tuple[str, str, str]]) -> dict[str, int]:
 
 @job
 def note_listings(listings: dict[str, date]) -> None:
-    """Say why some series begin later: the stock was not listed yet, which is no fault."""
+    """Say why some series begin later: the stock was not listed yet, which is not a fault."""
     for symbol, day in listings.items():
         print(f"{symbol} was listed on {day:%d %B %Y}; earlier sessions are not missing")
