@@ -15,15 +15,14 @@ from qflowd.engine.batch import Batch
 from qflowd.engine.claim import Apart, Claim, Claimer
 from qflowd.engine.dispatch import Dispatch, Shipment
 from qflowd.engine.express import Express
-from qflowd.engine.finish import finish, finish_and
+from qflowd.engine.finish import finish_and
 from qflowd.engine.harvest import Harvest
 from qflowd.engine.instances import Instances
 from qflowd.engine.intake import Intake
 from qflowd.engine.known import LaneIds
 from qflowd.engine.service import Topics, back_off, log_some, report
-from qflowd.engine.upstreams import read_output
+from qflowd.engine.upkeep import Upkeep
 from qflowd.model.errors import StoreUnavailable
-from qflowd.model.ids import instance_of
 from qflowd.model.instruments import TasksClaimed
 from qflowd.model.workflow import Job
 from qflowd.store.clock import boottime
@@ -33,7 +32,6 @@ from qflowd.workers.events import Asked
 
 log = logging.getLogger("qflowd")
 POLL_S = 0.5
-RECONCILE_S = 30.0
 LOOK_S = 2.0  # how often to look for rows that other daemons made ready
 
 
@@ -73,15 +71,11 @@ class Executor:
         self._may_claim = True
         self._failures = 0
         self._is_empty = True
-        self._reconcile_at = boottime() + RECONCILE_S
-        self._house_at = 0.0
-        self._has_intents = False  # somebody said so, and nobody has looked yet
-        self._terminated: set[int] = set()  # instances, at the last look
-        self._asked: list[Asked] = []  # by running tasks, and not answered yet
+        self._upkeep = Upkeep(store, backends, instances, self._harvest, daemon_id)
         self._express = Express(store, intake, instances, topics, backends.wake)
         topics.subscribe("ready", self.wake)
         for topic in ("intent", "stopping"):
-            topics.subscribe(topic, self.note_intents)
+            topics.subscribe(topic, self._upkeep.note_intents)
 
     # -- for other threads
 
@@ -94,11 +88,6 @@ class Executor:
         """Something has become ready, most likely for us."""
         self._is_told = True
         self._look_at = 0.0
-        self._backends.wake()
-
-    def note_intents(self) -> None:
-        """Some instance is to be terminated."""
-        self._has_intents = True
         self._backends.wake()
 
     def order(self, what: Callable[[], None]) -> None:
@@ -128,7 +117,7 @@ class Executor:
             self._backends.kill_all()
             self._harvest.forget_all()
             self._instances.outputs.clear()  # what was not written may have another output when others run it
-            self._reconcile_at = 0.0  # what was claimed a moment ago under the new name was forgotten too
+            self._upkeep.reconcile_at = 0.0  # what was claimed a moment ago under the new name was forgotten too
 
         self.order(forget)
 
@@ -165,7 +154,7 @@ class Executor:
         self._express.is_open = False
         for event in events:
             if isinstance(event, Asked):
-                self._asked.append(event)
+                self._upkeep.asked.append(event)
             else:
                 self._harvest.take(event)
         now = boottime()
@@ -174,51 +163,10 @@ class Executor:
             self._take_submissions(is_busy=is_ripe or self._harvest.is_behind or not self._may_claim)
         if is_ripe or (self._may_claim and now >= self._look_at and not self._harvest.is_behind):
             self._turn(is_ripe=is_ripe)
-        if not self._harvest.is_behind:
-            self._keep_house(now)
+        if not self._harvest.is_behind and self._upkeep.tick(now):
+            self._look_at = 0.0
         self._is_empty = not self._harvest.held and not self._harvest.batch
         return 0
-
-    def _keep_house(self, now: float) -> None:
-        """Now and then: end what was terminated, answer tasks, compare what we hold with what the database says."""
-        if now < self._house_at:
-            return
-        try:
-            if self._has_intents:
-                self._stop_terminated()
-            while self._asked:
-                self._backends.answer(self._asked[0], *read_output(self._store, self._instances, self._asked[0]))
-                del self._asked[0]
-            if now >= self._reconcile_at:
-                self._reconcile_at = now + RECONCILE_S
-                self._reconcile()
-        except StoreUnavailable as error:
-            self._reconcile_at = 0.0
-            self._house_at = now + 1.0
-            report("reconcile", error, 1.0)
-
-    def _stop_terminated(self) -> None:
-        """Look what is being terminated, and stop what we run of it."""
-        self._has_intents = False  # before the look: what is said after it needs another
-        try:
-            self._terminated = {row.id for row in self._store.read(lambda tx: tx.run("list_intents"))}
-        except StoreUnavailable:
-            self._has_intents = True
-            raise
-        self._backends.stop([number for number in self._harvest.held if instance_of(number) in self._terminated])
-
-    def _reconcile(self) -> None:
-        """Give back rows that say they are ours and are not here (a claim whose reply was lost); let go what is not ours."""
-        rows = self._store.read(lambda tx: tx.run("list_held", owner=self._daemon_id()))
-        strays = self._harvest.strays(rows)
-        if strays:
-            log.warning("giving back %d rows whose claim was never heard of here", len(strays))
-            finish(self._store, self._instances, Batch(released=strays), self._daemon_id())
-            self._look_at = 0.0
-        self._backends.stop(self._harvest.disowned({row.id for row in rows}))
-        if absent := self._harvest.forget_absent(self._backends.held()):
-            log.error("the ends of %d tasks were lost on their way from the workers; they run again", len(absent))
-            self._reconcile_at = 0.0
 
     def _run_orders(self) -> None:
         with self._orders_lock:
@@ -249,12 +197,12 @@ class Executor:
             )
         except StoreUnavailable as error:
             # Results stay here until the database is back; a claim may have been applied all the same.
-            self._reconcile_at = 0.0
+            self._upkeep.reconcile_at = 0.0
             pause_s = self._put_off("finish", error)
             self._harvest.put_back(batch, boottime() + pause_s)
             return
         except Exception:
-            self._reconcile_at = 0.0  # a claim may have been applied, of rows that were never heard of here
+            self._upkeep.reconcile_at = 0.0  # a claim may have been applied, of rows that were never heard of here
             raise
         self._after_commit(batch, closed)
         if is_told and self._claimer.has_unknown_lanes:
@@ -271,7 +219,7 @@ class Executor:
             try:
                 shipments = self._store.transact(partial(self._claim_apart, place), name="claim")
             except StoreUnavailable as error:
-                self._reconcile_at = 0.0
+                self._upkeep.reconcile_at = 0.0
                 self._put_off("claim", error)
                 return
             for shipment in shipments:
@@ -286,14 +234,17 @@ class Executor:
             self._express.decline()
             return
         room = {pool: self._backends.room(pool) for pool in self._pools}
-        self._reconcile_at, reconcile_at = 0.0, self._reconcile_at  # a claim may be applied and not heard of
+        self._upkeep.reconcile_at, reconcile_at = (
+            0.0,
+            self._upkeep.reconcile_at,
+        )  # a claim may be applied and not heard of
         try:
             self._claimer.look_anew()
             shipments = self._express.take(lambda tx: self._claim(tx, room, Batch()))
         except StoreUnavailable as error:
             self._put_off("admit", error)
             return
-        self._reconcile_at = reconcile_at
+        self._upkeep.reconcile_at = reconcile_at
         if self._claimer.has_unknown_lanes:
             self._look_at = 0.0
         self._send_all(shipments)
@@ -305,7 +256,7 @@ class Executor:
             self._store.instruments.emit(TasksClaimed(key.pool, key.job, len(shipment.claim.rows)))
         self._look_at = 0.0
         try:
-            self._dispatch.send(shipment, self._doomed())
+            self._dispatch.send(shipment, self._upkeep.terminating())
         except Exception as error:  # noqa: BLE001 - the other lanes' rows are ours as well, and must be sent
             settled = {number for number, _ in self._backends.held()} | self._harvest.batch.task_ids()
             self._harvest.release([row for row in shipment.claim.rows if row.id not in settled])
@@ -314,12 +265,6 @@ class Executor:
             else:
                 report("send", error, POLL_S)
                 self._look_at = boottime() + POLL_S
-
-    def _doomed(self) -> set[int]:
-        """Instances that are being terminated and may have rows that the sweep has not come to."""
-        if self._has_intents or self._terminated:
-            self._stop_terminated()  # once more: an instance that was terminated may have been retried since
-        return self._terminated
 
     def _put_off(self, what: str, error: StoreUnavailable) -> float:
         """The database is away: nothing new is claimed for a while."""
