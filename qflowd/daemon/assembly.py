@@ -9,17 +9,17 @@ from functools import partial
 from typing import Any
 
 from qflowd.config.records import Config, PoolConfig
+from qflowd.daemon.liveness import Liveness
 from qflowd.daemon.plugins import Plugins, reloader_for
 from qflowd.engine import registration
 from qflowd.engine.admit import Admit
 from qflowd.engine.commands import Commands
 from qflowd.engine.executor import Executor
-from qflowd.engine.heartbeat import Heartbeat
 from qflowd.engine.identity import Identity, run_dir_for
 from qflowd.engine.instances import Instances
 from qflowd.engine.intake import Intake
 from qflowd.engine.known import Jobs, LaneIds, Plans
-from qflowd.engine.lease import Lease, Lookout
+from qflowd.engine.lease import Lease
 from qflowd.engine.logs import Logs
 from qflowd.engine.recover import Recover
 from qflowd.engine.schedule import FireSchedules
@@ -28,9 +28,8 @@ from qflowd.engine.terminate import Sweep, expire, sweep_instance
 from qflowd.engine.timers import Promote
 from qflowd.engine.watch import Watch
 from qflowd.engine.workflow_files import WorkflowFiles
-from qflowd.model.durations import MB
 from qflowd.model.errors import QflowdError, StoreUnavailable
-from qflowd.model.instruments import DaemonReregistered, Instruments, LeaseExpired, PluginsReloaded
+from qflowd.model.instruments import Instruments, PluginsReloaded
 from qflowd.model.states import DaemonState
 from qflowd.plugins.registry import Registry
 from qflowd.plugins.reload import Reloader
@@ -90,7 +89,7 @@ class Daemon:
         self._runners: list[Runner] = []
         self._stopping = threading.Event()
         self._has_executor = False
-        self._is_up = False  # all services run
+        self.is_up = False  # all services run
         self._announced_as = 0  # the incarnation that has said what it knows
         self.start_again: Callable[[], None] | None = None  # where the database is another file; called by any thread
 
@@ -109,7 +108,7 @@ class Daemon:
         self._logs = Logs(self.store, self._backends.read_logs)
         self.lease = Lease(self._config.daemon.lease, partial(_tell_until, self._backends, self.identity))
         self.executor = self._build_executor(Instances(self._plans))
-        self._run([self._build_heartbeat(), self._build_lookout()])  # before the plugins, which may take a minute
+        self._run(Liveness(self).services())
         self.workflow_files = WorkflowFiles(self.store, self.topics, self._config.workflows.dirs, self._pool_of)
         self._has_executor = True
         if not self._wait_for_plugins():
@@ -125,7 +124,7 @@ class Daemon:
         self._tune()
         self._when_reachable(self.announce)
         self._run(self._build_services())
-        self._is_up = True
+        self.is_up = True
 
     def _registry(self) -> Registry:
         """The jobs that are known now; an embedded daemon adds those of its program."""
@@ -177,27 +176,6 @@ class Daemon:
             database_id=self.identity.database_id,
         )
 
-    def _build_heartbeat(self) -> Heartbeat:
-        return Heartbeat(
-            self.store,
-            self.topics,
-            self.lease,
-            daemon_id=lambda: self.identity.id,
-            reregister=self._reregister,
-            memory_mb=resident_mb,
-        )
-
-    def _build_lookout(self) -> Lookout:
-        is_embedded = self.store.dialect.file is not None
-        return Lookout(
-            self.lease,
-            is_embedded=is_embedded,
-            fence=self._lose_lease,
-            sever=self._sever,
-            is_replaced=lambda: self.store.is_replaced,
-            leave=self._leave_file,
-        )
-
     def _build_services(self) -> list[Service]:
         store, topics, identity = self.store, self.topics, self.identity
         self.watch = Watch(store, topics, lambda: identity.id)
@@ -237,7 +215,7 @@ class Daemon:
 
     def _adopt(self, _plugins: Registry) -> None:
         """A new registry is live: new workers get it, and the database is told."""
-        if not self._is_up:
+        if not self.is_up:
             return
         registry = self._registry()
         self._jobs.own = dict(registry.jobs)
@@ -261,31 +239,6 @@ class Daemon:
     def can_run(self, job: str, pool: str) -> bool:
         """Does this daemon know the job, and have the pool?"""
         return job in self._jobs.own and pool in self._config.pools
-
-    def _lose_lease(self) -> None:
-        self.executor.fence()
-        self.instruments.emit(LeaseExpired())
-
-    def _sever(self) -> None:
-        self.store.sever()
-        if self._is_up:
-            self.watch.sever()
-
-    def _leave_file(self) -> None:
-        """Nothing that is held or known here belongs to the file that is there now."""
-        remedy = "restarting with it" if self.start_again else "stop this Engine and start it again"
-        log.error("%s; its tasks are killed: %s", self.store.loss(), remedy)
-        self.executor.forget_all()
-        self.stop()
-        if self.start_again:
-            self.start_again()
-
-    def _reregister(self) -> None:
-        """Others have marked this incarnation dead; continue as a new one, with nothing in hand."""
-        self.executor.forget_all()
-        self.identity.register()
-        self.instruments.emit(DaemonReregistered(self.identity.id))
-        self.topics.publish("plugins")  # that service announces it: the heartbeat must not wait for other rows
 
     def _pool_of(self, job: str) -> str | None:
         found = self._jobs.own.get(job)
@@ -334,27 +287,27 @@ class Daemon:
 
     def is_drained(self) -> bool:
         """Has everything that was held been written?"""
-        return not self._is_up or self.executor.is_idle
+        return not self.is_up or self.executor.is_idle
 
     def close(self) -> None:
         """After `stop`: end services and workers, say goodbye."""
         if self._runners:
             for runner in self._runners:
                 runner.stop()
-            if self._is_up:
+            if self.is_up:
                 self._backends.wake()
                 self.watch.wake()
             # One deadline for all: threads that wait for a database that hangs must not be waited for in turn.
             until = boottime() + FAREWELL_S
             have_ended = [runner.join(max(0.0, until - boottime())) for runner in self._runners]
             self.executor.close()
-            if all(have_ended) and self._is_up:
+            if all(have_ended) and self.is_up:
                 self.watch.close()
         self._reloader.stop()
         if self._has_executor:
             self.workflow_files.stop()
             self._backends.close()
-            if self._is_up:
+            if self.is_up:
                 self._logs.finish()
         is_settled = not self._has_executor or self._say_goodbye()
         self.identity.release(is_settled=is_settled and self.is_drained())
@@ -374,9 +327,3 @@ class Daemon:
 def _tell_until(backends: Backends, identity: Identity, until: float) -> None:
     backends.keep_alive(round(until * 1e6))
     identity.prove(until)
-
-
-def resident_mb() -> float:
-    """Resident memory of this process in MB."""
-    with open("/proc/self/statm", "rb") as file:  # noqa: PTH123 - read every beat
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE") / MB

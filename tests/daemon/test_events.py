@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from qflowd import Engine, Rejected, TaskBuilder, WorkflowBuilder
+from qflowd.daemon.liveness import Liveness
 from qflowd.engine.registration import mark_gone
 from qflowd.model.instruments import (
     DaemonReregistered,
@@ -114,7 +115,7 @@ def test_a_daemon_that_others_mark_dead_says_under_which_number_it_continues(eng
         daemon.store.transact(lambda tx: mark_gone(tx, before), name="mark_gone")
         [event] = until(lambda: heard.of(DaemonReregistered), PATIENCE_S)
         assert event.daemon_id > before
-        daemon._lose_lease()
+        Liveness(daemon)._lose_lease()
         assert heard.of(LeaseExpired) == [LeaseExpired()]
 
 
