@@ -98,7 +98,7 @@ class Daemon:
     def start(self) -> None:
         """Come up: schema, plugins, workflows, workers; then be ready. Waits as long as the database is away.
 
-        Raises: SchemaTooNew, StoreUnsupported, QflowdError for what waiting does not mend.
+        Raises: SchemaTooNew, StoreUnsupported, a QflowdError that waiting does not fix.
         """
         self._reloader.begin()  # first: the process that tries the files works while the schema is looked at
         self._when_reachable(lambda: migrate(self.store))
