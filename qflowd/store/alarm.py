@@ -3,15 +3,29 @@
 import os
 import select
 from abc import ABC, abstractmethod
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from typing import Generic, Protocol, TypeVar
 
 NOTHING: Collection[str] = ()
 
 
-class Alarm(ABC):
-    """Waits for writes of others. One thread waits; any may call `wake`."""
+class Session(Protocol):
+    """What an alarm needs of its connection, whatever the database."""
 
-    def __init__(self) -> None:
+    def sever(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+S = TypeVar("S", bound=Session)
+
+
+class Alarm(ABC, Generic[S]):
+    """Waits for writes of others on a connection of its own. One thread waits; any may call `wake`."""
+
+    def __init__(self, connect: Callable[[], S]) -> None:
+        self._connect = connect
+        self._connection: S | None = None
         self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
 
     @abstractmethod
@@ -25,8 +39,10 @@ class Alarm(ABC):
         """End the wait now."""
         os.eventfd_write(self._bell, 1)
 
-    def sever(self) -> None:  # noqa: B027 - a file has no peer
+    def sever(self) -> None:
         """Break a connection on which nothing is answered; from any thread."""
+        if self._connection is not None:
+            self._connection.sever()
 
     def sleep(self, seconds: float, fd: int | None = None) -> tuple[bool, bool]:
         """Sleep until woken, or until there is something to read from `fd`. Which of them was it?"""
@@ -34,10 +50,12 @@ class Alarm(ABC):
         poll.register(self._bell, select.POLLIN)
         if fd is not None:
             poll.register(fd, select.POLLIN)
-        ringing = {found for found, _ in poll.poll(max(0.0, seconds * 1000))}
+        ringing = {descriptor for descriptor, _ in poll.poll(max(0.0, seconds * 1000))}
         if self._bell in ringing:
             os.eventfd_read(self._bell)
         return self._bell in ringing, fd in ringing
 
     def close(self) -> None:
         os.close(self._bell)
+        if self._connection is not None:
+            self._connection.close()

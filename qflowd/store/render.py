@@ -44,6 +44,19 @@ _STATES: dict[str, type[IntEnum]] = {
 }
 _TYPES = {"bigint", "int", "smallint", "double", "text", "date", "instant", "microseconds", "numbers"}
 _DIALECTS = {"sqlite", "postgres", "mysql"}
+# Macros with an argument, `{0}`, as most databases say them.
+TEMPLATES: dict[str, str] = {
+    "literal": "@{0}@",
+    "ignored": "ON CONFLICT DO NOTHING",
+    "instance_of": f"({{0}} / {ORDINALS})",
+    "returning": "RETURNING {0}",
+    "excluded": "excluded.{0}",
+    "upsert": "ON CONFLICT ({0}) DO UPDATE SET",
+    "instant": "{0}",
+    "concat": "CONCAT({0})",
+}
+# Column types that are one where a string needs no limit to be indexed.
+TEXTS = dict.fromkeys(("key", "word", "inbox_key", "lane_limits", "code_file", "plugin_file", "text", "output"), "TEXT")
 _MACRO = re.compile(r"\{(?P<word>[a-z_]+)(?:(?P<dot>\.)(?P<state>[A-Z_]+)|(?P<rest>[^{}]*))\}")
 _JOINED = re.compile(
     r"\{(?P<verb>update|delete): (?P<table>[\w.]+) (?P<alias>\w+), (?P<columns>[^|]+)\|(?P<on>[^}]+)\}(?P<set>.*)",
@@ -72,10 +85,11 @@ class RowSet:
 
 
 class Renderer:
-    """Base of the three renderers. A subclass says its own words in `words` and overrides what differs in shape."""
+    """Base of the three renderers. A subclass has its `words` and `templates`, and overrides what takes more."""
 
     dialect: ClassVar[str]
     words: ClassVar[dict[str, str]]
+    templates: ClassVar[dict[str, str]]
 
     def statement(self, text: str, each: tuple[str, ...] = ()) -> tuple[str, RowSet | None]:
         """Render macros and parameters; return the text and the row set it takes."""
@@ -108,10 +122,8 @@ class Renderer:
 
     def parts(self, text: str) -> list[str]:
         """The parts of a statement, separated by lines `-- then`."""
-        return re.split(r"^-- then\s*$", re.sub(r"\{returning: (\w+)\}", self._returning, text), flags=re.MULTILINE)
-
-    def _returning(self, match: re.Match[str]) -> str:
-        return self.macro_returning(match[1])
+        whole = re.sub(r"\{returning: (\w+)\}", lambda match: self.templates["returning"].format(match[1]), text)
+        return re.split(r"^-- then\s*$", whole, flags=re.MULTILINE)
 
     def ddl(self, text: str) -> list[str]:
         """The statements of a migration. They are separated by lines that hold only `;`."""
@@ -145,9 +157,11 @@ class Renderer:
                 raise ValueError(f"no such dialect: {', '.join(sorted(unknown))}")
             return text if self.dialect in dialects.split(",") else ""
         if rest.startswith(":"):
-            return str(getattr(self, f"macro_{word}")(rest[1:].strip()))
+            if (shape := getattr(self, f"macro_{word}", None)) is not None:
+                return str(shape(rest[1:].strip()))
+            return self.templates[word].format(rest[1:].strip())
         if rest.startswith("+"):
-            return self.clock_plus(rest[1:].strip())
+            return self.templates["clock_plus"].format(rest[1:].strip())
         return self.words[word]
 
     def macro_words(self, rest: str) -> str:
@@ -157,54 +171,15 @@ class Renderer:
             cases = cases.replace(f"WHEN {int(states.Reason.NONE)} THEN 'none'", "WHEN 0 THEN NULL")
         return f"CASE {column} {cases} END"
 
-    def macro_literal(self, name: str) -> str:
-        return f"@{name}@"
-
-    def macro_ignored(self, column: str) -> str:
-        return "ON CONFLICT DO NOTHING"
-
-    def macro_instance_of(self, task_id: str) -> str:
-        return f"({task_id} / {ORDINALS})"
-
-    def macro_returning(self, column: str) -> str:
-        return f"RETURNING {column}"
-
-    def macro_excluded(self, column: str) -> str:
-        return f"excluded.{column}"
-
-    def macro_upsert(self, key: str) -> str:
-        return f"ON CONFLICT ({key}) DO UPDATE SET"
-
-    def macro_instant(self, expression: str) -> str:
-        return expression
-
-    def macro_utc_text(self, expression: str) -> str:
-        return self.macro_instant(expression)
-
     def macro_seconds(self, rest: str) -> str:
         """From one instant to another; 0 where a clock was set back in between."""
         first, last = top_level_parts(rest)
-        return f"CASE WHEN {last} < {first} THEN 0 ELSE {self.seconds(first, last)} END"
-
-    def seconds(self, first: str, last: str) -> str:
-        raise NotImplementedError
-
-    def macro_each(self, column: str) -> str:
-        raise NotImplementedError
+        return f"CASE WHEN {last} < {first} THEN 0 ELSE {self.templates['elapsed'].format(first, last)} END"
 
     def macro_index(self, rest: str) -> str:
         """`name ON table (columns) WHERE predicate | (columns without partial indexes)`."""
         partial, _, _ = rest.partition("|")
         return f"CREATE INDEX IF NOT EXISTS {partial.strip()}"
-
-    def macro_concat(self, rest: str) -> str:
-        return f"CONCAT({rest})"
-
-    def macro_names(self, column: str) -> str:
-        raise NotImplementedError
-
-    def clock_plus(self, seconds: str) -> str:
-        raise NotImplementedError
 
     def rows(self, rows: RowSet) -> str:
         raise NotImplementedError

@@ -35,7 +35,7 @@ class StandIn:
         migrate(self.store)
         renderer = self.store.dialect.renderer
         self.now = renderer.words["clock"]
-        self.inbox_now = renderer.macro_instant(self.now)
+        self.inbox_now = renderer.templates["instant"].format(self.now)
 
     def close(self) -> None:
         self.store.close()
@@ -127,7 +127,7 @@ class StandIn:
 
     def daemon(self, name: str = "desk", jobs: tuple[str, ...] = ("hello",)) -> int:
         """A daemon that is ready, with the pool `default` and jobs."""
-        later = f"(SELECT {self.store.dialect.renderer.clock_plus('3600')})"
+        later = f"(SELECT {self.store.dialect.renderer.templates['clock_plus'].format('3600')})"
         row = {"name": name, "host": "here", "boot_id": "b", "pid": 1, "lock_file": "x", "version": "0.1.0", "state": 1}
         row |= {"memory_mb": 30, "started_at": "NOW", "seen_at": "NOW", "lease_ends_at": "LATER"}
         self.sql(self.insert("daemon", **row).replace("'LATER'", later))

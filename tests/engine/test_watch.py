@@ -174,5 +174,5 @@ def test_a_sleeper_is_woken_whatever_the_clients_isolation_level(postgres_lab, w
     watch.tick()
     client.script(INSERT)
     client.commit()
-    assert ears.hear(timeout_s=30) == {"submissions"}
+    assert ears.notifications(timeout_s=30) == {"submissions"}
     ears.close()

@@ -49,7 +49,7 @@ def test_macros_may_hold_macros():
 
 def test_a_row_set_becomes_what_the_database_reads_best():
     text = "SELECT r.id FROM {rows: id bigint, name text} r"
-    assert "unnest(CAST(%(rows_id)s AS bigint[]), CAST(%(rows_name)s AS text[]))" in rendered("postgres", text)
+    assert "unnest(CAST(%(rows_id)s AS BIGINT[]), CAST(%(rows_name)s AS TEXT[]))" in rendered("postgres", text)
     name = "name LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_bin PATH '$[1]'"
     assert f"JSON_TABLE(%(rows)s, '$[*]' COLUMNS (id BIGINT PATH '$[0]', {name}))" in rendered("mysql", text)
     assert "(SELECT ?1 AS id, ?2 AS name)" in rendered("sqlite", text)

@@ -152,7 +152,7 @@ class Dialect(ABC):
         return ";\n\n".join(["BEGIN", *statements, "COMMIT"]) + ";\n"
 
     @abstractmethod
-    def alarm(self) -> Alarm:
+    def alarm(self) -> Alarm[Any]:
         """A way to wait for what others write."""
 
     def describe(self) -> str:

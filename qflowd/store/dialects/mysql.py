@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Sequence
+from typing import Any
 from urllib.parse import urlsplit
 
 import pymysql
@@ -130,7 +131,7 @@ class Mysql(Dialect):
         )
         return f"-- For {kind}.\n" + ";\n\n".join([self._create_database(), "USE qflow", *statements]) + ";\n"
 
-    def alarm(self) -> Alarm:
+    def alarm(self) -> Alarm[Any]:
         return Asking(self.connect)
 
     def describe(self) -> str:

@@ -20,15 +20,13 @@ LIMIT 1 INTO @qflow_is_open
 SEE_ALL = "SET SESSION TRANSACTION ISOLATION LEVEL READ UNCOMMITTED"
 
 
-class Asking(Alarm):
+class Asking(Alarm[MysqlConnection]):
     """Asks again and again. Rows that are not committed yet are seen too; where nothing comes of them it asks more rarely."""
 
     SOON_S, LATE_S, SLOW_S = 0.005, 0.06, 2.0
 
     def __init__(self, connect: Callable[[], MysqlConnection]) -> None:
-        super().__init__()
-        self._connect = connect
-        self._connection: MysqlConnection | None = None
+        super().__init__(connect)
         self._pause_s = 0.0  # before the next question
 
     def wait(self, *, is_busy: bool) -> Collection[str]:
@@ -57,12 +55,3 @@ class Asking(Alarm):
                 self._connection.close()
             self._connection = None
             return True  # have a look: the outage will show
-
-    def sever(self) -> None:
-        if self._connection is not None:
-            self._connection.sever()
-
-    def close(self) -> None:
-        super().close()
-        if self._connection is not None:
-            self._connection.close()

@@ -150,9 +150,7 @@ class MysqlConnection(Connection):
             if statement.make_row is None:
                 statement.learn_columns([column[0] for column in cursor.description])
             result = list(cursor.fetchall())
-        if statement.instants:
-            result = [_decode(row, statement.instants) for row in result]
-        return list(map(statement.make_row, result)) if statement.make_row else result
+        return statement.make_rows(result, _in_utc)
 
     def script(self, sql: str) -> list[tuple[Any, ...]]:
         with translated(), self.driver.cursor() as cursor:
@@ -191,12 +189,8 @@ def _bind(value: Any) -> Any:
     return value
 
 
-def _decode(row: tuple[Any, ...], instants: tuple[int, ...]) -> tuple[Any, ...]:
-    values = list(row)
-    for i in instants:
-        if values[i] is not None:
-            values[i] = values[i].replace(tzinfo=UTC)
-    return tuple(values)
+def _in_utc(instant: datetime) -> datetime:
+    return instant.replace(tzinfo=UTC)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import re
 from typing import Any, ClassVar
 
 from qflowd.model.ids import ORDINALS
-from qflowd.store.render import Renderer, RowSet
+from qflowd.store.render import TEMPLATES, Renderer, RowSet
 
 MARIADB_COLLATION = "utf8mb4_nopad_bin"
 
@@ -38,15 +38,23 @@ class MysqlRenderer(Renderer):
         "new_id": "REPLACE(UUID(), '-', '')",
         "replace_view": "CREATE OR REPLACE SQL SECURITY DEFINER VIEW",
     }
+    templates: ClassVar[dict[str, str]] = {
+        **TEMPLATES,
+        "clock_plus": "UTC_TIMESTAMP(6) + INTERVAL CAST({0} * 1000000 AS SIGNED) MICROSECOND",
+        "elapsed": "ROUND(TIMESTAMPDIFF(MICROSECOND, {0}, {1}) / 1000000, 3)",
+        "excluded": "VALUES({0})",
+        "ignored": "ON DUPLICATE KEY UPDATE {0} = {0}",  # INSERT IGNORE would also let bad data through
+        "upsert": "ON DUPLICATE KEY UPDATE",
+        "instance_of": f"({{0}} DIV {ORDINALS})",
+        "returning": "\n-- then\nSELECT LAST_INSERT_ID() AS {0}",
+        "utc_text": "DATE_FORMAT({0}, '%Y-%m-%dT%H:%i:%s.%fZ')",
+        "names": "GROUP_CONCAT({0} ORDER BY {0} SEPARATOR ', ')",
+        "each": "JSON_TABLE({0}, '$[*]' COLUMNS (value INT PATH '$'))",
+    }
     types: ClassVar[dict[str, str]] = {
-        "bigint": "BIGINT",
-        "int": "INT",
-        "smallint": "SMALLINT",
-        "double": "DOUBLE",
+        **words,
         "text": "LONGTEXT CHARACTER SET utf8mb4 COLLATE {collation}",  # some servers would take the database's own
-        "instant": "DATETIME(6)",
         "microseconds": "BIGINT",
-        "date": "DATE",
         "numbers": "LONGTEXT",
     }
 
@@ -58,42 +66,11 @@ class MysqlRenderer(Renderer):
             return f"ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE={self.collation}"
         return super().macro(match)
 
-    def clock_plus(self, seconds: str) -> str:
-        return f"UTC_TIMESTAMP(6) + INTERVAL CAST({seconds} * 1000000 AS SIGNED) MICROSECOND"
-
-    def seconds(self, first: str, last: str) -> str:
-        return f"ROUND(TIMESTAMPDIFF(MICROSECOND, {first}, {last}) / 1000000, 3)"
-
-    def macro_excluded(self, column: str) -> str:
-        return f"VALUES({column})"
-
-    def macro_ignored(self, column: str) -> str:
-        # INSERT IGNORE would also let bad data through.
-        return f"ON DUPLICATE KEY UPDATE {column} = {column}"
-
-    def macro_instance_of(self, task_id: str) -> str:
-        return f"({task_id} DIV {ORDINALS})"
-
-    def macro_returning(self, column: str) -> str:
-        return f"\n-- then\nSELECT LAST_INSERT_ID() AS {column}"
-
-    def macro_upsert(self, key: str) -> str:
-        return "ON DUPLICATE KEY UPDATE"
-
     def macro_index(self, rest: str) -> str:
         """No partial indexes: the columns after `|`, which lead with what the predicate tests."""
         partial, _, columns = rest.partition("|")
         head = partial.split("(", 1)[0].strip()
         return f"CREATE INDEX {head} {columns.strip() or partial[partial.index('(') :].split(' WHERE ', 1)[0].strip()}"
-
-    def macro_utc_text(self, expression: str) -> str:
-        return f"DATE_FORMAT({expression}, '%Y-%m-%dT%H:%i:%s.%fZ')"
-
-    def macro_names(self, column: str) -> str:
-        return f"GROUP_CONCAT({column} ORDER BY {column} SEPARATOR ', ')"
-
-    def macro_each(self, column: str) -> str:
-        return f"JSON_TABLE({column}, '$[*]' COLUMNS (value INT PATH '$'))"
 
     def update_from(self, table: str, alias: str, rows: str, on: str, assignments: str) -> str:
         # SET goes left to right and may name two tables, so columns get their alias.

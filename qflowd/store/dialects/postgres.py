@@ -1,6 +1,7 @@
 """PostgreSQL: what a daemon must know of the server."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from qflowd.store.alarm import Alarm
 from qflowd.store.dialects.base import Connection, Dialect, opening
@@ -64,7 +65,7 @@ class Postgres(Dialect):
     def as_script(self, statements: Sequence[str]) -> str:
         return super().as_script(["CREATE SCHEMA IF NOT EXISTS qflow", *statements])
 
-    def alarm(self) -> Alarm:
+    def alarm(self) -> Alarm[Any]:
         return Listening(self.connect)
 
     def describe(self) -> str:

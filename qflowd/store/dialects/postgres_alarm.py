@@ -7,60 +7,49 @@ from qflowd.store.dialects.base import Disconnected
 from qflowd.store.dialects.postgres_connection import PostgresConnection
 
 
-class Listening(Alarm):
-    """LISTEN on a connection of its own."""
+class Listening(Alarm[PostgresConnection]):
+    """LISTEN on the alarm's connection."""
 
     SLOW_S = 2.0
     BUSY_S = 0.02  # between two looks while there is something
     NAP_S = 0.004  # before others are listened to: in a crowd each would wake us
-    DEAF_S = 0.04  # between two looks where notifications do not come through
+    SILENT_S = 0.04  # between two looks where notifications do not come through
     PROBE_S = 0.5
 
     def __init__(self, connect: Callable[[], PostgresConnection]) -> None:
-        super().__init__()
-        self._connect = connect
-        self._ears: PostgresConnection | None = None
-        self._is_heard = False
+        super().__init__(connect)
+        self._is_notified = False
 
     def wait(self, *, is_busy: bool) -> Collection[str]:
-        if self._ears is None or self._ears.driver.closed:
-            ears = self._connect()
+        if self._connection is None or self._connection.driver.closed:
+            connection = self._connect()
             try:
-                self._is_heard = self._can_hear(ears)
+                self._is_notified = self._can_listen(connection)
             except BaseException:
-                ears.close()  # asked again next time
+                connection.close()  # asked again next time
                 raise
-            self._ears = ears
+            self._connection = connection
             return NOTHING  # what was written before we listened rang no bell
-        if not self._is_heard:
-            self.sleep(self.BUSY_S if is_busy else self.DEAF_S)
+        if not self._is_notified:
+            self.sleep(self.BUSY_S if is_busy else self.SILENT_S)
             return NOTHING
         if is_busy:
             self.sleep(self.NAP_S)
-        _, is_told = self.sleep(self.BUSY_S if is_busy else self.SLOW_S, self._ears.driver.fileno())
+        _, is_readable = self.sleep(self.BUSY_S if is_busy else self.SLOW_S, self._connection.driver.fileno())
         try:
-            return self._ears.hear() if is_told else NOTHING
+            return self._connection.notifications() if is_readable else NOTHING
         except Disconnected:
-            self._ears.close()
+            self._connection.close()
             return NOTHING
 
-    def _can_hear(self, ears: PostgresConnection) -> bool:
+    def _can_listen(self, connection: PostgresConnection) -> bool:
         """Does another session's notification arrive? Through a pooler only our own would come back to us."""
-        mouth = self._connect()
+        other = self._connect()
         try:
-            ears.script("LISTEN qflow")
-            mouth.script("SELECT pg_notify('qflow', '')")
-            return bool(ears.hear(self.PROBE_S))
+            connection.script("LISTEN qflow")
+            other.script("SELECT pg_notify('qflow', '')")
+            return bool(connection.notifications(self.PROBE_S))
         except Disconnected:
             return False
         finally:
-            mouth.close()
-
-    def sever(self) -> None:
-        if self._ears is not None:
-            self._ears.sever()
-
-    def close(self) -> None:
-        super().close()
-        if self._ears is not None:
-            self._ears.close()
+            other.close()

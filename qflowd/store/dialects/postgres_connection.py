@@ -97,20 +97,18 @@ class PostgresConnection(Connection):
             if statement.make_row is None:
                 statement.learn_columns([column.name for column in cursor.description])
             result = cursor.fetchall()
-        if statement.instants:
-            result = [_decode(row, statement.instants) for row in result]
-        return list(map(statement.make_row, result)) if statement.make_row else result
+        return statement.make_rows(result, _to_utc)
 
     def script(self, sql: str) -> list[tuple[Any, ...]]:
         with translated():
             cursor = self.driver.execute(cast("Any", sql), prepare=False)
             return cursor.fetchall() if cursor.description else []
 
-    def hear(self, timeout_s: float = 0) -> set[str]:
-        """Take notifications off the connection, and say what they say; with a timeout, wait for the first."""
+    def notifications(self, timeout_s: float = 0) -> set[str]:
+        """The payloads of the notifications that have come in; with a timeout, wait for the first."""
         with translated():
-            heard = self.driver.notifies(timeout=timeout_s, stop_after=1 if timeout_s else None)
-            return {notification.payload for notification in heard}
+            notifies = self.driver.notifies(timeout=timeout_s, stop_after=1 if timeout_s else None)
+            return {notification.payload for notification in notifies}
 
 
 def array_text(column: Sequence[Any], kind: str) -> str:
@@ -127,12 +125,8 @@ def _element(value: Any) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _decode(row: tuple[Any, ...], instants: tuple[int, ...]) -> tuple[Any, ...]:
-    values = list(row)
-    for i in instants:
-        if values[i] is not None and values[i].tzinfo is not UTC:
-            values[i] = values[i].astimezone(UTC)
-    return tuple(values)
+def _to_utc(instant: datetime) -> datetime:
+    return instant if instant.tzinfo is UTC else instant.astimezone(UTC)
 
 
 def _libpq_url(url: str) -> str:

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from qflowd.store.render import Renderer, RowSet
+from qflowd.store.render import TEMPLATES, TEXTS, Renderer, RowSet
 
 
 class PostgresRenderer(Renderer):
@@ -10,6 +10,7 @@ class PostgresRenderer(Renderer):
 
     dialect = "postgres"
     words: ClassVar[dict[str, str]] = {
+        **TEXTS,
         "clock": "clock_timestamp()",
         "date_cast": "DATE",
         "lock": "FOR NO KEY UPDATE SKIP LOCKED",
@@ -19,14 +20,6 @@ class PostgresRenderer(Renderer):
         "int": "INTEGER",
         "smallint": "SMALLINT",
         "double": "DOUBLE PRECISION",
-        "key": "TEXT",
-        "word": "TEXT",
-        "inbox_key": "TEXT",
-        "lane_limits": "TEXT",
-        "code_file": "TEXT",
-        "plugin_file": "TEXT",
-        "text": "TEXT",
-        "output": "TEXT",
         "instant": "TIMESTAMPTZ",
         "inbox_instant": "TIMESTAMPTZ",
         "date": "DATE",
@@ -36,32 +29,15 @@ class PostgresRenderer(Renderer):
         "hot_table": "WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01, autovacuum_analyze_scale_factor = 0.01)",
         "replace_view": "CREATE OR REPLACE VIEW",
     }
-    types: ClassVar[dict[str, str]] = {
-        "bigint": "bigint",
-        "int": "integer",
-        "smallint": "smallint",
-        "double": "double precision",
-        "text": "text",
-        "instant": "timestamptz",
-        "microseconds": "bigint",
-        "date": "date",
-        "numbers": "text",
+    templates: ClassVar[dict[str, str]] = {
+        **TEMPLATES,
+        "clock_plus": "clock_timestamp() + make_interval(secs => CAST({0} AS double precision))",
+        "elapsed": "ROUND(CAST(EXTRACT(EPOCH FROM ({1} - {0})) AS numeric), 3)",
+        "utc_text": "to_char({0} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')",
+        "names": "string_agg({0}, ', ' ORDER BY {0})",
+        "each": "LATERAL (SELECT unnest(CAST(translate({0}, '[]', '{{}}') AS integer[])) AS value)",
     }
-
-    def clock_plus(self, seconds: str) -> str:
-        return f"clock_timestamp() + make_interval(secs => CAST({seconds} AS double precision))"
-
-    def seconds(self, first: str, last: str) -> str:
-        return f"ROUND(CAST(EXTRACT(EPOCH FROM ({last} - {first})) AS numeric), 3)"
-
-    def macro_utc_text(self, expression: str) -> str:
-        return f"to_char({expression} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
-
-    def macro_names(self, column: str) -> str:
-        return f"string_agg({column}, ', ' ORDER BY {column})"
-
-    def macro_each(self, column: str) -> str:
-        return f"LATERAL (SELECT unnest(CAST(translate({column}, '[]', '{{}}') AS integer[])) AS value)"
+    types: ClassVar[dict[str, str]] = {**words, "microseconds": "BIGINT", "numbers": "TEXT"}
 
     def rows(self, rows: RowSet) -> str:
         arrays = ", ".join(f"CAST(:rows_{n} AS {self.types[t]}[])" for n, t in zip(rows.names, rows.types, strict=True))

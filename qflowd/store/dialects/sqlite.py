@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from qflowd.model.errors import InvalidRequest, StoreUnavailable, StoreUnsupported
@@ -98,7 +99,7 @@ class Sqlite(Dialect):
         # For `sqlite3 FILE`, which opens it without a name.
         return super().as_script([statement.replace("qflow.", "") for statement in statements])
 
-    def alarm(self) -> Alarm:
+    def alarm(self) -> Alarm[Any]:
         return DataVersion(self.file, self.connect)
 
     def describe(self) -> str:

@@ -13,7 +13,7 @@ from qflowd.store.dialects.sqlite_connection import SqliteConnection
 IN_MODIFY = 0x2
 
 
-class DataVersion(Alarm):
+class DataVersion(Alarm[SqliteConnection]):
     """Asks SQLite whether anybody has committed: no statement, no lock, only a look at shared memory.
 
     A commit is seen when the disk has it, some time after the kernel told of its writes. So after a write there is one
@@ -27,9 +27,8 @@ class DataVersion(Alarm):
     NAP_S, LONGEST_NAP_S = 0.004, 0.02  # after a commit: others, our own among them, are to follow
 
     def __init__(self, file: Path, connect: Callable[[], SqliteConnection]) -> None:
-        super().__init__()
-        self._file, self._connect = file, connect
-        self._connection: SqliteConnection | None = None
+        super().__init__(connect)
+        self._file = file
         self._inotify: int | None = None
         self._written_at = -inf  # the last write that the kernel told of, or may have kept from us
         self._watched_at = inf
@@ -96,8 +95,6 @@ class DataVersion(Alarm):
     def close(self) -> None:
         super().close()
         self._close_inotify()
-        if self._connection is not None:
-            self._connection.close()
 
 
 def watch_writes(wal: str) -> int | None:

@@ -116,11 +116,7 @@ class SqliteConnection(Connection):
                 cursor.close(force=True)  # clients can store text that is not UTF-8
                 raise DataRefused(str(error)) from error
         self.changed = self._db.total_changes() - before
-        if result and statement.make_row is not None:
-            if statement.instants:
-                result = [_decode(row, statement.instants) for row in result]
-            result = list(map(statement.make_row, result))
-        return result
+        return statement.make_rows(result, _to_instant)
 
     def _per_row(
         self, statement: Statement, columns: RowSet, params: Mapping[str, Any], rows: Rows
@@ -160,18 +156,9 @@ def _bind(value: Any) -> Any:
     return to_microseconds(value) if isinstance(value, datetime) else value
 
 
-def _decode(row: tuple[Any, ...], instants: tuple[int, ...]) -> tuple[Any, ...]:
-    values = list(row)
-    for i in instants:
-        values[i] = _to_instant(values[i])
-    return tuple(values)
-
-
-def _to_instant(value: int | str | None) -> datetime | None:
+def _to_instant(value: int | str) -> datetime:
     """The instant in a column: microseconds in internal tables, text in inboxes and views."""
-    if isinstance(value, str):
-        return datetime.fromisoformat(value)
-    return None if value is None else from_microseconds(value)
+    return datetime.fromisoformat(value) if isinstance(value, str) else from_microseconds(value)
 
 
 def _columns(cursor: apsw.Cursor) -> list[str]:

@@ -3,10 +3,11 @@
 import re
 from typing import ClassVar
 
-from qflowd.store.render import Renderer, RowSet, top_level_parts
+from qflowd.store.render import TEMPLATES, TEXTS, Renderer, RowSet, top_level_parts
 
 # Whole microseconds of the server's clock, in words that SQLite 3.40 knows.
 CLOCK = "(CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000)"
+INSTANT = "(strftime('%Y-%m-%dT%H:%M:%S', {0} / 1000000, 'unixepoch') || printf('.%06dZ', {0} % 1000000))"
 
 
 class SqliteRenderer(Renderer):
@@ -14,6 +15,7 @@ class SqliteRenderer(Renderer):
 
     dialect = "sqlite"
     words: ClassVar[dict[str, str]] = {
+        **TEXTS,
         "clock": CLOCK,
         "lock": "",
         "date_cast": "TEXT",
@@ -23,14 +25,6 @@ class SqliteRenderer(Renderer):
         "int": "INTEGER",
         "smallint": "INTEGER",
         "double": "REAL",
-        "key": "TEXT",
-        "word": "TEXT",
-        "inbox_key": "TEXT",
-        "lane_limits": "TEXT",
-        "code_file": "TEXT",
-        "plugin_file": "TEXT",
-        "text": "TEXT",
-        "output": "TEXT",
         "instant": "INTEGER",
         "inbox_instant": "TEXT",
         "date": "TEXT",
@@ -40,25 +34,18 @@ class SqliteRenderer(Renderer):
         "hot_table": "",
         "replace_view": "CREATE VIEW IF NOT EXISTS",
     }
-
-    def clock_plus(self, seconds: str) -> str:
-        return f"({CLOCK} + CAST({seconds} * 1000000 AS INTEGER))"
-
-    def seconds(self, first: str, last: str) -> str:
-        return f"ROUND(({last} - {first}) / 1000000.0, 3)"
-
-    def macro_instant(self, expression: str) -> str:
-        seconds = f"strftime('%Y-%m-%dT%H:%M:%S', {expression} / 1000000, 'unixepoch')"
-        return f"({seconds} || printf('.%06dZ', {expression} % 1000000))"
+    templates: ClassVar[dict[str, str]] = {
+        **TEMPLATES,
+        "clock_plus": f"({CLOCK} + CAST({{0}} * 1000000 AS INTEGER))",
+        "elapsed": "ROUND(({1} - {0}) / 1000000.0, 3)",
+        "instant": INSTANT,
+        "utc_text": INSTANT,
+        "names": "group_concat({0}, ', ')",
+        "each": "json_each({0})",
+    }
 
     def macro_concat(self, rest: str) -> str:
         return "(" + " || ".join(top_level_parts(rest)) + ")"
-
-    def macro_each(self, column: str) -> str:
-        return f"json_each({column})"
-
-    def macro_names(self, column: str) -> str:
-        return f"group_concat({column}, ', ')"
 
     def delete_using(self, table: str, alias: str, rows: str, on: str) -> str:
         return f"DELETE FROM {table} WHERE rowid IN (SELECT {alias}.rowid FROM {rows} JOIN {table} AS {alias} ON {on})"  # noqa: S608
