@@ -146,7 +146,7 @@ def _params(task: Task, admission: Admission, jobs: dict[str, Job]) -> dict[str,
     request = admission.request
     if task.params is None:
         return by_name(jobs.get(task.job), admission.params)
-    scope = instance_scope(0, request.target, None, request.created_at, request.business_date, None)
+    scope = instance_scope(request, request.target, None)
     scope |= {"params": admission.params, "tasks": {}}
     rendered = {}
     for name, value in task.params.items():

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable
 
-from qflowd.model import jsontext
-
 KeyPath = tuple[str | int, ...]
 Lines = dict[KeyPath, int]  # path of a key or item -> its line, from 1
 
@@ -22,12 +20,3 @@ def dotted(path: KeyPath) -> str:
     for step in path:
         text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
     return text
-
-
-def number_fault(value: float) -> str | None:
-    """Why a number cannot be used; None where it can."""
-    try:
-        jsontext.check_number(value)
-    except ValueError as problem:
-        return str(problem)
-    return None

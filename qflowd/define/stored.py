@@ -13,15 +13,15 @@ import msgspec
 from qflowd.define.documents import Document
 from qflowd.define.fields import Fields
 from qflowd.define.settings import SETTINGS
-from qflowd.define.workflow_file import read_settings
+from qflowd.define.workflow_file import read_catchup, read_edges, read_settings
 from qflowd.define.writing import dump
 from qflowd.model.durations import parse_duration
 from qflowd.model.errors import Fault, InvalidWorkflow
-from qflowd.model.workflow import Edge, Job, Json, Schedule, Settings, Task, Workflow
+from qflowd.model.workflow import Job, Json, Schedule, Settings, Task, Workflow
 
 # Settings that are written as texts with a unit; the others are read as they are.
 _READ: Final = {name: SETTINGS[name] for name in ("timeout", "retry_delay", "retry_max_delay", "memory")}
-_NOTHING_SAID: Final = Settings()
+_NO_SETTINGS: Final = Settings()
 
 
 def write(workflow: Workflow) -> str:
@@ -35,15 +35,15 @@ def read(text: str, name: str) -> Workflow:
     Raises: InvalidWorkflow if it holds what this release does not know: a newer one has stored it.
     """
     try:
-        said = msgspec.json.decode(text)
+        document = msgspec.json.decode(text)
         return Workflow(
-            key=said.pop("workflow"),
-            tasks=tuple([_task(key, task) for key, task in said.pop("tasks").items()]),
-            tags=tuple(said.pop("tags", ())),
-            defaults=_settings(said.pop("defaults", {})),
-            schedule=_schedule(said.pop("schedule", None)),
-            timeout=parse_duration(said.pop("timeout")) if "timeout" in said else None,
-            **said,
+            key=document.pop("workflow"),
+            tasks=tuple([_task(key, task) for key, task in document.pop("tasks").items()]),
+            tags=tuple(document.pop("tags", ())),
+            defaults=_settings(document.pop("defaults", {})),
+            schedule=_schedule(document.pop("schedule", None)),
+            timeout=parse_duration(document.pop("timeout")) if "timeout" in document else None,
+            **document,
         )
     except (AttributeError, KeyError, TypeError, ValueError) as problem:
         message = f"cannot be read by this release of qflowd, was it stored by a newer one? ({problem})"
@@ -54,34 +54,24 @@ def registered_job(
     name: str, file: str, code_hash: str, params_schema: Mapping[str, Json], settings: dict[str, Json]
 ) -> Job:
     """The job as a daemon has registered it. Settings that only a newer release knows are left out."""
-    known = read_settings(Fields.of(Document(settings)))
-    return Job(name=name, module="", file=file, hash=code_hash, params_schema=params_schema, settings=known)
+    readable = read_settings(Fields.of(Document(settings)))
+    return Job(name=name, module="", file=file, hash=code_hash, params_schema=params_schema, settings=readable)
 
 
-def _task(key: str, said: dict[str, Json]) -> Task:
-    job, title = said.pop("job"), said.pop("title", "")
-    after, params = said.pop("after", ()), said.pop("params", None)
-    return Task(key, job, title, _edges(after) if after else (), params, _settings(said))
+def _task(key: str, document: dict[str, Json]) -> Task:
+    job, title = document.pop("job"), document.pop("title", "")
+    after, params = document.pop("after", ()), document.pop("params", None)
+    return Task(key, job, title, tuple(read_edges(after)) if after else (), params, _settings(document))
 
 
-def _edges(after: Json) -> tuple[Edge, ...]:
-    if isinstance(after, str):
-        return (Edge(after),)
-    if isinstance(after, dict):
-        return tuple([Edge(parent, None if condition is True else condition) for parent, condition in after.items()])
-    return tuple([Edge(parent) for parent in after])
+def _settings(document: dict[str, Json]) -> Settings:
+    if not document:
+        return _NO_SETTINGS
+    return Settings(**{name: _READ[name](value) if name in _READ else value for name, value in document.items()})
 
 
-def _settings(said: dict[str, Json]) -> Settings:
-    if not said:
-        return _NOTHING_SAID
-    return Settings(**{name: _READ[name](value) if name in _READ else value for name, value in said.items()})
-
-
-def _schedule(said: dict[str, Json] | None) -> Schedule | None:
-    if said is None:
+def _schedule(document: dict[str, Json] | None) -> Schedule | None:
+    if document is None:
         return None
-    catchup = said.pop("catchup", "none")
-    if catchup.startswith("all("):
-        return Schedule(catchup="all", catchup_limit=int(catchup[4:-1]), **said)
-    return Schedule(catchup=catchup, **said)
+    catchup, limit = read_catchup(document.pop("catchup", "none"))
+    return Schedule(catchup=catchup, catchup_limit=limit, **document)

@@ -1,6 +1,6 @@
 """What can only be judged with a whole workflow at hand: parents, cycles, and what expressions may use."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -67,7 +67,8 @@ def check_tasks(fields: Fields, workflow: Workflow) -> None:
         for edge in task.after:
             if edge.condition is not None:
                 above = Above(parents, level, [edge.parent] if edge.parent in parents else [])
-                _check_condition(inner, edge.condition, ("after", edge.parent), replace(known, tasks=above))
+                path = ("after", edge.parent)
+                _check_uses(inner, compile_condition, edge.condition, path, replace(known, tasks=above))
 
 
 def _known_parents(fields: Fields, workflow: Workflow) -> dict[str, list[str]]:
@@ -95,20 +96,15 @@ def _check_template(fields: Fields, value: Json, path: KeyPath, known: _Known) -
         for index, item in enumerate(value):
             _check_template(fields, item, (*path, index), known)
     elif isinstance(value, str) and "{{" in value:
-        try:
-            _check_uses(fields, compile_value(value), path, known)
-        except InvalidExpression as problem:
-            fields.fault(str(problem), *path)
+        _check_uses(fields, compile_value, value, path, known)
 
 
-def _check_condition(fields: Fields, text: str, path: KeyPath, known: _Known) -> None:
+def _check_uses(fields: Fields, read: Callable[[str], Template], text: str, path: KeyPath, known: _Known) -> None:
     try:
-        _check_uses(fields, compile_condition(text), path, known)
+        template = read(text)
     except InvalidExpression as problem:
         fields.fault(str(problem), *path)
-
-
-def _check_uses(fields: Fields, template: Template, path: KeyPath, known: _Known) -> None:
+        return
     for fact in sorted(template.facts - known.facts):
         why = (
             "is not supported yet"

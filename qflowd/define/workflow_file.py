@@ -138,7 +138,7 @@ def _task(key: str, fields: Fields) -> Task:
 
 
 def _after(fields: Fields) -> tuple[Edge, ...]:
-    edges: list[Edge] = fields.take("after", _edges, [])
+    edges: list[Edge] = fields.take("after", read_edges, [])
     seen: set[str] = set()
     for edge in edges:
         if edge.parent in seen:
@@ -147,7 +147,8 @@ def _after(fields: Fields) -> tuple[Edge, ...]:
     return tuple(edges)
 
 
-def _edges(value: Json) -> list[Edge]:
+def read_edges(value: Json) -> list[Edge]:
+    """Edges as they are written: a parent, a list of parents, or parents with conditions."""
     if isinstance(value, dict):
         return [Edge(parent, _condition(parent, condition)) for parent, condition in value.items()]
     return [Edge(parent) for parent in texts(value)]
@@ -170,7 +171,7 @@ def _schedule(top: Fields) -> Schedule | None:
     if not isinstance(value, dict):
         return None
     never: tuple[_Catchup, int] = ("none", 0)
-    catchup, limit = fields.take("catchup", _catchup, never)
+    catchup, limit = fields.take("catchup", read_catchup, never)
     schedule = Schedule(
         cron=fields.need("cron", cron.check, ""),
         timezone=fields.take("timezone", cron.check_timezone, "UTC"),
@@ -182,7 +183,8 @@ def _schedule(top: Fields) -> Schedule | None:
     return schedule
 
 
-def _catchup(value: Json) -> tuple[_Catchup, int]:
+def read_catchup(value: Json) -> tuple[_Catchup, int]:
+    """What to do with missed instants, and with how many of them: `none`, `last` or `all(n)`."""
     if value in ("none", "last"):
         return value, 0
     match = _CATCHUP_ALL.fullmatch(value) if isinstance(value, str) else None

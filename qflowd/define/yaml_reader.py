@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import yaml
 
-from qflowd.define.reading import KeyPath, Lines, Unreadable, dotted, number_fault
-from qflowd.model.jsontext import DEEPEST
+from qflowd.define.reading import KeyPath, Lines, Unreadable, dotted
+from qflowd.model.jsontext import DEEPEST, check_number
 from qflowd.model.workflow import Json
 
 MOST_VALUES: Final = 100_000  # aliases counted each time they are used
@@ -56,8 +56,7 @@ def scalar(text: str) -> Json:
         value = int(text) if len(text) <= 21 else 10**21
     elif _FLOAT.fullmatch(text) and not _CODE.fullmatch(text):
         value = float(text)
-    if not isinstance(value, str) and (fault := number_fault(value)):
-        raise ValueError(fault)
+    check_number(value)
     return value
 
 

@@ -7,22 +7,18 @@ parents in one batch must count twice, and an UPDATE with a join would count the
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
-from qflowd.engine.instances import Instance
+from qflowd.engine.instances import Instance, TaskRow
 from qflowd.engine.plan import Plan
 from qflowd.model.ids import ORDINALS
 from qflowd.model.rules import worth
 from qflowd.model.states import SUCCESS, TaskState
 
 
-class EndedRow(Protocol):
+class EndedRow(TaskRow, Protocol):
     """A row that has just become final."""
 
     @property
-    def id(self) -> int: ...
-    @property
     def node(self) -> int: ...
-    @property
-    def kind(self) -> int: ...
     @property
     def round(self) -> int: ...
     @property

@@ -21,15 +21,7 @@ class Batch:
     has_advanced: bool = field(default=False, init=False)  # set as it is written: tasks behind these may be ready now
 
     def __bool__(self) -> bool:
-        return bool(
-            self.final
-            or self.rearmed
-            or self.released
-            or self.attempts
-            or self.running
-            or self.progress
-            or self.checkpoints
-        )
+        return any(self.rows())
 
     def add(self, outcome: Outcome) -> None:
         """Take in what is to be written about one row."""

@@ -21,23 +21,10 @@ BATCH: Final = 100  # commands in one round
 SMALLEST, LARGEST = -(1 << 63), (1 << 63) - 1  # ids: clients may have written any
 LATER_S: Final = 0.1  # until a command is looked at again that could not be carried out yet
 IDLE_S: Final = 60.0  # the watch wakes us long before
-LATER_ACTIONS: Final = frozenset(
-    {
-        "approve",
-        "backfill",
-        "cancel",
-        "close",
-        "compensate",
-        "fire",
-        "move",
-        "open",
-        "pause",
-        "publish",
-        "purge",
-        "rerun",
-        "skip",
-    }
-)
+LATER_ACTIONS: Final = {
+    "approve", "backfill", "cancel", "close", "compensate", "fire", "move", "open", "pause", "publish", "purge", "rerun",
+    "skip",
+}  # fmt: skip
 
 
 class Commands:

@@ -80,23 +80,16 @@ def _apart(ordinals: Sequence[int], overrides: Mapping[int, Override]) -> Iterat
         yield ordinals, NO_OVERRIDE
 
 
-def instance_scope(
-    instance_id: int,
-    workflow: str,
-    name: str | None,
-    created_at: datetime,
-    business_date: Any,
-    fire_at: datetime | None,
-) -> dict[str, Json]:
-    """What expressions may ask of an instance."""
+def instance_scope(row: Any, workflow: str, fire_at: datetime | None) -> dict[str, Json]:
+    """What expressions may ask of an instance. `row`: of `load_instances`, or the Request that will be one."""
     return {
         "instance": {
-            "id": instance_id,
-            "name": name or workflow,
+            "id": row.id,
+            "name": row.name or workflow,
             "workflow": workflow,
-            "created_at": format_instant(created_at),
+            "created_at": format_instant(row.created_at),
         },
-        "business_date": None if business_date is None else str(business_date),
+        "business_date": None if row.business_date is None else str(row.business_date),
         "fire_at": None if fire_at is None else format_instant(fire_at),
     }
 
@@ -104,9 +97,7 @@ def instance_scope(
 def _params(request: Request, plan: Plan, jobs: Mapping[str, Job | None], fire_at: datetime | None) -> dict[str, Json]:
     params = request.params
     if missing := plan.defaults.keys() - params.keys():
-        scope = instance_scope(
-            request.id, plan.workflow.key, request.name, request.created_at, request.business_date, fire_at
-        ) | {"params": params}
+        scope = instance_scope(request, plan.workflow.key, fire_at) | {"params": params}
         params = {name: _default(name, plan.defaults[name], scope) for name in missing} | params
     schema = plan.schema(jobs.get(request.target))
     coerced = schema.coerce(params)

@@ -19,7 +19,7 @@ from qflowd.store.tx import Tx
 from qflowd.workers.wire import InstanceFacts
 
 
-class RowOfKind(Protocol):
+class TaskRow(Protocol):
     """A task row."""
 
     @property
@@ -28,7 +28,7 @@ class RowOfKind(Protocol):
     def kind(self) -> int: ...
 
 
-Row = TypeVar("Row", bound=RowOfKind)
+Row = TypeVar("Row", bound=TaskRow)
 InstanceRows = tuple["Instance", list[Row]]  # rows of one instance
 REMEMBERED = REMEMBERED_OUTPUTS = 16 << 20  # characters, of all instances and of all outputs
 LARGEST_REMEMBERED = 4096  # of one output
@@ -143,7 +143,7 @@ def _instance(
     size: int,
 ) -> Instance:
     """`row`: of `load_instances`, or the Request that will be one. `size`: characters of params and overrides."""
-    scope = instance_scope(row.id, plan.workflow.key, row.name, row.created_at, row.business_date, fire_at)
+    scope = instance_scope(row, plan.workflow.key, fire_at)
     facts = InstanceFacts(
         workflow=plan.workflow.key if plan.version_id is not None else "",
         tenant=row.tenant,

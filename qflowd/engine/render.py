@@ -46,18 +46,10 @@ class Group:
 
     def without(self, instances: Collection[int]) -> "Group":
         """The same without the rows of these instances."""
-        return Group(
-            self.terms,
-            self.upstreams,
-            self.texts,
-            [row for row in self.rows if instance_of(row.id) not in instances],
-            [
-                terms
-                for row, terms in zip(self.rows, self.row_terms, strict=True)
-                if instance_of(row.id) not in instances
-            ],
-            [task for task in self.assignments if task.instance_id not in instances],
-        )
+        kept = [i for i, row in enumerate(self.rows) if instance_of(row.id) not in instances]
+        rows, row_terms = [self.rows[i] for i in kept], [self.row_terms[i] for i in kept]
+        assignments = [self.assignments[i] for i in kept]
+        return Group(self.terms, self.upstreams, self.texts, rows, row_terms, assignments)
 
 
 class Gathered(NamedTuple):

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 from qflowd.define.documents import Document
 from qflowd.define.fields import Fields
-from qflowd.define.readers import mapping
+from qflowd.define.readers import key_text, mapping
 from qflowd.define.workflow_file import read_settings
-from qflowd.model import jsontext, names
+from qflowd.model import jsontext
 from qflowd.model.errors import QflowdError
 from qflowd.model.ids import LARGEST_INSTANCE
 from qflowd.model.instants import parse_date, parse_instant
@@ -100,8 +100,8 @@ def read_request(row: Any, now: datetime, largest: int = LARGEST_INSTANCE) -> Re
         try:
             return read(value)
         except (ValueError, QflowdError) as problem:
-            told = str(problem)
-            faults.append(told if told.startswith(f"{name} ") else f"{name}: {told}")
+            message = str(problem)
+            faults.append(message if message.startswith(f"{name} ") else f"{name}: {message}")
             return default
 
     if not 1 <= row.id <= largest:
@@ -120,49 +120,50 @@ def read_request(row: Any, now: datetime, largest: int = LARGEST_INSTANCE) -> Re
             faults.append(f"{what} has {size:,} characters; at most {LARGEST_PARAMS:,} bytes are allowed")
     request = Request(
         id=row.id,
-        tenant=take("tenant", _key("tenant"), DEFAULT_TENANT),
-        workflow=take("workflow", _key("workflow"), None) if row.workflow else None,
+        tenant=take("tenant", key_text("tenant"), DEFAULT_TENANT),
+        workflow=take("workflow", key_text("workflow"), None) if row.workflow else None,
         version=take("version", _whole(1, 1 << 31), None),
-        job=take("job", _key("job"), None) if row.job else None,
+        job=take("job", key_text("job"), None) if row.job else None,
         name=take("name", _name, None),
         params=take("params", read_params, {}),
         business_date=take("business_date", _date, None),
         priority=take("priority", _whole(-1000, 1000), 0),
-        run_at=take("run_time", _run_at, None),
+        run_at=take("run_at", _run_at, None),
         hold=take("hold", _whole(0, 1), 0) == 1,
         idempotency_key=take("idempotency_key", _idempotency_key, None),
         trigger_type=take("trigger_type", _name, "sql"),
-        created_at=take("submitted", read_instant, now),
+        created_at=take("created_at", read_instant, now),
         overrides=take("overrides", read_overrides, {}),
         overrides_text=None if row.overrides is None or faults else _text(row.overrides),
     )
     if faults:
-        raise Refused("\n".join(faults).replace("run_time:", "run_at:").replace("submitted:", "created_at:"))
+        raise Refused("\n".join(faults))
     return request
 
 
 def read_params(text: Any) -> dict[str, Json]:
     """A JSON object. Raises: ValueError."""
-    value = jsontext.parse(_text(text), "params", LARGEST_PARAMS)
-    if not isinstance(value, dict):
-        raise ValueError("must be a JSON object, such as {}")  # noqa: TRY004 - a fault of the row, like the others
-    return value
+    return _json_object(text, "params", ", such as {}")
 
 
 def read_overrides(text: Any) -> dict[str, Override]:
     """`{"tasks": {"bars": {"params": {…}, "timeout": "5m", "retries": 1}}}`."""
-    value = jsontext.parse(_text(text), "overrides", LARGEST_PARAMS)
-    if not isinstance(value, dict):
-        raise ValueError("must be a JSON object with the key tasks")  # noqa: TRY004 - a fault of the row, like the others
-    top = Fields.of(Document(value))
-    found = {}
+    top = Fields.of(Document(_json_object(text, "overrides", " with the key tasks")))
+    overrides = {}
     for key, fields in top.section("tasks").sections():
-        found[key] = Override(fields.take("params", mapping, {}), read_settings(fields))
+        overrides[key] = Override(fields.take("params", mapping, {}), read_settings(fields))
         fields.close()
     top.close()
     if top.faults:
         raise ValueError("; ".join(f"{fault.key}: {fault.message}" for fault in top.faults))
-    return found
+    return overrides
+
+
+def _json_object(text: Any, what: str, hint: str) -> dict[str, Json]:
+    value = jsontext.parse(_text(text), what, LARGEST_PARAMS)
+    if not isinstance(value, dict):
+        raise ValueError(f"must be a JSON object{hint}")  # noqa: TRY004 - a fault of the row, like the others
+    return value
 
 
 def read_instant(value: Any) -> datetime:
@@ -174,10 +175,8 @@ def _date(value: Any) -> date:
     if isinstance(value, date) and not isinstance(value, datetime):
         return value
     text = _text(value)
-    with contextlib.suppress(ValueError):
-        return datetime.fromisoformat(
-            text.strip()
-        ).date()  # with a time, which the other databases cut off by themselves
+    with contextlib.suppress(ValueError):  # with a time, which the other databases cut off by themselves
+        return datetime.fromisoformat(text.strip()).date()
     return parse_date(text)
 
 
@@ -207,15 +206,6 @@ def _idempotency_key(value: Any) -> str:
     if not _text(value):
         raise ValueError("is empty; leave it null for none")
     return _name(value)
-
-
-def _key(what: str) -> Callable[[Any], str]:
-    def read(value: Any) -> str:
-        if fault := names.fault_in_key(value, what):
-            raise ValueError(fault)
-        return str(value)
-
-    return read
 
 
 def _whole(low: int, high: int) -> Callable[[Any], int]:

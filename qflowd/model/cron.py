@@ -7,22 +7,17 @@ or hour begins with `*` repeats by elapsed time: twice through the repeated hour
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from qflowd.model import cron_text
 from qflowd.model.zones import zone as zone_of
 
+if TYPE_CHECKING:
+    from croniter import croniter
+
 _SECOND: Final = timedelta(seconds=1)
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
-
-
-class _Walls(Protocol):
-    """What we use of croniter: the matching wall times on both sides of the last one."""
-
-    def get_next(self, kind: type[datetime]) -> datetime: ...
-
-    def get_prev(self, kind: type[datetime]) -> datetime: ...
 
 
 def check(text: object) -> str:
@@ -169,8 +164,8 @@ def _is_fixed(cron: str) -> bool:
     return not minute.startswith("*") and not hour.startswith("*")
 
 
-def _walk(cron: str, start: datetime) -> "_Walls":
+def _walk(cron: str, start: datetime) -> "croniter":
+    """The matching wall times on both sides of `start`."""
     from croniter import croniter  # 65 ms that daemons without schedules save
 
-    walls: _Walls = croniter(cron_text.expand_alias(cron), _floor(start), second_at_beginning=True)
-    return walls
+    return croniter(cron_text.expand_alias(cron), _floor(start), second_at_beginning=True)

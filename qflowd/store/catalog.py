@@ -8,7 +8,6 @@ import re
 from collections import namedtuple
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -56,13 +55,13 @@ class Statement:
         # as the sign that all is known.
         self.make_row = partial(tuple.__new__, row)
 
-    def make_rows(self, rows: list[Any], to_instant: Callable[[Any], datetime | None]) -> list[Any]:
+    def make_rows(self, rows: list[Any], to_instant: Callable[[Any], Any]) -> list[Any]:
         """Result rows as named tuples; `to_instant` reads what the driver gives for an instant."""
         if self.instants:
             rows = [self._with_instants(row, to_instant) for row in rows]
         return list(map(self.make_row, rows)) if self.make_row else rows
 
-    def _with_instants(self, row: Any, to_instant: Callable[[Any], datetime | None]) -> tuple[Any, ...]:
+    def _with_instants(self, row: Any, to_instant: Callable[[Any], Any]) -> tuple[Any, ...]:
         values = list(row)
         for i in self.instants:
             if values[i] is not None:

@@ -4,8 +4,8 @@
 -- `run_at` is read as it stands: SQLite lets clients write anything. What is too long to be meant is not read at all.
 SELECT id, tenant, workflow, version, job, name, CASE WHEN LENGTH(params) <= 1048576 THEN params END AS params,
     LENGTH(params) AS params_size, CASE WHEN LENGTH(overrides) <= 1048576 THEN overrides END AS overrides,
-    LENGTH(overrides) AS overrides_size, business_date, priority, run_at AS run_time, hold, idempotency_key, trigger_type,
-    created_at AS submitted
+    LENGTH(overrides) AS overrides_size, business_date, priority, run_at, hold, idempotency_key, trigger_type,
+    created_at
 FROM qflow.submissions WHERE is_open = 1 AND id BETWEEN :first AND :last ORDER BY id LIMIT {literal: batch} {lock}
 
 -- name: list_open_submissions

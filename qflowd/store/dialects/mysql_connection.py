@@ -189,8 +189,9 @@ def _bind(value: Any) -> Any:
     return value
 
 
-def _in_utc(instant: datetime) -> datetime:
-    return instant.replace(tzinfo=UTC)
+def _in_utc(value: Any) -> Any:
+    """The server's datetimes are UTC; what the driver cannot read as one, such as a zero date, comes as a string."""
+    return value.replace(tzinfo=UTC) if isinstance(value, datetime) else value
 
 
 @contextmanager

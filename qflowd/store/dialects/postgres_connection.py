@@ -126,7 +126,12 @@ def _element(value: Any) -> str:
 
 
 def _to_utc(instant: datetime) -> datetime:
-    return instant if instant.tzinfo is UTC else instant.astimezone(UTC)
+    if instant.tzinfo is UTC:
+        return instant
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError:  # near the years 1 and 9999: left to whoever reads the row
+        return instant
 
 
 def _libpq_url(url: str) -> str:

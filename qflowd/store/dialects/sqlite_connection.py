@@ -156,9 +156,17 @@ def _bind(value: Any) -> Any:
     return to_microseconds(value) if isinstance(value, datetime) else value
 
 
-def _to_instant(value: int | str) -> datetime:
-    """The instant in a column: microseconds in internal tables, text in inboxes and views."""
-    return datetime.fromisoformat(value) if isinstance(value, str) else from_microseconds(value)
+def _to_instant(value: Any) -> Any:
+    """The instant in a column: microseconds in internal tables, text in inboxes and views.
+
+    What a client wrote into an inbox may be none; it is left as it is, for whoever reads the row.
+    """
+    if isinstance(value, int):
+        return from_microseconds(value)
+    try:
+        return datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return value
 
 
 def _columns(cursor: apsw.Cursor) -> list[str]:
