@@ -6,7 +6,7 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def sql_dir() -> Path:
-    """The folder of SQL texts."""
+    """The folder of SQL files."""
     return _find("sql")
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple, get_args
 
 from qflowd.config.database_url import DEFAULT_URL, KINDS
 from qflowd.config.records import Format, Level
-from qflowd.define.readers import Reader, mapping, one_of, shown, text, texts, whole
+from qflowd.define.readers import Reader, mapping, one_of, shown, strings, text, whole
 from qflowd.model.durations import parse_duration
 from qflowd.model.names import fault_in_key
 
@@ -68,7 +68,7 @@ def _paths(value: Any) -> tuple[Path, ...]:
 
 
 def _variables(value: Any) -> tuple[str, ...]:
-    names = texts(value)
+    names = strings(value)
     for name in names:
         if not _VARIABLE.fullmatch(name):
             raise ValueError(f"{name[:30]!r} is not the name of an environment variable; give names, not values")
@@ -110,7 +110,9 @@ SECTIONS: Final[Mapping[str, tuple[Key, ...]]] = {
     ),
     "plugins": (
         Key("dirs", "list of paths", _paths, (Path("plugins"),), "plugins", "Folders of drop-in jobs"),
-        Key("enable", "list of strings", texts, (), "none", "Shipped plugins that are off by default, such as `shell`"),
+        Key(
+            "enable", "list of strings", strings, (), "none", "Shipped plugins that are off by default, such as `shell`"
+        ),
         Key("env", "list of strings", _variables, (), "none", "Names of environment variables that workers may see"),
     ),
     "workflows": (

@@ -37,7 +37,7 @@ class TaskBuilder:
         return self._with(job=job)
 
     def with_params(self, params: Mapping[str, Json] | None = None, **more: Json) -> Self:
-        """Arguments of the job; texts may hold `{{ … }}`."""
+        """Arguments of the job; strings may hold `{{ … }}`."""
         return self._with(params={**(params or {}), **more})
 
     def with_timeout(self, timeout: str | float) -> Self:

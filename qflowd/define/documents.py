@@ -1,6 +1,6 @@
 """One document of plain values out of YAML, TOML or JSON, with the line of every key.
 
-Texts stay texts (`000300`, `NO`, `21:00`, `2026-01-05`) in all three; what the keys mean is not known here.
+Strings stay strings (`000300`, `NO`, `21:00`, `2026-01-05`) in all three; what the keys mean is not known here.
 """
 
 from collections.abc import Callable, Mapping
@@ -56,7 +56,7 @@ def read(
         refuse(f"is too large: {len(text):,} bytes; at most {LARGEST_FILE:,} are allowed")
     decoded = _decode(text)
     if decoded is None:
-        refuse("is not a text in UTF-8")
+        refuse("is not UTF-8")
     try:
         data, lines = _reader(format)(decoded)
     except Unreadable as problem:

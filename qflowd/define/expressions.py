@@ -120,7 +120,7 @@ class _Expression:
     def render_text(self, scope: Scope) -> str:
         value = self.render(scope)
         if value is None:
-            raise self._failed(" is null, which cannot stand inside a text")
+            raise self._failed(" is null, which cannot stand inside a string")
         try:
             return functions.text(value)
         except (functions.TooLarge, ValueError) as problem:
@@ -173,7 +173,7 @@ def _text(parts: list[str | _Expression]) -> Callable[[Scope], Json]:
 
 
 def _split(text: str) -> list[str | _Expression]:
-    """Plain texts and expressions, in their order."""
+    """Plain strings and expressions, in their order."""
     parts: list[str | _Expression] = []
     at = 0
     while (start := text.find("{{", at)) >= 0:

@@ -1,7 +1,7 @@
 """The expression language: what Python's grammar may say here, and what it then means over JSON data.
 
 `compile_tree` refuses everything that is not on the list, so that `evaluate` meets only known nodes.
-No calls but those of `functions`, no power, no multiplication or formatting of texts, no way to any object
+No calls but those of `functions`, no power, no multiplication or formatting of strings, no way to any object
 that is not JSON.
 """
 
@@ -291,7 +291,7 @@ def _dict(node: Any, scope: Mapping[str, Any]) -> Json:
     for key_node, value_node in zip(node.keys, node.values, strict=True):
         key = evaluate(key_node, scope)
         if not isinstance(key, str):
-            raise Missing(f"the key {key!r} of a mapping is not a text")
+            raise Missing(f"the key {key!r} of a mapping is not a string")
         found[key] = evaluate(value_node, scope)
     return found
 

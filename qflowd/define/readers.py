@@ -11,16 +11,16 @@ Reader = Callable[[Json], T]
 
 
 def text(value: Json) -> str:
-    """A text; also a number, as it was likely meant (`title: 2026`)."""
+    """A string; also a number, as it was likely meant (`title: 2026`)."""
     if isinstance(value, str):
         return value
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
-    raise ValueError(f"must be a text, not {kind(value)}")
+    raise ValueError(f"must be a string, not {kind(value)}")
 
 
 def short_text(longest: int) -> Reader[str]:
-    """A text of at most `longest` characters."""
+    """A string of at most `longest` characters."""
 
     def read(value: Json) -> str:
         found = text(value)
@@ -73,8 +73,8 @@ def one_of(*choices: str) -> Reader[Any]:
     return read
 
 
-def texts(value: Json) -> tuple[str, ...]:
-    """A list of texts; a single text counts as a list of one."""
+def strings(value: Json) -> tuple[str, ...]:
+    """A list of strings; a single string counts as a list of one."""
     if isinstance(value, list):
         return tuple(map(text, value))
     return (text(value),)
@@ -103,7 +103,7 @@ def kind(value: Json) -> str:
     """The name people give to the type of `value`."""
     if value is None:
         return "nothing"
-    names = {bool: "true or false", int: "a number", float: "a number", str: "a text", list: "a list"}
+    names = {bool: "true or false", int: "a number", float: "a number", str: "a string", list: "a list"}
     return names.get(type(value), "keys and values")
 
 

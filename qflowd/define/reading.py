@@ -1,4 +1,4 @@
-"""What the three readers share: paths, lines, and the way to say that a text cannot be read."""
+"""What the three readers share: paths, lines, and the way to say that a file cannot be read."""
 
 from collections.abc import Iterable
 
@@ -7,7 +7,7 @@ Lines = dict[KeyPath, int]  # path of a key or item -> its line, from 1
 
 
 class Unreadable(Exception):
-    """A text is not in its format; `faults` are (line, key, message)."""
+    """A document is not in its format; `faults` are (line, key, message)."""
 
     def __init__(self, faults: Iterable[tuple[int, str, str]]) -> None:
         self.faults = list(faults)

@@ -23,7 +23,7 @@ class Lost(Exception):
 
 
 class Tracker:
-    """Walks once through a text."""
+    """Walks once through a document."""
 
     def __init__(self, text: str, read_key: Callable[[str], str]) -> None:
         """`read_key`: from a key in quotes to the key."""

@@ -8,7 +8,7 @@ from typing import Final, Literal
 from qflowd.define import documents
 from qflowd.define.documents import Document, Format
 from qflowd.define.fields import Fields
-from qflowd.define.readers import flag, key_text, mapping, short_text, texts
+from qflowd.define.readers import flag, key_text, mapping, short_text, strings
 from qflowd.define.settings import SETTINGS
 from qflowd.define.workflow_check import check_params, check_schedule, check_tasks
 from qflowd.model import cron
@@ -35,7 +35,7 @@ _CATCHUP_ALL: Final = re.compile(r"all\(\s*([0-9]{1,9})\s*\)")
 
 
 def parse(text: str | bytes, format: Format, file: str) -> Workflow:
-    """The workflow that `text` describes; `file` names it in faults. An unknown job is no fault here.
+    """The workflow that `text` describes; `file` names it in faults. An unknown job is not a fault here.
 
     Raises: InvalidWorkflow with every fault.
     """
@@ -151,7 +151,7 @@ def read_edges(value: Json) -> list[Edge]:
     """Edges as they are written: a parent, a list of parents, or parents with conditions."""
     if isinstance(value, dict):
         return [Edge(parent, _condition(parent, condition)) for parent, condition in value.items()]
-    return [Edge(parent) for parent in texts(value)]
+    return [Edge(parent) for parent in strings(value)]
 
 
 def _condition(parent: str, value: Json) -> str | None:
@@ -195,7 +195,7 @@ def read_catchup(value: Json) -> tuple[_Catchup, int]:
 
 
 def _tags(value: Json) -> tuple[str, ...]:
-    tags = texts(value)
+    tags = strings(value)
     if len(tags) > 100 or any(not 1 <= len(tag) <= 200 for tag in tags):
         raise ValueError("takes up to 100 tags of 1 to 200 characters")
     return tags

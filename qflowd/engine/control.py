@@ -96,7 +96,7 @@ def read_command(row: Any) -> Command:
     for name in ("instance_id", "task_id"):
         value = getattr(row, name)
         if value is not None and not isinstance(value, int):
-            raise Refused(f"{name}: {str(value)[:60]!r} is no number")
+            raise Refused(f"{name}: {str(value)[:60]!r} is not a number")
     for name in ("tenant", "action", "workflow", "task"):
         value = getattr(row, name)
         if value is not None and not isinstance(value, str):

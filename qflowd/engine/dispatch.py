@@ -59,17 +59,17 @@ class Dispatch:
         if "_aside" in vars(self):
             self._aside.shutdown(wait=False)
 
-    def send(self, shipment: Shipment, doomed: Collection[int] = ()) -> None:
+    def send(self, shipment: Shipment, terminating: Collection[int] = ()) -> None:
         """Give these rows to workers: alone where a row must be, else hundreds together.
 
-        `doomed`: instances that are being terminated; their rows end before they begin.
+        `terminating`: instances that are being terminated; their rows end before they begin.
         """
         lane, rows, room = shipment.claim
         groups, failed = shipment.rendered()
-        if doomed:
-            self._harvest.cancel([row for row in rows if instance_of(row.id) in doomed])
-            failed = [found for found in failed if instance_of(found.row.id) not in doomed]
-            groups = [group.without(doomed) for group in groups]
+        if terminating:
+            self._harvest.cancel([row for row in rows if instance_of(row.id) in terminating])
+            failed = [found for found in failed if instance_of(found.row.id) not in terminating]
+            groups = [group.without(terminating) for group in groups]
         if failed:
             self._refuse(lane, failed)
         for group in groups:
@@ -85,7 +85,7 @@ class Dispatch:
                         self._give(group, [task], solo=True)
                 tasks = [task for row, task in zip(group.rows, tasks, strict=True) if not row.solo]
             size = max(1, min(lane.chunk_size, -(-len(tasks) // room)))
-            for part in _parts(tasks, group.texts, size):
+            for part in _parts(tasks, group.shared, size):
                 self._give(group, part, solo=False)
 
     def _refuse(self, lane: Lane, rows: Sequence[Unrenderable]) -> None:
@@ -109,7 +109,7 @@ class Dispatch:
             )
 
     def _give(self, group: Group, tasks: list[Assignment], *, solo: bool) -> None:
-        """To a worker; back to the lane if the last one with room has died meanwhile."""
+        """To a worker; back to the lane if the last one with room is gone meanwhile."""
         pool = group.terms.lane.key.pool
         if self._backends.room(pool):
             self._backends.send(pool, self._chunk(group, tasks, solo=solo))
@@ -130,7 +130,7 @@ class Dispatch:
             estimate_s=lane.mean_s,
             instances={number: self._instances[number].facts for number in instances},
             database=self._database_id,
-            texts={task.params: group.texts[task.params] for task in tasks if isinstance(task.params, int)},
+            shared_params={task.params: group.shared[task.params] for task in tasks if isinstance(task.params, int)},
             upstreams={n: group.upstreams[n] for task in tasks if (n := task.upstream) is not None},
         )
 

@@ -122,7 +122,7 @@ class Executor:
         self.order(forget)
 
     def stop_claiming(self) -> None:
-        """What is held goes on; what has not started comes back."""
+        """What has started continues; the rest comes back."""
 
         def stop() -> None:
             self._may_claim = False
@@ -250,7 +250,7 @@ class Executor:
         self._send_all(shipments)
 
     def _send(self, shipment: Shipment) -> None:
-        """To the workers; whatever goes wrong, the rows that were not sent go back, and other lanes' rows go on."""
+        """To the workers; whatever goes wrong, the rows that were not sent go back, and other lanes' rows are sent."""
         if self._store.instruments.listeners:
             key = shipment.claim.lane.key
             self._store.instruments.emit(TasksClaimed(key.pool, key.job, len(shipment.claim.rows)))

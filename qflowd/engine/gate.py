@@ -30,7 +30,7 @@ class Gate:
     def look(self, lanes: Iterable[tuple[Head, Lane]]) -> None:
         """Note the best priority (negated) of each pool's lanes that need a free slot where there is none.
 
-        Short tasks that are no better wait until a slot has run dry: filling the queues up again and again, they would
+        Short tasks that are not better wait until a slot has run dry: filling the queues up again and again, they would
         never leave one free.
         """
         for head, lane in lanes:

@@ -87,7 +87,7 @@ class Harvest:
         return held is not None and held[0].fence == fence
 
     def fail(self, row: Claimed, lane: Lane, error: str) -> None:
-        """A row whose parameters could not be rendered: user code never ran, no retry will mend it."""
+        """A row whose parameters could not be rendered: user code never ran, no retry will help."""
         terms = Terms(lane, Settings(retries=0))
         self._end((row, terms), Reason.ERROR, self._clock.now(), error=error, started_at=None)
 

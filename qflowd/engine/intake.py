@@ -1,7 +1,7 @@
 """Intake: open submissions are read, decided, inserted as instances and answered, in the caller's transaction.
 
 Everything inserted here has a primary key that follows from the submission's id, so a batch that was applied before its
-reply was lost, or a daemon that died half-way through a large instance, does no harm: the next one inserts the same rows.
+reply was lost, or a daemon that was lost half-way through a large instance, does no harm: the next one inserts the same rows.
 """
 
 from collections.abc import Sequence

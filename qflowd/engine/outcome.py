@@ -135,7 +135,7 @@ def outcome_of(ending: Ending, chance: Callable[[], float]) -> Outcome:
 
 
 def outcome_of_death(ending: Ending, losses: int) -> Outcome:
-    """Its daemon died, as `losses` did before: no crash of what it ran, for restarts must not fail a long task."""
+    """Its daemon was lost, as `losses` were before: that is not a crash of what it ran, for restarts must not fail a long task."""
     if losses + 1 < POISON_AFTER_LOSSES:
         released = Released(ending.id, ending.fence, 1, 0)
         return Outcome(released=released, attempt=_attempt(ending, TaskState.FAILED))

@@ -173,7 +173,7 @@ class Plan:
 
     @cached_property
     def json_keys(self) -> Sequence[str]:
-        """The keys of all tasks as JSON texts."""
+        """The keys of all tasks as JSON strings."""
         return [jsontext.dump(task.key) for task in self.tasks]
 
     @cached_property

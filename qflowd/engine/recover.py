@@ -60,7 +60,7 @@ class Recover:
             if self._try_to_take_back(number, "its lock is free"):
                 file.unlink(missing_ok=True)
         if boottime() >= self._next_look:
-            # The first look goes all the way back: whoever was taking rows back may have died long ago, and all with it.
+            # The first look goes all the way back: whoever was taking rows back may be dead for long, and all its neighbours.
             since = self._store.clock.now() - timedelta(days=1) if self._next_look else EPOCH
             self._next_look = boottime() + self._lease.beat_s
             for number in self._silent():
@@ -162,5 +162,5 @@ def _ending(row: Any, now: datetime) -> Ending:
         reason=Reason.LOST,
         ended_at=now,
         started_at=row.started_at,
-        error="the daemon that ran it died",
+        error="the daemon that ran it was lost",
     )

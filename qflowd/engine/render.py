@@ -33,23 +33,23 @@ class Group:
 
     terms: Terms
     upstreams: Upstreams
-    texts: list[str] = field(default_factory=list)  # parameters that rows have in common
+    shared: list[str] = field(default_factory=list)  # parameters that rows have in common
     rows: list[Claimed] = field(default_factory=list)
     row_terms: list[Terms] = field(default_factory=list)
     assignments: list[Assignment] = field(default_factory=list)
 
     def share(self, text: str) -> int:
         """The number of parameters that rows, one after the other, have in common."""
-        if not self.texts or self.texts[-1] is not text:
-            self.texts.append(text)
-        return len(self.texts) - 1
+        if not self.shared or self.shared[-1] is not text:
+            self.shared.append(text)
+        return len(self.shared) - 1
 
     def without(self, instances: Collection[int]) -> "Group":
         """The same without the rows of these instances."""
         kept = [i for i, row in enumerate(self.rows) if instance_of(row.id) not in instances]
         rows, row_terms = [self.rows[i] for i in kept], [self.row_terms[i] for i in kept]
         assignments = [self.assignments[i] for i in kept]
-        return Group(self.terms, self.upstreams, self.texts, rows, row_terms, assignments)
+        return Group(self.terms, self.upstreams, self.shared, rows, row_terms, assignments)
 
 
 class Gathered(NamedTuple):
@@ -150,7 +150,7 @@ def load_outputs(
 
 
 class Outputs(Mapping[str, Any]):
-    """Task key -> {"output": value} for expressions; a text is parsed when it is first asked for."""
+    """Task key -> {"output": value} for expressions; parsed when it is first asked for."""
 
     def __init__(self, instance: Instance, texts: Mapping[int, Output]) -> None:
         self._instance = instance

@@ -3,8 +3,8 @@
 All rows of the instance are locked first, in their order, so whoever finishes one of them is over or waits. Then the
 counters are worked out again from the present states of parents, by the same rules by which they were counted down.
 
-A restarted row begins with a new budget: `attempt` counts from 1 again, `crashes` from 0. The fence goes on rising, so
-the rounds stay apart in `attempts`. Checkpoints are kept: a long job goes on where it was.
+A restarted row begins with a new budget: `attempt` counts from 1 again, `crashes` from 0. The fence keeps rising, so
+the rounds stay apart in `attempts`. Checkpoints are kept: a long job continues where it was.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

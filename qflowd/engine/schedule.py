@@ -31,7 +31,7 @@ _MOMENT = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """What a schedule has to fire now, earliest first, and where it goes on."""
+    """What a schedule has to fire now, earliest first, and where it continues."""
 
     fires: tuple[datetime, ...]
     next_at: datetime
@@ -148,7 +148,7 @@ def _submit(tx: Tx, key: dict[str, Any], row: Any, fire_at: datetime) -> bool:
 
 
 def reset_next_fire(tx: Tx, definition_id: int, now: datetime) -> None:
-    """Let the schedules of a workflow go on from `now`: call it when they are switched on again."""
+    """Let the schedules of a workflow continue from `now`: call it when they are switched on again."""
     for row in tx.run("list_schedules_of", definition_id=definition_id):
         next_at = cron.next_fire(row.cron, row.timezone, now)
         tx.run("set_next_fire", definition_id=definition_id, name=row.name, next_fire_at=next_at)
@@ -183,7 +183,7 @@ def save_schedule(
 
 
 def _first_fire(before: Any, schedule: Schedule, now: datetime) -> datetime:
-    """Where a changed schedule goes on: where it stood, if it was on and its times are the same; else from now."""
+    """Where a changed schedule continues: where it stood, if it was on and its times are the same; else from now."""
     if before is not None and (before.cron, before.timezone) == (schedule.cron, schedule.timezone):
         was_on = before.enabled if before.enabled_override is None else before.enabled_override
         if was_on and before.next_fire_at is not None:

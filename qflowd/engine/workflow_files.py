@@ -132,7 +132,7 @@ class WorkflowFiles:
                 self._readings[path] = Reading(path, "", None, error=text)
 
     def _files(self) -> dict[str, SourceFile]:
-        """The scanned files; names that are no UTF-8 are written as well as a database can hold them."""
+        """The scanned files; names that are not UTF-8 are written as well as a database can hold them."""
         files = (replace(file, path=jsontext.clean_text(file.path)) for file in self._scan.files.values())
         return {file.path: file for file in files}
 
@@ -188,16 +188,16 @@ class WorkflowFiles:
     def _show(self, errors: Mapping[str, str]) -> None:
         """Make the table of faults hold these errors of our files, and log what is new."""
         rows = self._fault_rows(errors)
-        mended = self._faults.keys() - rows.keys()
+        repaired = self._faults.keys() - rows.keys()
         fresh = {file: row for file, row in rows.items() if self._faults.get(file) != row}
 
         def show_faults(tx: Tx) -> None:
-            for file in sorted(mended):
+            for file in sorted(repaired):
                 tx.run("delete_workflow_fault", file=file)
             for file, row in sorted(fresh.items()):
                 tx.run("save_workflow_fault", file=file, workflow=row.workflow, error=row.error, now=tx.now)
 
-        if mended or fresh:
+        if repaired or fresh:
             self._store.transact(show_faults)
         self._faults = rows
         folders = {root: f"{root}: {self._scan.errors[root]}" for root in self._scan.roots if root in self._scan.errors}

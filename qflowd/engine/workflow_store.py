@@ -31,7 +31,7 @@ def store_workflow(
 ) -> int | None:
     """Make `workflow` the ACTIVE version of its key, with its nodes and its schedule.
 
-    A text that is the active version's already makes none, but the definition is put right: a file that was gone and is
+    Source text that is the active version's already makes none, but the definition is put right: a file that was gone and is
     back enables its workflow again. Safe when several daemons store the same text at once, and when repeated.
 
     Args:

@@ -19,7 +19,7 @@ def order(workflow: Workflow) -> list[Task]:
 
     A task's level is the length of the longest way to it from a task without parents.
 
-    Raises: InvalidWorkflow if the graph has a cycle, or an edge from what is no task.
+    Raises: InvalidWorkflow if the graph has a cycle, or an edge from what is not a task.
     """
     parents = parents_of(workflow.tasks)
     level = levels(parents)

@@ -11,7 +11,7 @@ def parse_instant(text: str) -> datetime:
     try:
         return as_utc(datetime.fromisoformat(text.strip()))
     except (ValueError, OverflowError):
-        raise ValueError(f"{text[:60]!r} is no instant; write it like 2026-11-20T09:30:00Z") from None
+        raise ValueError(f"{text[:60]!r} is not an instant; write it like 2026-11-20T09:30:00Z") from None
 
 
 def parse_date(text: str) -> date:
@@ -22,7 +22,7 @@ def parse_date(text: str) -> date:
     try:
         return date.fromisoformat(text.strip())
     except ValueError:
-        raise ValueError(f"{text[:60]!r} is no date; write it like 2026-11-20") from None
+        raise ValueError(f"{text[:60]!r} is not a date; write it like 2026-11-20") from None
 
 
 def as_utc(instant: datetime) -> datetime:

@@ -21,7 +21,7 @@ def parse(text: str | bytes, what: str = "JSON", largest: int = LARGEST_TEXT, de
     """The value that `text` writes down; `what` names it in errors, as in "params".
 
     `largest` counts bytes of UTF-8. Refused: duplicate keys, NaN and Infinity, whole numbers over 64 bits,
-    more than `deepest` levels. NUL and lone surrogates inside texts are replaced.
+    more than `deepest` levels. NUL and lone surrogates inside strings are replaced.
 
     Raises: ValueError with a sentence that opens with `what`.
     """
@@ -41,9 +41,9 @@ def parse(text: str | bytes, what: str = "JSON", largest: int = LARGEST_TEXT, de
 
 
 def dump(value: Json) -> str:
-    """Compact text with sorted keys: equal values give equal texts. Lone surrogates are replaced.
+    """Compact text with sorted keys: equal values give equal results. Lone surrogates are replaced.
 
-    Raises: ValueError where `value` is no JSON (NaN, other types, a loop).
+    Raises: ValueError where `value` is not JSON (NaN, other types, a loop).
     """
     try:
         text = _ENCODER.encode(value)
@@ -69,7 +69,7 @@ def clean_text(text: str) -> str:
 
 
 def clean(value: Json) -> Json:
-    """`value` with all its texts and keys cleaned; at most `DEEPEST` levels deep."""
+    """`value` with all its strings and keys cleaned; at most `DEEPEST` levels deep."""
     if isinstance(value, str):
         return clean_text(value)
     if isinstance(value, dict):

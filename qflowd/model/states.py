@@ -71,7 +71,7 @@ class Reason(IntEnum):
     NONE = 0
     ERROR = 1  # user code raised, or its parameters could not be rendered
     TIMEOUT = 2
-    LOST = 3  # the worker or the daemon died under it
+    LOST = 3  # its worker or daemon was lost
     POISON = 4  # it took three workers down
     MEMORY = 5  # it went over its memory limit
     TERMINATED = 6

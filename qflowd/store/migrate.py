@@ -74,7 +74,7 @@ def migrate(store: Store) -> int:
     except Disconnected as error:
         store.disconnect()
         raise StoreUnavailable(
-            f"lost {store.dialect.describe()} while migrating; run it again, it goes on where it stopped: {error}"
+            f"lost {store.dialect.describe()} while migrating; run it again, it continues where it stopped: {error}"
         ) from error
 
 

@@ -25,7 +25,7 @@ def die_with_parent() -> None:
 
 
 def become_subreaper() -> None:
-    """Descendants whose parent died become children of this process."""
+    """Descendants whose parent has exited become children of this process."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 

@@ -1,4 +1,4 @@
-"""Which events end the tasks of a worker that died."""
+"""Which events end the tasks of a worker that is lost."""
 
 import os
 

@@ -166,7 +166,7 @@ class Supervisor:
         """
         self.nursery = None
         nursery.sweep([worker.pid for worker in self.workers.values() if worker.pid])
-        log.error("the process that starts workers died, and its workers with it")
+        log.error("the process that starts workers exited, and its workers with it")
         now = now_us()
         if now - self._nursery_started_us > _LONG_LIFE_US:
             self._nursery_place.failures = 0

@@ -61,7 +61,7 @@ class Chunk(msgspec.Struct, frozen=True, array_like=True):
 
     `long`: not known to be short, so its memory and CPU are measured. `solo`: nothing else may run in that process
     meanwhile. `estimate_s`: expected duration of one task; the unstarted rest is taken back when one runs far longer.
-    `instances`: facts by instance id, for `context()`; may be incomplete. `database`: its id. `texts`, `upstreams`:
+    `instances`: facts by instance id, for `context()`; may be incomplete. `database`: its id. `shared_params`, `upstreams`:
     what tasks have in common, by number. An upstream is the object of the parents' outputs by task key, or, where they
     are large, for each key a number that equal outputs share: they are sent when a task asks for them (`Asked`).
     """
@@ -76,12 +76,12 @@ class Chunk(msgspec.Struct, frozen=True, array_like=True):
     estimate_s: float = 0.0
     instances: dict[int, InstanceFacts] = {}
     database: str = ""
-    texts: dict[int, str] = {}
+    shared_params: dict[int, str] = {}
     upstreams: dict[int, str | dict[str, int]] = {}
 
     def params_of(self, task: Assignment) -> str:
         """The parameters of one of its tasks."""
-        return task.params if isinstance(task.params, str) else self.texts[task.params]
+        return task.params if isinstance(task.params, str) else self.shared_params[task.params]
 
 
 class Parcel(msgspec.Struct, frozen=True, array_like=True, tag="p"):

@@ -154,8 +154,8 @@ def test_instances_of_earlier_can_be_taken_up_again(client, engine):
         ({"job": "a", "params": [1]}, "params must be a mapping"),
         ({"job": "a", "params": {"x": float("nan")}}, r"params\['x'\] is nan, which JSON does not have"),
         ({"job": "a", "params": {"x": object()}}, r"params\['x'\] is a builtins.object"),
-        ({"job": "a", "business_date": "20.11.2026"}, "is no date"),
-        ({"job": "a", "run_at": "tomorrow"}, "is no instant"),
+        ({"job": "a", "business_date": "20.11.2026"}, "is not a date"),
+        ({"job": "a", "run_at": "tomorrow"}, "is not an instant"),
         ({"job": "a", "run_at": datetime(2026, 1, 1)}, "needs a time zone"),  # noqa: DTZ001
     ],
 )

@@ -17,15 +17,17 @@ AVOIDED = re.compile(
     r"|\b(?:obituar\w+|funerals?|corpses?|reborn|bur(?:y|ies|ied)|doomed|farewells?|orphans?)\b",
     re.IGNORECASE,
 )
-WHERE = ("README.md", "CHANGELOG.md", "SECURITY.md", "docs", "examples", "plugins", "systemd", "sql/README.md")
-ROOMS = (
-    "cli",
-    "client",
-    "config",
-    "daemon",
-    "jobs",
+WHERE = (
+    "README.md",
+    "CHANGELOG.md",
+    "SECURITY.md",
+    "docs",
+    "examples",
     "plugins",
-)  # rooms of qflowd/ that keep to the list; it grows until it is all
+    "systemd",
+    "sql/README.md",
+    "qflowd",
+)
 SUFFIXES = {".md", ".py", ".service", ".yaml", ".toml"}
 
 
@@ -41,7 +43,7 @@ def strings_of(path: Path) -> Iterator[str]:
 
 
 def files() -> Iterator[Path]:
-    for name in (*WHERE, *(f"qflowd/{room}" for room in ROOMS)):
+    for name in WHERE:
         place = ROOT / name
         assert place.exists(), name
         yield from [place] if place.is_file() else (p for p in sorted(place.rglob("*")) if p.suffix in SUFFIXES)

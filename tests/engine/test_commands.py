@@ -145,7 +145,7 @@ def test_an_ids_column_that_holds_text_is_answered(sqlite_url):
     lab.sql("INSERT INTO qflow.commands (action, instance_id) VALUES (x'00ff', 1)")
     lab.commands.tick()
     assert lab.sql("SELECT state, error FROM qflow.commands ORDER BY id") == [
-        ("REJECTED", "instance_id: 'forty-two' is no number"),
+        ("REJECTED", "instance_id: 'forty-two' is not a number"),
         ("REJECTED", "action must be text, not bytes"),
     ]
     lab.close()

@@ -45,7 +45,7 @@ def test_the_death_of_a_daemon_is_lost_work_and_no_crash_of_the_task(lab, die):
         assert die() == 1
     [again] = lab.claim()
     assert (again.attempt, again.crashes, again.solo) == (0, 0, 1)
-    lost = ("FAILED", "lost", "the daemon that ran it died")
+    lost = ("FAILED", "lost", "the daemon that ran it was lost")
     assert lab.sql(ATTEMPTS.format(row.id)) == [lost] * (POISON_AFTER_LOSSES - 1)
     lab.ends([again])
     lab.check(drained=True)

@@ -127,7 +127,7 @@ def test_a_condition_is_true_or_false_with_and_without_braces(text):
         ("{{ params.symbols[9] }}", "params.symbols has no item 9; it has 3"),
         ("{{ params.n.x }}", "params.n is a int and has no 'x'"),
         ("{{ business_date.year }}", "business_date is null and has no 'year'"),
-        ("day {{ business_date }}", "is null, which cannot stand inside a text"),
+        ("day {{ business_date }}", "is null, which cannot stand inside a string"),
         ("{{ nothing.output }}", "the task nothing has no output here"),
         ("{{ 1 / 0 }}", "division by zero"),
         ("{{ 'a' < 1 }}", "'<' not supported"),
@@ -136,7 +136,7 @@ def test_a_condition_is_true_or_false_with_and_without_braces(text):
         ("{{ days(params.trade_date, 1e300) }}", "too large"),
         ("{{ int('x') }}", "invalid literal"),
         ("{{ max() }}", "max"),
-        ("{{ {params.symbols: 1} }}", "is not a text"),
+        ("{{ {params.symbols: 1} }}", "is not a string"),
         ("{{ {} in {} }}", "unhashable"),
     ],
 )

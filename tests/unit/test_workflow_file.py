@@ -193,7 +193,7 @@ def test_a_key_of_later_work_is_not_supported_yet(key):
         ("workflow: w", "f.yaml:1: tasks: is missing"),
         ("workflow: w\ntasks: {}", "f.yaml:2: tasks: holds no task"),
         ("workflow: w\ntasks: [a]", "f.yaml:2: tasks: must hold keys and values, not a list"),
-        ("workflow: w\ntasks: {a: b}", "f.yaml:2: tasks.a: must hold keys and values, not a text"),
+        ("workflow: w\ntasks: {a: b}", "f.yaml:2: tasks.a: must hold keys and values, not a string"),
         ("tasks: {a: {job: j}}", "f.yaml:1: workflow: is missing"),
         (tasks("a: {job: j, after: 3.5}"), "f.yaml:4: tasks.a.after: no task '3.5' in this workflow"),
         (tasks("a: {job: j, after: {b: true}}\nb: {job: j}\nb: {job: k}"), "duplicate key"),

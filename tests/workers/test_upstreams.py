@@ -134,6 +134,6 @@ def test_parameters_that_tasks_have_in_common_are_sent_once(hire):
     ids = [1 << 40 | i for i in range(3)]
     tasks = [Assignment(number, 3, 1, "t", 0) for number in ids]
     story.until(lambda: story.backends.room("default"))
-    story.backends.send("default", Chunk("shows", "desk", tasks, texts={0: json.dumps({"text": "x" * 5000})}))
+    story.backends.send("default", Chunk("shows", "desk", tasks, shared_params={0: json.dumps({"text": "x" * 5000})}))
     story.until_ended(ids)
     assert {story.ends()[number].output for number in ids} == {"5000"}

@@ -123,7 +123,7 @@ class Dialect(ABC):
 
     @abstractmethod
     def migration_lock(self, connection: Connection) -> None:
-        """Let one migration at a time go on; inside its transaction where DDL is transactional."""
+        """Let one migration at a time continue; inside its transaction where DDL is transactional."""
 
     @abstractmethod
     def migration_unlock(self, connection: Connection) -> None: ...

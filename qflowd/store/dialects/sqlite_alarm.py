@@ -33,7 +33,7 @@ class DataVersion(Alarm[SqliteConnection]):
         self._written_at = -inf  # the last write that the kernel told of, or may have kept from us
         self._watched_at = inf
         self._has_told = False
-        self._began_at = -inf  # the first of the writes that go on
+        self._began_at = -inf  # the first of the writes under way
         self._seen = -1
         self._nap_s = 0.0
 
@@ -59,7 +59,7 @@ class DataVersion(Alarm[SqliteConnection]):
         return NOTHING
 
     def _await_commit(self, inotify: int) -> bool:
-        """Sleep while others write, then drop the events: a commit is hundreds of writes, and the first is no commit yet.
+        """Sleep while others write, then drop the events: a commit is hundreds of writes, and the first is not a commit yet.
 
         Returns: whether somebody woke us meanwhile.
         """
