@@ -285,7 +285,7 @@ class _Intake(Intake):
     """An inbox row has the instant of the database's clock; here it was submitted by the set one."""
 
     def _decide(self, tx: Tx, row: Any, largest: int, definitions: Any) -> Any:
-        return super()._decide(tx, row._replace(submitted=tx.now), largest, definitions)
+        return super()._decide(tx, row._replace(created_at=tx.now), largest, definitions)
 
 
 def _job(function: Function, name: str | None) -> Job:

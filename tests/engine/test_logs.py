@@ -2,6 +2,7 @@
 
 from contextlib import closing
 
+import msgspec
 import pytest
 
 from qflowd.engine import logs as engine_logs
@@ -28,7 +29,7 @@ def test_a_line_that_is_refused_holds_up_no_other(lab):
 
 
 def test_what_nobody_can_attribute_is_in_the_log_of_the_daemon(lab, caplog):
-    stray = line("who wrote this")._replace(task_id=0)
+    stray = msgspec.structs.replace(line("who wrote this"), task_id=0)
     Logs(lab.store, lambda: [stray, line("told")]).tick()
     assert [message for (message,) in lab.sql("SELECT message FROM qflow.log_line ORDER BY id")] == ["told"]
     assert "who wrote this" in caplog.text
@@ -40,7 +41,7 @@ def test_lines_whose_commit_is_not_answered_are_there_once(get_server, kind, is_
     monkeypatch.setattr(engine_logs, "BATCH", 50)
     server = get_server(kind)
     url = server.create_database()
-    lines = [line(f"line {number}")._replace(at_us=number // 20) for number in range(120)]
+    lines = [msgspec.structs.replace(line(f"line {number}"), at_us=number // 20) for number in range(120)]
     printed = iter([lines, [line("more")]])
     with closing(Lab(url)) as lab, Proxy(server.port) as proxy:
         with closing(Store(url.replace(f":{server.port}", f":{proxy.port}"), clock=lab.clock)) as store:
