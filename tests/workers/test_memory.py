@@ -18,7 +18,7 @@ JOBS = """
 
     @job
     def takes(mb: int, s: float = 0.6):
-        held = bytearray(os.urandom(1 << 20) * mb)
+        held = [bytearray(os.urandom(1) * (1 << 20)) for _ in range(mb)]  # never more at once than what is kept
         time.sleep(s)
 
     @job
