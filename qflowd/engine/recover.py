@@ -28,6 +28,8 @@ from qflowd.store.tx import Store, Tx
 log = logging.getLogger("qflowd")
 NEIGHBOURS_S = 1.0
 CHUNK = 500
+MOST_REPORTS = 3  # of rows that somebody keeps locked, until it is known who
+UNKNOWN_HOLDER = "by a transaction that has only begun, or whose holder we may not see"
 
 
 class Recover:
@@ -50,7 +52,7 @@ class Recover:
         self._store, self._instances, self._identity, self._topics = store, instances, identity, topics
         self._lease, self._sweep = lease, sweep
         self._next_look = 0.0
-        self._reported: set[int] = set()  # dead daemons whose rows somebody has locked
+        self._reports: dict[int, int] = {}  # dead daemon whose rows somebody has locked -> how often that was said
         self._heard: dict[
             int, tuple[datetime, float]
         ] = {}  # neighbour -> its last beat, and when we first saw that one
@@ -104,7 +106,7 @@ class Recover:
         self._end_sessions(daemon_id)  # first: one of them may be in a transaction for as long as the server lets it
         self._store.transact(lambda tx: mark_gone(tx, daemon_id, has_expired=has_expired), name="mark_gone")
         rows = self._store.read(lambda tx: tx.run("list_lost", owner=daemon_id))
-        if daemon_id not in self._reported:
+        if daemon_id not in self._reports:
             log.warning("daemon %d is dead (%s): taking back %d tasks", daemon_id, why, len(rows))
         taken = 0
         for start in range(0, len(rows), CHUNK):
@@ -131,9 +133,10 @@ class Recover:
         ids = [(row.id,) for row in rows]
         free = self._store.transact(lambda tx: {row.id for row in tx.run("lock_unheld", rows=ids)}, name="lock_unheld")
         locked = len(rows) - len(free)
-        if locked and daemon_id not in self._reported:
-            self._reported.add(daemon_id)
-            log.warning("%d of its tasks are locked, and taken back later; %s", locked, self._store.lock_holders())
+        if locked and self._reports.get(daemon_id, 0) < MOST_REPORTS:
+            holders = self._store.lock_holders()
+            log.warning("%d of its tasks are locked, and taken back later; %s", locked, holders or UNKNOWN_HOLDER)
+            self._reports[daemon_id] = MOST_REPORTS if holders else self._reports.get(daemon_id, 0) + 1
         return [row for row in rows if row.id in free]
 
     def _batch(self, rows: list[Any]) -> Batch:

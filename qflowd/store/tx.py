@@ -141,7 +141,9 @@ class Store:
             except Retryable as error:
                 self._roll_back(connection)
                 if isinstance(error, LockTimeout) and (self._is_of_daemon or attempt == TRIES - 1):
-                    raise StoreUnavailable(f"transaction {name}: {error}; {self.lock_holders()}") from error
+                    raise StoreUnavailable(
+                        f"transaction {name}: {error}; {self.lock_holders() or 'nobody holds it now'}"
+                    ) from error
                 if attempt == TRIES - 1:
                     raise StoreUnavailable(f"transaction {name} met a conflict {TRIES} times: {error}") from error
                 time.sleep(random.uniform(0.001, 0.01) * (attempt + 1))
@@ -247,13 +249,13 @@ class Store:
             raise StoreUnavailable(f"lost the database: {error}") from error
 
     def lock_holders(self) -> str:
-        """Who may be holding what others wait for, in words."""
+        """Who may be holding what others wait for, in words; "" where nobody has had a transaction open for long."""
         try:
             holders = self.dialect.lock_holders(self.connection())
         except (Disconnected, StoreUnavailable, Retryable):
             self.disconnect()
             return "who holds it cannot be asked now"
-        return f"held by {' or '.join(holders)}" if holders else "whoever held it has just let go"
+        return f"held by {' or '.join(holders)}" if holders else ""
 
     def sever(self) -> None:
         """Break all connections that are in use: their threads learn at once that the server does not answer."""
