@@ -294,7 +294,7 @@ def test_an_unreadable_file_of_a_stored_workflow_shows_its_fault_there(desk):
     desk.change("w.yaml", f"workflow: w\n{TASKS}")
     desk.change("w.yaml", "\0")
     assert list(desk.view()) == ["w"]
-    assert "is not a string" in desk.view()["w"].error
+    assert "is not UTF-8" in desk.view()["w"].error
     assert desk.view()["w"].enabled == 1
 
 
