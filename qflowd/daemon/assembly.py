@@ -1,26 +1,26 @@
 """Composition root: the only place that builds concrete things and knows all of them."""
 
-import gc
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 from qflowd.config.records import Config, PoolConfig
-from qflowd.daemon.liveness import Liveness
 from qflowd.daemon.plugins import Plugins, reloader_for
 from qflowd.engine import registration
 from qflowd.engine.admit import Admit
 from qflowd.engine.commands import Commands
 from qflowd.engine.executor import Executor
+from qflowd.engine.heartbeat import Heartbeat
 from qflowd.engine.identity import Identity, run_dir_for
 from qflowd.engine.instances import Instances
 from qflowd.engine.intake import Intake
 from qflowd.engine.known import Jobs, LaneIds, Plans
 from qflowd.engine.lease import Lease
 from qflowd.engine.logs import Logs
+from qflowd.engine.lookout import Lookout
 from qflowd.engine.recover import Recover
 from qflowd.engine.schedule import FireSchedules
 from qflowd.engine.service import Runner, Service, Topics, back_off
@@ -31,6 +31,7 @@ from qflowd.engine.workflow_files import WorkflowFiles
 from qflowd.model.errors import QflowdError, StoreUnavailable
 from qflowd.model.instruments import Instruments, PluginsReloaded
 from qflowd.model.states import DaemonState
+from qflowd.model.workflow import Job
 from qflowd.plugins.registry import Registry
 from qflowd.plugins.reload import Reloader
 from qflowd.store.clock import boottime
@@ -42,8 +43,9 @@ from qflowd.workers.environment import env_remarks, worker_env
 from qflowd.workers.processes import Processes
 
 log = logging.getLogger("qflowd")
-FAREWELL_S = 10.0  # for services to end their round
+END_S = 10.0  # for services to end their round
 STOP_CHECK_S = 0.05
+DRAIN_CHECK_S = 0.01
 
 
 class Daemon:
@@ -106,22 +108,21 @@ class Daemon:
         self._when_reachable(self.identity.register)
         self._backends = self._build_backends()
         self._logs = Logs(self.store, self._backends.read_logs)
-        self.lease = Lease(self._config.daemon.lease, partial(_tell_until, self._backends, self.identity))
+        self.lease = Lease(self._config.daemon.lease, self._live_until)
         self.executor = self._build_executor(Instances(self._plans))
-        self._run(Liveness(self).services())
+        self.watch = Watch(self.store, self.topics, lambda: self.identity.id)
         self.workflow_files = WorkflowFiles(self.store, self.topics, self._config.workflows.dirs, self._pool_of)
         self._has_executor = True
+        self._run(self._build_guards())
         if not self._wait_for_plugins():
             return
-        registry = self._registry()
-        self._jobs.own = dict(registry.jobs)
+        jobs, manifest = self._take_registry()
         self._when_reachable(self.workflow_files.read_all)
         self._when_reachable(self._store_own_workflows)
         try:
-            self.executor.start(dict(registry.jobs), registry.manifest.encode())
+            self.executor.start(jobs, manifest)
         except OSError as error:
             raise QflowdError(f"cannot start workers: {error}; [daemon] run_dir is {self._run_dir}") from error
-        self._tune()
         self._when_reachable(self.announce)
         self._run(self._build_services())
         self.is_up = True
@@ -130,13 +131,13 @@ class Daemon:
         """The jobs that are known now; an embedded daemon adds those of its program."""
         return self._reloader.registry
 
+    def _take_registry(self) -> tuple[dict[str, Job], bytes]:
+        registry = self._registry()
+        self._jobs.own = jobs = dict(registry.jobs)
+        return jobs, registry.manifest.encode()
+
     def _store_own_workflows(self) -> None:
         """For an embedded daemon: workflows that its program defines."""
-
-    def _tune(self) -> None:
-        """Rows come and go by the thousand; what is here now stays. Saves a tenth of the hot loop."""
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 100)
 
     def _wait_for_plugins(self) -> bool:
         """Until the first registry is there; False if told to stop meanwhile."""
@@ -176,17 +177,17 @@ class Daemon:
             database_id=self.identity.database_id,
         )
 
+    def _build_guards(self) -> list[Service]:
+        """They run from the first moment on: plugins may take a minute."""
+        store, executor = self.store, self.executor
+        return [
+            Heartbeat(store, self.topics, self.lease, self.identity, executor),
+            Lookout(store, self.lease, executor, sever=self._sever, leave=self._leave_file),
+        ]
+
     def _build_services(self) -> list[Service]:
         store, topics, identity = self.store, self.topics, self.identity
-        self.watch = Watch(store, topics, lambda: identity.id)
-        recover = Recover(
-            store,
-            Instances(self._plans),  # its own: the executor's belong to the executor's thread
-            identity,
-            topics,
-            lease=self.lease,
-            sweep=sweep_instance,
-        )
+        instances = Instances(self._plans)  # the executor's belong to the executor's thread
         return [
             self.executor,
             Admit(store, self._intake, self._lanes, topics),
@@ -194,7 +195,7 @@ class Daemon:
             Sweep(store, topics),
             Promote(store, topics, expire),
             FireSchedules(store, topics),
-            recover,
+            Recover(store, instances, identity, topics, lease=self.lease, sweep=sweep_instance),
             self._logs,
             Plugins(self._reloader, self.announce),
             self.workflow_files,
@@ -217,13 +218,29 @@ class Daemon:
         """A new registry is live: new workers get it, and the database is told."""
         if not self.is_up:
             return
-        registry = self._registry()
-        self._jobs.own = dict(registry.jobs)
-        self.executor.set_jobs(dict(registry.jobs), registry.manifest.encode())
+        self.executor.set_jobs(*self._take_registry())
         self._announced_as = 0
+        registry = self._registry()
         self.instruments.emit(PluginsReloaded(len(registry.jobs), len(registry.errors)))
         self._when_reachable(self.announce)
         self.topics.publish("ready")
+
+    def _live_until(self, until: float) -> None:
+        self._backends.keep_alive(round(until * 1e6))
+        self.identity.prove(until)
+
+    def _sever(self) -> None:
+        self.store.sever()
+        self.watch.sever()
+
+    def _leave_file(self) -> None:
+        """Nothing that is held or known here belongs to the file that is there now."""
+        remedy = "restarting with it" if self.start_again else "stop this Engine and start it again"
+        log.error("%s; its tasks are killed: %s", self.store.loss(), remedy)
+        self.executor.forget_all()
+        self.stop()
+        if self.start_again:
+            self.start_again()
 
     def announce(self) -> None:
         """Say what this incarnation knows and has, and that it is ready; once for each incarnation and registry."""
@@ -276,14 +293,19 @@ class Daemon:
         if now:  # last, else what was killed would be claimed and begun again in between
             self.executor.fence()
 
-    def say_stopping(self) -> None:
-        """Tell the database, if it can be reached now."""
-        if self.store.is_replaced:
-            return
-        try:
-            self._set_state(DaemonState.STOPPING)
-        except StoreUnavailable as error:
-            log.warning("%s", error)
+    def drain(self, is_over: Callable[[], bool], *, now: bool = False) -> bool:
+        """Stop, and wait until all that was held is written. False if `is_over` before that."""
+        self.stop(now=now)
+        if not self.store.is_replaced:
+            try:
+                self._set_state(DaemonState.STOPPING)
+            except StoreUnavailable as error:
+                log.warning("%s", error)
+        while not self.is_drained():
+            if is_over():
+                return False
+            time.sleep(DRAIN_CHECK_S)
+        return True
 
     def is_drained(self) -> bool:
         """Has everything that was held been written?"""
@@ -291,17 +313,16 @@ class Daemon:
 
     def close(self) -> None:
         """After `stop`: end services and workers, say goodbye."""
-        if self._runners:
-            for runner in self._runners:
-                runner.stop()
-            if self.is_up:
-                self._backends.wake()
-                self.watch.wake()
+        for runner in self._runners:
+            runner.stop()
+        if self._has_executor:
+            self._backends.wake()
+            self.watch.wake()
             # One deadline for all: threads that wait for a database that hangs must not be waited for in turn.
-            until = boottime() + FAREWELL_S
+            until = boottime() + END_S
             have_ended = [runner.join(max(0.0, until - boottime())) for runner in self._runners]
             self.executor.close()
-            if all(have_ended) and self.is_up:
+            if all(have_ended):
                 self.watch.close()
         self._reloader.stop()
         if self._has_executor:
@@ -322,8 +343,3 @@ class Daemon:
             log.warning("could not say goodbye, others take back what was held: %s", error)
             return False
         return True
-
-
-def _tell_until(backends: Backends, identity: Identity, until: float) -> None:
-    backends.keep_alive(round(until * 1e6))
-    identity.prove(until)

@@ -4,6 +4,7 @@ It touches no signal handler, no logging configuration and no setting of the int
 """
 
 import logging
+import math
 import os
 import threading
 import time
@@ -15,7 +16,7 @@ from qflowd.client.client import Client
 from qflowd.config import from_settings
 from qflowd.config import load as load_config
 from qflowd.daemon.embedded_daemon import EmbeddedDaemon
-from qflowd.daemon.idle import Idleness, count_failed
+from qflowd.daemon.idle import count_failed, wait_until_idle
 from qflowd.daemon.program import ProgramJob, program_job
 from qflowd.define.builders import WorkflowBuilder
 from qflowd.engine.workflow_store import canonical
@@ -29,7 +30,6 @@ from qflowd.store.tx import Store
 from qflowd.workers.threads import INLINE
 
 log = logging.getLogger("qflowd")
-IDLE_CHECK_S: Final = 0.05
 NOW_S: Final = 10.0  # how long an end "now" waits for what comes back to be written
 
 
@@ -204,10 +204,10 @@ class Engine:
             if daemon is None:
                 return
             try:
-                if now or not daemon.drain(timeout):
-                    daemon.drain(NOW_S, now=True)
+                if now or not daemon.drain(_is_after(timeout)):
+                    daemon.drain(_is_after(NOW_S), now=True)
             except BaseException:  # Ctrl-C while it waits: the user has no patience left
-                daemon.drain(NOW_S, now=True)
+                daemon.drain(_is_after(NOW_S), now=True)
                 raise
             finally:
                 self._daemon = None
@@ -231,12 +231,8 @@ class Engine:
             assert daemon is not None  # noqa: S101 - for the type checker
         try:
             since = daemon.store.clock.now()
-            end = None if timeout is None else time.monotonic() + timeout
-            idleness = Idleness(daemon)
-            while not idleness.look():
-                if end is not None and time.monotonic() > end:
-                    raise TimeoutError(f"there is still work to do after {timeout:g} s")
-                time.sleep(IDLE_CHECK_S)
+            if not wait_until_idle(daemon, _is_after(timeout)):
+                raise TimeoutError(f"there is still work to do after {timeout:g} s")
             failed = count_failed(daemon, since)
         except BaseException:
             if not was_running:
@@ -272,3 +268,9 @@ def _pool(name: str, size: int | Mapping[str, int]) -> dict[str, int]:
     if isinstance(size, Mapping):
         return dict(size)
     return {"threads" if name == INLINE else "processes": size}
+
+
+def _is_after(timeout_s: float | None) -> Callable[[], bool]:
+    """Says whether so many seconds have passed since now; None: never."""
+    end = math.inf if timeout_s is None else time.monotonic() + timeout_s
+    return lambda: time.monotonic() > end

@@ -2,8 +2,6 @@
 
 import logging
 import sys
-import threading
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -26,7 +24,6 @@ from qflowd.workers.threads import INLINE, Threads
 
 log = logging.getLogger("qflowd")
 INLINE_THREADS: Final = 4
-DRAIN_CHECK_S: Final = 0.01
 
 
 class EmbeddedDaemon(Daemon):
@@ -46,19 +43,6 @@ class EmbeddedDaemon(Daemon):
             config = replace(config, pools={INLINE: PoolConfig(1, INLINE_THREADS), **config.pools})
         backends = {INLINE: partial(Threads, functions)} if functions else {}
         super().__init__(config, backends=backends, instruments=instruments)
-
-    def drain(self, timeout_s: float | None, *, now: bool = False) -> bool:
-        """Stop, and wait until all that was held is written. False if that took too long."""
-        end = None if timeout_s is None else time.monotonic() + timeout_s
-        self.stop(now=now)
-        is_told = threading.Event()
-        self.executor.order(is_told.set)  # after this one it claims no more, and knows what it holds
-        self.say_stopping()
-        while not (is_told.is_set() and self.is_drained()):
-            if end is not None and time.monotonic() > end:
-                return False
-            time.sleep(DRAIN_CHECK_S)
-        return True
 
     def store_workflow(self, workflow: Workflow) -> None:
         """Make `workflow` the active version of its key, unless it is already.
@@ -98,6 +82,3 @@ class EmbeddedDaemon(Daemon):
         if "" in sys.path:  # `python -c` and shells import from the current folder
             manifest = msgspec.structs.replace(manifest, import_path=(*manifest.import_path, str(Path.cwd())))
         return replace(plugins, jobs={**plugins.jobs, **self._program_jobs}, errors=errors, manifest=manifest)
-
-    def _tune(self) -> None:
-        """The garbage collector is the program's."""

@@ -1,25 +1,28 @@
 """`--until-idle`: is anything left but rows that wait for a time, a fact or an unknown job? A retry is work begun."""
 
+import time
+from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from qflowd.model.errors import StoreUnavailable
 
 if TYPE_CHECKING:
     from qflowd.daemon.assembly import Daemon
 
+CHECK_S: Final = 0.05
+QUIET_LOOKS: Final = 2  # in a row: what was between two tables at the first is seen at the second
 
-class Idleness:
-    """Two looks in a row that find nothing: what was between two tables at the first is seen at the second."""
 
-    def __init__(self, daemon: "Daemon") -> None:
-        self._daemon = daemon
-        self._quiet_looks = 0
-
-    def look(self) -> bool:
-        """Look once; True if nothing is left, now and the time before."""
-        self._quiet_looks = self._quiet_looks + 1 if _is_nothing_left(self._daemon) else 0
-        return self._quiet_looks >= 2
+def wait_until_idle(daemon: "Daemon", is_over: Callable[[], bool]) -> bool:
+    """Wait until nothing is left to do; False if `is_over` before that."""
+    quiet_looks = 0
+    while quiet_looks < QUIET_LOOKS:
+        if is_over():
+            return False
+        time.sleep(CHECK_S)
+        quiet_looks = quiet_looks + 1 if is_nothing_left(daemon) else 0
+    return True
 
 
 def count_failed(daemon: "Daemon", since: datetime) -> int:
@@ -27,26 +30,23 @@ def count_failed(daemon: "Daemon", since: datetime) -> int:
     return int(daemon.store.read(lambda tx: tx.one("count_failed_since", since=since)).failed)
 
 
-def _is_nothing_left(daemon: "Daemon") -> bool:
+def is_nothing_left(daemon: "Daemon") -> bool:
     """Looks at the whole database: other daemons' work counts too."""
-    if daemon.store.is_replaced:
+    store = daemon.store
+    if store.is_replaced:
         return True  # whoever asks it next is told
     if not daemon.is_drained():
         return False
     try:
-        store = daemon.store
-        left = store.read(lambda tx: tx.one("count_open", now=store.clock.now()))
-        if any(left):
-            return False
-        if store.read(lambda tx: tx.one("find_retry")):
+        if any(store.read(lambda tx: tx.one("count_open", now=store.clock.now()))):
             return False
         ready = store.read(lambda tx: tx.run("list_heads"))
         if not ready:
             return True
-        known = {row.job for row in store.read(lambda tx: tx.run("list_live_jobs"))}
+        jobs = {row.job for row in store.read(lambda tx: tx.run("list_live_jobs"))}
         pools = {row.pool for row in store.read(lambda tx: tx.run("list_live_pools"))}
         lanes = store.read(lambda tx: tx.run("load_lanes", rows=[(row.lane,) for row in ready]))
     except StoreUnavailable:
         return False
     # Of itself the daemon knows better: others may have taken it for dead a moment ago.
-    return not any((row.job in known and row.pool in pools) or daemon.can_run(row.job, row.pool) for row in lanes)
+    return not any((row.job in jobs and row.pool in pools) or daemon.can_run(row.job, row.pool) for row in lanes)

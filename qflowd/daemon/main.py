@@ -1,5 +1,6 @@
 """`qflowd run`: signals, readiness, the watchdog, and the way to the end."""
 
+import gc
 import logging
 import math
 import os
@@ -12,8 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from qflowd.config.records import Config
 from qflowd.daemon import log as daemon_log
-from qflowd.daemon.idle import Idleness, count_failed
-from qflowd.daemon.notify import notify, watchdog_s
+from qflowd.daemon.idle import count_failed, wait_until_idle
 from qflowd.daemon.plugins import reloader_for
 from qflowd.store.clock import boottime
 from qflowd.workers import linux
@@ -23,10 +23,7 @@ if TYPE_CHECKING:
     from qflowd.store.tx import Fault
 
 log = logging.getLogger("qflowd")
-IDLE_CHECK_S = 0.1
-DRAIN_CHECK_S = 0.05
 AT_ONCE_S = 3.0  # to write what is known after the second signal
-PATIENCE_S = 30.0  # for one beat; a known outage is waited out, and does not starve the watchdog
 
 
 def main(config: Config, *, until_idle: bool = False, fault: "Fault | None" = None) -> int:
@@ -44,21 +41,33 @@ def main(config: Config, *, until_idle: bool = False, fault: "Fault | None" = No
     reloader.begin()
     # Imported only now: the process that tries the plugins works meanwhile.
     from qflowd.daemon.assembly import Daemon
+    from qflowd.daemon.notify import Watchdog, notify, watchdog_s
+    from qflowd.engine.service import Runner
 
     daemon = Daemon(config, reloader=reloader, fault=fault)
     stop = _StopOnSignal(daemon)
     try:
         daemon.start()
+        gc.freeze()  # rows come and go by the thousand; what is here now stays. Saves a tenth of the hot loop
+        gc.set_threshold(50_000, 20, 100)
         started_at = daemon.store.clock.now()
         if not stop.asked.is_set():
             notify("READY=1")
             log.info(
                 "ready in %.2f s: daemon %d on %s", time.monotonic() - began, daemon.identity.id, config.database.shown
             )
-        _serve(daemon, stop, until_idle=until_idle)
+        if feed_s := watchdog_s():
+            Runner(Watchdog(daemon.lease, feed_s), daemon.topics).start()
+        if until_idle:
+            wait_until_idle(daemon, stop.asked.is_set)
+        else:
+            stop.asked.wait()
         if not stop.is_to_start_again:
             notify("STOPPING=1")
-            _drain(daemon, stop)
+            daemon.stop()
+            if not daemon.is_drained():
+                log.info("stopping once what runs has ended; a second signal ends it now")
+            daemon.drain(lambda: boottime() > stop.ends_at)
             return int(until_idle and count_failed(daemon, started_at) > 0)
     finally:
         daemon.close()
@@ -77,7 +86,7 @@ class _StopOnSignal:
     def __init__(self, daemon: "Daemon") -> None:
         self._daemon = daemon
         self.asked = threading.Event()
-        self.at_once = threading.Event()
+        self.ends_at = math.inf  # CLOCK_BOOTTIME: then without the database too
         self.is_to_start_again = False
         daemon.start_again = self._start_again
         # The kernel may give a signal to any thread, and does after SIGCONT. The main thread, asleep, would run no handler
@@ -100,45 +109,13 @@ class _StopOnSignal:
                 if signum == signal.SIGHUP:
                     self._daemon.reload_plugins()
                 elif signum in (signal.SIGTERM, signal.SIGINT):
-                    if self.asked.is_set():
-                        self.at_once.set()
+                    is_second = self.asked.is_set()
+                    if is_second:
+                        self.ends_at = min(self.ends_at, boottime() + AT_ONCE_S)
                     self.is_to_start_again = False
                     self.asked.set()
-                    self._daemon.stop(now=self.at_once.is_set())
+                    self._daemon.stop(now=is_second)
 
 
 def _left_to_the_pipe(signum: int, frame: FrameType | None) -> None:
     """Without a handler of Python's nothing would be written."""
-
-
-def _serve(daemon: "Daemon", stop: _StopOnSignal, *, until_idle: bool) -> None:
-    """Wait for the end, feeding the watchdog with what the heartbeat has proved."""
-    feed_s = watchdog_s()
-    every_s = IDLE_CHECK_S if until_idle else (feed_s / 3 if feed_s else 3600.0)
-    idleness = Idleness(daemon)
-    while not stop.asked.wait(every_s):
-        _feed_watchdog(daemon, feed_s)
-        if until_idle and idleness.look():
-            return
-
-
-def _feed_watchdog(daemon: "Daemon", feed_s: float | None) -> None:
-    if feed_s and boottime() - daemon.lease.answered_at < max(feed_s, PATIENCE_S):
-        notify("WATCHDOG=1")
-
-
-def _drain(daemon: "Daemon", stop: _StopOnSignal) -> None:
-    """What runs may take long to end; the watchdog is fed meanwhile. Told twice, it ends without the database too."""
-    daemon.stop()
-    if not daemon.is_drained():
-        log.info("stopping once what runs has ended; a second signal ends it now")
-    daemon.say_stopping()
-    feed_s, feed_at = watchdog_s(), 0.0
-    until = math.inf
-    while not daemon.is_drained() and boottime() < until:
-        if feed_s and boottime() >= feed_at:
-            feed_at = boottime() + feed_s / 3
-            _feed_watchdog(daemon, feed_s)
-        if stop.at_once.is_set():
-            until = min(until, boottime() + AT_ONCE_S)
-        time.sleep(DRAIN_CHECK_S)

@@ -2,8 +2,12 @@
 
 import os
 import socket
-from typing import Final
+from typing import ClassVar, Final
 
+from qflowd.engine.lease import Lease
+from qflowd.store.clock import boottime
+
+PATIENCE_S: Final = 30.0  # for one beat; a known outage is waited out, and does not starve the watchdog
 SEND_S: Final = 1.0  # a manager that reads nothing must not hold us up
 
 
@@ -25,3 +29,18 @@ def watchdog_s() -> float | None:
     """How often systemd wants to hear of us; None if it does not."""
     text = os.environ.get("WATCHDOG_USEC", "")
     return int(text) / 1e6 if text.isdigit() and int(text) > 0 else None
+
+
+class Watchdog:
+    """The service that feeds systemd's watchdog with what the heartbeat has proved."""
+
+    name: ClassVar[str] = "watchdog"
+    topics: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, lease: Lease, bites_after_s: float) -> None:
+        self._lease, self._bites_after_s = lease, bites_after_s
+
+    def tick(self) -> float:
+        if boottime() - self._lease.answered_at < max(self._bites_after_s, PATIENCE_S):
+            notify("WATCHDOG=1")
+        return self._bites_after_s / 3

@@ -4,13 +4,17 @@ A daemon that cannot renew kills its workers at 5/6 of the lease (lease.py), bef
 """
 
 import logging
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Sequence
 from typing import ClassVar
 
+from qflowd.engine.executor import Executor
+from qflowd.engine.identity import Identity
 from qflowd.engine.lease import Lease
 from qflowd.engine.service import Topics
+from qflowd.model.durations import MB
 from qflowd.model.errors import StoreUnavailable
-from qflowd.model.instruments import LeaseRenewed
+from qflowd.model.instruments import DaemonReregistered, LeaseRenewed
 from qflowd.store.clock import DbClock, boottime
 from qflowd.store.tx import Store, Tx
 
@@ -24,19 +28,9 @@ class Heartbeat:
     name: ClassVar[str] = "heartbeat"
     topics: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(
-        self,
-        store: Store,
-        topics: Topics,
-        lease: Lease,
-        *,
-        daemon_id: Callable[[], int],
-        reregister: Callable[[], None],
-        memory_mb: Callable[[], float],
-    ) -> None:
-        """`reregister`: called when others have marked this daemon dead: what it holds is not its own any more."""
+    def __init__(self, store: Store, topics: Topics, lease: Lease, identity: Identity, executor: Executor) -> None:
         self._store, self._topics, self._lease = store, topics, lease
-        self._daemon_id, self._reregister, self._memory_mb = daemon_id, reregister, memory_mb
+        self._identity, self._executor = identity, executor
 
     def tick(self) -> float:
         asked_at = boottime()
@@ -57,13 +51,26 @@ class Heartbeat:
         return max(0.0, asked_at + self._lease.beat_s - boottime())
 
     def _beat(self, asked_at: float) -> tuple[bool, Sequence[int]]:
-        number = self._daemon_id()
+        number = self._identity.id
 
         def beat(tx: Tx) -> int:
-            return tx.count("beat", id=number, lease_s=self._lease.lease_s, memory_mb=self._memory_mb())
+            return tx.count("beat", id=number, lease_s=self._lease.lease_s, memory_mb=_resident_mb())
 
         is_known = self._store.transact(beat, single=True) == 1
         heard = self._store.read(lambda tx: tx.run("hear_back", id=number))
         if is_known and heard and isinstance(self._store.clock, DbClock):
             self._store.clock.learn(heard[0].seen_at, asked_at)
         return is_known, [row.instance_id for row in heard if row.instance_id is not None]
+
+    def _reregister(self) -> None:
+        """Others have marked this incarnation dead; continue as a new one, with nothing in hand."""
+        self._executor.forget_all()
+        self._identity.register()
+        self._store.instruments.emit(DaemonReregistered(self._identity.id))
+        self._topics.publish("plugins")  # that service announces it: the heartbeat must not wait for other rows
+
+
+def _resident_mb() -> float:
+    """Resident memory of this process in MB."""
+    with open("/proc/self/statm", "rb") as file:  # noqa: PTH123 - read every beat
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE") / MB

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from qflowd import Engine, Rejected, TaskBuilder, WorkflowBuilder
-from qflowd.daemon.liveness import Liveness
+from qflowd.engine.lease import Lease
+from qflowd.engine.lookout import Lookout
 from qflowd.engine.registration import mark_gone
 from qflowd.model.instruments import (
     DaemonReregistered,
@@ -25,6 +26,7 @@ from qflowd.model.instruments import (
     WorkerExited,
     WorkerStarted,
 )
+from qflowd.store.clock import boottime
 from tests.daemon import program_jobs
 from tests.support.daemon import until
 
@@ -115,7 +117,18 @@ def test_a_daemon_that_others_mark_dead_says_under_which_number_it_continues(eng
         daemon.store.transact(lambda tx: mark_gone(tx, before), name="mark_gone")
         [event] = until(lambda: heard.of(DaemonReregistered), PATIENCE_S)
         assert event.daemon_id > before
-        Liveness(daemon)._lose_lease()
+
+
+def test_a_lease_that_runs_out_is_heard_of(engine, heard):
+    with engine:
+        daemon, lease = engine._daemon, Lease(30.0, lambda until: None)
+        lookout = Lookout(daemon.store, lease, daemon.executor, sever=daemon._sever, leave=daemon._leave_file)
+        lease.renew(boottime())
+        lookout.tick()
+        assert heard.of(LeaseExpired) == []
+        lease._until = 0.0
+        lookout.tick()
+        lookout.tick()
         assert heard.of(LeaseExpired) == [LeaseExpired()]
 
 
