@@ -58,6 +58,13 @@ def test_postgresql_plans_once_what_transactions_do_again_and_again(postgres_sto
     assert postgres_store.connection().script(prepared) == [(False,)]
 
 
+def test_postgresql_plans_a_statement_with_a_row_set_once(postgres_store):
+    for number in range(10):
+        postgres_store.transact(lambda tx, number=number: tx.run("list_present", rows=[(number,)]))
+    planned = "SELECT custom_plans FROM pg_prepared_statements WHERE statement LIKE '%JOIN qflow.task_instance%'"
+    assert postgres_store.connection().script(planned) == [(0,)]
+
+
 def test_postgresql_goes_on_when_the_schema_changes_under_a_prepared_statement(postgres_store):
     add_statement(postgres_store, "ask_type", "SELECT value FROM qflow.changing")
     other = postgres_store.dialect.connect()
