@@ -310,10 +310,8 @@ def _workflow(definition: Definition) -> Workflow:
 
 
 def _save(tx: Tx, workflow: Workflow, known: Mapping[str, Job]) -> None:
-    source = canonical(workflow)
-    store_workflow(
-        tx, workflow, source=source, format="json", file=None, pool_of=lambda name: known[name].settings.pool
-    )
+    source, pool_of = canonical(workflow), lambda name: known[name].settings.pool
+    store_workflow(tx, workflow, source=source, document=source, format="json", file=None, pool_of=pool_of)
 
 
 def _run(instance: Instance, state: str, error: str | None) -> Run:

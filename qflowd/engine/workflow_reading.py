@@ -1,10 +1,9 @@
 """What workflow files say, and which of them may say it. No database here."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from qflowd.define import documents
-from qflowd.define.documents import Format
 from qflowd.define.workflow_file import parse_document
 from qflowd.engine.workflow_store import canonical
 from qflowd.model.errors import Fault, InvalidWorkflow
@@ -18,17 +17,12 @@ class Reading:
     """One state of one file. `key` may be known even where the rest is broken; `hash` is of the bytes."""
 
     path: str
-    hash: str
-    key: str | None
+    hash: str = ""
+    key: str | None = None
     line: int = 0  # of the key
     error: str | None = None  # all its faults, one a line
     workflow: Workflow | None = field(default=None, repr=False)
     document: str = field(default="", repr=False)
-    text: str = field(default="", repr=False)
-
-    @property
-    def format(self) -> Format:
-        return documents.format_of(self.path)
 
 
 def read(file: SourceFile) -> Reading:
@@ -38,39 +32,31 @@ def read(file: SourceFile) -> Reading:
         document = documents.read(file.data, documents.format_of(file.path), file.path, InvalidWorkflow)
         key, line = _key_in(document.data.get("workflow")), document.line(("workflow",))
         workflow = parse_document(document)
-        return Reading(
-            path=file.path,
-            hash=file.hash,
-            key=workflow.key,
-            line=line,
-            workflow=workflow,
-            document=canonical(workflow),
-            text=file.data.decode("utf-8-sig"),
-        )
+        return Reading(file.path, file.hash, key, line, workflow=workflow, document=canonical(workflow))
     except InvalidWorkflow as problem:
         return Reading(file.path, file.hash, key, line, str(problem))
 
 
-def assign(readings: Iterable[Reading], owners: Mapping[str, str]) -> tuple[dict[str, Reading], dict[str, str]]:
+def assign(readings: Mapping[str, Reading], owners: Mapping[str, str]) -> tuple[dict[str, Reading], dict[str, str]]:
     """Decide which file defines which key.
 
     The file that has defined a key so far keeps it as long as it is there, also while it is broken; else the first in
     the order of the folders gets it.
 
     Args:
+        readings: by path.
         owners: key -> path of the file that has defined it so far.
 
     Returns: key -> the good reading that defines it; path -> error of files that are broken or define what another does.
     """
-    by_path = {reading.path: reading for reading in readings}
     holders = {
         key: path
         for key, path in owners.items()
-        if (reading := by_path.get(path)) is not None and (reading.error is not None or reading.key == key)
+        if (reading := readings.get(path)) is not None and (reading.error is not None or reading.key == key)
     }
     chosen: dict[str, Reading] = {}
     errors: dict[str, str] = {}
-    for path, reading in by_path.items():
+    for path, reading in readings.items():
         if reading.error is not None or reading.key is None:
             errors[path] = reading.error or ""
         elif (holder := holders.setdefault(reading.key, path)) == path:

@@ -24,10 +24,10 @@ def store_workflow(
     *,
     source: str,
     format: Format,
+    document: str,
     file: str | None,
     pool_of: PoolOf,
     tenant: str = DEFAULT_TENANT,
-    document: str | None = None,
 ) -> int | None:
     """Make `workflow` the ACTIVE version of its key, with its nodes and its schedule.
 
@@ -37,23 +37,19 @@ def store_workflow(
     Args:
         source: the text that described it, kept as it is; its SHA-256 tells versions apart.
         format: of `source`.
+        document: what `canonical` made of it.
         file: it came from; None for a workflow that a program defined.
         pool_of: asked for tasks that name no pool themselves.
-        document: what `canonical` made of it, where that was worked out before the transaction.
 
     Returns: the number of the new version; None if the text is the same.
-    Raises: InvalidWorkflow as `canonical` does.
     """
     key: dict[str, Any] = {"tenant": tenant, "workflow": workflow.key}
-    about, digest = _about(workflow, file), text_hash(source)
-    found = tx.one("find_definition", **key)
-    if found is not None and _is_in_order(found, about, digest):
-        return None
-    if found is None:
+    about, digest = _about(workflow, file), hashlib.sha256(source.encode()).hexdigest()
+    if tx.one("find_definition", **key) is None:
         tx.run("insert_definition", **key, **about, now=tx.now)
     tx.run("lock_definition", **key)
     found = tx.one("find_definition", **key)  # once more: another daemon may have been faster
-    if _is_in_order(found, about, digest):
+    if found.hash == digest and found.error is None and all(getattr(found, name) == about[name] for name in about):
         return None
     version = version_id = None
     if found.hash != digest:
@@ -63,7 +59,7 @@ def store_workflow(
             "insert_version",
             definition_id=found.id,
             version=version,
-            document=document or canonical(workflow),
+            document=document,
             source_text=source,
             format=format,
             hash=digest,
@@ -85,11 +81,6 @@ def canonical(workflow: Workflow) -> str:
     return stored.write(parse(stored.write(workflow), "json", f"{workflow.key}, written as JSON"))
 
 
-def text_hash(source: str) -> str:
-    """SHA-256 of a workflow's text, in hex; that of its file, unless the file begins with a byte order mark."""
-    return hashlib.sha256(source.encode()).hexdigest()
-
-
 def pool_of_task(task: Task, workflow: Workflow, pool_of: PoolOf) -> str:
     """The pool that a task stands in: its own word, the workflow's defaults, the job's, the built-in one."""
     return task.settings.pool or workflow.defaults.pool or pool_of(task.job) or str(BUILT_IN.pool)
@@ -106,12 +97,6 @@ def _about(workflow: Workflow, file: str | None) -> dict[str, Any]:
         "source": "sdk" if file is None else "file",
         "file": file,
     }
-
-
-def _is_in_order(found: Any, about: dict[str, Any], digest: str) -> bool:
-    if found.hash != digest or found.error is not None:
-        return False
-    return all(getattr(found, name) == value for name, value in about.items())
 
 
 def _insert_nodes(tx: Tx, version_id: int, workflow: Workflow, pool_of: PoolOf) -> None:

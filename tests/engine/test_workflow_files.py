@@ -1,5 +1,6 @@
 """Workflow files: versions, faults, files that go and come back; on a set clock and folders that are looked at on demand."""
 
+import hashlib
 import logging
 import os
 import threading
@@ -15,8 +16,8 @@ from qflowd.engine.admit import Admit
 from qflowd.engine.intake import Intake
 from qflowd.engine.known import Jobs, LaneIds, Plans
 from qflowd.engine.service import Runner, Topics
-from qflowd.engine.workflow_files import GONE, WorkflowFiles
-from qflowd.engine.workflow_store import store_workflow, text_hash
+from qflowd.engine.workflow_files import WorkflowFiles
+from qflowd.engine.workflow_store import canonical, store_workflow
 from qflowd.model.errors import StoreUnavailable
 from qflowd.plugins.folder_watch import FolderWatch
 from qflowd.store.migrate import migrate
@@ -131,7 +132,7 @@ def test_a_file_becomes_an_active_version_with_all_that_it_says(desk):
         '["us","bars"]',
     )
     assert (row.enabled, row.version, row.state, row.source, row.file) == (1, 1, "ACTIVE", "file", path)
-    assert (row.hash, row.error) == (text_hash(DAILY), None)
+    assert (row.hash, row.error) == (hashlib.sha256(DAILY.encode()).hexdigest(), None)
     assert desk.sql("SELECT source_text, format FROM qflow.workflow_version") == [(DAILY, "yaml")]
     [schedule] = desk.store.read(lambda tx: tx.run("list_schedules", tenant="default"))
     assert (schedule.cron, schedule.timezone, schedule.catchup) == ("0 17 * * *", "Asia/Shanghai", "all(3)")
@@ -203,7 +204,8 @@ def test_an_unchanged_file_makes_no_version_whoever_reads_it(desk):
     desk.change("w.yaml", f"workflow: w\n{TASKS}")
     desk.start()
     workflow = parse(f"workflow: w\n{TASKS}", "yaml", "w.yaml")
-    arguments = {"source": f"workflow: w\n{TASKS}", "format": "yaml", "pool_of": lambda job: None}
+    arguments = {"source": f"workflow: w\n{TASKS}", "format": "yaml", "document": canonical(workflow)}
+    arguments["pool_of"] = lambda job: None
     file = str(desk.folder / "w.yaml")
     assert desk.store.transact(lambda tx: store_workflow(tx, workflow, file=file, **arguments)) is None
     assert desk.versions() == [(1, 1)]
@@ -220,6 +222,7 @@ def test_several_daemons_store_the_same_change_as_one_version(desk):
         for text in texts:
             workflow = parse(text, "yaml", "w.yaml")
             arguments = {"source": text, "format": "yaml", "file": "/w.yaml", "pool_of": lambda job: None}
+            arguments["document"] = canonical(workflow)
             together.wait(60)
             found.append(store.transact(lambda tx, w=workflow, a=arguments: store_workflow(tx, w, **a)))
         store.close()
@@ -331,7 +334,7 @@ def test_a_file_that_goes_disables_its_workflow_and_enables_it_when_it_comes_bac
     desk.change("w.yaml", f"workflow: w\nschedule: 0 * * * *\n{TASKS}".replace("0 * * * *", "'0 * * * *'"))
     text = (desk.folder / "w.yaml").read_text()
     desk.remove("w.yaml")
-    assert (desk.view()["w"].enabled, desk.view()["w"].error, desk.view()["w"].version) == (0, GONE, 1)
+    assert (desk.view()["w"].enabled, desk.view()["w"].error, desk.view()["w"].version) == (0, "its file is gone", 1)
     assert desk.published == ["schedule"]
     before = desk.sql("SELECT * FROM qflow.workflow_definition")
     desk.clock.time = MONDAY + timedelta(hours=7, minutes=30)
@@ -347,7 +350,7 @@ def test_a_file_that_goes_while_no_daemon_runs_disables_its_workflow_at_the_next
     desk.change("w.yaml", f"workflow: w\n{TASKS}")
     (desk.folder / "w.yaml").unlink()
     desk.start()
-    assert (desk.view()["w"].enabled, desk.view()["w"].error) == (0, GONE)
+    assert (desk.view()["w"].enabled, desk.view()["w"].error) == (0, "its file is gone")
 
 
 def test_a_renamed_file_keeps_its_workflow(desk):
@@ -367,11 +370,10 @@ def test_a_file_that_changes_its_key_gives_up_the_old_one(desk):
 
 def test_files_of_other_folders_and_workflows_of_programs_are_left_alone(desk, tmp_path):
     text = f"workflow: other\n{TASKS}"
-    arguments = {"format": "yaml", "pool_of": lambda job: None}
-    workflow = parse(text, "yaml", "x")
-    desk.store.transact(lambda tx: store_workflow(tx, workflow, source=text, file="/elsewhere/other.yaml", **arguments))
-    program = parse(f"workflow: program\n{TASKS}", "yaml", "x")
-    desk.store.transact(lambda tx: store_workflow(tx, program, source=text, file=None, **arguments))
+    for key, file in (("other", "/elsewhere/other.yaml"), ("program", None)):
+        workflow = parse(f"workflow: {key}\n{TASKS}", "yaml", "x")
+        arguments = {"source": text, "format": "yaml", "document": canonical(workflow), "pool_of": lambda job: None}
+        desk.store.transact(lambda tx, w=workflow, f=file, a=arguments: store_workflow(tx, w, file=f, **a))
     desk.start()
     desk.settle()
     assert {key: (row.enabled, row.source) for key, row in desk.view().items()} == {
@@ -509,4 +511,4 @@ def test_a_submission_is_told_what_is_wrong_with_the_file_of_its_workflow(desk):
     assert refusal() == "workflow 'w' is disabled: `enabled: false` in its file"
     desk.change("w.yaml", f"workflow: w\n{TASKS}")
     desk.remove("w.yaml")
-    assert refusal() == f"workflow 'w' is disabled: {GONE} ({path})"
+    assert refusal() == f"workflow 'w' is disabled: {'its file is gone'} ({path})"
