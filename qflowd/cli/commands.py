@@ -55,7 +55,6 @@ GROUPS: Final[Mapping[str, Mapping[str, Entry]]] = {
     "Maintain": {
         "doctor": Entry("doctor", "Check this host, the configuration and the database."),
         "migrate": Entry("migrate", "Make the schema, or bring it up to date."),
-        "version": Entry("version", "Show versions."),
     },
 }
 ENTRIES: Final = {name: entry for entries in GROUPS.values() for name, entry in entries.items()}

@@ -1,16 +1,15 @@
 """What doctor looks at on this host: pools against cores and memory, folders and who can write to them."""
 
 import os
-import stat
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from qflowd.cli.finding import Finding, fault, note, ok, warning
+from qflowd.cli.finding import Finding, fault, judge, note, ok, warning
 from qflowd.cli.validate import workflow_paths
 from qflowd.config.records import Config
 from qflowd.define import workflow_file
-from qflowd.model.durations import MB
 from qflowd.model.errors import InvalidWorkflow
 from qflowd.plugins.source import scan
 from qflowd.workers.environment import env_remarks
@@ -20,79 +19,54 @@ DAEMON_MB: Final = 60
 PER_CORE: Final = 4  # processes that one core can feed, if they mostly wait
 
 
-def check_pools(config: Config) -> Iterator[Finding]:
+def _check_pools(config: Config) -> Iterator[Finding]:
     """Slots against cores, processes against memory."""
     cores = len(os.sched_getaffinity(0))
     processes = sum(pool.processes for pool in config.pools.values())
     named = ", ".join(f"{name} {pool.processes}x{pool.threads}" for name, pool in config.pools.items())
     message = f"{processes} worker processes ({named}) on {cores} cores"
-    if processes > PER_CORE * cores:
-        yield warning(
-            "pools", message, f"more than {PER_CORE} a core slow each other down; use threads for jobs that wait"
-        )
-    else:
-        yield ok("pools", message)
-    needed_mb, free_mb = DAEMON_MB + WORKER_MB * processes, _available_mb()
+    remedy = f"more than {PER_CORE} a core slow each other down; use threads for jobs that wait"
+    yield judge(processes <= PER_CORE * cores, "pools", message, remedy)
+    available = re.search(r"MemAvailable:\s+(\d+)", Path("/proc/meminfo").read_text("ascii"))
+    needed_mb, free_mb = DAEMON_MB + WORKER_MB * processes, int(available[1]) >> 10 if available else 0
     message = f"{needed_mb} MB for daemon and bare workers, {free_mb} MB available"
-    yield ok("memory", message) if needed_mb < free_mb / 2 else warning("memory", message, "lower [pools.…] processes")
+    yield judge(needed_mb < free_mb / 2, "memory", message, "lower [pools.…] processes")
 
 
-def check_plugins(config: Config) -> Iterator[Finding]:
+def _check_plugins(config: Config) -> Iterator[Finding]:
     """Plugin folders exist, and nobody else can write to them or to what is in them."""
     for folder in config.plugins.dirs:
-        if not folder.is_dir():
-            yield note("plugins", f"there is no folder {folder}", "make it, or change [plugins] dirs")
-            continue
         files = scan([folder], (".py",), trusted_only=True)
-        for path, error in files.errors.items():
-            yield fault("plugins", error if path in error else f"{path}: {error}")
-        if not files.errors:
-            yield ok("plugins", f"{folder}: {_files(len(files.files))} that only this user and root can change")
+        errors = [error if path in error else f"{path}: {error}" for path, error in files.errors.items()]
+        yield from _folder("plugins", folder, files.files, (fault("plugins", error) for error in errors))
     for remark in env_remarks(os.environ, config.plugins.env):
         yield warning("environment", remark)
     if "shell" in config.plugins.enable:
         yield note("plugins", "shell is enabled: whoever may submit can run any program as this user")
 
 
-def check_workflows(config: Config) -> Iterator[Finding]:
+def _check_workflows(config: Config) -> Iterator[Finding]:
     """Workflow folders exist and their files can be read."""
     for folder in config.workflows.dirs:
-        if not folder.is_dir():
-            yield note("workflows", f"there is no folder {folder}", "make it, or change [workflows] dirs")
-            continue
         paths = list(workflow_paths([folder]))
-        bad = 0
-        for path in paths:
-            try:
-                workflow_file.parse_file(path)
-            except InvalidWorkflow as error:
-                bad += 1
-                yield warning("workflows", str(error.faults[0]), f"qflowd validate {path}")
-        if not bad:
-            yield ok("workflows", f"{folder}: {_files(len(paths))}")
+        yield from _folder("workflows", folder, paths, _unreadable(paths))
 
 
-def check_file(file: Path) -> Iterator[Finding]:
-    """The SQLite file: nobody else may read it, and its folder is ours to write."""
-    mode = stat.S_IMODE(file.stat().st_mode)
-    if mode & 0o022:
-        yield fault("database file", f"{file} has mode {mode:04o}: others could submit anything", f"chmod 600 {file}")
-    elif mode & 0o044:
-        yield note("database file", f"{file} has mode {mode:04o}: others can read params and logs")
+def _unreadable(paths: Iterable[Path]) -> Iterator[Finding]:
+    for path in paths:
+        try:
+            workflow_file.parse_file(path)
+        except InvalidWorkflow as error:
+            yield warning("workflows", str(error.faults[0]), f"qflowd validate {path}")
+
+
+def _folder(about: str, folder: Path, files: Collection[object], problems: Iterable[Finding]) -> Iterator[Finding]:
+    """A folder that may be missing, with what is wrong in it."""
+    if not folder.is_dir():
+        yield note(about, f"there is no folder {folder}", f"make it, or change [{about}] dirs")
     else:
-        yield ok("database file", f"{file} has mode {mode:04o}, {file.stat().st_size / MB:.1f} MB")
-    if not os.access(file, os.W_OK) or not os.access(file.parent, os.W_OK):
-        yield fault(
-            "database file", f"this user cannot write to {file} and its folder", f"chown them, or run as {file.owner()}"
-        )
+        well = ok(about, f"{folder}: {len(files)} file{'s' * (len(files) != 1)}")
+        yield from list(problems) or [well]
 
 
-def _files(number: int) -> str:
-    return f"{number} file{'s' * (number != 1)}"
-
-
-def _available_mb() -> int:
-    for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) // 1024
-    return 0
+CHECKS: Final[Sequence[Callable[[Config], Iterator[Finding]]]] = (_check_pools, _check_plugins, _check_workflows)
