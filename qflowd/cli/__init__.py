@@ -5,20 +5,12 @@ from typing import Final
 
 import click
 
+from qflowd import __version__
 from qflowd.cli.commands import HELP, LazyGroup
 
 __all__ = ["app", "main"]
 
-
 SETTINGS: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
-
-
-def _version(context: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's form
-    if value:
-        import qflowd
-
-        click.echo(f"qflowd {qflowd.__version__}")
-        context.exit()
 
 
 @click.group(cls=LazyGroup, help=HELP, context_settings=SETTINGS)
@@ -36,7 +28,7 @@ def _version(context: click.Context, _parameter: click.Parameter, value: bool) -
     envvar="QFLOWD_TIMEZONE",
     help="Of times in lists and logs, such as Asia/Shanghai; default $QFLOWD_TIMEZONE, else UTC.",
 )
-@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
+@click.version_option(__version__, message="%(prog)s %(version)s")
 def app(**_options: str | None) -> None:
     """Everything is done by the commands; `session` reads these options from the context."""
 

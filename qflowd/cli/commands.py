@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import click
 
@@ -63,8 +63,8 @@ ENTRIES: Final = {name: entry for entries in GROUPS.values() for name, entry in 
 class LazyGroup(click.Group):
     """A group that knows its commands by the table, and imports the one that is called."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(ENTRIES)
+    def __init__(self, **options: Any) -> None:
+        super().__init__(commands={name: click.Command(name) for name in ENTRIES}, **options)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         entry = ENTRIES.get(cmd_name)
@@ -74,15 +74,3 @@ class LazyGroup(click.Group):
         for title, entries in GROUPS.items():
             with formatter.section(title):
                 formatter.write_dl([(name, entry.help) for name, entry in entries.items()])
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        name = args[0]
-        if not name.startswith("-") and self.get_command(ctx, name) is None:
-            import difflib
-
-            near = difflib.get_close_matches(name, self.list_commands(ctx), 1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise click.UsageError(f"There is no command {name!r}.{hint}", ctx)
-        return super().resolve_command(ctx, args)

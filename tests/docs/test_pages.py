@@ -160,7 +160,7 @@ def test_the_two_readmes_show_the_same_code() -> None:
 
 @pytest.mark.parametrize(
     ("line", "bad"),
-    [("qflowd sbmit x", "no command"), ("cd x && qflowd ps --al", "no such option"), ("qflowd show", "missing")],
+    [("qflowd sbmit x", "no such command"), ("cd x && qflowd ps --al", "no such option"), ("qflowd show", "missing")],
 )
 def test_the_rule_for_commands_sees_what_is_wrong(line: str, bad: str) -> None:
     [args] = commands_in(line)
