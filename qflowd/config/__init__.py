@@ -1,20 +1,22 @@
 """The configuration: read from qflowd.toml (or .yaml, .json), typed, and all its faults reported at once."""
 
+import os
 from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
 from qflowd.config.database_url import compose, resolve
-from qflowd.config.keys import POOL_KEYS, SECTIONS, Key, cores
-from qflowd.config.keys import reference as reference
 from qflowd.config.records import (
     Config,
     DaemonConfig,
     DatabaseConfig,
+    DatabaseKeys,
     LogConfig,
     PluginsConfig,
     PoolConfig,
     WorkflowsConfig,
+    read_over,
 )
 from qflowd.define import documents
 from qflowd.define.documents import Document
@@ -70,18 +72,18 @@ def find(environ: Mapping[str, str]) -> Path | None:
 
 def _read(document: Document, folder: Path, file: Path | None, environ: Mapping[str, str]) -> Config:
     top = Fields.of(document)
-    daemon = _section(top, "daemon")
-    plugins = _section(top, "plugins")
-    workflows = _section(top, "workflows")
+    daemon = read_over(DaemonConfig(), top.section("daemon"))
+    plugins = read_over(PluginsConfig(), top.section("plugins"))
+    workflows = read_over(WorkflowsConfig(), top.section("workflows"))
     config = Config(
         file=file,
         folder=folder,
         database=_database(top, folder, environ),
-        daemon=DaemonConfig(**{**daemon, "run_dir": daemon["run_dir"] and folder / daemon["run_dir"]}),
+        daemon=replace(daemon, run_dir=daemon.run_dir and folder / daemon.run_dir),
         pools=_pools(top),
-        plugins=PluginsConfig(**{**plugins, "dirs": _under(folder, plugins["dirs"])}),
-        workflows=WorkflowsConfig(dirs=_under(folder, workflows["dirs"])),
-        log=LogConfig(**_section(top, "log")),
+        plugins=replace(plugins, dirs=_under(folder, plugins.dirs)),
+        workflows=replace(workflows, dirs=_under(folder, workflows.dirs)),
+        log=read_over(LogConfig(), top.section("log")),
     )
     top.close()
     if top.faults:
@@ -95,33 +97,21 @@ def _section_of(document: Document, name: str) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) and name != "database" else {}
 
 
-def _section(top: Fields, name: str) -> dict[str, Any]:
-    return _values(top.section(name), SECTIONS[name])
-
-
-def _values(fields: Fields, keys: tuple[Key, ...]) -> dict[str, Any]:
-    values = {key.name: fields.take(key.name, key.read, key.default) for key in keys}
-    fields.close()
-    return values
-
-
 def _pools(top: Fields) -> dict[str, PoolConfig]:
-    pools = {"default": PoolConfig(processes=max(2, cores()))}
+    pools = {"default": PoolConfig(processes=max(2, len(os.sched_getaffinity(0))))}
     for name, fields in top.section("pools").sections():
         if fault := fault_in_key(name, "pool name"):
             fields.fault(fault)
-        values = _values(fields, POOL_KEYS)
-        processes = values["processes"] or (pools[name].processes if name in pools else 1)
-        pools[name] = PoolConfig(processes, values["threads"])
+        pools[name] = read_over(pools.get(name, PoolConfig()), fields)
     return pools
 
 
 def _database(top: Fields, folder: Path, environ: Mapping[str, str]) -> DatabaseConfig:
     fields = top.section("database")
-    values = _values(fields, SECTIONS["database"])
+    keys = read_over(DatabaseKeys(), fields)
     override = environ.get(URL_VARIABLE)
     try:
-        return DatabaseConfig(resolve(override or compose(values), folder))
+        return DatabaseConfig(resolve(override or compose(asdict(keys)), folder))
     except ValueError as problem:
         if override:
             top.faults.append(Fault(URL_VARIABLE, 0, "", str(problem)))

@@ -1,14 +1,47 @@
-"""The typed records that a configuration is read into."""
+"""The records that a configuration is read into. A field that `key` declares is a key of the section of that name."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Literal
+from socket import gethostname
+from typing import Any, Literal, TypeVar, get_args
 
-from qflowd.config.database_url import without_password
+from qflowd.config import readers
+from qflowd.config.database_url import KINDS, without_password
+from qflowd.define.fields import Fields
+from qflowd.define.readers import Reader, key_text, one_of, strings, text, whole
+from qflowd.model.durations import parse_duration
 
 Format = Literal["auto", "console", "json"]
 Level = Literal["debug", "info", "warning", "error"]
+R = TypeVar("R")
+
+
+def key(read: Reader[Any], default: Any = None) -> Any:
+    """A field that `read` takes out of a document."""
+    return field(default=default, metadata={"read": read})
+
+
+def read_over(base: R, section: Fields) -> R:
+    """`base` with what `section` says; what it says wrong is noted there."""
+    found = {f.name: section.take(f.name, f.metadata["read"], getattr(base, f.name)) for f in fields(base)}  # type: ignore[arg-type]
+    section.close()
+    return replace(base, **found)  # type: ignore[type-var]
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseKeys:
+    """Where the database is, as it is written: a URL, or its parts."""
+
+    url: str | None = key(readers.secret)
+    kind: str | None = key(one_of(*KINDS))
+    file: str | None = key(text)
+    host: str | None = key(text)
+    port: int | None = key(whole(1, 65535))
+    user: str | None = key(text)
+    password: str | None = key(readers.secret)
+    name: str | None = key(text)
+    options: Mapping[str, str] | None = key(readers.options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +60,19 @@ class DatabaseConfig:
 class DaemonConfig:
     """One daemon."""
 
-    name: str
-    lease: float  # seconds; beat = lease/6
-    grace: float  # seconds between TERM and KILL
-    timeout: float | None  # seconds a task may run where neither task, workflow nor job says
-    run_dir: Path | None  # None: chosen at start
+    name: str = key(key_text("name"), gethostname())
+    lease: float = key(readers.lease, 30.0)  # seconds; beat = lease/6
+    grace: float = key(parse_duration, 10.0)  # seconds between TERM and KILL
+    timeout: float | None = key(parse_duration)  # seconds a task may run where neither task, workflow nor job says
+    run_dir: Path | None = key(readers.path)  # None: chosen at start
 
 
 @dataclass(frozen=True, slots=True)
 class PoolConfig:
     """Worker slots: `processes` times `threads`."""
 
-    processes: int
-    threads: int = 1
+    processes: int = key(whole(1, 1024), 1)
+    threads: int = key(whole(1, 1024), 1)
 
     @property
     def slots(self) -> int:
@@ -51,24 +84,26 @@ class PoolConfig:
 class PluginsConfig:
     """Where jobs come from."""
 
-    dirs: tuple[Path, ...]
-    enable: tuple[str, ...]  # shipped plugins that are off unless named
-    env: tuple[str, ...]  # names of environment variables that workers get beside the few safe ones
+    dirs: tuple[Path, ...] = key(readers.paths, (Path("plugins"),))
+    enable: tuple[str, ...] = key(strings, ())  # shipped plugins that are off unless named
+    env: tuple[str, ...] = key(
+        readers.variables, ()
+    )  # names of environment variables that workers get beside the few safe ones
 
 
 @dataclass(frozen=True, slots=True)
 class WorkflowsConfig:
     """Where workflow files are."""
 
-    dirs: tuple[Path, ...]
+    dirs: tuple[Path, ...] = key(readers.paths, (Path("workflows"),))
 
 
 @dataclass(frozen=True, slots=True)
 class LogConfig:
     """What the daemon writes about itself."""
 
-    format: Format
-    level: Level
+    format: Format = key(one_of(*get_args(Format)), "auto")
+    level: Level = key(one_of(*get_args(Level)), "info")
 
 
 @dataclass(frozen=True, slots=True)

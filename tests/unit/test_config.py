@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from qflowd.config import find, load, reference
+from qflowd.config import find, load
 from qflowd.model.errors import InvalidConfig
 
 CORES = len(os.sched_getaffinity(0))
@@ -195,13 +195,3 @@ def test_a_database_that_makes_no_sense_is_a_fault(text, reason):
 
 def test_workers_cannot_be_given_the_database():
     assert "workers must not reach its database" in faults("plugins.env = ['QFLOWD_DATABASE_URL']")[0]
-
-
-def test_the_reference_names_every_key_of_the_contract():
-    keys = {row.key for row in reference()}
-    assert {
-        *("database.url", "daemon.name", "daemon.lease", "daemon.grace", "daemon.timeout", "daemon.run_dir"),
-        *("pools.NAME.processes", "pools.NAME.threads", "plugins.dirs", "plugins.enable", "workflows.dirs"),
-        *("log.format", "log.level"),
-    } <= keys
-    assert all(row.type and row.meaning for row in reference())

@@ -1,0 +1,56 @@
+"""Readers of what only a configuration holds."""
+
+import re
+from pathlib import Path
+from typing import Any, Final
+
+from qflowd.define.readers import mapping, shown, strings, text
+from qflowd.model.durations import parse_duration
+
+SHORTEST_LEASE_S: Final = 3.0
+LONGEST_LEASE_S: Final = 3600.0
+
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def lease(value: Any) -> float:
+    """A duration from 3 s to 1 h, in seconds."""
+    seconds = parse_duration(value)
+    if not SHORTEST_LEASE_S <= seconds <= LONGEST_LEASE_S:
+        raise ValueError(f"must be from 3s to 1h, not {value!r}")
+    return seconds
+
+
+def path(value: Any) -> Path:
+    """A path; `~` is the user's home."""
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"must be a path in quotes, not {shown(value)}")
+    return Path(value).expanduser()
+
+
+def paths(value: Any) -> tuple[Path, ...]:
+    """A list of paths; a single path counts as a list of one."""
+    return tuple(map(path, value if isinstance(value, list) else [value]))
+
+
+def variables(value: Any) -> tuple[str, ...]:
+    """Names of environment variables that a worker may see."""
+    names = strings(value)
+    for name in names:
+        if not _VARIABLE.fullmatch(name):
+            raise ValueError(f"{name[:30]!r} is not the name of an environment variable; give names, not values")
+        if name.startswith("QFLOWD_"):
+            raise ValueError(f"{name} stays with the daemon: workers must not reach its database")
+    return names
+
+
+def options(value: Any) -> dict[str, str]:
+    """Keys and strings."""
+    return {key: text(item) for key, item in mapping(value).items()}
+
+
+def secret(value: Any) -> str:
+    """A string that no message repeats."""
+    if not isinstance(value, str):
+        raise ValueError("must be a string in quotes")  # noqa: TRY004  read as a fault
+    return value
