@@ -2,14 +2,17 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+from qflowd.engine.expand import Admission
 from qflowd.engine.gate import Gate, Head, rows_of, shut
 from qflowd.engine.known import Codes, LaneIds
 from qflowd.engine.lanes import START, Lane
 from qflowd.model.errors import QflowdError
-from qflowd.model.ids import instance_of
+from qflowd.model.ids import instance_of, task_id
+from qflowd.model.states import TaskState
 from qflowd.model.workflow import Job
 from qflowd.store.clock import boottime
 from qflowd.store.tx import Store, Tx
@@ -123,6 +126,26 @@ class Claimer:
             shut(lane)
         return [claim] if claim else []
 
+    def claim_new(self, tx: Tx, admissions: Iterable[Admission], idle: dict[str, int], owner: int) -> list[Claim]:
+        """Insert what is ready of these as claimed, if there is an idle slot for each row and no other row is READY.
+
+        Returns: the claims; none: nothing was inserted. Raises: DataRefused if a row is there already.
+        """
+        claims: dict[int, Claim] = {}
+        for admission in admissions:
+            for cohort in admission.ready(tx.now):
+                lane = self._lanes.get(self._lane_ids.id(cohort.lane))
+                if lane is None or cohort.lane.limits:
+                    return []
+                first = task_id(admission.request.id, 0)
+                rows = [Claimed(first + node, node, 1, cohort.priority, 0, 0, 0) for node in cohort.ordinals]
+                claims.setdefault(lane.id, Claim(lane, [], idle[lane.key.pool])).rows.extend(rows)
+                idle[lane.key.pool] -= len(rows)
+        if not claims or min(idle.values()) < 0:
+            return []
+        new = [_inserted(claim.lane, row, tx.now) for claim in claims.values() for row in claim.rows]
+        return list(claims.values()) if tx.count("insert_claimed_tasks", rows=new, owner=owner) else []
+
     def _read_heads(self, tx: Tx) -> list[Head]:
         """The lanes that have rows; those that were far from empty a moment ago are not asked for in every turn.
 
@@ -221,6 +244,12 @@ def claim_rows(tx: Tx, lane: Lane, wanted: int, owner: int) -> list[Claimed]:
         tx.run("start_tasks", rows=sorted((row.id, row.fence, tx.now) for row in starting))
     rows.sort(key=_PLACE)
     return rows
+
+
+def _inserted(lane: Lane, row: Claimed, now: datetime) -> tuple[Any, ...]:
+    """The row of `insert_claimed_tasks`: as `claim_rows` leaves it."""
+    state, started_at = (TaskState.RESERVED, None) if lane.is_short else (TaskState.RUNNING, now)
+    return row.id, row.node, int(state), lane.id, row.priority, now, started_at
 
 
 def _batch(wanted: int) -> int:

@@ -14,6 +14,7 @@ from qflowd.engine import kinds
 from qflowd.engine.batch import Batch
 from qflowd.engine.claim import Apart, Claim, Claimer
 from qflowd.engine.dispatch import Dispatch, Shipment
+from qflowd.engine.expand import Admission
 from qflowd.engine.express import Express
 from qflowd.engine.finish import finish_and
 from qflowd.engine.harvest import Harvest
@@ -233,14 +234,11 @@ class Executor:
         if is_busy:
             self._express.decline()
             return
-        room = {pool: self._backends.room(pool) for pool in self._pools}
-        self._upkeep.reconcile_at, reconcile_at = (
-            0.0,
-            self._upkeep.reconcile_at,
-        )  # a claim may be applied and not heard of
+        # A claim may be applied and not heard of.
+        self._upkeep.reconcile_at, reconcile_at = 0.0, self._upkeep.reconcile_at
         try:
             self._claimer.look_anew()
-            shipments = self._express.take(lambda tx: self._claim(tx, room, Batch()))
+            shipments = self._express.take(self._claim_new, self._claim_admitted)
         except StoreUnavailable as error:
             self._put_off("admit", error)
             return
@@ -248,6 +246,17 @@ class Executor:
         if self._claimer.has_unknown_lanes:
             self._look_at = 0.0
         self._send_all(shipments)
+
+    def _claim_new(self, tx: Tx, admissions: Sequence[Admission]) -> Sequence[Claim]:
+        if not self._holds_lease():
+            return ()
+        idle = {pool: self._backends.idle(pool) for pool in self._pools}
+        return self._claimer.claim_new(tx, admissions, idle, self._daemon_id())
+
+    def _claim_admitted(self, tx: Tx, claims: Sequence[Claim]) -> list[Shipment]:
+        if claims:
+            return self._prepare(tx, claims)
+        return self._claim(tx, {pool: self._backends.room(pool) for pool in self._pools}, Batch())
 
     def _send(self, shipment: Shipment) -> None:
         """To the workers; whatever goes wrong, the rows that were not sent go back, and other lanes' rows are sent."""

@@ -42,6 +42,12 @@ class Admission:
     def lanes(self) -> set[LaneKey]:
         return {cohort.lane for cohort in self.cohorts}
 
+    def ready(self, now: datetime) -> Sequence[Cohort]:
+        """The tasks that may begin at once: the roots, unless there is a later `run_at`."""
+        if self.request.run_at is not None and self.request.run_at > now:
+            return ()
+        return [cohort for cohort in self.cohorts if not cohort.start.open_parents]
+
 
 def admit_request(
     request: Request, plan: Plan, jobs: Mapping[str, Job | None], fire: tuple[str, datetime] | None = None
@@ -140,15 +146,14 @@ def instance_row(admission: Admission, now: datetime) -> tuple[Any, ...]:
 
 
 def task_rows(admission: Admission, lane_ids: Mapping[LaneKey, int], now: datetime) -> Iterable[tuple[Any, ...]]:
-    """The rows of `insert_tasks`, one a cohort; roots wait for their timer if there is a `run_at`."""
-    request = admission.request
-    waits = request.run_at is not None and request.run_at > now
+    """The rows of `insert_tasks`, one a cohort."""
+    ready = admission.ready(now)
     for cohort in admission.cohorts:
         open_parents, need = cohort.start
-        is_ready = not open_parents and not waits
+        is_ready = bool(ready) and not open_parents
         state = TaskState.READY if is_ready else TaskState.PENDING
         yield (
-            task_id(request.id, 0),
+            task_id(admission.request.id, 0),
             jsontext.dump(cohort.ordinals),
             int(state),
             lane_ids[cohort.lane],

@@ -8,7 +8,9 @@ import logging
 from collections.abc import Callable, Sequence
 
 from qflowd.engine.admit import publish
+from qflowd.engine.claim import Claim
 from qflowd.engine.dispatch import Shipment
+from qflowd.engine.expand import Admission
 from qflowd.engine.instances import Instances
 from qflowd.engine.intake import Batch, Intake
 from qflowd.engine.service import Topics
@@ -44,8 +46,15 @@ class Express:
         self.is_asked = False
         self._topics.publish("backlog")
 
-    def take(self, claim: Callable[[Tx], Sequence[Shipment]]) -> Sequence[Shipment]:
-        """Admit a few submissions, and `claim` in the same transaction. Returns what was claimed.
+    def take(
+        self,
+        claim_new: Callable[[Tx, Sequence[Admission]], Sequence[Claim]],
+        claim: Callable[[Tx, Sequence[Claim]], Sequence[Shipment]],
+    ) -> Sequence[Shipment]:
+        """Admit a few submissions and claim in the same transaction. Returns what was claimed.
+
+        `claim_new`: inserts what is ready as claimed, all or nothing. `claim`: is given these claims; if there are none, it
+        looks for others.
 
         Raises: StoreUnavailable; it may have been applied all the same.
         """
@@ -54,9 +63,15 @@ class Express:
 
         def admit_and_claim(tx: Tx) -> Sequence[Shipment]:
             self._forget(taken)
-            taken.append(self._intake.take(tx, most=FEW_TASKS, largest_plan=FEW_TASKS))
+            claims: list[Claim] = []
+
+            def begin(tx: Tx, admissions: Sequence[Admission]) -> bool:
+                claims.extend(claim_new(tx, admissions))
+                return bool(claims)
+
+            taken.append(self._intake.take(tx, most=FEW_TASKS, largest_plan=FEW_TASKS, begin=begin))
             self._instances.remember(taken[-1].admissions)
-            return claim(tx) if taken[-1].admissions else ()
+            return claim(tx, claims) if taken[-1].admissions else ()
 
         try:
             shipments = self._store.transact(admit_and_claim)

@@ -4,7 +4,7 @@ Everything inserted here has a primary key that follows from the submission's id
 reply was lost, or a daemon that was lost half-way through a large instance, does no harm: the next one inserts the same rows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from math import inf
 from typing import Any, NamedTuple
@@ -18,13 +18,15 @@ from qflowd.engine.timers import DEADLINE, RUN
 from qflowd.model import jsontext
 from qflowd.model.errors import QflowdError
 from qflowd.model.ids import task_id
-from qflowd.model.states import AnswerState
+from qflowd.model.states import AnswerState, TaskState
 from qflowd.store.tx import Tx
 
 BATCH = 200
 ALL = (-(1 << 63), (1 << 63) - 1)  # ids: clients may have written any
 MOST_TASKS = 50_000  # of a batch: beyond it the rest of the submissions waits for the next
+STATE = 2  # its place in a row of insert_tasks
 IDEMPOTENCY = 0  # purpose in run_key
+Begin = Callable[[Tx, Sequence[Admission]], bool]
 Definitions = dict[tuple[str, str | None], Any]  # rows of `find_workflow` that were read in this batch
 
 
@@ -50,10 +52,19 @@ class Intake:
     def __init__(self, plans: Plans, lanes: LaneIds, jobs: Jobs) -> None:
         self._plans, self._lanes, self._jobs = plans, lanes, jobs
 
-    def take(self, tx: Tx, ids: tuple[int, int] = ALL, *, most: int | None = None, largest_plan: float = inf) -> Batch:
+    def take(
+        self,
+        tx: Tx,
+        ids: tuple[int, int] = ALL,
+        *,
+        most: int | None = None,
+        largest_plan: float = inf,
+        begin: Begin | None = None,
+    ) -> Batch:
         """Take open submissions with ids from the first to the last, and answer them. Those that others hold are skipped.
 
         `most`: tasks, MOST_TASKS if none is given; the submission that reaches it is the last that is taken.
+        `begin`: asked to insert what may begin now. It must insert all of it, or none and answer False.
 
         Raises: TooLarge for one with more tasks than `largest_plan`; roll back then.
         """
@@ -78,7 +89,9 @@ class Intake:
         lanes = {lane for admission in admissions for lane in admission.lanes}
         if missing := frozenset(lane for lane in lanes if not self._lanes.has(lane)):
             return Batch(missing_lanes=missing)
-        insert_instances(tx, admissions, {lane: self._lanes.id(lane) for lane in lanes})
+        tx.run("insert_instances", rows=[instance_row(admission, tx.now) for admission in admissions], now=tx.now)
+        started = [admission for admission in admissions if not admission.request.hold]
+        insert_work(tx, started, {lane: self._lanes.id(lane) for lane in lanes}, begin)
         tx.run("answer_submissions", rows=[answer(row.id, decision) for row, decision in decisions], now=tx.now)
         return Batch(
             taken=len(decisions),
@@ -161,21 +174,18 @@ def admission_of(tx: Tx, request: Request, plan: Plan, known: Jobs) -> Admission
     return admit_request(request, plan, jobs, (fire.name, fire.fire_at) if fire else None)
 
 
-def insert_instances(tx: Tx, admissions: Sequence[Admission], lane_ids: dict[LaneKey, int]) -> None:
-    """Insert instances, task rows and timers; task rows of held instances come when they are resumed."""
-    tx.run("insert_instances", rows=[instance_row(admission, tx.now) for admission in admissions], now=tx.now)
-    insert_work(tx, [admission for admission in admissions if not admission.request.hold], lane_ids)
-
-
-def insert_work(tx: Tx, admissions: Sequence[Admission], lane_ids: dict[LaneKey, int]) -> None:
-    """Insert the task rows and timers of instances that begin now."""
-    tasks: list[tuple[Any, ...]] = []
-    timers: list[tuple[Any, ...]] = []
-    for admission in admissions:
-        tasks += task_rows(admission, lane_ids, tx.now)
-        timers += start_timers(admission, tx.now)
-    tx.run("insert_tasks", rows=tasks)
-    if timers:
+def insert_work(
+    tx: Tx, admissions: Sequence[Admission], lane_ids: dict[LaneKey, int], begin: Begin | None = None
+) -> None:
+    """Insert the task rows and timers of instances that begin now; see `Intake.take`."""
+    tasks = [row for admission in admissions for row in task_rows(admission, lane_ids, tx.now)]
+    if begin is not None:
+        if waiting := [row for row in tasks if row[STATE] == TaskState.PENDING]:
+            tx.run("insert_tasks", rows=waiting)
+        tasks = [] if begin(tx, admissions) else [row for row in tasks if row[STATE] == TaskState.READY]
+    if tasks:
+        tx.run("insert_tasks", rows=tasks)
+    if timers := [timer for admission in admissions for timer in start_timers(admission, tx.now)]:
         tx.run("insert_timers", rows=timers)
 
 

@@ -42,6 +42,14 @@ FROM {rows: first_id bigint, nodes numbers, state smallint, lane int, priority s
 WHERE {only: postgres (SELECT t.id FROM qflow.task_instance t WHERE t.id = r.first_id) IS NULL}
 {only: sqlite,mysql 1 = 1 {ignored: task_instance.node}}
 
+-- name: insert_claimed_tasks
+-- Ready rows that are ours from the start, if no other is READY and no lane is paused. A row that is there already is an error.
+INSERT INTO qflow.task_instance (id, node, state, lane, priority, owner, fence, open_parents, need, ready_at, started_at)
+SELECT r.id, r.node, r.state, r.lane, r.priority, :owner, 1, 0, 0, r.ready_at, r.started_at
+FROM {rows: id bigint, node int, state smallint, lane int, priority smallint, ready_at instant, started_at instant} r
+WHERE NOT EXISTS (SELECT 1 FROM qflow.lane l WHERE l.is_paused <> 0) AND NOT EXISTS (
+    SELECT 1 FROM qflow.task_instance t {only: mysql FORCE INDEX (task_instance_claim)} WHERE t.state = {task.READY})
+
 -- name: insert_timers
 INSERT INTO qflow.timer (task_id, purpose, fence, due_at)
 SELECT r.task_id, r.purpose, r.fence, r.due_at

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
+from qflowd.engine.claim import Claimer
 from qflowd.engine.express import FEW_TASKS, Express
 from qflowd.engine.intake import Intake
 from qflowd.model.errors import StoreUnavailable
 from qflowd.store.dialects.base import Retryable
+from tests.support.invariants import check
 from tests.support.lab import Lab
 
 STATES = "SELECT state FROM qflow.tasks ORDER BY id"
+LAST_ROOT = "FROM qflow.task_instance WHERE node = 0 ORDER BY id DESC LIMIT 1"
 ANSWERS = "SELECT state FROM qflow.submissions ORDER BY id"
 
 
@@ -24,6 +29,9 @@ class Desk:
         self.published, self.wakes = [], []
         for topic in ("backlog", "timer"):
             self.topics.subscribe(topic, lambda topic=topic: self.published.append(topic))
+        self.idle, self.is_claimed_new = 1, False
+        self.claimer = Claimer(self.lab.lanes, ["default"])
+        self.claimer.set_jobs(self.lab.jobs.own)
         intake = Intake(self.lab.plans, self.lab.lanes, self.lab.jobs)
         self.express = Express(
             self.lab.store, intake, self.lab.instances, self.topics, lambda: self.wakes.append("woken")
@@ -36,7 +44,14 @@ class Desk:
                 raise failure
 
     def take(self):
-        return self.express.take(self.lab.claim_in)
+        return self.express.take(self.claim_new, self.claim)
+
+    def claim_new(self, tx, admissions):
+        return self.claimer.claim_new(tx, admissions, {"default": self.idle}, self.lab.owner)
+
+    def claim(self, tx, claims):
+        self.is_claimed_new = bool(claims)
+        return [row for claim in claims for row in claim.rows] or self.lab.claim_in(tx)
 
     def column(self, sql):
         return [row[0] for row in self.lab.sql(sql)]
@@ -58,7 +73,8 @@ def make(database_url):
 def desk(make):
     found = make()
     found.lab.start(job="work")
-    found.lab.claim()  # the lane is known from now on
+    found.claimer.look(found.lab.store)  # the lane is known from now on
+    found.lab.claim()
     return found
 
 
@@ -71,6 +87,47 @@ def test_a_submission_is_accepted_and_its_roots_are_ours_with_one_commit(desk):
     assert desk.column(ANSWERS)[-1] == "ACCEPTED"
     assert desk.column(STATES)[-2:] == ["RUNNING", "PENDING"]
     assert desk.published == []
+
+
+def test_what_is_claimed_as_it_is_inserted_ends_like_any_other(desk):
+    desk.lab.workflow("pair", {"a": [], "b": ["a"]})
+    desk.lab.submit("pair")
+    [row] = desk.take()
+    assert desk.is_claimed_new
+    assert desk.lab.sql("SELECT fence, owner, ready_at IS NULL, started_at IS NULL " + LAST_ROOT) == [(1, 7, 0, 0)]
+    desk.lab.finish(desk.lab.final(row))
+    desk.lab.run()
+    check(desk.lab.store)
+    assert desk.column("SELECT state FROM qflow.instances ORDER BY id")[-1] == "SUCCESS"
+
+
+@pytest.mark.parametrize(
+    "obstacle", ["a row is READY", "a lane is paused", "too few slots", "an unknown lane", "run_at"]
+)
+def test_rows_are_claimed_as_they_are_inserted_only_where_nothing_precedes_them(desk, obstacle):
+    lab = desk.lab
+    lab.workflow("two", {"a": [], "b": []})
+    later = lab.clock.now() + timedelta(hours=1) if obstacle == "run_at" else None
+    if obstacle == "a row is READY":
+        lab.start(job="work", priority=-5)
+    elif obstacle == "a lane is paused":
+        lab.sql("UPDATE qflow.lane SET is_paused = 1")
+    elif obstacle == "an unknown lane":
+        desk.claimer = Claimer(lab.lanes, ["default"])
+    desk.idle = 1 if obstacle == "too few slots" else 2
+    lab.submit("two", run_at=later)
+    desk.take()
+    assert not desk.is_claimed_new
+    assert desk.column(ANSWERS)[-1] == "ACCEPTED"
+    assert desk.column(STATES)[-2:] == [{"run_at": "PENDING"}.get(obstacle, "RUNNING")] * 2  # by the usual claim
+
+
+def test_a_submission_whose_rows_are_there_already_runs_nothing_twice(desk):
+    desk.lab.sql("UPDATE qflow.submissions SET is_open = 1")
+    assert list(desk.take()) == []
+    assert (desk.column(ANSWERS), desk.published) == (["ACCEPTED"], ["backlog"])
+    desk.lab.admit.tick()
+    assert desk.column(STATES) == ["RUNNING"]
 
 
 def test_whoever_asks_is_served_here_only_while_a_slot_is_free(desk):

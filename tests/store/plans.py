@@ -43,6 +43,7 @@ def given(name: str, batch: int) -> tuple[Rows, dict[str, Any]]:
     ids = [16 * n for n in range(1, batch + 1)]
     rows: Sequence[tuple[Any, ...]] = {
         "insert_tasks": [(i, "[0]", 1, 1, 0, 0, 0, NOW) for i in ids],
+        "insert_claimed_tasks": [(i, 0, 4, 1, 0, NOW, NOW) for i in ids],
         "start_tasks": [(i, 0, NOW) for i in ids],
         "finish_tasks": [(i, 0, 5, 0, 1, 1, 0, None) for i in ids],
         "advance_tasks": [(i, 0, 0, 0) for i in ids],
@@ -54,6 +55,7 @@ def given(name: str, batch: int) -> tuple[Rows, dict[str, Any]]:
     }.get(name, [])
     params: dict[str, dict[str, Any]] = {
         "claim_tasks": {"lane": 3, "owner": 1, "batch": batch} | FROM_THE_START,
+        "insert_claimed_tasks": {"owner": 1},
         "finish_tasks": {"now": NOW},
         "advance_tasks": {"now": NOW},
         "advance_fans": {"now": NOW},

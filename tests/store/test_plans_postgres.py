@@ -25,6 +25,7 @@ INDEXES = {
     "release_tasks": {KEY},
     "promote_tasks": {KEY},
     "insert_tasks": {KEY},
+    "insert_claimed_tasks": {CLAIM},
     "list_held": {HELD},
     "list_lost": {HELD},
     "take_submissions": {"submissions_open"},

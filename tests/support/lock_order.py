@@ -41,6 +41,7 @@ NEVER_WAIT = {
     "hold_tasks": "its rows were claimed in the same transaction",
     "restart_tasks": "lock_tasks has locked all rows of the instance",
     "insert_tasks": "its rows are new",
+    "insert_claimed_tasks": "its rows are new",
     "insert_instances": "its rows are new",
     "release_instance": "it has no task rows yet, so nobody holds one and waits for it",
 }
