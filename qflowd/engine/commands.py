@@ -7,7 +7,7 @@ REJECTED with the reason and never taken again, so it cannot stand in the way of
 from typing import ClassVar, Final
 
 from qflowd.engine import resume, retry, switch, terminate  # noqa: F401 - each adds its verbs
-from qflowd.engine.control import VERBS, Command, Done, LanesMissing, Later, Means, NotPossible, read_command
+from qflowd.engine.control import VERBS, LanesMissing, Later, Means, NotPossible, read_command
 from qflowd.engine.instances import Instances
 from qflowd.engine.known import Jobs, LaneIds, Plans
 from qflowd.engine.request import LONGEST_ERROR, Refused
@@ -18,7 +18,6 @@ from qflowd.model.states import AnswerState
 from qflowd.store.tx import Store, Tx
 
 BATCH: Final = 100  # commands in one round
-SMALLEST, LARGEST = -(1 << 63), (1 << 63) - 1  # ids: clients may have written any
 LATER_S: Final = 0.1  # until a command is looked at again that could not be carried out yet
 IDLE_S: Final = 60.0  # the watch wakes us long before
 LATER_ACTIONS: Final = {
@@ -40,63 +39,46 @@ class Commands:
         self._means = Means(plans, lanes, jobs, Instances(plans))
 
     def tick(self) -> float:
-        first, is_waiting = SMALLEST, False
-        for _ in range(BATCH):
-            number, is_answered = self._next(first)
-            if number is None:
-                return LATER_S if is_waiting else IDLE_S
-            if not is_answered:
-                first, is_waiting = min(number + 1, LARGEST), True
-        return 0
+        rows = self._store.read(lambda tx: tx.run("list_open_commands", batch=BATCH))
+        if [row for row in rows if not self._answer(row.id)]:
+            return LATER_S
+        return 0 if len(rows) == BATCH else IDLE_S
 
-    def _next(self, first: int) -> tuple[int | None, bool]:
-        """Carry out the first open command with an id of at least `first`.
-
-        Returns: its id, None if there is none; and whether it is answered.
-        """
-        taken: int | None = None
-
-        def command(tx: Tx) -> Done | None:
-            nonlocal taken
-            row = tx.one("take_commands", first=first, batch=1)
-            taken = None if row is None else row.id
-            if row is None:
-                return None
-            done = self._carry_out(tx, read_command(tx.one("load_command", id=row.id)))
-            answer = jsontext.dump(dict(done.result))
-            tx.run("answer_command", id=row.id, state=AnswerState.DONE.name, result=answer, error=None, now=tx.now)
-            return done
-
+    def _answer(self, number: int) -> bool:
+        """Carry out one command and answer it; False if it has to wait."""
         try:
-            done = self._store.transact(command)
+            topics = self._store.transact(lambda tx: self._carry_out(tx, number), name="command")
         except LanesMissing as missing:
             self._lanes.ensure(missing.lanes)
-            return first, True
+            return self._answer(number)
         except Later:
-            return taken, False
+            return False
         except StoreUnavailable:
             raise
-        except Exception as problem:
-            # Whatever it is, the row gets an answer and the next one its turn.
-            if taken is None:
-                raise
-            self._reject(taken, problem)
-            return taken, True
-        if done is not None:
-            self._topics.publish(*done.topics)
-        return taken, True
+        except Exception as problem:  # noqa: BLE001 - whatever it is, the row gets an answer and the next one its turn
+            self._reject(number, problem)
+        else:
+            self._topics.publish(*topics)
+        return True
 
-    def _carry_out(self, tx: Tx, command: Command) -> Done:
+    def _carry_out(self, tx: Tx, number: int) -> tuple[str, ...]:
+        """Returns the topics of those who should know; none if another daemon is at it, or was."""
+        row = tx.one("take_command", id=number)
+        if row is None:
+            return ()
+        command = read_command(row)
         verb = VERBS.get(command.action)
         if verb is None:
-            there_are = f"there are {', '.join(sorted(VERBS))}"
-            if command.action in LATER_ACTIONS:
-                raise Refused(f"action {command.action!r} is not supported yet; {there_are}")
-            raise Refused(f"there is no action {command.action!r}; {there_are}")
+            is_later = command.action in LATER_ACTIONS
+            what = "action {!r} is not supported yet" if is_later else "there is no action {!r}"
+            raise Refused(f"{what.format(command.action)}; there are {', '.join(sorted(VERBS))}")
         try:
-            return verb.carry_out(tx, command, verb.needs(tx, command), self._means)
+            done = verb.carry_out(tx, command, verb.needs(tx, command), self._means)
         except NotPossible as problem:
             raise Refused(verb.not_possible.format(**problem.facts)) from None
+        result = jsontext.dump(dict(done.result))
+        tx.run("answer_command", id=number, state=AnswerState.DONE.name, result=result, error=None, now=tx.now)
+        return done.topics
 
     def _reject(self, number: int, problem: Exception) -> None:
         error = str(problem)

@@ -87,7 +87,7 @@ def verb(action: str, *, needs: Need, not_possible: str) -> Callable[[CarryOut],
 
 
 def read_command(row: Any) -> Command:
-    """The command in a row of `load_command`.
+    """The command in a row of `take_command`.
 
     Raises: Refused.
     """

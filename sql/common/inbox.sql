@@ -80,12 +80,13 @@ WHERE id = :id AND tenant = :tenant
 SELECT id, state, result, error, answered_at FROM qflow.commands
 WHERE id = :id AND tenant = :tenant
 
--- name: take_commands
--- The id alone: whatever else the client wrote, the row must be known to be answered.
-SELECT id FROM qflow.commands WHERE is_open = 1 AND id >= :first ORDER BY id LIMIT {literal: batch} {lock}
+-- name: list_open_commands
+-- The ids alone: whatever else the client wrote, the row must be known to be answered.
+SELECT id FROM qflow.commands WHERE is_open = 1 ORDER BY id LIMIT {literal: batch}
 
--- name: load_command
-SELECT id, tenant, action, instance_id, workflow, task, task_id, filter FROM qflow.commands WHERE id = :id
+-- name: take_command
+SELECT id, tenant, action, instance_id, workflow, task, task_id, filter FROM qflow.commands
+WHERE id = :id AND is_open = 1 {lock}
 
 -- name: answer_command
 UPDATE qflow.commands SET is_open = 0, answered_at = {instant: :now}, state = :state, result = :result, error = :error
