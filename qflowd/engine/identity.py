@@ -12,6 +12,7 @@ import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from qflowd import __version__
@@ -39,8 +40,12 @@ class Identity:
 
     def register(self) -> None:
         """Become known as a new incarnation, not yet ready. From here on the database's clock is known."""
-        self.database_id = str(self._store.read(lambda tx: tx.one("read_database_id")).value)
-        self._learn_clock()
+        asked_at = boottime()
+        database = self._store.read(lambda tx: tx.one("read_database_id"))
+        self.database_id = str(database.value)
+        # Before any service asks what is due: the host's own clock may be hours off, and beats come later.
+        if isinstance(self._store.clock, DbClock):
+            self._store.clock.learn(database.server_at, asked_at)
         if self.lock_fd < 0:
             self._take_lock()
 
@@ -49,7 +54,6 @@ class Identity:
                 "insert_daemon",
                 name=self.name,
                 host=self.host,
-                boot_id=_boot_id(),
                 pid=os.getpid(),
                 lock_file=str(self._lock_file),
                 version=__version__,
@@ -81,8 +85,10 @@ class Identity:
         """Ids of daemons of this database whose lock is free on this host, with their lock files."""
         with contextlib.suppress(OSError):
             for file in sorted(self._run_dir.glob(f"{self._prefix()}*.lock")):
-                if file != self._lock_file and (number := _id_if_dead(file)) is not None:
-                    yield number, file
+                lock = _inspect(file)
+                # A file of another user says nothing: in a shared folder anybody could declare a living daemon dead.
+                if lock is not None and not lock.is_held and lock.id and lock.user in (0, os.geteuid()):
+                    yield lock.id, file
 
     def release(self, *, is_settled: bool) -> None:
         """Let the lock go. `is_settled`: nothing is left that others must take back; else the file tells them so."""
@@ -91,13 +97,6 @@ class Identity:
         if self.lock_fd >= 0:
             os.close(self.lock_fd)
             self.lock_fd = -1
-
-    def _learn_clock(self) -> None:
-        """Before any service asks what is due: the host's own clock may be hours off, and beats come later."""
-        asked_at = boottime()
-        server_now = self._store.read(lambda tx: tx.one("show_clock")).server_at
-        if isinstance(self._store.clock, DbClock):
-            self._store.clock.learn(server_now, asked_at)
 
     def _prefix(self) -> str:
         # A restored copy has the id of the database it was made from, and other daemons under the same numbers.
@@ -132,50 +131,35 @@ def run_dir_for(database_url: str, configured: Path | None) -> Path:
     return shared / "qflowd" if os.access(shared, os.W_OK) else Path("/tmp") / f"qflowd-{os.getuid()}"  # noqa: S108
 
 
-def _id_if_dead(file: Path) -> int | None:
-    """The id in a lock file that nobody holds; None while somebody lives or the id is not written yet.
+class _Lock(NamedTuple):
+    """A lock file, and what the daemon wrote into it: its id, and until when it lives; 0 where it has written none yet."""
 
-    A file of another user says nothing: in a shared folder anybody could declare a living daemon dead.
-    """
-    try:
-        fd = os.open(file, os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        if os.fstat(fd).st_uid not in (0, os.geteuid()):
-            return None
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return _read(fd)[0] or None
-    except OSError:
-        return None
-    finally:
-        os.close(fd)
+    is_held: bool
+    user: int
+    id: int
+    until: float
 
 
 def proves_life(lock_file: str) -> bool:
     """Does this lock file of a daemon on this host say that it lives? False also where there is no such file here."""
+    lock = _inspect(lock_file)
+    return lock is not None and lock.is_held and lock.until > boottime()
+
+
+def _inspect(file: str | Path) -> _Lock | None:
+    """None if it cannot be opened."""
     try:
-        fd = os.open(lock_file, os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
-        return False
+        return None
     try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:  # it is held
-        return _read(fd)[1] > boottime()
-    else:
-        return False
+        is_held = False
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            is_held = True
+        number, _, until_us = os.pread(fd, 60, 0).decode(errors="replace").strip().partition(" ")
+        id_ = int(number) if number.isdigit() else 0
+        return _Lock(is_held, os.fstat(fd).st_uid, id_, int(until_us) / 1e6 if until_us.isdigit() else 0.0)
     finally:
         os.close(fd)
-
-
-def _read(fd: int) -> tuple[int, float]:
-    """What a daemon wrote into its lock file: its id, and until when it lives; 0 where it has written none yet."""
-    number, _, until_us = os.pread(fd, 60, 0).decode(errors="replace").strip().partition(" ")
-    return int(number) if number.isdigit() else 0, int(until_us) / 1e6 if until_us.isdigit() else 0.0
-
-
-def _boot_id() -> str:
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
-    except OSError:
-        return ""

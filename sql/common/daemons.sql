@@ -1,8 +1,9 @@
 -- Daemons: who is there, whose lease is over, what they know.
 
 -- name: insert_daemon
+-- boot_id is read by nobody.
 INSERT INTO qflow.daemon (name, host, boot_id, pid, lock_file, version, state, started_at, seen_at, lease_ends_at)
-VALUES (:name, :host, :boot_id, :pid, :lock_file, :version, {daemon.STARTING}, :now, {clock}, {clock + :lease_s})
+VALUES (:name, :host, '', :pid, :lock_file, :version, {daemon.STARTING}, :now, {clock}, {clock + :lease_s})
 {returning: id}
 
 -- name: list_namesakes
@@ -86,7 +87,7 @@ INSERT INTO qflow.waker (daemon_id, is_asleep) VALUES (:id, :is_asleep) {upsert:
     AND pid IS DISTINCT FROM pg_backend_pid()}{only: mysql,sqlite SELECT '' AS writer WHERE 1 = 0}
 
 -- name: read_database_id
-SELECT value FROM qflow.meta WHERE name = 'database_id'
+SELECT value, {clock} AS server_at FROM qflow.meta WHERE name = 'database_id'
 
 -- name: probe_lock
 -- Does SKIP LOCKED skip what another session holds? Asked once at start, of a table that always has rows.
