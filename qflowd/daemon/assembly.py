@@ -5,7 +5,9 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from qflowd.config.records import Config, PoolConfig
 from qflowd.daemon.plugins import Plugins, reloader_for
@@ -28,19 +30,24 @@ from qflowd.engine.terminate import Sweep, expire, sweep_instance
 from qflowd.engine.timers import Promote
 from qflowd.engine.watch import Watch
 from qflowd.engine.workflow_files import WorkflowFiles
-from qflowd.model.errors import QflowdError, StoreUnavailable
+from qflowd.engine.workflow_store import canonical, store_workflow
+from qflowd.model.errors import InvalidRequest, QflowdError, StoreUnavailable
 from qflowd.model.instruments import Instruments, PluginsReloaded
+from qflowd.model.names import DEFAULT_TENANT
 from qflowd.model.states import DaemonState
-from qflowd.model.workflow import Job
+from qflowd.model.workflow import Job, Workflow
 from qflowd.plugins.registry import Registry
 from qflowd.plugins.reload import Reloader
 from qflowd.store.clock import boottime
 from qflowd.store.migrate import migrate
 from qflowd.store.probe import probe_skip_locked
-from qflowd.store.tx import Fault, Store
+from qflowd.store.tx import Fault, Store, Tx
 from qflowd.workers.backends import Backend, Backends
 from qflowd.workers.environment import env_remarks, worker_env
 from qflowd.workers.processes import Processes
+
+if TYPE_CHECKING:
+    from qflowd.daemon.program import Program
 
 log = logging.getLogger("qflowd")
 END_S = 10.0  # for services to end their round
@@ -64,6 +71,7 @@ class Daemon:
         config: Config,
         *,
         reloader: Reloader | None = None,
+        program: "Program | None" = None,
         fault: Fault | None = None,
         backends: Mapping[str, Callable[[PoolConfig], Backend]] | None = None,
         instruments: Instruments | None = None,
@@ -72,10 +80,12 @@ class Daemon:
 
         Args:
             reloader: on the plugin folders, where it has begun already.
+            program: jobs and workflows of the program around it.
             instruments: hear what it does.
             backends: by pool, what makes the backend that runs it; all other pools consist of worker processes.
         """
         self._config = config
+        self._program = program
         self._make_backends = dict(backends or {})
         self.instruments = instruments or Instruments()
         self.store = Store(config.database.url, fault=fault, lease_s=config.daemon.lease, instruments=self.instruments)
@@ -118,7 +128,8 @@ class Daemon:
             return
         jobs, manifest = self._take_registry()
         self._when_reachable(self.workflow_files.read_all)
-        self._when_reachable(self._store_own_workflows)
+        for workflow in self._program.workflows.values() if self._program else ():
+            self._when_reachable(partial(self.store_workflow, workflow))
         try:
             self.executor.start(jobs, manifest)
         except OSError as error:
@@ -127,17 +138,15 @@ class Daemon:
         self._run(self._build_services())
         self.is_up = True
 
-    def _registry(self) -> Registry:
-        """The jobs that are known now; an embedded daemon adds those of its program."""
-        return self._reloader.registry
-
     def _take_registry(self) -> tuple[dict[str, Job], bytes]:
         registry = self._registry()
         self._jobs.own = jobs = dict(registry.jobs)
         return jobs, registry.manifest.encode()
 
-    def _store_own_workflows(self) -> None:
-        """For an embedded daemon: workflows that its program defines."""
+    def _registry(self) -> Registry:
+        """What is known now."""
+        plugins = self._reloader.registry
+        return self._program.registry(plugins) if self._program else plugins
 
     def _wait_for_plugins(self) -> bool:
         """Until the first registry is there; False if told to stop meanwhile."""
@@ -252,6 +261,27 @@ class Daemon:
         if not self._stopping.is_set():
             self._set_state(DaemonState.READY)
         self._announced_as = number
+
+    def store_workflow(self, workflow: Workflow) -> None:
+        """Make a workflow of the program the active version of its key, unless it is already.
+
+        Raises: InvalidRequest if a file of our folders defines it; StoreUnavailable.
+        """
+        source, folders = canonical(workflow), self._config.workflows.dirs
+
+        def store_own(tx: Tx) -> int | None:
+            row = tx.one("find_definition", tenant=DEFAULT_TENANT, workflow=workflow.key)
+            file = row.file if row is not None and row.enabled else None
+            if file and any(map(Path(file).is_relative_to, folders)):
+                raise InvalidRequest(f"workflow {workflow.key} is defined by {file} too; keep one of the two")
+            return store_workflow(
+                tx, workflow, source=source, document=source, format="json", file=None, pool_of=self._pool_of
+            )
+
+        version = self.store.transact(store_own)
+        if version is not None:
+            log.info("workflow %s: version %d", workflow.key, version)
+            self.topics.publish("schedule")
 
     def can_run(self, job: str, pool: str) -> bool:
         """Does this daemon know the job, and have the pool?"""

@@ -9,27 +9,30 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Self
 
 from qflowd.client.client import Client
 from qflowd.config import from_settings
 from qflowd.config import load as load_config
-from qflowd.daemon.embedded_daemon import EmbeddedDaemon
+from qflowd.config.records import PoolConfig
+from qflowd.daemon.assembly import Daemon
 from qflowd.daemon.idle import count_failed, wait_until_idle
-from qflowd.daemon.program import ProgramJob, program_job
+from qflowd.daemon.program import Program, program_job
 from qflowd.define.builders import WorkflowBuilder
 from qflowd.engine.workflow_store import canonical
-from qflowd.jobs.decorators import InvalidJob
 from qflowd.model.errors import InvalidRequest
 from qflowd.model.instruments import Instruments
 from qflowd.model.workflow import Workflow
 from qflowd.store.dialects import dialect_for
 from qflowd.store.migrate import migrate
 from qflowd.store.tx import Store
-from qflowd.workers.threads import INLINE
+from qflowd.workers.threads import INLINE, Threads
 
 log = logging.getLogger("qflowd")
+INLINE_THREADS: Final = 4
 NOW_S: Final = 10.0  # how long an end "now" waits for what comes back to be written
 
 
@@ -83,13 +86,11 @@ class Engine:
         else:
             path, environ = None if config is None else Path(config), os.environ if url is None else {}
             self._config = load_config(path, environ, settings)
-        self._jobs: dict[str, ProgramJob] = {}
-        self._functions: dict[str, Callable[..., Any]] = {}
-        self._workflows: dict[str, Workflow] = {}
+        self._program = Program()
         self._instruments = Instruments()
         self._lock = threading.RLock()
         self._client_lock = threading.Lock()  # its own: a job in a thread may ask for the client while stop() waits
-        self._daemon: EmbeddedDaemon | None = None
+        self._daemon: Daemon | None = None
         self._client: Client | None = None
 
     # -- what it knows
@@ -116,9 +117,7 @@ class Engine:
         with self._lock:
             if self._daemon is not None:
                 raise InvalidRequest("the engine runs; jobs are added before start(), or after stop()")
-            if self._functions.setdefault(added.job.name, function) != function:
-                raise InvalidJob(f"job {added.job.name!r} is another function already; give one of them a name=")
-            self._jobs[added.job.name] = added
+            self._program.add_job(added)
         return self
 
     def with_workflow(self, workflow: Workflow | WorkflowBuilder) -> Self:
@@ -131,7 +130,7 @@ class Engine:
         with self._lock:
             if self._daemon is not None:
                 self._daemon.store_workflow(built)
-            self._workflows[built.key] = built
+            self._program.workflows[built.key] = built
         return self
 
     def with_listener(self, listener: Callable[[Any], object]) -> Self:
@@ -180,7 +179,7 @@ class Engine:
                     "an Engine was started by a module that a worker imports; start it below `if __name__ == '__main__':`"
                 )
             self._refuse_strangers()
-            daemon = EmbeddedDaemon(self._config, self._jobs, self._workflows, self._instruments)
+            daemon = self._build_daemon()
             try:
                 daemon.start()
             except BaseException:
@@ -248,6 +247,13 @@ class Engine:
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         """Drained and stopped; after an error in the block, stopped now."""
         self.stop(now=error is not None)
+
+    def _build_daemon(self) -> Daemon:
+        config, backends, inline = self._config, {}, self._program.inline()
+        if inline:
+            config = replace(config, pools={INLINE: PoolConfig(1, INLINE_THREADS), **config.pools})
+            backends[INLINE] = partial(Threads, inline)
+        return Daemon(config, program=self._program, backends=backends, instruments=self._instruments)
 
     def _refuse_strangers(self) -> None:
         """A second SQLite library in one process takes away the first one's locks."""

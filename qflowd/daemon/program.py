@@ -9,10 +9,13 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
+
 from qflowd.jobs import decorators
 from qflowd.jobs.decorators import InvalidJob, JobSpec
 from qflowd.jobs.signature import params_schema
-from qflowd.model.workflow import Job
+from qflowd.model.workflow import Job, Workflow
+from qflowd.plugins.registry import Registry
 from qflowd.workers.load import Loaded, loaded
 from qflowd.workers.threads import INLINE
 
@@ -20,10 +23,42 @@ MAIN = "__main__"
 
 
 class ProgramJob(NamedTuple):
-    """A function of the program as a job. `function` only where it runs in threads of this process."""
+    """A function of the program as a job. `inline` only where it runs in threads of this process."""
 
     job: Job
-    function: Loaded | None
+    function: Callable[..., Any]
+    inline: Loaded | None
+
+
+class Program:
+    """What a program brings along beside files and plugins: jobs and workflows, by name."""
+
+    def __init__(self) -> None:
+        self.jobs: dict[str, ProgramJob] = {}
+        self.workflows: dict[str, Workflow] = {}
+
+    def add_job(self, added: ProgramJob) -> None:
+        """Raises: InvalidJob if another function has the name."""
+        if self.jobs.setdefault(added.job.name, added).function != added.function:
+            raise InvalidJob(f"job {added.job.name!r} is another function already; give one of them a name=")
+        self.jobs[added.job.name] = added
+
+    def inline(self) -> dict[str, Loaded]:
+        """Functions that run in threads of this process."""
+        return {name: each.inline for name, each in self.jobs.items() if each.inline is not None}
+
+    def registry(self, plugins: Registry) -> Registry:
+        """Plugins and the program's own jobs; for a name that both define, the program wins."""
+        own = {name: each.job for name, each in self.jobs.items()}
+        errors = dict(plugins.errors)
+        for name in plugins.jobs.keys() & own.keys():
+            file = plugins.jobs[name].file
+            text = f"job {name!r} is already defined by {own[name].file}; rename one of them"
+            errors[file] = f"{errors[file]}; {text}" if file in errors else text
+        manifest = plugins.manifest
+        if "" in sys.path:  # `python -c` and shells import from the current folder
+            manifest = msgspec.structs.replace(manifest, import_path=(*manifest.import_path, str(Path.cwd())))
+        return replace(plugins, jobs={**plugins.jobs, **own}, errors=errors, manifest=manifest)
 
 
 def program_job(
@@ -50,7 +85,7 @@ def program_job(
         params_schema=params_schema(function),
         settings=spec.settings,
     )
-    return ProgramJob(job, None if module else loaded(function))
+    return ProgramJob(job, function, None if module else loaded(function))
 
 
 def _spec(function: Callable[..., Any], name: str | None, settings: Mapping[str, Any]) -> JobSpec:
