@@ -30,10 +30,10 @@ from qflowd.engine.instances import Instances
 from qflowd.engine.intake import Intake
 from qflowd.engine.known import Jobs, LaneIds, Plans
 from qflowd.engine.logs import Logs
-from qflowd.engine.schedule import FireSchedules
+from qflowd.engine.schedules import Schedules
 from qflowd.engine.service import Topics
-from qflowd.engine.terminate import Sweep, expire
-from qflowd.engine.timers import Promote
+from qflowd.engine.terminate import Terminate, expire
+from qflowd.engine.timers import Timers
 from qflowd.engine.workflow_store import canonical, pool_of_task, store_workflow
 from qflowd.jobs.decorators import JobSpec, describe
 from qflowd.jobs.signature import params_schema
@@ -176,11 +176,11 @@ class Harness:
         )
         self._executor.start(dict(known), b"")
         self._services = (
-            FireSchedules(store, topics),
+            Schedules(store, topics),
             Commands(store, plans, lanes, jobs, topics),
-            Promote(store, topics, expire),
+            Timers(store, topics, expire),
             Admit(store, intake, lanes, topics),
-            Sweep(store, topics),
+            Terminate(store, topics),
         )
 
     def settle(self) -> None:

@@ -24,10 +24,10 @@ from qflowd.engine.lease import Lease
 from qflowd.engine.logs import Logs
 from qflowd.engine.lookout import Lookout
 from qflowd.engine.recover import Recover
-from qflowd.engine.schedule import FireSchedules
+from qflowd.engine.schedules import Schedules
 from qflowd.engine.service import Runner, Service, Topics, back_off
-from qflowd.engine.terminate import Sweep, expire, sweep_instance
-from qflowd.engine.timers import Promote
+from qflowd.engine.terminate import Terminate, expire, sweep_instance
+from qflowd.engine.timers import Timers
 from qflowd.engine.watch import Watch
 from qflowd.engine.workflow_files import WorkflowFiles
 from qflowd.engine.workflow_store import canonical, store_workflow
@@ -201,9 +201,9 @@ class Daemon:
             self.executor,
             Admit(store, self._intake, self._lanes, topics),
             Commands(store, self._plans, self._lanes, self._jobs, topics),
-            Sweep(store, topics),
-            Promote(store, topics, expire),
-            FireSchedules(store, topics),
+            Terminate(store, topics),
+            Timers(store, topics, expire),
+            Schedules(store, topics),
             Recover(store, instances, identity, topics, lease=self.lease, sweep=sweep_instance),
             self._logs,
             Plugins(self._reloader, self.announce),

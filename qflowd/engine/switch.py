@@ -3,7 +3,7 @@
 from typing import Any
 
 from qflowd.engine.control import Command, Done, Means, NotPossible, one_workflow, verb
-from qflowd.engine.schedule import reset_next_fire
+from qflowd.engine.schedules import reset_next_fire
 from qflowd.store.tx import Tx
 
 NO_SCHEDULE = "workflow {workflow!r} has no schedule; give it one in its file"

@@ -80,10 +80,10 @@ def _still_terminating(tx: Tx, instance_id: int) -> Any:
     return instance
 
 
-class Sweep:
+class Terminate:
     """The service that brings to an end what was terminated, whoever began it."""
 
-    name: ClassVar[str] = "sweep"
+    name: ClassVar[str] = "terminate"
     topics: ClassVar[tuple[str, ...]] = ("intent", "closed")
 
     def __init__(self, store: Store, topics: Topics) -> None:

@@ -16,10 +16,10 @@ IDLE_S = 60.0
 LOCKED_S = 0.5  # between looks at due tasks that somebody else has locked
 
 
-class Promote:
+class Timers:
     """The service that makes rows READY when their time has come."""
 
-    name: ClassVar[str] = "promote"
+    name: ClassVar[str] = "timers"
     topics: ClassVar[tuple[str, ...]] = ("timer",)
 
     def __init__(self, store: Store, topics: Topics, expire: Callable[[Tx, int], None]) -> None:

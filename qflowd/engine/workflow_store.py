@@ -7,7 +7,7 @@ from typing import Any, Final
 from qflowd.define import stored
 from qflowd.define.documents import Format
 from qflowd.define.workflow_file import parse
-from qflowd.engine.schedule import save_schedule
+from qflowd.engine.schedules import save_schedule
 from qflowd.model import dag, jsontext
 from qflowd.model.names import DEFAULT_TENANT
 from qflowd.model.workflow import BUILT_IN, Task, Workflow

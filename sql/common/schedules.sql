@@ -1,7 +1,7 @@
 -- Schedules and what they fired. `next_fire_at` moves by compare and set; the key of schedule_fire is the second lock.
 
 -- name: list_schedules_of
-SELECT definition_id, name, cron, timezone, catchup, catchup_limit, enabled, enabled_override, next_fire_at
+SELECT definition_id, name, cron, timezone, catchup, catchup_limit, enabled, COALESCE(enabled_override, enabled) AS is_on, next_fire_at
 FROM qflow.schedule WHERE definition_id = :definition_id ORDER BY name
 
 -- name: list_zones

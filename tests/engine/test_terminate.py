@@ -7,7 +7,7 @@ import pytest
 from qflowd.daemon.embedded import Engine
 from qflowd.engine.batch import Batch
 from qflowd.engine.outcome import Rearmed, Released
-from qflowd.engine.terminate import Sweep, sweep_instance
+from qflowd.engine.terminate import Terminate, sweep_instance
 from qflowd.model.errors import StoreUnavailable
 from qflowd.model.states import TaskState
 from qflowd.store.tx import Tx
@@ -142,7 +142,7 @@ def test_any_daemon_finishes_the_sweep_that_another_began(lab):
     lab.workflow("chain", CHAIN)
     number = lab.start("chain")
     lab.command("terminate", number)
-    Sweep(lab.store, lab.topics).tick()
+    Terminate(lab.store, lab.topics).tick()
     assert lab.state(number) == "TERMINATED"
 
 
@@ -220,7 +220,7 @@ def test_failures_before_the_flag_do_not_make_it_failed(lab):
 
 
 def stop_sweep(engine):
-    [sweep] = [runner for runner in engine._daemon._runners if isinstance(runner.service, Sweep)]
+    [sweep] = [runner for runner in engine._daemon._runners if isinstance(runner.service, Terminate)]
     sweep.stop()
     assert sweep.join(PATIENCE_S)
 

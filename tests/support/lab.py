@@ -22,8 +22,8 @@ from qflowd.engine.known import Jobs, LaneIds, Plans
 from qflowd.engine.lanes import Lane
 from qflowd.engine.outcome import AttemptRow, Final
 from qflowd.engine.service import Topics
-from qflowd.engine.terminate import Sweep, expire
-from qflowd.engine.timers import Promote
+from qflowd.engine.terminate import Terminate, expire
+from qflowd.engine.timers import Timers
 from qflowd.model.ids import ORDINALS
 from qflowd.model.states import InstanceState, Reason, TaskState
 from qflowd.model.workflow import Job
@@ -72,8 +72,8 @@ class Lab:
             self.topics.subscribe(topic, lambda topic=topic: self.published.append(topic))  # type: ignore[misc]
         self.admit = Admit(self.store, Intake(self.plans, self.lanes, self.jobs), self.lanes, self.topics)
         self.commands = Commands(self.store, self.plans, self.lanes, self.jobs, self.topics)
-        self.sweep = Sweep(self.store, self.topics)
-        self.promote = Promote(self.store, self.topics, expire)
+        self.sweep = Terminate(self.store, self.topics)
+        self.promote = Timers(self.store, self.topics, expire)
         self._lanes: dict[int, Lane] = {}
 
     def close(self) -> None:

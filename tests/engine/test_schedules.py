@@ -11,7 +11,7 @@ from qflowd.define.workflow_file import parse
 from qflowd.engine.admit import Admit
 from qflowd.engine.intake import Intake
 from qflowd.engine.known import Jobs, LaneIds, Plans
-from qflowd.engine.schedule import FireSchedules, reset_next_fire
+from qflowd.engine.schedules import Schedules, reset_next_fire
 from qflowd.engine.service import Topics
 from qflowd.engine.workflow_store import canonical, store_workflow
 from qflowd.model import cron
@@ -47,7 +47,7 @@ class Desk:
         self.published = []
         topics = Topics()
         topics.subscribe("submission", lambda: self.published.append("submission"))
-        self.service = FireSchedules(self.store, topics)
+        self.service = Schedules(self.store, topics)
 
     def define(self, schedule, key="daily", **more):
         """Store a workflow as its file would be."""
@@ -243,7 +243,7 @@ def test_five_daemons_fire_each_instant_once(desk):
 
     def fire_all(_):
         store = Store(desk.url, clock=clock)
-        service = FireSchedules(store, Topics())
+        service = Schedules(store, Topics())
         for number in range(1, rounds + 1):
             together.wait(60)
             clock.time = MONDAY + timedelta(minutes=number)
@@ -355,7 +355,7 @@ def test_a_daemon_that_dies_between_submitting_and_committing_fires_once_in_the_
     clock = SetClock(hours(9)[0])
     dying = Store(database_url, clock=clock, fault=die)
     with pytest.raises(Killed):
-        FireSchedules(dying, Topics()).tick()
+        Schedules(dying, Topics()).tick()
     dying.close()
     assert desk.fires() == []
     desk.tick(hours(9)[0])
@@ -374,7 +374,7 @@ def test_a_reply_that_is_lost_after_the_commit_does_no_harm(database_url):
             raise ConnectionResetError
 
     store = Store(database_url, clock=SetClock(hours(9)[0]), fault=lose)
-    service = FireSchedules(store, Topics())
+    service = Schedules(store, Topics())
     with pytest.raises(ConnectionResetError):
         service.tick()
     assert service.tick() == 60

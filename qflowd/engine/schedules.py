@@ -7,9 +7,8 @@ from now on: what it did not fire then was not missed.
 """
 
 import logging
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from qflowd.engine.service import Topics
 from qflowd.model import cron
@@ -29,8 +28,7 @@ AFTER_FAULT_S = 1.0
 _MOMENT = timedelta(microseconds=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(NamedTuple):
     """What a schedule has to fire now, earliest first, and where it continues."""
 
     fires: tuple[datetime, ...]
@@ -54,10 +52,10 @@ def due_fires(schedule: Schedule, since: datetime, now: datetime, most: int = MO
     return Due(fires, cron.next_fire(text, zone, fires[-1] if fires else now))
 
 
-class FireSchedules:
+class Schedules:
     """The service that submits what schedules say."""
 
-    name: ClassVar[str] = "schedule"
+    name: ClassVar[str] = "schedules"
     topics: ClassVar[tuple[str, ...]] = ("schedule",)
 
     def __init__(self, store: Store, topics: Topics) -> None:
@@ -162,11 +160,16 @@ def save_schedule(
     Args:
         was_enabled, is_enabled: the workflow, before and now.
     """
-    rows = tx.run("list_schedules_of", definition_id=definition_id)
+    [row] = tx.run("list_schedules_of", definition_id=definition_id) or [None]
     if schedule is None:
-        if rows:
+        if row is not None:
             tx.run("delete_schedules", definition_id=definition_id)
-    elif not rows or _said(rows[0]) != _said(schedule):
+    elif row is None or _settings_of(row) != _settings_of(schedule):
+        # One that was on continues where it stood if its times are the same; else it begins now.
+        continues = (
+            was_enabled and row is not None and row.is_on and _settings_of(row)[:2] == _settings_of(schedule)[:2]
+        )
+        next_at = row.next_fire_at if continues else None
         tx.run(
             "save_schedule",
             definition_id=definition_id,
@@ -176,22 +179,12 @@ def save_schedule(
             catchup=schedule.catchup,
             catchup_limit=schedule.catchup_limit,
             enabled=int(schedule.enabled),
-            next_fire_at=_first_fire(rows[0] if rows and was_enabled else None, schedule, tx.now),
+            next_fire_at=next_at or cron.next_fire(schedule.cron, schedule.timezone, tx.now),
         )
     elif is_enabled and not was_enabled:
         reset_next_fire(tx, definition_id, tx.now)
 
 
-def _first_fire(before: Any, schedule: Schedule, now: datetime) -> datetime:
-    """Where a changed schedule continues: where it stood, if it was on and its times are the same; else from now."""
-    if before is not None and (before.cron, before.timezone) == (schedule.cron, schedule.timezone):
-        was_on = before.enabled if before.enabled_override is None else before.enabled_override
-        if was_on and before.next_fire_at is not None:
-            found: datetime = before.next_fire_at
-            return found
-    return cron.next_fire(schedule.cron, schedule.timezone, now)
-
-
-def _said(schedule: Any) -> tuple[Any, ...]:
+def _settings_of(schedule: Any) -> tuple[Any, ...]:
     """What a file says about a schedule; of a row or a Schedule."""
     return schedule.cron, schedule.timezone, schedule.catchup, schedule.catchup_limit, bool(schedule.enabled)
