@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qflowd.config.records import Config, PoolConfig
@@ -30,10 +29,8 @@ from qflowd.engine.terminate import Terminate, expire, sweep_instance
 from qflowd.engine.timers import Timers
 from qflowd.engine.watch import Watch
 from qflowd.engine.workflow_files import WorkflowFiles
-from qflowd.engine.workflow_store import canonical, store_workflow
-from qflowd.model.errors import InvalidRequest, QflowdError, StoreUnavailable
+from qflowd.model.errors import QflowdError, StoreUnavailable
 from qflowd.model.instruments import Instruments, PluginsReloaded
-from qflowd.model.names import DEFAULT_TENANT
 from qflowd.model.states import DaemonState
 from qflowd.model.workflow import Job, Workflow
 from qflowd.plugins.registry import Registry
@@ -41,7 +38,7 @@ from qflowd.plugins.reload import Reloader
 from qflowd.store.clock import boottime
 from qflowd.store.migrate import migrate
 from qflowd.store.probe import probe_skip_locked
-from qflowd.store.tx import Fault, Store, Tx
+from qflowd.store.tx import Fault, Store
 from qflowd.workers.backends import Backend, Backends
 from qflowd.workers.environment import env_remarks, worker_env
 from qflowd.workers.processes import Processes
@@ -123,9 +120,15 @@ class Daemon:
         self.watch = Watch(self.store, self.topics, lambda: self.identity.id)
         self.workflow_files = WorkflowFiles(self.store, self.topics, self._config.workflows.dirs, self._pool_of)
         self._has_executor = True
-        self._run(self._build_guards())
-        if not self._wait_for_plugins():
-            return
+        # They run from the first moment on: plugins may take a minute.
+        heartbeat = Heartbeat(self.store, self.topics, self.lease, self.identity, self.executor)
+        self._run(
+            [heartbeat, Lookout(self.store, self.lease, self.executor, sever=self._sever, leave=self._leave_file)]
+        )
+        while not self._reloader.is_ready:
+            if self._stopping.is_set():
+                return
+            self._reloader.wait_s(STOP_CHECK_S)
         jobs, manifest = self._take_registry()
         self._when_reachable(self.workflow_files.read_all)
         for workflow in self._program.workflows.values() if self._program else ():
@@ -147,12 +150,6 @@ class Daemon:
         """What is known now."""
         plugins = self._reloader.registry
         return self._program.registry(plugins) if self._program else plugins
-
-    def _wait_for_plugins(self) -> bool:
-        """Until the first registry is there; False if told to stop meanwhile."""
-        while not self._reloader.is_ready and not self._stopping.is_set():
-            self._reloader.wait_s(STOP_CHECK_S)
-        return self._reloader.is_ready
 
     def _build_backends(self) -> Backends:
         config = self._config
@@ -185,14 +182,6 @@ class Daemon:
             write_logs=self._logs.write_all,
             database_id=self.identity.database_id,
         )
-
-    def _build_guards(self) -> list[Service]:
-        """They run from the first moment on: plugins may take a minute."""
-        store, executor = self.store, self.executor
-        return [
-            Heartbeat(store, self.topics, self.lease, self.identity, executor),
-            Lookout(store, self.lease, executor, sever=self._sever, leave=self._leave_file),
-        ]
 
     def _build_services(self) -> list[Service]:
         store, topics, identity = self.store, self.topics, self.identity
@@ -263,24 +252,10 @@ class Daemon:
         self._announced_as = number
 
     def store_workflow(self, workflow: Workflow) -> None:
-        """Make a workflow of the program the active version of its key, unless it is already.
+        """Raises: as `program.store_workflow`."""
+        from qflowd.daemon import program
 
-        Raises: InvalidRequest if a file of our folders defines it; StoreUnavailable.
-        """
-        source, folders = canonical(workflow), self._config.workflows.dirs
-
-        def store_own(tx: Tx) -> int | None:
-            row = tx.one("find_definition", tenant=DEFAULT_TENANT, workflow=workflow.key)
-            file = row.file if row is not None and row.enabled else None
-            if file and any(map(Path(file).is_relative_to, folders)):
-                raise InvalidRequest(f"workflow {workflow.key} is defined by {file} too; keep one of the two")
-            return store_workflow(
-                tx, workflow, source=source, document=source, format="json", file=None, pool_of=self._pool_of
-            )
-
-        version = self.store.transact(store_own)
-        if version is not None:
-            log.info("workflow %s: version %d", workflow.key, version)
+        if program.store_workflow(self.store, workflow, self._config.workflows.dirs, self._pool_of):
             self.topics.publish("schedule")
 
     def can_run(self, job: str, pool: str) -> bool:

@@ -2,8 +2,9 @@
 
 import hashlib
 import inspect
+import logging
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from operator import attrgetter
 from pathlib import Path
@@ -11,14 +12,20 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from qflowd.engine import workflow_store
+from qflowd.engine.workflow_store import PoolOf
 from qflowd.jobs import decorators
 from qflowd.jobs.decorators import InvalidJob, JobSpec
 from qflowd.jobs.signature import params_schema
+from qflowd.model.errors import InvalidRequest
+from qflowd.model.names import DEFAULT_TENANT
 from qflowd.model.workflow import Job, Workflow
 from qflowd.plugins.registry import Registry
+from qflowd.store.tx import Store, Tx
 from qflowd.workers.load import Loaded, loaded
 from qflowd.workers.threads import INLINE
 
+log = logging.getLogger("qflowd")
 MAIN = "__main__"
 
 
@@ -143,3 +150,25 @@ def _origin(function: Callable[..., Any], spec: JobSpec) -> tuple[str, str]:
         return str(file.absolute()), hashlib.sha256(file.read_bytes()).hexdigest()
     except OSError:
         return spec.file, hashlib.sha256(inspect.unwrap(function).__code__.co_code).hexdigest()
+
+
+def store_workflow(store: Store, workflow: Workflow, folders: Sequence[Path], pool_of: PoolOf) -> bool:
+    """Make a workflow of the program the active version of its key; False if it is already.
+
+    Raises: InvalidRequest if a file of these folders defines it; StoreUnavailable.
+    """
+    source = workflow_store.canonical(workflow)
+
+    def store_own(tx: Tx) -> int | None:
+        row = tx.one("find_definition", tenant=DEFAULT_TENANT, workflow=workflow.key)
+        file = row.file if row is not None and row.enabled else None
+        if file and any(map(Path(file).is_relative_to, folders)):
+            raise InvalidRequest(f"workflow {workflow.key} is defined by {file} too; keep one of the two")
+        return workflow_store.store_workflow(
+            tx, workflow, source=source, document=source, format="json", file=None, pool_of=pool_of
+        )
+
+    version = store.transact(store_own)
+    if version is not None:
+        log.info("workflow %s: version %d", workflow.key, version)
+    return version is not None
