@@ -10,24 +10,13 @@ import click
 from qflowd.cli.printing import bold, coloured, compact, cut, duration, first_line, instant, print_json, print_list
 from qflowd.cli.session import json_option, open_client
 from qflowd.client import AttemptInfo, InstanceInfo, TaskInfo
+from qflowd.model.states import TaskState
 
-MOST = 60  # tasks shown without --all
+MOST: Final = 60  # tasks shown without --all
 COLUMNS: Final = (
     "TASK:name | STATE:state | TRY>:try | STARTED (UTC):started_at | TOOK>:duration_s | JOB:job | NOTE:note"
 )
-OUTPUT = 60  # columns of what a task returned
-ORDER = [
-    "FAILED",
-    "RUNNING",
-    "RESERVED",
-    "READY",
-    "HELD",
-    "PENDING",
-    "UPSTREAM_FAILED",
-    "CANCELLED",
-    "SKIPPED",
-    "SUCCESS",
-]
+WIDEST_PARAMS, WIDEST_OUTPUT = 400, 60  # columns of the terminal
 
 
 @click.command()
@@ -41,59 +30,53 @@ def command(*, id: int, everything: bool, tracebacks: bool, as_json: bool) -> No
         instance = client.instance(id)
         state, error = instance.state_and_error()
         if state in ("NEW", "REJECTED"):
-            _show_submission(id, state, error, as_json=as_json)
+            if as_json:
+                submission = {"id": id, "state": state, "error": error}
+                print_json({"submission": submission, "tasks": [], "attempts": []})
+            else:
+                click.echo(f"Submission {id}: {coloured(state)}: {error or 'no daemon has taken it yet'}")
             return
         info, tasks, attempts = instance.info(), instance.tasks(), instance.attempts()
     if as_json:
         print_json({"instance": info, "tasks": tasks, "attempts": attempts})
         return
     _show_instance(info)
-    _show_tasks(tasks, everything=everything)
-    _show_failures(attempts, tracebacks=tracebacks)
-
-
-def _show_submission(number: int, state: str, error: str | None, *, as_json: bool) -> None:
-    if as_json:
-        print_json({"submission": {"id": number, "state": state, "error": error}, "tasks": [], "attempts": []})
-    else:
-        note = error or ("no daemon has taken it yet" if state == "NEW" else "")
-        click.echo(f"Submission {number}: {coloured(state)}{': ' if note else ''}{note}")
+    if tasks:
+        _show_tasks(tasks, len(tasks) if everything else MOST)
+    if failed := [attempt for attempt in attempts if attempt.error]:
+        _show_failures(failed, tracebacks=tracebacks)
 
 
 def _show_instance(info: InstanceInfo) -> None:
     what = f"{info.workflow} v{info.version}" if info.workflow else f"job {info.name}"
     reason = f" ({info.reason})" if info.reason else ""
     click.echo(f"{bold(f'Instance {info.id}')}  {what}  {coloured(info.state)}{reason}  {info.progress:.0%}")
-    facts = [
-        ("name", info.name if info.name not in (info.workflow, None) else ""),
-        ("business date", str(info.business_date or "")),
-        ("submitted by", info.trigger_type),
-        ("priority", str(info.priority or "")),
-        ("created", instant(info.created_at)),
-        ("started", instant(info.started_at)),
-        ("finished", f"{instant(info.finished_at)} ({duration(info.duration_s)})" if info.finished_at else ""),
-        ("params", cut(compact(info.params), 400)),
-        ("waits", info.wait_reason or ""),
-        ("error", info.error or ""),
-    ]
-    for name, text in facts:
-        if text:
-            click.echo(f"  {name:<14}{text}")
+    facts = {
+        "name": info.name if info.name != info.workflow and info.workflow else None,
+        "business date": info.business_date,
+        "submitted by": info.trigger_type,
+        "priority": info.priority,
+        "created": instant(info.created_at),
+        "started": instant(info.started_at),
+        "finished": info.finished_at and f"{instant(info.finished_at)} ({duration(info.duration_s)})",
+        "params": cut(compact(info.params), WIDEST_PARAMS),
+        "waits": info.wait_reason,
+        "error": info.error,
+    }
+    for name, value in facts.items():
+        if value:
+            click.echo(f"  {name:<14}{value}")
 
 
-def _show_tasks(tasks: list[TaskInfo], *, everything: bool) -> None:
-    counts = Counter(task.state for task in tasks)
-    if not tasks:
-        return
-    summary = ", ".join(f"{counts[state]} {coloured(state)}" for state in ORDER if counts[state])
+def _show_tasks(tasks: list[TaskInfo], most: int) -> None:
+    counts = Counter(task.state for task in tasks).most_common()
+    summary = ", ".join(f"{count} {coloured(state)}" for state, count in counts)
     click.echo(f"\n{bold(f'{len(tasks)} tasks')}: {summary}\n" if len(tasks) > 1 else "")
-    shown = tasks
-    if len(tasks) > MOST and not everything:
-        # Of many, those that need looking at.
-        shown = sorted(sorted(tasks, key=lambda task: ORDER.index(task.state))[:MOST], key=lambda task: task.id)
-    print_list(list(map(_row, shown)), COLUMNS)
-    if len(shown) < len(tasks):
-        click.echo(f"… and {len(tasks) - len(shown)} more; --all shows them")
+    # Of many, those that need looking at: failed ones, then those that have not ended.
+    first = sorted(tasks, key=lambda task: (task.state != "FAILED", TaskState[task.state].is_final))[:most]
+    print_list([_row(task) for task in sorted(first, key=lambda task: task.id)], COLUMNS)
+    if len(tasks) > most:
+        click.echo(f"… and {len(tasks) - most} more; --all shows them")
 
 
 def _row(task: TaskInfo) -> dict[str, Any]:
@@ -106,44 +89,34 @@ def _row(task: TaskInfo) -> dict[str, Any]:
     return asdict(task) | about
 
 
-def _progress(task: TaskInfo) -> str:
-    """What the job reported by `context().progress()`: `25% (2/8) of symbols`."""
-    if task.progress_done is None:
-        return ""
-    share = f"{task.progress:.0%} " if task.progress is not None else ""
-    total = f"/{task.progress_total:g}" if task.progress_total is not None else ""
-    return f"{share}({task.progress_done:g}{total}) {task.progress_text or ''}".rstrip()
-
-
 def _note(task: TaskInfo) -> str:
+    """What it waits for, reported (`25% (2/8) of the symbols`), returned, or failed with."""
     if task.state == "RUNNING":
-        return _progress(task)
-    note = task.wait_reason or first_line(task.error)
-    if task.reason and task.reason != "error":
-        note = f"{task.reason}: {note}" if note else task.reason
-    elif task.state == "SKIPPED":
-        note = "a condition does not hold, or a task before it was skipped"
-    elif task.state == "SUCCESS":
-        note = cut(compact(task.output), OUTPUT)
-    return note
+        if task.progress_done is None:
+            return ""
+        share = f"{task.progress:.0%} " if task.progress is not None else ""
+        total = f"/{task.progress_total:g}" if task.progress_total is not None else ""
+        return f"{share}({task.progress_done:g}{total}) {task.progress_text or ''}".rstrip()
+    if task.state == "SUCCESS":
+        return cut(compact(task.output), WIDEST_OUTPUT)
+    if task.state == "SKIPPED" and not task.reason:
+        return "a condition does not hold, or a task before it was skipped"
+    reason = task.reason if task.reason != "error" else None
+    return ": ".join(filter(None, (reason, task.wait_reason or first_line(task.error))))
 
 
-def _show_failures(attempts: list[AttemptInfo], *, tracebacks: bool) -> None:
-    failed = [attempt for attempt in attempts if attempt.error]
-    if not failed:
-        return
+def _show_failures(failed: list[AttemptInfo], *, tracebacks: bool) -> None:
     click.echo(f"\n{bold('Attempts that did not succeed')}")
     for attempt in failed:
-        measures = [
+        measures = (
             duration(attempt.duration_s),
             f"{attempt.peak_memory_mb:.0f} MB" if attempt.peak_memory_mb else "",
             f"signal {attempt.exit_signal}" if attempt.exit_signal else "",
             f"on {attempt.daemon}" if attempt.daemon else "",
-        ]
-        about = ", ".join(filter(None, measures))
-        click.echo(
-            f"  {attempt.task} #{attempt.attempt} {coloured('FAILED', attempt.reason)} ({about}): {attempt.error}"
         )
+        about = ", ".join(filter(None, measures))
+        name = f"{attempt.task} #{attempt.attempt}"
+        click.echo(f"  {name} {coloured('FAILED', attempt.reason)} ({about}): {attempt.error}")
         if tracebacks and attempt.traceback:
             click.echo("    " + attempt.traceback.rstrip().replace("\n", "\n    "))
     if not tracebacks and any(attempt.traceback for attempt in failed):
