@@ -4,11 +4,13 @@ from typing import Final
 
 import click
 
-from qflowd.cli.control import answer_of, command_options, tell
+from qflowd.cli.control import command_of
 from qflowd.cli.lists import LISTINGS
 from qflowd.cli.printing import print_list
 from qflowd.cli.session import json_option, open_client
 from qflowd.model.errors import NotFound
+
+FIRES: Final = "FIRED FOR (UTC):fire_at | INSTANCE>:instance_id | STATE:state | NOTE:error"
 
 
 @click.group(invoke_without_command=True)
@@ -18,9 +20,6 @@ def command(context: click.Context, *, as_json: bool) -> None:
     """List schedules and when they fire next; or enable, disable or look into that of one workflow."""
     if context.invoked_subcommand is None:
         LISTINGS["schedules"].show(as_json=as_json)
-
-
-FIRES: Final = "FIRED FOR (UTC):fire_at | INSTANCE>:instance_id | STATE:state | NOTE:error"
 
 
 @command.command("fires", short_help="List when the schedule of WORKFLOW fired.")
@@ -36,19 +35,6 @@ def fires(*, workflow: str, limit: int, as_json: bool) -> None:
     print_list(rows, FIRES, f"the schedule of {workflow} has not fired yet", as_json=as_json)
 
 
-def _switch(action: str) -> click.Command:
-    meaning = f"{action.title()} the schedule of WORKFLOW"
-
-    @command.command(action, short_help=f"{meaning}.", help=f"{meaning}; exit code 1 if it is refused.")
-    @click.argument("workflow")
-    @command_options
-    def switch(*, workflow: str, reason: str | None, no_wait: bool, as_json: bool) -> int:
-        with open_client() as client:
-            answer = answer_of(client, action, reason, no_wait=no_wait, workflow=workflow)
-        return tell([answer], as_json=as_json)
-
-    return switch
-
-
-enable = _switch("enable")
-disable = _switch("disable")
+WORKFLOWS: Final = click.argument("targets", metavar="WORKFLOW...", nargs=-1, required=True)
+for action in ("enable", "disable"):
+    command.add_command(command_of(action, "workflow", f"{action.title()} the schedule of WORKFLOW.", WORKFLOWS))
