@@ -1,7 +1,8 @@
 """The command line: `qflowd COMMAND`. A command's module is imported when it is called, so that help and errors are fast."""
 
-from collections.abc import Sequence
-from typing import Final
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import click
 
@@ -10,7 +11,11 @@ from qflowd.cli.commands import HELP, LazyGroup
 
 __all__ = ["app", "main"]
 
-SETTINGS: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+SETTINGS: Final[Mapping[str, Any]] = {
+    "help_option_names": ["-h", "--help"],
+    "max_content_width": 110,
+    "color": False if "NO_COLOR" in os.environ else None,  # None: on a terminal
+}
 
 
 @click.group(cls=LazyGroup, help=HELP, context_settings=SETTINGS)

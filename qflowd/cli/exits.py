@@ -24,6 +24,8 @@ REJECTED: Final = 3  # of `submit --wait`
 TERMINATED: Final = 4
 NO_DATABASE: Final = 5
 
+ERASE: Final = "\x1b[K"  # what stands on the line; click leaves it out where nobody looks on
+
 _USAGE: Final = (InvalidConfig, InvalidRequest, InvalidParams, InvalidExpression)
 _DATABASE: Final = (StoreUnavailable, StoreUnsupported, SchemaOutdated, SchemaTooNew)
 _DRIVERS: Final = ("psycopg", "pymysql", "apsw")
@@ -48,5 +50,5 @@ def report(error: Exception) -> int | None:
 
 
 def say(message: str) -> None:
-    """A line for people; stdout is left to results."""
-    click.echo(click.style("qflowd: ", fg="red") + message, err=True)
+    """A line for people, in the place of one that moves; stdout is left to results."""
+    click.echo(ERASE + click.style("qflowd: ", fg="red") + message, err=True)

@@ -9,12 +9,11 @@ from typing import Final, TypeVar
 
 import click
 
-from qflowd.cli.exits import say
-from qflowd.cli.printing import coloured, cut, duration, is_terminal, width
-from qflowd.client import Instance
+from qflowd.cli.exits import ERASE, say
+from qflowd.cli.printing import cut, duration, is_terminal
+from qflowd.client import Instance, InstanceInfo
 from qflowd.client.instance import ENDED
-from qflowd.model.errors import NotFound, QflowdError, StoreUnavailable
-from qflowd.model.states import TaskState
+from qflowd.model.errors import StoreUnavailable
 
 T = TypeVar("T")
 
@@ -61,81 +60,38 @@ def follow(instance: Instance, what: str) -> End:
 
     Raises: StoreUnavailable after that minute; NotFound.
     """
-    line = _Line(instance, what)
+    is_live, start, has_noted = is_terminal(sys.stderr), time.monotonic(), False
 
     def look() -> End | None:
-        try:
-            end = _end(instance)
-            if end is None:
-                line.draw()
-            return end
-        except StoreUnavailable:
-            line.clear()
-            raise
+        nonlocal has_noted
+        state, error = instance.state_and_error()
+        info = None if state in ("NEW", "REJECTED") else instance.info()
+        if state in ENDED or state == "REJECTED":
+            return End(instance.id, state, info.duration_s if info else None, error)
+        note = info.wait_reason if info else instance.wait_reason()
+        waited_s = time.monotonic() - start
+        if is_live:
+            # Ends where it began, so that whatever is written next takes its place.
+            line = cut(_line(instance.id, what, info, note, waited_s), shutil.get_terminal_size().columns - 1)
+            click.echo(f"\r{ERASE}{line}\r", err=True, nl=False, color=True)
+        elif note and waited_s > NOTE_AFTER_S and not has_noted:
+            say(f"{instance.id} {what}: {note}")
+            has_noted = True
+        return None
 
     try:
-        end = next(filter(None, looks(look, 0.1 if line.is_live else 0.5)))
+        return next(filter(None, looks(look, 0.1 if is_live else 0.5)))
     except KeyboardInterrupt:
-        line.clear()
         say(f"{instance.id} continues unwatched; `qflowd terminate {instance.id}` stops it")
         raise
-    line.clear()
-    return end
+    finally:
+        click.echo(ERASE, err=True, nl=False)
 
 
-def _end(instance: Instance) -> End | None:
-    state, error = instance.state_and_error()
-    if state == "REJECTED":
-        return End(instance.id, state, None, error)
-    if state not in ENDED:
-        return None
-    info = instance.info()
-    return End(instance.id, state, info.duration_s, info.error)
-
-
-class _Line:
-    """`42 daily_bars RUNNING ######-------------- 31% 5/16 tasks, 1 failed, 3.2s`, rewritten in place."""
-
-    def __init__(self, instance: Instance, what: str) -> None:
-        self.is_live = is_terminal(sys.stderr)
-        self._instance = instance
-        self._what = what
-        self._start = time.monotonic()
-        self._has_noted = False
-
-    def draw(self) -> None:
-        waited_s = time.monotonic() - self._start
-        if self.is_live:
-            text = cut(self._text(waited_s), shutil.get_terminal_size().columns - 1)
-            click.echo(f"\r\x1b[K{text}", err=True, nl=False)
-        elif waited_s > NOTE_AFTER_S and not self._has_noted:
-            self._has_noted = True
-            if note := self._instance.wait_reason():
-                say(f"{self._instance.id} {self._what}: {note}")
-
-    def clear(self) -> None:
-        if self.is_live:
-            click.echo("\r\x1b[K", err=True, nl=False)
-
-    def _text(self, waited_s: float) -> str:
-        try:
-            info = self._instance.info()
-        except NotFound:
-            note = self._instance.wait_reason() if waited_s > NOTE_AFTER_S else "waits for a daemon"
-            return f"{self._instance.id} {self._what} {note or ''}"
-        full = int(BAR * info.progress)
-        bar = f"[{'#' * full}{'-' * (BAR - full)}] {info.progress:4.0%}"
-        facts = [f"{info.id} {info.name} {info.state} {bar}", *self._counts(), duration(waited_s), info.wait_reason]
-        text = "  ".join(filter(None, facts))
-        return text if width(text) > 200 else text.replace(info.state, coloured(info.state), 1)
-
-    def _counts(self) -> list[str]:
-        try:
-            counts = self._instance.count_tasks()
-        except QflowdError:
-            raise
-        except Exception:  # noqa: BLE001 - a login with rights on inboxes and views alone cannot count; each driver says so
-            return []
-        done = sum(count for state, count in counts.items() if TaskState[state].is_final)
-        bad = counts.get("FAILED", 0)
-        return [f"{done}/{sum(counts.values())} tasks", f"{bad} failed" if bad else ""]
+def _line(id: int, what: str, info: InstanceInfo | None, note: str | None, waited_s: float) -> str:
+    """`42 daily_bars RUNNING [######--------------]  31%  3.2s  why it waits`."""
+    if info is None:
+        return f"{id} {what} {note or ''}"
+    full = int(BAR * info.progress)
+    bar = f"[{'#' * full}{'-' * (BAR - full)}] {info.progress:4.0%}"
+    return "  ".join(filter(None, [f"{id} {info.name} {info.state} {bar}", duration(waited_s), note]))

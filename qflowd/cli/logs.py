@@ -1,7 +1,6 @@
 """`qflowd logs ID`: what its tasks wrote, from any host; -f follows to the end."""
 
 import time
-from collections import deque
 from collections.abc import Iterator
 from typing import Final
 
@@ -46,38 +45,21 @@ def follow(instance: Instance, task: str | None = None) -> Iterator[LogLine]:
 
     Raises: StoreUnavailable after a minute without the database; NotFound.
     """
-    window = _Window()
-    for state, lines in looks(lambda: (instance.state(), list(window.read(instance, task))), PAUSE_S):
+    after, seen_at = 0, dict[int, float]()  # the ids of lines after `after`, and when they were seen
+
+    def read() -> tuple[str, list[LogLine]]:
+        state = instance.state()
+        return state, [line for line in instance.logs(task, after) if line.id not in seen_at]
+
+    for state, lines in looks(read, PAUSE_S):
         yield from lines
         if state in ENDED or state == "REJECTED":
             say(f"instance {instance.id} is {state}")
             return
-
-
-class _Window:
-    """Reads again what became visible in the last two seconds, and gives each line once."""
-
-    def __init__(self) -> None:
-        self._after = 0
-        self._given: set[int] = set()
-        self._newest: deque[tuple[float, int]] = deque()  # (when, largest id given by then)
-
-    def read(self, instance: Instance, task: str | None) -> Iterator[LogLine]:
-        after = self._after
-        while lines := instance.logs_after(after, task):
-            for line in lines:
-                if line.id not in self._given:
-                    self._given.add(line.id)
-                    yield line
-            after = lines[-1].id
-        self._slide(max(after, self._after))
-
-    def _slide(self, newest: int) -> None:
         now = time.monotonic()
-        self._newest.append((now, newest))
-        while self._newest and now - self._newest[0][0] > OVERLAP_S:
-            self._after = self._newest.popleft()[1]
-        self._given = {number for number in self._given if number > self._after}
+        seen_at |= {line.id: now for line in lines}
+        after = max((id for id, at in seen_at.items() if now - at > OVERLAP_S), default=after)
+        seen_at = {id: at for id, at in seen_at.items() if id > after}
 
 
 def _text(line: LogLine) -> str:

@@ -7,14 +7,12 @@ import shutil
 import sys
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, is_dataclass
-from datetime import UTC, date, datetime
+from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
-
-from qflowd.model.instants import format_instant
+import msgspec
 
 _COLOURS: Final = {
     "green": "SUCCESS",
@@ -37,17 +35,17 @@ def coloured(word: str | None, text: str | None = None) -> str:
     """`text` (default the word itself) in the colour of a state or level."""
     shown = (word or "") if text is None else text
     colour = COLOURS.get(word or "")
-    return click.style(shown, fg=colour) if colour and "NO_COLOR" not in os.environ else shown
+    return click.style(shown, fg=colour) if colour else shown
 
 
 def bold(text: str) -> str:
     """`text` so that the eye finds it."""
-    return text if "NO_COLOR" in os.environ else click.style(text, bold=True)
+    return click.style(text, bold=True)
 
 
 def print_json(value: Any) -> None:
     """One JSON document on stdout; instants are UTC with a Z."""
-    click.echo(json.dumps(value, default=_plain, ensure_ascii=False, indent=2))
+    click.echo(json.dumps(value, default=msgspec.to_builtins, ensure_ascii=False, indent=2))
 
 
 def print_list(rows: Sequence[Any], columns: str, empty: str = "", *, as_json: bool = False) -> None:
@@ -160,7 +158,7 @@ def first_line(text: str | None) -> str:
 
 def compact(value: Any) -> str:
     """A JSON value in one line."""
-    return "" if value is None else json.dumps(value, ensure_ascii=False, default=_plain)
+    return "" if value is None else json.dumps(value, ensure_ascii=False, default=msgspec.to_builtins)
 
 
 # How some fields are shown, wherever they stand.
@@ -186,13 +184,3 @@ def _one_line(value: Any) -> str:
         value = ", ".join(map(str, value))
     # What a job writes must not move the cursor; escape sequences are our own colours.
     return CONTROL.sub(" ", str(value))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return format_instant(value.astimezone(UTC))
-    if isinstance(value, date):
-        return value.isoformat()
-    if is_dataclass(value) and not isinstance(value, type):
-        return asdict(value)
-    return str(value)

@@ -11,9 +11,9 @@ from qflowd.client.polling import poll_until
 from qflowd.client.records import Answer, InstanceInfo, record, values_of
 from qflowd.model import jsontext
 from qflowd.model.errors import InvalidRequest, NotFound, Rejected
-from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS, key_range
+from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS
 from qflowd.model.names import DEFAULT_TENANT, fault_in_key
-from qflowd.model.states import InstanceState, TaskState
+from qflowd.model.states import InstanceState
 from qflowd.store.tx import DataRefused, Store
 
 ANSWER_S: Final = 30.0  # how long a command waits for a daemon to answer
@@ -185,11 +185,6 @@ class Client:
             for row in rows:
                 yield record(InstanceInfo, row)
             left, before = left - len(rows), rows[-1].id
-
-    def count_tasks(self, instance_id: int) -> dict[str, int]:
-        """How many tasks of an instance are in each state."""
-        rows = self.read_all("count_tasks", **key_range(instance_id))
-        return {TaskState(row.state).name: int(row.tasks) for row in sorted(rows)}
 
     def count_new(self) -> int:
         """How many submissions no daemon has taken yet."""

@@ -120,18 +120,17 @@ class Instance:
             return self._output(number, tasks[0].task)
         return {info.task: self._output(number, info.task) for info in tasks if info.state == "SUCCESS"}
 
-    def logs(self, task: str | None = None) -> Iterator[LogLine]:
-        """All lines that its tasks (or this one) have written so far, in the order in which they were stored."""
-        after = 0
-        while lines := self.logs_after(after, task):
-            yield from lines
-            after = lines[-1].id
+    def logs(self, task: str | None = None, after: int = 0) -> Iterator[LogLine]:
+        """All lines that its tasks (or this one) have written so far, in the order in which they were stored.
 
-    def logs_after(self, after: int, task: str | None = None) -> list[LogLine]:
-        """Up to 1,000 lines with an id greater than `after`. A smaller id may still become visible while tasks run."""
+        Args:
+            after: only lines with a greater id. While tasks run, a smaller one may still become visible.
+        """
         name = "list_logs" if task is None else "list_task_logs"
-        rows = self._client.read_all(name, instance_id=self._resolve(), task=task, after=after, batch=LINES)
-        return [record(LogLine, row) for row in rows]
+        where = {"instance_id": self._resolve(), "task": task, "batch": LINES}
+        while rows := self._client.read_all(name, after=after, **where):
+            yield from (record(LogLine, row) for row in rows)
+            after = rows[-1].id
 
     def terminate(self, reason: str | None = None, *, wait: bool = True, timeout: float | None = 30.0) -> Answer:
         """Stop it: what runs is killed, what has not started is cancelled.
@@ -160,10 +159,6 @@ class Instance:
         Raises: Rejected if it is not held; TimeoutError; StoreUnavailable.
         """
         return self._client.command("resume", self._resolve(), reason=reason, timeout=timeout)
-
-    def count_tasks(self) -> dict[str, int]:
-        """How many of its tasks are in each state; cheap also for large instances."""
-        return self._client.count_tasks(self._resolve())
 
     def _output(self, number: int, task: str) -> Json:
         rows = self._client.read_all("show_outputs", instance_id=number, task=task)

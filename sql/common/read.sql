@@ -29,9 +29,6 @@ SELECT * FROM qflow.tasks WHERE instance_id = :instance_id AND tenant = :tenant 
 SELECT id, task, map_index, state, output FROM qflow.tasks
 WHERE instance_id = :instance_id AND task = :task AND tenant = :tenant ORDER BY id
 
--- name: count_tasks
-SELECT t.state, COUNT(*) AS tasks FROM qflow.task_instance t WHERE t.id BETWEEN :first AND :last GROUP BY t.state
-
 -- name: show_attempts
 SELECT * FROM qflow.attempts WHERE instance_id = :instance_id AND tenant = :tenant ORDER BY task_id, fence
 

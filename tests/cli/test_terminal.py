@@ -16,8 +16,9 @@ from tests.cli.test_submit import answer_soon
 def on_a_terminal(*args: str, env: dict[str, str]) -> tuple[int, str]:
     """Run a command with a terminal of 80 columns as stdout and stderr."""
     ours, theirs = pty.openpty()
-    settings = {**os.environ, **env, "COLUMNS": "80", "LINES": "24", "TERM": "xterm"}
+    settings = {**os.environ, "COLUMNS": "80", "LINES": "24", "TERM": "xterm"}
     settings.pop("NO_COLOR", None)
+    settings |= env
     command = [sys.executable, "-m", "qflowd", *args]
     process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=settings)
     os.close(theirs)
@@ -41,7 +42,7 @@ def test_who_waits_sees_progress_in_one_line_that_goes_away(run, sqlite_engine):
     thread.join()
     assert code == 0
     assert "\r\x1b[K1 x waits for a daemon" in seen
-    assert "[--------------------]   0%  0/1 tasks" in seen
+    assert "1 hello RUNNING [--------------------]   0%  " in seen
     assert seen.rstrip().splitlines()[-1].startswith("\x1b[K1 x \x1b[32mSUCCESS\x1b[0m in ")
 
 
@@ -54,6 +55,9 @@ def test_tables_are_coloured_and_cut_at_the_edge_of_a_terminal(run, sqlite_engin
     assert code == 0
     assert "\x1b[31mFAILED\x1b[0m" in lines[1]
     assert lines[1].endswith("…")
+    _, seen = on_a_terminal("ps", env={"QFLOWD_DATABASE_URL": sqlite_engine.url, "NO_COLOR": "1"})
+    assert "FAILED" in seen
+    assert "\x1b" not in seen
     plain = run("ps").out
     assert "\x1b" not in plain
     assert plain.count("a long story") == 20
