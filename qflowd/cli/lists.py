@@ -1,7 +1,6 @@
 """`qflowd ps`, and `workflows`, `jobs`, `plugins`, `daemons`, `pools`: one table of what each list shows."""
 
 import itertools
-import json
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
@@ -27,10 +26,6 @@ class Listing(NamedTuple):
         print_list(rows, self.columns, self.empty, as_json=as_json)
 
 
-def _plugins(client: Client) -> list[dict[str, Any]]:
-    return [row | {"jobs": json.loads(row["jobs"] or "[]")} for row in client.plugins()]
-
-
 LISTINGS: Final = {
     "workflows": Listing(
         Client.workflows,
@@ -44,7 +39,7 @@ LISTINGS: Final = {
         "no jobs; a daemon stores what it finds in plugins/",
     ),
     "plugins": Listing(
-        _plugins,
+        Client.plugins,
         "FILE:file | DAEMON:daemon | CHANGED (UTC):updated_at | JOBS OR ERROR:error?jobs",
         "no daemon is running, so no plugins are loaded",
     ),

@@ -140,20 +140,12 @@ def _float(value: Any) -> float | None:
     return None if value is None else float(value)
 
 
+JSON_COLUMNS: Final = ("params", "output", "attributes", "params_schema", "settings", "tags", "jobs")
 # The databases differ in these: Decimals, dates as text, flags as numbers.
 CONVERTERS: Final[Mapping[str, Callable[[Any], Any]]] = {
-    "params": from_json,
-    "output": from_json,
-    "attributes": from_json,
-    "params_schema": from_json,
-    "settings": from_json,
-    "tags": from_json,
+    **dict.fromkeys(JSON_COLUMNS, from_json),
+    **dict.fromkeys(("progress", "duration_s", "cpu_s", "peak_memory_mb", "memory_mb"), _float),
     "business_date": _date,
-    "progress": _float,
-    "duration_s": _float,
-    "cpu_s": _float,
-    "peak_memory_mb": _float,
-    "memory_mb": _float,
     "enabled": bool,
 }
 
