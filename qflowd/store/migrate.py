@@ -1,7 +1,8 @@
 """Numbered migrations under a lock, step by step in a ledger: safe when daemons start together or are killed between steps."""
 
-import re
-from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import NamedTuple
 
 from qflowd import resources
 from qflowd.model.errors import SchemaOutdated, SchemaTooNew, StoreUnavailable
@@ -18,8 +19,7 @@ CREATE TABLE IF NOT EXISTS qflow.migration (
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One statement of a migration; `number` and `position` name it in the ledger."""
 
     number: int
@@ -30,18 +30,23 @@ class Step:
 def steps(dialect: Dialect) -> list[Step]:
     """Every step there is, in order. Files are `NNNN_name.sql`; several may share a number."""
     found: list[Step] = []
-    for number in range(1, newest() + 1):
-        texts: list[str] = []
-        for file in sorted((resources.sql_dir() / "common" / "migrations").glob(f"{number:04}_*.sql")):
-            texts += dialect.renderer.ddl(file.read_text("utf-8"))
+    for number, files in groupby(_files(), key=_number):
+        texts = [sql for file in files for sql in dialect.renderer.ddl(file.read_text("utf-8"))]
         found += [Step(number, position, sql) for position, sql in enumerate(texts, 1)]
     return found
 
 
 def newest() -> int:
     """The number of the newest migration that this qflowd knows."""
-    names = (file.name for file in (resources.sql_dir() / "common" / "migrations").glob("*.sql"))
-    return max(int(match[1]) for name in names if (match := re.match(r"(\d{4})_", name)))
+    return _number(_files()[-1])
+
+
+def _files() -> list[Path]:
+    return sorted((resources.sql_dir() / "common" / "migrations").glob("[0-9]*_*.sql"))
+
+
+def _number(file: Path) -> int:
+    return int(file.name.partition("_")[0])
 
 
 def script(dialect: Dialect) -> str:
@@ -79,7 +84,7 @@ def migrate(store: Store) -> int:
 
 
 def _migrate(connection: Connection, dialect: Dialect) -> int:
-    if dialect.has_schema(connection) and _version(connection) == newest() and _is_complete(connection, dialect):
+    if dialect.has_schema(connection) and not _missing(connection, dialect):
         return 0
     if dialect.ddl_in_transaction:
         connection.begin()
@@ -102,25 +107,18 @@ def check(store: Store) -> None:
 
     Raises: SchemaOutdated, SchemaTooNew; StoreUnsupported where a table cannot hold every text.
     """
-    connection = store.connection()
+    connection, name = store.connection(), store.dialect.describe()
     if not store.dialect.has_schema(connection):
-        raise SchemaOutdated(
-            f"{store.dialect.describe()} holds no qflowd schema; run `qflowd migrate` (or `qflowd run`)"
-        )
-    _refuse_newer(connection)
-    if _version(connection) < newest() or not _is_complete(connection, store.dialect):
-        raise SchemaOutdated(
-            f"{store.dialect.describe()} has schema {_version(connection)}, this qflowd needs {newest()}: `qflowd migrate`"
-        )
+        raise SchemaOutdated(f"{name} holds no qflowd schema; run `qflowd migrate` (or `qflowd run`)")
+    if missing := _missing(connection, store.dialect):
+        raise SchemaOutdated(f"{name} lacks {len(missing)} steps of schema {newest()}: run `qflowd migrate`")
     store.dialect.check_tables(connection)
 
 
 def _run_steps(connection: Connection, dialect: Dialect) -> int:
     [ledger] = dialect.renderer.ddl(LEDGER)
     connection.script(ledger)
-    _refuse_newer(connection)
-    applied = {(number, step) for number, step in connection.script("SELECT number, step FROM qflow.migration")}
-    missing = [step for step in steps(dialect) if (step.number, step.position) not in applied]
+    missing = _missing(connection, dialect)
     for step in missing:
         try:
             connection.script(step.sql)
@@ -137,15 +135,8 @@ def _record(dialect: Dialect, step: Step) -> str:
     return f"INSERT INTO qflow.migration (number, step, applied_at) VALUES ({step.number}, {step.position}, {clock})"  # noqa: S608
 
 
-def _version(connection: Connection) -> int:
-    return int(connection.script("SELECT COALESCE(MAX(number), 0) FROM qflow.migration")[0][0])
-
-
-def _is_complete(connection: Connection, dialect: Dialect) -> bool:
-    [(count,)] = connection.script("SELECT COUNT(*) FROM qflow.migration")
-    return int(count) == len(steps(dialect))
-
-
-def _refuse_newer(connection: Connection) -> None:
-    if (there := _version(connection)) > newest():
+def _missing(connection: Connection, dialect: Dialect) -> list[Step]:
+    applied = {(number, position) for number, position in connection.script("SELECT number, step FROM qflow.migration")}
+    if (there := max(applied, default=(0, 0))[0]) > newest():
         raise SchemaTooNew(f"the schema has version {there}, this qflowd knows {newest()}: upgrade qflowd on this host")
+    return [step for step in steps(dialect) if (step.number, step.position) not in applied]
