@@ -5,8 +5,10 @@ clocks go back, at the first of the two; a time that is left out fires at the en
 or hour begins with `*` repeats by elapsed time: twice through the repeated hour, not at all in the missing one.
 """
 
+from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
@@ -49,79 +51,58 @@ def check_timezone(name: object) -> str:
 
 def next_fires(cron: str, timezone: str, after: datetime, count: int) -> list[datetime]:
     """The `count` next instants after `after`, in UTC, earliest first."""
-    fires: list[datetime] = []
-    while len(fires) < count:
-        after = next_fire(cron, timezone, after)
-        fires.append(after)
-    return fires
+    return list(islice(_fires(cron, timezone, after), count))
 
 
 def next_fire(cron: str, timezone: str, after: datetime) -> datetime:
     """The first instant later than `after`, in UTC."""
-    zone, after = zone_of(timezone), after.astimezone(UTC)
-    if not _is_fixed(cron):
-        return _next_by_elapsed_time(cron, zone, after)
-    walls = _walk(cron, _wall(after, zone))
-    while (fire := _instant(walls.get_next(datetime), zone)) <= after:
-        pass
-    return fire
-
-
-def previous_fire(cron: str, timezone: str, until: datetime) -> datetime:
-    """The last instant not later than `until`, in UTC."""
-    zone, until = zone_of(timezone), until.astimezone(UTC)
-    if not _is_fixed(cron):
-        return _previous_by_elapsed_time(cron, zone, until)
-    # In the second pass of a repeated hour, wall times still ahead have fired in the first.
-    repeated = _offset(until - timedelta(hours=3), zone) - _offset(until, zone)
-    start = _wall(until, zone).replace(microsecond=0) + max(repeated, timedelta()) + _SECOND
-    walls = _walk(cron, start)
-    while (fire := _instant(walls.get_prev(datetime), zone)) > until:
-        pass
-    return fire
+    return next(_fires(cron, timezone, after))
 
 
 def missed_fires(cron: str, timezone: str, after: datetime, until: datetime, limit: int) -> list[datetime]:
     """The latest `limit` instants in (after, until], in UTC, earliest first."""
-    fires: list[datetime] = []
-    while len(fires) < limit and (fire := previous_fire(cron, timezone, until)) > after:
-        fires.append(fire)
-        until = fire - timedelta(microseconds=1)
-    return fires[::-1]
+    span = timedelta(minutes=1)
+    while True:  # looks back ever further, until there are enough
+        start = max(after, until - span)
+        fires = deque(takewhile(lambda fire: fire <= until, _fires(cron, timezone, start)), limit)
+        if len(fires) == limit or start == after:
+            return list(fires)
+        span *= 4
+
+
+def _fires(cron: str, timezone: str, after: datetime) -> Iterator[datetime]:
+    """All instants later than `after`, in UTC, earliest first."""
+    zone, after = zone_of(timezone), after.astimezone(UTC)
+    if not _is_fixed(cron):
+        while True:
+            after = _next_by_elapsed_time(cron, zone, after)
+            yield after
+    walls = _walk(cron, _wall(after, zone))
+    while True:
+        if (fire := _instant(walls.get_next(datetime), zone)) > after:
+            yield fire
+            after = fire
 
 
 def _next_by_elapsed_time(cron: str, zone: ZoneInfo, after: datetime) -> datetime:
     start, offset = after, _offset(after, zone)
     while True:
-        fire = _walk(cron, _floor(start) + offset).get_next(datetime) - offset
-        change = next(_changes(zone, start, fire), None)
+        fire = _walk(cron, start + offset).get_next(datetime) - offset
+        change = _next_change(zone, after, fire)
         if change is None:
             return fire
-        # From the change on, another offset holds; the change itself may be an instant to fire.
-        start, offset = change - _SECOND, _offset(change, zone)
-        if (fire := _walk(cron, start + offset).get_next(datetime) - offset) == change:
-            return fire
-        start = change
+        # From the change on another offset holds; the change itself may be an instant to fire.
+        after, start, offset = change, change - _SECOND, _offset(change, zone)
 
 
-def _previous_by_elapsed_time(cron: str, zone: ZoneInfo, until: datetime) -> datetime:
-    start, offset = _floor(until), _offset(until, zone)
-    while True:
-        fire = _walk(cron, start + offset + _SECOND).get_prev(datetime) - offset
-        changes = list(_changes(zone, fire, start))
-        if not changes:
-            return fire
-        start = changes[-1] - _SECOND
-        offset = _offset(start, zone)
-
-
-def _changes(zone: ZoneInfo, start: datetime, end: datetime) -> Iterator[datetime]:
-    """The instants in (start, end] from which another offset holds. Changes are days apart."""
+def _next_change(zone: ZoneInfo, start: datetime, end: datetime) -> datetime | None:
+    """The first instant in (start, end] from which another offset holds. Changes are days apart."""
     while start < end:
         stop = min(start + timedelta(days=1), end)
         if _offset(start, zone) != _offset(stop, zone):
-            yield _change(zone, start, stop)
+            return _change(zone, start, stop)
         start = stop
+    return None
 
 
 def _change(zone: ZoneInfo, before: datetime, after: datetime) -> datetime:
@@ -138,7 +119,7 @@ def _change(zone: ZoneInfo, before: datetime, after: datetime) -> datetime:
 
 def _instant(wall: datetime, zone: ZoneInfo) -> datetime:
     """The instant at which clocks first show `wall`; the end of the gap if they never do."""
-    local = wall.replace(tzinfo=zone, fold=0)  # walking backwards, croniter sets fold
+    local = wall.replace(tzinfo=zone)
     instant = local.astimezone(UTC)
     if _wall(instant, zone) == wall:
         return instant
@@ -165,7 +146,7 @@ def _is_fixed(cron: str) -> bool:
 
 
 def _walk(cron: str, start: datetime) -> "croniter":
-    """The matching wall times on both sides of `start`."""
+    """The matching wall times after `start`."""
     from croniter import croniter  # 65 ms that daemons without schedules save
 
     return croniter(cron_text.expand_alias(cron), _floor(start), second_at_beginning=True)
