@@ -37,7 +37,7 @@ def command(folder: Path) -> int:
         if name in USUAL_NAMES and (config := _configuration(folder)):
             click.echo(f"  kept  {config}")
         else:
-            _make_file(path, (resources.starter_dir() / name).read_text("utf-8"))
+            _make_file(path, (resources.folder("starter") / name).read_text("utf-8"))
     _make_database(folder)
     _warn_of_untrusted(folder / "plugins")
     _tell_what_next(folder)

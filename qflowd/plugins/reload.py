@@ -185,7 +185,7 @@ class Reloader:
 
 def shipped(enable: Sequence[str]) -> Scan:
     """The plugins that come with qflowd and are on: `log`, `delay`, and those of `enable`."""
-    found = scan([resources.plugins_dir()], (".py",), trusted_only=False)
+    found = scan([resources.folder("plugins")], (".py",), trusted_only=False)
     names = {Path(path).stem: path for path in found.files if Path(path).stem in SHIPPED}
     errors = {
         f"[plugins] enable: {name}": f"qflowd ships no plugin {name!r}; there are {', '.join(sorted(names))}"
@@ -198,7 +198,7 @@ def shipped(enable: Sequence[str]) -> Scan:
 
 def _without_shipped(found: Scan) -> Scan:
     """In a checkout `plugins/` may be the user's folder too; what ships is still on or off by `enable`."""
-    home = resources.plugins_dir()
+    home = resources.folder("plugins")
     files = {
         path: file
         for path, file in found.files.items()

@@ -88,7 +88,7 @@ class Catalog(dict[str, Statement]):
     def load(cls, renderer: Renderer) -> "Catalog":
         sources: dict[str, Source] = {}
         for folder in ("common", renderer.dialect):
-            for file in sorted((resources.sql_dir() / folder).glob("*.sql")):
+            for file in sorted((resources.folder("sql") / folder).glob("*.sql")):
                 sources |= {name: Source(file, each, text) for name, each, text in split(file)}
         return cls(renderer, sources)
 

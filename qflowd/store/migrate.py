@@ -42,7 +42,7 @@ def newest() -> int:
 
 
 def _files() -> list[Path]:
-    return sorted((resources.sql_dir() / "common" / "migrations").glob("[0-9]*_*.sql"))
+    return sorted((resources.folder("sql") / "common" / "migrations").glob("[0-9]*_*.sql"))
 
 
 def _number(file: Path) -> int:

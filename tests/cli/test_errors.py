@@ -16,7 +16,7 @@ def test_a_database_that_cannot_be_reached_is_exit_code_5(run, monkeypatch, comm
     monkeypatch.setenv("QFLOWD_DATABASE_URL", "postgresql://u:hidden@127.0.0.1:1/x")
     ran = run(*command.split())
     assert (ran.code, ran.out) == (5, "")
-    assert ran.err.startswith("qflowd: cannot reach PostgreSQL at postgresql://127.0.0.1:1/x")
+    assert ran.err.startswith("qflowd: cannot reach PostgreSQL at postgresql://u@127.0.0.1:1/x")
     assert ran.err.count("\n") == 1
     assert "refused; Is the server running" in ran.err
     assert "hidden" not in ran.err

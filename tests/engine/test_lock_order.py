@@ -14,7 +14,7 @@ from tests.support.lock_order import LEVELS, NEVER_WAIT
 def test_every_statement_that_locks_tasks_or_instances_has_a_place_in_the_order():
     found = set()
     for folder in ("common", "postgres", "mysql", "sqlite"):
-        for file in (resources.sql_dir() / folder).glob("*.sql"):
+        for file in (resources.folder("sql") / folder).glob("*.sql"):
             for name, _, text in split(file):
                 first = re.sub(r"^\s*--.*$", "", text, flags=re.MULTILINE)
                 tables = re.search(

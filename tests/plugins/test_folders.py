@@ -150,7 +150,7 @@ def test_shell_is_off_unless_enabled(folder, make_reloader):
 
 
 def test_the_shipped_folder_as_the_users_own_enables_nothing(make_reloader):
-    registry = make_reloader(resources.plugins_dir()).start()
+    registry = make_reloader(resources.folder("plugins")).start()
     assert "shell" not in registry.jobs
 
 

@@ -25,7 +25,7 @@ class Silent:
 
 
 def load(name):
-    spec = importlib.util.spec_from_file_location(f"shipped_{name}", resources.plugins_dir() / f"{name}.py")
+    spec = importlib.util.spec_from_file_location(f"shipped_{name}", resources.folder("plugins") / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -125,7 +125,7 @@ def test_the_program_dies_with_the_group_of_its_worker(tmp_path):
         "spec.loader.exec_module(m); m.shell(['sh', '-c', 'echo $$ > ' + sys.argv[2] + '; exec sleep 300'])\n"
     )
     worker = subprocess.Popen(
-        [sys.executable, "-c", code, resources.plugins_dir() / "shell.py", pid_file], start_new_session=True
+        [sys.executable, "-c", code, resources.folder("plugins") / "shell.py", pid_file], start_new_session=True
     )
     deadline = time.monotonic() + 10
     while not (pid_file.exists() and pid_file.read_text().strip()):

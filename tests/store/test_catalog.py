@@ -103,7 +103,7 @@ def sources(dialect: str) -> dict[str, tuple[tuple[str, ...], str]]:
     """Statement -> (columns of `each`, text as written), for one dialect."""
     found = {}
     for folder in ("common", dialect):
-        for file in sorted((resources.sql_dir() / folder).glob("*.sql")):
+        for file in sorted((resources.folder("sql") / folder).glob("*.sql")):
             for name, each, text in split(file):
                 found[name] = each, re.sub(r"^\s*--(?! then).*$", "", text, flags=re.MULTILINE)
     return found
@@ -215,13 +215,13 @@ def test_the_three_catalogs_take_the_same_rows_in_the_same_order():
 
 def test_only_the_hot_statements_are_written_once_per_database():
     for dialect in URLS:
-        own = {name for file in (resources.sql_dir() / dialect).glob("*.sql") for name, _, _ in split(file)}
+        own = {name for file in (resources.folder("sql") / dialect).glob("*.sql") for name, _, _ in split(file)}
         assert own == HOT
 
 
 def test_every_statement_says_its_name_once_in_a_folder():
     for folder in ("common", *URLS):
-        files: list[Path] = sorted((resources.sql_dir() / folder).glob("*.sql"))
+        files: list[Path] = sorted((resources.folder("sql") / folder).glob("*.sql"))
         names = [name for file in files for name, _, _ in split(file)]
         assert sorted(names) == sorted(set(names)), folder
 

@@ -7,7 +7,7 @@ import re
 from qflowd import resources
 from qflowd.store.catalog import split
 
-MIGRATIONS = sorted((resources.sql_dir() / "common" / "migrations").glob("*.sql"))
+MIGRATIONS = sorted((resources.folder("sql") / "common" / "migrations").glob("*.sql"))
 INDEX = re.compile(r"\{index: (?P<name>\w+) ON qflow\.(?P<table>\w+) ")
 # Migrations are not edited; what took over from a statement that their comments name.
 SUCCESSORS = {"list_dead_daemons": ("list_neighbours", "list_gone_owners")}
@@ -35,7 +35,7 @@ def texts() -> dict[str, str]:
     """Statements and views by name: their texts on all databases together."""
     found: dict[str, str] = {}
     for folder in ("common", "postgres", "mysql", "sqlite"):
-        for file in sorted((resources.sql_dir() / folder).glob("*.sql")):
+        for file in sorted((resources.folder("sql") / folder).glob("*.sql")):
             for name, _, text in split(file):
                 found[name] = found.get(name, "") + text
     for file in MIGRATIONS:

@@ -126,7 +126,7 @@ def test_a_macro_that_nobody_knows_is_named_with_its_file_and_statement(tmp_path
     (tmp_path / "common" / "things.sql").write_text(
         f"-- name: good_one\nSELECT 1\n\n-- name: bad_one\nSELECT 2 {macro}\n"
     )
-    monkeypatch.setattr("qflowd.resources.sql_dir", lambda: tmp_path)
+    monkeypatch.setattr("qflowd.resources.folder", lambda name: tmp_path)
     with pytest.raises(ValueError, match=rf"common/things\.sql.*bad_one.*{re.escape(wrong)}"):
         Catalog.load(renderer(dialect))["bad_one"]
 
@@ -134,7 +134,7 @@ def test_a_macro_that_nobody_knows_is_named_with_its_file_and_statement(tmp_path
 def test_a_statement_without_text_is_named(tmp_path, monkeypatch):
     (tmp_path / "common").mkdir()
     (tmp_path / "common" / "things.sql").write_text("-- name: empty_one\n-- only a comment\n")
-    monkeypatch.setattr("qflowd.resources.sql_dir", lambda: tmp_path)
+    monkeypatch.setattr("qflowd.resources.folder", lambda name: tmp_path)
     with pytest.raises(ValueError, match=r"things\.sql, statement empty_one: .*no text"):
         Catalog.load(renderer("sqlite"))["empty_one"]
 

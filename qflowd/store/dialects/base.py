@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from qflowd.config.database_url import without_password
 from qflowd.model.errors import StoreUnavailable
 from qflowd.store.alarm import Alarm
 from qflowd.store.catalog import Statement
@@ -97,6 +98,7 @@ class Dialect(ABC):
     has_row_locks: ClassVar[bool] = True
     has_waker: ClassVar[bool] = False  # do the inboxes notify daemons that say they sleep?
     renderer: Renderer
+    url: str
     file: Path | None = None  # of an embedded database
     limits = Limits()
 
@@ -157,4 +159,4 @@ class Dialect(ABC):
 
     def describe(self) -> str:
         """The URL without its secrets, for logs."""
-        return self.name
+        return without_password(self.url)

@@ -12,7 +12,7 @@ from qflowd.model.errors import StoreUnavailable, StoreUnsupported
 from qflowd.store.alarm import Alarm
 from qflowd.store.dialects.base import Connection, Dialect, Disconnected, opening
 from qflowd.store.dialects.mysql_alarm import Asking
-from qflowd.store.dialects.mysql_connection import MysqlConnection, describe
+from qflowd.store.dialects.mysql_connection import MysqlConnection
 from qflowd.store.dialects.mysql_renderer import MARIADB_COLLATION, MysqlRenderer
 
 NARROW_TABLES = (
@@ -133,6 +133,3 @@ class Mysql(Dialect):
 
     def alarm(self) -> Alarm[Any]:
         return Asking(self.connect)
-
-    def describe(self) -> str:
-        return describe(self.url)

@@ -14,6 +14,7 @@ import msgspec
 import pymysql
 from pymysql.constants import CLIENT, ER
 
+from qflowd.config.database_url import without_password
 from qflowd.model.errors import StoreUnavailable
 from qflowd.store.catalog import Statement
 from qflowd.store.dialects.base import (
@@ -78,7 +79,7 @@ class MysqlConnection(Connection):
                 self.script(SESSION.format(lock_s=round(limits.lock_s), idle=self._idle_limit(limits)))
                 [(self._packet,)] = self.script("SELECT @@max_allowed_packet")
         except (Disconnected, pymysql.Error, OSError) as error:
-            raise StoreUnavailable(f"cannot reach MySQL at {describe(url)}: {_said(error)}") from error
+            raise StoreUnavailable(f"cannot reach MySQL at {without_password(url)}: {_said(error)}") from error
 
     def _idle_limit(self, limits: Limits) -> str:
         """MySQL has a limit for all rest alone, and a thread may rest for a minute between two transactions."""
@@ -175,12 +176,6 @@ def arguments(url: str) -> dict[str, Any]:
 @functools.cache
 def _trusting(ca: str) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=ca)
-
-
-def describe(url: str) -> str:
-    """The URL without user and password."""
-    parts = urlsplit(url)
-    return f"mysql://{parts.hostname or ''}:{parts.port or 3306}"
 
 
 def _bind(value: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 from qflowd.store.alarm import Alarm
 from qflowd.store.dialects.base import Connection, Dialect, opening
 from qflowd.store.dialects.postgres_alarm import Listening
-from qflowd.store.dialects.postgres_connection import PostgresConnection, describe
+from qflowd.store.dialects.postgres_connection import PostgresConnection
 from qflowd.store.dialects.postgres_renderer import PostgresRenderer
 
 END_SESSIONS = (
@@ -67,6 +67,3 @@ class Postgres(Dialect):
 
     def alarm(self) -> Alarm[Any]:
         return Listening(self.connect)
-
-    def describe(self) -> str:
-        return describe(self.url)

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, cast
-from urllib.parse import urlsplit
 
 import psycopg
 from psycopg import errors as pg
 
+from qflowd.config.database_url import without_password
 from qflowd.model.errors import StoreUnavailable, StoreUnsupported
 from qflowd.store.catalog import Statement
 from qflowd.store.dialects.base import Connection, DataRefused, Disconnected, Limits, LockTimeout, Retryable, Rows
@@ -43,7 +43,7 @@ class PostgresConnection(Connection):
             self.driver = psycopg.connect(_libpq_url(url), **cast("Any", SESSION | KEEPALIVE | more))
         except psycopg.OperationalError as error:
             said = "; ".join(line.strip() for line in str(error).splitlines() if line.strip())
-            raise StoreUnavailable(f"cannot reach PostgreSQL at {describe(url)}: {said}") from error
+            raise StoreUnavailable(f"cannot reach PostgreSQL at {without_password(url)}: {said}") from error
         self._may_prepare = False
 
     def check(self) -> None:
@@ -138,12 +138,6 @@ def _to_utc(instant: datetime) -> datetime:
 def _libpq_url(url: str) -> str:
     scheme, _, rest = url.partition("://")
     return f"postgresql://{rest}" if scheme != "postgresql" else url
-
-
-def describe(url: str) -> str:
-    """The URL without user and password."""
-    parts = urlsplit(url)
-    return f"postgresql://{parts.hostname or ''}:{parts.port or 5432}{parts.path}"
 
 
 @contextmanager
