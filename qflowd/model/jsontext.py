@@ -3,7 +3,6 @@
 import json
 import math
 import re
-from collections.abc import Iterator
 from typing import Any, Final
 
 from qflowd.model.workflow import Json
@@ -81,16 +80,11 @@ def clean(value: Json) -> Json:
 
 def depth(value: Json) -> int:
     """How many levels of lists and objects `value` has; 0 for a scalar. Never recurses."""
-    deepest, open_levels = 0, [iter((value,))]
-    while open_levels:
-        for item in open_levels[-1]:
-            if isinstance(item, dict | list):
-                open_levels.append(_items(item))
-                deepest = max(deepest, len(open_levels) - 1)
-                break
-        else:
-            open_levels.pop()
-    return deepest
+    levels, level = 0, [value]
+    while level := [item for item in level if isinstance(item, dict | list)]:
+        levels += 1
+        level = [item for held in level for item in (held.values() if isinstance(held, dict) else held)]
+    return levels
 
 
 def check_number(value: Any) -> None:
@@ -111,10 +105,6 @@ def _as_text(text: str | bytes, what: str, largest: int) -> str:
         return text.decode()
     except UnicodeDecodeError:
         raise ValueError(f"{what} is not UTF-8 text") from None
-
-
-def _items(value: Any) -> Iterator[Any]:
-    return iter(value.values() if isinstance(value, dict) else value)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
