@@ -228,7 +228,7 @@ def test_doctor_without_a_database_is_exit_code_5(run, monkeypatch, postgres_url
     monkeypatch.setenv("QFLOWD_DATABASE_URL", "mysql://127.0.0.1:1/")
     ran = run("doctor")
     assert ran.code == 5
-    assert "mysql://127.0.0.1:1: Can't connect to MySQL server" in ran.out
+    assert "mysql://127.0.0.1:1/: Can't connect to MySQL server" in ran.out
     monkeypatch.setenv("QFLOWD_DATABASE_URL", postgres_url)
     ran = run("doctor")
     assert ran.code == 5
