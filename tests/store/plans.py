@@ -48,7 +48,7 @@ def given(name: str, batch: int) -> tuple[Rows, dict[str, Any]]:
         "finish_tasks": [(i, 0, 5, 0, 1, 1, 0, None) for i in ids],
         "advance_tasks": [(i, 0, 0, 0) for i in ids],
         "advance_fans": [
-            (16 * n, f"[{', '.join(str(16 * m) for m in range(1, 11))}]") for n in range(1, batch // 10 + 1)
+            (16 * n, f"[{', '.join(str(16 * m) for m in range(1, 11))}]") for n in range(1, max(1, batch // 10) + 1)
         ],
         "release_tasks": [(i, 0, 0, 0) for i in ids],
         "promote_tasks": [(i, 0) for i in ids],

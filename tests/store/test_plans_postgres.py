@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from qflowd.store.dialects.postgres_connection import array_text
+from qflowd.store.dialects.postgres_connection import bound
 from qflowd.store.tx import Store
 from tests.store.conftest import opened
 from tests.store.plans import FROM_THE_START, fill, given
 
-BATCHES = (10, 400, 1000)
+BATCHES = (1, 10, 400, 1000)
 MODES = ("force_custom_plan", "force_generic_plan")
 CLAIM, HELD, KEY = "task_instance_claim", "task_instance_held", "task_instance_pkey"
 INDEXES = {
@@ -43,11 +43,8 @@ class Node(NamedTuple):
 def plan(store: Store, name: str, batch: int, mode: str, *, inside: bool) -> list[Node]:
     """The plan's nodes, as the door's transaction (or a read outside of one) gets it."""
     rows, params = given(name, batch)
-    statement, connection = store.catalog[name], store.connection()
-    values = dict(params)
-    if statement.rows is not None:
-        columns = zip(statement.rows.names, statement.rows.types, zip(*rows, strict=True), strict=True)
-        values |= {f"rows_{column}": array_text(value, kind) for column, kind, value in columns}
+    connection = store.connection()
+    text, values = bound(store.catalog[name], params, rows)
     names: list[str] = []
 
     def numbered(match: re.Match[str]) -> str:
@@ -55,7 +52,7 @@ def plan(store: Store, name: str, batch: int, mode: str, *, inside: bool) -> lis
             names.append(match[1])
         return f"${names.index(match[1]) + 1}"
 
-    text = re.sub(r"%\((\w+)\)s", numbered, statement.text(params)).replace("%%", "%")
+    text = re.sub(r"%\((\w+)\)s", numbered, text).replace("%%", "%")
     arguments = ", ".join("'" + str(values[n]).replace("'", "''") + "'" for n in names)
     if inside:
         connection.begin()

@@ -10,6 +10,7 @@ import pytest
 from qflowd.model.states import TaskState
 from qflowd.store.catalog import Catalog, split
 from qflowd.store.dialects import dialect_for
+from qflowd.store.dialects.postgres_renderer import single
 from qflowd.store.render import Renderer, RowSet, top_level_parts
 
 URLS = {"sqlite": "sqlite:////nowhere/qflow.db", "postgres": "postgresql://127.0.0.1/x", "mysql": "mysql://127.0.0.1/"}
@@ -54,6 +55,12 @@ def test_a_row_set_becomes_what_the_database_reads_best():
     assert f"JSON_TABLE(%(rows)s, '$[*]' COLUMNS (id BIGINT PATH '$[0]', {name}))" in rendered("mysql", text)
     assert "(SELECT ?1 AS id, ?2 AS name)" in rendered("sqlite", text)
     assert renderer("postgres").statement(text)[1] == RowSet(("id", "name"), ("bigint", "text"))
+
+
+def test_a_row_set_of_one_row_takes_no_arrays_on_postgresql():
+    text, rows = renderer("postgres").statement("SELECT r.at FROM {rows: id bigint, at microseconds} r")
+    at = "TIMESTAMPTZ 'epoch' + CAST(%(rows_at)s AS BIGINT) * INTERVAL '1 microsecond' AS at"
+    assert single(text, rows) == f"SELECT r.at FROM (SELECT CAST(%(rows_id)s AS BIGINT) AS id, {at}) r"
 
 
 def test_an_update_from_rows_lets_the_rows_drive_the_join_on_mysql():

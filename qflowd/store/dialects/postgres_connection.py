@@ -6,9 +6,10 @@ Statements are prepared only in a session that is ours alone.
 import contextlib
 import os
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import repeat
 from typing import Any, cast
 
 import psycopg
@@ -18,6 +19,7 @@ from qflowd.config.database_url import without_password
 from qflowd.model.errors import StoreUnavailable, StoreUnsupported
 from qflowd.store.catalog import Statement
 from qflowd.store.dialects.base import Connection, DataRefused, Disconnected, Limits, LockTimeout, Retryable, Rows
+from qflowd.store.dialects.postgres_renderer import single
 
 OLDEST = 140000  # CREATE OR REPLACE TRIGGER
 # One round trip. What hangs must not hold rows for ever; plans stay on the indexes, else a batch reads a large table whole.
@@ -84,14 +86,9 @@ class PostgresConnection(Connection):
             peer.shutdown(socket.SHUT_RDWR)
 
     def run(self, statement: Statement, params: Mapping[str, Any], rows: Rows) -> list[Any]:
-        values = dict(params)
-        if statement.rows is not None:
-            columns: Sequence[Sequence[Any]] = list(zip(*rows, strict=True)) or [()] * len(statement.rows.names)
-            for name, kind, column in zip(statement.rows.names, statement.rows.types, columns, strict=True):
-                values[f"rows_{name}"] = array_text(column, kind)
+        text, values = bound(statement, params, rows)
         with translated():
-            text = cast("Any", statement.text(params))
-            cursor = self.driver.execute(text, values, prepare=None if self._may_prepare else False)
+            cursor = self.driver.execute(cast("Any", text), values, prepare=None if self._may_prepare else False)
             self.changed = max(cursor.rowcount, 0)
             if cursor.description is None:
                 return []
@@ -112,6 +109,20 @@ class PostgresConnection(Connection):
             return {notification.payload for notification in notifies}
 
 
+def bound(statement: Statement, params: Mapping[str, Any], rows: Rows) -> tuple[str, dict[str, Any]]:
+    """The text to send, and its values."""
+    text, columns = statement.text(params), statement.rows
+    if columns is None:
+        return text, dict(params)
+    values: Iterable[str | None]
+    if len(rows) == 1:
+        text = single(text, columns)
+        values = (None if value is None else _text(value) for value in rows[0])
+    else:
+        values = map(array_text, zip(*rows, strict=True) if rows else repeat(()), columns.types)
+    return text, {**params, **{f"rows_{name}": value for name, value in zip(columns.names, values, strict=True)}}
+
+
 def array_text(column: Sequence[Any], kind: str) -> str:
     """A PostgreSQL array literal. Our own, because psycopg's list dumper costs 0.5 µs an element."""
     if kind in ("bigint", "int", "smallint", "double", "microseconds"):
@@ -122,8 +133,11 @@ def array_text(column: Sequence[Any], kind: str) -> str:
 def _element(value: Any) -> str:
     if value is None:
         return "NULL"
-    text = value.isoformat() if isinstance(value, datetime) else str(value)
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return '"' + _text(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _text(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def _to_utc(instant: datetime) -> datetime:

@@ -1,5 +1,6 @@
 """What PostgreSQL calls things."""
 
+from functools import cache
 from typing import ClassVar
 
 from qflowd.store.render import TEMPLATES, TEXTS, Renderer, RowSet
@@ -41,8 +42,20 @@ class PostgresRenderer(Renderer):
 
     def rows(self, rows: RowSet) -> str:
         arrays = ", ".join(f"CAST(:rows_{n} AS {self.types[t]}[])" for n, t in zip(rows.names, rows.types, strict=True))
-        columns = ", ".join(
-            f"TIMESTAMPTZ 'epoch' + {name} * INTERVAL '1 microsecond' AS {name}" if kind == "microseconds" else name
-            for name, kind in zip(rows.names, rows.types, strict=True)
-        )
+        columns = ", ".join(map(_column, rows.names, rows.names, rows.types))
         return f"(SELECT {columns} FROM unnest({arrays}) AS given({', '.join(rows.names)}))"  # noqa: S608 - our own files
+
+
+@cache
+def single(sql: str, rows: RowSet) -> str:
+    """A rendered statement for a row set of one row: no arrays to be made and taken apart."""
+    values = [f"CAST(:rows_{n} AS {PostgresRenderer.types[t]})" for n, t in zip(rows.names, rows.types, strict=True)]
+    row = f"(SELECT {', '.join(map(_column, values, rows.names, rows.types))})"
+    many, one = (PostgresRenderer().parameters(text, rows) for text in (PostgresRenderer().rows(rows), row))
+    return sql.replace(many, one)
+
+
+def _column(value: str, name: str, kind: str) -> str:
+    if kind == "microseconds":
+        value = f"TIMESTAMPTZ 'epoch' + {value} * INTERVAL '1 microsecond'"
+    return f"{value} AS {name}"
