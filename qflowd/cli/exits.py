@@ -26,26 +26,26 @@ NO_DATABASE: Final = 5
 
 ERASE: Final = "\x1b[K"  # what stands on the line; click leaves it out where nobody looks on
 
-_USAGE: Final = (InvalidConfig, InvalidRequest, InvalidParams, InvalidExpression)
-_DATABASE: Final = (StoreUnavailable, StoreUnsupported, SchemaOutdated, SchemaTooNew)
-_DRIVERS: Final = ("psycopg", "pymysql", "apsw")
-
 
 def report(error: Exception) -> int | None:
     """Say what went wrong; returns the exit code, None for an error that is a fault of qflowd itself."""
-    if isinstance(error, click.ClickException):
-        error.show()
-        return error.exit_code
-    if isinstance(error, _DATABASE):
-        say(" ".join(str(error).split()))  # drivers report in several lines
-        return NO_DATABASE
-    if isinstance(error, QflowdError | TimeoutError):
-        say(f"rejected: {error}" if isinstance(error, Rejected) else str(error))
-        return USAGE if isinstance(error, _USAGE) else ERROR
-    if type(error).__module__.partition(".")[0] in _DRIVERS:
-        # What the store did not translate: missing grants, mostly.
-        say(f"the database refuses: {str(error).strip()}; `qflowd doctor` looks into it")
-        return NO_DATABASE
+    match error:
+        case click.ClickException():
+            error.show()
+            return error.exit_code
+        case StoreUnavailable() | StoreUnsupported() | SchemaOutdated() | SchemaTooNew():
+            say(" ".join(str(error).split()))  # drivers report in several lines
+            return NO_DATABASE
+        case InvalidConfig() | InvalidRequest() | InvalidParams() | InvalidExpression():
+            say(str(error))
+            return USAGE
+        case QflowdError() | TimeoutError():
+            say(f"rejected: {error}" if isinstance(error, Rejected) else str(error))
+            return ERROR
+        case _ if type(error).__module__.partition(".")[0] in ("psycopg", "pymysql", "apsw"):
+            # What the store did not translate: missing grants, mostly.
+            say(f"the database refuses: {str(error).strip()}; `qflowd doctor` looks into it")
+            return NO_DATABASE
     return None
 
 
