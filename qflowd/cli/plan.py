@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Final
 
 import click
@@ -14,8 +15,8 @@ from qflowd.define import workflow_file
 from qflowd.define.expressions import compile_value
 from qflowd.engine.expand import Admission, admit_request, instance_scope
 from qflowd.engine.plan import Node, by_name, compile_plan, effective
-from qflowd.engine.request import Refused, Request
-from qflowd.model import dag
+from qflowd.engine.request import Refused, read_request
+from qflowd.model import dag, jsontext
 from qflowd.model.cron import next_fires
 from qflowd.model.durations import format_duration
 from qflowd.model.errors import (
@@ -27,11 +28,10 @@ from qflowd.model.errors import (
     SchemaOutdated,
     StoreUnavailable,
 )
-from qflowd.model.instants import parse_date
-from qflowd.model.names import DEFAULT_TENANT
-from qflowd.model.workflow import Job, Settings, Task, Workflow
+from qflowd.model.workflow import Job, Settings, Workflow
+from qflowd.store.inbox import SUBMISSION
 
-FIRES = 5
+FIRES: Final = 5
 COLUMNS: Final = (
     "STEP>:step | TASK:task | AFTER:after | JOB:job | POOL:pool | RETRIES>:retries | TIMEOUT>:timeout | PARAMS:params"
 )
@@ -43,7 +43,7 @@ COLUMNS: Final = (
 @click.option("--business-date", metavar="DATE", help="The trading or data date it would be for.")
 @json_option
 def command(
-    *, workflow: str, given: str | None, pairs: tuple[tuple[str, Any], ...], business_date: str | None, as_json: bool
+    *, workflow: str, given: dict[str, Any] | None, pairs: dict[str, Any], business_date: str | None, as_json: bool
 ) -> None:
     """Show what WORKFLOW (as stored) or a workflow FILE would do: order, rendered params, next fires.
 
@@ -52,11 +52,8 @@ def command(
     definition = _find(workflow)
     jobs = known_jobs(configuration()).jobs
     admission = _admit(definition, jobs, merged(given, pairs) or {}, business_date)
-    levels, tasks = dag.levels(dag.parents_of(definition.tasks)), {task.key: task for task in definition.tasks}
-    steps = [
-        _step(node, admission, jobs) | {"level": levels[node.key], "params": _params(tasks[node.key], admission, jobs)}
-        for node in admission.plan.nodes
-    ]
+    levels = dag.levels(dag.parents_of(definition.tasks))
+    steps = [_step(node, admission, jobs) | {"level": levels[node.key]} for node in admission.plan.nodes]
     schedule = definition.schedule
     fires = next_fires(schedule.cron, schedule.timezone, datetime.now(UTC), FIRES) if schedule else []
     if as_json:
@@ -66,8 +63,7 @@ def command(
     if admission.params:
         click.echo(f"  params  {cut(compact(admission.params), 400)}")
     click.echo()
-    rows = [step | {"step": step["level"] + 1, "retries": step["retries"] or ""} for step in steps]
-    print_list(rows, COLUMNS)
+    print_list([step | {"step": step["level"] + 1, "retries": step["retries"] or ""} for step in steps], COLUMNS)
     if unknown := sorted({step["job"] for step in steps} - jobs.keys()):
         click.echo(f"\nnot known here: job {', '.join(unknown)}", err=True)
     if schedule:
@@ -84,14 +80,13 @@ def _find(name: str) -> Workflow:
     """
     if Path(name).is_file():
         return workflow_file.parse_file(Path(name))
+    problem: QflowdError = NotFound(f"there is no workflow {name!r} in the database, and no such file")
     try:
         with open_client() as client:
-            document = client.active_document(name)
-        problem: QflowdError = NotFound(f"there is no workflow {name!r} in the database, and no such file")
+            if (document := client.active_document(name)) is not None:
+                return workflow_file.parse(document, "json", name)
     except (StoreUnavailable, SchemaOutdated) as error:
-        document, problem = None, error
-    if document is not None:
-        return workflow_file.parse(document, "json", name)
+        problem = error
     for path in workflow_paths(configuration().workflows.dirs):
         try:
             workflow = workflow_file.parse_file(path)
@@ -107,20 +102,10 @@ def _admit(workflow: Workflow, jobs: dict[str, Job], params: dict[str, Any], bus
 
     Raises: InvalidRequest with what it would refuse.
     """
+    row = SUBMISSION | {"id": 1, "workflow": workflow.key, "params": jsontext.dump(params), "trigger_type": "plan"}
+    row |= {"business_date": business_date, "created_at": None, "params_size": 0, "overrides_size": 0}
     try:
-        day = None if business_date is None else parse_date(business_date)
-    except ValueError as problem:
-        raise InvalidRequest(f"business_date {problem}") from None
-    request = Request(
-        id=0,
-        tenant=DEFAULT_TENANT,
-        workflow=workflow.key,
-        params=params,
-        business_date=day,
-        trigger_type="plan",
-        created_at=datetime.now(UTC),
-    )
-    try:
+        request = read_request(SimpleNamespace(**row), datetime.now(UTC))
         # Any version id: a plan without one is taken for that of a single job.
         return admit_request(request, compile_plan(0, workflow), jobs)
     except Refused as problem:
@@ -128,31 +113,27 @@ def _admit(workflow: Workflow, jobs: dict[str, Job], params: dict[str, Any], bus
 
 
 def _step(node: Node, admission: Admission, jobs: dict[str, Job]) -> dict[str, Any]:
-    plan = admission.plan
+    """Settings and params of a task; params are rendered, but for what needs the output of a task."""
     settings = effective(node, Settings(), jobs.get(node.job), None)
+    scope = instance_scope(admission.request, admission.request.target, None) | {
+        "params": admission.params,
+        "tasks": {},
+    }
+    written = node.task.params
+    params = by_name(jobs.get(node.job), admission.params) if written is None else {}
+    for name, value in (written or {}).items():
+        template = compile_value(value)
+        try:
+            params[name] = value if template.tasks else template.render(scope)
+        except ExpressionFailed as problem:
+            params[name] = f"{value} ({problem})"
     return {
         "task": node.key,
         "job": node.job,
-        "after": [plan.nodes[parent].key for parent in node.parents],
+        "after": [admission.plan.nodes[parent].key for parent in node.parents],
         "pool": settings.pool,
         "retries": settings.retries,
         "timeout": None if settings.timeout is None else format_duration(settings.timeout),
         "priority": settings.priority,
+        "params": params,
     }
-
-
-def _params(task: Task, admission: Admission, jobs: dict[str, Job]) -> dict[str, Any]:
-    """Rendered, but for what needs the output of a task."""
-    request = admission.request
-    if task.params is None:
-        return by_name(jobs.get(task.job), admission.params)
-    scope = instance_scope(request, request.target, None)
-    scope |= {"params": admission.params, "tasks": {}}
-    rendered = {}
-    for name, value in task.params.items():
-        template = compile_value(value)
-        try:
-            rendered[name] = value if template.tasks else template.render(scope)
-        except ExpressionFailed as problem:
-            rendered[name] = f"{value} ({problem})"
-    return rendered

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -51,53 +51,44 @@ def open_client() -> "Client":
     return connect(configuration().database.url, DEFAULT_TENANT if tenant is None else tenant)
 
 
-class Params(click.ParamType[tuple[str, Any]]):
-    """`k=v`: the value as a YAML file would read it unquoted, but TRUE and ~ are strings; `[…]`, `{…}`, `"…"` are JSON."""
-
-    name = "K=V"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Any]:
-        if isinstance(value, tuple):
-            return value
-        key, equals, text = str(value).partition("=")
-        if not equals or not key:
-            self.fail(f"{value!r} must be written as name=value", param, ctx)
-        try:
-            return key, scalar(text)
-        except ValueError as problem:
-            self.fail(f"{key}: {problem}", param, ctx)
-
-
-def scalar(text: str) -> Any:
-    """The value that a string on the command line stands for.
-
-    Raises: ValueError.
-    """
-    if text[:1] in ("[", "{", '"'):
-        return jsontext.parse(text)
-    value = yaml_reader.scalar(text) if text else ""
-    return text if isinstance(value, bool | None) and text not in ("true", "false", "null") else value
-
-
 def params_options(command: F) -> F:
     """Add `-p` and `--params`; `merged` puts them together."""
-    command = click.option("-p", "pairs", type=Params(), multiple=True, help="One param; may be repeated.")(command)
-    return click.option("--params", "given", metavar="JSON|@FILE|-", help="All params as JSON; -p wins over it.")(
+    command = click.option("-p", "pairs", metavar="K=V", callback=_pairs, multiple=True, help="One; may be repeated.")(
         command
     )
+    return click.option(
+        "--params", "given", metavar="JSON|@FILE|-", callback=_given, help="All params as JSON; -p wins over it."
+    )(command)
 
 
-def merged(given: str | None, pairs: tuple[tuple[str, Any], ...]) -> dict[str, Any] | None:
-    """The params of `--params` and `-p`; None where neither was given.
+def merged(given: dict[str, Any] | None, pairs: dict[str, Any]) -> dict[str, Any] | None:
+    """The params of `--params` and `-p`; None where neither was given."""
+    return None if given is None and not pairs else (given or {}) | pairs
 
-    Raises: InvalidRequest, InvalidConfig for a file with faults.
-    """
-    if given is None and not pairs:
+
+def _pairs(_context: click.Context, _option: click.Parameter, texts: Sequence[str]) -> dict[str, Any]:
+    """Values as a YAML file would read them unquoted, but TRUE and ~ are strings; `[…]`, `{…}`, `"…"` are JSON."""
+    pairs = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise click.BadParameter(f"{text!r} must be written as name=value")
+        try:
+            if value[:1] in ("[", "{", '"'):
+                pairs[name] = jsontext.parse(value)
+            else:
+                read = yaml_reader.scalar(value) if value else ""
+                is_word = isinstance(read, bool | None) and value not in ("true", "false", "null")
+                pairs[name] = value if is_word else read
+        except ValueError as problem:
+            raise click.BadParameter(f"{name}: {problem}") from None
+    return pairs
+
+
+def _given(_context: click.Context, _option: click.Parameter, text: str | None) -> dict[str, Any] | None:
+    """Raises: InvalidRequest; InvalidConfig for a file with faults."""
+    if text is None:
         return None
-    return (_given(given) if given is not None else {}) | dict(pairs)
-
-
-def _given(text: str) -> dict[str, Any]:
     try:
         if text.startswith("@") and Path(text).suffix in documents.SUFFIXES:
             return documents.read_file(Path(text[1:]), InvalidConfig).data
