@@ -2,8 +2,10 @@
 
 import contextlib
 import logging
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from qflowd.client import connect
 from qflowd.config.records import Config
@@ -12,6 +14,7 @@ from qflowd.define.stored import registered_job
 from qflowd.model.errors import QflowdError
 from qflowd.model.workflow import Job
 from qflowd.plugins.folder_watch import FolderWatch
+from qflowd.plugins.registry import Registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +23,7 @@ class KnownJobs:
 
     jobs: dict[str, Job] = field(default_factory=dict)
     is_known: bool = False
-    errors: dict[str, str] = field(default_factory=dict)  # plugin file or folder -> what is wrong with it
+    errors: Mapping[str, str] = field(default_factory=dict)  # plugin file or folder -> what is wrong with it
     pools: frozenset[str] = frozenset()  # of live daemons
 
 
@@ -29,39 +32,34 @@ def known_jobs(config: Config | None) -> KnownJobs:
 
     A job that no live daemon has, and that is no longer in the file here that defined it, is not known.
     """
-    found, withdrawn = KnownJobs(), set[str]()
     if config is None:
-        return found
-    with contextlib.suppress(QflowdError):  # a store is not needed to check files
-        found, withdrawn = _of_store(config.database.url)
-    folders = [folder for folder in config.plugins.dirs if folder.is_dir()]
-    if not folders:
-        return found
-    logging.getLogger("qflowd").addHandler(logging.NullHandler())  # what it would log is in `errors`
-    reloader = reloader_for(config, FolderWatch(folders, (".py",), events=False))
-    try:
-        registry = reloader.start()
-    except QflowdError as error:
-        return replace(found, errors={"plugins": str(error)})
-    finally:
-        reloader.stop()
-    gone = {
-        name
-        for name in withdrawn - registry.jobs.keys()
-        if (file := found.jobs[name].file) not in registry.errors and any(map(Path(file).is_relative_to, folders))
-    }
-    kept = {name: job for name, job in found.jobs.items() if name not in gone}
-    return KnownJobs({**kept, **registry.jobs}, True, dict(registry.errors), found.pools)
-
-
-def _of_store(url: str) -> tuple[KnownJobs, set[str]]:
-    """The jobs of the store, and the names of those that no live daemon has."""
-    with connect(url) as client:
+        return KnownJobs()
+    rows, pools = list[dict[str, Any]](), frozenset[str]()
+    with contextlib.suppress(QflowdError), connect(config.database.url) as client:  # files can be checked without it
         rows, pools = client.jobs(), frozenset(row["pool"] for row in client.pools())
+    folders = [folder for folder in config.plugins.dirs if folder.is_dir()]
+    registry = _try(config, folders) if folders else Registry()
+
+    def is_gone(row: dict[str, Any]) -> bool:
+        is_read = any(map(Path(row["file"]).is_relative_to, folders)) and row["file"] not in registry.errors
+        return row["state"] != "ACTIVE" and is_read and bool(registry.jobs)
+
     jobs = {
         row["job"]: registered_job(
             row["job"], row["file"], row["hash"], row["params_schema"] or {}, row["settings"] or {}
         )
         for row in rows
+        if not is_gone(row)
     }
-    return KnownJobs(jobs, bool(jobs), pools=pools), {row["job"] for row in rows if row["state"] != "ACTIVE"}
+    return KnownJobs({**jobs, **registry.jobs}, bool(rows or registry.jobs), registry.errors, pools)
+
+
+def _try(config: Config, folders: Sequence[Path]) -> Registry:
+    logging.getLogger("qflowd").addHandler(logging.NullHandler())  # what it would log is in `errors`
+    reloader = reloader_for(config, FolderWatch(folders, (".py",), events=False))
+    try:
+        return reloader.start()
+    except QflowdError as error:
+        return Registry(errors={"plugins": str(error)})
+    finally:
+        reloader.stop()
