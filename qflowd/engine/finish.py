@@ -182,7 +182,7 @@ def _accept(tx: Tx, instances: Instances, batch: Batch) -> list[int]:
         batch.unrun += unrun
         level = instances.by_instance(sorted(unrun))
         ended = ended + level
-    return close.close_instances(tx, instances, kinds.closers(ended))
+    return close.close_instances(tx, kinds.closers(ended))
 
 
 def _remember_outputs(instances: Instances, ended: Iterable[InstanceRows[Final]]) -> None:

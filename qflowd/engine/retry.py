@@ -183,7 +183,7 @@ def _reopen(tx: Tx, instances: Instances, instance: Any, locked: Locked, recount
     tx.run("reopen_instance", id=instance.id, open_closers=open_closers, deadline_at=deadline_at, now=tx.now)
     if not open_closers:
         # All that was retried ended at once: nothing of it may run.
-        close.end_instances(tx, instances, tx.run("find_closing", rows=[(instance.id,)]))
+        close.end_instances(tx, tx.run("find_closing", rows=[(instance.id,)]))
 
 
 def _restart(tx: Tx, instance_id: int, recounted: Sequence[Recounted]) -> None:

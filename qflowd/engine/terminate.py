@@ -48,32 +48,24 @@ def sweep_instance(tx: Tx, instance_id: int) -> int:
 
     Returns: how many rows are still open, because a daemon holds them.
     """
-    if not _is_terminating(tx, instance_id):
-        return 0
     rows = key_range(instance_id)
-    tx.run("cancel_tasks", **rows, now=tx.now)
-    tx.run("delete_instance_timers", **rows)
-    instance = _still_terminating(tx, instance_id)
+    instance = sweep_rows(tx, instance_id, **rows)
+    if instance is None:
+        return 0
     open_tasks = int(tx.one("count_open_tasks", **rows).open_tasks)
     if not open_tasks:
-        close.end_terminated(tx, instance)
+        close.end_instances(tx, [instance])
     return open_tasks
 
 
-def sweep_part(tx: Tx, instance_id: int, first: int, last: int) -> None:
-    """The same for a range of task ids, without ending anything."""
-    if _is_terminating(tx, instance_id):
-        tx.run("cancel_tasks", first=first, last=last, now=tx.now)
-        _still_terminating(tx, instance_id)
-
-
-def _is_terminating(tx: Tx, instance_id: int) -> bool:
+def sweep_rows(tx: Tx, instance_id: int, first: int, last: int) -> Any:
+    """The same for a range of task ids, without ending anything. Returns the instance, locked; None if nobody terminates it."""
     [instance] = tx.run("load_instances", rows=[(instance_id,)]) or [None]
-    return instance is not None and instance.intent == Intent.TERMINATE
-
-
-def _still_terminating(tx: Tx, instance_id: int) -> Any:
-    """Lock the instance, last of all. If it ended and was retried meanwhile, what was swept was not ours to sweep."""
+    if instance is None or instance.intent != Intent.TERMINATE:
+        return None
+    tx.run("cancel_tasks", first=first, last=last, now=tx.now)
+    tx.run("delete_instance_timers", first=first, last=last)
+    # Last of all. If it ended and was retried meanwhile, what was swept was not ours to sweep.
     instance = tx.one("lock_instance", id=instance_id)
     if instance is None or instance.intent != Intent.TERMINATE:
         raise Retryable(f"instance {instance_id} ended while it was swept")
@@ -109,7 +101,7 @@ class Terminate:
         if row.next_ordinal > CHUNK:
             for start in range(first, first + row.next_ordinal, CHUNK):
                 self._store.transact(
-                    lambda tx, start=start: sweep_part(tx, row.id, start, start + CHUNK - 1),  # type: ignore[misc]
+                    lambda tx, start=start: sweep_rows(tx, row.id, start, start + CHUNK - 1),  # type: ignore[misc]
                     name="sweep_part",
                 )
         return self._store.transact(lambda tx: sweep_instance(tx, row.id), name="sweep")

@@ -85,7 +85,9 @@ LEFT JOIN qflow.workflow_definition d ON d.id = v.definition_id
 WHERE i.state = {instance.FAILED}
 
 -- name: first_failure
-SELECT a.error, a.reason, t.id, t.node, t.map_index FROM qflow.task_instance t
+SELECT {concat: COALESCE(n.task, i.job), CASE WHEN t.map_index IS NULL THEN '' ELSE {concat: '[', t.map_index, ']'} END} AS task, a.error
+FROM qflow.task_instance t JOIN qflow.workflow_instance i ON i.id = :id
+LEFT JOIN qflow.workflow_node n ON n.version_id = i.version_id AND n.node = t.node
 LEFT JOIN qflow.attempt a ON a.task_id = t.id AND a.fence = t.done_fence
 WHERE t.id BETWEEN :first AND :last AND t.state = {task.FAILED} ORDER BY t.id LIMIT 1
 

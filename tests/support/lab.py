@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from qflowd.define.workflow_file import parse
 from qflowd.engine.admit import Admit
 from qflowd.engine.batch import Batch
 from qflowd.engine.claim import Claimed, claim_rows
@@ -24,6 +25,7 @@ from qflowd.engine.outcome import AttemptRow, Final
 from qflowd.engine.service import Topics
 from qflowd.engine.terminate import Terminate, expire
 from qflowd.engine.timers import Timers
+from qflowd.engine.workflow_store import canonical, store_workflow
 from qflowd.model.ids import ORDINALS
 from qflowd.model.states import InstanceState, Reason, TaskState
 from qflowd.model.workflow import Job
@@ -102,22 +104,11 @@ class Lab:
         for task in document["tasks"].values():
             if not task["after"]:
                 del task["after"]
-        text = json.dumps(document | more).replace("'", "''")
-        at = f"'{self.clock.now():%Y-%m-%d %H:%M:%S}'"
-        self.sql(
-            "INSERT INTO qflow.workflow_definition (tenant, workflow, title, description, domain, type, tags, source, "
-            f"created_at, updated_at) VALUES ('default', '{key}', '', '', '', '', '[]', 'sdk', {at}, {at})"
-        )
-        number = self.sql(f"SELECT id FROM qflow.workflow_definition WHERE workflow = '{key}'")[0][0]
-        self.sql(
-            "INSERT INTO qflow.workflow_version (definition_id, version, state, document, format, hash, created_at) "
-            f"VALUES ({number}, 1, 1, '{text}', 'json', 'h', {at})"
-        )
-        self.sql(
-            "UPDATE qflow.workflow_definition SET active_version = (SELECT MAX(id) FROM qflow.workflow_version) "
-            f"WHERE id = {number}"
-        )
-        return int(number)
+        workflow = parse(json.dumps(document | more), "json", key)
+        about: dict[str, Any] = {"format": "json", "file": None, "pool_of": lambda job: None}
+        about["source"] = about["document"] = canonical(workflow)
+        self.store.transact(lambda tx: store_workflow(tx, workflow, **about))
+        return int(self.sql(f"SELECT id FROM qflow.workflow_definition WHERE workflow = '{key}'")[0][0])
 
     def submit(self, workflow: str | None = None, **columns: Any) -> int:
         """Write a submission and leave it in the inbox."""
