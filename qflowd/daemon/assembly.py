@@ -1,5 +1,6 @@
 """Composition root: the only place that builds concrete things and knows all of them."""
 
+import contextlib
 import logging
 import os
 import threading
@@ -245,8 +246,7 @@ class Daemon:
         number = self.identity.id
         if self._announced_as == number:
             return
-        registration.register_plugins(self.store, number, self._registry())
-        registration.register_pools(self.store, number, self._config.pools)
+        registration.register(self.store, number, self._registry(), self._config.pools)
         if not self._stopping.is_set():
             self._set_state(DaemonState.READY)
         self._announced_as = number
@@ -334,7 +334,8 @@ class Daemon:
             self.workflow_files.stop()
             self._backends.close()
             if self.is_up:
-                self._logs.finish()
+                with contextlib.suppress(StoreUnavailable):
+                    self._logs.tick()  # what is left, now that all workers are gone
         is_settled = not self._has_executor or self._say_goodbye()
         self.identity.release(is_settled=is_settled and self.is_drained())
         self.store.close()

@@ -5,6 +5,8 @@ import threading
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+import msgspec
+
 from qflowd.model.errors import StoreUnavailable
 from qflowd.store.tx import DataRefused, Store, Tx
 from qflowd.workers.log_budget import LogLine
@@ -46,13 +48,6 @@ class Logs:
                     log.warning("a worker printed, and nobody can tell for which of its tasks: %s", line.message)
             self._write_waiting()
 
-    def finish(self) -> None:
-        """Write what is left; at shutdown, when all workers are gone."""
-        try:
-            self.tick()
-        except StoreUnavailable:
-            return
-
     def _write_waiting(self) -> None:
         while self._waiting:
             self._write(self._waiting[: self._unsure or BATCH])
@@ -86,17 +81,8 @@ class Logs:
         self._unsure = 0
 
     def _row(self, line: LogLine) -> tuple[Any, ...]:
-        return (
-            line.task_id,
-            line.fence,
-            line.attempt,
-            self._store.clock.at(line.at_us / 1e6),
-            line.stream,
-            line.level or None,
-            line.logger or None,
-            line.message,
-            line.attributes,
-        )
+        task_id, fence, attempt, at_us, stream, level, logger, *rest = msgspec.structs.astuple(line)
+        return task_id, fence, attempt, self._store.clock.at(at_us / 1e6), stream, level or None, logger or None, *rest
 
 
 def _are_there(tx: Tx, rows: list[tuple[Any, ...]]) -> bool:

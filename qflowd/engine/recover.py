@@ -53,9 +53,7 @@ class Recover:
         self._lease, self._sweep = lease, sweep
         self._next_look = 0.0
         self._reports: dict[int, int] = {}  # dead daemon whose rows somebody has locked -> how often that was said
-        self._heard: dict[
-            int, tuple[datetime, float]
-        ] = {}  # neighbour -> its last beat, and when we first saw that one
+        self._heard: dict[int, tuple[datetime, float]] = {}  # neighbour -> its last beat, and when we saw it first
 
     def tick(self) -> float:
         for number, file in self._identity.dead_neighbours():

@@ -16,18 +16,9 @@ class StillAlive(QflowdError):
     """The daemon that was about to be marked dead has renewed its lease."""
 
 
-def register_pools(store: Store, daemon_id: int, pools: Mapping[str, PoolConfig]) -> None:
-    """Say which pools this daemon has."""
-    rows = [(name, pool.processes, pool.threads) for name, pool in sorted(pools.items())]
-
-    def save_pools(tx: Tx) -> None:
-        tx.run("insert_daemon_pools", rows=rows, id=daemon_id)
-
-    store.transact(save_pools)
-
-
-def register_plugins(store: Store, daemon_id: int, registry: Registry) -> None:
-    """Say which jobs this daemon knows and how its plugin files are. Jobs that are gone stay as rows, withdrawn."""
+def register(store: Store, daemon_id: int, registry: Registry, pools: Mapping[str, PoolConfig]) -> None:
+    """Say which jobs and pools this daemon has and how its plugin files are. Jobs that are gone stay as rows, withdrawn."""
+    of_pools = [(name, pool.processes, pool.threads) for name, pool in sorted(pools.items())]
 
     def save_plugins(tx: Tx) -> None:
         known = {row.name: row for row in tx.run("list_registered_jobs")}
@@ -40,6 +31,7 @@ def register_plugins(store: Store, daemon_id: int, registry: Registry) -> None:
             tx.run("insert_daemon_jobs", rows=[(name,) for name in sorted(registry.jobs)], id=daemon_id)
         if files := _files(registry):
             tx.run("insert_plugins", rows=files, id=daemon_id, now=tx.now)
+        tx.run("insert_daemon_pools", rows=of_pools, id=daemon_id)
 
     store.transact(save_plugins)
 
@@ -68,17 +60,14 @@ def _is_same(known: object, row: tuple[str, ...]) -> bool:
 
 
 def _files(registry: Registry) -> list[tuple[str, str, str, str | None]]:
-    by_file: dict[str, list[str]] = {}
-    hashes: dict[str, str] = {}
+    by_file: dict[str, list[Job]] = {file: [] for file in registry.errors}
     for job in registry.jobs.values():
-        by_file.setdefault(job.file, []).append(job.name)
-        hashes[job.file] = registry.sources[job.file].hash if job.file in registry.sources else job.hash
-    for file in registry.errors:
-        by_file.setdefault(file, [])
+        by_file.setdefault(job.file, []).append(job)
     rows = {}
     for file, jobs in sorted(by_file.items()):
         # Names and errors hold whatever users and exceptions write, and may be equal once they are fit for a database.
         name, error = jsontext.clean_text(file)[:600], registry.errors.get(file)
         text = None if error is None else jsontext.clean_text(error)
-        rows[name] = (name, hashes.get(file, ""), json.dumps(sorted(jobs)), text)
+        source = registry.sources.get(file, jobs[0]) if jobs else None
+        rows[name] = (name, source.hash if source else "", json.dumps(sorted(job.name for job in jobs)), text)
     return list(rows.values())

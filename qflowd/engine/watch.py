@@ -55,11 +55,7 @@ class Watch:
         if self._writers:  # asked before the look: whoever is gone by now has committed
             self._writers &= self._inbox_writers()
         seen = self._store.read(lambda tx: tx.one("look_around"))
-        topics = []
-        if seen.submission is not None:
-            topics.append("submission")
-        if seen.command is not None:
-            topics.append("command")
+        topics = [topic for topic in ("submission", "command") if getattr(seen, topic) is not None]
         if seen.due_at is not None and seen.due_at <= self._store.clock.now():
             topics.append("timer")
         self._topics.publish(*topics)
