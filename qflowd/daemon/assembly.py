@@ -32,7 +32,6 @@ from qflowd.engine.watch import Watch
 from qflowd.engine.workflow_files import WorkflowFiles
 from qflowd.model.errors import QflowdError, StoreUnavailable
 from qflowd.model.instruments import Instruments, PluginsReloaded
-from qflowd.model.states import DaemonState
 from qflowd.model.workflow import Job, Workflow
 from qflowd.plugins.registry import Registry
 from qflowd.plugins.reload import Reloader
@@ -57,6 +56,7 @@ class Daemon:
     """One daemon. `start` makes it ready, `stop` ends it in good order; everything else runs in its threads."""
 
     # Built by `start`, once the schema is there and this daemon is known.
+    registry: Registry
     executor: Executor
     lease: Lease
     workflow_files: WorkflowFiles
@@ -143,14 +143,11 @@ class Daemon:
         self.is_up = True
 
     def _take_registry(self) -> tuple[dict[str, Job], bytes]:
-        registry = self._registry()
-        self._jobs.own = jobs = dict(registry.jobs)
-        return jobs, registry.manifest.encode()
-
-    def _registry(self) -> Registry:
-        """What is known now."""
+        """What is known from now on, as jobs by name and as a manifest."""
         plugins = self._reloader.registry
-        return self._program.registry(plugins) if self._program else plugins
+        self.registry = self._program.registry(plugins) if self._program else plugins
+        self._jobs.own = jobs = dict(self.registry.jobs)
+        return jobs, self.registry.manifest.encode()
 
     def _build_backends(self) -> Backends:
         config = self._config
@@ -219,8 +216,7 @@ class Daemon:
             return
         self.executor.set_jobs(*self._take_registry())
         self._announced_as = 0
-        registry = self._registry()
-        self.instruments.emit(PluginsReloaded(len(registry.jobs), len(registry.errors)))
+        self.instruments.emit(PluginsReloaded(len(self.registry.jobs), len(self.registry.errors)))
         self._when_reachable(self.announce)
         self.topics.publish("ready")
 
@@ -246,9 +242,8 @@ class Daemon:
         number = self.identity.id
         if self._announced_as == number:
             return
-        registration.register(self.store, number, self._registry(), self._config.pools)
-        if not self._stopping.is_set():
-            self._set_state(DaemonState.READY)
+        is_ready, pools = not self._stopping.is_set(), self._config.pools
+        registration.register(self.store, number, self.registry, pools, is_ready=is_ready)
         self._announced_as = number
 
     def store_workflow(self, workflow: Workflow) -> None:
@@ -265,13 +260,6 @@ class Daemon:
     def _pool_of(self, job: str) -> str | None:
         found = self._jobs.own.get(job)
         return found.settings.pool if found else None
-
-    def _set_state(self, state: DaemonState) -> None:
-        self.store.transact(
-            lambda tx: tx.run("set_daemon_state", id=self.identity.id, state=int(state)),
-            name="set_daemon_state",
-            single=True,
-        )
 
     def _when_reachable(self, work: Callable[[], Any]) -> None:
         """Do it as soon as the database can be reached."""
@@ -303,7 +291,7 @@ class Daemon:
         self.stop(now=now)
         if not self.store.is_replaced:
             try:
-                self._set_state(DaemonState.STOPPING)
+                registration.say_stopping(self.store, self.identity.id)
             except StoreUnavailable as error:
                 log.warning("%s", error)
         while not self.is_drained():

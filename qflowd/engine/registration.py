@@ -7,6 +7,7 @@ from qflowd.config.records import PoolConfig
 from qflowd.define.writing import dump_settings
 from qflowd.model import jsontext
 from qflowd.model.errors import QflowdError
+from qflowd.model.states import DaemonState
 from qflowd.model.workflow import Job
 from qflowd.plugins.registry import Registry
 from qflowd.store.tx import Store, Tx
@@ -16,7 +17,9 @@ class StillAlive(QflowdError):
     """The daemon that was about to be marked dead has renewed its lease."""
 
 
-def register(store: Store, daemon_id: int, registry: Registry, pools: Mapping[str, PoolConfig]) -> None:
+def register(
+    store: Store, daemon_id: int, registry: Registry, pools: Mapping[str, PoolConfig], *, is_ready: bool
+) -> None:
     """Say which jobs and pools this daemon has and how its plugin files are. Jobs that are gone stay as rows, withdrawn."""
     of_pools = [(name, pool.processes, pool.threads) for name, pool in sorted(pools.items())]
 
@@ -32,8 +35,19 @@ def register(store: Store, daemon_id: int, registry: Registry, pools: Mapping[st
         if files := _files(registry):
             tx.run("insert_plugins", rows=files, id=daemon_id, now=tx.now)
         tx.run("insert_daemon_pools", rows=of_pools, id=daemon_id)
+        if is_ready:
+            tx.run("set_daemon_state", id=daemon_id, state=int(DaemonState.READY))
 
     store.transact(save_plugins)
+
+
+def say_stopping(store: Store, daemon_id: int) -> None:
+    """From here on nobody counts on this daemon."""
+
+    def set_daemon_state(tx: Tx) -> None:
+        tx.run("set_daemon_state", id=daemon_id, state=int(DaemonState.STOPPING))
+
+    store.transact(set_daemon_state, single=True)
 
 
 def mark_gone(tx: Tx, daemon_id: int, *, has_expired: bool = False) -> None:

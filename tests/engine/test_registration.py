@@ -12,8 +12,8 @@ ODD = "a\0b\udcff"
 def test_odd_texts_of_plugins_are_kept_as_well_as_they_can_be(lab):
     job = Job(name="work", module="m", file=f"/plugins/{ODD}.py", hash="h", title=ODD, doc=ODD)
     registry = Registry(jobs={"work": job}, errors={f"/plugins/{ODD}.py": ODD, "/plugins/a\0b\udcfe.py": "another"})
-    register(lab.store, 7, registry, POOLS)
-    register(lab.store, 7, registry, POOLS)
+    register(lab.store, 7, registry, POOLS, is_ready=True)
+    register(lab.store, 7, registry, POOLS, is_ready=True)
     clean = "a\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}"
     assert lab.sql("SELECT title, file, doc FROM qflow.job") == [(clean, f"/plugins/{clean}.py", clean)]
     [(file, error)] = lab.sql("SELECT file, error FROM qflow.plugin")
@@ -29,7 +29,7 @@ def test_a_submission_of_an_unknown_job_is_told_which_plugin_files_have_errors(l
         return lab.column("submissions", "error", number)
 
     assert refusal() == "no daemon has ever registered a job 'unknown'; is its plugin file in place?"
-    register(lab.store, 7, Registry(errors={"/plugins/work.py": "line 2: SyntaxError"}), POOLS)
+    register(lab.store, 7, Registry(errors={"/plugins/work.py": "line 2: SyntaxError"}), POOLS, is_ready=True)
     assert refusal() == (
         "no daemon has ever registered a job 'unknown'; "
         "these plugin files have errors, see `qflowd plugins`: /plugins/work.py"

@@ -34,7 +34,7 @@ AT_WORK = [
 AT_START = [
     "register_daemon:after_commit:1",
     "save_plugins:before_commit:1",
-    "set_daemon_state:after_commit:1",
+    "save_plugins:after_commit:1",
     "beat:begin:1",
 ]
 TAKEN = "SELECT count(*) FROM qflow.submissions WHERE state = 'ACCEPTED'"
