@@ -10,12 +10,14 @@ patched for them. Nothing waits: where a retry, a deferral or a schedule is next
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Final, Self
+
+import msgspec
 
 from qflowd.client.client import Client
 from qflowd.client.instance import ENDED, Instance
@@ -299,7 +301,7 @@ def _job(function: Function, name: str | None) -> Job:
         title=spec.title,
         doc=spec.doc,
         params_schema=params_schema(function),
-        settings=replace(spec.settings, memory=None),  # no thread has a limit of its own
+        settings=msgspec.structs.replace(spec.settings, memory=None),  # no thread has a limit of its own
     )
 
 
@@ -311,7 +313,7 @@ def _workflow(definition: Definition) -> Workflow:
 
 def _save(tx: Tx, workflow: Workflow, known: Mapping[str, Job]) -> None:
     source, pool_of = canonical(workflow), lambda name: known[name].settings.pool
-    store_workflow(tx, workflow, source=source, document=source, format="json", file=None, pool_of=pool_of)
+    store_workflow(tx, workflow, source=source, format="json", file=None, pool_of=pool_of)
 
 
 def _run(instance: Instance, state: str, error: str | None) -> Run:

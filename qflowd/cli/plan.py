@@ -11,7 +11,7 @@ from qflowd.cli.known_jobs import known_jobs
 from qflowd.cli.printing import bold, compact, cut, instant, print_json, print_list, zone
 from qflowd.cli.session import configuration, json_option, merged, open_client, params_options
 from qflowd.cli.validate import workflow_paths
-from qflowd.define import workflow_file
+from qflowd.define import stored, workflow_file
 from qflowd.define.expressions import compile_value
 from qflowd.engine.expand import Admission, admit_request, instance_scope
 from qflowd.engine.plan import Node, by_name, compile_plan, effective
@@ -84,7 +84,7 @@ def _find(name: str) -> Workflow:
     try:
         with open_client() as client:
             if (document := client.active_document(name)) is not None:
-                return workflow_file.parse(document, "json", name)
+                return stored.read(document, f"the active version of {name}")
     except (StoreUnavailable, SchemaOutdated) as error:
         problem = error
     for path in workflow_paths(configuration().workflows.dirs):

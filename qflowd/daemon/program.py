@@ -78,7 +78,7 @@ def program_job(
     spec = _spec(function, name, settings)
     module = _place(function, spec, run_inline=run_inline)
     if not module:
-        spec = replace(spec, settings=replace(spec.settings, pool=_checked_pool(spec)))
+        spec = replace(spec, settings=msgspec.structs.replace(spec.settings, pool=_checked_pool(spec)))
     elif spec.settings.pool == INLINE:
         raise InvalidJob(f"job {spec.name}: pool {INLINE!r} is for jobs in threads of the program; name another")
     file, digest = _origin(function, spec)
@@ -164,9 +164,7 @@ def store_workflow(store: Store, workflow: Workflow, folders: Sequence[Path], po
         file = row.file if row is not None and row.enabled else None
         if file and any(map(Path(file).is_relative_to, folders)):
             raise InvalidRequest(f"workflow {workflow.key} is defined by {file} too; keep one of the two")
-        return workflow_store.store_workflow(
-            tx, workflow, source=source, document=source, format="json", file=None, pool_of=pool_of
-        )
+        return workflow_store.store_workflow(tx, workflow, source=source, format="json", file=None, pool_of=pool_of)
 
     version = store.transact(store_own)
     if version is not None:

@@ -16,6 +16,7 @@ from qflowd.engine.service import Topics
 from qflowd.engine.workflow_reading import Reading, assign, read
 from qflowd.engine.workflow_store import PoolOf, store_workflow
 from qflowd.model import jsontext
+from qflowd.model.errors import InvalidWorkflow
 from qflowd.model.names import DEFAULT_TENANT
 from qflowd.plugins.folder_watch import FolderWatch
 from qflowd.plugins.source import Scan, SourceFile
@@ -131,18 +132,17 @@ class WorkflowFiles:
 
         def store_file(tx: Tx) -> int | None:
             source, format = file.data.decode("utf-8-sig"), documents.format_of(path)
-            document, pool_of = reading.document, self._pool_of
-            return store_workflow(
-                tx, workflow, source=source, format=format, document=document, file=path, pool_of=pool_of
-            )
+            return store_workflow(tx, workflow, source=source, format=format, file=path, pool_of=self._pool_of)
 
         try:
             version = self._store.transact(store_file)
+        except InvalidWorkflow as problem:
+            return f"{path}: {problem}"
         except DataRefused as problem:
             return f"{path}: the database refused it: {problem}"
         self._owners[key] = path
         self._stored[key] = (path, reading.hash)
-        self._readings[path] = replace(reading, workflow=None, document="")
+        self._readings[path] = replace(reading, workflow=None)
         if version is not None:
             log.info("workflow %s: version %d from %s", key, version, path)
         return None

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 from qflowd.define import documents
 from qflowd.define.workflow_file import parse_document
-from qflowd.engine.workflow_store import canonical
 from qflowd.model.errors import Fault, InvalidWorkflow
 from qflowd.model.names import fault_in_key
 from qflowd.model.workflow import Workflow
@@ -22,7 +21,6 @@ class Reading:
     line: int = 0  # of the key
     error: str | None = None  # all its faults, one a line
     workflow: Workflow | None = field(default=None, repr=False)
-    document: str = field(default="", repr=False)
 
 
 def read(file: SourceFile) -> Reading:
@@ -32,7 +30,7 @@ def read(file: SourceFile) -> Reading:
         document = documents.read(file.data, documents.format_of(file.path), file.path, InvalidWorkflow)
         key, line = _key_in(document.data.get("workflow")), document.line(("workflow",))
         workflow = parse_document(document)
-        return Reading(file.path, file.hash, key, line, workflow=workflow, document=canonical(workflow))
+        return Reading(file.path, file.hash, key, line, workflow=workflow)
     except InvalidWorkflow as problem:
         return Reading(file.path, file.hash, key, line, str(problem))
 

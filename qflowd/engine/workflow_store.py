@@ -1,12 +1,14 @@
 """Storing a workflow: a changed text becomes the next ACTIVE version, the former one is archived, instances keep theirs."""
 
 import hashlib
+import json
 from collections.abc import Callable
 from typing import Any, Final
 
 from qflowd.define import stored
 from qflowd.define.documents import Format
 from qflowd.define.workflow_file import parse
+from qflowd.define.writing import dump
 from qflowd.engine.schedules import save_schedule
 from qflowd.model import dag, jsontext
 from qflowd.model.names import DEFAULT_TENANT
@@ -24,7 +26,6 @@ def store_workflow(
     *,
     source: str,
     format: Format,
-    document: str,
     file: str | None,
     pool_of: PoolOf,
     tenant: str = DEFAULT_TENANT,
@@ -37,11 +38,12 @@ def store_workflow(
     Args:
         source: the text that described it, kept as it is; its SHA-256 tells versions apart.
         format: of `source`.
-        document: what `canonical` made of it.
         file: it came from; None for a workflow that a program defined.
         pool_of: asked for tasks that name no pool themselves.
 
     Returns: the number of the new version; None if the text is the same.
+
+    Raises: InvalidWorkflow if it is too large to be stored.
     """
     key: dict[str, Any] = {"tenant": tenant, "workflow": workflow.key}
     about, digest = _about(workflow, file), hashlib.sha256(source.encode()).hexdigest()
@@ -59,7 +61,7 @@ def store_workflow(
             "insert_version",
             definition_id=found.id,
             version=version,
-            document=document,
+            document=stored.write(workflow),
             source_text=source,
             format=format,
             hash=digest,
@@ -73,12 +75,13 @@ def store_workflow(
 
 
 def canonical(workflow: Workflow) -> str:
-    """The JSON document that the engine reads this workflow from.
+    """The source of a workflow that a program has made: the JSON file that describes it.
 
-    Raises: InvalidWorkflow if it cannot be read back: it is larger than its text, where that used aliases.
+    Raises: InvalidWorkflow with every fault, for it may not come from a builder.
     """
-    # What has been checked is what is stored: nobody looks at it again.
-    return stored.write(parse(stored.write(workflow), "json", f"{workflow.key}, written as JSON"))
+    text = json.dumps(dump(workflow), ensure_ascii=False, separators=(",", ":"))
+    parse(text, "json", f"{workflow.key}, written as JSON")
+    return text
 
 
 def pool_of_task(task: Task, workflow: Workflow, pool_of: PoolOf) -> str:

@@ -1,17 +1,22 @@
 """The workflow as frozen values: what a file or a builder says, nothing about how it is run."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal
+
+import msgspec
 
 Json = Any  # JSON value: None, bool, int, float, str, list, dict with text keys
 
 Backoff = Literal["fixed", "exponential"]
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class _Record(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """As a version is stored: without what is not said, and never with what this release does not know."""
+
+
+class Settings(_Record, frozen=True):
     """How a task is run. None means: not said here, ask the next outer level.
 
     Levels, innermost first: overrides of a submission, task, `defaults:` of the workflow, `@job`, built-in.
@@ -35,8 +40,8 @@ class Settings:
 
 @lru_cache(maxsize=4096)  # asked for every row, of a handful of different settings
 def _merged(inner: Settings, outer: Settings) -> Settings:
-    missing = {f.name: getattr(outer, f.name) for f in fields(inner) if getattr(inner, f.name) is None}
-    return replace(inner, **missing)
+    missing = {name: getattr(outer, name) for name in inner.__struct_fields__ if getattr(inner, name) is None}
+    return msgspec.structs.replace(inner, **missing)
 
 
 BUILT_IN = Settings(
@@ -50,16 +55,14 @@ BUILT_IN = Settings(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
+class Edge(_Record, frozen=True):
     """`parent` must end before the task that holds this edge; `condition` (text of an expression) must then hold."""
 
     parent: str
     condition: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(_Record, frozen=True):
     """A node of the workflow. `params` None: workflow params of the same names as the job's parameters."""
 
     key: str
@@ -70,8 +73,7 @@ class Task:
     settings: Settings = Settings()
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
+class Schedule(_Record, frozen=True):
     """When a workflow fires by itself.
 
     `catchup`: what to do with instants missed while no daemon ran: `none`, `last`, or `all` of the
@@ -85,8 +87,7 @@ class Schedule:
     enabled: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Workflow:
+class Workflow(_Record, frozen=True):
     """A named template. Tasks stand in the order in which they were written."""
 
     key: str
@@ -114,4 +115,4 @@ class Job:
     title: str = ""
     doc: str = ""
     params_schema: Mapping[str, Json] = field(default_factory=dict)  # JSON Schema of an object
-    settings: Settings = Settings()
+    settings: Settings = Settings()  # noqa: RUF009 - frozen

@@ -116,7 +116,7 @@ def test_the_guide_explains_every_function_of_expressions_and_no_others() -> Non
 
 def test_the_guide_explains_every_job_setting_with_its_default() -> None:
     table = section(GUIDE, "Retries, timeouts, memory, pools")
-    assert first_cells(table) == set(Settings.__slots__)
+    assert first_cells(table) == set(Settings.__struct_fields__)
     for line in table.splitlines():
         if match := re.match(r"\| `(retries|jitter|priority)` \| ([\d.]+) \|", line):
             assert float(match[2]) == getattr(BUILT_IN, match[1])

@@ -13,7 +13,7 @@ from qflowd.engine.intake import Intake
 from qflowd.engine.known import Jobs, LaneIds, Plans
 from qflowd.engine.schedules import Schedules, reset_next_fire
 from qflowd.engine.service import Topics
-from qflowd.engine.workflow_store import canonical, store_workflow
+from qflowd.engine.workflow_store import store_workflow
 from qflowd.model import cron
 from qflowd.model.instruments import ScheduleFired
 from qflowd.store.migrate import migrate
@@ -56,7 +56,6 @@ class Desk:
         text += "".join(f"{name}: {value}\n" for name, value in more.items())
         workflow = parse(text, "yaml", "daily.yaml")
         arguments = {"source": text, "format": "yaml", "file": "/w/daily.yaml", "pool_of": lambda job: None}
-        arguments["document"] = canonical(workflow)
         return self.store.transact(lambda tx: store_workflow(tx, workflow, **arguments))
 
     def tick(self, at=None):

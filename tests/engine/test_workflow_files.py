@@ -17,7 +17,7 @@ from qflowd.engine.intake import Intake
 from qflowd.engine.known import Jobs, LaneIds, Plans
 from qflowd.engine.service import Runner, Topics
 from qflowd.engine.workflow_files import WorkflowFiles
-from qflowd.engine.workflow_store import canonical, store_workflow
+from qflowd.engine.workflow_store import store_workflow
 from qflowd.model.errors import StoreUnavailable
 from qflowd.plugins.folder_watch import FolderWatch
 from qflowd.store.migrate import migrate
@@ -204,7 +204,7 @@ def test_an_unchanged_file_makes_no_version_whoever_reads_it(desk):
     desk.change("w.yaml", f"workflow: w\n{TASKS}")
     desk.start()
     workflow = parse(f"workflow: w\n{TASKS}", "yaml", "w.yaml")
-    arguments = {"source": f"workflow: w\n{TASKS}", "format": "yaml", "document": canonical(workflow)}
+    arguments = {"source": f"workflow: w\n{TASKS}", "format": "yaml"}
     arguments["pool_of"] = lambda job: None
     file = str(desk.folder / "w.yaml")
     assert desk.store.transact(lambda tx: store_workflow(tx, workflow, file=file, **arguments)) is None
@@ -222,7 +222,6 @@ def test_several_daemons_store_the_same_change_as_one_version(desk):
         for text in texts:
             workflow = parse(text, "yaml", "w.yaml")
             arguments = {"source": text, "format": "yaml", "file": "/w.yaml", "pool_of": lambda job: None}
-            arguments["document"] = canonical(workflow)
             together.wait(60)
             found.append(store.transact(lambda tx, w=workflow, a=arguments: store_workflow(tx, w, **a)))
         store.close()
@@ -372,7 +371,7 @@ def test_files_of_other_folders_and_workflows_of_programs_are_left_alone(desk, t
     text = f"workflow: other\n{TASKS}"
     for key, file in (("other", "/elsewhere/other.yaml"), ("program", None)):
         workflow = parse(f"workflow: {key}\n{TASKS}", "yaml", "x")
-        arguments = {"source": text, "format": "yaml", "document": canonical(workflow), "pool_of": lambda job: None}
+        arguments = {"source": text, "format": "yaml", "pool_of": lambda job: None}
         desk.store.transact(lambda tx, w=workflow, f=file, a=arguments: store_workflow(tx, w, file=f, **a))
     desk.start()
     desk.settle()
@@ -441,7 +440,7 @@ def test_a_workflow_that_one_host_can_read_shows_no_fault_of_another(desk):
 
 
 def test_a_document_larger_than_its_text_is_refused_and_not_left_to_admission(desk):
-    tasks = "".join(f"  t{number}: {{job: j, params: *big}}\n" for number in range(90))
+    tasks = "".join(f"  t{number}: {{job: j, params: *big}}\n" for number in range(900))
     big = "x" * 12_000
     desk.change("w.yaml", f"workflow: w\ntasks:\n  t: {{job: j, params: &big {{text: {big}}}}}\n{tasks}")
     assert "too large" in desk.view()["w"].error

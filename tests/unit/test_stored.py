@@ -2,13 +2,13 @@
 
 import pytest
 
-from qflowd.define import stored
+from qflowd.define import stored, workflow_file
 from qflowd.model.errors import InvalidWorkflow
 from qflowd.model.workflow import Edge, Schedule, Settings, Task, Workflow
 
 
 def test_only_what_was_said_is_stored():
-    assert stored.write(Workflow("w", (Task("a", "j"),))) == '{"workflow":"w","tasks":{"a":{"job":"j"}}}'
+    assert stored.write(Workflow("w", (Task("a", "j"),))) == '{"key":"w","tasks":[{"key":"a","job":"j"}]}'
 
 
 def test_all_ways_to_wait_come_back():
@@ -24,15 +24,32 @@ def test_all_ways_to_wait_come_back():
     assert stored.read(stored.write(workflow), "v") == workflow
 
 
+def test_a_version_that_an_earlier_release_stored_as_a_file_is_read():
+    text = (
+        '{"workflow":"w","defaults":{"timeout":"1h","memory":"512MB"},"schedule":{"cron":"@daily","catchup":"all(7)"},'
+        '"timeout":"1d","tasks":{"a":{"job":"j"},"b":{"job":"j","after":{"a":"{{ a.output }}"},"retry_delay":"100ms"}}}'
+    )
+    assert stored.read(text, "v") == workflow_file.parse(text, "json", "f")
+
+
+def test_what_a_text_with_aliases_grows_to_is_bounded():
+    anchor = f"workflow: w\nparams: {{x: {{default: &x {'x' * 10_000}}}}}\ntasks:\n"
+    tasks = "".join(f"  t{number}: {{job: j, params: {{x: *x}}}}\n" for number in range(1100))
+    workflow = workflow_file.parse(anchor + tasks, "yaml", "f")
+    with pytest.raises(InvalidWorkflow, match=r"w: is too large: 11,\d{3},\d{3} bytes once it is stored"):
+        stored.write(workflow)
+
+
 @pytest.mark.parametrize(
     "text",
     [
+        '{"key": "w", "tasks": [{"key": "a", "job": "j", "map": "{{ x }}"}]}',
+        '{"key": "w", "saga": true, "tasks": [{"key": "a", "job": "j"}]}',
+        '{"key": "w", "schedule": {"cron": "@daily", "calendar": "XSHG"}, "tasks": [{"key": "a", "job": "j"}]}',
+        '{"key": "w", "tasks": [{"key": "a"}]}',
+        '{"key": "w", "tasks": [{"key": "a", "job": "j", "settings": {"timeout": "soon"}}]}',
+        '{"key": "w", "tasks": {}}',
         '{"workflow": "w", "tasks": {"a": {"job": "j", "map": "{{ x }}"}}}',
-        '{"workflow": "w", "saga": true, "tasks": {"a": {"job": "j"}}}',
-        '{"workflow": "w", "schedule": {"cron": "@daily", "calendar": "XSHG"}, "tasks": {"a": {"job": "j"}}}',
-        '{"workflow": "w", "tasks": {"a": {}}}',
-        '{"workflow": "w", "tasks": {"a": {"job": "j", "timeout": "soon"}}}',
-        '{"workflow": "w", "tasks": []}',
         "[]",
         "{",
     ],
