@@ -2,8 +2,8 @@
 
 import contextlib
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,6 @@ from qflowd.daemon.plugins import reloader_for
 from qflowd.define.stored import registered_job
 from qflowd.model.errors import QflowdError
 from qflowd.model.workflow import Job
-from qflowd.plugins.folder_watch import FolderWatch
 from qflowd.plugins.registry import Registry
 
 
@@ -37,7 +36,7 @@ def known_jobs(config: Config | None) -> KnownJobs:
     rows, pools = list[dict[str, Any]](), frozenset[str]()
     with contextlib.suppress(QflowdError), connect(config.database.url) as client:  # files can be checked without it
         rows, pools = client.jobs(), frozenset(row["pool"] for row in client.pools())
-    folders = [folder for folder in config.plugins.dirs if folder.is_dir()]
+    folders = tuple(folder for folder in config.plugins.dirs if folder.is_dir())
     registry = _try(config, folders) if folders else Registry()
 
     def is_gone(row: dict[str, Any]) -> bool:
@@ -54,9 +53,9 @@ def known_jobs(config: Config | None) -> KnownJobs:
     return KnownJobs({**jobs, **registry.jobs}, bool(rows or registry.jobs), registry.errors, pools)
 
 
-def _try(config: Config, folders: Sequence[Path]) -> Registry:
+def _try(config: Config, folders: tuple[Path, ...]) -> Registry:
     logging.getLogger("qflowd").addHandler(logging.NullHandler())  # what it would log is in `errors`
-    reloader = reloader_for(config, FolderWatch(folders, (".py",), events=False))
+    reloader = reloader_for(replace(config, plugins=replace(config.plugins, dirs=folders)))
     try:
         return reloader.start()
     except QflowdError as error:

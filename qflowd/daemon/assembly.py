@@ -95,7 +95,7 @@ class Daemon:
         self._jobs = Jobs()
         self._intake = Intake(self._plans, self._lanes, self._jobs)
         self._reloader = reloader or reloader_for(config)
-        self._reloader.tell(self._adopt, lambda: self.topics.publish("plugins"))
+        self._reloader.on_change = self._adopt
         self._runners: list[Runner] = []
         self._stopping = threading.Event()
         self._has_executor = False
@@ -209,6 +209,7 @@ class Daemon:
     def reload_plugins(self) -> None:
         """Read all plugins again, installed ones too (SIGHUP)."""
         self._reloader.reload()
+        self.topics.publish("plugins")
 
     def _adopt(self, _plugins: Registry) -> None:
         """A new registry is live: new workers get it, and the database is told."""
@@ -319,7 +320,6 @@ class Daemon:
                 self.watch.close()
         self._reloader.stop()
         if self._has_executor:
-            self.workflow_files.stop()
             self._backends.close()
             if self.is_up:
                 with contextlib.suppress(StoreUnavailable):

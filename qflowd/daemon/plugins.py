@@ -5,18 +5,17 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from qflowd.config.records import Config
-from qflowd.plugins.folder_watch import FolderWatch
 from qflowd.plugins.reload import Reloader
 from qflowd.workers.environment import worker_env
 
 
-def reloader_for(config: Config, watch: FolderWatch | None = None) -> Reloader:
-    """A reloader on the configured folders, or on those of `watch`; not begun.
+def reloader_for(config: Config) -> Reloader:
+    """A reloader on the configured folders; not begun.
 
     Plugins are tried where and as workers will import them: one may look for a variable that `[plugins] env` lets through.
     """
     env = worker_env(os.environ, config.plugins.env)
-    return Reloader(config.plugins.dirs, config.plugins.enable, env=env, cwd=config.folder, watch=watch)
+    return Reloader(config.plugins.dirs, config.plugins.enable, env=env, cwd=config.folder)
 
 
 class Plugins:

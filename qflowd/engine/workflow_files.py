@@ -30,7 +30,7 @@ class WorkflowFiles:
     """The service that keeps definitions in step with `[workflows] dirs`."""
 
     name: ClassVar[str] = "workflow-files"
-    topics: ClassVar[tuple[str, ...]] = ("workflow_files",)
+    topics: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
         self,
@@ -43,9 +43,7 @@ class WorkflowFiles:
     ) -> None:
         """`watch`: of these folders, if it is to be another than the usual one."""
         self._store, self._topics, self._pool_of = store, topics, pool_of
-        self._watch = watch or FolderWatch(
-            folders, tuple(documents.SUFFIXES), lambda: topics.publish(*self.topics), trusted_only=False
-        )
+        self._watch = watch or FolderWatch(folders, tuple(documents.SUFFIXES), trusted_only=False)
         self._scan = Scan()
         self._is_stale = False  # what was scanned is not in the database yet
         self._readings: dict[str, Reading] = {}  # by path
@@ -69,10 +67,6 @@ class WorkflowFiles:
         if self._is_stale:
             self._take_over()
         return self._watch.due_s()
-
-    def stop(self) -> None:
-        """Stop watching the folders."""
-        self._watch.stop()
 
     def _recall(self, tx: Tx) -> None:
         """Learn what has been stored from files, and which of ours are shown as faulty; what is wrong is found anew."""

@@ -31,7 +31,6 @@ class Reloader:
         folders: plugin folders, in the order in which they win a job's name.
         enable: shipped plugins that are off unless named, such as `shell`.
         env, cwd: environment and current folder for trying files; those of the workers.
-        watch: of these folders, if it is to be another than the usual one.
         timeout_s: for importing one file.
     """
 
@@ -42,15 +41,14 @@ class Reloader:
         *,
         env: Mapping[str, str],
         cwd: Path | None = None,
-        watch: FolderWatch | None = None,
         timeout_s: float = IMPORT_TIMEOUT_S,
     ) -> None:
         self.registry = Registry()
+        self.on_change: Callable[[Registry], None] = lambda _registry: None  # called from `poll()` with each new one
         self.is_ready = False  # the folders have been read once and the registry is true
         self._shipped = shipped(enable)
-        self.tell(lambda _registry: None, lambda: None)
         self._env, self._cwd, self._timeout_s = env, cwd, timeout_s
-        self._watch = watch or FolderWatch(folders, (".py",), lambda: self._wake())  # noqa: PLW0108 - `tell` sets another
+        self._watch = FolderWatch(folders, (".py",))
         self._scan = Scan()
         self._change = Change(self.registry, Scan())
         self._trial: Trial | None = None
@@ -60,15 +58,6 @@ class Reloader:
         self._discover = True  # installed plugins, with the next trial
         self._ruinous: dict[str, str] = {}  # see `Request`
         self._emptied: dict[tuple[str, str], float] = {}  # (path, hash) -> since when it defines no job
-
-    def tell(self, on_change: Callable[[Registry], None], wake: Callable[[], None]) -> None:
-        """Whom to tell from now on.
-
-        Args:
-            on_change: called from `poll()` with each new registry.
-            wake: called from another thread when `poll()` should be called soon.
-        """
-        self._on_change, self._wake = on_change, wake
 
     def begin(self) -> None:
         """Read the folders and start trying them, unless that was done; `wait_s()` until `is_ready`."""
@@ -95,17 +84,17 @@ class Reloader:
         return self.registry
 
     def stop(self) -> None:
-        """Stop watching, and kill what is being tried."""
-        self._abandon()
-        self._watch.stop()
+        """Kill what is being tried."""
+        if self._trial is not None:
+            self._trial.stop()
+        self._trial = None
 
     def reload(self) -> None:
         """Read everything again, installed plugins too, at the next `poll()`. May be called from any thread."""
         self._is_reload_asked = True
-        self._wake()
 
     def poll(self) -> float:
-        """One bounded round; returns seconds until the next is due, unless `wake` comes first."""
+        """One bounded round; returns seconds until the next is due."""
         if self._is_reload_asked:
             self._is_reload_asked = False
             self._reload()
@@ -136,9 +125,9 @@ class Reloader:
             self._adopt(registry)
 
     def _reload(self) -> None:
-        self._abandon()
+        self.stop()
         self._reloads += 1
-        self._watch.look_again()
+        self._watch.read_again()
         self._ruinous.clear()
         self._discover = True
         self._try_at = 0.0
@@ -167,12 +156,7 @@ class Reloader:
             return
         self.is_ready = True
         _report(before, registry)
-        self._on_change(registry)
-
-    def _abandon(self) -> None:
-        if self._trial is not None:
-            self._trial.stop()
-        self._trial = None
+        self.on_change(registry)
 
     def _may_empty(self, file: SourceFile) -> bool:
         """Whoever asks for a reload means what lies there; else an editor may be at work."""

@@ -51,17 +51,15 @@ class Scan:
         return path in self.errors or any(str(above) in self.errors for above in Path(path).parents)
 
 
-def scan(folders: Sequence[Path], suffixes: Iterable[str], *, trusted_only: bool) -> Scan:
+def scan(folders: Sequence[Path], suffixes: Sequence[str], *, trusted_only: bool) -> Scan:
     """Read all files below `folders` whose names end in one of `suffixes`, in a stable order.
 
-    Hidden files and `__pycache__` are left out, and so is what editors leave behind. `trusted_only`: files and
-    folders that others can write to, and links, are refused; the error says so.
+    `trusted_only`: files and folders that others can write to, and links, are refused; the error says so.
     """
     files: dict[str, SourceFile] = {}
     errors: dict[str, str] = {}
-    endings = tuple(suffixes)
-    for folder in folders:
-        root = os.path.abspath(folder)  # noqa: PTH100 - the path that the user wrote, link or not
+    roots = tuple(os.path.abspath(folder) for folder in folders)  # noqa: PTH100 - what the user wrote, link or not
+    for root in roots:
         try:
             if trusted_only:
                 trust.check_folder(Path(root))
@@ -70,18 +68,14 @@ def scan(folders: Sequence[Path], suffixes: Iterable[str], *, trusted_only: bool
         except (RefusedPath, OSError) as error:
             errors[root] = _say(error)
             continue
-        for path in _walk(root, errors, trusted_only=trusted_only):
-            if path in files or not path.endswith(endings):
-                continue
+        for path in visible_files(root, suffixes, errors, trusted_only=trusted_only):
             try:
-                data = trust.read_file(path, trusted_only=trusted_only)
+                files.setdefault(path, source_file(path, root, trust.read_file(path, trusted_only=trusted_only)))
             except FileNotFoundError:
                 continue
             except (RefusedPath, OSError) as error:
                 errors[path] = _say(error)
-                continue
-            files[path] = source_file(path, root, data)
-    scanned = Scan({}, errors, tuple(os.path.abspath(folder) for folder in folders))  # noqa: PTH100 - as above
+    scanned = Scan({}, errors, roots)
     return replace(scanned, files=scanned.sorted(files.values()))
 
 
@@ -105,29 +99,32 @@ def fault_in_python(file: SourceFile) -> str | None:
     return None
 
 
-def _walk(root: str, errors: dict[str, str], *, trusted_only: bool) -> Iterator[str]:
-    """Paths of all visible files below `root`, sorted folder by folder."""
+def visible_files(
+    root: str | Path, suffixes: Sequence[str], errors: dict[str, str] | None = None, *, trusted_only: bool = False
+) -> Iterator[str]:
+    """Paths of files below `root`, but for hidden ones, `__pycache__` and what editors leave behind; folder by folder.
 
-    def unreadable(error: OSError) -> None:
-        if not isinstance(error, FileNotFoundError):
-            errors[str(error.filename)] = _say(error)
+    Adds to `errors` what it cannot read, and with `trusted_only`, folders that are links or that others can write to.
+    """
+    errors = {} if errors is None else errors
+    endings, depth = tuple(suffixes), os.fspath(root).count(os.sep)
 
-    for folder, folders, names in os.walk(root, onerror=unreadable, followlinks=False):
-        if folder != root and trusted_only:
+    def refuse(error: OSError) -> None:
+        errors[str(error.filename)] = _say(error)
+
+    for folder, folders, names in os.walk(root, onerror=refuse):
+        if trusted_only and folder != root:
             try:
                 trust.check_subfolder(folder)
-            except FileNotFoundError:
-                continue
-            except RefusedPath as error:
-                errors[folder] = str(error)
+            except (RefusedPath, OSError) as error:
+                errors[folder] = _say(error)
                 folders.clear()
                 continue
-        too_deep = folder.count(os.sep) - root.count(os.sep) >= DEEPEST
-        folders[:] = [] if too_deep else sorted(name for name in folders if _is_visible(name))
-        for name in folders:
-            if trusted_only and (link := Path(folder, name)).is_symlink():
-                errors[str(link)] = "is a symbolic link; put the folder itself there"
-        yield from (f"{folder}/{name}" for name in sorted(names) if _is_visible(name))
+        folders[:] = sorted(filter(_is_visible, folders)) if folder.count(os.sep) - depth < DEEPEST else []
+        if trusted_only:
+            links = (f"{folder}/{name}" for name in folders if Path(folder, name).is_symlink())
+            errors.update(dict.fromkeys(links, "is a symbolic link; put the folder itself there"))
+        yield from (f"{folder}/{name}" for name in sorted(names) if _is_visible(name) and name.endswith(endings))
 
 
 def _is_visible(name: str) -> bool:

