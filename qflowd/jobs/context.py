@@ -62,14 +62,13 @@ class Channel(Protocol):
 class Context:
     """The attempt that is running. Made by the worker, handed out by `context()`."""
 
-    __slots__ = ("_cancelled", "_channel", "_facts", "_saved", "_upstream")
+    _saved: bytes | None = None
+    _upstream: dict[str, Any] | None = None
+    _cancelled = False
 
     def __init__(self, facts: Facts, channel: Channel) -> None:
         self._facts = facts
         self._channel = channel
-        self._cancelled = False
-        self._saved = facts.saved
-        self._upstream: dict[str, Any] | None = None
 
     @property
     def task_id(self) -> int:
@@ -147,7 +146,7 @@ class Context:
     @property
     def saved(self) -> Any:
         """What this task last kept with `save()`, in this attempt or an earlier one; None if nothing."""
-        return msgspec.json.decode(self._saved)
+        return msgspec.json.decode(self._saved or self._facts.saved)
 
     def save(self, value: Any) -> None:
         """Keep `value` (converted as an output is, at most 1 MB) for the next attempt, in place of what was kept before.

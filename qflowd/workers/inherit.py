@@ -7,7 +7,6 @@ from functools import wraps
 from typing import Any
 
 from qflowd.jobs.context import Context, current, make_current, running
-from qflowd.workers.task_context import TaskContext
 
 _ATTEMPT = "_qflowd_attempt"
 
@@ -21,19 +20,12 @@ def inherit_attempts() -> None:
     _wrap_submit(ThreadPoolExecutor)
 
 
-def _kept() -> Context | None:
-    attempt = current()
-    if isinstance(attempt, TaskContext):
-        attempt.is_kept = True
-    return attempt
-
-
 def _wrap_start(thread_class: Any) -> None:
     start, bootstrap = thread_class.start, thread_class._bootstrap_inner  # noqa: SLF001 - covers the traceback too
 
     @wraps(start)
     def start_for_attempt(thread: threading.Thread) -> None:
-        thread.__dict__[_ATTEMPT] = _kept()
+        thread.__dict__[_ATTEMPT] = current()
         start(thread)
 
     @wraps(bootstrap)
@@ -51,7 +43,7 @@ def _wrap_submit(executor_class: Any) -> None:
     def submit_for_attempt(
         executor: ThreadPoolExecutor, function: Callable[..., Any], /, *args: Any, **kwargs: Any
     ) -> "Future[Any]":
-        attempt = _kept()
+        attempt = current()
         if attempt is not None:
             args, function = (attempt, function, *args), _call
         future: Future[Any] = submit(executor, function, *args, **kwargs)

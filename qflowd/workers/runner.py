@@ -23,8 +23,8 @@ from qflowd.workers.inbox import Inbox
 from qflowd.workers.load import Jobs, Loaded
 from qflowd.workers.page import NOT_COUNTED, Page
 from qflowd.workers.process_state import ProcessState
-from qflowd.workers.sink import Sink
-from qflowd.workers.task_context import ContextOfSlot
+from qflowd.workers.sink import NOBODY, Sink
+from qflowd.workers.task_context import TaskContext, Variables
 from qflowd.workers.wire import Assignment, Chunk, Done, Ended, Parcel
 
 _LONG_US = 1000  # a task that takes so long can afford a thorough look at what it has changed
@@ -111,7 +111,8 @@ class Runner:
         self._alone = page.slots == 1
         self._loop = AsyncLoop()
         self._loaded_us = 0
-        self._context = ContextOfSlot(results, alone=self._alone)
+        self._variables = Variables(alone=self._alone)
+        self._attempt = NOBODY
 
     def run(self, parcel: Parcel) -> None:
         """Run the tasks of `parcel` until it is revoked; every task gets an answer."""
@@ -129,12 +130,12 @@ class Runner:
                 words[base + 2] = 0
                 self._results.send(wire.Given(seq, [rest.task_id for rest in chunk.tasks[index:]]))
                 return
-            self._context.begin(chunk, task)
+            self._attempt = TaskContext(self._results, chunk, task)
             self._state.enter(chunk.module)
-            self._results.send(self._attempt(chunk, task, started_us))
+            self._results.send(self._run(chunk, task, started_us))
             words[base + 2] = 0
 
-    def _attempt(self, chunk: Chunk, task: Assignment, started_us: int) -> Done | Ended:
+    def _run(self, chunk: Chunk, task: Assignment, started_us: int) -> Done | Ended:
         meter = Meter(children=self._alone) if chunk.long else None
         output: str | None = None
         error: BaseException | None = None
@@ -154,7 +155,7 @@ class Runner:
             self.is_leaving = True  # what the job keeps in memory may count on them
         if self._loaded_us:  # the import is not what the next task will take
             started_us, self._loaded_us = self._loaded_us, 0
-        attempt = self._context.current
+        attempt = self._attempt
         has_written = self._raw.has_grown() or attempt.has_written or attempt.partial
         if has_written:
             self._sink.end_lines(attempt)
@@ -177,7 +178,7 @@ class Runner:
             job = self._jobs.known.get((chunk.module, chunk.job)) or self._load(chunk)
             if chunk.memory:  # not before: what the import takes is not the task's
                 self._page.words[self._page.base(self.slot) + 5] = linux.memory(os.getpid())
-            value = self._context.variables_of(chunk.module).run(self._call, job, chunk.params_of(task))
+            value = self._variables.fresh(chunk.module, self._attempt).run(self._call, job, chunk.params_of(task))
             output = None if value is None else encode_output(value)
         except BaseException as raised:  # noqa: BLE001 - whatever a job raises is its outcome
             self.is_in_task = False
@@ -197,14 +198,14 @@ class Runner:
         self.is_leaving = self._alone
         end = "it is replaced" if self._alone else "its later tasks meet it"
         text = f"the job changed {', '.join(changes)} of its process, which cannot be put back: {end}"
-        self._sink.emit("log", "WARNING", "qflowd", [text], attempt=self._context.current)
+        self._sink.emit("log", "WARNING", "qflowd", [text], attempt=self._attempt)
 
     def _load(self, chunk: Chunk) -> Loaded:
         if self._jobs.install():
             self._state.rebase()
-        variables = self._context.variables_of(chunk.module)
+        variables = self._variables.fresh(chunk.module, self._attempt)
         job = variables.run(self._jobs.load, chunk.module, chunk.job)
-        self._context.keep(chunk.module, variables)
+        self._variables.keep(chunk.module, variables)
         self._sink.keep_listening()
         self._state.adopt(chunk.module)
         self._loaded_us = _clock_ns(_BOOTTIME) // 1000
@@ -217,7 +218,7 @@ class Runner:
 
     def cancel(self) -> bool:
         """Ask the task in hand to end. True: nothing more can be done; False: the caller may raise inside it."""
-        self._context.current.mark_cancelled()
+        self._attempt.mark_cancelled()
         return self._loop.cancel()
 
 

@@ -21,7 +21,7 @@ from qflowd.model.jsontext import clean_text, clipped
 from qflowd.model.plain import plain
 from qflowd.workers.log_budget import LARGEST_LOG, LogLine
 from qflowd.workers.task_context import TaskContext
-from qflowd.workers.wire import Assignment, now_us
+from qflowd.workers.wire import Assignment, Chunk, now_us
 
 _LONGEST_LINE = 8192
 _encode_lines = msgspec.json.Encoder().encode_lines
@@ -38,8 +38,7 @@ class Reach(msgspec.Struct, frozen=True, array_like=True, tag="x"):
 
 
 # Stands for the attempt where nobody can tell which one a thread works for; it has no way to the daemon.
-NOBODY = TaskContext(None)  # type: ignore[arg-type]
-NOBODY.task_in_hand = Assignment(0, 0, 0, "")
+NOBODY = TaskContext(None, Chunk("", "", []), Assignment(0, 0, 0, ""))  # type: ignore[arg-type]
 
 
 def writer() -> TaskContext:
@@ -67,8 +66,8 @@ class Sink:
     ) -> None:
         """Append a record for each of `lines`, in one write; for `attempt`, where it is not the calling thread's."""
         attempt = attempt or writer()
-        attempt.is_kept = attempt.has_written = True
-        task, at_us = attempt.task_in_hand, now_us()
+        attempt.has_written = True
+        task, at_us = attempt.assignment, now_us()
         texts = [clean_text(clipped(line, LARGEST_LOG)) for line in lines]
         owner = (task.task_id, task.fence, task.attempt)
         self._append([LogLine(*owner, at_us, stream, level, logger, text, attributes) for text in texts])

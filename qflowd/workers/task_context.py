@@ -1,7 +1,8 @@
-"""The Context of a task, made only when the job asks for it: most jobs never do, and making it takes microseconds."""
+"""The Context of a task, and the context variables that it runs in."""
 
 import contextvars
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -15,64 +16,40 @@ _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class TaskContext(Context):
-    """Stands for one task after the other, until somebody keeps it; then it stays that one's for good.
+    """Made for every task, so it must cost next to nothing. `partial`: lines that have not ended yet, by stream and thread."""
 
-    `partial`: lines that have not ended yet, by stream and thread.
-    """
+    has_written = False
 
-    __slots__ = ("_channel_of_slot", "_chunk", "_is_ready", "has_written", "is_kept", "partial", "task_in_hand")
-
-    def __init__(self, channel: Channel) -> None:  # the base is initialised on first use
-        self._channel_of_slot = channel
-        self._is_ready = self.is_kept = self.has_written = False
+    def __init__(self, channel: Channel, chunk: Chunk, task: Assignment) -> None:
+        self._channel, self._chunk, self.assignment = channel, chunk, task
         self.partial: dict[tuple[str, int], str] = {}
 
-    def begin(self, chunk: Chunk, task: Assignment) -> None:
-        """From now on it is the context of `task`."""
-        self._chunk, self.task_in_hand = chunk, task
-
-    def __getattr__(self, name: str) -> Any:
-        """Python asks here for what the base has not set yet."""
-        if self._is_ready or name in {"_chunk", "task_in_hand"}:
-            raise AttributeError(name)
-        self.is_kept = True
-        super().__init__(facts_of(self._chunk, self.task_in_hand), self._channel_of_slot)
-        self._is_ready = True  # not before: the handler of a signal may ask in between
-        return getattr(self, name)
-
-    def mark_cancelled(self) -> None:
-        _ = self.fence  # or the first use would set it back
-        super().mark_cancelled()
+    @cached_property
+    def _facts(self) -> Facts:  # type: ignore[override]
+        # Only when the job asks: most never do, and making it takes microseconds.
+        return facts_of(self._chunk, self.assignment)
 
 
-class ContextOfSlot:
-    """What `context()` answers in one slot, and the context variables of its tasks. `alone`: threads of C code see it too."""
+class Variables:
+    """The context variables of the tasks of one slot. `alone`: threads of C code see the attempt too."""
 
-    def __init__(self, channel: Channel, *, alone: bool) -> None:
-        self._channel = channel
+    def __init__(self, *, alone: bool) -> None:
         self._alone = alone
-        self._variables: dict[str, contextvars.Context] = {}  # by module, as its import left them
+        self._by_module: dict[str, contextvars.Context] = {}  # as its import left them
         self._plain = contextvars.copy_context()
-        self.current = TaskContext(channel)
 
-    def begin(self, chunk: Chunk, task: Assignment) -> None:
-        """`task` is what runs in this slot now."""
-        if self.current.is_kept:
-            self.current = TaskContext(self._channel)
-        self.current.begin(chunk, task)
-
-    def variables_of(self, module: str) -> contextvars.Context:
-        """Fresh context variables, to run the task in: those that `module` set when it was imported."""
-        variables = self._variables.get(module, self._plain).copy()
-        variables.run(make_current, self.current, whole_process=self._alone)
-        if module in self._variables:
+    def fresh(self, module: str, attempt: Context) -> contextvars.Context:
+        """To run `attempt` in: what `module` set when it was imported."""
+        variables = self._by_module.get(module, self._plain).copy()
+        variables.run(make_current, attempt, whole_process=self._alone)
+        if module in self._by_module:
             variables.run(_own_decimal)
         return variables
 
     def keep(self, module: str, variables: contextvars.Context) -> None:
         """`module` was imported with these."""
         if any(variable.name == _DECIMAL for variable in variables):
-            self._variables.setdefault(module, variables)
+            self._by_module.setdefault(module, variables)
 
 
 def _own_decimal() -> None:

@@ -257,8 +257,7 @@ class Threads(Backend):
         if job is None:
             raise InvalidJob(f"job {run.chunk.job} runs in worker processes; give its task another pool than {INLINE}")
         arguments = job.signature.bind(_decode(run.chunk.params_of(run.task)))
-        context = TaskContext(self)
-        context.begin(run.chunk, run.task)
+        context = TaskContext(self, run.chunk, run.task)
         self._let_cancel(run, context.mark_cancelled)
         with running(context):
             value = job.function(**arguments)

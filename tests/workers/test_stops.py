@@ -17,7 +17,7 @@ from qflowd.workers.wire import Checkpointed, Done, Ended
 GRACE_S = 15.0  # who is ended by SIGKILL comes too late for these tests, and shows it
 JOBS = """
     import os, pathlib, signal, time
-    from qflowd.workers import page, task_context, worker
+    from qflowd.workers import page, process_state, worker
 
     @job
     def sleeps(s: float = 60.0):
@@ -27,19 +27,19 @@ JOBS = """
 
     @job
     def begins_late():
-        usual, pages = task_context.TaskContext.begin, []
+        usual, pages = process_state.ProcessState.enter, []
 
         def may_begin(self, seq, now_us):
             pages.append(self)
             return True
 
-        def begin(self, *args):
+        def enter(self, *args):
             usual(self, *args)
             while not any(pages[0].is_stop_asked(slot) for slot in range(pages[0].slots)):
                 time.sleep(0.001)
             time.sleep(0.1)  # the signal comes after the order
 
-        page.Page.may_begin, task_context.TaskContext.begin = may_begin, begin
+        page.Page.may_begin, process_state.ProcessState.enter = may_begin, enter
 
     @job
     def is_told_twice():
