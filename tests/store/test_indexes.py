@@ -10,7 +10,10 @@ from qflowd.store.catalog import split
 MIGRATIONS = sorted((resources.folder("sql") / "common" / "migrations").glob("*.sql"))
 INDEX = re.compile(r"\{index: (?P<name>\w+) ON qflow\.(?P<table>\w+) ")
 # Migrations are not edited; what took over from a statement that their comments name.
-SUCCESSORS = {"list_dead_daemons": ("list_neighbours", "list_gone_owners")}
+SUCCESSORS = {
+    "list_dead_daemons": ("list_neighbours", "list_gone_owners"),
+    "take_commands": ("list_open_commands", "take_command"),
+}
 SERVES = re.compile(r"^-- Serves (?P<words>.*)\.$")
 
 
@@ -36,7 +39,7 @@ def texts() -> dict[str, str]:
     found: dict[str, str] = {}
     for folder in ("common", "postgres", "mysql", "sqlite"):
         for file in sorted((resources.folder("sql") / folder).glob("*.sql")):
-            for name, _, text in split(file):
+            for name, text in split(file):
                 found[name] = found.get(name, "") + text
     for file in MIGRATIONS:
         for name, text in re.findall(
