@@ -6,16 +6,16 @@ dialect's own folder may replace a statement by the same name (the hot ones do).
 
 import re
 from collections import namedtuple
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from qflowd import resources
 from qflowd.store.render import Renderer, RowSet
 
-_HEADER = re.compile(r"^-- name: (?P<name>[a-z_]+)(?: each\((?P<each>[a-z_, ]+)\))?\s*$", re.MULTILINE)
+_HEADER = re.compile(r"^-- name: ([a-z_]+)\s*$", re.MULTILINE)
 
 
 @dataclass(slots=True)
@@ -69,27 +69,19 @@ class Statement:
         return tuple(values)
 
 
-class Source(NamedTuple):
-    """A statement as it is written, with the columns of its `each`."""
-
-    file: Path
-    each: tuple[str, ...]
-    text: str
-
-
 class Catalog(dict[str, Statement]):
     """The statements of one dialect by name. Each is rendered when it is first asked for; `names` has all there are."""
 
-    def __init__(self, renderer: Renderer, sources: Mapping[str, Source]) -> None:
+    def __init__(self, renderer: Renderer, sources: Mapping[str, tuple[Path, str]]) -> None:
         super().__init__()
         self._renderer, self._sources = renderer, sources
 
     @classmethod
     def load(cls, renderer: Renderer) -> "Catalog":
-        sources: dict[str, Source] = {}
+        sources: dict[str, tuple[Path, str]] = {}
         for folder in ("common", renderer.dialect):
             for file in sorted((resources.folder("sql") / folder).glob("*.sql")):
-                sources |= {name: Source(file, each, text) for name, each, text in split(file)}
+                sources |= {name: (file, text) for name, text in split(file)}
         return cls(renderer, sources)
 
     @property
@@ -97,31 +89,27 @@ class Catalog(dict[str, Statement]):
         return self._sources.keys()
 
     def __missing__(self, name: str) -> Statement:
-        file, each, text = self._sources[name]
+        file, text = self._sources[name]
         try:
-            statement = _statement(self._renderer, name, each, text)
+            statement = _statement(self._renderer, name, text)
         except ValueError as error:
             raise ValueError(f"{file.parent.name}/{file.name}, statement {name}: {error}") from error
         return self.setdefault(name, statement)  # another thread may have been faster
 
 
-def split(file: Path) -> Iterator[tuple[str, tuple[str, ...], str]]:
-    """Yield (name, columns of `each`, text) for every statement of a file."""
-    text = file.read_text("utf-8")
-    headers = list(_HEADER.finditer(text))
-    for header, following in zip(headers, [*headers[1:], None], strict=True):
-        body = text[header.end() : following.start() if following else len(text)]
-        each = tuple(column.strip() for column in (header["each"] or "").split(",") if column.strip())
-        yield header["name"], each, body
+def split(file: Path) -> Iterable[tuple[str, str]]:
+    """Name and text of every statement of a file."""
+    _, *pieces = _HEADER.split(file.read_text("utf-8"))
+    return zip(pieces[::2], pieces[1::2], strict=True)
 
 
-def _statement(renderer: Renderer, name: str, each: tuple[str, ...], text: str) -> Statement:
+def _statement(renderer: Renderer, name: str, text: str) -> Statement:
     statement: Statement | None = None
     for part in reversed(renderer.parts(text)):
         without_comments = re.sub(r"^\s*--.*$\n?", "", part, flags=re.MULTILINE).strip().rstrip(";")
         if not without_comments:
             raise ValueError("a part has no text")
-        sql, rows = renderer.statement(without_comments, each)
+        sql, rows = renderer.statement(without_comments)
         statement = Statement(name, sql, rows, statement)
     if statement is None:  # a split has at least one part
         raise AssertionError

@@ -3,6 +3,7 @@
 {task.READY} {instance.FAILED} {intent.TERMINATE} {reason.LOST} {version.ACTIVE} {daemon.GONE}   a state's code
 {words: task t.state}        the code's word, as a CASE
 {rows: id bigint, fence int} the parameter `rows` as a table with these columns
+{row: id bigint, fence int}  the same, of a statement that SQLite runs for each row: its columns are parameters `:id`, `:fence`
 {each: r.nodes} AS n         the numbers in a column of type `numbers`, as a table with the column `value`
 {update: t x, a bigint, b int | x.a = d.a} x = d.b   update table t (alias x) from the row set d
 {delete: t x, a bigint | x.a = d.a}                  delete from table t (alias x) what the row set d names
@@ -62,7 +63,7 @@ _JOINED = re.compile(
     r"\{(?P<verb>update|delete): (?P<table>[\w.]+) (?P<alias>\w+), (?P<columns>[^|]+)\|(?P<on>[^}]+)\}(?P<set>.*)",
     re.DOTALL,
 )
-_LITERAL_OR_PARAM = re.compile(r"'(?:[^']|'')*'|%|(?<![:\w]):(?P<param>[a-z_]+)\b")
+LITERAL_OR_PARAM = re.compile(r"'(?:[^']|'')*'|%|(?<![:\w]):(?P<param>[a-z_]+)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +71,12 @@ class RowSet:
     """Columns of a row set: names and types (bigint, int, smallint, double, text, date, instant, microseconds, numbers).
 
     `microseconds` is an instant given as a whole number since 1970: the hot path makes no objects for it. `numbers` is a
-    JSON list of whole numbers.
+    JSON list of whole numbers. `others` are the statement's other parameters, where they follow each row.
     """
 
     names: tuple[str, ...]
     types: tuple[str, ...]
+    others: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, text: str) -> "RowSet":
@@ -91,20 +93,19 @@ class Renderer:
     words: ClassVar[dict[str, str]]
     templates: ClassVar[dict[str, str]]
 
-    def statement(self, text: str, each: tuple[str, ...] = ()) -> tuple[str, RowSet | None]:
+    def statement(self, text: str) -> tuple[str, RowSet | None]:
         """Render macros and parameters; return the text and the row set it takes."""
         found: list[RowSet] = []
         text = _JOINED.sub(self._joined, text)
 
         def replace(match: re.Match[str]) -> str:
-            if match["word"] == "rows":
+            if match["word"] in ("rows", "row"):
                 found.append(RowSet.parse(match["rest"].lstrip(":")))
-                return self.rows(found[-1])
+                return self.rows(found[-1]) if match["word"] == "rows" else ""
             return self.macro(match)
 
         text = self._innermost_first(text, replace)
-        rows = found[0] if found else _columns(each)
-        return self.parameters(text, rows), rows
+        return self.parameters(text, found[0] if found else None)
 
     def _joined(self, match: re.Match[str]) -> str:
         table, alias, columns, on = (match[group].strip() for group in ("table", "alias", "columns", "on"))
@@ -184,13 +185,13 @@ class Renderer:
     def rows(self, rows: RowSet) -> str:
         raise NotImplementedError
 
-    def parameters(self, text: str, rows: RowSet | None) -> str:
+    def parameters(self, text: str, rows: RowSet | None) -> tuple[str, RowSet | None]:
         """`:name` in the driver's style (pyformat here); literals are left alone but for their percent signs."""
 
         def replace(match: re.Match[str]) -> str:
             return f"%({match['param']})s" if match["param"] else match[0].replace("%", "%%")
 
-        return _LITERAL_OR_PARAM.sub(replace, text)
+        return LITERAL_OR_PARAM.sub(replace, text), rows
 
 
 def top_level_parts(text: str) -> list[str]:
@@ -205,11 +206,3 @@ def top_level_parts(text: str) -> list[str]:
                 parts.append(text[start:i].strip())
                 start = i + 1
     return [*parts, text[start:].strip()]
-
-
-def _columns(each: tuple[str, ...]) -> RowSet | None:
-    """Columns named in a header `each(…)`; their type matters only where it is an instant."""
-    if not each:
-        return None
-    pairs = [(*column.split(), "any")[:2] for column in each]
-    return RowSet(tuple(name for name, _ in pairs), tuple(kind for _, kind in pairs))

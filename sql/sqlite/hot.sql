@@ -23,16 +23,18 @@ WHERE id IN (
     SELECT id FROM qflow.task_instance WHERE state = {task.READY} AND lane = :lane
     ORDER BY priority, id LIMIT {literal: batch})
 
--- name: start_tasks each(id, fence, started_at instant)
+-- name: start_tasks
+{row: id bigint, fence int, started_at instant}
 UPDATE qflow.task_instance SET state = {task.RUNNING}, started_at = :started_at WHERE id = :id AND fence = :fence
 
--- name: finish_tasks each(id, fence, state, reason, attempt, code_id, started_at, output)
--- started_at comes as microseconds.
+-- name: finish_tasks
+{row: id bigint, fence int, state smallint, reason smallint, attempt smallint, code_id int, started_at microseconds, output text}
 UPDATE qflow.task_instance SET state = :state, reason = :reason, attempt = :attempt, code_id = :code_id,
     started_at = :started_at, finished_at = :now, output = :output, done_fence = fence, fence = fence + 1
 WHERE id = :id AND fence = :fence
 
--- name: advance_tasks each(id, arrivals, gain, bad)
+-- name: advance_tasks
+{row: id bigint, arrivals int, gain int, bad int}
 UPDATE qflow.task_instance SET
     state = CASE WHEN state <> {task.PENDING} OR need <= 0 THEN state WHEN need <= :gain THEN {task.READY}
         WHEN open_parents > :arrivals THEN state WHEN bad_parents + :bad > 0 THEN {task.UPSTREAM_FAILED}
@@ -43,20 +45,23 @@ UPDATE qflow.task_instance SET
     open_parents = open_parents - :arrivals, need = need - :gain, bad_parents = bad_parents + :bad
 WHERE id = :id
 
--- name: advance_fans each(first_id, ordinals)
+-- name: advance_fans
 -- Children of one parent only, which succeeded: thousands of them are named by one list.
+{row: first_id bigint, ordinals numbers}
 UPDATE qflow.task_instance SET
     state = CASE WHEN state = {task.PENDING} AND need = 1 THEN {task.READY} ELSE state END,
     ready_at = CASE WHEN state = {task.PENDING} AND need = 1 THEN :now ELSE ready_at END,
     open_parents = open_parents - 1, need = need - 1
 WHERE id IN (SELECT :first_id + n.value FROM {each: :ordinals} AS n)
 
--- name: release_tasks each(id, fence, solo, crashed)
+-- name: release_tasks
+{row: id bigint, fence int, solo smallint, crashed smallint}
 UPDATE qflow.task_instance SET state = {task.READY}, owner = NULL, fence = fence + 1, started_at = NULL,
     solo = :solo, crashes = crashes + :crashed
 WHERE id = :id AND fence = :fence
 
--- name: promote_tasks each(id, fence)
+-- name: promote_tasks
+{row: id bigint, fence int}
 UPDATE qflow.task_instance SET
     ready_at = CASE WHEN state = {task.PENDING} AND need <= 0 THEN :now ELSE ready_at END,
     state = CASE WHEN state = {task.PENDING} AND need <= 0 THEN {task.READY} ELSE state END

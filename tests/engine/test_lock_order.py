@@ -15,7 +15,7 @@ def test_every_statement_that_locks_tasks_or_instances_has_a_place_in_the_order(
     found = set()
     for folder in ("common", "postgres", "mysql", "sqlite"):
         for file in (resources.folder("sql") / folder).glob("*.sql"):
-            for name, _, text in split(file):
+            for name, text in split(file):
                 first = re.sub(r"^\s*--.*$", "", text, flags=re.MULTILINE)
                 tables = re.search(
                     r"(?:UPDATE|INSERT INTO|DELETE FROM|\{(?:update|delete):)\s+(?:\{rows[^}]*\} \w+\s+STRAIGHT_JOIN )?(?:\{each[^}]*\} AS n\s+STRAIGHT_JOIN )?qflow\.(\w+)",

@@ -15,9 +15,9 @@ from tests.conftest import KINDS, GetServer
 Opener = Callable[[str], Store]
 
 
-def add_statement(store: Store, name: str, text: str, each: tuple[str, ...] = ()) -> None:
+def add_statement(store: Store, name: str, text: str) -> None:
     """Let `tx.run(name)` know a text of the test's own; macros are rendered as in sql/."""
-    sql, rows = store.dialect.renderer.statement(text, each)
+    sql, rows = store.dialect.renderer.statement(text)
     store.catalog[name] = Statement(name, sql, rows)
 
 

@@ -148,10 +148,8 @@ def test_a_statement_without_text_is_named(tmp_path, monkeypatch):
 
 def test_a_file_is_cut_at_its_headers(tmp_path: Path):
     file = tmp_path / "x.sql"
-    file.write_text(
-        "-- about the file\n\n-- name: one\nSELECT 1\n\n-- name: two each(id, at instant)\nSELECT :id\n-- then\nSELECT 2\n"
-    )
-    assert [(name, each, text.strip()) for name, each, text in split(file)] == [
-        ("one", (), "SELECT 1"),
-        ("two", ("id", "at instant"), "SELECT :id\n-- then\nSELECT 2"),
+    file.write_text("-- about the file\n\n-- name: one\nSELECT 1\n\n-- name: two\nSELECT :id\n-- then\nSELECT 2\n")
+    assert [(name, text.strip()) for name, text in split(file)] == [
+        ("one", "SELECT 1"),
+        ("two", "SELECT :id\n-- then\nSELECT 2"),
     ]

@@ -51,7 +51,7 @@ def single(sql: str, rows: RowSet) -> str:
     """A rendered statement for a row set of one row: no arrays to be made and taken apart."""
     values = [f"CAST(:rows_{n} AS {PostgresRenderer.types[t]})" for n, t in zip(rows.names, rows.types, strict=True)]
     row = f"(SELECT {', '.join(map(_column, values, rows.names, rows.types))})"
-    many, one = (PostgresRenderer().parameters(text, rows) for text in (PostgresRenderer().rows(rows), row))
+    many, one = (PostgresRenderer().parameters(text, rows)[0] for text in (PostgresRenderer().rows(rows), row))
     return sql.replace(many, one)
 
 

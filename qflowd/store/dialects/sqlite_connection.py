@@ -1,7 +1,6 @@
 """A connection through apsw: an empty main database with the file attached as `qflow`, WAL, synchronous FULL."""
 
 import random
-import re
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -26,7 +25,6 @@ class SqliteConnection(Connection):
         self._write_lock, self._patience_s = write_lock, patience_s
         self._busy_until = 0.0
         self._holds_lock = False
-        self._per_row_sql: dict[str, tuple[str, tuple[str, ...], int]] = {}
         try:
             # A small cache: apsw looks through it for every row of a row set.
             self._db = apsw.Connection(":memory:", statementcachesize=32)
@@ -104,7 +102,7 @@ class SqliteConnection(Connection):
         with translated():
             if statement.rows is not None:
                 # One prepared statement stepped per row: faster here than reading the rows back out of JSON.
-                cursor = self._db.executemany(*self._per_row(statement, statement.rows, params, rows))
+                cursor = self._db.executemany(statement.sql, _bound(statement.rows, params, rows))
             else:
                 cursor = self._db.execute(statement.text(params), {key: _bind(value) for key, value in params.items()})
             if statement.make_row is None and (description := _columns(cursor)):
@@ -118,29 +116,6 @@ class SqliteConnection(Connection):
         self.changed = self._db.total_changes() - before
         return statement.make_rows(result, _to_instant)
 
-    def _per_row(
-        self, statement: Statement, columns: RowSet, params: Mapping[str, Any], rows: Rows
-    ) -> tuple[str, Iterator[tuple[Any, ...]]]:
-        """The text with the other parameters after the row's own, and the rows so extended."""
-        known = self._per_row_sql.get(statement.sql)
-        if known is None:
-            sql = statement.sql
-            names: list[str] = []
-            for name in sorted(params):
-                numbered = re.sub(rf"(?<![:\w]):{name}\b", f"?{len(columns.names) + len(names) + 1}", sql)
-                if numbered != sql:
-                    sql = numbered
-                    names.append(name)
-            width = max(map(int, re.findall(r"\?(\d+)", sql)))
-            known = self._per_row_sql[statement.sql] = (sql, tuple(names), width)
-        sql, used, width = known
-        tail = tuple(_bind(params[name]) for name in used)
-        if not tail and width < len(columns.names):
-            return sql, (tuple(row[:width]) for row in rows)
-        if "instant" in columns.types:
-            return sql, (tuple([to_microseconds(v) if type(v) is datetime else v for v in row]) + tail for row in rows)
-        return sql, (row + tail for row in rows)
-
     def script(self, sql: str) -> list[tuple[Any, ...]]:
         with translated():
             return self._db.execute(sql).fetchall()
@@ -150,6 +125,14 @@ class SqliteConnection(Connection):
         with translated():
             [(version,)] = self._db.execute("PRAGMA qflow.data_version")
         return int(version)
+
+
+def _bound(columns: RowSet, params: Mapping[str, Any], rows: Rows) -> Iterator[tuple[Any, ...]]:
+    """The rows, each followed by the statement's other parameters."""
+    others = tuple([_bind(params[name]) for name in columns.others])
+    if "instant" in columns.types:
+        return (tuple([to_microseconds(v) if type(v) is datetime else v for v in row]) + others for row in rows)
+    return (row + others for row in rows)
 
 
 def _bind(value: Any) -> Any:

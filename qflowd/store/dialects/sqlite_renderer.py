@@ -1,9 +1,10 @@
 """What SQLite calls things."""
 
 import re
+from dataclasses import replace
 from typing import ClassVar
 
-from qflowd.store.render import TEMPLATES, TEXTS, Renderer, RowSet, top_level_parts
+from qflowd.store.render import LITERAL_OR_PARAM, TEMPLATES, TEXTS, Renderer, RowSet, top_level_parts
 
 # Whole microseconds of the server's clock, in words that SQLite 3.40 knows.
 CLOCK = "(CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000)"
@@ -53,11 +54,16 @@ class SqliteRenderer(Renderer):
     def rows(self, rows: RowSet) -> str:
         return f"(SELECT {', '.join(f':{name} AS {name}' for name in rows.names)})"
 
-    def parameters(self, text: str, rows: RowSet | None) -> str:
+    def parameters(self, text: str, rows: RowSet | None) -> tuple[str, RowSet | None]:
         """Named parameters are SQLite's own; a statement with a row set gets all of them by position, its columns first."""
-        for position, column in enumerate(rows.names if rows else (), 1):
-            text = re.sub(rf"(?<![:\w]):{column}\b", f"?{position}", text)
-        return text
+        if rows is None:
+            return text, None
+        names = dict.fromkeys(
+            (*rows.names, *(match["param"] for match in LITERAL_OR_PARAM.finditer(text) if match["param"]))
+        )
+        positions = {name: f"?{position}" for position, name in enumerate(names, 1)}
+        text = LITERAL_OR_PARAM.sub(lambda match: positions.get(match["param"], match[0]), text)
+        return text, replace(rows, others=tuple(names)[len(rows.names) :])
 
     def qualify(self, ddl: str) -> str:
         # A prefix inside a body makes the file unreadable to whoever opens it directly.
