@@ -30,7 +30,7 @@ from qflowd.engine.commands import Commands
 from qflowd.engine.executor import Executor
 from qflowd.engine.instances import Instances
 from qflowd.engine.intake import Intake
-from qflowd.engine.known import Jobs, LaneIds, Plans
+from qflowd.engine.known import LaneIds, Plans, RegisteredJobs
 from qflowd.engine.logs import Logs
 from qflowd.engine.schedules import Schedules
 from qflowd.engine.service import Topics
@@ -157,7 +157,7 @@ class Harness:
         self._build(known, pools, Threads({job.name: loaded(function) for job, function in found}, ONE_AT_A_TIME))
 
     def _build(self, known: Mapping[str, Job], pools: Iterable[str], threads: Threads) -> None:
-        store, topics, plans, jobs = self._store, Topics(), Plans(), Jobs()
+        store, topics, plans, jobs = self._store, Topics(), Plans(), RegisteredJobs()
         lanes, jobs.own = LaneIds(store), known
         intake = _Intake(plans, lanes, jobs)
         self._backends = Backends(dict.fromkeys(pools, threads))

@@ -19,13 +19,13 @@ from qflowd.engine.heartbeat import Heartbeat
 from qflowd.engine.identity import Identity, run_dir_for
 from qflowd.engine.instances import Instances
 from qflowd.engine.intake import Intake
-from qflowd.engine.known import Jobs, LaneIds, Plans
+from qflowd.engine.known import LaneIds, Plans, RegisteredJobs
 from qflowd.engine.lease import Lease
 from qflowd.engine.logs import Logs
 from qflowd.engine.lookout import Lookout
 from qflowd.engine.recover import Recover
 from qflowd.engine.schedules import Schedules
-from qflowd.engine.service import Runner, Service, Topics, back_off
+from qflowd.engine.service import Service, ServiceThread, Topics, back_off
 from qflowd.engine.terminate import Terminate, expire, sweep_instance
 from qflowd.engine.timers import Timers
 from qflowd.engine.watch import Watch
@@ -92,11 +92,11 @@ class Daemon:
         self.identity = Identity(self.store, config.daemon.name, self._run_dir, config.daemon.lease)
         self._plans = Plans()
         self._lanes = LaneIds(self.store)
-        self._jobs = Jobs()
+        self._jobs = RegisteredJobs()
         self._intake = Intake(self._plans, self._lanes, self._jobs)
         self._reloader = reloader or reloader_for(config)
         self._reloader.on_change = self._adopt
-        self._runners: list[Runner] = []
+        self._runners: list[ServiceThread] = []
         self._stopping = threading.Event()
         self._has_executor = False
         self.is_up = False  # all services run
@@ -199,7 +199,7 @@ class Daemon:
         ]
 
     def _run(self, services: Sequence[Service]) -> None:
-        runners = [Runner(service, self.topics) for service in services]
+        runners = [ServiceThread(service, self.topics) for service in services]
         self._runners += runners
         for runner in runners:
             runner.start()

@@ -42,7 +42,7 @@ def main(config: Config, *, until_idle: bool = False, fault: "Fault | None" = No
     # Imported only now: the process that tries the plugins works meanwhile.
     from qflowd.daemon.assembly import Daemon
     from qflowd.daemon.notify import Watchdog, notify, watchdog_s
-    from qflowd.engine.service import Runner
+    from qflowd.engine.service import ServiceThread
 
     daemon = Daemon(config, reloader=reloader, fault=fault)
     stop = _StopOnSignal(daemon)
@@ -57,7 +57,7 @@ def main(config: Config, *, until_idle: bool = False, fault: "Fault | None" = No
                 "ready in %.2f s: daemon %d on %s", time.monotonic() - began, daemon.identity.id, config.database.shown
             )
         if feed_s := watchdog_s():
-            Runner(Watchdog(daemon.lease, feed_s), daemon.topics).start()
+            ServiceThread(Watchdog(daemon.lease, feed_s), daemon.topics).start()
         if until_idle:
             wait_until_idle(daemon, stop.asked.is_set)
         else:

@@ -7,7 +7,7 @@ way, see `express.py`.
 import logging
 from typing import ClassVar
 
-from qflowd.engine.intake import ALL, BATCH, Batch, Intake, answer
+from qflowd.engine.intake import ALL, BATCH, Admitted, Intake, answer
 from qflowd.engine.known import LaneIds
 from qflowd.engine.request import Refused
 from qflowd.engine.service import Topics, log_refused, log_some
@@ -40,7 +40,7 @@ class Admit:
             has_more = self._one_by_one() == BATCH
         return 0 if has_more else min(IDLE_S, self._stray_ids.tick())
 
-    def _admit(self, ids: tuple[int, int]) -> Batch:
+    def _admit(self, ids: tuple[int, int]) -> Admitted:
         while True:
             batch = self._store.transact(lambda tx: self._intake.take(tx, ids), name="admit_batch")
             if not batch.missing_lanes:
@@ -73,7 +73,7 @@ class Admit:
         self._store.instruments.emit(SubmissionsAdmitted(rejected=1))
 
 
-def publish(store: Store, topics: Topics, batch: Batch) -> None:
+def publish(store: Store, topics: Topics, batch: Admitted) -> None:
     """Tell whom a batch concerns, apart from those who claim; call it after the commit."""
     if batch.has_timers:
         topics.publish("timer")

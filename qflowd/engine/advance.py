@@ -7,7 +7,7 @@ parents in one batch must count twice, and an UPDATE with a join would count the
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
-from qflowd.engine.instances import Instance, TaskRow
+from qflowd.engine.instances import KnownInstance, TaskRow
 from qflowd.engine.plan import Plan
 from qflowd.model.ids import ORDINALS
 from qflowd.model.rules import worth
@@ -68,7 +68,7 @@ class Sums:
         total[2] += bad
 
 
-def tell_children(sums: Sums, instance: Instance, rows: Sequence[EndedRow], holds: Holds) -> None:
+def tell_children(sums: Sums, instance: KnownInstance, rows: Sequence[EndedRow], holds: Holds) -> None:
     """What ended tasks of one instance, in the order of their ids, bring to the rows that wait for them."""
     plan, first = instance.plan, instance.id * ORDINALS
     has_parts = _has_parts(plan, rows)
@@ -94,7 +94,7 @@ def tell_children(sums: Sums, instance: Instance, rows: Sequence[EndedRow], hold
                 sums.doubtful.add(key)
 
 
-def _tell_one(sums: Sums, instance: Instance, row: EndedRow, holds: Holds) -> None:
+def _tell_one(sums: Sums, instance: KnownInstance, row: EndedRow, holds: Holds) -> None:
     """What one row brings, its state and the conditions of its edges considered."""
     plan, first = instance.plan, instance.id * ORDINALS
     for child in plan.children_of(row.id - first, row.node):

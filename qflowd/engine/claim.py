@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from qflowd.engine.expand import Admission
 from qflowd.engine.gate import Gate, Head, rows_of, shut
-from qflowd.engine.known import Codes, LaneIds
+from qflowd.engine.known import CodeIds, LaneIds
 from qflowd.engine.lanes import START, Lane
 from qflowd.model.errors import QflowdError
 from qflowd.model.ids import instance_of, task_id
@@ -58,7 +58,7 @@ class Claimer:
     def __init__(self, lane_ids: LaneIds, pools: Iterable[str]) -> None:
         self._lane_ids = lane_ids
         self._pools = frozenset(pools)
-        self._codes = Codes()
+        self._codes = CodeIds()
         self._jobs: Mapping[str, Job] = {}
         self._lanes: dict[int, Lane] = {}
         self._turns = 0

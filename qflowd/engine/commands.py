@@ -9,7 +9,7 @@ from typing import ClassVar, Final
 from qflowd.engine import resume, retry, switch, terminate  # noqa: F401 - each adds its verbs
 from qflowd.engine.control import VERBS, LanesMissing, Later, Means, NotPossible, read_command
 from qflowd.engine.instances import Instances
-from qflowd.engine.known import Jobs, LaneIds, Plans
+from qflowd.engine.known import LaneIds, Plans, RegisteredJobs
 from qflowd.engine.request import LONGEST_ERROR, Refused
 from qflowd.engine.service import Topics, log_refused
 from qflowd.model import jsontext
@@ -32,7 +32,7 @@ class Commands:
     name: ClassVar[str] = "commands"
     topics: ClassVar[tuple[str, ...]] = ("command",)
 
-    def __init__(self, store: Store, plans: Plans, lanes: LaneIds, jobs: Jobs, topics: Topics) -> None:
+    def __init__(self, store: Store, plans: Plans, lanes: LaneIds, jobs: RegisteredJobs, topics: Topics) -> None:
         self._store = store
         self._lanes = lanes
         self._topics = topics

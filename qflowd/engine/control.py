@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from qflowd.engine.instances import Instances
-from qflowd.engine.known import Jobs, LaneIds, LaneKey, Plans
+from qflowd.engine.known import LaneIds, LaneKey, Plans, RegisteredJobs
 from qflowd.engine.request import Refused
 from qflowd.model.errors import QflowdError
 from qflowd.model.ids import LARGEST_INSTANCE, instance_of
@@ -37,7 +37,7 @@ class Command(NamedTuple):
     task_id: int | None
 
 
-class Done(NamedTuple):
+class CarriedOut(NamedTuple):
     """The answer to a command that was carried out, and the topics of those who should know."""
 
     result: Mapping[str, Json]
@@ -49,7 +49,7 @@ class Means(NamedTuple):
 
     plans: Plans
     lanes: LaneIds
-    jobs: Jobs
+    jobs: RegisteredJobs
     instances: Instances
 
 
@@ -61,7 +61,7 @@ class NotPossible(QflowdError):
         super().__init__(str(facts))
 
 
-CarryOut = Callable[[Tx, Command, Any, Means], Done]
+CarryOut = Callable[[Tx, Command, Any, Means], CarriedOut]
 Need = Callable[[Tx, Command], Any]
 
 

@@ -12,7 +12,7 @@ from qflowd.engine.claim import Claim
 from qflowd.engine.dispatch import Shipment
 from qflowd.engine.expand import Admission
 from qflowd.engine.instances import Instances
-from qflowd.engine.intake import Batch, Intake
+from qflowd.engine.intake import Admitted, Intake
 from qflowd.engine.service import Topics
 from qflowd.model.errors import StoreUnavailable
 from qflowd.store.tx import Store, Tx
@@ -59,7 +59,7 @@ class Express:
         Raises: StoreUnavailable; it may have been applied all the same.
         """
         self.is_asked = False
-        taken: list[Batch] = []
+        taken: list[Admitted] = []
 
         def admit_and_claim(tx: Tx) -> Sequence[Shipment]:
             self._forget(taken)
@@ -90,7 +90,7 @@ class Express:
             self._topics.publish("backlog")
         return shipments
 
-    def _forget(self, taken: list[Batch]) -> None:
+    def _forget(self, taken: list[Admitted]) -> None:
         """What was rolled back may be admitted otherwise next time."""
         while taken:
             self._instances.forget(admission.request.id for admission in taken.pop().admissions)

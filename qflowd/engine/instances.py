@@ -29,14 +29,14 @@ class TaskRow(Protocol):
 
 
 Row = TypeVar("Row", bound=TaskRow)
-InstanceRows = tuple["Instance", list[Row]]  # rows of one instance
+InstanceRows = tuple["KnownInstance", list[Row]]  # rows of one instance
 REMEMBERED = REMEMBERED_OUTPUTS = 16 << 20  # characters, of all instances and of all outputs
 LARGEST_REMEMBERED = 4096  # of one output
 OVERHEAD = 800  # of an instance or an output, beside its text
 
 
 @dataclass(slots=True)
-class Instance:
+class KnownInstance:
     """One instance. It never changes but for its state, which is not kept here."""
 
     id: int
@@ -56,14 +56,14 @@ class Instances:
 
     def __init__(self, plans: Plans) -> None:
         self._plans = plans
-        self._known: Bounded[int, Instance] = Bounded(REMEMBERED, lambda instance: instance.weight)
+        self._known: Bounded[int, KnownInstance] = Bounded(REMEMBERED, lambda instance: instance.weight)
         self._unreadable: dict[int, str] = {}  # of those that were loaded last: why
         # By task id and round: what a person had start anew, here or elsewhere, has another output than before.
         self.outputs: Bounded[tuple[int, int], str | None] = Bounded(
             REMEMBERED_OUTPUTS, lambda output: OVERHEAD // 2 + len(output or "")
         )
 
-    def __getitem__(self, instance_id: int) -> Instance:
+    def __getitem__(self, instance_id: int) -> KnownInstance:
         """An instance that `load` was called for. Raises: Unreadable."""
         instance = self._known.get(instance_id)
         if instance is None:
@@ -92,7 +92,7 @@ class Instances:
         missing = [number for number in wanted if number not in self._known]
         if missing:
             self._unreadable.clear()
-            found: list[tuple[int, Instance]] = []
+            found: list[tuple[int, KnownInstance]] = []
             for row in tx.run("load_instances", rows=[(number,) for number in sorted(missing)]):
                 try:
                     found.append((row.id, self._read(tx, row)))
@@ -128,7 +128,7 @@ class Instances:
         """They have ended."""
         self._known.forget(instance_ids)
 
-    def _read(self, tx: Tx, row: Any) -> Instance:
+    def _read(self, tx: Tx, row: Any) -> KnownInstance:
         overrides = read_overrides(row.overrides) if row.overrides else {}
         plan, size = self._plans.of_instance(tx, row), len(row.params) + len(row.overrides or "")
         return _instance(row, row.fire_at, plan, json.loads(row.params), overrides, size)
@@ -141,7 +141,7 @@ def _instance(
     params: Mapping[str, Json],
     overrides: Mapping[str, Override],
     size: int,
-) -> Instance:
+) -> KnownInstance:
     """`row`: of `load_instances`, or the Request that will be one. `size`: characters of params and overrides."""
     scope = instance_scope(row, plan.workflow.key, fire_at)
     facts = InstanceFacts(
@@ -149,4 +149,6 @@ def _instance(
         tenant=row.tenant,
         business_date=None if row.business_date is None else str(row.business_date),
     )
-    return Instance(row.id, plan, row.tenant, params, scope | {"params": params}, facts, overrides, OVERHEAD + size)
+    return KnownInstance(
+        row.id, plan, row.tenant, params, scope | {"params": params}, facts, overrides, OVERHEAD + size
+    )

@@ -10,7 +10,7 @@ from math import inf
 from typing import Any, NamedTuple
 
 from qflowd.engine.expand import Admission, admit_request, instance_row, task_rows
-from qflowd.engine.known import Jobs, LaneIds, LaneKey, Plans
+from qflowd.engine.known import LaneIds, LaneKey, Plans, RegisteredJobs
 from qflowd.engine.plan import Plan
 from qflowd.engine.request import LONGEST_ERROR, Refused, Request, read_request
 from qflowd.engine.stray_ids import largest_id
@@ -30,7 +30,7 @@ Begin = Callable[[Tx, Sequence[Admission]], bool]
 Definitions = dict[tuple[str, str | None], Any]  # rows of `find_workflow` that were read in this batch
 
 
-class Batch(NamedTuple):
+class Admitted(NamedTuple):
     """What became of one batch of submissions. `missing_lanes`: nothing was taken, these must be made first, outside."""
 
     taken: int = 0
@@ -42,14 +42,14 @@ class Batch(NamedTuple):
     missing_lanes: frozenset[LaneKey] = frozenset()
 
 
-class TooLarge(QflowdError):
+class TooManyTasks(QflowdError):
     """A submission has more tasks than this transaction has time for."""
 
 
 class Intake:
     """Takes submissions. Safe to use from several threads: what it remembers is only ever added to."""
 
-    def __init__(self, plans: Plans, lanes: LaneIds, jobs: Jobs) -> None:
+    def __init__(self, plans: Plans, lanes: LaneIds, jobs: RegisteredJobs) -> None:
         self._plans, self._lanes, self._jobs = plans, lanes, jobs
 
     def take(
@@ -60,18 +60,18 @@ class Intake:
         most: int | None = None,
         largest_plan: float = inf,
         begin: Begin | None = None,
-    ) -> Batch:
+    ) -> Admitted:
         """Take open submissions with ids from the first to the last, and answer them. Those that others hold are skipped.
 
         `most`: tasks, MOST_TASKS if none is given; the submission that reaches it is the last that is taken.
         `begin`: asked to insert what may begin now. It must insert all of it, or none and answer False.
 
-        Raises: TooLarge for one with more tasks than `largest_plan`; roll back then.
+        Raises: TooManyTasks for one with more tasks than `largest_plan`; roll back then.
         """
         first, last = ids
         rows = tx.run("take_submissions", batch=BATCH, first=first, last=last)
         if not rows:
-            return Batch()
+            return Admitted()
         largest = largest_id(tx, wanted=rows[-1].id)
         definitions: Definitions = {}
         decisions: list[tuple[Any, Admission | int | Refused]] = []
@@ -81,19 +81,19 @@ class Intake:
             decisions.append((row, decision))
             size = len(decision.plan.tasks) if isinstance(decision, Admission) else 0
             if size > largest_plan:
-                raise TooLarge(f"submission {row.id} has {size} tasks")
+                raise TooManyTasks(f"submission {row.id} has {size} tasks")
             tasks += size
             if tasks >= (most or MOST_TASKS):
                 break
         admissions = [decision for _, decision in decisions if isinstance(decision, Admission)]
         lanes = {lane for admission in admissions for lane in admission.lanes}
         if missing := frozenset(lane for lane in lanes if not self._lanes.has(lane)):
-            return Batch(missing_lanes=missing)
+            return Admitted(missing_lanes=missing)
         tx.run("insert_instances", rows=[instance_row(admission, tx.now) for admission in admissions], now=tx.now)
         started = [admission for admission in admissions if not admission.request.hold]
         insert_work(tx, started, {lane: self._lanes.id(lane) for lane in lanes}, begin)
         tx.run("answer_submissions", rows=[answer(row.id, decision) for row, decision in decisions], now=tx.now)
-        return Batch(
+        return Admitted(
             taken=len(decisions),
             has_more=len(rows) == BATCH or len(decisions) < len(rows),
             has_strays=rows[-1].id > largest,
@@ -164,7 +164,7 @@ def _repeated(tx: Tx, request: Request) -> int | None:
     return int(holder.instance_id)
 
 
-def admission_of(tx: Tx, request: Request, plan: Plan, known: Jobs) -> Admission:
+def admission_of(tx: Tx, request: Request, plan: Plan, known: RegisteredJobs) -> Admission:
     """The admission of a request, with the jobs of its plan and the instant of its schedule, if one fired it.
 
     Raises: Refused.

@@ -11,7 +11,7 @@ from qflowd.engine import advance
 from qflowd.engine.advance import Arrivals, EndedRow, Holds, Sums
 from qflowd.engine.claim import Claim
 from qflowd.engine.dispatch import Dispatch, Shipment
-from qflowd.engine.instances import Instance
+from qflowd.engine.instances import KnownInstance
 from qflowd.engine.plan import Plan
 from qflowd.engine.render import Unrenderable
 from qflowd.model.errors import Unreadable
@@ -27,7 +27,7 @@ class Kind(NamedTuple):
     """
 
     on_ready: Callable[[Dispatch, Tx, Claim], Shipment]
-    on_ended: Callable[[Sums, Instance, Sequence[EndedRow], Holds], None]
+    on_ended: Callable[[Sums, KnownInstance, Sequence[EndedRow], Holds], None]
     count_closers: Callable[[Plan, Sequence[EndedRow]], int]
 
 
@@ -56,7 +56,7 @@ def prepare(dispatch: Dispatch, tx: Tx, claim: Claim) -> list[Shipment]:
     return shipments
 
 
-def arrivals(ended: Iterable[tuple[Instance, Sequence[EndedRow]]], holds: Holds) -> Arrivals:
+def arrivals(ended: Iterable[tuple[KnownInstance, Sequence[EndedRow]]], holds: Holds) -> Arrivals:
     """Add up what rows bring to each child. Those of one item are of one instance and one kind, in the order of ids."""
     sums = Sums()
     for instance, rows in ended:
@@ -64,7 +64,7 @@ def arrivals(ended: Iterable[tuple[Instance, Sequence[EndedRow]]], holds: Holds)
     return sums.total()
 
 
-def closers(ended: Iterable[tuple[Instance, Sequence[EndedRow]]]) -> dict[int, int]:
+def closers(ended: Iterable[tuple[KnownInstance, Sequence[EndedRow]]]) -> dict[int, int]:
     """Instance -> how many of its rows that nothing waits for have ended."""
     found: dict[int, int] = {}
     for instance, rows in ended:

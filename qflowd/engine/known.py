@@ -98,7 +98,7 @@ class LaneIds:
             self._keys[lane] = found
 
 
-class Jobs:
+class RegisteredJobs:
     """Jobs that were ever registered: this daemon's own, and what others wrote into the table `job`."""
 
     def __init__(self) -> None:
@@ -114,7 +114,7 @@ class Jobs:
         return stored.registered_job(name, row.file, row.hash, json.loads(row.params_schema), json.loads(row.settings))
 
 
-class Codes:
+class CodeIds:
     """Ids of the table `code`: which content of which file an attempt ran."""
 
     def __init__(self) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from qflowd.engine.claim import Claimed
-from qflowd.engine.instances import Instance, Instances
+from qflowd.engine.instances import Instances, KnownInstance
 from qflowd.engine.lanes import Lane, Terms
 from qflowd.engine.plan import Node, by_name, effective
 from qflowd.engine.request import NO_OVERRIDE
@@ -56,7 +56,7 @@ class Gathered(NamedTuple):
     """All that it takes to render a claim: nothing more is asked of the database."""
 
     lane: Lane
-    places: list[tuple[Claimed, Instance, Node]]
+    places: list[tuple[Claimed, KnownInstance, Node]]
     outputs: Mapping[int, Output]  # by task id, of parents and whatever else parameters and conditions name
     checkpoints: Mapping[int, str]  # by task id
     failed: list[Unrenderable]
@@ -65,10 +65,10 @@ class Gathered(NamedTuple):
 def gather(tx: Tx, instances: Instances, lane: Lane, rows: Sequence[Claimed]) -> Gathered:
     """Read what these rows take. `instances` have been loaded."""
     failed: list[Unrenderable] = []
-    places: list[tuple[Claimed, Instance, Node]] = []
+    places: list[tuple[Claimed, KnownInstance, Node]] = []
     wanted: set[tuple[int, int]] = set()
     whole: set[int] = set()  # what parameters and conditions name
-    before: Instance | None = None  # of the row before: siblings ask for the same outputs
+    before: KnownInstance | None = None  # of the row before: siblings ask for the same outputs
     sources: tuple[int, ...] = ()
     round_ = 0
     for row in rows:
@@ -152,7 +152,7 @@ def load_outputs(
 class Outputs(Mapping[str, Any]):
     """Task key -> {"output": value} for expressions; parsed when it is first asked for."""
 
-    def __init__(self, instance: Instance, texts: Mapping[int, Output]) -> None:
+    def __init__(self, instance: KnownInstance, texts: Mapping[int, Output]) -> None:
         self._instance = instance
         self._texts = texts
         self._parsed: dict[str, dict[str, Json]] = {}
@@ -171,18 +171,18 @@ class Outputs(Mapping[str, Any]):
         return len(self._instance.plan.by_key)
 
 
-def scope_of(instance: Instance, outputs: Mapping[int, Output]) -> dict[str, Any]:
+def scope_of(instance: KnownInstance, outputs: Mapping[int, Output]) -> dict[str, Any]:
     """What expressions of an instance may ask, outputs included."""
     return instance.scope | {"tasks": Outputs(instance, outputs)}
 
 
-def _terms(instance: Instance, node: Node, lane: Lane, timeout_s: float | None) -> Terms:
+def _terms(instance: KnownInstance, node: Node, lane: Lane, timeout_s: float | None) -> Terms:
     if node.key not in instance.overrides:
         return lane.terms(node, timeout_s)
     return Terms(lane, effective(node, instance.overrides[node.key].settings, lane.job, timeout_s))
 
 
-def _params(instance: Instance, node: Node, lane: Lane, scope: Mapping[str, Any]) -> str:
+def _params(instance: KnownInstance, node: Node, lane: Lane, scope: Mapping[str, Any]) -> str:
     # A condition that had no value let the row through, so that its error is told here, as the row's own.
     for condition in node.conditions.values():
         condition.render(scope)

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from qflowd.engine.control import Command, Done, LanesMissing, Means, NotPossible, one_instance, verb, word
+from qflowd.engine.control import CarriedOut, Command, LanesMissing, Means, NotPossible, one_instance, verb, word
 from qflowd.engine.expand import Admission
 from qflowd.engine.intake import admission_of, insert_work
 from qflowd.engine.request import read_request
@@ -17,7 +17,7 @@ from qflowd.store.tx import Tx
     needs=one_instance,
     not_possible="instance {id} is {state}; only one that was submitted with hold = 1 and has not begun can be resumed",
 )
-def resume(tx: Tx, _: Command, target: Any, means: Means) -> Done:
+def resume(tx: Tx, _: Command, target: Any, means: Means) -> CarriedOut:
     """Start an instance in state READY. Its version is that of its admission; `run_at` holds; its timeout begins now.
 
     Raises: NotPossible if it is in another state; LanesMissing.
@@ -33,7 +33,7 @@ def resume(tx: Tx, _: Command, target: Any, means: Means) -> Done:
     if not tx.count("release_instance", id=target.id, deadline_at=deadline_at, now=tx.now):
         raise NotPossible(id=target.id, state=word(tx.one("lock_instance", id=target.id).state))
     insert_work(tx, [admission], {lane: means.lanes.id(lane) for lane in admission.lanes})
-    return Done({"instance_id": target.id, "tasks": len(admission.plan.tasks)}, ("ready", "timer"))
+    return CarriedOut({"instance_id": target.id, "tasks": len(admission.plan.tasks)}, ("ready", "timer"))
 
 
 def _admission(tx: Tx, instance_id: int, means: Means) -> Admission:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from qflowd.engine import close, kinds
 from qflowd.engine.conditions import EdgeConditions
-from qflowd.engine.control import Command, Done, Means, NotPossible, one_instance, verb, word
+from qflowd.engine.control import CarriedOut, Command, Means, NotPossible, one_instance, verb, word
 from qflowd.engine.instances import Instances
 from qflowd.engine.plan import Plan
 from qflowd.engine.request import Refused
@@ -114,7 +114,7 @@ class Locked(NamedTuple):
 
 
 @verb("retry", needs=one_instance, not_possible="instance {id} is {state} and has no failed task to retry")
-def retry(tx: Tx, command: Command, target: Any, means: Means) -> Done:
+def retry(tx: Tx, command: Command, target: Any, means: Means) -> CarriedOut:
     """Restart the FAILED and CANCELLED tasks of an instance (or the one named), and what waits for them.
 
     Raises: Refused or NotPossible if there are none, or what is behind them is being run.
@@ -139,7 +139,7 @@ def retry(tx: Tx, command: Command, target: Any, means: Means) -> Done:
     _restart(tx, number, recounted)
     _reopen(tx, instances, instance, locked, recounted)
     result = {"instance_id": number, "retried": [plan.name_of(row[ordinal]) for ordinal in sorted(targets)][:NAMED]}
-    return Done(result | {"tasks": len(targets), "restarted": len(again)}, ("ready", "timer", "closed"))
+    return CarriedOut(result | {"tasks": len(targets), "restarted": len(again)}, ("ready", "timer", "closed"))
 
 
 def _check_instance(instance: Any, rows: Sequence[Any]) -> None:

@@ -42,7 +42,7 @@ class Service(Protocol):
         ...
 
 
-class Runner:
+class ServiceThread:
     """Runs one service in a thread of its own until it is stopped. An error is logged and backs off; it never ends it."""
 
     def __init__(self, service: Service, topics: Topics) -> None:

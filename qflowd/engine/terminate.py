@@ -8,7 +8,7 @@ has no open row left.
 from typing import Any, ClassVar
 
 from qflowd.engine import close
-from qflowd.engine.control import Command, Done, Means, NotPossible, one_instance, verb, word
+from qflowd.engine.control import CarriedOut, Command, Means, NotPossible, one_instance, verb, word
 from qflowd.engine.service import Topics
 from qflowd.model.ids import key_range
 from qflowd.model.instruments import InstancesTerminated
@@ -21,19 +21,19 @@ IDLE_S = 10.0
 
 
 @verb("terminate", needs=one_instance, not_possible="instance {id} has ended already: it is {state}")
-def terminate(tx: Tx, _: Command, target: Any, __: Means) -> Done:
+def terminate(tx: Tx, _: Command, target: Any, __: Means) -> CarriedOut:
     """Have an instance end: flag it; the sweep follows. One that has not begun is TERMINATED at once.
 
     Raises: NotPossible if it has ended already.
     """
     number = target.id
     if tx.count("terminate_held_instance", id=number, now=tx.now):
-        return Done({"instance_id": number, "state": word(InstanceState.TERMINATED)}, ("closed",))
+        return CarriedOut({"instance_id": number, "state": word(InstanceState.TERMINATED)}, ("closed",))
     if not tx.count("flag_terminate", id=number):
         instance = tx.one("lock_instance", id=number)
         if InstanceState(instance.state).is_final:
             raise NotPossible(id=number, state=word(instance.state))
-    return Done({"instance_id": number, "intent": Intent.TERMINATE.name}, ("intent",))
+    return CarriedOut({"instance_id": number, "intent": Intent.TERMINATE.name}, ("intent",))
 
 
 def expire(tx: Tx, instance_id: int) -> None:

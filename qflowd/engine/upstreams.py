@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from qflowd.engine.instances import Instance, Instances
+from qflowd.engine.instances import Instances, KnownInstance
 from qflowd.model.errors import StoreUnavailable
 from qflowd.model.ids import ORDINALS, instance_of
 from qflowd.store.tx import Store, Tx
@@ -29,9 +29,9 @@ class Upstreams(dict[int, Upstream]):
     def __init__(self, outputs: Mapping[int, Output]) -> None:
         self._outputs = outputs
         self._numbers: dict[object, int] = {}
-        self._before: tuple[Instance, tuple[int, ...], int] | None = None
+        self._before: tuple[KnownInstance, tuple[int, ...], int] | None = None
 
-    def of(self, instance: Instance, parents: tuple[int, ...]) -> int:
+    def of(self, instance: KnownInstance, parents: tuple[int, ...]) -> int:
         """The number of what a task with these parents is given."""
         before = self._before
         if before is not None and before[1] is parents and before[0] is instance:
@@ -45,7 +45,7 @@ class Upstreams(dict[int, Upstream]):
         self._before = instance, parents, number
         return number
 
-    def _join(self, instance: Instance, parents: tuple[int, ...]) -> Upstream:
+    def _join(self, instance: KnownInstance, parents: tuple[int, ...]) -> Upstream:
         first, plan = instance.id * ORDINALS, instance.plan
         outputs = [self._outputs.get(first + parent) or "null" for parent in parents]
         size = sum([len(output) if isinstance(output, str) else LARGEST_SENT + 1 for output in outputs])

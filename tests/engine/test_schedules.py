@@ -10,7 +10,7 @@ import pytest
 from qflowd.define.workflow_file import parse
 from qflowd.engine.admit import Admit
 from qflowd.engine.intake import Intake
-from qflowd.engine.known import Jobs, LaneIds, Plans
+from qflowd.engine.known import LaneIds, Plans, RegisteredJobs
 from qflowd.engine.schedules import Schedules, reset_next_fire
 from qflowd.engine.service import Topics
 from qflowd.engine.workflow_store import store_workflow
@@ -141,7 +141,7 @@ def test_the_instance_knows_which_schedule_and_which_instant_it_is_for(desk):
     desk.define("0 9 * * *")
     desk.tick(MONDAY + timedelta(hours=9))
     lanes = LaneIds(desk.store)
-    admit = Admit(desk.store, Intake(Plans(), lanes, Jobs()), lanes, Topics())
+    admit = Admit(desk.store, Intake(Plans(), lanes, RegisteredJobs()), lanes, Topics())
     while admit.tick() == 0:
         pass
     [number] = desk.submissions()

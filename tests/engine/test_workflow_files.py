@@ -14,8 +14,8 @@ from qflowd.define.documents import SUFFIXES
 from qflowd.define.workflow_file import parse
 from qflowd.engine.admit import Admit
 from qflowd.engine.intake import Intake
-from qflowd.engine.known import Jobs, LaneIds, Plans
-from qflowd.engine.service import Runner, Topics
+from qflowd.engine.known import LaneIds, Plans, RegisteredJobs
+from qflowd.engine.service import ServiceThread, Topics
 from qflowd.engine.workflow_files import WorkflowFiles
 from qflowd.engine.workflow_store import store_workflow
 from qflowd.model.errors import StoreUnavailable
@@ -476,7 +476,7 @@ def test_every_good_change_is_stored_as_the_next_version(sqlite_url, tmp_path, c
     migrate(store)
     service = WorkflowFiles(store, topics, [tmp_path], lambda job: None)
     service.read_all()
-    runner = Runner(service, topics)
+    runner = ServiceThread(service, topics)
     runner.start()
     try:
         for number in (1, 2, 3):
@@ -493,7 +493,7 @@ def test_every_good_change_is_stored_as_the_next_version(sqlite_url, tmp_path, c
 
 def test_a_submission_is_told_what_is_wrong_with_the_file_of_its_workflow(desk):
     lanes = LaneIds(desk.store)
-    admit = Admit(desk.store, Intake(Plans(), lanes, Jobs()), lanes, Topics())
+    admit = Admit(desk.store, Intake(Plans(), lanes, RegisteredJobs()), lanes, Topics())
 
     def refusal():
         desk.sql("INSERT INTO qflow.submissions (workflow) VALUES ('w')")

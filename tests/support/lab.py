@@ -19,7 +19,7 @@ from qflowd.engine.finish import finish
 from qflowd.engine.gate import Head
 from qflowd.engine.instances import Instances
 from qflowd.engine.intake import Intake
-from qflowd.engine.known import Jobs, LaneIds, Plans
+from qflowd.engine.known import LaneIds, Plans, RegisteredJobs
 from qflowd.engine.lanes import Lane
 from qflowd.engine.outcome import AttemptRow, Final
 from qflowd.engine.service import Topics
@@ -65,7 +65,7 @@ class Lab:
         self.store = Store(url, clock=self.clock, fault=fault)
         migrate(self.store)
         self.owner = owner
-        self.plans, self.jobs, self.topics = Plans(), Jobs(), Topics()
+        self.plans, self.jobs, self.topics = Plans(), RegisteredJobs(), Topics()
         self.lanes = LaneIds(self.store)
         self.instances = Instances(self.plans)
         self.jobs.own = {"work": Job(name="work", module="", file="work.py", hash="h")}

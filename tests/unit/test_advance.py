@@ -4,7 +4,7 @@ import json
 from typing import NamedTuple
 
 from qflowd.define.workflow_file import parse
-from qflowd.engine.instances import Instance
+from qflowd.engine.instances import KnownInstance
 from qflowd.engine.kinds import arrivals, closers
 from qflowd.engine.plan import LEAST_FAN, compile_plan
 from qflowd.engine.retry import Rows, recount
@@ -34,7 +34,7 @@ def plan_of(tasks):
 
 def ended(plan, key, state=SUCCESS, first=FIRST):
     node = plan.by_key[key].ordinal
-    return Instance(first // ORDINALS, plan, "default", {}, {}, InstanceFacts("w"), {}, 0), [
+    return KnownInstance(first // ORDINALS, plan, "default", {}, {}, InstanceFacts("w"), {}, 0), [
         Row(first + node, state, node)
     ]
 
