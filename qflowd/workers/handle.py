@@ -145,6 +145,10 @@ class Handle:
         self._buffer = data[end:]
         return wire.readable(wire.decode_lines, whole), True
 
+    def staged(self) -> list[Message]:
+        """The messages that the worker has not sent yet; it sends them all the same."""
+        return wire.readable(wire.decode_lines, self.page.staged())
+
     def flight_of(self, task_id: int) -> Flight | None:
         return next((flight for flight in self.flights if flight.has(task_id)), None)
 

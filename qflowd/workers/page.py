@@ -1,7 +1,7 @@
 """The page of memory that daemon and worker share: which task is running, and what is asked of the worker.
 
-It outlives the worker, so it says which task a dead worker was running; and both sides can look at it without
-a system call. All words are signed 64-bit; each has one writer.
+It outlives the worker, so it says which task a dead worker was running, and keeps results that were not sent yet; and
+both sides can look at it without a system call. All words are signed 64-bit; each has one writer.
 """
 
 import contextlib
@@ -13,10 +13,13 @@ from typing import NamedTuple
 _F_SEAL_FUTURE_WRITE = 0x10
 _REVOKED = 0  # daemon: parcels up to this number are not to be started
 _UNTIL = 1  # daemon: when the right to begin tasks ends, microseconds of CLOCK_BOOTTIME
+_STAGED = 2  # worker: bytes of messages that it has not sent yet, at the end of the page
+_SENT = 3  # worker: how often it has begun anew there
 _HEADER = 8
 _SLOT = 6  # words per slot: started_us, fence, task_id, attempt, stop, memory
 NOT_COUNTED = (1 << 63) - 1  # as memory: nobody shall be blamed now
 EVERYTHING = (1 << 63) - 1
+_STAGE = 16 << 10  # bytes for messages
 
 
 class Mark(NamedTuple):
@@ -34,6 +37,7 @@ class Page:
 
     def __init__(self, fd: int, slots: int) -> None:
         self.slots = slots
+        self._stage = page_size(slots) - _STAGE
         self._map = mmap.mmap(fd, page_size(slots), mmap.MAP_SHARED)
         self.words = memoryview(self._map).cast("q")
 
@@ -60,6 +64,26 @@ class Page:
         """Whether the task that is marked in `slot` is the one that shall stop."""
         base = self.base(slot)
         return bool(self.words[base + 2]) and self.words[base + 4] == self.words[base]
+
+    def stage(self, data: bytes) -> bool:
+        """Lay down messages that are sent later. False: there is no room."""
+        staged = self.words[_STAGED]
+        if (end := staged + len(data)) > _STAGE:
+            return False
+        self._map[self._stage + staged : self._stage + end] = data
+        self.words[_STAGED] = end
+        return True
+
+    def staged(self) -> bytes:
+        """What was laid down and not cleared. The daemon gets nothing if it was sent meanwhile."""
+        sent = self.words[_SENT]
+        data = self._map[self._stage : self._stage + self.words[_STAGED]]
+        return data if self.words[_SENT] == sent else b""
+
+    def clear_stage(self) -> None:
+        """All that was laid down has been sent."""
+        self.words[_STAGED] = 0
+        self.words[_SENT] += 1  # before anything is laid over it, which nobody may take for what was there
 
     # -- the daemon's side
 
@@ -96,7 +120,7 @@ class Page:
 
 def page_size(slots: int) -> int:
     """Bytes, whole pages."""
-    need = 8 * (_HEADER + slots * _SLOT)
+    need = 8 * (_HEADER + slots * _SLOT) + _STAGE
     return -(-need // mmap.PAGESIZE) * mmap.PAGESIZE
 
 

@@ -4,7 +4,6 @@ import contextlib
 import os
 import select
 import signal
-import time
 from collections.abc import Collection, Mapping
 
 from qflowd.config.records import PoolConfig
@@ -21,11 +20,9 @@ from qflowd.workers.page import EVERYTHING
 from qflowd.workers.receive import sort_messages
 from qflowd.workers.supervisor import Supervisor
 from qflowd.workers.task_watch import TaskWatch
-from qflowd.workers.wire import Answer, Chunk, Done, Ended, now_us
+from qflowd.workers.wire import Answer, Chunk, Done, Ended, Message, now_us
 
 _BUSY_TICK_US = 10_000  # how often running tasks are looked at
-_FLOOD = 48  # tasks in flight
-_LINGER_S = 0.0004
 
 
 class Processes(Backend):
@@ -185,8 +182,6 @@ class Processes(Backend):
         now = now_us()
         if now >= self._next_watch_us:
             self._look(now, events)
-        if not events and self._is_flooded():
-            time.sleep(_LINGER_S)  # or every single result would wake us: hundreds are cheaper together
         for fd, mask in self._epoll.poll(0):
             if (nursery := self._supervisor.nursery) is not None and fd == nursery.fileno():
                 self._hear(nursery, events)
@@ -199,10 +194,6 @@ class Processes(Backend):
 
     def read_logs(self) -> list[LogLine]:
         return self._logs.collect()
-
-    def _is_flooded(self) -> bool:
-        """Results of many short tasks are coming."""
-        return sum(len(worker.open) for worker in self._workers.values()) >= _FLOOD
 
     def _serve(self, fd: int, mask: int, events: list[Event]) -> None:
         worker = self._by_fd.get(fd)
@@ -228,6 +219,13 @@ class Processes(Backend):
     def _receive(self, worker: Handle, events: list[Event]) -> bool:
         """One read of results. False: there was nothing."""
         messages, is_open = worker.receive()
+        self._sort(worker, messages, events)
+        if not is_open:
+            self._forget_fd(worker.results_fd)
+            self._supervisor.signal(worker, signal.SIGKILL)  # whatever it has to say now, nobody could hear it
+        return bool(messages) and is_open
+
+    def _sort(self, worker: Handle, messages: list[Message], events: list[Event]) -> None:
         if messages:
             sort_messages(worker, messages, self._results, events)
             worker.forget_landed()
@@ -235,12 +233,14 @@ class Processes(Backend):
                 worker.revoked_us = 0
                 if worker.is_leaving:
                     self._let_go(worker)
-        if not is_open:
-            self._forget_fd(worker.results_fd)
-            self._supervisor.signal(worker, signal.SIGKILL)  # whatever it has to say now, nobody could hear it
-        return bool(messages) and is_open
 
     def _drain_results(self, worker: Handle, events: list[Event]) -> None:
+        """All that the worker has said so far, whether it has sent that or not."""
+        self._read_on(worker, events)
+        self._sort(worker, worker.staged(), events)
+        self._read_on(worker, events)  # it may have been sent just before the look at the page
+
+    def _read_on(self, worker: Handle, events: list[Event]) -> None:
         while worker.results_fd in self._by_fd and self._receive(worker, events):
             pass
 

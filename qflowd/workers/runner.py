@@ -27,6 +27,7 @@ from qflowd.workers.sink import NOBODY, Sink
 from qflowd.workers.task_context import TaskContext, Variables
 from qflowd.workers.wire import Assignment, Chunk, Done, Ended, Parcel
 
+_TOGETHER_US = 1000  # results of short tasks are sent no later than so long after the first
 _LONG_US = 1000  # a task that takes so long can afford a thorough look at what it has changed
 _BOOTTIME = time.CLOCK_BOOTTIME
 _clock_ns = time.clock_gettime_ns
@@ -34,20 +35,37 @@ _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class Results:
-    """The pipe to the daemon; every message is one write. Also the `Channel` of `context()`."""
+    """The pipe to the daemon; every message is in one write. Also the `Channel` of `context()`.
 
-    def __init__(self, fd: int, *, is_shared: bool, inbox: Inbox) -> None:
-        self._fd = fd
-        self._inbox = inbox
-        self._lock = threading.Lock() if is_shared else None
+    Args:
+        page: where results wait for others; None: several slots share the pipe, and none waits.
+    """
+
+    def __init__(self, fd: int, inbox: Inbox, page: Page | None) -> None:
+        self._fd, self._inbox, self._page = fd, inbox, page
+        self._lock = threading.Lock()
+        self._since_us = 0  # when the first of those that wait ended
 
     def send(self, message: wire.Message) -> None:
         data = wire.encode_line(message) + b"\n"
-        if self._lock is None:
-            self._write(data)
-        else:
+        if self._page is None:
             with self._lock:
                 self._write(data)
+        else:
+            self._write(self._page.staged() + data)
+            self._page.clear_stage()
+            self._since_us = 0
+
+    def send_soon(self, done: Done) -> None:
+        """Together with what follows within a millisecond. If this process is lost before, the daemon finds it in the page."""
+        self._since_us = self._since_us or done.ended_us
+        is_due = done.ended_us - self._since_us >= _TOGETHER_US
+        if is_due or self._page is None or not self._page.stage(wire.encode_line(done) + b"\n"):
+            self.send(done)
+
+    def cut_off(self) -> None:
+        """This is a fork of the worker: the page is not its own."""
+        self._page = None
 
     def _write(self, data: bytes) -> None:
         try:
@@ -132,7 +150,11 @@ class Runner:
                 return
             self._attempt = TaskContext(self._results, chunk, task)
             self._state.enter(chunk.module)
-            self._results.send(self._run(chunk, task, started_us))
+            end = self._run(chunk, task, started_us)
+            if type(end) is Done and task is not chunk.tasks[-1]:
+                self._results.send_soon(end)
+            else:
+                self._results.send(end)
             words[base + 2] = 0
 
     def _run(self, chunk: Chunk, task: Assignment, started_us: int) -> Done | Ended:

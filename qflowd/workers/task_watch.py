@@ -36,8 +36,11 @@ class TaskWatch:
         """One look at one worker that holds tasks."""
         if worker.revoked_us and now - worker.revoked_us >= _SETTLE_US:
             self._take_unstarted(worker, events)
-        for mark in worker.page.marks():
-            if mark.task_id in worker.open and now - mark.started_us >= _SAMPLE_AFTER_US:
+        marks = [mark for mark in worker.page.marks() if now - mark.started_us >= _SAMPLE_AFTER_US]
+        if marks:
+            self._drain_results(worker, events)  # what ended before these waits for no other result any more
+        for mark in marks:
+            if mark.task_id in worker.open:
                 self._look_at_task(worker, mark, now, events)
         for task_id, stop in list(worker.stops.items()):
             if task_id not in worker.open:

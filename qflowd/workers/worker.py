@@ -89,7 +89,7 @@ class Worker:
         sink = Sink(fds["records"])
         sink.take_over()
         inherit_attempts()
-        results = Results(fds["results"], is_shared=slots > 1, inbox=self._inbox)
+        results = Results(fds["results"], self._inbox, self._page if slots == 1 else None)
         raw = RawOutput(fds["stdout"], fds["stderr"])
         jobs = Jobs(fds["manifest"])
         signal.signal(signal.SIGTERM, self._on_term)
@@ -97,7 +97,9 @@ class Worker:
         self._runners = [Runner(slot, self._page, jobs, results, sink, raw, state) for slot in range(slots)]
         self._idents: dict[int, int] = {}
         # A SIGTERM for a child that is just being forked must find it without our handler.
-        os.register_at_fork(before=_block_term, after_in_parent=_unblock_term, after_in_child=lambda: _cut_off(fds))
+        os.register_at_fork(
+            before=_block_term, after_in_parent=_unblock_term, after_in_child=lambda: _cut_off(fds, results)
+        )
 
     def run(self) -> None:
         """Until the daemon closes the pipe, or a task left this process unfit for the next."""
@@ -163,9 +165,10 @@ class Worker:
             runner.lock.release()
 
 
-def _cut_off(fds: dict[str, int]) -> None:
+def _cut_off(fds: dict[str, int], results: Results) -> None:
     """In a fork of user code: if it ever comes back into our loop, it reads end of file and writes nowhere."""
     for name in ("tasks", "results"):
         os.dup2(fds["null"], fds[name], inheritable=False)
+    results.cut_off()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _unblock_term()

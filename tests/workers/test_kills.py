@@ -117,6 +117,18 @@ def test_finished_tasks_of_a_chunk_stay_finished_when_a_later_one_kills_the_work
     assert ends == [Done] * 5 + [Broken] + [Returned] * 3
 
 
+def test_what_has_ended_is_told_while_a_slow_task_behind_it_runs(hire):
+    story = hire(JOBS + '''
+    @job
+    def last_is_slow():
+        if context().task == "t3":
+            time.sleep(600)
+    ''')  # fmt: skip
+    ids = story.send("last_is_slow", tasks=4, estimate_s=900)
+    story.until_ended(ids[:3])
+    assert story.crew.held() == {(ids[3], 3)}
+
+
 @pytest.mark.parametrize(("job", "code", "signum"), [("exits", 7, None), ("segfaults", None, signal.SIGSEGV)])
 def test_a_task_that_takes_the_worker_down_is_named_with_the_exit(hire, job, code, signum):
     story = hire(JOBS)

@@ -11,6 +11,7 @@ from qflowd.workers import linux, wire
 from qflowd.workers.ends import Stopped
 from qflowd.workers.events import Running
 from qflowd.workers.inbox import Inbox
+from qflowd.workers.page import new_page
 from qflowd.workers.runner import Results
 from qflowd.workers.wire import Checkpointed, Done, Ended
 
@@ -89,7 +90,7 @@ def test_two_orders_at_the_same_moment_do_not_block_each_other(hire):
 def test_half_a_checkpoint_does_not_spoil_the_message_after_it():
     ours, theirs = os.pipe()
     results, ended, heard = (
-        Results(theirs, is_shared=False, inbox=Inbox(ours, is_shared=False)),
+        Results(theirs, Inbox(ours, is_shared=False), new_page(1)[0]),
         Ended(1, 1, "stopped"),
         bytearray(),
     )
