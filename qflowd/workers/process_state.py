@@ -20,40 +20,37 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from functools import partial
-from operator import attrgetter
+from functools import partial, wraps
 from typing import Any, NamedTuple
 
-_USUAL = (
-    signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGCHLD, signal.SIGALRM, signal.SIGPIPE, signal.SIGUSR1,
-    signal.SIGUSR2,
-)  # fmt: skip
-_OTHERS = sorted(set(range(1, 32)) - {signal.SIGKILL, signal.SIGSTOP, *_USUAL})
+_SIGNALS = sorted(set(range(1, 32)) - {signal.SIGKILL, signal.SIGSTOP})
 _TIMERS = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
 _LIMITS = sorted({getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")})
 
 
-class Facet(NamedTuple):
-    """One thing that a process has. `read` may give the thing itself: it is copied before it is kept."""
+class Facets(NamedTuple):
+    """Things that a process has. `read` gives them all in one list: a call for each would take three times as long.
 
-    name: str
-    read: Callable[[], Any]
-    write: Callable[[Any], object]
+    `writers`: for each its name, and how it is put back. Lists and dicts in the list are copied before they are kept.
+    """
+
+    read: Callable[[], list[Any]]
+    writers: Sequence[tuple[str, Callable[[Any], object]]]
 
 
-def _attributes(name: str, owner: Any, *names: str) -> Facet:
+def _setter(owner: Any, *names: str) -> Callable[[tuple[Any, ...]], None]:
     def write(values: tuple[Any, ...]) -> None:
-        for attribute, value in zip(names, values, strict=True):
-            setattr(owner, attribute, value)
+        for name, value in zip(names, values, strict=True):
+            setattr(owner, name, value)
 
-    return Facet(name, partial(attrgetter(*names), owner), write)
+    return write
 
 
-def _list(name: str, read: Callable[[], list[Any]]) -> Facet:
-    def write(members: list[Any]) -> None:
-        read()[:] = members
-
-    return Facet(name, read, write)
+def _folder() -> str | None:
+    try:
+        return os.getcwd()  # noqa: PTH109 - a Path for a comparison
+    except OSError:  # it was deleted
+        return None
 
 
 def _umask() -> int:
@@ -68,13 +65,10 @@ def _set_environment(kept: dict[bytes, bytes]) -> None:
     os.environb.update({name: value for name, value in kept.items() if os.environb.get(name) != value})
 
 
-def _handlers(name: str, signals: Sequence[int]) -> Facet:
-    def write(kept: list[Any]) -> None:
-        for signum, handler in zip(signals, kept, strict=True):
-            if handler is not None:  # else it is C's
-                signal.signal(signum, handler)
-
-    return Facet(name, lambda: [*map(_signal.getsignal, signals)], write)
+def _set_handlers(kept: list[Any]) -> None:
+    for signum, handler in zip(_SIGNALS, kept, strict=True):
+        if handler is not None:  # else it is C's
+            signal.signal(signum, handler)
 
 
 def _stop_timers(_: object = None) -> None:
@@ -93,6 +87,7 @@ def _set_level(kept: tuple[int, bool, int]) -> None:
     logging.disable(disabled_level)
 
 
+_UNREADABLE = object()
 _FRESH: tuple[Any, ...] = (logging.NOTSET, True, False, [], [])
 
 
@@ -137,42 +132,111 @@ def _set_start_method(kept: str | None) -> None:
     sys.modules["multiprocessing"].set_start_method(kept, force=True)
 
 
-_TIMER = Facet("a timer", partial(_signal.getitimer, _TIMERS[0]), _stop_timers)
-_HANDLERS = _handlers("signal handlers", _USUAL)
-_QUICK = (  # two microseconds together: after every task
-    Facet("the current folder", os.getcwd, os.chdir),
-    Facet("the environment", partial(attrgetter("environ._data"), os), _set_environment),
-    Facet("the time zone", partial(attrgetter("tzname", "timezone", "altzone"), time), lambda _: time.tzset()),
-    Facet("the umask", _umask, os.umask),
-    Facet("the default timeout of sockets", socket.getdefaulttimeout, socket.setdefaulttimeout),
-    _attributes("streams and hooks", sys, "stdout", "stderr", "stdin", "excepthook", "displayhook", "unraisablehook"),
-    _list("sys.path", partial(attrgetter("path"), sys)),
-    Facet("warnings filters", partial(attrgetter("filters"), warnings), _set_filters),
-    _attributes("warnings.showwarning", warnings, "showwarning"),
-    _list("handlers of logging", partial(attrgetter("handlers"), logging.root)),
-    Facet("levels of logging", partial(attrgetter("level", "disabled", "manager.disable"), logging.root), _set_level),
-    Facet("the trace function", sys.gettrace, sys.settrace),
-    Facet("the profile function", sys.getprofile, sys.setprofile),
-    Facet("garbage collection", gc.isenabled, lambda kept: gc.enable() if kept else gc.disable()),
-    Facet("the recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
+_QUICK = Facets(  # half a microsecond, for nothing here asks the kernel: after every task
+    lambda: [
+        os.environ._data,  # type: ignore[attr-defined]  # noqa: SLF001 - without decoding anything
+        socket.getdefaulttimeout(),
+        (sys.stdout, sys.stderr, sys.stdin, sys.excepthook, sys.displayhook, sys.unraisablehook),
+        sys.path,
+        warnings.filters,
+        warnings.showwarning,
+        logging.root.handlers,
+        (logging.root.level, logging.root.disabled, logging.root.manager.disable),
+        sys.gettrace(),
+        sys.getprofile(),
+        gc.isenabled(),
+        sys.getrecursionlimit(),
+    ],
+    (
+        ("the environment", _set_environment),
+        ("the default timeout of sockets", socket.setdefaulttimeout),
+        (
+            "streams and hooks",
+            _setter(sys, "stdout", "stderr", "stdin", "excepthook", "displayhook", "unraisablehook"),
+        ),
+        ("sys.path", lambda kept: setattr(sys, "path", kept.copy())),
+        ("warnings filters", _set_filters),
+        ("warnings.showwarning", partial(setattr, warnings, "showwarning")),
+        ("handlers of logging", lambda kept: setattr(logging.root, "handlers", kept.copy())),
+        ("levels of logging", _set_level),
+        ("the trace function", sys.settrace),
+        ("the profile function", sys.setprofile),
+        ("garbage collection", lambda kept: gc.enable() if kept else gc.disable()),
+        ("the recursion limit", sys.setrecursionlimit),
+    ),
+)
+_THOROUGH = (
+    Facets(  # tens of microseconds: after tasks that are long or have called a setter, and at the end of a chunk
+        lambda: [
+            _folder(),
+            _umask(),
+            (time.tzname, time.timezone, time.altzone),
+            _loggers(),
+            _locale.setlocale(locale.LC_ALL),
+            [*map(_signal.getitimer, _TIMERS)],
+            [*map(resource.getrlimit, _LIMITS)],
+            os.getpriority(os.PRIO_PROCESS, 0),
+            os.sched_getaffinity(0),
+            (os.getresuid(), os.getresgid(), os.getgroups()),
+            _dumps_faults(),
+            (threading.excepthook, threading._trace_hook, threading._profile_hook),  # type: ignore[attr-defined]  # noqa: SLF001
+            gc.get_threshold(),
+            sys.getswitchinterval(),
+            _start_method(),
+        ],
+        (
+            ("the current folder", os.chdir),
+            ("the umask", os.umask),
+            ("the time zone", lambda _: time.tzset()),
+            ("loggers", _set_loggers),
+            ("the locale", partial(locale.setlocale, locale.LC_ALL)),
+            ("a timer", _stop_timers),
+            ("resource limits", _set_limits),
+            ("the nice value", partial(os.setpriority, os.PRIO_PROCESS, 0)),
+            ("CPU affinity", partial(os.sched_setaffinity, 0)),
+            ("user or group", lambda _: None),
+            ("faulthandler", lambda kept: faulthandler.enable(2) if kept else faulthandler.disable()),
+            ("hooks of threads", _setter(threading, "excepthook", "_trace_hook", "_profile_hook")),
+            ("gc.get_threshold()", lambda kept: gc.set_threshold(*kept)),
+            ("the switch interval", sys.setswitchinterval),
+            ("the start method of multiprocessing", _set_start_method),
+        ),
+    )
+)
+_OF_MAIN_THREAD = Facets(  # with the thorough look
+    lambda: [[*map(_signal.getsignal, _SIGNALS)], _signal.pthread_sigmask(signal.SIG_BLOCK, ())],
+    (
+        ("signal handlers", _set_handlers),
+        ("the signal mask", partial(signal.pthread_sigmask, signal.SIG_SETMASK)),
+    ),
+)
+
+
+# What only the kernel knows and jobs do change is not asked for after each task: these say that they were called.
+_SETTERS = (
+    (os, "chdir"), (os, "fchdir"), (os, "umask"), (time, "tzset"), (signal, "signal"), (signal, "alarm"),
+    (signal, "setitimer"), (signal, "siginterrupt"), (signal, "pthread_sigmask"),
 )  # fmt: skip
-_THOROUGH = (  # tens of microseconds: after long tasks, and at the end of a chunk
-    Facet("loggers", _loggers, _set_loggers),
-    Facet("the locale", partial(_locale.setlocale, locale.LC_ALL), partial(locale.setlocale, locale.LC_ALL)),
-    _handlers("other signal handlers", _OTHERS),
-    Facet("the signal mask", partial(_signal.pthread_sigmask, signal.SIG_BLOCK, ()), partial(signal.pthread_sigmask, signal.SIG_SETMASK)),
-    Facet("a timer of CPU time", lambda: [*map(_signal.getitimer, _TIMERS[1:])], _stop_timers),
-    Facet("resource limits", lambda: [*map(resource.getrlimit, _LIMITS)], _set_limits),
-    Facet("the nice value", partial(os.getpriority, os.PRIO_PROCESS, 0), partial(os.setpriority, os.PRIO_PROCESS, 0)),
-    Facet("CPU affinity", partial(os.sched_getaffinity, 0), partial(os.sched_setaffinity, 0)),
-    Facet("user or group", lambda: (os.getresuid(), os.getresgid(), os.getgroups()), lambda _: None),
-    Facet("faulthandler", _dumps_faults, lambda kept: faulthandler.enable(2) if kept else faulthandler.disable()),
-    _attributes("hooks of threads", threading, "excepthook", "_trace_hook", "_profile_hook"),
-    Facet("gc.get_threshold()", gc.get_threshold, lambda kept: gc.set_threshold(*kept)),
-    Facet("the switch interval", sys.getswitchinterval, sys.setswitchinterval),
-    Facet("the start method of multiprocessing", _start_method, _set_start_method),
-)  # fmt: skip
-_OF_MAIN_THREAD = frozenset({"other signal handlers", "the signal mask"})
+_called: list[str] = []
+
+
+def watch_setters() -> None:
+    """Once in a process, before user code is imported."""
+    for module, name in _SETTERS:
+        plain = getattr(module, name)
+        watched, home = _watched(plain), sys.modules[plain.__module__]
+        setattr(module, name, watched)
+        if getattr(home, name) is plain:  # where pickle looks for it
+            setattr(home, name, watched)
+
+
+def _watched(plain: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(plain)
+    def call(*args: Any, **more: Any) -> Any:
+        _called.append(plain.__name__)
+        return plain(*args, **more)
+
+    return call
 
 
 class ProcessState:
@@ -180,12 +244,10 @@ class ProcessState:
 
     def __init__(self, slots: int) -> None:
         self._is_shared = slots > 1
-        quick = _QUICK if self._is_shared else (*_QUICK, _HANDLERS, _TIMER)
-        self._facets = [*quick, *(f for f in _THOROUGH if not (self._is_shared and f.name in _OF_MAIN_THREAD))]
-        self._reads = [facet.read for facet in quick]
+        self._facets = (_QUICK, _THOROUGH) if self._is_shared else (_QUICK, _THOROUGH, _OF_MAIN_THREAD)
         self._lock = threading.Lock()
         self._running = 0
-        self._kept: dict[str, list[Any]] = {}  # by module
+        self._kept: dict[str, list[list[Any]]] = {}  # by module
         self._module = self._entered = ""
         self.rebase()
 
@@ -203,8 +265,9 @@ class ProcessState:
 
     def _keep(self, module: str) -> None:
         _stop_timers()
-        self._module, self._kept[module] = module, [_copy(facet.read()) for facet in self._facets]
-        self._quick = self._kept[module][: len(self._reads)]
+        self._kept[module] = [[_copy(value) for value in facets.read()] for facets in self._facets]
+        self._module = module
+        _called.clear()
 
     def enter(self, module: str) -> None:
         """Jobs of `module` follow."""
@@ -214,7 +277,6 @@ class ProcessState:
         elif module != self._entered:
             self._entered = module
             self._module = key if (key := _key(module)) in self._kept else ""
-            self._quick = self._kept[self._module][: len(self._reads)]
             self._put_back()
 
     def leave(self, *, is_thorough: bool) -> list[str]:
@@ -233,26 +295,28 @@ class ProcessState:
 
     def _is_intact(self) -> bool:
         try:
-            return [read() for read in self._reads] == self._quick
-        except Exception:  # noqa: BLE001 - such as a current folder that was deleted
+            return not _called and _QUICK.read() == self._kept[self._module][0]
+        except Exception:  # noqa: BLE001 - such as a stream that was deleted
             return False
 
     def _put_back(self) -> list[str]:
         changed = self._changed()
-        for facet, value in changed:
+        for _, write, value in changed:
             with contextlib.suppress(Exception):
-                facet.write(value)
-        return [facet.name for facet, _ in self._changed()] if changed else []
+                write(value)
+        lasting = [name for name, _, _ in self._changed()] if changed else []
+        _called.clear()
+        return lasting
 
-    def _changed(self) -> list[tuple[Facet, Any]]:
+    def _changed(self) -> list[tuple[str, Callable[[Any], object], Any]]:
         found = []
-        for facet, value in zip(self._facets, self._kept[self._module], strict=True):
+        for facets, kept in zip(self._facets, self._kept[self._module], strict=True):
             try:
-                is_same = facet.read() == value
-            except Exception:  # noqa: BLE001
-                is_same = False
-            if not is_same:
-                found.append((facet, value))
+                now = facets.read()
+            except Exception:  # noqa: BLE001 - then all of these are put back
+                now = [_UNREADABLE] * len(kept)
+            pairs = zip(facets.writers, now, kept, strict=True)
+            found += [(name, write, value) for (name, write), current, value in pairs if current != value]
         return found
 
 

@@ -21,7 +21,7 @@ from qflowd.workers.inbox import Inbox
 from qflowd.workers.inherit import inherit_attempts
 from qflowd.workers.load import Jobs
 from qflowd.workers.page import Page
-from qflowd.workers.process_state import ProcessState
+from qflowd.workers.process_state import ProcessState, watch_setters
 from qflowd.workers.runner import RawOutput, Results, Runner, raise_in_thread
 from qflowd.workers.sink import Sink
 from qflowd.workers.statements import cancel_statements
@@ -89,6 +89,7 @@ class Worker:
         sink = Sink(fds["records"])
         sink.take_over()
         inherit_attempts()
+        watch_setters()
         results = Results(fds["results"], self._inbox, self._page if slots == 1 else None)
         raw = RawOutput(fds["stdout"], fds["stderr"])
         jobs = Jobs(fds["manifest"])
