@@ -8,7 +8,6 @@ Fresh interpreters that a job starts (multiprocessing, joblib) get a copy of `sy
 file there: it is an archive for Python's own importer too, in which each name leads to the manifest.
 """
 
-import hashlib
 import linecache
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -71,24 +70,12 @@ class EntryPoint(msgspec.Struct, frozen=True, order=True):
 class Manifest(msgspec.Struct, frozen=True):
     """Everything a worker imports on the user's behalf.
 
-    `import_path`: `sys.path` of the process that read the files. `salt` makes the generation another one
-    when installed plugins were asked to reload.
+    `import_path`: `sys.path` of the process that read the files.
     """
 
     modules: dict[str, Module] = {}
     entry_points: tuple[EntryPoint, ...] = ()
     import_path: tuple[str, ...] = ()
-    salt: str = ""
-
-    @property
-    def generation(self) -> str:
-        """Identifies the content: 16 hex digits, the same wherever the same files were read."""
-        digest = hashlib.sha256(self.salt.encode())
-        for name, module in sorted(self.modules.items()):
-            digest.update(f"\0{name}\0{module.path}\0{module.hash}".encode("utf-8", "surrogatepass"))
-        for entry in self.entry_points:
-            digest.update(f"\1{entry.name}\1{entry.value}".encode())
-        return digest.hexdigest()[:16]
 
     def encode(self) -> bytes:
         """For the file that workers read: its length, the manifest, and an archive of what leads a fresh interpreter here."""

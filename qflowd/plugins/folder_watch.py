@@ -11,7 +11,7 @@ from pathlib import Path
 from qflowd.plugins.source import Scan, scan, visible_files
 
 LOOK_S = 0.5
-SETTLE_S = 0.1
+SETTLE_S = 0.3
 REREAD_S = 30.0  # the times of some network folders are coarse, and a folder above may have become unsafe
 
 
@@ -41,12 +41,8 @@ class FolderWatch:
     def start(self) -> Scan:
         """Read everything. The first `poll()`, due in a moment, reads again what may have been half written."""
         self._latest = self._stable = self._read()
-        self._due = time.monotonic() + self._settle_s
+        self._due, self._reread_at = time.monotonic() + self._settle_s, 0.0
         return self._stable
-
-    def read_again(self) -> None:
-        """The next `poll()` reads everything."""
-        self._due = self._reread_at = 0.0
 
     def due_s(self) -> float:
         """Seconds until `poll()` has something to do."""
@@ -62,8 +58,7 @@ class FolderWatch:
             return None
         before, self._latest = self._latest, self._read()
         if self._latest != before:
-            self.read_again()
-            self._due = time.monotonic() + self._settle_s
+            self._due, self._reread_at = time.monotonic() + self._settle_s, 0.0
             return None
         self._glance, self._reread_at = glance, time.monotonic() + self._reread_s
         self._due = time.monotonic() + self._look_s

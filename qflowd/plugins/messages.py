@@ -11,27 +11,20 @@ GROUP = "qflowd.plugins"
 
 
 class Request(msgspec.Struct, frozen=True):
-    """Import everything in `manifest`. `discover`: look for entry points too, in place of the manifest's.
+    """Import everything in `manifest`, and what is installed.
 
     `ruinous`: code hash of a module, or label of an entry point -> why it is not imported: a process did not survive it.
     """
 
     manifest: Manifest
-    discover: bool
     ruinous: dict[str, str]
     parent: int  # process id
 
 
-class Codes(msgspec.Struct, frozen=True, tag=True):
-    """The code hash of every module; comes before anything is imported."""
-
-    hashes: dict[str, str]
-
-
 class Importing(msgspec.Struct, frozen=True, tag=True):
-    """What is imported from now on: name of a module, or label of an entry point."""
+    """What is imported from now on: code hash of a module (of its file alone, while that is read), or label of an entry point."""
 
-    key: str
+    code: str
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -49,7 +42,7 @@ class Findings(msgspec.Struct, frozen=True, tag=True):
     entry_points: tuple[EntryPoint, ...] = ()
 
 
-Message = Codes | Importing | Findings
+Message = Importing | Findings
 
 
 def label(entry: EntryPoint) -> str:

@@ -1,9 +1,12 @@
 """The jobs that this daemon knows, and how a change of the folders becomes the next registry. Nothing is run here."""
 
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from qflowd.jobs.manifest import Manifest, Module
+import msgspec
+
+from qflowd.jobs.manifest import Manifest
 from qflowd.model.workflow import Job
 from qflowd.plugins.layout import modules_of
 from qflowd.plugins.messages import Finding, Findings, label
@@ -25,15 +28,10 @@ class Registry:
     manifest: Manifest = field(default_factory=Manifest)
     sources: Mapping[str, SourceFile] = field(default_factory=dict)
     imports: _Needs = field(default_factory=dict)
-    generation: str = ""
 
     def jobs_of(self, path: str) -> tuple[Job, ...]:
-        """Jobs that the file at `path` defines, by name."""
-        return tuple(sorted((job for job in self.jobs.values() if job.file == path), key=lambda job: job.name))
-
-    def looks_like(self, other: "Registry") -> bool:
-        """Nobody could tell the two apart."""
-        return (self.generation, self.jobs, self.errors) == (other.generation, other.jobs, other.errors)
+        """Jobs that the file at `path` defines."""
+        return tuple(job for job in self.jobs.values() if job.file == path)
 
 
 class Change:
@@ -42,19 +40,13 @@ class Change:
     A file that cannot be imported keeps its last good content, or is left out if it has none; every other file is live.
     Content that was good, and is not any more, means that what it imports has changed in a way it cannot live with:
     then that keeps its last good content as well, also if it was deleted.
-
-    Args:
-        may_empty: whether a file that suddenly defines no job is meant so.
     """
 
-    def __init__(
-        self, last: Registry, scan: Scan, may_empty: Callable[[SourceFile], bool] = lambda _file: True
-    ) -> None:
+    def __init__(self, last: Registry, scan: Scan) -> None:
         self._last = last
         self._scan = scan
-        self._may_empty = may_empty
-        self._entry_points = last.manifest.entry_points
         self._errors = dict(scan.errors)
+        self._reasons: dict[str, str] = {}  # path -> its first error; later ones may come of what was left out
         self._files: dict[str, SourceFile] = {}
         for path, file in scan.files.items():
             if (fault := fault_in_python(file)) is None:
@@ -65,33 +57,30 @@ class Change:
             if path in self._errors or scan.is_faulty(path):
                 self._files[path] = file
 
-    def manifest(self, import_path: tuple[str, ...], salt: str) -> Manifest:
+    def manifest(self) -> Manifest:
         """What is to be tried next."""
         modules = modules_of(self._scan.sorted(self._files.values()).values())
-        self._tried = Manifest(modules, self._entry_points, import_path, salt)
+        self._tried = Manifest(modules, (), tuple(filter(None, sys.path)))
         return self._tried
 
     def judge(self, findings: Findings) -> Registry | None:
-        """The registry; None if the files are to be tried again, some of them as they were."""
-        self._entry_points = findings.entry_points
-        found, imports = self._by_path(findings)
-        bad = self._bad(found)
-        while bad and (suspects := self._suspects(bad, imports)):
+        """The registry; None if the files are to be tried again, some of them as they were or left out."""
+        found, needs = self._by_path(findings)
+        bad = {path: finding.error for path, finding in found.items() if finding.error}
+        self._reasons = bad | self._reasons
+        if suspects := self._suspects(bad, needs):
             for path in suspects:
-                self._errors[path] = bad.get(path) or self._why_held_back(path, sorted(bad))
+                self._errors[path] = self._reasons.get(path) or self._why_held_back(path, sorted(bad))
                 self._put_back(path)
-            if suspects - bad.keys() or suspects & self._last.sources.keys():
-                return None
-            bad = {path: error for path, error in bad.items() if path not in suspects}
-        modules = modules_of(self._scan.sorted(self._files.values()).values())
-        if any(self._tried.modules.get(name) != module for name, module in modules.items()):
-            return None  # what was left out gives its name to another
+            return None
         self._errors |= bad  # it is as it was, and so is what it imports: it stays
-        files = {path: found[path].jobs for path in (module.path for module in modules.values()) if path in found}
-        files |= {path: self._last.jobs_of(path) for path in bad}
-        installed = {key: findings.found.get(key, Finding()) for key in map(label, self._entry_points)}
-        self._errors |= {key: finding.error for key, finding in installed.items() if finding.error}
-        return self._registry(modules, files | {key: finding.jobs for key, finding in installed.items()}, imports)
+        defined = {path: self._last.jobs_of(path) if path in bad else finding.jobs for path, finding in found.items()}
+        for key in map(label, findings.entry_points):
+            finding = findings.found[key]
+            defined[key] = finding.jobs
+            self._errors |= {key: finding.error} if finding.error else {}
+        manifest = msgspec.structs.replace(self._tried, entry_points=findings.entry_points)
+        return Registry(self._by_name(defined), self._errors, manifest, self._files, needs)
 
     def _by_path(self, findings: Findings) -> tuple[dict[str, Finding], _Needs]:
         """What was found of each file, and which files it needs."""
@@ -99,16 +88,6 @@ class Change:
         found = {path: findings.found[name] for name, path in paths.items() if name in findings.found}
         needs = {p: frozenset(paths[name] for name in f.imports if name in paths) for p, f in found.items()}
         return found, needs
-
-    def _bad(self, found: Mapping[str, Finding]) -> dict[str, str]:
-        bad = {path: finding.error for path, finding in found.items() if finding.error}
-        named = {job.name for finding in found.values() for job in finding.jobs}
-        for path, finding in found.items():
-            gone = {job.name for job in self._last.jobs_of(path)} - named
-            is_emptied = gone and not finding.jobs and not finding.error and self._is_new(path)
-            if is_emptied and not self._may_empty(self._files[path]):
-                bad[path] = f"no longer defines {', '.join(sorted(gone))}; waiting whether that stays"
-        return bad
 
     def _suspects(self, bad: Mapping[str, str], imports: _Needs) -> set[str]:
         """Files whose change must be the reason. None: what is bad now has not changed, nor has what it imports."""
@@ -135,9 +114,7 @@ class Change:
             return f"deleted, but kept as it was: without it {', '.join(bad)} cannot be imported"
         return f"held back: together with its new content {', '.join(bad)} cannot be imported"
 
-    def _registry(
-        self, modules: Mapping[str, Module], defined: Mapping[str, tuple[Job, ...]], needs: _Needs
-    ) -> Registry:
+    def _by_name(self, defined: Mapping[str, tuple[Job, ...]]) -> dict[str, Job]:
         """`defined`: path or label -> its jobs, in the order in which they win a name."""
         jobs: dict[str, Job] = {}
         for owner, job in ((owner, job) for owner, each in defined.items() for job in each):
@@ -145,5 +122,4 @@ class Change:
             if first is not job:
                 text = f"job {job.name!r} is already defined by {first.file}; rename one of them"
                 self._errors[owner] = f"{self._errors[owner]}; {text}" if owner in self._errors else text
-        manifest = Manifest(dict(modules), self._entry_points, self._tried.import_path, self._tried.salt)
-        return Registry(jobs, self._errors, manifest, self._files, needs, manifest.generation)
+        return jobs

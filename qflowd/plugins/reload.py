@@ -2,22 +2,20 @@
 
 import logging
 import math
-import sys
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from qflowd import resources
 from qflowd.model.jsontext import clean_text
 from qflowd.plugins.folder_watch import FolderWatch
 from qflowd.plugins.registry import Change, Registry
-from qflowd.plugins.source import Scan, SourceFile, scan
+from qflowd.plugins.source import Scan, source_file
 from qflowd.plugins.trial import IMPORT_TIMEOUT_S, Trial, TrialFailed
 
-ALWAYS = frozenset({"log", "delay"})
-SHIPPED = ALWAYS | {"shell"}
-HOLD_S = 10.0  # a file that drops all its jobs is believed after so long
+ALWAYS = ("delay", "log")
+SHIPPED = (*ALWAYS, "shell")
 RETRY_S = 30.0  # after a trial that failed outside any file
 POLL_S = 0.02
 
@@ -46,18 +44,16 @@ class Reloader:
         self.registry = Registry()
         self.on_change: Callable[[Registry], None] = lambda _registry: None  # called from `poll()` with each new one
         self.is_ready = False  # the folders have been read once and the registry is true
-        self._shipped = shipped(enable)
+        self._enable = enable
         self._env, self._cwd, self._timeout_s = env, cwd, timeout_s
         self._watch = FolderWatch(folders, (".py",))
         self._scan = Scan()
         self._change = Change(self.registry, Scan())
         self._trial: Trial | None = None
-        self._try_at = math.inf  # when to try again what lies there, though nothing has changed
+        self._try_at = math.inf  # when to try again, after a trial that failed
         self._is_reload_asked = False
-        self._reloads = 0
-        self._discover = True  # installed plugins, with the next trial
+        self._is_forced = True  # the next registry is adopted, though it may look as before
         self._ruinous: dict[str, str] = {}  # see `Request`
-        self._emptied: dict[tuple[str, str], float] = {}  # (path, hash) -> since when it defines no job
 
     def begin(self) -> None:
         """Read the folders and start trying them, unless that was done; `wait_s()` until `is_ready`."""
@@ -121,74 +117,46 @@ class Reloader:
         if registry is None:
             self._try()
         else:
-            self._trial, self._discover = None, False
+            self._trial = None
             self._adopt(registry)
 
     def _reload(self) -> None:
         self.stop()
-        self._reloads += 1
-        self._watch.read_again()
         self._ruinous.clear()
-        self._discover = True
-        self._try_at = 0.0
+        self._is_forced = True
+        self._begin_change(self._watch.start())
 
     def _begin_change(self, found: Scan) -> None:
         self._scan, self._try_at = found, math.inf
-        contents = {(file.path, file.hash) for file in found.files.values()}
-        self._emptied = {key: at for key, at in self._emptied.items() if key in contents}
-        self._change = Change(self.registry, _without_shipped(found).plus(self._shipped), self._may_empty)
+        self._change = Change(self.registry, _with_shipped(found, self._enable))
         self._try()
 
     def _try(self) -> None:
-        manifest = self._change.manifest(tuple(filter(None, sys.path)), str(self._reloads))
-        self._trial = Trial(
-            manifest,
-            self._ruinous,
-            discover=self._discover,
-            env=self._env,
-            cwd=self._cwd,
-            timeout_s=self._timeout_s,
-        )
+        manifest, env, cwd = self._change.manifest(), self._env, self._cwd
+        self._trial = Trial(manifest, self._ruinous, env=env, cwd=cwd, timeout_s=self._timeout_s)
 
     def _adopt(self, registry: Registry) -> None:
-        before, self.registry = self.registry, registry
-        if self.is_ready and registry.looks_like(before):
+        if registry == self.registry and not self._is_forced:
             return
-        self.is_ready = True
+        before, self.registry = self.registry, registry
+        self.is_ready, self._is_forced = True, False
         _report(before, registry)
         self.on_change(registry)
 
-    def _may_empty(self, file: SourceFile) -> bool:
-        """Whoever asks for a reload means what lies there; else an editor may be at work."""
-        since = self._emptied.setdefault((file.path, file.hash), time.monotonic())
-        if self._discover or time.monotonic() >= since + HOLD_S:
-            return True
-        self._try_at = min(self._try_at, since + HOLD_S)
-        return False
 
-
-def shipped(enable: Sequence[str]) -> Scan:
-    """The plugins that come with qflowd and are on: `log`, `delay`, and those of `enable`."""
-    found = scan([resources.folder("plugins")], (".py",), trusted_only=False)
-    names = {Path(path).stem: path for path in found.files if Path(path).stem in SHIPPED}
+def _with_shipped(found: Scan, enable: Sequence[str]) -> Scan:
+    """With the plugins that come with qflowd and are on; in a checkout, their folder may be the user's too."""
+    home = str(resources.folder("plugins"))
+    paths = {name: f"{home}/{name}.py" for name in SHIPPED}
+    files = {path: file for path, file in found.files.items() if os.path.realpath(path) not in paths.values()}
+    for path in (path for name, path in paths.items() if name in ALWAYS or name in enable):
+        files[path] = source_file(path, home, Path(path).read_bytes())
     errors = {
-        f"[plugins] enable: {name}": f"qflowd ships no plugin {name!r}; there are {', '.join(sorted(names))}"
+        f"[plugins] enable: {name}": f"qflowd ships no plugin {name!r}; there are {', '.join(SHIPPED)}"
         for name in enable
-        if name not in names
+        if name not in SHIPPED
     }
-    chosen = {path: found.files[path] for name, path in names.items() if name in ALWAYS or name in enable}
-    return Scan(chosen, errors, found.roots)
-
-
-def _without_shipped(found: Scan) -> Scan:
-    """In a checkout `plugins/` may be the user's folder too; what ships is still on or off by `enable`."""
-    home = resources.folder("plugins")
-    files = {
-        path: file
-        for path, file in found.files.items()
-        if Path(path).stem not in SHIPPED or Path(path).parent.resolve() != home
-    }
-    return replace(found, files=files)
+    return Scan(files, {**found.errors, **errors}, (*found.roots, home))
 
 
 def _report(before: Registry, now: Registry) -> None:
@@ -198,7 +166,7 @@ def _report(before: Registry, now: Registry) -> None:
     )
     news = {"new": added, "changed": changed, "withdrawn": gone}
     listed = "".join(f"; {what}: {', '.join(names)}" for what, names in news.items() if names)
-    logger.info("plugins: generation %s, %d jobs%s", now.generation, len(now.jobs), listed)
+    logger.info("plugins: %d jobs%s", len(now.jobs), listed)
     for path, error in now.errors.items():
         if before.errors.get(path) != error:
             # A name that is not UTF-8 would keep the whole line out of the log.

@@ -42,10 +42,6 @@ class Scan:
         ordered = sorted(files, key=lambda file: (places.get(file.root, len(places)), file.root, file.relative))
         return {file.path: file for file in ordered}
 
-    def plus(self, other: "Scan") -> "Scan":
-        """Both; the folders of `other` come after."""
-        return Scan({**self.files, **other.files}, {**self.errors, **other.errors}, self.roots + other.roots)
-
     def is_faulty(self, path: str) -> bool:
         """The file, or a folder above it, could not be read."""
         return path in self.errors or any(str(above) in self.errors for above in Path(path).parents)

@@ -17,7 +17,7 @@ from qflowd.jobs.manifest import Manifest
 from qflowd.model.errors import QflowdError
 from qflowd.model.signal_names import signal_name
 from qflowd.plugins import messages
-from qflowd.plugins.messages import Codes, Findings, Importing, Request
+from qflowd.plugins.messages import Findings, Importing, Request
 
 IMPORT_TIMEOUT_S = 10.0  # per file
 START_TIMEOUT_S = 60.0  # until the process is at the first file
@@ -45,13 +45,12 @@ class Trial:
         manifest: Manifest,
         ruinous: dict[str, str],
         *,
-        discover: bool = False,
         env: Mapping[str, str],
         cwd: Path | None = None,
         timeout_s: float = IMPORT_TIMEOUT_S,
         memory_bytes: int = MEMORY_BYTES,
     ) -> None:
-        self._request = Request(manifest, discover, ruinous, os.getpid())
+        self._request = Request(manifest, ruinous, os.getpid())
         self._env, self._cwd = env, cwd
         self._timeout_s = timeout_s
         self._memory_bytes = min(memory_bytes, _MACHINE // 2)
@@ -59,8 +58,7 @@ class Trial:
 
     def _start(self) -> None:
         self._received = bytearray()
-        self._codes: Mapping[str, str] = {}
-        self._current, self._since = "", time.monotonic()
+        self._code, self._since = "", time.monotonic()  # what is imported, and since when
         search_path = os.pathsep.join([*filter(None, sys.path), str(Path(qflowd.__file__).resolve().parents[1])])
         try:
             self._trace = os.memfd_create("trace")
@@ -102,10 +100,8 @@ class Trial:
                 case Findings():
                     self.stop()
                     return message
-                case Codes(hashes):
-                    self._codes = hashes
-                case Importing(key):
-                    self._current, self._since = key, time.monotonic()
+                case Importing(code):
+                    self._code, self._since = code, time.monotonic()
         fault = _how_it_ended(end) if end is not None else self._limit_reached()
         if fault:
             if end is None:
@@ -124,7 +120,7 @@ class Trial:
 
     def _limit_reached(self) -> str:
         """Which one, or nothing."""
-        limit_s = self._timeout_s if self._current else START_TIMEOUT_S
+        limit_s = self._timeout_s if self._code else START_TIMEOUT_S
         if time.monotonic() - self._since > limit_s:
             return f"importing it took more than {limit_s:g} s"
         if _resident(self._process.pid) > self._memory_bytes:
@@ -134,11 +130,9 @@ class Trial:
     def _blame(self, fault: str) -> None:
         """What was being imported is not tried again; the rest is, in another process."""
         self.stop()
-        module, ruinous = self._request.manifest.modules.get(self._current), self._request.ruinous
-        key = self._codes.get(self._current) or (module.hash if module else self._current)
-        if not key or key in ruinous:
+        if not self._code or self._code in self._request.ruinous:
             raise TrialFailed(f"trying the plugins failed outside any file: {fault}")
-        ruinous[key] = fault
+        self._request.ruinous[self._code] = fault
         self._start()
 
     def _make_it_say_where(self) -> None:

@@ -27,7 +27,7 @@ from qflowd.model.jsontext import clean_text
 from qflowd.model.workflow import Job
 from qflowd.plugins import messages
 from qflowd.plugins.imports import code_hash, imports_of
-from qflowd.plugins.messages import Codes, Finding, Findings, Importing, Message, Request, label
+from qflowd.plugins.messages import Finding, Findings, Importing, Message, Request, label
 
 _PR_SET_PDEATHSIG = 1
 
@@ -62,8 +62,6 @@ class Examination:
 
     def __init__(self, request: Request, send: Callable[[Message], None]) -> None:
         self._manifest = request.manifest
-        if request.discover:
-            self._manifest = replace(request.manifest, entry_points=_entry_points())
         self._ruinous = request.ruinous
         self._send = send
         self._current = ""
@@ -71,12 +69,11 @@ class Examination:
         self._codes: dict[str, str] = {}
 
     def run(self) -> Findings:
-        modules, entry_points = self._manifest.modules, self._manifest.entry_points
+        modules, entry_points = self._manifest.modules, _entry_points()
         # Even reading the source may have ruined a process.
         readable = {n: replace(m, source=b"") if m.hash in self._ruinous else m for n, m in modules.items()}
         imports = imports_of(readable, self.begin)
         self._codes = {name: code_hash(name, imports[name], modules) for name in modules}
-        self._send(Codes(self._codes))
         self._manifest.install(ManifestFinder(modules, self._loader))
         errors: dict[str, str] = {}
         for name, module in modules.items():
@@ -95,7 +92,8 @@ class Examination:
         """Say what is imported from now on; returns what it was before."""
         before, self._current = self._current, key
         if key:
-            self._send(Importing(key))
+            module = self._manifest.modules.get(key)
+            self._send(Importing(self._codes.get(key) or (module.hash if module else key)))
         return before
 
     def _loader(self, fullname: str, module: Module) -> ManifestLoader:

@@ -25,12 +25,12 @@ def test_it_changes_with_a_helper_however_that_is_imported(folder, make_reloader
     reloader = make_reloader(folder.path)
     before = reloader.start()
     folder.write("helper.py", "def f(): return 2\n")
-    poll_until(reloader, lambda now: now.generation != before.generation)
+    poll_until(reloader, lambda now: now.manifest != before.manifest)
     now = reloader.registry
     assert now.jobs["uses"].hash != before.jobs["uses"].hash
     assert now.jobs["alone"].hash == before.jobs["alone"].hash == now.sources[now.jobs["alone"].file].hash
     folder.write("helper.py", "def f(): return 1\n")
-    poll_until(reloader, lambda now: now.generation == before.generation)
+    poll_until(reloader, lambda now: now.manifest == before.manifest)
     assert reloader.registry.jobs == before.jobs
 
 
@@ -44,9 +44,9 @@ def test_it_covers_relative_imports_and_the_packages_above(folder, make_reloader
     reloader = make_reloader(folder.path)
     hashes = [{name: job.hash for name, job in reloader.start().jobs.items()}]
     for name, text in {"desk/maths/rates.py": "RATE = 4\n", "desk/__init__.py": "LOT = 200\n"}.items():
-        generation = reloader.registry.generation
+        manifest = reloader.registry.manifest
         folder.write(name, text)
-        poll_until(reloader, lambda now, before=generation: now.generation != before)
+        poll_until(reloader, lambda now, before=manifest: now.manifest != before)
         hashes.append({name: job.hash for name, job in reloader.registry.jobs.items()})
     assert len({each["daily"] for each in hashes}) == 3
     assert hashes[0]["other"] == hashes[1]["other"] != hashes[2]["other"]

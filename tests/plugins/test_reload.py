@@ -112,19 +112,19 @@ def test_torn_writes_never_lose_a_job(folder, make_reloader):
                     if stop.wait(0.06):  # together longer than a file must hold still
                         file.write(source[file.tell() :])
                         return
-            if stop.wait(0.25):
+            if stop.wait(0.8):  # time enough to be seen
                 return
 
     writer = threading.Thread(target=write_slowly)
     writer.start()
     generations = set()
     try:
-        until = time.monotonic() + 3
+        until = time.monotonic() + 6
         while time.monotonic() < until:
             time.sleep(min(reloader.poll(), 0.01))
             assert "torn" in reloader.registry.jobs
             assert b"return" in reloader.registry.manifest.modules["torn"].source
-            generations.add(reloader.registry.generation)
+            generations.add(reloader.registry.jobs["torn"].hash)
     finally:
         stop.set()
         writer.join()
@@ -132,17 +132,13 @@ def test_torn_writes_never_lose_a_job(folder, make_reloader):
     poll_until(reloader, lambda now: now.jobs["torn"].hash == hash_of(path))
 
 
-def test_an_emptied_file_is_not_believed_at_once(folder, make_reloader):
-    path = folder.job("kept")
+def test_an_emptied_file_withdraws_its_jobs(folder, make_reloader):
+    folder.job("kept")
     reloader = make_reloader(folder.path)
     reloader.start()
     folder.write("kept.py", "")
-    poll_until(reloader, lambda now: path in now.errors)
-    assert "kept" in reloader.registry.jobs
-    assert "no longer defines kept" in reloader.registry.errors[path]
-    reloader.reload()
     poll_until(reloader, lambda now: "kept" not in now.jobs)
-    assert path not in reloader.registry.errors
+    assert not reloader.registry.errors
 
 
 def test_a_job_may_move_to_another_file(folder, make_reloader):
@@ -274,7 +270,8 @@ def test_installed_plugins_are_found_and_reload_when_asked(folder, make_reloader
     module = site / "acme_jobs.py"
     module.write_text("from qflowd import job\n@job\ndef acme(): ...\n")
     monkeypatch.setattr(sys, "path", [*sys.path, str(site)])
-    reloader = make_reloader(folder.path)
+    changes = []
+    reloader = make_reloader(folder.path, on_change=changes.append)
     first = reloader.start()
     assert (first.jobs["acme"].module, first.jobs["acme"].file) == ("acme_jobs", str(module))
     assert "ModuleNotFoundError" in first.errors["entry point broken = acme_missing:thing"]
@@ -283,17 +280,15 @@ def test_installed_plugins_are_found_and_reload_when_asked(folder, make_reloader
     poll_until(reloader, lambda now: "dropin" in now.jobs)
     reloader.reload()
     poll_until(reloader, lambda now: "acme_two" in now.jobs and "acme" not in now.jobs)
-    assert reloader.registry.generation != first.generation
+    reloader.reload()  # its helpers may have changed, which no hash of ours covers: workers start anew
+    known = len(changes)
+    poll_until(reloader, lambda _now: len(changes) > known)
 
 
-def test_the_same_files_give_the_same_generation_in_every_daemon(folder, make_reloader):
+def test_the_same_files_give_the_same_code_hashes_in_every_daemon(folder, make_reloader):
     folder.job("same")
-    generations = set()
-    for _ in range(2):
-        reloader = make_reloader(folder.path)
-        generations.add(reloader.start().generation)
-        reloader.stop()
-    assert len(generations) == 1
+    first, second = (make_reloader(folder.path).start() for _ in range(2))
+    assert first == second
 
 
 def test_a_file_whose_helper_was_deleted_shows_it_and_the_others_live(folder, make_reloader):
