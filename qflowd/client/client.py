@@ -8,7 +8,7 @@ from typing import Any, Final, Self
 from qflowd.client import requests
 from qflowd.client.instance import Instance
 from qflowd.client.polling import poll_until
-from qflowd.client.records import Answer, InstanceInfo, record, values_of
+from qflowd.client.records import Answer, InstanceInfo, plain_row
 from qflowd.model import jsontext
 from qflowd.model.errors import InvalidRequest, NotFound, Rejected
 from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS
@@ -18,6 +18,10 @@ from qflowd.store.tx import DataRefused, Store
 
 ANSWER_S: Final = 30.0  # how long a command waits for a daemon to answer
 PAGE: Final = 500  # instances read at once
+# The first and the last code of what `instances()` may be asked for.
+STATES: Final = {"OPEN": (0, InstanceState.SUCCESS - 1)} | {
+    state.name: (int(state), int(state)) for state in InstanceState
+}
 
 
 class Client:
@@ -137,7 +141,10 @@ class Client:
 
         answer = poll_until(ask, timeout, longest_s=0.2)
         if answer is None:
-            raise TimeoutError(f"{action} is asked for (command {number}), but {self._why_nobody_answers(timeout)}")
+            why = "no daemon is running; `qflowd run` starts one, which will carry it out"
+            if self.daemons():
+                why = f"no daemon has answered within {timeout:g} s; it stays in the inbox"
+            raise TimeoutError(f"{action} is asked for (command {number}), but {why}")
         if answer.state == "REJECTED":
             raise Rejected(answer.error or f"{action} was rejected")
         return Answer(number, action, answer.state, answer.result)
@@ -173,17 +180,17 @@ class Client:
 
         Raises: InvalidRequest for a state that does not exist.
         """
-        first, last = _states(state)
+        if state is not None and state not in STATES:
+            raise InvalidRequest(f"there is no state {state!r}; there are {', '.join(STATES)}")
+        first, last = STATES[state] if state else (0, int(max(InstanceState)))
+        name, where = "find_instances", dict[str, Any](first=first, last=last)
         if workflow is not None:
-            name, where = "find_instances_of", {"workflow": workflow, "first": first, "last": last}
+            name, where = "find_instances_of", where | {"workflow": workflow}
         elif state == "OPEN":
             name, where = "find_open_instances", {}
-        else:
-            name, where = "find_instances", {"first": first, "last": last}
         left, before = sys.maxsize if limit is None else limit, LARGEST_INSTANCE + 1
         while left > 0 and (rows := self.read_all(name, before=before, batch=min(left, PAGE), **where)):
-            for row in rows:
-                yield record(InstanceInfo, row)
+            yield from (InstanceInfo(*row) for row in rows)
             left, before = left - len(rows), rows[-1].id
 
     def count_new(self) -> int:
@@ -224,15 +231,15 @@ class Client:
         return self._list("list_pools")
 
     def read_all(self, statement: str, **params: Any) -> list[Any]:
-        """Rows of a statement, of this tenant where it asks for one."""
-        return list(self.store.read(lambda tx: tx.run(statement, tenant=self.tenant, **params)))
+        """Rows of a statement, of this tenant where it asks for one, with plain Python values."""
+        return list(map(plain_row, self.store.read(lambda tx: tx.run(statement, tenant=self.tenant, **params))))
 
     def read_one(self, statement: str, **params: Any) -> Any:
-        """The one row of a statement, or None; as `read_all`."""
-        return self.store.read(lambda tx: tx.one(statement, tenant=self.tenant, **params))
+        """The first row of a statement, or None; as `read_all`."""
+        return next(iter(self.read_all(statement, **params)), None)
 
     def _list(self, statement: str, **params: Any) -> list[dict[str, Any]]:
-        return [values_of(row) for row in self.read_all(statement, **params)]
+        return [row._asdict() for row in self.read_all(statement, **params)]
 
     def _insert(self, statement: str, row: Mapping[str, Any]) -> int:
         """Add a row to an inbox; its id."""
@@ -240,19 +247,3 @@ class Client:
             return self.store.transact(lambda tx: int(tx.one(statement, **row).id))
         except DataRefused as problem:
             raise InvalidRequest(f"the database refuses these values: {problem}") from problem
-
-    def _why_nobody_answers(self, timeout: float | None) -> str:
-        if not self.daemons():
-            return "no daemon is running; `qflowd run` starts one, which will carry it out"
-        return f"no daemon has answered within {timeout:g} s; it stays in the inbox"
-
-
-def _states(state: str | None) -> tuple[int, int]:
-    """The first and the last code of the states that are meant."""
-    if state is None:
-        return 0, int(max(InstanceState))
-    if state == "OPEN":
-        return 0, int(InstanceState.SUCCESS) - 1
-    if state not in InstanceState.__members__:
-        raise InvalidRequest(f"there is no state {state!r}; there are OPEN, {', '.join(InstanceState.__members__)}")
-    return int(InstanceState[state]), int(InstanceState[state])

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from qflowd.client.polling import poll_until
-from qflowd.client.records import Answer, AttemptInfo, InstanceInfo, LogLine, TaskInfo, from_json, record
+from qflowd.client.records import Answer, AttemptInfo, InstanceInfo, LogLine, TaskInfo, from_json
 from qflowd.model.errors import NotFound, Rejected
 from qflowd.model.workflow import Json
 
@@ -97,15 +97,15 @@ class Instance:
         row = self._client.read_one("show_instance", id=self.id)
         if row is None:
             raise NotFound(f"instance {self.id} has not been taken by a daemon yet")
-        return record(InstanceInfo, row)
+        return InstanceInfo(*row)
 
     def tasks(self) -> list[TaskInfo]:
         """Its tasks in topological order; none before it is admitted, or while it is held."""
-        return [record(TaskInfo, row) for row in self._client.read_all("show_tasks", instance_id=self._resolve())]
+        return [TaskInfo(*row) for row in self._client.read_all("show_tasks", instance_id=self._resolve())]
 
     def attempts(self) -> list[AttemptInfo]:
         """What was tried, by task: attempts that did not succeed or ran longer than a second, and the last ones."""
-        return [record(AttemptInfo, row) for row in self._client.read_all("show_attempts", instance_id=self._resolve())]
+        return [AttemptInfo(*row) for row in self._client.read_all("show_attempts", instance_id=self._resolve())]
 
     def output(self, task: str | None = None) -> Json:
         """What a task returned. Without `task`: of the only task there is, else a dict of all tasks that succeeded.
@@ -129,7 +129,7 @@ class Instance:
         name = "list_logs" if task is None else "list_task_logs"
         where = {"instance_id": self._resolve(), "task": task, "batch": LINES}
         while rows := self._client.read_all(name, after=after, **where):
-            yield from (record(LogLine, row) for row in rows)
+            yield from (LogLine(*row) for row in rows)
             after = rows[-1].id
 
     def terminate(self, reason: str | None = None, *, wait: bool = True, timeout: float | None = 30.0) -> Answer:
@@ -171,10 +171,11 @@ class Instance:
         return self._value(rows[0])
 
     def _value(self, row: Any) -> Json:
-        text = row.output
-        if text is None and row.state == "SUCCESS":
-            text = "".join(part.value for part in self._client.read_all("load_large_value", task_id=row.id)) or None
-        return from_json(text)
+        if row.output is not None or row.state != "SUCCESS":
+            return row.output
+        return from_json(
+            "".join(part.value for part in self._client.read_all("load_large_value", task_id=row.id)) or None
+        )
 
     def _resolve(self) -> int:
         """The id, after looking once whether a key made this a duplicate of another."""

@@ -39,15 +39,10 @@ def _check(store: Store) -> None:
         migrate.check(store)
     except Disconnected as error:
         raise StoreUnavailable(f"lost {store.dialect.describe()}: {error}") from error
-    except SchemaOutdated:
-        # MySQL hides tables that a login has no rights on.
-        if store.dialect.has_schema(store.connection()) or not _sees_the_inbox(store):
-            raise
-    except QflowdError:
-        raise
-    except Exception:
-        # PostgreSQL shows the ledger of migrations, but does not let everybody read it.
-        if not _sees_the_inbox(store):
+    except Exception as error:
+        # Not everybody may read the ledger of migrations; MySQL hides the tables themselves from who has no rights.
+        is_hidden = isinstance(error, SchemaOutdated) and not store.dialect.has_schema(store.connection())
+        if (isinstance(error, QflowdError) and not is_hidden) or not _sees_the_inbox(store):
             raise
 
 

@@ -3,12 +3,11 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from qflowd.model import jsontext
 from qflowd.model.workflow import Json
 
-T = TypeVar("T")
 LARGEST_VALUE: Final = 64 << 20  # bytes; what is in the database has passed the engine's own limits
 
 
@@ -132,29 +131,17 @@ def from_json(text: str | None) -> Json:
         return text
 
 
-def _date(value: Any) -> date | None:
-    return date.fromisoformat(value) if isinstance(value, str) else value
+def plain_row(row: Any) -> Any:
+    """A row of a view with plain Python values. The databases differ: Decimals, dates as text, flags as numbers."""
+    return row._replace(**{name: CONVERTERS[name](getattr(row, name)) for name in CONVERTERS.keys() & row._fields})
 
 
-def _float(value: Any) -> float | None:
-    return None if value is None else float(value)
-
-
-JSON_COLUMNS: Final = ("params", "output", "attributes", "params_schema", "settings", "tags", "jobs")
-# The databases differ in these: Decimals, dates as text, flags as numbers.
 CONVERTERS: Final[Mapping[str, Callable[[Any], Any]]] = {
-    **dict.fromkeys(JSON_COLUMNS, from_json),
-    **dict.fromkeys(("progress", "duration_s", "cpu_s", "peak_memory_mb", "memory_mb"), _float),
-    "business_date": _date,
+    **dict.fromkeys(("params", "output", "attributes", "params_schema", "settings", "tags", "jobs"), from_json),
+    **dict.fromkeys(
+        ("progress", "duration_s", "cpu_s", "peak_memory_mb", "memory_mb"),
+        lambda number: None if number is None else float(number),
+    ),
+    "business_date": lambda day: date.fromisoformat(day) if isinstance(day, str) else day,
     "enabled": bool,
 }
-
-
-def values_of(row: Any) -> dict[str, Any]:
-    """A row of a view as a dict of plain Python values."""
-    return {name: CONVERTERS[name](value) if name in CONVERTERS else value for name, value in row._asdict().items()}
-
-
-def record(kind: type[T], row: Any) -> T:
-    """A row of a view as the record `kind`."""
-    return kind(**values_of(row))
