@@ -2,15 +2,14 @@
 
 import os
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 from qflowd.cli.finding import Finding, fault, judge, note, ok, warning
-from qflowd.cli.validate import workflow_paths
+from qflowd.cli.known_jobs import KnownJobs
+from qflowd.cli.validate import check_files, workflow_paths
 from qflowd.config.records import Config
-from qflowd.define import workflow_file
-from qflowd.model.errors import InvalidWorkflow
 from qflowd.plugins.source import scan
 from qflowd.workers.environment import env_remarks
 
@@ -34,11 +33,16 @@ def _check_pools(config: Config) -> Iterator[Finding]:
 
 
 def _check_plugins(config: Config) -> Iterator[Finding]:
-    """Plugin folders exist, and nobody else can write to them or to what is in them."""
+    """Nobody else can write to plugin folders, or to what is in them."""
     for folder in config.plugins.dirs:
+        if not folder.is_dir():
+            yield note("plugins", f"there is no folder {folder}", "make it, or change [plugins] dirs")
+            continue
         files = scan([folder], (".py",), trusted_only=True)
-        errors = [error if path in error else f"{path}: {error}" for path, error in files.errors.items()]
-        yield from _folder("plugins", folder, files.files, (fault("plugins", error) for error in errors))
+        for path, error in files.errors.items():
+            yield fault("plugins", error if path in error else f"{path}: {error}")
+        if not files.errors:
+            yield ok("plugins", f"{folder}: {len(files.files)} files that only this user and root can change")
     for remark in env_remarks(os.environ, config.plugins.env):
         yield warning("environment", remark)
     if "shell" in config.plugins.enable:
@@ -46,27 +50,12 @@ def _check_plugins(config: Config) -> Iterator[Finding]:
 
 
 def _check_workflows(config: Config) -> Iterator[Finding]:
-    """Workflow folders exist and their files can be read."""
-    for folder in config.workflows.dirs:
-        paths = list(workflow_paths([folder]))
-        yield from _folder("workflows", folder, paths, _unreadable(paths))
-
-
-def _unreadable(paths: Iterable[Path]) -> Iterator[Finding]:
-    for path in paths:
-        try:
-            workflow_file.parse_file(path)
-        except InvalidWorkflow as error:
-            yield warning("workflows", str(error.faults[0]), f"qflowd validate {path}")
-
-
-def _folder(about: str, folder: Path, files: Collection[object], problems: Iterable[Finding]) -> Iterator[Finding]:
-    """A folder that may be missing, with what is wrong in it."""
-    if not folder.is_dir():
-        yield note(about, f"there is no folder {folder}", f"make it, or change [{about}] dirs")
-    else:
-        well = ok(about, f"{folder}: {len(files)} file{'s' * (len(files) != 1)}")
-        yield from list(problems) or [well]
+    """Workflow files can be read; their jobs are left to `qflowd validate`."""
+    paths = list(workflow_paths(filter(Path.is_dir, config.workflows.dirs)))
+    _, faults, _ = check_files(paths, KnownJobs(), None)
+    yield from (warning("workflows", str(problem), "qflowd validate") for problem in faults)
+    if not faults:
+        yield ok("workflows", f"{len(paths)} files in {', '.join(map(str, config.workflows.dirs))}")
 
 
 CHECKS: Final[Sequence[Callable[[Config], Iterator[Finding]]]] = (_check_pools, _check_plugins, _check_workflows)
