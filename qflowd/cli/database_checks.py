@@ -5,9 +5,10 @@ import re
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
-from qflowd.cli.finding import Finding, fault, judge, note, ok, warning
+from qflowd.cli.finding import Finding, fault, judge, ok, warning
 from qflowd.model import zones
 from qflowd.model.durations import MB
 from qflowd.store import migrate
@@ -32,13 +33,10 @@ def _check_reach(store: Store) -> Iterator[Finding]:
             yield fault("reach", f"there is no database file {file}", "qflowd init, qflowd migrate or qflowd run")
             return
         about, mode = "database file", stat.S_IMODE(file.stat().st_mode)
-        shown = f"{file} has mode {mode:04o}"
-        if mode & 0o022:
-            yield fault(about, f"{shown}: others could submit anything", f"chmod 600 {file}")
-        elif mode & 0o044:
-            yield note(about, f"{shown}: others can read params and logs")
-        else:
-            yield ok(about, f"{shown}, {file.stat().st_size / MB:.1f} MB")
+        message = f"{file} has mode {mode:04o}, {file.stat().st_size / MB:.1f} MB"
+        others = "could submit anything" if mode & 0o022 else "can read params and logs"
+        remedy = f"others {others}: chmod 600 {file}"
+        yield judge(not mode & 0o066, about, message, remedy, "fault" if mode & 0o022 else "note")
         if not os.access(file, os.W_OK) or not os.access(file.parent, os.W_OK):
             message = f"this user cannot write to {file} and its folder"
             yield fault(about, message, f"chown them, or run as {file.owner()}")
@@ -112,19 +110,18 @@ def _check_grants(store: Store) -> Iterator[Finding]:
     """Clients' rights and a daemon's rights, tried in a transaction that is rolled back."""
     row = SUBMISSION | {"tenant": "doctor", "job": "doctor", "hold": 1, "trigger_type": "doctor"}
 
-    def submit(tx: Tx) -> None:
-        tx.run("insert_submission", **row)
+    def attempt(tx: Tx, statement: str, **params: Any) -> None:
+        tx.run(statement, now=tx.now, **params)
         raise _RollBack
 
-    def work(tx: Tx) -> None:
-        tx.run("list_due_timers", now=tx.now, batch=1)
-        tx.run("save_progress", rows=[(-1, 0, 0.0, None, "")], now=tx.now)
-        raise _RollBack
-
-    tries = {"clients: INSERT into the inboxes": submit, "daemons: INSERT and UPDATE in all tables": work}
-    for what, attempt in tries.items():
+    for what, work in {
+        "clients: INSERT into the inboxes": partial(attempt, statement="insert_submission", **row),
+        "daemons: INSERT and UPDATE in all tables": partial(
+            attempt, statement="save_progress", rows=[(-1, 0, 0.0, None, "")]
+        ),
+    }.items():
         try:
-            store.transact(attempt)
+            store.transact(work)
         except _RollBack:
             yield ok("grants", what)
         except Exception as error:  # noqa: BLE001 - every driver has its own
