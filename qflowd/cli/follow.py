@@ -3,7 +3,7 @@
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -13,6 +13,7 @@ from qflowd.cli.exits import ERASE, say
 from qflowd.cli.printing import cut, duration, is_terminal
 from qflowd.client import Instance, InstanceInfo
 from qflowd.client.instance import ENDED
+from qflowd.client.polling import poll
 from qflowd.model.errors import StoreUnavailable
 
 T = TypeVar("T")
@@ -32,14 +33,15 @@ class End:
     error: str | None
 
 
-def looks(look: Callable[[], T], longest_pause_s: float) -> Iterator[T]:
-    """What `look` returns, time after time, through up to a minute without the database.
+def patient(look: Callable[[], T | None]) -> Callable[[], T | None]:
+    """`look` for `poll`: while the database is away there is nothing to see, for up to a minute.
 
     Raises: StoreUnavailable after that minute.
     """
     away_since: float | None = None
-    pause_s = 0.01
-    while True:
+
+    def ask() -> T | None:
+        nonlocal away_since
         try:
             result = look()
         except StoreUnavailable as error:
@@ -48,11 +50,11 @@ def looks(look: Callable[[], T], longest_pause_s: float) -> Iterator[T]:
                 say(f"{error}; trying again for a minute")
             if time.monotonic() - away_since > PATIENCE_S:
                 raise
-        else:
-            away_since = None
-            yield result
-        time.sleep(pause_s)
-        pause_s = min(pause_s * 1.3, longest_pause_s)
+            return None
+        away_since = None
+        return result
+
+    return ask
 
 
 def follow(instance: Instance, what: str) -> End:
@@ -80,7 +82,7 @@ def follow(instance: Instance, what: str) -> End:
         return None
 
     try:
-        return next(filter(None, looks(look, 0.1 if is_live else 0.5)))
+        return poll(patient(look), None, 0.1 if is_live else 0.5)
     except KeyboardInterrupt:
         say(f"{instance.id} continues unwatched; `qflowd terminate {instance.id}` stops it")
         raise

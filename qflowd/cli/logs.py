@@ -1,17 +1,17 @@
 """`qflowd logs ID`: what its tasks wrote, from any host; -f follows to the end."""
 
 import time
-from collections.abc import Iterator
 from typing import Final
 
 import click
 
 from qflowd.cli.exits import say
-from qflowd.cli.follow import looks
+from qflowd.cli.follow import patient
 from qflowd.cli.printing import coloured, print_json, zone
 from qflowd.cli.session import json_option, open_client
 from qflowd.client import Instance, LogLine
 from qflowd.client.instance import ENDED
+from qflowd.client.polling import poll
 
 PAUSE_S: Final = 0.25
 OVERLAP_S: Final = 2.0  # a line's id is given before its transaction commits; so long, smaller ids are still looked for
@@ -28,38 +28,40 @@ def command(*, id: int, follows: bool, task: str | None, as_json: bool) -> None:
         raise click.UsageError("--json prints one document, so it cannot follow; leave out -f.")
     with open_client() as client:
         instance = client.instance(id)
+        if follows:
+            follow(instance, task)
+            return
         if as_json:
             print_json(list(instance.logs(task)))
             return
         is_empty = True
-        for line in follow(instance, task) if follows else instance.logs(task):
+        for line in instance.logs(task):
             is_empty = False
             click.echo(_text(line))
-        if is_empty and not follows:
+        if is_empty:
             whose = f" by task {task}" if task else ""
             say(f"nothing was written{whose}; instance {instance.id} is {instance.state()}")
 
 
-def follow(instance: Instance, task: str | None = None) -> Iterator[LogLine]:
-    """All lines there are and will be, until the instance has ended: by then they are all there.
+def follow(instance: Instance, task: str | None = None) -> None:
+    """Print all lines there are and will be, until the instance has ended: by then they are all there.
 
     Raises: StoreUnavailable after a minute without the database; NotFound.
     """
-    after, seen_at = 0, dict[int, float]()  # the ids of lines after `after`, and when they were seen
+    after, seen_at = 0, dict[int, float]()  # the ids of lines after `after`, and when they were printed
 
-    def read() -> tuple[str, list[LogLine]]:
-        state = instance.state()
-        return state, [line for line in instance.logs(task, after) if line.id not in seen_at]
-
-    for state, lines in looks(read, PAUSE_S):
-        yield from lines
-        if state in ENDED or state == "REJECTED":
-            say(f"instance {instance.id} is {state}")
-            return
-        now = time.monotonic()
-        seen_at |= {line.id: now for line in lines}
+    def look() -> str | None:
+        nonlocal after, seen_at
+        state, now = instance.state(), time.monotonic()
+        for line in instance.logs(task, after):
+            if line.id not in seen_at:
+                click.echo(_text(line))
+                seen_at[line.id] = now
         after = max((id for id, at in seen_at.items() if now - at > OVERLAP_S), default=after)
         seen_at = {id: at for id, at in seen_at.items() if id > after}
+        return state if state in ENDED or state == "REJECTED" else None
+
+    say(f"instance {instance.id} is {poll(patient(look), None, PAUSE_S)}")
 
 
 def _text(line: LogLine) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Final, Self
 
 from qflowd.client import requests
 from qflowd.client.instance import Instance
-from qflowd.client.polling import poll_until
+from qflowd.client.polling import poll
 from qflowd.client.records import Answer, InstanceInfo, plain_row
 from qflowd.model import jsontext
 from qflowd.model.errors import InvalidRequest, NotFound, Rejected
@@ -139,12 +139,13 @@ class Client:
             row = self.read_one("show_command", id=number)
             return row if row.answered_at is not None else None
 
-        answer = poll_until(ask, timeout, longest_s=0.2)
-        if answer is None:
+        try:
+            answer = poll(ask, timeout, longest_s=0.2)
+        except TimeoutError:
             why = "no daemon is running; `qflowd run` starts one, which will carry it out"
             if self.daemons():
                 why = f"no daemon has answered within {timeout:g} s; it stays in the inbox"
-            raise TimeoutError(f"{action} is asked for (command {number}), but {why}")
+            raise TimeoutError(f"{action} is asked for (command {number}), but {why}") from None
         if answer.state == "REJECTED":
             raise Rejected(answer.error or f"{action} was rejected")
         return Answer(number, action, answer.state, answer.result)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from qflowd.client.polling import poll_until
+from qflowd.client.polling import poll
 from qflowd.client.records import Answer, AttemptInfo, InstanceInfo, LogLine, TaskInfo, from_json
 from qflowd.model.errors import NotFound, Rejected
 from qflowd.model.workflow import Json
@@ -63,19 +63,17 @@ class Instance:
         Raises: Rejected with what was wrong, if the engine refused it; TimeoutError; NotFound; StoreUnavailable.
         """
 
-        def ask() -> tuple[str, str | None] | None:
-            end = self.state_and_error()
-            return end if end[0] in ENDED or end[0] == "REJECTED" else None
+        def ask() -> str | None:
+            state, error = self.state_and_error()
+            if state == "REJECTED":
+                raise Rejected(error or "the submission was rejected")
+            return state if state in ENDED else None
 
-        end = poll_until(ask, timeout)
-        if end is None:
-            reason = self.wait_reason()
-            raise TimeoutError(
-                f"instance {self.id} has not ended within {timeout:g} s{f': {reason}' if reason else ''}"
-            )
-        if end[0] == "REJECTED":
-            raise Rejected(end[1] or "the submission was rejected")
-        return end[0]
+        try:
+            return poll(ask, timeout)
+        except TimeoutError:
+            reason = f": {reason}" if (reason := self.wait_reason()) else ""
+            raise TimeoutError(f"instance {self.id} has not ended within {timeout:g} s{reason}") from None
 
     def wait_reason(self) -> str | None:
         """Why it does not continue; None while it does, or has ended."""
