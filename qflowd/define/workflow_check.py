@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from graphlib import CycleError
 from typing import Final
 
 from qflowd.define.expressions import Template, compile_condition, compile_value
@@ -55,10 +56,12 @@ def check_schedule(top: Fields, workflow: Workflow) -> None:
 def check_tasks(fields: Fields, workflow: Workflow) -> None:
     """Parents exist, nothing waits for itself, and expressions use only what is known at that point."""
     parents = _known_parents(fields, workflow)
-    if cycle := dag.find_cycle(parents):
+    try:
+        level = dag.levels(parents)
+    except CycleError as error:
+        cycle: list[str] = error.args[1]
         fields.fault(f"cycle: {' -> '.join(cycle)}", cycle[0], "after")
         return
-    level = dag.levels(parents)
     params = None if workflow.params is None else frozenset(workflow.params)
     for task in workflow.tasks:
         inner = Fields(fields.document, (*fields.path, task.key), {}, fields.faults)

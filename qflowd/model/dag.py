@@ -1,6 +1,7 @@
 """The graph of a workflow: its order, its cycles, who stands above whom."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
 from itertools import islice
 
 from qflowd.model.errors import Fault, InvalidWorkflow
@@ -17,50 +18,27 @@ def parents_of(tasks: Iterable[Task]) -> dict[str, tuple[str, ...]]:
 def order(workflow: Workflow) -> list[Task]:
     """All tasks by level, and inside a level as written; a task's ordinal is its position here.
 
-    A task's level is the length of the longest way to it from a task without parents.
-
     Raises: InvalidWorkflow if the graph has a cycle, or an edge from what is not a task.
     """
     parents = parents_of(workflow.tasks)
-    level = levels(parents)
-    if len(level) < len(parents):
-        if unknown := sorted(set().union(*parents.values()) - parents.keys()):
-            raise InvalidWorkflow([Fault(workflow.key, 0, "tasks", f"no task is called {', '.join(unknown)}")])
-        cycle = find_cycle(parents) or []
-        raise InvalidWorkflow([Fault(workflow.key, 0, "tasks", f"cycle: {' -> '.join(cycle)}")])
+    if unknown := sorted(set().union(*parents.values()) - parents.keys()):
+        raise InvalidWorkflow([Fault(workflow.key, 0, "tasks", f"no task is called {', '.join(unknown)}")])
+    try:
+        level = levels(parents)
+    except CycleError as error:
+        raise InvalidWorkflow([Fault(workflow.key, 0, "tasks", f"cycle: {' -> '.join(error.args[1])}")]) from None
     return sorted(workflow.tasks, key=lambda task: level[task.key])
 
 
 def levels(parents: Parents) -> dict[str, int]:
-    """Task key -> level, from 0. Tasks of a cycle, and those below one, are left out."""
-    missing = {key: len(above) for key, above in parents.items()}
-    children: dict[str, list[str]] = {}
-    for key, above in parents.items():
-        for parent in above:
-            children.setdefault(parent, []).append(key)
-    level = {key: 0 for key, count in missing.items() if not count}
-    ready = list(level)
-    for key in ready:  # grows while it is walked
-        for child in children.get(key, ()):
-            missing[child] -= 1
-            level[child] = max(level.get(child, 0), level[key] + 1)
-            if not missing[child]:
-                ready.append(child)
-    return {key: level[key] for key in ready}
+    """Task key -> length of the longest way to it from a task without parents. Every parent is a key.
 
-
-def find_cycle(parents: Parents) -> list[str] | None:
-    """The keys of one cycle in the direction of work, first key repeated at the end; None if there is none."""
-    inside = set(parents) - set(levels(parents))
-    if not inside:
-        return None
-    # Every key left has a parent that is left, so walking upwards must meet itself.
-    key = next(key for key in parents if key in inside)
-    place: dict[str, int] = {}
-    while key not in place:
-        place[key] = len(place)
-        key = next(parent for parent in parents[key] if parent in inside)
-    return [key, *reversed(list(place)[place[key] :])]
+    Raises: CycleError; its second argument is a cycle in the direction of work, the first key repeated at the end.
+    """
+    level: dict[str, int] = {}
+    for key in TopologicalSorter(parents).static_order():
+        level[key] = max((level[parent] + 1 for parent in parents[key]), default=0)
+    return level
 
 
 class Above:
