@@ -34,7 +34,6 @@ class JobSpec:
     line: int
     title: str = ""
     doc: str = ""
-    is_async: bool = False
     settings: Settings = Settings()  # noqa: RUF009 - frozen
 
 
@@ -165,7 +164,6 @@ def _spec(
         line=line,
         title=title,
         doc=inspect.getdoc(function) or "",
-        is_async=inspect.iscoroutinefunction(function),
         settings=settings,
     )
 

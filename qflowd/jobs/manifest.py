@@ -11,6 +11,7 @@ file there: it is an archive for Python's own importer too, in which each name l
 import linecache
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import decode_source, spec_from_file_location
 from io import BytesIO
@@ -20,6 +21,7 @@ from typing import Any
 
 import msgspec
 
+Importing = Callable[[str], AbstractContextManager[object]]
 HOME = "qflowd_dropin"
 _INIT = "__init__.py"
 _STUB = """import importlib, sys
@@ -92,14 +94,14 @@ class Manifest(msgspec.Struct, frozen=True):
         length = int.from_bytes(data[:8], "big")
         return msgspec.msgpack.decode(memoryview(data)[8 : 8 + length], type=Manifest)
 
-    def install(self, finder: "ManifestFinder | None" = None) -> None:
+    def install(self, importing: Importing = nullcontext) -> None:
         """Make this process import from the manifest. Called once, before any plugin is imported.
 
-        `finder`: of the manifest's modules, where it is not the usual one.
+        `importing`: what the body of each module is executed in, by its name.
         """
         sys.path.extend(folder for folder in self.import_path if folder not in sys.path)
         sys.dont_write_bytecode = True
-        finder = finder or ManifestFinder(self.modules)
+        finder = ManifestFinder(self.modules, importing)
         # First: its names were free when the manifest was made, and must not change their meaning later.
         sys.meta_path.insert(0, finder)
         sys.path_hooks.insert(0, finder.open_folder)
@@ -115,18 +117,15 @@ def install_from(file: str) -> None:
 class ManifestFinder:
     """Finds and loads modules of a manifest; other names are left to the finders after it."""
 
-    def __init__(
-        self, modules: Mapping[str, Module], loader: "Callable[[str, Module], ManifestLoader] | None" = None
-    ) -> None:
-        """`loader`: makes the loader of a module by its name, where that is not a plain ManifestLoader."""
+    def __init__(self, modules: Mapping[str, Module], importing: Importing) -> None:
         self.modules = {HOME: Module(HOME, b"", True, ""), **modules}
-        self._loader = loader or ManifestLoader
+        self._importing = importing
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         module = self.modules.get(fullname)
-        return None if module is None else _spec(self._loader(fullname, module), module)
+        return None if module is None else _spec(fullname, module, self._importing)
 
     def open_folder(self, path: str) -> "_Folder":
         """What Python asks for the modules in a folder; packages of the manifest must not be searched on disk."""
@@ -136,15 +135,15 @@ class ManifestFinder:
         for name, module in self.modules.items():
             if str(PurePath(module.folder).parent if module.is_package else module.folder) == path:
                 inside[name.rpartition(".")[2]] = module
-        return _Folder(inside)
+        return _Folder(inside, self._importing)
 
 
 class ManifestLoader(SourceFileLoader):
     """Python's own loader of source files, given the bytes of the manifest for the file of its module."""
 
-    def __init__(self, fullname: str, module: Module) -> None:
+    def __init__(self, fullname: str, module: Module, importing: Importing) -> None:
         super().__init__(fullname, module.file)
-        self._source = module.source
+        self._source, self._importing = module.source, importing
 
     def get_data(self, path: str) -> bytes:
         return self._source if path == self.path else super().get_data(path)
@@ -153,29 +152,34 @@ class ManifestLoader(SourceFileLoader):
         raise OSError(f"{path} is not compiled to a file")
 
     def get_code(self, fullname: str) -> CodeType | None:
+        code = super().get_code(fullname)
         # Without this a traceback shows lines of the file as it is now, not of what runs.
         lines = decode_source(self._source).splitlines(keepends=True)
         linecache.cache[self.path] = (len(self._source), None, lines, self.path)
-        return super().get_code(fullname)
+        return code
+
+    def exec_module(self, module: ModuleType) -> None:
+        with self._importing(self.name):
+            super().exec_module(module)
 
 
 class _Folder:
     """A package's folder as `pkgutil` lists it, and as it is if a plugin puts it on `sys.path`."""
 
-    def __init__(self, inside: Mapping[str, Module]) -> None:
-        self._inside = inside
+    def __init__(self, inside: Mapping[str, Module], importing: Importing) -> None:
+        self._inside, self._importing = inside, importing
 
     def find_spec(self, fullname: str, target: ModuleType | None = None) -> ModuleSpec | None:
         module = self._inside.get(fullname.rpartition(".")[2])
-        return None if module is None else _spec(ManifestLoader(fullname, module), module)
+        return None if module is None else _spec(fullname, module, self._importing)
 
     def iter_modules(self, prefix: str = "") -> Iterator[tuple[str, bool]]:
         return ((prefix + name, module.is_package) for name, module in sorted(self._inside.items()))
 
 
-def _spec(loader: ManifestLoader, module: Module) -> ModuleSpec | None:
-    folders = [module.folder] if module.is_package else None
-    spec = spec_from_file_location(loader.name, module.file, loader=loader, submodule_search_locations=folders)
+def _spec(name: str, module: Module, importing: Importing) -> ModuleSpec | None:
+    folders, loader = [module.folder] if module.is_package else None, ManifestLoader(name, module, importing)
+    spec = spec_from_file_location(name, module.file, loader=loader, submodule_search_locations=folders)
     if spec is not None and module.is_bare_folder:
         spec.has_location, spec.origin = False, None  # such a package has no `__file__`
     return spec

@@ -10,7 +10,7 @@ from qflowd.jobs.manifest import Manifest
 from qflowd.model.workflow import Job
 from qflowd.plugins.layout import modules_of
 from qflowd.plugins.messages import Finding, Findings, label
-from qflowd.plugins.source import Scan, SourceFile, fault_in_python
+from qflowd.plugins.source import Scan, SourceFile, fault_in_name
 
 _Needs = Mapping[str, frozenset[str]]
 
@@ -49,7 +49,7 @@ class Change:
         self._reasons: dict[str, str] = {}  # path -> its first error; later ones may come of what was left out
         self._files: dict[str, SourceFile] = {}
         for path, file in scan.files.items():
-            if (fault := fault_in_python(file)) is None:
+            if (fault := fault_in_name(file)) is None:
                 self._files[path] = file
             else:
                 self._errors[path] = fault

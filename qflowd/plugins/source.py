@@ -4,7 +4,6 @@ import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from importlib.util import decode_source
 from pathlib import Path
 
 from qflowd.model import jsontext
@@ -80,16 +79,10 @@ def source_file(path: str, root: str, data: bytes) -> SourceFile:
     return SourceFile(path, root, os.path.relpath(path, root), data, hashlib.sha256(data).hexdigest())
 
 
-def fault_in_python(file: SourceFile) -> str | None:
-    """Why the bytes cannot be Python source at all; None if they may be."""
+def fault_in_name(file: SourceFile) -> str | None:
+    """Why no module can have its name; None if one can."""
     if jsontext.clean_text(file.path) != file.path:
         return "cannot be imported: its name is not UTF-8; rename it"
-    if b"\0" in file.data:
-        return "is not Python source: it contains NUL bytes"
-    try:
-        decode_source(file.data)
-    except (SyntaxError, UnicodeDecodeError, LookupError) as error:
-        return f"is not Python source: {error}"
     if any("." in part for part in Path(file.relative.removesuffix(".py")).parts):
         return "cannot be imported: its name has a dot; rename it"
     return None

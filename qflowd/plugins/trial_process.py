@@ -12,16 +12,15 @@ import resource
 import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 
 import msgspec
 from msgspec.structs import replace
 
 from qflowd.jobs import decorators, manifest, signature
-from qflowd.jobs.manifest import EntryPoint, ManifestFinder, ManifestLoader, Module
+from qflowd.jobs.manifest import EntryPoint
 from qflowd.model.errors import QflowdError
 from qflowd.model.jsontext import clean_text
 from qflowd.model.workflow import Job
@@ -74,7 +73,7 @@ class Examination:
         readable = {n: replace(m, source=b"") if m.hash in self._ruinous else m for n, m in modules.items()}
         imports = imports_of(readable, self.begin)
         self._codes = {name: code_hash(name, imports[name], modules) for name in modules}
-        self._manifest.install(ManifestFinder(modules, self._loader))
+        self._manifest.install(self._importing)
         errors: dict[str, str] = {}
         for name, module in modules.items():
             if not name.endswith(".__main__"):  # a program, not a module
@@ -91,16 +90,20 @@ class Examination:
     def begin(self, key: str) -> str:
         """Say what is imported from now on; returns what it was before."""
         before, self._current = self._current, key
-        if key:
-            module = self._manifest.modules.get(key)
-            self._send(Importing(self._codes.get(key) or (module.hash if module else key)))
+        module = self._manifest.modules.get(key)
+        self._send(Importing(self._codes.get(key) or (module.hash if module else key)))
         return before
 
-    def _loader(self, fullname: str, module: Module) -> ManifestLoader:
-        """Refuses what ruined a process before; the home of all drop-ins is not among the codes."""
-        if (why := self._ruinous.get(self._codes.get(fullname, ""))) is not None:
-            raise ImportError(f"{module.path}: {why}", name=fullname)
-        return _Loader(fullname, module, self.begin)
+    @contextlib.contextmanager
+    def _importing(self, name: str) -> Iterator[None]:
+        """Around each body of a module; refuses what ruined a process before."""
+        if (why := self._ruinous.get(self._codes.get(name, ""))) is not None:
+            raise ImportError(f"{self._manifest.modules[name].path}: {why}", name=name)
+        outer = self.begin(name)
+        try:
+            yield
+        finally:
+            self.begin(outer)
 
     def _import(self, key: str, module: str, path: str, attribute: str = "") -> str:
         """Empty if all went well."""
@@ -145,21 +148,6 @@ class Examination:
         )
 
 
-class _Loader(ManifestLoader):
-    """Says which module is executed."""
-
-    def __init__(self, fullname: str, module: Module, begin: Callable[[str], str]) -> None:
-        super().__init__(fullname, module)
-        self._begin = begin
-
-    def exec_module(self, module: ModuleType) -> None:
-        outer = self._begin(self.name)
-        try:
-            super().exec_module(module)
-        finally:
-            self._begin(outer)
-
-
 def _entry_points() -> tuple[EntryPoint, ...]:
     from importlib.metadata import entry_points
 
@@ -186,7 +174,7 @@ def describe(error: BaseException, path: str) -> str:
     if isinstance(error, SyntaxError) and error.filename:
         text = error.msg
     what = f"{type(error).__name__}: {text}" if text else type(error).__name__
-    importers = (__file__, manifest.__file__, import_module.__code__.co_filename)
+    importers = (__file__, manifest.__file__, contextlib.__file__, import_module.__code__.co_filename)
     lines = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
     here = next((line for file, line in reversed(lines) if file == path), 0)
     last = ([each for each in lines if not each[0].startswith("<frozen ") and each[0] not in importers] or [("", 0)])[

@@ -31,7 +31,7 @@ def test_a_decorated_function_stays_a_plain_function():
 
     assert plain(4) == 8
     spec = spec_of(plain)
-    assert (spec.name, spec.doc, spec.is_async, spec.settings) == ("plain", "Doubles.", False, Settings())
+    assert (spec.name, spec.doc, spec.settings) == ("plain", "Doubles.", Settings())
     assert spec.function is plain
     assert spec in registered()
     assert find(spec.module, "plain") is spec
@@ -57,12 +57,11 @@ def test_settings_are_read_as_people_write_them():
     assert spec_of(everything).settings == Settings("io", 600.0, 3, 0.0, "exponential", 5400.0, 0.5, -5, 2 << 30)
 
 
-def test_an_async_function_is_known_as_one():
+def test_an_async_function_stays_one():
     @job
     async def later() -> int:
         return 1
 
-    assert spec_of(later).is_async
     assert asyncio.run(later()) == 1
 
 
