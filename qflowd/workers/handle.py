@@ -3,7 +3,7 @@
 import contextlib
 import fcntl
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from operator import attrgetter
 
@@ -16,18 +16,6 @@ from qflowd.workers.wire import Answer, Assignment, Chunk, Message, Parcel
 _PIPE_BYTES = 1 << 20
 _READ = 1 << 18
 task_id_of = attrgetter("task_id")
-
-
-@dataclass(slots=True)
-class Flight:
-    """A chunk that was sent. Its tasks are answered in their order."""
-
-    seq: int
-    chunk: Chunk
-    last: int  # id of its last task
-
-    def has(self, task_id: int) -> bool:
-        return any(task.task_id == task_id for task in self.chunk.tasks)
 
 
 @dataclass(slots=True)
@@ -46,7 +34,6 @@ class Sample:
     """What the watch knows about a task that runs for a while."""
 
     is_reported: bool = False  # Running went out
-    is_overdue: bool = False
     cpu_s: float = 0.0  # of the process when the watch saw the task first
 
 
@@ -65,7 +52,7 @@ class Handle:
     pid: int = 0
     seq: int = 0
     open: dict[int, Assignment] = field(default_factory=dict)  # sent and not answered
-    flights: list[Flight] = field(default_factory=list)
+    parcels: list[Parcel] = field(default_factory=list)  # those that hold something open
     stops: dict[int, Stop] = field(default_factory=dict)
     samples: dict[int, Sample] = field(default_factory=dict)
     revoked_us: int = 0  # above 0: unstarted tasks are being taken back since then
@@ -85,23 +72,23 @@ class Handle:
         """Chunks that may be sent now: per slot one in flight and one queued, but none behind a long one."""
         if self._is_closed():
             return 0
-        long = sum(flight.chunk.long for flight in self.flights)
-        return max(0, 2 * (self.slots - long) - (len(self.flights) - long))
+        long = sum(parcel.chunk.long for parcel in self.parcels)
+        return max(0, 2 * (self.slots - long) - (len(self.parcels) - long))
 
     def idle(self) -> int:
         """Slots with nothing to do."""
-        return 0 if self._is_closed() else max(0, self.slots - len(self.flights))
+        return 0 if self._is_closed() else max(0, self.slots - len(self.parcels))
 
     def _is_closed(self) -> bool:
         return bool(self.is_leaving or self.is_private or self.revoked_us or self.stops)
 
     def send(self, chunk: Chunk) -> None:
         """Queue `chunk`; what the pipe does not take now waits in `backlog`."""
-        data = wire.pack(Parcel(self.seq + 1, chunk))  # first: what cannot be sent must not count as sent
+        parcel = Parcel(self.seq + 1, chunk)
+        data = wire.pack(parcel)  # first: what cannot be sent must not count as sent
         self.seq += 1
-        tasks = chunk.tasks
-        self.flights.append(Flight(self.seq, chunk, tasks[-1].task_id))
-        self.open.update(zip(map(task_id_of, tasks), tasks, strict=True))
+        self.parcels.append(parcel)
+        self.open.update(zip(map(task_id_of, chunk.tasks), chunk.tasks, strict=True))
         self._queue(data)
 
     def answer(self, answer: Answer) -> None:
@@ -149,28 +136,23 @@ class Handle:
         """The messages that the worker has not sent yet; it sends them all the same."""
         return wire.readable(wire.decode_lines, self.page.staged())
 
-    def flight_of(self, task_id: int) -> Flight | None:
-        return next((flight for flight in self.flights if flight.has(task_id)), None)
+    def chunk_of(self, task_id: int) -> Chunk | None:
+        chunks = (parcel.chunk for parcel in self.parcels)
+        return next((chunk for chunk in chunks if task_id in map(task_id_of, chunk.tasks)), None)
 
-    def forget_landed(self) -> None:
-        """Drop flights whose last task was answered."""
-        if self.slots == 1:
-            while self.flights and self.flights[0].last not in self.open:
-                self.flights.pop(0)
-        else:
-            self.flights = [flight for flight in self.flights if flight.last in self.open]
+    def forget_answered(self) -> None:
+        """Drop parcels of which nothing is open. Tasks end in their order, so the last one is asked first."""
+        self.parcels = [
+            parcel for parcel in self.parcels if any(task.task_id in self.open for task in reversed(parcel.chunk.tasks))
+        ]
 
-    def take_back(self, task_ids: Sequence[int]) -> list[Assignment]:
+    def take_back(self, task_ids: Iterable[int]) -> list[Assignment]:
         """Remove those of `task_ids` that are open."""
-        found = [task for task_id in task_ids if (task := self.open.pop(task_id, None)) is not None]
-        for task in found:
+        taken = [task for task_id in task_ids if (task := self.open.pop(task_id, None)) is not None]
+        for task in taken:
             self.stops.pop(task.task_id, None)  # an order that is left over would keep this worker closed for good
-        for flight in self.flights:
-            if flight.last not in self.open:  # an earlier one may still run: the flight is as long as that
-                left = (task.task_id for task in reversed(flight.chunk.tasks) if task.task_id in self.open)
-                flight.last = next(left, 0)
-        self.forget_landed()
-        return found
+        self.forget_answered()
+        return taken
 
     def close_pipes(self) -> None:
         for fd in (self.tasks_fd, self.results_fd):

@@ -14,10 +14,9 @@ from qflowd.workers.events import Asked, Event, Finished, Returned, StopReason
 from qflowd.workers.handle import Handle, Stop
 from qflowd.workers.log_budget import LogLine
 from qflowd.workers.log_reader import LogReader
-from qflowd.workers.lost_tasks import lost_tasks
 from qflowd.workers.nursery_link import NurseryLink
 from qflowd.workers.page import EVERYTHING
-from qflowd.workers.receive import sort_messages
+from qflowd.workers.receive import lost_tasks, sort_messages
 from qflowd.workers.supervisor import Supervisor
 from qflowd.workers.task_watch import TaskWatch
 from qflowd.workers.wire import Answer, Chunk, Done, Ended, Message, now_us
@@ -106,19 +105,17 @@ class Processes(Backend):
 
     def room(self, pool: str) -> int:
         """How many chunks may be sent now: per worker slot one in flight and one queued."""
-        if extra := self._extra(pool):  # slots are filled elsewhere: nothing is queued behind them
-            return max(0, self._idle(pool) - extra)
+        if self._extra(pool):  # slots are filled elsewhere: nothing is queued behind them
+            return self.idle(pool)
         return sum(w.room() for w in self._workers.values() if w.pool == pool)
 
     def idle(self, pool: str) -> int:
-        return max(0, self._idle(pool) - self._extra(pool))
-
-    def _idle(self, pool: str) -> int:
-        return sum(w.idle() for w in self._workers.values() if w.pool == pool)
+        idle = sum(w.idle() for w in self._workers.values() if w.pool == pool)
+        return max(0, idle - self._extra(pool))
 
     def _extra(self, pool: str) -> int:
         """How many chunks run in processes beside those that fill the pool's places."""
-        return sum(len(w.flights) for w in self._workers.values() if w.pool == pool and w.is_extra)
+        return sum(len(w.parcels) for w in self._workers.values() if w.pool == pool and w.is_extra)
 
     def send(self, pool: str, chunk: Chunk) -> None:
         """Give `chunk` to the least loaded worker. Call it only while `room(pool)` is above 0."""
@@ -134,7 +131,7 @@ class Processes(Backend):
             able = [w for w in self._workers.values() if w.pool == pool and w.room()]
             if not able:
                 raise LookupError(f"pool {pool}: no worker has room; ask room() first")
-            worker = min(able, key=lambda w: (len(w.flights) / w.slots, len(w.open)))
+            worker = min(able, key=lambda w: (len(w.parcels) / w.slots, len(w.open)))
         worker.send(chunk)
         if worker.is_private:
             worker.is_leaving = True
@@ -228,7 +225,7 @@ class Processes(Backend):
     def _sort(self, worker: Handle, messages: list[Message], events: list[Event]) -> None:
         if messages:
             sort_messages(worker, messages, self._results, events)
-            worker.forget_landed()
+            worker.forget_answered()
             if not worker.open:
                 worker.revoked_us = 0
                 if worker.is_leaving:

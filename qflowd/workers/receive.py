@@ -1,12 +1,16 @@
-"""From a worker's messages to events. The plain case goes through C in bulk: hundreds of results at a time."""
+"""From what a worker says, or leaves behind when it is lost, to events."""
 
+import os
+import signal
 from collections import deque
 
 import msgspec
 
 from qflowd.workers import linux, wire
-from qflowd.workers.events import Broken, Event, Returned, StopReason
+from qflowd.workers.events import BreakReason, Broken, Event, Returned, StopReason
 from qflowd.workers.handle import Handle, Sample, Stop, task_id_of
+from qflowd.workers.orders import Exited
+from qflowd.workers.page import Mark
 from qflowd.workers.wire import Asked, Assignment, Checkpointed, Done, Ended, Message, Progressed
 
 Results = list[Done | Ended]
@@ -15,7 +19,10 @@ _WORTH_MEASURING_US = 500_000
 
 
 def sort_messages(worker: Handle, messages: list[Message], results: Results, events: list[Event]) -> None:
-    """Results go to `results`, everything else to `events`; what is not open any more is dropped."""
+    """Results go to `results`, everything else to `events`; what is not open any more is dropped.
+
+    The plain case goes through C in bulk: hundreds of results at a time.
+    """
     if not worker.stops and not worker.samples and _ALL_DONE.issuperset(map(type, messages)):
         ids = set(map(task_id_of, messages))
         if len(ids) == len(messages) and worker.open.keys() >= ids:
@@ -50,12 +57,13 @@ def _sort(worker: Handle, message: Message, results: Results, events: list[Event
 
 def _given(worker: Handle, message: wire.Given) -> list[Assignment]:
     """What was taken back before, and perhaps sent again since, is another Assignment and stays."""
-    flight = next((flight for flight in worker.flights if flight.seq == message.seq), None)
-    if flight is None:
+    parcel = next((parcel for parcel in worker.parcels if parcel.seq == message.seq), None)
+    if parcel is None:
         return []
     ids = set(message.task_ids)
-    tasks = [task for task in flight.chunk.tasks if task.task_id in ids]
-    return worker.take_back([task.task_id for task in tasks if worker.open.get(task.task_id) is task])
+    return worker.take_back(
+        [i for task in parcel.chunk.tasks if (i := task.task_id) in ids and worker.open.get(i) is task]
+    )
 
 
 def _measured(worker: Handle, sample: Sample, message: Done | Ended) -> Done | Ended:
@@ -88,3 +96,51 @@ def _stopped(ended: Ended, reason: StopReason) -> Broken:
         ended.task_id, ended.fence, reason, started_us=ended.started_us, cpu_s=ended.cpu_s,
         peak_memory=ended.peak_memory, traceback=ended.traceback,
     )  # fmt: skip
+
+
+def lost_tasks(worker: Handle, report: Exited, *, is_external: bool) -> list[Event]:
+    """One last event for each open task; call it once all results have been read.
+
+    Marks say what was running. To blame is the one that was to stop, or the only one that ran; when several ran
+    and none was to stop, nobody can tell, so each runs alone next time. `is_external`: the process was killed for
+    reasons that are not the tasks'.
+    """
+    marks = {mark.task_id: mark for mark in worker.page.marks() if mark.task_id in worker.open}
+    stopped = [task_id for task_id in marks if (stop := worker.stops.get(task_id)) and stop.mark is not None]
+    if is_external or report.is_fenced or report.status == -1:
+        blamed = []
+    elif stopped:
+        blamed = stopped
+    else:
+        blamed = list(marks) if len(marks) == 1 else []
+    events: list[Event] = []
+    for task_id, task in worker.open.items():
+        if task_id in blamed:
+            events.append(_broken(worker, report, marks[task_id]))
+        else:
+            mark = marks.get(task_id)
+            events.append(Returned(task_id, task.fence, mark is not None, mark.started_us if mark else 0))
+    worker.open.clear()
+    worker.parcels.clear()
+    return events
+
+
+def _broken(worker: Handle, report: Exited, mark: Mark) -> Broken:
+    code = os.waitstatus_to_exitcode(report.status)  # below 0: the signal
+    stop, sample = worker.stops.get(mark.task_id), worker.samples.get(mark.task_id)
+    reason: BreakReason = "crash"
+    if stop is not None and stop.mark is not None:
+        reason = stop.reason
+    elif code == -signal.SIGKILL and (chunk := worker.chunk_of(mark.task_id)) is not None and chunk.memory:
+        reason = "memory"  # nobody of us killed it: with a limit in force that was the kernel
+    return Broken(
+        mark.task_id,
+        mark.fence,
+        reason,
+        exit_signal=-code if code < 0 else None,
+        exit_code=code if code >= 0 else None,
+        started_us=mark.started_us,
+        cpu_s=max(0.0, round(report.cpu_s - sample.cpu_s, 6)) if sample else None,
+        peak_memory=report.peak_memory or None,
+        memory=stop.memory if stop else "",
+    )

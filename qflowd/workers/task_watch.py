@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable
 from qflowd.model.durations import MB
 from qflowd.workers import linux
 from qflowd.workers.events import Event, Returned, Running
-from qflowd.workers.handle import Flight, Handle, Sample, Stop
+from qflowd.workers.handle import Handle, Sample, Stop
 from qflowd.workers.page import EVERYTHING, NOT_COUNTED, Mark
+from qflowd.workers.wire import Chunk
 
 RUNNING_AFTER_US = 200_000
 _SAMPLE_AFTER_US = 20_000
@@ -74,17 +75,13 @@ class TaskWatch:
         if age >= RUNNING_AFTER_US and not sample.is_reported:
             sample.is_reported = True
             events.append(Running(mark.task_id, mark.fence, mark.started_us))
-        flight = worker.flight_of(mark.task_id)
-        if flight is None:
+        chunk = worker.chunk_of(mark.task_id)
+        if chunk is None:
             return
-        if age > flight.chunk.estimate_s * 1e6 + _STALL_US and _is_in_the_way(worker, flight, mark):
+        if age > chunk.estimate_s * 1e6 + _STALL_US and _is_in_the_way(worker, chunk, mark):
             self.revoke(worker, now)
-        timeout_s = flight.chunk.timeout_s
-        if timeout_s is not None and age > timeout_s * 1e6:
-            if sample.is_overdue:
-                worker.stops.setdefault(mark.task_id, Stop("timeout"))
-            # After a pause of ours its end may lie unread in the pipe: read on, and look once more.
-            sample.is_overdue = True
+        if chunk.timeout_s is not None and age > chunk.timeout_s * 1e6:
+            worker.stops.setdefault(mark.task_id, Stop("timeout"))
 
     def _press(self, worker: Handle, task_id: int, stop: Stop, now: int) -> None:
         """TERM once the task is seen to run, KILL after the grace."""
@@ -135,15 +132,15 @@ def _limit(worker: Handle, marks: list[Mark]) -> int:
     """The limit in force: the sum where several tasks run side by side and each has one."""
     if NOT_COUNTED in map(worker.page.memory_before, marks):
         return 0
-    flights = [worker.flight_of(mark.task_id) for mark in marks]
-    limits = [flight.chunk.memory if flight else None for flight in flights]
+    chunks = [worker.chunk_of(mark.task_id) for mark in marks]
+    limits = [chunk.memory if chunk else None for chunk in chunks]
     return sum(limit for limit in limits if limit) if limits and all(limits) else 0
 
 
-def _is_in_the_way(worker: Handle, flight: Flight, mark: Mark) -> bool:
+def _is_in_the_way(worker: Handle, chunk: Chunk, mark: Mark) -> bool:
     """Whether tasks wait behind it: in its own chunk, or in the only slot."""
     if worker.revoked_us:
         return False
     if worker.slots == 1:
         return len(worker.open) > 1
-    return any(task.task_id in worker.open for task in flight.chunk.tasks if task.task_id != mark.task_id)
+    return any(task.task_id in worker.open for task in chunk.tasks if task.task_id != mark.task_id)
