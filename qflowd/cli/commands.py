@@ -2,18 +2,9 @@
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import click
-
-
-class Entry(NamedTuple):
-    """Where a command is, and what it does in a line."""
-
-    module: str
-    help: str
-    attribute: str = "command"
-
 
 HELP: Final = """An INSERT into a database table runs a DAG.
 
@@ -28,49 +19,57 @@ Exit codes:
   130  interrupted
 """
 
-GROUPS: Final[Mapping[str, Mapping[str, Entry]]] = {
+GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
     "Start": {
-        "init": Entry("init", "Make a folder with configuration, a first job and workflow, and a database."),
-        "run": Entry("run", "Run the daemon."),
-        "validate": Entry("validate", "Check workflow files; report every fault."),
-        "plan": Entry("plan", "Show what a workflow would do: order, params, next fires."),
+        "init": "Make a folder with configuration, a first job and workflow, and a database.",
+        "run": "Run the daemon.",
+        "validate": "Check workflow files; report every fault.",
+        "plan": "Show what a workflow would do: order, params, next fires.",
     },
     "Run": {
-        "submit": Entry("submit", "Submit a workflow or a single job; print the id."),
-        "ps": Entry("lists", "List instances, open ones first.", "ps"),
-        "show": Entry("show", "Show one instance: tasks, what they wait for or returned, errors."),
-        "logs": Entry("logs", "Show what tasks wrote; -f follows."),
-        "terminate": Entry("control", "Stop instances: kill what runs, cancel what has not started.", "terminate"),
-        "retry": Entry("control", "Run failed tasks of instances again, and what depends on them.", "retry"),
-        "resume": Entry("control", "Start instances that were submitted with --hold.", "resume"),
+        "submit": "Submit a workflow or a single job; print the id.",
+        "ps": "List instances, open ones first.",
+        "show": "Show one instance: tasks, what they wait for or returned, errors.",
+        "logs": "Show what tasks wrote; -f follows.",
+        "terminate": "Stop instances: kill what runs, cancel what has not started.",
+        "retry": "Run failed tasks of instances again, and what depends on them.",
+        "resume": "Start instances that were submitted with --hold.",
     },
     "Look": {
-        "workflows": Entry("lists", "List workflows, and files that could not be read.", "workflows"),
-        "schedules": Entry("schedules", "List schedules; enable, disable or look into one."),
-        "jobs": Entry("lists", "List jobs that live daemons know (ACTIVE) or knew (WITHDRAWN).", "jobs"),
-        "plugins": Entry("lists", "List plugin files as each live daemon sees them, with errors.", "plugins"),
-        "daemons": Entry("lists", "List daemons that are running: ready, or stopping.", "daemons"),
-        "pools": Entry("lists", "List pools of worker slots: what is busy, and what waits.", "pools"),
+        "workflows": "List workflows, and files that could not be read.",
+        "schedules": "List schedules; enable, disable or look into one.",
+        "jobs": "List jobs that live daemons know (ACTIVE) or knew (WITHDRAWN).",
+        "plugins": "List plugin files as each live daemon sees them, with errors.",
+        "daemons": "List daemons that are running: ready, or stopping.",
+        "pools": "List pools of worker slots: what is busy, and what waits.",
     },
     "Maintain": {
-        "doctor": Entry("doctor", "Check this host, the configuration and the database."),
-        "migrate": Entry("migrate", "Make the schema, or bring it up to date."),
+        "doctor": "Check this host, the configuration and the database.",
+        "migrate": "Make the schema, or bring it up to date.",
     },
 }
-ENTRIES: Final = {name: entry for entries in GROUPS.values() for name, entry in entries.items()}
+COMMANDS: Final = {name: about for commands in GROUPS.values() for name, about in commands.items()}
+# Where those are that do not have a module of their own.
+MODULES: Final = {
+    **dict.fromkeys(("ps", "workflows", "schedules", "jobs", "plugins", "daemons", "pools"), "lists"),
+    **dict.fromkeys(("terminate", "retry", "resume"), "control"),
+}
 
 
 class LazyGroup(click.Group):
     """A group that knows its commands by the table, and imports the one that is called."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(commands={name: click.Command(name) for name in ENTRIES}, **options)
+        super().__init__(commands={name: click.Command(name) for name in COMMANDS}, **options)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        entry = ENTRIES.get(cmd_name)
-        return entry and getattr(import_module(f"qflowd.cli.{entry.module}"), entry.attribute)
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"qflowd.cli.{MODULES.get(cmd_name, cmd_name)}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        for title, entries in GROUPS.items():
+        for title, commands in GROUPS.items():
             with formatter.section(title):
-                formatter.write_dl([(name, entry.help) for name, entry in entries.items()])
+                formatter.write_dl(list(commands.items()))

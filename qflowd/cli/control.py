@@ -6,7 +6,7 @@ from typing import Any, Final
 import click
 
 from qflowd.cli import exits
-from qflowd.cli.commands import ENTRIES
+from qflowd.cli.commands import COMMANDS
 from qflowd.cli.printing import print_json
 from qflowd.cli.session import json_option, open_client
 from qflowd.client import Client
@@ -53,5 +53,5 @@ def _ask(client: Client, action: str, reason: str | None, timeout: float, target
 
 IDS: Final = click.argument("targets", metavar="ID...", type=int, nargs=-1, required=True)
 terminate, retry, resume = (
-    command_of(action, "instance_id", ENTRIES[action].help, IDS) for action in ("terminate", "retry", "resume")
+    command_of(action, "instance_id", COMMANDS[action], IDS) for action in ("terminate", "retry", "resume")
 )

@@ -23,7 +23,7 @@ NEEDED: Final = ("reach", "schema")  # without them the rest of the database can
 
 @click.command()
 @json_option
-def command(*, as_json: bool) -> int:
+def doctor(*, as_json: bool) -> int:
     """Check configuration, pools, folders and the database; the exit code is 1 if there is a fault.
 
     Nothing is changed. Exit code 5 if the database cannot be reached, or its schema is not this qflowd's.

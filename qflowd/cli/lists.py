@@ -1,85 +1,64 @@
-"""`qflowd ps`, and `workflows`, `jobs`, `plugins`, `daemons`, `pools`: one table of what each list shows."""
+"""`qflowd ps`, and `workflows`, `schedules`, `jobs`, `plugins`, `daemons`, `pools`: one table of what each list shows."""
 
 import itertools
-from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from functools import partial
+from typing import Final
 
 import click
 
-from qflowd.cli.commands import ENTRIES
+from qflowd.cli.commands import COMMANDS
+from qflowd.cli.control import command_of
 from qflowd.cli.printing import print_list
 from qflowd.cli.session import json_option, open_client
 from qflowd.client import Client, InstanceInfo
+from qflowd.model.errors import NotFound
 
-
-class Listing(NamedTuple):
-    """What a command lists: where the rows come from, its columns, and what it says without rows."""
-
-    rows: Callable[[Client], list[dict[str, Any]]]
-    columns: str
-    empty: str
-
-    def show(self, *, as_json: bool) -> None:
-        """Ask the database and print."""
-        with open_client() as client:
-            rows = self.rows(client)
-        print_list(rows, self.columns, self.empty, as_json=as_json)
-
-
+# What a command lists: columns, and what it says without rows. The rows come from the client's method of that name.
 LISTINGS: Final = {
-    "workflows": Listing(
-        Client.workflows,
-        "WORKFLOW:workflow | VERSION>:version | :enabled | TITLE:title | FROM:source | CHANGED (UTC):updated_at"
-        " | FILE OR ERROR:error?file",
+    "workflows": (
+        "workflow | version> | :enabled | title | FROM:source | CHANGED (UTC):updated_at | FILE OR ERROR:error?file",
         "no workflows; a daemon stores what it finds in workflows/",
     ),
-    "jobs": Listing(
-        Client.jobs,
-        "JOB:job | STATE:state | PARAMS:params_schema | DAEMONS:daemons | ABOUT:error?doc",
+    "jobs": (
+        "job | state | PARAMS:params_schema | daemons | ABOUT:error?doc",
         "no jobs; a daemon stores what it finds in plugins/",
     ),
-    "plugins": Listing(
-        Client.plugins,
-        "FILE:file | DAEMON:daemon | CHANGED (UTC):updated_at | JOBS OR ERROR:error?jobs",
+    "plugins": (
+        "file | daemon | CHANGED (UTC):updated_at | JOBS OR ERROR:error?jobs",
         "no daemon is running, so no plugins are loaded",
     ),
-    "daemons": Listing(
-        Client.daemons,
-        "ID>:id | NAME:name | HOST:host | PID>:pid | VERSION:version | STATE:state | POOLS:pools | MEMORY>:memory_mb"
-        " | STARTED (UTC):started_at | SEEN (UTC):seen_at",
+    "daemons": (
+        "id> | name | host | pid> | version | state | pools | MEMORY>:memory_mb | STARTED (UTC):started_at | SEEN (UTC):seen_at",
         "no daemon is running; `qflowd run` starts one",
     ),
-    "pools": Listing(
-        Client.pools,
-        "POOL:pool | DAEMON:daemon | PROCESSES>:processes | THREADS>:threads | BUSY>:busy | WAITING>:ready_tasks",
+    "pools": (
+        "pool | daemon | processes> | threads> | busy> | WAITING>:ready_tasks",
         "no pools: no daemon is running",
     ),
-    "schedules": Listing(
-        Client.schedules,
-        "WORKFLOW:workflow | CRON:cron | TIMEZONE:timezone | CATCH UP:catchup | :enabled | SET BY:source"
-        " | LAST (UTC):last_fire_at | NEXT (UTC):next_fire_at",
+    "schedules": (
+        "workflow | cron | timezone | CATCH UP:catchup | :enabled | SET BY:source | LAST (UTC):last_fire_at | NEXT (UTC):next_fire_at",
         "no schedules",
     ),
 }
+INSTANCES: Final = (
+    "id> | name | state | DONE>:progress | DATE:business_date | CREATED (UTC):created_at | TOOK>:duration_s"
+    " | NOTE:error?wait_reason"
+)
+FIRES: Final = "FIRED FOR (UTC):fire_at | INSTANCE>:instance_id | state | NOTE:error"
+
+
+def _show(name: str, *, as_json: bool) -> None:
+    columns, empty = LISTINGS[name]
+    with open_client() as client:
+        rows = getattr(client, name)()
+    print_list(rows, columns, empty, as_json=as_json)
 
 
 def _command(name: str) -> click.Command:
-    listing = LISTINGS[name]
-
-    @click.command(name, help=ENTRIES[name].help)
-    @json_option
-    def command(*, as_json: bool) -> None:
-        listing.show(as_json=as_json)
-
-    return command
+    return click.command(name, help=COMMANDS[name])(json_option(partial(_show, name)))
 
 
 workflows, jobs, plugins, daemons, pools = map(_command, ("workflows", "jobs", "plugins", "daemons", "pools"))
-
-INSTANCES: Final = (
-    "ID>:id | NAME:name | STATE:state | DONE>:progress | DATE:business_date | CREATED (UTC):created_at"
-    " | TOOK>:duration_s | NOTE:error?wait_reason"
-)
 
 
 @click.command()
@@ -107,3 +86,30 @@ def _instances(client: Client, workflow: str | None, state: str | None, limit: i
     seen = {info.id for info in opened}
     rest = (info for info in client.instances(workflow=workflow, limit=limit) if info.id not in seen)
     return list(itertools.islice(itertools.chain(opened, rest), limit))
+
+
+@click.group(invoke_without_command=True)
+@json_option
+@click.pass_context
+def schedules(context: click.Context, *, as_json: bool) -> None:
+    """List schedules and when they fire next; or enable, disable or look into that of one workflow."""
+    if context.invoked_subcommand is None:
+        _show("schedules", as_json=as_json)
+
+
+@schedules.command()
+@click.argument("workflow")
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
+@json_option
+def fires(*, workflow: str, limit: int, as_json: bool) -> None:
+    """List when the schedule of WORKFLOW fired last, and what came of it."""
+    with open_client() as client:
+        rows = client.fires(workflow, limit)
+        if not rows and workflow not in {row["workflow"] for row in client.schedules()}:
+            raise NotFound(f"there is no schedule of {workflow!r}; `qflowd schedules` lists those there are")
+    print_list(rows, FIRES, f"the schedule of {workflow} has not fired yet", as_json=as_json)
+
+
+WORKFLOWS: Final = click.argument("targets", metavar="WORKFLOW...", nargs=-1, required=True)
+for action in ("enable", "disable"):
+    schedules.add_command(command_of(action, "workflow", f"{action.title()} the schedule of WORKFLOW.", WORKFLOWS))

@@ -22,7 +22,7 @@ OVERLAP_S: Final = 2.0  # a line's id is given before its transaction commits; s
 @click.option("-f", "--follow", "follows", is_flag=True, help="Continue until the instance has ended.")
 @click.option("--task", metavar="KEY", help="Only of this task.")
 @json_option
-def command(*, id: int, follows: bool, task: str | None, as_json: bool) -> None:
+def logs(*, id: int, follows: bool, task: str | None, as_json: bool) -> None:
     """Show what the tasks of the instance ID wrote: their output and what they logged, with UTC times (or `qflowd --timezone ZONE logs`)."""
     if follows and as_json:
         raise click.UsageError("--json prints one document, so it cannot follow; leave out -f.")

@@ -32,9 +32,7 @@ from qflowd.model.workflow import Job, Settings, Workflow
 from qflowd.store.inbox import SUBMISSION
 
 FIRES: Final = 5
-COLUMNS: Final = (
-    "STEP>:step | TASK:task | AFTER:after | JOB:job | POOL:pool | RETRIES>:retries | TIMEOUT>:timeout | PARAMS:params"
-)
+COLUMNS: Final = "step> | task | after | job | pool | retries> | timeout> | params"
 
 
 @click.command()
@@ -42,7 +40,7 @@ COLUMNS: Final = (
 @params_options
 @click.option("--business-date", metavar="DATE", help="The trading or data date it would be for.")
 @json_option
-def command(
+def plan(
     *, workflow: str, given: dict[str, Any] | None, pairs: dict[str, Any], business_date: str | None, as_json: bool
 ) -> None:
     """Show what WORKFLOW (as stored) or a workflow FILE would do: order, rendered params, next fires.

@@ -51,8 +51,8 @@ def print_json(value: Any) -> None:
 def print_list(rows: Sequence[Any], columns: str, empty: str = "", *, as_json: bool = False) -> None:
     """Rows, whole as JSON, or as an aligned table. `empty` goes to stderr where there are no rows.
 
-    Columns are written `TITLE:field | TITLE:field`: `TITLE>` is aligned to the right, `(UTC)` becomes the zone that was
-    asked for, `error?field` shows the error where there is one. On a terminal the widest columns are cut until all fits.
+    Columns are written `field | TITLE:field`: `>` aligns to the right, `(UTC)` becomes the zone that was asked for,
+    `error?field` shows the error where there is one. On a terminal the widest columns are cut until all fits.
     """
     if as_json:
         print_json(rows)
@@ -61,8 +61,9 @@ def print_list(rows: Sequence[Any], columns: str, empty: str = "", *, as_json: b
         if empty:
             click.echo(empty, err=True)
         return
-    titles, fields = zip(*(column.strip().rsplit(":", 1) for column in columns.split("|")), strict=True)
-    cells = [[_one_line(_cell(row, field)) for field in fields] for row in rows]
+    pairs = [column.strip().rpartition(":") for column in columns.split("|")]
+    titles = [title if colon else field.upper() for title, colon, field in pairs]
+    cells = [[_one_line(_cell(row, field.removesuffix(">"))) for _, _, field in pairs] for row in rows]
     heads = [title.removesuffix(">").replace("UTC", zone().key) for title in titles]
     widths = [max(map(width, column)) for column in zip(heads, *cells, strict=True)]
     if is_terminal():

@@ -13,9 +13,7 @@ from qflowd.client import AttemptInfo, InstanceInfo, TaskInfo
 from qflowd.model.states import TaskState
 
 MOST: Final = 60  # tasks shown without --all
-COLUMNS: Final = (
-    "TASK:name | STATE:state | TRY>:try | STARTED (UTC):started_at | TOOK>:duration_s | JOB:job | NOTE:note"
-)
+COLUMNS: Final = "TASK:name | state | try> | STARTED (UTC):started_at | TOOK>:duration_s | job | note"
 WIDEST_PARAMS, WIDEST_OUTPUT = 400, 60  # columns of the terminal
 
 
@@ -24,7 +22,7 @@ WIDEST_PARAMS, WIDEST_OUTPUT = 400, 60  # columns of the terminal
 @click.option("--all", "everything", is_flag=True, help="All tasks, also where there are many.")
 @click.option("--tracebacks", is_flag=True, help="With the tracebacks of failed attempts.")
 @json_option
-def command(*, id: int, everything: bool, tracebacks: bool, as_json: bool) -> None:
+def show(*, id: int, everything: bool, tracebacks: bool, as_json: bool) -> None:
     """Show the instance ID: its tasks, what they wait for or returned, and the errors of attempts."""
     with open_client() as client:
         instance = client.instance(id)

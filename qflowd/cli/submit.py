@@ -25,7 +25,7 @@ CODES = {"SUCCESS": exits.OK, "FAILED": exits.ERROR, "TERMINATED": exits.TERMINA
 @click.option("--key", "idempotency_key", metavar="KEY", help="Idempotency key: the same key twice is one instance.")
 @click.option("--wait", is_flag=True, help="Follow it to its end; the exit code tells how it ended.")
 @json_option
-def command(
+def submit(
     *,
     workflow: str | None,
     job: str | None,

@@ -17,7 +17,7 @@ from qflowd.model.errors import Fault, InvalidConfig, InvalidWorkflow
 @click.command()
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 @json_option
-def command(*, files: tuple[Path, ...], as_json: bool) -> int:
+def validate(*, files: tuple[Path, ...], as_json: bool) -> int:
     """Check workflow FILES, or all files in FOLDERS; without any, the configured workflow folders.
 
     Jobs and their params are checked where plugin folders or a database tell which jobs there are. Warnings (tasks that
