@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from qflowd.engine.registration import mark_gone
 from tests.faults.conftest import House, family, is_alive, side_by_side
 from tests.support.daemon import until
 
@@ -62,4 +63,30 @@ def _blink(house: House) -> None:
     house.drain()
     assert house.ledger.extra_starts() == 0
     assert daemon.stop() == 0
+    house.check()
+
+
+def test_a_daemon_that_thaws_days_after_it_was_marked_dead_claims_nothing_under_its_old_name(
+    houses: list[House],
+) -> None:
+    side_by_side(_thaw_days_later, houses)
+
+
+def _thaw_days_later(house: House) -> None:
+    frozen = house.daemon("a", is_neighbour=False).start()
+    old = house.one("SELECT id FROM qflow.daemons")
+    house.freeze(frozen)
+    until(lambda: not house.sql("SELECT id FROM qflow.daemons"), 10, what="its lease is over")
+    house.store.transact(lambda tx: mark_gone(tx, old))
+    days_ago = house.store.dialect.renderer.templates["clock_plus"].format(-3 * 86400)
+    house.sql(f"UPDATE qflow.daemon SET seen_at = {days_ago}, lease_ends_at = {days_ago}")
+    house.submit(job="step", count=40)  # nobody else is there to take it
+    frozen.thaw()
+    house.drain()
+    assert house.states() == {"SUCCESS": 40}
+    assert house.ledger.extra_starts() == 0
+    assert "starts anew" in frozen.log()
+    assert {owner for (owner,) in house.sql("SELECT DISTINCT daemon FROM qflow.tasks")} == {"a"}
+    assert not house.sql(f"SELECT id FROM qflow.task_instance WHERE owner = {old}")
+    assert frozen.stop() == 0
     house.check()
