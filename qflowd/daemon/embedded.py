@@ -24,7 +24,7 @@ from qflowd.daemon.program import Program, program_job
 from qflowd.define.builders import WorkflowBuilder
 from qflowd.engine.workflow_store import canonical
 from qflowd.model.errors import InvalidRequest
-from qflowd.model.instruments import Instruments
+from qflowd.model.instruments import Instruments, Listener
 from qflowd.model.workflow import Workflow
 from qflowd.store.dialects import dialect_for
 from qflowd.store.migrate import migrate
@@ -133,7 +133,7 @@ class Engine:
             self._program.workflows[built.key] = built
         return self
 
-    def with_listener(self, listener: Callable[[Any], object]) -> Self:
+    def with_listener(self, listener: Listener) -> Self:
         """Have `listener` called with every event, a record of `qflowd.model.instruments`, from now on.
 
         The engine's threads call it, so it must be quick. One that raises is logged once.

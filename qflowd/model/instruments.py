@@ -7,14 +7,17 @@ the way is not told. Nothing is counted while nobody listens, and there is none 
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+
+import msgspec
 
 log = logging.getLogger("qflowd")
 
 
-@dataclass(frozen=True, slots=True)
-class TransactionCommitted:
+class Event(msgspec.Struct, frozen=True):
+    """Base of all events."""
+
+
+class TransactionCommitted(Event, frozen=True):
     """A transaction that writes was committed.
 
     `transaction`: its name, such as finish, claim, admit_batch. `seconds`: from BEGIN to the answer to COMMIT, repetitions
@@ -26,8 +29,7 @@ class TransactionCommitted:
     tries: int
 
 
-@dataclass(frozen=True, slots=True)
-class SubmissionsAdmitted:
+class SubmissionsAdmitted(Event, frozen=True):
     """Submissions were answered.
 
     `instances` were made, with `tasks` in all; `repeated` are those whose idempotency key another had; `rejected` were refused.
@@ -39,8 +41,7 @@ class SubmissionsAdmitted:
     rejected: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class ScheduleFired:
+class ScheduleFired(Event, frozen=True):
     """A schedule has submitted `submissions` instances of `workflow`; `late_s`: seconds since the latest of its instants."""
 
     workflow: str
@@ -48,15 +49,13 @@ class ScheduleFired:
     late_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class TimersPromoted:
+class TimersPromoted(Event, frozen=True):
     """The time of `timers` has come: retries, deferrals, `run_at`, deadlines of instances."""
 
     timers: int
 
 
-@dataclass(frozen=True, slots=True)
-class TasksClaimed:
+class TasksClaimed(Event, frozen=True):
     """This daemon has taken `tasks` of one `job` in one `pool`, to give them to workers."""
 
     pool: str
@@ -64,8 +63,7 @@ class TasksClaimed:
     tasks: int
 
 
-@dataclass(frozen=True, slots=True)
-class TasksWritten:
+class TasksWritten(Event, frozen=True):
     """What became of tasks was written, many in one commit.
 
     `started`: tasks that have been running long enough to be marked RUNNING. `ended`: how many by final state, those
@@ -75,41 +73,36 @@ class TasksWritten:
     """
 
     started: int
-    ended: Mapping[str, int] = field(hash=False)
-    failed_attempts: Mapping[str, int] = field(hash=False)
+    ended: Mapping[str, int]
+    failed_attempts: Mapping[str, int]
     rearmed: int
     released: int
     instances: int
 
 
-@dataclass(frozen=True, slots=True)
-class InstancesTerminated:
+class InstancesTerminated(Event, frozen=True):
     """Of the instances that are being terminated, `instances` have ended."""
 
     instances: int
 
 
-@dataclass(frozen=True, slots=True)
-class LeaseRenewed:
+class LeaseRenewed(Event, frozen=True):
     """The heartbeat was written, `seconds` after it was begun."""
 
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class LeaseExpired:
+class LeaseExpired(Event, frozen=True):
     """The lease could not be renewed in time: all workers are killed, and their tasks come back."""
 
 
-@dataclass(frozen=True, slots=True)
-class DaemonReregistered:
+class DaemonReregistered(Event, frozen=True):
     """Others have marked this daemon dead; it continues as `daemon_id`, with nothing in hand."""
 
     daemon_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class DaemonReaped:
+class DaemonReaped(Event, frozen=True):
     """The `tasks` of a dead daemon, `daemon_id`, were taken back; `why` it is held to be dead, in words."""
 
     daemon_id: int
@@ -117,24 +110,21 @@ class DaemonReaped:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class PluginsReloaded:
+class PluginsReloaded(Event, frozen=True):
     """Another set of plugins is live: `jobs` are known now, and `faults` files have errors."""
 
     jobs: int
     faults: int
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerStarted:
+class WorkerStarted(Event, frozen=True):
     """A worker process of `pool` was ordered; `number` counts them in this daemon, from 1."""
 
     pool: str
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerExited:
+class WorkerExited(Event, frozen=True):
     """Worker `number` of `pool` is gone. `status`: 0 if it ended in good order, else as of os.waitpid: killed, or crashed."""
 
     pool: str
@@ -142,7 +132,7 @@ class WorkerExited:
     status: int
 
 
-Listener = Callable[[Any], object]
+Listener = Callable[[Event], object]
 
 
 class Instruments:
@@ -156,7 +146,7 @@ class Instruments:
         """Have `listener` called with every event from now on."""
         self.listeners += (listener,)
 
-    def emit(self, event: object) -> None:
+    def emit(self, event: Event) -> None:
         """Tell all who listen. One that raises is logged the first time, and harms nobody."""
         for listener in self.listeners:
             try:
