@@ -106,7 +106,7 @@ class Lab:
                 del task["after"]
         workflow = parse(json.dumps(document | more), "json", key)
         about: dict[str, Any] = {"format": "json", "file": None, "pool_of": lambda job: None}
-        about["source"] = about["document"] = canonical(workflow)
+        about["source"] = canonical(workflow)
         self.store.transact(lambda tx: store_workflow(tx, workflow, **about))
         return int(self.sql(f"SELECT id FROM qflow.workflow_definition WHERE workflow = '{key}'")[0][0])
 
