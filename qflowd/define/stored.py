@@ -11,7 +11,8 @@ import msgspec
 
 from qflowd.define.documents import Document
 from qflowd.define.fields import Fields
-from qflowd.define.workflow_file import parse, read_settings
+from qflowd.define.settings import read_settings
+from qflowd.define.workflow_file import parse
 from qflowd.model.errors import Fault, InvalidWorkflow
 from qflowd.model.workflow import Job, Json, Workflow
 
@@ -36,13 +37,12 @@ def read(text: str, name: str) -> Workflow:
     Raises: InvalidWorkflow if it holds what this release does not know: a newer one has stored it.
     """
     try:
+        if text.startswith('{"workflow":'):
+            return parse(text, "json", name)  # stored by an earlier release, which wrote it as a file
         return msgspec.json.decode(text, type=Workflow)
-    except msgspec.DecodeError as problem:
-        try:
-            return parse(text, "json", name)  # stored by a release that wrote it as a file
-        except InvalidWorkflow:
-            message = f"cannot be read by this release of qflowd, was it stored by a newer one? ({problem})"
-            raise InvalidWorkflow([Fault(name, 0, "", message)]) from problem
+    except (msgspec.DecodeError, InvalidWorkflow) as problem:
+        message = f"cannot be read by this release of qflowd, was it stored by a newer one? ({problem})"
+        raise InvalidWorkflow([Fault(name, 0, "", message)]) from problem
 
 
 def registered_job(

@@ -19,10 +19,12 @@ from qflowd import job
 def work():
     pass
 """
-BY_A_NEWER_ONE = '{"workflow":"daily","tasks":{"a":{"job":"work","quantum":7},"b":{"job":"work","after":"a"}}}'
-WITH_A_NEW_FUNCTION = '{"workflow":"daily","tasks":{"a":{"job":"work","params":{"x":"{{ entangle(1) }}"}}}}'
-WITH_NEW_EDGES = '{"workflow":"daily","tasks":{"a":{"job":"work","after":{"signal":"bars"}},"b":{"job":"work"}}}'
-READABLE = '{"workflow":"daily","tasks":{"a":{"job":"work"},"b":{"job":"work","after":"a"}}}'
+BY_A_NEWER_ONE = '{"key":"daily","tasks":[{"key":"a","job":"work","quantum":7},{"key":"b","job":"work"}]}'
+WITH_A_NEW_FUNCTION = '{"key":"daily","tasks":[{"key":"a","job":"work","params":{"x":"{{ entangle(1) }}"}}]}'
+WITH_NEW_EDGES = (
+    '{"key":"daily","tasks":[{"key":"a","job":"work","after":[{"parent":"signal"}]},{"key":"b","job":"work"}]}'
+)
+READABLE = '{"key":"daily","tasks":[{"key":"a","job":"work"},{"key":"b","job":"work","after":[{"parent":"a"}]}]}'
 SET_DOCUMENT = "UPDATE qflow.workflow_version SET document = '{}'"
 
 
