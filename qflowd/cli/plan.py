@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, Final
 
 import click
@@ -29,7 +28,6 @@ from qflowd.model.errors import (
     StoreUnavailable,
 )
 from qflowd.model.workflow import Job, Settings, Workflow
-from qflowd.store.inbox import SUBMISSION
 
 FIRES: Final = 5
 COLUMNS: Final = "step> | task | after | job | pool | retries> | timeout> | params"
@@ -100,10 +98,9 @@ def _admit(workflow: Workflow, jobs: dict[str, Job], params: dict[str, Any], bus
 
     Raises: InvalidRequest with what it would refuse.
     """
-    row = SUBMISSION | {"id": 1, "workflow": workflow.key, "params": jsontext.dump(params), "trigger_type": "plan"}
-    row |= {"business_date": business_date, "created_at": None, "params_size": 0, "overrides_size": 0}
+    row = {"id": 1, "workflow": workflow.key, "params": jsontext.dump(params), "business_date": business_date}
     try:
-        request = read_request(SimpleNamespace(**row), datetime.now(UTC))
+        request = read_request({**row, "trigger_type": "plan"}, datetime.now(UTC))
         # Any version id: a plan without one is taken for that of a single job.
         return admit_request(request, compile_plan(0, workflow), jobs)
     except Refused as problem:

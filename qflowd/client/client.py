@@ -9,9 +9,10 @@ from qflowd.client import requests
 from qflowd.client.instance import Instance
 from qflowd.client.polling import poll
 from qflowd.client.records import Answer, InstanceInfo, plain_row
+from qflowd.define import rows
 from qflowd.model import jsontext
 from qflowd.model.errors import InvalidRequest, NotFound, Rejected
-from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS
+from qflowd.model.ids import LARGEST_INSTANCE
 from qflowd.model.names import DEFAULT_TENANT, fault_in_key
 from qflowd.model.states import InstanceState
 from qflowd.store.tx import DataRefused, Store
@@ -81,18 +82,18 @@ class Client:
             engine refuses shows at `Instance.wait()`.
         """
         row = requests.submission(
-            self.tenant,
-            workflow,
-            job,
             params,
             overrides,
             business_date,
             run_at,
             name,
+            idempotency_key,
+            tenant=self.tenant,
+            workflow=workflow,
+            job=job,
             version=version,
             priority=priority,
             hold=int(hold),
-            idempotency_key=idempotency_key,
             trigger_type=trigger_type,
         )
         return Instance(self, self._insert("insert_submission", row))
@@ -117,9 +118,6 @@ class Client:
         Raises: Rejected with the answer's error; TimeoutError if nobody has answered: the command is
             still there, and is carried out when a daemon comes. InvalidRequest, StoreUnavailable.
         """
-        for what, id in (("instance_id", instance_id), ("task_id", task_id)):
-            if id is not None and not 1 <= id < LARGEST_INSTANCE * ORDINALS:
-                raise InvalidRequest(f"{what} {id} cannot exist")
         row: dict[str, Any] = {
             "tenant": self.tenant,
             "action": action,
@@ -131,6 +129,7 @@ class Client:
             "reason": None if reason is None else jsontext.clean_text(reason),
             "requested_by": requests.who(),
         }
+        requests.refuse(rows.read_command(row)[1])
         number = self._insert("insert_command", row)
         if timeout == 0:
             return Answer(number, action, "NEW", None)

@@ -104,7 +104,7 @@ def kind(value: Json) -> str:
     if value is None:
         return "nothing"
     names = {bool: "true or false", int: "a number", float: "a number", str: "a string", list: "a list"}
-    return names.get(type(value), "keys and values")
+    return "keys and values" if isinstance(value, dict) else names.get(type(value), type(value).__name__)
 
 
 def shown(value: Json) -> str:

@@ -9,7 +9,7 @@ from qflowd.define import documents
 from qflowd.define.documents import Document, Format
 from qflowd.define.fields import Fields
 from qflowd.define.readers import flag, key_text, mapping, short_text, strings
-from qflowd.define.settings import SETTINGS
+from qflowd.define.settings import read_settings
 from qflowd.define.workflow_check import check_params, check_schedule, check_tasks
 from qflowd.model import cron
 from qflowd.model.durations import parse_duration
@@ -89,11 +89,6 @@ def parse_task(document: Document, key: str) -> Task:
     if fields.faults:
         raise InvalidWorkflow(fields.faults)
     return task
-
-
-def read_settings(fields: Fields) -> Settings:
-    """The setting names of CONTRACT "Job settings" out of `fields`; other keys are left for the caller."""
-    return Settings(**{name: fields.take(name, read, None) for name, read in SETTINGS.items()})
 
 
 def _settings_section(fields: Fields) -> Settings:

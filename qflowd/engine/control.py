@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
+from qflowd.define import rows
 from qflowd.engine.instances import Instances
 from qflowd.engine.known import LaneIds, LaneKey, Plans, RegisteredJobs
 from qflowd.engine.request import Refused
 from qflowd.model.errors import QflowdError
-from qflowd.model.ids import LARGEST_INSTANCE, instance_of
+from qflowd.model.ids import instance_of
 from qflowd.model.states import InstanceState
 from qflowd.model.workflow import Json
 from qflowd.store.tx import Tx
@@ -31,10 +32,10 @@ class Command(NamedTuple):
     id: int
     tenant: str
     action: str
-    instance_id: int | None
-    workflow: str | None
-    task: str | None
-    task_id: int | None
+    instance_id: int | None = None
+    workflow: str | None = None
+    task: str | None = None
+    task_id: int | None = None
 
 
 class CarriedOut(NamedTuple):
@@ -91,17 +92,12 @@ def read_command(row: Any) -> Command:
 
     Raises: Refused.
     """
+    values, fields = rows.read_command(row._asdict())
     if row.filter is not None:
-        raise Refused("filter is not supported yet; name one instance_id")
-    for name in ("instance_id", "task_id"):
-        value = getattr(row, name)
-        if value is not None and not isinstance(value, int):
-            raise Refused(f"{name}: {str(value)[:60]!r} is not a number")
-    for name in ("tenant", "action", "workflow", "task"):
-        value = getattr(row, name)
-        if value is not None and not isinstance(value, str):
-            raise Refused(f"{name} must be text, not {type(value).__name__}")
-    return Command(row.id, row.tenant, row.action, row.instance_id, row.workflow, row.task, row.task_id)
+        fields.fault("filter is not supported yet; name one instance_id", "filter")
+    if fields.faults:
+        raise Refused("\n".join(map(str, fields.faults)))
+    return Command(row.id, **values)
 
 
 def one_workflow(tx: Tx, command: Command) -> Any:
@@ -127,8 +123,6 @@ def one_instance(tx: Tx, command: Command) -> Any:
         number = instance_of(command.task_id)
     if number is None:
         raise Refused(f"{command.action} needs an instance_id")
-    if not 1 <= number <= LARGEST_INSTANCE:
-        raise Refused(f"instance_id {number} is outside 1 to {LARGEST_INSTANCE}")
     found = tx.one("find_instance", id=number, tenant=command.tenant)
     if found is not None:
         return found

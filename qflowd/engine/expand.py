@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from qflowd.define.expressions import Template
+from qflowd.define.rows import Override
 from qflowd.engine.known import LaneKey
 from qflowd.engine.plan import Plan, effective
-from qflowd.engine.request import NO_OVERRIDE, Override, Refused, Request
+from qflowd.engine.request import NO_OVERRIDE, Refused, Request
 from qflowd.model import jsontext, rules
 from qflowd.model.errors import ExpressionFailed
 from qflowd.model.ids import task_id

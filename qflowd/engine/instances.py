@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
+from qflowd.define.rows import Override, read_overrides
 from qflowd.engine.bounded import Bounded
 from qflowd.engine.expand import Admission, instance_scope
 from qflowd.engine.known import Plans
 from qflowd.engine.plan import Plan
-from qflowd.engine.request import Override, read_overrides
 from qflowd.model import jsontext
 from qflowd.model.errors import QflowdError, StoreUnavailable, Unreadable
 from qflowd.model.ids import ORDINALS

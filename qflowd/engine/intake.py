@@ -109,7 +109,7 @@ class Intake:
     def _decide(self, tx: Tx, row: Any, largest: int, definitions: Definitions) -> Admission | int | Refused:
         """What becomes of one submission: an admission, the instance it repeats, or a refusal."""
         try:
-            request = read_request(row, tx.now, largest)
+            request = read_request(row._asdict(), tx.now, largest)
             if (repeated := _repeated(tx, request)) is not None:
                 return repeated
             admission = admission_of(tx, request, self._plan(tx, request, definitions), self._jobs)

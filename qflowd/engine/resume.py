@@ -38,6 +38,6 @@ def resume(tx: Tx, _: Command, target: Any, means: Means) -> CarriedOut:
 
 def _admission(tx: Tx, instance_id: int, means: Means) -> Admission:
     """The admission of the submission, once more; parameters of the instance stay as they are."""
-    request = replace(read_request(tx.one("load_submission", id=instance_id), tx.now), hold=False)
+    request = replace(read_request(tx.one("load_submission", id=instance_id)._asdict(), tx.now), hold=False)
     [instance] = tx.run("load_instances", rows=[(instance_id,)])
     return admission_of(tx, request, means.plans.of_instance(tx, instance), means.jobs)

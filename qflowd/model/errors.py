@@ -12,7 +12,7 @@ class QflowdError(Exception):
 class Fault:
     """One thing wrong in a file or document.
 
-    `line` counts from 1; 0 where the source has no lines (a builder, a database row).
+    `file` is empty for a database row. `line` counts from 1; 0 where the source has no lines (a builder, a row).
     `key` is the path inside the document, such as `tasks.bars.after`.
     """
 
@@ -22,6 +22,9 @@ class Fault:
     message: str
 
     def __str__(self) -> str:
+        if not self.file:
+            is_named = not self.key or self.message.startswith(f"{self.key} ")
+            return self.message if is_named else f"{self.key}: {self.message}"
         where = f"{self.file}:{self.line}" if self.line else self.file
         return f"{where}: {self.key}: {self.message}" if self.key else f"{where}: {self.message}"
 
