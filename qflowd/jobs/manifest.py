@@ -58,17 +58,6 @@ class Module(msgspec.Struct, frozen=True):
         return str(PurePath(self.file).parent)
 
 
-class EntryPoint(msgspec.Struct, frozen=True, order=True):
-    """An installed plugin: `value` is a module, or `module:attribute`, as packaging says."""
-
-    name: str
-    value: str
-
-    @property
-    def module(self) -> str:
-        return self.value.partition(":")[0].strip()
-
-
 class Manifest(msgspec.Struct, frozen=True):
     """Everything a worker imports on the user's behalf.
 
@@ -76,7 +65,6 @@ class Manifest(msgspec.Struct, frozen=True):
     """
 
     modules: dict[str, Module] = {}
-    entry_points: tuple[EntryPoint, ...] = ()
     import_path: tuple[str, ...] = ()
 
     def encode(self) -> bytes:

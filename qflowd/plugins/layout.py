@@ -8,8 +8,6 @@ from pathlib import PurePath
 from qflowd.jobs.manifest import HOME, Module
 from qflowd.plugins.source import SourceFile
 
-_EMPTY_HASH = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"  # SHA-256 of nothing
-
 
 def modules_of(files: Iterable[SourceFile]) -> dict[str, Module]:
     """Modules by name, in the order of the files; a folder comes before what is in it.
@@ -40,7 +38,7 @@ def _add_folders(modules: dict[str, Module], file: SourceFile, top: str, parts: 
         folder = str(PurePath(file.root, *parts[:depth]))
         known = modules.get(name)
         if known is None or not known.is_package:
-            modules[name] = Module(folder, b"", True, _EMPTY_HASH)
+            modules[name] = Module(folder, b"", True, "")
 
 
 def _free_name(stem: str, root: str, given: set[str]) -> str:

@@ -4,10 +4,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-from qflowd.jobs.manifest import EntryPoint, Manifest
+from qflowd.jobs.manifest import Manifest
 from qflowd.model.workflow import Job
-
-GROUP = "qflowd.plugins"
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -39,15 +37,9 @@ class Findings(msgspec.Struct, frozen=True, tag=True):
     """The answer, by name of module or label of entry point; the last message."""
 
     found: dict[str, Finding] = {}
-    entry_points: tuple[EntryPoint, ...] = ()
 
 
 Message = Importing | Findings
-
-
-def label(entry: EntryPoint) -> str:
-    """How an installed plugin is called in errors."""
-    return f"entry point {entry.name} = {entry.value}"
 
 
 def encode(message: Message) -> bytes:

@@ -4,12 +4,10 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import msgspec
-
 from qflowd.jobs.manifest import Manifest
 from qflowd.model.workflow import Job
 from qflowd.plugins.layout import modules_of
-from qflowd.plugins.messages import Finding, Findings, label
+from qflowd.plugins.messages import Finding, Findings
 from qflowd.plugins.source import Scan, SourceFile, fault_in_name
 
 _Needs = Mapping[str, frozenset[str]]
@@ -60,7 +58,7 @@ class Change:
     def manifest(self) -> Manifest:
         """What is to be tried next."""
         modules = modules_of(self._scan.sorted(self._files.values()).values())
-        self._tried = Manifest(modules, (), tuple(filter(None, sys.path)))
+        self._tried = Manifest(modules, tuple(filter(None, sys.path)))
         return self._tried
 
     def judge(self, findings: Findings) -> Registry | None:
@@ -75,12 +73,10 @@ class Change:
             return None
         self._errors |= bad  # it is as it was, and so is what it imports: it stays
         defined = {path: self._last.jobs_of(path) if path in bad else finding.jobs for path, finding in found.items()}
-        for key in map(label, findings.entry_points):
-            finding = findings.found[key]
-            defined[key] = finding.jobs
-            self._errors |= {key: finding.error} if finding.error else {}
-        manifest = msgspec.structs.replace(self._tried, entry_points=findings.entry_points)
-        return Registry(self._by_name(defined), self._errors, manifest, self._files, needs)
+        installed = {key: finding for key, finding in findings.found.items() if key not in self._tried.modules}
+        defined |= {key: finding.jobs for key, finding in installed.items()}
+        self._errors |= {key: finding.error for key, finding in installed.items() if finding.error}
+        return Registry(self._by_name(defined), self._errors, self._tried, self._files, needs)
 
     def _by_path(self, findings: Findings) -> tuple[dict[str, Finding], _Needs]:
         """What was found of each file, and which files it needs."""

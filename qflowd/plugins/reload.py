@@ -47,7 +47,6 @@ class Reloader:
         self._enable = enable
         self._env, self._cwd, self._timeout_s = env, cwd, timeout_s
         self._watch = FolderWatch(folders, (".py",))
-        self._scan = Scan()
         self._change = Change(self.registry, Scan())
         self._trial: Trial | None = None
         self._try_at = math.inf  # when to try again, after a trial that failed
@@ -91,9 +90,6 @@ class Reloader:
 
     def poll(self) -> float:
         """One bounded round; returns seconds until the next is due."""
-        if self._is_reload_asked:
-            self._is_reload_asked = False
-            self._reload()
         try:
             self._advance()
         except TrialFailed as error:
@@ -106,10 +102,15 @@ class Reloader:
         return min(self._watch.due_s(), max(0.0, self._try_at - time.monotonic()))
 
     def _advance(self) -> None:
+        if self._is_reload_asked:
+            self._is_reload_asked = False
+            self.stop()
+            self._ruinous.clear()
+            self._is_forced, self._try_at = True, 0.0
         if self._trial is None:
-            found = self._watch.poll()
-            if found is not None or time.monotonic() >= self._try_at:
-                self._begin_change(found or self._scan)
+            found = self._watch.poll() if time.monotonic() < self._try_at else self._watch.start()
+            if found is not None:
+                self._begin_change(found)
         findings = None if self._trial is None else self._trial.poll()
         if findings is None:
             return
@@ -120,14 +121,8 @@ class Reloader:
             self._trial = None
             self._adopt(registry)
 
-    def _reload(self) -> None:
-        self.stop()
-        self._ruinous.clear()
-        self._is_forced = True
-        self._begin_change(self._watch.start())
-
     def _begin_change(self, found: Scan) -> None:
-        self._scan, self._try_at = found, math.inf
+        self._try_at = math.inf
         self._change = Change(self.registry, _with_shipped(found, self._enable))
         self._try()
 

@@ -13,21 +13,22 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from importlib import import_module
+from functools import partial
+from importlib import import_module, metadata
 from pathlib import Path
 
 import msgspec
 from msgspec.structs import replace
 
 from qflowd.jobs import decorators, manifest, signature
-from qflowd.jobs.manifest import EntryPoint
 from qflowd.model.errors import QflowdError
 from qflowd.model.jsontext import clean_text
 from qflowd.model.workflow import Job
 from qflowd.plugins import messages
 from qflowd.plugins.imports import code_hash, imports_of
-from qflowd.plugins.messages import Finding, Findings, Importing, Message, Request, label
+from qflowd.plugins.messages import Finding, Findings, Importing, Message, Request
 
+GROUP = "qflowd.plugins"  # of entry points
 _PR_SET_PDEATHSIG = 1
 
 
@@ -68,7 +69,7 @@ class Examination:
         self._codes: dict[str, str] = {}
 
     def run(self) -> Findings:
-        modules, entry_points = self._manifest.modules, _entry_points()
+        modules = self._manifest.modules
         # Even reading the source may have ruined a process.
         readable = {n: replace(m, source=b"") if m.hash in self._ruinous else m for n, m in modules.items()}
         imports = imports_of(readable, self.begin)
@@ -77,15 +78,17 @@ class Examination:
         errors: dict[str, str] = {}
         for name, module in modules.items():
             if not name.endswith(".__main__"):  # a program, not a module
-                errors[name] = self._ruinous.get(self._codes[name]) or self._import(name, name, module.path)
-        for entry in entry_points:
-            key, attribute = label(entry), entry.value.partition(":")[2].strip()
-            errors[key] = self._ruinous.get(key) or self._import(key, entry.module, "", attribute)
+                errors[name] = self._import(name, partial(import_module, name), module.path)
+        for entry in sorted(set(metadata.entry_points(group=GROUP))):
+            key = f"entry point {entry.name} = {entry.value}"
+            errors[key] = self._import(key, entry.load)
         jobs = self._jobs(errors)
-        found = {
-            key: Finding(tuple(jobs.get(key, ())), error, tuple(imports.get(key, ()))) for key, error in errors.items()
-        }
-        return Findings(found, entry_points)
+        return Findings(
+            {
+                key: Finding(tuple(jobs.get(key, ())), error, tuple(imports.get(key, ())))
+                for key, error in errors.items()
+            }
+        )
 
     def begin(self, key: str) -> str:
         """Say what is imported from now on; returns what it was before."""
@@ -105,13 +108,13 @@ class Examination:
         finally:
             self.begin(outer)
 
-    def _import(self, key: str, module: str, path: str, attribute: str = "") -> str:
+    def _import(self, key: str, load: Callable[[], object], path: str = "") -> str:
         """Empty if all went well."""
+        if (why := self._ruinous.get(self._codes.get(key, key))) is not None:
+            return why
         self.begin(key)
         try:
-            found: object = import_module(module)
-            for part in filter(None, attribute.split(".")):
-                found = getattr(found, part)
+            load()
         except BaseException as error:  # noqa: BLE001 - user code may raise anything, SystemExit too
             return describe(error, path)
         finally:
@@ -148,12 +151,6 @@ class Examination:
         )
 
 
-def _entry_points() -> tuple[EntryPoint, ...]:
-    from importlib.metadata import entry_points
-
-    return tuple(sorted({EntryPoint(entry.name, entry.value) for entry in entry_points(group=messages.GROUP)}))
-
-
 def _hash_of_package(module: str, file: str) -> str:
     """SHA-256 over the files of an installed package that are imported; of one file alone, that of its bytes."""
     top = module.partition(".")[0]
@@ -174,7 +171,13 @@ def describe(error: BaseException, path: str) -> str:
     if isinstance(error, SyntaxError) and error.filename:
         text = error.msg
     what = f"{type(error).__name__}: {text}" if text else type(error).__name__
-    importers = (__file__, manifest.__file__, contextlib.__file__, import_module.__code__.co_filename)
+    importers = (
+        __file__,
+        manifest.__file__,
+        metadata.__file__,
+        contextlib.__file__,
+        import_module.__code__.co_filename,
+    )
     lines = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
     here = next((line for file, line in reversed(lines) if file == path), 0)
     last = ([each for each in lines if not each[0].startswith("<frozen ") and each[0] not in importers] or [("", 0)])[
