@@ -306,7 +306,7 @@ class Daemon:
         return not self.is_up or self.executor.is_idle
 
     def close(self) -> None:
-        """After `stop`: end services and workers, say goodbye."""
+        """After `stop`: end services and workers, and sign off."""
         for runner in self._runners:
             runner.stop()
         if self._has_executor:
@@ -324,16 +324,16 @@ class Daemon:
             if self.is_up:
                 with contextlib.suppress(StoreUnavailable):
                     self._logs.tick()  # what is left, now that all workers are gone
-        is_settled = not self._has_executor or self._say_goodbye()
+        is_settled = not self._has_executor or self._sign_off()
         self.identity.release(is_settled=is_settled and self.is_drained())
         self.store.close()
 
-    def _say_goodbye(self) -> bool:
+    def _sign_off(self) -> bool:
         if self.store.is_replaced:
             return True  # the lock file names an id that another daemon may have in the new file
         try:
             self.store.transact(lambda tx: registration.mark_gone(tx, self.identity.id), name="leave")
         except StoreUnavailable as error:
-            log.warning("could not say goodbye, others take back what was held: %s", error)
+            log.warning("could not sign off, others take back what was held: %s", error)
             return False
         return True

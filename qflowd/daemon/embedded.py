@@ -223,23 +223,14 @@ class Engine:
 
         Returns: whether no instance failed meanwhile. Raises: TimeoutError; as `start()`.
         """
-        with self._lock:
-            was_running = self.is_running
-            self.start()
-            daemon = self._daemon
-            assert daemon is not None  # noqa: S101 - for the type checker
-        try:
-            since = daemon.store.clock.now()
-            if not wait_until_idle(daemon, _is_after(timeout)):
-                raise TimeoutError(f"there is still work to do after {timeout:g} s")
-            failed = count_failed(daemon, since)
-        except BaseException:
-            if not was_running:
-                self.stop(now=True)
-            raise
-        if not was_running:
-            self.stop()
-        return not failed
+        daemon = self._daemon
+        if daemon is None:
+            with self:
+                return self.run_until_idle(timeout)
+        since = daemon.store.clock.now()
+        if not wait_until_idle(daemon, _is_after(timeout)):
+            raise TimeoutError(f"there is still work to do after {timeout:g} s")
+        return not count_failed(daemon, since)
 
     def __enter__(self) -> Self:
         return self.start()

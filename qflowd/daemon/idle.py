@@ -40,13 +40,8 @@ def is_nothing_left(daemon: "Daemon") -> bool:
     try:
         if any(store.read(lambda tx: tx.one("count_open", now=store.clock.now()))):
             return False
-        ready = store.read(lambda tx: tx.run("list_heads"))
-        if not ready:
-            return True
-        jobs = {row.job for row in store.read(lambda tx: tx.run("list_live_jobs"))}
-        pools = {row.pool for row in store.read(lambda tx: tx.run("list_live_pools"))}
-        lanes = store.read(lambda tx: tx.run("load_lanes", rows=[(row.lane,) for row in ready]))
+        lanes = store.read(lambda tx: tx.run("list_ready_lanes"))
     except StoreUnavailable:
         return False
     # Of itself the daemon knows better: others may have taken it for dead a moment ago.
-    return not any((row.job in jobs and row.pool in pools) or daemon.can_run(row.job, row.pool) for row in lanes)
+    return not any(lane.is_live or daemon.can_run(lane.job, lane.pool) for lane in lanes)

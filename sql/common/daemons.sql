@@ -107,10 +107,10 @@ SELECT (SELECT COUNT(*) FROM qflow.submissions WHERE is_open = 1) AS submissions
 -- name: count_failed_since
 SELECT COUNT(*) AS failed FROM qflow.workflow_instance WHERE state = {instance.FAILED} AND finished_at >= :since
 
--- name: list_live_jobs
-SELECT DISTINCT k.job FROM qflow.daemon_job k JOIN qflow.daemon d ON d.id = k.daemon_id
-WHERE d.state = {daemon.READY} AND d.lease_ends_at > {clock}
-
--- name: list_live_pools
-SELECT DISTINCT k.pool FROM qflow.daemon_pool k JOIN qflow.daemon d ON d.id = k.daemon_id
-WHERE d.state = {daemon.READY} AND d.lease_ends_at > {clock}
+-- name: list_ready_lanes
+-- Lanes in which something stands that may run. `is_live`: some daemon has the job, and some the pool.
+SELECT l.job, l.pool, CASE WHEN EXISTS (SELECT 1 FROM qflow.daemon_job k JOIN qflow.daemon d ON d.id = k.daemon_id
+        WHERE k.job = l.job AND d.state = {daemon.READY} AND d.lease_ends_at > {clock})
+    AND EXISTS (SELECT 1 FROM qflow.daemon_pool k JOIN qflow.daemon d ON d.id = k.daemon_id
+        WHERE k.pool = l.pool AND d.state = {daemon.READY} AND d.lease_ends_at > {clock}) THEN 1 ELSE 0 END AS is_live
+FROM qflow.lane l WHERE EXISTS (SELECT 1 FROM qflow.task_instance t WHERE t.state = {task.READY} AND t.lane = l.id)
