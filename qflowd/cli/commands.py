@@ -21,7 +21,7 @@ Exit codes:
 
 GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
     "Start": {
-        "init": "Make a folder with configuration, a first job and workflow, and a database.",
+        "init": "Create a folder with configuration, a first job and workflow, and a database.",
         "run": "Run the daemon.",
         "validate": "Check workflow files; report every fault.",
         "plan": "Show what a workflow would do: order, params, next fires.",
@@ -45,7 +45,7 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "Maintain": {
         "doctor": "Check this host, the configuration and the database.",
-        "migrate": "Make the schema, or bring it up to date.",
+        "migrate": "Create the schema, or bring it up to date.",
     },
 }
 COMMANDS: Final = {name: about for commands in GROUPS.values() for name, about in commands.items()}

@@ -21,8 +21,8 @@ def command_of(action: str, target: str, summary: str, argument: Callable[[Any],
 
     @click.command(action, help=f"{summary}\n\nExit code 1 if one of them is refused, or no daemon answers.")
     @argument
-    @click.option("--reason", help="Kept with the command.")
-    @click.option("--no-wait", is_flag=True, help="Ask only; do not wait for a daemon to answer.")
+    @click.option("--reason", help="Stored with the command.")
+    @click.option("--no-wait", is_flag=True, help="Do not wait for a daemon to answer.")
     @json_option
     def command(*, targets: tuple[Any, ...], reason: str | None, no_wait: bool, as_json: bool) -> int:
         with open_client() as client:

@@ -24,9 +24,9 @@ NEEDED: Final = ("reach", "schema")  # without them the rest of the database can
 @click.command()
 @json_option
 def doctor(*, as_json: bool) -> int:
-    """Check configuration, pools, folders and the database; the exit code is 1 if there is a fault.
+    """Check configuration, pools, folders and the database. Nothing is changed.
 
-    Nothing is changed. Exit code 5 if the database cannot be reached, or its schema is not this qflowd's.
+    Exit code 1 if there is a fault; 5 if the database cannot be reached, or its schema is not this qflowd's.
     """
     findings: list[Finding] = []
     for finding in _look():

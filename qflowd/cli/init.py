@@ -25,7 +25,7 @@ or with plain SQL, from any program:
 @click.command()
 @click.argument("folder", metavar="[DIR]", type=click.Path(file_okay=False, path_type=Path), default=Path())
 def init(folder: Path) -> None:
-    """Make DIR (default: here) with a configuration, a first job and workflow, and an embedded database.
+    """Create DIR (default: here) with a configuration, a first job and workflow, and an embedded database.
 
     An existing folder is fine; nothing in it is overwritten.
     """

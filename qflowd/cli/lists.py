@@ -62,9 +62,9 @@ workflows, jobs, plugins, daemons, pools = map(_command, ("workflows", "jobs", "
 
 
 @click.command()
-@click.option("--all", "everything", is_flag=True, help="All there are, not only the latest.")
+@click.option("--all", "everything", is_flag=True, help="All instances, not only the latest.")
 @click.option("--workflow", help="Only of this workflow or single job.")
-@click.option("--state", type=str.upper, help="Only in this state; OPEN: all that have not ended.")
+@click.option("--state", type=str.upper, metavar="STATE", help="Only in this state; OPEN: all that have not ended.")
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
 @json_option
 def ps(*, everything: bool, workflow: str | None, state: str | None, limit: int, as_json: bool) -> None:

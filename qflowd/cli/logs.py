@@ -23,7 +23,7 @@ OVERLAP_S: Final = 2.0  # a line's id is given before its transaction commits; s
 @click.option("--task", metavar="KEY", help="Only of this task.")
 @json_option
 def logs(*, id: int, follows: bool, task: str | None, as_json: bool) -> None:
-    """Show what the tasks of the instance ID wrote: their output and what they logged, with UTC times (or `qflowd --timezone ZONE logs`)."""
+    """Show what the tasks of instance ID printed and logged. Times are UTC, or those of `qflowd --timezone ZONE`."""
     if follows and as_json:
         raise click.UsageError("--json prints one document, so it cannot follow; leave out -f.")
     with open_client() as client:

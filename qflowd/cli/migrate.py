@@ -12,7 +12,7 @@ from qflowd.store.tx import Store
 @click.option("--print-sql", is_flag=True, help="Print the whole schema for a DBA to run by hand; change nothing.")
 @json_option
 def migrate(*, print_sql: bool, as_json: bool) -> None:
-    """Make the schema in the configured database, or bring it up to date. Safe beside running daemons."""
+    """Create the schema in the configured database, or bring it up to date. Safe beside running daemons."""
     store = Store(configuration().database.url)
     if print_sql:
         click.echo(schema.script(store.dialect), nl=False)

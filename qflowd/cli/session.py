@@ -53,12 +53,9 @@ def open_client() -> "Client":
 
 def params_options(command: F) -> F:
     """Add `-p` and `--params`; `merged` puts them together."""
-    command = click.option("-p", "pairs", metavar="K=V", callback=_pairs, multiple=True, help="One; may be repeated.")(
-        command
-    )
-    return click.option(
-        "--params", "given", metavar="JSON|@FILE|-", callback=_given, help="All params as JSON; -p wins over it."
-    )(command)
+    repeated, all_of = "One param; may be repeated.", "All params as JSON; -p wins over it."
+    command = click.option("-p", "pairs", metavar="K=V", callback=_pairs, multiple=True, help=repeated)(command)
+    return click.option("--params", "given", metavar="JSON|@FILE|-", callback=_given, help=all_of)(command)
 
 
 def merged(given: dict[str, Any] | None, pairs: dict[str, Any]) -> dict[str, Any] | None:

@@ -19,11 +19,11 @@ WIDEST_PARAMS, WIDEST_OUTPUT = 400, 60  # columns of the terminal
 
 @click.command()
 @click.argument("id", type=int)
-@click.option("--all", "everything", is_flag=True, help="All tasks, also where there are many.")
-@click.option("--tracebacks", is_flag=True, help="With the tracebacks of failed attempts.")
+@click.option("--all", "everything", is_flag=True, help="All tasks, even if there are many.")
+@click.option("--tracebacks", is_flag=True, help="Show the tracebacks of failed attempts too.")
 @json_option
 def show(*, id: int, everything: bool, tracebacks: bool, as_json: bool) -> None:
-    """Show the instance ID: its tasks, what they wait for or returned, and the errors of attempts."""
+    """Show instance ID: its tasks, what they wait for or returned, and the errors of their attempts."""
     with open_client() as client:
         instance = client.instance(id)
         state, error = instance.state_and_error()

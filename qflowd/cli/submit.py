@@ -16,14 +16,14 @@ CODES = {"SUCCESS": exits.OK, "FAILED": exits.ERROR, "TERMINATED": exits.TERMINA
 @click.argument("workflow", required=False)
 @click.option("--job", metavar="NAME", help="A single job instead of a workflow.")
 @params_options
-@click.option("--version", type=int, help="Of the workflow; default the active one.")
+@click.option("--version", type=int, help="The workflow's version; default: the active one.")
 @click.option("--business-date", metavar="DATE", help="The trading or data date it is for: 2026-11-20.")
 @click.option("--run-at", metavar="TIME", help="Not before: 2026-11-20T09:30:00Z; UTC unless it names an offset.")
 @click.option("--priority", type=int, default=0, help="-1000 to 1000; greater is sooner.")
-@click.option("--hold", is_flag=True, help="Make it, but start it only when it is resumed.")
-@click.option("--name", help="For people, shown in lists.")
+@click.option("--hold", is_flag=True, help="Create the instance, but start it only when it is resumed.")
+@click.option("--name", help="A name for people, shown in lists.")
 @click.option("--key", "idempotency_key", metavar="KEY", help="Idempotency key: the same key twice is one instance.")
-@click.option("--wait", is_flag=True, help="Follow it to its end; the exit code tells how it ended.")
+@click.option("--wait", is_flag=True, help="Follow it to its end; the exit code says how it ended.")
 @json_option
 def submit(
     *,
@@ -35,7 +35,7 @@ def submit(
     as_json: bool,
     **options: Any,
 ) -> int:
-    """Submit WORKFLOW, or a single job; print the id.
+    """Submit WORKFLOW or a single job, and print the id.
 
     The row waits in the database until a daemon takes it. With --wait, exit codes are 0 SUCCESS, 1 FAILED,
     3 REJECTED, 4 TERMINATED.
