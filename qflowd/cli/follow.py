@@ -87,7 +87,7 @@ def follow(instance: Instance, what: str) -> End:
         say(f"{instance.id} continues unwatched; `qflowd terminate {instance.id}` stops it")
         raise
     finally:
-        click.echo(ERASE, err=True, nl=False)
+        click.echo(ERASE, err=True, nl=False, color=is_live)  # also under NO_COLOR
 
 
 def _line(id: int, what: str, info: InstanceInfo | None, note: str | None, waited_s: float) -> str:

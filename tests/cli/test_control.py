@@ -40,3 +40,8 @@ def test_a_schedule_is_switched_by_a_command(run, sqlite_engine):
     thread.join()
     assert (ran.code, ran.out) == (0, "disable daily: done\n")
     assert sqlite_engine.sql("SELECT action, workflow FROM qflow.commands") == [("disable", "daily")]
+
+
+def test_several_schedules_are_switched_at_once(run, sqlite_engine):
+    assert run("schedules", "enable", "a", "b", "--no-wait").out == "enable a: asked\nenable b: asked\n"
+    assert sqlite_engine.sql("SELECT workflow FROM qflow.commands ORDER BY id") == [("a",), ("b",)]
