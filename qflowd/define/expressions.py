@@ -6,17 +6,17 @@ A lone expression keeps its type; among other text it becomes text. A scope is a
 
 import ast
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 from qflowd.define import functions
-from qflowd.define.language import Missing, Uses, compile_tree, evaluate
+from qflowd.define.language import Missing, Scope, Uses, compile_expression
 from qflowd.model.errors import ExpressionFailed, InvalidExpression
 from qflowd.model.workflow import Json
 
-Scope = Mapping[str, Any]
+Render = Callable[[Scope], Json]
 
 _PROBLEMS: Final = (Missing, functions.TooLarge, TypeError, ValueError, ArithmeticError, LookupError, RecursionError)
 _PAIRS: Final = {"(": ")", "[": "]", "{": "}"}
@@ -27,29 +27,18 @@ class Template:
     """A compiled JSON value or condition.
 
     `facts` are names like `params`; `params` those asked for by name; `tasks` the keys of tasks whose output it uses.
+    `render` gives its value in a scope, and raises ExpressionFailed, naming the expression and what is missing.
     """
 
     facts: frozenset[str]
     params: frozenset[str]
     tasks: frozenset[str]
-    _render: Callable[[Scope], Json] = field(repr=False, compare=False)
-
-    @property
-    def uses(self) -> frozenset[str]:
-        """Facts and keys of tasks together."""
-        return self.facts | self.tasks
+    render: Render = field(repr=False, compare=False)
 
     @property
     def is_constant(self) -> bool:
         """Whether it renders to the same value in every scope."""
         return not self.facts and not self.tasks
-
-    def render(self, scope: Scope) -> Json:
-        """The value in `scope`.
-
-        Raises: ExpressionFailed, naming the expression and what is missing.
-        """
-        return self._render(scope)
 
 
 def compile_value(value: Json) -> Template:
@@ -101,19 +90,19 @@ def _condition(text: str) -> "_Expression":
     return _expression(source.strip())
 
 
-def _template(uses: Uses, render: Callable[[Scope], Json]) -> Template:
+def _template(uses: Uses, render: Render) -> Template:
     return Template(frozenset(uses.facts), frozenset(uses.params), frozenset(uses.tasks), render)
 
 
 @dataclass(frozen=True, slots=True)
 class _Expression:
     source: str
-    tree: ast.expr
+    evaluate: Render
     uses: Uses
 
     def render(self, scope: Scope) -> Json:
         try:
-            return evaluate(self.tree, scope)
+            return self.evaluate(scope)
         except _PROBLEMS as problem:
             raise self._failed(f": {problem}") from None
 
@@ -132,14 +121,11 @@ class _Expression:
 
 @lru_cache(maxsize=4096)
 def _expression(source: str) -> _Expression:
-    try:
-        uses = Uses()
-        return _Expression(source, compile_tree(source, uses), uses)
-    except ValueError as problem:
-        raise InvalidExpression(f"{{{{ {source[:120]} }}}}: {problem}") from None
+    uses = Uses()
+    return _Expression(source, compile_expression(source, uses), uses)
 
 
-def _compile(value: Json, uses: Uses) -> Callable[[Scope], Json]:
+def _compile(value: Json, uses: Uses) -> Render:
     if isinstance(value, str) and "{{" in value:
         parts = _split(value)
         for part in parts:
@@ -157,7 +143,7 @@ def _compile(value: Json, uses: Uses) -> Callable[[Scope], Json]:
     return lambda _: value
 
 
-def _text(parts: list[str | _Expression]) -> Callable[[Scope], Json]:
+def _text(parts: list[str | _Expression]) -> Render:
     if len(parts) == 1 and isinstance(parts[0], _Expression):
         return parts[0].render
 

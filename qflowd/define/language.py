@@ -1,8 +1,8 @@
 """The expression language: what Python's grammar may say here, and what it then means over JSON data.
 
-`compile_tree` refuses everything that is not on the list, so that `evaluate` meets only known nodes.
-No calls but those of `functions`, no power, no multiplication or formatting of strings, no way to any object
-that is not JSON.
+Each kind of node has one method, which refuses what is not in the language and returns a function of the scope; other
+nodes are refused. So nothing can be evaluated that was not checked. No calls but those of `functions`, no
+power, no multiplication or formatting of strings, no way to any object that is not JSON.
 """
 
 import ast
@@ -14,6 +14,9 @@ from typing import Any, Final, NoReturn
 from qflowd.define.functions import FUNCTIONS, guard, join_size, number
 from qflowd.model.errors import InvalidExpression
 from qflowd.model.workflow import Json
+
+Scope = Mapping[str, Any]
+Evaluate = Callable[[Scope], Json]
 
 LONGEST: Final = 4000  # characters of one expression
 DEEPEST: Final = 60  # nodes inside nodes
@@ -29,8 +32,8 @@ _COMPARISONS: Final[dict[type, Callable[[Any, Any], Any]]] = {
     ast.GtE: operator.ge,
     ast.In: lambda item, group: item in group,
     ast.NotIn: lambda item, group: item not in group,
-    ast.Is: lambda left, right: left is right,
-    ast.IsNot: lambda left, right: left is not right,
+    ast.Is: operator.is_,
+    ast.IsNot: operator.is_not,
 }
 _ARITHMETIC: Final[dict[type, Callable[[Any, Any], Any]]] = {
     ast.Sub: operator.sub,
@@ -39,20 +42,10 @@ _ARITHMETIC: Final[dict[type, Callable[[Any, Any], Any]]] = {
     ast.FloorDiv: operator.floordiv,
     ast.Mod: operator.mod,
 }
-_REFUSED: Final[dict[type, str]] = {
-    ast.Pow: "** (power)",
-    ast.Lambda: "lambda",
-    ast.JoinedStr: "f-strings",
-    ast.ListComp: "comprehensions",
-    ast.SetComp: "comprehensions",
-    ast.DictComp: "comprehensions",
-    ast.GeneratorExp: "comprehensions",
-    ast.NamedExpr: "assignments",
-    ast.Starred: "* in a list",
-    ast.Set: "sets",
-    ast.Await: "await",
-    ast.Yield: "yield",
-    ast.YieldFrom: "yield",
+_UNARY: Final[dict[type, Callable[[Any], Any]]] = {
+    ast.Not: operator.not_,
+    ast.USub: lambda value: guard(-number(value)),
+    ast.UAdd: number,
 }
 
 
@@ -69,170 +62,202 @@ class Uses:
     tasks: set[str] = field(default_factory=set)
 
 
-def compile_tree(source: str, uses: Uses) -> ast.expr:
-    """The tree of `source`; what it asks for is added to `uses`.
+def compile_expression(source: str, uses: Uses) -> Evaluate:
+    """The function that evaluates `source`; what it asks for is added to `uses`.
+
+    The function raises Missing, functions.TooLarge, TypeError, ValueError, ArithmeticError, LookupError.
 
     Raises: InvalidExpression.
     """
     if len(source) > LONGEST:
         raise InvalidExpression(f"an expression may have {LONGEST} characters, this one has {len(source)}")
+    text = f"({source.strip() or ' = '}\n)"  # in brackets of ours it may go over several lines
     try:
-        # In brackets of ours it may go over several lines.
-        tree = ast.parse(f"({source.strip() or ' = '}\n)", mode="eval").body
+        tree = ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError) as problem:
         reason = problem.msg if isinstance(problem, SyntaxError) else "it is nested too deep"
         raise InvalidExpression(f"{{{{ {_short(source)} }}}} cannot be read: {reason}") from None
     if tree.col_offset == 0 and not isinstance(tree, ast.Tuple):  # our own bracket was closed inside
         raise InvalidExpression(f"{{{{ {_short(source)} }}}} cannot be read: unmatched ')'")
-    _Checker(source, uses).check(tree, 0)
-    return tree
+    return _Compiler(text, uses).compile(tree)
 
 
-class _Checker:
-    """Walks a tree once, refuses what is not in the language, and notes what is used."""
+class _Compiler(ast.NodeVisitor):
+    """Walks a tree once."""
 
-    def __init__(self, source: str, uses: Uses) -> None:
-        self.source = source
-        self.uses = uses
+    def __init__(self, text: str, uses: Uses) -> None:
+        self._text = text
+        self._uses = uses
+        self._depth = 0
 
-    def check(self, node: ast.AST, depth: int) -> None:
-        if depth > DEEPEST:
-            self._refuse("more than 60 levels of nesting")
-        if task := task_of(node):
-            self.uses.tasks.add(task)
-            return
-        checks = {
-            ast.Name: self._name,
-            ast.Constant: self._constant,
-            ast.Attribute: self._attribute,
-            ast.Subscript: self._subscript,
-            ast.Call: self._call,
-            ast.BinOp: self._operator,
-            ast.UnaryOp: self._operator,
-            ast.Compare: self._compare,
-            ast.Dict: self._dict,
-        }
-        if special := checks.get(type(node)):
-            special(node)
-        elif type(node) not in _EVALUATORS and type(node) is not ast.Slice:
-            self._refuse(_REFUSED.get(type(node), type(node).__name__))
-        for child in ast.iter_child_nodes(node):
-            is_operand = not isinstance(child, ast.expr_context | ast.operator | ast.unaryop | ast.cmpop | ast.boolop)
-            if is_operand and not (isinstance(node, ast.Call) and child is node.func):
-                self.check(child, depth + 1)
+    def compile(self, node: ast.expr) -> Evaluate:
+        if self._depth > DEEPEST:
+            raise InvalidExpression(f"{{{{ {_short(self._text[1:-2])} }}}} is nested more than {DEEPEST} levels deep")
+        self._depth += 1
+        evaluate: Evaluate = self.visit(node)
+        self._depth -= 1
+        return evaluate
 
-    def _name(self, node: Any) -> None:
-        if node.id in FACTS:
-            self.uses.facts.add(node.id)
-        elif node.id in FUNCTIONS:
-            self._refuse(f"the function {node.id} without a call")
-        elif node.id == "tasks":
-            self._refuse("tasks alone", '; write tasks["key"].output')
-        elif node.id not in _CONSTANTS:
-            self._refuse(
-                f"the name {node.id!r}", "" if node.id.startswith("_") else f"; of a task, say {node.id}.output"
-            )
+    def generic_visit(self, node: Any) -> NoReturn:
+        self._refuse(node)
 
-    def _constant(self, node: Any) -> None:
-        if not isinstance(node.value, str | int | float | None):
-            self._refuse(f"{type(node.value).__name__} values")
-        guard(node.value)
+    def visit_Name(self, node: ast.Name) -> Evaluate:
+        name = node.id
+        if name in _CONSTANTS:
+            return lambda _: _CONSTANTS[name]
+        if name not in FACTS:
+            hints = {"tasks": '; write tasks["key"].output', **dict.fromkeys(FUNCTIONS, " without a call")}
+            self._refuse(node, hints.get(name, f"; of a task, write {name}.output"))
+        self._uses.facts.add(name)
 
-    def _attribute(self, node: Any) -> None:
+        def fact(scope: Scope) -> Json:
+            if name not in scope:
+                raise Missing(f"{name} is not known here")
+            return scope[name]
+
+        return fact
+
+    def visit_Constant(self, node: ast.Constant) -> Evaluate:
+        value = node.value
+        if not isinstance(value, str | int | float | None):
+            self._refuse(node)
+        try:
+            guard(value)
+        except ValueError as problem:
+            raise InvalidExpression(f"{{{{ {_short(self._text[1:-2])} }}}}: {problem}") from None
+        return lambda _: value
+
+    def visit_Attribute(self, node: ast.Attribute) -> Evaluate:
+        if (task := task_of(node)) is not None:
+            self._uses.tasks.add(task)
+            return lambda scope: _output(scope, task)
         if node.attr.startswith("__"):
-            self._refuse(f"the name {node.attr!r}")
-        self._param(node.value, node.attr)
+            self._refuse(node)
+        return self._member(node, node.attr, lambda _: node.attr)
 
-    def _subscript(self, node: Any) -> None:
-        if isinstance(node.slice, ast.Constant):
-            self._param(node.value, node.slice.value)
+    def visit_Subscript(self, node: ast.Subscript) -> Evaluate:
+        if not isinstance(node.slice, ast.Slice):
+            name = node.slice.value if isinstance(node.slice, ast.Constant) else None
+            return self._member(node, name, self.compile(node.slice))
+        group = self.compile(node.value)
+        limits = (node.slice.lower, node.slice.upper, node.slice.step)
+        bounds = [(lambda _: None) if limit is None else self.compile(limit) for limit in limits]
 
-    def _param(self, node: Any, name: object) -> None:
-        if isinstance(node, ast.Name) and node.id == "params" and isinstance(name, str):
-            self.uses.params.add(name)
+        def part(scope: Scope) -> Json:
+            if not isinstance(value := group(scope), str | list):
+                raise Missing(f"{_short(ast.unparse(node.value))} is {_kind(value)} and cannot be sliced")
+            return value[slice(*(bound(scope) for bound in bounds))]
 
-    def _call(self, node: Any) -> None:
-        if not isinstance(node.func, ast.Name):
-            self._refuse("calling anything but the known functions")
-        if node.func.id not in FUNCTIONS:
-            self._refuse(f"the function {node.func.id!r}", f"; known: {', '.join(sorted(FUNCTIONS))}")
-        if node.keywords:
-            self._refuse("arguments with names")
+        return part
 
-    def _operator(self, node: Any) -> None:
-        operation = type(node.op)
-        if isinstance(node, ast.BinOp) and operation is not ast.Add and operation not in _ARITHMETIC:
-            self._refuse(_REFUSED.get(operation, f"the operator {operation.__name__}"))
-        if operation is ast.Invert:
-            self._refuse("the operator ~")
+    def _member(self, node: ast.Attribute | ast.Subscript, name: object, key: Evaluate) -> Evaluate:
+        inner = node.value
+        if isinstance(inner, ast.Name) and inner.id == "params" and isinstance(name, str):
+            self._uses.params.add(name)
+        group = self.compile(inner)
+        return lambda scope: _item(group(scope), key(scope), inner)
 
-    def _compare(self, node: Any) -> None:
-        for operation, right in zip(node.ops, node.comparators, strict=True):
-            is_constant = isinstance(right, ast.Constant) or (isinstance(right, ast.Name) and right.id in _CONSTANTS)
-            if isinstance(operation, ast.Is | ast.IsNot) and not is_constant:
-                self._refuse("is with anything but null, true, false")
+    def visit_Call(self, node: ast.Call) -> Evaluate:
+        if not isinstance(node.func, ast.Name) or node.func.id not in FUNCTIONS or node.keywords:
+            self._refuse(node, f"; functions, without names of arguments: {', '.join(sorted(FUNCTIONS))}")
+        function, arguments = FUNCTIONS[node.func.id], self._all(node.args)
+        return lambda scope: guard(function(*(argument(scope) for argument in arguments)))
 
-    def _dict(self, node: Any) -> None:
-        if None in node.keys:
-            self._refuse("** in a mapping")
+    def visit_BinOp(self, node: ast.BinOp) -> Evaluate:
+        operation = _ARITHMETIC.get(type(node.op))
+        if operation is None and not isinstance(node.op, ast.Add):
+            self._refuse(node)
+        left, right = self._all([node.left, node.right])
+        if operation is None:
+            return lambda scope: _add(left(scope), right(scope))
+        return lambda scope: guard(operation(number(left(scope)), number(right(scope))))
 
-    def _refuse(self, what: str, hint: str = "") -> NoReturn:
-        raise InvalidExpression(f"{{{{ {_short(self.source)} }}}} uses {what}, which expressions do not have{hint}")
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> Evaluate:
+        operation = _UNARY.get(type(node.op))
+        if operation is None:
+            self._refuse(node)
+        operand = self.compile(node.operand)
+        return lambda scope: operation(operand(scope))
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> Evaluate:
+        parts, stops_at = self._all(node.values), isinstance(node.op, ast.Or)
+
+        def last_needed(scope: Scope) -> Json:
+            value: Json = None
+            for part in parts:
+                value = part(scope)
+                if bool(value) is stops_at:
+                    break
+            return value
+
+        return last_needed
+
+    def visit_Compare(self, node: ast.Compare) -> Evaluate:
+        for kind, part in zip(node.ops, node.comparators, strict=True):
+            is_constant = isinstance(part, ast.Constant) or (isinstance(part, ast.Name) and part.id in _CONSTANTS)
+            if isinstance(kind, ast.Is | ast.IsNot) and not is_constant:
+                self._refuse(node, "; `is` takes null, true or false")
+        first, *others = self._all([node.left, *node.comparators])
+        steps = list(zip((_COMPARISONS[type(kind)] for kind in node.ops), others, strict=True))
+
+        def holds(scope: Scope) -> Json:
+            left = first(scope)
+            for compare, part in steps:
+                right = part(scope)
+                if not compare(left, right):
+                    return False
+                left = right
+            return True
+
+        return holds
+
+    def visit_IfExp(self, node: ast.IfExp) -> Evaluate:
+        test, body, other = self._all([node.test, node.body, node.orelse])
+        return lambda scope: body(scope) if test(scope) else other(scope)
+
+    def visit_List(self, node: ast.List | ast.Tuple) -> Evaluate:
+        items = self._all(node.elts)
+        return lambda scope: [item(scope) for item in items]
+
+    def visit_Tuple(self, node: ast.Tuple) -> Evaluate:
+        return self.visit_List(node)
+
+    def visit_Dict(self, node: ast.Dict) -> Evaluate:
+        keys = [key for key in node.keys if key is not None]
+        if len(keys) < len(node.keys):  # ** in it
+            self._refuse(node)
+        entries = list(zip(self._all(keys), self._all(node.values), strict=True))
+        return lambda scope: {_key(key(scope)): value(scope) for key, value in entries}
+
+    def _all(self, nodes: list[ast.expr]) -> list[Evaluate]:
+        return [self.compile(node) for node in nodes]
+
+    def _refuse(self, node: ast.expr, hint: str = "") -> NoReturn:
+        part = _short(ast.get_source_segment(self._text, node) or "")
+        raise InvalidExpression(
+            f"{{{{ {_short(self._text[1:-2])} }}}} uses {part}, which expressions do not have{hint}"
+        )
 
 
-def task_of(node: ast.AST) -> str | None:
+def task_of(node: ast.expr) -> str | None:
     """The task whose output `node` is: `bars.output` or `tasks["bars"].output`; None for anything else."""
-    if not isinstance(node, ast.Attribute) or node.attr != "output":
-        return None
-    inner = node.value
-    if isinstance(inner, ast.Name) and inner.id not in FACTS and inner.id != "tasks" and inner.id not in _CONSTANTS:
-        return None if inner.id.startswith("__") else inner.id
-    if (
-        isinstance(inner, ast.Subscript)
-        and isinstance(inner.value, ast.Name)
-        and inner.value.id == "tasks"
-        and isinstance(inner.slice, ast.Constant)
-        and isinstance(inner.slice.value, str)
-    ):
-        return inner.slice.value
+    match node:
+        case ast.Attribute(ast.Name(name), "output"):
+            is_taken = name in FACTS or name == "tasks" or name in _CONSTANTS or name.startswith("__")
+            return None if is_taken else name
+        case ast.Attribute(ast.Subscript(ast.Name("tasks"), ast.Constant(str(name))), "output"):
+            return name
     return None
 
 
-def evaluate(node: ast.AST, scope: Mapping[str, Any]) -> Json:
-    """The value of a tree that `compile_tree` gave.
-
-    Raises: Missing, functions.TooLarge, TypeError, ValueError, ArithmeticError, LookupError.
-    """
-    return _EVALUATORS[type(node)](node, scope)
+def _output(scope: Scope, task: str) -> Json:
+    if task not in scope["tasks"]:
+        raise Missing(f"the task {task} has no output here")
+    return scope["tasks"][task]["output"]
 
 
-def _name(node: Any, scope: Mapping[str, Any]) -> Json:
-    if node.id in _CONSTANTS:
-        return _CONSTANTS[node.id]
-    if node.id not in scope:
-        raise Missing(f"{node.id} is not known here")
-    return scope[node.id]
-
-
-def _attribute(node: Any, scope: Mapping[str, Any]) -> Json:
-    if task := task_of(node):
-        if task not in scope["tasks"]:
-            raise Missing(f"the task {task} has no output here")
-        return scope["tasks"][task]["output"]
-    return _item(evaluate(node.value, scope), node.attr, node.value)
-
-
-def _subscript(node: Any, scope: Mapping[str, Any]) -> Json:
-    value = evaluate(node.value, scope)
-    if not isinstance(node.slice, ast.Slice):
-        return _item(value, evaluate(node.slice, scope), node.value)
-    if not isinstance(value, str | list):
-        raise Missing(f"{ast.unparse(node.value)} is {_kind(value)} and cannot be sliced")
-    bounds = (node.slice.lower, node.slice.upper, node.slice.step)
-    return value[slice(*(None if bound is None else evaluate(bound, scope) for bound in bounds))]
-
-
-def _item(value: Json, key: Json, node: ast.AST) -> Json:
+def _item(value: Json, key: Json, node: ast.expr) -> Json:
+    """The member `key` of `value`, which is what `node` gave."""
     if isinstance(value, Mapping):
         if isinstance(key, str) and key in value:
             return value[key]
@@ -245,13 +270,6 @@ def _item(value: Json, key: Json, node: ast.AST) -> Json:
     raise Missing(f"{_short(ast.unparse(node))} is {_kind(value)} and has no {key!r}")
 
 
-def _binary(node: Any, scope: Mapping[str, Any]) -> Json:
-    left, right = evaluate(node.left, scope), evaluate(node.right, scope)
-    if isinstance(node.op, ast.Add):
-        return _add(left, right)
-    return guard(_ARITHMETIC[type(node.op)](number(left), number(right)))
-
-
 def _add(left: Any, right: Any) -> Json:
     if type(left) is type(right) and isinstance(left, str | list):
         join_size(left, right)
@@ -259,41 +277,10 @@ def _add(left: Any, right: Any) -> Json:
     return guard(number(left) + number(right))
 
 
-def _unary(node: Any, scope: Mapping[str, Any]) -> Json:
-    value = evaluate(node.operand, scope)
-    if isinstance(node.op, ast.Not):
-        return not value
-    return guard(-number(value) if isinstance(node.op, ast.USub) else number(value))
-
-
-def _boolean(node: Any, scope: Mapping[str, Any]) -> Json:
-    stops_at = isinstance(node.op, ast.Or)
-    value: Json = None
-    for part in node.values:
-        value = evaluate(part, scope)
-        if bool(value) is stops_at:
-            break
-    return value
-
-
-def _compare(node: Any, scope: Mapping[str, Any]) -> Json:
-    left = evaluate(node.left, scope)
-    for operation, part in zip(node.ops, node.comparators, strict=True):
-        right = evaluate(part, scope)
-        if not _COMPARISONS[type(operation)](left, right):
-            return False
-        left = right
-    return True
-
-
-def _dict(node: Any, scope: Mapping[str, Any]) -> Json:
-    found = {}
-    for key_node, value_node in zip(node.keys, node.values, strict=True):
-        key = evaluate(key_node, scope)
-        if not isinstance(key, str):
-            raise Missing(f"the key {key!r} of a mapping is not a string")
-        found[key] = evaluate(value_node, scope)
-    return found
+def _key(key: Json) -> str:
+    if not isinstance(key, str):
+        raise Missing(f"the key {key!r} of a mapping is not a string")
+    return key
 
 
 def _kind(value: Json) -> str:
@@ -303,20 +290,3 @@ def _kind(value: Json) -> str:
 def _short(source: str) -> str:
     source = source.strip()
     return source if len(source) <= 120 else source[:117] + "..."
-
-
-_EVALUATORS: Final[dict[type, Callable[[Any, Mapping[str, Any]], Json]]] = {
-    ast.Name: _name,
-    ast.Attribute: _attribute,
-    ast.Subscript: _subscript,
-    ast.BinOp: _binary,
-    ast.UnaryOp: _unary,
-    ast.BoolOp: _boolean,
-    ast.Compare: _compare,
-    ast.Dict: _dict,
-    ast.Constant: lambda node, _: node.value,
-    ast.List: lambda node, scope: [evaluate(item, scope) for item in node.elts],
-    ast.Tuple: lambda node, scope: [evaluate(item, scope) for item in node.elts],
-    ast.IfExp: lambda node, scope: evaluate(node.body if evaluate(node.test, scope) else node.orelse, scope),
-    ast.Call: lambda node, scope: guard(FUNCTIONS[node.func.id](*(evaluate(item, scope) for item in node.args))),
-}

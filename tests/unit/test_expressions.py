@@ -86,7 +86,6 @@ def test_a_template_knows_what_it_uses():
     assert template.facts == {"params"}
     assert template.params == {"n", "m"}
     assert template.tasks == {"bars", "a-b"}
-    assert template.uses == {"params", "bars", "a-b"}
     assert not template.is_constant
     assert compile_value({"a": [1, "x"]}).is_constant
 
@@ -173,6 +172,7 @@ def test_a_value_that_is_missing_is_named(text, reason):
         "{**params}",
         "{1, 2}",
         "len(*params.symbols)",
+        "params.symbols[0:1, 2]",
         "max(1, key=len)",
         "9**9",
         "9**9**9**9",

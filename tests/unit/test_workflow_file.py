@@ -160,7 +160,7 @@ tasks:
         ("f.yaml:10: tasks.bars.map:", "not supported yet"),
         ("f.yaml:10: tasks.bars.params.a:", "the output of 'check'"),
         ("f.yaml:10: tasks.bars.params.b:", "params has no 'dayy'"),
-        ("f.yaml:10: tasks.bars.params.c[0]:", "** (power)"),
+        ("f.yaml:10: tasks.bars.params.c[0]:", "** 2, which expressions do not have"),
         ("f.yaml:11: tasks.check.job:", "' '"),
         ("f.yaml:11: tasks.check.after:", "names bars twice"),
         ("f.yaml:11: tasks.check.priority:", "-1000 to 1000"),
