@@ -23,6 +23,7 @@ from qflowd.client.client import Client
 from qflowd.client.instance import ENDED, Instance
 from qflowd.client.records import AttemptInfo, LogLine, TaskInfo
 from qflowd.config.records import PoolConfig
+from qflowd.daemon.program import store_workflow
 from qflowd.define import workflow_file
 from qflowd.define.builders import WorkflowBuilder
 from qflowd.engine.admit import Admit
@@ -36,7 +37,7 @@ from qflowd.engine.schedules import Schedules
 from qflowd.engine.service import Topics
 from qflowd.engine.terminate import Terminate, expire
 from qflowd.engine.timers import Timers
-from qflowd.engine.workflow_store import canonical, pool_of_task, store_workflow
+from qflowd.engine.workflow_store import pool_of_task
 from qflowd.jobs.decorators import JobSpec, describe
 from qflowd.jobs.signature import params_schema
 from qflowd.model.durations import parse_delay
@@ -153,7 +154,7 @@ class Harness:
         migrate(self._store)
         self.client = Client(self._store)
         for workflow in stored:
-            self._store.transact(lambda tx, workflow=workflow: _save(tx, workflow, known))  # type: ignore[misc]
+            store_workflow(self._store, workflow, (), lambda name: known[name].settings.pool)
         self._build(known, pools, Threads({job.name: loaded(function) for job, function in found}, ONE_AT_A_TIME))
 
     def _build(self, known: Mapping[str, Job], pools: Iterable[str], threads: Threads) -> None:
@@ -309,11 +310,6 @@ def _workflow(definition: Definition) -> Workflow:
     if isinstance(definition, str | Path):
         return workflow_file.parse_file(Path(definition))
     return definition.build() if isinstance(definition, WorkflowBuilder) else definition
-
-
-def _save(tx: Tx, workflow: Workflow, known: Mapping[str, Job]) -> None:
-    source, pool_of = canonical(workflow), lambda name: known[name].settings.pool
-    store_workflow(tx, workflow, source=source, format="json", file=None, pool_of=pool_of)
 
 
 def _run(instance: Instance, state: str, error: str | None) -> Run:

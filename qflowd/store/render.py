@@ -56,8 +56,16 @@ TEMPLATES: dict[str, str] = {
     "instant": "{0}",
     "concat": "CONCAT({0})",
 }
-# Column types that are one where a string needs no limit to be indexed.
-TEXTS = dict.fromkeys(("key", "word", "inbox_key", "lane_limits", "code_file", "plugin_file", "text", "output"), "TEXT")
+# Words as most databases say them; one that limits an indexed string has its own for those types.
+WORDS: dict[str, str] = {
+    **dict.fromkeys(("key", "word", "inbox_key", "lane_limits", "code_file", "plugin_file", "text", "output"), "TEXT"),
+    **dict.fromkeys(("date", "date_cast"), "DATE"),
+    **dict.fromkeys(("table", "hot_table"), ""),
+    "bigint": "BIGINT",
+    "bigint_key": "BIGINT PRIMARY KEY",
+    "int": "INTEGER",
+    "smallint": "SMALLINT",
+}
 _MACRO = re.compile(r"\{(?P<word>[a-z_]+)(?:(?P<dot>\.)(?P<state>[A-Z_]+)|(?P<rest>[^{}]*))\}")
 _JOINED = re.compile(
     r"\{(?P<verb>update|delete): (?P<table>[\w.]+) (?P<alias>\w+), (?P<columns>[^|]+)\|(?P<on>[^}]+)\}(?P<set>.*)",

@@ -4,7 +4,7 @@ import re
 from typing import Any, ClassVar
 
 from qflowd.model.ids import ORDINALS
-from qflowd.store.render import TEMPLATES, Renderer, RowSet
+from qflowd.store.render import TEMPLATES, WORDS, Renderer, RowSet
 
 MARIADB_COLLATION = "utf8mb4_nopad_bin"
 
@@ -14,14 +14,10 @@ class MysqlRenderer(Renderer):
 
     dialect = "mysql"
     words: ClassVar[dict[str, str]] = {
+        **WORDS,
         "clock": "UTC_TIMESTAMP(6)",
-        "date_cast": "DATE",
         "lock": "FOR UPDATE SKIP LOCKED",
-        "bigint": "BIGINT",
         "identity": "BIGINT AUTO_INCREMENT PRIMARY KEY",
-        "bigint_key": "BIGINT PRIMARY KEY",
-        "int": "INTEGER",
-        "smallint": "SMALLINT",
         "double": "DOUBLE",
         "key": "VARCHAR(200)",
         "word": "VARCHAR(64)",
@@ -33,7 +29,6 @@ class MysqlRenderer(Renderer):
         "output": "MEDIUMTEXT",
         "instant": "DATETIME(6)",
         "inbox_instant": "DATETIME(6)",
-        "date": "DATE",
         "now_default": "DEFAULT (UTC_TIMESTAMP(6))",
         "new_id": "REPLACE(UUID(), '-', '')",
         "replace_view": "CREATE OR REPLACE SQL SECURITY DEFINER VIEW",

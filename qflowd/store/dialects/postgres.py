@@ -51,9 +51,6 @@ class Postgres(Dialect):
         connection.script("SET LOCAL lock_timeout = '60s'")
         connection.script("SELECT pg_advisory_xact_lock(hashtext('qflow.migration'))")
 
-    def migration_unlock(self, connection: Connection) -> None:
-        """The lock ends with its transaction."""
-
     def has_schema(self, connection: Connection) -> bool:
         return connection.script("SELECT to_regclass('qflow.migration') IS NOT NULL")[0][0] is True
 

@@ -3,7 +3,7 @@
 from functools import cache
 from typing import ClassVar
 
-from qflowd.store.render import TEMPLATES, TEXTS, Renderer, RowSet
+from qflowd.store.render import TEMPLATES, WORDS, Renderer, RowSet
 
 
 class PostgresRenderer(Renderer):
@@ -11,22 +11,15 @@ class PostgresRenderer(Renderer):
 
     dialect = "postgres"
     words: ClassVar[dict[str, str]] = {
-        **TEXTS,
+        **WORDS,
         "clock": "clock_timestamp()",
-        "date_cast": "DATE",
         "lock": "FOR NO KEY UPDATE SKIP LOCKED",
-        "bigint": "BIGINT",
         "identity": "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
-        "bigint_key": "BIGINT PRIMARY KEY",
-        "int": "INTEGER",
-        "smallint": "SMALLINT",
         "double": "DOUBLE PRECISION",
         "instant": "TIMESTAMPTZ",
         "inbox_instant": "TIMESTAMPTZ",
-        "date": "DATE",
         "now_default": "DEFAULT clock_timestamp()",
         "new_id": "md5(CAST(clock_timestamp() AS TEXT) || CAST(random() AS TEXT))",
-        "table": "",
         "hot_table": "WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01, autovacuum_analyze_scale_factor = 0.01)",
         "replace_view": "CREATE OR REPLACE VIEW",
     }

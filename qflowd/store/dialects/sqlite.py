@@ -90,8 +90,6 @@ class Sqlite(Dialect):
     def migration_lock(self, connection: Connection) -> None:
         """BEGIN IMMEDIATE is the lock."""
 
-    def migration_unlock(self, connection: Connection) -> None: ...
-
     def has_schema(self, connection: Connection) -> bool:
         return bool(connection.script("SELECT 1 FROM qflow.sqlite_master WHERE name = 'migration'"))
 

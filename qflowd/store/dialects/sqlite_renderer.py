@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 from typing import ClassVar
 
-from qflowd.store.render import LITERAL_OR_PARAM, TEMPLATES, TEXTS, Renderer, RowSet, top_level_parts
+from qflowd.store.render import LITERAL_OR_PARAM, TEMPLATES, WORDS, Renderer, RowSet, top_level_parts
 
 # Whole microseconds of the server's clock, in words that SQLite 3.40 knows.
 CLOCK = "(CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000)"
@@ -16,14 +16,13 @@ class SqliteRenderer(Renderer):
 
     dialect = "sqlite"
     words: ClassVar[dict[str, str]] = {
-        **TEXTS,
+        **WORDS,
         "clock": CLOCK,
         "lock": "",
         "date_cast": "TEXT",
         "bigint": "INTEGER",
         "identity": "INTEGER PRIMARY KEY AUTOINCREMENT",
         "bigint_key": "INTEGER PRIMARY KEY",
-        "int": "INTEGER",
         "smallint": "INTEGER",
         "double": "REAL",
         "instant": "INTEGER",
@@ -31,8 +30,6 @@ class SqliteRenderer(Renderer):
         "date": "TEXT",
         "now_default": "DEFAULT (strftime('%Y-%m-%dT%H:%M:%f000Z','now'))",
         "new_id": "lower(hex(randomblob(16)))",
-        "table": "",
-        "hot_table": "",
         "replace_view": "CREATE VIEW IF NOT EXISTS",
     }
     templates: ClassVar[dict[str, str]] = {
