@@ -13,12 +13,6 @@ ALIASES: Final = {
     "@hourly": "0 * * * *",
 }
 
-_MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_DAYS: Final = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
-_NUMBERS: Final = {
-    **{name: number for number, name in enumerate(_MONTHS, 1)},
-    **{name: number for number, name in enumerate(_DAYS)},
-}
 _FIELDS: Final = {
     "second": (0, 59),
     "minute": (0, 59),
@@ -27,11 +21,16 @@ _FIELDS: Final = {
     "month": (1, 12),
     "weekday": (0, 7),
 }
-_ITEM: Final = re.compile(r"(?P<low>\*|\w+)(?:-(?P<high>\w+))?(?:/(?P<step>[0-9]+))?", re.ASCII)
-_NTH: Final = re.compile(r"([0-7]|sun|mon|tue|wed|thu|fri|sat)#[1-5]", re.ASCII)
-_LAST_WEEKDAY: Final = re.compile(r"l[0-7]", re.ASCII)
+_NAMES: Final = {  # a name's place is its number
+    "month": ("", "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"),
+    "weekday": ("sun", "mon", "tue", "wed", "thu", "fri", "sat"),
+}
+_SPECIAL: Final = {
+    "day of the month": re.compile(r"l|([1-9]|[12][0-9]|3[01])w", re.ASCII),
+    "weekday": re.compile(r"([0-7]|sun|mon|tue|wed|thu|fri|sat)#[1-5]|l[0-7]", re.ASCII),
+}
+_ITEM: Final = re.compile(r"(?:\*|(?P<low>\w+)(?:-(?P<high>\w+))?)(?:/(?P<step>[0-9]+))?", re.ASCII)
 _NUMBER: Final = re.compile(r"(?<!#)[0-9]", re.ASCII)
-_NEAREST: Final = re.compile(r"([1-9]|[12][0-9]|3[01])w", re.ASCII)
 
 
 def expand_alias(cron: str) -> str:
@@ -65,36 +64,27 @@ def check(text: object) -> str:
 
 
 def _check_item(cron: str, name: str, item: str, field: str) -> None:
-    if item == "?" and name in ("day of the month", "weekday") and field == "?":
-        return
-    if _is_special(name, item):
+    if name in _SPECIAL and (item == field == "?" or _SPECIAL[name].fullmatch(item)):
         return
     match = _ITEM.fullmatch(item)
     if not match:
         raise ValueError(f"{cron!r}: {item!r} cannot be a {name}{_hint(item)}")
     smallest, largest = _FIELDS[name]
-    low = smallest if match["low"] == "*" else _number(cron, name, match["low"], item)
-    high = largest if match["high"] is None else _number(cron, name, match["high"], item)
-    if match["low"] == "*" and match["high"]:
-        raise ValueError(f"{cron!r}: {item!r} cannot be a {name}")
+    low = _number(cron, name, match["low"], item) if match["low"] else smallest
+    high = _number(cron, name, match["high"], item) if match["high"] else largest
     if name == "weekday" and match["high"] and low % 7 == high % 7 and item != "0-7":
         raise ValueError(f"{cron!r}: {item!r} is one day or all seven; write the day alone, or *")
     if match["high"] and low == high:
         # croniter reads 0-0 as the whole range.
         raise ValueError(f"{cron!r}: {item!r} is a range of one {name}; write {match['low']}")
-    if match["step"]:
-        _check_step(cron, name, match, low, high)
-
-
-def _check_step(cron: str, name: str, match: re.Match[str], low: int, high: int) -> None:
-    step = int(match["step"])
-    largest = _FIELDS[name][1]
-    if not 1 <= step <= largest:
-        raise ValueError(f"{cron!r}: the step {step} does not fit into a {name}; use 1 to {largest}")
+    if not match["step"]:
+        return
+    if not 1 <= int(match["step"]) <= largest:
+        raise ValueError(f"{cron!r}: the step {match['step']} does not fit into a {name}; use 1 to {largest}")
     if low > high:
-        raise ValueError(f"{cron!r}: {match[0]!r} goes over the end and has a step; write the values out")
-    if name == "weekday" and match["high"] is None and match["low"] != "*":
-        raise ValueError(f"{cron!r}: {match[0]!r} is read in two ways (with or without Sunday); write the days out")
+        raise ValueError(f"{cron!r}: {item!r} goes over the end and has a step; write the values out")
+    if name == "weekday" and match["low"] and not match["high"]:
+        raise ValueError(f"{cron!r}: {item!r} is read in two ways (with or without Sunday); write the days out")
 
 
 def _check_days(cron: str, day: str, weekday: str) -> None:
@@ -110,17 +100,11 @@ def _check_days(cron: str, day: str, weekday: str) -> None:
         raise ValueError(f"{cron!r}: L, W and # cannot stand beside another day field; use two workflows")
 
 
-def _is_special(name: str, item: str) -> bool:
-    if name == "day of the month":
-        return item == "l" or bool(_NEAREST.fullmatch(item))
-    return name == "weekday" and bool(_NTH.fullmatch(item) or _LAST_WEEKDAY.fullmatch(item))
-
-
 def _number(cron: str, name: str, word: str, item: str) -> int:
     smallest, largest = _FIELDS[name]
-    names = {"month": _MONTHS, "weekday": _DAYS}.get(name, ())
-    value = _NUMBERS[word] if word in names else int(word) if word.isdecimal() else None
-    if value is None or not smallest <= value <= largest:
+    names = _NAMES.get(name, ())
+    value = names.index(word) if word in names else int(word) if word.isdecimal() else -1
+    if not smallest <= value <= largest:
         hint = _hint(item) or f"; use {smallest} to {largest}"
         raise ValueError(f"{cron!r}: {item!r} cannot be a {name}{hint}")
     return value
