@@ -20,11 +20,13 @@ class Bounded(OrderedDict[K, V]):
     def remember(self, pairs: Iterable[tuple[K, V]], keep: Collection[K] = ()) -> None:
         """Add values, or replace them; what is in `keep` is not dropped for their sake."""
         with self._lock:
+            weigh, weight = self._weigh, self.weight
             for key, value in pairs:
                 if key in self:
-                    self.weight -= self._weigh(self[key])
+                    weight -= weigh(self[key])
                 self[key] = value
-                self.weight += self._weigh(value)
+                weight += weigh(value)
+            self.weight = weight
             for key in keep:
                 if self.weight > self.most and key in self:
                     self.move_to_end(key)

@@ -8,6 +8,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, TypeVar
 
 from qflowd.engine import close, kinds
@@ -26,6 +27,7 @@ log = logging.getLogger("qflowd")
 LARGEST_INLINE = 64 * 1024  # characters of output on the row itself
 LARGEST_PART = 1 << 20  # characters
 T = TypeVar("T")
+_ID = itemgetter(0)
 
 
 def finish(store: Store, instances: Instances, batch: Batch, daemon_id: int) -> list[int]:
@@ -164,7 +166,7 @@ def _rearm(tx: Tx, rearmed: Sequence[Rearmed]) -> None:
 
 
 def _accept(tx: Tx, instances: Instances, batch: Batch) -> list[int]:
-    final = sorted(batch.final)
+    final = sorted(batch.final, key=_ID)
     if tx.count("finish_tasks", rows=_split_large(tx, final), now=tx.now) < len(final):
         raise LeaseLost
     level, batch.unrun = instances.by_instance(final), []
@@ -187,12 +189,15 @@ def _accept(tx: Tx, instances: Instances, batch: Batch) -> list[int]:
 
 def _remember_outputs(instances: Instances, ended: Iterable[InstanceRows[Final]]) -> None:
     """Those that the tasks behind them will be given."""
+    outputs = []
     for instance, rows in ended:
         if instance.plan.has_edges:
             children = instance.plan.children
-            instances.remember_outputs(
-                [(row.id, row.round, row.output) for row in rows if row.state == SUCCESS and children[row.node]]
-            )
+            outputs += [
+                ((row.id, row.round), row.output) for row in rows if row.state == SUCCESS and children[row.node]
+            ]
+    if outputs:
+        instances.remember_outputs(outputs)
 
 
 def _split_large(tx: Tx, final: Sequence[Final]) -> list[tuple[Any, ...]]:

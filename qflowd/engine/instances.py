@@ -112,13 +112,9 @@ class Instances:
             known.append((request.id, instance))
         self._known.remember(known)
 
-    def remember_outputs(self, outputs: Iterable[tuple[int, int, str | None]]) -> None:
-        """Keep outputs (task id, round, text) for the tasks that come after them, small ones."""
-        self.outputs.remember(
-            ((number, round_), output)
-            for number, round_, output in outputs
-            if output is None or len(output) <= LARGEST_REMEMBERED
-        )
+    def remember_outputs(self, outputs: Iterable[tuple[tuple[int, int], str | None]]) -> None:
+        """Keep outputs, by task id and round, for the tasks that come after them: small ones."""
+        self.outputs.remember([item for item in outputs if item[1] is None or len(item[1]) <= LARGEST_REMEMBERED])
 
     def forget_outputs(self, ended: Iterable[tuple[int, int]]) -> None:
         """They, by task id and round, were not accepted after all."""

@@ -71,14 +71,18 @@ def gather(tx: Tx, instances: Instances, lane: Lane, rows: Sequence[Claimed]) ->
     before: KnownInstance | None = None  # of the row before: siblings ask for the same outputs
     sources: tuple[int, ...] = ()
     round_ = 0
+    instance: KnownInstance | None = None
     for row in rows:
         try:
-            instance = instances[row.id // ORDINALS]
+            number = row.id // ORDINALS
+            if instance is None or instance.id != number:
+                instance = instances[number]
             node = instance.plan.nodes[row.node]
             if node.parents and (node.sources is not sources or instance is not before or row.round != round_):
-                before, sources, round_, first = instance, node.sources, row.round, instance.id * ORDINALS
-                wanted.update([(first + source, row.round) for source in sources])
-                whole.update([first + source for source in node.named])
+                before, sources, round_, first = instance, node.sources, row.round, number * ORDINALS
+                wanted.update([(first + source, round_) for source in sources])
+                if node.named:
+                    whole.update([first + source for source in node.named])
         except Exception as problem:  # noqa: BLE001 - whatever is wrong with a row, it stands in nobody's way
             failed.append(Unrenderable(row, problem))
         else:
@@ -136,9 +140,10 @@ def load_outputs(
     """
     found: dict[int, Output] = {}
     missing = []
+    remembered = instances.outputs
     for key in wanted:
-        if key in instances.outputs:
-            found[key[0]] = instances.outputs[key]
+        if (output := remembered.get(key, remembered)) is not remembered:
+            found[key[0]] = output  # type: ignore[assignment]
         else:
             missing.append((key[0],))
     if missing:
