@@ -110,7 +110,7 @@ class Daemon:
 
         Raises: SchemaTooNew, StoreUnsupported, a QflowdError that waiting does not fix.
         """
-        self._reloader.begin()  # first: the process that tries the files works while the schema is looked at
+        self._reloader.poll()  # first: the process that tries the files works while the schema is looked at
         self._when_reachable(lambda: migrate(self.store))
         self._when_reachable(lambda: probe_skip_locked(self.store))
         self._when_reachable(self.identity.register)

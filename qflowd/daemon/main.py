@@ -38,7 +38,7 @@ def main(config: Config, *, until_idle: bool = False, fault: "Fault | None" = No
     linux.hide_from_peers()  # workers run as the same user, and must not read the password of the database here
     began = time.monotonic()
     reloader = reloader_for(config)
-    reloader.begin()
+    reloader.poll()
     # Imported only now: the process that tries the plugins works meanwhile.
     from qflowd.daemon.assembly import Daemon
     from qflowd.daemon.notify import Watchdog, notify, watchdog_s

@@ -49,15 +49,10 @@ class Reloader:
         self._watch = FolderWatch(folders, (".py",))
         self._change = Change(self.registry, Scan())
         self._trial: Trial | None = None
-        self._try_at = math.inf  # when to try again, after a trial that failed
+        self._try_at = 0.0  # at the start, and after a trial that failed
         self._is_reload_asked = False
         self._is_forced = True  # the next registry is adopted, though it may look as before
         self._ruinous: dict[str, str] = {}  # see `Request`
-
-    def begin(self) -> None:
-        """Read the folders and start trying them, unless that was done; `wait_s()` until `is_ready`."""
-        if self._trial is None and not self.is_ready:
-            self._begin_change(self._watch.start())
 
     def wait_s(self, timeout_s: float) -> None:
         """One round of `poll()`, as soon as what is being tried has answered; at most so much later.
@@ -69,11 +64,10 @@ class Reloader:
         self.poll()
 
     def start(self) -> Registry:
-        """Begin, and wait until the registry is ready.
+        """Wait until the registry is ready.
 
         Raises: TrialFailed.
         """
-        self.begin()
         while not self.is_ready:
             self.wait_s(POLL_S)
         return self.registry
@@ -89,7 +83,10 @@ class Reloader:
         self._is_reload_asked = True
 
     def poll(self) -> float:
-        """One bounded round; returns seconds until the next is due."""
+        """One bounded round; the first reads the folders and starts trying. Returns seconds until the next is due.
+
+        Raises: TrialFailed while the registry is not ready.
+        """
         try:
             self._advance()
         except TrialFailed as error:
@@ -110,7 +107,8 @@ class Reloader:
         if self._trial is None:
             found = self._watch.poll() if time.monotonic() < self._try_at else self._watch.start()
             if found is not None:
-                self._begin_change(found)
+                self._try_at, self._change = math.inf, Change(self.registry, _with_shipped(found, self._enable))
+                self._try()
         findings = None if self._trial is None else self._trial.poll()
         if findings is None:
             return
@@ -120,11 +118,6 @@ class Reloader:
         else:
             self._trial = None
             self._adopt(registry)
-
-    def _begin_change(self, found: Scan) -> None:
-        self._try_at = math.inf
-        self._change = Change(self.registry, _with_shipped(found, self._enable))
-        self._try()
 
     def _try(self) -> None:
         manifest, env, cwd = self._change.manifest(), self._env, self._cwd

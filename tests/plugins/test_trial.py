@@ -141,7 +141,7 @@ def test_nothing_is_left_when_the_daemon_stops_in_the_middle(folder, make_reload
         f"import os, time\nopen({str(pid_file)!r}, 'w').write(str(os.getpid()))\ntime.sleep(60)\n",
     )
     reloader = make_reloader(folder.path)
-    reloader.begin()
+    reloader.poll()
     poll_until(reloader, lambda _: pid_file.exists() and pid_file.read_text())
     reloader.stop()
     deadline = time.monotonic() + 5
