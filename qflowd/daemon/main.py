@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from types import FrameType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from qflowd.config.records import Config
 from qflowd.daemon import log as daemon_log
@@ -72,12 +72,8 @@ def main(config: Config, *, until_idle: bool = False, fault: "Fault | None" = No
     finally:
         daemon.close()
         log.info("stopped")
-    return _begin_anew()
-
-
-def _begin_anew() -> NoReturn:
-    """Every cache here belongs to the file that was replaced; the process keeps its number, by which systemd knows it."""
-    os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - ourselves
+    # Every cache here belongs to the file that was replaced; the process keeps its number, by which systemd knows it.
+    return os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - ourselves
 
 
 class _StopOnSignal:

@@ -78,7 +78,12 @@ def program_job(
     spec = _spec(function, name, settings)
     module = _place(function, spec, run_inline=run_inline)
     if not module:
-        spec = replace(spec, settings=msgspec.structs.replace(spec.settings, pool=_checked_pool(spec)))
+        where = f"job {spec.name} runs in a thread of this program"
+        if spec.settings.pool not in (None, INLINE):
+            raise InvalidJob(f"{where}, so it cannot be in pool {spec.settings.pool!r}")
+        if spec.settings.memory is not None:
+            raise InvalidJob(f"{where}, where no memory limit can be kept")
+        spec = replace(spec, settings=msgspec.structs.replace(spec.settings, pool=INLINE))
     elif spec.settings.pool == INLINE:
         raise InvalidJob(f"job {spec.name}: pool {INLINE!r} is for jobs in threads of the program; name another")
     file, digest = _origin(function, spec)
@@ -104,15 +109,6 @@ def _spec(function: Callable[..., Any], name: str | None, settings: Mapping[str,
     return recorded
 
 
-def _checked_pool(spec: JobSpec) -> str:
-    pool, memory = spec.settings.pool, spec.settings.memory
-    if pool not in (None, INLINE):
-        raise InvalidJob(f"job {spec.name} runs in a thread of this program, so it cannot be in pool {pool!r}")
-    if memory is not None:
-        raise InvalidJob(f"job {spec.name} runs in a thread of this program, where no memory limit can be kept")
-    return INLINE
-
-
 def _place(function: Callable[..., Any], spec: JobSpec, *, run_inline: bool | None) -> str:
     """What a worker imports: the module whose decorator records it, `module:name`, or nothing for a thread here."""
     module, path = function.__module__, function.__qualname__
@@ -127,7 +123,7 @@ def _place(function: Callable[..., Any], spec: JobSpec, *, run_inline: bool | No
         raise InvalidJob(
             f"job {spec.name} is defined in the program's main file or in a notebook, which workers do not run: {remedy}"
         )
-    if "<" in path or _attribute(module, path) is not function:
+    if "<" in path or not _is_found(function, module, path):
         raise InvalidJob(f"job {spec.name}: workers would not find it as {module}.{path}: {remedy}")
     return f"{module}:{path}"
 
@@ -136,11 +132,11 @@ def _holds(module: str, function: Callable[..., Any]) -> bool:
     return any(value is function for value in vars(sys.modules.get(module, object)).values())
 
 
-def _attribute(module: str, path: str) -> Any:
+def _is_found(function: Callable[..., Any], module: str, path: str) -> bool:
     try:
-        return attrgetter(path)(sys.modules[module])
+        return attrgetter(path)(sys.modules[module]) is function
     except (KeyError, AttributeError):
-        return None
+        return False
 
 
 def _origin(function: Callable[..., Any], spec: JobSpec) -> tuple[str, str]:

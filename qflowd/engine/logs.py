@@ -54,19 +54,6 @@ class Logs:
 
     def _write(self, rows: list[tuple[Any, ...]]) -> None:
         """Write these, which are the first that wait; one that the database refuses is left out, and holds up no other."""
-        try:
-            self._insert(rows)
-        except DataRefused as refusal:
-            self._unsure = 0
-            if len(rows) > 1:
-                middle = len(rows) // 2
-                self._write(rows[:middle])
-                self._write(rows[middle:])
-                return
-            log.warning("a log line of task %d is not kept, the database refused it: %s", rows[0][0], refusal)
-        del self._waiting[: len(rows)]
-
-    def _insert(self, rows: list[tuple[Any, ...]]) -> None:
         is_unsure = bool(self._unsure)
 
         def write_logs(tx: Tx) -> None:
@@ -78,7 +65,15 @@ class Logs:
         except StoreUnavailable:
             self._unsure = len(rows)
             raise
+        except DataRefused as refusal:
+            if len(rows) > 1:
+                self._unsure, middle = 0, len(rows) // 2
+                self._write(rows[:middle])
+                self._write(rows[middle:])
+                return
+            log.warning("a log line of task %d is not kept, the database refused it: %s", rows[0][0], refusal)
         self._unsure = 0
+        del self._waiting[: len(rows)]
 
     def _row(self, line: LogLine) -> tuple[Any, ...]:
         task_id, fence, attempt, at_us, stream, level, logger, *rest = msgspec.structs.astuple(line)

@@ -83,8 +83,7 @@ class Terminate:
         self._topics = topics
 
     def tick(self) -> float:
-        intents = self._store.read(lambda tx: tx.run("list_intents"))
-        terminating = [row for row in intents if row.intent == Intent.TERMINATE]
+        terminating = self._store.read(lambda tx: tx.run("list_intents"))
         closed = [row.id for row in terminating if not self._sweep(row)]
         if closed:
             self._store.instruments.emit(InstancesTerminated(len(closed)))

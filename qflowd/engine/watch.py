@@ -34,7 +34,9 @@ class Watch:
         self._writers_until = 0.0  # CLOCK_BOOTTIME
 
     def tick(self) -> float:
-        is_busy = self._tell() or self.look()
+        topics = [TOPICS[inbox] for inbox in self._told if inbox in TOPICS]
+        self._topics.publish(*topics)
+        is_busy = bool(topics) or self.look()
         self._busy_rounds = self._busy_rounds + 1 if is_busy else 0
         is_asleep = self._busy_rounds < AWAKE_AFTER
         if self._store.dialect.has_waker and self._said != (self._daemon_id(), is_asleep):
@@ -43,12 +45,6 @@ class Watch:
         is_awaited = bool(self._writers) and boottime() < self._writers_until
         self._told = self._alarm.wait(is_busy=is_busy or is_awaited)
         return 0
-
-    def _tell(self) -> bool:
-        """Publish what the alarm has named."""
-        topics = [TOPICS[inbox] for inbox in self._told if inbox in TOPICS]
-        self._topics.publish(*topics)
-        return bool(topics)
 
     def look(self) -> bool:
         """Publish what there is to do; False: nothing."""
