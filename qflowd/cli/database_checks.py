@@ -84,7 +84,7 @@ def _check_zones(store: Store) -> Iterator[Finding]:
     """Whose time zone rules decide, and which zones of schedules jobs see otherwise."""
     has = zones.releases()
     system, package = has.system or "of an unknown release", has.package or "not installed"
-    message = f"time zone data {has.newest or 'of an unknown release'} (system: {system}, package tzdata: {package})"
+    message = f"time zone data {max(has) or 'of an unknown release'} (system: {system}, package tzdata: {package})"
     names = [row.timezone for row in _all(store, "list_zones")] if has.package else []
     different = [name for name in names if zones.differs(name, datetime.now(UTC))]
     message += f"; they differ in {', '.join(different)}" if different else ""

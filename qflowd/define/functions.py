@@ -40,7 +40,7 @@ def guard(value: Json) -> Json:
     """
     if isinstance(value, int | float):
         try:
-            jsontext.check_number(value)
+            jsontext.checked_number(value)
         except ValueError:
             raise ValueError("the result is not a finite number of 64 bits") from None
     return value

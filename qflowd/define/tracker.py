@@ -55,7 +55,7 @@ class Tracker:
         if isinstance(value, datetime | date | time):
             return self.texts.get(path) or value.isoformat()
         try:
-            jsontext.check_number(value)
+            jsontext.checked_number(value)
         except ValueError as problem:
             faults.append((self.lines.get(path, 0), dotted(path), str(problem)))
         return value

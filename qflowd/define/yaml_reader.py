@@ -9,7 +9,7 @@ from typing import Any, Final
 import yaml
 
 from qflowd.define.reading import KeyPath, Lines, Unreadable, dotted
-from qflowd.model.jsontext import DEEPEST, check_number
+from qflowd.model.jsontext import DEEPEST, checked_number
 from qflowd.model.workflow import Json
 
 MOST_VALUES: Final = 100_000  # aliases counted each time they are used
@@ -56,8 +56,7 @@ def scalar(text: str) -> Json:
         value = int(text) if len(text) <= 21 else 10**21
     elif _FLOAT.fullmatch(text) and not _CODE.fullmatch(text):
         value = float(text)
-    check_number(value)
-    return value
+    return checked_number(value)
 
 
 def _line(event: Any) -> int:

@@ -87,12 +87,13 @@ def depth(value: Json) -> int:
     return levels
 
 
-def check_number(value: Any) -> None:
-    """Raises: ValueError where a number cannot travel: not finite, or whole and over 64 bits."""
+def checked_number(value: Any) -> Any:
+    """`value` itself. Raises: ValueError where a number cannot travel: not finite, or whole and over 64 bits."""
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError("contains NaN or Infinity, which JSON does not have")
     if isinstance(value, int) and not SMALLEST_INT <= value <= LARGEST_INT:
         raise ValueError("contains a whole number of more than 64 bits; write it as text")
+    return value
 
 
 def _as_text(text: str | bytes, what: str, largest: int) -> str:
@@ -115,16 +116,8 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _whole(digits: str) -> int:
-    value = int(digits) if len(digits) <= 20 else LARGEST_INT + 1
-    check_number(value)
-    return value
-
-
-def _float(digits: str) -> float:
-    value = float(digits)
-    check_number(value)
-    return value
+def _whole(digits: str) -> Any:
+    return checked_number(int(digits) if len(digits) <= 20 else LARGEST_INT + 1)
 
 
 def _constant(name: str) -> float:
@@ -132,6 +125,9 @@ def _constant(name: str) -> float:
 
 
 _DECODER: Final = json.JSONDecoder(
-    object_pairs_hook=_object, parse_int=_whole, parse_float=_float, parse_constant=_constant
+    object_pairs_hook=_object,
+    parse_int=_whole,
+    parse_float=lambda digits: checked_number(float(digits)),
+    parse_constant=_constant,
 )
 _ENCODER: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)

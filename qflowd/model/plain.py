@@ -13,6 +13,8 @@ from os import PathLike, fspath
 from typing import Any, Final
 from uuid import UUID
 
+import msgspec
+
 from qflowd.model.jsontext import LARGEST_INT, SMALLEST_INT
 from qflowd.model.workflow import Json
 
@@ -148,14 +150,8 @@ def _instant(value: date | time) -> str | None:
 
 
 def _duration(value: timedelta) -> Json:
-    import msgspec
-
     # Of a subclass only the parts: pandas adds nanoseconds, which no duration here has.
     return msgspec.to_builtins(timedelta(value.days, value.seconds, value.microseconds))
-
-
-def _path(value: PathLike[Any]) -> Json:
-    return _plain(fspath(value))
 
 
 def _refuse(value: Any) -> Json:
@@ -202,7 +198,7 @@ _BY_TYPE: Final[tuple[tuple[Any, Callable[[Any], Json]], ...]] = (
     (timedelta, _duration),
     (Decimal, _decimal),
     (UUID, str),
-    (PathLike, _path),
+    (PathLike, lambda value: _plain(fspath(value))),
     ((bytes, bytearray, memoryview, set, frozenset), _refuse),
     (Mapping, lambda value: _object(value.items())),
     (Sequence, _list),

@@ -20,10 +20,6 @@ class Releases(NamedTuple):
     system: str
     package: str
 
-    @property
-    def newest(self) -> str:
-        return max(self)
-
 
 @cache
 def releases() -> Releases:
