@@ -29,14 +29,6 @@ class Stop:
     memory: str = ""
 
 
-@dataclass(slots=True)
-class Sample:
-    """What the watch knows about a task that runs for a while."""
-
-    is_reported: bool = False  # Running went out
-    cpu_s: float = 0.0  # of the process when the watch saw the task first
-
-
 @dataclass(slots=True, eq=False)
 class Handle:
     """State of one worker; no decisions are made here."""
@@ -54,7 +46,7 @@ class Handle:
     open: dict[int, Assignment] = field(default_factory=dict)  # sent and not answered
     parcels: list[Parcel] = field(default_factory=list)  # those that hold something open
     stops: dict[int, Stop] = field(default_factory=dict)
-    samples: dict[int, Sample] = field(default_factory=dict)
+    reported: set[Mark] = field(default_factory=set)  # Running went out
     revoked_us: int = 0  # above 0: unstarted tasks are being taken back since then
     is_leaving: bool = False  # gets no more work
     has_left_place: bool = False  # another worker has its place already

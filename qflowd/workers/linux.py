@@ -15,7 +15,6 @@ _PR_SET_CHILD_SUBREAPER = 36
 _FALLOC_KEEP_SIZE_AND_PUNCH = 0x01 | 0x02
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_long, ctypes.c_long)
-TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _LISTS_CHILDREN = Path("/proc/thread-self/children").exists()  # a kernel may be built without
 
 
@@ -161,12 +160,6 @@ def _sum_kb(path: str, fields: tuple[bytes, ...]) -> int:
     except OSError:  # it is gone, or belongs to somebody else now
         return 0
     return sum(int(line.split()[1]) for line in lines if line.startswith(fields)) * 1024
-
-
-def cpu_s(pid: int) -> float:
-    """CPU seconds of the process and its ended children; 0 if it is gone."""
-    fields = _stat(pid)
-    return sum(map(int, fields[11:15])) / TICKS_PER_S if fields else 0.0
 
 
 def having_in_environment(text: bytes) -> list[int]:

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import threading
 
 import msgspec
 
@@ -145,27 +144,3 @@ class Output:
         for fd in (self._records.fd, *(raw.file.fd for raw in self._raws)):
             with contextlib.suppress(OSError):
                 os.close(fd)
-
-
-class LogReader:
-    """All workers' output. Their owner adds workers; any one thread may call `collect`."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._outputs: list[Output] = []
-
-    def add(self, output: Output) -> None:
-        with self._lock:
-            self._outputs.append(output)
-
-    def collect(self) -> list[LogLine]:
-        """What has been printed and logged since the last call, in order per task. Takes microseconds if nothing."""
-        lines: list[LogLine] = []
-        with self._lock:
-            outputs = list(self._outputs)
-        for output in outputs:
-            if output.collect(lines):
-                with self._lock:
-                    self._outputs.remove(output)
-                output.close()
-        return lines

@@ -16,7 +16,7 @@ _UNTIL = 1  # daemon: when the right to begin tasks ends, microseconds of CLOCK_
 _STAGED = 2  # worker: bytes of messages that it has not sent yet, at the end of the page
 _SENT = 3  # worker: how often it has begun anew there
 _HEADER = 8
-_SLOT = 6  # words per slot: started_us, fence, task_id, attempt, stop, memory
+_SLOT = 7  # words per slot: started_us, fence, task_id, attempt, stop, memory, cpu
 NOT_COUNTED = (1 << 63) - 1  # as memory: nobody shall be blamed now
 EVERYTHING = (1 << 63) - 1
 _STAGE = 16 << 10  # bytes for messages
@@ -37,8 +37,8 @@ class Page:
 
     def __init__(self, fd: int, slots: int) -> None:
         self.slots = slots
-        self._stage = page_size(slots) - _STAGE
-        self._map = mmap.mmap(fd, page_size(slots), mmap.MAP_SHARED)
+        self._stage = _size(slots) - _STAGE
+        self._map = mmap.mmap(fd, _size(slots), mmap.MAP_SHARED)
         self.words = memoryview(self._map).cast("q")
 
     def close(self) -> None:
@@ -48,7 +48,7 @@ class Page:
     # -- the worker's side
 
     def base(self, slot: int) -> int:
-        """Index of the first word of `slot`: started_us; then fence, task_id, attempt, stop, memory at the start."""
+        """Index of the first word of `slot`: started_us; then fence, task_id, attempt, stop, memory and CPU at the start."""
         return _HEADER + slot * _SLOT
 
     def seal(self, fd: int) -> None:
@@ -103,6 +103,10 @@ class Page:
         """Bytes that the worker had when the task of `mark` began, if it has a limit; NOT_COUNTED while it imports."""
         return self.words[self.base(mark.slot) + 5]
 
+    def cpu_before_us(self, mark: Mark) -> int:
+        """CPU time that the worker and its children had taken when the chunk of `mark` began."""
+        return self.words[self.base(mark.slot) + 6]
+
     def revoke(self, seq: int) -> None:
         """Parcels up to `seq`: what is not started yet shall not be."""
         self.words[_REVOKED] = max(seq, self.words[_REVOKED])
@@ -118,16 +122,14 @@ class Page:
         self.words[self.base(mark.slot) + 4] = mark.started_us
 
 
-def page_size(slots: int) -> int:
-    """Bytes, whole pages."""
-    need = 8 * (_HEADER + slots * _SLOT) + _STAGE
-    return -(-need // mmap.PAGESIZE) * mmap.PAGESIZE
+def _size(slots: int) -> int:
+    return 8 * (_HEADER + slots * _SLOT) + _STAGE
 
 
 def new_page(slots: int) -> tuple[Page, int]:
     """A new page, and its file descriptor for the worker."""
     fd = os.memfd_create("qflowd-page", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    os.ftruncate(fd, page_size(slots))
+    os.ftruncate(fd, _size(slots))
     page = Page(fd, slots)
     page.live_until(EVERYTHING)
     return page, fd

@@ -13,7 +13,7 @@ from qflowd.workers.backends import NEVER_US, Backend
 from qflowd.workers.events import Asked, Event, Finished, Returned, StopReason
 from qflowd.workers.handle import Handle, Stop
 from qflowd.workers.log_budget import LogLine
-from qflowd.workers.log_reader import LogReader
+from qflowd.workers.log_reader import Output
 from qflowd.workers.nursery_link import NurseryLink
 from qflowd.workers.page import EVERYTHING
 from qflowd.workers.receive import lost_tasks, sort_messages
@@ -48,13 +48,13 @@ class Processes(Backend):
         grace_s: float = 10.0,
         instruments: Instruments | None = None,
     ) -> None:
-        self._logs = LogReader()
         instruments = instruments or Instruments()
         self._supervisor = Supervisor(
             pools, env=env, cwd=cwd, run_dir=run_dir, lock_fd=lock_fd, instruments=instruments
         )
         self._workers = self._supervisor.workers
         self._by_fd: dict[int, Handle] = {}
+        self._outputs: list[Output] = []  # also of dead workers, until they are read; one append or remove at a time
         self._epoll = select.epoll()
         self._is_draining = False
         self._watch = TaskWatch(grace_s, self._supervisor.signal, self._drain_results)
@@ -190,7 +190,12 @@ class Processes(Backend):
         return events
 
     def read_logs(self) -> list[LogLine]:
-        return self._logs.collect()
+        lines: list[LogLine] = []
+        for output in list(self._outputs):
+            if output.collect(lines):
+                self._outputs.remove(output)
+                output.close()
+        return lines
 
     def _serve(self, fd: int, mask: int, events: list[Event]) -> None:
         worker = self._by_fd.get(fd)
@@ -267,7 +272,7 @@ class Processes(Backend):
         worker.page.live_until(self._until_us)
         self._by_fd[worker.results_fd] = worker
         self._epoll.register(worker.results_fd, select.EPOLLIN)
-        self._logs.add(worker.output)
+        self._outputs.append(worker.output)
 
     def _retire(self, worker: Handle) -> None:
         """Let it end what it has begun; it gives back the rest and goes."""

@@ -4,18 +4,15 @@ import os
 import signal
 from collections import deque
 
-import msgspec
-
-from qflowd.workers import linux, wire
+from qflowd.workers import wire
 from qflowd.workers.events import BreakReason, Broken, Event, Returned, StopReason
-from qflowd.workers.handle import Handle, Sample, Stop, task_id_of
+from qflowd.workers.handle import Handle, Stop, task_id_of
 from qflowd.workers.orders import Exited
 from qflowd.workers.page import Mark
 from qflowd.workers.wire import Asked, Assignment, Checkpointed, Done, Ended, Message, Progressed
 
 Results = list[Done | Ended]
 _ALL_DONE = {Done}
-_WORTH_MEASURING_US = 500_000
 
 
 def sort_messages(worker: Handle, messages: list[Message], results: Results, events: list[Event]) -> None:
@@ -23,7 +20,7 @@ def sort_messages(worker: Handle, messages: list[Message], results: Results, eve
 
     The plain case goes through C in bulk: hundreds of results at a time.
     """
-    if not worker.stops and not worker.samples and _ALL_DONE.issuperset(map(type, messages)):
+    if not worker.stops and _ALL_DONE.issuperset(map(type, messages)):
         ids = set(map(task_id_of, messages))
         if len(ids) == len(messages) and worker.open.keys() >= ids:
             deque(map(worker.open.pop, ids), 0)  # the fastest way to drop hundreds
@@ -44,7 +41,6 @@ def _sort(worker: Handle, message: Message, results: Results, events: list[Event
         events.append(message)
     else:
         del worker.open[task.task_id]
-        sample = worker.samples.pop(task.task_id, None)
         stop = worker.stops.pop(task.task_id, None)
         if stop is not None and stop.mark is not None and worker.slots == 1:
             worker.is_leaving = True  # after a stop the process ends itself
@@ -52,7 +48,7 @@ def _sort(worker: Handle, message: Message, results: Results, events: list[Event
         if was_stopped or (isinstance(message, Ended) and message.outcome == "stopped"):
             events.append(_stopped(_as_ended(message), stop.reason if stop else "terminated"))
         else:
-            results.append(message if sample is None else _measured(worker, sample, message))
+            results.append(message)
 
 
 def _given(worker: Handle, message: wire.Given) -> list[Assignment]:
@@ -64,16 +60,6 @@ def _given(worker: Handle, message: wire.Given) -> list[Assignment]:
     return worker.take_back(
         [i for task in parcel.chunk.tasks if (i := task.task_id) in ids and worker.open.get(i) is task]
     )
-
-
-def _measured(worker: Handle, sample: Sample, message: Done | Ended) -> Done | Ended:
-    """It took longer than expected, so its worker has not measured it: about what it took, as seen from here."""
-    if message.ended_us - message.started_us < _WORTH_MEASURING_US or worker.slots > 1 or not worker.pid:
-        return message
-    if isinstance(message, Ended) and message.cpu_s is not None:
-        return message
-    cpu_s = max(0.0, round(linux.cpu_s(worker.pid) - sample.cpu_s, 2))
-    return msgspec.structs.replace(_as_ended(message), cpu_s=cpu_s)
 
 
 def _as_ended(message: Done | Ended) -> Ended:
@@ -127,7 +113,7 @@ def lost_tasks(worker: Handle, report: Exited, *, is_external: bool) -> list[Eve
 
 def _broken(worker: Handle, report: Exited, mark: Mark) -> Broken:
     code = os.waitstatus_to_exitcode(report.status)  # below 0: the signal
-    stop, sample = worker.stops.get(mark.task_id), worker.samples.get(mark.task_id)
+    stop = worker.stops.get(mark.task_id)
     reason: BreakReason = "crash"
     if stop is not None and stop.mark is not None:
         reason = stop.reason
@@ -140,7 +126,7 @@ def _broken(worker: Handle, report: Exited, mark: Mark) -> Broken:
         exit_signal=-code if code < 0 else None,
         exit_code=code if code >= 0 else None,
         started_us=mark.started_us,
-        cpu_s=max(0.0, round(report.cpu_s - sample.cpu_s, 6)) if sample else None,
+        cpu_s=max(0.0, round(report.cpu_s - worker.page.cpu_before_us(mark) / 1e6, 6)) if worker.slots == 1 else None,
         peak_memory=report.peak_memory or None,
         memory=stop.memory if stop else "",
     )

@@ -29,6 +29,7 @@ from qflowd.workers.wire import Assignment, Chunk, Done, Ended, Parcel
 
 _TOGETHER_US = 1000  # results of short tasks are sent no later than so long after the first
 _LONG_US = 1000  # a task that takes so long can afford a thorough look at what it has changed
+_MEASURED_US = 500_000  # from here on CPU time is told of every task
 _BOOTTIME = time.CLOCK_BOOTTIME
 _clock_ns = time.clock_gettime_ns
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
@@ -129,6 +130,7 @@ class Runner:
         self._alone = page.slots == 1
         self._loop = AsyncLoop()
         self._loaded_us = 0
+        self._cpu_s = 0.0
         self._variables = Variables(alone=self._alone)
         self._attempt = NOBODY
 
@@ -136,6 +138,7 @@ class Runner:
         """Run the tasks of `parcel` until it is revoked; every task gets an answer."""
         chunk, seq = parcel.chunk, parcel.seq
         words, base, page = self._page.words, self._page.base(self.slot), self._page
+        self._take_cpu()
         for index, task in enumerate(chunk.tasks):
             started_us = _clock_ns(_BOOTTIME) // 1000
             words[base] = started_us
@@ -158,7 +161,8 @@ class Runner:
             words[base + 2] = 0
 
     def _run(self, chunk: Chunk, task: Assignment, started_us: int) -> Done | Ended:
-        meter = Meter(children=self._alone) if chunk.long else None
+        if chunk.long:
+            reset_peak()
         output: str | None = None
         error: BaseException | None = None
         try:
@@ -182,14 +186,29 @@ class Runner:
         if has_written:
             self._sink.end_lines(attempt)
             self._sink.reach(task, self._raw.stdout_end, self._raw.stderr_end)
-        if error is None and meter is None and not has_written:
+        is_measured = chunk.long or ended_us - started_us >= _MEASURED_US
+        if error is None and not is_measured and not has_written:
             return Done(task.task_id, task.fence, output, started_us, ended_us)
         if error is None:
             ended = Ended(task.task_id, task.fence, "success", output)
         else:
             ended = ended_by(error, task, is_stopped=self._page.is_stop_asked(self.slot))
-        measures = meter.read() if meter is not None else {}
-        return msgspec.structs.replace(ended, started_us=started_us, ended_us=ended_us, **measures)
+        return msgspec.structs.replace(
+            ended,
+            started_us=started_us,
+            ended_us=ended_us,
+            cpu_s=self._take_cpu() if is_measured else None,
+            peak_memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 if chunk.long else None,
+        )
+
+    def _take_cpu(self) -> float:
+        """CPU seconds since the last call, with those of children that have ended where they can only be this slot's."""
+        before, self._cpu_s = self._cpu_s, time.thread_time()
+        if self._alone:
+            children = resource.getrusage(resource.RUSAGE_CHILDREN)
+            self._cpu_s = time.process_time() + children.ru_utime + children.ru_stime
+        self._page.words[self._page.base(self.slot) + 6] = round(self._cpu_s * 1e6)
+        return round(self._cpu_s - before, 6)
 
     def _outcome(self, chunk: Chunk, task: Assignment) -> tuple[str | None, BaseException | None]:
         self.is_in_task = True
@@ -284,25 +303,10 @@ class AsyncLoop:
         return True
 
 
-class Meter:
-    """CPU time and the peak of memory from now on."""
-
-    def __init__(self, *, children: bool) -> None:
-        self._children = children
-        try:
-            with Path("/proc/self/clear_refs").open("wb", buffering=0) as file:
-                file.write(b"5")  # the peak starts again from what is resident now
-        except OSError:
-            logging.getLogger("qflowd").debug("peak memory cannot be reset here; it is that of the whole process")
-        self._cpu_s = self._cpu()
-
-    def _cpu(self) -> float:
-        if not self._children:
-            return time.thread_time()
-        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return time.process_time() + usage.ru_utime + usage.ru_stime
-
-    def read(self) -> dict[str, Any]:
-        """As fields of `Ended`: `cpu_s`, and `peak_memory` in bytes."""
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        return {"cpu_s": round(self._cpu() - self._cpu_s, 6), "peak_memory": peak}
+def reset_peak() -> None:
+    """The peak of memory starts again from what is resident now."""
+    try:
+        with Path("/proc/self/clear_refs").open("wb", buffering=0) as file:
+            file.write(b"5")
+    except OSError:
+        logging.getLogger("qflowd").debug("peak memory cannot be reset here; it is that of the whole process")

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable
 from qflowd.model.durations import MB
 from qflowd.workers import linux
 from qflowd.workers.events import Event, Returned, Running
-from qflowd.workers.handle import Handle, Sample, Stop
+from qflowd.workers.handle import Handle, Stop
 from qflowd.workers.page import EVERYTHING, NOT_COUNTED, Mark
 from qflowd.workers.wire import Chunk
 
 RUNNING_AFTER_US = 200_000
-_SAMPLE_AFTER_US = 20_000
+_LOOK_AFTER_US = 20_000
 _STALL_US = 50_000
 _SETTLE_US = 5_000  # from the revocation to the look at what began all the same
 _MEMORY_EVERY_US = 100_000
@@ -37,9 +37,10 @@ class TaskWatch:
         """One look at one worker that holds tasks."""
         if worker.revoked_us and now - worker.revoked_us >= _SETTLE_US:
             self._take_unstarted(worker, events)
-        marks = [mark for mark in worker.page.marks() if now - mark.started_us >= _SAMPLE_AFTER_US]
+        marks = [mark for mark in worker.page.marks() if now - mark.started_us >= _LOOK_AFTER_US]
         if marks:
             self._drain_results(worker, events)  # what ended before these waits for no other result any more
+        worker.reported.intersection_update(marks)
         for mark in marks:
             if mark.task_id in worker.open:
                 self._look_at_task(worker, mark, now, events)
@@ -68,12 +69,9 @@ class TaskWatch:
             worker.revoked_us = 0
 
     def _look_at_task(self, worker: Handle, mark: Mark, now: int, events: list[Event]) -> None:
-        sample = worker.samples.get(mark.task_id)
-        if sample is None:
-            sample = worker.samples[mark.task_id] = Sample(cpu_s=linux.cpu_s(worker.pid) if worker.pid else 0.0)
         age = now - mark.started_us
-        if age >= RUNNING_AFTER_US and not sample.is_reported:
-            sample.is_reported = True
+        if age >= RUNNING_AFTER_US and mark not in worker.reported:
+            worker.reported.add(mark)
             events.append(Running(mark.task_id, mark.fence, mark.started_us))
         chunk = worker.chunk_of(mark.task_id)
         if chunk is None:

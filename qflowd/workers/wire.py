@@ -59,7 +59,7 @@ class Assignment(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class Chunk(msgspec.Struct, frozen=True, array_like=True):
     """Tasks of one job that one worker slot runs one after the other.
 
-    `long`: not known to be short, so its memory and CPU are measured. `solo`: nothing else may run in that process
+    `long`: not known to be short, so its memory and CPU time are measured however short it is. `solo`: nothing else may run in that process
     meanwhile. `estimate_s`: expected duration of one task; the unstarted rest is taken back when one runs far longer.
     `instances`: facts by instance id, for `context()`; may be incomplete. `database`: its id. `shared_params`, `upstreams`:
     what tasks have in common, by number. An upstream is the object of the parents' outputs by task key, or, where they

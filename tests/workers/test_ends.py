@@ -211,6 +211,34 @@ def test_a_long_task_is_measured(hire):
     assert ended.peak_memory > 60 << 20
 
 
+BURNS = """
+    import os, time
+
+    @job
+    def burns(code: str = ""):
+        end = time.process_time() + 0.6
+        while time.process_time() < end:
+            pass
+        exec(code)
+"""
+
+
+def test_cpu_time_is_told_of_tasks_that_took_long_though_nobody_expected_it(hire):
+    story = hire(BURNS)
+    ids = story.send("burns", tasks=2, estimate_s=100)
+    story.until_ended(ids)
+    for task_id in ids:
+        assert 0.6 <= story.ends()[task_id].cpu_s < 1.1
+
+
+def test_cpu_time_of_a_killed_task_is_what_it_took_itself(hire):
+    story = hire(BURNS)
+    story.end("burns")
+    broken = story.end("burns", params=json.dumps({"code": "os.abort()"}))
+    assert broken.reason == "crash"
+    assert 0.6 <= broken.cpu_s < 1.1
+
+
 def test_progress_and_checkpoints_are_told_before_the_end(hire):
     story = hire(
         """
