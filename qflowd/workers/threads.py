@@ -10,9 +10,8 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Collection, Coroutine, Iterable, Mapping
+from dataclasses import dataclass
 from itertools import count
 from types import CoroutineType
 from typing import Any, Final
@@ -57,17 +56,18 @@ class _Run:
 
     chunk: Chunk
     task: Assignment
+    context: TaskContext
     sent_us: int
     started_us: int = 0  # 0: it waits for a thread
     ident: int = 0  # of its thread
-    cancels: list[Callable[[], object]] = field(default_factory=list)  # what asks it to end
+    coroutine: "asyncio.Task[Any] | None" = None
     is_reported: bool = False  # Running went out
-    is_lost: bool = False  # answered for already
 
     def ask_to_end(self) -> None:
-        for cancel in self.cancels:
+        self.context.mark_cancelled()
+        if self.coroutine is not None:
             with contextlib.suppress(RuntimeError):  # its event loop has just ended by itself
-                cancel()
+                self.coroutine.get_loop().call_soon_threadsafe(self.coroutine.cancel)
 
 
 class Threads(Backend):
@@ -113,7 +113,7 @@ class Threads(Backend):
         """Run the tasks of `chunk`, side by side as far as threads are free."""
         now = now_us()
         with self._lock:
-            runs = [_Run(chunk, task, now) for task in chunk.tasks]
+            runs = [_Run(chunk, task, TaskContext(self, chunk, task), now) for task in chunk.tasks]
             self._open.update((run.task.task_id, run) for run in runs)
             self._waiting += runs
             self._start_threads()
@@ -204,8 +204,7 @@ class Threads(Backend):
         if not run.started_us:
             self._waiting.remove(run)
             return
-        run.is_lost = True  # its thread continues alone; another one takes its place
-        self._alive -= 1
+        self._alive -= 1  # its thread continues alone; another one takes its place
         self._lost += 1
         run.ask_to_end()
         self._start_threads()
@@ -226,7 +225,7 @@ class Threads(Backend):
             result = self._attempt(run)
             self._logs.finish(run.task)
             with self._lock:
-                if run.is_lost:  # it was answered for, and this thread has been replaced
+                if not self._is_open(run.task):  # it was answered for, and this thread has been replaced
                     self._lost -= 1
                     return
                 del self._open[run.task.task_id]
@@ -257,23 +256,16 @@ class Threads(Backend):
         if job is None:
             raise InvalidJob(f"job {run.chunk.job} runs in worker processes; give its task another pool than {INLINE}")
         arguments = job.signature.bind(_decode(run.chunk.params_of(run.task)))
-        context = TaskContext(self, run.chunk, run.task)
-        self._let_cancel(run, context.mark_cancelled)
-        with running(context):
+        with running(run.context):
             value = job.function(**arguments)
             return asyncio.run(self._await(run, value)) if type(value) is CoroutineType else value
 
     async def _await(self, run: _Run, coroutine: Coroutine[Any, Any, Any]) -> Any:
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - for the type checker
-        self._let_cancel(run, partial(asyncio.get_running_loop().call_soon_threadsafe, task.cancel))
-        return await coroutine
-
-    def _let_cancel(self, run: _Run, cancel: Callable[[], object]) -> None:
         with self._lock:
-            run.cancels.append(cancel)
-            if run.is_lost:
+            run.coroutine = asyncio.current_task()
+            if not self._is_open(run.task):
                 run.ask_to_end()
+        return await coroutine
 
     # -- what a running job says: the channel of its context()
 
@@ -299,9 +291,9 @@ class Threads(Backend):
                 self._events.append(event)
         self._bell.ring()
 
-    def _is_open(self, facts: Facts) -> bool:
-        run = self._open.get(facts.task_id)
-        return run is not None and run.task.fence == facts.fence
+    def _is_open(self, attempt: Assignment | Facts) -> bool:
+        run = self._open.get(attempt.task_id)
+        return run is not None and run.task.fence == attempt.fence
 
 
 def _where_it_is(ident: int) -> str | None:
