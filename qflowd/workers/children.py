@@ -29,7 +29,7 @@ def end_children() -> bool:
     helpers = _helpers().keys()
     until = time.monotonic() + _PATIENCE_S
     has_killed = False
-    while left := _children_of(os.getpid(), *helpers) - helpers:
+    while left := {child for pid in (os.getpid(), *helpers) for child in linux.children(pid)} - helpers:
         alive = [pid for pid in left if not _reap(pid)]
         if alive and time.monotonic() >= until:
             return True
@@ -79,7 +79,3 @@ def _helpers() -> dict[int, int]:
                 if pid and fd is not None:
                     found[pid] = fd
     return found
-
-
-def _children_of(*pids: int) -> set[int]:
-    return {child for pid in pids for child in linux.children(pid)}

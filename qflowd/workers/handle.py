@@ -36,7 +36,6 @@ class Handle:
     number: int
     pool: str
     slots: int
-    generation: int
     page: Page
     output: Output
     tasks_fd: int = -1
@@ -153,7 +152,7 @@ class Handle:
         self.tasks_fd = self.results_fd = -1
 
 
-def new_handle(number: int, pool: str, slots: int, generation: int, run_dir: str) -> tuple[Handle, list[int]]:
+def new_handle(number: int, pool: str, slots: int, run_dir: str) -> tuple[Handle, list[int]]:
     """A handle with fresh pipes and files, and the worker's ends of them in the order of `orders.FDS`."""
     with contextlib.ExitStack() as opened:  # closes what was opened, should the next thing fail
 
@@ -172,7 +171,7 @@ def new_handle(number: int, pool: str, slots: int, generation: int, run_dir: str
         _widen(fd)
     for fd in (tasks_in, results_out):
         os.set_blocking(fd, False)
-    handle = Handle(number, pool, slots, generation, page, Output(page, *files), tasks_in, results_out)
+    handle = Handle(number, pool, slots, page, Output(page, *files), tasks_in, results_out)
     return handle, [tasks_out, results_in, page_fd, *files]
 
 

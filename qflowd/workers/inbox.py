@@ -61,11 +61,8 @@ class Inbox:
             raise QflowdError("outputs of parents cannot be had in a forked process; read context().upstream before")
         if answer.text is None:
             raise QflowdError(answer.error)
-        return self._keep(number, answer.text.encode())
-
-    def _keep(self, number: int, text: bytes) -> bytes:
         with self._turn:
-            self._kept[number] = text
+            self._kept[number] = text = answer.text.encode()
             while len(self._kept) > 1 and sum(map(len, self._kept.values())) > KEPT:
                 self._kept.popitem(last=False)
         return text

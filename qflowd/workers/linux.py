@@ -50,21 +50,17 @@ def set_timer(fd: int, at_us: int) -> None:
     _libc.timerfd_settime(fd, 1, (ctypes.c_long * 4)(0, 0, at_us // 1_000_000, at_us % 1_000_000 * 1000), None)
 
 
-def punch(fd: int, end: int) -> bool:
-    """Free the disk space of the file up to `end`; its length stays. False if the file system cannot."""
-    return bool(_libc.fallocate(fd, _FALLOC_KEEP_SIZE_AND_PUNCH, 0, end) == 0)
+def punch(fd: int, end: int) -> None:
+    """Free the disk space of the file up to `end`, where the file system can; its length stays."""
+    _libc.fallocate(fd, _FALLOC_KEEP_SIZE_AND_PUNCH, 0, end)
 
 
 def nameless_file(folder: str, name: str) -> int:
-    """A new file without a name in `folder`, opened for appending and reading."""
-    flags = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC
-    try:
-        return os.open(folder, flags | os.O_TMPFILE, 0o600)
-    except OSError:  # a file system that does not know nameless files
-        path = Path(folder, f".qflowd-{name}-{os.getpid()}-{time.monotonic_ns()}")
-        fd = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
-        path.unlink()
-        return fd
+    """A new file in `folder`, opened for appending and reading, whose name is removed at once."""
+    path = Path(folder, f".qflowd-{name}-{os.getpid()}-{time.monotonic_ns()}")
+    fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_CREAT | os.O_EXCL, 0o600)
+    path.unlink()
+    return fd
 
 
 def name_process(name: str) -> None:
@@ -162,11 +158,11 @@ def _sum_kb(path: str, fields: tuple[bytes, ...]) -> int:
     return sum(int(line.split()[1]) for line in lines if line.startswith(fields)) * 1024
 
 
-def having_in_environment(text: bytes) -> list[int]:
-    """Processes whose first environment held `text` (`NAME=value`)."""
+def having_in_environment(variable: str) -> list[int]:
+    """Processes whose first environment held `variable` (`NAME=value`)."""
     found = []
     for pid in processes():
         with contextlib.suppress(OSError), Path(f"/proc/{pid}/environ").open("rb", buffering=0) as file:
-            if text in file.read(1 << 17).split(b"\0"):
+            if variable.encode() in file.read(1 << 17).split(b"\0"):
                 found.append(pid)
     return found

@@ -26,14 +26,12 @@ class Nursery:
 
     def __init__(self, control: socket.socket) -> None:
         self._control = control
-        self._pids: dict[int, int] = {}  # number of the worker -> pid
-        self._numbers: dict[int, int] = {}  # and back
+        self._workers: dict[int, int] = {}  # pid -> number
         self._deadline_us = 0
         self._fenced: set[int] = set()
         self._has_strays = False
-        self._timer = (
-            linux.boottime_timer()
-        )  # not a timeout of `poll`, whose clock stands still while the machine sleeps
+        # Not a timeout of `poll`, whose clock stands still while the machine sleeps.
+        self._timer = linux.boottime_timer()
         self._bell = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def run(self) -> None:
@@ -71,7 +69,8 @@ class Nursery:
             case orders.Spawn() as order:
                 self._spawn(order, fds)
             case orders.Signal(number, signum):
-                self._signal(number, signum)
+                for pid in [pid for pid, its in self._workers.items() if its == number]:
+                    self._signal(pid, signum)
             case orders.Deadline(at_us):
                 self._deadline_us = at_us
                 linux.set_timer(self._timer, at_us)
@@ -89,14 +88,10 @@ class Nursery:
         for fd in fds:
             os.close(fd)
         if pid > 0:
-            self._pids[order.number] = pid
-            self._numbers[pid] = order.number
+            self._workers[pid] = order.number
             self._report(orders.Spawned(order.number, pid))
 
-    def _signal(self, number: int, signum: int) -> None:
-        pid = self._pids.get(number)
-        if pid is None:
-            return
+    def _signal(self, pid: int, signum: int) -> None:
         if signum == signal.SIGKILL:
             linux.kill_group(pid)
         linux.kill(pid, signum)
@@ -128,40 +123,35 @@ class Nursery:
                 return dead
             if found is None:
                 return dead
-            number = self._numbers.pop(found.si_pid, None)
+            number = self._workers.pop(found.si_pid, None)
             if number is not None:
                 linux.kill_group(found.si_pid)
             _, status, usage = os.wait4(found.si_pid, 0)
             if number is not None:
-                del self._pids[number]
-                dead.append(self._exit_report(number, status, usage))
-
-    def _exit_report(self, number: int, status: int, usage: resource.struct_rusage) -> orders.Exited:
-        is_fenced = number in self._fenced
-        self._fenced.discard(number)
-        cpu_s = usage.ru_utime + usage.ru_stime
-        return orders.Exited(number, status, usage.ru_maxrss * 1024, round(cpu_s, 6), is_fenced)
+                cpu_s = round(usage.ru_utime + usage.ru_stime, 6)
+                dead.append(orders.Exited(number, status, usage.ru_maxrss * 1024, cpu_s, number in self._fenced))
+                self._fenced.discard(number)
 
     def _kill_strays(self) -> None:
         """Kill children that are not workers: workers that have exited left them behind."""
-        strays = [pid for pid in linux.children(os.getpid()) if pid not in self._numbers]
+        strays = [pid for pid in linux.children(os.getpid()) if pid not in self._workers]
         for pid in strays:
             linux.kill(pid)
         self._has_strays = bool(strays)
 
     def _keep_deadline(self) -> None:
-        if self._deadline_us and self._pids and now_us() >= self._deadline_us:
-            self._fenced.update(self._pids)
-            for number in self._pids:
-                self._signal(number, signal.SIGKILL)
+        if self._deadline_us and self._workers and now_us() >= self._deadline_us:
+            self._fenced.update(self._workers.values())
+            for pid in self._workers:
+                self._signal(pid, signal.SIGKILL)
             self._deadline_us = 0
 
     def _end_all(self) -> None:
         """Kill until no child is left; gives up on what the kernel does not end."""
         until = time.monotonic() + _SHUTDOWN_S
         while time.monotonic() < until:
-            for number in list(self._pids):
-                self._signal(number, signal.SIGKILL)
+            for pid in self._workers:
+                self._signal(pid, signal.SIGKILL)
             self._kill_strays()
             self._collect()
             try:

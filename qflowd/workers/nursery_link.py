@@ -27,15 +27,14 @@ class NurseryLink:
 
     def __init__(self, env: Mapping[str, str], lock_fd: int | None) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._cookie = f"{_COOKIE}={secrets.token_hex(8)}"
-        name, _, value = self._cookie.partition("=")
+        self._cookie = secrets.token_hex(8)
         kept = [theirs.fileno()] if lock_fd is None else [theirs.fileno(), lock_fd]
         lock = {} if lock_fd is None else {"QFLOWD_LOCK_FD": str(lock_fd)}
         # Also what the daemon found in the user's site folder or by PYTHONPATH: qflowd itself may be installed there.
         found_in = [*filter(None, sys.path), _ROOT]
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-s", "-c", _START, str(theirs.fileno()), *found_in],
-            env={**env, name: value, **lock},
+            env={**env, _COOKIE: self._cookie, **lock},
             pass_fds=kept,
             stdin=subprocess.DEVNULL,
             cwd="/",
@@ -83,12 +82,10 @@ class NurseryLink:
         try:
             self._process.wait(_PATIENCE_S)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
             self.sweep(())
 
     def sweep(self, pids: Sequence[int]) -> None:
-        """The nursery is dead: end what it would have ended (`pids`: its workers)."""
+        """The nursery is dead or hangs: end it, and what it would have ended (`pids`: its workers)."""
         self._socket.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.kill()
@@ -97,7 +94,7 @@ class NurseryLink:
             linux.kill_group(pid)
         # Children of workers that left the group are known by their environment alone now.
         for _ in range(20):
-            left = [pid for pid in linux.having_in_environment(self._cookie.encode()) if pid != os.getpid()]
+            left = [pid for pid in linux.having_in_environment(f"{_COOKIE}={self._cookie}") if pid != os.getpid()]
             if not left:
                 return
             for pid in left:

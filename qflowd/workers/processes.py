@@ -201,11 +201,10 @@ class Processes(Backend):
         worker = self._by_fd.get(fd)
         if worker is None:
             return
-        if mask & select.EPOLLOUT:
-            if worker.flush():
-                self._forget_fd(fd)
-            return
-        self._receive(worker, events)
+        if not mask & select.EPOLLOUT:
+            self._receive(worker, events)
+        elif worker.flush():
+            self._forget_fd(fd)
 
     def _want_to_write(self, worker: Handle) -> None:
         """If not all of it could be written at once."""

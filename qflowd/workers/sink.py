@@ -109,7 +109,7 @@ class Stream(io.TextIOBase):
         self.name = name
         self._level = level
         self._fd = fd
-        self._raw: io.FileIO | None = None
+        self.buffer = io.FileIO(fd, "wb", closefd=False)  # bytes written here are raw output
 
     encoding = "utf-8"
     errors = "backslashreplace"
@@ -134,13 +134,6 @@ class Stream(io.TextIOBase):
     def fileno(self) -> int:
         """Where child processes write: the raw file."""
         return self._fd
-
-    @property
-    def buffer(self) -> io.FileIO:
-        """Bytes written here are raw output."""
-        if self._raw is None:
-            self._raw = io.FileIO(self._fd, "wb", closefd=False)
-        return self._raw
 
     def reconfigure(self, **_: Any) -> None:
         """Scripts ask for encodings and buffering of their terminal; here neither matters."""

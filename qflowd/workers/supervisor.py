@@ -57,7 +57,6 @@ class Supervisor:
         self._nursery_place, self._nursery_started_us = _Place("", 0), 0  # it is started anew in the same way
         self._manifest_fd = -1
         self._deadline: orders.Deadline | None = None  # the last one; a nursery that is started later gets it too
-        self._generation = 0
         self._last_number = 0
         self._has_begun = False  # all workers were started once
 
@@ -70,7 +69,6 @@ class Supervisor:
             file.flush()
             # Opened again for reading alone: all workers share it.
             self._manifest_fd = os.open(f"/proc/self/fd/{file.fileno()}", os.O_RDONLY | os.O_CLOEXEC)
-        self._generation += 1
 
     def start_nursery(self) -> NurseryLink | None:
         """Start the nursery, if there is none and it is time; then returns it."""
@@ -113,7 +111,7 @@ class Supervisor:
         Raises: OSError out of descriptors or of disk, or if the nursery takes no orders.
         """
         self._last_number += 1
-        worker, fds = new_handle(self._last_number, pool, slots, self._generation, self._run_dir)
+        worker, fds = new_handle(self._last_number, pool, slots, self._run_dir)
         is_ordered = self.order(orders.Spawn(worker.number, slots, self._cwd), [*fds, self._manifest_fd])
         for fd in fds[:3]:
             os.close(fd)
