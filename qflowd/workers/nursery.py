@@ -102,13 +102,10 @@ class Nursery:
 
     def _reap(self) -> None:
         """Reap workers that have exited, and kill what they have left behind."""
-        dead = list(self._collect())
-        while dead:
+        while dead := self._collect():  # again: children of strays come to us, and the killed ones wait to be collected
             self._kill_strays()
             for report in dead:
                 self._report(report)
-            # Children of strays have come to us meanwhile, and the killed ones wait to be collected.
-            dead = list(self._collect())
         if self._has_strays:
             self._kill_strays()
 

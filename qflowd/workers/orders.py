@@ -32,9 +32,10 @@ class Spawned(msgspec.Struct, frozen=True, array_like=True, tag="spawned"):
 
 
 class Exited(msgspec.Struct, frozen=True, array_like=True, tag="exited"):
-    """A worker is dead, and so is what it had started. `status` as of wait(2); -1: it could not be forked.
+    """A worker is dead, and so is what it had started.
 
-    `is_fenced`: the nursery killed it because the deadline had passed.
+    `status` as of wait(2); -1: it could not be forked, or was lost with the nursery. `is_fenced`: the nursery killed
+    it because the deadline had passed.
     """
 
     number: int

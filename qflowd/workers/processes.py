@@ -304,12 +304,12 @@ class Processes(Backend):
         if not is_alive:
             self._epoll.unregister(nursery)
             for worker in self._supervisor.lose_nursery(nursery):
-                self._remove(worker, orders.Exited(worker.number, -1), events, is_external=True)
+                self._remove(worker, orders.Exited(worker.number, -1), events)
         self._next_watch_us = 0
 
-    def _remove(self, worker: Handle, report: orders.Exited, events: list[Event], *, is_external: bool = False) -> None:
+    def _remove(self, worker: Handle, report: orders.Exited, events: list[Event]) -> None:
         self._drain_results(worker, events)
-        events += lost_tasks(worker, report, is_external=is_external or worker.is_killed)
+        events += lost_tasks(worker, report)
         for fd in (worker.tasks_fd, worker.results_fd):
             self._forget_fd(fd)
         self._supervisor.remove(worker, report)

@@ -84,16 +84,16 @@ def _stopped(ended: Ended, reason: StopReason) -> Broken:
     )  # fmt: skip
 
 
-def lost_tasks(worker: Handle, report: Exited, *, is_external: bool) -> list[Event]:
+def lost_tasks(worker: Handle, report: Exited) -> list[Event]:
     """One last event for each open task; call it once all results have been read.
 
     Marks say what was running. To blame is the one that was to stop, or the only one that ran; when several ran
-    and none was to stop, nobody can tell, so each runs alone next time. `is_external`: the process was killed for
-    reasons that are not the tasks'.
+    and none was to stop, nobody can tell, so each runs alone next time. None is to blame
+    for a process that we killed for other reasons, or that never began.
     """
     marks = {mark.task_id: mark for mark in worker.page.marks() if mark.task_id in worker.open}
     stopped = [task_id for task_id in marks if (stop := worker.stops.get(task_id)) and stop.mark is not None]
-    if is_external or report.is_fenced or report.status == -1:
+    if worker.is_killed or report.is_fenced or report.status == -1:
         blamed = []
     elif stopped:
         blamed = stopped
