@@ -1,5 +1,6 @@
 """What doctor looks at on this host: pools against cores and memory, folders and who can write to them."""
 
+import itertools
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -32,12 +33,16 @@ def _check_pools(config: Config) -> Iterator[Finding]:
     yield judge(needed_mb < free_mb / 2, "memory", message, "lower [pools.…] processes")
 
 
+def _check_folders(config: Config) -> Iterator[Finding]:
+    """Plugin and workflow folders exist."""
+    for about, folders in (("plugins", config.plugins.dirs), ("workflows", config.workflows.dirs)):
+        for folder in itertools.filterfalse(Path.is_dir, folders):
+            yield note(about, f"there is no folder {folder}", f"make it, or change [{about}] dirs")
+
+
 def _check_plugins(config: Config) -> Iterator[Finding]:
     """Nobody else can write to plugin folders, or to what is in them."""
-    for folder in config.plugins.dirs:
-        if not folder.is_dir():
-            yield note("plugins", f"there is no folder {folder}", "make it, or change [plugins] dirs")
-            continue
+    for folder in filter(Path.is_dir, config.plugins.dirs):
         files = scan([folder], (".py",), trusted_only=True)
         for path, error in files.errors.items():
             yield fault("plugins", error if path in error else f"{path}: {error}")
@@ -51,11 +56,17 @@ def _check_plugins(config: Config) -> Iterator[Finding]:
 
 def _check_workflows(config: Config) -> Iterator[Finding]:
     """Workflow files can be read; their jobs are left to `qflowd validate`."""
-    paths = list(workflow_paths(filter(Path.is_dir, config.workflows.dirs)))
+    folders = list(filter(Path.is_dir, config.workflows.dirs))
+    paths = list(workflow_paths(folders))
     _, faults, _ = check_files(paths, KnownJobs(), None)
     yield from (warning("workflows", str(problem), "qflowd validate") for problem in faults)
-    if not faults:
-        yield ok("workflows", f"{len(paths)} files in {', '.join(map(str, config.workflows.dirs))}")
+    if folders and not faults:
+        yield ok("workflows", f"{len(paths)} files in {', '.join(map(str, folders))}")
 
 
-CHECKS: Final[Sequence[Callable[[Config], Iterator[Finding]]]] = (_check_pools, _check_plugins, _check_workflows)
+CHECKS: Final[Sequence[Callable[[Config], Iterator[Finding]]]] = (
+    _check_pools,
+    _check_folders,
+    _check_plugins,
+    _check_workflows,
+)

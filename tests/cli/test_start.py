@@ -251,3 +251,19 @@ def test_validate_warns_of_what_can_be_stored_and_will_not_run(run, tmp_path):
     )
     assert "warning: w.yaml:6: tasks.join: waits until some daemon has pool nowhere; known are default, io" in ran.err
     assert [warning["key"] for warning in run("validate", "w.yaml", "--json").json["warnings"]] == ["tasks.join"] * 2
+
+
+def test_doctor_names_folders_that_are_missing_and_every_fault_of_workflow_files(run, project):
+    (project / "workflows/again.yaml").write_text("workflow: hello\ntasks:\n  a: {job: hello, afer: b}\n")
+    (project / "workflows/twice.yaml").write_text((project / "workflows/hello.yaml").read_text())
+    shutil.rmtree(project / "plugins")
+    ran = run("doctor")
+    assert ran.code == 0
+    assert f"note    plugins: there is no folder {project}/plugins" in ran.out
+    assert (
+        f"warning workflows: {project}/workflows/again.yaml:3: tasks.a.afer: unknown key; did you mean after?"
+        in ran.out
+    )
+    assert f"workflow hello is defined by {project}/workflows/hello.yaml already" in ran.out
+    shutil.rmtree(project / "workflows")
+    assert f"note    workflows: there is no folder {project}/workflows" in run("doctor").out
