@@ -10,7 +10,6 @@ from qflowd.cli.commands import COMMANDS
 from qflowd.cli.printing import print_json
 from qflowd.cli.session import json_option, open_client
 from qflowd.client import Client
-from qflowd.client.records import from_json
 from qflowd.model.errors import Rejected
 
 ANSWER_S: Final = 15.0
@@ -48,7 +47,7 @@ def _ask(client: Client, action: str, reason: str | None, timeout: float, target
         answer = client.command(action, reason=reason, timeout=timeout, **target)
     except (Rejected, TimeoutError) as error:
         return about | {"state": "REJECTED" if isinstance(error, Rejected) else "NEW", "error": str(error)}
-    return about | {"state": answer.state, "result": from_json(answer.result)}
+    return about | {"state": answer.state, "result": answer.result}
 
 
 IDS: Final = click.argument("targets", metavar="ID...", type=int, nargs=-1, required=True)

@@ -89,10 +89,8 @@ def _given(_context: click.Context, _option: click.Parameter, text: str | None) 
     try:
         if text.startswith("@") and Path(text).suffix in documents.SUFFIXES:
             return documents.read_file(Path(text[1:]), InvalidConfig).data
-        if text.startswith("@"):
-            text = Path(text[1:]).read_text("utf-8")
-        elif text == "-":
-            text = sys.stdin.read()
+        if text == "-" or text.startswith("@"):
+            text = sys.stdin.read() if text == "-" else Path(text[1:]).read_text("utf-8")
         params = jsontext.parse(text, "--params")
     except (OSError, UnicodeDecodeError, ValueError) as problem:
         raise InvalidRequest(f"{problem}") from None

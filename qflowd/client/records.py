@@ -118,7 +118,7 @@ class Answer:
     id: int
     action: str
     state: str
-    result: str | None
+    result: Json
 
 
 def from_json(text: str | None) -> Json:
@@ -137,7 +137,9 @@ def plain_row(row: Any) -> Any:
 
 
 CONVERTERS: Final[Mapping[str, Callable[[Any], Any]]] = {
-    **dict.fromkeys(("params", "output", "attributes", "params_schema", "settings", "tags", "jobs"), from_json),
+    **dict.fromkeys(
+        ("params", "output", "attributes", "params_schema", "settings", "tags", "jobs", "result"), from_json
+    ),
     **dict.fromkeys(
         ("progress", "duration_s", "cpu_s", "peak_memory_mb", "memory_mb"),
         lambda number: None if number is None else float(number),
