@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, NoReturn
 
-from qflowd.define.reading import KeyPath, Lines, Unreadable
+from qflowd.define.reading import KeyPath, Lines, UnreadableText
 from qflowd.model import jsontext
 from qflowd.model.errors import Fault, FaultyDocument
 from qflowd.model.workflow import Json
@@ -59,7 +59,7 @@ def read(
         refuse("is not UTF-8")
     try:
         data, lines = _reader(format)(decoded)
-    except Unreadable as problem:
+    except UnreadableText as problem:
         raise error([Fault(file, line, key, message) for line, key, message in problem.faults]) from None
     except RecursionError:
         refuse(f"is nested more than {jsontext.DEEPEST} levels deep")

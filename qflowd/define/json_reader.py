@@ -2,7 +2,7 @@
 
 import json
 
-from qflowd.define.reading import Lines, Unreadable, dotted
+from qflowd.define.reading import Lines, UnreadableText, dotted
 from qflowd.define.tracker import Tracker
 from qflowd.model.workflow import Json
 
@@ -10,14 +10,14 @@ from qflowd.model.workflow import Json
 def read(text: str) -> tuple[Json, Lines]:
     """The value in `text` and the lines of its keys.
 
-    Raises: Unreadable.
+    Raises: UnreadableText.
     """
     if not text.strip():
         return None, {}
     try:
         value = json.loads(text, parse_int=_whole)
     except json.JSONDecodeError as error:
-        raise Unreadable([(error.lineno, "", f"is not valid JSON: {error.msg}, column {error.colno}")]) from None
+        raise UnreadableText([(error.lineno, "", f"is not valid JSON: {error.msg}, column {error.colno}")]) from None
     tracker = Tracker(text, json.loads)
     tracker.value(())
     repeated = [

@@ -6,7 +6,7 @@ KeyPath = tuple[str | int, ...]
 Lines = dict[KeyPath, int]  # path of a key or item -> its line, from 1
 
 
-class Unreadable(Exception):
+class UnreadableText(Exception):
     """A document is not in its format; `faults` are (line, key, message)."""
 
     def __init__(self, faults: Iterable[tuple[int, str, str]]) -> None:

@@ -4,7 +4,7 @@ from contextlib import suppress
 
 import tomli
 
-from qflowd.define.reading import Lines, Unreadable
+from qflowd.define.reading import Lines, UnreadableText
 from qflowd.define.tracker import Lost, Tracker
 from qflowd.model.workflow import Json
 
@@ -12,7 +12,7 @@ from qflowd.model.workflow import Json
 def read(text: str) -> tuple[Json, Lines]:
     """The value in `text` and the lines of its keys.
 
-    Raises: Unreadable.
+    Raises: UnreadableText.
     """
     if not text.strip():
         return None, {}
@@ -20,9 +20,9 @@ def read(text: str) -> tuple[Json, Lines]:
         data = tomli.loads(text)
     except tomli.TOMLDecodeError as error:
         message = f"is not valid TOML: {error.msg}, column {error.colno}"
-        raise Unreadable([(error.lineno, "", message)]) from None
+        raise UnreadableText([(error.lineno, "", message)]) from None
     except ValueError:  # a number with too many digits for Python
-        raise Unreadable([(0, "", "contains a whole number of more than 64 bits; write it as text")]) from None
+        raise UnreadableText([(0, "", "contains a whole number of more than 64 bits; write it as text")]) from None
     tracker = Tracker(text.replace("\r\n", "\n"), _read_key)
     with suppress(Lost):
         tracker.statements()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from datetime import date, datetime, time
 from typing import Final
 
-from qflowd.define.reading import KeyPath, Lines, Unreadable, dotted
+from qflowd.define.reading import KeyPath, Lines, UnreadableText, dotted
 from qflowd.model import jsontext
 from qflowd.model.workflow import Json
 
@@ -39,12 +39,12 @@ class Tracker:
     def checked(self, value: Json, faults: Iterable[tuple[int, str, str]] = ()) -> Json:
         """The value that the text stands for, with dates and times as they are written.
 
-        Raises: Unreadable with `faults`, and those of numbers that cannot be used.
+        Raises: UnreadableText with `faults`, and those of numbers that cannot be used.
         """
         faults = list(faults)
         value = self._plain(value, (), faults)
         if faults:
-            raise Unreadable(faults)
+            raise UnreadableText(faults)
         return value
 
     def _plain(self, value: Json, path: KeyPath, faults: list[tuple[int, str, str]]) -> Json:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import yaml
 
-from qflowd.define.reading import KeyPath, Lines, Unreadable, dotted
+from qflowd.define.reading import KeyPath, Lines, UnreadableText, dotted
 from qflowd.model.jsontext import DEEPEST, checked_number
 from qflowd.model.workflow import Json
 
@@ -30,7 +30,7 @@ _TAG: Final = "tag:yaml.org,2002:"
 def read(text: str) -> tuple[Json, Lines]:
     """The value in `text` and the lines of its keys.
 
-    Raises: Unreadable.
+    Raises: UnreadableText.
     """
     try:
         return _Builder(text).document()
@@ -39,9 +39,9 @@ def read(text: str) -> tuple[Json, Lines]:
         # The parser of PyYAML 6.0.4 has a limit of its own, for lists within one line.
         is_deep = "nesting depth" in str(error.problem)
         fault = f"is nested more than {DEEPEST} levels deep" if is_deep else f"is not valid YAML: {error.problem}"
-        raise Unreadable([(mark.line + 1 if mark else 0, "", fault)]) from None
+        raise UnreadableText([(mark.line + 1 if mark else 0, "", fault)]) from None
     except yaml.YAMLError as error:
-        raise Unreadable([(0, "", f"is not valid YAML: {error}")]) from None
+        raise UnreadableText([(0, "", f"is not valid YAML: {error}")]) from None
 
 
 def scalar(text: str) -> Json:
@@ -79,10 +79,10 @@ class _Builder:
         for event in self._events:
             if isinstance(event, yaml.DocumentStartEvent):
                 if seen:
-                    raise Unreadable([(_line(event), "", "holds more than one document; keep one")])
+                    raise UnreadableText([(_line(event), "", "holds more than one document; keep one")])
                 value, seen = self._value(next(self._events), ()), True
         if self._faults:
-            raise Unreadable(self._faults)
+            raise UnreadableText(self._faults)
         return value, self._lines
 
     def _value(self, event: Any, path: KeyPath) -> Json:
@@ -92,7 +92,7 @@ class _Builder:
         before = self._count
         self._add(1, event)
         if len(path) > DEEPEST:
-            raise Unreadable([(_line(event), "", f"is nested more than {DEEPEST} levels deep")])
+            raise UnreadableText([(_line(event), "", f"is nested more than {DEEPEST} levels deep")])
         value: Json
         if isinstance(event, yaml.MappingStartEvent):
             value = self._mapping(event, path)
@@ -123,7 +123,7 @@ class _Builder:
 
     def _key(self, event: Any, path: KeyPath) -> str:
         if not isinstance(event, yaml.ScalarEvent):
-            raise Unreadable([(_line(event), dotted(path), "a key must be a plain text")])
+            raise UnreadableText([(_line(event), dotted(path), "a key must be a plain text")])
         if event.value == "<<" and event.implicit[0]:
             self._fault(
                 _line(event),
@@ -158,7 +158,9 @@ class _Builder:
     def _alias(self, event: Any, path: KeyPath) -> Json:
         if event.anchor not in self._anchors:  # unknown, or still open: a value inside itself
             line = _line(event)
-            raise Unreadable([(line, dotted(path), f"the alias *{event.anchor} names nothing that is complete here")])
+            raise UnreadableText(
+                [(line, dotted(path), f"the alias *{event.anchor} names nothing that is complete here")]
+            )
         value, size = self._anchors[event.anchor]
         self._add(size, event)
         return value
@@ -171,7 +173,7 @@ class _Builder:
         self._count += count
         if self._count > MOST_VALUES:
             line = _line(event)
-            raise Unreadable([(line, "", f"holds more than {MOST_VALUES:,} values, aliases counted at each use")])
+            raise UnreadableText([(line, "", f"holds more than {MOST_VALUES:,} values, aliases counted at each use")])
 
     def _fault(self, line: int, path: KeyPath, message: str) -> None:
         self._faults.append((line, dotted(path), message))

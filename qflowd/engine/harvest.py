@@ -15,7 +15,7 @@ from qflowd.model.instants import parse_instant
 from qflowd.model.signal_names import signal_name
 from qflowd.model.states import SUCCESS, Reason, TaskState
 from qflowd.model.workflow import Settings
-from qflowd.store.clock import Clock, boottime, to_microseconds
+from qflowd.store.clock import TimeSource, boottime, to_microseconds
 from qflowd.workers.events import Broken, Checkpointed, Event, Finished, Progressed, Returned, Running
 from qflowd.workers.wire import Done, Ended
 
@@ -39,7 +39,7 @@ Held = tuple[Claimed, Terms]  # a row that is ours, and what it runs under
 class Harvest:
     """Owned by the executor's thread."""
 
-    def __init__(self, clock: Clock, chance: Callable[[], float]) -> None:
+    def __init__(self, clock: TimeSource, chance: Callable[[], float]) -> None:
         self._clock = clock
         self._chance = chance
         self.held: dict[int, Held] = {}

@@ -8,7 +8,7 @@ from qflowd.jobs.manifest import Manifest
 from qflowd.model.workflow import Job
 
 
-class Request(msgspec.Struct, frozen=True):
+class TrialRequest(msgspec.Struct, frozen=True):
     """Import everything in `manifest`, and what is installed.
 
     `ruinous`: code hash of a module, or label of an entry point -> why it is not imported: a process did not survive it.
@@ -25,7 +25,7 @@ class Importing(msgspec.Struct, frozen=True, tag=True):
     code: str
 
 
-class Finding(msgspec.Struct, frozen=True):
+class FileFinding(msgspec.Struct, frozen=True):
     """What importing one module or entry point gave. `imports`: modules of the manifest that it needs, directly or not."""
 
     jobs: tuple[Job, ...] = ()
@@ -36,7 +36,7 @@ class Finding(msgspec.Struct, frozen=True):
 class Findings(msgspec.Struct, frozen=True, tag=True):
     """The answer, by name of module or label of entry point; the last message."""
 
-    found: dict[str, Finding] = {}
+    found: dict[str, FileFinding] = {}
 
 
 Message = Importing | Findings

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from qflowd.jobs.manifest import Manifest
 from qflowd.model.workflow import Job
 from qflowd.plugins.layout import modules_of
-from qflowd.plugins.messages import Finding, Findings
+from qflowd.plugins.messages import FileFinding, Findings
 from qflowd.plugins.source import Scan, SourceFile, fault_in_name
 
 _Needs = Mapping[str, frozenset[str]]
@@ -78,7 +78,7 @@ class Change:
         self._errors |= {key: finding.error for key, finding in installed.items() if finding.error}
         return Registry(self._by_name(defined), self._errors, self._tried, self._files, needs)
 
-    def _by_path(self, findings: Findings) -> tuple[dict[str, Finding], _Needs]:
+    def _by_path(self, findings: Findings) -> tuple[dict[str, FileFinding], _Needs]:
         """What was found of each file, and which files it needs."""
         paths = {name: module.path for name, module in self._tried.modules.items() if module.path in self._files}
         found = {path: findings.found[name] for name, path in paths.items() if name in findings.found}

@@ -52,7 +52,7 @@ class Reloader:
         self._try_at = 0.0  # at the start, and after a trial that failed
         self._is_reload_asked = False
         self._is_forced = True  # the next registry is adopted, though it may look as before
-        self._ruinous: dict[str, str] = {}  # see `Request`
+        self._ruinous: dict[str, str] = {}  # see `TrialRequest`
 
     def wait_s(self, timeout_s: float) -> None:
         """One round of `poll()`, as soon as what is being tried has answered; at most so much later.

@@ -17,7 +17,7 @@ from qflowd.jobs.manifest import Manifest
 from qflowd.model.errors import QflowdError
 from qflowd.model.signal_names import signal_name
 from qflowd.plugins import messages
-from qflowd.plugins.messages import Findings, Importing, Request
+from qflowd.plugins.messages import Findings, Importing, TrialRequest
 
 IMPORT_TIMEOUT_S = 10.0  # per file
 START_TIMEOUT_S = 60.0  # until the process is at the first file
@@ -35,7 +35,7 @@ class Trial:
     """Imports a manifest; a file that takes the process down, or does not end, is named, and the rest is tried without it.
 
     Args:
-        ruinous: see `Request`; what takes a process down is added to it.
+        ruinous: see `TrialRequest`; what takes a process down is added to it.
         env, cwd: of the process.
         timeout_s, memory_bytes: for each file.
     """
@@ -50,7 +50,7 @@ class Trial:
         timeout_s: float = IMPORT_TIMEOUT_S,
         memory_bytes: int = MEMORY_BYTES,
     ) -> None:
-        self._request = Request(manifest, ruinous, os.getpid())
+        self._request = TrialRequest(manifest, ruinous, os.getpid())
         self._env, self._cwd = env, cwd
         self._timeout_s = timeout_s
         self._memory_bytes = min(memory_bytes, _MACHINE // 2)

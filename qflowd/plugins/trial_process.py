@@ -26,7 +26,7 @@ from qflowd.model.jsontext import clean_text
 from qflowd.model.workflow import Job
 from qflowd.plugins import messages
 from qflowd.plugins.imports import code_hash, imports_of
-from qflowd.plugins.messages import Finding, Findings, Importing, Message, Request
+from qflowd.plugins.messages import FileFinding, Findings, Importing, Message, TrialRequest
 
 GROUP = "qflowd.plugins"  # of entry points
 _PR_SET_PDEATHSIG = 1
@@ -35,7 +35,7 @@ _PR_SET_PDEATHSIG = 1
 def main() -> None:
     """Answer one request."""
     answer_to, trace = os.dup(1), os.dup(2)
-    request = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Request)
+    request = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=TrialRequest)
     null = os.open(os.devnull, os.O_RDWR)
     for standard in range(3):
         os.dup2(null, standard)
@@ -60,7 +60,7 @@ def main() -> None:
 class Examination:
     """Imports everything that a request names, and finds out what jobs there are."""
 
-    def __init__(self, request: Request, send: Callable[[Message], None]) -> None:
+    def __init__(self, request: TrialRequest, send: Callable[[Message], None]) -> None:
         self._manifest = request.manifest
         self._ruinous = request.ruinous
         self._send = send
@@ -85,7 +85,7 @@ class Examination:
         jobs = self._jobs(errors)
         return Findings(
             {
-                key: Finding(tuple(jobs.get(key, ())), error, tuple(imports.get(key, ())))
+                key: FileFinding(tuple(jobs.get(key, ())), error, tuple(imports.get(key, ())))
                 for key, error in errors.items()
             }
         )

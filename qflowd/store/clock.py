@@ -24,7 +24,7 @@ def boottime() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-class Clock(Protocol):
+class TimeSource(Protocol):
     """Where the engine gets its instants."""
 
     def now(self) -> datetime: ...

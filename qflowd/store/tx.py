@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from qflowd.model.errors import StoreUnavailable
 from qflowd.model.instruments import Instruments, TransactionCommitted
 from qflowd.store.catalog import Catalog
-from qflowd.store.clock import Clock, DbClock, boottime
+from qflowd.store.clock import DbClock, TimeSource, boottime
 from qflowd.store.dialects import dialect_for
 from qflowd.store.dialects.base import (
     NO_ROWS,
@@ -89,7 +89,7 @@ class Store:
         self,
         url: str,
         *,
-        clock: Clock | None = None,
+        clock: TimeSource | None = None,
         fault: Fault | None = None,
         lease_s: float | None = None,
         instruments: Instruments | None = None,
