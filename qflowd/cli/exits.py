@@ -4,18 +4,7 @@ from typing import Final
 
 import click
 
-from qflowd.model.errors import (
-    InvalidConfig,
-    InvalidExpression,
-    InvalidParams,
-    InvalidRequest,
-    QflowdError,
-    Rejected,
-    SchemaOutdated,
-    SchemaTooNew,
-    StoreUnavailable,
-    StoreUnsupported,
-)
+from qflowd.model import errors
 
 OK: Final = 0
 ERROR: Final = 1
@@ -33,14 +22,14 @@ def report(error: Exception) -> int | None:
         case click.ClickException():
             error.show()
             return error.exit_code
-        case StoreUnavailable() | StoreUnsupported() | SchemaOutdated() | SchemaTooNew():
+        case errors.StoreUnavailable() | errors.StoreUnsupported() | errors.SchemaOutdated() | errors.SchemaTooNew():
             say(" ".join(str(error).split()))  # drivers report in several lines
             return NO_DATABASE
-        case InvalidConfig() | InvalidRequest() | InvalidParams() | InvalidExpression():
+        case errors.InvalidConfig() | errors.InvalidRequest() | errors.InvalidParams() | errors.InvalidExpression():
             say(str(error))
             return USAGE
-        case QflowdError() | TimeoutError():
-            say(f"rejected: {error}" if isinstance(error, Rejected) else str(error))
+        case errors.QflowdError() | TimeoutError():
+            say(f"rejected: {error}" if isinstance(error, errors.Rejected) else str(error))
             return ERROR
         case _ if type(error).__module__.partition(".")[0] in ("psycopg", "pymysql", "apsw"):
             # What the store did not translate: missing grants, mostly.
