@@ -1,5 +1,6 @@
 """Opening a store that somebody else has made: never creates a file, never migrates."""
 
+import contextlib
 import os
 
 from qflowd.client.client import Client
@@ -42,13 +43,8 @@ def _check(store: Store) -> None:
     except Exception as error:
         # Not everybody may read the ledger of migrations; MySQL hides the tables themselves from who has no rights.
         is_hidden = isinstance(error, SchemaOutdated) and not store.dialect.has_schema(store.connection())
-        if (isinstance(error, QflowdError) and not is_hidden) or not _sees_the_inbox(store):
-            raise
-
-
-def _sees_the_inbox(store: Store) -> bool:
-    try:
-        store.read(lambda tx: tx.one("show_submission", id=0, tenant=DEFAULT_TENANT))
-    except Exception:  # noqa: BLE001 - missing, forbidden, broken: each driver has its own error
-        return False
-    return True
+        if is_hidden or not isinstance(error, QflowdError):
+            with contextlib.suppress(Exception):  # missing, forbidden, broken: each driver has its own error
+                store.read(lambda tx: tx.one("show_submission", id=0, tenant=DEFAULT_TENANT))
+                return
+        raise
