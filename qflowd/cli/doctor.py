@@ -59,10 +59,12 @@ def _look() -> Iterator[Finding]:
     with closing(Store(config.database.url)) as store:
         for about, check in database_checks.CHECKS.items():
             try:
-                findings = list(check(store))
+                for finding in check(store):
+                    yield finding
+                    if finding.level == "fault" and finding.about in NEEDED:
+                        return
             except Exception as error:  # noqa: BLE001 - drivers and missing tables speak in many ways
                 what = "" if isinstance(error, QflowdError) else "cannot be checked: "
-                findings = [fault(about, what + " ".join(str(error).split()))]
-            yield from findings
-            if about in NEEDED and any(finding.level == "fault" for finding in findings):
-                return
+                yield fault(about, what + " ".join(str(error).split()))
+                if about in NEEDED:
+                    return

@@ -218,7 +218,8 @@ def test_doctor_names_what_others_can_write_to(run, project):
     ran = run("doctor")
     assert ran.code == 1
     assert "chmod go-w" in ran.out
-    assert "chmod 600" in ran.out
+    assert "others could submit anything: chmod 600" in ran.out
+    assert "ok      indexes: " in ran.out
 
 
 def test_doctor_without_a_database_is_exit_code_5(run, monkeypatch, postgres_url):
