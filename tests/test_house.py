@@ -98,6 +98,14 @@ def test_no_function_is_longer_than_two_screens() -> None:
     assert found == []
 
 
+def test_no_two_classes_have_one_name() -> None:
+    places: dict[str, list[str]] = {}
+    for name, node in _nodes():
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            places.setdefault(node.name, []).append(name)
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}
+
+
 # ------------------------------------------------------------------------------------------------ one door
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from qflowd.model.errors import StoreUnavailable
 from qflowd.store.tx import DataRefused, Store, Tx
-from qflowd.workers.log_budget import LogLine
+from qflowd.workers.log_budget import PrintedLine
 
 log = logging.getLogger("qflowd")
 EVERY_S = 0.2
@@ -23,7 +23,7 @@ class Logs:
     name: ClassVar[str] = "logs"
     topics: ClassVar[tuple[str, ...]] = ("log",)
 
-    def __init__(self, store: Store, read: Callable[[], list[LogLine]]) -> None:
+    def __init__(self, store: Store, read: Callable[[], list[PrintedLine]]) -> None:
         self._store = store
         self._read = read
         self._lock = threading.Lock()
@@ -75,7 +75,7 @@ class Logs:
         self._unsure = 0
         del self._waiting[: len(rows)]
 
-    def _row(self, line: LogLine) -> tuple[Any, ...]:
+    def _row(self, line: PrintedLine) -> tuple[Any, ...]:
         task_id, fence, attempt, at_us, stream, level, logger, *rest = msgspec.structs.astuple(line)
         return task_id, fence, attempt, self._store.clock.at(at_us / 1e6), stream, level or None, logger or None, *rest
 

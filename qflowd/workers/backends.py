@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Final, Protocol
 
 from qflowd.workers.events import Asked, Event, StopReason
-from qflowd.workers.log_budget import LogLine
+from qflowd.workers.log_budget import PrintedLine
 from qflowd.workers.wire import Chunk, now_us
 
 NEVER_US: Final = 1 << 62
@@ -57,7 +57,7 @@ class Backend(Protocol):
         """When `take` is to be called even if nothing is readable."""
         return NEVER_US
 
-    def read_logs(self) -> list[LogLine]:
+    def read_logs(self) -> list[PrintedLine]:
         """What tasks have printed and logged since the last call. Safe from any thread, one at a time."""
         return []
 
@@ -163,7 +163,7 @@ class Backends:
         """Make `poll` return soon. Safe from any thread and any signal handler."""
         self._bell.ring()
 
-    def read_logs(self) -> list[LogLine]:
+    def read_logs(self) -> list[PrintedLine]:
         return [line for backend in self._all for line in backend.read_logs()]
 
     def keep_alive(self, until_us: int) -> None:

@@ -11,7 +11,7 @@ from qflowd.workers import linux, wire
 from qflowd.workers.events import StopReason
 from qflowd.workers.log_reader import Output
 from qflowd.workers.page import Mark, Page, new_page
-from qflowd.workers.wire import Answer, Assignment, Chunk, Message, Parcel
+from qflowd.workers.wire import Assignment, Chunk, Message, OutputAnswer, Parcel
 
 _PIPE_BYTES = 1 << 20
 _READ = 1 << 18
@@ -82,7 +82,7 @@ class Handle:
         self.open.update(zip(map(task_id_of, chunk.tasks), chunk.tasks, strict=True))
         self._queue(data)
 
-    def answer(self, answer: Answer) -> None:
+    def answer(self, answer: OutputAnswer) -> None:
         """Queue `answer`, as `send` does."""
         self._queue(wire.pack(answer))
 

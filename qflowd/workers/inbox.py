@@ -8,7 +8,7 @@ from itertools import count
 
 from qflowd.model.errors import QflowdError
 from qflowd.workers import wire
-from qflowd.workers.wire import Answer, Parcel
+from qflowd.workers.wire import OutputAnswer, Parcel
 
 KEPT = 16 << 20  # bytes of outputs that are kept for other tasks; one alone always is
 _READ = 1 << 18
@@ -32,7 +32,7 @@ class Inbox:
         self._is_closed = False
         self._parcels: list[Parcel] = []
         self._tickets = count(1)
-        self._answers: dict[int, Answer | None] = {}  # by ticket; None: it has not come yet
+        self._answers: dict[int, OutputAnswer | None] = {}  # by ticket; None: it has not come yet
         self._kept: OrderedDict[int, bytes] = OrderedDict()  # outputs by their number
 
     def parcels(self) -> list[Parcel]:

@@ -11,7 +11,7 @@ NOBODY: Owner = (0, 0, 0)
 STREAMS = ("stdout", "stderr", "log")
 
 
-class LogLine(msgspec.Struct, frozen=True, array_like=True, tag="r"):
+class PrintedLine(msgspec.Struct, frozen=True, array_like=True, tag="r"):
     """One printed line, or one record of `logging`. `at_us`: CLOCK_BOOTTIME; `attributes`: JSON object as text, or None.
 
     `task_id` is 0 where nobody can tell whose it is.
@@ -33,10 +33,10 @@ class _Budget:
 
     def __init__(self) -> None:
         self._kept_bytes = 0  # of the start, then of start and end
-        self._end: deque[tuple[LogLine, int]] = deque()
+        self._end: deque[tuple[PrintedLine, int]] = deque()
         self._lost_bytes = 0
 
-    def add(self, line: LogLine, lines: list[LogLine]) -> None:
+    def add(self, line: PrintedLine, lines: list[PrintedLine]) -> None:
         size = len(line.message.encode()) + len(line.attributes or "")
         is_start = not self._end and self._kept_bytes < _HALF
         self._kept_bytes += size
@@ -55,7 +55,7 @@ class _Budget:
     def lose(self, size: int) -> None:
         self._lost_bytes += size
 
-    def finish(self, lines: list[LogLine]) -> None:
+    def finish(self, lines: list[PrintedLine]) -> None:
         if self._lost_bytes:
             text = f"… {self._lost_bytes:,} bytes are missing here: of a stream, more than the first and last half of 1 MB is not kept …"
             first_kept = self._end[0][0]
@@ -74,17 +74,17 @@ class Budgets:
     def of(self, owner: Owner, stream: str) -> _Budget:
         return self._budgets[owner, stream]
 
-    def add(self, line: LogLine, lines: list[LogLine]) -> None:
+    def add(self, line: PrintedLine, lines: list[PrintedLine]) -> None:
         """Pass `line` on into `lines`, now, or when its attempt is over, or never."""
         self.of((line.task_id, line.fence, line.attempt), line.stream).add(line, lines)
 
-    def finish(self, owner: Owner, lines: list[LogLine]) -> None:
+    def finish(self, owner: Owner, lines: list[PrintedLine]) -> None:
         """The attempt is over: the end of its output follows."""
         for stream in STREAMS:
             if (budget := self._budgets.pop((owner, stream), None)) is not None:
                 budget.finish(lines)
 
-    def finish_all(self, lines: list[LogLine]) -> None:
+    def finish_all(self, lines: list[PrintedLine]) -> None:
         for budget in self._budgets.values():
             budget.finish(lines)
         self._budgets.clear()

@@ -7,7 +7,7 @@ import msgspec
 
 from qflowd.model.jsontext import clean_text
 from qflowd.workers import linux
-from qflowd.workers.log_budget import LARGEST_LOG, NOBODY, Budgets, LogLine, Owner
+from qflowd.workers.log_budget import LARGEST_LOG, NOBODY, Budgets, Owner, PrintedLine
 from qflowd.workers.page import Page
 from qflowd.workers.sink import Reach
 from qflowd.workers.wire import now_us, readable
@@ -15,7 +15,7 @@ from qflowd.workers.wire import now_us, readable
 _PIECE = 1 << 18
 _PUNCH_EVERY = 1 << 16
 _LEVELS = {"stdout": "INFO", "stderr": "ERROR"}
-_decode_lines = msgspec.json.Decoder(LogLine | Reach).decode_lines
+_decode_lines = msgspec.json.Decoder(PrintedLine | Reach).decode_lines
 
 
 class _File:
@@ -52,7 +52,7 @@ class _Raw:
         self._owner = NOBODY
         self._rest = b""
 
-    def take(self, owner: Owner, end: int, lines: list[LogLine]) -> None:
+    def take(self, owner: Owner, end: int, lines: list[PrintedLine]) -> None:
         """Everything up to `end` is `owner`'s."""
         if owner != self._owner:
             self.flush(lines)
@@ -72,16 +72,18 @@ class _Raw:
             elif len(self._rest) >= LARGEST_LOG:
                 self.flush(lines)
 
-    def flush(self, lines: list[LogLine]) -> None:
+    def flush(self, lines: list[PrintedLine]) -> None:
         """A line without its end ends here."""
         if self._rest:
             self._add(self._rest, lines)
             self._rest = b""
 
-    def _add(self, data: bytes, lines: list[LogLine]) -> None:
+    def _add(self, data: bytes, lines: list[PrintedLine]) -> None:
         at_us, level = now_us(), _LEVELS[self.stream]
         for number, text in enumerate(data.decode("utf-8", "replace").split("\n")):
-            line = LogLine(*self._owner, at_us + number, self.stream, level, "", clean_text(text.rstrip("\r")), None)
+            line = PrintedLine(
+                *self._owner, at_us + number, self.stream, level, "", clean_text(text.rstrip("\r")), None
+            )
             self._budgets.add(line, lines)
 
 
@@ -100,7 +102,7 @@ class Output:
         self._last = NOBODY
         self.is_dead = False  # set by the supervisor once the process and its group are gone
 
-    def collect(self, lines: list[LogLine]) -> bool:
+    def collect(self, lines: list[PrintedLine]) -> bool:
         """Add what is new. True: the worker is dead and everything has been read."""
         is_last = self.is_dead
         before = self._page.marks()
@@ -119,16 +121,16 @@ class Output:
             self._budgets.finish_all(lines)
         return is_last
 
-    def _read_records(self, lines: list[LogLine]) -> None:
+    def _read_records(self, lines: list[PrintedLine]) -> None:
         end = self._records.end()
         while self._records.position < end:
             whole, newline, self._rest = (self._rest + self._records.read(end)).rpartition(b"\n")
             if newline:
                 self._sort(readable(_decode_lines, whole), lines)
 
-    def _sort(self, items: list[LogLine | Reach], lines: list[LogLine]) -> None:
+    def _sort(self, items: list[PrintedLine | Reach], lines: list[PrintedLine]) -> None:
         for item in items:
-            if isinstance(item, LogLine):
+            if isinstance(item, PrintedLine):
                 self._budgets.add(item, lines)
                 continue
             owner = (item.task_id, item.fence, item.attempt)

@@ -12,14 +12,14 @@ from qflowd.workers import orders
 from qflowd.workers.backends import NEVER_US, Backend
 from qflowd.workers.events import Asked, Event, Finished, Returned, StopReason
 from qflowd.workers.handle import Handle, Stop
-from qflowd.workers.log_budget import LogLine
+from qflowd.workers.log_budget import PrintedLine
 from qflowd.workers.log_reader import Output
 from qflowd.workers.nursery_link import NurseryLink
 from qflowd.workers.page import EVERYTHING
 from qflowd.workers.receive import lost_tasks, sort_messages
 from qflowd.workers.supervisor import Supervisor
 from qflowd.workers.task_watch import TaskWatch
-from qflowd.workers.wire import Answer, Chunk, Done, Ended, Message, now_us
+from qflowd.workers.wire import Chunk, Done, Ended, Message, OutputAnswer, now_us
 
 _BUSY_TICK_US = 10_000  # how often running tasks are looked at
 
@@ -151,7 +151,7 @@ class Processes(Backend):
     def answer(self, asked: Asked, text: str | None, error: str) -> None:
         worker = next((w for w in self._workers.values() if asked.task_id in w.open), None)
         if worker is not None and worker.open[asked.task_id].fence == asked.fence:
-            worker.answer(Answer(asked.ticket, text, error))
+            worker.answer(OutputAnswer(asked.ticket, text, error))
             self._want_to_write(worker)
 
     def held(self) -> set[tuple[int, int]]:
@@ -189,8 +189,8 @@ class Processes(Backend):
             self._results = []
         return events
 
-    def read_logs(self) -> list[LogLine]:
-        lines: list[LogLine] = []
+    def read_logs(self) -> list[PrintedLine]:
+        lines: list[PrintedLine] = []
         for output in list(self._outputs):
             if output.collect(lines):
                 self._outputs.remove(output)

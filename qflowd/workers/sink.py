@@ -19,7 +19,7 @@ from qflowd.jobs.context import current
 from qflowd.model import jsontext
 from qflowd.model.jsontext import clean_text, clipped
 from qflowd.model.plain import plain
-from qflowd.workers.log_budget import LARGEST_LOG, LogLine
+from qflowd.workers.log_budget import LARGEST_LOG, PrintedLine
 from qflowd.workers.task_context import TaskContext
 from qflowd.workers.wire import Assignment, Chunk, now_us
 
@@ -70,7 +70,7 @@ class Sink:
         task, at_us = attempt.assignment, now_us()
         texts = [clean_text(clipped(line, LARGEST_LOG)) for line in lines]
         owner = (task.task_id, task.fence, task.attempt)
-        self._append([LogLine(*owner, at_us, stream, level, logger, text, attributes) for text in texts])
+        self._append([PrintedLine(*owner, at_us, stream, level, logger, text, attributes) for text in texts])
 
     def reach(self, task: Assignment, stdout_end: int, stderr_end: int) -> None:
         """Up to here, what lies in the files of raw output is the task's."""
@@ -82,7 +82,7 @@ class Sink:
             (stream, _), text = attempt.partial.popitem()
             self.emit(stream, "ERROR" if stream == "stderr" else "INFO", "", [text], attempt=attempt)
 
-    def _append(self, items: Sequence[LogLine | Reach]) -> None:
+    def _append(self, items: Sequence[PrintedLine | Reach]) -> None:
         with contextlib.suppress(OSError):  # a full disk must not fail the task
             os.write(self._fd, _encode_lines(items))
 

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from qflowd.workers.log_budget import Budgets, LogLine
+from qflowd.workers.log_budget import Budgets, PrintedLine
 from qflowd.workers.sink import NOBODY, Reach, Sink, writer
 from qflowd.workers.wire import Assignment
 
@@ -15,7 +15,7 @@ class ThreadLogs(Sink):
 
     def __init__(self) -> None:
         super().__init__(-1)
-        self._kept: deque[LogLine | Reach] = deque()
+        self._kept: deque[PrintedLine | Reach] = deque()
         self._budgets = Budgets()
         self._raised: list[logging.Logger] = []  # whose level is ours
 
@@ -23,15 +23,15 @@ class ThreadLogs(Sink):
         if writer() is not NOBODY:
             super().emit(*args, **kwargs)
 
-    def _append(self, items: Sequence[LogLine | Reach]) -> None:
+    def _append(self, items: Sequence[PrintedLine | Reach]) -> None:
         self._kept += items
 
-    def take(self) -> list[LogLine]:
+    def take(self) -> list[PrintedLine]:
         """What has come since the last call."""
-        lines: list[LogLine] = []
+        lines: list[PrintedLine] = []
         while self._kept:
             item = self._kept.popleft()
-            if isinstance(item, LogLine):
+            if isinstance(item, PrintedLine):
                 self._budgets.add(item, lines)
             else:
                 self._budgets.finish((item.task_id, item.fence, item.attempt), lines)

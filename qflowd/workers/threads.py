@@ -37,7 +37,7 @@ from qflowd.workers.events import (
     StopReason,
 )
 from qflowd.workers.load import Loaded
-from qflowd.workers.log_budget import LogLine
+from qflowd.workers.log_budget import PrintedLine
 from qflowd.workers.task_context import TaskContext
 from qflowd.workers.task_watch import RUNNING_AFTER_US
 from qflowd.workers.thread_logs import ThreadLogs
@@ -152,7 +152,7 @@ class Threads(Backend):
             results, self._results = self._results, []
         return [Finished(results), *events] if results else events
 
-    def read_logs(self) -> list[LogLine]:
+    def read_logs(self) -> list[PrintedLine]:
         return self._logs.take()
 
     def drain(self) -> None:

@@ -91,7 +91,7 @@ class Parcel(msgspec.Struct, frozen=True, array_like=True, tag="p"):
     chunk: Chunk
 
 
-class Answer(msgspec.Struct, frozen=True, array_like=True, tag="a"):
+class OutputAnswer(msgspec.Struct, frozen=True, array_like=True, tag="a"):
     """To the `Asked` of that ticket: the output as JSON text, or why there is none."""
 
     ticket: int
@@ -171,7 +171,7 @@ Message = Done | Ended | Progressed | Checkpointed | Given | Asked
 encode_line = msgspec.json.Encoder().encode
 decode_lines = msgspec.json.Decoder(Message).decode_lines
 _encode_parcel = msgspec.msgpack.Encoder().encode
-_decode_parcel = msgspec.msgpack.Decoder(Parcel | Answer).decode
+_decode_parcel = msgspec.msgpack.Decoder(Parcel | OutputAnswer).decode
 
 
 def readable(decode_lines: Callable[[bytes], list[T]], data: bytes) -> list[T]:
@@ -189,13 +189,13 @@ def readable(decode_lines: Callable[[bytes], list[T]], data: bytes) -> list[T]:
         return found
 
 
-def pack(parcel: Parcel | Answer) -> bytes:
+def pack(parcel: Parcel | OutputAnswer) -> bytes:
     """Its bytes on the pipe."""
     body = _encode_parcel(parcel)
     return _LENGTH.pack(len(body)) + body
 
 
-def split(buffer: bytearray) -> list[Parcel | Answer]:
+def split(buffer: bytearray) -> list[Parcel | OutputAnswer]:
     """Take all that is complete off the front of `buffer`."""
     parcels = []
     start = 0

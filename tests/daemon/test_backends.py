@@ -21,7 +21,7 @@ from qflowd.store.migrate import migrate
 from qflowd.store.tx import Store
 from qflowd.workers.backends import Backend, Bell
 from qflowd.workers.events import Broken, Event, Finished, Returned, Running
-from qflowd.workers.log_reader import LogLine
+from qflowd.workers.log_reader import PrintedLine
 from qflowd.workers.wire import Assignment, Chunk, Ended, now_us
 from tests.support.daemon import ROOT, until
 
@@ -45,7 +45,7 @@ class Subprocesses(Backend):
         self.reasons: dict[int, str] = {}  # why a task was stopped
         self.chunks: list[threading.Thread] = []
         self.events: list[Event] = []
-        self.lines: list[LogLine] = []
+        self.lines: list[PrintedLine] = []
         self.manifests: list[int] = []
 
     def start(self, manifest: bytes) -> None:
@@ -90,7 +90,7 @@ class Subprocesses(Backend):
             events, self.events = self.events, []
         return events
 
-    def read_logs(self) -> list[LogLine]:
+    def read_logs(self) -> list[PrintedLine]:
         with self.lock:
             lines, self.lines = self.lines, []
         return lines
@@ -162,7 +162,7 @@ class Subprocesses(Backend):
             del self.open[number]
             reason = self.reasons.pop(number, None)
             self.lines += [
-                LogLine(number, fence, task.attempt, now_us(), "stderr", "ERROR", "", line, None)
+                PrintedLine(number, fence, task.attempt, now_us(), "stderr", "ERROR", "", line, None)
                 for line in error.splitlines()
             ]
             if reason or code < 0:

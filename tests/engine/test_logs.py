@@ -9,13 +9,13 @@ from qflowd.engine import logs as engine_logs
 from qflowd.engine.logs import Logs
 from qflowd.model.errors import StoreUnavailable
 from qflowd.store.tx import Store
-from qflowd.workers.log_budget import LogLine
+from qflowd.workers.log_budget import PrintedLine
 from tests.support.lab import Lab
 from tests.support.proxy import Proxy
 
 
-def line(message: str, *, level: str = "INFO", logger: str = "work") -> LogLine:
-    return LogLine(1 << 20, 1, 1, 1, "log", level, logger, message, None)
+def line(message: str, *, level: str = "INFO", logger: str = "work") -> PrintedLine:
+    return PrintedLine(1 << 20, 1, 1, 1, "log", level, logger, message, None)
 
 
 def test_a_line_that_is_refused_holds_up_no_other(lab):

@@ -14,7 +14,7 @@ from qflowd.jobs.manifest import Manifest, Module
 from qflowd.workers.backends import Backends
 from qflowd.workers.environment import worker_env
 from qflowd.workers.events import Asked, Broken, Event, Finished, Returned
-from qflowd.workers.log_budget import LogLine
+from qflowd.workers.log_budget import PrintedLine
 from qflowd.workers.processes import Processes
 from qflowd.workers.wire import Assignment, Chunk
 
@@ -33,7 +33,7 @@ class Story:
         self.backends = Backends({"default": crew})
         self.events: list[Event] = []
         self.outputs: dict[str, str] = {}  # by task key: what tasks that ask for it are answered
-        self.lines: list[LogLine] = []
+        self.lines: list[PrintedLine] = []
         self._instances = count(1)
 
     def send(self, job: str, tasks: int = 1, pool: str = "default", params: str = "{}", **chunk) -> list[int]:
