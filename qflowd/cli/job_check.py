@@ -4,35 +4,19 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
 from qflowd.define.branches import unreachable
-from qflowd.define.documents import Document
 from qflowd.define.expressions import compile_value
 from qflowd.define.fields import did_you_mean
-from qflowd.define.reading import KeyPath, dotted
+from qflowd.define.reading import KeyPath
 from qflowd.define.schema import Schema
-from qflowd.model.errors import Fault, InvalidExpression
+from qflowd.model.errors import InvalidExpression
 from qflowd.model.workflow import Job, Workflow
 
 DEFAULT_POOL: Final = "default"
-Problems = Iterator[tuple[KeyPath, str]]
+Problems = Iterator[tuple[KeyPath, str]]  # where in the document, and what
 
 
-def job_faults(document: Document, jobs: Mapping[str, Job]) -> list[Fault]:
-    """Every task whose job is unknown, or whose params the job cannot take. Other faults are left to the reader."""
-    return _faults(document, _problems(document.data, jobs))
-
-
-def warnings(
-    document: Document, workflow: Workflow, jobs: Mapping[str, Job], pools: Collection[str] | None
-) -> list[Fault]:
+def remarks(workflow: Workflow, jobs: Mapping[str, Job], pools: Collection[str] | None) -> Problems:
     """What can be stored and will not run: tasks that no run reaches, and pools that neither a daemon nor this host has."""
-    return _faults(document, _remarks(workflow, jobs, pools))
-
-
-def _faults(document: Document, problems: Problems) -> list[Fault]:
-    return [Fault(document.file, document.line(path), dotted(path), message) for path, message in problems]
-
-
-def _remarks(workflow: Workflow, jobs: Mapping[str, Job], pools: Collection[str] | None) -> Problems:
     for key, one, other in unreachable(workflow):
         yield ("tasks", key), f"can never run: {one} and {other} above it cannot both hold"
     for task in workflow.tasks:
@@ -42,7 +26,8 @@ def _remarks(workflow: Workflow, jobs: Mapping[str, Job], pools: Collection[str]
             yield ("tasks", task.key), f"waits until some daemon has pool {pool}; known are {', '.join(sorted(pools))}"
 
 
-def _problems(data: Mapping[str, Any], jobs: Mapping[str, Job]) -> Problems:
+def problems(data: Mapping[str, Any], jobs: Mapping[str, Job]) -> Problems:
+    """Every task whose job is unknown, or whose params the job cannot take. Other faults are left to the reader."""
     for key, task in _mapping(data.get("tasks")).items():
         if not isinstance(name := _mapping(task).get("job"), str):
             continue

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import click
 
+from qflowd.cli import job_check
 from qflowd.cli.exits import ERROR, OK, say
-from qflowd.cli.job_check import job_faults, warnings
 from qflowd.cli.known_jobs import KnownJobs, known_jobs
 from qflowd.cli.printing import print_json
 from qflowd.cli.session import configuration, json_option
 from qflowd.define import documents, workflow_file
+from qflowd.define.documents import Document
+from qflowd.define.reading import KeyPath, dotted
 from qflowd.model.errors import Fault, InvalidConfig, InvalidWorkflow
 
 
@@ -33,9 +35,9 @@ def validate(*, files: tuple[Path, ...], as_json: bool) -> int:
     paths = list(workflow_paths(files or (config.workflows.dirs if config else ())))
     if not paths:
         raise click.UsageError("There are no workflow files here; name some.")
-    workflows, faults, remarks = check_files(paths, known, known.pools.union(config.pools) if config else None)
+    workflows, faults, warnings = check_files(paths, known, known.pools.union(config.pools) if config else None)
     if as_json:
-        found = {"faults": faults, "warnings": remarks, "jobs_checked": known.is_known}
+        found = {"faults": faults, "warnings": warnings, "jobs_checked": known.is_known}
         print_json({"files": list(map(str, paths)), "workflows": workflows, **found})
         return ERROR if faults else OK
     for fault in faults:
@@ -44,7 +46,7 @@ def validate(*, files: tuple[Path, ...], as_json: bool) -> int:
         say(f"{place}: {problem}")
     if not known.is_known:
         say("jobs are not checked: there is no plugin folder and no database that knows any")
-    for warning in remarks:
+    for warning in warnings:
         say(f"warning: {warning}")
     summary = f"{len(faults)} fault{'s' * (len(faults) != 1)}" if faults else "no fault"
     click.echo(f"{len(paths)} file{'s' * (len(paths) != 1)}, {summary}", err=bool(faults))
@@ -67,18 +69,23 @@ def check_files(
     """Keys of the workflows, faults, and warnings; jobs and pools are judged where they are known."""
     owners: dict[str, Path] = {}
     faults: list[Fault] = []
-    remarks: list[Fault] = []
+    warnings: list[Fault] = []
     for path in paths:
         try:
             document = documents.read_file(path, InvalidWorkflow)
-            faults += job_faults(document, known.jobs) if known.is_known else []
+            if known.is_known:
+                faults += _faults(document, job_check.problems(document.data, known.jobs))
             workflow = workflow_file.parse_document(document)
         except InvalidWorkflow as error:
             faults += error.faults
             continue
-        remarks += warnings(document, workflow, known.jobs, pools)
+        warnings += _faults(document, job_check.remarks(workflow, known.jobs, pools))
         first = owners.setdefault(workflow.key, path)
         if first is not path:
             message = f"workflow {workflow.key} is defined by {first} already; rename one of them"
-            faults.append(Fault(str(path), document.line(("workflow",)), "workflow", message))
-    return list(owners), sorted(faults, key=lambda fault: (fault.file, fault.line)), remarks
+            faults += _faults(document, [(("workflow",), message)])
+    return list(owners), sorted(faults, key=lambda fault: (fault.file, fault.line)), warnings
+
+
+def _faults(document: Document, problems: Iterable[tuple[KeyPath, str]]) -> list[Fault]:
+    return [Fault(document.file, document.line(path), dotted(path), message) for path, message in problems]
