@@ -132,7 +132,7 @@ def _set_start_method(kept: str | None) -> None:
     sys.modules["multiprocessing"].set_start_method(kept, force=True)
 
 
-_QUICK = Facets(  # half a microsecond, for nothing here asks the kernel: after every task
+_QUICK = Facets(  # nothing here asks the kernel: after every task
     lambda: [
         os.environ._data,  # type: ignore[attr-defined]  # noqa: SLF001 - without decoding anything
         socket.getdefaulttimeout(),
@@ -165,43 +165,41 @@ _QUICK = Facets(  # half a microsecond, for nothing here asks the kernel: after 
         ("the recursion limit", sys.setrecursionlimit),
     ),
 )
-_THOROUGH = (
-    Facets(  # tens of microseconds: after tasks that are long or have called a setter, and at the end of a chunk
-        lambda: [
-            _folder(),
-            _umask(),
-            (time.tzname, time.timezone, time.altzone),
-            _loggers(),
-            _locale.setlocale(locale.LC_ALL),
-            [*map(_signal.getitimer, _TIMERS)],
-            [*map(resource.getrlimit, _LIMITS)],
-            os.getpriority(os.PRIO_PROCESS, 0),
-            os.sched_getaffinity(0),
-            (os.getresuid(), os.getresgid(), os.getgroups()),
-            _dumps_faults(),
-            (threading.excepthook, threading._trace_hook, threading._profile_hook),  # type: ignore[attr-defined]  # noqa: SLF001
-            gc.get_threshold(),
-            sys.getswitchinterval(),
-            _start_method(),
-        ],
-        (
-            ("the current folder", os.chdir),
-            ("the umask", os.umask),
-            ("the time zone", lambda _: time.tzset()),
-            ("loggers", _set_loggers),
-            ("the locale", partial(locale.setlocale, locale.LC_ALL)),
-            ("a timer", _stop_timers),
-            ("resource limits", _set_limits),
-            ("the nice value", partial(os.setpriority, os.PRIO_PROCESS, 0)),
-            ("CPU affinity", partial(os.sched_setaffinity, 0)),
-            ("user or group", lambda _: None),
-            ("faulthandler", lambda kept: faulthandler.enable(2) if kept else faulthandler.disable()),
-            ("hooks of threads", _setter(threading, "excepthook", "_trace_hook", "_profile_hook")),
-            ("gc.get_threshold()", lambda kept: gc.set_threshold(*kept)),
-            ("the switch interval", sys.setswitchinterval),
-            ("the start method of multiprocessing", _set_start_method),
-        ),
-    )
+_THOROUGH = Facets(  # asks the kernel: after tasks that are long or have called a setter, and at the end of a chunk
+    lambda: [
+        _folder(),
+        _umask(),
+        (time.tzname, time.timezone, time.altzone),
+        _loggers(),
+        _locale.setlocale(locale.LC_ALL),
+        [*map(_signal.getitimer, _TIMERS)],
+        [*map(resource.getrlimit, _LIMITS)],
+        os.getpriority(os.PRIO_PROCESS, 0),
+        os.sched_getaffinity(0),
+        (os.getresuid(), os.getresgid(), os.getgroups()),
+        _dumps_faults(),
+        (threading.excepthook, threading._trace_hook, threading._profile_hook),  # type: ignore[attr-defined]  # noqa: SLF001
+        gc.get_threshold(),
+        sys.getswitchinterval(),
+        _start_method(),
+    ],
+    (
+        ("the current folder", os.chdir),
+        ("the umask", os.umask),
+        ("the time zone", lambda _: time.tzset()),
+        ("loggers", _set_loggers),
+        ("the locale", partial(locale.setlocale, locale.LC_ALL)),
+        ("a timer", _stop_timers),
+        ("resource limits", _set_limits),
+        ("the nice value", partial(os.setpriority, os.PRIO_PROCESS, 0)),
+        ("CPU affinity", partial(os.sched_setaffinity, 0)),
+        ("user or group", lambda _: None),
+        ("faulthandler", lambda kept: faulthandler.enable(2) if kept else faulthandler.disable()),
+        ("hooks of threads", _setter(threading, "excepthook", "_trace_hook", "_profile_hook")),
+        ("gc.get_threshold()", lambda kept: gc.set_threshold(*kept)),
+        ("the switch interval", sys.setswitchinterval),
+        ("the start method of multiprocessing", _set_start_method),
+    ),
 )
 _OF_MAIN_THREAD = Facets(  # with the thorough look
     lambda: [[*map(_signal.getsignal, _SIGNALS)], _signal.pthread_sigmask(signal.SIG_BLOCK, ())],
