@@ -5,7 +5,6 @@ A daemon that cannot renew kills its workers at 5/6 of the lease (lease.py), bef
 
 import logging
 import os
-from collections.abc import Sequence
 from typing import ClassVar
 
 from qflowd.engine.executor import Executor
@@ -33,12 +32,19 @@ class Heartbeat:
         self._identity, self._executor = identity, executor
 
     def tick(self) -> float:
-        asked_at = boottime()
+        asked_at, number = boottime(), self._identity.id
+
+        def beat(tx: Tx) -> int:
+            return tx.count("beat", id=number, lease_s=self._lease.lease_s, memory_mb=_resident_mb())
+
         try:
-            is_known, intents = self._beat(asked_at)
+            is_known = self._store.transact(beat, single=True) == 1
+            heard = self._store.read(lambda tx: tx.run("hear_back", id=number))
             if not is_known:
                 log.error("others have marked this daemon dead; it gives up what it held and starts anew")
                 self._reregister()
+            elif heard and isinstance(self._store.clock, DbClock):
+                self._store.clock.learn(heard[0].seen_at, asked_at)
         except StoreUnavailable as error:
             self._lease.answered_at = boottime()
             log.warning("heartbeat: %s", error)
@@ -46,21 +52,9 @@ class Heartbeat:
         self._lease.renew(asked_at)
         if self._store.instruments.listeners:
             self._store.instruments.emit(LeaseRenewed(boottime() - asked_at))
-        if intents:
+        if any(row.instance_id is not None for row in heard):
             self._topics.publish("intent")
         return max(0.0, asked_at + self._lease.beat_s - boottime())
-
-    def _beat(self, asked_at: float) -> tuple[bool, Sequence[int]]:
-        number = self._identity.id
-
-        def beat(tx: Tx) -> int:
-            return tx.count("beat", id=number, lease_s=self._lease.lease_s, memory_mb=_resident_mb())
-
-        is_known = self._store.transact(beat, single=True) == 1
-        heard = self._store.read(lambda tx: tx.run("hear_back", id=number))
-        if is_known and heard and isinstance(self._store.clock, DbClock):
-            self._store.clock.learn(heard[0].seen_at, asked_at)
-        return is_known, [row.instance_id for row in heard if row.instance_id is not None]
 
     def _reregister(self) -> None:
         """Others have marked this incarnation dead; continue as a new one, with nothing in hand."""

@@ -10,6 +10,7 @@ import logging
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, NamedTuple
 
+from qflowd.engine.control import CarriedOut, Command, Means, NotPossible, one_workflow, verb
 from qflowd.engine.service import Topics
 from qflowd.model import cron
 from qflowd.model.instruments import ScheduleFired
@@ -25,6 +26,7 @@ BATCH = 100  # schedules in a round
 MOST_FIRES = 100  # of one schedule in one transaction
 IDLE_S = 60.0
 AFTER_FAULT_S = 1.0
+NO_SCHEDULE = "workflow {workflow!r} has no schedule; give it one in its file"
 _MOMENT = timedelta(microseconds=1)
 
 
@@ -188,3 +190,24 @@ def save_schedule(
 def _settings_of(schedule: Any) -> tuple[Any, ...]:
     """What a file says about a schedule; of a row or a Schedule."""
     return schedule.cron, schedule.timezone, schedule.catchup, schedule.catchup_limit, bool(schedule.enabled)
+
+
+@verb("enable", needs=one_workflow, not_possible=NO_SCHEDULE)
+def enable(tx: Tx, command: Command, workflow: Any, _: Means) -> CarriedOut:
+    """Let a workflow fire by itself again, from now on: instants that passed meanwhile are not caught up."""
+    _override(tx, command, workflow, enabled=1)
+    reset_next_fire(tx, workflow.id, tx.now)
+    return CarriedOut({"workflow": command.workflow, "enabled": True}, ("schedule",))
+
+
+@verb("disable", needs=one_workflow, not_possible=NO_SCHEDULE)
+def disable(tx: Tx, command: Command, workflow: Any, _: Means) -> CarriedOut:
+    """Let a workflow fire no more by itself; it can still be submitted."""
+    _override(tx, command, workflow, enabled=0)
+    return CarriedOut({"workflow": command.workflow, "enabled": False}, ("schedule",))
+
+
+def _override(tx: Tx, command: Command, workflow: Any, *, enabled: int) -> None:
+    """It stays until the workflow's file changes the schedules."""
+    if not tx.count("override_schedules", definition_id=workflow.id, enabled=enabled):
+        raise NotPossible(workflow=command.workflow)
