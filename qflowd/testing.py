@@ -34,7 +34,7 @@ from qflowd.engine.known import LaneIds, Plans, RegisteredJobs
 from qflowd.engine.logs import Logs
 from qflowd.engine.schedules import Schedules
 from qflowd.engine.service import Topics
-from qflowd.engine.terminate import Terminate, expire
+from qflowd.engine.terminate import Terminate
 from qflowd.engine.timers import Timers
 from qflowd.engine.workflow_store import pool_of_task
 from qflowd.jobs.decorators import JobSpec, describe
@@ -180,7 +180,7 @@ class Harness:
         self._services = (
             Schedules(store, topics),
             Commands(store, plans, lanes, jobs, topics),
-            Timers(store, topics, expire),
+            Timers(store, topics),
             Admit(store, intake, lanes, topics),
             Terminate(store, topics),
         )

@@ -26,7 +26,7 @@ from qflowd.engine.lookout import Lookout
 from qflowd.engine.recover import Recover
 from qflowd.engine.schedules import Schedules
 from qflowd.engine.service import Service, ServiceThread, Topics, back_off
-from qflowd.engine.terminate import Terminate, expire, sweep_instance
+from qflowd.engine.terminate import Terminate
 from qflowd.engine.timers import Timers
 from qflowd.engine.watch import Watch
 from qflowd.engine.workflow_files import WorkflowFiles
@@ -189,9 +189,9 @@ class Daemon:
             Admit(store, self._intake, self._lanes, topics),
             Commands(store, self._plans, self._lanes, self._jobs, topics),
             Terminate(store, topics),
-            Timers(store, topics, expire),
+            Timers(store, topics),
             Schedules(store, topics),
-            Recover(store, instances, identity, topics, lease=self.lease, sweep=sweep_instance),
+            Recover(store, instances, identity, topics, self.lease),
             self._logs,
             Plugins(self._reloader, self.announce),
             self.workflow_files,

@@ -5,7 +5,6 @@ silent while our own beats were punctual: after an outage everybody's lease is o
 """
 
 import logging
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -17,13 +16,14 @@ from qflowd.engine.lease import Lease
 from qflowd.engine.outcome import Ending, Released, outcome_of_death
 from qflowd.engine.registration import StillAlive, mark_gone
 from qflowd.engine.service import Topics, report
+from qflowd.engine.terminate import sweep_instance
 from qflowd.model.errors import StoreUnavailable
 from qflowd.model.ids import instance_of
 from qflowd.model.instruments import DaemonReaped
 from qflowd.model.states import Reason, TaskState
 from qflowd.model.workflow import Settings
 from qflowd.store.clock import EPOCH, boottime
-from qflowd.store.tx import Store, Tx
+from qflowd.store.tx import Store
 
 log = logging.getLogger("qflowd")
 NEIGHBOURS_S = 1.0
@@ -38,19 +38,9 @@ class Recover:
     name: ClassVar[str] = "recover"
     topics: ClassVar[tuple[str, ...]] = ("recover",)
 
-    def __init__(
-        self,
-        store: Store,
-        instances: Instances,
-        identity: Identity,
-        topics: Topics,
-        *,
-        lease: Lease,
-        sweep: Callable[[Tx, int], int],
-    ) -> None:
-        """`sweep(tx, instance_id)` cancels what is open of an instance that is being terminated."""
+    def __init__(self, store: Store, instances: Instances, identity: Identity, topics: Topics, lease: Lease) -> None:
         self._store, self._instances, self._identity, self._topics = store, instances, identity, topics
-        self._lease, self._sweep = lease, sweep
+        self._lease = lease
         self._next_look = 0.0
         self._reports: dict[int, int] = {}  # dead daemon whose rows somebody has locked -> how often that was said
         self._heard: dict[int, tuple[datetime, float]] = {}  # neighbour -> its last beat, and when we saw it first
@@ -112,7 +102,7 @@ class Recover:
             finish(self._store, self._instances, self._batch(chunk), daemon_id)
             taken += len(chunk)
         for instance in {instance_of(row.id) for row in rows if row.intent}:
-            self._store.transact(lambda tx, instance=instance: self._sweep(tx, instance), name="sweep")  # type: ignore[misc]
+            self._store.transact(lambda tx, instance=instance: sweep_instance(tx, instance), name="sweep")  # type: ignore[misc]
         self._store.instruments.emit(DaemonReaped(daemon_id, taken, why))
         if rows:
             self._topics.publish("ready", "intent")

@@ -1,10 +1,10 @@
 """Timers: rows that wait for an instant (run_at, retries, deferrals) and deadlines of instances."""
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import ClassVar
 
 from qflowd.engine.service import Topics
+from qflowd.engine.terminate import expire
 from qflowd.model.ids import instance_of
 from qflowd.model.instruments import TimersPromoted
 from qflowd.store.tx import Store, Tx
@@ -22,11 +22,9 @@ class Timers:
     name: ClassVar[str] = "timers"
     topics: ClassVar[tuple[str, ...]] = ("timer",)
 
-    def __init__(self, store: Store, topics: Topics, expire: Callable[[Tx, int], None]) -> None:
-        """`expire(tx, instance_id)` is told of instances whose deadline is over."""
+    def __init__(self, store: Store, topics: Topics) -> None:
         self._store = store
         self._topics = topics
-        self._expire = expire
 
     def tick(self) -> float:
         promoted, next_due = self._store.transact(self.promote_due)
@@ -60,5 +58,5 @@ class Timers:
             tx.run("delete_timers", rows=taken)
         for number, purpose, _ in taken:
             if purpose == DEADLINE:
-                self._expire(tx, instance_of(number))
+                expire(tx, instance_of(number))
         return len(taken), tx.one("next_timer").due_at

@@ -6,7 +6,6 @@ from qflowd.engine.identity import Identity
 from qflowd.engine.lease import Lease
 from qflowd.engine.outcome import POISON_AFTER_LOSSES
 from qflowd.engine.recover import Recover
-from qflowd.engine.terminate import sweep_instance
 from tests.support.lab import FAILED
 
 ATTEMPTS = "SELECT a.state, a.reason, a.error FROM qflow.attempts a WHERE a.task_id = {} ORDER BY a.fence"
@@ -16,9 +15,7 @@ ATTEMPTS = "SELECT a.state, a.reason, a.error FROM qflow.attempts a WHERE a.task
 def die(lab, tmp_path):
     """The daemon that claims in the lab dies, and another takes back what it held."""
     identity = Identity(lab.store, None, tmp_path, 30.0)
-    recover = Recover(
-        lab.store, lab.instances, identity, lab.topics, lease=Lease(30.0, lambda until: None), sweep=sweep_instance
-    )
+    recover = Recover(lab.store, lab.instances, identity, lab.topics, Lease(30.0, lambda until: None))
 
     def take_back() -> int:
         lab.clock.advance(1)

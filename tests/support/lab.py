@@ -23,7 +23,7 @@ from qflowd.engine.known import LaneIds, Plans, RegisteredJobs
 from qflowd.engine.lanes import Lane
 from qflowd.engine.outcome import AttemptRow, Final
 from qflowd.engine.service import Topics
-from qflowd.engine.terminate import Terminate, expire
+from qflowd.engine.terminate import Terminate
 from qflowd.engine.timers import Timers
 from qflowd.engine.workflow_store import canonical, store_workflow
 from qflowd.model.ids import ORDINALS
@@ -75,7 +75,7 @@ class Lab:
         self.admit = Admit(self.store, Intake(self.plans, self.lanes, self.jobs), self.lanes, self.topics)
         self.commands = Commands(self.store, self.plans, self.lanes, self.jobs, self.topics)
         self.sweep = Terminate(self.store, self.topics)
-        self.promote = Timers(self.store, self.topics, expire)
+        self.promote = Timers(self.store, self.topics)
         self._lanes: dict[int, Lane] = {}
 
     def close(self) -> None:
