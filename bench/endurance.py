@@ -28,6 +28,7 @@ def measure(make: MakeRig, build: Build, args: Namespace) -> dict[str, float]:  
         "last / first": last / first,
         "daemon after a tenth, MB": small_mb,
         "daemon after all, MB": large_mb,
+        "daemon, after all / after a tenth": large_mb / small_mb,
     }
 
 
