@@ -3,6 +3,7 @@
 import importlib.util
 import sys
 from collections.abc import Iterable
+from itertools import chain, count
 from pathlib import PurePath
 
 from qflowd.jobs.manifest import HOME, Module
@@ -42,13 +43,9 @@ def _add_folders(modules: dict[str, Module], file: SourceFile, top: str, parts: 
 
 
 def _free_name(stem: str, root: str, given: set[str]) -> str:
-    if stem not in given and not _is_taken(stem, root):
-        return stem
-    name, count = f"{HOME}.{stem}", 1
-    while name in given:
-        count += 1
-        name = f"{HOME}.{stem}_{count}"
-    return name
+    own = [] if _is_taken(stem, root) else [stem]
+    names = chain(own, [f"{HOME}.{stem}"], (f"{HOME}.{stem}_{number}" for number in count(2)))
+    return next(name for name in names if name not in given)
 
 
 def _is_taken(stem: str, root: str) -> bool:

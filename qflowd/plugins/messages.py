@@ -1,6 +1,4 @@
-"""What the daemon asks of the throw-away process that imports plugins, and what that answers, message by message."""
-
-from collections.abc import Iterator
+"""What the daemon asks of the throw-away process that imports plugins, and what that answers: a JSON document a line."""
 
 import msgspec
 
@@ -34,23 +32,9 @@ class FileFinding(msgspec.Struct, frozen=True):
 
 
 class Findings(msgspec.Struct, frozen=True, tag=True):
-    """The answer, by name of module or label of entry point; the last message."""
+    """The answer, by name of module or label of entry point. What user code has started may hold the pipe open after it."""
 
     found: dict[str, FileFinding] = {}
 
 
 Message = Importing | Findings
-
-
-def encode(message: Message) -> bytes:
-    """A message with its length in front: what user code has started may hold the pipe open after the last one."""
-    data = msgspec.msgpack.encode(message)
-    return len(data).to_bytes(8, "big") + data
-
-
-def take(received: bytearray) -> Iterator[Message]:
-    """Take complete messages off what was received."""
-    while len(received) >= 8 and len(received) >= (end := 8 + int.from_bytes(received[:8], "big")):
-        data = bytes(received[8:end])
-        del received[:end]
-        yield msgspec.msgpack.decode(data, type=Message)

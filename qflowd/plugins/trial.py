@@ -16,8 +16,7 @@ import qflowd
 from qflowd.jobs.manifest import Manifest
 from qflowd.model.errors import QflowdError
 from qflowd.model.signal_names import signal_name
-from qflowd.plugins import messages
-from qflowd.plugins.messages import Findings, Importing, TrialRequest
+from qflowd.plugins.messages import Findings, Importing, Message, TrialRequest
 
 IMPORT_TIMEOUT_S = 10.0  # per file
 START_TIMEOUT_S = 60.0  # until the process is at the first file
@@ -57,7 +56,7 @@ class Trial:
         self._start()
 
     def _start(self) -> None:
-        self._received = bytearray()
+        self._received = b""
         self._code, self._since = "", time.monotonic()  # what is imported, and since when
         search_path = os.pathsep.join([*filter(None, sys.path), str(Path(qflowd.__file__).resolve().parents[1])])
         try:
@@ -95,11 +94,12 @@ class Trial:
         with contextlib.suppress(BlockingIOError):
             while data := os.read(self._pipe, 1 << 18):
                 self._received += data
-        for message in messages.take(self._received):
-            match message:
-                case Findings():
+        *lines, self._received = self._received.split(b"\n")
+        for line in lines:
+            match msgspec.json.decode(line, type=Message):
+                case Findings() as findings:
                     self.stop()
-                    return message
+                    return findings
                 case Importing(code):
                     self._code, self._since = code, time.monotonic()
         fault = _how_it_ended(end) if end is not None else self._limit_reached()

@@ -24,7 +24,6 @@ from qflowd.jobs import decorators, manifest, signature
 from qflowd.model.errors import QflowdError
 from qflowd.model.jsontext import clean_text
 from qflowd.model.workflow import Job
-from qflowd.plugins import messages
 from qflowd.plugins.imports import code_hash, imports_of
 from qflowd.plugins.messages import FileFinding, Findings, Importing, Message, TrialRequest
 
@@ -49,9 +48,9 @@ def main() -> None:
     faulthandler.enable(file=trace, all_threads=False)
 
     def send(message: Message) -> None:
-        view = memoryview(messages.encode(message))
-        while view:
-            view = view[os.write(answer_to, view) :]
+        line = msgspec.json.encode(message) + b"\n"
+        while line:
+            line = line[os.write(answer_to, line) :]
 
     send(Examination(request, send).run())
     os._exit(0)  # no atexit, no waiting for threads that user code started
@@ -129,7 +128,7 @@ class Examination:
             self.begin(owner)  # hints are evaluated, which may run anything
             try:
                 job = self._job(spec)
-                msgspec.msgpack.encode(job)  # it has to get to the daemon, default values of parameters too
+                msgspec.json.encode(job)  # it has to get to the daemon, default values of parameters too
                 jobs.setdefault(owner, []).append(job)
             except Exception as error:  # noqa: BLE001 - see above
                 what = str(error) if isinstance(error, QflowdError) else f"{type(error).__name__}: {error}"
