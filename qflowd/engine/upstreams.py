@@ -47,6 +47,10 @@ class Upstreams(dict[int, Upstream]):
 
     def _join(self, instance: KnownInstance, parents: tuple[int, ...]) -> Upstream:
         first, plan = instance.id * ORDINALS, instance.plan
+        if len(parents) == 1:  # in chains, for every task
+            output = self._outputs.get(first + parents[0]) or "null"
+            if isinstance(output, str) and len(output) <= LARGEST_SENT:
+                return f"{{{plan.json_keys[parents[0]]}:{output}}}"
         outputs = [self._outputs.get(first + parent) or "null" for parent in parents]
         size = sum([len(output) if isinstance(output, str) else LARGEST_SENT + 1 for output in outputs])
         if size <= LARGEST_SENT:
