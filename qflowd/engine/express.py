@@ -75,14 +75,12 @@ class Express:
 
         try:
             shipments = self._store.transact(admit_and_claim)
-        except StoreUnavailable:
+        except Exception as problem:
             self._forget(taken)
             self._topics.publish("backlog")
-            raise
-        except Exception as problem:  # noqa: BLE001 - the service finds out which row is at fault
-            log.debug("submissions are left to the service: %s", problem)
-            self._forget(taken)
-            self._topics.publish("backlog")
+            if isinstance(problem, StoreUnavailable):
+                raise
+            log.debug("submissions are left to the service, which finds out which row is at fault: %s", problem)
             return ()
         [batch] = taken
         publish(self._store, self._topics, batch)
