@@ -16,9 +16,7 @@ from qflowd.engine.lease import Lease
 from qflowd.engine.outcome import Ending, Released, outcome_of_death
 from qflowd.engine.registration import StillAlive, mark_gone
 from qflowd.engine.service import Topics, report
-from qflowd.engine.terminate import sweep_instance
 from qflowd.model.errors import StoreUnavailable
-from qflowd.model.ids import instance_of
 from qflowd.model.instruments import DaemonReaped
 from qflowd.model.states import Reason, TaskState
 from qflowd.model.workflow import Settings
@@ -101,11 +99,9 @@ class Recover:
             chunk = self._unlocked(daemon_id, rows[start : start + CHUNK])
             finish(self._store, self._instances, self._batch(chunk), daemon_id)
             taken += len(chunk)
-        for instance in {instance_of(row.id) for row in rows if row.intent}:
-            self._store.transact(lambda tx, instance=instance: sweep_instance(tx, instance), name="sweep")  # type: ignore[misc]
         self._store.instruments.emit(DaemonReaped(daemon_id, taken, why))
         if rows:
-            self._topics.publish("ready", "intent")
+            self._topics.publish("ready", "intent")  # of an instance that is being terminated, they are swept now
         return len(rows)
 
     def _end_sessions(self, daemon_id: int) -> None:

@@ -152,9 +152,8 @@ SELECT t.id FROM {rows: id bigint} r
 SELECT t.id FROM {rows: id bigint} r JOIN qflow.task_instance t ON t.id = r.id
 
 -- name: list_lost
--- What a dead daemon held, how often it was lost before since it became ready, and whether its instance is being terminated.
-SELECT t.id, t.node, t.kind, t.round, t.fence, t.state, t.attempt, t.code_id, t.started_at, COALESCE(i.intent, 0) AS intent,
+-- What a dead daemon held, and how often it was lost before since it became ready.
+SELECT t.id, t.node, t.kind, t.round, t.fence, t.state, t.attempt, t.code_id, t.started_at,
     (SELECT COUNT(*) FROM qflow.attempt a
         WHERE a.task_id = t.id AND a.reason = {reason.LOST} AND a.finished_at >= t.ready_at) AS losses
-FROM qflow.task_instance t LEFT JOIN qflow.workflow_instance i ON i.id = {instance_of: t.id}
-WHERE t.owner = :owner AND t.state IN ({task.RESERVED}, {task.RUNNING}) ORDER BY t.id
+FROM qflow.task_instance t WHERE t.owner = :owner AND t.state IN ({task.RESERVED}, {task.RUNNING}) ORDER BY t.id
