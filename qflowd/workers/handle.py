@@ -48,16 +48,12 @@ class Handle:
     reported: set[Mark] = field(default_factory=set)  # Running went out
     revoked_us: int = 0  # above 0: unstarted tasks are being taken back since then
     is_leaving: bool = False  # gets no more work
-    has_left_place: bool = False  # another worker has its place already
-    is_private: bool = False  # made for one solo chunk
+    is_extra: bool = (
+        False  # runs beside the workers that fill the pool's places: for one solo chunk, or has left its place
+    )
     is_killed: bool = False  # by the daemon, through no fault of its tasks
     backlog: bytearray = field(default_factory=bytearray)
     _buffer: bytes = b""
-
-    @property
-    def is_extra(self) -> bool:
-        """Does it run beside the workers that fill the pool's places?"""
-        return self.is_private or self.has_left_place
 
     def room(self) -> int:
         """Chunks that may be sent now: per slot one in flight and one queued, but none behind a long one."""
@@ -71,7 +67,7 @@ class Handle:
         return 0 if self._is_closed() else max(0, self.slots - len(self.parcels))
 
     def _is_closed(self) -> bool:
-        return bool(self.is_leaving or self.is_private or self.revoked_us or self.stops)
+        return bool(self.is_leaving or self.revoked_us or self.stops)
 
     def send(self, chunk: Chunk) -> None:
         """Queue `chunk`; what the pipe does not take now waits in `backlog`."""

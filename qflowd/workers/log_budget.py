@@ -8,7 +8,6 @@ LARGEST_LOG = 1 << 20  # bytes of each stream that are kept of an attempt, and c
 _HALF = LARGEST_LOG // 2
 Owner = tuple[int, int, int]  # task_id, fence, attempt
 NOBODY: Owner = (0, 0, 0)
-STREAMS = ("stdout", "stderr", "log")
 
 
 class PrintedLine(msgspec.Struct, frozen=True, array_like=True, tag="r"):
@@ -69,10 +68,10 @@ class Budgets:
     """Of all attempts whose output is read now."""
 
     def __init__(self) -> None:
-        self._budgets: defaultdict[tuple[Owner, str], _Budget] = defaultdict(_Budget)
+        self._budgets: defaultdict[Owner, defaultdict[str, _Budget]] = defaultdict(lambda: defaultdict(_Budget))
 
     def of(self, owner: Owner, stream: str) -> _Budget:
-        return self._budgets[owner, stream]
+        return self._budgets[owner][stream]
 
     def add(self, line: PrintedLine, lines: list[PrintedLine]) -> None:
         """Pass `line` on into `lines`, now, or when its attempt is over, or never."""
@@ -80,11 +79,9 @@ class Budgets:
 
     def finish(self, owner: Owner, lines: list[PrintedLine]) -> None:
         """The attempt is over: the end of its output follows."""
-        for stream in STREAMS:
-            if (budget := self._budgets.pop((owner, stream), None)) is not None:
-                budget.finish(lines)
+        for budget in self._budgets.pop(owner, {}).values():
+            budget.finish(lines)
 
     def finish_all(self, lines: list[PrintedLine]) -> None:
-        for budget in self._budgets.values():
-            budget.finish(lines)
-        self._budgets.clear()
+        for owner in list(self._budgets):
+            self.finish(owner, lines)

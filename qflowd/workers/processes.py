@@ -125,7 +125,7 @@ class Processes(Backend):
                 self._next_watch_us = 0
                 return
             worker = self._supervisor.add(pool, 1)
-            worker.is_private = True
+            worker.is_extra = worker.is_leaving = True
             self._listen_to(worker)
         else:
             able = [w for w in self._workers.values() if w.pool == pool and w.room()]
@@ -133,8 +133,6 @@ class Processes(Backend):
                 raise LookupError(f"pool {pool}: no worker has room; ask room() first")
             worker = min(able, key=lambda w: (len(w.parcels) / w.slots, len(w.open)))
         worker.send(chunk)
-        if worker.is_private:
-            worker.is_leaving = True
         self._want_to_write(worker)
         self._next_watch_us = min(self._next_watch_us, now_us() + _BUSY_TICK_US)
 
@@ -279,8 +277,8 @@ class Processes(Backend):
         self._watch.revoke(worker, now_us())
         if not worker.open:
             self._let_go(worker)
-        elif worker.slots > 1 and not worker.is_private:  # its other slots would be idle as long as one task runs
-            worker.has_left_place = True
+        elif worker.slots > 1:  # its other slots would be idle as long as one task runs
+            worker.is_extra = True
             self._supervisor.leave_place(worker)
             self._next_watch_us = 0
 
