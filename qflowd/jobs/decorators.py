@@ -94,9 +94,8 @@ def describe(function: Callable[..., Any], *, name: str | None = None, title: st
     """
     _check_function(function)
     code = inspect.unwrap(function).__code__
-    return _spec(
-        function, name, title, _settings(settings), (function.__module__, code.co_filename, code.co_firstlineno)
-    )
+    site = function.__module__, code.co_filename, code.co_firstlineno
+    return _spec(function, name, title, _settings(settings), site)
 
 
 def registered() -> list[JobSpec]:

@@ -29,6 +29,12 @@ from qflowd.plugins.messages import FileFinding, Findings, Importing, Message, T
 
 GROUP = "qflowd.plugins"  # of entry points
 _PR_SET_PDEATHSIG = 1
+# Files that stand between a plugin and what it imports.
+_IMPORTERS = (
+    *(each.__file__ for each in (manifest, metadata, contextlib)),
+    __file__,
+    import_module.__code__.co_filename,
+)
 
 
 def main() -> None:
@@ -151,11 +157,12 @@ class Examination:
 
 
 def _hash_of_package(module: str, file: str) -> str:
-    """SHA-256 over the files of an installed package that are imported; of one file alone, that of its bytes."""
-    top = module.partition(".")[0]
+    """SHA-256 over the files of an installed package that are imported."""
+    top, digest = module.partition(".")[0], hashlib.sha256()
     files = {getattr(each, "__file__", None) for name, each in sys.modules.items() if name.partition(".")[0] == top}
-    hashes = [hashlib.sha256(Path(each).read_bytes()).hexdigest() for each in sorted(filter(None, {file, *files}))]
-    return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
+    for each in sorted(filter(None, {file, *files})):
+        digest.update(Path(each).read_bytes())
+    return digest.hexdigest()
 
 
 def _as_a_whole(error: BaseException) -> str:
@@ -167,28 +174,18 @@ def _as_a_whole(error: BaseException) -> str:
 def describe(error: BaseException, path: str) -> str:
     """One line: where in the file, what, and where else if the fault lies elsewhere."""
     text = str(error).strip()
+    frames = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
+    frames = [(file, line) for file, line in frames if not file.startswith("<frozen ") and file not in _IMPORTERS]
     if isinstance(error, SyntaxError) and error.filename:
         text = error.msg
+        frames.append((error.filename, error.lineno or 0))
+    here = next((line for file, line in reversed(frames) if file == path), 0)
+    file, line = frames[-1] if frames else ("", 0)
+    if here and isinstance(error, QflowdError):
+        file = path  # our own decorator complained: the reader's line is what counts
     what = f"{type(error).__name__}: {text}" if text else type(error).__name__
-    importers = (
-        __file__,
-        manifest.__file__,
-        metadata.__file__,
-        contextlib.__file__,
-        import_module.__code__.co_filename,
-    )
-    lines = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
-    here = next((line for file, line in reversed(lines) if file == path), 0)
-    last = ([each for each in lines if not each[0].startswith("<frozen ") and each[0] not in importers] or [("", 0)])[
-        -1
-    ]
-    if isinstance(error, SyntaxError) and error.filename:
-        last = (error.filename, error.lineno or 0)
-        here = last[1] if error.filename == path else here
-    elif here and last[0] != path and isinstance(error, QflowdError):
-        last = (path, here)  # our own decorator complained: the reader's line is what counts
     where = f"line {here}: " if here else ""
-    elsewhere = f" ({last[0]}, line {last[1]})" if last[0] and last[0] != path else ""
+    elsewhere = f" ({file}, line {line})" if file not in ("", path) else ""
     return clean_text(f"{where}{what}{elsewhere}{_as_a_whole(error)}")
 
 
