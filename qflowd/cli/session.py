@@ -75,6 +75,7 @@ def _pairs(_context: click.Context, _option: click.Parameter, texts: Sequence[st
                 pairs[name] = jsontext.parse(value)
             else:
                 read = yaml_reader.scalar(value) if value else ""
+                jsontext.checked_number(read)
                 is_word = isinstance(read, bool | None) and value not in ("true", "false", "null")
                 pairs[name] = value if is_word else read
         except ValueError as problem:

@@ -3,12 +3,12 @@
 Strings stay strings (`000300`, `NO`, `21:00`, `2026-01-05`) in all three; what the keys mean is not known here.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, NoReturn
 
-from qflowd.define.reading import KeyPath, Lines, UnreadableText
+from qflowd.define.reading import KeyPath, Lines, UnreadableText, dotted
 from qflowd.model import jsontext
 from qflowd.model.errors import Fault, FaultyDocument
 from qflowd.model.workflow import Json
@@ -71,7 +71,9 @@ def read(
         refuse("must hold keys and values at its top", 1)
     if jsontext.depth(data) > jsontext.DEEPEST:
         refuse(f"is nested more than {jsontext.DEEPEST} levels deep")
-    return Document(jsontext.clean(data), file, lines)
+    document = Document(jsontext.clean(data), file, lines)
+    _check_numbers(document, error)
+    return document
 
 
 def format_of(file: str | Path, error: type[FaultyDocument] = FaultyDocument) -> Format:
@@ -103,11 +105,28 @@ def _reader(format: Format) -> Callable[[str], tuple[Json, Lines]]:
     """Imported at need: a command that reads TOML should not pay for YAML."""
     if format == "yaml":
         from qflowd.define.yaml_reader import read
-    elif format == "toml":
-        from qflowd.define.toml_reader import read
-    else:
-        from qflowd.define.json_reader import read
-    return read
+
+        return read
+    from qflowd.define import text_reader
+
+    return text_reader.read_toml if format == "toml" else text_reader.read_json
+
+
+def _check_numbers(document: Document, error: type[FaultyDocument]) -> None:
+    bad = list(_bad_numbers(document.data, ()))
+    if bad:
+        raise error([Fault(document.file, document.line(path), dotted(path), message) for path, message in bad])
+
+
+def _bad_numbers(value: Json, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
+    if isinstance(value, dict | list):
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _bad_numbers(item, (*path, key))
+    elif isinstance(value, int | float):
+        try:
+            jsontext.checked_number(value)
+        except ValueError as problem:
+            yield path, str(problem)
 
 
 def _decode(text: str | bytes) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import yaml
 
 from qflowd.define.reading import KeyPath, Lines, UnreadableText, dotted
-from qflowd.model.jsontext import DEEPEST, checked_number
+from qflowd.model.jsontext import DEEPEST
 from qflowd.model.workflow import Json
 
 MOST_VALUES: Final = 100_000  # aliases counted each time they are used
@@ -45,18 +45,12 @@ def read(text: str) -> tuple[Json, Lines]:
 
 
 def scalar(text: str) -> Json:
-    """What an unquoted `text` stands for.
-
-    Raises: ValueError for numbers that cannot be used.
-    """
+    """What an unquoted `text` stands for; the number may be one that JSON cannot carry."""
     if text in _WORDS:
         return _WORDS[text]
-    value: Json = text
     if _WHOLE.fullmatch(text):
-        value = int(text) if len(text) <= 21 else 10**21
-    elif _FLOAT.fullmatch(text) and not _CODE.fullmatch(text):
-        value = float(text)
-    return checked_number(value)
+        return int(text) if len(text) <= 21 else 10**21
+    return float(text) if _FLOAT.fullmatch(text) and not _CODE.fullmatch(text) else text
 
 
 def _line(event: Any) -> int:
@@ -144,14 +138,8 @@ class _Builder:
     def _scalar(self, event: Any, path: KeyPath) -> Json:
         text = str(event.value)
         if event.tag in (None, "!", _TAG + "str"):
-            plain = event.implicit[0] and event.style in (None, "")
-            if event.tag is not None or not plain:
-                return text
-            try:
-                return scalar(text)
-            except ValueError as problem:
-                self._fault(_line(event), path, str(problem))
-                return text
+            is_plain = event.tag is None and event.implicit[0] and event.style in (None, "")
+            return scalar(text) if is_plain else text
         self._fault(_line(event), path, f"the tag {event.tag} is not supported; leave it out")
         return text
 

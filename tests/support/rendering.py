@@ -25,11 +25,7 @@ class _Dumper(_DUMPER):  # type: ignore[misc, valid-type]
 
 
 def _represent_text(dumper: Any, text: str) -> Any:
-    try:
-        means_text = scalar(text) == text
-    except ValueError:
-        means_text = False
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if means_text else '"')
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if scalar(text) == text else '"')
 
 
 _Dumper.add_representer(str, _represent_text)

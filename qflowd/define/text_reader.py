@@ -1,32 +1,89 @@
-"""Follows a valid TOML or JSON text: where keys stand, and how plain values are written.
+"""JSON and TOML with the line of every key; dates and times of TOML become the text that was written.
 
-The grammar is another's; this is a second, simple pass. To it an object of JSON is an inline table of TOML.
+The grammar is Python's and tomli's; a second, simple pass finds where keys stand and how plain values are written. To
+that pass an object of JSON is an inline table of TOML.
 """
 
+import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import date, datetime, time
 from typing import Final
 
 from qflowd.define.reading import KeyPath, Lines, UnreadableText, dotted
-from qflowd.model import jsontext
 from qflowd.model.workflow import Json
 
 _BLANK: Final = re.compile(r"(?:[\s,]|#[^\n]*)*")  # commas too: only the order of things matters here
 _TEXT: Final = re.compile(r'''"""(?:[^\\]|\\.)*?"{3,5}|"(?:[^"\\]|\\.)*"|\'{3}.*?\'{3,5}|\'[^\']*\'''', re.DOTALL)
 _BARE_KEY: Final = re.compile(r"[\w-]+")
 _PLAIN_VALUE: Final = re.compile(r"[^,\]}#\n]+")
+_TOO_LONG: Final = (
+    0,
+    "",
+    "contains a whole number of more than 64 bits; write it as text",
+)  # too many digits for Python
 
 
-class Lost(Exception):
+def read_json(text: str) -> tuple[Json, Lines]:
+    """The value in `text` and the lines of its keys.
+
+    Raises: UnreadableText.
+    """
+    if not text.strip():
+        return None, {}
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UnreadableText([(error.lineno, "", f"is not valid JSON: {error.msg}, column {error.colno}")]) from None
+    except ValueError:
+        raise UnreadableText([_TOO_LONG]) from None
+    tracker = _Tracker(text, json.loads)
+    tracker.value(())
+    if tracker.repeated:
+        raise UnreadableText(tracker.repeated)
+    return value, tracker.lines
+
+
+def read_toml(text: str) -> tuple[Json, Lines]:
+    """The value in `text` and the lines of its keys.
+
+    Raises: UnreadableText.
+    """
+    import tomli
+
+    if not text.strip():
+        return None, {}
+    try:
+        value = tomli.loads(text)
+    except tomli.TOMLDecodeError as error:
+        raise UnreadableText([(error.lineno, "", f"is not valid TOML: {error.msg}, column {error.colno}")]) from None
+    except ValueError:
+        raise UnreadableText([_TOO_LONG]) from None
+    tracker = _Tracker(text.replace("\r\n", "\n"), lambda quoted: str(tomli.loads(f"key = {quoted}")["key"]))
+    with suppress(_Lost):
+        tracker.statements()
+    return _dates_as_text(value, (), tracker.texts), tracker.lines
+
+
+def _dates_as_text(value: Json, path: KeyPath, texts: dict[KeyPath, str]) -> Json:
+    if isinstance(value, dict):
+        return {key: _dates_as_text(item, (*path, key), texts) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_dates_as_text(item, (*path, index), texts) for index, item in enumerate(value)]
+    if isinstance(value, datetime | date | time):
+        return texts.get(path) or value.isoformat()
+    return value
+
+
+class _Lost(Exception):
     """The tracker cannot follow the text."""
 
 
-class Tracker:
-    """Walks once through a document."""
+class _Tracker:
+    """Walks once through a valid document. `read_key`: from a key in quotes to the key."""
 
     def __init__(self, text: str, read_key: Callable[[str], str]) -> None:
-        """`read_key`: from a key in quotes to the key."""
         self._text = text
         self._read_key = read_key
         self._at = 0
@@ -34,31 +91,7 @@ class Tracker:
         self._sizes: dict[KeyPath, int] = {}  # path of [[tables]] -> index of the last one
         self.lines: Lines = {(): 1}
         self.texts: dict[KeyPath, str] = {}
-        self.repeated: list[tuple[KeyPath, int]] = []  # keys that were met before, and the line of the repetition
-
-    def checked(self, value: Json, faults: Iterable[tuple[int, str, str]] = ()) -> Json:
-        """The value that the text stands for, with dates and times as they are written.
-
-        Raises: UnreadableText with `faults`, and those of numbers that cannot be used.
-        """
-        faults = list(faults)
-        value = self._plain(value, (), faults)
-        if faults:
-            raise UnreadableText(faults)
-        return value
-
-    def _plain(self, value: Json, path: KeyPath, faults: list[tuple[int, str, str]]) -> Json:
-        if isinstance(value, dict):
-            return {key: self._plain(item, (*path, key), faults) for key, item in value.items()}
-        if isinstance(value, list):
-            return [self._plain(item, (*path, index), faults) for index, item in enumerate(value)]
-        if isinstance(value, datetime | date | time):
-            return self.texts.get(path) or value.isoformat()
-        try:
-            jsontext.checked_number(value)
-        except ValueError as problem:
-            faults.append((self.lines.get(path, 0), dotted(path), str(problem)))
-        return value
+        self.repeated: list[tuple[int, str, str]] = []  # faults of keys that were met before
 
     def statements(self) -> None:
         """Walk over all statements of a TOML text."""
@@ -91,7 +124,8 @@ class Tracker:
         for key in self._keys():
             path = (*path, key)
             if path in self.lines:
-                self.repeated.append((path, line))
+                message = f"duplicate key; it stands in line {self.lines[path]} already"
+                self.repeated.append((line, dotted(path), message))
             self.lines.setdefault(path, line)
         self._at += 1  # the equals sign or colon
         self.value(path)
@@ -136,7 +170,7 @@ class Tracker:
     def _take(self, pattern: re.Pattern[str]) -> str:
         match = pattern.match(self._text, self._at)
         if match is None:  # the reader of the grammar and this tracker disagree; better no line than no file
-            raise Lost
+            raise _Lost
         self._at = match.end()
         return match[0]
 
