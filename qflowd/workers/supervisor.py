@@ -54,7 +54,7 @@ class Supervisor:
         self._env, self._cwd, self._run_dir, self._lock_fd = dict(env), cwd, run_dir, lock_fd
         self._instruments = instruments
         self._places = [_Place(name, size.threads) for name, size in pools.items() for _ in range(size.processes)]
-        self._nursery_place, self._nursery_started_us = _Place("", 0), 0  # it is started anew in the same way
+        self._nursery_place = _Place("", 0)  # it is started anew in the same way
         self._manifest_fd = -1
         self._deadline: orders.Deadline | None = None  # the last one; a nursery that is started later gets it too
         self._last_number = 0
@@ -75,7 +75,6 @@ class Supervisor:
         if self.nursery is not None or now_us() < self._nursery_place.fill_at_us:
             return None
         self.nursery = NurseryLink(self._env, self._lock_fd)
-        self._nursery_started_us = now_us()
         if self._deadline is not None:
             self.order(self._deadline)
         return self.nursery
@@ -127,11 +126,12 @@ class Supervisor:
         """Tell the nursery. Safe from any thread. False: there is none, or it takes no orders."""
         return (nursery := self.nursery) is not None and nursery.order(order, fds)
 
-    def leave_place(self, worker: Handle) -> None:
-        """Another worker takes its place at once, while it ends what it has begun."""
-        for place in self._places:
-            if place.number == worker.number:
-                place.number, place.fill_at_us = 0, now_us()
+    def leave_place(self, worker: Handle) -> _Place | None:
+        """Another worker takes its place at once; returns that, if it had one."""
+        place = next((place for place in self._places if place.number == worker.number), None)
+        if place is not None:
+            place.number, place.fill_at_us = 0, now_us()
+        return place
 
     def signal(self, worker: Handle, signum: int) -> None:
         """Have the nursery send a signal; see `orders.Signal`."""
@@ -148,10 +148,7 @@ class Supervisor:
         worker.output.is_dead = True
         del self.workers[worker.number]
         self._instruments.emit(WorkerExited(worker.pool, worker.number, report.status))
-        place = next((place for place in self._places if place.number == worker.number), None)
-        if place is not None:
-            place.number = 0
-            place.fill_at_us = now_us()
+        if (place := self.leave_place(worker)) is not None:
             if not worker.seq and not worker.is_leaving and report.status != 0:
                 place.put_off(now_us())
             else:
@@ -166,7 +163,7 @@ class Supervisor:
         nursery.sweep([worker.pid for worker in self.workers.values() if worker.pid])
         log.error("the process that starts workers exited, and its workers with it")
         now = now_us()
-        if now - self._nursery_started_us > _LONG_LIFE_US:
+        if now - self._nursery_place.fill_at_us > _LONG_LIFE_US:
             self._nursery_place.failures = 0
         self._nursery_place.put_off(now)
         return list(self.workers.values())

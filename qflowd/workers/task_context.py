@@ -26,8 +26,26 @@ class TaskContext(Context):
 
     @cached_property
     def _facts(self) -> Facts:  # type: ignore[override]
-        # Only when the job asks: most never do, and making it takes microseconds.
-        return facts_of(self._chunk, self.assignment)
+        """Only when the job asks: most never do, and making it takes microseconds."""
+        chunk, task = self._chunk, self.assignment
+        instance = chunk.instances.get(task.instance_id, _NO_FACTS)
+        upstream = "{}" if task.upstream is None else chunk.upstreams[task.upstream]
+        return Facts(
+            task_id=task.task_id,
+            instance_id=task.instance_id,
+            fence=task.fence,
+            attempt=task.attempt,
+            workflow=instance.workflow,
+            task=task.task_key,
+            job=chunk.job,
+            params=_decode(chunk.params_of(task)),
+            business_date=date.fromisoformat(instance.business_date) if instance.business_date else None,
+            tenant=instance.tenant,
+            upstream=upstream.encode() if isinstance(upstream, str) else upstream,
+            saved=task.saved.encode() if task.saved else b"null",
+            database=chunk.database,
+            round=task.round,
+        )
 
 
 class Variables:
@@ -57,25 +75,3 @@ def _own_decimal() -> None:
     import decimal
 
     decimal.setcontext(decimal.getcontext().copy())
-
-
-def facts_of(chunk: Chunk, task: Assignment) -> Facts:
-    """What `context()` tells of `task`."""
-    instance = chunk.instances.get(task.instance_id, _NO_FACTS)
-    upstream = "{}" if task.upstream is None else chunk.upstreams[task.upstream]
-    return Facts(
-        task_id=task.task_id,
-        instance_id=task.instance_id,
-        fence=task.fence,
-        attempt=task.attempt,
-        workflow=instance.workflow,
-        task=task.task_key,
-        job=chunk.job,
-        params=_decode(chunk.params_of(task)),
-        business_date=date.fromisoformat(instance.business_date) if instance.business_date else None,
-        tenant=instance.tenant,
-        upstream=upstream.encode() if isinstance(upstream, str) else upstream,
-        saved=task.saved.encode() if task.saved else b"null",
-        database=chunk.database,
-        round=task.round,
-    )
