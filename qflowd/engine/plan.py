@@ -36,11 +36,6 @@ class Node:
         return self.task.job
 
     @cached_property
-    def is_plain(self) -> bool:
-        """Are its parameters the same in every instance, with no condition to look at?"""
-        return self.constant is not None and not self.conditions
-
-    @cached_property
     def params(self) -> Template | None:
         """None where the job's own parameters are taken from the workflow's by name."""
         return None if self.task.params is None else compile_value(dict(self.task.params))
@@ -56,7 +51,7 @@ class Node:
     @cached_property
     def sources(self) -> tuple[int, ...]:
         """All nodes whose outputs an attempt may ask for: parents, and `named`."""
-        return self.parents if self.is_plain else tuple(sorted(self.named.union(self.parents)))
+        return tuple(sorted(self.named.union(self.parents))) if self.named else self.parents
 
 
 class Alike(NamedTuple):

@@ -107,7 +107,7 @@ def render(gathered: Gathered, timeout_s: float | None) -> tuple[list[Group], li
         is_overridden = bool(instance.overrides)
         try:
             params = node.constant
-            if not node.is_plain or is_overridden:
+            if params is None or node.conditions or is_overridden:
                 if (scope := scopes.get(instance.id)) is None:
                     scope = scopes[instance.id] = scope_of(instance, outputs)
                 params = _params(instance, node, lane, scope)
