@@ -107,8 +107,9 @@ class Reloader:
         if self._trial is None:
             found = self._watch.poll() if time.monotonic() < self._try_at else self._watch.start()
             if found is not None:
-                self._try_at, self._change = math.inf, Change(self.registry, _with_shipped(found, self._enable))
+                self._change = Change(self.registry, _with_shipped(found, self._enable))
                 self._try()
+                self._try_at = math.inf
         findings = None if self._trial is None else self._trial.poll()
         if findings is None:
             return

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from qflowd.plugins.trial import Trial
+from qflowd.plugins.trial import Trial, TrialFailed
 from qflowd.workers.environment import worker_env
 from tests.plugins.conftest import poll_until
 
@@ -105,6 +105,16 @@ def test_several_culprits_are_all_named(folder, make_reloader):
         f"importing it ended the process (exit code {n})" for n in range(3)
     ]
     assert "good" in registry.jobs
+
+
+def test_a_start_that_can_start_no_process_says_so_and_may_be_repeated(folder, make_reloader, tmp_path):
+    folder.job("good")
+    place = tmp_path / "workers"
+    reloader = make_reloader(folder.path, cwd=place)
+    with pytest.raises(TrialFailed, match="no process can be started to try the plugins: No such file"):
+        reloader.start()
+    place.mkdir()
+    assert "good" in reloader.start().jobs
 
 
 def test_what_a_file_starts_at_import_dies_with_its_trial(folder, make_reloader, tmp_path):
