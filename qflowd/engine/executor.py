@@ -291,10 +291,8 @@ class Executor:
             self._look_at = 0.0
         if batch.rearmed:
             self._topics.publish("timer")
-        if closed:
-            self._topics.publish("closed")
-            if batch.attempts:
-                self._log_failed(closed)
+        if closed and batch.attempts:
+            self._log_failed(closed)
 
     def _log_failed(self, closed: list[int]) -> None:
         try:

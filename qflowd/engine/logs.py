@@ -21,7 +21,7 @@ class Logs:
     """The service that writes log lines; before a task's end is written, the executor has its lines written."""
 
     name: ClassVar[str] = "logs"
-    topics: ClassVar[tuple[str, ...]] = ("log",)
+    topics: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, store: Store, read: Callable[[], list[PrintedLine]]) -> None:
         self._store = store

@@ -34,7 +34,7 @@ class Recover:
     """The service that looks for dead daemons."""
 
     name: ClassVar[str] = "recover"
-    topics: ClassVar[tuple[str, ...]] = ("recover",)
+    topics: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, store: Store, instances: Instances, identity: Identity, topics: Topics, lease: Lease) -> None:
         self._store, self._instances, self._identity, self._topics = store, instances, identity, topics

@@ -139,7 +139,7 @@ def retry(tx: Tx, command: Command, target: Any, means: Means) -> CarriedOut:
     _restart(tx, number, recounted)
     _reopen(tx, instances, instance, locked, recounted)
     result = {"instance_id": number, "retried": [plan.name_of(row[ordinal]) for ordinal in sorted(targets)][:NAMED]}
-    return CarriedOut(result | {"tasks": len(targets), "restarted": len(again)}, ("ready", "timer", "closed"))
+    return CarriedOut(result | {"tasks": len(targets), "restarted": len(again)}, ("ready", "timer"))
 
 
 def _check_instance(instance: Any, rows: Sequence[Any]) -> None:

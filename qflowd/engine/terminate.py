@@ -28,7 +28,7 @@ def terminate(tx: Tx, _: Command, target: Any, __: Means) -> CarriedOut:
     """
     number = target.id
     if tx.count("terminate_held_instance", id=number, now=tx.now):
-        return CarriedOut({"instance_id": number, "state": word(InstanceState.TERMINATED)}, ("closed",))
+        return CarriedOut({"instance_id": number, "state": word(InstanceState.TERMINATED)})
     if not tx.count("flag_terminate", id=number):
         instance = tx.one("lock_instance", id=number)
         if InstanceState(instance.state).is_final:
@@ -76,7 +76,7 @@ class Terminate:
     """The service that brings to an end what was terminated, whoever began it."""
 
     name: ClassVar[str] = "terminate"
-    topics: ClassVar[tuple[str, ...]] = ("intent", "closed")
+    topics: ClassVar[tuple[str, ...]] = ("intent",)
 
     def __init__(self, store: Store, topics: Topics) -> None:
         self._store = store
@@ -87,7 +87,6 @@ class Terminate:
         closed = [row.id for row in terminating if not self._sweep(row)]
         if closed:
             self._store.instruments.emit(InstancesTerminated(len(closed)))
-            self._topics.publish("closed")
         if len(closed) == len(terminating):
             return IDLE_S
         # A row may have been claimed between the flag and the sweep: whoever holds some looks again.

@@ -16,7 +16,6 @@
 {upsert: a, b}               what follows VALUES/SELECT to replace columns where the key (a, b) is there
 {excluded: c}                the refused row's column c, in an upsert
 {ignored: table.c}           ends an INSERT that leaves rows whose key is there; c: any column of the table
-{instance_of: t.id}          the instance's id in a task's
 {returning: id}              an INSERT gives back the id it made (MySQL: a second part asks for it)
 {date_cast}                  the type to cast a date parameter to
 {lock}                       take the rows, skip what somebody else holds
@@ -31,7 +30,6 @@ from enum import IntEnum
 from typing import ClassVar
 
 from qflowd.model import states
-from qflowd.model.ids import ORDINALS
 
 _STATES: dict[str, type[IntEnum]] = {
     "task": states.TaskState,
@@ -49,7 +47,6 @@ _DIALECTS = {"sqlite", "postgres", "mysql"}
 TEMPLATES: dict[str, str] = {
     "literal": "@{0}@",
     "ignored": "ON CONFLICT DO NOTHING",
-    "instance_of": f"({{0}} / {ORDINALS})",
     "returning": "RETURNING {0}",
     "excluded": "excluded.{0}",
     "upsert": "ON CONFLICT ({0}) DO UPDATE SET",

@@ -335,7 +335,9 @@ def test_a_cancelled_task_whose_parent_was_cancelled_names_that(lab):
 def test_a_task_that_is_not_there_names_those_that_are(lab):
     number = two_failures(lab)
     assert lab.command("retry", number, task="z")[1] == f"instance {number} has no task 'z'; there are a, b, c"
-    assert lab.command("retry", number, task_id=5)[1] == f"task_id 5 is not a task of instance {number}"
+    missing = task_id(lab, number, "a") + 90
+    assert lab.command("retry", number, task_id=missing)[1] == f"task_id {missing} is not a task of instance {number}"
+    assert lab.command("retry", number, task_id=5)[1].startswith("task_id: must be a whole number from 1048576 to ")
     other = task_id(lab, number, "b")
     assert lab.command("retry", number, task="a", task_id=other)[0] == "REJECTED"
 

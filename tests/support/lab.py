@@ -70,7 +70,7 @@ class Lab:
         self.instances = Instances(self.plans)
         self.jobs.own = {"work": Job(name="work", module="", file="work.py", hash="h")}
         self.published: list[str] = []
-        for topic in ("ready", "timer", "intent", "closed", "schedule", "stopping"):
+        for topic in ("ready", "timer", "intent", "schedule", "stopping"):
             self.topics.subscribe(topic, lambda topic=topic: self.published.append(topic))  # type: ignore[misc]
         self.admit = Admit(self.store, Intake(self.plans, self.lanes, self.jobs), self.lanes, self.topics)
         self.commands = Commands(self.store, self.plans, self.lanes, self.jobs, self.topics)

@@ -3,7 +3,6 @@
 import re
 from typing import Any, ClassVar
 
-from qflowd.model.ids import ORDINALS
 from qflowd.store.render import TEMPLATES, WORDS, Renderer, RowSet
 
 MARIADB_COLLATION = "utf8mb4_nopad_bin"
@@ -40,7 +39,6 @@ class MysqlRenderer(Renderer):
         "excluded": "VALUES({0})",
         "ignored": "ON DUPLICATE KEY UPDATE {0} = {0}",  # INSERT IGNORE would also let bad data through
         "upsert": "ON DUPLICATE KEY UPDATE",
-        "instance_of": f"({{0}} DIV {ORDINALS})",
         "returning": "\n-- then\nSELECT LAST_INSERT_ID() AS {0}",
         "utc_text": "DATE_FORMAT({0}, '%Y-%m-%dT%H:%i:%s.%fZ')",
         "names": "GROUP_CONCAT({0} ORDER BY {0} SEPARATOR ', ')",
