@@ -19,19 +19,19 @@ def unreachable(workflow: Workflow) -> Iterator[tuple[str, str, str]]:
     A task runs when all tasks before it succeeded, so all conditions above it must hold. Finds conditions that are
     opposites, or compare the same with different constants; `workflow` is one that was read without faults.
     """
-    needed: dict[str, dict[str, str]] = {}  # task -> conditions above it: as a tree in text -> as written
+    needed: dict[str, dict[str, ast.expr]] = {}  # task -> conditions above it, by their trees as text
     lost: set[str] = set()
     for task in dag.order(workflow):
         mine = needed[task.key] = {}
         for edge in task.after:
             mine |= needed[edge.parent]
             if edge.condition is not None:
-                mine |= {ast.dump(part): ast.unparse(part) for part in _parts(condition_tree(edge.condition))}
+                mine |= {ast.dump(part): part for part in _parts(condition_tree(edge.condition))}
         if lost.intersection(edge.parent for edge in task.after):
             lost.add(task.key)
         elif pair := _contradiction(mine):
             lost.add(task.key)
-            yield task.key, *pair
+            yield task.key, ast.unparse(pair[0]), ast.unparse(pair[1])
 
 
 def _parts(tree: ast.expr) -> list[ast.expr]:
@@ -41,19 +41,16 @@ def _parts(tree: ast.expr) -> list[ast.expr]:
     return [tree]
 
 
-def _contradiction(conditions: dict[str, str]) -> tuple[str, str] | None:
-    """Two conditions that cannot both hold, as they are written."""
-    seen: dict[str, str] = {}  # a condition's tree as text -> as it is written
-    equal: dict[str, tuple[str, str]] = {}  # what is compared -> the constant, and the condition
-    for tree, written in conditions.items():
-        expression = ast.parse(written, mode="eval").body
-        if (other := seen.get(ast.dump(_opposite(expression)))) is not None:
-            return other, written
-        if constant := _equality(expression):
-            first = equal.setdefault(constant[0], (constant[1], written))
-            if first[0] != constant[1]:
-                return first[1], written
-        seen[tree] = written
+def _contradiction(conditions: dict[str, ast.expr]) -> tuple[ast.expr, ast.expr] | None:
+    """Two conditions that cannot both hold."""
+    equal: dict[str, tuple[str, ast.expr]] = {}  # what is compared -> the constant, and the condition
+    for condition in conditions.values():
+        if (other := conditions.get(ast.dump(_opposite(condition)))) is not None:
+            return condition, other
+        if constant := _equality(condition):
+            value, first = equal.setdefault(constant[0], (constant[1], condition))
+            if value != constant[1]:
+                return first, condition
     return None
 
 

@@ -1,7 +1,6 @@
 """Workflow files: from a document to the `Workflow` that it describes, with all faults at once."""
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Literal
 
@@ -20,15 +19,12 @@ from qflowd.model.workflow import Edge, Json, Schedule, Settings, Task, Workflow
 MOST_TASKS: Final = 100_000
 MOST_CATCHUP: Final = 10_000
 
-_LATER_EVERYWHERE: Final = frozenset({"calendar", "compensation", "deadline", "limits", "overlap", "saga", "wait_for"})
-LATER_WORKFLOW_KEYS: Final = _LATER_EVERYWHERE | {"business_date", "compensate_on", "concurrency", "on", "quota"}
-LATER_TASK_KEYS: Final = _LATER_EVERYWHERE | {
-    *("allow_failure", "approval", "chunk", "delay", "map", "max_parallel", "sensor", "signal", "spawn"),
-    *("trigger_rule", "window", "workflow"),
-}
-LATER_SCHEDULE_KEYS: Final = frozenset(
-    {"calendar", "overlap", "window", "deadline", "misfire_grace", "jitter", "params"}
-)
+_LATER_KEYS: Final = frozenset({
+    "allow_failure", "approval", "business_date", "calendar", "chunk", "compensate_on", "compensation", "concurrency",
+    "deadline", "delay", "limits", "map", "max_parallel", "misfire_grace", "on", "overlap", "quota", "saga", "sensor",
+    "signal", "spawn", "trigger_rule", "wait_for", "window", "workflow",
+})  # fmt: skip
+_LATER_SCHEDULE_KEYS: Final = _LATER_KEYS | {"jitter", "params"}
 
 _Catchup = Literal["none", "last", "all"]
 _CATCHUP_ALL: Final = re.compile(r"all\(\s*([0-9]{1,9})\s*\)")
@@ -64,13 +60,13 @@ def parse_document(document: Document) -> Workflow:
         type=top.take("type", short_text(200), ""),
         tags=top.take("tags", _tags, ()),
         enabled=top.take("enabled", flag, True),
-        params=_params(top),
-        defaults=_settings_section(top.section("defaults")),
+        params=top.take("params", mapping, None),  # None and {} differ: anything goes, and nothing does
+        defaults=_defaults(top.section("defaults")),
         schedule=_schedule(top),
         timeout=top.take("timeout", parse_duration, None),
         tasks=_tasks(top),
     )
-    top.close(LATER_WORKFLOW_KEYS)
+    top.close(_LATER_KEYS)
     check_params(top, workflow.params)
     check_schedule(top, workflow)
     check_tasks(top.section("tasks"), workflow)
@@ -91,15 +87,10 @@ def parse_task(document: Document, key: str) -> Task:
     return task
 
 
-def _settings_section(fields: Fields) -> Settings:
+def _defaults(fields: Fields) -> Settings:
     settings = read_settings(fields)
-    fields.close(LATER_TASK_KEYS)
+    fields.close(_LATER_KEYS)
     return settings
-
-
-def _params(top: Fields) -> Mapping[str, Json] | None:
-    # None and {} differ: anything goes, and nothing does.
-    return top.take("params", mapping, None)
 
 
 def _tasks(top: Fields) -> tuple[Task, ...]:
@@ -128,7 +119,7 @@ def _task(key: str, fields: Fields) -> Task:
         params=fields.take("params", mapping, None),
         settings=read_settings(fields),
     )
-    fields.close(LATER_TASK_KEYS)
+    fields.close(_LATER_KEYS)
     return task
 
 
@@ -174,7 +165,7 @@ def _schedule(top: Fields) -> Schedule | None:
         catchup_limit=limit,
         enabled=fields.take("enabled", flag, True),
     )
-    fields.close(LATER_SCHEDULE_KEYS)
+    fields.close(_LATER_SCHEDULE_KEYS)
     return schedule
 
 
