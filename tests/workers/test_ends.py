@@ -197,7 +197,7 @@ def test_a_plugin_that_cannot_be_imported_fails_its_task_with_the_reason(hire):
 
 def test_a_fork_that_returns_into_the_worker_is_not_heard(hire):
     story = hire(JOBS)
-    ids = story.send("forks", tasks=3)
+    ids = story.send("forks", tasks=3, estimate_s=100)
     story.until_ended(ids)
     assert [story.ends()[task_id].output for task_id in ids] == ['"from the parent"'] * 3
     assert isinstance(story.end("noop"), Done)
@@ -223,8 +223,9 @@ BURNS = """
 """
 
 
-def test_cpu_time_is_told_of_tasks_that_took_long_though_nobody_expected_it(hire):
-    story = hire(BURNS)
+@pytest.mark.parametrize("threads", [1, 2])
+def test_cpu_time_is_told_of_tasks_that_took_long_though_nobody_expected_it(hire, threads):
+    story = hire(BURNS, threads=threads)
     ids = story.send("burns", tasks=2, estimate_s=100)
     story.until_ended(ids)
     for task_id in ids:
