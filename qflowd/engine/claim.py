@@ -17,13 +17,13 @@ from qflowd.model.workflow import Job
 from qflowd.store.clock import boottime
 from qflowd.store.tx import Store, Tx
 
-LARGEST_BATCH = 4000
+LARGEST_BATCH = 2000
 MANY = 100  # rows of one claim: from here on the next one goes on where it ended
 LOOK_ANEW_S = 0.5  # how long claims go on so, if nothing has become ready here
 LOOKS_PAST_PAUSED = 20  # claims in one transaction that met nothing but rows of paused instances
 _PLACE = itemgetter(3, 0)  # of a Claimed: priority, id
 # LIMIT is part of the text, so batches come in few sizes: each has its plan.
-SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 3000, 4000)
+SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)
 
 
 class Claimed(NamedTuple):
