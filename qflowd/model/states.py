@@ -115,6 +115,6 @@ class AnswerState(StrEnum):
 
 
 def words(states: type[IntEnum]) -> dict[int, str]:
-    """Code -> the word the views show: upper case for states, lower case for reasons and kinds."""
+    """Code -> the word the views show: upper case for states, lower case for reasons and kinds; none for Reason.NONE."""
     lower = states in (Reason, TaskKind)
-    return {int(state): state.name.lower() if lower else state.name for state in states}
+    return {int(state): state.name.lower() if lower else state.name for state in states if state is not Reason.NONE}

@@ -173,8 +173,6 @@ class Renderer:
     def macro_words(self, rest: str) -> str:
         family, column = rest.split(None, 1)
         cases = " ".join(f"WHEN {code} THEN '{word}'" for code, word in states.words(_STATES[family]).items())
-        if family == "reason":
-            cases = cases.replace(f"WHEN {int(states.Reason.NONE)} THEN 'none'", "WHEN 0 THEN NULL")
         return f"CASE {column} {cases} END"
 
     def macro_seconds(self, rest: str) -> str:

@@ -83,7 +83,7 @@ def test_the_database_has_the_defaults_that_the_page_gives() -> None:
     ("heading", "kind"), [("Task", states.TaskState), ("Instance", states.InstanceState), ("Reasons", states.Reason)]
 )
 def test_the_page_of_states_explains_all_there_are_and_no_others(heading: str, kind: type[IntEnum]) -> None:
-    there = set(states.words(kind).values()) - {"none"}
+    there = set(states.words(kind).values())
     assert first_cells(section(STATES, heading)) == there
 
 

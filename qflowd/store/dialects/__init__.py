@@ -1,29 +1,29 @@
 """For each database: the dialect itself, and beside it its connection and errors, its words (renderer), its alarm."""
 
-from urllib.parse import urlsplit
+from pathlib import Path
 
+from qflowd.config.database_url import resolve
 from qflowd.model.errors import InvalidRequest
 from qflowd.store.dialects.base import Dialect
 
 
 def dialect_for(url: str) -> Dialect:
-    """The dialect that a database URL asks for; only its driver is imported.
+    """The dialect that a database URL asks for; only its driver is imported. A relative file begins at the current folder.
 
-    Raises InvalidRequest for a scheme we do not know.
+    Raises: InvalidRequest if no database of ours answers to `url`.
     """
-    scheme = urlsplit(url).scheme.partition("+")[0]
-    if scheme == "sqlite":
+    try:
+        url = resolve(url, Path.cwd())
+    except ValueError as problem:
+        raise InvalidRequest(f"the database URL {problem}") from None
+    if url.startswith("sqlite"):
         from qflowd.store.dialects.sqlite import Sqlite
 
         return Sqlite(url)
-    if scheme in ("postgresql", "postgres"):
+    if url.startswith("postgres"):
         from qflowd.store.dialects.postgres import Postgres
 
         return Postgres(url)
-    if scheme in ("mysql", "mariadb"):
-        from qflowd.store.dialects.mysql import Mysql
+    from qflowd.store.dialects.mysql import Mysql
 
-        return Mysql(url)
-    raise InvalidRequest(
-        f"database URL starts with {scheme or 'nothing'!r}; use sqlite:///FILE, postgresql://… or mysql://…"
-    )
+    return Mysql(url)

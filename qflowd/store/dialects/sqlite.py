@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from qflowd.model.errors import InvalidRequest, StoreUnavailable, StoreUnsupported
+from qflowd.model.errors import StoreUnavailable, StoreUnsupported
 from qflowd.store.alarm import Alarm
 from qflowd.store.dialects.base import Connection, Dialect
 from qflowd.store.dialects.sqlite_alarm import DataVersion
@@ -43,11 +43,8 @@ class Sqlite(Dialect):
     single_statement_commits = False  # a write that begins as a read can hit BUSY_SNAPSHOT, which no waiting mends
 
     def __init__(self, url: str) -> None:
-        path = unquote(urlsplit(url).path)
-        if not path.startswith("/") or path == "/":
-            raise InvalidRequest(f"{url!r} names no file; write sqlite:///FILE or sqlite:////absolute/FILE")
-        # sqlite:///qflow.db is relative, sqlite:////var/lib/qflow.db absolute.
-        self.file = Path(path[1:]).absolute()
+        self.url = url
+        self.file = Path(unquote(urlsplit(url).path[1:]))
         self.renderer = SqliteRenderer()
         self._write_lock = threading.Lock()
         self._log_place: tuple[int, int] | None = None
@@ -99,9 +96,6 @@ class Sqlite(Dialect):
 
     def alarm(self) -> Alarm[Any]:
         return DataVersion(self.file, self.connect)
-
-    def describe(self) -> str:
-        return f"sqlite:///{self.file}"
 
 
 def _place(path: str) -> tuple[int, int] | None:
