@@ -26,11 +26,11 @@ from qflowd.daemon.program import store_workflow
 from qflowd.define import workflow_file
 from qflowd.define.builders import WorkflowBuilder
 from qflowd.engine.admit import Admit
+from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
 from qflowd.engine.commands import Commands
 from qflowd.engine.executor import Executor
 from qflowd.engine.instances import Instances
 from qflowd.engine.intake import Intake
-from qflowd.engine.known import LaneIds, Plans, RegisteredJobs
 from qflowd.engine.logs import Logs
 from qflowd.engine.schedules import Schedules
 from qflowd.engine.service import Topics

@@ -13,16 +13,16 @@ from qflowd.config.records import Config, PoolConfig
 from qflowd.daemon.plugins import Plugins, reloader_for
 from qflowd.engine import registration
 from qflowd.engine.admit import Admit
+from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
 from qflowd.engine.commands import Commands
 from qflowd.engine.executor import Executor
 from qflowd.engine.heartbeat import Heartbeat
 from qflowd.engine.identity import Identity, run_dir_for
 from qflowd.engine.instances import Instances
 from qflowd.engine.intake import Intake
-from qflowd.engine.known import LaneIds, Plans, RegisteredJobs
 from qflowd.engine.lease import Lease
+from qflowd.engine.lease_watch import LeaseWatch
 from qflowd.engine.logs import Logs
-from qflowd.engine.lookout import Lookout
 from qflowd.engine.recover import Recover
 from qflowd.engine.schedules import Schedules
 from qflowd.engine.service import Service, ServiceThread, Topics, back_off
@@ -124,7 +124,7 @@ class Daemon:
         # They run from the first moment on: plugins may take a minute.
         heartbeat = Heartbeat(self.store, self.topics, self.lease, self.identity, self.executor)
         self._run(
-            [heartbeat, Lookout(self.store, self.lease, self.executor, sever=self._sever, leave=self._leave_file)]
+            [heartbeat, LeaseWatch(self.store, self.lease, self.executor, sever=self._sever, leave=self._leave_file)]
         )
         while not self._reloader.is_ready:
             if self._stopping.is_set():

@@ -7,8 +7,8 @@ way, see `express.py`.
 import logging
 from typing import ClassVar
 
+from qflowd.engine.caches import LaneIds
 from qflowd.engine.intake import ALL, BATCH, Admitted, Intake, answer
-from qflowd.engine.known import LaneIds
 from qflowd.engine.request import Refused
 from qflowd.engine.service import Topics, log_refused, log_some
 from qflowd.engine.stray_ids import StrayIds

@@ -6,9 +6,9 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any, NamedTuple
 
+from qflowd.engine.caches import CodeIds, LaneIds
 from qflowd.engine.expand import Admission
 from qflowd.engine.gate import Gate, Head, rows_of, shut
-from qflowd.engine.known import CodeIds, LaneIds
 from qflowd.engine.lanes import START, Lane
 from qflowd.model.errors import QflowdError
 from qflowd.model.ids import instance_of, task_id

@@ -7,9 +7,9 @@ REJECTED with the reason and never taken again, so it cannot stand in the way of
 from typing import ClassVar, Final
 
 from qflowd.engine import resume, retry, schedules, terminate  # noqa: F401 - each adds its verbs
+from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
 from qflowd.engine.control import VERBS, LanesMissing, Later, Means, NotPossible, read_command
 from qflowd.engine.instances import Instances
-from qflowd.engine.known import LaneIds, Plans, RegisteredJobs
 from qflowd.engine.request import LONGEST_ERROR, Refused
 from qflowd.engine.service import Topics, log_refused
 from qflowd.model import jsontext

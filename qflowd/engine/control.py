@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from qflowd.define import rows
+from qflowd.engine.caches import LaneIds, LaneKey, Plans, RegisteredJobs
 from qflowd.engine.instances import Instances
-from qflowd.engine.known import LaneIds, LaneKey, Plans, RegisteredJobs
 from qflowd.engine.request import Refused
 from qflowd.model.errors import QflowdError
 from qflowd.model.ids import instance_of

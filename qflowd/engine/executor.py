@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from qflowd.engine import kinds
 from qflowd.engine.batch import Batch
+from qflowd.engine.caches import LaneIds
 from qflowd.engine.claim import Apart, Claim, Claimer
 from qflowd.engine.dispatch import Dispatch, Shipment
 from qflowd.engine.expand import Admission
@@ -20,7 +21,6 @@ from qflowd.engine.finish import finish_and
 from qflowd.engine.harvest import Harvest
 from qflowd.engine.instances import Instances
 from qflowd.engine.intake import Intake
-from qflowd.engine.known import LaneIds
 from qflowd.engine.service import Topics, back_off, log_some, report
 from qflowd.engine.upkeep import Upkeep
 from qflowd.model.errors import StoreUnavailable

@@ -7,7 +7,7 @@ from typing import Any
 
 from qflowd.define.expressions import Template
 from qflowd.define.rows import Override
-from qflowd.engine.known import LaneKey
+from qflowd.engine.caches import LaneKey
 from qflowd.engine.plan import Plan, effective
 from qflowd.engine.request import NO_OVERRIDE, Refused, Request
 from qflowd.model import jsontext, rules

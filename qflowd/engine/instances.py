@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from qflowd.define.rows import Override, read_overrides
-from qflowd.engine.bounded import Bounded
+from qflowd.engine.bounded_cache import BoundedCache
+from qflowd.engine.caches import Plans
 from qflowd.engine.expand import Admission, instance_scope
-from qflowd.engine.known import Plans
 from qflowd.engine.plan import Plan
 from qflowd.model import jsontext
 from qflowd.model.errors import QflowdError, StoreUnavailable, Unreadable
@@ -56,10 +56,10 @@ class Instances:
 
     def __init__(self, plans: Plans) -> None:
         self._plans = plans
-        self._known: Bounded[int, KnownInstance] = Bounded(REMEMBERED, lambda instance: instance.weight)
+        self._known: BoundedCache[int, KnownInstance] = BoundedCache(REMEMBERED, lambda instance: instance.weight)
         self._unreadable: dict[int, str] = {}  # of those that were loaded last: why
         # By task id and round: what a person had start anew, here or elsewhere, has another output than before.
-        self.outputs: Bounded[tuple[int, int], str | None] = Bounded(
+        self.outputs: BoundedCache[tuple[int, int], str | None] = BoundedCache(
             REMEMBERED_OUTPUTS, lambda output: OVERHEAD // 2 + len(output or "")
         )
 

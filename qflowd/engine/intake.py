@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from math import inf
 from typing import Any, NamedTuple
 
+from qflowd.engine.caches import LaneIds, LaneKey, Plans, RegisteredJobs
 from qflowd.engine.expand import Admission, admit_request, instance_row, task_rows
-from qflowd.engine.known import LaneIds, LaneKey, Plans, RegisteredJobs
 from qflowd.engine.plan import Plan
 from qflowd.engine.request import LONGEST_ERROR, Refused, Request, read_request
 from qflowd.engine.stray_ids import largest_id

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from qflowd.engine.known import LaneKey
+from qflowd.engine.caches import LaneKey
 from qflowd.engine.plan import Node, effective
 from qflowd.model.workflow import Job, Settings
 

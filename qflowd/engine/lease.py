@@ -17,7 +17,7 @@ PUNCTUAL_BEATS: Final = 4  # of one's own, in a row, before others may be taken 
 
 
 class Lease:
-    """This daemon's. All instants are CLOCK_BOOTTIME. Written by heartbeat and lookout, read by whoever claims."""
+    """This daemon's. All instants are CLOCK_BOOTTIME. Written by the heartbeat and the lease watch, read by whoever claims."""
 
     def __init__(self, lease_s: float, tell: Callable[[float], None]) -> None:
         """`tell(until)`: the workers' guardian, and the lock file, until when we live."""
@@ -45,7 +45,9 @@ class Lease:
 
     def extend(self, since: float) -> None:
         """Nobody takes over before 5/6 of the lease after `since`."""
-        with self._lock:  # a beat that was asked for long ago may be written after the lookout has extended the lease
+        with (
+            self._lock
+        ):  # a beat that was asked for long ago may be written after the lease watch has extended the lease
             self._until = max(self._until, since + self.lease_s * FENCE_AT)
             self._tell(self._until)
 

@@ -12,7 +12,7 @@ import pytest
 
 from qflowd import Engine, Rejected, TaskBuilder, WorkflowBuilder
 from qflowd.engine.lease import Lease
-from qflowd.engine.lookout import Lookout
+from qflowd.engine.lease_watch import LeaseWatch
 from qflowd.engine.registration import mark_gone
 from qflowd.model.instruments import (
     DaemonReregistered,
@@ -122,13 +122,13 @@ def test_a_daemon_that_others_mark_dead_says_under_which_number_it_continues(eng
 def test_a_lease_that_runs_out_is_heard_of(engine, heard):
     with engine:
         daemon, lease = engine._daemon, Lease(30.0, lambda until: None)
-        lookout = Lookout(daemon.store, lease, daemon.executor, sever=daemon._sever, leave=daemon._leave_file)
+        lease_watch = LeaseWatch(daemon.store, lease, daemon.executor, sever=daemon._sever, leave=daemon._leave_file)
         lease.renew(boottime())
-        lookout.tick()
+        lease_watch.tick()
         assert heard.of(LeaseExpired) == []
         lease._until = 0.0
-        lookout.tick()
-        lookout.tick()
+        lease_watch.tick()
+        lease_watch.tick()
         assert heard.of(LeaseExpired) == [LeaseExpired()]
 
 

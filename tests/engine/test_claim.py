@@ -1,7 +1,7 @@
 """What to claim: lanes that may be this daemon's are learnt outside the transaction, others are left alone."""
 
+from qflowd.engine.caches import LaneIds
 from qflowd.engine.claim import Claimer
-from qflowd.engine.known import LaneIds
 from qflowd.model.ids import instance_of
 from qflowd.model.workflow import Job
 

@@ -6,8 +6,8 @@ import re
 from typing import Any
 
 from qflowd import connect
+from qflowd.engine.caches import LaneIds
 from qflowd.engine.claim import MANY, Claimer
-from qflowd.engine.known import LaneIds
 from qflowd.model.states import InstanceState, TaskState
 from qflowd.model.workflow import Job
 from qflowd.store.tx import Store, Tx

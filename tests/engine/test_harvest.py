@@ -3,9 +3,9 @@
 import pytest
 
 from qflowd.engine.batch import Batch
+from qflowd.engine.caches import LaneKey
 from qflowd.engine.claim import Claimed
 from qflowd.engine.harvest import Harvest
-from qflowd.engine.known import LaneKey
 from qflowd.engine.lanes import Lane, Terms
 from qflowd.model.durations import parse_size
 from qflowd.model.states import Reason

@@ -9,8 +9,8 @@ import pytest
 
 from qflowd.define.workflow_file import parse
 from qflowd.engine.admit import Admit
+from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
 from qflowd.engine.intake import Intake
-from qflowd.engine.known import LaneIds, Plans, RegisteredJobs
 from qflowd.engine.schedules import Schedules, reset_next_fire
 from qflowd.engine.service import Topics
 from qflowd.engine.workflow_store import store_workflow

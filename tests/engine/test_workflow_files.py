@@ -13,8 +13,8 @@ import pytest
 from qflowd.define.documents import SUFFIXES
 from qflowd.define.workflow_file import parse
 from qflowd.engine.admit import Admit
+from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
 from qflowd.engine.intake import Intake
-from qflowd.engine.known import LaneIds, Plans, RegisteredJobs
 from qflowd.engine.service import ServiceThread, Topics
 from qflowd.engine.workflow_files import WorkflowFiles
 from qflowd.engine.workflow_store import store_workflow

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from qflowd.engine.known import Plans
+from qflowd.engine.caches import Plans
 from qflowd.engine.plan import Plan
 from qflowd.model.ids import ORDINALS
 from qflowd.model.rules import worth

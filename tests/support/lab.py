@@ -13,13 +13,13 @@ from typing import Any
 from qflowd.define.workflow_file import parse
 from qflowd.engine.admit import Admit
 from qflowd.engine.batch import Batch
+from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
 from qflowd.engine.claim import Claimed, claim_rows
 from qflowd.engine.commands import Commands
 from qflowd.engine.finish import finish
 from qflowd.engine.gate import Head
 from qflowd.engine.instances import Instances
 from qflowd.engine.intake import Intake
-from qflowd.engine.known import LaneIds, Plans, RegisteredJobs
 from qflowd.engine.lanes import Lane
 from qflowd.engine.outcome import AttemptRow, Final
 from qflowd.engine.service import Topics

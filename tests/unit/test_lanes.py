@@ -2,7 +2,7 @@
 
 import pytest
 
-from qflowd.engine.known import LaneKey
+from qflowd.engine.caches import LaneKey
 from qflowd.engine.lanes import CHUNK_S, LARGEST_CHUNK, SHORT_S, Lane
 from qflowd.model.workflow import Job
 

@@ -1,4 +1,4 @@
-"""Lookout: watches over the lease (lease.py), and acts when it is lost or nothing is answered any more."""
+"""Lease watch: acts when the lease (lease.py) is lost, or when the database no longer answers."""
 
 import logging
 from collections.abc import Callable
@@ -15,10 +15,10 @@ LOOKS_PER_LEASE: Final = 12
 FILE_LOOK_S: Final = 0.5  # between two looks whether the file is still the same
 
 
-class Lookout:
-    """The service that keeps watch over the lease. It asks no database, so none can hold it up."""
+class LeaseWatch:
+    """The service that watches the lease. It never uses the database, so nothing there can delay it."""
 
-    name: ClassVar[str] = "lookout"
+    name: ClassVar[str] = "lease-watch"
     topics: ClassVar[tuple[str, ...]] = ()
 
     def __init__(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from qflowd.engine.bounded import Bounded
+from qflowd.engine.bounded_cache import BoundedCache
 
 
-def memory(**values: str) -> Bounded[str, str]:
-    found: Bounded[str, str] = Bounded(10, len)
+def memory(**values: str) -> BoundedCache[str, str]:
+    found: BoundedCache[str, str] = BoundedCache(10, len)
     found.remember(values.items())
     return found
 

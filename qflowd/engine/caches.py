@@ -1,11 +1,11 @@
-"""What a daemon remembers of the database's slow tables: plans, lanes, jobs, code. All of it can be read again."""
+"""Caches of tables that hardly change: plans, lanes, jobs, code. All of it can be read again."""
 
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from qflowd.define import stored
-from qflowd.engine.bounded import Bounded
+from qflowd.engine.bounded_cache import BoundedCache
 from qflowd.engine.plan import Plan, compile_plan, single_job
 from qflowd.model.errors import NotFound
 from qflowd.model.workflow import Job
@@ -28,20 +28,20 @@ class Plans:
 
     def __init__(self) -> None:
         # With the length of its document; what is made of it takes some ten times as much.
-        self._by_version: Bounded[int, tuple[Plan, int]] = Bounded(LARGEST_PLANS, lambda known: known[1])
+        self._by_version: BoundedCache[int, tuple[Plan, int]] = BoundedCache(LARGEST_PLANS, lambda cached: cached[1])
         self._by_job: dict[str, Plan] = {}
 
     def of_version(self, tx: Tx, version_id: int) -> Plan:
         """The plan of a stored version. Raises: NotFound; InvalidWorkflow if a newer release has stored it."""
-        known = self._by_version.get(version_id)
-        if known is None:
+        cached = self._by_version.get(version_id)
+        if cached is None:
             row = tx.one("load_version", id=version_id)
             if row is None:
                 raise NotFound(f"workflow version {version_id} is gone from the database")
             workflow = stored.read(row.document, f"version {version_id} of {row.workflow}")
-            known = compile_plan(version_id, workflow), len(row.document)
-            self._by_version.remember([(version_id, known)])
-        return known[0]
+            cached = compile_plan(version_id, workflow), len(row.document)
+            self._by_version.remember([(version_id, cached)])
+        return cached[0]
 
     def of_instance(self, tx: Tx, row: Any) -> Plan:
         """The plan of an instance (a row of `load_instances`): of its version, or of its single job."""
@@ -63,7 +63,7 @@ class LaneIds:
         self._keys: dict[int, LaneKey] = {}
 
     def ensure(self, keys: Iterable[LaneKey]) -> None:
-        """Make those that are missing, in a transaction of their own; call it outside any other."""
+        """Make those that are missing, in a separate transaction; call it outside any other."""
         missing = sorted(set(keys) - self._ids.keys())
         if not missing:
             return
@@ -92,10 +92,10 @@ class LaneIds:
             self._learn(self._store.read(lambda tx: tx.run("load_lanes", rows=missing)))
 
     def _learn(self, rows: Iterable[tuple[int, str, str, str, str]]) -> None:
-        for lane, *key in rows:
-            found = LaneKey(*key)
-            self._ids[found] = lane
-            self._keys[lane] = found
+        for lane, *columns in rows:
+            key = LaneKey(*columns)
+            self._ids[key] = lane
+            self._keys[lane] = key
 
 
 class RegisteredJobs:

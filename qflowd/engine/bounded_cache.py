@@ -1,4 +1,4 @@
-"""A memory with a bound: by what its values weigh, not by how many there are."""
+"""A cache bounded by the weight of its values, not by their number."""
 
 import threading
 from collections import OrderedDict
@@ -9,8 +9,8 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-class Bounded(OrderedDict[K, V]):
-    """A dict that drops what came first once its values weigh more than `most`; the last one always stays."""
+class BoundedCache(OrderedDict[K, V]):
+    """A dict that drops its oldest values once all together weigh more than `most`; the newest one always stays."""
 
     def __init__(self, most: int, weigh: Callable[[V], int]) -> None:
         super().__init__()
