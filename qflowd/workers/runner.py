@@ -44,29 +44,30 @@ class Results:
 
     def __init__(self, fd: int, inbox: Inbox, page: Page | None) -> None:
         self._fd, self._inbox, self._page = fd, inbox, page
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # threads may outlive their task, and a job's signal handler may send too
         self._since_us = 0  # when the first of those that wait ended
 
     def send(self, message: wire.Message) -> None:
         data = wire.encode_line(message) + b"\n"
-        if self._page is None:
-            with self._lock:
+        with self._lock:
+            if self._page is None:
                 self._write(data)
-        else:
-            self._write(self._page.staged() + data)
-            self._page.clear_stage()
-            self._since_us = 0
+            else:
+                self._write(self._page.staged() + data)
+                self._page.clear_stage()
+                self._since_us = 0
 
     def send_soon(self, done: Done) -> None:
         """Together with what follows within a millisecond. If this process is lost before, the daemon finds it in the page."""
-        self._since_us = self._since_us or done.ended_us
-        is_due = done.ended_us - self._since_us >= _TOGETHER_US
-        if is_due or self._page is None or not self._page.stage(wire.encode_line(done) + b"\n"):
-            self.send(done)
+        with self._lock:
+            self._since_us = self._since_us or done.ended_us
+            is_due = done.ended_us - self._since_us >= _TOGETHER_US
+            if is_due or self._page is None or not self._page.stage(wire.encode_line(done) + b"\n"):
+                self.send(done)
 
     def cut_off(self) -> None:
-        """This is a fork of the worker: the page is not its own."""
-        self._page = None
+        """This is a fork of the worker: the page is not its own, and threads that held the lock are not here."""
+        self._page, self._lock = None, threading.RLock()
 
     def _write(self, data: bytes) -> None:
         try:
