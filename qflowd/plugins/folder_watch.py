@@ -3,7 +3,6 @@
 File events would be sooner, but are silent on network folders, run out, and miss a folder that is replaced as a whole.
 """
 
-import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -74,7 +73,7 @@ class FolderWatch:
 def _look_at(path: str) -> tuple[object, ...]:
     """Differs from the last time if the file was written to, replaced, or given to somebody else."""
     try:
-        status = os.lstat(path)
+        status = Path(path).stat()  # of what a link points to, which may change behind it
     except OSError:
         return (path,)
     return path, status.st_dev, status.st_ino, status.st_size, status.st_ctime_ns

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from qflowd.plugins.folder_watch import FolderWatch
+
 
 def text_of(name, number):
     return f"from qflowd import job\n@job\ndef {name}():\n    return {number}\n"
@@ -168,3 +170,33 @@ def test_a_reload_may_be_asked_for_from_any_thread_at_any_moment(folder, make_re
         asking.join()
     assert max(descriptors) - min(descriptors) < 8
     assert "stays" in reloader.registry.jobs
+
+
+def test_what_changes_behind_a_linked_file_is_seen_though_nothing_in_the_folder_changes(tmp_path):
+    """As Kubernetes mounts a ConfigMap: a file is a link through `..data`, which is swapped."""
+    mounted = tmp_path / "mounted"
+    mounted.mkdir()
+    for number in (1, 2):
+        (tmp_path / f"release_{number}").mkdir()
+        (tmp_path / f"release_{number}" / "w.yaml").write_text(f"{number}")
+    (tmp_path / "current").symlink_to("release_1")
+    (mounted / "w.yaml").symlink_to(tmp_path / "current" / "w.yaml")
+    watch = FolderWatch([mounted], (".yaml",), trusted_only=False, reread_s=3600.0)
+
+    def next_content():
+        end = time.monotonic() + 20
+        while (scan := watch.poll()) is None:
+            assert time.monotonic() < end, "the change is not seen"
+            time.sleep(min(0.1, watch.due_s()))
+        return [file.data for file in scan.files.values()]
+
+    assert [file.data for file in watch.start().files.values()] == [b"1"]
+    until_read = time.monotonic() + 2
+    while time.monotonic() < until_read:  # the poll after the start has read everything, too
+        assert watch.poll() is None
+        time.sleep(0.1)
+    (tmp_path / "next").symlink_to("release_2")
+    (tmp_path / "next").replace(tmp_path / "current")
+    assert next_content() == [b"2"]
+    (tmp_path / "release_2" / "w.yaml").write_text("3")
+    assert next_content() == [b"3"]
