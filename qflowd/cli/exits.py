@@ -1,5 +1,6 @@
 """Errors as one clear line on stderr, and the exit codes that scripts rely on."""
 
+import errno
 from typing import Final
 
 import click
@@ -28,7 +29,7 @@ def report(error: Exception) -> int | None:
         case errors.InvalidConfig() | errors.InvalidRequest() | errors.InvalidParams() | errors.InvalidExpression():
             say(str(error))
             return USAGE
-        case errors.QflowdError() | TimeoutError():
+        case errors.QflowdError() | TimeoutError() | OSError(errno=errno.ENOSPC):
             say(f"rejected: {error}" if isinstance(error, errors.Rejected) else str(error))
             return ERROR
         case _ if type(error).__module__.partition(".")[0] in ("psycopg", "pymysql", "apsw"):

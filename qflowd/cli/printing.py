@@ -28,7 +28,8 @@ CONTROL: Final = re.compile("[\x00-\x1a\x1c-\x1f\x7f]")
 
 def is_terminal(stream: Any = None) -> bool:
     """Whether a person looks at stdout (or `stream`)."""
-    return bool((stream or sys.stdout).isatty()) and os.environ.get("TERM") != "dumb"
+    stream = stream or sys.stdout  # None if it is closed
+    return stream is not None and bool(stream.isatty()) and os.environ.get("TERM") != "dumb"
 
 
 def coloured(word: str | None, text: str | None = None) -> str:

@@ -14,6 +14,7 @@ from qflowd.define import documents, workflow_file
 from qflowd.define.documents import Document
 from qflowd.define.reading import KeyPath, dotted
 from qflowd.model.errors import Fault, InvalidConfig, InvalidWorkflow
+from qflowd.plugins.source import visible_files
 
 
 @click.command()
@@ -54,11 +55,10 @@ def validate(*, files: tuple[Path, ...], as_json: bool) -> int:
 
 
 def workflow_paths(paths: Iterable[Path]) -> Iterator[Path]:
-    """The files named, and the workflow files in the folders named."""
+    """The files named, and those in the folders named that a daemon would read."""
     for path in paths:
         if path.is_dir():
-            files = (file for file in sorted(path.rglob("*")) if file.suffix.lower() in documents.SUFFIXES)
-            yield from filter(Path.is_file, files)
+            yield from sorted(map(Path, visible_files(path, tuple(documents.SUFFIXES))))
         else:
             yield path
 

@@ -126,3 +126,18 @@ def test_versions_are_shown(run):
     assert run("--version").out.startswith("qflowd ")
     ran = run("doctor")
     assert re.search(r"ok      versions: qflowd \S+, Python 3\.\S+, apsw \S+, psycopg \S+, PyMySQL \S+\n", ran.out)
+
+
+@pytest.mark.parametrize("command", ["ps", "ps --json", "--help"])
+def test_output_that_cannot_be_written_is_no_traceback(sqlite_engine, command):
+    sqlite_engine.sql(sqlite_engine.insert("submissions", job="hello"))
+    sqlite_engine.admit(1)
+    closed, full = (
+        subprocess.run(
+            ["/bin/sh", "-c", f"{sys.executable} -m qflowd {command} {to}"], capture_output=True, text=True, check=False
+        )
+        for to in (">&-", ">/dev/full")
+    )
+    assert "Traceback" not in closed.stderr
+    assert (full.returncode, full.stderr.count("\n")) == (1, 1)
+    assert "No space left on device" in full.stderr

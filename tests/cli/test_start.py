@@ -268,3 +268,15 @@ def test_doctor_names_folders_that_are_missing_and_every_fault_of_workflow_files
     assert f"workflow hello is defined by {project}/workflows/hello.yaml already" in ran.out
     shutil.rmtree(project / "workflows")
     assert f"note    workflows: there is no folder {project}/workflows" in run("doctor").out
+
+
+def test_in_folders_the_files_are_checked_that_a_daemon_would_read(run, project):
+    folder = project / "workflows"
+    (folder / "sub").mkdir()
+    (folder / "sub" / "bad.yaml").write_text("workflow: bad\n")
+    for name in (".hidden.yaml", ".#hello.yaml", "#hello.yaml", "hello.yaml~"):
+        (folder / name).write_text("workflow: [")
+    (folder / ".git").mkdir()
+    (folder / ".git" / "x.yaml").write_text("workflow: [")
+    ran = run("validate", "--json")
+    assert [str(file).removeprefix(f"{folder}/") for file in ran.json["files"]] == ["hello.yaml", "sub/bad.yaml"]
