@@ -292,7 +292,7 @@ class Daemon:
         self.stop(now=now)
         if not self.store.is_replaced:
             try:
-                registration.say_stopping(self.store, self.identity.id)
+                registration.mark_stopping(self.store, self.identity.id)
             except StoreUnavailable as error:
                 log.warning("%s", error)
         while not self.is_drained():

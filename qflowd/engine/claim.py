@@ -18,8 +18,8 @@ from qflowd.store.clock import boottime
 from qflowd.store.tx import Store, Tx
 
 LARGEST_BATCH = 2000
-MANY = 100  # rows of one claim: from here on the next one goes on where it ended
-LOOK_ANEW_S = 0.5  # how long claims go on so, if nothing has become ready here
+MANY = 100  # rows of one claim: from here on the next one continues where it ended
+LOOK_ANEW_S = 0.5  # how long claims continue like that if nothing has become ready here
 LOOKS_PAST_PAUSED = 20  # claims in one transaction that met nothing but rows of paused instances
 _PLACE = itemgetter(3, 0)  # of a Claimed: priority, id
 # LIMIT is part of the text, so batches come in few sizes: each has its plan.
@@ -102,7 +102,7 @@ class Claimer:
             chunks = gate.chunks(head, lane)
             if not chunks:
                 rest.append(head)
-            elif not gate.rides(head):
+            elif head.has_limits:  # limits are locked before instances, which a finish holds
                 gate.take(lane, chunks)
                 self.apart.append((head, lane, chunks))
             elif claim := self._take(tx, head, lane, chunks, owner):
@@ -111,11 +111,10 @@ class Claimer:
                 if len(claim.rows) >= MANY and len(claim.rows) == _batch(rows_of(lane, chunks)):
                     lane.after = _PLACE(claim.rows[-1])
                     rest.append(head._replace(priority=lane.after[0]))
-        if (
-            claims or self.apart
-        ):  # not for a turn that was held back: the start would move in step with it, always to the same lane
+        # Not after a turn that was held back: the start would move in step with it, always to the same lane.
+        if claims or self.apart:
             self._turns += 1
-        # The next claims go on from here for a moment, if there is a lane that they can go on with.
+        # The next claims continue from here for a moment, if there is a lane to continue with.
         self._heads = rest if any(self._lanes[head.lane].after > START for head in rest) else []
         return claims
 

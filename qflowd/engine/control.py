@@ -123,9 +123,9 @@ def one_instance(tx: Tx, command: Command) -> Any:
         number = instance_of(command.task_id)
     if number is None:
         raise Refused(f"{command.action} needs an instance_id")
-    found = tx.one("find_instance", id=number, tenant=command.tenant)
-    if found is not None:
-        return found
+    instance = tx.one("find_instance", id=number, tenant=command.tenant)
+    if instance is not None:
+        return instance
     submission = tx.one("load_submission", id=number)
     if submission is None or submission.tenant != command.tenant:
         raise Refused(f"there is no instance {number}; `qflowd ps` lists those there are")

@@ -26,7 +26,7 @@ PUT_OFF_S = 60.0  # what cannot be read here waits so long, for a daemon that ca
 
 
 class Shipment(NamedTuple):
-    """A claim on its way to the workers. `rendered` tells what to send, once that is known."""
+    """A claim on its way to the workers. `rendered` waits for what to send."""
 
     claim: Claim
     rendered: Callable[[], tuple[list[Group], list[Unrenderable]]]
@@ -46,18 +46,18 @@ class Dispatch:
         gathered = gather(tx, self._instances, claim.lane, claim.rows)
         if len(claim.rows) < WORTH_A_THREAD:
             return Shipment(claim, partial(render, gathered, self._timeout_s))
-        return Shipment(claim, self._aside.submit(render, gathered, self._timeout_s).result)
+        return Shipment(claim, self._render_thread.submit(render, gathered, self._timeout_s).result)
 
     @cached_property
-    def _aside(self) -> "ThreadPoolExecutor":
+    def _render_thread(self) -> "ThreadPoolExecutor":
         from concurrent.futures import ThreadPoolExecutor
 
         return ThreadPoolExecutor(1, thread_name_prefix="qflowd-render")
 
     def close(self) -> None:
         """End the thread that renders, if there is one."""
-        if "_aside" in vars(self):
-            self._aside.shutdown(wait=False)
+        if "_render_thread" in vars(self):
+            self._render_thread.shutdown(wait=False)
 
     def send(self, shipment: Shipment, terminating: Collection[int] = ()) -> None:
         """Give these rows to workers: alone where a row must be, else hundreds together.
@@ -68,7 +68,7 @@ class Dispatch:
         groups, failed = shipment.rendered()
         if terminating:
             self._harvest.cancel([row for row in rows if instance_of(row.id) in terminating])
-            failed = [found for found in failed if instance_of(found.row.id) not in terminating]
+            failed = [item for item in failed if instance_of(item.row.id) not in terminating]
             groups = [group.without(terminating) for group in groups]
         if failed:
             self._refuse(lane, failed)
@@ -89,7 +89,7 @@ class Dispatch:
                 self._give(group, part, solo=False)
 
     def _refuse(self, lane: Lane, rows: Sequence[Unrenderable]) -> None:
-        """What has no value fails; what this daemon cannot read may be no riddle to another, so it waits."""
+        """Rows whose params have no value fail; rows that this daemon cannot read wait, since another one may be able to."""
         unread = []
         for row, problem in rows:
             if isinstance(problem, ExpressionFailed):

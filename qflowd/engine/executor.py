@@ -37,7 +37,7 @@ LOOK_S = 2.0  # how often to look for rows that other daemons made ready
 
 
 class Executor:
-    """Runs tasks. All its state belongs to its thread, but for what the methods for other threads touch."""
+    """Runs tasks. All its state belongs to its thread, except what the methods for other threads touch."""
 
     name: ClassVar[str] = "execute"
     topics: ClassVar[tuple[str, ...]] = ()  # what wakes it must end the wait for the workers: it subscribes itself
@@ -66,7 +66,7 @@ class Executor:
         self._harvest = Harvest(store.clock, chance)
         self._dispatch = Dispatch(backends, instances, self._harvest, timeout_s, database_id)
         self._look_at = 0.0
-        self._is_told = False  # that something has just become ready: no use to look before the claim
+        self._is_notified = False  # something has just become ready: no use to look before the claim
         self._orders: list[Callable[[], None]] = []
         self._orders_lock = threading.Lock()
         self._may_claim = True
@@ -87,7 +87,7 @@ class Executor:
 
     def wake(self) -> None:
         """Something has become ready, most likely for us."""
-        self._is_told = True
+        self._is_notified = True
         self._look_at = 0.0
         self._backends.wake()
 
@@ -112,7 +112,7 @@ class Executor:
         self.order(self._backends.kill_all)
 
     def forget_all(self) -> None:
-        """Others have taken what this daemon held; nothing that comes back of it will be written."""
+        """Others have taken over what this daemon held; results of it that still arrive are not written."""
 
         def forget() -> None:
             self._backends.kill_all()
@@ -138,11 +138,11 @@ class Executor:
         self._backends.start(manifest)
 
     def close(self) -> None:
-        """Once it is ticked no more."""
+        """Call it after the last tick."""
         self._dispatch.close()
 
     def tick(self) -> float:
-        """One turn: do what others asked for, hear the workers, commit, claim. It waits by itself, where workers speak."""
+        """One turn: run orders of other threads, take events of the workers, commit, claim. It does its own waiting, in `poll`."""
         self._run_orders()
         now = boottime()
         patience_s = self._harvest.patience_s(now, POLL_S)
@@ -177,20 +177,19 @@ class Executor:
 
     def _turn(self, *, is_ripe: bool) -> None:
         """One transaction: accept what has ended, then claim, what has just become ready included."""
-        room = (
-            {pool: self._backends.room(pool) for pool in self._pools} if self._may_claim and self._holds_lease() else {}
-        )
-        is_told, self._is_told = self._is_told and any(room.values()), False
-        if is_told:
+        room = self._room() if self._may_claim and self._holds_lease() else {}
+        is_notified = self._is_notified and any(room.values())
+        self._is_notified = False
+        if is_notified:
             self._claimer.look_anew()
-        if self._claimer.has_unknown_lanes or not (is_ripe or is_told):  # else only to learn lanes
+        if self._claimer.has_unknown_lanes or not (is_ripe or is_notified):  # else only to learn lanes
             has_work = self._look_for_work(room)
             if not is_ripe and not has_work:
                 return
         batch = self._harvest.reap() if is_ripe else Batch()
         self._look_at = boottime() + LOOK_S
         try:
-            if self._harvest.may_have_printed:  # whoever sees the end of a task finds what it printed
+            if self._harvest.may_have_printed:  # whoever sees that a task has ended also finds what it printed
                 self._write_logs()
                 self._harvest.may_have_printed = False
             closed, shipments = finish_and(
@@ -203,10 +202,10 @@ class Executor:
             self._harvest.put_back(batch, boottime() + pause_s)
             return
         except Exception:
-            self._upkeep.reconcile_at = 0.0  # a claim may have been applied, of rows that were never heard of here
+            self._upkeep.reconcile_at = 0.0  # a claim may have been applied although its reply was lost
             raise
         self._after_commit(batch, closed)
-        if is_told and self._claimer.has_unknown_lanes:
+        if is_notified and self._claimer.has_unknown_lanes:
             self._look_at = 0.0
         self._send_all(shipments or ())
 
@@ -230,12 +229,13 @@ class Executor:
         return self._prepare(tx, self._claimer.claim_apart(tx, *place, self._daemon_id()))
 
     def _take_submissions(self, *, is_busy: bool) -> None:
-        """What was submitted while a slot was free begins at once, unless there has come something to write meanwhile."""
+        """What was submitted while a slot was free begins at once, unless results have come that must be written first."""
         if is_busy:
             self._express.decline()
             return
-        # A claim may be applied and not heard of.
-        self._upkeep.reconcile_at, reconcile_at = 0.0, self._upkeep.reconcile_at
+        # Unless this ends well: a claim may be applied although its reply is lost.
+        reconcile_at = self._upkeep.reconcile_at
+        self._upkeep.reconcile_at = 0.0
         try:
             self._claimer.look_anew()
             shipments = self._express.take(self._claim_new, self._claim_admitted)
@@ -256,7 +256,11 @@ class Executor:
     def _claim_admitted(self, tx: Tx, claims: Sequence[Claim]) -> list[Shipment]:
         if claims:
             return self._prepare(tx, claims)
-        return self._claim(tx, {pool: self._backends.room(pool) for pool in self._pools}, Batch())
+        return self._claim(tx, self._room(), Batch())
+
+    def _room(self) -> dict[str, int]:
+        """How many chunks each pool can be given now."""
+        return {pool: self._backends.room(pool) for pool in self._pools}
 
     def _send(self, shipment: Shipment) -> None:
         """To the workers; whatever goes wrong, the rows that were not sent go back, and other lanes' rows are sent."""
@@ -298,7 +302,7 @@ class Executor:
         try:
             rows = self._store.read(lambda tx: tx.run("list_failed", rows=[(number,) for number in sorted(closed)]))
         except StoreUnavailable:
-            return  # whoever reads this log is told of that elsewhere
+            return  # another line of this log says so
         log_some("instance %d of %s FAILED: %s", rows)
 
     def _look_for_work(self, room: Mapping[str, int]) -> bool:
@@ -314,8 +318,9 @@ class Executor:
             return False
 
     def _claim(self, tx: Tx, room: Mapping[str, int], batch: Batch) -> list[Shipment]:
-        """Claim, and read what is claimed: what a transaction asks for again and again is planned once."""
-        if not self._holds_lease():  # inside the transaction: whoever slept before it would claim under a dead name
+        """Claim, and read in the same transaction what the claimed rows need."""
+        # Inside the transaction: after a sleep before it, this daemon may have been marked dead.
+        if not self._holds_lease():
             return []
         if batch.has_advanced or batch.released:
             self._claimer.look_anew()

@@ -68,14 +68,14 @@ def admit_request(
 
 def _cohorts(request: Request, plan: Plan, jobs: Mapping[str, Job | None]) -> list[Cohort]:
     overrides = {plan.by_key[key].ordinal: override for key, override in request.overrides.items()}
-    found = []
+    cohorts = []
     for alike in plan.alike:
         for ordinals, override in _apart(alike.ordinals, overrides):
             settings = effective(alike, override.settings, jobs.get(alike.job), None)
             lane = LaneKey(request.tenant, settings.pool or "default", alike.job)
             priority = -max(-2000, min(2000, request.priority + (settings.priority or 0)))
-            found.append(Cohort(ordinals, lane, priority, rules.start(alike.parent_count)))
-    return found
+            cohorts.append(Cohort(ordinals, lane, priority, rules.start(alike.parent_count)))
+    return cohorts
 
 
 def _apart(ordinals: Sequence[int], overrides: Mapping[int, Override]) -> Iterator[tuple[Sequence[int], Override]]:

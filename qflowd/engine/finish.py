@@ -56,9 +56,9 @@ def finish_and(
             return closed, then(tx)
 
         try:
-            closed, found = store.transact(write_and_then, name="finish" if batch else "claim")
-            _tell(store, batch, closed)
-            return closed, found
+            closed, result = store.transact(write_and_then, name="finish" if batch else "claim")
+            _emit_written(store, batch, closed)
+            return closed, result
         except LeaseLost:
             lost = store.read(lambda tx, batch=batch: _no_longer_ours(tx, batch))  # type: ignore[misc]
             instances.forget_outputs((row.id, row.round) for row in batch.final if row.id in lost)
@@ -107,11 +107,11 @@ def _write_apart(store: Store, instances: Instances, batch: Batch, daemon_id: in
     except Exception:
         log.exception("task %d: not even that could be written; reconciliation gives it back", number)
         return []
-    _tell(store, failure, closed)
+    _emit_written(store, failure, closed)
     return closed
 
 
-def _tell(store: Store, batch: Batch, closed: list[int]) -> None:
+def _emit_written(store: Store, batch: Batch, closed: list[int]) -> None:
     if not batch or not store.instruments.listeners:
         return
     failed = Counter(Reason(row.reason).name for row in batch.attempts if row.state == TaskState.FAILED)
@@ -121,7 +121,7 @@ def _tell(store: Store, batch: Batch, closed: list[int]) -> None:
 
 
 def _as_failure(batch: Batch, message: str, now: datetime) -> Batch:
-    """The batch of one task without what the task itself said; an end becomes a failure."""
+    """The batch of one task without its progress, output and checkpoints; its end becomes a failure."""
     failure = Batch(rearmed=batch.rearmed, released=batch.released, running=batch.running)
     failure.attempts = [row._replace(error=message, traceback=None) for row in batch.attempts]
     state, reason = int(TaskState.FAILED), int(Reason.ERROR)

@@ -1,4 +1,4 @@
-"""The gate of a lane: may it be claimed now, in which transaction, and how many rows of it. Nobody else decides that."""
+"""The gate of a lane: whether it may be claimed now, and how much of it. Nothing else decides that."""
 
 import math
 from collections.abc import Iterable
@@ -30,7 +30,7 @@ class Gate:
     def look(self, lanes: Iterable[tuple[Head, Lane]]) -> None:
         """Note the best priority (negated) of each pool's lanes that need a free slot where there is none.
 
-        Short tasks that are not better wait until a slot has run dry: filling the queues up again and again, they would
+        Short tasks of no better priority wait until a slot is empty: they would fill the queues again and again, and
         never leave one free.
         """
         for head, lane in lanes:
@@ -50,12 +50,8 @@ class Gate:
             return 0
         return max(0, self.room[pool] if lane.is_short else min(self.room[pool], self.idle[pool]))
 
-    def rides(self, head: Head) -> bool:
-        """May it be claimed in the transaction of a finish, which holds instances? Limits are locked before those."""
-        return not head.has_limits
-
     def take(self, lane: Lane, chunks: int) -> None:
-        """These are spoken for."""
+        """These chunks are taken."""
         self.room[lane.key.pool] -= chunks
         self.idle[lane.key.pool] -= chunks
 
@@ -66,5 +62,5 @@ def rows_of(lane: Lane, chunks: int) -> int:
 
 
 def shut(lane: Lane) -> None:
-    """A lane with limits gave nothing: whoever has the slots or was faster, others are not kept waiting for it."""
+    """A lane with limits gave nothing: its slots are taken. It is left alone for a while, so that others do not wait for it."""
     lane.shut_until = boottime() + SHUT_S

@@ -61,7 +61,7 @@ class Harvest:
     # -- what happened
 
     def take(self, event: Event) -> None:
-        """Note what a backend tells."""
+        """Take in an event of a backend."""
         if isinstance(event, Finished):
             self._finished(event.results)
         elif isinstance(event, Running):
@@ -110,9 +110,9 @@ class Harvest:
 
     def strays(self, rows: Sequence[Any]) -> list[Released]:
         """Of the rows that the database says we hold (`list_held`), those that we neither hold nor are about to write."""
-        known = self.held.keys() | self.batch.task_ids()
+        ours = self.held.keys() | self.batch.task_ids()
         return [
-            Released(row.id, row.fence, int(row.state == TaskState.RUNNING), 0) for row in rows if row.id not in known
+            Released(row.id, row.fence, int(row.state == TaskState.RUNNING), 0) for row in rows if row.id not in ours
         ]
 
     def disowned(self, ours: set[int]) -> list[int]:
@@ -283,7 +283,7 @@ class Harvest:
             exit_signal=event.exit_signal,
         )
 
-    def _end(self, held: Held, reason: Reason, ended_at: datetime, *, is_crash: bool = True, **known: Any) -> None:
+    def _end(self, held: Held, reason: Reason, ended_at: datetime, *, is_crash: bool = True, **details: Any) -> None:
         row, (lane, settings) = held
         self.held.pop(row.id, None)  # unless its result did
         self.may_have_printed = True
@@ -299,7 +299,7 @@ class Harvest:
             settings=settings,
             reason=reason,
             ended_at=ended_at,
-            **known,
+            **details,
         )
         self.batch.add(outcome_of(ending, self._chance) if is_crash else outcome_of_death(ending, 0))
 

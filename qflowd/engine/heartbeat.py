@@ -39,12 +39,12 @@ class Heartbeat:
 
         try:
             is_known = self._store.transact(beat, single=True) == 1
-            heard = self._store.read(lambda tx: tx.run("hear_back", id=number))
+            rows = self._store.read(lambda tx: tx.run("hear_back", id=number))
             if not is_known:
                 log.error("others have marked this daemon dead; it gives up what it held and starts anew")
                 self._reregister()
-            elif heard and isinstance(self._store.clock, DbClock):
-                self._store.clock.learn(heard[0].seen_at, asked_at)
+            elif rows and isinstance(self._store.clock, DbClock):
+                self._store.clock.learn(rows[0].seen_at, asked_at)
         except StoreUnavailable as error:
             self._lease.answered_at = boottime()
             log.warning("heartbeat: %s", error)
@@ -52,7 +52,7 @@ class Heartbeat:
         self._lease.renew(asked_at)
         if self._store.instruments.listeners:
             self._store.instruments.emit(LeaseRenewed(boottime() - asked_at))
-        if any(row.instance_id is not None for row in heard):
+        if any(row.instance_id is not None for row in rows):
             self._topics.publish("intent")
         return max(0.0, asked_at + self._lease.beat_s - boottime())
 

@@ -75,16 +75,16 @@ class Instances:
 
         `load` was called for all of them. Raises: Unreadable.
         """
-        found: list[InstanceRows[Row]] = []
+        groups: list[InstanceRows[Row]] = []
         group: list[Row] = []
         last = kind = -1
         for row in rows:
             instance_id = row.id // ORDINALS
             if instance_id != last or row.kind != kind:
                 last, kind, group = instance_id, row.kind, []
-                found.append((self[instance_id], group))
+                groups.append((self[instance_id], group))
             group.append(row)
-        return found
+        return groups
 
     def load(self, tx: Tx, task_ids: Iterable[int]) -> None:
         """Make the instances of these tasks known, but for those that cannot be read: who asks for one is told why."""
@@ -92,25 +92,25 @@ class Instances:
         missing = [number for number in wanted if number not in self._known]
         if missing:
             self._unreadable.clear()
-            found: list[tuple[int, KnownInstance]] = []
+            loaded: list[tuple[int, KnownInstance]] = []
             for row in tx.run("load_instances", rows=[(number,) for number in sorted(missing)]):
                 try:
-                    found.append((row.id, self._read(tx, row)))
+                    loaded.append((row.id, self._read(tx, row)))
                 except StoreUnavailable:
                     raise
                 except (QflowdError, LookupError, TypeError, ValueError) as problem:
                     self._unreadable[row.id] = str(problem)
-            self._known.remember(found, keep=wanted)
+            self._known.remember(loaded, keep=wanted)
 
     def remember(self, admissions: Iterable[Admission]) -> None:
         """Make instances known that this transaction inserts; `forget` them if it is rolled back."""
-        known = []
+        instances = []
         for admission in admissions:
             request, params = admission.request, admission.params
             size = len(jsontext.dump(params)) + len(request.overrides_text or "")
             instance = _instance(request, admission.fire_at, admission.plan, params, request.overrides, size)
-            known.append((request.id, instance))
-        self._known.remember(known)
+            instances.append((request.id, instance))
+        self._known.remember(instances)
 
     def remember_outputs(self, outputs: Iterable[tuple[tuple[int, int], str | None]]) -> None:
         """Keep outputs, by task id and round, for the tasks that come after them: small ones."""

@@ -66,8 +66,8 @@ def arrivals(ended: Iterable[tuple[KnownInstance, Sequence[EndedRow]]], holds: H
 
 def closers(ended: Iterable[tuple[KnownInstance, Sequence[EndedRow]]]) -> dict[int, int]:
     """Instance -> how many of its rows that nothing waits for have ended."""
-    found: dict[int, int] = {}
+    counts: dict[int, int] = {}
     for instance, rows in ended:
         if count := kind_of(rows[0].kind).count_closers(instance.plan, rows):
-            found[instance.id] = found.get(instance.id, 0) + count
-    return found
+            counts[instance.id] = counts.get(instance.id, 0) + count
+    return counts

@@ -33,7 +33,7 @@ class Lane:
     mean_s: float = 0.0
     samples: int = 0
     has_solo: bool = False  # the last claim met rows that run alone: no use to take hundreds, most would go back
-    after: tuple[int, int] = START  # priority and id of the last row claimed, where the next claim goes on
+    after: tuple[int, int] = START  # priority and id of the last row claimed, where the next claim continues
     shut_until: float = 0.0  # CLOCK_BOOTTIME; see the gate
     _terms: dict[int, tuple[Settings, Terms]] = field(default_factory=dict)  # by the identity of a node's settings
 
@@ -50,12 +50,12 @@ class Lane:
 
     def terms(self, node: Node, timeout_s: float | None) -> Terms:
         """The terms of a node that nothing was overridden for. `timeout_s`: the daemon's default."""
-        found = self._terms.get(id(node.settings))
-        if found is None:
+        cached = self._terms.get(id(node.settings))
+        if cached is None:
             terms = Terms(self, effective(node, Settings(), self.job, timeout_s))
             # The node's own settings are kept beside the result, so that their identity stays theirs.
-            found = self._terms[id(node.settings)] = (node.settings, terms)
-        return found[1]
+            cached = self._terms[id(node.settings)] = (node.settings, terms)
+        return cached[1]
 
     def learn(self, seconds: float, tasks: int) -> None:
         """Take the total running time of some finished tasks into the mean."""

@@ -19,10 +19,10 @@ PUNCTUAL_BEATS: Final = 4  # of one's own, in a row, before others may be taken 
 class Lease:
     """This daemon's. All instants are CLOCK_BOOTTIME. Written by the heartbeat and the lease watch, read by whoever claims."""
 
-    def __init__(self, lease_s: float, tell: Callable[[float], None]) -> None:
-        """`tell(until)`: the workers' guardian, and the lock file, until when we live."""
+    def __init__(self, lease_s: float, publish: Callable[[float], None]) -> None:
+        """`publish(until)`: announces, to the workers' nursery and in the lock file, until when this daemon lives."""
         self.lease_s, self.beat_s = lease_s, lease_s / BEATS_PER_LEASE
-        self._tell = tell
+        self._publish = publish
         self._lock = threading.Lock()
         self._until = 0.0
         self._beaten_at = boottime()
@@ -45,11 +45,9 @@ class Lease:
 
     def extend(self, since: float) -> None:
         """Nobody takes over before 5/6 of the lease after `since`."""
-        with (
-            self._lock
-        ):  # a beat that was asked for long ago may be written after the lease watch has extended the lease
+        with self._lock:  # a beat asked for long ago may be written after the lease watch extended it
             self._until = max(self._until, since + self.lease_s * FENCE_AT)
-            self._tell(self._until)
+            self._publish(self._until)
 
     def is_long_punctual(self, seen_at: float) -> bool:
         """May a neighbour be dead that has been silent since we saw it at `seen_at`?

@@ -82,5 +82,5 @@ class Logs:
 
 def _are_there(tx: Tx, rows: list[tuple[Any, ...]]) -> bool:
     sample = {(row[0], row[1], row[3], row[4], row[7]) for row in rows[:: max(1, len(rows) // SAMPLE)]}
-    found = tx.run("find_log_lines", rows=sorted({row[:3] for row in sample}))
-    return sample <= {tuple(row) for row in found}
+    written = tx.run("find_log_lines", rows=sorted({row[:3] for row in sample}))
+    return sample <= {tuple(row) for row in written}

@@ -109,8 +109,8 @@ class Plan:
         for i, task in enumerate(self.tasks):
             groups.setdefault((task.job, task.settings, len(self.parents[i])), []).append(i)
         return [
-            Alike(job, said.over(self.workflow.defaults), parent_count, ordinals)
-            for (job, said, parent_count), ordinals in groups.items()
+            Alike(job, settings.over(self.workflow.defaults), parent_count, ordinals)
+            for (job, settings, parent_count), ordinals in groups.items()
         ]
 
     @cached_property
@@ -141,11 +141,11 @@ class Plan:
     @cached_property
     def children(self) -> Sequence[tuple[int, ...]]:
         """Of every task; those of a task are in their order."""
-        found: list[list[int]] = [[] for _ in self.tasks]
+        children: list[list[int]] = [[] for _ in self.tasks]
         for i, above in enumerate(self.parents):
             for parent in above:
-                found[parent].append(i)
-        return list(map(tuple, found))
+                children[parent].append(i)
+        return list(map(tuple, children))
 
     def name_of(self, row: Any) -> str:
         """The task's key, with the place in its list for an item of a map."""

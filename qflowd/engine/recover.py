@@ -41,7 +41,7 @@ class Recover:
         self._lease = lease
         self._next_look = 0.0
         self._reports: dict[int, int] = {}  # dead daemon whose rows somebody has locked -> how often that was said
-        self._heard: dict[int, tuple[datetime, float]] = {}  # neighbour -> its last beat, and when we saw it first
+        self._last_beats: dict[int, tuple[datetime, float]] = {}  # neighbour -> its last beat, and when we saw it first
 
     def tick(self) -> float:
         for number, file in self._identity.dead_neighbours():
@@ -60,16 +60,18 @@ class Recover:
     def _silent(self) -> list[int]:
         """Neighbours that have not been heard of for as long as their lease, while we could have heard of them."""
         rows = self._store.read(lambda tx: tx.run("list_neighbours", id=self._identity.id))
-        now, heard = boottime(), self._heard
-        self._heard = {
-            row.id: heard[row.id] if row.id in heard and heard[row.id][0] == row.seen_at else (row.seen_at, now)
+        now, last_beats = boottime(), self._last_beats
+        self._last_beats = {
+            row.id: last_beats[row.id]
+            if row.id in last_beats and last_beats[row.id][0] == row.seen_at
+            else (row.seen_at, now)
             for row in rows
         }
         return [
             row.id
             for row in rows
             if row.has_expired
-            and self._lease.is_long_punctual(self._heard[row.id][1])
+            and self._lease.is_long_punctual(self._last_beats[row.id][1])
             and not (self._store.dialect.file is not None and proves_life(row.lock_file))
         ]
 

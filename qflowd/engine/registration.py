@@ -1,4 +1,4 @@
-"""Registration: what a daemon says of itself, as rows: jobs, plugin files, pools; and that it is gone."""
+"""Registration: the rows that describe a daemon (its jobs, plugin files and pools), and the mark that it is gone."""
 
 import json
 from collections.abc import Mapping
@@ -20,12 +20,12 @@ class StillAlive(QflowdError):
 def register(
     store: Store, daemon_id: int, registry: Registry, pools: Mapping[str, PoolConfig], *, is_ready: bool
 ) -> None:
-    """Say which jobs and pools this daemon has and how its plugin files are. Jobs that are gone stay as rows, withdrawn."""
+    """Write which jobs and pools this daemon has, and the state of its plugin files. Jobs that are gone stay as rows, withdrawn."""
     of_pools = [(name, pool.processes, pool.threads) for name, pool in sorted(pools.items())]
 
     def save_plugins(tx: Tx) -> None:
-        known = {row.name: row for row in tx.run("list_registered_jobs")}
-        changed = [row for job in registry.jobs.values() if not _is_same(known.get(job.name), row := _row(job))]
+        registered = {row.name: row for row in tx.run("list_registered_jobs")}
+        changed = [row for job in registry.jobs.values() if not _is_same(registered.get(job.name), row := _row(job))]
         if changed:
             tx.run("save_jobs", rows=sorted(changed), now=tx.now)
         tx.run("forget_daemon_jobs", id=daemon_id)
@@ -41,8 +41,8 @@ def register(
     store.transact(save_plugins)
 
 
-def say_stopping(store: Store, daemon_id: int) -> None:
-    """From here on nobody counts on this daemon."""
+def mark_stopping(store: Store, daemon_id: int) -> None:
+    """This daemon is stopping: others no longer wait for its jobs and pools."""
 
     def set_daemon_state(tx: Tx) -> None:
         tx.run("set_daemon_state", id=daemon_id, state=int(DaemonState.STOPPING))
@@ -51,7 +51,7 @@ def say_stopping(store: Store, daemon_id: int) -> None:
 
 
 def mark_gone(tx: Tx, daemon_id: int, *, has_expired: bool = False) -> None:
-    """A daemon is gone: nothing that it said of itself holds any more. `has_expired`: only if its lease is over.
+    """Mark a daemon as gone and delete what it registered. `has_expired`: only if its lease is over.
 
     Raises: StillAlive if it has renewed the lease.
     """
@@ -68,9 +68,9 @@ def _row(job: Job) -> tuple[str, ...]:
     return job.name, title, schema, settings, file, job.hash, doc
 
 
-def _is_same(known: object, row: tuple[str, ...]) -> bool:
+def _is_same(registered: object, row: tuple[str, ...]) -> bool:
     # Schema and settings too: an installed plugin's file may stay while its helpers change.
-    return known is not None and tuple(known)[1:] == (row[5], row[3], row[2])  # type: ignore[arg-type]
+    return registered is not None and tuple(registered)[1:] == (row[5], row[3], row[2])  # type: ignore[arg-type]
 
 
 def _files(registry: Registry) -> list[tuple[str, str, str, str | None]]:

@@ -138,20 +138,20 @@ def load_outputs(
     `wanted`: task ids, with the round of who asks. If it is the one in which the output was made, nobody has had that task
     start anew since, for all that is behind it would have started anew as well. Otherwise the database is asked.
     """
-    found: dict[int, Output] = {}
+    outputs: dict[int, Output] = {}
     missing = []
     remembered = instances.outputs
     for key in wanted:
         if (output := remembered.get(key, remembered)) is not remembered:
-            found[key[0]] = output  # type: ignore[assignment]
+            outputs[key[0]] = output  # type: ignore[assignment]
         else:
             missing.append((key[0],))
     if missing:
         for row in tx.run("load_outputs", rows=sorted(missing)):
-            found[row.id] = row.output
+            outputs[row.id] = row.output
             if row.output is None and row.large_id is not None:
-                found[row.id] = load_large(tx, row.id) if row.id in whole else Large(row.id, row.fence)
-    return found
+                outputs[row.id] = load_large(tx, row.id) if row.id in whole else Large(row.id, row.fence)
+    return outputs
 
 
 class Outputs(Mapping[str, Any]):

@@ -59,14 +59,14 @@ class Rows:
 
     def behind(self, ordinals: Iterable[int]) -> set[int]:
         """All rows that wait, directly or not, for these."""
-        found: set[int] = set()
+        waiting: set[int] = set()
         open_rows = list(ordinals)
         while open_rows:
             ordinal = open_rows.pop()
-            new = set(self.plan.children_of(ordinal, self.nodes[ordinal])) - found
-            found |= new
+            new = set(self.plan.children_of(ordinal, self.nodes[ordinal])) - waiting
+            waiting |= new
             open_rows += new
-        return found
+        return waiting
 
     def in_order(self, ordinals: Iterable[int]) -> list[int]:
         """Parents first: nodes are in topological order, and parts come before their node's own row."""
@@ -79,7 +79,7 @@ def recount(rows: Rows, states: Mapping[int, TaskState], again: set[int], edge_h
     A row may end at once: its parents have all ended, and not in its favour.
     """
     now = dict(states)
-    found = []
+    recounted = []
     for ordinal in rows.in_order(again):
         parents = rows.parents(ordinal)
         conditions = rows.plan.nodes[rows.nodes[ordinal]].conditions
@@ -96,8 +96,8 @@ def recount(rows: Rows, states: Mapping[int, TaskState], again: set[int], edge_h
         if parents:
             state = rules.settle(TaskState.PENDING, (open_parents, need, 0), arrivals, gain, bad)
         now[ordinal] = state
-        found.append(Recounted(ordinal, state, open_parents - arrivals, need - gain, bad))
-    return sorted(found)
+        recounted.append(Recounted(ordinal, state, open_parents - arrivals, need - gain, bad))
+    return sorted(recounted)
 
 
 class Locked(NamedTuple):
@@ -157,10 +157,10 @@ def _check_instance(instance: Any, rows: Sequence[Any]) -> None:
 def _targets(command: Command, instance: Any, locked: Locked) -> set[int]:
     ordinal, states = _named(command, locked), locked.states
     if ordinal is None:
-        found = {ordinal for ordinal, state in states.items() if state in RETRIED}
-        if not found:
+        targets = {ordinal for ordinal, state in states.items() if state in RETRIED}
+        if not targets:
             raise NotPossible(id=instance.id, state=word(instance.state))
-        return found
+        return targets
     if (state := states[ordinal]) not in RETRIED:
         why = "only FAILED and CANCELLED tasks are retried"
         if state is TaskState.UPSTREAM_FAILED:

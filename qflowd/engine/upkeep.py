@@ -33,7 +33,7 @@ class Upkeep:
     ) -> None:
         self._store, self._backends, self._instances = store, backends, instances
         self._harvest, self._daemon_id = harvest, daemon_id
-        self.reconcile_at = boottime() + RECONCILE_S  # 0: a claim may have been applied without our knowing
+        self.reconcile_at = boottime() + RECONCILE_S  # 0: a claim may have been applied although its reply was lost
         self.asked: list[Asked] = []  # by running tasks, and not answered yet
         self._not_before = 0.0
         self._has_intents = False  # somebody said so, and nobody has looked yet

@@ -27,23 +27,26 @@ class Watch:
         self._topics = topics
         self._daemon_id = daemon_id
         self._alarm = store.dialect.alarm()
-        self._told: Collection[str] = ()  # inboxes that the alarm has named: nobody needs to look into them
+        self._rung: Collection[str] = ()  # inboxes that the alarm has named: there is no need to look into them
         self._busy_rounds = 0
-        self._said = (0, False)  # who is asleep; the row of an incarnation that others buried is gone
-        self._writers: set[str] = set()  # transactions that had written before we said so
+        self._announced = (
+            0,
+            False,
+        )  # daemon id, and whether it is asleep; the row of an id that was marked dead is gone
+        self._writers: set[str] = set()  # transactions that had written before the announcement
         self._writers_until = 0.0  # CLOCK_BOOTTIME
 
     def tick(self) -> float:
-        topics = [TOPICS[inbox] for inbox in self._told if inbox in TOPICS]
+        topics = [TOPICS[inbox] for inbox in self._rung if inbox in TOPICS]
         self._topics.publish(*topics)
         is_busy = bool(topics) or self.look()
         self._busy_rounds = self._busy_rounds + 1 if is_busy else 0
         is_asleep = self._busy_rounds < AWAKE_AFTER
-        if self._store.dialect.has_waker and self._said != (self._daemon_id(), is_asleep):
-            self._say(is_asleep=is_asleep)
+        if self._store.dialect.has_waker and self._announced != (self._daemon_id(), is_asleep):
+            self._announce(is_asleep=is_asleep)
             is_busy = self.look() or is_busy  # what was written in between rang no bell
         is_awaited = bool(self._writers) and boottime() < self._writers_until
-        self._told = self._alarm.wait(is_busy=is_busy or is_awaited)
+        self._rung = self._alarm.wait(is_busy=is_busy or is_awaited)
         return 0
 
     def look(self) -> bool:
@@ -69,7 +72,7 @@ class Watch:
         """Let the alarm go; once nobody waits for it any more."""
         self._alarm.close()
 
-    def _say(self, *, is_asleep: bool) -> None:
+    def _announce(self, *, is_asleep: bool) -> None:
         daemon_id = self._daemon_id()
 
         def set_asleep(tx: Tx) -> None:
@@ -78,7 +81,7 @@ class Watch:
         self._store.transact(set_asleep, single=True)
         self._writers = self._inbox_writers() if is_asleep else set()
         self._writers_until = boottime() + WRITERS_S
-        self._said = daemon_id, is_asleep  # last: what was not written was not said
+        self._announced = daemon_id, is_asleep  # last: only what was written was announced
 
     def _inbox_writers(self) -> set[str]:
         return {row.writer for row in self._store.read(lambda tx: tx.run("list_inbox_writers"))}

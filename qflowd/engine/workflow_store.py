@@ -50,16 +50,20 @@ def store_workflow(
     if tx.one("find_definition", **key) is None:
         tx.run("insert_definition", **key, **about, now=tx.now)
     tx.run("lock_definition", **key)
-    found = tx.one("find_definition", **key)  # once more: another daemon may have been faster
-    if found.hash == digest and found.error is None and all(getattr(found, name) == about[name] for name in about):
+    definition = tx.one("find_definition", **key)  # once more: another daemon may have been faster
+    if (
+        definition.hash == digest
+        and definition.error is None
+        and all(getattr(definition, name) == about[name] for name in about)
+    ):
         return None
     version = version_id = None
-    if found.hash != digest:
-        version = tx.one("newest_version", definition_id=found.id).version + 1
-        tx.run("archive_version", definition_id=found.id)
+    if definition.hash != digest:
+        version = tx.one("newest_version", definition_id=definition.id).version + 1
+        tx.run("archive_version", definition_id=definition.id)
         made = tx.one(
             "insert_version",
-            definition_id=found.id,
+            definition_id=definition.id,
             version=version,
             document=stored.write(workflow),
             source_text=source,
@@ -69,8 +73,10 @@ def store_workflow(
         )
         version_id = made.id
         _insert_nodes(tx, made.id, workflow, pool_of)
-    save_schedule(tx, found.id, workflow.schedule, was_enabled=bool(found.enabled), is_enabled=workflow.enabled)
-    tx.run("update_definition", id=found.id, **about, active_version=version_id, now=tx.now)
+    save_schedule(
+        tx, definition.id, workflow.schedule, was_enabled=bool(definition.enabled), is_enabled=workflow.enabled
+    )
+    tx.run("update_definition", id=definition.id, **about, active_version=version_id, now=tx.now)
     return version
 
 
