@@ -60,13 +60,11 @@ class Recover:
     def _silent(self) -> list[int]:
         """Neighbours that have not been heard of for as long as their lease, while we could have heard of them."""
         rows = self._store.read(lambda tx: tx.run("list_neighbours", id=self._identity.id))
-        now, last_beats = boottime(), self._last_beats
-        self._last_beats = {
-            row.id: last_beats[row.id]
-            if row.id in last_beats and last_beats[row.id][0] == row.seen_at
-            else (row.seen_at, now)
-            for row in rows
-        }
+        now, before = boottime(), self._last_beats
+        self._last_beats = {}
+        for row in rows:
+            beat_at, first_seen = before.get(row.id, (None, now))
+            self._last_beats[row.id] = (row.seen_at, first_seen if beat_at == row.seen_at else now)
         return [
             row.id
             for row in rows
