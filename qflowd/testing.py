@@ -46,7 +46,7 @@ from qflowd.model.workflow import BUILT_IN, Job, Json, Workflow
 from qflowd.store.migrate import migrate
 from qflowd.store.tx import Store, Tx
 from qflowd.workers.backends import Backends
-from qflowd.workers.load import loaded
+from qflowd.workers.job_loader import loaded
 from qflowd.workers.threads import Threads
 
 __all__ = ["Clock", "Harness", "Run", "run_job", "run_workflow"]

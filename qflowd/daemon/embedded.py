@@ -155,7 +155,7 @@ class Engine:
         """
         with self._client_lock:
             if self._client is None:
-                self._refuse_strangers()
+                self._refuse_open_file()
                 store = Store(self._config.database.url)
                 try:
                     migrate(store)
@@ -178,7 +178,7 @@ class Engine:
                 raise InvalidRequest(
                     "an Engine was started by a module that a worker imports; start it below `if __name__ == '__main__':`"
                 )
-            self._refuse_strangers()
+            self._refuse_open_file()
             daemon = self._build_daemon()
             try:
                 daemon.start()
@@ -246,12 +246,12 @@ class Engine:
             backends[INLINE] = partial(Threads, inline)
         return Daemon(config, program=self._program, backends=backends, instruments=self._instruments)
 
-    def _refuse_strangers(self) -> None:
+    def _refuse_open_file(self) -> None:
         """A second SQLite library in one process takes away the first one's locks."""
         file = dialect_for(self._config.database.url).file
         if file is None:
             return
-        from qflowd.store.strangers import is_open_elsewhere
+        from qflowd.store.open_files import is_open_elsewhere
 
         if is_open_elsewhere(file):
             raise InvalidRequest(

@@ -22,7 +22,7 @@ from qflowd.model.names import DEFAULT_TENANT
 from qflowd.model.workflow import Job, Workflow
 from qflowd.plugins.registry import Registry
 from qflowd.store.tx import Store, Tx
-from qflowd.workers.load import Loaded, loaded
+from qflowd.workers.job_loader import Loaded, loaded
 from qflowd.workers.threads import INLINE
 
 log = logging.getLogger("qflowd")

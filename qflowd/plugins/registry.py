@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from qflowd.jobs.manifest import Manifest
 from qflowd.model.workflow import Job
-from qflowd.plugins.layout import modules_of
 from qflowd.plugins.messages import FileFinding, Findings
+from qflowd.plugins.module_names import modules_of
 from qflowd.plugins.source import Scan, SourceFile, fault_in_name
 
 _Needs = Mapping[str, frozenset[str]]

@@ -29,11 +29,11 @@ class Step(NamedTuple):
 
 def steps(dialect: Dialect) -> list[Step]:
     """Every step there is, in order. Files are `NNNN_name.sql`; several may share a number."""
-    found: list[Step] = []
+    steps: list[Step] = []
     for number, files in groupby(_files(), key=_number):
         texts = [sql for file in files for sql in dialect.renderer.ddl(file.read_text("utf-8"))]
-        found += [Step(number, position, sql) for position, sql in enumerate(texts, 1)]
-    return found
+        steps += [Step(number, position, sql) for position, sql in enumerate(texts, 1)]
+    return steps
 
 
 def newest() -> int:

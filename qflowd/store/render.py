@@ -100,17 +100,17 @@ class Renderer:
 
     def statement(self, text: str) -> tuple[str, RowSet | None]:
         """Render macros and parameters; return the text and the row set it takes."""
-        found: list[RowSet] = []
+        row_sets: list[RowSet] = []
         text = _JOINED.sub(self._joined, text)
 
         def replace(match: re.Match[str]) -> str:
             if match["word"] in ("rows", "row"):
-                found.append(RowSet.parse(match["rest"].lstrip(":")))
-                return self.rows(found[-1]) if match["word"] == "rows" else ""
+                row_sets.append(RowSet.parse(match["rest"].lstrip(":")))
+                return self.rows(row_sets[-1]) if match["word"] == "rows" else ""
             return self.macro(match)
 
         text = self._innermost_first(text, replace)
-        return self.parameters(text, found[0] if found else None)
+        return self.parameters(text, row_sets[0] if row_sets else None)
 
     def _joined(self, match: re.Match[str]) -> str:
         table, alias, columns, on = (match[group].strip() for group in ("table", "alias", "columns", "on"))

@@ -58,8 +58,8 @@ class Tx:
 
     def one(self, statement: str, /, rows: Rows = NO_ROWS, **params: Any) -> Any:
         """The first row, or None."""
-        found = self._connection.run(self._catalog[statement], params, rows)
-        return found[0] if found else None
+        result = self._connection.run(self._catalog[statement], params, rows)
+        return result[0] if result else None
 
 
 class _Own:

@@ -5,5 +5,6 @@ daemon       backends (the protocol, and the router by pool that the engine talk
              threads, another: jobs in threads of the daemon's own process; thread_logs
 between      wire and page (daemon <-> worker), orders (daemon <-> nursery), events (backend -> engine)
 nursery      nursery_link starts it, nursery forks and reaps workers
-worker       worker (its main) -> runner (one slot) -> load, task_context, inherit, process_state, sink, statements, ends
+worker       worker (its main) -> runner (one slot) -> job_loader, task_context, inherit, process_state,
+             sink, statements, task_result
 """

@@ -71,11 +71,11 @@ def _reap(pid: int) -> bool:
 
 
 def _helpers() -> dict[int, int]:
-    found = {}
+    helpers = {}
     for name, pid_and_fd in _HELPERS.items():
         if (module := sys.modules.get(name)) is not None:
             with contextlib.suppress(AttributeError):  # it is being imported in another thread
                 pid, fd = pid_and_fd(module)
                 if pid and fd is not None:
-                    found[pid] = fd
-    return found
+                    helpers[pid] = fd
+    return helpers

@@ -48,9 +48,7 @@ class Handle:
     reported: set[Mark] = field(default_factory=set)  # Running went out
     revoked_us: int = 0  # above 0: unstarted tasks are being taken back since then
     is_leaving: bool = False  # gets no more work
-    is_extra: bool = (
-        False  # runs beside the workers that fill the pool's places: for one solo chunk, or has left its place
-    )
+    is_extra: bool = False  # beside the workers in the pool's places: for one solo chunk, or it has left its place
     is_killed: bool = False  # by the daemon, through no fault of its tasks
     backlog: bytearray = field(default_factory=bytearray)
     _buffer: bytes = b""
@@ -137,7 +135,7 @@ class Handle:
         """Remove those of `task_ids` that are open."""
         taken = [task for task_id in task_ids if (task := self.open.pop(task_id, None)) is not None]
         for task in taken:
-            self.stops.pop(task.task_id, None)  # an order that is left over would keep this worker closed for good
+            self.stops.pop(task.task_id, None)  # a stop left over would keep this worker closed for good
         self.forget_answered()
         return taken
 

@@ -114,12 +114,12 @@ def children(pid: int) -> list[int]:
     if not _LISTS_CHILDREN:
         mine = b"%d" % pid
         return [child for child in processes() if (fields := _stat(child)) and fields[1] == mine]
-    found: list[int] = []
+    pids: list[int] = []
     with contextlib.suppress(OSError):  # it is gone
         for thread in Path(f"/proc/{pid}/task").iterdir():
             with contextlib.suppress(OSError):  # the thread is
-                found += map(int, (thread / "children").read_bytes().split())
-    return found
+                pids += map(int, (thread / "children").read_bytes().split())
+    return pids
 
 
 def families(roots: Iterable[int]) -> dict[int, list[int]]:
@@ -128,13 +128,13 @@ def families(roots: Iterable[int]) -> dict[int, list[int]]:
     for pid in processes():
         if fields := _stat(pid):
             offspring.setdefault(int(fields[1]), []).append(pid)
-    found = {}
+    families = {}
     for root in roots:
         members = [root]
         for member in members:  # grows while it is walked
             members.extend(offspring.get(member, ()))
-        found[root] = members
-    return found
+        families[root] = members
+    return families
 
 
 def memory(pid: int) -> int:
@@ -160,9 +160,9 @@ def _sum_kb(path: str, fields: tuple[bytes, ...]) -> int:
 
 def having_in_environment(variable: str) -> list[int]:
     """Processes whose first environment held `variable` (`NAME=value`)."""
-    found = []
+    pids = []
     for pid in processes():
         with contextlib.suppress(OSError), Path(f"/proc/{pid}/environ").open("rb", buffering=0) as file:
             if variable.encode() in file.read(1 << 17).split(b"\0"):
-                found.append(pid)
-    return found
+                pids.append(pid)
+    return pids

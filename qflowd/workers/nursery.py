@@ -114,16 +114,16 @@ class Nursery:
         while True:
             try:
                 # Look first: while it is a zombie its number cannot belong to a new group.
-                found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+                exited = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             except ChildProcessError:
                 self._has_strays = False
                 return dead
-            if found is None:
+            if exited is None:
                 return dead
-            number = self._workers.pop(found.si_pid, None)
+            number = self._workers.pop(exited.si_pid, None)
             if number is not None:
-                linux.kill_group(found.si_pid)
-            _, status, usage = os.wait4(found.si_pid, 0)
+                linux.kill_group(exited.si_pid)
+            _, status, usage = os.wait4(exited.si_pid, 0)
             if number is not None:
                 cpu_s = round(usage.ru_utime + usage.ru_stime, 6)
                 dead.append(orders.Exited(number, status, usage.ru_maxrss * 1024, cpu_s, number in self._fenced))

@@ -31,9 +31,9 @@ class NurseryLink:
         kept = [theirs.fileno()] if lock_fd is None else [theirs.fileno(), lock_fd]
         lock = {} if lock_fd is None else {"QFLOWD_LOCK_FD": str(lock_fd)}
         # Also what the daemon found in the user's site folder or by PYTHONPATH: qflowd itself may be installed there.
-        found_in = [*filter(None, sys.path), _ROOT]
+        search_path = [*filter(None, sys.path), _ROOT]
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-s", "-c", _START, str(theirs.fileno()), *found_in],
+            [sys.executable, "-P", "-s", "-c", _START, str(theirs.fileno()), *search_path],
             env={**env, _COOKIE: self._cookie, **lock},
             pass_fds=kept,
             stdin=subprocess.DEVNULL,
@@ -64,17 +64,17 @@ class NurseryLink:
 
     def reports(self) -> tuple[list[orders.Report], bool]:
         """What has been reported, and whether the nursery lives."""
-        found: list[orders.Report] = []
+        reports: list[orders.Report] = []
         while True:
             try:
                 data = self._socket.recv(orders.LARGEST)
             except BlockingIOError:
-                return found, True
+                return reports, True
             except OSError:
-                return found, False
+                return reports, False
             if not data:
-                return found, False
-            found.append(orders.decode_report(data))
+                return reports, False
+            reports.append(orders.decode_report(data))
 
     def close(self) -> None:
         """Hang up: the nursery ends everything, then itself."""

@@ -17,7 +17,7 @@ _STAGED = 2  # worker: bytes of messages that it has not sent yet, at the end of
 _SENT = 3  # worker: how often it has begun anew there
 _HEADER = 8
 _SLOT = 7  # words per slot: started_us, fence, task_id, attempt, stop, memory, cpu
-NOT_COUNTED = (1 << 63) - 1  # as memory: nobody shall be blamed now
+NOT_COUNTED = (1 << 63) - 1  # as memory: no task is held responsible now
 EVERYTHING = (1 << 63) - 1
 _STAGE = 16 << 10  # bytes for messages
 
@@ -66,7 +66,7 @@ class Page:
         return bool(self.words[base + 2]) and self.words[base + 4] == self.words[base]
 
     def stage(self, data: bytes) -> bool:
-        """Lay down messages that are sent later. False: there is no room."""
+        """Store messages that are sent later. False: there is no room."""
         staged = self.words[_STAGED]
         if (end := staged + len(data)) > _STAGE:
             return False
@@ -75,29 +75,29 @@ class Page:
         return True
 
     def staged(self) -> bytes:
-        """What was laid down and not cleared. The daemon gets nothing if it was sent meanwhile."""
+        """What was stored and not cleared. The daemon gets nothing if it was sent meanwhile."""
         sent = self.words[_SENT]
         data = self._map[self._stage : self._stage + self.words[_STAGED]]
         return data if self.words[_SENT] == sent else b""
 
     def clear_stage(self) -> None:
-        """All that was laid down has been sent."""
+        """All that was stored has been sent."""
         self.words[_STAGED] = 0
-        self.words[_SENT] += 1  # before anything is laid over it, which nobody may take for what was there
+        self.words[_SENT] += 1  # before new bytes overwrite it, which must not be taken for the old ones
 
     # -- the daemon's side
 
     def marks(self) -> list[Mark]:
         """What is running now, in the order of slots."""
-        found = []
+        marks = []
         words = self.words
         for slot in range(self.slots):
             base = self.base(slot)
             # task_id is written last: if it holds still, so did the words before it.
             task_id, started_us, fence, attempt = words[base + 2], words[base], words[base + 1], words[base + 3]
             if task_id and words[base + 2] == task_id and words[base] == started_us:
-                found.append(Mark(slot, task_id, fence, started_us, attempt))
-        return found
+                marks.append(Mark(slot, task_id, fence, started_us, attempt))
+        return marks
 
     def memory_before(self, mark: Mark) -> int:
         """Bytes that the worker had when the task of `mark` began, if it has a limit; NOT_COUNTED while it imports."""

@@ -93,14 +93,14 @@ _FRESH: tuple[Any, ...] = (logging.NOTSET, True, False, [], [])
 
 def _loggers() -> dict[logging.Logger, tuple[Any, ...]]:
     """All that are not as `getLogger` makes them."""
-    found = {}
+    loggers = {}
     for logger in (logging.root, *logging.root.manager.loggerDict.values()):
         if isinstance(logger, logging.Logger):
             handlers = [(handler, handler.level, handler.formatter, handler.filters[:]) for handler in logger.handlers]
             state = (logger.level, logger.propagate, logger.disabled, logger.filters[:], handlers)
             if state != _FRESH:
-                found[logger] = state
-    return found
+                loggers[logger] = state
+    return loggers
 
 
 def _set_loggers(kept: dict[logging.Logger, tuple[Any, ...]]) -> None:
@@ -307,15 +307,15 @@ class ProcessState:
         return lasting
 
     def _changed(self) -> list[tuple[str, Callable[[Any], object], Any]]:
-        found = []
+        changed = []
         for facets, kept in zip(self._facets, self._kept[self._module], strict=True):
             try:
                 now = facets.read()
             except Exception:  # noqa: BLE001 - then all of these are put back
                 now = [_UNREADABLE] * len(kept)
             pairs = zip(facets.writers, now, kept, strict=True)
-            found += [(name, write, value) for (name, write), current, value in pairs if current != value]
-        return found
+            changed += [(name, write, value) for (name, write), current, value in pairs if current != value]
+        return changed
 
 
 def _key(module: str) -> str:

@@ -90,7 +90,7 @@ class Processes(Backend):
                 self._watch.revoke(worker, now_us())
 
     def kill_all(self) -> None:
-        """SIGKILL for every worker, now; what they held comes back through `poll`."""
+        """SIGKILL for every worker, now; what they held comes back through `take`."""
         for worker in self._workers.values():
             worker.is_killed = True
             self._supervisor.signal(worker, signal.SIGKILL)
@@ -179,7 +179,7 @@ class Processes(Backend):
             self._look(now, events)
         for fd, mask in self._epoll.poll(0):
             if (nursery := self._supervisor.nursery) is not None and fd == nursery.fileno():
-                self._hear(nursery, events)
+                self._take_reports(nursery, events)
             else:
                 self._serve(fd, mask, events)
         if self._results:
@@ -205,7 +205,7 @@ class Processes(Backend):
             self._forget_fd(fd)
 
     def _want_to_write(self, worker: Handle) -> None:
-        """If not all of it could be written at once."""
+        """Wait until the pipe takes more, if not everything could be written at once."""
         if worker.backlog and worker.tasks_fd not in self._by_fd:
             self._by_fd[worker.tasks_fd] = worker
             self._epoll.register(worker.tasks_fd, select.EPOLLOUT)
@@ -221,7 +221,7 @@ class Processes(Backend):
         self._sort(worker, messages, events)
         if not is_open:
             self._forget_fd(worker.results_fd)
-            self._supervisor.signal(worker, signal.SIGKILL)  # whatever it has to say now, nobody could hear it
+            self._supervisor.signal(worker, signal.SIGKILL)  # nothing reads its results any more
         return bool(messages) and is_open
 
     def _sort(self, worker: Handle, messages: list[Message], events: list[Event]) -> None:
@@ -234,7 +234,7 @@ class Processes(Backend):
                     self._let_go(worker)
 
     def _drain_results(self, worker: Handle, events: list[Event]) -> None:
-        """All that the worker has said so far, whether it has sent that or not."""
+        """Take in all messages of the worker, also those that still lie in its page."""
         self._read_on(worker, events)
         self._sort(worker, worker.staged(), events)
         self._read_on(worker, events)  # it may have been sent just before the look at the page
@@ -259,7 +259,7 @@ class Processes(Backend):
     # -- workers come and go
 
     def _staff(self) -> None:
-        """See that the nursery lives and every place has its worker, as far as it is time."""
+        """Start the nursery if there is none, and a worker for each empty place whose time has come."""
         if (nursery := self._supervisor.start_nursery()) is not None:
             self._epoll.register(nursery, select.EPOLLIN)
         for worker in self._supervisor.fill_places():
@@ -272,7 +272,7 @@ class Processes(Backend):
         self._outputs.append(worker.output)
 
     def _retire(self, worker: Handle) -> None:
-        """Let it end what it has begun; it gives back the rest and goes."""
+        """Let it finish what it has begun; it gives back the rest and exits."""
         worker.is_leaving = True
         self._watch.revoke(worker, now_us())
         if not worker.open:
@@ -283,13 +283,13 @@ class Processes(Backend):
             self._next_watch_us = 0
 
     def _let_go(self, worker: Handle) -> None:
-        """End of file on its pipe: an idle worker ends at once."""
+        """Close its pipe: an idle worker exits at once."""
         self._forget_fd(worker.tasks_fd)
         if worker.tasks_fd >= 0:
             os.close(worker.tasks_fd)
             worker.tasks_fd = -1
 
-    def _hear(self, nursery: NurseryLink, events: list[Event]) -> None:
+    def _take_reports(self, nursery: NurseryLink, events: list[Event]) -> None:
         reports, is_alive = nursery.reports()
         for report in reports:
             worker = self._workers.get(report.number)

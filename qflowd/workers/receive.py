@@ -1,4 +1,4 @@
-"""From what a worker says, or leaves behind when it is lost, to events."""
+"""From the messages of a worker, and from what is left in its page when it is lost, to events."""
 
 import os
 import signal
@@ -65,14 +65,18 @@ def _given(worker: Handle, message: wire.Given) -> list[Assignment]:
 def _as_ended(message: Done | Ended) -> Ended:
     if isinstance(message, Ended):
         return message
-    done = message
     return Ended(
-        done.task_id, done.fence, "success", done.output, started_us=done.started_us, ended_us=done.ended_us
-    )  # fmt: skip
+        message.task_id,
+        message.fence,
+        "success",
+        message.output,
+        started_us=message.started_us,
+        ended_us=message.ended_us,
+    )
 
 
 def _is_by_stop(stop: Stop, message: Done | Ended) -> bool:
-    """An error after the order is the stop's doing, and after a timeout whatever a job makes of it; what was faster stays."""
+    """An error after the order comes from the stop, and so does any end after a timeout; an end before it stands."""
     is_bad = isinstance(message, Ended) and message.outcome in ("stopped", "error")
     return is_bad or (stop.reason == "timeout" and message.ended_us > stop.asked_us)
 
@@ -87,9 +91,9 @@ def _stopped(ended: Ended, reason: StopReason) -> Broken:
 def lost_tasks(worker: Handle, report: Exited) -> list[Event]:
     """One last event for each open task; call it once all results have been read.
 
-    Marks say what was running. To blame is the one that was to stop, or the only one that ran; when several ran
-    and none was to stop, nobody can tell, so each runs alone next time. None is to blame
-    for a process that we killed for other reasons, or that never began.
+    Marks say what was running. The one to blame is the task that was to stop, or the only one that ran; when several
+    ran and none was to stop, it is unknown, so each runs alone next time. No task is to blame for a process that was
+    killed for another reason, or that never began.
     """
     marks = {mark.task_id: mark for mark in worker.page.marks() if mark.task_id in worker.open}
     stopped = [task_id for task_id in marks if (stop := worker.stops.get(task_id)) and stop.mark is not None]

@@ -18,13 +18,13 @@ from qflowd.jobs.context import Facts
 from qflowd.model.jsontext import clean_text
 from qflowd.workers import linux, wire
 from qflowd.workers.children import SOONEST_US, end_children
-from qflowd.workers.ends import Stopped, encode_output, ended_by
 from qflowd.workers.inbox import Inbox
-from qflowd.workers.load import Jobs, Loaded
+from qflowd.workers.job_loader import JobLoader, Loaded
 from qflowd.workers.page import NOT_COUNTED, Page
 from qflowd.workers.process_state import ProcessState
 from qflowd.workers.sink import NOBODY, Sink
 from qflowd.workers.task_context import TaskContext, Variables
+from qflowd.workers.task_result import Stopped, encode_output, ended_by
 from qflowd.workers.wire import Assignment, Chunk, Done, Ended, Parcel
 
 _TOGETHER_US = 1000  # results of short tasks are sent no later than so long after the first
@@ -115,7 +115,7 @@ class Runner:
     """One slot of a worker. `stop` may be called from the handler of SIGTERM."""
 
     def __init__(
-        self, slot: int, page: Page, jobs: Jobs, results: Results, sink: Sink, raw: RawOutput, state: ProcessState
+        self, slot: int, page: Page, jobs: JobLoader, results: Results, sink: Sink, raw: RawOutput, state: ProcessState
     ) -> None:
         self.slot = slot
         self.is_in_task = False
@@ -217,7 +217,7 @@ class Runner:
             # An order that came between the mark and here found no task to interrupt.
             if self.is_leaving if self._alone else self._page.is_stop_asked(self.slot):
                 raise Stopped
-            job = self._jobs.known.get((chunk.module, chunk.job)) or self._load(chunk)
+            job = self._jobs.loaded.get((chunk.module, chunk.job)) or self._load(chunk)
             if chunk.memory:  # not before: what the import takes is not the task's
                 self._page.words[self._page.base(self.slot) + 5] = linux.memory(os.getpid())
             value = self._variables.fresh(chunk.module, self._attempt).run(self._call, job, chunk.params_of(task))

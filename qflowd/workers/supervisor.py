@@ -31,7 +31,7 @@ class _Place:
     failures: int = 0
 
     def put_off(self, now: int) -> None:
-        """Who was here could not live: the next one later and later."""
+        """The worker here could not run: start the next one later and later."""
         self.failures += 1
         self.fill_at_us = now + _BACKOFF_US[min(self.failures, len(_BACKOFF_US)) - 1]
 
@@ -54,7 +54,7 @@ class Supervisor:
         self._env, self._cwd, self._run_dir, self._lock_fd = dict(env), cwd, run_dir, lock_fd
         self._instruments = instruments
         self._places = [_Place(name, size.threads) for name, size in pools.items() for _ in range(size.processes)]
-        self._nursery_place = _Place("", 0)  # it is started anew in the same way
+        self._nursery_place = _Place("", 0)  # it is restarted in the same way
         self._manifest_fd = -1
         self._deadline: orders.Deadline | None = None  # the last one; a nursery that is started later gets it too
         self._last_number = 0

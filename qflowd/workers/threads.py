@@ -24,7 +24,6 @@ from qflowd.jobs.decorators import InvalidJob
 from qflowd.model.errors import QflowdError
 from qflowd.model.jsontext import clean_text
 from qflowd.workers.backends import NEVER_US, Backend, Bell
-from qflowd.workers.ends import OURS, encode_output, ended_by
 from qflowd.workers.events import (
     Asked,
     Broken,
@@ -36,9 +35,10 @@ from qflowd.workers.events import (
     Running,
     StopReason,
 )
-from qflowd.workers.load import Loaded
+from qflowd.workers.job_loader import Loaded
 from qflowd.workers.log_budget import PrintedLine
 from qflowd.workers.task_context import TaskContext
+from qflowd.workers.task_result import OURS, encode_output, ended_by
 from qflowd.workers.task_watch import RUNNING_AFTER_US
 from qflowd.workers.thread_logs import ThreadLogs
 from qflowd.workers.wire import Assignment, Chunk, Done, Ended, now_us
@@ -267,17 +267,17 @@ class Threads(Backend):
                 run.ask_to_end()
         return await coroutine
 
-    # -- what a running job says: the channel of its context()
+    # -- the channel of a running job's context()
 
     def send_progress(self, facts: Facts, done: float, total: float | None, text: str) -> None:
-        self._say(facts, Progressed(facts.task_id, facts.fence, done, total, clean_text(text)))
+        self._emit(facts, Progressed(facts.task_id, facts.fence, done, total, clean_text(text)))
 
     def send_save(self, facts: Facts, value: bytes) -> None:
-        self._say(facts, Checkpointed(facts.task_id, facts.fence, value.decode()))
+        self._emit(facts, Checkpointed(facts.task_id, facts.fence, value.decode()))
 
     def fetch_output(self, facts: Facts, key: str, number: int) -> bytes:
         ticket = next(self._tickets)
-        self._say(facts, Asked(facts.task_id, facts.fence, key, ticket))
+        self._emit(facts, Asked(facts.task_id, facts.fence, key, ticket))
         with self._lock:
             self._lock.wait_for(lambda: ticket in self._answers or not self._is_open(facts))
             text, error = self._answers.pop(ticket, (None, "the attempt is over"))
@@ -285,7 +285,7 @@ class Threads(Backend):
             raise QflowdError(error)
         return text.encode()
 
-    def _say(self, facts: Facts, event: Event) -> None:
+    def _emit(self, facts: Facts, event: Event) -> None:
         with self._lock:
             if self._is_open(facts):
                 self._events.append(event)

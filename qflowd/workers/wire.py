@@ -1,4 +1,4 @@
-"""What the daemon and its workers say to each other, and how it is laid out on the pipe.
+"""Messages between the daemon and its workers, and how they are laid out on the pipe.
 
 To a worker: parcels and answers, each a length (4 bytes, big endian) and msgpack. From a worker: one JSON array a line, because a
 whole read of hundreds of lines is then one call into C, without a walk over frames.
@@ -110,7 +110,7 @@ class Done(msgspec.Struct, frozen=True, array_like=True, tag="d", gc=False):
 
 
 class Ended(msgspec.Struct, frozen=True, array_like=True, tag="e"):
-    """Any other end that the worker lived to tell.
+    """Any other end that the worker could still report.
 
     `outcome`: success, error, skip, defer, stopped (it was asked to stop, and did). `error` is one line where possible.
     `defer_s`, `defer_until`: when it wants to run again. `is_hopeless`: another attempt would end alike.
@@ -175,18 +175,18 @@ _decode_parcel = msgspec.msgpack.Decoder(Parcel | OutputAnswer).decode
 
 
 def readable(decode_lines: Callable[[bytes], list[T]], data: bytes) -> list[T]:
-    """The messages in `data`, without what is none: user code may have written here, or a full disk has cut a line.
+    """The messages in `data`, without anything else: user code may have written here, or a full disk has cut a line.
 
     Each was one write, so what is foreign stands before it or on lines of its own.
     """
     try:
         return decode_lines(data)
     except msgspec.MsgspecError:
-        found: list[T] = []
+        messages: list[T] = []
         for line in data.split(b"\n"):
             with contextlib.suppress(msgspec.MsgspecError):
-                found += decode_lines(line[max(0, line.find(b'["')) :])
-        return found
+                messages += decode_lines(line[max(0, line.find(b'["')) :])
+        return messages
 
 
 def pack(parcel: Parcel | OutputAnswer) -> bytes:

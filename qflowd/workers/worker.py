@@ -16,15 +16,15 @@ from typing import NoReturn
 
 from qflowd.workers import linux, orders, wire
 from qflowd.workers.children import dismiss_helpers
-from qflowd.workers.ends import Stopped
 from qflowd.workers.inbox import Inbox
 from qflowd.workers.inherit import inherit_attempts
-from qflowd.workers.load import Jobs
+from qflowd.workers.job_loader import JobLoader
 from qflowd.workers.page import Page
 from qflowd.workers.process_state import ProcessState, watch_setters
 from qflowd.workers.runner import RawOutput, Results, Runner, raise_in_thread
 from qflowd.workers.sink import Sink
 from qflowd.workers.statements import cancel_statements
+from qflowd.workers.task_result import Stopped
 
 _block_term = partial(signal.pthread_sigmask, signal.SIG_BLOCK, {signal.SIGTERM})
 _unblock_term = partial(signal.pthread_sigmask, signal.SIG_UNBLOCK, {signal.SIGTERM})
@@ -92,7 +92,7 @@ class Worker:
         watch_setters()
         results = Results(fds["results"], self._inbox, self._page if slots == 1 else None)
         raw = RawOutput(fds["stdout"], fds["stderr"])
-        jobs = Jobs(fds["manifest"])
+        jobs = JobLoader(fds["manifest"])
         signal.signal(signal.SIGTERM, self._on_term)
         state = ProcessState(slots)
         self._runners = [Runner(slot, self._page, jobs, results, sink, raw, state) for slot in range(slots)]

@@ -28,8 +28,8 @@ from tests.support.daemon import ROOT, until
 PATIENCE_S = 30
 TASK = """
 import json, sys
-from qflowd.workers.load import Jobs
-job = Jobs(int(sys.argv[1])).load(sys.argv[2], sys.argv[3])
+from qflowd.workers.job_loader import JobLoader
+job = JobLoader(int(sys.argv[1])).load(sys.argv[2], sys.argv[3])
 print(json.dumps(job.function(**job.signature.bind(json.load(sys.stdin)))))
 """
 

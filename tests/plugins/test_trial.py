@@ -83,7 +83,7 @@ def test_an_endless_import_is_stopped_and_its_line_is_known(folder, make_reloade
 
 def test_a_file_that_eats_memory_is_stopped(folder):
     from qflowd.jobs.manifest import Manifest
-    from qflowd.plugins.layout import modules_of
+    from qflowd.plugins.module_names import modules_of
     from qflowd.plugins.source import scan
 
     folder.write("good.py", GOOD)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from qflowd.workers.ends import encode_output
+from qflowd.workers.task_result import encode_output
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from qflowd.jobs.manifest import Manifest
-from qflowd.plugins.layout import modules_of
+from qflowd.plugins.module_names import modules_of
 from qflowd.plugins.source import scan
 
 FILES = {

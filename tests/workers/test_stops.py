@@ -8,11 +8,11 @@ import threading
 import pytest
 
 from qflowd.workers import linux, wire
-from qflowd.workers.ends import Stopped
 from qflowd.workers.events import Running
 from qflowd.workers.inbox import Inbox
 from qflowd.workers.page import new_page
 from qflowd.workers.runner import Results
+from qflowd.workers.task_result import Stopped
 from qflowd.workers.wire import Checkpointed, Done, Ended
 
 GRACE_S = 15.0  # who is ended by SIGKILL comes too late for these tests, and shows it

@@ -79,7 +79,7 @@ class MysqlConnection(Connection):
                 self.script(SESSION.format(lock_s=round(limits.lock_s), idle=self._idle_limit(limits)))
                 [(self._packet,)] = self.script("SELECT @@max_allowed_packet")
         except (Disconnected, pymysql.Error, OSError) as error:
-            raise StoreUnavailable(f"cannot reach MySQL at {without_password(url)}: {_said(error)}") from error
+            raise StoreUnavailable(f"cannot reach MySQL at {without_password(url)}: {_message(error)}") from error
 
     def _idle_limit(self, limits: Limits) -> str:
         """MySQL has a limit for all rest alone, and a thread may rest for a minute between two transactions."""
@@ -110,8 +110,8 @@ class MysqlConnection(Connection):
         result = self._part(statement, params, rows)
         while (part := statement.then) is not None and (part.rows is None or rows or result):
             changed = self.changed
-            found = self._part(part, params, rows or result)
-            self.changed, result, statement = changed, result or found, part
+            part_rows = self._part(part, params, rows or result)
+            self.changed, result, statement = changed, result or part_rows, part
         return result
 
     def _part(self, statement: Statement, params: Mapping[str, Any], rows: Rows) -> list[Any]:
@@ -123,11 +123,11 @@ class MysqlConnection(Connection):
             document = msgspec.json.encode([[_bind(value) for value in row[:width]] for row in rows])
         if len(document) > LARGEST_ROW_SET and len(rows) > 1:
             middle = len(rows) // 2
-            found = self._part(statement, params, rows[:middle])
+            result = self._part(statement, params, rows[:middle])
             changed = self.changed
-            found += self._part(statement, params, rows[middle:])
+            result += self._part(statement, params, rows[middle:])
             self.changed += changed
-            return found
+            return result
         return self._send(statement, {**values, "rows": document.decode()}, params)
 
     def _send(self, statement: Statement, values: dict[str, Any], params: Mapping[str, Any]) -> list[Any]:
@@ -163,14 +163,14 @@ def arguments(url: str) -> dict[str, Any]:
     """PyMySQL's arguments for a URL: `mysql://user:password@host:port/?unix_socket=…&ssl_ca=…`."""
     parts = urlsplit(url)
     query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
-    found: dict[str, Any] = {"user": unquote(parts.username or "root"), "password": unquote(parts.password or "")}
+    arguments: dict[str, Any] = {"user": unquote(parts.username or "root"), "password": unquote(parts.password or "")}
     if "unix_socket" in query:
-        found["unix_socket"] = query["unix_socket"]
+        arguments["unix_socket"] = query["unix_socket"]
     else:
-        found |= {"host": parts.hostname or "127.0.0.1", "port": parts.port or 3306}
+        arguments |= {"host": parts.hostname or "127.0.0.1", "port": parts.port or 3306}
     if "ssl_ca" in query:
-        found["ssl"] = _trusting(query["ssl_ca"])
-    return found
+        arguments["ssl"] = _trusting(query["ssl_ca"])
+    return arguments
 
 
 @functools.cache
@@ -197,18 +197,18 @@ def translated() -> Iterator[None]:
     except (pymysql.err.OperationalError, pymysql.err.InternalError, pymysql.err.InterfaceError) as error:
         code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
         if code == ER.LOCK_WAIT_TIMEOUT:
-            raise LockTimeout(_said(error)) from error
+            raise LockTimeout(_message(error)) from error
         if code in RETRYABLE:
-            raise Retryable(_said(error)) from error
+            raise Retryable(_message(error)) from error
         if code in GONE:
-            raise Disconnected(_said(error)) from error
+            raise Disconnected(_message(error)) from error
         if code in REFUSED:
-            raise DataRefused(_said(error)) from error
+            raise DataRefused(_message(error)) from error
         raise
     except (pymysql.err.DataError, pymysql.err.IntegrityError, UnicodeEncodeError) as error:
-        raise DataRefused(_said(error)) from error
+        raise DataRefused(_message(error)) from error
 
 
-def _said(error: Exception) -> str:
-    """What the server or the driver said; PyMySQL's own text is a tuple."""
+def _message(error: Exception) -> str:
+    """The message of the server or the driver; PyMySQL's own text is a tuple."""
     return f"{error.args[1]} (error {error.args[0]})" if len(error.args) == 2 else str(error)

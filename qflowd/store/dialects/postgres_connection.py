@@ -44,8 +44,8 @@ class PostgresConnection(Connection):
         try:
             self.driver = psycopg.connect(_libpq_url(url), **cast("Any", SESSION | KEEPALIVE | more))
         except psycopg.OperationalError as error:
-            said = "; ".join(line.strip() for line in str(error).splitlines() if line.strip())
-            raise StoreUnavailable(f"cannot reach PostgreSQL at {without_password(url)}: {said}") from error
+            message = "; ".join(line.strip() for line in str(error).splitlines() if line.strip())
+            raise StoreUnavailable(f"cannot reach PostgreSQL at {without_password(url)}: {message}") from error
         self._may_prepare = False
 
     def check(self) -> None:

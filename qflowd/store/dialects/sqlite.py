@@ -40,7 +40,9 @@ class Sqlite(Dialect):
     name = "sqlite"
     file: Path
     has_row_locks = False
-    single_statement_commits = False  # a write that begins as a read can hit BUSY_SNAPSHOT, which no waiting mends
+    single_statement_commits = (
+        False  # a write that begins as a read can hit BUSY_SNAPSHOT, which waiting does not resolve
+    )
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -100,10 +102,10 @@ class Sqlite(Dialect):
 
 def _place(path: str) -> tuple[int, int] | None:
     try:
-        found = os.stat(path)  # noqa: PTH116 - before every transaction
+        status = os.stat(path)  # noqa: PTH116 - before every transaction
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino
 
 
 def _locks(path: str) -> list[tuple[int, int, int]]:

@@ -1,4 +1,4 @@
-"""From the name of a job to its function, in a worker."""
+"""Job loader: from the name of a job to its function, in a worker."""
 
 import os
 import sys
@@ -19,13 +19,13 @@ class Loaded(NamedTuple):
     signature: Signature
 
 
-class Jobs:
+class JobLoader:
     """The jobs of one generation. Modules are imported when a job of theirs is first asked for."""
 
     def __init__(self, manifest_fd: int) -> None:
         self._fd = manifest_fd
         self._is_installed = False
-        self.known: dict[tuple[str, str], Loaded] = {}  # by module and name
+        self.loaded: dict[tuple[str, str], Loaded] = {}  # by module and name
 
     def install(self) -> bool:
         """Let this process import plugins. False: it does so already."""
@@ -46,12 +46,12 @@ class Jobs:
         module_name, _, path = module.partition(":")
         __import__(module_name)
         if path:
-            found = loaded(_attribute(module_name, path))
+            result = loaded(_attribute(module_name, path))
         else:
             spec = decorators.find(module, job)
-            found = Loaded(decorators.outermost(spec), signature(spec.function))
-        self.known[module, job] = found
-        return found
+            result = Loaded(decorators.outermost(spec), signature(spec.function))
+        self.loaded[module, job] = result
+        return result
 
 
 def loaded(function: Callable[..., Any]) -> Loaded:

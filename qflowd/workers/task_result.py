@@ -1,4 +1,4 @@
-"""How the end of a task is reported: outputs as JSON text, exceptions as `Ended`."""
+"""The result of a task as it is reported: outputs as JSON text, exceptions as `Ended`."""
 
 import json
 import os

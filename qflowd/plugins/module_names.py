@@ -37,8 +37,8 @@ def _add_folders(modules: dict[str, Module], file: SourceFile, top: str, parts: 
     for depth in range(1, len(parts)):
         name = ".".join([top, *parts[1:depth]])
         folder = str(PurePath(file.root, *parts[:depth]))
-        known = modules.get(name)
-        if known is None or not known.is_package:
+        present = modules.get(name)
+        if present is None or not present.is_package:
             modules[name] = Module(folder, b"", True, "")
 
 

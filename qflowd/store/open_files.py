@@ -1,4 +1,4 @@
-"""Who else in this process has a SQLite file open: Python's own `sqlite3`, or a plain `open()`.
+"""Files that this process has open by other means than apsw: Python's own `sqlite3`, or a plain `open()`.
 
 Closing a file drops every lock that the process holds on it (POSIX), so whoever closes it behind SQLite's back unlocks
 a database that others are writing.
@@ -22,9 +22,9 @@ def is_open_elsewhere(file: Path) -> bool:
 def _opened() -> Iterator[str | int]:
     """The files of `open()`, and those of sqlite3 where it has been imported."""
     sqlite3: Any = sys.modules.get("_sqlite3")
-    for thing in gc.get_objects():
-        if type(thing) is io.FileIO and not thing.closed:
-            yield thing.fileno()
-        elif sqlite3 is not None and issubclass(type(thing), sqlite3.Connection):
-            with suppress(sqlite3.Error):  # closed, or another thread's, which nobody else may ask
-                yield from [path for *_, path in sqlite3.Cursor(thing).execute("PRAGMA database_list") if path]
+    for item in gc.get_objects():
+        if type(item) is io.FileIO and not item.closed:
+            yield item.fileno()
+        elif sqlite3 is not None and issubclass(type(item), sqlite3.Connection):
+            with suppress(sqlite3.Error):  # closed, or another thread's
+                yield from [path for *_, path in sqlite3.Cursor(item).execute("PRAGMA database_list") if path]
