@@ -13,7 +13,7 @@ def folder(name: Literal["sql", "plugins", "starter"]) -> Path:
 
     Raises: FileNotFoundError if the installation is incomplete.
     """
-    for found in (_PACKAGE / "_shipped" / name, _PACKAGE.parent / name):
-        if found.is_dir():
-            return found
+    for path in (_PACKAGE / "_shipped" / name, _PACKAGE.parent / name):
+        if path.is_dir():
+            return path
     raise FileNotFoundError(f"this installation of qflowd lacks its folder {name}/; install it again")

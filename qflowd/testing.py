@@ -136,29 +136,29 @@ class Harness:
         clock: Clock | None = None,
     ) -> None:
         named = jobs.items() if isinstance(jobs, Mapping) else ((None, function) for function in jobs)
-        found = [(_job(function, name), function) for name, function in named]
-        known = {job.name: job for job, _ in found}
+        functions = [(_job(function, name), function) for name, function in named]
+        by_name = {job.name: job for job, _ in functions}
         stored = [_workflow(definition) for definition in workflows]
-        pools = {job.settings.pool or str(BUILT_IN.pool) for job in known.values()}
+        pools = {job.settings.pool or str(BUILT_IN.pool) for job in by_name.values()}
         for workflow in stored:
             for task in workflow.tasks:
-                if task.job not in known:
+                if task.job not in by_name:
                     raise InvalidRequest(
                         f"task {task.key} of {workflow.key} runs the job {task.job!r}: add it to jobs="
                     )
-                pools.add(pool_of_task(task, workflow, lambda name: known[name].settings.pool))
+                pools.add(pool_of_task(task, workflow, lambda name: by_name[name].settings.pool))
         self.clock = clock or Clock()
         self._folder = TemporaryDirectory(prefix="qflowd-test-")
         self._store = Store(f"sqlite:///{self._folder.name}/qflow.db", clock=self.clock)
         migrate(self._store)
         self.client = Client(self._store)
         for workflow in stored:
-            store_workflow(self._store, workflow, (), lambda name: known[name].settings.pool)
-        self._build(known, pools, Threads({job.name: loaded(function) for job, function in found}, ONE_AT_A_TIME))
+            store_workflow(self._store, workflow, (), lambda name: by_name[name].settings.pool)
+        self._build(by_name, pools, Threads({job.name: loaded(function) for job, function in functions}, ONE_AT_A_TIME))
 
-    def _build(self, known: Mapping[str, Job], pools: Iterable[str], threads: Threads) -> None:
+    def _build(self, by_name: Mapping[str, Job], pools: Iterable[str], threads: Threads) -> None:
         store, topics, plans, jobs = self._store, Topics(), Plans(), RegisteredJobs()
-        lanes, jobs.own = LaneIds(store), known
+        lanes, jobs.own = LaneIds(store), by_name
         intake = _Intake(plans, lanes, jobs)
         self._backends = Backends(dict.fromkeys(pools, threads))
         self._executor = Executor(
@@ -176,7 +176,7 @@ class Harness:
             database_id="test",
             chance=lambda: 0.5,  # a retry's delay is the one that is asked for
         )
-        self._executor.start(dict(known), b"")
+        self._executor.start(dict(by_name), b"")
         self._services = (
             Schedules(store, topics),
             Commands(store, plans, lanes, jobs, topics),
@@ -276,9 +276,9 @@ def run_workflow(
 
     Raises: as `Harness` and `run_job`.
     """
-    found = _workflow(workflow)
-    with Harness(jobs, [found], clock) as harness:
-        return harness.finish(harness.client.submit(found.key, params=params, **submission))
+    definition = _workflow(workflow)
+    with Harness(jobs, [definition], clock) as harness:
+        return harness.finish(harness.client.submit(definition.key, params=params, **submission))
 
 
 class _Intake(Intake):
@@ -313,7 +313,9 @@ def _run(instance: Instance, state: str, error: str | None) -> Run:
     tasks = {task.task: task for task in instance.tasks()}
     attempts = tuple(instance.attempts())
     traces = [
-        f"task {tried.task}, attempt {tried.attempt}:\n{tried.traceback}" for tried in attempts if tried.traceback
+        f"task {attempt.task}, attempt {attempt.attempt}:\n{attempt.traceback}"
+        for attempt in attempts
+        if attempt.traceback
     ]
     return Run(
         state,

@@ -14,7 +14,7 @@ REJECTED: Final = 3  # of `submit --wait`
 TERMINATED: Final = 4
 NO_DATABASE: Final = 5
 
-ERASE: Final = "\x1b[K"  # what stands on the line; click leaves it out where nobody looks on
+ERASE: Final = "\x1b[K"  # erases the line; click leaves it out where there is no terminal
 
 
 def report(error: Exception) -> int | None:

@@ -108,7 +108,7 @@ def _admit(workflow: Workflow, jobs: dict[str, Job], params: dict[str, Any], bus
 
 
 def _step(node: Node, admission: Admission, jobs: dict[str, Job]) -> dict[str, Any]:
-    """Settings and params of a task; params are rendered, but for what needs the output of a task."""
+    """Settings and params of a task; params are rendered, except what needs the output of a task."""
     settings = effective(node, Settings(), jobs.get(node.job), None)
     scope = instance_scope(admission.request, admission.request.target, None) | {
         "params": admission.params,

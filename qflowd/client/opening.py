@@ -1,4 +1,4 @@
-"""Opening a store that somebody else has made: never creates a file, never migrates."""
+"""Opening an existing store: never creates a file, never migrates."""
 
 import contextlib
 import os
@@ -41,7 +41,7 @@ def _check(store: Store) -> None:
     except Disconnected as error:
         raise StoreUnavailable(f"lost {store.dialect.describe()}: {error}") from error
     except Exception as error:
-        # Not everybody may read the ledger of migrations; MySQL hides the tables themselves from who has no rights.
+        # A client may lack the right to read the ledger of migrations; MySQL even hides the tables then.
         is_hidden = isinstance(error, SchemaOutdated) and not store.dialect.has_schema(store.connection())
         if is_hidden or not isinstance(error, QflowdError):
             with contextlib.suppress(Exception):  # missing, forbidden, broken: each driver has its own error

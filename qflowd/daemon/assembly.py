@@ -100,7 +100,7 @@ class Daemon:
         self._stopping = threading.Event()
         self._has_executor = False
         self.is_up = False  # all services run
-        self._announced_as = 0  # the incarnation that has said what it knows
+        self._announced_as = 0  # the id under which this daemon is registered
         self.start_again: Callable[[], None] | None = None  # where the database is another file; called by any thread
 
     # -- start
@@ -143,7 +143,7 @@ class Daemon:
         self.is_up = True
 
     def _take_registry(self) -> tuple[dict[str, Job], bytes]:
-        """What is known from now on, as jobs by name and as a manifest."""
+        """The registry in use from now on, as jobs by name and as a manifest."""
         plugins = self._reloader.registry
         self.registry = self._program.registry(plugins) if self._program else plugins
         self._jobs.own = jobs = dict(self.registry.jobs)
@@ -239,7 +239,7 @@ class Daemon:
             self.start_again()
 
     def announce(self) -> None:
-        """Say what this incarnation knows and has, and that it is ready; once for each incarnation and registry."""
+        """Register the jobs and pools of this daemon, and that it is ready; once for each incarnation and registry."""
         number = self.identity.id
         if self._announced_as == number:
             return
@@ -259,8 +259,8 @@ class Daemon:
         return job in self._jobs.own and pool in self._config.pools
 
     def _pool_of(self, job: str) -> str | None:
-        found = self._jobs.own.get(job)
-        return found.settings.pool if found else None
+        registered = self._jobs.own.get(job)
+        return registered.settings.pool if registered else None
 
     def _when_reachable(self, work: Callable[[], Any]) -> None:
         """Do it as soon as the database can be reached."""

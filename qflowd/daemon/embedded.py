@@ -56,7 +56,7 @@ class Engine:
 
     Raises: InvalidConfig with every fault.
 
-    An Engine may be started again after it was stopped. Workers see neither this program's environment (but for the
+    An Engine may be started again after it was stopped. Workers see neither this program's environment (except the
     few names that the configuration allows) nor its memory. Changed code of a job needs a new start of the program.
     """
 

@@ -34,7 +34,7 @@ def is_nothing_left(daemon: "Daemon") -> bool:
     """Looks at the whole database: other daemons' work counts too."""
     store = daemon.store
     if store.is_replaced:
-        return True  # whoever asks it next is told
+        return True  # the next statement raises
     if not daemon.is_drained():
         return False
     try:

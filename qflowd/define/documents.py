@@ -81,10 +81,10 @@ def format_of(file: str | Path, error: type[FaultyDocument] = FaultyDocument) ->
 
     Raises: `error` for other endings.
     """
-    found = SUFFIXES.get(Path(file).suffix.lower())
-    if found is None:
+    format = SUFFIXES.get(Path(file).suffix.lower())
+    if format is None:
         raise error([Fault(str(file), 0, "", "must end in .yaml, .yml, .toml or .json")])
-    return found
+    return format
 
 
 def read_file(path: Path, error: type[FaultyDocument] = FaultyDocument, *, may_be_empty: bool = False) -> Document:

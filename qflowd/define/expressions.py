@@ -50,18 +50,18 @@ def compile_value(value: Json) -> Template:
     render = _compile(value, uses)
 
     def bounded(scope: Scope) -> Json:
-        found = render(scope)
+        value = render(scope)
         try:
-            functions.measure(found)
+            functions.measure(value)
         except functions.TooLarge as problem:
             # Outputs are given, not made: each that is named may come on top, once.
             tasks = scope["tasks"]
             given = sum(functions.measure(tasks[key]["output"], math.inf) for key in uses.tasks if key in tasks)
             try:
-                functions.measure(found, functions.LARGEST + given)
+                functions.measure(value, functions.LARGEST + given)
             except functions.TooLarge:
                 raise ExpressionFailed(str(problem)) from None
-        return found
+        return value
 
     return _template(uses, bounded if uses != Uses() else render)
 
@@ -148,12 +148,12 @@ def _text(parts: list[str | _Expression]) -> Render:
         return parts[0].render
 
     def render(scope: Scope) -> str:
-        found: list[str] = []
+        strings: list[str] = []
         for part in parts:
-            found.append(part if isinstance(part, str) else part.render_text(scope))
-            if sum(map(len, found)) > functions.LARGEST:
+            strings.append(part if isinstance(part, str) else part.render_text(scope))
+            if sum(map(len, strings)) > functions.LARGEST:
                 raise ExpressionFailed(str(functions.TooLarge()))
-        return "".join(found)
+        return "".join(strings)
 
     return render
 

@@ -1,4 +1,4 @@
-"""Reads typed keys out of a document and notes every fault, so that all are reported at once."""
+"""Fields: typed keys read out of a document; every fault is noted, so that all are reported at once."""
 
 import difflib
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -10,13 +10,13 @@ from qflowd.define.reading import KeyPath, dotted
 from qflowd.model.errors import Fault
 from qflowd.model.workflow import Json
 
-MOST_FAULTS: Final = 200  # more help nobody, and take time to put together
+MOST_FAULTS: Final = 200  # more do not help, and take time to collect
 
 T = TypeVar("T")
 
 
 class Fields:
-    """One mapping inside a document. Keys that nobody takes are faults when `close` is called."""
+    """One mapping inside a document. Keys that are not taken are faults when `close` is called."""
 
     def __init__(self, document: Document, path: KeyPath, data: Mapping[str, Json], faults: list[Fault]) -> None:
         self.document = document

@@ -23,10 +23,10 @@ def short_text(longest: int) -> Reader[str]:
     """A string of at most `longest` characters."""
 
     def read(value: Json) -> str:
-        found = text(value)
-        if len(found) > longest:
-            raise ValueError(f"has {len(found)} characters; at most {longest} are allowed")
-        return found
+        string = text(value)
+        if len(string) > longest:
+            raise ValueError(f"has {len(string)} characters; at most {longest} are allowed")
+        return string
 
     return read
 
@@ -91,10 +91,10 @@ def key_text(what: str) -> Reader[str]:
     """The key of a workflow, a job, a pool; also a bare number, which is a name all the same: `workflow: 20260105`."""
 
     def read(value: Json) -> str:
-        found = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-        if fault := fault_in_key(found, what):
+        key = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+        if fault := fault_in_key(key, what):
             raise ValueError(fault)
-        return str(found)
+        return str(key)
 
     return read
 
@@ -109,5 +109,5 @@ def kind(value: Json) -> str:
 
 def shown(value: Json) -> str:
     """`value` in a message, cut short."""
-    found = repr(value) if not isinstance(value, dict | list) else kind(value)
-    return found if len(found) <= 60 else found[:57] + "..."
+    short = repr(value) if not isinstance(value, dict | list) else kind(value)
+    return short if len(short) <= 60 else short[:57] + "..."

@@ -16,9 +16,8 @@ from qflowd.model.instants import parse_date, parse_instant
 from qflowd.model.workflow import Json, Settings
 
 LARGEST_PARAMS: Final = 1 << 20  # bytes
-OLDEST_RUN_AT: Final = datetime(
-    2000, 1, 1, tzinfo=UTC
-)  # whoever writes zero, or seconds for milliseconds, is before it
+# Zero, or seconds where milliseconds were meant, lie before it.
+OLDEST_RUN_AT: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +82,10 @@ def _idempotency_key(value: Any) -> str:
 
 def _json_object(what: str, hint: str) -> Callable[[Any], dict[str, Json]]:
     def read(value: Any) -> dict[str, Json]:
-        found = jsontext.parse(_text(value), what, LARGEST_PARAMS)
-        if not isinstance(found, dict):
+        parsed = jsontext.parse(_text(value), what, LARGEST_PARAMS)
+        if not isinstance(parsed, dict):
             raise ValueError(f"must be a JSON object{hint}")  # noqa: TRY004 - a fault of the row, like the others
-        return found
+        return parsed
 
     return read
 
@@ -106,10 +105,10 @@ def _run_at(value: Any) -> datetime:
 def _date(value: Any) -> date:
     if isinstance(value, date) and not isinstance(value, datetime):
         return value
-    found = _text(value)
+    string = _text(value)
     with contextlib.suppress(ValueError):  # with a time, which the other databases cut off by themselves
-        return datetime.fromisoformat(found.strip()).date()
-    return parse_date(found)
+        return datetime.fromisoformat(string.strip()).date()
+    return parse_date(string)
 
 
 _SUBMISSION: Final[Mapping[str, Reader[Any]]] = {

@@ -18,11 +18,8 @@ _BLANK: Final = re.compile(r"(?:[\s,]|#[^\n]*)*")  # commas too: only the order 
 _TEXT: Final = re.compile(r'''"""(?:[^\\]|\\.)*?"{3,5}|"(?:[^"\\]|\\.)*"|\'{3}.*?\'{3,5}|\'[^\']*\'''', re.DOTALL)
 _BARE_KEY: Final = re.compile(r"[\w-]+")
 _PLAIN_VALUE: Final = re.compile(r"[^,\]}#\n]+")
-_TOO_LONG: Final = (
-    0,
-    "",
-    "contains a whole number of more than 64 bits; write it as text",
-)  # too many digits for Python
+# Too many digits for Python.
+_TOO_LONG: Final = (0, "", "contains a whole number of more than 64 bits; write it as text")
 
 
 def read_json(text: str) -> tuple[Json, Lines]:

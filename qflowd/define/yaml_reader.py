@@ -100,30 +100,26 @@ class _Builder:
 
     def _mapping(self, start: Any, path: KeyPath) -> dict[str, Json]:
         self._check_tag(start, path, "map")
-        found: dict[str, Json] = {}
+        entries: dict[str, Json] = {}
         for event in self._events:
             if isinstance(event, yaml.MappingEndEvent):
                 break
             key = self._key(event, path)
             line = _line(event)
-            if key in found:
+            if key in entries:
                 first = self._lines[(*path, key)]
                 self._fault(line, (*path, key), f"duplicate key; it stands in line {first} already")
             else:
                 self._lines[(*path, key)] = line
             value = self._value(next(self._events), (*path, key))
-            found.setdefault(key, value)
-        return found
+            entries.setdefault(key, value)
+        return entries
 
     def _key(self, event: Any, path: KeyPath) -> str:
         if not isinstance(event, yaml.ScalarEvent):
             raise UnreadableText([(_line(event), dotted(path), "a key must be a plain text")])
         if event.value == "<<" and event.implicit[0]:
-            self._fault(
-                _line(event),
-                path,
-                "merge keys (<<) are not supported; write the keys out, or use defaults:",
-            )
+            self._fault(_line(event), path, "merge keys (<<) are not supported; write the keys out, or use defaults:")
         return str(event.value)
 
     def _sequence(self, start: Any, path: KeyPath) -> list[Json]:

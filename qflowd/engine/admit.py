@@ -74,7 +74,7 @@ class Admit:
 
 
 def publish(store: Store, topics: Topics, batch: Admitted) -> None:
-    """Tell whom a batch concerns, apart from those who claim; call it after the commit."""
+    """Publish what a batch means for other services, except the claim; call it after the commit."""
     if batch.has_timers:
         topics.publish("timer")
     if batch.taken and store.instruments.listeners:

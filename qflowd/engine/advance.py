@@ -68,7 +68,7 @@ class Sums:
         total[2] += bad
 
 
-def tell_children(sums: Sums, instance: KnownInstance, rows: Sequence[EndedRow], holds: Holds) -> None:
+def add_arrivals(sums: Sums, instance: KnownInstance, rows: Sequence[EndedRow], holds: Holds) -> None:
     """What ended tasks of one instance, in the order of their ids, bring to the rows that wait for them."""
     plan, first = instance.plan, instance.id * ORDINALS
     has_parts = _has_parts(plan, rows)
@@ -78,7 +78,7 @@ def tell_children(sums: Sums, instance: KnownInstance, rows: Sequence[EndedRow],
     children, parents, plan_fans, plain = plan.children, plan.parents, plan.fans, sums.plain
     for row in rows:
         if row.state != SUCCESS or is_special:
-            _tell_one(sums, instance, row, holds)
+            _add_arrivals_of(sums, instance, row, holds)
             continue
         below = children[row.node]
         if (fan := plan_fans[row.node]) is not None:
@@ -94,7 +94,7 @@ def tell_children(sums: Sums, instance: KnownInstance, rows: Sequence[EndedRow],
                 sums.doubtful.add(key)
 
 
-def _tell_one(sums: Sums, instance: KnownInstance, row: EndedRow, holds: Holds) -> None:
+def _add_arrivals_of(sums: Sums, instance: KnownInstance, row: EndedRow, holds: Holds) -> None:
     """What one row brings, its state and the conditions of its edges considered."""
     plan, first = instance.plan, instance.id * ORDINALS
     for child in plan.children_of(row.id - first, row.node):

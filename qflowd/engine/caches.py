@@ -105,7 +105,7 @@ class RegisteredJobs:
         self.own: Mapping[str, Job] = {}
 
     def get(self, tx: Tx, name: str) -> Job | None:
-        """The job as this daemon has it, else as another registered it last; None if nobody ever did."""
+        """The job as this daemon has it, else as another registered it last; None if none ever did."""
         if (job := self.own.get(name)) is not None:
             return job
         row = tx.one("find_job", name=name)

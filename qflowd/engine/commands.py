@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 
 from qflowd.engine import resume, retry, schedules, terminate  # noqa: F401 - each adds its verbs
 from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
-from qflowd.engine.control import VERBS, LanesMissing, Later, Means, NotPossible, read_command
+from qflowd.engine.control import VERBS, Caches, LanesMissing, Later, NotPossible, read_command
 from qflowd.engine.instances import Instances
 from qflowd.engine.request import LONGEST_ERROR, Refused
 from qflowd.engine.service import Topics, log_refused
@@ -36,7 +36,7 @@ class Commands:
         self._store = store
         self._lanes = lanes
         self._topics = topics
-        self._means = Means(plans, lanes, jobs, Instances(plans))
+        self._caches = Caches(plans, lanes, jobs, Instances(plans))
 
     def tick(self) -> float:
         rows = self._store.read(lambda tx: tx.run("list_open_commands", batch=BATCH))
@@ -73,7 +73,7 @@ class Commands:
             what = "action {!r} is not supported yet" if is_later else "there is no action {!r}"
             raise Refused(f"{what.format(command.action)}; there are {', '.join(sorted(VERBS))}")
         try:
-            done = verb.carry_out(tx, command, verb.needs(tx, command), self._means)
+            done = verb.carry_out(tx, command, verb.needs(tx, command), self._caches)
         except NotPossible as problem:
             raise Refused(verb.not_possible.format(**problem.facts)) from None
         result = jsontext.dump(dict(done.result))

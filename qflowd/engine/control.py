@@ -45,8 +45,8 @@ class CarriedOut(NamedTuple):
     topics: tuple[str, ...] = ()
 
 
-class Means(NamedTuple):
-    """What verbs work with beside the transaction. `instances` are theirs: the executor forgets its own as they end."""
+class Caches(NamedTuple):
+    """The caches that verbs use. `instances` are not the executor's: it forgets its own as they end."""
 
     plans: Plans
     lanes: LaneIds
@@ -62,7 +62,7 @@ class NotPossible(QflowdError):
         super().__init__(str(facts))
 
 
-CarryOut = Callable[[Tx, Command, Any, Means], CarriedOut]
+CarryOut = Callable[[Tx, Command, Any, Caches], CarriedOut]
 Need = Callable[[Tx, Command], Any]
 
 
@@ -136,6 +136,6 @@ def one_instance(tx: Tx, command: Command) -> Any:
     raise Refused(f"there is no instance {number}: its submission was rejected")
 
 
-def word(state: int) -> str:
-    """The word for an instance's state."""
+def state_name(state: int) -> str:
+    """The name of an instance's state."""
     return InstanceState(state).name

@@ -22,7 +22,7 @@ FEW_TASKS = 100
 
 
 class Express:
-    """Owned by the executor's thread, but for `ask`, which is for everybody."""
+    """Owned by the executor's thread, except `ask`, which any thread may call."""
 
     def __init__(
         self, store: Store, intake: Intake, instances: Instances, topics: Topics, wake: Callable[[], None]
@@ -34,7 +34,7 @@ class Express:
         topics.subscribe("submission", self.ask)
 
     def ask(self) -> None:
-        """Something was submitted: have it taken here if there is a free slot for it, else by the service."""
+        """Something was submitted: it is admitted here if there is a free slot for it, else by the service."""
         if self.is_open:
             self.is_asked = True
             self._wake()
@@ -42,7 +42,7 @@ class Express:
             self._topics.publish("backlog")
 
     def decline(self) -> None:
-        """There is no time for it after all."""
+        """Leave it to the service after all."""
         self.is_asked = False
         self._topics.publish("backlog")
 

@@ -41,7 +41,7 @@ class Gate:
     def chunks(self, head: Head, lane: Lane) -> int:
         """How many chunks of this lane may be claimed now.
 
-        Short tasks fill every chunk that fits; long ones go only where a slot is free, so nobody hoards.
+        Short tasks fill every chunk that fits; long ones go only where a slot is free, so no worker hoards.
         """
         pool = lane.key.pool
         if head.is_paused or boottime() < lane.shut_until:

@@ -27,7 +27,7 @@ _ENDED = {
     "skip": Reason.SKIPPED,
     "stopped": Reason.TERMINATED,
 }  # others: ERROR
-_new_final = partial(tuple.__new__, Final)  # without the keywords that nobody gives here: a third of the time
+_new_final = partial(tuple.__new__, Final)  # positional only: a third of the time
 
 LOST = "lost with its worker process, which was killed for another reason than this task"
 LARGEST_COMMIT = 4000  # results

@@ -77,7 +77,7 @@ class Identity:
     def prove(self, until: float) -> None:
         """Say in the lock file until when (CLOCK_BOOTTIME) this daemon lives for certain."""
         text = f"{self.id} {round(until * 1e6)}\n".encode()
-        with contextlib.suppress(OSError):  # a full disk; whoever finds nothing here goes by the lease in the database
+        with contextlib.suppress(OSError):  # a full disk; without this line others go by the lease in the database
             os.pwrite(self.lock_fd, text, 0)
             os.ftruncate(self.lock_fd, len(text))
 

@@ -37,13 +37,13 @@ OVERHEAD = 800  # of an instance or an output, beside its text
 
 @dataclass(slots=True)
 class KnownInstance:
-    """One instance. It never changes but for its state, which is not kept here."""
+    """One instance. It never changes, except its state, which is not kept here."""
 
     id: int
     plan: Plan
     tenant: str
     params: Mapping[str, Json]
-    scope: dict[str, Json]  # what expressions may ask, but for outputs of tasks
+    scope: dict[str, Json]  # what expressions may ask, except outputs of tasks
     facts: InstanceFacts
     overrides: Mapping[str, Override]
     weight: int  # in memory, about
@@ -87,7 +87,7 @@ class Instances:
         return groups
 
     def load(self, tx: Tx, task_ids: Iterable[int]) -> None:
-        """Make the instances of these tasks known, but for those that cannot be read: who asks for one is told why."""
+        """Load the instances of these tasks. Asking for one that cannot be read raises Unreadable with the reason."""
         wanted = {number // ORDINALS for number in task_ids}
         missing = [number for number in wanted if number not in self._known]
         if missing:
@@ -117,7 +117,7 @@ class Instances:
         self.outputs.remember([item for item in outputs if item[1] is None or len(item[1]) <= LARGEST_REMEMBERED])
 
     def forget_outputs(self, ended: Iterable[tuple[int, int]]) -> None:
-        """They, by task id and round, were not accepted after all."""
+        """These, by task id and round, were not accepted after all."""
         self.outputs.forget(ended)
 
     def forget(self, instance_ids: Iterable[int]) -> None:

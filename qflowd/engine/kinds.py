@@ -1,4 +1,4 @@
-"""Kinds: what the engine does with a row, by its kind. This table is asked; nobody else looks at a row's kind.
+"""Kinds: what the engine does with a row, by its kind. Only this table looks at a row's kind.
 
 A row is (id, node, kind, map_index). The first rows of an instance are its plan's nodes, one each, and their ordinal is
 the node's. Rows beyond them are parts of a node, whose own row waits for them.
@@ -32,7 +32,7 @@ class Kind(NamedTuple):
 
 
 KINDS: Mapping[int, Kind] = {
-    int(TaskKind.TASK): Kind(Dispatch.prepare, advance.tell_children, advance.count_closers),
+    int(TaskKind.TASK): Kind(Dispatch.prepare, advance.add_arrivals, advance.count_closers),
 }
 
 

@@ -1,4 +1,4 @@
-"""Lease: until when nobody may take over what this daemon holds.
+"""Lease: until when no other daemon may take over what this one holds.
 
 The lease is the daemon's, not the row's: one statement per beat however much it holds (heartbeat.py). It is renewed from
 the moment at which the beat was asked for. On an embedded database the lock file proves as much: see decision 0017.
@@ -17,7 +17,7 @@ PUNCTUAL_BEATS: Final = 4  # of one's own, in a row, before others may be taken 
 
 
 class Lease:
-    """This daemon's. All instants are CLOCK_BOOTTIME. Written by the heartbeat and the lease watch, read by whoever claims."""
+    """This daemon's. All instants are CLOCK_BOOTTIME. Written by the heartbeat and the lease watch, read before each claim."""
 
     def __init__(self, lease_s: float, publish: Callable[[float], None]) -> None:
         """`publish(until)`: announces, to the workers' nursery and in the lock file, until when this daemon lives."""
@@ -31,7 +31,7 @@ class Lease:
 
     @property
     def is_held(self) -> bool:
-        """Is it certain that nobody takes over what is held here?"""
+        """Is it certain that no other daemon takes over what is held here?"""
         return boottime() < self._until
 
     def renew(self, asked_at: float) -> None:
@@ -44,7 +44,7 @@ class Lease:
         self.extend(asked_at)
 
     def extend(self, since: float) -> None:
-        """Nobody takes over before 5/6 of the lease after `since`."""
+        """No other daemon takes over before 5/6 of the lease after `since`."""
         with self._lock:  # a beat asked for long ago may be written after the lease watch extended it
             self._until = max(self._until, since + self.lease_s * FENCE_AT)
             self._publish(self._until)

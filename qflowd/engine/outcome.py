@@ -12,7 +12,7 @@ from qflowd.model.workflow import Settings
 from qflowd.store.clock import to_microseconds
 
 POISON_AFTER_CRASHES = 3
-POISON_AFTER_LOSSES = 10  # deaths of daemons under a task since it became ready: it may be what kills the host
+POISON_AFTER_LOSSES = 10  # of daemons, while they ran a task: it may be what kills the host
 LONG_S = 1.0  # attempts that ran longer leave a row of their own
 
 
@@ -75,7 +75,7 @@ class Released(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How one attempt ended, whoever told it: the worker, its death, or the daemon."""
+    """How one attempt ended, as reported by the worker, by its exit, or by the daemon."""
 
     id: int
     node: int
@@ -122,7 +122,7 @@ def outcome_of(ending: Ending, chance: Callable[[], float]) -> Outcome:
         return Outcome(final=_final(ending, TaskState.CANCELLED), attempt=_attempt(ending, TaskState.CANCELLED))
     attempt = _attempt(ending, TaskState.FAILED)
     if ending.reason is Reason.LOST:
-        # Work lost with its worker returns at once and costs no attempt, but a third crash is no accident.
+        # Work lost with its worker returns at once and costs no attempt, but a third crash is not an accident.
         if ending.crashes + 1 < POISON_AFTER_CRASHES:
             return Outcome(released=Released(ending.id, ending.fence, 1, 1), attempt=attempt)
         return _failed(replace(ending, reason=Reason.POISON))

@@ -26,7 +26,7 @@ from qflowd.store.tx import Store
 log = logging.getLogger("qflowd")
 NEIGHBOURS_S = 1.0
 CHUNK = 500
-MOST_REPORTS = 3  # of rows that somebody keeps locked, until it is known who
+MOST_REPORTS = 3  # of rows that stay locked, until the holder is known
 UNKNOWN_HOLDER = "by a transaction that has only begun, or whose holder we may not see"
 
 
@@ -40,7 +40,7 @@ class Recover:
         self._store, self._instances, self._identity, self._topics = store, instances, identity, topics
         self._lease = lease
         self._next_look = 0.0
-        self._reports: dict[int, int] = {}  # dead daemon whose rows somebody has locked -> how often that was said
+        self._reports: dict[int, int] = {}  # dead daemon with locked rows -> how often that was logged
         self._last_beats: dict[int, tuple[datetime, float]] = {}  # neighbour -> its last beat, and when we saw it first
 
     def tick(self) -> float:
@@ -48,7 +48,7 @@ class Recover:
             if self._try_to_take_back(number, "its lock is free"):
                 file.unlink(missing_ok=True)
         if boottime() >= self._next_look:
-            # The first look goes all the way back: whoever was taking rows back may be dead for long, and all its neighbours.
+            # The first look goes all the way back: the daemon that was taking these rows back may itself be long dead.
             since = self._store.clock.now() - timedelta(days=1) if self._next_look else EPOCH
             self._next_look = boottime() + self._lease.beat_s
             for number in self._silent():
@@ -58,7 +58,7 @@ class Recover:
         return NEIGHBOURS_S
 
     def _silent(self) -> list[int]:
-        """Neighbours that have not been heard of for as long as their lease, while we could have heard of them."""
+        """Neighbours without a beat for as long as their lease, while our own beats were punctual."""
         rows = self._store.read(lambda tx: tx.run("list_neighbours", id=self._identity.id))
         now, before = boottime(), self._last_beats
         self._last_beats = {}
@@ -74,7 +74,7 @@ class Recover:
         ]
 
     def _try_to_take_back(self, daemon_id: int, why: str, *, has_expired: bool = False) -> bool:
-        """What cannot be had now is had at a later look, and holds up no other. False: the daemon may be alive."""
+        """Rows that cannot be taken now are taken at a later look, and delay no others. False: the daemon may be alive."""
         try:
             self.take_back(daemon_id, why, has_expired=has_expired)
         except StillAlive:
@@ -85,9 +85,9 @@ class Recover:
         return True
 
     def take_back(self, daemon_id: int, why: str, *, has_expired: bool = False) -> int:
-        """Give back the rows of a dead daemon, but for those that somebody else has locked. Returns how many there were.
+        """Give back the rows of a dead daemon, except those that are locked by others. Returns how many there were.
 
-        Raises: StillAlive if it `has_expired` no more.
+        Raises: StillAlive if its lease no longer `has_expired`.
         """
         self._end_sessions(daemon_id)  # first: one of them may be in a transaction for as long as the server lets it
         self._store.transact(lambda tx: mark_gone(tx, daemon_id, has_expired=has_expired), name="mark_gone")
@@ -113,7 +113,7 @@ class Recover:
             log.warning("the sessions of daemon %d cannot be ended: %s; run all daemons as one user", daemon_id, error)
 
     def _unlocked(self, daemon_id: int, rows: list[Any]) -> list[Any]:
-        """Those that nobody has locked: who does may keep them so for hours."""
+        """The rows that are not locked: a lock may be held for hours."""
         ids = [(row.id,) for row in rows]
         free = self._store.transact(lambda tx: {row.id for row in tx.run("lock_unheld", rows=ids)}, name="lock_unheld")
         locked = len(rows) - len(free)
@@ -124,7 +124,7 @@ class Recover:
         return [row for row in rows if row.id in free]
 
     def _batch(self, rows: list[Any]) -> Batch:
-        """All goes back, to run alone, but for what may be the cause."""
+        """Everything goes back to run alone, except what may have been the cause."""
         batch = Batch()
         now = self._store.clock.now()
         for row in rows:

@@ -83,7 +83,7 @@ def gather(tx: Tx, instances: Instances, lane: Lane, rows: Sequence[Claimed]) ->
                 wanted.update([(first + source, round_) for source in sources])
                 if node.named:
                     whole.update([first + source for source in node.named])
-        except Exception as problem:  # noqa: BLE001 - whatever is wrong with a row, it stands in nobody's way
+        except Exception as problem:  # noqa: BLE001 - whatever is wrong with a row, the others are sent
             failed.append(Unrenderable(row, problem))
         else:
             places.append((row, instance, node))

@@ -1,6 +1,6 @@
 """Retry: failed tasks of an instance start anew, and everything behind them waits for them again.
 
-All rows of the instance are locked first, in their order, so whoever finishes one of them is over or waits. Then the
+All rows of the instance are locked first, in their order, so a transaction that finishes one of them is over or waits. Then the
 counters are worked out again from the present states of parents, by the same rules by which they were counted down.
 
 A restarted row begins with a new budget: `attempt` counts from 1 again, `crashes` from 0. The fence keeps rising, so
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from qflowd.engine import close, kinds
 from qflowd.engine.conditions import EdgeConditions
-from qflowd.engine.control import CarriedOut, Command, Means, NotPossible, one_instance, verb, word
+from qflowd.engine.control import Caches, CarriedOut, Command, NotPossible, one_instance, state_name, verb
 from qflowd.engine.instances import Instances
 from qflowd.engine.plan import Plan
 from qflowd.engine.request import Refused
@@ -114,12 +114,12 @@ class Locked(NamedTuple):
 
 
 @verb("retry", needs=one_instance, not_possible="instance {id} is {state} and has no failed task to retry")
-def retry(tx: Tx, command: Command, target: Any, means: Means) -> CarriedOut:
+def retry(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
     """Restart the FAILED and CANCELLED tasks of an instance (or the one named), and what waits for them.
 
     Raises: Refused or NotPossible if there are none, or what is behind them is being run.
     """
-    number, instances = target.id, means.instances
+    number, instances = target.id, caches.instances
     rows = tx.run("lock_tasks", **key_range(number))
     instance = tx.one("lock_instance", id=number)
     _check_instance(instance, rows)
@@ -159,7 +159,7 @@ def _targets(command: Command, instance: Any, locked: Locked) -> set[int]:
     if ordinal is None:
         targets = {ordinal for ordinal, state in states.items() if state in RETRIED}
         if not targets:
-            raise NotPossible(id=instance.id, state=word(instance.state))
+            raise NotPossible(id=instance.id, state=state_name(instance.state))
         return targets
     if (state := states[ordinal]) not in RETRIED:
         why = "only FAILED and CANCELLED tasks are retried"

@@ -10,7 +10,7 @@ import logging
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, NamedTuple
 
-from qflowd.engine.control import CarriedOut, Command, Means, NotPossible, one_workflow, verb
+from qflowd.engine.control import Caches, CarriedOut, Command, NotPossible, one_workflow, verb
 from qflowd.engine.service import Topics
 from qflowd.model import cron
 from qflowd.model.instruments import ScheduleFired
@@ -193,7 +193,7 @@ def _settings_of(schedule: Any) -> tuple[Any, ...]:
 
 
 @verb("enable", needs=one_workflow, not_possible=NO_SCHEDULE)
-def enable(tx: Tx, command: Command, workflow: Any, _: Means) -> CarriedOut:
+def enable(tx: Tx, command: Command, workflow: Any, _: Caches) -> CarriedOut:
     """Let a workflow fire by itself again, from now on: instants that passed meanwhile are not caught up."""
     _override(tx, command, workflow, enabled=1)
     reset_next_fire(tx, workflow.id, tx.now)
@@ -201,7 +201,7 @@ def enable(tx: Tx, command: Command, workflow: Any, _: Means) -> CarriedOut:
 
 
 @verb("disable", needs=one_workflow, not_possible=NO_SCHEDULE)
-def disable(tx: Tx, command: Command, workflow: Any, _: Means) -> CarriedOut:
+def disable(tx: Tx, command: Command, workflow: Any, _: Caches) -> CarriedOut:
     """Let a workflow fire no more by itself; it can still be submitted."""
     _override(tx, command, workflow, enabled=0)
     return CarriedOut({"workflow": command.workflow, "enabled": False}, ("schedule",))

@@ -8,7 +8,7 @@ has no open row left.
 from typing import Any, ClassVar
 
 from qflowd.engine import close
-from qflowd.engine.control import CarriedOut, Command, Means, NotPossible, one_instance, verb, word
+from qflowd.engine.control import Caches, CarriedOut, Command, NotPossible, one_instance, state_name, verb
 from qflowd.engine.service import Topics
 from qflowd.model.ids import key_range
 from qflowd.model.instruments import InstancesTerminated
@@ -21,18 +21,18 @@ IDLE_S = 10.0
 
 
 @verb("terminate", needs=one_instance, not_possible="instance {id} has ended already: it is {state}")
-def terminate(tx: Tx, _: Command, target: Any, __: Means) -> CarriedOut:
+def terminate(tx: Tx, _: Command, target: Any, __: Caches) -> CarriedOut:
     """Have an instance end: flag it; the sweep follows. One that has not begun is TERMINATED at once.
 
     Raises: NotPossible if it has ended already.
     """
     number = target.id
     if tx.count("terminate_held_instance", id=number, now=tx.now):
-        return CarriedOut({"instance_id": number, "state": word(InstanceState.TERMINATED)})
+        return CarriedOut({"instance_id": number, "state": state_name(InstanceState.TERMINATED)})
     if not tx.count("flag_terminate", id=number):
         instance = tx.one("lock_instance", id=number)
         if InstanceState(instance.state).is_final:
-            raise NotPossible(id=number, state=word(instance.state))
+            raise NotPossible(id=number, state=state_name(instance.state))
     return CarriedOut({"instance_id": number, "intent": Intent.TERMINATE.name}, ("intent",))
 
 
@@ -42,9 +42,9 @@ def expire(tx: Tx, instance_id: int) -> None:
 
 
 def sweep_instance(tx: Tx, instance_id: int) -> int:
-    """Cancel all rows of an instance that is being terminated, but for held ones; end it if no row is open.
+    """Cancel all rows of an instance that is being terminated, except held ones; end it if no row is open.
 
-    Does nothing to an instance that nobody terminates. May be called by anybody, at any time, again.
+    Does nothing to an instance that is not being terminated. May be called by any daemon, at any time, again.
 
     Returns: how many rows are still open, because a daemon holds them.
     """
@@ -59,7 +59,7 @@ def sweep_instance(tx: Tx, instance_id: int) -> int:
 
 
 def sweep_rows(tx: Tx, instance_id: int, first: int, last: int) -> Any:
-    """The same for a range of task ids, without ending anything. Returns the instance, locked; None if nobody terminates it."""
+    """The same for a range of task ids, without ending anything. Returns the instance, locked; None if it is not being terminated."""
     [instance] = tx.run("load_instances", rows=[(instance_id,)]) or [None]
     if instance is None or instance.intent != Intent.TERMINATE:
         return None
@@ -73,7 +73,7 @@ def sweep_rows(tx: Tx, instance_id: int, first: int, last: int) -> Any:
 
 
 class Terminate:
-    """The service that brings to an end what was terminated, whoever began it."""
+    """The service that ends the instances that are being terminated, whichever daemon ran them."""
 
     name: ClassVar[str] = "terminate"
     topics: ClassVar[tuple[str, ...]] = ("intent",)
@@ -89,7 +89,7 @@ class Terminate:
             self._store.instruments.emit(InstancesTerminated(len(closed)))
         if len(closed) == len(terminating):
             return IDLE_S
-        # A row may have been claimed between the flag and the sweep: whoever holds some looks again.
+        # A row may have been claimed between the flag and the sweep: the daemons that hold one look again.
         self._topics.publish("stopping")
         return BUSY_S
 

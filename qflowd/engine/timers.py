@@ -13,7 +13,7 @@ RUN = 0  # purpose: the task may run
 DEADLINE = 1  # purpose: the instance has run out of time
 BATCH = 1000
 IDLE_S = 60.0
-LOCKED_S = 0.5  # between looks at due tasks that somebody else has locked
+LOCKED_S = 0.5  # between looks at due tasks that are locked
 
 
 class Timers:
@@ -37,7 +37,7 @@ class Timers:
         return min(IDLE_S, max(0.0 if promoted else LOCKED_S, left_s))
 
     def promote_due(self, tx: Tx) -> tuple[int, datetime | None]:
-        """Take timers that are due, but for those of tasks that somebody else has locked: most likely to promote them.
+        """Take timers that are due, except those of tasks that are locked, most likely by a daemon that promotes them.
 
         Those whose task is gone (rows were deleted by hand, a backup was restored in part) are deleted.
 

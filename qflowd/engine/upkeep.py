@@ -36,7 +36,7 @@ class Upkeep:
         self.reconcile_at = boottime() + RECONCILE_S  # 0: a claim may have been applied although its reply was lost
         self.asked: list[Asked] = []  # by running tasks, and not answered yet
         self._not_before = 0.0
-        self._has_intents = False  # somebody said so, and nobody has looked yet
+        self._has_intents = False  # of an instance that is to be terminated, and not looked at yet
         self._terminating: set[int] = set()  # instances, at the last look
 
     def note_intents(self) -> None:

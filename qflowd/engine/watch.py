@@ -1,4 +1,4 @@
-"""Watch: notices what others wrote, and wakes whom it concerns. How it notices is the database's affair (store/alarm.py).
+"""Watch: notices what others wrote, and wakes the services concerned. How it notices depends on the database (store/alarm.py).
 
 Where inboxes can notify, they do so only while a daemon has said that it sleeps. Somebody may write before it is said and
 commit after the look that follows; so whoever was writing at that moment is watched until it is done.
@@ -44,14 +44,14 @@ class Watch:
         is_asleep = self._busy_rounds < AWAKE_AFTER
         if self._store.dialect.has_waker and self._announced != (self._daemon_id(), is_asleep):
             self._announce(is_asleep=is_asleep)
-            is_busy = self.look() or is_busy  # what was written in between rang no bell
+            is_busy = self.look() or is_busy  # a write in between did not notify
         is_awaited = bool(self._writers) and boottime() < self._writers_until
         self._rung = self._alarm.wait(is_busy=is_busy or is_awaited)
         return 0
 
     def look(self) -> bool:
         """Publish what there is to do; False: nothing."""
-        if self._writers:  # asked before the look: whoever is gone by now has committed
+        if self._writers:  # asked before the look: those that are gone by now have committed
             self._writers &= self._inbox_writers()
         seen = self._store.read(lambda tx: tx.one("look_around"))
         topics = [topic for topic in ("submission", "command") if getattr(seen, topic) is not None]
@@ -69,7 +69,7 @@ class Watch:
         self._alarm.sever()
 
     def close(self) -> None:
-        """Let the alarm go; once nobody waits for it any more."""
+        """Close the alarm; call it when no thread waits for it."""
         self._alarm.close()
 
     def _announce(self, *, is_asleep: bool) -> None:

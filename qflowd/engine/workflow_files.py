@@ -199,6 +199,6 @@ class WorkflowFiles:
 
 
 def _list_owners(tx: Tx) -> dict[str, str]:
-    """Key -> file that defines it, but for files that are known to be gone."""
+    """Key -> file that defines it, except files that are known to be gone."""
     rows = tx.run("list_definitions_of_files", tenant=DEFAULT_TENANT)
     return {row.workflow: row.file for row in rows if row.enabled or row.error is None}

@@ -1,4 +1,4 @@
-"""The graph of a workflow: its order, its cycles, who stands above whom."""
+"""The graph of a workflow: its order, its cycles, the tasks above a task."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
@@ -54,7 +54,7 @@ class Above:
 
     def __contains__(self, key: str) -> bool:
         # What is not lower than `key` cannot have it above itself.
-        return key in self._level and any(found == key for found in self._walk(self._level[key]))
+        return key in self._level and key in self._walk(self._level[key])
 
     def nearest(self, count: int) -> list[str]:
         """Up to `count` of them, nearest first."""

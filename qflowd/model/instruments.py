@@ -1,4 +1,4 @@
-"""Instruments: what the engine tells whoever listens, as records of named figures.
+"""Instruments: what the engine tells listeners, as records of named figures.
 
 A listener is any callable that takes an event. It is called by the engine's own threads, after the transaction concerned
 was committed, so it must be quick and safe to call from several threads. What was committed but whose answer was lost on
@@ -147,7 +147,7 @@ class Instruments:
         self.listeners += (listener,)
 
     def emit(self, event: Event) -> None:
-        """Tell all who listen. One that raises is logged the first time, and harms nobody."""
+        """Call all listeners. One that raises is logged the first time, and the others are still called."""
         for listener in self.listeners:
             try:
                 listener(event)

@@ -109,11 +109,11 @@ def _as_text(text: str | bytes, what: str, largest: int) -> str:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    mapping = dict(pairs)
+    if len(mapping) < len(pairs):
         keys = [key for key, _ in pairs]
         raise ValueError(f"contains the key {next(key for key in keys if keys.count(key) > 1)!r} twice")
-    return found
+    return mapping
 
 
 def _whole(digits: str) -> Any:

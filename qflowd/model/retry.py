@@ -10,9 +10,9 @@ def retry_delay(settings: Settings, attempt: int, chance: float) -> float:
     sides. An exponential delay doubles from retry to retry and, jitter included, stays below `retry_max_delay`;
     a `retry_delay` that is longer than that is kept as it is.
     """
-    known = settings.over(BUILT_IN)
-    delay, jitter, longest = known.retry_delay or 0.0, known.jitter or 0.0, known.retry_max_delay or 0.0
-    if known.backoff == "exponential":
+    effective = settings.over(BUILT_IN)
+    delay, jitter, longest = effective.retry_delay or 0.0, effective.jitter or 0.0, effective.retry_max_delay or 0.0
+    if effective.backoff == "exponential":
         doublings = min(max(attempt - 2, 0), 64)
         delay = min(delay * 2.0**doublings, max(longest / (1 + jitter), delay))
     return delay * (1 + jitter * (2 * chance - 1))

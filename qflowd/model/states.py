@@ -59,7 +59,7 @@ class SagaState(IntEnum):
 
 
 class Intent(IntEnum):
-    """What somebody has asked of an instance and the daemons have still to sweep."""
+    """What was asked of an instance and the daemons have still to carry out."""
 
     NONE = 0
     TERMINATE = 1
@@ -97,7 +97,7 @@ class VersionState(IntEnum):
 
 
 class DaemonState(IntEnum):
-    """Life of a daemon. A row that is GONE lives no more, whoever it was that said so."""
+    """Life of a daemon. GONE is final, whether the daemon itself wrote it or another one."""
 
     STARTING = 0
     READY = 1

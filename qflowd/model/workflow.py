@@ -13,11 +13,11 @@ Backoff = Literal["fixed", "exponential"]
 
 
 class _Record(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """As a version is stored: without what is not said, and never with what this release does not know."""
+    """As a version is stored: without defaults, and never with fields that this release does not know."""
 
 
 class Settings(_Record, frozen=True):
-    """How a task is run. None means: not said here, ask the next outer level.
+    """How a task is run. None: not set here, the next outer level decides.
 
     Levels, innermost first: overrides of a submission, task, `defaults:` of the workflow, `@job`, built-in.
     Seconds are floats above 0; memory is in bytes; greater priority is sooner (-1000 to 1000).

@@ -48,8 +48,8 @@ def zone(name: str) -> ZoneInfo:
     Raises: KeyError (ZoneInfoNotFoundError), ValueError or OSError if there is none of that name.
     """
     system = ZoneInfo(name)  # checks the name; it falls back on the package
-    found = releases()
-    return packaged(name) if found.package and found.package > found.system else system
+    release = releases()
+    return packaged(name) if release.package and release.package > release.system else system
 
 
 def differs(name: str, since: datetime, days: int = 366) -> bool:

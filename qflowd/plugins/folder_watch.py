@@ -71,7 +71,7 @@ class FolderWatch:
 
 
 def _look_at(path: str) -> tuple[object, ...]:
-    """Differs from the last time if the file was written to, replaced, or given to somebody else."""
+    """Differs from the last time if the file was written to, replaced, or given another owner."""
     try:
         status = Path(path).stat()  # of what a link points to, which may change behind it
     except OSError:

@@ -56,7 +56,7 @@ def _is_taken(stem: str, root: str) -> bool:
         spec = importlib.util.find_spec(stem)
     except (ImportError, ValueError, AttributeError):
         return stem in sys.modules
-    # No origin: a folder without __init__.py that happens to lie on sys.path is nobody's module.
+    # No origin: a folder without __init__.py that happens to lie on sys.path is not a module.
     if spec is None or spec.origin is None:
         return False
     return root not in map(str, PurePath(spec.origin).parents)

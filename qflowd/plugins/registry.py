@@ -33,7 +33,7 @@ class Registry:
 
 
 class Change:
-    """A change of the folders on its way: try `manifest()`, `judge` what was found, and again until that is a registry.
+    """A change of the folders on its way: try `manifest()`, `judge` the findings, and again until there is a registry.
 
     A file that cannot be imported keeps its last good content, or is left out if it has none; every other file is live.
     Content that was good, and is not any more, means that what it imports has changed in a way it cannot live with:
@@ -63,8 +63,8 @@ class Change:
 
     def judge(self, findings: Findings) -> Registry | None:
         """The registry; None if the files are to be tried again, some of them as they were or left out."""
-        found, needs = self._by_path(findings)
-        bad = {path: finding.error for path, finding in found.items() if finding.error}
+        tried, needs = self._by_path(findings)
+        bad = {path: finding.error for path, finding in tried.items() if finding.error}
         self._reasons = bad | self._reasons
         if suspects := self._suspects(bad, needs):
             for path in suspects:
@@ -72,18 +72,18 @@ class Change:
                 self._put_back(path)
             return None
         self._errors |= bad  # it is as it was, and so is what it imports: it stays
-        defined = {path: self._last.jobs_of(path) if path in bad else finding.jobs for path, finding in found.items()}
+        defined = {path: self._last.jobs_of(path) if path in bad else finding.jobs for path, finding in tried.items()}
         installed = {key: finding for key, finding in findings.found.items() if key not in self._tried.modules}
         defined |= {key: finding.jobs for key, finding in installed.items()}
         self._errors |= {key: finding.error for key, finding in installed.items() if finding.error}
         return Registry(self._by_name(defined), self._errors, self._tried, self._files, needs)
 
     def _by_path(self, findings: Findings) -> tuple[dict[str, FileFinding], _Needs]:
-        """What was found of each file, and which files it needs."""
+        """The finding of each file, and which files it needs."""
         paths = {name: module.path for name, module in self._tried.modules.items() if module.path in self._files}
-        found = {path: findings.found[name] for name, path in paths.items() if name in findings.found}
-        needs = {p: frozenset(paths[name] for name in f.imports if name in paths) for p, f in found.items()}
-        return found, needs
+        tried = {path: findings.found[name] for name, path in paths.items() if name in findings.found}
+        needs = {p: frozenset(paths[name] for name in f.imports if name in paths) for p, f in tried.items()}
+        return tried, needs
 
     def _suspects(self, bad: Mapping[str, str], imports: _Needs) -> set[str]:
         """Files whose change must be the reason. None: what is bad now has not changed, nor has what it imports."""

@@ -105,9 +105,9 @@ class Reloader:
             self._ruinous.clear()
             self._is_forced, self._try_at = True, 0.0
         if self._trial is None:
-            found = self._watch.poll() if time.monotonic() < self._try_at else self._watch.start()
-            if found is not None:
-                self._change = Change(self.registry, _with_shipped(found, self._enable))
+            scan = self._watch.poll() if time.monotonic() < self._try_at else self._watch.start()
+            if scan is not None:
+                self._change = Change(self.registry, _with_shipped(scan, self._enable))
                 self._try()
                 self._try_at = math.inf
         findings = None if self._trial is None else self._trial.poll()
@@ -133,11 +133,11 @@ class Reloader:
         self.on_change(registry)
 
 
-def _with_shipped(found: Scan, enable: Sequence[str]) -> Scan:
+def _with_shipped(scan: Scan, enable: Sequence[str]) -> Scan:
     """With the plugins that come with qflowd and are on; in a checkout, their folder may be the user's too."""
     home = str(resources.folder("plugins"))
     paths = {name: f"{home}/{name}.py" for name in SHIPPED}
-    files = {path: file for path, file in found.files.items() if os.path.realpath(path) not in paths.values()}
+    files = {path: file for path, file in scan.files.items() if os.path.realpath(path) not in paths.values()}
     for path in (path for name, path in paths.items() if name in ALWAYS or name in enable):
         files[path] = source_file(path, home, Path(path).read_bytes())
     errors = {
@@ -145,7 +145,7 @@ def _with_shipped(found: Scan, enable: Sequence[str]) -> Scan:
         for name in enable
         if name not in SHIPPED
     }
-    return Scan(files, {**found.errors, **errors}, (*found.roots, home))
+    return Scan(files, {**scan.errors, **errors}, (*scan.roots, home))
 
 
 def _report(before: Registry, now: Registry) -> None:

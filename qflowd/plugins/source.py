@@ -91,7 +91,7 @@ def fault_in_name(file: SourceFile) -> str | None:
 def visible_files(
     root: str | Path, suffixes: Sequence[str], errors: dict[str, str] | None = None, *, trusted_only: bool = False
 ) -> Iterator[str]:
-    """Paths of files below `root`, but for hidden ones, `__pycache__` and what editors leave behind; folder by folder.
+    """Paths of files below `root`, except hidden ones, `__pycache__` and what editors leave behind; folder by folder.
 
     Adds to `errors` what it cannot read, and with `trusted_only`, folders that are links or that others can write to.
     """

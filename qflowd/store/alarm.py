@@ -1,4 +1,4 @@
-"""Alarms: how each database tells a waiting daemon that somebody has written. All of them may stay silent; nobody relies on one."""
+"""Alarms: how each database tells a waiting daemon that there was a write. An alarm may stay silent; nothing relies on it."""
 
 import os
 import select

@@ -18,7 +18,7 @@
 {ignored: table.c}           ends an INSERT that leaves rows whose key is there; c: any column of the table
 {returning: id}              an INSERT gives back the id it made (MySQL: a second part asks for it)
 {date_cast}                  the type to cast a date parameter to
-{lock}                       take the rows, skip what somebody else holds
+{lock}                       lock the rows, skip those that are locked
 {only: postgres …}           words for one dialect
 {bigint} {identity} {key} {text} {instant} …   column types, in migrations
 """
@@ -189,7 +189,7 @@ class Renderer:
         raise NotImplementedError
 
     def parameters(self, text: str, rows: RowSet | None) -> tuple[str, RowSet | None]:
-        """`:name` in the driver's style (pyformat here); literals are left alone but for their percent signs."""
+        """`:name` in the driver's style (pyformat here); literals are left alone, except their percent signs."""
 
         def replace(match: re.Match[str]) -> str:
             return f"%({match['param']})s" if match["param"] else match[0].replace("%", "%%")

@@ -249,7 +249,7 @@ class Store:
             raise StoreUnavailable(f"lost the database: {error}") from error
 
     def lock_holders(self) -> str:
-        """Who may be holding what others wait for, in words; "" where nobody has had a transaction open for long."""
+        """The sessions that may hold what others wait for, in words; "" where no transaction has been open for long."""
         try:
             holders = self.dialect.lock_holders(self.connection())
         except (Disconnected, StoreUnavailable, Retryable):

@@ -8,7 +8,7 @@ from operator import attrgetter
 
 from qflowd.workers import linux
 
-SOONEST_US = 20  # nobody starts a process in less (a fork takes about 200): a task that was faster needs no look
+SOONEST_US = 20  # no process starts in less (a fork takes about 200): a task that was faster needs no look
 _PATIENCE_S = 1.0
 # Helpers of Python's process pools, with their pid and what they read: at its end they clean up behind us, and end.
 _TRACKER = attrgetter("_resource_tracker._pid", "_resource_tracker._fd")

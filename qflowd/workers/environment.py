@@ -27,7 +27,7 @@ def worker_env(environ: Mapping[str, str], names: Iterable[str] = ()) -> dict[st
 
 
 def env_remarks(environ: Mapping[str, str], names: Iterable[str] = ()) -> list[str]:
-    """What somebody may miss in workers: names of the configuration that are not set, and proxies that are held back."""
+    """What users may miss in workers: names of the configuration that are not set, and proxies that are held back."""
     names = list(names)
     unset = [
         f"[plugins] env names {name}, which is not set: workers do not have it" for name in names if name not in environ

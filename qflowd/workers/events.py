@@ -49,7 +49,7 @@ class Broken:
 
     `exit_signal`, `exit_code`: how the process ended; both None if it lives. `cpu_s`, `peak_memory` (bytes): None
     where not measured. `traceback`: where it was when it was stopped, if it could still say so. `is_given_up`: it
-    was only asked to end, for nobody can kill a thread of the user's program; what it still says is not heard.
+    was only asked to end, for a thread of the user's program cannot be killed; what it still reports is dropped.
     `memory`: in words, what was counted when it went over its limit.
     """
 

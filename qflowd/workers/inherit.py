@@ -12,7 +12,7 @@ _ATTEMPT = "_qflowd_attempt"
 
 
 def inherit_attempts() -> None:
-    """From now on, in this process: whoever starts a thread, or gives a thread pool something to do, passes it on.
+    """From now on, in this process: code that starts a thread, or submits to a thread pool, passes its attempt on.
 
     Python 3.14 can do the same with all context variables (`-X thread_inherit_context`), but not for thread pools.
     """

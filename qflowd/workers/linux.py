@@ -153,7 +153,7 @@ def memory_of(pids: Sequence[int]) -> int:
 def _sum_kb(path: str, fields: tuple[bytes, ...]) -> int:
     try:
         lines = Path(path).read_bytes().splitlines()
-    except OSError:  # it is gone, or belongs to somebody else now
+    except OSError:  # it is gone, or belongs to another user now
         return 0
     return sum(int(line.split()[1]) for line in lines if line.startswith(fields)) * 1024
 

@@ -13,7 +13,7 @@ NOBODY: Owner = (0, 0, 0)
 class PrintedLine(msgspec.Struct, frozen=True, array_like=True, tag="r"):
     """One printed line, or one record of `logging`. `at_us`: CLOCK_BOOTTIME; `attributes`: JSON object as text, or None.
 
-    `task_id` is 0 where nobody can tell whose it is.
+    `task_id` is 0 where the task is unknown.
     """
 
     task_id: int

@@ -90,7 +90,7 @@ class _Raw:
 class Output:
     """The three output files of one worker, and its page, which says whose the raw bytes are.
 
-    With several slots nobody can tell: a child process, or C code, may write for any of them.
+    With several slots it is unknown: a child process, or C code, may write for any of them.
     """
 
     def __init__(self, page: Page, stdout_fd: int, stderr_fd: int, records_fd: int) -> None:

@@ -52,7 +52,7 @@ class Page:
         return _HEADER + slot * _SLOT
 
     def seal(self, fd: int) -> None:
-        """Both sides have mapped it: nobody writes through a descriptor any more (`mmap` keeps one open)."""
+        """Both sides have mapped it: forbid writes through a descriptor, since `mmap` keeps one open."""
         with contextlib.suppress(OSError):  # Linux before 5.1
             fcntl.fcntl(fd, fcntl.F_ADD_SEALS, _F_SEAL_FUTURE_WRITE)
 
@@ -118,7 +118,7 @@ class Page:
 
     def ask_to_stop(self, mark: Mark) -> None:
         """The task of `mark`, and no other, shall stop when SIGTERM comes."""
-        # The start names it: the same task may run in the same slot again, with nobody asking it to stop.
+        # The start names it: the same task may run in the same slot again, without an order to stop.
         self.words[self.base(mark.slot) + 4] = mark.started_us
 
 

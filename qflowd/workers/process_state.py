@@ -238,7 +238,7 @@ def _watched(plain: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class ProcessState:
-    """One worker's process. With several `slots` nobody can tell whose a change is: it is put back when none has a task."""
+    """One worker's process. With several `slots` a change may be any task's: it is put back when none has a task."""
 
     def __init__(self, slots: int) -> None:
         self._is_shared = slots > 1

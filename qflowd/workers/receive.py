@@ -122,7 +122,7 @@ def _broken(worker: Handle, report: Exited, mark: Mark) -> Broken:
     if stop is not None and stop.mark is not None:
         reason = stop.reason
     elif code == -signal.SIGKILL and (chunk := worker.chunk_of(mark.task_id)) is not None and chunk.memory:
-        reason = "memory"  # nobody of us killed it: with a limit in force that was the kernel
+        reason = "memory"  # not killed by the daemon: with a limit in force it was the kernel
     return Broken(
         mark.task_id,
         mark.fence,

@@ -177,7 +177,7 @@ class Runner:
         is_thorough = ended_us - started_us >= _LONG_US or task is chunk.tasks[-1]
         if lasting := self._state.leave(is_thorough=is_thorough):
             self._replace_for(lasting)
-        # Side by side nobody can tell whose child it is; there they end with the process.
+        # With several slots it is unknown whose child it is; there they end with the process.
         if self._alone and ended_us - started_us >= SOONEST_US and end_children():
             self.is_leaving = True  # what the job keeps in memory may count on them
         if self._loaded_us:  # the import is not what the next task will take
@@ -290,7 +290,7 @@ class AsyncLoop:
             return loop.run_until_complete(self._task)
         finally:
             self._task = None
-            if left := asyncio.all_tasks(loop):  # of this job, and nobody's in the next
+            if left := asyncio.all_tasks(loop):  # of this job: they must not run into the next
                 for task in left:
                     task.cancel()
                 loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))

@@ -37,7 +37,7 @@ class Reach(msgspec.Struct, frozen=True, array_like=True, tag="x"):
     stderr_end: int
 
 
-# Stands for the attempt where nobody can tell which one a thread works for; it has no way to the daemon.
+# Stands for an unknown attempt, where a thread may work for any; it has no channel to the daemon.
 NOBODY = TaskContext(None, Chunk("", "", []), Assignment(0, 0, 0, ""))  # type: ignore[arg-type]
 
 

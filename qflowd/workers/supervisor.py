@@ -87,8 +87,8 @@ class Supervisor:
     def fill_places(self) -> Iterator[Handle]:
         """Start a worker for each empty place whose time has come.
 
-        Raises: OSError the first time, out of descriptors or of disk: whoever starts the daemon is there to fix it.
-            Later it is perhaps not for long, and tried again.
+        Raises: OSError the first time, out of descriptors or of disk: the person who starts the daemon can fix it.
+            Later it may be temporary, and is tried again.
         """
         now = now_us()
         for place in self._places:
@@ -105,7 +105,7 @@ class Supervisor:
         self._has_begun = True
 
     def add(self, pool: str, slots: int) -> Handle:
-        """Start one worker. Unless a place is kept for it, nobody follows when it is gone.
+        """Start one worker. It is replaced when it is gone only if it has a place.
 
         Raises: OSError out of descriptors or of disk, or if the nursery takes no orders.
         """

@@ -63,7 +63,7 @@ def _settle(order: orders.Spawn, fds: dict[str, int]) -> None:
     fds["null"] = null
     for fd in fds.values():
         os.set_inheritable(fd, False)
-    # The lock file says that somebody of this daemon is alive.
+    # While it is locked, others know that a process of this daemon is alive.
     lock = os.environ.get("QFLOWD_LOCK_FD", "")
     linux.keep_only([*fds.values(), *([int(lock)] if lock else [])])
     os.chdir(order.cwd)
@@ -103,7 +103,7 @@ class Worker:
         )
 
     def run(self) -> None:
-        """Until the daemon closes the pipe, or a task left this process unfit for the next."""
+        """Run until the daemon closes the pipe, or a task has left this process unfit for the next."""
         if len(self._runners) == 1:
             self._run_alone(self._runners[0])
         else:
@@ -135,7 +135,7 @@ class Worker:
             runner.run(parcel)
 
     def _on_term(self, _: int, frame: FrameType | None) -> None:
-        """SIGTERM means: look at the page who is to stop. Without such an order it is not for us."""
+        """SIGTERM means: look in the page which task is to stop. Without such an order the signal is ignored."""
         for runner in self._runners:
             if not self._page.is_stop_asked(runner.slot):
                 continue

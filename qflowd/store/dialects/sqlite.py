@@ -31,7 +31,7 @@ REMOTE_FILE_SYSTEMS = {
 
 
 CLOSE_S = 10.0  # for other processes to close a file whose log is to go
-WRITE_BYTE = 120  # of the -shm file; whoever has it locked may write
+WRITE_BYTE = 120  # of the -shm file; the process that has it locked may write
 
 
 class Sqlite(Dialect):
@@ -65,7 +65,7 @@ class Sqlite(Dialect):
         return _place(str(self.file))
 
     def discard_log(self) -> None:
-        """Whoever opens the new file would read the old one's log over it. It is renamed: it may hold what nobody else has."""
+        """Rename the log of the old file: opening the new one would replay it there, and it may hold the only copy of a commit."""
         wal, shm = self._beside("-wal"), self._beside("-shm")
         if self._log_place is None or _place(wal) != self._log_place:
             return  # it was replaced or removed along with the file

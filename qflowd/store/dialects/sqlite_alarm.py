@@ -1,4 +1,4 @@
-"""SQLite's alarm: the kernel tells of writes to the WAL, `data_version` whether somebody has committed."""
+"""SQLite's alarm: the kernel tells of writes to the WAL, `data_version` of commits."""
 
 import ctypes
 import os
@@ -61,7 +61,7 @@ class DataVersion(Alarm[SqliteConnection]):
     def _await_commit(self, inotify: int) -> bool:
         """Sleep while others write, then drop the events: a commit is hundreds of writes, and the first is not a commit yet.
 
-        Returns: whether somebody woke us meanwhile.
+        Returns: whether `wake` was called meanwhile.
         """
         now = boottime()
         if now - self._written_at > self.LONGEST_NAP_S:
