@@ -19,7 +19,7 @@ from qflowd.store.tx import Store, Tx
 
 LARGEST_BATCH = 2000
 MANY = 100  # rows of one claim: from here on the next one continues where it ended
-LOOK_ANEW_S = 0.5  # how long claims continue like that if nothing has become ready here
+HEADS_S = 0.5  # how long claims continue like that if nothing has become ready here
 LOOKS_PAST_PAUSED = 20  # claims in one transaction that met nothing but rows of paused instances
 _PLACE = itemgetter(3, 0)  # of a Claimed: priority, id
 # LIMIT is part of the text, so batches come in few sizes: each has its plan.
@@ -49,7 +49,7 @@ class Claim(NamedTuple):
     room: int
 
 
-Apart = tuple[Head, Lane, int]  # a lane with limits, and how many chunks of it may be claimed
+LimitedLane = tuple[Head, Lane, int]  # a lane with limits, and how many chunks of it may be claimed
 
 
 class Claimer:
@@ -64,7 +64,7 @@ class Claimer:
         self._turns = 0
         self._heads: list[Head] = []  # lanes that were far from empty when they were claimed last
         self._look_at = 0.0
-        self.apart: list[Apart] = []  # lanes with limits and their chunks, to be claimed next
+        self.limited: list[LimitedLane] = []  # lanes with limits and their chunks, to be claimed next
         self.has_unknown_lanes = False  # met inside a transaction, where they cannot be learnt
         self.is_held_back = False  # by a better lane that is to be learnt first: the next claim should come at once
 
@@ -81,17 +81,17 @@ class Claimer:
         self.has_unknown_lanes = False
         return any(head.lane in self._lanes for head in heads)
 
-    def look_anew(self) -> None:
+    def forget_heads(self) -> None:
         """Rows may have become ready before the place where the last claims ended."""
         self._heads = []
 
     def claim(self, tx: Tx, room: dict[str, int], idle: dict[str, int], owner: int) -> list[Claim]:
-        """Claim lane by lane while their pools have room; those with limits are left in `apart`, for `claim_apart`.
+        """Claim lane by lane while their pools have room; those with limits are left in `limited`, for `claim_limited`.
 
         `room`: by pool, how many chunks it can be given. `idle`: how many of its worker slots have nothing to do. What is
         taken is subtracted from both.
         """
-        self.is_held_back, self.apart = False, []
+        self.is_held_back, self.limited = False, []
         if not any(room.values()):
             return []
         claims, rest, gate = [], [], Gate(room, idle)
@@ -104,7 +104,7 @@ class Claimer:
                 rest.append(head)
             elif head.has_limits:  # limits are locked before instances, which a finish holds
                 gate.take(lane, chunks)
-                self.apart.append((head, lane, chunks))
+                self.limited.append((head, lane, chunks))
             elif claim := self._take(tx, head, lane, chunks, owner):
                 gate.take(lane, min(chunks, len(claim.rows)))
                 claims.append(claim)
@@ -112,13 +112,13 @@ class Claimer:
                     lane.after = _PLACE(claim.rows[-1])
                     rest.append(head._replace(priority=lane.after[0]))
         # Not after a turn that was held back: the start would move in step with it, always to the same lane.
-        if claims or self.apart:
+        if claims or self.limited:
             self._turns += 1
         # The next claims continue from here for a moment, if there is a lane to continue with.
         self._heads = rest if any(self._lanes[head.lane].after > START for head in rest) else []
         return claims
 
-    def claim_apart(self, tx: Tx, head: Head, lane: Lane, chunks: int, owner: int) -> list[Claim]:
+    def claim_limited(self, tx: Tx, head: Head, lane: Lane, chunks: int, owner: int) -> list[Claim]:
         """Claim a lane with limits, in a transaction of its own: limits are locked first, instances last."""
         claim = self._take(tx, head, lane, chunks, owner)
         if claim is None:
@@ -151,7 +151,7 @@ class Claimer:
         In PostgreSQL's index all that was claimed since the last vacuum stands before a lane's first row.
         """
         if not self._heads or boottime() >= self._look_at:
-            self._look_at = boottime() + LOOK_ANEW_S
+            self._look_at = boottime() + HEADS_S
             for lane in self._lanes.values():
                 lane.after = START
             self._heads = _heads(tx.run("list_heads"))

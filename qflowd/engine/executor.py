@@ -13,7 +13,7 @@ from typing import ClassVar
 from qflowd.engine import kinds
 from qflowd.engine.batch import Batch
 from qflowd.engine.caches import LaneIds
-from qflowd.engine.claim import Apart, Claim, Claimer
+from qflowd.engine.claim import Claim, Claimer, LimitedLane
 from qflowd.engine.dispatch import Dispatch, Shipment
 from qflowd.engine.expand import Admission
 from qflowd.engine.express import Express
@@ -181,7 +181,7 @@ class Executor:
         is_notified = self._is_notified and any(room.values())
         self._is_notified = False
         if is_notified:
-            self._claimer.look_anew()
+            self._claimer.forget_heads()
         if self._claimer.has_unknown_lanes or not (is_ripe or is_notified):  # else only to learn lanes
             has_work = self._look_for_work(room)
             if not is_ripe and not has_work:
@@ -213,11 +213,12 @@ class Executor:
         """Send what was claimed; then claim and send of the lanes with limits, each in a transaction of its own."""
         for shipment in shipments:
             self._send(shipment)
-        apart, self._claimer.apart = self._claimer.apart, []
-        for place in apart if self._holds_lease() else ():
+        limited = self._claimer.limited
+        self._claimer.limited = []
+        for lane in limited if self._holds_lease() else ():
             self._look_at = 0.0  # other lanes get what it leaves of its share at once
             try:
-                shipments = self._store.transact(partial(self._claim_apart, place), name="claim")
+                shipments = self._store.transact(partial(self._claim_limited, lane), name="claim")
             except StoreUnavailable as error:
                 self._upkeep.reconcile_at = 0.0
                 self._put_off("claim", error)
@@ -225,8 +226,8 @@ class Executor:
             for shipment in shipments:
                 self._send(shipment)
 
-    def _claim_apart(self, place: Apart, tx: Tx) -> list[Shipment]:
-        return self._prepare(tx, self._claimer.claim_apart(tx, *place, self._daemon_id()))
+    def _claim_limited(self, lane: LimitedLane, tx: Tx) -> list[Shipment]:
+        return self._prepare(tx, self._claimer.claim_limited(tx, *lane, self._daemon_id()))
 
     def _take_submissions(self, *, is_busy: bool) -> None:
         """What was submitted while a slot was free begins at once, unless results have come that must be written first."""
@@ -237,7 +238,7 @@ class Executor:
         reconcile_at = self._upkeep.reconcile_at
         self._upkeep.reconcile_at = 0.0
         try:
-            self._claimer.look_anew()
+            self._claimer.forget_heads()
             shipments = self._express.take(self._claim_new, self._claim_admitted)
         except StoreUnavailable as error:
             self._put_off("admit", error)
@@ -323,7 +324,7 @@ class Executor:
         if not self._holds_lease():
             return []
         if batch.has_advanced or batch.released:
-            self._claimer.look_anew()
+            self._claimer.forget_heads()
         idle = {pool: self._backends.idle(pool) for pool in room}
         claims = self._claimer.claim(tx, dict(room), idle, self._daemon_id())
         if self._claimer.is_held_back:

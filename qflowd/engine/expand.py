@@ -70,7 +70,7 @@ def _cohorts(request: Request, plan: Plan, jobs: Mapping[str, Job | None]) -> li
     overrides = {plan.by_key[key].ordinal: override for key, override in request.overrides.items()}
     cohorts = []
     for alike in plan.alike:
-        for ordinals, override in _apart(alike.ordinals, overrides):
+        for ordinals, override in _split(alike.ordinals, overrides):
             settings = effective(alike, override.settings, jobs.get(alike.job), None)
             lane = LaneKey(request.tenant, settings.pool or "default", alike.job)
             priority = -max(-2000, min(2000, request.priority + (settings.priority or 0)))
@@ -78,7 +78,7 @@ def _cohorts(request: Request, plan: Plan, jobs: Mapping[str, Job | None]) -> li
     return cohorts
 
 
-def _apart(ordinals: Sequence[int], overrides: Mapping[int, Override]) -> Iterator[tuple[Sequence[int], Override]]:
+def _split(ordinals: Sequence[int], overrides: Mapping[int, Override]) -> Iterator[tuple[Sequence[int], Override]]:
     """Those that a submission overrides one by one, the others together."""
     if overrides:
         yield from (([i], overrides[i]) for i in ordinals if i in overrides)

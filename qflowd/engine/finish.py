@@ -80,10 +80,10 @@ def finish_and(
             instances.forget_outputs((row.id, row.round) for row in batch.final)
             if is_written:  # nor of these
                 return finish(store, instances, batch, daemon_id), None
-            return _write_apart(store, instances, batch, daemon_id, error), None
+            return _write_halves(store, instances, batch, daemon_id, error), None
 
 
-def _write_apart(store: Store, instances: Instances, batch: Batch, daemon_id: int, error: Exception) -> list[int]:
+def _write_halves(store: Store, instances: Instances, batch: Batch, daemon_id: int, error: Exception) -> list[int]:
     """Halve a batch that cannot be written until the task at fault is alone; that one fails."""
     if len(batch.task_ids()) > 1:
         closed = []

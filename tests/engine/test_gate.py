@@ -30,9 +30,9 @@ def claim(lab: Lab, claimer: Claimer, room: int = 1) -> list[Any]:
     """One turn: what rides in the finish, then each lane with limits in a transaction of its own."""
     pools = {"default": room}
     claims = lab.store.transact(lambda tx: claimer.claim(tx, dict(pools), dict(pools), lab.owner), name="claim")
-    for head, lane, chunks in claimer.apart:
+    for head, lane, chunks in claimer.limited:
         claims += lab.store.transact(
-            lambda tx, one=(head, lane, chunks): claimer.claim_apart(tx, *one, lab.owner),  # type: ignore[misc]
+            lambda tx, one=(head, lane, chunks): claimer.claim_limited(tx, *one, lab.owner),  # type: ignore[misc]
             name="claim",
         )
     return [row for each in claims for row in each.rows]
@@ -82,9 +82,9 @@ def test_a_lane_with_limits_that_gave_nothing_keeps_nobody_waiting(lab):
     lab.sql("UPDATE qflow.lane SET limits = 'vendor:quotes' WHERE job = 'work'")
     claimer, pools = claimer_of(lab), {"default": 1}
     assert lab.store.transact(lambda tx: claimer.claim(tx, dict(pools), dict(pools), lab.owner)) == []
-    [(head, lane, chunks)] = claimer.apart
+    [(head, lane, chunks)] = claimer.limited
     lab.sql(f"UPDATE qflow.task_instance SET state = {int(TaskState.HELD)} WHERE lane = {lane.id}")  # others took it
-    assert lab.store.transact(lambda tx: claimer.claim_apart(tx, head, lane, chunks, lab.owner)) == []
+    assert lab.store.transact(lambda tx: claimer.claim_limited(tx, head, lane, chunks, lab.owner)) == []
     lab.sql(f"UPDATE qflow.task_instance SET state = {int(TaskState.READY)} WHERE lane = {lane.id}")
     assert [row.priority for row in claim(lab, claimer)] == [0], "the other lane has its turn"
 
@@ -190,7 +190,7 @@ def test_a_claim_goes_on_where_the_last_one_ended(lab, monkeypatch):
     assert asked.count("list_heads") == 1
     assert max(row.id for row in first) < min(row.id for row in second)
     lab.sql(f"UPDATE qflow.task_instance SET state = {int(TaskState.READY)} WHERE id = {first[0].id}")
-    claimer.look_anew()
+    claimer.forget_heads()
     assert claim(lab, claimer)[0].id == first[0].id, "what became ready before that place is not passed over"
 
 
