@@ -63,11 +63,11 @@ def find(environ: Mapping[str, str]) -> Path | None:
     """
     if named := environ.get(FILE_VARIABLE):
         return Path(named).expanduser()
-    found = [name for name in USUAL_NAMES if Path(name).is_file()]
-    if len(found) > 1:
-        message = f"{' and '.join(found)} are both here; keep one, or set {FILE_VARIABLE}"
-        raise InvalidConfig([Fault(found[0], 0, "", message)])
-    return Path(found[0]) if found else None
+    names = [name for name in USUAL_NAMES if Path(name).is_file()]
+    if len(names) > 1:
+        message = f"{' and '.join(names)} are both here; keep one, or set {FILE_VARIABLE}"
+        raise InvalidConfig([Fault(names[0], 0, "", message)])
+    return Path(names[0]) if names else None
 
 
 def _read(document: Document, folder: Path, file: Path | None, environ: Mapping[str, str]) -> Config:
@@ -92,9 +92,9 @@ def _read(document: Document, folder: Path, file: Path | None, environ: Mapping[
 
 
 def _section_of(document: Document, name: str) -> Mapping[str, Any]:
-    found = document.data.get(name)
-    # A database that is given stands in for all that the file says of one: a URL and parts do not mix.
-    return found if isinstance(found, Mapping) and name != "database" else {}
+    section = document.data.get(name)
+    # A database in `settings` replaces the whole section of the file: a URL and parts do not mix.
+    return section if isinstance(section, Mapping) and name != "database" else {}
 
 
 def _pools(top: Fields) -> dict[str, PoolConfig]:

@@ -23,10 +23,10 @@ def key(read: Reader[Any], default: Any = None) -> Any:
 
 
 def read_over(base: R, section: Fields) -> R:
-    """`base` with what `section` says; what it says wrong is noted there."""
-    found = {f.name: section.take(f.name, f.metadata["read"], getattr(base, f.name)) for f in fields(base)}  # type: ignore[arg-type]
+    """`base` with the values in `section`; faults are noted there."""
+    values = {f.name: section.take(f.name, f.metadata["read"], getattr(base, f.name)) for f in fields(base)}  # type: ignore[arg-type]
     section.close()
-    return replace(base, **found)  # type: ignore[type-var]
+    return replace(base, **values)  # type: ignore[type-var]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +86,7 @@ class PluginsConfig:
 
     dirs: tuple[Path, ...] = key(readers.paths, (Path("plugins"),))
     enable: tuple[str, ...] = key(strings, ())  # shipped plugins that are off unless named
-    env: tuple[str, ...] = key(
-        readers.variables, ()
-    )  # names of environment variables that workers get beside the few safe ones
+    env: tuple[str, ...] = key(readers.variables, ())  # variables that workers get beside the few safe ones
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from qflowd.jobs.signature import params_schema
 from qflowd.model.errors import InvalidRequest
 from qflowd.model.names import DEFAULT_TENANT
 from qflowd.model.workflow import Job, Workflow
-from qflowd.plugins.registry import Registry
+from qflowd.plugins.registry import Registry, note_duplicate
 from qflowd.store.tx import Store, Tx
 from qflowd.workers.job_loader import Loaded, loaded
 from qflowd.workers.threads import INLINE
@@ -59,9 +59,7 @@ class Program:
         own = {name: each.job for name, each in self.jobs.items()}
         errors = dict(plugins.errors)
         for name in plugins.jobs.keys() & own.keys():
-            file = plugins.jobs[name].file
-            text = f"job {name!r} is already defined by {own[name].file}; rename one of them"
-            errors[file] = f"{errors[file]}; {text}" if file in errors else text
+            note_duplicate(errors, plugins.jobs[name].file, own[name])
         manifest = plugins.manifest
         if "" in sys.path:  # `python -c` and shells import from the current folder
             manifest = msgspec.structs.replace(manifest, import_path=(*manifest.import_path, str(Path.cwd())))

@@ -21,13 +21,9 @@ from qflowd.workers.wire import Done, Ended
 
 log = logging.getLogger("qflowd")
 _BROKEN = {"crash": Reason.LOST, "timeout": Reason.TIMEOUT, "memory": Reason.MEMORY, "terminated": Reason.TERMINATED}
-_ENDED = {
-    "success": Reason.NONE,
-    "defer": Reason.NONE,
-    "skip": Reason.SKIPPED,
-    "stopped": Reason.TERMINATED,
-}  # others: ERROR
-_new_final = partial(tuple.__new__, Final)  # positional only: a third of the time
+# Other outcomes: ERROR.
+_ENDED = {"success": Reason.NONE, "defer": Reason.NONE, "skip": Reason.SKIPPED, "stopped": Reason.TERMINATED}
+_new_final = partial(tuple.__new__, Final)  # Final(*values) in a third of the time, by skipping its Python code
 
 LOST = "lost with its worker process, which was killed for another reason than this task"
 LARGEST_COMMIT = 4000  # results
@@ -206,19 +202,7 @@ class Harvest:
             spent_us += result.ended_us - started_us
             if type(result) is Done:
                 started_us += zero_us
-                values = (
-                    number,
-                    fence,
-                    SUCCESS,
-                    0,
-                    attempt + 1,
-                    lane.code_id,
-                    started_us,
-                    result.output,
-                    node,
-                    kind,
-                    round_,
-                )
+                values = (number, fence, SUCCESS, 0, attempt + 1, lane.code_id, started_us, result.output, node, kind, round_)  # fmt: skip
                 final.append(_new_final(values))
             else:
                 self._ended(held, result)  # type: ignore[arg-type]

@@ -29,10 +29,7 @@ class Watch:
         self._alarm = store.dialect.alarm()
         self._rung: Collection[str] = ()  # inboxes that the alarm has named: there is no need to look into them
         self._busy_rounds = 0
-        self._announced = (
-            0,
-            False,
-        )  # daemon id, and whether it is asleep; the row of an id that was marked dead is gone
+        self._announced = (0, False)  # daemon id, which changes if it was marked dead; whether it is asleep
         self._writers: set[str] = set()  # transactions that had written before the announcement
         self._writers_until = 0.0  # CLOCK_BOOTTIME
 

@@ -116,6 +116,11 @@ class Change:
         for owner, job in ((owner, job) for owner, each in defined.items() for job in each):
             first = jobs.setdefault(job.name, job)
             if first is not job:
-                text = f"job {job.name!r} is already defined by {first.file}; rename one of them"
-                self._errors[owner] = f"{self._errors[owner]}; {text}" if owner in self._errors else text
+                note_duplicate(self._errors, owner, first)
         return jobs
+
+
+def note_duplicate(errors: dict[str, str], owner: str, first: Job) -> None:
+    """Add to the errors of `owner` (a path or label) that a job of its has the name of `first`."""
+    text = f"job {first.name!r} is already defined by {first.file}; rename one of them"
+    errors[owner] = f"{errors[owner]}; {text}" if owner in errors else text
