@@ -39,7 +39,7 @@ class Heartbeat:
 
         try:
             is_known = self._store.transact(beat, single=True) == 1
-            rows = self._store.read(lambda tx: tx.run("hear_back", id=number))
+            rows = self._store.read(lambda tx: tx.run("load_beat", id=number))
             if not is_known:
                 log.error("others have marked this daemon dead; it gives up what it held and starts anew")
                 self._reregister()

@@ -50,7 +50,7 @@ class Watch:
         """Publish what there is to do; False: nothing."""
         if self._writers:  # asked before the look: those that are gone by now have committed
             self._writers &= self._inbox_writers()
-        seen = self._store.read(lambda tx: tx.one("look_around"))
+        seen = self._store.read(lambda tx: tx.one("find_open_work"))
         topics = [topic for topic in ("submission", "command") if getattr(seen, topic) is not None]
         if seen.due_at is not None and seen.due_at <= self._store.clock.now():
             topics.append("timer")

@@ -31,8 +31,8 @@ def sort_messages(worker: Handle, messages: list[Message], results: Results, eve
 
 
 def _sort(worker: Handle, message: Message, results: Results, events: list[Event]) -> None:
-    if isinstance(message, wire.Given):
-        events += [Returned(task.task_id, task.fence, False) for task in _given(worker, message)]
+    if isinstance(message, wire.Unstarted):
+        events += [Returned(task.task_id, task.fence, False) for task in _take_back(worker, message)]
         return
     task = worker.open.get(message.task_id)
     if task is None or task.fence != message.fence:
@@ -51,7 +51,7 @@ def _sort(worker: Handle, message: Message, results: Results, events: list[Event
             results.append(message)
 
 
-def _given(worker: Handle, message: wire.Given) -> list[Assignment]:
+def _take_back(worker: Handle, message: wire.Unstarted) -> list[Assignment]:
     """What was taken back before, and perhaps sent again since, is another Assignment and stays."""
     parcel = next((parcel for parcel in worker.parcels if parcel.seq == message.seq), None)
     if parcel is None:

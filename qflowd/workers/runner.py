@@ -150,7 +150,7 @@ class Runner:
             # The mark stands before the question: the daemon revokes first and then looks at marks.
             if self.is_leaving or not page.may_begin(seq, started_us):
                 words[base + 2] = 0
-                self._results.send(wire.Given(seq, [rest.task_id for rest in chunk.tasks[index:]]))
+                self._results.send(wire.Unstarted(seq, [rest.task_id for rest in chunk.tasks[index:]]))
                 return
             self._attempt = TaskContext(self._results, chunk, task)
             self._state.enter(chunk.module)

@@ -150,7 +150,7 @@ class Checkpointed(msgspec.Struct, frozen=True, array_like=True, tag="s"):
     value: str
 
 
-class Given(msgspec.Struct, frozen=True, array_like=True, tag="g"):
+class Unstarted(msgspec.Struct, frozen=True, array_like=True, tag="g"):
     """Tasks of parcel `seq` that were not started and will not be."""
 
     seq: int
@@ -166,7 +166,7 @@ class Asked(msgspec.Struct, frozen=True, array_like=True, tag="a"):
     ticket: int
 
 
-Message = Done | Ended | Progressed | Checkpointed | Given | Asked
+Message = Done | Ended | Progressed | Checkpointed | Unstarted | Asked
 
 encode_line = msgspec.json.Encoder().encode
 decode_lines = msgspec.json.Decoder(Message).decode_lines

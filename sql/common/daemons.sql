@@ -15,7 +15,7 @@ WHERE d.name = :name AND d.id <> :id AND d.state < {daemon.GONE} AND d.lease_end
 UPDATE qflow.daemon SET seen_at = {clock}, lease_ends_at = {clock + :lease_s}, memory_mb = :memory_mb
 WHERE id = :id AND state < {daemon.GONE}
 
--- name: hear_back
+-- name: load_beat
 -- The server's clock as the beat wrote it, and what people want of instances that still run.
 SELECT d.seen_at, i.id AS instance_id, i.intent FROM qflow.daemon d
 LEFT JOIN qflow.workflow_instance i ON i.intent <> 0 AND i.state < {instance.SUCCESS} WHERE d.id = :id

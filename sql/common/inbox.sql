@@ -92,7 +92,7 @@ WHERE id = :id AND is_open = 1 {lock}
 UPDATE qflow.commands SET is_open = 0, answered_at = {instant: :now}, state = :state, result = :result, error = :error
 WHERE id = :id AND is_open = 1
 
--- name: look_around
+-- name: find_open_work
 -- One statement tells an idle daemon whether there is anything to do.
 SELECT (SELECT MIN(id) FROM qflow.submissions WHERE is_open = 1) AS submission,
     (SELECT MIN(id) FROM qflow.commands WHERE is_open = 1) AS command,

@@ -157,7 +157,7 @@ def test_a_log_that_another_process_uses_is_left_to_the_user(file, monkeypatch):
     store = Store(f"sqlite:///{file}", lease_s=30)
     migrate(store)
     store.disconnect()
-    store.read(lambda tx: tx.one("look_around"))  # by a connection that was opened on a file with a log
+    store.read(lambda tx: tx.one("find_open_work"))  # by a connection that was opened on a file with a log
     code = f"import apsw; c = apsw.Connection({str(file)!r}); c.execute('SELECT 1 FROM submissions'); print(); input()"
     command = [sys.executable, "-c", code]
     copy = back_up(file)

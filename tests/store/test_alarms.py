@@ -127,7 +127,7 @@ def test_a_row_that_stays_uncommitted_is_asked_for_ever_more_rarely(mariadb_stor
     client_of_mariadb.commit()
     alarm.SLOW_S = HOUR
     alarm.wait(is_busy=False)
-    assert mariadb_store.read(lambda tx: tx.one("look_around")).submission is not None
+    assert mariadb_store.read(lambda tx: tx.one("find_open_work")).submission is not None
     alarm.close()
 
 

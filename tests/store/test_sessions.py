@@ -51,10 +51,10 @@ def test_postgresql_plans_once_what_transactions_do_again_and_again(postgres_sto
     """Not what is read outside: its plan would be kept although the table was empty when it was made."""
     prepared = "SELECT from_sql FROM pg_prepared_statements WHERE statement LIKE '%MIN(due_at)%'"
     for _ in range(10):
-        postgres_store.read(lambda tx: tx.one("look_around"))
+        postgres_store.read(lambda tx: tx.one("find_open_work"))
     assert postgres_store.connection().script(prepared) == []
     for _ in range(10):
-        postgres_store.transact(lambda tx: tx.one("look_around"))
+        postgres_store.transact(lambda tx: tx.one("find_open_work"))
     assert postgres_store.connection().script(prepared) == [(False,)]
 
 
