@@ -1,4 +1,4 @@
-"""`qflowd doctor`: looks at everything that has to be right, and says what to do where it is not."""
+"""`qflowd doctor`: checks everything that has to be right, and names the remedy where it is not."""
 
 import platform
 from collections.abc import Iterator

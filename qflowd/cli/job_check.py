@@ -6,7 +6,7 @@ from typing import Any, Final
 from qflowd.define.branches import unreachable
 from qflowd.define.expressions import compile_value
 from qflowd.define.fields import did_you_mean
-from qflowd.define.reading import KeyPath
+from qflowd.define.key_paths import KeyPath
 from qflowd.define.schema import Schema
 from qflowd.model.errors import InvalidExpression
 from qflowd.model.workflow import Job, Workflow

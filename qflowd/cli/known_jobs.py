@@ -1,4 +1,4 @@
-"""Which jobs there are, as far as can be told here: plugin folders tried in a throw-away process, and the store."""
+"""The jobs known on this host: of plugin folders, tried in a throw-away process, and of the store."""
 
 import contextlib
 import logging

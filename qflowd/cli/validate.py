@@ -12,7 +12,7 @@ from qflowd.cli.printing import print_json
 from qflowd.cli.session import configuration, json_option
 from qflowd.define import documents, workflow_file
 from qflowd.define.documents import Document
-from qflowd.define.reading import KeyPath, dotted
+from qflowd.define.key_paths import KeyPath, dotted
 from qflowd.model.errors import Fault, InvalidConfig, InvalidWorkflow
 from qflowd.plugins.source import visible_files
 

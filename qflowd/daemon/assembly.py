@@ -79,7 +79,7 @@ class Daemon:
         Args:
             reloader: on the plugin folders, where it has begun already.
             program: jobs and workflows of the program around it.
-            instruments: hear what it does.
+            instruments: get the events.
             backends: by pool, what makes the backend that runs it; all other pools consist of worker processes.
         """
         self._config = config
@@ -212,7 +212,7 @@ class Daemon:
         self.topics.publish("plugins")
 
     def _adopt(self, _plugins: Registry) -> None:
-        """A new registry is live: new workers get it, and the database is told."""
+        """A new registry is live: new workers get it, and it is written to the database."""
         if not self.is_up:
             return
         self.executor.set_jobs(*self._take_registry())

@@ -43,5 +43,5 @@ def is_nothing_left(daemon: "Daemon") -> bool:
         lanes = store.read(lambda tx: tx.run("list_ready_lanes"))
     except StoreUnavailable:
         return False
-    # Of itself the daemon knows better: others may have taken it for dead a moment ago.
+    # For its own jobs the daemon need not ask: others may have marked it dead a moment ago.
     return not any(lane.is_live or daemon.can_run(lane.job, lane.pool) for lane in lanes)

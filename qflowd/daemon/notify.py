@@ -1,4 +1,4 @@
-"""What systemd is told: readiness, stopping, and that the watchdog need not bite (sd_notify, without a library)."""
+"""Notifications to systemd: ready, stopping, and the feeding of its watchdog (sd_notify, without a library)."""
 
 import os
 import socket
@@ -26,7 +26,7 @@ def notify(state: str) -> None:
 
 
 def watchdog_s() -> float | None:
-    """How often systemd wants to hear of us; None if it does not."""
+    """How often systemd expects a notification; None if it does not."""
     text = os.environ.get("WATCHDOG_USEC", "")
     return int(text) / 1e6 if text.isdigit() and int(text) > 0 else None
 

@@ -25,7 +25,7 @@ class Plugins:
     topics: ClassVar[tuple[str, ...]] = ("plugins",)
 
     def __init__(self, reloader: Reloader, announce: Callable[[], None]) -> None:
-        """`announce`: tells the database what is known here, unless it has been told."""
+        """`announce`: registers the jobs of this daemon in the database, unless that is done."""
         self._reloader, self._announce = reloader, announce
 
     def tick(self) -> float:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, NoReturn
 
-from qflowd.define.reading import KeyPath, Lines, UnreadableText, dotted
+from qflowd.define.key_paths import KeyPath, Lines, UnreadableText, dotted
 from qflowd.model import jsontext
 from qflowd.model.errors import Fault, FaultyDocument
 from qflowd.model.workflow import Json

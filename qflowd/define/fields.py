@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final, TypeVar
 
 from qflowd.define.documents import Document
+from qflowd.define.key_paths import KeyPath, dotted
 from qflowd.define.readers import Reader, mapping
-from qflowd.define.reading import KeyPath, dotted
 from qflowd.model.errors import Fault
 from qflowd.model.workflow import Json
 

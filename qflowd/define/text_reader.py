@@ -11,7 +11,7 @@ from contextlib import suppress
 from datetime import date, datetime, time
 from typing import Final
 
-from qflowd.define.reading import KeyPath, Lines, UnreadableText, dotted
+from qflowd.define.key_paths import KeyPath, Lines, UnreadableText, dotted
 from qflowd.model.workflow import Json
 
 _BLANK: Final = re.compile(r"(?:[\s,]|#[^\n]*)*")  # commas too: only the order of things matters here

@@ -7,7 +7,7 @@ from typing import Final
 
 from qflowd.define.expressions import Template, compile_condition, compile_value
 from qflowd.define.fields import Fields, did_you_mean
-from qflowd.define.reading import KeyPath
+from qflowd.define.key_paths import KeyPath
 from qflowd.define.schema import schema_fault
 from qflowd.model import dag
 from qflowd.model.dag import Above

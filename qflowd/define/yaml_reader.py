@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import yaml
 
-from qflowd.define.reading import KeyPath, Lines, UnreadableText, dotted
+from qflowd.define.key_paths import KeyPath, Lines, UnreadableText, dotted
 from qflowd.model.jsontext import DEEPEST
 from qflowd.model.workflow import Json
 

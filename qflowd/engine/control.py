@@ -55,7 +55,7 @@ class Caches(NamedTuple):
 
 
 class NotPossible(QflowdError):
-    """What the command names is not in a state for it; the verb's sentence says so, with these facts."""
+    """The target of a command is in a wrong state for it; the verb's sentence names these facts."""
 
     def __init__(self, **facts: Any) -> None:
         self.facts = facts

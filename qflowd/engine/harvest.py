@@ -88,7 +88,7 @@ class Harvest:
         self._end((row, terms), Reason.ERROR, self._clock.now(), error=error, started_at=None)
 
     def cancel(self, rows: Iterable[Claimed]) -> None:
-        """Rows that were told to end before they began."""
+        """Rows whose instance was terminated before they began."""
         cancelled, terminated = int(TaskState.CANCELLED), int(Reason.TERMINATED)
         self.batch.final += [
             Final(
@@ -105,14 +105,14 @@ class Harvest:
     # -- what is ours
 
     def strays(self, rows: Sequence[Any]) -> list[Released]:
-        """Of the rows that the database says we hold (`list_held`), those that we neither hold nor are about to write."""
+        """Of the rows that this daemon holds by the database (`list_held`), those that are neither held here nor about to be written."""
         ours = self.held.keys() | self.batch.task_ids()
         return [
             Released(row.id, row.fence, int(row.state == TaskState.RUNNING), 0) for row in rows if row.id not in ours
         ]
 
     def disowned(self, ours: set[int]) -> list[int]:
-        """Tasks that we hold and the database says are not ours; what comes back of them is not written."""
+        """Drop tasks that are held here and have another owner in the database; their results are not written."""
         lost = [number for number in self.held if number not in ours]
         for number in lost:
             self.held.pop(number)

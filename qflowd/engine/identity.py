@@ -75,7 +75,7 @@ class Identity:
         return f"{PREFIX}{self.database_id[:12]}-{daemon_id}"
 
     def prove(self, until: float) -> None:
-        """Say in the lock file until when (CLOCK_BOOTTIME) this daemon lives for certain."""
+        """Write into the lock file until when (CLOCK_BOOTTIME) this daemon is certain to live."""
         text = f"{self.id} {round(until * 1e6)}\n".encode()
         with contextlib.suppress(OSError):  # a full disk; without this line others go by the lease in the database
             os.pwrite(self.lock_fd, text, 0)
@@ -91,7 +91,7 @@ class Identity:
                     yield lock.id, file
 
     def release(self, *, is_settled: bool) -> None:
-        """Let the lock go. `is_settled`: nothing is left that others must take back; else the file tells them so."""
+        """Release the lock. `is_settled`: nothing is left that others must take back; otherwise the file stays, so that they do."""
         if self._lock_file is not None and is_settled:
             self._lock_file.unlink(missing_ok=True)
         if self.lock_fd >= 0:
@@ -141,7 +141,7 @@ class _Lock(NamedTuple):
 
 
 def proves_life(lock_file: str) -> bool:
-    """Does this lock file of a daemon on this host say that it lives? False also where there is no such file here."""
+    """Does this lock file prove that a daemon on this host lives? False also where there is no such file."""
     lock = _inspect(lock_file)
     return lock is not None and lock.is_held and lock.until > boottime()
 

@@ -188,7 +188,7 @@ def _terms(instance: KnownInstance, node: Node, lane: Lane, timeout_s: float | N
 
 
 def _params(instance: KnownInstance, node: Node, lane: Lane, scope: Mapping[str, Any]) -> str:
-    # A condition that had no value let the row through, so that its error is told here, as the row's own.
+    # A condition that had no value let the row through, so that its error is raised here, as the row's own.
     for condition in node.conditions.values():
         condition.render(scope)
     override = instance.overrides.get(node.key, NO_OVERRIDE)

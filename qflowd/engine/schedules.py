@@ -55,7 +55,7 @@ def due_fires(schedule: Schedule, since: datetime, now: datetime, most: int = MO
 
 
 class Schedules:
-    """The service that submits what schedules say."""
+    """The service that submits what schedules fire."""
 
     name: ClassVar[str] = "schedules"
     topics: ClassVar[tuple[str, ...]] = ("schedule",)
@@ -78,7 +78,7 @@ class Schedules:
         return min([IDLE_S, *pauses])
 
     def _fire(self, row: Any, now: datetime) -> float:
-        """Fire one schedule and say after how many seconds it must be looked at again. It never holds up others."""
+        """Fire one schedule; returns after how many seconds it must be looked at again. It never delays others."""
         try:
             schedule = Schedule(row.cron, row.timezone, row.catchup, row.catchup_limit)
             due = due_fires(schedule, row.next_fire_at, now)
@@ -188,7 +188,7 @@ def save_schedule(
 
 
 def _settings_of(schedule: Any) -> tuple[Any, ...]:
-    """What a file says about a schedule; of a row or a Schedule."""
+    """The settings that a file gives a schedule; of a row or a Schedule."""
     return schedule.cron, schedule.timezone, schedule.catchup, schedule.catchup_limit, bool(schedule.enabled)
 
 

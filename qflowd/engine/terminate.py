@@ -1,8 +1,8 @@
 """Terminate: flag, then sweep. The flag is committed alone; from then on rows are cancelled until none is left.
 
 What a daemon holds is ended by that daemon: it sees the flag, stops the workers, and the results arrive as CANCELLED, or
-as SUCCESS where they were quicker. The sweep never counts closers down: an instance that was told to end does so when it
-has no open row left.
+as SUCCESS where they were quicker. The sweep never counts closers down: an instance that is being terminated ends when
+it has no open row left.
 """
 
 from typing import Any, ClassVar

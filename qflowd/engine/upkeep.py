@@ -80,7 +80,7 @@ class Upkeep:
         self._backends.stop([number for number in self._harvest.held if instance_of(number) in self._terminating])
 
     def _reconcile(self) -> bool:
-        """Give back rows that say they are ours and are not here (a claim whose reply was lost); let go what is not ours."""
+        """Give back rows that are ours and not held here (a claim whose reply was lost); drop tasks that are not ours."""
         rows = self._store.read(lambda tx: tx.run("list_held", owner=self._daemon_id()))
         strays = self._harvest.strays(rows)
         if strays:

@@ -62,7 +62,7 @@ class Upstreams(dict[int, Upstream]):
 
 
 def read_output(store: Store, instances: Instances, asked: Asked) -> tuple[str | None, str]:
-    """The output that a task has asked for as JSON text; None: the second says why it cannot be had.
+    """The output that a task has asked for as JSON text; None: the second tells why not.
 
     Raises: StoreUnavailable.
     """
@@ -77,7 +77,7 @@ def read_output(store: Store, instances: Instances, asked: Asked) -> tuple[str |
         return store.read(read), ""
     except StoreUnavailable:
         raise
-    except Exception as problem:  # noqa: BLE001 - whatever it is, the task that waits must hear of it
+    except Exception as problem:  # noqa: BLE001 - whatever it is, the task that waits gets an answer
         return None, f"the output of task {asked.key} cannot be read: {problem}"
 
 

@@ -1,7 +1,7 @@
 """Watch: notices what others wrote, and wakes the services concerned. How it notices depends on the database (store/alarm.py).
 
-Where inboxes can notify, they do so only while a daemon has said that it sleeps. Somebody may write before it is said and
-commit after the look that follows; so whoever was writing at that moment is watched until it is done.
+Where inboxes can notify, they do so only while a daemon has announced that it sleeps. A client may write before that and
+commit after the look that follows; so the transactions open at that moment are watched until they end.
 """
 
 from collections.abc import Callable, Collection
@@ -17,7 +17,7 @@ TOPICS: Final = {"submissions": "submission", "commands": "command"}  # by inbox
 
 
 class Watch:
-    """The service that looks around for all others: one statement says whether there is anything to do."""
+    """The service that looks for work on behalf of all others, by one statement."""
 
     name: ClassVar[str] = "watch"
     topics: ClassVar[tuple[str, ...]] = ()

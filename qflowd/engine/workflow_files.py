@@ -1,4 +1,4 @@
-"""Workflow files: what lies in the folders is in the database a moment later, and faults are shown beside it.
+"""Workflow files: the folders' content is in the database a moment later, with the faults of each file.
 
 Folders are read with all below them; hidden files are left out. A broken or half-written file changes nothing but its
 fault. A file that goes away disables its workflow, and enables it again when it comes back. Hosts that share a database
@@ -99,7 +99,7 @@ class WorkflowFiles:
             self._topics.publish("schedule")
 
     def _read(self, files: Mapping[str, SourceFile]) -> dict[str, Reading]:
-        """What the folders say now; only what has changed, and is not what is stored, is parsed."""
+        """The readings of all files now; only files that have changed, and differ from what is stored, are parsed."""
         keys = {stored: key for key, stored in self._stored.items()}
         readings = {}
         for path, file in files.items():

@@ -1,4 +1,4 @@
-"""What workflow files say, and which of them may say it. No database here."""
+"""Readings of workflow files: what each defines, and which file may define a key. No database here."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ class Reading:
 
 
 def read(file: SourceFile) -> Reading:
-    """What the bytes of a file say; faults are in the reading."""
+    """The reading of a file's bytes, faults included."""
     key, line = None, 0
     try:
         document = documents.read(file.data, documents.format_of(file.path), file.path, InvalidWorkflow)

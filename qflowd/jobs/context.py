@@ -1,4 +1,4 @@
-"""`context()`: what a running job may know of its attempt, and say about it."""
+"""`context()`: what a running job can learn about its attempt, and report."""
 
 import logging
 from collections.abc import Iterator

@@ -1,8 +1,8 @@
 """Instruments: what the engine tells listeners, as records of named figures.
 
 A listener is any callable that takes an event. It is called by the engine's own threads, after the transaction concerned
-was committed, so it must be quick and safe to call from several threads. What was committed but whose answer was lost on
-the way is not told. Nothing is counted while nobody listens, and there is none for each row.
+was committed, so it must be quick and safe to call from several threads. A transaction that was
+committed while its reply was lost has no event. Nothing is counted without a listener, and no event is per row.
 """
 
 import logging

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from qflowd.model.names import DEFAULT_TENANT
 
-# A submission of which nothing is said: what the table's own defaults are for clients.
+# A submission without values: the defaults of the table, as clients get them.
 SUBMISSION: Final[dict[str, Any]] = {
     **dict.fromkeys(("workflow", "version", "job", "name", "params", "overrides", "business_date", "run_at")),
     **dict.fromkeys(("idempotency_key", "submitted_by")),

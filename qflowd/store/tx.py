@@ -52,7 +52,7 @@ class Tx:
         return self._connection.run(self._catalog[statement], params, rows)
 
     def count(self, statement: str, /, rows: Rows = NO_ROWS, **params: Any) -> int:
-        """Run a writing statement and say how many rows it hit."""
+        """Run a writing statement; returns how many rows it hit."""
         self._connection.run(self._catalog[statement], params, rows)
         return self._connection.changed
 
@@ -96,7 +96,7 @@ class Store:
     ) -> None:
         """`lease_s`: of the daemon whose store this is; its sessions wait and rest no longer than that allows.
 
-        `instruments`: hear of every commit, and of what the services that use this store do.
+        `instruments`: get an event for every commit, and those of the services that use this store.
         """
         self.instruments = instruments or Instruments()
         self.dialect = dialect_for(url)
@@ -118,7 +118,7 @@ class Store:
         return self._catalog
 
     def transact(self, work: Callable[[Tx], T], *, name: str = "", single: bool = False) -> T:
-        """Run `work` in a transaction and commit it; once more from the start when the database says so.
+        """Run `work` in a transaction and commit it; run it again from the start after a conflict.
 
         Args:
             name: of the transaction, for faults and logs; default the function's name.

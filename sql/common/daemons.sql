@@ -80,7 +80,8 @@ FROM {rows: name text, title text, params_schema text, settings text, file text,
 INSERT INTO qflow.waker (daemon_id, is_asleep) VALUES (:id, :is_asleep) {upsert: daemon_id} is_asleep = {excluded: is_asleep}
 
 -- name: list_inbox_writers
--- Transactions that have written to an inbox and go on. What they saw of `waker` may be old: their COMMIT may ring no bell.
+-- Transactions that have written to an inbox and are still open. They may have read `waker` before it changed, and then their
+-- COMMIT does not notify.
 {only: postgres SELECT DISTINCT virtualtransaction AS writer FROM pg_locks WHERE mode = 'RowExclusiveLock'
     AND relation IN ('qflow.submissions'::regclass, 'qflow.commands'::regclass, 'qflow.signals'::regclass)
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())

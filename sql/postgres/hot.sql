@@ -14,7 +14,7 @@ SELECT h.lane, h.priority, l.is_paused, CASE WHEN l.limits = '' THEN 0 ELSE 1 EN
 FROM head h JOIN qflow.lane l ON l.id = h.lane
 
 -- name: claim_tasks
--- What was claimed stays in the index until it is vacuumed: a claim that goes on after the last one does not pass it again.
+-- What was claimed stays in the index until it is vacuumed: a claim that continues after the last one does not pass it again.
 -- ARRAY(…) rather than a join: the join reads small tables whole, and a plain IN may claim more than the limit.
 UPDATE qflow.task_instance SET state = {task.RESERVED}, owner = :owner, fence = fence + 1
 WHERE id = ANY(ARRAY(

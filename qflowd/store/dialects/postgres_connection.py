@@ -59,7 +59,7 @@ class PostgresConnection(Connection):
                 f"the database has the encoding {encoding}, which cannot hold every text; "
                 "make one with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0"
             )
-        # A pooler tells a number of its own, and hands each transaction to another session.
+        # A pooler answers with a number of its own, and gives each transaction another session.
         if self.script("SELECT pg_backend_pid()") == [(self.driver.info.backend_pid,)]:
             self.driver.prepare_threshold = PREPARE_AFTER
 

@@ -1,4 +1,4 @@
-"""What the three readers share: paths, lines, and the way to say that a file cannot be read."""
+"""Paths of keys and their lines, as the readers of YAML, TOML and JSON share them; and their error."""
 
 from collections.abc import Iterable
 
