@@ -89,7 +89,7 @@ class Dispatch:
                 self._give(group, part, solo=False)
 
     def _refuse(self, lane: Lane, rows: Sequence[Unrenderable]) -> None:
-        """Rows whose params have no value fail; rows that this daemon cannot read wait, since another one may be able to."""
+        """Rows whose params have no value fail; rows that this daemon cannot read wait for one that can."""
         unread = []
         for row, problem in rows:
             if isinstance(problem, ExpressionFailed):

@@ -142,7 +142,7 @@ class Executor:
         self._dispatch.close()
 
     def tick(self) -> float:
-        """One turn: run orders of other threads, take events of the workers, commit, claim. It does its own waiting, in `poll`."""
+        """One turn: run orders, take the workers' events, commit, claim. The only wait is for those events."""
         self._run_orders()
         now = boottime()
         patience_s = self._harvest.patience_s(now, POLL_S)

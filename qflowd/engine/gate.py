@@ -62,5 +62,5 @@ def rows_of(lane: Lane, chunks: int) -> int:
 
 
 def shut(lane: Lane) -> None:
-    """A lane with limits gave nothing: its slots are taken. It is left alone for a while, so that others do not wait for it."""
+    """A lane with limits gave nothing: its slots are taken, so it is left alone for a while."""
     lane.shut_until = boottime() + SHUT_S

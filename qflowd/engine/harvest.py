@@ -105,7 +105,7 @@ class Harvest:
     # -- what is ours
 
     def strays(self, rows: Sequence[Any]) -> list[Released]:
-        """Of the rows that this daemon holds by the database (`list_held`), those that are neither held here nor about to be written."""
+        """Those of `list_held` (what the database says is ours) that are neither held here nor about to be written."""
         ours = self.held.keys() | self.batch.task_ids()
         return [
             Released(row.id, row.fence, int(row.state == TaskState.RUNNING), 0) for row in rows if row.id not in ours

@@ -91,7 +91,7 @@ class Identity:
                     yield lock.id, file
 
     def release(self, *, is_settled: bool) -> None:
-        """Release the lock. `is_settled`: nothing is left that others must take back; otherwise the file stays, so that they do."""
+        """Release the lock. Unless `is_settled` the file stays, and others take back what is left."""
         if self._lock_file is not None and is_settled:
             self._lock_file.unlink(missing_ok=True)
         if self.lock_fd >= 0:

@@ -17,7 +17,7 @@ PUNCTUAL_BEATS: Final = 4  # of one's own, in a row, before others may be taken 
 
 
 class Lease:
-    """This daemon's. All instants are CLOCK_BOOTTIME. Written by the heartbeat and the lease watch, read before each claim."""
+    """The lease of this daemon, in CLOCK_BOOTTIME. The heartbeat and the lease watch extend it; each claim looks at it."""
 
     def __init__(self, lease_s: float, publish: Callable[[float], None]) -> None:
         """`publish(until)`: announces, to the workers' nursery and in the lock file, until when this daemon lives."""

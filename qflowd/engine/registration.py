@@ -20,7 +20,7 @@ class StillAlive(QflowdError):
 def register(
     store: Store, daemon_id: int, registry: Registry, pools: Mapping[str, PoolConfig], *, is_ready: bool
 ) -> None:
-    """Write which jobs and pools this daemon has, and the state of its plugin files. Jobs that are gone stay as rows, withdrawn."""
+    """Write the jobs, pools and plugin files of this daemon. Jobs that are gone stay as rows, withdrawn."""
     of_pools = [(name, pool.processes, pool.threads) for name, pool in sorted(pools.items())]
 
     def save_plugins(tx: Tx) -> None:

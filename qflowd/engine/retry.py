@@ -1,6 +1,6 @@
 """Retry: failed tasks of an instance start anew, and everything behind them waits for them again.
 
-All rows of the instance are locked first, in their order, so a transaction that finishes one of them is over or waits. Then the
+All rows of the instance are locked first, in their order, so a finish of one of them is over or waits. Then the
 counters are worked out again from the present states of parents, by the same rules by which they were counted down.
 
 A restarted row begins with a new budget: `attempt` counts from 1 again, `crashes` from 0. The fence keeps rising, so

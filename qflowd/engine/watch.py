@@ -1,4 +1,4 @@
-"""Watch: notices what others wrote, and wakes the services concerned. How it notices depends on the database (store/alarm.py).
+"""Watch: notices what others wrote and wakes the services concerned; how depends on the database (store/alarm.py).
 
 Where inboxes can notify, they do so only while a daemon has announced that it sleeps. A client may write before that and
 commit after the look that follows; so the transactions open at that moment are watched until they end.

@@ -1,4 +1,4 @@
-"""Alarms: how each database tells a waiting daemon that there was a write. An alarm may stay silent; nothing relies on it."""
+"""Alarms: how each database tells a waiting daemon of a write. An alarm may stay silent; nothing relies on it."""
 
 import os
 import select

@@ -65,7 +65,7 @@ class Sqlite(Dialect):
         return _place(str(self.file))
 
     def discard_log(self) -> None:
-        """Rename the log of the old file: opening the new one would replay it there, and it may hold the only copy of a commit."""
+        """Rename the old file's log: the new one would replay it when opened, and it may hold the only copy of a commit."""
         wal, shm = self._beside("-wal"), self._beside("-shm")
         if self._log_place is None or _place(wal) != self._log_place:
             return  # it was replaced or removed along with the file
