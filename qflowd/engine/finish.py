@@ -61,7 +61,7 @@ def finish_and(
             return closed, result
         except LeaseLost:
             lost = store.read(lambda tx, batch=batch: _no_longer_ours(tx, batch))  # type: ignore[misc]
-            instances.forget_outputs((row.id, row.round) for row in batch.final if row.id in lost)
+            instances.outputs.forget((row.id, row.round) for row in batch.final if row.id in lost)
             if lost:
                 log.warning("%d results came too late: their rows have another owner", len(lost))
                 batch = batch.without(lost)
@@ -77,7 +77,7 @@ def finish_and(
         except Exception as error:
             if not batch:  # then it is not the fault of a result
                 raise
-            instances.forget_outputs((row.id, row.round) for row in batch.final)
+            instances.outputs.forget((row.id, row.round) for row in batch.final)
             if is_written:  # nor of these
                 return finish(store, instances, batch, daemon_id), None
             return _write_halves(store, instances, batch, daemon_id, error), None

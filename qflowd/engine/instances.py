@@ -116,10 +116,6 @@ class Instances:
         """Keep outputs, by task id and round, for the tasks that come after them: small ones."""
         self.outputs.remember([item for item in outputs if item[1] is None or len(item[1]) <= LARGEST_REMEMBERED])
 
-    def forget_outputs(self, ended: Iterable[tuple[int, int]]) -> None:
-        """These, by task id and round, were not accepted after all."""
-        self.outputs.forget(ended)
-
     def forget(self, instance_ids: Iterable[int]) -> None:
         """They have ended."""
         self._known.forget(instance_ids)
