@@ -3,6 +3,7 @@
 Strings stay strings (`000300`, `NO`, `21:00`, `2026-01-05`) in all three; what the keys mean is not known here.
 """
 
+import errno
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -94,6 +95,8 @@ def read_file(path: Path, error: type[FaultyDocument] = FaultyDocument, *, may_b
     """
     format = format_of(path, error)
     try:
+        if path.is_fifo():  # nobody may ever write to it
+            raise OSError(errno.EINVAL, "it is a named pipe")
         with path.open("rb") as file:
             content = file.read(LARGEST_FILE + 1)
     except OSError as problem:

@@ -1,6 +1,7 @@
 """Documents in three formats: texts stay texts, every key has its line, every fault is named."""
 
 import json
+import os
 from itertools import pairwise
 
 import pytest
@@ -189,3 +190,9 @@ def test_the_name_of_a_file_tells_its_format(tmp_path):
     assert read_file(tmp_path / "a.json").data == {"a": 1}
     with pytest.raises(FaultyDocument, match="cannot be read: No such file"):
         read_file(tmp_path / "none.json")
+
+
+def test_a_named_pipe_is_refused_before_anybody_waits_for_its_writer(tmp_path):
+    os.mkfifo(tmp_path / "w.yaml")
+    with pytest.raises(FaultyDocument, match="cannot be read: it is a named pipe"):
+        read_file(tmp_path / "w.yaml")
