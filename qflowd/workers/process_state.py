@@ -134,7 +134,7 @@ def _set_start_method(kept: str | None) -> None:
 
 _QUICK = Facets(  # nothing here asks the kernel: after every task
     lambda: [
-        os.environ._data,  # type: ignore[attr-defined]  # noqa: SLF001 - without decoding anything
+        os.environ,  # the object
         socket.getdefaulttimeout(),
         (sys.stdout, sys.stderr, sys.stdin, sys.excepthook, sys.displayhook, sys.unraisablehook),
         sys.path,
@@ -148,7 +148,7 @@ _QUICK = Facets(  # nothing here asks the kernel: after every task
         sys.getrecursionlimit(),
     ],
     (
-        ("the environment", _set_environment),
+        ("os.environ", partial(setattr, os, "environ")),
         ("the default timeout of sockets", socket.setdefaulttimeout),
         (
             "streams and hooks",
@@ -167,6 +167,7 @@ _QUICK = Facets(  # nothing here asks the kernel: after every task
 )
 _THOROUGH = Facets(  # asks the kernel: after tasks that are long or have called a setter, and at the end of a chunk
     lambda: [
+        os.environ._data,  # type: ignore[attr-defined]  # noqa: SLF001 - without decoding anything
         _folder(),
         _umask(),
         (time.tzname, time.timezone, time.altzone),
@@ -184,6 +185,7 @@ _THOROUGH = Facets(  # asks the kernel: after tasks that are long or have called
         _start_method(),
     ],
     (
+        ("the environment", _set_environment),
         ("the current folder", os.chdir),
         ("the umask", os.umask),
         ("the time zone", lambda _: time.tzset()),
@@ -210,10 +212,10 @@ _OF_MAIN_THREAD = Facets(  # with the thorough look
 )
 
 
-# What only the kernel knows and jobs do change is not asked for after each task: these say that they were called.
+# What is dear to compare and jobs do change is not asked for after each task: these say that they were called.
 _SETTERS = (
-    (os, "chdir"), (os, "fchdir"), (os, "umask"), (time, "tzset"), (signal, "signal"), (signal, "alarm"),
-    (signal, "setitimer"), (signal, "siginterrupt"), (signal, "pthread_sigmask"),
+    (os, "chdir"), (os, "fchdir"), (os, "umask"), (os, "putenv"), (os, "unsetenv"), (time, "tzset"),
+    (signal, "signal"), (signal, "alarm"), (signal, "setitimer"), (signal, "siginterrupt"), (signal, "pthread_sigmask"),
 )  # fmt: skip
 _called: list[str] = []
 

@@ -54,6 +54,8 @@ QUICK = {
     "folder": ("os.chdir('/')", "os.getcwd()"),
     "deleted folder": ("os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone')", "os.getcwd()"),
     "environment": ("os.environ['DESK'] = 'fx'; os.environ.pop('PATH')", "sorted(os.environ.items())"),
+    "environment as bytes": ("os.environb[b'DESK'] = b'fx'", "sorted(os.environ.items())"),
+    "os.environ itself": ("os.environ = {'DESK': 'fx'}", "type(os.environ)"),
     "umask": ("os.umask(0)", "(m := os.umask(0o22), os.umask(m))"),
     "signal handler": ("signal.signal(signal.SIGCHLD, signal.SIG_IGN)", "signal.getsignal(signal.SIGCHLD)"),
     "our handler": ("signal.signal(signal.SIGTERM, signal.SIG_IGN)", "str(signal.getsignal(signal.SIGTERM))[:20]"),
