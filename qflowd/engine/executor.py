@@ -39,7 +39,7 @@ LOOK_S = 2.0  # how often to look for rows that other daemons made ready
 class Executor:
     """Runs tasks. All its state belongs to its thread, except what the methods for other threads touch."""
 
-    name: ClassVar[str] = "execute"
+    name: ClassVar[str] = "executor"
     topics: ClassVar[tuple[str, ...]] = ()  # what wakes it must end the wait for the workers: it subscribes itself
 
     def __init__(  # noqa: PLR0913 - the hot loop touches everything; the composition root passes all by name

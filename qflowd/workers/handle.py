@@ -9,7 +9,7 @@ from operator import attrgetter
 
 from qflowd.workers import linux, wire
 from qflowd.workers.events import StopReason
-from qflowd.workers.log_reader import Output
+from qflowd.workers.log_reader import LogReader
 from qflowd.workers.page import Mark, Page, new_page
 from qflowd.workers.wire import Assignment, Chunk, Message, OutputAnswer, Parcel
 
@@ -37,7 +37,7 @@ class Handle:
     pool: str
     slots: int
     page: Page
-    output: Output
+    log_reader: LogReader
     tasks_fd: int = -1
     results_fd: int = -1
     pid: int = 0
@@ -165,7 +165,7 @@ def new_handle(number: int, pool: str, slots: int, run_dir: str) -> tuple[Handle
         _widen(fd)
     for fd in (tasks_in, results_out):
         os.set_blocking(fd, False)
-    handle = Handle(number, pool, slots, page, Output(page, *files), tasks_in, results_out)
+    handle = Handle(number, pool, slots, page, LogReader(page, *files), tasks_in, results_out)
     return handle, [tasks_out, results_in, page_fd, *files]
 
 

@@ -87,7 +87,7 @@ class _Raw:
             self._budgets.add(line, lines)
 
 
-class Output:
+class LogReader:
     """The three output files of one worker, and its page, which says whose the raw bytes are.
 
     With several slots it is unknown: a child process, or C code, may write for any of them.

@@ -13,7 +13,7 @@ from qflowd.workers.backends import NEVER_US, Backend
 from qflowd.workers.events import Asked, Event, Finished, Returned, StopReason
 from qflowd.workers.handle import Handle, Stop
 from qflowd.workers.log_budget import PrintedLine
-from qflowd.workers.log_reader import Output
+from qflowd.workers.log_reader import LogReader
 from qflowd.workers.nursery_link import NurseryLink
 from qflowd.workers.page import EVERYTHING
 from qflowd.workers.receive import lost_tasks, sort_messages
@@ -54,7 +54,9 @@ class Processes(Backend):
         )
         self._workers = self._supervisor.workers
         self._by_fd: dict[int, Handle] = {}
-        self._outputs: list[Output] = []  # also of dead workers, until they are read; one append or remove at a time
+        self._log_readers: list[
+            LogReader
+        ] = []  # also of dead workers, until they are read; one append or remove at a time
         self._epoll = select.epoll()
         self._is_draining = False
         self._watch = TaskWatch(grace_s, self._supervisor.signal, self._drain_results)
@@ -189,10 +191,10 @@ class Processes(Backend):
 
     def read_logs(self) -> list[PrintedLine]:
         lines: list[PrintedLine] = []
-        for output in list(self._outputs):
-            if output.collect(lines):
-                self._outputs.remove(output)
-                output.close()
+        for reader in list(self._log_readers):
+            if reader.collect(lines):
+                self._log_readers.remove(reader)
+                reader.close()
         return lines
 
     def _serve(self, fd: int, mask: int, events: list[Event]) -> None:
@@ -269,7 +271,7 @@ class Processes(Backend):
         worker.page.live_until(self._until_us)
         self._by_fd[worker.results_fd] = worker
         self._epoll.register(worker.results_fd, select.EPOLLIN)
-        self._outputs.append(worker.output)
+        self._log_readers.append(worker.log_reader)
 
     def _retire(self, worker: Handle) -> None:
         """Let it finish what it has begun; it gives back the rest and exits."""

@@ -116,7 +116,7 @@ class Supervisor:
             os.close(fd)
         if not is_ordered:
             worker.close_pipes()
-            worker.output.close()
+            worker.log_reader.close()
             raise BlockingIOError(errno.EAGAIN, "the process that starts workers takes no orders")
         self.workers[worker.number] = worker
         self._instruments.emit(WorkerStarted(pool, worker.number))
@@ -145,7 +145,7 @@ class Supervisor:
     def remove(self, worker: Handle, report: orders.Exited) -> None:
         """It is dead; its place is filled again."""
         worker.close_pipes()
-        worker.output.is_dead = True
+        worker.log_reader.is_dead = True
         del self.workers[worker.number]
         self._instruments.emit(WorkerExited(worker.pool, worker.number, report.status))
         if (place := self.leave_place(worker)) is not None:
@@ -175,7 +175,7 @@ class Supervisor:
             self.nursery = None
         for worker in self.workers.values():
             worker.close_pipes()
-            worker.output.is_dead = True
+            worker.log_reader.is_dead = True
         self.workers.clear()
         with contextlib.suppress(OSError):
             os.close(self._manifest_fd)

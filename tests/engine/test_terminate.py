@@ -257,7 +257,7 @@ def test_an_outage_does_not_make_a_daemon_forget_to_stop_what_runs(database_url,
         may_end.wait(2 * PATIENCE_S)
 
     def away_once(tx, statement, **keys):
-        if statement == "list_intents" and threading.current_thread().name == "qflowd-execute" and not failures:
+        if statement == "list_intents" and threading.current_thread().name == "qflowd-executor" and not failures:
             failures.append(statement)
             raise StoreUnavailable("away for a moment")
         return run_statement(tx, statement, **keys)

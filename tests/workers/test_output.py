@@ -140,8 +140,8 @@ def test_a_hundred_megabytes_from_a_child_are_cut_and_the_disk_is_freed(hire):
     story.until_seen("is not kept")
     kept = sum(map(len, story.text_of(ended.task_id)))
     assert 500_000 < kept < 1_200_000
-    (output,) = story.crew._outputs
-    assert os.fstat(output._raws[0].file.fd).st_blocks * 512 < 2 << 20
+    (reader,) = story.crew._log_readers
+    assert os.fstat(reader._raws[0].file.fd).st_blocks * 512 < 2 << 20
 
 
 def test_closing_stdout_hurts_nobody(hire):

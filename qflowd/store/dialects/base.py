@@ -96,6 +96,7 @@ class Dialect(ABC):
     name: ClassVar[str]
     single_statement_commits: ClassVar[bool] = True  # may one writing statement do without BEGIN?
     has_row_locks: ClassVar[bool] = True
+    ddl_in_transaction: ClassVar[bool] = True
     has_waker: ClassVar[bool] = False  # do the inboxes notify daemons that say they sleep?
     renderer: Renderer
     url: str
@@ -129,8 +130,6 @@ class Dialect(ABC):
 
     def migration_unlock(self, connection: Connection) -> None:  # noqa: B027 - most locks end with their transaction
         """Let the next migration continue."""
-
-    ddl_in_transaction: ClassVar[bool] = True
 
     def ddl_applied_already(self, error: Exception) -> bool:
         """Does this error say that a step of a migration was done before a crash?"""

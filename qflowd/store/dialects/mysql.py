@@ -11,7 +11,7 @@ from pymysql.constants import ER
 from qflowd.model.errors import StoreUnavailable, StoreUnsupported
 from qflowd.store.alarm import Alarm
 from qflowd.store.dialects.base import Connection, Dialect, Disconnected, opening
-from qflowd.store.dialects.mysql_alarm import Asking
+from qflowd.store.dialects.mysql_alarm import MysqlAlarm
 from qflowd.store.dialects.mysql_connection import MysqlConnection
 from qflowd.store.dialects.mysql_renderer import MARIADB_COLLATION, MysqlRenderer
 
@@ -132,4 +132,4 @@ class Mysql(Dialect):
         return f"-- For {kind}.\n" + ";\n\n".join([self._create_database(), "USE qflow", *statements]) + ";\n"
 
     def alarm(self) -> Alarm[Any]:
-        return Asking(self.connect)
+        return MysqlAlarm(self.connect)

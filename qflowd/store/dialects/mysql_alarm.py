@@ -20,7 +20,7 @@ LIMIT 1 INTO @qflow_is_open
 SEE_ALL = "SET SESSION TRANSACTION ISOLATION LEVEL READ UNCOMMITTED"
 
 
-class Asking(Alarm[MysqlConnection]):
+class MysqlAlarm(Alarm[MysqlConnection]):
     """Asks again and again. Rows that are not committed yet are seen too; where nothing comes of them it asks more rarely."""
 
     SOON_S, LATE_S, SLOW_S = 0.005, 0.06, 2.0

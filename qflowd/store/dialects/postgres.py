@@ -5,7 +5,7 @@ from typing import Any
 
 from qflowd.store.alarm import Alarm
 from qflowd.store.dialects.base import Connection, Dialect, opening
-from qflowd.store.dialects.postgres_alarm import Listening
+from qflowd.store.dialects.postgres_alarm import PostgresAlarm
 from qflowd.store.dialects.postgres_connection import PostgresConnection
 from qflowd.store.dialects.postgres_renderer import PostgresRenderer
 
@@ -63,4 +63,4 @@ class Postgres(Dialect):
         return super().as_script(["CREATE SCHEMA IF NOT EXISTS qflow", *statements])
 
     def alarm(self) -> Alarm[Any]:
-        return Listening(self.connect)
+        return PostgresAlarm(self.connect)

@@ -7,7 +7,7 @@ from qflowd.store.dialects.base import Disconnected
 from qflowd.store.dialects.postgres_connection import PostgresConnection
 
 
-class Listening(Alarm[PostgresConnection]):
+class PostgresAlarm(Alarm[PostgresConnection]):
     """LISTEN on the alarm's connection."""
 
     SLOW_S = 2.0

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 from qflowd.model.errors import StoreUnavailable, StoreUnsupported
 from qflowd.store.alarm import Alarm
 from qflowd.store.dialects.base import Connection, Dialect
-from qflowd.store.dialects.sqlite_alarm import DataVersion
+from qflowd.store.dialects.sqlite_alarm import SqliteAlarm
 from qflowd.store.dialects.sqlite_connection import SqliteConnection
 from qflowd.store.dialects.sqlite_renderer import SqliteRenderer
 
@@ -97,7 +97,7 @@ class Sqlite(Dialect):
         return super().as_script([statement.replace("qflow.", "") for statement in statements])
 
     def alarm(self) -> Alarm[Any]:
-        return DataVersion(self.file, self.connect)
+        return SqliteAlarm(self.file, self.connect)
 
 
 def _place(path: str) -> tuple[int, int] | None:

@@ -13,7 +13,7 @@ from qflowd.store.dialects.sqlite_connection import SqliteConnection
 IN_MODIFY = 0x2
 
 
-class DataVersion(Alarm[SqliteConnection]):
+class SqliteAlarm(Alarm[SqliteConnection]):
     """Asks SQLite whether anybody has committed: no statement, no lock, only a look at shared memory.
 
     A commit is seen when the disk has it, some time after the kernel told of its writes. So after a write there is one
