@@ -9,7 +9,7 @@ from typing import Any
 from qflowd.engine.batch import Batch
 from qflowd.engine.claim import Claimed
 from qflowd.engine.lanes import SHORT_S, Lane, Terms
-from qflowd.engine.outcome import Ending, Final, Rearmed, Released, outcome_of, outcome_of_death
+from qflowd.engine.outcome import Ending, Final, Rearmed, Released, outcome_of, outcome_of_loss
 from qflowd.model.durations import LONGEST_S, MB
 from qflowd.model.instants import parse_instant
 from qflowd.model.signal_names import signal_name
@@ -271,21 +271,8 @@ class Harvest:
         row, (lane, settings) = held
         self.held.pop(row.id, None)  # unless its result did
         self.may_have_printed = True
-        ending = Ending(
-            id=row.id,
-            node=row.node,
-            kind=row.kind,
-            round=row.round,
-            fence=row.fence,
-            attempt=row.attempt + 1,
-            crashes=row.crashes,
-            code_id=lane.code_id,
-            settings=settings,
-            reason=reason,
-            ended_at=ended_at,
-            **details,
-        )
-        self.batch.add(outcome_of(ending, self._chance) if is_crash else outcome_of_death(ending, 0))
+        ending = Ending(row, lane.code_id, settings, reason, ended_at, **details)
+        self.batch.add(outcome_of(ending, self._chance) if is_crash else outcome_of_loss(ending, 0))
 
     def _at(self, boottime_us: int) -> datetime:
         return self._clock.at(boottime_us / 1e6)

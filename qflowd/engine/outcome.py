@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from qflowd.model.durations import MB
 from qflowd.model.retry import retry_delay
@@ -77,13 +77,7 @@ class Released(NamedTuple):
 class Ending:
     """How one attempt ended, as reported by the worker, by its exit, or by the daemon."""
 
-    id: int
-    node: int
-    kind: int
-    round: int
-    fence: int
-    attempt: int  # number of this attempt
-    crashes: int  # before it
+    row: Any  # as it was before this attempt: a Claimed, or of `list_lost`
     code_id: int | None
     settings: Settings
     reason: Reason  # NONE: success
@@ -98,6 +92,11 @@ class Ending:
     again_at: datetime | None = None  # asked for by the job: a deferral, or an error to be tried again then
     is_hopeless: bool = False  # another attempt would end alike
 
+    @property
+    def attempt(self) -> int:
+        """The number of this attempt."""
+        return int(self.row.attempt) + 1
+
 
 class Outcome(NamedTuple):
     """What to write: exactly one of `final`, `rearmed`, `released`, and perhaps a row about the attempt."""
@@ -111,7 +110,9 @@ class Outcome(NamedTuple):
 def outcome_of(ending: Ending, chance: Callable[[], float]) -> Outcome:
     """The rules of success, skip, deferral, retry, crash and poison."""
     if ending.again_at is not None and ending.reason is Reason.NONE:
-        return Outcome(rearmed=Rearmed(ending.id, ending.fence, ending.attempt - 1, 0, ending.again_at, ending.error))
+        return Outcome(
+            rearmed=Rearmed(ending.row.id, ending.row.fence, ending.row.attempt, 0, ending.again_at, ending.error)
+        )
     if ending.reason is Reason.NONE:
         ran_s = (ending.ended_at - ending.started_at).total_seconds() if ending.started_at else 0.0
         final = _final(ending, TaskState.SUCCESS)
@@ -123,21 +124,21 @@ def outcome_of(ending: Ending, chance: Callable[[], float]) -> Outcome:
     attempt = _attempt(ending, TaskState.FAILED)
     if ending.reason is Reason.LOST:
         # Work lost with its worker returns at once and costs no attempt, but a third crash is not an accident.
-        if ending.crashes + 1 < POISON_AFTER_CRASHES:
-            return Outcome(released=Released(ending.id, ending.fence, 1, 1), attempt=attempt)
+        if ending.row.crashes + 1 < POISON_AFTER_CRASHES:
+            return Outcome(released=Released(ending.row.id, ending.row.fence, 1, 1), attempt=attempt)
         return _failed(replace(ending, reason=Reason.POISON))
     if ending.attempt <= (ending.settings.retries or 0) and not ending.is_hopeless:
         delay = timedelta(seconds=retry_delay(ending.settings, ending.attempt + 1, chance()))
         due_at = ending.again_at or ending.ended_at + delay
-        rearmed = Rearmed(ending.id, ending.fence, ending.attempt, int(ending.reason), due_at)
+        rearmed = Rearmed(ending.row.id, ending.row.fence, ending.attempt, int(ending.reason), due_at)
         return Outcome(rearmed=rearmed, attempt=attempt)
     return _failed(ending)
 
 
-def outcome_of_death(ending: Ending, losses: int) -> Outcome:
-    """Its daemon was lost, as `losses` were before: that is not a crash of what it ran, for restarts must not fail a long task."""
+def outcome_of_loss(ending: Ending, losses: int) -> Outcome:
+    """The daemon was lost, `losses` times before as well. That is not a crash: restarts must not fail a long task."""
     if losses + 1 < POISON_AFTER_LOSSES:
-        released = Released(ending.id, ending.fence, 1, 0)
+        released = Released(ending.row.id, ending.row.fence, 1, 0)
         return Outcome(released=released, attempt=_attempt(ending, TaskState.FAILED))
     error = f"{ending.error}; it was lost {POISON_AFTER_LOSSES} times, and may be what kills its host"
     return _failed(replace(ending, reason=Reason.POISON, error=error))
@@ -149,24 +150,24 @@ def _failed(ending: Ending) -> Outcome:
 
 def _final(ending: Ending, state: TaskState) -> Final:
     return Final(
-        ending.id,
-        ending.fence,
+        ending.row.id,
+        ending.row.fence,
         int(state),
         int(ending.reason),
         ending.attempt,
         ending.code_id,
         None if ending.started_at is None else to_microseconds(ending.started_at),
         ending.output,
-        ending.node,
-        ending.kind,
-        ending.round,
+        ending.row.node,
+        ending.row.kind,
+        ending.row.round,
     )
 
 
 def _attempt(ending: Ending, state: TaskState) -> AttemptRow:
     return AttemptRow(
-        ending.id,
-        ending.fence,
+        ending.row.id,
+        ending.row.fence,
         ending.attempt,
         int(state),
         int(ending.reason),

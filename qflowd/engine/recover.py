@@ -13,7 +13,7 @@ from qflowd.engine.finish import finish
 from qflowd.engine.identity import Identity, proves_life
 from qflowd.engine.instances import Instances
 from qflowd.engine.lease import Lease
-from qflowd.engine.outcome import Ending, Released, outcome_of_death
+from qflowd.engine.outcome import Ending, Released, outcome_of_loss
 from qflowd.engine.registration import StillAlive, mark_gone
 from qflowd.engine.service import Topics, report
 from qflowd.model.errors import StoreUnavailable
@@ -27,6 +27,7 @@ log = logging.getLogger("qflowd")
 NEIGHBOURS_S = 1.0
 CHUNK = 500
 MOST_REPORTS = 3  # of rows that stay locked, until the holder is known
+LOST = "the daemon that ran it was lost"
 UNKNOWN_HOLDER = "by a transaction that has only begun, or whose holder we may not see"
 
 
@@ -131,23 +132,6 @@ class Recover:
             if row.state == TaskState.RESERVED:
                 batch.released.append(Released(row.id, row.fence, 1, 0))
             else:
-                batch.add(outcome_of_death(_ending(row, now), row.losses))
+                ending = Ending(row, row.code_id, Settings(), Reason.LOST, now, row.started_at, error=LOST)
+                batch.add(outcome_of_loss(ending, row.losses))
         return batch
-
-
-def _ending(row: Any, now: datetime) -> Ending:
-    return Ending(
-        id=row.id,
-        node=row.node,
-        kind=row.kind,
-        round=row.round,
-        fence=row.fence,
-        attempt=row.attempt + 1,
-        crashes=0,
-        code_id=row.code_id,
-        settings=Settings(),
-        reason=Reason.LOST,
-        ended_at=now,
-        started_at=row.started_at,
-        error="the daemon that ran it was lost",
-    )

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from qflowd.engine.claim import Claimed
 from qflowd.engine.outcome import Ending, outcome_of
 from qflowd.model.durations import MB
 from qflowd.model.states import Reason, TaskState
@@ -16,8 +17,8 @@ NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 def outcome(reason=Reason.NONE, *, ran_s=0.01, retries=0, attempt=1, crashes=0, **more):
     settings = Settings(retries=retries, retry_delay=10.0, jitter=0.0)
     started_at = NOW - timedelta(seconds=ran_s)
-    facts = {"attempt": attempt, "crashes": crashes, "settings": settings, "started_at": started_at} | more
-    ending = Ending(id=42, node=3, kind=0, round=1, fence=5, code_id=11, reason=reason, ended_at=NOW, **facts)
+    row = Claimed(42, 3, 5, 0, attempt - 1, crashes, 0, round=1)
+    ending = Ending(row, 11, settings, reason, NOW, **({"started_at": started_at} | more))
     found = outcome_of(ending, lambda: 0.5)
     kinds = [kind for kind in (found.final, found.rearmed, found.released) if kind is not None]
     assert len(kinds) == 1, "a row goes one way"
