@@ -55,7 +55,7 @@ class Admit:
         return batch
 
     def _one_by_one(self) -> int:
-        """Admit what can be admitted; a row that cannot even be read (bytes that are not UTF-8, an infinite date) is refused."""
+        """Admit row by row; one that cannot even be read (bytes that are not UTF-8, an infinite date) is refused."""
         numbers = [row.id for row in self._store.read(lambda tx: tx.run("list_open_submissions", batch=BATCH))]
         for number in numbers:
             try:

@@ -53,7 +53,7 @@ LimitedLane = tuple[Head, Lane, int]  # a lane with limits, and how many chunks 
 
 
 class Claimer:
-    """Chooses among the lanes that this daemon serves: those whose job and pool are here. Owned by the executor's thread."""
+    """Chooses among the lanes whose job and pool this daemon has. Owned by the executor's thread."""
 
     def __init__(self, lane_ids: LaneIds, pools: Iterable[str]) -> None:
         self._lane_ids = lane_ids

@@ -1,4 +1,4 @@
-"""Finish: the group commit. Whatever ended while the last commit ran is accepted, advances its children and closes instances.
+"""Finish: the group commit. What ended during the last one is accepted, advances children and closes instances.
 
 One transaction: own rows (fenced) → children, level by level → instances. If a row turns out to have another owner,
 nothing of the batch is kept, and the batch is written again without it.

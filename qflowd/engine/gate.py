@@ -11,7 +11,7 @@ SHUT_S = 0.5  # how long a lane with limits is left alone that gave nothing
 
 
 class Head(NamedTuple):
-    """A lane that has READY rows: the priority (negated) of its first, the lane's state, and whether any instance is paused."""
+    """A lane with READY rows: the first one's priority (negated), the lane's flags, whether any instance is paused."""
 
     lane: int
     priority: int

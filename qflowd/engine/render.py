@@ -29,7 +29,7 @@ class Unrenderable(NamedTuple):
 
 @dataclass(slots=True)
 class Group:
-    """Rows that may travel together, and what a worker is sent for each. `terms`: of the first; timeout and memory are of all."""
+    """Rows that may travel together, and what is sent for each. `terms`: the first one's; timeout and memory are equal."""
 
     terms: Terms
     upstreams: Upstreams

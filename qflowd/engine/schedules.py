@@ -115,7 +115,7 @@ class Schedules:
 
 
 def fire_schedule(tx: Tx, row: Any, due: Due) -> int:
-    """Submit what is due of the schedule in `row`, unless another daemon was faster. Returns how many submissions it made."""
+    """Submit what is due of the schedule in `row`, unless another daemon was faster. Returns the number of submissions."""
     key = {"definition_id": row.definition_id, "name": row.name}
     moved = tx.count(
         "advance_schedule",

@@ -96,7 +96,7 @@ def log_some(message: str, rows: Sequence[Sequence[Any]]) -> None:
 
 
 def log_refused(message: str, number: int, problem: Exception) -> None:
-    """A row that cannot be taken: one sentence if its values are at fault, else it is a fault of ours and comes with its traceback."""
+    """Log a row that cannot be taken: one sentence if its values are at fault, else with the traceback."""
     trace = None if isinstance(problem, DataRefused) else problem
     log.warning(message, number, " ".join(str(problem).split()), exc_info=trace)
 

@@ -59,7 +59,7 @@ def sweep_instance(tx: Tx, instance_id: int) -> int:
 
 
 def sweep_rows(tx: Tx, instance_id: int, first: int, last: int) -> Any:
-    """The same for a range of task ids, without ending the instance. Returns that, locked; None if it is not terminating."""
+    """The same for a range of task ids, not ending the instance. Returns it, locked; None if it is not terminating."""
     [instance] = tx.run("load_instances", rows=[(instance_id,)]) or [None]
     if instance is None or instance.intent != Intent.TERMINATE:
         return None

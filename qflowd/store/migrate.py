@@ -1,4 +1,4 @@
-"""Numbered migrations under a lock, step by step in a ledger: safe when daemons start together or are killed between steps."""
+"""Numbered migrations under a lock, step by step in a ledger: safe when daemons start together or are killed."""
 
 from itertools import groupby
 from pathlib import Path

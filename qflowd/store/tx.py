@@ -197,7 +197,8 @@ class Store:
     def connection(self) -> Connection:
         """This thread's connection, opened when first asked for, and again when the file is another one.
 
-        Raises: StoreUnavailable, for a daemon also if its file was replaced; RuntimeError in a fork of the process that opened it, whose session it would break.
+        Raises: StoreUnavailable, for a daemon also if its file was replaced; RuntimeError in a fork of the process that
+            opened it, whose session it would break.
         """
         own: _Own | None = getattr(self._local, "own", None)
         now = boottime()

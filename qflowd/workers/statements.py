@@ -1,4 +1,4 @@
-"""Statements of a task that is to stop: the server is asked to cancel them, as a driver that waits in C or hangs up does not do so."""
+"""Statements of a task that is to stop: the server is asked to cancel them, for a driver that waits in C does not."""
 
 import contextlib
 import copy

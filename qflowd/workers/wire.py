@@ -1,7 +1,7 @@
 """Messages between the daemon and its workers, and how they are laid out on the pipe.
 
-To a worker: parcels and answers, each a length (4 bytes, big endian) and msgpack. From a worker: one JSON array a line, because a
-whole read of hundreds of lines is then one call into C, without a walk over frames.
+To a worker: parcels and answers, each a length (4 bytes, big endian) and msgpack. From a worker: one JSON array a
+line, because a whole read of hundreds of lines is then one call into C, without a walk over frames.
 Times are microseconds of CLOCK_BOOTTIME; JSON inside messages is text.
 """
 
@@ -59,8 +59,8 @@ class Assignment(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class Chunk(msgspec.Struct, frozen=True, array_like=True):
     """Tasks of one job that one worker slot runs one after the other.
 
-    `long`: not known to be short, so its memory and CPU time are measured however short it is. `solo`: nothing else may run in that process
-    meanwhile. `estimate_s`: expected duration of one task; the unstarted rest is taken back when one runs far longer.
+    `long`: not known to be short, so its memory and CPU time are measured however short it is. `solo`: nothing else may
+    run in that process meanwhile. `estimate_s`: expected duration of one task; the unstarted rest is taken back when one runs far longer.
     `instances`: facts by instance id, for `context()`; may be incomplete. `database`: its id. `shared_params`, `upstreams`:
     what tasks have in common, by number. An upstream is the object of the parents' outputs by task key, or, where they
     are large, for each key a number that equal outputs share: they are sent when a task asks for them (`Asked`).
