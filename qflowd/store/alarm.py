@@ -2,11 +2,13 @@
 
 import os
 import select
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
 from typing import Generic, Protocol, TypeVar
 
 NOTHING: Collection[str] = ()
+_SHORT_S = 0.002
 
 
 class Session(Protocol):
@@ -50,7 +52,10 @@ class Alarm(ABC, Generic[S]):
         poll.register(self._bell, select.POLLIN)
         if fd is not None:
             poll.register(fd, select.POLLIN)
-        ringing = {descriptor for descriptor, _ in poll.poll(max(0.0, seconds * 1000))}
+        if seconds < _SHORT_S:  # poll() takes whole milliseconds
+            time.sleep(max(0.0, seconds))
+            seconds = 0.0
+        ringing = {descriptor for descriptor, _ in poll.poll(seconds * 1000)}
         if self._bell in ringing:
             os.eventfd_read(self._bell)
         return self._bell in ringing, fd in ringing

@@ -17,14 +17,15 @@ class SqliteAlarm(Alarm[SqliteConnection]):
     """Asks SQLite whether anybody has committed: no statement, no lock, only a look at shared memory.
 
     A commit is seen when the disk has it, some time after the kernel told of its writes. So after a write there is one
-    look after another, each after half the time that has passed since. Where the kernel tells nothing it is polling.
+    look after another, each after a quarter of the time that has passed since. Where the kernel tells nothing it is polling.
     """
 
     SLOW_S = 2.0
-    SOON_S = 0.001  # until the first look after a write
+    SOON_S, LATE_S = 0.0002, 0.02  # until the first look after a write, at least and at most
+    QUIET_S = 0.01  # without a write: the next one is the first of its transaction
     SETTLED_S = 0.5  # what commits later than this after the watch began was written after it
     BLIND_S = 0.005  # between two looks without the kernel's help
-    NAP_S, LONGEST_NAP_S = 0.004, 0.02  # after a commit: others, our own among them, are to follow
+    NAP_S = 0.004  # after a commit: others, our own among them, are to follow
 
     def __init__(self, file: Path, connect: Callable[[], SqliteConnection]) -> None:
         super().__init__(connect)
@@ -35,7 +36,6 @@ class SqliteAlarm(Alarm[SqliteConnection]):
         self._has_told = False
         self._began_at = -inf  # the first of the writes under way
         self._seen = -1
-        self._nap_s = 0.0
 
     def wait(self, *, is_busy: bool) -> Collection[str]:
         if self._connection is None:
@@ -47,7 +47,7 @@ class SqliteAlarm(Alarm[SqliteConnection]):
             self._watched_at = self._written_at = boottime()
             return NOTHING
         until = boottime() + self.SLOW_S
-        is_woken, _ = self.sleep(self._nap_s)
+        is_woken, _ = self.sleep(self.NAP_S)
         pause_s = 0.0
         while not is_woken:
             is_woken, is_written = self.sleep(pause_s, self._inotify)
@@ -64,9 +64,9 @@ class SqliteAlarm(Alarm[SqliteConnection]):
         Returns: whether `wake` was called meanwhile.
         """
         now = boottime()
-        if now - self._written_at > self.LONGEST_NAP_S:
+        if now - self._written_at > self.QUIET_S:
             self._began_at = now
-        is_woken, _ = self.sleep(min(self.LONGEST_NAP_S, max(self.SOON_S, (now - self._began_at) / 2)))
+        is_woken, _ = self.sleep(min(self.LATE_S, max(self.SOON_S, (now - self._began_at) / 4)))
         os.read(inotify, 1 << 16)
         self._written_at, self._has_told = boottime(), True
         return is_woken
@@ -74,10 +74,8 @@ class SqliteAlarm(Alarm[SqliteConnection]):
     def _has_changed(self, connection: SqliteConnection) -> bool:
         version = connection.data_version()
         if version == self._seen:
-            self._nap_s = 0.0
             return False
         self._seen = version
-        self._nap_s = min(self.LONGEST_NAP_S, max(self.NAP_S, 2 * self._nap_s))
         if not self._has_told and boottime() > self._watched_at + self.SETTLED_S:
             self._close_inotify()  # a commit without a word: on this file system the kernel does not tell
         return True
@@ -85,7 +83,7 @@ class SqliteAlarm(Alarm[SqliteConnection]):
     def _patience_s(self) -> float:
         if self._inotify is None:
             return self.BLIND_S
-        return max(self.SOON_S, (boottime() - self._written_at) / 2)
+        return max(self.SOON_S, (boottime() - self._written_at) / 4)
 
     def _close_inotify(self) -> None:
         if self._inotify is not None:
