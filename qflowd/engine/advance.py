@@ -71,7 +71,7 @@ class Sums:
 def add_arrivals(sums: Sums, instance: KnownInstance, rows: Sequence[EndedRow], holds: Holds) -> None:
     """What ended tasks of one instance, in the order of their ids, bring to the rows that wait for them."""
     plan, first = instance.plan, instance.id * ORDINALS
-    has_parts = _has_parts(plan, rows)
+    has_parts = rows[-1].id % ORDINALS >= len(plan.tasks)  # rows beyond the nodes of the plan
     if not plan.has_edges and not has_parts:
         return
     is_special = plan.has_conditions or has_parts
@@ -105,12 +105,7 @@ def _add_arrivals_of(sums: Sums, instance: KnownInstance, row: EndedRow, holds: 
 
 def count_closers(plan: Plan, rows: Sequence[EndedRow]) -> int:
     """How many of these tasks of one instance, in the order of their ids, does nothing wait for?"""
-    if _has_parts(plan, rows):
+    if rows[-1].id % ORDINALS >= len(plan.tasks):  # there are rows beyond the nodes of the plan
         return sum(not plan.children_of(row.id % ORDINALS, row.node) for row in rows)
     children = plan.children
     return sum([not children[row.node] for row in rows])
-
-
-def _has_parts(plan: Plan, rows: Sequence[EndedRow]) -> bool:
-    """Are there rows beyond the nodes of the plan among these, which are in the order of their ids?"""
-    return rows[-1].id % ORDINALS >= len(plan.tasks)

@@ -5,6 +5,7 @@ the node's. Rows beyond them are parts of a node, whose own row waits for them.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from typing import NamedTuple
 
 from qflowd.engine import advance
@@ -36,6 +37,7 @@ KINDS: Mapping[int, Kind] = {
 }
 
 
+@cache  # asked for every instance of a batch
 def kind_of(number: int) -> Kind:
     """Raises: Unreadable if only a newer qflowd knows rows of this kind."""
     if (kind := KINDS.get(number)) is None:
