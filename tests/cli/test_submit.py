@@ -123,7 +123,7 @@ def test_waiting_prints_one_json_document(run, sqlite_engine):
     assert {"id": 1, "state": "FAILED", "error": "boom"}.items() <= ran.json.items()
 
 
-def test_who_stops_waiting_is_told_that_the_instance_goes_on(run, sqlite_engine):
+def test_who_stops_waiting_is_told_that_the_instance_continues(run, sqlite_engine):
     command = [sys.executable, "-m", "qflowd", "submit", "hello", "--wait"]
     env = {**os.environ, "QFLOWD_DATABASE_URL": sqlite_engine.url}
     waiting = subprocess.Popen(command, env=env, stdout=-1, stderr=-1, text=True)

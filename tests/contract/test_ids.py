@@ -114,7 +114,7 @@ def counter_is_back(desk: Desk, table: str, **values: str) -> bool:
         return False
 
 
-def test_the_counter_is_put_back_while_others_go_on_submitting(desk: Desk):
+def test_the_counter_is_put_back_while_others_continue_submitting(desk: Desk):
     if desk.kind == "postgres":
         pytest.skip("its counter knows nothing of ids written by hand")
     insert_with_id(desk, 1 << 50)

@@ -212,7 +212,7 @@ def test_jobs_workflows_and_daemons_are_registered(desk: Desk):
     assert daemon["memory_mb"] > 1
 
 
-def test_a_broken_file_shows_its_error_and_the_last_good_version_goes_on(desk: Desk):
+def test_a_broken_file_shows_its_error_and_the_last_good_version_continues(desk: Desk):
     desk.daemon.write("workflows/fragile.yaml", "workflow: fragile\ntasks:\n  a: {job: hello}\n")
     error = "SELECT version, error FROM qflow.workflows WHERE workflow = 'fragile'"
     until(lambda: desk.run(error) == [{"version": 1, "error": None}])

@@ -128,7 +128,7 @@ def test_two_branches_of_different_length_meet_in_a_failure(lab):
     lab.check(drained=True)
 
 
-def test_a_skip_is_no_failure(lab):
+def test_a_skip_is_not_a_failure(lab):
     lab.workflow("diamond", DIAMOND)
     number = lab.start("diamond")
     lab.run({"b": SKIPPED})

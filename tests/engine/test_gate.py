@@ -178,7 +178,7 @@ def long_queue(lab: Lab, tasks: int) -> Claimer:
     return claimer
 
 
-def test_a_claim_goes_on_where_the_last_one_ended(lab, monkeypatch):
+def test_a_claim_continues_where_the_last_one_ended(lab, monkeypatch):
     claimer = long_queue(lab, 5 * MANY)
     asked: list[str] = []
     run = Tx.run

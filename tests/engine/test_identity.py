@@ -63,7 +63,7 @@ def test_a_neighbour_is_dead_when_its_lock_is_free(store, tmp_path):
     assert [file.suffix for file in tmp_path.glob("qflowd-*")] == [".lock"]
 
 
-def test_a_dead_daemon_of_a_copy_of_the_database_is_no_neighbour(store, tmp_path):
+def test_a_dead_daemon_of_a_copy_of_the_database_is_not_a_neighbour(store, tmp_path):
     first, second = identity(store, tmp_path), identity(store, tmp_path)
     copy = f"{tmp_path}/copy.db"
     store.connection().script(f"VACUUM qflow INTO '{copy}'")

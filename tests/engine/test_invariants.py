@@ -207,9 +207,9 @@ def test_a_retry_ends_as_if_nothing_had_failed(kind, open_lab):
             return
         assert drive.lab.command("retry", number)[0] == "DONE"
         drive.lab.check()
-        mended = [SUCCESS if end is FAILED else end for end in dag.ends]
-        drive.to_the_end(mended)
-        assert drive.lab.states(number) == dag.model(mended)
+        repaired = [SUCCESS if end is FAILED else end for end in dag.ends]
+        drive.to_the_end(repaired)
+        assert drive.lab.states(number) == dag.model(repaired)
         assert drive.lab.state(number) == "SUCCESS"
         drive.lab.check(drained=True)
         drive.close()
@@ -237,9 +237,9 @@ def test_a_termination_at_any_moment_ends_and_can_be_retried(kind, open_lab):
         drive.lab.check(drained=True)
         if drive.lab.command("retry", number)[0] == "DONE":
             drive.lab.check()
-            mended = [SUCCESS if end is FAILED else end for end in dag.ends]
-            drive.to_the_end(mended)
-            assert drive.lab.states(number) == dag.model(mended)
+            repaired = [SUCCESS if end is FAILED else end for end in dag.ends]
+            drive.to_the_end(repaired)
+            assert drive.lab.states(number) == dag.model(repaired)
             assert drive.lab.state(number) == "SUCCESS"
         drive.lab.check(drained=True)
         drive.close()

@@ -101,7 +101,7 @@ def test_a_late_result_of_the_first_round_is_not_accepted(lab):
     lab.check(drained=True)
 
 
-def test_a_terminated_instance_goes_on_where_it_was(lab):
+def test_a_terminated_instance_continues_where_it_was(lab):
     lab.workflow("diamond", DIAMOND)
     number = lab.start("diamond")
     lab.ends(lab.claim())  # a

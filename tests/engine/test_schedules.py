@@ -312,7 +312,7 @@ def test_a_schedule_that_the_file_no_longer_has_is_removed_and_its_fires_are_kep
     assert desk.fires() == hours(1)
 
 
-def test_what_was_switched_on_again_goes_on_from_now(desk):
+def test_what_was_switched_on_again_continues_from_now(desk):
     desk.define("{cron: '0 * * * *', catchup: all(9)}")
     desk.sql("UPDATE qflow.schedule SET enabled_override = 0")
     desk.clock.time = MONDAY + timedelta(hours=5, minutes=1)

@@ -120,7 +120,7 @@ def test_an_instance_that_has_ended_cannot_be_terminated(lab):
     assert lab.command("terminate", number) == ("REJECTED", f"instance {number} has ended already: it is SUCCESS")
 
 
-def test_asking_twice_is_no_fault(lab):
+def test_asking_twice_is_not_a_fault(lab):
     lab.workflow("chain", CHAIN)
     number = lab.start("chain")
     lab.claim()
@@ -128,7 +128,7 @@ def test_asking_twice_is_no_fault(lab):
     assert lab.command("terminate", number)[0] == "DONE"
 
 
-def test_other_instances_go_on(lab):
+def test_other_instances_continue(lab):
     lab.workflow("chain", CHAIN)
     first, second = lab.start("chain"), lab.start("chain")
     lab.command("terminate", first)

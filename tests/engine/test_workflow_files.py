@@ -255,7 +255,7 @@ def test_a_broken_file_keeps_the_stored_version_and_shows_every_fault(desk, capl
     assert len([record for record in caplog.records if "titel" in record.getMessage()]) == 1
 
 
-def test_a_mended_file_loses_its_fault_and_is_stored(desk):
+def test_a_repaired_file_loses_its_fault_and_is_stored(desk):
     desk.change("w.yaml", "workflow: w\ntitel: x\n")
     assert list(desk.view()) == ["w"]
     assert (desk.view()["w"].enabled, desk.view()["w"].version) == (0, None)
@@ -264,14 +264,14 @@ def test_a_mended_file_loses_its_fault_and_is_stored(desk):
     assert (desk.view()["w"].enabled, desk.view()["w"].version, desk.view()["w"].error) == (1, 1, None)
 
 
-def test_a_file_mended_back_to_what_is_stored_makes_no_version(desk):
+def test_a_file_repaired_back_to_what_is_stored_makes_no_version(desk):
     desk.change("w.yaml", f"workflow: w\n{TASKS}")
     desk.change("w.yaml", "workflow: w\n")
     desk.change("w.yaml", f"workflow: w\n{TASKS}")
     assert (desk.versions(), desk.faults(), desk.view()["w"].error) == ([(1, 1)], {}, None)
 
 
-def test_a_file_that_was_mended_while_no_daemon_ran_loses_its_fault_at_the_next_start(desk):
+def test_a_file_that_was_repaired_while_no_daemon_ran_loses_its_fault_at_the_next_start(desk):
     desk.change("w.yaml", "\0")
     desk.change("gone.yaml", "[")
     assert len(desk.faults()) == 2

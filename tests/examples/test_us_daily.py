@@ -125,7 +125,7 @@ def test_a_vendor_that_hangs_up_leaves_nothing_half_done_and_the_next_attempt_su
     assert load(project, attempt=2, symbol="GOOG", hang_up=True)[0]["rows"] > 0
 
 
-def test_a_late_listing_is_no_gap(project: Any) -> None:
+def test_a_late_listing_is_not_a_gap(project: Any) -> None:
     load_all(project)
     found = project.checks.check_bars(START, END)
     assert (found["missing"], found["broken"], found["faults"]) == (0, 0, [])

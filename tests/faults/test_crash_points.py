@@ -118,6 +118,6 @@ def _die_at_start(house: House) -> None:
     daemon.start()
     house.submit("diamond", count=2)
     house.drain()
-    until(lambda: len(house.sql("SELECT name FROM qflow.daemons")) == 1, 5, what="the dead ones are buried")
+    until(lambda: len(house.sql("SELECT name FROM qflow.daemons")) == 1, 5, what="dead daemons are reaped")
     assert daemon.stop() == 0
     house.check()

@@ -48,7 +48,7 @@ def _workers(pids: list[int]) -> list[int]:
     return pids[1:]
 
 
-def test_a_daemon_frozen_for_less_than_its_lease_goes_on_as_if_nothing_had_been(houses: list[House]) -> None:
+def test_a_daemon_frozen_for_less_than_its_lease_continues_as_if_nothing_had_been(houses: list[House]) -> None:
     side_by_side(_blink, houses)
 
 

@@ -184,7 +184,7 @@ def test_a_manifest_travels_and_differs_with_its_content(folder, make_reloader):
     assert make_reloader(folder.path).start().manifest != manifest
 
 
-def test_a_file_whose_name_is_no_text_is_refused_alone(folder, make_reloader):
+def test_a_file_whose_name_is_not_text_is_refused_alone(folder, make_reloader):
     folder.job("good")
     path = folder.path / os.fsdecode(b"bad\xff.py")
     path.write_text("x = 1")

@@ -251,13 +251,13 @@ def test_a_file_that_takes_long_gets_its_time_though_others_change_meanwhile(fol
     poll_until(reloader, lambda now: "slow" in now.jobs)
 
 
-def test_a_culprit_is_tried_again_when_its_helper_is_mended(folder, make_reloader):
+def test_a_culprit_is_tried_again_when_its_helper_is_repaired(folder, make_reloader):
     folder.write("helper.py", "def f():\n    import os\n    os._exit(1)\n")
-    bad = folder.write("bad.py", "import helper\nhelper.f()\nfrom qflowd import job\n@job\ndef mended(): ...\n")
+    bad = folder.write("bad.py", "import helper\nhelper.f()\nfrom qflowd import job\n@job\ndef repaired(): ...\n")
     reloader = make_reloader(folder.path)
     assert bad in reloader.start().errors
     folder.write("helper.py", "def f():\n    pass\n")
-    poll_until(reloader, lambda now: "mended" in now.jobs)
+    poll_until(reloader, lambda now: "repaired" in now.jobs)
     assert not reloader.registry.errors
 
 

@@ -131,7 +131,7 @@ def test_a_sqlite_file_in_a_folder_that_is_not_there_is_store_unavailable(tmp_pa
         Store(f"sqlite:///{tmp_path}/no/such/qflow.db").connection()
 
 
-def test_a_file_that_is_no_sqlite_database_is_store_unavailable_and_untouched(tmp_path):
+def test_a_file_that_is_not_a_sqlite_database_is_store_unavailable_and_untouched(tmp_path):
     file = tmp_path / "qflow.db"
     file.write_bytes(b"not a database, " * 300)
     with pytest.raises(StoreUnavailable, match=str(file)):

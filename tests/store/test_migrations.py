@@ -108,7 +108,7 @@ def test_a_newer_schema_is_refused_and_left_alone(empty):
     assert empty.connection().script("SELECT number, step FROM qflow.migration ORDER BY number, step") == before
 
 
-def test_of_four_processes_at_once_one_migrates_and_all_go_on(empty):
+def test_of_four_processes_at_once_one_migrates_and_all_continue(empty):
     migrators = [process(MIGRATOR, url_of(empty)) for _ in range(4)]
     for migrator in migrators:
         assert migrator.stdout.readline() == "ready\n", migrator.stderr.read()

@@ -65,7 +65,7 @@ def test_postgresql_plans_a_statement_with_a_row_set_once(postgres_store):
     assert postgres_store.connection().script(planned) == [(0,)]
 
 
-def test_postgresql_goes_on_when_the_schema_changes_under_a_prepared_statement(postgres_store):
+def test_postgresql_continues_when_the_schema_changes_under_a_prepared_statement(postgres_store):
     add_statement(postgres_store, "ask_type", "SELECT value FROM qflow.changing")
     other = postgres_store.dialect.connect()
     other.script("CREATE TABLE qflow.changing AS SELECT 1 AS value")
@@ -78,7 +78,7 @@ def test_postgresql_goes_on_when_the_schema_changes_under_a_prepared_statement(p
     assert postgres_store.transact(lambda tx: tx.one("ask_type")).value == "1"
 
 
-def test_what_postgresql_cannot_do_at_all_is_no_outage(postgres_store):
+def test_what_postgresql_cannot_do_at_all_is_not_an_outage(postgres_store):
     with pytest.raises(psycopg.Error, match="partition strategy"):
         postgres_store.connection().script("CREATE TABLE qflow.nowhere (n int) PARTITION BY LIST (n, n)")
 

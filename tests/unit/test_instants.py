@@ -15,7 +15,7 @@ def test_an_instant_may_be_written_in_several_ways(text) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "soon", "1795168800", "0001-01-01T00:00:00+10:00", "9999-12-31T23:59:59-12:00"])
-def test_what_is_no_instant_is_told_by_what_to_write(text) -> None:
+def test_what_is_not_an_instant_is_told_by_what_to_write(text) -> None:
     with pytest.raises(ValueError, match="is not an instant; write it like 2026-11-20T09:30:00Z"):
         parse_instant(text)
 

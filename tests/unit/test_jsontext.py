@@ -64,6 +64,6 @@ def test_what_databases_refuse_is_replaced():
 
 
 @pytest.mark.parametrize("value", [float("nan"), {1, 2}, object(), b"x"])
-def test_what_is_no_json_is_not_written(value):
+def test_what_is_not_json_is_not_written(value):
     with pytest.raises(ValueError, match=r"JSON|not JSON compliant"):
         jsontext.dump(value)

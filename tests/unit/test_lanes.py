@@ -45,6 +45,6 @@ def test_one_slow_task_does_not_keep_a_lane_slow_for_long(lane):
     assert singles < 20
 
 
-def test_a_chunk_is_no_more_work_than_a_worker_should_take_along(lane):
+def test_a_chunk_is_not_more_work_than_a_worker_should_take_along(lane):
     lane.learn(0.001 * 100, 100)
     assert lane.chunk_size == int(CHUNK_S / 0.001)

@@ -31,7 +31,7 @@ def test_a_condition_that_does_not_hold_is_neither_good_nor_bad():
     assert worth(TaskState.SUCCESS, condition=False) == NEUTRAL
 
 
-def test_a_condition_does_not_mend_what_is_bad():
+def test_a_condition_does_not_repair_what_is_bad():
     assert worth(TaskState.FAILED, condition=True) == worth(TaskState.FAILED, condition=False) == BAD
 
 

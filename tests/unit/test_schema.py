@@ -67,7 +67,7 @@ def test_truth_values_that_sql_functions_write_as_numbers_are_taken():
         ({"$schema": "http://example.invalid/schema"}, "meta-schema"),
     ],
 )
-def test_what_is_no_schema_is_named(schema, reason):
+def test_what_is_not_a_schema_is_named(schema, reason):
     assert reason in schema_fault(schema)
 
 

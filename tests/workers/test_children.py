@@ -129,7 +129,7 @@ def test_tasks_behind_one_that_left_a_process_come_back_unstarted(hire):
     assert [story.ends()[task_id] for task_id in others] == [Returned(task_id, 3, False) for task_id in others]
 
 
-def test_a_child_that_has_ended_unnoticed_is_collected_and_the_worker_goes_on(hire):
+def test_a_child_that_has_ended_unnoticed_is_collected_and_the_worker_continues(hire):
     story = hire(JOBS)
     worker = outcome(story, "forgets_to_wait")
     assert outcome(story, "has_children") is False

@@ -122,7 +122,7 @@ print(crew.nursery_pid, *crew.pids(), *pids, flush=True)
 time.sleep(60)
 """
 
-ORPHANS = """
+LEFT_BEHIND = """
 from qflowd import job
 import signal, subprocess, sys, time
 
@@ -152,7 +152,7 @@ def spawns():
 def test_when_the_owner_dies_everything_is_gone_within_two_seconds_and_the_lock_is_free(tmp_path, signum):
     lock = tmp_path / "lock"
     root = str(Path(__file__).resolve().parents[2])
-    program = OWNER.format(root=root, lock=str(lock), cwd=str(tmp_path), source=textwrap.dedent(ORPHANS))
+    program = OWNER.format(root=root, lock=str(lock), cwd=str(tmp_path), source=textwrap.dedent(LEFT_BEHIND))
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as owner:
         pids = list(map(int, owner.stdout.readline().split()))
         assert len(pids) == 7
@@ -165,7 +165,7 @@ def test_when_the_owner_dies_everything_is_gone_within_two_seconds_and_the_lock_
 
 
 def test_close_ends_all_processes(hire):
-    story = hire(ORPHANS, processes=2)
+    story = hire(LEFT_BEHIND, processes=2)
     story.send("holds_gil")
     story.send("spawns")
     story.until_seen("pids")

@@ -199,7 +199,7 @@ def test_a_task_that_is_terminated_before_it_began_returns(hire):
     assert story.ends()[ids[1]] == Returned(ids[1], 3, False)
 
 
-def test_a_stall_gives_back_the_rest_while_the_slow_task_goes_on(hire):
+def test_a_stall_gives_back_the_rest_while_the_slow_task_continues(hire):
     story = hire(JOBS)
     ids = story.send("sleeps", params='{"s": 1.0}', tasks=50) + story.send("noop", tasks=50)
     started = time.monotonic()
