@@ -125,7 +125,7 @@ class Harness:
 
     Raises: InvalidJob, InvalidWorkflow; InvalidRequest for a task whose job is not among `jobs`.
 
-    `client` is a real one: submit and read by it. Its commands need somebody to carry them out, so give them
+    `client` is a real one: submit and read by it. Here no daemon carries out its commands, so give them
     `timeout=0` and call `settle()`.
     """
 

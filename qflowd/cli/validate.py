@@ -24,7 +24,7 @@ def validate(*, files: tuple[Path, ...], as_json: bool) -> int:
     """Check workflow FILES, or all files in FOLDERS; without any, the configured workflow folders.
 
     Jobs and their params are checked where plugin folders or a database tell which jobs there are. Warnings (tasks that
-    no run can reach, pools that nobody has) are not faults.
+    no run can reach, pools that no daemon has) are not faults.
     Exit code 1 if there is any fault.
     """
     config = None

@@ -115,7 +115,7 @@ class Client:
         Args:
             timeout: seconds to wait; 0 returns at once (state NEW), None waits for ever.
 
-        Raises: Rejected with the answer's error; TimeoutError if nobody has answered: the command is
+        Raises: Rejected with the answer's error; TimeoutError if no daemon has answered: the command is
             still there, and is carried out when a daemon comes. InvalidRequest, StoreUnavailable.
         """
         row: dict[str, Any] = {

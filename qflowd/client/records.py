@@ -113,7 +113,7 @@ class LogLine:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of a command: `state` is NEW (nobody has answered yet) or DONE."""
+    """What became of a command: `state` is NEW (no daemon has answered yet) or DONE."""
 
     id: int
     action: str

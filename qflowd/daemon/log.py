@@ -23,7 +23,7 @@ class JsonFormatter(logging.Formatter):
 
 def set_up(style: str, level: str) -> None:
     """Send the log `qflowd` to stderr. `auto`: for people on a terminal, JSON elsewhere."""
-    if sys.stderr is None:  # closed by whoever started us
+    if sys.stderr is None:  # closed by the parent process
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - it stays open
     handler = logging.StreamHandler(sys.stderr)
     is_console = style == "console" or (style == "auto" and sys.stderr.isatty())

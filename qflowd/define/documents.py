@@ -95,7 +95,7 @@ def read_file(path: Path, error: type[FaultyDocument] = FaultyDocument, *, may_b
     """
     format = format_of(path, error)
     try:
-        if path.is_fifo():  # nobody may ever write to it
+        if path.is_fifo():  # reading it could wait for ever
             raise OSError(errno.EINVAL, "it is a named pipe")
         with path.open("rb") as file:
             content = file.read(LARGEST_FILE + 1)

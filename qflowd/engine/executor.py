@@ -189,7 +189,7 @@ class Executor:
         batch = self._harvest.reap() if is_ripe else Batch()
         self._look_at = boottime() + LOOK_S
         try:
-            if self._harvest.may_have_printed:  # whoever sees that a task has ended also finds what it printed
+            if self._harvest.may_have_printed:  # what a task printed is visible when its end is
                 self._write_logs()
                 self._harvest.may_have_printed = False
             closed, shipments = finish_and(

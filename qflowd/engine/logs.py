@@ -45,7 +45,7 @@ class Logs:
                 if line.task_id:
                     self._waiting.append(self._row(line))
                 else:
-                    log.warning("a worker printed, and nobody can tell for which of its tasks: %s", line.message)
+                    log.warning("a worker printed this line, and for which of its tasks is unknown: %s", line.message)
             self._write_waiting()
 
     def _write_waiting(self) -> None:

@@ -1,7 +1,7 @@
 """Recover: takes back what dead daemons held. Any daemon may; the fence decides when two try.
 
 A neighbour on this host is known to be dead by its lock file, at once; others when their lease is over and they have been
-silent while our own beats were punctual: after an outage everybody's lease is over, and nobody is dead.
+silent while our own beats were punctual: after an outage all leases are over, and no daemon is dead.
 """
 
 import logging

@@ -1,7 +1,7 @@
 """Stray ids: an id far above the others, written by a client, pushes the database's counter along. Here it is put back.
 
 SQLite and MySQL give the next row the largest id plus one. A stray submission is refused, and so is every one after it
-until the strays are removed; for a moment they stay, so that whoever wrote them can read their answers. Commands and
+until the strays are removed; for a moment they stay, so that their clients can read the answers. Commands and
 signals are taken whatever their ids; then they are given ids among the others.
 """
 
@@ -19,7 +19,7 @@ LOW, HIGH = LARGEST_INSTANCE // 2, LARGEST_INSTANCE  # ids of commands and signa
 READABLE_S: Final = 3.0
 LOOK_S, AGAIN_S = 15.0, 1.0  # between two looks; where there is one that is not to be touched yet
 PURGE_S: Final = 0.2  # InnoDB counts deleted rows until it has purged them, a moment after the commit
-BUSY_S: Final = 30.0  # until the next try where somebody's transaction keeps the table's definition locked
+BUSY_S: Final = 30.0  # until the next try where a transaction keeps the table's definition locked
 
 
 def largest_id(tx: Tx, wanted: int = LARGEST_INSTANCE) -> int:

@@ -42,7 +42,7 @@ def levels(parents: Parents) -> dict[str, int]:
 
 
 class Above:
-    """The tasks above one point of a graph, walked only as far as somebody asks.
+    """The tasks above one point of a graph, walked only as far as needed.
 
     `direct` are the tasks right above that point, which count as well.
     """

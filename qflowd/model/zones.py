@@ -1,6 +1,6 @@
 """Time zones by the newest rules that this host has: the system's, or those of the package `tzdata`.
 
-zoneinfo takes the system's wherever there are any. A system that nobody updates then fires an hour off in a zone whose
+zoneinfo takes the system's wherever there are any. A system that is not updated then fires an hour off in a zone whose
 rules have changed since, so whichever of the two names the later release is asked first.
 """
 

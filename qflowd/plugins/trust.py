@@ -1,4 +1,4 @@
-"""Whoever can write to a plugin can run code as qflowd; so only files that nobody else can write to are read."""
+"""Trust: a user who can write to a plugin can run code as qflowd, so files that others can write to are refused."""
 
 import errno
 import os

@@ -66,7 +66,7 @@ def migrate(store: Store) -> int:
     """Bring the schema to the newest version; do nothing where it is there. Returns how many steps were run.
 
     Raises: SchemaTooNew if a newer qflowd has been here; StoreUnsupported where a table cannot hold every text;
-        StoreUnavailable, also if somebody else migrates for a minute.
+        StoreUnavailable, also if another process migrates for a minute.
     """
     try:
         done = _migrate(store.connection(), store.dialect)
@@ -74,7 +74,7 @@ def migrate(store: Store) -> int:
         return done
     except Retryable as error:
         raise StoreUnavailable(
-            f"{store.dialect.describe()} cannot be migrated now, somebody else is at it: {error}"
+            f"{store.dialect.describe()} cannot be migrated now, another process is migrating: {error}"
         ) from error
     except Disconnected as error:
         store.disconnect()

@@ -1,6 +1,6 @@
 """Files that this process has open by other means than apsw: Python's own `sqlite3`, or a plain `open()`.
 
-Closing a file drops every lock that the process holds on it (POSIX), so whoever closes it behind SQLite's back unlocks
+Closing a file drops every lock that the process holds on it (POSIX), so closing it behind SQLite's back unlocks
 a database that others are writing.
 """
 

@@ -142,7 +142,7 @@ class Store:
                 self._roll_back(connection)
                 if isinstance(error, LockTimeout) and (self._is_of_daemon or attempt == TRIES - 1):
                     raise StoreUnavailable(
-                        f"transaction {name}: {error}; {self.lock_holders() or 'nobody holds it now'}"
+                        f"transaction {name}: {error}; {self.lock_holders() or 'no session holds it now'}"
                     ) from error
                 if attempt == TRIES - 1:
                     raise StoreUnavailable(f"transaction {name} met a conflict {TRIES} times: {error}") from error

@@ -38,7 +38,7 @@ class DataRefused(Exception):
 class Limits:
     """How long a session may wait and rest, in seconds. A daemon's limits follow from its lease."""
 
-    lock_s: float = 10.0  # for a row that somebody else holds
+    lock_s: float = 10.0  # for a row that is locked
     write_s: float = 30.0  # for SQLite's only write lock
     idle_s: float = 60.0  # inside a transaction, before the server ends the session
 

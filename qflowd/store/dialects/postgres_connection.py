@@ -145,7 +145,7 @@ def _to_utc(instant: datetime) -> datetime:
         return instant
     try:
         return instant.astimezone(UTC)
-    except OverflowError:  # near the years 1 and 9999: left to whoever reads the row
+    except OverflowError:  # near the years 1 and 9999: left as it is for the reader of the row
         return instant
 
 

@@ -142,7 +142,7 @@ def _bind(value: Any) -> Any:
 def _to_instant(value: Any) -> Any:
     """The instant in a column: microseconds in internal tables, text in inboxes and views.
 
-    What a client wrote into an inbox may be none; it is left as it is, for whoever reads the row.
+    What a client wrote into an inbox may be no instant; it is left as it is for the reader of the row.
     """
     if isinstance(value, int):
         return from_microseconds(value)

@@ -63,7 +63,7 @@ class SqliteRenderer(Renderer):
         return text, replace(rows, others=tuple(names)[len(rows.names) :])
 
     def qualify(self, ddl: str) -> str:
-        # A prefix inside a body makes the file unreadable to whoever opens it directly.
+        # A prefix inside a body makes the file unreadable when it is opened directly.
         bare = ddl.replace("qflow.", "")
         pattern = r"^(CREATE (?:TABLE|VIEW|INDEX|UNIQUE INDEX|TRIGGER)(?: IF NOT EXISTS)?|ALTER TABLE|DROP VIEW IF EXISTS|INSERT INTO|UPDATE) (\w)"
         return re.sub(pattern, r"\1 qflow.\2", bare)
