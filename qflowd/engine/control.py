@@ -133,6 +133,8 @@ def one_instance(tx: Tx, command: Command) -> Any:
         raise Later(f"submission {number} has not been taken yet")
     if submission.instance_id is not None and submission.instance_id != number:
         raise Refused(f"submission {number} repeats instance {submission.instance_id}; name that one")
+    if (instance := tx.one("find_instance", id=number, tenant=command.tenant)) is not None:
+        return instance  # it was taken between the two looks
     raise Refused(f"there is no instance {number}: its submission was rejected")
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from qflowd.engine import commands as service
 from qflowd.engine.commands import LATER_ACTIONS, Commands
-from qflowd.engine.control import VERBS
+from qflowd.engine.control import VERBS, Command, one_instance
 from qflowd.model.errors import StoreUnavailable
 from qflowd.store.tx import DataRefused, Store
 from tests.support.lab import Lab
@@ -39,6 +39,26 @@ def test_an_unknown_instance_is_rejected_with_the_remedy(lab, action):
     assert lab.command(action, 99) == ("REJECTED", "there is no instance 99; `qflowd ps` lists those there are")
     assert lab.command(action) == ("REJECTED", f"{action} needs an instance_id")
     assert lab.command(action, 1 << 50)[1].startswith("instance_id: must be a whole number from 1 to ")
+
+
+class LooksTooSoon:
+    """A transaction that looks for an instance a moment before it is admitted, and for its submission after that."""
+
+    def __init__(self, tx):
+        self._tx, self._has_looked = tx, False
+
+    def one(self, name, **params):
+        if name == "find_instance" and not self._has_looked:
+            self._has_looked = True
+            return None
+        return self._tx.one(name, **params)
+
+
+def test_an_instance_that_is_admitted_while_a_command_looks_for_it_is_found(lab):
+    lab.workflow("chain", CHAIN)
+    number = lab.start("chain")
+    command = Command(1, "default", "terminate", instance_id=number)
+    assert lab.store.transact(lambda tx: one_instance(LooksTooSoon(tx), command)).id == number
 
 
 def test_an_instance_of_another_tenant_is_unknown(lab):
