@@ -1,6 +1,8 @@
 """Errors as one clear line on stderr, and the exit codes that scripts rely on."""
 
 import errno
+import os
+import sys
 from typing import Final
 
 import click
@@ -30,6 +32,7 @@ def report(error: Exception) -> int | None:
             say(str(error))
             return USAGE
         case errors.QflowdError() | TimeoutError() | OSError(errno=errno.ENOSPC):
+            _drop_unwritable()
             say(f"rejected: {error}" if isinstance(error, errors.Rejected) else str(error))
             return ERROR
         case _ if type(error).__module__.partition(".")[0] in ("psycopg", "pymysql", "apsw"):
@@ -37,6 +40,15 @@ def report(error: Exception) -> int | None:
             say(f"the database refuses: {str(error).strip()}; `qflowd doctor` looks into it")
             return NO_DATABASE
     return None
+
+
+def _drop_unwritable() -> None:
+    """What stdout still holds and cannot take: Python would try again at its exit, and change the exit code to 120."""
+    try:
+        if sys.stdout is not None:  # closed
+            sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def say(message: str) -> None:

@@ -129,7 +129,9 @@ def test_versions_are_shown(run):
 
 
 @pytest.mark.parametrize("command", ["ps", "ps --json", "--help"])
-def test_output_that_cannot_be_written_is_not_a_traceback(sqlite_engine, command):
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_output_that_cannot_be_written_is_not_a_traceback(sqlite_engine, monkeypatch, command, unbuffered):
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
     sqlite_engine.sql(sqlite_engine.insert("submissions", job="hello"))
     sqlite_engine.admit(1)
     closed, full = (
