@@ -126,10 +126,10 @@ class Daemon:
         self._run(
             [heartbeat, LeaseWatch(self.store, self.lease, self.executor, sever=self._sever, leave=self._leave_file)]
         )
-        while not self._reloader.is_ready:
-            if self._stopping.is_set():
-                return
+        while not (self._stopping.is_set() or self._reloader.is_ready):
             self._reloader.wait_s(STOP_CHECK_S)
+        if self._stopping.is_set():  # perhaps while the database was away: then this daemon is not registered
+            return
         jobs, manifest = self._take_registry()
         self._when_reachable(self.workflow_files.read_all)
         for workflow in self._program.workflows.values() if self._program else ():

@@ -37,6 +37,14 @@ def test_whoever_waits_for_a_task_to_end_is_told_how_not_to(sqlite_url, tmp_path
         assert daemon.wait() == 0
 
 
+@pytest.mark.parametrize("url", ["postgresql://127.0.0.1:1/x", "mysql://127.0.0.1:1/"])
+def test_a_daemon_that_waits_for_its_database_at_start_can_be_stopped(tmp_path, url):
+    daemon = Daemon(url, tmp_path).start(ready=False)
+    until(lambda: "trying again in" in daemon.log() and "plugins: " in daemon.log(), 60)
+    assert daemon.stop() == 0
+    assert "Traceback" not in daemon.log()
+
+
 def test_a_daemon_whose_run_dir_is_full_says_so(sqlite_url, tmp_path):
     (tmp_path / "full").mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "nr_inodes=3", "none", tmp_path / "full"], check=False).returncode:
