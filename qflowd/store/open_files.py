@@ -13,10 +13,29 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import apsw
+
 
 def is_open_elsewhere(file: Path) -> bool:
-    """Does a Python object of this process have `file` open otherwise than through apsw?"""
-    return file.exists() and any(os.path.samefile(one, file) for one in _opened() if os.path.exists(one))  # noqa: PTH110, PTH121
+    """Does this process have `file` open otherwise than through apsw, as far as that can be seen?"""
+    if not file.exists():
+        return False
+    if any(_is_same(one, file) for one in _opened()):
+        return True
+    # Of other libraries, and of sqlite3 in other threads, only descriptors are seen, which may be apsw's own.
+    descriptors = (f"/proc/self/fd/{number}" for number in os.listdir("/proc/self/fd"))  # noqa: PTH208
+    return not any(_is_same(one, file) for one in _attached()) and any(_is_same(one, file) for one in descriptors)
+
+
+def _is_same(one: str | int, file: Path) -> bool:
+    return os.path.exists(one) and os.path.samefile(one, file)  # noqa: PTH110, PTH121
+
+
+def _attached() -> Iterator[str]:
+    """The files that connections of ours have open."""
+    for connection in apsw.connections():
+        with suppress(apsw.Error):  # closed by another thread just now
+            yield connection.db_filename("qflow") or ""
 
 
 def _opened() -> Iterator[str | int]:

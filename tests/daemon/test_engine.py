@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -535,6 +536,22 @@ def test_a_sqlite3_connection_is_seen_beside_a_client_of_ours(sqlite_url, make_e
         engine.start()
     other.close()
     engine.client.close()
+
+
+def test_what_no_object_of_this_thread_shows_is_seen_while_our_library_has_nothing_open(sqlite_url, make_engine):
+    engine, file = make_engine(sqlite_url), sqlite_url.removeprefix("sqlite:///")
+    engine.run_until_idle(PATIENCE_S)
+    with ThreadPoolExecutor(1) as elsewhere:  # sqlite3 answers no other thread than the connection's own
+        other = elsewhere.submit(sqlite3.connect, file).result()
+        elsewhere.submit(other.execute, "SELECT 1 FROM sqlite_master").result()
+        with pytest.raises(InvalidRequest, match="open by other means"):
+            engine.start()
+        elsewhere.submit(other.close).result()
+    descriptor = os.open(file, os.O_RDONLY)  # as any other SQLite library has it
+    with pytest.raises(InvalidRequest, match="open by other means"):
+        engine.start()
+    os.close(descriptor)
+    engine.run_until_idle(PATIENCE_S)
 
 
 SCRIPT = """
