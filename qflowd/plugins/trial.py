@@ -59,6 +59,7 @@ class Trial:
         self._received = b""
         self._code, self._since = "", time.monotonic()  # what is imported, and since when
         search_path = os.pathsep.join([*filter(None, sys.path), str(Path(qflowd.__file__).resolve().parents[1])])
+        self._trace = -1
         try:
             self._trace = os.memfd_create("trace")
             with os.fdopen(os.memfd_create("request"), "wb") as request:
@@ -74,6 +75,8 @@ class Trial:
                     start_new_session=True,
                 )
         except OSError as error:
+            with contextlib.suppress(OSError):
+                os.close(self._trace)
             raise TrialFailed(f"no process can be started to try the plugins: {error.strerror}") from None
         assert self._process.stdout is not None  # noqa: S101 - for the type checker
         self._pipe = self._process.stdout.fileno()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from qflowd.jobs.manifest import Manifest
 from qflowd.plugins.trial import Trial, TrialFailed
 from qflowd.workers.environment import worker_env
 from tests.plugins.conftest import poll_until
@@ -115,6 +116,14 @@ def test_a_start_that_can_start_no_process_says_so_and_may_be_repeated(folder, m
         reloader.start()
     place.mkdir()
     assert "good" in reloader.start().jobs
+
+
+def test_a_start_that_could_start_no_process_leaves_nothing_open(tmp_path):
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    for _ in range(3):
+        with pytest.raises(TrialFailed):
+            Trial(Manifest(), {}, env={}, cwd=tmp_path / "missing")
+    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
 
 
 def test_what_a_file_starts_at_import_dies_with_its_trial(folder, make_reloader, tmp_path):
