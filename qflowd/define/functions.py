@@ -96,6 +96,14 @@ def _float(value: Json) -> float:
     return float(value)
 
 
+def _sum(values: Json) -> Any:
+    return sum(map(number, values))
+
+
+def _abs(value: Json) -> Any:
+    return abs(number(value))
+
+
 def _round(value: Json, digits: Json = None) -> Any:
     if digits is not None and not -20 <= number(digits) <= 20:
         raise ValueError("round takes -20 to 20 digits")
@@ -150,8 +158,8 @@ FUNCTIONS: Final[dict[str, Callable[..., Json]]] = {
     "bool": bool,
     "min": min,
     "max": max,
-    "sum": lambda values: sum(map(number, values)),
-    "abs": lambda value: abs(number(value)),
+    "sum": _sum,
+    "abs": _abs,
     "round": _round,
     "get": _get,
     "replace": _replace,
