@@ -23,7 +23,7 @@ def register(
     """Write the jobs, pools and plugin files of this daemon. Jobs that are gone stay as rows, withdrawn."""
     of_pools = [(name, pool.processes, pool.threads) for name, pool in sorted(pools.items())]
 
-    def save_plugins(tx: Tx) -> None:
+    def save_registration(tx: Tx) -> None:
         registered = {row.name: row for row in tx.run("list_registered_jobs")}
         changed = [row for job in registry.jobs.values() if not _is_same(registered.get(job.name), row := _row(job))]
         if changed:
@@ -38,7 +38,7 @@ def register(
         if is_ready:
             tx.run("set_daemon_state", id=daemon_id, state=int(DaemonState.READY))
 
-    store.transact(save_plugins)
+    store.transact(save_registration)
 
 
 def mark_stopping(store: Store, daemon_id: int) -> None:

@@ -54,9 +54,8 @@ class Processes(Backend):
         )
         self._workers = self._supervisor.workers
         self._by_fd: dict[int, Handle] = {}
-        self._log_readers: list[
-            LogReader
-        ] = []  # also of dead workers, until they are read; one append or remove at a time
+        # Also of dead workers, until they are read. One append or remove at a time, so any thread may read them.
+        self._log_readers: list[LogReader] = []
         self._epoll = select.epoll()
         self._is_draining = False
         self._watch = TaskWatch(grace_s, self._supervisor.signal, self._drain_results)

@@ -33,8 +33,8 @@ AT_WORK = [
 ]
 AT_START = [
     "register_daemon:after_commit:1",
-    "save_plugins:before_commit:1",
-    "save_plugins:after_commit:1",
+    "save_registration:before_commit:1",
+    "save_registration:after_commit:1",
     "beat:begin:1",
 ]
 TAKEN = "SELECT count(*) FROM qflow.submissions WHERE state = 'ACCEPTED'"

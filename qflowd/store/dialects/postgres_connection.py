@@ -24,12 +24,12 @@ from qflowd.store.dialects.postgres_renderer import single
 OLDEST = 140000  # CREATE OR REPLACE TRIGGER
 # One round trip. What hangs must not hold rows for ever; plans stay on the indexes, else a batch reads a large table whole.
 # A scan that is forbidden and the only way looks so dear that it would be compiled, for a table of two rows: hence no JIT.
+# Generic plans: left to itself the server plans each execution of a row set anew, for it knows how long the arrays are.
 BEGIN = (
     "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = {lock_ms}; SET LOCAL statement_timeout = '60s'; "
     "SET LOCAL idle_in_transaction_session_timeout = {idle_ms}; SET LOCAL enable_seqscan = off; "
     "SET LOCAL enable_bitmapscan = off; SET LOCAL jit = off; SET LOCAL plan_cache_mode = force_generic_plan"
 )
-# Left to itself the server plans each execution of a row set anew: it knows the length of the arrays then.
 PREPARE_AFTER = 3  # executions; planning is half of what a small statement takes
 SESSION = {"autocommit": True, "connect_timeout": 10, "prepare_threshold": None, "client_encoding": "utf8"}
 KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 15000}

@@ -40,9 +40,7 @@ class Sqlite(Dialect):
     name = "sqlite"
     file: Path
     has_row_locks = False
-    single_statement_commits = (
-        False  # a write that begins as a read can hit BUSY_SNAPSHOT, which waiting does not resolve
-    )
+    single_statement_commits = False  # a write that begins as a read can hit BUSY_SNAPSHOT: waiting does not help
 
     def __init__(self, url: str) -> None:
         self.url = url
