@@ -1,6 +1,5 @@
 """Numbered migrations under a lock, step by step in a ledger: safe when daemons start together or are killed."""
 
-from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,12 +27,14 @@ class Step(NamedTuple):
 
 
 def steps(dialect: Dialect) -> list[Step]:
-    """Every step there is, in order. Files are `NNNN_name.sql`; several may share a number."""
-    steps: list[Step] = []
-    for number, files in groupby(_files(), key=_number):
-        texts = [sql for file in files for sql in dialect.renderer.ddl(file.read_text("utf-8"))]
-        steps += [Step(number, position, sql) for position, sql in enumerate(texts, 1)]
-    return steps
+    """Every step there is, in order. Files are `NNNN_name.sql`; the newest number ends with all of `views.sql`.
+
+    A view that changes needs a new number, with whatever else changes; older ones never made views of their own.
+    """
+    files = _files()
+    texts = {_number(file): dialect.renderer.ddl(file.read_text("utf-8")) for file in files}
+    texts[newest()] += dialect.renderer.ddl((files[-1].parent / "views.sql").read_text("utf-8"))
+    return [Step(number, position, sql) for number, part in texts.items() for position, sql in enumerate(part, 1)]
 
 
 def newest() -> int:

@@ -1,6 +1,5 @@
--- Views end with whose the rows are; tasks show progress; an instance says which pool is missing, or that nobody is there.
-ALTER TABLE qflow.timer ADD COLUMN note {text}
-;
+-- The public views, as they are now: the newest migration ends by replacing all of them. Words for codes, names for
+-- numbers; an instance's rows are reached by key range, never by a shift. Columns are only ever appended.
 {only: sqlite DROP VIEW IF EXISTS qflow.tasks}
 ;
 {replace_view} qflow.tasks AS
@@ -14,7 +13,7 @@ SELECT t.id, i.id AS instance_id, d.workflow, COALESCE(n.task, i.job) AS task, t
     {seconds: t.started_at, t.finished_at} AS duration_s,
     CASE WHEN t.state = {task.PENDING} AND t.need > 0 THEN {concat: 'waits for tasks before it: ', t.open_parents}
         WHEN t.state = {task.PENDING} THEN
-            (SELECT {concat: 'waits until ', {instant: m.due_at}, CASE WHEN m.note IS NULL THEN '' ELSE {concat: ': ', m.note} END}
+            (SELECT {concat: 'waits until ', {utc_text: m.due_at}, CASE WHEN m.note IS NULL THEN '' ELSE {concat: ': ', m.note} END}
             FROM qflow.timer m WHERE m.task_id = t.id AND m.purpose = 0)
         WHEN t.state = {task.HELD} THEN 'the instance is paused'
         WHEN t.state <> {task.READY} THEN NULL
@@ -143,3 +142,36 @@ FROM qflow.schedule_fire f
 JOIN qflow.workflow_definition d ON d.id = f.definition_id
 LEFT JOIN qflow.workflow_instance i ON i.id = f.instance_id
 LEFT JOIN qflow.submissions s ON s.id = f.instance_id
+;
+{only: sqlite DROP VIEW IF EXISTS qflow.jobs}
+;
+{replace_view} qflow.jobs AS
+SELECT j.name AS job, j.params_schema, j.file, j.hash, j.doc, j.settings,
+    (SELECT {names: w.name} FROM qflow.daemon_job k JOIN qflow.daemon w ON w.id = k.daemon_id
+        WHERE k.job = j.name AND w.state = {daemon.READY} AND w.lease_ends_at > {clock}) AS daemons,
+    CASE WHEN EXISTS (SELECT 1 FROM qflow.daemon_job k JOIN qflow.daemon w ON w.id = k.daemon_id
+        WHERE k.job = j.name AND w.state = {daemon.READY} AND w.lease_ends_at > {clock}) THEN 'ACTIVE' ELSE 'WITHDRAWN' END AS state,
+    (SELECT MIN(p.error) FROM qflow.plugin p JOIN qflow.daemon w ON w.id = p.daemon_id
+        WHERE p.file = j.file AND w.state = {daemon.READY} AND w.lease_ends_at > {clock}) AS error
+FROM qflow.job j
+;
+{only: sqlite DROP VIEW IF EXISTS qflow.pools}
+;
+{replace_view} qflow.pools AS
+SELECT k.pool, w.name AS daemon, k.processes, k.threads,
+    (SELECT COUNT(*) FROM qflow.task_instance t JOIN qflow.lane l ON l.id = t.lane
+        WHERE t.owner = w.id AND t.state IN ({task.RESERVED}, {task.RUNNING}) AND l.pool = k.pool) AS busy,
+    (SELECT COUNT(*) FROM qflow.lane l JOIN qflow.task_instance t ON t.lane = l.id
+        WHERE l.pool = k.pool AND t.state = {task.READY}) AS ready_tasks
+FROM qflow.daemon_pool k
+JOIN qflow.daemon w ON w.id = k.daemon_id
+WHERE w.state = {daemon.READY} AND w.lease_ends_at > {clock}
+;
+{only: sqlite DROP VIEW IF EXISTS qflow.daemons}
+;
+{replace_view} qflow.daemons AS
+SELECT w.id, w.name, w.host, w.pid, w.version, {words: daemon w.state} AS state,
+    (SELECT {names: k.pool} FROM qflow.daemon_pool k WHERE k.daemon_id = w.id) AS pools,
+    {instant: w.started_at} AS started_at, {instant: w.seen_at} AS seen_at, w.memory_mb
+FROM qflow.daemon w
+WHERE w.state IN ({daemon.READY}, {daemon.STOPPING}) AND w.lease_ends_at > {clock}

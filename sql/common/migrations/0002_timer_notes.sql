@@ -1,0 +1,2 @@
+ALTER TABLE qflow.timer ADD COLUMN note {text}
+;
