@@ -4,6 +4,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import tomllib
 import venv
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,9 +26,9 @@ CURRENT = Build("current", sys.executable)
 
 @contextmanager
 def checked_out(revision: str) -> Iterator[Build]:
-    """The build of a git revision, in a temporary folder, with the dependencies of this environment.
+    """The build of a git revision, in a temporary folder, with this environment's packages and what else it needs.
 
-    Raises: SystemExit if there is no such revision.
+    Raises: SystemExit if there is no such revision, or its packages cannot be had.
     """
     archive = subprocess.run(["git", "archive", revision], cwd=ROOT, capture_output=True, check=False)
     if archive.returncode:
@@ -41,8 +42,17 @@ def checked_out(revision: str) -> Iterator[Build]:
         # The tree first. What lies in the second folder is importable, but its own .pth, which names ROOT, is not read.
         (packages / "build.pth").write_text(f"{tree}\n{sysconfig.get_path('purelib')}\n")
         python = str(environment / "bin" / "python")
+        _install_dependencies(tree, python)
         command = [python, "-P", "-c", "import qflowd; print(qflowd.__file__)"]
         where = subprocess.run(command, capture_output=True, text=True, check=False)
         if not where.stdout.startswith(str(tree)):
             raise SystemExit(f"--versus {revision}: {where.stdout or where.stderr} would be measured, not {tree}")
         yield Build(revision, python)
+
+
+def _install_dependencies(tree: Path, python: str) -> None:
+    """What it needs and this environment lacks: without a library, its daemon would idle in error."""
+    needed = tomllib.loads((tree / "pyproject.toml").read_text())["project"]["dependencies"]
+    pip = [sys.executable, "-m", "pip", "--python", python, "install", "-qq", "--disable-pip-version-check", *needed]
+    if subprocess.run(pip, check=False).returncode:
+        raise SystemExit(f"{tree}: its dependencies could not be installed: {', '.join(needed)}")
