@@ -54,7 +54,7 @@ class Executor:
         pools: Iterable[str],
         holds_lease: Callable[[], bool],
         timeout_s: float | None,
-        write_logs: Callable[[], None],
+        write_logs: Callable[[], object],
         intake: Intake,
         database_id: str,
         chance: Callable[[], float] = random.random,

@@ -12,7 +12,7 @@ from qflowd.store.tx import DataRefused, Store, Tx
 from qflowd.workers.log_budget import PrintedLine
 
 log = logging.getLogger("qflowd")
-EVERY_S = 0.2
+SOON_S, LATE_S = 0.2, 1.0  # between two looks: after one that found lines, and where there have been none for a while
 BATCH = 2000
 SAMPLE = 8  # lines of a batch that are looked for: all were written, or none
 
@@ -28,25 +28,28 @@ class Logs:
         self._read = read
         self._lock = threading.Lock()
         self._waiting: list[tuple[Any, ...]] = []  # rows of lines that were read, and are not written yet
+        self._pause_s = SOON_S
         self._unsure = 0  # of them, how many the last transaction may have written: its COMMIT was not answered
 
     def tick(self) -> float:
-        self.write_all()
-        return EVERY_S
+        self._pause_s = SOON_S if self.write_all() else min(2 * self._pause_s, LATE_S)
+        return self._pause_s
 
-    def write_all(self) -> None:
-        """Write what has been printed until now.
+    def write_all(self) -> bool:
+        """Write what has been printed until now. Was there anything?
 
         Raises: StoreUnavailable; what is not written then waits here, and the rest in the workers' files.
         """
         with self._lock:
             self._write_waiting()
-            for line in self._read():
+            lines = self._read()
+            for line in lines:
                 if line.task_id:
                     self._waiting.append(self._row(line))
                 else:
                     log.warning("a worker printed this line, and for which of its tasks is unknown: %s", line.message)
             self._write_waiting()
+        return bool(lines)
 
     def _write_waiting(self) -> None:
         while self._waiting:

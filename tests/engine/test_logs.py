@@ -35,6 +35,12 @@ def test_what_nobody_can_attribute_is_in_the_log_of_the_daemon(lab, caplog):
     assert "who wrote this" in caplog.text
 
 
+def test_where_nothing_is_printed_it_looks_less_often_until_something_is(lab):
+    printed = iter([[], [], [], [], [line("at last")], []])
+    logs = Logs(lab.store, lambda: next(printed))
+    assert [logs.tick() for _ in range(6)] == [0.4, 0.8, 1.0, 1.0, 0.2, 0.4]
+
+
 @pytest.mark.parametrize("is_applied", [True, False])
 @pytest.mark.parametrize("kind", ["postgres", "mariadb"])
 def test_lines_whose_commit_is_not_answered_are_there_once(get_server, kind, is_applied, monkeypatch):
