@@ -155,6 +155,19 @@ def test_a_job_that_nobody_knows_waits_and_says_why(desk: Desk):
     desk.command("terminate", number)
 
 
+def test_a_job_that_nobody_knows_names_the_plugin_files_with_errors(desk: Desk):
+    file = desk.daemon.folder / "plugins/late.py"
+    desk.daemon.write("plugins/late.py", "from qflowd import job\n\nraise RuntimeError('not today')\n")
+    number = desk.submit(workflow="strange_job")
+    desk.answer(number)
+    reason = f"no live daemon knows job not_here_yet; plugin files with errors: {file}"
+    until(lambda: desk.instance(number)["wait_reason"] == reason)
+    assert desk.task(number, "a", "READY")["wait_reason"] == reason
+    file.unlink()
+    until(lambda: desk.instance(number)["wait_reason"] == "no live daemon knows job not_here_yet")
+    desk.command("terminate", number)
+
+
 def test_a_full_pool_says_so_and_counts(desk: Desk, tmp_path: Path):
     gate = tmp_path / "gate"
     first = desk.submit(job="held", params=json.dumps({"gate": str(gate)}))

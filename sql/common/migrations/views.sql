@@ -1,5 +1,24 @@
 -- The public views, as they are now: the newest migration ends by replacing all of them. Words for codes, names for
 -- numbers; an instance's rows are reached by key range, never by a shift. Columns are only ever appended.
+{only: sqlite DROP VIEW IF EXISTS qflow.lane_wait}
+;
+-- Internal: why ready rows of a lane wait, if it is not for a free slot. Views below ask it only for such rows.
+{replace_view} qflow.lane_wait AS
+SELECT l.id AS lane,
+    CASE WHEN l.is_paused = 1 THEN {concat: 'the job is paused: ', l.job}
+        WHEN NOT EXISTS (SELECT 1 FROM qflow.daemon x WHERE x.state = {daemon.READY} AND x.lease_ends_at > {clock})
+            THEN 'no daemon is running'
+        WHEN NOT EXISTS (SELECT 1 FROM qflow.daemon_job k JOIN qflow.daemon x ON x.id = k.daemon_id
+            WHERE k.job = l.job AND x.state = {daemon.READY} AND x.lease_ends_at > {clock})
+            THEN (SELECT CASE WHEN COUNT(*) = 0 THEN {concat: 'no live daemon knows job ', l.job}
+                ELSE {concat: 'no live daemon knows job ', l.job, '; plugin files with errors: ', {names: f.file}} END
+                FROM (SELECT DISTINCT p.file FROM qflow.plugin p JOIN qflow.daemon x ON x.id = p.daemon_id
+                    WHERE p.error IS NOT NULL AND x.state = {daemon.READY} AND x.lease_ends_at > {clock}) f)
+        WHEN NOT EXISTS (SELECT 1 FROM qflow.daemon_pool k JOIN qflow.daemon x ON x.id = k.daemon_id
+            WHERE k.pool = l.pool AND x.state = {daemon.READY} AND x.lease_ends_at > {clock})
+            THEN {concat: 'no live daemon has pool ', l.pool} END AS reason
+FROM qflow.lane l
+;
 {only: sqlite DROP VIEW IF EXISTS qflow.tasks}
 ;
 {replace_view} qflow.tasks AS
@@ -17,16 +36,8 @@ SELECT t.id, i.id AS instance_id, d.workflow, COALESCE(n.task, i.job) AS task, t
             FROM qflow.timer m WHERE m.task_id = t.id AND m.purpose = 0)
         WHEN t.state = {task.HELD} THEN 'the instance is paused'
         WHEN t.state <> {task.READY} THEN NULL
-        WHEN l.is_paused = 1 THEN {concat: 'the job is paused: ', l.job}
-        WHEN NOT EXISTS (SELECT 1 FROM qflow.daemon x WHERE x.state = {daemon.READY} AND x.lease_ends_at > {clock})
-            THEN 'no daemon is running'
-        WHEN NOT EXISTS (SELECT 1 FROM qflow.daemon_job k JOIN qflow.daemon x ON x.id = k.daemon_id
-            WHERE k.job = l.job AND x.state = {daemon.READY} AND x.lease_ends_at > {clock})
-            THEN {concat: 'no live daemon knows job ', l.job}
-        WHEN NOT EXISTS (SELECT 1 FROM qflow.daemon_pool k JOIN qflow.daemon x ON x.id = k.daemon_id
-            WHERE k.pool = l.pool AND x.state = {daemon.READY} AND x.lease_ends_at > {clock})
-            THEN {concat: 'no live daemon has pool ', l.pool}
-        ELSE {concat: 'waits for a free slot in pool ', l.pool} END AS wait_reason, i.tenant,
+        ELSE COALESCE((SELECT y.reason FROM qflow.lane_wait y WHERE y.lane = t.lane), {concat: 'waits for a free slot in pool ', l.pool})
+        END AS wait_reason, i.tenant,
     CASE WHEN g.total > 0 THEN g.done / g.total END AS progress, g.done AS progress_done, g.total AS progress_total,
     g.message AS progress_text
 FROM qflow.workflow_instance i
@@ -53,16 +64,7 @@ SELECT i.id, i.tenant, d.workflow, v.version, COALESCE(i.name, d.workflow, i.job
     {instant: i.updated_at} AS updated_at, {seconds: i.started_at, i.finished_at} AS duration_s, i.error,
     CASE WHEN i.state = {instance.READY} THEN 'held until it is resumed'
         WHEN i.state = {instance.RUNNING} THEN
-            (SELECT MIN(CASE
-                WHEN NOT EXISTS (SELECT 1 FROM qflow.daemon x WHERE x.state = {daemon.READY} AND x.lease_ends_at > {clock})
-                    THEN 'no daemon is running'
-                WHEN NOT EXISTS (SELECT 1 FROM qflow.daemon_job k JOIN qflow.daemon x ON x.id = k.daemon_id
-                    WHERE k.job = l.job AND x.state = {daemon.READY} AND x.lease_ends_at > {clock})
-                    THEN {concat: 'no live daemon knows job ', l.job}
-                WHEN NOT EXISTS (SELECT 1 FROM qflow.daemon_pool k JOIN qflow.daemon x ON x.id = k.daemon_id
-                    WHERE k.pool = l.pool AND x.state = {daemon.READY} AND x.lease_ends_at > {clock})
-                    THEN {concat: 'no live daemon has pool ', l.pool} END)
-            FROM qflow.task_instance t JOIN qflow.lane l ON l.id = t.lane
+            (SELECT MIN(y.reason) FROM qflow.task_instance t JOIN qflow.lane_wait y ON y.lane = t.lane
             WHERE t.id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575 AND t.state = {task.READY}) END AS wait_reason
 FROM qflow.workflow_instance i
 LEFT JOIN qflow.workflow_version v ON v.id = i.version_id

@@ -1,0 +1,1 @@
+-- wait_reason names the plugin files with errors where no live daemon knows a job.
