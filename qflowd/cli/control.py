@@ -1,7 +1,7 @@
 """`qflowd terminate`, `retry`, `resume`, and `schedules enable`, `disable`: commands, each answered by a daemon."""
 
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar
 
 import click
 
@@ -13,6 +13,7 @@ from qflowd.client import Client
 from qflowd.model.errors import Rejected
 
 ANSWER_S: Final = 15.0
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def command_of(action: str, target: str, summary: str, argument: Callable[[Any], Any]) -> click.Command:
@@ -20,14 +21,10 @@ def command_of(action: str, target: str, summary: str, argument: Callable[[Any],
 
     @click.command(action, help=f"{summary}\n\nExit code 1 if one of them is refused, or no daemon answers.")
     @argument
-    @click.option("--reason", help="Stored with the command.")
-    @click.option("--no-wait", is_flag=True, help="Do not wait for a daemon to answer.")
-    @json_option
+    @command_options
     def command(*, targets: tuple[Any, ...], reason: str | None, no_wait: bool, as_json: bool) -> int:
         with open_client() as client:
-            # Where none is running, one may be about to start, but there is no sense in waiting long.
-            timeout = 0 if no_wait else ANSWER_S if client.daemons() else 0.5
-            answers = [_ask(client, action, reason, timeout, {target: value}) for value in targets]
+            answers = send(client, action, [{target: value} for value in targets], reason, no_wait=no_wait)
         if as_json:
             print_json(answers)
         for value, answer in zip(targets, answers, strict=True):
@@ -38,6 +35,21 @@ def command_of(action: str, target: str, summary: str, argument: Callable[[Any],
         return exits.ERROR if any(answer.get("error") for answer in answers) else exits.OK
 
     return command
+
+
+def command_options(command: F) -> F:
+    """Add `--reason`, `--no-wait` and `--json`."""
+    command = click.option("--no-wait", is_flag=True, help="Do not wait for a daemon to answer.")(json_option(command))
+    return click.option("--reason", help="Stored with the command.")(command)
+
+
+def send(
+    client: Client, action: str, targets: Sequence[dict[str, Any]], reason: str | None, *, no_wait: bool
+) -> list[dict[str, Any]]:
+    """Send a command for each target (columns of `commands`); what came of them, as shown by --json."""
+    # Where none is running, one may be about to start, but there is no sense in waiting long.
+    timeout = 0 if no_wait else ANSWER_S if client.daemons() else 0.5
+    return [_ask(client, action, reason, timeout, target) for target in targets]
 
 
 def _ask(client: Client, action: str, reason: str | None, timeout: float, target: dict[str, Any]) -> dict[str, Any]:

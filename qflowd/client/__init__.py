@@ -4,5 +4,16 @@ from qflowd.client.client import Client
 from qflowd.client.instance import Instance
 from qflowd.client.opening import connect
 from qflowd.client.records import Answer, AttemptInfo, InstanceInfo, LogLine, TaskInfo
+from qflowd.client.stored_workflow import StoredWorkflow
 
-__all__ = ["Answer", "AttemptInfo", "Client", "Instance", "InstanceInfo", "LogLine", "TaskInfo", "connect"]
+__all__ = [
+    "Answer",
+    "AttemptInfo",
+    "Client",
+    "Instance",
+    "InstanceInfo",
+    "LogLine",
+    "StoredWorkflow",
+    "TaskInfo",
+    "connect",
+]

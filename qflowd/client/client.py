@@ -9,6 +9,7 @@ from qflowd.client import requests
 from qflowd.client.instance import Instance
 from qflowd.client.polling import poll
 from qflowd.client.records import Answer, InstanceInfo, plain_row
+from qflowd.client.stored_workflow import StoredWorkflow
 from qflowd.define import rows
 from qflowd.model import jsontext
 from qflowd.model.errors import InvalidRequest, NotFound, Rejected
@@ -110,7 +111,7 @@ class Client:
         reason: str | None = None,
         timeout: float | None = ANSWER_S,
     ) -> Answer:
-        """Ask the daemons for `action` (terminate, retry, resume, enable, disable), and wait for their answer.
+        """Ask the daemons for `action` (`docs/sql-contract.md` lists them), and wait for their answer.
 
         Args:
             timeout: seconds to wait; 0 returns at once (state NEW), None waits for ever.
@@ -159,6 +160,10 @@ class Client:
             whose = "" if self.tenant == DEFAULT_TENANT else f" of tenant {self.tenant}"
             raise NotFound(f"there is no instance {instance_id}{whose}; `qflowd ps` lists what there is")
         return Instance(self, instance_id)
+
+    def workflow(self, workflow: str) -> StoredWorkflow:
+        """The controller of a workflow: its versions, and which of them runs."""
+        return StoredWorkflow(self, workflow)
 
     def history(self, workflow: str, limit: int = 20) -> list[InstanceInfo]:
         """The latest instances of a workflow (or of a job submitted by itself), newest first.

@@ -129,6 +129,8 @@ _SUBMISSION: Final[Mapping[str, Reader[Any]]] = {
 }
 _COMMAND: Final[Mapping[str, Reader[Any]]] = {
     **dict.fromkeys(("tenant", "action", "workflow", "task"), text),
+    **dict.fromkeys(("reason", "requested_by"), lambda value: jsontext.clean_text(_text(value))),
+    "args": _json_object("args", ', such as {"version": 3}'),
     "instance_id": whole(1, LARGEST_INSTANCE),
     "task_id": whole(ORDINALS, LARGEST_INSTANCE * ORDINALS + ORDINALS - 1),
 }

@@ -4,6 +4,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from qflowd.define import rows
+from qflowd.define.documents import Document
+from qflowd.define.fields import Fields
+from qflowd.define.readers import Reader
 from qflowd.engine.caches import LaneIds, LaneKey, Plans, RegisteredJobs
 from qflowd.engine.instances import Instances
 from qflowd.engine.request import Refused
@@ -36,6 +39,9 @@ class Command(NamedTuple):
     workflow: str | None = None
     task: str | None = None
     task_id: int | None = None
+    args: Mapping[str, Json] | None = None
+    reason: str | None = None
+    requested_by: str | None = None
 
 
 class CarriedOut(NamedTuple):
@@ -98,6 +104,19 @@ def read_command(row: Any) -> Command:
     if fields.faults:
         raise Refused("\n".join(map(str, fields.faults)))
     return Command(row.id, **values)
+
+
+def read_args(command: Command, **readers: Reader[Any]) -> dict[str, Any]:
+    """What `args` of a command must hold, by name.
+
+    Raises: Refused if something is missing, faulty, or unknown.
+    """
+    fields = Fields(Document({}), ("args",), command.args or {}, [])
+    values = {name: fields.need(name, read, None) for name, read in readers.items()}
+    fields.close()
+    if fields.faults:
+        raise Refused("\n".join(map(str, fields.faults)))
+    return values
 
 
 def one_workflow(tx: Tx, command: Command) -> Any:

@@ -15,6 +15,7 @@ from qflowd.engine.plan import Plan
 from qflowd.engine.request import LONGEST_ERROR, Refused, Request, read_request
 from qflowd.engine.stray_ids import largest_id
 from qflowd.engine.timers import DEADLINE, RUN
+from qflowd.engine.versions import find_version
 from qflowd.model import jsontext
 from qflowd.model.errors import QflowdError
 from qflowd.model.ids import task_id
@@ -133,10 +134,7 @@ class Intake:
             raise Refused(f"workflow {request.workflow!r} is disabled: {why}")
         version_id = definition.active_version
         if request.version is not None:
-            version = tx.one("find_version", definition_id=definition.id, version=request.version)
-            if version is None:
-                raise Refused(f"workflow {request.workflow!r} has no version {request.version}")
-            version_id = version.id
+            version_id = find_version(tx, definition, str(request.workflow), request.version).row.id
         return self._plans.of_version(tx, version_id)
 
 

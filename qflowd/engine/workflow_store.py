@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from qflowd.define import stored
@@ -32,8 +32,9 @@ def store_workflow(
 ) -> int | None:
     """Make `workflow` the ACTIVE version of its key, with its nodes and its schedule.
 
-    Source text that is the active version's already makes none, but the definition is put right: a file that was gone and is
-    back enables its workflow again. Safe when several daemons store the same text at once, and when repeated.
+    Source text that was stored last makes none, so a version that a command has activated stays until the text changes. The
+    definition is put right: a file that was gone and is back enables its workflow again. Safe when several daemons store
+    the same text at once, and when repeated.
 
     Args:
         source: the text that described it, kept as it is; its SHA-256 tells versions apart.
@@ -45,39 +46,69 @@ def store_workflow(
 
     Raises: InvalidWorkflow if it is too large to be stored.
     """
-    key: dict[str, Any] = {"tenant": tenant, "workflow": workflow.key}
-    about, digest = _about(workflow, file), hashlib.sha256(source.encode()).hexdigest()
-    if tx.one("find_definition", **key) is None:
-        tx.run("insert_definition", **key, **about, now=tx.now)
-    tx.run("lock_definition", **key)
-    definition = tx.one("find_definition", **key)  # once more: another daemon may have been faster
-    if (
-        definition.hash == digest
-        and definition.error is None
-        and all(getattr(definition, name) == about[name] for name in about)
-    ):
+    definition = _locked(tx, workflow, file, tenant)
+    digest = hashlib.sha256(source.encode()).hexdigest()
+    is_new = definition.source_hash != digest
+    if not is_new and definition.hash != digest:
+        workflow = load_workflow(tx, definition.active_version)  # a command has made another version the active one
+    about = about_workflow(workflow, file)
+    if not is_new and definition.error is None and all(getattr(definition, name) == about[name] for name in about):
         return None
     version = version_id = None
-    if definition.hash != digest:
+    if is_new:
         version = tx.one("newest_version", definition_id=definition.id).version + 1
-        tx.run("archive_version", definition_id=definition.id)
-        made = tx.one(
-            "insert_version",
-            definition_id=definition.id,
-            version=version,
-            document=stored.write(workflow),
-            source_text=source,
-            format=format,
-            hash=digest,
-            now=tx.now,
-        )
-        version_id = made.id
-        _insert_nodes(tx, made.id, workflow, pool_of)
-    save_schedule(
-        tx, definition.id, workflow.schedule, was_enabled=bool(definition.enabled), is_enabled=workflow.enabled
-    )
-    tx.run("update_definition", id=definition.id, **about, active_version=version_id, now=tx.now)
+        text: dict[str, Any] = {"document": stored.write(workflow), "source_text": source, "format": format}
+        about_version = {"hash": digest, "source": about["source"], "file": file}
+        made = {"definition_id": definition.id, "version": version, **text, **about_version}
+        version_id = tx.one("insert_version", **made, now=tx.now).id
+        _insert_nodes(tx, version_id, workflow, pool_of)
+        make_active(tx, definition, version_id, replaced=definition.version)
+    put_in_effect(tx, definition, workflow, about | {"source_hash": digest, "error": None}, version_id)
     return version
+
+
+def _locked(tx: Tx, workflow: Workflow, file: str | None, tenant: str) -> Any:
+    """The row of `find_definition`, made if it is missing, locked until the end of the transaction."""
+    key: dict[str, Any] = {"tenant": tenant, "workflow": workflow.key}
+    if tx.one("find_definition", **key) is None:
+        tx.run("insert_definition", **key, **about_workflow(workflow, file), now=tx.now)
+    return lock_definition(tx, **key)
+
+
+def lock_definition(tx: Tx, *, tenant: str, workflow: str) -> Any:
+    """The row of `find_definition`, locked until the end of the transaction."""
+    tx.run("lock_definition", tenant=tenant, workflow=workflow)
+    return tx.one("find_definition", tenant=tenant, workflow=workflow)  # after the lock: others may have been faster
+
+
+def load_workflow(tx: Tx, version_id: int) -> Workflow:
+    """A stored version. Raises: InvalidWorkflow if a newer release has stored it."""
+    row = tx.one("load_version", id=version_id)
+    return stored.read(row.document, f"a version of {row.workflow}")
+
+
+def make_active(
+    tx: Tx, definition: Any, version_id: int, *, replaced: int | None, by: str | None = None, note: str | None = None
+) -> None:
+    """Archive the version that is active now, and mark another as active.
+
+    Args:
+        definition: a row of `find_definition`, locked.
+        replaced: the number of the version whose place it takes; None keeps what it replaced before.
+        by: who asked for it, if a command did.
+        note: why.
+    """
+    tx.run("archive_version", definition_id=definition.id)
+    tx.run("activate_version", id=version_id, replaced=replaced, activated_by=by, note=note, now=tx.now)
+
+
+def put_in_effect(
+    tx: Tx, definition: Any, workflow: Workflow, about: Mapping[str, Any], version_id: int | None
+) -> None:
+    """Let the definition and its schedule say what the active version does. `version_id` None: that of before."""
+    tx.run("update_definition", id=definition.id, **about, active_version=version_id, now=tx.now)
+    was, now = bool(definition.enabled), bool(about["enabled"])
+    save_schedule(tx, definition.id, workflow.schedule, was_enabled=was, is_enabled=now)
 
 
 def canonical(workflow: Workflow) -> str:
@@ -95,7 +126,8 @@ def pool_of_task(task: Task, workflow: Workflow, pool_of: PoolOf) -> str:
     return task.settings.pool or workflow.defaults.pool or pool_of(task.job) or str(BUILT_IN.pool)
 
 
-def _about(workflow: Workflow, file: str | None) -> dict[str, Any]:
+def about_workflow(workflow: Workflow, file: str | None) -> dict[str, Any]:
+    """What a definition says of its active version. `file`: that it came from; None for a program."""
     return {
         "title": workflow.title,
         "description": workflow.description,

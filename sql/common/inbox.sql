@@ -85,7 +85,7 @@ WHERE id = :id AND tenant = :tenant
 SELECT id FROM qflow.commands WHERE is_open = 1 ORDER BY id LIMIT {literal: batch}
 
 -- name: take_command
-SELECT id, tenant, action, instance_id, workflow, task, task_id, filter FROM qflow.commands
+SELECT id, tenant, action, instance_id, workflow, task, task_id, filter, args, reason, requested_by FROM qflow.commands
 WHERE id = :id AND is_open = 1 {lock}
 
 -- name: answer_command

@@ -43,6 +43,14 @@ ORDER BY id LIMIT {literal: batch}
 -- name: list_workflows
 SELECT * FROM qflow.workflows WHERE tenant = :tenant ORDER BY workflow
 
+-- name: list_versions
+-- Without source_text and document, which may be large.
+SELECT workflow, version, state, hash, source, file, created_at, activated_at, activated_by, replaced, note
+FROM qflow.versions WHERE workflow = :workflow AND tenant = :tenant ORDER BY version DESC
+
+-- name: show_version_document
+SELECT document FROM qflow.versions WHERE workflow = :workflow AND version = :version AND tenant = :tenant
+
 -- name: list_schedules
 SELECT * FROM qflow.schedules WHERE tenant = :tenant ORDER BY workflow, name
 

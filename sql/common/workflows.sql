@@ -1,7 +1,8 @@
 -- Templates: a definition, its versions, and the files that could not become one.
 
 -- name: find_definition
-SELECT d.id, d.title, d.description, d.domain, d.type, d.tags, d.enabled, d.source, d.file, d.error, v.hash
+SELECT d.id, d.title, d.description, d.domain, d.type, d.tags, d.enabled, d.source, d.file, d.error, d.source_hash,
+    d.active_version, v.version, v.hash, v.replaced
 FROM qflow.workflow_definition d LEFT JOIN qflow.workflow_version v ON v.id = d.active_version
 WHERE d.tenant = :tenant AND d.workflow = :workflow
 
@@ -17,8 +18,8 @@ UPDATE qflow.workflow_definition SET tenant = :tenant WHERE tenant = :tenant AND
 
 -- name: update_definition
 UPDATE qflow.workflow_definition SET title = :title, description = :description, domain = :domain, type = :type, tags = :tags,
-    enabled = :enabled, source = :source, file = :file, active_version = COALESCE(:active_version, active_version),
-    error = NULL, updated_at = :now
+    enabled = :enabled, source = :source, file = :file, source_hash = :source_hash,
+    active_version = COALESCE(:active_version, active_version), error = :error, updated_at = :now
 WHERE id = :id
 
 -- name: disable_definition
@@ -27,8 +28,7 @@ UPDATE qflow.workflow_definition SET enabled = 0, error = :error, updated_at = :
 WHERE tenant = :tenant AND workflow = :workflow AND source = 'file' AND file = :file
 
 -- name: list_definitions_of_files
-SELECT d.workflow, d.file, d.enabled, d.error, v.hash
-FROM qflow.workflow_definition d LEFT JOIN qflow.workflow_version v ON v.id = d.active_version
+SELECT d.workflow, d.file, d.enabled, d.error, d.source_hash AS hash FROM qflow.workflow_definition d
 WHERE d.tenant = :tenant AND d.source = 'file' ORDER BY d.id
 
 -- name: newest_version
@@ -38,9 +38,15 @@ SELECT COALESCE(MAX(version), 0) AS version FROM qflow.workflow_version WHERE de
 UPDATE qflow.workflow_version SET state = {version.ARCHIVED} WHERE definition_id = :definition_id AND state = {version.ACTIVE}
 
 -- name: insert_version
-INSERT INTO qflow.workflow_version (definition_id, version, state, document, source_text, format, hash, created_at)
-VALUES (:definition_id, :version, {version.ACTIVE}, :document, :source_text, :format, :hash, :now)
+INSERT INTO qflow.workflow_version (definition_id, version, state, document, source_text, format, hash, source, file, created_at)
+VALUES (:definition_id, :version, {version.DRAFT}, :document, :source_text, :format, :hash, :source, :file, :now)
 {returning: id}
+
+-- name: activate_version
+-- Without `replaced` it keeps the version that it replaced before: so one rollback after another goes further back.
+UPDATE qflow.workflow_version SET state = {version.ACTIVE}, activated_at = :now, activated_by = :activated_by, note = :note,
+    replaced = COALESCE(:replaced, replaced)
+WHERE id = :id
 
 -- name: insert_nodes
 INSERT INTO qflow.workflow_node (version_id, node, task, title, job, pool, params)

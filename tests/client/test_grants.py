@@ -11,7 +11,19 @@ from qflowd.model.errors import Rejected
 from tests.client.conftest import StandIn
 
 INBOXES = ("submissions", "commands", "signals")
-VIEWS = ["instances", "tasks", "attempts", "logs", "workflows", "schedules", "fires", "jobs", "pools", "daemons"]
+VIEWS = [
+    "instances",
+    "tasks",
+    "attempts",
+    "logs",
+    "workflows",
+    "versions",
+    "schedules",
+    "fires",
+    "jobs",
+    "pools",
+    "daemons",
+]
 
 
 @pytest.fixture(params=["postgres", "mariadb"])

@@ -13,7 +13,19 @@ from tests.contract.desk import Desk
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/sql-contract.md").read_text("utf-8")
 INBOXES = ("submissions", "commands", "signals")
-VIEWS = ("instances", "tasks", "attempts", "logs", "workflows", "schedules", "fires", "jobs", "pools", "daemons")
+VIEWS = (
+    "instances",
+    "tasks",
+    "attempts",
+    "logs",
+    "workflows",
+    "versions",
+    "schedules",
+    "fires",
+    "jobs",
+    "pools",
+    "daemons",
+)
 
 # What earlier pages promised: names leave this list only with a new major version.
 PROMISED = {
@@ -30,6 +42,8 @@ PROMISED = {
     "exit_signal code_hash daemon error traceback tenant",
     "logs": "id task_id instance_id task attempt at stream level logger message attributes tenant",
     "workflows": "workflow title description domain type tags enabled version state source file hash created_at updated_at error tenant",
+    "versions": "workflow version state hash source file created_at activated_at activated_by replaced note format source_text "
+    "document tenant",
     "schedules": "workflow name cron timezone catchup enabled source last_fire_at next_fire_at tenant",
     "fires": "workflow schedule fire_at instance_id state error tenant",
     "jobs": "job params_schema file hash doc settings daemons state error",

@@ -110,7 +110,7 @@ LEFT JOIN qflow.workflow_node n ON n.version_id = i.version_id AND n.node = t.no
 ;
 {replace_view} qflow.workflows AS
 SELECT d.workflow, d.title, d.description, d.domain, d.type, d.tags, d.enabled, v.version, {words: version v.state} AS state,
-    d.source, d.file, v.hash, {instant: d.created_at} AS created_at, {instant: d.updated_at} AS updated_at,
+    CASE WHEN v.activated_by IS NULL THEN d.source ELSE 'command' END AS source, d.file, v.hash, {instant: d.created_at} AS created_at, {instant: d.updated_at} AS updated_at,
     COALESCE(f.error, d.error) AS error, d.tenant
 FROM qflow.workflow_definition d
 LEFT JOIN qflow.workflow_version v ON v.id = d.active_version
@@ -123,6 +123,16 @@ SELECT CASE WHEN f.workflow IS NULL OR EXISTS (SELECT 1 FROM qflow.workflow_defi
     f.error, 'default'
 FROM qflow.workflow_fault f
 WHERE NOT EXISTS (SELECT 1 FROM qflow.workflow_definition d WHERE d.workflow = f.workflow AND d.file = f.file)
+;
+{only: sqlite DROP VIEW IF EXISTS qflow.versions}
+;
+{replace_view} qflow.versions AS
+SELECT d.workflow, v.version, {words: version v.state} AS state, v.hash, v.source, v.file, {instant: v.created_at} AS created_at,
+    {instant: v.activated_at} AS activated_at,
+    CASE WHEN v.activated_at IS NOT NULL THEN COALESCE(v.activated_by, v.source) END AS activated_by, v.replaced, v.note,
+    v.format, v.source_text, v.document, d.tenant
+FROM qflow.workflow_version v
+JOIN qflow.workflow_definition d ON d.id = v.definition_id
 ;
 {only: sqlite DROP VIEW IF EXISTS qflow.schedules}
 ;

@@ -1,0 +1,143 @@
+"""`qflowd versions`: which versions of a workflow there are, what differs between two, and which of them runs."""
+
+import contextlib
+import json
+from typing import Any, Final
+
+import click
+
+from qflowd.cli import exits
+from qflowd.cli.commands import COMMANDS
+from qflowd.cli.control import command_options, send
+from qflowd.cli.printing import bold, compact, cut, print_json, print_list
+from qflowd.cli.session import json_option, open_client
+from qflowd.define.differences import Difference
+
+COLUMNS: Final = (
+    "version> | state | CREATED (UTC):created_at | ACTIVE SINCE (UTC):activated_at | BY:activated_by | REPLACED>:replaced"
+    " | HASH:hash_start | FILE:file | note"
+)
+LONGEST_VALUE: Final = 200
+MARKS: Final = {
+    "added": ("+", "green"),
+    "removed": ("-", "red"),
+    "renamed": ("~", "yellow"),
+    "changed": ("~", "yellow"),
+}
+LIST: Final = "list"
+
+
+class VersionsGroup(click.Group):
+    """A group whose first word may also be a workflow: then that one is listed."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        first = next((word for word in args if not word.startswith("-")), None)
+        if first is not None and first not in self.commands:
+            args = [LIST, *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(
+    cls=VersionsGroup, help=f"{COMMANDS['versions']}\n\n`qflowd versions WORKFLOW` is short for `list WORKFLOW`."
+)
+def versions() -> None:
+    """See `help` above."""
+
+
+@versions.command(LIST)
+@click.argument("workflow")
+@json_option
+def list_versions(*, workflow: str, as_json: bool) -> None:
+    """List the versions of WORKFLOW, newest first."""
+    with open_client() as client:
+        rows = client.workflow(workflow).versions()
+    if not as_json:
+        rows = [row | {"hash_start": row["hash"][:12]} for row in rows]
+    print_list(rows, COLUMNS, as_json=as_json)
+
+
+@versions.command()
+@click.argument("workflow")
+@click.argument("before", type=int)
+@click.argument("after", type=int)
+@json_option
+def diff(*, workflow: str, before: int, after: int, as_json: bool) -> None:
+    """Show what changed in WORKFLOW from version BEFORE to version AFTER, task by task.
+
+    Values are shown as a file would hold them; comments, spelling and the order of keys do not count.
+    """
+    with open_client() as client:
+        found = client.workflow(workflow).diff(before, after)
+    if as_json:
+        print_json({"workflow": workflow, "before": before, "after": after, "differences": found})
+        return
+    click.echo(f"{bold(workflow)}  version {before} → {after}")
+    if not found:
+        click.echo("  nothing that runs has changed")
+    shown: str | None = ""
+    for difference in found:
+        if difference.task != shown and difference.key:
+            click.echo(f"\n  {bold(difference.task or 'workflow')}")
+        elif difference.task != shown:
+            click.echo()
+        shown = difference.task
+        click.echo(_line(difference))
+
+
+def _line(difference: Difference) -> str:
+    mark, colour = MARKS[difference.change]
+    before, after = (cut(_shown(value), LONGEST_VALUE) for value in (difference.before, difference.after))
+    if difference.change == "renamed":
+        return f"  {click.style(mark, fg=colour)} {bold(str(difference.task))}  was {difference.before}"
+    if not difference.key:
+        whole = (before if difference.change == "removed" else after).removeprefix("{").removesuffix("}")
+        return f"  {click.style(mark, fg=colour)} {bold(str(difference.task))}  {whole}"
+    value = {"added": after, "removed": before}.get(difference.change, f"{before} → {after}")
+    return f"    {click.style(mark, fg=colour)} {difference.key}: {value}"
+
+
+def _shown(value: Any) -> str:
+    """In one line, as in a workflow file: a string has quotes only where it would be read as another value without."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_shown(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, str) and value.strip() == value != "":
+        with contextlib.suppress(ValueError):
+            json.loads(value)
+            return compact(value)
+        return value
+    return compact(value)
+
+
+@versions.command()
+@click.argument("workflow")
+@click.argument("version", type=int)
+@command_options
+def activate(*, workflow: str, version: int, reason: str | None, no_wait: bool, as_json: bool) -> int:
+    """Let new instances of WORKFLOW run VERSION, until its file changes."""
+    return _send("activate", workflow, {"version": version}, reason, no_wait=no_wait, as_json=as_json)
+
+
+@versions.command()
+@click.argument("workflow")
+@command_options
+def rollback(*, workflow: str, reason: str | None, no_wait: bool, as_json: bool) -> int:
+    """Activate the version of WORKFLOW that the active one has replaced."""
+    return _send("rollback", workflow, None, reason, no_wait=no_wait, as_json=as_json)
+
+
+def _send(
+    action: str, workflow: str, args: dict[str, Any] | None, reason: str | None, *, no_wait: bool, as_json: bool
+) -> int:
+    """Send a command; its exit code."""
+    with open_client() as client:
+        [answer] = send(client, action, [{"workflow": workflow, "args": args}], reason, no_wait=no_wait)
+    if as_json:
+        print_json(answer)
+    if error := answer.get("error"):
+        exits.say(f"{action} {workflow}: {error}")
+        return exits.ERROR
+    if not as_json and (result := answer["result"]):
+        click.echo(f"{workflow}: version {result['version']} is active, it replaces {result['replaced']}")
+    elif not as_json:
+        click.echo(f"{action} {workflow}: asked")
+    return exits.OK

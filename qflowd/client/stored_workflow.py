@@ -1,0 +1,70 @@
+"""The controller of one workflow: its versions, which of them runs, and what differs between two."""
+
+from typing import TYPE_CHECKING, Any
+
+from qflowd.client.records import Answer
+from qflowd.define import stored
+from qflowd.define.differences import Difference, differences
+from qflowd.model.errors import NotFound
+from qflowd.model.workflow import Workflow
+
+if TYPE_CHECKING:
+    from qflowd.client.client import Client
+
+
+class StoredWorkflow:
+    """A workflow in the database, as `Client.workflow()` gives it; that it exists is asked only by its methods."""
+
+    def __init__(self, client: "Client", key: str) -> None:
+        self._client = client
+        self.key = key
+
+    def __repr__(self) -> str:
+        return f"<qflowd.StoredWorkflow {self.key}>"
+
+    def versions(self) -> list[dict[str, Any]]:
+        """Rows of the view `versions` without `source_text` and `document`, newest first.
+
+        Raises: NotFound if there is no such workflow; StoreUnavailable.
+        """
+        rows = [row._asdict() for row in self._client.read_all("list_versions", workflow=self.key)]
+        if not rows:
+            raise NotFound(f"there is no workflow {self.key!r}; `qflowd workflows` lists those there are")
+        return rows
+
+    def version(self, version: int) -> Workflow:
+        """One version, as it was stored.
+
+        Raises: NotFound; InvalidWorkflow if a newer qflowd has stored it.
+        """
+        row = self._client.read_one("show_version_document", workflow=self.key, version=version)
+        if row is None:
+            newest = self.versions()[0]["version"]
+            raise NotFound(f"workflow {self.key!r} has no version {version}; the newest is {newest}")
+        return stored.read(row.document, f"version {version} of {self.key}")
+
+    def diff(self, before: int, after: int) -> list[Difference]:
+        """What changed from one version to another, task by task; comments and the order of keys do not count.
+
+        Raises: NotFound; InvalidWorkflow if a newer qflowd has stored one of them.
+        """
+        return differences(self.version(before), self.version(after))
+
+    def activate(self, version: int, reason: str | None = None, *, timeout: float | None = 30.0) -> Answer:
+        """Let new instances run this version, until the workflow's file changes.
+
+        Raises: as `Client.command`.
+        """
+        return self._command("activate", reason, timeout, {"version": version})
+
+    def rollback(self, reason: str | None = None, *, timeout: float | None = 30.0) -> Answer:
+        """Activate the version that the active one has replaced; repeated, it goes further back.
+
+        Raises: as `Client.command`.
+        """
+        return self._command("rollback", reason, timeout)
+
+    def _command(
+        self, action: str, reason: str | None, timeout: float | None, args: dict[str, Any] | None = None
+    ) -> Answer:
+        return self._client.command(action, workflow=self.key, args=args, reason=reason, timeout=timeout)

@@ -1,0 +1,84 @@
+"""`qflowd versions`: the list, the difference of two, and the commands that choose one."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from qflowd.define import stored
+from qflowd.define.workflow_file import parse
+
+BARS = {"a": {"job": "load", "retries": 2, "params": {"code": "3"}}, "b": {"job": "check", "after": "a"}}
+
+
+@pytest.fixture
+def daily(own_engine):
+    """A workflow of two versions."""
+
+    def document(tasks):
+        return stored.write(parse(json.dumps({"workflow": "daily", "tasks": tasks}), "json", "daily"))
+
+    engine = own_engine
+    engine.workflow("daily", document(BARS))
+    row = {"definition_id": 1, "version": 2, "state": 2, "format": "json", "hash": "0123456789abcdef"}
+    row |= {"source": "file", "created_at": "NOW", "activated_at": "NOW", "activated_by": "ann", "replaced": 1}
+    changed = {
+        "a": {"job": "load", "retries": 3, "params": {"code": 3}},
+        "c": {"job": "check", "after": "a", "pool": "io"},
+    }
+    engine.sql(engine.insert("workflow_version", **row, document=document(changed), note="a try"))
+    return engine
+
+
+def test_versions_are_listed_compared_and_chosen(run, daily):
+    rows = run("versions", "daily", "--json").json
+    assert [(row["version"], row["state"], row["activated_by"], row["note"]) for row in rows] == [
+        (2, "ARCHIVED", "ann", "a try"),
+        (1, "ACTIVE", None, None),
+    ]
+    listed = run("versions", "daily").out.splitlines()
+    assert listed[0].split()[:2] == ["VERSION", "STATE"]
+    assert "0123456789ab " in listed[1]
+    assert run("versions", "list", "daily").out == run("versions", "--", "daily").out == "\n".join([*listed, ""])
+
+    assert run("versions", "diff", "daily", 1, 2).out.splitlines() == [
+        "daily  version 1 → 2",
+        "",
+        "  a",
+        '    ~ params.code: "3" → 3',
+        "    ~ retries: 2 → 3",
+        "",
+        "  + c  job: check, after: {a: true}, pool: io",
+        "",
+        "  - b  job: check, after: {a: true}",
+    ]
+    assert run("versions", "diff", "daily", 1, 1).out == "daily  version 1 → 1\n  nothing that runs has changed\n"
+    assert run("versions", "diff", "daily", 2, 1, "--json").json["differences"][0] == {
+        "change": "changed",
+        "task": "a",
+        "key": "params.code",
+        "before": 3,
+        "after": "3",
+    }
+
+    ran = run("versions", "activate", "daily", 2, "--reason", "good after all", "--no-wait")
+    assert ran.out == "activate daily: asked\n"
+    daily.sql("DELETE FROM qflow.commands")
+    daily.daemon()
+    thread = daily.answer_commands("REJECTED", "version 2 is ACTIVE already")
+    ran = run("versions", "rollback", "daily")
+    thread.join()
+    assert (ran.code, ran.err) == (1, "qflowd: rollback daily: version 2 is ACTIVE already\n")
+
+
+def test_what_does_not_exist_is_named_with_the_remedy(run, daily):
+    for words, error in [
+        (("daily", 1, 7), "workflow 'daily' has no version 7; the newest is 2"),
+        (("daily", 0, 1), "workflow 'daily' has no version 0; the newest is 2"),
+        (("weekly", 1, 2), "there is no workflow 'weekly'; `qflowd workflows` lists those there are"),
+    ]:
+        ran = run("versions", "diff", *words)
+        assert (ran.code, ran.err) == (1, f"qflowd: {error}\n")
+    assert run("versions", "weekly").code == 1
+    assert run("versions", "diff", "daily", "one", "two").code == 2
