@@ -36,7 +36,7 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "resume": "Start instances that were submitted with --hold.",
     },
     "Look": {
-        "workflows": "List workflows, and files that could not be read.",
+        "workflows": "List workflows, and files that could not be read; archive one.",
         "versions": "List versions of a workflow; compare, activate, roll back.",
         "schedules": "List schedules; enable, disable or look into one.",
         "jobs": "List jobs that live daemons know (ACTIVE) or knew (WITHDRAWN).",

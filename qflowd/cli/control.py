@@ -16,8 +16,17 @@ ANSWER_S: Final = 15.0
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def command_of(action: str, target: str, summary: str, argument: Callable[[Any], Any]) -> click.Command:
-    """The command that sends `action` to each `target` (`instance_id` or `workflow`) that its `argument` takes."""
+def command_of(
+    action: str,
+    target: str,
+    summary: str,
+    argument: Callable[[Any], Any],
+    outcome: Callable[[Any], str] = lambda _result: "done",
+) -> click.Command:
+    """The command that sends `action` to each `target` (`instance_id` or `workflow`) that its `argument` takes.
+
+    `outcome`: what to say of the result of one that was carried out.
+    """
 
     @click.command(action, help=f"{summary}\n\nExit code 1 if one of them is refused, or no daemon answers.")
     @argument
@@ -31,7 +40,7 @@ def command_of(action: str, target: str, summary: str, argument: Callable[[Any],
             if error := answer.get("error"):
                 exits.say(f"{action} {value}: {error}")
             elif not as_json:
-                click.echo(f"{action} {value}: {'asked' if answer['state'] == 'NEW' else 'done'}")
+                click.echo(f"{action} {value}: {'asked' if answer['state'] == 'NEW' else outcome(answer['result'])}")
         return exits.ERROR if any(answer.get("error") for answer in answers) else exits.OK
 
     return command

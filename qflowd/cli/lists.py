@@ -2,7 +2,7 @@
 
 import itertools
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -47,10 +47,12 @@ INSTANCES: Final = (
 FIRES: Final = "FIRED FOR (UTC):fire_at | INSTANCE>:instance_id | state | NOTE:error"
 
 
-def _show(name: str, *, as_json: bool) -> None:
+def _show(name: str, *, as_json: bool, **asked: bool) -> None:
     columns, empty = LISTINGS[name]
+    if asked.get("with_archived"):
+        columns = columns.replace(" |", " | ARCHIVED (UTC):archived_at |", 1)
     with open_client() as client:
-        rows = getattr(client, name)()
+        rows = getattr(client, name)(**asked)
     print_list(rows, columns, empty, as_json=as_json)
 
 
@@ -58,7 +60,7 @@ def _command(name: str) -> click.Command:
     return click.command(name, help=COMMANDS[name])(json_option(partial(_show, name)))
 
 
-workflows, jobs, plugins, daemons, pools = map(_command, ("workflows", "jobs", "plugins", "daemons", "pools"))
+jobs, plugins, daemons, pools = map(_command, ("jobs", "plugins", "daemons", "pools"))
 
 
 @click.command()
@@ -88,13 +90,27 @@ def _instances(client: Client, workflow: str | None, state: str | None, limit: i
     return list(itertools.islice(itertools.chain(opened, rest), limit))
 
 
+WITH_ARCHIVED: Final = click.option("--all", "with_archived", is_flag=True, help="Archived workflows as well.")
+
+
 @click.group(invoke_without_command=True)
+@WITH_ARCHIVED
 @json_option
 @click.pass_context
-def schedules(context: click.Context, *, as_json: bool) -> None:
+def workflows(context: click.Context, *, with_archived: bool, as_json: bool) -> None:
+    """List workflows, and files that could not be read; or archive workflows that nobody runs any more."""
+    if context.invoked_subcommand is None:
+        _show("workflows", as_json=as_json, with_archived=with_archived)
+
+
+@click.group(invoke_without_command=True)
+@WITH_ARCHIVED
+@json_option
+@click.pass_context
+def schedules(context: click.Context, *, with_archived: bool, as_json: bool) -> None:
     """List schedules and when they fire next; or enable, disable or look into that of one workflow."""
     if context.invoked_subcommand is None:
-        _show("schedules", as_json=as_json)
+        _show("schedules", as_json=as_json, with_archived=with_archived)
 
 
 @schedules.command()
@@ -110,6 +126,16 @@ def fires(*, workflow: str, limit: int, as_json: bool) -> None:
     print_list(rows, FIRES, f"the schedule of {workflow} has not fired yet", as_json=as_json)
 
 
+def _archived(result: dict[str, Any]) -> str:
+    count = result["open_instances"]
+    return "done" if not count else f"done; {count} open instance{'s' * (count > 1)} will run to the end"
+
+
 WORKFLOWS: Final = click.argument("targets", metavar="WORKFLOW...", nargs=-1, required=True)
+ARCHIVE: Final = (
+    "Take no more submissions of WORKFLOW, fire it no more, and leave it out of lists; open instances run on."
+)
+workflows.add_command(command_of("archive", "workflow", ARCHIVE, WORKFLOWS, _archived))
+workflows.add_command(command_of("unarchive", "workflow", "Undo the archiving of WORKFLOW.", WORKFLOWS))
 for action in ("enable", "disable"):
     schedules.add_command(command_of(action, "workflow", f"{action.title()} the schedule of WORKFLOW.", WORKFLOWS))

@@ -207,13 +207,13 @@ class Client:
         row = self.read_one("show_active_document", workflow=workflow)
         return None if row is None else str(row.document)
 
-    def workflows(self) -> list[dict[str, Any]]:
+    def workflows(self, *, with_archived: bool = False) -> list[dict[str, Any]]:
         """Rows of the view `workflows`, files that could not be read among them."""
-        return self._list("list_workflows")
+        return [row for row in self._list("list_workflows") if with_archived or row["archived_at"] is None]
 
-    def schedules(self) -> list[dict[str, Any]]:
+    def schedules(self, *, with_archived: bool = False) -> list[dict[str, Any]]:
         """Rows of the view `schedules`."""
-        return self._list("list_schedules")
+        return [row for row in self._list("list_schedules") if with_archived or row["archived_at"] is None]
 
     def fires(self, workflow: str, limit: int = 20) -> list[dict[str, Any]]:
         """The latest rows of the view `fires`: when the schedule of a workflow fired, and what came of it."""

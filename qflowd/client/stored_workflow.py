@@ -1,4 +1,4 @@
-"""The controller of one workflow: its versions, which of them runs, and what differs between two."""
+"""The controller of one workflow: its versions, which of them runs, and whether any does."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +63,20 @@ class StoredWorkflow:
         Raises: as `Client.command`.
         """
         return self._command("rollback", reason, timeout)
+
+    def archive(self, reason: str | None = None, *, timeout: float | None = 30.0) -> Answer:
+        """Take no more submissions and fire no more; open instances run to their end.
+
+        Raises: as `Client.command`.
+        """
+        return self._command("archive", reason, timeout)
+
+    def unarchive(self, reason: str | None = None, *, timeout: float | None = 30.0) -> Answer:
+        """Take submissions again, and fire from now on.
+
+        Raises: as `Client.command`.
+        """
+        return self._command("unarchive", reason, timeout)
 
     def _command(
         self, action: str, reason: str | None, timeout: float | None, args: dict[str, Any] | None = None

@@ -6,7 +6,7 @@ REJECTED with the reason and never taken again, so it cannot stand in the way of
 
 from typing import ClassVar, Final
 
-from qflowd.engine import resume, retry, schedules, terminate, versions  # noqa: F401 - each adds its verbs
+from qflowd.engine import archive, resume, retry, schedules, terminate, versions  # noqa: F401 - each adds its verbs
 from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
 from qflowd.engine.control import VERBS, Caches, LanesMissing, Later, NotPossible, read_command
 from qflowd.engine.instances import Instances

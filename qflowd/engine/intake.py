@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from math import inf
 from typing import Any, NamedTuple
 
+from qflowd.engine.archive import why_archived
 from qflowd.engine.caches import LaneIds, LaneKey, Plans, RegisteredJobs
 from qflowd.engine.expand import Admission, admit_request, instance_row, task_rows
 from qflowd.engine.plan import Plan
@@ -129,6 +130,8 @@ class Intake:
         definition = definitions[target]
         if definition is None or definition.active_version is None:
             raise Refused(_why_no_workflow(tx, str(request.workflow)))
+        if why := why_archived(definition, str(request.workflow)):
+            raise Refused(why)
         if not definition.enabled:
             why = f"{definition.error} ({definition.file})" if definition.error else "`enabled: false` in its file"
             raise Refused(f"workflow {request.workflow!r} is disabled: {why}")

@@ -32,9 +32,9 @@ def store_workflow(
 ) -> int | None:
     """Make `workflow` the ACTIVE version of its key, with its nodes and its schedule.
 
-    Source text that was stored last makes none, so a version that a command has activated stays until the text changes. The
-    definition is put right: a file that was gone and is back enables its workflow again. Safe when several daemons store
-    the same text at once, and when repeated.
+    Source text that was stored last makes none, so a version that a command has activated stays until the text changes; nor
+    does that of the active version. The definition is put right: a file that was gone and is back enables its workflow
+    again. Safe when several daemons store the same text at once, and when repeated.
 
     Args:
         source: the text that described it, kept as it is; its SHA-256 tells versions apart.
@@ -48,14 +48,14 @@ def store_workflow(
     """
     definition = _locked(tx, workflow, file, tenant)
     digest = hashlib.sha256(source.encode()).hexdigest()
-    is_new = definition.source_hash != digest
-    if not is_new and definition.hash != digest:
+    has_changed, is_active = definition.source_hash != digest, definition.hash == digest
+    if not has_changed and not is_active:
         workflow = load_workflow(tx, definition.active_version)  # a command has made another version the active one
     about = about_workflow(workflow, file)
-    if not is_new and definition.error is None and all(getattr(definition, name) == about[name] for name in about):
+    if not has_changed and definition.error is None and all(getattr(definition, name) == about[name] for name in about):
         return None
     version = version_id = None
-    if is_new:
+    if has_changed and not is_active:
         version = tx.one("newest_version", definition_id=definition.id).version + 1
         text: dict[str, Any] = {"document": stored.write(workflow), "source_text": source, "format": format}
         about_version = {"hash": digest, "source": about["source"], "file": file}

@@ -107,4 +107,4 @@ SELECT d.workflow, s.error FROM qflow.schedule c
 JOIN qflow.workflow_definition d ON d.id = c.definition_id
 JOIN qflow.schedule_fire f ON f.definition_id = c.definition_id AND f.name = c.name AND f.fire_at = c.last_fire_at
 JOIN qflow.submissions s ON s.id = f.instance_id
-WHERE s.state = 'REJECTED' ORDER BY d.workflow
+WHERE s.state = 'REJECTED' AND d.archived_at IS NULL ORDER BY d.workflow

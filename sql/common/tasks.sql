@@ -135,7 +135,8 @@ SELECT MIN(due_at) AS due_at FROM qflow.timer
 SELECT l.id, l.tenant, l.pool, l.job, l.limits FROM {rows: id bigint} r JOIN qflow.lane l ON l.id = r.id
 
 -- name: find_workflow
-SELECT d.id, d.enabled, d.active_version, d.error, d.file FROM qflow.workflow_definition d
+SELECT d.id, d.enabled, d.active_version, d.error, d.file, d.archived_at, d.archive_note
+FROM qflow.workflow_definition d
 WHERE d.tenant = :tenant AND d.workflow = :workflow
 
 -- name: find_job

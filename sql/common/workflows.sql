@@ -2,7 +2,7 @@
 
 -- name: find_definition
 SELECT d.id, d.title, d.description, d.domain, d.type, d.tags, d.enabled, d.source, d.file, d.error, d.source_hash,
-    d.active_version, v.version, v.hash, v.replaced
+    d.active_version, d.archived_at, v.version, v.hash, v.replaced
 FROM qflow.workflow_definition d LEFT JOIN qflow.workflow_version v ON v.id = d.active_version
 WHERE d.tenant = :tenant AND d.workflow = :workflow
 
@@ -21,6 +21,13 @@ UPDATE qflow.workflow_definition SET title = :title, description = :description,
     enabled = :enabled, source = :source, file = :file, source_hash = :source_hash,
     active_version = COALESCE(:active_version, active_version), error = :error, updated_at = :now
 WHERE id = :id
+
+-- name: set_archived
+UPDATE qflow.workflow_definition SET archived_at = :archived_at, archive_note = :note, updated_at = :now WHERE id = :id
+
+-- name: count_open_instances
+SELECT COUNT(*) AS instances FROM qflow.workflow_instance i JOIN qflow.workflow_version v ON v.id = i.version_id
+WHERE v.definition_id = :definition_id AND i.state < {instance.SUCCESS}
 
 -- name: disable_definition
 -- Only while it still belongs to that file.

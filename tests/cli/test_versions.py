@@ -82,3 +82,20 @@ def test_what_does_not_exist_is_named_with_the_remedy(run, daily):
         assert (ran.code, ran.err) == (1, f"qflowd: {error}\n")
     assert run("versions", "weekly").code == 1
     assert run("versions", "diff", "daily", "one", "two").code == 2
+
+
+def test_archived_workflows_are_listed_only_if_they_are_asked_for(run, own_engine):
+    engine = own_engine
+    for key in ("daily", "weekly"):
+        engine.workflow(key, "{}", cron="0 17 * * *")
+    engine.sql(f"UPDATE qflow.workflow_definition SET archived_at = {engine.now} WHERE workflow = 'daily'")
+    for command in ("workflows", "schedules"):
+        assert [line.split()[0] for line in run(command).out.splitlines()] == ["WORKFLOW", "weekly"]
+        assert [row["workflow"] for row in run(command, "--all", "--json").json] == ["daily", "weekly"]
+        assert "ARCHIVED" in run(command, "--all").out.splitlines()[0]
+    engine.daemon()
+    thread = engine.answer_commands("DONE")
+    ran = run("workflows", "unarchive", "daily")
+    thread.join()
+    assert ran.out == "unarchive daily: done\n"
+    assert run("workflows", "archive", "weekly", "--no-wait").out == "archive weekly: asked\n"

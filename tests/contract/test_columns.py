@@ -41,10 +41,11 @@ PROMISED = {
     "attempts": "task_id instance_id task attempt fence state reason started_at finished_at duration_s cpu_s peak_memory_mb "
     "exit_signal code_hash daemon error traceback tenant",
     "logs": "id task_id instance_id task attempt at stream level logger message attributes tenant",
-    "workflows": "workflow title description domain type tags enabled version state source file hash created_at updated_at error tenant",
+    "workflows": "workflow title description domain type tags enabled version state source file hash created_at updated_at error tenant "
+    "archived_at",
     "versions": "workflow version state hash source file created_at activated_at activated_by replaced note format source_text "
     "document tenant",
-    "schedules": "workflow name cron timezone catchup enabled source last_fire_at next_fire_at tenant",
+    "schedules": "workflow name cron timezone catchup enabled source last_fire_at next_fire_at tenant archived_at",
     "fires": "workflow schedule fire_at instance_id state error tenant",
     "jobs": "job params_schema file hash doc settings daemons state error",
     "pools": "pool daemon processes threads busy ready_tasks",

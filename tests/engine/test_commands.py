@@ -22,7 +22,17 @@ def test_an_unknown_action_is_rejected_with_those_there_are(lab):
 
 
 def test_every_action_is_one_registered_function_and_says_when_it_is_not_possible():
-    assert sorted(VERBS) == ["activate", "disable", "enable", "resume", "retry", "rollback", "terminate"]
+    assert sorted(VERBS) == [
+        "activate",
+        "archive",
+        "disable",
+        "enable",
+        "resume",
+        "retry",
+        "rollback",
+        "terminate",
+        "unarchive",
+    ]
     assert not VERBS.keys() & LATER_ACTIONS
     facts = {"id": 7, "state": "SUCCESS", "workflow": "daily", "version": 3}
     assert all("{" not in verb.not_possible.format(**facts) for verb in VERBS.values())

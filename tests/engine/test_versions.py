@@ -187,6 +187,19 @@ def test_the_file_wins_at_its_next_change_and_not_before(folder, caplog):
     assert versions(lab)[3].activated_by == "file"
 
 
+def test_a_file_that_is_put_back_agrees_with_the_version_that_was_rolled_back_to(folder):
+    lab = folder.lab
+    folder.write("a")
+    folder.write("ab")
+    lab.command("rollback", workflow="daily")
+    folder.write("a")
+    assert states(lab) == {1: "ACTIVE", 2: "ARCHIVED"}
+    [row] = lab.store.read(lambda tx: tx.run("list_workflows", tenant="default"))
+    assert (row.version, row.source) == (1, "file")
+    folder.write("ab")
+    assert states(lab) == {1: "ARCHIVED", 2: "ARCHIVED", 3: "ACTIVE"}
+
+
 def test_a_file_that_is_gone_and_comes_back_brings_the_activated_version_back(folder):
     lab = folder.lab
     folder.write("a", **NIGHTLY)
