@@ -34,7 +34,7 @@ from qflowd.engine.intake import Intake
 from qflowd.engine.logs import Logs
 from qflowd.engine.schedules import Schedules
 from qflowd.engine.service import Topics
-from qflowd.engine.terminate import Terminate
+from qflowd.engine.sweep import Sweep
 from qflowd.engine.timers import Timers
 from qflowd.engine.workflow_store import pool_of_task
 from qflowd.jobs.decorators import JobSpec, describe
@@ -182,7 +182,7 @@ class Harness:
             Commands(store, plans, lanes, jobs, topics),
             Timers(store, topics),
             Admit(store, intake, lanes, topics),
-            Terminate(store, topics),
+            Sweep(store, topics),
         )
 
     def settle(self) -> None:

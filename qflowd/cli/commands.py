@@ -33,7 +33,9 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "logs": "Show what tasks wrote; -f follows.",
         "terminate": "Stop instances: kill what runs, cancel what has not started.",
         "retry": "Run failed tasks of instances again, and what depends on them.",
-        "resume": "Start instances that were submitted with --hold.",
+        "pause": "Let nothing more of instances begin; what runs ends.",
+        "resume": "Let paused instances continue; start those that were submitted with --hold.",
+        "start": "Start instances that were submitted with --hold.",
     },
     "Look": {
         "workflows": "List workflows, and files that could not be read; archive one.",
@@ -53,7 +55,7 @@ COMMANDS: Final = {name: about for commands in GROUPS.values() for name, about i
 # Where those are that do not have a module of their own.
 MODULES: Final = {
     **dict.fromkeys(("ps", "workflows", "schedules", "jobs", "plugins", "daemons", "pools"), "lists"),
-    **dict.fromkeys(("terminate", "retry", "resume"), "control"),
+    **dict.fromkeys(("terminate", "retry", "pause", "resume", "start"), "control"),
 }
 
 

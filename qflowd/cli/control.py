@@ -1,4 +1,4 @@
-"""`qflowd terminate`, `retry`, `resume`, and `schedules enable`, `disable`: commands, each answered by a daemon."""
+"""`qflowd terminate`, `retry`, `pause`, `resume`, `start`, and `schedules enable`, `disable`: each answered by a daemon."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
@@ -72,6 +72,7 @@ def _ask(client: Client, action: str, reason: str | None, timeout: float, target
 
 
 IDS: Final = click.argument("targets", metavar="ID...", type=int, nargs=-1, required=True)
-terminate, retry, resume = (
-    command_of(action, "instance_id", COMMANDS[action], IDS) for action in ("terminate", "retry", "resume")
+terminate, retry, pause, resume, start = (
+    command_of(action, "instance_id", COMMANDS[action], IDS)
+    for action in ("terminate", "retry", "pause", "resume", "start")
 )

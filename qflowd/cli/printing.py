@@ -18,7 +18,7 @@ _COLOURS: Final = {
     "green": "SUCCESS",
     "cyan": "READY RUNNING RESERVED",
     "red": "FAILED REJECTED ERROR CRITICAL",
-    "yellow": "UPSTREAM_FAILED TERMINATED CANCELLED WITHDRAWN WARNING",
+    "yellow": "PAUSED HELD UPSTREAM_FAILED TERMINATED CANCELLED WITHDRAWN WARNING",
 }
 COLOURS: Final = {word: colour for colour, words in _COLOURS.items() for word in words.split()}
 

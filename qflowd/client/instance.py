@@ -151,10 +151,24 @@ class Instance:
         """
         return self._client.command("retry", self._resolve(), reason=reason, timeout=timeout)
 
-    def resume(self, reason: str | None = None, *, timeout: float | None = 30.0) -> Answer:
+    def pause(self, reason: str | None = None, *, timeout: float | None = 30.0) -> Answer:
+        """Let nothing more of it begin: what runs ends, what is ready is HELD, and its timeout stands still.
+
+        Raises: Rejected if it is not RUNNING; TimeoutError; StoreUnavailable.
+        """
+        return self._client.command("pause", self._resolve(), reason=reason, timeout=timeout)
+
+    def start(self, reason: str | None = None, *, timeout: float | None = 30.0) -> Answer:
         """Start it, where it was submitted with `hold`.
 
         Raises: Rejected if it is not held; TimeoutError; StoreUnavailable.
+        """
+        return self._client.command("start", self._resolve(), reason=reason, timeout=timeout)
+
+    def resume(self, reason: str | None = None, *, timeout: float | None = 30.0) -> Answer:
+        """Let it continue where it was paused; start it, where it was submitted with `hold`.
+
+        Raises: Rejected if it is neither; TimeoutError; StoreUnavailable.
         """
         return self._client.command("resume", self._resolve(), reason=reason, timeout=timeout)
 

@@ -26,7 +26,7 @@ from qflowd.engine.logs import Logs
 from qflowd.engine.recover import Recover
 from qflowd.engine.schedules import Schedules
 from qflowd.engine.service import Service, ServiceThread, Topics, back_off
-from qflowd.engine.terminate import Terminate
+from qflowd.engine.sweep import Sweep
 from qflowd.engine.timers import Timers
 from qflowd.engine.watch import Watch
 from qflowd.engine.workflow_files import WorkflowFiles
@@ -188,7 +188,7 @@ class Daemon:
             self.executor,
             Admit(store, self._intake, self._lanes, topics),
             Commands(store, self._plans, self._lanes, self._jobs, topics),
-            Terminate(store, topics),
+            Sweep(store, topics),
             Timers(store, topics),
             Schedules(store, topics),
             Recover(store, instances, identity, topics, self.lease),

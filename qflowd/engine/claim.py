@@ -19,7 +19,7 @@ from qflowd.store.tx import Store, Tx
 
 LARGEST_BATCH = 2000
 MANY = 100  # rows of one claim: from here on the next one continues where it ended
-HEADS_S = 0.5  # how long claims continue like that if nothing has become ready here
+HEADS_S = 0.4  # how long claims continue like that if nothing has become ready here
 LOOKS_PAST_PAUSED = 20  # claims in one transaction that met nothing but rows of paused instances
 _PLACE = itemgetter(3, 0)  # of a Claimed: priority, id
 # LIMIT is part of the text, so batches come in few sizes: each has its plan.
@@ -162,12 +162,7 @@ class Claimer:
         for _ in range(LOOKS_PAST_PAUSED):
             rows = taken = claim_rows(tx, lane, rows_of(lane, chunks), owner)
             if taken and head.has_pauses:
-                paused = {
-                    row.id for row in tx.run("lock_paused", rows=sorted({(instance_of(row.id),) for row in rows}))
-                }
-                rows = [row for row in taken if instance_of(row.id) not in paused]
-                if held := sorted((row.id, row.fence) for row in taken if instance_of(row.id) in paused):
-                    tx.run("hold_tasks", rows=held)
+                rows = hold_paused(tx, taken)
             if rows:
                 lane.has_solo = any(row.solo for row in rows)
                 return Claim(lane, rows, chunks)
@@ -243,6 +238,14 @@ def claim_rows(tx: Tx, lane: Lane, wanted: int, owner: int) -> list[Claimed]:
         tx.run("start_tasks", rows=sorted((row.id, row.fence, tx.now) for row in starting))
     rows.sort(key=_PLACE)
     return rows
+
+
+def hold_paused(tx: Tx, taken: list[Claimed]) -> list[Claimed]:
+    """Of rows that were claimed in this transaction, those of paused instances become HELD. Returns the others."""
+    paused = {row.id for row in tx.run("lock_paused", rows=sorted({(instance_of(row.id),) for row in taken}))}
+    if held := sorted((row.id, row.fence) for row in taken if instance_of(row.id) in paused):
+        tx.run("hold_tasks", rows=held)
+    return [row for row in taken if instance_of(row.id) not in paused]
 
 
 def _inserted(lane: Lane, row: Claimed, now: datetime) -> tuple[Any, ...]:

@@ -6,7 +6,7 @@ REJECTED with the reason and never taken again, so it cannot stand in the way of
 
 from typing import ClassVar, Final
 
-from qflowd.engine import archive, resume, retry, schedules, terminate, versions  # noqa: F401 - each adds its verbs
+from qflowd.engine import archive, pause, retry, schedules, start, terminate, versions  # noqa: F401 - each adds its verbs
 from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
 from qflowd.engine.control import VERBS, Caches, LanesMissing, Later, NotPossible, read_command
 from qflowd.engine.instances import Instances
@@ -21,7 +21,7 @@ BATCH: Final = 100  # commands in one round
 LATER_S: Final = 0.1  # until a command is looked at again that could not be carried out yet
 IDLE_S: Final = 60.0  # the watch wakes us long before
 LATER_ACTIONS: Final = {
-    "approve", "backfill", "cancel", "close", "compensate", "fire", "move", "open", "pause", "publish", "purge", "rerun",
+    "approve", "backfill", "cancel", "close", "compensate", "fire", "move", "open", "publish", "purge", "rerun",
     "skip",
 }  # fmt: skip
 
@@ -75,7 +75,7 @@ class Commands:
         try:
             done = verb.carry_out(tx, command, verb.needs(tx, command), self._caches)
         except NotPossible as problem:
-            raise Refused(verb.not_possible.format(**problem.facts)) from None
+            raise Refused(verb.refusal(problem.facts)) from None
         result = jsontext.dump(dict(done.result))
         tx.run("answer_command", id=number, state=AnswerState.DONE.name, result=result, error=None, now=tx.now)
         return done.topics

@@ -12,7 +12,7 @@ from qflowd.engine.instances import Instances
 from qflowd.engine.request import Refused
 from qflowd.model.errors import QflowdError
 from qflowd.model.ids import instance_of
-from qflowd.model.states import InstanceState
+from qflowd.model.states import InstanceState, Intent
 from qflowd.model.workflow import Json
 from qflowd.store.tx import Tx
 
@@ -73,21 +73,33 @@ Need = Callable[[Tx, Command], Any]
 
 
 class Verb(NamedTuple):
-    """One action. `needs` finds what a command must name, and refuses; `not_possible` is the answer to NotPossible."""
+    """One action. `needs` finds what a command must name, and refuses; `not_possible` is the answer to NotPossible.
+
+    `states`: those of an instance in which it is possible, as far as the state alone tells.
+    """
 
     carry_out: CarryOut
     needs: Need
     not_possible: str
+    states: tuple[InstanceState, ...] = ()
+
+    def refusal(self, facts: Mapping[str, Any]) -> str:
+        """Why it is not possible, and what is in the state that `facts` tells of."""
+        state = facts.get("state")
+        possible = sorted(action for action, other in VERBS.items() if state in {each.name for each in other.states})
+        return self.not_possible.format(**facts) + (f"; possible now: {', '.join(possible)}" if possible else "")
 
 
 VERBS: dict[str, Verb] = {}
 
 
-def verb(action: str, *, needs: Need, not_possible: str) -> Callable[[CarryOut], CarryOut]:
+def verb(
+    action: str, *, needs: Need, not_possible: str, states: tuple[InstanceState, ...] = ()
+) -> Callable[[CarryOut], CarryOut]:
     """Register a function as what an action does: it is called with the transaction, the command and what `needs` found."""
 
     def register(carry_out: CarryOut) -> CarryOut:
-        VERBS[action] = Verb(carry_out, needs, not_possible)
+        VERBS[action] = Verb(carry_out, needs, not_possible, states)
         return carry_out
 
     return register
@@ -155,6 +167,12 @@ def one_instance(tx: Tx, command: Command) -> Any:
     if (instance := tx.one("find_instance", id=number, tenant=command.tenant)) is not None:
         return instance  # it was taken between the two looks
     raise Refused(f"there is no instance {number}: its submission was rejected")
+
+
+def refuse_terminating(instance: Any) -> None:
+    """Raises: Refused if the instance, a row of `lock_instance`, is being terminated."""
+    if instance.intent == Intent.TERMINATE:
+        raise Refused(f"instance {instance.id} is being terminated; retry it when it is TERMINATED")
 
 
 def state_name(state: int) -> str:

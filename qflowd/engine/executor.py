@@ -22,7 +22,7 @@ from qflowd.engine.harvest import Harvest
 from qflowd.engine.instances import Instances
 from qflowd.engine.intake import Intake
 from qflowd.engine.service import Topics, back_off, log_some, report
-from qflowd.engine.upkeep import Upkeep
+from qflowd.engine.upkeep import INTENTS_S, Upkeep
 from qflowd.model.errors import StoreUnavailable
 from qflowd.model.instruments import TasksClaimed
 from qflowd.model.workflow import Job
@@ -72,7 +72,7 @@ class Executor:
         self._may_claim = True
         self._failures = 0
         self._is_empty = True
-        self._upkeep = Upkeep(store, backends, instances, self._harvest, daemon_id)
+        self._upkeep = Upkeep(store, backends, instances, self._harvest, daemon_id, on_pause=self._claimer.forget_heads)
         self._express = Express(store, intake, instances, topics, backends.wake)
         topics.subscribe("ready", self.wake)
         for topic in ("intent", "stopping"):
@@ -145,7 +145,7 @@ class Executor:
         """One turn: run orders, take the workers' events, commit, claim. The only wait is for those events."""
         self._run_orders()
         now = boottime()
-        patience_s = self._harvest.patience_s(now, POLL_S)
+        patience_s = self._harvest.patience_s(now, INTENTS_S if self._harvest.held else POLL_S)
         if self._may_claim and patience_s > 0 and not self._harvest.is_behind:
             patience_s = min(patience_s, max(0.0, self._look_at - now))
         self._express.is_open = (

@@ -13,14 +13,23 @@ from typing import Any, NamedTuple
 
 from qflowd.engine import close, kinds
 from qflowd.engine.conditions import EdgeConditions
-from qflowd.engine.control import Caches, CarriedOut, Command, NotPossible, one_instance, state_name, verb
+from qflowd.engine.control import (
+    Caches,
+    CarriedOut,
+    Command,
+    NotPossible,
+    one_instance,
+    refuse_terminating,
+    state_name,
+    verb,
+)
 from qflowd.engine.instances import Instances
 from qflowd.engine.plan import Plan
 from qflowd.engine.request import Refused
 from qflowd.engine.timers import DEADLINE
 from qflowd.model import rules
 from qflowd.model.ids import ORDINALS, instance_of, key_range
-from qflowd.model.states import InstanceState, Intent, TaskState
+from qflowd.model.states import InstanceState, TaskState
 from qflowd.store.tx import Tx
 
 PART = 10_000  # rows written by one statement
@@ -113,7 +122,12 @@ class Locked(NamedTuple):
         return ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
 
 
-@verb("retry", needs=one_instance, not_possible="instance {id} is {state} and has no failed task to retry")
+@verb(
+    "retry",
+    needs=one_instance,
+    states=(InstanceState.FAILED, InstanceState.TERMINATED),
+    not_possible="instance {id} is {state} and has no failed task to retry",
+)
 def retry(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
     """Restart the FAILED and CANCELLED tasks of an instance (or the one named), and what waits for them.
 
@@ -144,8 +158,7 @@ def retry(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
 
 def _check_instance(instance: Any, rows: Sequence[Any]) -> None:
     state = InstanceState(instance.state)
-    if instance.intent == Intent.TERMINATE:
-        raise Refused(f"instance {instance.id} is being terminated; retry it when it is TERMINATED")
+    refuse_terminating(instance)
     if state is InstanceState.READY:
         raise Refused(f"instance {instance.id} is held and has not begun; `resume` starts it")
     if state is InstanceState.SUCCESS:

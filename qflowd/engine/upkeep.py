@@ -1,7 +1,7 @@
 """Upkeep: what the executor's thread does between turns, now and then.
 
-It stops tasks of instances that are being terminated, answers what running tasks ask for, and compares what is held here
-with what the database says.
+It stops tasks of instances that are being terminated, takes back what has not begun of those that are paused, answers
+what running tasks ask for, and compares what is held here with what the database says.
 """
 
 import logging
@@ -15,6 +15,7 @@ from qflowd.engine.service import report
 from qflowd.engine.upstreams import read_output
 from qflowd.model.errors import StoreUnavailable
 from qflowd.model.ids import instance_of
+from qflowd.model.states import Intent
 from qflowd.store.clock import boottime
 from qflowd.store.tx import Store
 from qflowd.workers.backends import Backends
@@ -22,6 +23,7 @@ from qflowd.workers.events import Asked
 
 log = logging.getLogger("qflowd")
 RECONCILE_S = 30.0
+INTENTS_S = 0.25  # while anything is held: how often to look which instances are to end or to stand still
 AGAIN_S = 1.0  # after an outage
 
 
@@ -29,18 +31,26 @@ class Upkeep:
     """All its state belongs to the executor's thread, except what `note_intents` touches."""
 
     def __init__(
-        self, store: Store, backends: Backends, instances: Instances, harvest: Harvest, daemon_id: Callable[[], int]
+        self,
+        store: Store,
+        backends: Backends,
+        instances: Instances,
+        harvest: Harvest,
+        daemon_id: Callable[[], int],
+        on_pause: Callable[[], None],
     ) -> None:
+        """`on_pause`: called whenever an instance is seen that was paused a moment ago."""
         self._store, self._backends, self._instances = store, backends, instances
-        self._harvest, self._daemon_id = harvest, daemon_id
+        self._harvest, self._daemon_id, self._on_pause = harvest, daemon_id, on_pause
         self.reconcile_at = boottime() + RECONCILE_S  # 0: a claim may have been applied although its reply was lost
         self.asked: list[Asked] = []  # by running tasks, and not answered yet
         self._not_before = 0.0
-        self._has_intents = False  # of an instance that is to be terminated, and not looked at yet
+        self._has_intents = False  # some instance was flagged, and not looked at yet
+        self._look_at = 0.0
         self._terminating: set[int] = set()  # instances, at the last look
 
     def note_intents(self) -> None:
-        """Some instance is to be terminated. Safe from any thread."""
+        """Some instance is to be terminated or paused. Safe from any thread."""
         self._has_intents = True
         self._backends.wake()
 
@@ -49,8 +59,8 @@ class Upkeep:
         if now < self._not_before:
             return False
         try:
-            if self._has_intents:
-                self._stop_terminating()
+            if self._has_intents or (self._harvest.held and now >= self._look_at):
+                self._heed_intents()
             while self.asked:
                 self._backends.answer(self.asked[0], *read_output(self._store, self._instances, self.asked[0]))
                 del self.asked[0]
@@ -66,18 +76,26 @@ class Upkeep:
     def terminating(self) -> set[int]:
         """Instances that are being terminated and may have rows that the sweep has not reached. Raises: StoreUnavailable."""
         if self._has_intents or self._terminating:
-            self._stop_terminating()  # once more: an instance that was terminated may have been retried since
+            self._heed_intents()  # once more: an instance that was terminated may have been retried since
         return self._terminating
 
-    def _stop_terminating(self) -> None:
-        """Look what is being terminated, and stop what we run of it."""
+    def _heed_intents(self) -> None:
+        """Look what is being terminated or paused: stop what we run of the one, take back what waits of the other."""
         self._has_intents = False  # before the look: what is noted after it needs another
+        self._look_at = boottime() + INTENTS_S
         try:
-            self._terminating = {row.id for row in self._store.read(lambda tx: tx.run("list_intents"))}
+            rows = self._store.read(lambda tx: tx.run("list_intents"))
         except StoreUnavailable:
             self._has_intents = True
             raise
-        self._backends.stop([number for number in self._harvest.held if instance_of(number) in self._terminating])
+        self._terminating = {row.id for row in rows if row.intent == Intent.TERMINATE}
+        self._backends.stop(self._held_of(self._terminating))
+        if paused := {row.id for row in rows if row.intent == Intent.PAUSE}:
+            self._backends.give_back(self._held_of(paused))
+            self._on_pause()
+
+    def _held_of(self, instances: set[int]) -> list[int]:
+        return [number for number in self._harvest.held if instance_of(number) in instances] if instances else []
 
     def _reconcile(self) -> bool:
         """Give back rows that are ours and not held here (a claim whose reply was lost); drop tasks that are not ours."""

@@ -63,6 +63,8 @@ class Intent(IntEnum):
 
     NONE = 0
     TERMINATE = 1
+    PAUSE = 2  # some rows may not be HELD yet
+    RESUME = 3  # some rows may still be HELD
 
 
 class Reason(IntEnum):

@@ -38,6 +38,12 @@ class Backend(Protocol):
     def stop(self, task_ids: Collection[int], reason: StopReason) -> None:
         """End those of these tasks that are here: Broken with `reason`, or Returned if they have not begun."""
 
+    def give_back(self, task_ids: Collection[int]) -> None:
+        """Let those of these tasks that have not begun come back: Returned. Others may come back with them.
+
+        A backend that begins whatever it is sent at once needs no more than this.
+        """
+
     def answer(self, asked: Asked, text: str | None, error: str) -> None:
         """The output that a task has asked for, as JSON text; None: `error` says why it cannot be had.
 
@@ -135,6 +141,12 @@ class Backends:
         if wanted := set(task_ids):
             for backend in self._all:
                 backend.stop(wanted, reason)
+
+    def give_back(self, task_ids: Iterable[int]) -> None:
+        """Let those of these tasks that have not begun come back."""
+        if wanted := set(task_ids):
+            for backend in self._all:
+                backend.give_back(wanted)
 
     def answer(self, asked: Asked, text: str | None, error: str = "") -> None:
         """Send an output to the task that has asked for it."""

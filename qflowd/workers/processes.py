@@ -147,6 +147,13 @@ class Processes(Backend):
                 self._watch.revoke(worker, now)
         self._next_watch_us = now
 
+    def give_back(self, task_ids: Collection[int]) -> None:
+        now, wanted = now_us(), set(task_ids)
+        for worker in self._workers.values():
+            if wanted & (worker.open.keys() - {mark.task_id for mark in worker.page.marks()}):
+                self._watch.revoke(worker, now)
+                self._next_watch_us = now
+
     def answer(self, asked: Asked, text: str | None, error: str) -> None:
         worker = next((w for w in self._workers.values() if asked.task_id in w.open), None)
         if worker is not None and worker.open[asked.task_id].fence == asked.fence:

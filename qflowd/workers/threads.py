@@ -126,6 +126,11 @@ class Threads(Backend):
                 self._give_up(run, reason)
         self._bell.ring()
 
+    def give_back(self, task_ids: Collection[int]) -> None:
+        wanted = set(task_ids)
+        with self._lock:
+            self._give_back([run for run in self._waiting if run.task.task_id in wanted])
+
     def answer(self, asked: Asked, text: str | None, error: str) -> None:
         with self._lock:
             self._answers[asked.ticket] = text, error

@@ -4,7 +4,7 @@
 SELECT i.id, i.state, i.intent FROM qflow.workflow_instance i WHERE i.id = :id AND i.tenant = :tenant
 
 -- name: lock_instance
-SELECT i.id, i.state, i.intent, i.reason, i.version_id, i.deadline_at FROM qflow.workflow_instance i
+SELECT i.id, i.state, i.intent, i.reason, i.version_id, i.deadline_at, i.updated_at FROM qflow.workflow_instance i
 WHERE i.id = :id {only: postgres,mysql FOR UPDATE}
 
 -- name: load_submission
@@ -21,14 +21,45 @@ UPDATE qflow.workflow_instance SET intent = {intent.TERMINATE}
 WHERE id = :id AND state IN ({instance.RUNNING}, {instance.PAUSED}) AND intent <> {intent.TERMINATE}
 
 -- name: flag_expired
+-- While an instance is paused its timeout does not run: resume moves the deadline.
 UPDATE qflow.workflow_instance SET intent = {intent.TERMINATE}, reason = {reason.TIMEOUT}
-WHERE id = :id AND state IN ({instance.RUNNING}, {instance.PAUSED}) AND intent <> {intent.TERMINATE} AND deadline_at <= :now
+WHERE id = :id AND state = {instance.RUNNING} AND intent <> {intent.TERMINATE} AND deadline_at <= :now
 
 -- name: terminate_held_instance
 -- An instance that was submitted with hold has no task rows to sweep.
 UPDATE qflow.workflow_instance SET state = {instance.TERMINATED}, reason = {reason.TERMINATED}, open_closers = 0, succeeded = 0,
     failed = 0, skipped = 0, finished_at = :now, updated_at = :now
 WHERE id = :id AND state = {instance.READY}
+
+-- name: flag_pause
+UPDATE qflow.workflow_instance SET state = {instance.PAUSED}, intent = {intent.PAUSE}, paused_by = :paused_by,
+    pause_reason = :pause_reason, updated_at = :now
+WHERE id = :id AND state = {instance.RUNNING} AND intent <> {intent.TERMINATE}
+
+-- name: flag_resume
+UPDATE qflow.workflow_instance SET state = {instance.RUNNING}, intent = {intent.RESUME}, paused_by = NULL, pause_reason = NULL,
+    deadline_at = :deadline_at, updated_at = :now
+WHERE id = :id
+
+-- name: clear_intent
+UPDATE qflow.workflow_instance SET intent = 0 WHERE id = :id
+
+-- name: hold_ready_tasks
+-- Two comparisons rather than one literal: the claim index would be read through, whatever else stands in it.
+UPDATE qflow.task_instance {only: mysql FORCE INDEX (PRIMARY)} SET state = {task.HELD}
+WHERE id BETWEEN :first AND :last AND state > {task.PENDING} AND state < {task.HELD}
+
+-- name: free_held_tasks
+UPDATE qflow.task_instance {only: mysql FORCE INDEX (PRIMARY)} SET state = {task.READY}
+WHERE id BETWEEN :first AND :last AND state = {task.HELD}
+
+-- name: count_unheld
+SELECT COUNT(*) AS tasks FROM qflow.task_instance {only: mysql FORCE INDEX (PRIMARY)}
+WHERE id BETWEEN :first AND :last AND state IN ({task.READY}, {task.RESERVED})
+
+-- name: count_still_held
+SELECT COUNT(*) AS tasks FROM qflow.task_instance {only: mysql FORCE INDEX (PRIMARY)}
+WHERE id BETWEEN :first AND :last AND state = {task.HELD}
 
 -- name: cancel_tasks
 UPDATE qflow.task_instance SET state = {task.CANCELLED}, reason = {reason.TERMINATED}, fence = fence + 1, owner = NULL,

@@ -8,6 +8,7 @@ from qflowd.engine import commands as service
 from qflowd.engine.commands import LATER_ACTIONS, Commands
 from qflowd.engine.control import VERBS, Command, one_instance
 from qflowd.model.errors import StoreUnavailable
+from qflowd.model.states import InstanceState
 from qflowd.store.tx import DataRefused, Store
 from tests.support.lab import Lab
 
@@ -27,9 +28,11 @@ def test_every_action_is_one_registered_function_and_says_when_it_is_not_possibl
         "archive",
         "disable",
         "enable",
+        "pause",
         "resume",
         "retry",
         "rollback",
+        "start",
         "terminate",
         "unarchive",
     ]
@@ -38,13 +41,23 @@ def test_every_action_is_one_registered_function_and_says_when_it_is_not_possibl
     assert all("{" not in verb.not_possible.format(**facts) for verb in VERBS.values())
 
 
-@pytest.mark.parametrize("action", ["pause", "rerun", "compensate", "backfill"])
+@pytest.mark.parametrize("state", [*InstanceState])
+def test_a_refusal_names_all_that_is_possible_in_the_state(state):
+    possible = {action for action, verb in VERBS.items() if state in verb.states}
+    said = VERBS["start"].refusal({"id": 7, "state": state.name})
+    assert set(said.rpartition("; possible now: ")[2].split(", ")) == possible or (
+        not possible and "possible" not in said
+    )
+    assert {"terminate"} <= possible or state.is_final
+
+
+@pytest.mark.parametrize("action", ["rerun", "compensate", "backfill"])
 def test_an_action_of_a_later_version_says_so(lab, action):
     state, error = lab.command(action, 1)
     assert (state, error.split(";")[0]) == ("REJECTED", f"action {action!r} is not supported yet")
 
 
-@pytest.mark.parametrize("action", ["terminate", "retry", "resume"])
+@pytest.mark.parametrize("action", ["terminate", "retry", "resume", "start", "pause"])
 def test_an_unknown_instance_is_rejected_with_the_remedy(lab, action):
     assert lab.command(action, 99) == ("REJECTED", "there is no instance 99; `qflowd ps` lists those there are")
     assert lab.command(action) == ("REJECTED", f"{action} needs an instance_id")

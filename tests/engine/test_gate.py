@@ -8,7 +8,7 @@ from typing import Any
 from qflowd import connect
 from qflowd.engine.caches import LaneIds
 from qflowd.engine.claim import MANY, Claimer
-from qflowd.model.states import InstanceState, TaskState
+from qflowd.model.states import TaskState
 from qflowd.model.workflow import Job
 from qflowd.store.tx import Store, Tx
 from tests.support.daemon import Daemon, until
@@ -39,14 +39,13 @@ def claim(lab: Lab, claimer: Claimer, room: int = 1) -> list[Any]:
 
 
 def pause(lab: Lab, number: int) -> None:
-    lab.sql(f"UPDATE qflow.workflow_instance SET state = {int(InstanceState.PAUSED)} WHERE id = {number}")
+    """Flag it; the sweep has not come yet."""
+    assert lab.command("pause", number)[0] == "DONE"
 
 
 def resume(lab: Lab, number: int) -> None:
-    lab.sql(
-        f"UPDATE qflow.workflow_instance SET state = {int(InstanceState.RUNNING)} WHERE id = {number}",
-        f"UPDATE qflow.task_instance SET state = {int(TaskState.READY)} WHERE state = {int(TaskState.HELD)}",
-    )
+    assert lab.command("resume", number)[0] == "DONE"
+    lab.sweep.tick()
 
 
 # ------------------------------------------------------------------------------------------------ lanes

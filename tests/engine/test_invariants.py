@@ -247,6 +247,46 @@ def test_a_termination_at_any_moment_ends_and_can_be_retried(kind, open_lab):
     prove()
 
 
+@KINDS
+def test_pauses_at_any_moment_lose_nothing_and_let_nothing_begin(kind, open_lab):
+    lab = open_lab(kind)
+
+    @examples(kind)
+    @given(dags(), st.integers(0, 1 << 32), st.integers(0, 12))
+    def prove(dag, seed, moment):
+        drive = Drive(lab, dag, seed)
+        number, other = drive.lab.start("dag"), drive.lab.start("dag")
+        for _ in range(2):
+            for _ in range(moment):
+                drive.step()
+            if drive.lab.command("pause", number)[0] == "REJECTED":
+                assert drive.lab.state(number) in ("SUCCESS", "FAILED")
+            else:
+                stand_still(drive, number)
+        drive.to_the_end()
+        assert [drive.lab.states(each) for each in (number, other)] == [dag.model()] * 2
+        drive.lab.check(drained=True)
+        drive.close()
+
+    prove()
+
+
+def stand_still(drive: Drive, number: int) -> None:
+    """Some random acts on a paused instance: nothing of it is claimed. Then it is resumed, before its sweep or after."""
+    held = {row.id for row in drive.held}
+    for _ in range(drive.chance.randint(0, 8)):
+        if drive.chance.random() < 0.3:
+            drive.lab.sweep_all()
+        drive.step()
+        began = {row.id for row in drive.held} - held
+        assert not [task for task in began if task >> 20 == number], "it began although its instance is paused"
+        drive.lab.check()
+    if drive.lab.state(number) == "PAUSED":
+        assert drive.lab.command("resume", number)[0] == "DONE"
+        drive.lab.sweep_all()
+    drive.lab.check()
+
+
 def end_terminated(drive: Drive) -> None:
     """The sweep, with held rows ending before, between and after, some of them with success."""
     for _ in range(200):

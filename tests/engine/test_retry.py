@@ -291,9 +291,10 @@ def test_retrying_one_task_of_a_terminated_instance_does_not_make_it_a_success(l
 def test_what_has_not_failed_is_not_retried(lab):
     lab.workflow("diamond", DIAMOND)
     number = lab.start("diamond")
-    assert lab.command("retry", number) == ("REJECTED", f"instance {number} is RUNNING and has no failed task to retry")
+    why = f"instance {number} is RUNNING and has no failed task to retry; possible now: "
+    assert lab.command("retry", number)[1].startswith(why)
     lab.run()
-    assert lab.command("retry", number) == ("REJECTED", f"instance {number} is SUCCESS and has no failed task to retry")
+    assert lab.command("retry", number)[1].startswith(f"instance {number} is SUCCESS and has no failed task to retry")
 
 
 def test_an_instance_that_never_began_is_not_retried(lab):

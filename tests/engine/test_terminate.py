@@ -7,9 +7,9 @@ import pytest
 from qflowd.daemon.embedded import Engine
 from qflowd.engine.batch import Batch
 from qflowd.engine.outcome import Rearmed, Released
-from qflowd.engine.terminate import Terminate, sweep_instance
+from qflowd.engine.sweep import Sweep, sweep_instance
 from qflowd.model.errors import StoreUnavailable
-from qflowd.model.states import TaskState
+from qflowd.model.states import Intent, TaskState
 from qflowd.store.tx import Tx
 from tests.support.daemon import until
 from tests.support.lab import CANCELLED, FAILED, SUCCESS
@@ -117,7 +117,13 @@ def test_an_instance_that_has_ended_cannot_be_terminated(lab):
     lab.workflow("chain", CHAIN)
     number = lab.start("chain")
     lab.run()
-    assert lab.command("terminate", number) == ("REJECTED", f"instance {number} has ended already: it is SUCCESS")
+    lab.start("chain")
+    [row] = lab.claim()
+    lab.ends([row], FAILED)
+    other = row.id >> 20
+    for ended, state in ((number, "SUCCESS"), (other, "FAILED")):
+        answer, why = lab.command("terminate", ended)
+        assert (answer, why.split(";")[0]) == ("REJECTED", f"instance {ended} has ended already: it is {state}")
 
 
 def test_asking_twice_is_not_a_fault(lab):
@@ -142,20 +148,20 @@ def test_any_daemon_finishes_the_sweep_that_another_began(lab):
     lab.workflow("chain", CHAIN)
     number = lab.start("chain")
     lab.command("terminate", number)
-    Terminate(lab.store, lab.topics).tick()
+    Sweep(lab.store, lab.topics).tick()
     assert lab.state(number) == "TERMINATED"
 
 
 def test_large_instances_are_swept_in_parts(lab, monkeypatch):
-    monkeypatch.setattr("qflowd.engine.terminate.CHUNK", 3)
+    monkeypatch.setattr("qflowd.engine.sweep.PART", 3)
     lab.workflow("flat", {f"t{i}": [] for i in range(10)})
     number = lab.start("flat")
     held = lab.claim(2)
     lab.command("terminate", number)
-    lab.sweep.tick()
+    lab.sweep_all()
     assert sorted(lab.states(number).values()) == ["CANCELLED"] * 8 + ["RUNNING"] * 2
     lab.ends(held, CANCELLED)
-    assert lab.sweep.tick() > 1
+    lab.sweep_all()
     assert lab.state(number) == "TERMINATED"
     lab.check(drained=True)
 
@@ -163,8 +169,8 @@ def test_large_instances_are_swept_in_parts(lab, monkeypatch):
 def test_an_instance_that_is_not_terminated_is_never_swept(lab):
     lab.workflow("chain", CHAIN)
     number = lab.start("chain")
-    assert lab.store.transact(lambda tx: sweep_instance(tx, number)) == 0
-    assert lab.store.transact(lambda tx: sweep_instance(tx, 999)) == 0
+    assert lab.store.transact(lambda tx: sweep_instance(tx, number, Intent.TERMINATE)) == 0
+    assert lab.store.transact(lambda tx: sweep_instance(tx, 999, Intent.TERMINATE)) == 0
     assert lab.states(number)["a"] == "READY"
 
 
@@ -173,7 +179,7 @@ def test_a_sweep_that_was_applied_before_its_reply_was_lost_may_come_again(lab):
     number = lab.start("chain")
     lab.claim()
     lab.command("terminate", number)
-    counts = [lab.store.transact(lambda tx: sweep_instance(tx, number)) for _ in range(3)]
+    counts = [lab.store.transact(lambda tx: sweep_instance(tx, number, Intent.TERMINATE)) for _ in range(3)]
     fences = lab.sql("SELECT fence FROM qflow.task_instance ORDER BY id")
     assert (counts, fences) == ([1, 1, 1], [(1,), (1,), (1,)])
 
@@ -220,7 +226,7 @@ def test_failures_before_the_flag_do_not_make_it_failed(lab):
 
 
 def stop_sweep(engine):
-    [sweep] = [runner for runner in engine._daemon._runners if isinstance(runner.service, Terminate)]
+    [sweep] = [runner for runner in engine._daemon._runners if isinstance(runner.service, Sweep)]
     sweep.stop()
     assert sweep.join(PATIENCE_S)
 

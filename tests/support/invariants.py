@@ -13,7 +13,7 @@ from qflowd.engine.caches import Plans
 from qflowd.engine.plan import Plan
 from qflowd.model.ids import ORDINALS
 from qflowd.model.rules import worth
-from qflowd.model.states import InstanceState, TaskState
+from qflowd.model.states import InstanceState, Intent, TaskState
 from qflowd.store.tx import Store
 
 HELD = (TaskState.RESERVED, TaskState.RUNNING)
@@ -66,7 +66,7 @@ def violations(store: Store, *, drained: bool = False) -> Iterator[str]:
         for task in rows.values():
             yield from _row(task, instance)
         yield from _instance(instance, rows, plan, drained=drained)
-        if plan is not None and not instance.intent:
+        if plan is not None and instance.intent != Intent.TERMINATE:
             yield from _counters(instance, rows, plan)
 
 
@@ -97,7 +97,12 @@ def _row(task: Task, instance: Instance) -> Iterator[str]:
         yield f"I2: task {task.id} is {task.state.name} and nobody's"
     if task.state in (TaskState.PENDING, TaskState.READY, TaskState.HELD) and task.owner is not None:
         yield f"I2: task {task.id} is {task.state.name} and owned by {task.owner}"
-    if task.state is TaskState.PENDING and task.need <= 0 and task.timer_fence != task.fence and not instance.intent:
+    if (
+        task.state is TaskState.PENDING
+        and task.need <= 0
+        and task.timer_fence != task.fence
+        and (instance.intent != Intent.TERMINATE)
+    ):
         yield f"I2: task {task.id} waits for a timer that is not there (fence {task.fence}, timer {task.timer_fence})"
     if task.state.is_final != task.finished:
         yield f"task {task.id} is {task.state.name}, finished_at set: {task.finished}"
@@ -115,7 +120,11 @@ def _instance(instance: Instance, rows: dict[int, Task], plan: Plan | None, *, d
     if instance.state.is_final:
         yield from _ended(instance, name, [task.state for task in rows.values()])
         return
-    if instance.state is InstanceState.RUNNING and not open_rows and not instance.intent:
+    if instance.state is InstanceState.RUNNING and not instance.intent:
+        yield from (
+            f"{name} is not paused, and task {task.id} is HELD" for task in open_rows if task.state is TaskState.HELD
+        )
+    if instance.state is InstanceState.RUNNING and not open_rows and instance.intent != Intent.TERMINATE:
         yield f"G4: {name} has no open row left"
     if plan is not None and rows and len(rows) < len(plan.nodes):
         yield f"{name} has {len(rows)} of {len(plan.nodes)} rows"

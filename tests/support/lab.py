@@ -14,7 +14,7 @@ from qflowd.define.workflow_file import parse
 from qflowd.engine.admit import Admit
 from qflowd.engine.batch import Batch
 from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
-from qflowd.engine.claim import Claimed, claim_rows
+from qflowd.engine.claim import Claimed, claim_rows, hold_paused
 from qflowd.engine.commands import Commands
 from qflowd.engine.finish import finish
 from qflowd.engine.gate import Head
@@ -23,7 +23,7 @@ from qflowd.engine.intake import Intake
 from qflowd.engine.lanes import Lane
 from qflowd.engine.outcome import AttemptRow, Final
 from qflowd.engine.service import Topics
-from qflowd.engine.terminate import Terminate
+from qflowd.engine.sweep import BUSY_S, Sweep
 from qflowd.engine.timers import Timers
 from qflowd.engine.workflow_store import canonical, store_workflow
 from qflowd.model.ids import ORDINALS
@@ -74,7 +74,7 @@ class Lab:
             self.topics.subscribe(topic, lambda topic=topic: self.published.append(topic))  # type: ignore[misc]
         self.admit = Admit(self.store, Intake(self.plans, self.lanes, self.jobs), self.lanes, self.topics)
         self.commands = Commands(self.store, self.plans, self.lanes, self.jobs, self.topics)
-        self.sweep = Terminate(self.store, self.topics)
+        self.sweep = Sweep(self.store, self.topics)
         self.promote = Timers(self.store, self.topics)
         self._lanes: dict[int, Lane] = {}
 
@@ -151,7 +151,8 @@ class Lab:
         """Take rows of every lane that was met before, in a transaction."""
         heads = [Head(*row) for row in tx.run("list_heads")]
         lanes = [self._lanes[head.lane] for head in heads if head.lane in self._lanes]
-        return [row for lane in lanes for row in claim_rows(tx, lane, wanted, self.owner)]
+        taken = [row for lane in lanes for row in claim_rows(tx, lane, wanted, self.owner)]
+        return hold_paused(tx, taken) if taken and any(head.has_pauses for head in heads) else taken
 
     def lane(self, number: int) -> Lane:
         if number not in self._lanes:
@@ -174,6 +175,11 @@ class Lab:
         now = self.clock.now()
         state, reason = int(FAILED), int(Reason.ERROR)
         return AttemptRow(row.id, row.fence, row.attempt + 1, state, reason, now, now, None, None, None, 1, error, None)
+
+    def sweep_all(self) -> None:
+        """Sweep until nothing is left, or only what is held is."""
+        while self.sweep.tick() < BUSY_S:
+            pass
 
     def finish(self, *final: Final, batch: Batch | None = None) -> list[int]:
         """Write results in one group commit. Returns the instances it closed."""

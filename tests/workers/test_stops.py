@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from qflowd.workers import linux, wire
-from qflowd.workers.events import Running
+from qflowd.workers.events import Returned, Running
 from qflowd.workers.inbox import Inbox
 from qflowd.workers.page import new_page
 from qflowd.workers.runner import Results
@@ -147,3 +147,28 @@ def test_who_follows_a_task_that_took_too_much_memory_is_not_killed_for_it(hire,
     story.until_ended(ids)
     assert gate.exists()
     assert all(isinstance(story.ends()[task_id], Done | Ended) for task_id in ids)
+
+
+def test_what_is_given_back_has_not_begun_and_what_runs_continues(hire):
+    """Of all that a worker holds, tasks that have not begun come back; those of other instances may come with them."""
+    story = hire(JOBS, processes=1)
+    running = story.send("sleeps", params='{"s": 1.0}')
+    story.until(lambda: story.crew.held() and story.all_of(Running))
+    queued = story.send("sleeps", 3, params='{"s": 1.0}', long=False, estimate_s=10.0)
+    story.backends.give_back([*running, *queued])
+    story.until_ended([*running, *queued])
+    ends = story.ends()
+    assert [type(ends[number]) for number in queued] == [Returned] * 3
+    assert not any(ends[number].solo for number in queued)
+    assert ends[running[0]].outcome == "success", "it was not stopped"
+    assert not isinstance(story.end("sleeps", params='{"s": 0.0}'), Returned), "the worker is open again"
+
+
+def test_giving_back_leaves_a_worker_alone_that_has_nothing_waiting(hire):
+    story = hire(JOBS, processes=1)
+    running = story.send("sleeps", params='{"s": 0.5}', long=False, estimate_s=10.0)
+    story.until(lambda: story.all_of(Running))
+    story.backends.give_back(running)
+    assert story.crew.room("default") == 1, "a chunk may wait behind it as before"
+    story.until_ended(running)
+    assert story.ends()[running[0]].outcome == "success"

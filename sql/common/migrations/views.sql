@@ -23,8 +23,8 @@ FROM qflow.lane l
 ;
 {replace_view} qflow.tasks AS
 SELECT t.id, i.id AS instance_id, d.workflow, COALESCE(n.task, i.job) AS task, t.map_index,
-    {words: kind t.kind} AS kind, l.job, l.pool, {words: task t.state} AS state, {words: reason t.reason} AS reason,
-    t.attempt, COALESCE(p.params, n.params, CASE WHEN n.task IS NULL THEN i.params END) AS params, t.output,
+    {words: kind t.kind} AS kind, l.job, l.pool, {words: task CASE WHEN t.state = {task.READY} AND i.state = {instance.PAUSED} THEN {task.HELD} ELSE t.state END} AS state,
+    {words: reason t.reason} AS reason, t.attempt, COALESCE(p.params, n.params, CASE WHEN n.task IS NULL THEN i.params END) AS params, t.output,
     CASE WHEN t.state <> {task.SUCCESS} THEN
         (SELECT a.error FROM qflow.attempt a WHERE a.task_id = t.id ORDER BY a.fence DESC LIMIT 1) END AS error,
     w.name AS daemon, {instant: i.created_at} AS created_at, {instant: t.ready_at} AS ready_at,
@@ -34,7 +34,7 @@ SELECT t.id, i.id AS instance_id, d.workflow, COALESCE(n.task, i.job) AS task, t
         WHEN t.state = {task.PENDING} THEN
             (SELECT {concat: 'waits until ', {utc_text: m.due_at}, CASE WHEN m.note IS NULL THEN '' ELSE {concat: ': ', m.note} END}
             FROM qflow.timer m WHERE m.task_id = t.id AND m.purpose = 0)
-        WHEN t.state = {task.HELD} THEN 'the instance is paused'
+        WHEN t.state = {task.HELD} OR (t.state = {task.READY} AND i.state = {instance.PAUSED}) THEN 'the instance is paused'
         WHEN t.state <> {task.READY} THEN NULL
         ELSE COALESCE((SELECT y.reason FROM qflow.lane_wait y WHERE y.lane = t.lane), {concat: 'waits for a free slot in pool ', l.pool})
         END AS wait_reason, i.tenant,
@@ -63,6 +63,8 @@ SELECT i.id, i.tenant, d.workflow, v.version, COALESCE(i.name, d.workflow, i.job
     {instant: i.created_at} AS created_at, {instant: i.started_at} AS started_at, {instant: i.finished_at} AS finished_at,
     {instant: i.updated_at} AS updated_at, {seconds: i.started_at, i.finished_at} AS duration_s, i.error,
     CASE WHEN i.state = {instance.READY} THEN 'held until it is resumed'
+        WHEN i.state = {instance.PAUSED} THEN {concat: 'paused', CASE WHEN i.paused_by IS NULL THEN '' ELSE {concat: ' by ', i.paused_by} END,
+            ' since ', {utc_text: i.updated_at}, CASE WHEN i.pause_reason IS NULL THEN '' ELSE {concat: ': ', i.pause_reason} END}
         WHEN i.state = {instance.RUNNING} THEN
             (SELECT MIN(y.reason) FROM qflow.task_instance t JOIN qflow.lane_wait y ON y.lane = t.lane
             WHERE t.id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575 AND t.state = {task.READY}) END AS wait_reason

@@ -1,0 +1,92 @@
+"""Paused instances, with daemons that are killed in the middle: nothing begins, nothing is lost."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from tests.faults.conftest import House, side_by_side
+from tests.support.daemon import until
+
+pytestmark = pytest.mark.fault
+WIDE = 3000  # tasks: more than one part of a sweep
+GRACE_S = 0.5  # from the commit of the command to the last start
+PARTS = [f"{name}:{point}" for name in ("sweep_part", "sweep") for point in ("begin", "before_commit", "after_commit")]
+
+
+@pytest.fixture
+def wide(houses: list[House]) -> list[House]:
+    tasks = {f"t{i}": {"job": "step", "params": {"seconds": 0.01}} for i in range(WIDE)}
+    for house in houses:
+        house.workflows = {"wide.json": json.dumps({"workflow": "wide", "tasks": tasks})}
+    return houses
+
+
+def ask(house: House, action: str, instance_id: int) -> None:
+    """Write a command, and wait until it is DONE."""
+    names = ("workflow", "task", "task_id", "args", "reason", "requested_by")
+    row = dict.fromkeys(names) | {"tenant": "default", "action": action, "instance_id": instance_id}
+    number = house.store.transact(lambda tx: int(tx.one("insert_command", **row).id))
+    state = f"SELECT state FROM qflow.commands WHERE id = {number}"
+    until(lambda: house.one(state) != "NEW", 30)
+    assert house.one(state) == "DONE", house.sql(f"SELECT error FROM qflow.commands WHERE id = {number}")
+
+
+def rows(house: House, number: int) -> dict[int, int]:
+    first = number << 20
+    sql = f"SELECT state, COUNT(*) FROM qflow.task_instance WHERE id BETWEEN {first} AND {first + WIDE - 1} GROUP BY state"
+    return dict(house.sql(sql))
+
+
+def test_with_two_daemons_nothing_begins_half_a_second_after_the_pause_and_others_run(wide: list[House]) -> None:
+    side_by_side(_pause_and_resume, wide)
+
+
+def _pause_and_resume(house: House) -> None:
+    for name in "ab":
+        house.daemon(name, lease="60s").start()  # heartbeats are far apart: they bring no news here
+    [number] = house.submit("wide")
+    until(lambda: len(house.ledger.notes("start")) > 20, 30)
+    ask(house, "pause", number)
+    paused_at = time.clock_gettime(time.CLOCK_BOOTTIME)
+    until(lambda: not set(rows(house, number)) & {1, 3, 4}, 30, what="all that is open is held")
+    [other] = house.submit(job="step")
+    until(lambda: ("SUCCESS",) in house.sql(f"SELECT state FROM qflow.instances WHERE id = {other}"), 20)
+    late = [note.at - paused_at for note in house.ledger.notes("start") if note.task_id >> 20 == number]
+    assert max(late) <= GRACE_S
+    assert house.one(f"SELECT state FROM qflow.instances WHERE id = {number}") == "PAUSED"
+    ask(house, "resume", number)
+    house.drain(120)
+    house.check()
+
+
+def test_daemons_killed_in_the_middle_of_a_sweep_leave_it_to_the_next(wide: list[House]) -> None:
+    side_by_side(_die_in_the_sweep, wide)
+
+
+def _die_in_the_sweep(house: House) -> None:
+    """Life after life, killed at another place of the sweep: of a pause, then of its resume, then of a termination."""
+    daemon = house.daemon(lease="60s", processes=1).start()
+    [number] = house.submit("wide")
+    until(lambda: len(house.ledger.notes("start")) > 2, 30)
+    assert daemon.stop() == 0
+    for action, state in (("pause", 2), ("resume", 1), ("pause", 2), ("terminate", 9)):
+        for place in PARTS:
+            daemon.env["QFLOWD_FAULT"] = f"{place}:1:kill"
+            daemon.start(ready=False)
+            if place == PARTS[0]:
+                ask(house, action, number)
+            until(lambda: not daemon.is_running, 30)
+            assert daemon.wait(20) == -9, daemon.log()
+        del daemon.env["QFLOWD_FAULT"]
+        daemon.start()
+        until(lambda: _is_swept(house, number), 30, what=f"{action}: {rows(house, number)}")
+        assert state in rows(house, number) or action == "resume"
+        assert daemon.stop() == 0
+    house.check()
+
+
+def _is_swept(house: House, number: int) -> bool:
+    return house.one(f"SELECT intent FROM qflow.workflow_instance WHERE id = {number}") == 0
