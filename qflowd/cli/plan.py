@@ -59,7 +59,9 @@ def plan(
     if admission.params:
         click.echo(f"  params  {cut(compact(admission.params), 400)}")
     click.echo()
-    print_list([step | {"step": step["level"] + 1, "retries": step["retries"] or ""} for step in steps], COLUMNS)
+    has_rules = any(step["trigger_rule"] != "all_success" for step in steps)
+    columns = COLUMNS.replace("| after", "| after | trigger_rule") if has_rules else COLUMNS
+    print_list([step | {"step": step["level"] + 1, "retries": step["retries"] or ""} for step in steps], columns)
     if unknown := sorted({step["job"] for step in steps} - jobs.keys()):
         click.echo(f"\nnot known here: job {', '.join(unknown)}", err=True)
     if schedule:
@@ -126,6 +128,7 @@ def _step(node: Node, admission: Admission, jobs: dict[str, Job]) -> dict[str, A
         "task": node.key,
         "job": node.job,
         "after": [admission.plan.nodes[parent].key for parent in node.parents],
+        "trigger_rule": node.task.trigger_rule,
         "pool": settings.pool,
         "retries": settings.retries,
         "timeout": None if settings.timeout is None else format_duration(settings.timeout),

@@ -16,13 +16,16 @@ _OPPOSITES |= {second: first for first, second in _OPPOSITES.items()}
 def unreachable(workflow: Workflow) -> Iterator[tuple[str, str, str]]:
     """The first tasks, on each way down, that no run can reach: (task, one condition above it, another one).
 
-    A task runs when all tasks before it succeeded, so all conditions above it must hold. Finds conditions that are
-    opposites, or compare the same with different constants; `workflow` is one that was read without faults.
+    A task runs when all tasks before it succeeded, so all conditions above it must hold; where another trigger rule stands,
+    nothing is known. Finds conditions that are opposites, or compare the same with different constants; `workflow` is
+    one that was read without faults.
     """
     needed: dict[str, dict[str, ast.expr]] = {}  # task -> conditions above it, by their trees as text
     lost: set[str] = set()
     for task in dag.order(workflow):
         mine = needed[task.key] = {}
+        if task.trigger_rule != "all_success":
+            continue
         for edge in task.after:
             mine |= needed[edge.parent]
             if edge.condition is not None:

@@ -40,6 +40,10 @@ class TaskBuilder:
         """Arguments of the job; strings may hold `{{ … }}`."""
         return self._with(params={**(params or {}), **more})
 
+    def with_trigger_rule(self, rule: str) -> Self:
+        """Which ends of the tasks before it let it run: `all_success`, `all_done`, `any_success`, `none_failed`, `always`."""
+        return self._with(trigger_rule=rule)
+
     def with_timeout(self, timeout: str | float) -> Self:
         """Longest run of one attempt: `"10m"`, or seconds."""
         return self._with(timeout=timeout)

@@ -2,19 +2,20 @@
 
 import re
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from qflowd.define import documents
 from qflowd.define.documents import Document, Format
 from qflowd.define.fields import Fields
-from qflowd.define.readers import flag, key_text, mapping, short_text, strings
+from qflowd.define.finally_tasks import with_ends
+from qflowd.define.readers import flag, key_text, mapping, one_of, short_text, strings
 from qflowd.define.settings import read_settings
 from qflowd.define.workflow_check import check_params, check_schedule, check_tasks
 from qflowd.model import cron
 from qflowd.model.durations import parse_duration
 from qflowd.model.errors import InvalidWorkflow
 from qflowd.model.names import fault_in_task_key
-from qflowd.model.workflow import Edge, Json, Schedule, Settings, Task, Workflow
+from qflowd.model.workflow import Edge, Json, Schedule, Settings, Task, TriggerRule, Workflow
 
 MOST_TASKS: Final = 100_000
 MOST_CATCHUP: Final = 10_000
@@ -22,11 +23,12 @@ MOST_CATCHUP: Final = 10_000
 _LATER_KEYS: Final = frozenset({
     "allow_failure", "approval", "business_date", "calendar", "chunk", "compensate_on", "compensation", "concurrency",
     "deadline", "delay", "limits", "map", "max_parallel", "misfire_grace", "on", "overlap", "quota", "saga", "sensor",
-    "signal", "spawn", "trigger_rule", "wait_for", "window", "workflow",
+    "signal", "spawn", "wait_for", "window", "workflow",
 })  # fmt: skip
 _LATER_SCHEDULE_KEYS: Final = _LATER_KEYS | {"jitter", "params"}
 
 _Catchup = Literal["none", "last", "all"]
+_trigger_rule: Final = one_of(*get_args(TriggerRule))
 _CATCHUP_ALL: Final = re.compile(r"all\(\s*([0-9]{1,9})\s*\)")
 
 
@@ -99,7 +101,7 @@ def _tasks(top: Fields) -> tuple[Task, ...]:
     if count > MOST_TASKS:
         top.fault(f"holds {count:,} tasks; at most {MOST_TASKS:,} are allowed", "tasks")
         return ()
-    return tuple(_task(key, fields) for key, fields in top.section("tasks").sections())
+    return with_ends(tuple(_task(key, fields) for key, fields in top.section("tasks").sections()))
 
 
 def _written_tasks(value: Json) -> dict[str, Json]:
@@ -118,6 +120,7 @@ def _task(key: str, fields: Fields) -> Task:
         after=_after(fields),
         params=fields.take("params", mapping, None),
         settings=read_settings(fields),
+        trigger_rule=fields.take("trigger_rule", _trigger_rule, "all_success"),
     )
     fields.close(_LATER_KEYS)
     return task

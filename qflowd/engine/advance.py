@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 from qflowd.engine.instances import KnownInstance, TaskRow
 from qflowd.engine.plan import Plan
 from qflowd.model.ids import ORDINALS
-from qflowd.model.rules import worth
+from qflowd.model.rules import Worth, worth
 from qflowd.model.states import SUCCESS, TaskState
 
 
@@ -98,14 +98,21 @@ def _add_arrivals_of(sums: Sums, instance: KnownInstance, row: EndedRow, holds: 
     """What one row brings, its state and the conditions of its edges considered."""
     plan, first = instance.plan, instance.id * ORDINALS
     for child in plan.children_of(row.id - first, row.node):
-        is_unconditional = row.state != SUCCESS or row.node not in plan.nodes[child].conditions
-        gain, bad = worth(TaskState(row.state), condition=is_unconditional or holds(instance.id, row, child))
+        gain, bad = arrival(plan, row.node, TaskState(row.state), child, lambda: holds(instance.id, row, child))  # noqa: B023
         sums.add(first + child, 1, gain, bad)
 
 
+def arrival(plan: Plan, node: int, state: TaskState, child: int, holds: Callable[[], bool]) -> Worth:
+    """What a row of `node` that ended brings to the row of `child`; `holds` tells whether their edge's condition does."""
+    if child == node:  # a part of it
+        return worth(state)
+    condition = state is not TaskState.SUCCESS or node not in plan.nodes[child].conditions or holds()
+    return worth(state, plan.tasks[child].trigger_rule, condition=condition)
+
+
 def count_closers(plan: Plan, rows: Sequence[EndedRow]) -> int:
-    """How many of these tasks of one instance, in the order of their ids, does nothing wait for?"""
+    """How many of these rows of one instance, in the order of their ids, close it: no row runs only after their end."""
+    is_closer = plan.is_closer
     if rows[-1].id % ORDINALS >= len(plan.tasks):  # there are rows beyond the nodes of the plan
-        return sum(not plan.children_of(row.id % ORDINALS, row.node) for row in rows)
-    children = plan.children
-    return sum([not children[row.node] for row in rows])
+        return sum(row.id % ORDINALS == row.node and is_closer[row.node] for row in rows)
+    return sum([is_closer[row.node] for row in rows])

@@ -74,7 +74,7 @@ def _cohorts(request: Request, plan: Plan, jobs: Mapping[str, Job | None]) -> li
             settings = effective(alike, override.settings, jobs.get(alike.job), None)
             lane = LaneKey(request.tenant, settings.pool or "default", alike.job)
             priority = -max(-2000, min(2000, request.priority + (settings.priority or 0)))
-            cohorts.append(Cohort(ordinals, lane, priority, rules.start(alike.parent_count)))
+            cohorts.append(Cohort(ordinals, lane, priority, alike.start))
     return cohorts
 
 

@@ -24,7 +24,7 @@ class Kind(NamedTuple):
     """What rows of a kind do. Each is asked once for all rows of one lane or one instance.
 
     `on_ready`: claimed rows; how they go to the workers. `on_ended`: what their end brings to the rows that wait for them.
-    `count_closers`: how many of these rows does nothing wait for? When the last such row ends, the instance does.
+    `count_closers`: how many of these rows close the instance? When the last such row ends, the instance does.
     """
 
     on_ready: Callable[[Dispatch, Tx, Claim], Shipment]
@@ -67,7 +67,7 @@ def arrivals(ended: Iterable[tuple[KnownInstance, Sequence[EndedRow]]], holds: H
 
 
 def closers(ended: Iterable[tuple[KnownInstance, Sequence[EndedRow]]]) -> dict[int, int]:
-    """Instance -> how many of its rows that nothing waits for have ended."""
+    """Instance -> how many of these rows close it."""
     counts: dict[int, int] = {}
     for instance, rows in ended:
         if count := kind_of(rows[0].kind).count_closers(instance.plan, rows):

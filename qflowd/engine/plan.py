@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from qflowd.define.expressions import Template, compile_condition, compile_value
 from qflowd.define.schema import ANY_OBJECT, Schema, workflow_schema
-from qflowd.model import dag, jsontext
-from qflowd.model.workflow import BUILT_IN, Job, Json, Settings, Task, Workflow
+from qflowd.model import dag, jsontext, rules
+from qflowd.model.workflow import BUILT_IN, Job, Json, Settings, Task, TriggerRule, Workflow
 
 LEAST_FAN = 8  # children; fewer are moved one by one
 
@@ -55,11 +55,11 @@ class Node:
 
 
 class Alike(NamedTuple):
-    """Tasks of a plan whose rows begin alike: of one job, with the same settings and as many parents."""
+    """Tasks of a plan whose rows begin alike: of one job, with the same settings and counters."""
 
     job: str
     settings: Settings
-    parent_count: int
+    start: rules.Counters
     ordinals: Sequence[int]
 
 
@@ -105,12 +105,12 @@ class Plan:
     @cached_property
     def alike(self) -> Sequence[Alike]:
         """All tasks, in as few groups as may be."""
-        groups: dict[tuple[str, Settings, int], list[int]] = {}
+        groups: dict[tuple[str, Settings, int, TriggerRule], list[int]] = {}
         for i, task in enumerate(self.tasks):
-            groups.setdefault((task.job, task.settings, len(self.parents[i])), []).append(i)
+            groups.setdefault((task.job, task.settings, len(self.parents[i]), task.trigger_rule), []).append(i)
         return [
-            Alike(job, settings.over(self.workflow.defaults), parent_count, ordinals)
-            for (job, settings, parent_count), ordinals in groups.items()
+            Alike(job, settings.over(self.workflow.defaults), rules.start(parent_count, rule), ordinals)
+            for (job, settings, parent_count, rule), ordinals in groups.items()
         ]
 
     @cached_property
@@ -172,9 +172,16 @@ class Plan:
         return [jsontext.dump(task.key) for task in self.tasks]
 
     @cached_property
+    def is_closer(self) -> Sequence[bool]:
+        """Of every task: is there no task that runs only after its end? When all such tasks have ended, the instance has."""
+        waited_for = set().union(
+            *[self.parents[i] for i, task in enumerate(self.tasks) if rules.waits_in_full(task.trigger_rule)]
+        )
+        return [i not in waited_for for i in range(len(self.tasks))]
+
+    @cached_property
     def closers(self) -> int:
-        """How many nodes nothing waits for: when all of them have ended, the instance has."""
-        return len(self.tasks) - len(set().union(*self.parents))
+        return sum(self.is_closer)
 
     @cached_property
     def has_edges(self) -> bool:

@@ -13,6 +13,7 @@ from qflowd.engine.request import NO_OVERRIDE
 from qflowd.engine.upstreams import Large, Output, Upstreams, load_large
 from qflowd.model import jsontext
 from qflowd.model.ids import ORDINALS, instance_of
+from qflowd.model.states import SUCCESS
 from qflowd.model.workflow import Json, Settings
 from qflowd.store.tx import Tx
 from qflowd.workers.wire import Assignment
@@ -110,6 +111,8 @@ def render(gathered: Gathered, timeout_s: float | None) -> tuple[list[Group], li
             if params is None or node.conditions or is_overridden:
                 if (scope := scopes.get(instance.id)) is None:
                     scope = scopes[instance.id] = scope_of(instance, outputs)
+                if node.conditions:
+                    _check_conditions(instance, node, scope, outputs)
                 params = _params(instance, node, lane, scope)
         except Exception as problem:  # noqa: BLE001
             failed.append(Unrenderable(row, problem))
@@ -133,7 +136,7 @@ def render(gathered: Gathered, timeout_s: float | None) -> tuple[list[Group], li
 def load_outputs(
     tx: Tx, instances: Instances, wanted: Iterable[tuple[int, int]], whole: Container[int] = ()
 ) -> dict[int, Output]:
-    """Outputs by task id; those above 64 KB are read only if they are among `whole`.
+    """Outputs by task id, of tasks that succeeded; those above 64 KB are read only if they are among `whole`.
 
     `wanted`: task ids, with the round of who asks. If it is the one in which the output was made, nobody has had that task
     start anew since, for all that is behind it would have started anew as well. Otherwise the database is asked.
@@ -148,6 +151,8 @@ def load_outputs(
             missing.append((key[0],))
     if missing:
         for row in tx.run("load_outputs", rows=sorted(missing)):
+            if row.state != SUCCESS:
+                continue
             outputs[row.id] = row.output
             if row.output is None and row.large_id is not None:
                 outputs[row.id] = load_large(tx, row.id) if row.id in whole else Large(row.id, row.fence)
@@ -187,10 +192,16 @@ def _terms(instance: KnownInstance, node: Node, lane: Lane, timeout_s: float | N
     return Terms(lane, effective(node, instance.overrides[node.key].settings, lane.job, timeout_s))
 
 
+def _check_conditions(
+    instance: KnownInstance, node: Node, scope: Mapping[str, Any], outputs: Mapping[int, Output]
+) -> None:
+    """A condition that had no value let the row through, so that its error is raised here, as the row's own."""
+    for parent, condition in node.conditions.items():
+        if instance.id * ORDINALS + parent in outputs:
+            condition.render(scope)
+
+
 def _params(instance: KnownInstance, node: Node, lane: Lane, scope: Mapping[str, Any]) -> str:
-    # A condition that had no value let the row through, so that its error is raised here, as the row's own.
-    for condition in node.conditions.values():
-        condition.render(scope)
     override = instance.overrides.get(node.key, NO_OVERRIDE)
     memory = node.key if override.params else ""  # all others of the job have the same
     if node.params is None and (text := instance.rendered.get((lane.job.name, memory))) is not None:

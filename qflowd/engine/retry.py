@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from qflowd.engine import close, kinds
+from qflowd.engine import advance, close, kinds
 from qflowd.engine.conditions import EdgeConditions
 from qflowd.engine.control import (
     Caches,
@@ -66,6 +66,20 @@ class Rows:
         node = self.nodes[ordinal]
         return [*self.plan.parents[node], *self._parts.get(node, ())] if ordinal == node else ()
 
+    def start(self, ordinal: int) -> rules.Counters:
+        """The counters of a row before anything has arrived."""
+        node = self.nodes[ordinal]
+        parents = self.plan.parents[node] if ordinal == node else ()
+        open_parents, need = rules.start(len(parents), self.plan.tasks[node].trigger_rule)
+        parts = len(self.parents(ordinal)) - len(parents)
+        return rules.Counters(open_parents + parts, need + parts)
+
+    def arrival(self, parent: int, state: TaskState, child: int, edge_holds: EdgeHolds) -> rules.Worth:
+        """What a row that ended brings to one that waits for it."""
+        return advance.arrival(
+            self.plan, self.nodes[parent], state, self.nodes[child], lambda: edge_holds(parent, child)
+        )
+
     def behind(self, ordinals: Iterable[int]) -> set[int]:
         """All rows that wait, directly or not, for these."""
         waiting: set[int] = set()
@@ -91,16 +105,13 @@ def recount(rows: Rows, states: Mapping[int, TaskState], again: set[int], edge_h
     recounted = []
     for ordinal in rows.in_order(again):
         parents = rows.parents(ordinal)
-        conditions = rows.plan.nodes[rows.nodes[ordinal]].conditions
         arrivals = gain = bad = 0
         for parent in parents:
-            state = now[parent]
-            if not state.is_final:
+            if not now[parent].is_final:
                 continue
-            condition = edge_holds(parent, ordinal) if parent in conditions and state is TaskState.SUCCESS else True
-            worth = rules.worth(state, condition=condition)
+            worth = rows.arrival(parent, now[parent], ordinal, edge_holds)
             arrivals, gain, bad = arrivals + 1, gain + worth.gain, bad + worth.bad
-        open_parents, need = rules.start(len(parents))
+        open_parents, need = rows.start(ordinal)
         state = TaskState.READY
         if parents:
             state = rules.settle(TaskState.PENDING, (open_parents, need, 0), arrivals, gain, bad)
@@ -238,7 +249,11 @@ def _check_named(locked: Locked, targets: set[int], recounted: Sequence[Recounte
     """A single task that could not run after all is refused, with what has to be retried in its place."""
     for row in recounted:
         if row.ordinal in targets and row.state is TaskState.UPSTREAM_FAILED:
-            bad = [parent for parent in locked.rows.parents(row.ordinal) if rules.worth(locked.states[parent]).bad]
+            bad = [
+                parent
+                for parent in locked.rows.parents(row.ordinal)
+                if locked.rows.arrival(parent, locked.states[parent], row.ordinal, lambda *_: True).bad
+            ]
             raise Refused(
                 f"task {locked.names([row.ordinal])} cannot run: {locked.names(bad)} before it did not succeed; "
                 "retry that, or all"

@@ -16,7 +16,7 @@ from qflowd.model.workflow import Backoff, Settings
 P = ParamSpec("P")
 R = TypeVar("R")
 
-LATER = frozenset({"compensate_on", "limits", "map", "saga", "trigger_rule", "wait_for"})
+LATER = frozenset({"compensate_on", "limits", "map", "saga", "wait_for"})
 
 
 class InvalidJob(QflowdError):

@@ -2,11 +2,15 @@
 
 A row waits while `need` favourable arrivals are missing. When its last parent has arrived and it still needs some,
 it ends UPSTREAM_FAILED if a parent ended badly, else SKIPPED (a false condition, a skipped parent).
+
+A trigger rule decides two things: how many favourable arrivals a row needs, and which ends are favourable. A false
+condition never is. `always` counts as `all_done` does.
 """
 
 from typing import NamedTuple
 
 from qflowd.model.states import TaskState
+from qflowd.model.workflow import TriggerRule
 
 
 class Worth(NamedTuple):
@@ -28,17 +32,27 @@ class Counters(NamedTuple):
     need: int
 
 
-def start(parents: int) -> Counters:
-    """A task runs when all its parents have ended favourably; without parents it is ready at once."""
-    return Counters(parents, parents)
+def start(parents: int, rule: TriggerRule = "all_success") -> Counters:
+    """A task without parents is ready at once, whatever its rule."""
+    return Counters(parents, parents if waits_in_full(rule) else min(parents, 1))
 
 
-def worth(outcome: TaskState, *, condition: bool = True) -> Worth:
-    """What a parent that ended with `outcome` brings to a child, given what the edge's condition came to."""
+def waits_in_full(rule: TriggerRule) -> bool:
+    """Does a task with this rule run only after all its parents have ended?"""
+    return rule != "any_success"
+
+
+def worth(outcome: TaskState, rule: TriggerRule = "all_success", *, condition: bool = True) -> Worth:
+    """What a parent that ended with `outcome` brings to a child with this rule.
+
+    `condition`: what the condition of the edge came to; it is evaluated only if the parent succeeded.
+    """
     if outcome is TaskState.SUCCESS:
         return FAVOURABLE if condition else NEUTRAL
+    if rule in ("all_done", "always"):
+        return FAVOURABLE
     if outcome is TaskState.SKIPPED:
-        return NEUTRAL
+        return FAVOURABLE if rule == "none_failed" else NEUTRAL
     return BAD
 
 

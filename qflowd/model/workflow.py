@@ -10,6 +10,7 @@ import msgspec
 Json = Any  # JSON value: None, bool, int, float, str, list, dict with text keys
 
 Backoff = Literal["fixed", "exponential"]
+TriggerRule = Literal["all_success", "all_done", "any_success", "none_failed", "always"]
 
 
 class _Record(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -63,7 +64,10 @@ class Edge(_Record, frozen=True):
 
 
 class Task(_Record, frozen=True):
-    """A node of the workflow. `params` None: workflow params of the same names as the job's parameters."""
+    """A node of the workflow. `params` None: workflow params of the same names as the job's parameters.
+
+    `trigger_rule`: which ends of the tasks before it let it run (`model/rules.py`).
+    """
 
     key: str
     job: str
@@ -71,6 +75,7 @@ class Task(_Record, frozen=True):
     after: tuple[Edge, ...] = ()
     params: Mapping[str, Json] | None = None
     settings: Settings = Settings()
+    trigger_rule: TriggerRule = "all_success"
 
 
 class Schedule(_Record, frozen=True):

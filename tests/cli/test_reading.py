@@ -168,6 +168,17 @@ def test_a_stored_workflow_can_be_planned(run, filled):
     assert [task["after"] for task in found["tasks"]] == [[], ["a"]]
 
 
+def test_a_plan_shows_trigger_rules_and_what_a_finally_task_waits_for(run, filled, tmp_path):
+    file = tmp_path / "daily.yaml"
+    tasks = "a: {job: j}, b: {job: j, after: a, trigger_rule: all_done}, end: {job: j, trigger_rule: always}"
+    file.write_text(f"workflow: rules\ntasks: {{{tasks}}}\n", "utf-8")
+    lines = [line.split() for line in run("plan", str(file)).out.splitlines()]
+    assert [line[:4] for line in lines if line[:1] == ["2"]] == [["2", "b", "a", "all_done"]]
+    assert [line[:4] for line in lines if line[:1] == ["3"]] == [["3", "end", "b", "always"]]
+    found = run("plan", str(file), "--json").json
+    assert [task["trigger_rule"] for task in found["tasks"]] == ["all_success", "all_done", "always"]
+
+
 def test_the_history_of_a_schedule_can_be_read(run, filled):
     ran = run("schedules", "fires", "other")
     assert (ran.code, ran.err) == (

@@ -17,22 +17,25 @@ from hypothesis import strategies as st
 from qflowd.engine.batch import Batch
 from qflowd.engine.outcome import Rearmed, Released
 from qflowd.model.errors import StoreUnavailable
+from qflowd.model.workflow import TriggerRule
 from tests.support.invariants import violations
 from tests.support.lab import CANCELLED, FAILED, SKIPPED, SUCCESS, Lab
+from tests.support.rules import RULES, unrun_state
 
-EXAMPLES = {"sqlite": 60, "postgres": 12, "mariadb": 12}
+EXAMPLES = {"sqlite": 100, "postgres": 20, "mariadb": 20}
 MOST_NODES = 12
 
 
 class Dag(NamedTuple):
     """`parents[i]`: parent -> whether the edge has a condition. `ends[i]`: how node i ends if it runs.
 
-    `holds[i]`: the nodes for whose conditions node i's output says yes.
+    `holds[i]`: the nodes for whose conditions node i's output says yes. `rules[i]`: its trigger rule.
     """
 
     parents: Sequence[Mapping[int, bool]]
     ends: Sequence[Any]
     holds: Sequence[frozenset[int]]
+    rules: Sequence[TriggerRule]
 
     def tasks(self) -> dict[str, Any]:
         """Task key -> `after`, as a workflow file says it."""
@@ -44,23 +47,21 @@ class Dag(NamedTuple):
             for node, parents in enumerate(self.parents)
         }
 
+    def of_task(self) -> dict[str, dict[str, str]]:
+        return {f"n{node}": {"trigger_rule": rule} for node, rule in enumerate(self.rules) if rule != "all_success"}
+
     def output(self, node: int) -> dict[str, bool]:
         return {f"n{child}": child in self.holds[node] for child in range(len(self.parents))}
 
     def model(self, ends: Sequence[Any] | None = None) -> dict[str, str]:
-        """Task key -> final state. A task runs when all its parents have ended in its favour."""
+        """Task key -> final state."""
         found: list[str] = []
         for node, parents in enumerate(self.parents):
-            favourable = [
-                found[parent] == "SUCCESS" and (not has_condition or node in self.holds[parent])
+            before = [
+                (found[parent], not has_condition or node in self.holds[parent])
                 for parent, has_condition in parents.items()
             ]
-            if all(favourable):
-                found.append((ends or self.ends)[node].name)
-            elif any(found[parent] in ("FAILED", "UPSTREAM_FAILED", "CANCELLED") for parent in parents):
-                found.append("UPSTREAM_FAILED")
-            else:
-                found.append("SKIPPED")
+            found.append(unrun_state(self.rules[node], before) or (ends or self.ends)[node].name)
         return {f"n{node}": state for node, state in enumerate(found)}
 
 
@@ -73,7 +74,9 @@ def dags(draw, ends=(SUCCESS, SUCCESS, SUCCESS, FAILED, SKIPPED)):
         above = draw(st.sets(st.integers(0, node - 1), max_size=4))
         parents.append({parent: draw(condition) for parent in sorted(above)})
     holds = [frozenset(draw(st.sets(st.integers(0, size - 1)))) for _ in range(size)]
-    return Dag(parents, [draw(st.sampled_from(ends)) for _ in range(size)], holds)
+    rule = draw(st.sampled_from([st.just("all_success"), st.sampled_from(RULES)]))
+    rules = [draw(rule) if above else "all_success" for above in parents]
+    return Dag(parents, [draw(st.sampled_from(ends)) for _ in range(size)], holds, rules)
 
 
 class Drive:
@@ -86,7 +89,7 @@ class Drive:
         self.chance = random.Random(seed)
         self.held: list[Any] = []
         self.old: list[Batch] = []
-        self.lab.workflow("dag", dag.tasks())
+        self.lab.workflow("dag", dag.tasks(), dag.of_task())
 
     def node(self, row) -> int:
         return int(self.lab.key(row.id)[1:])

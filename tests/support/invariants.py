@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from qflowd.engine.caches import Plans
 from qflowd.engine.plan import Plan
 from qflowd.model.ids import ORDINALS
-from qflowd.model.rules import worth
+from qflowd.model.rules import start, worth
 from qflowd.model.states import InstanceState, Intent, TaskState
 from qflowd.store.tx import Store
 
@@ -148,7 +148,8 @@ def _counters(instance: Instance, rows: dict[int, Task], plan: Plan) -> Iterator
     """I3, I4: counters say what parents have come to; conditions are known only to lie between two bounds."""
     if instance.state is InstanceState.RUNNING:
         closers = sum(
-            not plan.children_of(ordinal, task.node) and not task.state.is_final for ordinal, task in rows.items()
+            ordinal == task.node and plan.is_closer[task.node] and not task.state.is_final
+            for ordinal, task in rows.items()
         )
         if closers != instance.open_closers:
             yield f"I4: instance {instance.id}: open_closers {instance.open_closers}, in truth {closers}"
@@ -159,18 +160,22 @@ def _counters(instance: Instance, rows: dict[int, Task], plan: Plan) -> Iterator
     for node, task in rows.items():
         if node != task.node:  # a part of its node, which nothing comes before
             continue
-        parents = [rows[parent].state for parent in plan.nodes[node].parents if parent in rows] + parts.get(node, [])
-        if task.state.is_final or not parents:
+        parents = [rows[parent].state for parent in plan.nodes[node].parents if parent in rows]
+        states = parents + parts.get(node, [])
+        if task.state.is_final or not states:
             continue
-        open_parents = sum(not state.is_final for state in parents)
-        bad = sum(worth(state).bad for state in parents if state.is_final)
-        gains = parents.count(TaskState.SUCCESS)
-        least = len(parents) - gains
-        most = least + (len(plan.nodes[node].conditions) if gains else 0)
-        if (task.open_parents, task.bad_parents) != (open_parents, bad) or not min(least, 0) <= task.need <= most:
+        open_parents = sum(not state.is_final for state in states)
+        rule = plan.tasks[node].trigger_rule
+        worths = [worth(state, rule) for state in parents if state.is_final]
+        worths += [worth(state) for state in parts.get(node, []) if state.is_final]
+        bad = sum(one.bad for one in worths)
+        least = start(len(parents), rule).need + len(states) - len(parents) - sum(one.gain for one in worths)
+        most = least + (len(plan.nodes[node].conditions) if TaskState.SUCCESS in parents else 0)
+        is_possible = min(least, 0) <= task.need <= max(most, 0)
+        if (task.open_parents, task.bad_parents) != (open_parents, bad) or not is_possible:
             yield (
                 f"I4: task {task.id} ({task.state.name}) has open {task.open_parents}, need {task.need}, bad "
-                f"{task.bad_parents}; its parents are {[state.name for state in parents]}"
+                f"{task.bad_parents}; its parents are {[state.name for state in states]}"
             )
         if task.state is TaskState.PENDING and task.need > 0 and not open_parents:
             yield f"I3: task {task.id} waits, and all its parents have ended"

@@ -98,9 +98,16 @@ class Lab:
 
     # -- what users do
 
-    def workflow(self, key: str, tasks: Mapping[str, Any], **more: Any) -> int:
-        """Store an active workflow; `tasks`: key -> its `after`. Returns the id of its definition."""
-        document = {"workflow": key, "tasks": {task: {"job": "work", "after": after} for task, after in tasks.items()}}
+    def workflow(
+        self, key: str, tasks: Mapping[str, Any], of_task: Mapping[str, Mapping[str, Any]] | None = None, **more: Any
+    ) -> int:
+        """Store an active workflow; `tasks`: key -> its `after`; `of_task`: key -> more of what a file says of it.
+
+        Returns the id of its definition.
+        """
+        document: dict[str, Any] = {"workflow": key, "tasks": {}}
+        for task, after in tasks.items():
+            document["tasks"][task] = {"job": "work", "after": after, **(of_task or {}).get(task, {})}
         for task in document["tasks"].values():
             if not task["after"]:
                 del task["after"]

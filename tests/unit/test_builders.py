@@ -33,6 +33,7 @@ tasks:
     pool: io
     priority: 7
     memory: 512MB
+    trigger_rule: all_done
   check: {job: check_bars, after: {bars: "{{ bars.output.ok }}", universe: true}}
 """
 
@@ -49,6 +50,7 @@ def built():
         .with_pool("io")
         .with_priority(7)
         .with_memory("512MB")
+        .with_trigger_rule("all_done")
     )
     return (
         WorkflowBuilder()

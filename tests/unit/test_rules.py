@@ -3,11 +3,12 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qflowd.model.rules import BAD, FAVOURABLE, NEUTRAL, settle, start, worth
+from qflowd.model.rules import BAD, FAVOURABLE, NEUTRAL, settle, start, waits_in_full, worth
 from qflowd.model.states import TaskState
+from tests.support.rules import RULES, unrun_state
 
 P, R = TaskState.PENDING, TaskState.READY
 OUTCOMES = [TaskState.SUCCESS, TaskState.FAILED, TaskState.SKIPPED, TaskState.UPSTREAM_FAILED, TaskState.CANCELLED]
@@ -66,20 +67,33 @@ def test_a_row_that_waits_for_its_timer_is_not_moved():
     assert settle(P, (0, 0, 0), 1, 1, 0) is P
 
 
-@given(st.lists(st.sampled_from(OUTCOMES), min_size=1, max_size=8), st.data())
-def test_how_arrivals_are_put_together_makes_no_difference(outcomes, data):
-    """Any cut of the same arrivals into batches ends in the same state."""
-    worths = [worth(outcome) for outcome in outcomes]
+PARENTS = st.lists(st.tuples(st.sampled_from(OUTCOMES), st.booleans()), min_size=1, max_size=8)
 
-    def end(cuts):
-        state, counters = P, (*start(len(outcomes)), 0)
-        for first, last in pairwise([0, *cuts, len(outcomes)]):
-            part = worths[first:last]
-            arrived, gain, bad = len(part), sum(w.gain for w in part), sum(w.bad for w in part)
-            state = settle(state, counters, arrived, gain, bad)
-            counters = (counters[0] - arrived, counters[1] - gain, counters[2] + bad)
-        return state
 
-    cuts = sorted(data.draw(st.sets(st.integers(1, len(outcomes)), max_size=4)))
-    assert end(cuts) is end([])
-    assert end([]) is not P
+@settings(max_examples=1000)
+@given(st.sampled_from(RULES), PARENTS, st.data())
+def test_counters_come_to_what_the_rule_says_however_arrivals_are_put_together(rule, parents, data):
+    """Any cut of the same arrivals into batches ends in the state that a look at all parents gives."""
+    worths = [worth(outcome, rule, condition=condition) for outcome, condition in parents]
+    cuts = sorted(data.draw(st.sets(st.integers(1, len(parents)), max_size=4)))
+    state, counters = P, (*start(len(parents), rule), 0)
+    for first, last in pairwise([0, *cuts, len(parents)]):
+        part = worths[first:last]
+        arrived, gain, bad = len(part), sum(w.gain for w in part), sum(w.bad for w in part)
+        state = settle(state, counters, arrived, gain, bad)
+        counters = (counters[0] - arrived, counters[1] - gain, counters[2] + bad)
+    expected = unrun_state(rule, [(outcome.name, condition) for outcome, condition in parents])
+    assert state is (R if expected is None else TaskState[expected])
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_only_any_success_does_not_wait_for_all(rule):
+    first = worth(TaskState.SUCCESS, rule)
+    state = settle(P, (*start(3, rule), 0), 1, *first)
+    assert state is (R if rule == "any_success" else P)
+    assert waits_in_full(rule) is (rule != "any_success")
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_task_without_parents_needs_nothing_under_any_rule(rule):
+    assert start(0, rule) == (0, 0)

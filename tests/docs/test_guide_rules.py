@@ -1,0 +1,40 @@
+"""The market-data examples of the guide's chapters on rules do what their text says."""
+
+from __future__ import annotations
+
+from qflowd.define import workflow_file
+from qflowd.testing import run_workflow
+from tests.docs.pages import ROOT, named_files
+
+FILES = named_files(ROOT / "docs" / "guide.md")
+
+
+def workflow(name: str):
+    return workflow_file.parse(FILES[f"workflows/{name}.yaml"], "yaml", name)
+
+
+def test_bars_of_two_vendors_use_the_one_that_answers() -> None:
+    stored: list[object] = []
+    logouts: list[bool] = []
+
+    def fetch(vendor: str, symbol: str) -> dict:
+        if vendor == "first":
+            raise ConnectionError("no route to the vendor")
+        return {"symbol": symbol, "close": 1482.5}
+
+    def store_close(bars: list[dict | None]) -> None:
+        stored.append(bars)
+
+    def logout() -> None:
+        logouts.append(True)
+
+    run = run_workflow(workflow("bars_of_two_vendors"), {"fetch": fetch, "store_close": store_close, "logout": logout})
+    assert run.state == "FAILED"
+    assert stored == [[None, {"symbol": "600519", "close": 1482.5}]]
+    assert logouts == [True]
+    assert {key: task.state for key, task in run.tasks.items()} == {
+        "first": "FAILED",
+        "second": "SUCCESS",
+        "close": "SUCCESS",
+        "logout": "SUCCESS",
+    }

@@ -1,0 +1,150 @@
+"""Trigger rules on real databases: who runs, who waits, when the instance ends, what a retry starts anew."""
+
+from __future__ import annotations
+
+import pytest
+
+from qflowd.engine.render import gather, render
+from tests.support.lab import FAILED, SKIPPED, SUCCESS
+
+
+def claimed(lab):
+    return {lab.key(row.id): row for row in lab.claim()}
+
+
+def test_any_success_runs_with_the_first_success_and_the_instance_waits_for_the_rest(lab):
+    rules = {"quote": {"trigger_rule": "any_success"}}
+    lab.workflow("vendors", {"one": [], "two": [], "three": [], "quote": ["one", "two", "three"]}, rules)
+    number = lab.start("vendors")
+    rows = claimed(lab)
+    lab.finish(lab.final(rows["one"], FAILED))
+    assert lab.states(number)["quote"] == "PENDING"
+    lab.finish(lab.final(rows["two"]))
+    assert lab.states(number)["quote"] == "READY"
+    lab.check()
+    lab.ends(lab.claim())
+    assert (lab.states(number)["quote"], lab.state(number)) == ("SUCCESS", "RUNNING")
+    lab.check()
+    lab.finish(lab.final(rows["three"]))
+    assert lab.state(number) == "FAILED"  # one did
+    lab.check(drained=True)
+
+
+def test_any_success_without_one_ends_with_its_last_parent(lab):
+    rules = {"quote": {"trigger_rule": "any_success"}, "report": {"trigger_rule": "any_success"}}
+    lab.workflow("vendors", {"one": [], "two": [], "quote": ["one", "two"], "report": ["quote"]}, rules)
+    number = lab.start("vendors")
+    rows = claimed(lab)
+    lab.finish(lab.final(rows["one"], SKIPPED))
+    assert lab.states(number)["quote"] == "PENDING"
+    lab.finish(lab.final(rows["two"], FAILED))
+    assert lab.states(number) == {
+        "one": "SKIPPED",
+        "two": "FAILED",
+        "quote": "UPSTREAM_FAILED",
+        "report": "UPSTREAM_FAILED",
+    }
+    assert lab.state(number) == "FAILED"
+    lab.check(drained=True)
+
+
+@pytest.mark.parametrize("outcome", [FAILED, SKIPPED])
+@pytest.mark.parametrize(
+    ("rule", "with_failure", "with_skip"),
+    [
+        ("all_success", "UPSTREAM_FAILED", "SKIPPED"),
+        ("none_failed", "UPSTREAM_FAILED", "SUCCESS"),
+        ("all_done", "SUCCESS", "SUCCESS"),
+        ("always", "SUCCESS", "SUCCESS"),
+        ("any_success", "SUCCESS", "SUCCESS"),
+    ],
+)
+def test_a_rule_decides_what_an_end_is_worth(lab, rule, with_failure, with_skip, outcome):
+    lab.workflow("join", {"a": [], "b": [], "end": ["a", "b"]}, {"end": {"trigger_rule": rule}})
+    number = lab.start("join")
+    lab.run({"a": outcome})
+    assert lab.states(number)["end"] == (with_failure if outcome is FAILED else with_skip)
+    assert lab.state(number) == ("FAILED" if outcome is FAILED else "SUCCESS")
+    lab.check(drained=True)
+
+
+def test_a_finally_task_runs_after_a_failure_that_has_spread(lab):
+    tasks = {"load": [], "check": ["load"], "factors": ["check"], "cleanup": []}
+    lab.workflow("daily", tasks, {"cleanup": {"trigger_rule": "always"}})
+    number = lab.start("daily")
+    rows = claimed(lab)
+    assert set(rows) == {"load"}
+    lab.finish(lab.final(rows["load"], FAILED))
+    ends = {"load": "FAILED", "check": "UPSTREAM_FAILED", "factors": "UPSTREAM_FAILED"}
+    assert lab.states(number) == ends | {"cleanup": "READY"}
+    assert lab.state(number) == "RUNNING"
+    lab.run()
+    assert (lab.state(number), lab.states(number)) == ("FAILED", ends | {"cleanup": "SUCCESS"})
+    lab.check(drained=True)
+
+
+def test_a_false_condition_skips_under_every_rule(lab):
+    tasks = {"a": [], "b": [], "end": {"a": "{{ a.output.go }}", "b": True}}
+    lab.workflow("gate", tasks, {"end": {"trigger_rule": "all_done"}})
+    number = lab.start("gate")
+    rows = claimed(lab)
+    lab.finish(lab.final(rows["a"], SUCCESS, {"go": False}), lab.final(rows["b"], FAILED))
+    assert lab.states(number)["end"] == "SKIPPED"
+    lab.check(drained=True)
+
+
+def rendered(lab, rows):
+    lane = lab.lane(lab.column("task_instance", "lane", rows[0].id))
+    lab.store.read(lambda tx: lab.instances.load(tx, [row.id for row in rows]))
+    return render(lab.store.read(lambda tx: gather(tx, lab.instances, lane, rows)), None)
+
+
+def test_the_condition_of_a_parent_that_failed_is_not_looked_at_again(lab):
+    tasks = {"a": [], "end": {"a": "{{ a.output.go }}"}}
+    lab.workflow("gate", tasks, {"end": {"trigger_rule": "all_done"}})
+    lab.start("gate")
+    lab.ends(lab.claim(), FAILED)
+    groups, failed = rendered(lab, lab.claim())
+    assert not failed
+    assert [task.task_key for group in groups for task in group.assignments] == ["end"]
+
+
+def test_a_condition_without_a_value_fails_the_task_under_every_rule(lab):
+    tasks = {"a": [], "end": {"a": "{{ a.output.missing }}"}}
+    lab.workflow("gate", tasks, {"end": {"trigger_rule": "all_done"}})
+    lab.start("gate")
+    [row] = lab.claim()
+    lab.finish(lab.final(row, SUCCESS, {}))
+    groups, [unrenderable] = rendered(lab, lab.claim())
+    assert not groups
+    assert "missing" in str(unrenderable.problem)
+
+
+def test_a_task_is_given_nothing_of_a_parent_that_failed(lab):
+    lab.workflow("join", {"a": [], "b": [], "end": ["a", "b"]}, {"end": {"trigger_rule": "all_done"}})
+    lab.start("join")
+    rows = claimed(lab)
+    lab.finish(lab.final(rows["a"], FAILED), lab.final(rows["b"], SUCCESS, 5))
+    [group], _ = rendered(lab, lab.claim())
+    assert group.upstreams[0] == '{"a":null,"b":5}'
+
+
+def test_a_retry_starts_anew_what_ran_after_the_failure(lab):
+    lab.workflow("daily", {"load": [], "cleanup": ["load"]}, {"cleanup": {"trigger_rule": "always"}})
+    number = lab.start("daily")
+    lab.run({"load": FAILED})
+    assert lab.states(number) == {"load": "FAILED", "cleanup": "SUCCESS"}
+    assert lab.command("retry", number)[0] == "DONE"
+    assert lab.states(number) == {"load": "READY", "cleanup": "PENDING"}
+    lab.check()
+    lab.run()
+    assert (lab.state(number), lab.states(number)["cleanup"]) == ("SUCCESS", "SUCCESS")
+    lab.check(drained=True)
+
+
+def test_a_named_retry_of_a_task_that_can_run_is_not_refused(lab):
+    lab.workflow("daily", {"load": [], "cleanup": ["load"]}, {"cleanup": {"trigger_rule": "always"}})
+    number = lab.start("daily")
+    lab.run({"load": FAILED, "cleanup": FAILED})
+    assert lab.command("retry", number, task="cleanup")[0] == "DONE"
+    assert lab.states(number) == {"load": "FAILED", "cleanup": "READY"}
