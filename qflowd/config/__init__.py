@@ -12,6 +12,7 @@ from qflowd.config.records import (
     DaemonConfig,
     DatabaseConfig,
     DatabaseKeys,
+    LimitConfig,
     LogConfig,
     PluginsConfig,
     PoolConfig,
@@ -22,6 +23,7 @@ from qflowd.define import documents
 from qflowd.define.documents import Document
 from qflowd.define.fields import Fields
 from qflowd.model.errors import Fault, InvalidConfig
+from qflowd.model.limits import fault_in_limit
 from qflowd.model.names import fault_in_key
 
 FILE_VARIABLE: Final = "QFLOWD_CONFIG"
@@ -81,6 +83,7 @@ def _read(document: Document, folder: Path, file: Path | None, environ: Mapping[
         database=_database(top, folder, environ),
         daemon=replace(daemon, run_dir=daemon.run_dir and folder / daemon.run_dir),
         pools=_pools(top),
+        limits=_limits(top),
         plugins=replace(plugins, dirs=_under(folder, plugins.dirs)),
         workflows=replace(workflows, dirs=_under(folder, workflows.dirs)),
         log=read_over(LogConfig(), top.section("log")),
@@ -104,6 +107,17 @@ def _pools(top: Fields) -> dict[str, PoolConfig]:
             fields.fault(fault)
         pools[name] = read_over(pools.get(name, PoolConfig()), fields)
     return pools
+
+
+def _limits(top: Fields) -> dict[str, LimitConfig]:
+    section = top.section("limits")
+    slots = {name: {"slots": value} for name, value in section.data.items() if not isinstance(value, dict)}
+    limits = {}
+    for name, fields in Fields(section.document, section.path, {**section.data, **slots}, section.faults).sections():
+        if fault := fault_in_limit(name):
+            fields.fault(fault)
+        limits[name] = read_over(LimitConfig(), fields)
+    return limits
 
 
 def _database(top: Fields, folder: Path, environ: Mapping[str, str]) -> DatabaseConfig:

@@ -11,6 +11,7 @@ from qflowd.config.database_url import KINDS, without_password
 from qflowd.define.fields import Fields
 from qflowd.define.readers import Reader, key_text, one_of, strings, text, whole
 from qflowd.model.durations import parse_duration
+from qflowd.model.limits import MOST_SLOTS
 
 Format = Literal["auto", "console", "json"]
 Level = Literal["debug", "info", "warning", "error"]
@@ -81,6 +82,13 @@ class PoolConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitConfig:
+    """What tasks of all daemons share."""
+
+    slots: int = key(whole(1, MOST_SLOTS), 1)
+
+
+@dataclass(frozen=True, slots=True)
 class PluginsConfig:
     """Where jobs come from."""
 
@@ -113,6 +121,7 @@ class Config:
     database: DatabaseConfig
     daemon: DaemonConfig
     pools: Mapping[str, PoolConfig]  # always holds `default`
+    limits: Mapping[str, LimitConfig]
     plugins: PluginsConfig
     workflows: WorkflowsConfig
     log: LogConfig

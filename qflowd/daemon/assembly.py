@@ -23,9 +23,11 @@ from qflowd.engine.intake import Intake
 from qflowd.engine.lease import Lease
 from qflowd.engine.lease_watch import LeaseWatch
 from qflowd.engine.logs import Logs
+from qflowd.engine.recount import Recount
 from qflowd.engine.recover import Recover
 from qflowd.engine.schedules import Schedules
 from qflowd.engine.service import Service, ServiceThread, Topics, back_off
+from qflowd.engine.slots import save_configured
 from qflowd.engine.sweep import Sweep
 from qflowd.engine.timers import Timers
 from qflowd.engine.watch import Watch
@@ -192,6 +194,7 @@ class Daemon:
             Timers(store, topics),
             Schedules(store, topics),
             Recover(store, instances, identity, topics, self.lease),
+            Recount(store, topics),
             self._logs,
             Plugins(self._reloader, self.announce),
             self.workflow_files,
@@ -244,6 +247,7 @@ class Daemon:
         if self._announced_as == number:
             return
         is_ready, pools = not self._stopping.is_set(), self._config.pools
+        save_configured(self.store, self._config.limits)
         registration.register(self.store, number, self.registry, pools, is_ready=is_ready)
         self._announced_as = number
 

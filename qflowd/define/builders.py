@@ -72,6 +72,10 @@ class TaskBuilder:
         """Most memory of its worker: `"512MB"`, or bytes."""
         return self._with(memory=memory)
 
+    def with_limits(self, limits: Mapping[str, int]) -> Self:
+        """Slots that each attempt takes of what all daemons share: `{"vendor:tushare": 1}`."""
+        return self._with(limits=dict(limits))
+
     def build(self) -> Task:
         """The task.
 

@@ -4,9 +4,31 @@ from collections.abc import Mapping
 from typing import Any, Final, get_args
 
 from qflowd.define.fields import Fields
-from qflowd.define.readers import Reader, key_text, number, one_of, whole
+from qflowd.define.readers import Reader, key_text, mapping, number, one_of, whole
 from qflowd.model.durations import parse_delay, parse_duration, parse_size
-from qflowd.model.workflow import Backoff, Settings
+from qflowd.model.limits import LONGEST_TEXT, MOST_SLOTS, Limits, fault_in_limit, lane_text
+from qflowd.model.workflow import Backoff, Json, Settings
+
+_slots = whole(1, MOST_SLOTS)
+
+
+def read_limits(value: Json) -> Limits | None:
+    """What an attempt takes of limits: `{"vendor:tushare": 1}`.
+
+    Raises: ValueError naming the limit.
+    """
+    limits = []
+    for name, slots in mapping(value).items():
+        if fault := fault_in_limit(name):
+            raise ValueError(fault)
+        try:
+            limits.append((name, _slots(slots)))
+        except ValueError as problem:
+            raise ValueError(f"{name}: {problem}") from None
+    if len(text := lane_text(tuple(limits))) > LONGEST_TEXT:
+        raise ValueError(f"is too long: {text} has {len(text)} characters; at most {LONGEST_TEXT} are allowed")
+    return tuple(sorted(limits)) or None
+
 
 SETTINGS: Final[Mapping[str, Reader[Any]]] = {
     "pool": key_text("pool name"),
@@ -18,6 +40,7 @@ SETTINGS: Final[Mapping[str, Reader[Any]]] = {
     "jitter": number(0, 1),
     "priority": whole(-1000, 1000),
     "memory": parse_size,
+    "limits": read_limits,
 }
 
 

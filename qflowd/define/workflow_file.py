@@ -22,7 +22,7 @@ MOST_CATCHUP: Final = 10_000
 
 _LATER_KEYS: Final = frozenset({
     "allow_failure", "approval", "business_date", "calendar", "chunk", "compensate_on", "compensation", "concurrency",
-    "deadline", "delay", "limits", "map", "max_parallel", "misfire_grace", "on", "overlap", "quota", "saga", "sensor",
+    "deadline", "delay", "map", "max_parallel", "misfire_grace", "on", "overlap", "quota", "saga", "sensor",
     "signal", "spawn", "wait_for", "window", "workflow",
 })  # fmt: skip
 _LATER_SCHEDULE_KEYS: Final = _LATER_KEYS | {"jitter", "params"}

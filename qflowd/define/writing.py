@@ -37,4 +37,6 @@ def dump_settings(settings: Settings) -> dict[str, Json]:
         document[name] = format_duration(document[name])
     if settings.memory is not None:
         document["memory"] = format_size(settings.memory)
+    if settings.limits is not None:
+        document["limits"] = dict(settings.limits)
     return document

@@ -17,6 +17,7 @@ class Batch:
     running: list[tuple[int, int, Any]] = field(default_factory=list)
     progress: list[tuple[Any, ...]] = field(default_factory=list)
     checkpoints: list[tuple[int, int, str]] = field(default_factory=list)
+    slots: list[tuple[int, str]] = field(default_factory=list)  # task that loses its owner, limits of its lane
     unrun: list[Any] = field(default_factory=list, init=False)  # set as it is written: rows that end because of these
     has_advanced: bool = field(default=False, init=False)  # set as it is written: tasks behind these may be ready now
 
@@ -48,7 +49,7 @@ class Batch:
         rearmed = {row.id: row for row in reversed(self.rearmed) if row.id not in final}
         released = {row.id: row for row in reversed(self.released) if row.id not in final and row.id not in rearmed}
         once = replace(self, final=list(final.values()), rearmed=list(rearmed.values()))
-        return replace(once, released=list(released.values()))
+        return replace(once, released=list(released.values()), slots=list(dict(self.slots).items()))
 
     def halves(self) -> tuple["Batch", "Batch"]:
         """Two batches with half of the tasks each."""
@@ -61,4 +62,5 @@ class Batch:
 
     def rows(self) -> tuple[list[Any], ...]:
         """All its lists; the first column of each is a task's id."""
-        return (self.final, self.rearmed, self.released, self.attempts, self.running, self.progress, self.checkpoints)
+        about = self.attempts, self.running, self.progress, self.checkpoints, self.slots
+        return (self.final, self.rearmed, self.released, *about)

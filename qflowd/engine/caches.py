@@ -8,6 +8,7 @@ from qflowd.define import stored
 from qflowd.engine.bounded_cache import BoundedCache
 from qflowd.engine.plan import Plan, compile_plan, single_job
 from qflowd.model.errors import NotFound
+from qflowd.model.limits import of_lane
 from qflowd.model.workflow import Job
 from qflowd.store.tx import Store, Tx
 
@@ -15,7 +16,7 @@ LARGEST_PLANS = 16 << 20  # characters of the documents of all that are remember
 
 
 class LaneKey(NamedTuple):
-    """A lane is the queue of these; `limits` is empty until limits exist."""
+    """A lane is the queue of these; `limits`: what each of its rows takes of them (`model/limits.py`)."""
 
     tenant: str
     pool: str
@@ -70,6 +71,9 @@ class LaneIds:
 
         def make_lanes(tx: Tx) -> None:
             tx.run("insert_lane", rows=missing)
+            if limits := [(*key, *limit) for key in missing for limit in of_lane(key.limits)]:
+                tx.run("insert_lane_limits", rows=limits)
+                tx.run("add_limits", rows=sorted({(name,) for *_, name, _ in limits}), now=tx.now)
 
         self._store.transact(make_lanes)
         self._learn(self._store.read(lambda tx: tx.run("find_lanes", rows=missing)))

@@ -10,6 +10,7 @@ from qflowd.engine.caches import CodeIds, LaneIds
 from qflowd.engine.expand import Admission
 from qflowd.engine.gate import Gate, Head, rows_of, shut
 from qflowd.engine.lanes import START, Lane
+from qflowd.engine.slots import Slots
 from qflowd.model.errors import QflowdError
 from qflowd.model.ids import instance_of, task_id
 from qflowd.model.states import TaskState
@@ -105,7 +106,8 @@ class Claimer:
             elif head.has_limits:  # limits are locked before instances, which a finish holds
                 gate.take(lane, chunks)
                 self.limited.append((head, lane, chunks))
-            elif claim := self._take(tx, head, lane, chunks, owner):
+            elif rows := self._take(tx, head, lane, rows_of(lane, chunks), owner):
+                claim = Claim(lane, rows, chunks)
                 gate.take(lane, min(chunks, len(claim.rows)))
                 claims.append(claim)
                 if len(claim.rows) >= MANY and len(claim.rows) == _batch(rows_of(lane, chunks)):
@@ -120,10 +122,21 @@ class Claimer:
 
     def claim_limited(self, tx: Tx, head: Head, lane: Lane, chunks: int, owner: int) -> list[Claim]:
         """Claim a lane with limits, in a transaction of its own: limits are locked first, instances last."""
-        claim = self._take(tx, head, lane, chunks, owner)
-        if claim is None:
+        slots = Slots(tx, lane.key.limits)
+        rows: list[Claimed] = []
+        wanted = min(rows_of(lane, chunks), slots.free)
+        while len(rows) < wanted and (more := self._take(tx, head, lane, wanted - len(rows), owner)):
+            rows += more
+        if not rows:
             shut(lane)
-        return [claim] if claim else []
+            return []
+        slots.take(len(rows))
+        return [Claim(lane, rows, chunks)]
+
+    def open_limited(self) -> None:
+        """Slots of limits have come back: lanes that gave nothing are looked at again."""
+        for lane in self._lanes.values():
+            lane.shut_until = 0.0
 
     def claim_new(self, tx: Tx, admissions: Iterable[Admission], idle: dict[str, int], owner: int) -> list[Claim]:
         """Insert what is ready of these as claimed, if there is an idle slot for each row and no other row is READY.
@@ -157,18 +170,18 @@ class Claimer:
             self._heads = _heads(tx.run("list_heads"))
         return self._heads
 
-    def _take(self, tx: Tx, head: Head, lane: Lane, chunks: int, owner: int) -> Claim | None:
-        """Rows of a lane; None if there are none. Those of paused instances become HELD when they are met here."""
+    def _take(self, tx: Tx, head: Head, lane: Lane, wanted: int, owner: int) -> list[Claimed]:
+        """Up to so many rows of a lane. Those of paused instances become HELD when they are met here."""
         for _ in range(LOOKS_PAST_PAUSED):
-            rows = taken = claim_rows(tx, lane, rows_of(lane, chunks), owner)
+            rows = taken = claim_rows(tx, lane, wanted, owner)
             if taken and head.has_pauses:
                 rows = hold_paused(tx, taken)
             if rows:
                 lane.has_solo = any(row.solo for row in rows)
-                return Claim(lane, rows, chunks)
+                return rows
             if not taken:
                 break
-        return None
+        return []
 
     def _open(self, heads: list[Head]) -> list[Head]:
         """Heads of the lanes to claim from now."""

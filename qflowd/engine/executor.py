@@ -224,6 +224,7 @@ class Executor:
                 self._put_off("claim", error)
                 return
             for shipment in shipments:
+                self._harvest.hold_slots(shipment.claim.lane, shipment.claim.rows)
                 self._send(shipment)
 
     def _claim_limited(self, lane: LimitedLane, tx: Tx) -> list[Shipment]:
@@ -325,6 +326,8 @@ class Executor:
             return []
         if batch.has_advanced or batch.released:
             self._claimer.forget_heads()
+        if batch.slots:
+            self._claimer.open_limited()
         idle = {pool: self._backends.idle(pool) for pool in room}
         claims = self._claimer.claim(tx, dict(room), idle, self._daemon_id())
         if self._claimer.is_held_back:

@@ -14,6 +14,7 @@ from qflowd.model import jsontext, rules
 from qflowd.model.errors import ExpressionFailed
 from qflowd.model.ids import task_id
 from qflowd.model.instants import format_instant
+from qflowd.model.limits import lane_text
 from qflowd.model.states import InstanceState, TaskState
 from qflowd.model.workflow import Job, Json
 
@@ -72,7 +73,7 @@ def _cohorts(request: Request, plan: Plan, jobs: Mapping[str, Job | None]) -> li
     for alike in plan.alike:
         for ordinals, override in _split(alike.ordinals, overrides):
             settings = effective(alike, override.settings, jobs.get(alike.job), None)
-            lane = LaneKey(request.tenant, settings.pool or "default", alike.job)
+            lane = LaneKey(request.tenant, settings.pool or "default", alike.job, lane_text(settings.limits))
             priority = -max(-2000, min(2000, request.priority + (settings.priority or 0)))
             cohorts.append(Cohort(ordinals, lane, priority, alike.start))
     return cohorts

@@ -11,7 +11,7 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any, TypeVar
 
-from qflowd.engine import close, kinds
+from qflowd.engine import close, kinds, slots
 from qflowd.engine.batch import Batch
 from qflowd.engine.conditions import EdgeConditions
 from qflowd.engine.instances import InstanceRows, Instances
@@ -122,7 +122,7 @@ def _emit_written(store: Store, batch: Batch, closed: list[int]) -> None:
 
 def _as_failure(batch: Batch, message: str, now: datetime) -> Batch:
     """The batch of one task without its progress, output and checkpoints; its end becomes a failure."""
-    failure = Batch(rearmed=batch.rearmed, released=batch.released, running=batch.running)
+    failure = Batch(rearmed=batch.rearmed, released=batch.released, running=batch.running, slots=batch.slots)
     failure.attempts = [row._replace(error=message, traceback=None) for row in batch.attempts]
     state, reason = int(TaskState.FAILED), int(Reason.ERROR)
     for row in batch.final:
@@ -147,7 +147,10 @@ def _write(tx: Tx, instances: Instances, batch: Batch, daemon_id: int) -> list[i
     _rearm(tx, batch.rearmed)
     if batch.released and tx.count("release_tasks", rows=sorted(batch.released)) < len(batch.released):
         raise LeaseLost
-    return _accept(tx, instances, batch) if batch.final else []
+    closers = _accept(tx, instances, batch) if batch.final else {}
+    if batch.slots:
+        slots.give_back(tx, (limits for _, limits in batch.slots))
+    return close.close_instances(tx, closers)
 
 
 def _latest(rows: Sequence[Any]) -> list[Any]:
@@ -165,7 +168,8 @@ def _rearm(tx: Tx, rearmed: Sequence[Rearmed]) -> None:
         tx.run("note_timers", rows=notes)
 
 
-def _accept(tx: Tx, instances: Instances, batch: Batch) -> list[int]:
+def _accept(tx: Tx, instances: Instances, batch: Batch) -> dict[int, int]:
+    """Returns: instance -> how many of its closers have ended."""
     final = sorted(batch.final, key=_ID)
     if tx.count("finish_tasks", rows=_split_large(tx, final), now=tx.now) < len(final):
         raise LeaseLost
@@ -184,7 +188,7 @@ def _accept(tx: Tx, instances: Instances, batch: Batch) -> list[int]:
         batch.unrun += unrun
         level = instances.by_instance(sorted(unrun))
         ended = ended + level
-    return close.close_instances(tx, kinds.closers(ended))
+    return kinds.closers(ended)
 
 
 def _remember_outputs(instances: Instances, ended: Iterable[InstanceRows[Final]]) -> None:

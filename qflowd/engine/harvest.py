@@ -42,6 +42,7 @@ class Harvest:
         self.batch = Batch()
         self._first_at = 0.0  # CLOCK_BOOTTIME of the oldest result in the batch
         self._not_before = 0.0
+        self.limits: dict[tuple[int, int], str] = {}  # (id, fence) of what is ours -> limits of its lane, if it has any
         self._long: set[int] = set()  # of what is held, tasks of lanes that have been slow so far; few
         self.is_behind = False  # the last commit failed
         self.may_have_printed = False  # a task whose end is not written yet; a plain success has not
@@ -53,6 +54,10 @@ class Harvest:
         self.held.update(zip(ids, zip(rows, terms, strict=True), strict=True))
         if lane.mean_s >= SHORT_S:
             self._long.update(ids)
+
+    def hold_slots(self, lane: Lane, rows: Sequence[Claimed]) -> None:
+        """These rows were claimed, and with them slots of the limits of their lane."""
+        self.limits.update(((row.id, row.fence), lane.key.limits) for row in rows)
 
     # -- what happened
 
@@ -104,12 +109,15 @@ class Harvest:
 
     # -- what is ours
 
-    def strays(self, rows: Sequence[Any]) -> list[Released]:
-        """Those of `list_held` (what the database says is ours) that are neither held here nor about to be written."""
+    def strays(self, rows: Sequence[Any]) -> Batch:
+        """To give back: those of `list_held` (what the database says is ours) that are not held, or about to be written."""
         ours = self.held.keys() | self.batch.task_ids()
-        return [
-            Released(row.id, row.fence, int(row.state == TaskState.RUNNING), 0) for row in rows if row.id not in ours
-        ]
+        self.limits = {(row.id, row.fence): row.limits for row in rows if row.limits and row.id in ours}
+        strays = [row for row in rows if row.id not in ours]
+        return Batch(
+            released=[Released(row.id, row.fence, int(row.state == TaskState.RUNNING), 0) for row in strays],
+            slots=[(row.id, row.limits) for row in strays if row.limits],
+        )
 
     def disowned(self, ours: set[int]) -> list[int]:
         """Drop tasks that are held here and have another owner in the database; their results are not written."""
@@ -133,6 +141,7 @@ class Harvest:
     def forget_all(self) -> None:
         """Nothing that is held or waits to be written is ours any more."""
         self.held.clear()
+        self.limits.clear()
         self._absent.clear()
         self.reap()
         self.written()  # nothing is behind any more: what could not be written is not ours to write
@@ -164,6 +173,9 @@ class Harvest:
     def reap(self) -> Batch:
         """The batch to write; a new one is begun."""
         batch, self.batch, self._first_at = self.batch, Batch(), 0.0
+        if self.limits:
+            ended = (row[:2] for rows in (batch.final, batch.rearmed, batch.released) for row in rows)
+            batch.slots += [(key[0], self.limits.pop(key)) for key in ended if key in self.limits]
         return batch
 
     def put_back(self, batch: Batch, not_before: float) -> None:

@@ -20,6 +20,7 @@ from qflowd.engine.versions import find_version
 from qflowd.model import jsontext
 from qflowd.model.errors import QflowdError
 from qflowd.model.ids import task_id
+from qflowd.model.limits import of_lane
 from qflowd.model.states import AnswerState, TaskState
 from qflowd.store.tx import Tx
 
@@ -172,7 +173,24 @@ def admission_of(tx: Tx, request: Request, plan: Plan, known: RegisteredJobs) ->
     """
     jobs = {job: known.get(tx, job) for job in {alike.job for alike in plan.alike}}
     fire = tx.one("fire_of_submission", id=request.id) if request.trigger_type == "cron" else None
-    return admit_request(request, plan, jobs, (fire.name, fire.fire_at) if fire else None)
+    admission = admit_request(request, plan, jobs, (fire.name, fire.fire_at) if fire else None)
+    check_limits(tx, admission)
+    return admission
+
+
+def check_limits(tx: Tx, admission: Admission) -> None:
+    """Raises: Refused, if a task needs more slots of a limit than there are: it would wait for ever."""
+    needed: dict[str, int] = {}
+    for lane in admission.lanes:
+        for name, slots in of_lane(lane.limits):
+            needed[name] = max(slots, needed.get(name, 1))
+    if not needed:
+        return
+    there = {row.name: row.capacity for row in tx.run("load_limits", rows=[(name,) for name in sorted(needed)])}
+    for name, slots in sorted(needed.items()):
+        if slots > (capacity := there.get(name, 1)):
+            hint = "" if name in there else ", as nobody has set it; give it more under [limits] of the configuration"
+            raise Refused(f"a task needs {slots} slots of limit {name}, which has {capacity}{hint}")
 
 
 def insert_work(

@@ -129,6 +129,8 @@ class Recover:
         batch = Batch()
         now = self._store.clock.now()
         for row in rows:
+            if row.limits:
+                batch.slots.append((row.id, row.limits))
             if row.state == TaskState.RESERVED:
                 batch.released.append(Released(row.id, row.fence, 1, 0))
             else:

@@ -7,7 +7,6 @@ what running tasks ask for, and compares what is held here with what the databas
 import logging
 from collections.abc import Callable
 
-from qflowd.engine.batch import Batch
 from qflowd.engine.finish import finish
 from qflowd.engine.harvest import Harvest
 from qflowd.engine.instances import Instances
@@ -102,8 +101,8 @@ class Upkeep:
         rows = self._store.read(lambda tx: tx.run("list_held", owner=self._daemon_id()))
         strays = self._harvest.strays(rows)
         if strays:
-            log.warning("giving back %d rows whose claim was not reported", len(strays))
-            finish(self._store, self._instances, Batch(released=strays), self._daemon_id())
+            log.warning("giving back %d rows whose claim was not reported", len(strays.released))
+            finish(self._store, self._instances, strays, self._daemon_id())
         self._backends.stop(self._harvest.disowned({row.id for row in rows}))
         if absent := self._harvest.forget_absent(self._backends.held()):
             log.error("the ends of %d tasks were lost on their way from the workers; they run again", len(absent))

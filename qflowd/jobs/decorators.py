@@ -16,7 +16,7 @@ from qflowd.model.workflow import Backoff, Settings
 P = ParamSpec("P")
 R = TypeVar("R")
 
-LATER = frozenset({"compensate_on", "limits", "map", "saga", "wait_for"})
+LATER = frozenset({"compensate_on", "map", "saga", "wait_for"})
 
 
 class InvalidJob(QflowdError):
@@ -57,6 +57,7 @@ def job(
     jitter: float | None = None,
     priority: int | None = None,
     memory: str | int | None = None,
+    limits: Mapping[str, int] | None = None,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
 def job(function: Callable[..., Any] | None = None, /, **settings: Any) -> Any:
     """Make a function a job: `@job` or `@job(pool="io", timeout="10m", retries=3)`.
@@ -67,6 +68,7 @@ def job(function: Callable[..., Any] | None = None, /, **settings: Any) -> Any:
         retries: attempts after the first, 0 to 1000.
         memory: limit of the worker, such as `"2G"`, or bytes.
         priority: -1000 to 1000; greater is sooner.
+        limits: slots that each attempt takes of what is shared by all daemons, such as `{"vendor:tushare": 1}`.
 
     Raises: InvalidJob naming the setting, the value and what is possible.
     """

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from qflowd.model.limits import Limits, merged
+
 Json = Any  # JSON value: None, bool, int, float, str, list, dict with text keys
 
 Backoff = Literal["fixed", "exponential"]
@@ -33,6 +35,7 @@ class Settings(_Record, frozen=True):
     jitter: float | None = None  # share of the delay, 0 to 1
     priority: int | None = None
     memory: int | None = None
+    limits: Limits | None = None  # of all levels together
 
     def over(self, outer: "Settings") -> "Settings":
         """These settings, with gaps filled from `outer`."""
@@ -42,6 +45,8 @@ class Settings(_Record, frozen=True):
 @lru_cache(maxsize=4096)  # asked for every row, of a handful of different settings
 def _merged(inner: Settings, outer: Settings) -> Settings:
     missing = {name: getattr(outer, name) for name in inner.__struct_fields__ if getattr(inner, name) is None}
+    if inner.limits and outer.limits:
+        missing["limits"] = merged(inner.limits, outer.limits)
     return msgspec.structs.replace(inner, **missing)
 
 

@@ -99,7 +99,8 @@ SELECT task_id, purpose, fence FROM qflow.timer WHERE due_at <= :now ORDER BY du
     | m.task_id = d.task_id AND m.purpose = d.purpose AND m.fence = d.fence}
 
 -- name: list_held
-SELECT id, fence, state FROM qflow.task_instance WHERE owner = :owner AND state IN ({task.RESERVED}, {task.RUNNING}) ORDER BY id
+SELECT t.id, t.fence, t.state, (SELECT l.limits FROM qflow.lane l WHERE l.id = t.lane) AS limits FROM qflow.task_instance t
+WHERE t.owner = :owner AND t.state IN ({task.RESERVED}, {task.RUNNING}) ORDER BY t.id
 
 -- name: lock_paused
 -- Which of these instances are paused; they stay so until this transaction has ended.
@@ -155,6 +156,7 @@ SELECT t.id FROM {rows: id bigint} r JOIN qflow.task_instance t ON t.id = r.id
 -- name: list_lost
 -- What a dead daemon held, and how often it was lost before since it became ready.
 SELECT t.id, t.node, t.kind, t.round, t.fence, t.state, t.attempt, t.code_id, t.started_at,
+    (SELECT l.limits FROM qflow.lane l WHERE l.id = t.lane) AS limits,
     (SELECT COUNT(*) FROM qflow.attempt a
         WHERE a.task_id = t.id AND a.reason = {reason.LOST} AND a.finished_at >= t.ready_at) AS losses
 FROM qflow.task_instance t WHERE t.owner = :owner AND t.state IN ({task.RESERVED}, {task.RUNNING}) ORDER BY t.id

@@ -12,4 +12,5 @@ GRANT SELECT ON qflow.schedules TO qflow_client;
 GRANT SELECT ON qflow.fires TO qflow_client;
 GRANT SELECT ON qflow.jobs TO qflow_client;
 GRANT SELECT ON qflow.pools TO qflow_client;
+GRANT SELECT ON qflow.limits TO qflow_client;
 GRANT SELECT ON qflow.daemons TO qflow_client;

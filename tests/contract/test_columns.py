@@ -24,6 +24,7 @@ VIEWS = (
     "fires",
     "jobs",
     "pools",
+    "limits",
     "daemons",
 )
 
@@ -49,6 +50,7 @@ PROMISED = {
     "fires": "workflow schedule fire_at instance_id state error tenant",
     "jobs": "job params_schema file hash doc settings daemons state error",
     "pools": "pool daemon processes threads busy ready_tasks",
+    "limits": "name slots used source waiting updated_at",
     "daemons": "id name host pid version state pools started_at seen_at memory_mb",
 }
 

@@ -56,6 +56,7 @@ def first_cells(text: str) -> set[str]:
         ("[workflows]", records.WorkflowsConfig),
         ("[log]", records.LogConfig),
         ("[pools.NAME]", records.PoolConfig),
+        ("[limits]", records.LimitConfig),
     ],
 )
 def test_the_page_of_configuration_explains_every_key_with_its_default(heading: str, kind: type) -> None:

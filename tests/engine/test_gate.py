@@ -9,7 +9,7 @@ from qflowd import connect
 from qflowd.engine.caches import LaneIds
 from qflowd.engine.claim import MANY, Claimer
 from qflowd.model.states import TaskState
-from qflowd.model.workflow import Job
+from qflowd.model.workflow import Job, Settings
 from qflowd.store.tx import Store, Tx
 from tests.support.daemon import Daemon, until
 from tests.support.lab import FAILED, Lab
@@ -38,6 +38,12 @@ def claim(lab: Lab, claimer: Claimer, room: int = 1) -> list[Any]:
     return [row for each in claims for row in each.rows]
 
 
+def limit(lab: Lab) -> None:
+    """Have the job `work` take a slot of a limit that has one."""
+    settings = Settings(limits=(("vendor:quotes", 1),))
+    lab.jobs.own = {**lab.jobs.own, "work": Job(name="work", module="", file="work.py", hash="h", settings=settings)}
+
+
 def pause(lab: Lab, number: int) -> None:
     """Flag it; the sweep has not come yet."""
     assert lab.command("pause", number)[0] == "DONE"
@@ -64,8 +70,8 @@ def test_a_paused_lane_is_not_claimed_until_it_is_open_again(lab):
 
 def test_a_lane_with_limits_is_claimed_in_a_transaction_of_its_own(lab, monkeypatch):
     lab.jobs.own = {**lab.jobs.own, "other": Job(name="other", module="", file="other.py", hash="h")}
+    limit(lab)
     lab.start(job="work"), lab.start(job="other")
-    lab.sql("UPDATE qflow.lane SET limits = 'vendor:quotes' WHERE job = 'work'")
     claimer, lanes = claimer_of(lab), []
     run = Tx.run
     monkeypatch.setattr(
@@ -77,8 +83,8 @@ def test_a_lane_with_limits_is_claimed_in_a_transaction_of_its_own(lab, monkeypa
 
 def test_a_lane_with_limits_that_gave_nothing_keeps_nobody_waiting(lab):
     lab.jobs.own = {**lab.jobs.own, "other": Job(name="other", module="", file="other.py", hash="h")}
+    limit(lab)
     lab.start(job="work", priority=9), lab.start(job="other")
-    lab.sql("UPDATE qflow.lane SET limits = 'vendor:quotes' WHERE job = 'work'")
     claimer, pools = claimer_of(lab), {"default": 1}
     assert lab.store.transact(lambda tx: claimer.claim(tx, dict(pools), dict(pools), lab.owner)) == []
     [(head, lane, chunks)] = claimer.limited
@@ -89,12 +95,13 @@ def test_a_lane_with_limits_that_gave_nothing_keeps_nobody_waiting(lab):
 
 
 def test_a_daemon_runs_what_stands_in_a_lane_with_limits(database_url, tmp_path):
-    plugins = {"jobs.py": "from qflowd import job\n@job\ndef work(): ...\n@job\ndef other(): ...\n"}
+    plugins = {
+        "jobs.py": "from qflowd import job\n@job(limits={'vendor:quotes': 1})\ndef work(): ...\n@job\ndef other(): ...\n"
+    }
     daemon = Daemon(database_url, tmp_path, plugins=plugins, config="[pools.default]\nprocesses = 1")
     with daemon, connect(database_url) as client:
         assert client.submit(job="work").wait(PATIENCE_S) == "SUCCESS"
         store = Store(database_url)
-        run_sql(store, "UPDATE qflow.lane SET limits = 'vendor:quotes'")
         runs = [client.submit(job=job) for job in ["work", "other"] * 10]
         assert {run.wait(PATIENCE_S) for run in runs} == {"SUCCESS"}
         run_sql(store, "UPDATE qflow.lane SET is_paused = 1 WHERE job = 'work'")

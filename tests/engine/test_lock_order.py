@@ -11,7 +11,7 @@ from qflowd.store.catalog import split
 from tests.support.lock_order import LEVELS, NEVER_WAIT
 
 
-def test_every_statement_that_locks_tasks_or_instances_has_a_place_in_the_order():
+def test_every_statement_that_locks_tasks_limits_or_instances_has_a_place_in_the_order():
     found = set()
     for folder in ("common", "postgres", "mysql", "sqlite"):
         for file in (resources.folder("sql") / folder).glob("*.sql"):
@@ -22,7 +22,9 @@ def test_every_statement_that_locks_tasks_or_instances_has_a_place_in_the_order(
                     first,
                 )
                 locks = "FOR UPDATE" in first or "FOR SHARE" in first
-                if (tables and tables[1] in ("task_instance", "workflow_instance")) or (locks and "_instance" in first):
+                if (tables and tables[1] in ("task_instance", "workflow_instance", "limit_key")) or (
+                    locks and re.search("_instance|limit_key", first)
+                ):
                     found.add(name)
     assert found == LEVELS.keys() | NEVER_WAIT.keys()
 

@@ -36,13 +36,16 @@ class House:
     Args:
         more: text of further jobs, beside those of the ledger.
         workflows: file name -> text.
+        config: more of qflowd.toml.
     """
 
-    def __init__(self, url: str, folder: Path, more: str = "", workflows: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, url: str, folder: Path, more: str = "", workflows: dict[str, str] | None = None, config: str = ""
+    ) -> None:
         self.url, self.folder = url, folder
         self.ledger = Ledger(folder / "ledger")
         self.daemons: dict[str, Daemon] = {}
-        self.more, self.workflows = more, workflows or {}
+        self.more, self.workflows, self.config = more, workflows or {}, config
         self._store: Store | None = None
         self.submitted: list[int] = []
 
@@ -71,7 +74,7 @@ class House:
             self.folder / name,
             plugins={"jobs.py": self.ledger.jobs(self.more)} | (plugins or {}),
             workflows=self.workflows,
-            config=f"[pools.default]\nprocesses = {processes}",
+            config=f"[pools.default]\nprocesses = {processes}\n{self.config}",
             daemon={"name": name, "run_dir": str(run), "lease": "3s"} | keys,
             env=env,
         )

@@ -78,7 +78,8 @@ def test_an_async_function_stays_one():
         ({"priority": 1001}, "from -1000 to 1000"),
         ({"memory": "lots"}, "memory='lots'"),
         ({"pool": ""}, "pool"),
-        ({"limits": {"a": 1}}, "limits is not supported yet"),
+        ({"limits": {"a": 0}}, "must be a whole number from 1 to 1000000, not 0"),
+        ({"limits": {"a b": 1}}, "limit 'a b' contains ' '"),
         ({"colour": "red"}, "colour is not a setting; there are pool"),
     ],
 )

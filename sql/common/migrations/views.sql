@@ -16,7 +16,14 @@ SELECT l.id AS lane,
                     WHERE p.error IS NOT NULL AND x.state = {daemon.READY} AND x.lease_ends_at > {clock}) f)
         WHEN NOT EXISTS (SELECT 1 FROM qflow.daemon_pool k JOIN qflow.daemon x ON x.id = k.daemon_id
             WHERE k.pool = l.pool AND x.state = {daemon.READY} AND x.lease_ends_at > {clock})
-            THEN {concat: 'no live daemon has pool ', l.pool} END AS reason
+            THEN {concat: 'no live daemon has pool ', l.pool}
+        WHEN l.limits <> '' THEN (SELECT MIN(CASE WHEN m.weight > k.capacity
+                THEN {concat: 'needs ', m.weight, ' slots of limit ', k.name, ', which has ', k.capacity}
+                ELSE {concat: 'waits for limit ', k.name, ': ', k.used, ' of ', k.capacity, ' slots in use, the oldest by task ',
+                    COALESCE((SELECT MIN(x.id) FROM qflow.lane_limit y JOIN qflow.task_instance x ON x.lane = y.lane
+                        AND x.state IN ({task.RESERVED}, {task.RUNNING}) WHERE y.name = k.name), 0)} END)
+            FROM qflow.lane_limit m JOIN qflow.limit_key k ON k.name = m.name
+            WHERE m.lane = l.id AND k.used + m.weight > k.capacity) END AS reason
 FROM qflow.lane l
 ;
 {only: sqlite DROP VIEW IF EXISTS qflow.tasks}
@@ -181,6 +188,15 @@ SELECT k.pool, w.name AS daemon, k.processes, k.threads,
 FROM qflow.daemon_pool k
 JOIN qflow.daemon w ON w.id = k.daemon_id
 WHERE w.state = {daemon.READY} AND w.lease_ends_at > {clock}
+;
+{only: sqlite DROP VIEW IF EXISTS qflow.limits}
+;
+{replace_view} qflow.limits AS
+SELECT k.name, k.capacity AS slots, k.used, k.source,
+    (SELECT COUNT(*) FROM qflow.lane_limit m JOIN qflow.task_instance t ON t.lane = m.lane
+        WHERE m.name = k.name AND t.state = {task.READY}) AS waiting,
+    {instant: k.updated_at} AS updated_at
+FROM qflow.limit_key k
 ;
 {only: sqlite DROP VIEW IF EXISTS qflow.daemons}
 ;

@@ -1,0 +1,46 @@
+-- Limits: slots that tasks of all daemons share. Locked by name, after tasks and children, before instances.
+
+-- name: insert_lane_limits
+INSERT INTO qflow.lane_limit (lane, name, weight)
+SELECT l.id, r.name, r.weight
+FROM {rows: tenant text, pool text, job text, limits text, name text, weight int} r
+JOIN qflow.lane l ON l.tenant = r.tenant AND l.pool = r.pool AND l.job = r.job AND l.limits = r.limits WHERE 1 = 1
+{ignored: lane_limit.weight}
+
+-- name: add_limits
+-- A limit that nobody has set has one slot.
+INSERT INTO qflow.limit_key (name, capacity, used, source, updated_at)
+SELECT r.name, 1, 0, 'default', :now FROM {rows: name text} r WHERE 1 = 1 {ignored: limit_key.source}
+
+-- name: set_limits
+INSERT INTO qflow.limit_key (name, capacity, used, source, updated_at)
+SELECT r.name, r.capacity, 0, r.source, :now FROM {rows: name text, capacity int, source text} r WHERE 1 = 1
+{upsert: name} capacity = {excluded: capacity}, source = {excluded: source}, updated_at = {excluded: updated_at}
+
+-- name: list_limits
+SELECT k.name, k.capacity, k.source FROM qflow.limit_key k ORDER BY k.name
+
+-- name: load_limits
+SELECT k.name, k.capacity FROM {rows: name text} r JOIN qflow.limit_key k ON k.name = r.name
+
+-- name: lock_limits
+SELECT k.name, k.capacity, k.used FROM {rows: name text} r
+{only: mysql STRAIGHT_JOIN qflow.limit_key k FORCE INDEX (PRIMARY)}{only: postgres,sqlite JOIN qflow.limit_key k} ON k.name = r.name
+ORDER BY k.name {only: postgres FOR UPDATE OF k}{only: mysql FOR UPDATE}
+
+-- name: move_slots
+-- Taken above 0, given back below. Several are locked in their order first.
+{update: qflow.limit_key k, name text, slots int | k.name = d.name}
+used = CASE WHEN k.used + d.slots < 0 THEN 0 ELSE k.used + d.slots END
+
+-- name: list_miscounted
+-- Limits whose `used` is not what rows hold: somebody has changed rows by hand, or restored a part of them.
+SELECT k.name, k.used, COALESCE(h.held, 0) AS held FROM qflow.limit_key k
+LEFT JOIN (SELECT l.name, SUM(l.weight) AS held FROM qflow.task_instance t JOIN qflow.lane_limit l ON l.lane = t.lane
+    WHERE t.state IN ({task.RESERVED}, {task.RUNNING}) GROUP BY l.name) h ON h.name = k.name
+WHERE k.used <> COALESCE(h.held, 0) ORDER BY k.name
+
+-- name: list_unmade_limits
+-- Limits that lanes name and that are not there: deleted by hand.
+SELECT DISTINCT l.name FROM qflow.lane_limit l
+WHERE NOT EXISTS (SELECT 1 FROM qflow.limit_key k WHERE k.name = l.name) ORDER BY l.name

@@ -1,0 +1,173 @@
+"""Limits: slots are taken with the claim and come back with whatever ends the ownership of a row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from qflowd.config.records import LimitConfig
+from qflowd.engine.batch import Batch
+from qflowd.engine.caches import LaneIds
+from qflowd.engine.claim import Claimed, Claimer
+from qflowd.engine.outcome import Rearmed, Released
+from qflowd.engine.recount import Recount
+from qflowd.engine.slots import save_configured
+from qflowd.model.workflow import Job, Settings
+from tests.support.lab import FAILED, Lab
+
+
+def set_limits(lab: Lab, **slots: int) -> None:
+    save_configured(lab.store, {name: LimitConfig(slots=count) for name, count in slots.items()})
+
+
+def have_job(lab: Lab, limits: Mapping[str, int], name: str = "work") -> None:
+    settings = Settings(limits=tuple(sorted(limits.items())))
+    job = Job(name=name, module="", file="work.py", hash="h", settings=settings)
+    lab.jobs.own = {**lab.jobs.own, name: job}
+
+
+def claim(lab: Lab, room: int = 100, owner: int = 0) -> list[Claimed]:
+    claimer = Claimer(LaneIds(lab.store), ["default"])
+    claimer.set_jobs(lab.jobs.own)
+    claimer.look(lab.store)
+    pools = {"default": room}
+    claims = lab.store.transact(
+        lambda tx: claimer.claim(tx, dict(pools), dict(pools), owner or lab.owner), name="claim"
+    )
+    for one in claimer.limited:
+        claims += lab.store.transact(
+            lambda tx, one=one: claimer.claim_limited(tx, *one, owner or lab.owner),  # type: ignore[misc]
+            name="claim",
+        )
+    return [row for each in claims for row in each.rows]
+
+
+def used(lab: Lab) -> dict[str, int]:
+    return dict(lab.sql("SELECT name, used FROM qflow.limits"))
+
+
+def end(lab: Lab, rows: list[Claimed], limits: str = "vendor=1", **batch: Any) -> None:
+    slots = [(row.id, limits) for row in rows]
+    lab.finish(batch=Batch(**{"final": [lab.final(row) for row in rows], **batch}, slots=slots))
+
+
+def test_no_more_rows_are_claimed_than_slots_are_free(lab):
+    set_limits(lab, vendor=3)
+    have_job(lab, {"vendor": 1})
+    for _ in range(7):
+        lab.start(job="work")
+    first = claim(lab)
+    assert (len(first), used(lab)) == (3, {"vendor": 3})
+    assert claim(lab, owner=8) == []
+    end(lab, first[:2])
+    assert used(lab) == {"vendor": 1}
+    assert len(claim(lab, owner=8)) == 2
+    assert used(lab) == {"vendor": 3}
+
+
+def test_a_limit_that_nobody_has_set_has_one_slot(lab):
+    have_job(lab, {"vendor": 1})
+    lab.start(job="work"), lab.start(job="work")
+    assert len(claim(lab)) == 1
+    assert lab.sql("SELECT name, slots, used, source, waiting FROM qflow.limits") == [("vendor", 1, 1, "default", 1)]
+
+
+def test_slots_come_back_from_a_retry_a_release_and_a_failure(lab):
+    set_limits(lab, vendor=3)
+    have_job(lab, {"vendor": 1})
+    for _ in range(3):
+        lab.start(job="work")
+    failed, retried, released = claim(lab)
+    slots = [(row.id, "vendor=1") for row in (failed, retried, released)]
+    lab.finish(
+        batch=Batch(
+            final=[lab.final(failed, FAILED)],
+            rearmed=[Rearmed(retried.id, retried.fence, 1, 1, lab.clock.now())],
+            released=[Released(released.id, released.fence, 0, 0)],
+            slots=slots,
+        )
+    )
+    assert used(lab) == {"vendor": 0}
+
+
+def test_a_row_that_was_lost_gives_nothing_back(lab):
+    set_limits(lab, vendor=3)
+    have_job(lab, {"vendor": 1})
+    lab.start(job="work"), lab.start(job="work")
+    mine, lost = claim(lab)
+    lab.sql(
+        f"UPDATE qflow.task_instance SET fence = fence + 2 WHERE id = {lost.id}"
+    )  # others took it over, and claimed it
+    end(lab, [mine, lost])
+    assert used(lab) == {"vendor": 1}
+
+
+def test_a_task_with_two_limits_takes_both_by_weight_and_the_scarcer_one_decides(lab):
+    set_limits(lab, account=10, vendor=9)
+    have_job(lab, {"account": 3, "vendor": 2})
+    for _ in range(9):
+        lab.start(job="work")
+    first = claim(lab)
+    assert (len(first), used(lab)) == (3, {"account": 9, "vendor": 6})
+    end(lab, first[:1], "account=3 vendor=2")
+    assert used(lab) == {"account": 6, "vendor": 4}
+
+
+def test_jobs_that_share_a_limit_share_its_slots(lab):
+    set_limits(lab, vendor=2)
+    have_job(lab, {"vendor": 1}), have_job(lab, {"vendor": 1}, "other")
+    for job in ["work", "other"] * 3:
+        lab.start(job=job)
+    assert len(claim(lab)) == 2
+    assert used(lab) == {"vendor": 2}
+
+
+def test_limits_of_a_task_are_added_to_those_of_its_job(lab):
+    have_job(lab, {"vendor": 1})
+    lab.workflow("w", {"a": []}, defaults={"limits": {"desk": 1}})
+    lab.start("w")
+    assert lab.sql("SELECT limits FROM qflow.lane") == [("desk=1 vendor=1",)]
+
+
+def test_a_task_that_needs_more_slots_than_there_are_is_rejected(lab):
+    set_limits(lab, vendor=2)
+    have_job(lab, {"vendor": 3})
+    number = lab.start(job="work")
+    [(state, error)] = lab.sql(f"SELECT state, error FROM qflow.submissions WHERE id = {number}")
+    assert (state, error) == ("REJECTED", "a task needs 3 slots of limit vendor, which has 2")
+
+
+def test_fewer_slots_than_before_let_nothing_begin_until_enough_have_ended(lab):
+    set_limits(lab, vendor=3)
+    have_job(lab, {"vendor": 2})
+    lab.start(job="work"), lab.start(job="work")
+    [row] = claim(lab)
+    set_limits(lab, vendor=1)
+    assert (claim(lab), used(lab)) == ([], {"vendor": 2})
+    end(lab, [row], "vendor=2")
+    assert claim(lab) == []
+    lab.sql("INSERT INTO qflow.daemon_job (daemon_id, job) VALUES (1, 'work')")
+    set_limits(lab, vendor=2)
+    assert len(claim(lab)) == 1
+
+
+@pytest.mark.parametrize("damage", ["UPDATE qflow.limit_key SET used = 9", "DELETE FROM qflow.limit_key"])
+def test_a_count_that_is_wrong_is_repaired(lab, damage):
+    have_job(lab, {"vendor": 1})
+    lab.start(job="work"), lab.start(job="work")
+    [row] = claim(lab)
+    lab.sql(damage)
+    assert claim(lab) == []
+    Recount(lab.store, lab.topics).tick()
+    assert used(lab) == {"vendor": 1}
+    end(lab, [row])
+    assert len(claim(lab)) == 1
+
+
+def test_what_a_configuration_no_longer_changes_is_not_written(lab):
+    set_limits(lab, vendor=2)
+    lab.sql("UPDATE qflow.limit_key SET source = 'command', capacity = 5")
+    set_limits(lab, vendor=2)
+    assert lab.sql("SELECT slots, source FROM qflow.limits") == [(5, "command")]
