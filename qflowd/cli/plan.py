@@ -61,6 +61,7 @@ def plan(
     click.echo()
     has_rules = any(step["trigger_rule"] != "all_success" for step in steps)
     columns = COLUMNS.replace("| after", "| after | trigger_rule") if has_rules else COLUMNS
+    columns = columns.replace("| job", "| when | job") if any(step["when"] for step in steps) else columns
     print_list([step | {"step": step["level"] + 1, "retries": step["retries"] or ""} for step in steps], columns)
     if unknown := sorted({step["job"] for step in steps} - jobs.keys()):
         click.echo(f"\nnot known here: job {', '.join(unknown)}", err=True)
@@ -129,6 +130,7 @@ def _step(node: Node, admission: Admission, jobs: dict[str, Job]) -> dict[str, A
         "job": node.job,
         "after": [admission.plan.nodes[parent].key for parent in node.parents],
         "trigger_rule": node.task.trigger_rule,
+        "when": node.task.when,
         "pool": settings.pool,
         "retries": settings.retries,
         "timeout": None if settings.timeout is None else format_duration(settings.timeout),

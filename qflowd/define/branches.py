@@ -24,6 +24,8 @@ def unreachable(workflow: Workflow) -> Iterator[tuple[str, str, str]]:
     lost: set[str] = set()
     for task in dag.order(workflow):
         mine = needed[task.key] = {}
+        if task.when is not None:
+            mine |= {ast.dump(part): part for part in _parts(condition_tree(task.when))}
         if task.trigger_rule != "all_success":
             continue
         for edge in task.after:

@@ -44,6 +44,10 @@ class TaskBuilder:
         """Which ends of the tasks before it let it run: `all_success`, `all_done`, `any_success`, `none_failed`, `always`."""
         return self._with(trigger_rule=rule)
 
+    def with_when(self, condition: str) -> Self:
+        """An expression that must hold when the tasks before it let it run; else it is skipped."""
+        return self._with(when=condition)
+
     def with_timeout(self, timeout: str | float) -> Self:
         """Longest run of one attempt: `"10m"`, or seconds."""
         return self._with(timeout=timeout)

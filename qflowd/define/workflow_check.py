@@ -67,6 +67,8 @@ def check_tasks(fields: Fields, workflow: Workflow) -> None:
         inner = Fields(fields.document, (*fields.path, task.key), {}, fields.faults)
         known = _Known(_TASK_FACTS, Above(parents, level, parents[task.key]), params)
         _check_template(inner, task.params, ("params",), known)
+        if task.when is not None:
+            _check_uses(inner, compile_condition, task.when, ("when",), known)
         if task.trigger_rule != "all_success" and not task.after:
             inner.fault(f"{task.trigger_rule} looks at the tasks before this one, and there is none", "trigger_rule")
         for edge in task.after:

@@ -121,6 +121,7 @@ def _task(key: str, fields: Fields) -> Task:
         params=fields.take("params", mapping, None),
         settings=read_settings(fields),
         trigger_rule=fields.take("trigger_rule", _trigger_rule, "all_success"),
+        when=fields.take("when", _when, None),
     )
     fields.close(_LATER_KEYS)
     return task
@@ -149,6 +150,16 @@ def _condition(parent: str, value: Json) -> str | None:
     if isinstance(value, str):
         return value
     raise ValueError(f"the condition of {parent} must be true or an expression")
+
+
+def _when(value: Json) -> str | None:
+    if value is False:
+        return "false"
+    if value is True:
+        return None
+    if isinstance(value, str):
+        return value
+    raise ValueError("must be true, false or an expression")
 
 
 def _schedule(top: Fields) -> Schedule | None:

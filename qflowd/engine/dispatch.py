@@ -10,8 +10,9 @@ from qflowd.engine.harvest import Harvest
 from qflowd.engine.instances import Instances
 from qflowd.engine.lanes import Lane
 from qflowd.engine.render import Group, Unrenderable, gather, render
-from qflowd.model.errors import ExpressionFailed, QflowdError
+from qflowd.model.errors import ExpressionFailed, QflowdError, Unwanted
 from qflowd.model.ids import ORDINALS, instance_of
+from qflowd.model.states import Reason, TaskState
 from qflowd.store.tx import Tx
 from qflowd.workers.backends import Backends
 from qflowd.workers.wire import Assignment, Chunk
@@ -67,7 +68,8 @@ class Dispatch:
         lane, rows, room = shipment.claim
         groups, failed = shipment.rendered()
         if terminating:
-            self._harvest.cancel([row for row in rows if instance_of(row.id) in terminating])
+            cancelled = [row for row in rows if instance_of(row.id) in terminating]
+            self._harvest.end_unrun(cancelled, TaskState.CANCELLED, Reason.TERMINATED)
             failed = [item for item in failed if instance_of(item.row.id) not in terminating]
             groups = [group.without(terminating) for group in groups]
         if failed:
@@ -89,10 +91,12 @@ class Dispatch:
                 self._give(group, part, solo=False)
 
     def _refuse(self, lane: Lane, rows: Sequence[Unrenderable]) -> None:
-        """Rows whose params have no value fail; rows that this daemon cannot read wait for one that can."""
+        """Rows end whose `when` is false or whose params have no value; rows that cannot be read here wait for another daemon."""
         unread = []
         for row, problem in rows:
-            if isinstance(problem, ExpressionFailed):
+            if isinstance(problem, Unwanted):
+                self._harvest.end_unrun([row], TaskState.SKIPPED, Reason.CONDITION)
+            elif isinstance(problem, ExpressionFailed):
                 self._harvest.fail(row, lane, str(problem))
             else:
                 self._harvest.put_off(row, PUT_OFF_S)

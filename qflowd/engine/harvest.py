@@ -92,12 +92,11 @@ class Harvest:
         terms = Terms(lane, Settings(retries=0))
         self._end((row, terms), Reason.ERROR, self._clock.now(), error=error, started_at=None)
 
-    def cancel(self, rows: Iterable[Claimed]) -> None:
-        """Rows whose instance was terminated before they began."""
-        cancelled, terminated = int(TaskState.CANCELLED), int(Reason.TERMINATED)
+    def end_unrun(self, rows: Iterable[Claimed], state: TaskState, reason: Reason) -> None:
+        """Rows that end before they began: their instance was terminated, or they are skipped."""
         self.batch.final += [
             Final(
-                row.id, row.fence, cancelled, terminated, row.attempt, None, None, None, row.node, row.kind, row.round
+                row.id, row.fence, int(state), int(reason), row.attempt, None, None, None, row.node, row.kind, row.round
             )
             for row in rows
         ]

@@ -41,9 +41,15 @@ class Node:
         return None if self.task.params is None else compile_value(dict(self.task.params))
 
     @cached_property
+    def when(self) -> Template | None:
+        return None if self.task.when is None else compile_condition(self.task.when)
+
+    @cached_property
     def named(self) -> frozenset[int]:
         """The nodes whose outputs its parameters and conditions name."""
         templates = [*self.conditions.values()]
+        if self.when is not None:
+            templates.append(self.when)
         if self.constant is None and self.params is not None:
             templates.append(self.params)
         return frozenset(self.ordinals[key] for template in templates for key in template.tasks)

@@ -12,6 +12,7 @@ from qflowd.engine.plan import Node, by_name, effective
 from qflowd.engine.request import NO_OVERRIDE
 from qflowd.engine.upstreams import Large, Output, Upstreams, load_large
 from qflowd.model import jsontext
+from qflowd.model.errors import Unwanted
 from qflowd.model.ids import ORDINALS, instance_of
 from qflowd.model.states import SUCCESS
 from qflowd.model.workflow import Json, Settings
@@ -22,7 +23,7 @@ WORTH_SHARING = 256  # characters of parameters; shorter ones travel with each t
 
 
 class Unrenderable(NamedTuple):
-    """A row that cannot be sent. ExpressionFailed: its parameters or a condition have no value."""
+    """A row that is not sent. ExpressionFailed: its parameters or a condition have no value. Unwanted: it is skipped."""
 
     row: Claimed
     problem: Exception
@@ -108,10 +109,10 @@ def render(gathered: Gathered, timeout_s: float | None) -> tuple[list[Group], li
         is_overridden = bool(instance.overrides)
         try:
             params = node.constant
-            if params is None or node.conditions or is_overridden:
+            if params is None or node.conditions or is_overridden or node.task.when is not None:
                 if (scope := scopes.get(instance.id)) is None:
                     scope = scopes[instance.id] = scope_of(instance, outputs)
-                if node.conditions:
+                if node.conditions or node.when:
                     _check_conditions(instance, node, scope, outputs)
                 params = _params(instance, node, lane, scope)
         except Exception as problem:  # noqa: BLE001
@@ -195,10 +196,15 @@ def _terms(instance: KnownInstance, node: Node, lane: Lane, timeout_s: float | N
 def _check_conditions(
     instance: KnownInstance, node: Node, scope: Mapping[str, Any], outputs: Mapping[int, Output]
 ) -> None:
-    """A condition that had no value let the row through, so that its error is raised here, as the row's own."""
+    """A condition that had no value let the row through, so that its error is raised here, as the row's own.
+
+    Raises: ExpressionFailed; Unwanted if the task's `when` does not hold.
+    """
     for parent, condition in node.conditions.items():
         if instance.id * ORDINALS + parent in outputs:
             condition.render(scope)
+    if node.when is not None and not node.when.render(scope):
+        raise Unwanted(f"when: {node.task.when}")
 
 
 def _params(instance: KnownInstance, node: Node, lane: Lane, scope: Mapping[str, Any]) -> str:

@@ -69,6 +69,10 @@ class Unreadable(QflowdError):
     """What the database holds cannot be worked with here: a newer qflowd wrote it, or a part of it is gone."""
 
 
+class Unwanted(QflowdError):
+    """A task is not to run: its `when` does not hold."""
+
+
 class Rejected(QflowdError):
     """The engine answered a submission or command with REJECTED."""
 

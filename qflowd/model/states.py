@@ -79,6 +79,7 @@ class Reason(IntEnum):
     TERMINATED = 6
     TOLERATED = 7  # SUCCESS of an instance in which failures were allowed
     SKIPPED = 8  # the job raised Skip
+    CONDITION = 9  # SKIPPED: its `when` did not hold
 
 
 class TaskKind(IntEnum):

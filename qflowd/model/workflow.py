@@ -71,7 +71,8 @@ class Edge(_Record, frozen=True):
 class Task(_Record, frozen=True):
     """A node of the workflow. `params` None: workflow params of the same names as the job's parameters.
 
-    `trigger_rule`: which ends of the tasks before it let it run (`model/rules.py`).
+    `trigger_rule`: which ends of the tasks before it let it run (`model/rules.py`). `when`: the text of an expression that
+    must hold as well, when they have.
     """
 
     key: str
@@ -81,6 +82,7 @@ class Task(_Record, frozen=True):
     params: Mapping[str, Json] | None = None
     settings: Settings = Settings()
     trigger_rule: TriggerRule = "all_success"
+    when: str | None = None
 
 
 class Schedule(_Record, frozen=True):

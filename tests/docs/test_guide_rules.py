@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from qflowd.define import workflow_file
 from qflowd.testing import run_workflow
 from tests.docs.pages import ROOT, named_files
@@ -11,6 +13,26 @@ FILES = named_files(ROOT / "docs" / "guide.md")
 
 def workflow(name: str):
     return workflow_file.parse(FILES[f"workflows/{name}.yaml"], "yaml", name)
+
+
+@pytest.mark.parametrize(
+    ("actions", "full", "expected"),
+    [([], False, "SKIPPED"), ([], True, "SUCCESS"), ([{"split": 2}], False, "SUCCESS")],
+)
+def test_bars_are_adjusted_on_days_with_corporate_actions(actions: list, full: bool, expected: str) -> None:
+    def adjust(actions: list) -> int:
+        return len(actions)
+
+    jobs = {
+        "fetch_bars": lambda day: 5400,
+        "fetch_actions": lambda day: actions,
+        "adjust": adjust,
+        "publish": lambda: None,
+    }
+    run = run_workflow(workflow("bars_with_corporate_actions"), jobs, {"day": "2026-11-20", "full": full})
+    assert run.state == "SUCCESS", run.error
+    assert (run.tasks["adjust"].state, run.tasks["publish"].state) == (expected, "SUCCESS")
+    assert run.tasks["adjust"].reason == ("condition" if expected == "SKIPPED" else None)
 
 
 def test_bars_of_two_vendors_use_the_one_that_answers() -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from qflowd.engine.claim import Claim
+from qflowd.engine.dispatch import Dispatch
+from qflowd.engine.harvest import Harvest
 from qflowd.engine.render import gather, render
 from tests.support.lab import FAILED, SKIPPED, SUCCESS
 
@@ -148,3 +151,83 @@ def test_a_named_retry_of_a_task_that_can_run_is_not_refused(lab):
     lab.run({"load": FAILED, "cleanup": FAILED})
     assert lab.command("retry", number, task="cleanup")[0] == "DONE"
     assert lab.states(number) == {"load": "FAILED", "cleanup": "READY"}
+
+
+# ------------------------------------------------------------------------------------------------ when
+
+
+class NoWorkers:
+    """A pool with room; what is sent to it is kept."""
+
+    def __init__(self):
+        self.sent = []
+
+    def room(self, pool):
+        return 1
+
+    def send(self, pool, chunk):
+        self.sent += [task.task_key for task in chunk.tasks]
+
+
+def dispatched(lab):
+    """Claim what is ready and send it; the keys of what was sent. What is not sent is written as it ended."""
+    pool, harvest = NoWorkers(), Harvest(lab.clock, lambda: 0.5)
+    dispatch = Dispatch(pool, lab.instances, harvest, None, "db")
+    rows = lab.claim()
+    lab.store.read(lambda tx: lab.instances.load(tx, [row.id for row in rows]))
+    lane = lab.lane(lab.column("task_instance", "lane", rows[0].id))
+    dispatch.send(lab.store.read(lambda tx: dispatch.prepare(tx, Claim(lane, rows, 1))))
+    if harvest.batch:
+        lab.finish(batch=harvest.reap())
+    return pool.sent, {lab.key(row.id): row for row in rows}
+
+
+def test_a_task_whose_when_is_false_is_skipped_before_it_begins(lab):
+    of_task = {"b": {"when": "params.full"}, "c": {"when": "a.output.n > 3 and params.full == false"}}
+    lab.workflow("daily", {"a": [], "b": [], "c": ["a"], "d": ["b"]}, of_task)
+    number = lab.start("daily", params='{"full": false}')
+    sent, rows = dispatched(lab)
+    assert sent == ["a"]
+    assert lab.states(number) == {"a": "RUNNING", "b": "SKIPPED", "c": "PENDING", "d": "SKIPPED"}
+    [(reason,)] = lab.sql(f"SELECT reason FROM qflow.tasks WHERE id = {rows['b'].id}")
+    assert reason == "condition"
+    lab.check()
+    lab.finish(lab.final(rows["a"], SUCCESS, {"n": 5}))
+    assert dispatched(lab)[0] == ["c"]
+    lab.check()
+
+
+def test_a_when_without_a_value_fails_the_task(lab):
+    lab.workflow("daily", {"a": [], "b": ["a"]}, {"b": {"when": "a.output.missing > 3"}})
+    number = lab.start("daily")
+    lab.ends(lab.claim())
+    assert dispatched(lab)[0] == []
+    assert lab.states(number)["b"] == "FAILED"
+    lab.check(drained=True)
+
+
+def test_the_last_task_may_be_skipped_by_its_when(lab):
+    lab.workflow("daily", {"a": []}, {"a": {"when": False}})
+    number = lab.start("daily")
+    assert dispatched(lab)[0] == []
+    assert (lab.state(number), lab.states(number)) == ("SUCCESS", {"a": "SKIPPED"})
+    lab.check(drained=True)
+
+
+def test_a_task_that_was_skipped_by_its_when_is_counted_once_by_those_behind_it(lab):
+    """It may be skipped before its last parent has ended; that parent's end must not end it again."""
+    of_task = {"any": {"trigger_rule": "any_success", "when": False}, "end": {"trigger_rule": "all_done"}}
+    lab.workflow("daily", {"a": [], "b": [], "any": ["a", "b"], "end": ["any", "b"]}, of_task)
+    number = lab.start("daily")
+    rows = claimed(lab)
+    lab.finish(lab.final(rows["a"]))
+    assert dispatched(lab)[0] == []
+    assert lab.states(number)["any"] == "SKIPPED"
+    assert lab.states(number)["end"] == "PENDING"
+    lab.check()
+    lab.finish(lab.final(rows["b"], FAILED))
+    assert lab.states(number)["end"] == "READY"
+    lab.check()
+    lab.run()
+    assert lab.state(number) == "FAILED"
+    lab.check(drained=True)

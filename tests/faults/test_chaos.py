@@ -26,13 +26,14 @@ Graph = dict[str, dict[str, Any]]
 
 
 def random_graph(chance: random.Random) -> Graph:
-    """Task key -> job, seconds, after, rule."""
+    """Task key -> job, seconds, after, rule, when."""
     graph: Graph = {}
     for number in range(chance.randint(5, 12)):
         parents = chance.sample(sorted(graph), min(len(graph), chance.choice([0, 1, 1, 2, 3])))
         seconds = chance.choice([0, 0, 0.01, 0.05, 0.3])
         rule = chance.choice(["all_success", *RULES]) if parents else "all_success"
-        graph[f"t{number}"] = {"job": chance.choice(JOBS), "seconds": seconds, "after": parents, "rule": rule}
+        spec = {"job": chance.choice(JOBS), "seconds": seconds, "after": parents, "rule": rule}
+        graph[f"t{number}"] = spec | {"when": chance.random() < 0.9}
     return graph
 
 
@@ -40,7 +41,8 @@ def as_file(key: str, graph: Graph) -> str:
     lines = [f"workflow: {key}", "tasks:"]
     for task, spec in graph.items():
         after = f", after: [{', '.join(spec['after'])}], trigger_rule: {spec['rule']}" if spec["after"] else ""
-        lines.append(f"  {task}: {{job: {spec['job']}, params: {{seconds: {spec['seconds']}}}{after}}}")
+        when = "" if spec["when"] else ", when: instance.id < 0"
+        lines.append(f"  {task}: {{job: {spec['job']}, params: {{seconds: {spec['seconds']}}}{after}{when}}}")
     return "\n".join(lines) + "\n"
 
 
@@ -49,7 +51,8 @@ def expected_states(graph: Graph) -> dict[str, str]:
     states: dict[str, str] = {}
     for task, spec in graph.items():
         unrun = unrun_state(spec["rule"], [(states[parent], True) for parent in spec["after"]])
-        states[task] = unrun or ("FAILED" if spec["job"] == "broken" else "SUCCESS")
+        end = "FAILED" if spec["job"] == "broken" else "SUCCESS"
+        states[task] = unrun or (end if spec["when"] else "SKIPPED")
     return states
 
 

@@ -34,6 +34,7 @@ tasks:
     priority: 7
     memory: 512MB
     trigger_rule: all_done
+    when: params.n > 2
   check: {job: check_bars, after: {bars: "{{ bars.output.ok }}", universe: true}}
 """
 
@@ -51,6 +52,7 @@ def built():
         .with_priority(7)
         .with_memory("512MB")
         .with_trigger_rule("all_done")
+        .with_when("params.n > 2")
     )
     return (
         WorkflowBuilder()

@@ -200,6 +200,12 @@ def test_a_key_of_later_work_is_not_supported_yet(key):
         (tasks("a: {job: j}", "enabled: maybe"), "enabled: must be true or false"),
         (tasks("a: {job: j}", "schedule: 5"), "schedule: must hold keys and values"),
         (tasks("a: {job: j}", "schedule: {timezone: UTC}"), "schedule.cron: is missing"),
+        (tasks("a: {job: j, when: 5}"), "f.yaml:4: tasks.a.when: must be true, false or an expression"),
+        (
+            tasks("a: {job: j, when: 'b.output'}\nb: {job: j}"),
+            "f.yaml:4: tasks.a.when: the output of 'b' is not known here",
+        ),
+        (tasks("a: {job: j, when: '1 +'}"), "f.yaml:4: tasks.a.when: "),
         (tasks("a: {job: j, params: {x: '{{ item }}'}}"), "item is not supported yet"),
         (tasks("a: {job: j, params: {x: '{{ a.output }}'}}"), "the output of 'a' is not known here"),
     ],
