@@ -36,6 +36,7 @@ from qflowd.engine.schedules import Schedules
 from qflowd.engine.service import Topics
 from qflowd.engine.sweep import Sweep
 from qflowd.engine.timers import Timers
+from qflowd.engine.turns import Turns
 from qflowd.engine.workflow_store import pool_of_task
 from qflowd.jobs.decorators import JobSpec, describe
 from qflowd.jobs.signature import params_schema
@@ -183,6 +184,7 @@ class Harness:
             Timers(store, topics),
             Admit(store, intake, lanes, topics),
             Sweep(store, topics),
+            Turns(store, plans, lanes, jobs, topics),
         )
 
     def settle(self) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
+import msgspec
 
 from qflowd.cli.known_jobs import known_jobs
 from qflowd.cli.printing import bold, compact, cut, instant, print_json, print_list, zone
@@ -56,6 +57,8 @@ def plan(
         print_json({"workflow": definition.key, "params": admission.params, "tasks": steps, "next_fires": fires})
         return
     click.echo(f"{bold(definition.key)}  {definition.title}".rstrip())
+    if definition.concurrency:
+        click.echo(f"  concurrency  {compact(msgspec.to_builtins(definition.concurrency))}")
     if admission.params:
         click.echo(f"  params  {cut(compact(admission.params), 400)}")
     click.echo()

@@ -30,6 +30,7 @@ from qflowd.engine.service import Service, ServiceThread, Topics, back_off
 from qflowd.engine.slots import save_configured
 from qflowd.engine.sweep import Sweep
 from qflowd.engine.timers import Timers
+from qflowd.engine.turns import Turns
 from qflowd.engine.watch import Watch
 from qflowd.engine.workflow_files import WorkflowFiles
 from qflowd.model.errors import QflowdError, StoreUnavailable
@@ -191,6 +192,7 @@ class Daemon:
             Admit(store, self._intake, self._lanes, topics),
             Commands(store, self._plans, self._lanes, self._jobs, topics),
             Sweep(store, topics),
+            Turns(store, self._plans, self._lanes, self._jobs, topics),
             Timers(store, topics),
             Schedules(store, topics),
             Recover(store, instances, identity, topics, self.lease),

@@ -136,6 +136,11 @@ class WorkflowBuilder:
         """Declared params: name -> JSON Schema with an optional `default`."""
         return self._with(params={**(params or {}), **more})
 
+    def with_concurrency(self, policy: str | None = None, *, max: int | None = None, keyed: str | None = None) -> Self:
+        """How many instances run at once, and what becomes of one more, as in a file: `"singleton(skip)"`."""
+        values = {"policy": policy, "max": max, "keyed": keyed}
+        return self._with(concurrency={name: value for name, value in values.items() if value is not None})
+
     def with_defaults(self, **settings: Json) -> Self:
         """Settings of all tasks that do not say otherwise, named as in a file: `retries=3, timeout="10m"`."""
         return self._with(defaults={**self._document.get("defaults", {}), **settings})

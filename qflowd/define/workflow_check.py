@@ -53,6 +53,14 @@ def check_schedule(top: Fields, workflow: Workflow) -> None:
         top.fault(f"can never fire: param {names} has no default, and a schedule gives none", "schedule")
 
 
+def check_concurrency(top: Fields, workflow: Workflow) -> None:
+    """The key by which instances take turns is known before they have run: it uses params and facts alone."""
+    if workflow.concurrency is not None and workflow.concurrency.keyed is not None:
+        params = None if workflow.params is None else frozenset(workflow.params)
+        known = _Known(_TASK_FACTS, Above({}, {}, ()), params)
+        _check_uses(top, compile_value, workflow.concurrency.keyed, ("concurrency", "keyed"), known)
+
+
 def check_tasks(fields: Fields, workflow: Workflow) -> None:
     """Parents exist, nothing waits for itself, and expressions use only what is known at that point."""
     parents = _known_parents(fields, workflow)

@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Final, Literal, get_args
 
 from qflowd.define import documents
+from qflowd.define.concurrency import read_concurrency
 from qflowd.define.documents import Document, Format
 from qflowd.define.fields import Fields
 from qflowd.define.finally_tasks import with_ends
 from qflowd.define.readers import flag, key_text, mapping, one_of, short_text, strings
 from qflowd.define.settings import read_settings
-from qflowd.define.workflow_check import check_params, check_schedule, check_tasks
+from qflowd.define.workflow_check import check_concurrency, check_params, check_schedule, check_tasks
 from qflowd.model import cron
 from qflowd.model.durations import parse_duration
 from qflowd.model.errors import InvalidWorkflow
@@ -21,7 +22,7 @@ MOST_TASKS: Final = 100_000
 MOST_CATCHUP: Final = 10_000
 
 _LATER_KEYS: Final = frozenset({
-    "allow_failure", "approval", "business_date", "calendar", "chunk", "compensate_on", "compensation", "concurrency",
+    "allow_failure", "approval", "business_date", "calendar", "chunk", "compensate_on", "compensation",
     "deadline", "delay", "map", "max_parallel", "misfire_grace", "on", "overlap", "quota", "saga", "sensor",
     "signal", "spawn", "wait_for", "window", "workflow",
 })  # fmt: skip
@@ -66,11 +67,13 @@ def parse_document(document: Document) -> Workflow:
         defaults=_defaults(top.section("defaults")),
         schedule=_schedule(top),
         timeout=top.take("timeout", parse_duration, None),
+        concurrency=read_concurrency(top),
         tasks=_tasks(top),
     )
     top.close(_LATER_KEYS)
     check_params(top, workflow.params)
     check_schedule(top, workflow)
+    check_concurrency(top, workflow)
     check_tasks(top.section("tasks"), workflow)
     if top.faults:
         raise InvalidWorkflow(top.faults)

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from qflowd.engine.caches import LaneIds
 from qflowd.engine.intake import ALL, BATCH, Admitted, Intake, answer
+from qflowd.engine.overlap import Skipped
 from qflowd.engine.request import Refused
 from qflowd.engine.service import Topics, log_refused, log_some
 from qflowd.engine.stray_ids import StrayIds
@@ -77,8 +78,13 @@ def publish(store: Store, topics: Topics, batch: Admitted) -> None:
     """Publish what a batch means for other services, except the claim; call it after the commit."""
     if batch.has_timers:
         topics.publish("timer")
+    if batch.has_queued:
+        topics.publish("turn")  # what it waits for may have ended meanwhile
+    if batch.has_replaced:
+        topics.publish("command")
     if batch.taken and store.instruments.listeners:
         instances, rejected = len(batch.admissions), len(batch.rejected)
         tasks = sum(len(admission.plan.tasks) for admission in batch.admissions)
         store.instruments.emit(SubmissionsAdmitted(instances, tasks, batch.taken - instances - rejected, rejected))
-    log_some("submission %d of %r (%s) is rejected: %s", batch.rejected)
+    faulty = [row for row in batch.rejected if not isinstance(row[-1], Skipped)]
+    log_some("submission %d of %r (%s) is rejected: %s", faulty)

@@ -40,7 +40,7 @@ class Plans:
             if row is None:
                 raise NotFound(f"workflow version {version_id} is gone from the database")
             workflow = stored.read(row.document, f"version {version_id} of {row.workflow}")
-            cached = compile_plan(version_id, workflow), len(row.document)
+            cached = compile_plan(version_id, workflow, row.definition_id), len(row.document)
             self._by_version.remember([(version_id, cached)])
         return cached[0]
 

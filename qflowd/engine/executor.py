@@ -292,6 +292,8 @@ class Executor:
     def _after_commit(self, batch: Batch, closed: list[int]) -> None:
         self._failures = 0
         self._harvest.written()
+        if closed and self._instances.take_turns(closed):
+            self._topics.publish("turn")
         self._instances.forget(closed)
         if batch:
             self._look_at = 0.0

@@ -31,7 +31,10 @@ class Cohort:
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """A request that will run: its plan, its full parameters, and all tasks of the plan in cohorts."""
+    """A request that will run: its plan, its full parameters, and all tasks of the plan in cohorts.
+
+    `concurrency_key`: by which its workflow's instances take turns; `is_queued`: it waits for its turn.
+    """
 
     request: Request
     plan: Plan
@@ -39,6 +42,13 @@ class Admission:
     cohorts: Sequence[Cohort]
     schedule: str | None = None
     fire_at: datetime | None = None
+    concurrency_key: str | None = None
+    is_queued: bool = False
+
+    @property
+    def waits(self) -> bool:
+        """It has no task rows before it is resumed, or its turn comes."""
+        return self.request.hold or self.is_queued
 
     @property
     def lanes(self) -> set[LaneKey]:
@@ -131,7 +141,7 @@ def instance_row(admission: Admission, now: datetime) -> tuple[Any, ...]:
         plan.version_id,
         request.job,
         request.name,
-        int(InstanceState.READY if request.hold else InstanceState.RUNNING),
+        int(InstanceState.READY if admission.waits else InstanceState.RUNNING),
         plan.closers,
         len(plan.tasks),
         request.priority,
@@ -141,9 +151,10 @@ def instance_row(admission: Admission, now: datetime) -> tuple[Any, ...]:
         admission.fire_at,
         jsontext.dump(admission.params),
         request.overrides_text,
-        None if timeout_s is None or request.hold else now + timedelta(seconds=timeout_s),
+        None if timeout_s is None or admission.waits else now + timedelta(seconds=timeout_s),
         request.created_at,
-        None if request.hold else now,
+        None if admission.waits else now,
+        admission.concurrency_key,
     )
 
 

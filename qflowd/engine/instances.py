@@ -116,6 +116,11 @@ class Instances:
         """Keep outputs, by task id and round, for the tasks that come after them: small ones."""
         self.outputs.remember([item for item in outputs if item[1] is None or len(item[1]) <= LARGEST_REMEMBERED])
 
+    def take_turns(self, instance_ids: Iterable[int]) -> bool:
+        """May others wait for the end of one of these? Of one that is not known here any more they may."""
+        known = map(self._known.get, instance_ids)
+        return any(instance is None or instance.plan.workflow.concurrency is not None for instance in known)
+
     def forget(self, instance_ids: Iterable[int]) -> None:
         """They have ended."""
         self._known.forget(instance_ids)

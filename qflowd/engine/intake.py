@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from qflowd.engine.archive import why_archived
 from qflowd.engine.caches import LaneIds, LaneKey, Plans, RegisteredJobs
 from qflowd.engine.expand import Admission, admit_request, instance_row, task_rows
+from qflowd.engine.overlap import IDEMPOTENCY, take_turns
 from qflowd.engine.plan import Plan
 from qflowd.engine.request import LONGEST_ERROR, Refused, Request, read_request
 from qflowd.engine.stray_ids import largest_id
@@ -28,7 +29,6 @@ BATCH = 200
 ALL = (-(1 << 63), (1 << 63) - 1)  # ids: clients may have written any
 MOST_TASKS = 50_000  # of a batch: beyond it the rest of the submissions waits for the next
 STATE = 2  # its place in a row of insert_tasks
-IDEMPOTENCY = 0  # purpose in run_key
 Begin = Callable[[Tx, Sequence[Admission]], bool]
 Definitions = dict[tuple[str, str | None], Any]  # rows of `find_workflow` that were read in this batch
 
@@ -40,6 +40,8 @@ class Admitted(NamedTuple):
     has_more: bool = False  # rows are left that could be taken now
     has_strays: bool = False  # rows were refused for their ids
     has_timers: bool = False  # something that was taken waits for an instant
+    has_queued: bool = False  # something that was taken waits for its turn
+    has_replaced: bool = False  # something that runs is to be terminated, by a command
     admissions: Sequence[Admission] = ()
     rejected: Sequence[tuple[Any, ...]] = ()  # id, what was asked for, trigger type, why not
     missing_lanes: frozenset[LaneKey] = frozenset()
@@ -92,8 +94,13 @@ class Intake:
         lanes = {lane for admission in admissions for lane in admission.lanes}
         if missing := frozenset(lane for lane in lanes if not self._lanes.has(lane)):
             return Admitted(missing_lanes=missing)
+        turns = take_turns(tx, admissions)
+        if turns.decided:
+            decisions = [(row, turns.decided.get(row.id, decision)) for row, decision in decisions]
+            admissions = [decision for _, decision in decisions if isinstance(decision, Admission)]
         tx.run("insert_instances", rows=[instance_row(admission, tx.now) for admission in admissions], now=tx.now)
-        started = [admission for admission in admissions if not admission.request.hold]
+        turns.end_superseded(tx)
+        started = [admission for admission in admissions if not admission.waits]
         insert_work(tx, started, {lane: self._lanes.id(lane) for lane in lanes}, begin)
         tx.run("answer_submissions", rows=[answer(row.id, decision) for row, decision in decisions], now=tx.now)
         return Admitted(
@@ -101,6 +108,8 @@ class Intake:
             has_more=len(rows) == BATCH or len(decisions) < len(rows),
             has_strays=rows[-1].id > largest,
             has_timers=any(a.request.run_at is not None or a.plan.workflow.timeout is not None for a in admissions),
+            has_queued=turns.has_queued,
+            has_replaced=turns.has_replaced,
             admissions=admissions,
             rejected=[
                 (row.id, row.workflow or row.job, row.trigger_type, decision)

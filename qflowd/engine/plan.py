@@ -87,6 +87,7 @@ class Plan:
     workflow: Workflow
     tasks: Sequence[Task]  # in topological order: the place of a task is its ordinal
     parents: Sequence[tuple[int, ...]]  # of every task
+    definition_id: int = 0  # of the workflow; 0 where there is none
     _of_job: list[tuple[Mapping[str, Json], Schema]] = field(default_factory=list, repr=False, compare=False)
 
     def schema(self, job: Job | None) -> Schema:
@@ -107,6 +108,12 @@ class Plan:
         """Of the workflow's params, by name."""
         declared = self.workflow.params or {}
         return {name: compile_value(part["default"]) for name, part in declared.items() if "default" in part}
+
+    @cached_property
+    def turn(self) -> Template | None:
+        """What its instances take turns by; None where all of them do, or none."""
+        concurrency = self.workflow.concurrency
+        return None if concurrency is None or concurrency.keyed is None else compile_value(concurrency.keyed)
 
     @cached_property
     def alike(self) -> Sequence[Alike]:
@@ -198,14 +205,14 @@ class Plan:
         return any(edge.condition is not None for task in self.tasks for edge in task.after)
 
 
-def compile_plan(version_id: int | None, workflow: Workflow) -> Plan:
+def compile_plan(version_id: int | None, workflow: Workflow, definition_id: int = 0) -> Plan:
     """The plan of a workflow that has passed its checks."""
     tasks = dag.order(workflow)
     ordinals = {task.key: i for i, task in enumerate(tasks)}
     shared: dict[tuple[int, ...], tuple[int, ...]] = {}  # siblings are told by identity on the hot path
     parents = [tuple([ordinals[edge.parent] for edge in task.after]) for task in tasks]
     parents = [shared.setdefault(above, above) for above in parents]
-    return Plan(version_id, workflow, tasks, parents)
+    return Plan(version_id, workflow, tasks, parents, definition_id)
 
 
 def single_job(job: str) -> Plan:

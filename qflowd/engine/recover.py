@@ -102,7 +102,9 @@ class Recover:
             taken += len(chunk)
         self._store.instruments.emit(DaemonReaped(daemon_id, taken, why))
         if rows:
-            self._topics.publish("ready", "intent")  # of an instance that is being terminated, they are swept now
+            self._topics.publish(
+                "ready", "turn", "intent"
+            )  # of an instance that is being terminated, they are swept now
         return len(rows)
 
     def _end_sessions(self, daemon_id: int) -> None:

@@ -24,6 +24,7 @@ from qflowd.engine.control import (
     verb,
 )
 from qflowd.engine.instances import Instances
+from qflowd.engine.overlap import check_place, line_of
 from qflowd.engine.plan import Plan
 from qflowd.engine.request import Refused
 from qflowd.engine.timers import DEADLINE
@@ -146,10 +147,12 @@ def retry(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
     """
     number, instances = target.id, caches.instances
     rows = tx.run("lock_tasks", **key_range(number))
+    line = line_of(tx, target)
     instance = tx.one("lock_instance", id=number)
     _check_instance(instance, rows)
     instances.load(tx, [number * ORDINALS])
     plan = instances[number].plan
+    check_place(instance, plan, line)
     row = {row.id % ORDINALS: row for row in rows}
     states = {ordinal: TaskState(row.state) for ordinal, row in row.items()}
     locked = Locked(number, row, states, Rows(plan, {ordinal: row.node for ordinal, row in row.items()}))
@@ -164,14 +167,17 @@ def retry(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
     _restart(tx, number, recounted)
     _reopen(tx, instances, instance, locked, recounted)
     result = {"instance_id": number, "retried": [plan.name_of(row[ordinal]) for ordinal in sorted(targets)][:NAMED]}
-    return CarriedOut(result | {"tasks": len(targets), "restarted": len(again)}, ("ready", "timer"))
+    return CarriedOut(result | {"tasks": len(targets), "restarted": len(again)}, ("ready", "timer", "turn"))
 
 
 def _check_instance(instance: Any, rows: Sequence[Any]) -> None:
     state = InstanceState(instance.state)
     refuse_terminating(instance)
     if state is InstanceState.READY:
-        raise Refused(f"instance {instance.id} is held and has not begun; `resume` starts it")
+        why = "is held and has not begun; `resume` starts it"
+        if instance.concurrency_key is not None:
+            why = "waits for another one of its workflow and has not begun"
+        raise Refused(f"instance {instance.id} {why}")
     if state is InstanceState.SUCCESS:
         raise NotPossible(id=instance.id, state=state.name)
     if not rows:

@@ -86,6 +86,7 @@ class Sweep:
         ended = [row for row, rows in zip(flagged, left, strict=True) if row.intent == Intent.TERMINATE and rows == 0]
         if ended:
             self._store.instruments.emit(InstancesTerminated(len(ended)))
+            self._topics.publish("turn")
         if None in left:
             parts: int = sum(-(-row.next_ordinal // PART) for row in flagged)
             return min(took_s * REST, RESTS_S / parts)

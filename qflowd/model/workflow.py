@@ -99,6 +99,27 @@ class Schedule(_Record, frozen=True):
     enabled: bool = True
 
 
+Overlap = Literal["parallel", "sequential", "singleton(skip)", "singleton(replace)", "singleton(queue)"]
+
+
+class Concurrency(_Record, frozen=True):
+    """How many instances of a workflow run at once, and what becomes of one more.
+
+    `policy`: `parallel` and `sequential` have it wait for its turn; `singleton(skip)` refuses it; `singleton(replace)`
+    terminates the one that runs; `singleton(queue)` has one wait and refuses others. `max`: at once, of `parallel` alone.
+    `keyed`: text of an expression; instances take turns with those for which it has the same value.
+    """
+
+    policy: Overlap = "sequential"
+    max: int | None = None
+    keyed: str | None = None
+
+    @property
+    def most(self) -> int:
+        """How many instances run at once."""
+        return self.max or 1
+
+
 class Workflow(_Record, frozen=True):
     """A named template. Tasks stand in the order in which they were written."""
 
@@ -114,6 +135,7 @@ class Workflow(_Record, frozen=True):
     defaults: Settings = Settings()
     schedule: Schedule | None = None
     timeout: float | None = None  # of a whole instance, seconds
+    concurrency: Concurrency | None = None  # None: any number of instances at once
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@
 SELECT v.id, v.state, v.replaced FROM qflow.workflow_version v WHERE v.definition_id = :definition_id AND v.version = :version
 
 -- name: load_version
-SELECT v.id, v.document, d.workflow, d.tenant FROM qflow.workflow_version v
+SELECT v.id, v.document, d.id AS definition_id, d.workflow, d.tenant FROM qflow.workflow_version v
 JOIN qflow.workflow_definition d ON d.id = v.definition_id WHERE v.id = :id
 
 -- name: insert_lane
@@ -25,12 +25,14 @@ SELECT instance_id, content_hash FROM qflow.run_key WHERE tenant = :tenant AND p
 
 -- name: insert_instances
 INSERT INTO qflow.workflow_instance (id, tenant, version_id, job, name, state, open_closers, next_ordinal, priority,
-    business_date, trigger_type, schedule, fire_at, params, overrides, deadline_at, created_at, started_at, updated_at)
+    business_date, trigger_type, schedule, fire_at, params, overrides, deadline_at, created_at, started_at, concurrency_key,
+    updated_at)
 SELECT r.id, r.tenant, r.version_id, r.job, r.name, r.state, r.open_closers, r.next_ordinal, r.priority, r.business_date,
-    r.trigger_type, r.schedule, r.fire_at, r.params, r.overrides, r.deadline_at, r.created_at, r.started_at, :now
+    r.trigger_type, r.schedule, r.fire_at, r.params, r.overrides, r.deadline_at, r.created_at, r.started_at,
+    r.concurrency_key, :now
 FROM {rows: id bigint, tenant text, version_id bigint, job text, name text, state smallint, open_closers int, next_ordinal int,
     priority smallint, business_date date, trigger_type text, schedule text, fire_at instant, params text, overrides text,
-    deadline_at instant, created_at instant, started_at instant} r WHERE 1 = 1
+    deadline_at instant, created_at instant, started_at instant, concurrency_key text} r WHERE 1 = 1
 {ignored: workflow_instance.priority}
 
 -- name: insert_tasks
@@ -62,8 +64,9 @@ FROM {rows: task_id bigint, purpose smallint, fence int, due_at instant} r WHERE
 note = d.note
 
 -- name: release_instance
--- resume of an instance that was submitted with hold: the row count says who did it.
-UPDATE qflow.workflow_instance SET state = {instance.RUNNING}, started_at = :now, updated_at = :now, deadline_at = :deadline_at
+-- One that was submitted with hold, or waited for its turn, begins: the row count says who did it.
+UPDATE qflow.workflow_instance SET state = {instance.RUNNING}, started_at = :now, updated_at = :now, deadline_at = :deadline_at,
+    concurrency_key = :concurrency_key
 WHERE id = :id AND state = {instance.READY}
 
 -- name: fire_of_submission

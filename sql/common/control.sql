@@ -1,10 +1,10 @@
 -- Commands on instances and schedules. Lock order as everywhere: tasks by id, then timers, the instance last.
 
 -- name: find_instance
-SELECT i.id, i.state, i.intent FROM qflow.workflow_instance i WHERE i.id = :id AND i.tenant = :tenant
+SELECT i.id, i.state, i.intent, i.concurrency_key FROM qflow.workflow_instance i WHERE i.id = :id AND i.tenant = :tenant
 
 -- name: lock_instance
-SELECT i.id, i.state, i.intent, i.reason, i.version_id, i.deadline_at, i.updated_at FROM qflow.workflow_instance i
+SELECT i.id, i.state, i.intent, i.reason, i.version_id, i.deadline_at, i.updated_at, i.concurrency_key FROM qflow.workflow_instance i
 WHERE i.id = :id {only: postgres,mysql FOR UPDATE}
 
 -- name: load_submission

@@ -22,7 +22,7 @@ def test_every_statement_that_locks_tasks_limits_or_instances_has_a_place_in_the
                     first,
                 )
                 locks = "FOR UPDATE" in first or "FOR SHARE" in first
-                if (tables and tables[1] in ("task_instance", "workflow_instance", "limit_key")) or (
+                if (tables and tables[1] in ("task_instance", "workflow_instance", "limit_key", "run_key")) or (
                     locks and re.search("_instance|limit_key", first)
                 ):
                     found.add(name)

@@ -25,6 +25,7 @@ from qflowd.engine.outcome import AttemptRow, Final
 from qflowd.engine.service import Topics
 from qflowd.engine.sweep import BUSY_S, Sweep
 from qflowd.engine.timers import Timers
+from qflowd.engine.turns import Turns
 from qflowd.engine.workflow_store import canonical, store_workflow
 from qflowd.model.ids import ORDINALS
 from qflowd.model.states import InstanceState, Reason, TaskState
@@ -75,6 +76,7 @@ class Lab:
         self.admit = Admit(self.store, Intake(self.plans, self.lanes, self.jobs), self.lanes, self.topics)
         self.commands = Commands(self.store, self.plans, self.lanes, self.jobs, self.topics)
         self.sweep = Sweep(self.store, self.topics)
+        self.turns = Turns(self.store, self.plans, self.lanes, self.jobs, self.topics)
         self.promote = Timers(self.store, self.topics)
         self._lanes: dict[int, Lane] = {}
 

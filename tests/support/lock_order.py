@@ -32,6 +32,8 @@ LEVELS = {
     "set_limits": LIMITS,
     "lock_limits": LIMITS,
     "move_slots": LIMITS,
+    "insert_run_key": LIMITS,
+    "lock_turns": LIMITS,
     "count_down_closers": INSTANCES,
     "close_instances": INSTANCES,
     "lock_instance": INSTANCES,
@@ -43,6 +45,8 @@ LEVELS = {
     "flag_expired": INSTANCES,
     "terminate_held_instance": INSTANCES,
     "reopen_instance": INSTANCES,
+    "end_queued": INSTANCES,
+    "queue_instance": INSTANCES,
 }
 # Statements that write these tables and never wait for a row, and why.
 NEVER_WAIT = {
@@ -52,6 +56,7 @@ NEVER_WAIT = {
     "insert_tasks": "its rows are new",
     "insert_claimed_tasks": "its rows are new",
     "insert_instances": "its rows are new",
+    "delete_run_key": "it was inserted in the same transaction",
     "release_instance": "it has no task rows yet, so nobody holds one and waits for it",
 }
 

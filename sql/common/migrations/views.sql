@@ -69,7 +69,10 @@ SELECT i.id, i.tenant, d.workflow, v.version, COALESCE(i.name, d.workflow, i.job
             FROM qflow.task_instance t WHERE t.id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575) END AS progress,
     {instant: i.created_at} AS created_at, {instant: i.started_at} AS started_at, {instant: i.finished_at} AS finished_at,
     {instant: i.updated_at} AS updated_at, {seconds: i.started_at, i.finished_at} AS duration_s, i.error,
-    CASE WHEN i.state = {instance.READY} THEN 'held until it is resumed'
+    CASE WHEN i.state = {instance.READY} AND i.concurrency_key IS NULL THEN 'held until it is resumed'
+        WHEN i.state = {instance.READY} THEN COALESCE((SELECT {concat: 'queued behind instance ', r.id} FROM qflow.workflow_instance r
+            WHERE r.concurrency_key = i.concurrency_key AND r.state < {instance.SUCCESS} AND r.state >= {instance.RUNNING}
+            ORDER BY r.id LIMIT 1), 'queued, and its turn comes next')
         WHEN i.state = {instance.PAUSED} THEN {concat: 'paused', CASE WHEN i.paused_by IS NULL THEN '' ELSE {concat: ' by ', i.paused_by} END,
             ' since ', {utc_text: i.updated_at}, CASE WHEN i.pause_reason IS NULL THEN '' ELSE {concat: ': ', i.pause_reason} END}
         WHEN i.state = {instance.RUNNING} THEN
