@@ -114,7 +114,7 @@ def _limits(top: Fields) -> dict[str, LimitConfig]:
     slots = {name: {"slots": value} for name, value in section.data.items() if not isinstance(value, dict)}
     limits = {}
     for name, fields in Fields(section.document, section.path, {**section.data, **slots}, section.faults).sections():
-        if fault := fault_in_limit(name):
+        if fault := fault_in_limit(name, may_be_pattern=True):
             fields.fault(fault)
         limits[name] = read_over(LimitConfig(), fields)
     return limits

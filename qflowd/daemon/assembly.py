@@ -22,12 +22,12 @@ from qflowd.engine.instances import Instances
 from qflowd.engine.intake import Intake
 from qflowd.engine.lease import Lease
 from qflowd.engine.lease_watch import LeaseWatch
+from qflowd.engine.limit_settings import save_configured
 from qflowd.engine.logs import Logs
 from qflowd.engine.recount import Recount
 from qflowd.engine.recover import Recover
 from qflowd.engine.schedules import Schedules
 from qflowd.engine.service import Service, ServiceThread, Topics, back_off
-from qflowd.engine.slots import save_configured
 from qflowd.engine.sweep import Sweep
 from qflowd.engine.timers import Timers
 from qflowd.engine.turns import Turns

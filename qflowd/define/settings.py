@@ -6,6 +6,7 @@ from typing import Any, Final, get_args
 from qflowd.define.fields import Fields
 from qflowd.define.readers import Reader, key_text, mapping, number, one_of, whole
 from qflowd.model.durations import parse_delay, parse_duration, parse_size
+from qflowd.model.errors import InvalidExpression
 from qflowd.model.limits import LONGEST_TEXT, MOST_SLOTS, Limits, fault_in_limit, lane_text
 from qflowd.model.workflow import Backoff, Json, Settings
 
@@ -13,21 +14,33 @@ _slots = whole(1, MOST_SLOTS)
 
 
 def read_limits(value: Json) -> Limits | None:
-    """What an attempt takes of limits: `{"vendor:tushare": 1}`.
+    """What an attempt takes of limits: `{"vendor:tushare": 1}`; names may hold `{{ … }}`.
 
     Raises: ValueError naming the limit.
     """
     limits = []
     for name, slots in mapping(value).items():
-        if fault := fault_in_limit(name):
+        if "{{" in str(name):
+            _check_expression(name)
+        elif fault := fault_in_limit(name):
             raise ValueError(fault)
         try:
             limits.append((name, _slots(slots)))
         except ValueError as problem:
             raise ValueError(f"{name}: {problem}") from None
-    if len(text := lane_text(tuple(limits))) > LONGEST_TEXT:
+    text = lane_text(tuple((name, slots) for name, slots in limits if "{{" not in name))
+    if len(text) > LONGEST_TEXT:
         raise ValueError(f"is too long: {text} has {len(text)} characters; at most {LONGEST_TEXT} are allowed")
     return tuple(sorted(limits)) or None
+
+
+def _check_expression(name: str) -> None:
+    from qflowd.define.expressions import compile_value
+
+    try:
+        compile_value(name)
+    except InvalidExpression as problem:
+        raise ValueError(str(problem)) from None
 
 
 SETTINGS: Final[Mapping[str, Reader[Any]]] = {

@@ -13,11 +13,12 @@ from qflowd.model import dag
 from qflowd.model.dag import Above
 from qflowd.model.errors import InvalidExpression
 from qflowd.model.names import fault_in_key
-from qflowd.model.workflow import Json, Task, Workflow
+from qflowd.model.workflow import Json, Settings, Task, Workflow
 
 # A default cannot use other params: there would be an order between them.
 _DEFAULT_FACTS: Final = frozenset({"instance", "business_date", "fire_at"})
 _TASK_FACTS: Final = _DEFAULT_FACTS | {"params"}
+_NO_TASKS: Final = Above({}, {}, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class _Known:
 def check_params(top: Fields, params: Mapping[str, Json] | None) -> None:
     """Each param is a JSON Schema, and its default a value or an expression over facts of the instance."""
     fields = top.section("params")
-    known = _Known(_DEFAULT_FACTS, Above({}, {}, ()), None)
+    known = _Known(_DEFAULT_FACTS, _NO_TASKS, None)
     for name, schema in (params or {}).items():
         if fault := fault_in_key(name, "param name"):
             fields.fault(fault, name)
@@ -77,6 +78,7 @@ def check_tasks(fields: Fields, workflow: Workflow) -> None:
         _check_template(inner, task.params, ("params",), known)
         if task.when is not None:
             _check_uses(inner, compile_condition, task.when, ("when",), known)
+        _check_limits(inner, task.settings, replace(known, tasks=_NO_TASKS))
         if task.trigger_rule != "all_success" and not task.after:
             inner.fault(f"{task.trigger_rule} looks at the tasks before this one, and there is none", "trigger_rule")
         for edge in task.after:
@@ -84,6 +86,17 @@ def check_tasks(fields: Fields, workflow: Workflow) -> None:
                 above = Above(parents, level, [edge.parent] if edge.parent in parents else [])
                 path = ("after", edge.parent)
                 _check_uses(inner, compile_condition, edge.condition, path, replace(known, tasks=above))
+
+
+def check_defaults(fields: Fields, workflow: Workflow) -> None:
+    """Expressions in `defaults:` use only what is known when an instance is admitted."""
+    params = None if workflow.params is None else frozenset(workflow.params)
+    _check_limits(fields, workflow.defaults, _Known(_TASK_FACTS, _NO_TASKS, params))
+
+
+def _check_limits(fields: Fields, settings: Settings, known: _Known) -> None:
+    for name, _ in settings.limits or ():
+        _check_template(fields, name, ("limits",), known)
 
 
 def _known_parents(fields: Fields, workflow: Workflow) -> dict[str, list[str]]:

@@ -11,7 +11,7 @@ from qflowd.define.fields import Fields
 from qflowd.define.finally_tasks import with_ends
 from qflowd.define.readers import flag, key_text, mapping, one_of, short_text, strings
 from qflowd.define.settings import read_settings
-from qflowd.define.workflow_check import check_concurrency, check_params, check_schedule, check_tasks
+from qflowd.define.workflow_check import check_concurrency, check_defaults, check_params, check_schedule, check_tasks
 from qflowd.model import cron
 from qflowd.model.durations import parse_duration
 from qflowd.model.errors import InvalidWorkflow
@@ -72,6 +72,7 @@ def parse_document(document: Document) -> Workflow:
     )
     top.close(_LATER_KEYS)
     check_params(top, workflow.params)
+    check_defaults(top.section("defaults"), workflow)
     check_schedule(top, workflow)
     check_concurrency(top, workflow)
     check_tasks(top.section("tasks"), workflow)

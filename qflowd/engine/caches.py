@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from qflowd.define import stored
 from qflowd.engine.bounded_cache import BoundedCache
+from qflowd.engine.limit_settings import make_limits
 from qflowd.engine.plan import Plan, compile_plan, single_job
 from qflowd.model.errors import NotFound
 from qflowd.model.limits import of_lane
@@ -73,7 +74,7 @@ class LaneIds:
             tx.run("insert_lane", rows=missing)
             if limits := [(*key, *limit) for key in missing for limit in of_lane(key.limits)]:
                 tx.run("insert_lane_limits", rows=limits)
-                tx.run("add_limits", rows=sorted({(name,) for *_, name, _ in limits}), now=tx.now)
+                make_limits(tx, {name for *_, name, _ in limits})
 
         self._store.transact(make_lanes)
         self._learn(self._store.read(lambda tx: tx.run("find_lanes", rows=missing)))

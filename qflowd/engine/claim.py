@@ -98,14 +98,17 @@ class Claimer:
         claims, rest, gate = [], [], Gate(room, idle)
         ordered = order_lanes(self._open(self._read_heads(tx)), self._tenant_of, self._turns)
         gate.look((head, self._lanes[head.lane]) for head in ordered)
+        whole = gate.copy()
         for head in ordered:
             lane = self._lanes[head.lane]
             chunks = gate.chunks(head, lane)
-            if not chunks:
+            if head.has_limits:  # limits are locked before instances, which a finish holds
+                # The first keeps its share free; the others get what it leaves, as its limits may give it little.
+                if most := whole.chunks(head, lane):
+                    gate.take(lane, chunks)
+                    self.limited.append((head, lane, most))
+            elif not chunks:
                 rest.append(head)
-            elif head.has_limits:  # limits are locked before instances, which a finish holds
-                gate.take(lane, chunks)
-                self.limited.append((head, lane, chunks))
             elif rows := self._take(tx, head, lane, rows_of(lane, chunks), owner):
                 claim = Claim(lane, rows, chunks)
                 gate.take(lane, min(chunks, len(claim.rows)))

@@ -18,6 +18,7 @@ from qflowd.engine.dispatch import Dispatch, Shipment
 from qflowd.engine.expand import Admission
 from qflowd.engine.express import Express
 from qflowd.engine.finish import finish_and
+from qflowd.engine.gate import Gate
 from qflowd.engine.harvest import Harvest
 from qflowd.engine.instances import Instances
 from qflowd.engine.intake import Intake
@@ -215,10 +216,14 @@ class Executor:
             self._send(shipment)
         limited = self._claimer.limited
         self._claimer.limited = []
-        for lane in limited if self._holds_lease() else ():
+        for one in limited if self._holds_lease() else ():
             self._look_at = 0.0  # other lanes get what it leaves of its share at once
+            head, lane, _ = one
+            idle = {pool: self._backends.idle(pool) for pool in self._pools}
+            if not (chunks := Gate(self._room(), idle).chunks(head, lane)):
+                continue
             try:
-                shipments = self._store.transact(partial(self._claim_limited, lane), name="claim")
+                shipments = self._store.transact(partial(self._claim_limited, (head, lane, chunks)), name="claim")
             except StoreUnavailable as error:
                 self._upkeep.reconcile_at = 0.0
                 self._put_off("claim", error)

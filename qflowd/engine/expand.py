@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from qflowd.define.expressions import Template
+from qflowd.define.expressions import Template, compile_value
 from qflowd.define.rows import Override
 from qflowd.engine.caches import LaneKey
 from qflowd.engine.plan import Plan, effective
@@ -14,9 +14,9 @@ from qflowd.model import jsontext, rules
 from qflowd.model.errors import ExpressionFailed
 from qflowd.model.ids import task_id
 from qflowd.model.instants import format_instant
-from qflowd.model.limits import lane_text
+from qflowd.model.limits import LONGEST_TEXT, fault_in_limit, lane_text
 from qflowd.model.states import InstanceState, TaskState
-from qflowd.model.workflow import Job, Json
+from qflowd.model.workflow import Job, Json, Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +74,42 @@ def admit_request(
         )
     schedule, fire_at = fire or (None, None)
     params = _params(request, plan, jobs, fire_at)
-    return Admission(request, plan, params, _cohorts(request, plan, jobs), schedule, fire_at)
+    scope = instance_scope(request, plan.workflow.key, fire_at) | {"params": params}
+    return Admission(request, plan, params, _cohorts(request, plan, jobs, scope), schedule, fire_at)
 
 
-def _cohorts(request: Request, plan: Plan, jobs: Mapping[str, Job | None]) -> list[Cohort]:
+def _cohorts(request: Request, plan: Plan, jobs: Mapping[str, Job | None], scope: Mapping[str, Json]) -> list[Cohort]:
     overrides = {plan.by_key[key].ordinal: override for key, override in request.overrides.items()}
     cohorts = []
     for alike in plan.alike:
         for ordinals, override in _split(alike.ordinals, overrides):
             settings = effective(alike, override.settings, jobs.get(alike.job), None)
-            lane = LaneKey(request.tenant, settings.pool or "default", alike.job, lane_text(settings.limits))
+            lane = LaneKey(request.tenant, settings.pool or "default", alike.job, _limits(settings, scope))
             priority = -max(-2000, min(2000, request.priority + (settings.priority or 0)))
             cohorts.append(Cohort(ordinals, lane, priority, alike.start))
     return cohorts
+
+
+def _limits(settings: Settings, scope: Mapping[str, Json]) -> str:
+    """The limits of tasks as part of their lane, expressions in names rendered.
+
+    Raises: Refused.
+    """
+    if not any("{{" in name for name, _ in settings.limits or ()):
+        return lane_text(settings.limits)
+    limits: dict[str, int] = {}
+    for template, slots in settings.limits or ():
+        try:
+            name = compile_value(template).render(dict(scope)) if "{{" in template else template
+        except ExpressionFailed as problem:
+            raise Refused(f"limit {template}: {problem}") from None
+        name = str(name) if isinstance(name, int) else name
+        if fault := fault_in_limit(name):
+            raise Refused(f"limit {template}: {fault}")
+        limits[name] = max(slots, limits.get(name, 1))
+    if len(text := lane_text(tuple(sorted(limits.items())))) > LONGEST_TEXT:
+        raise Refused(f"limits are too long: {text} has {len(text)} characters; at most {LONGEST_TEXT} are allowed")
+    return text
 
 
 def _split(ordinals: Sequence[int], overrides: Mapping[int, Override]) -> Iterator[tuple[Sequence[int], Override]]:

@@ -27,6 +27,12 @@ class Gate:
         self.room, self.idle = room, idle
         self._stuck: dict[str, int] = {}
 
+    def copy(self) -> "Gate":
+        """The same gate, from which nothing has been taken."""
+        gate = Gate(dict(self.room), dict(self.idle))
+        gate._stuck = dict(self._stuck)
+        return gate
+
     def look(self, lanes: Iterable[tuple[Head, Lane]]) -> None:
         """Note the best priority (negated) of each pool's lanes that need a free slot where there is none.
 

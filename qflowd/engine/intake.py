@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from qflowd.engine.archive import why_archived
 from qflowd.engine.caches import LaneIds, LaneKey, Plans, RegisteredJobs
 from qflowd.engine.expand import Admission, admit_request, instance_row, task_rows
+from qflowd.engine.limit_settings import sizes
 from qflowd.engine.overlap import IDEMPOTENCY, take_turns
 from qflowd.engine.plan import Plan
 from qflowd.engine.request import LONGEST_ERROR, Refused, Request, read_request
@@ -195,11 +196,10 @@ def check_limits(tx: Tx, admission: Admission) -> None:
             needed[name] = max(slots, needed.get(name, 1))
     if not needed:
         return
-    there = {row.name: row.capacity for row in tx.run("load_limits", rows=[(name,) for name in sorted(needed)])}
-    for name, slots in sorted(needed.items()):
-        if slots > (capacity := there.get(name, 1)):
-            hint = "" if name in there else ", as nobody has set it; give it more under [limits] of the configuration"
-            raise Refused(f"a task needs {slots} slots of limit {name}, which has {capacity}{hint}")
+    for name, (capacity, source) in sizes(tx, needed).items():
+        if needed[name] > capacity:
+            hint = ", as nobody has set it; give it more under [limits]" if source == "default" else ""
+            raise Refused(f"a task needs {needed[name]} slots of limit {name}, which has {capacity}{hint}")
 
 
 def insert_work(

@@ -3,6 +3,7 @@
 import logging
 from typing import ClassVar
 
+from qflowd.engine.limit_settings import make_limits
 from qflowd.engine.service import Topics
 from qflowd.store.tx import Store, Tx
 
@@ -31,7 +32,7 @@ def _repair(tx: Tx) -> list[str]:
     """Returns the names of those that were wrong."""
     unmade = tx.run("list_unmade_limits")
     if unmade:
-        tx.run("add_limits", rows=[(row.name,) for row in unmade], now=tx.now)
+        make_limits(tx, {row.name for row in unmade})
     suspects = [(row.name,) for row in tx.run("list_miscounted")]
     if suspects:
         # While they are locked nobody claims, and whoever finishes waits here and then subtracts from the new count.

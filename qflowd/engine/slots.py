@@ -4,11 +4,10 @@
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
-from qflowd.config.records import LimitConfig
 from qflowd.model.limits import of_lane
-from qflowd.store.tx import Store, Tx
+from qflowd.store.tx import Tx
 
 
 class Slots:
@@ -37,20 +36,3 @@ def give_back(tx: Tx, limits: Iterable[str]) -> None:
         tx.run("lock_limits", rows=[(name,) for name in sorted(freed)])
     if freed:
         tx.run("move_slots", rows=[(name, -slots) for name, slots in sorted(freed.items())])
-
-
-def save_configured(store: Store, configured: Mapping[str, LimitConfig]) -> None:
-    """Write the limits of a configuration; one that was set by a command keeps what the command said."""
-
-    def save(tx: Tx) -> None:
-        there = {row.name: (row.capacity, row.source) for row in tx.run("list_limits")}
-        changed = [
-            (name, limit.slots, "config")
-            for name, limit in sorted(configured.items())
-            if there.get(name, ("", ""))[1] != "command" and there.get(name) != (limit.slots, "config")
-        ]
-        if changed:
-            tx.run("set_limits", rows=changed, now=tx.now)
-
-    if configured:
-        store.transact(save)

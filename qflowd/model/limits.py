@@ -1,6 +1,7 @@
 """Limits of a task: names of what is shared, and how many slots each attempt takes of it."""
 
 import unicodedata
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
@@ -13,8 +14,10 @@ LONGEST_NAME: Final = 100
 _PUNCTUATION: Final = frozenset("_-./:")
 
 
-def fault_in_limit(name: object) -> str | None:
-    """Why `name` cannot name a limit; None if it can."""
+def fault_in_limit(name: object, *, may_be_pattern: bool = False) -> str | None:
+    """Why `name` cannot name a limit; None if it can. A pattern such as `bank:*` stands for all names that begin so."""
+    if may_be_pattern and isinstance(name, str) and name.endswith("*"):
+        name = name[:-1] or "*"
     if not isinstance(name, str) or not name:
         return f"the name of a limit must be a string such as vendor:tushare, not {name!r}"
     if len(name) > LONGEST_NAME:
@@ -36,6 +39,11 @@ def of_lane(text: str) -> Limits:
     """The limits that `lane_text` wrote."""
     pairs = (part.rpartition("=") for part in text.split())
     return tuple((name, int(slots)) for name, _, slots in pairs)
+
+
+def best_pattern(name: str, patterns: Iterable[str]) -> str | None:
+    """The longest of these patterns that `name` fits."""
+    return max((pattern for pattern in patterns if name.startswith(pattern[:-1])), key=len, default=None)
 
 
 def merged(inner: Limits, outer: Limits) -> Limits:

@@ -8,9 +8,10 @@ JOIN qflow.lane l ON l.tenant = r.tenant AND l.pool = r.pool AND l.job = r.job A
 {ignored: lane_limit.weight}
 
 -- name: add_limits
--- A limit that nobody has set has one slot.
+-- Those that are there stay as they are.
 INSERT INTO qflow.limit_key (name, capacity, used, source, updated_at)
-SELECT r.name, 1, 0, 'default', :now FROM {rows: name text} r WHERE 1 = 1 {ignored: limit_key.source}
+SELECT r.name, r.capacity, 0, r.source, :now FROM {rows: name text, capacity int, source text} r WHERE 1 = 1
+{ignored: limit_key.source}
 
 -- name: set_limits
 INSERT INTO qflow.limit_key (name, capacity, used, source, updated_at)
@@ -20,8 +21,11 @@ SELECT r.name, r.capacity, 0, r.source, :now FROM {rows: name text, capacity int
 -- name: list_limits
 SELECT k.name, k.capacity, k.source FROM qflow.limit_key k ORDER BY k.name
 
+-- name: list_patterns
+SELECT k.name, k.capacity FROM qflow.limit_key k WHERE k.name LIKE '%*'
+
 -- name: load_limits
-SELECT k.name, k.capacity FROM {rows: name text} r JOIN qflow.limit_key k ON k.name = r.name
+SELECT k.name, k.capacity, k.source FROM {rows: name text} r JOIN qflow.limit_key k ON k.name = r.name
 
 -- name: lock_limits
 SELECT k.name, k.capacity, k.used FROM {rows: name text} r

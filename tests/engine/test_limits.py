@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,9 +12,9 @@ from qflowd.config.records import LimitConfig
 from qflowd.engine.batch import Batch
 from qflowd.engine.caches import LaneIds
 from qflowd.engine.claim import Claimed, Claimer
+from qflowd.engine.limit_settings import save_configured
 from qflowd.engine.outcome import Rearmed, Released
 from qflowd.engine.recount import Recount
-from qflowd.engine.slots import save_configured
 from qflowd.model.workflow import Job, Settings
 from tests.support.lab import FAILED, Lab
 
@@ -171,3 +172,45 @@ def test_what_a_configuration_no_longer_changes_is_not_written(lab):
     lab.sql("UPDATE qflow.limit_key SET source = 'command', capacity = 5")
     set_limits(lab, vendor=2)
     assert lab.sql("SELECT slots, source FROM qflow.limits") == [(5, "command")]
+
+
+# ------------------------------------------------------------------------------------------------ expressions, patterns
+
+
+def test_an_expression_in_a_name_makes_a_limit_of_each_value(lab):
+    have_job(lab, {"account:{{ params.account }}": 1})
+    for account in ["a", "b", "a", 7]:
+        lab.start(job="work", params=f'{{"account": {json.dumps(account)}}}')
+    assert len(claim(lab)) == 3
+    assert used(lab) == {"account:a": 1, "account:b": 1, "account:7": 1}
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "says"),
+    [
+        ("account:{{ params.account }}", "{}", "limit account:{{ params.account }}: {{ params.account }}: "),
+        ("{{ params.account }}", '{"account": "a b"}', "limit 'a b' contains ' '"),
+        ("{{ params.account }}", '{"account": ""}', "the name of a limit must be a string such as vendor:tushare"),
+        ("{{ params.account }}", '{"account": [1]}', "the name of a limit must be a string such as vendor:tushare"),
+        ("x:{{ params.account }}", '{"account": "%s"}' % ("a" * 99), "has 101 characters; at most 100 are allowed"),
+    ],
+)
+def test_an_expression_that_gives_no_name_rejects_the_submission(lab, name, params, says):
+    have_job(lab, {name: 1})
+    number = lab.start(job="work", params=params)
+    [(state, error)] = lab.sql(f"SELECT state, error FROM qflow.submissions WHERE id = {number}")
+    assert state == "REJECTED"
+    assert says in error
+
+
+def test_a_pattern_sets_all_limits_that_begin_so_and_the_longest_one_wins(lab):
+    have_job(lab, {"account:{{ params.account }}": 1})
+    lab.start(job="work", params='{"account": "a"}')
+    set_limits(lab, **{"account:*": 2, "account:big*": 5, "account:c": 9})
+    for account in ["b", "c", "bigger"]:
+        lab.start(job="work", params=f'{{"account": "{account}"}}')
+    there = {name: (slots, source) for name, slots, source in lab.sql("SELECT name, slots, source FROM qflow.limits")}
+    assert there["account:a"] == there["account:b"] == (2, "pattern")
+    assert (there["account:c"], there["account:bigger"]) == ((9, "config"), (5, "pattern"))
+    set_limits(lab, **{"account:*": 4})
+    assert ("account:a", 4) in lab.sql("SELECT name, slots FROM qflow.limits")

@@ -320,3 +320,18 @@ def test_a_schedule_that_could_never_fire_is_a_fault(schedule):
     assert workflow_file.parse(
         text.replace("{type: string}", '{default: "{{ business_date }}"}'), "yaml", "f.yaml"
     ).schedule
+
+
+@pytest.mark.parametrize(
+    ("limits", "fault"),
+    [
+        ('{"vendor:x": 0}', "limits: vendor:x: must be a whole number from 1 to 1000000, not 0"),
+        ('{"vendor:x": 1.5}', "limits: vendor:x: must be a whole number from 1 to 1000000, not 1.5"),
+        ("[a]", "limits: must hold keys and values, not a list"),
+        ('{"bank:{{ params.bank }": 1}', "limits: '{{ params.bank }' opens {{ and never closes it"),
+        ('{"bank:{{ b.output }}": 1}', "limits: the output of 'b' is not known here; tasks above: none"),
+        ('{"bank:*": 1}', "limits: limit 'bank:*' contains '*'; use letters, digits and _ - . / :"),
+    ],
+)
+def test_a_fault_in_limits_is_named(limits, fault):
+    assert faults(tasks(f"a: {{job: j, limits: {limits}}}")) == [f"f.yaml:4: tasks.a.{fault}"]
