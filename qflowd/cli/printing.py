@@ -170,6 +170,7 @@ SHOWN: Final[Mapping[str, Callable[[Any], Any]]] = {
     "memory_mb": lambda megabytes: "" if megabytes is None else f"{megabytes:.0f} MB",
     "duration_s": duration,
     "progress": lambda share: f"{share:.0%}",
+    "share": lambda share: f"{share * 100:.4g}%" if share else "",
     "error": first_line,
     "doc": first_line,
     "params_schema": _param_names,

@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -11,10 +13,12 @@ from qflowd.cli.commands import COMMANDS
 from qflowd.cli.control import command_options, send
 from qflowd.cli.printing import bold, compact, cut, print_json, print_list
 from qflowd.cli.session import json_option, open_client
+from qflowd.define import documents, workflow_file
 from qflowd.define.differences import Difference
+from qflowd.model.errors import InvalidWorkflow
 
 COLUMNS: Final = (
-    "version> | state | CREATED (UTC):created_at | ACTIVE SINCE (UTC):activated_at | BY:activated_by | REPLACED>:replaced"
+    "version> | state | SHARE>:share | CREATED (UTC):created_at | ACTIVE SINCE (UTC):activated_at | BY:activated_by | REPLACED>:replaced"
     " | HASH:hash_start | FILE:file | note"
 )
 LONGEST_VALUE: Final = 200
@@ -108,6 +112,16 @@ def _shown(value: Any) -> str:
     return compact(value)
 
 
+def _share(_context: click.Context, _option: click.Parameter, text: str | None) -> float | None:
+    """A share as people write it: 10% or 0.1."""
+    if text is None:
+        return None
+    try:
+        return float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} must be a share such as 10% or 0.1") from None
+
+
 @versions.command()
 @click.argument("workflow")
 @click.argument("version", type=int)
@@ -125,6 +139,47 @@ def rollback(*, workflow: str, reason: str | None, no_wait: bool, as_json: bool)
     return _send("rollback", workflow, None, reason, no_wait=no_wait, as_json=as_json)
 
 
+@versions.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@command_options
+def draft(*, file: Path, reason: str | None, no_wait: bool, as_json: bool) -> int:
+    """Store a workflow FILE as the next version of its workflow, without activating it."""
+    document = documents.read_file(file, InvalidWorkflow)
+    workflow = workflow_file.parse_document(document).key
+    args = {"source": file.read_text("utf-8-sig"), "format": documents.format_of(file)}
+    return _send("draft", workflow, args, reason, no_wait=no_wait, as_json=as_json)
+
+
+@versions.command()
+@click.argument("workflow")
+@click.argument("version", type=int, required=False)
+@click.option("--share", metavar="SHARE", callback=_share, help="Of new instances: 10%, or 0.1.")
+@click.option("--end", is_flag=True, help="Let all new instances run the active version.")
+@command_options
+def canary(
+    *,
+    workflow: str,
+    version: int | None,
+    share: float | None,
+    end: bool,
+    reason: str | None,
+    no_wait: bool,
+    as_json: bool,
+) -> int:
+    """Let a share of new instances of WORKFLOW run VERSION; --end ends that, and so does activating any version."""
+    if end in (version is not None, share is not None):
+        raise click.UsageError("Name a VERSION and its --share, or --end alone.")
+    args = None if end else {"version": version, "share": share}
+    return _send("end_canary" if end else "canary", workflow, args, reason, no_wait=no_wait, as_json=as_json)
+
+
+OUTCOMES: Final[Mapping[str, str]] = {
+    "draft": "version {version} is a draft; `qflowd versions activate {workflow} {version}` lets it run",
+    "canary": "version {version} runs {share:.2%} of new instances",
+    "end_canary": "all new instances run version {version}",
+}
+
+
 def _send(
     action: str, workflow: str, args: dict[str, Any] | None, reason: str | None, *, no_wait: bool, as_json: bool
 ) -> int:
@@ -137,7 +192,8 @@ def _send(
         exits.say(f"{action} {workflow}: {error}")
         return exits.ERROR
     if not as_json and (result := answer["result"]):
-        click.echo(f"{workflow}: version {result['version']} is active, it replaces {result['replaced']}")
+        outcome = OUTCOMES.get(action, "version {version} is active, it replaces {replaced}")
+        click.echo(f"{workflow}: {outcome.format(**result)}")
     elif not as_json:
         click.echo(f"{action} {workflow}: asked")
     return exits.OK

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from qflowd.client.records import Answer
 from qflowd.define import stored
 from qflowd.define.differences import Difference, differences
+from qflowd.define.documents import Format
 from qflowd.model.errors import NotFound
 from qflowd.model.workflow import Workflow
 
@@ -63,6 +64,29 @@ class StoredWorkflow:
         Raises: as `Client.command`.
         """
         return self._command("rollback", reason, timeout)
+
+    def draft(
+        self, source: str, format: Format = "yaml", reason: str | None = None, *, timeout: float | None = 30.0
+    ) -> Answer:
+        """Store the text of a workflow file as a DRAFT, the next version: `Answer.result["version"]` is its number.
+
+        Raises: as `Client.command`; Rejected with every fault of the text.
+        """
+        return self._command("draft", reason, timeout, {"source": source, "format": format})
+
+    def canary(self, version: int, share: float, reason: str | None = None, *, timeout: float | None = 30.0) -> Answer:
+        """Let a share (above 0, below 1) of new instances run a version, until another is activated or `end_canary`.
+
+        Raises: as `Client.command`.
+        """
+        return self._command("canary", reason, timeout, {"version": version, "share": share})
+
+    def end_canary(self, reason: str | None = None, *, timeout: float | None = 30.0) -> Answer:
+        """Let all new instances run the active version.
+
+        Raises: as `Client.command`.
+        """
+        return self._command("end_canary", reason, timeout)
 
     def archive(self, reason: str | None = None, *, timeout: float | None = 30.0) -> Answer:
         """Take no more submissions and fire no more; open instances run to their end.

@@ -6,7 +6,17 @@ REJECTED with the reason and never taken again, so it cannot stand in the way of
 
 from typing import ClassVar, Final
 
-from qflowd.engine import archive, pause, retry, schedules, start, terminate, versions  # noqa: F401 - each adds its verbs
+from qflowd.engine import (  # noqa: F401 - each adds its verbs
+    archive,
+    canary,
+    drafts,
+    pause,
+    retry,
+    schedules,
+    start,
+    terminate,
+    versions,
+)
 from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
 from qflowd.engine.control import VERBS, Caches, LanesMissing, Later, NotPossible, read_command
 from qflowd.engine.instances import Instances

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from qflowd.engine.archive import why_archived
 from qflowd.engine.caches import LaneIds, LaneKey, Plans, RegisteredJobs
+from qflowd.engine.canary import version_of
 from qflowd.engine.expand import Admission, admit_request, instance_row, task_rows
 from qflowd.engine.limit_settings import sizes
 from qflowd.engine.overlap import IDEMPOTENCY, take_turns
@@ -146,7 +147,7 @@ class Intake:
         if not definition.enabled:
             why = f"{definition.error} ({definition.file})" if definition.error else "`enabled: false` in its file"
             raise Refused(f"workflow {request.workflow!r} is disabled: {why}")
-        version_id = definition.active_version
+        version_id = version_of(definition, request.id)
         if request.version is not None:
             version_id = find_version(tx, definition, str(request.workflow), request.version).row.id
         return self._plans.of_version(tx, version_id)

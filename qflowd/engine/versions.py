@@ -27,7 +27,7 @@ def one_version(tx: Tx, command: Command) -> Target:
     """
     one_workflow(tx, command)
     version = read_args(command, version=whole(1, LARGEST_VERSION))["version"]
-    return find_version(tx, _definition(tx, command), str(command.workflow), version)
+    return find_version(tx, lock_workflow(tx, command), str(command.workflow), version)
 
 
 def locked_workflow(tx: Tx, command: Command) -> Any:
@@ -37,7 +37,7 @@ def locked_workflow(tx: Tx, command: Command) -> Any:
     """
     one_workflow(tx, command)
     read_args(command)
-    return _definition(tx, command)
+    return lock_workflow(tx, command)
 
 
 def find_version(tx: Tx, definition: Any, workflow: str, version: int) -> Target:
@@ -52,7 +52,8 @@ def find_version(tx: Tx, definition: Any, workflow: str, version: int) -> Target
     return Target(definition, version, row)
 
 
-def _definition(tx: Tx, command: Command) -> Any:
+def lock_workflow(tx: Tx, command: Command) -> Any:
+    """The existing workflow that a command names: a row of `find_definition`, locked."""
     return lock_definition(tx, tenant=command.tenant, workflow=str(command.workflow))
 
 

@@ -33,8 +33,8 @@ def store_workflow(
     """Make `workflow` the ACTIVE version of its key, with its nodes and its schedule.
 
     Source text that was stored last makes none, so a version that a command has activated stays until the text changes; nor
-    does that of the active version. The definition is put right: a file that was gone and is back enables its workflow
-    again. Safe when several daemons store the same text at once, and when repeated.
+    does that of the active version. That of a draft activates the draft. The definition is put right: a file that was gone
+    and is back enables its workflow again. Safe when several daemons store the same text at once, and when repeated.
 
     Args:
         source: the text that described it, kept as it is; its SHA-256 tells versions apart.
@@ -47,7 +47,7 @@ def store_workflow(
     Raises: InvalidWorkflow if it is too large to be stored.
     """
     definition = _locked(tx, workflow, file, tenant)
-    digest = hashlib.sha256(source.encode()).hexdigest()
+    digest = digest_of(source)
     has_changed, is_active = definition.source_hash != digest, definition.hash == digest
     if not has_changed and not is_active:
         workflow = load_workflow(tx, definition.active_version)  # a command has made another version the active one
@@ -56,15 +56,38 @@ def store_workflow(
         return None
     version = version_id = None
     if has_changed and not is_active:
-        version = tx.one("newest_version", definition_id=definition.id).version + 1
-        text: dict[str, Any] = {"document": stored.write(workflow), "source_text": source, "format": format}
-        about_version = {"hash": digest, "source": about["source"], "file": file}
-        made = {"definition_id": definition.id, "version": version, **text, **about_version}
-        version_id = tx.one("insert_version", **made, now=tx.now).id
-        _insert_nodes(tx, version_id, workflow, pool_of)
-        make_active(tx, definition, version_id, replaced=definition.version)
+        draft = tx.one("find_draft", definition_id=definition.id, hash=digest)
+        origin = {"source": about["source"], "file": file}
+        version_id, version = draft or add_version(tx, definition.id, workflow, source, format, pool_of, **origin)
+        make_active(tx, definition, version_id, replaced=definition.version, **origin)
     put_in_effect(tx, definition, workflow, about | {"source_hash": digest, "error": None}, version_id)
     return version
+
+
+def add_version(
+    tx: Tx, definition_id: int, workflow: Workflow, text: str, format: Format, pool_of: PoolOf, **origin: str | None
+) -> tuple[int, int]:
+    """Store a draft, with its nodes; the definition must be locked.
+
+    Args:
+        text: that described it; `format` is its.
+        origin: the columns `source` and `file`.
+
+    Returns: its id, and its number.
+
+    Raises: InvalidWorkflow if it is too large to be stored.
+    """
+    version = tx.one("newest_version", definition_id=definition_id).version + 1
+    written: dict[str, Any] = {
+        "document": stored.write(workflow),
+        "source_text": text,
+        "format": format,
+        "hash": digest_of(text),
+        **origin,
+    }
+    made = tx.one("insert_version", definition_id=definition_id, version=version, **written, now=tx.now)
+    _insert_nodes(tx, made.id, workflow, pool_of)
+    return made.id, version
 
 
 def _locked(tx: Tx, workflow: Workflow, file: str | None, tenant: str) -> Any:
@@ -88,18 +111,30 @@ def load_workflow(tx: Tx, version_id: int) -> Workflow:
 
 
 def make_active(
-    tx: Tx, definition: Any, version_id: int, *, replaced: int | None, by: str | None = None, note: str | None = None
+    tx: Tx,
+    definition: Any,
+    version_id: int,
+    *,
+    replaced: int | None,
+    by: str | None = None,
+    note: str | None = None,
+    source: str | None = None,
+    file: str | None = None,
 ) -> None:
-    """Archive the version that is active now, and mark another as active.
+    """Archive the version that is active now, mark another as active, and end a canary.
 
     Args:
         definition: a row of `find_definition`, locked.
         replaced: the number of the version whose place it takes; None keeps what it replaced before.
         by: who asked for it, if a command did.
         note: why.
+        source, file: of a draft whose text has come from there meanwhile.
     """
     tx.run("archive_version", definition_id=definition.id)
-    tx.run("activate_version", id=version_id, replaced=replaced, activated_by=by, note=note, now=tx.now)
+    why: dict[str, Any] = {"replaced": replaced, "activated_by": by, "note": note, "source": source, "file": file}
+    tx.run("activate_version", id=version_id, **why, now=tx.now)
+    if definition.canary_version is not None:
+        tx.run("set_canary", id=definition.id, version_id=None, share=None, now=tx.now)
 
 
 def put_in_effect(
@@ -109,6 +144,11 @@ def put_in_effect(
     tx.run("update_definition", id=definition.id, **about, active_version=version_id, now=tx.now)
     was, now = bool(definition.enabled), bool(about["enabled"])
     save_schedule(tx, definition.id, workflow.schedule, was_enabled=was, is_enabled=now)
+
+
+def digest_of(source: str) -> str:
+    """What tells versions apart: the SHA-256 of their text, as hex."""
+    return hashlib.sha256(source.encode()).hexdigest()
 
 
 def canonical(workflow: Workflow) -> str:

@@ -45,7 +45,7 @@ SELECT * FROM qflow.workflows WHERE tenant = :tenant ORDER BY workflow
 
 -- name: list_versions
 -- Without source_text and document, which may be large.
-SELECT workflow, version, state, hash, source, file, created_at, activated_at, activated_by, replaced, note
+SELECT workflow, version, state, hash, source, file, created_at, activated_at, activated_by, replaced, note, share
 FROM qflow.versions WHERE workflow = :workflow AND tenant = :tenant ORDER BY version DESC
 
 -- name: show_version_document

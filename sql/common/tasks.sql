@@ -136,7 +136,8 @@ SELECT MIN(due_at) AS due_at FROM qflow.timer
 SELECT l.id, l.tenant, l.pool, l.job, l.limits FROM {rows: id bigint} r JOIN qflow.lane l ON l.id = r.id
 
 -- name: find_workflow
-SELECT d.id, d.enabled, d.active_version, d.error, d.file, d.archived_at, d.archive_note
+SELECT d.id, d.enabled, d.active_version, d.error, d.file, d.archived_at, d.archive_note,
+    d.canary_version, d.canary_share
 FROM qflow.workflow_definition d
 WHERE d.tenant = :tenant AND d.workflow = :workflow
 

@@ -2,7 +2,7 @@
 
 -- name: find_definition
 SELECT d.id, d.title, d.description, d.domain, d.type, d.tags, d.enabled, d.source, d.file, d.error, d.source_hash,
-    d.active_version, d.archived_at, v.version, v.hash, v.replaced
+    d.active_version, d.archived_at, d.canary_version, v.version, v.hash, v.replaced
 FROM qflow.workflow_definition d LEFT JOIN qflow.workflow_version v ON v.id = d.active_version
 WHERE d.tenant = :tenant AND d.workflow = :workflow
 
@@ -21,6 +21,9 @@ UPDATE qflow.workflow_definition SET title = :title, description = :description,
     enabled = :enabled, source = :source, file = :file, source_hash = :source_hash,
     active_version = COALESCE(:active_version, active_version), error = :error, updated_at = :now
 WHERE id = :id
+
+-- name: set_canary
+UPDATE qflow.workflow_definition SET canary_version = :version_id, canary_share = :share, updated_at = :now WHERE id = :id
 
 -- name: set_archived
 UPDATE qflow.workflow_definition SET archived_at = :archived_at, archive_note = :note, updated_at = :now WHERE id = :id
@@ -49,10 +52,14 @@ INSERT INTO qflow.workflow_version (definition_id, version, state, document, sou
 VALUES (:definition_id, :version, {version.DRAFT}, :document, :source_text, :format, :hash, :source, :file, :now)
 {returning: id}
 
+-- name: find_draft
+SELECT v.id, v.version FROM qflow.workflow_version v
+WHERE v.definition_id = :definition_id AND v.hash = :hash AND v.state = {version.DRAFT} ORDER BY v.version DESC LIMIT 1
+
 -- name: activate_version
 -- Without `replaced` it keeps the version that it replaced before: so one rollback after another goes further back.
 UPDATE qflow.workflow_version SET state = {version.ACTIVE}, activated_at = :now, activated_by = :activated_by, note = :note,
-    replaced = COALESCE(:replaced, replaced)
+    replaced = COALESCE(:replaced, replaced), source = COALESCE(:source, source), file = COALESCE(:file, file)
 WHERE id = :id
 
 -- name: insert_nodes

@@ -99,3 +99,21 @@ def test_archived_workflows_are_listed_only_if_they_are_asked_for(run, own_engin
     thread.join()
     assert ran.out == "unarchive daily: done\n"
     assert run("workflows", "archive", "weekly", "--no-wait").out == "archive weekly: asked\n"
+
+
+def test_a_draft_and_a_canary_are_asked_for(run, daily, tmp_path):
+    file = tmp_path / "new.yaml"
+    file.write_text("workflow: daily\ntasks:\n  a: {job: load}\n", "utf-8")
+    assert run("versions", "draft", file, "--no-wait").out == "draft daily: asked\n"
+    assert run("versions", "canary", "daily", 2, "--share", "12.5%", "--no-wait").out == "canary daily: asked\n"
+    assert run("versions", "canary", "daily", "--end", "--no-wait").out == "end_canary daily: asked\n"
+    rows = daily.sql("SELECT action, workflow, args FROM qflow.commands ORDER BY id")
+    assert [(action, workflow, args and json.loads(args)) for action, workflow, args in rows] == [
+        ("draft", "daily", {"source": file.read_text("utf-8"), "format": "yaml"}),
+        ("canary", "daily", {"version": 2, "share": 0.125}),
+        ("end_canary", "daily", None),
+    ]
+    file.write_text("workflow: daily\ntasks: {}\n", "utf-8")
+    assert run("versions", "draft", file).err == f"qflowd: {file}:2: tasks: holds no task\n"
+    for words in (("daily",), ("daily", 2), ("daily", "--share", "1%"), ("daily", 2, "--share", "much")):
+        assert run("versions", "canary", *words).code == 2

@@ -43,9 +43,9 @@ PROMISED = {
     "exit_signal code_hash daemon error traceback tenant",
     "logs": "id task_id instance_id task attempt at stream level logger message attributes tenant",
     "workflows": "workflow title description domain type tags enabled version state source file hash created_at updated_at error tenant "
-    "archived_at",
+    "archived_at canary_version canary_share",
     "versions": "workflow version state hash source file created_at activated_at activated_by replaced note format source_text "
-    "document tenant",
+    "document tenant share",
     "schedules": "workflow name cron timezone catchup enabled source last_fire_at next_fire_at tenant archived_at",
     "fires": "workflow schedule fire_at instance_id state error tenant",
     "jobs": "job params_schema file hash doc settings daemons state error",

@@ -26,8 +26,11 @@ def test_every_action_is_one_registered_function_and_says_when_it_is_not_possibl
     assert sorted(VERBS) == [
         "activate",
         "archive",
+        "canary",
         "disable",
+        "draft",
         "enable",
+        "end_canary",
         "pause",
         "resume",
         "retry",

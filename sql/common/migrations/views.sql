@@ -123,16 +123,18 @@ LEFT JOIN qflow.workflow_node n ON n.version_id = i.version_id AND n.node = t.no
 {replace_view} qflow.workflows AS
 SELECT d.workflow, d.title, d.description, d.domain, d.type, d.tags, d.enabled, v.version, {words: version v.state} AS state,
     CASE WHEN v.hash <> d.source_hash THEN 'command' ELSE d.source END AS source, d.file, v.hash, {instant: d.created_at} AS created_at, {instant: d.updated_at} AS updated_at,
-    COALESCE(f.error, d.error) AS error, d.tenant, {instant: d.archived_at} AS archived_at
+    COALESCE(f.error, d.error) AS error, d.tenant, {instant: d.archived_at} AS archived_at,
+    c.version AS canary_version, d.canary_share / 10000.0 AS canary_share
 FROM qflow.workflow_definition d
 LEFT JOIN qflow.workflow_version v ON v.id = d.active_version
+LEFT JOIN qflow.workflow_version c ON c.id = d.canary_version
 LEFT JOIN qflow.workflow_fault f ON f.workflow = d.workflow AND f.file = d.file
 UNION ALL
 -- Hosts with other folders may have faults for the same key: where it is taken, a fault goes by its file.
 SELECT CASE WHEN f.workflow IS NULL OR EXISTS (SELECT 1 FROM qflow.workflow_definition d WHERE d.workflow = f.workflow)
         OR EXISTS (SELECT 1 FROM qflow.workflow_fault x WHERE x.workflow = f.workflow AND x.file < f.file)
     THEN f.file ELSE f.workflow END, '', '', '', '', '[]', 0, NULL, NULL, 'file', f.file, NULL, {instant: f.updated_at}, {instant: f.updated_at},
-    f.error, 'default', NULL
+    f.error, 'default', NULL, NULL, NULL
 FROM qflow.workflow_fault f
 WHERE NOT EXISTS (SELECT 1 FROM qflow.workflow_definition d WHERE d.workflow = f.workflow AND d.file = f.file)
 ;
@@ -142,7 +144,9 @@ WHERE NOT EXISTS (SELECT 1 FROM qflow.workflow_definition d WHERE d.workflow = f
 SELECT d.workflow, v.version, {words: version v.state} AS state, v.hash, v.source, v.file, {instant: v.created_at} AS created_at,
     {instant: v.activated_at} AS activated_at,
     CASE WHEN v.activated_at IS NOT NULL THEN COALESCE(v.activated_by, v.source) END AS activated_by, v.replaced, v.note,
-    v.format, v.source_text, v.document, d.tenant
+    v.format, v.source_text, v.document, d.tenant,
+    CASE WHEN v.id = d.canary_version THEN d.canary_share / 10000.0
+        WHEN v.id = d.active_version THEN (10000 - COALESCE(d.canary_share, 0)) / 10000.0 ELSE 0.0 END AS share
 FROM qflow.workflow_version v
 JOIN qflow.workflow_definition d ON d.id = v.definition_id
 ;
