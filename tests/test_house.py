@@ -200,6 +200,12 @@ def test_a_statement_is_declared_once_per_folder() -> None:
     assert twice == []
 
 
+def test_no_two_migrations_have_one_number() -> None:
+    """The second would take the place of the first."""
+    numbers = [path.name[:4] for path in sorted((ROOT / "sql/common/migrations").glob("[0-9]*.sql"))]
+    assert len(numbers) == len(set(numbers))
+
+
 # ------------------------------------------------------------------------------------------------ what readers see
 
 

@@ -1,2 +1,0 @@
--- The views have a word for the reason of tasks whose `when` is false.
-SELECT 1
