@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from typing import Any
+
 from qflowd import Engine, TaskBuilder, WorkflowBuilder
 from qflowd.store.inbox import SUBMISSION
 from qflowd.store.tx import Store
@@ -47,3 +50,27 @@ def test_a_job_that_never_ran_here_does_not_lose_its_turn_to_one_that_did(databa
         until(lambda: len(ran) == 3, PATIENCE_S)
     store.close()
     assert ran == ["usual", "urgent", "usual"]
+
+
+def test_the_backlog_of_a_tenant_delays_the_task_of_another_by_one_turn_at_most(database_url, tmp_path):
+    ran: list[str] = []
+
+    def work(tenant: str) -> None:
+        time.sleep(0.03)
+        ran.append(tenant)
+
+    def row(tenant: str) -> dict[str, Any]:
+        return SUBMISSION | {"job": "work", "tenant": tenant, "params": f'{{"tenant": "{tenant}"}}'}
+
+    engine = Engine(database_url, pools={"inline": 1}, grace="1s", run_dir=tmp_path).with_job(work)
+    store = Store(database_url)
+    with engine:
+        store.transact(lambda tx: [tx.one("insert_submission", **row("large")) for _ in range(300)])
+        until(lambda: len(ran) >= 10, PATIENCE_S)
+        store.transact(lambda tx: tx.one("insert_submission", **row("small")))
+        before = len(ran)
+        until(lambda: "small" in ran, PATIENCE_S)
+        engine.stop(now=True)
+    store.close()
+    # What the worker has in hand and in its queue, the turn under way, and the one that learns the new lane.
+    assert ran.index("small") - before <= 2 * 3
