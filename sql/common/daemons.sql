@@ -100,8 +100,9 @@ SELECT number, step FROM qflow.migration ORDER BY number, step LIMIT 2 {lock}
 SELECT (SELECT COUNT(*) FROM qflow.submissions WHERE is_open = 1) AS submissions,
     (SELECT COUNT(*) FROM qflow.commands WHERE is_open = 1) AS commands,
     (SELECT COUNT(*) FROM qflow.workflow_instance WHERE intent <> 0 AND state IN ({instance.RUNNING}, {instance.PAUSED})) AS intents,
-    (SELECT COUNT(*) FROM qflow.workflow_instance q WHERE q.state < {instance.SUCCESS} AND q.state = {instance.READY} AND q.concurrency_key IS NOT NULL
-        AND NOT EXISTS (SELECT 1 FROM qflow.workflow_instance r WHERE r.concurrency_key = q.concurrency_key
+    (SELECT COUNT(*) FROM (SELECT DISTINCT w.concurrency_key FROM qflow.workflow_instance w
+        WHERE w.concurrency_key IS NOT NULL AND w.state < {instance.SUCCESS} AND w.state = {instance.READY}) q
+        WHERE NOT EXISTS (SELECT 1 FROM qflow.workflow_instance r WHERE r.concurrency_key = q.concurrency_key
             AND r.state < {instance.SUCCESS} AND r.state >= {instance.RUNNING})) AS turns,
     (SELECT COUNT(*) FROM qflow.task_instance WHERE state IN ({task.RESERVED}, {task.RUNNING})) AS held,
     (SELECT COUNT(*) FROM qflow.timer WHERE due_at <= :now) AS due,

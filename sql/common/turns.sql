@@ -21,12 +21,20 @@ SELECT r.run_key AS concurrency_key, (SELECT i.id FROM qflow.workflow_instance i
 FROM {rows: run_key text} r
 
 -- name: list_queues
--- Keys for which somebody waits: the first in the queue, and how many run.
+-- Keys for which somebody waits: the first in the queue, and how many run. From key to key, however many wait for each.
+{only: postgres,sqlite WITH RECURSIVE k (concurrency_key) AS (
+    SELECT MIN(w.concurrency_key) FROM qflow.workflow_instance w
+    WHERE w.concurrency_key IS NOT NULL AND w.state < {instance.SUCCESS} AND w.state = {instance.READY}
+    UNION ALL SELECT (SELECT MIN(w.concurrency_key) FROM qflow.workflow_instance w
+        WHERE w.concurrency_key > k.concurrency_key AND w.state < {instance.SUCCESS} AND w.state = {instance.READY})
+    FROM k WHERE k.concurrency_key IS NOT NULL)}
 SELECT q.concurrency_key, q.id, i.version_id, (SELECT COUNT(*) FROM qflow.workflow_instance r
     WHERE r.concurrency_key = q.concurrency_key AND r.state < {instance.SUCCESS} AND r.state >= {instance.RUNNING}) AS running
-FROM (SELECT w.concurrency_key, MIN(w.id) AS id FROM qflow.workflow_instance w
-    WHERE w.concurrency_key IS NOT NULL AND w.state < {instance.SUCCESS} AND w.state = {instance.READY}
-    GROUP BY w.concurrency_key) q
+FROM ({only: postgres,sqlite SELECT k.concurrency_key, (SELECT w.id FROM qflow.workflow_instance w
+        WHERE w.concurrency_key = k.concurrency_key AND w.state < {instance.SUCCESS} AND w.state = {instance.READY}
+        ORDER BY w.id LIMIT 1) AS id FROM k WHERE k.concurrency_key IS NOT NULL}
+    {only: mysql SELECT w.concurrency_key, MIN(w.id) AS id FROM qflow.workflow_instance w
+        WHERE w.concurrency_key IS NOT NULL AND w.state = {instance.READY} GROUP BY w.concurrency_key}) q
 JOIN qflow.workflow_instance i ON i.id = q.id ORDER BY q.id
 
 -- name: queue_instance
