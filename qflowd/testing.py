@@ -110,7 +110,7 @@ class Run:
 
         Raises: AssertionError with what went wrong if it did not succeed.
         """
-        last = list(self.tasks)[-1]
+        last = [key for key, task in self.tasks.items() if task.map_index is None][-1]
         if last not in self.outputs:
             raise AssertionError(f"task {last} is {self.tasks[last].state}, so it has no output: {self.error}")
         return self.outputs[last]
@@ -312,10 +312,10 @@ def _workflow(definition: Definition) -> Workflow:
 
 
 def _run(instance: Instance, state: str, error: str | None) -> Run:
-    tasks = {task.task: task for task in instance.tasks()}
+    tasks = {task.name: task for task in instance.tasks()}
     attempts = tuple(instance.attempts())
     traces = [
-        f"task {attempt.task}, attempt {attempt.attempt}:\n{attempt.traceback}"
+        f"task {attempt.name}, attempt {attempt.attempt}:\n{attempt.traceback}"
         for attempt in attempts
         if attempt.traceback
     ]
@@ -323,7 +323,11 @@ def _run(instance: Instance, state: str, error: str | None) -> Run:
         state,
         None if state == "SUCCESS" else "\n".join([error or state, *traces]),
         tasks,
-        {key: instance.output(key) for key, task in tasks.items() if task.state == "SUCCESS"},
+        {
+            key: instance.output(key)
+            for key, task in tasks.items()
+            if task.state == "SUCCESS" and task.map_index is None
+        },
         attempts,
         tuple(instance.logs()),
     )

@@ -66,6 +66,6 @@ def follow(instance: Instance, task: str | None = None) -> None:
 
 def _text(line: LogLine) -> str:
     at = line.at.astimezone(zone()).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    task = line.task if line.attempt <= 1 else f"{line.task}#{line.attempt}"
+    task = line.name if line.attempt <= 1 else f"{line.name}#{line.attempt}"
     level = (line.level or "") if line.stream == "log" else line.stream
     return f"{click.style(at, dim=True)} {task} {coloured(level.upper(), f'{level:<7}')} {line.message}"

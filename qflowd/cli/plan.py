@@ -31,6 +31,7 @@ from qflowd.model.errors import (
 from qflowd.model.workflow import Job, Settings, Workflow
 
 FIRES: Final = 5
+ITEM_FACTS: Final = {"item", "index"}
 COLUMNS: Final = "step> | task | after | job | pool | retries> | timeout> | params"
 
 
@@ -125,7 +126,8 @@ def _step(node: Node, admission: Admission, jobs: dict[str, Job]) -> dict[str, A
     for name, value in (written or {}).items():
         template = compile_value(value)
         try:
-            params[name] = value if template.tasks else template.render(scope)
+            is_open = template.tasks or not ITEM_FACTS.isdisjoint(template.facts)
+            params[name] = value if is_open else template.render(scope)
         except ExpressionFailed as problem:
             params[name] = f"{value} ({problem})"
     return {
@@ -138,5 +140,6 @@ def _step(node: Node, admission: Admission, jobs: dict[str, Job]) -> dict[str, A
         "retries": settings.retries,
         "timeout": None if settings.timeout is None else format_duration(settings.timeout),
         "priority": settings.priority,
+        "map": node.task.map,
         "params": params,
     }

@@ -82,8 +82,7 @@ def _row(task: TaskInfo) -> dict[str, Any]:
     took_s, is_running = task.duration_s, task.state == "RUNNING"
     if is_running and task.started_at is not None:
         took_s = (datetime.now(UTC) - task.started_at).total_seconds()
-    name = task.task if task.map_index is None else f"{task.task}[{task.map_index}]"
-    about = {"name": name, "try": task.attempt + is_running or "", "duration_s": took_s, "note": _note(task)}
+    about = {"name": task.name, "try": task.attempt + is_running or "", "duration_s": took_s, "note": _note(task)}
     return asdict(task) | about
 
 
@@ -113,7 +112,7 @@ def _show_failures(failed: list[AttemptInfo], *, tracebacks: bool) -> None:
             f"on {attempt.daemon}" if attempt.daemon else "",
         )
         about = ", ".join(filter(None, measures))
-        name = f"{attempt.task} #{attempt.attempt}"
+        name = f"{attempt.name} #{attempt.attempt}"
         click.echo(f"  {name} {coloured('FAILED', attempt.reason)} ({about}): {attempt.error}")
         if tracebacks and attempt.traceback:
             click.echo("    " + attempt.traceback.rstrip().replace("\n", "\n    "))

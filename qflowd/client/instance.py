@@ -106,14 +106,16 @@ class Instance:
         return [AttemptInfo(*row) for row in self._client.read_all("show_attempts", instance_id=self._resolve())]
 
     def output(self, task: str | None = None) -> Json:
-        """What a task returned. Without `task`: of the only task there is, else a dict of all tasks that succeeded.
+        """What a task returned; of a map, the list of what its items returned.
+
+        Without `task`: of the only task there is, else a dict of all tasks that succeeded.
 
         Raises: NotFound if there is no such task, or it has not succeeded.
         """
         number = self._resolve()
         if task is not None:
             return self._output(number, task)
-        tasks = self.tasks()
+        tasks = [info for info in self.tasks() if info.map_index is None]
         if len(tasks) == 1:
             return self._output(number, tasks[0].task)
         return {info.task: self._output(number, info.task) for info in tasks if info.state == "SUCCESS"}
@@ -176,10 +178,10 @@ class Instance:
         rows = self._client.read_all("show_outputs", instance_id=number, task=task)
         if not rows:
             raise NotFound(f"instance {number} has no task {task!r}")
-        if len(rows) > 1 or rows[0].map_index is not None:
-            return [self._value(row) for row in rows if row.map_index is not None]
         if rows[0].state != "SUCCESS":
             raise NotFound(f"task {task} of instance {number} is {rows[0].state}, so it has no output")
+        if len(rows) > 1:
+            return [self._value(row) for row in rows if row.map_index is not None]
         return self._value(rows[0])
 
     def _value(self, row: Any) -> Json:

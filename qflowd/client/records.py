@@ -67,6 +67,12 @@ class TaskInfo:
     progress_done: float | None
     progress_total: float | None
     progress_text: str | None
+    label: str | None  # of an item of a map
+
+    @property
+    def name(self) -> str:
+        """The task's key, with the label or the index of an item: `bars[AAPL]`, `bars[17]`."""
+        return item_name(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +97,13 @@ class AttemptInfo:
     error: str | None
     traceback: str | None
     tenant: str
+    map_index: int | None
+    label: str | None
+
+    @property
+    def name(self) -> str:
+        """As of `TaskInfo`."""
+        return item_name(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +122,13 @@ class LogLine:
     message: str
     attributes: Json
     tenant: str
+    map_index: int | None
+    label: str | None
+
+    @property
+    def name(self) -> str:
+        """As of `TaskInfo`."""
+        return item_name(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +139,13 @@ class Answer:
     action: str
     state: str
     result: Json
+
+
+def item_name(row: Any) -> str:
+    """What people call a task: its key, with the label or the index of an item of a map."""
+    if row.map_index is None:
+        return str(row.task)
+    return f"{row.task}[{row.map_index if row.label is None else row.label}]"
 
 
 def from_json(text: str | None) -> Json:

@@ -2,7 +2,7 @@
 
 import copy
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -47,6 +47,17 @@ class TaskBuilder:
     def with_when(self, condition: str) -> Self:
         """An expression that must hold when the tasks before it let it run; else it is skipped."""
         return self._with(when=condition)
+
+    def with_map(
+        self,
+        items: Sequence[Json] | str,
+        *,
+        chunk: int | None = None,
+        max_parallel: int | None = None,
+        label: str | None = None,
+    ) -> Self:
+        """Run the job once for each item of a list, or of an expression that gives one; params know `item` and `index`."""
+        return self._with(map=items, chunk=chunk, max_parallel=max_parallel, label=label)
 
     def with_timeout(self, timeout: str | float) -> Self:
         """Longest run of one attempt: `"10m"`, or seconds."""

@@ -21,7 +21,7 @@ Evaluate = Callable[[Scope], Json]
 LONGEST: Final = 4000  # characters of one expression
 DEEPEST: Final = 60  # nodes inside nodes
 
-FACTS: Final = frozenset({"params", "item", "instance", "business_date", "fire_at"})
+FACTS: Final = frozenset({"params", "item", "index", "instance", "business_date", "fire_at"})
 _CONSTANTS: Final[dict[str, Json]] = {"true": True, "false": False, "null": None}
 _COMPARISONS: Final[dict[type, Callable[[Any, Any], Any]]] = {
     ast.Eq: operator.eq,
@@ -243,7 +243,8 @@ def task_of(node: ast.expr) -> str | None:
     """The task whose output `node` is: `bars.output` or `tasks["bars"].output`; None for anything else."""
     match node:
         case ast.Attribute(ast.Name(name), "output"):
-            is_taken = name in FACTS or name == "tasks" or name in _CONSTANTS or name.startswith("__")
+            # A task may be called index: a number has no output.
+            is_taken = name in FACTS - {"index"} or name == "tasks" or name in _CONSTANTS or name.startswith("__")
             return None if is_taken else name
         case ast.Attribute(ast.Subscript(ast.Name("tasks"), ast.Constant(str(name))), "output"):
             return name

@@ -19,6 +19,7 @@ from qflowd.model.workflow import Json, Settings, Task, Workflow
 _DEFAULT_FACTS: Final = frozenset({"instance", "business_date", "fire_at"})
 _TASK_FACTS: Final = _DEFAULT_FACTS | {"params"}
 _NO_TASKS: Final = Above({}, {}, ())
+_ITEM_FACTS: Final = frozenset({"item", "index"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +76,16 @@ def check_tasks(fields: Fields, workflow: Workflow) -> None:
     for task in workflow.tasks:
         inner = Fields(fields.document, (*fields.path, task.key), {}, fields.faults)
         known = _Known(_TASK_FACTS, Above(parents, level, parents[task.key]), params)
-        _check_template(inner, task.params, ("params",), known)
+        _check_template(inner, task.map, ("map",), known)
+        of_item = known if task.map is None else replace(known, facts=_TASK_FACTS | _ITEM_FACTS)
+        _check_template(inner, task.params, ("params",), of_item)
+        # Outputs of tasks are read for the params of those items that run; a label is made for every item.
+        _check_template(inner, task.label, ("label",), replace(of_item, tasks=_NO_TASKS))
         if task.when is not None:
             _check_uses(inner, compile_condition, task.when, ("when",), known)
         _check_limits(inner, task.settings, replace(known, tasks=_NO_TASKS))
+        if task.map is not None and task.trigger_rule == "any_success":
+            inner.fault("any_success is not supported with `map`: the list is evaluated once", "trigger_rule")
         if task.trigger_rule != "all_success" and not task.after:
             inner.fault(f"{task.trigger_rule} looks at the tasks before this one, and there is none", "trigger_rule")
         for edge in task.after:
@@ -135,8 +142,8 @@ def _check_uses(fields: Fields, read: Callable[[str], Template], text: str, path
         return
     for fact in sorted(template.facts - known.facts):
         why = (
-            "is not supported yet"
-            if fact == "item"
+            "is known only to the params of a task with `map`"
+            if fact in _ITEM_FACTS
             else f"cannot be used here; known: {', '.join(sorted(known.facts))}"
         )
         fields.fault(f"{fact} {why}", *path)

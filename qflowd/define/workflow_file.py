@@ -1,15 +1,16 @@
 """Workflow files: from a document to the `Workflow` that it describes, with all faults at once."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 from qflowd.define import documents
 from qflowd.define.concurrency import read_concurrency
 from qflowd.define.documents import Document, Format
 from qflowd.define.fields import Fields
 from qflowd.define.finally_tasks import with_ends
-from qflowd.define.readers import flag, key_text, mapping, one_of, short_text, strings
+from qflowd.define.readers import Reader, flag, key_text, kind, mapping, one_of, short_text, strings, whole
 from qflowd.define.settings import read_settings
 from qflowd.define.workflow_check import check_concurrency, check_defaults, check_params, check_schedule, check_tasks
 from qflowd.model import cron
@@ -22,11 +23,17 @@ MOST_TASKS: Final = 100_000
 MOST_CATCHUP: Final = 10_000
 
 _LATER_KEYS: Final = frozenset({
-    "allow_failure", "approval", "business_date", "calendar", "chunk", "compensate_on", "compensation",
-    "deadline", "delay", "map", "max_parallel", "misfire_grace", "on", "overlap", "quota", "saga", "sensor",
+    "allow_failure", "approval", "business_date", "calendar", "compensate_on", "compensation",
+    "deadline", "delay", "misfire_grace", "on", "overlap", "quota", "saga", "sensor",
     "signal", "spawn", "wait_for", "window", "workflow",
 })  # fmt: skip
 _LATER_SCHEDULE_KEYS: Final = _LATER_KEYS | {"jitter", "params"}
+
+MAP_KEYS: Final[Mapping[str, Reader[Any]]] = {
+    "chunk": whole(1, 1_000_000),
+    "max_parallel": whole(1, 1_000_000),
+    "label": short_text(200),
+}
 
 _Catchup = Literal["none", "last", "all"]
 _trigger_rule: Final = one_of(*get_args(TriggerRule))
@@ -126,9 +133,23 @@ def _task(key: str, fields: Fields) -> Task:
         settings=read_settings(fields),
         trigger_rule=fields.take("trigger_rule", _trigger_rule, "all_success"),
         when=fields.take("when", _when, None),
+        map=fields.take("map", read_map, None),
+        **{name: fields.take(name, read, None) for name, read in MAP_KEYS.items()},
     )
+    if task.map is None:
+        for name in MAP_KEYS.keys() & fields.data.keys():
+            fields.fault("needs `map`, the list that it is about", name)
     fields.close(_LATER_KEYS)
     return task
+
+
+def read_map(value: Json) -> Json:
+    """The list of a map, or the expression that gives it."""
+    if isinstance(value, list):
+        return value
+    if isinstance(value, str) and "{{" in value:
+        return value
+    raise ValueError(f'must be a list, or an expression such as "{{{{ universe.output }}}}", not {kind(value)}')
 
 
 def _after(fields: Fields) -> tuple[Edge, ...]:

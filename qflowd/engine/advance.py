@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 from qflowd.engine.instances import KnownInstance, TaskRow
 from qflowd.engine.plan import Plan
 from qflowd.model.ids import ORDINALS
-from qflowd.model.rules import Worth, worth
+from qflowd.model.rules import Worth, item_worth, worth
 from qflowd.model.states import SUCCESS, TaskState
 
 
@@ -35,12 +35,13 @@ class Arrivals(NamedTuple):
 
     `rows`: (id, arrivals, gain, bad) of children, sorted by id. `doubtful`: those of them that may have ended with it,
     without running; a child whose only parent succeeded has not. `fans`: (first id of the instance, ordinals) of children
-    whose only parent succeeded, where they are many.
+    whose only parent succeeded, where they are many. `heads`: the same as `rows` for heads of maps, whose items ended.
     """
 
     rows: list[tuple[int, int, int, int]]
     doubtful: list[int]
     fans: list[tuple[int, str]]
+    heads: list[tuple[int, int, int, int]]
 
 
 class Sums:
@@ -51,15 +52,17 @@ class Sums:
         self.mixed: dict[int, list[int]] = {}  # child -> [arrivals, gain, bad]
         self.fans: list[tuple[int, str]] = []
         self.doubtful: set[int] = set()
+        self.heads: dict[int, list[int]] = {}
 
     def total(self) -> Arrivals:
+        heads = [(key, arrivals, gain, bad) for key, (arrivals, gain, bad) in sorted(self.heads.items())]
         if not self.mixed:
             rows = [(key, count, count, 0) for key, count in sorted(self.plain.items())]
-            return Arrivals(rows, sorted(self.doubtful), self.fans)
+            return Arrivals(rows, sorted(self.doubtful), self.fans, heads)
         for key, count in self.plain.items():
             self.add(key, count, count, 0)
         together = [(key, arrivals, gain, bad) for key, (arrivals, gain, bad) in sorted(self.mixed.items())]
-        return Arrivals(together, [row[0] for row in together], self.fans)
+        return Arrivals(together, [row[0] for row in together], self.fans, heads)
 
     def add(self, child: int, arrivals: int, gain: int, bad: int) -> None:
         total = self.mixed.setdefault(child, [0, 0, 0])
@@ -72,6 +75,8 @@ def add_arrivals(sums: Sums, instance: KnownInstance, rows: Sequence[EndedRow], 
     """What ended tasks of one instance, in the order of their ids, bring to the rows that wait for them."""
     plan, first = instance.plan, instance.id * ORDINALS
     has_parts = rows[-1].id % ORDINALS >= len(plan.tasks)  # rows beyond the nodes of the plan
+    if has_parts and plan.maps:
+        rows = _add_items(sums, instance, rows)
     if not plan.has_edges and not has_parts:
         return
     is_special = plan.has_conditions or has_parts
@@ -92,6 +97,21 @@ def add_arrivals(sums: Sums, instance: KnownInstance, rows: Sequence[EndedRow], 
             plain[key] = 1
             if len(parents[child]) > 1:
                 sums.doubtful.add(key)
+
+
+def _add_items(sums: Sums, instance: KnownInstance, rows: Sequence[EndedRow]) -> list[EndedRow]:
+    """What ended items bring to the heads of their maps. Returns the other rows."""
+    maps, first, others = instance.plan.maps, instance.id * ORDINALS, []
+    for row in rows:
+        if row.node not in maps or row.id - first == row.node:
+            others.append(row)
+            continue
+        gain, bad = (1, 0) if row.state == SUCCESS else item_worth(TaskState(row.state))
+        total = sums.heads.setdefault(first + row.node, [0, 0, 0])
+        total[0] += 1
+        total[1] += gain
+        total[2] += bad
+    return others
 
 
 def _add_arrivals_of(sums: Sums, instance: KnownInstance, row: EndedRow, holds: Holds) -> None:

@@ -153,7 +153,10 @@ class Claimer:
                 if lane is None or cohort.lane.limits:
                     return []
                 first = task_id(admission.request.id, 0)
-                rows = [Claimed(first + node, node, 1, cohort.priority, 0, 0, 0) for node in cohort.ordinals]
+                rows = [
+                    Claimed(first + node, node, 1, cohort.priority, 0, 0, 0, int(cohort.kind))
+                    for node in cohort.ordinals
+                ]
                 claims.setdefault(lane.id, Claim(lane, [], idle[lane.key.pool])).rows.extend(rows)
                 idle[lane.key.pool] -= len(rows)
         if not claims or min(idle.values()) < 0:
@@ -267,7 +270,7 @@ def hold_paused(tx: Tx, taken: list[Claimed]) -> list[Claimed]:
 def _inserted(lane: Lane, row: Claimed, now: datetime) -> tuple[Any, ...]:
     """The row of `insert_claimed_tasks`: as `claim_rows` leaves it."""
     state, started_at = (TaskState.RESERVED, None) if lane.is_short else (TaskState.RUNNING, now)
-    return row.id, row.node, int(state), lane.id, row.priority, now, started_at
+    return row.id, row.node, row.kind, int(state), lane.id, row.priority, now, started_at
 
 
 def _batch(wanted: int) -> int:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from qflowd.engine import fan_out
 from qflowd.engine.claim import Claim
 from qflowd.engine.harvest import Harvest
 from qflowd.engine.instances import Instances
@@ -13,7 +14,7 @@ from qflowd.engine.render import Group, Unrenderable, gather, render
 from qflowd.model.errors import ExpressionFailed, QflowdError, Unwanted
 from qflowd.model.ids import ORDINALS, instance_of
 from qflowd.model.states import Reason, TaskState
-from qflowd.store.tx import Tx
+from qflowd.store.tx import Store, Tx
 from qflowd.workers.backends import Backends
 from qflowd.workers.wire import Assignment, Chunk
 
@@ -31,15 +32,22 @@ class Shipment(NamedTuple):
 
     claim: Claim
     rendered: Callable[[], tuple[list[Group], list[Unrenderable]]]
+    are_heads: bool = False  # of maps: they are not sent, but expanded into items
 
 
 class Dispatch:
     """Owned by the executor's thread. `timeout_s`: the daemon's default for tasks."""
 
     def __init__(
-        self, backends: Backends, instances: Instances, harvest: Harvest, timeout_s: float | None, database_id: str
+        self,
+        store: Store,
+        backends: Backends,
+        instances: Instances,
+        harvest: Harvest,
+        timeout_s: float | None,
+        database_id: str,
     ) -> None:
-        self._backends, self._instances, self._harvest = backends, instances, harvest
+        self._store, self._backends, self._instances, self._harvest = store, backends, instances, harvest
         self._timeout_s, self._database_id = timeout_s, database_id
 
     def prepare(self, tx: Tx, claim: Claim) -> Shipment:
@@ -48,6 +56,10 @@ class Dispatch:
         if len(claim.rows) < WORTH_A_THREAD:
             return Shipment(claim, partial(render, gathered, self._timeout_s))
         return Shipment(claim, self._render_thread.submit(render, gathered, self._timeout_s).result)
+
+    def prepare_heads(self, tx: Tx, claim: Claim) -> Shipment:
+        """Heads of maps are expanded after the claim, in transactions of their own: their items are rows of the same lane."""
+        return Shipment(claim, lambda: ([], []), are_heads=True)
 
     @cached_property
     def _render_thread(self) -> "ThreadPoolExecutor":
@@ -60,11 +72,19 @@ class Dispatch:
         if "_render_thread" in vars(self):
             self._render_thread.shutdown(wait=False)
 
-    def send(self, shipment: Shipment, terminating: Collection[int] = ()) -> None:
-        """Give these rows to workers: alone where a row must be, else hundreds together.
+    def send(self, shipment: Shipment, terminating: Collection[int] = ()) -> bool:
+        """Give these rows to workers: alone where a row must be, else hundreds together. Heads of maps are expanded.
 
         `terminating`: instances that are being terminated; their rows end before they begin.
+        Returns: have other rows become ready? Raises: StoreUnavailable, for heads.
         """
+        if shipment.are_heads:
+            self._expand(shipment.claim, terminating)
+        else:
+            self._ship(shipment, terminating)
+        return shipment.are_heads
+
+    def _ship(self, shipment: Shipment, terminating: Collection[int]) -> None:
         lane, rows, room = shipment.claim
         groups, failed = shipment.rendered()
         if terminating:
@@ -89,6 +109,19 @@ class Dispatch:
             size = max(1, min(lane.chunk_size, -(-len(tasks) // room)))
             for part in _parts(tasks, group.shared, size):
                 self._give(group, part, solo=False)
+
+    def _expand(self, claim: Claim, terminating: Collection[int]) -> None:
+        """Make rows for the items of claimed heads. Raises: StoreUnavailable."""
+        cancelled = [row for row in claim.rows if instance_of(row.id) in terminating]
+        self._harvest.end_unrun(cancelled, TaskState.CANCELLED, Reason.TERMINATED)
+        rows = [row for row in claim.rows if instance_of(row.id) not in terminating]
+        expanded = fan_out.expand(self._store, self._instances, rows, claim.lane.key.limits)
+        held = {row.id for row, _ in expanded.failed} | {row.id for row, _, _ in expanded.ended}
+        self._harvest.disown_limits([row for row in rows if row.id not in held])
+        for row, items, bad in expanded.ended:
+            self._harvest.end_head(row, claim.lane, items, bad)
+        if expanded.failed:
+            self._refuse(claim.lane, [Unrenderable(*failed) for failed in expanded.failed])
 
     def _refuse(self, lane: Lane, rows: Sequence[Unrenderable]) -> None:
         """Rows end whose `when` is false or whose params have no value; rows that cannot be read here wait for another daemon."""

@@ -65,7 +65,7 @@ class Executor:
         self._pools = tuple(pools)
         self._claimer = Claimer(lanes, self._pools)
         self._harvest = Harvest(store.clock, chance)
-        self._dispatch = Dispatch(backends, instances, self._harvest, timeout_s, database_id)
+        self._dispatch = Dispatch(store, backends, instances, self._harvest, timeout_s, database_id)
         self._look_at = 0.0
         self._is_notified = False  # something has just become ready: no use to look before the claim
         self._orders: list[Callable[[], None]] = []
@@ -73,6 +73,7 @@ class Executor:
         self._may_claim = True
         self._failures = 0
         self._is_empty = True
+        self._has_expanded = False  # heads of maps in this round: their items are ready
         self._upkeep = Upkeep(store, backends, instances, self._harvest, daemon_id, on_pause=self._claimer.forget_heads)
         self._express = Express(store, intake, instances, topics, backends.wake)
         topics.subscribe("ready", self.wake)
@@ -145,6 +146,7 @@ class Executor:
     def tick(self) -> float:
         """One turn: run orders, take the workers' events, commit, claim. The only wait is for those events."""
         self._run_orders()
+        self._has_expanded = False
         now = boottime()
         patience_s = self._harvest.patience_s(now, INTENTS_S if self._harvest.held else POLL_S)
         if self._may_claim and patience_s > 0 and not self._harvest.is_behind:
@@ -167,7 +169,7 @@ class Executor:
             self._turn(is_ripe=is_ripe)
         if not self._harvest.is_behind and self._upkeep.tick(now):
             self._look_at = 0.0
-        self._is_empty = not self._harvest.held and not self._harvest.batch
+        self._is_empty = not (self._harvest.held or self._harvest.batch or self._has_expanded)
         return 0
 
     def _run_orders(self) -> None:
@@ -276,7 +278,9 @@ class Executor:
             self._store.instruments.emit(TasksClaimed(key.pool, key.job, len(shipment.claim.rows)))
         self._look_at = 0.0
         try:
-            self._dispatch.send(shipment, self._upkeep.terminating())
+            if self._dispatch.send(shipment, self._upkeep.terminating()):
+                self._claimer.forget_heads()
+                self._has_expanded = True
         except Exception as error:  # noqa: BLE001 - the other lanes' rows are ours as well, and must be sent
             settled = {number for number, _ in self._backends.held()} | self._harvest.batch.task_ids()
             self._harvest.release([row for row in shipment.claim.rows if row.id not in settled])

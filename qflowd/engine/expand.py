@@ -15,7 +15,7 @@ from qflowd.model.errors import ExpressionFailed
 from qflowd.model.ids import task_id
 from qflowd.model.instants import format_instant
 from qflowd.model.limits import LONGEST_TEXT, fault_in_limit, lane_text
-from qflowd.model.states import InstanceState, TaskState
+from qflowd.model.states import InstanceState, TaskKind, TaskState
 from qflowd.model.workflow import Job, Json, Settings
 
 
@@ -27,6 +27,7 @@ class Cohort:
     lane: LaneKey
     priority: int  # stored negated: the smallest is claimed first
     start: rules.Counters
+    kind: TaskKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ def _cohorts(request: Request, plan: Plan, jobs: Mapping[str, Job | None], scope
             settings = effective(alike, override.settings, jobs.get(alike.job), None)
             lane = LaneKey(request.tenant, settings.pool or "default", alike.job, _limits(settings, scope))
             priority = -max(-2000, min(2000, request.priority + (settings.priority or 0)))
-            cohorts.append(Cohort(ordinals, lane, priority, alike.start))
+            cohorts.append(Cohort(ordinals, lane, priority, alike.start, alike.kind))
     return cohorts
 
 
@@ -191,6 +192,7 @@ def task_rows(admission: Admission, lane_ids: Mapping[LaneKey, int], now: dateti
         yield (
             task_id(admission.request.id, 0),
             jsontext.dump(cohort.ordinals),
+            int(cohort.kind),
             int(state),
             lane_ids[cohort.lane],
             cohort.priority,

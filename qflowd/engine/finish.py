@@ -11,13 +11,14 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any, TypeVar
 
-from qflowd.engine import close, kinds, slots
+from qflowd.engine import close, fan_out, kinds, slots
 from qflowd.engine.batch import Batch
 from qflowd.engine.conditions import EdgeConditions
 from qflowd.engine.instances import InstanceRows, Instances
 from qflowd.engine.outcome import WRITTEN, AttemptRow, Final, Rearmed
 from qflowd.engine.timers import RUN
 from qflowd.model.errors import LeaseLost, StoreUnavailable
+from qflowd.model.ids import ORDINALS
 from qflowd.model.instruments import TasksWritten
 from qflowd.model.states import SUCCESS, Reason, TaskState
 from qflowd.store.clock import from_microseconds
@@ -178,15 +179,20 @@ def _accept(tx: Tx, instances: Instances, batch: Batch) -> dict[int, int]:
     ended = level
     conditions = EdgeConditions(tx, instances)
     while level:
-        rows, doubtful, fans = kinds.arrivals(level, conditions.holds)
+        rows, doubtful, fans, heads = kinds.arrivals(level, conditions.holds)
         batch.has_advanced |= bool(rows or fans)
+        unrun: list[Any] = []
+        if heads:
+            unrun, has_opened = fan_out.advance_heads(tx, instances, heads)
+            batch.has_advanced |= has_opened
         if rows:
             tx.run("advance_tasks", rows=rows, now=tx.now)
         if fans:
             tx.run("advance_fans", rows=fans, now=tx.now)
-        unrun = tx.run("find_ended_unrun", rows=[(number,) for number in doubtful]) if doubtful else []
+        if doubtful:
+            unrun = unrun + tx.run("find_ended_unrun", rows=[(number,) for number in doubtful])
         batch.unrun += unrun
-        level = instances.by_instance(sorted(unrun))
+        level = instances.by_instance(sorted(unrun, key=_ID))
         ended = ended + level
     return kinds.closers(ended)
 
@@ -198,7 +204,9 @@ def _remember_outputs(instances: Instances, ended: Iterable[InstanceRows[Final]]
         if instance.plan.has_edges:
             children = instance.plan.children
             outputs += [
-                ((row.id, row.round), row.output) for row in rows if row.state == SUCCESS and children[row.node]
+                ((row.id, row.round), row.output)
+                for row in rows
+                if row.state == SUCCESS and children[row.node] and row.id % ORDINALS == row.node
             ]
     if outputs:
         instances.remember_outputs(outputs)

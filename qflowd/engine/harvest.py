@@ -92,6 +92,20 @@ class Harvest:
         terms = Terms(lane, Settings(retries=0))
         self._end((row, terms), Reason.ERROR, self._clock.now(), error=error, started_at=None)
 
+    def end_head(self, row: Claimed, lane: Lane, items: int, bad: int) -> None:
+        """The head of a map that was claimed and has nothing to wait for: all its items have ended, or there is none."""
+        now = self._clock.now()
+        if bad:
+            self.fail(row, lane, f"{bad:,} of {items:,} items did not succeed")
+        else:
+            output = None if items else "[]"
+            self._end((row, Terms(lane, Settings())), Reason.NONE, now, output=output, started_at=now)
+
+    def disown_limits(self, rows: Iterable[Claimed]) -> None:
+        """The slots of these rows have been given back."""
+        for row in rows:
+            self.limits.pop((row.id, row.fence), None)
+
     def end_unrun(self, rows: Iterable[Claimed], state: TaskState, reason: Reason) -> None:
         """Rows that end before they began: their instance was terminated, or they are skipped."""
         self.batch.final += [

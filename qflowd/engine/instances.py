@@ -10,6 +10,7 @@ from qflowd.define.rows import Override, read_overrides
 from qflowd.engine.bounded_cache import BoundedCache
 from qflowd.engine.caches import Plans
 from qflowd.engine.expand import Admission, instance_scope
+from qflowd.engine.items import Items
 from qflowd.engine.plan import Plan
 from qflowd.model import jsontext
 from qflowd.model.errors import QflowdError, StoreUnavailable, Unreadable
@@ -31,6 +32,7 @@ class TaskRow(Protocol):
 Row = TypeVar("Row", bound=TaskRow)
 InstanceRows = tuple["KnownInstance", list[Row]]  # rows of one instance
 REMEMBERED = REMEMBERED_OUTPUTS = 16 << 20  # characters, of all instances and of all outputs
+REMEMBERED_ITEMS = 32 << 20  # bytes, of the lists of all maps
 LARGEST_REMEMBERED = 4096  # of one output
 OVERHEAD = 800  # of an instance or an output, beside its text
 
@@ -62,6 +64,8 @@ class Instances:
         self.outputs: BoundedCache[tuple[int, int], str | None] = BoundedCache(
             REMEMBERED_OUTPUTS, lambda output: OVERHEAD // 2 + len(output or "")
         )
+        # Lists of maps, by the id that their first item has.
+        self.items: BoundedCache[int, Items] = BoundedCache(REMEMBERED_ITEMS, lambda items: items.weight)
 
     def __getitem__(self, instance_id: int) -> KnownInstance:
         """An instance that `load` was called for. Raises: Unreadable."""

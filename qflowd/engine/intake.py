@@ -30,7 +30,7 @@ from qflowd.store.tx import Tx
 BATCH = 200
 ALL = (-(1 << 63), (1 << 63) - 1)  # ids: clients may have written any
 MOST_TASKS = 50_000  # of a batch: beyond it the rest of the submissions waits for the next
-STATE = 2  # its place in a row of insert_tasks
+STATE = 3  # its place in a row of insert_tasks
 Begin = Callable[[Tx, Sequence[Admission]], bool]
 Definitions = dict[tuple[str, str | None], Any]  # rows of `find_workflow` that were read in this batch
 

@@ -34,6 +34,7 @@ class Kind(NamedTuple):
 
 KINDS: Mapping[int, Kind] = {
     int(TaskKind.TASK): Kind(Dispatch.prepare, advance.add_arrivals, advance.count_closers),
+    int(TaskKind.HEAD): Kind(Dispatch.prepare_heads, advance.add_arrivals, advance.count_closers),
 }
 
 

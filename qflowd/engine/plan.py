@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from qflowd.define.expressions import Template, compile_condition, compile_value
 from qflowd.define.schema import ANY_OBJECT, Schema, workflow_schema
 from qflowd.model import dag, jsontext, rules
+from qflowd.model.states import TaskKind
 from qflowd.model.workflow import BUILT_IN, Job, Json, Settings, Task, TriggerRule, Workflow
 
 LEAST_FAN = 8  # children; fewer are moved one by one
@@ -45,6 +46,21 @@ class Node:
         return None if self.task.when is None else compile_condition(self.task.when)
 
     @cached_property
+    def label(self) -> Template | None:
+        """What people call an item of a map; None where it goes by its index."""
+        return None if self.task.label is None else compile_value(self.task.label)
+
+    @cached_property
+    def map_sources(self) -> frozenset[int]:
+        """The nodes whose outputs the list of its map is made of."""
+        return frozenset(self.ordinals[key] for key in compile_value(self.task.map).tasks)
+
+    @cached_property
+    def uses_item(self) -> bool:
+        """Do its parameters ask for the item? Else nobody needs the list but for its length."""
+        return self.constant is None and self.params is not None and "item" in self.params.facts
+
+    @cached_property
     def named(self) -> frozenset[int]:
         """The nodes whose outputs its parameters and conditions name."""
         templates = [*self.conditions.values()]
@@ -61,11 +77,12 @@ class Node:
 
 
 class Alike(NamedTuple):
-    """Tasks of a plan whose rows begin alike: of one job, with the same settings and counters."""
+    """Tasks of a plan whose rows begin alike: of one job and kind, with the same settings and counters."""
 
     job: str
     settings: Settings
     start: rules.Counters
+    kind: TaskKind
     ordinals: Sequence[int]
 
 
@@ -118,13 +135,25 @@ class Plan:
     @cached_property
     def alike(self) -> Sequence[Alike]:
         """All tasks, in as few groups as may be."""
-        groups: dict[tuple[str, Settings, int, TriggerRule], list[int]] = {}
+        groups: dict[tuple[str, Settings, int, TriggerRule, bool], list[int]] = {}
         for i, task in enumerate(self.tasks):
-            groups.setdefault((task.job, task.settings, len(self.parents[i]), task.trigger_rule), []).append(i)
+            key = task.job, task.settings, len(self.parents[i]), task.trigger_rule, task.map is not None
+            groups.setdefault(key, []).append(i)
         return [
-            Alike(job, settings.over(self.workflow.defaults), rules.start(parent_count, rule), ordinals)
-            for (job, settings, parent_count, rule), ordinals in groups.items()
+            Alike(
+                job,
+                settings.over(self.workflow.defaults),
+                rules.start(parent_count, rule),
+                TaskKind.HEAD if is_map else TaskKind.TASK,
+                ordinals,
+            )
+            for (job, settings, parent_count, rule, is_map), ordinals in groups.items()
         ]
+
+    @cached_property
+    def maps(self) -> frozenset[int]:
+        """The nodes that run once for each item of a list."""
+        return frozenset(i for i, task in enumerate(self.tasks) if task.map is not None)
 
     @cached_property
     def nodes(self) -> Sequence[Node]:
@@ -163,7 +192,7 @@ class Plan:
     def name_of(self, row: Any) -> str:
         """The task's key, with the place in its list for an item of a map."""
         key = self.nodes[row.node].key
-        return key if row.map_index is None else f"{key}[{row.map_index}]"
+        return key if row.map_index is None else f"{key}[{row.map_index if row.label is None else row.label}]"
 
     def children_of(self, ordinal: int, node: int) -> tuple[int, ...]:
         """Ordinals of the rows that wait for a row: a part of a node is waited for by the node's own row alone."""

@@ -7,17 +7,18 @@ from typing import Any, NamedTuple
 
 from qflowd.engine.claim import Claimed
 from qflowd.engine.instances import Instances, KnownInstance
+from qflowd.engine.items import Items, evaluate
 from qflowd.engine.lanes import Lane, Terms
 from qflowd.engine.plan import Node, by_name, effective
 from qflowd.engine.request import NO_OVERRIDE
-from qflowd.engine.upstreams import Large, Output, Upstreams, load_large
+from qflowd.engine.upstreams import Large, Output, Upstreams, reader_of
 from qflowd.model import jsontext
-from qflowd.model.errors import Unwanted
+from qflowd.model.errors import ExpressionFailed, Unwanted
 from qflowd.model.ids import ORDINALS, instance_of
 from qflowd.model.states import SUCCESS
 from qflowd.model.workflow import Json, Settings
 from qflowd.store.tx import Tx
-from qflowd.workers.wire import Assignment
+from qflowd.workers.wire import LARGEST_OUTPUT, Assignment
 
 WORTH_SHARING = 256  # characters of parameters; shorter ones travel with each task
 
@@ -62,6 +63,7 @@ class Gathered(NamedTuple):
     outputs: Mapping[int, Output]  # by task id, of parents and whatever else parameters and conditions name
     checkpoints: Mapping[int, str]  # by task id
     failed: list[Unrenderable]
+    items: Mapping[int, Items]  # lists of maps, by the id of their first item
 
 
 def gather(tx: Tx, instances: Instances, lane: Lane, rows: Sequence[Claimed]) -> Gathered:
@@ -74,6 +76,7 @@ def gather(tx: Tx, instances: Instances, lane: Lane, rows: Sequence[Claimed]) ->
     sources: tuple[int, ...] = ()
     round_ = 0
     instance: KnownInstance | None = None
+    lists: dict[int, Items] = {}
     for row in rows:
         try:
             number = row.id // ORDINALS
@@ -85,6 +88,8 @@ def gather(tx: Tx, instances: Instances, lane: Lane, rows: Sequence[Claimed]) ->
                 wanted.update([(first + source, round_) for source in sources])
                 if node.named:
                     whole.update([first + source for source in node.named])
+            if row.map_index is not None and node.uses_item and (first_item := row.id - row.map_index) not in lists:
+                lists[first_item] = load_items(tx, instances, instance, node, first_item, row.round)
         except Exception as problem:  # noqa: BLE001 - whatever is wrong with a row, the others are sent
             failed.append(Unrenderable(row, problem))
         else:
@@ -93,12 +98,24 @@ def gather(tx: Tx, instances: Instances, lane: Lane, rows: Sequence[Claimed]) ->
     # Whoever was claimed for the first time has no checkpoint.
     again = [(row.id,) for row in rows if row.fence > 1]
     saved = {row.task_id: row.value for row in tx.run("load_checkpoints", rows=again)} if again else {}
-    return Gathered(lane, places, outputs, saved, failed)
+    return Gathered(lane, places, outputs, saved, failed, lists)
+
+
+def load_items(
+    tx: Tx, instances: Instances, instance: KnownInstance, node: Node, first_item: int, round_: int
+) -> Items:
+    """The list of a map, by the id of its first item. Raises: ExpressionFailed."""
+    if (items := instances.items.get(first_item)) is None:
+        sources = {instance.id * ORDINALS + source for source in node.map_sources}
+        outputs = load_outputs(tx, instances, [(source, round_) for source in sources], sources)
+        items = evaluate(node.task, scope_of(instance, outputs))
+        instances.items.remember([(first_item, items)])
+    return items
 
 
 def render(gathered: Gathered, timeout_s: float | None) -> tuple[list[Group], list[Unrenderable]]:
     """What to send for these rows, in their order. `timeout_s`: the daemon's default."""
-    lane, places, outputs, saved, failed = gathered
+    lane, places, outputs, saved, failed, lists = gathered
     upstreams = Upstreams(outputs)
     scopes: dict[int, dict[str, Any]] = {}  # of instances: an output is parsed once for all rows
     groups: dict[tuple[float | None, int | None], Group] = {}  # by what a chunk says of all its tasks
@@ -112,8 +129,12 @@ def render(gathered: Gathered, timeout_s: float | None) -> tuple[list[Group], li
             if params is None or node.conditions or is_overridden or node.task.when is not None:
                 if (scope := scopes.get(instance.id)) is None:
                     scope = scopes[instance.id] = scope_of(instance, outputs)
-                if node.conditions or node.when:
-                    _check_conditions(instance, node, scope, outputs)
+                index = row.map_index
+                if index is None and (node.conditions or node.when):  # of a map they were its head's
+                    check_conditions(instance, node, scope, outputs)
+                if index is not None and node.params is not None:
+                    items = lists.get(row.id - index)
+                    scope = {**scope, "index": index} if items is None else items.scope(scope, index)
                 params = _params(instance, node, lane, scope)
         except Exception as problem:  # noqa: BLE001
             failed.append(Unrenderable(row, problem))
@@ -155,8 +176,10 @@ def load_outputs(
             if row.state != SUCCESS:
                 continue
             outputs[row.id] = row.output
-            if row.output is None and row.large_id is not None:
-                outputs[row.id] = load_large(tx, row.id) if row.id in whole else Large(row.id, row.fence)
+            if row.output is None:
+                read = reader_of(instances[instance_of(row.id)].plan, row)
+                if read is not None:
+                    outputs[row.id] = read(tx, row) if row.id in whole else Large(row.id, row.fence)
     return outputs
 
 
@@ -172,6 +195,8 @@ class Outputs(Mapping[str, Any]):
         if key not in self._parsed:
             node = self._instance.plan.by_key[key]
             text = self._texts.get(self._instance.id * ORDINALS + node.ordinal)
+            if isinstance(text, Large):
+                raise ExpressionFailed(f"{key}.output is larger than {LARGEST_OUTPUT:,} bytes, all its items together")
             self._parsed[key] = {"output": json.loads(text) if isinstance(text, str) else None}
         return self._parsed[key]
 
@@ -193,7 +218,7 @@ def _terms(instance: KnownInstance, node: Node, lane: Lane, timeout_s: float | N
     return Terms(lane, effective(node, instance.overrides[node.key].settings, lane.job, timeout_s))
 
 
-def _check_conditions(
+def check_conditions(
     instance: KnownInstance, node: Node, scope: Mapping[str, Any], outputs: Mapping[int, Output]
 ) -> None:
     """A condition that had no value let the row through, so that its error is raised here, as the row's own.

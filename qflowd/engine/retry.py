@@ -55,9 +55,9 @@ EdgeHolds = Callable[[int, int], bool]
 class Rows:
     """All rows of an instance by ordinal, and how they hang together."""
 
-    def __init__(self, plan: Plan, nodes: Mapping[int, int]) -> None:
-        """`nodes`: ordinal -> node."""
-        self.plan, self.nodes = plan, nodes
+    def __init__(self, plan: Plan, nodes: dict[int, int], items: dict[int, int]) -> None:
+        """`nodes`: ordinal -> node. `items`: head of a map -> how many items it waits for."""
+        self.plan, self.nodes, self.items = plan, nodes, items
         self._parts: dict[int, list[int]] = {}  # node -> ordinals of the rows that are parts of it
         for ordinal, node in nodes.items():
             if ordinal != node:
@@ -65,7 +65,18 @@ class Rows:
 
     def parents(self, ordinal: int) -> Sequence[int]:
         node = self.nodes[ordinal]
-        return [*self.plan.parents[node], *self._parts.get(node, ())] if ordinal == node else ()
+        return [*self.plan.parents[node], *self.parts(node)] if ordinal == node else ()
+
+    def parts(self, node: int) -> Sequence[int]:
+        """The rows beyond the plan's nodes that are parts of a node."""
+        return self._parts.get(node, ())
+
+    def forget_items(self, heads: Iterable[int]) -> None:
+        """These maps will have other items."""
+        for head in heads:
+            self.items.pop(head)
+            for part in self._parts.pop(head, ()):
+                self.nodes.pop(part)
 
     def start(self, ordinal: int) -> rules.Counters:
         """The counters of a row before anything has arrived."""
@@ -105,6 +116,10 @@ def recount(rows: Rows, states: Mapping[int, TaskState], again: set[int], edge_h
     now = dict(states)
     recounted = []
     for ordinal in rows.in_order(again):
+        if ordinal in rows.items:
+            recounted.append(head := _recount_head(rows, ordinal, now))
+            now[ordinal] = head.state
+            continue
         parents = rows.parents(ordinal)
         arrivals = gain = bad = 0
         for parent in parents:
@@ -119,6 +134,15 @@ def recount(rows: Rows, states: Mapping[int, TaskState], again: set[int], edge_h
         now[ordinal] = state
         recounted.append(Recounted(ordinal, state, open_parents - arrivals, need - gain, bad))
     return sorted(recounted)
+
+
+def _recount_head(rows: Rows, ordinal: int, states: Mapping[int, TaskState]) -> Recounted:
+    """A head that waited for items before; where none is open, it is claimed once more and makes rows for the next ones."""
+    items, parts = rows.items[ordinal], [states[part] for part in rows.parts(ordinal)]
+    worths = [rules.item_worth(state) for state in parts if state.is_final]
+    state = TaskState.PENDING if len(worths) < len(parts) else TaskState.READY
+    gain, bad = sum(worth.gain for worth in worths), sum(worth.bad for worth in worths)
+    return Recounted(ordinal, state, items - len(worths), items - gain, bad)
 
 
 class Locked(NamedTuple):
@@ -155,16 +179,27 @@ def retry(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
     check_place(instance, plan, line)
     row = {row.id % ORDINALS: row for row in rows}
     states = {ordinal: TaskState(row.state) for ordinal, row in row.items()}
-    locked = Locked(number, row, states, Rows(plan, {ordinal: row.node for ordinal, row in row.items()}))
+    nodes = {ordinal: row.node for ordinal, row in row.items()}
+    fan_outs = tx.run("list_fan_outs", **key_range(number)) if plan.maps else []
+    items = {fan_out.task_id % ORDINALS: fan_out.items for fan_out in fan_outs}
+    locked = Locked(number, row, states, Rows(plan, nodes, items))
     targets = _targets(command, instance, locked)
     again = targets | locked.rows.behind(targets)
-    if held := [ordinal for ordinal in sorted(again) if states[ordinal].is_held]:
+    anew = {ordinal for ordinal in locked.rows.items if not again.isdisjoint(plan.parents[ordinal])}
+    gone = {part for ordinal in anew for part in locked.rows.parts(ordinal)}
+    if held := [ordinal for ordinal in sorted(again | gone) if states[ordinal].is_held]:
         raise Refused(f"{locked.names(held)} of instance {number} is being run; wait for its end, or terminate first")
+    locked.rows.forget_items(anew)
+    again -= gone
     conditions = EdgeConditions(tx, instances)
     recounted = recount(locked.rows, states, again, lambda parent, child: conditions.holds(number, row[parent], child))
     if command.task or command.task_id:
         _check_named(locked, targets, recounted)
     _restart(tx, number, recounted)
+    if gone:
+        # Their list may be another one: whatever they were, they are made anew.
+        tx.run("delete_items", rows=[(number * ORDINALS + part,) for part in sorted(gone)])
+        tx.run("delete_fan_outs", rows=[(number * ORDINALS + ordinal,) for ordinal in sorted(anew)])
     _reopen(tx, instances, instance, locked, recounted)
     result = {"instance_id": number, "retried": [plan.name_of(row[ordinal]) for ordinal in sorted(targets)][:NAMED]}
     return CarriedOut(result | {"tasks": len(targets), "restarted": len(again)}, ("ready", "timer", "turn"))
@@ -188,9 +223,14 @@ def _targets(command: Command, instance: Any, locked: Locked) -> set[int]:
     ordinal, states = _named(command, locked), locked.states
     if ordinal is None:
         targets = {ordinal for ordinal, state in states.items() if state in RETRIED}
+        # A map whose items are retried waits for them again.
+        targets -= {head for head in locked.rows.items if not targets.isdisjoint(locked.rows.parts(head))}
         if not targets:
             raise NotPossible(id=instance.id, state=state_name(instance.state))
         return targets
+    items = {part for part in locked.rows.parts(ordinal) if states[part] in RETRIED}
+    if items and ordinal in locked.rows.items:
+        return items  # of a map: those that failed, and it waits for them
     if (state := states[ordinal]) not in RETRIED:
         why = "only FAILED and CANCELLED tasks are retried"
         if state is TaskState.UPSTREAM_FAILED:
@@ -244,11 +284,35 @@ def _named(command: Command, locked: Locked) -> int | None:
             raise Refused(f"task_id {command.task_id} is not a task of instance {locked.id}")
     if command.task is not None:
         node = locked.rows.plan.by_key.get(command.task)
+        if node is None and ordinal is None and (item := _item(command.task, locked)) is not None:
+            return item
         if node is None or (ordinal is not None and locked.row[ordinal].node != node.ordinal):
             names = locked.names(range(len(locked.rows.plan.tasks)))
             raise Refused(f"instance {locked.id} has no task {command.task!r}; there are {names}")
         ordinal = node.ordinal if ordinal is None else ordinal
     return ordinal
+
+
+def _item(name: str, locked: Locked) -> int | None:
+    """The ordinal of an item of a map by its label or its index, as in `bars[AAPL]` or `bars[17]`; None for other names.
+
+    Raises: Refused if there is no such item, or several.
+    """
+    key, bracket, label = name.removesuffix("]").partition("[")
+    node = locked.rows.plan.by_key.get(key)
+    if not (bracket and name.endswith("]")) or node is None:
+        return None
+    parts = locked.rows.parts(node.ordinal)
+    of_label = [part for part in parts if locked.row[part].label == label]
+    items = of_label or [part for part in parts if str(locked.row[part].map_index) == label]
+    if not items:
+        raise Refused(
+            f"task {key} of instance {locked.id} has no item {label!r}; there are {locked.names(sorted(parts))}"
+        )
+    if len(items) > 1:
+        indexes = ", ".join(f"{key}[{locked.row[part].map_index}]" for part in items[:NAMED])
+        raise Refused(f"{len(items)} items are called {name}; name one by its index: {indexes}")
+    return items[0]
 
 
 def _check_named(locked: Locked, targets: set[int], recounted: Sequence[Recounted]) -> None:

@@ -1,15 +1,23 @@
 """What tasks are given of their parents' outputs: small ones at once, what hundreds share once; large ones when asked."""
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from qflowd.engine.instances import Instances, KnownInstance
-from qflowd.model.errors import StoreUnavailable
+from qflowd.engine.plan import Plan
+from qflowd.model.errors import QflowdError, StoreUnavailable
 from qflowd.model.ids import ORDINALS, instance_of
+from qflowd.model.states import SUCCESS
 from qflowd.store.tx import Store, Tx
 from qflowd.workers.events import Asked
+from qflowd.workers.wire import LARGEST_OUTPUT
 
+PAGE = 1000  # items whose outputs are read at once
 LARGEST_SENT = 4096  # characters of the parents' outputs together; more are sent when a task asks for them
+
+
+class UnreadableOutput(QflowdError):
+    """An output that cannot be given to a task."""
 
 
 class Large(NamedTuple):
@@ -71,7 +79,11 @@ def read_output(store: Store, instances: Instances, asked: Asked) -> tuple[str |
         instances.load(tx, [asked.task_id])
         instance = instances[instance_of(asked.task_id)]
         row = tx.one("load_outputs", rows=[(instance.id * ORDINALS + instance.plan.by_key[asked.key].ordinal,)])
-        return row.output or (load_large(tx, row.id) if row.large_id is not None else None) or "null"
+        read = reader_of(instance.plan, row) if row.output is None else None
+        output = row.output if read is None else read(tx, row)
+        if isinstance(output, Large):
+            raise UnreadableOutput(f"it is larger than {LARGEST_OUTPUT:,} bytes, all its items together")
+        return output or "null"
 
     try:
         return store.read(read), ""
@@ -81,6 +93,28 @@ def read_output(store: Store, instances: Instances, asked: Asked) -> tuple[str |
         return None, f"the output of task {asked.key} cannot be read: {problem}"
 
 
-def load_large(tx: Tx, task_id: int) -> str | None:
+def reader_of(plan: Plan, row: Any) -> Callable[[Tx, Any], Output] | None:
+    """What reads an output that is not on its row (of `load_outputs`); None where there is none."""
+    if row.large_id is not None:
+        return _load_large
+    return _load_list if row.state == SUCCESS and row.id % ORDINALS in plan.maps else None
+
+
+def _load_large(tx: Tx, row: Any) -> str | None:
     """An output of more than 64 KB."""
-    return "".join(part.value for part in tx.run("load_large_value", task_id=task_id)) or None
+    return "".join(part.value for part in tx.run("load_large_value", task_id=row.id)) or None
+
+
+def _load_list(tx: Tx, head: Any) -> Output:
+    """The outputs of a map's items, in their order; Large if all together they are more than an output may be."""
+    outputs: list[str] = []
+    size = after = 0
+    first = head.id - head.id % ORDINALS
+    while rows := tx.run("load_item_outputs", head_id=head.id, first=first, after=after, batch=PAGE):
+        page = [row.output or (_load_large(tx, row) if row.large_id is not None else None) or "null" for row in rows]
+        outputs += page
+        size += sum(map(len, page)) + len(page)
+        if size > LARGEST_OUTPUT:
+            return Large(head.id, head.fence)
+        after = rows[-1].id
+    return f"[{','.join(outputs)}]"

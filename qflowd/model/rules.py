@@ -56,6 +56,11 @@ def worth(outcome: TaskState, rule: TriggerRule = "all_success", *, condition: b
     return BAD
 
 
+def item_worth(outcome: TaskState) -> Worth:
+    """What an item of a map that ended with `outcome` brings to the map: one that was skipped has not failed."""
+    return BAD if worth(outcome).bad else FAVOURABLE
+
+
 def settle(state: TaskState, counters: tuple[int, int, int], arrivals: int, gain: int, bad: int) -> TaskState:
     """The state of a row after arrivals: what the statement `advance_tasks` does, for tests and recounting.
 

@@ -73,6 +73,7 @@ class Task(_Record, frozen=True):
 
     `trigger_rule`: which ends of the tasks before it let it run (`model/rules.py`). `when`: the text of an expression that
     must hold as well, when they have.
+    `map`: a list, or the text of an expression that gives one; the job runs once for each item, or for each `chunk` items.
     """
 
     key: str
@@ -83,6 +84,10 @@ class Task(_Record, frozen=True):
     settings: Settings = Settings()
     trigger_rule: TriggerRule = "all_success"
     when: str | None = None
+    map: Json = None
+    chunk: int | None = None
+    max_parallel: int | None = None  # items that are open at a time
+    label: str | None = None  # what people call an item, with expressions
 
 
 class Schedule(_Record, frozen=True):

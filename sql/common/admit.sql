@@ -37,18 +37,18 @@ FROM {rows: id bigint, tenant text, version_id bigint, job text, name text, stat
 
 -- name: insert_tasks
 -- Thousands of rows begin alike: what they share is sent once, with the list of their ordinals.
-INSERT INTO qflow.task_instance (id, node, state, lane, priority, open_parents, need, ready_at)
-SELECT r.first_id + n.value, n.value, r.state, r.lane, r.priority, r.open_parents, r.need, r.ready_at
-FROM {rows: first_id bigint, nodes numbers, state smallint, lane int, priority smallint, open_parents int, need int,
+INSERT INTO qflow.task_instance (id, node, kind, state, lane, priority, open_parents, need, ready_at)
+SELECT r.first_id + n.value, n.value, r.kind, r.state, r.lane, r.priority, r.open_parents, r.need, r.ready_at
+FROM {rows: first_id bigint, nodes numbers, kind smallint, state smallint, lane int, priority smallint, open_parents int, need int,
     ready_at instant} r CROSS JOIN {each: r.nodes} AS n
 WHERE {only: postgres (SELECT t.id FROM qflow.task_instance t WHERE t.id = r.first_id) IS NULL}
 {only: sqlite,mysql 1 = 1 {ignored: task_instance.node}}
 
 -- name: insert_claimed_tasks
 -- Ready rows that are ours from the start, if no other is READY and no lane is paused. A row that is there already is an error.
-INSERT INTO qflow.task_instance (id, node, state, lane, priority, owner, fence, open_parents, need, ready_at, started_at)
-SELECT r.id, r.node, r.state, r.lane, r.priority, :owner, 1, 0, 0, r.ready_at, r.started_at
-FROM {rows: id bigint, node int, state smallint, lane int, priority smallint, ready_at instant, started_at instant} r
+INSERT INTO qflow.task_instance (id, node, kind, state, lane, priority, owner, fence, open_parents, need, ready_at, started_at)
+SELECT r.id, r.node, r.kind, r.state, r.lane, r.priority, :owner, 1, 0, 0, r.ready_at, r.started_at
+FROM {rows: id bigint, node int, kind smallint, state smallint, lane int, priority smallint, ready_at instant, started_at instant} r
 WHERE NOT EXISTS (SELECT 1 FROM qflow.lane l WHERE l.is_paused <> 0) AND NOT EXISTS (
     SELECT 1 FROM qflow.task_instance t {only: mysql FORCE INDEX (task_instance_claim)} WHERE t.state = {task.READY})
 

@@ -74,7 +74,7 @@ SELECT COUNT(*) AS open_tasks FROM qflow.task_instance WHERE id BETWEEN :first A
 
 -- name: lock_tasks
 -- All rows of an instance, first to last: every finish of one of them is now over or waits.
-SELECT t.id, t.node, t.kind, t.map_index, t.round, t.state FROM qflow.task_instance t WHERE t.id BETWEEN :first AND :last ORDER BY t.id
+SELECT t.id, t.node, t.kind, t.map_index, t.label, t.round, t.state FROM qflow.task_instance t WHERE t.id BETWEEN :first AND :last ORDER BY t.id
 {only: postgres,mysql FOR UPDATE}
 
 -- name: copy_attempts

@@ -26,7 +26,7 @@ SELECT v.* FROM (SELECT i.id FROM qflow.workflow_instance i
 SELECT * FROM qflow.tasks WHERE instance_id = :instance_id AND tenant = :tenant ORDER BY id
 
 -- name: show_outputs
-SELECT id, task, map_index, state, output FROM qflow.tasks
+SELECT id, task, map_index, label, state, output FROM qflow.tasks
 WHERE instance_id = :instance_id AND task = :task AND tenant = :tenant ORDER BY id
 
 -- name: show_attempts

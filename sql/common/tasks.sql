@@ -85,7 +85,8 @@ LEFT JOIN qflow.workflow_definition d ON d.id = v.definition_id
 WHERE i.state = {instance.FAILED}
 
 -- name: first_failure
-SELECT {concat: COALESCE(n.task, i.job), CASE WHEN t.map_index IS NULL THEN '' ELSE {concat: '[', t.map_index, ']'} END} AS task, a.error
+SELECT {concat: COALESCE(n.task, i.job), CASE WHEN t.label IS NOT NULL THEN {concat: '[', t.label, ']'}
+    WHEN t.map_index IS NOT NULL THEN {concat: '[', t.map_index, ']'} ELSE '' END} AS task, a.error
 FROM qflow.task_instance t JOIN qflow.workflow_instance i ON i.id = :id
 LEFT JOIN qflow.workflow_node n ON n.version_id = i.version_id AND n.node = t.node
 LEFT JOIN qflow.attempt a ON a.task_id = t.id AND a.fence = t.done_fence

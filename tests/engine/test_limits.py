@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from qflowd.config.records import LimitConfig
+from qflowd.engine import fan_out
 from qflowd.engine.batch import Batch
 from qflowd.engine.caches import LaneIds
 from qflowd.engine.claim import Claimed, Claimer
@@ -214,3 +215,20 @@ def test_a_pattern_sets_all_limits_that_begin_so_and_the_longest_one_wins(lab):
     assert (there["account:c"], there["account:bigger"]) == ((9, "config"), (5, "pattern"))
     set_limits(lab, **{"account:*": 4})
     assert ("account:a", 4) in lab.sql("SELECT name, slots FROM qflow.limits")
+
+
+def test_the_head_of_a_map_gives_its_slot_to_the_items(lab):
+    set_limits(lab, vendor=2)
+    have_job(lab, {"vendor": 1})
+    lab.workflow("bars", {"bars": []}, {"bars": {"map": [1, 2, 3]}})
+    number = lab.start("bars")
+    heads = claim(lab)
+    assert used(lab) == {"vendor": 1}
+    fan_out.expand(lab.store, lab.instances, heads, "vendor=1")
+    assert used(lab) == {"vendor": 0}
+    items = claim(lab)
+    assert (len(items), used(lab)) == (2, {"vendor": 2})
+    end(lab, items)
+    end(lab, claim(lab))
+    assert (lab.state(number), used(lab)) == ("SUCCESS", {"vendor": 0})
+    lab.check(drained=True)

@@ -51,7 +51,7 @@ def test_a_large_claim_is_rendered_aside_and_comes_out_as_a_small_one(lab):
     numbers = [lab.start(job="work", params=f'{{"size": {size}}}') for size in range(WORTH_A_THREAD)]
     rows = lab.claim()
     lab.store.read(lambda tx: lab.instances.load(tx, [row.id for row in rows]))
-    dispatch, lane = Dispatch(None, lab.instances, None, None, ""), only_lane(lab)
+    dispatch, lane = Dispatch(lab.store, None, lab.instances, None, None, ""), only_lane(lab)
     large = lab.store.read(lambda tx: dispatch.prepare(tx, Claim(lane, rows, 2)))
     small = [lab.store.read(lambda tx, row=row: dispatch.prepare(tx, Claim(lane, [row], 2))) for row in rows]
     ([group], failed), alone = large.rendered(), [shipment.rendered() for shipment in small]
@@ -86,7 +86,7 @@ def sent(lab, rows, *, is_short: bool = True) -> Recorder:
     lane, recorder = only_lane(lab), Recorder()
     lane.samples, lane.mean_s = (100, 0.0001) if is_short else (0, 0.0)
     lab.store.read(lambda tx: lab.instances.load(tx, [row.id for row in rows]))
-    dispatch = Dispatch(recorder, lab.instances, Harvest(lab.clock, lambda: 0.5), None, "db")
+    dispatch = Dispatch(lab.store, recorder, lab.instances, Harvest(lab.clock, lambda: 0.5), None, "db")
     dispatch.send(lab.store.read(lambda tx: dispatch.prepare(tx, Claim(lane, rows, 4))))
     dispatch.close()
     return recorder

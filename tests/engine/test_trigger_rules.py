@@ -172,7 +172,7 @@ class NoWorkers:
 def dispatched(lab):
     """Claim what is ready and send it; the keys of what was sent. What is not sent is written as it ended."""
     pool, harvest = NoWorkers(), Harvest(lab.clock, lambda: 0.5)
-    dispatch = Dispatch(pool, lab.instances, harvest, None, "db")
+    dispatch = Dispatch(lab.store, pool, lab.instances, harvest, None, "db")
     rows = lab.claim()
     lab.store.read(lambda tx: lab.instances.load(tx, [row.id for row in rows]))
     lane = lab.lane(lab.column("task_instance", "lane", rows[0].id))

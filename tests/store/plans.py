@@ -42,8 +42,8 @@ def given(name: str, batch: int) -> tuple[Rows, dict[str, Any]]:
     """What a hot statement is run with: row set and other parameters. Ids are spread over the table."""
     ids = [16 * n for n in range(1, batch + 1)]
     rows: Sequence[tuple[Any, ...]] = {
-        "insert_tasks": [(i, "[0]", 1, 1, 0, 0, 0, NOW) for i in ids],
-        "insert_claimed_tasks": [(i, 0, 4, 1, 0, NOW, NOW) for i in ids],
+        "insert_tasks": [(i, "[0]", 0, 1, 1, 0, 0, 0, NOW) for i in ids],
+        "insert_claimed_tasks": [(i, 0, 0, 4, 1, 0, NOW, NOW) for i in ids],
         "start_tasks": [(i, 0, NOW) for i in ids],
         "finish_tasks": [(i, 0, 5, 0, 1, 1, 0, None) for i in ids],
         "advance_tasks": [(i, 0, 0, 0) for i in ids],

@@ -64,7 +64,7 @@ def test_an_instant_given_as_microseconds_is_the_same(shared, instant):
         pytest.skip("PostgreSQL multiplies intervals by doubles: exact until the year 2255")
     number = next(_ids) << 20
     add_statement(shared, "start_of", "SELECT started_at, finished_at, output FROM qflow.task_instance WHERE id = :id")
-    shared.transact(lambda tx: tx.run("insert_tasks", [(number, "[0]", 3, 1, 0, 0, 0, None)]))
+    shared.transact(lambda tx: tx.run("insert_tasks", [(number, "[0]", 0, 3, 1, 0, 0, 0, None)]))
     row = (number, 0, 5, 0, 1, 1, to_microseconds(instant), "é")
     assert shared.transact(lambda tx: tx.count("finish_tasks", [row], now=NOW)) == 1
     found = shared.read(lambda tx: tx.one("start_of", id=number))
@@ -74,7 +74,7 @@ def test_an_instant_given_as_microseconds_is_the_same(shared, instant):
 def test_a_finished_task_that_never_started_has_no_start(shared):
     number = next(_ids) << 20
     add_statement(shared, "start_of", "SELECT started_at, finished_at, output FROM qflow.task_instance WHERE id = :id")
-    shared.transact(lambda tx: tx.run("insert_tasks", [(number, "[0]", 3, 1, 0, 0, 0, None)]))
+    shared.transact(lambda tx: tx.run("insert_tasks", [(number, "[0]", 0, 3, 1, 0, 0, 0, None)]))
     shared.transact(lambda tx: tx.run("finish_tasks", [(number, 0, 6, 1, 0, None, None, None)], now=NOW))
     assert shared.read(lambda tx: tx.one("start_of", id=number)) == (None, NOW, None)
 
@@ -192,10 +192,10 @@ class Undone(Exception):
 @pytest.mark.parametrize(
     ("statement", "rows"),
     [
-        ("insert_tasks", [(1 << 40, "[0]", 99, 1, 0, 0, 0, None)]),  # no such state
-        ("insert_tasks", [(1 << 40, "[0]", 1, 1, 0, -1, 0, None)]),  # fewer than no parents
-        ("insert_tasks", [(1 << 40, "[0]", None, 1, 0, 0, 0, None)]),  # what must not be null
-        ("insert_tasks", [(1 << 70, "[0]", 1, 1, 0, 0, 0, None)]),  # out of range
+        ("insert_tasks", [(1 << 40, "[0]", 0, 99, 1, 0, 0, 0, None)]),  # no such state
+        ("insert_tasks", [(1 << 40, "[0]", 0, 1, 1, 0, -1, 0, None)]),  # fewer than no parents
+        ("insert_tasks", [(1 << 40, "[0]", 0, None, 1, 0, 0, 0, None)]),  # what must not be null
+        ("insert_tasks", [(1 << 70, "[0]", 0, 1, 1, 0, 0, 0, None)]),  # out of range
     ],
     ids=["check", "negative", "null", "range"],
 )
@@ -203,7 +203,7 @@ def test_a_row_that_breaks_a_rule_is_refused_data_and_nothing_is_kept(shared, st
     add_statement(shared, "count_tasks_at", "SELECT COUNT(*) AS n FROM qflow.task_instance WHERE id >= :id")
     if rows[0][0] == 1 << 70 and shared.dialect.name == "mysql":
         pytest.skip("MariaDB's JSON_TABLE cuts a number to its column's range, whatever ON ERROR says")
-    good = ((1 << 40) + 1, "[0]", 1, 1, 0, 0, 0, None)
+    good = ((1 << 40) + 1, "[0]", 0, 1, 1, 0, 0, 0, None)
     with pytest.raises(DataRefused):
         shared.transact(lambda tx: tx.run(statement, [good, *rows]))
     assert shared.read(lambda tx: tx.one("count_tasks_at", id=1 << 40)).n == 0

@@ -32,6 +32,8 @@ class Task(NamedTuple):
     crashes: int
     finished: bool
     timer_fence: int | None
+    items: int | None  # of the head of a map that waits for its items
+    opened: int | None
 
 
 class Instance(NamedTuple):
@@ -100,6 +102,7 @@ def _row(task: Task, instance: Instance) -> Iterator[str]:
     if (
         task.state is TaskState.PENDING
         and task.need <= 0
+        and task.items is None
         and task.timer_fence != task.fence
         and (instance.intent != Intent.TERMINATE)
     ):
@@ -157,8 +160,12 @@ def _counters(instance: Instance, rows: dict[int, Task], plan: Plan) -> Iterator
     for ordinal, task in rows.items():
         if ordinal != task.node:
             parts.setdefault(task.node, []).append(task.state)
-    for node, task in rows.items():
-        if node != task.node:  # a part of its node, which nothing comes before
+    # Nothing comes before the parts of a node.
+    nodes = {node: task for node, task in rows.items() if node == task.node}
+    heads = {node for node, task in nodes.items() if task.items is not None and not task.state.is_final}
+    yield from (fault for node in heads for fault in _head(rows[node], parts.get(node, [])))
+    for node, task in nodes.items():
+        if node in heads:
             continue
         parents = [rows[parent].state for parent in plan.nodes[node].parents if parent in rows]
         states = parents + parts.get(node, [])
@@ -181,14 +188,24 @@ def _counters(instance: Instance, rows: dict[int, Task], plan: Plan) -> Iterator
             yield f"I3: task {task.id} waits, and all its parents have ended"
 
 
+def _head(task: Task, items: list[TaskState]) -> Iterator[str]:
+    """I4 for maps: a head counts its items, and has made a row for each up to where it says."""
+    ended = [state for state in items if state.is_final]
+    if len(items) != task.opened or task.open_parents != (task.items or 0) - len(ended):
+        yield f"I4: head {task.id} has {task.open_parents} of {task.items} open, {task.opened} rows; rows: {len(items)}, ended {len(ended)}"
+    if task.state is TaskState.PENDING and len(ended) == len(items):
+        yield f"I3: head {task.id} waits, and none of its items is open"
+
+
 def _tasks(store: Store) -> list[Task]:
     sql = (
         "SELECT t.id, t.node, t.state, t.fence, t.done_fence, t.owner, t.open_parents, t.need, t.bad_parents, t.crashes, "
-        "CASE WHEN t.finished_at IS NULL THEN 0 ELSE 1 END, m.fence FROM qflow.task_instance t "
-        "LEFT JOIN qflow.timer m ON m.task_id = t.id AND m.purpose = 0 ORDER BY t.id"
+        "CASE WHEN t.finished_at IS NULL THEN 0 ELSE 1 END, m.fence, f.items, f.opened FROM qflow.task_instance t "
+        "LEFT JOIN qflow.timer m ON m.task_id = t.id AND m.purpose = 0 "
+        "LEFT JOIN qflow.fan_out f ON f.task_id = t.id ORDER BY t.id"
     )
     rows: list[Any] = store.connection().script(sql)
-    return [Task(*row[:2], TaskState(row[2]), *row[3:10], bool(row[10]), row[11]) for row in rows]
+    return [Task(*row[:2], TaskState(row[2]), *row[3:10], bool(row[10]), *row[11:]) for row in rows]
 
 
 def _instances(store: Store) -> list[Instance]:

@@ -6,11 +6,12 @@ What runs is what `claim` took and the test has not yet finished; how it ends is
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from qflowd.define.workflow_file import parse
+from qflowd.engine import fan_out
 from qflowd.engine.admit import Admit
 from qflowd.engine.batch import Batch
 from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
@@ -27,8 +28,9 @@ from qflowd.engine.sweep import BUSY_S, Sweep
 from qflowd.engine.timers import Timers
 from qflowd.engine.turns import Turns
 from qflowd.engine.workflow_store import canonical, store_workflow
+from qflowd.model.errors import Unwanted
 from qflowd.model.ids import ORDINALS
-from qflowd.model.states import InstanceState, Reason, TaskState
+from qflowd.model.states import InstanceState, Reason, TaskKind, TaskState
 from qflowd.model.workflow import Job
 from qflowd.store.clock import to_microseconds
 from qflowd.store.inbox import SUBMISSION
@@ -154,7 +156,22 @@ class Lab:
         """Take up to `wanted` rows of every lane."""
         for head in [Head(*row) for row in self.store.read(lambda tx: tx.run("list_heads"))]:
             self.lane(head.lane)
-        return self.store.transact(lambda tx: self.claim_in(tx, wanted), name="claim")
+        rows = self.store.transact(lambda tx: self.claim_in(tx, wanted), name="claim")
+        if heads := [row for row in rows if row.kind == TaskKind.HEAD]:
+            self.expand(heads)
+            return [row for row in rows if row.kind != TaskKind.HEAD] + self.claim(wanted)
+        return rows
+
+    def expand(self, heads: Sequence[Claimed]) -> None:
+        """Make rows for the items of these heads; those that have none, or no list, end."""
+        expanded = fan_out.expand(self.store, self.instances, heads)
+        self.finish(*(self.final(row, SKIPPED) for row, problem in expanded.failed if isinstance(problem, Unwanted)))
+        failed = [(row, str(problem)) for row, problem in expanded.failed if not isinstance(problem, Unwanted)]
+        failed += [(row, "items failed") for row, _, bad in expanded.ended if bad]
+        final = [self.final(row, output=None if items else []) for row, items, bad in expanded.ended if not bad]
+        final += [self.final(row, FAILED) for row, _ in failed]
+        if final:
+            self.finish(batch=Batch(final=final, attempts=[self.failed_attempt(*one) for one in failed]))
 
     def claim_in(self, tx: Tx, wanted: int = 1000) -> list[Claimed]:
         """Take rows of every lane that was met before, in a transaction."""
@@ -211,9 +228,9 @@ class Lab:
 
     def key(self, task_id: int) -> str:
         self.store.read(lambda tx: self.instances.load(tx, [task_id]))
-        [row] = self.sql(f"SELECT node, map_index FROM qflow.task_instance WHERE id = {task_id}")
+        [row] = self.sql(f"SELECT node, map_index, label FROM qflow.task_instance WHERE id = {task_id}")
         plan = self.instances[task_id // ORDINALS].plan
-        return plan.nodes[row[0]].key if row[1] is None else f"{plan.nodes[row[0]].key}[{row[1]}]"
+        return plan.nodes[row[0]].key if row[1] is None else f"{plan.nodes[row[0]].key}[{row[2] or row[1]}]"
 
     def states(self, instance_id: int) -> dict[str, str]:
         """Task key -> state."""

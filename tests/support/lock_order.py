@@ -28,6 +28,9 @@ LEVELS = {
     "lock_tasks": TASKS,
     "advance_tasks": CHILDREN,
     "advance_fans": CHILDREN,
+    "advance_heads": CHILDREN,
+    "expand_heads": TASKS,
+    "reserve_ordinals": INSTANCES,
     "add_limits": LIMITS,
     "set_limits": LIMITS,
     "lock_limits": LIMITS,
@@ -57,6 +60,9 @@ NEVER_WAIT = {
     "insert_claimed_tasks": "its rows are new",
     "insert_instances": "its rows are new",
     "delete_run_key": "it was inserted in the same transaction",
+    "insert_items": "its rows are new: their ordinals are reserved",
+    "delete_items": "lock_tasks has locked all rows of the instance",
+    "insert_labelled_items": "its rows are new: their ordinals are reserved",
     "release_instance": "it has no task rows yet, so nobody holds one and waits for it",
 }
 

@@ -35,6 +35,10 @@ tasks:
     memory: 512MB
     trigger_rule: all_done
     when: params.n > 2
+    map: "{{ universe.output }}"
+    chunk: 50
+    max_parallel: 8
+    label: "from {{ item[0] }}"
   check: {job: check_bars, after: {bars: "{{ bars.output.ok }}", universe: true}}
 """
 
@@ -53,6 +57,7 @@ def built():
         .with_memory("512MB")
         .with_trigger_rule("all_done")
         .with_when("params.n > 2")
+        .with_map("{{ universe.output }}", chunk=50, max_parallel=8, label="from {{ item[0] }}")
     )
     return (
         WorkflowBuilder()

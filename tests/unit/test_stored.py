@@ -43,13 +43,13 @@ def test_what_a_text_with_aliases_grows_to_is_bounded():
 @pytest.mark.parametrize(
     "text",
     [
-        '{"key": "w", "tasks": [{"key": "a", "job": "j", "map": "{{ x }}"}]}',
+        '{"key": "w", "tasks": [{"key": "a", "job": "j", "tolerate_all": 1}]}',
         '{"key": "w", "saga": true, "tasks": [{"key": "a", "job": "j"}]}',
         '{"key": "w", "schedule": {"cron": "@daily", "calendar": "XSHG"}, "tasks": [{"key": "a", "job": "j"}]}',
         '{"key": "w", "tasks": [{"key": "a"}]}',
         '{"key": "w", "tasks": [{"key": "a", "job": "j", "settings": {"timeout": "soon"}}]}',
         '{"key": "w", "tasks": {}}',
-        '{"workflow": "w", "tasks": {"a": {"job": "j", "map": "{{ x }}"}}}',
+        '{"workflow": "w", "tasks": {"a": {"job": "j", "tolerate_all": 1}}}',
         "[]",
         "{",
     ],

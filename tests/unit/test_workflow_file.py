@@ -157,7 +157,7 @@ tasks:
         ("f.yaml:8: tasks.params:", "expression language"),
         ("f.yaml:9: tasks.universe.after:", "no task 'nope'"),
         ("f.yaml:10: tasks.bars.job:", "is missing"),
-        ("f.yaml:10: tasks.bars.map:", "not supported yet"),
+        ("f.yaml:10: tasks.bars.map:", "must be a list"),
         ("f.yaml:10: tasks.bars.params.a:", "the output of 'check'"),
         ("f.yaml:10: tasks.bars.params.b:", "params has no 'dayy'"),
         ("f.yaml:10: tasks.bars.params.c[0]:", "** 2, which expressions do not have"),
@@ -181,7 +181,7 @@ def test_a_cycle_is_named_with_its_path():
 
 @pytest.mark.parametrize(
     "key",
-    ["map", "chunk", "window", "compensation", "spawn", "deadline", "overlap", "wait_for"],
+    ["window", "compensation", "spawn", "deadline", "overlap", "wait_for"],
 )
 def test_a_key_of_later_work_is_not_supported_yet(key):
     assert faults(tasks(f"a: {{job: j, {key}: x}}")) == [f"f.yaml:4: tasks.a.{key}: is not supported yet"]
@@ -206,7 +206,20 @@ def test_a_key_of_later_work_is_not_supported_yet(key):
             "f.yaml:4: tasks.a.when: the output of 'b' is not known here",
         ),
         (tasks("a: {job: j, when: '1 +'}"), "f.yaml:4: tasks.a.when: "),
-        (tasks("a: {job: j, params: {x: '{{ item }}'}}"), "item is not supported yet"),
+        (tasks("a: {job: j, params: {x: '{{ item }}'}}"), "item is known only to the params of a task with `map`"),
+        (tasks("a: {job: j, params: {x: '{{ index }}'}}"), "index is known only to the params of a task with `map`"),
+        (tasks("a: {job: j, map: AAPL}"), "f.yaml:4: tasks.a.map: must be a list, or an expression such as"),
+        (tasks("a: {job: j, map: {b: 1}}"), "tasks.a.map: must be a list, or an expression"),
+        (tasks("a: {job: j, map: [1, '{{ item }}']}"), "item is known only to the params"),
+        (tasks("a: {job: j, map: '{{ b.output }}'}\nb: {job: j}"), "the output of 'b' is not known here"),
+        (tasks("a: {job: j, map: [1], chunk: 0}"), "tasks.a.chunk: must be a whole number from 1 to 1000000, not 0"),
+        (tasks("a: {job: j, map: [1], max_parallel: x}"), "tasks.a.max_parallel: must be a whole number"),
+        (tasks("b: {job: j}\na: {job: j, map: [1], after: b, trigger_rule: any_success}"), "not supported with `map`"),
+        (tasks("a: {job: j, chunk: 5}"), "tasks.a.chunk: needs `map`, the list that it is about"),
+        (
+            tasks("b: {job: j}\na: {job: j, after: b, map: [1], label: '{{ b.output }}'}"),
+            "the output of 'b' is not known here",
+        ),
         (tasks("a: {job: j, params: {x: '{{ a.output }}'}}"), "the output of 'a' is not known here"),
     ],
 )

@@ -37,7 +37,9 @@ SELECT t.id, i.id AS instance_id, d.workflow, COALESCE(n.task, i.job) AS task, t
     w.name AS daemon, {instant: i.created_at} AS created_at, {instant: t.ready_at} AS ready_at,
     {instant: t.started_at} AS started_at, {instant: t.finished_at} AS finished_at,
     {seconds: t.started_at, t.finished_at} AS duration_s,
-    CASE WHEN t.state = {task.PENDING} AND t.need > 0 THEN {concat: 'waits for tasks before it: ', t.open_parents}
+    CASE WHEN t.state = {task.PENDING} AND t.kind = {kind.HEAD}
+            AND EXISTS (SELECT 1 FROM qflow.fan_out f WHERE f.task_id = t.id) THEN {concat: 'waits for its items: ', t.open_parents}
+        WHEN t.state = {task.PENDING} AND t.need > 0 THEN {concat: 'waits for tasks before it: ', t.open_parents}
         WHEN t.state = {task.PENDING} THEN
             (SELECT {concat: 'waits until ', {utc_text: m.due_at}, CASE WHEN m.note IS NULL THEN '' ELSE {concat: ': ', m.note} END}
             FROM qflow.timer m WHERE m.task_id = t.id AND m.purpose = 0)
@@ -46,7 +48,7 @@ SELECT t.id, i.id AS instance_id, d.workflow, COALESCE(n.task, i.job) AS task, t
         ELSE COALESCE((SELECT y.reason FROM qflow.lane_wait y WHERE y.lane = t.lane), {concat: 'waits for a free slot in pool ', l.pool})
         END AS wait_reason, i.tenant,
     CASE WHEN g.total > 0 THEN g.done / g.total END AS progress, g.done AS progress_done, g.total AS progress_total,
-    g.message AS progress_text
+    g.message AS progress_text, t.label
 FROM qflow.workflow_instance i
 JOIN qflow.task_instance t ON t.id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575
 JOIN qflow.lane l ON l.id = t.lane
@@ -89,7 +91,7 @@ SELECT a.task_id, i.id AS instance_id, COALESCE(n.task, i.job) AS task, a.attemp
     {words: task a.state} AS state, {words: reason a.reason} AS reason,
     {instant: a.started_at} AS started_at, {instant: a.finished_at} AS finished_at,
     {seconds: a.started_at, a.finished_at} AS duration_s, a.cpu_s, a.peak_memory_mb, a.exit_signal, c.hash AS code_hash,
-    w.name AS daemon, a.error, a.traceback, i.tenant
+    w.name AS daemon, a.error, a.traceback, i.tenant, t.map_index, t.label
 FROM qflow.workflow_instance i
 JOIN qflow.attempt a ON a.task_id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575
 JOIN qflow.task_instance t ON t.id = a.task_id
@@ -99,20 +101,20 @@ LEFT JOIN qflow.daemon w ON w.id = a.daemon_id
 UNION ALL
 SELECT t.id, i.id, COALESCE(n.task, i.job), t.attempt, t.done_fence, {words: task t.state}, {words: reason t.reason},
     {instant: t.started_at}, {instant: t.finished_at}, {seconds: t.started_at, t.finished_at}, NULL, NULL, NULL, c.hash, w.name, NULL, NULL,
-    i.tenant
+    i.tenant, t.map_index, t.label
 FROM qflow.workflow_instance i
 JOIN qflow.task_instance t ON t.id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575
 LEFT JOIN qflow.workflow_node n ON n.version_id = i.version_id AND n.node = t.node
 LEFT JOIN qflow.code c ON c.id = t.code_id
 LEFT JOIN qflow.daemon w ON w.id = t.owner
-WHERE t.state = {task.SUCCESS} AND t.started_at IS NOT NULL
+WHERE t.state = {task.SUCCESS} AND t.kind <> {kind.HEAD} AND t.started_at IS NOT NULL
     AND NOT EXISTS (SELECT 1 FROM qflow.attempt a WHERE a.task_id = t.id AND a.fence = t.done_fence)
 ;
 {only: sqlite DROP VIEW IF EXISTS qflow.logs}
 ;
 {replace_view} qflow.logs AS
 SELECT g.id, g.task_id, i.id AS instance_id, COALESCE(n.task, i.job) AS task, g.attempt, {instant: g.logged_at} AS at, g.stream,
-    g.level, g.logger, g.message, g.attributes, i.tenant
+    g.level, g.logger, g.message, g.attributes, i.tenant, t.map_index, t.label
 FROM qflow.workflow_instance i
 JOIN qflow.log_line g ON g.task_id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575
 JOIN qflow.task_instance t ON t.id = g.task_id

@@ -1,0 +1,75 @@
+-- Maps: a head is the own row of its node; it waits for the rows of its items, whose ordinals follow one another.
+
+-- name: load_fan_outs
+SELECT f.task_id, f.first_ordinal, f.items, f.opened, t.node, t.round, t.state, t.open_parents
+FROM {rows: id bigint} r JOIN qflow.fan_out f ON f.task_id = r.id JOIN qflow.task_instance t ON t.id = r.id
+
+-- name: list_fan_outs
+SELECT f.task_id, f.first_ordinal, f.items FROM qflow.fan_out f WHERE f.task_id BETWEEN :first AND :last
+
+-- name: load_next_ordinals
+SELECT i.id, i.next_ordinal FROM {rows: id bigint} r JOIN qflow.workflow_instance i ON i.id = r.id
+
+-- name: expand_heads
+-- A head that was claimed waits again, now for its items.
+{update: qflow.task_instance t, id bigint, fence int, open_parents int, need int, bad_parents int | t.id = d.id AND t.fence = d.fence}
+state = {task.PENDING}, owner = NULL, open_parents = d.open_parents, need = d.need, bad_parents = d.bad_parents,
+started_at = COALESCE(t.started_at, :now), fence = t.fence + 1
+
+-- name: count_ended_items
+SELECT t.state, COUNT(*) AS items FROM qflow.task_instance t
+WHERE t.id BETWEEN :first AND :last AND t.state >= {task.SUCCESS} GROUP BY t.state
+
+-- name: insert_items
+INSERT INTO qflow.task_instance (id, node, map_index, state, lane, priority, open_parents, need, round, ready_at)
+SELECT r.first_id + n.value, h.node, n.value, {task.READY}, h.lane, h.priority, 0, 0, h.round, :now
+FROM {rows: head_id bigint, first_id bigint, indexes numbers} r JOIN qflow.task_instance h ON h.id = r.head_id
+CROSS JOIN {each: r.indexes} AS n WHERE 1 = 1
+{ignored: task_instance.node}
+
+-- name: insert_labelled_items
+INSERT INTO qflow.task_instance (id, node, map_index, label, state, lane, priority, open_parents, need, round, ready_at)
+SELECT r.first_id + r.map_index, h.node, r.map_index, r.label, {task.READY}, h.lane, h.priority, 0, 0, h.round, :now
+FROM {rows: head_id bigint, first_id bigint, map_index int, label text} r JOIN qflow.task_instance h ON h.id = r.head_id
+WHERE 1 = 1
+{ignored: task_instance.node}
+
+-- name: save_fan_outs
+INSERT INTO qflow.fan_out (task_id, first_ordinal, items, opened)
+SELECT r.task_id, r.first_ordinal, r.items, r.opened
+FROM {rows: task_id bigint, first_ordinal int, items int, opened int} r WHERE 1 = 1
+{upsert: task_id} first_ordinal = {excluded: first_ordinal}, items = {excluded: items}, opened = {excluded: opened}
+
+-- name: reserve_ordinals
+-- Hits no row where another transaction was faster: this one is run again.
+{update: qflow.workflow_instance i, id bigint, next_before int, next_after int | i.id = d.id AND i.next_ordinal = d.next_before}
+next_ordinal = d.next_after
+
+-- name: advance_heads
+-- Its items have ended: it ends when it has heard of all of them.
+{update: qflow.task_instance t, id bigint, arrivals int, gain int, bad int | t.id = d.id}
+done_fence = CASE WHEN t.state = {task.PENDING} AND t.open_parents <= d.arrivals THEN t.fence ELSE t.done_fence END,
+fence = CASE WHEN t.state = {task.PENDING} AND t.open_parents <= d.arrivals THEN t.fence + 1 ELSE t.fence END,
+attempt = CASE WHEN t.state = {task.PENDING} AND t.open_parents <= d.arrivals THEN t.attempt + 1 ELSE t.attempt END,
+reason = CASE WHEN t.state = {task.PENDING} AND t.open_parents <= d.arrivals AND t.need > d.gain THEN {reason.ERROR} ELSE t.reason END,
+finished_at = CASE WHEN t.state = {task.PENDING} AND t.open_parents <= d.arrivals THEN :now ELSE t.finished_at END,
+state = CASE WHEN t.state <> {task.PENDING} OR t.open_parents > d.arrivals THEN t.state WHEN t.need > d.gain THEN {task.FAILED}
+    ELSE {task.SUCCESS} END,
+open_parents = t.open_parents - d.arrivals, need = t.need - d.gain, bad_parents = t.bad_parents + d.bad
+
+-- name: find_ended_heads
+SELECT t.id, t.state, t.node, t.kind, t.round, t.done_fence, t.attempt, t.bad_parents, t.started_at, f.first_ordinal, f.items
+FROM {rows: id bigint} r JOIN qflow.task_instance t ON t.id = r.id JOIN qflow.fan_out f ON f.task_id = r.id
+WHERE t.state IN ({task.SUCCESS}, {task.FAILED}) AND t.open_parents <= 0
+
+-- name: load_item_outputs
+SELECT t.id, t.map_index, t.output, l.task_id AS large_id FROM qflow.fan_out f
+JOIN qflow.task_instance t ON t.id BETWEEN :first + f.first_ordinal AND :first + f.first_ordinal + f.items - 1
+LEFT JOIN qflow.large_value l ON l.task_id = t.id AND l.part = 0
+WHERE f.task_id = :head_id AND t.id > :after ORDER BY t.id LIMIT {literal: batch}
+
+-- name: delete_items
+{delete: qflow.task_instance t, id bigint | t.id = d.id}
+
+-- name: delete_fan_outs
+{delete: qflow.fan_out f, task_id bigint | f.task_id = d.task_id}

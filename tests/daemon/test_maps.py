@@ -1,0 +1,151 @@
+"""Maps in a real daemon: lists of all origins, what items and the tasks behind them are given, and what people see."""
+
+from __future__ import annotations
+
+import pytest
+
+from qflowd import Engine, TaskBuilder, WorkflowBuilder, connect, context
+from qflowd.model.errors import NotFound
+from tests.support.daemon import Daemon
+
+PATIENCE_S = 60
+JOBS = """
+from qflowd import context, job
+
+@job
+def symbols(count: int, width: int = 4) -> dict:
+    return {"symbols": [f"{i:0{width}}" for i in range(count)]}
+
+@job
+def bars(symbol: str, number: int) -> dict:
+    print("loading", symbol)
+    return {"symbol": symbol, "number": number}
+
+@job
+def strict(close: float) -> float:
+    return close
+
+@job
+def lists(values: list) -> int:
+    return len(values)
+
+@job
+def behind() -> dict:
+    return {key: [len(value), value[0], value[-1]] for key, value in context().upstream.items()}
+"""
+MAPS = """
+workflow: maps
+params: {count: {type: integer, default: 9}, width: {type: integer, default: 4}, names: {type: array, default: [x, y]}}
+tasks:
+  universe: {job: symbols, params: {count: "{{ params.count }}", width: "{{ params.width }}"}}
+  job: {job: bars, after: universe, map: "{{ universe.output.symbols }}", label: "{{ item }}", params: &one {symbol: "{{ item }}", number: "{{ index }}"}}
+  literal: {job: bars, map: [a, "{{ params.names[0] }}", c], params: *one}
+  given: {job: bars, map: "{{ params.names }}", params: *one}
+  chunks: {job: lists, after: universe, map: "{{ universe.output.symbols }}", chunk: 4, params: {values: "{{ item }}"}}
+  behind: {job: behind, after: [job, literal, given, chunks]}
+  named: {job: lists, after: job, params: {values: "{{ job.output }}"}}
+"""
+
+
+def maps_daemon(database_url, tmp_path, workflow=MAPS):
+    return Daemon(database_url, tmp_path, plugins={"jobs.py": JOBS}, workflows={"maps.yaml": workflow})
+
+
+@pytest.mark.parametrize(("count", "width"), [(9, 4), (900, 100)])
+def test_lists_of_all_origins_are_mapped_and_handed_on(database_url, tmp_path, count, width):
+    """900 symbols of 100 characters are more than 64 KB."""
+    with maps_daemon(database_url, tmp_path), connect(database_url) as client:
+        run = client.submit("maps", params={"count": count, "width": width})
+        assert run.wait(PATIENCE_S) == "SUCCESS", run.info().error
+        last = f"{count - 1:0{width}}"
+        chunks = [min(4, count - start) for start in range(0, count, 4)]
+        assert run.output("behind") == {
+            "job": [count, {"symbol": "0" * width, "number": 0}, {"symbol": last, "number": count - 1}],
+            "literal": [3, {"symbol": "a", "number": 0}, {"symbol": "c", "number": 2}],
+            "given": [2, {"symbol": "x", "number": 0}, {"symbol": "y", "number": 1}],
+            "chunks": [len(chunks), 4, chunks[-1]],
+        }
+        assert run.output("named") == count
+        assert run.output("literal")[1] == {"symbol": "x", "number": 1}
+        assert [value["number"] for value in run.output("job")] == list(range(count))
+        items = [task for task in run.tasks() if task.task == "job" and task.map_index is not None]
+        assert [task.name for task in items][-1] == f"job[{last}]"
+        assert {line.name for line in run.logs() if line.message == f"loading {last}"} == {f"job[{last}]"}
+
+
+def test_an_item_that_does_not_fit_its_job_fails_and_the_others_run(database_url, tmp_path):
+    workflow = """
+workflow: maps
+tasks:
+  check: {job: strict, map: [1.5, much, 2, null], params: {close: "{{ item }}"}, retries: 3}
+"""
+    with maps_daemon(database_url, tmp_path, workflow), connect(database_url) as client:
+        run = client.submit("maps")
+        assert run.wait(PATIENCE_S) == "FAILED"
+        tasks = run.tasks()
+        assert [(task.name, task.state) for task in tasks] == [
+            ("check", "FAILED"),
+            ("check[0]", "SUCCESS"),
+            ("check[1]", "FAILED"),
+            ("check[2]", "SUCCESS"),
+            ("check[3]", "FAILED"),
+        ]
+        assert "parameter 'close'" in (tasks[2].error or "")
+        assert tasks[0].error == f"2 of 4 items did not succeed; the first: check[1]: {tasks[2].error}"
+        with pytest.raises(NotFound, match="task check of instance 1 is FAILED, so it has no output"):
+            run.output("check")
+
+
+def test_an_item_is_retried_by_itself_as_any_task(database_url, tmp_path):
+    """Retries, attempts and idempotency keys are an item's own."""
+    attempts: list[tuple[int, int]] = []
+    keys: set[str] = set()
+
+    def unlucky(n: int) -> int:
+        attempts.append((n, context().attempt))
+        keys.add(context().idempotency_key)
+        if n == 2 and context().attempt < 3:
+            raise ConnectionError("again")
+        return n * n
+
+    builder = WorkflowBuilder("squares").with_task(
+        TaskBuilder("square", "unlucky")
+        .with_map([1, 2, 3], label="n{{ item }}")
+        .with_params(n="{{ item }}")
+        .with_retry(2, delay=0)
+    )
+    engine = Engine(database_url, pools={"default": 1}, run_dir=tmp_path)
+    with engine.with_job(unlucky).with_workflow(builder):
+        run = engine.client.submit("squares")
+        assert run.wait(PATIENCE_S) == "SUCCESS"
+        assert run.output() == [1, 4, 9]
+        assert sorted(attempts) == [(1, 1), (2, 1), (2, 2), (2, 3), (3, 1)]
+        assert len(keys) == 3
+        assert {(found.name, found.attempt) for found in run.attempts()} == {
+            ("square[n1]", 1),
+            ("square[n2]", 1),
+            ("square[n2]", 2),
+            ("square[n2]", 3),
+            ("square[n3]", 1),
+        }
+
+
+def test_items_take_the_slots_of_their_job_and_their_map_holds_none(database_url, tmp_path):
+    running: list[int] = []
+    most: list[int] = []
+
+    def vendor(n: int) -> int:
+        running.append(n)
+        most.append(len(running))
+        running.remove(n)
+        return n
+
+    builder = WorkflowBuilder("limited").with_task(
+        TaskBuilder("load", "vendor").with_map(list(range(20))).with_params(n="{{ item }}")
+    )
+    engine = Engine(database_url, pools={"default": 4}, run_dir=tmp_path)
+    with engine.with_job(vendor, limits={"one": 1}).with_workflow(builder):
+        run = engine.client.submit("limited")
+        assert run.wait(PATIENCE_S) == "SUCCESS"
+        assert max(most) == 1
+        assert run.output() == list(range(20))

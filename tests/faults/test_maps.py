@@ -1,0 +1,106 @@
+"""Maps whose daemons and workers are killed: at each step of the expansion, while items run, while they end."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.faults.conftest import House, side_by_side
+from tests.support.daemon import until
+
+pytestmark = pytest.mark.fault
+MAPPED = """
+workflow: mapped
+tasks:
+  universe: {job: universe}
+  bars: {job: flaky, after: universe, map: "{{ universe.output }}", max_parallel: 7, label: "s{{ item }}"}
+  literal: {job: step, map: [a, b, c]}
+  check: {job: step, after: [bars, literal]}
+"""
+UNIVERSE = """
+
+@job
+def universe():
+    note("start")
+    note("end")
+    return list(range(20))
+
+
+@job
+def killer():
+    note("start")
+    if context().attempt == 1 and context().fence < 3:
+        os.kill(os.getpid(), 9)
+    note("end")
+    return {"fence": context().fence}
+"""
+ROWS = 4 + 20 + 3
+POINTS = [
+    *(f"expand_maps:{point}:{number}" for point in ("begin", "before_commit", "after_commit") for number in (1, 2)),
+    *(f"finish:{point}:{number}" for point in ("before_commit", "after_commit") for number in (2, 4, 6)),
+]
+TAKEN = "SELECT count(*) FROM qflow.submissions WHERE state = 'ACCEPTED'"
+
+
+@pytest.fixture
+def mapped(houses: list[House]) -> list[House]:
+    for house in houses:
+        house.more, house.workflows = UNIVERSE, {"mapped.yaml": MAPPED}
+    return houses
+
+
+def test_a_daemon_killed_at_any_step_of_a_map_loses_no_item_and_makes_none_twice(mapped: list[House]) -> None:
+    side_by_side(_die_at_each_step, mapped)
+
+
+def _die_at_each_step(house: House) -> None:
+    daemon = house.daemon(lease="60s")
+    daemon.start()  # makes the schema
+    assert daemon.stop() == 0
+    for fault in POINTS:
+        daemon.env["QFLOWD_FAULT"] = f"{fault}:kill"
+        daemon.start(ready=False)
+        house.submit("mapped")
+        assert daemon.wait(30) == -9, daemon.log()
+    del daemon.env["QFLOWD_FAULT"]
+    daemon.start()
+    house.drain(60)
+    assert house.states() == {"SUCCESS": ROWS * len(POINTS)}
+    assert house.one("SELECT max(crashes) FROM qflow.task_instance") == 0
+    assert house.one("SELECT count(*) FROM qflow.tasks WHERE task = 'bars' AND label IS NOT NULL") == 20 * len(POINTS)
+    assert daemon.stop() == 0
+    house.check()
+
+
+def test_items_that_kill_their_workers_run_again_and_the_map_ends(mapped: list[House]) -> None:
+    for house in mapped:
+        house.workflows = {"mapped.yaml": MAPPED.replace("job: flaky", "job: killer")}
+    side_by_side(_kill_workers, mapped)
+
+
+def _kill_workers(house: House) -> None:
+    daemon = house.daemon()
+    daemon.start()
+    house.submit("mapped", count=2)
+    house.drain(60)
+    assert house.states() == {"SUCCESS": 2 * ROWS}
+    assert daemon.stop() == 0
+    house.check()
+
+
+def test_two_daemons_share_the_items_and_one_of_them_is_killed(mapped: list[House]) -> None:
+    side_by_side(_share, mapped)
+
+
+def _share(house: House) -> None:
+    first, second = house.daemon("a"), house.daemon("b")
+    first.start()
+    second.start()
+    house.submit("mapped", count=6)
+    until(
+        lambda: house.one("SELECT count(*) FROM qflow.tasks WHERE map_index IS NOT NULL AND state = 'SUCCESS'") > 10, 30
+    )
+    first.kill()
+    house.drain(60)
+    assert house.states() == {"SUCCESS": 6 * ROWS}
+    assert second.stop() == 0
+    house.check()
