@@ -136,6 +136,7 @@ def _step(node: Node, admission: Admission, jobs: dict[str, Job]) -> dict[str, A
         "after": [admission.plan.nodes[parent].key for parent in node.parents],
         "trigger_rule": node.task.trigger_rule,
         "when": node.task.when,
+        "on_failure": node.task.on_failure,
         "pool": settings.pool,
         "retries": settings.retries,
         "timeout": None if settings.timeout is None else format_duration(settings.timeout),

@@ -59,6 +59,10 @@ class TaskBuilder:
         """Run the job once for each item of a list, or of an expression that gives one; params know `item` and `index`."""
         return self._with(map=items, chunk=chunk, max_parallel=max_parallel, label=label)
 
+    def with_on_failure(self, what: str) -> Self:
+        """`fail`: its failure fails the instance; `continue`: the tasks that depend on it run without its output."""
+        return self._with(on_failure=what)
+
     def with_timeout(self, timeout: str | float) -> Self:
         """Longest run of one attempt: `"10m"`, or seconds."""
         return self._with(timeout=timeout)

@@ -17,7 +17,7 @@ from qflowd.model import cron
 from qflowd.model.durations import parse_duration
 from qflowd.model.errors import InvalidWorkflow
 from qflowd.model.names import fault_in_task_key
-from qflowd.model.workflow import Edge, Json, Schedule, Settings, Task, TriggerRule, Workflow
+from qflowd.model.workflow import Edge, Json, OnFailure, Schedule, Settings, Task, TriggerRule, Workflow
 
 MOST_TASKS: Final = 100_000
 MOST_CATCHUP: Final = 10_000
@@ -37,6 +37,7 @@ MAP_KEYS: Final[Mapping[str, Reader[Any]]] = {
 
 _Catchup = Literal["none", "last", "all"]
 _trigger_rule: Final = one_of(*get_args(TriggerRule))
+_on_failure: Final = one_of(*get_args(OnFailure))
 _CATCHUP_ALL: Final = re.compile(r"all\(\s*([0-9]{1,9})\s*\)")
 
 
@@ -135,6 +136,7 @@ def _task(key: str, fields: Fields) -> Task:
         when=fields.take("when", _when, None),
         map=fields.take("map", read_map, None),
         **{name: fields.take(name, read, None) for name, read in MAP_KEYS.items()},
+        on_failure=fields.take("on_failure", _on_failure, "fail"),
     )
     if task.map is None:
         for name in MAP_KEYS.keys() & fields.data.keys():

@@ -126,8 +126,9 @@ def arrival(plan: Plan, node: int, state: TaskState, child: int, holds: Callable
     """What a row of `node` that ended brings to the row of `child`; `holds` tells whether their edge's condition does."""
     if child == node:  # a part of it
         return worth(state)
-    condition = state is not TaskState.SUCCESS or node not in plan.nodes[child].conditions or holds()
-    return worth(state, plan.tasks[child].trigger_rule, condition=condition)
+    is_tolerated = plan.tasks[node].on_failure == "continue"
+    condition = node not in plan.nodes[child].conditions or (state is TaskState.SUCCESS and holds())
+    return worth(state, plan.tasks[child].trigger_rule, condition=condition, tolerated=is_tolerated)
 
 
 def count_closers(plan: Plan, rows: Sequence[EndedRow]) -> int:

@@ -30,7 +30,7 @@ from qflowd.engine.request import Refused
 from qflowd.engine.timers import DEADLINE
 from qflowd.model import rules
 from qflowd.model.ids import ORDINALS, instance_of, key_range
-from qflowd.model.states import InstanceState, TaskState
+from qflowd.model.states import InstanceState, Reason, TaskState
 from qflowd.store.tx import Tx
 
 PART = 10_000  # rows written by one statement
@@ -213,7 +213,7 @@ def _check_instance(instance: Any, rows: Sequence[Any]) -> None:
         if instance.concurrency_key is not None:
             why = "waits for another one of its workflow and has not begun"
         raise Refused(f"instance {instance.id} {why}")
-    if state is InstanceState.SUCCESS:
+    if state is InstanceState.SUCCESS and instance.reason != Reason.TOLERATED:
         raise NotPossible(id=instance.id, state=state.name)
     if not rows:
         raise Refused(f"instance {instance.id} is {state.name} and had not begun; submit it anew")

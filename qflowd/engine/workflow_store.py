@@ -189,6 +189,7 @@ def _insert_nodes(tx: Tx, version_id: int, workflow: Workflow, pool_of: PoolOf) 
             task.job,
             pool_of_task(task, workflow, pool_of),
             None if task.params is None else jsontext.dump(task.params),
+            int(task.on_failure == "continue"),
         )
         for node, task in enumerate(dag.order(workflow))
     ]

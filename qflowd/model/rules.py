@@ -4,7 +4,8 @@ A row waits while `need` favourable arrivals are missing. When its last parent h
 it ends UPSTREAM_FAILED if a parent ended badly, else SKIPPED (a false condition, a skipped parent).
 
 A trigger rule decides two things: how many favourable arrivals a row needs, and which ends are favourable. A false
-condition never is. `always` counts as `all_done` does.
+condition never is. `always` counts as `all_done` does. A tolerated failure is as good as a success, except for
+`any_success`, which looks for a result.
 """
 
 from typing import NamedTuple
@@ -42,10 +43,13 @@ def waits_in_full(rule: TriggerRule) -> bool:
     return rule != "any_success"
 
 
-def worth(outcome: TaskState, rule: TriggerRule = "all_success", *, condition: bool = True) -> Worth:
+def worth(
+    outcome: TaskState, rule: TriggerRule = "all_success", *, condition: bool = True, tolerated: bool = False
+) -> Worth:
     """What a parent that ended with `outcome` brings to a child with this rule.
 
-    `condition`: what the condition of the edge came to; it is evaluated only if the parent succeeded.
+    `condition`: what the condition of the edge came to; it is evaluated only if the parent succeeded, and is false where a
+    failure was `tolerated`.
     """
     if outcome is TaskState.SUCCESS:
         return FAVOURABLE if condition else NEUTRAL
@@ -53,6 +57,8 @@ def worth(outcome: TaskState, rule: TriggerRule = "all_success", *, condition: b
         return FAVOURABLE
     if outcome is TaskState.SKIPPED:
         return FAVOURABLE if rule == "none_failed" else NEUTRAL
+    if outcome is TaskState.FAILED and tolerated and rule != "any_success":
+        return FAVOURABLE if condition else NEUTRAL
     return BAD
 
 

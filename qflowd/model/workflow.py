@@ -13,6 +13,7 @@ Json = Any  # JSON value: None, bool, int, float, str, list, dict with text keys
 
 Backoff = Literal["fixed", "exponential"]
 TriggerRule = Literal["all_success", "all_done", "any_success", "none_failed", "always"]
+OnFailure = Literal["fail", "continue"]
 
 
 class _Record(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -72,7 +73,7 @@ class Task(_Record, frozen=True):
     """A node of the workflow. `params` None: workflow params of the same names as the job's parameters.
 
     `trigger_rule`: which ends of the tasks before it let it run (`model/rules.py`). `when`: the text of an expression that
-    must hold as well, when they have.
+    must hold as well, when they have. `on_failure`: does its failure fail the instance, or do the tasks behind it continue?
     `map`: a list, or the text of an expression that gives one; the job runs once for each item, or for each `chunk` items.
     """
 
@@ -88,6 +89,7 @@ class Task(_Record, frozen=True):
     chunk: int | None = None
     max_parallel: int | None = None  # items that are open at a time
     label: str | None = None  # what people call an item, with expressions
+    on_failure: OnFailure = "fail"
 
 
 class Schedule(_Record, frozen=True):

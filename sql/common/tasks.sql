@@ -71,6 +71,14 @@ WHERE i.open_closers <= 0 AND i.state IN ({instance.RUNNING}, {instance.PAUSED})
 SELECT r.id, t.state, COUNT(*) AS tasks FROM {rows: id bigint} r
 JOIN qflow.task_instance t ON t.id BETWEEN r.id * 1048576 AND r.id * 1048576 + 1048575 GROUP BY r.id, t.state
 
+-- name: count_tolerated
+-- Of these instances: failed tasks that do not fail theirs.
+SELECT r.id, COUNT(*) AS tasks FROM {rows: id bigint} r
+JOIN qflow.workflow_instance i ON i.id = r.id
+JOIN qflow.task_instance t ON t.id BETWEEN r.id * 1048576 AND r.id * 1048576 + 1048575
+JOIN qflow.workflow_node n ON n.version_id = i.version_id AND n.node = t.node
+WHERE t.state = {task.FAILED} AND n.may_fail = 1 GROUP BY r.id
+
 -- name: close_instances
 {update: qflow.workflow_instance i, id bigint, state smallint, reason smallint, error text, succeeded int, failed int, skipped int
     | i.id = d.id}
@@ -90,7 +98,7 @@ SELECT {concat: COALESCE(n.task, i.job), CASE WHEN t.label IS NOT NULL THEN {con
 FROM qflow.task_instance t JOIN qflow.workflow_instance i ON i.id = :id
 LEFT JOIN qflow.workflow_node n ON n.version_id = i.version_id AND n.node = t.node
 LEFT JOIN qflow.attempt a ON a.task_id = t.id AND a.fence = t.done_fence
-WHERE t.id BETWEEN :first AND :last AND t.state = {task.FAILED} ORDER BY t.id LIMIT 1
+WHERE t.id BETWEEN :first AND :last AND t.state = {task.FAILED} AND COALESCE(n.may_fail, 0) = 0 ORDER BY t.id LIMIT 1
 
 -- name: list_due_timers
 SELECT task_id, purpose, fence FROM qflow.timer WHERE due_at <= :now ORDER BY due_at LIMIT {literal: batch}

@@ -231,3 +231,63 @@ def test_a_task_that_was_skipped_by_its_when_is_counted_once_by_those_behind_it(
     lab.run()
     assert lab.state(number) == "FAILED"
     lab.check(drained=True)
+
+
+# ------------------------------------------------------------------------------------------------ on_failure
+
+
+CONTINUE = {"on_failure": "continue"}
+
+
+def summary(lab, number):
+    [row] = lab.sql(f"SELECT state, reason, error FROM qflow.instances WHERE id = {number}")
+    return row
+
+
+def test_a_failure_that_may_be_lets_what_depends_on_it_run_and_the_instance_succeed(lab):
+    lab.workflow("daily", {"news": [], "factors": ["news"]}, {"news": CONTINUE})
+    number = lab.start("daily")
+    lab.run({"news": FAILED})
+    assert lab.states(number) == {"news": "FAILED", "factors": "SUCCESS"}
+    assert summary(lab, number) == ("SUCCESS", "tolerated", None)
+    lab.check(drained=True)
+
+
+def test_a_condition_on_a_task_that_failed_is_false(lab):
+    lab.workflow("daily", {"news": [], "factors": {"news": "{{ news.output.n > 0 }}"}}, {"news": CONTINUE})
+    number = lab.start("daily")
+    lab.run({"news": FAILED})
+    assert lab.states(number) == {"news": "FAILED", "factors": "SKIPPED"}
+    assert summary(lab, number) == ("SUCCESS", "tolerated", None)
+
+
+def test_any_success_needs_a_success_even_where_failures_may_be(lab):
+    of_task = {"one": CONTINUE, "two": CONTINUE, "close": {"trigger_rule": "any_success"}}
+    lab.workflow("daily", {"one": [], "two": [], "close": ["one", "two"]}, of_task)
+    number = lab.start("daily")
+    lab.run({"one": FAILED, "two": FAILED})
+    assert lab.states(number)["close"] == "UPSTREAM_FAILED"
+    assert summary(lab, number) == ("FAILED", "error", "tasks could not run, because tasks before them failed")
+    number = lab.start("daily")
+    lab.run({"one": FAILED})
+    assert lab.states(number)["close"] == "SUCCESS"
+    assert summary(lab, number)[:2] == ("SUCCESS", "tolerated")
+    lab.check(drained=True)
+
+
+def test_the_error_of_the_instance_is_that_of_a_failure_that_counts(lab):
+    lab.workflow("daily", {"a": [], "b": []}, {"a": CONTINUE})
+    number = lab.start("daily")
+    lab.run({"a": FAILED, "b": FAILED})
+    assert summary(lab, number) == ("FAILED", "error", "task b: failed")
+
+
+def test_a_tolerated_failure_can_be_retried(lab):
+    lab.workflow("daily", {"news": [], "factors": ["news"]}, {"news": CONTINUE})
+    number = lab.start("daily")
+    lab.run({"news": FAILED})
+    assert lab.command("retry", number)[0] == "DONE"
+    assert lab.states(number) == {"news": "READY", "factors": "PENDING"}
+    lab.run()
+    assert summary(lab, number) == ("SUCCESS", None, None)
+    lab.check(drained=True)

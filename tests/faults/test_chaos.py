@@ -26,14 +26,14 @@ Graph = dict[str, dict[str, Any]]
 
 
 def random_graph(chance: random.Random) -> Graph:
-    """Task key -> job, seconds, after, rule, when."""
+    """Task key -> job, seconds, after, rule, when, may_fail."""
     graph: Graph = {}
     for number in range(chance.randint(5, 12)):
         parents = chance.sample(sorted(graph), min(len(graph), chance.choice([0, 1, 1, 2, 3])))
         seconds = chance.choice([0, 0, 0.01, 0.05, 0.3])
         rule = chance.choice(["all_success", *RULES]) if parents else "all_success"
         spec = {"job": chance.choice(JOBS), "seconds": seconds, "after": parents, "rule": rule}
-        graph[f"t{number}"] = spec | {"when": chance.random() < 0.9}
+        graph[f"t{number}"] = spec | {"when": chance.random() < 0.9, "may_fail": chance.random() < 0.3}
     return graph
 
 
@@ -42,6 +42,7 @@ def as_file(key: str, graph: Graph) -> str:
     for task, spec in graph.items():
         after = f", after: [{', '.join(spec['after'])}], trigger_rule: {spec['rule']}" if spec["after"] else ""
         when = "" if spec["when"] else ", when: instance.id < 0"
+        after += ", on_failure: continue" if spec["may_fail"] else ""
         lines.append(f"  {task}: {{job: {spec['job']}, params: {{seconds: {spec['seconds']}}}{after}{when}}}")
     return "\n".join(lines) + "\n"
 
@@ -50,7 +51,8 @@ def expected_states(graph: Graph) -> dict[str, str]:
     """The plain model: what a task comes to depends on its job, its rule and its parents alone."""
     states: dict[str, str] = {}
     for task, spec in graph.items():
-        unrun = unrun_state(spec["rule"], [(states[parent], True) for parent in spec["after"]])
+        before = ["TOLERATED" if states[p] == "FAILED" and graph[p]["may_fail"] else states[p] for p in spec["after"]]
+        unrun = unrun_state(spec["rule"], [(state, True) for state in before])
         end = "FAILED" if spec["job"] == "broken" else "SUCCESS"
         states[task] = unrun or (end if spec["when"] else "SKIPPED")
     return states

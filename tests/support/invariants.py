@@ -173,7 +173,16 @@ def _counters(instance: Instance, rows: dict[int, Task], plan: Plan) -> Iterator
             continue
         open_parents = sum(not state.is_final for state in states)
         rule = plan.tasks[node].trigger_rule
-        worths = [worth(state, rule) for state in parents if state.is_final]
+        worths = [
+            worth(
+                rows[parent].state,
+                rule,
+                condition=rows[parent].state is TaskState.SUCCESS or parent not in plan.nodes[node].conditions,
+                tolerated=plan.tasks[parent].on_failure == "continue",
+            )
+            for parent in plan.nodes[node].parents
+            if parent in rows and rows[parent].state.is_final
+        ]
         worths += [worth(state) for state in parts.get(node, []) if state.is_final]
         bad = sum(one.bad for one in worths)
         least = start(len(parents), rule).need + len(states) - len(parents) - sum(one.gain for one in worths)

@@ -14,15 +14,17 @@ BAD = ("FAILED", "UPSTREAM_FAILED", "CANCELLED")
 def unrun_state(rule: TriggerRule, parents: Sequence[tuple[str, bool]]) -> str | None:
     """None if a task runs, else the state in which it ends without running.
 
-    `parents`: of each, its final state, and whether the condition of the edge from it holds or would hold.
+    `parents`: of each, its final state (TOLERATED: a failure that is), and whether the condition of the edge from it holds
+    or would hold; after a failure it does not.
     """
-    favourable = [state == "SUCCESS" and holds for state, holds in parents]
+    favourable = [state in ("SUCCESS", "TOLERATED") and holds for state, holds in parents]
     is_refused = any(state == "SUCCESS" and not holds for state, holds in parents)
-    has_bad = any(state in BAD for state, _ in parents)
+    is_refused_with_failures = any(state in ("SUCCESS", "TOLERATED") and not holds for state, holds in parents)
+    has_bad = any(state in BAD or (state == "TOLERATED" and rule == "any_success") for state, _ in parents)
     runs = {
         "all_success": all(favourable),
-        "any_success": any(favourable) or not parents,
-        "none_failed": not has_bad and not is_refused,
+        "any_success": any(state == "SUCCESS" and holds for state, holds in parents) or not parents,
+        "none_failed": not has_bad and not is_refused_with_failures,
         "all_done": not is_refused,
         "always": not is_refused,
     }

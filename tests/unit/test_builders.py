@@ -39,6 +39,7 @@ tasks:
     chunk: 50
     max_parallel: 8
     label: "from {{ item[0] }}"
+    on_failure: continue
   check: {job: check_bars, after: {bars: "{{ bars.output.ok }}", universe: true}}
 """
 
@@ -58,6 +59,7 @@ def built():
         .with_trigger_rule("all_done")
         .with_when("params.n > 2")
         .with_map("{{ universe.output }}", chunk=50, max_parallel=8, label="from {{ item[0] }}")
+        .with_on_failure("continue")
     )
     return (
         WorkflowBuilder()

@@ -67,14 +67,14 @@ def test_a_row_that_waits_for_its_timer_is_not_moved():
     assert settle(P, (0, 0, 0), 1, 1, 0) is P
 
 
-PARENTS = st.lists(st.tuples(st.sampled_from(OUTCOMES), st.booleans()), min_size=1, max_size=8)
+PARENTS = st.lists(st.tuples(st.sampled_from(OUTCOMES), st.booleans(), st.booleans()), min_size=1, max_size=8)
 
 
 @settings(max_examples=1000)
 @given(st.sampled_from(RULES), PARENTS, st.data())
 def test_counters_come_to_what_the_rule_says_however_arrivals_are_put_together(rule, parents, data):
     """Any cut of the same arrivals into batches ends in the state that a look at all parents gives."""
-    worths = [worth(outcome, rule, condition=condition) for outcome, condition in parents]
+    worths = [worth(outcome, rule, condition=condition, tolerated=may_fail) for outcome, condition, may_fail in parents]
     cuts = sorted(data.draw(st.sets(st.integers(1, len(parents)), max_size=4)))
     state, counters = P, (*start(len(parents), rule), 0)
     for first, last in pairwise([0, *cuts, len(parents)]):
@@ -82,7 +82,8 @@ def test_counters_come_to_what_the_rule_says_however_arrivals_are_put_together(r
         arrived, gain, bad = len(part), sum(w.gain for w in part), sum(w.bad for w in part)
         state = settle(state, counters, arrived, gain, bad)
         counters = (counters[0] - arrived, counters[1] - gain, counters[2] + bad)
-    expected = unrun_state(rule, [(outcome.name, condition) for outcome, condition in parents])
+    states = ["TOLERATED" if may_fail and end is TaskState.FAILED else end.name for end, _, may_fail in parents]
+    expected = unrun_state(rule, [(state, parent[1]) for state, parent in zip(states, parents, strict=True)])
     assert state is (R if expected is None else TaskState[expected])
 
 
