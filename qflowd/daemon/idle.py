@@ -38,10 +38,11 @@ def is_nothing_left(daemon: "Daemon") -> bool:
     if not daemon.is_drained():
         return False
     try:
-        if any(store.read(lambda tx: tx.one("count_open", now=store.clock.now()))):
+        *open_work, ready_lanes = store.read(lambda tx: tx.one("count_open", now=store.clock.now()))
+        if any(open_work):
             return False
         lanes = store.read(lambda tx: tx.run("list_ready_lanes"))
     except StoreUnavailable:
         return False
     # For its own jobs the daemon need not ask: others may have marked it dead a moment ago.
-    return not any(lane.is_live or daemon.can_run(lane.job, lane.pool) for lane in lanes)
+    return len(lanes) == ready_lanes and not any(lane.is_live or daemon.can_run(lane.job, lane.pool) for lane in lanes)

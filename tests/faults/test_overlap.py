@@ -142,7 +142,7 @@ def _replace(house: House) -> None:
 def test_until_idle_waits_for_what_is_queued(house: House) -> None:
     house.workflows = {"orders.yaml": ORDERS}
     daemon = house.daemon()
-    daemon.start("--until-idle")
+    daemon.start("--until-idle", ready=False)  # makes the schema, and may end before anybody looks
     assert daemon.wait() == 0
     numbers = house.submit("orders", count=8, params='{"account": "A"}')
     daemon.start("--until-idle", ready=False)
