@@ -32,9 +32,10 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "show": "Show one instance: tasks, what they wait for or returned, errors.",
         "logs": "Show what tasks wrote; -f follows.",
         "terminate": "Stop instances: kill what runs, cancel what has not started.",
+        "stop": "Stop all open instances of workflows.",
         "retry": "Run failed tasks of instances again, and what depends on them.",
-        "pause": "Let nothing more of instances begin; what runs ends.",
-        "resume": "Let paused instances continue; start those that were submitted with --hold.",
+        "pause": "Let nothing more of instances, or of a workflow, begin; what runs ends.",
+        "resume": "Let paused instances, or a workflow, continue; start those that were submitted with --hold.",
         "start": "Start instances that were submitted with --hold.",
     },
     "Look": {
@@ -55,7 +56,7 @@ COMMANDS: Final = {name: about for commands in GROUPS.values() for name, about i
 # Where those are that do not have a module of their own.
 MODULES: Final = {
     **dict.fromkeys(("ps", "workflows", "schedules", "jobs", "plugins", "daemons", "pools"), "lists"),
-    **dict.fromkeys(("terminate", "retry", "pause", "resume", "start"), "control"),
+    **dict.fromkeys(("terminate", "stop", "retry", "pause", "resume", "start"), "instances"),
 }
 
 

@@ -1,4 +1,4 @@
-"""`qflowd terminate`, `retry`, `pause`, `resume`, `start`, and `schedules enable`, `disable`: each answered by a daemon."""
+"""What commands share that a daemon answers: sending a row for each target, and telling what came of it."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
@@ -6,7 +6,6 @@ from typing import Any, Final, TypeVar
 import click
 
 from qflowd.cli import exits
-from qflowd.cli.commands import COMMANDS
 from qflowd.cli.printing import print_json
 from qflowd.cli.session import json_option, open_client
 from qflowd.client import Client
@@ -53,26 +52,26 @@ def command_options(command: F) -> F:
 
 
 def send(
-    client: Client, action: str, targets: Sequence[dict[str, Any]], reason: str | None, *, no_wait: bool
+    client: Client,
+    action: str,
+    targets: Sequence[dict[str, Any]],
+    reason: str | None,
+    *,
+    no_wait: bool,
+    on_progress: Callable[[Any], None] | None = None,
 ) -> list[dict[str, Any]]:
     """Send a command for each target (columns of `commands`); what came of them, as shown by --json."""
     # Where none is running, one may be about to start, but there is no sense in waiting long.
     timeout = 0 if no_wait else ANSWER_S if client.daemons() else 0.5
-    return [_ask(client, action, reason, timeout, target) for target in targets]
+    ask: dict[str, Any] = {"reason": reason, "timeout": timeout, "on_progress": on_progress}
+    return [_ask(client, action, ask, target) for target in targets]
 
 
-def _ask(client: Client, action: str, reason: str | None, timeout: float, target: dict[str, Any]) -> dict[str, Any]:
+def _ask(client: Client, action: str, ask: dict[str, Any], target: dict[str, Any]) -> dict[str, Any]:
     """Send one command; what came of it, as shown by --json."""
     about = {"action": action, **target}
     try:
-        answer = client.command(action, reason=reason, timeout=timeout, **target)
+        answer = client.command(action, **ask, **target)
     except (Rejected, TimeoutError) as error:
         return about | {"state": "REJECTED" if isinstance(error, Rejected) else "NEW", "error": str(error)}
     return about | {"state": answer.state, "result": answer.result}
-
-
-IDS: Final = click.argument("targets", metavar="ID...", type=int, nargs=-1, required=True)
-terminate, retry, pause, resume, start = (
-    command_of(action, "instance_id", COMMANDS[action], IDS)
-    for action in ("terminate", "retry", "pause", "resume", "start")
-)

@@ -1,7 +1,7 @@
 """The client: submits, commands and looks, through the public inboxes and views."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
 from typing import Any, Final, Self
 
@@ -99,7 +99,7 @@ class Client:
         )
         return Instance(self, self._insert("insert_submission", row))
 
-    def command(
+    def command(  # noqa: PLR0913 - the columns of the inbox, by name
         self,
         action: str,
         instance_id: int | None = None,
@@ -107,14 +107,20 @@ class Client:
         workflow: str | None = None,
         task: str | None = None,
         task_id: int | None = None,
+        filter: Mapping[str, Any] | None = None,
         args: Mapping[str, Any] | None = None,
         reason: str | None = None,
         timeout: float | None = ANSWER_S,
+        on_progress: Callable[[Any], None] | None = None,
     ) -> Answer:
         """Ask the daemons for `action` (`docs/sql-contract.md` lists them), and wait for their answer.
 
         Args:
-            timeout: seconds to wait; 0 returns at once (state NEW), None waits for ever.
+            filter: instead of an instance or a workflow, such as {"state": "FAILED", "workflow": "daily_*", "since": "2d"}.
+            args: what the action needs beside its target; {"dry_run": True} with a filter or a workflow only lists.
+            timeout: seconds to wait, anew whenever a command for many instances has come further; 0 returns at once
+                (state NEW), None waits for ever.
+            on_progress: called with the result so far of a command for many instances.
 
         Raises: Rejected with the answer's error; TimeoutError if no daemon has answered: the command is
             still there, and is carried out when a daemon comes. InvalidRequest, StoreUnavailable.
@@ -126,6 +132,7 @@ class Client:
             "workflow": workflow,
             "task": task,
             "task_id": task_id,
+            "filter": requests.json_text(filter, "filter"),
             "args": requests.json_text(args, "args"),
             "reason": None if reason is None else jsontext.clean_text(reason),
             "requested_by": requests.who(),
@@ -135,12 +142,8 @@ class Client:
         if timeout == 0:
             return Answer(number, action, "NEW", None)
 
-        def ask() -> Any:
-            row = self.read_one("show_command", id=number)
-            return row if row.answered_at is not None else None
-
         try:
-            answer = poll(ask, timeout, longest_s=0.2)
+            answer = self._wait_for_answer(number, timeout, on_progress)
         except TimeoutError:
             why = "no daemon is running; `qflowd run` starts one, which will carry it out"
             if self.daemons():
@@ -149,6 +152,20 @@ class Client:
         if answer.state == "REJECTED":
             raise Rejected(answer.error or f"{action} was rejected")
         return Answer(number, action, answer.state, answer.result)
+
+    def _wait_for_answer(self, number: int, timeout: float | None, on_progress: Callable[[Any], None] | None) -> Any:
+        """The row of a command once it is answered. Raises: TimeoutError if nothing was heard of it for so long."""
+        seen: Any = None
+
+        def ask() -> Any:
+            row = self.read_one("show_command", id=number)
+            return row if row.answered_at is not None or row.result != seen else None
+
+        while (row := poll(ask, timeout, longest_s=0.2)).answered_at is None:
+            seen = row.result
+            if on_progress is not None:
+                on_progress(seen)
+        return row
 
     def instance(self, instance_id: int) -> Instance:
         """The controller of an instance that was submitted before.

@@ -9,6 +9,7 @@ from typing import Any, Final
 from qflowd.define.documents import Document
 from qflowd.define.fields import Fields
 from qflowd.define.readers import Reader, key_text, mapping, short_text, text, whole
+from qflowd.define.selection import read_selection
 from qflowd.define.settings import read_settings
 from qflowd.model import jsontext
 from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS
@@ -130,6 +131,7 @@ _SUBMISSION: Final[Mapping[str, Reader[Any]]] = {
 _COMMAND: Final[Mapping[str, Reader[Any]]] = {
     **dict.fromkeys(("tenant", "action", "workflow", "task"), text),
     **dict.fromkeys(("reason", "requested_by"), lambda value: jsontext.clean_text(_text(value))),
+    "filter": lambda value: read_selection(_json_object("filter", ', such as {"state": "FAILED"}')(value)),
     "args": _json_object("args", ', such as {"version": 3}'),
     "instance_id": whole(1, LARGEST_INSTANCE),
     "task_id": whole(ORDINALS, LARGEST_INSTANCE * ORDINALS + ORDINALS - 1),

@@ -4,13 +4,16 @@ Each command is a transaction of its own, with its answer in it; any daemon may 
 REJECTED with the reason and never taken again, so it cannot stand in the way of others.
 """
 
+from collections.abc import Mapping
 from typing import ClassVar, Final
 
 from qflowd.engine import (  # noqa: F401 - each adds its verbs
     archive,
+    bulk,
     canary,
     drafts,
     pause,
+    pause_workflow,
     retry,
     schedules,
     start,
@@ -18,13 +21,14 @@ from qflowd.engine import (  # noqa: F401 - each adds its verbs
     versions,
 )
 from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
-from qflowd.engine.control import VERBS, Caches, LanesMissing, Later, NotPossible, read_command
+from qflowd.engine.control import VERBS, Caches, Command, LanesMissing, Later, NotPossible, read_command
 from qflowd.engine.instances import Instances
 from qflowd.engine.request import LONGEST_ERROR, Refused
 from qflowd.engine.service import Topics, log_refused
 from qflowd.model import jsontext
 from qflowd.model.errors import StoreUnavailable
 from qflowd.model.states import AnswerState
+from qflowd.model.workflow import Json
 from qflowd.store.tx import Store, Tx
 
 BATCH: Final = 100  # commands in one round
@@ -50,45 +54,61 @@ class Commands:
 
     def tick(self) -> float:
         rows = self._store.read(lambda tx: tx.run("list_open_commands", batch=BATCH))
-        if [row for row in rows if not self._answer(row.id)]:
-            return LATER_S
-        return 0 if len(rows) == BATCH else IDLE_S
+        pauses = [self._answer(row.id) for row in rows]
+        return 0 if len(rows) == BATCH else min(pauses, default=IDLE_S)
 
-    def _answer(self, number: int) -> bool:
-        """Carry out one command and answer it; False if it has to wait."""
+    def _answer(self, number: int) -> float:
+        """Carry out one command, or a step of it, and answer it. Returns the seconds until it needs another look."""
         try:
-            topics = self._store.transact(lambda tx: self._carry_out(tx, number), name="command")
+            topics, is_last = self._store.transact(lambda tx: self._carry_out(tx, number), name="command")
         except LanesMissing as missing:
             self._lanes.ensure(missing.lanes)
             return self._answer(number)
         except Later:
-            return False
+            return LATER_S
         except StoreUnavailable:
             raise
         except Exception as problem:  # noqa: BLE001 - whatever it is, the row gets an answer and the next one its turn
             self._reject(number, problem)
         else:
             self._topics.publish(*topics)
-        return True
+            return IDLE_S if is_last else 0
+        return IDLE_S
 
-    def _carry_out(self, tx: Tx, number: int) -> tuple[str, ...]:
-        """Returns the topics of those who should know; none if another daemon is at it, or was."""
+    def _carry_out(self, tx: Tx, number: int) -> tuple[tuple[str, ...], bool]:
+        """Returns the topics of those who should know, and whether all is done. Nothing if another daemon is at it, or was."""
         row = tx.one("take_command", id=number)
         if row is None:
-            return ()
+            return (), True
         command = read_command(row)
+        if bulk.is_bulk(command):
+            return self._take_step(tx, command)
+        if command.is_dry_run:
+            raise Refused("args: dry_run is for commands with a filter, or for a workflow's instances")
         verb = VERBS.get(command.action)
         if verb is None:
             is_later = command.action in LATER_ACTIONS
             what = "action {!r} is not supported yet" if is_later else "there is no action {!r}"
-            raise Refused(f"{what.format(command.action)}; there are {', '.join(sorted(VERBS))}")
+            raise Refused(f"{what.format(command.action)}; there are {', '.join(sorted(VERBS | bulk.WORKFLOW_VERBS))}")
         try:
             done = verb.carry_out(tx, command, verb.needs(tx, command), self._caches)
         except NotPossible as problem:
             raise Refused(verb.refusal(problem.facts)) from None
-        result = jsontext.dump(dict(done.result))
-        tx.run("answer_command", id=number, state=AnswerState.DONE.name, result=result, error=None, now=tx.now)
-        return done.topics
+        self._answer_done(tx, number, done.result)
+        return done.topics, True
+
+    def _take_step(self, tx: Tx, command: Command) -> tuple[tuple[str, ...], bool]:
+        """A step of a command for many instances; see `bulk`."""
+        step = bulk.step(tx, command, self._caches)
+        if step.is_last:
+            self._answer_done(tx, command.id, step.result)
+        else:
+            tx.run("note_command", id=command.id, result=jsontext.dump(dict(step.result)))
+        return step.topics, step.is_last
+
+    def _answer_done(self, tx: Tx, number: int, result: Mapping[str, Json]) -> None:
+        text = jsontext.dump(dict(result))
+        tx.run("answer_command", id=number, state=AnswerState.DONE.name, result=text, error=None, now=tx.now)
 
     def _reject(self, number: int, problem: Exception) -> None:
         error = str(problem)

@@ -7,6 +7,7 @@ from qflowd.define import rows
 from qflowd.define.documents import Document
 from qflowd.define.fields import Fields
 from qflowd.define.readers import Reader
+from qflowd.define.selection import Selection
 from qflowd.engine.caches import LaneIds, LaneKey, Plans, RegisteredJobs
 from qflowd.engine.instances import Instances
 from qflowd.engine.request import Refused
@@ -42,6 +43,13 @@ class Command(NamedTuple):
     args: Mapping[str, Json] | None = None
     reason: str | None = None
     requested_by: str | None = None
+    selection: Selection | None = None  # of instances: what `filter` says
+    is_by_workflow: bool = False  # a step of a command for a workflow
+
+    @property
+    def is_dry_run(self) -> bool:
+        """Only tell what would be touched."""
+        return bool(self.args and self.args.get("dry_run"))
 
 
 class CarriedOut(NamedTuple):
@@ -75,13 +83,15 @@ Need = Callable[[Tx, Command], Any]
 class Verb(NamedTuple):
     """One action. `needs` finds what a command must name, and refuses; `not_possible` is the answer to NotPossible.
 
-    `states`: those of an instance in which it is possible, as far as the state alone tells.
+    `states`: those of an instance in which it is possible, as far as the state alone tells. `batch`: of how many instances
+    one transaction takes care if it is asked for many; 0: it cannot be asked for many.
     """
 
     carry_out: CarryOut
     needs: Need
     not_possible: str
     states: tuple[InstanceState, ...] = ()
+    batch: int = 0
 
     def refusal(self, facts: Mapping[str, Any]) -> str:
         """Why it is not possible, and what is in the state that `facts` tells of."""
@@ -94,12 +104,12 @@ VERBS: dict[str, Verb] = {}
 
 
 def verb(
-    action: str, *, needs: Need, not_possible: str, states: tuple[InstanceState, ...] = ()
+    action: str, *, needs: Need, not_possible: str, states: tuple[InstanceState, ...] = (), batch: int = 0
 ) -> Callable[[CarryOut], CarryOut]:
     """Register a function as what an action does: it is called with the transaction, the command and what `needs` found."""
 
     def register(carry_out: CarryOut) -> CarryOut:
-        VERBS[action] = Verb(carry_out, needs, not_possible, states)
+        VERBS[action] = Verb(carry_out, needs, not_possible, states, batch)
         return carry_out
 
     return register
@@ -111,11 +121,11 @@ def read_command(row: Any) -> Command:
     Raises: Refused.
     """
     values, fields = rows.read_command(row._asdict())
-    if row.filter is not None:
-        fields.fault("filter is not supported yet; name one instance_id", "filter")
+    if "filter" in values and not values.keys().isdisjoint(("instance_id", "workflow", "task", "task_id")):
+        fields.fault("is instead of an instance_id, a workflow or a task; give one of them", "filter")
     if fields.faults:
         raise Refused("\n".join(map(str, fields.faults)))
-    return Command(row.id, **values)
+    return Command(row.id, selection=values.pop("filter", None), **values)
 
 
 def read_args(command: Command, **readers: Reader[Any]) -> dict[str, Any]:

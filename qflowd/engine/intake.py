@@ -15,6 +15,7 @@ from qflowd.engine.canary import version_of
 from qflowd.engine.expand import Admission, admit_request, instance_row, task_rows
 from qflowd.engine.limit_settings import sizes
 from qflowd.engine.overlap import IDEMPOTENCY, take_turns
+from qflowd.engine.pause_workflow import begin_paused
 from qflowd.engine.plan import Plan
 from qflowd.engine.request import LONGEST_ERROR, Refused, Request, read_request
 from qflowd.engine.stray_ids import largest_id
@@ -102,8 +103,7 @@ class Intake:
             admissions = [decision for _, decision in decisions if isinstance(decision, Admission)]
         tx.run("insert_instances", rows=[instance_row(admission, tx.now) for admission in admissions], now=tx.now)
         turns.end_superseded(tx)
-        started = [admission for admission in admissions if not admission.waits]
-        insert_work(tx, started, {lane: self._lanes.id(lane) for lane in lanes}, begin)
+        self._begin(tx, [admission for admission in admissions if not admission.waits], definitions, begin)
         tx.run("answer_submissions", rows=[answer(row.id, decision) for row, decision in decisions], now=tx.now)
         return Admitted(
             taken=len(decisions),
@@ -119,6 +119,20 @@ class Intake:
                 if isinstance(decision, Refused)
             ],
         )
+
+    def _begin(self, tx: Tx, admissions: Sequence[Admission], definitions: Definitions, begin: Begin | None) -> None:
+        """Insert the tasks of instances that are not held; those of paused workflows begin PAUSED."""
+        lane_ids = {lane: self._lanes.id(lane) for admission in admissions for lane in admission.lanes}
+        paused = {}
+        for admission in admissions:
+            definition = definitions.get((admission.request.tenant, admission.request.workflow))
+            if definition is not None and definition.paused_at is not None:
+                paused[admission.request.id] = definition
+        insert_work(tx, [admission for admission in admissions if admission.request.id not in paused], lane_ids, begin)
+        if paused:
+            standing = [admission for admission in admissions if admission.request.id in paused]
+            insert_work(tx, standing, lane_ids)
+            begin_paused(tx, standing, paused)
 
     def _decide(self, tx: Tx, row: Any, largest: int, definitions: Definitions) -> Admission | int | Refused:
         """What becomes of one submission: an admission, the instance it repeats, or a refusal."""

@@ -16,6 +16,7 @@ from qflowd.model import jsontext
 from qflowd.model.errors import ExpressionFailed
 from qflowd.model.states import InstanceState, Reason
 from qflowd.model.workflow import Concurrency
+from qflowd.store.inbox import COMMAND
 from qflowd.store.tx import Tx
 
 IDEMPOTENCY: Final = 0  # purpose in run_key; that of turns is 2
@@ -150,18 +151,14 @@ def _queues(tx: Tx, admission: Admission, line: Line, turns: TurnsTaken) -> bool
 
 def _terminate(tx: Tx, admission: Admission, instance_id: int) -> None:
     """By the door that people use, so that the row says who ended it and why."""
-    tx.run(
-        "insert_command",
-        tenant=admission.request.tenant,
-        action="terminate",
-        instance_id=instance_id,
-        workflow=None,
-        task=None,
-        task_id=None,
-        args=None,
-        reason=f"replaced by instance {admission.request.id}",
-        requested_by=f"concurrency:{admission.plan.workflow.key}",
-    )
+    columns = {
+        "tenant": admission.request.tenant,
+        "action": "terminate",
+        "instance_id": instance_id,
+        "reason": f"replaced by instance {admission.request.id}",
+        "requested_by": f"concurrency:{admission.plan.workflow.key}",
+    }
+    tx.run("insert_command", **(COMMAND | columns))
 
 
 def _key(admission: Admission) -> str:

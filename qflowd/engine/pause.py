@@ -28,6 +28,7 @@ from qflowd.store.tx import Tx
     "pause",
     needs=one_instance,
     states=(InstanceState.RUNNING,),
+    batch=100,
     not_possible="instance {id} is {state}; only one that is RUNNING can be paused",
 )
 def pause(tx: Tx, command: Command, target: Any, _: Caches) -> CarriedOut:
@@ -37,6 +38,7 @@ def pause(tx: Tx, command: Command, target: Any, _: Caches) -> CarriedOut:
     """
     number = target.id
     about: dict[str, Any] = {"paused_by": command.requested_by, "pause_reason": command.reason}
+    about["pause_scope"] = int(command.is_by_workflow)
     if not tx.count("flag_pause", id=number, now=tx.now, **about):
         instance = tx.one("lock_instance", id=number)
         refuse_terminating(instance)
@@ -49,6 +51,7 @@ def pause(tx: Tx, command: Command, target: Any, _: Caches) -> CarriedOut:
     "resume",
     needs=one_instance,
     states=(InstanceState.READY, InstanceState.PAUSED),
+    batch=100,
     not_possible="instance {id} is {state}; only one that is PAUSED, or was submitted with hold = 1 and has not begun, "
     "can be resumed",
 )

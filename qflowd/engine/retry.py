@@ -162,6 +162,7 @@ class Locked(NamedTuple):
     "retry",
     needs=one_instance,
     states=(InstanceState.FAILED, InstanceState.TERMINATED),
+    batch=1,
     not_possible="instance {id} is {state} and has no failed task to retry",
 )
 def retry(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:

@@ -14,6 +14,7 @@ from qflowd.store.tx import Tx
     "start",
     needs=one_instance,
     states=(InstanceState.READY,),
+    batch=1,
     not_possible="instance {id} is {state}; only one that was submitted with hold = 1 and has not begun can be started",
 )
 def start(tx: Tx, _: Command, target: Any, caches: Caches) -> CarriedOut:

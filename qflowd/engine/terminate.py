@@ -18,6 +18,7 @@ from qflowd.store.tx import Tx
     "terminate",
     needs=one_instance,
     states=(InstanceState.READY, InstanceState.RUNNING, InstanceState.PAUSED),
+    batch=100,
     not_possible="instance {id} has ended already: it is {state}",
 )
 def terminate(tx: Tx, _: Command, target: Any, __: Caches) -> CarriedOut:

@@ -13,3 +13,8 @@ SUBMISSION: Final[dict[str, Any]] = {
     "hold": 0,
     "trigger_type": "sql",
 }
+# A command without values.
+COMMAND: Final[dict[str, Any]] = {
+    **dict.fromkeys(("instance_id", "workflow", "task", "task_id", "filter", "args", "reason", "requested_by")),
+    "tenant": DEFAULT_TENANT,
+}

@@ -33,12 +33,12 @@ WHERE id = :id AND state = {instance.READY}
 
 -- name: flag_pause
 UPDATE qflow.workflow_instance SET state = {instance.PAUSED}, intent = {intent.PAUSE}, paused_by = :paused_by,
-    pause_reason = :pause_reason, updated_at = :now
+    pause_reason = :pause_reason, pause_scope = :pause_scope, updated_at = :now
 WHERE id = :id AND state = {instance.RUNNING} AND intent <> {intent.TERMINATE}
 
 -- name: flag_resume
 UPDATE qflow.workflow_instance SET state = {instance.RUNNING}, intent = {intent.RESUME}, paused_by = NULL, pause_reason = NULL,
-    deadline_at = :deadline_at, updated_at = :now
+    pause_scope = 0, deadline_at = :deadline_at, updated_at = :now
 WHERE id = :id
 
 -- name: clear_intent
@@ -60,6 +60,48 @@ WHERE id BETWEEN :first AND :last AND state IN ({task.READY}, {task.RESERVED})
 -- name: count_still_held
 SELECT COUNT(*) AS tasks FROM qflow.task_instance {only: mysql FORCE INDEX (PRIMARY)}
 WHERE id BETWEEN :first AND :last AND state = {task.HELD}
+
+-- name: pause_definition
+UPDATE qflow.workflow_definition SET paused_at = :now, paused_by = :paused_by, pause_reason = :pause_reason
+WHERE id = :id AND paused_at IS NULL
+
+-- name: resume_definition
+UPDATE qflow.workflow_definition SET paused_at = NULL, paused_by = NULL, pause_reason = NULL
+WHERE id = :id AND paused_at IS NOT NULL
+
+-- name: list_open_candidates
+-- For a command for many instances; what has ended is not read.
+SELECT i.id, i.state, COALESCE(d.workflow, i.job) AS workflow, d.id AS definition_id, i.business_date, i.trigger_type, i.pause_scope
+FROM qflow.workflow_instance i
+LEFT JOIN qflow.workflow_version v ON v.id = i.version_id
+LEFT JOIN qflow.workflow_definition d ON d.id = v.definition_id
+WHERE i.state < {instance.SUCCESS} AND i.tenant = :tenant AND i.id > :after AND i.id <= :last AND i.created_at >= :since
+ORDER BY i.id LIMIT {literal: batch}
+
+-- name: list_candidates
+SELECT i.id, i.state, COALESCE(d.workflow, i.job) AS workflow, d.id AS definition_id, i.business_date, i.trigger_type, i.pause_scope
+FROM qflow.workflow_instance i
+LEFT JOIN qflow.workflow_version v ON v.id = i.version_id
+LEFT JOIN qflow.workflow_definition d ON d.id = v.definition_id
+WHERE i.tenant = :tenant AND i.id > :after AND i.id <= :last AND i.created_at >= :since
+ORDER BY i.id LIMIT {literal: batch}
+
+-- name: largest_instance
+SELECT MAX(i.id) AS id FROM qflow.workflow_instance i
+
+-- name: load_bulk
+SELECT progress FROM qflow.bulk_command WHERE id = :id
+
+-- name: save_bulk
+INSERT INTO qflow.bulk_command (id, progress) VALUES (:id, :progress)
+{upsert: id} progress = {excluded: progress}
+
+-- name: delete_bulk
+DELETE FROM qflow.bulk_command WHERE id = :id
+
+-- name: note_command
+-- How far a command for many instances has come; it stays open.
+UPDATE qflow.commands SET result = :result WHERE id = :id AND is_open = 1
 
 -- name: cancel_tasks
 UPDATE qflow.task_instance SET state = {task.CANCELLED}, reason = {reason.TERMINATED}, fence = fence + 1, owner = NULL,

@@ -68,8 +68,8 @@ VALUES (:tenant, :workflow, :version, :job, :name, :params, :overrides, CAST(:bu
 {returning: id}
 
 -- name: insert_command
-INSERT INTO qflow.commands (tenant, action, instance_id, workflow, task, task_id, args, reason, requested_by)
-VALUES (:tenant, :action, :instance_id, :workflow, :task, :task_id, :args, :reason, :requested_by)
+INSERT INTO qflow.commands (tenant, action, instance_id, workflow, task, task_id, filter, args, reason, requested_by)
+VALUES (:tenant, :action, :instance_id, :workflow, :task, :task_id, :filter, :args, :reason, :requested_by)
 {returning: id}
 
 -- name: show_submission

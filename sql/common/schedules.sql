@@ -24,7 +24,7 @@ UPDATE qflow.schedule SET next_fire_at = :next_fire_at WHERE definition_id = :de
 SELECT s.definition_id, s.name, s.cron, s.timezone, s.catchup, s.catchup_limit, s.next_fire_at, d.tenant, d.workflow
 FROM qflow.schedule s JOIN qflow.workflow_definition d ON d.id = s.definition_id
 WHERE s.next_fire_at <= :now AND COALESCE(s.enabled_override, s.enabled) = 1 AND d.enabled = 1
-    AND d.archived_at IS NULL
+    AND d.archived_at IS NULL AND d.paused_at IS NULL
 ORDER BY s.next_fire_at, s.definition_id, s.name LIMIT {literal: batch}
 
 -- name: next_schedule
@@ -32,6 +32,7 @@ ORDER BY s.next_fire_at, s.definition_id, s.name LIMIT {literal: batch}
 SELECT MIN(s.next_fire_at) AS next_fire_at
 FROM qflow.schedule s JOIN qflow.workflow_definition d ON d.id = s.definition_id
 WHERE s.next_fire_at > :now AND COALESCE(s.enabled_override, s.enabled) = 1 AND d.enabled = 1 AND d.archived_at IS NULL
+    AND d.paused_at IS NULL
 
 -- name: advance_schedule
 -- The row count says who may fire what lay between.

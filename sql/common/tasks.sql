@@ -145,10 +145,11 @@ SELECT MIN(due_at) AS due_at FROM qflow.timer
 SELECT l.id, l.tenant, l.pool, l.job, l.limits FROM {rows: id bigint} r JOIN qflow.lane l ON l.id = r.id
 
 -- name: find_workflow
+-- It is not paused, resumed or archived until this transaction has ended: what is admitted here is there for those who look then.
 SELECT d.id, d.enabled, d.active_version, d.error, d.file, d.archived_at, d.archive_note,
-    d.canary_version, d.canary_share
+    d.canary_version, d.canary_share, d.paused_at, d.paused_by, d.pause_reason
 FROM qflow.workflow_definition d
-WHERE d.tenant = :tenant AND d.workflow = :workflow
+WHERE d.tenant = :tenant AND d.workflow = :workflow {only: postgres FOR SHARE OF d}{only: mysql LOCK IN SHARE MODE}
 
 -- name: find_job
 SELECT j.name, j.params_schema, j.settings, j.file, j.hash FROM qflow.job j WHERE j.name = :name

@@ -22,6 +22,7 @@ FROM {rows: run_key text} r
 
 -- name: list_queues
 -- Keys for which somebody waits: the first in the queue, and how many run. From key to key, however many wait for each.
+-- In a paused workflow nobody has a turn.
 {only: postgres,sqlite WITH RECURSIVE k (concurrency_key) AS (
     SELECT MIN(w.concurrency_key) FROM qflow.workflow_instance w
     WHERE w.concurrency_key IS NOT NULL AND w.state < {instance.SUCCESS} AND w.state = {instance.READY}
@@ -35,7 +36,10 @@ FROM ({only: postgres,sqlite SELECT k.concurrency_key, (SELECT w.id FROM qflow.w
         ORDER BY w.id LIMIT 1) AS id FROM k WHERE k.concurrency_key IS NOT NULL}
     {only: mysql SELECT w.concurrency_key, MIN(w.id) AS id FROM qflow.workflow_instance w
         WHERE w.concurrency_key IS NOT NULL AND w.state = {instance.READY} GROUP BY w.concurrency_key}) q
-JOIN qflow.workflow_instance i ON i.id = q.id ORDER BY q.id
+JOIN qflow.workflow_instance i ON i.id = q.id
+WHERE NOT EXISTS (SELECT 1 FROM qflow.workflow_version v JOIN qflow.workflow_definition d ON d.id = v.definition_id
+    WHERE v.id = i.version_id AND d.paused_at IS NOT NULL)
+ORDER BY q.id
 
 -- name: queue_instance
 -- One that was submitted with hold is resumed, and another one runs.

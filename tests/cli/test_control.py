@@ -45,3 +45,44 @@ def test_a_schedule_is_switched_by_a_command(run, sqlite_engine):
 def test_several_schedules_are_switched_at_once(run, sqlite_engine):
     assert run("schedules", "enable", "a", "b", "--no-wait").out == "enable a: asked\nenable b: asked\n"
     assert sqlite_engine.sql("SELECT workflow FROM qflow.commands ORDER BY id") == [("a",), ("b",)]
+
+
+def test_instances_are_chosen_by_a_filter_or_by_their_workflow(run, sqlite_engine):
+    assert run("pause", "--workflow", "daily", "--no-wait").out == "pause daily: asked\n"
+    assert run("stop", "daily", "--no-wait").out == "stop daily: asked\n"
+    where = ("--where", "state=FAILED", "--where", "business_date=2026-11-20", "--since", "2d")
+    assert run("retry", *where, "--workflow", "daily_*", "--dry-run", "--no-wait").out == "retry: asked\n"
+    assert run("terminate", "--workflow", "daily", "--no-wait").out == "terminate: asked\n", "not the workflow itself"
+    rows = sqlite_engine.sql("SELECT action, workflow, filter, args FROM qflow.commands ORDER BY id")
+    chosen = '{"business_date":"2026-11-20","since":"2d","state":"FAILED","workflow":"daily_*"}'
+    assert rows == [
+        ("pause", "daily", None, None),
+        ("stop", "daily", None, None),
+        ("retry", None, chosen, '{"dry_run":true}'),
+        ("terminate", None, '{"workflow":"daily"}', None),
+    ]
+
+
+def test_what_cannot_be_chosen_is_wrong_usage(run, sqlite_engine):
+    for arguments, why in (
+        ((), "name instances by ID, or choose them by --workflow, --where or --since"),
+        ((1, "--since", "2d"), "name instances by ID, or choose them by options; not both"),
+        ((1, "--dry-run"), "name instances by ID, or choose them by options; not both"),
+        (("--where", "FAILED"), "write NAME=VALUE, each name once"),
+    ):
+        ran = run("retry", *arguments)
+        assert (ran.code, why in ran.err) == (2, True)
+    ran = run("retry", "--where", "state=BROKEN")
+    assert ran.code == 2
+    assert "there is no state 'BROKEN'" in ran.err
+    assert sqlite_engine.sql("SELECT COUNT(*) FROM qflow.commands") == [(0,)]
+
+
+def test_what_was_refused_of_many_is_told_and_exit_code_1(run, sqlite_engine):
+    sqlite_engine.daemon()
+    result = '{"matched":3,"done":2,"refused":1,"refusals":{"7":"instance 7 is READY"}}'
+    thread = sqlite_engine.answer_commands("DONE", result=result)
+    ran = run("pause", "--where", "state=OPEN")
+    thread.join()
+    assert (ran.code, ran.out) == (1, "pause: 2 instances, 1 refused\n")
+    assert ran.err == "qflowd: 7: instance 7 is READY\n"

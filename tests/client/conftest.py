@@ -58,7 +58,9 @@ class StandIn:
             f"error = {quoted(error)} WHERE id = {number}"
         )
 
-    def answer_commands(self, state: str = "DONE", error: str | None = None, *also: str) -> threading.Thread:
+    def answer_commands(
+        self, state: str = "DONE", error: str | None = None, *also: str, result: str = "done"
+    ) -> threading.Thread:
         """From a thread: answer the next command that comes, and run the statements `also` with it."""
 
         def work() -> None:
@@ -67,7 +69,7 @@ class StandIn:
             while time.monotonic() < end:
                 found = other.sql("SELECT id FROM qflow.commands WHERE is_open = 1")
                 if found:
-                    other.sql(other._answer("commands", found[0][0], state, "result = 'done'", error), *also)
+                    other.sql(other._answer("commands", found[0][0], state, f"result = '{result}'", error), *also)
                     break
                 time.sleep(0.02)
             other.close()

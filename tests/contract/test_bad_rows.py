@@ -199,7 +199,7 @@ BAD_COMMANDS = {
     "huge instance": ({"action": "retry", "instance_id": 1 << 60}, "instance_id: must be a whole number from 1 to"),
     "unknown workflow": ({"action": "enable", "workflow": "nix"}, "no workflow 'nix'"),
     "no schedule": ({"action": "disable", "workflow": "daily_bars"}, "has no schedule"),
-    "a filter": ({"action": "terminate", "instance_id": 1, "filter": "{}"}, "filter is not supported yet"),
+    "a filter": ({"action": "terminate", "instance_id": 1, "filter": "{}"}, "is empty, which would be every instance"),
 }
 
 

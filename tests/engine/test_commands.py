@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from qflowd.engine import commands as service
+from qflowd.engine.bulk import WORKFLOW_VERBS
 from qflowd.engine.commands import LATER_ACTIONS, Commands
 from qflowd.engine.control import VERBS, Command, one_instance
 from qflowd.model.errors import StoreUnavailable
@@ -18,7 +19,7 @@ CHAIN = {"a": [], "b": ["a"]}
 def test_an_unknown_action_is_rejected_with_those_there_are(lab):
     assert lab.command("explode", 1) == (
         "REJECTED",
-        "there is no action 'explode'; there are " + ", ".join(sorted(VERBS)),
+        "there is no action 'explode'; there are " + ", ".join(sorted(VERBS | WORKFLOW_VERBS)),
     )
 
 
@@ -128,14 +129,17 @@ def test_commands_are_carried_out_in_the_order_of_their_ids(lab):
     assert lab.answer(asked[2])[1] == f"instance {number} is being terminated; retry it when it is TERMINATED"
 
 
-def test_a_filter_is_refused_rather_than_overlooked(lab):
+def test_a_filter_beside_an_instance_is_refused(lab):
     lab.workflow("chain", CHAIN)
     number = lab.start("chain")
-    lab.sql(f"INSERT INTO qflow.commands (action, instance_id, filter) VALUES ('terminate', {number}, 'x')")
-    lab.commands.tick()
-    assert lab.sql("SELECT state, error FROM qflow.commands") == [
-        ("REJECTED", "filter is not supported yet; name one instance_id")
-    ]
+    for text, error in (
+        ('{"state":"RUNNING"}', "filter: is instead of an instance_id, a workflow or a task; give one of them"),
+        ("x", "filter is not valid JSON"),
+    ):
+        asked = lab.ask("terminate", number, filter=text)
+        lab.commands.tick()
+        assert lab.answer(asked)[1].startswith(error)
+    assert lab.state(number) == "RUNNING"
 
 
 def test_what_a_client_writes_into_answer_columns_is_ignored(lab):

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from qflowd.store.inbox import COMMAND
 from tests.faults.conftest import House, side_by_side
 from tests.support.daemon import until
 
@@ -26,8 +27,7 @@ def wide(houses: list[House]) -> list[House]:
 
 def ask(house: House, action: str, instance_id: int) -> None:
     """Write a command, and wait until it is DONE."""
-    names = ("workflow", "task", "task_id", "args", "reason", "requested_by")
-    row = dict.fromkeys(names) | {"tenant": "default", "action": action, "instance_id": instance_id}
+    row = COMMAND | {"action": action, "instance_id": instance_id}
     number = house.store.transact(lambda tx: int(tx.one("insert_command", **row).id))
     state = f"SELECT state FROM qflow.commands WHERE id = {number}"
     until(lambda: house.one(state) != "NEW", 30)
@@ -85,6 +85,33 @@ def _die_in_the_sweep(house: House) -> None:
         until(lambda: _is_swept(house, number), 30, what=f"{action}: {rows(house, number)}")
         assert state in rows(house, number) or action == "resume"
         assert daemon.stop() == 0
+    house.check()
+
+
+def test_daemons_killed_between_the_steps_of_a_command_for_many_do_all_of_it_once(houses: list[House]) -> None:
+    side_by_side(_die_between_steps, houses)
+
+
+def _die_between_steps(house: House) -> None:
+    """Held instances are started one a step; each life does a few."""
+    daemon = house.daemon(lease="60s").start()
+    house.submit(job="step", count=30, hold=1)
+    until(lambda: house.one("SELECT COUNT(*) FROM qflow.instances WHERE state = 'READY'") == 30, 20)
+    assert daemon.stop() == 0
+    row = COMMAND | {"action": "start", "filter": '{"state":"READY"}'}
+    house.store.transact(lambda tx: tx.one("insert_command", **row))
+    for point in ("begin", "before_commit", "after_commit"):
+        daemon.env["QFLOWD_FAULT"] = f"command:{point}:5:kill"
+        daemon.start(ready=False)
+        assert daemon.wait(20) == -9, daemon.log()
+        assert house.one("SELECT is_open FROM qflow.commands") == 1
+    del daemon.env["QFLOWD_FAULT"]
+    daemon.start()
+    until(lambda: house.one("SELECT state FROM qflow.commands") == "DONE", 20)
+    house.drain()
+    assert json.loads(house.one("SELECT result FROM qflow.commands"))["done"] == 30
+    assert house.states() == {"SUCCESS": 30}
+    assert daemon.stop() == 0
     house.check()
 
 

@@ -33,7 +33,7 @@ from qflowd.model.ids import ORDINALS
 from qflowd.model.states import InstanceState, Reason, TaskKind, TaskState
 from qflowd.model.workflow import Job
 from qflowd.store.clock import to_microseconds
-from qflowd.store.inbox import SUBMISSION
+from qflowd.store.inbox import COMMAND, SUBMISSION
 from qflowd.store.migrate import migrate
 from qflowd.store.tx import Fault, Store, Tx
 from tests.support.invariants import check
@@ -135,8 +135,7 @@ class Lab:
 
     def ask(self, action: str, instance_id: int | None = None, **columns: Any) -> int:
         """Write a command and leave it in the inbox."""
-        names = ["workflow", "task", "task_id", "args", "reason", "requested_by"]
-        row = dict.fromkeys(names) | {"tenant": "default", "action": action, "instance_id": instance_id} | columns
+        row = COMMAND | {"action": action, "instance_id": instance_id} | columns
         return int(self.store.transact(lambda tx: tx.one("insert_command", **row)).id)
 
     def answer(self, number: int, tenant: str = "default") -> tuple[str, Any]:

@@ -126,7 +126,9 @@ LEFT JOIN qflow.workflow_node n ON n.version_id = i.version_id AND n.node = t.no
 SELECT d.workflow, d.title, d.description, d.domain, d.type, d.tags, d.enabled, v.version, {words: version v.state} AS state,
     CASE WHEN v.hash <> d.source_hash THEN 'command' ELSE d.source END AS source, d.file, v.hash, {instant: d.created_at} AS created_at, {instant: d.updated_at} AS updated_at,
     COALESCE(f.error, d.error) AS error, d.tenant, {instant: d.archived_at} AS archived_at,
-    c.version AS canary_version, d.canary_share / 10000.0 AS canary_share
+    c.version AS canary_version, d.canary_share / 10000.0 AS canary_share,
+    CASE WHEN d.paused_at IS NOT NULL THEN {concat: 'paused', CASE WHEN d.paused_by IS NULL THEN '' ELSE {concat: ' by ', d.paused_by} END,
+        ' since ', {utc_text: d.paused_at}, CASE WHEN d.pause_reason IS NULL THEN '' ELSE {concat: ': ', d.pause_reason} END} END AS wait_reason
 FROM qflow.workflow_definition d
 LEFT JOIN qflow.workflow_version v ON v.id = d.active_version
 LEFT JOIN qflow.workflow_version c ON c.id = d.canary_version
@@ -136,7 +138,7 @@ UNION ALL
 SELECT CASE WHEN f.workflow IS NULL OR EXISTS (SELECT 1 FROM qflow.workflow_definition d WHERE d.workflow = f.workflow)
         OR EXISTS (SELECT 1 FROM qflow.workflow_fault x WHERE x.workflow = f.workflow AND x.file < f.file)
     THEN f.file ELSE f.workflow END, '', '', '', '', '[]', 0, NULL, NULL, 'file', f.file, NULL, {instant: f.updated_at}, {instant: f.updated_at},
-    f.error, 'default', NULL, NULL, NULL
+    f.error, 'default', NULL, NULL, NULL, NULL
 FROM qflow.workflow_fault f
 WHERE NOT EXISTS (SELECT 1 FROM qflow.workflow_definition d WHERE d.workflow = f.workflow AND d.file = f.file)
 ;
@@ -160,7 +162,7 @@ SELECT d.workflow, s.name, s.cron, s.timezone,
     COALESCE(s.enabled_override, s.enabled) AS enabled,
     CASE WHEN s.enabled_override IS NULL THEN d.source ELSE 'command' END AS source,
     {instant: s.last_fire_at} AS last_fire_at,
-    CASE WHEN COALESCE(s.enabled_override, s.enabled) = 1 AND d.enabled = 1 AND d.archived_at IS NULL
+    CASE WHEN COALESCE(s.enabled_override, s.enabled) = 1 AND d.enabled = 1 AND d.archived_at IS NULL AND d.paused_at IS NULL
         THEN {instant: s.next_fire_at} END AS next_fire_at, d.tenant, {instant: d.archived_at} AS archived_at
 FROM qflow.schedule s
 JOIN qflow.workflow_definition d ON d.id = s.definition_id

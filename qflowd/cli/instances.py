@@ -1,0 +1,130 @@
+"""`qflowd pause`, `resume`, `start`, `terminate`, `retry`: commands for instances by their ids, of a workflow, or by a filter.
+
+`qflowd stop WORKFLOW` is here too.
+"""
+
+import sys
+from typing import Any, Final
+
+import click
+
+from qflowd.cli import exits
+from qflowd.cli.commands import COMMANDS
+from qflowd.cli.control import command_of, command_options, send
+from qflowd.cli.printing import is_terminal, print_json, print_list
+from qflowd.cli.session import open_client
+
+NO_WORKFLOW: Final = ("start", "terminate")  # are not done to a workflow itself: --workflow selects its instances
+PATTERN: Final = frozenset("*?[")
+WHERE: Final = "A condition that instances must meet: state, workflow, business_date or trigger_type. May be repeated."
+
+
+def _instances_command(action: str) -> click.Command:
+    @click.command(action, help=f"{COMMANDS[action]}\n\nExit code 1 if one is refused, or no daemon answers.")
+    @click.argument("ids", metavar="[ID]...", type=int, nargs=-1)
+    @click.option("--workflow", help="This workflow; with * or ?, or beside other conditions, instances of these.")
+    @click.option("--where", "conditions", metavar="NAME=VALUE", multiple=True, help=WHERE)
+    @click.option("--since", help="Only instances created since: 2d, or an instant.")
+    @click.option("--dry-run", is_flag=True, help="Only list the instances that would be touched.")
+    @command_options
+    def command(
+        *,
+        ids: tuple[int, ...],
+        workflow: str | None,
+        conditions: tuple[str, ...],
+        since: str | None,
+        dry_run: bool,
+        reason: str | None,
+        no_wait: bool,
+        as_json: bool,
+    ) -> int:
+        targets: list[dict[str, Any]] = [{"instance_id": number} for number in ids]
+        names = [str(number) for number in ids]
+        if many := _many(action, workflow, conditions, since):
+            targets.append(many)
+            names.append(many.get("workflow", ""))
+        if len(ids) > 0 and (many or dry_run):
+            raise click.UsageError("name instances by ID, or choose them by options; not both")
+        if not targets:
+            raise click.UsageError("name instances by ID, or choose them by --workflow, --where or --since")
+        if dry_run:
+            targets = [target | {"args": {"dry_run": True}} for target in targets]
+        with open_client() as client:
+            answers = send(client, action, targets, reason, no_wait=no_wait, on_progress=_show_progress)
+        if as_json:
+            print_json(answers)
+        for name, answer in zip(names, answers, strict=True):
+            _show(f"{action} {name}".rstrip(), answer, as_json=as_json)
+        return exits.ERROR if any(map(_is_bad, answers)) else exits.OK
+
+    return command
+
+
+def _many(action: str, workflow: str | None, conditions: tuple[str, ...], since: str | None) -> dict[str, Any] | None:
+    """The columns of a command for many instances; None if none are chosen."""
+    is_one = workflow is not None and not PATTERN & set(workflow) and action not in NO_WORKFLOW
+    if is_one and not conditions and since is None:
+        return {"workflow": workflow}
+    chosen: dict[str, Any] = {}
+    for condition in conditions:
+        name, equals, value = condition.partition("=")
+        if not equals or name in chosen:
+            raise click.BadParameter(f"{condition!r}: write NAME=VALUE, each name once", param_hint="--where")
+        chosen[name] = value
+    chosen |= {name: value for name, value in (("workflow", workflow), ("since", since)) if value is not None}
+    return {"filter": chosen} if chosen else None
+
+
+def _show_progress(result: dict[str, Any]) -> None:
+    if is_terminal(sys.stderr):
+        click.echo(f"\r{result['matched']} instances so far", err=True, nl=False)
+
+
+def _show(what: str, answer: dict[str, Any], *, as_json: bool) -> None:
+    if error := answer.get("error"):
+        exits.say(f"{what}: {error}")
+        return
+    result = _result(answer)
+    for number, why in result.get("refusals", {}).items():
+        exits.say(f"{number}: {why}")
+    if as_json:
+        return
+    if answer["state"] == "NEW":
+        click.echo(f"{what}: asked")
+    elif "instances" in result:
+        print_list(result["instances"], "id> | workflow | state")
+        click.echo(f"{what}: would touch {_count(result['matched'])}")
+    elif "matched" in result:
+        refused = f", {result['refused']} refused" if result["refused"] else ""
+        click.echo(f"{what}: {_count(result['done'])}{refused}")
+    else:
+        click.echo(f"{what}: done")
+
+
+def _count(number: int) -> str:
+    return f"{number} instance{'s' * (number != 1)}"
+
+
+def _is_bad(answer: dict[str, Any]) -> bool:
+    return bool(answer.get("error") or _result(answer).get("refused"))
+
+
+def _result(answer: dict[str, Any]) -> dict[str, Any]:
+    result = answer.get("result")
+    return result if isinstance(result, dict) else {}
+
+
+terminate, retry, pause, resume, start = map(_instances_command, ("terminate", "retry", "pause", "resume", "start"))
+
+
+def _stopped(result: dict[str, Any]) -> str:
+    return _count(result["done"])
+
+
+stop: Final = command_of(
+    "stop",
+    "workflow",
+    COMMANDS["stop"],
+    click.argument("targets", metavar="WORKFLOW...", nargs=-1, required=True),
+    _stopped,
+)

@@ -1,0 +1,102 @@
+"""Selections of instances: what `commands.filter` and `--where` say, such as all failed runs of `daily_*` since two days."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from fnmatch import fnmatchcase
+from typing import Any, Final
+
+from qflowd.define.documents import Document
+from qflowd.define.fields import Fields
+from qflowd.define.readers import shown, text
+from qflowd.model.durations import format_duration, parse_duration
+from qflowd.model.instants import format_instant, parse_date, parse_instant
+from qflowd.model.states import InstanceState
+
+OPEN: Final = frozenset(state for state in InstanceState if not state.is_final)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Conditions, all of which an instance must meet; one that is None is met by all.
+
+    `workflow`: a pattern with * and ?, of workflow keys and names of single jobs. `since`: created then or later; a
+    number counts seconds back from now.
+    """
+
+    states: frozenset[InstanceState] | None = None
+    workflow: str | None = None
+    business_date: date | None = None
+    trigger_type: str | None = None
+    since: datetime | float | None = None
+
+    def since_at(self, now: datetime) -> datetime | None:
+        """The instant that `since` means."""
+        return now - timedelta(seconds=self.since) if isinstance(self.since, float | int) else self.since
+
+    def has(self, row: Any) -> bool:
+        """Whether an instance (a row of `list_candidates`) meets the conditions, except `since`."""
+        return (
+            (self.states is None or row.state in self.states)
+            and (self.workflow is None or fnmatchcase(row.workflow, self.workflow))
+            and (self.business_date is None or str(row.business_date) == str(self.business_date))
+            and (self.trigger_type is None or row.trigger_type == self.trigger_type)
+        )
+
+    def __str__(self) -> str:
+        states = None if self.states is None else ",".join(sorted(state.name for state in self.states))
+        since = format_instant(self.since) if isinstance(self.since, datetime) else None
+        if isinstance(self.since, float | int):
+            since = format_duration(self.since)
+        about = {
+            "state": "OPEN" if self.states == OPEN else states,
+            "workflow": self.workflow,
+            "business_date": self.business_date,
+            "trigger_type": self.trigger_type,
+            "since": since,
+        }
+        return ", ".join(f"{name}={value}" for name, value in about.items() if value is not None)
+
+
+def read_selection(value: Mapping[str, Any]) -> Selection:
+    """The selection that a JSON object says.
+
+    Raises: ValueError with every fault; an empty one is a fault as well, as it would mean everything.
+    """
+    fields = Fields.of(Document(dict(value)))
+    values = {_NAMES.get(name, name): fields.take(name, read, None) for name, read in _READERS.items()}
+    fields.close()
+    if fields.faults:
+        raise ValueError("; ".join(map(str, fields.faults)))
+    if not any(value is not None for value in values.values()):
+        raise ValueError(f"is empty, which would be every instance; there are {', '.join(_READERS)}")
+    return Selection(**values)
+
+
+def _states(value: Any) -> frozenset[InstanceState]:
+    words = [text(word).upper() for word in (value if isinstance(value, list) else str(value).split(","))]
+    if wrong := [word for word in words if word not in InstanceState.__members__ and word != "OPEN"]:
+        raise ValueError(f"there is no state {wrong[0]!r}; there are OPEN, {', '.join(InstanceState.__members__)}")
+    named = frozenset(InstanceState[word] for word in words if word != "OPEN")
+    return named | OPEN if "OPEN" in words else named
+
+
+def _since(value: Any) -> datetime | float:
+    try:
+        return parse_duration(value)
+    except ValueError:
+        pass
+    try:
+        return parse_instant(text(value))
+    except ValueError:
+        raise ValueError(f'must be a duration such as "2d" or an instant, not {shown(value)}') from None
+
+
+_READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "state": _states,
+    "workflow": text,
+    "business_date": lambda value: parse_date(text(value)),
+    "trigger_type": text,
+    "since": _since,
+}
+_NAMES: Final = {"state": "states"}

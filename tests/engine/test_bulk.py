@@ -1,0 +1,236 @@
+"""Commands for many instances: chosen by a filter or by their workflow, carried out step by step, whatever is lost between."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from qflowd.engine import bulk
+from qflowd.engine.commands import Commands
+from qflowd.engine.control import VERBS
+from qflowd.engine.schedules import Schedules
+from tests.support.lab import FAILED, Lab
+
+CHAIN = {"a": [], "b": ["a"]}
+
+
+def many(lab: Lab, action: str, columns: dict | None = None, /, **conditions) -> tuple[str, object]:
+    """A command with a filter, carried out to its end."""
+    number = lab.ask(action, filter=json.dumps(conditions), **(columns or {}))
+    return to_the_end(lab, number)
+
+
+def of_workflow(lab: Lab, action: str, workflow: str = "chain", **columns) -> tuple[str, object]:
+    return to_the_end(lab, lab.ask(action, workflow=workflow, **columns))
+
+
+def to_the_end(lab: Lab, number: int) -> tuple[str, object]:
+    while not lab.commands.tick():
+        pass
+    return lab.answer(number)
+
+
+def failed(lab: Lab, workflow: str = "chain", count: int = 1, **columns) -> list[int]:
+    numbers = [lab.start(workflow, **columns) for _ in range(count)]
+    lab.run({"a": FAILED})
+    return numbers
+
+
+@pytest.fixture
+def chains(lab: Lab) -> Lab:
+    for key in ("daily_bars", "daily_news", "chain"):
+        lab.workflow(key, CHAIN)
+    return lab
+
+
+def test_what_a_filter_selects_is_retried_and_nothing_else(chains):
+    old = failed(chains, "daily_bars")
+    chains.clock.advance(3 * 86400)
+    new, other = failed(chains, "daily_news", 2), failed(chains, "chain")
+    chains.sql("UPDATE qflow.workflow_instance SET created_at = started_at")  # by the clock that was set
+    answer = many(chains, "retry", state="FAILED", workflow="daily_*", since="2d")
+    assert answer == ("DONE", {"matched": 2, "done": 2, "refused": 0, "refusals": {}})
+    assert [chains.state(number) for number in [*old, *new, *other]] == ["FAILED", "RUNNING", "RUNNING", "FAILED"]
+    chains.run()
+    chains.check(drained=True)
+
+
+def test_every_condition_is_met(chains):
+    number = chains.start("chain", business_date="2026-11-20", trigger_type="cron")
+    chains.start("chain", business_date="2026-11-19", trigger_type="cron")
+    chains.start("chain", business_date="2026-11-20")
+    since = (chains.clock.now() - timedelta(hours=1)).isoformat()
+    about = {"state": ["RUNNING", "PAUSED"], "business_date": "2026-11-20", "trigger_type": "cron", "since": since}
+    assert many(chains, "pause", **about)[1]["done"] == 1
+    assert chains.state(number) == "PAUSED"
+
+
+def test_a_dry_run_lists_what_it_would_touch_and_touches_nothing(chains):
+    numbers = failed(chains, count=2)
+    answer = many(chains, "retry", {"args": '{"dry_run":true}'}, state="FAILED")
+    instances = [{"id": number, "workflow": "chain", "state": "FAILED"} for number in numbers]
+    assert answer == ("DONE", {"matched": 2, "instances": instances, "dry_run": True})
+    assert {chains.state(number) for number in numbers} == {"FAILED"}
+    state, error = chains.command("retry", numbers[0], args='{"dry_run":true}')
+    assert (state, error) == ("REJECTED", "args: dry_run is for commands with a filter, or for a workflow's instances")
+
+
+def test_a_filter_that_matches_nothing_is_rejected(chains):
+    chains.start("chain")
+    said = "no instance matches state=FAILED, workflow=daily_*; `qflowd ps` lists those there are"
+    assert many(chains, "retry", state="FAILED", workflow="daily_*") == ("REJECTED", said)
+    assert chains.sql("SELECT COUNT(*) FROM qflow.bulk_command") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("conditions", "why"),
+    [
+        ({}, "is empty, which would be every instance; there are state, workflow, "),
+        ({"state": "BROKEN"}, "there is no state 'BROKEN'; there are OPEN, READY, "),
+        ({"since": "yesterday"}, 'must be a duration such as "2d" or an instant, not '),
+        ({"stat": "FAILED"}, "unknown key; did you mean state?"),
+        ({"business_date": "2026-13-01"}, "business_date"),
+    ],
+)
+def test_a_filter_that_cannot_be_meant_is_rejected(chains, conditions, why):
+    state, error = many(chains, "pause", **conditions)
+    assert (state, error.startswith("filter: ")) == ("REJECTED", True)
+    assert why in error
+
+
+def test_an_action_that_is_not_for_many_instances_says_which_are(chains):
+    state, error = many(chains, "enable", state="OPEN")
+    assert (state, error.split(";")[0]) == ("REJECTED", "enable does not take a filter")
+
+
+def test_what_is_refused_is_counted_and_says_why(chains):
+    number, other = chains.start("chain"), chains.start("chain", hold=1)
+    state, result = many(chains, "pause", state="OPEN")
+    assert (state, result["matched"], result["done"], result["refused"]) == ("DONE", 2, 1, 1)
+    assert result["refusals"][str(other)].startswith(f"instance {other} is READY; only one that is RUNNING")
+    assert chains.state(number) == "PAUSED"
+
+
+def test_instances_of_other_tenants_are_not_touched(chains):
+    number = chains.start(job="work", tenant="others")
+    chains.start("chain")
+    assert many(chains, "terminate", state="OPEN")[1]["matched"] == 1
+    assert chains.column("workflow_instance", "intent", number) == 0
+
+
+def test_thousands_are_done_in_bounded_steps_and_the_result_tells_how_far_it_is(chains, monkeypatch):
+    monkeypatch.setitem(VERBS, "pause", VERBS["pause"]._replace(batch=3))
+    monkeypatch.setattr(bulk, "LOOKS", 5)
+    numbers = [chains.start("chain") for _ in range(8)]
+    asked = chains.ask("pause", filter='{"workflow":"chain"}')
+    assert chains.commands.tick() == 0
+    [(state, result)] = chains.sql(f"SELECT state, result FROM qflow.commands WHERE id = {asked}")
+    assert (state, json.loads(result)) == ("NEW", {"matched": 3, "done": 3, "refused": 0, "refusals": {}})
+    late = chains.start("chain")
+    # Another daemon continues where this one was lost.
+    chains.commands = Commands(chains.store, chains.plans, chains.lanes, chains.jobs, chains.topics)
+    assert to_the_end(chains, asked)[1]["done"] == 8
+    assert {chains.state(number) for number in numbers} == {"PAUSED"}
+    assert chains.state(late) == "RUNNING", "it was not there when the command was taken"
+    assert chains.sql("SELECT COUNT(*) FROM qflow.bulk_command") == [(0,)]
+
+
+def test_what_a_client_writes_as_result_does_not_say_where_a_command_continues(chains):
+    number = chains.start("chain")
+    chains.sql(
+        "INSERT INTO qflow.commands (action, filter, result) VALUES "
+        """('pause', '{"state":"OPEN"}', '{"after":99999,"last":99999,"matched":5}')"""
+    )
+    while not chains.commands.tick():
+        pass
+    assert chains.state(number) == "PAUSED"
+
+
+# ------------------------------------------------------------------------------------------------ workflows
+
+
+def wait_reason(lab: Lab, workflow: str = "chain") -> str | None:
+    rows = lab.store.read(lambda tx: tx.run("list_workflows", tenant="default"))
+    return next(row.wait_reason for row in rows if row.workflow == workflow)
+
+
+def test_a_workflow_stands_still_with_its_instances_and_what_is_submitted_meanwhile(chains):
+    number, other = chains.start("chain"), chains.start("daily_bars")
+    answer = of_workflow(chains, "pause", reason="restated", requested_by="ada")
+    result = {"workflow": "chain", "matched": 1, "done": 1, "refused": 0, "refusals": {}}
+    assert answer == ("DONE", result)
+    assert wait_reason(chains).startswith("paused by ada since 2026-11-20")
+    late = chains.start("chain")
+    assert [chains.state(each) for each in (number, late, other)] == ["PAUSED", "PAUSED", "RUNNING"]
+    chains.sweep_all()
+    assert chains.states(late) == chains.states(number) == {"a": "HELD", "b": "PENDING"}
+    assert {row.id >> 20 for row in chains.claim()} == {other}
+    chains.check()
+    assert of_workflow(chains, "resume")[1]["done"] == 2
+    assert wait_reason(chains) is None
+    chains.sweep_all()
+    chains.run()
+    assert [chains.state(each) for each in (number, late)] == ["SUCCESS", "SUCCESS"]
+
+
+def test_what_a_person_paused_stays_paused_when_its_workflow_is_resumed(chains):
+    number, other = chains.start("chain"), chains.start("chain")
+    chains.command("pause", number)
+    of_workflow(chains, "pause")
+    assert of_workflow(chains, "resume")[1]["matched"] == 1
+    assert (chains.state(number), chains.state(other)) == ("PAUSED", "RUNNING")
+
+
+def test_the_schedule_of_a_paused_workflow_does_not_fire_and_continues_from_the_resume_on(lab):
+    lab.workflow("chain", CHAIN, schedule={"cron": "0 * * * *", "catchup": "all(10)"})
+    of_workflow(lab, "pause")
+    lab.clock.advance(5 * 3600)
+    schedules = Schedules(lab.store, lab.topics)
+    schedules.tick()
+    assert lab.sql("SELECT COUNT(*) FROM qflow.submissions") == [(0,)]
+    [shown] = lab.store.read(lambda tx: tx.run("list_schedules", tenant="default"))
+    assert shown.next_fire_at is None
+    of_workflow(lab, "resume")
+    schedules.tick()
+    assert lab.sql("SELECT COUNT(*) FROM qflow.submissions") == [(0,)], "nothing is caught up"
+    lab.clock.advance(3600)
+    schedules.tick()
+    assert lab.sql("SELECT COUNT(*) FROM qflow.submissions") == [(1,)]
+
+
+def test_nobody_has_a_turn_in_a_paused_workflow(lab):
+    lab.workflow("chain", CHAIN, concurrency="sequential")
+    first, second = lab.start("chain"), lab.start("chain")
+    rows = lab.claim()
+    of_workflow(lab, "pause")
+    lab.ends(rows)
+    lab.command("terminate", first)
+    lab.sweep_all()
+    lab.turns.tick()
+    assert (lab.state(first), lab.state(second)) == ("TERMINATED", "READY")
+    of_workflow(lab, "resume")
+    assert "turn" in lab.published or lab.turns.tick() == 0
+    lab.turns.tick()
+    assert lab.state(second) == "RUNNING"
+
+
+def test_a_workflow_that_is_not_paused_is_not_resumed(chains):
+    state, error = of_workflow(chains, "resume")
+    assert (state, error.split(";")[0]) == ("REJECTED", "workflow 'chain' is not paused")
+    assert of_workflow(chains, "pause", "nothing")[1].startswith("there is no workflow 'nothing'")
+    assert chains.command("stop") == ("REJECTED", "stop needs a workflow")
+
+
+def test_a_workflow_is_stopped_and_its_failed_instances_are_retried(chains):
+    assert of_workflow(chains, "retry") == ("REJECTED", "workflow 'chain' has no failed instance to retry")
+    bad = failed(chains, count=2)
+    good, held, other = chains.start("chain"), chains.start("chain", hold=1), chains.start("daily_bars")
+    assert of_workflow(chains, "stop")[1]["done"] == 2
+    chains.sweep_all()
+    assert [chains.state(each) for each in (good, held, other)] == ["TERMINATED", "TERMINATED", "RUNNING"]
+    assert of_workflow(chains, "retry")[1]["done"] == 2
+    chains.run()
+    assert {chains.state(each) for each in bad} == {"SUCCESS"}
+    chains.check(drained=False)
