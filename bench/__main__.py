@@ -12,13 +12,14 @@ import os
 import platform
 from statistics import median
 
-from bench import admission, broadcast, endurance, footprint, latency, reload, throughput
+from bench import admission, broadcast, endurance, footprint, latency, maps, reload, throughput
 from bench.builds import CURRENT, Build, checked_out
 from bench.rig import DATABASES, MakeRig, rigs
 
 # Each measures one run on one database: measure(make_rig, build, args) -> name of a figure -> its value.
 BENCHES = {
     "throughput": throughput,
+    "maps": maps,
     "admission": admission,
     "latency": latency,
     "footprint": footprint,
