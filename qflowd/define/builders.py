@@ -55,9 +55,20 @@ class TaskBuilder:
         chunk: int | None = None,
         max_parallel: int | None = None,
         label: str | None = None,
+        fail_pct: float | None = None,
+        min_ok: int | None = None,
     ) -> Self:
-        """Run the job once for each item of a list, or of an expression that gives one; params know `item` and `index`."""
-        return self._with(map=items, chunk=chunk, max_parallel=max_parallel, label=label)
+        """Run the job once for each item of a list, or of an expression that gives one; params know `item` and `index`.
+
+        Args:
+            chunk: items are lists of so many.
+            max_parallel: how many items are open at a time.
+            label: what an item is called.
+            fail_pct, min_ok: the share of items that may fail, in percent, and how many must not, if that is not all.
+        """
+        tolerate = {"fail_pct": fail_pct, "min_ok": min_ok}
+        tolerate = {name: value for name, value in tolerate.items() if value is not None}
+        return self._with(map=items, chunk=chunk, max_parallel=max_parallel, label=label, tolerate=tolerate or None)
 
     def with_on_failure(self, what: str) -> Self:
         """`fail`: its failure fails the instance; `continue`: the tasks that depend on it run without its output."""

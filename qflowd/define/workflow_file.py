@@ -10,14 +10,14 @@ from qflowd.define.concurrency import read_concurrency
 from qflowd.define.documents import Document, Format
 from qflowd.define.fields import Fields
 from qflowd.define.finally_tasks import with_ends
-from qflowd.define.readers import Reader, flag, key_text, kind, mapping, one_of, short_text, strings, whole
+from qflowd.define.readers import Reader, flag, key_text, kind, mapping, number, one_of, short_text, strings, whole
 from qflowd.define.settings import read_settings
 from qflowd.define.workflow_check import check_concurrency, check_defaults, check_params, check_schedule, check_tasks
 from qflowd.model import cron
 from qflowd.model.durations import parse_duration
 from qflowd.model.errors import InvalidWorkflow
 from qflowd.model.names import fault_in_task_key
-from qflowd.model.workflow import Edge, Json, OnFailure, Schedule, Settings, Task, TriggerRule, Workflow
+from qflowd.model.workflow import Edge, Json, OnFailure, Schedule, Settings, Task, Tolerance, TriggerRule, Workflow
 
 MOST_TASKS: Final = 100_000
 MOST_CATCHUP: Final = 10_000
@@ -33,6 +33,7 @@ MAP_KEYS: Final[Mapping[str, Reader[Any]]] = {
     "chunk": whole(1, 1_000_000),
     "max_parallel": whole(1, 1_000_000),
     "label": short_text(200),
+    "tolerate": mapping,
 }
 
 _Catchup = Literal["none", "last", "all"]
@@ -135,7 +136,7 @@ def _task(key: str, fields: Fields) -> Task:
         trigger_rule=fields.take("trigger_rule", _trigger_rule, "all_success"),
         when=fields.take("when", _when, None),
         map=fields.take("map", read_map, None),
-        **{name: fields.take(name, read, None) for name, read in MAP_KEYS.items()},
+        **({name: fields.take(name, read, None) for name, read in MAP_KEYS.items()} | {"tolerate": _tolerate(fields)}),
         on_failure=fields.take("on_failure", _on_failure, "fail"),
     )
     if task.map is None:
@@ -143,6 +144,17 @@ def _task(key: str, fields: Fields) -> Task:
             fields.fault("needs `map`, the list that it is about", name)
     fields.close(_LATER_KEYS)
     return task
+
+
+def _tolerate(fields: Fields) -> Tolerance | None:
+    inner = fields.section("tolerate")
+    tolerance = Tolerance(
+        fail_pct=inner.take("fail_pct", number(0, 100), None), min_ok=inner.take("min_ok", whole(0, 1_000_000), None)
+    )
+    inner.close()
+    if isinstance(written := fields.data.get("tolerate"), dict) and not written:
+        fields.fault("needs fail_pct, min_ok or both", "tolerate")
+    return None if tolerance == Tolerance() else tolerance
 
 
 def read_map(value: Json) -> Json:

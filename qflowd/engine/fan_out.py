@@ -53,6 +53,7 @@ class Opening(NamedTuple):
     row: Claimed
     part: Part
     fresh: Items | None
+    needed: int  # of them must not fail
     ended: int = 0
     bad: int = 0
 
@@ -61,7 +62,9 @@ class Opening(NamedTuple):
 class Expanded:
     """The heads that do not wait: those whose items have all ended (or that have none), and those that failed."""
 
-    ended: list[tuple[Claimed, int, int]] = field(default_factory=list)  # with how many items, and how many failed
+    ended: list[tuple[Claimed, int, int]] = field(
+        default_factory=list
+    )  # with how many items, and how many failed if too many did
     failed: list[tuple[Claimed, Exception]] = field(default_factory=list)
 
 
@@ -87,7 +90,8 @@ def expand(store: Store, instances: Instances, rows: Sequence[Claimed], limits: 
             expanded.failed.append((row, problem))
             continue
         if opening.ended == opening.part.items:
-            expanded.ended.append((row, opening.ended, opening.bad))
+            is_failed = opening.needed > opening.ended - opening.bad
+            expanded.ended.append((row, opening.ended, opening.bad if is_failed else 0))
             continue
         openings.append(opening)
         weight += opening.part.end - opening.part.start
@@ -112,7 +116,8 @@ def _look(tx: Tx, instances: Instances, row: Claimed) -> Opening:
             for item in tx.run("count_ended_items", first=first, last=first + fan_out.items - 1)
         }
         bad = sum(count for state, count in states.items() if rules.item_worth(state).bad)
-        return Opening(row, _next_part(tx, instances, fan_out, 0), None, sum(states.values()), bad)
+        needed = rules.needed(fan_out.items, node.task.tolerate)
+        return Opening(row, _next_part(tx, instances, fan_out, 0), None, needed, sum(states.values()), bad)
     items = evaluate(node.task, _scope(tx, instances, node, row))
     next_ordinal = tx.one("load_next_ordinals", rows=[(number,)]).next_ordinal
     if next_ordinal + len(items) > ORDINALS:
@@ -120,8 +125,11 @@ def _look(tx: Tx, instances: Instances, row: Claimed) -> Opening:
             f"map: {len(items):,} items are too many: an instance has at most {ORDINALS:,} rows (ORDINALS), and "
             f"{next_ordinal:,} are taken. Give the task a `chunk`"
         )
+    needed = rules.needed(len(items), node.task.tolerate)
+    if needed > len(items):
+        raise ExpressionFailed(f"tolerate: min_ok is {needed:,}, and the list has {len(items):,} items")
     end = min(len(items), window_of(node))
-    return Opening(row, Part(row.id, len(items), 0, end, _labels(instance, node, items, 0, end)), items)
+    return Opening(row, Part(row.id, len(items), 0, end, _labels(instance, node, items, 0, end)), items, needed)
 
 
 def _scope(tx: Tx, instances: Instances, node: Node, row: Claimed) -> dict[str, Any]:
@@ -174,9 +182,9 @@ def _write(tx: Tx, openings: Sequence[Opening], limits: str) -> list[Part]:
     numbers = sorted({instance_of(opening.row.id) for opening in openings})
     before = {row.id: row.next_ordinal for row in tx.run("load_next_ordinals", rows=[(number,) for number in numbers])}
     after, heads, parts = dict(before), [], []
-    for row, part, fresh, ended, bad in openings:
+    for row, part, fresh, needed, ended, bad in openings:
         number = instance_of(row.id)
-        heads.append((row.id, row.fence, part.items - ended, part.items - (ended - bad), bad))
+        heads.append((row.id, row.fence, part.items - ended, needed - (ended - bad), bad))
         parts.append(part if fresh is None else part._replace(first_ordinal=after[number]))
         after[number] += 0 if fresh is None else part.items
         if after[number] > ORDINALS:
@@ -226,17 +234,17 @@ def advance_heads(tx: Tx, instances: Instances, arrivals: Sequence[tuple[int, in
         _insert(tx, parts)
     ended = tx.run("find_ended_heads", rows=closing) if closing else []
     if failed := [head for head in ended if head.state == TaskState.FAILED]:
-        tx.run("insert_attempts", rows=[_attempt(tx, head, tx.now) for head in failed], daemon_id=None)
+        tx.run("insert_attempts", rows=[_attempt(tx, instances, head, tx.now) for head in failed], daemon_id=None)
     return Advanced(ended, bool(parts))
 
 
-def _attempt(tx: Tx, head: Any, now: datetime) -> AttemptRow:
+def _attempt(tx: Tx, instances: Instances, head: Any, now: datetime) -> AttemptRow:
     """What people read of a head that failed."""
     number = instance_of(head.id)
     first = number * ORDINALS + head.first_ordinal
-    item = tx.one("first_failure", id=number, first=first, last=first + head.items - 1)
+    item = tx.one("first_failed_item", first=first, last=first + head.items - 1)
     error = f"{head.bad_parents:,} of {head.items:,} items did not succeed"
     if item is not None:
-        error += f"; the first: {item.task}: {item.error or 'failed'}"
+        error += f"; the first: {instances[number].plan.name_of(item)}: {item.error or 'failed'}"
     state, reason = int(TaskState.FAILED), int(Reason.ERROR)
     return AttemptRow(head.id, head.done_fence, head.attempt, state, reason, head.started_at, now, error=error[:2000])

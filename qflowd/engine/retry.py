@@ -142,7 +142,8 @@ def _recount_head(rows: Rows, ordinal: int, states: Mapping[int, TaskState]) -> 
     worths = [rules.item_worth(state) for state in parts if state.is_final]
     state = TaskState.PENDING if len(worths) < len(parts) else TaskState.READY
     gain, bad = sum(worth.gain for worth in worths), sum(worth.bad for worth in worths)
-    return Recounted(ordinal, state, items - len(worths), items - gain, bad)
+    need = rules.needed(items, rows.plan.tasks[ordinal].tolerate) - gain
+    return Recounted(ordinal, state, items - len(worths), need, bad)
 
 
 class Locked(NamedTuple):

@@ -8,10 +8,11 @@ condition never is. `always` counts as `all_done` does. A tolerated failure is a
 `any_success`, which looks for a result.
 """
 
+import math
 from typing import NamedTuple
 
 from qflowd.model.states import TaskState
-from qflowd.model.workflow import TriggerRule
+from qflowd.model.workflow import Tolerance, TriggerRule
 
 
 class Worth(NamedTuple):
@@ -60,6 +61,14 @@ def worth(
     if outcome is TaskState.FAILED and tolerated and rule != "any_success":
         return FAVOURABLE if condition else NEUTRAL
     return BAD
+
+
+def needed(items: int, tolerance: Tolerance | None) -> int:
+    """How many items of a map must not fail for it to succeed."""
+    if tolerance is None:
+        return items
+    least = 0 if tolerance.fail_pct is None else items - math.floor(items * tolerance.fail_pct / 100)
+    return max(least, tolerance.min_ok or 0)
 
 
 def item_worth(outcome: TaskState) -> Worth:

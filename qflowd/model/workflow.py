@@ -69,6 +69,13 @@ class Edge(_Record, frozen=True):
     condition: str | None = None
 
 
+class Tolerance(_Record, frozen=True):
+    """How many items of a map may fail: a share of `fail_pct` percent, and `min_ok` must not. None: no such rule."""
+
+    fail_pct: float | None = None
+    min_ok: int | None = None
+
+
 class Task(_Record, frozen=True):
     """A node of the workflow. `params` None: workflow params of the same names as the job's parameters.
 
@@ -89,6 +96,7 @@ class Task(_Record, frozen=True):
     chunk: int | None = None
     max_parallel: int | None = None  # items that are open at a time
     label: str | None = None  # what people call an item, with expressions
+    tolerate: Tolerance | None = None
     on_failure: OnFailure = "fail"
 
 

@@ -62,6 +62,11 @@ SELECT t.id, t.state, t.node, t.kind, t.round, t.done_fence, t.attempt, t.bad_pa
 FROM {rows: id bigint} r JOIN qflow.task_instance t ON t.id = r.id JOIN qflow.fan_out f ON f.task_id = r.id
 WHERE t.state IN ({task.SUCCESS}, {task.FAILED}) AND t.open_parents <= 0
 
+-- name: first_failed_item
+SELECT t.node, t.map_index, t.label, a.error FROM qflow.task_instance t
+LEFT JOIN qflow.attempt a ON a.task_id = t.id AND a.fence = t.done_fence
+WHERE t.id BETWEEN :first AND :last AND t.state = {task.FAILED} ORDER BY t.id LIMIT 1
+
 -- name: load_item_outputs
 SELECT t.id, t.map_index, t.output, l.task_id AS large_id FROM qflow.fan_out f
 JOIN qflow.task_instance t ON t.id BETWEEN :first + f.first_ordinal AND :first + f.first_ordinal + f.items - 1

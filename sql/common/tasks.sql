@@ -72,12 +72,13 @@ SELECT r.id, t.state, COUNT(*) AS tasks FROM {rows: id bigint} r
 JOIN qflow.task_instance t ON t.id BETWEEN r.id * 1048576 AND r.id * 1048576 + 1048575 GROUP BY r.id, t.state
 
 -- name: count_tolerated
--- Of these instances: failed tasks that do not fail theirs.
+-- Of these instances: failed tasks that do not fail theirs, items of maps that have succeeded among them.
 SELECT r.id, COUNT(*) AS tasks FROM {rows: id bigint} r
 JOIN qflow.workflow_instance i ON i.id = r.id
 JOIN qflow.task_instance t ON t.id BETWEEN r.id * 1048576 AND r.id * 1048576 + 1048575
 JOIN qflow.workflow_node n ON n.version_id = i.version_id AND n.node = t.node
-WHERE t.state = {task.FAILED} AND n.may_fail = 1 GROUP BY r.id
+WHERE t.state = {task.FAILED} AND (n.may_fail = 1 OR t.map_index IS NOT NULL AND EXISTS (
+    SELECT 1 FROM qflow.task_instance h WHERE h.id = r.id * 1048576 + t.node AND h.state = {task.SUCCESS})) GROUP BY r.id
 
 -- name: close_instances
 {update: qflow.workflow_instance i, id bigint, state smallint, reason smallint, error text, succeeded int, failed int, skipped int

@@ -390,3 +390,59 @@ def test_a_map_under_a_rule_waits_for_failed_parents_and_their_retry_makes_its_i
     after = {row[0] for row in lab.sql("SELECT id FROM qflow.task_instance WHERE map_index IS NOT NULL")}
     assert not before & after, "what was logged of other items is not shown as theirs"
     lab.check(drained=True)
+
+
+@pytest.mark.parametrize(
+    ("tolerate", "failed", "ended"),
+    [
+        ({"fail_pct": 50}, 2, "SUCCESS"),
+        ({"fail_pct": 50}, 3, "FAILED"),
+        ({"fail_pct": 24}, 1, "FAILED"),  # of 4 items none is 24 %
+        ({"min_ok": 1}, 3, "SUCCESS"),
+        ({"min_ok": 1}, 4, "FAILED"),
+        ({"fail_pct": 100}, 4, "SUCCESS"),
+        ({"fail_pct": 75, "min_ok": 2}, 2, "SUCCESS"),
+        ({"fail_pct": 75, "min_ok": 2}, 3, "FAILED"),
+    ],
+)
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_map_tolerates_as_many_failed_items_as_it_says(lab, tolerate, failed, ended, at_once):
+    number = daily(lab, {"symbols": [0, 1, 2, 3]}, tolerate=tolerate)
+    items = lab.claim()
+    final = [lab.final(row, FAILED if i < failed else SUCCESS) for i, row in enumerate(items)]
+    for part in [final] if at_once else [final[:1], final[1:]]:
+        lab.check()
+        lab.finish(*part)
+    lab.run()
+    assert (lab.states(number)["bars"], lab.state(number)) == (ended, ended)
+    row = lab.store.read(lambda tx: tx.one("show_instance", tenant="default", id=number))
+    assert row.reason == ("tolerated" if ended == "SUCCESS" else "error")
+    lab.check(drained=True)
+    if ended == "FAILED":
+        assert lab.command("retry", number)[1]["tasks"] == failed
+        lab.check()
+        lab.run()
+        assert lab.state(number) == "SUCCESS"
+        lab.check(drained=True)
+
+
+def test_a_list_shorter_than_what_must_succeed_fails_at_once(lab):
+    number = daily(lab, {"symbols": []}, tolerate={"min_ok": 2})
+    lab.run()
+    error = "task bars: tolerate: min_ok is 2, and the list has 0 items"
+    assert lab.column("workflow_instance", "error", number) == error
+    lab.check(drained=True)
+
+
+def test_a_tolerant_map_that_was_terminated_ends_as_its_items_did(lab):
+    number = daily(lab, tolerate={"min_ok": 2})
+    held = lab.claim()
+    lab.command("terminate", number)
+    lab.sweep.tick()
+    lab.finish(lab.final(held[0], FAILED), *(lab.final(row) for row in held[1:]))
+    lab.sweep.tick()
+    head = number * ORDINALS + 1
+    assert lab.command("retry", number, task_id=head)[0] == "DONE"
+    lab.run()
+    assert lab.states(number)["bars"] == "SUCCESS"
+    lab.check(drained=True)

@@ -39,6 +39,7 @@ tasks:
     chunk: 50
     max_parallel: 8
     label: "from {{ item[0] }}"
+    tolerate: {fail_pct: 5, min_ok: 100}
     on_failure: continue
   check: {job: check_bars, after: {bars: "{{ bars.output.ok }}", universe: true}}
 """
@@ -58,7 +59,7 @@ def built():
         .with_memory("512MB")
         .with_trigger_rule("all_done")
         .with_when("params.n > 2")
-        .with_map("{{ universe.output }}", chunk=50, max_parallel=8, label="from {{ item[0] }}")
+        .with_map("{{ universe.output }}", chunk=50, max_parallel=8, label="from {{ item[0] }}", fail_pct=5, min_ok=100)
         .with_on_failure("continue")
     )
     return (

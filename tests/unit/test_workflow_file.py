@@ -215,6 +215,14 @@ def test_a_key_of_later_work_is_not_supported_yet(key):
         (tasks("a: {job: j, map: [1], chunk: 0}"), "tasks.a.chunk: must be a whole number from 1 to 1000000, not 0"),
         (tasks("a: {job: j, map: [1], max_parallel: x}"), "tasks.a.max_parallel: must be a whole number"),
         (tasks("b: {job: j}\na: {job: j, map: [1], after: b, trigger_rule: any_success}"), "not supported with `map`"),
+        (
+            tasks("a: {job: j, map: [1], tolerate: {fail_pct: 101}}"),
+            "tasks.a.tolerate.fail_pct: must be a number from 0",
+        ),
+        (tasks("a: {job: j, map: [1], tolerate: {min_ok: -1}}"), "tasks.a.tolerate.min_ok: must be a whole number"),
+        (tasks("a: {job: j, map: [1], tolerate: {min: 1}}"), "tasks.a.tolerate.min: unknown key"),
+        (tasks("a: {job: j, map: [1], tolerate: 5}"), "tasks.a.tolerate: must hold keys and values, not a number"),
+        (tasks("a: {job: j, map: [1], tolerate: {}}"), "tasks.a.tolerate: needs fail_pct, min_ok or both"),
         (tasks("a: {job: j, chunk: 5}"), "tasks.a.chunk: needs `map`, the list that it is about"),
         (
             tasks("b: {job: j}\na: {job: j, after: b, map: [1], label: '{{ b.output }}'}"),
