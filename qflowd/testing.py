@@ -32,6 +32,7 @@ from qflowd.engine.executor import Executor
 from qflowd.engine.instances import Instances
 from qflowd.engine.intake import Intake
 from qflowd.engine.logs import Logs
+from qflowd.engine.saga import Compensate
 from qflowd.engine.schedules import Schedules
 from qflowd.engine.service import Topics
 from qflowd.engine.sweep import Sweep
@@ -185,6 +186,7 @@ class Harness:
             Admit(store, intake, lanes, topics),
             Sweep(store, topics),
             Turns(store, plans, lanes, jobs, topics),
+            Compensate(store, plans, lanes, jobs, topics),
         )
 
     def settle(self) -> None:
@@ -302,6 +304,7 @@ def _job(function: Function, name: str | None) -> Job:
         doc=spec.doc,
         params_schema=params_schema(function),
         settings=msgspec.structs.replace(spec.settings, memory=None),  # no thread has a limit of its own
+        compensation=spec.compensation,
     )
 
 

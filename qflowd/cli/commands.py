@@ -34,6 +34,7 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "terminate": "Stop instances: kill what runs, cancel what has not started.",
         "stop": "Stop all open instances of workflows.",
         "retry": "Run failed tasks of instances again, and what depends on them.",
+        "compensate": "Undo what instances that have ended did, by the compensations of their tasks.",
         "pause": "Let nothing more of instances, or of a workflow, begin; what runs ends.",
         "resume": "Let paused instances, or a workflow, continue; start those that were submitted with --hold.",
         "start": "Start instances that were submitted with --hold.",
@@ -56,7 +57,7 @@ COMMANDS: Final = {name: about for commands in GROUPS.values() for name, about i
 # Where those are that do not have a module of their own.
 MODULES: Final = {
     **dict.fromkeys(("ps", "workflows", "schedules", "jobs", "plugins", "daemons", "pools"), "lists"),
-    **dict.fromkeys(("terminate", "stop", "retry", "pause", "resume", "start"), "instances"),
+    **dict.fromkeys(("terminate", "stop", "retry", "compensate", "pause", "resume", "start"), "instances"),
 }
 
 

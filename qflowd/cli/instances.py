@@ -1,4 +1,4 @@
-"""`qflowd pause`, `resume`, `start`, `terminate`, `retry`: commands for instances by their ids, of a workflow, or by a filter.
+"""`qflowd pause`, `resume`, `start`, `terminate`, `retry`, `compensate`: commands for instances by their ids, of a workflow, or by a filter.
 
 `qflowd stop WORKFLOW` is here too.
 """
@@ -14,7 +14,11 @@ from qflowd.cli.control import command_of, command_options, send
 from qflowd.cli.printing import is_terminal, print_json, print_list
 from qflowd.cli.session import open_client
 
-NO_WORKFLOW: Final = ("start", "terminate")  # are not done to a workflow itself: --workflow selects its instances
+NO_WORKFLOW: Final = (
+    "start",
+    "terminate",
+    "compensate",
+)  # are not done to a workflow itself: --workflow selects its instances
 PATTERN: Final = frozenset("*?[")
 WHERE: Final = "A condition that instances must meet: state, workflow, business_date or trigger_type. May be repeated."
 
@@ -114,7 +118,9 @@ def _result(answer: dict[str, Any]) -> dict[str, Any]:
     return result if isinstance(result, dict) else {}
 
 
-terminate, retry, pause, resume, start = map(_instances_command, ("terminate", "retry", "pause", "resume", "start"))
+terminate, retry, compensate, pause, resume, start = map(
+    _instances_command, ("terminate", "retry", "compensate", "pause", "resume", "start")
+)
 
 
 def _stopped(result: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ from qflowd.define.fields import did_you_mean
 from qflowd.define.key_paths import KeyPath
 from qflowd.define.schema import Schema
 from qflowd.model.errors import InvalidExpression
-from qflowd.model.workflow import Job, Workflow
+from qflowd.model.workflow import Job, Task, Workflow
 
 DEFAULT_POOL: Final = "default"
 Problems = Iterator[tuple[KeyPath, str]]  # where in the document, and what
@@ -19,6 +19,8 @@ def remarks(workflow: Workflow, jobs: Mapping[str, Job], pools: Collection[str] 
     """What can be stored and will not run: tasks that no run reaches, and pools that neither a daemon nor this host has."""
     for key, one, other in unreachable(workflow):
         yield ("tasks", key), f"can never run: {one} and {other} above it cannot both hold"
+    if workflow.saga and not any(compensation_of(task, jobs) for task in workflow.tasks):
+        yield ("saga",), "undoes nothing: no task has a compensation (`@job.compensation`, or `compensate: JOB`)"
     for task in workflow.tasks:
         job = jobs.get(task.job)
         pool = task.settings.pool or workflow.defaults.pool or (job and job.settings.pool) or DEFAULT_POOL
@@ -26,9 +28,18 @@ def remarks(workflow: Workflow, jobs: Mapping[str, Job], pools: Collection[str] 
             yield ("tasks", task.key), f"waits until some daemon has pool {pool}; known are {', '.join(sorted(pools))}"
 
 
+def compensation_of(task: Task, jobs: Mapping[str, Job]) -> str:
+    """The job that undoes a task; empty where there is none."""
+    job = jobs.get(task.job)
+    return task.compensate or (job.compensation if job else "")
+
+
 def problems(data: Mapping[str, Any], jobs: Mapping[str, Job]) -> Problems:
     """Every task whose job is unknown, or whose params the job cannot take. Other faults are left to the reader."""
     for key, task in _mapping(data.get("tasks")).items():
+        undo = _mapping(task).get("compensate")
+        if isinstance(undo, str) and undo not in jobs:
+            yield ("tasks", key, "compensate"), f"no job {undo!r} is known{did_you_mean(undo, jobs)}"
         if not isinstance(name := _mapping(task).get("job"), str):
             continue
         if name not in jobs:

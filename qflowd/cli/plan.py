@@ -7,6 +7,7 @@ from typing import Any, Final
 import click
 import msgspec
 
+from qflowd.cli.job_check import compensation_of
 from qflowd.cli.known_jobs import known_jobs
 from qflowd.cli.printing import bold, compact, cut, instant, print_json, print_list, zone
 from qflowd.cli.session import configuration, json_option, merged, open_client, params_options
@@ -69,6 +70,9 @@ def plan(
     print_list([step | {"step": step["level"] + 1, "retries": step["retries"] or ""} for step in steps], columns)
     if unknown := sorted({step["job"] for step in steps} - jobs.keys()):
         click.echo(f"\nnot known here: job {', '.join(unknown)}", err=True)
+    if definition.saga:
+        undone = ", ".join(f"{step['task']} by {step['compensation']}" for step in steps if step["compensation"])
+        click.echo(f"\nif it fails, these are undone ({definition.saga.order}): {undone or 'none'}")
     if schedule:
         off = "" if schedule.enabled and definition.enabled else " (disabled)"
         click.echo(f"\nnext fires of {schedule.cron} {schedule.timezone}{off}, {zone().key}:")
@@ -142,5 +146,6 @@ def _step(node: Node, admission: Admission, jobs: dict[str, Job]) -> dict[str, A
         "timeout": None if settings.timeout is None else format_duration(settings.timeout),
         "priority": settings.priority,
         "map": node.task.map,
+        "compensation": compensation_of(node.task, jobs),
         "params": params,
     }

@@ -1,6 +1,7 @@
 """`qflowd show ID`: one instance, its tasks, what they wait for or returned, and what went wrong."""
 
 from collections import Counter
+from collections.abc import Container
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -35,14 +36,17 @@ def show(*, id: int, everything: bool, tracebacks: bool, as_json: bool) -> None:
                 click.echo(f"Submission {id}: {coloured(state)}: {error or 'no daemon has taken it yet'}")
             return
         info, tasks, attempts = instance.info(), instance.tasks(), instance.attempts()
+        undoing = instance.compensations() if info.saga_state != "NONE" else []
     if as_json:
-        print_json({"instance": info, "tasks": tasks, "attempts": attempts})
+        print_json({"instance": info, "tasks": tasks, "compensations": undoing, "attempts": attempts})
         return
     _show_instance(info)
     if tasks:
-        _show_tasks(tasks, len(tasks) if everything else MOST)
+        _show_tasks("tasks", tasks, len(tasks) if everything else MOST)
+    if undoing:
+        _show_tasks("compensations", undoing, len(undoing) if everything else MOST)
     if failed := [attempt for attempt in attempts if attempt.error]:
-        _show_failures(failed, tracebacks=tracebacks)
+        _show_failures(failed, {task.id for task in undoing}, tracebacks=tracebacks)
 
 
 def _show_instance(info: InstanceInfo) -> None:
@@ -58,6 +62,7 @@ def _show_instance(info: InstanceInfo) -> None:
         "started": instant(info.started_at),
         "finished": info.finished_at and f"{instant(info.finished_at)} ({duration(info.duration_s)})",
         "params": cut(compact(info.params), WIDEST_PARAMS),
+        "saga": info.saga_state if info.saga_state != "NONE" else None,
         "waits": info.wait_reason,
         "error": info.error,
     }
@@ -66,10 +71,10 @@ def _show_instance(info: InstanceInfo) -> None:
             click.echo(f"  {name:<14}{value}")
 
 
-def _show_tasks(tasks: list[TaskInfo], most: int) -> None:
+def _show_tasks(what: str, tasks: list[TaskInfo], most: int) -> None:
     counts = Counter(task.state for task in tasks).most_common()
     summary = ", ".join(f"{count} {coloured(state)}" for state, count in counts)
-    click.echo(f"\n{bold(f'{len(tasks)} tasks')}: {summary}\n" if len(tasks) > 1 else "")
+    click.echo(f"\n{bold(f'{len(tasks)} {what}')}: {summary}\n" if len(tasks) > 1 or what != "tasks" else "")
     # Of many, those that need looking at: failed ones, then those that have not ended.
     first = sorted(tasks, key=lambda task: (task.state != "FAILED", TaskState[task.state].is_final))[:most]
     print_list([_row(task) for task in sorted(first, key=lambda task: task.id)], COLUMNS)
@@ -102,7 +107,8 @@ def _note(task: TaskInfo) -> str:
     return ": ".join(filter(None, (reason, task.wait_reason or first_line(task.error))))
 
 
-def _show_failures(failed: list[AttemptInfo], *, tracebacks: bool) -> None:
+def _show_failures(failed: list[AttemptInfo], undoing: Container[int], *, tracebacks: bool) -> None:
+    """`undoing`: ids of compensations."""
     click.echo(f"\n{bold('Attempts that did not succeed')}")
     for attempt in failed:
         measures = (
@@ -112,7 +118,7 @@ def _show_failures(failed: list[AttemptInfo], *, tracebacks: bool) -> None:
             f"on {attempt.daemon}" if attempt.daemon else "",
         )
         about = ", ".join(filter(None, measures))
-        name = f"{attempt.name} #{attempt.attempt}"
+        name = f"{'undoing ' if attempt.task_id in undoing else ''}{attempt.name} #{attempt.attempt}"
         click.echo(f"  {name} {coloured('FAILED', attempt.reason)} ({about}): {attempt.error}")
         if tracebacks and attempt.traceback:
             click.echo("    " + attempt.traceback.rstrip().replace("\n", "\n    "))

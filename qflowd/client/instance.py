@@ -101,6 +101,10 @@ class Instance:
         """Its tasks in topological order; none before it is admitted, or while it is held."""
         return [TaskInfo(*row) for row in self._client.read_all("show_tasks", instance_id=self._resolve())]
 
+    def compensations(self) -> list[TaskInfo]:
+        """What undoes its tasks, in the order in which that is begun; none before it has to be undone."""
+        return [TaskInfo(*row) for row in self._client.read_all("show_compensations", instance_id=self._resolve())]
+
     def attempts(self) -> list[AttemptInfo]:
         """What was tried, by task: attempts that did not succeed or ran longer than a second, and the last ones."""
         return [AttemptInfo(*row) for row in self._client.read_all("show_attempts", instance_id=self._resolve())]
@@ -152,6 +156,13 @@ class Instance:
         Raises: Rejected if there is nothing to retry; TimeoutError; StoreUnavailable.
         """
         return self._client.command("retry", self._resolve(), reason=reason, timeout=timeout)
+
+    def compensate(self, reason: str | None = None, *, timeout: float | None = 30.0) -> Answer:
+        """Undo what its tasks did, now that it has ended; `wait()` then waits until that is done.
+
+        Raises: Rejected if it has not ended, or there is nothing to undo; TimeoutError; StoreUnavailable.
+        """
+        return self._client.command("compensate", self._resolve(), reason=reason, timeout=timeout)
 
     def pause(self, reason: str | None = None, *, timeout: float | None = 30.0) -> Answer:
         """Let nothing more of it begin: what runs ends, what is ready is HELD, and its timeout stands still.

@@ -26,6 +26,7 @@ from qflowd.engine.limit_settings import save_configured
 from qflowd.engine.logs import Logs
 from qflowd.engine.recount import Recount
 from qflowd.engine.recover import Recover
+from qflowd.engine.saga import Compensate
 from qflowd.engine.schedules import Schedules
 from qflowd.engine.service import Service, ServiceThread, Topics, back_off
 from qflowd.engine.sweep import Sweep
@@ -193,6 +194,7 @@ class Daemon:
             Commands(store, self._plans, self._lanes, self._jobs, topics),
             Sweep(store, topics),
             Turns(store, self._plans, self._lanes, self._jobs, topics),
+            Compensate(store, self._plans, self._lanes, self._jobs, topics),
             Timers(store, topics),
             Schedules(store, topics),
             Recover(store, instances, identity, topics, self.lease),

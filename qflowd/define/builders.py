@@ -106,6 +106,10 @@ class TaskBuilder:
         """Slots that each attempt takes of what all daemons share: `{"vendor:tushare": 1}`."""
         return self._with(limits=dict(limits))
 
+    def with_compensation(self, job: str | None = None, *, on: str | None = None) -> Self:
+        """The job that undoes it, if not the one that its own job names; `on="success"`: only if the task succeeded."""
+        return self._with(compensate=job, compensate_on=on)
+
     def build(self) -> Task:
         """The task.
 
@@ -157,6 +161,10 @@ class WorkflowBuilder:
         """`task` waits for `parent` to end, and then for `condition` to hold."""
         self._edges.append((task, parent, condition))
         return self
+
+    def with_saga(self, name: str | None = None, *, retries: int | None = None, order: str = "reverse") -> Self:
+        """Undo what its tasks did when it fails; `order` is `reverse` or `serial` (one compensation at a time)."""
+        return self._with(saga={"name": name, "retries": retries, "order": order})
 
     def with_params(self, params: Mapping[str, Json] | None = None, **more: Json) -> Self:
         """Declared params: name -> JSON Schema with an optional `default`."""

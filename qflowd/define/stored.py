@@ -50,4 +50,5 @@ def registered_job(
 ) -> Job:
     """The job as a daemon has registered it. Settings that only a newer release knows are left out."""
     readable = read_settings(Fields.of(Document(settings)))
-    return Job(name=name, module="", file=file, hash=code_hash, params_schema=params_schema, settings=readable)
+    about = {"params_schema": params_schema, "settings": readable, "compensation": settings.get("compensation", "")}
+    return Job(name=name, module="", file=file, hash=code_hash, **about)

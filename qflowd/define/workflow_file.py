@@ -17,14 +17,25 @@ from qflowd.model import cron
 from qflowd.model.durations import parse_duration
 from qflowd.model.errors import InvalidWorkflow
 from qflowd.model.names import fault_in_task_key
-from qflowd.model.workflow import Edge, Json, OnFailure, Schedule, Settings, Task, Tolerance, TriggerRule, Workflow
+from qflowd.model.workflow import (
+    Edge,
+    Json,
+    OnFailure,
+    Saga,
+    Schedule,
+    Settings,
+    Task,
+    Tolerance,
+    TriggerRule,
+    Workflow,
+)
 
 MOST_TASKS: Final = 100_000
 MOST_CATCHUP: Final = 10_000
 
 _LATER_KEYS: Final = frozenset({
-    "allow_failure", "approval", "business_date", "calendar", "compensate_on", "compensation",
-    "deadline", "delay", "misfire_grace", "on", "overlap", "quota", "saga", "sensor",
+    "allow_failure", "approval", "business_date", "calendar", "compensation",
+    "deadline", "delay", "misfire_grace", "on", "overlap", "quota", "sensor",
     "signal", "spawn", "wait_for", "window", "workflow",
 })  # fmt: skip
 _LATER_SCHEDULE_KEYS: Final = _LATER_KEYS | {"jitter", "params"}
@@ -77,6 +88,7 @@ def parse_document(document: Document) -> Workflow:
         schedule=_schedule(top),
         timeout=top.take("timeout", parse_duration, None),
         concurrency=read_concurrency(top),
+        saga=_saga(top),
         tasks=_tasks(top),
     )
     top.close(_LATER_KEYS)
@@ -138,6 +150,8 @@ def _task(key: str, fields: Fields) -> Task:
         map=fields.take("map", read_map, None),
         **({name: fields.take(name, read, None) for name, read in MAP_KEYS.items()} | {"tolerate": _tolerate(fields)}),
         on_failure=fields.take("on_failure", _on_failure, "fail"),
+        compensate=fields.take("compensate", key_text("job name"), ""),
+        compensate_on=fields.take("compensate_on", one_of("start", "success"), "start"),
     )
     if task.map is None:
         for name in MAP_KEYS.keys() & fields.data.keys():
@@ -164,6 +178,20 @@ def read_map(value: Json) -> Json:
     if isinstance(value, str) and "{{" in value:
         return value
     raise ValueError(f'must be a list, or an expression such as "{{{{ universe.output }}}}", not {kind(value)}')
+
+
+def _saga(top: Fields) -> Saga | None:
+    value = top.data.get("saga")
+    if not isinstance(value, dict):
+        return Saga() if top.take("saga", flag, False) else None
+    fields = top.section("saga")
+    saga = Saga(
+        name=fields.take("name", short_text(200), ""),
+        retries=fields.take("retries", whole(0, 1000), None),
+        order=fields.take("order", one_of("reverse", "serial"), "reverse"),
+    )
+    fields.close()
+    return saga
 
 
 def _after(fields: Fields) -> tuple[Edge, ...]:

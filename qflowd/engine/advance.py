@@ -4,7 +4,7 @@ Edges belong to the version and live in memory, so all that is sent is `(child, 
 parents in one batch must count twice, and an UPDATE with a join would count them once.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 from qflowd.engine.instances import KnownInstance, TaskRow
@@ -25,9 +25,14 @@ class EndedRow(TaskRow, Protocol):
     def state(self) -> int: ...
 
 
-# Does the condition of an edge hold? Called with the instance's id, the parent's row and the child's node, only where the
-# edge has a condition and its parent succeeded.
-Holds = Callable[[int, EndedRow, int], bool]
+class Edges(Protocol):
+    """What is to be known of the edges below ended rows, and is not in their plan."""
+
+    def holds(self, instance_id: int, parent: EndedRow, child: int) -> bool:
+        """Does the condition of the edge to node `child` hold? Asked only where there is one, and its parent succeeded."""
+
+    def children(self, parents: Sequence[int]) -> Iterable[tuple[int, int]]:
+        """Edges that are stored: (parent, child), both ids of rows."""
 
 
 class Arrivals(NamedTuple):
@@ -71,7 +76,7 @@ class Sums:
         total[2] += bad
 
 
-def add_arrivals(sums: Sums, instance: KnownInstance, rows: Sequence[EndedRow], holds: Holds) -> None:
+def add_arrivals(sums: Sums, instance: KnownInstance, rows: Sequence[EndedRow], edges: Edges) -> None:
     """What ended tasks of one instance, in the order of their ids, bring to the rows that wait for them."""
     plan, first = instance.plan, instance.id * ORDINALS
     has_parts = rows[-1].id % ORDINALS >= len(plan.tasks)  # rows beyond the nodes of the plan
@@ -83,7 +88,7 @@ def add_arrivals(sums: Sums, instance: KnownInstance, rows: Sequence[EndedRow], 
     children, parents, plan_fans, plain = plan.children, plan.parents, plan.fans, sums.plain
     for row in rows:
         if row.state != SUCCESS or is_special:
-            _add_arrivals_of(sums, instance, row, holds)
+            _add_arrivals_of(sums, instance, row, edges)
             continue
         below = children[row.node]
         if (fan := plan_fans[row.node]) is not None:
@@ -114,11 +119,11 @@ def _add_items(sums: Sums, instance: KnownInstance, rows: Sequence[EndedRow]) ->
     return others
 
 
-def _add_arrivals_of(sums: Sums, instance: KnownInstance, row: EndedRow, holds: Holds) -> None:
+def _add_arrivals_of(sums: Sums, instance: KnownInstance, row: EndedRow, edges: Edges) -> None:
     """What one row brings, its state and the conditions of its edges considered."""
     plan, first = instance.plan, instance.id * ORDINALS
     for child in plan.children_of(row.id - first, row.node):
-        gain, bad = arrival(plan, row.node, TaskState(row.state), child, lambda: holds(instance.id, row, child))  # noqa: B023
+        gain, bad = arrival(plan, row.node, TaskState(row.state), child, lambda: edges.holds(instance.id, row, child))  # noqa: B023
         sums.add(first + child, 1, gain, bad)
 
 

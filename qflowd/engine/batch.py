@@ -19,10 +19,15 @@ class Batch:
     checkpoints: list[tuple[int, int, str]] = field(default_factory=list)
     slots: list[tuple[int, str]] = field(default_factory=list)  # task that loses its owner, limits of its lane
     unrun: list[Any] = field(default_factory=list, init=False)  # set as it is written: rows that end because of these
+    compensating: list[int] = field(default_factory=list, init=False)  # set as it is written: instances to be undone
     has_advanced: bool = field(default=False, init=False)  # set as it is written: tasks behind these may be ready now
 
     def __bool__(self) -> bool:
         return any(self.rows())
+
+    def topics(self) -> list[str]:
+        """Those of the services that have something to do once it is written."""
+        return [topic for topic, rows in (("timer", self.rearmed), ("compensate", self.compensating)) if rows]
 
     def add(self, outcome: Outcome) -> None:
         """Take in what is to be written about one row."""

@@ -1,5 +1,6 @@
-"""Conditions: does an edge let its child through? Looked at once its parent has succeeded."""
+"""Edges of ended rows, as far as the database must be asked: conditions, looked at once a parent has succeeded; stored edges."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from qflowd.engine.advance import EndedRow
@@ -20,6 +21,10 @@ class EdgeConditions:
         self._instance_id = 0
         self._texts: dict[int, Output] = {}
         self._scope: dict[str, Any] = {}
+
+    def children(self, parents: Sequence[int]) -> Iterable[tuple[int, int]]:
+        """Stored edges: (parent, child) of these rows."""
+        return self._tx.run("list_children", rows=[(number,) for number in parents])
 
     def holds(self, instance_id: int, parent: EndedRow, child: int) -> bool:
         """Does the condition of the edge from a row that succeeded to node `child` hold? There is one.

@@ -47,15 +47,15 @@ class Dispatch:
         timeout_s: float | None,
         database_id: str,
     ) -> None:
-        self._store, self._backends, self._instances, self._harvest = store, backends, instances, harvest
-        self._timeout_s, self._database_id = timeout_s, database_id
+        self._store, self._backends, self.instances, self._harvest = store, backends, instances, harvest
+        self.timeout_s, self._database_id = timeout_s, database_id
 
     def prepare(self, tx: Tx, claim: Claim) -> Shipment:
         """Read what a claim takes, in its transaction; many rows are rendered while its COMMIT waits for the disk."""
-        gathered = gather(tx, self._instances, claim.lane, claim.rows)
+        gathered = gather(tx, self.instances, claim.lane, claim.rows)
         if len(claim.rows) < WORTH_A_THREAD:
-            return Shipment(claim, partial(render, gathered, self._timeout_s))
-        return Shipment(claim, self._render_thread.submit(render, gathered, self._timeout_s).result)
+            return Shipment(claim, partial(render, gathered, self.timeout_s))
+        return Shipment(claim, self._render_thread.submit(render, gathered, self.timeout_s).result)
 
     def prepare_heads(self, tx: Tx, claim: Claim) -> Shipment:
         """Heads of maps are expanded after the claim, in transactions of their own: their items are rows of the same lane."""
@@ -115,7 +115,7 @@ class Dispatch:
         cancelled = [row for row in claim.rows if instance_of(row.id) in terminating]
         self._harvest.end_unrun(cancelled, TaskState.CANCELLED, Reason.TERMINATED)
         rows = [row for row in claim.rows if instance_of(row.id) not in terminating]
-        expanded = fan_out.expand(self._store, self._instances, rows, claim.lane.key.limits)
+        expanded = fan_out.expand(self._store, self.instances, rows, claim.lane.key.limits)
         held = {row.id for row, _ in expanded.failed} | {row.id for row, _, _ in expanded.ended}
         self._harvest.disown_limits([row for row in rows if row.id not in held])
         for row, items, bad in expanded.ended:
@@ -165,7 +165,7 @@ class Dispatch:
             timeout_s=settings.timeout,
             memory=settings.memory,
             estimate_s=lane.mean_s,
-            instances={number: self._instances[number].facts for number in instances},
+            instances={number: self.instances[number].facts for number in instances},
             database=self._database_id,
             shared_params={task.params: group.shared[task.params] for task in tasks if isinstance(task.params, int)},
             upstreams={n: group.upstreams[n] for task in tasks if (n := task.upstream) is not None},

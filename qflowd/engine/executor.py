@@ -306,8 +306,7 @@ class Executor:
         self._instances.forget(closed)
         if batch:
             self._look_at = 0.0
-        if batch.rearmed:
-            self._topics.publish("timer")
+        self._topics.publish(*batch.topics())
         if closed and batch.attempts:
             self._log_failed(closed)
 

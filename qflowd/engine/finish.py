@@ -151,7 +151,8 @@ def _write(tx: Tx, instances: Instances, batch: Batch, daemon_id: int) -> list[i
     closers = _accept(tx, instances, batch) if batch.final else {}
     if batch.slots:
         slots.give_back(tx, (limits for _, limits in batch.slots))
-    return close.close_instances(tx, closers)
+    closed, batch.compensating = close.close_instances(tx, closers)
+    return closed
 
 
 def _latest(rows: Sequence[Any]) -> list[Any]:
@@ -179,7 +180,7 @@ def _accept(tx: Tx, instances: Instances, batch: Batch) -> dict[int, int]:
     ended = level
     conditions = EdgeConditions(tx, instances)
     while level:
-        rows, doubtful, fans, heads = kinds.arrivals(level, conditions.holds)
+        rows, doubtful, fans, heads = kinds.arrivals(level, conditions)
         batch.has_advanced |= bool(rows or fans)
         unrun: list[Any] = []
         if heads:

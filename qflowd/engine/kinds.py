@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
 
-from qflowd.engine import advance
-from qflowd.engine.advance import Arrivals, EndedRow, Holds, Sums
+from qflowd.engine import advance, compensations
+from qflowd.engine.advance import Arrivals, Edges, EndedRow, Sums
 from qflowd.engine.claim import Claim
 from qflowd.engine.dispatch import Dispatch, Shipment
 from qflowd.engine.instances import KnownInstance
@@ -28,13 +28,14 @@ class Kind(NamedTuple):
     """
 
     on_ready: Callable[[Dispatch, Tx, Claim], Shipment]
-    on_ended: Callable[[Sums, KnownInstance, Sequence[EndedRow], Holds], None]
+    on_ended: Callable[[Sums, KnownInstance, Sequence[EndedRow], Edges], None]
     count_closers: Callable[[Plan, Sequence[EndedRow]], int]
 
 
 KINDS: Mapping[int, Kind] = {
     int(TaskKind.TASK): Kind(Dispatch.prepare, advance.add_arrivals, advance.count_closers),
     int(TaskKind.HEAD): Kind(Dispatch.prepare_heads, advance.add_arrivals, advance.count_closers),
+    int(TaskKind.COMPENSATION): Kind(compensations.prepare, compensations.add_arrivals, compensations.count_closers),
 }
 
 
@@ -59,11 +60,11 @@ def prepare(dispatch: Dispatch, tx: Tx, claim: Claim) -> list[Shipment]:
     return shipments
 
 
-def arrivals(ended: Iterable[tuple[KnownInstance, Sequence[EndedRow]]], holds: Holds) -> Arrivals:
+def arrivals(ended: Iterable[tuple[KnownInstance, Sequence[EndedRow]]], edges: Edges) -> Arrivals:
     """Add up what rows bring to each child. Those of one item are of one instance and one kind, in the order of ids."""
     sums = Sums()
     for instance, rows in ended:
-        kind_of(rows[0].kind).on_ended(sums, instance, rows, holds)
+        kind_of(rows[0].kind).on_ended(sums, instance, rows, edges)
     return sums.total()
 
 

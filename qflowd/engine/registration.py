@@ -63,7 +63,8 @@ def mark_gone(tx: Tx, daemon_id: int, *, has_expired: bool = False) -> None:
 
 
 def _row(job: Job) -> tuple[str, ...]:
-    schema, settings = jsontext.dump(dict(job.params_schema)), jsontext.dump(dump_settings(job.settings))
+    about = dump_settings(job.settings) | ({"compensation": job.compensation} if job.compensation else {})
+    schema, settings = jsontext.dump(dict(job.params_schema)), jsontext.dump(about)
     title, file, doc = map(jsontext.clean_text, (job.title, job.file, job.doc))
     return job.name, title, schema, settings, file, job.hash, doc
 

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from qflowd.engine import advance, close, kinds
+from qflowd.engine.compensate import refuse_compensated, retry_compensations
 from qflowd.engine.conditions import EdgeConditions
 from qflowd.engine.control import (
     Caches,
@@ -30,7 +31,7 @@ from qflowd.engine.request import Refused
 from qflowd.engine.timers import DEADLINE
 from qflowd.model import rules
 from qflowd.model.ids import ORDINALS, instance_of, key_range
-from qflowd.model.states import InstanceState, Reason, TaskState
+from qflowd.model.states import InstanceState, Reason, SagaState, TaskState
 from qflowd.store.tx import Tx
 
 PART = 10_000  # rows written by one statement
@@ -179,6 +180,8 @@ def retry(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
     instances.load(tx, [number * ORDINALS])
     plan = instances[number].plan
     check_place(instance, plan, line)
+    if instance.saga_state == SagaState.COMPENSATION_FAILED:
+        return retry_compensations(tx, number)
     row = {row.id % ORDINALS: row for row in rows}
     states = {ordinal: TaskState(row.state) for ordinal, row in row.items()}
     nodes = {ordinal: row.node for ordinal, row in row.items()}
@@ -208,6 +211,7 @@ def retry(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
 
 
 def _check_instance(instance: Any, rows: Sequence[Any]) -> None:
+    refuse_compensated(instance)
     state = InstanceState(instance.state)
     refuse_terminating(instance)
     if state is InstanceState.READY:
@@ -215,7 +219,8 @@ def _check_instance(instance: Any, rows: Sequence[Any]) -> None:
         if instance.concurrency_key is not None:
             why = "waits for another one of its workflow and has not begun"
         raise Refused(f"instance {instance.id} {why}")
-    if state is InstanceState.SUCCESS and instance.reason != Reason.TOLERATED:
+    is_over = instance.reason != Reason.TOLERATED and instance.saga_state == SagaState.NONE
+    if state is InstanceState.SUCCESS and is_over:
         raise NotPossible(id=instance.id, state=state.name)
     if not rows:
         raise Refused(f"instance {instance.id} is {state.name} and had not begun; submit it anew")

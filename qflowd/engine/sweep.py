@@ -77,7 +77,8 @@ class Sweep:
         self._places: dict[tuple[int, int], int] = {}  # instance and intent -> the first ordinal not swept yet
 
     def tick(self) -> float:
-        flagged = self._store.read(lambda tx: tx.run("list_intents"))
+        rows = self._store.read(lambda tx: tx.run("list_intents"))
+        flagged = [row for row in rows if row.intent in INTENTS]
         keys = {(row.id, row.intent) for row in flagged}
         self._places = {key: place for key, place in self._places.items() if key in keys}
         began = boottime()
@@ -86,7 +87,7 @@ class Sweep:
         ended = [row for row, rows in zip(flagged, left, strict=True) if row.intent == Intent.TERMINATE and rows == 0]
         if ended:
             self._store.instruments.emit(InstancesTerminated(len(ended)))
-            self._topics.publish("turn")
+            self._topics.publish("turn", "compensate")  # one that ran out of its timeout may have to be undone
         if None in left:
             parts: int = sum(-(-row.next_ordinal // PART) for row in flagged)
             return min(took_s * REST, RESTS_S / parts)

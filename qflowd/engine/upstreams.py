@@ -96,11 +96,11 @@ def read_output(store: Store, instances: Instances, asked: Asked) -> tuple[str |
 def reader_of(plan: Plan, row: Any) -> Callable[[Tx, Any], Output] | None:
     """What reads an output that is not on its row (of `load_outputs`); None where there is none."""
     if row.large_id is not None:
-        return _load_large
+        return load_large
     return _load_list if row.state == SUCCESS and row.id % ORDINALS in plan.maps else None
 
 
-def _load_large(tx: Tx, row: Any) -> str | None:
+def load_large(tx: Tx, row: Any) -> str | None:
     """An output of more than 64 KB."""
     return "".join(part.value for part in tx.run("load_large_value", task_id=row.id)) or None
 
@@ -111,7 +111,7 @@ def _load_list(tx: Tx, head: Any) -> Output:
     size = after = 0
     first = head.id - head.id % ORDINALS
     while rows := tx.run("load_item_outputs", head_id=head.id, first=first, after=after, batch=PAGE):
-        page = [row.output or (_load_large(tx, row) if row.large_id is not None else None) or "null" for row in rows]
+        page = [row.output or (load_large(tx, row) if row.large_id is not None else None) or "null" for row in rows]
         outputs += page
         size += sum(map(len, page)) + len(page)
         if size > LARGEST_OUTPUT:

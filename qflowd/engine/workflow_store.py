@@ -83,6 +83,7 @@ def add_version(
         "source_text": text,
         "format": format,
         "hash": digest_of(text),
+        "saga": int(workflow.saga is not None),
         **origin,
     }
     made = tx.one("insert_version", definition_id=definition_id, version=version, **written, now=tx.now)

@@ -5,7 +5,8 @@ import inspect
 import sys
 import types
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, NoReturn, ParamSpec, TypeVar, overload
 
 from qflowd.define.settings import SETTINGS
@@ -16,7 +17,7 @@ from qflowd.model.workflow import Backoff, Settings
 P = ParamSpec("P")
 R = TypeVar("R")
 
-LATER = frozenset({"compensate_on", "map", "saga", "wait_for"})
+LATER = frozenset({"map", "wait_for"})
 
 
 class InvalidJob(QflowdError):
@@ -35,6 +36,7 @@ class JobSpec:
     title: str = ""
     doc: str = ""
     settings: Settings = Settings()  # noqa: RUF009 - frozen
+    compensation: str = ""  # name of the job that undoes it
 
 
 _specs: dict[tuple[str, str], JobSpec] = {}
@@ -146,7 +148,7 @@ def _record(function: Callable[..., Any], name: str | None, title: str, settings
     _specs[module, label] = spec
     with contextlib.suppress(AttributeError):  # an object with slots
         function.__qflowd_job__ = spec  # type: ignore[attr-defined]
-        function.compensation = _no_compensation  # type: ignore[attr-defined]
+        function.compensation = partial(_compensation, module, label)  # type: ignore[attr-defined]
     return function
 
 
@@ -169,8 +171,23 @@ def _spec(
     )
 
 
-def _no_compensation(*_args: Any, **_kwargs: Any) -> NoReturn:
-    raise InvalidJob("compensations are not supported yet; remove the decorator")
+def _compensation(module: str, name: str, function: Callable[..., Any] | None = None, /, **settings: Any) -> Any:
+    """`@fetch.compensation` or `@fetch.compensation(retries=5)`: a job of its own, which undoes what `fetch` did."""
+    if function is None:
+        return lambda function: _record_compensation(module, name, function, settings)
+    return _record_compensation(module, name, function, settings)
+
+
+def _record_compensation(module: str, name: str, function: Any, settings: dict[str, Any]) -> Any:
+    undone = find(module, name)
+    if undone.compensation:
+        raise InvalidJob(f"job {name!r} has a compensation already: {undone.compensation!r}; it can have one")
+    label, title = settings.pop("name", None), settings.pop("title", "")
+    function = _record(function, label, title, _settings(settings))
+    function.__qflowd_compensates__ = name
+    _specs[module, name] = replace(undone, compensation=function.__qflowd_job__.name)
+    undone.function.__qflowd_job__ = _specs[module, name]  # type: ignore[attr-defined]
+    return function
 
 
 def _check_function(function: Any) -> None:

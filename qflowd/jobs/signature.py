@@ -108,6 +108,8 @@ def signature(function: Callable[..., Any]) -> Signature:
             is_open = True
             continue
         hint = hints.get(name, _EMPTY)
+        if name == "output" and hasattr(function, "__qflowd_compensates__") and hint is not _EMPTY:
+            hint = hint | None  # a task that failed has no output
         parameters[name] = _Parameter(
             name, hint, parameter.default is _EMPTY, parameter.default, _converter(hint, parameter.default)
         )

@@ -65,6 +65,7 @@ class Intent(IntEnum):
     TERMINATE = 1
     PAUSE = 2  # some rows may not be HELD yet
     RESUME = 3  # some rows may still be HELD
+    COMPENSATE = 4  # what its tasks did is to be undone; rows that do it are still to be added
 
 
 class Reason(IntEnum):

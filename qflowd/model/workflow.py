@@ -98,6 +98,8 @@ class Task(_Record, frozen=True):
     label: str | None = None  # what people call an item, with expressions
     tolerate: Tolerance | None = None
     on_failure: OnFailure = "fail"
+    compensate: str = ""  # the job that undoes it; empty: the one that its own job names, if any
+    compensate_on: Literal["start", "success"] = "start"  # what it must have come to, to be undone
 
 
 class Schedule(_Record, frozen=True):
@@ -135,6 +137,14 @@ class Concurrency(_Record, frozen=True):
         return self.max or 1
 
 
+class Saga(_Record, frozen=True):
+    """How a failed instance is undone. `order`: each task before those it depended on, side by side or one at a time."""
+
+    name: str = ""
+    retries: int | None = None  # of every compensation; None: its own job decides
+    order: Literal["reverse", "serial"] = "reverse"
+
+
 class Workflow(_Record, frozen=True):
     """A named template. Tasks stand in the order in which they were written."""
 
@@ -151,6 +161,7 @@ class Workflow(_Record, frozen=True):
     schedule: Schedule | None = None
     timeout: float | None = None  # of a whole instance, seconds
     concurrency: Concurrency | None = None  # None: any number of instances at once
+    saga: Saga | None = None  # None: what its tasks did stays when it fails
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,3 +176,4 @@ class Job:
     doc: str = ""
     params_schema: Mapping[str, Json] = field(default_factory=dict)  # JSON Schema of an object
     settings: Settings = Settings()  # noqa: RUF009 - frozen
+    compensation: str = ""  # the job that undoes what this one did; empty: none

@@ -153,6 +153,7 @@ class Examination:
             doc=clean_text(spec.doc),
             params_schema=signature.params_schema(spec.function),
             settings=spec.settings,
+            compensation=spec.compensation,
         )
 
 

@@ -4,7 +4,9 @@
 SELECT i.id, i.state, i.intent, i.concurrency_key FROM qflow.workflow_instance i WHERE i.id = :id AND i.tenant = :tenant
 
 -- name: lock_instance
-SELECT i.id, i.state, i.intent, i.reason, i.version_id, i.deadline_at, i.updated_at, i.concurrency_key FROM qflow.workflow_instance i
+SELECT i.id, i.state, i.intent, i.reason, i.error, i.saga_state, i.version_id, i.deadline_at, i.next_ordinal, i.updated_at,
+    i.concurrency_key
+FROM qflow.workflow_instance i
 WHERE i.id = :id {only: postgres,mysql FOR UPDATE}
 
 -- name: load_submission
@@ -34,7 +36,7 @@ WHERE id = :id AND state = {instance.READY}
 -- name: flag_pause
 UPDATE qflow.workflow_instance SET state = {instance.PAUSED}, intent = {intent.PAUSE}, paused_by = :paused_by,
     pause_reason = :pause_reason, pause_scope = :pause_scope, updated_at = :now
-WHERE id = :id AND state = {instance.RUNNING} AND intent <> {intent.TERMINATE}
+WHERE id = :id AND state = {instance.RUNNING} AND intent NOT IN ({intent.TERMINATE}, {intent.COMPENSATE})
 
 -- name: flag_resume
 UPDATE qflow.workflow_instance SET state = {instance.RUNNING}, intent = {intent.RESUME}, paused_by = NULL, pause_reason = NULL,

@@ -23,11 +23,16 @@ SELECT v.* FROM (SELECT i.id FROM qflow.workflow_instance i
     AND i.id < :before ORDER BY i.id DESC LIMIT {literal: batch}) f JOIN qflow.instances v ON v.id = f.id ORDER BY v.id DESC
 
 -- name: show_tasks
-SELECT * FROM qflow.tasks WHERE instance_id = :instance_id AND tenant = :tenant ORDER BY id
+SELECT * FROM qflow.tasks
+WHERE instance_id = :instance_id AND tenant = :tenant AND kind <> 'compensation' ORDER BY id
+
+-- name: show_compensations
+SELECT t.* FROM qflow.compensations c JOIN qflow.tasks t ON t.id = c.id AND t.instance_id = c.instance_id
+WHERE c.instance_id = :instance_id AND c.tenant = :tenant ORDER BY c.id
 
 -- name: show_outputs
 SELECT id, task, map_index, label, state, output FROM qflow.tasks
-WHERE instance_id = :instance_id AND task = :task AND tenant = :tenant ORDER BY id
+WHERE instance_id = :instance_id AND task = :task AND tenant = :tenant AND kind <> 'compensation' ORDER BY id
 
 -- name: show_attempts
 SELECT * FROM qflow.attempts WHERE instance_id = :instance_id AND tenant = :tenant ORDER BY task_id, fence

@@ -64,12 +64,13 @@ state = {task.PENDING}, owner = NULL, attempt = d.attempt, need = 0, started_at 
 open_closers = i.open_closers - d.closed
 
 -- name: find_closing
-SELECT i.id, i.intent, i.reason FROM {rows: id bigint} r JOIN qflow.workflow_instance i ON i.id = r.id
+SELECT i.id, i.intent, i.reason, i.error, i.saga_state FROM {rows: id bigint} r JOIN qflow.workflow_instance i ON i.id = r.id
 WHERE i.open_closers <= 0 AND i.state IN ({instance.RUNNING}, {instance.PAUSED})
 
 -- name: count_outcomes
-SELECT r.id, t.state, COUNT(*) AS tasks FROM {rows: id bigint} r
-JOIN qflow.task_instance t ON t.id BETWEEN r.id * 1048576 AND r.id * 1048576 + 1048575 GROUP BY r.id, t.state
+SELECT r.id, t.state, CASE WHEN t.kind = {kind.COMPENSATION} THEN 1 ELSE 0 END AS undoes, COUNT(*) AS tasks
+FROM {rows: id bigint} r JOIN qflow.task_instance t ON t.id BETWEEN r.id * 1048576 AND r.id * 1048576 + 1048575
+GROUP BY r.id, t.state, CASE WHEN t.kind = {kind.COMPENSATION} THEN 1 ELSE 0 END
 
 -- name: count_tolerated
 -- Of these instances: failed tasks that do not fail theirs, items of maps that have succeeded among them.
@@ -77,13 +78,13 @@ SELECT r.id, COUNT(*) AS tasks FROM {rows: id bigint} r
 JOIN qflow.workflow_instance i ON i.id = r.id
 JOIN qflow.task_instance t ON t.id BETWEEN r.id * 1048576 AND r.id * 1048576 + 1048575
 JOIN qflow.workflow_node n ON n.version_id = i.version_id AND n.node = t.node
-WHERE t.state = {task.FAILED} AND (n.may_fail = 1 OR t.map_index IS NOT NULL AND EXISTS (
+WHERE t.state = {task.FAILED} AND t.kind <> {kind.COMPENSATION} AND (n.may_fail = 1 OR t.map_index IS NOT NULL AND EXISTS (
     SELECT 1 FROM qflow.task_instance h WHERE h.id = r.id * 1048576 + t.node AND h.state = {task.SUCCESS})) GROUP BY r.id
 
 -- name: close_instances
-{update: qflow.workflow_instance i, id bigint, state smallint, reason smallint, error text, succeeded int, failed int, skipped int
-    | i.id = d.id}
-state = d.state, reason = d.reason, error = d.error, succeeded = d.succeeded, failed = d.failed, skipped = d.skipped,
+{update: qflow.workflow_instance i, id bigint, state smallint, reason smallint, error text, saga_state smallint, succeeded int, failed int,
+    skipped int | i.id = d.id}
+state = d.state, reason = d.reason, saga_state = d.saga_state, error = d.error, succeeded = d.succeeded, failed = d.failed, skipped = d.skipped,
 intent = 0, open_closers = 0, finished_at = :now, updated_at = :now
 
 -- name: list_failed
@@ -99,7 +100,8 @@ SELECT {concat: COALESCE(n.task, i.job), CASE WHEN t.label IS NOT NULL THEN {con
 FROM qflow.task_instance t JOIN qflow.workflow_instance i ON i.id = :id
 LEFT JOIN qflow.workflow_node n ON n.version_id = i.version_id AND n.node = t.node
 LEFT JOIN qflow.attempt a ON a.task_id = t.id AND a.fence = t.done_fence
-WHERE t.id BETWEEN :first AND :last AND t.state = {task.FAILED} AND COALESCE(n.may_fail, 0) = 0 ORDER BY t.id LIMIT 1
+WHERE t.id BETWEEN :first AND :last AND t.state = {task.FAILED} AND t.kind <> {kind.COMPENSATION} AND COALESCE(n.may_fail, 0) = 0
+ORDER BY t.id LIMIT 1
 
 -- name: list_due_timers
 SELECT task_id, purpose, fence FROM qflow.timer WHERE due_at <= :now ORDER BY due_at LIMIT {literal: batch}

@@ -48,8 +48,8 @@ SELECT COALESCE(MAX(version), 0) AS version FROM qflow.workflow_version WHERE de
 UPDATE qflow.workflow_version SET state = {version.ARCHIVED} WHERE definition_id = :definition_id AND state = {version.ACTIVE}
 
 -- name: insert_version
-INSERT INTO qflow.workflow_version (definition_id, version, state, document, source_text, format, hash, source, file, created_at)
-VALUES (:definition_id, :version, {version.DRAFT}, :document, :source_text, :format, :hash, :source, :file, :now)
+INSERT INTO qflow.workflow_version (definition_id, version, state, document, source_text, format, hash, source, file, saga, created_at)
+VALUES (:definition_id, :version, {version.DRAFT}, :document, :source_text, :format, :hash, :source, :file, :saga, :now)
 {returning: id}
 
 -- name: find_draft

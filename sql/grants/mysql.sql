@@ -4,6 +4,7 @@ GRANT SELECT, INSERT ON qflow.commands TO qflow_client;
 GRANT SELECT, INSERT ON qflow.signals TO qflow_client;
 GRANT SELECT ON qflow.instances TO qflow_client;
 GRANT SELECT ON qflow.tasks TO qflow_client;
+GRANT SELECT ON qflow.compensations TO qflow_client;
 GRANT SELECT ON qflow.attempts TO qflow_client;
 GRANT SELECT ON qflow.logs TO qflow_client;
 GRANT SELECT ON qflow.workflows TO qflow_client;

@@ -16,6 +16,7 @@ INBOXES = ("submissions", "commands", "signals")
 VIEWS = (
     "instances",
     "tasks",
+    "compensations",
     "attempts",
     "logs",
     "workflows",

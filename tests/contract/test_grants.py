@@ -60,7 +60,8 @@ def test_it_can_submit_command_signal_and_see(client: Desk):
     client.insert("signals", name="bars.ready/2026-11-20", payload="{}")
     for name in (*INBOXES, *VIEWS):
         rows = until(
-            lambda name=name: client.run(f"SELECT * FROM qflow.{name}") or name in ("fires", "limits"), what=name
+            lambda name=name: client.run(f"SELECT * FROM qflow.{name}") or name in ("fires", "limits", "compensations"),
+            what=name,
         )
         assert rows
 

@@ -13,7 +13,7 @@ from qflowd.engine.caches import Plans
 from qflowd.engine.plan import Plan
 from qflowd.model.ids import ORDINALS
 from qflowd.model.rules import start, worth
-from qflowd.model.states import InstanceState, Intent, TaskState
+from qflowd.model.states import InstanceState, Intent, SagaState, TaskKind, TaskState
 from qflowd.store.tx import Store
 
 HELD = (TaskState.RESERVED, TaskState.RUNNING)
@@ -34,6 +34,7 @@ class Task(NamedTuple):
     timer_fence: int | None
     items: int | None  # of the head of a map that waits for its items
     opened: int | None
+    kind: TaskKind
 
 
 class Instance(NamedTuple):
@@ -44,6 +45,7 @@ class Instance(NamedTuple):
     open_closers: int
     finished: bool
     counts: tuple[int, ...]
+    saga_state: SagaState
 
 
 def check(store: Store, *, drained: bool = False) -> None:
@@ -62,13 +64,21 @@ def violations(store: Store, *, drained: bool = False) -> Iterator[str]:
     yield from _submissions(store, instances)
     yield from _attempts(store)
     yield from (f"rows of instance {number}, which does not exist" for number in tasks.keys() - instances.keys())
+    parents: dict[int, list[int]] = {}
+    for parent, child in store.connection().script("SELECT parent, child FROM qflow.instance_edge"):
+        parents.setdefault(child, []).append(parent)
     for instance in instances.values():
         plan = None if instance.version_id is None else _plan(store, plans, instance.version_id)
         rows = tasks.get(instance.id, {})
         for task in rows.values():
             yield from _row(task, instance)
         yield from _instance(instance, rows, plan, drained=drained)
-        if plan is not None and instance.intent != Intent.TERMINATE:
+        undoing = {ordinal: rows.pop(ordinal) for ordinal in list(rows) if rows[ordinal].kind is TaskKind.COMPENSATION}
+        if instance.intent in (Intent.TERMINATE, Intent.COMPENSATE):
+            continue
+        if instance.saga_state is SagaState.COMPENSATING:
+            yield from _compensations(instance, undoing, parents)
+        elif plan is not None:
             yield from _counters(instance, rows, plan)
 
 
@@ -121,13 +131,17 @@ def _instance(instance: Instance, rows: dict[int, Task], plan: Plan | None, *, d
     if instance.state.is_final != instance.finished:
         yield f"{name}: finished_at set: {instance.finished}"
     if instance.state.is_final:
-        yield from _ended(instance, name, [task.state for task in rows.values()])
+        yield from _ended(instance, name, list(rows.values()))
         return
     if instance.state is InstanceState.RUNNING and not instance.intent:
         yield from (
             f"{name} is not paused, and task {task.id} is HELD" for task in open_rows if task.state is TaskState.HELD
         )
-    if instance.state is InstanceState.RUNNING and not open_rows and instance.intent != Intent.TERMINATE:
+    if (
+        instance.state is InstanceState.RUNNING
+        and not open_rows
+        and instance.intent not in (Intent.TERMINATE, Intent.COMPENSATE)
+    ):
         yield f"G4: {name} has no open row left"
     if plan is not None and rows and len(rows) < len(plan.nodes):
         yield f"{name} has {len(rows)} of {len(plan.nodes)} rows"
@@ -137,14 +151,34 @@ def _instance(instance: Instance, rows: dict[int, Task], plan: Plan | None, *, d
         yield from (f"I2: task {task.id} is {task.state.name}" for task in open_rows)
 
 
-def _ended(instance: Instance, name: str, states: list[TaskState]) -> Iterator[str]:
+def _ended(instance: Instance, name: str, rows: list[Task]) -> Iterator[str]:
+    states, undoing = [task.state for task in rows], [task.state for task in rows if task.kind is TaskKind.COMPENSATION]
     if still := [state.name for state in states if not state.is_final]:
         yield f"{name} has open rows: {still[:5]}"
     if instance.open_closers or instance.intent:
         yield f"{name}: open_closers {instance.open_closers}, intent {instance.intent}"
+    if instance.saga_state is SagaState.COMPENSATING:
+        yield f"{name} is still being compensated"
+    is_undone = all(state in (TaskState.SUCCESS, TaskState.SKIPPED) for state in undoing)
+    if undoing and is_undone != (instance.saga_state is SagaState.COMPENSATED):
+        yield f"{name} is {instance.saga_state.name}; its compensations are {[state.name for state in undoing][:20]}"
+    states = [task.state for task in rows if task.kind is not TaskKind.COMPENSATION]
     bad = states.count(TaskState.FAILED) + states.count(TaskState.UPSTREAM_FAILED)
     if instance.counts != (states.count(TaskState.SUCCESS), bad, states.count(TaskState.SKIPPED)):
         yield f"{name} counted {instance.counts}"
+
+
+def _compensations(instance: Instance, rows: dict[int, Task], parents: dict[int, list[int]]) -> Iterator[str]:
+    """I4 of the compensations of an instance: each waits for its stored parents, a link in vain."""
+    of_id = {task.id: task for task in rows.values()}
+    if (still := sum(not task.state.is_final for task in rows.values())) != instance.open_closers:
+        yield f"I4: instance {instance.id}: open_closers {instance.open_closers}, open compensations {still}"
+    for task in rows.values():
+        still = sum(not of_id[parent].state.is_final for parent in parents.get(task.id, ()))
+        if not task.state.is_final and task.open_parents != still:
+            yield f"I4: compensation {task.id} ({task.state.name}) has open {task.open_parents}, in truth {still}"
+        if task.state is TaskState.PENDING and task.need > 0 and not still:
+            yield f"I3: compensation {task.id} waits, and all before it have ended"
 
 
 def _counters(instance: Instance, rows: dict[int, Task], plan: Plan) -> Iterator[str]:
@@ -209,22 +243,27 @@ def _head(task: Task, items: list[TaskState]) -> Iterator[str]:
 def _tasks(store: Store) -> list[Task]:
     sql = (
         "SELECT t.id, t.node, t.state, t.fence, t.done_fence, t.owner, t.open_parents, t.need, t.bad_parents, t.crashes, "
-        "CASE WHEN t.finished_at IS NULL THEN 0 ELSE 1 END, m.fence, f.items, f.opened FROM qflow.task_instance t "
+        "CASE WHEN t.finished_at IS NULL THEN 0 ELSE 1 END, m.fence, f.items, f.opened, t.kind FROM qflow.task_instance t "
         "LEFT JOIN qflow.timer m ON m.task_id = t.id AND m.purpose = 0 "
         "LEFT JOIN qflow.fan_out f ON f.task_id = t.id ORDER BY t.id"
     )
     rows: list[Any] = store.connection().script(sql)
-    return [Task(*row[:2], TaskState(row[2]), *row[3:10], bool(row[10]), *row[11:]) for row in rows]
+    return [
+        Task(*row[:2], TaskState(row[2]), *row[3:10], bool(row[10]), *row[11:14], TaskKind(row[14])) for row in rows
+    ]
 
 
 def _instances(store: Store) -> list[Instance]:
     sql = (
         "SELECT id, version_id, state, intent, open_closers, CASE WHEN finished_at IS NULL THEN 0 ELSE 1 END, "
-        "succeeded, failed, skipped FROM qflow.workflow_instance ORDER BY id"
+        "succeeded, failed, skipped, saga_state FROM qflow.workflow_instance ORDER BY id"
     )
     rows: list[Any] = store.connection().script(sql)
     return [
-        Instance(row[0], row[1], InstanceState(row[2]), row[3], row[4], bool(row[5]), tuple(row[6:])) for row in rows
+        Instance(
+            row[0], row[1], InstanceState(row[2]), row[3], row[4], bool(row[5]), tuple(row[6:9]), SagaState(row[9])
+        )
+        for row in rows
     ]
 
 

@@ -23,6 +23,7 @@ from qflowd.engine.instances import Instances
 from qflowd.engine.intake import Intake
 from qflowd.engine.lanes import Lane
 from qflowd.engine.outcome import AttemptRow, Final
+from qflowd.engine.saga import Compensate
 from qflowd.engine.service import Topics
 from qflowd.engine.sweep import BUSY_S, Sweep
 from qflowd.engine.timers import Timers
@@ -79,6 +80,7 @@ class Lab:
         self.commands = Commands(self.store, self.plans, self.lanes, self.jobs, self.topics)
         self.sweep = Sweep(self.store, self.topics)
         self.turns = Turns(self.store, self.plans, self.lanes, self.jobs, self.topics)
+        self.compensate = Compensate(self.store, self.plans, self.lanes, self.jobs, self.topics)
         self.promote = Timers(self.store, self.topics)
         self._lanes: dict[int, Lane] = {}
 

@@ -50,6 +50,9 @@ LEVELS = {
     "reopen_instance": INSTANCES,
     "end_queued": INSTANCES,
     "queue_instance": INSTANCES,
+    "flag_compensate": INSTANCES,
+    "begin_compensating": INSTANCES,
+    "reopen_to_compensate": INSTANCES,
 }
 # Statements that write these tables and never wait for a row, and why.
 NEVER_WAIT = {
@@ -57,6 +60,7 @@ NEVER_WAIT = {
     "hold_tasks": "its rows were claimed in the same transaction",
     "restart_tasks": "lock_tasks has locked all rows of the instance",
     "insert_tasks": "its rows are new",
+    "insert_compensating_tasks": "its rows are new",
     "insert_claimed_tasks": "its rows are new",
     "insert_instances": "its rows are new",
     "delete_run_key": "it was inserted in the same transaction",

@@ -10,7 +10,7 @@ import pytest
 import qflowd
 from qflowd import job, on
 from qflowd.jobs.decorators import InvalidJob, find, registered
-from qflowd.jobs.signature import params_schema
+from qflowd.jobs.signature import params_schema, signature
 from qflowd.model.workflow import Settings
 
 
@@ -139,17 +139,28 @@ def test_a_factory_registers_for_the_file_that_calls_it():
     assert (spec.file, spec.line) == ("caller.py", 2)
 
 
-def test_hooks_and_compensations_say_that_they_come_later():
+def test_hooks_say_that_they_come_later():
     with pytest.raises(InvalidJob, match="hooks are not supported yet"):
 
         @on("workflow.failed")
         def hook(event): ...
 
-    @job
-    def with_compensation() -> None: ...
 
-    with pytest.raises(InvalidJob, match="compensations are not supported yet"):
-        with_compensation.compensation(lambda: None)
+def test_a_compensation_is_a_job_of_its_own_that_the_job_names():
+    @job
+    def load(symbol: str) -> dict: ...
+
+    @load.compensation(retries=5)
+    def unload(symbol: str, output: dict) -> None: ...
+
+    assert spec_of(load).compensation == "unload"
+    assert find(spec_of(load).module, "load") is spec_of(load)
+    undo = spec_of(unload)
+    assert (undo.settings.retries, undo.compensation) == (5, "")
+    # A task that failed has no output.
+    assert signature(unload).bind({"symbol": "IBM", "output": None}) == {"symbol": "IBM", "output": None}
+    with pytest.raises(InvalidJob, match="job 'load' has a compensation already: 'unload'; it can have one"):
+        load.compensation(lambda symbol: None)
 
 
 def test_all_public_names_can_be_imported_or_belong_to_a_floor_above():

@@ -1,5 +1,7 @@
 """Workflow files: one model from three formats, and every fault at once."""
 
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -8,7 +10,7 @@ from qflowd.define import stored, workflow_file
 from qflowd.define.writing import dump
 from qflowd.model.dag import order
 from qflowd.model.errors import InvalidWorkflow
-from qflowd.model.workflow import Edge, Schedule, Settings, Task, Workflow
+from qflowd.model.workflow import Edge, Saga, Schedule, Settings, Task, Workflow
 from tests.support.rendering import render
 
 YAML = """\
@@ -130,7 +132,7 @@ titel: Daily bars
 schedule: {cron: "0 17 * *", timezone: Asia/Shanhai, catchup: all, calendar: XSHG}
 params: {day: {type: strng}, n: 3, m: {default: "{{ params.day }}"}, r: {$ref: "http://localhost/x"}}
 defaults: {retries: -3, timeout: 10 min, polo: io}
-saga: true
+saga: maybe
 tasks:
   params: {job: x}
   universe: {job: list, after: nope}
@@ -153,7 +155,7 @@ tasks:
         ("f.yaml:5: defaults.retries:", "0 to 1000"),
         ("f.yaml:5: defaults.timeout:", "10m"),
         ("f.yaml:5: defaults.polo:", "did you mean pool?"),
-        ("f.yaml:6: saga:", "not supported yet"),
+        ("f.yaml:6: saga:", "true or false"),
         ("f.yaml:8: tasks.params:", "expression language"),
         ("f.yaml:9: tasks.universe.after:", "no task 'nope'"),
         ("f.yaml:10: tasks.bars.job:", "is missing"),
@@ -188,8 +190,29 @@ def test_a_key_of_later_work_is_not_supported_yet(key):
 
 
 @pytest.mark.parametrize(
+    ("written", "saga"),
+    [
+        ("true", Saga()),
+        ("false", None),
+        ("{}", Saga()),
+        ("{name: undo loads, retries: 5, order: serial}", Saga("undo loads", 5, "serial")),
+    ],
+)
+def test_a_saga_is_read_and_written_back(written, saga):
+    text = tasks("a: {job: j, compensate: undo, compensate_on: success}", f"saga: {written}")
+    workflow = workflow_file.parse(text, "yaml", "f.yaml")
+    assert (workflow.saga, workflow.tasks[0].compensate, workflow.tasks[0].compensate_on) == (saga, "undo", "success")
+    assert workflow_file.parse(json.dumps(dump(workflow)), "json", "w.json") == workflow
+
+
+@pytest.mark.parametrize(
     ("text", "fault"),
     [
+        (tasks("a: {job: j}", "saga: maybe"), "saga: must be true or false"),
+        (tasks("a: {job: j}", "saga: {order: random}"), "saga.order: must be one of reverse, serial, not 'random'"),
+        (tasks("a: {job: j}", "saga: {retries: -1}"), "saga.retries: must be a whole number from 0 to 1000, not -1"),
+        (tasks("a: {job: j}", "saga: {timeout: 5m}"), "saga.timeout: unknown key"),
+        (tasks("a: {job: j, compensate_on: failure}"), "compensate_on: must be one of start, success, not 'failure'"),
         ("workflow: w", "f.yaml:1: tasks: is missing"),
         ("workflow: w\ntasks: {}", "f.yaml:2: tasks: holds no task"),
         ("workflow: w\ntasks: [a]", "f.yaml:2: tasks: must hold keys and values, not a list"),

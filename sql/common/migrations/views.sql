@@ -39,6 +39,8 @@ SELECT t.id, i.id AS instance_id, d.workflow, COALESCE(n.task, i.job) AS task, t
     {seconds: t.started_at, t.finished_at} AS duration_s,
     CASE WHEN t.state = {task.PENDING} AND t.kind = {kind.HEAD}
             AND EXISTS (SELECT 1 FROM qflow.fan_out f WHERE f.task_id = t.id) THEN {concat: 'waits for its items: ', t.open_parents}
+        WHEN t.state = {task.PENDING} AND t.need > 0 AND t.kind = {kind.COMPENSATION}
+            THEN {concat: 'waits for compensations before it: ', t.open_parents}
         WHEN t.state = {task.PENDING} AND t.need > 0 THEN {concat: 'waits for tasks before it: ', t.open_parents}
         WHEN t.state = {task.PENDING} THEN
             (SELECT {concat: 'waits until ', {utc_text: m.due_at}, CASE WHEN m.note IS NULL THEN '' ELSE {concat: ': ', m.note} END}
@@ -59,6 +61,15 @@ LEFT JOIN qflow.task_input p ON p.task_id = t.id
 LEFT JOIN qflow.daemon w ON w.id = t.owner
 -- Of the attempt that runs, or ran last; an earlier one's says nothing about this.
 LEFT JOIN qflow.task_progress g ON g.task_id = t.id AND g.fence = COALESCE(t.done_fence, t.fence)
+;
+{only: sqlite DROP VIEW IF EXISTS qflow.compensations}
+;
+{replace_view} qflow.compensations AS
+SELECT t.id, t.instance_id, t.workflow, t.task, t.map_index, c.target AS undoes, u.state AS task_state, t.job, t.pool, t.state,
+    t.reason, t.attempt, t.output, t.error, t.daemon, t.ready_at, t.started_at, t.finished_at, t.duration_s, t.wait_reason, t.tenant
+FROM qflow.tasks t
+JOIN qflow.compensation c ON c.task_id = t.id
+JOIN qflow.tasks u ON u.id = c.target AND u.instance_id = t.instance_id
 ;
 {only: sqlite DROP VIEW IF EXISTS qflow.instances}
 ;
