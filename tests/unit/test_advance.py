@@ -1,6 +1,7 @@
 """What ended rows bring to their children: added up per child, sorted, nothing counted twice."""
 
 import json
+from types import SimpleNamespace
 from typing import NamedTuple
 
 from qflowd.define.workflow_file import parse
@@ -105,7 +106,7 @@ def test_a_condition_is_asked_for_its_own_edge_only():
         return False
 
     b, c = CONDITIONAL.by_key["b"].ordinal, CONDITIONAL.by_key["c"].ordinal
-    found = arrivals([ended(CONDITIONAL, "a")], holds).rows
+    found = arrivals([ended(CONDITIONAL, "a")], SimpleNamespace(holds=holds)).rows
     assert asked == [(CONDITIONAL.by_key["a"].ordinal, b)]
     assert sorted(found) == sorted([(FIRST + b, 1, 0, 0), (FIRST + c, 1, 1, 0)])
 
