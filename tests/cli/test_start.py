@@ -116,6 +116,36 @@ def test_jobs_that_a_daemon_registered_are_known(run, own_engine, tmp_path):
     assert run("validate", "w.yaml").out == "w.yaml:4: tasks.b.job: no job 'hallo' is known; did you mean hello?\n"
 
 
+SAGA = """workflow: w
+saga: true
+tasks:
+  a: {job: hello, compensate: goodbye}
+"""
+
+
+def test_validate_faults_a_compensation_that_nobody_knows(run, project):
+    (project / "plugins/bye.py").write_text("from qflowd import job\n\n@job\ndef goodbyes(): ...\n")
+    (project / "w.yaml").write_text(SAGA)
+    ran = run("validate", "w.yaml")
+    assert ran.out == "w.yaml:4: tasks.a.compensate: no job 'goodbye' is known; did you mean goodbyes?\n"
+    assert ran.code == 1
+
+
+def test_validate_remarks_that_a_saga_undoes_nothing(run, project):
+    (project / "w.yaml").write_text(SAGA.replace(", compensate: goodbye", ""))
+    ran = run("validate", "w.yaml")
+    assert "saga: undoes nothing: no task has a compensation (`@job.compensation`, or `compensate: JOB`)" in ran.err
+
+
+def test_plan_names_what_undoes_each_task(run, project):
+    (project / "plugins/bye.py").write_text(
+        "from qflowd import job\n\n@job\ndef load(): ...\n\n@load.compensation\ndef unload(): ...\n"
+    )
+    (project / "w.yaml").write_text("workflow: w\nsaga: true\ntasks:\n  a: {job: load}\n  b: {job: hello, after: a}\n")
+    assert "if it fails, these are undone (reverse): a by unload\n" in run("plan", "w.yaml").out
+    assert [task["compensation"] for task in run("plan", "w.yaml", "--json").json["tasks"]] == ["unload", ""]
+
+
 def test_a_job_that_was_taken_out_of_its_file_is_not_known_once_no_daemon_has_it(run, project):
     command = [sys.executable, "-m", "qflowd", "run", "--until-idle"]
     assert subprocess.run(command, cwd=project, capture_output=True, timeout=60, check=False).returncode == 0
