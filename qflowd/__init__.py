@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from qflowd.define.builders import TaskBuilder, WorkflowBuilder
     from qflowd.jobs.context import context
     from qflowd.jobs.decorators import job, on
-    from qflowd.jobs.exceptions import Cancelled, Defer, Fail, RetryAfter, Skip
+    from qflowd.jobs.exceptions import Cancelled, Defer, Fail, RetryAfter, RetryLater, Skip
     from qflowd.model.errors import (
         InvalidConfig,
         InvalidExpression,
@@ -35,7 +35,7 @@ _HOMES = {
     "context": "qflowd.jobs.context",
     "job": "qflowd.jobs.decorators",
     "on": "qflowd.jobs.decorators",
-    **dict.fromkeys(("Cancelled", "Defer", "Fail", "RetryAfter", "Skip"), "qflowd.jobs.exceptions"),
+    **dict.fromkeys(("Cancelled", "Defer", "Fail", "RetryAfter", "RetryLater", "Skip"), "qflowd.jobs.exceptions"),
 }  # all others are errors
 
 __all__ = [
@@ -52,6 +52,7 @@ __all__ = [
     "QflowdError",
     "Rejected",
     "RetryAfter",
+    "RetryLater",
     "Skip",
     "StoreUnavailable",
     "TaskBuilder",

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from qflowd.define.readers import mapping, shown, strings, text
 from qflowd.model.durations import parse_duration
+from qflowd.model.rates import parse_rate
 
 SHORTEST_LEASE_S: Final = 3.0
 LONGEST_LEASE_S: Final = 3600.0
@@ -42,6 +43,14 @@ def variables(value: Any) -> tuple[str, ...]:
         if name.startswith("QFLOWD_"):
             raise ValueError(f"{name} stays with the daemon: workers must not reach its database")
     return names
+
+
+def rates(value: Any) -> tuple[str, ...]:
+    """Rates such as `200/min`; a single one counts as a list of one."""
+    texts = strings(value)
+    for rate in texts:
+        parse_rate(rate)
+    return texts
 
 
 def options(value: Any) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """The records that a configuration is read into. A field that `key` declares is a key of the section of that name."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -85,7 +86,18 @@ class PoolConfig:
 class LimitConfig:
     """What tasks of all daemons share."""
 
-    slots: int = key(whole(1, MOST_SLOTS), 1)
+    slots: int | None = key(whole(1, MOST_SLOTS))
+    rate: tuple[str, ...] = key(readers.rates, ())
+
+    @property
+    def capacity(self) -> int:
+        """Its slots; without any given, one, and as good as no bound where there is a rate."""
+        return self.slots or (MOST_SLOTS if self.rate else 1)
+
+    @property
+    def rates(self) -> str | None:
+        """Its rates as they are stored."""
+        return json.dumps(self.rate) if self.rate else None
 
 
 @dataclass(frozen=True, slots=True)

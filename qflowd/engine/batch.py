@@ -1,9 +1,11 @@
 """A batch: what one group commit writes. Rows only; `finish.py` writes them."""
 
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from qflowd.engine.outcome import AttemptRow, Final, Outcome, Rearmed, Released
+from qflowd.engine.slots import Freed
 
 
 @dataclass(slots=True)
@@ -17,7 +19,8 @@ class Batch:
     running: list[tuple[int, int, Any]] = field(default_factory=list)
     progress: list[tuple[Any, ...]] = field(default_factory=list)
     checkpoints: list[tuple[int, int, str]] = field(default_factory=list)
-    slots: list[tuple[int, str]] = field(default_factory=list)  # task that loses its owner, limits of its lane
+    slots: list[Freed] = field(default_factory=list)
+    pauses: list[tuple[int, str, datetime, str | None]] = field(default_factory=list)  # task, limit, until, why
     unrun: list[Any] = field(default_factory=list, init=False)  # set as it is written: rows that end because of these
     compensating: list[int] = field(default_factory=list, init=False)  # set as it is written: instances to be undone
     has_advanced: bool = field(default=False, init=False)  # set as it is written: tasks behind these may be ready now
@@ -54,7 +57,7 @@ class Batch:
         rearmed = {row.id: row for row in reversed(self.rearmed) if row.id not in final}
         released = {row.id: row for row in reversed(self.released) if row.id not in final and row.id not in rearmed}
         once = replace(self, final=list(final.values()), rearmed=list(rearmed.values()))
-        return replace(once, released=list(released.values()), slots=list(dict(self.slots).items()))
+        return replace(once, released=list(released.values()), slots=list({row.id: row for row in self.slots}.values()))
 
     def halves(self) -> tuple["Batch", "Batch"]:
         """Two batches with half of the tasks each."""
@@ -67,5 +70,5 @@ class Batch:
 
     def rows(self) -> tuple[list[Any], ...]:
         """All its lists; the first column of each is a task's id."""
-        about = self.attempts, self.running, self.progress, self.checkpoints, self.slots
+        about = self.attempts, self.running, self.progress, self.checkpoints, self.slots, self.pauses
         return (self.final, self.rearmed, self.released, *about)

@@ -131,10 +131,15 @@ class Claimer:
         while len(rows) < wanted and (more := self._take(tx, head, lane, wanted - len(rows), owner)):
             rows += more
         if not rows:
-            shut(lane)
+            shut(lane, slots.opens_in_s)
             return []
         slots.take(len(rows))
         return [Claim(lane, rows, chunks)]
+
+    def opens_at(self) -> float:
+        """When the next lane is to be looked at again that gave nothing (CLOCK_BOOTTIME); infinite if there is none."""
+        now = boottime()
+        return min((lane.shut_until for lane in self._lanes.values() if lane.shut_until > now), default=math.inf)
 
     def open_limited(self) -> None:
         """Slots of limits have come back: lanes that gave nothing are looked at again."""

@@ -190,7 +190,7 @@ class Executor:
             if not is_ripe and not has_work:
                 return
         batch = self._harvest.reap() if is_ripe else Batch()
-        self._look_at = boottime() + LOOK_S
+        self._look_at = min(boottime() + LOOK_S, self._claimer.opens_at())
         try:
             if self._harvest.may_have_printed:  # what a task printed is visible when its end is
                 self._write_logs()

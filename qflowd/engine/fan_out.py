@@ -193,7 +193,7 @@ def _write(tx: Tx, openings: Sequence[Opening], limits: str) -> list[Part]:
         raise LeaseLost
     _insert(tx, parts)
     if limits:
-        slots.give_back(tx, [limits] * len(openings))
+        slots.give_back(tx, [slots.Freed(row.id, limits, has_begun=False) for row, *_ in openings])
     raised = [(number, before[number], after[number]) for number in numbers if after[number] != before[number]]
     if raised and tx.count("reserve_ordinals", rows=raised) < len(raised):
         raise Retryable("another transaction took the same ordinals")

@@ -149,8 +149,8 @@ def _write(tx: Tx, instances: Instances, batch: Batch, daemon_id: int) -> list[i
     if batch.released and tx.count("release_tasks", rows=sorted(batch.released)) < len(batch.released):
         raise LeaseLost
     closers = _accept(tx, instances, batch) if batch.final else {}
-    if batch.slots:
-        slots.give_back(tx, (limits for _, limits in batch.slots))
+    if batch.slots or batch.pauses:
+        slots.give_back(tx, batch.slots, [pause[1:] for pause in batch.pauses])
     closed, batch.compensating = close.close_instances(tx, closers)
     return closed
 

@@ -8,6 +8,7 @@ from qflowd.engine.lanes import Lane
 from qflowd.store.clock import boottime
 
 SHUT_S = 0.5  # how long a lane with limits is left alone that gave nothing
+LONGEST_SHUT_S = 2.0  # a pause may be lifted
 
 
 class Head(NamedTuple):
@@ -67,6 +68,6 @@ def rows_of(lane: Lane, chunks: int) -> int:
     return chunks * (1 if lane.has_solo else lane.chunk_size)
 
 
-def shut(lane: Lane) -> None:
-    """A lane with limits gave nothing: its slots are taken, so it is left alone for a while."""
-    lane.shut_until = boottime() + SHUT_S
+def shut(lane: Lane, opens_in_s: float | None) -> None:
+    """A lane with limits gave nothing, so it is left alone until a pause or rate is over, as far as that is known."""
+    lane.shut_until = boottime() + (SHUT_S if opens_in_s is None else min(LONGEST_SHUT_S, opens_in_s))

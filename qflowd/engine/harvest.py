@@ -10,6 +10,7 @@ from qflowd.engine.batch import Batch
 from qflowd.engine.claim import Claimed
 from qflowd.engine.lanes import SHORT_S, Lane, Terms
 from qflowd.engine.outcome import Ending, Final, Rearmed, Released, outcome_of, outcome_of_loss
+from qflowd.engine.slots import Freed
 from qflowd.model.durations import LONGEST_S, MB
 from qflowd.model.instants import parse_instant
 from qflowd.model.signal_names import signal_name
@@ -129,7 +130,7 @@ class Harvest:
         strays = [row for row in rows if row.id not in ours]
         return Batch(
             released=[Released(row.id, row.fence, int(row.state == TaskState.RUNNING), 0) for row in strays],
-            slots=[(row.id, row.limits) for row in strays if row.limits],
+            slots=[Freed(row.id, row.limits) for row in strays if row.limits],
         )
 
     def disowned(self, ours: set[int]) -> list[int]:
@@ -188,7 +189,10 @@ class Harvest:
         batch, self.batch, self._first_at = self.batch, Batch(), 0.0
         if self.limits:
             ended = (row[:2] for rows in (batch.final, batch.rearmed, batch.released) for row in rows)
-            batch.slots += [(key[0], self.limits.pop(key)) for key in ended if key in self.limits]
+            unbegun = {row.id for row in batch.released} - {row.task_id for row in batch.attempts}
+            batch.slots += [
+                Freed(key[0], self.limits.pop(key), key[0] not in unbegun) for key in ended if key in self.limits
+            ]
         return batch
 
     def put_back(self, batch: Batch, not_before: float) -> None:
@@ -240,6 +244,9 @@ class Harvest:
             self.held[held[0].id] = held
 
     def _ended(self, held: Held, result: Ended) -> None:
+        again_at = self._again_at(result)
+        if result.limit and again_at is not None:
+            self.batch.pauses.append((result.task_id, result.limit, again_at, result.error))
         self._end(
             held,
             _ENDED.get(result.outcome, Reason.ERROR),
@@ -250,7 +257,7 @@ class Harvest:
             traceback=result.traceback,
             cpu_s=result.cpu_s,
             peak_memory=result.peak_memory,
-            again_at=self._again_at(result),
+            again_at=again_at,
             is_hopeless=result.is_hopeless,
         )
 

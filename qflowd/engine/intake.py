@@ -25,6 +25,7 @@ from qflowd.model import jsontext
 from qflowd.model.errors import QflowdError
 from qflowd.model.ids import task_id
 from qflowd.model.limits import of_lane
+from qflowd.model.rates import parse_rates
 from qflowd.model.states import AnswerState, TaskState
 from qflowd.store.tx import Tx
 
@@ -211,10 +212,13 @@ def check_limits(tx: Tx, admission: Admission) -> None:
             needed[name] = max(slots, needed.get(name, 1))
     if not needed:
         return
-    for name, (capacity, source) in sizes(tx, needed).items():
+    for name, (capacity, rates, source) in sizes(tx, needed).items():
         if needed[name] > capacity:
             hint = ", as nobody has set it; give it more under [limits]" if source == "default" else ""
             raise Refused(f"a task needs {needed[name]} slots of limit {name}, which has {capacity}{hint}")
+        for text, rate in parse_rates(rates).items():
+            if needed[name] > rate.most:
+                raise Refused(f"a task takes {needed[name]} at once of limit {name}, whose rate is {text}")
 
 
 def insert_work(

@@ -1,20 +1,32 @@
 """How large limits are: as a configuration or a command says, by a pattern such as `bank:*`, or one slot."""
 
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from qflowd.config.records import LimitConfig
 from qflowd.model.limits import best_pattern
 from qflowd.store.tx import Store, Tx
 
 DERIVED = ("default", "pattern")  # sources: nobody has set the limit by its own name
-Size = tuple[int, str]  # slots, source
+
+
+class Size(NamedTuple):
+    """How large a limit is, and who said so."""
+
+    slots: int
+    rates: str | None  # as a JSON list
+    source: str
 
 
 def sizes(tx: Tx, names: Iterable[str]) -> dict[str, Size]:
     """How large these limits are, those included that are not there yet."""
     wanted = [(name,) for name in sorted(set(names))]
-    there = {row.name: (row.capacity, row.source) for row in tx.run("load_limits", rows=wanted)}
-    patterns = {row.name: row.capacity for row in tx.run("list_patterns")} if len(there) < len(wanted) else {}
+    there = {row.name: Size(*row[1:]) for row in tx.run("load_limits", rows=wanted)}
+    patterns = (
+        {row.name: Size(row.capacity, row.rates, "pattern") for row in tx.run("list_patterns")}
+        if len(there) < len(wanted)
+        else {}
+    )
     return {name: there.get(name) or _derived(name, patterns) for (name,) in wanted}
 
 
@@ -27,12 +39,12 @@ def save_configured(store: Store, configured: Mapping[str, LimitConfig]) -> None
     """Write the limits of a configuration; one that was set by a command keeps what the command said."""
 
     def save(tx: Tx) -> None:
-        there = {row.name: (row.capacity, row.source) for row in tx.run("list_limits")}
-        wanted = {name: (limit.slots, "config") for name, limit in configured.items()}
+        there = {row.name: Size(*row[1:]) for row in tx.run("list_limits")}
+        wanted = {name: Size(limit.capacity, limit.rates, "config") for name, limit in configured.items()}
         changed = {
             name: size
             for name, size in wanted.items()
-            if there.get(name) != size and there.get(name, size)[1] != "command"
+            if there.get(name) != size and there.get(name, size).source != "command"
         }
         write_sizes(tx, changed)
 
@@ -46,12 +58,12 @@ def write_sizes(tx: Tx, changed: Mapping[str, Size]) -> None:
         return
     tx.run("set_limits", rows=[(name, *size) for name, size in sorted(changed.items())], now=tx.now)
     rows = tx.run("list_limits")
-    patterns = {row.name: row.capacity for row in rows if row.name.endswith("*")}
-    derived = {row.name: (row.capacity, row.source) for row in rows if row.source in DERIVED}
+    patterns = {row.name: Size(row.capacity, row.rates, "pattern") for row in rows if row.name.endswith("*")}
+    derived = {row.name: Size(*row[1:]) for row in rows if row.source in DERIVED}
     if moved := [(name, *new) for name, size in sorted(derived.items()) if (new := _derived(name, patterns)) != size]:
         tx.run("set_limits", rows=moved, now=tx.now)
 
 
-def _derived(name: str, patterns: Mapping[str, int]) -> Size:
+def _derived(name: str, patterns: Mapping[str, Size]) -> Size:
     pattern = best_pattern(name, patterns)
-    return (1, "default") if pattern is None else (patterns[pattern], "pattern")
+    return Size(1, None, "default") if pattern is None else patterns[pattern]

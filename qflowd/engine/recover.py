@@ -16,6 +16,7 @@ from qflowd.engine.lease import Lease
 from qflowd.engine.outcome import Ending, Released, outcome_of_loss
 from qflowd.engine.registration import StillAlive, mark_gone
 from qflowd.engine.service import Topics, report
+from qflowd.engine.slots import Freed
 from qflowd.model.errors import StoreUnavailable
 from qflowd.model.instruments import DaemonReaped
 from qflowd.model.states import Reason, TaskState
@@ -132,7 +133,7 @@ class Recover:
         now = self._store.clock.now()
         for row in rows:
             if row.limits:
-                batch.slots.append((row.id, row.limits))
+                batch.slots.append(Freed(row.id, row.limits))
             if row.state == TaskState.RESERVED:
                 batch.released.append(Released(row.id, row.fence, 1, 0))
             else:

@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from qflowd.model.limits import fault_in_limit
+
 
 class _ForReason(Exception):
     def __init__(self, reason: str = "") -> None:
@@ -45,6 +47,21 @@ class Defer(_Later):
     What the job kept with `context().save()` is there again as `context().saved`.
     Raises: ValueError for neither or both, a negative delay, or an instant without a time zone.
     """
+
+
+class RetryLater(Defer):
+    """As `Defer`, and until then nothing else begins that takes slots of `limit`, on any daemon: the vendor refuses all.
+
+    Raises: as `Defer`; ValueError if `limit` cannot be the name of a limit.
+    """
+
+    def __init__(
+        self, delay_s: float | None = None, *, limit: str, until: datetime | None = None, reason: str = ""
+    ) -> None:
+        super().__init__(delay_s, until=until, reason=reason)
+        if fault := fault_in_limit(limit):
+            raise ValueError(f"RetryLater: {fault}")
+        self.limit = limit
 
 
 class RetryAfter(_Later):

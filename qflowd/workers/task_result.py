@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from qflowd.jobs.exceptions import Cancelled, Defer, Fail, RetryAfter, Skip
+from qflowd.jobs.exceptions import Cancelled, Defer, Fail, RetryAfter, RetryLater, Skip
 from qflowd.model.errors import InvalidParams, QflowdError
 from qflowd.model.jsontext import clean_text, clipped
 from qflowd.model.plain import plain
@@ -82,7 +82,8 @@ def ended_by(error: BaseException, task: Assignment, *, is_stopped: bool) -> End
         return Ended(task.task_id, task.fence, "skip", error=clean_text(error.reason)[:LONGEST_ERROR])
     if isinstance(error, Defer):
         note = clean_text(error.reason)[:LONGEST_ERROR]
-        return Ended(task.task_id, task.fence, "defer", error=note or None, **_later(error))
+        limit = error.limit if isinstance(error, RetryLater) else None
+        return Ended(task.task_id, task.fence, "defer", error=note or None, limit=limit, **_later(error))
     more = _later(error) if isinstance(error, RetryAfter) else {"is_hopeless": isinstance(error, HOPELESS)}
     return Ended(task.task_id, task.fence, "error", error=headline(error), traceback=trace_of(error), **more)
 

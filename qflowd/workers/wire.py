@@ -130,6 +130,7 @@ class Ended(msgspec.Struct, frozen=True, array_like=True, tag="e"):
     defer_s: float | None = None
     defer_until: str | None = None  # ISO 8601 with an offset
     is_hopeless: bool = False
+    limit: str | None = None  # that is to pause until then
 
 
 class Progressed(msgspec.Struct, frozen=True, array_like=True, tag="p"):

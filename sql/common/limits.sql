@@ -9,26 +9,27 @@ JOIN qflow.lane l ON l.tenant = r.tenant AND l.pool = r.pool AND l.job = r.job A
 
 -- name: add_limits
 -- Those that are there stay as they are.
-INSERT INTO qflow.limit_key (name, capacity, used, source, updated_at)
-SELECT r.name, r.capacity, 0, r.source, :now FROM {rows: name text, capacity int, source text} r WHERE 1 = 1
-{ignored: limit_key.source}
+INSERT INTO qflow.limit_key (name, capacity, rates, used, source, updated_at)
+SELECT r.name, r.capacity, r.rates, 0, r.source, :now FROM {rows: name text, capacity int, rates text, source text} r
+WHERE 1 = 1 {ignored: limit_key.source}
 
 -- name: set_limits
-INSERT INTO qflow.limit_key (name, capacity, used, source, updated_at)
-SELECT r.name, r.capacity, 0, r.source, :now FROM {rows: name text, capacity int, source text} r WHERE 1 = 1
-{upsert: name} capacity = {excluded: capacity}, source = {excluded: source}, updated_at = {excluded: updated_at}
+INSERT INTO qflow.limit_key (name, capacity, rates, used, source, updated_at)
+SELECT r.name, r.capacity, r.rates, 0, r.source, :now FROM {rows: name text, capacity int, rates text, source text} r
+WHERE 1 = 1
+{upsert: name} capacity = {excluded: capacity}, rates = {excluded: rates}, frees_at = NULL, source = {excluded: source}, updated_at = {excluded: updated_at}
 
 -- name: list_limits
-SELECT k.name, k.capacity, k.source FROM qflow.limit_key k ORDER BY k.name
+SELECT k.name, k.capacity, k.rates, k.source FROM qflow.limit_key k ORDER BY k.name
 
 -- name: list_patterns
-SELECT k.name, k.capacity FROM qflow.limit_key k WHERE k.name LIKE '%*'
+SELECT k.name, k.capacity, k.rates FROM qflow.limit_key k WHERE k.name LIKE '%*'
 
 -- name: load_limits
-SELECT k.name, k.capacity, k.source FROM {rows: name text} r JOIN qflow.limit_key k ON k.name = r.name
+SELECT k.name, k.capacity, k.rates, k.source FROM {rows: name text} r JOIN qflow.limit_key k ON k.name = r.name
 
 -- name: lock_limits
-SELECT k.name, k.capacity, k.used FROM {rows: name text} r
+SELECT k.name, k.capacity, k.used, k.rates, k.spent, k.resumes_at FROM {rows: name text} r
 {only: mysql STRAIGHT_JOIN qflow.limit_key k FORCE INDEX (PRIMARY)}{only: postgres,sqlite JOIN qflow.limit_key k} ON k.name = r.name
 ORDER BY k.name {only: postgres FOR UPDATE OF k}{only: mysql FOR UPDATE}
 
@@ -36,6 +37,15 @@ ORDER BY k.name {only: postgres FOR UPDATE OF k}{only: mysql FOR UPDATE}
 -- Taken above 0, given back below. Several are locked in their order first.
 {update: qflow.limit_key k, name text, slots int | k.name = d.name}
 used = CASE WHEN k.used + d.slots < 0 THEN 0 ELSE k.used + d.slots END
+
+-- name: save_spent
+{update: qflow.limit_key k, name text, spent text, frees_at instant | k.name = d.name}
+spent = d.spent, frees_at = d.frees_at
+
+-- name: pause_limits
+{update: qflow.limit_key k, name text, resumes_at instant, pause_reason text | k.name = d.name}
+pause_reason = CASE WHEN k.resumes_at > d.resumes_at THEN k.pause_reason ELSE d.pause_reason END,
+resumes_at = CASE WHEN k.resumes_at > d.resumes_at THEN k.resumes_at ELSE d.resumes_at END
 
 -- name: list_miscounted
 -- Limits whose `used` is not what rows hold: somebody has changed rows by hand, or restored a part of them.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from qflowd.engine.claim import Claimed, Claimer
 from qflowd.engine.limit_settings import save_configured
 from qflowd.engine.outcome import Rearmed, Released
 from qflowd.engine.recount import Recount
+from qflowd.engine.slots import Freed
 from qflowd.model.workflow import Job, Settings
 from tests.support.lab import FAILED, Lab
 
@@ -51,7 +53,7 @@ def used(lab: Lab) -> dict[str, int]:
 
 
 def end(lab: Lab, rows: list[Claimed], limits: str = "vendor=1", **batch: Any) -> None:
-    slots = [(row.id, limits) for row in rows]
+    slots = [Freed(row.id, limits) for row in rows]
     lab.finish(batch=Batch(**{"final": [lab.final(row) for row in rows], **batch}, slots=slots))
 
 
@@ -82,7 +84,7 @@ def test_slots_come_back_from_a_retry_a_release_and_a_failure(lab):
     for _ in range(3):
         lab.start(job="work")
     failed, retried, released = claim(lab)
-    slots = [(row.id, "vendor=1") for row in (failed, retried, released)]
+    slots = [Freed(row.id, "vendor=1") for row in (failed, retried, released)]
     lab.finish(
         batch=Batch(
             final=[lab.final(failed, FAILED)],
@@ -232,3 +234,85 @@ def test_the_head_of_a_map_gives_its_slot_to_the_items(lab):
     end(lab, claim(lab))
     assert (lab.state(number), used(lab)) == ("SUCCESS", {"vendor": 0})
     lab.check(drained=True)
+
+
+# ------------------------------------------------------------------------------------------------ rates, pauses
+
+
+def set_rate(lab: Lab, *rate: str, slots: int | None = None) -> None:
+    save_configured(lab.store, {"vendor": LimitConfig(slots=slots, rate=rate)})
+
+
+def start_many(lab: Lab, count: int) -> None:
+    for _ in range(count):
+        lab.start(job="work")
+
+
+def test_no_more_begin_in_a_window_than_its_rate_allows(lab):
+    set_rate(lab, "5/min", "8/h")
+    have_job(lab, {"vendor": 1})
+    start_many(lab, 20)
+    first = claim(lab)
+    assert len(first) == 5
+    end(lab, first)
+    lab.clock.advance(30)
+    assert claim(lab) == []
+    lab.clock.advance(32)
+    assert len(claim(lab)) == 3, "the other rate allows no more in this hour"
+    lab.clock.advance(3660)
+    assert len(claim(lab)) == 5
+    assert used(lab) == {"vendor": 8}
+
+
+def test_what_was_given_back_before_it_began_does_not_count_and_what_failed_does(lab):
+    set_rate(lab, "4/min")
+    have_job(lab, {"vendor": 1})
+    start_many(lab, 9)
+    rows = claim(lab)
+    released = [Released(row.id, row.fence, 0, 0) for row in rows[:3]]
+    slots = [Freed(row.id, "vendor=1", has_begun=False) for row in rows[:2]] + [Freed(rows[2].id, "vendor=1")]
+    lab.finish(batch=Batch(released=released, slots=slots))
+    assert used(lab) == {"vendor": 1}
+    assert len(claim(lab)) == 2
+
+
+def test_a_limit_that_is_paused_lets_nothing_begin_until_then(lab):
+    set_limits(lab, vendor=3)
+    have_job(lab, {"vendor": 1})
+    start_many(lab, 3)
+    [row, *_] = rows = claim(lab, room=1)
+    until = lab.clock.now() + timedelta(seconds=60)
+    lab.finish(
+        batch=Batch(
+            rearmed=[Rearmed(row.id, row.fence, 0, 0, until, "429")],
+            slots=[Freed(row.id, "vendor=1") for row in rows],
+            pauses=[(row.id, "vendor", until, "429")],
+        )
+    )
+    assert (claim(lab), used(lab)) == ([], {"vendor": 0})
+    [(state, attempt)] = lab.sql(f"SELECT state, attempt FROM qflow.tasks WHERE id = {row.id}")
+    assert (state, attempt) == ("PENDING", 0), "no attempt was counted"
+    lab.clock.advance(61)
+    lab.promote.tick()
+    assert len(claim(lab)) == 3
+
+
+def test_a_shorter_pause_does_not_end_a_longer_one(lab):
+    have_job(lab, {"vendor": 1})
+    start_many(lab, 2)
+    [row] = claim(lab)
+    late, soon = (lab.clock.now() + timedelta(seconds=seconds) for seconds in (60, 5))
+    lab.finish(batch=Batch(pauses=[(row.id, "vendor", late, "long")]))
+    lab.finish(batch=Batch(pauses=[(row.id, "vendor", soon, "short")]))
+    assert lab.sql("SELECT pause_reason FROM qflow.limits") == [("long",)]
+    end(lab, [row])
+    lab.clock.advance(30)
+    assert claim(lab) == []
+
+
+def test_a_task_that_takes_more_at_once_than_a_rate_allows_is_rejected(lab):
+    set_rate(lab, "2/min")
+    have_job(lab, {"vendor": 3})
+    number = lab.start(job="work")
+    [(error,)] = lab.sql(f"SELECT error FROM qflow.submissions WHERE id = {number}")
+    assert error == "a task takes 3 at once of limit vendor, whose rate is 2/min"

@@ -35,6 +35,8 @@ LEVELS = {
     "set_limits": LIMITS,
     "lock_limits": LIMITS,
     "move_slots": LIMITS,
+    "save_spent": LIMITS,
+    "pause_limits": LIMITS,
     "insert_run_key": LIMITS,
     "lock_turns": LIMITS,
     "count_down_closers": INSTANCES,

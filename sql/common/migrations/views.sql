@@ -19,11 +19,16 @@ SELECT l.id AS lane,
             THEN {concat: 'no live daemon has pool ', l.pool}
         WHEN l.limits <> '' THEN (SELECT MIN(CASE WHEN m.weight > k.capacity
                 THEN {concat: 'needs ', m.weight, ' slots of limit ', k.name, ', which has ', k.capacity}
+                WHEN k.resumes_at > {clock} THEN {concat: 'limit ', k.name, ' is paused until ', {utc_text: k.resumes_at},
+                    CASE WHEN k.pause_reason IS NULL THEN '' ELSE {concat: ': ', k.pause_reason} END}
+                WHEN k.used + m.weight <= k.capacity
+                THEN {concat: 'waits for limit ', k.name, ' until ', {utc_text: k.frees_at}, ': its rate is used up'}
                 ELSE {concat: 'waits for limit ', k.name, ': ', k.used, ' of ', k.capacity, ' slots in use, the oldest by task ',
                     COALESCE((SELECT MIN(x.id) FROM qflow.lane_limit y JOIN qflow.task_instance x ON x.lane = y.lane
                         AND x.state IN ({task.RESERVED}, {task.RUNNING}) WHERE y.name = k.name), 0)} END)
             FROM qflow.lane_limit m JOIN qflow.limit_key k ON k.name = m.name
-            WHERE m.lane = l.id AND k.used + m.weight > k.capacity) END AS reason
+            WHERE m.lane = l.id AND (k.used + m.weight > k.capacity OR k.resumes_at > {clock} OR k.frees_at > {clock}))
+        END AS reason
 FROM qflow.lane l
 ;
 {only: sqlite DROP VIEW IF EXISTS qflow.tasks}
@@ -217,7 +222,8 @@ WHERE w.state = {daemon.READY} AND w.lease_ends_at > {clock}
 SELECT k.name, k.capacity AS slots, k.used, k.source,
     (SELECT COUNT(*) FROM qflow.lane_limit m JOIN qflow.task_instance t ON t.lane = m.lane
         WHERE m.name = k.name AND t.state = {task.READY}) AS waiting,
-    {instant: k.updated_at} AS updated_at
+    {instant: k.updated_at} AS updated_at, k.rates, {instant: k.frees_at} AS frees_at,
+    {instant: k.resumes_at} AS resumes_at, k.pause_reason
 FROM qflow.limit_key k
 ;
 {only: sqlite DROP VIEW IF EXISTS qflow.daemons}
