@@ -55,7 +55,7 @@ __all__ = ["Clock", "Harness", "Run", "run_job", "run_workflow"]
 
 DAEMON_ID: Final = 1
 ONE_AT_A_TIME: Final = PoolConfig(processes=1)
-QUIET_ROUNDS: Final = 2  # in a row: a lane that is new to the executor is claimed a round after it was seen
+QUIET_ROUNDS: Final = 3  # in a row: a lane that is new is claimed a round after it was seen, and a sweep has two steps
 
 Function = Callable[..., Any]
 Definition = Workflow | WorkflowBuilder | str | Path

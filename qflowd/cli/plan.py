@@ -141,6 +141,7 @@ def _step(node: Node, admission: Admission, jobs: dict[str, Job]) -> dict[str, A
         "trigger_rule": node.task.trigger_rule,
         "when": node.task.when,
         "on_failure": node.task.on_failure,
+        "run_on": node.task.run_on,
         "pool": settings.pool,
         "retries": settings.retries,
         "timeout": None if settings.timeout is None else format_duration(settings.timeout),

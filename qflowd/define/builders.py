@@ -70,6 +70,10 @@ class TaskBuilder:
         tolerate = {name: value for name, value in tolerate.items() if value is not None}
         return self._with(map=items, chunk=chunk, max_parallel=max_parallel, label=label, tolerate=tolerate or None)
 
+    def with_run_on(self, when: str) -> Self:
+        """`terminate`: a task with the rule `always` also runs once when its instance is terminated."""
+        return self._with(run_on=when)
+
     def with_on_failure(self, what: str) -> Self:
         """`fail`: its failure fails the instance; `continue`: the tasks that depend on it run without its output."""
         return self._with(on_failure=what)

@@ -86,6 +86,8 @@ def check_tasks(fields: Fields, workflow: Workflow) -> None:
         _check_limits(inner, task.settings, replace(known, tasks=_NO_TASKS))
         if task.map is not None and task.trigger_rule == "any_success":
             inner.fault("any_success is not supported with `map`: the list is evaluated once", "trigger_rule")
+        if task.run_on is not None and (task.trigger_rule != "always" or task.map is not None):
+            inner.fault("is for tasks with `trigger_rule: always` and without `map`", "run_on")
         if task.trigger_rule != "all_success" and not task.after:
             inner.fault(f"{task.trigger_rule} looks at the tasks before this one, and there is none", "trigger_rule")
         for edge in task.after:

@@ -152,6 +152,7 @@ def _task(key: str, fields: Fields) -> Task:
         on_failure=fields.take("on_failure", _on_failure, "fail"),
         compensate=fields.take("compensate", key_text("job name"), ""),
         compensate_on=fields.take("compensate_on", one_of("start", "success"), "start"),
+        run_on=fields.take("run_on", one_of("terminate"), None),
     )
     if task.map is None:
         for name in MAP_KEYS.keys() & fields.data.keys():

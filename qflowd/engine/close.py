@@ -38,7 +38,16 @@ def close_instances(tx: Tx, closers: Mapping[int, int]) -> Closed:
     if not closers:
         return Closed([], [])
     tx.run("count_down_closers", rows=sorted(closers.items()))
-    return end_instances(tx, tx.run("find_closing", rows=[(number,) for number in sorted(closers)]))
+    closing = tx.run("find_closing", rows=[(number,) for number in sorted(closers)])
+    # What still has tasks to run after its termination is left to the sweep.
+    return end_instances(
+        tx, [row for row in closing if row.intent != Intent.TERMINATE or not find_finally_rows(tx, row.id)]
+    )
+
+
+def find_finally_rows(tx: Tx, instance_id: int) -> list[int]:
+    """Rows that a termination has cancelled and that run after it (`run_on: terminate`)."""
+    return [row.id for row in tx.run("find_finally_rows", id=instance_id)]
 
 
 def end_instances(tx: Tx, closing: list[Any]) -> Closed:
@@ -97,7 +106,7 @@ def _failed(count: Mapping[int, int]) -> int:
 def _verdict(tx: Tx, row: Any, count: Mapping[int, int], tolerated: int) -> Verdict:
     if row.saga_state == SagaState.COMPENSATING:
         return _before(row)
-    if row.intent == Intent.TERMINATE:
+    if Intent(row.intent).is_end:
         if row.reason == Reason.TIMEOUT:
             return Verdict(InstanceState.FAILED, Reason.TIMEOUT, "the workflow ran out of its timeout")
         return Verdict(InstanceState.TERMINATED, Reason.TERMINATED, None)

@@ -181,7 +181,7 @@ def one_instance(tx: Tx, command: Command) -> Any:
 
 def refuse_terminating(instance: Any) -> None:
     """Raises: Refused if the instance, a row of `lock_instance`, is being terminated; Later if it is about to be undone."""
-    if instance.intent == Intent.TERMINATE:
+    if Intent(instance.intent).is_end:
         raise Refused(f"instance {instance.id} is being terminated; retry it when it is TERMINATED")
     if instance.intent == Intent.COMPENSATE:
         raise Later(f"the compensations of instance {instance.id} are being added")

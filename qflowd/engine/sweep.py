@@ -35,6 +35,8 @@ class Carried(NamedTuple):
 
 INTENTS: Mapping[int, Carried] = {
     Intent.TERMINATE: Carried(terminate.cancel_rows, terminate.end_terminated, ()),
+    Intent.FINALLY: Carried(terminate.start_finally_rows, terminate.end_terminated, ("ready",)),
+    Intent.ABORT: Carried(terminate.cancel_rows, terminate.end_terminated, ()),
     Intent.PAUSE: Carried(pause.hold_rows, pause.end_pausing, ()),
     Intent.RESUME: Carried(pause.free_rows, pause.end_resuming, ("ready",)),
 }
@@ -84,7 +86,7 @@ class Sweep:
         began = boottime()
         left = [self._step(row) for row in flagged]
         took_s = boottime() - began
-        ended = [row for row, rows in zip(flagged, left, strict=True) if row.intent == Intent.TERMINATE and rows == 0]
+        ended = [row for row, rows in zip(flagged, left, strict=True) if Intent(row.intent).is_end and rows == 0]
         if ended:
             self._store.instruments.emit(InstancesTerminated(len(ended)))
             self._topics.publish("turn", "compensate")  # one that ran out of its timeout may have to be undone

@@ -3,14 +3,17 @@
 What a daemon holds is ended by that daemon: it sees the flag, stops the workers, and the results arrive as CANCELLED, or
 as SUCCESS where they were quicker. The sweep never counts closers down: an instance that is being terminated ends when
 it has no open row left.
+
+Tasks with `run_on: terminate` are cancelled as well, unless they run already. When no row is open they are made READY and
+the intent becomes FINALLY: they run as all tasks do, and the instance ends after them. A second termination spares nothing.
 """
 
 from typing import Any
 
 from qflowd.engine import close
 from qflowd.engine.control import Caches, CarriedOut, Command, NotPossible, one_instance, state_name, verb
-from qflowd.model.ids import key_range
-from qflowd.model.states import InstanceState, Intent
+from qflowd.model.ids import instance_of, key_range
+from qflowd.model.states import InstanceState, Intent, TaskState
 from qflowd.store.tx import Tx
 
 
@@ -47,9 +50,27 @@ def cancel_rows(tx: Tx, first: int, last: int) -> None:
     tx.run("delete_instance_timers", first=first, last=last)
 
 
+def start_finally_rows(tx: Tx, first: int, _: int) -> None:
+    """Make the tasks ready that run after a termination and have not yet."""
+    rows = [
+        (number, int(TaskState.READY), 0, 0, 0, tx.now, None)
+        for number in close.find_finally_rows(tx, instance_of(first))
+    ]
+    if rows:
+        tx.run("restart_tasks", rows=rows)
+
+
 def end_terminated(tx: Tx, instance: Any) -> int:
-    """End an instance if no row of it is open. Returns how many are, because a daemon holds them."""
-    open_tasks = int(tx.one("count_open_tasks", **key_range(instance.id)).open_tasks)
-    if not open_tasks:
-        close.end_instances(tx, [instance])
-    return open_tasks
+    """End an instance if no row of it is open and no task runs after it. Returns how many rows there still are."""
+    open_tasks = _count_open(tx, instance)
+    if open_tasks:  # a daemon holds them
+        return open_tasks
+    if instance.intent == Intent.TERMINATE and (rows := close.find_finally_rows(tx, instance.id)):
+        tx.run("flag_finally", id=instance.id)
+        return len(rows)
+    close.end_instances(tx, [instance])
+    return 0
+
+
+def _count_open(tx: Tx, instance: Any) -> int:
+    return int(tx.one("count_open_tasks", **key_range(instance.id)).open_tasks)

@@ -12,7 +12,7 @@ from qflowd.engine.harvest import Harvest
 from qflowd.engine.instances import Instances
 from qflowd.engine.service import report
 from qflowd.engine.upstreams import read_output
-from qflowd.model.errors import StoreUnavailable
+from qflowd.model.errors import StoreUnavailable, Unreadable
 from qflowd.model.ids import instance_of
 from qflowd.model.states import Intent
 from qflowd.store.clock import boottime
@@ -87,14 +87,24 @@ class Upkeep:
         except StoreUnavailable:
             self._has_intents = True
             raise
-        self._terminating = {row.id for row in rows if row.intent == Intent.TERMINATE}
-        self._backends.stop(self._held_of(self._terminating))
+        aborted = {row.id for row in rows if row.intent == Intent.ABORT}
+        self._terminating = aborted | {row.id for row in rows if row.intent == Intent.TERMINATE}
+        held = self._held_of(self._terminating)
+        self._backends.stop([number for number in held if instance_of(number) in aborted or not self._runs_on(number)])
         if paused := {row.id for row in rows if row.intent == Intent.PAUSE}:
             self._backends.give_back(self._held_of(paused))
             self._on_pause()
 
     def _held_of(self, instances: set[int]) -> list[int]:
         return [number for number in self._harvest.held if instance_of(number) in instances] if instances else []
+
+    def _runs_on(self, number: int) -> bool:
+        """Does a task that is held here run to its end although its instance is terminated?"""
+        try:
+            plan = self._instances[instance_of(number)].plan
+        except Unreadable:  # forgotten here: it is stopped, and started anew
+            return False
+        return plan.tasks[self._harvest.held[number][0].node].run_on == "terminate"
 
     def _reconcile(self) -> bool:
         """Give back rows that are ours and not held here (a claim whose reply was lost); drop tasks that are not ours."""

@@ -191,6 +191,7 @@ def _insert_nodes(tx: Tx, version_id: int, workflow: Workflow, pool_of: PoolOf) 
             pool_of_task(task, workflow, pool_of),
             None if task.params is None else jsontext.dump(task.params),
             int(task.on_failure == "continue"),
+            int(task.run_on == "terminate"),
         )
         for node, task in enumerate(dag.order(workflow))
     ]

@@ -66,6 +66,13 @@ class Intent(IntEnum):
     PAUSE = 2  # some rows may not be HELD yet
     RESUME = 3  # some rows may still be HELD
     COMPENSATE = 4  # what its tasks did is to be undone; rows that do it are still to be added
+    FINALLY = 5  # terminated, but for the tasks that run then
+    ABORT = 6  # terminated again, these tasks as well
+
+    @property
+    def is_end(self) -> bool:
+        """The instance will end TERMINATED, or FAILED for its timeout."""
+        return self in (Intent.TERMINATE, Intent.FINALLY, Intent.ABORT)
 
 
 class Reason(IntEnum):

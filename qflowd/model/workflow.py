@@ -100,6 +100,7 @@ class Task(_Record, frozen=True):
     on_failure: OnFailure = "fail"
     compensate: str = ""  # the job that undoes it; empty: the one that its own job names, if any
     compensate_on: Literal["start", "success"] = "start"  # what it must have come to, to be undone
+    run_on: Literal["terminate"] | None = None  # it runs once when the instance is terminated, too
 
 
 class Schedule(_Record, frozen=True):

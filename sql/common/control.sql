@@ -19,13 +19,23 @@ SELECT i.id, i.intent, i.next_ordinal FROM qflow.workflow_instance i WHERE i.int
 
 -- name: flag_terminate
 -- Committed without touching a task: from here on whoever looks knows; the sweep follows.
-UPDATE qflow.workflow_instance SET intent = {intent.TERMINATE}
-WHERE id = :id AND state IN ({instance.RUNNING}, {instance.PAUSED}) AND intent <> {intent.TERMINATE}
+UPDATE qflow.workflow_instance SET intent = CASE WHEN intent = {intent.FINALLY} THEN {intent.ABORT} ELSE {intent.TERMINATE} END
+WHERE id = :id AND state IN ({instance.RUNNING}, {instance.PAUSED}) AND intent NOT IN ({intent.TERMINATE}, {intent.ABORT})
+
+-- name: flag_finally
+-- It ends when its sweep finds no open row: ends of single rows must not.
+UPDATE qflow.workflow_instance SET intent = {intent.FINALLY}, state = {instance.RUNNING}, open_closers = next_ordinal + 1 WHERE id = :id
+
+-- name: find_finally_rows
+SELECT t.id FROM qflow.workflow_instance i
+JOIN qflow.workflow_node n ON n.version_id = i.version_id AND n.runs_on_terminate = 1
+JOIN qflow.task_instance t ON t.id = i.id * 1048576 + n.node
+WHERE i.id = :id AND i.saga_state = {saga.NONE} AND t.state = {task.CANCELLED} ORDER BY t.id
 
 -- name: flag_expired
 -- While an instance is paused its timeout does not run: resume moves the deadline.
 UPDATE qflow.workflow_instance SET intent = {intent.TERMINATE}, reason = {reason.TIMEOUT}
-WHERE id = :id AND state = {instance.RUNNING} AND intent <> {intent.TERMINATE} AND deadline_at <= :now
+WHERE id = :id AND state = {instance.RUNNING} AND intent NOT IN ({intent.TERMINATE}, {intent.FINALLY}, {intent.ABORT}) AND deadline_at <= :now
 
 -- name: terminate_held_instance
 -- An instance that was submitted with hold has no task rows to sweep.
@@ -36,7 +46,8 @@ WHERE id = :id AND state = {instance.READY}
 -- name: flag_pause
 UPDATE qflow.workflow_instance SET state = {instance.PAUSED}, intent = {intent.PAUSE}, paused_by = :paused_by,
     pause_reason = :pause_reason, pause_scope = :pause_scope, updated_at = :now
-WHERE id = :id AND state = {instance.RUNNING} AND intent NOT IN ({intent.TERMINATE}, {intent.COMPENSATE})
+WHERE id = :id AND state = {instance.RUNNING}
+    AND intent NOT IN ({intent.TERMINATE}, {intent.COMPENSATE}, {intent.FINALLY}, {intent.ABORT})
 
 -- name: flag_resume
 UPDATE qflow.workflow_instance SET state = {instance.RUNNING}, intent = {intent.RESUME}, paused_by = NULL, pause_reason = NULL,

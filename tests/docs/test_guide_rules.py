@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from qflowd import Defer
 from qflowd.define import workflow_file
-from qflowd.testing import run_workflow
+from qflowd.testing import Harness, run_workflow
 from tests.docs.pages import ROOT, named_files
 
 FILES = named_files(ROOT / "docs" / "guide.md")
@@ -60,3 +61,24 @@ def test_bars_of_two_vendors_use_the_one_that_answers(answers: set[str]) -> None
     assert (run.state, len(stored)) == ("SUCCESS", 1)
     assert {"symbol": "600519", "close": 1482.5} in stored[0]
     assert run.tasks["first"].state == ("SUCCESS" if "first" in answers else "FAILED")
+
+
+def test_a_session_that_is_terminated_is_closed() -> None:
+    sessions: list[str | None] = []
+
+    def record() -> None:
+        raise Defer(3600, reason="the market is closed")
+
+    def close_session(session: str | None) -> None:
+        sessions.append(session)
+
+    jobs = {"subscribe": lambda symbols: "s-1", "record": record, "close_session": close_session}
+    with Harness(jobs, [workflow("intraday")]) as harness:
+        run = harness.client.submit("intraday")
+        harness.settle()
+        harness.client.command("terminate", run.id, timeout=0)
+        ended = harness.finish(run)
+        assert (ended.state, sessions) == ("TERMINATED", ["s-1"])
+        assert (ended.tasks["record"].state, ended.tasks["close"].state) == ("CANCELLED", "SUCCESS")
+        overdue = harness.finish(harness.client.submit("intraday"))
+        assert (overdue.state, overdue.tasks["close"].state, len(sessions)) == ("FAILED", "SUCCESS", 2)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from qflowd.define.workflow_file import parse
 from qflowd.engine.claim import Claim
 from qflowd.engine.dispatch import Dispatch
 from qflowd.engine.harvest import Harvest
 from qflowd.engine.render import gather, render
-from tests.support.lab import FAILED, SKIPPED, SUCCESS
+from qflowd.model.errors import InvalidWorkflow
+from tests.support.lab import CANCELLED, FAILED, SKIPPED, SUCCESS
 
 
 def claimed(lab):
@@ -291,3 +293,125 @@ def test_a_tolerated_failure_can_be_retried(lab):
     lab.run()
     assert summary(lab, number) == ("SUCCESS", None, None)
     lab.check(drained=True)
+
+
+# ------------------------------------------------------------------------------------------------ run_on: terminate
+
+
+CLOSE = {"close": {"trigger_rule": "always", "run_on": "terminate"}}
+DAILY = {"load": [], "check": ["load"], "close": []}
+
+
+def test_a_terminated_instance_runs_its_last_task_and_ends_after_it(lab):
+    lab.workflow("daily", DAILY, CLOSE)
+    number = lab.start("daily")
+    [load] = lab.claim()
+    lab.command("terminate", number)
+    lab.sweep.tick()
+    assert lab.claim() == []  # what runs is over first
+    lab.ends([load], CANCELLED)
+    for _ in range(3):
+        lab.sweep.tick()
+    assert lab.states(number) == {"load": "CANCELLED", "check": "CANCELLED", "close": "READY"}
+    lab.check()
+    lab.ends(lab.claim())
+    assert lab.state(number) == "RUNNING"
+    lab.sweep.tick()
+    assert lab.states(number) == {"load": "CANCELLED", "check": "CANCELLED", "close": "SUCCESS"}
+    assert summary(lab, number) == ("TERMINATED", "terminated", None)
+    assert lab.claim() == []
+    lab.check(drained=True)
+
+
+def test_an_instance_whose_timeout_is_over_ends_failed_after_its_last_task(lab):
+    lab.workflow("daily", DAILY, CLOSE, timeout="1h")
+    number = lab.start("daily")
+    lab.clock.advance(3600)
+    lab.promote.tick()
+    for _ in range(3):
+        lab.sweep.tick()
+    lab.run()
+    lab.sweep.tick()
+    assert summary(lab, number)[:2] == ("FAILED", "timeout")
+    assert lab.states(number)["close"] == "SUCCESS"
+    lab.check(drained=True)
+
+
+def test_a_last_task_that_was_running_runs_on_and_not_again(lab):
+    lab.workflow("daily", {"load": [], "close": ["load"]}, CLOSE)
+    number = lab.start("daily")
+    lab.ends(lab.claim())
+    [close] = lab.claim()
+    lab.command("terminate", number)
+    lab.sweep.tick()
+    lab.ends([close])
+    lab.sweep.tick()
+    assert (lab.state(number), lab.states(number)["close"]) == ("TERMINATED", "SUCCESS")
+    assert lab.claim() == []
+    lab.check(drained=True)
+
+
+def test_a_last_task_that_was_stopped_before_it_began_runs_all_the_same(lab):
+    lab.workflow("daily", {"load": [], "close": ["load"]}, CLOSE)
+    number = lab.start("daily")
+    lab.ends(lab.claim())
+    [close] = lab.claim()
+    lab.command("terminate", number)
+    lab.ends([close], CANCELLED)  # its end would end the instance
+    assert lab.state(number) == "RUNNING"
+    for _ in range(3):
+        lab.sweep.tick()
+    lab.run()
+    lab.sweep.tick()
+    assert (lab.state(number), lab.states(number)["close"]) == ("TERMINATED", "SUCCESS")
+    lab.check(drained=True)
+
+
+def test_a_second_termination_spares_nothing(lab):
+    lab.workflow("daily", DAILY, CLOSE)
+    number = lab.start("daily")
+    lab.command("terminate", number)
+    for _ in range(3):
+        lab.sweep.tick()
+    [close] = lab.claim()
+    assert lab.command("pause", number)[0] == "REJECTED"
+    assert lab.command("retry", number)[0] == "REJECTED"
+    lab.command("terminate", number)
+    lab.sweep.tick()
+    assert lab.state(number) == "RUNNING"
+    lab.ends([close], CANCELLED)
+    lab.sweep.tick()
+    assert (lab.state(number), lab.states(number)["close"]) == ("TERMINATED", "CANCELLED")
+    lab.check(drained=True)
+
+
+def test_a_paused_instance_that_is_terminated_runs_its_last_task(lab):
+    lab.workflow("daily", DAILY, CLOSE)
+    number = lab.start("daily")
+    lab.command("pause", number)
+    lab.sweep.tick()
+    lab.command("terminate", number)
+    for _ in range(3):
+        lab.sweep.tick()
+    assert [lab.key(row.id) for row in lab.claim()] == ["close"]
+
+
+def test_a_retry_after_a_termination_runs_everything_and_the_last_task_at_the_end(lab):
+    lab.workflow("daily", DAILY, CLOSE)
+    number = lab.start("daily")
+    lab.command("terminate", number)
+    for _ in range(3):
+        lab.sweep.tick()
+    lab.run()
+    lab.sweep.tick()
+    assert lab.command("retry", number)[0] == "DONE"
+    assert lab.states(number) == {"load": "READY", "check": "PENDING", "close": "PENDING"}
+    lab.check()
+    lab.run()
+    assert summary(lab, number) == ("SUCCESS", None, None)
+    lab.check(drained=True)
+
+
+def test_run_on_needs_the_rule_always():
+    with pytest.raises(InvalidWorkflow, match=r"tasks\.a\.run_on: is for tasks with `trigger_rule: always`"):
+        parse("workflow: w\ntasks: {a: {job: j, run_on: terminate}}", "yaml", "w.yaml")

@@ -74,7 +74,7 @@ def violations(store: Store, *, drained: bool = False) -> Iterator[str]:
             yield from _row(task, instance)
         yield from _instance(instance, rows, plan, drained=drained)
         undoing = {ordinal: rows.pop(ordinal) for ordinal in list(rows) if rows[ordinal].kind is TaskKind.COMPENSATION}
-        if instance.intent in (Intent.TERMINATE, Intent.COMPENSATE):
+        if Intent(instance.intent).is_end or instance.intent == Intent.COMPENSATE:
             continue
         if instance.saga_state is SagaState.COMPENSATING:
             yield from _compensations(instance, undoing, parents)
@@ -114,7 +114,7 @@ def _row(task: Task, instance: Instance) -> Iterator[str]:
         and task.need <= 0
         and task.items is None
         and task.timer_fence != task.fence
-        and (instance.intent != Intent.TERMINATE)
+        and (not Intent(instance.intent).is_end)
     ):
         yield f"I2: task {task.id} waits for a timer that is not there (fence {task.fence}, timer {task.timer_fence})"
     if task.state.is_final != task.finished:
@@ -137,11 +137,8 @@ def _instance(instance: Instance, rows: dict[int, Task], plan: Plan | None, *, d
         yield from (
             f"{name} is not paused, and task {task.id} is HELD" for task in open_rows if task.state is TaskState.HELD
         )
-    if (
-        instance.state is InstanceState.RUNNING
-        and not open_rows
-        and instance.intent not in (Intent.TERMINATE, Intent.COMPENSATE)
-    ):
+    is_swept = Intent(instance.intent).is_end or instance.intent == Intent.COMPENSATE
+    if instance.state is InstanceState.RUNNING and not open_rows and not is_swept:
         yield f"G4: {name} has no open row left"
     if plan is not None and rows and len(rows) < len(plan.nodes):
         yield f"{name} has {len(rows)} of {len(plan.nodes)} rows"

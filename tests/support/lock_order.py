@@ -44,6 +44,7 @@ LEVELS = {
     "lock_instance": INSTANCES,
     "lock_paused": INSTANCES,
     "flag_terminate": INSTANCES,
+    "flag_finally": INSTANCES,
     "flag_pause": INSTANCES,
     "flag_resume": INSTANCES,
     "clear_intent": INSTANCES,

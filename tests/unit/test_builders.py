@@ -41,6 +41,7 @@ tasks:
     label: "from {{ item[0] }}"
     tolerate: {fail_pct: 5, min_ok: 100}
     on_failure: continue
+  close: {job: close, trigger_rule: always, run_on: terminate}
   check: {job: check_bars, after: {bars: "{{ bars.output.ok }}", universe: true}}
 """
 
@@ -74,6 +75,7 @@ def built():
         .with_dependency("bars", "universe")
         .with_task(Task("universe", "list_symbols"))
         .with_task(bars)
+        .with_task(TaskBuilder("close", "close").with_trigger_rule("always").with_run_on("terminate"))
         .with_task(TaskBuilder("check", "check_bars").build())
         .with_dependency("check", "bars", "{{ bars.output.ok }}")
         .with_dependency("check", "universe")
@@ -117,7 +119,7 @@ def test_a_file_can_be_the_beginning(tmp_path):
     )
     assert workflow.key == "other"
     assert workflow.title == "Daily bars"
-    assert [task.key for task in workflow.tasks] == ["universe", "bars", "check", "report"]
+    assert [task.key for task in workflow.tasks] == ["universe", "bars", "close", "check", "report"]
 
 
 def test_a_fault_that_comes_from_the_file_keeps_its_line(tmp_path):
