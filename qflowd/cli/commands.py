@@ -35,6 +35,8 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "stop": "Stop all open instances of workflows.",
         "retry": "Run failed tasks of instances again, and what depends on them.",
         "compensate": "Undo what instances that have ended did, by the compensations of their tasks.",
+        "rerun": "Run one task again, and all that depends on it, whatever they came to.",
+        "skip": "Let an instance continue without one of its tasks.",
         "pause": "Let nothing more of instances, or of a workflow, begin; what runs ends.",
         "resume": "Let paused instances, or a workflow, continue; start those that were submitted with --hold.",
         "start": "Start instances that were submitted with --hold.",
@@ -58,6 +60,7 @@ COMMANDS: Final = {name: about for commands in GROUPS.values() for name, about i
 MODULES: Final = {
     **dict.fromkeys(("ps", "workflows", "schedules", "jobs", "plugins", "daemons", "pools"), "lists"),
     **dict.fromkeys(("terminate", "stop", "retry", "compensate", "pause", "resume", "start"), "instances"),
+    **dict.fromkeys(("rerun", "skip"), "redo"),
 }
 
 

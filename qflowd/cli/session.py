@@ -58,6 +58,12 @@ def params_options(command: F) -> F:
     return click.option("--params", "given", metavar="JSON|@FILE|-", callback=_given, help=all_of)(command)
 
 
+def set_option(command: F) -> F:
+    """Add `--set`, which is read as `-p` is."""
+    about = "A param of the task to change; may be repeated."
+    return click.option("--set", "pairs", metavar="K=V", callback=_pairs, multiple=True, help=about)(command)
+
+
 def merged(given: dict[str, Any] | None, pairs: dict[str, Any]) -> dict[str, Any] | None:
     """The params of `--params` and `-p`; None where neither was given."""
     return None if given is None and not pairs else (given or {}) | pairs

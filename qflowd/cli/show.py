@@ -103,7 +103,7 @@ def _note(task: TaskInfo) -> str:
         return cut(compact(task.output), WIDEST_OUTPUT)
     if task.state == "SKIPPED" and not task.reason:
         return "a condition does not hold, or a task before it was skipped"
-    reason = task.reason if task.reason != "error" else None
+    reason = task.reason if task.reason not in ("error", "manual") else None  # the error says by whom
     return ": ".join(filter(None, (reason, task.wait_reason or first_line(task.error))))
 
 

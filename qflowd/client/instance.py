@@ -1,6 +1,6 @@
 """The controller of one instance: ask, wait, read, command."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from qflowd.client.polling import poll
@@ -163,6 +163,32 @@ class Instance:
         Raises: Rejected if it has not ended, or there is nothing to undo; TimeoutError; StoreUnavailable.
         """
         return self._client.command("compensate", self._resolve(), reason=reason, timeout=timeout)
+
+    def rerun(
+        self,
+        task: str,
+        reason: str | None = None,
+        *,
+        params: Mapping[str, Any] | None = None,
+        timeout: float | None = 30.0,
+    ) -> Answer:
+        """Run one task again, and all that depends on it, whatever they came to; an ended instance is open again.
+
+        Args:
+            params: those of the task to change, by name; the others stay.
+
+        Raises: Rejected if it has not ended, or something behind it is being run; TimeoutError; InvalidRequest;
+            StoreUnavailable.
+        """
+        args = {"set": params} if params else None
+        return self._client.command("rerun", self._resolve(), task=task, args=args, reason=reason, timeout=timeout)
+
+    def skip(self, task: str, reason: str, *, timeout: float | None = 30.0) -> Answer:
+        """Let it continue without a task that waits or did not succeed: what comes after it runs.
+
+        Raises: Rejected if the task is being run, or has ended well; TimeoutError; StoreUnavailable.
+        """
+        return self._client.command("skip", self._resolve(), task=task, reason=reason, timeout=timeout)
 
     def pause(self, reason: str | None = None, *, timeout: float | None = 30.0) -> Answer:
         """Let nothing more of it begin: what runs ends, what is ready is HELD, and its timeout stands still.

@@ -27,6 +27,7 @@ class Override:
 
     params: Mapping[str, Json]
     settings: Settings
+    skip: str | None = None  # why it is not run
 
 
 def read_submission(row: Mapping[str, Any]) -> tuple[dict[str, Any], Fields]:
@@ -54,7 +55,9 @@ def read_overrides(value: Any) -> dict[str, Override]:
     top = Fields.of(Document(_json_object("overrides", " with the key tasks")(value)))
     overrides = {}
     for key, fields in top.section("tasks").sections():
-        overrides[key] = Override(fields.take("params", mapping, {}), read_settings(fields))
+        overrides[key] = Override(
+            fields.take("params", mapping, {}), read_settings(fields), fields.take("skip", short_text(2000), None)
+        )
         fields.close()
     top.close()
     if top.faults:

@@ -5,13 +5,14 @@ parents in one batch must count twice, and an UPDATE with a join would count the
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import NamedTuple, Protocol
 
 from qflowd.engine.instances import KnownInstance, TaskRow
 from qflowd.engine.plan import Plan
 from qflowd.model.ids import ORDINALS
 from qflowd.model.rules import Worth, item_worth, worth
-from qflowd.model.states import SUCCESS, TaskState
+from qflowd.model.states import SUCCESS, Reason, TaskState
 
 
 class EndedRow(TaskRow, Protocol):
@@ -23,6 +24,8 @@ class EndedRow(TaskRow, Protocol):
     def round(self) -> int: ...
     @property
     def state(self) -> int: ...
+    @property
+    def reason(self) -> int: ...
 
 
 class Edges(Protocol):
@@ -122,8 +125,11 @@ def _add_items(sums: Sums, instance: KnownInstance, rows: Sequence[EndedRow]) ->
 def _add_arrivals_of(sums: Sums, instance: KnownInstance, row: EndedRow, edges: Edges) -> None:
     """What one row brings, its state and the conditions of its edges considered."""
     plan, first = instance.plan, instance.id * ORDINALS
+    is_passed = row.reason == Reason.MANUAL  # skipped by a person: done, but no condition of an edge holds
     for child in plan.children_of(row.id - first, row.node):
-        gain, bad = arrival(plan, row.node, TaskState(row.state), child, lambda: edges.holds(instance.id, row, child))  # noqa: B023
+        state = passed_as(plan, child) if is_passed else TaskState(row.state)
+        holds = partial(edges.holds, instance.id, row, child) if not is_passed else _never
+        gain, bad = arrival(plan, row.node, state, child, holds)
         sums.add(first + child, 1, gain, bad)
 
 
@@ -134,6 +140,15 @@ def arrival(plan: Plan, node: int, state: TaskState, child: int, holds: Callable
     is_tolerated = plan.tasks[node].on_failure == "continue"
     condition = node not in plan.nodes[child].conditions or (state is TaskState.SUCCESS and holds())
     return worth(state, plan.tasks[child].trigger_rule, condition=condition, tolerated=is_tolerated)
+
+
+def _never() -> bool:
+    return False
+
+
+def passed_as(plan: Plan, child: int) -> TaskState:
+    """What a row that a person has skipped is to one that waits for it: done, but not a result for who looks for one."""
+    return TaskState.SKIPPED if plan.tasks[child].trigger_rule == "any_success" else TaskState.SUCCESS
 
 
 def count_closers(plan: Plan, rows: Sequence[EndedRow]) -> int:

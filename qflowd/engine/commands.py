@@ -17,6 +17,7 @@ from qflowd.engine import (  # noqa: F401 - each adds its verbs
     pause_workflow,
     retry,
     schedules,
+    skip,
     start,
     terminate,
     versions,
@@ -36,8 +37,7 @@ BATCH: Final = 100  # commands in one round
 LATER_S: Final = 0.1  # until a command is looked at again that could not be carried out yet
 IDLE_S: Final = 60.0  # the watch wakes us long before
 LATER_ACTIONS: Final = {
-    "approve", "backfill", "cancel", "close", "fire", "move", "open", "publish", "purge", "rerun",
-    "skip",
+    "approve", "backfill", "cancel", "close", "fire", "move", "open", "publish", "purge",
 }  # fmt: skip
 
 

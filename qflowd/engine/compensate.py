@@ -52,7 +52,7 @@ def refuse_compensated(instance: Any) -> None:
         raise Refused(f"instance {instance.id} has been compensated; submit it anew")
 
 
-def retry_compensations(tx: Tx, instance_id: int) -> CarriedOut:
+def retry_compensations(tx: Tx, instance_id: int, new_round: int) -> CarriedOut:
     """Restart the compensations of an instance that did not succeed. Its rows and the instance itself are locked."""
     rows = {row.id: row for row in tx.run("list_compensating", **key_range(instance_id))}
     again = {number for number, row in rows.items() if row.state not in compensations.FAVOURABLE}
@@ -72,7 +72,7 @@ def retry_compensations(tx: Tx, instance_id: int) -> CarriedOut:
         part = restarted[start : start + PART]
         ids = [(number,) for number, *_ in part]
         tx.run("copy_attempts", rows=ids)
-        tx.run("restart_tasks", rows=part)
+        tx.run("restart_tasks", rows=part, round=new_round)
         tx.run("delete_large_values", rows=ids)
         tx.run("delete_progress", rows=ids)
     tx.run("reopen_to_compensate", id=instance_id, now=tx.now)

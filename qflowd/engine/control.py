@@ -179,10 +179,13 @@ def one_instance(tx: Tx, command: Command) -> Any:
     raise Refused(f"there is no instance {number}: its submission was rejected")
 
 
-def refuse_terminating(instance: Any) -> None:
-    """Raises: Refused if the instance, a row of `lock_instance`, is being terminated; Later if it is about to be undone."""
+def refuse_terminating(instance: Any, instead: str = "retry") -> None:
+    """May a command change the instance, a row of `lock_instance`? `instead`: an action for when it is TERMINATED.
+
+    Raises: Refused if it is being terminated; Later if it is about to be undone.
+    """
     if Intent(instance.intent).is_end:
-        raise Refused(f"instance {instance.id} is being terminated; retry it when it is TERMINATED")
+        raise Refused(f"instance {instance.id} is being terminated; {instead} it when it is TERMINATED")
     if instance.intent == Intent.COMPENSATE:
         raise Later(f"the compensations of instance {instance.id} are being added")
 

@@ -11,7 +11,7 @@ from qflowd.engine.harvest import Harvest
 from qflowd.engine.instances import Instances
 from qflowd.engine.lanes import Lane
 from qflowd.engine.render import Group, Unrenderable, gather, render
-from qflowd.model.errors import ExpressionFailed, QflowdError, Unwanted
+from qflowd.model.errors import ExpressionFailed, QflowdError, SkippedByPerson, Unwanted
 from qflowd.model.ids import ORDINALS, instance_of
 from qflowd.model.states import Reason, TaskState
 from qflowd.store.tx import Store, Tx
@@ -127,7 +127,9 @@ class Dispatch:
         """Rows end whose `when` is false or whose params have no value; rows that cannot be read here wait for another daemon."""
         unread = []
         for row, problem in rows:
-            if isinstance(problem, Unwanted):
+            if isinstance(problem, SkippedByPerson):
+                self._harvest.skip(row, lane, str(problem))
+            elif isinstance(problem, Unwanted):
                 self._harvest.end_unrun([row], TaskState.SKIPPED, Reason.CONDITION)
             elif isinstance(problem, ExpressionFailed):
                 self._harvest.fail(row, lane, str(problem))

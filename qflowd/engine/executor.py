@@ -345,5 +345,5 @@ class Executor:
         return self._prepare(tx, claims)
 
     def _prepare(self, tx: Tx, claims: Sequence[Claim]) -> list[Shipment]:
-        self._instances.load(tx, [row.id for claim in claims for row in claim.rows])
+        self._instances.load_claimed(tx, [row for claim in claims for row in claim.rows])
         return [shipment for claim in claims for shipment in kinds.prepare(self._dispatch, tx, claim)]

@@ -133,7 +133,7 @@ def _look(tx: Tx, instances: Instances, row: Claimed) -> Opening:
 
 
 def _scope(tx: Tx, instances: Instances, node: Node, row: Claimed) -> dict[str, Any]:
-    """What the list of a head may ask. Raises: ExpressionFailed or Unwanted where a condition is not met."""
+    """What the list of a head may ask. Raises: as `check_conditions`."""
     instance = instances[instance_of(row.id)]
     first, whole = instance.id * ORDINALS, node.map_sources | node.named
     wanted = [(first + source, row.round) for source in whole.union(node.parents)]

@@ -1,7 +1,7 @@
 """The instances that this daemon is working on, as far as running their tasks needs them."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
@@ -29,6 +29,13 @@ class TaskRow(Protocol):
     def kind(self) -> int: ...
 
 
+class ClaimedRow(TaskRow, Protocol):
+    """A task row that is about to be sent."""
+
+    @property
+    def round(self) -> int: ...
+
+
 Row = TypeVar("Row", bound=TaskRow)
 InstanceRows = tuple["KnownInstance", list[Row]]  # rows of one instance
 REMEMBERED = REMEMBERED_OUTPUTS = 16 << 20  # characters, of all instances and of all outputs
@@ -39,7 +46,7 @@ OVERHEAD = 800  # of an instance or an output, beside its text
 
 @dataclass(slots=True)
 class KnownInstance:
-    """One instance. It never changes, except its state, which is not kept here."""
+    """One instance. It never changes, except its state, which is not kept here, and its overrides, with a new round."""
 
     id: int
     plan: Plan
@@ -51,6 +58,7 @@ class KnownInstance:
     weight: int  # in memory, about
     # Parameters taken by name, of all tasks of a job together, and of each task with parameters of its own.
     rendered: dict[tuple[str, str], str] = field(default_factory=dict)
+    round: int = 0  # the newest of the claimed rows that it was read for
 
 
 class Instances:
@@ -105,6 +113,21 @@ class Instances:
                 except (QflowdError, LookupError, TypeError, ValueError) as problem:
                     self._unreadable[row.id] = str(problem)
             self._known.remember(loaded, keep=wanted)
+
+    def load_claimed(self, tx: Tx, rows: Sequence[ClaimedRow]) -> None:
+        """As `load`, of claimed rows: where one has a new round, params may have been set, and its instance is read again."""
+        rounds: dict[int, int] = {}
+        for row in rows:
+            if row.round:
+                number = row.id // ORDINALS
+                rounds[number] = max(row.round, rounds.get(number, 0))
+        self._known.forget(
+            [number for number, round_ in rounds.items() if (known := self._known.get(number)) and known.round < round_]
+        )
+        self.load(tx, [row.id for row in rows])
+        for number, round_ in rounds.items():
+            if (known := self._known.get(number)) is not None:
+                known.round = max(known.round, round_)
 
     def remember(self, admissions: Iterable[Admission]) -> None:
         """Make instances known that this transaction inserts; `forget` them if it is rolled back."""

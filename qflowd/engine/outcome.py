@@ -94,8 +94,8 @@ class Ending:
 
     @property
     def attempt(self) -> int:
-        """The number of this attempt."""
-        return int(self.row.attempt) + 1
+        """The number of this attempt; of the last one, where a person had it not be made."""
+        return int(self.row.attempt) + (self.reason is not Reason.MANUAL)
 
 
 class Outcome(NamedTuple):
@@ -117,7 +117,7 @@ def outcome_of(ending: Ending, chance: Callable[[], float]) -> Outcome:
         ran_s = (ending.ended_at - ending.started_at).total_seconds() if ending.started_at else 0.0
         final = _final(ending, TaskState.SUCCESS)
         return Outcome(final=final, attempt=_attempt(ending, TaskState.SUCCESS) if ran_s > LONG_S else None)
-    if ending.reason is Reason.SKIPPED:
+    if ending.reason in (Reason.SKIPPED, Reason.MANUAL):
         return Outcome(final=_final(ending, TaskState.SKIPPED), attempt=_attempt(ending, TaskState.SKIPPED))
     if ending.reason is Reason.TERMINATED:
         return Outcome(final=_final(ending, TaskState.CANCELLED), attempt=_attempt(ending, TaskState.CANCELLED))

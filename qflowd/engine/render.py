@@ -13,7 +13,7 @@ from qflowd.engine.plan import Node, by_name, effective
 from qflowd.engine.request import NO_OVERRIDE
 from qflowd.engine.upstreams import Large, Output, Upstreams, reader_of
 from qflowd.model import jsontext
-from qflowd.model.errors import ExpressionFailed, Unwanted
+from qflowd.model.errors import ExpressionFailed, SkippedByPerson, Unwanted
 from qflowd.model.ids import ORDINALS, instance_of
 from qflowd.model.states import SUCCESS
 from qflowd.model.workflow import Json, Settings
@@ -24,7 +24,7 @@ WORTH_SHARING = 256  # characters of parameters; shorter ones travel with each t
 
 
 class Unrenderable(NamedTuple):
-    """A row that is not sent. ExpressionFailed: its parameters or a condition have no value. Unwanted: it is skipped."""
+    """A row that is not sent. ExpressionFailed: its parameters or a condition have no value. The others: it is skipped."""
 
     row: Claimed
     problem: Exception
@@ -130,7 +130,7 @@ def render(gathered: Gathered, timeout_s: float | None) -> tuple[list[Group], li
                 if (scope := scopes.get(instance.id)) is None:
                     scope = scopes[instance.id] = scope_of(instance, outputs)
                 index = row.map_index
-                if index is None and (node.conditions or node.when):  # of a map they were its head's
+                if index is None and (is_overridden or node.conditions or node.when):  # of a map they were its head's
                     check_conditions(instance, node, scope, outputs)
                 if index is not None and node.params is not None:
                     items = lists.get(row.id - index)
@@ -223,8 +223,10 @@ def check_conditions(
 ) -> None:
     """A condition that had no value let the row through, so that its error is raised here, as the row's own.
 
-    Raises: ExpressionFailed; Unwanted if the task's `when` does not hold.
+    Raises: ExpressionFailed; Unwanted if the task's `when` does not hold; SkippedByPerson.
     """
+    if why := instance.overrides.get(node.key, NO_OVERRIDE).skip:
+        raise SkippedByPerson(why)
     for parent, condition in node.conditions.items():
         if instance.id * ORDINALS + parent in outputs:
             condition.render(scope)

@@ -53,6 +53,10 @@ class ExpressionFailed(QflowdError):
     """An expression is well formed, but has no value for these facts."""
 
 
+class SkippedByPerson(QflowdError):
+    """A person wants this task not to be run; the message says who and why."""
+
+
 class InvalidParams(QflowdError):
     """Parameters do not fit their schema."""
 

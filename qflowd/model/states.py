@@ -88,6 +88,7 @@ class Reason(IntEnum):
     TOLERATED = 7  # SUCCESS of an instance in which failures were allowed
     SKIPPED = 8  # the job raised Skip
     CONDITION = 9  # SKIPPED: its `when` did not hold
+    MANUAL = 10  # SKIPPED: a person did not want it to run
 
 
 class TaskKind(IntEnum):

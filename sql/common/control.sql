@@ -5,7 +5,7 @@ SELECT i.id, i.state, i.intent, i.concurrency_key FROM qflow.workflow_instance i
 
 -- name: lock_instance
 SELECT i.id, i.state, i.intent, i.reason, i.error, i.saga_state, i.version_id, i.deadline_at, i.next_ordinal, i.updated_at,
-    i.concurrency_key
+    i.concurrency_key, i.overrides
 FROM qflow.workflow_instance i
 WHERE i.id = :id {only: postgres,mysql FOR UPDATE}
 
@@ -129,7 +129,8 @@ SELECT COUNT(*) AS open_tasks FROM qflow.task_instance WHERE id BETWEEN :first A
 
 -- name: lock_tasks
 -- All rows of an instance, first to last: every finish of one of them is now over or waits.
-SELECT t.id, t.node, t.kind, t.map_index, t.label, t.round, t.state FROM qflow.task_instance t WHERE t.id BETWEEN :first AND :last ORDER BY t.id
+SELECT t.id, t.node, t.kind, t.map_index, t.label, t.round, t.state, t.reason, t.fence, t.attempt, t.need
+FROM qflow.task_instance t WHERE t.id BETWEEN :first AND :last ORDER BY t.id
 {only: postgres,mysql FOR UPDATE}
 
 -- name: copy_attempts
@@ -143,8 +144,25 @@ WHERE t.done_fence = t.fence - 1 AND t.started_at IS NOT NULL {ignored: attempt.
 {update: qflow.task_instance t, id bigint, state smallint, open_parents int, need int, bad_parents int, ready_at instant,
     finished_at instant | t.id = d.id}
 state = d.state, open_parents = d.open_parents, need = d.need, bad_parents = d.bad_parents, ready_at = d.ready_at,
-finished_at = d.finished_at, started_at = NULL, fence = t.fence + 1, round = t.round + 1, done_fence = NULL, owner = NULL, attempt = 0, crashes = 0,
+finished_at = d.finished_at, started_at = NULL, fence = t.fence + 1, round = :round, done_fence = NULL, owner = NULL, attempt = 0, crashes = 0,
 solo = 0, reason = 0, code_id = NULL, output = NULL
+
+-- name: recount_tasks
+-- Of rows that stay as they are, while rows before them start anew.
+{update: qflow.task_instance t, id bigint, open_parents int, need int, bad_parents int | t.id = d.id}
+open_parents = d.open_parents, need = d.need, bad_parents = d.bad_parents
+
+-- name: skip_task
+-- The attempt that says who and why has the fence that the row had.
+UPDATE qflow.task_instance SET state = {task.SKIPPED}, reason = {reason.MANUAL}, done_fence = fence, fence = fence + 1, owner = NULL,
+    started_at = NULL, finished_at = :now, code_id = NULL, output = NULL
+WHERE id = :id
+
+-- name: set_overrides
+UPDATE qflow.workflow_instance SET overrides = :overrides WHERE id = :id
+
+-- name: delete_checkpoints
+{delete: qflow.checkpoint c, task_id bigint | c.task_id = d.task_id}
 
 -- name: delete_large_values
 {delete: qflow.large_value v, task_id bigint | v.task_id = d.task_id}

@@ -58,7 +58,7 @@ state = CASE WHEN t.state <> {task.PENDING} OR t.open_parents > d.arrivals THEN 
 open_parents = t.open_parents - d.arrivals, need = t.need - d.gain, bad_parents = t.bad_parents + d.bad
 
 -- name: find_ended_heads
-SELECT t.id, t.state, t.node, t.kind, t.round, t.done_fence, t.attempt, t.bad_parents, t.started_at, f.first_ordinal, f.items
+SELECT t.id, t.state, t.reason, t.node, t.kind, t.round, t.done_fence, t.attempt, t.bad_parents, t.started_at, f.first_ordinal, f.items
 FROM {rows: id bigint} r JOIN qflow.task_instance t ON t.id = r.id JOIN qflow.fan_out f ON f.task_id = r.id
 WHERE t.state IN ({task.SUCCESS}, {task.FAILED}) AND t.open_parents <= 0
 

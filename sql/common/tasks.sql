@@ -7,7 +7,7 @@ FROM {rows: id bigint} r JOIN qflow.workflow_instance i ON i.id = r.id
 
 -- name: find_ended_unrun
 -- Which of these rows have ended without running; `reason` tells them from jobs that raised Skip.
-SELECT t.id, t.state, t.node, t.kind, t.round FROM {rows: id bigint} r JOIN qflow.task_instance t ON t.id = r.id
+SELECT t.id, t.state, t.reason, t.node, t.kind, t.round FROM {rows: id bigint} r JOIN qflow.task_instance t ON t.id = r.id
 WHERE t.state IN ({task.SKIPPED}, {task.UPSTREAM_FAILED}) AND t.reason = 0
 
 -- name: load_outputs

@@ -54,6 +54,18 @@ def test_a_terminated_instance_is_exit_code_4_of_who_waits(run, project):
     assert run("terminate", number).code == 0
 
 
+def test_a_task_is_run_again_or_skipped_by_name(run, project):
+    number = run("submit", "pair", "-p", "a=3", "--wait").out.strip()
+    ran = run("rerun", number, "--task", "first", "--set", "a=5")
+    assert (ran.code, ran.out) == (0, f"rerun {number}: done\n"), ran.err
+    assert run("rerun", number, "--task", "third").code == 1
+    failed = run("submit", "flaky", "--wait").out.strip()
+    assert "needs a reason" in run("skip", failed, "--task", "look").err
+    answer = run("skip", failed, "--task", "look", "--reason", "no session", "--json").json
+    assert (answer["state"], answer["result"]["skipped"]) == ("DONE", ["look"])
+    assert ": no session" in run("show", failed).out
+
+
 def test_what_was_waited_for_has_its_logs(run, project):
     for _ in range(5):
         ran = run("submit", "--job", "add", "-p", "a=1", "--wait")

@@ -96,6 +96,38 @@ def test_a_failed_instance_can_be_retried(client, tmp_path):
     assert instance.output() == {"look": "there", "then": 2}
 
 
+def test_one_task_runs_again_with_other_params_and_so_does_what_depends_on_it(client):
+    instance = client.submit("pair", params={"a": 3})
+    assert instance.wait(PATIENCE_S) == "SUCCESS"
+    answer = instance.rerun("first", "restated", params={"a": 5}, timeout=PATIENCE_S)
+    assert answer.result["restarted"] == 2
+    assert instance.wait(PATIENCE_S) == "SUCCESS"
+    assert instance.output() == {"first": 6, "second": 16}
+    with pytest.raises(Rejected, match="has no task 'third'; there are first, second"):
+        instance.rerun("third", timeout=PATIENCE_S)
+    with pytest.raises(Rejected, match=r"args\.set"):
+        instance.rerun("first", params={"c": 1}, timeout=PATIENCE_S)
+
+
+def test_an_instance_continues_without_a_task(client):
+    instance = client.submit("flaky")
+    assert instance.wait(PATIENCE_S) == "FAILED"
+    instance.skip("look", "vendor is down", timeout=PATIENCE_S)
+    assert instance.wait(PATIENCE_S) == "SUCCESS"
+    look, then = instance.tasks()
+    assert (look.state, look.reason, then.state) == ("SKIPPED", "manual", "SUCCESS")
+    assert (look.error or "").endswith(": vendor is down")
+
+
+def test_a_task_is_skipped_when_its_turn_comes_or_by_the_submission(client):
+    instance = client.submit("pair", overrides={"tasks": {"second": {"skip": "not today"}}})
+    assert instance.wait(PATIENCE_S) == "SUCCESS"
+    assert [(task.state, task.error) for task in instance.tasks()] == [("SUCCESS", None), ("SKIPPED", "not today")]
+    instance.rerun("second", timeout=PATIENCE_S)
+    assert instance.wait(PATIENCE_S) == "SUCCESS"
+    assert instance.output("second") == 13
+
+
 def test_a_held_instance_starts_when_it_is_resumed(client):
     instance = client.submit(job="add", params={"a": 1}, hold=True)
     until(lambda: instance.state() == "READY")

@@ -13,7 +13,7 @@ from qflowd.engine.caches import Plans
 from qflowd.engine.plan import Plan
 from qflowd.model.ids import ORDINALS
 from qflowd.model.rules import start, worth
-from qflowd.model.states import InstanceState, Intent, SagaState, TaskKind, TaskState
+from qflowd.model.states import InstanceState, Intent, Reason, SagaState, TaskKind, TaskState
 from qflowd.store.tx import Store
 
 HELD = (TaskState.RESERVED, TaskState.RUNNING)
@@ -35,6 +35,12 @@ class Task(NamedTuple):
     items: int | None  # of the head of a map that waits for its items
     opened: int | None
     kind: TaskKind
+    reason: int
+
+    @property
+    def outcome(self) -> TaskState:
+        """What it is to the tasks behind it: a person's skip counts as done."""
+        return TaskState.SUCCESS if self.reason == Reason.MANUAL else self.state
 
 
 class Instance(NamedTuple):
@@ -190,7 +196,7 @@ def _counters(instance: Instance, rows: dict[int, Task], plan: Plan) -> Iterator
     parts: dict[int, list[TaskState]] = {}
     for ordinal, task in rows.items():
         if ordinal != task.node:
-            parts.setdefault(task.node, []).append(task.state)
+            parts.setdefault(task.node, []).append(task.outcome)
     # Nothing comes before the parts of a node.
     nodes = {node: task for node, task in rows.items() if node == task.node}
     heads = {node for node, task in nodes.items() if task.items is not None and not task.state.is_final}
@@ -198,7 +204,7 @@ def _counters(instance: Instance, rows: dict[int, Task], plan: Plan) -> Iterator
     for node, task in nodes.items():
         if node in heads:
             continue
-        parents = [rows[parent].state for parent in plan.nodes[node].parents if parent in rows]
+        parents = [rows[parent].outcome for parent in plan.nodes[node].parents if parent in rows]
         states = parents + parts.get(node, [])
         if task.state.is_final or not states:
             continue
@@ -240,13 +246,15 @@ def _head(task: Task, items: list[TaskState]) -> Iterator[str]:
 def _tasks(store: Store) -> list[Task]:
     sql = (
         "SELECT t.id, t.node, t.state, t.fence, t.done_fence, t.owner, t.open_parents, t.need, t.bad_parents, t.crashes, "
-        "CASE WHEN t.finished_at IS NULL THEN 0 ELSE 1 END, m.fence, f.items, f.opened, t.kind FROM qflow.task_instance t "
+        "CASE WHEN t.finished_at IS NULL THEN 0 ELSE 1 END, m.fence, f.items, f.opened, t.kind, t.reason "
+        "FROM qflow.task_instance t "
         "LEFT JOIN qflow.timer m ON m.task_id = t.id AND m.purpose = 0 "
         "LEFT JOIN qflow.fan_out f ON f.task_id = t.id ORDER BY t.id"
     )
     rows: list[Any] = store.connection().script(sql)
     return [
-        Task(*row[:2], TaskState(row[2]), *row[3:10], bool(row[10]), *row[11:14], TaskKind(row[14])) for row in rows
+        Task(*row[:2], TaskState(row[2]), *row[3:10], bool(row[10]), *row[11:14], TaskKind(row[14]), row[15])
+        for row in rows
     ]
 
 

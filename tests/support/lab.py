@@ -22,14 +22,14 @@ from qflowd.engine.gate import Head
 from qflowd.engine.instances import Instances
 from qflowd.engine.intake import Intake
 from qflowd.engine.lanes import Lane
-from qflowd.engine.outcome import AttemptRow, Final
+from qflowd.engine.outcome import AttemptRow, Final, Rearmed, Released
 from qflowd.engine.saga import Compensate
 from qflowd.engine.service import Topics
 from qflowd.engine.sweep import BUSY_S, Sweep
 from qflowd.engine.timers import Timers
 from qflowd.engine.turns import Turns
 from qflowd.engine.workflow_store import canonical, store_workflow
-from qflowd.model.errors import Unwanted
+from qflowd.model.errors import SkippedByPerson, Unwanted
 from qflowd.model.ids import ORDINALS
 from qflowd.model.states import InstanceState, Reason, TaskKind, TaskState
 from qflowd.model.workflow import Job
@@ -117,11 +117,19 @@ class Lab:
         for task in document["tasks"].values():
             if not task["after"]:
                 del task["after"]
-        workflow = parse(json.dumps(document | more), "json", key)
+        return self._store(document | more)
+
+    def _store(self, document: Mapping[str, Any]) -> int:
+        key = document["workflow"]
+        workflow = parse(json.dumps(document), "json", key)
         about: dict[str, Any] = {"format": "json", "file": None, "pool_of": lambda job: None}
         about["source"] = canonical(workflow)
         self.store.transact(lambda tx: store_workflow(tx, workflow, **about))
         return int(self.sql(f"SELECT id FROM qflow.workflow_definition WHERE workflow = '{key}'")[0][0])
+
+    def define(self, key: str, tasks: Mapping[str, Any], **more: Any) -> int:
+        """As `workflow`, with each task as a file has it."""
+        return self._store({"workflow": key, "tasks": tasks} | more)
 
     def submit(self, workflow: str | None = None, **columns: Any) -> int:
         """Write a submission and leave it in the inbox."""
@@ -165,7 +173,11 @@ class Lab:
 
     def expand(self, heads: Sequence[Claimed]) -> None:
         """Make rows for the items of these heads; those that have none, or no list, end."""
+        self.store.read(lambda tx: self.instances.load_claimed(tx, heads))
         expanded = fan_out.expand(self.store, self.instances, heads)
+        skipped = [row for row, problem in expanded.failed if isinstance(problem, SkippedByPerson)]
+        expanded.failed = [item for item in expanded.failed if item[0] not in skipped]
+        self.finish(*(self._skipped(row) for row in skipped))
         self.finish(*(self.final(row, SKIPPED) for row, problem in expanded.failed if isinstance(problem, Unwanted)))
         failed = [(row, str(problem)) for row, problem in expanded.failed if not isinstance(problem, Unwanted)]
         failed += [(row, "items failed") for row, _, bad in expanded.ended if bad]
@@ -203,6 +215,14 @@ class Lab:
         state, reason = int(FAILED), int(Reason.ERROR)
         return AttemptRow(row.id, row.fence, row.attempt + 1, state, reason, now, now, None, None, None, 1, error, None)
 
+    def rearmed(self, row: Claimed, seconds: float) -> Rearmed:
+        return Rearmed(
+            row.id, row.fence, row.attempt + 1, int(Reason.ERROR), self.clock.now() + timedelta(seconds=seconds)
+        )
+
+    def released(self, row: Claimed) -> Released:
+        return Released(row.id, row.fence, 1, 0)
+
     def sweep_all(self) -> None:
         """Sweep until nothing is left, or only what is held is."""
         while self.sweep.tick() < BUSY_S:
@@ -220,7 +240,18 @@ class Lab:
             rows = self.claim()
             if not rows:
                 return
-            self.finish(*(self.final(row, (outcomes or {}).get(self.key(row.id), SUCCESS)) for row in rows))
+            self.finish(*(self._end(row, outcomes or {}) for row in rows))
+
+    def _end(self, row: Claimed, outcomes: Mapping[str, TaskState]) -> Final:
+        key = self.key(row.id)
+        self.store.read(lambda tx: self.instances.load_claimed(tx, [row]))
+        override = self.instances[row.id // ORDINALS].overrides.get(key)
+        if override is None or not override.skip:
+            return self.final(row, outcomes.get(key, SUCCESS))
+        return self._skipped(row)
+
+    def _skipped(self, row: Claimed) -> Final:
+        return self.final(row, SKIPPED)._replace(reason=int(Reason.MANUAL), started_us=None)
 
     def ends(self, rows: Iterable[Claimed], state: TaskState = SUCCESS) -> None:
         self.finish(*(self.final(row, state) for row in rows))
