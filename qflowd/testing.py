@@ -145,9 +145,8 @@ class Harness:
         for workflow in stored:
             for task in workflow.tasks:
                 if task.job not in by_name:
-                    raise InvalidRequest(
-                        f"task {task.key} of {workflow.key} runs the job {task.job!r}: add it to jobs="
-                    )
+                    what = f"the job {task.job!r}: add it to jobs=" if task.job else f"{task.task!r}: name its job here"
+                    raise InvalidRequest(f"task {task.key} of {workflow.key} runs {what}")
                 pools.add(pool_of_task(task, workflow, lambda name: by_name[name].settings.pool))
         self.clock = clock or Clock()
         self._folder = TemporaryDirectory(prefix="qflowd-test-")

@@ -44,6 +44,7 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
     "Look": {
         "workflows": "List workflows, and files that could not be read; archive one.",
         "versions": "List versions of a workflow; compare, draft, try, activate, roll back.",
+        "definitions": "List task types and task definitions; define or archive one.",
         "schedules": "List schedules; enable, disable or look into one.",
         "jobs": "List jobs that live daemons know (ACTIVE) or knew (WITHDRAWN).",
         "plugins": "List plugin files as each live daemon sees them, with errors.",

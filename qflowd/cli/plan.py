@@ -12,10 +12,13 @@ from qflowd.cli.known_jobs import known_jobs
 from qflowd.cli.printing import bold, compact, cut, instant, print_json, print_list, zone
 from qflowd.cli.session import configuration, json_option, merged, open_client, params_options
 from qflowd.cli.validate import workflow_paths
-from qflowd.define import stored, workflow_file
+from qflowd.define import documents, stored, workflow_file
+from qflowd.define.explain import explain
 from qflowd.define.expressions import compile_value
+from qflowd.define.task_definitions import Definitions, by_name, resolve
 from qflowd.engine.expand import Admission, admit_request, instance_scope
-from qflowd.engine.plan import Node, by_name, compile_plan, effective
+from qflowd.engine.plan import Node, compile_plan, effective
+from qflowd.engine.plan import by_name as params_by_name
 from qflowd.engine.request import Refused, read_request
 from qflowd.model import dag, jsontext
 from qflowd.model.cron import next_fires
@@ -40,16 +43,26 @@ COLUMNS: Final = "step> | task | after | job | pool | retries> | timeout> | para
 @click.argument("workflow", metavar="WORKFLOW|FILE")
 @params_options
 @click.option("--business-date", metavar="DATE", help="The trading or data date it would be for.")
+@click.option("--explain", "explained", is_flag=True, help="Show where each setting and param comes from instead.")
 @json_option
 def plan(
-    *, workflow: str, given: dict[str, Any] | None, pairs: dict[str, Any], business_date: str | None, as_json: bool
+    *,
+    workflow: str,
+    given: dict[str, Any] | None,
+    pairs: dict[str, Any],
+    business_date: str | None,
+    explained: bool,
+    as_json: bool,
 ) -> None:
     """Show what WORKFLOW (as stored) or a workflow FILE would do: order, rendered params, next fires.
 
     What depends on the output of another task is shown as it is written.
     """
-    definition = _find(workflow)
     jobs = known_jobs(configuration()).jobs
+    if explained:
+        _explain(workflow, jobs, as_json=as_json)
+        return
+    definition = _find(workflow)
     admission = _admit(definition, jobs, merged(given, pairs) or {}, business_date)
     levels = dag.levels(dag.parents_of(definition.tasks))
     steps = [_step(node, admission, jobs) | {"level": levels[node.key]} for node in admission.plan.nodes]
@@ -86,22 +99,67 @@ def _find(name: str) -> Workflow:
     Raises: NotFound, InvalidWorkflow; StoreUnavailable, SchemaOutdated if only a store could tell.
     """
     if Path(name).is_file():
-        return workflow_file.parse_file(Path(name))
+        return _read(Path(name))
     problem: QflowdError = NotFound(f"there is no workflow {name!r} in the database, and no such file")
     try:
         with open_client() as client:
-            if (document := client.active_document(name)) is not None:
-                return stored.read(document, f"the active version of {name}")
+            if (version := client.active_version(name)) is not None:
+                return stored.read(version.document, f"the active version of {name}")
     except (StoreUnavailable, SchemaOutdated) as error:
         problem = error
     for path in workflow_paths(configuration().workflows.dirs):
         try:
-            workflow = workflow_file.parse_file(path)
+            workflow = _read(path)
         except InvalidWorkflow:
             continue
         if workflow.key == name:
             return workflow
     raise problem
+
+
+def _read(path: Path) -> Workflow:
+    """The workflow in a file; its nodes are made of the definitions in the database, if it names any."""
+    workflow = workflow_file.parse_file(path)
+    if not any(task.task for task in workflow.tasks):
+        return workflow
+    format = documents.format_of(path, InvalidWorkflow)
+    return resolve(path.read_text("utf-8-sig"), format, str(path), _definitions())
+
+
+def _definitions() -> Definitions:
+    with open_client() as client:
+        rows = client.task_definitions(with_archived=True)
+    return by_name([[row[column] for column in ("name", "kind", "document", "archived_at")] for row in rows])
+
+
+def _explain(name: str, jobs: dict[str, Job], *, as_json: bool) -> None:
+    """Print where the settings and params of a workflow's tasks come from: of a file, else of the stored workflow."""
+    if Path(name).is_file():
+        workflow_file.parse_file(Path(name))  # for its faults
+        data = documents.read_file(Path(name), InvalidWorkflow).data
+    else:
+        with open_client() as client:
+            version = client.active_version(name)
+        if version is None or version.source_text is None:
+            raise NotFound(f"there is no workflow {name!r} in the database, and no such file")
+        data = documents.read(version.source_text, version.format, name, InvalidWorkflow).data
+    names_any = any("task" in node for node in data["tasks"].values())
+    rows = [row._asdict() for row in explain(data, _definitions() if names_any else {}, jobs)]
+    if not as_json:
+        rows = [
+            row
+            | {
+                "value": _written(row["value"]),
+                "over": ", ".join(f"{source}: {_written(value)}" for source, value in row["over"].items()),
+            }
+            for row in rows
+        ]
+    empty = "nothing is set: all settings are built in, and params are those of the workflow"
+    print_list(rows, "task | key | value | FROM:source | OVER:over", empty, as_json=as_json)
+
+
+def _written(value: Any) -> str:
+    return value if isinstance(value, str) else compact(value)
 
 
 def _admit(workflow: Workflow, jobs: dict[str, Job], params: dict[str, Any], business_date: str | None) -> Admission:
@@ -126,7 +184,7 @@ def _step(node: Node, admission: Admission, jobs: dict[str, Job]) -> dict[str, A
         "tasks": {},
     }
     written = node.task.params
-    params = by_name(jobs.get(node.job), admission.params) if written is None else {}
+    params = params_by_name(jobs.get(node.job), admission.params) if written is None else {}
     for name, value in (written or {}).items():
         template = compile_value(value)
         try:

@@ -8,7 +8,7 @@ from typing import Any, Final, Self
 from qflowd.client import requests
 from qflowd.client.instance import Instance
 from qflowd.client.polling import poll
-from qflowd.client.records import Answer, InstanceInfo, plain_row
+from qflowd.client.records import Answer, InstanceInfo, from_json, plain_row
 from qflowd.client.stored_workflow import StoredWorkflow
 from qflowd.define import rows
 from qflowd.model import jsontext
@@ -219,14 +219,18 @@ class Client:
         """How many submissions no daemon has taken yet."""
         return int(self.read_one("count_new").submissions)
 
-    def active_document(self, workflow: str) -> str | None:
-        """The active version of a workflow as JSON text; None if there is none."""
-        row = self.read_one("show_active_document", workflow=workflow)
-        return None if row is None else str(row.document)
+    def active_version(self, workflow: str) -> Any:
+        """`document`, `source_text` and `format` of the active version of a workflow; None if there is none."""
+        return self.read_one("show_active_version", workflow=workflow)
 
     def workflows(self, *, with_archived: bool = False) -> list[dict[str, Any]]:
         """Rows of the view `workflows`, files that could not be read among them."""
         return [row for row in self._list("list_workflows") if with_archived or row["archived_at"] is None]
+
+    def task_definitions(self, *, with_archived: bool = False) -> list[dict[str, Any]]:
+        """Rows of the view `task_definitions`, types among them, without `source_text`; `document` is a mapping."""
+        rows = [row | {"document": from_json(row["document"])} for row in self._list("list_task_definitions")]
+        return [row for row in rows if with_archived or row["archived_at"] is None]
 
     def schedules(self, *, with_archived: bool = False) -> list[dict[str, Any]]:
         """Rows of the view `schedules`."""

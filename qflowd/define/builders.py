@@ -36,6 +36,10 @@ class TaskBuilder:
         """The name of the job that runs."""
         return self._with(job=job)
 
+    def with_definition(self, name: str) -> Self:
+        """The task definition that it is made of, instead of a job."""
+        return self._with(task=name)
+
     def with_params(self, params: Mapping[str, Json] | None = None, **more: Json) -> Self:
         """Arguments of the job; strings may hold `{{ … }}`."""
         return self._with(params={**(params or {}), **more})

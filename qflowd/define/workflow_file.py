@@ -140,7 +140,8 @@ def _task(key: str, fields: Fields) -> Task:
         fields.fault(fault)
     task = Task(
         key=key,
-        job=fields.need("job", key_text("job name"), ""),
+        job=(fields.take if fields.data.get("task") else fields.need)("job", key_text("job name"), ""),
+        task=fields.take("task", key_text("task definition"), ""),
         title=fields.take("title", short_text(200), ""),
         after=_after(fields),
         params=fields.take("params", mapping, None),

@@ -25,6 +25,8 @@ def dump_task(task: Task) -> dict[str, Json]:
     document: dict[str, Json] = msgspec.to_builtins(task)
     del document["key"]
     document.pop("settings", None)
+    if not task.job:
+        del document["job"]  # that of its definition
     if task.after:
         document["after"] = {edge.parent: True if edge.condition is None else edge.condition for edge in task.after}
     return document | dump_settings(task.settings)

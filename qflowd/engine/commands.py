@@ -19,6 +19,7 @@ from qflowd.engine import (  # noqa: F401 - each adds its verbs
     schedules,
     skip,
     start,
+    task_definitions,
     terminate,
     versions,
 )

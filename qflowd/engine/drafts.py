@@ -7,7 +7,7 @@ from qflowd.define.readers import one_of, text
 from qflowd.engine.control import Caches, CarriedOut, Command, NotPossible, one_workflow, read_args, verb
 from qflowd.engine.request import Refused
 from qflowd.engine.versions import lock_workflow
-from qflowd.engine.workflow_store import add_version, digest_of
+from qflowd.engine.workflow_store import PoolOf, add_version, digest_of
 from qflowd.model.errors import InvalidWorkflow
 from qflowd.model.workflow import Workflow
 from qflowd.store.tx import Tx
@@ -27,18 +27,29 @@ def draft(tx: Tx, command: Command, definition: Any, caches: Caches) -> CarriedO
     """
     args = read_args(command, source=text, format=one_of(*FORMATS))
     workflow = _parsed(args["source"], args["format"], str(command.workflow))
-
-    def pool_of(name: str) -> str | None:
-        job = caches.jobs.get(tx, name)
-        return None if job is None else job.settings.pool
-
+    pool_of = pool_of_caches(tx, caches)
     origin = {"source": "command", "file": None}
     digest = digest_of(args["source"])
     if definition.hash == digest:
         raise NotPossible(version=definition.version, workflow=command.workflow)
     there = tx.one("find_draft", definition_id=definition.id, hash=digest)
-    _, version = there or add_version(tx, definition.id, workflow, args["source"], args["format"], pool_of, **origin)
+    try:
+        _, version = there or add_version(
+            tx, definition.id, workflow, args["source"], args["format"], pool_of, tenant=command.tenant, **origin
+        )
+    except InvalidWorkflow as problem:
+        raise Refused(str(problem)) from None
     return CarriedOut({"workflow": command.workflow, "version": version})
+
+
+def pool_of_caches(tx: Tx, caches: Caches) -> PoolOf:
+    """Asks for the pool of a job in a transaction."""
+
+    def pool_of(name: str) -> str | None:
+        job = caches.jobs.get(tx, name)
+        return None if job is None else job.settings.pool
+
+    return pool_of
 
 
 def _parsed(source: str, format: documents.Format, key: str) -> Workflow:

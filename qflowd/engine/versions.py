@@ -82,14 +82,18 @@ def rollback(tx: Tx, command: Command, definition: Any, _: Caches) -> CarriedOut
 
 
 def _activate(tx: Tx, command: Command, target: Target, *, replaced: int | None) -> CarriedOut:
-    definition, version_id = target.definition, target.row.id
+    definition, by = target.definition, command.requested_by or "command"
+    put_active(tx, definition, target.row.id, replaced=replaced, by=by, note=command.reason)
+    answer = {"workflow": command.workflow, "version": target.version, "replaced": definition.version}
+    return CarriedOut(answer, ("schedule",))
+
+
+def put_active(tx: Tx, definition: Any, version_id: int, *, replaced: int | None, by: str, note: str | None) -> None:
+    """Make a stored version the active one by a command, and let the definition and its schedule follow; see `make_active`."""
     workflow = load_workflow(tx, version_id)
     about = about_workflow(workflow, definition.file)
     if definition.error is not None and not definition.enabled:
         about["enabled"] = 0  # its file is gone: that needs another remedy
     kept = {"source": definition.source, "source_hash": definition.source_hash, "error": definition.error}
-    by = command.requested_by or "command"
-    make_active(tx, definition, version_id, replaced=replaced, by=by, note=command.reason)
+    make_active(tx, definition, version_id, replaced=replaced, by=by, note=note)
     put_in_effect(tx, definition, workflow, about | kept, version_id)
-    answer = {"workflow": command.workflow, "version": target.version, "replaced": definition.version}
-    return CarriedOut(answer, ("schedule",))

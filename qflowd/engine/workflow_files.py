@@ -46,6 +46,7 @@ class WorkflowFiles:
         self._watch = watch or FolderWatch(folders, tuple(documents.SUFFIXES), trusted_only=False)
         self._scan = Scan()
         self._is_stale = False  # what was scanned is not in the database yet
+        self._is_unfinished = False  # a file waits for a task definition
         self._readings: dict[str, Reading] = {}  # by path
         self._owners: dict[str, str] = {}  # key -> file that defines it
         self._stored: dict[str, tuple[str, str]] = {}  # key -> (file, hash of the text), where nothing is left to do
@@ -78,7 +79,7 @@ class WorkflowFiles:
     def _take_over(self) -> None:
         """Bring the database in step with what was scanned. It begins anew after an outage."""
         # Asked for each time: the first file to define a key may have been seen by another daemon.
-        self._owners = self._store.read(_list_owners)
+        self._owners, self._is_unfinished = self._store.read(_list_owners), False
         # Names that are not UTF-8 are written as well as a database can hold them.
         files = {jsontext.clean_text(file.path): file for file in self._scan.files.values()}
         self._readings = self._read(files)
@@ -94,7 +95,7 @@ class WorkflowFiles:
                 has_changed = True
                 self._disable(key, path, error)
         self._show(errors)
-        self._is_stale = False
+        self._is_stale = self._is_unfinished
         if has_changed:
             self._topics.publish("schedule")
 
@@ -131,6 +132,11 @@ class WorkflowFiles:
         try:
             version = self._store.transact(store_file)
         except InvalidWorkflow as problem:
+            if any(
+                task.task for task in workflow.tasks
+            ):  # a definition that is missing may come, and does not show here
+                self._is_unfinished = True
+                return str(problem)
             return f"{path}: {problem}"
         except DataRefused as problem:
             return f"{path}: the database refused it: {problem}"

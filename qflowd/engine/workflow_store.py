@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from qflowd.define import stored
 from qflowd.define.documents import Format
+from qflowd.define.task_definitions import by_name, resolve
 from qflowd.define.workflow_file import parse
 from qflowd.define.writing import dump
 from qflowd.engine.schedules import save_schedule
@@ -44,7 +45,7 @@ def store_workflow(
 
     Returns: the number of the new version; None if the text is the same.
 
-    Raises: InvalidWorkflow if it is too large to be stored.
+    Raises: InvalidWorkflow if it is too large to be stored, or does not fit a task definition.
     """
     definition = _locked(tx, workflow, file, tenant)
     digest = digest_of(source)
@@ -58,16 +59,26 @@ def store_workflow(
     if has_changed and not is_active:
         draft = tx.one("find_draft", definition_id=definition.id, hash=digest)
         origin = {"source": about["source"], "file": file}
-        version_id, version = draft or add_version(tx, definition.id, workflow, source, format, pool_of, **origin)
+        version_id, version = draft or add_version(
+            tx, definition.id, workflow, source, format, pool_of, tenant=tenant, **origin
+        )
         make_active(tx, definition, version_id, replaced=definition.version, **origin)
     put_in_effect(tx, definition, workflow, about | {"source_hash": digest, "error": None}, version_id)
     return version
 
 
 def add_version(
-    tx: Tx, definition_id: int, workflow: Workflow, text: str, format: Format, pool_of: PoolOf, **origin: str | None
+    tx: Tx,
+    definition_id: int,
+    workflow: Workflow,
+    text: str,
+    format: Format,
+    pool_of: PoolOf,
+    *,
+    tenant: str,
+    **origin: str | None,
 ) -> tuple[int, int]:
-    """Store a draft, with its nodes; the definition must be locked.
+    """Store a draft, with its nodes, which are made of the task definitions that they name; it must be locked.
 
     Args:
         text: that described it; `format` is its.
@@ -75,8 +86,13 @@ def add_version(
 
     Returns: its id, and its number.
 
-    Raises: InvalidWorkflow if it is too large to be stored.
+    Raises: InvalidWorkflow if it is too large to be stored, or does not fit a task definition.
     """
+    if names := {task.task for task in workflow.tasks if task.task}:
+        for name in sorted(names):
+            tx.run("lock_task_definition", tenant=tenant, name=name)
+        definitions = by_name(tx.run("load_task_definitions", tenant=tenant))
+        workflow = resolve(text, format, origin["file"] or workflow.key, definitions)
     version = tx.one("newest_version", definition_id=definition_id).version + 1
     written: dict[str, Any] = {
         "document": stored.write(workflow),
@@ -192,6 +208,7 @@ def _insert_nodes(tx: Tx, version_id: int, workflow: Workflow, pool_of: PoolOf) 
             None if task.params is None else jsontext.dump(task.params),
             int(task.on_failure == "continue"),
             int(task.run_on == "terminate"),
+            task.task or None,
         )
         for node, task in enumerate(dag.order(workflow))
     ]

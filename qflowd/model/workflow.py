@@ -82,6 +82,7 @@ class Task(_Record, frozen=True):
     `trigger_rule`: which ends of the tasks before it let it run (`model/rules.py`). `when`: the text of an expression that
     must hold as well, when they have. `on_failure`: does its failure fail the instance, or do the tasks behind it continue?
     `map`: a list, or the text of an expression that gives one; the job runs once for each item, or for each `chunk` items.
+    `task`: the task definition that it is made of; in a stored version that has been done, in a document `job` may be empty.
     """
 
     key: str
@@ -101,6 +102,7 @@ class Task(_Record, frozen=True):
     compensate: str = ""  # the job that undoes it; empty: the one that its own job names, if any
     compensate_on: Literal["start", "success"] = "start"  # what it must have come to, to be undone
     run_on: Literal["terminate"] | None = None  # it runs once when the instance is terminated, too
+    task: str = ""
 
 
 class Schedule(_Record, frozen=True):

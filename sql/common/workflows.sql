@@ -63,10 +63,10 @@ UPDATE qflow.workflow_version SET state = {version.ACTIVE}, activated_at = :now,
 WHERE id = :id
 
 -- name: insert_nodes
-INSERT INTO qflow.workflow_node (version_id, node, task, title, job, pool, params, may_fail, runs_on_terminate)
-SELECT :version_id, r.node, r.task, r.title, r.job, r.pool, r.params, r.may_fail, r.runs_on_terminate
+INSERT INTO qflow.workflow_node (version_id, node, task, title, job, pool, params, may_fail, runs_on_terminate, definition)
+SELECT :version_id, r.node, r.task, r.title, r.job, r.pool, r.params, r.may_fail, r.runs_on_terminate, r.definition
 FROM {rows: node int, task text, title text, job text, pool text, params text, may_fail smallint,
-    runs_on_terminate smallint} r
+    runs_on_terminate smallint, definition text} r
 
 -- name: list_workflow_faults
 SELECT file, workflow, error FROM qflow.workflow_fault ORDER BY file

@@ -9,6 +9,7 @@ GRANT SELECT ON qflow.attempts TO qflow_client;
 GRANT SELECT ON qflow.logs TO qflow_client;
 GRANT SELECT ON qflow.workflows TO qflow_client;
 GRANT SELECT ON qflow.versions TO qflow_client;
+GRANT SELECT ON qflow.task_definitions TO qflow_client;
 GRANT SELECT ON qflow.schedules TO qflow_client;
 GRANT SELECT ON qflow.fires TO qflow_client;
 GRANT SELECT ON qflow.jobs TO qflow_client;

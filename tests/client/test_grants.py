@@ -18,6 +18,7 @@ VIEWS = [
     "logs",
     "workflows",
     "versions",
+    "task_definitions",
     "schedules",
     "fires",
     "jobs",

@@ -35,7 +35,7 @@ def test_lists_hold_the_tenants_rows_alone(engine: StandIn, client: Client, othe
     assert (client.count_new(), other.count_new()) == (waiting, other.count_new())
     engine.workflow("nightly", "{}", cron="0 17 * * *")
     assert other.workflows() == other.schedules() == other.fires("nightly") == []
-    assert other.active_document("nightly") is None
+    assert other.active_version("nightly") is None
     assert [row["tenant"] for row in client.workflows() if row["workflow"] == "nightly"] == ["default"]
 
 

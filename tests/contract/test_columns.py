@@ -21,6 +21,7 @@ VIEWS = (
     "logs",
     "workflows",
     "versions",
+    "task_definitions",
     "schedules",
     "fires",
     "jobs",
@@ -47,6 +48,8 @@ PROMISED = {
     "archived_at canary_version canary_share",
     "versions": "workflow version state hash source file created_at activated_at activated_by replaced note format source_text "
     "document tenant share",
+    "task_definitions": "name kind job type document hash note updated_by created_at updated_at archived_at format source_text "
+    "tenant",
     "schedules": "workflow name cron timezone catchup enabled source last_fire_at next_fire_at tenant archived_at",
     "fires": "workflow schedule fire_at instance_id state error tenant",
     "jobs": "job params_schema file hash doc settings daemons state error",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,6 +59,8 @@ def test_it_can_submit_command_signal_and_see(client: Desk):
     assert client.command("resume", number)["state"] == "DONE"
     assert client.ended(number)["state"] == "SUCCESS"
     client.insert("signals", name="bars.ready/2026-11-20", payload="{}")
+    shared = json.dumps({"source": "task: greeting\njob: hello", "format": "yaml"})
+    assert client.command("define_task", args=shared)["state"] == "DONE"
     for name in (*INBOXES, *VIEWS):
         rows = until(
             lambda name=name: client.run(f"SELECT * FROM qflow.{name}") or name in ("fires", "limits", "compensations"),

@@ -170,6 +170,13 @@ SELECT d.workflow, v.version, {words: version v.state} AS state, v.hash, v.sourc
 FROM qflow.workflow_version v
 JOIN qflow.workflow_definition d ON d.id = v.definition_id
 ;
+{only: sqlite DROP VIEW IF EXISTS qflow.task_definitions}
+;
+{replace_view} qflow.task_definitions AS
+SELECT t.name, t.kind, t.job, t.type, t.document, t.hash, t.note, t.updated_by, {instant: t.created_at} AS created_at,
+    {instant: t.updated_at} AS updated_at, {instant: t.archived_at} AS archived_at, t.format, t.source_text, t.tenant
+FROM qflow.task_definition t
+;
 {only: sqlite DROP VIEW IF EXISTS qflow.schedules}
 ;
 {replace_view} qflow.schedules AS

@@ -1,0 +1,69 @@
+"""`qflowd definitions`: task types and task definitions, which nodes of workflows are made of."""
+
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from qflowd.cli import exits
+from qflowd.cli.commands import COMMANDS
+from qflowd.cli.control import command_of, command_options, send
+from qflowd.cli.printing import print_json, print_list
+from qflowd.cli.session import json_option, open_client
+from qflowd.define import documents
+from qflowd.define.task_definitions import read_definition
+from qflowd.model.errors import InvalidWorkflow
+
+COLUMNS: Final = "name | kind | job | type | CHANGED (UTC):updated_at | BY:updated_by | note"
+NAMES: Final = click.argument("targets", metavar="NAME...", nargs=-1, required=True)
+
+
+@click.group(invoke_without_command=True, help=COMMANDS["definitions"])
+@click.option("--all", "with_archived", is_flag=True, help="Archived ones as well.")
+@json_option
+@click.pass_context
+def definitions(context: click.Context, *, with_archived: bool, as_json: bool) -> None:
+    """See `help` above."""
+    if context.invoked_subcommand is None:
+        with open_client() as client:
+            rows = client.task_definitions(with_archived=with_archived)
+        columns = COLUMNS.replace(" |", " | ARCHIVED (UTC):archived_at |", 1) if with_archived else COLUMNS
+        print_list(rows, columns, "no task types and no task definitions", as_json=as_json)
+
+
+@definitions.command()
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@command_options
+def define(*, files: tuple[Path, ...], reason: str | None, no_wait: bool, as_json: bool) -> int:
+    """Store the task type or definition in each FILE, in this order; workflows made of it get a new version.
+
+    Exit code 1 if one of them is refused, or no daemon answers.
+    """
+    names, targets = [], []
+    for file in files:
+        documents.read_file(file, InvalidWorkflow)  # for what cannot be read at all
+        source, format = file.read_text("utf-8-sig"), documents.format_of(file, InvalidWorkflow)
+        names.append(read_definition(source, format, str(file)).name)
+        targets.append({"args": {"source": source, "format": format}})
+    with open_client() as client:
+        answers = send(client, "define_task", targets, reason, no_wait=no_wait)
+    if as_json:
+        print_json(answers)
+    for name, answer in zip(names, answers, strict=True):
+        if error := answer.get("error"):
+            exits.say(f"define {name}: {error}")
+        elif not as_json:
+            click.echo(f"define {name}: {_outcome(answer)}")
+    return exits.ERROR if any(answer.get("error") for answer in answers) else exits.OK
+
+
+def _outcome(answer: dict[str, Any]) -> str:
+    if answer["state"] == "NEW":
+        return "asked"
+    made = [f"{workflow} version {version}" for workflow, version in answer["result"]["workflows"].items()]
+    return "done" + (f"; made anew: {', '.join(made)}" if made else "")
+
+
+definitions.add_command(
+    command_of("archive_task", "task", "Let no new version of a workflow be made of NAME.", NAMES), "archive"
+)

@@ -1,0 +1,54 @@
+"""Where each setting and param of a task comes from: its node, the workflow's defaults, a definition, a type, the job."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+from qflowd.define.settings import SETTINGS
+from qflowd.define.task_definitions import Definitions, layers
+from qflowd.define.writing import dump_settings
+from qflowd.model.workflow import BUILT_IN, Job, Json
+
+_BUILT_IN: Final = dump_settings(BUILT_IN)
+
+
+class Explained(NamedTuple):
+    """One setting or param (`params.symbol`) of a task: its value, which level gives it, and the values of levels that it wins over."""
+
+    task: str
+    key: str
+    value: Json
+    source: str
+    over: Mapping[str, Json]  # source -> value, the nearest first
+
+
+def explain(data: Mapping[str, Any], definitions: Definitions, jobs: Mapping[str, Job]) -> Iterator[Explained]:
+    """What is set for each task of a workflow's document; values that are built in are left out."""
+    defaults = data.get("defaults") or {}
+    for task, node in data["tasks"].items():
+        definition, type_ = layers(node, definitions)
+        name = next((part["job"] for part in (node, *(d.body for d in (definition, type_) if d)) if "job" in part), "")
+        job = jobs.get(name)
+        levels: list[tuple[str, Mapping[str, Json]]] = [("node", node), ("workflow defaults", defaults)]
+        if definition:
+            levels.append((f"definition {definition.name}", definition.body))
+        if type_:
+            levels.append((f"type {type_.name}", type_.body))
+        levels.append((f"job {name}", dump_settings(job.settings) if job else {}))
+        levels.append(("built-in", _BUILT_IN))
+        for key in SETTINGS:
+            values = {source: level[key] for source, level in levels if level.get(key) is not None}
+            if values and next(iter(values)) != "built-in":
+                yield _explained(task, key, values)
+        params = [("node", node.get("params") or {})]
+        if definition:
+            params.append((f"definition {definition.name}", definition.params))
+        if type_:
+            schemas = {param: schema["default"] for param, schema in type_.params.items() if "default" in schema}
+            params.append((f"type {type_.name}", schemas))
+        for param in dict.fromkeys(param for _, values in reversed(params) for param in values):
+            yield _explained(task, f"params.{param}", {s: values[param] for s, values in params if param in values})
+
+
+def _explained(task: str, key: str, values: Mapping[str, Json]) -> Explained:
+    (source, value), *others = values.items()
+    return Explained(task, key, value, source, dict(others))

@@ -1,0 +1,67 @@
+"""`qflowd definitions`, and where `qflowd plan --explain` says that values come from."""
+
+from __future__ import annotations
+
+import json
+
+TYPE = "task_type: bars\njob: fetch\nparams: {symbol: {type: string}, days: {type: integer, default: 5}}\nretries: 3\n"
+DEFINITION = "task: us_bars\ntype: bars\nparams: {days: 2}\ntimeout: 5m\n"
+DAILY = "workflow: daily\ndefaults: {retries: 1}\ntasks:\n  load: {task: us_bars, params: {symbol: AAPL}, pool: io}\n"
+
+
+def store(engine, kind, name, document, **more):
+    row = {"tenant": "default", "name": name, "kind": kind, "document": json.dumps(document), "source_text": ""}
+    row |= {"format": "yaml", "hash": "h", "created_at": "NOW", "updated_at": "NOW"}
+    engine.sql(engine.insert("task_definition", **row, **more))
+
+
+def test_definitions_are_sent_listed_and_archived(run, own_engine, tmp_path):
+    for name, text in (("bars", TYPE), ("us_bars", DEFINITION), ("bad", "task: bad\n")):
+        (tmp_path / f"{name}.yaml").write_text(text, "utf-8")
+    assert run("definitions", "define", "bars.yaml", "us_bars.yaml", "--no-wait").out == (
+        "define bars: asked\ndefine us_bars: asked\n"
+    )
+    rows = own_engine.sql("SELECT action, args FROM qflow.commands ORDER BY id")
+    assert [(action, json.loads(args)["source"]) for action, args in rows] == [
+        ("define_task", TYPE),
+        ("define_task", DEFINITION),
+    ]
+    assert run("definitions", "define", "bad.yaml").err == "qflowd: bad.yaml:1: needs either a job or a type\n"
+    assert run("definitions", "archive", "us_bars", "--no-wait").out == "archive_task us_bars: asked\n"
+    assert run("definitions").err == "no task types and no task definitions\n"
+
+    store(
+        own_engine, "type", "bars", {"job": "fetch", "params": {"days": {"default": 5}}}, job="fetch", updated_by="ann"
+    )
+    store(own_engine, "definition", "us_bars", {"type": "bars"}, type="bars", archived_at="NOW")
+    assert [line.split()[:4] for line in run("definitions").out.splitlines()] == [
+        ["NAME", "KIND", "JOB", "TYPE"],
+        ["bars", "type", "fetch", run("definitions", "--json").json[0]["updated_at"][:10]],
+    ]
+    assert [row["name"] for row in run("definitions", "--all", "--json").json] == ["bars", "us_bars"]
+
+
+def test_plan_makes_the_nodes_of_a_file_and_explains_them(run, sqlite_engine, tmp_path):
+    document = {"job": "fetch", "retries": 3, "params": {"symbol": {"type": "string"}, "days": {"default": 5}}}
+    store(sqlite_engine, "type", "bars", document)
+    store(sqlite_engine, "definition", "us_bars", {"type": "bars", "params": {"days": 2}, "timeout": "5m"})
+    (tmp_path / "daily.yaml").write_text(DAILY, "utf-8")
+    [step] = run("plan", "daily.yaml", "--json").json["tasks"]
+    assert (step["job"], step["retries"], step["timeout"]) == ("fetch", 1, "5m")
+    assert step["params"] == {"days": 2, "symbol": "AAPL"}
+    explained = run("plan", "daily.yaml", "--explain", "--json").json
+    assert [(row["key"], row["value"], row["source"], row["over"]) for row in explained] == [
+        ("pool", "io", "node", {"built-in": "default"}),
+        ("timeout", "5m", "definition us_bars", {}),
+        ("retries", 1, "workflow defaults", {"type bars": 3, "built-in": 0}),
+        ("params.days", 2, "definition us_bars", {"type bars": 5}),
+        ("params.symbol", "AAPL", "node", {}),
+    ]
+    assert "definition us_bars" in run("plan", "daily.yaml", "--explain").out
+    (tmp_path / "daily.yaml").write_text(DAILY.replace("us_bars", "eu_bars"), "utf-8")
+    ran = run("plan", "daily.yaml")
+    assert (
+        ran.err
+        == "qflowd: daily.yaml:4: tasks.load.task: there is no task definition 'eu_bars'; did you mean us_bars?\n"
+    )
+    assert run("validate", "daily.yaml").code == 0  # definitions belong to the database
