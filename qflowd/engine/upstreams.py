@@ -12,7 +12,8 @@ from qflowd.store.tx import Store, Tx
 from qflowd.workers.events import Asked
 from qflowd.workers.wire import LARGEST_OUTPUT
 
-PAGE = 1000  # items whose outputs are read at once
+PAGE = 200  # items whose outputs are read at once; those on the row have up to 64 KB each
+LARGEST_PAGE = 4 << 20  # characters; a single output may be larger
 LARGEST_SENT = 4096  # characters of the parents' outputs together; more are sent when a task asks for them
 
 
@@ -28,7 +29,9 @@ class Large(NamedTuple):
 
 
 Output = str | Large | None  # JSON text; None: there is none
-Upstream = str | dict[str, int]  # as in a chunk: an object as JSON text, or the number of each output by task key
+Upstream = (
+    str | dict[str, int | list[int]]
+)  # as in a chunk: an object as JSON text, or the number of each output by task key
 
 
 class Upstreams(dict[int, Upstream]):
@@ -55,6 +58,8 @@ class Upstreams(dict[int, Upstream]):
 
     def _join(self, instance: KnownInstance, parents: tuple[int, ...]) -> Upstream:
         first, plan = instance.id * ORDINALS, instance.plan
+        if not plan.maps.isdisjoint(parents):
+            return {plan.tasks[i].key: self._number(first, i, is_map=i in plan.maps) for i in parents}
         if len(parents) == 1:  # in chains, for every task
             output = self._outputs.get(first + parents[0]) or "null"
             if isinstance(output, str) and len(output) <= LARGEST_SENT:
@@ -68,6 +73,10 @@ class Upstreams(dict[int, Upstream]):
         # Equal outputs have equal numbers, so that a worker asks for each once.
         return {plan.tasks[i].key: hash(output) for i, output in zip(parents, outputs, strict=True)}
 
+    def _number(self, first: int, parent: int, *, is_map: bool) -> int | list[int]:
+        output = self._outputs.get(first + parent)
+        return [hash(output)] if is_map and output is not None else hash(output or "null")
+
 
 def read_output(store: Store, instances: Instances, asked: Asked) -> tuple[str | None, str]:
     """The output that a task has asked for as JSON text; None: the second tells why not.
@@ -78,7 +87,11 @@ def read_output(store: Store, instances: Instances, asked: Asked) -> tuple[str |
     def read(tx: Tx) -> str:
         instances.load(tx, [asked.task_id])
         instance = instances[instance_of(asked.task_id)]
-        row = tx.one("load_outputs", rows=[(instance.id * ORDINALS + instance.plan.by_key[asked.key].ordinal,)])
+        key, is_page, start = asked.key.rstrip("]").partition("[")
+        number = instance.id * ORDINALS + instance.plan.by_key[key].ordinal
+        if is_page:
+            return _load_page(tx, number, int(start))
+        row = tx.one("load_outputs", rows=[(number,)])
         read = reader_of(instance.plan, row) if row.output is None else None
         output = row.output if read is None else read(tx, row)
         if isinstance(output, Large):
@@ -105,13 +118,35 @@ def load_large(tx: Tx, row: Any) -> str | None:
     return "".join(part.value for part in tx.run("load_large_value", task_id=row.id)) or None
 
 
+def _load_page(tx: Tx, head_id: int, start: int) -> str:
+    """An `OutputPage` of the outputs of a map's items: those from `start` on, as many as may be sent at once."""
+    fan_out = tx.one("load_fan_outs", rows=[(head_id,)])
+    if fan_out is None:
+        return '{"items":0,"outputs":[]}'
+    first = head_id - head_id % ORDINALS
+    after = first + fan_out.first_ordinal + start - 1
+    texts: list[str] = []
+    size = 0
+    for row in tx.run("load_item_outputs", head_id=head_id, first=first, after=after, batch=PAGE):
+        output = _text(tx, row)
+        size += len(output)
+        if texts and size > LARGEST_PAGE:
+            break
+        texts.append(output)
+    return f'{{"items":{fan_out.items},"outputs":[{",".join(texts)}]}}'
+
+
+def _text(tx: Tx, row: Any) -> str:
+    return row.output or (load_large(tx, row) if row.large_id is not None else None) or "null"
+
+
 def _load_list(tx: Tx, head: Any) -> Output:
     """The outputs of a map's items, in their order; Large if all together they are more than an output may be."""
     outputs: list[str] = []
     size = after = 0
     first = head.id - head.id % ORDINALS
     while rows := tx.run("load_item_outputs", head_id=head.id, first=first, after=after, batch=PAGE):
-        page = [row.output or (load_large(tx, row) if row.large_id is not None else None) or "null" for row in rows]
+        page = [_text(tx, row) for row in rows]
         outputs += page
         size += sum(map(len, page)) + len(page)
         if size > LARGEST_OUTPUT:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import msgspec
 
 from qflowd.jobs.exceptions import Cancelled
+from qflowd.jobs.outputs import MapOutputs
 from qflowd.model.errors import QflowdError
 from qflowd.model.names import DEFAULT_TENANT
 from qflowd.model.plain import plain
@@ -25,7 +26,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What the daemon tells the worker about an attempt; it travels as it is.
 
     `upstream` (an object: task key -> output) and `saved` are JSON text, decoded when the job asks. Large outputs are
-    fetched by the number that `upstream` then has for each task key.
+    fetched by the number that `upstream` then has for each task key; those of maps by pages, `[number]`.
     """
 
     task_id: int
@@ -38,7 +39,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     params: dict[str, Any] = {}
     business_date: date | None = None
     tenant: str = DEFAULT_TENANT
-    upstream: bytes | dict[str, int] = b"{}"
+    upstream: bytes | dict[str, int | list[int]] = b"{}"
     saved: bytes = b"null"
     database: str = ""  # its random id
     round: int = 0  # how often a person had the task start anew
@@ -54,6 +55,8 @@ class Channel(Protocol):
 
     def fetch_output(self, facts: Facts, key: str, number: int) -> bytes:
         """JSON text of the output of the parent `key`; equal outputs have one `number`. Waits for the daemon.
+
+        `key` may be `bars[2000]`: the page of the outputs of a map that begins with that item.
 
         Raises: QflowdError if it cannot be had.
         """
@@ -130,6 +133,8 @@ class Context:
     def upstream(self) -> dict[str, Any]:
         """Outputs of the parents by task key. Large ones come from the daemon when this is first asked for.
 
+        The output of a map is a list that comes page by page, as it is read.
+
         Raises: QflowdError if they cannot be had: in a process that the job has forked.
         """
         if self._upstream is None:
@@ -137,11 +142,15 @@ class Context:
             if isinstance(given, bytes):
                 self._upstream = msgspec.json.decode(given, type=dict[str, Any])
             else:
-                fetch = self._channel.fetch_output
-                self._upstream = {
-                    key: msgspec.json.decode(fetch(self._facts, key, number)) for key, number in given.items()
-                }
+                self._upstream = {key: self._fetch(key, number) for key, number in given.items()}
         return self._upstream
+
+    def _fetch(self, key: str, number: int | list[int]) -> Any:
+        fetch, facts = self._channel.fetch_output, self._facts
+        if isinstance(number, int):
+            return msgspec.json.decode(fetch(facts, key, number))
+        [of_map] = number
+        return MapOutputs(lambda start: fetch(facts, f"{key}[{start}]", hash((of_map, start))))
 
     @property
     def saved(self) -> Any:

@@ -63,7 +63,8 @@ class Chunk(msgspec.Struct, frozen=True, array_like=True):
     run in that process meanwhile. `estimate_s`: expected duration of one task; the unstarted rest is taken back when one runs far longer.
     `instances`: facts by instance id, for `context()`; may be incomplete. `database`: its id. `shared_params`, `upstreams`:
     what tasks have in common, by number. An upstream is the object of the parents' outputs by task key, or, where they
-    are large, for each key a number that equal outputs share: they are sent when a task asks for them (`Asked`).
+    are large, for each key a number that equal outputs share: they are sent when a task asks for them (`Asked`). The
+    outputs of a map are asked for by pages: `[number]`.
     """
 
     job: str
@@ -77,7 +78,7 @@ class Chunk(msgspec.Struct, frozen=True, array_like=True):
     instances: dict[int, InstanceFacts] = {}
     database: str = ""
     shared_params: dict[int, str] = {}
-    upstreams: dict[int, str | dict[str, int]] = {}
+    upstreams: dict[int, str | dict[str, int | list[int]]] = {}
 
     def params_of(self, task: Assignment) -> str:
         """The parameters of one of its tasks."""
@@ -159,7 +160,10 @@ class Unstarted(msgspec.Struct, frozen=True, array_like=True, tag="g"):
 
 
 class Asked(msgspec.Struct, frozen=True, array_like=True, tag="a"):
-    """A running task waits for the output of the parent `key`; `Backend.answer` sends it. `ticket`: the backend's own."""
+    """A running task waits for the output of the parent `key`; `Backend.answer` sends it. `ticket`: the backend's own.
+
+    `key` may be `bars[2000]`: a page of the outputs of a map, from that item on.
+    """
 
     task_id: int
     fence: int

@@ -149,3 +149,68 @@ def test_items_take_the_slots_of_their_job_and_their_map_holds_none(database_url
         assert run.wait(PATIENCE_S) == "SUCCESS"
         assert max(most) == 1
         assert run.output() == list(range(20))
+
+
+LARGE = """
+from qflowd import context, job
+
+@job
+def make(n: int) -> str:
+    return str(n % 10) * 500_000
+
+@job
+def small(n: int):
+    return None if n % 2 else {"n": n}
+
+@job
+def reads() -> list:
+    outputs = context().upstream["large"]
+    return [len(outputs), sum(map(len, outputs)), outputs[-1][:1], outputs[7][:2], [text[:1] for text in outputs[3:5]]]
+
+@job
+def counts() -> list:
+    up = context().upstream
+    small, none = up["small"], up["none"]
+    try:
+        small[len(small)]
+    except IndexError as error:
+        why = str(error)
+    same = small == [None if n % 2 else {"n": n} for n in range(1000)]
+    return [len(small), same, len(list(none)), none == [], small == none, why, type(small) is type(none), repr(small)]
+
+@job
+def hands_on():
+    return context().upstream["small"]
+
+@job
+def takes(texts: list) -> int:
+    return len(texts)
+"""
+BEHIND = """
+workflow: large
+tasks:
+  large: {job: make, map: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39], params: {n: "{{ item }}"}}
+  numbers: {job: numbers}
+  small: {job: small, after: numbers, map: "{{ numbers.output }}", params: {n: "{{ item }}"}}
+  none: {job: small, map: []}
+  reads: {job: reads, after: large}
+  counts: {job: counts, after: [small, none]}
+  hands_on: {job: hands_on, after: small}
+  takes: {job: takes, after: large, params: {texts: "{{ large.output }}"}}
+"""
+
+
+def test_outputs_of_a_map_are_read_page_by_page(database_url, tmp_path):
+    """20 MB together: more than one output may have."""
+    jobs = LARGE + "\n\n@job\ndef numbers() -> list:\n    return list(range(1000))\n"
+    daemon = Daemon(database_url, tmp_path, plugins={"jobs.py": jobs}, workflows={"large.yaml": BEHIND})
+    with daemon, connect(database_url) as client:
+        run = client.submit("large")
+        assert run.wait(PATIENCE_S) == "FAILED"
+        assert run.output("reads") == [40, 20_000_000, "9", "77", ["3", "4"]]
+        why = "item 1000 of 1000"
+        assert run.output("counts") == [1000, True, 0, True, False, why, True, "<outputs of 1000 items>"]
+        assert run.output("hands_on")[:3] == [{"n": 0}, None, {"n": 2}]
+        [takes] = [task for task in run.tasks() if task.task == "takes"]
+        assert takes.error == "large.output is larger than 16,777,216 bytes, all its items together"
+        assert len(run.output("large")) == 40
