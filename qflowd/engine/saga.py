@@ -46,12 +46,12 @@ class Compensate:
         self._store, self._plans, self._lanes, self._jobs, self._topics = store, plans, lanes, jobs, topics
 
     def tick(self) -> float:
-        flagged = self._store.read(lambda tx: tx.run("list_intents"))
-        for row in flagged:
-            if row.intent == Intent.COMPENSATE:
-                self._expand(row.id)
-                self._topics.publish("ready")
-        return IDLE_S
+        intents = self._store.read(lambda tx: tx.run("list_intents"))
+        flagged = [row.id for row in intents if row.intent == Intent.COMPENSATE]
+        for number in flagged:
+            self._expand(number)
+            self._topics.publish("ready")
+        return 0 if flagged else IDLE_S
 
     def _expand(self, instance_id: int) -> None:
         while True:
