@@ -256,6 +256,10 @@ class Client:
         """Rows of the view `pools`, a row per pool and daemon."""
         return self._list("list_pools")
 
+    def limits(self) -> list[dict[str, Any]]:
+        """Rows of the view `limits`."""
+        return self._list("show_limits")
+
     def read_all(self, statement: str, **params: Any) -> list[Any]:
         """Rows of a statement, of this tenant where it asks for one, with plain Python values."""
         return list(map(plain_row, self.store.read(lambda tx: tx.run(statement, tenant=self.tenant, **params))))

@@ -73,6 +73,9 @@ SELECT * FROM qflow.daemons ORDER BY name, id
 -- name: list_pools
 SELECT * FROM qflow.pools ORDER BY pool, daemon
 
+-- name: show_limits
+SELECT * FROM qflow.limits ORDER BY name
+
 -- name: show_server
 SELECT {only: postgres current_setting('server_version')}{only: mysql VERSION()}{only: sqlite sqlite_version()} AS version,
     {only: postgres current_setting('synchronous_commit')}{only: mysql CAST(@@innodb_flush_log_at_trx_commit AS CHAR)}

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-READING = ("ps", "workflows", "schedules", "jobs", "plugins", "daemons", "pools")
+READING = ("ps", "workflows", "schedules", "jobs", "plugins", "daemons", "pools", "limits")
 
 
 @pytest.mark.parametrize("command", [*READING, "show 1", "logs 1", "submit x", "terminate 1", "schedules enable x"])

@@ -258,3 +258,10 @@ def test_times_are_in_the_zone_that_is_asked_for(run, filled, monkeypatch):
     assert run("logs", 2).out.startswith(at.isoformat(timespec="milliseconds") + " hello ")
     refused = run("--timezone", "Nowhere", "ps")
     assert (refused.code, "there is no time zone 'Nowhere'" in refused.err) == (2, True)
+
+
+def test_limits_are_listed_with_who_set_them(run, sqlite_engine):
+    row = {"name": "vendor:x", "capacity": 2, "used": 1, "source": "config", "updated_at": "NOW"}
+    sqlite_engine.sql(sqlite_engine.insert("limit_key", **row))
+    assert run("limits").out.splitlines()[1].split() == ["vendor:x", "2", "1", "0", "config"]
+    assert run("limits", "--json").json[0]["slots"] == 2

@@ -23,6 +23,7 @@ VIEWS = [
     "fires",
     "jobs",
     "pools",
+    "limits",
     "daemons",
 ]
 
