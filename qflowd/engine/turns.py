@@ -46,7 +46,7 @@ class Turns:
     def _begin_next(self, row: Any) -> bool:
         """Begin the first in a queue. False if there is none any more, or no place."""
         try:
-            return self._store.transact(lambda tx: self.begin_next(tx, row.concurrency_key), name="begin_next")
+            return self._store.transact(lambda tx: self.begin_next(tx, row), name="begin_next")
         except LanesMissing as missing:
             self._lanes.ensure(missing.lanes)
             return self._begin_next(row)
@@ -60,8 +60,14 @@ class Turns:
             )
             return True
 
-    def begin_next(self, tx: Tx, key: str) -> bool:
-        """Raises: LanesMissing; Refused if its submission no longer fits."""
+    def begin_next(self, tx: Tx, row: Any) -> bool:
+        """Begin the first in the queue of a row of `list_queues`. False if there is none any more, or no place.
+
+        Raises: LanesMissing; Refused if its submission no longer fits.
+        """
+        key, definition = row.concurrency_key, tx.one("find_workflow", tenant=row.tenant, workflow=row.workflow)
+        if definition.paused_at is not None:
+            return False
         line = lock_lines(tx, [key])[key]
         if line.queued is None:
             return False

@@ -102,6 +102,8 @@ SELECT (SELECT COUNT(*) FROM qflow.submissions WHERE is_open = 1) AS submissions
     (SELECT COUNT(*) FROM qflow.commands WHERE is_open = 1) AS commands,
     (SELECT COUNT(*) FROM qflow.workflow_instance WHERE intent <> 0 AND state IN ({instance.RUNNING}, {instance.PAUSED})) AS intents,
     (SELECT COUNT(*) FROM (SELECT DISTINCT w.concurrency_key FROM qflow.workflow_instance w
+        JOIN qflow.workflow_version v ON v.id = w.version_id
+        JOIN qflow.workflow_definition d ON d.id = v.definition_id AND d.paused_at IS NULL
         WHERE w.concurrency_key IS NOT NULL AND w.state < {instance.SUCCESS} AND w.state = {instance.READY}) q
         WHERE NOT EXISTS (SELECT 1 FROM qflow.workflow_instance r WHERE r.concurrency_key = q.concurrency_key
             AND r.state < {instance.SUCCESS} AND r.state >= {instance.RUNNING})) AS turns,

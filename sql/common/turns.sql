@@ -29,7 +29,7 @@ FROM {rows: run_key text} r
     UNION ALL SELECT (SELECT MIN(w.concurrency_key) FROM qflow.workflow_instance w
         WHERE w.concurrency_key > k.concurrency_key AND w.state < {instance.SUCCESS} AND w.state = {instance.READY})
     FROM k WHERE k.concurrency_key IS NOT NULL)}
-SELECT q.concurrency_key, q.id, i.version_id, (SELECT COUNT(*) FROM qflow.workflow_instance r
+SELECT q.concurrency_key, q.id, i.version_id, i.tenant, d.workflow, (SELECT COUNT(*) FROM qflow.workflow_instance r
     WHERE r.concurrency_key = q.concurrency_key AND r.state < {instance.SUCCESS} AND r.state >= {instance.RUNNING}) AS running
 FROM ({only: postgres,sqlite SELECT k.concurrency_key, (SELECT w.id FROM qflow.workflow_instance w
         WHERE w.concurrency_key = k.concurrency_key AND w.state < {instance.SUCCESS} AND w.state = {instance.READY}
@@ -37,8 +37,8 @@ FROM ({only: postgres,sqlite SELECT k.concurrency_key, (SELECT w.id FROM qflow.w
     {only: mysql SELECT w.concurrency_key, MIN(w.id) AS id FROM qflow.workflow_instance w
         WHERE w.concurrency_key IS NOT NULL AND w.state = {instance.READY} GROUP BY w.concurrency_key}) q
 JOIN qflow.workflow_instance i ON i.id = q.id
-WHERE NOT EXISTS (SELECT 1 FROM qflow.workflow_version v JOIN qflow.workflow_definition d ON d.id = v.definition_id
-    WHERE v.id = i.version_id AND d.paused_at IS NOT NULL)
+JOIN qflow.workflow_version v ON v.id = i.version_id
+JOIN qflow.workflow_definition d ON d.id = v.definition_id WHERE d.paused_at IS NULL
 ORDER BY q.id
 
 -- name: queue_instance

@@ -275,6 +275,23 @@ def test_a_queued_instance_keeps_its_version_and_a_lane_is_made_for_it_where_it_
     assert lab.states(second) == {"a": "READY"}
 
 
+def test_in_a_paused_workflow_nobody_gets_a_turn_not_even_by_a_look_from_before_the_pause(lab):
+    lab.workflow("bars", ONE, concurrency="sequential")
+    first, second = lab.start("bars"), lab.start("bars")
+    lab.run()
+    [queue] = lab.store.read(lambda tx: tx.run("list_queues"))
+    assert lab.command("pause", workflow="bars")[0] == "DONE"
+    assert not lab.store.transact(lambda tx: lab.turns.begin_next(tx, queue), name="begin_next")
+    next_turns(lab)
+    assert states(lab, first, second) == ["SUCCESS", "READY"]
+    assert wait_reason(lab, second) == "queued, and the workflow is paused"
+    assert lab.store.read(lambda tx: tx.one("count_open", now=tx.now)).turns == 0
+    assert lab.command("resume", workflow="bars")[0] == "DONE"
+    assert lab.store.read(lambda tx: tx.one("count_open", now=tx.now)).turns == 1
+    next_turns(lab)
+    assert lab.state(second) == "RUNNING"
+
+
 @pytest.mark.parametrize("lost", ["admit_batch", "begin_next"])
 def test_a_commit_whose_reply_was_lost_begins_nothing_twice(database_url, lost):
     failures = [(lost, "after_commit")]

@@ -221,3 +221,19 @@ def test_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert run_job(double, {"n": 1}).output == 2
     assert list(tmp_path.iterdir()) == []
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("qflowd")]
+
+
+def test_instances_that_take_turns_do_so_on_the_set_clock() -> None:
+    workflow = WorkflowBuilder("turns").with_concurrency("sequential").with_task(TaskBuilder("wait", job="wait"))
+
+    def wait() -> None:
+        if context().saved is None:
+            context().save(1)
+            raise Defer(delay_s=60)
+
+    with Harness({"wait": wait}, [workflow], Clock(START)) as harness:
+        first, second = harness.client.submit("turns"), harness.client.submit("turns")
+        harness.settle()
+        assert second.wait_reason() == f"queued behind instance {first.id}"
+        assert harness.finish(second).state == first.state() == "SUCCESS"
+        assert harness.clock.now() == datetime(2026, 11, 20, 9, 32, tzinfo=UTC)

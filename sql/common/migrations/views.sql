@@ -90,7 +90,8 @@ SELECT i.id, i.tenant, d.workflow, v.version, COALESCE(i.name, d.workflow, i.job
     CASE WHEN i.state = {instance.READY} AND i.concurrency_key IS NULL THEN 'held until it is resumed'
         WHEN i.state = {instance.READY} THEN COALESCE((SELECT {concat: 'queued behind instance ', r.id} FROM qflow.workflow_instance r
             WHERE r.concurrency_key = i.concurrency_key AND r.state < {instance.SUCCESS} AND r.state >= {instance.RUNNING}
-            ORDER BY r.id LIMIT 1), 'queued, and its turn comes next')
+            ORDER BY r.id LIMIT 1), CASE WHEN d.paused_at IS NULL THEN 'queued, and its turn comes next'
+                ELSE 'queued, and the workflow is paused' END)
         WHEN i.state = {instance.PAUSED} THEN {concat: 'paused', CASE WHEN i.paused_by IS NULL THEN '' ELSE {concat: ' by ', i.paused_by} END,
             ' since ', {utc_text: i.updated_at}, CASE WHEN i.pause_reason IS NULL THEN '' ELSE {concat: ': ', i.pause_reason} END}
         WHEN i.state = {instance.RUNNING} THEN

@@ -1,0 +1,1 @@
+-- The view instances says of a queue that its workflow is paused.
