@@ -57,7 +57,8 @@ def start_finally_rows(tx: Tx, first: int, _: int) -> None:
         for number in close.find_finally_rows(tx, instance_of(first))
     ]
     if rows:
-        tx.run("restart_tasks", rows=rows)
+        newest = tx.one("newest_round", **key_range(instance_of(first)))
+        tx.run("restart_tasks", rows=rows, round=int(newest.round) + 1)
 
 
 def end_terminated(tx: Tx, instance: Any) -> int:

@@ -140,6 +140,9 @@ SELECT t.id, t.done_fence, t.attempt, t.state, t.reason, t.started_at, t.finishe
 FROM {rows: id bigint} r JOIN qflow.task_instance t ON t.id = r.id
 WHERE t.done_fence = t.fence - 1 AND t.started_at IS NOT NULL {ignored: attempt.state}
 
+-- name: newest_round
+SELECT MAX(t.round) AS round FROM qflow.task_instance t WHERE t.id BETWEEN :first AND :last
+
 -- name: restart_tasks
 {update: qflow.task_instance t, id bigint, state smallint, open_parents int, need int, bad_parents int, ready_at instant,
     finished_at instant | t.id = d.id}

@@ -22,7 +22,7 @@ PLACES = [f"{name}:{point}" for name in ("command", "finish") for point in ("beg
 
 def ask(house: House, action: str, number: int, task: str) -> int:
     row = {"tenant": "default", "action": action, "instance_id": number, "task": task, "reason": "test"}
-    row |= {"workflow": None, "task_id": None, "args": None, "requested_by": "desk"}
+    row |= {"workflow": None, "task_id": None, "args": None, "filter": None, "requested_by": "desk"}
     return house.store.transact(lambda tx: int(tx.one("insert_command", **row).id))
 
 
