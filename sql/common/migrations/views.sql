@@ -1,5 +1,6 @@
 -- The public views, as they are now: the newest migration ends by replacing all of them. Words for codes, names for
--- numbers; an instance's rows are reached by key range, never by a shift. Columns are only ever appended.
+-- numbers; an instance's rows are reached by key range; the same as an equality lets a database begin with the tasks, and
+-- join thousands of instances by hash. Columns are only ever appended.
 {only: sqlite DROP VIEW IF EXISTS qflow.lane_wait}
 ;
 -- Internal: why ready rows of a lane wait, if it is not for a free slot. Views below ask it only for such rows.
@@ -57,7 +58,7 @@ SELECT t.id, i.id AS instance_id, d.workflow, COALESCE(n.task, i.job) AS task, t
     CASE WHEN g.total > 0 THEN g.done / g.total END AS progress, g.done AS progress_done, g.total AS progress_total,
     g.message AS progress_text, t.label
 FROM qflow.workflow_instance i
-JOIN qflow.task_instance t ON t.id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575
+JOIN qflow.task_instance t ON t.id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575 AND i.id = t.id >> 20
 JOIN qflow.lane l ON l.id = t.lane
 LEFT JOIN qflow.workflow_version v ON v.id = i.version_id
 LEFT JOIN qflow.workflow_definition d ON d.id = v.definition_id
@@ -110,7 +111,7 @@ SELECT a.task_id, i.id AS instance_id, COALESCE(n.task, i.job) AS task, a.attemp
     {seconds: a.started_at, a.finished_at} AS duration_s, a.cpu_s, a.peak_memory_mb, a.exit_signal, c.hash AS code_hash,
     w.name AS daemon, a.error, a.traceback, i.tenant, t.map_index, t.label
 FROM qflow.workflow_instance i
-JOIN qflow.attempt a ON a.task_id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575
+JOIN qflow.attempt a ON a.task_id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575 AND i.id = a.task_id >> 20
 JOIN qflow.task_instance t ON t.id = a.task_id
 LEFT JOIN qflow.workflow_node n ON n.version_id = i.version_id AND n.node = t.node
 LEFT JOIN qflow.code c ON c.id = a.code_id
@@ -120,7 +121,7 @@ SELECT t.id, i.id, COALESCE(n.task, i.job), t.attempt, t.done_fence, {words: tas
     {instant: t.started_at}, {instant: t.finished_at}, {seconds: t.started_at, t.finished_at}, NULL, NULL, NULL, c.hash, w.name, NULL, NULL,
     i.tenant, t.map_index, t.label
 FROM qflow.workflow_instance i
-JOIN qflow.task_instance t ON t.id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575
+JOIN qflow.task_instance t ON t.id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575 AND i.id = t.id >> 20
 LEFT JOIN qflow.workflow_node n ON n.version_id = i.version_id AND n.node = t.node
 LEFT JOIN qflow.code c ON c.id = t.code_id
 LEFT JOIN qflow.daemon w ON w.id = t.owner
@@ -133,7 +134,7 @@ WHERE t.state = {task.SUCCESS} AND t.kind <> {kind.HEAD} AND t.started_at IS NOT
 SELECT g.id, g.task_id, i.id AS instance_id, COALESCE(n.task, i.job) AS task, g.attempt, {instant: g.logged_at} AS at, g.stream,
     g.level, g.logger, g.message, g.attributes, i.tenant, t.map_index, t.label
 FROM qflow.workflow_instance i
-JOIN qflow.log_line g ON g.task_id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575
+JOIN qflow.log_line g ON g.task_id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575 AND i.id = g.task_id >> 20
 JOIN qflow.task_instance t ON t.id = g.task_id
 LEFT JOIN qflow.workflow_node n ON n.version_id = i.version_id AND n.node = t.node
 ;

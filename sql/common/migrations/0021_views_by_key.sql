@@ -1,0 +1,1 @@
+-- Views join an instance's rows by an equality too: on PostgreSQL they compared every task with every instance.
