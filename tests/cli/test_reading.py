@@ -78,7 +78,7 @@ def test_show_tells_what_failed_and_what_waits(run, filled):
     assert "Traceback: …" in run("show", 1, "--tracebacks").out
     assert "waits for tasks before it: 0" in run("show", 2).out
     found = run("show", 1, "--json").json
-    assert set(found) == {"instance", "tasks", "attempts"}
+    assert set(found) == {"instance", "tasks", "attempts", "compensations"}
     assert found["attempts"][0]["error"] == "ValueError: no data\nfor 000300"
     assert run("show", 3, "--json").json["tasks"][0]["output"] == {"rows": 5}
 

@@ -7,7 +7,7 @@ import pytest
 from qflowd.engine.caches import LaneIds, LaneKey
 from qflowd.engine.claim import Claimer
 from qflowd.model.ids import instance_of, task_id
-from qflowd.model.states import TaskState
+from qflowd.model.states import TaskKind, TaskState
 from qflowd.model.workflow import Job
 
 THEIRS = {"theirs": Job(name="theirs", module="", file="theirs.py", hash="h")}
@@ -64,7 +64,19 @@ def backlog(lab, tenant, size):
     """So many ready rows of a tenant, in one lane."""
     number = lab.start(job="work", tenant=tenant, hold=1)
     lab.lanes.ensure([key := LaneKey(tenant, "default", "work")])
-    rows = [(task_id(number, 0), json.dumps(list(range(size))), int(TaskState.READY), lab.lanes.id(key), 0, 0, 0, None)]
+    rows = [
+        (
+            task_id(number, 0),
+            json.dumps(list(range(size))),
+            int(TaskKind.TASK),
+            int(TaskState.READY),
+            lab.lanes.id(key),
+            0,
+            0,
+            0,
+            None,
+        )
+    ]
     lab.store.transact(lambda tx: tx.run("insert_tasks", rows=rows))
 
 

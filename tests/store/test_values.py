@@ -141,7 +141,27 @@ def test_inboxes_and_views_show_instants_as_the_contract_says(sqlite_only):
     )
     assert run_at == answered_at == "2026-11-20T09:30:01.234567Z"
     assert pattern.fullmatch(created_at)
-    values = (number, "default", None, "log", None, 2, 1, 1, 0, None, "sql", None, None, "{}", None, None, NOW, NOW)
+    values = (
+        number,
+        "default",
+        None,
+        "log",
+        None,
+        2,
+        1,
+        1,
+        0,
+        None,
+        "sql",
+        None,
+        None,
+        "{}",
+        None,
+        None,
+        NOW,
+        NOW,
+        None,
+    )
     store.transact(lambda tx: tx.run("insert_instances", [values], now=NOW))
     [(created_at, started_at, finished_at)] = connection.script(
         f"SELECT created_at, started_at, finished_at FROM qflow.instances WHERE id = {number}"
