@@ -50,7 +50,7 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "plugins": "List plugin files as each live daemon sees them, with errors.",
         "daemons": "List daemons that are running: ready, or stopping.",
         "pools": "List pools of worker slots: what is busy, and what waits.",
-        "limits": "List limits that all daemons share: what is used, what waits, what is paused.",
+        "limits": "List limits that all daemons share: what is used, waits, is paused; set or pause one.",
     },
     "Maintain": {
         "doctor": "Check this host, the configuration and the database.",
@@ -60,7 +60,7 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
 COMMANDS: Final = {name: about for commands in GROUPS.values() for name, about in commands.items()}
 # Where those are that do not have a module of their own.
 MODULES: Final = {
-    **dict.fromkeys(("ps", "workflows", "schedules", "jobs", "plugins", "daemons", "pools", "limits"), "lists"),
+    **dict.fromkeys(("ps", "workflows", "schedules", "jobs", "plugins", "daemons", "pools"), "lists"),
     **dict.fromkeys(("terminate", "stop", "retry", "compensate", "pause", "resume", "start"), "instances"),
     **dict.fromkeys(("rerun", "skip"), "redo"),
 }

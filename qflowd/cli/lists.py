@@ -35,10 +35,6 @@ LISTINGS: Final = {
         "pool | daemon | processes> | threads> | busy> | WAITING>:ready_tasks",
         "no pools: no daemon is running",
     ),
-    "limits": (
-        "name | slots> | USED>:used | WAITING>:waiting | rates | SET BY:source | PAUSED UNTIL (UTC):resumes_at | WHY:pause_reason",
-        "no limits; see [limits] of the configuration",
-    ),
     "schedules": (
         "workflow | cron | timezone | CATCH UP:catchup | :enabled | SET BY:source | LAST (UTC):last_fire_at | NEXT (UTC):next_fire_at",
         "no schedules",
@@ -64,7 +60,7 @@ def _command(name: str) -> click.Command:
     return click.command(name, help=COMMANDS[name])(json_option(partial(_show, name)))
 
 
-jobs, plugins, daemons, pools, limits = map(_command, ("jobs", "plugins", "daemons", "pools", "limits"))
+jobs, plugins, daemons, pools = map(_command, ("jobs", "plugins", "daemons", "pools"))
 
 
 @click.command()

@@ -2,6 +2,7 @@
 
 from qflowd.client.client import Client
 from qflowd.client.instance import Instance
+from qflowd.client.limit import Limit
 from qflowd.client.opening import connect
 from qflowd.client.records import Answer, AttemptInfo, InstanceInfo, LogLine, TaskInfo
 from qflowd.client.stored_workflow import StoredWorkflow
@@ -12,6 +13,7 @@ __all__ = [
     "Client",
     "Instance",
     "InstanceInfo",
+    "Limit",
     "LogLine",
     "StoredWorkflow",
     "TaskInfo",

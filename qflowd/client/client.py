@@ -7,6 +7,7 @@ from typing import Any, Final, Self
 
 from qflowd.client import requests
 from qflowd.client.instance import Instance
+from qflowd.client.limit import Limit
 from qflowd.client.polling import poll
 from qflowd.client.records import Answer, InstanceInfo, from_json, plain_row
 from qflowd.client.stored_workflow import StoredWorkflow
@@ -181,6 +182,10 @@ class Client:
     def workflow(self, workflow: str) -> StoredWorkflow:
         """The controller of a workflow: its versions, and which of them runs."""
         return StoredWorkflow(self, workflow)
+
+    def limit(self, name: str) -> Limit:
+        """The controller of a limit that all tenants share: how large it is, and whether it is paused."""
+        return Limit(self, name)
 
     def history(self, workflow: str, limit: int = 20) -> list[InstanceInfo]:
         """The latest instances of a workflow (or of a job submitted by itself), newest first.

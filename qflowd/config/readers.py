@@ -4,14 +4,17 @@ import re
 from pathlib import Path
 from typing import Any, Final
 
-from qflowd.define.readers import mapping, shown, strings, text
+from qflowd.define.readers import mapping, shown, strings, text, whole
 from qflowd.model.durations import parse_duration
+from qflowd.model.limits import MOST_SLOTS
 from qflowd.model.rates import parse_rate
 
 SHORTEST_LEASE_S: Final = 3.0
 LONGEST_LEASE_S: Final = 3600.0
 
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+_slots: Final = whole(1, MOST_SLOTS)
 
 
 def lease(value: Any) -> float:
@@ -51,6 +54,13 @@ def rates(value: Any) -> tuple[str, ...]:
     for rate in texts:
         parse_rate(rate)
     return texts
+
+
+def slots(value: Any) -> int:
+    """How many slots a limit has."""
+    if value == 0 and value is not False:
+        raise ValueError("must be at least 1; to let nothing begin, pause the limit: `qflowd limits pause NAME`")
+    return _slots(value)
 
 
 def options(value: Any) -> dict[str, str]:

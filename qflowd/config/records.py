@@ -86,7 +86,7 @@ class PoolConfig:
 class LimitConfig:
     """What tasks of all daemons share."""
 
-    slots: int | None = key(whole(1, MOST_SLOTS))
+    slots: int | None = key(readers.slots)
     rate: tuple[str, ...] = key(readers.rates, ())
 
     @property

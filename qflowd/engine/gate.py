@@ -8,7 +8,7 @@ from qflowd.engine.lanes import Lane
 from qflowd.store.clock import boottime
 
 SHUT_S = 0.5  # how long a lane with limits is left alone that gave nothing
-LONGEST_SHUT_S = 2.0  # a pause may be lifted
+LONGEST_SHUT_S = 0.8  # a pause may be lifted, or a limit raised
 
 
 class Head(NamedTuple):

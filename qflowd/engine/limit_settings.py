@@ -1,7 +1,11 @@
-"""How large limits are: as a configuration or a command says, by a pattern such as `bank:*`, or one slot."""
+"""How large limits are: as a command or a configuration says, by a pattern such as `bank:*`, or one slot, in this order.
 
+What a command has set stays until it is unset; what the configuration says meanwhile is kept beside it.
+"""
+
+import json
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from qflowd.config.records import LimitConfig
 from qflowd.model.limits import best_pattern
@@ -21,7 +25,7 @@ class Size(NamedTuple):
 def sizes(tx: Tx, names: Iterable[str]) -> dict[str, Size]:
     """How large these limits are, those included that are not there yet."""
     wanted = [(name,) for name in sorted(set(names))]
-    there = {row.name: Size(*row[1:]) for row in tx.run("load_limits", rows=wanted)}
+    there = {row.name: _size(row) for row in tx.run("load_limits", rows=wanted)}
     patterns = (
         {row.name: Size(row.capacity, row.rates, "pattern") for row in tx.run("list_patterns")}
         if len(there) < len(wanted)
@@ -39,29 +43,63 @@ def save_configured(store: Store, configured: Mapping[str, LimitConfig]) -> None
     """Write the limits of a configuration; one that was set by a command keeps what the command said."""
 
     def save(tx: Tx) -> None:
-        there = {row.name: Size(*row[1:]) for row in tx.run("list_limits")}
-        wanted = {name: Size(limit.capacity, limit.rates, "config") for name, limit in configured.items()}
+        there = {row.name: row for row in tx.run("list_limits")}
+        notes = {name: _note(limit) for name, limit in configured.items()}
         changed = {
-            name: size
-            for name, size in wanted.items()
-            if there.get(name) != size and there.get(name, size).source != "command"
+            name: Size(limit.capacity, limit.rates, "config")
+            for name, limit in configured.items()
+            if name not in there or (there[name].source != "command" and _size(there[name]) != _configured(notes[name]))
         }
         write_sizes(tx, changed)
+        if fresh := [
+            note for note in sorted(notes.items()) if note[0] not in there or there[note[0]].configured != note[1]
+        ]:
+            tx.run("note_configured", rows=fresh)
 
     if configured:
         store.transact(save)
 
 
-def write_sizes(tx: Tx, changed: Mapping[str, Size]) -> None:
+def write_sizes(tx: Tx, changed: Mapping[str, Size], set_by: str | None = None, note: str | None = None) -> None:
     """Set these limits or patterns, and what follows from patterns."""
-    if not changed:
-        return
-    tx.run("set_limits", rows=[(name, *size) for name, size in sorted(changed.items())], now=tx.now)
+    if changed:
+        rows = [(name, *size) for name, size in sorted(changed.items())]
+        tx.run("set_limits", rows=rows, set_by=set_by, note=note, now=tx.now)
+        derive(tx)
+
+
+def derive(tx: Tx) -> None:
+    """Set the limits that nobody has set by their names to what patterns say now."""
     rows = tx.run("list_limits")
     patterns = {row.name: Size(row.capacity, row.rates, "pattern") for row in rows if row.name.endswith("*")}
-    derived = {row.name: Size(*row[1:]) for row in rows if row.source in DERIVED}
+    derived = {row.name: _size(row) for row in rows if row.source in DERIVED}
     if moved := [(name, *new) for name, size in sorted(derived.items()) if (new := _derived(name, patterns)) != size]:
-        tx.run("set_limits", rows=moved, now=tx.now)
+        tx.run("set_limits", rows=moved, set_by=None, note=None, now=tx.now)
+
+
+def unset(tx: Tx, row: Any) -> None:
+    """Let a limit or pattern be what it is without the command that set it. `row`: of `find_limit`."""
+    if row.configured is not None:
+        write_sizes(tx, {row.name: _configured(row.configured)})
+    elif row.name.endswith("*"):
+        tx.run("delete_limit", name=row.name)
+        derive(tx)
+    else:
+        size = Size(row.capacity, row.rates, "default")
+        tx.run("set_limits", rows=[(row.name, *size)], set_by=None, note=None, now=tx.now)
+        derive(tx)
+
+
+def _note(limit: LimitConfig) -> str:
+    return json.dumps({"slots": limit.capacity, "rates": limit.rates})
+
+
+def _configured(note: str) -> Size:
+    return Size(**json.loads(note), source="config")
+
+
+def _size(row: Any) -> Size:
+    return Size(row.capacity, row.rates, row.source)
 
 
 def _derived(name: str, patterns: Mapping[str, Size]) -> Size:

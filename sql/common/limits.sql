@@ -14,13 +14,25 @@ SELECT r.name, r.capacity, r.rates, 0, r.source, :now FROM {rows: name text, cap
 WHERE 1 = 1 {ignored: limit_key.source}
 
 -- name: set_limits
-INSERT INTO qflow.limit_key (name, capacity, rates, used, source, updated_at)
-SELECT r.name, r.capacity, r.rates, 0, r.source, :now FROM {rows: name text, capacity int, rates text, source text} r
-WHERE 1 = 1
-{upsert: name} capacity = {excluded: capacity}, rates = {excluded: rates}, frees_at = NULL, source = {excluded: source}, updated_at = {excluded: updated_at}
+INSERT INTO qflow.limit_key (name, capacity, rates, used, source, set_by, note, updated_at)
+SELECT r.name, r.capacity, r.rates, 0, r.source, :set_by, :note, :now
+FROM {rows: name text, capacity int, rates text, source text} r WHERE 1 = 1
+{upsert: name} capacity = {excluded: capacity}, rates = {excluded: rates}, frees_at = NULL, source = {excluded: source},
+    set_by = {excluded: set_by}, note = {excluded: note}, updated_at = {excluded: updated_at}
+
+-- name: note_configured
+{update: qflow.limit_key k, name text, configured text | k.name = d.name}
+configured = d.configured
+
+-- name: delete_limit
+DELETE FROM qflow.limit_key WHERE name = :name
+
+-- name: find_limit
+SELECT k.name, k.capacity, k.rates, k.source, k.used, k.configured, k.resumes_at, k.paused_at FROM qflow.limit_key k
+WHERE k.name = :name {lock}
 
 -- name: list_limits
-SELECT k.name, k.capacity, k.rates, k.source FROM qflow.limit_key k ORDER BY k.name
+SELECT k.name, k.capacity, k.rates, k.source, k.configured FROM qflow.limit_key k ORDER BY k.name
 
 -- name: list_patterns
 SELECT k.name, k.capacity, k.rates FROM qflow.limit_key k WHERE k.name LIKE '%*'
@@ -43,9 +55,15 @@ used = CASE WHEN k.used + d.slots < 0 THEN 0 ELSE k.used + d.slots END
 spent = d.spent, frees_at = d.frees_at
 
 -- name: pause_limits
+-- As tasks ask; a pause that lasts longer, such as one by a person, stays.
 {update: qflow.limit_key k, name text, resumes_at instant, pause_reason text | k.name = d.name}
 pause_reason = CASE WHEN k.resumes_at > d.resumes_at THEN k.pause_reason ELSE d.pause_reason END,
+paused_by = CASE WHEN k.resumes_at > d.resumes_at THEN k.paused_by END,
 resumes_at = CASE WHEN k.resumes_at > d.resumes_at THEN k.resumes_at ELSE d.resumes_at END
+
+-- name: pause_limit
+UPDATE qflow.limit_key SET resumes_at = :resumes_at, paused_at = :paused_at, paused_by = :paused_by, pause_reason = :pause_reason
+WHERE name = :name
 
 -- name: list_miscounted
 -- Limits whose `used` is not what rows hold: somebody has changed rows by hand, or restored a part of them.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -265,3 +266,33 @@ def test_limits_are_listed_with_who_set_them(run, sqlite_engine):
     sqlite_engine.sql(sqlite_engine.insert("limit_key", **row))
     assert run("limits").out.splitlines()[1].split() == ["vendor:x", "2", "1", "0", "config"]
     assert run("limits", "--json").json[0]["slots"] == 2
+
+
+def test_limits_are_set_and_paused_by_commands(run, sqlite_engine):
+    assert run("limits", "set", "vendor:x", 4, "--rate", "200/min", "--no-wait").out == "set vendor:x: asked\n"
+    assert run("limits", "set", "vendor:x", "--no-rate", "--no-wait").out == "set vendor:x: asked\n"
+    assert run("limits", "pause", "a", "b", "--for", "10m", "--no-wait").out == "pause a: asked\npause b: asked\n"
+    assert run("limits", "resume", "a", "--no-wait").out == "resume a: asked\n"
+    assert run("limits", "unset", "vendor:x", "--no-wait").out == "unset vendor:x: asked\n"
+    rows = sqlite_engine.sql("SELECT action, args FROM qflow.commands ORDER BY id")
+    assert [(action, json.loads(args)) for action, args in rows] == [
+        ("set_limit", {"limit": "vendor:x", "slots": 4, "rate": ["200/min"]}),
+        ("set_limit", {"limit": "vendor:x", "rate": []}),
+        ("pause_limit", {"limit": "a", "for": "10m"}),
+        ("pause_limit", {"limit": "b", "for": "10m"}),
+        ("resume_limit", {"limit": "a"}),
+        ("unset_limit", {"limit": "vendor:x"}),
+    ]
+    refused = run("limits", "set", "vendor:x", "--rate", "1/s", "--no-rate")
+    assert (refused.code, "not both" in refused.err) == (2, True)
+
+
+def test_what_became_of_a_limit_is_told(run, sqlite_engine):
+    sqlite_engine.daemon()
+    result = {"limit": "vendor:x", "slots": 1, "rate": ["5/min"], "source": "command", "used": 3}
+    thread = sqlite_engine.answer_commands("DONE", result=json.dumps(result))
+    ran = run("limits", "set", "vendor:x", 1)
+    thread.join()
+    assert ran.out == (
+        "set vendor:x: 1 slot, 5/min (command); 3 are in use, and nothing begins until enough of them have ended\n"
+    )

@@ -111,6 +111,16 @@ def length(text: str) -> int:
     return len(text)
 
 
+@job(limits={"vendor:quotes": 1})
+def load() -> int:
+    return 2
+
+
+@load.compensation
+def unload() -> None:
+    """Undoes what `load` did."""
+
+
 @job(pool="nowhere")
 def without_pool() -> None:
     """No daemon has its pool."""
@@ -176,6 +186,14 @@ tasks:
   a: {job: switches, params: {is_full: "{{ params.is_full }}", is_dry: "{{ params.is_dry }}"}}
 """
 
+LOADS = """
+workflow: loads
+saga: true
+tasks:
+  load: {job: load}
+  check: {job: fail, after: load}
+"""
+
 ANY_PARAMS = """
 workflow: any_params
 tasks:
@@ -187,6 +205,7 @@ WORKFLOWS = {
     "switches.yaml": SWITCHES,
     "any_params.yaml": ANY_PARAMS,
     "daily.yaml": DAILY,
+    "loads.yaml": LOADS,
     "nightly.yaml": SCHEDULED,
     "broken.yaml": BROKEN,
     "strange.yaml": STRANGE_JOB,

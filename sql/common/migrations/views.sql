@@ -20,7 +20,10 @@ SELECT l.id AS lane,
             THEN {concat: 'no live daemon has pool ', l.pool}
         WHEN l.limits <> '' THEN (SELECT MIN(CASE WHEN m.weight > k.capacity
                 THEN {concat: 'needs ', m.weight, ' slots of limit ', k.name, ', which has ', k.capacity}
-                WHEN k.resumes_at > {clock} THEN {concat: 'limit ', k.name, ' is paused until ', {utc_text: k.resumes_at},
+                WHEN k.resumes_at > {clock} THEN {concat: 'limit ', k.name, ' is paused',
+                    CASE WHEN k.paused_by IS NULL THEN '' ELSE {concat: ' by ', k.paused_by} END,
+                    CASE WHEN k.paused_at IS NULL THEN {concat: ' until ', {utc_text: k.resumes_at}}
+                        ELSE {concat: ' since ', {utc_text: k.paused_at}} END,
                     CASE WHEN k.pause_reason IS NULL THEN '' ELSE {concat: ': ', k.pause_reason} END}
                 WHEN k.used + m.weight <= k.capacity
                 THEN {concat: 'waits for limit ', k.name, ' until ', {utc_text: k.frees_at}, ': its rate is used up'}
@@ -232,7 +235,8 @@ SELECT k.name, k.capacity AS slots, k.used, k.source,
     (SELECT COUNT(*) FROM qflow.lane_limit m JOIN qflow.task_instance t ON t.lane = m.lane
         WHERE m.name = k.name AND t.state = {task.READY}) AS waiting,
     {instant: k.updated_at} AS updated_at, k.rates, {instant: k.frees_at} AS frees_at,
-    {instant: k.resumes_at} AS resumes_at, k.pause_reason
+    CASE WHEN k.paused_at IS NULL THEN {instant: k.resumes_at} END AS resumes_at, k.pause_reason, k.set_by, k.note,
+    {instant: k.paused_at} AS paused_at, k.paused_by
 FROM qflow.limit_key k
 ;
 {only: sqlite DROP VIEW IF EXISTS qflow.daemons}
