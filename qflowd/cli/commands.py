@@ -40,8 +40,10 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "pause": "Let nothing more of instances, or of a workflow, begin; what runs ends.",
         "resume": "Let paused instances, or a workflow, continue; start those that were submitted with --hold.",
         "start": "Start instances that were submitted with --hold.",
+        "handle": "Say of failures that they are taken care of: they leave the list of failures.",
     },
     "Look": {
+        "failures": "List failed tasks that nobody has handled.",
         "workflows": "List workflows, and files that could not be read; archive one.",
         "versions": "List versions of a workflow; compare, draft, try, activate, roll back.",
         "definitions": "List task types and task definitions; define or archive one.",
@@ -61,7 +63,7 @@ COMMANDS: Final = {name: about for commands in GROUPS.values() for name, about i
 # Where those are that do not have a module of their own.
 MODULES: Final = {
     **dict.fromkeys(("ps", "workflows", "schedules", "jobs", "plugins", "daemons", "pools"), "lists"),
-    **dict.fromkeys(("terminate", "stop", "retry", "compensate", "pause", "resume", "start"), "instances"),
+    **dict.fromkeys(("terminate", "stop", "retry", "compensate", "pause", "resume", "start", "handle"), "instances"),
     **dict.fromkeys(("rerun", "skip"), "redo"),
 }
 

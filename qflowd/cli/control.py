@@ -48,7 +48,31 @@ def command_of(
 def command_options(command: F) -> F:
     """Add `--reason`, `--no-wait` and `--json`."""
     command = click.option("--no-wait", is_flag=True, help="Do not wait for a daemon to answer.")(json_option(command))
-    return click.option("--reason", help="Stored with the command.")(command)
+    return click.option("--reason", "--note", "reason", help="Stored with the command.")(command)
+
+
+def filter_options(command: F) -> F:
+    """Add `--workflow`, `--where` and `--since`."""
+    about = "A condition: state, business_date or trigger_type of the instance; task or error_class of its failures. May be repeated."
+    command = click.option(
+        "--since", help="Only what was created (of failures: what failed) since: 2d, or an instant."
+    )(command)
+    command = click.option("--where", "conditions", metavar="NAME=VALUE", multiple=True, help=about)(command)
+    return click.option("--workflow", help="Of this workflow or single job; * and ? stand for characters.")(command)
+
+
+def filter_of(workflow: str | None, conditions: Sequence[str], since: str | None) -> dict[str, str]:
+    """The filter that the values of these options make; empty if none was given.
+
+    Raises: click.BadParameter.
+    """
+    chosen: dict[str, str] = {}
+    for condition in conditions:
+        name, equals, value = condition.partition("=")
+        if not equals or name in chosen:
+            raise click.BadParameter(f"{condition!r}: write NAME=VALUE, each name once", param_hint="--where")
+        chosen[name] = value
+    return chosen | {name: value for name, value in (("workflow", workflow), ("since", since)) if value is not None}
 
 
 def send(

@@ -1,16 +1,17 @@
-"""`qflowd pause`, `resume`, `start`, `terminate`, `retry`, `compensate`: commands for instances by their ids, of a workflow, or by a filter.
+"""`qflowd pause`, `resume`, `start`, `terminate`, `retry`, `compensate`, `handle`: commands for instances by their ids, of a workflow, or by a filter.
 
 `qflowd stop WORKFLOW` is here too.
 """
 
 import sys
+from collections.abc import Callable
 from typing import Any, Final
 
 import click
 
 from qflowd.cli import exits
 from qflowd.cli.commands import COMMANDS
-from qflowd.cli.control import command_of, command_options, send
+from qflowd.cli.control import command_of, command_options, filter_of, filter_options, send
 from qflowd.cli.printing import is_terminal, print_json, print_list
 from qflowd.cli.session import open_client
 
@@ -18,26 +19,27 @@ NO_WORKFLOW: Final = (
     "start",
     "terminate",
     "compensate",
+    "handle",
 )  # are not done to a workflow itself: --workflow selects its instances
+OF_TASKS: Final = ("retry", "handle")
 PATTERN: Final = frozenset("*?[")
-WHERE: Final = "A condition that instances must meet: state, workflow, business_date or trigger_type. May be repeated."
 
 
 def _instances_command(action: str) -> click.Command:
     @click.command(action, help=f"{COMMANDS[action]}\n\nExit code 1 if one is refused, or no daemon answers.")
     @click.argument("ids", metavar="[ID]...", type=int, nargs=-1)
-    @click.option("--workflow", help="This workflow; with * or ?, or beside other conditions, instances of these.")
-    @click.option("--where", "conditions", metavar="NAME=VALUE", multiple=True, help=WHERE)
-    @click.option("--since", help="Only instances created since: 2d, or an instant.")
+    @filter_options
     @click.option("--dry-run", is_flag=True, help="Only list the instances that would be touched.")
     @command_options
-    def command(
+    @_task_option(action)
+    def command(  # noqa: PLR0913 - one argument per option
         *,
         ids: tuple[int, ...],
         workflow: str | None,
         conditions: tuple[str, ...],
         since: str | None,
         dry_run: bool,
+        task: str | None = None,
         reason: str | None,
         no_wait: bool,
         as_json: bool,
@@ -51,6 +53,8 @@ def _instances_command(action: str) -> click.Command:
             raise click.UsageError("name instances by ID, or choose them by options; not both")
         if not targets:
             raise click.UsageError("name instances by ID, or choose them by --workflow, --where or --since")
+        if task is not None:
+            targets = [target | {"task": task} for target in targets]
         if dry_run:
             targets = [target | {"args": {"dry_run": True}} for target in targets]
         with open_client() as client:
@@ -64,18 +68,19 @@ def _instances_command(action: str) -> click.Command:
     return command
 
 
+def _task_option(action: str) -> Callable[[Any], Any]:
+    """The decorator that adds `--task`, where it is for tasks."""
+    if action not in OF_TASKS:
+        return lambda command: command
+    return click.option("--task", help="Only this task, or this item of a map: bars[AAPL].")
+
+
 def _many(action: str, workflow: str | None, conditions: tuple[str, ...], since: str | None) -> dict[str, Any] | None:
     """The columns of a command for many instances; None if none are chosen."""
     is_one = workflow is not None and not PATTERN & set(workflow) and action not in NO_WORKFLOW
     if is_one and not conditions and since is None:
         return {"workflow": workflow}
-    chosen: dict[str, Any] = {}
-    for condition in conditions:
-        name, equals, value = condition.partition("=")
-        if not equals or name in chosen:
-            raise click.BadParameter(f"{condition!r}: write NAME=VALUE, each name once", param_hint="--where")
-        chosen[name] = value
-    chosen |= {name: value for name, value in (("workflow", workflow), ("since", since)) if value is not None}
+    chosen = filter_of(workflow, conditions, since)
     return {"filter": chosen} if chosen else None
 
 
@@ -96,7 +101,8 @@ def _show(what: str, answer: dict[str, Any], *, as_json: bool) -> None:
     if answer["state"] == "NEW":
         click.echo(f"{what}: asked")
     elif "instances" in result:
-        print_list(result["instances"], "id> | workflow | state")
+        of_failures = " | failures>" if any("failures" in row for row in result["instances"]) else ""
+        print_list(result["instances"], f"id> | workflow | state{of_failures}")
         click.echo(f"{what}: would touch {_count(result['matched'])}")
     elif "matched" in result:
         refused = f", {result['refused']} refused" if result["refused"] else ""
@@ -118,8 +124,8 @@ def _result(answer: dict[str, Any]) -> dict[str, Any]:
     return result if isinstance(result, dict) else {}
 
 
-terminate, retry, compensate, pause, resume, start = map(
-    _instances_command, ("terminate", "retry", "compensate", "pause", "resume", "start")
+terminate, retry, compensate, pause, resume, start, handle = map(
+    _instances_command, ("terminate", "retry", "compensate", "pause", "resume", "start", "handle")
 )
 
 

@@ -4,13 +4,14 @@ from qflowd.client.client import Client
 from qflowd.client.instance import Instance
 from qflowd.client.limit import Limit
 from qflowd.client.opening import connect
-from qflowd.client.records import Answer, AttemptInfo, InstanceInfo, LogLine, TaskInfo
+from qflowd.client.records import Answer, AttemptInfo, FailureInfo, InstanceInfo, LogLine, TaskInfo
 from qflowd.client.stored_workflow import StoredWorkflow
 
 __all__ = [
     "Answer",
     "AttemptInfo",
     "Client",
+    "FailureInfo",
     "Instance",
     "InstanceInfo",
     "Limit",

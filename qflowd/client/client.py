@@ -9,12 +9,12 @@ from qflowd.client import requests
 from qflowd.client.instance import Instance
 from qflowd.client.limit import Limit
 from qflowd.client.polling import poll
-from qflowd.client.records import Answer, InstanceInfo, from_json, plain_row
+from qflowd.client.records import Answer, FailureInfo, InstanceInfo, from_json, plain_row
 from qflowd.client.stored_workflow import StoredWorkflow
 from qflowd.define import rows
 from qflowd.model import jsontext
 from qflowd.model.errors import InvalidRequest, NotFound, Rejected
-from qflowd.model.ids import LARGEST_INSTANCE
+from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS
 from qflowd.model.names import DEFAULT_TENANT, fault_in_key
 from qflowd.model.states import InstanceState
 from qflowd.store.tx import DataRefused, Store
@@ -219,6 +219,24 @@ class Client:
         while left > 0 and (rows := self.read_all(name, before=before, batch=min(left, PAGE), **where)):
             yield from (InstanceInfo(*row) for row in rows)
             left, before = left - len(rows), rows[-1].id
+
+    def failures(
+        self, conditions: Mapping[str, Any] | None = None, *, limit: int | None = None
+    ) -> Iterator[FailureInfo]:
+        """Failed tasks that nobody has handled, those of the newest instances first; read a page at a time.
+
+        Args:
+            conditions: as in a command's filter, such as {"workflow": "daily_*", "error_class": "*Timeout", "since": "2d"}.
+            limit: how many at most; None for all.
+
+        Raises: InvalidRequest for a condition that does not exist, or cannot be read.
+        """
+        has = requests.failures_like(conditions or {}, self.store.clock.now())
+        left, before = sys.maxsize if limit is None else limit, (LARGEST_INSTANCE + 1) * ORDINALS
+        while left > 0 and (rows := self.read_all("find_failures", before=before, batch=PAGE)):
+            chosen = [FailureInfo(*row) for row in rows if has(row)][:left]
+            yield from chosen
+            left, before = left - len(chosen), rows[-1].id
 
     def count_new(self) -> int:
         """How many submissions no daemon has taken yet."""

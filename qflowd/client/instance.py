@@ -190,6 +190,16 @@ class Instance:
         """
         return self._client.command("skip", self._resolve(), task=task, reason=reason, timeout=timeout)
 
+    def handle(self, note: str, task: str | None = None, *, timeout: float | None = 30.0) -> Answer:
+        """Say of its failures, or those of one task, that they are taken care of: they leave `Client.failures()`.
+
+        Args:
+            note: what was found or done; it is kept.
+
+        Raises: Rejected if it has no failure that nobody has handled; TimeoutError; StoreUnavailable.
+        """
+        return self._client.command("handle", self._resolve(), task=task, reason=note, timeout=timeout)
+
     def pause(self, reason: str | None = None, *, timeout: float | None = 30.0) -> Answer:
         """Let nothing more of it begin: what runs ends, what is ready is HELD, and its timeout stands still.
 

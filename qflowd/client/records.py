@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from qflowd.model import jsontext
+from qflowd.model.names import item_name
 from qflowd.model.workflow import Json
 
 LARGEST_VALUE: Final = 64 << 20  # bytes; what is in the database has passed the engine's own limits
@@ -107,6 +108,35 @@ class AttemptInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class FailureInfo:
+    """One row of the view `failures`: a task that failed, and that nobody has handled."""
+
+    id: int
+    instance_id: int
+    workflow: str | None
+    task: str
+    map_index: int | None
+    label: str | None
+    kind: str
+    business_date: date | None
+    error_class: str  # the type of the exception where there was one, else one word such as timeout
+    error: str | None
+    attempts: int
+    failed_at: datetime
+    state: str
+    instance_state: str
+    trigger_type: str
+    job: str
+    fence: int
+    tenant: str
+
+    @property
+    def name(self) -> str:
+        """As of `TaskInfo`."""
+        return item_name(self)
+
+
+@dataclass(frozen=True, slots=True)
 class LogLine:
     """One line that a task wrote. `stream`: stdout, stderr or log; `level` and `logger` are set for the last."""
 
@@ -139,13 +169,6 @@ class Answer:
     action: str
     state: str
     result: Json
-
-
-def item_name(row: Any) -> str:
-    """What people call a task: its key, with the label or the index of an item of a map."""
-    if row.map_index is None:
-        return str(row.task)
-    return f"{row.task}[{row.map_index if row.label is None else row.label}]"
 
 
 def from_json(text: str | None) -> Json:

@@ -2,16 +2,18 @@
 
 import os
 import pwd
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
 from qflowd.define import rows
 from qflowd.define.fields import Fields
+from qflowd.define.selection import Candidate, Selection, read_selection
 from qflowd.model import jsontext
 from qflowd.model.errors import InvalidRequest
 from qflowd.model.plain import plain
+from qflowd.model.states import InstanceState
 
 
 def submission(
@@ -51,6 +53,29 @@ def refuse(fields: Fields) -> None:
     """Raises: InvalidRequest if there are faults."""
     if fields.faults:
         raise InvalidRequest("\n".join(map(str, fields.faults)))
+
+
+def failures_like(conditions: Mapping[str, Any], now: datetime) -> Callable[[Any], bool]:
+    """Whether a row of the view `failures` meets conditions as in a command's filter; none: all do.
+
+    Raises: InvalidRequest for one that does not exist, or cannot be read.
+    """
+    try:
+        given = jsontext.parse(json_text(conditions, "conditions") or "{}")
+        selection = read_selection(given) if given else Selection()
+    except ValueError as problem:
+        raise InvalidRequest(str(problem)) from None
+    since = selection.since_at(now)
+
+    def has(row: Any) -> bool:
+        about = (InstanceState[row.instance_state], row.workflow or row.job, row.business_date, row.trigger_type)
+        return (
+            selection.has(Candidate(*about))
+            and selection.has_failure(row)
+            and (since is None or row.failed_at >= since)
+        )
+
+    return has
 
 
 @lru_cache

@@ -1,10 +1,10 @@
-"""Selections of instances: what `commands.filter` and `--where` say, such as all failed runs of `daily_*` since two days."""
+"""Selections of instances and of failures: what `commands.filter` and `--where` say, such as all failed runs since two days."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from fnmatch import fnmatchcase
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from qflowd.define.documents import Document
 from qflowd.define.fields import Fields
@@ -16,12 +16,22 @@ from qflowd.model.states import InstanceState
 OPEN: Final = frozenset(state for state in InstanceState if not state.is_final)
 
 
+class Candidate(NamedTuple):
+    """What conditions ask of an instance."""
+
+    state: int
+    workflow: str  # or the job, of one without a workflow
+    business_date: date | str | None
+    trigger_type: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
     """Conditions, all of which an instance must meet; one that is None is met by all.
 
     `workflow`: a pattern with * and ?, of workflow keys and names of single jobs. `since`: created then or later; a
-    number counts seconds back from now.
+    number counts seconds back from now. `task`, `error_class`: patterns that one of its failures must meet, of those that
+    nobody has handled; then `since` is about the failure.
     """
 
     states: frozenset[InstanceState] | None = None
@@ -29,6 +39,13 @@ class Selection:
     business_date: date | None = None
     trigger_type: str | None = None
     since: datetime | float | None = None
+    task: str | None = None
+    error_class: str | None = None
+
+    @property
+    def is_of_failures(self) -> bool:
+        """Whether it says something of failures, not of instances alone."""
+        return self.task is not None or self.error_class is not None
 
     def since_at(self, now: datetime) -> datetime | None:
         """The instant that `since` means."""
@@ -38,10 +55,14 @@ class Selection:
         """Whether an instance (a row of `list_candidates`) meets the conditions, except `since`."""
         return (
             (self.states is None or row.state in self.states)
-            and (self.workflow is None or fnmatchcase(row.workflow, self.workflow))
+            and _fits(self.workflow, row.workflow)
             and (self.business_date is None or str(row.business_date) == str(self.business_date))
             and (self.trigger_type is None or row.trigger_type == self.trigger_type)
         )
+
+    def has_failure(self, row: Any) -> bool:
+        """Whether a failure (a row of `list_failures`) meets the conditions that are about failures, except `since`."""
+        return _fits(self.task, row.task) and _fits(self.error_class, row.error_class)
 
     def __str__(self) -> str:
         states = None if self.states is None else ",".join(sorted(state.name for state in self.states))
@@ -53,6 +74,8 @@ class Selection:
             "workflow": self.workflow,
             "business_date": self.business_date,
             "trigger_type": self.trigger_type,
+            "task": self.task,
+            "error_class": self.error_class,
             "since": since,
         }
         return ", ".join(f"{name}={value}" for name, value in about.items() if value is not None)
@@ -71,6 +94,10 @@ def read_selection(value: Mapping[str, Any]) -> Selection:
     if not any(value is not None for value in values.values()):
         raise ValueError(f"is empty, which would be every instance; there are {', '.join(_READERS)}")
     return Selection(**values)
+
+
+def _fits(pattern: str | None, value: str) -> bool:
+    return pattern is None or fnmatchcase(value, pattern)
 
 
 def _states(value: Any) -> frozenset[InstanceState]:
@@ -98,5 +125,7 @@ _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "business_date": lambda value: parse_date(text(value)),
     "trigger_type": text,
     "since": _since,
+    "task": text,
+    "error_class": text,
 }
 _NAMES: Final = {"state": "states"}

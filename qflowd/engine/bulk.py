@@ -1,16 +1,16 @@
 """Bulk: a command for many instances, carried out in steps of one transaction each.
 
-Its instances are those that its filter selects, or those of a workflow. They are looked at in the order of their ids, up
-to the largest there was at the first step. After each step `result` says how far it has come; where it continues is kept
+Its instances are those that its filter selects, or those of a workflow; where it is for failures, those with such. They
+are looked at in the order of their ids, up to the largest there was at the first step. After each step `result` says how far it has come; where it continues is kept
 in `bulk_command`, so that any daemon takes the next step.
 """
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 from qflowd.define.selection import OPEN, Selection
 from qflowd.engine.control import VERBS, Caches, Command, NotPossible, Verb, one_workflow
+from qflowd.engine.handle import LONG_AGO, failures_of
 from qflowd.engine.request import Refused
 from qflowd.model import jsontext
 from qflowd.model.states import InstanceState
@@ -20,7 +20,6 @@ from qflowd.store.tx import Tx
 LOOKS: Final = 1000  # instances looked at in one step
 LISTED: Final = 1000  # instances in the result of a dry run
 REFUSALS: Final = 20  # of which the result says why
-LONG_AGO: Final = datetime(1970, 1, 2, tzinfo=UTC)
 
 
 class BulkStep(NamedTuple):
@@ -110,14 +109,22 @@ class _Bulk:
         if verb is None or not verb.batch:
             able = sorted(action for action, verb in VERBS.items() if verb.batch)
             raise Refused(f"{self.action} does not take a filter; there are {', '.join(able)}")
+        if command.task is not None and not verb.takes_task:
+            raise Refused(f"{self.action} is for whole instances; leave out the task")
         self.verb: Verb = verb
+        self.is_of_failures = verb.is_of_failures or self.selection.is_of_failures
+        if self.is_of_failures:
+            self.refusal = (
+                f"no failure that nobody has handled matches {self.selection}; `qflowd failures` lists those there are"
+            )
 
     def walk(self, progress: dict[str, Any], topics: set[str], caches: Caches) -> bool:
         """Look at the next instances and do what is asked to those that match. Returns whether that was the last."""
         states = self.selection.states
         is_open = states is not None and states <= OPEN
+        candidates = "list_open_candidates" if is_open else "list_candidates"
         rows = self.tx.run(
-            "list_open_candidates" if is_open else "list_candidates",
+            "list_failed_candidates" if self.is_of_failures else candidates,
             tenant=self.command.tenant,
             after=progress["after"],
             last=progress["last"],
@@ -129,8 +136,11 @@ class _Bulk:
             progress["after"] = row.id
             if not self._has(row):
                 continue
+            failures = failures_of(self.tx, row.id, self.selection) if self.is_of_failures else []
+            if self.is_of_failures and not failures:
+                continue
             progress["matched"] += 1
-            self._do(row, progress, topics, caches)
+            self._do(row, tuple(failure.id for failure in failures), progress, topics, caches)
             left -= 1
             if not left:
                 return False
@@ -143,14 +153,21 @@ class _Bulk:
             return False  # a person paused this very instance
         return self.selection.has(row)
 
-    def _do(self, row: Any, progress: dict[str, Any], topics: set[str], caches: Caches) -> None:
+    def _do(
+        self, row: Any, failures: tuple[int, ...], progress: dict[str, Any], topics: set[str], caches: Caches
+    ) -> None:
         if self.command.is_dry_run:
             if len(progress["instances"]) < LISTED:
                 about = {"id": row.id, "workflow": row.workflow, "state": InstanceState(row.state).name}
-                progress["instances"].append(about)
+                progress["instances"].append(about | ({"failures": len(failures)} if failures else {}))
             return
         one = self.command._replace(
-            action=self.action, instance_id=row.id, workflow=None, selection=None, is_by_workflow=self.scope is not None
+            action=self.action,
+            instance_id=row.id,
+            workflow=None,
+            selection=None,
+            is_by_workflow=self.scope is not None,
+            task_ids=failures,
         )
         try:
             carried_out = self.verb.carry_out(self.tx, one, self.verb.needs(self.tx, one), caches)

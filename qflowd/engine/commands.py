@@ -13,6 +13,7 @@ from qflowd.engine import (  # noqa: F401 - each adds its verbs
     canary,
     compensate,
     drafts,
+    handle,
     limit_commands,
     pause,
     pause_workflow,

@@ -45,6 +45,7 @@ class Command(NamedTuple):
     requested_by: str | None = None
     selection: Selection | None = None  # of instances: what `filter` says
     is_by_workflow: bool = False  # a step of a command for a workflow
+    task_ids: tuple[int, ...] = ()  # a step of a command for failures: those of the instance
 
     @property
     def is_dry_run(self) -> bool:
@@ -84,7 +85,8 @@ class Verb(NamedTuple):
     """One action. `needs` finds what a command must name, and refuses; `not_possible` is the answer to NotPossible.
 
     `states`: those of an instance in which it is possible, as far as the state alone tells. `batch`: of how many instances
-    one transaction takes care if it is asked for many; 0: it cannot be asked for many.
+    one transaction takes care if it is asked for many; 0: it cannot be asked for many. `is_of_failures`: it is asked for
+    failures that nobody has handled, not for instances. `takes_task`: it may be asked of one task of each.
     """
 
     carry_out: CarryOut
@@ -92,6 +94,8 @@ class Verb(NamedTuple):
     not_possible: str
     states: tuple[InstanceState, ...] = ()
     batch: int = 0
+    is_of_failures: bool = False
+    takes_task: bool = False
 
     def refusal(self, facts: Mapping[str, Any]) -> str:
         """Why it is not possible, and what is in the state that `facts` tells of."""
@@ -103,13 +107,14 @@ class Verb(NamedTuple):
 VERBS: dict[str, Verb] = {}
 
 
-def verb(
-    action: str, *, needs: Need, not_possible: str, states: tuple[InstanceState, ...] = (), batch: int = 0
-) -> Callable[[CarryOut], CarryOut]:
-    """Register a function as what an action does: it is called with the transaction, the command and what `needs` found."""
+def verb(action: str, **about: Any) -> Callable[[CarryOut], CarryOut]:
+    """Register a function as what an action does: it is called with the transaction, the command and what `needs` found.
+
+    `about`: the other fields of Verb.
+    """
 
     def register(carry_out: CarryOut) -> CarryOut:
-        VERBS[action] = Verb(carry_out, needs, not_possible, states, batch)
+        VERBS[action] = Verb(carry_out, **about)
         return carry_out
 
     return register
@@ -121,8 +126,8 @@ def read_command(row: Any) -> Command:
     Raises: Refused.
     """
     values, fields = rows.read_command(row._asdict())
-    if "filter" in values and not values.keys().isdisjoint(("instance_id", "workflow", "task", "task_id")):
-        fields.fault("is instead of an instance_id, a workflow or a task; give one of them", "filter")
+    if "filter" in values and not values.keys().isdisjoint(("instance_id", "workflow", "task_id")):
+        fields.fault("is instead of an instance_id, a workflow or a task_id; give one of them", "filter")
     if fields.faults:
         raise Refused("\n".join(map(str, fields.faults)))
     return Command(row.id, selection=values.pop("filter", None), **values)

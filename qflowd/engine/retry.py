@@ -19,6 +19,7 @@ from qflowd.engine.counters import Recounted
 from qflowd.engine.request import Refused
 from qflowd.engine.restart import NAMED, Locked, lock, named, restart
 from qflowd.engine.task_overrides import TaskOverrides
+from qflowd.model.ids import ORDINALS
 from qflowd.model.states import InstanceState, Reason, SagaState, TaskState
 from qflowd.store.tx import Tx
 
@@ -30,6 +31,7 @@ RETRIED = (TaskState.FAILED, TaskState.CANCELLED)
     needs=one_instance,
     states=(InstanceState.FAILED, InstanceState.TERMINATED),
     batch=1,
+    takes_task=True,
     not_possible="instance {id} is {state} and has no failed task to retry",
 )
 def retry(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
@@ -100,6 +102,8 @@ def _targets(command: Command, locked: Locked) -> set[int]:
     ordinal, states = named(command, locked), locked.states
     if ordinal is None:
         targets = {ordinal for ordinal, state in states.items() if state in RETRIED}
+        if command.task_ids:
+            targets &= {number % ORDINALS for number in command.task_ids}
         # A map whose items are retried waits for them again.
         targets -= {head for head in locked.rows.items if not targets.isdisjoint(locked.rows.parts(head))}
         if not targets:

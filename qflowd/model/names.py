@@ -1,13 +1,20 @@
 """What keys may look like. Each check answers with the text of the fault, or None where there is none."""
 
 import unicodedata
-from typing import Final
+from typing import Any, Final
 
 LONGEST_KEY: Final = 200
 RESERVED_TASK_KEYS: Final = frozenset({"params", "item", "tasks", "instance", "business_date", "fire_at"})
 DEFAULT_TENANT: Final = "default"
 
 _PUNCTUATION: Final = frozenset("_-./")
+
+
+def item_name(row: Any) -> str:
+    """What people call a task: its key, with the label or the index of an item of a map: `bars[AAPL]`, `bars[17]`."""
+    if row.map_index is None:
+        return str(row.task)
+    return f"{row.task}[{row.map_index if row.label is None else row.label}]"
 
 
 def fault_in_key(key: object, what: str = "key") -> str | None:

@@ -13,6 +13,7 @@
 {instant: a}                 instant a as the contract shows it (SQLite keeps whole microseconds, shows text)
 {utc_text: a}                the same as text, in UTC whatever the session's zone
 {concat: a, b} {names: c}    text of several values; of a column's values, with commas
+{until_colon: a}             text a up to its first colon, or all of it
 {upsert: a, b}               what follows VALUES/SELECT to replace columns where the key (a, b) is there
 {excluded: c}                the refused row's column c, in an upsert
 {ignored: table.c}           ends an INSERT that leaves rows whose key is there; c: any column of the table

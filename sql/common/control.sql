@@ -99,6 +99,26 @@ LEFT JOIN qflow.workflow_definition d ON d.id = v.definition_id
 WHERE i.tenant = :tenant AND i.id > :after AND i.id <= :last AND i.created_at >= :since
 ORDER BY i.id LIMIT {literal: batch}
 
+-- name: list_failed_candidates
+-- For a command for failures that nobody has handled.
+SELECT i.id, i.state, COALESCE(d.workflow, i.job) AS workflow, d.id AS definition_id, i.business_date, i.trigger_type, i.pause_scope
+FROM (SELECT DISTINCT y.instance_id FROM qflow.failures y WHERE y.tenant = :tenant AND y.failed_at >= {instant: :since}) f
+JOIN qflow.workflow_instance i ON i.id = f.instance_id
+LEFT JOIN qflow.workflow_version v ON v.id = i.version_id
+LEFT JOIN qflow.workflow_definition d ON d.id = v.definition_id
+WHERE i.id > :after AND i.id <= :last
+ORDER BY i.id LIMIT {literal: batch}
+
+-- name: list_failures
+-- Of one instance: those that nobody has handled. Begins with the range of ids, which reaches the rows themselves.
+SELECT f.id, f.fence, f.task, f.map_index, f.label, f.error_class FROM qflow.failures f
+WHERE f.id BETWEEN :first AND :last AND f.failed_at >= {instant: :since} ORDER BY f.id
+
+-- name: handle_failures
+INSERT INTO qflow.failure (task_id, fence, handled_at, handled_by, note)
+SELECT r.task_id, r.fence, :now, :handled_by, :note FROM {rows: task_id bigint, fence int} r WHERE 1 = 1
+{upsert: task_id, fence} handled_at = {excluded: handled_at}, handled_by = {excluded: handled_by}, note = {excluded: note}
+
 -- name: largest_instance
 SELECT MAX(i.id) AS id FROM qflow.workflow_instance i
 

@@ -37,6 +37,9 @@ WHERE instance_id = :instance_id AND task = :task AND tenant = :tenant AND kind 
 -- name: show_attempts
 SELECT * FROM qflow.attempts WHERE instance_id = :instance_id AND tenant = :tenant ORDER BY task_id, fence
 
+-- name: find_failures
+SELECT * FROM qflow.failures WHERE tenant = :tenant AND id < :before ORDER BY id DESC LIMIT {literal: batch}
+
 -- name: list_logs
 SELECT * FROM qflow.logs WHERE instance_id = :instance_id AND id > :after AND tenant = :tenant
 ORDER BY id LIMIT {literal: batch}

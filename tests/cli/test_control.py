@@ -63,6 +63,19 @@ def test_instances_are_chosen_by_a_filter_or_by_their_workflow(run, sqlite_engin
     ]
 
 
+def test_failures_are_handled_with_a_note(run, sqlite_engine):
+    assert run("handle", 42, "--task", "bars[IBM]", "--note", "restated", "--no-wait").out == "handle 42: asked\n"
+    where = ("--where", "error_class=*Timeout", "--workflow", "daily_bars")
+    assert run("handle", *where, "--note", "an outage", "--no-wait").out == "handle: asked\n"
+    assert run("retry", 42, "--task", "bars", "--no-wait").out == "retry 42: asked\n"
+    rows = sqlite_engine.sql("SELECT action, instance_id, task, filter, reason FROM qflow.commands ORDER BY id")
+    assert rows == [
+        ("handle", 42, "bars[IBM]", None, "restated"),
+        ("handle", None, None, '{"error_class":"*Timeout","workflow":"daily_bars"}', "an outage"),
+        ("retry", 42, "bars", None, None),
+    ]
+
+
 def test_what_cannot_be_chosen_is_wrong_usage(run, sqlite_engine):
     for arguments, why in (
         ((), "name instances by ID, or choose them by --workflow, --where or --since"),
@@ -75,6 +88,8 @@ def test_what_cannot_be_chosen_is_wrong_usage(run, sqlite_engine):
     ran = run("retry", "--where", "state=BROKEN")
     assert ran.code == 2
     assert "there is no state 'BROKEN'" in ran.err
+    ran = run("failures", "--where", "class=KeyError")
+    assert (ran.code, "class: unknown key" in ran.err) == (2, True)
     assert sqlite_engine.sql("SELECT COUNT(*) FROM qflow.commands") == [(0,)]
 
 

@@ -69,6 +69,16 @@ def test_ps_can_be_narrowed(run, filled):
     assert run("ps", "--workflow", "other").err.startswith("no instances like this\n")
 
 
+def test_failures_are_listed_and_can_be_narrowed(run, filled):
+    [title, line] = run("failures").out.splitlines()
+    assert title.split() == "INSTANCE WORKFLOW TASK DATE FAILED (UTC) ATTEMPTS CLASS ERROR".split()  # noqa: SIM905
+    assert (line.split()[:2], line.endswith("ValueError: no data")) == (["1", "hello"], True)
+    for narrowed in (("--where", "error_class=Value*"), ("--workflow", "hel*"), ("--where", "state=FAILED")):
+        assert [row["instance_id"] for row in run("failures", "--json", *narrowed).json] == [1]
+    for narrowed in (("--where", "error_class=KeyError"), ("--workflow", "x"), ("--since", "2100-01-01T00:00Z")):
+        assert run("failures", *narrowed).err == "no failures like this\n"
+
+
 def test_show_tells_what_failed_and_what_waits(run, filled):
     ran = run("show", 1)
     assert ran.code == 0

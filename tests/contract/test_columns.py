@@ -18,6 +18,7 @@ VIEWS = (
     "tasks",
     "compensations",
     "attempts",
+    "failures",
     "logs",
     "workflows",
     "versions",
@@ -43,6 +44,8 @@ PROMISED = {
     "ready_at started_at finished_at duration_s wait_reason tenant progress progress_done progress_total progress_text",
     "attempts": "task_id instance_id task attempt fence state reason started_at finished_at duration_s cpu_s peak_memory_mb "
     "exit_signal code_hash daemon error traceback tenant",
+    "failures": "id instance_id workflow task map_index label kind business_date error_class error attempts failed_at state "
+    "instance_state trigger_type job fence tenant",
     "logs": "id task_id instance_id task attempt at stream level logger message attributes tenant",
     "workflows": "workflow title description domain type tags enabled version state source file hash created_at updated_at error tenant "
     "archived_at canary_version canary_share",
@@ -96,9 +99,15 @@ def test_the_page_and_the_schema_have_the_same_columns(desk: Desk, name: str):
 
 
 def test_the_records_of_the_client_have_the_columns_of_their_views():
-    from qflowd.client import AttemptInfo, InstanceInfo, LogLine, TaskInfo
+    from qflowd.client import AttemptInfo, FailureInfo, InstanceInfo, LogLine, TaskInfo
 
-    kinds = {"instances": InstanceInfo, "tasks": TaskInfo, "attempts": AttemptInfo, "logs": LogLine}
+    kinds = {
+        "instances": InstanceInfo,
+        "tasks": TaskInfo,
+        "attempts": AttemptInfo,
+        "failures": FailureInfo,
+        "logs": LogLine,
+    }
     pages = documented()
     assert {view: [field.name for field in fields(kind)] for view, kind in kinds.items()} == {
         v: pages[v] for v in kinds

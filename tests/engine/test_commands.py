@@ -35,6 +35,7 @@ def test_every_action_is_one_registered_function_and_says_when_it_is_not_possibl
         "draft",
         "enable",
         "end_canary",
+        "handle",
         "pause",
         "pause_limit",
         "rerun",
@@ -52,7 +53,7 @@ def test_every_action_is_one_registered_function_and_says_when_it_is_not_possibl
     assert not VERBS.keys() & LATER_ACTIONS
     facts = {"id": 7, "state": "SUCCESS", "workflow": "daily", "version": 3}
     facts |= {"task": "bars", "task_state": "RUNNING", "instead": "", "kind": "definition", "name": "bars"}
-    facts |= {"limit": "vendor:x", "source": "config"}
+    facts |= {"limit": "vendor:x", "source": "config", "what": "it"}
     assert all("{" not in verb.not_possible.format(**facts) for verb in VERBS.values())
 
 
@@ -144,7 +145,7 @@ def test_a_filter_beside_an_instance_is_refused(lab):
     lab.workflow("chain", CHAIN)
     number = lab.start("chain")
     for text, error in (
-        ('{"state":"RUNNING"}', "filter: is instead of an instance_id, a workflow or a task; give one of them"),
+        ('{"state":"RUNNING"}', "filter: is instead of an instance_id, a workflow or a task_id; give one of them"),
         ("x", "filter is not valid JSON"),
     ):
         asked = lab.ask("terminate", number, filter=text)

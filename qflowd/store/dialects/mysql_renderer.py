@@ -42,6 +42,7 @@ class MysqlRenderer(Renderer):
         "returning": "\n-- then\nSELECT LAST_INSERT_ID() AS {0}",
         "utc_text": "DATE_FORMAT({0}, '%Y-%m-%dT%H:%i:%s.%fZ')",
         "names": "GROUP_CONCAT({0} ORDER BY {0} SEPARATOR ', ')",
+        "until_colon": "SUBSTRING_INDEX({0}, ':', 1)",
         "each": "JSON_TABLE({0}, '$[*]' COLUMNS (value INT PATH '$'))",
     }
     types: ClassVar[dict[str, str]] = {

@@ -39,6 +39,7 @@ class SqliteRenderer(Renderer):
         "instant": INSTANT,
         "utc_text": INSTANT,
         "names": "group_concat({0}, ', ')",
+        "until_colon": "substr({0}, 1, instr({0} || ':', ':') - 1)",
         "each": "json_each({0})",
     }
 

@@ -131,6 +131,28 @@ LEFT JOIN qflow.daemon w ON w.id = t.owner
 WHERE t.state = {task.SUCCESS} AND t.kind <> {kind.HEAD} AND t.started_at IS NOT NULL
     AND NOT EXISTS (SELECT 1 FROM qflow.attempt a WHERE a.task_id = t.id AND a.fence = t.done_fence)
 ;
+{only: sqlite DROP VIEW IF EXISTS qflow.failures}
+;
+-- Begins with the rows that failed, which are few beside all others.
+{replace_view} qflow.failures AS
+SELECT y.id, i.id AS instance_id, d.workflow, COALESCE(n.task, i.job) AS task, t.map_index, t.label, {words: kind t.kind} AS kind,
+    i.business_date, CASE WHEN t.reason > {reason.ERROR} THEN {words: reason t.reason}
+        WHEN REPLACE({until_colon: a.error}, ' ', '') = {until_colon: a.error} THEN {until_colon: a.error} ELSE 'error' END AS error_class,
+    a.error, t.attempt AS attempts, {instant: COALESCE(t.finished_at, a.finished_at)} AS failed_at, {words: task t.state} AS state,
+    {words: instance i.state} AS instance_state, i.trigger_type, l.job, y.fence, i.tenant
+FROM (SELECT x.id, x.done_fence AS fence FROM qflow.task_instance x {only: mysql FORCE INDEX (task_instance_claim)}
+    WHERE x.state = {task.FAILED}) y
+JOIN qflow.task_instance t ON t.id = y.id
+JOIN qflow.workflow_instance i ON i.id = t.id >> 20
+JOIN qflow.lane l ON l.id = t.lane
+LEFT JOIN qflow.workflow_version v ON v.id = i.version_id
+LEFT JOIN qflow.workflow_definition d ON d.id = v.definition_id
+LEFT JOIN qflow.workflow_node n ON n.version_id = i.version_id AND n.node = t.node
+LEFT JOIN qflow.attempt a ON a.task_id = y.id AND a.fence = y.fence
+WHERE NOT EXISTS (SELECT 1 FROM qflow.failure h WHERE h.task_id = y.id AND h.fence = y.fence AND h.handled_at IS NOT NULL)
+    -- The head of a map whose items failed: they are here themselves.
+    AND NOT EXISTS (SELECT 1 FROM qflow.fan_out f WHERE f.task_id = y.id)
+;
 {only: sqlite DROP VIEW IF EXISTS qflow.logs}
 ;
 {replace_view} qflow.logs AS
