@@ -27,6 +27,7 @@ from qflowd.define import workflow_file
 from qflowd.define.builders import WorkflowBuilder
 from qflowd.engine.admit import Admit
 from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
+from qflowd.engine.children import Children
 from qflowd.engine.commands import Commands
 from qflowd.engine.executor import Executor
 from qflowd.engine.instances import Instances
@@ -144,6 +145,8 @@ class Harness:
         pools = {job.settings.pool or str(BUILT_IN.pool) for job in by_name.values()}
         for workflow in stored:
             for task in workflow.tasks:
+                if task.workflow:
+                    continue
                 if task.job not in by_name:
                     what = f"the job {task.job!r}: add it to jobs=" if task.job else f"{task.task!r}: name its job here"
                     raise InvalidRequest(f"task {task.key} of {workflow.key} runs {what}")
@@ -185,6 +188,7 @@ class Harness:
             Admit(store, intake, lanes, topics),
             Sweep(store, topics),
             Turns(store, plans, lanes, jobs, topics),
+            Children(store, plans, topics, lambda: DAEMON_ID),
             Compensate(store, plans, lanes, jobs, topics),
         )
 

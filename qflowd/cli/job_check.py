@@ -22,6 +22,8 @@ def remarks(workflow: Workflow, jobs: Mapping[str, Job], pools: Collection[str] 
     if workflow.saga and not any(compensation_of(task, jobs) for task in workflow.tasks):
         yield ("saga",), "undoes nothing: no task has a compensation (`@job.compensation`, or `compensate: JOB`)"
     for task in workflow.tasks:
+        if task.workflow:
+            continue
         job = jobs.get(task.job)
         pool = task.settings.pool or workflow.defaults.pool or (job and job.settings.pool) or DEFAULT_POOL
         if pools is not None and pool not in pools:

@@ -81,7 +81,7 @@ def plan(
     columns = COLUMNS.replace("| after", "| after | trigger_rule") if has_rules else COLUMNS
     columns = columns.replace("| job", "| when | job") if any(step["when"] for step in steps) else columns
     print_list([step | {"step": step["level"] + 1, "retries": step["retries"] or ""} for step in steps], columns)
-    if unknown := sorted({step["job"] for step in steps} - jobs.keys()):
+    if unknown := sorted({step["job"] for step in steps if not step["workflow"]} - jobs.keys()):
         click.echo(f"\nnot known here: job {', '.join(unknown)}", err=True)
     if definition.saga:
         undone = ", ".join(f"{step['task']} by {step['compensation']}" for step in steps if step["compensation"])
@@ -194,7 +194,8 @@ def _step(node: Node, admission: Admission, jobs: dict[str, Job]) -> dict[str, A
             params[name] = f"{value} ({problem})"
     return {
         "task": node.key,
-        "job": node.job,
+        "job": node.job or f"workflow {node.task.workflow}",
+        "workflow": node.task.workflow or None,
         "after": [admission.plan.nodes[parent].key for parent in node.parents],
         "trigger_rule": node.task.trigger_rule,
         "when": node.task.when,

@@ -57,6 +57,7 @@ def _show_instance(info: InstanceInfo) -> None:
         "name": info.name if info.name != info.workflow and info.workflow else None,
         "business date": info.business_date,
         "submitted by": info.trigger_type,
+        "parent": info.parent_instance_id and f"instance {info.parent_instance_id}",
         "priority": info.priority,
         "created": instant(info.created_at),
         "started": instant(info.started_at),
@@ -100,7 +101,8 @@ def _note(task: TaskInfo) -> str:
         total = f"/{task.progress_total:g}" if task.progress_total is not None else ""
         return f"{share}({task.progress_done:g}{total}) {task.progress_text or ''}".rstrip()
     if task.state == "SUCCESS":
-        return cut(compact(task.output), WIDEST_OUTPUT)
+        child = f"instance {task.child_instance_id}: " if task.child_instance_id else ""
+        return child + cut(compact(task.output), WIDEST_OUTPUT)
     if task.state == "SKIPPED" and not task.reason:
         return "a condition does not hold, or a task before it was skipped"
     reason = task.reason if task.reason not in ("error", "manual") else None  # the error says by whom

@@ -1,6 +1,6 @@
 """`qflowd validate`: every fault of workflow files, at once, with file, line and key."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import click
@@ -13,7 +13,9 @@ from qflowd.cli.session import configuration, json_option
 from qflowd.define import documents, workflow_file
 from qflowd.define.documents import Document
 from qflowd.define.key_paths import KeyPath, dotted
+from qflowd.model.dag import cycle_from
 from qflowd.model.errors import Fault, InvalidConfig, InvalidWorkflow
+from qflowd.model.workflow import Workflow
 from qflowd.plugins.source import visible_files
 
 
@@ -68,6 +70,7 @@ def check_files(
 ) -> tuple[list[str], list[Fault], list[Fault]]:
     """Keys of the workflows, faults, and warnings; jobs and pools are judged where they are known."""
     owners: dict[str, Path] = {}
+    starting: dict[str, tuple[Document, Workflow]] = {}
     faults: list[Fault] = []
     warnings: list[Fault] = []
     for path in paths:
@@ -80,11 +83,27 @@ def check_files(
             faults += error.faults
             continue
         warnings += _faults(document, job_check.remarks(workflow, known.jobs, pools))
+        starting[workflow.key] = document, workflow
         first = owners.setdefault(workflow.key, path)
         if first is not path:
             message = f"workflow {workflow.key} is defined by {first} already; rename one of them"
             faults += _faults(document, [(("workflow",), message)])
+    faults += _cycles(starting)
     return list(owners), sorted(faults, key=lambda fault: (fault.file, fault.line)), warnings
+
+
+def _cycles(workflows: Mapping[str, tuple[Document, Workflow]]) -> Iterator[Fault]:
+    """Workflows that start each other for ever; what these files do not define is left to the submission."""
+
+    def below(key: str) -> list[str]:
+        return [task.workflow for task in workflows[key][1].tasks if task.workflow] if key in workflows else []
+
+    for key, (document, workflow) in workflows.items():
+        cycle = cycle_from(key, below)
+        if cycle and cycle[0] == key:
+            task = next(task.key for task in workflow.tasks if task.workflow == cycle[1])
+            message = f"this workflow would start itself for ever: {' -> '.join(cycle)}"
+            yield from _faults(document, [(("tasks", task, "workflow"), message)])
 
 
 def _faults(document: Document, problems: Iterable[tuple[KeyPath, str]]) -> list[Fault]:

@@ -36,6 +36,8 @@ class InstanceInfo:
     duration_s: float | None
     error: str | None
     wait_reason: str | None
+    parent_instance_id: int | None  # where a task of another instance has started it
+    parent_task_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ class TaskInfo:
     progress_total: float | None
     progress_text: str | None
     label: str | None  # of an item of a map
+    child_instance_id: int | None  # the instance that a task with `workflow: NAME` has started
 
     @property
     def name(self) -> str:

@@ -14,6 +14,7 @@ from qflowd.daemon.plugins import Plugins, reloader_for
 from qflowd.engine import registration
 from qflowd.engine.admit import Admit
 from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
+from qflowd.engine.children import Children
 from qflowd.engine.commands import Commands
 from qflowd.engine.executor import Executor
 from qflowd.engine.heartbeat import Heartbeat
@@ -36,7 +37,7 @@ from qflowd.engine.watch import Watch
 from qflowd.engine.workflow_files import WorkflowFiles
 from qflowd.model.errors import QflowdError, StoreUnavailable
 from qflowd.model.instruments import Instruments, PluginsReloaded
-from qflowd.model.workflow import Job, Workflow
+from qflowd.model.workflow import NO_POOL, Job, Workflow
 from qflowd.plugins.registry import Registry
 from qflowd.plugins.reload import Reloader
 from qflowd.store.clock import boottime
@@ -194,6 +195,7 @@ class Daemon:
             Commands(store, self._plans, self._lanes, self._jobs, topics),
             Sweep(store, topics),
             Turns(store, self._plans, self._lanes, self._jobs, topics),
+            Children(store, self._plans, topics, lambda: identity.id),
             Compensate(store, self._plans, self._lanes, self._jobs, topics),
             Timers(store, topics),
             Schedules(store, topics),
@@ -264,7 +266,7 @@ class Daemon:
 
     def can_run(self, job: str, pool: str) -> bool:
         """Does this daemon know the job, and have the pool?"""
-        return job in self._jobs.own and pool in self._config.pools
+        return pool == NO_POOL or (job in self._jobs.own and pool in self._config.pools)
 
     def _pool_of(self, job: str) -> str | None:
         registered = self._jobs.own.get(job)

@@ -40,6 +40,10 @@ class TaskBuilder:
         """The task definition that it is made of, instead of a job."""
         return self._with(task=name)
 
+    def with_workflow(self, workflow: str) -> Self:
+        """The workflow that it starts an instance of, instead of a job."""
+        return self._with(workflow=workflow)
+
     def with_params(self, params: Mapping[str, Json] | None = None, **more: Json) -> Self:
         """Arguments of the job; strings may hold `{{ … }}`."""
         return self._with(params={**(params or {}), **more})
@@ -182,6 +186,10 @@ class WorkflowBuilder:
         """How many instances run at once, and what becomes of one more, as in a file: `"singleton(skip)"`."""
         values = {"policy": policy, "max": max, "keyed": keyed}
         return self._with(concurrency={name: value for name, value in values.items() if value is not None})
+
+    def with_outputs(self, outputs: Mapping[str, Json] | None = None, **more: Json) -> Self:
+        """What a task that starts it returns: values, with expressions over the outputs of its tasks."""
+        return self._with(outputs={**(outputs or {}), **more})
 
     def with_defaults(self, **settings: Json) -> Self:
         """Settings of all tasks that do not say otherwise, named as in a file: `retries=3, timeout="10m"`."""

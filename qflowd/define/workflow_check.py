@@ -74,6 +74,8 @@ def check_tasks(fields: Fields, workflow: Workflow) -> None:
         return
     params = None if workflow.params is None else frozenset(workflow.params)
     for task in workflow.tasks:
+        if task.workflow and task.workflow == workflow.key:
+            fields.fault("is this workflow itself: it would start itself for ever", task.key, "workflow")
         inner = Fields(fields.document, (*fields.path, task.key), {}, fields.faults)
         known = _Known(_TASK_FACTS, Above(parents, level, parents[task.key]), params)
         _check_template(inner, task.map, ("map",), known)
@@ -101,6 +103,23 @@ def check_defaults(fields: Fields, workflow: Workflow) -> None:
     """Expressions in `defaults:` use only what is known when an instance is admitted."""
     params = None if workflow.params is None else frozenset(workflow.params)
     _check_limits(fields, workflow.defaults, _Known(_TASK_FACTS, _NO_TASKS, params))
+
+
+def check_outputs(top: Fields, workflow: Workflow) -> None:
+    """What it returns is known when all of its tasks have ended: expressions may use the outputs of all."""
+    fields = top.section("outputs")
+    parents = dag.parents_of(workflow.tasks)
+    try:
+        level = dag.levels(parents)
+    except (CycleError, KeyError):  # reported with the tasks
+        return
+    params = None if workflow.params is None else frozenset(workflow.params)
+    known = _Known(_TASK_FACTS, Above(parents, level, parents), params)
+    for name, value in (workflow.outputs or {}).items():
+        if fault := fault_in_key(name, "output name"):
+            fields.fault(fault, name)
+        else:
+            _check_template(fields, value, (name,), known)
 
 
 def _check_limits(fields: Fields, settings: Settings, known: _Known) -> None:

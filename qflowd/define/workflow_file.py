@@ -6,13 +6,21 @@ from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
 from qflowd.define import documents
+from qflowd.define.children import check_child
 from qflowd.define.concurrency import read_concurrency
 from qflowd.define.documents import Document, Format
 from qflowd.define.fields import Fields
 from qflowd.define.finally_tasks import with_ends
 from qflowd.define.readers import Reader, flag, key_text, kind, mapping, number, one_of, short_text, strings, whole
 from qflowd.define.settings import read_settings
-from qflowd.define.workflow_check import check_concurrency, check_defaults, check_params, check_schedule, check_tasks
+from qflowd.define.workflow_check import (
+    check_concurrency,
+    check_defaults,
+    check_outputs,
+    check_params,
+    check_schedule,
+    check_tasks,
+)
 from qflowd.model import cron
 from qflowd.model.durations import parse_duration
 from qflowd.model.errors import InvalidWorkflow
@@ -36,7 +44,7 @@ MOST_CATCHUP: Final = 10_000
 _LATER_KEYS: Final = frozenset({
     "allow_failure", "approval", "business_date", "calendar", "compensation",
     "deadline", "delay", "misfire_grace", "on", "overlap", "quota", "sensor",
-    "signal", "spawn", "wait_for", "window", "workflow",
+    "signal", "spawn", "wait_for", "window",
 })  # fmt: skip
 _LATER_SCHEDULE_KEYS: Final = _LATER_KEYS | {"jitter", "params"}
 
@@ -47,6 +55,7 @@ MAP_KEYS: Final[Mapping[str, Reader[Any]]] = {
     "tolerate": mapping,
 }
 
+_INSTEAD_OF_A_JOB: Final = ("task", "workflow")
 _Catchup = Literal["none", "last", "all"]
 _trigger_rule: Final = one_of(*get_args(TriggerRule))
 _on_failure: Final = one_of(*get_args(OnFailure))
@@ -89,6 +98,7 @@ def parse_document(document: Document) -> Workflow:
         timeout=top.take("timeout", parse_duration, None),
         concurrency=read_concurrency(top),
         saga=_saga(top),
+        outputs=top.take("outputs", mapping, None),
         tasks=_tasks(top),
     )
     top.close(_LATER_KEYS)
@@ -97,6 +107,7 @@ def parse_document(document: Document) -> Workflow:
     check_schedule(top, workflow)
     check_concurrency(top, workflow)
     check_tasks(top.section("tasks"), workflow)
+    check_outputs(top, workflow)
     if top.faults:
         raise InvalidWorkflow(top.faults)
     return workflow
@@ -140,7 +151,9 @@ def _task(key: str, fields: Fields) -> Task:
         fields.fault(fault)
     task = Task(
         key=key,
-        job=(fields.take if fields.data.get("task") else fields.need)("job", key_text("job name"), ""),
+        job=(fields.take if any(map(fields.data.get, _INSTEAD_OF_A_JOB)) else fields.need)(
+            "job", key_text("job name"), ""
+        ),
         task=fields.take("task", key_text("task definition"), ""),
         title=fields.take("title", short_text(200), ""),
         after=_after(fields),
@@ -154,10 +167,12 @@ def _task(key: str, fields: Fields) -> Task:
         compensate=fields.take("compensate", key_text("job name"), ""),
         compensate_on=fields.take("compensate_on", one_of("start", "success"), "start"),
         run_on=fields.take("run_on", one_of("terminate"), None),
+        workflow=fields.take("workflow", key_text("workflow key"), ""),
     )
     if task.map is None:
         for name in MAP_KEYS.keys() & fields.data.keys():
             fields.fault("needs `map`, the list that it is about", name)
+    check_child(fields, task)
     fields.close(_LATER_KEYS)
     return task
 

@@ -80,6 +80,8 @@ def publish(store: Store, topics: Topics, batch: Admitted) -> None:
         topics.publish("timer")
     if batch.has_queued:
         topics.publish("turn")  # what it waits for may have ended meanwhile
+    if any(admission.plan.starts for admission in batch.admissions):
+        topics.publish("child")
     if batch.has_replaced:
         topics.publish("command")
     if batch.taken and store.instruments.listeners:

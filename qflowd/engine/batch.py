@@ -23,6 +23,7 @@ class Batch:
     pauses: list[tuple[int, str, datetime, str | None]] = field(default_factory=list)  # task, limit, until, why
     unrun: list[Any] = field(default_factory=list, init=False)  # set as it is written: rows that end because of these
     compensating: list[int] = field(default_factory=list, init=False)  # set as it is written: instances to be undone
+    may_start_workflows: bool = field(default=False, init=False)  # set as it is written: tasks behind may do so
     has_advanced: bool = field(default=False, init=False)  # set as it is written: tasks behind these may be ready now
 
     def __bool__(self) -> bool:
@@ -30,7 +31,8 @@ class Batch:
 
     def topics(self) -> list[str]:
         """Those of the services that have something to do once it is written."""
-        return [topic for topic, rows in (("timer", self.rearmed), ("compensate", self.compensating)) if rows]
+        causes = {"timer": self.rearmed, "compensate": self.compensating, "child": self.may_start_workflows}
+        return [topic for topic, cause in causes.items() if cause]
 
     def add(self, outcome: Outcome) -> None:
         """Take in what is to be written about one row."""

@@ -93,7 +93,7 @@ class Dispatch:
             failed = [item for item in failed if instance_of(item.row.id) not in terminating]
             groups = [group.without(terminating) for group in groups]
         if failed:
-            self._refuse(lane, failed)
+            refuse(self._harvest, lane, failed)
         for group in groups:
             self._harvest.hold(lane, group.rows, group.row_terms)
             if not lane.is_short:
@@ -121,31 +121,7 @@ class Dispatch:
         for row, items, bad in expanded.ended:
             self._harvest.end_head(row, claim.lane, items, bad)
         if expanded.failed:
-            self._refuse(claim.lane, [Unrenderable(*failed) for failed in expanded.failed])
-
-    def _refuse(self, lane: Lane, rows: Sequence[Unrenderable]) -> None:
-        """Rows end whose `when` is false or whose params have no value; rows that cannot be read here wait for another daemon."""
-        unread = []
-        for row, problem in rows:
-            if isinstance(problem, SkippedByPerson):
-                self._harvest.skip(row, lane, str(problem))
-            elif isinstance(problem, Unwanted):
-                self._harvest.end_unrun([row], TaskState.SKIPPED, Reason.CONDITION)
-            elif isinstance(problem, ExpressionFailed):
-                self._harvest.fail(row, lane, str(problem))
-            else:
-                self._harvest.put_off(row, PUT_OFF_S)
-                unread.append(problem)
-        if unread:
-            log.error(
-                "%d tasks of job %s cannot be prepared by this daemon; they wait %.0f s for one that can (upgrade qflowd "
-                "here, or terminate their instances). The first: %s",
-                len(unread),
-                lane.job.name,
-                PUT_OFF_S,
-                unread[0],
-                exc_info=None if isinstance(unread[0], QflowdError) else unread[0],
-            )
+            refuse(self._harvest, claim.lane, [Unrenderable(*failed) for failed in expanded.failed])
 
     def _give(self, group: Group, tasks: list[Assignment], *, solo: bool) -> None:
         """To a worker; back to the lane if the last one with room is gone meanwhile."""
@@ -171,6 +147,31 @@ class Dispatch:
             database=self._database_id,
             shared_params={task.params: group.shared[task.params] for task in tasks if isinstance(task.params, int)},
             upstreams={n: group.upstreams[n] for task in tasks if (n := task.upstream) is not None},
+        )
+
+
+def refuse(harvest: Harvest, lane: Lane, rows: Sequence[Unrenderable]) -> None:
+    """Rows end whose `when` is false or whose params have no value; rows that cannot be read here wait for another daemon."""
+    unread = []
+    for row, problem in rows:
+        if isinstance(problem, SkippedByPerson):
+            harvest.skip(row, lane, str(problem))
+        elif isinstance(problem, Unwanted):
+            harvest.end_unrun([row], TaskState.SKIPPED, Reason.CONDITION)
+        elif isinstance(problem, ExpressionFailed):
+            harvest.fail(row, lane, str(problem))
+        else:
+            harvest.put_off(row, PUT_OFF_S)
+            unread.append(problem)
+    if unread:
+        log.error(
+            "%d tasks of job %s cannot be prepared by this daemon; they wait %.0f s for one that can (upgrade qflowd "
+            "here, or terminate their instances). The first: %s",
+            len(unread),
+            lane.job.name,
+            PUT_OFF_S,
+            unread[0],
+            exc_info=None if isinstance(unread[0], QflowdError) else unread[0],
         )
 
 

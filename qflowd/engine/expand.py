@@ -73,6 +73,9 @@ def admit_request(
         raise Refused(
             f"overrides: no task {', '.join(map(repr, unknown))}; there are {', '.join(sorted(plan.by_key)[:20])}"
         )
+    for key, override in request.overrides.items():
+        if plan.by_key[key].task.workflow and override.settings != Settings(priority=override.settings.priority):
+            raise Refused(f"overrides: task {key} starts a workflow; only its params and priority can be overridden")
     schedule, fire_at = fire or (None, None)
     params = _params(request, plan, jobs, fire_at)
     scope = instance_scope(request, plan.workflow.key, fire_at) | {"params": params}
@@ -85,7 +88,8 @@ def _cohorts(request: Request, plan: Plan, jobs: Mapping[str, Job | None], scope
     for alike in plan.alike:
         for ordinals, override in _split(alike.ordinals, overrides):
             settings = effective(alike, override.settings, jobs.get(alike.job), None)
-            lane = LaneKey(request.tenant, settings.pool or "default", alike.job, _limits(settings, scope))
+            limits = _limits(settings, scope)
+            lane = LaneKey(request.tenant, str(settings.pool), alike.job or alike.workflow, limits)
             priority = -max(-2000, min(2000, request.priority + (settings.priority or 0)))
             cohorts.append(Cohort(ordinals, lane, priority, alike.start, alike.kind))
     return cohorts

@@ -182,6 +182,7 @@ def _accept(tx: Tx, instances: Instances, batch: Batch) -> dict[int, int]:
     while level:
         rows, doubtful, fans, heads = kinds.arrivals(level, conditions)
         batch.has_advanced |= bool(rows or fans)
+        batch.may_start_workflows |= any(instance.plan.starts for instance, _ in level)
         unrun: list[Any] = []
         if heads:
             unrun, has_opened = fan_out.advance_heads(tx, instances, heads)

@@ -41,6 +41,7 @@ InstanceRows = tuple["KnownInstance", list[Row]]  # rows of one instance
 REMEMBERED = REMEMBERED_OUTPUTS = 16 << 20  # characters, of all instances and of all outputs
 REMEMBERED_ITEMS = 32 << 20  # bytes, of the lists of all maps
 LARGEST_REMEMBERED = 4096  # of one output
+CHILD_TRIGGER = "workflow"  # `trigger_type` of instances that a task has started
 OVERHEAD = 800  # of an instance or an output, beside its text
 
 
@@ -59,6 +60,7 @@ class KnownInstance:
     # Parameters taken by name, of all tasks of a job together, and of each task with parameters of its own.
     rendered: dict[tuple[str, str], str] = field(default_factory=dict)
     round: int = 0  # the newest of the claimed rows that it was read for
+    is_child: bool = False  # a task of another instance waits for its end
 
 
 class Instances:
@@ -146,7 +148,10 @@ class Instances:
     def take_turns(self, instance_ids: Iterable[int]) -> bool:
         """May others wait for the end of one of these? Of one that is not known here any more they may."""
         known = map(self._known.get, instance_ids)
-        return any(instance is None or instance.plan.workflow.concurrency is not None for instance in known)
+        return any(
+            instance is None or instance.is_child or instance.plan.workflow.concurrency is not None
+            for instance in known
+        )
 
     def forget(self, instance_ids: Iterable[int]) -> None:
         """They have ended."""
@@ -173,6 +178,6 @@ def _instance(
         tenant=row.tenant,
         business_date=None if row.business_date is None else str(row.business_date),
     )
-    return KnownInstance(
-        row.id, plan, row.tenant, params, scope | {"params": params}, facts, overrides, OVERHEAD + size
-    )
+    is_child = row.trigger_type == CHILD_TRIGGER
+    scope |= {"params": params}
+    return KnownInstance(row.id, plan, row.tenant, params, scope, facts, overrides, OVERHEAD + size, is_child=is_child)

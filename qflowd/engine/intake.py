@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from qflowd.engine.archive import why_archived
 from qflowd.engine.caches import LaneIds, LaneKey, Plans, RegisteredJobs
 from qflowd.engine.canary import version_of
+from qflowd.engine.child_cycles import refuse_cycle
 from qflowd.engine.expand import Admission, admit_request, instance_row, task_rows
 from qflowd.engine.limit_settings import sizes
 from qflowd.engine.overlap import IDEMPOTENCY, take_turns
@@ -141,7 +142,9 @@ class Intake:
             request = read_request(row._asdict(), tx.now, largest)
             if (repeated := _repeated(tx, request)) is not None:
                 return repeated
-            admission = admission_of(tx, request, self._plan(tx, request, definitions), self._jobs)
+            plan = self._plan(tx, request, definitions)
+            refuse_cycle(tx, self._plans, request, plan)
+            admission = admission_of(tx, request, plan, self._jobs)
             return admission if (faster := _claim_key(tx, request)) is None else faster
         except Refused as refusal:
             return refusal
@@ -197,7 +200,7 @@ def admission_of(tx: Tx, request: Request, plan: Plan, known: RegisteredJobs) ->
 
     Raises: Refused.
     """
-    jobs = {job: known.get(tx, job) for job in {alike.job for alike in plan.alike}}
+    jobs = {job: known.get(tx, job) for job in {alike.job for alike in plan.alike if alike.job}}
     fire = tx.one("fire_of_submission", id=request.id) if request.trigger_type == "cron" else None
     admission = admit_request(request, plan, jobs, (fire.name, fire.fire_at) if fire else None)
     check_limits(tx, admission)

@@ -32,9 +32,15 @@ class Kind(NamedTuple):
     count_closers: Callable[[Plan, Sequence[EndedRow]], int]
 
 
+def _not_claimed(_: Dispatch, __: Tx, ___: Claim) -> Shipment:
+    """Raises: Unreadable: their lanes have no pool, so no daemon claims them; `children.py` takes them."""
+    raise Unreadable("tasks that start workflows are not sent to workers")
+
+
 KINDS: Mapping[int, Kind] = {
     int(TaskKind.TASK): Kind(Dispatch.prepare, advance.add_arrivals, advance.count_closers),
     int(TaskKind.HEAD): Kind(Dispatch.prepare_heads, advance.add_arrivals, advance.count_closers),
+    int(TaskKind.CHILD): Kind(_not_claimed, advance.add_arrivals, advance.count_closers),
     int(TaskKind.COMPENSATION): Kind(compensations.prepare, compensations.add_arrivals, compensations.count_closers),
 }
 

@@ -29,7 +29,7 @@ class Lane:
     id: int
     key: LaneKey
     job: Job
-    code_id: int
+    code_id: int | None  # None: rows of it run no code
     mean_s: float = 0.0
     samples: int = 0
     has_solo: bool = False  # the last claim met rows that run alone: no use to take hundreds, most would go back

@@ -9,7 +9,7 @@ from qflowd.define.expressions import Template, compile_condition, compile_value
 from qflowd.define.schema import ANY_OBJECT, Schema, workflow_schema
 from qflowd.model import dag, jsontext, rules
 from qflowd.model.states import TaskKind
-from qflowd.model.workflow import BUILT_IN, Job, Json, Settings, Task, TriggerRule, Workflow
+from qflowd.model.workflow import BUILT_IN, NO_POOL, Job, Json, Settings, Task, TriggerRule, Workflow
 
 LEAST_FAN = 8  # children; fewer are moved one by one
 
@@ -77,13 +77,17 @@ class Node:
 
 
 class Alike(NamedTuple):
-    """Tasks of a plan whose rows begin alike: of one job and kind, with the same settings and counters."""
+    """Tasks of a plan whose rows begin alike: of one job and kind, with the same settings and counters.
+
+    `workflow`: what they start instead of running a job; `job` is empty then, and their pool is NO_POOL.
+    """
 
     job: str
     settings: Settings
     start: rules.Counters
     kind: TaskKind
     ordinals: Sequence[int]
+    workflow: str = ""
 
 
 class Fan(NamedTuple):
@@ -135,20 +139,36 @@ class Plan:
     @cached_property
     def alike(self) -> Sequence[Alike]:
         """All tasks, in as few groups as may be."""
-        groups: dict[tuple[str, Settings, int, TriggerRule, bool], list[int]] = {}
+        groups: dict[tuple[str, Settings, int, TriggerRule, TaskKind, str], list[int]] = {}
         for i, task in enumerate(self.tasks):
-            key = task.job, task.settings, len(self.parents[i]), task.trigger_rule, task.map is not None
+            key = task.job, task.settings, len(self.parents[i]), task.trigger_rule, _kind_of(task), task.workflow
             groups.setdefault(key, []).append(i)
         return [
             Alike(
                 job,
-                settings.over(self.workflow.defaults),
+                self._settings(settings, starts_workflow=bool(workflow)),
                 rules.start(parent_count, rule),
-                TaskKind.HEAD if is_map else TaskKind.TASK,
+                kind,
                 ordinals,
+                workflow,
             )
-            for (job, settings, parent_count, rule, is_map), ordinals in groups.items()
+            for (job, settings, parent_count, rule, kind, workflow), ordinals in groups.items()
         ]
+
+    def _settings(self, of_task: Settings, *, starts_workflow: bool) -> Settings:
+        """A task's settings over the workflow's. Of one that starts a workflow only the priority counts."""
+        settings = of_task.over(self.workflow.defaults)
+        return Settings(pool=NO_POOL, priority=settings.priority) if starts_workflow else settings
+
+    @cached_property
+    def starts(self) -> frozenset[str]:
+        """The workflows that its tasks start."""
+        return frozenset(task.workflow for task in self.tasks if task.workflow)
+
+    @cached_property
+    def outputs(self) -> Template | None:
+        """What a task that starts this workflow returns; None where it returns nothing."""
+        return None if self.workflow.outputs is None else compile_value(dict(self.workflow.outputs))
 
     @cached_property
     def maps(self) -> frozenset[int]:
@@ -247,6 +267,12 @@ def compile_plan(version_id: int | None, workflow: Workflow, definition_id: int 
 def single_job(job: str) -> Plan:
     """The plan of one job submitted by itself; its parameters are the submission's."""
     return compile_plan(None, Workflow(key=job, tasks=(Task(key=job, job=job),)))
+
+
+def _kind_of(task: Task) -> TaskKind:
+    if task.map is not None:
+        return TaskKind.HEAD
+    return TaskKind.CHILD if task.workflow else TaskKind.TASK
 
 
 def _constant(task: Task) -> str | None:

@@ -11,6 +11,7 @@ work continues: of a task that did not succeed, with the params that it had.
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from qflowd.engine import close, kinds
@@ -44,6 +45,7 @@ class Locked(NamedTuple):
     row: Mapping[int, Any]
     states: Mapping[int, TaskState]
     rows: Rows
+    children: Mapping[int, int] = MappingProxyType({})  # ordinals of tasks that wait for an instance -> that
 
     @property
     def new_round(self) -> int:
@@ -91,7 +93,9 @@ def lock(tx: Tx, command: Command, target: Any, instances: Instances) -> Locked:
     states = {ordinal: TaskState(row.state) for ordinal, row in row.items()}
     fan_outs = tx.run("list_fan_outs", **key_range(instance_id)) if plan.maps else []
     items = {fan_out.task_id % ORDINALS: fan_out.items for fan_out in fan_outs}
-    return Locked(instance_id, instance, instances, row, states, Rows(plan, nodes, items))
+    waiting = tx.run("list_open_children", **key_range(instance_id)) if plan.starts else []
+    children = {child.task_id % ORDINALS: child.instance_id for child in waiting}
+    return Locked(instance_id, instance, instances, row, states, Rows(plan, nodes, items), children)
 
 
 def restart(
@@ -121,6 +125,11 @@ def restart(
         raise Refused(
             f"{locked.names(held)} of instance {locked.id} is being run; wait for its end, or terminate first"
         )
+    if waiting := sorted(locked.children.keys() & (again | gone)):
+        raise Refused(
+            f"{locked.names(waiting[:1])} of instance {locked.id} waits for instance {locked.children[waiting[0]]}; wait "
+            "for its end, or terminate it first"
+        )
     rows.forget_items(anew)
     again = again - gone
     states = {**locked.states, **(ended or {})}
@@ -133,6 +142,9 @@ def restart(
     recounted = recount(locked.rows, states, again, edge_holds, kept=kept, passed=passed)
     continued = NOBODY if has_other_params else {i for i in targets if locked.states[i] is not TaskState.SUCCESS}
     _write(tx, locked, recounted, kept, again - continued)
+    if rows.plan.starts:  # what starts from the beginning starts another instance
+        others = again if has_new_items else again - continued
+        tx.run("forget_children", rows=[(locked.id * ORDINALS + ordinal,) for ordinal in sorted(others)])
     if gone:
         # Their list may be another one: whatever they were, they are made anew.
         tx.run("delete_items", rows=[(locked.id * ORDINALS + part,) for part in sorted(gone)])

@@ -49,4 +49,4 @@ def start_held(tx: Tx, instance_id: int, caches: Caches) -> CarriedOut:
         raise NotPossible(id=instance_id, state=state_name(tx.one("lock_instance", id=instance_id).state))
     if decision.is_queued:
         return CarriedOut({"instance_id": instance_id, "queued": True}, ("turn", "command"))
-    return CarriedOut({"instance_id": instance_id, "tasks": len(admission.plan.tasks)}, ("ready", "timer"))
+    return CarriedOut({"instance_id": instance_id, "tasks": len(admission.plan.tasks)}, ("ready", "timer", "child"))

@@ -35,10 +35,10 @@ class Carried(NamedTuple):
 
 INTENTS: Mapping[int, Carried] = {
     Intent.TERMINATE: Carried(terminate.cancel_rows, terminate.end_terminated, ()),
-    Intent.FINALLY: Carried(terminate.start_finally_rows, terminate.end_terminated, ("ready",)),
+    Intent.FINALLY: Carried(terminate.start_finally_rows, terminate.end_terminated, ("ready", "child")),
     Intent.ABORT: Carried(terminate.cancel_rows, terminate.end_terminated, ()),
     Intent.PAUSE: Carried(pause.hold_rows, pause.end_pausing, ()),
-    Intent.RESUME: Carried(pause.free_rows, pause.end_resuming, ("ready",)),
+    Intent.RESUME: Carried(pause.free_rows, pause.end_resuming, ("ready", "child")),
 }
 
 

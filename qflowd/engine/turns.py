@@ -35,7 +35,7 @@ class Turns:
         queues = self._store.read(lambda tx: tx.run("list_queues"))
         begun = [row for row in queues if self._has_place(row) and self._begin_next(row)]
         if begun:
-            self._topics.publish("ready", "timer")
+            self._topics.publish("ready", "timer", "child")
             return 0
         return QUEUED_S if queues else IDLE_S
 

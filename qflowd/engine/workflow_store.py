@@ -13,7 +13,7 @@ from qflowd.define.writing import dump
 from qflowd.engine.schedules import save_schedule
 from qflowd.model import dag, jsontext
 from qflowd.model.names import DEFAULT_TENANT
-from qflowd.model.workflow import BUILT_IN, Task, Workflow
+from qflowd.model.workflow import BUILT_IN, NO_POOL, Task, Workflow
 from qflowd.store.tx import Tx
 
 NODES_AT_ONCE: Final = 5000
@@ -180,6 +180,8 @@ def canonical(workflow: Workflow) -> str:
 
 def pool_of_task(task: Task, workflow: Workflow, pool_of: PoolOf) -> str:
     """The pool that a task stands in: its own word, the workflow's defaults, the job's, the built-in one."""
+    if task.workflow:
+        return NO_POOL
     return task.settings.pool or workflow.defaults.pool or pool_of(task.job) or str(BUILT_IN.pool)
 
 

@@ -1,6 +1,6 @@
 """The graph of a workflow: its order, its cycles, the tasks above a task."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from itertools import islice
 
@@ -39,6 +39,25 @@ def levels(parents: Parents) -> dict[str, int]:
     for key in TopologicalSorter(parents).static_order():
         level[key] = max((level[parent] + 1 for parent in parents[key]), default=0)
     return level
+
+
+def cycle_from(first: str, below: Callable[[str], Iterable[str]]) -> list[str]:
+    """The first cycle that is met on the way down from `first`, its first key repeated at the end; empty if there is none.
+
+    `below`: what comes right after a key; asked once for each.
+    """
+    harmless: set[str] = set()  # what has been walked, and leads back to nothing above it
+
+    def walk(path: list[str]) -> list[str]:
+        for key in sorted(set(below(path[-1])) - harmless):
+            if key in path:
+                return [*path[path.index(key) :], key]
+            if cycle := walk([*path, key]):
+                return cycle
+            harmless.add(key)
+        return []
+
+    return walk([first])
 
 
 class Above:

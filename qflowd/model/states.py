@@ -98,6 +98,7 @@ class TaskKind(IntEnum):
     HEAD = 1  # of a map
     COMPENSATION = 2
     WAIT = 3
+    CHILD = 4  # waits for an instance of another workflow, which it has started
 
 
 class VersionState(IntEnum):

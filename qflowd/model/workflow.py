@@ -51,6 +51,7 @@ def _merged(inner: Settings, outer: Settings) -> Settings:
     return msgspec.structs.replace(inner, **missing)
 
 
+NO_POOL = ""  # of tasks that take no worker slot: they start instances of other workflows
 BUILT_IN = Settings(
     pool="default",
     retries=0,
@@ -103,6 +104,7 @@ class Task(_Record, frozen=True):
     compensate_on: Literal["start", "success"] = "start"  # what it must have come to, to be undone
     run_on: Literal["terminate"] | None = None  # it runs once when the instance is terminated, too
     task: str = ""
+    workflow: str = ""  # in place of a job: the workflow that it starts an instance of
 
 
 class Schedule(_Record, frozen=True):
@@ -165,6 +167,7 @@ class Workflow(_Record, frozen=True):
     timeout: float | None = None  # of a whole instance, seconds
     concurrency: Concurrency | None = None  # None: any number of instances at once
     saga: Saga | None = None  # None: what its tasks did stays when it fails
+    outputs: Mapping[str, Json] | None = None  # what a task that starts it returns: name -> value with expressions
 
 
 @dataclass(frozen=True, slots=True)

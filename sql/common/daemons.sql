@@ -111,6 +111,8 @@ SELECT (SELECT COUNT(*) FROM qflow.submissions WHERE is_open = 1) AS submissions
     (SELECT COUNT(*) FROM qflow.timer WHERE due_at <= :now) AS due,
     (SELECT COUNT(*) FROM (SELECT t.id FROM qflow.timer m JOIN qflow.task_instance t ON t.id = m.task_id
         WHERE m.purpose = 0 AND t.state = {task.PENDING} AND t.reason <> 0 LIMIT 1) AS first_retry) AS retries,
+    (SELECT COUNT(*) FROM qflow.child c LEFT JOIN qflow.workflow_instance i ON i.id = c.instance_id
+        WHERE c.is_open = 1 AND (i.id IS NULL OR i.state >= {instance.SUCCESS})) AS children,
     (SELECT COUNT(*) FROM qflow.lane l WHERE EXISTS (
         SELECT 1 FROM qflow.task_instance t WHERE t.state = {task.READY} AND t.lane = l.id)) AS ready_lanes
 
@@ -118,8 +120,8 @@ SELECT (SELECT COUNT(*) FROM qflow.submissions WHERE is_open = 1) AS submissions
 SELECT COUNT(*) AS failed FROM qflow.workflow_instance WHERE state = {instance.FAILED} AND finished_at >= :since
 
 -- name: list_ready_lanes
--- Lanes in which something stands that may run. `is_live`: some daemon has the job, and some the pool.
-SELECT l.job, l.pool, CASE WHEN EXISTS (SELECT 1 FROM qflow.daemon_job k JOIN qflow.daemon d ON d.id = k.daemon_id
+-- Lanes in which something stands that may run. `is_live`: some daemon has the job, and some the pool; or neither is needed.
+SELECT l.job, l.pool, CASE WHEN l.pool = '' OR EXISTS (SELECT 1 FROM qflow.daemon_job k JOIN qflow.daemon d ON d.id = k.daemon_id
         WHERE k.job = l.job AND d.state = {daemon.READY} AND d.lease_ends_at > {clock})
     AND EXISTS (SELECT 1 FROM qflow.daemon_pool k JOIN qflow.daemon d ON d.id = k.daemon_id
         WHERE k.pool = l.pool AND d.state = {daemon.READY} AND d.lease_ends_at > {clock}) THEN 1 ELSE 0 END AS is_live

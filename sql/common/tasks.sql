@@ -2,7 +2,7 @@
 
 -- name: load_instances
 SELECT i.id, i.tenant, i.version_id, i.job, i.name, i.state, i.intent, i.params, i.overrides, i.business_date, i.fire_at,
-    i.created_at, i.priority, i.open_closers, i.concurrency_key
+    i.created_at, i.priority, i.open_closers, i.concurrency_key, i.trigger_type
 FROM {rows: id bigint} r JOIN qflow.workflow_instance i ON i.id = r.id
 
 -- name: find_ended_unrun

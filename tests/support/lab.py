@@ -15,6 +15,7 @@ from qflowd.engine import fan_out
 from qflowd.engine.admit import Admit
 from qflowd.engine.batch import Batch
 from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
+from qflowd.engine.children import Children
 from qflowd.engine.claim import Claimed, claim_rows, hold_paused
 from qflowd.engine.commands import Commands
 from qflowd.engine.finish import finish
@@ -32,7 +33,7 @@ from qflowd.engine.workflow_store import canonical, store_workflow
 from qflowd.model.errors import SkippedByPerson, Unwanted
 from qflowd.model.ids import ORDINALS
 from qflowd.model.states import InstanceState, Reason, TaskKind, TaskState
-from qflowd.model.workflow import Job
+from qflowd.model.workflow import NO_POOL, Job
 from qflowd.store.clock import to_microseconds
 from qflowd.store.inbox import COMMAND, SUBMISSION
 from qflowd.store.migrate import migrate
@@ -80,6 +81,7 @@ class Lab:
         self.commands = Commands(self.store, self.plans, self.lanes, self.jobs, self.topics)
         self.sweep = Sweep(self.store, self.topics)
         self.turns = Turns(self.store, self.plans, self.lanes, self.jobs, self.topics)
+        self.children = Children(self.store, self.plans, self.topics, lambda: owner)
         self.compensate = Compensate(self.store, self.plans, self.lanes, self.jobs, self.topics)
         self.promote = Timers(self.store, self.topics)
         self._lanes: dict[int, Lane] = {}
@@ -190,6 +192,7 @@ class Lab:
         """Take rows of every lane that was met before, in a transaction."""
         heads = [Head(*row) for row in tx.run("list_heads")]
         lanes = [self._lanes[head.lane] for head in heads if head.lane in self._lanes]
+        lanes = [lane for lane in lanes if lane.key.pool != NO_POOL]  # nobody claims these
         taken = [row for lane in lanes for row in claim_rows(tx, lane, wanted, self.owner)]
         return hold_paused(tx, taken) if taken and any(head.has_pauses for head in heads) else taken
 

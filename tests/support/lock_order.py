@@ -43,6 +43,7 @@ LEVELS = {
     "close_instances": INSTANCES,
     "lock_instance": INSTANCES,
     "lock_paused": INSTANCES,
+    "lock_startable": INSTANCES,
     "flag_terminate": INSTANCES,
     "flag_finally": INSTANCES,
     "flag_pause": INSTANCES,

@@ -9,6 +9,7 @@ SELECT l.id AS lane,
     CASE WHEN l.is_paused = 1 THEN {concat: 'the job is paused: ', l.job}
         WHEN NOT EXISTS (SELECT 1 FROM qflow.daemon x WHERE x.state = {daemon.READY} AND x.lease_ends_at > {clock})
             THEN 'no daemon is running'
+        WHEN l.pool = '' THEN {concat: 'workflow ', l.job, ' is about to be started'}
         WHEN NOT EXISTS (SELECT 1 FROM qflow.daemon_job k JOIN qflow.daemon x ON x.id = k.daemon_id
             WHERE k.job = l.job AND x.state = {daemon.READY} AND x.lease_ends_at > {clock})
             THEN (SELECT CASE WHEN COUNT(*) = 0 THEN {concat: 'no live daemon knows job ', l.job}
@@ -39,7 +40,7 @@ FROM qflow.lane l
 ;
 {replace_view} qflow.tasks AS
 SELECT t.id, i.id AS instance_id, d.workflow, COALESCE(n.task, i.job) AS task, t.map_index,
-    {words: kind t.kind} AS kind, l.job, l.pool, {words: task CASE WHEN t.state = {task.READY} AND i.state = {instance.PAUSED} THEN {task.HELD} ELSE t.state END} AS state,
+    {words: kind t.kind} AS kind, CASE WHEN l.pool = '' THEN {concat: 'workflow ', l.job} ELSE l.job END AS job, l.pool, {words: task CASE WHEN t.state = {task.READY} AND i.state = {instance.PAUSED} THEN {task.HELD} ELSE t.state END} AS state,
     {words: reason t.reason} AS reason, t.attempt, COALESCE(p.params, n.params, CASE WHEN n.task IS NULL THEN i.params END) AS params, t.output,
     CASE WHEN t.state <> {task.SUCCESS} THEN
         (SELECT a.error FROM qflow.attempt a WHERE a.task_id = t.id ORDER BY a.fence DESC LIMIT 1) END AS error,
@@ -51,6 +52,11 @@ SELECT t.id, i.id AS instance_id, d.workflow, COALESCE(n.task, i.job) AS task, t
         WHEN t.state = {task.PENDING} AND t.need > 0 AND t.kind = {kind.COMPENSATION}
             THEN {concat: 'waits for compensations before it: ', t.open_parents}
         WHEN t.state = {task.PENDING} AND t.need > 0 THEN {concat: 'waits for tasks before it: ', t.open_parents}
+        WHEN t.state = {task.PENDING} AND t.kind = {kind.CHILD}
+            AND EXISTS (SELECT 1 FROM qflow.child c WHERE c.task_id = t.id AND c.is_open = 1)
+            THEN (SELECT {concat: 'waits for instance ', c.instance_id, ' of workflow ', l.job, CASE WHEN x.id IS NULL THEN ''
+                ELSE {concat: ', which is ', {words: instance x.state}} END}
+            FROM qflow.child c LEFT JOIN qflow.workflow_instance x ON x.id = c.instance_id WHERE c.task_id = t.id AND c.is_open = 1)
         WHEN t.state = {task.PENDING} THEN
             (SELECT {concat: 'waits until ', {utc_text: m.due_at}, CASE WHEN m.note IS NULL THEN '' ELSE {concat: ': ', m.note} END}
             FROM qflow.timer m WHERE m.task_id = t.id AND m.purpose = 0)
@@ -59,7 +65,8 @@ SELECT t.id, i.id AS instance_id, d.workflow, COALESCE(n.task, i.job) AS task, t
         ELSE COALESCE((SELECT y.reason FROM qflow.lane_wait y WHERE y.lane = t.lane), {concat: 'waits for a free slot in pool ', l.pool})
         END AS wait_reason, i.tenant,
     CASE WHEN g.total > 0 THEN g.done / g.total END AS progress, g.done AS progress_done, g.total AS progress_total,
-    g.message AS progress_text, t.label
+    g.message AS progress_text, t.label,
+    CASE WHEN t.kind = {kind.CHILD} THEN (SELECT MAX(c.instance_id) FROM qflow.child c WHERE c.task_id = t.id) END AS child_instance_id
 FROM qflow.workflow_instance i
 JOIN qflow.task_instance t ON t.id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575 AND i.id = t.id >> 20
 JOIN qflow.lane l ON l.id = t.lane
@@ -99,9 +106,13 @@ SELECT i.id, i.tenant, d.workflow, v.version, COALESCE(i.name, d.workflow, i.job
         WHEN i.state = {instance.PAUSED} THEN {concat: 'paused', CASE WHEN i.paused_by IS NULL THEN '' ELSE {concat: ' by ', i.paused_by} END,
             ' since ', {utc_text: i.updated_at}, CASE WHEN i.pause_reason IS NULL THEN '' ELSE {concat: ': ', i.pause_reason} END}
         WHEN i.state = {instance.RUNNING} THEN
-            (SELECT MIN(y.reason) FROM qflow.task_instance t JOIN qflow.lane_wait y ON y.lane = t.lane
-            WHERE t.id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575 AND t.state = {task.READY}) END AS wait_reason
+            COALESCE((SELECT MIN(y.reason) FROM qflow.task_instance t JOIN qflow.lane_wait y ON y.lane = t.lane
+            WHERE t.id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575 AND t.state = {task.READY}),
+            (SELECT {concat: 'waits for instance ', MIN(c.instance_id)} FROM qflow.child c
+            WHERE c.task_id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575 AND c.is_open = 1 HAVING COUNT(*) > 0)) END AS wait_reason,
+    p.parent_id AS parent_instance_id, p.task_id AS parent_task_id
 FROM qflow.workflow_instance i
+LEFT JOIN qflow.child p ON p.instance_id = i.id
 LEFT JOIN qflow.workflow_version v ON v.id = i.version_id
 LEFT JOIN qflow.workflow_definition d ON d.id = v.definition_id
 ;

@@ -1,0 +1,77 @@
+-- Tasks that start an instance of another workflow and wait for its end: their lanes have the pool ''.
+
+-- name: list_ready_starts
+-- Tasks that may start theirs now; `depth` of the instance that they are of.
+SELECT t.id, t.node, t.fence, t.priority, t.attempt, t.crashes, t.solo, t.kind, t.map_index, t.round, l.id AS lane, l.tenant, l.job,
+    COALESCE((SELECT MAX(c.depth) FROM qflow.child c WHERE c.instance_id = i.id), 0) AS depth
+FROM qflow.lane l JOIN qflow.task_instance t ON t.lane = l.id AND t.state = {task.READY}
+JOIN qflow.workflow_instance i ON i.id = t.id >> 20
+WHERE l.pool = '' AND i.state = {instance.RUNNING} AND i.intent NOT IN ({intent.TERMINATE}, {intent.PAUSE}, {intent.ABORT})
+ORDER BY t.priority, t.id LIMIT {literal: batch}
+
+-- name: load_children
+-- The instances that these tasks have started before, and continue.
+SELECT c.task_id, c.instance_id, i.state FROM {rows: id bigint} r
+JOIN qflow.child c ON c.task_id = r.id AND c.is_current = 1
+JOIN qflow.workflow_instance i ON i.id = c.instance_id AND i.started_at IS NOT NULL
+
+-- name: save_children
+INSERT INTO qflow.child (task_id, instance_id, parent_id, fence, depth, is_open, is_current, command_id, created_at)
+SELECT r.task_id, r.instance_id, r.parent_id, r.fence, r.depth, 1, 1, r.command_id, :now
+FROM {rows: task_id bigint, instance_id bigint, parent_id bigint, fence int, depth smallint, command_id bigint} r WHERE 1 = 1
+{upsert: task_id, instance_id} fence = {excluded: fence}, is_open = 1, asked = 0, command_id = {excluded: command_id}
+
+-- name: lock_startable
+-- Which of these instances let tasks start; they stay so until this transaction has ended.
+SELECT i.id FROM {rows: id bigint} r JOIN qflow.workflow_instance i ON i.id = r.id
+WHERE i.state = {instance.RUNNING} AND i.intent NOT IN ({intent.TERMINATE}, {intent.PAUSE}, {intent.ABORT})
+ORDER BY i.id {only: postgres FOR SHARE OF i}{only: mysql LOCK IN SHARE MODE}
+
+-- name: list_ended_children
+-- Instances that have ended, or were refused (`state` is null), and whose task may still wait; `now_fence`: of its row.
+SELECT c.instance_id, c.task_id, c.fence, c.created_at, i.state, i.reason, i.error, i.version_id, s.error AS refusal, m.error AS retry_refusal,
+    t.node, t.kind, t.round, t.attempt, t.fence AS now_fence, l.job AS workflow, p.intent AS parent_intent
+FROM qflow.child c
+JOIN qflow.task_instance t ON t.id = c.task_id
+JOIN qflow.lane l ON l.id = t.lane
+JOIN qflow.workflow_instance p ON p.id = c.parent_id
+LEFT JOIN qflow.workflow_instance i ON i.id = c.instance_id
+LEFT JOIN qflow.submissions s ON s.id = c.instance_id
+LEFT JOIN qflow.commands m ON m.id = c.command_id
+WHERE c.is_open = 1 AND COALESCE(m.is_open, 0) = 0
+    AND (i.state >= {instance.SUCCESS} OR (i.id IS NULL AND COALESCE(s.is_open, 0) = 0))
+ORDER BY c.instance_id LIMIT {literal: batch}
+
+-- name: close_children
+{update: qflow.child c, task_id bigint, instance_id bigint | c.task_id = d.task_id AND c.instance_id = d.instance_id}
+is_open = 0
+
+-- name: list_untold_children
+-- Instances whose parent was terminated, paused or resumed, or whose task waits no more, and which were not told so.
+SELECT c.instance_id, c.task_id, c.parent_id, c.asked, i.tenant, CASE
+    WHEN p.intent IN ({intent.TERMINATE}, {intent.ABORT}) OR t.fence <> c.fence THEN {intent.TERMINATE}
+    WHEN p.state = {instance.PAUSED} THEN {intent.PAUSE} ELSE {intent.RESUME} END AS intent
+FROM qflow.child c
+JOIN qflow.task_instance t ON t.id = c.task_id
+JOIN qflow.workflow_instance p ON p.id = c.parent_id
+JOIN qflow.workflow_instance i ON i.id = c.instance_id
+WHERE c.is_open = 1 AND i.state < {instance.SUCCESS} AND c.asked <> {intent.TERMINATE} AND (
+    p.intent IN ({intent.TERMINATE}, {intent.ABORT}) OR t.fence <> c.fence
+    OR p.state = {instance.PAUSED} AND i.state = {instance.RUNNING} AND c.asked <> {intent.PAUSE}
+    OR p.state = {instance.RUNNING} AND c.asked = {intent.PAUSE})
+ORDER BY c.instance_id LIMIT {literal: batch}
+
+-- name: tell_child
+-- The row count says whether another daemon was faster.
+UPDATE qflow.child SET asked = :intent WHERE task_id = :task_id AND instance_id = :instance_id AND asked = :asked AND is_open = 1
+
+-- name: list_open_children
+SELECT c.task_id, c.instance_id FROM qflow.child c WHERE c.task_id BETWEEN :first AND :last AND c.is_open = 1
+
+-- name: forget_children
+-- These tasks are run anew, and start other instances.
+{update: qflow.child c, task_id bigint | c.task_id = d.task_id}
+is_current = 0
+
+-- name: count_open_children
+SELECT COUNT(*) AS children FROM (SELECT c.instance_id FROM qflow.child c WHERE c.is_open = 1 LIMIT 1) AS first_open

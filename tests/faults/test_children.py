@@ -1,0 +1,130 @@
+"""Instances that tasks have started, with daemons that are killed at each step of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.faults.conftest import House, side_by_side
+from tests.support.daemon import until
+
+pytestmark = pytest.mark.fault
+LOAD = """
+workflow: load
+params: {market: {type: string}}
+tasks:
+  bars: {job: step, params: {seconds: 0.02}}
+  check: {job: step, after: bars}
+outputs: {market: "{{ params.market }}", written: "{{ check.output.fence }}"}
+"""
+NIGHTLY = """
+workflow: nightly
+tasks:
+  us: {workflow: load, params: {market: US}}
+  hk: {workflow: load, after: us, params: {market: HK}}
+  report: {job: step, after: [us, hk]}
+"""
+ABOVE = """
+workflow: above
+tasks:
+  nightly: {workflow: nightly}
+"""
+POINTS = [
+    *(
+        f"start_children:{point}:{number}"
+        for point in ("begin", "before_commit", "after_commit")
+        for number in (1, 2, 3)
+    ),
+    *(f"finish:{point}:{number}" for point in ("before_commit", "after_commit") for number in (2, 3, 4, 5, 6)),
+]
+STARTED = "SELECT count(*) FROM qflow.submissions WHERE trigger_type = 'workflow'"
+OPEN_LINKS = "SELECT count(*) FROM qflow.child WHERE is_open = 1"
+
+
+@pytest.fixture
+def nightly(houses: list[House]) -> list[House]:
+    for house in houses:
+        house.workflows = {"load.yaml": LOAD, "nightly.yaml": NIGHTLY, "above.yaml": ABOVE}
+    return houses
+
+
+def test_a_daemon_killed_at_any_step_starts_none_twice_and_forgets_no_parent(nightly: list[House]) -> None:
+    side_by_side(_die_at_each_step, nightly)
+
+
+def _die_at_each_step(house: House) -> None:
+    daemon = house.daemon(lease="60s")
+    daemon.start()  # makes the schema
+    assert daemon.stop() == 0
+    for fault in POINTS:
+        daemon.env["QFLOWD_FAULT"] = f"{fault}:kill"
+        daemon.start(ready=False)
+        house.submit("nightly")
+        assert daemon.wait(30) == -9, daemon.log()
+    del daemon.env["QFLOWD_FAULT"]
+    daemon.start()
+    house.drain(60)
+    assert house.states() == {"SUCCESS": (3 + 2 * 2) * len(POINTS)}
+    assert (house.one(STARTED), house.one(OPEN_LINKS)) == (2 * len(POINTS), 0)
+    assert daemon.stop() == 0
+    house.check()
+
+
+def test_two_daemons_share_parents_and_children_and_one_of_them_is_killed(nightly: list[House]) -> None:
+    side_by_side(_share, nightly)
+
+
+def _share(house: House) -> None:
+    first, second = house.daemon("a"), house.daemon("b")
+    first.start()
+    second.start()
+    house.submit("above", count=5)
+    until(lambda: house.one(STARTED) > 8, 30)
+    first.kill()
+    house.drain(60)
+    assert house.states() == {"SUCCESS": 5 * (1 + 3 + 2 * 2)}
+    assert (house.one(STARTED), house.one(OPEN_LINKS)) == (5 * 3, 0)
+    assert second.stop() == 0
+    house.check()
+
+
+def test_a_daemon_killed_while_it_passes_a_termination_on_leaves_no_child_behind(nightly: list[House]) -> None:
+    for house in nightly:
+        house.workflows["load.yaml"] = LOAD.replace("seconds: 0.02", "seconds: 60")
+    side_by_side(_terminate, nightly)
+
+
+def _terminate(house: House) -> None:
+    daemon = house.daemon(lease="60s")
+    daemon.start()
+    [number] = house.submit("above")
+    until(lambda: house.one("SELECT count(*) FROM qflow.tasks WHERE state = 'RUNNING'") == 1, 30)
+    daemon.kill()
+    daemon.wait()
+    for point in ("before_commit", "after_commit"):
+        daemon.env["QFLOWD_FAULT"] = f"tell_child:{point}:1:kill"
+        daemon.start(ready=False)
+        if point == "before_commit":
+            house.sql(f"INSERT INTO qflow.commands (action, instance_id) VALUES ('terminate', {number})")
+        assert daemon.wait(30) == -9, daemon.log()
+    del daemon.env["QFLOWD_FAULT"]
+    daemon.start()
+    house.drain(60)
+    states = house.sql("SELECT state, count(*) FROM qflow.instances GROUP BY state")
+    assert dict(states) == {"TERMINATED": 3}
+    assert house.one("SELECT count(*) FROM qflow.commands WHERE action = 'terminate'") == 3
+    assert daemon.stop() == 0
+    house.check()
+
+
+def test_run_until_idle_waits_for_what_tasks_have_started(nightly: list[House]) -> None:
+    side_by_side(_run_until_idle, nightly)
+
+
+def _run_until_idle(house: House) -> None:
+    daemon = house.daemon()
+    daemon.start()
+    assert daemon.stop() == 0
+    [number] = house.submit("above")
+    daemon.start("--until-idle", ready=False)
+    assert daemon.wait(60) == 0, daemon.log()
+    assert house.one(f"SELECT state FROM qflow.instances WHERE id = {number}") == "SUCCESS"
