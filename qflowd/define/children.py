@@ -7,7 +7,7 @@ from qflowd.define.settings import SETTINGS
 from qflowd.model.workflow import Task
 
 _OF_ITS_TASKS: Final = frozenset(SETTINGS) - {"priority"}
-_LATER: Final = ("map", "run_on", "compensate")
+_LATER: Final = ("run_on", "compensate")
 
 
 def check_child(fields: Fields, task: Task) -> None:

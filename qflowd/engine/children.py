@@ -7,16 +7,20 @@ Each step looks at what is in the database, so whatever is missed or killed is d
 from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
+from qflowd.engine import fan_out
 from qflowd.engine.batch import Batch
 from qflowd.engine.caches import Plans
 from qflowd.engine.child_end import batch_of
 from qflowd.engine.child_start import lane_of, start_children
+from qflowd.engine.claim import Claimed
 from qflowd.engine.dispatch import refuse
 from qflowd.engine.finish import finish_and
 from qflowd.engine.harvest import Harvest
 from qflowd.engine.instances import Instances
+from qflowd.engine.lanes import Lane
+from qflowd.engine.render import Unrenderable
 from qflowd.engine.service import Topics
-from qflowd.model.states import Intent
+from qflowd.model.states import Intent, TaskKind
 from qflowd.store.inbox import COMMAND
 from qflowd.store.tx import Store, Tx
 
@@ -58,13 +62,26 @@ class Children:
         done, topics = 0, set[str]()
         for lane_rows in by_lane.values():
             lane = lane_of(lane_rows[0])
-            started = start_children(self._store, self._instances, self._plans, lane, lane_rows, topics)
-            done += started.started + len(started.failed)
-            refuse(self._harvest, lane, started.failed)
+            if heads := [Claimed(*row[: len(Claimed._fields)]) for row in lane_rows if row.kind == TaskKind.HEAD]:
+                self._expand(lane, heads)
+                done += len(heads)
+            starts = [row for row in lane_rows if row.kind != TaskKind.HEAD]
+            if starts:
+                started = start_children(self._store, self._instances, self._plans, lane, starts, topics)
+                done += started.started + len(started.failed)
+                refuse(self._harvest, lane, started.failed)
         self._topics.publish(*topics)
         if batch := self._harvest.reap():
             self._finish(batch, [])
         return done
+
+    def _expand(self, lane: Lane, heads: list[Claimed]) -> None:
+        """Make rows for the items of maps; each of them starts an instance."""
+        self._store.read(lambda tx: self._instances.load_claimed(tx, heads))
+        expanded = fan_out.expand(self._store, self._instances, heads)
+        for row, items, bad in expanded.ended:
+            self._harvest.end_head(row, lane, items, bad)
+        refuse(self._harvest, lane, [Unrenderable(*failed) for failed in expanded.failed])
 
     def _end(self) -> int:
         """End the tasks whose instances have ended. Returns how many."""

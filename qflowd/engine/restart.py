@@ -144,7 +144,7 @@ def restart(
     _write(tx, locked, recounted, kept, again - continued)
     if rows.plan.starts:  # what starts from the beginning starts another instance
         others = again if has_new_items else again - continued
-        tx.run("forget_children", rows=[(locked.id * ORDINALS + ordinal,) for ordinal in sorted(others)])
+        tx.run("forget_children", rows=[(locked.id * ORDINALS + ordinal,) for ordinal in sorted(others | gone)])
     if gone:
         # Their list may be another one: whatever they were, they are made anew.
         tx.run("delete_items", rows=[(locked.id * ORDINALS + part,) for part in sorted(gone)])

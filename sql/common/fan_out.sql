@@ -21,16 +21,18 @@ SELECT t.state, COUNT(*) AS items FROM qflow.task_instance t
 WHERE t.id BETWEEN :first AND :last AND t.state >= {task.SUCCESS} GROUP BY t.state
 
 -- name: insert_items
-INSERT INTO qflow.task_instance (id, node, map_index, state, lane, priority, open_parents, need, round, ready_at)
-SELECT r.first_id + n.value, h.node, n.value, {task.READY}, h.lane, h.priority, 0, 0, h.round, :now
+-- In a lane without a pool they start workflows.
+INSERT INTO qflow.task_instance (id, node, map_index, kind, state, lane, priority, open_parents, need, round, ready_at)
+SELECT r.first_id + n.value, h.node, n.value, CASE WHEN l.pool = '' THEN {kind.CHILD} ELSE {kind.TASK} END, {task.READY}, h.lane, h.priority, 0, 0, h.round, :now
 FROM {rows: head_id bigint, first_id bigint, indexes numbers} r JOIN qflow.task_instance h ON h.id = r.head_id
-CROSS JOIN {each: r.indexes} AS n WHERE 1 = 1
+JOIN qflow.lane l ON l.id = h.lane CROSS JOIN {each: r.indexes} AS n WHERE 1 = 1
 {ignored: task_instance.node}
 
 -- name: insert_labelled_items
-INSERT INTO qflow.task_instance (id, node, map_index, label, state, lane, priority, open_parents, need, round, ready_at)
-SELECT r.first_id + r.map_index, h.node, r.map_index, r.label, {task.READY}, h.lane, h.priority, 0, 0, h.round, :now
+INSERT INTO qflow.task_instance (id, node, map_index, label, kind, state, lane, priority, open_parents, need, round, ready_at)
+SELECT r.first_id + r.map_index, h.node, r.map_index, r.label, CASE WHEN l.pool = '' THEN {kind.CHILD} ELSE {kind.TASK} END, {task.READY}, h.lane, h.priority, 0, 0, h.round, :now
 FROM {rows: head_id bigint, first_id bigint, map_index int, label text} r JOIN qflow.task_instance h ON h.id = r.head_id
+JOIN qflow.lane l ON l.id = h.lane
 WHERE 1 = 1
 {ignored: task_instance.node}
 

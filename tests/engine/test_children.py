@@ -369,3 +369,74 @@ def test_overrides_of_a_task_that_starts_a_workflow_are_its_params_and_priority(
     child = children(lab, parent)[0]
     assert json.loads(lab.column("instances", "params", child))["market"] == "CN"
     assert lab.column("instances", "priority", child) == 3
+
+
+MARKETS = {
+    "us": {"workflow": "load_market", "map": ["US", "HK", "CN"], "params": {"market": "{{ item }}"}, "max_parallel": 2}
+}
+
+
+def test_a_map_starts_an_instance_for_each_item_a_few_at_a_time(lab: Lab) -> None:
+    lab.define("markets", MARKETS | {"report": {"job": "work", "after": "us"}})
+    parent = lab.start("markets")
+    while lab.children.tick() == 0:
+        pass
+    assert len(children(lab, parent)) == 2
+    drive(lab, outputs={"bars": {"rows": 3}})
+    assert lab.state(parent) == "SUCCESS"
+    assert len(children(lab, parent)) == 3
+    outputs = lab.sql(
+        f"SELECT output FROM qflow.tasks WHERE instance_id = {parent} AND kind = 'child' ORDER BY map_index"
+    )
+    assert [json.loads(output)["market"] for (output,) in outputs] == ["US", "HK", "CN"]
+    lab.check(drained=True)
+
+
+def test_a_retry_of_a_map_retries_the_instances_that_failed(lab: Lab) -> None:
+    lab.define("markets", MARKETS)
+    parent = lab.start("markets")
+    drive(lab, {"check": FAILED}, {"bars": {"rows": 3}})
+    assert lab.state(parent) == "FAILED"
+    before = children(lab, parent)
+    assert lab.command("retry", parent)[0] == "DONE"
+    drive(lab)
+    assert lab.state(parent) == "SUCCESS"
+    assert children(lab, parent) == before
+    assert lab.command("rerun", parent, task="us")[0] == "DONE"
+    drive(lab, outputs={"bars": {"rows": 3}})
+    assert lab.state(parent) == "SUCCESS"
+    assert len(children(lab, parent)) >= 3
+    assert not set(children(lab, parent)[-3:]) & set(before)
+    lab.check(drained=True)
+
+
+def test_a_terminated_map_waits_for_the_instances_of_its_items(lab: Lab) -> None:
+    lab.define("markets", MARKETS)
+    parent = lab.start("markets")
+    while lab.children.tick() == 0:
+        pass
+    lab.admit.tick()
+    lab.command("terminate", parent)
+    drive(lab)
+    assert [lab.state(child) for child in children(lab, parent)] == ["TERMINATED"] * 2
+    assert lab.state(parent) == "TERMINATED"
+    lab.check(drained=True)
+
+
+def test_a_map_over_what_is_not_a_list_fails_and_an_empty_one_starts_nothing(lab: Lab) -> None:
+    of_first = {"after": "first", "workflow": "load_market", "params": {"market": "{{ item }}"}}
+    tasks = {"first": {"job": "work"}, "us": of_first | {"map": "{{ first.output }}"}}
+    lab.define("markets", tasks)
+    none, wrong = lab.start("markets"), lab.start("markets")
+    rows = lab.claim()
+    lab.finish(*(lab.final(row, output=[] if row.id < wrong * ORDINALS else 7) for row in rows))
+    drive(lab)
+    assert (lab.state(none), lab.state(wrong)) == ("SUCCESS", "FAILED")
+    assert "list" in error(lab, wrong)
+    assert not children(lab, none) + children(lab, wrong)
+    lab.check(drained=True)
+
+
+def test_a_task_that_has_not_started_its_workflow_says_why(lab: Lab) -> None:
+    parent = lab.start("nightly")
+    assert lab.column("tasks", "wait_reason", parent * ORDINALS) == "no daemon is running"

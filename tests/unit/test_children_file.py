@@ -66,9 +66,9 @@ def test_settings_of_a_job_belong_to_the_tasks_of_the_workflow(key: str, value: 
     assert faults(tasks={"us": {key: value}}) == [fault]
 
 
-@pytest.mark.parametrize(("key", "value"), [("map", ["US", "HK"]), ("compensate", "drop")])
+@pytest.mark.parametrize(("key", "value"), [("compensate", "drop"), ("run_on", "terminate")])
 def test_what_is_not_built_yet_is_refused(key: str, value: object) -> None:
-    assert faults(tasks={"us": {key: value}}) == [f"tasks.us.{key}: is not supported yet with `workflow`"]
+    assert f"tasks.us.{key}: is not supported yet with `workflow`" in faults(tasks={"us": {key: value}})
 
 
 def test_outputs_use_tasks_and_params_that_there_are() -> None:
