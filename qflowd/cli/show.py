@@ -101,8 +101,8 @@ def _note(task: TaskInfo) -> str:
         total = f"/{task.progress_total:g}" if task.progress_total is not None else ""
         return f"{share}({task.progress_done:g}{total}) {task.progress_text or ''}".rstrip()
     if task.state == "SUCCESS":
-        child = f"instance {task.child_instance_id}: " if task.child_instance_id else ""
-        return child + cut(compact(task.output), WIDEST_OUTPUT)
+        child = f"instance {task.child_instance_id}" if task.child_instance_id else None
+        return ": ".join(filter(None, (child, cut(compact(task.output), WIDEST_OUTPUT))))
     if task.state == "SKIPPED" and not task.reason:
         return "a condition does not hold, or a task before it was skipped"
     reason = task.reason if task.reason not in ("error", "manual") else None  # the error says by whom

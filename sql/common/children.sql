@@ -1,12 +1,11 @@
 -- Tasks that start an instance of another workflow and wait for its end: their lanes have the pool ''.
 
 -- name: list_ready_starts
--- Tasks that may start theirs now; `depth` of the instance that they are of.
+-- Tasks that may start theirs now; `depth` of the instance that they are of. A cross join: SQLite begins with the lanes.
 SELECT t.id, t.node, t.fence, t.priority, t.attempt, t.crashes, t.solo, t.kind, t.map_index, t.round, l.id AS lane, l.tenant, l.job,
     COALESCE((SELECT MAX(c.depth) FROM qflow.child c WHERE c.instance_id = i.id), 0) AS depth
-FROM qflow.lane l JOIN qflow.task_instance t ON t.lane = l.id AND t.state = {task.READY}
-JOIN qflow.workflow_instance i ON i.id = t.id >> 20
-WHERE l.pool = '' AND i.state = {instance.RUNNING} AND i.intent NOT IN ({intent.TERMINATE}, {intent.PAUSE}, {intent.ABORT})
+FROM qflow.lane l CROSS JOIN qflow.task_instance t JOIN qflow.workflow_instance i ON i.id = t.id >> 20
+WHERE l.pool = '' AND t.lane = l.id AND t.state = {task.READY} AND i.state = {instance.RUNNING} AND i.intent NOT IN ({intent.TERMINATE}, {intent.PAUSE}, {intent.ABORT})
 ORDER BY t.priority, t.id LIMIT {literal: batch}
 
 -- name: load_children
