@@ -316,7 +316,11 @@ class ProcessState:
             except Exception:  # noqa: BLE001 - then all of these are put back
                 now = [_UNREADABLE] * len(kept)
             pairs = zip(facets.writers, now, kept, strict=True)
-            changed += [(name, write, value) for (name, write), current, value in pairs if current != value]
+            changed += [
+                (name, write, value)
+                for (name, write), current, value in pairs
+                if current is not value and current != value  # two mappings of the environment are compared by decoding all
+            ]
         return changed
 
 
