@@ -147,7 +147,7 @@ def render(gathered: Gathered, timeout_s: float | None) -> tuple[list[Group], li
         upstream = upstreams.of(instance, node.parents) if node.parents else None
         number, _, fence, _, attempt, _, _, _, _, round_ = row
         text = params or "{}"
-        sent = group.share(text) if node.params is None and len(text) > WORTH_SHARING else text
+        sent = group.share(text) if len(text) > WORTH_SHARING and node.params is None else text
         task = Assignment(number, fence, attempt + 1, node.key, sent, upstream, saved.get(number), round_)
         group.rows.append(row)
         group.row_terms.append(terms)
