@@ -68,6 +68,7 @@ class Claimer:
         self.limited: list[LimitedLane] = []  # lanes with limits and their chunks, to be claimed next
         self.has_unknown_lanes = False  # met inside a transaction, where they cannot be learnt
         self.is_held_back = False  # by a better lane that is to be learnt first: the next claim should come at once
+        self.may_have_left = False  # the last claim did not see the end of every lane: rows may be left to claim
 
     def set_jobs(self, jobs: Mapping[str, Job]) -> None:
         """A new generation of plugins is live: of a job that has changed, all is learnt anew."""
@@ -92,7 +93,7 @@ class Claimer:
         `room`: by pool, how many chunks it can be given. `idle`: how many of its worker slots have nothing to do. What is
         taken is subtracted from both.
         """
-        self.is_held_back, self.limited = False, []
+        self.is_held_back, self.may_have_left, self.limited = False, True, []
         if not any(room.values()):
             return []
         claims, rest, gate = [], [], Gate(room, idle)
@@ -109,13 +110,16 @@ class Claimer:
                     self.limited.append((head, lane, most))
             elif not chunks:
                 rest.append(head)
+                self.may_have_left = True
             elif rows := self._take(tx, head, lane, rows_of(lane, chunks), owner):
                 claim = Claim(lane, rows, chunks)
                 gate.take(lane, min(chunks, len(claim.rows)))
                 claims.append(claim)
-                if len(claim.rows) >= MANY and len(claim.rows) == _batch(rows_of(lane, chunks)):
-                    lane.after = _PLACE(claim.rows[-1])
-                    rest.append(head._replace(priority=lane.after[0]))
+                if len(claim.rows) == _batch(rows_of(lane, chunks)):
+                    self.may_have_left = True
+                    if len(claim.rows) >= MANY:
+                        lane.after = _PLACE(claim.rows[-1])
+                        rest.append(head._replace(priority=lane.after[0]))
         # Not after a turn that was held back: the start would move in step with it, always to the same lane.
         if claims or self.limited:
             self._turns += 1
@@ -174,7 +178,8 @@ class Claimer:
 
         In PostgreSQL's index all that was claimed since the last vacuum stands before a lane's first row.
         """
-        if not self._heads or boottime() >= self._look_at:
+        self.may_have_left = bool(self._heads) and boottime() < self._look_at
+        if not self.may_have_left:
             self._look_at = boottime() + HEADS_S
             for lane in self._lanes.values():
                 lane.after = START
@@ -186,6 +191,7 @@ class Claimer:
         for _ in range(LOOKS_PAST_PAUSED):
             rows = taken = claim_rows(tx, lane, wanted, owner)
             if taken and head.has_pauses:
+                self.may_have_left = True
                 rows = hold_paused(tx, taken)
             if rows:
                 lane.has_solo = any(row.solo for row in rows)
@@ -198,6 +204,7 @@ class Claimer:
         """Heads of the lanes to claim from now."""
         unknown = [head for head in heads if head.lane not in self._lanes and self._may_be_ours(head.lane)]
         self.has_unknown_lanes = bool(unknown)
+        self.may_have_left |= self.has_unknown_lanes
         # What is worse than a lane that is ours and not learnt yet waits for it, one turn that comes at once.
         worst = min((head.priority for head in unknown if self._job_of(head.lane)), default=math.inf)
         self.is_held_back = worst < math.inf

@@ -6,6 +6,7 @@ Claiming and finishing overlap with running, because every worker has a chunk in
 import logging
 import random
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import ClassVar
@@ -190,7 +191,8 @@ class Executor:
             if not is_ripe and not has_work:
                 return
         batch = self._harvest.reap() if is_ripe else Batch()
-        self._look_at = min(boottime() + LOOK_S, self._claimer.opens_at())
+        began, began_cpu = boottime(), time.thread_time()
+        self._look_at = min(began + LOOK_S, self._claimer.opens_at())
         try:
             if self._harvest.may_have_printed:  # what a task printed is visible when its end is
                 self._write_logs()
@@ -207,8 +209,9 @@ class Executor:
         except Exception:
             self._upkeep.reconcile_at = 0.0  # a claim may have been applied although its reply was lost
             raise
+        self._harvest.written(boottime() - began - (time.thread_time() - began_cpu))
         self._after_commit(batch, closed)
-        if is_notified and self._claimer.has_unknown_lanes:
+        if shipments is None or (self._claimer.may_have_left and (batch or shipments or is_notified)):
             self._look_at = 0.0
         self._send_all(shipments or ())
 
@@ -252,7 +255,7 @@ class Executor:
             self._put_off("admit", error)
             return
         self._upkeep.reconcile_at = reconcile_at
-        if self._claimer.has_unknown_lanes:
+        if self._claimer.may_have_left:
             self._look_at = 0.0
         self._send_all(shipments)
 
@@ -276,11 +279,10 @@ class Executor:
         if self._store.instruments.listeners:
             key = shipment.claim.lane.key
             self._store.instruments.emit(TasksClaimed(key.pool, key.job, len(shipment.claim.rows)))
-        self._look_at = 0.0
         try:
             if self._dispatch.send(shipment, self._upkeep.terminating()):
                 self._claimer.forget_heads()
-                self._has_expanded = True
+                self._has_expanded, self._look_at = True, 0.0
         except Exception as error:  # noqa: BLE001 - the other lanes' rows are ours as well, and must be sent
             settled = {number for number, _ in self._backends.held()} | self._harvest.batch.task_ids()
             self._harvest.release([row for row in shipment.claim.rows if row.id not in settled])
@@ -300,12 +302,9 @@ class Executor:
 
     def _after_commit(self, batch: Batch, closed: list[int]) -> None:
         self._failures = 0
-        self._harvest.written()
         if closed and self._instances.take_turns(closed):
             self._topics.publish("turn")
         self._instances.forget(closed)
-        if batch:
-            self._look_at = 0.0
         self._topics.publish(*batch.topics())
         if closed and batch.attempts:
             self._log_failed(closed)

@@ -30,6 +30,8 @@ LOST = "lost with its worker process, which was killed for another reason than t
 LARGEST_COMMIT = 4000  # results
 LINGER_S = 0.003  # how long the first result of a batch waits for others of short tasks
 WORTH_A_COMMIT = 128  # results; fewer wait a moment for others
+QUICKEST_S = 5e-6  # of a task, in a worker
+WORTH_A_WAIT = 1 / 3  # of what a commit waits for the database: so long it may wait for what saves the next one
 Held = tuple[Claimed, Terms]  # a row that is ours, and what it runs under
 
 
@@ -43,6 +45,7 @@ class Harvest:
         self.batch = Batch()
         self._first_at = 0.0  # CLOCK_BOOTTIME of the oldest result in the batch
         self._not_before = 0.0
+        self._waited_s = 0.0  # by the last commit, for the database
         self.limits: dict[tuple[int, int], str] = {}  # (id, fence) of what is ours -> limits of its lane, if it has any
         self._long: set[int] = set()  # of what is held, tasks of lanes that have been slow so far; few
         self.is_behind = False  # the last commit failed
@@ -162,7 +165,7 @@ class Harvest:
         self.limits.clear()
         self._absent.clear()
         self.reap()
-        self.written()  # nothing is behind any more: what could not be written is not ours to write
+        self.written(0.0)  # nothing is behind any more: what could not be written is not ours to write
 
     # -- when to commit
 
@@ -179,8 +182,10 @@ class Harvest:
         if not self.batch or now < self._not_before:
             return False
         short = self._count_short()
-        # With half of what was out come back, one half is written while the workers run the other.
-        enough = min(LARGEST_COMMIT, max(WORTH_A_COMMIT, short))
+        # With half of what was out come back, one half is written while the workers run the other, unless that half comes
+        # so soon that another commit would cost more.
+        is_soon = short * QUICKEST_S < WORTH_A_WAIT * self._waited_s
+        enough = LARGEST_COMMIT if is_soon else min(LARGEST_COMMIT, max(WORTH_A_COMMIT, short))
         return not short or len(self.batch.final) >= enough or now >= self._first_at + LINGER_S
 
     def _count_short(self) -> int:
@@ -205,9 +210,9 @@ class Harvest:
         self._not_before, self._first_at = not_before, not_before
         self.is_behind = bool(self.batch)  # a claim alone that failed leaves nothing to write: the next one may come
 
-    def written(self) -> None:
-        """The last batch is in the database."""
-        self.is_behind, self._not_before = False, 0.0
+    def written(self, waited_s: float) -> None:
+        """The last batch is in the database, for which so long was waited."""
+        self.is_behind, self._not_before, self._waited_s = False, 0.0, waited_s
 
     def release(self, rows: Iterable[Claimed]) -> None:
         """Give back rows that were claimed and never sent."""

@@ -5,7 +5,7 @@ import pytest
 from qflowd.engine.batch import Batch
 from qflowd.engine.caches import LaneKey
 from qflowd.engine.claim import Claimed
-from qflowd.engine.harvest import Harvest
+from qflowd.engine.harvest import LINGER_S, Harvest
 from qflowd.engine.lanes import Lane, Terms
 from qflowd.model.durations import parse_size
 from qflowd.model.states import Reason
@@ -107,6 +107,20 @@ def test_results_of_long_tasks_do_not_end_the_wait_for_short_ones(harvest):
     harvest.take(Finished([Done(number, 5, None, started_us=1, ended_us=2) for number in (1, 2)]))
     assert harvest.patience_s(soon, 0.5) > 0, "42 may come in a moment"
     assert not harvest.is_ripe(soon)
+
+
+@pytest.mark.parametrize(("waited_s", "is_ripe"), [(0.0, True), (0.5, False)])
+def test_the_second_half_is_waited_for_where_a_commit_costs_more(harvest, waited_s, is_ripe):
+    """A slow disk or server: two small commits take longer than one that waits until all are back."""
+    LANE.learn(0.001, 1000)
+    rows = [ROW._replace(id=1000 + i) for i in range(300)]
+    harvest.hold(LANE, rows, [Terms(LANE, BUILT_IN)] * len(rows))
+    harvest.written(waited_s)
+    harvest.take(Finished([Done(row.id, row.fence, None, 1, 2) for row in rows[:200]]))
+    assert harvest.is_ripe(boottime()) is is_ripe
+    assert harvest.is_ripe(boottime() + LINGER_S)
+    harvest.take(Finished([Done(row.id, row.fence, None, 1, 2) for row in [*rows[200:], ROW]]))
+    assert harvest.is_ripe(boottime())
 
 
 def test_no_duration_is_negative_though_the_clock_was_set_back(lab):
