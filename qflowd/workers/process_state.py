@@ -319,7 +319,8 @@ class ProcessState:
             changed += [
                 (name, write, value)
                 for (name, write), current, value in pairs
-                if current is not value and current != value  # two mappings of the environment are compared by decoding all
+                if current is not value
+                and current != value  # two mappings of the environment are compared by decoding all
             ]
         return changed
 
