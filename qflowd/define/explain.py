@@ -35,7 +35,7 @@ def explain(data: Mapping[str, Any], definitions: Definitions, jobs: Mapping[str
             levels.append((f"type {type_.name}", type_.body))
         levels.append((f"job {name}", dump_settings(job.settings) if job else {}))
         levels.append(("built-in", _BUILT_IN))
-        for key in SETTINGS:
+        for key in ("priority",) if node.get("workflow") else SETTINGS:
             values = {source: level[key] for source, level in levels if level.get(key) is not None}
             if values and next(iter(values)) != "built-in":
                 yield _explained(task, key, values)

@@ -8,6 +8,7 @@ import logging
 from typing import ClassVar
 
 from qflowd.engine.caches import LaneIds
+from qflowd.engine.instances import CHILD_TRIGGER
 from qflowd.engine.intake import ALL, BATCH, Admitted, Intake, answer
 from qflowd.engine.overlap import Skipped
 from qflowd.engine.request import Refused
@@ -80,7 +81,8 @@ def publish(store: Store, topics: Topics, batch: Admitted) -> None:
         topics.publish("timer")
     if batch.has_queued:
         topics.publish("turn")  # what it waits for may have ended meanwhile
-    if any(admission.plan.starts for admission in batch.admissions):
+    # A child may have to be told what its parent was told while it was waiting.
+    if any(a.plan.starts or a.request.trigger_type == CHILD_TRIGGER for a in batch.admissions):
         topics.publish("child")
     if batch.has_replaced:
         topics.publish("command")

@@ -48,11 +48,10 @@ def _end(tx: Tx, instances: Instances, row: Any) -> tuple[TaskState, Reason, str
         return TaskState.CANCELLED, Reason.TERMINATED, None, f"{what} was terminated with this one"
     if row.state is None:
         return TaskState.FAILED, Reason.ERROR, None, f"submission {row.instance_id} was rejected: {row.refusal}"
-    if row.retry_refusal is not None:
-        return TaskState.FAILED, Reason.ERROR, None, f"the retry of {what} was rejected: {row.retry_refusal}"
     if row.state == InstanceState.TERMINATED:
         return TaskState.FAILED, Reason.TERMINATED, None, f"{what} was terminated"
-    return TaskState.FAILED, Reason(row.reason), None, f"{what} failed: {row.error}"
+    refusal = "" if row.retry_refusal is None else f"; its retry was rejected: {row.retry_refusal}"
+    return TaskState.FAILED, Reason(row.reason), None, f"{what} failed: {row.error}{refusal}"
 
 
 def _output(tx: Tx, instances: Instances, instance_id: int) -> str | None:

@@ -9,10 +9,11 @@ WHERE l.pool = '' AND t.lane = l.id AND t.state = {task.READY} AND i.state = {in
 ORDER BY t.priority, t.id LIMIT {literal: batch}
 
 -- name: load_children
--- The instances that these tasks have started before, and continue.
+-- The instances that these tasks have started before, and continue. One that has been undone, or never began, has nothing left.
 SELECT c.task_id, c.instance_id, i.state FROM {rows: id bigint} r
 JOIN qflow.child c ON c.task_id = r.id AND c.is_current = 1
 JOIN qflow.workflow_instance i ON i.id = c.instance_id AND i.started_at IS NOT NULL
+    AND i.saga_state <> {saga.COMPENSATED}
 
 -- name: save_children
 INSERT INTO qflow.child (task_id, instance_id, parent_id, fence, depth, is_open, is_current, command_id, created_at)

@@ -440,3 +440,55 @@ def test_a_map_over_what_is_not_a_list_fails_and_an_empty_one_starts_nothing(lab
 def test_a_task_that_has_not_started_its_workflow_says_why(lab: Lab) -> None:
     parent = lab.start("nightly")
     assert lab.column("tasks", "wait_reason", parent * ORDINALS) == "no daemon is running"
+
+
+def test_an_instance_that_has_undone_itself_is_not_retried_but_started_anew(lab: Lab) -> None:
+    lab.define(
+        "load", {"bars": {"job": "work", "compensate": "work"}, "check": {"job": "work", "after": "bars"}}, saga=True
+    )
+    lab.define("caller", {"us": {"workflow": "load"}})
+    parent = lab.start("caller")
+
+    def run(outcomes: dict[str, TaskState]) -> None:
+        drive(lab, outcomes)
+        while lab.compensate.tick() == 0:
+            pass
+        drive(lab)
+
+    run({"check": FAILED})
+    [undone] = children(lab, parent)
+    assert lab.column("instances", "saga_state", undone) == "COMPENSATED"
+    assert lab.state(parent) == "FAILED"
+    lab.command("retry", parent)
+    run({})
+    assert lab.state(parent) == "SUCCESS"
+    assert children(lab, parent)[0] == undone
+    assert len(children(lab, parent)) == 2
+    lab.check(drained=True)
+
+
+def test_a_retry_that_the_instance_refuses_is_told_with_its_error(lab: Lab) -> None:
+    parent = lab.start("nightly")
+    drive(lab, {"bars": FAILED})
+    [child] = children(lab, parent)
+    lab.command("retry", parent)
+    lab.children.tick()
+    lab.sql(f"UPDATE qflow.commands SET action = 'rerun' WHERE instance_id = {child}")  # one that will be refused
+    drive(lab)
+    failed = f"instance {child} of workflow load_market failed: task bars: failed; its retry was rejected: "
+    assert error(lab, parent).startswith(failed)
+    lab.check(drained=True)
+
+
+def test_a_timeout_of_the_parent_terminates_its_instances(lab: Lab) -> None:
+    lab.define("caller", {"us": {"workflow": "load_market", "params": {"market": "US"}}}, timeout="1h")
+    parent = lab.start("caller")
+    lab.children.tick()
+    lab.admit.tick()
+    lab.clock.advance(3601)
+    lab.promote.tick()
+    drive(lab)
+    [child] = children(lab, parent)
+    assert (lab.state(child), lab.state(parent)) == ("TERMINATED", "FAILED")
+    assert lab.column("instances", "reason", parent) == "timeout"
+    lab.check(drained=True)
