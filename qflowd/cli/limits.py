@@ -12,8 +12,8 @@ from qflowd.cli.printing import print_json, print_list
 from qflowd.cli.session import json_option, open_client
 
 COLUMNS: Final = (
-    "name | slots> | USED>:used | WAITING>:waiting | rates | SET BY:source | PAUSED UNTIL (UTC):resumes_at"
-    " | PAUSED BY:paused_by | WHY:pause_reason?note"
+    "name | slots> | USED>:used | WAITING>:waiting | rates | SET BY:source | BREAKER:breaker_state | PAUSED UNTIL (UTC):resumes_at"
+    " | PAUSED BY:paused_by | WHY:pause_reason?trip_reason?note"
 )
 NAMES: Final = click.argument("names", metavar="NAME...", nargs=-1, required=True)
 
@@ -33,29 +33,45 @@ def limits(context: click.Context, *, as_json: bool) -> None:
 @limits.command("set")
 @click.argument("name")
 @click.argument("slots", type=int, required=False)
-@click.option("--rate", "rates", multiple=True, help="Such as 200/min; may be given several times: all of them hold.")
+@click.option("--rate", multiple=True, help="Such as 200/min; may be given several times: all of them hold.")
+@click.option("--breaker", metavar="FAILURES", help="So many failures, such as 5/min, let nothing begin for a while.")
+@click.option("--open", "open_", metavar="TIME", help="How long the breaker is open; 1m if not given.")
+@click.option("--on", multiple=True, help="What counts as a failure: timeout, or an exception such as ConnectionError.")
 @click.option("--no-rate", is_flag=True, help="It has no rate any more.")
+@click.option("--no-breaker", is_flag=True, help="It has no breaker any more.")
 @command_options
-def set_(
-    *,
-    name: str,
-    slots: int | None,
-    rates: tuple[str, ...],
-    no_rate: bool,
-    reason: str | None,
-    no_wait: bool,
-    as_json: bool,
-) -> int:
-    """Set the slots or rates of the limit (or pattern, such as 'bank:*') NAME, whatever the configuration says.
+def set_(*, name: str, reason: str | None, no_wait: bool, as_json: bool, **asked: Any) -> int:
+    """Set the slots, rates or breaker of the limit (or pattern, such as 'bank:*') NAME, whatever the configuration says.
 
     What is not given stays as it is. Exit code 1 if it is refused, or no daemon answers.
     """
-    if rates and no_rate:
-        raise click.UsageError("give --rate or --no-rate, not both")
-    asked: dict[str, Any] = {} if slots is None else {"slots": slots}
-    if rates or no_rate:
-        asked["rate"] = list(rates)
-    return _tell("set_limit", [name], asked, reason, no_wait=no_wait, as_json=as_json)
+    return _tell("set_limit", [name], _settings(**asked), reason, no_wait=no_wait, as_json=as_json)
+
+
+def _settings(
+    *,
+    slots: int | None,
+    rate: Sequence[str],
+    no_rate: bool,
+    breaker: str | None,
+    open_: str | None,
+    on: Sequence[str],
+    no_breaker: bool,
+) -> dict[str, Any]:
+    """`args` of the command, as far as they are given."""
+    if (rate and no_rate) or (breaker and no_breaker):
+        raise click.UsageError("give --rate or --no-rate, --breaker or --no-breaker, not both")
+    if (open_ or on) and not breaker:
+        raise click.UsageError("--open and --on are about a breaker; give --breaker as well")
+    settings: dict[str, Any] = {} if slots is None else {"slots": slots}
+    if rate or no_rate:
+        settings["rate"] = list(rate)
+    if breaker:
+        more = {"open": open_, "on": list(on) or None}
+        settings["breaker"] = {"failures": breaker} | {key: value for key, value in more.items() if value}
+    elif no_breaker:
+        settings["breaker"] = False
+    return settings
 
 
 @limits.command()
@@ -93,6 +109,30 @@ def resume(*, names: tuple[str, ...], reason: str | None, no_wait: bool, as_json
     return _tell("resume_limit", names, {}, reason, no_wait=no_wait, as_json=as_json)
 
 
+@limits.command("open")
+@NAMES
+@click.option("--for", "for_", metavar="TIME", help="Such as 10m; as long as the breaker says if not given.")
+@command_options
+def open_(*, names: tuple[str, ...], for_: str | None, reason: str | None, no_wait: bool, as_json: bool) -> int:
+    """Open the breaker of the limit NAME; afterwards one task tries.
+
+    Exit code 1 if one of them is refused, or no daemon answers.
+    """
+    asked = {} if for_ is None else {"for": for_}
+    return _tell("open_breaker", names, asked, reason, no_wait=no_wait, as_json=as_json)
+
+
+@limits.command()
+@NAMES
+@command_options
+def close(*, names: tuple[str, ...], reason: str | None, no_wait: bool, as_json: bool) -> int:
+    """Close the breaker of the limit NAME.
+
+    Exit code 1 if one of them is refused, or no daemon answers.
+    """
+    return _tell("close_breaker", names, {}, reason, no_wait=no_wait, as_json=as_json)
+
+
 def _tell(
     action: str, names: Sequence[str], asked: dict[str, Any], reason: str | None, *, no_wait: bool, as_json: bool
 ) -> int:
@@ -102,7 +142,7 @@ def _tell(
         answers = send(client, action, targets, reason, no_wait=no_wait)
     if as_json:
         print_json(answers)
-    verb = action.removesuffix("_limit")
+    verb = action.partition("_")[0]
     for name, answer in zip(names, answers, strict=True):
         if error := answer.get("error"):
             exits.say(f"{verb} {name}: {error}")

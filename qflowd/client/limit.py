@@ -1,7 +1,7 @@
-"""The controller of one limit: how large it is, and whether anything that needs it may begin."""
+"""The controller of one limit: how large it is, its breaker, and whether anything that needs it may begin."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 from qflowd.client.records import Answer
 from qflowd.model.errors import NotFound
@@ -38,17 +38,19 @@ class Limit:
         slots: int | None = None,
         *,
         rate: str | Sequence[str] | None = None,
+        breaker: str | Mapping[str, Any] | Literal[False] | None = None,
         reason: str | None = None,
         timeout: float | None = 30.0,
     ) -> Answer:
-        """Set its slots or rates, whatever the configuration says, until `unset()`. What is None stays as it is.
+        """Set its slots, rates or breaker, whatever the configuration says, until `unset()`. What is None stays as it is.
 
         Args:
             slots: 1 to 1,000,000. With fewer than are in use nothing is stopped, and nothing begins until enough have ended.
             rate: such as `"200/min"` or `["200/min", "8000/day"]`; `[]` for none.
+            breaker: such as `"5/min"` or `{"failures": "5/min", "open": "30s", "on": ["ConnectionError"]}`; False for none.
         """
         rates = None if rate is None else [rate] if isinstance(rate, str) else list(rate)
-        args = {"slots": slots, "rate": rates}
+        args = {"slots": slots, "rate": rates, "breaker": breaker}
         return self._command("set_limit", reason, timeout, args)
 
     def unset(self, reason: str | None = None, *, timeout: float | None = 30.0) -> Answer:
@@ -62,6 +64,14 @@ class Limit:
     def resume(self, reason: str | None = None, *, timeout: float | None = 30.0) -> Answer:
         """End a pause, by whomever."""
         return self._command("resume_limit", reason, timeout)
+
+    def open(self, reason: str | None = None, *, for_: str | None = None, timeout: float | None = 30.0) -> Answer:
+        """Open its breaker; afterwards one task tries."""
+        return self._command("open_breaker", reason, timeout, {"for": for_})
+
+    def close(self, reason: str | None = None, *, timeout: float | None = 30.0) -> Answer:
+        """Close its breaker."""
+        return self._command("close_breaker", reason, timeout)
 
     def _command(
         self, action: str, reason: str | None, timeout: float | None, args: dict[str, Any] | None = None

@@ -4,7 +4,10 @@ import re
 from pathlib import Path
 from typing import Any, Final
 
+from qflowd.define.documents import Document
+from qflowd.define.fields import Fields
 from qflowd.define.readers import mapping, shown, strings, text, whole
+from qflowd.model.breaker import REASONS, Breaker, parse_failures
 from qflowd.model.durations import parse_duration
 from qflowd.model.limits import MOST_SLOTS
 from qflowd.model.rates import parse_rate
@@ -14,6 +17,7 @@ LONGEST_LEASE_S: Final = 3600.0
 
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
+_EXCEPTION: Final = re.compile(r"([A-Za-z_]\w*\.)*[A-Z_]\w*")
 _slots: Final = whole(1, MOST_SLOTS)
 
 
@@ -61,6 +65,31 @@ def slots(value: Any) -> int:
     if value == 0 and value is not False:
         raise ValueError("must be at least 1; to let nothing begin, pause the limit: `qflowd limits pause NAME`")
     return _slots(value)
+
+
+def breaker(value: Any) -> Breaker | None:
+    """Failures such as `5/min`, alone or with what else a breaker is made of; False: none."""
+    if value is False:
+        return None
+    document = Document(value if isinstance(value, dict) else {"failures": value})
+    fields = Fields.of(document)
+    failures = fields.need("failures", lambda failures: parse_failures(text(failures)), "1/min")
+    usual = Breaker(failures)
+    read = Breaker(failures, fields.take("open", parse_duration, usual.open_s), fields.take("on", _faults, usual.on))
+    fields.close()
+    if fields.faults:
+        raise ValueError("; ".join(map(str, fields.faults)))
+    return read
+
+
+def _faults(value: Any) -> tuple[str, ...]:
+    names = strings(value)
+    for name in names:
+        if name not in REASONS and not _EXCEPTION.fullmatch(name):
+            raise ValueError(f"{name!r} is neither one of {', '.join(REASONS)} nor the name of an exception")
+    if not names:
+        raise ValueError(f"names nothing; give reasons ({', '.join(REASONS)}) or names of exceptions")
+    return names
 
 
 def options(value: Any) -> dict[str, str]:

@@ -11,6 +11,7 @@ from qflowd.config import readers
 from qflowd.config.database_url import KINDS, without_password
 from qflowd.define.fields import Fields
 from qflowd.define.readers import Reader, key_text, one_of, strings, text, whole
+from qflowd.model.breaker import Breaker
 from qflowd.model.durations import parse_duration
 from qflowd.model.limits import MOST_SLOTS
 
@@ -88,6 +89,7 @@ class LimitConfig:
 
     slots: int | None = key(readers.slots)
     rate: tuple[str, ...] = key(readers.rates, ())
+    breaker: Breaker | None = key(readers.breaker)
 
     @property
     def capacity(self) -> int:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from qflowd.engine.breakers import AttemptEnd, BreakerChange
 from qflowd.engine.outcome import AttemptRow, Final, Outcome, Rearmed, Released
 from qflowd.engine.slots import Freed
 
@@ -21,9 +22,11 @@ class Batch:
     checkpoints: list[tuple[int, int, str]] = field(default_factory=list)
     slots: list[Freed] = field(default_factory=list)
     pauses: list[tuple[int, str, datetime, str | None]] = field(default_factory=list)  # task, limit, until, why
+    attempt_ends: list[AttemptEnd] = field(default_factory=list)  # of which breakers are told
     unrun: list[Any] = field(default_factory=list, init=False)  # set as it is written: rows that end because of these
     compensating: list[int] = field(default_factory=list, init=False)  # set as it is written: instances to be undone
     may_start_workflows: bool = field(default=False, init=False)  # set as it is written: tasks behind may do so
+    breakers: list[BreakerChange] = field(default_factory=list, init=False)  # set as it is written
     has_advanced: bool = field(default=False, init=False)  # set as it is written: tasks behind these may be ready now
 
     def __bool__(self) -> bool:
@@ -72,5 +75,5 @@ class Batch:
 
     def rows(self) -> tuple[list[Any], ...]:
         """All its lists; the first column of each is a task's id."""
-        about = self.attempts, self.running, self.progress, self.checkpoints, self.slots, self.pauses
+        about = self.attempts, self.running, self.progress, self.checkpoints, self.slots, self.pauses, self.attempt_ends
         return (self.final, self.rearmed, self.released, *about)

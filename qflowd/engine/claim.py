@@ -130,6 +130,7 @@ class Claimer:
     def claim_limited(self, tx: Tx, head: Head, lane: Lane, chunks: int, owner: int) -> list[Claim]:
         """Claim a lane with limits, in a transaction of its own: limits are locked first, instances last."""
         slots = Slots(tx, lane.key.limits)
+        lane.has_breaker, lane.is_probing = slots.has_breaker, slots.is_probing
         rows: list[Claimed] = []
         wanted = min(rows_of(lane, chunks), slots.free)
         while len(rows) < wanted and (more := self._take(tx, head, lane, wanted - len(rows), owner)):
@@ -138,6 +139,8 @@ class Claimer:
             shut(lane, slots.opens_in_s)
             return []
         slots.take(len(rows))
+        if slots.is_probing:
+            slots.probe(rows[0])
         return [Claim(lane, rows, chunks)]
 
     def opens_at(self) -> float:

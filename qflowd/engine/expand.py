@@ -134,6 +134,7 @@ def instance_scope(row: Any, workflow: str, fire_at: datetime | None) -> dict[st
             "name": row.name or workflow,
             "workflow": workflow,
             "created_at": format_instant(row.created_at),
+            "tenant": row.tenant,
         },
         "business_date": None if row.business_date is None else str(row.business_date),
         "fire_at": None if fire_at is None else format_instant(fire_at),

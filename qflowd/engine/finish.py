@@ -11,7 +11,7 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any, TypeVar
 
-from qflowd.engine import close, fan_out, kinds, slots
+from qflowd.engine import breakers, close, fan_out, kinds, slots
 from qflowd.engine.batch import Batch
 from qflowd.engine.conditions import EdgeConditions
 from qflowd.engine.instances import InstanceRows, Instances
@@ -20,6 +20,7 @@ from qflowd.engine.timers import RUN
 from qflowd.model.errors import LeaseLost, StoreUnavailable
 from qflowd.model.ids import ORDINALS
 from qflowd.model.instruments import TasksWritten
+from qflowd.model.limits import of_lane
 from qflowd.model.states import SUCCESS, Reason, TaskState
 from qflowd.store.clock import from_microseconds
 from qflowd.store.tx import DataRefused, Store, Tx
@@ -113,6 +114,7 @@ def _write_halves(store: Store, instances: Instances, batch: Batch, daemon_id: i
 
 
 def _emit_written(store: Store, batch: Batch, closed: list[int]) -> None:
+    breakers.tell(store, batch.breakers)
     if not batch or not store.instruments.listeners:
         return
     failed = Counter(Reason(row.reason).name for row in batch.attempts if row.state == TaskState.FAILED)
@@ -149,10 +151,16 @@ def _write(tx: Tx, instances: Instances, batch: Batch, daemon_id: int) -> list[i
     if batch.released and tx.count("release_tasks", rows=sorted(batch.released)) < len(batch.released):
         raise LeaseLost
     closers = _accept(tx, instances, batch) if batch.final else {}
+    batch.breakers = breakers.judge(tx, batch.attempt_ends, _changed_limits(batch)) if batch.attempt_ends else []
     if batch.slots or batch.pauses:
         slots.give_back(tx, batch.slots, [pause[1:] for pause in batch.pauses])
     closed, batch.compensating = close.close_instances(tx, closers)
     return closed
+
+
+def _changed_limits(batch: Batch) -> set[str]:
+    """What `slots.give_back` will lock."""
+    return {name for row in batch.slots for name, _ in of_lane(row.limits)} | {limit for _, limit, *_ in batch.pauses}
 
 
 def _latest(rows: Sequence[Any]) -> list[Any]:

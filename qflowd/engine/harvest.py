@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from qflowd.engine.batch import Batch
+from qflowd.engine.breakers import AttemptEnd, settle_probes
 from qflowd.engine.claim import Claimed
 from qflowd.engine.lanes import SHORT_S, Lane, Terms
 from qflowd.engine.outcome import Ending, Final, Rearmed, Released, outcome_of, outcome_of_loss
@@ -47,6 +48,7 @@ class Harvest:
         self._not_before = 0.0
         self._waited_s = 0.0  # by the last commit, for the database
         self.limits: dict[tuple[int, int], str] = {}  # (id, fence) of what is ours -> limits of its lane, if it has any
+        self._probes: dict[int, str] = {}  # of what is held, tasks that try whether a breaker may close -> their limits
         self._long: set[int] = set()  # of what is held, tasks of lanes that have been slow so far; few
         self.is_behind = False  # the last commit failed
         self.may_have_printed = False  # a task whose end is not written yet; a plain success has not
@@ -62,6 +64,8 @@ class Harvest:
     def hold_slots(self, lane: Lane, rows: Sequence[Claimed]) -> None:
         """These rows were claimed, and with them slots of the limits of their lane."""
         self.limits.update(((row.id, row.fence), lane.key.limits) for row in rows)
+        if lane.is_probing:
+            self._probes.update((row.id, lane.key.limits) for row in rows)
 
     # -- what happened
 
@@ -196,6 +200,8 @@ class Harvest:
     def reap(self) -> Batch:
         """The batch to write; a new one is begun."""
         batch, self.batch, self._first_at = self.batch, Batch(), 0.0
+        if self._probes:
+            batch.attempt_ends += settle_probes(self._probes, batch.final, (batch.final, batch.rearmed, batch.released))
         if self.limits:
             ended = (row[:2] for rows in (batch.final, batch.rearmed, batch.released) for row in rows)
             unbegun = {row.id for row in batch.released} - {row.task_id for row in batch.attempts}
@@ -311,6 +317,8 @@ class Harvest:
     def _end(self, held: Held, reason: Reason, ended_at: datetime, *, is_crash: bool = True, **details: Any) -> None:
         row, (lane, settings) = held
         self.held.pop(row.id, None)  # unless its result did
+        if lane.has_breaker and reason and details.get("started_at") is not None:
+            self.batch.attempt_ends.append(AttemptEnd(row.id, row.fence, lane.key.limits, reason, details.get("error")))
         self.may_have_printed = True
         ending = Ending(row, lane.code_id, settings, reason, ended_at, **details)
         self.batch.add(outcome_of(ending, self._chance) if is_crash else outcome_of_loss(ending, 0))

@@ -215,7 +215,7 @@ def check_limits(tx: Tx, admission: Admission) -> None:
             needed[name] = max(slots, needed.get(name, 1))
     if not needed:
         return
-    for name, (capacity, rates, source) in sizes(tx, needed).items():
+    for name, (capacity, rates, source, _) in sizes(tx, needed).items():
         if needed[name] > capacity:
             hint = ", as nobody has set it; give it more under [limits]" if source == "default" else ""
             raise Refused(f"a task needs {needed[name]} slots of limit {name}, which has {capacity}{hint}")

@@ -35,6 +35,8 @@ class Lane:
     has_solo: bool = False  # the last claim met rows that run alone: no use to take hundreds, most would go back
     after: tuple[int, int] = START  # priority and id of the last row claimed, where the next claim continues
     shut_until: float = 0.0  # CLOCK_BOOTTIME; see the gate
+    has_breaker: bool = False  # a limit of it has one: how its attempts end is told
+    is_probing: bool = False  # it was half-open at the last claim: the row that was taken tries
     _terms: dict[int, tuple[Settings, Terms]] = field(default_factory=dict)  # by the identity of a node's settings
 
     @property

@@ -1,9 +1,10 @@
-"""Commands on limits: how large they are, and whether anything that needs them may begin.
+"""Commands on limits: how large they are, their breakers, and whether anything that needs them may begin.
 
 Every claim locks the limits that it takes slots of, so a command holds from its commit on. What is held is never taken back.
 """
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
@@ -14,6 +15,7 @@ from qflowd.engine import limit_settings
 from qflowd.engine.control import Caches, CarriedOut, Command, NotPossible, verb
 from qflowd.engine.limit_settings import Size
 from qflowd.engine.request import Refused
+from qflowd.model.breaker import read_breaker
 from qflowd.model.durations import parse_duration
 from qflowd.model.limits import MOST_SLOTS, fault_in_limit
 from qflowd.model.workflow import Json
@@ -42,9 +44,12 @@ def settable(tx: Tx, command: Command) -> Wanted:
     before = limit_settings.sizes(tx, [name])[name]
     is_unsaid = before.source == "default" or (before.rates and before.slots == MOST_SLOTS)
     slots = None if is_unsaid else before.slots
-    limit = read_over(LimitConfig(slots, tuple(json.loads(before.rates or "[]"))), fields)
+    breaker = before.breaker and read_breaker(before.breaker)
+    limit = read_over(LimitConfig(slots, tuple(json.loads(before.rates or "[]")), breaker or None), fields)
+    if fields.data.get("breaker") is False:
+        limit = replace(limit, breaker=None)
     if fields.data.keys() <= {"limit"}:
-        fields.fault("needs slots, rate or both")
+        fields.fault("needs slots, rate or breaker")
     _refuse(fields)
     return Wanted(name, row, limit)
 
@@ -53,6 +58,17 @@ def existing(tx: Tx, command: Command) -> Wanted:
     """The limit or pattern that `args` name. Raises: Refused if there is none."""
     fields = _fields(command)
     return _existing(tx, fields, None)
+
+
+def with_breaker(tx: Tx, command: Command) -> Wanted:
+    """The limit that `args` name, and how long its breaker is to be open. Raises: Refused if there is none, or no breaker."""
+    fields = _fields(command)
+    wanted = _existing(tx, fields, fields.take("for", parse_duration, None), may_be_pattern=False)
+    if wanted.row.breaker is None:
+        raise Refused(
+            f"limit {wanted.name} has no breaker; `qflowd limits set {wanted.name} --breaker 5/min` gives it one"
+        )
+    return wanted
 
 
 def pausable(tx: Tx, command: Command) -> Wanted:
@@ -68,8 +84,8 @@ def resumable(tx: Tx, command: Command) -> Wanted:
 
 @verb("set_limit", needs=settable, not_possible="limit {limit} cannot be set")
 def set_limit(tx: Tx, command: Command, wanted: Wanted, _: Caches) -> CarriedOut:
-    """Set the slots or rates of a limit or pattern, whatever the configuration says, until `unset_limit`."""
-    size = Size(wanted.values.capacity, wanted.values.rates, "command")
+    """Set the slots, rates or breaker of a limit or pattern, whatever the configuration says, until `unset_limit`."""
+    size = limit_settings.size_of(wanted.values, "command")
     limit_settings.write_sizes(tx, {wanted.name: size}, command.requested_by, command.reason)
     return CarriedOut(_shown(wanted, size), TOPICS)
 
@@ -110,6 +126,28 @@ def resume_limit(tx: Tx, _: Command, wanted: Wanted, __: Caches) -> CarriedOut:
     return CarriedOut({"limit": wanted.name}, TOPICS)
 
 
+@verb("open_breaker", needs=with_breaker, not_possible="the breaker of limit {limit} cannot be opened")
+def open_breaker(tx: Tx, command: Command, wanted: Wanted, _: Caches) -> CarriedOut:
+    """Let nothing begin that needs a limit, for a while; then one task tries."""
+    open_s = wanted.values or read_breaker(wanted.row.breaker).open_s
+    until = tx.now + timedelta(seconds=open_s)
+    why = f"opened by {command.requested_by or 'a command'}" + (f": {command.reason}" if command.reason else "")
+    tx.run("save_breakers", rows=[(wanted.name, None, tx.now, until, why)])
+    return CarriedOut({"limit": wanted.name, "retries_at": until.isoformat()}, TOPICS)
+
+
+@verb("close_breaker", needs=with_breaker, not_possible="the breaker of limit {limit} is closed")
+def close_breaker(tx: Tx, _: Command, wanted: Wanted, __: Caches) -> CarriedOut:
+    """Let everything begin that needs a limit, untried.
+
+    Raises: NotPossible if it may anyway.
+    """
+    if wanted.row.tripped_at is None:
+        raise NotPossible(limit=wanted.name)
+    tx.run("save_breakers", rows=[(wanted.name, None, None, None, None)])
+    return CarriedOut({"limit": wanted.name}, TOPICS)
+
+
 def _fields(command: Command) -> Fields:
     return Fields(Document({}), ("args",), command.args or {}, [])
 
@@ -144,4 +182,5 @@ def _limit(value: Json) -> str:
 def _shown(wanted: Wanted, size: Size) -> dict[str, Json]:
     used = 0 if wanted.row is None else wanted.row.used
     rates = json.loads(size.rates or "[]")
-    return {"limit": wanted.name, "slots": size.slots, "rate": rates, "source": size.source, "used": used}
+    shown = {"limit": wanted.name, "slots": size.slots, "rate": rates, "source": size.source, "used": used}
+    return shown | ({"breaker": json.loads(size.breaker)} if size.breaker else {})

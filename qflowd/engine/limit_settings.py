@@ -20,6 +20,7 @@ class Size(NamedTuple):
     slots: int
     rates: str | None  # as a JSON list
     source: str
+    breaker: str | None = None  # as it is stored
 
 
 def sizes(tx: Tx, names: Iterable[str]) -> dict[str, Size]:
@@ -27,7 +28,7 @@ def sizes(tx: Tx, names: Iterable[str]) -> dict[str, Size]:
     wanted = [(name,) for name in sorted(set(names))]
     there = {row.name: _size(row) for row in tx.run("load_limits", rows=wanted)}
     patterns = (
-        {row.name: Size(row.capacity, row.rates, "pattern") for row in tx.run("list_patterns")}
+        {row.name: Size(row.capacity, row.rates, "pattern", row.breaker) for row in tx.run("list_patterns")}
         if len(there) < len(wanted)
         else {}
     )
@@ -46,7 +47,7 @@ def save_configured(store: Store, configured: Mapping[str, LimitConfig]) -> None
         there = {row.name: row for row in tx.run("list_limits")}
         notes = {name: _note(limit) for name, limit in configured.items()}
         changed = {
-            name: Size(limit.capacity, limit.rates, "config")
+            name: size_of(limit, "config")
             for name, limit in configured.items()
             if name not in there or (there[name].source != "command" and _size(there[name]) != _configured(notes[name]))
         }
@@ -60,6 +61,11 @@ def save_configured(store: Store, configured: Mapping[str, LimitConfig]) -> None
         store.transact(save)
 
 
+def size_of(limit: LimitConfig, source: str) -> Size:
+    """What is written of a limit that was read from a configuration or a command."""
+    return Size(limit.capacity, limit.rates, source, None if limit.breaker is None else limit.breaker.text)
+
+
 def write_sizes(tx: Tx, changed: Mapping[str, Size], set_by: str | None = None, note: str | None = None) -> None:
     """Set these limits or patterns, and what follows from patterns."""
     if changed:
@@ -71,7 +77,7 @@ def write_sizes(tx: Tx, changed: Mapping[str, Size], set_by: str | None = None, 
 def derive(tx: Tx) -> None:
     """Set the limits that nobody has set by their names to what patterns say now."""
     rows = tx.run("list_limits")
-    patterns = {row.name: Size(row.capacity, row.rates, "pattern") for row in rows if row.name.endswith("*")}
+    patterns = {row.name: _size(row)._replace(source="pattern") for row in rows if row.name.endswith("*")}
     derived = {row.name: _size(row) for row in rows if row.source in DERIVED}
     if moved := [(name, *new) for name, size in sorted(derived.items()) if (new := _derived(name, patterns)) != size]:
         tx.run("set_limits", rows=moved, set_by=None, note=None, now=tx.now)
@@ -91,7 +97,7 @@ def unset(tx: Tx, row: Any) -> None:
 
 
 def _note(limit: LimitConfig) -> str:
-    return json.dumps({"slots": limit.capacity, "rates": limit.rates})
+    return json.dumps({"slots": limit.capacity, "rates": limit.rates, "breaker": limit.breaker and limit.breaker.text})
 
 
 def _configured(note: str) -> Size:
@@ -99,7 +105,7 @@ def _configured(note: str) -> Size:
 
 
 def _size(row: Any) -> Size:
-    return Size(row.capacity, row.rates, row.source)
+    return Size(row.capacity, row.rates, row.source, row.breaker)
 
 
 def _derived(name: str, patterns: Mapping[str, Size]) -> Size:

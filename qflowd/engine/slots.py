@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from qflowd.engine.breakers import may_try
 from qflowd.model.limits import of_lane
 from qflowd.model.rates import parse_rates
 from qflowd.store.clock import from_microseconds, to_microseconds
@@ -32,13 +33,17 @@ class Slots:
     """The limits of a lane, locked until the transaction ends.
 
     `free`: how many more of its rows may be held. `opens_in_s`: if that is none, seconds until a pause ends or a rate allows
-    the next one; None if it is not for these.
+    the next one; None if it is not for these. `has_breaker`: one of them is told how attempts end; `is_probing`: a breaker is
+    half-open, so one row may try.
     """
 
     def __init__(self, tx: Tx, limits: str) -> None:
         self._tx, self._limits = tx, of_lane(limits)
         self._now_us = to_microseconds(tx.now)
         self._rows = {row.name: row for row in tx.run("lock_limits", rows=[(name,) for name, _ in self._limits])}
+        self.has_breaker = any(row.breaker is not None for row in self._rows.values())
+        self._may_try = {name: may_try(tx, row) for name, row in self._rows.items() if row.tripped_at is not None}
+        self.is_probing = bool(self._may_try)
         # A limit that was deleted by hand gives nothing until the recount has made it again.
         self.free = min(
             self._free(self._rows[name], slots) if name in self._rows else 0 for name, slots in self._limits
@@ -46,6 +51,10 @@ class Slots:
         waits = [self._opens_in_s(self._rows[name], slots) for name, slots in self._limits if name in self._rows]
         known = [wait for wait in waits if wait is not None]
         self.opens_in_s = max(known, default=0.0) if not self.free and len(known) == len(waits) else None
+
+    def probe(self, row: Any) -> None:
+        """This claimed row is the one that tries."""
+        self._tx.run("save_probes", rows=[(name, row.id, row.fence) for name in sorted(self._may_try)])
 
     def take(self, tasks: int) -> None:
         """So many rows of the lane are held from now on."""
@@ -57,12 +66,17 @@ class Slots:
     def _free(self, row: Any, slots: int) -> int:
         if row.resumes_at is not None and row.resumes_at > self._tx.now:
             return 0
+        if not self._may_try.get(row.name, True):
+            return 0
         spent = _spent(row)
         tokens = [rate.free(spent.get(text, ()), self._now_us) for text, rate in parse_rates(row.rates).items()]
-        return int(min([row.capacity - row.used, *tokens])) // slots
+        free = int(min([row.capacity - row.used, *tokens])) // slots
+        return min(1, free) if self.is_probing else free
 
     def _opens_in_s(self, row: Any, slots: int) -> float | None:
         if row.capacity - row.used < slots:
+            return None
+        if not self._may_try.get(row.name, True) and row.retries_at <= self._tx.now:
             return None
         spent = _spent(row)
         at_us = [
@@ -70,6 +84,8 @@ class Slots:
         ]
         if row.resumes_at is not None:
             at_us.append(to_microseconds(row.resumes_at))
+        if row.tripped_at is not None:
+            at_us.append(to_microseconds(row.retries_at))
         return max(0.0, (max(at_us, default=0) - self._now_us) / 1e6)
 
 

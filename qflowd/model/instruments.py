@@ -80,6 +80,19 @@ class TasksWritten(Event, frozen=True):
     instances: int
 
 
+class BreakerOpened(Event, frozen=True):
+    """Too many attempts that need `limit` have failed: nothing that needs it begins for a while. `reason`: in words."""
+
+    limit: str
+    reason: str
+
+
+class BreakerClosed(Event, frozen=True):
+    """A task that needs `limit` has tried and succeeded: everything that needs it may begin again."""
+
+    limit: str
+
+
 class InstancesTerminated(Event, frozen=True):
     """Of the instances that are being terminated, `instances` have ended."""
 

@@ -9,15 +9,17 @@ JOIN qflow.lane l ON l.tenant = r.tenant AND l.pool = r.pool AND l.job = r.job A
 
 -- name: add_limits
 -- Those that are there stay as they are.
-INSERT INTO qflow.limit_key (name, capacity, rates, used, source, updated_at)
-SELECT r.name, r.capacity, r.rates, 0, r.source, :now FROM {rows: name text, capacity int, rates text, source text} r
-WHERE 1 = 1 {ignored: limit_key.source}
+INSERT INTO qflow.limit_key (name, capacity, rates, used, source, breaker, updated_at)
+SELECT r.name, r.capacity, r.rates, 0, r.source, r.breaker, :now
+FROM {rows: name text, capacity int, rates text, source text, breaker text} r WHERE 1 = 1 {ignored: limit_key.source}
 
 -- name: set_limits
-INSERT INTO qflow.limit_key (name, capacity, rates, used, source, set_by, note, updated_at)
-SELECT r.name, r.capacity, r.rates, 0, r.source, :set_by, :note, :now
-FROM {rows: name text, capacity int, rates text, source text} r WHERE 1 = 1
+-- A breaker that is taken away is not left open.
+INSERT INTO qflow.limit_key (name, capacity, rates, used, source, breaker, set_by, note, updated_at)
+SELECT r.name, r.capacity, r.rates, 0, r.source, r.breaker, :set_by, :note, :now
+FROM {rows: name text, capacity int, rates text, source text, breaker text} r WHERE 1 = 1
 {upsert: name} capacity = {excluded: capacity}, rates = {excluded: rates}, frees_at = NULL, source = {excluded: source},
+    breaker = {excluded: breaker}, failures = NULL, tripped_at = CASE WHEN {excluded: breaker} IS NULL THEN NULL ELSE limit_key.tripped_at END,
     set_by = {excluded: set_by}, note = {excluded: note}, updated_at = {excluded: updated_at}
 
 -- name: note_configured
@@ -28,20 +30,21 @@ configured = d.configured
 DELETE FROM qflow.limit_key WHERE name = :name
 
 -- name: find_limit
-SELECT k.name, k.capacity, k.rates, k.source, k.used, k.configured, k.resumes_at, k.paused_at FROM qflow.limit_key k
+SELECT k.name, k.capacity, k.rates, k.source, k.breaker, k.used, k.configured, k.resumes_at, k.tripped_at FROM qflow.limit_key k
 WHERE k.name = :name {lock}
 
 -- name: list_limits
-SELECT k.name, k.capacity, k.rates, k.source, k.configured FROM qflow.limit_key k ORDER BY k.name
+SELECT k.name, k.capacity, k.rates, k.source, k.breaker, k.configured FROM qflow.limit_key k ORDER BY k.name
 
 -- name: list_patterns
-SELECT k.name, k.capacity, k.rates FROM qflow.limit_key k WHERE k.name LIKE '%*'
+SELECT k.name, k.capacity, k.rates, k.breaker FROM qflow.limit_key k WHERE k.name LIKE '%*'
 
 -- name: load_limits
-SELECT k.name, k.capacity, k.rates, k.source FROM {rows: name text} r JOIN qflow.limit_key k ON k.name = r.name
+SELECT k.name, k.capacity, k.rates, k.source, k.breaker FROM {rows: name text} r JOIN qflow.limit_key k ON k.name = r.name
 
 -- name: lock_limits
-SELECT k.name, k.capacity, k.used, k.rates, k.spent, k.resumes_at FROM {rows: name text} r
+SELECT k.name, k.capacity, k.used, k.rates, k.spent, k.resumes_at, k.breaker, k.failures, k.tripped_at, k.retries_at, k.probe,
+    k.probe_fence FROM {rows: name text} r
 {only: mysql STRAIGHT_JOIN qflow.limit_key k FORCE INDEX (PRIMARY)}{only: postgres,sqlite JOIN qflow.limit_key k} ON k.name = r.name
 ORDER BY k.name {only: postgres FOR UPDATE OF k}{only: mysql FOR UPDATE}
 
@@ -64,6 +67,14 @@ resumes_at = CASE WHEN k.resumes_at > d.resumes_at THEN k.resumes_at ELSE d.resu
 -- name: pause_limit
 UPDATE qflow.limit_key SET resumes_at = :resumes_at, paused_at = :paused_at, paused_by = :paused_by, pause_reason = :pause_reason
 WHERE name = :name
+
+-- name: save_breakers
+{update: qflow.limit_key k, name text, failures text, tripped_at instant, retries_at instant, trip_reason text | k.name = d.name}
+failures = d.failures, tripped_at = d.tripped_at, retries_at = d.retries_at, trip_reason = d.trip_reason, probe = NULL, probe_fence = NULL
+
+-- name: save_probes
+{update: qflow.limit_key k, name text, probe bigint, probe_fence int | k.name = d.name}
+probe = d.probe, probe_fence = d.probe_fence
 
 -- name: list_miscounted
 -- Limits whose `used` is not what rows hold: somebody has changed rows by hand, or restored a part of them.

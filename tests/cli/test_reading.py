@@ -281,6 +281,11 @@ def test_limits_are_listed_with_who_set_them(run, sqlite_engine):
 def test_limits_are_set_and_paused_by_commands(run, sqlite_engine):
     assert run("limits", "set", "vendor:x", 4, "--rate", "200/min", "--no-wait").out == "set vendor:x: asked\n"
     assert run("limits", "set", "vendor:x", "--no-rate", "--no-wait").out == "set vendor:x: asked\n"
+    breaker = ("--breaker", "5/min", "--open", "30s", "--on", "ConnectionError", "--on", "timeout")
+    assert run("limits", "set", "vendor:x", *breaker, "--no-wait").out == "set vendor:x: asked\n"
+    assert run("limits", "set", "vendor:x", "--no-breaker", "--no-wait").out == "set vendor:x: asked\n"
+    assert run("limits", "open", "a", "--for", "5m", "--no-wait").out == "open a: asked\n"
+    assert run("limits", "close", "a", "--no-wait").out == "close a: asked\n"
     assert run("limits", "pause", "a", "b", "--for", "10m", "--no-wait").out == "pause a: asked\npause b: asked\n"
     assert run("limits", "resume", "a", "--no-wait").out == "resume a: asked\n"
     assert run("limits", "unset", "vendor:x", "--no-wait").out == "unset vendor:x: asked\n"
@@ -288,6 +293,16 @@ def test_limits_are_set_and_paused_by_commands(run, sqlite_engine):
     assert [(action, json.loads(args)) for action, args in rows] == [
         ("set_limit", {"limit": "vendor:x", "slots": 4, "rate": ["200/min"]}),
         ("set_limit", {"limit": "vendor:x", "rate": []}),
+        (
+            "set_limit",
+            {
+                "limit": "vendor:x",
+                "breaker": {"failures": "5/min", "open": "30s", "on": ["ConnectionError", "timeout"]},
+            },
+        ),
+        ("set_limit", {"limit": "vendor:x", "breaker": False}),
+        ("open_breaker", {"limit": "a", "for": "5m"}),
+        ("close_breaker", {"limit": "a"}),
         ("pause_limit", {"limit": "a", "for": "10m"}),
         ("pause_limit", {"limit": "b", "for": "10m"}),
         ("resume_limit", {"limit": "a"}),
@@ -295,6 +310,8 @@ def test_limits_are_set_and_paused_by_commands(run, sqlite_engine):
     ]
     refused = run("limits", "set", "vendor:x", "--rate", "1/s", "--no-rate")
     assert (refused.code, "not both" in refused.err) == (2, True)
+    refused = run("limits", "set", "vendor:x", "--open", "30s")
+    assert (refused.code, "give --breaker as well" in refused.err) == (2, True)
 
 
 def test_what_became_of_a_limit_is_told(run, sqlite_engine):

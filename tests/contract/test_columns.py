@@ -57,7 +57,8 @@ PROMISED = {
     "fires": "workflow schedule fire_at instance_id state error tenant",
     "jobs": "job params_schema file hash doc settings daemons state error",
     "pools": "pool daemon processes threads busy ready_tasks",
-    "limits": "name slots used source waiting updated_at rates frees_at resumes_at pause_reason set_by note paused_at paused_by",
+    "limits": "name slots used source waiting updated_at rates frees_at resumes_at pause_reason set_by note paused_at paused_by"
+    " breaker breaker_state tripped_at retries_at trip_reason",
     "daemons": "id name host pid version state pools started_at seen_at memory_mb",
 }
 

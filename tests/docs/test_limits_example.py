@@ -14,10 +14,10 @@ PATIENCE_S = 60
 GUIDE = ROOT / "docs" / "guide.md"
 
 
-def example(language: str) -> str:
-    """The block of this language below the heading `Limits`."""
+def example(language: str, heading: str = "### Limits\n") -> str:
+    """The block of this language below a heading of the guide."""
     text = GUIDE.read_text("utf-8")
-    first = text.count("\n", 0, text.index("### Limits\n"))
+    first = text.count("\n", 0, text.index(heading))
     below: list[Block] = [block for block in blocks_of(GUIDE) if block.language == language and block.line > first]
     return below[0].text
 

@@ -120,7 +120,7 @@ def test_a_command_is_about_all_tenants(lab):
             {"limit": "vendor", "slots": 0},
             "args.slots: must be at least 1; to let nothing begin, pause the limit: `qflowd limits pause NAME`",
         ),
-        ("set_limit", {"limit": "vendor"}, "args: needs slots, rate or both"),
+        ("set_limit", {"limit": "vendor"}, "args: needs slots, rate or breaker"),
         ("set_limit", {"slots": 1}, "args.limit: is missing"),
         (
             "set_limit",

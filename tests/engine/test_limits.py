@@ -316,3 +316,11 @@ def test_a_task_that_takes_more_at_once_than_a_rate_allows_is_rejected(lab):
     number = lab.start(job="work")
     [(error,)] = lab.sql(f"SELECT error FROM qflow.submissions WHERE id = {number}")
     assert error == "a task takes 3 at once of limit vendor, whose rate is 2/min"
+
+
+def test_a_name_with_the_tenant_in_it_gives_each_tenant_a_limit_of_its_own(lab):
+    have_job(lab, {"vendor/{{ instance.tenant }}": 1})
+    for tenant in ("fund_a", "fund_a", "fund_b"):
+        lab.start(job="work", tenant=tenant)
+    assert len(claim(lab)) == 2
+    assert used(lab) == {"vendor/fund_a": 1, "vendor/fund_b": 1}

@@ -26,13 +26,18 @@ SELECT l.id AS lane,
                     CASE WHEN k.paused_at IS NULL THEN {concat: ' until ', {utc_text: k.resumes_at}}
                         ELSE {concat: ' since ', {utc_text: k.paused_at}} END,
                     CASE WHEN k.pause_reason IS NULL THEN '' ELSE {concat: ': ', k.pause_reason} END}
+                WHEN k.tripped_at IS NOT NULL THEN {concat: 'the breaker of limit ', k.name, ' is ', CASE
+                    WHEN k.retries_at > {clock} THEN {concat: 'open since ', {utc_text: k.tripped_at}, ' until ', {utc_text: k.retries_at}}
+                    WHEN EXISTS (SELECT 1 FROM qflow.task_instance x WHERE x.id = k.probe AND x.fence = k.probe_fence)
+                    THEN {concat: 'half-open, and task ', k.probe, ' tries'} ELSE 'half-open, and one task tries next' END,
+                    CASE WHEN k.trip_reason IS NULL THEN '' ELSE {concat: ': ', k.trip_reason} END}
                 WHEN k.used + m.weight <= k.capacity
                 THEN {concat: 'waits for limit ', k.name, ' until ', {utc_text: k.frees_at}, ': its rate is used up'}
                 ELSE {concat: 'waits for limit ', k.name, ': ', k.used, ' of ', k.capacity, ' slots in use, the oldest by task ',
                     COALESCE((SELECT MIN(x.id) FROM qflow.lane_limit y JOIN qflow.task_instance x ON x.lane = y.lane
                         AND x.state IN ({task.RESERVED}, {task.RUNNING}) WHERE y.name = k.name), 0)} END)
             FROM qflow.lane_limit m JOIN qflow.limit_key k ON k.name = m.name
-            WHERE m.lane = l.id AND (k.used + m.weight > k.capacity OR k.resumes_at > {clock} OR k.frees_at > {clock}))
+            WHERE m.lane = l.id AND (k.used + m.weight > k.capacity OR k.resumes_at > {clock} OR k.frees_at > {clock} OR k.tripped_at IS NOT NULL))
         END AS reason
 FROM qflow.lane l
 ;
@@ -269,7 +274,10 @@ SELECT k.name, k.capacity AS slots, k.used, k.source,
         WHERE m.name = k.name AND t.state = {task.READY}) AS waiting,
     {instant: k.updated_at} AS updated_at, k.rates, {instant: k.frees_at} AS frees_at,
     CASE WHEN k.paused_at IS NULL THEN {instant: k.resumes_at} END AS resumes_at, k.pause_reason, k.set_by, k.note,
-    {instant: k.paused_at} AS paused_at, k.paused_by
+    {instant: k.paused_at} AS paused_at, k.paused_by, k.breaker,
+    CASE WHEN k.breaker IS NULL THEN NULL WHEN k.tripped_at IS NULL THEN 'CLOSED' WHEN k.retries_at > {clock} THEN 'OPEN'
+        ELSE 'HALF_OPEN' END AS breaker_state,
+    {instant: k.tripped_at} AS tripped_at, {instant: k.retries_at} AS retries_at, k.trip_reason
 FROM qflow.limit_key k
 ;
 {only: sqlite DROP VIEW IF EXISTS qflow.daemons}

@@ -1,0 +1,76 @@
+"""Breakers through real daemons: the task that tries is killed with its daemon, again and again, and nothing is stuck."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.faults.conftest import House, family, side_by_side
+from tests.support.daemon import Daemon, until
+
+pytestmark = [pytest.mark.fault, pytest.mark.slow]
+KILLS, TASKS = 3, 8
+JOBS = """
+import pathlib
+
+@job(limits={"vendor:quotes": 1}, retries=1000, retry_delay="100ms", backoff="fixed")
+def quotes(vendor: str):
+    note("start")
+    state = pathlib.Path(vendor).read_text()
+    if state == "down":
+        raise ConnectionError("the vendor hung up")
+    if state == "slow":
+        note("slow")
+        spend(60)
+"""
+CONFIG = (
+    '[limits]\n"vendor:quotes" = {slots = 4, breaker = {failures = "3/min", open = "1s", on = ["ConnectionError"]}}'
+)
+STATE = "SELECT breaker_state FROM qflow.limits"
+
+
+def test_a_breaker_lets_one_task_try_and_whoever_kills_it_never_stays_stuck(houses: list[House]) -> None:
+    side_by_side(_kill_who_tries, houses)
+
+
+def _kill_who_tries(house: House) -> None:
+    house.more, house.config = JOBS, CONFIG
+    vendor = house.folder / "vendor"
+    vendor.write_text("down")
+    daemons = [house.daemon(name).start() for name in "ab"]
+    house.submit(job="quotes", params=f'{{"vendor": "{vendor}"}}', count=TASKS)
+    reasons = "SELECT DISTINCT wait_reason FROM qflow.tasks WHERE state = 'READY'"
+    text = until(
+        lambda: next((text for (text,) in house.sql(reasons) if text and "is open since" in text), None),
+        20,
+        what="tasks say that the breaker is open",
+        every_s=0.02,
+    )
+    assert text.startswith("the breaker of limit vendor:quotes is open since 20")
+    assert "3/min failures, the last of task " in text
+    assert text.endswith(": ConnectionError: the vendor hung up")
+    vendor.write_text("slow")
+    for kill in range(1, KILLS + 1):
+        until(lambda kill=kill: len(house.ledger.notes("slow")) >= kill, 30, what=f"try {kill} of a task")  # type: ignore[misc]
+        tries = house.ledger.notes("slow")
+        assert len(tries) == kill, "one at a time"
+        assert house.one(STATE) == "HALF_OPEN"
+        if kill == KILLS:
+            vendor.write_text("up")
+        _daemon_of(daemons, tries[-1].pid).kill()
+        for daemon in daemons:
+            if not daemon.is_running:
+                daemon.start()
+    house.drain(40)
+    assert [daemon.stop() for daemon in daemons] == [0, 0]
+    house.check()
+    assert house.states() == {"SUCCESS": TASKS}
+    assert house.sql("SELECT used, breaker_state, probe FROM qflow.limits JOIN qflow.limit_key USING (name, used)") == [
+        (0, "CLOSED", None)
+    ]
+    assert house.logs().count("the breaker of limit vendor:quotes has opened") == 1
+    assert house.logs().count("the breaker of limit vendor:quotes has closed") == 1
+
+
+def _daemon_of(daemons: list[Daemon], worker: int) -> Daemon:
+    [daemon] = [each for each in daemons if worker in family(each.pid)]
+    return daemon
