@@ -9,6 +9,7 @@ import os
 import random
 import signal
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -21,18 +22,20 @@ pytestmark = [pytest.mark.fault, pytest.mark.slow]
 SEED = int(os.environ.get("QFLOWD_CHAOS_SEED") or random.randrange(10**6))
 CHAOS_S = float(os.environ.get("QFLOWD_CHAOS_S") or 12)
 WORKFLOWS, INSTANCES = 6, 36
+STARTS = 0.08  # share of the tasks that start another workflow
 JOBS = ["step"] * 8 + ["flaky"] * 2 + ["broken"]
 Graph = dict[str, dict[str, Any]]
 
 
-def random_graph(chance: random.Random) -> Graph:
-    """Task key -> job, seconds, after, rule, when, may_fail."""
+def random_graph(chance: random.Random, others: Sequence[str]) -> Graph:
+    """Task key -> job, seconds, after, rule, when, may_fail; `starts`: one of `others` in place of the job, or None."""
     graph: Graph = {}
     for number in range(chance.randint(5, 12)):
         parents = chance.sample(sorted(graph), min(len(graph), chance.choice([0, 1, 1, 2, 3])))
         seconds = chance.choice([0, 0, 0.01, 0.05, 0.3])
         rule = chance.choice(["all_success", *RULES]) if parents else "all_success"
         spec = {"job": chance.choice(JOBS), "seconds": seconds, "after": parents, "rule": rule}
+        spec["starts"] = chance.choice(others) if others and chance.random() < STARTS else None
         graph[f"t{number}"] = spec | {"when": chance.random() < 0.9, "may_fail": chance.random() < 0.3}
     return graph
 
@@ -43,17 +46,23 @@ def as_file(key: str, graph: Graph) -> str:
         after = f", after: [{', '.join(spec['after'])}], trigger_rule: {spec['rule']}" if spec["after"] else ""
         when = "" if spec["when"] else ", when: instance.id < 0"
         after += ", on_failure: continue" if spec["may_fail"] else ""
-        lines.append(f"  {task}: {{job: {spec['job']}, params: {{seconds: {spec['seconds']}}}{after}{when}}}")
+        what = f"job: {spec['job']}, params: {{seconds: {spec['seconds']}}}"
+        what = f"workflow: {spec['starts']}" if spec["starts"] else what
+        lines.append(f"  {task}: {{{what}{after}{when}}}")
     return "\n".join(lines) + "\n"
 
 
-def expected_states(graph: Graph) -> dict[str, str]:
-    """The plain model: what a task comes to depends on its job, its rule and its parents alone."""
+def expected_states(graph: Graph, ends: Mapping[str, str]) -> dict[str, str]:
+    """The plain model: what a task comes to depends on its job, its rule and its parents alone.
+
+    `ends`: of tasks that started an instance, what that came to.
+    """
     states: dict[str, str] = {}
     for task, spec in graph.items():
         before = ["TOLERATED" if states[p] == "FAILED" and graph[p]["may_fail"] else states[p] for p in spec["after"]]
         unrun = unrun_state(spec["rule"], [(state, True) for state in before])
         end = "FAILED" if spec["job"] == "broken" else "SUCCESS"
+        end = ends.get(task, "not started") if spec["starts"] else end
         states[task] = unrun or (end if spec["when"] else "SKIPPED")
     return states
 
@@ -65,7 +74,9 @@ def test_whatever_happens_to_daemons_all_work_ends_as_the_model_says(houses: lis
 
 def _chaos(house: House) -> None:
     chance = random.Random(SEED)
-    graphs = {f"w{number}": random_graph(chance) for number in range(WORKFLOWS)}
+    graphs: dict[str, Graph] = {}
+    for number in range(WORKFLOWS):
+        graphs[f"w{number}"] = random_graph(chance, sorted(graphs))
     house.workflows = {f"{key}.yaml": as_file(key, graph) for key, graph in graphs.items()}
     # Two daemons of one host, and one of another as far as lock files go.
     daemons = [house.daemon(name, is_neighbour=name != "c", processes=1).start() for name in "abc"]
@@ -137,8 +148,14 @@ def _compare(house: House, graphs: dict[str, Graph], kinds: dict[int, str]) -> N
         "SELECT id, instance_id, task, state, reason FROM qflow.tasks"
     ):
         rows.setdefault(instance, {})[task] = (number, state, reason)
+    ends: dict[int, dict[str, str]] = {}
+    started = "SELECT i.id, i.workflow, i.state, t.instance_id, t.task FROM qflow.instances i JOIN qflow.tasks t ON t.id = i.parent_task_id"
+    for child, key, state, parent, task in house.sql(started):
+        assert task not in ends.setdefault(parent, {}), f"task {task} of instance {parent} started two instances"
+        ends[parent][task] = state
+        kinds = kinds | {child: key}
     for instance, key in kinds.items():
-        expected = expected_states(graphs[key])
+        expected = expected_states(graphs[key], ends.get(instance, {}))
         found = rows.get(instance, {})
         if any(reason in ("poison", "lost") for _, _, reason in found.values()):
             continue  # killed three times in its course; the invariants hold for it as well
@@ -149,6 +166,7 @@ def _compare(house: House, graphs: dict[str, Graph], kinds: dict[int, str]) -> N
             for task, spec in graphs[key].items()
             for parent in spec["after"]
             if expected[parent] == "SUCCESS" and spec["rule"] != "any_success"
+            if not spec["starts"] and not graphs[key][parent]["starts"]  # these have no notes of their own
         ]
     wrong += house.ledger.disorder(edges)
     assert not wrong, f"seed {SEED}:\n" + "\n".join(wrong[:10])
