@@ -128,3 +128,30 @@ def _run_until_idle(house: House) -> None:
     daemon.start("--until-idle", ready=False)
     assert daemon.wait(60) == 0, daemon.log()
     assert house.one(f"SELECT state FROM qflow.instances WHERE id = {number}") == "SUCCESS"
+
+
+def test_a_pause_reaches_every_level_though_daemons_are_killed_while_they_pass_it_on(nightly: list[House]) -> None:
+    for house in nightly:
+        house.workflows["load.yaml"] = LOAD.replace("seconds: 0.02", "seconds: 1")
+    side_by_side(_pause, nightly)
+
+
+def _pause(house: House) -> None:
+    daemon = house.daemon(lease="60s")
+    daemon.start()
+    [number] = house.submit("above")
+    until(lambda: house.one("SELECT count(*) FROM qflow.tasks WHERE state = 'RUNNING'") == 1, 30)
+    for action, state in (("pause", "PAUSED"), ("resume", "RUNNING")):
+        daemon.kill()
+        daemon.wait()
+        daemon.env["QFLOWD_FAULT"] = "tell_child:after_commit:1:kill"
+        daemon.start(ready=False)
+        house.sql(f"INSERT INTO qflow.commands (action, instance_id) VALUES ('{action}', {number})")
+        assert daemon.wait(30) == -9, daemon.log()
+        del daemon.env["QFLOWD_FAULT"]
+        daemon.start()
+        until(lambda state=state: house.one(f"SELECT count(*) FROM qflow.instances WHERE state = '{state}'") == 3, 30)
+    house.drain(60)
+    assert house.states() == {"SUCCESS": 1 + 3 + 2 * 2}
+    assert daemon.stop() == 0
+    house.check()
