@@ -37,6 +37,7 @@ from qflowd.engine.saga import Compensate
 from qflowd.engine.schedules import Schedules
 from qflowd.engine.service import Topics
 from qflowd.engine.sweep import Sweep
+from qflowd.engine.task_sweep import TaskSweep
 from qflowd.engine.timers import Timers
 from qflowd.engine.turns import Turns
 from qflowd.engine.workflow_store import pool_of_task
@@ -187,6 +188,7 @@ class Harness:
             Timers(store, topics),
             Admit(store, intake, lanes, topics),
             Sweep(store, topics),
+            TaskSweep(store, topics),
             Turns(store, plans, lanes, jobs, topics),
             Children(store, plans, topics, lambda: DAEMON_ID),
             Compensate(store, plans, lanes, jobs, topics),

@@ -36,6 +36,7 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "retry": "Run failed tasks of instances again, and what depends on them.",
         "compensate": "Undo what instances that have ended did, by the compensations of their tasks.",
         "rerun": "Run one task again, and all that depends on it, whatever they came to.",
+        "trigger": "Run one task now, although it waits for a time or is paused; of a workflow, run it alone.",
         "skip": "Let an instance continue without one of its tasks.",
         "pause": "Let nothing more of instances, or of a workflow, begin; what runs ends.",
         "resume": "Let paused instances, or a workflow, continue; start those that were submitted with --hold.",
@@ -64,7 +65,7 @@ COMMANDS: Final = {name: about for commands in GROUPS.values() for name, about i
 MODULES: Final = {
     **dict.fromkeys(("ps", "workflows", "schedules", "jobs", "plugins", "daemons", "pools"), "lists"),
     **dict.fromkeys(("terminate", "stop", "retry", "compensate", "pause", "resume", "start", "handle"), "instances"),
-    **dict.fromkeys(("rerun", "skip"), "redo"),
+    **dict.fromkeys(("rerun", "trigger", "skip"), "redo"),
 }
 
 

@@ -21,7 +21,7 @@ NO_WORKFLOW: Final = (
     "compensate",
     "handle",
 )  # are not done to a workflow itself: --workflow selects its instances
-OF_TASKS: Final = ("retry", "handle")
+OF_TASKS: Final = ("pause", "resume", "retry", "handle")
 PATTERN: Final = frozenset("*?[")
 
 

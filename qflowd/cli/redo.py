@@ -1,4 +1,4 @@
-"""`qflowd rerun` and `qflowd skip`: commands on one task of an instance."""
+"""`qflowd rerun`, `trigger` and `skip`: commands on one task."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from qflowd.cli import exits
 from qflowd.cli.commands import COMMANDS
 from qflowd.cli.control import command_options, send
 from qflowd.cli.printing import print_json
-from qflowd.cli.session import open_client, set_option
+from qflowd.cli.session import merged, open_client, params_options, set_option
 
 
 @click.command(help=f"{COMMANDS['rerun']}\n\nAn instance that has ended is open again. `retry` runs only what failed.")
@@ -18,7 +18,8 @@ from qflowd.cli.session import open_client, set_option
 @command_options
 def rerun(*, id: int, task: str, pairs: dict[str, Any], **options: Any) -> int:
     """See `help` above."""
-    return _send("rerun", id, task, {"set": pairs} if pairs else None, **options)
+    target = {"instance_id": id, "task": task} | ({"args": {"set": pairs}} if pairs else {})
+    return _send("rerun", target, **options)
 
 
 @click.command(help=f"{COMMANDS['skip']}\n\nWhat comes after it runs, as if it had succeeded without output.")
@@ -27,27 +28,45 @@ def rerun(*, id: int, task: str, pairs: dict[str, Any], **options: Any) -> int:
 @command_options
 def skip(*, id: int, task: str, **options: Any) -> int:
     """See `help` above."""
-    return _send("skip", id, task, None, **options)
+    return _send("skip", {"instance_id": id, "task": task}, **options)
 
 
-def _send(
-    action: str,
-    number: int,
-    task: str,
-    args: dict[str, Any] | None,
-    reason: str | None,
+@click.command(help=f"{COMMANDS['trigger']}\n\nWithout ID, a new instance runs the task, and skips all others.")
+@click.argument("id", type=int, required=False)
+@click.option("--task", required=True, help="Key of the task.")
+@click.option("--workflow", help="Its workflow, instead of ID.")
+@params_options
+@command_options
+def trigger(
     *,
-    no_wait: bool,
-    as_json: bool,
+    id: int | None,
+    task: str,
+    workflow: str | None,
+    given: dict[str, Any] | None,
+    pairs: dict[str, Any],
+    **options: Any,
 ) -> int:
-    target = {"instance_id": number, "task": task} | ({"args": args} if args else {})
+    """See `help` above."""
+    params = merged(given, pairs)
+    if (id is None) == (workflow is None):
+        raise click.UsageError("name either an instance by ID, or a workflow by --workflow")
+    if id is not None and params is not None:
+        raise click.UsageError("params are for --workflow; `qflowd rerun ID --set` changes those of a task")
+    target: dict[str, Any] = {"instance_id": id} if workflow is None else {"workflow": workflow}
+    return _send("trigger", target | {"task": task} | ({"args": {"params": params}} if params else {}), **options)
+
+
+def _send(action: str, target: dict[str, Any], reason: str | None, *, no_wait: bool, as_json: bool) -> int:
+    name = target.get("instance_id") or target["workflow"]
     with open_client() as client:
         [answer] = send(client, action, [target], reason, no_wait=no_wait)
     if as_json:
         print_json(answer)
     if error := answer.get("error"):
-        exits.say(f"{action} {number}: {error}")
+        exits.say(f"{action} {name}: {error}")
         return exits.ERROR
     if not as_json:
-        click.echo(f"{action} {number}: {'asked' if answer['state'] == 'NEW' else 'done'}")
+        made = answer.get("result") if target.get("instance_id") is None else None
+        done = f"instance {made['instance_id']}" if isinstance(made, dict) else "done"
+        click.echo(f"{action} {name}: {'asked' if answer['state'] == 'NEW' else done}")
     return exits.OK

@@ -150,12 +150,19 @@ class Instance:
             self.wait(timeout)
         return answer
 
-    def retry(self, reason: str | None = None, *, timeout: float | None = 30.0) -> Answer:
-        """Run its failed tasks again, and what was not run because of them.
+    def retry(self, reason: str | None = None, *, task: str | None = None, timeout: float | None = 30.0) -> Answer:
+        """Run its failed tasks again (or this one), and what was not run because of them.
 
         Raises: Rejected if there is nothing to retry; TimeoutError; StoreUnavailable.
         """
-        return self._client.command("retry", self._resolve(), reason=reason, timeout=timeout)
+        return self._client.command("retry", self._resolve(), task=task, reason=reason, timeout=timeout)
+
+    def trigger(self, task: str, reason: str | None = None, *, timeout: float | None = 30.0) -> Answer:
+        """Let a task run now that waits for a time (a retry, a delay) or is paused; its pause is over in this instance.
+
+        Raises: Rejected if it waits for other tasks, is being run, or has ended; TimeoutError; StoreUnavailable.
+        """
+        return self._client.command("trigger", self._resolve(), task=task, reason=reason, timeout=timeout)
 
     def compensate(self, reason: str | None = None, *, timeout: float | None = 30.0) -> Answer:
         """Undo what its tasks did, now that it has ended; `wait()` then waits until that is done.
@@ -200,12 +207,15 @@ class Instance:
         """
         return self._client.command("handle", self._resolve(), task=task, reason=note, timeout=timeout)
 
-    def pause(self, reason: str | None = None, *, timeout: float | None = 30.0) -> Answer:
+    def pause(self, reason: str | None = None, *, task: str | None = None, timeout: float | None = 30.0) -> Answer:
         """Let nothing more of it begin: what runs ends, what is ready is HELD, and its timeout stands still.
 
-        Raises: Rejected if it is not RUNNING; TimeoutError; StoreUnavailable.
+        Args:
+            task: let only this task not begin; all else continues, and the timeout runs.
+
+        Raises: Rejected if it is not RUNNING, or the task has ended; TimeoutError; StoreUnavailable.
         """
-        return self._client.command("pause", self._resolve(), reason=reason, timeout=timeout)
+        return self._client.command("pause", self._resolve(), task=task, reason=reason, timeout=timeout)
 
     def start(self, reason: str | None = None, *, timeout: float | None = 30.0) -> Answer:
         """Start it, where it was submitted with `hold`.
@@ -214,12 +224,12 @@ class Instance:
         """
         return self._client.command("start", self._resolve(), reason=reason, timeout=timeout)
 
-    def resume(self, reason: str | None = None, *, timeout: float | None = 30.0) -> Answer:
-        """Let it continue where it was paused; start it, where it was submitted with `hold`.
+    def resume(self, reason: str | None = None, *, task: str | None = None, timeout: float | None = 30.0) -> Answer:
+        """Let it (or this one task) continue where it was paused; start it, where it was submitted with `hold`.
 
         Raises: Rejected if it is neither; TimeoutError; StoreUnavailable.
         """
-        return self._client.command("resume", self._resolve(), reason=reason, timeout=timeout)
+        return self._client.command("resume", self._resolve(), task=task, reason=reason, timeout=timeout)
 
     def _output(self, number: int, task: str) -> Json:
         rows = self._client.read_all("show_outputs", instance_id=number, task=task)

@@ -1,5 +1,6 @@
 """The controller of one workflow: its versions, which of them runs, and whether any does."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from qflowd.client.records import Answer
@@ -102,7 +103,50 @@ class StoredWorkflow:
         """
         return self._command("unarchive", reason, timeout)
 
-    def _command(
-        self, action: str, reason: str | None, timeout: float | None, args: dict[str, Any] | None = None
+    def pause(self, reason: str | None = None, *, task: str | None = None, timeout: float | None = 30.0) -> Answer:
+        """Let its schedule and its instances stand still, or hold one task in all instances, later ones included.
+
+        Raises: as `Client.command`.
+        """
+        return self._command("pause", reason, timeout, task=task)
+
+    def resume(self, reason: str | None = None, *, task: str | None = None, timeout: float | None = 30.0) -> Answer:
+        """Undo `pause`; what was paused by itself stays so.
+
+        Raises: as `Client.command`.
+        """
+        return self._command("resume", reason, timeout, task=task)
+
+    def retry(self, reason: str | None = None, *, task: str | None = None, timeout: float | None = 30.0) -> Answer:
+        """Retry its failed instances, or this task of them.
+
+        Raises: as `Client.command`.
+        """
+        return self._command("retry", reason, timeout, task=task)
+
+    def trigger(
+        self,
+        task: str,
+        reason: str | None = None,
+        *,
+        params: Mapping[str, Any] | None = None,
+        timeout: float | None = 30.0,
     ) -> Answer:
-        return self._client.command(action, workflow=self.key, args=args, reason=reason, timeout=timeout)
+        """Run one task of it alone, in a new instance that skips all others: `Answer.result["instance_id"]`.
+
+        Args:
+            params: of the instance.
+
+        Raises: as `Client.command`.
+        """
+        return self._command("trigger", reason, timeout, {"params": dict(params)} if params else None, task=task)
+
+    def _command(
+        self,
+        action: str,
+        reason: str | None,
+        timeout: float | None,
+        args: dict[str, Any] | None = None,
+        task: str | None = None,
+    ) -> Answer:
+        return self._client.command(action, workflow=self.key, task=task, args=args, reason=reason, timeout=timeout)

@@ -31,6 +31,7 @@ from qflowd.engine.saga import Compensate
 from qflowd.engine.schedules import Schedules
 from qflowd.engine.service import Service, ServiceThread, Topics, back_off
 from qflowd.engine.sweep import Sweep
+from qflowd.engine.task_sweep import TaskSweep
 from qflowd.engine.timers import Timers
 from qflowd.engine.turns import Turns
 from qflowd.engine.watch import Watch
@@ -171,12 +172,9 @@ class Daemon:
         return Backends({**dict.fromkeys(config.pools, processes), **others})
 
     def _build_executor(self, instances: Instances) -> Executor:
+        shared = self.store, self._backends, instances, self._lanes, self.topics
         return Executor(
-            self.store,
-            self._backends,
-            instances,
-            self._lanes,
-            self.topics,
+            *shared,
             daemon_id=lambda: self.identity.id,
             pools=self._config.pools,
             holds_lease=lambda: self.lease.is_held,
@@ -194,6 +192,7 @@ class Daemon:
             Admit(store, self._intake, self._lanes, topics),
             Commands(store, self._plans, self._lanes, self._jobs, topics),
             Sweep(store, topics),
+            TaskSweep(store, topics),
             Turns(store, self._plans, self._lanes, self._jobs, topics),
             Children(store, self._plans, topics, lambda: identity.id),
             Compensate(store, self._plans, self._lanes, self._jobs, topics),

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from qflowd.define.selection import OPEN, Selection
-from qflowd.engine.control import VERBS, Caches, Command, NotPossible, Verb, one_workflow
+from qflowd.engine.control import VERBS, Caches, Command, NotPossible, Verb, find_verb, one_workflow
 from qflowd.engine.handle import LONG_AGO, failures_of
 from qflowd.engine.request import Refused
 from qflowd.model import jsontext
@@ -52,6 +52,9 @@ WORKFLOW_VERBS: dict[str, WorkflowVerb] = {
 }
 
 
+WORKFLOW_TASK_VERBS: dict[str, WorkflowVerb] = {}  # of commands that name a task
+
+
 def is_bulk(command: Command) -> bool:
     """Whether a command is for many instances."""
     if command.selection is not None:
@@ -88,6 +91,13 @@ def step(tx: Tx, command: Command, caches: Caches) -> BulkStep:
     return BulkStep({**bulk.about, **result}, tuple(topics), is_last)
 
 
+def _scope_of(command: Command) -> WorkflowVerb:
+    """What an action does to a workflow, or to one task of it."""
+    if command.names_task and command.action in WORKFLOW_TASK_VERBS:
+        return WORKFLOW_TASK_VERBS[command.action]
+    return WORKFLOW_VERBS[command.action]
+
+
 class _Bulk:
     """A command for many instances, in one transaction."""
 
@@ -100,12 +110,12 @@ class _Bulk:
             self.action, self.selection = command.action, command.selection
             self.refusal: str | None = f"no instance matches {self.selection}; `qflowd ps` lists those there are"
         else:
-            self.scope = WORKFLOW_VERBS[command.action]
+            self.scope = _scope_of(command)
             self.workflow = one_workflow(tx, command)
             self.action, self.selection = self.scope.action, Selection(states=self.scope.states)
             self.refusal = self.scope.refusal and self.scope.refusal.format(workflow=command.workflow)
             self.about = {"workflow": command.workflow}
-        verb = VERBS.get(self.action)
+        verb = find_verb(command._replace(action=self.action))
         if verb is None or not verb.batch:
             able = sorted(action for action, verb in VERBS.items() if verb.batch)
             raise Refused(f"{self.action} does not take a filter; there are {', '.join(able)}")
@@ -149,7 +159,8 @@ class _Bulk:
     def _has(self, row: Any) -> bool:
         if self.workflow is not None and row.definition_id != self.workflow.id:
             return False
-        if self.scope is not None and self.action == "resume" and not row.pause_scope:
+        is_whole = self.scope is not None and not self.command.names_task
+        if is_whole and self.action == "resume" and not row.pause_scope:
             return False  # a person paused this very instance
         return self.selection.has(row)
 

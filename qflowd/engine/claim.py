@@ -190,12 +190,12 @@ class Claimer:
         return self._heads
 
     def _take(self, tx: Tx, head: Head, lane: Lane, wanted: int, owner: int) -> list[Claimed]:
-        """Up to so many rows of a lane. Those of paused instances become HELD when they are met here."""
+        """Up to so many rows of a lane. Those of paused instances and tasks become HELD when they are met here."""
         for _ in range(LOOKS_PAST_PAUSED):
             rows = taken = claim_rows(tx, lane, wanted, owner)
-            if taken and head.has_pauses:
+            if taken and head.may_be_paused:
                 self.may_have_left = True
-                rows = hold_paused(tx, taken)
+                rows = hold_paused(tx, head, taken)
             if rows:
                 lane.has_solo = any(row.solo for row in rows)
                 return rows
@@ -274,12 +274,24 @@ def claim_rows(tx: Tx, lane: Lane, wanted: int, owner: int) -> list[Claimed]:
     return rows
 
 
-def hold_paused(tx: Tx, taken: list[Claimed]) -> list[Claimed]:
-    """Of rows that were claimed in this transaction, those of paused instances become HELD. Returns the others."""
-    paused = {row.id for row in tx.run("lock_paused", rows=sorted({(instance_of(row.id),) for row in taken}))}
-    if held := sorted((row.id, row.fence) for row in taken if instance_of(row.id) in paused):
+def hold_paused(tx: Tx, head: Head, taken: list[Claimed]) -> list[Claimed]:
+    """Of rows that were claimed in this transaction, those of paused instances and tasks become HELD. Returns the others."""
+    paused = _rows_of_paused_tasks(tx, taken) if head.has_paused_tasks else set()
+    if head.has_pauses:
+        instances = {row.id for row in tx.run("lock_paused", rows=sorted({(instance_of(row.id),) for row in taken}))}
+        paused |= {row.id for row in taken if instance_of(row.id) in instances}
+    if held := sorted((row.id, row.fence) for row in taken if row.id in paused):
         tx.run("hold_tasks", rows=held)
-    return [row for row in taken if instance_of(row.id) not in paused]
+    return [row for row in taken if row.id not in paused]
+
+
+def _rows_of_paused_tasks(tx: Tx, taken: list[Claimed]) -> set[int]:
+    """Those of these rows whose task is paused, and stays so until this transaction has ended."""
+    rows = sorted((row.id, row.node) for row in taken)
+    if paused := tx.run("find_paused_rows", rows=rows):
+        tx.run("lock_paused_tasks", rows=sorted({(row.definition_id, row.instance_id, row.task) for row in paused}))
+        paused = tx.run("find_paused_rows", rows=rows)  # once more: one may have been resumed in between
+    return {row.id for row in paused}
 
 
 def _inserted(lane: Lane, row: Claimed, now: datetime) -> tuple[Any, ...]:

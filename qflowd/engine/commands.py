@@ -16,6 +16,7 @@ from qflowd.engine import (  # noqa: F401 - each adds its verbs
     handle,
     limit_commands,
     pause,
+    pause_task,
     pause_workflow,
     retry,
     schedules,
@@ -23,10 +24,20 @@ from qflowd.engine import (  # noqa: F401 - each adds its verbs
     start,
     task_definitions,
     terminate,
+    trigger,
     versions,
 )
 from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
-from qflowd.engine.control import VERBS, Caches, Command, LanesMissing, Later, NotPossible, read_command
+from qflowd.engine.control import (
+    VERBS,
+    Caches,
+    Command,
+    LanesMissing,
+    Later,
+    NotPossible,
+    find_verb,
+    read_command,
+)
 from qflowd.engine.instances import Instances
 from qflowd.engine.request import LONGEST_ERROR, Refused
 from qflowd.engine.service import Topics, log_refused
@@ -89,7 +100,7 @@ class Commands:
             return self._take_step(tx, command)
         if command.is_dry_run:
             raise Refused("args: dry_run is for commands with a filter, or for a workflow's instances")
-        verb = VERBS.get(command.action)
+        verb = find_verb(command)
         if verb is None:
             is_later = command.action in LATER_ACTIONS
             what = "action {!r} is not supported yet" if is_later else "there is no action {!r}"

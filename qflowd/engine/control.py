@@ -48,6 +48,11 @@ class Command(NamedTuple):
     task_ids: tuple[int, ...] = ()  # a step of a command for failures: those of the instance
 
     @property
+    def names_task(self) -> bool:
+        """It is for one task, rather than for a whole instance or workflow."""
+        return self.task is not None or self.task_id is not None
+
+    @property
     def is_dry_run(self) -> bool:
         """Only tell what would be touched."""
         return bool(self.args and self.args.get("dry_run"))
@@ -105,19 +110,27 @@ class Verb(NamedTuple):
 
 
 VERBS: dict[str, Verb] = {}
+TASK_VERBS: dict[str, Verb] = {}  # of actions that do something else to one task than to an instance
 
 
-def verb(action: str, **about: Any) -> Callable[[CarryOut], CarryOut]:
+def verb(action: str, *, of_task: bool = False, **about: Any) -> Callable[[CarryOut], CarryOut]:
     """Register a function as what an action does: it is called with the transaction, the command and what `needs` found.
 
-    `about`: the other fields of Verb.
+    `of_task`: where the command names a task. `about`: the other fields of Verb.
     """
 
     def register(carry_out: CarryOut) -> CarryOut:
-        VERBS[action] = Verb(carry_out, **about)
+        (TASK_VERBS if of_task else VERBS)[action] = Verb(carry_out, **about)
         return carry_out
 
     return register
+
+
+def find_verb(command: Command) -> Verb | None:
+    """The verb of a command; None if there is no such action."""
+    if command.names_task and command.action in TASK_VERBS:
+        return TASK_VERBS[command.action]
+    return VERBS.get(command.action)
 
 
 def read_command(row: Any) -> Command:

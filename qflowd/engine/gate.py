@@ -12,13 +12,19 @@ LONGEST_SHUT_S = 0.8  # a pause may be lifted, or a limit raised
 
 
 class Head(NamedTuple):
-    """A lane with READY rows: the first one's priority (negated), the lane's flags, whether any instance is paused."""
+    """A lane with READY rows: the first one's priority (negated), the lane's flags, whether any instance or task is paused."""
 
     lane: int
     priority: int
     is_paused: int = 0
     has_limits: int = 0
     has_pauses: int = 0
+    has_paused_tasks: int = 0
+
+    @property
+    def may_be_paused(self) -> bool:
+        """Rows that are claimed must be asked whether they are paused."""
+        return bool(self.has_pauses or self.has_paused_tasks)
 
 
 class Gate:

@@ -130,6 +130,8 @@ class Intake:
             definition = definitions.get((admission.request.tenant, admission.request.workflow))
             if definition is not None and definition.paused_at is not None:
                 paused[admission.request.id] = definition
+        if any(definition is not None and definition.paused_tasks for definition in definitions.values()):
+            begin = None  # a claim finds out which rows may begin
         insert_work(tx, [admission for admission in admissions if admission.request.id not in paused], lane_ids, begin)
         if paused:
             standing = [admission for admission in admissions if admission.request.id in paused]

@@ -19,7 +19,7 @@ from qflowd.engine.control import (
 )
 from qflowd.engine.start import start_held
 from qflowd.engine.timers import DEADLINE
-from qflowd.model.ids import ORDINALS, key_range
+from qflowd.model.ids import ORDINALS, instance_of, key_range
 from qflowd.model.states import InstanceState
 from qflowd.store.tx import Tx
 
@@ -82,22 +82,22 @@ def hold_rows(tx: Tx, first: int, last: int) -> None:
 
 def end_pausing(tx: Tx, instance: Any) -> int:
     """The sweep is over if nothing is ready, or reserved: that may come back without having begun."""
-    return _settle(tx, instance, "count_unheld")
+    return _settle(tx, instance, tx.one("count_unheld", **key_range(instance.id)).tasks)
 
 
 def free_rows(tx: Tx, first: int, last: int) -> None:
-    """Make the HELD rows of a range of task ids ready again."""
-    tx.run("free_held_tasks", first=first, last=last)
+    """Make the HELD rows of a range of task ids ready again, but for those of tasks that are paused by themselves."""
+    tx.run("free_held_tasks", instance_id=instance_of(first), first=first, last=last)
 
 
 def end_resuming(tx: Tx, instance: Any) -> int:
     """The sweep is over if nothing is HELD."""
-    return _settle(tx, instance, "count_still_held")
+    left = tx.one("count_still_held", instance_id=instance.id, **key_range(instance.id)).tasks
+    return _settle(tx, instance, left)
 
 
-def _settle(tx: Tx, instance: Any, count: str) -> int:
-    """Take the flag off if the statement counts no rows. Returns how many it counts."""
-    left = int(tx.one(count, **key_range(instance.id)).tasks)
+def _settle(tx: Tx, instance: Any, left: int) -> int:
+    """Take the flag off if no rows are left. Returns how many are."""
     if not left:
         tx.run("clear_intent", id=instance.id)
     return left

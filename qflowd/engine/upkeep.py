@@ -6,6 +6,7 @@ what running tasks ask for, and compares what is held here with what the databas
 
 import logging
 from collections.abc import Callable
+from typing import Any
 
 from qflowd.engine.finish import finish
 from qflowd.engine.harvest import Harvest
@@ -47,6 +48,7 @@ class Upkeep:
         self._has_intents = False  # some instance was flagged, and not looked at yet
         self._look_at = 0.0
         self._terminating: set[int] = set()  # instances, at the last look
+        self._paused_tasks: list[Any] = []  # rows of `list_paused_tasks`, at the last look
 
     def note_intents(self) -> None:
         """Some instance is to be terminated or paused. Safe from any thread."""
@@ -83,7 +85,7 @@ class Upkeep:
         self._has_intents = False  # before the look: what is noted after it needs another
         self._look_at = boottime() + INTENTS_S
         try:
-            rows = self._store.read(lambda tx: tx.run("list_intents"))
+            rows, tasks = self._store.read(lambda tx: (tx.run("list_intents"), tx.run("list_paused_tasks")))
         except StoreUnavailable:
             self._has_intents = True
             raise
@@ -93,10 +95,28 @@ class Upkeep:
         self._backends.stop([number for number in held if instance_of(number) in aborted or not self._runs_on(number)])
         if paused := {row.id for row in rows if row.intent == Intent.PAUSE}:
             self._backends.give_back(self._held_of(paused))
+        if tasks:
+            self._backends.give_back(self._held_of_tasks(tasks))
+        if paused or tasks != self._paused_tasks:
             self._on_pause()
+        self._paused_tasks = tasks
 
     def _held_of(self, instances: set[int]) -> list[int]:
         return [number for number in self._harvest.held if instance_of(number) in instances] if instances else []
+
+    def _held_of_tasks(self, paused: list[Any]) -> list[int]:
+        """What is held here of tasks that are paused: rows of `list_paused_tasks`. One of an instance overrules its workflow's."""
+        is_paused = {(row.definition_id, row.instance_id, row.task): bool(row.is_paused) for row in paused}
+        held = []
+        for number, (row, *_) in self._harvest.held.items():
+            try:
+                plan = self._instances[instance_of(number)].plan
+            except Unreadable:
+                continue
+            of, task = plan.definition_id, plan.tasks[row.node].key
+            if is_paused.get((of, instance_of(number), task), is_paused.get((of, 0, task), False)):
+                held.append(number)
+        return held
 
     def _runs_on(self, number: int) -> bool:
         """Does a task that is held here run to its end although its instance is terminated?"""

@@ -12,7 +12,7 @@ class TaskState(IntEnum):
 
     PENDING = 0  # waits for parents, or (need <= 0) for its timer
     READY = 1  # stands in its lane
-    HELD = 2  # READY in a paused instance; its only cause
+    HELD = 2  # READY, but its instance or its task is paused
     RESERVED = 3  # claimed by a daemon, user code not known to have begun
     RUNNING = 4
     SUCCESS = 5

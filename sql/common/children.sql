@@ -6,6 +6,7 @@ SELECT t.id, t.node, t.fence, t.priority, t.attempt, t.crashes, t.solo, t.kind, 
     COALESCE((SELECT MAX(c.depth) FROM qflow.child c WHERE c.instance_id = i.id), 0) AS depth
 FROM qflow.lane l CROSS JOIN qflow.task_instance t JOIN qflow.workflow_instance i ON i.id = t.id >> 20
 WHERE l.pool = '' AND t.lane = l.id AND t.state = {task.READY} AND i.state = {instance.RUNNING} AND i.intent NOT IN ({intent.TERMINATE}, {intent.PAUSE}, {intent.ABORT})
+    AND NOT EXISTS (SELECT 1 FROM qflow.paused_node y WHERE y.instance_id = i.id AND y.node = t.node)
 ORDER BY t.priority, t.id LIMIT {literal: batch}
 
 -- name: load_children

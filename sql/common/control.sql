@@ -65,6 +65,7 @@ WHERE id BETWEEN :first AND :last AND state > {task.PENDING} AND state < {task.H
 -- name: free_held_tasks
 UPDATE qflow.task_instance {only: mysql FORCE INDEX (PRIMARY)} SET state = {task.READY}
 WHERE id BETWEEN :first AND :last AND state = {task.HELD}
+    AND node NOT IN (SELECT y.node FROM qflow.paused_node y WHERE y.instance_id = :instance_id)
 
 -- name: count_unheld
 SELECT COUNT(*) AS tasks FROM qflow.task_instance {only: mysql FORCE INDEX (PRIMARY)}
@@ -73,6 +74,61 @@ WHERE id BETWEEN :first AND :last AND state IN ({task.READY}, {task.RESERVED})
 -- name: count_still_held
 SELECT COUNT(*) AS tasks FROM qflow.task_instance {only: mysql FORCE INDEX (PRIMARY)}
 WHERE id BETWEEN :first AND :last AND state = {task.HELD}
+    AND node NOT IN (SELECT y.node FROM qflow.paused_node y WHERE y.instance_id = :instance_id)
+
+-- name: hold_ready_node
+UPDATE qflow.task_instance {only: mysql FORCE INDEX (PRIMARY)} SET state = {task.HELD}
+WHERE id BETWEEN :first AND :last AND node = :node AND state > {task.PENDING} AND state < {task.HELD}
+
+-- name: free_held_node
+UPDATE qflow.task_instance {only: mysql FORCE INDEX (PRIMARY)} SET state = {task.READY}
+WHERE id BETWEEN :first AND :last AND node = :node AND state = {task.HELD}
+
+-- name: find_paused_node
+SELECT y.task, y.reason FROM qflow.paused_node y WHERE y.instance_id = :instance_id AND y.node = :node
+
+-- name: lock_paused_task
+-- Claims that saw it paused have ended when we have it.
+SELECT p.is_paused FROM qflow.paused_task p
+WHERE p.definition_id = :definition_id AND p.instance_id = :instance_id AND p.task = :task {only: postgres,mysql FOR UPDATE}
+
+-- name: pause_task
+INSERT INTO qflow.paused_task (definition_id, instance_id, task, is_paused, paused_by, pause_reason, paused_at)
+VALUES (:definition_id, :instance_id, :task, :is_paused, :paused_by, :pause_reason, :now)
+{upsert: definition_id, instance_id, task} is_paused = {excluded: is_paused}, paused_by = {excluded: paused_by},
+    pause_reason = {excluded: pause_reason}, paused_at = {excluded: paused_at}
+
+-- name: resume_task
+DELETE FROM qflow.paused_task WHERE definition_id = :definition_id AND instance_id = :instance_id AND task = :task
+
+-- name: resume_task_everywhere
+-- Which instances run it all the same is of no interest any more.
+DELETE FROM qflow.paused_task WHERE definition_id = :definition_id AND task = :task AND (instance_id = 0 OR is_paused = 0)
+
+-- name: ask_task_sweep
+INSERT INTO qflow.task_sweep (instance_id, node, command_id)
+SELECT i.id, n.node, :command_id FROM qflow.workflow_instance i
+JOIN qflow.workflow_node n ON n.version_id = i.version_id AND n.task = :task WHERE i.id = :instance_id
+{upsert: instance_id, node} command_id = {excluded: command_id}
+
+-- name: list_task_sweeps
+SELECT s.instance_id, s.node, s.command_id, i.next_ordinal, i.state FROM qflow.task_sweep s
+JOIN qflow.workflow_instance i ON i.id = s.instance_id ORDER BY s.instance_id, s.node
+
+-- name: end_task_sweep
+DELETE FROM qflow.task_sweep WHERE instance_id = :instance_id AND node = :node AND command_id = :command_id
+
+-- name: list_paused_tasks
+SELECT p.definition_id, p.instance_id, p.task, p.is_paused FROM qflow.paused_task p
+
+-- name: list_ended_pauses
+SELECT p.definition_id, p.instance_id, p.task FROM qflow.paused_task p
+JOIN qflow.workflow_instance i ON i.id = p.instance_id WHERE i.state >= {instance.SUCCESS}
+
+-- name: count_tasks_named
+-- In any version of a workflow.
+SELECT COUNT(*) AS tasks FROM qflow.workflow_version v JOIN qflow.workflow_node n ON n.version_id = v.id AND n.task = :task
+WHERE v.definition_id = :definition_id
 
 -- name: pause_definition
 UPDATE qflow.workflow_definition SET paused_at = :now, paused_by = :paused_by, pause_reason = :pause_reason
@@ -155,6 +211,10 @@ SELECT COUNT(*) AS open_tasks FROM qflow.task_instance WHERE id BETWEEN :first A
 SELECT t.id, t.node, t.kind, t.map_index, t.label, t.round, t.state, t.reason, t.fence, t.attempt, t.need
 FROM qflow.task_instance t WHERE t.id BETWEEN :first AND :last ORDER BY t.id
 {only: postgres,mysql FOR UPDATE}
+
+-- name: lock_task
+SELECT t.id, t.state, t.fence, t.need, t.open_parents, (SELECT COUNT(*) FROM qflow.fan_out f WHERE f.task_id = t.id) AS is_expanded
+FROM qflow.task_instance t WHERE t.id = :id {only: postgres,mysql FOR UPDATE}
 
 -- name: copy_attempts
 -- Before a row starts anew: its last run, where no attempt of that fence has been written. A swept row has raised its fence.

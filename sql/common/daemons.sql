@@ -101,6 +101,7 @@ SELECT number, step FROM qflow.migration ORDER BY number, step LIMIT 2 {lock}
 SELECT (SELECT COUNT(*) FROM qflow.submissions WHERE is_open = 1) AS submissions,
     (SELECT COUNT(*) FROM qflow.commands WHERE is_open = 1) AS commands,
     (SELECT COUNT(*) FROM qflow.workflow_instance WHERE intent <> 0 AND state IN ({instance.RUNNING}, {instance.PAUSED})) AS intents,
+    (SELECT COUNT(*) FROM qflow.task_sweep) AS sweeps,
     (SELECT COUNT(*) FROM (SELECT DISTINCT w.concurrency_key FROM qflow.workflow_instance w
         JOIN qflow.workflow_version v ON v.id = w.version_id
         JOIN qflow.workflow_definition d ON d.id = v.definition_id AND d.paused_at IS NULL

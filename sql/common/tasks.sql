@@ -119,8 +119,22 @@ WHERE t.owner = :owner AND t.state IN ({task.RESERVED}, {task.RUNNING}) ORDER BY
 SELECT i.id FROM {rows: id bigint} r JOIN qflow.workflow_instance i ON i.id = r.id
 WHERE i.state = {instance.PAUSED} ORDER BY i.id {only: postgres FOR SHARE OF i}{only: mysql LOCK IN SHARE MODE}
 
+-- name: find_paused_rows
+-- Which of these rows belong to tasks that are paused, and by which rows of paused_task.
+SELECT r.id, p.definition_id, p.instance_id, p.task FROM {rows: id bigint, node int} r
+JOIN qflow.paused_node y ON y.instance_id = r.id >> 20 AND y.node = r.node
+JOIN qflow.workflow_instance i ON i.id = y.instance_id
+JOIN qflow.workflow_version v ON v.id = i.version_id
+JOIN qflow.paused_task p ON p.definition_id = v.definition_id AND p.task = y.task AND p.instance_id IN (0, i.id)
+
+-- name: lock_paused_tasks
+-- They stay as they are until this transaction has ended.
+SELECT p.task FROM {rows: definition_id bigint, instance_id bigint, task text} r JOIN qflow.paused_task p
+    ON p.definition_id = r.definition_id AND p.instance_id = r.instance_id AND p.task = r.task
+{only: postgres FOR SHARE OF p}{only: mysql LOCK IN SHARE MODE}
+
 -- name: hold_tasks
--- Claimed a moment ago in this transaction, of a paused instance.
+-- Claimed a moment ago in this transaction, of a paused instance or task.
 {update: qflow.task_instance t, id bigint, fence int | t.id = d.id AND t.fence = d.fence}
 state = {task.HELD}, owner = NULL, fence = t.fence + 1
 
@@ -150,7 +164,8 @@ SELECT l.id, l.tenant, l.pool, l.job, l.limits FROM {rows: id bigint} r JOIN qfl
 -- name: find_workflow
 -- It is not paused, resumed or archived until this transaction has ended: what is admitted here is there for those who look then.
 SELECT d.id, d.enabled, d.active_version, d.error, d.file, d.archived_at, d.archive_note,
-    d.canary_version, d.canary_share, d.paused_at, d.paused_by, d.pause_reason
+    d.canary_version, d.canary_share, d.paused_at, d.paused_by, d.pause_reason,
+    (SELECT COUNT(*) FROM qflow.paused_task p WHERE p.definition_id = d.id AND p.instance_id = 0) AS paused_tasks
 FROM qflow.workflow_definition d
 WHERE d.tenant = :tenant AND d.workflow = :workflow {only: postgres FOR SHARE OF d}{only: mysql LOCK IN SHARE MODE}
 

@@ -87,6 +87,18 @@ def test_while_the_instance_runs_the_task_holds_nothing_and_says_what_it_waits_f
     lab.check()
 
 
+def test_a_paused_task_starts_no_instance_until_it_is_resumed(lab: Lab) -> None:
+    parent = lab.start("nightly")
+    lab.command("pause", parent, task="us")
+    lab.children.tick()
+    lab.sweep_all()
+    assert (children(lab, parent), lab.states(parent)["us"]) == ([], "HELD")
+    lab.command("resume", parent, task="us")
+    lab.sweep_all()
+    drive(lab, outputs={"bars": {"rows": 3}})
+    assert lab.state(parent) == "SUCCESS"
+
+
 def test_a_failed_instance_fails_the_task_with_its_reason(lab: Lab) -> None:
     parent = lab.start("nightly")
     drive(lab, {"bars": FAILED})

@@ -25,9 +25,9 @@ def wide(houses: list[House]) -> list[House]:
     return houses
 
 
-def ask(house: House, action: str, instance_id: int) -> None:
+def ask(house: House, action: str, instance_id: int | None = None, **columns: str) -> None:
     """Write a command, and wait until it is DONE."""
-    row = COMMAND | {"action": action, "instance_id": instance_id}
+    row = COMMAND | {"action": action, "instance_id": instance_id} | columns
     number = house.store.transact(lambda tx: int(tx.one("insert_command", **row).id))
     state = f"SELECT state FROM qflow.commands WHERE id = {number}"
     until(lambda: house.one(state) != "NEW", 30)
@@ -58,6 +58,37 @@ def _pause_and_resume(house: House) -> None:
     assert max(late) <= GRACE_S
     assert house.one(f"SELECT state FROM qflow.instances WHERE id = {number}") == "PAUSED"
     ask(house, "resume", number)
+    house.drain(120)
+    house.check()
+
+
+def test_with_two_daemons_nothing_of_a_paused_task_begins_and_its_neighbours_run(houses: list[House]) -> None:
+    items = list(range(WIDE))
+    step = {"job": "step", "params": {"seconds": 0.01}}
+    tasks = {"wide": step | {"map": items}, "beside": step | {"map": items[:50]}}
+    for house in houses:
+        house.workflows = {"wide.json": json.dumps({"workflow": "wide", "tasks": tasks})}
+    side_by_side(_pause_a_task, houses)
+
+
+def _pause_a_task(house: House) -> None:
+    daemons = [house.daemon(name, lease="60s").start() for name in "ab"]
+    numbers = house.submit("wide", count=2)
+    until(lambda: len(house.ledger.notes("start")) > 20, 30)
+    ask(house, "pause", workflow="wide", task="wide")
+    paused_at = time.clock_gettime(time.CLOCK_BOOTTIME)
+    nodes = "SELECT COUNT(*) FROM qflow.tasks WHERE task = 'wide' AND state IN ('READY', 'RESERVED', 'RUNNING')"
+    until(lambda: house.one(nodes) == 0, 60, what="all that is open of the task is held")
+    beside = "SELECT COUNT(*) FROM qflow.tasks WHERE task = 'beside' AND map_index IS NOT NULL AND state = 'SUCCESS'"
+    until(lambda: house.one(beside) == 100, 60, what="the other task runs to its end")
+    wide = dict(house.sql("SELECT id, task FROM qflow.tasks WHERE map_index IS NOT NULL"))
+    late = [note.at - paused_at for note in house.ledger.notes("start") if wide[note.task_id] == "wide"]
+    assert max(late) <= GRACE_S
+    daemons[0].kill()
+    ask(house, "trigger", numbers[0], task="wide")
+    first = f"SELECT state FROM qflow.instances WHERE id = {numbers[0]}"
+    until(lambda: house.one(first) == "SUCCESS", 120, what="the one that was triggered runs")
+    ask(house, "resume", workflow="wide", task="wide")
     house.drain(120)
     house.check()
 

@@ -36,6 +36,7 @@ class Task(NamedTuple):
     opened: int | None
     kind: TaskKind
     reason: int
+    is_paused: bool  # its node is, or was a moment ago
 
     @property
     def outcome(self) -> TaskState:
@@ -141,7 +142,9 @@ def _instance(instance: Instance, rows: dict[int, Task], plan: Plan | None, *, d
         return
     if instance.state is InstanceState.RUNNING and not instance.intent:
         yield from (
-            f"{name} is not paused, and task {task.id} is HELD" for task in open_rows if task.state is TaskState.HELD
+            f"{name} is not paused, nor is task {task.id}, which is HELD"
+            for task in open_rows
+            if task.state is TaskState.HELD and not task.is_paused
         )
     is_swept = Intent(instance.intent).is_end or instance.intent == Intent.COMPENSATE
     if instance.state is InstanceState.RUNNING and not open_rows and not is_swept:
@@ -254,10 +257,16 @@ def _tasks(store: Store) -> list[Task]:
         "LEFT JOIN qflow.fan_out f ON f.task_id = t.id ORDER BY t.id"
     )
     rows: list[Any] = store.connection().script(sql)
-    return [
-        Task(*row[:2], TaskState(row[2]), *row[3:10], bool(row[10]), *row[11:14], TaskKind(row[14]), row[15])
-        for row in rows
-    ]
+    paused = set(map(tuple, store.connection().script("SELECT instance_id, node FROM qflow.paused_node")))
+    paused |= set(map(tuple, store.connection().script("SELECT instance_id, node FROM qflow.task_sweep")))
+    tasks = []
+    for row in rows:
+        is_paused = (row[0] // ORDINALS, row[1]) in paused
+        kind = TaskKind(row[14])
+        tasks.append(
+            Task(*row[:2], TaskState(row[2]), *row[3:10], bool(row[10]), *row[11:14], kind, row[15], is_paused)
+        )
+    return tasks
 
 
 def _instances(store: Store) -> list[Instance]:

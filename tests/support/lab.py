@@ -27,6 +27,7 @@ from qflowd.engine.outcome import AttemptRow, Final, Rearmed, Released
 from qflowd.engine.saga import Compensate
 from qflowd.engine.service import Topics
 from qflowd.engine.sweep import BUSY_S, Sweep
+from qflowd.engine.task_sweep import TaskSweep
 from qflowd.engine.timers import Timers
 from qflowd.engine.turns import Turns
 from qflowd.engine.workflow_store import canonical, store_workflow
@@ -80,6 +81,7 @@ class Lab:
         self.admit = Admit(self.store, Intake(self.plans, self.lanes, self.jobs), self.lanes, self.topics)
         self.commands = Commands(self.store, self.plans, self.lanes, self.jobs, self.topics)
         self.sweep = Sweep(self.store, self.topics)
+        self.task_sweep = TaskSweep(self.store, self.topics)
         self.turns = Turns(self.store, self.plans, self.lanes, self.jobs, self.topics)
         self.children = Children(self.store, self.plans, self.topics, lambda: owner)
         self.compensate = Compensate(self.store, self.plans, self.lanes, self.jobs, self.topics)
@@ -194,7 +196,7 @@ class Lab:
         lanes = [self._lanes[head.lane] for head in heads if head.lane in self._lanes]
         lanes = [lane for lane in lanes if lane.key.pool != NO_POOL]  # nobody claims these
         taken = [row for lane in lanes for row in claim_rows(tx, lane, wanted, self.owner)]
-        return hold_paused(tx, taken) if taken and any(head.has_pauses for head in heads) else taken
+        return hold_paused(tx, heads[0], taken) if taken and heads[0].may_be_paused else taken
 
     def lane(self, number: int) -> Lane:
         if number not in self._lanes:
@@ -228,7 +230,7 @@ class Lab:
 
     def sweep_all(self) -> None:
         """Sweep until nothing is left, or only what is held is."""
-        while self.sweep.tick() < BUSY_S:
+        while min(self.sweep.tick(), self.task_sweep.tick()) < BUSY_S:
             pass
 
     def finish(self, *final: Final, batch: Batch | None = None) -> list[int]:

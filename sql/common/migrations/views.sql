@@ -41,11 +41,27 @@ SELECT l.id AS lane,
         END AS reason
 FROM qflow.lane l
 ;
+{only: sqlite DROP VIEW IF EXISTS qflow.paused_node}
+;
+-- Internal: the nodes of an instance that are paused, by whom, and why.
+{replace_view} qflow.paused_node AS
+SELECT i.id AS instance_id, n.node, p.task, {concat: 'task ', p.task, ' is paused',
+    CASE WHEN p.instance_id = 0 THEN ' in all instances' ELSE '' END,
+    CASE WHEN p.paused_by IS NULL THEN '' ELSE {concat: ' by ', p.paused_by} END, ' since ', {utc_text: p.paused_at},
+    CASE WHEN p.pause_reason IS NULL THEN '' ELSE {concat: ': ', p.pause_reason} END} AS reason
+FROM qflow.paused_task p
+JOIN qflow.workflow_version v ON v.definition_id = p.definition_id
+JOIN qflow.workflow_instance i ON i.version_id = v.id AND (p.instance_id = i.id OR p.instance_id = 0)
+JOIN qflow.workflow_node n ON n.version_id = v.id AND n.task = p.task
+WHERE p.is_paused = 1 AND (p.instance_id <> 0 OR NOT EXISTS (SELECT 1 FROM qflow.paused_task x
+    WHERE x.definition_id = p.definition_id AND x.instance_id = i.id AND x.task = p.task))
+;
 {only: sqlite DROP VIEW IF EXISTS qflow.tasks}
 ;
 {replace_view} qflow.tasks AS
 SELECT t.id, i.id AS instance_id, d.workflow, COALESCE(n.task, i.job) AS task, t.map_index,
-    {words: kind t.kind} AS kind, CASE WHEN l.pool = '' THEN {concat: 'workflow ', l.job} ELSE l.job END AS job, l.pool, {words: task CASE WHEN t.state = {task.READY} AND i.state = {instance.PAUSED} THEN {task.HELD} ELSE t.state END} AS state,
+    {words: kind t.kind} AS kind, CASE WHEN l.pool = '' THEN {concat: 'workflow ', l.job} ELSE l.job END AS job, l.pool, {words: task CASE WHEN t.state = {task.READY} AND (i.state = {instance.PAUSED}
+        OR EXISTS (SELECT 1 FROM qflow.paused_node y WHERE y.instance_id = i.id AND y.node = t.node)) THEN {task.HELD} ELSE t.state END} AS state,
     {words: reason t.reason} AS reason, t.attempt, COALESCE(p.params, n.params, CASE WHEN n.task IS NULL THEN i.params END) AS params, t.output,
     CASE WHEN t.state <> {task.SUCCESS} THEN
         (SELECT a.error FROM qflow.attempt a WHERE a.task_id = t.id ORDER BY a.fence DESC LIMIT 1) END AS error,
@@ -65,9 +81,10 @@ SELECT t.id, i.id AS instance_id, d.workflow, COALESCE(n.task, i.job) AS task, t
         WHEN t.state = {task.PENDING} THEN
             (SELECT {concat: 'waits until ', {utc_text: m.due_at}, CASE WHEN m.note IS NULL THEN '' ELSE {concat: ': ', m.note} END}
             FROM qflow.timer m WHERE m.task_id = t.id AND m.purpose = 0)
-        WHEN t.state = {task.HELD} OR (t.state = {task.READY} AND i.state = {instance.PAUSED}) THEN 'the instance is paused'
-        WHEN t.state <> {task.READY} THEN NULL
-        ELSE COALESCE((SELECT y.reason FROM qflow.lane_wait y WHERE y.lane = t.lane), {concat: 'waits for a free slot in pool ', l.pool})
+        WHEN i.state = {instance.PAUSED} AND t.state IN ({task.READY}, {task.HELD}) THEN 'the instance is paused'
+        WHEN t.state NOT IN ({task.READY}, {task.HELD}) THEN NULL
+        ELSE COALESCE((SELECT y.reason FROM qflow.paused_node y WHERE y.instance_id = i.id AND y.node = t.node),
+            CASE WHEN t.state = {task.HELD} THEN 'it was paused, and is resumed now' END, (SELECT y.reason FROM qflow.lane_wait y WHERE y.lane = t.lane), {concat: 'waits for a free slot in pool ', l.pool})
         END AS wait_reason, i.tenant,
     CASE WHEN g.total > 0 THEN g.done / g.total END AS progress, g.done AS progress_done, g.total AS progress_total,
     g.message AS progress_text, t.label,
@@ -113,6 +130,8 @@ SELECT i.id, i.tenant, d.workflow, v.version, COALESCE(i.name, d.workflow, i.job
         WHEN i.state = {instance.RUNNING} THEN
             COALESCE((SELECT MIN(y.reason) FROM qflow.task_instance t JOIN qflow.lane_wait y ON y.lane = t.lane
             WHERE t.id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575 AND t.state = {task.READY}),
+            (SELECT MIN(y.reason) FROM qflow.paused_node y WHERE y.instance_id = i.id AND EXISTS (SELECT 1 FROM qflow.task_instance t
+            WHERE t.id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575 AND t.state = {task.HELD} AND t.node = y.node)),
             (SELECT {concat: 'waits for instance ', MIN(c.instance_id)} FROM qflow.child c
             WHERE c.task_id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575 AND c.is_open = 1 HAVING COUNT(*) > 0)) END AS wait_reason,
     p.parent_id AS parent_instance_id, p.task_id AS parent_task_id

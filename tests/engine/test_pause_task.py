@@ -1,0 +1,291 @@
+"""Pause, resume and trigger of one task: of an instance, and of all instances of a workflow."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from qflowd.engine.batch import Batch
+from qflowd.engine.outcome import Rearmed
+from tests.support.lab import FAILED, Lab
+
+CHAIN = {"a": [], "b": ["a"], "c": ["b"]}
+DIAMOND = {"a": [], "b": ["a"], "c": ["a"], "d": ["b", "c"]}
+
+
+@pytest.fixture
+def desk(lab: Lab) -> Lab:
+    lab.workflow("chain", CHAIN)
+    lab.workflow("diamond", DIAMOND)
+    return lab
+
+
+def reasons(lab: Lab, number: int) -> dict[str, tuple[str, str | None]]:
+    """State and wait_reason of each task, as the view tells them."""
+    rows = lab.store.read(lambda tx: tx.run("show_tasks", tenant="default", instance_id=number))
+    return {row.task: (row.state, row.wait_reason) for row in rows}
+
+
+def instance_reason(lab: Lab, number: int) -> str | None:
+    return lab.store.read(lambda tx: tx.one("show_instance", tenant="default", id=number)).wait_reason
+
+
+def test_a_paused_task_is_held_while_all_others_continue(desk):
+    number, other = desk.start("diamond"), desk.start("diamond")
+    answer = desk.command("pause", number, task="b", requested_by="ada@desk", reason="bad ticks")
+    assert answer == ("DONE", {"instance_id": number, "paused": ["b"]})
+    desk.run()
+    desk.sweep_all()
+    assert (desk.state(number), desk.state(other)) == ("RUNNING", "SUCCESS")
+    assert desk.states(number) == {"a": "SUCCESS", "b": "HELD", "c": "SUCCESS", "d": "PENDING"}
+    state, why = reasons(desk, number)["b"]
+    assert state == "HELD"
+    assert why.startswith("task b is paused by ada@desk since 2026-11-20T09:30:00")
+    assert why.endswith(": bad ticks")
+    assert instance_reason(desk, number) == why
+    desk.check()
+    assert desk.command("resume", number, task="b") == ("DONE", {"instance_id": number, "resumed": ["b"]})
+    desk.sweep_all()
+    assert desk.states(number)["b"] == "READY"
+    desk.run()
+    assert desk.state(number) == "SUCCESS"
+    desk.check(drained=True)
+
+
+def test_what_is_ready_is_held_by_the_sweep_and_shown_as_held_before_it(desk):
+    number = desk.start("chain")
+    desk.command("pause", number, task="a")
+    assert reasons(desk, number)["a"][0] == "HELD", "whoever looks sees it before the sweep"
+    assert desk.states(number)["a"] == "READY"
+    desk.sweep_all()
+    assert desk.states(number)["a"] == "HELD"
+    assert desk.claim() == []
+
+
+def test_what_runs_ends_and_its_retry_waits(desk):
+    number = desk.start("chain")
+    [row] = desk.claim()
+    desk.command("pause", number, task="a")
+    later = desk.clock.now() + timedelta(minutes=1)
+    desk.finish(batch=Batch(rearmed=[Rearmed(row.id, row.fence, 1, 1, later)]))
+    desk.clock.advance(60)
+    desk.promote.tick()
+    assert desk.claim() == []
+    assert desk.states(number)["a"] == "HELD"
+    desk.command("resume", number, task="a")
+    desk.sweep_all()
+    desk.run()
+    assert desk.state(number) == "SUCCESS"
+
+
+def test_all_instances_of_a_workflow_hold_the_task_those_that_come_later_too(desk):
+    first, single = desk.start("chain"), desk.start("diamond")
+    assert desk.command("pause", workflow="chain", task="b", requested_by="ada")[0] == "DONE"
+    later = desk.start("chain")
+    desk.run()
+    for number in (first, later):
+        assert desk.states(number) == {"a": "SUCCESS", "b": "HELD", "c": "PENDING"}
+        assert reasons(desk, number)["b"][1].startswith("task b is paused in all instances by ada since ")
+    assert desk.state(single) == "SUCCESS"
+    assert desk.command("resume", workflow="chain", task="b")[0] == "DONE"
+    desk.sweep_all()
+    desk.run()
+    assert (desk.state(first), desk.state(later)) == ("SUCCESS", "SUCCESS")
+    desk.check(drained=True)
+
+
+def test_a_task_that_is_paused_by_itself_stays_so_when_its_workflow_continues(desk):
+    number, other = desk.start("chain"), desk.start("chain")
+    desk.command("pause", number, task="a")
+    desk.command("pause", workflow="chain", task="a")
+    desk.command("resume", workflow="chain", task="a")
+    desk.sweep_all()
+    desk.run()
+    assert (desk.states(number)["a"], desk.state(other)) == ("HELD", "SUCCESS")
+
+
+def test_the_first_who_paused_it_is_kept(desk):
+    number = desk.start("chain")
+    desk.command("pause", number, task="a", requested_by="ada")
+    desk.command("pause", number, task="a", requested_by="bob")
+    assert reasons(desk, number)["a"][1].startswith("task a is paused by ada since ")
+
+
+def test_resume_of_the_instance_leaves_the_task_paused(desk):
+    number = desk.start("diamond")
+    desk.command("pause", number, task="b")
+    desk.ends(desk.claim())
+    desk.command("pause", number)
+    desk.sweep_all()
+    assert desk.states(number) == {"a": "SUCCESS", "b": "HELD", "c": "HELD", "d": "PENDING"}
+    desk.command("resume", number)
+    desk.sweep_all()
+    assert desk.states(number) == {"a": "SUCCESS", "b": "HELD", "c": "READY", "d": "PENDING"}
+    assert desk.column("workflow_instance", "intent", number) == 0
+    desk.command("pause", number)
+    desk.sweep_all()
+    desk.command("resume", number, task="b")
+    desk.sweep_all()
+    assert desk.states(number)["b"] == "HELD", "the instance is paused still"
+    desk.command("resume", number)
+    desk.sweep_all()
+    desk.run()
+    assert desk.state(number) == "SUCCESS"
+    desk.check(drained=True)
+
+
+def test_the_items_of_a_map_belong_to_its_task(lab):
+    lab.workflow("load", {"bars": []}, of_task={"bars": {"map": ["AAPL", "MSFT", "IBM"]}})
+    number = lab.start("load")
+    rows = lab.claim(2)
+    lab.command("pause", number, task="bars")
+    lab.ends(rows)
+    lab.sweep_all()
+    assert sorted(lab.states(number).values()) == ["HELD", "PENDING", "SUCCESS", "SUCCESS"]
+    lab.command("resume", number, task="bars")
+    lab.sweep_all()
+    lab.run()
+    assert lab.state(number) == "SUCCESS"
+    lab.check(drained=True)
+
+
+def test_a_map_of_many_items_is_swept_in_parts(lab, monkeypatch):
+    monkeypatch.setattr("qflowd.engine.task_sweep.PART", 3)
+    lab.workflow("load", {"bars": []}, of_task={"bars": {"map": list(range(10))}})
+    number = lab.start("load")
+    lab.ends(lab.claim(1))
+    lab.command("pause", number, task="bars")
+    lab.task_sweep.tick()
+    assert list(lab.states(number).values()).count("HELD") < 9
+    lab.sweep_all()
+    assert list(lab.states(number).values()).count("HELD") == 9
+    lab.command("resume", number, task="bars")
+    lab.task_sweep.tick()
+    lab.command("pause", number, task="bars")
+    lab.sweep_all()
+    assert list(lab.states(number).values()).count("HELD") == 9, "the newest command counts"
+
+
+def test_the_pause_ends_with_the_instance(desk):
+    number = desk.start("chain")
+    desk.command("pause", number, task="b")
+    desk.command("terminate", number)
+    desk.sweep_all()
+    desk.task_sweep.tick()
+    assert desk.sql("SELECT COUNT(*) FROM qflow.paused_task") == [(0,)]
+    desk.command("retry", number)
+    desk.run()
+    assert desk.state(number) == "SUCCESS"
+
+
+def test_the_failed_task_of_all_failed_instances_is_retried(desk):
+    numbers = [desk.start("chain") for _ in range(3)]
+    desk.run({"a": FAILED})
+    desk.start("chain")
+    desk.run({"b": FAILED})
+    number = desk.ask("retry", workflow="chain", task="a")
+    while desk.answer(number)[0] == "NEW":
+        desk.commands.tick()
+    state, result = desk.answer(number)
+    assert (state, result["done"], result["refused"]) == ("DONE", 3, 1)
+    desk.run()
+    assert {desk.state(number) for number in numbers} == {"SUCCESS"}
+
+
+# ------------------------------------------------------------------------------------------------ trigger
+
+
+def test_a_task_that_waits_for_its_retry_runs_now(desk):
+    number = desk.start("chain")
+    [row] = desk.claim()
+    desk.finish(batch=Batch(rearmed=[desk.rearmed(row, 3600)]))
+    assert desk.claim() == []
+    assert desk.command("trigger", number, task="a") == ("DONE", {"instance_id": number, "triggered": ["a"]})
+    desk.run()
+    assert desk.state(number) == "SUCCESS"
+    desk.clock.advance(3600)
+    desk.promote.tick()
+    desk.check(drained=True)
+
+
+@pytest.mark.parametrize("scope", ["instance", "workflow"])
+def test_a_triggered_task_runs_although_it_is_paused(desk, scope):
+    number, other = desk.start("chain"), desk.start("chain")
+    desk.command("pause", task="a", **({"workflow": "chain"} if scope == "workflow" else {"instance_id": number}))
+    desk.sweep_all()
+    assert desk.states(number)["a"] == "HELD"
+    assert desk.command("trigger", number, task="a")[0] == "DONE"
+    desk.sweep_all()
+    desk.run()
+    assert desk.state(number) == "SUCCESS"
+    assert desk.state(other) == ("SUCCESS" if scope == "instance" else "RUNNING")
+    desk.task_sweep.tick()
+    desk.command("resume", workflow="chain", task="a")
+    desk.sweep_all()
+    desk.run()
+    assert desk.state(other) == "SUCCESS"
+
+
+def test_one_task_of_a_workflow_runs_alone_in_an_instance_of_its_own(desk):
+    state, result = desk.command("trigger", workflow="chain", task="b", requested_by="ada", args='{"params": {}}')
+    assert (state, result["workflow"], result["task"]) == ("DONE", "chain", "b")
+    desk.admit.tick()
+    desk.run()
+    number = result["instance_id"]
+    assert desk.states(number) == {"a": "SKIPPED", "b": "SUCCESS", "c": "SKIPPED"}
+    assert (desk.state(number), desk.column("workflow_instance", "trigger_type", number)) == ("SUCCESS", "trigger")
+
+
+# ------------------------------------------------------------------------------------------------ not possible
+
+
+def rejected(lab: Lab, action: str, instance_id: int | None = None, **columns: object) -> str:
+    state, error = lab.command(action, instance_id, **columns)
+    assert state == "REJECTED"
+    return str(error)
+
+
+def test_what_is_not_possible_says_what_is(desk):
+    number = desk.start("chain")
+    desk.ends(desk.claim())
+    waiting = f"task c of instance {number} is PENDING; it waits for 1 tasks before it: `skip` lets it continue"
+    assert rejected(desk, "trigger", number, task="c").startswith(waiting)
+    ended = f"task a of instance {number} is SUCCESS; only one that has not ended can be paused"
+    assert rejected(desk, "pause", number, task="a") == ended
+    rerun = f"task a of instance {number} is SUCCESS; `rerun` runs it again, and all behind it"
+    assert rejected(desk, "trigger", number, task="a") == rerun
+    assert rejected(desk, "resume", number, task="b") == f"task b of instance {number} is READY and not paused"
+    desk.claim()
+    running = f"task b of instance {number} is RUNNING; wait for its end"
+    assert rejected(desk, "trigger", number, task="b") == running
+    assert rejected(desk, "trigger", number) == "trigger needs a task; `submit` runs a whole workflow"
+
+
+def test_tasks_that_do_not_exist_are_refused_with_those_that_do(desk):
+    number = desk.start("chain")
+    assert rejected(desk, "pause", number, task="z") == f"instance {number} has no task 'z'; there are a, b, c"
+    items = f"instance {number} has no task 'a[1]'; items are paused and resumed together, by the task's key; there are"
+    assert rejected(desk, "pause", number, task="a[1]").startswith(items)
+    assert rejected(desk, "pause", workflow="chain", task="z") == "no version of workflow 'chain' has a task 'z'"
+    assert rejected(desk, "trigger", workflow="chain", task="z").startswith(
+        "workflow 'chain' has no task 'z'; there are"
+    )
+    assert rejected(desk, "resume", workflow="chain", task="a") == "task 'a' is not paused in workflow 'chain'"
+
+
+def test_a_task_of_a_paused_workflow_is_resumed_there_or_triggered(desk):
+    number = desk.start("chain")
+    desk.command("pause", workflow="chain", task="a")
+    why = "task a is paused in all instances of chain: `qflowd resume --workflow chain --task a`, or `qflowd trigger"
+    assert rejected(desk, "resume", number, task="a").startswith(why)
+
+
+def test_nothing_of_a_paused_instance_or_one_that_has_ended_is_triggered(desk):
+    number = desk.start("chain")
+    desk.command("pause", number)
+    assert rejected(desk, "trigger", number, task="a").startswith(f"instance {number} is PAUSED, and nothing of it")
+    desk.command("terminate", number)
+    desk.sweep_all()
+    for action in ("pause", "resume", "trigger"):
+        assert rejected(desk, action, number, task="a").startswith(f"instance {number} is TERMINATED: nothing of it")
