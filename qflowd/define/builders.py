@@ -58,7 +58,7 @@ class TaskBuilder:
 
     def with_map(
         self,
-        items: Sequence[Json] | str,
+        items: Sequence[Json] | str | None = None,
         *,
         chunk: int | None = None,
         max_parallel: int | None = None,
@@ -69,6 +69,7 @@ class TaskBuilder:
         """Run the job once for each item of a list, or of an expression that gives one; params know `item` and `index`.
 
         Args:
+            items: None where it waits for another map item by item: then it has that one's list.
             chunk: items are lists of so many.
             max_parallel: how many items are open at a time.
             label: what an item is called.
@@ -170,7 +171,7 @@ class WorkflowBuilder:
         return self
 
     def with_dependency(self, task: str, parent: str, condition: str | None = None) -> Self:
-        """`task` waits for `parent` to end, and then for `condition` to hold."""
+        """`task` waits for `parent` to end, and then for `condition` to hold; `"each"`: map behind map, item by item."""
         self._edges.append((task, parent, condition))
         return self
 

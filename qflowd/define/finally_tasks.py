@@ -18,7 +18,9 @@ def with_ends(tasks: tuple[Task, ...]) -> tuple[Task, ...]:
         return tasks
     behind = _behind(tasks, finals)
     before = [task for task in tasks if task.key not in behind]
-    waited_for = {edge.parent for task in before if waits_in_full(task.trigger_rule) for edge in task.after}
+    waited_for = {
+        edge.parent for task in before if waits_in_full(task.trigger_rule) for edge in task.after if not edge.each
+    }
     edges = tuple(Edge(task.key) for task in before if task.key not in waited_for)
     return tuple(msgspec.structs.replace(task, after=edges) if task.key in finals else task for task in tasks)
 

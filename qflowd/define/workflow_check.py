@@ -1,12 +1,14 @@
 """What can only be judged with a whole workflow at hand: parents, cycles, and what expressions may use."""
 
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from graphlib import CycleError
 from typing import Final
 
 from qflowd.define.expressions import Template, compile_condition, compile_value
 from qflowd.define.fields import Fields, did_you_mean
+from qflowd.define.item_by_item import above_item_by_item, check_each
 from qflowd.define.key_paths import KeyPath
 from qflowd.define.schema import schema_fault
 from qflowd.model import dag
@@ -29,6 +31,7 @@ class _Known:
     facts: frozenset[str]
     tasks: Above
     params: frozenset[str] | None
+    running: AbstractSet[str] = frozenset()  # maps above whose items may not all have ended
 
 
 def check_params(top: Fields, params: Mapping[str, Json] | None) -> None:
@@ -73,14 +76,20 @@ def check_tasks(fields: Fields, workflow: Workflow) -> None:
         fields.fault(f"cycle: {' -> '.join(cycle)}", cycle[0], "after")
         return
     params = None if workflow.params is None else frozenset(workflow.params)
+    by_key = {task.key: task for task in workflow.tasks}
     for task in workflow.tasks:
         if task.workflow and task.workflow == workflow.key:
             fields.fault("is this workflow itself: it would start itself for ever", task.key, "workflow")
         inner = Fields(fields.document, (*fields.path, task.key), {}, fields.faults)
         known = _Known(_TASK_FACTS, Above(parents, level, parents[task.key]), params)
-        _check_template(inner, task.map, ("map",), known)
+        running = above_item_by_item(task, by_key)
         of_item = known if task.map is None else replace(known, facts=_TASK_FACTS | _ITEM_FACTS)
         _check_template(inner, task.params, ("params",), of_item)
+        if running:  # then its list is that of another map
+            known = replace(known, running=running)
+            check_each(inner, task, by_key)
+        else:
+            _check_template(inner, task.map, ("map",), known)
         # Outputs of tasks are read for the params of those items that run; a label is made for every item.
         _check_template(inner, task.label, ("label",), replace(of_item, tasks=_NO_TASKS))
         if task.when is not None:
@@ -92,11 +101,18 @@ def check_tasks(fields: Fields, workflow: Workflow) -> None:
             inner.fault("is for tasks with `trigger_rule: always` and without `map`", "run_on")
         if task.trigger_rule != "all_success" and not task.after:
             inner.fault(f"{task.trigger_rule} looks at the tasks before this one, and there is none", "trigger_rule")
-        for edge in task.after:
-            if edge.condition is not None:
-                above = Above(parents, level, [edge.parent] if edge.parent in parents else [])
-                path = ("after", edge.parent)
-                _check_uses(inner, compile_condition, edge.condition, path, replace(known, tasks=above))
+        _check_conditions(inner, task, known, (parents, level))
+
+
+def _check_conditions(
+    inner: Fields, task: Task, known: _Known, graph: tuple[dict[str, list[str]], dict[str, int]]
+) -> None:
+    parents, level = graph
+    for edge in task.after:
+        if edge.condition is not None:
+            above = Above(parents, level, [edge.parent] if edge.parent in parents else [])
+            path = ("after", edge.parent)
+            _check_uses(inner, compile_condition, edge.condition, path, replace(known, tasks=above))
 
 
 def check_defaults(fields: Fields, workflow: Workflow) -> None:
@@ -140,7 +156,9 @@ def _known_parents(fields: Fields, workflow: Workflow) -> dict[str, list[str]]:
 
 
 def _edge_path(task: Task, parent: str) -> tuple[str, ...]:
-    return (task.key, "after", parent) if any(edge.condition for edge in task.after) else (task.key, "after")
+    return (
+        (task.key, "after", parent) if any(edge.condition or edge.each for edge in task.after) else (task.key, "after")
+    )
 
 
 def _check_template(fields: Fields, value: Json, path: KeyPath, known: _Known) -> None:
@@ -171,6 +189,10 @@ def _check_uses(fields: Fields, read: Callable[[str], Template], text: str, path
     for task in sorted(task for task in template.tasks if task not in known.tasks):
         above = ", ".join(known.tasks.nearest(20)) or "none"
         fields.fault(f"the output of {task!r} is not known here; tasks above: {above}", *path)
+    for task in sorted(template.tasks & known.running):
+        fields.fault(
+            f"items of {task!r} may still run here; `params` alone know its output, that of the same item", *path
+        )
     if known.params is not None:
         for name in sorted(template.params - known.params):
             fields.fault(f"params has no {name!r}{did_you_mean(name, known.params)}", *path)

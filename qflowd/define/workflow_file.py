@@ -11,6 +11,7 @@ from qflowd.define.concurrency import read_concurrency
 from qflowd.define.documents import Document, Format
 from qflowd.define.fields import Fields
 from qflowd.define.finally_tasks import with_ends
+from qflowd.define.item_by_item import EACH, with_lists
 from qflowd.define.readers import Reader, flag, key_text, kind, mapping, number, one_of, short_text, strings, whole
 from qflowd.define.settings import read_settings
 from qflowd.define.workflow_check import (
@@ -137,7 +138,7 @@ def _tasks(top: Fields) -> tuple[Task, ...]:
     if count > MOST_TASKS:
         top.fault(f"holds {count:,} tasks; at most {MOST_TASKS:,} are allowed", "tasks")
         return ()
-    return with_ends(tuple(_task(key, fields) for key, fields in top.section("tasks").sections()))
+    return with_ends(with_lists(tuple(_task(key, fields) for key, fields in top.section("tasks").sections())))
 
 
 def _written_tasks(value: Json) -> dict[str, Json]:
@@ -169,7 +170,7 @@ def _task(key: str, fields: Fields) -> Task:
         run_on=fields.take("run_on", one_of("terminate"), None),
         workflow=fields.take("workflow", key_text("workflow key"), ""),
     )
-    if task.map is None:
+    if task.map is None and not any(edge.each for edge in task.after):
         for name in MAP_KEYS.keys() & fields.data.keys():
             fields.fault("needs `map`, the list that it is about", name)
     check_child(fields, task)
@@ -224,7 +225,10 @@ def _after(fields: Fields) -> tuple[Edge, ...]:
 def read_edges(value: Json) -> list[Edge]:
     """Edges as they are written: a parent, a list of parents, or parents with conditions."""
     if isinstance(value, dict):
-        return [Edge(parent, _condition(parent, condition)) for parent, condition in value.items()]
+        return [
+            Edge(parent, each=True) if condition == EACH else Edge(parent, _condition(parent, condition))
+            for parent, condition in value.items()
+        ]
     return [Edge(parent) for parent in strings(value)]
 
 
@@ -233,7 +237,7 @@ def _condition(parent: str, value: Json) -> str | None:
         return None
     if isinstance(value, str):
         return value
-    raise ValueError(f"the condition of {parent} must be true or an expression")
+    raise ValueError(f"the condition of {parent} must be true or an expression, or each")
 
 
 def _when(value: Json) -> str | None:

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from qflowd.define.item_by_item import EACH
 from qflowd.model.durations import format_duration, format_size
 from qflowd.model.workflow import Json, Settings, Task, Workflow
 
@@ -28,7 +29,7 @@ def dump_task(task: Task) -> dict[str, Json]:
     if not task.job:
         del document["job"]  # that of its definition
     if task.after:
-        document["after"] = {edge.parent: True if edge.condition is None else edge.condition for edge in task.after}
+        document["after"] = {edge.parent: EACH if edge.each else edge.condition or True for edge in task.after}
     return document | dump_settings(task.settings)
 
 

@@ -31,6 +31,9 @@ class EndedRow(TaskRow, Protocol):
 class Edges(Protocol):
     """What is to be known of the edges below ended rows, and is not in their plan."""
 
+    def has_begun(self, head_id: int) -> bool:
+        """Has this map made rows for its items? Asked only where others wait for it item by item."""
+
     def holds(self, instance_id: int, parent: EndedRow, child: int) -> bool:
         """Does the condition of the edge to node `child` hold? Asked only where there is one, and its parent succeeded."""
 
@@ -44,12 +47,14 @@ class Arrivals(NamedTuple):
     `rows`: (id, arrivals, gain, bad) of children, sorted by id. `doubtful`: those of them that may have ended with it,
     without running; a child whose only parent succeeded has not. `fans`: (first id of the instance, ordinals) of children
     whose only parent succeeded, where they are many. `heads`: the same as `rows` for heads of maps, whose items ended.
+    `items`: (head below, head above, id of the item that ended, gain, bad) where a map waits for another item by item.
     """
 
     rows: list[tuple[int, int, int, int]]
     doubtful: list[int]
     fans: list[tuple[int, str]]
     heads: list[tuple[int, int, int, int]]
+    items: list[tuple[int, int, int, int, int]]
 
 
 class Sums:
@@ -61,16 +66,17 @@ class Sums:
         self.fans: list[tuple[int, str]] = []
         self.doubtful: set[int] = set()
         self.heads: dict[int, list[int]] = {}
+        self.items: list[tuple[int, int, int, int, int]] = []
 
     def total(self) -> Arrivals:
         heads = [(key, arrivals, gain, bad) for key, (arrivals, gain, bad) in sorted(self.heads.items())]
         if not self.mixed:
             rows = [(key, count, count, 0) for key, count in sorted(self.plain.items())]
-            return Arrivals(rows, sorted(self.doubtful), self.fans, heads)
+            return Arrivals(rows, sorted(self.doubtful), self.fans, heads, self.items)
         for key, count in self.plain.items():
             self.add(key, count, count, 0)
         together = [(key, arrivals, gain, bad) for key, (arrivals, gain, bad) in sorted(self.mixed.items())]
-        return Arrivals(together, [row[0] for row in together], self.fans, heads)
+        return Arrivals(together, [row[0] for row in together], self.fans, heads, self.items)
 
     def add(self, child: int, arrivals: int, gain: int, bad: int) -> None:
         total = self.mixed.setdefault(child, [0, 0, 0])
@@ -87,7 +93,7 @@ def add_arrivals(sums: Sums, instance: KnownInstance, rows: Sequence[EndedRow], 
         rows = _add_items(sums, instance, rows)
     if not plan.has_edges and not has_parts:
         return
-    is_special = plan.has_conditions or has_parts
+    is_special = plan.has_conditions or plan.has_each or has_parts
     children, parents, plan_fans, plain = plan.children, plan.parents, plan.fans, sums.plain
     for row in rows:
         if row.state != SUCCESS or is_special:
@@ -108,8 +114,9 @@ def add_arrivals(sums: Sums, instance: KnownInstance, rows: Sequence[EndedRow], 
 
 
 def _add_items(sums: Sums, instance: KnownInstance, rows: Sequence[EndedRow]) -> list[EndedRow]:
-    """What ended items bring to the heads of their maps. Returns the other rows."""
-    maps, first, others = instance.plan.maps, instance.id * ORDINALS, []
+    """What ended items bring to the heads of their maps, and to the same items of maps behind. Returns the other rows."""
+    plan, first, others = instance.plan, instance.id * ORDINALS, []
+    maps, each_children = plan.maps, plan.each_children
     for row in rows:
         if row.node not in maps or row.id - first == row.node:
             others.append(row)
@@ -119,6 +126,9 @@ def _add_items(sums: Sums, instance: KnownInstance, rows: Sequence[EndedRow]) ->
         total[0] += 1
         total[1] += gain
         total[2] += bad
+        for child in each_children.get(row.node, ()):
+            state = passed_as(plan, child) if row.reason == Reason.MANUAL else TaskState(row.state)
+            sums.items.append((first + child, first + row.node, row.id, *arrival(plan, row.node, state, child, _never)))
     return others
 
 
@@ -127,6 +137,8 @@ def _add_arrivals_of(sums: Sums, instance: KnownInstance, row: EndedRow, edges: 
     plan, first = instance.plan, instance.id * ORDINALS
     is_passed = row.reason == Reason.MANUAL  # skipped by a person: done, but no condition of an edge holds
     for child in plan.children_of(row.id - first, row.node):
+        if row.node in plan.each.get(child, ()) and edges.has_begun(row.id):
+            continue  # told when it began
         state = passed_as(plan, child) if is_passed else TaskState(row.state)
         holds = partial(edges.holds, instance.id, row, child) if not is_passed else _never
         gain, bad = arrival(plan, row.node, state, child, holds)

@@ -26,6 +26,10 @@ class EdgeConditions:
         """Stored edges: (parent, child) of these rows."""
         return self._tx.run("list_children", rows=[(number,) for number in parents])
 
+    def has_begun(self, head_id: int) -> bool:
+        """Has this map made rows for its items?"""
+        return bool(self._tx.run("load_fan_outs", rows=[(head_id,)]))
+
     def holds(self, instance_id: int, parent: EndedRow, child: int) -> bool:
         """Does the condition of the edge from a row that succeeded to node `child` hold? There is one.
 

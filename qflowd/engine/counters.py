@@ -29,9 +29,9 @@ EdgeHolds = Callable[[int, int], bool]
 class Rows:
     """All rows of an instance by ordinal, and how they hang together."""
 
-    def __init__(self, plan: Plan, nodes: dict[int, int], items: dict[int, int]) -> None:
-        """`nodes`: ordinal -> node. `items`: head of a map -> how many items it waits for."""
-        self.plan, self.nodes, self.items = plan, nodes, items
+    def __init__(self, plan: Plan, nodes: dict[int, int], items: dict[int, int], firsts: Mapping[int, int]) -> None:
+        """`nodes`: ordinal -> node. Of heads of maps, `items`: how many it waits for, `firsts`: the ordinal of the first."""
+        self.plan, self.nodes, self.items, self.firsts = plan, nodes, items, firsts
         self._parts: dict[int, list[int]] = {}  # node -> ordinals of the rows that are parts of it
         for ordinal, node in nodes.items():
             if ordinal != node:
@@ -39,7 +39,23 @@ class Rows:
 
     def parents(self, ordinal: int) -> Sequence[int]:
         node = self.nodes[ordinal]
-        return [*self.plan.parents[node], *self.parts(node)] if ordinal == node else ()
+        if ordinal == node:
+            return [*self.plan.parents[node], *self.parts(node)]
+        index = self.index(ordinal)
+        above = [self.item(parent, index) for parent in self.plan.each.get(node, ())]
+        return [parent for parent in above if parent in self.nodes]
+
+    def index(self, ordinal: int) -> int:
+        """The place of an item in its list."""
+        return ordinal - self.firsts.get(self.nodes[ordinal], 0)
+
+    def item(self, head: int, index: int) -> int:
+        """The ordinal of an item of a map; of the map itself, where it has none and stands for them."""
+        return self.firsts[head] + index if head in self.items else head
+
+    def has_begun(self, parent: int, child: int) -> bool:
+        """Does a map wait for another one item by item, and has that one a list? Then it has been told so."""
+        return parent in self.items and parent in self.plan.each.get(child, ())
 
     def parts(self, node: int) -> Sequence[int]:
         """The rows beyond the plan's nodes that are parts of a node."""
@@ -55,9 +71,9 @@ class Rows:
     def start(self, ordinal: int) -> rules.Counters:
         """The counters of a row before anything has arrived."""
         node = self.nodes[ordinal]
-        parents = self.plan.parents[node] if ordinal == node else ()
+        parents = self.plan.parents[node] if ordinal == node else self.plan.each.get(node, ())
         open_parents, need = rules.start(len(parents), self.plan.tasks[node].trigger_rule)
-        parts = len(self.parents(ordinal)) - len(parents)
+        parts = len(self.parts(node)) if ordinal == node else 0
         return rules.Counters(open_parents + parts, need + parts)
 
     def arrival(self, parent: int, state: TaskState, child: int, edge_holds: EdgeHolds) -> rules.Worth:
@@ -67,7 +83,13 @@ class Rows:
         )
 
     def children(self, ordinal: int) -> Sequence[int]:
-        return self.plan.children_of(ordinal, self.nodes[ordinal])
+        node = self.nodes[ordinal]
+        children = self.plan.children_of(ordinal, node)
+        if ordinal == node or node not in self.plan.each_children:
+            return children
+        index = self.index(ordinal)
+        below = [self.item(child, index) for child in self.plan.each_children[node]]
+        return [*children, *(child for child in below if child in self.nodes)]
 
     def behind(self, ordinals: Iterable[int]) -> set[int]:
         """All rows that wait, directly or not, for these."""
@@ -110,6 +132,9 @@ def recount(
         parents = rows.parents(ordinal)
         arrivals = gain = bad = 0
         for parent in parents:
+            if rows.has_begun(parent, ordinal):
+                arrivals, gain = arrivals + 1, gain + 1
+                continue
             if not now[parent].is_final:
                 continue
             is_passed = parent in passed

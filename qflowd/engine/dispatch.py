@@ -11,7 +11,7 @@ from qflowd.engine.harvest import Harvest
 from qflowd.engine.instances import Instances
 from qflowd.engine.lanes import Lane
 from qflowd.engine.render import Group, Unrenderable, gather, render
-from qflowd.model.errors import ExpressionFailed, QflowdError, SkippedByPerson, Unwanted
+from qflowd.model.errors import ExpressionFailed, QflowdError, SkippedByPerson, Unreached, Unwanted
 from qflowd.model.ids import ORDINALS, instance_of
 from qflowd.model.states import Reason, TaskState
 from qflowd.store.tx import Store, Tx
@@ -156,6 +156,9 @@ def refuse(harvest: Harvest, lane: Lane, rows: Sequence[Unrenderable]) -> None:
     for row, problem in rows:
         if isinstance(problem, SkippedByPerson):
             harvest.skip(row, lane, str(problem))
+        elif isinstance(problem, Unreached):
+            state = TaskState.UPSTREAM_FAILED if problem.is_failed else TaskState.SKIPPED
+            harvest.end_unrun([row], state, Reason.NONE)
         elif isinstance(problem, Unwanted):
             harvest.end_unrun([row], TaskState.SKIPPED, Reason.CONDITION)
         elif isinstance(problem, ExpressionFailed):

@@ -1,47 +1,26 @@
-"""Fan-out: a map's own row, its head, waits for the rows of its items, which are made when it is claimed.
-
-The ordinals of all items are reserved at once, so the id of an item follows from its index. Rows are made for a window of
-them; as some end, the next ones are made in the same transaction, so 100,000 items are never ready at once.
-"""
+"""Fan-out: a map's own row, its head, waits for the rows of its items; the first ones are made when it is claimed."""
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from qflowd.engine import slots
 from qflowd.engine.claim import Claimed
-from qflowd.engine.instances import Instances, KnownInstance
-from qflowd.engine.items import Items, evaluate, make_label
-from qflowd.engine.outcome import AttemptRow
+from qflowd.engine.instances import Instances
+from qflowd.engine.item_rows import Part, labels_of, lock_heads, make_rows, next_part, window_of
+from qflowd.engine.items import Items, evaluate
 from qflowd.engine.plan import Node
 from qflowd.engine.render import check_conditions, load_items, load_outputs, scope_of
-from qflowd.model import jsontext, rules
-from qflowd.model.errors import ExpressionFailed, LeaseLost, QflowdError, StoreUnavailable
+from qflowd.model import rules
+from qflowd.model.errors import ExpressionFailed, LeaseLost, QflowdError, StoreUnavailable, Unreached
 from qflowd.model.ids import ORDINALS, instance_of
-from qflowd.model.states import Reason, TaskState
+from qflowd.model.states import TaskState
 from qflowd.store.tx import Retryable, Store, Tx
 
 log = logging.getLogger("qflowd")
-WINDOW: Final = 10_000  # items that are open at a time, where the task does not say `max_parallel`
 LARGEST: Final = 10_000  # rows made in one transaction, unless one head alone makes more
-
-
-class Part(NamedTuple):
-    """Items of a head that get their rows now: those from `start` to before `end`. `labels`: None where they have none."""
-
-    head: int
-    items: int
-    start: int
-    end: int
-    labels: Sequence[str | None] | None
-    first_ordinal: int = 0
-
-    @property
-    def first_id(self) -> int:
-        """The id that its first item has."""
-        return self.head - self.head % ORDINALS + self.first_ordinal
 
 
 class Opening(NamedTuple):
@@ -66,11 +45,6 @@ class Expanded:
         default_factory=list
     )  # with how many items, and how many failed if too many did
     failed: list[tuple[Claimed, Exception]] = field(default_factory=list)
-
-
-def window_of(node: Node) -> int:
-    """How many items of a map are open at a time."""
-    return min(node.task.max_parallel or WINDOW, WINDOW)
 
 
 def expand(store: Store, instances: Instances, rows: Sequence[Claimed], limits: str = "") -> Expanded:
@@ -108,6 +82,8 @@ def _look(tx: Tx, instances: Instances, row: Claimed) -> Opening:
     instances.load(tx, [row.id])
     instance = instances[number]
     node = instance.plan.nodes[row.node]
+    if node.running and (unmet := tx.one("list_unmet", rows=[(row.id,)])):
+        raise Unreached(unmet)
     if fan_out := tx.one("load_fan_outs", rows=[(row.id,)]):
         # It waited for them before, and was made ready by a retry when none was open.
         first = number * ORDINALS + fan_out.first_ordinal
@@ -117,8 +93,9 @@ def _look(tx: Tx, instances: Instances, row: Claimed) -> Opening:
         }
         bad = sum(count for state, count in states.items() if rules.item_worth(state).bad)
         needed = rules.needed(fan_out.items, node.task.tolerate)
-        return Opening(row, _next_part(tx, instances, fan_out, 0), None, needed, sum(states.values()), bad)
-    items = evaluate(node.task, _scope(tx, instances, node, row))
+        return Opening(row, next_part(tx, instances, fan_out, 0), None, needed, sum(states.values()), bad)
+    scope = _scope(tx, instances, node, row)
+    items = _items_above(tx, instances, node, row) or evaluate(node.task, scope)
     next_ordinal = tx.one("load_next_ordinals", rows=[(number,)]).next_ordinal
     if next_ordinal + len(items) > ORDINALS:
         raise ExpressionFailed(
@@ -129,43 +106,46 @@ def _look(tx: Tx, instances: Instances, row: Claimed) -> Opening:
     if needed > len(items):
         raise ExpressionFailed(f"tolerate: min_ok is {needed:,}, and the list has {len(items):,} items")
     end = min(len(items), window_of(node))
-    return Opening(row, Part(row.id, len(items), 0, end, _labels(instance, node, items, 0, end)), items, needed)
+    return Opening(
+        row, Part(row.id, node.ordinal, len(items), 0, end, labels_of(instance, node, items, 0, end)), items, needed
+    )
 
 
 def _scope(tx: Tx, instances: Instances, node: Node, row: Claimed) -> dict[str, Any]:
     """What the list of a head may ask. Raises: as `check_conditions`."""
     instance = instances[instance_of(row.id)]
     first, whole = instance.id * ORDINALS, node.map_sources | node.named
-    wanted = [(first + source, row.round) for source in whole.union(node.parents)]
+    wanted = [(first + source, row.round) for source in whole.union(node.sources)]
     outputs = load_outputs(tx, instances, wanted, {first + source for source in whole})
     scope = scope_of(instance, outputs)
     check_conditions(instance, node, scope, outputs)
     return scope
 
 
-def _next_part(tx: Tx, instances: Instances, fan_out: Any, are_open: int) -> Part:
-    """The items that get their rows next, as many as the window has room for. `fan_out`: of `load_fan_outs`."""
-    instance = instances[instance_of(fan_out.task_id)]
-    node = instance.plan.nodes[fan_out.node]
-    end = max(fan_out.opened, min(fan_out.items, fan_out.opened + window_of(node) - are_open))
-    part = Part(fan_out.task_id, fan_out.items, fan_out.opened, end, None, fan_out.first_ordinal)
-    if node.label is None or part.start == end:
-        return part
-    items = load_items(tx, instances, instance, node, part.first_id, fan_out.round)
-    return part._replace(labels=_labels(instance, node, items, part.start, end))
+def _items_above(tx: Tx, instances: Instances, node: Node, row: Claimed) -> Items | None:
+    """The list of the maps before, which is its own; None where none of them has one.
 
-
-def _labels(instance: KnownInstance, node: Node, items: Items, start: int, end: int) -> list[str | None] | None:
-    if (template := node.label) is None:
-        return None
-    return [make_label(template, items.scope(instance.scope, index)) for index in range(start, end)]
+    Raises: ExpressionFailed if they have lists of different lengths.
+    """
+    instance = instances[instance_of(row.id)]
+    first = instance.id * ORDINALS
+    heads = [(first + parent,) for parent in sorted(instance.plan.each.get(node.ordinal, ()))]
+    fan_outs = tx.run("load_fan_outs", rows=heads) if heads else []
+    lengths = {instance.plan.nodes[fan_out.node].key: fan_out.items for fan_out in fan_outs}
+    if len(set(lengths.values())) > 1:
+        lists = ", ".join(f"{key} has {items:,} items" for key, items in lengths.items())
+        raise ExpressionFailed(f"map: the lists before it differ in length: {lists}")
+    for above in fan_outs:
+        source = instance.plan.nodes[above.node]
+        return load_items(tx, instances, instance, source, first + above.first_ordinal, above.round)
+    return None
 
 
 def _open(store: Store, instances: Instances, openings: Sequence[Opening], limits: str) -> None:
     if not openings:
         return
     try:
-        parts = store.transact(lambda tx: _write(tx, openings, limits), name="expand_maps")
+        parts = store.transact(lambda tx: _write(tx, instances, openings, limits), name="expand_maps")
     except LeaseLost:
         if len(openings) > 1:
             for opening in openings:
@@ -177,8 +157,18 @@ def _open(store: Store, instances: Instances, openings: Sequence[Opening], limit
     instances.items.remember([(part.first_id, o.fresh) for part, o in places if o.fresh is not None])
 
 
-def _write(tx: Tx, openings: Sequence[Opening], limits: str) -> list[Part]:
+def _heads_behind(instances: Instances, parts: Sequence[Part]) -> list[tuple[int, int]]:
+    """The heads that wait for the lists of these item by item, and for how many of them."""
+    behind: Counter[int] = Counter()
+    for part in parts:
+        below = instances[instance_of(part.head)].plan.each_children.get(part.node, ())
+        behind.update(part.head - part.node + child for child in below)
+    return sorted(behind.items())
+
+
+def _write(tx: Tx, instances: Instances, openings: Sequence[Opening], limits: str) -> list[Part]:
     """One transaction: heads (fenced) → items, which are new → limits → instances. Returns the parts with their places."""
+    lock_heads(tx, instances, [opening.row.id for opening in openings])
     numbers = sorted({instance_of(opening.row.id) for opening in openings})
     before = {row.id: row.next_ordinal for row in tx.run("load_next_ordinals", rows=[(number,) for number in numbers])}
     after, heads, parts = dict(before), [], []
@@ -191,60 +181,13 @@ def _write(tx: Tx, openings: Sequence[Opening], limits: str) -> list[Part]:
             raise QflowdError(f"instance {number} has no room for the items of its maps")  # looked at again, it fails
     if tx.count("expand_heads", rows=heads, now=tx.now) < len(heads):
         raise LeaseLost
-    _insert(tx, parts)
+    make_rows(tx, instances, parts)
+    begun = [part for part, opening in zip(parts, openings, strict=True) if opening.fresh is not None]
+    if behind := _heads_behind(instances, begun):
+        tx.run("begin_heads", rows=behind, now=tx.now)
     if limits:
         slots.give_back(tx, [slots.Freed(row.id, limits, has_begun=False) for row, *_ in openings])
     raised = [(number, before[number], after[number]) for number in numbers if after[number] != before[number]]
     if raised and tx.count("reserve_ordinals", rows=raised) < len(raised):
         raise Retryable("another transaction took the same ordinals")
     return parts
-
-
-def _insert(tx: Tx, parts: Sequence[Part]) -> None:
-    """Make the rows of more items."""
-    plain = [part for part in parts if part.labels is None and part.start < part.end]
-    if plain:
-        rows = [(part.head, part.first_id, jsontext.dump(list(range(part.start, part.end)))) for part in plain]
-        tx.run("insert_items", rows=rows, now=tx.now)
-    labelled = [
-        (part.head, part.first_id, part.start + i, label) for part in parts for i, label in enumerate(part.labels or ())
-    ]
-    if labelled:
-        tx.run("insert_labelled_items", rows=labelled, now=tx.now)
-    tx.run("save_fan_outs", rows=[(part.head, part.first_ordinal, part.items, part.end) for part in parts])
-
-
-class Advanced(NamedTuple):
-    """What came of telling heads that items have ended: heads that ended, and whether items became ready."""
-
-    ended: list[Any]  # rows of `find_ended_heads`
-    has_opened: bool
-
-
-def advance_heads(tx: Tx, instances: Instances, arrivals: Sequence[tuple[int, int, int, int]]) -> Advanced:
-    """Tell heads of the ends of items: rows of (head, ended, not failed, failed), sorted. `instances` have been loaded."""
-    tx.run("advance_heads", rows=arrivals, now=tx.now)
-    parts, closing = [], []
-    for head in tx.run("load_fan_outs", rows=[(row[0],) for row in arrivals]):
-        if head.open_parents <= 0:
-            closing.append((head.task_id,))
-        elif head.state == TaskState.PENDING and head.opened < head.items:
-            parts.append(_next_part(tx, instances, head, head.opened - (head.items - head.open_parents)))
-    if any(part.start < part.end for part in parts):
-        _insert(tx, parts)
-    ended = tx.run("find_ended_heads", rows=closing) if closing else []
-    if failed := [head for head in ended if head.state == TaskState.FAILED]:
-        tx.run("insert_attempts", rows=[_attempt(tx, instances, head, tx.now) for head in failed], daemon_id=None)
-    return Advanced(ended, bool(parts))
-
-
-def _attempt(tx: Tx, instances: Instances, head: Any, now: datetime) -> AttemptRow:
-    """What people read of a head that failed."""
-    number = instance_of(head.id)
-    first = number * ORDINALS + head.first_ordinal
-    item = tx.one("first_failed_item", first=first, last=first + head.items - 1)
-    error = f"{head.bad_parents:,} of {head.items:,} items did not succeed"
-    if item is not None:
-        error += f"; the first: {instances[number].plan.name_of(item)}: {item.error or 'failed'}"
-    state, reason = int(TaskState.FAILED), int(Reason.ERROR)
-    return AttemptRow(head.id, head.done_fence, head.attempt, state, reason, head.started_at, now, error=error[:2000])

@@ -11,7 +11,7 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any, TypeVar
 
-from qflowd.engine import breakers, close, fan_out, kinds, slots
+from qflowd.engine import breakers, close, item_rows, kinds, slots
 from qflowd.engine.batch import Batch
 from qflowd.engine.conditions import EdgeConditions
 from qflowd.engine.instances import InstanceRows, Instances
@@ -188,12 +188,12 @@ def _accept(tx: Tx, instances: Instances, batch: Batch) -> dict[int, int]:
     ended = level
     conditions = EdgeConditions(tx, instances)
     while level:
-        rows, doubtful, fans, heads = kinds.arrivals(level, conditions)
+        rows, doubtful, fans, heads, items = kinds.arrivals(level, conditions)
         batch.has_advanced |= bool(rows or fans)
         batch.may_start_workflows |= any(instance.plan.starts for instance, _ in level)
         unrun: list[Any] = []
         if heads:
-            unrun, has_opened = fan_out.advance_heads(tx, instances, heads)
+            unrun, has_opened = item_rows.advance_heads(tx, instances, heads, items)
             batch.has_advanced |= has_opened
         if rows:
             tx.run("advance_tasks", rows=rows, now=tx.now)
@@ -212,11 +212,12 @@ def _remember_outputs(instances: Instances, ended: Iterable[InstanceRows[Final]]
     outputs = []
     for instance, rows in ended:
         if instance.plan.has_edges:
-            children = instance.plan.children
+            children, each_children = instance.plan.children, instance.plan.each_children
             outputs += [
                 ((row.id, row.round), row.output)
                 for row in rows
-                if row.state == SUCCESS and children[row.node] and row.id % ORDINALS == row.node
+                if row.state == SUCCESS
+                and (children[row.node] if row.id % ORDINALS == row.node else row.node in each_children)
             ]
     if outputs:
         instances.remember_outputs(outputs)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from qflowd.define.expressions import Template, compile_condition, compile_value
 from qflowd.define.schema import ANY_OBJECT, Schema, workflow_schema
+from qflowd.engine import item_edges
 from qflowd.model import dag, jsontext, rules
 from qflowd.model.states import TaskKind
 from qflowd.model.workflow import BUILT_IN, NO_POOL, Job, Json, Settings, Task, TriggerRule, Workflow
@@ -31,6 +32,7 @@ class Node:
     constant: str | None
     conditions: Mapping[int, Template]  # parent -> condition of the edge from it
     ordinals: Mapping[str, int]
+    running: frozenset[int]  # maps above whose items may still run when it begins; of its items, each asks for its own
 
     @property
     def job(self) -> str:
@@ -62,18 +64,32 @@ class Node:
 
     @cached_property
     def named(self) -> frozenset[int]:
-        """The nodes whose outputs its parameters and conditions name."""
+        """The nodes whose outputs its parameters and conditions name; of `running` maps that is the output of one item."""
         templates = [*self.conditions.values()]
         if self.when is not None:
             templates.append(self.when)
         if self.constant is None and self.params is not None:
             templates.append(self.params)
-        return frozenset(self.ordinals[key] for template in templates for key in template.tasks)
+        return frozenset(self.ordinals[key] for template in templates for key in template.tasks) - self.running
+
+    @cached_property
+    def named_items(self) -> frozenset[int]:
+        """The maps of which its parameters name the output of the same item."""
+        if self.constant is not None or self.params is None:
+            return frozenset()
+        return self.running.intersection(self.ordinals[key] for key in self.params.tasks)
+
+    @cached_property
+    def items_asked(self) -> frozenset[int]:
+        """The maps of which an item may ask for the output of the same item: parents, and `named_items`."""
+        return self.running.intersection(self.parents) | self.named_items
 
     @cached_property
     def sources(self) -> tuple[int, ...]:
         """All nodes whose outputs an attempt may ask for: parents, and `named`."""
-        return tuple(sorted(self.named.union(self.parents))) if self.named else self.parents
+        if not self.named and not self.running:
+            return self.parents
+        return tuple(sorted(self.named.union(self.parents) - self.running))
 
 
 class Alike(NamedTuple):
@@ -176,6 +192,20 @@ class Plan:
         return frozenset(i for i, task in enumerate(self.tasks) if task.map is not None)
 
     @cached_property
+    def each(self) -> Mapping[int, tuple[int, ...]]:
+        """Of maps that wait for others item by item: those others."""
+        return item_edges.above(self.tasks) if self.has_each else {}
+
+    @cached_property
+    def each_children(self) -> Mapping[int, tuple[int, ...]]:
+        """Of maps: the maps that wait for it item by item."""
+        return item_edges.below(self.each)
+
+    @cached_property
+    def has_each(self) -> bool:
+        return any(edge.each for task in self.tasks for edge in task.after)
+
+    @cached_property
     def nodes(self) -> Sequence[Node]:
         ordinals = {task.key: i for i, task in enumerate(self.tasks)}
         # Equal settings become one object, so that the hot path may tell them apart by identity.
@@ -192,6 +222,7 @@ class Plan:
                 constant=_constant(task),
                 conditions=_conditions(task, ordinals) if task.after else {},
                 ordinals=ordinals,
+                running=item_edges.running(self.each, self.parents[i], i) if self.has_each else frozenset(),
             )
             for i, task in enumerate(self.tasks)
         ]
@@ -236,8 +267,13 @@ class Plan:
     @cached_property
     def is_closer(self) -> Sequence[bool]:
         """Of every task: is there no task that runs only after its end? When all such tasks have ended, the instance has."""
+        each = self.each
         waited_for = set().union(
-            *[self.parents[i] for i, task in enumerate(self.tasks) if rules.waits_in_full(task.trigger_rule)]
+            *[
+                set(self.parents[i]).difference(each[i]) if i in each else self.parents[i]
+                for i, task in enumerate(self.tasks)
+                if rules.waits_in_full(task.trigger_rule)
+            ]
         )
         return [i not in waited_for for i in range(len(self.tasks))]
 

@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 from qflowd.engine.claim import Claimed
 from qflowd.engine.instances import Instances, KnownInstance
 from qflowd.engine.items import Items, evaluate
+from qflowd.engine.items_above import ItemsAbove, unmet
 from qflowd.engine.lanes import Lane, Terms
 from qflowd.engine.plan import Node, by_name, effective
 from qflowd.engine.request import NO_OVERRIDE
 from qflowd.engine.upstreams import Large, Output, Upstreams, reader_of
 from qflowd.model import jsontext
-from qflowd.model.errors import ExpressionFailed, SkippedByPerson, Unwanted
+from qflowd.model.errors import ExpressionFailed, SkippedByPerson, Unreached, Unwanted
 from qflowd.model.ids import ORDINALS, instance_of
 from qflowd.model.states import SUCCESS
 from qflowd.model.workflow import Json, Settings
@@ -64,6 +65,7 @@ class Gathered(NamedTuple):
     checkpoints: Mapping[int, str]  # by task id
     failed: list[Unrenderable]
     items: Mapping[int, Items]  # lists of maps, by the id of their first item
+    above: Mapping[int, Mapping[int, int]]  # by the id of an item: node -> the row of the same item before it
 
 
 def gather(tx: Tx, instances: Instances, lane: Lane, rows: Sequence[Claimed]) -> Gathered:
@@ -77,6 +79,8 @@ def gather(tx: Tx, instances: Instances, lane: Lane, rows: Sequence[Claimed]) ->
     round_ = 0
     instance: KnownInstance | None = None
     lists: dict[int, Items] = {}
+    above: dict[int, dict[int, int]] = {}
+    items_above = ItemsAbove(tx)
     for row in rows:
         try:
             number = row.id // ORDINALS
@@ -88,17 +92,24 @@ def gather(tx: Tx, instances: Instances, lane: Lane, rows: Sequence[Claimed]) ->
                 wanted.update([(first + source, round_) for source in sources])
                 if node.named:
                     whole.update([first + source for source in node.named])
+            if row.map_index is not None and node.running:
+                mine = above[row.id] = items_above.of(instance, node, row.map_index)
+                wanted.update([(mine[parent], row.round) for parent in mine if parent in node.items_asked])
+                whole.update([mine[parent] for parent in node.named_items])
             if row.map_index is not None and node.uses_item and (first_item := row.id - row.map_index) not in lists:
                 lists[first_item] = load_items(tx, instances, instance, node, first_item, row.round)
         except Exception as problem:  # noqa: BLE001 - whatever is wrong with a row, the others are sent
             failed.append(Unrenderable(row, problem))
         else:
             places.append((row, instance, node))
+    if ending := unmet(tx, sorted(above)):
+        failed += [Unrenderable(row, Unreached(ending[row.id])) for row, *_ in places if row.id in ending]
+        places = [place for place in places if place[0].id not in ending]
     outputs = load_outputs(tx, instances, wanted, whole) if wanted else {}
     # Whoever was claimed for the first time has no checkpoint.
     again = [(row.id,) for row in rows if row.fence > 1]
     saved = {row.task_id: row.value for row in tx.run("load_checkpoints", rows=again)} if again else {}
-    return Gathered(lane, places, outputs, saved, failed, lists)
+    return Gathered(lane, places, outputs, saved, failed, lists, above)
 
 
 def load_items(
@@ -115,7 +126,7 @@ def load_items(
 
 def render(gathered: Gathered, timeout_s: float | None) -> tuple[list[Group], list[Unrenderable]]:
     """What to send for these rows, in their order. `timeout_s`: the daemon's default."""
-    lane, places, outputs, saved, failed, lists = gathered
+    lane, places, outputs, saved, failed, lists, above = gathered
     upstreams = Upstreams(outputs)
     scopes: dict[int, dict[str, Any]] = {}  # of instances: an output is parsed once for all rows
     groups: dict[tuple[float | None, int | None], Group] = {}  # by what a chunk says of all its tasks
@@ -134,6 +145,8 @@ def render(gathered: Gathered, timeout_s: float | None) -> tuple[list[Group], li
                     check_conditions(instance, node, scope, outputs)
                 if index is not None and node.params is not None:
                     items = lists.get(row.id - index)
+                    if node.named_items:
+                        scope = {**scope, "tasks": scope["tasks"].of_item(above[row.id])}
                     scope = {**scope, "index": index} if items is None else items.scope(scope, index)
                 params = _params(instance, node, lane, scope)
         except Exception as problem:  # noqa: BLE001
@@ -144,7 +157,7 @@ def render(gathered: Gathered, timeout_s: float | None) -> tuple[list[Group], li
             key = terms.settings.timeout, terms.settings.memory
             group = groups.setdefault(key, Group(terms, upstreams))
             settings = None if is_overridden else node.settings
-        upstream = upstreams.of(instance, node.parents) if node.parents else None
+        upstream = upstreams.of(instance, node.parents, above.get(row.id, {})) if node.parents else None
         number, _, fence, _, attempt, _, _, _, _, round_ = row
         text = params or "{}"
         sent = group.share(text) if len(text) > WORTH_SHARING and node.params is None else text
@@ -191,20 +204,40 @@ class Outputs(Mapping[str, Any]):
         self._texts = texts
         self._parsed: dict[str, dict[str, Json]] = {}
 
+    def of_item(self, above: Mapping[int, int]) -> "Outputs":
+        """What an item may ask: of these nodes, the output of the row that is named here."""
+        item = ItemOutputs(self._instance, self._texts)
+        item.whole, item.above = self, above
+        return item
+
     def __getitem__(self, key: str) -> dict[str, Json]:
         if key not in self._parsed:
-            node = self._instance.plan.by_key[key]
-            text = self._texts.get(self._instance.id * ORDINALS + node.ordinal)
-            if isinstance(text, Large):
-                raise ExpressionFailed(f"{key}.output is larger than {LARGEST_OUTPUT:,} bytes, all its items together")
-            self._parsed[key] = {"output": json.loads(text) if isinstance(text, str) else None}
+            self._parsed[key] = self._parse(key, self._instance.id * ORDINALS + self._instance.plan.by_key[key].ordinal)
         return self._parsed[key]
+
+    def _parse(self, key: str, task_id: int) -> dict[str, Json]:
+        text = self._texts.get(task_id)
+        if isinstance(text, Large):
+            raise ExpressionFailed(f"{key}.output is larger than {LARGEST_OUTPUT:,} bytes, all its items together")
+        return {"output": json.loads(text) if isinstance(text, str) else None}
 
     def __iter__(self) -> Any:
         return iter(self._instance.plan.by_key)
 
     def __len__(self) -> int:
         return len(self._instance.plan.by_key)
+
+
+class ItemOutputs(Outputs):
+    """The outputs that one item may ask for: of the maps that it waited for item by item, those of the same item."""
+
+    whole: Outputs
+    above: Mapping[int, int]
+
+    def __getitem__(self, key: str) -> dict[str, Json]:
+        if (task_id := self.above.get(self._instance.plan.by_key[key].ordinal)) is None:
+            return self.whole[key]
+        return self._parse(key, task_id)
 
 
 def scope_of(instance: KnownInstance, outputs: Mapping[int, Output]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from qflowd.engine.control import (
 from qflowd.engine.counters import NOBODY, Recounted, Rows, recount
 from qflowd.engine.instances import Instances
 from qflowd.engine.overlap import check_place, line_of
+from qflowd.engine.places import take_places
 from qflowd.engine.request import Refused
 from qflowd.engine.timers import DEADLINE, RUN
 from qflowd.model.ids import ORDINALS, instance_of, key_range
@@ -93,9 +94,10 @@ def lock(tx: Tx, command: Command, target: Any, instances: Instances) -> Locked:
     states = {ordinal: TaskState(row.state) for ordinal, row in row.items()}
     fan_outs = tx.run("list_fan_outs", **key_range(instance_id)) if plan.maps else []
     items = {fan_out.task_id % ORDINALS: fan_out.items for fan_out in fan_outs}
+    firsts = {fan_out.task_id % ORDINALS: fan_out.first_ordinal for fan_out in fan_outs}
     waiting = tx.run("list_open_children", **key_range(instance_id)) if plan.starts else []
     children = {child.task_id % ORDINALS: child.instance_id for child in waiting}
-    return Locked(instance_id, instance, instances, row, states, Rows(plan, nodes, items), children)
+    return Locked(instance_id, instance, instances, row, states, Rows(plan, nodes, items, firsts), children)
 
 
 def restart(
@@ -118,8 +120,7 @@ def restart(
     Raises: Refused if one of the rows is being run.
     """
     rows, again = locked.rows, targets | behind
-    anew = {head for head in rows.items if not again.isdisjoint(rows.plan.parents[head])} & again
-    anew |= rows.items.keys() & targets if has_new_items else set()
+    anew = _maps_anew(rows, again, targets if has_new_items else NOBODY)
     gone = {part for head in anew for part in rows.parts(head)}
     if held := [ordinal for ordinal in sorted(again | gone) if locked.states[ordinal].is_held]:
         raise Refused(
@@ -140,8 +141,12 @@ def restart(
         return conditions.holds(locked.id, locked.row[parent], child)
 
     recounted = recount(locked.rows, states, again, edge_holds, kept=kept, passed=passed)
+    needs = {ordinal: row.need for ordinal, row in locked.row.items()}
+    recounted, gates = take_places(rows, states, needs, recounted, kept)
     continued = NOBODY if has_other_params else {i for i in targets if locked.states[i] is not TaskState.SUCCESS}
     _write(tx, locked, recounted, kept, again - continued)
+    if gates:
+        tx.run("set_places", rows=[(locked.id * ORDINALS + head, *gate) for head, *gate in gates])
     if rows.plan.starts:  # what starts from the beginning starts another instance
         others = again if has_new_items else again - continued
         tx.run("forget_children", rows=[(locked.id * ORDINALS + ordinal,) for ordinal in sorted(others | gone)])
@@ -153,6 +158,17 @@ def restart(
             del states[part]
     _reopen(tx, locked, states | {row.ordinal: row.state for row in recounted})
     return recounted
+
+
+def _maps_anew(rows: Rows, again: AbstractSet[int], rerun: AbstractSet[int]) -> set[int]:
+    """The maps that make their items anew: those rerun, and those behind what may bring another list."""
+    anew: set[int] = set()
+    for head in sorted(rows.items.keys() & again):  # parents first
+        each = rows.plan.each.get(head, ())
+        has_other_list = any(parent in anew or (parent in again and parent not in rows.items) for parent in each)
+        if head in rerun or has_other_list or not again.isdisjoint(set(rows.plan.parents[head]).difference(each)):
+            anew.add(head)
+    return anew
 
 
 def _reopen(tx: Tx, locked: Locked, now: Mapping[int, TaskState]) -> None:

@@ -104,8 +104,9 @@ def _targets(command: Command, locked: Locked) -> set[int]:
         targets = {ordinal for ordinal, state in states.items() if state in RETRIED}
         if command.task_ids:
             targets &= {number % ORDINALS for number in command.task_ids}
-        # A map whose items are retried waits for them again.
-        targets -= {head for head in locked.rows.items if not targets.isdisjoint(locked.rows.parts(head))}
+        # A map whose items are retried, or wait for such items, waits for them again.
+        heads = targets & locked.rows.items.keys()
+        targets -= heads & locked.rows.behind(targets - heads)
         if not targets:
             raise NotPossible(id=locked.id, state=state.name)
         return targets

@@ -53,7 +53,7 @@ def skip(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
         overrides = TaskOverrides(tx, caches, locked.instance)
         overrides.skip(locked.task(ordinal), why)
         overrides.save()
-    is_deferred = waits_for_tasks(locked, ordinal)
+    is_deferred = ordinal == locked.row[ordinal].node and waits_for_tasks(locked, ordinal)
     if is_deferred:
         restart.restart(tx, locked, NOBODY, {ordinal})
     else:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from qflowd.engine.instances import Instances, KnownInstance
+from qflowd.engine.items_above import row_above
 from qflowd.engine.plan import Plan
 from qflowd.model.errors import QflowdError, StoreUnavailable
 from qflowd.model.ids import ORDINALS, instance_of
@@ -42,8 +43,11 @@ class Upstreams(dict[int, Upstream]):
         self._numbers: dict[object, int] = {}
         self._before: tuple[KnownInstance, tuple[int, ...], int] | None = None
 
-    def of(self, instance: KnownInstance, parents: tuple[int, ...]) -> int:
-        """The number of what a task with these parents is given."""
+    def of(self, instance: KnownInstance, parents: tuple[int, ...], above: Mapping[int, int]) -> int:
+        """The number of what a task with these parents is given. `above`: of these nodes, the row of one item is meant."""
+        if above:
+            self[len(self)] = self._join(instance, parents, above)
+            return len(self) - 1
         before = self._before
         if before is not None and before[1] is parents and before[0] is instance:
             return before[2]
@@ -52,19 +56,22 @@ class Upstreams(dict[int, Upstream]):
         number = self._numbers.get(family)
         if number is None:
             number = self._numbers[family] = len(self)
-            self[number] = self._join(instance, parents)
+            self[number] = self._join(instance, parents, above)
         self._before = instance, parents, number
         return number
 
-    def _join(self, instance: KnownInstance, parents: tuple[int, ...]) -> Upstream:
+    def _join(self, instance: KnownInstance, parents: tuple[int, ...], above: Mapping[int, int]) -> Upstream:
         first, plan = instance.id * ORDINALS, instance.plan
-        if not plan.maps.isdisjoint(parents):
-            return {plan.tasks[i].key: self._number(first, i, is_map=i in plan.maps) for i in parents}
+        if not plan.maps.isdisjoint(set(parents).difference(above) if above else parents):
+            return {
+                plan.tasks[i].key: self._number(above.get(i, first + i), is_map=i in plan.maps - above.keys())
+                for i in parents
+            }
         if len(parents) == 1:  # in chains, for every task
-            output = self._outputs.get(first + parents[0]) or "null"
+            output = self._outputs.get(above.get(parents[0], first + parents[0])) or "null"
             if isinstance(output, str) and len(output) <= LARGEST_SENT:
                 return f"{{{plan.json_keys[parents[0]]}:{output}}}"
-        outputs = [self._outputs.get(first + parent) or "null" for parent in parents]
+        outputs = [self._outputs.get(above.get(parent, first + parent)) or "null" for parent in parents]
         size = sum([len(output) if isinstance(output, str) else LARGEST_SENT + 1 for output in outputs])
         if size <= LARGEST_SENT:
             return (
@@ -73,8 +80,8 @@ class Upstreams(dict[int, Upstream]):
         # Equal outputs have equal numbers, so that a worker asks for each once.
         return {plan.tasks[i].key: hash(output) for i, output in zip(parents, outputs, strict=True)}
 
-    def _number(self, first: int, parent: int, *, is_map: bool) -> int | list[int]:
-        output = self._outputs.get(first + parent)
+    def _number(self, task_id: int, *, is_map: bool) -> int | list[int]:
+        output = self._outputs.get(task_id)
         return [hash(output)] if is_map and output is not None else hash(output or "null")
 
 
@@ -88,7 +95,7 @@ def read_output(store: Store, instances: Instances, asked: Asked) -> tuple[str |
         instances.load(tx, [asked.task_id])
         instance = instances[instance_of(asked.task_id)]
         key, is_page, start = asked.key.rstrip("]").partition("[")
-        number = instance.id * ORDINALS + instance.plan.by_key[key].ordinal
+        number = row_above(tx, instance, asked.task_id, instance.plan.by_key[key].ordinal)
         if is_page:
             return _load_page(tx, number, int(start))
         row = tx.one("load_outputs", rows=[(number,)])

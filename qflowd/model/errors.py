@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 class QflowdError(Exception):
@@ -75,6 +76,14 @@ class Unreadable(QflowdError):
 
 class Unwanted(QflowdError):
     """A task is not to run: its `when` does not hold."""
+
+
+class Unreached(QflowdError):
+    """A row that is ready only to end: what it waits for has ended, and not in its favour. `row`: of `list_unmet`."""
+
+    def __init__(self, row: Any) -> None:
+        super().__init__("what it waits for did not succeed")
+        self.is_failed: bool = row.bad_parents > 0
 
 
 class Rejected(QflowdError):

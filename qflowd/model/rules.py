@@ -9,10 +9,12 @@ condition never is. `always` counts as `all_done` does. A tolerated failure is a
 """
 
 import math
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from qflowd.model.states import TaskState
 from qflowd.model.workflow import Tolerance, TriggerRule
+
+GATE: Final = 1_000_000  # what an item that starts anew needs in addition, until its map has a place for it
 
 
 class Worth(NamedTuple):

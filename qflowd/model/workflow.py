@@ -64,10 +64,14 @@ BUILT_IN = Settings(
 
 
 class Edge(_Record, frozen=True):
-    """`parent` must end before the task that holds this edge; `condition` (text of an expression) must then hold."""
+    """`parent` must end before the task that holds this edge; `condition` (text of an expression) must then hold.
+
+    `each`: both are maps of one list, and each item waits only for the same item of `parent`.
+    """
 
     parent: str
     condition: str | None = None
+    each: bool = False
 
 
 class Tolerance(_Record, frozen=True):

@@ -1,11 +1,48 @@
 -- Maps: a head is the own row of its node; it waits for the rows of its items, whose ordinals follow one another.
 
 -- name: load_fan_outs
-SELECT f.task_id, f.first_ordinal, f.items, f.opened, t.node, t.round, t.state, t.open_parents
+SELECT f.task_id, f.first_ordinal, f.items, f.opened, f.gated, f.gate, t.node, t.round, t.state, t.open_parents
 FROM {rows: id bigint} r JOIN qflow.fan_out f ON f.task_id = r.id JOIN qflow.task_instance t ON t.id = r.id
 
 -- name: list_fan_outs
 SELECT f.task_id, f.first_ordinal, f.items FROM qflow.fan_out f WHERE f.task_id BETWEEN :first AND :last
+
+-- name: lock_heads
+SELECT t.id, t.state, t.reason FROM {rows: id bigint} r
+{only: mysql STRAIGHT_JOIN qflow.task_instance t FORCE INDEX (PRIMARY)}{only: postgres,sqlite JOIN qflow.task_instance t} ON t.id = r.id
+ORDER BY t.id {only: postgres FOR UPDATE OF t}{only: mysql FOR UPDATE}
+
+-- name: list_ended
+SELECT t.id, t.state, t.reason FROM qflow.task_instance t WHERE t.id BETWEEN :first AND :last AND t.state >= {task.SUCCESS}
+
+-- name: load_place
+SELECT t.node, t.map_index FROM qflow.task_instance t WHERE t.id = :id
+
+-- name: list_gated
+-- Items that start anew and wait for a place.
+SELECT t.id FROM qflow.task_instance t {only: mysql FORCE INDEX (PRIMARY)}
+WHERE t.id BETWEEN :first AND :last AND t.state = {task.PENDING} AND t.need >= :gate ORDER BY t.id LIMIT {literal: batch}
+
+-- name: list_unmet
+-- Rows that are ready only to end: their parents have ended, and not in their favour.
+SELECT t.id, t.bad_parents FROM {rows: id bigint} r JOIN qflow.task_instance t ON t.id = r.id WHERE t.need > 0
+
+-- name: begin_heads
+-- Maps before them have lists now. One whose other parents did not end in its favour ends when it is claimed.
+{update: qflow.task_instance t, id bigint, arrivals int | t.id = d.id}
+ready_at = CASE WHEN t.state = {task.PENDING} AND t.need > 0 AND t.open_parents <= d.arrivals THEN :now ELSE t.ready_at END,
+state = CASE WHEN t.state = {task.PENDING} AND t.need > 0 AND t.open_parents <= d.arrivals THEN {task.READY} ELSE t.state END,
+open_parents = t.open_parents - d.arrivals, need = t.need - d.arrivals
+
+-- name: give_places
+{update: qflow.task_instance t, id bigint | t.id = d.id AND t.need >= :gate}
+ready_at = CASE WHEN t.state = {task.PENDING} AND t.open_parents <= 1 THEN :now ELSE t.ready_at END,
+state = CASE WHEN t.state = {task.PENDING} AND t.open_parents <= 1 THEN {task.READY} ELSE t.state END,
+open_parents = t.open_parents - 1, need = t.need - :gate
+
+-- name: set_places
+{update: qflow.fan_out f, task_id bigint, gated int, gate int | f.task_id = d.task_id}
+gated = d.gated, gate = d.gate
 
 -- name: load_next_ordinals
 SELECT i.id, i.next_ordinal FROM {rows: id bigint} r JOIN qflow.workflow_instance i ON i.id = r.id
@@ -22,25 +59,30 @@ WHERE t.id BETWEEN :first AND :last AND t.state >= {task.SUCCESS} GROUP BY t.sta
 
 -- name: insert_items
 -- In a lane without a pool they start workflows.
-INSERT INTO qflow.task_instance (id, node, map_index, kind, state, lane, priority, open_parents, need, round, ready_at)
-SELECT r.first_id + n.value, h.node, n.value, CASE WHEN l.pool = '' THEN {kind.CHILD} ELSE {kind.TASK} END, {task.READY}, h.lane, h.priority, 0, 0, h.round, :now
-FROM {rows: head_id bigint, first_id bigint, indexes numbers} r JOIN qflow.task_instance h ON h.id = r.head_id
+INSERT INTO qflow.task_instance (id, node, map_index, kind, state, lane, priority, open_parents, need, bad_parents, round, ready_at)
+SELECT r.first_id + n.value, h.node, n.value, CASE WHEN l.pool = '' THEN {kind.CHILD} ELSE {kind.TASK} END, r.state,
+    h.lane, h.priority, r.open_parents, r.need, r.bad_parents, h.round, r.ready_at
+FROM {rows: head_id bigint, first_id bigint, state smallint, open_parents int, need int, bad_parents int, ready_at instant,
+    indexes numbers} r JOIN qflow.task_instance h ON h.id = r.head_id
 JOIN qflow.lane l ON l.id = h.lane CROSS JOIN {each: r.indexes} AS n WHERE 1 = 1
 {ignored: task_instance.node}
 
 -- name: insert_labelled_items
-INSERT INTO qflow.task_instance (id, node, map_index, label, kind, state, lane, priority, open_parents, need, round, ready_at)
-SELECT r.first_id + r.map_index, h.node, r.map_index, r.label, CASE WHEN l.pool = '' THEN {kind.CHILD} ELSE {kind.TASK} END, {task.READY}, h.lane, h.priority, 0, 0, h.round, :now
-FROM {rows: head_id bigint, first_id bigint, map_index int, label text} r JOIN qflow.task_instance h ON h.id = r.head_id
+INSERT INTO qflow.task_instance (id, node, map_index, label, kind, state, lane, priority, open_parents, need, bad_parents, round, ready_at)
+SELECT r.first_id + r.map_index, h.node, r.map_index, r.label, CASE WHEN l.pool = '' THEN {kind.CHILD} ELSE {kind.TASK} END, r.state,
+    h.lane, h.priority, r.open_parents, r.need, r.bad_parents, h.round, r.ready_at
+FROM {rows: head_id bigint, first_id bigint, map_index int, label text, state smallint, open_parents int, need int, bad_parents int,
+    ready_at instant} r JOIN qflow.task_instance h ON h.id = r.head_id
 JOIN qflow.lane l ON l.id = h.lane
 WHERE 1 = 1
 {ignored: task_instance.node}
 
 -- name: save_fan_outs
-INSERT INTO qflow.fan_out (task_id, first_ordinal, items, opened)
-SELECT r.task_id, r.first_ordinal, r.items, r.opened
-FROM {rows: task_id bigint, first_ordinal int, items int, opened int} r WHERE 1 = 1
-{upsert: task_id} first_ordinal = {excluded: first_ordinal}, items = {excluded: items}, opened = {excluded: opened}
+INSERT INTO qflow.fan_out (task_id, first_ordinal, items, opened, gated, gate)
+SELECT r.task_id, r.first_ordinal, r.items, r.opened, r.gated, r.gate
+FROM {rows: task_id bigint, first_ordinal int, items int, opened int, gated int, gate int} r WHERE 1 = 1
+{upsert: task_id} first_ordinal = {excluded: first_ordinal}, items = {excluded: items}, opened = {excluded: opened},
+    gated = {excluded: gated}, gate = {excluded: gate}
 
 -- name: reserve_ordinals
 -- Hits no row where another transaction was faster: this one is run again.
@@ -65,9 +107,11 @@ FROM {rows: id bigint} r JOIN qflow.task_instance t ON t.id = r.id JOIN qflow.fa
 WHERE t.state IN ({task.SUCCESS}, {task.FAILED}) AND t.open_parents <= 0
 
 -- name: first_failed_item
-SELECT t.node, t.map_index, t.label, a.error FROM qflow.task_instance t
+-- One that failed itself, before those that could not run.
+SELECT t.node, t.map_index, t.label, t.state, a.error FROM qflow.task_instance t
 LEFT JOIN qflow.attempt a ON a.task_id = t.id AND a.fence = t.done_fence
-WHERE t.id BETWEEN :first AND :last AND t.state = {task.FAILED} ORDER BY t.id LIMIT 1
+WHERE t.id BETWEEN :first AND :last AND t.state IN ({task.FAILED}, {task.UPSTREAM_FAILED})
+ORDER BY CASE WHEN t.state = {task.FAILED} THEN 0 ELSE 1 END, t.id LIMIT 1
 
 -- name: load_item_outputs
 SELECT t.id, t.map_index, t.output, l.task_id AS large_id FROM qflow.fan_out f

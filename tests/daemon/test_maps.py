@@ -214,3 +214,42 @@ def test_outputs_of_a_map_are_read_page_by_page(database_url, tmp_path):
         [takes] = [task for task in run.tasks() if task.task == "takes"]
         assert takes.error == "large.output is larger than 16,777,216 bytes, all its items together"
         assert len(run.output("large")) == 40
+
+
+EACH = """
+workflow: maps
+params: {count: {type: integer, default: 12}, width: {type: integer, default: 4}}
+tasks:
+  universe: {job: symbols, params: {count: "{{ params.count }}", width: "{{ params.width }}"}}
+  bars: {job: bars, after: universe, map: "{{ universe.output.symbols }}", label: "{{ item }}", params: {symbol: "{{ item }}", number: "{{ index }}"}}
+  news: {job: bars, after: universe, map: "{{ universe.output.symbols }}", params: {symbol: "{{ item }}", number: "{{ 100 + index }}"}}
+  factors: {job: above, after: {bars: each, news: each}, params: {bar: "{{ bars.output.number }}"}}
+  signals: {job: above, after: {factors: each}, params: {bar: "{{ bars.output.number }}", wide: "{{ factors.output.wide }}"}}
+  all: {job: above, after: {factors: each, bars: true}, params: {bar: "{{ len(bars.output) }}"}}
+  end: {job: lists, after: signals, params: {values: "{{ signals.output }}"}}
+"""
+ABOVE = """
+@job
+def above(bar: int, wide: str = "") -> dict:
+    upstream = context().upstream
+    numbers = {key: len(upstream[key]) if key == "bars" and "factors" in upstream else upstream[key]["number"] for key in upstream}
+    return {"number": bar, "above": numbers, "wide": "x" * WIDTH, "got": len(wide)}
+"""
+
+
+@pytest.mark.parametrize("width", [3, 9_000, 90_000])
+def test_an_item_is_given_the_outputs_of_the_same_item_before_it(database_url, tmp_path, width):
+    """Small ones travel with it, others are asked for, those above 64 KB do not lie on their row."""
+    jobs = {"jobs.py": JOBS + ABOVE.replace("WIDTH", str(width))}
+    with (
+        Daemon(database_url, tmp_path, plugins=jobs, workflows={"maps.yaml": EACH}),
+        connect(database_url) as client,
+    ):
+        run = client.submit("maps")
+        assert run.wait(PATIENCE_S) == "SUCCESS", run.info().error
+        for i, (factor, signal, whole) in enumerate(zip(*map(run.output, ("factors", "signals", "all")), strict=True)):
+            assert (factor["number"], factor["above"]) == (i, {"bars": i, "news": 100 + i})
+            assert (signal["number"], signal["above"], signal["got"]) == (i, {"factors": i}, width)
+            assert (whole["number"], whole["above"]) == (12, {"factors": i, "bars": 12})
+        names = [task.name for task in run.tasks() if task.map_index == 3]
+        assert names == ["bars[0003]", "news[3]", "factors[0003]", "signals[0003]", "all[0003]"]

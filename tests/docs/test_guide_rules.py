@@ -82,3 +82,28 @@ def test_a_session_that_is_terminated_is_closed() -> None:
         assert (ended.tasks["record"].state, ended.tasks["close"].state) == ("CANCELLED", "SUCCESS")
         overdue = harness.finish(harness.client.submit("intraday"))
         assert (overdue.state, overdue.tasks["close"].state, len(sessions)) == ("FAILED", "SUCCESS", 2)
+
+
+def test_factors_of_a_symbol_need_the_bars_of_that_symbol_alone() -> None:
+    closes = {"AAPL": [229.0, 231.5], "IBM": [], "MSFT": [505.0, 515.1]}
+    published: list[object] = []
+
+    def load_bars(symbol: str) -> list[float]:
+        if not closes[symbol]:
+            raise ValueError(f"{symbol} has no bar")
+        return closes[symbol]
+
+    def publish(factors: list[float]) -> None:
+        published.append(factors)
+
+    jobs = {
+        "list_symbols": lambda: list(closes),
+        "load_bars": load_bars,
+        "compute": lambda closes: round(closes[-1] / closes[0] - 1, 4),
+        "publish": publish,
+    }
+    run = run_workflow(workflow("factors_of_all"), jobs)
+    assert (run.state, run.tasks["factors"].state) == ("FAILED", "FAILED")
+    states = {name: run.tasks[name].state for name in ("factors[AAPL]", "factors[IBM]", "factors[MSFT]")}
+    assert list(states.values()) == ["SUCCESS", "UPSTREAM_FAILED", "SUCCESS"]
+    assert run.tasks["factors[MSFT]"].output == 0.02

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from qflowd.engine import fan_out
+from qflowd.engine import item_rows
 from qflowd.model.ids import ORDINALS
 from qflowd.model.states import TaskState
 from tests.support.lab import CANCELLED, FAILED, SKIPPED, SUCCESS, Lab
@@ -230,7 +230,7 @@ def test_no_more_items_are_open_than_max_parallel(lab):
 
 
 def test_a_map_has_a_window_of_its_own(lab, monkeypatch):
-    monkeypatch.setattr(fan_out, "WINDOW", 4)
+    monkeypatch.setattr(item_rows, "WINDOW", 4)
     number = daily(lab, {"symbols": list(range(11))}, label="s{{ index }}")
     assert [lab.key(row.id) for row in lab.claim(100)] == ["bars[s0]", "bars[s1]", "bars[s2]", "bars[s3]"]
     lab.sql("UPDATE qflow.task_instance SET state = 1, owner = NULL WHERE state IN (3, 4)")

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from qflowd.engine.caches import Plans
 from qflowd.engine.plan import Plan
 from qflowd.model.ids import ORDINALS
-from qflowd.model.rules import start, worth
+from qflowd.model.rules import GATE, start, worth
 from qflowd.model.states import InstanceState, Intent, Reason, SagaState, TaskKind, TaskState
 from qflowd.store.tx import Store
 
@@ -36,6 +36,9 @@ class Task(NamedTuple):
     opened: int | None
     kind: TaskKind
     reason: int
+    first: int | None  # ordinal of the first item
+    gated: int | None
+    gate: int | None
     is_paused: bool  # its node is, or was a moment ago
 
     @property
@@ -204,10 +207,17 @@ def _counters(instance: Instance, rows: dict[int, Task], plan: Plan) -> Iterator
     nodes = {node: task for node, task in rows.items() if node == task.node}
     heads = {node for node, task in nodes.items() if task.items is not None and not task.state.is_final}
     yield from (fault for node in heads for fault in _head(rows[node], parts.get(node, [])))
+    yield from (fault for node in plan.maps for fault in _items(node, rows, plan))
     for node, task in nodes.items():
         if node in heads:
             continue
-        parents = [rows[parent].outcome for parent in plan.nodes[node].parents if parent in rows]
+        # A map that waits for another one item by item waits only for its list.
+        begun = [parent for parent in plan.each.get(node, ()) if rows[parent].items is not None]
+        parents = [
+            TaskState.SUCCESS if parent in begun else rows[parent].outcome
+            for parent in plan.nodes[node].parents
+            if parent in rows
+        ]
         states = parents + parts.get(node, [])
         if task.state.is_final or not states:
             continue
@@ -215,13 +225,15 @@ def _counters(instance: Instance, rows: dict[int, Task], plan: Plan) -> Iterator
         rule = plan.tasks[node].trigger_rule
         worths = [
             worth(
-                rows[parent].state,
+                TaskState.SUCCESS if parent in begun else rows[parent].state,
                 rule,
-                condition=rows[parent].state is TaskState.SUCCESS or parent not in plan.nodes[node].conditions,
+                condition=parent in begun
+                or rows[parent].state is TaskState.SUCCESS
+                or parent not in plan.nodes[node].conditions,
                 tolerated=plan.tasks[parent].on_failure == "continue",
             )
             for parent in plan.nodes[node].parents
-            if parent in rows and rows[parent].state.is_final
+            if parent in rows and (rows[parent].state.is_final or parent in begun)
         ]
         worths += [worth(state) for state in parts.get(node, []) if state.is_final]
         bad = sum(one.bad for one in worths)
@@ -237,6 +249,44 @@ def _counters(instance: Instance, rows: dict[int, Task], plan: Plan) -> Iterator
             yield f"I3: task {task.id} waits, and all its parents have ended"
 
 
+def _items(node: int, rows: dict[int, Task], plan: Plan) -> Iterator[str]:
+    """I4 of the items of a map: they count the same items of the maps before it, and wait for a place if they are gated."""
+    head = rows[node]
+    items = [(ordinal - (head.first or 0), task) for ordinal, task in rows.items() if task.node == node != ordinal]
+    gated = [index for index, task in items if task.need >= GATE and not task.state.is_final]
+    if not head.state.is_final and head.items is not None and len(gated) != head.gated:
+        yield f"I4: head {head.id} says that {head.gated} items wait for a place, in truth {len(gated)}"
+    if gated and min(gated) < (head.gate or 0):
+        yield f"I3: item {min(gated)} of head {head.id} waits for a place, and is not looked for before {head.gate}"
+    if gated and not any(not task.state.is_final and task.need < GATE for _, task in items):
+        yield f"I3: items of head {head.id} wait for a place, and none is open"
+    for index, task in items:
+        if task.state.is_final:
+            continue
+        open_parents, need, bad = _expected(node, index, rows, plan)
+        is_gated = index in gated
+        truth = open_parents + is_gated, need + is_gated * GATE, bad
+        if (task.open_parents, task.need, task.bad_parents) != truth:
+            yield f"I4: item {task.id} ({task.state.name}) has {task[6:9]}, in truth {truth}"
+        if task.state is TaskState.PENDING and task.need > 0 and not open_parents and not is_gated:
+            yield f"I3: item {task.id} waits, and all before it have ended"
+
+
+def _expected(node: int, index: int, rows: dict[int, Task], plan: Plan) -> tuple[int, int, int]:
+    """The counters that an item should have for what the same items before it have come to."""
+    above, rule = plan.each.get(node, ()), plan.tasks[node].trigger_rule
+    open_parents, need, bad = len(above), start(len(above), rule).need, 0
+    for parent in above:
+        first = rows[parent].first
+        before = None if first is None else rows.get(first + index)
+        if before is None and rows[parent].state.is_final:
+            before = rows[parent]
+        if before is not None and before.state.is_final:
+            one = worth(before.outcome, rule, tolerated=plan.tasks[parent].on_failure == "continue")
+            open_parents, need, bad = open_parents - 1, need - one.gain, bad + one.bad
+    return open_parents, need, bad
+
+
 def _head(task: Task, items: list[TaskState]) -> Iterator[str]:
     """I4 for maps: a head counts its items, and has made a row for each up to where it says."""
     ended = [state for state in items if state.is_final]
@@ -249,7 +299,8 @@ def _head(task: Task, items: list[TaskState]) -> Iterator[str]:
 def _tasks(store: Store) -> list[Task]:
     sql = (
         "SELECT t.id, t.node, t.state, t.fence, t.done_fence, t.owner, t.open_parents, t.need, t.bad_parents, t.crashes, "
-        "CASE WHEN t.finished_at IS NULL THEN 0 ELSE 1 END, COALESCE(c.fence, m.fence), f.items, f.opened, t.kind, t.reason "
+        "CASE WHEN t.finished_at IS NULL THEN 0 ELSE 1 END, COALESCE(c.fence, m.fence), f.items, f.opened, t.kind, t.reason, "
+        "f.first_ordinal, f.gated, f.gate "
         "FROM qflow.task_instance t "
         "LEFT JOIN qflow.timer m ON m.task_id = t.id AND m.purpose = 0 "
         # A task that has started an instance of another workflow waits for that as for a timer.
@@ -264,7 +315,7 @@ def _tasks(store: Store) -> list[Task]:
         is_paused = (row[0] // ORDINALS, row[1]) in paused
         kind = TaskKind(row[14])
         tasks.append(
-            Task(*row[:2], TaskState(row[2]), *row[3:10], bool(row[10]), *row[11:14], kind, row[15], is_paused)
+            Task(*row[:2], TaskState(row[2]), *row[3:10], bool(row[10]), *row[11:14], kind, *row[15:], is_paused)
         )
     return tasks
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from qflowd.define.workflow_file import parse
-from qflowd.engine import fan_out
+from qflowd.engine import fan_out, items_above
 from qflowd.engine.admit import Admit
 from qflowd.engine.batch import Batch
 from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
@@ -31,7 +31,7 @@ from qflowd.engine.task_sweep import TaskSweep
 from qflowd.engine.timers import Timers
 from qflowd.engine.turns import Turns
 from qflowd.engine.workflow_store import canonical, store_workflow
-from qflowd.model.errors import SkippedByPerson, Unwanted
+from qflowd.model.errors import SkippedByPerson, Unreached, Unwanted
 from qflowd.model.ids import ORDINALS
 from qflowd.model.states import InstanceState, Reason, TaskKind, TaskState
 from qflowd.model.workflow import NO_POOL, Job
@@ -170,10 +170,22 @@ class Lab:
         for head in [Head(*row) for row in self.store.read(lambda tx: tx.run("list_heads"))]:
             self.lane(head.lane)
         rows = self.store.transact(lambda tx: self.claim_in(tx, wanted), name="claim")
+        rows, has_ended = self._without_unmet(rows)
+        if has_ended:
+            return rows + self.claim(wanted)
         if heads := [row for row in rows if row.kind == TaskKind.HEAD]:
             self.expand(heads)
             return [row for row in rows if row.kind != TaskKind.HEAD] + self.claim(wanted)
         return rows
+
+    def _without_unmet(self, rows: list[Claimed]) -> tuple[list[Claimed], bool]:
+        """The rows that run; items that were ready only to end do so."""
+        unmet = self.store.read(lambda tx: items_above.unmet(tx, [row.id for row in rows if row.kind == TaskKind.TASK]))
+        ending = [row for row in rows if row.id in unmet]
+        if ending:
+            states = {row.id: TaskState.UPSTREAM_FAILED if unmet[row.id].bad_parents else SKIPPED for row in ending}
+            self.finish(*(self.final(row, states[row.id])._replace(reason=0) for row in ending))
+        return [row for row in rows if row.id not in unmet], bool(ending)
 
     def expand(self, heads: Sequence[Claimed]) -> None:
         """Make rows for the items of these heads; those that have none, or no list, end."""
@@ -185,6 +197,10 @@ class Lab:
         self.finish(*(self.final(row, SKIPPED) for row, problem in expanded.failed if isinstance(problem, Unwanted)))
         failed = [(row, str(problem)) for row, problem in expanded.failed if not isinstance(problem, Unwanted)]
         failed += [(row, "items failed") for row, _, bad in expanded.ended if bad]
+        unreached = [(row, problem) for row, problem in expanded.failed if isinstance(problem, Unreached)]
+        states = {row.id: TaskState.UPSTREAM_FAILED if problem.is_failed else SKIPPED for row, problem in unreached}
+        self.finish(*(self.final(row, states[row.id])._replace(reason=0) for row, _ in unreached))
+        failed = [item for item in failed if item[0].id not in states]
         final = [self.final(row, output=None if items else []) for row, items, bad in expanded.ended if not bad]
         final += [self.final(row, FAILED) for row, _ in failed]
         if final:

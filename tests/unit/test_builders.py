@@ -86,6 +86,22 @@ def test_a_builder_gives_the_same_workflow_as_a_file():
     assert built().build() == workflow_file.parse(YAML, "yaml", "f")
 
 
+def test_a_map_behind_a_map_is_built_as_in_a_file():
+    builder = (
+        WorkflowBuilder("daily")
+        .with_task(TaskBuilder("bars", "fetch").with_map([1, 2], label="s{{ item }}"))
+        .with_task(TaskBuilder("factors", "compute").with_map(max_parallel=5))
+        .with_dependency("factors", "bars", "each")
+    )
+    text = """
+workflow: daily
+tasks:
+  bars: {job: fetch, map: [1, 2], label: "s{{ item }}"}
+  factors: {job: compute, after: {bars: each}, max_parallel: 5}
+"""
+    assert builder.build() == workflow_file.parse(text, "yaml", "f")
+
+
 def test_building_twice_gives_equal_workflows():
     builder = built()
     assert builder.build() == builder.build()

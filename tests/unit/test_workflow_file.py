@@ -246,6 +246,30 @@ def test_a_saga_is_read_and_written_back(written, saga):
         (tasks("a: {job: j, map: [1], tolerate: {min: 1}}"), "tasks.a.tolerate.min: unknown key"),
         (tasks("a: {job: j, map: [1], tolerate: 5}"), "tasks.a.tolerate: must hold keys and values, not a number"),
         (tasks("a: {job: j, map: [1], tolerate: {}}"), "tasks.a.tolerate: needs fail_pct, min_ok or both"),
+        (tasks("b: {job: j}\na: {job: j, after: {b: each}}"), "b is not a map; `each` waits for the items of one"),
+        (
+            tasks("b: {job: j, map: [1]}\na: {job: j, after: {b: each}, map: [1, 2]}"),
+            "tasks.a.after.b: b has another list; leave `map` out here, or write the same",
+        ),
+        (
+            tasks("b: {job: j, map: [1], chunk: 5}\na: {job: j, after: {b: each}, map: [1], chunk: 7}"),
+            "tasks.a.after.b: b has chunk 5, and this task 7; both must be alike",
+        ),
+        (
+            tasks("b: {job: j, map: [1]}\nc: {job: j, map: [2]}\na: {job: j, after: {b: each, c: each}}"),
+            "tasks.a.after.c: c has another list",
+        ),
+        (tasks("a: {job: j, after: {a: each}}"), "cycle: a -> a"),
+        (tasks("a: {job: j, after: {b: each}}\nb: {job: j, after: {a: each}}"), "cycle: a -> b -> a"),
+        (tasks("a: {job: j, after: {b: each}}"), "no task 'b' in this workflow"),
+        (
+            tasks("b: {job: j, map: [1]}\na: {job: j, after: {b: each}, trigger_rule: any_success}"),
+            "not supported with",
+        ),
+        (
+            tasks("b: {job: j, map: [1]}\na: {job: j, after: {b: each}, when: '{{ b.output }}'}"),
+            "tasks.a.when: items of 'b' may still run here; `params` alone know its output, that of the same item",
+        ),
         (tasks("a: {job: j, chunk: 5}"), "tasks.a.chunk: needs `map`, the list that it is about"),
         (
             tasks("b: {job: j}\na: {job: j, after: b, map: [1], label: '{{ b.output }}'}"),
@@ -276,6 +300,30 @@ def test_null_in_toml_is_refused_with_a_remedy():
     workflow = Workflow("w", (Task("a", "j", params={"x": None}),))
     with pytest.raises(InvalidWorkflow, match="use YAML or JSON"):
         render(workflow, "toml")
+
+
+def test_a_map_behind_a_map_has_its_list_its_chunks_and_its_label():
+    workflow = workflow_file.parse(
+        tasks(
+            "signals: {job: j, after: {factors: each}, max_parallel: 3}\n"
+            "factors: {job: j, after: {bars: each}, label: 'f{{ index }}', params: {bar: '{{ bars.output }}'}}\n"
+            "bars: {job: j, map: [1, 2, 3], chunk: 2, label: '{{ item[0] }}'}\n"
+            "end: {job: j, trigger_rule: always}"
+        ),
+        "yaml",
+        "f",
+    )
+    by_key = {task.key: task for task in workflow.tasks}
+    assert {key: (task.map, task.chunk, task.label) for key, task in by_key.items()} == {
+        "signals": ([1, 2, 3], 2, "f{{ index }}"),
+        "factors": ([1, 2, 3], 2, "f{{ index }}"),
+        "bars": ([1, 2, 3], 2, "{{ item[0] }}"),
+        "end": (None, None, None),
+    }
+    assert by_key["factors"].after == (Edge("bars", each=True),)
+    assert [edge.parent for edge in by_key["end"].after] == ["signals", "factors", "bars"]
+    assert workflow_file.parse(json.dumps(dump(workflow)), "json", "f") == workflow
+    assert stored.read(stored.write(workflow), "f") == workflow
 
 
 KEYS = st.text(st.sampled_from("abz09_-./é中"), min_size=1, max_size=6).map(lambda key: f"k{key}")

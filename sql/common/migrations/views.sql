@@ -72,6 +72,8 @@ SELECT t.id, i.id AS instance_id, d.workflow, COALESCE(n.task, i.job) AS task, t
             AND EXISTS (SELECT 1 FROM qflow.fan_out f WHERE f.task_id = t.id) THEN {concat: 'waits for its items: ', t.open_parents}
         WHEN t.state = {task.PENDING} AND t.need > 0 AND t.kind = {kind.COMPENSATION}
             THEN {concat: 'waits for compensations before it: ', t.open_parents}
+        WHEN t.state = {task.PENDING} AND t.need >= 1000000 THEN 'waits for a place: max_parallel of its map'
+        WHEN t.state = {task.PENDING} AND t.need > 0 AND t.map_index IS NOT NULL THEN 'waits for the same item of a map before it'
         WHEN t.state = {task.PENDING} AND t.need > 0 THEN {concat: 'waits for tasks before it: ', t.open_parents}
         WHEN t.state = {task.PENDING} AND t.kind = {kind.CHILD}
             AND EXISTS (SELECT 1 FROM qflow.child c WHERE c.task_id = t.id AND c.is_open = 1)
