@@ -133,6 +133,8 @@ class Claimer:
         lane.has_breaker, lane.is_probing = slots.has_breaker, slots.is_probing
         rows: list[Claimed] = []
         wanted = min(rows_of(lane, chunks), slots.free)
+        if slots.is_probing:  # one task tries, however many would share a chunk
+            wanted = min(wanted, 1)
         while len(rows) < wanted and (more := self._take(tx, head, lane, wanted - len(rows), owner)):
             rows += more
         if not rows:

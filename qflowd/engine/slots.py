@@ -70,8 +70,7 @@ class Slots:
             return 0
         spent = _spent(row)
         tokens = [rate.free(spent.get(text, ()), self._now_us) for text, rate in parse_rates(row.rates).items()]
-        free = int(min([row.capacity - row.used, *tokens])) // slots
-        return min(1, free) if self.is_probing else free
+        return int(min([row.capacity - row.used, *tokens])) // slots
 
     def _opens_in_s(self, row: Any, slots: int) -> float | None:
         if row.capacity - row.used < slots:
