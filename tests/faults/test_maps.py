@@ -16,6 +16,15 @@ tasks:
   literal: {job: step, map: [a, b, c]}
   check: {job: step, after: [bars, literal]}
 """
+EACH = """
+workflow: mapped
+tasks:
+  universe: {job: universe}
+  bars: {job: flaky, after: universe, map: "{{ universe.output }}", max_parallel: 7, label: "s{{ item }}"}
+  factors: {job: step, after: {bars: each}, max_parallel: 3}
+  signals: {job: flaky, after: {factors: each, bars: each}}
+  check: {job: step, after: signals}
+"""
 UNIVERSE = """
 
 @job
@@ -102,5 +111,49 @@ def _share(house: House) -> None:
     first.kill()
     house.drain(60)
     assert house.states() == {"SUCCESS": 6 * ROWS}
+    assert second.stop() == 0
+    house.check()
+
+
+def test_a_daemon_killed_at_any_step_of_maps_behind_maps_loses_no_item(mapped: list[House]) -> None:
+    for house in mapped:
+        house.workflows = {"mapped.yaml": EACH}
+    side_by_side(_die_behind_each, mapped)
+
+
+def _die_behind_each(house: House) -> None:
+    daemon = house.daemon(lease="60s")
+    daemon.start()  # makes the schema
+    assert daemon.stop() == 0
+    for fault in POINTS:
+        daemon.env["QFLOWD_FAULT"] = f"{fault}:kill"
+        daemon.start(ready=False)
+        house.submit("mapped")
+        assert daemon.wait(30) == -9, daemon.log()
+    del daemon.env["QFLOWD_FAULT"]
+    daemon.start()
+    house.drain(60)
+    assert house.states() == {"SUCCESS": (5 + 3 * 20) * len(POINTS)}
+    assert daemon.stop() == 0
+    house.check()
+
+
+def test_two_daemons_share_maps_behind_maps_and_one_of_them_is_killed(mapped: list[House]) -> None:
+    for house in mapped:
+        house.workflows = {"mapped.yaml": EACH}
+    side_by_side(_share_each, mapped)
+
+
+def _share_each(house: House) -> None:
+    first, second = house.daemon("a"), house.daemon("b")
+    first.start()
+    second.start()
+    house.submit("mapped", count=6)
+    until(
+        lambda: house.one("SELECT count(*) FROM qflow.tasks WHERE map_index IS NOT NULL AND state = 'SUCCESS'") > 10, 30
+    )
+    first.kill()
+    house.drain(60)
+    assert house.states() == {"SUCCESS": 6 * (5 + 3 * 20)}
     assert second.stop() == 0
     house.check()
