@@ -1,7 +1,7 @@
 # Every target sets itself up: a Debian machine with Python 3.11 or newer is enough.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-long check format bench clean
+.PHONY: help demo demo-map test test-long check format bench clean
 MAKEFLAGS += --no-print-directory
 
 PY := .venv/bin/python
@@ -13,6 +13,9 @@ help: ## show this list
 
 demo: $(READY) $(DEMO_READY) ## run a real market-data workflow, start to end
 	@$(PY) examples/us_daily/demo.py
+
+demo-map: $(READY) $(DEMO_READY) ## run a map over every symbol, and retry one of them alone
+	@$(PY) examples/us_daily/every_symbol.py
 
 test: check ## check, then all tests on SQLite, PostgreSQL and MariaDB
 	@$(PY) -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
