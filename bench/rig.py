@@ -29,10 +29,7 @@ class Rig:
         self.build, self.url, self.folder, self.server_log = build, url, folder, server_log
         (folder / "plugins").mkdir(mode=0o755)
         (folder / "workflows").mkdir(mode=0o755)
-        (folder / "qflowd.toml").write_text(
-            '[plugins]\ndirs = ["plugins"]\n[workflows]\ndirs = ["workflows"]\n'
-            f"[pools.default]\nprocesses = {PROCESSES}\n"
-        )
+        self.configure(PROCESSES)
         self.daemon: subprocess.Popen[bytes] | None = None
         subprocess.run([*self._command, "migrate"], env=self._env, cwd=folder, check=True, stdout=subprocess.DEVNULL)
         self.store = Store(url)
@@ -55,6 +52,13 @@ class Rig:
     @property
     def _env(self) -> Mapping[str, str]:
         return os.environ | {"QFLOWD_CONFIG": str(self.folder / "qflowd.toml"), "QFLOWD_DATABASE_URL": self.url}
+
+    def configure(self, processes: int, more: str = "") -> None:
+        """Write the configuration: the size of the only pool, and whatever else; before the daemon starts."""
+        (self.folder / "qflowd.toml").write_text(
+            '[plugins]\ndirs = ["plugins"]\n[workflows]\ndirs = ["workflows"]\n'
+            f"[pools.default]\nprocesses = {processes}\n{more}"
+        )
 
     def start(self) -> float:
         """Start the daemon; seconds until it says that it is ready."""
@@ -98,13 +102,13 @@ class Rig:
         """Rows of a ready text, in a snapshot of its own."""
         return self.store.connection().script(sql)
 
-    def admit_then_begin(self, workflow: str, instances: int, timeout_s: float = 120.0) -> None:
+    def admit_then_begin(self, workflow: str, instances: int, timeout_s: float = 120.0, plugin: str = NOOP) -> None:
         """Have everything admitted while no daemon knows the job; then drop its plugin in."""
         self.start()
         self.submit(instances, workflow=workflow)
         admitted = "SELECT COUNT(*) FROM qflow.workflow_instance"
         self.wait_for(lambda: self.ask(admitted)[0][0] == instances, "admission", timeout_s)
-        self.plugin("noop.py", NOOP)
+        self.plugin("noop.py", plugin)
 
     def closed(self) -> int:
         """How many instances have ended well; one that does not makes every wait for it end in vain."""
