@@ -6,7 +6,7 @@ from typing import Any
 
 from qflowd.engine.breakers import AttemptEnd, BreakerChange
 from qflowd.engine.outcome import AttemptRow, Final, Outcome, Rearmed, Released
-from qflowd.engine.slots import Freed
+from qflowd.engine.slots import Freed, Moved
 
 
 @dataclass(slots=True)
@@ -21,6 +21,7 @@ class Batch:
     progress: list[tuple[Any, ...]] = field(default_factory=list)
     checkpoints: list[tuple[int, int, str]] = field(default_factory=list)
     slots: list[Freed] = field(default_factory=list)
+    moved: list[Moved] = field(default_factory=list)
     pauses: list[tuple[int, str, datetime, str | None]] = field(default_factory=list)  # task, limit, until, why
     attempt_ends: list[AttemptEnd] = field(default_factory=list)  # of which breakers are told
     unrun: list[Any] = field(default_factory=list, init=False)  # set as it is written: rows that end because of these
@@ -56,13 +57,20 @@ class Batch:
         """The same without the rows of these tasks."""
         return Batch(*([row for row in rows if row[0] not in task_ids] for rows in self.rows()))
 
+    def without_lost(self, task_ids: set[int]) -> "Batch":
+        """The same without these tasks, whose rows are no longer ours; slots that would move on to them are given back."""
+        kept = self.without(task_ids)
+        kept.slots += [Freed(row.id, row.limits) for row in kept.moved if row.to in task_ids]
+        kept.moved = [row for row in kept.moved if row.to not in task_ids]
+        return kept
+
     def with_one_end_each(self) -> "Batch":
         """The same with one end for each task, the first of those that it was given."""
         final = {row.id: row for row in reversed(self.final)}
         rearmed = {row.id: row for row in reversed(self.rearmed) if row.id not in final}
         released = {row.id: row for row in reversed(self.released) if row.id not in final and row.id not in rearmed}
         once = replace(self, final=list(final.values()), rearmed=list(rearmed.values()))
-        return replace(once, released=list(released.values()), slots=list({row.id: row for row in self.slots}.values()))
+        return replace(once, released=list(released.values()), slots=list(dict.fromkeys(self.slots)))
 
     def halves(self) -> tuple["Batch", "Batch"]:
         """Two batches with half of the tasks each."""
@@ -75,5 +83,6 @@ class Batch:
 
     def rows(self) -> tuple[list[Any], ...]:
         """All its lists; the first column of each is a task's id."""
-        about = self.attempts, self.running, self.progress, self.checkpoints, self.slots, self.pauses, self.attempt_ends
-        return (self.final, self.rearmed, self.released, *about)
+        about = self.attempts, self.running, self.progress, self.checkpoints
+        of_limits = self.slots, self.moved, self.pauses, self.attempt_ends
+        return (self.final, self.rearmed, self.released, *about, *of_limits)

@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 from qflowd.engine.caches import CodeIds, LaneIds
 from qflowd.engine.expand import Admission
-from qflowd.engine.gate import Gate, Head, rows_of, shut
+from qflowd.engine.gate import Gate, Head, rows_of, rows_of_lines, shut
 from qflowd.engine.lanes import START, Lane
 from qflowd.engine.slots import Slots
 from qflowd.model.errors import QflowdError
@@ -43,11 +44,12 @@ class Claimed(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """Rows taken from one lane, whose pool had room for `room` chunks."""
+    """Rows taken from one lane, whose pool had room for `room` chunks. `holders`: ids of those that hold slots of limits."""
 
     lane: Lane
     rows: list[Claimed]
     room: int
+    holders: AbstractSet[int] = frozenset()
 
 
 LimitedLane = tuple[Head, Lane, int]  # a lane with limits, and how many chunks of it may be claimed
@@ -56,8 +58,11 @@ LimitedLane = tuple[Head, Lane, int]  # a lane with limits, and how many chunks 
 class Claimer:
     """Chooses among the lanes whose job and pool this daemon has. Owned by the executor's thread."""
 
-    def __init__(self, lane_ids: LaneIds, pools: Iterable[str]) -> None:
-        self._lane_ids = lane_ids
+    def __init__(
+        self, lane_ids: LaneIds, pools: Iterable[str], runs_in_order: Callable[[str], bool] = lambda _: False
+    ) -> None:
+        """`runs_in_order`: does this pool run the tasks of a chunk one after another, so that they can share a slot?"""
+        self._lane_ids, self._runs_in_order = lane_ids, runs_in_order
         self._pools = frozenset(pools)
         self._codes = CodeIds()
         self._jobs: Mapping[str, Job] = {}
@@ -132,18 +137,22 @@ class Claimer:
         slots = Slots(tx, lane.key.limits)
         lane.has_breaker, lane.is_probing = slots.has_breaker, slots.is_probing
         rows: list[Claimed] = []
-        wanted = min(rows_of(lane, chunks), slots.free)
-        if slots.is_probing:  # one task tries, however many would share a chunk
-            wanted = min(wanted, 1)
+        wanted = places = min(chunks, slots.free)
+        if self._runs_in_order(lane.key.pool):
+            wanted = rows_of_lines(lane, places, is_scarce=places < chunks)
+        wanted = min(wanted, slots.tokens)
         while len(rows) < wanted and (more := self._take(tx, head, lane, wanted - len(rows), owner)):
             rows += more
         if not rows:
             shut(lane, slots.opens_in_s)
             return []
-        slots.take(len(rows))
+        holders = _holders(rows, places) if lane.is_short else rows
+        if lane.is_short:
+            tx.run("start_tasks", rows=sorted((row.id, row.fence, tx.now) for row in holders))
+        slots.take(len(holders), len(rows))
         if slots.is_probing:
             slots.probe(rows[0])
-        return [Claim(lane, rows, chunks)]
+        return [Claim(lane, rows, chunks, {row.id for row in holders})]
 
     def opens_at(self) -> float:
         """When the next lane is to be looked at again that gave nothing (CLOCK_BOOTTIME); infinite if there is none."""
@@ -269,11 +278,19 @@ def claim_rows(tx: Tx, lane: Lane, wanted: int, owner: int) -> list[Claimed]:
         raise QflowdError(
             f"a claim of {batch} rows took {len(rows)}: the database ignores LIMIT with SKIP LOCKED; run `qflowd doctor`"
         )
-    starting = rows if not lane.is_short else [row for row in rows if row.solo]
+    starting = rows if not lane.is_short else [row for row in rows if row.solo and not lane.key.limits]
     if starting:
         tx.run("start_tasks", rows=sorted((row.id, row.fence, tx.now) for row in starting))
     rows.sort(key=_PLACE)
     return rows
+
+
+def _holders(rows: list[Claimed], places: int) -> list[Claimed]:
+    """Of claimed rows that share slots: what runs alone, and the last ones of even parts."""
+    alone, others = [row for row in rows if row.solo][:places], [row for row in rows if not row.solo]
+    size = -(-len(others) // max(1, places - len(alone)))
+    ends = range(size - 1, len(others) + size - 1, size) if len(alone) < places and others else ()
+    return alone + [others[min(end, len(others) - 1)] for end in ends]
 
 
 def hold_paused(tx: Tx, head: Head, taken: list[Claimed]) -> list[Claimed]:

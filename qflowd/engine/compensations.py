@@ -28,7 +28,7 @@ FAVOURABLE = (TaskState.SUCCESS, TaskState.SKIPPED)  # a link ends SKIPPED; so d
 
 def prepare(dispatch: Dispatch, tx: Tx, claim: Claim) -> Shipment:
     """Read and render what the claimed compensations are given; they are few."""
-    lane, rows, _ = claim
+    lane, rows = claim.lane, claim.rows
     ids = [(row.id,) for row in rows]
     undone = {row.task_id: row for row in tx.run("load_undone", rows=sorted(ids))}
     saved = {row.task_id: row.value for row in tx.run("load_checkpoints", rows=sorted(ids))}

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qflowd.engine import fan_out
 from qflowd.engine.claim import Claim
@@ -84,8 +84,13 @@ class Dispatch:
             self._ship(shipment, terminating)
         return shipment.are_heads
 
+    def recall(self, pauses: Sequence[tuple[int, str, Any, Any]]) -> None:
+        """Have workers return what they have not begun and what needs a limit that a task asked to pause."""
+        if pauses:
+            self._backends.give_back(self._harvest.lines.that_take({limit for _, limit, _, _ in pauses}))
+
     def _ship(self, shipment: Shipment, terminating: Collection[int]) -> None:
-        lane, rows, room = shipment.claim
+        lane, rows = shipment.claim.lane, shipment.claim.rows
         groups, failed = shipment.rendered()
         if terminating:
             cancelled = [row for row in rows if instance_of(row.id) in terminating]
@@ -106,27 +111,39 @@ class Dispatch:
                     if row.solo:
                         self._give(group, [task], solo=True)
                 tasks = [task for row, task in zip(group.rows, tasks, strict=True) if not row.solo]
-            size = max(1, min(lane.chunk_size, -(-len(tasks) // room)))
-            for part in _parts(tasks, group.shared, size):
+            for part in _parts(tasks, group.shared, self._chunk_size(shipment.claim, len(tasks))):
                 self._give(group, part, solo=False)
+
+    def _chunk_size(self, claim: Claim, tasks: int) -> int:
+        """Of so many tasks, how many go into one chunk: with limits, as many chunks as slots are held for them."""
+        if limits := claim.lane.key.limits:
+            of_all = -(-len(claim.rows) // max(1, len(claim.holders)))
+            return max(1, of_all, -(-tasks // max(1, self._harvest.lines.free(limits))))
+        return max(1, min(claim.lane.chunk_size, -(-tasks // claim.room)))
 
     def _expand(self, claim: Claim, terminating: Collection[int]) -> None:
         """Make rows for the items of claimed heads. Raises: StoreUnavailable."""
         cancelled = [row for row in claim.rows if instance_of(row.id) in terminating]
         self._harvest.end_unrun(cancelled, TaskState.CANCELLED, Reason.TERMINATED)
         rows = [row for row in claim.rows if instance_of(row.id) not in terminating]
-        expanded = fan_out.expand(self._store, self.instances, rows, claim.lane.key.limits)
+        lines = self._harvest.lines
+        expanded = fan_out.expand(self._store, self.instances, rows, lines.freed((row.id, row.fence) for row in rows))
         held = {row.id for row, _ in expanded.failed} | {row.id for row, _, _ in expanded.ended}
-        self._harvest.disown_limits([row for row in rows if row.id not in held])
+        for row in rows:
+            if row.id not in held:
+                lines.forget((row.id, row.fence))
         for row, items, bad in expanded.ended:
             self._harvest.end_head(row, claim.lane, items, bad)
         if expanded.failed:
             refuse(self._harvest, claim.lane, [Unrenderable(*failed) for failed in expanded.failed])
 
     def _give(self, group: Group, tasks: list[Assignment], *, solo: bool) -> None:
-        """To a worker; back to the lane if the last one with room is gone meanwhile."""
-        pool = group.terms.lane.key.pool
-        if self._backends.room(pool):
+        """To a worker; back to the lane if the last one with room is gone meanwhile, or no slot of its limits is left."""
+        pool, limits = group.terms.lane.key.pool, group.terms.lane.key.limits
+        has_room = bool(self._backends.room(pool))
+        if limits and has_room:
+            has_room = self._harvest.lines.begin(limits, [(task.task_id, task.fence) for task in tasks])
+        if has_room:
             self._backends.send(pool, self._chunk(group, tasks, solo=solo))
         else:
             self._harvest.release([self._harvest.held[task.task_id][0] for task in tasks])

@@ -64,7 +64,7 @@ class Executor:
         self._store, self._backends, self._instances, self._topics = store, backends, instances, topics
         self._daemon_id, self._holds_lease, self._write_logs = daemon_id, holds_lease, write_logs
         self._pools = tuple(pools)
-        self._claimer = Claimer(lanes, self._pools)
+        self._claimer = Claimer(lanes, self._pools, backends.runs_in_order)
         self._harvest = Harvest(store.clock, chance)
         self._dispatch = Dispatch(store, backends, instances, self._harvest, timeout_s, database_id)
         self._look_at = 0.0
@@ -75,7 +75,7 @@ class Executor:
         self._failures = 0
         self._is_empty = True
         self._has_expanded = False  # heads of maps in this round: their items are ready
-        self._upkeep = Upkeep(store, backends, instances, self._harvest, daemon_id, on_pause=self._claimer.forget_heads)
+        self._upkeep = Upkeep(store, backends, instances, lanes, self._harvest, daemon_id, self._claimer.forget_heads)
         self._express = Express(store, intake, instances, topics, backends.wake)
         topics.subscribe("ready", self.wake)
         for topic in ("intent", "stopping"):
@@ -191,6 +191,7 @@ class Executor:
             if not is_ripe and not has_work:
                 return
         batch = self._harvest.reap() if is_ripe else Batch()
+        self._dispatch.recall(batch.pauses)
         began, began_cpu = boottime(), time.thread_time()
         self._look_at = min(began + LOOK_S, self._claimer.opens_at())
         try:
@@ -234,7 +235,7 @@ class Executor:
                 self._put_off("claim", error)
                 return
             for shipment in shipments:
-                self._harvest.hold_slots(shipment.claim.lane, shipment.claim.rows)
+                self._harvest.hold_slots(shipment.claim)
                 self._send(shipment)
 
     def _claim_limited(self, lane: LimitedLane, tx: Tx) -> list[Shipment]:

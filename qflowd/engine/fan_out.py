@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from qflowd.engine import slots
 from qflowd.engine.claim import Claimed
 from qflowd.engine.instances import Instances
 from qflowd.engine.item_rows import Part, labels_of, lock_heads, make_rows, next_part, window_of
 from qflowd.engine.items import Items, evaluate
 from qflowd.engine.plan import Node
 from qflowd.engine.render import check_conditions, load_items, load_outputs, scope_of
+from qflowd.engine.slots import Freed, give_back
 from qflowd.model import rules
 from qflowd.model.errors import ExpressionFailed, LeaseLost, QflowdError, StoreUnavailable, Unreached
 from qflowd.model.ids import ORDINALS, instance_of
@@ -47,10 +47,10 @@ class Expanded:
     failed: list[tuple[Claimed, Exception]] = field(default_factory=list)
 
 
-def expand(store: Store, instances: Instances, rows: Sequence[Claimed], limits: str = "") -> Expanded:
+def expand(store: Store, instances: Instances, rows: Sequence[Claimed], freed: Sequence[Freed] = ()) -> Expanded:
     """Make the first rows of the items of these heads, which from then on wait for them.
 
-    `limits`: those of the heads' lane; the slots that the claim took are given back.
+    `freed`: what the claim took of limits for these heads; it is given back.
 
     Raises: StoreUnavailable; it may have been applied all the same.
     """
@@ -70,9 +70,9 @@ def expand(store: Store, instances: Instances, rows: Sequence[Claimed], limits: 
         openings.append(opening)
         weight += opening.part.end - opening.part.start
         if weight >= LARGEST:
-            _open(store, instances, openings, limits)
+            _open(store, instances, openings, freed)
             openings, weight = [], 0
-    _open(store, instances, openings, limits)
+    _open(store, instances, openings, freed)
     return expanded
 
 
@@ -141,15 +141,15 @@ def _items_above(tx: Tx, instances: Instances, node: Node, row: Claimed) -> Item
     return None
 
 
-def _open(store: Store, instances: Instances, openings: Sequence[Opening], limits: str) -> None:
+def _open(store: Store, instances: Instances, openings: Sequence[Opening], freed: Sequence[Freed]) -> None:
     if not openings:
         return
     try:
-        parts = store.transact(lambda tx: _write(tx, instances, openings, limits), name="expand_maps")
+        parts = store.transact(lambda tx: _write(tx, instances, openings, freed), name="expand_maps")
     except LeaseLost:
         if len(openings) > 1:
             for opening in openings:
-                _open(store, instances, [opening], limits)
+                _open(store, instances, [opening], freed)
         else:
             log.warning("task %d was not expanded: its row has another owner", openings[0].row.id)
         return
@@ -166,7 +166,7 @@ def _heads_behind(instances: Instances, parts: Sequence[Part]) -> list[tuple[int
     return sorted(behind.items())
 
 
-def _write(tx: Tx, instances: Instances, openings: Sequence[Opening], limits: str) -> list[Part]:
+def _write(tx: Tx, instances: Instances, openings: Sequence[Opening], freed: Sequence[Freed]) -> list[Part]:
     """One transaction: heads (fenced) → items, which are new → limits → instances. Returns the parts with their places."""
     lock_heads(tx, instances, [opening.row.id for opening in openings])
     numbers = sorted({instance_of(opening.row.id) for opening in openings})
@@ -185,8 +185,9 @@ def _write(tx: Tx, instances: Instances, openings: Sequence[Opening], limits: st
     begun = [part for part, opening in zip(parts, openings, strict=True) if opening.fresh is not None]
     if behind := _heads_behind(instances, begun):
         tx.run("begin_heads", rows=behind, now=tx.now)
-    if limits:
-        slots.give_back(tx, [slots.Freed(row.id, limits, has_begun=False) for row, *_ in openings])
+    if freed:
+        opened = {row.id for row, *_ in openings}
+        give_back(tx, [row for row in freed if row.id in opened])
     raised = [(number, before[number], after[number]) for number in numbers if after[number] != before[number]]
     if raised and tx.count("reserve_ordinals", rows=raised) < len(raised):
         raise Retryable("another transaction took the same ordinals")

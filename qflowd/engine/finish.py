@@ -66,7 +66,7 @@ def finish_and(
             instances.outputs.forget((row.id, row.round) for row in batch.final if row.id in lost)
             if lost:
                 log.warning("%d results came too late: their rows have another owner", len(lost))
-                batch = batch.without(lost)
+                batch = batch.without_lost(lost)
             elif (once := batch.with_one_end_each()) != batch:
                 log.error(  # noqa: TRY400 - the batch says it, not the exception
                     "some tasks ended twice in one batch; the first of their ends is kept"
@@ -125,7 +125,9 @@ def _emit_written(store: Store, batch: Batch, closed: list[int]) -> None:
 
 def _as_failure(batch: Batch, message: str, now: datetime) -> Batch:
     """The batch of one task without its progress, output and checkpoints; its end becomes a failure."""
-    failure = Batch(rearmed=batch.rearmed, released=batch.released, running=batch.running, slots=batch.slots)
+    failure = Batch(
+        rearmed=batch.rearmed, released=batch.released, running=batch.running, slots=batch.slots, moved=batch.moved
+    )
     failure.attempts = [row._replace(error=message, traceback=None) for row in batch.attempts]
     state, reason = int(TaskState.FAILED), int(Reason.ERROR)
     for row in batch.final:
@@ -141,6 +143,10 @@ def _write(tx: Tx, instances: Instances, batch: Batch, daemon_id: int) -> list[i
     instances.load(tx, [row.id for row in batch.final])
     if batch.running:
         tx.run("start_tasks", rows=sorted(batch.running))
+    if batch.moved and tx.count("start_tasks", rows=sorted((row.to, row.fence, tx.now) for row in batch.moved)) < len(
+        batch.moved
+    ):
+        raise LeaseLost
     if batch.progress:
         tx.run("save_progress", rows=_latest(batch.progress), now=tx.now)
     if batch.checkpoints:
@@ -240,5 +246,6 @@ def _split_large(tx: Tx, final: Sequence[Final]) -> list[tuple[Any, ...]]:
 
 def _no_longer_ours(tx: Tx, batch: Batch) -> set[int]:
     rows = [(row.id, row.fence) for rows in (batch.final, batch.rearmed, batch.released) for row in rows]
+    rows += [(row.to, row.fence) for row in batch.moved]
     ours = {row.id for row in tx.run("find_still_ours", rows=sorted(rows))}
     return {number for number, _ in rows} - ours

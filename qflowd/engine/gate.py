@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from qflowd.engine.lanes import Lane
+from qflowd.engine.lanes import CHUNK_S, LINE_S, Lane
 from qflowd.store.clock import boottime
 
 SHUT_S = 0.5  # how long a lane with limits is left alone that gave nothing
@@ -72,6 +72,11 @@ class Gate:
 def rows_of(lane: Lane, chunks: int) -> int:
     """How many rows fill so many chunks."""
     return chunks * (1 if lane.has_solo else lane.chunk_size)
+
+
+def rows_of_lines(lane: Lane, places: int, *, is_scarce: bool) -> int:
+    """How many rows so many slots of limits are worth. Where slots are `is_scarce`, each is kept busy for longer."""
+    return places * (1 if lane.has_solo else lane.tasks_in(LINE_S if is_scarce else CHUNK_S))
 
 
 def shut(lane: Lane, opens_in_s: float | None) -> None:

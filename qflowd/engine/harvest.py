@@ -1,20 +1,21 @@
 """What this daemon holds, and what has come back of it: from the backends' events to the rows of the next group commit."""
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 from qflowd.engine.batch import Batch
 from qflowd.engine.breakers import AttemptEnd, settle_probes
-from qflowd.engine.claim import Claimed
+from qflowd.engine.claim import Claim, Claimed
+from qflowd.engine.how_it_broke import how_it_broke
 from qflowd.engine.lanes import SHORT_S, Lane, Terms
+from qflowd.engine.lines import Lines
 from qflowd.engine.outcome import Ending, Final, Rearmed, Released, outcome_of, outcome_of_loss
 from qflowd.engine.slots import Freed
-from qflowd.model.durations import LONGEST_S, MB
+from qflowd.model.durations import LONGEST_S
 from qflowd.model.instants import parse_instant
-from qflowd.model.signal_names import signal_name
 from qflowd.model.states import SUCCESS, Reason, TaskState
 from qflowd.model.workflow import Settings
 from qflowd.store.clock import TimeSource, boottime, to_microseconds
@@ -47,7 +48,7 @@ class Harvest:
         self._first_at = 0.0  # CLOCK_BOOTTIME of the oldest result in the batch
         self._not_before = 0.0
         self._waited_s = 0.0  # by the last commit, for the database
-        self.limits: dict[tuple[int, int], str] = {}  # (id, fence) of what is ours -> limits of its lane, if it has any
+        self.lines = Lines()  # what is ours in lanes with limits
         self._probes: dict[int, str] = {}  # of what is held, tasks that try whether a breaker may close -> their limits
         self._long: set[int] = set()  # of what is held, tasks of lanes that have been slow so far; few
         self.is_behind = False  # the last commit failed
@@ -61,11 +62,11 @@ class Harvest:
         if lane.mean_s >= SHORT_S:
             self._long.update(ids)
 
-    def hold_slots(self, lane: Lane, rows: Sequence[Claimed]) -> None:
+    def hold_slots(self, claim: Claim) -> None:
         """These rows were claimed, and with them slots of the limits of their lane."""
-        self.limits.update(((row.id, row.fence), lane.key.limits) for row in rows)
-        if lane.is_probing:
-            self._probes.update((row.id, lane.key.limits) for row in rows)
+        self.lines.hold(claim)
+        if claim.lane.is_probing:
+            self._probes.update((row.id, claim.lane.key.limits) for row in claim.rows)
 
     # -- what happened
 
@@ -74,7 +75,7 @@ class Harvest:
         if isinstance(event, Finished):
             self._finished(event.results)
         elif isinstance(event, Running):
-            if self._is_held(event.task_id, event.fence):
+            if self._is_held(event.task_id, event.fence) and self.lines.may_run((event.task_id, event.fence)):
                 self.batch.running.append((event.task_id, event.fence, self._at(event.started_us)))
         elif isinstance(event, Returned):
             if self._is_held(event.task_id, event.fence):
@@ -113,11 +114,6 @@ class Harvest:
             output = None if items else "[]"
             self._end((row, Terms(lane, Settings())), Reason.NONE, now, output=output, started_at=now)
 
-    def disown_limits(self, rows: Iterable[Claimed]) -> None:
-        """The slots of these rows have been given back."""
-        for row in rows:
-            self.limits.pop((row.id, row.fence), None)
-
     def end_unrun(self, rows: Iterable[Claimed], state: TaskState, reason: Reason) -> None:
         """Rows that end before they began: their instance was terminated, or they are skipped."""
         self.batch.final += [
@@ -134,14 +130,28 @@ class Harvest:
 
     # -- what is ours
 
-    def strays(self, rows: Sequence[Any]) -> Batch:
-        """To give back: those of `list_held` (what the database says is ours) that are not held, or about to be written."""
+    def strays(self, rows: Sequence[Any], limits: Mapping[int, str]) -> Batch:
+        """To give back: those of `list_held` (what the database says is ours) that are not held, or about to be written.
+
+        `limits`: of lanes that have any, by the lane's id.
+        """
         ours = self.held.keys() | self.batch.task_ids()
-        self.limits = {(row.id, row.fence): row.limits for row in rows if row.limits and row.id in ours}
+        limited = [row for row in rows if row.lane in limits]
+        self.lines.keep(
+            {
+                (row.id, row.fence): (limits[row.lane], row.state == TaskState.RUNNING)
+                for row in limited
+                if row.id in ours
+            }
+        )
         strays = [row for row in rows if row.id not in ours]
         return Batch(
             released=[Released(row.id, row.fence, int(row.state == TaskState.RUNNING), 0) for row in strays],
-            slots=[Freed(row.id, row.limits) for row in strays if row.limits],
+            slots=[
+                Freed(row.id, limits[row.lane])
+                for row in limited
+                if row.id not in ours and row.state == TaskState.RUNNING
+            ],
         )
 
     def disowned(self, ours: set[int]) -> list[int]:
@@ -166,7 +176,7 @@ class Harvest:
     def forget_all(self) -> None:
         """Nothing that is held or waits to be written is ours any more."""
         self.held.clear()
-        self.limits.clear()
+        self.lines = Lines()
         self._absent.clear()
         self.reap()
         self.written(0.0)  # nothing is behind any more: what could not be written is not ours to write
@@ -179,7 +189,8 @@ class Harvest:
             return self._not_before - now
         if not self.batch:
             return longest_s
-        return max(0.0, self._first_at + LINGER_S - now) if self._count_short() else 0.0
+        short = self._count_short()
+        return max(0.0, self._first_at + LINGER_S - now) if short and not self._has_empty_slot(short) else 0.0
 
     def is_ripe(self, now: float) -> bool:
         """Is it time to write? Small batches wait a moment while more results are on their way."""
@@ -190,7 +201,13 @@ class Harvest:
         # so soon that another commit would cost more.
         is_soon = short * QUICKEST_S < WORTH_A_WAIT * self._waited_s
         enough = LARGEST_COMMIT if is_soon else min(LARGEST_COMMIT, max(WORTH_A_COMMIT, short))
-        return not short or len(self.batch.final) >= enough or now >= self._first_at + LINGER_S
+        if not short or len(self.batch.final) >= enough or now >= self._first_at + LINGER_S:
+            return True
+        return self._has_empty_slot(short)
+
+    def _has_empty_slot(self, short: int) -> bool:
+        """Whether a slot of a limit waits to be given back, where too few other results are out to wait for."""
+        return short < WORTH_A_COMMIT and self.lines.has_ended(self.held)
 
     def _count_short(self) -> int:
         """Held rows of lanes that are short, or not known yet: more results may come in a moment."""
@@ -202,12 +219,12 @@ class Harvest:
         batch, self.batch, self._first_at = self.batch, Batch(), 0.0
         if self._probes:
             batch.attempt_ends += settle_probes(self._probes, batch.final, (batch.final, batch.rearmed, batch.released))
-        if self.limits:
+        if self.lines:
             ended = (row[:2] for rows in (batch.final, batch.rearmed, batch.released) for row in rows)
             unbegun = {row.id for row in batch.released} - {row.task_id for row in batch.attempts}
-            batch.slots += [
-                Freed(key[0], self.limits.pop(key), key[0] not in unbegun) for key in ended if key in self.limits
-            ]
+            freed, moved = self.lines.end(ended, unbegun)
+            batch.slots += freed
+            batch.moved += moved
         return batch
 
     def put_back(self, batch: Batch, not_before: float) -> None:
@@ -299,7 +316,7 @@ class Harvest:
         if not self._is_held(event.task_id, event.fence):
             return
         held = self.held[event.task_id]
-        error = _how_it_broke(event, held[1].settings)
+        error = how_it_broke(event, held[1].settings)
         if event.reason != "terminated":
             log.warning("task %d, job %s: %s", event.task_id, held[1].lane.key.job, error)
         self._end(
@@ -325,25 +342,3 @@ class Harvest:
 
     def _at(self, boottime_us: int) -> datetime:
         return self._clock.at(boottime_us / 1e6)
-
-
-def _how_it_broke(event: Broken, settings: Settings) -> str:
-    """One line for the attempt's row."""
-    if event.reason == "timeout":
-        end = "given up: it is asked to end, but nobody can kill a thread" if event.is_given_up else "stopped"
-        return f"ran longer than its timeout of {settings.timeout or 0:g} s and was {end}"
-    if event.reason == "memory":
-        limit = f"{(settings.memory or 0) / MB:.0f} MB"
-        # Where nothing was counted the kernel did it, for want of memory.
-        taken = (
-            f": took {event.memory} since it began, without pages of files"
-            if event.memory
-            else ": the kernel killed it"
-        )
-        peak = f"; at its peak it had {event.peak_memory / MB:.0f} MB, all counted" if event.peak_memory else ""
-        return f"went over its memory limit of {limit}{taken}{peak}; raise `memory` or make it smaller"
-    if event.reason == "terminated":
-        return "the instance was terminated"
-    if event.exit_signal is not None:
-        return f"its worker process was killed by {signal_name(event.exit_signal)}"
-    return f"its worker process ended with exit code {event.exit_code}"

@@ -8,6 +8,7 @@ from qflowd.engine.plan import Node, effective
 from qflowd.model.workflow import Job, Settings
 
 CHUNK_S = 0.02  # work in one chunk: what a worker takes along is never more than this
+LINE_S = 0.1  # work in one chunk where slots of a limit are scarce: nothing is queued behind it
 LARGEST_CHUNK = 1000
 SHORT_S = 0.05  # tasks of a lane that is known to be shorter are written once, at their end
 SAMPLES = 3  # before a lane is known
@@ -46,9 +47,13 @@ class Lane:
     @property
     def chunk_size(self) -> int:
         """Tasks for one worker at a time."""
+        return self.tasks_in(CHUNK_S)
+
+    def tasks_in(self, seconds: float) -> int:
+        """How many tasks a worker runs one after another in so much time, as one chunk."""
         if not self.is_short:
             return 1
-        return max(1, min(LARGEST_CHUNK, int(CHUNK_S / max(self.mean_s, 1e-6))))
+        return max(1, min(LARGEST_CHUNK, int(seconds / max(self.mean_s, 1e-6))))
 
     def terms(self, node: Node, timeout_s: float | None) -> Terms:
         """The terms of a node that nothing was overridden for. `timeout_s`: the daemon's default."""

@@ -132,7 +132,7 @@ class Recover:
         batch = Batch()
         now = self._store.clock.now()
         for row in rows:
-            if row.limits:
+            if row.limits and row.state == TaskState.RUNNING:
                 batch.slots.append(Freed(row.id, row.limits))
             if row.state == TaskState.RESERVED:
                 batch.released.append(Released(row.id, row.fence, 1, 0))

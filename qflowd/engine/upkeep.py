@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from qflowd.engine.caches import LaneIds
 from qflowd.engine.finish import finish
 from qflowd.engine.harvest import Harvest
 from qflowd.engine.instances import Instances
@@ -35,13 +36,14 @@ class Upkeep:
         store: Store,
         backends: Backends,
         instances: Instances,
+        lanes: LaneIds,
         harvest: Harvest,
         daemon_id: Callable[[], int],
         on_pause: Callable[[], None],
     ) -> None:
         """`on_pause`: called whenever an instance is seen that was paused a moment ago."""
         self._store, self._backends, self._instances = store, backends, instances
-        self._harvest, self._daemon_id, self._on_pause = harvest, daemon_id, on_pause
+        self._harvest, self._daemon_id, self._lanes, self._on_pause = harvest, daemon_id, lanes, on_pause
         self.reconcile_at = boottime() + RECONCILE_S  # 0: a claim may have been applied although its reply was lost
         self.asked: list[Asked] = []  # by running tasks, and not answered yet
         self._not_before = 0.0
@@ -129,7 +131,9 @@ class Upkeep:
     def _reconcile(self) -> bool:
         """Give back rows that are ours and not held here (a claim whose reply was lost); drop tasks that are not ours."""
         rows = self._store.read(lambda tx: tx.run("list_held", owner=self._daemon_id()))
-        strays = self._harvest.strays(rows)
+        self._lanes.load(row.lane for row in rows)
+        keys = {row.lane: self._lanes.key(row.lane) for row in rows}
+        strays = self._harvest.strays(rows, {lane: key.limits for lane, key in keys.items() if key and key.limits})
         if strays:
             log.warning("giving back %d rows whose claim was not reported", len(strays.released))
             finish(self._store, self._instances, strays, self._daemon_id())

@@ -32,6 +32,10 @@ class Backend(Protocol):
     def idle(self, pool: str) -> int:
         """How many slots have nothing to do: where long tasks go, one each."""
 
+    def runs_in_order(self, pool: str) -> bool:
+        """Whether the tasks of a chunk run one after another, in their order; then they can share a slot of a limit."""
+        return False
+
     def send(self, pool: str, chunk: Chunk) -> None:
         """Run these tasks. Called only while `room(pool)` is above 0."""
 
@@ -132,6 +136,9 @@ class Backends:
 
     def idle(self, pool: str) -> int:
         return 0 if self._is_draining else self._by_pool[pool].idle(pool)
+
+    def runs_in_order(self, pool: str) -> bool:
+        return self._by_pool[pool].runs_in_order(pool)
 
     def send(self, pool: str, chunk: Chunk) -> None:
         self._by_pool[pool].send(pool, chunk)

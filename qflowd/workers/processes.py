@@ -118,6 +118,9 @@ class Processes(Backend):
         """How many chunks run in processes beside those that fill the pool's places."""
         return sum(len(w.parcels) for w in self._workers.values() if w.pool == pool and w.is_extra)
 
+    def runs_in_order(self, pool: str) -> bool:
+        return True
+
     def send(self, pool: str, chunk: Chunk) -> None:
         """Give `chunk` to the least loaded worker. Call it only while `room(pool)` is above 0."""
         if chunk.solo and any(w.slots > 1 for w in self._workers.values() if w.pool == pool):

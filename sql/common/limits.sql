@@ -80,7 +80,7 @@ probe = d.probe, probe_fence = d.probe_fence
 -- Limits whose `used` is not what rows hold: somebody has changed rows by hand, or restored a part of them.
 SELECT k.name, k.used, COALESCE(h.held, 0) AS held FROM qflow.limit_key k
 LEFT JOIN (SELECT l.name, SUM(l.weight) AS held FROM qflow.task_instance t JOIN qflow.lane_limit l ON l.lane = t.lane
-    WHERE t.state IN ({task.RESERVED}, {task.RUNNING}) GROUP BY l.name) h ON h.name = k.name
+    WHERE t.state = {task.RUNNING} GROUP BY l.name) h ON h.name = k.name
 WHERE k.used <> COALESCE(h.held, 0) ORDER BY k.name
 
 -- name: list_unmade_limits

@@ -112,7 +112,7 @@ SELECT task_id, purpose, fence FROM qflow.timer WHERE due_at <= :now ORDER BY du
     | m.task_id = d.task_id AND m.purpose = d.purpose AND m.fence = d.fence}
 
 -- name: list_held
-SELECT t.id, t.fence, t.state, (SELECT l.limits FROM qflow.lane l WHERE l.id = t.lane) AS limits FROM qflow.task_instance t
+SELECT t.id, t.fence, t.state, t.lane FROM qflow.task_instance t
 WHERE t.owner = :owner AND t.state IN ({task.RESERVED}, {task.RUNNING}) ORDER BY t.id
 
 -- name: lock_paused

@@ -226,7 +226,7 @@ def test_the_head_of_a_map_gives_its_slot_to_the_items(lab):
     number = lab.start("bars")
     heads = claim(lab)
     assert used(lab) == {"vendor": 1}
-    fan_out.expand(lab.store, lab.instances, heads, "vendor=1")
+    fan_out.expand(lab.store, lab.instances, heads, [Freed(row.id, "vendor=1", has_begun=False) for row in heads])
     assert used(lab) == {"vendor": 0}
     items = claim(lab)
     assert (len(items), used(lab)) == (2, {"vendor": 2})
