@@ -13,7 +13,8 @@ SELECT t.id, t.state, t.reason FROM {rows: id bigint} r
 ORDER BY t.id {only: postgres FOR UPDATE OF t}{only: mysql FOR UPDATE}
 
 -- name: list_ended
-SELECT t.id, t.state, t.reason FROM qflow.task_instance t WHERE t.id BETWEEN :first AND :last AND t.state >= {task.SUCCESS}
+SELECT t.id, t.state, t.reason FROM qflow.task_instance t {only: mysql FORCE INDEX (PRIMARY)}
+WHERE t.id BETWEEN :first AND :last AND t.state >= {task.SUCCESS}
 
 -- name: load_place
 SELECT t.node, t.map_index FROM qflow.task_instance t WHERE t.id = :id

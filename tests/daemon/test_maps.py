@@ -253,3 +253,38 @@ def test_an_item_is_given_the_outputs_of_the_same_item_before_it(database_url, t
             assert (whole["number"], whole["above"]) == (12, {"factors": i, "bars": 12})
         names = [task.name for task in run.tasks() if task.map_index == 3]
         assert names == ["bars[0003]", "news[3]", "factors[0003]", "signals[0003]", "all[0003]"]
+
+
+def test_never_more_items_are_open_than_max_parallel_in_the_first_run_and_in_a_retry(database_url, tmp_path):
+    workflow = """
+workflow: maps
+params: {symbols: {}, file: {}}
+tasks:
+  bars: {job: shaky, map: "{{ params.symbols }}", max_parallel: 50, params: {file: "{{ params.file }}"}}
+"""
+    up = tmp_path / "up"
+    jobs = """
+from pathlib import Path
+from qflowd import job
+
+@job
+def shaky(file: str) -> None:
+    if not Path(file).exists():
+        raise ConnectionError("no route to the vendor")
+"""
+    daemon = Daemon(database_url, tmp_path, plugins={"jobs.py": jobs}, workflows={"maps.yaml": workflow})
+    with daemon, connect(database_url) as client:
+        run = client.submit("maps", params={"symbols": list(range(600)), "file": str(up)})
+        assert _most_open(run, "FAILED") <= 50
+        up.touch()
+        run.retry()
+        assert _most_open(run, "SUCCESS") <= 50
+
+
+def _most_open(run, state: str) -> int:
+    """How many items were seen ready or running at once until an instance came to a state."""
+    most = 0
+    while run.state_and_error()[0] != state:
+        items = [task.state for task in run.tasks() if task.map_index is not None]
+        most = max(most, sum(item in ("READY", "RESERVED", "RUNNING") for item in items))
+    return most
