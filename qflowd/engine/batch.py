@@ -53,6 +53,15 @@ class Batch:
         """This batch and a later one together."""
         return Batch(*(mine + theirs for mine, theirs in zip(self.rows(), later.rows(), strict=True)))
 
+    def take_effects(self, part: "Batch") -> None:
+        """What was set as `part` was written, some of the rows of this batch, is set here too."""
+        if part is not self:
+            self.unrun += part.unrun
+            self.compensating += part.compensating
+            self.breakers += part.breakers
+            self.may_start_workflows |= part.may_start_workflows
+            self.has_advanced |= part.has_advanced
+
     def without(self, task_ids: set[int]) -> "Batch":
         """The same without the rows of these tasks."""
         return Batch(*([row for row in rows if row[0] not in task_ids] for rows in self.rows()))

@@ -47,6 +47,7 @@ def finish_and(
 
     Returns: the instances closed, and what `then` gave; None where the batch had to be written in pieces.
     """
+    whole = batch
     while True:
         is_written = False
 
@@ -54,6 +55,7 @@ def finish_and(
             nonlocal is_written
             is_written = False
             closed = _write(tx, instances, batch, daemon_id)
+            whole.take_effects(batch)
             is_written = True
             return closed, then(tx)
 
@@ -81,8 +83,11 @@ def finish_and(
                 raise
             instances.outputs.forget((row.id, row.round) for row in batch.final)
             if is_written:  # nor of these
-                return finish(store, instances, batch, daemon_id), None
-            return _write_halves(store, instances, batch, daemon_id, error), None
+                closed = finish(store, instances, batch, daemon_id)
+            else:
+                closed = _write_halves(store, instances, batch, daemon_id, error)
+            whole.take_effects(batch)
+            return closed, None
 
 
 def _write_halves(store: Store, instances: Instances, batch: Batch, daemon_id: int, error: Exception) -> list[int]:
@@ -91,6 +96,7 @@ def _write_halves(store: Store, instances: Instances, batch: Batch, daemon_id: i
         closed = []
         for half in batch.halves():
             closed += finish(store, instances, half, daemon_id)
+            batch.take_effects(half)
         return closed
     [number] = batch.task_ids()
     if isinstance(error, DataRefused):
@@ -110,6 +116,7 @@ def _write_halves(store: Store, instances: Instances, batch: Batch, daemon_id: i
         log.exception("task %d: not even that could be written; reconciliation gives it back", number)
         return []
     _emit_written(store, failure, closed)
+    batch.take_effects(failure)
     return closed
 
 

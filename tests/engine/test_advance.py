@@ -227,9 +227,10 @@ def test_what_our_own_code_cannot_write_fails_the_guilty_task_alone(lab):
     lab.workflow("two", {"a": [], "b": [], "c": ["a"], "d": ["b"]})
     number = lab.start("two")
     rows = {lab.key(row.id): row for row in lab.claim()}
-    final = [lab.final(row) for row in rows.values()]
-    lab.finish(batch=Batch(final=final, attempts=[unwritable(lab, rows["a"])]))
+    batch = Batch(final=[lab.final(row) for row in rows.values()], attempts=[unwritable(lab, rows["a"])])
+    lab.finish(batch=batch)
     assert lab.states(number) == {"a": "FAILED", "b": "SUCCESS", "c": "UPSTREAM_FAILED", "d": "READY"}
+    assert batch.has_advanced, "who wrote it looks for what is ready now"
     [attempt, *_] = lab.store.read(lambda tx: tx.run("show_attempts", tenant="default", instance_id=number))
     assert "this task left behind" in attempt.error
     lab.check()
@@ -398,6 +399,18 @@ def race(lab, parts, fault, outcomes=(SUCCESS, SUCCESS)):
     for thread in threads:
         thread.join(60)
     return closed
+
+
+def test_what_a_batch_brings_about_is_known_though_some_of_its_rows_were_lost(lab):
+    """Its other rows are written as another batch; the executor asks the one that it gave."""
+    lab.workflow("two", {"a": [], "b": [], "c": ["a"], "d": ["b"]})
+    number = lab.start("two")
+    rows = {lab.key(row.id): row for row in lab.claim()}
+    lab.finish(lab.final(rows["a"]))
+    batch = Batch(final=[lab.final(row) for row in rows.values()])
+    lab.finish(batch=batch)
+    assert lab.states(number) == {"a": "SUCCESS", "b": "SUCCESS", "c": "READY", "d": "READY"}
+    assert batch.has_advanced
 
 
 def test_a_task_that_ended_twice_in_one_batch_ends_once(lab):
