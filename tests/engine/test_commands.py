@@ -49,6 +49,7 @@ def test_every_action_is_one_registered_function_and_says_when_it_is_not_possibl
         "skip",
         "start",
         "terminate",
+        "trigger",
         "unarchive",
         "unset_limit",
     ]
