@@ -60,7 +60,13 @@ def test_two_parents_in_one_batch_are_added_up():
 def test_good_and_bad_parents_in_one_batch_are_added_up():
     c = FIRST + FAN_IN.by_key["c"].ordinal
     assert arrivals([ended(FAN_IN, "a"), ended(FAN_IN, "b", FAILED)], never) == ([(c, 2, 1, 1)], [c], [], [], [])
-    assert arrivals([ended(FAN_IN, "a", SKIPPED), ended(FAN_IN, "b", FAILED)], never) == ([(c, 2, 0, 1)], [c], [], [], [])
+    assert arrivals([ended(FAN_IN, "a", SKIPPED), ended(FAN_IN, "b", FAILED)], never) == (
+        [(c, 2, 0, 1)],
+        [c],
+        [],
+        [],
+        [],
+    )
 
 
 def test_many_children_of_one_parent_are_named_by_one_list():

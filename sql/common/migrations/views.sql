@@ -130,8 +130,10 @@ SELECT i.id, i.tenant, d.workflow, v.version, COALESCE(i.name, d.workflow, i.job
         WHEN i.state = {instance.PAUSED} THEN {concat: 'paused', CASE WHEN i.paused_by IS NULL THEN '' ELSE {concat: ' by ', i.paused_by} END,
             ' since ', {utc_text: i.updated_at}, CASE WHEN i.pause_reason IS NULL THEN '' ELSE {concat: ': ', i.pause_reason} END}
         WHEN i.state = {instance.RUNNING} THEN
-            COALESCE((SELECT MIN(y.reason) FROM qflow.task_instance t JOIN qflow.lane_wait y ON y.lane = t.lane
-            WHERE t.id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575 AND t.state = {task.READY}),
+            -- Asked once a lane: a join would have the planner work out the reason of every lane there is.
+            COALESCE((SELECT (SELECT y.reason FROM qflow.lane_wait y WHERE y.lane = t.lane) FROM qflow.task_instance t
+            WHERE t.id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575 AND t.state = {task.READY} GROUP BY t.lane
+            HAVING (SELECT y.reason FROM qflow.lane_wait y WHERE y.lane = t.lane) IS NOT NULL ORDER BY 1 LIMIT 1),
             (SELECT MIN(y.reason) FROM qflow.paused_node y WHERE y.instance_id = i.id AND EXISTS (SELECT 1 FROM qflow.task_instance t
             WHERE t.id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575 AND t.state = {task.HELD} AND t.node = y.node)),
             (SELECT {concat: 'waits for instance ', MIN(c.instance_id)} FROM qflow.child c
