@@ -62,6 +62,7 @@ class PostgresConnection(Connection):
         # A pooler answers with a number of its own, and gives each transaction another session.
         if self.script("SELECT pg_backend_pid()") == [(self.driver.info.backend_pid,)]:
             self.driver.prepare_threshold = PREPARE_AFTER
+            self.script("SET jit = off")  # the views are many small looks; compiling them takes a second
 
     def begin(self) -> None:
         self.script(self._begin)
