@@ -62,18 +62,22 @@ def in_threads(*work: Callable[[], Any]) -> None:
 def test_a_deadlock_is_run_again_from_the_start(shared):
     first, second = rows(shared, 2)
     both_hold_one = threading.Barrier(2)
+    one_is_through = threading.Event()
     runs: list[int] = []
 
     def cross(own: int, other: int) -> None:
         def work(tx: Tx) -> None:
             is_first_run = own not in runs
             runs.append(own)
+            if not is_first_run:  # a victim that is back before the other has woken would be in a second deadlock
+                assert one_is_through.wait(20)
             tx.run("raise_fence", id=own)
             if is_first_run:
                 both_hold_one.wait(20)
             tx.run("raise_fence", id=other)
 
         shared.transact(work)
+        one_is_through.set()
         shared.disconnect()
 
     in_threads(lambda: cross(first, second), lambda: cross(second, first))
