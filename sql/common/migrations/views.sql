@@ -138,9 +138,10 @@ SELECT i.id, i.tenant, d.workflow, v.version, COALESCE(i.name, d.workflow, i.job
             WHERE t.id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575 AND t.state = {task.HELD} AND t.node = y.node)),
             (SELECT {concat: 'waits for instance ', MIN(c.instance_id)} FROM qflow.child c
             WHERE c.task_id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575 AND c.is_open = 1 HAVING COUNT(*) > 0)) END AS wait_reason,
-    p.parent_id AS parent_instance_id, p.task_id AS parent_task_id
+    -- An instance has one parent; a join by an index that is not unique makes a planner count five.
+    (SELECT MAX(p.parent_id) FROM qflow.child p WHERE p.instance_id = i.id) AS parent_instance_id,
+    (SELECT MAX(p.task_id) FROM qflow.child p WHERE p.instance_id = i.id) AS parent_task_id
 FROM qflow.workflow_instance i
-LEFT JOIN qflow.child p ON p.instance_id = i.id
 LEFT JOIN qflow.workflow_version v ON v.id = i.version_id
 LEFT JOIN qflow.workflow_definition d ON d.id = v.definition_id
 ;

@@ -1,0 +1,1 @@
+-- The view instances asks for an instance's parent by a subquery: with a join planners counted five rows for each.
