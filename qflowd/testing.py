@@ -25,22 +25,22 @@ from qflowd.config.records import PoolConfig
 from qflowd.daemon.program import store_workflow
 from qflowd.define import workflow_file
 from qflowd.define.builders import WorkflowBuilder
-from qflowd.engine.admit import Admit
+from qflowd.engine.admission.admit import Admit
+from qflowd.engine.admission.intake import Intake
 from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
-from qflowd.engine.children import Children
-from qflowd.engine.commands import Commands
-from qflowd.engine.executor import Executor
-from qflowd.engine.instances import Instances
-from qflowd.engine.intake import Intake
-from qflowd.engine.logs import Logs
-from qflowd.engine.saga import Compensate
-from qflowd.engine.schedules import Schedules
+from qflowd.engine.child_workflows.children import Children
+from qflowd.engine.commands.inbox import Commands
+from qflowd.engine.commands.sweep import Sweep
+from qflowd.engine.commands.task_sweep import TaskSweep
+from qflowd.engine.concurrency.turns import Turns
+from qflowd.engine.definitions.schedules import Schedules
+from qflowd.engine.definitions.workflow_store import pool_of_task
+from qflowd.engine.finishing.timers import Timers
+from qflowd.engine.plans.instances import Instances
+from qflowd.engine.running.executor import Executor
+from qflowd.engine.running.logs import Logs
+from qflowd.engine.sagas.saga import Compensate
 from qflowd.engine.service import Topics
-from qflowd.engine.sweep import Sweep
-from qflowd.engine.task_sweep import TaskSweep
-from qflowd.engine.timers import Timers
-from qflowd.engine.turns import Turns
-from qflowd.engine.workflow_store import pool_of_task
 from qflowd.jobs.decorators import JobSpec, describe
 from qflowd.jobs.signature import params_schema
 from qflowd.model.durations import parse_delay

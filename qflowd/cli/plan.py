@@ -16,9 +16,9 @@ from qflowd.define import documents, stored, workflow_file
 from qflowd.define.explain import explain
 from qflowd.define.expressions import compile_value
 from qflowd.define.task_definitions import Definitions, by_name, resolve
-from qflowd.engine.expand import Admission, admit_request, instance_scope
-from qflowd.engine.plan import Node, compile_plan, effective
-from qflowd.engine.plan import by_name as params_by_name
+from qflowd.engine.plans.expand import Admission, admit_request, instance_scope
+from qflowd.engine.plans.plan import Node, compile_plan, effective
+from qflowd.engine.plans.plan import by_name as params_by_name
 from qflowd.engine.request import Refused, read_request
 from qflowd.model import dag, jsontext
 from qflowd.model.cron import next_fires

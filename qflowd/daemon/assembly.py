@@ -11,31 +11,31 @@ from typing import TYPE_CHECKING, Any
 
 from qflowd.config.records import Config, PoolConfig
 from qflowd.daemon.plugins import Plugins, reloader_for
-from qflowd.engine import registration
-from qflowd.engine.admit import Admit
+from qflowd.engine.admission.admit import Admit
+from qflowd.engine.admission.intake import Intake
 from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
-from qflowd.engine.children import Children
-from qflowd.engine.commands import Commands
-from qflowd.engine.executor import Executor
-from qflowd.engine.heartbeat import Heartbeat
-from qflowd.engine.identity import Identity, run_dir_for
-from qflowd.engine.instances import Instances
-from qflowd.engine.intake import Intake
-from qflowd.engine.lease import Lease
-from qflowd.engine.lease_watch import LeaseWatch
-from qflowd.engine.limit_settings import save_configured
-from qflowd.engine.logs import Logs
-from qflowd.engine.recount import Recount
-from qflowd.engine.recover import Recover
-from qflowd.engine.saga import Compensate
-from qflowd.engine.schedules import Schedules
+from qflowd.engine.child_workflows.children import Children
+from qflowd.engine.commands.inbox import Commands
+from qflowd.engine.commands.sweep import Sweep
+from qflowd.engine.commands.task_sweep import TaskSweep
+from qflowd.engine.concurrency.turns import Turns
+from qflowd.engine.definitions.schedules import Schedules
+from qflowd.engine.definitions.workflow_files import WorkflowFiles
+from qflowd.engine.finishing.timers import Timers
+from qflowd.engine.limits.limit_settings import save_configured
+from qflowd.engine.limits.recount import Recount
+from qflowd.engine.membership import registration
+from qflowd.engine.membership.heartbeat import Heartbeat
+from qflowd.engine.membership.identity import Identity, run_dir_for
+from qflowd.engine.membership.lease import Lease
+from qflowd.engine.membership.lease_watch import LeaseWatch
+from qflowd.engine.membership.recover import Recover
+from qflowd.engine.plans.instances import Instances
+from qflowd.engine.running.executor import Executor
+from qflowd.engine.running.logs import Logs
+from qflowd.engine.sagas.saga import Compensate
 from qflowd.engine.service import Service, ServiceThread, Topics, back_off
-from qflowd.engine.sweep import Sweep
-from qflowd.engine.task_sweep import TaskSweep
-from qflowd.engine.timers import Timers
-from qflowd.engine.turns import Turns
 from qflowd.engine.watch import Watch
-from qflowd.engine.workflow_files import WorkflowFiles
 from qflowd.model.errors import QflowdError, StoreUnavailable
 from qflowd.model.instruments import Instruments, PluginsReloaded
 from qflowd.model.workflow import NO_POOL, Job, Workflow

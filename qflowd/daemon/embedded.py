@@ -22,7 +22,7 @@ from qflowd.daemon.assembly import Daemon
 from qflowd.daemon.idle import count_failed, wait_until_idle
 from qflowd.daemon.program import Program, program_job
 from qflowd.define.builders import WorkflowBuilder
-from qflowd.engine.workflow_store import canonical
+from qflowd.engine.definitions.workflow_store import canonical
 from qflowd.model.errors import InvalidRequest
 from qflowd.model.instruments import Instruments, Listener
 from qflowd.model.workflow import Workflow

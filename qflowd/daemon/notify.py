@@ -4,7 +4,7 @@ import os
 import socket
 from typing import ClassVar, Final
 
-from qflowd.engine.lease import Lease
+from qflowd.engine.membership.lease import Lease
 from qflowd.store.clock import boottime
 
 PATIENCE_S: Final = 30.0  # for one beat; a known outage is waited out, and does not starve the watchdog

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from qflowd.engine import workflow_store
-from qflowd.engine.workflow_store import PoolOf
+from qflowd.engine.definitions import workflow_store
+from qflowd.engine.definitions.workflow_store import PoolOf
 from qflowd.jobs import decorators
 from qflowd.jobs.decorators import InvalidJob, JobSpec
 from qflowd.jobs.signature import params_schema

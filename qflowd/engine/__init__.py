@@ -1,13 +1,14 @@
-"""The engine: a service or a verb a file. The life of a task row, in the order in which it meets them.
+"""The engine. The life of a task row, in the order in which it meets the folders.
 
-submitted    admit    request (what was asked) -> plan (of what version) -> expand (into which rows)
-ready        claim    lanes (what is known of its queue) -> instances, render (with what parameters), dispatch
-running      executor, the hot loop, which hands it to the backends in `workers/`
-ended        harvest (what came back) -> outcome (what that means) -> batch, finish (one group commit)
-after it     kinds (what a row's end means) -> advance (rows behind it) -> close (its instance);
-             timers (retries, delays);  recover (dead daemons)
+admission      a submission (`request.py`) becomes an instance and its rows
+plans          what they are made from: a version in memory, instances at work, parameters
+claiming       which lanes may be claimed, and which rows are taken
+running        the hot loop: rows go to the backends in `workers/`, and what comes back is gathered
+finishing      one group commit: outcomes are written, rows behind advance, instances close
 
-Beside it: commands with control, its verbs terminate, retry, resume; schedules; workflow_files with _reading and _store;
-heartbeat, lease, lease_watch, identity, registration; caches, bounded_cache; stray_ids; logs; watch; service (the shape of
-all that works in the background).
+What else can happen to it: maps, limits, concurrency, child_workflows, sagas; commands, which people give; definitions,
+which it came from; membership, by which daemons know each other and take over from the dead.
+
+Here: `kinds.py`, the one table of what a row's end means by its kind; `service.py`, the shape of all that works in the
+background; `watch.py`, which wakes it; caches of what hardly changes.
 """

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from qflowd.define import stored
 from qflowd.engine.bounded_cache import BoundedCache
-from qflowd.engine.limit_settings import make_limits
-from qflowd.engine.plan import Plan, compile_plan, single_job
+from qflowd.engine.limits.limit_settings import make_limits
+from qflowd.engine.plans.plan import Plan, compile_plan, single_job
 from qflowd.model.errors import NotFound
 from qflowd.model.limits import of_lane
 from qflowd.model.workflow import Job

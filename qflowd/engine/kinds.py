@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
 
-from qflowd.engine import advance, compensations
-from qflowd.engine.advance import Arrivals, Edges, EndedRow, Sums
-from qflowd.engine.claim import Claim
-from qflowd.engine.dispatch import Dispatch, Shipment
-from qflowd.engine.instances import KnownInstance
-from qflowd.engine.plan import Plan
-from qflowd.engine.render import Unrenderable
+from qflowd.engine.claiming.claim import Claim
+from qflowd.engine.finishing import advance
+from qflowd.engine.finishing.advance import Arrivals, Edges, EndedRow, Sums
+from qflowd.engine.plans.instances import KnownInstance
+from qflowd.engine.plans.plan import Plan
+from qflowd.engine.plans.render import Unrenderable
+from qflowd.engine.running.dispatch import Dispatch, Shipment
+from qflowd.engine.sagas import compensations
 from qflowd.model.errors import Unreadable
 from qflowd.model.states import TaskKind
 from qflowd.store.tx import Tx

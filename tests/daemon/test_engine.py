@@ -20,7 +20,7 @@ import pytest
 import qflowd
 from qflowd import Engine, TaskBuilder, WorkflowBuilder, context
 from qflowd.daemon.idle import is_nothing_left
-from qflowd.engine import dispatch, executor
+from qflowd.engine.running import dispatch, executor
 from qflowd.jobs.decorators import InvalidJob
 from qflowd.model.errors import InvalidConfig, InvalidRequest, Rejected
 from tests.daemon import program_jobs

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from qflowd import Engine, Rejected, TaskBuilder, WorkflowBuilder
-from qflowd.engine.lease import Lease
-from qflowd.engine.lease_watch import LeaseWatch
-from qflowd.engine.registration import mark_gone
+from qflowd.engine.membership.lease import Lease
+from qflowd.engine.membership.lease_watch import LeaseWatch
+from qflowd.engine.membership.registration import mark_gone
 from qflowd.model.instruments import (
     DaemonReregistered,
     LeaseExpired,

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from qflowd.engine import intake
+from qflowd.engine.admission import intake
 from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS
 from qflowd.store.tx import DataRefused
 from tests.support.lab import Lab

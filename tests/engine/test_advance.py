@@ -7,9 +7,9 @@ import threading
 
 import pytest
 
-from qflowd.engine.batch import Batch
-from qflowd.engine.finish import finish_and
-from qflowd.engine.outcome import Rearmed, Released
+from qflowd.engine.finishing.batch import Batch
+from qflowd.engine.finishing.finish import finish_and
+from qflowd.engine.finishing.outcome import Rearmed, Released
 from qflowd.model.errors import StoreUnavailable
 from qflowd.model.ids import ORDINALS
 from qflowd.model.rules import settle

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from qflowd.client.client import Client
-from qflowd.engine.schedules import Schedules
+from qflowd.engine.definitions.schedules import Schedules
 
 CHAIN = {"a": [], "b": ["a"]}
 

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from qflowd.config.records import LimitConfig
-from qflowd.engine.batch import Batch
-from qflowd.engine.breakers import AttemptEnd
-from qflowd.engine.claim import Claimed
-from qflowd.engine.limit_settings import save_configured
-from qflowd.engine.outcome import Rearmed, Released
-from qflowd.engine.slots import Freed
+from qflowd.engine.claiming.claim import Claimed
+from qflowd.engine.finishing.batch import Batch
+from qflowd.engine.finishing.outcome import Rearmed, Released
+from qflowd.engine.limits.breakers import AttemptEnd
+from qflowd.engine.limits.limit_settings import save_configured
+from qflowd.engine.limits.slots import Freed
 from qflowd.model.breaker import Breaker
 from qflowd.model.instruments import BreakerClosed, BreakerOpened
 from qflowd.model.states import Reason

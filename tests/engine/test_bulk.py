@@ -7,10 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from qflowd.engine import bulk
-from qflowd.engine.commands import Commands
-from qflowd.engine.control import VERBS
-from qflowd.engine.schedules import Schedules
+from qflowd.engine.commands import bulk
+from qflowd.engine.commands.control import VERBS
+from qflowd.engine.commands.inbox import Commands
+from qflowd.engine.definitions.schedules import Schedules
 from tests.support.lab import FAILED, Lab
 
 CHAIN = {"a": [], "b": ["a"]}

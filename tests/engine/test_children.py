@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from qflowd.engine.child_start import DEEPEST
+from qflowd.engine.child_workflows.child_start import DEEPEST
 from qflowd.model.ids import ORDINALS
 from qflowd.model.states import TaskState
 from tests.support.lab import CANCELLED, FAILED, Lab

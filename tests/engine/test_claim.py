@@ -5,7 +5,7 @@ import json
 import pytest
 
 from qflowd.engine.caches import LaneIds, LaneKey
-from qflowd.engine.claim import Claimer
+from qflowd.engine.claiming.claim import Claimer
 from qflowd.model.ids import instance_of, task_id
 from qflowd.model.states import TaskKind, TaskState
 from qflowd.model.workflow import Job

@@ -4,10 +4,10 @@ import threading
 
 import pytest
 
-from qflowd.engine import commands as service
-from qflowd.engine.bulk import WORKFLOW_VERBS
-from qflowd.engine.commands import LATER_ACTIONS, Commands
-from qflowd.engine.control import VERBS, Command, one_instance
+from qflowd.engine.commands import inbox as service
+from qflowd.engine.commands.bulk import WORKFLOW_VERBS
+from qflowd.engine.commands.control import VERBS, Command, one_instance
+from qflowd.engine.commands.inbox import LATER_ACTIONS, Commands
 from qflowd.model.errors import StoreUnavailable
 from qflowd.model.states import InstanceState
 from qflowd.store.tx import DataRefused, Store

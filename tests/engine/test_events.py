@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from qflowd.engine.identity import Identity
-from qflowd.engine.lease import Lease
-from qflowd.engine.recover import Recover
+from qflowd.engine.membership.identity import Identity
+from qflowd.engine.membership.lease import Lease
+from qflowd.engine.membership.recover import Recover
 from qflowd.model.instruments import (
     DaemonReaped,
     InstancesTerminated,

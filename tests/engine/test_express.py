@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from qflowd.engine.claim import Claimer
-from qflowd.engine.express import FEW_TASKS, Express
-from qflowd.engine.intake import Intake
+from qflowd.engine.admission.express import FEW_TASKS, Express
+from qflowd.engine.admission.intake import Intake
+from qflowd.engine.claiming.claim import Claimer
 from qflowd.model.errors import StoreUnavailable
 from qflowd.store.dialects.base import Retryable
 from tests.support.invariants import check

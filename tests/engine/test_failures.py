@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from qflowd.engine.batch import Batch
+from qflowd.engine.finishing.batch import Batch
 from tests.engine.test_bulk import many
 from tests.engine.test_many_instances import _repeat
 from tests.support.lab import FAILED, Lab

@@ -7,7 +7,7 @@ from typing import Any
 
 from qflowd import connect
 from qflowd.engine.caches import LaneIds
-from qflowd.engine.claim import MANY, Claimer
+from qflowd.engine.claiming.claim import MANY, Claimer
 from qflowd.model.states import TaskState
 from qflowd.model.workflow import Job, Settings
 from qflowd.store.tx import Store, Tx

@@ -2,11 +2,11 @@
 
 import pytest
 
-from qflowd.engine.batch import Batch
 from qflowd.engine.caches import LaneKey
-from qflowd.engine.claim import Claimed
-from qflowd.engine.harvest import LINGER_S, Harvest
-from qflowd.engine.lanes import Lane, Terms
+from qflowd.engine.claiming.claim import Claimed
+from qflowd.engine.claiming.lanes import Lane, Terms
+from qflowd.engine.finishing.batch import Batch
+from qflowd.engine.running.harvest import LINGER_S, Harvest
 from qflowd.model.durations import parse_size
 from qflowd.model.states import Reason
 from qflowd.model.workflow import BUILT_IN, Job

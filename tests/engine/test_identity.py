@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from qflowd.engine.identity import Identity, run_dir_for
+from qflowd.engine.membership.identity import Identity, run_dir_for
 from qflowd.store.clock import EPOCH, DbClock, boottime
 from qflowd.store.migrate import migrate
 from qflowd.store.tx import Store

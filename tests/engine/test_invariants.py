@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from qflowd.engine.batch import Batch
-from qflowd.engine.outcome import Rearmed, Released
+from qflowd.engine.finishing.batch import Batch
+from qflowd.engine.finishing.outcome import Rearmed, Released
 from qflowd.model.errors import StoreUnavailable
 from qflowd.model.workflow import TriggerRule
 from tests.support.invariants import violations

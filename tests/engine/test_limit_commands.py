@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from qflowd.config.records import LimitConfig
-from qflowd.engine.limit_settings import save_configured
+from qflowd.engine.limits.limit_settings import save_configured
 from tests.engine.test_limits import claim, end, have_job, set_limits
 from tests.support.lab import Lab
 

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from qflowd.config.records import LimitConfig
-from qflowd.engine import fan_out
-from qflowd.engine.batch import Batch
 from qflowd.engine.caches import LaneIds
-from qflowd.engine.claim import Claimed, Claimer
-from qflowd.engine.limit_settings import save_configured
-from qflowd.engine.outcome import Rearmed, Released
-from qflowd.engine.recount import Recount
-from qflowd.engine.slots import Freed
+from qflowd.engine.claiming.claim import Claimed, Claimer
+from qflowd.engine.finishing.batch import Batch
+from qflowd.engine.finishing.outcome import Rearmed, Released
+from qflowd.engine.limits.limit_settings import save_configured
+from qflowd.engine.limits.recount import Recount
+from qflowd.engine.limits.slots import Freed
+from qflowd.engine.maps import fan_out
 from qflowd.model.workflow import Job, Settings
 from tests.support.lab import FAILED, Lab
 

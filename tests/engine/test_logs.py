@@ -5,8 +5,8 @@ from contextlib import closing
 import msgspec
 import pytest
 
-from qflowd.engine import logs as engine_logs
-from qflowd.engine.logs import Logs
+from qflowd.engine.running import logs as engine_logs
+from qflowd.engine.running.logs import Logs
 from qflowd.model.errors import StoreUnavailable
 from qflowd.store.tx import Store
 from qflowd.workers.log_budget import PrintedLine

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from qflowd.engine import item_rows
+from qflowd.engine.maps import item_rows
 from qflowd.model.ids import ORDINALS
 from qflowd.model.states import TaskState
 from tests.support.lab import CANCELLED, FAILED, SKIPPED, SUCCESS, Lab
@@ -134,7 +134,7 @@ def test_a_failed_item_fails_the_map_when_all_others_have_ended(lab):
 
 
 def fan_out_batch(lab, row, error):
-    from qflowd.engine.batch import Batch
+    from qflowd.engine.finishing.batch import Batch
 
     return Batch(final=[lab.final(row, FAILED)], attempts=[lab.failed_attempt(row, error)])
 

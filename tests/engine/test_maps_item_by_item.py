@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from qflowd.engine import item_rows
+from qflowd.engine.maps import item_rows
 from qflowd.model.states import TaskState
 from tests.support.lab import CANCELLED, FAILED, SKIPPED, SUCCESS, Lab
 

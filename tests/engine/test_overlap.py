@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from qflowd.engine.schedules import Schedules
+from qflowd.engine.definitions.schedules import Schedules
 from qflowd.model.errors import StoreUnavailable
 from tests.support.lab import FAILED, Lab
 

@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from qflowd.engine.batch import Batch
-from qflowd.engine.outcome import Rearmed, Released
-from qflowd.engine.pause import hold_rows
-from qflowd.engine.sweep import BUSY_S, Sweep, sweep_part
+from qflowd.engine.commands.pause import hold_rows
+from qflowd.engine.commands.sweep import BUSY_S, Sweep, sweep_part
+from qflowd.engine.finishing.batch import Batch
+from qflowd.engine.finishing.outcome import Rearmed, Released
 from qflowd.model.states import Intent
 from tests.support.lab import FAILED, Lab
 
@@ -187,7 +187,7 @@ def test_it_continues_with_the_version_and_params_it_began_with(lab):
 
 
 def test_a_large_instance_is_swept_in_parts_with_rests_between(lab, monkeypatch):
-    monkeypatch.setattr("qflowd.engine.sweep.PART", 3)
+    monkeypatch.setattr("qflowd.engine.commands.sweep.PART", 3)
     lab.workflow("flat", FLAT)
     number = lab.start("flat")
     lab.command("pause", number)
@@ -202,7 +202,7 @@ def test_a_large_instance_is_swept_in_parts_with_rests_between(lab, monkeypatch)
 
 
 def test_another_daemon_ends_a_sweep_that_one_began(lab, monkeypatch):
-    monkeypatch.setattr("qflowd.engine.sweep.PART", 3)
+    monkeypatch.setattr("qflowd.engine.commands.sweep.PART", 3)
     lab.workflow("flat", FLAT)
     number = lab.start("flat")
     lab.command("pause", number)

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from qflowd.engine.batch import Batch
-from qflowd.engine.outcome import Rearmed
+from qflowd.engine.finishing.batch import Batch
+from qflowd.engine.finishing.outcome import Rearmed
 from tests.support.lab import FAILED, Lab
 
 CHAIN = {"a": [], "b": ["a"], "c": ["b"]}
@@ -151,7 +151,7 @@ def test_the_items_of_a_map_belong_to_its_task(lab):
 
 
 def test_a_map_of_many_items_is_swept_in_parts(lab, monkeypatch):
-    monkeypatch.setattr("qflowd.engine.task_sweep.PART", 3)
+    monkeypatch.setattr("qflowd.engine.commands.task_sweep.PART", 3)
     lab.workflow("load", {"bars": []}, of_task={"bars": {"map": list(range(10))}})
     number = lab.start("load")
     lab.ends(lab.claim(1))

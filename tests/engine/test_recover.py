@@ -2,10 +2,10 @@
 
 import pytest
 
-from qflowd.engine.identity import Identity
-from qflowd.engine.lease import Lease
-from qflowd.engine.outcome import POISON_AFTER_LOSSES
-from qflowd.engine.recover import Recover
+from qflowd.engine.finishing.outcome import POISON_AFTER_LOSSES
+from qflowd.engine.membership.identity import Identity
+from qflowd.engine.membership.lease import Lease
+from qflowd.engine.membership.recover import Recover
 from tests.support.lab import FAILED
 
 ATTEMPTS = "SELECT a.state, a.reason, a.error FROM qflow.attempts a WHERE a.task_id = {} ORDER BY a.fence"

@@ -1,7 +1,7 @@
 """What a daemon says of its plugins, with texts that a database would refuse: they must not keep it from starting."""
 
 from qflowd.config.records import PoolConfig
-from qflowd.engine.registration import register
+from qflowd.engine.membership.registration import register
 from qflowd.model.workflow import Job
 from qflowd.plugins.registry import Registry
 

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from qflowd.engine.claim import Claim
-from qflowd.engine.dispatch import WORTH_A_THREAD, Dispatch
-from qflowd.engine.harvest import Harvest
-from qflowd.engine.render import gather, render
-from qflowd.engine.upstreams import LARGEST_SENT, read_output
+from qflowd.engine.claiming.claim import Claim
+from qflowd.engine.plans.render import gather, render
+from qflowd.engine.plans.upstreams import LARGEST_SENT, read_output
+from qflowd.engine.running.dispatch import WORTH_A_THREAD, Dispatch
+from qflowd.engine.running.harvest import Harvest
 from qflowd.model.ids import ORDINALS
 from qflowd.workers import wire
 from qflowd.workers.events import Asked

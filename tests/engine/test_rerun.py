@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from qflowd.engine.batch import Batch
-from qflowd.engine.render import gather, render
+from qflowd.engine.finishing.batch import Batch
+from qflowd.engine.plans.render import gather, render
 from qflowd.model.ids import ORDINALS
 from qflowd.model.states import TaskState
 from qflowd.model.workflow import Job

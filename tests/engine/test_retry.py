@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from qflowd.engine.batch import Batch
+from qflowd.engine.finishing.batch import Batch
 from qflowd.model.ids import ORDINALS
 from qflowd.model.states import TaskState
 from tests.support.lab import CANCELLED, FAILED, SKIPPED, SUCCESS
@@ -372,7 +372,7 @@ def test_a_rejected_retry_changes_nothing(lab):
 
 
 def test_many_rows_are_restarted_in_parts(lab, monkeypatch):
-    monkeypatch.setattr("qflowd.engine.restart.PART", 2)
+    monkeypatch.setattr("qflowd.engine.commands.restart.PART", 2)
     number = failed_diamond(lab)
     assert lab.command("retry", number)[1]["restarted"] == 3
     lab.run()

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from qflowd.engine.batch import Batch
-from qflowd.engine.outcome import Final, Released
-from qflowd.engine.saga import Compensate
+from qflowd.engine.finishing.batch import Batch
+from qflowd.engine.finishing.outcome import Final, Released
+from qflowd.engine.sagas.saga import Compensate
 from qflowd.model.states import SagaState, TaskState
 from qflowd.model.workflow import Job
 from tests.support.lab import CANCELLED, FAILED, SKIPPED, SUCCESS, Lab

@@ -8,12 +8,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from qflowd.define.workflow_file import parse
-from qflowd.engine.admit import Admit
+from qflowd.engine.admission.admit import Admit
+from qflowd.engine.admission.intake import Intake
 from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
-from qflowd.engine.intake import Intake
-from qflowd.engine.schedules import Schedules, reset_next_fire
+from qflowd.engine.definitions.schedules import Schedules, reset_next_fire
+from qflowd.engine.definitions.workflow_store import store_workflow
 from qflowd.engine.service import Topics
-from qflowd.engine.workflow_store import store_workflow
 from qflowd.model import cron
 from qflowd.model.instruments import ScheduleFired
 from qflowd.store.migrate import migrate

@@ -2,7 +2,7 @@
 
 import pytest
 
-from qflowd.engine.batch import Batch
+from qflowd.engine.finishing.batch import Batch
 from qflowd.model.ids import ORDINALS
 from tests.support.lab import CANCELLED, FAILED, SKIPPED, SUCCESS
 

@@ -5,9 +5,9 @@ import threading
 import pytest
 
 from qflowd.daemon.embedded import Engine
-from qflowd.engine.batch import Batch
-from qflowd.engine.outcome import Rearmed, Released
-from qflowd.engine.sweep import Sweep, sweep_instance
+from qflowd.engine.commands.sweep import Sweep, sweep_instance
+from qflowd.engine.finishing.batch import Batch
+from qflowd.engine.finishing.outcome import Rearmed, Released
 from qflowd.model.errors import StoreUnavailable
 from qflowd.model.states import Intent, TaskState
 from qflowd.store.tx import Tx
@@ -153,7 +153,7 @@ def test_any_daemon_finishes_the_sweep_that_another_began(lab):
 
 
 def test_large_instances_are_swept_in_parts(lab, monkeypatch):
-    monkeypatch.setattr("qflowd.engine.sweep.PART", 3)
+    monkeypatch.setattr("qflowd.engine.commands.sweep.PART", 3)
     lab.workflow("flat", {f"t{i}": [] for i in range(10)})
     number = lab.start("flat")
     held = lab.claim(2)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from qflowd.define.workflow_file import parse
-from qflowd.engine.claim import Claim
-from qflowd.engine.dispatch import Dispatch
-from qflowd.engine.harvest import Harvest
-from qflowd.engine.render import gather, render
+from qflowd.engine.claiming.claim import Claim
+from qflowd.engine.plans.render import gather, render
+from qflowd.engine.running.dispatch import Dispatch
+from qflowd.engine.running.harvest import Harvest
 from qflowd.model.errors import InvalidWorkflow
 from tests.support.lab import CANCELLED, FAILED, SKIPPED, SUCCESS
 

@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from qflowd.define.documents import SUFFIXES
-from qflowd.engine.workflow_files import WorkflowFiles
+from qflowd.engine.definitions.workflow_files import WorkflowFiles
 from qflowd.plugins.folder_watch import FolderWatch
 
 A, B, C = {"a": []}, {"a": [], "b": ["a"]}, {"a": [], "b": ["a"], "c": ["b"]}

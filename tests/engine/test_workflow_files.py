@@ -12,12 +12,12 @@ import pytest
 
 from qflowd.define.documents import SUFFIXES
 from qflowd.define.workflow_file import parse
-from qflowd.engine.admit import Admit
+from qflowd.engine.admission.admit import Admit
+from qflowd.engine.admission.intake import Intake
 from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
-from qflowd.engine.intake import Intake
+from qflowd.engine.definitions.workflow_files import WorkflowFiles
+from qflowd.engine.definitions.workflow_store import store_workflow
 from qflowd.engine.service import ServiceThread, Topics
-from qflowd.engine.workflow_files import WorkflowFiles
-from qflowd.engine.workflow_store import store_workflow
 from qflowd.model.errors import StoreUnavailable
 from qflowd.plugins.folder_watch import FolderWatch
 from qflowd.store.migrate import migrate

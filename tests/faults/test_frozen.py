@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from qflowd.engine.registration import mark_gone
+from qflowd.engine.membership.registration import mark_gone
 from tests.faults.conftest import House, family, is_alive, side_by_side
 from tests.support.daemon import until
 

@@ -20,7 +20,7 @@ from tests.support.invariants import violations
 
 pytestmark = pytest.mark.fault
 ONE_BEAT = """
-from qflowd.engine.heartbeat import Heartbeat
+from qflowd.engine.membership.heartbeat import Heartbeat
 beat = Heartbeat.tick
 Heartbeat.tick = lambda self: (beat(self), 3600.0)[1]
 """

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from qflowd.engine.caches import Plans
-from qflowd.engine.plan import Plan
+from qflowd.engine.plans.plan import Plan
 from qflowd.model.ids import ORDINALS
 from qflowd.model.rules import GATE, start, worth
 from qflowd.model.states import InstanceState, Intent, Reason, SagaState, TaskKind, TaskState

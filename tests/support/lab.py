@@ -11,26 +11,27 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from qflowd.define.workflow_file import parse
-from qflowd.engine import fan_out, items_above
-from qflowd.engine.admit import Admit
-from qflowd.engine.batch import Batch
+from qflowd.engine.admission.admit import Admit
+from qflowd.engine.admission.intake import Intake
 from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
-from qflowd.engine.children import Children
-from qflowd.engine.claim import Claimed, claim_rows, hold_paused
-from qflowd.engine.commands import Commands
-from qflowd.engine.finish import finish
-from qflowd.engine.gate import Head
-from qflowd.engine.instances import Instances
-from qflowd.engine.intake import Intake
-from qflowd.engine.lanes import Lane
-from qflowd.engine.outcome import AttemptRow, Final, Rearmed, Released
-from qflowd.engine.saga import Compensate
+from qflowd.engine.child_workflows.children import Children
+from qflowd.engine.claiming.claim import Claimed, claim_rows, hold_paused
+from qflowd.engine.claiming.gate import Head
+from qflowd.engine.claiming.lanes import Lane
+from qflowd.engine.commands.inbox import Commands
+from qflowd.engine.commands.sweep import BUSY_S, Sweep
+from qflowd.engine.commands.task_sweep import TaskSweep
+from qflowd.engine.concurrency.turns import Turns
+from qflowd.engine.definitions.workflow_store import canonical, store_workflow
+from qflowd.engine.finishing.batch import Batch
+from qflowd.engine.finishing.finish import finish
+from qflowd.engine.finishing.outcome import AttemptRow, Final, Rearmed, Released
+from qflowd.engine.finishing.timers import Timers
+from qflowd.engine.maps import fan_out
+from qflowd.engine.plans import items_above
+from qflowd.engine.plans.instances import Instances
+from qflowd.engine.sagas.saga import Compensate
 from qflowd.engine.service import Topics
-from qflowd.engine.sweep import BUSY_S, Sweep
-from qflowd.engine.task_sweep import TaskSweep
-from qflowd.engine.timers import Timers
-from qflowd.engine.turns import Turns
-from qflowd.engine.workflow_store import canonical, store_workflow
 from qflowd.model.errors import SkippedByPerson, Unreached, Unwanted
 from qflowd.model.ids import ORDINALS
 from qflowd.model.states import InstanceState, Reason, TaskKind, TaskState

@@ -5,10 +5,10 @@ from types import SimpleNamespace
 from typing import NamedTuple
 
 from qflowd.define.workflow_file import parse
-from qflowd.engine.counters import Rows, recount
-from qflowd.engine.instances import KnownInstance
+from qflowd.engine.finishing.counters import Rows, recount
 from qflowd.engine.kinds import arrivals, closers
-from qflowd.engine.plan import LEAST_FAN, compile_plan
+from qflowd.engine.plans.instances import KnownInstance
+from qflowd.engine.plans.plan import LEAST_FAN, compile_plan
 from qflowd.model.ids import ORDINALS
 from qflowd.model.states import TaskState
 from qflowd.workers.wire import InstanceFacts

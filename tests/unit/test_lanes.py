@@ -3,7 +3,7 @@
 import pytest
 
 from qflowd.engine.caches import LaneKey
-from qflowd.engine.lanes import CHUNK_S, LARGEST_CHUNK, SHORT_S, Lane
+from qflowd.engine.claiming.lanes import CHUNK_S, LARGEST_CHUNK, SHORT_S, Lane
 from qflowd.model.workflow import Job
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from qflowd.engine.claim import Claimed
-from qflowd.engine.lines import Lines
-from qflowd.engine.slots import Freed, Moved
+from qflowd.engine.claiming.claim import Claimed
+from qflowd.engine.claiming.lines import Lines
+from qflowd.engine.limits.slots import Freed, Moved
 
 VENDOR = "vendor=1"
 

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from qflowd.engine.claim import Claimed
-from qflowd.engine.outcome import Ending, outcome_of
+from qflowd.engine.claiming.claim import Claimed
+from qflowd.engine.finishing.outcome import Ending, outcome_of
 from qflowd.model.durations import MB
 from qflowd.model.states import Reason, TaskState
 from qflowd.model.workflow import Settings

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from qflowd.define.schema import Schema, schema_fault, workflow_schema
-from qflowd.engine.plan import compile_plan, single_job
+from qflowd.engine.plans.plan import compile_plan, single_job
 from qflowd.model.workflow import Job, Task, Workflow
 
 PARAMS = {

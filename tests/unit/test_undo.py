@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qflowd.define.workflow_file import parse
-from qflowd.engine.plan import Plan, compile_plan
-from qflowd.engine.undo import Undo, undo
+from qflowd.engine.plans.plan import Plan, compile_plan
+from qflowd.engine.sagas.undo import Undo, undo
 from qflowd.model.states import TaskState
 
 

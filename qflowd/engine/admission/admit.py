@@ -1,0 +1,94 @@
+"""Admission: the service that empties the inbox of submissions.
+
+Any daemon takes them; a row that another one holds is skipped. What comes while a slot of this daemon is free goes another
+way, see `express.py`.
+"""
+
+import logging
+from typing import ClassVar
+
+from qflowd.engine.admission.intake import ALL, BATCH, Admitted, Intake, answer
+from qflowd.engine.admission.stray_ids import StrayIds
+from qflowd.engine.caches import LaneIds
+from qflowd.engine.concurrency.overlap import Skipped
+from qflowd.engine.plans.instances import CHILD_TRIGGER
+from qflowd.engine.request import Refused
+from qflowd.engine.service import Topics, log_refused, log_some
+from qflowd.model.errors import StoreUnavailable
+from qflowd.model.instruments import SubmissionsAdmitted
+from qflowd.store.tx import Store
+
+log = logging.getLogger("qflowd")
+IDLE_S = 60.0  # the watch wakes us long before
+
+
+class Admit:
+    """Admits batch after batch."""
+
+    name: ClassVar[str] = "admit"
+    topics: ClassVar[tuple[str, ...]] = ("backlog",)
+
+    def __init__(self, store: Store, intake: Intake, lanes: LaneIds, topics: Topics) -> None:
+        self._store, self._intake, self._lanes, self._topics = store, intake, lanes, topics
+        self._stray_ids = StrayIds(store)
+
+    def tick(self) -> float:
+        try:
+            has_more = self._admit(ALL).has_more
+        except StoreUnavailable:
+            raise
+        except Exception as problem:  # noqa: BLE001 - one row must never stand in the way of others
+            log.warning("a batch of submissions cannot be taken (%s); taking them one by one", problem)
+            has_more = self._one_by_one() == BATCH
+        return 0 if has_more else min(IDLE_S, self._stray_ids.tick())
+
+    def _admit(self, ids: tuple[int, int]) -> Admitted:
+        while True:
+            batch = self._store.transact(lambda tx: self._intake.take(tx, ids), name="admit_batch")
+            if not batch.missing_lanes:
+                break
+            # Lanes are made outside the batch, so that two daemons never wait for each other's; then the batch comes again.
+            self._lanes.ensure(batch.missing_lanes)
+        if batch.has_strays:
+            self._stray_ids.note()
+        if batch.taken:
+            self._topics.publish("ready")
+        publish(self._store, self._topics, batch)
+        return batch
+
+    def _one_by_one(self) -> int:
+        """Admit row by row; one that cannot even be read (bytes that are not UTF-8, an infinite date) is refused."""
+        numbers = [row.id for row in self._store.read(lambda tx: tx.run("list_open_submissions", batch=BATCH))]
+        for number in numbers:
+            try:
+                self._admit((number, number))
+            except StoreUnavailable:
+                raise
+            except Exception as problem:  # noqa: BLE001 - whatever it is, the row gets an answer
+                log_refused("submission %d cannot be taken: %s", number, problem)
+                self._refuse(number, f"this row cannot be taken: {problem}")
+        return len(numbers)
+
+    def _refuse(self, number: int, error: str) -> None:
+        rows = [answer(number, Refused(error))]
+        self._store.transact(lambda tx: tx.run("answer_submissions", rows=rows, now=tx.now), name="refuse_submission")
+        self._store.instruments.emit(SubmissionsAdmitted(rejected=1))
+
+
+def publish(store: Store, topics: Topics, batch: Admitted) -> None:
+    """Publish what a batch means for other services, except the claim; call it after the commit."""
+    if batch.has_timers:
+        topics.publish("timer")
+    if batch.has_queued:
+        topics.publish("turn")  # what it waits for may have ended meanwhile
+    # A child may have to be told what its parent was told while it was waiting.
+    if any(a.plan.starts or a.request.trigger_type == CHILD_TRIGGER for a in batch.admissions):
+        topics.publish("child")
+    if batch.has_replaced:
+        topics.publish("command")
+    if batch.taken and store.instruments.listeners:
+        instances, rejected = len(batch.admissions), len(batch.rejected)
+        tasks = sum(len(admission.plan.tasks) for admission in batch.admissions)
+        store.instruments.emit(SubmissionsAdmitted(instances, tasks, batch.taken - instances - rejected, rejected))
+    faulty = [row for row in batch.rejected if not isinstance(row[-1], Skipped)]
+    log_some("submission %d of %r (%s) is rejected: %s", faulty)

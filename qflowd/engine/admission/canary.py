@@ -1,0 +1,61 @@
+"""Canaries: a share of the new instances of a workflow runs another version than the active one, until either is dropped."""
+
+from typing import Any, Final
+
+from qflowd.define.readers import number, whole
+from qflowd.engine.commands.control import Caches, CarriedOut, Command, NotPossible, one_workflow, read_args, verb
+from qflowd.engine.definitions.versions import LARGEST_VERSION, find_version, lock_workflow, locked_workflow
+from qflowd.engine.request import Refused
+from qflowd.model.states import VersionState
+from qflowd.store.tx import Tx
+
+PARTS: Final = 10_000  # a share is a whole number of these
+# The golden ratio: consecutive ids are spread evenly, so that even ten instances hold the share that was asked for.
+_SPREAD: Final = 0x9E3779B97F4A7C15
+
+
+def runs_canary(instance_id: int, share: int) -> bool:
+    """Whether this instance is one of `share` in `PARTS`; the same answer whenever and wherever it is asked."""
+    return (instance_id * _SPREAD % (1 << 64)) * PARTS >> 64 < share
+
+
+def version_of(definition: Any, instance_id: int) -> int:
+    """The id of the version that a new instance runs which names none. `definition`: a row of `find_workflow`."""
+    if definition.canary_version is not None and runs_canary(instance_id, definition.canary_share):
+        return int(definition.canary_version)
+    return int(definition.active_version)
+
+
+@verb(
+    "canary",
+    needs=lambda tx, command: one_workflow(tx, command) and lock_workflow(tx, command),
+    not_possible="version {version} of workflow {workflow!r} is ACTIVE: all other instances run it already",
+)
+def canary(tx: Tx, command: Command, definition: Any, _: Caches) -> CarriedOut:
+    """Let a share of new instances run a version. It takes the place of another canary, and ends when a version is activated.
+
+    Raises: NotPossible for the active version; Refused if there is no such version, or the share is not between 0 and 1.
+    """
+    args = read_args(command, version=whole(1, LARGEST_VERSION), share=number(0, 1))
+    share, workflow = round(args["share"] * PARTS), str(command.workflow)
+    if not 0 < share < PARTS:
+        raise Refused(
+            f"args.share: must be at least {1 / PARTS} and below 1; `end_canary` ends a canary, `activate` gives all"
+        )
+    target = find_version(tx, definition, workflow, args["version"])
+    if target.row.state == VersionState.ACTIVE:
+        raise NotPossible(version=target.version, workflow=workflow)
+    tx.run("set_canary", id=definition.id, version_id=target.row.id, share=share, now=tx.now)
+    return CarriedOut({"workflow": workflow, "version": target.version, "share": share / PARTS})
+
+
+@verb("end_canary", needs=locked_workflow, not_possible="workflow {workflow!r} has no canary")
+def end_canary(tx: Tx, command: Command, definition: Any, _: Caches) -> CarriedOut:
+    """Let all new instances run the active version.
+
+    Raises: NotPossible if they do.
+    """
+    if definition.canary_version is None:
+        raise NotPossible(workflow=command.workflow)
+    tx.run("set_canary", id=definition.id, version_id=None, share=None, now=tx.now)
+    return CarriedOut({"workflow": command.workflow, "version": definition.version})

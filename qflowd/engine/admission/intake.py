@@ -1,0 +1,282 @@
+"""Intake: open submissions are read, decided, inserted as instances and answered, in the caller's transaction.
+
+Everything inserted here has a primary key that follows from the submission's id, so a batch that was applied before its
+reply was lost, or a daemon that was lost half-way through a large instance, does no harm: the next one inserts the same rows.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from math import inf
+from typing import Any, NamedTuple
+
+from qflowd.engine.admission.canary import version_of
+from qflowd.engine.admission.stray_ids import largest_id
+from qflowd.engine.caches import LaneIds, LaneKey, Plans, RegisteredJobs
+from qflowd.engine.child_workflows.child_cycles import refuse_cycle
+from qflowd.engine.commands.pause_workflow import begin_paused
+from qflowd.engine.concurrency.overlap import IDEMPOTENCY, take_turns
+from qflowd.engine.definitions.archive import why_archived
+from qflowd.engine.definitions.versions import find_version
+from qflowd.engine.finishing.timers import DEADLINE, RUN
+from qflowd.engine.limits.limit_settings import sizes
+from qflowd.engine.plans.expand import Admission, admit_request, instance_row, task_rows
+from qflowd.engine.plans.plan import Plan
+from qflowd.engine.request import LONGEST_ERROR, Refused, Request, read_request
+from qflowd.model import jsontext
+from qflowd.model.errors import QflowdError
+from qflowd.model.ids import task_id
+from qflowd.model.limits import of_lane
+from qflowd.model.rates import parse_rates
+from qflowd.model.states import AnswerState, TaskState
+from qflowd.store.tx import Tx
+
+BATCH = 200
+ALL = (-(1 << 63), (1 << 63) - 1)  # ids: clients may have written any
+MOST_TASKS = 50_000  # of a batch: beyond it the rest of the submissions waits for the next
+STATE = 3  # its place in a row of insert_tasks
+Begin = Callable[[Tx, Sequence[Admission]], bool]
+Definitions = dict[tuple[str, str | None], Any]  # rows of `find_workflow` that were read in this batch
+
+
+class Admitted(NamedTuple):
+    """What became of one batch of submissions. `missing_lanes`: nothing was taken, these must be made first, outside."""
+
+    taken: int = 0
+    has_more: bool = False  # rows are left that could be taken now
+    has_strays: bool = False  # rows were refused for their ids
+    has_timers: bool = False  # something that was taken waits for an instant
+    has_queued: bool = False  # something that was taken waits for its turn
+    has_replaced: bool = False  # something that runs is to be terminated, by a command
+    admissions: Sequence[Admission] = ()
+    rejected: Sequence[tuple[Any, ...]] = ()  # id, what was asked for, trigger type, why not
+    missing_lanes: frozenset[LaneKey] = frozenset()
+
+
+class TooManyTasks(QflowdError):
+    """A submission has more tasks than this transaction has time for."""
+
+
+class Intake:
+    """Takes submissions. Safe to use from several threads: what it remembers is only ever added to."""
+
+    def __init__(self, plans: Plans, lanes: LaneIds, jobs: RegisteredJobs) -> None:
+        self._plans, self._lanes, self._jobs = plans, lanes, jobs
+
+    def take(
+        self,
+        tx: Tx,
+        ids: tuple[int, int] = ALL,
+        *,
+        most: int | None = None,
+        largest_plan: float = inf,
+        begin: Begin | None = None,
+    ) -> Admitted:
+        """Take open submissions with ids from the first to the last, and answer them. Those that others hold are skipped.
+
+        `most`: tasks, MOST_TASKS if none is given; the submission that reaches it is the last that is taken.
+        `begin`: asked to insert what may begin now. It must insert all of it, or none and answer False.
+
+        Raises: TooManyTasks for one with more tasks than `largest_plan`; roll back then.
+        """
+        first, last = ids
+        rows = tx.run("take_submissions", batch=BATCH, first=first, last=last)
+        if not rows:
+            return Admitted()
+        largest = largest_id(tx, wanted=rows[-1].id)
+        definitions: Definitions = {}
+        decisions: list[tuple[Any, Admission | int | Refused]] = []
+        tasks = 0
+        for row in rows:
+            decision = self._decide(tx, row, largest, definitions)
+            decisions.append((row, decision))
+            size = len(decision.plan.tasks) if isinstance(decision, Admission) else 0
+            if size > largest_plan:
+                raise TooManyTasks(f"submission {row.id} has {size} tasks")
+            tasks += size
+            if tasks >= (most or MOST_TASKS):
+                break
+        admissions = [decision for _, decision in decisions if isinstance(decision, Admission)]
+        lanes = {lane for admission in admissions for lane in admission.lanes}
+        if missing := frozenset(lane for lane in lanes if not self._lanes.has(lane)):
+            return Admitted(missing_lanes=missing)
+        turns = take_turns(tx, admissions)
+        if turns.decided:
+            decisions = [(row, turns.decided.get(row.id, decision)) for row, decision in decisions]
+            admissions = [decision for _, decision in decisions if isinstance(decision, Admission)]
+        tx.run("insert_instances", rows=[instance_row(admission, tx.now) for admission in admissions], now=tx.now)
+        turns.end_superseded(tx)
+        self._begin(tx, [admission for admission in admissions if not admission.waits], definitions, begin)
+        tx.run("answer_submissions", rows=[answer(row.id, decision) for row, decision in decisions], now=tx.now)
+        return Admitted(
+            taken=len(decisions),
+            has_more=len(rows) == BATCH or len(decisions) < len(rows),
+            has_strays=rows[-1].id > largest,
+            has_timers=any(a.request.run_at is not None or a.plan.workflow.timeout is not None for a in admissions),
+            has_queued=turns.has_queued,
+            has_replaced=turns.has_replaced,
+            admissions=admissions,
+            rejected=[
+                (row.id, row.workflow or row.job, row.trigger_type, decision)
+                for row, decision in decisions
+                if isinstance(decision, Refused)
+            ],
+        )
+
+    def _begin(self, tx: Tx, admissions: Sequence[Admission], definitions: Definitions, begin: Begin | None) -> None:
+        """Insert the tasks of instances that are not held; those of paused workflows begin PAUSED."""
+        lane_ids = {lane: self._lanes.id(lane) for admission in admissions for lane in admission.lanes}
+        paused = {}
+        for admission in admissions:
+            definition = definitions.get((admission.request.tenant, admission.request.workflow))
+            if definition is not None and definition.paused_at is not None:
+                paused[admission.request.id] = definition
+        if any(definition is not None and definition.paused_tasks for definition in definitions.values()):
+            begin = None  # a claim finds out which rows may begin
+        insert_work(tx, [admission for admission in admissions if admission.request.id not in paused], lane_ids, begin)
+        if paused:
+            standing = [admission for admission in admissions if admission.request.id in paused]
+            insert_work(tx, standing, lane_ids)
+            begin_paused(tx, standing, paused)
+
+    def _decide(self, tx: Tx, row: Any, largest: int, definitions: Definitions) -> Admission | int | Refused:
+        """What becomes of one submission: an admission, the instance it repeats, or a refusal."""
+        try:
+            request = read_request(row._asdict(), tx.now, largest)
+            if (repeated := _repeated(tx, request)) is not None:
+                return repeated
+            plan = self._plan(tx, request, definitions)
+            refuse_cycle(tx, self._plans, request, plan)
+            admission = admission_of(tx, request, plan, self._jobs)
+            return admission if (faster := _claim_key(tx, request)) is None else faster
+        except Refused as refusal:
+            return refusal
+
+    def _plan(self, tx: Tx, request: Request, definitions: Definitions) -> Plan:
+        if request.job is not None:
+            if self._jobs.get(tx, request.job) is None:
+                raise Refused(_why_no_job(tx, request.job))
+            return self._plans.of_job(request.job)
+        target = (request.tenant, request.workflow)
+        if target not in definitions:
+            definitions[target] = tx.one("find_workflow", tenant=request.tenant, workflow=request.workflow)
+        definition = definitions[target]
+        if definition is None or definition.active_version is None:
+            raise Refused(_why_no_workflow(tx, str(request.workflow)))
+        if why := why_archived(definition, str(request.workflow)):
+            raise Refused(why)
+        if not definition.enabled:
+            why = f"{definition.error} ({definition.file})" if definition.error else "`enabled: false` in its file"
+            raise Refused(f"workflow {request.workflow!r} is disabled: {why}")
+        version_id = version_of(definition, request.id)
+        if request.version is not None:
+            version_id = find_version(tx, definition, str(request.workflow), request.version).row.id
+        return self._plans.of_version(tx, version_id)
+
+
+def _claim_key(tx: Tx, request: Request) -> int | None:
+    """Take the idempotency key; last of all, so that a submission that is refused never holds one.
+
+    Returns: the instance that was faster; None if the key is this submission's, or it asks for none.
+    """
+    if request.idempotency_key is not None:
+        key = _run_key(request)
+        tx.run("insert_run_key", **key, instance_id=request.id, content_hash=request.content_hash)
+    return _repeated(tx, request)
+
+
+def _repeated(tx: Tx, request: Request) -> int | None:
+    """The instance that has the idempotency key of this submission already; None if no other has."""
+    holder = None if request.idempotency_key is None else tx.one("find_run_key", **_run_key(request))
+    if holder is None or holder.instance_id == request.id:
+        return None
+    if holder.content_hash != request.content_hash:
+        raise Refused(
+            f"idempotency_key {request.idempotency_key!r} belongs to submission {holder.instance_id}, "
+            "which asks for something else"
+        )
+    return int(holder.instance_id)
+
+
+def admission_of(tx: Tx, request: Request, plan: Plan, known: RegisteredJobs) -> Admission:
+    """The admission of a request, with the jobs of its plan and the instant of its schedule, if one fired it.
+
+    Raises: Refused.
+    """
+    jobs = {job: known.get(tx, job) for job in {alike.job for alike in plan.alike if alike.job}}
+    fire = tx.one("fire_of_submission", id=request.id) if request.trigger_type == "cron" else None
+    admission = admit_request(request, plan, jobs, (fire.name, fire.fire_at) if fire else None)
+    check_limits(tx, admission)
+    return admission
+
+
+def check_limits(tx: Tx, admission: Admission) -> None:
+    """Raises: Refused, if a task needs more slots of a limit than there are: it would wait for ever."""
+    needed: dict[str, int] = {}
+    for lane in admission.lanes:
+        for name, slots in of_lane(lane.limits):
+            needed[name] = max(slots, needed.get(name, 1))
+    if not needed:
+        return
+    for name, (capacity, rates, source, _) in sizes(tx, needed).items():
+        if needed[name] > capacity:
+            hint = ", as nobody has set it; give it more under [limits]" if source == "default" else ""
+            raise Refused(f"a task needs {needed[name]} slots of limit {name}, which has {capacity}{hint}")
+        for text, rate in parse_rates(rates).items():
+            if needed[name] > rate.most:
+                raise Refused(f"a task takes {needed[name]} at once of limit {name}, whose rate is {text}")
+
+
+def insert_work(
+    tx: Tx, admissions: Sequence[Admission], lane_ids: dict[LaneKey, int], begin: Begin | None = None
+) -> None:
+    """Insert the task rows and timers of instances that begin now; see `Intake.take`."""
+    tasks = [row for admission in admissions for row in task_rows(admission, lane_ids, tx.now)]
+    if begin is not None:
+        if waiting := [row for row in tasks if row[STATE] == TaskState.PENDING]:
+            tx.run("insert_tasks", rows=waiting)
+        tasks = [] if begin(tx, admissions) else [row for row in tasks if row[STATE] == TaskState.READY]
+    if tasks:
+        tx.run("insert_tasks", rows=tasks)
+    if timers := [timer for admission in admissions for timer in start_timers(admission, tx.now)]:
+        tx.run("insert_timers", rows=timers)
+
+
+def start_timers(admission: Admission, now: datetime) -> list[tuple[int, int, int, datetime]]:
+    """Timers of roots that wait for `run_at`, and of the instance's deadline."""
+    request, plan = admission.request, admission.plan
+    timers = []
+    if request.run_at is not None and request.run_at > now:
+        roots = [node for node, parents in enumerate(plan.parents) if not parents]
+        timers += [(task_id(request.id, root), RUN, 0, request.run_at) for root in roots]
+    if plan.workflow.timeout is not None and not request.hold:
+        timers.append((task_id(request.id, 0), DEADLINE, 0, now + timedelta(seconds=plan.workflow.timeout)))
+    return timers
+
+
+def _why_no_job(tx: Tx, job: str) -> str:
+    faulty = [row.file for row in tx.run("list_faulty_plugins")]
+    hint = (
+        f"these plugin files have errors, see `qflowd plugins`: {', '.join(faulty)}"
+        if faulty
+        else "is its plugin file in place?"
+    )
+    return f"no daemon has ever registered a job {job!r}; {hint}"
+
+
+def _why_no_workflow(tx: Tx, workflow: str) -> str:
+    fault = tx.one("find_workflow_fault", workflow=workflow)
+    if fault is None:
+        return f"there is no workflow {workflow!r}; `qflowd workflows` lists those there are"
+    return f"workflow {workflow!r} has a file that has never been without fault: {fault.error}"
+
+
+def _run_key(request: Request) -> dict[str, Any]:
+    return {"tenant": request.tenant, "purpose": IDEMPOTENCY, "run_key": request.idempotency_key}
+
+
+def answer(number: int, decision: Admission | int | Refused) -> tuple[Any, ...]:
+    """The row of `answer_submissions` for a submission."""
+    if isinstance(decision, Refused):
+        return number, AnswerState.REJECTED.name, None, jsontext.clean_text(str(decision))[:LONGEST_ERROR]
+    instance_id = decision if isinstance(decision, int) else decision.request.id
+    return number, AnswerState.ACCEPTED.name, instance_id, None

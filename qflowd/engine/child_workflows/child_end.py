@@ -1,0 +1,72 @@
+"""The end of an instance that a task has started is the end of the task: its outputs, or why it did not succeed."""
+
+from typing import Any, Final
+
+from qflowd.engine.finishing.batch import Batch
+from qflowd.engine.finishing.outcome import AttemptRow
+from qflowd.engine.finishing.outcome import Final as FinalRow
+from qflowd.engine.plans.instances import Instances
+from qflowd.engine.plans.render import load_outputs, scope_of
+from qflowd.model import jsontext
+from qflowd.model.errors import ExpressionFailed, QflowdError, StoreUnavailable
+from qflowd.model.ids import ORDINALS
+from qflowd.model.states import InstanceState, Intent, Reason, TaskState
+from qflowd.store.clock import to_microseconds
+from qflowd.store.tx import Tx
+from qflowd.workers.wire import LARGEST_OUTPUT
+
+LONGEST_ERROR: Final = 2000
+ANY_ROUND: Final = -1  # outputs are asked of the database, not of what is remembered
+
+
+def batch_of(tx: Tx, instances: Instances, ended: list[Any]) -> Batch:
+    """What is to be written for rows of `list_ended_children` whose tasks still wait."""
+    batch = Batch()
+    instances.load(tx, [row.instance_id * ORDINALS for row in ended if row.state == InstanceState.SUCCESS])
+    for row in ended:
+        state, reason, output, error = _end(tx, instances, row)
+        started_us = to_microseconds(row.created_at)
+        end = (row.task_id, row.fence, int(state), int(reason), row.attempt + 1, None, started_us, output)
+        batch.final.append(FinalRow(*end, row.node, row.kind, row.round))
+        if state is not TaskState.SUCCESS:
+            attempt = (row.task_id, row.fence, row.attempt + 1, int(state), int(reason), row.created_at, tx.now)
+            batch.attempts.append(AttemptRow(*attempt, error=jsontext.clean_text(error or "")[:LONGEST_ERROR]))
+    return batch
+
+
+def _end(tx: Tx, instances: Instances, row: Any) -> tuple[TaskState, Reason, str | None, str | None]:
+    """State, reason, output and error of the task."""
+    what = f"instance {row.instance_id} of workflow {row.workflow}"
+    if row.state == InstanceState.SUCCESS:
+        try:
+            return TaskState.SUCCESS, Reason.NONE, _output(tx, instances, row.instance_id), None
+        except StoreUnavailable:
+            raise
+        except (QflowdError, ValueError) as problem:
+            return TaskState.FAILED, Reason.ERROR, None, f"outputs of {what}: {problem}"
+    if row.state == InstanceState.TERMINATED and Intent(row.parent_intent).is_end:
+        return TaskState.CANCELLED, Reason.TERMINATED, None, f"{what} was terminated with this one"
+    if row.state is None:
+        return TaskState.FAILED, Reason.ERROR, None, f"submission {row.instance_id} was rejected: {row.refusal}"
+    if row.state == InstanceState.TERMINATED:
+        return TaskState.FAILED, Reason.TERMINATED, None, f"{what} was terminated"
+    refusal = "" if row.retry_refusal is None else f"; its retry was rejected: {row.retry_refusal}"
+    return TaskState.FAILED, Reason(row.reason), None, f"{what} failed: {row.error}{refusal}"
+
+
+def _output(tx: Tx, instances: Instances, instance_id: int) -> str | None:
+    """The declared outputs of an instance that succeeded.
+
+    Raises: ExpressionFailed, Unreadable; ValueError if the value is not JSON.
+    """
+    instance = instances[instance_id]
+    template = instance.plan.outputs
+    if template is None:
+        return None
+    first = instance_id * ORDINALS
+    wanted = {first + instance.plan.by_key[key].ordinal for key in template.tasks}
+    outputs = load_outputs(tx, instances, [(number, ANY_ROUND) for number in sorted(wanted)], wanted)
+    text = jsontext.dump(template.render(scope_of(instance, outputs)))
+    if len(text.encode()) > LARGEST_OUTPUT:
+        raise ExpressionFailed(f"they have {len(text.encode()):,} bytes; at most {LARGEST_OUTPUT:,} are allowed")
+    return text

@@ -1,0 +1,1 @@
+"""Which lanes may be claimed, and which rows are taken."""

@@ -1,0 +1,332 @@
+"""Claim: which lanes, how many rows, in which order. The rows are taken by one statement per lane."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from datetime import datetime
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+from qflowd.engine.caches import CodeIds, LaneIds
+from qflowd.engine.claiming.gate import Gate, Head, rows_of, rows_of_lines, shut
+from qflowd.engine.claiming.lanes import START, Lane
+from qflowd.engine.limits.slots import Slots
+from qflowd.engine.plans.expand import Admission
+from qflowd.model.errors import QflowdError
+from qflowd.model.ids import instance_of, task_id
+from qflowd.model.states import TaskState
+from qflowd.model.workflow import Job
+from qflowd.store.clock import boottime
+from qflowd.store.tx import Store, Tx
+
+LARGEST_BATCH = 2000
+MANY = 100  # rows of one claim: from here on the next one continues where it ended
+HEADS_S = 0.4  # how long claims continue like that if nothing has become ready here
+LOOKS_PAST_PAUSED = 20  # claims in one transaction that met nothing but rows of paused instances
+_PLACE = itemgetter(3, 0)  # of a Claimed: priority, id
+# LIMIT is part of the text, so batches come in few sizes: each has its plan.
+SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)
+
+
+class Claimed(NamedTuple):
+    """A row that is now ours. `attempt` and `crashes` as they were before this run; `round`: restarts by people."""
+
+    id: int
+    node: int
+    fence: int
+    priority: int
+    attempt: int
+    crashes: int
+    solo: int
+    kind: int = 0
+    map_index: int | None = None
+    round: int = 0
+
+
+class Claim(NamedTuple):
+    """Rows taken from one lane, whose pool had room for `room` chunks. `holders`: ids of those that hold slots of limits."""
+
+    lane: Lane
+    rows: list[Claimed]
+    room: int
+    holders: AbstractSet[int] = frozenset()
+
+
+LimitedLane = tuple[Head, Lane, int]  # a lane with limits, and how many chunks of it may be claimed
+
+
+class Claimer:
+    """Chooses among the lanes whose job and pool this daemon has. Owned by the executor's thread."""
+
+    def __init__(
+        self, lane_ids: LaneIds, pools: Iterable[str], runs_in_order: Callable[[str], bool] = lambda _: False
+    ) -> None:
+        """`runs_in_order`: does this pool run the tasks of a chunk one after another, so that they can share a slot?"""
+        self._lane_ids, self._runs_in_order = lane_ids, runs_in_order
+        self._pools = frozenset(pools)
+        self._codes = CodeIds()
+        self._jobs: Mapping[str, Job] = {}
+        self._lanes: dict[int, Lane] = {}
+        self._turns = 0
+        self._heads: list[Head] = []  # lanes that were far from empty when they were claimed last
+        self._look_at = 0.0
+        self.limited: list[LimitedLane] = []  # lanes with limits and their chunks, to be claimed next
+        self.has_unknown_lanes = False  # met inside a transaction, where they cannot be learnt
+        self.is_held_back = False  # by a better lane that is to be learnt first: the next claim should come at once
+        self.may_have_left = False  # the last claim did not see the end of every lane: rows may be left to claim
+
+    def set_jobs(self, jobs: Mapping[str, Job]) -> None:
+        """A new generation of plugins is live: of a job that has changed, all is learnt anew."""
+        changed = {name for name in self._jobs if jobs.get(name) != self._jobs[name]}
+        self._jobs = jobs
+        self._lanes = {number: lane for number, lane in self._lanes.items() if lane.key.job not in changed}
+
+    def look(self, store: Store) -> bool:
+        """Learn lanes not seen before, outside any transaction. Does anything stand in a lane of ours?"""
+        heads = _heads(store.read(lambda tx: tx.run("list_heads")))
+        self._learn(store, heads)
+        self.has_unknown_lanes = False
+        return any(head.lane in self._lanes for head in heads)
+
+    def forget_heads(self) -> None:
+        """Rows may have become ready before the place where the last claims ended."""
+        self._heads = []
+
+    def claim(self, tx: Tx, room: dict[str, int], idle: dict[str, int], owner: int) -> list[Claim]:
+        """Claim lane by lane while their pools have room; those with limits are left in `limited`, for `claim_limited`.
+
+        `room`: by pool, how many chunks it can be given. `idle`: how many of its worker slots have nothing to do. What is
+        taken is subtracted from both.
+        """
+        self.is_held_back, self.may_have_left, self.limited = False, True, []
+        if not any(room.values()):
+            return []
+        claims, rest, gate = [], [], Gate(room, idle)
+        ordered = order_lanes(self._open(self._read_heads(tx)), self._tenant_of, self._turns)
+        gate.look((head, self._lanes[head.lane]) for head in ordered)
+        whole = gate.copy()
+        for head in ordered:
+            lane = self._lanes[head.lane]
+            chunks = gate.chunks(head, lane)
+            if head.has_limits:  # limits are locked before instances, which a finish holds
+                # The first keeps its share free; the others get what it leaves, as its limits may give it little.
+                if most := whole.chunks(head, lane):
+                    gate.take(lane, chunks)
+                    self.limited.append((head, lane, most))
+            elif not chunks:
+                rest.append(head)
+                self.may_have_left = True
+            elif rows := self._take(tx, head, lane, rows_of(lane, chunks), owner):
+                claim = Claim(lane, rows, chunks)
+                gate.take(lane, min(chunks, len(claim.rows)))
+                claims.append(claim)
+                if len(claim.rows) == _batch(rows_of(lane, chunks)):
+                    self.may_have_left = True
+                    if len(claim.rows) >= MANY:
+                        lane.after = _PLACE(claim.rows[-1])
+                        rest.append(head._replace(priority=lane.after[0]))
+        # Not after a turn that was held back: the start would move in step with it, always to the same lane.
+        if claims or self.limited:
+            self._turns += 1
+        # The next claims continue from here for a moment, if there is a lane to continue with.
+        self._heads = rest if any(self._lanes[head.lane].after > START for head in rest) else []
+        return claims
+
+    def claim_limited(self, tx: Tx, head: Head, lane: Lane, chunks: int, owner: int) -> list[Claim]:
+        """Claim a lane with limits, in a transaction of its own: limits are locked first, instances last."""
+        slots = Slots(tx, lane.key.limits)
+        lane.has_breaker, lane.is_probing = slots.has_breaker, slots.is_probing
+        rows: list[Claimed] = []
+        wanted = places = min(chunks, slots.free)
+        if self._runs_in_order(lane.key.pool):
+            wanted = rows_of_lines(lane, places, is_scarce=places < chunks)
+        wanted = min(wanted, slots.tokens)
+        while len(rows) < wanted and (more := self._take(tx, head, lane, wanted - len(rows), owner)):
+            rows += more
+        if not rows:
+            shut(lane, slots.opens_in_s)
+            return []
+        holders = _holders(rows, places) if lane.is_short else rows
+        if lane.is_short:
+            tx.run("start_tasks", rows=sorted((row.id, row.fence, tx.now) for row in holders))
+        slots.take(len(holders), len(rows))
+        if slots.is_probing:
+            slots.probe(rows[0])
+        return [Claim(lane, rows, chunks, {row.id for row in holders})]
+
+    def opens_at(self) -> float:
+        """When the next lane is to be looked at again that gave nothing (CLOCK_BOOTTIME); infinite if there is none."""
+        now = boottime()
+        return min((lane.shut_until for lane in self._lanes.values() if lane.shut_until > now), default=math.inf)
+
+    def open_limited(self) -> None:
+        """Slots of limits have come back: lanes that gave nothing are looked at again."""
+        for lane in self._lanes.values():
+            lane.shut_until = 0.0
+
+    def claim_new(self, tx: Tx, admissions: Iterable[Admission], idle: dict[str, int], owner: int) -> list[Claim]:
+        """Insert what is ready of these as claimed, if there is an idle slot for each row and no other row is READY.
+
+        Returns: the claims; none: nothing was inserted. Raises: DataRefused if a row is there already.
+        """
+        claims: dict[int, Claim] = {}
+        for admission in admissions:
+            for cohort in admission.ready(tx.now):
+                lane = self._lanes.get(self._lane_ids.id(cohort.lane))
+                if lane is None or cohort.lane.limits:
+                    return []
+                first = task_id(admission.request.id, 0)
+                rows = [
+                    Claimed(first + node, node, 1, cohort.priority, 0, 0, 0, int(cohort.kind))
+                    for node in cohort.ordinals
+                ]
+                claims.setdefault(lane.id, Claim(lane, [], idle[lane.key.pool])).rows.extend(rows)
+                idle[lane.key.pool] -= len(rows)
+        if not claims or min(idle.values()) < 0:
+            return []
+        new = [_inserted(claim.lane, row, tx.now) for claim in claims.values() for row in claim.rows]
+        return list(claims.values()) if tx.count("insert_claimed_tasks", rows=new, owner=owner) else []
+
+    def _read_heads(self, tx: Tx) -> list[Head]:
+        """The lanes that have rows; those that were far from empty a moment ago are not asked for in every turn.
+
+        In PostgreSQL's index all that was claimed since the last vacuum stands before a lane's first row.
+        """
+        self.may_have_left = bool(self._heads) and boottime() < self._look_at
+        if not self.may_have_left:
+            self._look_at = boottime() + HEADS_S
+            for lane in self._lanes.values():
+                lane.after = START
+            self._heads = _heads(tx.run("list_heads"))
+        return self._heads
+
+    def _take(self, tx: Tx, head: Head, lane: Lane, wanted: int, owner: int) -> list[Claimed]:
+        """Up to so many rows of a lane. Those of paused instances and tasks become HELD when they are met here."""
+        for _ in range(LOOKS_PAST_PAUSED):
+            rows = taken = claim_rows(tx, lane, wanted, owner)
+            if taken and head.may_be_paused:
+                self.may_have_left = True
+                rows = hold_paused(tx, head, taken)
+            if rows:
+                lane.has_solo = any(row.solo for row in rows)
+                return rows
+            if not taken:
+                break
+        return []
+
+    def _open(self, heads: list[Head]) -> list[Head]:
+        """Heads of the lanes to claim from now."""
+        unknown = [head for head in heads if head.lane not in self._lanes and self._may_be_ours(head.lane)]
+        self.has_unknown_lanes = bool(unknown)
+        self.may_have_left |= self.has_unknown_lanes
+        # What is worse than a lane that is ours and not learnt yet waits for it, one turn that comes at once.
+        worst = min((head.priority for head in unknown if self._job_of(head.lane)), default=math.inf)
+        self.is_held_back = worst < math.inf
+        return [head for head in heads if head.lane in self._lanes and head.priority <= worst]
+
+    def _learn(self, store: Store, heads: Iterable[Head]) -> None:
+        """Lanes not seen before; those whose job or pool is not here are left to others."""
+        new = [head.lane for head in heads if head.lane not in self._lanes]
+        if not new:
+            return
+        self._lane_ids.load(new)
+        for number in new:
+            key, job = self._lane_ids.key(number), self._job_of(number)
+            if key is None or job is None:
+                continue
+            code_id = store.transact(lambda tx, job=job: self._codes.id(tx, job), name="know_code")  # type: ignore[misc]
+            self._lanes[number] = Lane(number, key, job, code_id)
+
+    def _job_of(self, lane: int) -> Job | None:
+        """The job of a lane; None if that or its pool is not here, or the lane's key is not known."""
+        key = self._lane_ids.key(lane)
+        return self._jobs.get(key.job) if key is not None and key.pool in self._pools else None
+
+    def _may_be_ours(self, lane: int) -> bool:
+        return self._lane_ids.key(lane) is None or self._job_of(lane) is not None
+
+    def _tenant_of(self, lane: int) -> str:
+        return self._lanes[lane].key.tenant
+
+
+def order_lanes(heads: Iterable[Head], tenant_of: Callable[[int], str], turn: int) -> list[Head]:
+    """Best head priority first; among equals round robin between tenants, then lanes, `turn` moving the start."""
+    by_priority: dict[int, dict[str, list[Head]]] = {}
+    for head in sorted(heads):
+        by_priority.setdefault(head.priority, {}).setdefault(tenant_of(head.lane), []).append(head)
+    ordered: list[Head] = []
+    for priority in sorted(by_priority):
+        tenants = [_rotated(lanes, turn) for _, lanes in sorted(by_priority[priority].items())]
+        tenants = _rotated(tenants, turn)
+        for place in range(max(map(len, tenants))):
+            ordered += [lanes[place] for lanes in tenants if place < len(lanes)]
+    return ordered
+
+
+def claim_rows(tx: Tx, lane: Lane, wanted: int, owner: int) -> list[Claimed]:
+    """Take up to `wanted` ready rows of a lane, best priority first, then oldest.
+
+    Those of a lane that is not known to be short become RUNNING in the same transaction. If the reply to its COMMIT is
+    lost, the rows are taken all the same (see reconciliation).
+    """
+    batch = _batch(wanted)
+    after_priority, after_id = lane.after
+    rows: list[Claimed] = tx.run(
+        "claim_tasks", lane=lane.id, owner=owner, batch=batch, after_priority=after_priority, after_id=after_id
+    )
+    if len(rows) > batch:
+        raise QflowdError(
+            f"a claim of {batch} rows took {len(rows)}: the database ignores LIMIT with SKIP LOCKED; run `qflowd doctor`"
+        )
+    starting = rows if not lane.is_short else [row for row in rows if row.solo and not lane.key.limits]
+    if starting:
+        tx.run("start_tasks", rows=sorted((row.id, row.fence, tx.now) for row in starting))
+    rows.sort(key=_PLACE)
+    return rows
+
+
+def _holders(rows: list[Claimed], places: int) -> list[Claimed]:
+    """Of claimed rows that share slots: what runs alone, and the last ones of even parts."""
+    alone, others = [row for row in rows if row.solo][:places], [row for row in rows if not row.solo]
+    size = -(-len(others) // max(1, places - len(alone)))
+    ends = range(size - 1, len(others) + size - 1, size) if len(alone) < places and others else ()
+    return alone + [others[min(end, len(others) - 1)] for end in ends]
+
+
+def hold_paused(tx: Tx, head: Head, taken: list[Claimed]) -> list[Claimed]:
+    """Of rows that were claimed in this transaction, those of paused instances and tasks become HELD. Returns the others."""
+    paused = _rows_of_paused_tasks(tx, taken) if head.has_paused_tasks else set()
+    if head.has_pauses:
+        instances = {row.id for row in tx.run("lock_paused", rows=sorted({(instance_of(row.id),) for row in taken}))}
+        paused |= {row.id for row in taken if instance_of(row.id) in instances}
+    if held := sorted((row.id, row.fence) for row in taken if row.id in paused):
+        tx.run("hold_tasks", rows=held)
+    return [row for row in taken if row.id not in paused]
+
+
+def _rows_of_paused_tasks(tx: Tx, taken: list[Claimed]) -> set[int]:
+    """Those of these rows whose task is paused, and stays so until this transaction has ended."""
+    rows = sorted((row.id, row.node) for row in taken)
+    if paused := tx.run("find_paused_rows", rows=rows):
+        tx.run("lock_paused_tasks", rows=sorted({(row.definition_id, row.instance_id, row.task) for row in paused}))
+        paused = tx.run("find_paused_rows", rows=rows)  # once more: one may have been resumed in between
+    return {row.id for row in paused}
+
+
+def _inserted(lane: Lane, row: Claimed, now: datetime) -> tuple[Any, ...]:
+    """The row of `insert_claimed_tasks`: as `claim_rows` leaves it."""
+    state, started_at = (TaskState.RESERVED, None) if lane.is_short else (TaskState.RUNNING, now)
+    return row.id, row.node, row.kind, int(state), lane.id, row.priority, now, started_at
+
+
+def _batch(wanted: int) -> int:
+    return max(size for size in SIZES if size <= max(1, min(wanted, LARGEST_BATCH)))
+
+
+def _heads(rows: Iterable[Any]) -> list[Head]:
+    return [Head(*row) for row in rows]
+
+
+def _rotated(items: list[Any], turn: int) -> list[Any]:
+    start = turn % len(items)
+    return items[start:] + items[:start]

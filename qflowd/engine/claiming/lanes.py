@@ -1,0 +1,73 @@
+"""What a daemon has learnt about its lanes: how long their tasks take, so that short ones travel in hundreds."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from qflowd.engine.caches import LaneKey
+from qflowd.engine.plans.plan import Node, effective
+from qflowd.model.workflow import Job, Settings
+
+CHUNK_S = 0.02  # work in one chunk: what a worker takes along is never more than this
+LINE_S = 0.1  # work in one chunk where slots of a limit are scarce: nothing is queued behind it
+LARGEST_CHUNK = 1000
+SHORT_S = 0.05  # tasks of a lane that is known to be shorter are written once, at their end
+SAMPLES = 3  # before a lane is known
+START = (-(1 << 15), 0)  # before the first row of any lane
+MEMORY = 3  # tasks: so much does all that was learnt before weigh
+
+
+class Terms(NamedTuple):
+    """What an attempt runs under. One object for all rows that run alike."""
+
+    lane: "Lane"
+    settings: Settings  # all levels together
+
+
+@dataclass(slots=True)
+class Lane:
+    """One lane, as seen by the daemon that claims from it."""
+
+    id: int
+    key: LaneKey
+    job: Job
+    code_id: int | None  # None: rows of it run no code
+    mean_s: float = 0.0
+    samples: int = 0
+    has_solo: bool = False  # the last claim met rows that run alone: no use to take hundreds, most would go back
+    after: tuple[int, int] = START  # priority and id of the last row claimed, where the next claim continues
+    shut_until: float = 0.0  # CLOCK_BOOTTIME; see the gate
+    has_breaker: bool = False  # a limit of it has one: how its attempts end is told
+    is_probing: bool = False  # it was half-open at the last claim: the row that was taken tries
+    _terms: dict[int, tuple[Settings, Terms]] = field(default_factory=dict)  # by the identity of a node's settings
+
+    @property
+    def is_short(self) -> bool:
+        return self.samples >= SAMPLES and self.mean_s < SHORT_S
+
+    @property
+    def chunk_size(self) -> int:
+        """Tasks for one worker at a time."""
+        return self.tasks_in(CHUNK_S)
+
+    def tasks_in(self, seconds: float) -> int:
+        """How many tasks a worker runs one after another in so much time, as one chunk."""
+        if not self.is_short:
+            return 1
+        return max(1, min(LARGEST_CHUNK, int(seconds / max(self.mean_s, 1e-6))))
+
+    def terms(self, node: Node, timeout_s: float | None) -> Terms:
+        """The terms of a node that nothing was overridden for. `timeout_s`: the daemon's default."""
+        cached = self._terms.get(id(node.settings))
+        if cached is None:
+            terms = Terms(self, effective(node, Settings(), self.job, timeout_s))
+            # The node's own settings are kept beside the result, so that their identity stays theirs.
+            cached = self._terms[id(node.settings)] = (node.settings, terms)
+        return cached[1]
+
+    def learn(self, seconds: float, tasks: int) -> None:
+        """Take the total running time of some finished tasks into the mean."""
+        mean = seconds / tasks
+        # A lane that turns slow must be seen at once; the first tasks of all are slow, and soon outweighed by hundreds.
+        weight = 1.0 if mean > self.mean_s else tasks / (tasks + min(self.samples, MEMORY))
+        self.mean_s += weight * (mean - self.mean_s)
+        self.samples += tasks

@@ -1,0 +1,192 @@
+"""Bulk: a command for many instances, carried out in steps of one transaction each.
+
+Its instances are those that its filter selects, or those of a workflow; where it is for failures, those with such. They
+are looked at in the order of their ids, up to the largest there was at the first step. After each step `result` says how far it has come; where it continues is kept
+in `bulk_command`, so that any daemon takes the next step.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple
+
+from qflowd.define.selection import OPEN, Selection
+from qflowd.engine.commands.control import VERBS, Caches, Command, NotPossible, Verb, find_verb, one_workflow
+from qflowd.engine.commands.handle import LONG_AGO, failures_of
+from qflowd.engine.request import Refused
+from qflowd.model import jsontext
+from qflowd.model.states import InstanceState
+from qflowd.model.workflow import Json
+from qflowd.store.tx import Tx
+
+LOOKS: Final = 1000  # instances looked at in one step
+LISTED: Final = 1000  # instances in the result of a dry run
+REFUSALS: Final = 20  # of which the result says why
+
+
+class BulkStep(NamedTuple):
+    """What a step came to. `is_last`: nothing is left to be done."""
+
+    result: Mapping[str, Json]
+    topics: tuple[str, ...]
+    is_last: bool
+
+
+class WorkflowVerb(NamedTuple):
+    """What an action does to a workflow. `action`: to its instances in `states`; `begin`: to itself, before all that.
+
+    `begin` returns topics. `refusal`: the answer where there is no such instance; None: it is DONE.
+    """
+
+    action: str
+    states: frozenset[InstanceState]
+    begin: Callable[[Tx, Command, Any], tuple[str, ...]] | None = None
+    refusal: str | None = None
+
+
+WORKFLOW_VERBS: dict[str, WorkflowVerb] = {
+    "stop": WorkflowVerb("terminate", OPEN),
+    "retry": WorkflowVerb(
+        "retry",
+        frozenset({InstanceState.FAILED}),
+        refusal="workflow {workflow!r} has no failed instance to retry",
+    ),
+}
+
+
+WORKFLOW_TASK_VERBS: dict[str, WorkflowVerb] = {}  # of commands that name a task
+
+
+def is_bulk(command: Command) -> bool:
+    """Whether a command is for many instances."""
+    if command.selection is not None:
+        return True
+    is_for_workflow = command.workflow is not None or command.action not in VERBS
+    is_for_one = command.instance_id is not None or command.task_id is not None
+    return command.action in WORKFLOW_VERBS and is_for_workflow and not is_for_one
+
+
+def step(tx: Tx, command: Command, caches: Caches) -> BulkStep:
+    """Carry out the next step of a command; the first one makes sure that it is possible at all.
+
+    Raises: Refused; LanesMissing.
+    """
+    bulk = _Bulk(tx, command)
+    kept = tx.one("load_bulk", id=command.id)
+    progress: dict[str, Any] = jsontext.parse(kept.progress) if kept else {}
+    topics: set[str] = set()
+    if not kept:
+        progress = {"after": 0, "last": tx.one("largest_instance").id or 0, "matched": 0}
+        progress |= {"instances": []} if command.is_dry_run else {"done": 0, "refused": 0, "refusals": {}}
+        if bulk.scope is not None and bulk.scope.begin is not None and not command.is_dry_run:
+            topics.update(bulk.scope.begin(tx, command, bulk.workflow))
+    is_last = bulk.walk(progress, topics, caches)
+    if is_last and not progress["matched"] and bulk.refusal is not None:
+        raise Refused(bulk.refusal)
+    if is_last:
+        tx.run("delete_bulk", id=command.id)
+    else:
+        tx.run("save_bulk", id=command.id, progress=jsontext.dump(progress))
+    result = {name: value for name, value in progress.items() if name not in ("after", "last")}
+    if command.is_dry_run:
+        result["dry_run"] = True
+    return BulkStep({**bulk.about, **result}, tuple(topics), is_last)
+
+
+def _scope_of(command: Command) -> WorkflowVerb:
+    """What an action does to a workflow, or to one task of it."""
+    if command.names_task and command.action in WORKFLOW_TASK_VERBS:
+        return WORKFLOW_TASK_VERBS[command.action]
+    return WORKFLOW_VERBS[command.action]
+
+
+class _Bulk:
+    """A command for many instances, in one transaction."""
+
+    def __init__(self, tx: Tx, command: Command) -> None:
+        self.tx, self.command = tx, command
+        self.scope: WorkflowVerb | None = None
+        self.workflow: Any = None
+        self.about: dict[str, Json] = {}
+        if command.selection is not None:
+            self.action, self.selection = command.action, command.selection
+            self.refusal: str | None = f"no instance matches {self.selection}; `qflowd ps` lists those there are"
+        else:
+            self.scope = _scope_of(command)
+            self.workflow = one_workflow(tx, command)
+            self.action, self.selection = self.scope.action, Selection(states=self.scope.states)
+            self.refusal = self.scope.refusal and self.scope.refusal.format(workflow=command.workflow)
+            self.about = {"workflow": command.workflow}
+        verb = find_verb(command._replace(action=self.action))
+        if verb is None or not verb.batch:
+            able = sorted(action for action, verb in VERBS.items() if verb.batch)
+            raise Refused(f"{self.action} does not take a filter; there are {', '.join(able)}")
+        if command.task is not None and not verb.takes_task:
+            raise Refused(f"{self.action} is for whole instances; leave out the task")
+        self.verb: Verb = verb
+        self.is_of_failures = verb.is_of_failures or self.selection.is_of_failures
+        if self.is_of_failures:
+            self.refusal = (
+                f"no failure that nobody has handled matches {self.selection}; `qflowd failures` lists those there are"
+            )
+
+    def walk(self, progress: dict[str, Any], topics: set[str], caches: Caches) -> bool:
+        """Look at the next instances and do what is asked to those that match. Returns whether that was the last."""
+        states = self.selection.states
+        is_open = states is not None and states <= OPEN
+        candidates = "list_open_candidates" if is_open else "list_candidates"
+        rows = self.tx.run(
+            "list_failed_candidates" if self.is_of_failures else candidates,
+            tenant=self.command.tenant,
+            after=progress["after"],
+            last=progress["last"],
+            since=self.selection.since_at(self.tx.now) or LONG_AGO,
+            batch=LOOKS,
+        )
+        left = LISTED if self.command.is_dry_run else self.verb.batch
+        for row in rows:
+            progress["after"] = row.id
+            if not self._has(row):
+                continue
+            failures = failures_of(self.tx, row.id, self.selection) if self.is_of_failures else []
+            if self.is_of_failures and not failures:
+                continue
+            progress["matched"] += 1
+            self._do(row, tuple(failure.id for failure in failures), progress, topics, caches)
+            left -= 1
+            if not left:
+                return False
+        return len(rows) < LOOKS
+
+    def _has(self, row: Any) -> bool:
+        if self.workflow is not None and row.definition_id != self.workflow.id:
+            return False
+        is_whole = self.scope is not None and not self.command.names_task
+        if is_whole and self.action == "resume" and not row.pause_scope:
+            return False  # a person paused this very instance
+        return self.selection.has(row)
+
+    def _do(
+        self, row: Any, failures: tuple[int, ...], progress: dict[str, Any], topics: set[str], caches: Caches
+    ) -> None:
+        if self.command.is_dry_run:
+            if len(progress["instances"]) < LISTED:
+                about = {"id": row.id, "workflow": row.workflow, "state": InstanceState(row.state).name}
+                progress["instances"].append(about | ({"failures": len(failures)} if failures else {}))
+            return
+        one = self.command._replace(
+            action=self.action,
+            instance_id=row.id,
+            workflow=None,
+            selection=None,
+            is_by_workflow=self.scope is not None,
+            task_ids=failures,
+        )
+        try:
+            carried_out = self.verb.carry_out(self.tx, one, self.verb.needs(self.tx, one), caches)
+        except (NotPossible, Refused) as problem:
+            progress["refused"] += 1
+            if len(progress["refusals"]) < REFUSALS:
+                why = self.verb.refusal(problem.facts) if isinstance(problem, NotPossible) else str(problem)
+                progress["refusals"][str(row.id)] = why
+        else:
+            progress["done"] += 1
+            topics.update(carried_out.topics)

@@ -1,0 +1,213 @@
+"""What the verbs of control share: their registry, a command as it was meant, its answer, and what it names."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from qflowd.define import rows
+from qflowd.define.documents import Document
+from qflowd.define.fields import Fields
+from qflowd.define.readers import Reader
+from qflowd.define.selection import Selection
+from qflowd.engine.caches import LaneIds, LaneKey, Plans, RegisteredJobs
+from qflowd.engine.plans.instances import Instances
+from qflowd.engine.request import Refused
+from qflowd.model.errors import QflowdError
+from qflowd.model.ids import instance_of
+from qflowd.model.states import InstanceState, Intent
+from qflowd.model.workflow import Json
+from qflowd.store.tx import Tx
+
+
+class Later(QflowdError):
+    """It cannot be carried out yet, but will be in a moment: the command stays open."""
+
+
+class LanesMissing(QflowdError):
+    """These lanes must be made first, outside the transaction; then the command is carried out from the start."""
+
+    def __init__(self, lanes: Iterable[LaneKey]) -> None:
+        self.lanes = frozenset(lanes)
+        super().__init__(f"{len(self.lanes)} lanes are missing")
+
+
+class Command(NamedTuple):
+    """A row of `commands` that can be read. What it names may not exist."""
+
+    id: int
+    tenant: str
+    action: str
+    instance_id: int | None = None
+    workflow: str | None = None
+    task: str | None = None
+    task_id: int | None = None
+    args: Mapping[str, Json] | None = None
+    reason: str | None = None
+    requested_by: str | None = None
+    selection: Selection | None = None  # of instances: what `filter` says
+    is_by_workflow: bool = False  # a step of a command for a workflow
+    task_ids: tuple[int, ...] = ()  # a step of a command for failures: those of the instance
+
+    @property
+    def names_task(self) -> bool:
+        """It is for one task, rather than for a whole instance or workflow."""
+        return self.task is not None or self.task_id is not None
+
+    @property
+    def is_dry_run(self) -> bool:
+        """Only tell what would be touched."""
+        return bool(self.args and self.args.get("dry_run"))
+
+
+class CarriedOut(NamedTuple):
+    """The answer to a command that was carried out, and the topics of those who should know."""
+
+    result: Mapping[str, Json]
+    topics: tuple[str, ...] = ()
+
+
+class Caches(NamedTuple):
+    """The caches that verbs use. `instances` are not the executor's: it forgets its own as they end."""
+
+    plans: Plans
+    lanes: LaneIds
+    jobs: RegisteredJobs
+    instances: Instances
+
+
+class NotPossible(QflowdError):
+    """The target of a command is in a wrong state for it; the verb's sentence names these facts."""
+
+    def __init__(self, **facts: Any) -> None:
+        self.facts = facts
+        super().__init__(str(facts))
+
+
+CarryOut = Callable[[Tx, Command, Any, Caches], CarriedOut]
+Need = Callable[[Tx, Command], Any]
+
+
+class Verb(NamedTuple):
+    """One action. `needs` finds what a command must name, and refuses; `not_possible` is the answer to NotPossible.
+
+    `states`: those of an instance in which it is possible, as far as the state alone tells. `batch`: of how many instances
+    one transaction takes care if it is asked for many; 0: it cannot be asked for many. `is_of_failures`: it is asked for
+    failures that nobody has handled, not for instances. `takes_task`: it may be asked of one task of each.
+    """
+
+    carry_out: CarryOut
+    needs: Need
+    not_possible: str
+    states: tuple[InstanceState, ...] = ()
+    batch: int = 0
+    is_of_failures: bool = False
+    takes_task: bool = False
+
+    def refusal(self, facts: Mapping[str, Any]) -> str:
+        """Why it is not possible, and what is in the state that `facts` tells of."""
+        state = facts.get("state")
+        possible = sorted(action for action, other in VERBS.items() if state in {each.name for each in other.states})
+        return self.not_possible.format(**facts) + (f"; possible now: {', '.join(possible)}" if possible else "")
+
+
+VERBS: dict[str, Verb] = {}
+TASK_VERBS: dict[str, Verb] = {}  # of actions that do something else to one task than to an instance
+
+
+def verb(action: str, *, of_task: bool = False, **about: Any) -> Callable[[CarryOut], CarryOut]:
+    """Register a function as what an action does: it is called with the transaction, the command and what `needs` found.
+
+    `of_task`: where the command names a task. `about`: the other fields of Verb.
+    """
+
+    def register(carry_out: CarryOut) -> CarryOut:
+        (TASK_VERBS if of_task else VERBS)[action] = Verb(carry_out, **about)
+        return carry_out
+
+    return register
+
+
+def find_verb(command: Command) -> Verb | None:
+    """The verb of a command; None if there is no such action."""
+    if command.names_task and command.action in TASK_VERBS:
+        return TASK_VERBS[command.action]
+    return VERBS.get(command.action)
+
+
+def read_command(row: Any) -> Command:
+    """The command in a row of `take_command`.
+
+    Raises: Refused.
+    """
+    values, fields = rows.read_command(row._asdict())
+    if "filter" in values and not values.keys().isdisjoint(("instance_id", "workflow", "task_id")):
+        fields.fault("is instead of an instance_id, a workflow or a task_id; give one of them", "filter")
+    if fields.faults:
+        raise Refused("\n".join(map(str, fields.faults)))
+    return Command(row.id, selection=values.pop("filter", None), **values)
+
+
+def read_args(command: Command, **readers: Reader[Any]) -> dict[str, Any]:
+    """What `args` of a command must hold, by name.
+
+    Raises: Refused if something is missing, faulty, or unknown.
+    """
+    fields = Fields(Document({}), ("args",), command.args or {}, [])
+    values = {name: fields.need(name, read, None) for name, read in readers.items()}
+    fields.close()
+    if fields.faults:
+        raise Refused("\n".join(map(str, fields.faults)))
+    return values
+
+
+def one_workflow(tx: Tx, command: Command) -> Any:
+    """The workflow that a command names: a row of `find_workflow`.
+
+    Raises: Refused if there is none.
+    """
+    if not command.workflow:
+        raise Refused(f"{command.action} needs a workflow")
+    workflow = tx.one("find_workflow", tenant=command.tenant, workflow=command.workflow)
+    if workflow is None:
+        raise Refused(f"there is no workflow {command.workflow!r}; `qflowd workflows` lists those there are")
+    return workflow
+
+
+def one_instance(tx: Tx, command: Command) -> Any:
+    """The instance that a command names: a row of `find_instance`.
+
+    Raises: Refused if there is none; Later if its submission is still waiting to be taken.
+    """
+    number = command.instance_id
+    if number is None and command.task_id is not None:
+        number = instance_of(command.task_id)
+    if number is None:
+        raise Refused(f"{command.action} needs an instance_id")
+    instance = tx.one("find_instance", id=number, tenant=command.tenant)
+    if instance is not None:
+        return instance
+    submission = tx.one("load_submission", id=number)
+    if submission is None or submission.tenant != command.tenant:
+        raise Refused(f"there is no instance {number}; `qflowd ps` lists those there are")
+    if submission.is_open:
+        raise Later(f"submission {number} has not been taken yet")
+    if submission.instance_id is not None and submission.instance_id != number:
+        raise Refused(f"submission {number} repeats instance {submission.instance_id}; name that one")
+    if (instance := tx.one("find_instance", id=number, tenant=command.tenant)) is not None:
+        return instance  # it was taken between the two looks
+    raise Refused(f"there is no instance {number}: its submission was rejected")
+
+
+def refuse_terminating(instance: Any, instead: str = "retry") -> None:
+    """May a command change the instance, a row of `lock_instance`? `instead`: an action for when it is TERMINATED.
+
+    Raises: Refused if it is being terminated; Later if it is about to be undone.
+    """
+    if Intent(instance.intent).is_end:
+        raise Refused(f"instance {instance.id} is being terminated; {instead} it when it is TERMINATED")
+    if instance.intent == Intent.COMPENSATE:
+        raise Later(f"the compensations of instance {instance.id} are being added")
+
+
+def state_name(state: int) -> str:
+    """The name of an instance's state."""
+    return InstanceState(state).name

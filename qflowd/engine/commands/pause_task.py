@@ -1,0 +1,169 @@
+"""Pause and resume of one task: of an instance, or of every instance of a workflow, those submitted later included.
+
+The rows of its node do not begin: those of a map's items as well. What is ready becomes HELD, by a claim that meets it or
+by the sweep; what runs ends, and a retry of it waits. All else in the instance continues, as far as it does not wait for it.
+
+A row of `paused_task` says what is paused. The sweep is told which nodes are to be brought into line with that, and
+looks there itself what they must be; so it does no harm if it comes late, or twice.
+"""
+
+from typing import Any, Final
+
+from qflowd.engine.commands.bulk import WORKFLOW_TASK_VERBS, WorkflowVerb
+from qflowd.engine.commands.control import Caches, CarriedOut, Command, NotPossible, one_instance, state_name, verb
+from qflowd.engine.plans.plan import Plan
+from qflowd.engine.request import Refused
+from qflowd.model.ids import ORDINALS, task_id
+from qflowd.model.states import InstanceState, TaskState
+from qflowd.store.tx import Tx
+
+OPEN: Final = frozenset(state for state in InstanceState if not state.is_final)
+WHOLE: Final = 0  # in the place of an instance: all those of a workflow
+NAMED: Final = 20  # tasks named in an answer
+
+
+@verb(
+    "pause",
+    of_task=True,
+    takes_task=True,
+    needs=one_instance,
+    batch=100,
+    not_possible="task {task} of instance {id} is {task_state}; only one that has not ended can be paused",
+)
+def pause_task(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
+    """Let no row of a task begin. One that is paused stays as it was paused first.
+
+    Raises: Refused if there is no such task; NotPossible if the task has ended.
+    """
+    plan, task = named_task(tx, command, target, caches)
+    if not command.is_by_workflow:
+        _refuse_ended(tx, target, plan, task)
+        _note_paused(tx, command, plan.definition_id, target.id, task)
+    return _swept(tx, command, target, task, "paused")
+
+
+@verb(
+    "resume",
+    of_task=True,
+    takes_task=True,
+    needs=one_instance,
+    batch=100,
+    not_possible="task {task} of instance {id} is {task_state} and not paused",
+)
+def resume_task(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
+    """Let a paused task continue.
+
+    Raises: Refused if there is no such task, or all instances of its workflow have it paused; NotPossible if it is not.
+    """
+    plan, task = named_task(tx, command, target, caches)
+    key: dict[str, Any] = {"definition_id": plan.definition_id, "task": task}
+    if not command.is_by_workflow and not _is_paused(tx, plan, target.id, task):
+        if _is_paused(tx, plan, WHOLE, task):
+            raise Refused(
+                f"task {task} is paused in all instances of {plan.workflow.key}: `qflowd resume --workflow "
+                f"{plan.workflow.key} --task {task}`, or `qflowd trigger {target.id} --task {task}` for this one alone"
+            )
+        raise NotPossible(id=target.id, task=task, task_state=_state_of(tx, target, plan, task))
+    if not command.is_by_workflow:
+        tx.run("resume_task", instance_id=target.id, **key)
+    return _swept(tx, command, target, task, "resumed")
+
+
+def pause_everywhere(tx: Tx, command: Command, workflow: Any) -> tuple[str, ...]:
+    """Let no row of a task begin in any instance of a workflow.
+
+    Raises: Refused if the workflow has no such task.
+    """
+    if not tx.one("count_tasks_named", definition_id=workflow.id, task=command.task).tasks:
+        raise Refused(f"no version of workflow {command.workflow!r} has a task {command.task!r}")
+    _note_paused(tx, command, workflow.id, WHOLE, str(command.task))
+    return ("intent",)
+
+
+def resume_everywhere(tx: Tx, command: Command, workflow: Any) -> tuple[str, ...]:
+    """Let a task continue that all instances of a workflow have paused; one that is paused by itself stays so.
+
+    Raises: Refused if it is not paused.
+    """
+    if not tx.count("resume_task_everywhere", definition_id=workflow.id, task=command.task):
+        raise Refused(f"task {command.task!r} is not paused in workflow {command.workflow!r}")
+    return ()
+
+
+def let_through(tx: Tx, command: Command, target: Any, plan: Plan, task: str) -> None:
+    """Let a task of an instance run, although it is paused there or in all instances of its workflow."""
+    key: dict[str, Any] = {"definition_id": plan.definition_id, "task": task}
+    tx.run("resume_task", instance_id=target.id, **key)
+    if _is_paused(tx, plan, WHOLE, task):
+        about: dict[str, Any] = {"is_paused": 0, "paused_by": command.requested_by, "pause_reason": command.reason}
+        tx.run("pause_task", instance_id=target.id, now=tx.now, **key, **about)
+    _swept(tx, command, target, task, "triggered")
+
+
+def named_task(tx: Tx, command: Command, target: Any, caches: Caches) -> tuple[Plan, str]:
+    """The plan of an instance (a row of `find_instance`), and the key of the task that a command names.
+
+    Raises: Refused if there is none, or it is part of one; NotPossible if the instance has ended.
+    """
+    [instance] = tx.run("load_instances", rows=[(target.id,)])
+    if InstanceState(instance.state).is_final:
+        raise Refused(f"instance {target.id} is {state_name(instance.state)}: nothing of it waits; rerun or retry it")
+    plan = caches.plans.of_instance(tx, instance)
+    task = command.task
+    if command.task_id is not None:
+        ordinal = command.task_id % ORDINALS
+        of_id = plan.tasks[ordinal].key if ordinal < len(plan.tasks) else None
+        if command.task_id // ORDINALS != target.id or of_id is None or task not in (None, of_id):
+            raise Refused(f"task_id {command.task_id} is not {task or 'a whole task'} of instance {target.id}")
+        task = of_id
+    if plan.version_id is None:
+        raise Refused(f"instance {target.id} runs a single job; {command.action} the instance itself")
+    if task is None or task not in plan.by_key:
+        names = ", ".join(each.key for each in plan.tasks[:NAMED])
+        why = "items are paused and resumed together, by the task's key; " if "[" in str(task) else ""
+        raise Refused(f"instance {target.id} has no task {task!r}; {why}there are {names}")
+    return plan, task
+
+
+def align_rows(tx: Tx, instance_id: int, node: int, first: int, last: int) -> None:
+    """Make the rows of a node with ids from `first` to `last` HELD if it is paused now, else READY."""
+    [instance] = tx.run("load_instances", rows=[(instance_id,)])
+    if tx.one("find_paused_node", instance_id=instance_id, node=node) is not None:
+        tx.run("hold_ready_node", node=node, first=first, last=last)
+    elif instance.state == InstanceState.RUNNING:  # of one that is paused, they continue when it does
+        tx.run("free_held_node", node=node, first=first, last=last)
+
+
+def _note_paused(tx: Tx, command: Command, definition_id: int, instance_id: int, task: str) -> None:
+    key: dict[str, Any] = {"definition_id": definition_id, "instance_id": instance_id, "task": task}
+    paused = tx.one("lock_paused_task", **key)
+    if paused is None or not paused.is_paused:
+        about: dict[str, Any] = {"is_paused": 1, "paused_by": command.requested_by, "pause_reason": command.reason}
+        tx.run("pause_task", now=tx.now, **key, **about)
+
+
+def _is_paused(tx: Tx, plan: Plan, instance_id: int, task: str) -> bool:
+    row = tx.one("lock_paused_task", definition_id=plan.definition_id, instance_id=instance_id, task=task)
+    return row is not None and bool(row.is_paused)
+
+
+def _swept(tx: Tx, command: Command, target: Any, task: str, what: str) -> CarriedOut:
+    tx.run("ask_task_sweep", instance_id=target.id, task=task, command_id=command.id)
+    return CarriedOut({"instance_id": target.id, what: [task]}, ("intent",))
+
+
+def _refuse_ended(tx: Tx, target: Any, plan: Plan, task: str) -> None:
+    """Raises: NotPossible if no row of a task is still to run."""
+    state = _state_of(tx, target, plan, task)
+    if state in {each.name for each in TaskState if each.is_final}:
+        raise NotPossible(id=target.id, task=task, task_state=state)
+
+
+def _state_of(tx: Tx, target: Any, plan: Plan, task: str) -> str:
+    """The state of a task's own row; PENDING where the instance has not begun."""
+    rows = tx.run("load_outputs", rows=[(task_id(target.id, plan.by_key[task].ordinal),)])
+    return TaskState(rows[0].state).name if rows else TaskState.PENDING.name
+
+
+WORKFLOW_TASK_VERBS["pause"] = WorkflowVerb("pause", OPEN, pause_everywhere)
+WORKFLOW_TASK_VERBS["resume"] = WorkflowVerb("resume", OPEN, resume_everywhere)

@@ -1,0 +1,145 @@
+"""Retry and rerun: tasks of an instance start anew, those that failed or those that a person names, and all behind them."""
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+from qflowd.define.readers import mapping
+from qflowd.engine.commands.control import (
+    Caches,
+    CarriedOut,
+    Command,
+    NotPossible,
+    one_instance,
+    read_args,
+    verb,
+)
+from qflowd.engine.commands.restart import NAMED, Locked, lock, named, restart
+from qflowd.engine.commands.task_overrides import TaskOverrides
+from qflowd.engine.finishing.counters import Recounted
+from qflowd.engine.request import Refused
+from qflowd.engine.sagas.compensate import retry_compensations
+from qflowd.model.ids import ORDINALS
+from qflowd.model.states import InstanceState, Reason, SagaState, TaskState
+from qflowd.store.tx import Tx
+
+RETRIED = (TaskState.FAILED, TaskState.CANCELLED)
+
+
+@verb(
+    "retry",
+    needs=one_instance,
+    states=(InstanceState.FAILED, InstanceState.TERMINATED),
+    batch=1,
+    takes_task=True,
+    not_possible="instance {id} is {state} and has no failed task to retry",
+)
+def retry(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
+    """Restart the FAILED and CANCELLED tasks of an instance (or the one named), and what waits for them.
+
+    What a person has skipped is skipped again when its turn comes.
+
+    Raises: Refused or NotPossible if there are none, or what is behind them is being run.
+    """
+    locked = lock(tx, command, target, caches.instances)
+    if locked.instance.saga_state == SagaState.COMPENSATION_FAILED:
+        return retry_compensations(tx, locked.id, locked.new_round)
+    targets = _targets(command, locked)
+    behind = locked.rows.behind(targets)
+    recounted = restart(tx, locked, targets, behind)
+    if command.task or command.task_id:
+        _check_named(command, locked, targets, recounted)
+    return _restarted("retried", locked, targets, behind)
+
+
+@verb(
+    "rerun",
+    needs=one_instance,
+    states=(InstanceState.SUCCESS, InstanceState.FAILED, InstanceState.TERMINATED),
+    not_possible="task {task} of instance {id} is {task_state}; only a task that has ended is run again: {instead}",
+)
+def rerun(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
+    """Restart one task and all that waits for it, whatever they came to; `set` in args changes params of the one.
+
+    What a person has skipped of them runs after all.
+
+    Raises: Refused or NotPossible if it has not ended, or what is behind it is being run.
+    """
+    given = read_args(command, set=mapping)["set"] if command.args else {}
+    locked = lock(tx, command, target, caches.instances)
+    ordinal = named(command, locked)
+    if ordinal is None:
+        raise Refused("rerun needs a task; `retry` runs all tasks again that failed")
+    if not (state := locked.states[ordinal]).is_final:
+        instead = "wait for its end, or terminate the instance first" if state.is_held else "it is still to run anyway"
+        raise NotPossible(task=locked.names([ordinal]), id=locked.id, task_state=state.name, instead=instead)
+    behind = locked.rows.behind([ordinal])
+    overrides = TaskOverrides(tx, caches, locked.instance)
+    overrides.unskip(map(locked.task, behind | {ordinal}))
+    if given:
+        overrides.set_params(locked.task(ordinal), given)
+    overrides.save()
+    recounted = restart(tx, locked, {ordinal}, behind, has_other_params=bool(given), has_new_items=True)
+    _check_named(command, locked, {ordinal}, recounted)
+    return _restarted("rerun", locked, {ordinal}, behind)
+
+
+def _restarted(what: str, locked: Locked, targets: AbstractSet[int], behind: AbstractSet[int]) -> CarriedOut:
+    names = [locked.rows.plan.name_of(locked.row[ordinal]) for ordinal in sorted(targets)[:NAMED]]
+    counts = {"tasks": len(targets), "restarted": len(targets | behind)}
+    return CarriedOut({"instance_id": locked.id, what: names, **counts}, ("ready", "timer", "turn"))
+
+
+def _targets(command: Command, locked: Locked) -> set[int]:
+    """The FAILED and CANCELLED tasks that a retry names.
+
+    Raises: Refused, NotPossible.
+    """
+    state = InstanceState(locked.instance.state)
+    is_over = locked.instance.reason != Reason.TOLERATED and locked.instance.saga_state == SagaState.NONE
+    if state is InstanceState.SUCCESS and is_over:
+        raise NotPossible(id=locked.id, state=state.name)
+    ordinal, states = named(command, locked), locked.states
+    if ordinal is None:
+        targets = {ordinal for ordinal, state in states.items() if state in RETRIED}
+        if command.task_ids:
+            targets &= {number % ORDINALS for number in command.task_ids}
+        # A map whose items are retried, or wait for such items, waits for them again.
+        heads = targets & locked.rows.items.keys()
+        targets -= heads & locked.rows.behind(targets - heads)
+        if not targets:
+            raise NotPossible(id=locked.id, state=state.name)
+        return targets
+    items = {part for part in locked.rows.parts(ordinal) if states[part] in RETRIED}
+    if items and ordinal in locked.rows.items:
+        return items  # of a map: those that failed, and it waits for them
+    if (task_state := states[ordinal]) not in RETRIED:
+        why = "only FAILED and CANCELLED tasks are retried"
+        if task_state is TaskState.UPSTREAM_FAILED:
+            bad = [other for other in sorted(states) if states[other] in RETRIED]
+            before = [other for other in bad if ordinal in locked.rows.behind([other])]
+            why = f"retry {locked.names(before)}, which it waits for"
+        raise Refused(f"task {locked.names([ordinal])} of instance {locked.id} is {task_state.name}; {why}")
+    return {ordinal}
+
+
+def _check_named(command: Command, locked: Locked, targets: set[int], recounted: Sequence[Recounted]) -> None:
+    """A single task that could not run after all is refused, with what has to be started in its place."""
+    for row in recounted:
+        if row.ordinal not in targets:
+            continue
+        name = locked.names([row.ordinal])
+        if row.state is TaskState.UPSTREAM_FAILED:
+            bad = [
+                parent
+                for parent in locked.rows.parents(row.ordinal)
+                if locked.rows.arrival(parent, locked.states[parent], row.ordinal, lambda *_: True).bad
+            ]
+            all_of_it = "that, or all" if command.action == "retry" else "that"
+            raise Refused(
+                f"task {name} cannot run: {locked.names(bad)} before it did not succeed; {command.action} {all_of_it}"
+            )
+        if row.state is TaskState.SKIPPED and command.action == "rerun":
+            raise Refused(
+                f"task {name} would be skipped again: a condition does not hold, or a task before it was skipped"
+            )

@@ -1,0 +1,52 @@
+"""Start: an instance that was submitted with `hold` gets its task rows, as if it had been submitted now."""
+
+from typing import Any
+
+from qflowd.engine.admission.begin import admission_again, begin
+from qflowd.engine.commands.control import Caches, CarriedOut, Command, NotPossible, one_instance, state_name, verb
+from qflowd.engine.concurrency.overlap import take_turns
+from qflowd.engine.request import Refused
+from qflowd.model.states import InstanceState
+from qflowd.store.tx import Tx
+
+
+@verb(
+    "start",
+    needs=one_instance,
+    states=(InstanceState.READY,),
+    batch=1,
+    not_possible="instance {id} is {state}; only one that was submitted with hold = 1 and has not begun can be started",
+)
+def start(tx: Tx, _: Command, target: Any, caches: Caches) -> CarriedOut:
+    """Start an instance in state READY.
+
+    Raises: as `start_held`.
+    """
+    return start_held(tx, target.id, caches)
+
+
+def start_held(tx: Tx, instance_id: int, caches: Caches) -> CarriedOut:
+    """Start an instance in state READY. Its version is that of its admission; `run_at` holds; its timeout begins now.
+
+    Raises: NotPossible if it is in another state; Refused if it is queued, or its workflow's `concurrency` skips it; LanesMissing.
+    """
+    [instance] = tx.run("load_instances", rows=[(instance_id,)])
+    if instance.state != InstanceState.READY:
+        raise NotPossible(id=instance_id, state=state_name(instance.state))
+    if instance.concurrency_key is not None:
+        raise Refused(f"instance {instance_id} is queued behind another one of its workflow and begins by itself")
+    admission = admission_again(tx, instance_id, caches.plans, caches.jobs)
+    turns = take_turns(tx, [admission])
+    decision = turns.decided.get(instance_id, admission)
+    if isinstance(decision, Refused):
+        raise decision
+    turns.end_superseded(tx)
+    if decision.is_queued:
+        is_done = tx.count("queue_instance", id=instance_id, concurrency_key=decision.concurrency_key, now=tx.now)
+    else:
+        is_done = begin(tx, decision, caches.lanes)
+    if not is_done:
+        raise NotPossible(id=instance_id, state=state_name(tx.one("lock_instance", id=instance_id).state))
+    if decision.is_queued:
+        return CarriedOut({"instance_id": instance_id, "queued": True}, ("turn", "command"))
+    return CarriedOut({"instance_id": instance_id, "tasks": len(admission.plan.tasks)}, ("ready", "timer", "child"))

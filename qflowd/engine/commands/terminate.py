@@ -1,0 +1,77 @@
+"""Terminate: an instance is flagged, and the sweep cancels its rows until none is left.
+
+What a daemon holds is ended by that daemon: it sees the flag, stops the workers, and the results arrive as CANCELLED, or
+as SUCCESS where they were quicker. The sweep never counts closers down: an instance that is being terminated ends when
+it has no open row left.
+
+Tasks with `run_on: terminate` are cancelled as well, unless they run already. When no row is open they are made READY and
+the intent becomes FINALLY: they run as all tasks do, and the instance ends after them. A second termination spares nothing.
+"""
+
+from typing import Any
+
+from qflowd.engine.commands.control import Caches, CarriedOut, Command, NotPossible, one_instance, state_name, verb
+from qflowd.engine.finishing import close
+from qflowd.model.ids import instance_of, key_range
+from qflowd.model.states import InstanceState, Intent, TaskState
+from qflowd.store.tx import Tx
+
+
+@verb(
+    "terminate",
+    needs=one_instance,
+    states=(InstanceState.READY, InstanceState.RUNNING, InstanceState.PAUSED),
+    batch=100,
+    not_possible="instance {id} has ended already: it is {state}",
+)
+def terminate(tx: Tx, _: Command, target: Any, __: Caches) -> CarriedOut:
+    """Have an instance end: flag it; the sweep follows. One that has not begun is TERMINATED at once.
+
+    Raises: NotPossible if it has ended already.
+    """
+    number = target.id
+    if tx.count("terminate_held_instance", id=number, now=tx.now):
+        return CarriedOut({"instance_id": number, "state": state_name(InstanceState.TERMINATED)})
+    if not tx.count("flag_terminate", id=number):
+        instance = tx.one("lock_instance", id=number)
+        if InstanceState(instance.state).is_final:
+            raise NotPossible(id=number, state=state_name(instance.state))
+    return CarriedOut({"instance_id": number, "intent": Intent.TERMINATE.name}, ("intent",))
+
+
+def expire(tx: Tx, instance_id: int) -> None:
+    """The deadline of an instance is over: if it runs, it is terminated, and ends FAILED with the reason timeout."""
+    tx.run("flag_expired", id=instance_id, now=tx.now)
+
+
+def cancel_rows(tx: Tx, first: int, last: int) -> None:
+    """Cancel all rows of a range of task ids, except those that a daemon holds."""
+    tx.run("cancel_tasks", first=first, last=last, now=tx.now)
+    tx.run("delete_instance_timers", first=first, last=last)
+
+
+def start_finally_rows(tx: Tx, first: int, _: int) -> None:
+    """Make the tasks ready that run after a termination and have not yet."""
+    rows = [
+        (number, int(TaskState.READY), 0, 0, 0, tx.now, None)
+        for number in close.find_finally_rows(tx, instance_of(first))
+    ]
+    if rows:
+        newest = tx.one("newest_round", **key_range(instance_of(first)))
+        tx.run("restart_tasks", rows=rows, round=int(newest.round) + 1)
+
+
+def end_terminated(tx: Tx, instance: Any) -> int:
+    """End an instance if no row of it is open and no task runs after it. Returns how many rows there still are."""
+    open_tasks = _count_open(tx, instance)
+    if open_tasks:  # a daemon holds them
+        return open_tasks
+    if instance.intent == Intent.TERMINATE and (rows := close.find_finally_rows(tx, instance.id)):
+        tx.run("flag_finally", id=instance.id)
+        return len(rows)
+    close.end_instances(tx, [instance])
+    return 0
+
+
+def _count_open(tx: Tx, instance: Any) -> int:
+    return int(tx.one("count_open_tasks", **key_range(instance.id)).open_tasks)

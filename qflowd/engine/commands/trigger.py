@@ -1,0 +1,104 @@
+"""Trigger: one task runs now, rather than when its time has come or its pause is over.
+
+Of an instance: a task that waits for an instant (a retry, a delay, `run_at`) becomes READY, and one that is paused is let
+through: its pause is over in this instance, whoever paused it. It still needs a worker and its limits. Of a workflow: a
+new instance that runs this one task; a person's skip is written for all others, so they count as done without output.
+"""
+
+from typing import Any
+
+from qflowd.define.readers import mapping
+from qflowd.engine.commands.control import (
+    Caches,
+    CarriedOut,
+    Command,
+    NotPossible,
+    one_instance,
+    one_workflow,
+    read_args,
+    refuse_terminating,
+    verb,
+)
+from qflowd.engine.commands.pause_task import let_through, named_task
+from qflowd.engine.finishing.timers import RUN
+from qflowd.engine.request import Refused
+from qflowd.model import jsontext
+from qflowd.model.ids import task_id
+from qflowd.model.states import InstanceState, TaskState
+from qflowd.store.inbox import SUBMISSION
+from qflowd.store.tx import Tx
+
+
+def _target(tx: Tx, command: Command) -> Any:
+    if not command.names_task:
+        raise Refused("trigger needs a task; `submit` runs a whole workflow")
+    is_of_instance = command.instance_id is not None or command.task_id is not None
+    return one_instance(tx, command) if is_of_instance else one_workflow(tx, command)
+
+
+@verb(
+    "trigger",
+    needs=_target,
+    not_possible="task {task} of instance {id} is {task_state}; {instead}",
+)
+def trigger(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
+    """Let one task run now: of an instance, or of a workflow in an instance of its own.
+
+    Raises: Refused if there is no such task, or its instance is paused; NotPossible if it waits for other tasks, is being
+        run, or has ended.
+    """
+    if command.instance_id is None and command.task_id is None:
+        return _submit(tx, command, target, caches)
+    if command.args:
+        raise Refused("args are for the trigger of a workflow's task; `rerun` sets params of a task of an instance")
+    plan, task = named_task(tx, command, target, caches)
+    number = task_id(target.id, plan.by_key[task].ordinal)
+    row = tx.one("lock_task", id=number)
+    if row is None:
+        raise Refused(f"instance {target.id} has not begun; `start` or `resume` begins one that is held")
+    state = TaskState(row.state)
+    if state.is_held or state.is_final:
+        instead = "wait for its end" if state.is_held else "`rerun` runs it again, and all behind it"
+        raise NotPossible(id=target.id, task=task, task_state=state.name, instead=instead)
+    if state is TaskState.PENDING and row.need > 0 and not row.is_expanded:
+        raise NotPossible(
+            id=target.id, task=task, task_state=state.name, instead=f"it waits for {row.open_parents} tasks before it: "
+            "`skip` lets it continue without one of them"
+        )  # fmt: skip
+    if state is TaskState.PENDING and row.need <= 0:
+        tx.run("promote_tasks", rows=[(number, row.fence)], now=tx.now)
+        tx.run("delete_timers", rows=[(number, RUN, row.fence)])
+    let_through(tx, command, target, plan, task)
+    instance = tx.one("lock_instance", id=target.id)
+    refuse_terminating(instance)
+    if instance.state == InstanceState.PAUSED:
+        raise Refused(f"instance {target.id} is PAUSED, and nothing of it begins; resume it first")
+    return CarriedOut({"instance_id": target.id, "triggered": [task]}, ("intent", "ready"))
+
+
+def _submit(tx: Tx, command: Command, workflow: Any, caches: Caches) -> CarriedOut:
+    """Submit a workflow with all its tasks skipped but one.
+
+    Raises: Refused if the workflow has no version that runs, or that has no such task.
+    """
+    given = read_args(command, params=mapping)["params"] if command.args else {}
+    if workflow.active_version is None:
+        raise Refused(f"workflow {command.workflow!r} has no active version; see `qflowd versions {command.workflow}`")
+    plan = caches.plans.of_version(tx, workflow.active_version)
+    if command.task not in plan.by_key:
+        names = ", ".join(sorted(plan.by_key)[:20])
+        raise Refused(f"workflow {command.workflow!r} has no task {command.task!r}; there are {names}")
+    why = f"only {command.task} was triggered" + (f" by {command.requested_by}" if command.requested_by else "")
+    tasks: dict[str, Any] = {key: {"skip": why} for key in plan.by_key if key != command.task}
+    columns = {
+        "tenant": command.tenant,
+        "workflow": command.workflow,
+        "params": jsontext.dump(given),
+        "overrides": jsontext.dump({"tasks": tasks}) if tasks else None,
+        "submitted_by": command.requested_by,
+        "trigger_type": "trigger",
+    }
+    submitted = tx.one("insert_submission", **(SUBMISSION | columns))
+    return CarriedOut(
+        {"instance_id": submitted.id, "workflow": command.workflow, "task": command.task}, ("submission",)
+    )

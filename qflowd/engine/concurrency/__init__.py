@@ -1,0 +1,1 @@
+"""Which instances of a workflow may run beside each other, and whose turn it is."""

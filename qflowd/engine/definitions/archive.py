@@ -1,0 +1,45 @@
+"""Archiving a workflow: it takes no submissions, fires no more and is left out of lists; what it did, and what runs, stays."""
+
+from typing import Any
+
+from qflowd.engine.commands.control import Caches, CarriedOut, Command, NotPossible, verb
+from qflowd.engine.definitions.schedules import reset_next_fire
+from qflowd.engine.definitions.versions import locked_workflow
+from qflowd.store.tx import Tx
+
+
+@verb("archive", needs=locked_workflow, not_possible="workflow {workflow!r} is archived already")
+def archive(tx: Tx, command: Command, definition: Any, _: Caches) -> CarriedOut:
+    """Refuse new instances from now on, whatever its file says. Open ones run to their end: `open_instances` counts them.
+
+    Raises: NotPossible if that was done before.
+    """
+    if definition.archived_at is not None:
+        raise NotPossible(workflow=command.workflow)
+    tx.run("set_archived", id=definition.id, archived_at=tx.now, note=command.reason, now=tx.now)
+    open_instances = tx.one("count_open_instances", definition_id=definition.id).instances
+    return CarriedOut({"workflow": command.workflow, "open_instances": open_instances}, ("schedule",))
+
+
+@verb("unarchive", needs=locked_workflow, not_possible="workflow {workflow!r} is not archived")
+def unarchive(tx: Tx, command: Command, definition: Any, _: Caches) -> CarriedOut:
+    """Take submissions again, and fire from now on: instants that passed meanwhile are not caught up.
+
+    Raises: NotPossible if it is not archived.
+    """
+    if definition.archived_at is None:
+        raise NotPossible(workflow=command.workflow)
+    tx.run("set_archived", id=definition.id, archived_at=None, note=None, now=tx.now)
+    reset_next_fire(tx, definition.id, tx.now)
+    return CarriedOut({"workflow": command.workflow}, ("schedule",))
+
+
+def why_archived(definition: Any, workflow: str) -> str | None:
+    """Why a workflow (a row of `find_workflow`) takes no submissions; None if it is not archived."""
+    if definition.archived_at is None:
+        return None
+    note = f" ({definition.archive_note})" if definition.archive_note else ""
+    return (
+        f"workflow {workflow!r} is archived since {definition.archived_at:%Y-%m-%d}{note}; "
+        f"`qflowd workflows unarchive {workflow}` brings it back"
+    )

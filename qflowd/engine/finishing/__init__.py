@@ -1,0 +1,1 @@
+"""One group commit: outcomes are written, rows behind them advance, instances close."""

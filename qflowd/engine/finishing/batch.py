@@ -1,0 +1,97 @@
+"""A batch: what one group commit writes. Rows only; `finish.py` writes them."""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from qflowd.engine.finishing.outcome import AttemptRow, Final, Outcome, Rearmed, Released
+from qflowd.engine.limits.breakers import AttemptEnd, BreakerChange
+from qflowd.engine.limits.slots import Freed, Moved
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one group commit writes."""
+
+    final: list[Final] = field(default_factory=list)
+    rearmed: list[Rearmed] = field(default_factory=list)
+    released: list[Released] = field(default_factory=list)
+    attempts: list[AttemptRow] = field(default_factory=list)
+    running: list[tuple[int, int, Any]] = field(default_factory=list)
+    progress: list[tuple[Any, ...]] = field(default_factory=list)
+    checkpoints: list[tuple[int, int, str]] = field(default_factory=list)
+    slots: list[Freed] = field(default_factory=list)
+    moved: list[Moved] = field(default_factory=list)
+    pauses: list[tuple[int, str, datetime, str | None]] = field(default_factory=list)  # task, limit, until, why
+    attempt_ends: list[AttemptEnd] = field(default_factory=list)  # of which breakers are told
+    unrun: list[Any] = field(default_factory=list, init=False)  # set as it is written: rows that end because of these
+    compensating: list[int] = field(default_factory=list, init=False)  # set as it is written: instances to be undone
+    may_start_workflows: bool = field(default=False, init=False)  # set as it is written: tasks behind may do so
+    breakers: list[BreakerChange] = field(default_factory=list, init=False)  # set as it is written
+    has_advanced: bool = field(default=False, init=False)  # set as it is written: tasks behind these may be ready now
+
+    def __bool__(self) -> bool:
+        return any(self.rows())
+
+    def topics(self) -> list[str]:
+        """Those of the services that have something to do once it is written."""
+        causes = {"timer": self.rearmed, "compensate": self.compensating, "child": self.may_start_workflows}
+        return [topic for topic, cause in causes.items() if cause]
+
+    def add(self, outcome: Outcome) -> None:
+        """Take in what is to be written about one row."""
+        if outcome.final is not None:
+            self.final.append(outcome.final)
+        if outcome.rearmed is not None:
+            self.rearmed.append(outcome.rearmed)
+        if outcome.released is not None:
+            self.released.append(outcome.released)
+        if outcome.attempt is not None:
+            self.attempts.append(outcome.attempt)
+
+    def with_more(self, later: "Batch") -> "Batch":
+        """This batch and a later one together."""
+        return Batch(*(mine + theirs for mine, theirs in zip(self.rows(), later.rows(), strict=True)))
+
+    def take_effects(self, part: "Batch") -> None:
+        """What was set as `part` was written, some of the rows of this batch, is set here too."""
+        if part is not self:
+            self.unrun += part.unrun
+            self.compensating += part.compensating
+            self.breakers += part.breakers
+            self.may_start_workflows |= part.may_start_workflows
+            self.has_advanced |= part.has_advanced
+
+    def without(self, task_ids: set[int]) -> "Batch":
+        """The same without the rows of these tasks."""
+        return Batch(*([row for row in rows if row[0] not in task_ids] for rows in self.rows()))
+
+    def without_lost(self, task_ids: set[int]) -> "Batch":
+        """The same without these tasks, whose rows are no longer ours; slots that would move on to them are given back."""
+        kept = self.without(task_ids)
+        kept.slots += [Freed(row.id, row.limits) for row in kept.moved if row.to in task_ids]
+        kept.moved = [row for row in kept.moved if row.to not in task_ids]
+        return kept
+
+    def with_one_end_each(self) -> "Batch":
+        """The same with one end for each task, the first of those that it was given."""
+        final = {row.id: row for row in reversed(self.final)}
+        rearmed = {row.id: row for row in reversed(self.rearmed) if row.id not in final}
+        released = {row.id: row for row in reversed(self.released) if row.id not in final and row.id not in rearmed}
+        once = replace(self, final=list(final.values()), rearmed=list(rearmed.values()))
+        return replace(once, released=list(released.values()), slots=list(dict.fromkeys(self.slots)))
+
+    def halves(self) -> tuple["Batch", "Batch"]:
+        """Two batches with half of the tasks each."""
+        ids = sorted(self.task_ids())
+        first = set(ids[: len(ids) // 2])
+        return self.without(set(ids) - first), self.without(first)
+
+    def task_ids(self) -> set[int]:
+        return {row[0] for rows in self.rows() for row in rows}
+
+    def rows(self) -> tuple[list[Any], ...]:
+        """All its lists; the first column of each is a task's id."""
+        about = self.attempts, self.running, self.progress, self.checkpoints
+        of_limits = self.slots, self.moved, self.pauses, self.attempt_ends
+        return (self.final, self.rearmed, self.released, *about, *of_limits)

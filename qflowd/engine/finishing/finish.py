@@ -1,0 +1,261 @@
+"""Finish: the group commit. What ended during the last one is accepted, advances children and closes instances.
+
+One transaction: own rows (fenced) → children, level by level → instances. If a row turns out to have another owner,
+nothing of the batch is kept, and the batch is written again without it.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from operator import itemgetter
+from typing import Any, TypeVar
+
+from qflowd.engine import kinds
+from qflowd.engine.finishing import close
+from qflowd.engine.finishing.batch import Batch
+from qflowd.engine.finishing.conditions import EdgeConditions
+from qflowd.engine.finishing.outcome import WRITTEN, AttemptRow, Final, Rearmed
+from qflowd.engine.finishing.timers import RUN
+from qflowd.engine.limits import breakers, slots
+from qflowd.engine.maps import item_rows
+from qflowd.engine.plans.instances import InstanceRows, Instances
+from qflowd.model.errors import LeaseLost, StoreUnavailable
+from qflowd.model.ids import ORDINALS
+from qflowd.model.instruments import TasksWritten
+from qflowd.model.limits import of_lane
+from qflowd.model.states import SUCCESS, Reason, TaskState
+from qflowd.store.clock import from_microseconds
+from qflowd.store.tx import DataRefused, Store, Tx
+
+log = logging.getLogger("qflowd")
+LARGEST_INLINE = 64 * 1024  # characters of output on the row itself
+LARGEST_PART = 1 << 20  # characters
+T = TypeVar("T")
+_ID = itemgetter(0)
+
+
+def finish(store: Store, instances: Instances, batch: Batch, daemon_id: int) -> list[int]:
+    """Write a batch; rows that are no longer ours are left out. Returns the instances that it closed.
+
+    Raises: StoreUnavailable; call again with the same batch, what was applied is not applied twice.
+    """
+    return finish_and(store, instances, batch, daemon_id, lambda tx: None)[0]  # noqa: ARG005
+
+
+def finish_and(
+    store: Store, instances: Instances, batch: Batch, daemon_id: int, then: Callable[[Tx], T]
+) -> tuple[list[int], T | None]:
+    """As `finish`; `then` runs at the end of the same transaction, so that what became ready is claimed at no cost.
+
+    Returns: the instances closed, and what `then` gave; None where the batch had to be written in pieces.
+    """
+    whole = batch
+    while True:
+        is_written = False
+
+        def write_and_then(tx: Tx, batch: Batch = batch) -> tuple[list[int], T]:
+            nonlocal is_written
+            is_written = False
+            closed = _write(tx, instances, batch, daemon_id)
+            whole.take_effects(batch)
+            is_written = True
+            return closed, then(tx)
+
+        try:
+            closed, result = store.transact(write_and_then, name="finish" if batch else "claim")
+            _emit_written(store, batch, closed)
+            return closed, result
+        except LeaseLost:
+            lost = store.read(lambda tx, batch=batch: _no_longer_ours(tx, batch))  # type: ignore[misc]
+            instances.outputs.forget((row.id, row.round) for row in batch.final if row.id in lost)
+            if lost:
+                log.warning("%d results came too late: their rows have another owner", len(lost))
+                batch = batch.without_lost(lost)
+            elif (once := batch.with_one_end_each()) != batch:
+                log.error(  # noqa: TRY400 - the batch says it, not the exception
+                    "some tasks ended twice in one batch; the first of their ends is kept"
+                )
+                batch = once
+            else:
+                raise
+        except StoreUnavailable:
+            raise
+        except Exception as error:
+            if not batch:  # then it is not the fault of a result
+                raise
+            instances.outputs.forget((row.id, row.round) for row in batch.final)
+            if is_written:  # nor of these
+                closed = finish(store, instances, batch, daemon_id)
+            else:
+                closed = _write_halves(store, instances, batch, daemon_id, error)
+            whole.take_effects(batch)
+            return closed, None
+
+
+def _write_halves(store: Store, instances: Instances, batch: Batch, daemon_id: int, error: Exception) -> list[int]:
+    """Halve a batch that cannot be written until the task at fault is alone; that one fails."""
+    if len(batch.task_ids()) > 1:
+        closed = []
+        for half in batch.halves():
+            closed += finish(store, instances, half, daemon_id)
+            batch.take_effects(half)
+        return closed
+    [number] = batch.task_ids()
+    if isinstance(error, DataRefused):
+        message = f"the database refused what this task left behind: {error}"[:2000]
+        log.error("task %d: %s", number, message)
+    else:
+        message = f"what this task left behind cannot be written: {type(error).__name__}: {error}"[:2000]
+        log.error("task %d: %s", number, message, exc_info=error)
+    failure = _as_failure(batch, message, store.clock.now())
+    try:
+        closed = store.transact(lambda tx: _write(tx, instances, failure, daemon_id), name="finish")
+    except StoreUnavailable:
+        raise
+    except LeaseLost:
+        return []
+    except Exception:
+        log.exception("task %d: not even that could be written; reconciliation gives it back", number)
+        return []
+    _emit_written(store, failure, closed)
+    batch.take_effects(failure)
+    return closed
+
+
+def _emit_written(store: Store, batch: Batch, closed: list[int]) -> None:
+    breakers.tell(store, batch.breakers)
+    if not batch or not store.instruments.listeners:
+        return
+    failed = Counter(Reason(row.reason).name for row in batch.attempts if row.state == TaskState.FAILED)
+    ended = Counter(TaskState(row.state).name for rows in (batch.final, batch.unrun) for row in rows)
+    figures = len(batch.running), ended, failed, len(batch.rearmed), len(batch.released), len(closed)
+    store.instruments.emit(TasksWritten(*figures))
+
+
+def _as_failure(batch: Batch, message: str, now: datetime) -> Batch:
+    """The batch of one task without its progress, output and checkpoints; its end becomes a failure."""
+    failure = Batch(
+        rearmed=batch.rearmed, released=batch.released, running=batch.running, slots=batch.slots, moved=batch.moved
+    )
+    failure.attempts = [row._replace(error=message, traceback=None) for row in batch.attempts]
+    state, reason = int(TaskState.FAILED), int(Reason.ERROR)
+    for row in batch.final:
+        failure.final.append(row._replace(state=state, reason=reason, output=None))
+        began = None if row.started_us is None else from_microseconds(row.started_us)
+        failure.attempts = [
+            AttemptRow(row.id, row.fence, row.attempt, state, reason, began, now, code_id=row.code_id, error=message)
+        ]
+    return failure
+
+
+def _write(tx: Tx, instances: Instances, batch: Batch, daemon_id: int) -> list[int]:
+    instances.load(tx, [row.id for row in batch.final])
+    if batch.running:
+        tx.run("start_tasks", rows=sorted(batch.running))
+    if batch.moved and tx.count("start_tasks", rows=sorted((row.to, row.fence, tx.now) for row in batch.moved)) < len(
+        batch.moved
+    ):
+        raise LeaseLost
+    if batch.progress:
+        tx.run("save_progress", rows=_latest(batch.progress), now=tx.now)
+    if batch.checkpoints:
+        tx.run("save_checkpoints", rows=_latest(batch.checkpoints), now=tx.now)
+    if batch.attempts:
+        tx.run("insert_attempts", rows=batch.attempts, daemon_id=daemon_id)
+    _rearm(tx, batch.rearmed)
+    if batch.released and tx.count("release_tasks", rows=sorted(batch.released)) < len(batch.released):
+        raise LeaseLost
+    closers = _accept(tx, instances, batch) if batch.final else {}
+    batch.breakers = breakers.judge(tx, batch.attempt_ends, _changed_limits(batch)) if batch.attempt_ends else []
+    if batch.slots or batch.pauses:
+        slots.give_back(tx, batch.slots, [pause[1:] for pause in batch.pauses])
+    closed, batch.compensating = close.close_instances(tx, closers)
+    return closed
+
+
+def _changed_limits(batch: Batch) -> set[str]:
+    """What `slots.give_back` will lock."""
+    return {name for row in batch.slots for name, _ in of_lane(row.limits)} | {limit for _, limit, *_ in batch.pauses}
+
+
+def _latest(rows: Sequence[Any]) -> list[Any]:
+    """The last row of each task: PostgreSQL refuses an upsert that meets the same key twice."""
+    return list({row[0]: row for row in rows}.values())
+
+
+def _rearm(tx: Tx, rearmed: Sequence[Rearmed]) -> None:
+    if not rearmed:
+        return
+    if tx.count("rearm_tasks", rows=sorted(row[:4] for row in rearmed)) < len(rearmed):
+        raise LeaseLost
+    tx.run("insert_timers", rows=[(row.id, RUN, row.fence + 1, row.due_at) for row in rearmed])
+    if notes := [(row.id, row.note) for row in rearmed if row.note]:
+        tx.run("note_timers", rows=notes)
+
+
+def _accept(tx: Tx, instances: Instances, batch: Batch) -> dict[int, int]:
+    """Returns: instance -> how many of its closers have ended."""
+    final = sorted(batch.final, key=_ID)
+    if tx.count("finish_tasks", rows=_split_large(tx, final), now=tx.now) < len(final):
+        raise LeaseLost
+    level, batch.unrun = instances.by_instance(final), []
+    _remember_outputs(instances, level)
+    ended = level
+    conditions = EdgeConditions(tx, instances)
+    while level:
+        rows, doubtful, fans, heads, items = kinds.arrivals(level, conditions)
+        batch.has_advanced |= bool(rows or fans)
+        batch.may_start_workflows |= any(instance.plan.starts for instance, _ in level)
+        unrun: list[Any] = []
+        if heads:
+            unrun, has_opened = item_rows.advance_heads(tx, instances, heads, items)
+            batch.has_advanced |= has_opened
+        if rows:
+            tx.run("advance_tasks", rows=rows, now=tx.now)
+        if fans:
+            tx.run("advance_fans", rows=fans, now=tx.now)
+        if doubtful:
+            unrun = unrun + tx.run("find_ended_unrun", rows=[(number,) for number in doubtful])
+        batch.unrun += unrun
+        level = instances.by_instance(sorted(unrun, key=_ID))
+        ended = ended + level
+    return kinds.closers(ended)
+
+
+def _remember_outputs(instances: Instances, ended: Iterable[InstanceRows[Final]]) -> None:
+    """Those that the tasks behind them will be given."""
+    outputs = []
+    for instance, rows in ended:
+        if instance.plan.has_edges:
+            children, each_children = instance.plan.children, instance.plan.each_children
+            outputs += [
+                ((row.id, row.round), row.output)
+                for row in rows
+                if row.state == SUCCESS
+                and (children[row.node] if row.id % ORDINALS == row.node else row.node in each_children)
+            ]
+    if outputs:
+        instances.remember_outputs(outputs)
+
+
+def _split_large(tx: Tx, final: Sequence[Final]) -> list[tuple[Any, ...]]:
+    """The rows of `finish_tasks`. Outputs above 64 KB go to a table of their own, in parts."""
+    if not any(row.output is not None and len(row.output) > LARGEST_INLINE for row in final):
+        return [row[:WRITTEN] for row in final]
+    kept = []
+    for row in final:
+        if row.output is not None and len(row.output) > LARGEST_INLINE:
+            parts = [row.output[start : start + LARGEST_PART] for start in range(0, len(row.output), LARGEST_PART)]
+            tx.run("delete_large_values", rows=[(row.id,)])
+            tx.run("insert_large_value", rows=[(row.id, i, part) for i, part in enumerate(parts)])
+            row = row._replace(output=None)  # noqa: PLW2901
+        kept.append(row[:WRITTEN])
+    return kept
+
+
+def _no_longer_ours(tx: Tx, batch: Batch) -> set[int]:
+    rows = [(row.id, row.fence) for rows in (batch.final, batch.rearmed, batch.released) for row in rows]
+    rows += [(row.to, row.fence) for row in batch.moved]
+    ours = {row.id for row in tx.run("find_still_ours", rows=sorted(rows))}
+    return {number for number, _ in rows} - ours

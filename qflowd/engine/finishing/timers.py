@@ -1,0 +1,62 @@
+"""Timers: rows that wait for an instant (run_at, retries, deferrals) and deadlines of instances."""
+
+from datetime import datetime
+from typing import ClassVar
+
+from qflowd.engine.commands.terminate import expire
+from qflowd.engine.service import Topics
+from qflowd.model.ids import instance_of
+from qflowd.model.instruments import TimersPromoted
+from qflowd.store.tx import Store, Tx
+
+RUN = 0  # purpose: the task may run
+DEADLINE = 1  # purpose: the instance has run out of time
+BATCH = 1000
+IDLE_S = 60.0
+LOCKED_S = 0.5  # between looks at due tasks that are locked
+
+
+class Timers:
+    """The service that makes rows READY when their time has come."""
+
+    name: ClassVar[str] = "timers"
+    topics: ClassVar[tuple[str, ...]] = ("timer",)
+
+    def __init__(self, store: Store, topics: Topics) -> None:
+        self._store = store
+        self._topics = topics
+
+    def tick(self) -> float:
+        promoted, next_due = self._store.transact(self.promote_due)
+        if promoted:
+            self._store.instruments.emit(TimersPromoted(promoted))
+            self._topics.publish("ready", "intent")
+        if next_due is None:
+            return IDLE_S
+        left_s = (next_due - self._store.clock.now()).total_seconds()
+        return min(IDLE_S, max(0.0 if promoted else LOCKED_S, left_s))
+
+    def promote_due(self, tx: Tx) -> tuple[int, datetime | None]:
+        """Take timers that are due, except those of tasks that are locked, most likely by a daemon that promotes them.
+
+        Those whose task is gone (rows were deleted by hand, a backup was restored in part) are deleted.
+
+        Returns how many, and when the next one is.
+        """
+        due = tx.run("list_due_timers", now=tx.now, batch=BATCH)
+        waiting = sorted((row.task_id,) for row in due if row.purpose == RUN)
+        free = {row.id for row in tx.run("lock_unheld", rows=waiting)} if waiting else set()
+        locked = {number for (number,) in waiting} - free
+        if locked:
+            locked &= {row.id for row in tx.run("list_present", rows=[(number,) for number in sorted(locked)])}
+        taken = sorted(
+            (row.task_id, row.purpose, row.fence) for row in due if row.purpose != RUN or row.task_id not in locked
+        )
+        if rows := [(number, fence) for number, purpose, fence in taken if purpose == RUN]:
+            tx.run("promote_tasks", rows=rows, now=tx.now)
+        if taken:
+            tx.run("delete_timers", rows=taken)
+        for number, purpose, _ in taken:
+            if purpose == DEADLINE:
+                expire(tx, instance_of(number))
+        return len(taken), tx.one("next_timer").due_at

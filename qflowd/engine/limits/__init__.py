@@ -1,0 +1,1 @@
+"""Slots, rates and breakers, shared by all daemons."""

@@ -1,0 +1,186 @@
+"""Commands on limits: how large they are, their breakers, and whether anything that needs them may begin.
+
+Every claim locks the limits that it takes slots of, so a command holds from its commit on. What is held is never taken back.
+"""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+from qflowd.config.records import LimitConfig, read_over
+from qflowd.define.documents import Document
+from qflowd.define.fields import Fields
+from qflowd.engine.commands.control import Caches, CarriedOut, Command, NotPossible, verb
+from qflowd.engine.limits import limit_settings
+from qflowd.engine.limits.limit_settings import Size
+from qflowd.engine.request import Refused
+from qflowd.model.breaker import read_breaker
+from qflowd.model.durations import parse_duration
+from qflowd.model.limits import MOST_SLOTS, fault_in_limit
+from qflowd.model.workflow import Json
+from qflowd.store.tx import Tx
+
+FOREVER: Final = datetime(9999, 12, 31, tzinfo=UTC)  # the end of a pause that has none
+TOPICS: Final = ("ready",)
+
+
+class Wanted(NamedTuple):
+    """A limit, its row of `find_limit` if it is there, and what `args` say beside its name."""
+
+    name: str
+    row: Any
+    values: Any
+
+
+def settable(tx: Tx, command: Command) -> Wanted:
+    """The limit or pattern that `args` name, and how large it is wanted: what `args` leave out stays as it is.
+
+    Raises: Refused with every fault.
+    """
+    fields = _fields(command)
+    name = fields.need("limit", _pattern, "")
+    row = tx.one("find_limit", name=name)
+    before = limit_settings.sizes(tx, [name])[name]
+    is_unsaid = before.source == "default" or (before.rates and before.slots == MOST_SLOTS)
+    slots = None if is_unsaid else before.slots
+    breaker = before.breaker and read_breaker(before.breaker)
+    limit = read_over(LimitConfig(slots, tuple(json.loads(before.rates or "[]")), breaker or None), fields)
+    if fields.data.get("breaker") is False:
+        limit = replace(limit, breaker=None)
+    if fields.data.keys() <= {"limit"}:
+        fields.fault("needs slots, rate or breaker")
+    _refuse(fields)
+    return Wanted(name, row, limit)
+
+
+def existing(tx: Tx, command: Command) -> Wanted:
+    """The limit or pattern that `args` name. Raises: Refused if there is none."""
+    fields = _fields(command)
+    return _existing(tx, fields, None)
+
+
+def with_breaker(tx: Tx, command: Command) -> Wanted:
+    """The limit that `args` name, and how long its breaker is to be open. Raises: Refused if there is none, or no breaker."""
+    fields = _fields(command)
+    wanted = _existing(tx, fields, fields.take("for", parse_duration, None), may_be_pattern=False)
+    if wanted.row.breaker is None:
+        raise Refused(
+            f"limit {wanted.name} has no breaker; `qflowd limits set {wanted.name} --breaker 5/min` gives it one"
+        )
+    return wanted
+
+
+def pausable(tx: Tx, command: Command) -> Wanted:
+    """The limit that `args` name, and how long it is to be paused. Raises: Refused if there is none, or for a pattern."""
+    fields = _fields(command)
+    return _existing(tx, fields, fields.take("for", parse_duration, None), may_be_pattern=False)
+
+
+def resumable(tx: Tx, command: Command) -> Wanted:
+    """The limit that `args` name. Raises: Refused if there is none, or for a pattern."""
+    return _existing(tx, _fields(command), None, may_be_pattern=False)
+
+
+@verb("set_limit", needs=settable, not_possible="limit {limit} cannot be set")
+def set_limit(tx: Tx, command: Command, wanted: Wanted, _: Caches) -> CarriedOut:
+    """Set the slots, rates or breaker of a limit or pattern, whatever the configuration says, until `unset_limit`."""
+    size = limit_settings.size_of(wanted.values, "command")
+    limit_settings.write_sizes(tx, {wanted.name: size}, command.requested_by, command.reason)
+    return CarriedOut(_shown(wanted, size), TOPICS)
+
+
+@verb("unset_limit", needs=existing, not_possible="limit {limit} was not set by a command, but by: {source}")
+def unset_limit(tx: Tx, _: Command, wanted: Wanted, __: Caches) -> CarriedOut:
+    """Let a limit be what the configuration, a pattern or the default says.
+
+    Raises: NotPossible if no command has set it.
+    """
+    if wanted.row.source != "command":
+        raise NotPossible(limit=wanted.name, source=wanted.row.source)
+    limit_settings.unset(tx, wanted.row)
+    return CarriedOut(_shown(wanted, limit_settings.sizes(tx, [wanted.name])[wanted.name]), TOPICS)
+
+
+@verb("pause_limit", needs=pausable, not_possible="limit {limit} cannot be paused")
+def pause_limit(tx: Tx, command: Command, wanted: Wanted, _: Caches) -> CarriedOut:
+    """Let nothing begin that needs a limit, for a while or until `resume_limit`. What runs continues."""
+    until = FOREVER if wanted.values is None else tx.now + timedelta(seconds=wanted.values)
+    about: dict[str, Any] = {"paused_by": command.requested_by or "a command", "pause_reason": command.reason}
+    about["paused_at"] = tx.now if wanted.values is None else None
+    tx.run("pause_limit", name=wanted.name, resumes_at=until, **about)
+    shown = None if wanted.values is None else until.isoformat()
+    return CarriedOut({"limit": wanted.name, "used": wanted.row.used, "resumes_at": shown}, TOPICS)
+
+
+@verb("resume_limit", needs=resumable, not_possible="limit {limit} is not paused")
+def resume_limit(tx: Tx, _: Command, wanted: Wanted, __: Caches) -> CarriedOut:
+    """End a pause, by whomever.
+
+    Raises: NotPossible if there is none.
+    """
+    if wanted.row.resumes_at is None or wanted.row.resumes_at <= tx.now:
+        raise NotPossible(limit=wanted.name)
+    nothing: dict[str, Any] = dict.fromkeys(("resumes_at", "paused_at", "paused_by", "pause_reason"))
+    tx.run("pause_limit", name=wanted.name, **nothing)
+    return CarriedOut({"limit": wanted.name}, TOPICS)
+
+
+@verb("open_breaker", needs=with_breaker, not_possible="the breaker of limit {limit} cannot be opened")
+def open_breaker(tx: Tx, command: Command, wanted: Wanted, _: Caches) -> CarriedOut:
+    """Let nothing begin that needs a limit, for a while; then one task tries."""
+    open_s = wanted.values or read_breaker(wanted.row.breaker).open_s
+    until = tx.now + timedelta(seconds=open_s)
+    why = f"opened by {command.requested_by or 'a command'}" + (f": {command.reason}" if command.reason else "")
+    tx.run("save_breakers", rows=[(wanted.name, None, tx.now, until, why)])
+    return CarriedOut({"limit": wanted.name, "retries_at": until.isoformat()}, TOPICS)
+
+
+@verb("close_breaker", needs=with_breaker, not_possible="the breaker of limit {limit} is closed")
+def close_breaker(tx: Tx, _: Command, wanted: Wanted, __: Caches) -> CarriedOut:
+    """Let everything begin that needs a limit, untried.
+
+    Raises: NotPossible if it may anyway.
+    """
+    if wanted.row.tripped_at is None:
+        raise NotPossible(limit=wanted.name)
+    tx.run("save_breakers", rows=[(wanted.name, None, None, None, None)])
+    return CarriedOut({"limit": wanted.name}, TOPICS)
+
+
+def _fields(command: Command) -> Fields:
+    return Fields(Document({}), ("args",), command.args or {}, [])
+
+
+def _refuse(fields: Fields) -> None:
+    if fields.faults:
+        raise Refused("\n".join(map(str, fields.faults)))
+
+
+def _existing(tx: Tx, fields: Fields, values: Any, *, may_be_pattern: bool = True) -> Wanted:
+    name = fields.need("limit", _pattern if may_be_pattern else _limit, "")
+    fields.close()
+    _refuse(fields)
+    row = tx.one("find_limit", name=name)
+    if row is None:
+        raise Refused(f"there is no limit {name!r}; `qflowd limits` lists those there are")
+    return Wanted(name, row, values)
+
+
+def _pattern(value: Json) -> str:
+    if fault := fault_in_limit(value, may_be_pattern=True):
+        raise ValueError(fault)
+    return str(value)
+
+
+def _limit(value: Json) -> str:
+    if isinstance(value, str) and value.endswith("*"):
+        raise ValueError(f"{value} is a pattern; name one of the limits that fit it, `qflowd limits` lists them")
+    return _pattern(value)
+
+
+def _shown(wanted: Wanted, size: Size) -> dict[str, Json]:
+    used = 0 if wanted.row is None else wanted.row.used
+    rates = json.loads(size.rates or "[]")
+    shown = {"limit": wanted.name, "slots": size.slots, "rate": rates, "source": size.source, "used": used}
+    return shown | ({"breaker": json.loads(size.breaker)} if size.breaker else {})

@@ -1,0 +1,157 @@
+"""Slots of limits: taken in the claim, given back in the transaction in which a row loses its owner.
+
+`used` of a limit so is what RUNNING rows hold, at any moment and on every daemon. A waiting row holds nothing, and neither
+does a RESERVED one: it shares the slot of a row that does (`lines.py`). Of a rate, tokens are spent in the claim; only a row
+that is given back before it began returns them.
+"""
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from qflowd.engine.limits.breakers import may_try
+from qflowd.model.limits import MOST_SLOTS, of_lane
+from qflowd.model.rates import parse_rates
+from qflowd.store.clock import from_microseconds, to_microseconds
+from qflowd.store.tx import Tx
+
+log = logging.getLogger("qflowd")
+Pause = tuple[str, datetime, str | None]  # limit, until, why
+
+
+class Freed(NamedTuple):
+    """A row that loses its owner, in a lane with limits. Not `has_begun`: it was given back before it ran."""
+
+    id: int
+    limits: str
+    has_begun: bool = True
+    has_slot: bool = True
+
+
+class Moved(NamedTuple):
+    """A slot of a row that loses its owner, and the row that is RUNNING on it from then on."""
+
+    id: int
+    to: int
+    fence: int  # of `to`
+    limits: str
+
+
+class Slots:
+    """The limits of a lane, locked until the transaction ends.
+
+    `free`: how many more of its rows may run at once. `tokens`: how many may begin, as far as rates and breakers allow.
+    `opens_in_s`: if one of them is none, seconds until a pause ends or a rate allows the next one; None if it is not for
+    these. `has_breaker`: one of them is told how attempts end; `is_probing`: a breaker is half-open, so one row may try.
+    """
+
+    def __init__(self, tx: Tx, limits: str) -> None:
+        self._tx, self._limits = tx, of_lane(limits)
+        self._now_us = to_microseconds(tx.now)
+        self._rows = {row.name: row for row in tx.run("lock_limits", rows=[(name,) for name, _ in self._limits])}
+        self.has_breaker = any(row.breaker is not None for row in self._rows.values())
+        self._may_try = {name: may_try(tx, row) for name, row in self._rows.items() if row.tripped_at is not None}
+        self.is_probing = bool(self._may_try)
+        # A limit that was deleted by hand gives nothing until the recount has made it again.
+        self.free = self.tokens = 0
+        if len(self._rows) == len(self._limits):
+            self.free = min(self._free(self._rows[name], slots) for name, slots in self._limits)
+            self.tokens = min(self._tokens(self._rows[name], slots) for name, slots in self._limits)
+        waits = [self._opens_in_s(self._rows[name], slots) for name, slots in self._limits if name in self._rows]
+        known = [wait for wait in waits if wait is not None]
+        self.opens_in_s = (
+            max(known, default=0.0) if not (self.free and self.tokens) and len(known) == len(waits) else None
+        )
+
+    def probe(self, row: Any) -> None:
+        """This claimed row is the one that tries."""
+        self._tx.run("save_probes", rows=[(name, row.id, row.fence) for name in sorted(self._may_try)])
+
+    def take(self, running: int, tasks: int) -> None:
+        """So many rows of the lane run at once from now on, of so many that were claimed."""
+        self._tx.run("move_slots", rows=[(name, slots * running) for name, slots in self._limits])
+        spent = [(name, slots * tasks) for name, slots in self._limits if self._rows[name].rates]
+        if spent:
+            self._tx.run("save_spent", rows=[_spend(self._rows[name], tokens, self._now_us) for name, tokens in spent])
+
+    def _free(self, row: Any, slots: int) -> int:
+        if row.resumes_at is not None and row.resumes_at > self._tx.now:
+            return 0
+        return max(0, int(row.capacity - row.used)) // slots
+
+    def _tokens(self, row: Any, slots: int) -> int:
+        if not self._may_try.get(row.name, True):
+            return 0
+        spent = _spent(row)
+        tokens = [rate.free(spent.get(text, ()), self._now_us) for text, rate in parse_rates(row.rates).items()]
+        allowed = min(tokens, default=MOST_SLOTS) // slots
+        return min(1, allowed) if self.is_probing else allowed
+
+    def _opens_in_s(self, row: Any, slots: int) -> float | None:
+        if row.capacity - row.used < slots:
+            return None
+        if not self._may_try.get(row.name, True) and row.retries_at <= self._tx.now:
+            return None
+        spent = _spent(row)
+        at_us = [
+            rate.frees_us(spent.get(text, ()), slots, self._now_us) for text, rate in parse_rates(row.rates).items()
+        ]
+        if row.resumes_at is not None:
+            at_us.append(to_microseconds(row.resumes_at))
+        if row.tripped_at is not None:
+            at_us.append(to_microseconds(row.retries_at))
+        return max(0.0, (max(at_us, default=0) - self._now_us) / 1e6)
+
+
+def give_back(tx: Tx, freed: Sequence[Freed], pauses: Sequence[Pause] = ()) -> None:
+    """Slots of rows that have just lost their owner, and pauses that they asked for. After tasks, before instances."""
+    slots = _count(row for row in freed if row.has_slot)
+    unspent = _count(row for row in freed if not row.has_begun)
+    names = sorted(slots.keys() | unspent.keys() | {name for name, *_ in pauses})
+    if len(names) > 1 or unspent:  # an UPDATE locks them in any order
+        rows = {row.name: row for row in tx.run("lock_limits", rows=[(name,) for name in names])}
+        now_us = to_microseconds(tx.now)
+        if refunds := [
+            _refund(rows[name], unspent[name], now_us)
+            for name in names
+            if name in rows and rows[name].spent and unspent[name]
+        ]:
+            tx.run("save_spent", rows=refunds)
+    if slots:
+        tx.run("move_slots", rows=[(name, -count) for name, count in sorted(slots.items())])
+    if pauses:
+        latest = {name: (name, until, why) for name, until, why in sorted(pauses, key=lambda pause: pause[1])}
+        if tx.count("pause_limits", rows=sorted(latest.values())) < len(latest):
+            log.warning(
+                "no job or configuration names all of the limits that tasks asked to pause: %s", ", ".join(latest)
+            )
+
+
+def _count(freed: Iterable[Freed]) -> Counter[str]:
+    """Limit -> slots of these rows."""
+    counts: Counter[str] = Counter()
+    for limits, tasks in Counter(row.limits for row in freed).items():
+        for name, slots in of_lane(limits):
+            counts[name] += slots * tasks
+    return counts
+
+
+def _spent(row: Any) -> dict[str, list[tuple[int, int]]]:
+    return dict(json.loads(row.spent or "{}"))
+
+
+def _spend(row: Any, tokens: int, now_us: int) -> tuple[str, str, datetime | None]:
+    """The row of `save_spent`: with so many tokens spent now."""
+    before, rates = _spent(row), parse_rates(row.rates)
+    spent = {text: rate.spend(before.get(text, ()), tokens, now_us) for text, rate in rates.items()}
+    frees_us = max((rate.frees_us(spent[text], 1, now_us) for text, rate in rates.items()), default=now_us)
+    return row.name, json.dumps(spent), from_microseconds(frees_us) if frees_us > now_us else None
+
+
+def _refund(row: Any, tokens: int, now_us: int) -> tuple[str, str, None]:
+    before, rates = _spent(row), parse_rates(row.rates)
+    spent = {text: rate.refund(before.get(text, ()), tokens, now_us) for text, rate in rates.items()}
+    return row.name, json.dumps(spent), None

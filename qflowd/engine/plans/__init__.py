@@ -1,0 +1,1 @@
+"""A workflow version in memory, what its instances need of it, and how rows get their parameters."""

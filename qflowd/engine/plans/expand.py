@@ -1,0 +1,207 @@
+"""From a request and a plan to the rows of an instance. Pure: what is inserted is decided here, not how."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from qflowd.define.expressions import Template, compile_value
+from qflowd.define.rows import Override
+from qflowd.engine.caches import LaneKey
+from qflowd.engine.plans.plan import Plan, effective
+from qflowd.engine.request import NO_OVERRIDE, Refused, Request
+from qflowd.model import jsontext, rules
+from qflowd.model.errors import ExpressionFailed
+from qflowd.model.ids import task_id
+from qflowd.model.instants import format_instant
+from qflowd.model.limits import LONGEST_TEXT, fault_in_limit, lane_text
+from qflowd.model.states import InstanceState, TaskKind, TaskState
+from qflowd.model.workflow import Job, Json, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Cohort:
+    """Tasks of an instance whose rows differ by nothing but their ordinals."""
+
+    ordinals: Sequence[int]
+    lane: LaneKey
+    priority: int  # stored negated: the smallest is claimed first
+    start: rules.Counters
+    kind: TaskKind
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """A request that will run: its plan, its full parameters, and all tasks of the plan in cohorts.
+
+    `concurrency_key`: by which its workflow's instances take turns; `is_queued`: it waits for its turn.
+    """
+
+    request: Request
+    plan: Plan
+    params: dict[str, Json]
+    cohorts: Sequence[Cohort]
+    schedule: str | None = None
+    fire_at: datetime | None = None
+    concurrency_key: str | None = None
+    is_queued: bool = False
+
+    @property
+    def waits(self) -> bool:
+        """It has no task rows before it is resumed, or its turn comes."""
+        return self.request.hold or self.is_queued
+
+    @property
+    def lanes(self) -> set[LaneKey]:
+        return {cohort.lane for cohort in self.cohorts}
+
+    def ready(self, now: datetime) -> Sequence[Cohort]:
+        """The tasks that may begin at once: the roots, unless there is a later `run_at`."""
+        if self.request.run_at is not None and self.request.run_at > now:
+            return ()
+        return [cohort for cohort in self.cohorts if not cohort.start.open_parents]
+
+
+def admit_request(
+    request: Request, plan: Plan, jobs: Mapping[str, Job | None], fire: tuple[str, datetime] | None = None
+) -> Admission:
+    """Check what is asked against the plan and fill in defaults.
+
+    Raises: Refused, if params do not fit or an override names no task.
+    """
+    if request.overrides and (unknown := sorted(request.overrides.keys() - plan.by_key.keys())):
+        raise Refused(
+            f"overrides: no task {', '.join(map(repr, unknown))}; there are {', '.join(sorted(plan.by_key)[:20])}"
+        )
+    for key, override in request.overrides.items():
+        if plan.by_key[key].task.workflow and override.settings != Settings(priority=override.settings.priority):
+            raise Refused(f"overrides: task {key} starts a workflow; only its params and priority can be overridden")
+    schedule, fire_at = fire or (None, None)
+    params = _params(request, plan, jobs, fire_at)
+    scope = instance_scope(request, plan.workflow.key, fire_at) | {"params": params}
+    return Admission(request, plan, params, _cohorts(request, plan, jobs, scope), schedule, fire_at)
+
+
+def _cohorts(request: Request, plan: Plan, jobs: Mapping[str, Job | None], scope: Mapping[str, Json]) -> list[Cohort]:
+    overrides = {plan.by_key[key].ordinal: override for key, override in request.overrides.items()}
+    cohorts = []
+    for alike in plan.alike:
+        for ordinals, override in _split(alike.ordinals, overrides):
+            settings = effective(alike, override.settings, jobs.get(alike.job), None)
+            limits = _limits(settings, scope)
+            lane = LaneKey(request.tenant, str(settings.pool), alike.job or alike.workflow, limits)
+            priority = -max(-2000, min(2000, request.priority + (settings.priority or 0)))
+            cohorts.append(Cohort(ordinals, lane, priority, alike.start, alike.kind))
+    return cohorts
+
+
+def _limits(settings: Settings, scope: Mapping[str, Json]) -> str:
+    """The limits of tasks as part of their lane, expressions in names rendered.
+
+    Raises: Refused.
+    """
+    if not any("{{" in name for name, _ in settings.limits or ()):
+        return lane_text(settings.limits)
+    limits: dict[str, int] = {}
+    for template, slots in settings.limits or ():
+        try:
+            name = compile_value(template).render(dict(scope)) if "{{" in template else template
+        except ExpressionFailed as problem:
+            raise Refused(f"limit {template}: {problem}") from None
+        name = str(name) if isinstance(name, int) else name
+        if fault := fault_in_limit(name):
+            raise Refused(f"limit {template}: {fault}")
+        limits[name] = max(slots, limits.get(name, 1))
+    if len(text := lane_text(tuple(sorted(limits.items())))) > LONGEST_TEXT:
+        raise Refused(f"limits are too long: {text} has {len(text)} characters; at most {LONGEST_TEXT} are allowed")
+    return text
+
+
+def _split(ordinals: Sequence[int], overrides: Mapping[int, Override]) -> Iterator[tuple[Sequence[int], Override]]:
+    """Those that a submission overrides one by one, the others together."""
+    if overrides:
+        yield from (([i], overrides[i]) for i in ordinals if i in overrides)
+        ordinals = [i for i in ordinals if i not in overrides]
+    if ordinals:
+        yield ordinals, NO_OVERRIDE
+
+
+def instance_scope(row: Any, workflow: str, fire_at: datetime | None) -> dict[str, Json]:
+    """What expressions may ask of an instance. `row`: of `load_instances`, or the Request that will be one."""
+    return {
+        "instance": {
+            "id": row.id,
+            "name": row.name or workflow,
+            "workflow": workflow,
+            "created_at": format_instant(row.created_at),
+            "tenant": row.tenant,
+        },
+        "business_date": None if row.business_date is None else str(row.business_date),
+        "fire_at": None if fire_at is None else format_instant(fire_at),
+    }
+
+
+def _params(request: Request, plan: Plan, jobs: Mapping[str, Job | None], fire_at: datetime | None) -> dict[str, Json]:
+    params = request.params
+    if missing := plan.defaults.keys() - params.keys():
+        scope = instance_scope(request, plan.workflow.key, fire_at) | {"params": params}
+        params = {name: _default(name, plan.defaults[name], scope) for name in missing} | params
+    schema = plan.schema(jobs.get(request.target))
+    coerced = schema.coerce(params)
+    if faults := schema.faults(coerced):
+        raise Refused("params: " + "; ".join(faults))
+    return dict(coerced)
+
+
+def _default(name: str, template: Template, scope: dict[str, Json]) -> Json:
+    try:
+        return template.render(scope)
+    except ExpressionFailed as problem:
+        raise Refused(f"params: the default of {name} cannot be evaluated: {problem}") from None
+
+
+def instance_row(admission: Admission, now: datetime) -> tuple[Any, ...]:
+    """The row of `insert_instances`, in its order of columns."""
+    request, plan = admission.request, admission.plan
+    timeout_s = plan.workflow.timeout
+    return (
+        request.id,
+        request.tenant,
+        plan.version_id,
+        request.job,
+        request.name,
+        int(InstanceState.READY if admission.waits else InstanceState.RUNNING),
+        plan.closers,
+        len(plan.tasks),
+        request.priority,
+        None if request.business_date is None else str(request.business_date),
+        request.trigger_type,
+        admission.schedule,
+        admission.fire_at,
+        jsontext.dump(admission.params),
+        request.overrides_text,
+        None if timeout_s is None or admission.waits else now + timedelta(seconds=timeout_s),
+        request.created_at,
+        None if admission.waits else now,
+        admission.concurrency_key,
+    )
+
+
+def task_rows(admission: Admission, lane_ids: Mapping[LaneKey, int], now: datetime) -> Iterable[tuple[Any, ...]]:
+    """The rows of `insert_tasks`, one a cohort."""
+    ready = admission.ready(now)
+    for cohort in admission.cohorts:
+        open_parents, need = cohort.start
+        is_ready = bool(ready) and not open_parents
+        state = TaskState.READY if is_ready else TaskState.PENDING
+        yield (
+            task_id(admission.request.id, 0),
+            jsontext.dump(cohort.ordinals),
+            int(cohort.kind),
+            int(state),
+            lane_ids[cohort.lane],
+            cohort.priority,
+            open_parents,
+            need,
+            now if is_ready else None,
+        )

@@ -1,0 +1,183 @@
+"""The instances that this daemon is working on, as far as running their tasks needs them."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+from qflowd.define.rows import Override, read_overrides
+from qflowd.engine.bounded_cache import BoundedCache
+from qflowd.engine.caches import Plans
+from qflowd.engine.plans.expand import Admission, instance_scope
+from qflowd.engine.plans.items import Items
+from qflowd.engine.plans.plan import Plan
+from qflowd.model import jsontext
+from qflowd.model.errors import QflowdError, StoreUnavailable, Unreadable
+from qflowd.model.ids import ORDINALS
+from qflowd.model.workflow import Json
+from qflowd.store.tx import Tx
+from qflowd.workers.wire import InstanceFacts
+
+
+class TaskRow(Protocol):
+    """A task row."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def kind(self) -> int: ...
+
+
+class ClaimedRow(TaskRow, Protocol):
+    """A task row that is about to be sent."""
+
+    @property
+    def round(self) -> int: ...
+
+
+Row = TypeVar("Row", bound=TaskRow)
+InstanceRows = tuple["KnownInstance", list[Row]]  # rows of one instance
+REMEMBERED = REMEMBERED_OUTPUTS = 16 << 20  # characters, of all instances and of all outputs
+REMEMBERED_ITEMS = 32 << 20  # bytes, of the lists of all maps
+LARGEST_REMEMBERED = 4096  # of one output
+CHILD_TRIGGER = "workflow"  # `trigger_type` of instances that a task has started
+OVERHEAD = 800  # of an instance or an output, beside its text
+
+
+@dataclass(slots=True)
+class KnownInstance:
+    """One instance. It never changes, except its state, which is not kept here, and its overrides, with a new round."""
+
+    id: int
+    plan: Plan
+    tenant: str
+    params: Mapping[str, Json]
+    scope: dict[str, Json]  # what expressions may ask, except outputs of tasks
+    facts: InstanceFacts
+    overrides: Mapping[str, Override]
+    weight: int  # in memory, about
+    # Parameters taken by name, of all tasks of a job together, and of each task with parameters of its own.
+    rendered: dict[tuple[str, str], str] = field(default_factory=dict)
+    round: int = 0  # the newest of the claimed rows that it was read for
+    is_child: bool = False  # a task of another instance waits for its end
+
+
+class Instances:
+    """A bounded memory of instances, and of small outputs that were accepted here a moment ago."""
+
+    def __init__(self, plans: Plans) -> None:
+        self._plans = plans
+        self._known: BoundedCache[int, KnownInstance] = BoundedCache(REMEMBERED, lambda instance: instance.weight)
+        self._unreadable: dict[int, str] = {}  # of those that were loaded last: why
+        # By task id and round: what a person had start anew, here or elsewhere, has another output than before.
+        self.outputs: BoundedCache[tuple[int, int], str | None] = BoundedCache(
+            REMEMBERED_OUTPUTS, lambda output: OVERHEAD // 2 + len(output or "")
+        )
+        # Lists of maps, by the id that their first item has.
+        self.items: BoundedCache[int, Items] = BoundedCache(REMEMBERED_ITEMS, lambda items: items.weight)
+
+    def __getitem__(self, instance_id: int) -> KnownInstance:
+        """An instance that `load` was called for. Raises: Unreadable."""
+        instance = self._known.get(instance_id)
+        if instance is None:
+            raise Unreadable(f"instance {instance_id}: {self._unreadable.get(instance_id, 'gone from the database')}")
+        return instance
+
+    def by_instance(self, rows: Iterable[Row]) -> list[InstanceRows[Row]]:
+        """Rows with their instance; neighbours of one instance and one kind are one item.
+
+        `load` was called for all of them. Raises: Unreadable.
+        """
+        groups: list[InstanceRows[Row]] = []
+        group: list[Row] = []
+        last = kind = -1
+        for row in rows:
+            instance_id = row.id // ORDINALS
+            if instance_id != last or row.kind != kind:
+                last, kind, group = instance_id, row.kind, []
+                groups.append((self[instance_id], group))
+            group.append(row)
+        return groups
+
+    def load(self, tx: Tx, task_ids: Iterable[int]) -> None:
+        """Load the instances of these tasks. Asking for one that cannot be read raises Unreadable with the reason."""
+        wanted = {number // ORDINALS for number in task_ids}
+        missing = [number for number in wanted if number not in self._known]
+        if missing:
+            self._unreadable.clear()
+            loaded: list[tuple[int, KnownInstance]] = []
+            for row in tx.run("load_instances", rows=[(number,) for number in sorted(missing)]):
+                try:
+                    loaded.append((row.id, self._read(tx, row)))
+                except StoreUnavailable:
+                    raise
+                except (QflowdError, LookupError, TypeError, ValueError) as problem:
+                    self._unreadable[row.id] = str(problem)
+            self._known.remember(loaded, keep=wanted)
+
+    def load_claimed(self, tx: Tx, rows: Sequence[ClaimedRow]) -> None:
+        """As `load`, of claimed rows: where one has a new round, params may have been set, and its instance is read again."""
+        rounds: dict[int, int] = {}
+        for row in rows:
+            if row.round:
+                number = row.id // ORDINALS
+                rounds[number] = max(row.round, rounds.get(number, 0))
+        self._known.forget(
+            [number for number, round_ in rounds.items() if (known := self._known.get(number)) and known.round < round_]
+        )
+        self.load(tx, [row.id for row in rows])
+        for number, round_ in rounds.items():
+            if (known := self._known.get(number)) is not None:
+                known.round = max(known.round, round_)
+
+    def remember(self, admissions: Iterable[Admission]) -> None:
+        """Make instances known that this transaction inserts; `forget` them if it is rolled back."""
+        instances = []
+        for admission in admissions:
+            request, params = admission.request, admission.params
+            size = len(jsontext.dump(params)) + len(request.overrides_text or "")
+            instance = _instance(request, admission.fire_at, admission.plan, params, request.overrides, size)
+            instances.append((request.id, instance))
+        self._known.remember(instances)
+
+    def remember_outputs(self, outputs: Iterable[tuple[tuple[int, int], str | None]]) -> None:
+        """Keep outputs, by task id and round, for the tasks that come after them: small ones."""
+        self.outputs.remember([item for item in outputs if item[1] is None or len(item[1]) <= LARGEST_REMEMBERED])
+
+    def take_turns(self, instance_ids: Iterable[int]) -> bool:
+        """May others wait for the end of one of these? Of one that is not known here any more they may."""
+        known = map(self._known.get, instance_ids)
+        return any(
+            instance is None or instance.is_child or instance.plan.workflow.concurrency is not None
+            for instance in known
+        )
+
+    def forget(self, instance_ids: Iterable[int]) -> None:
+        """They have ended."""
+        self._known.forget(instance_ids)
+
+    def _read(self, tx: Tx, row: Any) -> KnownInstance:
+        overrides = read_overrides(row.overrides) if row.overrides else {}
+        plan, size = self._plans.of_instance(tx, row), len(row.params) + len(row.overrides or "")
+        return _instance(row, row.fire_at, plan, json.loads(row.params), overrides, size)
+
+
+def _instance(
+    row: Any,
+    fire_at: datetime | None,
+    plan: Plan,
+    params: Mapping[str, Json],
+    overrides: Mapping[str, Override],
+    size: int,
+) -> KnownInstance:
+    """`row`: of `load_instances`, or the Request that will be one. `size`: characters of params and overrides."""
+    scope = instance_scope(row, plan.workflow.key, fire_at)
+    facts = InstanceFacts(
+        workflow=plan.workflow.key if plan.version_id is not None else "",
+        tenant=row.tenant,
+        business_date=None if row.business_date is None else str(row.business_date),
+    )
+    is_child = row.trigger_type == CHILD_TRIGGER
+    scope |= {"params": params}
+    return KnownInstance(row.id, plan, row.tenant, params, scope, facts, overrides, OVERHEAD + size, is_child=is_child)

@@ -1,0 +1,220 @@
+"""Dispatch: claimed rows are rendered, cut into chunks and given to workers."""
+
+import logging
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from qflowd.engine.claiming.claim import Claim
+from qflowd.engine.claiming.lanes import Lane
+from qflowd.engine.maps import fan_out
+from qflowd.engine.plans.instances import Instances
+from qflowd.engine.plans.render import Group, Unrenderable, gather, render
+from qflowd.engine.running.harvest import Harvest
+from qflowd.model.errors import ExpressionFailed, QflowdError, SkippedByPerson, Unreached, Unwanted
+from qflowd.model.ids import ORDINALS, instance_of
+from qflowd.model.states import Reason, TaskState
+from qflowd.store.tx import Store, Tx
+from qflowd.workers.backends import Backends
+from qflowd.workers.wire import Assignment, Chunk
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
+log = logging.getLogger("qflowd")
+LARGEST_PARCEL = 4 << 20  # characters of parameters in one chunk
+WORTH_A_THREAD = 100  # rows; fewer are rendered before another thread is awake
+PUT_OFF_S = 60.0  # what cannot be read here waits so long, for a daemon that can
+
+
+class Shipment(NamedTuple):
+    """A claim on its way to the workers. `rendered` waits for what to send."""
+
+    claim: Claim
+    rendered: Callable[[], tuple[list[Group], list[Unrenderable]]]
+    are_heads: bool = False  # of maps: they are not sent, but expanded into items
+
+
+class Dispatch:
+    """Owned by the executor's thread. `timeout_s`: the daemon's default for tasks."""
+
+    def __init__(
+        self,
+        store: Store,
+        backends: Backends,
+        instances: Instances,
+        harvest: Harvest,
+        timeout_s: float | None,
+        database_id: str,
+    ) -> None:
+        self._store, self._backends, self.instances, self._harvest = store, backends, instances, harvest
+        self.timeout_s, self._database_id = timeout_s, database_id
+
+    def prepare(self, tx: Tx, claim: Claim) -> Shipment:
+        """Read what a claim takes, in its transaction; many rows are rendered while its COMMIT waits for the disk."""
+        gathered = gather(tx, self.instances, claim.lane, claim.rows)
+        if len(claim.rows) < WORTH_A_THREAD:
+            return Shipment(claim, partial(render, gathered, self.timeout_s))
+        return Shipment(claim, self._render_thread.submit(render, gathered, self.timeout_s).result)
+
+    def prepare_heads(self, tx: Tx, claim: Claim) -> Shipment:
+        """Heads of maps are expanded after the claim, in transactions of their own: their items are rows of the same lane."""
+        return Shipment(claim, lambda: ([], []), are_heads=True)
+
+    @cached_property
+    def _render_thread(self) -> "ThreadPoolExecutor":
+        from concurrent.futures import ThreadPoolExecutor
+
+        return ThreadPoolExecutor(1, thread_name_prefix="qflowd-render")
+
+    def close(self) -> None:
+        """End the thread that renders, if there is one."""
+        if "_render_thread" in vars(self):
+            self._render_thread.shutdown(wait=False)
+
+    def send(self, shipment: Shipment, terminating: Collection[int] = ()) -> bool:
+        """Give these rows to workers: alone where a row must be, else hundreds together. Heads of maps are expanded.
+
+        `terminating`: instances that are being terminated; their rows end before they begin.
+        Returns: have other rows become ready? Raises: StoreUnavailable, for heads.
+        """
+        if shipment.are_heads:
+            self._expand(shipment.claim, terminating)
+        else:
+            self._ship(shipment, terminating)
+        return shipment.are_heads
+
+    def recall(self, pauses: Sequence[tuple[int, str, Any, Any]]) -> None:
+        """Have workers return what they have not begun and what needs a limit that a task asked to pause."""
+        if pauses:
+            self._backends.give_back(self._harvest.lines.that_take({limit for _, limit, _, _ in pauses}))
+
+    def _ship(self, shipment: Shipment, terminating: Collection[int]) -> None:
+        lane, rows = shipment.claim.lane, shipment.claim.rows
+        groups, failed = shipment.rendered()
+        if terminating:
+            cancelled = [row for row in rows if instance_of(row.id) in terminating]
+            self._harvest.end_unrun(cancelled, TaskState.CANCELLED, Reason.TERMINATED)
+            failed = [item for item in failed if instance_of(item.row.id) not in terminating]
+            groups = [group.without(terminating) for group in groups]
+        if failed:
+            refuse(self._harvest, lane, failed)
+        for group in groups:
+            self._harvest.hold(lane, group.rows, group.row_terms)
+            if not lane.is_short:
+                for row, task in zip(group.rows, group.assignments, strict=True):
+                    self._give(group, [task], solo=bool(row.solo))
+                continue
+            tasks = group.assignments
+            if lane.has_solo:
+                for row, task in zip(group.rows, tasks, strict=True):
+                    if row.solo:
+                        self._give(group, [task], solo=True)
+                tasks = [task for row, task in zip(group.rows, tasks, strict=True) if not row.solo]
+            for part in _parts(tasks, group.shared, self._chunk_size(shipment.claim, len(tasks))):
+                self._give(group, part, solo=False)
+
+    def _chunk_size(self, claim: Claim, tasks: int) -> int:
+        """Of so many tasks, how many go into one chunk: with limits, as many chunks as slots are held for them."""
+        if limits := claim.lane.key.limits:
+            of_all = -(-len(claim.rows) // max(1, len(claim.holders)))
+            return max(1, of_all, -(-tasks // max(1, self._harvest.lines.free(limits))))
+        return max(1, min(claim.lane.chunk_size, -(-tasks // claim.room)))
+
+    def _expand(self, claim: Claim, terminating: Collection[int]) -> None:
+        """Make rows for the items of claimed heads. Raises: StoreUnavailable."""
+        cancelled = [row for row in claim.rows if instance_of(row.id) in terminating]
+        self._harvest.end_unrun(cancelled, TaskState.CANCELLED, Reason.TERMINATED)
+        rows = [row for row in claim.rows if instance_of(row.id) not in terminating]
+        lines = self._harvest.lines
+        expanded = fan_out.expand(self._store, self.instances, rows, lines.freed((row.id, row.fence) for row in rows))
+        held = {row.id for row, _ in expanded.failed} | {row.id for row, _, _ in expanded.ended}
+        for row in rows:
+            if row.id not in held:
+                lines.forget((row.id, row.fence))
+        for row, items, bad in expanded.ended:
+            self._harvest.end_head(row, claim.lane, items, bad)
+        if expanded.failed:
+            refuse(self._harvest, claim.lane, [Unrenderable(*failed) for failed in expanded.failed])
+
+    def _give(self, group: Group, tasks: list[Assignment], *, solo: bool) -> None:
+        """To a worker; back to the lane if the last one with room is gone meanwhile, or no slot of its limits is left."""
+        pool, limits = group.terms.lane.key.pool, group.terms.lane.key.limits
+        has_room = bool(self._backends.room(pool))
+        if limits and has_room:
+            has_room = self._harvest.lines.begin(limits, [(task.task_id, task.fence) for task in tasks])
+        if has_room:
+            self._backends.send(pool, self._chunk(group, tasks, solo=solo))
+        else:
+            self._harvest.release([self._harvest.held[task.task_id][0] for task in tasks])
+
+    def _chunk(self, group: Group, tasks: list[Assignment], *, solo: bool) -> Chunk:
+        lane, settings = group.terms
+        instances = {task.task_id // ORDINALS for task in tasks}
+        return Chunk(
+            job=lane.job.name,
+            module=lane.job.module,
+            tasks=tasks,
+            long=not lane.is_short,
+            solo=solo,
+            timeout_s=settings.timeout,
+            memory=settings.memory,
+            estimate_s=lane.mean_s,
+            instances={number: self.instances[number].facts for number in instances},
+            database=self._database_id,
+            shared_params={task.params: group.shared[task.params] for task in tasks if isinstance(task.params, int)},
+            upstreams={n: group.upstreams[n] for task in tasks if (n := task.upstream) is not None},
+        )
+
+
+def refuse(harvest: Harvest, lane: Lane, rows: Sequence[Unrenderable]) -> None:
+    """Rows end whose `when` is false or whose params have no value; rows that cannot be read here wait for another daemon."""
+    unread = []
+    for row, problem in rows:
+        if isinstance(problem, SkippedByPerson):
+            harvest.skip(row, lane, str(problem))
+        elif isinstance(problem, Unreached):
+            state = TaskState.UPSTREAM_FAILED if problem.is_failed else TaskState.SKIPPED
+            harvest.end_unrun([row], state, Reason.NONE)
+        elif isinstance(problem, Unwanted):
+            harvest.end_unrun([row], TaskState.SKIPPED, Reason.CONDITION)
+        elif isinstance(problem, ExpressionFailed):
+            harvest.fail(row, lane, str(problem))
+        else:
+            harvest.put_off(row, PUT_OFF_S)
+            unread.append(problem)
+    if unread:
+        log.error(
+            "%d tasks of job %s cannot be prepared by this daemon; they wait %.0f s for one that can (upgrade qflowd "
+            "here, or terminate their instances). The first: %s",
+            len(unread),
+            lane.job.name,
+            PUT_OFF_S,
+            unread[0],
+            exc_info=None if isinstance(unread[0], QflowdError) else unread[0],
+        )
+
+
+def _parts(tasks: list[Assignment], texts: Sequence[str], size: int) -> Iterator[list[Assignment]]:
+    """Chunks of at most `size` tasks, and no more text than a worker should be sent at once."""
+    for start in range(0, len(tasks), size):
+        part = tasks[start : start + size]
+        shared: set[int] = set()
+        weights = []
+        for task in part:
+            if isinstance(params := task.params, str):
+                weights.append(len(params))
+            else:  # what is shared weighs once
+                weights.append(0 if params in shared else len(texts[params]))
+                shared.add(params)
+        if sum(weights) < LARGEST_PARCEL:
+            yield part
+            continue
+        first = weight = 0
+        for i, more in enumerate(weights):
+            weight += more
+            if weight >= LARGEST_PARCEL:
+                yield part[first : i + 1]
+                first, weight = i + 1, 0
+        if first < len(part):
+            yield part[first:]

@@ -1,0 +1,94 @@
+"""Compensations: rows that undo what a task of their instance did. They are claimed, run and retried as tasks are.
+
+What a compensation is given: the params of its task that it has parameters for, and `output`, null if the task has none.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from qflowd.engine.claiming.claim import Claim
+from qflowd.engine.claiming.lanes import Lane, Terms
+from qflowd.engine.finishing.advance import Edges, EndedRow, Sums
+from qflowd.engine.plans.instances import Instances, KnownInstance
+from qflowd.engine.plans.plan import Plan, by_name
+from qflowd.engine.plans.render import Group, Unrenderable, load_items, load_outputs, scope_of
+from qflowd.engine.plans.upstreams import Upstreams, load_large
+from qflowd.engine.request import NO_OVERRIDE
+from qflowd.engine.running.dispatch import Dispatch, Shipment
+from qflowd.model import jsontext
+from qflowd.model.ids import ORDINALS, instance_of
+from qflowd.model.states import TaskState
+from qflowd.model.workflow import BUILT_IN, Json, Saga, Settings
+from qflowd.store.tx import Tx
+from qflowd.workers.wire import Assignment
+
+FAVOURABLE = (TaskState.SUCCESS, TaskState.SKIPPED)  # a link ends SKIPPED; so does a job that finds nothing to undo
+
+
+def prepare(dispatch: Dispatch, tx: Tx, claim: Claim) -> Shipment:
+    """Read and render what the claimed compensations are given; they are few."""
+    lane, rows = claim.lane, claim.rows
+    ids = [(row.id,) for row in rows]
+    undone = {row.task_id: row for row in tx.run("load_undone", rows=sorted(ids))}
+    saved = {row.task_id: row.value for row in tx.run("load_checkpoints", rows=sorted(ids))}
+    groups: dict[tuple[float | None, int | None], Group] = {}
+    failed: list[Unrenderable] = []
+    for row in rows:
+        try:
+            instance = dispatch.instances[instance_of(row.id)]
+            params = _params(tx, dispatch.instances, instance, lane, undone[row.id])
+            node = instance.plan.nodes[row.node]
+        except Exception as problem:  # noqa: BLE001 - whatever is wrong with a row, the others are sent
+            failed.append(Unrenderable(row, problem))
+            continue
+        terms = Terms(lane, settings_of(instance.plan, lane.job.settings, dispatch.timeout_s))
+        key = terms.settings.timeout, terms.settings.memory
+        group = groups.setdefault(key, Group(terms, Upstreams({})))
+        text = jsontext.dump(params)
+        task = Assignment(row.id, row.fence, row.attempt + 1, node.key, text, None, saved.get(row.id), row.round)
+        group.rows.append(row)
+        group.row_terms.append(terms)
+        group.assignments.append(task)
+    return Shipment(claim, partial(tuple, (list(groups.values()), failed)))  # type: ignore[arg-type]
+
+
+def add_arrivals(sums: Sums, _: KnownInstance, rows: Sequence[EndedRow], edges: Edges) -> None:
+    """What ended compensations bring to those that wait for them."""
+    states = {row.id: row.state for row in rows}
+    for parent, child in edges.children(sorted(states)):
+        gain = int(states[parent] in FAVOURABLE)
+        sums.add(child, 1, gain, 1 - gain)
+
+
+def count_closers(_: Plan, rows: Sequence[EndedRow]) -> int:
+    """The instance waits for each of them by itself."""
+    return len(rows)
+
+
+def settings_of(plan: Plan, of_job: Settings, timeout_s: float | None) -> Settings:
+    """All levels of a compensation's settings: saga, its own job, workflow, daemon, built-in."""
+    saga = plan.workflow.saga or Saga()
+    outer = plan.workflow.defaults.over(Settings(timeout=timeout_s)).over(BUILT_IN)
+    return Settings(retries=saga.retries).over(of_job).over(outer)
+
+
+def _params(tx: Tx, instances: Instances, instance: KnownInstance, lane: Lane, undone: Any) -> dict[str, Json]:
+    """What the job of `lane` is given to undo a row of `load_undone`."""
+    node = instance.plan.nodes[undone.node]
+    override = instance.overrides.get(node.key, NO_OVERRIDE)
+    if node.params is None:
+        params = dict(instance.params)
+    else:
+        wanted = {instance.id * ORDINALS + source for source in node.named}
+        outputs = load_outputs(tx, instances, [(number, undone.round) for number in sorted(wanted)], wanted)
+        scope, index = scope_of(instance, outputs), undone.map_index
+        if index is not None and node.uses_item:
+            items = load_items(tx, instances, instance, node, undone.id - index, undone.round)
+            scope = items.scope(scope, index)
+        elif index is not None:
+            scope = {**scope, "index": index}
+        params = node.params.render(scope)
+    output = undone.output or (load_large(tx, undone) if undone.large_id is not None else None)
+    params = {**params, **override.params, "output": None if output is None else jsontext.parse(output, "output")}
+    return by_name(lane.job, params)

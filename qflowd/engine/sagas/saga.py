@@ -1,0 +1,145 @@
+"""Saga: what a failed instance did is undone. Flag, then expand: the flag is set as its last task ends (`close.py`).
+
+Any daemon adds the compensations, in one transaction that clears the flag. From there on they are rows like all others;
+the instance closes when the last of them has ended.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, ClassVar, NamedTuple
+
+from qflowd.engine.caches import LaneIds, LaneKey, Plans, RegisteredJobs
+from qflowd.engine.commands.control import LanesMissing
+from qflowd.engine.finishing import close
+from qflowd.engine.plans.plan import Plan
+from qflowd.engine.sagas.undo import Undo, UndoStep, undo
+from qflowd.engine.service import Topics
+from qflowd.model.ids import ORDINALS, key_range, task_id
+from qflowd.model.states import Intent, TaskState
+from qflowd.model.workflow import BUILT_IN, Task
+from qflowd.store.tx import Store, Tx
+
+IDLE_S = 10.0
+PART = 10_000  # rows written by one statement
+
+
+class Undone(NamedTuple):
+    """A row of `list_undone`, by ordinal."""
+
+    ordinal: int
+    node: int
+    map_index: int | None
+    label: str | None
+    state: int
+    lane: int
+    priority: int
+    has_started: bool
+
+
+class Compensate:
+    """The service that adds compensations to the instances that are to be undone."""
+
+    name: ClassVar[str] = "compensate"
+    topics: ClassVar[tuple[str, ...]] = ("compensate", "intent")
+
+    def __init__(self, store: Store, plans: Plans, lanes: LaneIds, jobs: RegisteredJobs, topics: Topics) -> None:
+        self._store, self._plans, self._lanes, self._jobs, self._topics = store, plans, lanes, jobs, topics
+
+    def tick(self) -> float:
+        intents = self._store.read(lambda tx: tx.run("list_intents"))
+        flagged = [row.id for row in intents if row.intent == Intent.COMPENSATE]
+        for number in flagged:
+            self._expand(number)
+            self._topics.publish("ready")
+        return 0 if flagged else IDLE_S
+
+    def _expand(self, instance_id: int) -> None:
+        while True:
+            try:
+                self._store.transact(lambda tx: self._add(tx, instance_id), name="compensate")
+            except LanesMissing as missing:
+                self._lanes.ensure(missing.lanes)
+            else:
+                return
+
+    def _add(self, tx: Tx, instance_id: int) -> None:
+        """Add the compensations of an instance, unless another daemon has. Raises: LanesMissing."""
+        locked = tx.one("lock_instance", id=instance_id)
+        if locked is None or locked.intent != Intent.COMPENSATE:
+            return
+        [instance] = tx.run("load_instances", rows=[(instance_id,)])
+        plan = self._plans.of_instance(tx, instance)
+        jobs = compensating_jobs(tx, plan, self._jobs)
+        added = undo_of(tx, plan, instance_id, jobs)
+        lanes = {job: lane_of(tx, instance.tenant, job, self._jobs) for job in set(jobs) if job}
+        if missing := {lane for lane in lanes.values() if not self._lanes.has(lane)}:
+            raise LanesMissing(missing)
+        ids = {job: self._lanes.id(lane) for job, lane in lanes.items()}
+        _insert(tx, task_id(instance_id, locked.next_ordinal), added, [ids.get(job, 0) for job in jobs])
+        count = len(added.steps)
+        tx.run("begin_compensating", id=instance_id, open_closers=count, added=count, now=tx.now)
+        if not added.steps:
+            close.end_instances(tx, tx.run("find_closing", rows=[(instance_id,)]))
+
+
+def compensating_jobs(tx: Tx, plan: Plan, jobs: RegisteredJobs) -> list[str]:
+    """Of every node the job that undoes it; empty where there is none."""
+    registered = {name: jobs.get(tx, name) for name in {task.job for task in plan.tasks}}
+    return [task.compensate or getattr(registered[task.job], "compensation", "") for task in plan.tasks]
+
+
+def undo_of(tx: Tx, plan: Plan, instance_id: int, jobs: Sequence[str]) -> Undo:
+    """What there is to undo of an instance. `jobs`: of every node, the job that does it."""
+    rows = [
+        Undone(r.id % ORDINALS, r.node, r.map_index, r.label, r.state, r.lane, r.priority, bool(r.has_started))
+        for r in tx.run("list_undone", **key_range(instance_id))
+    ]
+    saga = plan.workflow.saga
+    is_serial = saga is not None and saga.order == "serial"
+
+    def is_undone(row: Undone) -> bool:
+        return bool(jobs[row.node]) and _is_undone(plan.tasks[row.node], row)
+
+    return undo(plan, rows, is_undone, serial=is_serial)
+
+
+def lane_of(tx: Tx, tenant: str, job: str, jobs: RegisteredJobs) -> LaneKey:
+    """The lane of a compensating job."""
+    registered = jobs.get(tx, job)
+    return LaneKey(tenant, (registered and registered.settings.pool) or str(BUILT_IN.pool), job)
+
+
+def _is_undone(task: Task, row: Undone) -> bool:
+    return row.has_started and (task.compensate_on == "start" or row.state == TaskState.SUCCESS)
+
+
+def _insert(tx: Tx, first: int, added: Undo, lanes: Sequence[int]) -> None:
+    """Insert the compensations, from the id `first` on. `lanes`: of every node."""
+    steps = list(enumerate(added.steps, first))
+    start_of_instance = first - first % ORDINALS
+    tables = {
+        "insert_compensating_tasks": [_row(number, step, lanes[step.row.node], tx.now) for number, step in steps],
+        "insert_compensations": [
+            (number, start_of_instance + step.row.ordinal) for number, step in steps if not step.is_link
+        ],
+        "insert_edges": [(first + before, first + after) for before, after in added.edges],
+    }
+    for statement, rows in tables.items():
+        for start in range(0, len(rows), PART):
+            tx.run(statement, rows=rows[start : start + PART])
+
+
+def _row(number: int, step: UndoStep, lane: int, now: datetime) -> tuple[Any, ...]:
+    """The row of `insert_compensating_tasks`. A link needs one arrival more than there can be: it ends without running."""
+    undone, waits, is_link = step
+    state = TaskState.PENDING if waits else TaskState.READY
+    about = (
+        number,
+        undone.node,
+        undone.map_index,
+        undone.label,
+        int(state),
+        undone.lane if is_link else lane,
+        undone.priority,
+    )
+    return (*about, waits, waits + is_link, None if waits else now)
