@@ -31,16 +31,8 @@ def command_of(
     @argument
     @command_options
     def command(*, targets: tuple[Any, ...], reason: str | None, no_wait: bool, as_json: bool) -> int:
-        with open_client() as client:
-            answers = send(client, action, [{target: value} for value in targets], reason, no_wait=no_wait)
-        if as_json:
-            print_json(answers)
-        for value, answer in zip(targets, answers, strict=True):
-            if error := answer.get("error"):
-                exits.say(f"{action} {value}: {error}")
-            elif not as_json:
-                click.echo(f"{action} {value}: {'asked' if answer['state'] == 'NEW' else outcome(answer['result'])}")
-        return exits.ERROR if any(answer.get("error") for answer in answers) else exits.OK
+        rows = [(f"{action} {value}", {target: value}) for value in targets]
+        return carry_out(action, rows, outcome, reason=reason, no_wait=no_wait, as_json=as_json)
 
     return command
 
@@ -73,6 +65,33 @@ def filter_of(workflow: str | None, conditions: Sequence[str], since: str | None
             raise click.BadParameter(f"{condition!r}: write NAME=VALUE, each name once", param_hint="--where")
         chosen[name] = value
     return chosen | {name: value for name, value in (("workflow", workflow), ("since", since)) if value is not None}
+
+
+def carry_out(
+    action: str,
+    rows: Sequence[tuple[str, dict[str, Any]]],
+    outcome: Callable[[Any], str] = lambda _result: "done",
+    *,
+    reason: str | None,
+    no_wait: bool,
+    as_json: bool,
+    is_one: bool = False,
+) -> int:
+    """Send a command for each of `rows`, print what came of it, and return the exit code.
+
+    `rows`: what is asked, as a person would say it, and columns of `commands`. `outcome`: what to say of the result of one
+    that was carried out. `is_one`: --json prints an object, not a list.
+    """
+    with open_client() as client:
+        answers = send(client, action, [columns for _, columns in rows], reason, no_wait=no_wait)
+    if as_json:
+        print_json(answers[0] if is_one else answers)
+    for (what, _), answer in zip(rows, answers, strict=True):
+        if error := answer.get("error"):
+            exits.say(f"{what}: {error}")
+        elif not as_json:
+            click.echo(f"{what}: {'asked' if answer['state'] == 'NEW' else outcome(answer['result'])}")
+    return exits.ERROR if any(answer.get("error") for answer in answers) else exits.OK
 
 
 def send(

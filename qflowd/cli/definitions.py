@@ -5,10 +5,9 @@ from typing import Any, Final
 
 import click
 
-from qflowd.cli import exits
 from qflowd.cli.commands import COMMANDS
-from qflowd.cli.control import command_of, command_options, send
-from qflowd.cli.printing import print_json, print_list
+from qflowd.cli.control import carry_out, command_of, command_options
+from qflowd.cli.printing import print_list
 from qflowd.cli.session import json_option, open_client
 from qflowd.define import documents
 from qflowd.define.task_definitions import read_definition
@@ -39,28 +38,17 @@ def define(*, files: tuple[Path, ...], reason: str | None, no_wait: bool, as_jso
 
     Exit code 1 if one of them is refused, or no daemon answers.
     """
-    names, targets = [], []
+    rows = []
     for file in files:
         documents.read_file(file, InvalidWorkflow)  # for what cannot be read at all
         source, format = file.read_text("utf-8-sig"), documents.format_of(file, InvalidWorkflow)
-        names.append(read_definition(source, format, str(file)).name)
-        targets.append({"args": {"source": source, "format": format}})
-    with open_client() as client:
-        answers = send(client, "define_task", targets, reason, no_wait=no_wait)
-    if as_json:
-        print_json(answers)
-    for name, answer in zip(names, answers, strict=True):
-        if error := answer.get("error"):
-            exits.say(f"define {name}: {error}")
-        elif not as_json:
-            click.echo(f"define {name}: {_outcome(answer)}")
-    return exits.ERROR if any(answer.get("error") for answer in answers) else exits.OK
+        name = read_definition(source, format, str(file)).name
+        rows.append((f"define {name}", {"args": {"source": source, "format": format}}))
+    return carry_out("define_task", rows, _outcome, reason=reason, no_wait=no_wait, as_json=as_json)
 
 
-def _outcome(answer: dict[str, Any]) -> str:
-    if answer["state"] == "NEW":
-        return "asked"
-    made = [f"{workflow} version {version}" for workflow, version in answer["result"]["workflows"].items()]
+def _outcome(result: dict[str, Any]) -> str:
+    made = [f"{workflow} version {version}" for workflow, version in result["workflows"].items()]
     return "done" + (f"; made anew: {', '.join(made)}" if made else "")
 
 

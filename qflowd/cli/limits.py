@@ -5,10 +5,9 @@ from typing import Any, Final
 
 import click
 
-from qflowd.cli import exits
 from qflowd.cli.commands import COMMANDS
-from qflowd.cli.control import command_options, send
-from qflowd.cli.printing import print_json, print_list
+from qflowd.cli.control import carry_out, command_options
+from qflowd.cli.printing import print_list
 from qflowd.cli.session import json_option, open_client
 
 COLUMNS: Final = (
@@ -137,18 +136,9 @@ def _tell(
     action: str, names: Sequence[str], asked: dict[str, Any], reason: str | None, *, no_wait: bool, as_json: bool
 ) -> int:
     """Send a command for each limit, and say what came of it."""
-    targets = [{"args": {"limit": name, **asked}} for name in names]
-    with open_client() as client:
-        answers = send(client, action, targets, reason, no_wait=no_wait)
-    if as_json:
-        print_json(answers)
     verb = action.partition("_")[0]
-    for name, answer in zip(names, answers, strict=True):
-        if error := answer.get("error"):
-            exits.say(f"{verb} {name}: {error}")
-        elif not as_json:
-            click.echo(f"{verb} {name}: {'asked' if answer['state'] == 'NEW' else _outcome(answer['result'])}")
-    return exits.ERROR if any(answer.get("error") for answer in answers) else exits.OK
+    rows = [(f"{verb} {name}", {"args": {"limit": name, **asked}}) for name in names]
+    return carry_out(action, rows, _outcome, reason=reason, no_wait=no_wait, as_json=as_json)
 
 
 def _outcome(result: dict[str, Any]) -> str:

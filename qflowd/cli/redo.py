@@ -4,11 +4,9 @@ from typing import Any
 
 import click
 
-from qflowd.cli import exits
 from qflowd.cli.commands import COMMANDS
-from qflowd.cli.control import command_options, send
-from qflowd.cli.printing import print_json
-from qflowd.cli.session import merged, open_client, params_options, set_option
+from qflowd.cli.control import carry_out, command_options
+from qflowd.cli.session import merged, params_options, set_option
 
 
 @click.command(help=f"{COMMANDS['rerun']}\n\nAn instance that has ended is open again. `retry` runs only what failed.")
@@ -56,17 +54,16 @@ def trigger(
     return _send("trigger", target | {"task": task} | ({"args": {"params": params}} if params else {}), **options)
 
 
-def _send(action: str, target: dict[str, Any], reason: str | None, *, no_wait: bool, as_json: bool) -> int:
+def _send(action: str, target: dict[str, Any], **options: Any) -> int:
+    """Send a command; its exit code."""
     name = target.get("instance_id") or target["workflow"]
-    with open_client() as client:
-        [answer] = send(client, action, [target], reason, no_wait=no_wait)
-    if as_json:
-        print_json(answer)
-    if error := answer.get("error"):
-        exits.say(f"{action} {name}: {error}")
-        return exits.ERROR
-    if not as_json:
-        made = answer.get("result") if target.get("instance_id") is None else None
-        done = f"instance {made['instance_id']}" if isinstance(made, dict) else "done"
-        click.echo(f"{action} {name}: {'asked' if answer['state'] == 'NEW' else done}")
-    return exits.OK
+    outcome = _done if "instance_id" in target else _made
+    return carry_out(action, [(f"{action} {name}", target)], outcome, is_one=True, **options)
+
+
+def _done(_result: Any) -> str:
+    return "done"
+
+
+def _made(result: Any) -> str:
+    return f"instance {result['instance_id']}" if isinstance(result, dict) else "done"

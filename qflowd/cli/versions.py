@@ -8,9 +8,8 @@ from typing import Any, Final
 
 import click
 
-from qflowd.cli import exits
 from qflowd.cli.commands import COMMANDS
-from qflowd.cli.control import command_options, send
+from qflowd.cli.control import carry_out, command_options
 from qflowd.cli.printing import bold, compact, cut, print_json, print_list
 from qflowd.cli.session import json_option, open_client
 from qflowd.define import documents, workflow_file
@@ -184,16 +183,14 @@ def _send(
     action: str, workflow: str, args: dict[str, Any] | None, reason: str | None, *, no_wait: bool, as_json: bool
 ) -> int:
     """Send a command; its exit code."""
-    with open_client() as client:
-        [answer] = send(client, action, [{"workflow": workflow, "args": args}], reason, no_wait=no_wait)
-    if as_json:
-        print_json(answer)
-    if error := answer.get("error"):
-        exits.say(f"{action} {workflow}: {error}")
-        return exits.ERROR
-    if not as_json and (result := answer["result"]):
-        outcome = OUTCOMES.get(action, "version {version} is active, it replaces {replaced}")
-        click.echo(f"{workflow}: {outcome.format(**result)}")
-    elif not as_json:
-        click.echo(f"{action} {workflow}: asked")
-    return exits.OK
+    outcome = OUTCOMES.get(action, "version {version} is active, it replaces {replaced}")
+    rows = [(f"{action} {workflow}", {"workflow": workflow, "args": args})]
+    return carry_out(
+        action,
+        rows,
+        lambda result: outcome.format(**result),
+        reason=reason,
+        no_wait=no_wait,
+        as_json=as_json,
+        is_one=True,
+    )
