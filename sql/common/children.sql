@@ -44,12 +44,14 @@ WHERE c.is_open = 1 AND COALESCE(m.is_open, 0) = 0
 ORDER BY c.instance_id LIMIT {literal: batch}
 
 -- name: close_children
-{update: qflow.child c, task_id bigint, instance_id bigint | c.task_id = d.task_id AND c.instance_id = d.instance_id}
+-- Its fence: the task may have been started anew since its instance was seen to have ended.
+{update: qflow.child c, task_id bigint, instance_id bigint, fence int
+    | c.task_id = d.task_id AND c.instance_id = d.instance_id AND c.fence = d.fence}
 is_open = 0
 
 -- name: list_untold_children
 -- Instances whose parent was terminated, paused or resumed, or whose task waits no more, and which were not told so.
-SELECT c.instance_id, c.task_id, c.parent_id, c.asked, i.tenant, CASE
+SELECT c.instance_id, c.task_id, c.parent_id, c.fence, c.asked, i.tenant, CASE
     WHEN p.intent IN ({intent.TERMINATE}, {intent.ABORT}) OR t.fence <> c.fence THEN {intent.TERMINATE}
     WHEN p.state = {instance.PAUSED} THEN {intent.PAUSE} ELSE {intent.RESUME} END AS intent
 FROM qflow.child c
@@ -63,8 +65,9 @@ WHERE c.is_open = 1 AND i.state < {instance.SUCCESS} AND c.asked <> {intent.TERM
 ORDER BY c.instance_id LIMIT {literal: batch}
 
 -- name: tell_child
--- The row count says whether another daemon was faster.
-UPDATE qflow.child SET asked = :intent WHERE task_id = :task_id AND instance_id = :instance_id AND asked = :asked AND is_open = 1
+-- The row count says whether another daemon was faster, or has started the task anew.
+UPDATE qflow.child SET asked = :intent
+WHERE task_id = :task_id AND instance_id = :instance_id AND fence = :fence AND asked = :asked AND is_open = 1
 
 -- name: list_open_children
 SELECT c.task_id, c.instance_id FROM qflow.child c WHERE c.task_id BETWEEN :first AND :last AND c.is_open = 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -503,4 +504,52 @@ def test_a_timeout_of_the_parent_terminates_its_instances(lab: Lab) -> None:
     [child] = children(lab, parent)
     assert (lab.state(child), lab.state(parent)) == ("TERMINATED", "FAILED")
     assert lab.column("instances", "reason", parent) == "timeout"
+    lab.check(drained=True)
+
+
+# ------------------------------------------------------------------------------------------------ a daemon that is late
+
+
+@pytest.fixture
+def other(lab: Lab) -> Iterator[Lab]:
+    """Another daemon on the same store."""
+    found = Lab(lab.url, owner=8)
+    yield found
+    found.close()
+
+
+def test_a_late_end_does_not_cut_a_task_off_from_the_instance_that_it_has_continued_since(lab: Lab, other: Lab) -> None:
+    parent = lab.start("nightly")
+    lab.children.tick()
+    lab.admit.tick()
+    lab.run({"bars": FAILED})
+
+    def end_and_retry() -> None:
+        other.children.tick()
+        assert other.command("retry", parent)[0] == "DONE"
+        other.children.tick()
+
+    lab.just_before("finish", end_and_retry)
+    lab.children.tick()
+    drive(lab, outputs={"bars": {"rows": 3}})
+    assert lab.state(parent) == "SUCCESS"
+    lab.check(drained=True)
+
+
+def test_a_late_command_does_not_terminate_the_instance_that_a_task_has_continued_since(lab: Lab, other: Lab) -> None:
+    parent = lab.start("nightly")
+    lab.children.tick()
+    lab.admit.tick()
+    assert lab.command("terminate", parent)[0] == "DONE"
+
+    def terminate_and_retry() -> None:
+        drive(other)
+        assert other.state(parent) == "TERMINATED"
+        assert other.command("retry", parent)[0] == "DONE"
+        other.children.tick()
+        other.commands.tick()
+
+    lab.just_before("tell_child", terminate_and_retry)
+    drive(lab, outputs={"bars": {"rows": 3}})
+    assert lab.state(parent) == "SUCCESS"
     lab.check(drained=True)

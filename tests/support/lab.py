@@ -6,7 +6,7 @@ What runs is what `claim` took and the test has not yet finished; how it ends is
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -206,6 +206,18 @@ class Lab:
         final += [self.final(row, FAILED) for row, _ in failed]
         if final:
             self.finish(batch=Batch(final=final, attempts=[self.failed_attempt(*one) for one in failed]))
+
+    def just_before(self, transaction: str, act: Callable[[], object]) -> None:
+        """Have `act` happen, once, before this daemon begins such a transaction: others are faster."""
+        transact = self.store.transact
+
+        def late(work: Callable[[Tx], Any], *, name: str = "", **more: Any) -> Any:
+            if (name or work.__name__) == transaction:
+                del self.store.transact
+                act()
+            return transact(work, name=name, **more)
+
+        self.store.transact = late  # type: ignore[method-assign]
 
     def claim_in(self, tx: Tx, wanted: int = 1000) -> list[Claimed]:
         """Take rows of every lane that was met before, in a transaction."""

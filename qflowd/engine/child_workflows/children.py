@@ -90,10 +90,10 @@ class Children:
             return 0
         waited_for = [row for row in ended if row.now_fence == row.fence]
         batch = self._store.read(lambda tx: batch_of(tx, self._instances, waited_for))
-        self._finish(batch, sorted((row.task_id, row.instance_id) for row in ended))
+        self._finish(batch, sorted((row.task_id, row.instance_id, row.fence) for row in ended))
         return len(ended)
 
-    def _finish(self, batch: Batch, links: list[tuple[int, int]]) -> None:
+    def _finish(self, batch: Batch, links: list[tuple[int, int, int]]) -> None:
         """Write a batch, and close these links to children with it."""
 
         def close_links(tx: Tx) -> None:
@@ -106,7 +106,7 @@ class Children:
             topics.add("ready")
         if closed and self._instances.take_turns(closed):
             topics.add("turn")
-        self._instances.forget([*closed, *(instance_id for _, instance_id in links)])
+        self._instances.forget([*closed, *(instance_id for _, instance_id, _ in links)])
         self._topics.publish(*topics)
 
     def _tell(self) -> int:
@@ -121,7 +121,7 @@ class Children:
 def _tell(tx: Tx, row: Any) -> bool:
     """Give a child (a row of `list_untold_children`) a command, unless another daemon was faster."""
     intent = Intent(row.intent)
-    place = {"task_id": row.task_id, "instance_id": row.instance_id, "asked": row.asked}
+    place = {"task_id": row.task_id, "instance_id": row.instance_id, "fence": row.fence, "asked": row.asked}
     if not tx.count("tell_child", intent=int(intent), **place):
         return False
     command = COMMAND | {
