@@ -553,3 +553,20 @@ def test_a_late_command_does_not_terminate_the_instance_that_a_task_has_continue
     drive(lab, outputs={"bars": {"rows": 3}})
     assert lab.state(parent) == "SUCCESS"
     lab.check(drained=True)
+
+
+@pytest.mark.parametrize("what", [{"task": "us"}, {}], ids=["the task", "the instance"])
+def test_what_is_paused_while_it_is_about_to_start_starts_nothing(lab: Lab, other: Lab, what: dict[str, str]) -> None:
+    parent = lab.start("nightly")
+
+    def pause() -> None:
+        assert other.command("pause", parent, **what)[0] == "DONE"
+        other.sweep_all()
+
+    lab.just_before("start_children", pause)
+    lab.children.tick()
+    assert (children(lab, parent), lab.states(parent)["us"]) == ([], "HELD")
+    assert lab.command("resume", parent, **what)[0] == "DONE"
+    lab.sweep_all()
+    drive(lab, outputs={"bars": {"rows": 3}})
+    assert lab.state(parent) == "SUCCESS"

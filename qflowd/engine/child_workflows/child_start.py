@@ -70,6 +70,9 @@ def start_children(
 
 
 def _start(tx: Tx, instances: Instances, plans: Plans, lane: Lane, rows: Sequence[Any], topics: set[str]) -> Started:
+    # Since the look a task may have been paused, and the sweep, which leaves the fence as it is, have been there.
+    paused = {row.id for row in tx.run("find_paused_rows", rows=sorted((row.id, row.node) for row in rows))}
+    rows = [row for row in rows if row.id not in paused]
     claimed = [Claimed(*row[: len(Claimed._fields)]) for row in rows]
     depths = {row.id: int(row.depth) + 1 for row in rows}
     instances.load_claimed(tx, claimed)
