@@ -5,6 +5,7 @@ from qflowd.client.instance import Instance
 from qflowd.client.limit import Limit
 from qflowd.client.opening import connect
 from qflowd.client.records import Answer, AttemptInfo, FailureInfo, InstanceInfo, LogLine, TaskInfo
+from qflowd.client.stored_definition import StoredDefinition
 from qflowd.client.stored_workflow import StoredWorkflow
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "InstanceInfo",
     "Limit",
     "LogLine",
+    "StoredDefinition",
     "StoredWorkflow",
     "TaskInfo",
     "connect",

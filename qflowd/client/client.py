@@ -10,8 +10,10 @@ from qflowd.client.instance import Instance
 from qflowd.client.limit import Limit
 from qflowd.client.polling import poll
 from qflowd.client.records import Answer, FailureInfo, InstanceInfo, from_json, plain_row
+from qflowd.client.stored_definition import StoredDefinition
 from qflowd.client.stored_workflow import StoredWorkflow
 from qflowd.define import rows
+from qflowd.define.documents import Format
 from qflowd.model import jsontext
 from qflowd.model.errors import InvalidRequest, NotFound, Rejected
 from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS
@@ -182,6 +184,29 @@ class Client:
     def workflow(self, workflow: str) -> StoredWorkflow:
         """The controller of a workflow: its versions, and which of them runs."""
         return StoredWorkflow(self, workflow)
+
+    def task_definition(self, name: str) -> StoredDefinition:
+        """The controller of a task type or a task definition."""
+        return StoredDefinition(self, name)
+
+    def define_task(
+        self,
+        document: str | Mapping[str, Any],
+        format: Format = "yaml",
+        reason: str | None = None,
+        *,
+        timeout: float | None = ANSWER_S,
+    ) -> Answer:
+        """Store a task type or task definition, new or changed.
+
+        Each workflow that is made of it gets a new version: `Answer.result["workflows"]` names them.
+
+        Args:
+            document: what its file would hold: text in `format`, or a mapping such as {"task": "us_bars", "type": "bars"}.
+
+        Raises: as `command`; Rejected with every fault: then nothing has changed.
+        """
+        return self.command("define_task", args=requests.source_of(document, format), reason=reason, timeout=timeout)
 
     def limit(self, name: str) -> Limit:
         """The controller of a limit that all tenants share: how large it is, and whether it is paused."""

@@ -10,10 +10,12 @@ from typing import Any
 from qflowd.define import rows
 from qflowd.define.fields import Fields
 from qflowd.define.selection import Candidate, Selection, read_selection
+from qflowd.define.writing import dump
 from qflowd.model import jsontext
 from qflowd.model.errors import InvalidRequest
 from qflowd.model.plain import plain
 from qflowd.model.states import InstanceState
+from qflowd.model.workflow import Workflow
 
 
 def submission(
@@ -86,6 +88,17 @@ def who() -> str:
     except KeyError:
         user = str(os.getuid())
     return f"{user}@{os.uname().nodename}"
+
+
+def source_of(document: str | Mapping[str, Any] | Workflow, format: str) -> dict[str, Any]:
+    """The args of commands that store what a file would hold: its text in `format`, or the document itself.
+
+    Raises: InvalidRequest.
+    """
+    if isinstance(document, str):
+        return {"source": document, "format": format}
+    mapping = dump(document) if isinstance(document, Workflow) else document
+    return {"source": json_text(mapping, "document"), "format": "json"}
 
 
 def json_text(value: Mapping[str, Any] | None, what: str) -> str | None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from qflowd.client import requests
 from qflowd.client.records import Answer
 from qflowd.define import stored
 from qflowd.define.differences import Difference, differences
@@ -67,13 +68,21 @@ class StoredWorkflow:
         return self._command("rollback", reason, timeout)
 
     def draft(
-        self, source: str, format: Format = "yaml", reason: str | None = None, *, timeout: float | None = 30.0
+        self,
+        document: str | Mapping[str, Any] | Workflow,
+        format: Format = "yaml",
+        reason: str | None = None,
+        *,
+        timeout: float | None = 30.0,
     ) -> Answer:
-        """Store the text of a workflow file as a DRAFT, the next version: `Answer.result["version"]` is its number.
+        """Store what a workflow file would hold as a DRAFT, the next version: `Answer.result["version"]` is its number.
+
+        Args:
+            document: text in `format`, a mapping, or what a `WorkflowBuilder` has built.
 
         Raises: as `Client.command`; Rejected with every fault of the text.
         """
-        return self._command("draft", reason, timeout, {"source": source, "format": format})
+        return self._command("draft", reason, timeout, requests.source_of(document, format))
 
     def canary(self, version: int, share: float, reason: str | None = None, *, timeout: float | None = 30.0) -> Answer:
         """Let a share (above 0, below 1) of new instances run a version, until another is activated or `end_canary`.

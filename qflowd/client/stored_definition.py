@@ -1,0 +1,37 @@
+"""The controller of one task type or task definition, which nodes of workflows are made of."""
+
+from typing import TYPE_CHECKING, Any
+
+from qflowd.client.records import Answer
+from qflowd.model.errors import NotFound
+
+if TYPE_CHECKING:
+    from qflowd.client.client import Client
+
+
+class StoredDefinition:
+    """A task type or definition in the database, as `Client.task_definition()` gives it; that it exists is asked only by its methods."""
+
+    def __init__(self, client: "Client", name: str) -> None:
+        self._client = client
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"<qflowd.StoredDefinition {self.name}>"
+
+    def info(self) -> dict[str, Any]:
+        """Its row of the view `task_definitions`, archived or not; as `Client.task_definitions`.
+
+        Raises: NotFound if there is none; StoreUnavailable.
+        """
+        for row in self._client.task_definitions(with_archived=True):
+            if row["name"] == self.name:
+                return row
+        raise NotFound(f"there is no task type or definition {self.name!r}; `qflowd definitions` lists those there are")
+
+    def archive(self, reason: str | None = None, *, timeout: float | None = 30.0) -> Answer:
+        """Let no new version of a workflow be made of it; versions that are made of it stay. `Client.define_task` undoes it.
+
+        Raises: as `Client.command`.
+        """
+        return self._client.command("archive_task", task=self.name, reason=reason, timeout=timeout)
