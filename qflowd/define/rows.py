@@ -70,8 +70,13 @@ def _taken(fields: Fields, readers: Mapping[str, Reader[Any]]) -> dict[str, Any]
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _text(value: Any) -> str:
-    return text(value.decode() if isinstance(value, bytes) else value)
+def _text(value: Any, wanted: str = "text") -> str:
+    if not isinstance(value, bytes):
+        return text(value)
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        raise ValueError(f"is a blob of {len(value):,} bytes that are not UTF-8; write {wanted}") from None
 
 
 def _name(value: Any) -> str:
@@ -86,7 +91,7 @@ def _idempotency_key(value: Any) -> str:
 
 def _json_object(what: str, hint: str) -> Callable[[Any], dict[str, Json]]:
     def read(value: Any) -> dict[str, Json]:
-        parsed = jsontext.parse(_text(value), what, LARGEST_PARAMS)
+        parsed = jsontext.parse(_text(value, f"JSON text{hint}"), what, LARGEST_PARAMS)
         if not isinstance(parsed, dict):
             raise ValueError(f"must be a JSON object{hint}")  # noqa: TRY004 - a fault of the row, like the others
         return parsed

@@ -1,11 +1,12 @@
 """JSON Schema of params: compiled by jsonschema-rs, which is imported at the first use. No schema is ever fetched."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any, Final, NoReturn
 
 from qflowd.define.coercion import FORMATS, coerce
+from qflowd.define.fields import did_you_mean
 from qflowd.model import jsontext
 from qflowd.model.workflow import Json
 
@@ -48,7 +49,7 @@ class Schema:
         """
         if self._validator.is_valid(value):
             return []
-        return sorted({_message(error) for error in self._validator.iter_errors(value)})
+        return sorted({_message(error, self._schema) for error in self._validator.iter_errors(value)})
 
     def coerce(self, value: Json) -> Json:
         """`value` as `coercion.coerce` adapts it to the schema."""
@@ -107,12 +108,26 @@ def _is_readable(read: Callable[[str], object], text: str) -> bool:
     return True
 
 
-def _message(error: Any) -> str:
+def _message(error: Any, schema: Mapping[str, Json]) -> str:
     path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in error.instance_path)
     text = _first_line(error.message)
-    if (wanted := _WANTED.search(text)) and (example := _EXAMPLES.get(wanted[1])):
+    if error.kind.name == "additionalProperties":
+        names = _allowed(schema, error.schema_path)
+        unknown = [f"there is no {name!r}{did_you_mean(name, names)}" for name in sorted(error.kind.unexpected)]
+        text = _first_line("; ".join(unknown))
+    elif (wanted := _WANTED.search(text)) and (example := _EXAMPLES.get(wanted[1])):
         text += f"; write it like {example}"
     return f"{path.lstrip('.')}: {text}" if path else text
+
+
+def _allowed(schema: Any, path: Sequence[str | int]) -> Iterable[str]:
+    """The names that an object may have, where the keyword at `path` refuses others; none behind a reference."""
+    try:
+        for step in path[:-1]:
+            schema = schema[step]
+        return schema.get("properties", {}).keys()  # type: ignore[no-any-return]
+    except (AttributeError, LookupError, TypeError):
+        return ()
 
 
 def _first_line(problem: object) -> str:
