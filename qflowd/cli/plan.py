@@ -9,6 +9,7 @@ import msgspec
 
 from qflowd.cli.job_check import compensation_of
 from qflowd.cli.known_jobs import known_jobs
+from qflowd.cli.plan_rules import after_text, rules_text
 from qflowd.cli.printing import bold, compact, cut, instant, print_json, print_list, zone
 from qflowd.cli.session import configuration, json_option, merged, open_client, params_options
 from qflowd.cli.validate import workflow_paths
@@ -36,7 +37,7 @@ from qflowd.model.workflow import Job, Settings, Workflow
 
 FIRES: Final = 5
 ITEM_FACTS: Final = {"item", "index"}
-COLUMNS: Final = "step> | task | after | job | pool | retries> | timeout> | params"
+COLUMNS: Final = "step> | task | after | rules | job | pool | retries> | timeout> | params"
 
 
 @click.command()
@@ -77,10 +78,8 @@ def plan(
     if admission.params:
         click.echo(f"  params  {cut(compact(admission.params), 400)}")
     click.echo()
-    has_rules = any(step["trigger_rule"] != "all_success" for step in steps)
-    columns = COLUMNS.replace("| after", "| after | trigger_rule") if has_rules else COLUMNS
-    columns = columns.replace("| job", "| when | job") if any(step["when"] for step in steps) else columns
-    print_list([step | {"step": step["level"] + 1, "retries": step["retries"] or ""} for step in steps], columns)
+    shown = [step | _in_words(node, step) for node, step in zip(admission.plan.nodes, steps, strict=True)]
+    print_list(shown, COLUMNS if any(row["rules"] for row in shown) else COLUMNS.replace(" | rules", ""))
     if unknown := sorted({step["job"] for step in steps if not step["workflow"]} - jobs.keys()):
         click.echo(f"\nnot known here: job {', '.join(unknown)}", err=True)
     if definition.saga:
@@ -176,6 +175,17 @@ def _admit(workflow: Workflow, jobs: dict[str, Job], params: dict[str, Any], bus
         raise InvalidRequest(str(problem)) from None
 
 
+def _in_words(node: Node, step: dict[str, Any]) -> dict[str, Any]:
+    """What people read of a step in place of its values."""
+    limits = tuple(step["limits"].items())
+    return {
+        "step": step["level"] + 1,
+        "after": after_text(node.task),
+        "rules": rules_text(node.task, limits),
+        "retries": step["retries"] or "",
+    }
+
+
 def _step(node: Node, admission: Admission, jobs: dict[str, Job]) -> dict[str, Any]:
     """Settings and params of a task; params are rendered, except what needs the output of a task."""
     settings = effective(node, Settings(), jobs.get(node.job), None)
@@ -205,7 +215,11 @@ def _step(node: Node, admission: Admission, jobs: dict[str, Job]) -> dict[str, A
         "retries": settings.retries,
         "timeout": None if settings.timeout is None else format_duration(settings.timeout),
         "priority": settings.priority,
+        "limits": dict(settings.limits or ()),
         "map": node.task.map,
+        "chunk": node.task.chunk,
+        "max_parallel": node.task.max_parallel,
+        "tolerate": node.task.tolerate,
         "compensation": compensation_of(node.task, jobs),
         "params": params,
     }

@@ -190,6 +190,34 @@ def test_a_plan_shows_trigger_rules_and_what_a_finally_task_waits_for(run, fille
     assert [task["trigger_rule"] for task in found["tasks"]] == ["all_success", "all_done", "always"]
 
 
+RULES = """workflow: rules
+tasks:
+  list: {job: j}
+  bars:
+    {job: j, after: list, map: "{{ list.output }}", chunk: 50, max_parallel: 20, tolerate: {fail_pct: 2.5, min_ok: 10},
+     limits: {"vendor:tushare": 1}, params: {symbols: "{{ item }}"}}
+  check: {job: j, after: {bars: true, list: "{{ list.output != [] }}"}, when: "{{ params.check }}", on_failure: continue}
+  end: {job: j, trigger_rule: always, run_on: terminate}
+"""
+
+
+def test_a_plan_says_in_words_when_a_task_runs_how_often_and_what_its_failure_means(run, filled, tmp_path):
+    (tmp_path / "rules.yaml").write_text(RULES, "utf-8")
+    shown = run("plan", "rules.yaml").out.splitlines()
+    head, *lines = [line for line in shown if line.strip()[:1].isdigit() or line.startswith("STEP")]
+    assert "AFTER" in head
+    assert "RULES" in head
+    assert (
+        "map {{ list.output }} (chunk 50, max_parallel 20, fail_pct 2.5, min_ok 10); limits vendor:tushare=1"
+        in lines[1]
+    )
+    assert "bars, list if {{ list.output != [] }}  when {{ params.check }}; on_failure continue" in lines[2]
+    assert "always; run_on terminate" in lines[3]
+    bars = run("plan", "rules.yaml", "--json").json["tasks"][1]
+    assert (bars["limits"], bars["chunk"], bars["max_parallel"]) == ({"vendor:tushare": 1}, 50, 20)
+    assert bars["tolerate"] == {"fail_pct": 2.5, "min_ok": 10}
+
+
 def test_the_history_of_a_schedule_can_be_read(run, filled):
     ran = run("schedules", "fires", "other")
     assert (ran.code, ran.err) == (
