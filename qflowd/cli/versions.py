@@ -116,9 +116,14 @@ def _share(_context: click.Context, _option: click.Parameter, text: str | None) 
     if text is None:
         return None
     try:
-        return float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
     except ValueError:
         raise click.BadParameter(f"{text!r} must be a share such as 10% or 0.1") from None
+    if not 0 < share < 1:
+        raise click.BadParameter(
+            f"{text} must be above 0% and below 100%; `qflowd versions activate` gives a version all new instances, --end none"
+        )
+    return share
 
 
 @versions.command()

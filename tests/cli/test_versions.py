@@ -117,3 +117,7 @@ def test_a_draft_and_a_canary_are_asked_for(run, daily, tmp_path):
     assert run("versions", "draft", file).err == f"qflowd: {file}:2: tasks: holds no task\n"
     for words in (("daily",), ("daily", 2), ("daily", "--share", "1%"), ("daily", 2, "--share", "much")):
         assert run("versions", "canary", *words).code == 2
+    for share in ("150%", "1", "0"):
+        ran = run("versions", "canary", "daily", 2, "--share", share)
+        assert ran.code == 2
+        assert f"{share} must be above 0% and below 100%; `qflowd versions activate` gives a version all" in ran.err

@@ -122,10 +122,14 @@ def test_a_canary_ends_with_its_command_or_with_any_activation(daily, action):
     [
         ({"version": 1, "share": 0.1}, "version 1 of workflow 'daily' is ACTIVE: all other instances run it already"),
         ({"version": 7, "share": 0.1}, "workflow 'daily' has no version 7; the newest is 1"),
-        ({"version": 1, "share": 1}, "args.share: must be at least 0.0001 and below 1; "),
-        ({"version": 1, "share": 0}, "args.share: must be at least 0.0001 and below 1; "),
-        ({"version": 1, "share": 3}, "args.share: must be"),
-        ({"version": 1, "share": "10%"}, "args.share: must be a number"),
+        (
+            {"version": 1, "share": 1},
+            "args.share: must be a number from 0.0001 to 0.9999, not 1; 0.1 is a tenth of new instances, `activate` gives",
+        ),
+        ({"version": 1, "share": 0}, "args.share: must be a number from 0.0001 to 0.9999, not 0; "),
+        ({"version": 1, "share": 3}, "args.share: must be a number from 0.0001 to 0.9999, not 3; "),
+        ({"version": 1, "share": 0.00001}, "args.share: must be a number from 0.0001 to 0.9999, not 1e-05; "),
+        ({"version": 1, "share": "10%"}, "args.share: must be a number from 0.0001 to 0.9999, not '10%'; "),
         ({"version": 1}, "args.share: is missing"),
     ],
 )

@@ -32,6 +32,18 @@ def test_each_fault_names_its_place():
     assert Schema(workflow_schema({})).faults({"x": 1}) != []
 
 
+def test_a_param_that_there_is_not_is_named_with_the_nearest_that_there_is():
+    assert Schema(workflow_schema(PARAMS)).faults({"day": "2026-01-05", "symbol": []}) == [
+        "there is no 'symbol'; did you mean symbols?"
+    ]
+    assert Schema(workflow_schema({"day": {}})).faults({"day": 1, "x": 1}) == ["there is no 'x'; known: day"]
+    inner = {"type": "object", "properties": {"bank": {}}, "additionalProperties": False}
+    [fault] = Schema({"properties": {"account": inner}}).faults({"account": {"bnk": 1}})
+    assert fault == "account: there is no 'bnk'; did you mean bank?"
+    schema = {"$defs": {"A": inner}, "properties": {"a": {"$ref": "#/$defs/A"}}}
+    assert Schema(schema).faults({"a": {"bnk": 1}})[0].startswith("a: there is no 'bnk'")
+
+
 def test_a_number_becomes_text_where_only_text_fits():
     schema = Schema(workflow_schema(PARAMS))
     assert schema.coerce({"day": 20260105, "symbols": [1, "B"], "n": 2, "x": 3}) == {

@@ -5,8 +5,8 @@ from typing import Any, Final
 from qflowd.define.readers import number, whole
 from qflowd.engine.commands.control import Caches, CarriedOut, Command, NotPossible, one_workflow, read_args, verb
 from qflowd.engine.definitions.versions import LARGEST_VERSION, find_version, lock_workflow, locked_workflow
-from qflowd.engine.request import Refused
 from qflowd.model.states import VersionState
+from qflowd.model.workflow import Json
 from qflowd.store.tx import Tx
 
 PARTS: Final = 10_000  # a share is a whole number of these
@@ -26,6 +26,16 @@ def version_of(definition: Any, instance_id: int) -> int:
     return int(definition.active_version)
 
 
+def _parts(value: Json) -> int:
+    """A share, in `PARTS`."""
+    try:
+        return round(number(1 / PARTS, (PARTS - 1) / PARTS)(value) * PARTS)
+    except ValueError as problem:
+        raise ValueError(
+            f"{problem}; 0.1 is a tenth of new instances, `activate` gives a version all of them, `end_canary` none"
+        ) from None
+
+
 @verb(
     "canary",
     needs=lambda tx, command: one_workflow(tx, command) and lock_workflow(tx, command),
@@ -36,12 +46,8 @@ def canary(tx: Tx, command: Command, definition: Any, _: Caches) -> CarriedOut:
 
     Raises: NotPossible for the active version; Refused if there is no such version, or the share is not between 0 and 1.
     """
-    args = read_args(command, version=whole(1, LARGEST_VERSION), share=number(0, 1))
-    share, workflow = round(args["share"] * PARTS), str(command.workflow)
-    if not 0 < share < PARTS:
-        raise Refused(
-            f"args.share: must be at least {1 / PARTS} and below 1; `end_canary` ends a canary, `activate` gives all"
-        )
+    args = read_args(command, version=whole(1, LARGEST_VERSION), share=_parts)
+    share, workflow = args["share"], str(command.workflow)
     target = find_version(tx, definition, workflow, args["version"])
     if target.row.state == VersionState.ACTIVE:
         raise NotPossible(version=target.version, workflow=workflow)
