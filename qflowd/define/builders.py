@@ -93,15 +93,17 @@ class TaskBuilder:
 
     def with_retry(
         self,
-        retries: int,
+        retries: int | None = None,
         *,
         delay: str | float | None = None,
         backoff: str | None = None,
         max_delay: str | float | None = None,
         jitter: float | None = None,
+        manual: bool = False,
     ) -> Self:
-        """Attempts after the first, and the wait between them."""
-        return self._with(retries=retries, retry_delay=delay, backoff=backoff, retry_max_delay=max_delay, jitter=jitter)
+        """Attempts after the first, and the wait between them; `manual`: after the last it waits for a person."""
+        waits = {"retry_delay": delay, "backoff": backoff, "retry_max_delay": max_delay, "jitter": jitter}
+        return self._with(retries=retries, retry="manual" if manual else None, **waits)
 
     def with_pool(self, pool: str) -> Self:
         """The pool of worker slots."""

@@ -8,7 +8,7 @@ from qflowd.define.readers import Reader, key_text, mapping, number, one_of, who
 from qflowd.model.durations import parse_delay, parse_duration, parse_size
 from qflowd.model.errors import InvalidExpression
 from qflowd.model.limits import LONGEST_TEXT, MOST_SLOTS, Limits, fault_in_limit, lane_text
-from qflowd.model.workflow import Backoff, Json, Settings
+from qflowd.model.workflow import Backoff, Json, Retry, Settings
 
 _slots = whole(1, MOST_SLOTS)
 
@@ -54,6 +54,7 @@ SETTINGS: Final[Mapping[str, Reader[Any]]] = {
     "priority": whole(-1000, 1000),
     "memory": parse_size,
     "limits": read_limits,
+    "retry": one_of(*get_args(Retry)),
 }
 
 

@@ -12,7 +12,7 @@ from typing import Any, NoReturn, ParamSpec, TypeVar, overload
 from qflowd.define.settings import SETTINGS
 from qflowd.model.errors import QflowdError
 from qflowd.model.names import fault_in_key
-from qflowd.model.workflow import Backoff, Settings
+from qflowd.model.workflow import Backoff, Retry, Settings
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -60,6 +60,7 @@ def job(
     priority: int | None = None,
     memory: str | int | None = None,
     limits: Mapping[str, int] | None = None,
+    retry: Retry | None = None,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
 def job(function: Callable[..., Any] | None = None, /, **settings: Any) -> Any:
     """Make a function a job: `@job` or `@job(pool="io", timeout="10m", retries=3)`.
@@ -71,6 +72,7 @@ def job(function: Callable[..., Any] | None = None, /, **settings: Any) -> Any:
         memory: limit of the worker, such as `"2G"`, or bytes.
         priority: -1000 to 1000; greater is sooner.
         limits: slots that each attempt takes of what is shared by all daemons, such as `{"vendor:tushare": 1}`.
+        retry: `"manual"`: when its last attempt has failed, the task waits for a person, who retries or skips it.
 
     Raises: InvalidJob naming the setting, the value and what is possible.
     """

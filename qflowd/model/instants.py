@@ -1,6 +1,9 @@
 """Instants and dates as people write them: ISO 8601; without an offset an instant is UTC."""
 
 from datetime import UTC, date, datetime
+from typing import Final
+
+FOREVER: Final = datetime(9999, 12, 31, tzinfo=UTC)  # when what waits for a person is due
 
 
 def parse_instant(text: str) -> datetime:

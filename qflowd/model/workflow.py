@@ -12,6 +12,7 @@ from qflowd.model.limits import Limits, merged
 Json = Any  # JSON value: None, bool, int, float, str, list, dict with text keys
 
 Backoff = Literal["fixed", "exponential"]
+Retry = Literal["automatic", "manual"]
 TriggerRule = Literal["all_success", "all_done", "any_success", "none_failed", "always"]
 OnFailure = Literal["fail", "continue"]
 
@@ -37,6 +38,7 @@ class Settings(_Record, frozen=True):
     priority: int | None = None
     memory: int | None = None
     limits: Limits | None = None  # of all levels together
+    retry: Retry | None = None  # manual: when its last attempt has failed, it waits for a person
 
     def over(self, outer: "Settings") -> "Settings":
         """These settings, with gaps filled from `outer`."""

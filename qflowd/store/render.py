@@ -9,6 +9,7 @@
 {delete: t x, a bigint | x.a = d.a}                  delete from table t (alias x) what the row set d names
 {literal: batch}             a whole number that becomes part of the text, since the plan depends on it
 {clock}  {clock + :lease_s}  the server's own clock (leases only; everything else takes :now)
+{forever}                    the instant FOREVER of `model/instants.py`, when what waits for a person is due
 {seconds: a, b}              seconds from instant a to instant b
 {instant: a}                 instant a as the contract shows it (SQLite keeps whole microseconds, shows text)
 {utc_text: a}                the same as text, in UTC whatever the session's zone

@@ -212,6 +212,11 @@ SELECT t.id, t.node, t.kind, t.map_index, t.label, t.round, t.state, t.reason, t
 FROM qflow.task_instance t WHERE t.id BETWEEN :first AND :last ORDER BY t.id
 {only: postgres,mysql FOR UPDATE}
 
+-- name: list_manual_retries
+-- Rows of an instance that have failed and wait for a person. A deferral or `run_at` may name the same instant.
+SELECT t.id FROM qflow.timer m JOIN qflow.task_instance t ON t.id = m.task_id AND t.fence = m.fence AND t.reason <> 0
+WHERE m.task_id BETWEEN :first AND :last AND m.purpose = 0 AND m.due_at = {forever} ORDER BY t.id
+
 -- name: lock_task
 SELECT t.id, t.state, t.fence, t.need, t.open_parents, (SELECT COUNT(*) FROM qflow.fan_out f WHERE f.task_id = t.id) AS is_expanded
 FROM qflow.task_instance t WHERE t.id = :id {only: postgres,mysql FOR UPDATE}

@@ -96,8 +96,8 @@ SELECT number, step FROM qflow.migration ORDER BY number, step LIMIT 2 {lock}
 
 -- name: count_open
 -- What `--until-idle` waits for, and in how many lanes something stands: in one look, since rows move from one to the
--- other. Of timers those that are due, and retries: a deferral has no reason. A row of an instance that is being
--- terminated is counted as an intent.
+-- other. Of timers those that are due, and retries that no person has to ask for: a deferral has no reason. A row of an
+-- instance that is being terminated is counted as an intent.
 SELECT (SELECT COUNT(*) FROM qflow.submissions WHERE is_open = 1) AS submissions,
     (SELECT COUNT(*) FROM qflow.commands WHERE is_open = 1) AS commands,
     (SELECT COUNT(*) FROM qflow.workflow_instance WHERE intent <> 0 AND state IN ({instance.RUNNING}, {instance.PAUSED})) AS intents,
@@ -111,7 +111,7 @@ SELECT (SELECT COUNT(*) FROM qflow.submissions WHERE is_open = 1) AS submissions
     (SELECT COUNT(*) FROM qflow.task_instance WHERE state IN ({task.RESERVED}, {task.RUNNING})) AS held,
     (SELECT COUNT(*) FROM qflow.timer WHERE due_at <= :now) AS due,
     (SELECT COUNT(*) FROM (SELECT t.id FROM qflow.timer m JOIN qflow.task_instance t ON t.id = m.task_id
-        WHERE m.purpose = 0 AND t.state = {task.PENDING} AND t.reason <> 0 LIMIT 1) AS first_retry) AS retries,
+        WHERE m.purpose = 0 AND m.due_at < {forever} AND t.state = {task.PENDING} AND t.reason <> 0 LIMIT 1) AS first_retry) AS retries,
     (SELECT COUNT(*) FROM qflow.child c LEFT JOIN qflow.workflow_instance i ON i.id = c.instance_id
         WHERE c.is_open = 1 AND (i.id IS NULL OR i.state >= {instance.SUCCESS})) AS children,
     (SELECT COUNT(*) FROM qflow.lane l WHERE EXISTS (

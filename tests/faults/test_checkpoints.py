@@ -44,23 +44,23 @@ def _end_every_attempt(house: House) -> None:
     [number] = house.submit("load")
     saved = "SELECT value FROM qflow.checkpoint"
     until(lambda: house.sql(saved) == [("2",)], 30, what="the worker was lost, and the next one has saved")
-    _ask(house, "pause", instance_id=number)
+    ask(house, "pause", instance_id=number)
     daemon.signal(signal.SIGKILL)
     daemon.wait()
     daemon = house.daemon("b").start()
     held = f"SELECT state FROM qflow.tasks WHERE instance_id = {number}"
     until(lambda: house.one(held) == "HELD", 30, what="the row of the daemon that was lost is held")
     assert house.one(saved) == "2"
-    _ask(house, "resume", instance_id=number)
+    ask(house, "resume", instance_id=number)
     house.drain(30)
     assert (house.one(held), house.one(saved)) == ("FAILED", "3")
-    _ask(house, "retry", instance_id=number, task="bars")
+    ask(house, "retry", instance_id=number, task="bars")
     house.drain(30)
     assert house.sql(f"SELECT state, output FROM qflow.tasks WHERE instance_id = {number}") == [("SUCCESS", "4")]
     assert daemon.stop() == 0
 
 
-def _ask(house: House, action: str, **columns: object) -> None:
+def ask(house: House, action: str, **columns: object) -> None:
     """Write a command, and wait until it is DONE."""
     row = COMMAND | {"action": action} | columns
     number = house.store.transact(lambda tx: int(tx.one("insert_command", **row).id))

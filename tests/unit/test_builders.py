@@ -30,6 +30,7 @@ tasks:
     backoff: exponential
     retry_max_delay: 1m
     jitter: 0.5
+    retry: manual
     pool: io
     priority: 7
     memory: 512MB
@@ -54,7 +55,7 @@ def built():
         .with_job("fetch_bars")
         .with_params({"symbol": "{{ universe.output[0] }}"}, n=1)
         .with_timeout("5m")
-        .with_retry(2, delay=1, backoff="exponential", max_delay="1m", jitter=0.5)
+        .with_retry(2, delay=1, backoff="exponential", max_delay="1m", jitter=0.5, manual=True)
         .with_pool("io")
         .with_priority(7)
         .with_memory("512MB")

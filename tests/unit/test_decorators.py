@@ -50,11 +50,14 @@ def test_settings_are_read_as_people_write_them():
         jitter=0.5,
         priority=-5,
         memory="2G",
+        retry="manual",
     )
     def everything() -> None: ...
 
     assert spec_of(everything).title == "All"
-    assert spec_of(everything).settings == Settings("io", 600.0, 3, 0.0, "exponential", 5400.0, 0.5, -5, 2 << 30)
+    assert spec_of(everything).settings == Settings(
+        "io", 600.0, 3, 0.0, "exponential", 5400.0, 0.5, -5, 2 << 30, retry="manual"
+    )
 
 
 def test_an_async_function_stays_one():
@@ -74,6 +77,7 @@ def test_an_async_function_stays_one():
         ({"retries": True}, "retries=True"),
         ({"retry_delay": False}, "retry_delay=False"),
         ({"backoff": "wild"}, "must be one of fixed, exponential, not 'wild'"),
+        ({"retry": "never"}, "must be one of automatic, manual, not 'never'"),
         ({"jitter": 2}, "jitter=2"),
         ({"priority": 1001}, "from -1000 to 1000"),
         ({"memory": "lots"}, "memory='lots'"),

@@ -7,6 +7,7 @@ import pytest
 from qflowd.engine.claiming.claim import Claimed
 from qflowd.engine.finishing.outcome import Ending, outcome_of
 from qflowd.model.durations import MB
+from qflowd.model.instants import FOREVER
 from qflowd.model.states import Reason, TaskState
 from qflowd.model.workflow import Settings
 from qflowd.store.clock import to_microseconds
@@ -14,8 +15,8 @@ from qflowd.store.clock import to_microseconds
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 
 
-def outcome(reason=Reason.NONE, *, ran_s=0.01, retries=0, attempt=1, crashes=0, **more):
-    settings = Settings(retries=retries, retry_delay=10.0, jitter=0.0)
+def outcome(reason=Reason.NONE, *, ran_s=0.01, retries=0, retry=None, attempt=1, crashes=0, **more):
+    settings = Settings(retries=retries, retry_delay=10.0, jitter=0.0, retry=retry)
     started_at = NOW - timedelta(seconds=ran_s)
     row = Claimed(42, 3, 5, 0, attempt - 1, crashes, 0, round=1)
     ending = Ending(row, 11, settings, reason, NOW, **({"started_at": started_at} | more))
@@ -98,3 +99,25 @@ def test_a_failure_that_says_when_is_tried_again_then_if_a_retry_is_left():
     assert (found.rearmed.attempt, found.rearmed.due_at) == (1, later)
     assert found.attempt.state == TaskState.FAILED
     assert outcome(Reason.ERROR, retries=1, attempt=2, again_at=later).final.state == TaskState.FAILED
+
+
+@pytest.mark.parametrize(
+    ("reason", "crashes", "hopeless", "ended_as"),
+    [
+        (Reason.ERROR, 0, False, Reason.ERROR),
+        (Reason.ERROR, 0, True, Reason.ERROR),
+        (Reason.TIMEOUT, 0, False, Reason.TIMEOUT),
+        (Reason.LOST, 2, False, Reason.POISON),
+    ],
+)
+def test_with_manual_retry_a_failure_that_would_be_final_waits_for_a_person(reason, crashes, hopeless, ended_as):
+    found = outcome(reason, retry="manual", crashes=crashes, is_hopeless=hopeless, error="no answer")
+    assert found.rearmed == (42, 5, 1, ended_as, FOREVER, None)
+    assert (found.attempt.state, found.attempt.reason, found.attempt.error) == (TaskState.FAILED, ended_as, "no answer")
+
+
+def test_with_manual_retry_the_automatic_retries_come_first_and_a_crash_is_no_failure():
+    assert outcome(Reason.ERROR, retry="manual", retries=1).rearmed.due_at == NOW + timedelta(seconds=10)
+    assert outcome(Reason.ERROR, retry="manual", retries=1, attempt=2).rearmed.due_at == FOREVER
+    assert outcome(Reason.LOST, retry="manual").released is not None
+    assert outcome(Reason.TERMINATED, retry="manual").final.state == TaskState.CANCELLED

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from qflowd.define.workflow_file import parse
 from qflowd.engine.plans.plan import Plan, compile_plan
+from qflowd.engine.sagas.compensations import settings_of
 from qflowd.engine.sagas.undo import Undo, undo
 from qflowd.model.states import TaskState
+from qflowd.model.workflow import Settings
 
 
 class Row(NamedTuple):
@@ -117,3 +119,10 @@ def test_failed_rows_that_need_not_wait_come_before_all_that_succeeded(case):
     for place, row in enumerate(order):
         if row.state == TaskState.FAILED and not after[row.ordinal] & case.undone:
             assert all(place < other for other in succeeded)
+
+
+def test_a_compensation_that_fails_does_not_wait_for_a_person():
+    document = {"workflow": "w", "saga": {"retries": 2}, "defaults": {"retry": "manual"}, "tasks": {"t": {"job": "j"}}}
+    plan = compile_plan(1, parse(json.dumps(document), "json", "w"))
+    settings = settings_of(plan, Settings(retry="manual", retries=1), None)
+    assert (settings.retry, settings.retries) == ("automatic", 2)

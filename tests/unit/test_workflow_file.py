@@ -362,6 +362,7 @@ SETTINGS = st.builds(
     jitter=st.none() | st.floats(0, 1),
     priority=st.none() | st.integers(-1000, 1000),
     memory=st.none() | st.integers(1, 2**40),
+    retry=st.sampled_from([None, "automatic", "manual"]),
 )
 SCHEDULES = st.builds(
     Schedule,

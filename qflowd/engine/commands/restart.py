@@ -48,6 +48,7 @@ class Locked(NamedTuple):
     states: Mapping[int, TaskState]
     rows: Rows
     children: Mapping[int, int] = MappingProxyType({})  # ordinals of tasks that wait for an instance -> that
+    waiting: AbstractSet[int] = NOBODY  # ordinals of tasks that have failed and wait for a person
 
     @property
     def new_round(self) -> int:
@@ -98,7 +99,8 @@ def lock(tx: Tx, command: Command, target: Any, instances: Instances) -> Locked:
     firsts = {fan_out.task_id % ORDINALS: fan_out.first_ordinal for fan_out in fan_outs}
     waiting = tx.run("list_open_children", **key_range(instance_id)) if plan.starts else []
     children = {child.task_id % ORDINALS: child.instance_id for child in waiting}
-    return Locked(instance_id, instance, instances, row, states, Rows(plan, nodes, items, firsts), children)
+    manual = {row.id % ORDINALS for row in tx.run("list_manual_retries", **key_range(instance_id))}
+    return Locked(instance_id, instance, instances, row, states, Rows(plan, nodes, items, firsts), children, manual)
 
 
 def restart(

@@ -37,7 +37,7 @@ RETRIED = (TaskState.FAILED, TaskState.CANCELLED)
 def retry(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
     """Restart the FAILED and CANCELLED tasks of an instance (or the one named), and what waits for them.
 
-    What a person has skipped is skipped again when its turn comes.
+    Those that have failed and wait for a person are among them. What a person has skipped is skipped again when its turn comes.
 
     Raises: Refused or NotPossible if there are none, or what is behind them is being run.
     """
@@ -70,7 +70,7 @@ def rerun(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
     ordinal = named(command, locked)
     if ordinal is None:
         raise Refused("rerun needs a task; `retry` runs all tasks again that failed")
-    if not (state := locked.states[ordinal]).is_final:
+    if not (state := locked.states[ordinal]).is_final and ordinal not in locked.waiting:
         instead = "wait for its end, or terminate the instance first" if state.is_held else "it is still to run anyway"
         raise NotPossible(task=locked.names([ordinal]), id=locked.id, task_state=state.name, instead=instead)
     behind = locked.rows.behind([ordinal])
@@ -91,7 +91,7 @@ def _restarted(what: str, locked: Locked, targets: AbstractSet[int], behind: Abs
 
 
 def _targets(command: Command, locked: Locked) -> set[int]:
-    """The FAILED and CANCELLED tasks that a retry names.
+    """The FAILED and CANCELLED tasks that a retry names, and those that have failed and wait for a person.
 
     Raises: Refused, NotPossible.
     """
@@ -101,7 +101,7 @@ def _targets(command: Command, locked: Locked) -> set[int]:
         raise NotPossible(id=locked.id, state=state.name)
     ordinal, states = named(command, locked), locked.states
     if ordinal is None:
-        targets = {ordinal for ordinal, state in states.items() if state in RETRIED}
+        targets = {ordinal for ordinal in states if _is_retried(locked, ordinal)}
         if command.task_ids:
             targets &= {number % ORDINALS for number in command.task_ids}
         # A map whose items are retried, or wait for such items, waits for them again.
@@ -110,17 +110,22 @@ def _targets(command: Command, locked: Locked) -> set[int]:
         if not targets:
             raise NotPossible(id=locked.id, state=state.name)
         return targets
-    items = {part for part in locked.rows.parts(ordinal) if states[part] in RETRIED}
+    items = {part for part in locked.rows.parts(ordinal) if _is_retried(locked, part)}
     if items and ordinal in locked.rows.items:
         return items  # of a map: those that failed, and it waits for them
-    if (task_state := states[ordinal]) not in RETRIED:
+    if not _is_retried(locked, ordinal):
+        task_state = states[ordinal]
         why = "only FAILED and CANCELLED tasks are retried"
         if task_state is TaskState.UPSTREAM_FAILED:
-            bad = [other for other in sorted(states) if states[other] in RETRIED]
+            bad = [other for other in sorted(states) if _is_retried(locked, other)]
             before = [other for other in bad if ordinal in locked.rows.behind([other])]
             why = f"retry {locked.names(before)}, which it waits for"
         raise Refused(f"task {locked.names([ordinal])} of instance {locked.id} is {task_state.name}; {why}")
     return {ordinal}
+
+
+def _is_retried(locked: Locked, ordinal: int) -> bool:
+    return locked.states[ordinal] in RETRIED or ordinal in locked.waiting
 
 
 def _check_named(command: Command, locked: Locked, targets: set[int], recounted: Sequence[Recounted]) -> None:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from qflowd.model.durations import MB
+from qflowd.model.instants import FOREVER
 from qflowd.model.retry import retry_delay
 from qflowd.model.states import Reason, TaskState
 from qflowd.model.workflow import Settings
@@ -54,7 +55,7 @@ class AttemptRow(NamedTuple):
 
 
 class Rearmed(NamedTuple):
-    """A row that waits for a timer: a retry or a deferral."""
+    """A row that waits for a timer: a retry or a deferral. FOREVER: it has failed, and waits for a person."""
 
     id: int
     fence: int
@@ -145,7 +146,11 @@ def outcome_of_loss(ending: Ending, losses: int) -> Outcome:
 
 
 def _failed(ending: Ending) -> Outcome:
-    return Outcome(final=_final(ending, TaskState.FAILED), attempt=_attempt(ending, TaskState.FAILED))
+    attempt = _attempt(ending, TaskState.FAILED)
+    if ending.settings.retry == "manual":
+        rearmed = Rearmed(ending.row.id, ending.row.fence, ending.attempt, int(ending.reason), FOREVER)
+        return Outcome(rearmed=rearmed, attempt=attempt)
+    return Outcome(final=_final(ending, TaskState.FAILED), attempt=attempt)
 
 
 def _final(ending: Ending, state: TaskState) -> Final:

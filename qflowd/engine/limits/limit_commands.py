@@ -5,7 +5,7 @@ Every claim locks the limits that it takes slots of, so a command holds from its
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
 from qflowd.config.records import LimitConfig, read_over
@@ -17,11 +17,11 @@ from qflowd.engine.limits.limit_settings import Size
 from qflowd.engine.request import Refused
 from qflowd.model.breaker import read_breaker
 from qflowd.model.durations import parse_duration
+from qflowd.model.instants import FOREVER
 from qflowd.model.limits import MOST_SLOTS, fault_in_limit
 from qflowd.model.workflow import Json
 from qflowd.store.tx import Tx
 
-FOREVER: Final = datetime(9999, 12, 31, tzinfo=UTC)  # the end of a pause that has none
 TOPICS: Final = ("ready",)
 
 

@@ -67,10 +67,13 @@ def count_closers(_: Plan, rows: Sequence[EndedRow]) -> int:
 
 
 def settings_of(plan: Plan, of_job: Settings, timeout_s: float | None) -> Settings:
-    """All levels of a compensation's settings: saga, its own job, workflow, daemon, built-in."""
+    """All levels of a compensation's settings: saga, its own job, workflow, daemon, built-in.
+
+    One that fails does not wait for a person by itself: its instance does, as COMPENSATION_FAILED.
+    """
     saga = plan.workflow.saga or Saga()
     outer = plan.workflow.defaults.over(Settings(timeout=timeout_s)).over(BUILT_IN)
-    return Settings(retries=saga.retries).over(of_job).over(outer)
+    return Settings(retries=saga.retries, retry="automatic").over(of_job).over(outer)
 
 
 def _params(tx: Tx, instances: Instances, instance: KnownInstance, lane: Lane, undone: Any) -> dict[str, Json]:

@@ -15,6 +15,7 @@ class MysqlRenderer(Renderer):
     words: ClassVar[dict[str, str]] = {
         **WORDS,
         "clock": "UTC_TIMESTAMP(6)",
+        "forever": "TIMESTAMP'9999-12-31 00:00:00'",
         "lock": "FOR UPDATE SKIP LOCKED",
         "identity": "BIGINT AUTO_INCREMENT PRIMARY KEY",
         "double": "DOUBLE",

@@ -13,6 +13,7 @@ class PostgresRenderer(Renderer):
     words: ClassVar[dict[str, str]] = {
         **WORDS,
         "clock": "clock_timestamp()",
+        "forever": "TIMESTAMPTZ '9999-12-31 00:00:00+00'",
         "lock": "FOR NO KEY UPDATE SKIP LOCKED",
         "identity": "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
         "double": "DOUBLE PRECISION",

@@ -18,6 +18,7 @@ class SqliteRenderer(Renderer):
     words: ClassVar[dict[str, str]] = {
         **WORDS,
         "clock": CLOCK,
+        "forever": "253402214400000000",
         "lock": "",
         "date_cast": "TEXT",
         "bigint": "INTEGER",

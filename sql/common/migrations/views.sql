@@ -81,7 +81,8 @@ SELECT t.id, i.id AS instance_id, d.workflow, COALESCE(n.task, i.job) AS task, t
                 ELSE {concat: ', which is ', {words: instance x.state}} END}
             FROM qflow.child c LEFT JOIN qflow.workflow_instance x ON x.id = c.instance_id WHERE c.task_id = t.id AND c.is_open = 1)
         WHEN t.state = {task.PENDING} THEN
-            (SELECT {concat: 'waits until ', {utc_text: m.due_at}, CASE WHEN m.note IS NULL THEN '' ELSE {concat: ': ', m.note} END}
+            (SELECT CASE WHEN m.due_at = {forever} AND t.reason <> 0 THEN 'failed, and waits for a person: retry, skip or terminate'
+                ELSE {concat: 'waits until ', {utc_text: m.due_at}, CASE WHEN m.note IS NULL THEN '' ELSE {concat: ': ', m.note} END} END
             FROM qflow.timer m WHERE m.task_id = t.id AND m.purpose = 0)
         WHEN i.state = {instance.PAUSED} AND t.state IN ({task.READY}, {task.HELD}) THEN 'the instance is paused'
         WHEN t.state NOT IN ({task.READY}, {task.HELD}) THEN NULL
@@ -137,7 +138,11 @@ SELECT i.id, i.tenant, d.workflow, v.version, COALESCE(i.name, d.workflow, i.job
             (SELECT MIN(y.reason) FROM qflow.paused_node y WHERE y.instance_id = i.id AND EXISTS (SELECT 1 FROM qflow.task_instance t
             WHERE t.id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575 AND t.state = {task.HELD} AND t.node = y.node)),
             (SELECT {concat: 'waits for instance ', MIN(c.instance_id)} FROM qflow.child c
-            WHERE c.task_id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575 AND c.is_open = 1 HAVING COUNT(*) > 0)) END AS wait_reason,
+            WHERE c.task_id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575 AND c.is_open = 1 HAVING COUNT(*) > 0),
+            (SELECT {concat: 'failed tasks that wait for a person: ', COUNT(*)} FROM qflow.timer m
+            JOIN qflow.task_instance t ON t.id = m.task_id AND t.fence = m.fence AND t.reason <> 0
+            WHERE m.task_id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575 AND m.purpose = 0 AND m.due_at = {forever}
+            HAVING COUNT(*) > 0)) END AS wait_reason,
     -- An instance has one parent; a join by an index that is not unique makes a planner count five.
     (SELECT MAX(p.parent_id) FROM qflow.child p WHERE p.instance_id = i.id) AS parent_instance_id,
     (SELECT MAX(p.task_id) FROM qflow.child p WHERE p.instance_id = i.id) AS parent_task_id
@@ -181,7 +186,10 @@ SELECT y.id, i.id AS instance_id, d.workflow, COALESCE(n.task, i.job) AS task, t
     a.error, t.attempt AS attempts, {instant: COALESCE(t.finished_at, a.finished_at)} AS failed_at, {words: task t.state} AS state,
     {words: instance i.state} AS instance_state, i.trigger_type, l.job, y.fence, i.tenant
 FROM (SELECT x.id, x.done_fence AS fence FROM qflow.task_instance x {only: mysql FORCE INDEX (task_instance_claim)}
-    WHERE x.state = {task.FAILED}) y
+    WHERE x.state = {task.FAILED}
+    -- Those that wait for a person.
+    UNION ALL SELECT x.id, m.fence - 1 FROM qflow.timer m JOIN qflow.task_instance x ON x.id = m.task_id AND x.fence = m.fence
+        AND x.reason <> 0 WHERE m.purpose = 0 AND m.due_at = {forever}) y
 JOIN qflow.task_instance t ON t.id = y.id
 JOIN qflow.workflow_instance i ON i.id = t.id >> 20
 JOIN qflow.lane l ON l.id = t.lane

@@ -1,0 +1,1 @@
+-- The views tasks, instances and failures show what has failed and waits for a person.
