@@ -56,6 +56,11 @@ class Schema:
         return coerce(self._schema, value)
 
 
+def schema_of_some(schema: Mapping[str, Json]) -> Schema:
+    """The schema of params that take the place of others: as `schema`, but none is required."""
+    return Schema({key: value for key, value in schema.items() if key != "required"})
+
+
 def schema_fault(schema: Mapping[str, Json]) -> str | None:
     """Why `schema` cannot be used; None where it can."""
     try:

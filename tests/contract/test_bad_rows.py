@@ -43,13 +43,21 @@ BAD = {
     "overrides of an unknown task": ({"workflow": "daily_bars", "overrides": '{"tasks": {"brs": {}}}'}, "overrides: no task 'brs'.*bars"),
     "overrides with an unknown key": (
         {"workflow": "daily_bars", "overrides": '{"tasks": {"bars": {"timeot": "5m"}}}'},
-        "overrides: .*timeot",
+        "overrides: .*timeot.*did you mean timeout",
     ),
     "overrides with a bad value": (
         {"workflow": "daily_bars", "overrides": '{"tasks": {"bars": {"timeout": "soon"}}}'},
         "overrides: .*timeout",
     ),
     "overrides with bad params": ({"workflow": "daily_bars", "overrides": '{"tasks": {"bars": {"params": 1}}}'}, "overrides: .*params"),
+    "override params of the wrong type": (
+        {"workflow": "daily_bars", "overrides": '{"tasks": {"bars": {"params": {"factor": "much"}}}}'},
+        'overrides.tasks.bars.params: factor: "much" is not of type "number"',
+    ),
+    "override params that the job does not have": (
+        {"workflow": "daily_bars", "overrides": '{"tasks": {"bars": {"params": {"fctor": 2}}}}'},
+        "overrides.tasks.bars.params: .*fctor",
+    ),
     "priority too high": ({"job": "hello", "priority": 1001}, "priority: must be a whole number from -1000 to 1000, not 1001"),
     "priority too low": ({"job": "hello", "priority": -1001}, "priority"),
     "hold of two": ({"job": "hello", "hold": 2}, "hold: must be a whole number from 0 to 1, not 2"),

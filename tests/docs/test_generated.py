@@ -19,6 +19,8 @@ import pytest
 
 from qflowd.config import from_settings, records
 from qflowd.define.functions import FUNCTIONS
+from qflowd.define.rows import read_overrides
+from qflowd.define.settings import SETTINGS
 from qflowd.jobs.context import Context
 from qflowd.model import instruments, states
 from qflowd.model.plain import plain
@@ -187,3 +189,15 @@ def test_the_table_of_values_is_what_the_converter_does() -> None:
     for refused in REFUSED.values():
         with pytest.raises(ValueError, match="does not have"):
             plain(refused)
+
+
+def test_the_contract_names_all_settings_that_overrides_take() -> None:
+    text = (ROOT / "docs" / "sql-contract.md").read_text("utf-8")
+    [listed] = re.findall(r"and the job settings\s+`([a-z_\s]+)`", text)
+    assert sorted(listed.split()) == sorted(SETTINGS)
+
+
+def test_an_unknown_key_of_overrides_is_answered_with_all_that_there_are() -> None:
+    with pytest.raises(ValueError, match="unknown key; known: ") as caught:
+        read_overrides('{"tasks": {"bars": {"x": 1}}}')
+    assert set(str(caught.value).partition("known: ")[2].split(", ")) == {*SETTINGS, "params", "skip"}

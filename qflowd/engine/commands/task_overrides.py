@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from qflowd.define.rows import read_overrides
-from qflowd.define.schema import Schema
+from qflowd.define.schema import schema_of_some
 from qflowd.engine.commands.control import Caches
 from qflowd.engine.request import Refused
 from qflowd.model import jsontext
@@ -30,9 +30,7 @@ class TaskOverrides:
         Raises: Refused if they do not fit its job.
         """
         job = self._caches.jobs.get(self._tx, task.job)
-        declared = dict(job.params_schema) if job else {}
-        declared.pop("required", None)  # the others are there already
-        schema = Schema(declared)
+        schema = schema_of_some(job.params_schema if job else {})
         coerced = schema.coerce(params)
         if faults := schema.faults(coerced):
             raise Refused("args.set: " + "; ".join(faults))

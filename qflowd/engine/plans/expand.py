@@ -7,6 +7,7 @@ from typing import Any
 
 from qflowd.define.expressions import Template, compile_value
 from qflowd.define.rows import Override
+from qflowd.define.schema import schema_of_some
 from qflowd.engine.caches import LaneKey
 from qflowd.engine.plans.plan import Plan, effective
 from qflowd.engine.request import NO_OVERRIDE, Refused, Request
@@ -67,19 +68,29 @@ def admit_request(
 ) -> Admission:
     """Check what is asked against the plan and fill in defaults.
 
-    Raises: Refused, if params do not fit or an override names no task.
+    Raises: Refused if params do not fit, or an override.
     """
-    if request.overrides and (unknown := sorted(request.overrides.keys() - plan.by_key.keys())):
-        raise Refused(
-            f"overrides: no task {', '.join(map(repr, unknown))}; there are {', '.join(sorted(plan.by_key)[:20])}"
-        )
-    for key, override in request.overrides.items():
-        if plan.by_key[key].task.workflow and override.settings != Settings(priority=override.settings.priority):
-            raise Refused(f"overrides: task {key} starts a workflow; only its params and priority can be overridden")
+    _check_overrides(request.overrides, plan, jobs)
     schedule, fire_at = fire or (None, None)
     params = _params(request, plan, jobs, fire_at)
     scope = instance_scope(request, plan.workflow.key, fire_at) | {"params": params}
     return Admission(request, plan, params, _cohorts(request, plan, jobs, scope), schedule, fire_at)
+
+
+def _check_overrides(overrides: Mapping[str, Override], plan: Plan, jobs: Mapping[str, Job | None]) -> None:
+    """Raises: Refused for tasks that the plan does not have, and for params that do not fit a job that is known."""
+    if unknown := sorted(overrides.keys() - plan.by_key.keys()):
+        raise Refused(
+            f"overrides: no task {', '.join(map(repr, unknown))}; there are {', '.join(sorted(plan.by_key)[:20])}"
+        )
+    for key, override in overrides.items():
+        task = plan.by_key[key].task
+        if task.workflow and override.settings != Settings(priority=override.settings.priority):
+            raise Refused(f"overrides: task {key} starts a workflow; only its params and priority can be overridden")
+        if override.params and (job := jobs.get(task.job)):
+            schema = schema_of_some(job.params_schema)
+            if faults := schema.faults(schema.coerce(override.params)):
+                raise Refused(f"overrides.tasks.{key}.params: " + "; ".join(faults))
 
 
 def _cohorts(request: Request, plan: Plan, jobs: Mapping[str, Job | None], scope: Mapping[str, Json]) -> list[Cohort]:
