@@ -68,6 +68,10 @@ SELECT :version_id, r.node, r.task, r.title, r.job, r.pool, r.params, r.may_fail
 FROM {rows: node int, task text, title text, job text, pool text, params text, may_fail smallint,
     runs_on_terminate smallint, definition text} r
 
+-- name: insert_workflow_edges
+INSERT INTO qflow.workflow_edge (version_id, node, parent, is_each)
+SELECT :version_id, r.node, r.parent, r.is_each FROM {rows: node int, parent int, is_each smallint} r
+
 -- name: list_workflow_faults
 SELECT file, workflow, error FROM qflow.workflow_fault ORDER BY file
 

@@ -17,7 +17,7 @@ def test_a_wait_that_ends_too_soon_says_what_the_instance_waits_for(client, engi
     with pytest.raises(TimeoutError, match="no live daemon knows job hello"):
         instance.wait(0)
     engine.sql(engine.insert("daemon_job", daemon_id=engine.sql("SELECT MAX(id) FROM qflow.daemon")[0][0], job="hello"))
-    with pytest.raises(TimeoutError, match=r"within 0 s$"):
+    with pytest.raises(TimeoutError, match=r"within 0 s: waits for a free slot in pool default$"):
         instance.wait(0)
     engine.sql("DELETE FROM qflow.daemon_pool")
     assert instance.wait_reason() == "no live daemon has pool default"

@@ -93,7 +93,7 @@ def test_run_at_in_the_future_waits_and_then_runs(desk: Desk):
     tasks = desk.tasks(number)
     assert [row["state"] for row in tasks.values()] == ["PENDING"] * 3
     assert tasks["universe"]["wait_reason"].startswith(f"waits until {run_at:%Y-%m-%d}")
-    assert tasks["bars"]["wait_reason"] == "waits for tasks before it: 1"
+    assert tasks["bars"]["wait_reason"] == "waits for tasks before it: universe"
     assert desk.instance(number)["state"] == "RUNNING"
     assert desk.ended(number)["state"] == "SUCCESS"
     started = desk.tasks(number)["universe"]["started_at"]

@@ -175,7 +175,7 @@ def test_a_full_pool_says_so_and_counts(desk: Desk, tmp_path: Path):
     desk.task(first, "held", "RUNNING")
     second, third = desk.submit(job="in_turn"), desk.submit(job="without_pool")
     task = desk.task(second, "in_turn", "READY")
-    assert task["wait_reason"] == "waits for a free slot in pool one"
+    assert task["wait_reason"] == f"waits for a free slot in pool one, the oldest task in it is {first << 20}"
     assert desk.run("SELECT processes, threads, busy, ready_tasks FROM qflow.pools WHERE pool = 'one'") == [
         {"processes": 1, "threads": 1, "busy": 1, "ready_tasks": 1}
     ]

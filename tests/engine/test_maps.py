@@ -53,7 +53,7 @@ def test_people_see_how_many_items_a_map_waits_for(lab):
     rows = lab.store.read(lambda tx: tx.run("show_tasks", tenant="default", instance_id=number))
     assert [(row.task, row.map_index, row.kind, row.wait_reason) for row in rows[1:4]] == [
         ("bars", None, "head", "waits for its items: 2"),
-        ("check", None, "task", "waits for tasks before it: 1"),
+        ("check", None, "task", "waits for tasks before it: bars"),
         ("bars", 0, "task", None),
     ]
 

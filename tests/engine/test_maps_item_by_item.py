@@ -328,7 +328,7 @@ def test_items_that_wait_for_a_place_say_so(lab):
     shown = lab.store.read(lambda tx: tx.run("show_tasks", tenant="default", instance_id=number))
     reasons = {lab.key(row.id): row.wait_reason for row in shown}
     assert [reasons[f"bars[{i}]"] for i in (2, 3)] == ["waits for a place: max_parallel of its map"] * 2
-    assert reasons["factors[3]"] == "waits for the same item of a map before it"
+    assert reasons["factors[3]"] == "waits for the same item of a map before it: bars[3]"
 
 
 def test_a_retry_that_was_terminated_half_way_continues(lab):

@@ -15,6 +15,7 @@ from qflowd.model.ids import ORDINALS
 from qflowd.model.rules import GATE, start, worth
 from qflowd.model.states import InstanceState, Intent, Reason, SagaState, TaskKind, TaskState
 from qflowd.store.tx import Store
+from tests.support.silence import silent
 
 HELD = (TaskState.RESERVED, TaskState.RUNNING)
 
@@ -73,6 +74,7 @@ def violations(store: Store, *, drained: bool = False) -> Iterator[str]:
     instances = {instance.id: instance for instance in _instances(store)}
     yield from _submissions(store, instances)
     yield from _attempts(store)
+    yield from silent(store)
     yield from (f"rows of instance {number}, which does not exist" for number in tasks.keys() - instances.keys())
     parents: dict[int, list[int]] = {}
     for parent, child in store.connection().script("SELECT parent, child FROM qflow.instance_edge"):

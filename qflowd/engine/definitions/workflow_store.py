@@ -16,7 +16,7 @@ from qflowd.model.names import DEFAULT_TENANT
 from qflowd.model.workflow import BUILT_IN, NO_POOL, Task, Workflow
 from qflowd.store.tx import Tx
 
-NODES_AT_ONCE: Final = 5000
+ROWS_AT_ONCE: Final = 5000
 
 PoolOf = Callable[[str], str | None]  # job name -> the pool that its decorator names, None where that says nothing
 
@@ -200,6 +200,8 @@ def about_workflow(workflow: Workflow, file: str | None) -> dict[str, Any]:
 
 
 def _insert_nodes(tx: Tx, version_id: int, workflow: Workflow, pool_of: PoolOf) -> None:
+    """Store what the views join: the nodes of a version by their ordinals, and which of them waits for which."""
+    tasks = dag.order(workflow)
     rows = [
         (
             node,
@@ -212,7 +214,10 @@ def _insert_nodes(tx: Tx, version_id: int, workflow: Workflow, pool_of: PoolOf) 
             int(task.run_on == "terminate"),
             task.task or None,
         )
-        for node, task in enumerate(dag.order(workflow))
+        for node, task in enumerate(tasks)
     ]
-    for start in range(0, len(rows), NODES_AT_ONCE):
-        tx.run("insert_nodes", rows=rows[start : start + NODES_AT_ONCE], version_id=version_id)
+    ordinal = {task.key: node for node, task in enumerate(tasks)}
+    edges = [(node, ordinal[edge.parent], int(edge.each)) for node, task in enumerate(tasks) for edge in task.after]
+    for statement, lines in (("insert_nodes", rows), ("insert_workflow_edges", edges)):
+        for start in range(0, len(lines), ROWS_AT_ONCE):
+            tx.run(statement, rows=lines[start : start + ROWS_AT_ONCE], version_id=version_id)

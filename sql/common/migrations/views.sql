@@ -3,7 +3,7 @@
 -- join thousands of instances by hash. Columns are only ever appended.
 {only: sqlite DROP VIEW IF EXISTS qflow.lane_wait}
 ;
--- Internal: why ready rows of a lane wait, if it is not for a free slot. Views below ask it only for such rows.
+-- Internal: why ready rows of a lane wait; `slot_reason` where nothing else keeps them. Asked only for lanes with such rows.
 {replace_view} qflow.lane_wait AS
 SELECT l.id AS lane,
     CASE WHEN l.is_paused = 1 THEN {concat: 'the job is paused: ', l.job}
@@ -19,6 +19,10 @@ SELECT l.id AS lane,
         WHEN NOT EXISTS (SELECT 1 FROM qflow.daemon_pool k JOIN qflow.daemon x ON x.id = k.daemon_id
             WHERE k.pool = l.pool AND x.state = {daemon.READY} AND x.lease_ends_at > {clock})
             THEN {concat: 'no live daemon has pool ', l.pool}
+        WHEN NOT EXISTS (SELECT 1 FROM qflow.daemon_pool k JOIN qflow.daemon x ON x.id = k.daemon_id
+            JOIN qflow.daemon_job o ON o.daemon_id = x.id
+            WHERE k.pool = l.pool AND o.job = l.job AND x.state = {daemon.READY} AND x.lease_ends_at > {clock})
+            THEN {concat: 'no live daemon has both pool ', l.pool, ' and job ', l.job}
         WHEN l.limits <> '' THEN (SELECT MIN(CASE WHEN m.weight > k.capacity
                 THEN {concat: 'needs ', m.weight, ' slots of limit ', k.name, ', which has ', k.capacity}
                 WHEN k.resumes_at > {clock} THEN {concat: 'limit ', k.name, ' is paused',
@@ -33,13 +37,42 @@ SELECT l.id AS lane,
                     CASE WHEN k.trip_reason IS NULL THEN '' ELSE {concat: ': ', k.trip_reason} END}
                 WHEN k.used + m.weight <= k.capacity
                 THEN {concat: 'waits for limit ', k.name, ' until ', {utc_text: k.frees_at}, ': its rate is used up'}
-                ELSE {concat: 'waits for limit ', k.name, ': ', k.used, ' of ', k.capacity, ' slots in use, the oldest by task ',
-                    COALESCE((SELECT MIN(x.id) FROM qflow.lane_limit y JOIN qflow.task_instance x ON x.lane = y.lane
-                        AND x.state IN ({task.RESERVED}, {task.RUNNING}) WHERE y.name = k.name), 0)} END)
+                ELSE {concat: 'waits for limit ', k.name, ': ', k.used, ' of ', k.capacity, ' slots in use', (SELECT CASE WHEN COUNT(*) = 0 THEN ''
+                    ELSE {concat: ', the oldest by task ', MIN(x.id)} END FROM qflow.lane_limit y JOIN qflow.task_instance x ON x.lane = y.lane
+                        AND x.state IN ({task.RESERVED}, {task.RUNNING}) WHERE y.name = k.name)} END)
             FROM qflow.lane_limit m JOIN qflow.limit_key k ON k.name = m.name
             WHERE m.lane = l.id AND (k.used + m.weight > k.capacity OR k.resumes_at > {clock} OR k.frees_at > {clock} OR k.tripped_at IS NOT NULL))
-        END AS reason
+        END AS reason,
+    {concat: 'waits for a free slot in pool ', l.pool, (SELECT CASE WHEN COUNT(*) = 0 THEN ''
+            ELSE {concat: ', the oldest task in it is ', MIN(x.id)} END
+        FROM qflow.task_instance x JOIN qflow.lane y ON y.id = x.lane AND y.pool = l.pool
+        WHERE x.state IN ({task.RESERVED}, {task.RUNNING}))} AS slot_reason
 FROM qflow.lane l
+;
+{only: sqlite DROP VIEW IF EXISTS qflow.task_wait}
+;
+-- Internal: what rows wait for that stand in no lane, if it is nothing else of their instance.
+{replace_view} qflow.task_wait AS
+SELECT t.id AS task_id,
+    CASE WHEN t.state = {task.PENDING} AND t.kind = {kind.CHILD}
+            AND EXISTS (SELECT 1 FROM qflow.child c WHERE c.task_id = t.id AND c.is_open = 1)
+            THEN (SELECT {concat: 'waits for instance ', c.instance_id, ' of workflow ', (SELECT l.job FROM qflow.lane l WHERE l.id = t.lane), CASE WHEN x.id IS NULL THEN ''
+                ELSE {concat: ', which is ', {words: instance x.state}} END}
+            FROM qflow.child c LEFT JOIN qflow.workflow_instance x ON x.id = c.instance_id WHERE c.task_id = t.id AND c.is_open = 1)
+        WHEN t.state = {task.PENDING} THEN
+            (SELECT CASE WHEN m.due_at = {forever} AND t.reason <> 0 THEN 'failed, and waits for a person: retry, skip or terminate'
+                WHEN m.due_at <= {clock} AND NOT EXISTS (SELECT 1 FROM qflow.daemon x
+                    WHERE x.state = {daemon.READY} AND x.lease_ends_at > {clock}) THEN 'no daemon is running'
+                ELSE {concat: 'waits until ', {utc_text: m.due_at}, CASE WHEN m.note IS NULL THEN '' ELSE {concat: ': ', m.note} END} END
+            FROM qflow.timer m WHERE m.task_id = t.id AND m.purpose = 0)
+        -- Until a daemon that lives takes the rows of a lost one over, they look as if they ran.
+        WHEN w.state = {daemon.GONE} OR w.lease_ends_at <= {clock} THEN
+            {concat: 'daemon ', w.name, ' is lost; ', CASE WHEN EXISTS (SELECT 1 FROM qflow.daemon x WHERE x.state = {daemon.READY}
+                AND x.lease_ends_at > {clock}) THEN 'another one takes its tasks over' ELSE 'no daemon is running' END}
+        END AS reason
+FROM qflow.task_instance t
+LEFT JOIN qflow.daemon w ON w.id = t.owner
+WHERE (t.state = {task.PENDING} AND t.need <= 0) OR t.state IN ({task.RESERVED}, {task.RUNNING})
 ;
 {only: sqlite DROP VIEW IF EXISTS qflow.paused_node}
 ;
@@ -73,21 +106,28 @@ SELECT t.id, i.id AS instance_id, d.workflow, COALESCE(n.task, i.job) AS task, t
         WHEN t.state = {task.PENDING} AND t.need > 0 AND t.kind = {kind.COMPENSATION}
             THEN {concat: 'waits for compensations before it: ', t.open_parents}
         WHEN t.state = {task.PENDING} AND t.need >= 1000000 THEN 'waits for a place: max_parallel of its map'
-        WHEN t.state = {task.PENDING} AND t.need > 0 AND t.map_index IS NOT NULL THEN 'waits for the same item of a map before it'
-        WHEN t.state = {task.PENDING} AND t.need > 0 THEN {concat: 'waits for tasks before it: ', t.open_parents}
-        WHEN t.state = {task.PENDING} AND t.kind = {kind.CHILD}
-            AND EXISTS (SELECT 1 FROM qflow.child c WHERE c.task_id = t.id AND c.is_open = 1)
-            THEN (SELECT {concat: 'waits for instance ', c.instance_id, ' of workflow ', l.job, CASE WHEN x.id IS NULL THEN ''
-                ELSE {concat: ', which is ', {words: instance x.state}} END}
-            FROM qflow.child c LEFT JOIN qflow.workflow_instance x ON x.id = c.instance_id WHERE c.task_id = t.id AND c.is_open = 1)
-        WHEN t.state = {task.PENDING} THEN
-            (SELECT CASE WHEN m.due_at = {forever} AND t.reason <> 0 THEN 'failed, and waits for a person: retry, skip or terminate'
-                ELSE {concat: 'waits until ', {utc_text: m.due_at}, CASE WHEN m.note IS NULL THEN '' ELSE {concat: ': ', m.note} END} END
-            FROM qflow.timer m WHERE m.task_id = t.id AND m.purpose = 0)
-        WHEN i.state = {instance.PAUSED} AND t.state IN ({task.READY}, {task.HELD}) THEN 'the instance is paused'
-        WHEN t.state NOT IN ({task.READY}, {task.HELD}) THEN NULL
-        ELSE COALESCE((SELECT y.reason FROM qflow.paused_node y WHERE y.instance_id = i.id AND y.node = t.node),
-            CASE WHEN t.state = {task.HELD} THEN 'it was paused, and is resumed now' END, (SELECT y.reason FROM qflow.lane_wait y WHERE y.lane = t.lane), {concat: 'waits for a free slot in pool ', l.pool})
+        WHEN t.state = {task.PENDING} AND t.need > 0 AND t.map_index IS NOT NULL THEN {concat: 'waits for the same item of a map before it', (SELECT CASE WHEN COUNT(*) = 0 THEN ''
+                ELSE {concat: ': ', {names: {concat: b.task, '[', COALESCE(t.label, {concat: t.map_index, ''}), ']'}}} END FROM qflow.workflow_edge e
+                JOIN qflow.task_instance b_row ON b_row.id = i.id * 1048576 + e.parent AND b_row.state < {task.SUCCESS}
+                JOIN qflow.workflow_node b ON b.version_id = e.version_id AND b.node = e.parent
+                WHERE e.version_id = i.version_id AND e.node = t.node AND e.is_each = 1)}
+        WHEN t.state = {task.PENDING} AND t.need > 0 THEN {concat: 'waits for tasks before it: ', COALESCE(
+            CASE WHEN t.open_parents <= 5 THEN (SELECT {names: b.task} FROM qflow.workflow_edge e
+                JOIN qflow.task_instance b_row ON b_row.id = i.id * 1048576 + e.parent AND b_row.state < {task.SUCCESS}
+                JOIN qflow.workflow_node b ON b.version_id = e.version_id AND b.node = e.parent
+                WHERE e.version_id = i.version_id AND e.node = t.node)
+            ELSE (SELECT {concat: b.task, ' and ', (t.open_parents - 1), ' more'} FROM qflow.workflow_edge e
+                JOIN qflow.task_instance b_row ON b_row.id = i.id * 1048576 + e.parent AND b_row.state < {task.SUCCESS}
+                JOIN qflow.workflow_node b ON b.version_id = e.version_id AND b.node = e.parent
+                WHERE e.version_id = i.version_id AND e.node = t.node ORDER BY e.parent LIMIT 1) END,
+            {concat: t.open_parents, ''})}
+        WHEN i.state = {instance.PAUSED} AND t.state IN ({task.READY}, {task.HELD}) THEN
+            {concat: 'the instance is paused', CASE WHEN i.paused_by IS NULL THEN '' ELSE {concat: ' by ', i.paused_by} END}
+        WHEN t.state IN ({task.READY}, {task.HELD}) THEN COALESCE(
+            (SELECT y.reason FROM qflow.paused_node y WHERE y.instance_id = i.id AND y.node = t.node),
+            CASE WHEN t.state = {task.HELD} THEN 'it was paused, and is resumed now' END,
+            (SELECT COALESCE(y.reason, y.slot_reason) FROM qflow.lane_wait y WHERE y.lane = t.lane))
+        WHEN t.state < {task.SUCCESS} THEN (SELECT y.reason FROM qflow.task_wait y WHERE y.task_id = t.id)
         END AS wait_reason, i.tenant,
     CASE WHEN g.total > 0 THEN g.done / g.total END AS progress, g.done AS progress_done, g.total AS progress_total,
     g.message AS progress_text, t.label,
@@ -127,22 +167,36 @@ SELECT i.id, i.tenant, d.workflow, v.version, COALESCE(i.name, d.workflow, i.job
         WHEN i.state = {instance.READY} THEN COALESCE((SELECT {concat: 'queued behind instance ', r.id} FROM qflow.workflow_instance r
             WHERE r.concurrency_key = i.concurrency_key AND r.state < {instance.SUCCESS} AND r.state >= {instance.RUNNING}
             ORDER BY r.id LIMIT 1), CASE WHEN d.paused_at IS NULL THEN 'queued, and its turn comes next'
-                ELSE 'queued, and the workflow is paused' END)
+                ELSE {concat: 'queued, and the workflow is paused', CASE WHEN d.paused_by IS NULL THEN '' ELSE {concat: ' by ', d.paused_by} END} END)
         WHEN i.state = {instance.PAUSED} THEN {concat: 'paused', CASE WHEN i.paused_by IS NULL THEN '' ELSE {concat: ' by ', i.paused_by} END,
             ' since ', {utc_text: i.updated_at}, CASE WHEN i.pause_reason IS NULL THEN '' ELSE {concat: ': ', i.pause_reason} END}
-        WHEN i.state = {instance.RUNNING} THEN
-            -- Asked once a lane: a join would have the planner work out the reason of every lane there is.
-            COALESCE((SELECT (SELECT y.reason FROM qflow.lane_wait y WHERE y.lane = t.lane) FROM qflow.task_instance t
-            WHERE t.id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575 AND t.state = {task.READY} GROUP BY t.lane
-            HAVING (SELECT y.reason FROM qflow.lane_wait y WHERE y.lane = t.lane) IS NOT NULL ORDER BY 1 LIMIT 1),
+        WHEN i.state = {instance.RUNNING} THEN COALESCE(
+            -- What keeps some of it from running, even while the rest runs; else, when none of it runs, what it waits for.
+            -- Asked once a lane, not once a row.
+            (SELECT (SELECT y.reason FROM qflow.lane_wait y WHERE y.lane = t.lane) FROM qflow.task_instance t
+                WHERE t.id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575 AND t.state = {task.READY} GROUP BY t.lane
+                HAVING (SELECT y.reason FROM qflow.lane_wait y WHERE y.lane = t.lane) IS NOT NULL ORDER BY 1 LIMIT 1),
             (SELECT MIN(y.reason) FROM qflow.paused_node y WHERE y.instance_id = i.id AND EXISTS (SELECT 1 FROM qflow.task_instance t
-            WHERE t.id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575 AND t.state = {task.HELD} AND t.node = y.node)),
+                WHERE t.id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575 AND t.state = {task.HELD} AND t.node = y.node)),
             (SELECT {concat: 'waits for instance ', MIN(c.instance_id)} FROM qflow.child c
-            WHERE c.task_id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575 AND c.is_open = 1 HAVING COUNT(*) > 0),
+                WHERE c.task_id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575 AND c.is_open = 1 HAVING COUNT(*) > 0),
             (SELECT {concat: 'failed tasks that wait for a person: ', COUNT(*)} FROM qflow.timer m
-            JOIN qflow.task_instance t ON t.id = m.task_id AND t.fence = m.fence AND t.reason <> 0
-            WHERE m.task_id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575 AND m.purpose = 0 AND m.due_at = {forever}
-            HAVING COUNT(*) > 0)) END AS wait_reason,
+                JOIN qflow.task_instance t ON t.id = m.task_id AND t.fence = m.fence AND t.reason <> 0
+                WHERE m.task_id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575 AND m.purpose = 0 AND m.due_at = {forever}
+                HAVING COUNT(*) > 0),
+            CASE WHEN NOT EXISTS (SELECT 1 FROM qflow.task_instance t LEFT JOIN qflow.daemon w ON w.id = t.owner
+                    WHERE t.id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575 AND t.state IN ({task.RESERVED}, {task.RUNNING})
+                    AND (w.id IS NULL OR (w.state <> {daemon.GONE} AND w.lease_ends_at > {clock})))
+                THEN COALESCE(
+                    (SELECT (SELECT y.slot_reason FROM qflow.lane_wait y WHERE y.lane = t.lane) FROM qflow.task_instance t
+                        WHERE t.id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575 AND t.state = {task.READY} GROUP BY t.lane
+                        ORDER BY 1 LIMIT 1),
+                    (SELECT MIN(y.reason) FROM qflow.task_wait y
+                        WHERE y.task_id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575),
+                    (SELECT 'it was paused, and is resumed now' FROM qflow.task_instance t
+                        WHERE t.id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575 AND t.state = {task.HELD} LIMIT 1)) END,
+            CASE WHEN i.intent IN ({intent.TERMINATE}, {intent.ABORT}) THEN 'is being terminated'
+                WHEN i.intent = {intent.COMPENSATE} THEN 'its compensations begin when a daemon has added them' END) END AS wait_reason,
     -- An instance has one parent; a join by an index that is not unique makes a planner count five.
     (SELECT MAX(p.parent_id) FROM qflow.child p WHERE p.instance_id = i.id) AS parent_instance_id,
     (SELECT MAX(p.task_id) FROM qflow.child p WHERE p.instance_id = i.id) AS parent_task_id
