@@ -137,7 +137,7 @@ SELECT p.task FROM {rows: definition_id bigint, instance_id bigint, task text} r
 -- name: hold_tasks
 -- Claimed a moment ago in this transaction, of a paused instance or task.
 {update: qflow.task_instance t, id bigint, fence int | t.id = d.id AND t.fence = d.fence}
-state = {task.HELD}, owner = NULL, fence = t.fence + 1
+state = {task.HELD}, owner = NULL, fence = t.fence + 1, started_at = NULL
 
 -- name: find_code
 SELECT id FROM qflow.code WHERE hash = :hash AND file = :file

@@ -240,3 +240,12 @@ def test_a_resume_that_comes_in_the_middle_of_a_part_undoes_it(lab, monkeypatch)
     lab.sweep_all()
     assert len(looks) == 2, "what was swept under a flag that had gone was rolled back"
     other.close()
+
+
+def test_what_a_claim_has_held_has_not_started(lab):
+    lab.workflow("two", {"a": [], "b": []})
+    number = lab.start("two")
+    lab.command("pause", number)
+    assert lab.claim() == []
+    sql = f"SELECT state, started_at FROM qflow.tasks WHERE instance_id = {number}"
+    assert lab.sql(sql) == [("HELD", None)] * 2

@@ -326,3 +326,17 @@ def test_the_items_of_a_map_are_compensated_one_by_one(saga_lab):
     assert undo(lab) == [{"last"}, {"bars[AAPL]", "bars[IBM]", "bars[MSFT]"}, {"first"}]
     assert (lab.state(number), saga_state(lab, number)) == ("FAILED", "COMPENSATED")
     lab.check(drained=True)
+
+
+def test_a_task_that_a_claim_has_held_has_nothing_to_undo(saga_lab):
+    lab = saga_lab
+    lab.workflow("loads", {"a": [], "b": ["a"]}, of_task={"b": {"compensate_on": "start"}}, saga=True)
+    number = lab.start("loads")
+    lab.ends(lab.claim())
+    lab.command("pause", number)
+    assert lab.claim() == []
+    lab.command("terminate", number)
+    lab.sweep_all()
+    assert lab.command("compensate", number)[1]["compensations"] == 1
+    lab.compensate.tick()
+    assert compensations(lab, number) == {"a": "READY"}
