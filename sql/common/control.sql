@@ -84,9 +84,6 @@ WHERE id BETWEEN :first AND :last AND node = :node AND state > {task.PENDING} AN
 UPDATE qflow.task_instance {only: mysql FORCE INDEX (PRIMARY)} SET state = {task.READY}
 WHERE id BETWEEN :first AND :last AND node = :node AND state = {task.HELD}
 
--- name: find_paused_node
-SELECT y.task, y.reason FROM qflow.paused_node y WHERE y.instance_id = :instance_id AND y.node = :node
-
 -- name: lock_paused_task
 -- Claims that saw it paused have ended when we have it.
 SELECT p.is_paused FROM qflow.paused_task p

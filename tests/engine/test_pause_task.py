@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -289,3 +290,22 @@ def test_nothing_of_a_paused_instance_or_one_that_has_ended_is_triggered(desk):
     desk.sweep_all()
     for action in ("pause", "resume", "trigger"):
         assert rejected(desk, action, number, task="a").startswith(f"instance {number} is TERMINATED: nothing of it")
+
+
+def test_rows_that_a_late_sweep_holds_after_the_resume_continue_all_the_same(lab):
+    if not lab.store.dialect.has_row_locks:
+        pytest.skip("one writer at a time")
+    lab.workflow("chain", CHAIN)
+    number = lab.start("chain")
+    assert lab.command("pause", number, task="a")[0] == "DONE"
+    with closing(Lab(lab.url, owner=8)) as other:
+
+        def resume():
+            assert other.command("resume", number, task="a")[0] == "DONE"
+            other.sweep_all()
+
+        lab.just_before("sweep_task", resume, statement="hold_ready_node")
+        lab.sweep_all()
+    assert lab.states(number)["a"] == "READY"
+    lab.run()
+    assert lab.state(number) == "SUCCESS"

@@ -15,9 +15,10 @@ from qflowd.engine.admission.admit import Admit
 from qflowd.engine.admission.intake import Intake
 from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
 from qflowd.engine.child_workflows.children import Children
-from qflowd.engine.claiming.claim import Claimed, claim_rows, hold_paused
+from qflowd.engine.claiming.claim import Claimed, claim_rows
 from qflowd.engine.claiming.gate import Head
 from qflowd.engine.claiming.lanes import Lane
+from qflowd.engine.claiming.paused_rows import hold_paused
 from qflowd.engine.commands.inbox import Commands
 from qflowd.engine.commands.sweep import BUSY_S, Sweep
 from qflowd.engine.commands.task_sweep import TaskSweep
@@ -61,6 +62,22 @@ class SetClock:
 
     def advance(self, seconds: float) -> None:
         self.value += timedelta(seconds=seconds)
+
+
+class _LateTx:
+    """A transaction in which others act, once, just before a statement is run."""
+
+    def __init__(self, tx: Tx, statement: str, waiting: list[Callable[[], object]]) -> None:
+        self._tx, self._statement, self._waiting = tx, statement, waiting
+        self.now = tx.now
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def call(statement: str, /, **params: Any) -> Any:
+            if statement == self._statement and self._waiting:
+                self._waiting.pop()()
+            return getattr(self._tx, name)(statement, **params)
+
+        return call
 
 
 class Lab:
@@ -207,15 +224,16 @@ class Lab:
         if final:
             self.finish(batch=Batch(final=final, attempts=[self.failed_attempt(*one) for one in failed]))
 
-    def just_before(self, transaction: str, act: Callable[[], object]) -> None:
-        """Have `act` happen, once, before this daemon begins such a transaction: others are faster."""
-        transact = self.store.transact
+    def just_before(self, transaction: str, act: Callable[[], object], *, statement: str = "") -> None:
+        """Have `act` happen, once, before this daemon begins such a transaction, or runs a statement in it: others are faster."""
+        transact, waiting = self.store.transact, [act]
 
-        def late(work: Callable[[Tx], Any], *, name: str = "", **more: Any) -> Any:
-            if (name or work.__name__) == transaction:
-                del self.store.transact
-                act()
-            return transact(work, name=name, **more)
+        def late(work: Callable[[Any], Any], *, name: str = "", **more: Any) -> Any:
+            name = name or work.__name__
+            if name == transaction and waiting and not statement:
+                waiting.pop()()
+            is_late = name == transaction and waiting
+            return transact((lambda tx: work(_LateTx(tx, statement, waiting))) if is_late else work, name=name, **more)
 
         self.store.transact = late  # type: ignore[method-assign]
 

@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 from qflowd.engine.caches import CodeIds, LaneIds
 from qflowd.engine.claiming.gate import Gate, Head, rows_of, rows_of_lines, shut
 from qflowd.engine.claiming.lanes import START, Lane
+from qflowd.engine.claiming.paused_rows import hold_paused
 from qflowd.engine.limits.slots import Slots
 from qflowd.engine.plans.expand import Admission
 from qflowd.model.errors import QflowdError
-from qflowd.model.ids import instance_of, task_id
+from qflowd.model.ids import task_id
 from qflowd.model.states import TaskState
 from qflowd.model.workflow import Job
 from qflowd.store.clock import boottime
@@ -291,26 +292,6 @@ def _holders(rows: list[Claimed], places: int) -> list[Claimed]:
     size = -(-len(others) // max(1, places - len(alone)))
     ends = range(size - 1, len(others) + size - 1, size) if len(alone) < places and others else ()
     return alone + [others[min(end, len(others) - 1)] for end in ends]
-
-
-def hold_paused(tx: Tx, head: Head, taken: list[Claimed]) -> list[Claimed]:
-    """Of rows that were claimed in this transaction, those of paused instances and tasks become HELD. Returns the others."""
-    paused = _rows_of_paused_tasks(tx, taken) if head.has_paused_tasks else set()
-    if head.has_pauses:
-        instances = {row.id for row in tx.run("lock_paused", rows=sorted({(instance_of(row.id),) for row in taken}))}
-        paused |= {row.id for row in taken if instance_of(row.id) in instances}
-    if held := sorted((row.id, row.fence) for row in taken if row.id in paused):
-        tx.run("hold_tasks", rows=held)
-    return [row for row in taken if row.id not in paused]
-
-
-def _rows_of_paused_tasks(tx: Tx, taken: list[Claimed]) -> set[int]:
-    """Those of these rows whose task is paused, and stays so until this transaction has ended."""
-    rows = sorted((row.id, row.node) for row in taken)
-    if paused := tx.run("find_paused_rows", rows=rows):
-        tx.run("lock_paused_tasks", rows=sorted({(row.definition_id, row.instance_id, row.task) for row in paused}))
-        paused = tx.run("find_paused_rows", rows=rows)  # once more: one may have been resumed in between
-    return {row.id for row in paused}
 
 
 def _inserted(lane: Lane, row: Claimed, now: datetime) -> tuple[Any, ...]:

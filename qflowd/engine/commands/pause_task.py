@@ -9,13 +9,14 @@ looks there itself what they must be; so it does no harm if it comes late, or tw
 
 from typing import Any, Final
 
+from qflowd.engine.claiming.paused_rows import rows_of_paused_tasks
 from qflowd.engine.commands.bulk import WORKFLOW_TASK_VERBS, WorkflowVerb
 from qflowd.engine.commands.control import Caches, CarriedOut, Command, NotPossible, one_instance, state_name, verb
 from qflowd.engine.plans.plan import Plan
 from qflowd.engine.request import Refused
 from qflowd.model.ids import ORDINALS, task_id
 from qflowd.model.states import InstanceState, TaskState
-from qflowd.store.tx import Tx
+from qflowd.store.tx import Retryable, Tx
 
 OPEN: Final = frozenset(state for state in InstanceState if not state.is_final)
 WHOLE: Final = 0  # in the place of an instance: all those of a workflow
@@ -128,8 +129,12 @@ def named_task(tx: Tx, command: Command, target: Any, caches: Caches) -> tuple[P
 def align_rows(tx: Tx, instance_id: int, node: int, first: int, last: int) -> None:
     """Make the rows of a node with ids from `first` to `last` HELD if it is paused now, else READY."""
     [instance] = tx.run("load_instances", rows=[(instance_id,)])
-    if tx.one("find_paused_node", instance_id=instance_id, node=node) is not None:
+    own = [(task_id(instance_id, node), node)]
+    if tx.run("find_paused_rows", rows=own):
         tx.run("hold_ready_node", node=node, first=first, last=last)
+        # Locked only now, after tasks. If it was resumed since, that was swept already: nobody would free these rows again.
+        if not rows_of_paused_tasks(tx, own):
+            raise Retryable(f"a task of instance {instance_id} was resumed while it was swept")
     elif instance.state == InstanceState.RUNNING:  # of one that is paused, they continue when it does
         tx.run("free_held_node", node=node, first=first, last=last)
 
