@@ -130,9 +130,10 @@ JOIN qflow.paused_task p ON p.definition_id = v.definition_id AND p.task = y.tas
 
 -- name: lock_paused_tasks
 -- They stay as they are until this transaction has ended.
-SELECT p.task FROM {rows: definition_id bigint, instance_id bigint, task text} r JOIN qflow.paused_task p
+SELECT p.task FROM {rows: definition_id bigint, instance_id bigint, task text} r
+{only: mysql STRAIGHT_JOIN qflow.paused_task p FORCE INDEX (PRIMARY)}{only: postgres,sqlite JOIN qflow.paused_task p}
     ON p.definition_id = r.definition_id AND p.instance_id = r.instance_id AND p.task = r.task
-{only: postgres FOR SHARE OF p}{only: mysql LOCK IN SHARE MODE}
+ORDER BY p.definition_id, p.instance_id, p.task {only: postgres FOR SHARE OF p}{only: mysql LOCK IN SHARE MODE}
 
 -- name: hold_tasks
 -- Claimed a moment ago in this transaction, of a paused instance or task.

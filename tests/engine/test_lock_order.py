@@ -8,10 +8,12 @@ import pytest
 
 from qflowd import resources
 from qflowd.store.catalog import split
-from tests.support.lock_order import LEVELS, NEVER_WAIT
+from tests.support.lock_order import LEVELS, NEVER_WAIT, SHARED
+
+LOCKED = ("task_instance", "workflow_instance", "limit_key", "run_key", "workflow_definition", "paused_task")
 
 
-def test_every_statement_that_locks_tasks_limits_or_instances_has_a_place_in_the_order():
+def test_every_statement_that_locks_what_others_wait_for_has_a_place_in_the_order():
     found = set()
     for folder in ("common", "postgres", "mysql", "sqlite"):
         for file in (resources.folder("sql") / folder).glob("*.sql"):
@@ -22,11 +24,11 @@ def test_every_statement_that_locks_tasks_limits_or_instances_has_a_place_in_the
                     first,
                 )
                 locks = "FOR UPDATE" in first or "FOR SHARE" in first
-                if (tables and tables[1] in ("task_instance", "workflow_instance", "limit_key", "run_key")) or (
-                    locks and re.search("_instance|limit_key", first)
+                if (tables and tables[1] in LOCKED) or (
+                    locks and re.search("_instance|limit_key|workflow_definition|paused_task", first)
                 ):
                     found.add(name)
-    assert found == LEVELS.keys() | NEVER_WAIT.keys()
+    assert found == LEVELS.keys() | NEVER_WAIT.keys() | SHARED.keys()
 
 
 def test_a_step_back_is_seen(lab):

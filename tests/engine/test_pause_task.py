@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from qflowd.engine.finishing.batch import Batch
+from qflowd.engine.finishing.finish import finish_and
 from qflowd.engine.finishing.outcome import Rearmed
+from qflowd.model.instruments import TransactionCommitted
+from tests.support.daemon import until
 from tests.support.lab import FAILED, Lab
 
 CHAIN = {"a": [], "b": ["a"], "c": ["b"]}
@@ -309,3 +314,33 @@ def test_rows_that_a_late_sweep_holds_after_the_resume_continue_all_the_same(lab
     assert lab.states(number)["a"] == "READY"
     lab.run()
     assert lab.state(number) == "SUCCESS"
+
+
+def test_a_trigger_and_a_claim_of_what_the_same_pause_holds_do_not_wait_for_each_other(lab):
+    if not lab.store.dialect.has_row_locks:
+        pytest.skip("one writer at a time")
+    lab.workflow("two", {"a": [], "b": []})
+    triggered, number = lab.start("two"), lab.start("two")
+    rows = lab.claim()
+    ends = [row for row in rows if lab.key(row.id) == "a"]
+    lab.finish(batch=Batch(released=[lab.released(row) for row in rows if row not in ends]))
+    assert lab.command("pause", workflow="two", task="b")[0] == "DONE"
+    events: list[Any] = []
+    answers: list[Future] = []
+    with closing(Lab(lab.url, owner=8)) as other, ThreadPoolExecutor(1) as threads:
+        lab.store.instruments.listeners = other.store.instruments.listeners = (events.append,)
+
+        def claim_beside(tx):
+            """What a finish claims while it holds the instance whose task is being triggered."""
+            if not answers:
+                answers.append(threads.submit(other.command, "trigger", triggered, task="b"))
+                until(lambda: answers[0].done() or other.is_somebody_waiting(), 20)
+            return lab.claim_in(tx)
+
+        batch = Batch(final=[lab.final(row) for row in ends])
+        finish_and(lab.store, lab.instances, batch, lab.owner, claim_beside)
+        assert answers[0].result(20)[0] == "DONE"
+        threads.submit(other.store.disconnect).result(20)
+    assert lab.states(number)["b"] == "HELD"
+    again = [event.transaction for event in events if isinstance(event, TransactionCommitted) and event.tries > 1]
+    assert again == [], "one of the two was rolled back, and began again"

@@ -70,15 +70,7 @@ def test_a_deadline_and_a_sweep_of_the_same_instance_do_not_lock_each_other_out(
         sweep.begin()  # as a sweep does: timers, then the instance
         sweep.script(f"DELETE FROM qflow.timer WHERE task_id BETWEEN {rows['first']} AND {rows['last']}")
         promotion = threads.submit(lambda: (lab.promote.tick(), lab.store.disconnect()))
-        until(lambda: is_somebody_waiting(lab), 10)
+        until(lab.is_somebody_waiting, 10)
         sweep.script(f"SELECT 1 FROM qflow.workflow_instance WHERE id = {number} FOR UPDATE")
         sweep.commit()
         promotion.result(10)
-
-
-def is_somebody_waiting(lab) -> bool:
-    waits = {
-        "postgres": "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()",
-        "mysql": "SELECT count(*) FROM information_schema.processlist WHERE info LIKE 'DELETE%' AND id <> CONNECTION_ID()",
-    }
-    return lab.store.connection().script(waits[lab.store.dialect.name]) != [(0,)]

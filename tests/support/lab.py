@@ -6,6 +6,7 @@ What runs is what `claim` took and the test has not yet finished; how it ends is
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -45,6 +46,7 @@ from tests.support.invariants import check
 from tests.support.sql import run_sql
 
 SUCCESS, FAILED, SKIPPED, CANCELLED = TaskState.SUCCESS, TaskState.FAILED, TaskState.SKIPPED, TaskState.CANCELLED
+INNODB_S = 0.15  # innodb_trx shows what it showed before to whoever asks again within 0.1 s
 REASONS = {FAILED: Reason.ERROR, SKIPPED: Reason.SKIPPED, CANCELLED: Reason.TERMINATED}
 
 
@@ -331,6 +333,16 @@ class Lab:
 
     def column(self, table: str, column: str, row_id: int) -> Any:
         return self.sql(f"SELECT {column} FROM qflow.{table} WHERE id = {row_id}")[0][0]
+
+    def is_somebody_waiting(self) -> bool:
+        """Does any session wait for a row that another one has locked?"""
+        waits = {
+            "postgres": "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()",
+            "mysql": "SELECT count(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'",
+        }
+        if self.store.dialect.name == "mysql":
+            time.sleep(INNODB_S)
+        return self.store.connection().script(waits[self.store.dialect.name]) != [(0,)]
 
     def check(self, *, drained: bool = False) -> None:
         check(self.store, drained=drained)

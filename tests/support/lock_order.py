@@ -1,4 +1,4 @@
-"""The lock order, watched: own tasks by id → children by id → limits by key → instance last, in every transaction.
+"""The lock order, watched: own tasks by id → children by id → limits by key → definitions → instances → pauses of tasks.
 
 `watch(monkeypatch)` records what each transaction locks; a step back fails at once, in the statement that makes it.
 """
@@ -13,7 +13,7 @@ import pytest
 from qflowd.store import tx as door
 from qflowd.store.tx import Tx
 
-TASKS, CHILDREN, LIMITS, INSTANCES = range(1, 5)
+TASKS, CHILDREN, LIMITS, DEFINITIONS, INSTANCES, PAUSES = range(1, 7)
 
 # Statement -> what it locks and may have to wait for.
 LEVELS = {
@@ -50,6 +50,15 @@ LEVELS = {
     "pause_limits": LIMITS,
     "insert_run_key": LIMITS,
     "lock_turns": LIMITS,
+    "insert_definition": DEFINITIONS,
+    "lock_definition": DEFINITIONS,
+    "update_definition": DEFINITIONS,
+    "set_canary": DEFINITIONS,
+    "set_archived": DEFINITIONS,
+    "disable_definition": DEFINITIONS,
+    "pause_definition": DEFINITIONS,
+    "resume_definition": DEFINITIONS,
+    "set_schedule_error": DEFINITIONS,
     "count_down_closers": INSTANCES,
     "close_instances": INSTANCES,
     "lock_instance": INSTANCES,
@@ -68,6 +77,15 @@ LEVELS = {
     "flag_compensate": INSTANCES,
     "begin_compensating": INSTANCES,
     "reopen_to_compensate": INSTANCES,
+    "lock_paused_task": PAUSES,
+    "pause_task": PAUSES,
+    "resume_task": PAUSES,
+    "resume_task_everywhere": PAUSES,
+}
+# Share locks that do not move a transaction down the order: the last level at which they may be asked for, and why.
+SHARED = {
+    "find_workflow": (DEFINITIONS, "who has changed a definition waits for instances at most"),
+    "lock_paused_tasks": (PAUSES, "who has paused or resumed a task waits for nothing else"),
 }
 # Statements that write these tables and never wait for a row, and why.
 NEVER_WAIT = {
@@ -97,6 +115,8 @@ class WatchedTx(Tx):
 
     def _watch(self, statement: str, rows: Sequence[Any]) -> None:
         level = LEVELS.get(statement)
+        last, why = SHARED.get(statement, (PAUSES, ""))
+        assert self._level <= last, f"{statement} comes too late: only {why}"
         if statement == "start_tasks" and rows and {row[0] for row in rows} <= self._claimed:
             return  # claimed a moment ago in this transaction: nobody else can hold them
         if level is None:

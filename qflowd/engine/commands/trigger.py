@@ -69,7 +69,8 @@ def trigger(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut
         tx.run("promote_tasks", rows=[(number, row.fence)], now=tx.now)
         tx.run("delete_timers", rows=[(number, RUN, row.fence)])
     let_through(tx, command, target, plan, task)
-    instance = tx.one("lock_instance", id=target.id)
+    # Not locked: a claim that waits for the pause may hold it.
+    instance = tx.one("find_instance", id=target.id, tenant=command.tenant)
     refuse_terminating(instance)
     if instance.state == InstanceState.PAUSED:
         raise Refused(f"instance {target.id} is PAUSED, and nothing of it begins; resume it first")
