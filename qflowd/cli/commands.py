@@ -35,9 +35,9 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "stop": "Stop all open instances of workflows.",
         "retry": "Run failed tasks of instances again, and what depends on them.",
         "compensate": "Undo what instances that have ended did, by the compensations of their tasks.",
-        "rerun": "Run one task again, and all that depends on it, whatever they came to.",
+        "rerun": "Run one task of instances again, and all that depends on it, whatever they came to.",
         "trigger": "Run one task now, although it waits for a time or is paused; of a workflow, run it alone.",
-        "skip": "Let an instance continue without one of its tasks.",
+        "skip": "Let instances continue without one of their tasks; what comes after it runs.",
         "pause": "Let nothing more of instances, or of a workflow, begin; what runs ends.",
         "resume": "Let paused instances, or a workflow, continue; start those that were submitted with --hold.",
         "start": "Start instances that were submitted with --hold.",
@@ -64,8 +64,9 @@ COMMANDS: Final = {name: about for commands in GROUPS.values() for name, about i
 # Where those are that do not have a module of their own.
 MODULES: Final = {
     **dict.fromkeys(("ps", "workflows", "schedules", "jobs", "plugins", "daemons", "pools"), "lists"),
-    **dict.fromkeys(("terminate", "stop", "retry", "compensate", "pause", "resume", "start", "handle"), "instances"),
-    **dict.fromkeys(("rerun", "trigger", "skip"), "redo"),
+    **dict.fromkeys(
+        ("terminate", "stop", "retry", "rerun", "skip", "compensate", "pause", "resume", "start", "handle"), "instances"
+    ),
 }
 
 

@@ -1,6 +1,6 @@
-"""`qflowd pause`, `resume`, `start`, `terminate`, `retry`, `compensate`, `handle`: commands for instances by their ids, of a workflow, or by a filter.
+"""`qflowd pause`, `resume`, `start`, `terminate`, `retry`, `rerun`, `skip`, `compensate`, `handle`: commands for instances.
 
-`qflowd stop WORKFLOW` is here too.
+They are named by their ids, by their workflow, or chosen by a filter. `qflowd stop WORKFLOW` is here too.
 """
 
 import sys
@@ -13,15 +13,12 @@ from qflowd.cli import exits
 from qflowd.cli.commands import COMMANDS
 from qflowd.cli.control import command_of, command_options, filter_of, filter_options, send
 from qflowd.cli.printing import is_terminal, print_json, print_list
-from qflowd.cli.session import open_client
+from qflowd.cli.session import open_client, set_option
 
-NO_WORKFLOW: Final = (
-    "start",
-    "terminate",
-    "compensate",
-    "handle",
-)  # are not done to a workflow itself: --workflow selects its instances
-OF_TASKS: Final = ("pause", "resume", "retry", "handle")
+# Are not done to a workflow itself: --workflow selects its instances.
+NO_WORKFLOW: Final = ("start", "terminate", "rerun", "skip", "compensate", "handle")
+NEED_TASK: Final = ("rerun", "skip")
+OF_TASKS: Final = ("pause", "resume", "retry", "handle", *NEED_TASK)
 PATTERN: Final = frozenset("*?[")
 
 
@@ -31,7 +28,7 @@ def _instances_command(action: str) -> click.Command:
     @filter_options
     @click.option("--dry-run", is_flag=True, help="Only list the instances that would be touched.")
     @command_options
-    @_task_option(action)
+    @_task_options(action)
     def command(  # noqa: PLR0913 - one argument per option
         *,
         ids: tuple[int, ...],
@@ -40,6 +37,7 @@ def _instances_command(action: str) -> click.Command:
         since: str | None,
         dry_run: bool,
         task: str | None = None,
+        pairs: dict[str, Any] | None = None,
         reason: str | None,
         no_wait: bool,
         as_json: bool,
@@ -53,10 +51,12 @@ def _instances_command(action: str) -> click.Command:
             raise click.UsageError("name instances by ID, or choose them by options; not both")
         if not targets:
             raise click.UsageError("name instances by ID, or choose them by --workflow, --where or --since")
-        if task is not None:
-            targets = [target | {"task": task} for target in targets]
-        if dry_run:
-            targets = [target | {"args": {"dry_run": True}} for target in targets]
+        if task is None and ids and action in NEED_TASK:
+            raise click.UsageError("name the task by --task")
+        more: dict[str, Any] = {} if task is None else {"task": task}
+        if args := ({"set": pairs} if pairs else {}) | ({"dry_run": True} if dry_run else {}):
+            more["args"] = args
+        targets = [target | more for target in targets]
         with open_client() as client:
             answers = send(client, action, targets, reason, no_wait=no_wait, on_progress=_show_progress)
         if as_json:
@@ -68,11 +68,12 @@ def _instances_command(action: str) -> click.Command:
     return command
 
 
-def _task_option(action: str) -> Callable[[Any], Any]:
-    """The decorator that adds `--task`, where it is for tasks."""
+def _task_options(action: str) -> Callable[[Any], Any]:
+    """The decorator that adds `--task` where it is for tasks, and `--set` where it changes their params."""
+    task = click.option("--task", help="Only this task, or this item of a map: bars[AAPL].")
     if action not in OF_TASKS:
         return lambda command: command
-    return click.option("--task", help="Only this task, or this item of a map: bars[AAPL].")
+    return task if action != "rerun" else lambda command: set_option(task(command))
 
 
 def _many(action: str, workflow: str | None, conditions: tuple[str, ...], since: str | None) -> dict[str, Any] | None:
@@ -124,8 +125,9 @@ def _result(answer: dict[str, Any]) -> dict[str, Any]:
     return result if isinstance(result, dict) else {}
 
 
-terminate, retry, compensate, pause, resume, start, handle = map(
-    _instances_command, ("terminate", "retry", "compensate", "pause", "resume", "start", "handle")
+terminate, retry, rerun, skip, compensate, pause, resume, start, handle = map(
+    _instances_command,
+    ("terminate", "retry", "rerun", "skip", "compensate", "pause", "resume", "start", "handle"),
 )
 
 

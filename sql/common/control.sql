@@ -240,11 +240,11 @@ solo = 0, reason = 0, code_id = NULL, output = NULL
 {update: qflow.task_instance t, id bigint, open_parents int, need int, bad_parents int | t.id = d.id}
 open_parents = d.open_parents, need = d.need, bad_parents = d.bad_parents
 
--- name: skip_task
+-- name: skip_tasks
 -- The attempt that says who and why has the fence that the row had.
-UPDATE qflow.task_instance SET state = {task.SKIPPED}, reason = {reason.MANUAL}, done_fence = fence, fence = fence + 1, owner = NULL,
-    started_at = NULL, finished_at = :now, code_id = NULL, output = NULL
-WHERE id = :id
+{update: qflow.task_instance t, id bigint | t.id = d.id}
+state = {task.SKIPPED}, reason = {reason.MANUAL}, done_fence = t.fence, fence = t.fence + 1, owner = NULL, started_at = NULL,
+finished_at = :now, code_id = NULL, output = NULL
 
 -- name: set_overrides
 UPDATE qflow.workflow_instance SET overrides = :overrides WHERE id = :id

@@ -101,3 +101,24 @@ def test_what_was_refused_of_many_is_told_and_exit_code_1(run, sqlite_engine):
     thread.join()
     assert (ran.code, ran.out) == (1, "pause: 2 instances, 1 refused\n")
     assert ran.err == "qflowd: 7: instance 7 is READY\n"
+
+
+def test_one_task_of_many_instances_runs_again_or_is_skipped(run, sqlite_engine):
+    chosen = ("--task", "bars", "--where", "state=FAILED", "--workflow", "daily_*", "--no-wait")
+    assert run("rerun", *chosen, "--set", "feed=second").out == "rerun: asked\n"
+    assert run("skip", *chosen, "--reason", "no session", "--dry-run").out == "skip: asked\n"
+    assert run("skip", "--where", "error_class=Halted", "--reason", "halted", "--no-wait").out == "skip: asked\n"
+    assert run("compensate", "--workflow", "load", "--since", "2d", "--no-wait").out == "compensate: asked\n"
+    assert run("rerun", 4, 5, "--task", "bars", "--no-wait").out == "rerun 4: asked\nrerun 5: asked\n"
+    rows = sqlite_engine.sql("SELECT action, instance_id, task, filter, args FROM qflow.commands ORDER BY id")
+    daily = '{"state":"FAILED","workflow":"daily_*"}'
+    assert rows == [
+        ("rerun", None, "bars", daily, '{"set":{"feed":"second"}}'),
+        ("skip", None, "bars", daily, '{"dry_run":true}'),
+        ("skip", None, None, '{"error_class":"Halted"}', None),
+        ("compensate", None, None, '{"since":"2d","workflow":"load"}', None),
+        ("rerun", 4, "bars", None, None),
+        ("rerun", 5, "bars", None, None),
+    ]
+    ran = run("skip", 4, "--reason", "no session")
+    assert (ran.code, "name the task by --task" in ran.err) == (2, True)

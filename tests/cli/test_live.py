@@ -61,7 +61,7 @@ def test_a_task_is_run_again_or_skipped_by_name(run, project):
     assert run("rerun", number, "--task", "third").code == 1
     failed = run("submit", "flaky", "--wait").out.strip()
     assert "needs a reason" in run("skip", failed, "--task", "look").err
-    answer = run("skip", failed, "--task", "look", "--reason", "no session", "--json").json
+    [answer] = run("skip", failed, "--task", "look", "--reason", "no session", "--json").json
     assert (answer["state"], answer["result"]["skipped"]) == ("DONE", ["look"])
     assert ": no session" in run("show", failed).out
 

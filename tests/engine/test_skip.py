@@ -23,7 +23,10 @@ def test_a_failed_task_counts_as_done_and_the_flow_continues(lab):
     number = started(lab)
     lab.run({"b": FAILED})
     assert (lab.state(number), lab.states(number)["c"]) == ("FAILED", "UPSTREAM_FAILED")
-    assert skip(lab, number, "b") == ("DONE", {"instance_id": number, "skipped": ["b"], "waits_for_its_turn": False})
+    assert skip(lab, number, "b") == (
+        "DONE",
+        {"instance_id": number, "skipped": ["b"], "tasks": 1, "waits_for_its_turn": False},
+    )
     assert lab.states(number) == {"a": "SUCCESS", "b": "SKIPPED", "c": "READY"}
     lab.check()
     lab.run()

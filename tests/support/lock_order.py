@@ -93,7 +93,7 @@ NEVER_WAIT = {
     "hold_tasks": "its rows were claimed in the same transaction",
     "restart_tasks": "lock_tasks has locked all rows of the instance",
     "recount_tasks": "lock_tasks has locked all rows of the instance",
-    "skip_task": "lock_tasks has locked all rows of the instance",
+    "skip_tasks": "lock_tasks has locked all rows of the instance",
     "set_overrides": "lock_instance has locked it",
     "insert_tasks": "its rows are new",
     "insert_compensating_tasks": "its rows are new",

@@ -121,8 +121,14 @@ class _Bulk:
             raise Refused(f"{self.action} does not take a filter; there are {', '.join(able)}")
         if command.task is not None and not verb.takes_task:
             raise Refused(f"{self.action} is for whole instances; leave out the task")
+        if not command.is_dry_run:
+            verb.check(command._replace(action=self.action))
         self.verb: Verb = verb
         self.is_of_failures = verb.is_of_failures or self.selection.is_of_failures
+        if verb.needs_task and not (command.names_task or self.is_of_failures):
+            raise Refused(
+                f"{self.action} is for single tasks: name one, or have the filter choose failures by task or error_class"
+            )
         if self.is_of_failures:
             self.refusal = (
                 f"no failure that nobody has handled matches {self.selection}; `qflowd failures` lists those there are"

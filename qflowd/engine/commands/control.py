@@ -91,7 +91,8 @@ class Verb(NamedTuple):
 
     `states`: those of an instance in which it is possible, as far as the state alone tells. `batch`: of how many instances
     one transaction takes care if it is asked for many; 0: it cannot be asked for many. `is_of_failures`: it is asked for
-    failures that nobody has handled, not for instances. `takes_task`: it may be asked of one task of each.
+    failures that nobody has handled, not for instances. `takes_task`: it may be asked of one task of each; `needs_task`: it
+    must be, and tasks that failed may be named by a filter. `reason_is`: what becomes of the reason that it cannot do without.
     """
 
     carry_out: CarryOut
@@ -101,6 +102,13 @@ class Verb(NamedTuple):
     batch: int = 0
     is_of_failures: bool = False
     takes_task: bool = False
+    needs_task: bool = False
+    reason_is: str = ""
+
+    def check(self, command: Command) -> None:
+        """Raises: Refused if the command lacks a reason."""
+        if self.reason_is and not command.reason:
+            raise Refused(f"{command.action} needs a reason{self.reason_is}")
 
     def refusal(self, facts: Mapping[str, Any]) -> str:
         """Why it is not possible, and what is in the state that `facts` tells of."""

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from qflowd.define.selection import Selection
 from qflowd.engine.commands.control import Caches, CarriedOut, Command, NotPossible, one_instance, state_name, verb
-from qflowd.engine.request import LONGEST_ERROR, Refused
+from qflowd.engine.request import LONGEST_ERROR
 from qflowd.model import jsontext
 from qflowd.model.ids import key_range
 from qflowd.model.names import item_name
@@ -21,6 +21,7 @@ NAMED: Final = 20  # failures named in an answer
     batch=100,
     is_of_failures=True,
     takes_task=True,
+    reason_is=", such as what was done about it; it is kept with the failure",
     not_possible="instance {id} is {state}, and {what} has no failure that nobody has handled",
 )
 def handle(tx: Tx, command: Command, target: Any, _: Caches) -> CarriedOut:
@@ -28,15 +29,13 @@ def handle(tx: Tx, command: Command, target: Any, _: Caches) -> CarriedOut:
 
     A later failure of the same task is a new one.
 
-    Raises: Refused without a reason; NotPossible if there is none.
+    Raises: NotPossible if there is none.
     """
-    if not command.reason:
-        raise Refused("handle needs a reason, such as what was done about it; it is kept with the failure")
     failures = [row for row in failures_of(tx, target.id, Selection()) if _is_meant(command, row)]
     if not failures:
         what = "it" if command.task is None and command.task_id is None else f"task {command.task or command.task_id}"
         raise NotPossible(id=target.id, state=state_name(target.state), what=what)
-    note = jsontext.clean_text(command.reason)[:LONGEST_ERROR]
+    note = jsontext.clean_text(command.reason or "")[:LONGEST_ERROR]
     rows = [(row.id, row.fence) for row in failures]
     tx.run("handle_failures", rows=rows, handled_by=command.requested_by, note=note, now=tx.now)
     names = [item_name(row) for row in failures[:NAMED]]

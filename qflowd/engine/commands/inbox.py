@@ -103,6 +103,7 @@ class Commands:
             what = "action {!r} is not supported yet" if is_later else "there is no action {!r}"
             raise Refused(f"{what.format(command.action)}; there are {', '.join(sorted(VERBS | bulk.WORKFLOW_VERBS))}")
         try:
+            verb.check(command)
             done = verb.carry_out(tx, command, verb.needs(tx, command), self._caches)
         except NotPossible as problem:
             raise Refused(verb.refusal(problem.facts)) from None

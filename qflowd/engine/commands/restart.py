@@ -243,6 +243,15 @@ def named(command: Command, locked: Locked) -> int | None:
     return ordinal
 
 
+def named_all(command: Command, locked: Locked) -> set[int]:
+    """The ordinals that a command names: one task, or the failures that its filter has chosen; none if it names nothing.
+
+    Raises: Refused if there is no such task.
+    """
+    ordinal = named(command, locked)
+    return {number % ORDINALS for number in command.task_ids} if ordinal is None else {ordinal}
+
+
 def _item(name: str, locked: Locked) -> int | None:
     """The ordinal of an item of a map by its label or its index, as in `bars[AAPL]` or `bars[17]`; None for other names.
 

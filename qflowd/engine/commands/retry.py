@@ -14,7 +14,7 @@ from qflowd.engine.commands.control import (
     read_args,
     verb,
 )
-from qflowd.engine.commands.restart import NAMED, Locked, lock, named, restart
+from qflowd.engine.commands.restart import NAMED, Locked, lock, named, named_all, restart
 from qflowd.engine.commands.task_overrides import TaskOverrides
 from qflowd.engine.finishing.counters import Recounted
 from qflowd.engine.request import Refused
@@ -56,10 +56,13 @@ def retry(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
     "rerun",
     needs=one_instance,
     states=(InstanceState.SUCCESS, InstanceState.FAILED, InstanceState.TERMINATED),
+    batch=1,
+    takes_task=True,
+    needs_task=True,
     not_possible="task {task} of instance {id} is {task_state}; only a task that has ended is run again: {instead}",
 )
 def rerun(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
-    """Restart one task and all that waits for it, whatever they came to; `set` in args changes params of the one.
+    """Restart a task and all that waits for it, whatever they came to; `set` in args changes params of the one.
 
     What a person has skipped of them runs after all.
 
@@ -67,21 +70,24 @@ def rerun(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
     """
     given = read_args(command, set=mapping)["set"] if command.args else {}
     locked = lock(tx, command, target, caches.instances)
-    ordinal = named(command, locked)
-    if ordinal is None:
+    targets = named_all(command, locked)
+    if not targets:
         raise Refused("rerun needs a task; `retry` runs all tasks again that failed")
-    if not (state := locked.states[ordinal]).is_final and ordinal not in locked.waiting:
-        instead = "wait for its end, or terminate the instance first" if state.is_held else "it is still to run anyway"
-        raise NotPossible(task=locked.names([ordinal]), id=locked.id, task_state=state.name, instead=instead)
-    behind = locked.rows.behind([ordinal])
+    for ordinal in sorted(targets - locked.waiting):
+        if not (state := locked.states[ordinal]).is_final:
+            instead = (
+                "wait for its end, or terminate the instance first" if state.is_held else "it is still to run anyway"
+            )
+            raise NotPossible(task=locked.names([ordinal]), id=locked.id, task_state=state.name, instead=instead)
+    behind = locked.rows.behind(targets)
     overrides = TaskOverrides(tx, caches, locked.instance)
-    overrides.unskip(map(locked.task, behind | {ordinal}))
-    if given:
-        overrides.set_params(locked.task(ordinal), given)
+    overrides.unskip(map(locked.task, behind | targets))
+    for task in {locked.rows.nodes[ordinal]: locked.task(ordinal) for ordinal in targets}.values() if given else ():
+        overrides.set_params(task, given)
     overrides.save()
-    recounted = restart(tx, locked, {ordinal}, behind, has_other_params=bool(given), has_new_items=True)
-    _check_named(command, locked, {ordinal}, recounted)
-    return _restarted("rerun", locked, {ordinal}, behind)
+    recounted = restart(tx, locked, targets, behind, has_other_params=bool(given), has_new_items=True)
+    _check_named(command, locked, targets, recounted)
+    return _restarted("rerun", locked, targets, behind)
 
 
 def _restarted(what: str, locked: Locked, targets: AbstractSet[int], behind: AbstractSet[int]) -> CarriedOut:

@@ -7,6 +7,7 @@ A task that waits for others is skipped when its turn comes, so that the order o
 instance says so to the daemon that claims it. All others are skipped at once, whether a daemon could run them or not.
 """
 
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 from qflowd.engine.commands import restart
@@ -26,19 +27,46 @@ NOT_SKIPPABLE: Final = (TaskState.RESERVED, TaskState.RUNNING, TaskState.SUCCESS
 @verb(
     "skip",
     needs=one_instance,
+    batch=1,
+    takes_task=True,
+    needs_task=True,
+    reason_is="; it is kept with the task",
     not_possible="task {task} of instance {id} is {task_state}; only a task that waits or did not succeed is skipped{instead}",
 )
 def skip(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
     """Let a task that waits or did not succeed count as done; what waits for it continues.
 
-    Raises: Refused without a task or a reason; NotPossible if it is being run, or has ended well.
+    Raises: Refused without a task; NotPossible if it is being run, or has ended well.
     """
-    if not command.reason:
-        raise Refused("skip needs a reason; it is kept with the task")
     locked = restart.lock(tx, command, target, caches.instances)
-    ordinal = restart.named(command, locked)
-    if ordinal is None:
+    ordinals = restart.named_all(command, locked)
+    if not ordinals:
         raise Refused("skip needs a task")
+    for ordinal in sorted(ordinals):
+        _refuse(locked, ordinal)
+    why = f"skipped by {command.requested_by or 'somebody'}: {command.reason}"
+    why = jsontext.clean_text(why)[:LONGEST_ERROR]
+    own = {ordinal for ordinal in ordinals if ordinal == locked.row[ordinal].node}
+    overrides = TaskOverrides(tx, caches, locked.instance)
+    for ordinal in own:  # an override is of a node, not of its parts
+        overrides.skip(locked.task(ordinal), why)
+    overrides.save()
+    is_deferred = any(waits_for_tasks(locked, ordinal) for ordinal in own)
+    if is_deferred:
+        restart.restart(tx, locked, NOBODY, ordinals)
+    else:
+        _end(tx, locked, ordinals, why)
+        again = _not_run_yet(locked, ordinals)
+        kept = {child for row in ordinals | again for child in locked.rows.children(row)} - again
+        ended = dict.fromkeys(ordinals, TaskState.SKIPPED)
+        restart.restart(tx, locked, NOBODY, again, kept=kept - ordinals, ended=ended)
+    names = [locked.names([ordinal]) for ordinal in sorted(ordinals)[: restart.NAMED]]
+    result = {"instance_id": locked.id, "skipped": names, "tasks": len(ordinals), "waits_for_its_turn": is_deferred}
+    return CarriedOut(result, ("ready", "timer", "turn"))
+
+
+def _refuse(locked: restart.Locked, ordinal: int) -> None:
+    """Raises: NotPossible if a row is being run or has ended well; Refused if it waits for its items."""
     if (state := locked.states[ordinal]) in NOT_SKIPPABLE:
         instead = ": wait for its end, or terminate the instance first" if state.is_held else ""
         raise NotPossible(task=locked.names([ordinal]), id=locked.id, task_state=state.name, instead=instead)
@@ -47,23 +75,6 @@ def skip(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
             f"task {locked.names([ordinal])} of instance {locked.id} waits for {len(open_items):,} items that have not "
             "ended; skip those, or terminate the instance"
         )
-    why = f"skipped by {command.requested_by or 'somebody'}: {command.reason}"
-    why = jsontext.clean_text(why)[:LONGEST_ERROR]
-    if ordinal == locked.row[ordinal].node:  # an override is of a node, not of its parts
-        overrides = TaskOverrides(tx, caches, locked.instance)
-        overrides.skip(locked.task(ordinal), why)
-        overrides.save()
-    is_deferred = ordinal == locked.row[ordinal].node and waits_for_tasks(locked, ordinal)
-    if is_deferred:
-        restart.restart(tx, locked, NOBODY, {ordinal})
-    else:
-        _end(tx, locked, ordinal, why)
-        again = _not_run_yet(locked, ordinal)
-        kept = {child for row in {ordinal} | again for child in locked.rows.children(row)} - again
-        ended = {ordinal: TaskState.SKIPPED}
-        restart.restart(tx, locked, NOBODY, again, kept=kept, ended=ended)
-    result = {"instance_id": locked.id, "skipped": [locked.names([ordinal])], "waits_for_its_turn": is_deferred}
-    return CarriedOut(result, ("ready", "timer", "turn"))
 
 
 def waits_for_tasks(locked: restart.Locked, ordinal: int) -> bool:
@@ -71,22 +82,26 @@ def waits_for_tasks(locked: restart.Locked, ordinal: int) -> bool:
     return locked.states[ordinal] is TaskState.PENDING and locked.row[ordinal].need > 0
 
 
-def _end(tx: Tx, locked: restart.Locked, ordinal: int, why: str) -> None:
-    row = locked.row[ordinal]
+def _end(tx: Tx, locked: restart.Locked, ordinals: AbstractSet[int], why: str) -> None:
     skipped, manual = int(TaskState.SKIPPED), int(Reason.MANUAL)
-    tx.run("copy_attempts", rows=[(row.id,)])
-    attempt = AttemptRow(row.id, row.fence, row.attempt, skipped, manual, None, tx.now, error=why)
-    tx.run("insert_attempts", rows=[attempt], daemon_id=None)
-    tx.run("skip_task", id=row.id, now=tx.now)
-    tx.run("delete_large_values", rows=[(row.id,)])
-    tx.run("delete_progress", rows=[(row.id,)])
-    tx.run("delete_timers", rows=[restart.timer_of(locked, ordinal)])
+    in_order = sorted(ordinals)
+    for start in range(0, len(in_order), restart.PART):
+        part = in_order[start : start + restart.PART]
+        rows = [locked.row[ordinal] for ordinal in part]
+        ids = [(row.id,) for row in rows]
+        tx.run("copy_attempts", rows=ids)
+        ends = [AttemptRow(row.id, row.fence, row.attempt, skipped, manual, None, tx.now, error=why) for row in rows]
+        tx.run("insert_attempts", rows=ends, daemon_id=None)
+        tx.run("skip_tasks", rows=ids, now=tx.now)
+        tx.run("delete_large_values", rows=ids)
+        tx.run("delete_progress", rows=ids)
+        tx.run("delete_timers", rows=[restart.timer_of(locked, ordinal) for ordinal in part])
 
 
-def _not_run_yet(locked: restart.Locked, ordinal: int) -> set[int]:
-    """The rows behind one that may come to another end than before: they wait for tasks, or ended for want of them."""
+def _not_run_yet(locked: restart.Locked, ordinals: AbstractSet[int]) -> set[int]:
+    """The rows behind some that may come to another end than before: they wait for tasks, or ended for want of them."""
     rows: set[int] = set()
-    open_rows = [ordinal]
+    open_rows = list(ordinals)
     while open_rows:
         for child in locked.rows.children(open_rows.pop()):
             is_unrun = locked.states[child] in UNRUN and locked.row[child].reason == Reason.NONE

@@ -19,6 +19,7 @@ PART = 10_000  # rows written by one statement
     "compensate",
     needs=one_instance,
     states=(InstanceState.SUCCESS, InstanceState.FAILED, InstanceState.TERMINATED),
+    batch=1,
     not_possible="instance {id} is {state}; only one that has ended can be compensated, so terminate it first",
 )
 def compensate(tx: Tx, _: Command, target: Any, caches: Caches) -> CarriedOut:
