@@ -30,6 +30,7 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "submit": "Submit a workflow or a single job; print the id.",
         "ps": "List instances, open ones first.",
         "show": "Show one instance: tasks, what they wait for or returned, errors.",
+        "why": "Say why an instance or a task does not continue.",
         "logs": "Show what tasks wrote; -f follows.",
         "terminate": "Stop instances: kill what runs, cancel what has not started.",
         "stop": "Stop all open instances of workflows.",

@@ -7,6 +7,7 @@ from qflowd.client.opening import connect
 from qflowd.client.records import Answer, AttemptInfo, FailureInfo, InstanceInfo, LogLine, TaskInfo
 from qflowd.client.stored_definition import StoredDefinition
 from qflowd.client.stored_workflow import StoredWorkflow
+from qflowd.client.why import Why
 
 __all__ = [
     "Answer",
@@ -20,5 +21,6 @@ __all__ = [
     "StoredDefinition",
     "StoredWorkflow",
     "TaskInfo",
+    "Why",
     "connect",
 ]

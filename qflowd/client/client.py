@@ -12,6 +12,7 @@ from qflowd.client.polling import poll
 from qflowd.client.records import Answer, FailureInfo, InstanceInfo, from_json, plain_row
 from qflowd.client.stored_definition import StoredDefinition
 from qflowd.client.stored_workflow import StoredWorkflow
+from qflowd.client.why import Why, why
 from qflowd.define import rows
 from qflowd.define.documents import Format
 from qflowd.model import jsontext
@@ -180,6 +181,17 @@ class Client:
             whose = "" if self.tenant == DEFAULT_TENANT else f" of tenant {self.tenant}"
             raise NotFound(f"there is no instance {instance_id}{whose}; `qflowd ps` lists what there is")
         return Instance(self, instance_id)
+
+    def why(self, id: int, task: str | None = None) -> Why:
+        """What keeps an instance, or one of its tasks, from continuing; `str()` of it is one sentence.
+
+        Args:
+            id: of an instance, or of a task (column `id` of the view `tasks`).
+            task: only with an instance: its task; an item of a map is `bars[AAPL]` (its label) or `bars[17]` (its index).
+
+        Raises: NotFound if there is no such instance or task.
+        """
+        return why(self, id, task)
 
     def workflow(self, workflow: str) -> StoredWorkflow:
         """The controller of a workflow: its versions, and which of them runs."""

@@ -26,6 +26,15 @@ SELECT v.* FROM (SELECT i.id FROM qflow.workflow_instance i
 SELECT * FROM qflow.tasks
 WHERE instance_id = :instance_id AND tenant = :tenant AND kind <> 'compensation' ORDER BY id
 
+-- name: show_task
+SELECT id, instance_id, kind, task, map_index, label, state, wait_reason, error FROM qflow.tasks
+WHERE id = :id AND instance_id = :instance_id AND tenant = :tenant
+
+-- name: show_rows_of_task
+-- An item of a map is found by its label among thousands.
+SELECT id, instance_id, kind, task, map_index, label, state, wait_reason, error FROM qflow.tasks
+WHERE instance_id = :instance_id AND task = :task AND tenant = :tenant AND kind <> 'compensation' ORDER BY id
+
 -- name: show_compensations
 SELECT t.* FROM qflow.compensations c JOIN qflow.tasks t ON t.id = c.id AND t.instance_id = c.instance_id
 WHERE c.instance_id = :instance_id AND c.tenant = :tenant ORDER BY c.id

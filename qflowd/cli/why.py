@@ -1,0 +1,22 @@
+"""`qflowd why ID`: what an instance or a task waits for."""
+
+import click
+
+from qflowd.cli.printing import print_json
+from qflowd.cli.session import json_option, open_client
+
+
+@click.command()
+@click.argument("id", type=int)
+@click.option(
+    "--task", metavar="KEY", help="Of this task of instance ID; an item of a map is KEY[LABEL] or KEY[INDEX]."
+)
+@json_option
+def why(*, id: int, task: str | None, as_json: bool) -> None:
+    """Say why the instance or task ID does not continue: for what, whom, or until when it waits."""
+    with open_client() as client:
+        answer = client.why(id, task)
+    if as_json:
+        print_json(answer)
+    else:
+        click.echo(str(answer))

@@ -1,0 +1,86 @@
+"""Why an instance or a task does not continue: what it waits for, in one sentence."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from qflowd.client.instance import ENDED
+from qflowd.model.errors import NotFound
+from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS, instance_of
+from qflowd.model.names import item_name
+from qflowd.model.states import TaskState
+
+if TYPE_CHECKING:
+    from qflowd.client.client import Client
+
+WITHOUT_TASKS: Final = frozenset({"NEW", "REJECTED", "READY"})  # states of an instance that has no rows of tasks yet
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Why an instance, or one of its tasks, does not continue. As a string: one sentence about it."""
+
+    id: int
+    instance_id: int
+    kind: str  # instance, or as in the view `tasks`: task, head, child, compensation
+    task: str | None  # None: the instance as a whole; of an item with its label or index, such as `bars[AAPL]`
+    state: str
+    reason: str | None  # `wait_reason` of the views; None while it runs, and once it has ended
+    error: str | None
+
+    def __str__(self) -> str:
+        what = f"instance {self.id}"
+        if self.task is not None:
+            undoing = "the compensation of " if self.kind == "compensation" else ""
+            what = f"{undoing}task {self.task} of instance {self.instance_id}"
+        if self.reason:
+            return f"{what} is {self.state}: {self.reason}"
+        if self.has_ended:
+            return ": ".join(filter(None, (f"{what} has ended", self.state, (self.error or "").partition("\n")[0])))
+        return f"{what} is {self.state}; nothing keeps it waiting"
+
+    @property
+    def has_ended(self) -> bool:
+        """It neither waits nor runs."""
+        if self.task is None:
+            return self.state in ENDED or self.state == "REJECTED"
+        return TaskState[self.state].is_final
+
+
+def why(client: "Client", number: int, task: str | None) -> Why:
+    """As `Client.why`."""
+    if task is not None:
+        return _of_named_task(client, number, task)
+    answers = []
+    with suppress(NotFound):
+        answers.append(_of_instance(client, number))
+    if ORDINALS <= number < (LARGEST_INSTANCE + 1) * ORDINALS:
+        answers += map(_of_row, client.read_all("show_task", id=number, instance_id=instance_of(number)))
+    if not answers:
+        raise NotFound(f"there is no instance or task {number}; `qflowd ps` lists instances, `qflowd show` their tasks")
+    # After a million instances a number may be that of one, and of a task of a much older one.
+    return next((answer for answer in answers if not answer.has_ended), answers[0])
+
+
+def _of_instance(client: "Client", number: int) -> Why:
+    """Raises: NotFound."""
+    instance = client.instance(number)
+    state, error = instance.state_and_error()
+    reason = None if state == "REJECTED" else instance.wait_reason()
+    return Why(instance.id, instance.id, "instance", None, state, reason, error)
+
+
+def _of_named_task(client: "Client", number: int, task: str) -> Why:
+    """Of an item of a map too: `bars[AAPL]`, `bars[17]`. Of the instance while it has no tasks yet. Raises: NotFound."""
+    of_instance = _of_instance(client, number)
+    if of_instance.state in WITHOUT_TASKS:
+        return of_instance
+    key, _, item = task.partition("[")
+    for row in client.read_all("show_rows_of_task", instance_id=of_instance.id, task=key):
+        if task == item_name(row) or (row.map_index is not None and item == f"{row.map_index}]"):
+            return _of_row(row)
+    raise NotFound(f"instance {of_instance.id} has no task {task!r}; `qflowd show {of_instance.id}` lists its tasks")
+
+
+def _of_row(row: Any) -> Why:
+    return Why(row.id, row.instance_id, row.kind, item_name(row), row.state, row.wait_reason, row.error)
