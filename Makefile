@@ -1,7 +1,7 @@
 # Every target sets itself up: a Debian machine with Python 3.11 or newer is enough.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-map test test-long check format bench clean
+.PHONY: help demo demo-map demo-saga test test-long check format bench clean
 MAKEFLAGS += --no-print-directory
 
 PY := .venv/bin/python
@@ -16,6 +16,9 @@ demo: $(READY) $(DEMO_READY) ## run a real market-data workflow, start to end
 
 demo-map: $(READY) $(DEMO_READY) ## run a map over every symbol, and retry one of them alone
 	@$(PY) examples/us_daily/every_symbol.py
+
+demo-saga: $(READY) $(DEMO_READY) ## restate three symbols, the last of which fails: the table is as before
+	@$(PY) examples/us_daily/all_or_nothing.py
 
 test: check ## check, then all tests on SQLite, PostgreSQL and MariaDB
 	@$(PY) -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)

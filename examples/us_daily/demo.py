@@ -20,6 +20,7 @@ from typing import Any
 EXAMPLE = Path(__file__).resolve().parent
 QFLOWD = Path(sys.executable).with_name("qflowd")
 PATIENCE_S = 60  # for any one step
+OWN_BARS = Path("stocks.csv.gz")  # in the current folder: bars of your own, as the vendor takes them
 CRISIS = ("-p", "start=2007-10-09", "-p", "end=2009-03-09")
 
 IS_TERMINAL = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
@@ -84,6 +85,8 @@ def new_project() -> Path:
         target = folder / source.relative_to(EXAMPLE)
         target.parent.mkdir(exist_ok=True)
         target.write_bytes(source.read_bytes())
+    if OWN_BARS.exists():
+        shutil.copy(OWN_BARS, folder)
     return folder
 
 
@@ -153,6 +156,15 @@ def qflowd(folder: Path, *arguments: str) -> None:
     done = subprocess.run([QFLOWD, *arguments], cwd=folder, env=environment(), timeout=PATIENCE_S, check=False)
     if done.returncode != 0:
         raise DemoFailed(f"qflowd {arguments[0]} ended with code {done.returncode}")
+
+
+def run_until_idle(folder: Path) -> None:
+    """Run a daemon until nothing is left to do. It exits with 1 if an instance failed."""
+    command = [QFLOWD, "run", "--until-idle"]
+    with (folder / "daemon.log").open("ab") as log:
+        subprocess.run(
+            command, cwd=folder, env=environment(), stdout=log, stderr=log, timeout=PATIENCE_S, check=False
+        )
 
 
 def environment() -> dict[str, str]:

@@ -3,14 +3,12 @@
 import json
 import os
 import sqlite3
-import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
 
 import demo
 
-OWN_FILE = Path("stocks.csv.gz")
 ITEMS = """SELECT task, label, state, attempt, started_at, output, error FROM tasks
            WHERE map_index IS NOT NULL ORDER BY id"""
 
@@ -18,29 +16,20 @@ ITEMS = """SELECT task, label, state, attempt, started_at, output, error FROM ta
 def main() -> int:
     os.umask(0o077)  # qflowd refuses plugins that others could write to
     folder = demo.new_project()
-    if OWN_FILE.exists():  # bars of your own, as the vendor takes them
-        (folder / OWN_FILE).write_bytes(OWN_FILE.read_bytes())
     demo.title("Every symbol of the vendor, one of which has an outage")
     (folder / "outage.txt").write_text("GOOG", "utf-8")
     demo.qflowd(folder, "migrate")
     demo.qflowd(folder, "submit", "every_symbol")
-    run(folder)
+    demo.run_until_idle(folder)
     before = items(folder)
     demo.title("The vendor delivers again: GOOG alone is retried, and what waits for it")
     (folder / "outage.txt").unlink()
     demo.qflowd(folder, "retry", "1", "--task", "bars[GOOG]", "--no-wait")
-    run(folder)
+    demo.run_until_idle(folder)
     after = items(folder)
     again = sorted(f"{task}[{label}]" for (task, label), row in after.items() if before[task, label] != row)
     print(f"\n   ran again: {', '.join(again)}")
     return int(again != ["bars[GOOG]", "ranges[GOOG]"])
-
-
-def run(folder: Path) -> None:
-    """Run a daemon until nothing is left to do. It exits with 1 if an instance failed."""
-    command = [demo.QFLOWD, "run", "--until-idle"]
-    with (folder / "daemon.log").open("ab") as log:
-        subprocess.run(command, cwd=folder, env=demo.environment(), stdout=log, stderr=log, timeout=60, check=False)
 
 
 def items(folder: Path) -> dict[tuple[str, str], tuple[object, ...]]:

@@ -97,7 +97,9 @@ def load_all(plugins: Any, **lost: str) -> None:
 def test_the_workflow_files_are_valid_and_name_all_jobs_of_the_example(plugins: Any) -> None:
     workflows = [parse_file(file) for file in sorted((EXAMPLE / "workflows").glob("*.yaml"))]
     jobs = {spec.name: spec for spec in decorators.registered() if spec.module in MODULES}
-    assert {task.job for workflow in workflows for task in workflow.tasks} - {"log"} == set(jobs)
+    compensations = {spec.compensation for spec in jobs.values()} - {""}
+    named = {task.job for workflow in workflows for task in workflow.tasks} - {"log"}
+    assert named | compensations == set(jobs)
     tasks = [(one, task) for one in workflows for task in one.tasks if task.job in jobs]
     for workflow, task in tasks:
         given = set(workflow.params or {}) if task.params is None else set(task.params)
@@ -146,6 +148,25 @@ def test_a_lost_session_is_found_and_held_back_and_loading_again_heals_it(projec
         assert project.checks.quarantine(found["faults"]) == {"held_back": 1}
     load(project, symbol="IBM")
     assert project.checks.check_bars(START, END)["missing"] == 0
+
+
+def test_what_a_restatement_replaced_is_put_back_however_often_each_job_runs(project: Any) -> None:
+    def ran(job: Any, **params: Any) -> Any:
+        facts = Facts(task_id=1, instance_id=1, fence=1, attempt=1, workflow="restate", task="aapl", job="restate_bars")
+        with running(Context(facts, Heard())):
+            return job(**params)
+
+    load(project, symbol="AAPL", end="2012-01-20")
+    before = stored(project, "SELECT * FROM bar")
+    restate = {"symbol": "AAPL", "start": START, "end": END}
+    assert ran(project.restated.restore_bars, symbol="AAPL") == {"rows": 0}
+    with pytest.raises(OSError, match="simulated"):
+        ran(project.restated.restate_bars, **restate, full_disk="AAPL")
+    assert ran(project.restated.restate_bars, **restate)["rows"] > len(before)
+    assert ran(project.restated.restore_bars, symbol="AAPL") == {"rows": len(before)}
+    assert ran(project.restated.restore_bars, symbol="AAPL") == {"rows": 0}
+    assert stored(project, "SELECT * FROM bar") == before
+    assert stored(project, "SELECT * FROM former") == []
 
 
 @pytest.mark.parametrize("fault", ["high = low - 1", "close = high + 1", "volume = 0", "low = 0"])

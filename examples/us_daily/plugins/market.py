@@ -20,6 +20,11 @@ CREATE TABLE IF NOT EXISTS adjusted (
 CREATE TABLE IF NOT EXISTS quarantine (
     symbol TEXT, session TEXT, fault TEXT, PRIMARY KEY (symbol, session, fault)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS restatement (run INTEGER, symbol TEXT, PRIMARY KEY (run, symbol)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS former (
+    run INTEGER, symbol TEXT, session TEXT, open REAL, high REAL, low REAL, close REAL, volume INTEGER, adj_close REAL,
+    PRIMARY KEY (run, symbol, session)
+) WITHOUT ROWID;
 """
 
 
