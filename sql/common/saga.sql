@@ -13,10 +13,11 @@ deadline_at = NULL, updated_at = :now
 
 -- name: list_undone
 -- All rows of an instance but compensations. `has_started`: user code began, or may have: its worker or daemon was lost.
--- The head of a map runs none.
+-- One that put itself off leaves no attempt. The head of a map runs no code.
 SELECT t.id, t.node, t.map_index, t.label, t.state, t.lane, t.priority,
-    CASE WHEN t.kind = {kind.HEAD} THEN 0 WHEN t.started_at IS NOT NULL OR t.crashes > 0 OR t.solo > 0 OR EXISTS (SELECT 1 FROM qflow.attempt a
-        WHERE a.task_id = t.id AND a.started_at IS NOT NULL) THEN 1 ELSE 0 END AS has_started
+    CASE WHEN t.kind = {kind.HEAD} THEN 0 WHEN t.started_at IS NOT NULL OR t.crashes > 0 OR t.solo > 0
+        OR EXISTS (SELECT 1 FROM qflow.attempt a WHERE a.task_id = t.id AND a.started_at IS NOT NULL)
+        OR EXISTS (SELECT 1 FROM qflow.deferral f WHERE f.task_id = t.id) THEN 1 ELSE 0 END AS has_started
 FROM qflow.task_instance t WHERE t.id BETWEEN :first AND :last AND t.kind <> {kind.COMPENSATION} ORDER BY t.id
 
 -- name: insert_compensating_tasks

@@ -58,6 +58,10 @@ WHERE 1 = 1 {ignored: attempt.state}
 {update: qflow.task_instance t, id bigint, fence int, attempt smallint, reason smallint | t.id = d.id AND t.fence = d.fence}
 state = {task.PENDING}, owner = NULL, attempt = d.attempt, need = 0, started_at = NULL, reason = d.reason, fence = t.fence + 1
 
+-- name: insert_deferrals
+INSERT INTO qflow.deferral (task_id, deferred_at) SELECT r.task_id, :now FROM {rows: task_id bigint} r WHERE 1 = 1
+{ignored: deferral.task_id}
+
 -- name: count_down_closers
 -- MySQL has no RETURNING, so a second statement asks which have none left.
 {update: qflow.workflow_instance i, id bigint, closed int | i.id = d.id}

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from qflowd.engine.finishing.batch import Batch
-from qflowd.engine.finishing.outcome import Final, Released
+from qflowd.engine.finishing.outcome import Ending, Final, Rearmed, Released, outcome_of
 from qflowd.engine.sagas.saga import Compensate
-from qflowd.model.states import SagaState, TaskState
-from qflowd.model.workflow import Job
+from qflowd.model.states import Reason, SagaState, TaskState
+from qflowd.model.workflow import Job, Settings
 from tests.support.lab import CANCELLED, FAILED, SKIPPED, SUCCESS, Lab
 
 CHAIN = {"a": [], "b": ["a"], "c": ["b"]}
@@ -173,6 +174,38 @@ def test_a_row_that_was_lost_with_its_daemon_counts_as_started(saga_lab):
     assert lab.command("compensate", number) == ("DONE", {"instance_id": number, "compensations": 1})
     lab.compensate.tick()
     assert compensations(lab, number) == {"a": "READY"}
+
+
+@pytest.mark.parametrize(("has_begun", "answer"), [(True, "DONE"), (False, "REJECTED")])
+def test_a_task_that_only_put_itself_off_has_started(saga_lab, has_begun, answer):
+    """It leaves no attempt. What the daemon itself put off, before it began, has not."""
+    lab = saga_lab
+    lab.workflow("waits", {"reserve": [], "load": ["reserve"]}, saga=True)
+    number = lab.start("waits")
+    for _ in range(2):
+        [row] = lab.claim()
+        lab.finish(batch=Batch(rearmed=[put_off(lab, row, has_begun=has_begun)]))
+        lab.clock.advance(3600)
+        lab.promote.tick()
+    lab.command("terminate", number)
+    lab.sweep.tick()
+    assert lab.states(number) == {"reserve": "CANCELLED", "load": "CANCELLED"}
+    assert lab.command("compensate", number)[0] == answer
+    lab.compensate.tick()
+    assert compensations(lab, number) == ({"reserve": "READY"} if has_begun else {})
+    undo(lab)
+    lab.check(drained=True)
+
+
+def put_off(lab: Lab, row: Any, *, has_begun: bool) -> Rearmed:
+    """What becomes of a row that raised `Defer`, or that its daemon could not send."""
+    if not has_begun:
+        return Rearmed(row.id, row.fence, row.attempt, 0, lab.clock.now())
+    now = lab.clock.now()
+    ending = Ending(row, 1, Settings(), Reason.NONE, now, started_at=now, again_at=now + timedelta(hours=1))
+    rearmed = outcome_of(ending, lambda: 0.5).rearmed
+    assert rearmed is not None
+    return rearmed
 
 
 def test_any_daemon_adds_the_compensations_and_only_one_does(saga_lab):

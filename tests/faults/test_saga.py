@@ -135,3 +135,44 @@ def _undoing(house: House) -> list[Note]:
         if note.what.startswith("undo "):
             first.setdefault(note.task_id, note)
     return list(first.values())
+
+
+WAITS = """
+workflow: waits
+saga: true
+timeout: 3s
+tasks:
+  one: {job: load, params: {name: one}}
+  two: {job: reserve, after: one, params: {name: two}, compensate: unload}
+"""
+RESERVE = """
+from qflowd import Defer
+
+
+@job
+def reserve(name: str) -> None:
+    note("start")
+    (MARKET / name).touch()
+    note("end")
+    raise Defer(3600, reason="the exchange has not published yet")
+
+"""
+
+
+def test_a_task_that_put_itself_off_until_the_timeout_is_undone(houses: list[House]) -> None:
+    for house in houses:
+        house.more = LOAD + RESERVE
+        house.workflows = {"waits.yaml": WAITS}
+    side_by_side(_wait_too_long, houses)
+
+
+def _wait_too_long(house: House) -> None:
+    daemon = house.daemon()
+    daemon.start()
+    house.submit("waits")
+    house.drain()
+    assert daemon.stop() == 0
+    assert left(house) == []
+    assert dict(house.sql("SELECT task, state FROM qflow.compensations")) == {"one": "SUCCESS", "two": "SUCCESS"}
+    assert house.sql("SELECT state, saga_state, reason FROM qflow.instances") == [("FAILED", "COMPENSATED", "timeout")]
+    house.check()

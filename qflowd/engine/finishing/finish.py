@@ -192,6 +192,8 @@ def _rearm(tx: Tx, rearmed: Sequence[Rearmed]) -> None:
     tx.run("insert_timers", rows=[(row.id, RUN, row.fence + 1, row.due_at) for row in rearmed])
     if notes := [(row.id, row.note) for row in rearmed if row.note]:
         tx.run("note_timers", rows=notes)
+    if deferred := [(row.id,) for row in rearmed if row.is_deferral]:
+        tx.run("insert_deferrals", rows=deferred, now=tx.now)
 
 
 def _accept(tx: Tx, instances: Instances, batch: Batch) -> dict[int, int]:

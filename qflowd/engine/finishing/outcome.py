@@ -63,6 +63,7 @@ class Rearmed(NamedTuple):
     reason: int
     due_at: datetime
     note: str | None = None  # why the task put itself off
+    is_deferral: bool = False  # it had begun, and leaves no attempt
 
 
 class Released(NamedTuple):
@@ -111,9 +112,8 @@ class Outcome(NamedTuple):
 def outcome_of(ending: Ending, chance: Callable[[], float]) -> Outcome:
     """The rules of success, skip, deferral, retry, crash and poison."""
     if ending.again_at is not None and ending.reason is Reason.NONE:
-        return Outcome(
-            rearmed=Rearmed(ending.row.id, ending.row.fence, ending.row.attempt, 0, ending.again_at, ending.error)
-        )
+        row = ending.row
+        return Outcome(rearmed=Rearmed(row.id, row.fence, row.attempt, 0, ending.again_at, ending.error, True))
     if ending.reason is Reason.NONE:
         ran_s = (ending.ended_at - ending.started_at).total_seconds() if ending.started_at else 0.0
         final = _final(ending, TaskState.SUCCESS)
