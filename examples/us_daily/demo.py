@@ -162,9 +162,7 @@ def run_until_idle(folder: Path) -> None:
     """Run a daemon until nothing is left to do. It exits with 1 if an instance failed."""
     command = [QFLOWD, "run", "--until-idle"]
     with (folder / "daemon.log").open("ab") as log:
-        subprocess.run(
-            command, cwd=folder, env=environment(), stdout=log, stderr=log, timeout=PATIENCE_S, check=False
-        )
+        subprocess.run(command, cwd=folder, env=environment(), stdout=log, stderr=log, timeout=PATIENCE_S, check=False)
 
 
 def environment() -> dict[str, str]:

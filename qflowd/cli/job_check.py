@@ -19,7 +19,7 @@ def remarks(workflow: Workflow, jobs: Mapping[str, Job], pools: Collection[str] 
     """What can be stored and will not run: tasks that no run reaches, and pools that neither a daemon nor this host has."""
     for key, one, other in unreachable(workflow):
         yield ("tasks", key), f"can never run: {one} and {other} above it cannot both hold"
-    if workflow.saga and not any(compensation_of(task, jobs) for task in workflow.tasks):
+    if workflow.saga and not any(compensation_of(task, jobs) or task.workflow for task in workflow.tasks):
         yield ("saga",), "undoes nothing: no task has a compensation (`@job.compensation`, or `compensate: JOB`)"
     for task in workflow.tasks:
         if task.workflow:

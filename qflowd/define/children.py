@@ -7,7 +7,6 @@ from qflowd.define.settings import SETTINGS
 from qflowd.model.workflow import Task
 
 _OF_ITS_TASKS: Final = frozenset(SETTINGS) - {"priority"}
-_LATER: Final = ("run_on", "compensate")
 
 
 def check_child(fields: Fields, task: Task) -> None:
@@ -19,6 +18,3 @@ def check_child(fields: Fields, task: Task) -> None:
             fields.fault(f"cannot stand beside {name}: a task either runs a job or starts a workflow", "workflow")
     for name in sorted(_OF_ITS_TASKS & fields.data.keys()):
         fields.fault(f"is for a task with a job; give it to the tasks of {task.workflow}", name)
-    for name in _LATER:
-        if fields.data.get(name):
-            fields.fault("is not supported yet with `workflow`", name)

@@ -1,7 +1,7 @@
--- Tasks that start an instance of another workflow and wait for its end: their lanes have the pool ''.
+-- Tasks that start an instance of another workflow and wait for its end, and their compensations: their lanes have the pool ''.
 
 -- name: list_ready_starts
--- Tasks that may start theirs now; `depth` of the instance that they are of. A cross join: SQLite begins with the lanes.
+-- Rows that may start theirs, or have it undone, now; `depth` of the instance that they are of. A cross join: SQLite begins with the lanes.
 SELECT t.id, t.node, t.fence, t.priority, t.attempt, t.crashes, t.solo, t.kind, t.map_index, t.round, l.id AS lane, l.tenant, l.job,
     COALESCE((SELECT MAX(c.depth) FROM qflow.child c WHERE c.instance_id = i.id), 0) AS depth
 FROM qflow.lane l CROSS JOIN qflow.task_instance t JOIN qflow.workflow_instance i ON i.id = t.id >> 20
@@ -15,6 +15,15 @@ SELECT c.task_id, c.instance_id, i.state FROM {rows: id bigint} r
 JOIN qflow.child c ON c.task_id = r.id AND c.is_current = 1
 JOIN qflow.workflow_instance i ON i.id = c.instance_id AND i.started_at IS NOT NULL
     AND i.saga_state <> {saga.COMPENSATED}
+
+-- name: list_children_to_undo
+-- Of the tasks that these compensations undo: the instances that they have started, that began, and that are not undone.
+SELECT k.task_id, k.target, i.id AS instance_id, i.tenant, i.state, i.saga_state, c.depth FROM {rows: id bigint} r
+JOIN qflow.compensation k ON k.task_id = r.id
+JOIN qflow.child c ON c.task_id = k.target
+JOIN qflow.workflow_instance i ON i.id = c.instance_id AND i.started_at IS NOT NULL AND i.saga_state <> {saga.COMPENSATED}
+JOIN qflow.workflow_version v ON v.id = i.version_id AND v.saga = 1
+ORDER BY k.task_id, i.id
 
 -- name: save_children
 INSERT INTO qflow.child (task_id, instance_id, parent_id, fence, depth, is_open, is_current, command_id, created_at)
@@ -30,7 +39,8 @@ ORDER BY i.id {only: postgres FOR SHARE OF i}{only: mysql LOCK IN SHARE MODE}
 
 -- name: list_ended_children
 -- Instances that have ended, or were refused (`state` is null), and whose task may still wait; `now_fence`: of its row.
-SELECT c.instance_id, c.task_id, c.fence, c.created_at, i.state, i.reason, i.error, i.version_id, s.error AS refusal, m.error AS retry_refusal,
+SELECT c.instance_id, c.task_id, c.fence, c.created_at, i.state, i.reason, i.error, i.version_id, i.saga_state,
+    s.error AS refusal, c.command_id, m.error AS command_error,
     t.node, t.kind, t.round, t.attempt, t.fence AS now_fence, l.job AS workflow, p.intent AS parent_intent
 FROM qflow.child c
 JOIN qflow.task_instance t ON t.id = c.task_id
@@ -50,18 +60,22 @@ ORDER BY c.instance_id LIMIT {literal: batch}
 is_open = 0
 
 -- name: list_untold_children
--- Instances whose parent was terminated, paused or resumed, or whose task waits no more, and which were not told so.
+-- Instances whose parent was terminated, paused or resumed, or whose task waits no more, and which were not told so. Tasks
+-- with `run_on: terminate` continue after a first termination.
 SELECT c.instance_id, c.task_id, c.parent_id, c.fence, c.asked, i.tenant, CASE
-    WHEN p.intent IN ({intent.TERMINATE}, {intent.ABORT}) OR t.fence <> c.fence THEN {intent.TERMINATE}
-    WHEN p.state = {instance.PAUSED} THEN {intent.PAUSE} ELSE {intent.RESUME} END AS intent
+    WHEN p.intent = {intent.ABORT} OR t.fence <> c.fence
+        OR p.intent = {intent.TERMINATE} AND (n.runs_on_terminate = 0 OR t.kind = {kind.COMPENSATION}) THEN {intent.TERMINATE}
+    WHEN p.state = {instance.PAUSED} AND p.intent <> {intent.TERMINATE} THEN {intent.PAUSE} ELSE {intent.RESUME} END AS intent
 FROM qflow.child c
 JOIN qflow.task_instance t ON t.id = c.task_id
 JOIN qflow.workflow_instance p ON p.id = c.parent_id
+JOIN qflow.workflow_node n ON n.version_id = p.version_id AND n.node = t.node
 JOIN qflow.workflow_instance i ON i.id = c.instance_id
 WHERE c.is_open = 1 AND i.state < {instance.SUCCESS} AND c.asked <> {intent.TERMINATE} AND (
-    p.intent IN ({intent.TERMINATE}, {intent.ABORT}) OR t.fence <> c.fence
-    OR p.state = {instance.PAUSED} AND i.state = {instance.RUNNING} AND c.asked <> {intent.PAUSE}
-    OR p.state = {instance.RUNNING} AND c.asked = {intent.PAUSE})
+    p.intent = {intent.ABORT} OR t.fence <> c.fence
+    OR p.intent = {intent.TERMINATE} AND (n.runs_on_terminate = 0 OR t.kind = {kind.COMPENSATION})
+    OR p.state = {instance.PAUSED} AND p.intent <> {intent.TERMINATE} AND i.state = {instance.RUNNING} AND c.asked <> {intent.PAUSE}
+    OR (p.state = {instance.RUNNING} OR p.intent = {intent.TERMINATE}) AND c.asked = {intent.PAUSE})
 ORDER BY c.instance_id LIMIT {literal: batch}
 
 -- name: tell_child

@@ -190,11 +190,11 @@ DELETE FROM qflow.bulk_command WHERE id = :id
 UPDATE qflow.commands SET result = :result WHERE id = :id AND is_open = 1
 
 -- name: cancel_tasks
--- All but those that are held, or wait for an instance that they have started: these end when it has.
+-- All but those that are held, or wait for an instance: these end when it has.
 UPDATE qflow.task_instance SET state = {task.CANCELLED}, reason = {reason.TERMINATED}, fence = fence + 1, owner = NULL,
     finished_at = :now
 WHERE id BETWEEN :first AND :last AND state IN ({task.PENDING}, {task.READY}, {task.HELD})
-    AND (kind <> {kind.CHILD} OR NOT EXISTS (
+    AND (kind NOT IN ({kind.CHILD}, {kind.COMPENSATION}) OR NOT EXISTS (
         SELECT 1 FROM qflow.child c WHERE c.task_id = task_instance.id AND c.is_open = 1))
 
 -- name: delete_instance_timers

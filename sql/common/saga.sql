@@ -14,10 +14,16 @@ deadline_at = NULL, updated_at = :now
 -- name: list_undone
 -- All rows of an instance but compensations. `has_started`: user code began, or may have: its worker or daemon was lost.
 -- One that put itself off leaves no attempt. The head of a map runs no code.
+-- `has_saga`: it has started an instance that can be undone as a whole, and is not.
 SELECT t.id, t.node, t.map_index, t.label, t.state, t.lane, t.priority,
     CASE WHEN t.kind = {kind.HEAD} THEN 0 WHEN t.started_at IS NOT NULL OR t.crashes > 0 OR t.solo > 0
         OR EXISTS (SELECT 1 FROM qflow.attempt a WHERE a.task_id = t.id AND a.started_at IS NOT NULL)
-        OR EXISTS (SELECT 1 FROM qflow.deferral f WHERE f.task_id = t.id) THEN 1 ELSE 0 END AS has_started
+        OR EXISTS (SELECT 1 FROM qflow.deferral f WHERE f.task_id = t.id)
+        OR t.kind = {kind.CHILD} AND EXISTS (SELECT 1 FROM qflow.child c WHERE c.task_id = t.id) THEN 1 ELSE 0 END AS has_started,
+    CASE WHEN t.kind = {kind.CHILD} AND EXISTS (SELECT 1 FROM qflow.child c
+        JOIN qflow.workflow_instance i ON i.id = c.instance_id AND i.started_at IS NOT NULL AND i.saga_state <> {saga.COMPENSATED}
+        JOIN qflow.workflow_version v ON v.id = i.version_id AND v.saga = 1
+        WHERE c.task_id = t.id) THEN 1 ELSE 0 END AS has_saga
 FROM qflow.task_instance t WHERE t.id BETWEEN :first AND :last AND t.kind <> {kind.COMPENSATION} ORDER BY t.id
 
 -- name: insert_compensating_tasks

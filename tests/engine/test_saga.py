@@ -180,7 +180,7 @@ def test_a_row_that_was_lost_with_its_daemon_counts_as_started(saga_lab):
 def test_a_task_that_only_put_itself_off_has_started(saga_lab, has_begun, answer):
     """It leaves no attempt. What the daemon itself put off, before it began, has not."""
     lab = saga_lab
-    lab.workflow("waits", {"reserve": [], "load": ["reserve"]}, saga=True)
+    lab.workflow("waits", {"reserve": [], "load": ["reserve"]})
     number = lab.start("waits")
     for _ in range(2):
         [row] = lab.claim()

@@ -66,9 +66,12 @@ def test_settings_of_a_job_belong_to_the_tasks_of_the_workflow(key: str, value: 
     assert faults(tasks={"us": {key: value}}) == [fault]
 
 
-@pytest.mark.parametrize(("key", "value"), [("compensate", "drop"), ("run_on", "terminate")])
-def test_what_is_not_built_yet_is_refused(key: str, value: object) -> None:
-    assert f"tasks.us.{key}: is not supported yet with `workflow`" in faults(tasks={"us": {key: value}})
+def test_a_task_that_starts_a_workflow_has_a_compensation_and_runs_after_a_termination() -> None:
+    assert faults(tasks={"us": {"compensate": "drop", "compensate_on": "success"}}) == []
+    ends = {"after": ["load"], "trigger_rule": "always", "run_on": "terminate"}
+    assert faults(tasks={"load": {"job": "load"}, "us": ends}) == []
+    fault = "tasks.us.run_on: is for tasks with `trigger_rule: always` and without `map`"
+    assert faults(tasks={"us": {"run_on": "terminate"}}) == [fault]
 
 
 def test_outputs_use_tasks_and_params_that_there_are() -> None:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Final
 from qflowd.engine.caches import Plans
 from qflowd.engine.child_workflows.child_end import batch_of
 from qflowd.engine.child_workflows.child_start import lane_of, start_children
+from qflowd.engine.child_workflows.child_undo import undo_children
 from qflowd.engine.claiming.claim import Claimed
 from qflowd.engine.claiming.lanes import Lane
 from qflowd.engine.finishing.batch import Batch
@@ -20,7 +21,7 @@ from qflowd.engine.plans.render import Unrenderable
 from qflowd.engine.running.dispatch import refuse
 from qflowd.engine.running.harvest import Harvest
 from qflowd.engine.service import Topics
-from qflowd.model.states import Intent, TaskKind
+from qflowd.model.states import Intent, Reason, TaskKind, TaskState
 from qflowd.store.inbox import COMMAND
 from qflowd.store.tx import Store, Tx
 
@@ -65,8 +66,9 @@ class Children:
             if heads := [Claimed(*row[: len(Claimed._fields)]) for row in lane_rows if row.kind == TaskKind.HEAD]:
                 self._expand(lane, heads)
                 done += len(heads)
-            starts = [row for row in lane_rows if row.kind != TaskKind.HEAD]
-            if starts:
+            if undoing := [row for row in lane_rows if row.kind == TaskKind.COMPENSATION]:
+                done += self._undo(undoing, topics)
+            if starts := [row for row in lane_rows if row.kind == TaskKind.CHILD]:
                 started = start_children(self._store, self._instances, self._plans, lane, starts, topics)
                 done += started.started + len(started.failed)
                 refuse(self._harvest, lane, started.failed)
@@ -74,6 +76,15 @@ class Children:
         if batch := self._harvest.reap():
             self._finish(batch, [])
         return done
+
+    def _undo(self, rows: list[Any], topics: set[str]) -> int:
+        """Have instances undone that tasks have started. Returns how many rows were taken care of."""
+        undone = undo_children(self._store, rows)
+        if undone.waiting:
+            topics.add("command")
+        nothing_left = [Claimed(*row[: len(Claimed._fields)]) for row in undone.rows]
+        self._harvest.end_unrun(nothing_left, TaskState.SUCCESS, Reason.NONE)
+        return len(undone.rows) + undone.waiting
 
     def _expand(self, lane: Lane, heads: list[Claimed]) -> None:
         """Make rows for the items of maps; each of them starts an instance."""

@@ -25,7 +25,7 @@ PART = 10_000  # rows written by one statement
 def compensate(tx: Tx, _: Command, target: Any, caches: Caches) -> CarriedOut:
     """Have the tasks of an instance undone that has ended, however it ended.
 
-    Raises: NotPossible if it has not ended; Refused if it has been compensated, or there is nothing to undo.
+    Raises: NotPossible if it has not ended; Refused if it has been compensated, or there is nothing to undo and no saga.
     """
     number, line = target.id, line_of(tx, target)
     locked = tx.one("lock_instance", id=number)
@@ -38,7 +38,7 @@ def compensate(tx: Tx, _: Command, target: Any, caches: Caches) -> CarriedOut:
     plan = caches.plans.of_instance(tx, instance)
     check_place(locked, plan, line)
     steps = undo_of(tx, plan, number, compensating_jobs(tx, plan, caches.jobs)).steps
-    if not steps:
+    if not steps and plan.workflow.saga is None:  # a saga that failed before it did anything is COMPENSATED as well
         raise Refused(f"instance {number} has nothing to undo: no task of it that started has a compensation")
     tx.run("reopen_to_compensate", id=number, now=tx.now)
     return CarriedOut(
@@ -83,4 +83,4 @@ def retry_compensations(tx: Tx, instance_id: int, new_round: int) -> CarriedOut:
         if not again:
             close.end_instances(tx, tx.run("find_closing", rows=[(instance_id,)]))
     result = {"instance_id": instance_id, "compensations": sum(not rows[number].is_link for number in again)}
-    return CarriedOut(result, ("ready", "compensate"))
+    return CarriedOut(result, ("ready", "compensate", "child"))

@@ -16,7 +16,7 @@ from qflowd.engine.sagas.undo import Undo, UndoStep, undo
 from qflowd.engine.service import Topics
 from qflowd.model.ids import ORDINALS, key_range, task_id
 from qflowd.model.states import Intent, TaskState
-from qflowd.model.workflow import BUILT_IN, Task
+from qflowd.model.workflow import BUILT_IN
 from qflowd.store.tx import Store, Tx
 
 IDLE_S = 10.0
@@ -34,6 +34,7 @@ class Undone(NamedTuple):
     lane: int
     priority: int
     has_started: bool
+    has_saga: bool  # it has started an instance that can be undone as a whole
 
 
 class Compensate:
@@ -50,7 +51,7 @@ class Compensate:
         flagged = [row.id for row in intents if row.intent == Intent.COMPENSATE]
         for number in flagged:
             self._expand(number)
-            self._topics.publish("ready")
+            self._topics.publish("ready", "child", "turn")
         return 0 if flagged else IDLE_S
 
     def _expand(self, instance_id: int) -> None:
@@ -89,16 +90,20 @@ def compensating_jobs(tx: Tx, plan: Plan, jobs: RegisteredJobs) -> list[str]:
 
 
 def undo_of(tx: Tx, plan: Plan, instance_id: int, jobs: Sequence[str]) -> Undo:
-    """What there is to undo of an instance. `jobs`: of every node, the job that does it."""
+    """What there is to undo of an instance. `jobs`: of every node, the job that does it.
+
+    Where there is none, instances that the task has started are undone, if they are of a saga.
+    """
     rows = [
-        Undone(r.id % ORDINALS, r.node, r.map_index, r.label, r.state, r.lane, r.priority, bool(r.has_started))
-        for r in tx.run("list_undone", **key_range(instance_id))
+        Undone._make((row.id % ORDINALS, *row[1:-2], bool(row.has_started), bool(row.has_saga)))
+        for row in tx.run("list_undone", **key_range(instance_id))
     ]
     saga = plan.workflow.saga
     is_serial = saga is not None and saga.order == "serial"
 
     def is_undone(row: Undone) -> bool:
-        return bool(jobs[row.node]) and _is_undone(plan.tasks[row.node], row)
+        has_begun = row.has_started if jobs[row.node] else row.has_saga
+        return has_begun and (plan.tasks[row.node].compensate_on == "start" or row.state == TaskState.SUCCESS)
 
     return undo(plan, rows, is_undone, serial=is_serial)
 
@@ -107,10 +112,6 @@ def lane_of(tx: Tx, tenant: str, job: str, jobs: RegisteredJobs) -> LaneKey:
     """The lane of a compensating job."""
     registered = jobs.get(tx, job)
     return LaneKey(tenant, (registered and registered.settings.pool) or str(BUILT_IN.pool), job)
-
-
-def _is_undone(task: Task, row: Undone) -> bool:
-    return row.has_started and (task.compensate_on == "start" or row.state == TaskState.SUCCESS)
 
 
 def _insert(tx: Tx, first: int, added: Undo, lanes: Sequence[int]) -> None:
@@ -130,7 +131,10 @@ def _insert(tx: Tx, first: int, added: Undo, lanes: Sequence[int]) -> None:
 
 
 def _row(number: int, step: UndoStep, lane: int, now: datetime) -> tuple[Any, ...]:
-    """The row of `insert_compensating_tasks`. A link needs one arrival more than there can be: it ends without running."""
+    """The row of `insert_compensating_tasks`; `lane`: of its job, 0 if it runs none.
+
+    A link needs one arrival more than there can be: it ends without running.
+    """
     undone, waits, is_link = step
     state = TaskState.PENDING if waits else TaskState.READY
     about = (
@@ -139,7 +143,7 @@ def _row(number: int, step: UndoStep, lane: int, now: datetime) -> tuple[Any, ..
         undone.map_index,
         undone.label,
         int(state),
-        undone.lane if is_link else lane,
+        undone.lane if is_link or not lane else lane,
         undone.priority,
     )
     return (*about, waits, waits + is_link, None if waits else now)

@@ -54,7 +54,7 @@ FROM qflow.lane l
 -- Internal: what rows wait for that stand in no lane, if it is nothing else of their instance.
 {replace_view} qflow.task_wait AS
 SELECT t.id AS task_id,
-    CASE WHEN t.state = {task.PENDING} AND t.kind = {kind.CHILD}
+    CASE WHEN t.state = {task.PENDING} AND t.kind IN ({kind.CHILD}, {kind.COMPENSATION})
             AND EXISTS (SELECT 1 FROM qflow.child c WHERE c.task_id = t.id AND c.is_open = 1)
             THEN (SELECT {concat: 'waits for instance ', c.instance_id, ' of workflow ', (SELECT l.job FROM qflow.lane l WHERE l.id = t.lane), CASE WHEN x.id IS NULL THEN ''
                 ELSE {concat: ', which is ', {words: instance x.state}} END}
@@ -197,9 +197,10 @@ SELECT i.id, i.tenant, d.workflow, v.version, COALESCE(i.name, d.workflow, i.job
                         WHERE t.id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575 AND t.state = {task.HELD} LIMIT 1)) END,
             CASE WHEN i.intent IN ({intent.TERMINATE}, {intent.ABORT}) THEN 'is being terminated'
                 WHEN i.intent = {intent.COMPENSATE} THEN 'its compensations begin when a daemon has added them' END) END AS wait_reason,
-    -- An instance has one parent; a join by an index that is not unique makes a planner count five.
+    -- An instance has one parent, and perhaps a compensation of it that waits for its own; a join by an index that is not
+    -- unique makes a planner count five.
     (SELECT MAX(p.parent_id) FROM qflow.child p WHERE p.instance_id = i.id) AS parent_instance_id,
-    (SELECT MAX(p.task_id) FROM qflow.child p WHERE p.instance_id = i.id) AS parent_task_id
+    (SELECT MIN(p.task_id) FROM qflow.child p WHERE p.instance_id = i.id) AS parent_task_id
 FROM qflow.workflow_instance i
 LEFT JOIN qflow.workflow_version v ON v.id = i.version_id
 LEFT JOIN qflow.workflow_definition d ON d.id = v.definition_id

@@ -1,0 +1,1 @@
+-- Compensations wait for instances as well: the views tasks and instances say so.
