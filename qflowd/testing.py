@@ -169,7 +169,7 @@ class Harness:
         self._executor = Executor(
             store,
             self._backends,
-            Instances(plans),
+            Instances(plans, jobs),
             lanes,
             topics,
             daemon_id=lambda: DAEMON_ID,

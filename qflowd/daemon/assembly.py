@@ -123,7 +123,7 @@ class Daemon:
         self._backends = self._build_backends()
         self._logs = Logs(self.store, self._backends.read_logs)
         self.lease = Lease(self._config.daemon.lease, self._live_until)
-        self.executor = self._build_executor(Instances(self._plans))
+        self.executor = self._build_executor(Instances(self._plans, self._jobs))
         self.watch = Watch(self.store, self.topics, lambda: self.identity.id)
         self.workflow_files = WorkflowFiles(self.store, self.topics, self._config.workflows.dirs, self._pool_of)
         self._has_executor = True
@@ -186,7 +186,7 @@ class Daemon:
 
     def _build_services(self) -> list[Service]:
         store, topics, identity = self.store, self.topics, self.identity
-        instances = Instances(self._plans)  # the executor's belong to the executor's thread
+        instances = Instances(self._plans, self._jobs)  # the executor's belong to the executor's thread
         return [
             self.executor,
             Admit(store, self._intake, self._lanes, topics),

@@ -66,6 +66,11 @@ def compile_value(value: Json) -> Template:
     return _template(uses, bounded if uses != Uses() else render)
 
 
+def literal_text(text: str) -> str:
+    """What stands outside the expressions. Raises: InvalidExpression."""
+    return "".join(part for part in _split(text) if isinstance(part, str))
+
+
 def compile_condition(text: str) -> Template:
     """The template of a condition, written with or without `{{ }}`; it renders to a bool.
 

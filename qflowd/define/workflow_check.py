@@ -90,11 +90,11 @@ def check_tasks(fields: Fields, workflow: Workflow) -> None:
             check_each(inner, task, by_key)
         else:
             _check_template(inner, task.map, ("map",), known)
-        # Outputs of tasks are read for the params of those items that run; a label is made for every item.
+        # Outputs of tasks are read for the params of those items that run; labels and limits are made for every item.
         _check_template(inner, task.label, ("label",), replace(of_item, tasks=_NO_TASKS))
         if task.when is not None:
             _check_uses(inner, compile_condition, task.when, ("when",), known)
-        _check_limits(inner, task.settings, replace(known, tasks=_NO_TASKS))
+        _check_limits(inner, task.settings, replace(of_item, tasks=_NO_TASKS))
         if task.map is not None and task.trigger_rule == "any_success":
             inner.fault("any_success is not supported with `map`: the list is evaluated once", "trigger_rule")
         if task.run_on is not None and (task.trigger_rule != "always" or task.map is not None):
@@ -181,7 +181,7 @@ def _check_uses(fields: Fields, read: Callable[[str], Template], text: str, path
         return
     for fact in sorted(template.facts - known.facts):
         why = (
-            "is known only to the params of a task with `map`"
+            "is known only to the params, label and limits of a task with `map`"
             if fact in _ITEM_FACTS
             else f"cannot be used here; known: {', '.join(sorted(known.facts))}"
         )

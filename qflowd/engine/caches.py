@@ -69,6 +69,10 @@ class LaneIds:
         missing = sorted(set(keys) - self._ids.keys())
         if not missing:
             return
+        # Others may have made them: an INSERT that is ignored takes a number all the same.
+        self._learn(self._store.read(lambda tx: tx.run("find_lanes", rows=missing)))
+        if not (missing := [key for key in missing if key not in self._ids]):
+            return
 
         def make_lanes(tx: Tx) -> None:
             tx.run("insert_lane", rows=missing)

@@ -56,6 +56,10 @@ def kind_of(number: int) -> Kind:
 
 def prepare(dispatch: Dispatch, tx: Tx, claim: Claim) -> list[Shipment]:
     """Have each kind of row in a claim prepared; rows of a kind that is unknown here are left to another daemon."""
+    if claim.lane.is_unsettled:
+        return [
+            Shipment(claim, lambda: ([], []))
+        ]  # put into their own lanes after the claim, in a transaction of its own
     shipments = []
     for number in sorted({row.kind for row in claim.rows}):
         part = claim._replace(rows=[row for row in claim.rows if row.kind == number])

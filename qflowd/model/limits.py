@@ -10,6 +10,7 @@ Limits = tuple[tuple[str, int], ...]  # name -> slots, sorted by name
 MOST_SLOTS: Final = 1_000_000
 LONGEST_TEXT: Final = 160  # characters of all limits of a task together, as `lane_text` writes them
 LONGEST_NAME: Final = 100
+UNSETTLED: Final = "?"  # in the place of a lane's limits: its rows are put into their own lanes when they are claimed
 
 _PUNCTUATION: Final = frozenset("_-./:")
 
@@ -37,7 +38,7 @@ def lane_text(limits: Limits | None) -> str:
 @lru_cache(maxsize=4096)
 def of_lane(text: str) -> Limits:
     """The limits that `lane_text` wrote."""
-    pairs = (part.rpartition("=") for part in text.split())
+    pairs = (part.rpartition("=") for part in text.split() if "=" in part)
     return tuple((name, int(slots)) for name, _, slots in pairs)
 
 

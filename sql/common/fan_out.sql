@@ -59,11 +59,11 @@ SELECT t.state, COUNT(*) AS items FROM qflow.task_instance t
 WHERE t.id BETWEEN :first AND :last AND t.state >= {task.SUCCESS} GROUP BY t.state
 
 -- name: insert_items
--- In a lane without a pool they start workflows.
+-- In a lane without a pool they start workflows. A `lane` that is null is that of their head.
 INSERT INTO qflow.task_instance (id, node, map_index, kind, state, lane, priority, open_parents, need, bad_parents, round, ready_at)
 SELECT r.first_id + n.value, h.node, n.value, CASE WHEN l.pool = '' THEN {kind.CHILD} ELSE {kind.TASK} END, r.state,
-    h.lane, h.priority, r.open_parents, r.need, r.bad_parents, h.round, r.ready_at
-FROM {rows: head_id bigint, first_id bigint, state smallint, open_parents int, need int, bad_parents int, ready_at instant,
+    COALESCE(r.lane, h.lane), h.priority, r.open_parents, r.need, r.bad_parents, h.round, r.ready_at
+FROM {rows: head_id bigint, first_id bigint, lane int, state smallint, open_parents int, need int, bad_parents int, ready_at instant,
     indexes numbers} r JOIN qflow.task_instance h ON h.id = r.head_id
 JOIN qflow.lane l ON l.id = h.lane CROSS JOIN {each: r.indexes} AS n WHERE 1 = 1
 {ignored: task_instance.node}
@@ -71,8 +71,8 @@ JOIN qflow.lane l ON l.id = h.lane CROSS JOIN {each: r.indexes} AS n WHERE 1 = 1
 -- name: insert_labelled_items
 INSERT INTO qflow.task_instance (id, node, map_index, label, kind, state, lane, priority, open_parents, need, bad_parents, round, ready_at)
 SELECT r.first_id + r.map_index, h.node, r.map_index, r.label, CASE WHEN l.pool = '' THEN {kind.CHILD} ELSE {kind.TASK} END, r.state,
-    h.lane, h.priority, r.open_parents, r.need, r.bad_parents, h.round, r.ready_at
-FROM {rows: head_id bigint, first_id bigint, map_index int, label text, state smallint, open_parents int, need int, bad_parents int,
+    COALESCE(r.lane, h.lane), h.priority, r.open_parents, r.need, r.bad_parents, h.round, r.ready_at
+FROM {rows: head_id bigint, first_id bigint, lane int, map_index int, label text, state smallint, open_parents int, need int, bad_parents int,
     ready_at instant} r JOIN qflow.task_instance h ON h.id = r.head_id
 JOIN qflow.lane l ON l.id = h.lane
 WHERE 1 = 1

@@ -139,6 +139,11 @@ SELECT p.task FROM {rows: definition_id bigint, instance_id bigint, task text} r
     ON p.definition_id = r.definition_id AND p.instance_id = r.instance_id AND p.task = r.task
 ORDER BY p.definition_id, p.instance_id, p.task {only: postgres FOR SHARE OF p}{only: mysql LOCK IN SHARE MODE}
 
+-- name: move_tasks
+-- Claimed a moment ago, to be put into their own lane.
+{update: qflow.task_instance t, id bigint, fence int, lane int, priority int | t.id = d.id AND t.fence = d.fence}
+state = {task.READY}, owner = NULL, fence = t.fence + 1, lane = d.lane, priority = d.priority
+
 -- name: hold_tasks
 -- Claimed a moment ago in this transaction, of a paused instance or task.
 {update: qflow.task_instance t, id bigint, fence int | t.id = d.id AND t.fence = d.fence}

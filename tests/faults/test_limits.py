@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -119,3 +120,58 @@ def _kill_a_holder(house: House) -> None:
     assert second.stop() == 0
     assert house.one(f"SELECT state FROM qflow.instances WHERE id = {waiting}") == "SUCCESS"
     assert house.one("SELECT used FROM qflow.limits") == 0
+
+
+def test_items_never_take_more_of_their_own_limit_than_it_allows_whatever_is_killed(houses: list[House]) -> None:
+    print("QFLOWD_CHAOS_SEED", SEED)
+    side_by_side(_chaos_of_items, houses)
+
+
+BANKS = ("abc", "icbc", "cmb", "")  # the last one is a name that no limit can have
+PAY = """
+workflow: pay
+params: {payments: {type: array}}
+tasks:
+  pay:
+    job: pay
+    map: "{{ params.payments }}"
+    max_parallel: 40
+    label: "{{ item.bank }}"
+    limits: {"bank:{{ item.bank }}": 1}
+    params: {seconds: "{{ item.seconds }}"}
+    tolerate: {min_ok: 1}
+"""
+
+
+def _chaos_of_items(house: House) -> None:
+    chance = random.Random(SEED)
+    house.more, house.config = "@job\ndef pay(seconds: float):\n    step(seconds)\n", '[limits]\n"bank:*" = 2'
+    house.workflows = {"pay.yaml": PAY}
+    daemons = [house.daemon(name, is_neighbour=name != "c").start() for name in "abc"]
+    payments = [{"bank": chance.choice(BANKS), "seconds": chance.choice([0, 0.002, 0.05])} for _ in range(TASKS)]
+    house.submit(workflow="pay", params=json.dumps({"payments": payments}))
+    end = time.monotonic() + CHAOS_S
+    while time.monotonic() < end:
+        assert house.one("SELECT COALESCE(MAX(used), 0) FROM qflow.limits") <= 2
+        _harm(chance, chance.choice(daemons), may_freeze=not house.url.startswith("sqlite"))
+        time.sleep(chance.uniform(0.1, 0.5))
+    for daemon in daemons:
+        if daemon.is_running:
+            daemon.thaw()
+            daemon.signal(signal.SIGTERM)
+            daemon.wait()
+        daemon.start()
+    house.drain(90)
+    for daemon in daemons:
+        assert daemon.stop() == 0
+    house.check()
+    rows = house.sql("SELECT id, label, state FROM qflow.tasks WHERE map_index IS NOT NULL")
+    assert {(label or "", state) for _, label, state in rows} == {
+        (bank, "SUCCESS" if bank else "FAILED") for bank in BANKS
+    }
+    for bank in BANKS[:-1]:
+        others = {number: 0 for number, label, _ in rows if label != bank}
+        at_once = most_at_once(house.ledger, others | {number: 1 for number, label, _ in rows if label == bank})
+        assert at_once <= 2, f"{bank}, seed {SEED}"
+    used = [(f"bank:{bank}", 0, 0) for bank in sorted(BANKS[:-1])]
+    assert house.sql("SELECT name, used, waiting FROM qflow.limits ORDER BY name") == [("bank:*", 0, 0), *used]

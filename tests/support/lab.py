@@ -93,7 +93,7 @@ class Lab:
         self.owner = owner
         self.plans, self.jobs, self.topics = Plans(), RegisteredJobs(), Topics()
         self.lanes = LaneIds(self.store)
-        self.instances = Instances(self.plans)
+        self.instances = Instances(self.plans, self.jobs)
         self.jobs.own = {"work": Job(name="work", module="", file="work.py", hash="h")}
         self.published: list[str] = []
         for topic in ("ready", "timer", "intent", "schedule", "stopping"):

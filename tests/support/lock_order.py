@@ -29,6 +29,7 @@ LEVELS = {
     "free_held_node": TASKS,
     "lock_task": TASKS,
     "lock_tasks": TASKS,
+    "move_tasks": TASKS,
     "advance_tasks": CHILDREN,
     "advance_fans": CHILDREN,
     "advance_heads": CHILDREN,

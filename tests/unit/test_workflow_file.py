@@ -229,8 +229,14 @@ def test_a_saga_is_read_and_written_back(written, saga):
             "f.yaml:4: tasks.a.when: the output of 'b' is not known here",
         ),
         (tasks("a: {job: j, when: '1 +'}"), "f.yaml:4: tasks.a.when: "),
-        (tasks("a: {job: j, params: {x: '{{ item }}'}}"), "item is known only to the params of a task with `map`"),
-        (tasks("a: {job: j, params: {x: '{{ index }}'}}"), "index is known only to the params of a task with `map`"),
+        (
+            tasks("a: {job: j, params: {x: '{{ item }}'}}"),
+            "item is known only to the params, label and limits of a task",
+        ),
+        (
+            tasks("a: {job: j, params: {x: '{{ index }}'}}"),
+            "index is known only to the params, label and limits of a task",
+        ),
         (tasks("a: {job: j, map: AAPL}"), "f.yaml:4: tasks.a.map: must be a list, or an expression such as"),
         (tasks("a: {job: j, map: {b: 1}}"), "tasks.a.map: must be a list, or an expression"),
         (tasks("a: {job: j, map: [1, '{{ item }}']}"), "item is known only to the params"),

@@ -7,7 +7,7 @@ Each step looks at what is in the database, so whatever is missed or killed is d
 from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
-from qflowd.engine.caches import Plans
+from qflowd.engine.caches import Plans, RegisteredJobs
 from qflowd.engine.child_workflows.child_end import batch_of
 from qflowd.engine.child_workflows.child_start import lane_of, start_children
 from qflowd.engine.child_workflows.child_undo import undo_children
@@ -44,7 +44,7 @@ class Children:
 
     def __init__(self, store: Store, plans: Plans, topics: Topics, daemon_id: Callable[[], int]) -> None:
         self._store, self._plans, self._topics, self._daemon_id = store, plans, topics, daemon_id
-        self._instances = Instances(plans)
+        self._instances = Instances(plans, RegisteredJobs())
         self._harvest = Harvest(store.clock, lambda: 0.5)  # of rows that end instead of starting something
 
     def tick(self) -> float:

@@ -23,6 +23,7 @@ from qflowd.store.tx import Store, Tx
 LARGEST_BATCH = 2000
 MANY = 100  # rows of one claim: from here on the next one continues where it ended
 HEADS_S = 0.4  # how long claims continue like that if nothing has become ready here
+MOST_UNSETTLED = 500  # rows that are put into their own lanes together
 LOOKS_PAST_PAUSED = 20  # claims in one transaction that met nothing but rows of paused instances
 _PLACE = itemgetter(3, 0)  # of a Claimed: priority, id
 # LIMIT is part of the text, so batches come in few sizes: each has its plan.
@@ -135,6 +136,9 @@ class Claimer:
 
     def claim_limited(self, tx: Tx, head: Head, lane: Lane, chunks: int, owner: int) -> list[Claim]:
         """Claim a lane with limits, in a transaction of its own: limits are locked first, instances last."""
+        if lane.is_unsettled:
+            unsettled = self._take(tx, head, lane, MOST_UNSETTLED, owner)
+            return [Claim(lane, unsettled, chunks)] if unsettled else []
         slots = Slots(tx, lane.key.limits)
         lane.has_breaker, lane.is_probing = slots.has_breaker, slots.is_probing
         rows: list[Claimed] = []
@@ -280,7 +284,7 @@ def claim_rows(tx: Tx, lane: Lane, wanted: int, owner: int) -> list[Claimed]:
             f"a claim of {batch} rows took {len(rows)}: the database ignores LIMIT with SKIP LOCKED; run `qflowd doctor`"
         )
     starting = rows if not lane.is_short else [row for row in rows if row.solo and not lane.key.limits]
-    if starting:
+    if starting and not lane.is_unsettled:
         tx.run("start_tasks", rows=sorted((row.id, row.fence, tx.now) for row in starting))
     rows.sort(key=_PLACE)
     return rows

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from qflowd.engine.caches import LaneKey
 from qflowd.engine.plans.plan import Node, effective
+from qflowd.model.limits import UNSETTLED
 from qflowd.model.workflow import Job, Settings
 
 CHUNK_S = 0.02  # work in one chunk: what a worker takes along is never more than this
@@ -39,6 +40,11 @@ class Lane:
     has_breaker: bool = False  # a limit of it has one: how its attempts end is told
     is_probing: bool = False  # it was half-open at the last claim: the row that was taken tries
     _terms: dict[int, tuple[Settings, Terms]] = field(default_factory=dict)  # by the identity of a node's settings
+
+    @property
+    def is_unsettled(self) -> bool:
+        """Its rows are claimed to be put into lanes of their own."""
+        return self.key.limits == UNSETTLED
 
     @property
     def is_short(self) -> bool:

@@ -62,7 +62,7 @@ class Commands:
         self._store = store
         self._lanes = lanes
         self._topics = topics
-        self._caches = Caches(plans, lanes, jobs, Instances(plans))
+        self._caches = Caches(plans, lanes, jobs, Instances(plans, jobs))
 
     def tick(self) -> float:
         rows = self._store.read(lambda tx: tx.run("list_open_commands", batch=BATCH))

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+from qflowd.engine.caches import LaneIds, LaneKey
 from qflowd.engine.claiming.claim import Claimed
 from qflowd.engine.limits.slots import Freed, give_back
+from qflowd.engine.maps import item_lanes
 from qflowd.engine.maps.item_rows import Part, labels_of, lock_heads, make_rows, next_part, window_of
 from qflowd.engine.plans.instances import Instances
 from qflowd.engine.plans.items import Items, evaluate
@@ -27,6 +29,7 @@ class Opening(NamedTuple):
     """A head that was claimed, and the items that it will wait for.
 
     `fresh`: its list; None for a head that waited before: then some items have `ended`, of them `bad` ones not well.
+    `lanes`: those that must be there before its items.
     """
 
     row: Claimed
@@ -35,6 +38,7 @@ class Opening(NamedTuple):
     needed: int  # of them must not fail
     ended: int = 0
     bad: int = 0
+    lanes: frozenset[LaneKey] = frozenset()
 
 
 @dataclass(slots=True)
@@ -67,6 +71,7 @@ def expand(store: Store, instances: Instances, rows: Sequence[Claimed], freed: S
             is_failed = opening.needed > opening.ended - opening.bad
             expanded.ended.append((row, opening.ended, opening.bad if is_failed else 0))
             continue
+        LaneIds(store).ensure(opening.lanes)
         openings.append(opening)
         weight += opening.part.end - opening.part.start
         if weight >= LARGEST:
@@ -106,9 +111,10 @@ def _look(tx: Tx, instances: Instances, row: Claimed) -> Opening:
     if needed > len(items):
         raise ExpressionFailed(f"tolerate: min_ok is {needed:,}, and the list has {len(items):,} items")
     end = min(len(items), window_of(node))
-    return Opening(
-        row, Part(row.id, node.ordinal, len(items), 0, end, labels_of(instance, node, items, 0, end)), items, needed
-    )
+    of_items, lanes = item_lanes.lanes_of_all(tx, instances, instance, node, items)
+    labels = labels_of(instance, node, items, 0, end)
+    part = Part(row.id, node.ordinal, len(items), 0, end, labels, lanes=None if of_items is None else of_items[:end])
+    return Opening(row, part, items, needed, lanes=lanes)
 
 
 def _scope(tx: Tx, instances: Instances, node: Node, row: Claimed) -> dict[str, Any]:
@@ -172,7 +178,7 @@ def _write(tx: Tx, instances: Instances, openings: Sequence[Opening], freed: Seq
     numbers = sorted({instance_of(opening.row.id) for opening in openings})
     before = {row.id: row.next_ordinal for row in tx.run("load_next_ordinals", rows=[(number,) for number in numbers])}
     after, heads, parts = dict(before), [], []
-    for row, part, fresh, needed, ended, bad in openings:
+    for row, part, fresh, needed, ended, bad, _ in openings:
         number = instance_of(row.id)
         heads.append((row.id, row.fence, part.items - ended, needed - (ended - bad), bad))
         parts.append(part if fresh is None else part._replace(first_ordinal=after[number]))

@@ -12,8 +12,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
+from qflowd.engine.caches import LaneKey
 from qflowd.engine.finishing import advance
 from qflowd.engine.finishing.outcome import AttemptRow
+from qflowd.engine.maps import item_lanes
 from qflowd.engine.plans.instances import Instances, KnownInstance
 from qflowd.engine.plans.items import Items, make_label
 from qflowd.engine.plans.plan import Node, Plan
@@ -29,7 +31,8 @@ WINDOW: Final = 10_000  # items that are open at a time, where the task does not
 class Part(NamedTuple):
     """Items of a head that may run now: those from `start` to before `end` get rows, and rows at `places` start anew.
 
-    `labels`: None where they have none. `gated`: how many rows still wait for a place, none of them before index `gate`.
+    `labels`: None where they have none. `lanes`: None where all stand in that of their head. `gated`: how many
+    rows still wait for a place, none of them before index `gate`.
     """
 
     head: int
@@ -42,6 +45,7 @@ class Part(NamedTuple):
     places: Sequence[int] = ()
     gated: int = 0
     gate: int = 0
+    lanes: Sequence[LaneKey] | None = None
 
     @property
     def first_id(self) -> int:
@@ -90,10 +94,12 @@ def next_part(tx: Tx, instances: Instances, fan_out: Any, are_open: int) -> Part
     part = Part(
         fan_out.task_id, node.ordinal, fan_out.items, start, end, None, fan_out.first_ordinal, places, gated, gate
     )
-    if node.label is None or start == end:
+    are_apart = start < end and item_lanes.are_apart(tx, instances, instance, node)
+    if start == end or (node.label is None and not are_apart):
         return part
     items = load_items(tx, instances, instance, node, first, fan_out.round)
-    return part._replace(labels=labels_of(instance, node, items, start, end))
+    lanes = item_lanes.lanes_of(tx, instances, instance, node, items, range(start, end)) if are_apart else None
+    return part._replace(labels=labels_of(instance, node, items, start, end), lanes=lanes)
 
 
 def labels_of(instance: KnownInstance, node: Node, items: Items, start: int, end: int) -> list[str | None] | None:
@@ -123,13 +129,17 @@ def make_rows(tx: Tx, instances: Instances, parts: Sequence[Part]) -> None:
     for part in parts:
         if part.start == part.end:
             continue
-        for birth, indexes in _births(tx, instances[instance_of(part.head)].plan, part).items():
+        lanes = None if part.lanes is None else item_lanes.ids_of(tx, part.lanes)
+        for birth, of_birth in _births(tx, instances[instance_of(part.head)].plan, part).items():
             counters = int(birth.state), *birth[1:], tx.now if birth.state is TaskState.READY else None
-            if part.labels is None:
-                plain.append((part.head, part.first_id, *counters, jsontext.dump(list(indexes))))
-            else:
-                labels = part.labels
-                labelled += [(part.head, part.first_id, i, labels[i - part.start], *counters) for i in indexes]
+            for lane, indexes in _by_lane(part, lanes, of_birth).items():
+                if part.labels is None:
+                    plain.append((part.head, part.first_id, lane, *counters, jsontext.dump(list(indexes))))
+                else:
+                    labels = part.labels
+                    labelled += [
+                        (part.head, part.first_id, lane, i, labels[i - part.start], *counters) for i in indexes
+                    ]
     if plain:
         tx.run("insert_items", rows=plain)
     if labelled:
@@ -138,6 +148,18 @@ def make_rows(tx: Tx, instances: Instances, parts: Sequence[Part]) -> None:
         tx.run("give_places", rows=places, gate=rules.GATE, now=tx.now)
     saved = [(part.head, part.first_ordinal, part.items, part.end, part.gated, part.gate) for part in parts]
     tx.run("save_fan_outs", rows=saved)
+
+
+def _by_lane(
+    part: Part, ids: Mapping[LaneKey, int] | None, indexes: Sequence[int]
+) -> Mapping[int | None, Sequence[int]]:
+    """Indexes of items by the lane of their rows; None is the lane of their head."""
+    if ids is None or part.lanes is None:
+        return {None: indexes}
+    by_lane: dict[int | None, list[int]] = {}
+    for index in indexes:
+        by_lane.setdefault(ids[part.lanes[index - part.start]], []).append(index)
+    return by_lane
 
 
 def _births(tx: Tx, plan: Plan, part: Part) -> Mapping[Birth, Sequence[int]]:

@@ -5,17 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from qflowd.define.expressions import Template, compile_value
+from qflowd.define.expressions import Template
 from qflowd.define.rows import Override
 from qflowd.define.schema import schema_of_some
 from qflowd.engine.caches import LaneKey
-from qflowd.engine.plans.plan import Plan, effective
+from qflowd.engine.plans import lane_keys
+from qflowd.engine.plans.plan import Alike, Plan, effective
 from qflowd.engine.request import NO_OVERRIDE, Refused, Request
 from qflowd.model import jsontext, rules
 from qflowd.model.errors import ExpressionFailed
 from qflowd.model.ids import task_id
 from qflowd.model.instants import format_instant
-from qflowd.model.limits import LONGEST_TEXT, fault_in_limit, lane_text
 from qflowd.model.states import InstanceState, TaskKind, TaskState
 from qflowd.model.workflow import Job, Json, Settings
 
@@ -98,34 +98,25 @@ def _cohorts(request: Request, plan: Plan, jobs: Mapping[str, Job | None], scope
     cohorts = []
     for alike in plan.alike:
         for ordinals, override in _split(alike.ordinals, overrides):
-            settings = effective(alike, override.settings, jobs.get(alike.job), None)
-            limits = _limits(settings, scope)
-            lane = LaneKey(request.tenant, str(settings.pool), alike.job or alike.workflow, limits)
+            job = jobs.get(alike.job)
+            settings = effective(alike, override.settings, job, None)
+            lane = LaneKey(
+                request.tenant, str(settings.pool), alike.job or alike.workflow, _limits(alike, settings, scope)
+            )
+            if alike.job and job is None:  # it may have limits, a pool and a priority of its own
+                lane = lane_keys.unsettled(request.tenant, settings, alike.job)
             priority = -max(-2000, min(2000, request.priority + (settings.priority or 0)))
             cohorts.append(Cohort(ordinals, lane, priority, alike.start, alike.kind))
     return cohorts
 
 
-def _limits(settings: Settings, scope: Mapping[str, Json]) -> str:
-    """The limits of tasks as part of their lane, expressions in names rendered.
-
-    Raises: Refused.
-    """
-    if not any("{{" in name for name, _ in settings.limits or ()):
-        return lane_text(settings.limits)
-    limits: dict[str, int] = {}
-    for template, slots in settings.limits or ():
-        try:
-            name = compile_value(template).render(dict(scope)) if "{{" in template else template
-        except ExpressionFailed as problem:
-            raise Refused(f"limit {template}: {problem}") from None
-        name = str(name) if isinstance(name, int) else name
-        if fault := fault_in_limit(name):
-            raise Refused(f"limit {template}: {fault}")
-        limits[name] = max(slots, limits.get(name, 1))
-    if len(text := lane_text(tuple(sorted(limits.items())))) > LONGEST_TEXT:
-        raise Refused(f"limits are too long: {text} has {len(text)} characters; at most {LONGEST_TEXT} are allowed")
-    return text
+def _limits(alike: Alike, settings: Settings, scope: Mapping[str, Json]) -> str:
+    """The limits of tasks as part of their lane. Raises: Refused."""
+    limits = lane_keys.without_items(settings.limits) if alike.kind is TaskKind.HEAD else settings.limits
+    try:
+        return lane_keys.rendered(limits, scope)
+    except ExpressionFailed as problem:
+        raise Refused(str(problem)) from None
 
 
 def _split(ordinals: Sequence[int], overrides: Mapping[int, Override]) -> Iterator[tuple[Sequence[int], Override]]:

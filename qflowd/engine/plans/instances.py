@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from qflowd.define.rows import Override, read_overrides
 from qflowd.engine.bounded_cache import BoundedCache
-from qflowd.engine.caches import Plans
+from qflowd.engine.caches import Plans, RegisteredJobs
 from qflowd.engine.plans.expand import Admission, instance_scope
 from qflowd.engine.plans.items import Items
 from qflowd.engine.plans.plan import Plan
@@ -66,8 +66,9 @@ class KnownInstance:
 class Instances:
     """A bounded memory of instances, and of small outputs that were accepted here a moment ago."""
 
-    def __init__(self, plans: Plans) -> None:
+    def __init__(self, plans: Plans, jobs: RegisteredJobs) -> None:
         self._plans = plans
+        self.jobs = jobs
         self._known: BoundedCache[int, KnownInstance] = BoundedCache(REMEMBERED, lambda instance: instance.weight)
         self._unreadable: dict[int, str] = {}  # of those that were loaded last: why
         # By task id and round: what a person had start anew, here or elsewhere, has another output than before.

@@ -5,8 +5,9 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from qflowd.engine.claiming.claim import Claim
+from qflowd.engine.claiming.claim import Claim, Claimed
 from qflowd.engine.claiming.lanes import Lane
+from qflowd.engine.claiming.settle import settle
 from qflowd.engine.maps import fan_out
 from qflowd.engine.plans.instances import Instances
 from qflowd.engine.plans.render import Group, Unrenderable, gather, render
@@ -33,6 +34,11 @@ class Shipment(NamedTuple):
     claim: Claim
     rendered: Callable[[], tuple[list[Group], list[Unrenderable]]]
     are_heads: bool = False  # of maps: they are not sent, but expanded into items
+
+    @property
+    def is_sent(self) -> bool:
+        """Do its rows go to workers? Others become, or make, rows that are ready."""
+        return not (self.are_heads or self.claim.lane.is_unsettled)
 
 
 class Dispatch:
@@ -73,16 +79,19 @@ class Dispatch:
             self._render_thread.shutdown(wait=False)
 
     def send(self, shipment: Shipment, terminating: Collection[int] = ()) -> bool:
-        """Give these rows to workers: alone where a row must be, else hundreds together. Heads of maps are expanded.
+        """Give these rows to workers: alone where a row must be, else hundreds together.
 
+        Heads of maps are expanded, and rows without a lane of their own are put into one.
         `terminating`: instances that are being terminated; their rows end before they begin.
-        Returns: have other rows become ready? Raises: StoreUnavailable, for heads.
+        Returns: have other rows become ready? Raises: StoreUnavailable, for what is not sent.
         """
-        if shipment.are_heads:
+        if shipment.is_sent:
+            self._ship(shipment, terminating)
+        elif shipment.are_heads:
             self._expand(shipment.claim, terminating)
         else:
-            self._ship(shipment, terminating)
-        return shipment.are_heads
+            self._settle(shipment.claim, terminating)
+        return not shipment.is_sent
 
     def recall(self, pauses: Sequence[tuple[int, str, Any, Any]]) -> None:
         """Have workers return what they have not begun and what needs a limit that a task asked to pause."""
@@ -123,9 +132,7 @@ class Dispatch:
 
     def _expand(self, claim: Claim, terminating: Collection[int]) -> None:
         """Make rows for the items of claimed heads. Raises: StoreUnavailable."""
-        cancelled = [row for row in claim.rows if instance_of(row.id) in terminating]
-        self._harvest.end_unrun(cancelled, TaskState.CANCELLED, Reason.TERMINATED)
-        rows = [row for row in claim.rows if instance_of(row.id) not in terminating]
+        rows = self._without_terminating(claim, terminating)
         lines = self._harvest.lines
         expanded = fan_out.expand(self._store, self.instances, rows, lines.freed((row.id, row.fence) for row in rows))
         held = {row.id for row, _ in expanded.failed} | {row.id for row, _, _ in expanded.ended}
@@ -136,6 +143,23 @@ class Dispatch:
             self._harvest.end_head(row, claim.lane, items, bad)
         if expanded.failed:
             refuse(self._harvest, claim.lane, [Unrenderable(*failed) for failed in expanded.failed])
+
+    def _settle(self, claim: Claim, terminating: Collection[int]) -> None:
+        """Put claimed rows into their own lanes. Raises: StoreUnavailable."""
+        rows = self._without_terminating(claim, terminating)
+        failed = settle(self._store, self.instances, rows)
+        kept = {row.id for row, _ in failed}
+        for row in rows:
+            if row.id not in kept:
+                self._harvest.lines.forget((row.id, row.fence))
+        if failed:
+            refuse(self._harvest, claim.lane, failed)
+
+    def _without_terminating(self, claim: Claim, terminating: Collection[int]) -> list[Claimed]:
+        """Claimed rows, without those of instances that are being terminated: these end."""
+        cancelled = [row for row in claim.rows if instance_of(row.id) in terminating]
+        self._harvest.end_unrun(cancelled, TaskState.CANCELLED, Reason.TERMINATED)
+        return [row for row in claim.rows if instance_of(row.id) not in terminating]
 
     def _give(self, group: Group, tasks: list[Assignment], *, solo: bool) -> None:
         """To a worker; back to the lane if the last one with room is gone meanwhile, or no slot of its limits is left."""

@@ -1,0 +1,64 @@
+"""Lane keys: the queue in which the rows of a task stand, with the names of its limits rendered. Pure."""
+
+from collections.abc import Iterator, Mapping
+
+from qflowd.define.expressions import compile_value, literal_text
+from qflowd.engine.caches import LaneKey
+from qflowd.model.errors import ExpressionFailed
+from qflowd.model.limits import LONGEST_TEXT, UNSETTLED, Limits, fault_in_limit, lane_text
+from qflowd.model.workflow import Json, Settings
+
+_ITEM_FACTS = frozenset({"item", "index"})
+
+
+def asks_item(limits: Limits | None) -> bool:
+    """Does a name of these limits follow from the item of a map?"""
+    return any(map(_asks_item, limits or ()))
+
+
+def without_items(limits: Limits | None) -> Limits:
+    """What the row of a map itself takes: the limits whose names do not follow from its items."""
+    return tuple(limit for limit in limits or () if not _asks_item(limit))
+
+
+def unsettled(tenant: str, settings: Settings, job: str) -> LaneKey:
+    """The lane of rows whose own lane is found out when they are claimed."""
+    return LaneKey(tenant, str(settings.pool), job, UNSETTLED)
+
+
+def rendered(limits: Limits | None, scope: Mapping[str, Json]) -> str:
+    """The limits of a row as part of its lane.
+
+    Raises: ExpressionFailed, where a name has no value or cannot be a limit's.
+    """
+    if not any("{{" in name for name, _ in limits or ()):
+        return lane_text(limits)
+    slots: dict[str, int] = {}
+    for name, weight in _names(limits or (), scope):
+        slots[name] = max(weight, slots.get(name, 1))
+    if len(text := lane_text(tuple(sorted(slots.items())))) > LONGEST_TEXT:
+        raise ExpressionFailed(
+            f"limits are too long: {text} has {len(text)} characters; at most {LONGEST_TEXT} are allowed"
+        )
+    return text
+
+
+def _names(limits: Limits, scope: Mapping[str, Json]) -> Iterator[tuple[str, int]]:
+    for template, weight in limits:
+        if "{{" not in template:
+            yield template, weight
+            continue
+        try:
+            value = compile_value(template).render(dict(scope))
+        except ExpressionFailed as problem:
+            raise ExpressionFailed(f"limit {template}: {problem}") from None
+        name = str(value) if isinstance(value, int) else value
+        if name and name == literal_text(template):
+            raise ExpressionFailed(f"limit {template}: the value is empty, so the limit has no name")
+        if fault := fault_in_limit(name):
+            raise ExpressionFailed(f"limit {template}: {fault}")
+        yield name, weight
+
+
+def _asks_item(limit: tuple[str, int]) -> bool:
+    return "{{" in limit[0] and not _ITEM_FACTS.isdisjoint(compile_value(limit[0]).facts)
