@@ -79,6 +79,10 @@ class TaskBuilder:
         tolerate = {name: value for name, value in tolerate.items() if value is not None}
         return self._with(map=items, chunk=chunk, max_parallel=max_parallel, label=label, tolerate=tolerate or None)
 
+    def with_max_spawn(self, most: int) -> Self:
+        """How many tasks an attempt may spawn by `context().spawn()`: 1 to 100,000; 1,000 if this is not called."""
+        return self._with(max_spawn=most)
+
     def with_run_on(self, when: str) -> Self:
         """`terminate`: a task with the rule `always` also runs once when its instance is terminated."""
         return self._with(run_on=when)

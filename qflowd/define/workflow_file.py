@@ -27,6 +27,7 @@ from qflowd.model.durations import parse_duration
 from qflowd.model.errors import InvalidWorkflow
 from qflowd.model.names import fault_in_task_key
 from qflowd.model.workflow import (
+    MOST_SPAWNED,
     Edge,
     Json,
     OnFailure,
@@ -45,7 +46,7 @@ MOST_CATCHUP: Final = 10_000
 _LATER_KEYS: Final = frozenset({
     "allow_failure", "approval", "business_date", "calendar", "compensation",
     "deadline", "delay", "misfire_grace", "on", "overlap", "quota", "sensor",
-    "signal", "spawn", "wait_for", "window",
+    "signal", "wait_for", "window",
 })  # fmt: skip
 _LATER_SCHEDULE_KEYS: Final = _LATER_KEYS | {"jitter", "params"}
 
@@ -164,6 +165,7 @@ def _task(key: str, fields: Fields) -> Task:
         when=fields.take("when", _when, None),
         map=fields.take("map", read_map, None),
         **({name: fields.take(name, read, None) for name, read in MAP_KEYS.items()} | {"tolerate": _tolerate(fields)}),
+        max_spawn=fields.take("max_spawn", whole(1, MOST_SPAWNED), None),
         on_failure=fields.take("on_failure", _on_failure, "fail"),
         compensate=fields.take("compensate", key_text("job name"), ""),
         compensate_on=fields.take("compensate_on", one_of("start", "success"), "start"),

@@ -16,6 +16,7 @@ from qflowd.engine.plans.plan import Plan
 from qflowd.engine.plans.render import Unrenderable
 from qflowd.engine.running.dispatch import Dispatch, Shipment
 from qflowd.engine.sagas import compensations
+from qflowd.engine.spawning import spawned
 from qflowd.model.errors import Unreadable
 from qflowd.model.states import TaskKind
 from qflowd.store.tx import Tx
@@ -43,6 +44,7 @@ KINDS: Mapping[int, Kind] = {
     int(TaskKind.HEAD): Kind(Dispatch.prepare_heads, advance.add_arrivals, advance.count_closers),
     int(TaskKind.CHILD): Kind(_not_claimed, advance.add_arrivals, advance.count_closers),
     int(TaskKind.COMPENSATION): Kind(compensations.prepare, compensations.add_arrivals, compensations.count_closers),
+    int(TaskKind.SPAWNED): Kind(spawned.prepare, spawned.add_arrivals, spawned.count_closers),
 }
 
 

@@ -3,11 +3,11 @@
 import logging
 import random
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, Protocol
 
 from qflowd.model.errors import StoreUnavailable
-from qflowd.store.tx import DataRefused
+from qflowd.store.tx import DataRefused, Store
 
 log = logging.getLogger("qflowd")
 LONGEST_BACKOFF_S = 5.0
@@ -93,6 +93,15 @@ def log_some(message: str, rows: Sequence[Sequence[Any]]) -> None:
         log.warning(message, *row)
     if len(rows) > MOST_LINES:
         log.warning("and %d more like this", len(rows) - MOST_LINES)
+
+
+def log_failed(store: Store, closed: Iterable[int]) -> None:
+    """A warning for each of these instances that has failed; for a few of many."""
+    try:
+        rows = store.read(lambda tx: tx.run("list_failed", rows=[(number,) for number in sorted(closed)]))
+    except StoreUnavailable:
+        return  # another line of this log says so
+    log_some("instance %d of %s FAILED: %s", rows)
 
 
 def log_refused(message: str, number: int, problem: Exception) -> None:

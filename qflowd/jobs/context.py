@@ -1,7 +1,7 @@
 """`context()`: what a running job can learn about its attempt, and report."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import date
@@ -11,6 +11,7 @@ import msgspec
 
 from qflowd.jobs.exceptions import Cancelled
 from qflowd.jobs.outputs import MapOutputs
+from qflowd.jobs.spawning import SpawnedTask, Spawns
 from qflowd.model.errors import QflowdError
 from qflowd.model.names import DEFAULT_TENANT
 from qflowd.model.plain import plain
@@ -48,6 +49,10 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 class Channel(Protocol):
     """The way from an attempt to the daemon. Calls are cheap and may be coalesced; the last one counts."""
 
+    @property
+    def is_cut_off(self) -> bool:
+        """Is this a process that the job has forked?"""
+
     def send_progress(self, facts: Facts, done: float, total: float | None, text: str) -> None: ...
 
     def send_save(self, facts: Facts, value: bytes) -> None:
@@ -68,6 +73,7 @@ class Context:
     _saved: bytes | None = None
     _upstream: dict[str, Any] | None = None
     _cancelled = False
+    spawns: Spawns | None = None  # for the worker: what it has asked for so far
 
     def __init__(self, facts: Facts, channel: Channel) -> None:
         self._facts = facts
@@ -170,6 +176,35 @@ class Context:
             raise ValueError(f"save() takes at most {LARGEST_SAVE} bytes of JSON, not {len(text)}")
         self._channel.send_save(self._facts, text)
         self._saved = text
+
+    def spawn(
+        self,
+        job: Any,
+        params: Mapping[str, Any] | None = None,
+        *,
+        after: SpawnedTask | Iterable[SpawnedTask] = (),
+        name: str | None = None,
+        **settings: Any,
+    ) -> SpawnedTask:
+        """Ask for another task. It is made when this attempt succeeds, together with all others that it asked for.
+
+        What comes after this task waits for the spawned tasks too. If this one returns nothing, its output is the object
+        of theirs by name; they may spawn tasks themselves.
+
+        Args:
+            job: a registered job, or its name.
+            params: JSON values, converted as outputs are.
+            after: what earlier calls of this attempt returned; those must succeed first, and their outputs are in
+                `context().upstream` by name.
+            name: what people call it, unique in this attempt; the job's name with the number of the call otherwise.
+            settings: `pool`, `timeout`, `retries` … as of `@job`.
+
+        Raises: TypeError or ValueError for what cannot be spawned; QflowdError in a process that the job has forked.
+        """
+        if self._channel.is_cut_off:
+            raise QflowdError("spawn() cannot be called in a forked process; call it in the process of the job")
+        spawns = self.spawns or vars(self).setdefault("spawns", Spawns())  # one for all threads
+        return spawns.add(job, params, after, name, settings)
 
     def progress(self, done: float, total: float | None = None, text: str = "") -> None:
         """Show how far the job is: `done` of `total` (any unit), or without a total a share from 0 to 1."""

@@ -99,6 +99,7 @@ class TaskKind(IntEnum):
     COMPENSATION = 2
     WAIT = 3
     CHILD = 4  # waits for an instance of another workflow, which it has started
+    SPAWNED = 5  # by a task that ran
 
 
 class VersionState(IntEnum):

@@ -65,6 +65,9 @@ BUILT_IN = Settings(
 )
 
 
+MAX_SPAWN, MOST_SPAWNED = 1000, 100_000  # tasks that one attempt may spawn: as it is, and at most
+
+
 class Edge(_Record, frozen=True):
     """`parent` must end before the task that holds this edge; `condition` (text of an expression) must then hold.
 
@@ -103,6 +106,7 @@ class Task(_Record, frozen=True):
     map: Json = None
     chunk: int | None = None
     max_parallel: int | None = None  # items that are open at a time
+    max_spawn: int | None = None  # tasks that one attempt may spawn; None: MAX_SPAWN
     label: str | None = None  # what people call an item, with expressions
     tolerate: Tolerance | None = None
     on_failure: OnFailure = "fail"

@@ -46,6 +46,7 @@ class Results:
         self._fd, self._inbox, self._page = fd, inbox, page
         self._lock = threading.RLock()  # threads may outlive their task, and a job's signal handler may send too
         self._since_us = 0  # when the first of those that wait ended
+        self.is_cut_off = False
 
     def send(self, message: wire.Message) -> None:
         data = wire.encode_line(message) + b"\n"
@@ -67,7 +68,7 @@ class Results:
 
     def cut_off(self) -> None:
         """This is a fork of the worker: the page is not its own, and threads that held the lock are not here."""
-        self._page, self._lock = None, threading.RLock()
+        self._page, self._lock, self.is_cut_off = None, threading.RLock(), True
 
     def _write(self, data: bytes) -> None:
         try:
@@ -188,10 +189,13 @@ class Runner:
             self._sink.end_lines(attempt)
             self._sink.reach(task, self._raw.stdout_end, self._raw.stderr_end)
         is_measured = chunk.long or ended_us - started_us >= _MEASURED_US
-        if error is None and not is_measured and not has_written:
+        spawns = attempt.spawns
+        if error is None and not is_measured and not has_written and spawns is None:
             return Done(task.task_id, task.fence, output, started_us, ended_us)
         if error is None:
-            ended = Ended(task.task_id, task.fence, "success", output)
+            ended = Ended(
+                task.task_id, task.fence, "success", output, spawned=None if spawns is None else spawns.text()
+            )
         else:
             ended = ended_by(error, task, is_stopped=self._page.is_stop_asked(self.slot))
         return msgspec.structs.replace(

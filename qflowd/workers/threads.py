@@ -250,7 +250,11 @@ class Threads(Backend):
         task, cpu_s = run.task, time.thread_time()
         try:
             value = self._call(run)
-            ended = Ended(task.task_id, task.fence, "success", None if value is None else encode_output(value))
+            output = None if value is None else encode_output(value)
+            spawns = run.context.spawns
+            ended = Ended(
+                task.task_id, task.fence, "success", output, spawned=None if spawns is None else spawns.text()
+            )
         except BaseException as raised:  # noqa: BLE001 - whatever a job raises is its outcome
             ended = ended_by(raised, task, is_stopped=False)
         cpu_s = round(time.thread_time() - cpu_s, 6)
@@ -273,6 +277,8 @@ class Threads(Backend):
         return await coroutine
 
     # -- the channel of a running job's context()
+
+    is_cut_off: Final = False
 
     def send_progress(self, facts: Facts, done: float, total: float | None, text: str) -> None:
         self._emit(facts, Progressed(facts.task_id, facts.fence, done, total, clean_text(text)))

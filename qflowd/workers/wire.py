@@ -132,6 +132,7 @@ class Ended(msgspec.Struct, frozen=True, array_like=True, tag="e"):
     defer_until: str | None = None  # ISO 8601 with an offset
     is_hopeless: bool = False
     limit: str | None = None  # that is to pause until then
+    spawned: str | None = None  # of a success: tasks that it has asked for, as of `Spawns.text`
 
 
 class Progressed(msgspec.Struct, frozen=True, array_like=True, tag="p"):

@@ -41,7 +41,7 @@ WHERE c.instance_id = :instance_id AND c.tenant = :tenant ORDER BY c.id
 
 -- name: show_outputs
 SELECT id, task, map_index, label, state, output FROM qflow.tasks
-WHERE instance_id = :instance_id AND task = :task AND tenant = :tenant AND kind <> 'compensation' ORDER BY id
+WHERE instance_id = :instance_id AND task = :task AND tenant = :tenant AND kind NOT IN ('compensation', 'spawned') ORDER BY id
 
 -- name: show_attempts
 SELECT * FROM qflow.attempts WHERE instance_id = :instance_id AND tenant = :tenant ORDER BY task_id, fence

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from qflowd import Defer
@@ -107,3 +110,26 @@ def test_factors_of_a_symbol_need_the_bars_of_that_symbol_alone() -> None:
     states = {name: run.tasks[name].state for name in ("factors[AAPL]", "factors[IBM]", "factors[MSFT]")}
     assert list(states.values()) == ["SUCCESS", "UPSTREAM_FAILED", "SUCCESS"]
     assert run.tasks["factors[MSFT]"].output == 0.02
+
+
+def test_the_files_of_a_vendor_are_loaded_side_by_side_and_merged(tmp_path: Path) -> None:
+    for symbol, closes in {"AAPL": [229.0, 231.5], "IBM": [304.0, 302.5, 301.0]}.items():
+        (tmp_path / f"{symbol}.csv").write_text("\n".join(["close", *map(str, closes)]), "utf-8")
+    module: dict[str, Any] = {"__name__": "vendor_files"}
+    exec(FILES["plugins/vendor_files.py"], module)  # noqa: S102 - the guide's own text
+    jobs = {name: module[name] for name in ("scan", "load_file", "merge")}
+    messages: list[str] = []
+
+    def log(message: str) -> None:
+        messages.append(message)
+
+    jobs["log"] = log
+    run = run_workflow(workflow("vendor_files"), jobs, {"folder": str(tmp_path)})
+    assert run.state == "SUCCESS", run.error
+    assert messages == ["5 bars of 2 symbols"]
+    assert [task.name for task in run.tasks.values() if task.kind == "spawned"] == [
+        "scan[AAPL]",
+        "scan[IBM]",
+        "scan[merge]",
+    ]
+    assert run.outputs["scan"]["AAPL"] == {"bars": 2, "last": 231.5}

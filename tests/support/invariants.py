@@ -43,6 +43,11 @@ class Task(NamedTuple):
     is_paused: bool  # its node is, or was a moment ago
 
     @property
+    def awaits_spawned(self) -> bool:
+        """Its attempt has succeeded; it waits for the tasks that it spawned."""
+        return self.state is TaskState.PENDING and self.done_fence is not None
+
+    @property
     def outcome(self) -> TaskState:
         """What it is to the tasks behind it: a person's skip counts as done."""
         return TaskState.SUCCESS if self.reason == Reason.MANUAL else self.state
@@ -92,6 +97,7 @@ def violations(store: Store, *, drained: bool = False) -> Iterator[str]:
             yield from _compensations(instance, undoing, parents)
         elif plan is not None:
             yield from _counters(instance, rows, plan)
+            yield from _spawned(rows, parents)
 
 
 def _submissions(store: Store, instances: dict[int, Instance]) -> Iterator[str]:
@@ -203,7 +209,7 @@ def _counters(instance: Instance, rows: dict[int, Task], plan: Plan) -> Iterator
             yield f"I4: instance {instance.id}: open_closers {instance.open_closers}, in truth {closers}"
     parts: dict[int, list[TaskState]] = {}
     for ordinal, task in rows.items():
-        if ordinal != task.node:
+        if ordinal != task.node and task.kind is not TaskKind.SPAWNED:
             parts.setdefault(task.node, []).append(task.outcome)
     # Nothing comes before the parts of a node.
     nodes = {node: task for node, task in rows.items() if node == task.node}
@@ -211,7 +217,7 @@ def _counters(instance: Instance, rows: dict[int, Task], plan: Plan) -> Iterator
     yield from (fault for node in heads for fault in _head(rows[node], parts.get(node, [])))
     yield from (fault for node in plan.maps for fault in _items(node, rows, plan))
     for node, task in nodes.items():
-        if node in heads:
+        if node in heads or task.awaits_spawned:
             continue
         # A map that waits for another one item by item waits only for its list.
         begun = [parent for parent in plan.each.get(node, ()) if rows[parent].items is not None]
@@ -254,7 +260,8 @@ def _counters(instance: Instance, rows: dict[int, Task], plan: Plan) -> Iterator
 def _items(node: int, rows: dict[int, Task], plan: Plan) -> Iterator[str]:
     """I4 of the items of a map: they count the same items of the maps before it, and wait for a place if they are gated."""
     head = rows[node]
-    items = [(ordinal - (head.first or 0), task) for ordinal, task in rows.items() if task.node == node != ordinal]
+    parts = [(ordinal, task) for ordinal, task in rows.items() if task.node == node != ordinal]
+    items = [(ordinal - (head.first or 0), task) for ordinal, task in parts if task.kind is not TaskKind.SPAWNED]
     gated = [index for index, task in items if task.need >= GATE and not task.state.is_final]
     if not head.state.is_final and head.items is not None and len(gated) != head.gated:
         yield f"I4: head {head.id} says that {head.gated} items wait for a place, in truth {len(gated)}"
@@ -263,7 +270,7 @@ def _items(node: int, rows: dict[int, Task], plan: Plan) -> Iterator[str]:
     if gated and not any(not task.state.is_final and task.need < GATE for _, task in items):
         yield f"I3: items of head {head.id} wait for a place, and none is open"
     for index, task in items:
-        if task.state.is_final:
+        if task.state.is_final or task.awaits_spawned:
             continue
         open_parents, need, bad = _expected(node, index, rows, plan)
         is_gated = index in gated
@@ -287,6 +294,28 @@ def _expected(node: int, index: int, rows: dict[int, Task], plan: Plan) -> tuple
             one = worth(before.outcome, rule, tolerated=plan.tasks[parent].on_failure == "continue")
             open_parents, need, bad = open_parents - 1, need - one.gain, bad + one.bad
     return open_parents, need, bad
+
+
+def _spawned(rows: dict[int, Task], parents: dict[int, list[int]]) -> Iterator[str]:
+    """I4 for spawned tasks: they count those that they come after, and their spawner counts them."""
+    of_id = {task.id: task for task in rows.values()}
+    for task in rows.values():
+        if task.kind is not TaskKind.SPAWNED and not task.awaits_spawned:
+            continue
+        before = [of_id[parent] for parent in parents.get(task.id, ()) if (parent > task.id) == task.awaits_spawned]
+        still = sum(not one.state.is_final for one in before)
+        if not task.state.is_final and task.open_parents != still:
+            yield f"I4: task {task.id} ({task.state.name}) has open {task.open_parents}, in truth {still}"
+        if task.state is TaskState.PENDING and task.need > 0 and not still:
+            yield f"I3: task {task.id} waits, and all that it waits for has ended"
+    spawners: dict[int, list[int]] = {}
+    for child, above in parents.items():
+        for parent in above:
+            if child < parent:
+                spawners.setdefault(parent, []).append(child)
+    for task in rows.values():
+        if task.kind is TaskKind.SPAWNED and len(spawners.get(task.id, ())) != 1:
+            yield f"task {task.id} was spawned by {spawners.get(task.id)}"
 
 
 def _head(task: Task, items: list[TaskState]) -> Iterator[str]:

@@ -37,6 +37,7 @@ LEVELS = {
     "expand_heads": CHILDREN,
     "give_places": CHILDREN,
     "begin_heads": CHILDREN,
+    "advance_spawners": CHILDREN,
     "reserve_ordinals": INSTANCES,
     "add_limits": LIMITS,
     "set_limits": LIMITS,
@@ -104,6 +105,10 @@ NEVER_WAIT = {
     "insert_items": "its rows are new: their ordinals are reserved",
     "delete_items": "lock_tasks has locked all rows of the instance",
     "insert_labelled_items": "its rows are new: their ordinals are reserved",
+    "await_spawned": "finish_tasks has locked its rows",
+    "insert_spawned_tasks": "its rows are new: their ordinals are reserved",
+    "fail_spawners": "advance_spawners has locked its rows",
+    "save_outputs": "advance_spawners has locked its rows",
     "release_instance": "it has no task rows yet, so nobody holds one and waits for it",
 }
 

@@ -54,15 +54,16 @@ CONDITIONAL = plan_of({"a": {}, "b": {"a": '"{{ a.output.go }}"'}, "c": {"a": "t
 
 def test_two_parents_in_one_batch_are_added_up():
     c = FIRST + FAN_IN.by_key["c"].ordinal
-    assert arrivals([ended(FAN_IN, "a"), ended(FAN_IN, "b")], never) == ([(c, 2, 2, 0)], [c], [], [], [])
+    assert arrivals([ended(FAN_IN, "a"), ended(FAN_IN, "b")], never) == ([(c, 2, 2, 0)], [c], [], [], [], [])
 
 
 def test_good_and_bad_parents_in_one_batch_are_added_up():
     c = FIRST + FAN_IN.by_key["c"].ordinal
-    assert arrivals([ended(FAN_IN, "a"), ended(FAN_IN, "b", FAILED)], never) == ([(c, 2, 1, 1)], [c], [], [], [])
+    assert arrivals([ended(FAN_IN, "a"), ended(FAN_IN, "b", FAILED)], never) == ([(c, 2, 1, 1)], [c], [], [], [], [])
     assert arrivals([ended(FAN_IN, "a", SKIPPED), ended(FAN_IN, "b", FAILED)], never) == (
         [(c, 2, 0, 1)],
         [c],
+        [],
         [],
         [],
         [],
@@ -77,7 +78,7 @@ def test_many_children_of_one_parent_are_named_by_one_list():
     assert (first, json.loads(text)) == (FIRST, ordinals)
     assert arrivals([ended(plan, "root")], never).rows == []
     failed = arrivals([ended(plan, "root", FAILED)], never)
-    assert failed == ([(FIRST + i, 1, 0, 1) for i in ordinals], [FIRST + i for i in ordinals], [], [], [])
+    assert failed == ([(FIRST + i, 1, 0, 1) for i in ordinals], [FIRST + i for i in ordinals], [], [], [], [])
 
 
 def test_a_child_with_another_parent_is_counted_beside_the_list():
@@ -98,14 +99,14 @@ def test_children_come_sorted_and_apart_by_instance():
 
 
 def test_rows_without_children_bring_nothing():
-    assert arrivals([ended(FAN_IN, "c")], never) == ([], [], [], [], [])
+    assert arrivals([ended(FAN_IN, "c")], never) == ([], [], [], [], [], [])
 
 
 def test_only_a_child_whose_one_parent_succeeded_is_certain_not_to_have_ended():
     chain = plan_of({"a": {}, "b": {"a": "true"}})
     b = FIRST + chain.by_key["b"].ordinal
-    assert arrivals([ended(chain, "a")], never) == ([(b, 1, 1, 0)], [], [], [], [])
-    assert arrivals([ended(chain, "a", SKIPPED)], never) == ([(b, 1, 0, 0)], [b], [], [], [])
+    assert arrivals([ended(chain, "a")], never) == ([(b, 1, 1, 0)], [], [], [], [], [])
+    assert arrivals([ended(chain, "a", SKIPPED)], never) == ([(b, 1, 0, 0)], [b], [], [], [], [])
 
 
 def test_a_condition_is_asked_for_its_own_edge_only():

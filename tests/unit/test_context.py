@@ -12,6 +12,8 @@ from qflowd.jobs.context import LARGEST_SAVE, Context, Facts, NoContext, running
 class Sent:
     """A channel that remembers."""
 
+    is_cut_off = False
+
     def __init__(self):
         self.progress = []
         self.saves = []

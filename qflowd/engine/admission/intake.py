@@ -60,7 +60,7 @@ class Intake:
     """Takes submissions. Safe to use from several threads: what it remembers is only ever added to."""
 
     def __init__(self, plans: Plans, lanes: LaneIds, jobs: RegisteredJobs) -> None:
-        self._plans, self._lanes, self._jobs = plans, lanes, jobs
+        self._plans, self._lanes, self.jobs = plans, lanes, jobs
 
     def take(
         self,
@@ -146,14 +146,14 @@ class Intake:
                 return repeated
             plan = self._plan(tx, request, definitions)
             refuse_cycle(tx, self._plans, request, plan)
-            admission = admission_of(tx, request, plan, self._jobs)
+            admission = admission_of(tx, request, plan, self.jobs)
             return admission if (faster := _claim_key(tx, request)) is None else faster
         except Refused as refusal:
             return refusal
 
     def _plan(self, tx: Tx, request: Request, definitions: Definitions) -> Plan:
         if request.job is not None:
-            if self._jobs.get(tx, request.job) is None:
+            if self.jobs.get(tx, request.job) is None:
                 raise Refused(_why_no_job(tx, request.job))
             return self._plans.of_job(request.job)
         target = (request.tenant, request.workflow)

@@ -30,7 +30,7 @@ from qflowd.engine.plans.instances import Instances
 from qflowd.engine.request import Refused
 from qflowd.engine.sagas.compensate import refuse_compensated
 from qflowd.model.ids import ORDINALS, instance_of, key_range
-from qflowd.model.states import InstanceState, Reason, SagaState, TaskState
+from qflowd.model.states import InstanceState, Reason, SagaState, TaskKind, TaskState
 from qflowd.model.workflow import Task
 from qflowd.store.tx import Tx
 
@@ -91,6 +91,10 @@ def lock(tx: Tx, command: Command, target: Any, instances: Instances) -> Locked:
     instances.load(tx, [instance_id * ORDINALS])
     plan = instances[instance_id].plan
     check_place(instance, plan, line)
+    if any(row.kind == TaskKind.SPAWNED for row in rows):
+        raise Refused(
+            f"instance {instance_id} has spawned tasks; {command.action} of such an instance is not supported yet"
+        )
     row = {row.id % ORDINALS: row for row in rows}
     nodes = {ordinal: row.node for ordinal, row in row.items()}
     states = {ordinal: TaskState(row.state) for ordinal, row in row.items()}

@@ -4,7 +4,7 @@ Edges belong to the version and live in memory, so all that is sent is `(child, 
 parents in one batch must count twice, and an UPDATE with a join would count them once.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple, Protocol
 
@@ -48,6 +48,7 @@ class Arrivals(NamedTuple):
     without running; a child whose only parent succeeded has not. `fans`: (first id of the instance, ordinals) of children
     whose only parent succeeded, where they are many. `heads`: the same as `rows` for heads of maps, whose items ended.
     `items`: (head below, head above, id of the item that ended, gain, bad) where a map waits for another item by item.
+    `spawners`: the same as `rows` for tasks whose spawned tasks ended.
     """
 
     rows: list[tuple[int, int, int, int]]
@@ -55,6 +56,7 @@ class Arrivals(NamedTuple):
     fans: list[tuple[int, str]]
     heads: list[tuple[int, int, int, int]]
     items: list[tuple[int, int, int, int, int]]
+    spawners: list[tuple[int, int, int, int]]
 
 
 class Sums:
@@ -67,22 +69,34 @@ class Sums:
         self.doubtful: set[int] = set()
         self.heads: dict[int, list[int]] = {}
         self.items: list[tuple[int, int, int, int, int]] = []
+        self.spawners: dict[int, list[int]] = {}
 
     def total(self) -> Arrivals:
-        heads = [(key, arrivals, gain, bad) for key, (arrivals, gain, bad) in sorted(self.heads.items())]
+        heads, spawners = _rows(self.heads), _rows(self.spawners)
         if not self.mixed:
             rows = [(key, count, count, 0) for key, count in sorted(self.plain.items())]
-            return Arrivals(rows, sorted(self.doubtful), self.fans, heads, self.items)
+            return Arrivals(rows, sorted(self.doubtful), self.fans, heads, self.items, spawners)
         for key, count in self.plain.items():
             self.add(key, count, count, 0)
-        together = [(key, arrivals, gain, bad) for key, (arrivals, gain, bad) in sorted(self.mixed.items())]
-        return Arrivals(together, [row[0] for row in together], self.fans, heads, self.items)
+        together = _rows(self.mixed)
+        return Arrivals(together, [row[0] for row in together], self.fans, heads, self.items, spawners)
 
     def add(self, child: int, arrivals: int, gain: int, bad: int) -> None:
         total = self.mixed.setdefault(child, [0, 0, 0])
         total[0] += arrivals
         total[1] += gain
         total[2] += bad
+
+    def add_to_spawner(self, spawner: int, gain: int, bad: int) -> None:
+        """A task that it spawned has ended."""
+        total = self.spawners.setdefault(spawner, [0, 0, 0])
+        total[0] += 1
+        total[1] += gain
+        total[2] += bad
+
+
+def _rows(totals: Mapping[int, Sequence[int]]) -> list[tuple[int, int, int, int]]:
+    return [(key, arrivals, gain, bad) for key, (arrivals, gain, bad) in sorted(totals.items())]
 
 
 def add_arrivals(sums: Sums, instance: KnownInstance, rows: Sequence[EndedRow], edges: Edges) -> None:

@@ -7,6 +7,9 @@ from typing import Any
 from qflowd.engine.finishing.outcome import AttemptRow, Final, Outcome, Rearmed, Released
 from qflowd.engine.limits.breakers import AttemptEnd, BreakerChange
 from qflowd.engine.limits.slots import Freed, Moved
+from qflowd.engine.spawning.spawn import SpawnGrant, SpawnRequest
+from qflowd.model.states import Reason, TaskState
+from qflowd.store.clock import from_microseconds
 
 
 @dataclass(slots=True)
@@ -24,6 +27,7 @@ class Batch:
     moved: list[Moved] = field(default_factory=list)
     pauses: list[tuple[int, str, datetime, str | None]] = field(default_factory=list)  # task, limit, until, why
     attempt_ends: list[AttemptEnd] = field(default_factory=list)  # of which breakers are told
+    spawned: list[SpawnRequest | SpawnGrant] = field(default_factory=list)  # of those that succeeded
     unrun: list[Any] = field(default_factory=list, init=False)  # set as it is written: rows that end because of these
     compensating: list[int] = field(default_factory=list, init=False)  # set as it is written: instances to be undone
     may_start_workflows: bool = field(default=False, init=False)  # set as it is written: tasks behind may do so
@@ -79,7 +83,27 @@ class Batch:
         rearmed = {row.id: row for row in reversed(self.rearmed) if row.id not in final}
         released = {row.id: row for row in reversed(self.released) if row.id not in final and row.id not in rearmed}
         once = replace(self, final=list(final.values()), rearmed=list(rearmed.values()))
-        return replace(once, released=list(released.values()), slots=list(dict.fromkeys(self.slots)))
+        slots = list(dict.fromkeys(self.slots))
+        spawned = list({row.task_id: row for row in reversed(self.spawned)}.values())
+        return replace(once, released=list(released.values()), slots=slots, spawned=spawned)
+
+    def failing(self, message: str, now: datetime) -> "Batch":
+        """The same without progress, outputs, checkpoints and spawned tasks; what has ended fails with this message."""
+        failure = Batch(
+            rearmed=self.rearmed, released=self.released, running=self.running, slots=self.slots, moved=self.moved
+        )
+        failure.attempts = [row._replace(error=message, traceback=None) for row in self.attempts]
+        state, reason = int(TaskState.FAILED), int(Reason.ERROR)
+        ended = {row.id for row in self.final}
+        failure.attempts = [row for row in failure.attempts if row.task_id not in ended]
+        for row in self.final:
+            failure.final.append(row._replace(state=state, reason=reason, output=None))
+            began = None if row.started_us is None else from_microseconds(row.started_us)
+            code = row.code_id
+            failure.attempts.append(
+                AttemptRow(row.id, row.fence, row.attempt, state, reason, began, now, code_id=code, error=message)
+            )
+        return failure
 
     def halves(self) -> tuple["Batch", "Batch"]:
         """Two batches with half of the tasks each."""
@@ -94,4 +118,4 @@ class Batch:
         """All its lists; the first column of each is a task's id."""
         about = self.attempts, self.running, self.progress, self.checkpoints
         of_limits = self.slots, self.moved, self.pauses, self.attempt_ends
-        return (self.final, self.rearmed, self.released, *about, *of_limits)
+        return (self.final, self.rearmed, self.released, *about, *of_limits, self.spawned)

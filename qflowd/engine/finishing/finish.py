@@ -7,30 +7,27 @@ nothing of the batch is kept, and the batch is written again without it.
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
 from operator import itemgetter
 from typing import Any, TypeVar
 
 from qflowd.engine import kinds
 from qflowd.engine.finishing import close
 from qflowd.engine.finishing.batch import Batch
-from qflowd.engine.finishing.conditions import EdgeConditions
-from qflowd.engine.finishing.outcome import WRITTEN, AttemptRow, Final, Rearmed
+from qflowd.engine.finishing.large_outputs import LARGEST_INLINE, save_large
+from qflowd.engine.finishing.levels import advance_levels
+from qflowd.engine.finishing.outcome import WRITTEN, Final, Rearmed
 from qflowd.engine.finishing.timers import RUN
 from qflowd.engine.limits import breakers, slots
-from qflowd.engine.maps import item_rows
 from qflowd.engine.plans.instances import InstanceRows, Instances
+from qflowd.engine.spawning import spawn
 from qflowd.model.errors import LeaseLost, StoreUnavailable
 from qflowd.model.ids import ORDINALS
 from qflowd.model.instruments import TasksWritten
 from qflowd.model.limits import of_lane
 from qflowd.model.states import SUCCESS, Reason, TaskState
-from qflowd.store.clock import from_microseconds
 from qflowd.store.tx import DataRefused, Store, Tx
 
 log = logging.getLogger("qflowd")
-LARGEST_INLINE = 64 * 1024  # characters of output on the row itself
-LARGEST_PART = 1 << 20  # characters
 T = TypeVar("T")
 _ID = itemgetter(0)
 
@@ -108,7 +105,7 @@ def _write_halves(store: Store, instances: Instances, batch: Batch, daemon_id: i
     else:
         message = f"what this task left behind cannot be written: {type(error).__name__}: {error}"[:2000]
         log.error("task %d: %s", number, message, exc_info=error)
-    failure = _as_failure(batch, message, store.clock.now())
+    failure = batch.failing(message, store.clock.now())
     try:
         closed = store.transact(lambda tx: _write(tx, instances, failure, daemon_id), name="finish")
     except StoreUnavailable:
@@ -128,25 +125,11 @@ def _emit_written(store: Store, batch: Batch, closed: list[int]) -> None:
     if not batch or not store.instruments.listeners:
         return
     failed = Counter(Reason(row.reason).name for row in batch.attempts if row.state == TaskState.FAILED)
-    ended = Counter(TaskState(row.state).name for rows in (batch.final, batch.unrun) for row in rows)
+    waiting = {row.task_id for row in batch.spawned}  # their attempts have succeeded, and they have not ended
+    final = [row for row in batch.final if row.id not in waiting] if waiting else batch.final
+    ended = Counter(TaskState(row.state).name for rows in (final, batch.unrun) for row in rows)
     figures = len(batch.running), ended, failed, len(batch.rearmed), len(batch.released), len(closed)
     store.instruments.emit(TasksWritten(*figures))
-
-
-def _as_failure(batch: Batch, message: str, now: datetime) -> Batch:
-    """The batch of one task without its progress, output and checkpoints; its end becomes a failure."""
-    failure = Batch(
-        rearmed=batch.rearmed, released=batch.released, running=batch.running, slots=batch.slots, moved=batch.moved
-    )
-    failure.attempts = [row._replace(error=message, traceback=None) for row in batch.attempts]
-    state, reason = int(TaskState.FAILED), int(Reason.ERROR)
-    for row in batch.final:
-        failure.final.append(row._replace(state=state, reason=reason, output=None))
-        began = None if row.started_us is None else from_microseconds(row.started_us)
-        failure.attempts = [
-            AttemptRow(row.id, row.fence, row.attempt, state, reason, began, now, code_id=row.code_id, error=message)
-        ]
-    return failure
 
 
 def _write(tx: Tx, instances: Instances, batch: Batch, daemon_id: int) -> list[int]:
@@ -166,10 +149,11 @@ def _write(tx: Tx, instances: Instances, batch: Batch, daemon_id: int) -> list[i
     _rearm(tx, batch.rearmed)
     if batch.released and tx.count("release_tasks", rows=sorted(batch.released)) < len(batch.released):
         raise LeaseLost
-    closers = _accept(tx, instances, batch) if batch.final else {}
+    closers, raised = _accept(tx, instances, batch) if batch.final else ({}, [])
     batch.breakers = breakers.judge(tx, batch.attempt_ends, _changed_limits(batch)) if batch.attempt_ends else []
     if batch.slots or batch.pauses:
         slots.give_back(tx, batch.slots, [pause[1:] for pause in batch.pauses])
+    spawn.reserve(tx, raised)
     closed, batch.compensating = close.close_instances(tx, closers)
     return closed
 
@@ -196,33 +180,21 @@ def _rearm(tx: Tx, rearmed: Sequence[Rearmed]) -> None:
         tx.run("insert_deferrals", rows=deferred, now=tx.now)
 
 
-def _accept(tx: Tx, instances: Instances, batch: Batch) -> dict[int, int]:
-    """Returns: instance -> how many of its closers have ended."""
+def _accept(tx: Tx, instances: Instances, batch: Batch) -> tuple[dict[int, int], spawn.Raised]:
+    """Returns: instance -> how many of its closers have ended; ordinals that were taken."""
     final = sorted(batch.final, key=_ID)
     if tx.count("finish_tasks", rows=_split_large(tx, final), now=tx.now) < len(final):
         raise LeaseLost
-    level, batch.unrun = instances.by_instance(final), []
+    raised: spawn.Raised = []
+    if batch.spawned:
+        final, raised = spawn.add(tx, batch.spawned, final)
+        batch.has_advanced |= bool(raised)
+    level = instances.by_instance(final)
     _remember_outputs(instances, level)
-    ended = level
-    conditions = EdgeConditions(tx, instances)
-    while level:
-        rows, doubtful, fans, heads, items = kinds.arrivals(level, conditions)
-        batch.has_advanced |= bool(rows or fans)
-        batch.may_start_workflows |= any(instance.plan.starts for instance, _ in level)
-        unrun: list[Any] = []
-        if heads:
-            unrun, has_opened = item_rows.advance_heads(tx, instances, heads, items)
-            batch.has_advanced |= has_opened
-        if rows:
-            tx.run("advance_tasks", rows=rows, now=tx.now)
-        if fans:
-            tx.run("advance_fans", rows=fans, now=tx.now)
-        if doubtful:
-            unrun = unrun + tx.run("find_ended_unrun", rows=[(number,) for number in doubtful])
-        batch.unrun += unrun
-        level = instances.by_instance(sorted(unrun, key=_ID))
-        ended = ended + level
-    return kinds.closers(ended)
+    levels = advance_levels(tx, instances, level)
+    batch.unrun, batch.may_start_workflows = levels.unrun, levels.may_start_workflows
+    batch.has_advanced |= levels.has_advanced
+    return kinds.closers(levels.ended), raised
 
 
 def _remember_outputs(instances: Instances, ended: Iterable[InstanceRows[Final]]) -> None:
@@ -248,9 +220,7 @@ def _split_large(tx: Tx, final: Sequence[Final]) -> list[tuple[Any, ...]]:
     kept = []
     for row in final:
         if row.output is not None and len(row.output) > LARGEST_INLINE:
-            parts = [row.output[start : start + LARGEST_PART] for start in range(0, len(row.output), LARGEST_PART)]
-            tx.run("delete_large_values", rows=[(row.id,)])
-            tx.run("insert_large_value", rows=[(row.id, i, part) for i, part in enumerate(parts)])
+            save_large(tx, row.id, row.output)
             row = row._replace(output=None)  # noqa: PLW2901
         kept.append(row[:WRITTEN])
     return kept

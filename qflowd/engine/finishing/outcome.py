@@ -93,6 +93,7 @@ class Ending:
     exit_signal: int | None = None
     again_at: datetime | None = None  # asked for by the job: a deferral, or an error to be tried again then
     is_hopeless: bool = False  # another attempt would end alike
+    is_noted: bool = False  # a success leaves a row of its own, however short it was
 
     @property
     def attempt(self) -> int:
@@ -117,7 +118,8 @@ def outcome_of(ending: Ending, chance: Callable[[], float]) -> Outcome:
     if ending.reason is Reason.NONE:
         ran_s = (ending.ended_at - ending.started_at).total_seconds() if ending.started_at else 0.0
         final = _final(ending, TaskState.SUCCESS)
-        return Outcome(final=final, attempt=_attempt(ending, TaskState.SUCCESS) if ran_s > LONG_S else None)
+        is_noted = ending.is_noted or ran_s > LONG_S
+        return Outcome(final=final, attempt=_attempt(ending, TaskState.SUCCESS) if is_noted else None)
     if ending.reason in (Reason.SKIPPED, Reason.MANUAL):
         return Outcome(final=_final(ending, TaskState.SKIPPED), attempt=_attempt(ending, TaskState.SKIPPED))
     if ending.reason is Reason.TERMINATED:

@@ -94,6 +94,10 @@ def read_output(store: Store, instances: Instances, asked: Asked) -> tuple[str |
     def read(tx: Tx) -> str:
         instances.load(tx, [asked.task_id])
         instance = instances[instance_of(asked.task_id)]
+        if asked.task_id % ORDINALS >= len(instance.plan.tasks):
+            for source in tx.run("load_spawned_sources", rows=[(asked.task_id,)]):
+                if source.name == asked.key:
+                    return _text(tx, source)
         key, is_page, start = asked.key.rstrip("]").partition("[")
         number = row_above(tx, instance, asked.task_id, instance.plan.by_key[key].ordinal)
         if is_page:

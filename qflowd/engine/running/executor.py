@@ -24,7 +24,8 @@ from qflowd.engine.plans.instances import Instances
 from qflowd.engine.running.dispatch import Dispatch, Shipment
 from qflowd.engine.running.harvest import Harvest
 from qflowd.engine.running.upkeep import INTENTS_S, Upkeep
-from qflowd.engine.service import Topics, back_off, log_some, report
+from qflowd.engine.service import Topics, back_off, log_failed, report
+from qflowd.engine.spawning.spawner import Spawner
 from qflowd.model.errors import StoreUnavailable
 from qflowd.model.instruments import TasksClaimed
 from qflowd.model.workflow import Job
@@ -76,6 +77,7 @@ class Executor:
         self._is_empty = True
         self._has_expanded = False  # heads of maps in this round: their items are ready
         self._upkeep = Upkeep(store, backends, instances, lanes, self._harvest, daemon_id, self._claimer.forget_heads)
+        self._spawner = Spawner(store, instances, lanes, intake.jobs)
         self._express = Express(store, intake, instances, topics, backends.wake)
         topics.subscribe("ready", self.wake)
         for topic in ("intent", "stopping"):
@@ -198,6 +200,8 @@ class Executor:
             if self._harvest.may_have_printed:  # what a task printed is visible when its end is
                 self._write_logs()
                 self._harvest.may_have_printed = False
+            if batch.spawned:
+                batch = self._spawner.check(batch)
             closed, shipments = finish_and(
                 self._store, self._instances, batch, self._daemon_id(), lambda tx: self._claim(tx, room, batch)
             )
@@ -308,14 +312,7 @@ class Executor:
         self._instances.forget(closed)
         self._topics.publish(*batch.topics())
         if closed and batch.attempts:
-            self._log_failed(closed)
-
-    def _log_failed(self, closed: list[int]) -> None:
-        try:
-            rows = self._store.read(lambda tx: tx.run("list_failed", rows=[(number,) for number in sorted(closed)]))
-        except StoreUnavailable:
-            return  # another line of this log says so
-        log_some("instance %d of %s FAILED: %s", rows)
+            log_failed(self._store, closed)
 
     def _look_for_work(self, room: Mapping[str, int]) -> bool:
         """Learn unknown lanes, without a transaction. Does anything stand in a lane of ours, with room for it?"""

@@ -14,6 +14,7 @@ from qflowd.engine.finishing.how_it_broke import how_it_broke
 from qflowd.engine.finishing.outcome import Ending, Final, Rearmed, Released, outcome_of, outcome_of_loss
 from qflowd.engine.limits.breakers import AttemptEnd, settle_probes
 from qflowd.engine.limits.slots import Freed
+from qflowd.engine.spawning.spawn import SpawnRequest
 from qflowd.model.durations import LONGEST_S
 from qflowd.model.instants import parse_instant
 from qflowd.model.states import SUCCESS, Reason, TaskState
@@ -279,6 +280,8 @@ class Harvest:
         again_at = self._again_at(result)
         if result.limit and again_at is not None:
             self.batch.pauses.append((result.task_id, result.limit, again_at, result.error))
+        if result.spawned is not None:
+            self.batch.spawned.append(SpawnRequest(result.task_id, result.fence, result.spawned))
         self._end(
             held,
             _ENDED.get(result.outcome, Reason.ERROR),
@@ -291,6 +294,7 @@ class Harvest:
             peak_memory=result.peak_memory,
             again_at=again_at,
             is_hopeless=result.is_hopeless,
+            is_noted=result.spawned is not None,
         )
 
     def _again_at(self, result: Ended) -> datetime | None:

@@ -4,53 +4,37 @@ What a compensation is given: the params of its task that it has parameters for,
 """
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
-from qflowd.engine.claiming.claim import Claim
-from qflowd.engine.claiming.lanes import Lane, Terms
+from qflowd.engine.claiming.claim import Claim, Claimed
+from qflowd.engine.claiming.lanes import Lane
 from qflowd.engine.finishing.advance import Edges, EndedRow, Sums
 from qflowd.engine.plans.instances import Instances, KnownInstance
 from qflowd.engine.plans.plan import Plan, by_name
-from qflowd.engine.plans.render import Group, Unrenderable, load_items, load_outputs, scope_of
-from qflowd.engine.plans.upstreams import Upstreams, load_large
+from qflowd.engine.plans.render import load_items, load_outputs, scope_of
+from qflowd.engine.plans.upstreams import load_large
 from qflowd.engine.request import NO_OVERRIDE
 from qflowd.engine.running.dispatch import Dispatch, Shipment
+from qflowd.engine.running.singly import Given, prepare_singly
 from qflowd.model import jsontext
-from qflowd.model.ids import ORDINALS, instance_of
+from qflowd.model.ids import ORDINALS
 from qflowd.model.states import TaskState
 from qflowd.model.workflow import BUILT_IN, Json, Saga, Settings
 from qflowd.store.tx import Tx
-from qflowd.workers.wire import Assignment
 
 FAVOURABLE = (TaskState.SUCCESS, TaskState.SKIPPED)  # a link ends SKIPPED; so does a job that finds nothing to undo
 
 
 def prepare(dispatch: Dispatch, tx: Tx, claim: Claim) -> Shipment:
-    """Read and render what the claimed compensations are given; they are few."""
-    lane, rows = claim.lane, claim.rows
-    ids = [(row.id,) for row in rows]
-    undone = {row.task_id: row for row in tx.run("load_undone", rows=sorted(ids))}
-    saved = {row.task_id: row.value for row in tx.run("load_checkpoints", rows=sorted(ids))}
-    groups: dict[tuple[float | None, int | None], Group] = {}
-    failed: list[Unrenderable] = []
-    for row in rows:
-        try:
-            instance = dispatch.instances[instance_of(row.id)]
-            params = _params(tx, dispatch.instances, instance, lane, undone[row.id])
-            node = instance.plan.nodes[row.node]
-        except Exception as problem:  # noqa: BLE001 - whatever is wrong with a row, the others are sent
-            failed.append(Unrenderable(row, problem))
-            continue
-        terms = Terms(lane, settings_of(instance.plan, lane.job.settings, dispatch.timeout_s))
-        key = terms.settings.timeout, terms.settings.memory
-        group = groups.setdefault(key, Group(terms, Upstreams({})))
-        text = jsontext.dump(params)
-        task = Assignment(row.id, row.fence, row.attempt + 1, node.key, text, None, saved.get(row.id), row.round)
-        group.rows.append(row)
-        group.row_terms.append(terms)
-        group.assignments.append(task)
-    return Shipment(claim, partial(tuple, (list(groups.values()), failed)))  # type: ignore[arg-type]
+    """Read and render what the claimed compensations are given."""
+    undone = {row.task_id: row for row in tx.run("load_undone", rows=sorted((row.id,) for row in claim.rows))}
+
+    def give(row: Claimed, instance: KnownInstance) -> Given:
+        params = _params(tx, dispatch.instances, instance, claim.lane, undone[row.id])
+        settings = settings_of(instance.plan, claim.lane.job.settings, dispatch.timeout_s)
+        return Given(jsontext.dump(params), settings)
+
+    return prepare_singly(dispatch, tx, claim, give)
 
 
 def add_arrivals(sums: Sums, _: KnownInstance, rows: Sequence[EndedRow], edges: Edges) -> None:

@@ -12,6 +12,7 @@ from qflowd.engine.caches import LaneIds, LaneKey, Plans, RegisteredJobs
 from qflowd.engine.commands.control import LanesMissing
 from qflowd.engine.finishing import close
 from qflowd.engine.plans.plan import Plan
+from qflowd.engine.request import Refused
 from qflowd.engine.sagas.undo import Undo, UndoStep, undo
 from qflowd.engine.service import Topics
 from qflowd.model.ids import ORDINALS, key_range, task_id
@@ -93,7 +94,11 @@ def undo_of(tx: Tx, plan: Plan, instance_id: int, jobs: Sequence[str]) -> Undo:
     """What there is to undo of an instance. `jobs`: of every node, the job that does it.
 
     Where there is none, instances that the task has started are undone, if they are of a saga.
+
+    Raises: Refused if it has spawned tasks.
     """
+    if tx.run("list_spawners", **key_range(instance_id)):
+        raise Refused(f"instance {instance_id} has spawned tasks; that they are compensated is not supported yet")
     rows = [
         Undone._make((row.id % ORDINALS, *row[1:-2], bool(row.has_started), bool(row.has_saga)))
         for row in tx.run("list_undone", **key_range(instance_id))

@@ -105,6 +105,12 @@ SELECT t.id, i.id AS instance_id, d.workflow, COALESCE(n.task, i.job) AS task, t
             AND EXISTS (SELECT 1 FROM qflow.fan_out f WHERE f.task_id = t.id) THEN {concat: 'waits for its items: ', t.open_parents}
         WHEN t.state = {task.PENDING} AND t.need > 0 AND t.kind = {kind.COMPENSATION}
             THEN {concat: 'waits for compensations before it: ', t.open_parents}
+        WHEN t.state = {task.PENDING} AND t.need > 0 AND t.done_fence IS NOT NULL
+            THEN {concat: 'waits for the tasks that it spawned: ', t.open_parents}
+        WHEN t.state = {task.PENDING} AND t.need > 0 AND t.kind = {kind.SPAWNED} THEN {concat: 'waits for tasks before it: ', COALESCE(
+            CASE WHEN t.open_parents <= 5 THEN (SELECT {names: {concat: COALESCE(n.task, i.job), '[', b_row.label, ']'}} FROM qflow.instance_edge e
+                JOIN qflow.task_instance b_row ON b_row.id = e.parent AND b_row.state < {task.SUCCESS}
+                WHERE e.child = t.id AND e.parent < t.id) END, {concat: t.open_parents, ''})}
         WHEN t.state = {task.PENDING} AND t.need >= 1000000 THEN 'waits for a place: max_parallel of its map'
         WHEN t.state = {task.PENDING} AND t.need > 0 AND t.map_index IS NOT NULL THEN {concat: 'waits for the same item of a map before it', (SELECT CASE WHEN COUNT(*) = 0 THEN ''
                 ELSE {concat: ': ', {names: {concat: b.task, '[', COALESCE(t.label, {concat: t.map_index, ''}), ']'}}} END FROM qflow.workflow_edge e
@@ -253,8 +259,9 @@ LEFT JOIN qflow.workflow_definition d ON d.id = v.definition_id
 LEFT JOIN qflow.workflow_node n ON n.version_id = i.version_id AND n.node = t.node
 LEFT JOIN qflow.attempt a ON a.task_id = y.id AND a.fence = y.fence
 WHERE NOT EXISTS (SELECT 1 FROM qflow.failure h WHERE h.task_id = y.id AND h.fence = y.fence AND h.handled_at IS NOT NULL)
-    -- The head of a map whose items failed: they are here themselves.
+    -- The head of a map whose items failed, a task whose spawned tasks did: they are here themselves.
     AND NOT EXISTS (SELECT 1 FROM qflow.fan_out f WHERE f.task_id = y.id)
+    AND (t.bad_parents = 0 OR NOT EXISTS (SELECT 1 FROM qflow.spawner s WHERE s.task_id = y.id))
 ;
 {only: sqlite DROP VIEW IF EXISTS qflow.logs}
 ;

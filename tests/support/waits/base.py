@@ -15,6 +15,7 @@ from tests.support.lab import FAILED, Lab
 
 PENDING, READY, HELD, RESERVED, RUNNING = list(TaskState)[:5]
 TASK, HEAD, COMPENSATION, CHILD = TaskKind.TASK, TaskKind.HEAD, TaskKind.COMPENSATION, TaskKind.CHILD
+SPAWNED = TaskKind.SPAWNED
 LATER = datetime(2037, 11, 20, 13, tzinfo=UTC)
 AT = "2037-11-20T13:00:00.000000Z"
 

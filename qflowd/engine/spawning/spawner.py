@@ -1,0 +1,119 @@
+"""Spawner: checks what tasks have asked for by `context().spawn()`, before the group commit that makes it.
+
+Lanes are made outside of transactions, and a request that cannot be granted fails its task alone.
+"""
+
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from qflowd.engine.caches import LaneIds, LaneKey, RegisteredJobs
+from qflowd.engine.finishing.batch import Batch
+from qflowd.engine.finishing.outcome import Final
+from qflowd.engine.plans import lane_keys
+from qflowd.engine.plans.instances import Instances, KnownInstance
+from qflowd.engine.request import Refused
+from qflowd.engine.spawning.spawn import NewTask, SpawnGrant, SpawnRequest
+from qflowd.jobs.spawning import SpawnCall, read_calls
+from qflowd.model import jsontext
+from qflowd.model.errors import ExpressionFailed, QflowdError
+from qflowd.model.ids import ORDINALS, instance_of
+from qflowd.model.states import TaskKind
+from qflowd.model.workflow import BUILT_IN, MAX_SPAWN, Job, Settings
+from qflowd.store.tx import Store, Tx
+
+DEEPEST = 10  # tasks that spawn tasks that spawn tasks …
+
+
+class Spawner:
+    """Owned by the executor's thread."""
+
+    def __init__(self, store: Store, instances: Instances, lanes: LaneIds, jobs: RegisteredJobs) -> None:
+        self._store, self._instances, self._lanes, self._jobs = store, instances, lanes, jobs
+
+    def check(self, batch: Batch) -> Batch:
+        """The batch with all requests checked; the tasks of those that are refused fail. Raises: StoreUnavailable."""
+        requests = [row for row in batch.spawned if isinstance(row, SpawnRequest)]
+        rows = {row.id: row for row in batch.final}
+        spawns: list[Any] = [row for row in batch.spawned if isinstance(row, SpawnGrant)]
+        refused: dict[int, str] = {}
+        for request in requests:
+            try:
+                keys, spawn = self._store.read(partial(self._plan, request=request, spawner=rows[request.task_id]))
+                self._lanes.ensure(keys)
+                tasks = [task._replace(lane=self._lanes.id(key)) for task, key in zip(spawn.tasks, keys, strict=True)]
+                spawns.append(spawn._replace(tasks=tasks))
+            except Refused as problem:
+                refused[request.task_id] = f"spawn: {problem}"
+        checked = batch.without(set())
+        checked.spawned = spawns
+        for number, message in refused.items():
+            failing = checked.without(checked.task_ids() - {number}).failing(message, self._store.clock.now())
+            checked = checked.without({number}).with_more(failing)
+        return checked
+
+    def _plan(self, tx: Tx, request: SpawnRequest, spawner: Final) -> tuple[list[LaneKey], SpawnGrant]:
+        """Returns: the lane of each task, and the tasks without it. Raises: Refused."""
+        number, calls = request.task_id, read_calls(request.text)
+        self._instances.load(tx, [number])
+        try:
+            instance = self._instances[instance_of(number)]
+        except QflowdError as problem:
+            raise Refused(str(problem)) from None
+        task = instance.plan.tasks[spawner.node]
+        if spawner.kind == TaskKind.COMPENSATION:
+            raise Refused("a compensation cannot spawn tasks")
+        if instance.plan.workflow.saga is not None:
+            raise Refused("a task of a saga cannot spawn tasks; that is not supported yet")
+        most = task.max_spawn or MAX_SPAWN
+        if len(calls) > most:
+            raise Refused(
+                f"{len(calls):,} tasks were asked for; at most {most:,} are made (max_spawn of task {task.key})"
+            )
+        [row] = tx.run("load_instances", rows=[(instance.id,)])
+        [taken] = tx.run("load_next_ordinals", rows=[(instance.id,)])
+        if taken.next_ordinal + len(calls) > ORDINALS:
+            raise Refused(
+                f"{len(calls):,} tasks are too many: an instance has at most {ORDINALS:,} rows (ORDINALS), and "
+                f"{taken.next_ordinal:,} are taken"
+            )
+        [above] = tx.run("load_spawners", rows=[(number,)])
+        depth = 1 + (above.depth or 0)
+        if depth > DEEPEST:
+            raise Refused(
+                f"tasks that spawn tasks are nested {DEEPEST} deep, which is the limit (DEEPEST); does job "
+                f"{calls[0].job} spawn itself without end?"
+            )
+        name = above.label if above.label is not None else above.map_index
+        prefix = "" if name is None else f"{name}/"
+        jobs = {job: self._job(tx, job) for job in {call.job for call in calls}}
+        keys = [self._lane(instance, call, jobs[call.job]) for call in calls]
+        tasks = [_new_task(call, prefix, row.priority) for call in calls]
+        return keys, SpawnGrant(number, request.fence, depth, tasks)
+
+    def _job(self, tx: Tx, name: str) -> Job:
+        if (job := self._jobs.get(tx, name)) is None:
+            names = sorted({row.name for row in tx.run("name_jobs")} | set(self._jobs.own))
+            raise Refused(f"no job {name!r} is registered; there are {', '.join(names[:20])}")
+        return job
+
+    def _lane(self, instance: KnownInstance, call: SpawnCall, job: Job) -> LaneKey:
+        settings = spawned_settings(instance, call.settings, job.settings, None)
+        try:
+            limits = lane_keys.rendered(settings.limits, instance.scope)
+        except ExpressionFailed as problem:
+            raise Refused(str(problem)) from None
+        return LaneKey(instance.tenant, str(settings.pool), call.job, limits)
+
+
+def spawned_settings(instance: KnownInstance, own: Settings, of_job: Settings, timeout_s: float | None) -> Settings:
+    """All levels of a spawned task's settings: its own, workflow, job, daemon, built-in."""
+    outer = of_job.over(Settings(timeout=timeout_s)).over(BUILT_IN)
+    return own.over(instance.plan.workflow.defaults).over(outer)
+
+
+def _new_task(call: SpawnCall, prefix: str, of_instance: int) -> NewTask:
+    priority = -max(-2000, min(2000, of_instance + (call.settings.priority or 0)))
+    settings = msgspec.json.encode(call.settings).decode()
+    return NewTask(call.name, prefix + call.name, 0, priority, jsontext.dump(call.params), settings, call.after)
