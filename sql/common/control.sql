@@ -215,7 +215,8 @@ SELECT t.id FROM qflow.timer m JOIN qflow.task_instance t ON t.id = m.task_id AN
 WHERE m.task_id BETWEEN :first AND :last AND m.purpose = 0 AND m.due_at = {forever} ORDER BY t.id
 
 -- name: lock_task
-SELECT t.id, t.state, t.fence, t.need, t.open_parents, (SELECT COUNT(*) FROM qflow.fan_out f WHERE f.task_id = t.id) AS is_expanded
+SELECT t.id, t.state, t.fence, t.need, t.open_parents, CASE WHEN t.done_fence IS NOT NULL
+    OR EXISTS (SELECT 1 FROM qflow.fan_out f WHERE f.task_id = t.id) THEN 1 ELSE 0 END AS is_expanded
 FROM qflow.task_instance t WHERE t.id = :id {only: postgres,mysql FOR UPDATE}
 
 -- name: copy_attempts

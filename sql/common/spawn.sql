@@ -74,3 +74,24 @@ output = d.output
 SELECT t.id, s.name, t.state, t.output, l.task_id AS large_id FROM qflow.task_instance t
 JOIN qflow.spawned s ON s.task_id = t.id LEFT JOIN qflow.large_value l ON l.task_id = t.id AND l.part = 0
 WHERE t.id BETWEEN :first AND :last ORDER BY t.id
+
+-- name: list_spawners
+SELECT s.task_id, s.first_ordinal, s.tasks, s.returned FROM qflow.spawner s WHERE s.task_id BETWEEN :first AND :last
+
+-- name: await_again
+-- Of a task some of whose spawned tasks start anew; it does not run again, so its fence stays. What it returned itself is kept.
+{update: qflow.task_instance t, id bigint, open_parents int, need int, bad_parents int, returned smallint | t.id = d.id}
+state = {task.PENDING}, open_parents = d.open_parents, need = d.need, bad_parents = d.bad_parents, finished_at = NULL,
+owner = NULL, reason = 0, done_fence = t.fence - 1, round = :round, output = CASE WHEN d.returned = 1 THEN t.output END
+
+-- name: delete_spawners
+{delete: qflow.spawner s, task_id bigint | s.task_id = d.task_id}
+
+-- name: delete_spawned
+{delete: qflow.spawned s, task_id bigint | s.task_id = d.task_id}
+
+-- name: delete_task_inputs
+{delete: qflow.task_input p, task_id bigint | p.task_id = d.task_id}
+
+-- name: delete_edges_from
+{delete: qflow.instance_edge e, parent bigint | e.parent = d.parent}

@@ -77,14 +77,14 @@ FROM {rows: id bigint} r JOIN qflow.task_instance t ON t.id BETWEEN r.id * 10485
 GROUP BY r.id, t.state, CASE WHEN t.kind = {kind.COMPENSATION} THEN 1 ELSE 0 END
 
 -- name: count_tolerated
--- Of these instances: failed tasks that do not fail theirs, items of maps that have succeeded, and spawned tasks among them.
+-- Of these instances: failed tasks that do not fail theirs; items and spawned tasks of tasks that succeeded or were skipped.
 SELECT r.id, COUNT(*) AS tasks FROM {rows: id bigint} r
 JOIN qflow.workflow_instance i ON i.id = r.id
 JOIN qflow.task_instance t ON t.id BETWEEN r.id * 1048576 AND r.id * 1048576 + 1048575
 JOIN qflow.workflow_node n ON n.version_id = i.version_id AND n.node = t.node
 WHERE t.state IN ({task.FAILED}, {task.UPSTREAM_FAILED}) AND t.kind <> {kind.COMPENSATION}
 AND (n.may_fail = 1 AND (t.state = {task.FAILED} OR t.kind = {kind.SPAWNED}) OR t.map_index IS NOT NULL AND EXISTS (
-    SELECT 1 FROM qflow.task_instance h WHERE h.id = r.id * 1048576 + t.node AND h.state = {task.SUCCESS})) GROUP BY r.id
+    SELECT 1 FROM qflow.task_instance h WHERE h.id = r.id * 1048576 + t.node AND h.state IN ({task.SUCCESS}, {task.SKIPPED}))) GROUP BY r.id
 
 -- name: close_instances
 {update: qflow.workflow_instance i, id bigint, state smallint, reason smallint, error text, saga_state smallint, succeeded int, failed int,

@@ -106,6 +106,7 @@ NEVER_WAIT = {
     "delete_items": "lock_tasks has locked all rows of the instance",
     "insert_labelled_items": "its rows are new: their ordinals are reserved",
     "await_spawned": "finish_tasks has locked its rows",
+    "await_again": "lock_tasks has locked all rows of the instance",
     "insert_spawned_tasks": "its rows are new: their ordinals are reserved",
     "fail_spawners": "advance_spawners has locked its rows",
     "save_outputs": "advance_spawners has locked its rows",
@@ -118,6 +119,7 @@ class WatchedTx(Tx):
 
     _level = 0
     _claimed: frozenset[int] = frozenset()
+    _all = range(0)  # ids of the rows of an instance, all of which are locked
 
     def _watch(self, statement: str, rows: Sequence[Any]) -> None:
         level = LEVELS.get(statement)
@@ -127,6 +129,8 @@ class WatchedTx(Tx):
             return  # claimed a moment ago in this transaction: nobody else can hold them
         if level is None:
             return
+        if level < LIMITS and rows and all(row[0] in self._all for row in rows):
+            return
         assert level >= self._level, f"{statement} locks after what comes behind it (level {level} after {self._level})"
         self._level = level
         ids = [row[0] for row in rows]
@@ -135,6 +139,8 @@ class WatchedTx(Tx):
     def run(self, statement: str, /, **params: Any) -> list[Any]:
         self._watch(statement, params.get("rows", ()))
         result = super().run(statement, **params)
+        if statement == "lock_tasks":
+            self._all = range(params["first"], params["last"] + 1)
         if statement == "claim_tasks":
             self._claimed |= {row.id for row in result}
         return result

@@ -8,7 +8,7 @@ the attempts stay apart, and the round is one that no row of the instance has ha
 work continues: of a task that did not succeed, with the params that it had.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -24,13 +24,15 @@ from qflowd.engine.concurrency.overlap import check_place, line_of
 from qflowd.engine.finishing import close
 from qflowd.engine.finishing.conditions import EdgeConditions
 from qflowd.engine.finishing.counters import NOBODY, Recounted, Rows, recount
+from qflowd.engine.finishing.levels import advance_levels
 from qflowd.engine.finishing.timers import DEADLINE, RUN
 from qflowd.engine.maps.places import take_places
 from qflowd.engine.plans.instances import Instances
 from qflowd.engine.request import Refused
 from qflowd.engine.sagas.compensate import refuse_compensated
+from qflowd.engine.spawning.spawn_tree import forget_spawned, load_tree
 from qflowd.model.ids import ORDINALS, instance_of, key_range
-from qflowd.model.states import InstanceState, Reason, SagaState, TaskKind, TaskState
+from qflowd.model.states import InstanceState, Reason, SagaState, TaskState
 from qflowd.model.workflow import Task
 from qflowd.store.tx import Tx
 
@@ -91,10 +93,6 @@ def lock(tx: Tx, command: Command, target: Any, instances: Instances) -> Locked:
     instances.load(tx, [instance_id * ORDINALS])
     plan = instances[instance_id].plan
     check_place(instance, plan, line)
-    if any(row.kind == TaskKind.SPAWNED for row in rows):
-        raise Refused(
-            f"instance {instance_id} has spawned tasks; {command.action} of such an instance is not supported yet"
-        )
     row = {row.id % ORDINALS: row for row in rows}
     nodes = {ordinal: row.node for ordinal, row in row.items()}
     states = {ordinal: TaskState(row.state) for ordinal, row in row.items()}
@@ -104,7 +102,8 @@ def lock(tx: Tx, command: Command, target: Any, instances: Instances) -> Locked:
     waiting = tx.run("list_open_children", **key_range(instance_id)) if plan.starts else []
     children = {child.task_id % ORDINALS: child.instance_id for child in waiting}
     manual = {row.id % ORDINALS for row in tx.run("list_manual_retries", **key_range(instance_id))}
-    return Locked(instance_id, instance, instances, row, states, Rows(plan, nodes, items, firsts), children, manual)
+    every = Rows(plan, nodes, items, firsts, load_tree(tx, instance_id))
+    return Locked(instance_id, instance, instances, row, states, every, children, manual)
 
 
 def restart(
@@ -128,17 +127,15 @@ def restart(
     """
     rows, again = locked.rows, targets | behind
     anew = _maps_anew(rows, again, targets if has_new_items else NOBODY)
-    gone = {part for head in anew for part in rows.parts(head)}
-    if held := [ordinal for ordinal in sorted(again | gone) if locked.states[ordinal].is_held]:
-        raise Refused(
-            f"{locked.names(held)} of instance {locked.id} is being run; wait for its end, or terminate first"
-        )
-    if waiting := sorted(locked.children.keys() & (again | gone)):
-        raise Refused(
-            f"{locked.names(waiting[:1])} of instance {locked.id} waits for instance {locked.children[waiting[0]]}; wait "
-            "for its end, or terminate it first"
-        )
+    items = {part for head in anew for part in rows.parts(head)}
+    waiting = _waiting(locked, targets, again - items)
+    spawners = ((again | items) & rows.tree.spawned.keys()) - waiting
+    spawned = rows.tree.below(spawners)
+    gone = items | spawned
+    waiting -= gone
+    _refuse_open(locked, again | gone)
     rows.forget_items(anew)
+    rows.forget_spawned(spawned)
     again = again - gone
     states = {**locked.states, **(ended or {})}
     passed = (locked.passed - again).union(ended or ())
@@ -147,24 +144,59 @@ def restart(
     def edge_holds(parent: int, child: int) -> bool:
         return conditions.holds(locked.id, locked.row[parent], child)
 
-    recounted = recount(locked.rows, states, again, edge_holds, kept=kept, passed=passed)
+    recounted = recount(rows, states, again, edge_holds, kept=kept, passed=passed, waiting=waiting)
     needs = {ordinal: row.need for ordinal, row in locked.row.items()}
-    recounted, gates = take_places(rows, states, needs, recounted, kept)
+    open_again = dict.fromkeys(waiting, TaskState.PENDING)
+    recounted, gates = take_places(rows, states | open_again, needs, recounted, kept | waiting)
     continued = NOBODY if has_other_params else {i for i in targets if locked.states[i] is not TaskState.SUCCESS}
-    _write(tx, locked, recounted, kept, again - continued)
+    _write(tx, locked, [row for row in recounted if row.ordinal not in waiting], kept, again - continued)
+    _wait_again(tx, locked, [row for row in recounted if row.ordinal in waiting])
     if gates:
         tx.run("set_places", rows=[(locked.id * ORDINALS + head, *gate) for head, *gate in gates])
     if rows.plan.starts:  # what starts from the beginning starts another instance
         others = again if has_new_items else again - continued
         tx.run("forget_children", rows=[(locked.id * ORDINALS + ordinal,) for ordinal in sorted(others | gone)])
-    if gone:
+    if items:
         # Their list may be another one: whatever they were, they are made anew.
-        tx.run("delete_items", rows=[(locked.id * ORDINALS + part,) for part in sorted(gone)])
+        tx.run("delete_items", rows=[(locked.id * ORDINALS + part,) for part in sorted(items)])
         tx.run("delete_fan_outs", rows=[(locked.id * ORDINALS + head,) for head in sorted(anew)])
-        for part in gone:
-            del states[part]
-    _reopen(tx, locked, states | {row.ordinal: row.state for row in recounted})
+    forget_spawned(tx, locked.id, rows.tree, spawners)
+    for part in gone:
+        del states[part]
+    now = states | {row.ordinal: row.state for row in recounted}
+    _reopen(tx, locked, now | _tell_waiting(tx, locked, now, waiting, ended or {}))
     return recounted
+
+
+def _refuse_open(locked: Locked, restarted: AbstractSet[int]) -> None:
+    """Raises: Refused if one of these rows is being run, or waits for an instance."""
+    if held := [ordinal for ordinal in sorted(restarted) if locked.states[ordinal].is_held]:
+        raise Refused(
+            f"{locked.names(held)} of instance {locked.id} is being run; wait for its end, or terminate first"
+        )
+    if parents := sorted(locked.children.keys() & restarted):
+        raise Refused(
+            f"{locked.names(parents[:1])} of instance {locked.id} waits for instance {locked.children[parents[0]]}; wait "
+            "for its end, or terminate it first"
+        )
+
+
+def _waiting(locked: Locked, targets: AbstractSet[int], again: AbstractSet[int]) -> set[int]:
+    """Of these rows, those that do not run again: some of what they have spawned does, and they wait for it once more.
+
+    Raises: Refused if a person has skipped one.
+    """
+    rows, waiting = locked.rows, set()
+    for ordinal in rows.tree.spawned.keys() & again:
+        if ordinal in targets or not again.isdisjoint(rows.parents(ordinal)):
+            continue
+        if locked.states[ordinal] is TaskState.SKIPPED:
+            name = locked.names([ordinal])
+            raise Refused(
+                f"task {name} of instance {locked.id} was skipped, and what it spawned counts no more; rerun {name}"
+            )
+        waiting.add(ordinal)
+    return waiting
 
 
 def _maps_anew(rows: Rows, again: AbstractSet[int], rerun: AbstractSet[int]) -> set[int]:
@@ -176,6 +208,36 @@ def _maps_anew(rows: Rows, again: AbstractSet[int], rerun: AbstractSet[int]) -> 
         if head in rerun or has_other_list or not again.isdisjoint(set(rows.plan.parents[head]).difference(each)):
             anew.add(head)
     return anew
+
+
+def _wait_again(tx: Tx, locked: Locked, spawners: Sequence[Recounted]) -> None:
+    """Write those that wait once more for what they have spawned. What they had of its outputs goes away."""
+    first, returned = locked.id * ORDINALS, locked.rows.tree.returned
+    if spawners:
+        rows = [(first + row.ordinal, *row[2:], int(row.ordinal in returned)) for row in spawners]
+        tx.run("await_again", rows=rows, round=locked.new_round)
+    if lost := [(first + row.ordinal,) for row in spawners if row.ordinal not in returned]:
+        tx.run("delete_large_values", rows=lost)
+
+
+def _tell_waiting(
+    tx: Tx, locked: Locked, now: Mapping[int, TaskState], waiting: AbstractSet[int], skipped: Container[int]
+) -> dict[int, TaskState]:
+    """Those that wait although all that they have spawned has ended are told of the last one, as at its end.
+
+    Returns: the states of rows that have ended with it.
+    """
+    spawned = locked.rows.tree.spawned
+    last = [spawned[spawner][-1] for spawner in waiting if all(now[task].is_final for task in spawned[spawner])]
+    rows = [
+        locked.row[ordinal]._replace(
+            state=int(now[ordinal]),
+            reason=int(Reason.MANUAL) if ordinal in skipped else locked.row[ordinal].reason,
+        )
+        for ordinal in sorted(last)
+    ]
+    levels = advance_levels(tx, locked.instances, locked.instances.by_instance(rows))
+    return {row.id % ORDINALS: TaskState(row.state) for row in levels.unrun}
 
 
 def _reopen(tx: Tx, locked: Locked, now: Mapping[int, TaskState]) -> None:
@@ -257,21 +319,22 @@ def named_all(command: Command, locked: Locked) -> set[int]:
 
 
 def _item(name: str, locked: Locked) -> int | None:
-    """The ordinal of an item of a map by its label or its index, as in `bars[AAPL]` or `bars[17]`; None for other names.
+    """The ordinal of an item by its label or index (`bars[AAPL]`, `bars[17]`), or of a spawned task by its name; else None.
 
-    Raises: Refused if there is no such item, or several.
+    Raises: Refused if there is none such, or several.
     """
     key, bracket, label = name.removesuffix("]").partition("[")
     node = locked.rows.plan.by_key.get(key)
     if not (bracket and name.endswith("]")) or node is None:
         return None
     parts = locked.rows.parts(node.ordinal)
-    of_label = [part for part in parts if locked.row[part].label == label]
+    spawned = [task for task in locked.rows.tree.spawner if locked.row[task].node == node.ordinal]
+    of_label = [part for part in [*parts, *spawned] if locked.row[part].label == label]
     items = of_label or [part for part in parts if str(locked.row[part].map_index) == label]
     if not items:
-        raise Refused(
-            f"task {key} of instance {locked.id} has no item {label!r}; there are {locked.names(sorted(parts))}"
-        )
+        what = "item" if parts or not spawned else "spawned task"
+        names = locked.names(sorted([*parts, *spawned]))
+        raise Refused(f"task {key} of instance {locked.id} has no {what} {label!r}; there are {names}")
     if len(items) > 1:
         indexes = ", ".join(f"{key}[{locked.row[part].map_index}]" for part in items[:NAMED])
         raise Refused(f"{len(items)} items are called {name}; name one by its index: {indexes}")

@@ -75,13 +75,16 @@ def rerun(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
         raise Refused("rerun needs a task; `retry` runs all tasks again that failed")
     for ordinal in sorted(targets - locked.waiting):
         if not (state := locked.states[ordinal]).is_final:
-            instead = (
-                "wait for its end, or terminate the instance first" if state.is_held else "it is still to run anyway"
-            )
+            instead = "wait for its end, or terminate the instance first"
+            if not state.is_held:
+                waits = ordinal in locked.rows.tree.spawned
+                instead = "it waits for the tasks that it spawned" if waits else "it is still to run anyway"
             raise NotPossible(task=locked.names([ordinal]), id=locked.id, task_state=state.name, instead=instead)
     behind = locked.rows.behind(targets)
     overrides = TaskOverrides(tx, caches, locked.instance)
     overrides.unskip(map(locked.task, behind | targets))
+    if given and (spawned := sorted(targets & locked.rows.tree.spawner.keys())):
+        raise Refused(f"params of {locked.names(spawned)} cannot be set: they were given by the task that spawned it")
     for task in {locked.rows.nodes[ordinal]: locked.task(ordinal) for ordinal in targets}.values() if given else ():
         overrides.set_params(task, given)
     overrides.save()
@@ -110,15 +113,14 @@ def _targets(command: Command, locked: Locked) -> set[int]:
         targets = {ordinal for ordinal in states if _is_retried(locked, ordinal)}
         if command.task_ids:
             targets &= {number % ORDINALS for number in command.task_ids}
-        # A map whose items are retried, or wait for such items, waits for them again.
-        heads = targets & locked.rows.items.keys()
-        targets -= heads & locked.rows.behind(targets - heads)
-        if not targets:
+        if not (targets := _without_waiting(locked, targets)):
             raise NotPossible(id=locked.id, state=state.name)
         return targets
-    items = {part for part in locked.rows.parts(ordinal) if _is_retried(locked, part)}
-    if items and ordinal in locked.rows.items:
-        return items  # of a map: those that failed, and it waits for them
+    tree = locked.rows.tree
+    parts = {part for part in locked.rows.parts(ordinal) if ordinal in locked.rows.items}
+    parts |= tree.below(parts | {ordinal})
+    if failed := {part for part in parts if _is_retried(locked, part)}:
+        return _without_waiting(locked, failed)  # of a map, of a spawner: those that failed, and it waits for them
     if not _is_retried(locked, ordinal):
         task_state = states[ordinal]
         why = "only FAILED and CANCELLED tasks are retried"
@@ -132,6 +134,12 @@ def _targets(command: Command, locked: Locked) -> set[int]:
 
 def _is_retried(locked: Locked, ordinal: int) -> bool:
     return locked.states[ordinal] in RETRIED or ordinal in locked.waiting
+
+
+def _without_waiting(locked: Locked, targets: set[int]) -> set[int]:
+    """A map whose items are retried, and a task that spawned others which are, waits for them again and is not retried."""
+    waiting = targets & (locked.rows.items.keys() | locked.rows.tree.spawned.keys())
+    return targets - (waiting & locked.rows.behind(targets - waiting))
 
 
 def _check_named(command: Command, locked: Locked, targets: set[int], recounted: Sequence[Recounted]) -> None:

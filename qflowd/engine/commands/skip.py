@@ -75,6 +75,11 @@ def _refuse(locked: restart.Locked, ordinal: int) -> None:
             f"task {locked.names([ordinal])} of instance {locked.id} waits for {len(open_items):,} items that have not "
             "ended; skip those, or terminate the instance"
         )
+    if open_tasks := [task for task in locked.rows.tree.below([ordinal]) if not locked.states[task].is_final]:
+        raise Refused(
+            f"task {locked.names([ordinal])} of instance {locked.id} waits for {len(open_tasks):,} tasks that it spawned and "
+            "that have not ended; skip those, or terminate the instance"
+        )
 
 
 def waits_for_tasks(locked: restart.Locked, ordinal: int) -> bool:
@@ -105,8 +110,9 @@ def _not_run_yet(locked: restart.Locked, ordinals: AbstractSet[int]) -> set[int]
     while open_rows:
         for child in locked.rows.children(open_rows.pop()):
             is_unrun = locked.states[child] in UNRUN and locked.row[child].reason == Reason.NONE
-            has_failed_by_items = child in locked.rows.items and locked.states[child] is TaskState.FAILED
-            if child not in rows and (is_unrun or has_failed_by_items or waits_for_tasks(locked, child)):
+            waits = child in locked.rows.items or child in locked.rows.tree.spawned
+            has_failed_by_others = waits and locked.states[child] is TaskState.FAILED
+            if child not in rows and (is_unrun or has_failed_by_others or waits_for_tasks(locked, child)):
                 rows.add(child)
                 open_rows.append(child)
     return rows

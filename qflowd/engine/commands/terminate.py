@@ -12,7 +12,8 @@ from typing import Any
 
 from qflowd.engine.commands.control import Caches, CarriedOut, Command, NotPossible, one_instance, state_name, verb
 from qflowd.engine.finishing import close
-from qflowd.model.ids import instance_of, key_range
+from qflowd.engine.spawning.spawn_tree import forget_spawned, load_tree
+from qflowd.model.ids import ORDINALS, instance_of, key_range
 from qflowd.model.states import InstanceState, Intent, TaskState
 from qflowd.store.tx import Tx
 
@@ -57,6 +58,9 @@ def start_finally_rows(tx: Tx, first: int, _: int) -> None:
         for number in close.find_finally_rows(tx, instance_of(first))
     ]
     if rows:
+        instance_id = instance_of(first)
+        if spawners := {number % ORDINALS for number, *_ in rows} & (tree := load_tree(tx, instance_id)).spawned.keys():
+            forget_spawned(tx, instance_id, tree, spawners)
         newest = tx.one("newest_round", **key_range(instance_of(first)))
         tx.run("restart_tasks", rows=rows, round=int(newest.round) + 1)
 

@@ -236,6 +236,7 @@ LEFT JOIN qflow.code c ON c.id = t.code_id
 LEFT JOIN qflow.daemon w ON w.id = t.owner
 WHERE t.state = {task.SUCCESS} AND t.kind <> {kind.HEAD} AND t.started_at IS NOT NULL
     AND NOT EXISTS (SELECT 1 FROM qflow.attempt a WHERE a.task_id = t.id AND a.fence = t.done_fence)
+    AND NOT EXISTS (SELECT 1 FROM qflow.spawner s WHERE s.task_id = t.id)
 ;
 {only: sqlite DROP VIEW IF EXISTS qflow.failures}
 ;
