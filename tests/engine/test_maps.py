@@ -195,11 +195,17 @@ def test_a_name_that_is_not_an_item_is_refused_with_those_there_are(lab, name, w
 
 
 def test_a_label_is_shown_wherever_an_item_is(lab):
-    symbols = [{"symbol": "AAPL"}, {"symbol": "  A\nB "}, {"name": "x"}, {"symbol": 7}]
+    symbols = [{"symbol": "AAPL"}, {"symbol": "  A\nB "}, {"name": "x"}, {"symbol": 7}, {"symbol": None}]
     number = daily(lab, {"symbols": symbols}, label="{{ item.symbol }}", params={})
     rows = lab.claim()
     shown = lab.store.read(lambda tx: tx.run("show_tasks", tenant="default", instance_id=number))
-    assert [(row.map_index, row.label) for row in shown[3:]] == [(0, "AAPL"), (1, "A B"), (2, None), (3, "7")]
+    assert [(row.map_index, row.label) for row in shown[3:]] == [
+        (0, "AAPL"),
+        (1, "A B"),
+        (2, None),
+        (3, "7"),
+        (4, None),
+    ]
     lab.finish(batch=fan_out_batch(lab, rows[0], "no data"))
     lab.ends(rows[1:])
     assert lab.column("workflow_instance", "error", number).endswith("the first: bars[AAPL]: no data")

@@ -41,9 +41,10 @@ class Items:
 
 
 def make_label(template: Template, scope: Mapping[str, Any]) -> str | None:
-    """What people call an item, in one line; None where the expression has no value for it."""
+    """What people call an item, in one line; None where the expression has no value for it, or null."""
     try:
-        text = functions.text(template.render(scope))
+        value = template.render(scope)
+        text = "" if value is None else functions.text(value)
     except (ExpressionFailed, functions.TooLarge):
         return None
     return " ".join(jsontext.clean_text(text).split())[:LONGEST_LABEL] or None
