@@ -1,6 +1,7 @@
 """`qflowd ps`, and `workflows`, `schedules`, `jobs`, `plugins`, `daemons`, `pools`: one table of what each list shows."""
 
 import itertools
+from dataclasses import asdict
 from functools import partial
 from typing import Any, Final
 
@@ -8,7 +9,7 @@ import click
 
 from qflowd.cli.commands import COMMANDS
 from qflowd.cli.control import command_of
-from qflowd.cli.printing import print_list
+from qflowd.cli.printing import coloured, first_line, print_list
 from qflowd.cli.session import json_option, open_client
 from qflowd.client import Client, InstanceInfo
 from qflowd.model.errors import NotFound
@@ -41,8 +42,7 @@ LISTINGS: Final = {
     ),
 }
 INSTANCES: Final = (
-    "id> | name | state | DONE>:progress | DATE:business_date | CREATED (UTC):created_at | TOOK>:duration_s"
-    " | NOTE:error?wait_reason"
+    "id> | name | state | DONE>:progress | DATE:business_date | CREATED (UTC):created_at | TOOK>:duration_s | note"
 )
 FIRES: Final = "FIRED FOR (UTC):fire_at | INSTANCE>:instance_id | state | NOTE:error"
 
@@ -75,10 +75,18 @@ def ps(*, everything: bool, workflow: str | None, state: str | None, limit: int,
         rows = _instances(client, workflow, state, None if everything else limit)
         waiting = client.count_new()
         empty = "no instances" + (" like this" if workflow or state else " yet")
-        print_list(rows, INSTANCES, empty, as_json=as_json)
+        print_list(rows if as_json else list(map(_with_note, rows)), INSTANCES, empty, as_json=as_json)
         if waiting and not as_json:
             whom = "a daemon" if client.daemons() else "a daemon, and none is running: `qflowd run`"
             click.echo(f"{waiting} submission{'s' * (waiting > 1)} waiting for {whom}", err=True)
+
+
+def _with_note(info: InstanceInfo) -> dict[str, Any]:
+    """Whether it was undone, or is `tolerated`; then what went wrong, or what it waits for."""
+    saga = info.saga_state if info.saga_state != "NONE" else None
+    reason = info.reason if info.state == "SUCCESS" else None  # of others the error says it
+    what = coloured("FAILED", first_line(info.error)) if info.error else info.wait_reason
+    return asdict(info) | {"note": ": ".join(filter(None, (saga, reason, what)))}
 
 
 def _instances(client: Client, workflow: str | None, state: str | None, limit: int | None) -> list[InstanceInfo]:

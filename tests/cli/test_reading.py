@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from qflowd.model.states import Reason, SagaState
+
 DOCUMENT = '{"workflow":"daily","tasks":{"a":{"job":"hello"},"b":{"job":"hello","after":"a","params":{"name":"{{ a.output.x }}"}}}}'
 
 
@@ -54,6 +56,17 @@ def test_ps_lists_open_instances_first(run, filled):
     ]
     assert found[0]["created_at"].endswith("Z")
     assert found[0]["params"] == {"a": 1}
+
+
+def test_ps_notes_what_was_tolerated_and_what_was_undone(run, sqlite_engine):
+    sqlite_engine.admit(1, tasks=("FAILED",), reason=int(Reason.TOLERATED))
+    sqlite_engine.end(1)
+    sqlite_engine.admit(2, tasks=("FAILED",), reason=int(Reason.ERROR), saga_state=int(SagaState.COMPENSATED))
+    sqlite_engine.end(2, "FAILED", "task hello failed: ValueError: no data\nfor 000300")
+    failed, tolerated = run("ps").out.splitlines()[1:]
+    assert failed.endswith("  COMPENSATED: task hello failed: ValueError: no data")
+    assert tolerated.endswith("  tolerated")
+    assert [row["reason"] for row in run("ps", "--json").json] == ["error", "tolerated"]
 
 
 def test_ps_can_be_narrowed(run, filled):
