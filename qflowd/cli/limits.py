@@ -11,8 +11,8 @@ from qflowd.cli.printing import print_list
 from qflowd.cli.session import json_option, open_client
 
 COLUMNS: Final = (
-    "name | slots> | USED>:used | WAITING>:waiting | rates | SET BY:source | BREAKER:breaker_state | PAUSED UNTIL (UTC):resumes_at"
-    " | PAUSED BY:paused_by | WHY:pause_reason?trip_reason?note"
+    "name | slots> | USED>:used | WAITING>:waiting | rates | SET BY:source | BREAKER:breaker_state"
+    " | OPEN UNTIL (UTC):retries_at | PAUSED UNTIL (UTC):resumes_at | PAUSED BY:paused_by | WHY:pause_reason?trip_reason?note"
 )
 NAMES: Final = click.argument("names", metavar="NAME...", nargs=-1, required=True)
 

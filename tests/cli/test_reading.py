@@ -319,6 +319,17 @@ def test_limits_are_listed_with_who_set_them(run, sqlite_engine):
     assert run("limits", "--json").json[0]["slots"] == 2
 
 
+def test_an_open_breaker_says_until_when_and_why(run, sqlite_engine):
+    at, until = "1795456800000000", "1795457100000000"
+    row = {"name": "vendor:x", "capacity": 2, "used": 0, "source": "config", "updated_at": "NOW", "breaker": "{}"}
+    sqlite_engine.sql(
+        sqlite_engine.insert("limit_key", **row, tripped_at=at, retries_at=until, trip_reason="it is down")
+    )
+    head, line = run("limits").out.splitlines()
+    assert line[head.index("OPEN UNTIL (UTC)") :].split("  ")[0] == "2026-11-23 18:05:00"
+    assert line.endswith("it is down")
+
+
 def test_limits_are_set_and_paused_by_commands(run, sqlite_engine):
     assert run("limits", "set", "vendor:x", 4, "--rate", "200/min", "--no-wait").out == "set vendor:x: asked\n"
     assert run("limits", "set", "vendor:x", "--no-rate", "--no-wait").out == "set vendor:x: asked\n"
