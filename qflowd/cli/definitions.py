@@ -13,7 +13,7 @@ from qflowd.define import documents
 from qflowd.define.task_definitions import read_definition
 from qflowd.model.errors import InvalidWorkflow
 
-COLUMNS: Final = "name | kind | job | type | CHANGED (UTC):updated_at | BY:updated_by | note"
+COLUMNS: Final = "name | kind | job | type | CHANGED (UTC):updated_at | BY:updated_by | note | FILE OR ERROR:error?file"
 NAMES: Final = click.argument("targets", metavar="NAME...", nargs=-1, required=True)
 
 

@@ -7,16 +7,17 @@ from typing import Any, Final
 import click
 import msgspec
 
+from qflowd.cli.validate import workflow_paths
 from qflowd.cli.job_check import compensation_of
 from qflowd.cli.known_jobs import known_jobs
+from qflowd.cli.known_names import known_names, stored_definitions
 from qflowd.cli.plan_rules import after_text, rules_text
-from qflowd.cli.printing import bold, compact, cut, instant, print_json, print_list, zone
+from qflowd.cli.printing import bold, compact, cut, instant, near, print_json, print_list, zone
 from qflowd.cli.session import configuration, json_option, merged, open_client, params_options
-from qflowd.cli.validate import workflow_paths
 from qflowd.define import documents, stored, workflow_file
 from qflowd.define.explain import explain
 from qflowd.define.expressions import compile_value
-from qflowd.define.task_definitions import Definitions, by_name, resolve
+from qflowd.define.task_definitions import Definitions, resolve
 from qflowd.engine.plans.expand import Admission, admit_request, instance_scope
 from qflowd.engine.plans.plan import Node, compile_plan, effective
 from qflowd.engine.plans.plan import by_name as params_by_name
@@ -117,18 +118,20 @@ def _find(name: str) -> Workflow:
 
 
 def _read(path: Path) -> Workflow:
-    """The workflow in a file; its nodes are made of the definitions in the database, if it names any."""
+    """The workflow in a file; its nodes are made of the definitions beside it and in the database, if it names any."""
     workflow = workflow_file.parse_file(path)
     if not any(task.task for task in workflow.tasks):
         return workflow
     format = documents.format_of(path, InvalidWorkflow)
-    return resolve(path.read_text("utf-8-sig"), format, str(path), _definitions())
+    return resolve(path.read_text("utf-8-sig"), format, str(path), _definitions(path))
 
 
-def _definitions() -> Definitions:
-    with open_client() as client:
-        rows = client.task_definitions(with_archived=True)
-    return by_name([[row[column] for column in ("name", "kind", "document", "archived_at")] for row in rows])
+def _definitions(path: Path) -> Definitions:
+    """Those that the tasks of a file may name. Raises: as `open_client` where only a database could tell."""
+    names = known_names(configuration(), [path])
+    if names.problem is not None and not names.knows_definitions:
+        raise names.problem
+    return names.definitions
 
 
 def _explain(name: str, jobs: dict[str, Job], *, as_json: bool) -> None:
@@ -136,25 +139,28 @@ def _explain(name: str, jobs: dict[str, Job], *, as_json: bool) -> None:
     if Path(name).is_file():
         workflow_file.parse_file(Path(name))  # for its faults
         data = documents.read_file(Path(name), InvalidWorkflow).data
+        definitions = _definitions(Path(name)) if any("task" in node for node in data["tasks"].values()) else {}
     else:
         with open_client() as client:
-            version = client.active_version(name)
+            version, definitions = client.active_version(name), stored_definitions(client)
         if version is None or version.source_text is None:
             raise NotFound(f"there is no workflow {name!r} in the database, and no such file")
         data = documents.read(version.source_text, version.format, name, InvalidWorkflow).data
-    names_any = any("task" in node for node in data["tasks"].values())
-    rows = [row._asdict() for row in explain(data, _definitions() if names_any else {}, jobs)]
+    rows = [row._asdict() for row in explain(data, definitions, jobs)]
     if not as_json:
         rows = [
             row
             | {
                 "value": _written(row["value"]),
+                "file": row["file"] and near(row["file"]),
                 "over": ", ".join(f"{source}: {_written(value)}" for source, value in row["over"].items()),
             }
             for row in rows
         ]
     empty = "nothing is set: all settings are built in, and params are those of the workflow"
-    print_list(rows, "task | key | value | FROM:source | OVER:over", empty, as_json=as_json)
+    has_files = any(row["file"] for row in rows)
+    columns = f"task | key | value | FROM:source{' | file' if has_files else ''} | OVER:over"
+    print_list(rows, columns, empty, as_json=as_json)
 
 
 def _written(value: Any) -> str:

@@ -8,6 +8,7 @@ import sys
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -156,6 +157,12 @@ def duration(seconds: float | None) -> str:
 def first_line(text: str | None) -> str:
     """The first line of an error."""
     return (text or "").strip().partition("\n")[0]
+
+
+def near(file: str) -> str:
+    """A path, from the current folder on where it lies there."""
+    path, here = Path(file), Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else file
 
 
 def compact(value: Any) -> str:

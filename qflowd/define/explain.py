@@ -12,13 +12,17 @@ _BUILT_IN: Final = dump_settings(BUILT_IN)
 
 
 class Explained(NamedTuple):
-    """One setting or param (`params.symbol`) of a task: its value, which level gives it, and the values of levels that it wins over."""
+    """One setting or param (`params.symbol`) of a task: its value, which level gives it, and the values of levels that it wins over.
+
+    `file`: of the definition or type that gives it, if it is stored from one.
+    """
 
     task: str
     key: str
     value: Json
     source: str
     over: Mapping[str, Json]  # source -> value, the nearest first
+    file: str | None = None
 
 
 def explain(data: Mapping[str, Any], definitions: Definitions, jobs: Mapping[str, Job]) -> Iterator[Explained]:
@@ -26,6 +30,7 @@ def explain(data: Mapping[str, Any], definitions: Definitions, jobs: Mapping[str
     defaults = data.get("defaults") or {}
     for task, node in data["tasks"].items():
         definition, type_ = layers(node, definitions)
+        files = {f"{part.kind} {part.name}": part.file for part in (definition, type_) if part}
         name = next((part["job"] for part in (node, *(d.body for d in (definition, type_) if d)) if "job" in part), "")
         job = jobs.get(name)
         levels: list[tuple[str, Mapping[str, Json]]] = [("node", node), ("workflow defaults", defaults)]
@@ -38,7 +43,7 @@ def explain(data: Mapping[str, Any], definitions: Definitions, jobs: Mapping[str
         for key in ("priority",) if node.get("workflow") else SETTINGS:
             values = {source: level[key] for source, level in levels if level.get(key) is not None}
             if values and next(iter(values)) != "built-in":
-                yield _explained(task, key, values)
+                yield _explained(task, key, values, files)
         params = [("node", node.get("params") or {})]
         if definition:
             params.append((f"definition {definition.name}", definition.params))
@@ -46,9 +51,10 @@ def explain(data: Mapping[str, Any], definitions: Definitions, jobs: Mapping[str
             schemas = {param: schema["default"] for param, schema in type_.params.items() if "default" in schema}
             params.append((f"type {type_.name}", schemas))
         for param in dict.fromkeys(param for _, values in reversed(params) for param in values):
-            yield _explained(task, f"params.{param}", {s: values[param] for s, values in params if param in values})
+            given = {source: values[param] for source, values in params if param in values}
+            yield _explained(task, f"params.{param}", given, files)
 
 
-def _explained(task: str, key: str, values: Mapping[str, Json]) -> Explained:
+def _explained(task: str, key: str, values: Mapping[str, Json], files: Mapping[str, str | None]) -> Explained:
     (source, value), *others = values.items()
-    return Explained(task, key, value, source, dict(others))
+    return Explained(task, key, value, source, dict(others), files.get(source))

@@ -27,12 +27,14 @@ _OF_A_NODE: Final = ("after", "when", "trigger_rule")
 
 
 class TaskDefinition(NamedTuple):
-    """A task type or a task definition. `body`: its document without its name."""
+    """A task type or a task definition. `body`: its document without its name. `file`: that it is stored from; `note`: the last one."""
 
     kind: Literal["type", "definition"]
     name: str
     body: Mapping[str, Json]
     is_archived: bool = False
+    file: str | None = None
+    note: str | None = None
 
     @property
     def params(self) -> Mapping[str, Json]:
@@ -43,16 +45,27 @@ class TaskDefinition(NamedTuple):
 Definitions = Mapping[str, TaskDefinition]
 
 
+def head_of(data: Mapping[str, Json]) -> str:
+    """The top-level key that says what a document describes: workflow, task or task_type."""
+    return "workflow" if "workflow" in data else next((head for head in _HEADS if head in data), "workflow")
+
+
 def read_definition(source: str, format: Format, file: str) -> TaskDefinition:
     """The task type or definition that a document describes.
 
     Raises: InvalidWorkflow with every fault.
     """
-    document = documents.read(source, format, file, InvalidWorkflow)
+    return definition_in(documents.read(source, format, file, InvalidWorkflow))
+
+
+def definition_in(document: Document) -> TaskDefinition:
+    """As `read_definition`."""
     top = Fields.of(document)
     head = next((head for head in _HEADS if head in document.data), None)
     if head is None or all(other in document.data for other in _HEADS):
-        raise InvalidWorkflow([Fault(file, 0, "", "must name either a task or a task_type, and only one of them")])
+        raise InvalidWorkflow(
+            [Fault(document.file, 0, "", "must name either a task or a task_type, and only one of them")]
+        )
     name = top.need(head, key_text("task type" if head == "task_type" else "task definition"), "")
     body = {key: value for key, value in document.data.items() if key != head}
     if head == "task_type":
@@ -91,7 +104,14 @@ def resolve(source: str, format: Format, file: str, definitions: Definitions) ->
 
     Raises: InvalidWorkflow with every fault.
     """
-    document = documents.read(source, format, file, InvalidWorkflow)
+    return parse_document(made_document(documents.read(source, format, file, InvalidWorkflow), definitions))
+
+
+def made_document(document: Document, definitions: Definitions) -> Document:
+    """The document with what its nodes leave to definitions filled in; see `resolve`.
+
+    Raises: InvalidWorkflow with every fault of what they name.
+    """
     data = copy.deepcopy(document.data)
     defaults = data.get("defaults") or {}
     faults: list[Fault] = []
@@ -99,12 +119,12 @@ def resolve(source: str, format: Format, file: str, definitions: Definitions) ->
         if isinstance(node, dict) and "task" in node:
             problems = list(_make(node, defaults, definitions))
             faults += [
-                Fault(file, document.line(("tasks", key, *path)), dotted(("tasks", key, *path)), message)
+                Fault(document.file, document.line(("tasks", key, *path)), dotted(("tasks", key, *path)), message)
                 for path, message in problems
             ]
     if faults:
         raise InvalidWorkflow(faults)
-    return parse_document(Document(data, file, document.lines))
+    return Document(data, document.file, document.lines)
 
 
 def layers(node: Mapping[str, Json], definitions: Definitions) -> tuple[TaskDefinition | None, TaskDefinition | None]:
@@ -126,7 +146,8 @@ def _make(
     wanted = definition.body.get("type")
     for part in (definition, type_):
         if part is not None and part.is_archived:
-            yield ("task",), f"task {part.kind} {part.name!r} is archived"
+            why = f": {part.note}" if part.note else ""
+            yield ("task",), f"task {part.kind} {part.name!r} is archived{why}"
     if wanted is not None and (type_ is None or type_.kind != "type"):
         yield ("task",), f"task definition {name!r} is made of the task type {wanted!r}, which does not exist"
         return
@@ -168,10 +189,15 @@ def _misfits(
 
 
 def by_name(rows: Iterable[Any]) -> Definitions:
-    """Definitions by name, of rows with `name`, `kind`, `document` (or the JSON of it) and `archived_at`."""
+    """Definitions by name, of rows with `name`, `kind`, `document` (or the JSON of it), `archived_at`, `file` and `note`."""
     return {
         name: TaskDefinition(
-            kind, name, document if isinstance(document, dict) else json.loads(document), archived_at is not None
+            kind,
+            name,
+            document if isinstance(document, dict) else json.loads(document),
+            archived_at is not None,
+            file,
+            note,
         )
-        for name, kind, document, archived_at in rows
+        for name, kind, document, archived_at, file, note in rows
     }

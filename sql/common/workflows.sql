@@ -79,8 +79,9 @@ SELECT file, workflow, error FROM qflow.workflow_fault ORDER BY file
 SELECT error FROM qflow.workflow_fault WHERE workflow = :workflow ORDER BY file LIMIT 1
 
 -- name: save_workflow_fault
-INSERT INTO qflow.workflow_fault (file, workflow, error, updated_at) VALUES (:file, :workflow, :error, :now)
-{upsert: file} workflow = {excluded: workflow}, error = {excluded: error}, updated_at = {excluded: updated_at}
+INSERT INTO qflow.workflow_fault (file, workflow, definition, error, updated_at)
+VALUES (:file, :workflow, :definition, :error, :now)
+{upsert: file} workflow = {excluded: workflow}, definition = {excluded: definition}, error = {excluded: error}, updated_at = {excluded: updated_at}
 
 -- name: delete_workflow_fault
 DELETE FROM qflow.workflow_fault WHERE file = :file

@@ -97,7 +97,7 @@ class Verb(NamedTuple):
 
     carry_out: CarryOut
     needs: Need
-    not_possible: str
+    not_possible: str = ""
     states: tuple[InstanceState, ...] = ()
     batch: int = 0
     is_of_failures: bool = False

@@ -1,29 +1,41 @@
 """Workflow files: the folders' content is in the database a moment later, with the faults of each file.
 
-Folders are read with all below them; hidden files are left out. A broken or half-written file changes nothing but its
-fault. A file that goes away disables its workflow, and enables it again when it comes back. Hosts that share a database
-should have the same files at the same paths: the last change that any of them sees wins.
+Folders are read with all below them; hidden files are left out. Task types and task definitions lie there too, and are
+stored first, since workflows are made of them. A broken or half-written file changes nothing but its fault. A file that goes
+away disables its workflow, and enables it again when it comes back. Hosts that share a database should have the same files
+at the same paths: the last change that any of them sees wins.
 """
 
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final, NamedTuple
 
 from qflowd.define import documents
-from qflowd.engine.definitions.workflow_reading import Reading, assign, read
+from qflowd.engine.definitions.definition_files import DefinitionFiles
+from qflowd.engine.definitions.definition_store import WorkflowText
+from qflowd.engine.definitions.workflow_reading import WORKFLOW, Reading, assign, read
 from qflowd.engine.definitions.workflow_store import PoolOf, store_workflow
 from qflowd.engine.service import Topics
 from qflowd.model import jsontext
 from qflowd.model.errors import InvalidWorkflow
 from qflowd.model.names import DEFAULT_TENANT
+from qflowd.model.workflow import Workflow
 from qflowd.plugins.folder_watch import FolderWatch
 from qflowd.plugins.source import Scan, SourceFile
 from qflowd.store.tx import DataRefused, Store, Tx
 
 log = logging.getLogger("qflowd")
 LONGEST_FILE: Final = 600  # characters of a path that the table of faults can hold
+
+
+class FileFault(NamedTuple):
+    """What is wrong with a file, and the workflow, task type or task definition that it concerns, if that is known."""
+
+    workflow: str | None = None
+    definition: str | None = None
+    error: str = ""
 
 
 class WorkflowFiles:
@@ -47,10 +59,11 @@ class WorkflowFiles:
         self._scan = Scan()
         self._is_stale = False  # what was scanned is not in the database yet
         self._is_unfinished = False  # a file waits for a task definition
+        self._definitions = DefinitionFiles(store, pool_of)
         self._readings: dict[str, Reading] = {}  # by path
         self._owners: dict[str, str] = {}  # key -> file that defines it
         self._stored: dict[str, tuple[str, str]] = {}  # key -> (file, hash of the text), where nothing is left to do
-        self._faults: dict[str, tuple[str | None, str]] = {}  # path as shown -> (workflow, error)
+        self._faults: dict[str, FileFault] = {}  # by path as shown
 
     def read_all(self) -> None:
         """Read the folders for the first time and store what they hold; then `tick` follows their changes.
@@ -73,8 +86,8 @@ class WorkflowFiles:
         """Learn what has been stored from files, and which of ours are shown as faulty; what is wrong is found anew."""
         rows = tx.run("list_definitions_of_files", tenant=DEFAULT_TENANT)
         self._stored = {row.workflow: (row.file, row.hash) for row in rows if row.error is None}
-        rows = tx.run("list_workflow_faults")
-        self._faults = {row.file: (row.workflow, "") for row in rows if self._is_ours(row.file)}
+        self._faults = {row.file: FileFault() for row in tx.run("list_workflow_faults") if self._is_ours(row.file)}
+        self._definitions.recall(tx)
 
     def _take_over(self) -> None:
         """Bring the database in step with what was scanned. It begins anew after an outage."""
@@ -83,19 +96,24 @@ class WorkflowFiles:
         # Names that are not UTF-8 are written as well as a database can hold them.
         files = {jsontext.clean_text(file.path): file for file in self._scan.files.values()}
         self._readings = self._read(files)
-        chosen, errors = assign(self._readings, self._owners)
-        has_changed = False
-        for key, reading in chosen.items():
-            if self._stored.get(key) != (reading.path, reading.hash):
-                has_changed = True
-                if (error := self._save(key, reading, files[reading.path])) is not None:
-                    errors[reading.path] = error
+        chosen, errors = assign(self._about(is_workflow=True), self._owners)
+        changed = {
+            key: reading for key, reading in chosen.items() if self._stored.get(key) != (reading.path, reading.hash)
+        }
+        made = self._definitions.take_over(
+            self._about(is_workflow=False), files, lambda: self._edited(changed, files), self._why_gone
+        )
+        errors |= made.errors
+        has_changed = made.has_changed or bool(changed)
+        for key, reading in changed.items():
+            if (error := self._save(key, reading, files[reading.path])) is not None:
+                errors[reading.path] = error
         for key, path in list(self._owners.items()):
             if key not in chosen and (error := self._why_gone(path)) is not None:
                 has_changed = True
                 self._disable(key, path, error)
         self._show(errors)
-        self._is_stale = self._is_unfinished
+        self._is_stale = self._is_unfinished or made.is_unfinished
         if has_changed:
             self._topics.publish("schedule")
 
@@ -116,18 +134,39 @@ class WorkflowFiles:
                 readings[path] = Reading(path, error=error if path in error else f"{path}: {error}")
         return readings
 
+    def _about(self, *, is_workflow: bool) -> dict[str, Reading]:
+        """The readings of files that describe workflows, or what their tasks are made of; of both, those that are broken."""
+        return {
+            path: reading
+            for path, reading in self._readings.items()
+            if reading.error is not None or (reading.head == WORKFLOW) == is_workflow
+        }
+
+    def _edited(self, readings: Mapping[str, Reading], files: Mapping[str, SourceFile]) -> dict[str, WorkflowText]:
+        """By key, what these files hold that define workflows."""
+        edited = {key: self._text(reading, files[reading.path]) for key, reading in readings.items()}
+        return {key: text for key, text in edited.items() if isinstance(text, WorkflowText)}
+
+    def _text(self, reading: Reading, file: SourceFile) -> WorkflowText | str | None:
+        """What a file holds, or its error."""
+        if reading.content is None:
+            reading = read(replace(file, path=reading.path))
+        if not isinstance(reading.content, Workflow):
+            return reading.error
+        return WorkflowText(
+            reading.content, file.data.decode("utf-8-sig"), documents.format_of(reading.path), reading.path
+        )
+
     def _save(self, key: str, reading: Reading, file: SourceFile) -> str | None:
         """Store what a file defines. Returns why it could not be done."""
-        path = reading.path
-        if reading.workflow is None:
-            reading = read(replace(file, path=path))
-        workflow = reading.workflow
-        if workflow is None:
-            return reading.error
+        path, text = reading.path, self._text(reading, file)
+        if not isinstance(text, WorkflowText):
+            return text
+        workflow = text.workflow
 
         def store_file(tx: Tx) -> int | None:
-            source, format = file.data.decode("utf-8-sig"), documents.format_of(path)
-            return store_workflow(tx, workflow, source=source, format=format, file=path, pool_of=self._pool_of)
+            about: dict[str, Any] = {"source": text.text, "format": text.format, "file": path, "pool_of": self._pool_of}
+            return store_workflow(tx, workflow, **about)
 
         try:
             version = self._store.transact(store_file)
@@ -142,7 +181,7 @@ class WorkflowFiles:
             return f"{path}: the database refused it: {problem}"
         self._owners[key] = path
         self._stored[key] = (path, reading.hash)
-        self._readings[path] = replace(reading, workflow=None)
+        self._readings[path] = replace(reading, content=None)
         if version is not None:
             log.info("workflow %s: version %d from %s", key, version, path)
         return None
@@ -176,31 +215,36 @@ class WorkflowFiles:
         def show_faults(tx: Tx) -> None:
             for file in sorted(repaired):
                 tx.run("delete_workflow_fault", file=file)
-            for file, (workflow, error) in sorted(new.items()):
-                tx.run("save_workflow_fault", file=file, workflow=workflow, error=error, now=tx.now)
+            for file, fault in sorted(new.items()):
+                tx.run("save_workflow_fault", file=file, **fault._asdict(), now=tx.now)
 
         if repaired or new:
             self._store.transact(show_faults)
-        faults |= {root: (None, error) for root, error in folders.items()}
-        for file, (_, error) in faults.items():
-            if self._faults.get(file, (None, ""))[1] != error:
+        faults |= {root: FileFault(error=error) for root, error in folders.items()}
+        for file, (_, _, error) in faults.items():
+            if self._faults.get(file, FileFault()).error != error:
                 log.error("a workflow file is refused, what was stored before stays:\n%s", error)
         for file in repaired:
             log.info("no more faults in %s", file)
         self._faults = faults
 
-    def _faults_of(self, errors: Mapping[str, str]) -> dict[str, tuple[str | None, str]]:
+    def _faults_of(self, errors: Mapping[str, str]) -> dict[str, FileFault]:
         """An error stands beside a workflow only if it is that of its own file, and one at most does."""
         owned = {path: key for key, path in self._owners.items()}
+        defined = {path: name for name, path in self._definitions.owners.items()}
         taken, faults = set(self._owners), {}
         for path, error in errors.items():
-            key, guess = owned.get(path), self._readings[path].key
-            if key is None and guess not in taken:
-                key = guess
+            reading = self._readings[path]
+            key, name = owned.get(path), defined.get(path)
+            if key is None and name is None:
+                if reading.head != WORKFLOW:
+                    name = reading.key
+                elif reading.key not in taken:
+                    key = reading.key
             if key is not None:
                 taken.add(key)
             shown = path if len(path) <= LONGEST_FILE else f"…{path[1 - LONGEST_FILE :]}"
-            faults[shown] = (key, jsontext.clean_text(error))
+            faults[shown] = FileFault(key, name, jsontext.clean_text(error))
         return faults
 
 

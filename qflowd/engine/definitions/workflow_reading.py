@@ -1,38 +1,46 @@
-"""Readings of workflow files: what each defines, and which file may define a key. No database here."""
+"""Readings of the files in workflow folders: what each defines, and which file may define a key. No database here."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from qflowd.define import documents
+from qflowd.define.task_definitions import TaskDefinition, definition_in, head_of
 from qflowd.define.workflow_file import parse_document
 from qflowd.model.errors import Fault, InvalidWorkflow
 from qflowd.model.names import fault_in_key
 from qflowd.model.workflow import Workflow
 from qflowd.plugins.source import SourceFile
 
+WORKFLOW = "workflow"
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One state of one file. `key` may be known even where the rest is broken; `hash` is of the bytes."""
+    """One state of one file. `key` may be known even where the rest is broken; `hash` is of the bytes.
+
+    `head`: the key at its top that says what it describes: workflow, task or task_type.
+    """
 
     path: str
     hash: str = ""
     key: str | None = None
     line: int = 0  # of the key
     error: str | None = None  # all its faults, one a line
-    workflow: Workflow | None = field(default=None, repr=False)
+    head: str = WORKFLOW
+    content: Workflow | TaskDefinition | None = field(default=None, repr=False)
 
 
 def read(file: SourceFile) -> Reading:
     """The reading of a file's bytes, faults included."""
-    key, line = None, 0
+    head, key, line = WORKFLOW, None, 0
     try:
         document = documents.read(file.data, documents.format_of(file.path), file.path, InvalidWorkflow)
-        key, line = _key_in(document.data.get("workflow")), document.line(("workflow",))
-        workflow = parse_document(document)
-        return Reading(file.path, file.hash, key, line, workflow=workflow)
+        head = head_of(document.data)
+        key, line = _key_in(document.data.get(head)), document.line((head,))
+        content = parse_document(document) if head == WORKFLOW else definition_in(document)
+        return Reading(file.path, file.hash, key, line, head=head, content=content)
     except InvalidWorkflow as problem:
-        return Reading(file.path, file.hash, key, line, str(problem))
+        return Reading(file.path, file.hash, key, line, str(problem), head)
 
 
 def assign(readings: Mapping[str, Reading], owners: Mapping[str, str]) -> tuple[dict[str, Reading], dict[str, str]]:
@@ -63,7 +71,7 @@ def assign(readings: Mapping[str, Reading], owners: Mapping[str, str]) -> tuple[
             message = (
                 f"{reading.key!r} is defined by {holder} already; choose another key, or remove one of the two files"
             )
-            errors[path] = str(Fault(path, reading.line, "workflow", message))
+            errors[path] = str(Fault(path, reading.line, reading.head, message))
     return chosen, errors
 
 

@@ -294,7 +294,7 @@ SELECT CASE WHEN f.workflow IS NULL OR EXISTS (SELECT 1 FROM qflow.workflow_defi
     THEN f.file ELSE f.workflow END, '', '', '', '', '[]', 0, NULL, NULL, 'file', f.file, NULL, {instant: f.updated_at}, {instant: f.updated_at},
     f.error, 'default', NULL, NULL, NULL, NULL
 FROM qflow.workflow_fault f
-WHERE NOT EXISTS (SELECT 1 FROM qflow.workflow_definition d WHERE d.workflow = f.workflow AND d.file = f.file)
+WHERE f.definition IS NULL AND NOT EXISTS (SELECT 1 FROM qflow.workflow_definition d WHERE d.workflow = f.workflow AND d.file = f.file)
 ;
 {only: sqlite DROP VIEW IF EXISTS qflow.versions}
 ;
@@ -312,8 +312,19 @@ JOIN qflow.workflow_definition d ON d.id = v.definition_id
 ;
 {replace_view} qflow.task_definitions AS
 SELECT t.name, t.kind, t.job, t.type, t.document, t.hash, t.note, t.updated_by, {instant: t.created_at} AS created_at,
-    {instant: t.updated_at} AS updated_at, {instant: t.archived_at} AS archived_at, t.format, t.source_text, t.tenant
+    {instant: t.updated_at} AS updated_at, {instant: t.archived_at} AS archived_at, t.format, t.source_text, t.tenant,
+    CASE WHEN t.file IS NULL OR t.hash <> t.file_hash THEN 'command' ELSE 'file' END AS source, t.file, f.error
 FROM qflow.task_definition t
+LEFT JOIN qflow.workflow_fault f ON f.definition = t.name AND f.file = t.file
+UNION ALL
+-- Files that have never been without fault; where the name is taken, a fault goes by its file.
+SELECT CASE WHEN EXISTS (SELECT 1 FROM qflow.task_definition t WHERE t.name = f.definition)
+        OR EXISTS (SELECT 1 FROM qflow.workflow_fault x WHERE x.definition = f.definition AND x.file < f.file)
+    THEN f.file ELSE f.definition END, '', NULL, NULL, NULL, NULL, NULL, 'file', {instant: f.updated_at}, {instant: f.updated_at},
+    NULL, NULL, NULL, 'default', 'file', f.file, f.error
+FROM qflow.workflow_fault f
+WHERE f.definition IS NOT NULL
+    AND NOT EXISTS (SELECT 1 FROM qflow.task_definition t WHERE t.name = f.definition AND t.file = f.file)
 ;
 {only: sqlite DROP VIEW IF EXISTS qflow.schedules}
 ;

@@ -1,0 +1,143 @@
+"""Storing task types and task definitions: a change makes a new version of each workflow that is made of them."""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
+
+from qflowd.define import documents
+from qflowd.define.documents import Format
+from qflowd.define.task_definitions import TaskDefinition
+from qflowd.define.workflow_file import parse
+from qflowd.engine.definitions.versions import put_active
+from qflowd.engine.definitions.workflow_store import PoolOf, add_version, digest_of, lock_definition, store_workflow
+from qflowd.model import jsontext
+from qflowd.model.errors import Fault, InvalidWorkflow
+from qflowd.model.names import DEFAULT_TENANT
+from qflowd.model.workflow import Workflow
+from qflowd.store.tx import Tx
+
+
+class Source(NamedTuple):
+    """A task type or task definition, and the text that describes it. `file`: that it came from; None for a command."""
+
+    definition: TaskDefinition
+    text: str
+    format: Format
+    file: str | None = None
+
+
+class WorkflowText(NamedTuple):
+    """The text of a workflow's file, which has changed together with what its tasks are made of."""
+
+    workflow: Workflow
+    text: str
+    format: Format
+    file: str
+
+
+NOT_EDITED: Final[Mapping[str, WorkflowText]] = MappingProxyType({})
+
+
+def store_definitions(
+    tx: Tx,
+    sources: Sequence[Source],
+    *,
+    pool_of: PoolOf,
+    tenant: str = DEFAULT_TENANT,
+    by: str = "file",
+    note: str | None = None,
+    edited: Mapping[str, WorkflowText] = NOT_EDITED,
+) -> dict[str, int]:
+    """Store them all, or none. Safe when several daemons store the same at once, and when repeated.
+
+    Args:
+        by: who asked for it.
+        note: why.
+        edited: by workflow: what takes the place of its text, where it is made anew.
+
+    Returns: workflows that were made anew -> the number of their new version.
+
+    Raises: InvalidWorkflow if a name belongs to one of the other kind, a type does not exist, or a workflow does not fit.
+    """
+    changed = [source for source in sources if _save(tx, source, tenant, by, note)]
+    for source in sources:
+        _check_type(tx, source, tenant)
+    users: dict[str, tuple[Any, Source]] = {}
+    for source in changed:
+        for user in tx.run("list_users_of_definition", tenant=tenant, name=source.definition.name):
+            users[user.workflow] = user, source
+    return {
+        workflow: _renew(tx, user, source, tenant, by, pool_of, edited.get(workflow))
+        for workflow, (user, source) in sorted(users.items())
+    }
+
+
+def _save(tx: Tx, source: Source, tenant: str, by: str, note: str | None) -> bool:
+    """Whether its text differs from what was stored."""
+    kind, name, body, *_ = source.definition
+    key: dict[str, Any] = {"tenant": tenant, "name": name}
+    tx.run("lock_task_definition", **key)
+    there, digest = tx.one("find_task_definition", **key), digest_of(source.text)
+    if there is not None and there.kind != kind:
+        head = "task_type" if kind == "type" else "task"
+        raise fault_of(source, head, f"a task {there.kind} {name!r} exists; a task {kind} needs another name")
+    origin = (source.file, digest) if source.file else (None, None)
+    if source.file is None and there is not None and there.file_hash is not None:
+        origin = there.file, there.file_hash  # the file wins again when it changes
+    has_changed = there is None or there.hash != digest
+    if has_changed or there.archived_at is not None or (there.file, there.file_hash) != origin:
+        tx.run(
+            "save_task_definition",
+            **key,
+            kind=kind,
+            job=body.get("job"),
+            type=body.get("type"),
+            document=jsontext.dump(dict(body)),
+            source_text=source.text,
+            format=source.format,
+            hash=digest,
+            note=note,
+            updated_by=by,
+            file=origin[0],
+            file_hash=origin[1],
+            now=tx.now,
+        )
+    return has_changed
+
+
+def _check_type(tx: Tx, source: Source, tenant: str) -> None:
+    name = source.definition.body.get("type")
+    if name is None:
+        return
+    row = tx.one("find_task_definition", tenant=tenant, name=name)
+    if row is None or row.kind != "type" or row.archived_at is not None:
+        why = "is archived" if row is not None and row.kind == "type" else "does not exist"
+        raise fault_of(source, "type", f"task type {name!r} {why}; `qflowd definitions` lists those there are")
+
+
+def fault_of(source: Source, key: str, message: str) -> InvalidWorkflow:
+    """The error that a key of its text is wrong."""
+    document = documents.read(source.text, source.format, source.file or "definition", InvalidWorkflow)
+    return InvalidWorkflow([Fault(document.file, document.line((key,)), key, message)])
+
+
+def _renew(tx: Tx, user: Any, source: Source, tenant: str, by: str, pool_of: PoolOf, text: WorkflowText | None) -> int:
+    """Make the active version of a workflow (a row of `list_users_of_definition`) anew; its number."""
+    try:
+        if text is not None:
+            about: dict[str, Any] = {"source": text.text, "format": text.format, "file": text.file, "pool_of": pool_of}
+            if (version := store_workflow(tx, text.workflow, **about, tenant=tenant)) is not None:
+                return version
+        definition = lock_definition(tx, tenant=tenant, workflow=user.workflow)
+        origin = {"source": "file" if source.file else "command", "file": definition.file}
+        workflow = parse(user.source_text, user.format, user.workflow)
+        version_id, version = add_version(
+            tx, definition.id, workflow, user.source_text, user.format, pool_of, tenant=tenant, **origin
+        )
+    except InvalidWorkflow as problem:
+        message = f"workflow {user.workflow!r} does not fit it: {problem}"
+        raise InvalidWorkflow([Fault(source.file or "", 0, "", message)]) from None
+    kind, name, *_ = source.definition
+    note = f"task {kind} {name} has changed"
+    put_active(tx, definition, version_id, replaced=definition.version, by=by, note=note)
+    return version
