@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from qflowd.cli.file_check import check_files, workflow_paths
 from qflowd.cli.finding import Finding, fault, judge, note, ok, warning
 from qflowd.cli.known_jobs import KnownJobs
-from qflowd.cli.validate import check_files, workflow_paths
 from qflowd.config.records import Config
 from qflowd.plugins.source import scan
 from qflowd.workers.environment import env_remarks
@@ -58,7 +58,7 @@ def _check_workflows(config: Config) -> Iterator[Finding]:
     """Workflow files can be read; their jobs are left to `qflowd validate`."""
     folders = list(filter(Path.is_dir, config.workflows.dirs))
     paths = list(workflow_paths(folders))
-    _, faults, _ = check_files(paths, KnownJobs(), None)
+    faults = check_files(paths, KnownJobs(), None).faults
     yield from (warning("workflows", str(problem), "qflowd validate") for problem in faults)
     if folders and not faults:
         yield ok("workflows", f"{len(paths)} files in {', '.join(map(str, folders))}")

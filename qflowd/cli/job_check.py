@@ -36,16 +36,19 @@ def compensation_of(task: Task, jobs: Mapping[str, Job]) -> str:
     return task.compensate or (job.compensation if job else "")
 
 
+def unknown_jobs(task: Any, path: KeyPath, jobs: Mapping[str, Job]) -> Problems:
+    """The jobs that a task, or what tasks are made of, names and nobody knows. `path`: of the task in its document."""
+    for key in ("job", "compensate"):
+        if isinstance(name := _mapping(task).get(key), str) and name not in jobs:
+            yield (*path, key), f"no job {name!r} is known{did_you_mean(name, jobs)}"
+
+
 def problems(data: Mapping[str, Any], jobs: Mapping[str, Job]) -> Problems:
     """Every task whose job is unknown, or whose params the job cannot take. Other faults are left to the reader."""
     for key, task in _mapping(data.get("tasks")).items():
-        undo = _mapping(task).get("compensate")
-        if isinstance(undo, str) and undo not in jobs:
-            yield ("tasks", key, "compensate"), f"no job {undo!r} is known{did_you_mean(undo, jobs)}"
-        if not isinstance(name := _mapping(task).get("job"), str):
-            continue
-        if name not in jobs:
-            yield ("tasks", key, "job"), f"no job {name!r} is known{did_you_mean(name, jobs)}"
+        yield from unknown_jobs(task, ("tasks", key), jobs)
+        name = _mapping(task).get("job")
+        if not isinstance(name, str) or name not in jobs:
             continue
         schema, path = jobs[name].params_schema, ("tasks", key, "params")
         given, required = task.get("params"), set(schema.get("required", []))

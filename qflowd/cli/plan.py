@@ -7,7 +7,7 @@ from typing import Any, Final
 import click
 import msgspec
 
-from qflowd.cli.validate import workflow_paths
+from qflowd.cli.file_check import workflow_paths
 from qflowd.cli.job_check import compensation_of
 from qflowd.cli.known_jobs import known_jobs
 from qflowd.cli.known_names import known_names, stored_definitions

@@ -64,4 +64,50 @@ def test_plan_makes_the_nodes_of_a_file_and_explains_them(run, sqlite_engine, tm
         ran.err
         == "qflowd: daily.yaml:4: tasks.load.task: there is no task definition 'eu_bars'; did you mean us_bars?\n"
     )
-    assert run("validate", "daily.yaml").code == 0  # definitions belong to the database
+    assert run("validate", "daily.yaml").out == (
+        "daily.yaml:4: tasks.load.task: there is no task definition 'eu_bars'; did you mean us_bars?\n"
+    )
+
+
+def test_plan_explains_which_files_beside_a_workflow_say_what(run, tmp_path):
+    (tmp_path / "qflowd.toml").write_text("", "utf-8")
+    (tmp_path / "workflows").mkdir()
+    for name, text in (("bars", TYPE), ("us_bars", DEFINITION), ("daily", DAILY)):
+        (tmp_path / "workflows" / f"{name}.yaml").write_text(text, "utf-8")
+    explained = run("plan", "workflows/daily.yaml", "--explain", "--json").json
+    assert [(row["key"], row["source"], row["file"]) for row in explained] == [
+        ("pool", "node", None),
+        ("timeout", "definition us_bars", str(tmp_path / "workflows/us_bars.yaml")),
+        ("retries", "workflow defaults", None),
+        ("params.days", "definition us_bars", str(tmp_path / "workflows/us_bars.yaml")),
+        ("params.symbol", "node", None),
+    ]
+    head, _, timeout, *_ = run("plan", "workflows/daily.yaml", "--explain").out.splitlines()
+    assert head.split() == ["TASK", "KEY", "VALUE", "FROM", "FILE", "OVER"]
+    assert timeout.split() == ["load", "timeout", "5m", "definition", "us_bars", "workflows/us_bars.yaml"]
+    assert run("plan", "workflows/daily.yaml", "--json").json["tasks"][0]["params"] == {"days": 2, "symbol": "AAPL"}
+    (tmp_path / "workflows/us_bars.yaml").unlink()
+    (tmp_path / "workflows/bars.yaml").unlink()
+    ran = run("plan", "workflows/daily.yaml")
+    assert (ran.code, ran.err) == (5, ran.err)
+    assert "there is no database file" in ran.err
+
+
+def test_a_file_that_could_not_become_a_definition_is_listed_with_its_error(run, own_engine):
+    store(own_engine, "type", "bars", {"job": "fetch"}, job="fetch", file="/w/bars.yaml", file_hash="h")
+    for file, name, error in (
+        ("/w/bars.yaml", "bars", "/w/bars.yaml:3: x"),
+        ("/w/new.yaml", "new", "/w/new.yaml:1: y"),
+    ):
+        row = {"file": file, "definition": name, "error": error, "updated_at": "NOW"}
+        own_engine.sql(own_engine.insert("workflow_fault", **row))
+    rows = run("definitions", "--json").json
+    assert [(row["name"], row["kind"], row["source"], row["file"], row["error"]) for row in rows] == [
+        ("bars", "type", "file", "/w/bars.yaml", "/w/bars.yaml:3: x"),
+        ("new", "", "file", "/w/new.yaml", "/w/new.yaml:1: y"),
+    ]
+    assert [line.split()[-2:] for line in run("definitions").out.splitlines()[1:]] == [
+        ["/w/bars.yaml:3:", "x"],
+        ["/w/new.yaml:1:", "y"],
+    ]
+    assert run("workflows", "--json").json == []

@@ -1,0 +1,106 @@
+"""`qflowd validate` of names that other files and the database define: workflows, task types, task definitions."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.test_definitions import DAILY, DEFINITION, TYPE, store
+
+PARENT = "workflow: parent\ntasks:\n  load: {workflow: daily_bars}\n"
+CHILD = "workflow: daily_bars\ntasks:\n  a: {job: log, params: {message: x}}\n"
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(**files):
+        for name, text in files.items():
+            (tmp_path / f"{name}.yaml").write_text(text, "utf-8")
+
+    return write
+
+
+def test_files_of_task_types_and_definitions_are_checked_like_workflows(run, write):
+    write(bars=TYPE, us_bars=DEFINITION, daily=DAILY)
+    ran = run("validate", "bars.yaml", "us_bars.yaml", "daily.yaml")
+    assert (ran.code, ran.out) == (0, "3 files, no fault\n")
+    checked = run("validate", "bars.yaml", "us_bars.yaml", "daily.yaml", "--json").json
+    assert (checked["workflows"], checked["definitions"]) == (["daily"], ["bars", "us_bars"])
+    write(
+        bars=TYPE + "retires: 3\n",
+        us_bars="task: us_bars\ntype: brs\n",
+        again="task: us_bars\njob: fetch\n",
+        sum="task_type: sum\njob: fetch\n",
+    )
+    assert run("validate", "bars.yaml", "us_bars.yaml", "again.yaml", "sum.yaml").out.splitlines() == [
+        "again.yaml:1: task: task definition us_bars is defined by us_bars.yaml already; rename one of them",
+        "bars.yaml:5: retires: unknown key; did you mean retries?",
+        "us_bars.yaml:2: type: there is no task type 'brs'; known: sum",
+    ]
+
+
+def test_an_unknown_definition_is_named_with_its_line_and_the_nearest_in_files_beside(run, write):
+    write(bars=TYPE, us_bars=DEFINITION, daily=DAILY.replace("us_bars", "us_bar"))
+    ran = run("validate", "daily.yaml")
+    assert (ran.code, ran.out) == (
+        1,
+        "daily.yaml:4: tasks.load.task: there is no task definition 'us_bar'; did you mean us_bars?\n",
+    )
+
+
+def test_params_are_judged_with_the_type_that_stands_in_another_file(run, write):
+    write(bars=TYPE, us_bars=DEFINITION, daily=DAILY.replace("symbol: AAPL", "symbl: AAPL"))
+    assert run("validate", "daily.yaml").out.splitlines() == [
+        "daily.yaml:4: tasks.load.params: task type bars also needs symbol",
+        "daily.yaml:4: tasks.load.params.symbl: task type bars has no param 'symbl'; did you mean symbol?",
+    ]
+
+
+def test_without_a_database_and_files_beside_it_what_was_not_checked_is_said(run, write):
+    write(daily=DAILY)
+    ran = run("validate", "daily.yaml")
+    assert (ran.code, ran.out) == (0, "1 file, no fault\n")
+    assert "not checked: daily.yaml:4: tasks.load.task: there is no task definition 'us_bars' beside it" in ran.err
+    assert "the database cannot be asked: there is no database file" in ran.err
+    [open_question] = run("validate", "daily.yaml", "--json").json["not_checked"]
+    assert (open_question["line"], open_question["key"]) == (4, "tasks.load.task")
+
+
+def test_an_unknown_workflow_is_named_with_its_line_and_the_nearest(run, write, tmp_path):
+    write(parent=PARENT.replace("daily_bars", "dayly_bars"))
+    ran = run("validate", "parent.yaml")
+    assert ran.code == 0
+    assert "not checked: parent.yaml:3: tasks.load.workflow: there is no workflow 'dayly_bars' beside it" in ran.err
+    write(child=CHILD)
+    for files in (("parent.yaml",), ("parent.yaml", "child.yaml")):
+        assert run("validate", *files).out == (
+            "parent.yaml:3: tasks.load.workflow: there is no workflow 'dayly_bars'; did you mean daily_bars?\n"
+        )
+    write(parent=PARENT)
+    assert run("validate", "parent.yaml").out == "1 file, no fault\n"
+
+
+def test_the_database_is_asked_for_workflows_and_definitions(run, own_engine, write):
+    store(own_engine, "definition", "us_bars", {"job": "fetch", "params": {"days": 2}}, job="fetch")
+    own_engine.workflow("daily_bars", "{}")
+    write(parent=PARENT, daily=DAILY)
+    ran = run("validate", "parent.yaml", "daily.yaml")
+    assert (ran.code, ran.out) == (0, "2 files, no fault\n")
+    assert "qflowd: not checked" not in ran.err
+    write(parent=PARENT.replace("daily_bars", "daily_bar"), daily=DAILY.replace("us_bars", "us_bar"))
+    assert run("validate", "parent.yaml", "daily.yaml").out.splitlines() == [
+        "daily.yaml:4: tasks.load.task: there is no task definition 'us_bar'; did you mean us_bars?",
+        "parent.yaml:3: tasks.load.workflow: there is no workflow 'daily_bar'; did you mean daily_bars?",
+    ]
+    own_engine.sql("UPDATE qflow.workflow_definition SET archived_at = updated_at")
+    own_engine.sql("UPDATE qflow.task_definition SET archived_at = updated_at, note = 'use eu_bars'")
+    write(parent=PARENT, daily=DAILY)
+    assert run("validate", "parent.yaml", "daily.yaml").out.splitlines() == [
+        "daily.yaml:4: tasks.load.task: task definition 'us_bars' is archived: use eu_bars",
+        "parent.yaml:3: tasks.load.workflow: workflow 'daily_bars' is archived",
+    ]
+
+
+def test_a_plan_of_a_workflow_that_is_made_of_files_needs_no_database(run, write):
+    write(bars=TYPE, us_bars=DEFINITION, daily=DAILY)
+    [step] = run("plan", "daily.yaml", "--json").json["tasks"]
+    assert (step["job"], step["timeout"], step["params"]) == ("fetch", "5m", {"days": 2, "symbol": "AAPL"})
