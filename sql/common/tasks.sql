@@ -166,6 +166,11 @@ FROM {rows: task_id bigint, fence int, attempt smallint, logged_at instant, stre
 SELECT l.task_id, l.fence, l.logged_at, l.stream, l.message FROM {rows: task_id bigint, fence int, logged_at instant} r
 JOIN qflow.log_line l ON l.task_id = r.task_id AND l.fence = r.fence AND l.logged_at = r.logged_at
 
+-- name: delete_due_timers
+-- As they were seen: a deadline may have been moved since.
+{delete: qflow.timer m, task_id bigint, purpose smallint, fence int
+    | m.task_id = d.task_id AND m.purpose = d.purpose AND m.fence = d.fence AND m.due_at <= :now}
+
 -- name: next_timer
 SELECT MIN(due_at) AS due_at FROM qflow.timer
 

@@ -9,6 +9,7 @@ import pytest
 from qflowd.model.ids import key_range
 from qflowd.store.tx import Store
 from tests.support.daemon import until
+from tests.support.lab import Lab
 
 READY = "SELECT count(*) FROM qflow.task_instance WHERE state = 1"
 
@@ -74,3 +75,23 @@ def test_a_deadline_and_a_sweep_of_the_same_instance_do_not_lock_each_other_out(
         sweep.script(f"SELECT 1 FROM qflow.workflow_instance WHERE id = {number} FOR UPDATE")
         sweep.commit()
         promotion.result(10)
+
+
+def test_a_deadline_that_is_moved_while_the_old_one_is_due_stays(lab):
+    needs_row_locks(lab)
+    lab.workflow("w", {"a": []}, timeout="1m")
+    number = lab.start("w")
+    lab.clock.advance(40)
+    lab.command("pause", number)
+    lab.sweep_all()
+    lab.clock.advance(3600)
+    with closing(Lab(lab.url, owner=8)) as other:
+        other.clock.value = lab.clock.value
+        lab.just_before("promote_due", lambda: other.command("resume", number), statement="delete_due_timers")
+        lab.promote.tick()
+    lab.sweep_all()
+    assert lab.state(number) == "RUNNING"
+    lab.clock.advance(20)
+    lab.promote.tick()
+    lab.sweep_all()
+    assert lab.state(number) == "FAILED"

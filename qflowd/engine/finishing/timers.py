@@ -55,7 +55,7 @@ class Timers:
         if rows := [(number, fence) for number, purpose, fence in taken if purpose == RUN]:
             tx.run("promote_tasks", rows=rows, now=tx.now)
         if taken:
-            tx.run("delete_timers", rows=taken)
+            tx.run("delete_due_timers", rows=taken, now=tx.now)
         for number, purpose, _ in taken:
             if purpose == DEADLINE:
                 expire(tx, instance_of(number))
