@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import pytest
 
 from qflowd.define.workflow_file import parse
@@ -10,7 +12,7 @@ from qflowd.engine.plans.render import gather, render
 from qflowd.engine.running.dispatch import Dispatch
 from qflowd.engine.running.harvest import Harvest
 from qflowd.model.errors import InvalidWorkflow
-from tests.support.lab import CANCELLED, FAILED, SKIPPED, SUCCESS
+from tests.support.lab import CANCELLED, FAILED, SKIPPED, SUCCESS, Lab
 
 
 def claimed(lab):
@@ -415,3 +417,23 @@ def test_a_retry_after_a_termination_runs_everything_and_the_last_task_at_the_en
 def test_run_on_needs_the_rule_always():
     with pytest.raises(InvalidWorkflow, match=r"tasks\.a\.run_on: is for tasks with `trigger_rule: always`"):
         parse("workflow: w\ntasks: {a: {job: j, run_on: terminate}}", "yaml", "w.yaml")
+
+
+def test_a_last_task_that_another_daemon_has_run_since_is_not_run_again(lab):
+    if not lab.store.dialect.has_row_locks:
+        pytest.skip("one writer at a time")
+    lab.workflow("desk", {"a": [], "close": ["a"]}, CLOSE)
+    number = lab.start("desk")
+    lab.command("terminate", number)
+    lab.sweep.tick()
+    with closing(Lab(lab.url, owner=8)) as other:
+
+        def run_it():
+            other.sweep.tick()
+            other.run()
+
+        lab.just_before("sweep", run_it, statement="lock_task")
+        lab.sweep_all()
+    assert lab.claim() == []
+    assert lab.states(number) == {"a": "CANCELLED", "close": "SUCCESS"}
+    assert lab.state(number) == "TERMINATED"

@@ -93,7 +93,7 @@ SHARED = {
 NEVER_WAIT = {
     "claim_tasks": "it skips what is locked",
     "hold_tasks": "its rows were claimed in the same transaction",
-    "restart_tasks": "lock_tasks has locked all rows of the instance",
+    "restart_tasks": "lock_tasks or lock_task has locked its rows",
     "recount_tasks": "lock_tasks has locked all rows of the instance",
     "skip_tasks": "lock_tasks has locked all rows of the instance",
     "set_overrides": "lock_instance has locked it",

@@ -56,6 +56,7 @@ def start_finally_rows(tx: Tx, first: int, _: int) -> None:
     rows = [
         (number, int(TaskState.READY), 0, 0, 0, tx.now, None)
         for number in close.find_finally_rows(tx, instance_of(first))
+        if tx.one("lock_task", id=number).state == TaskState.CANCELLED  # another daemon may have started it since
     ]
     if rows:
         instance_id = instance_of(first)
