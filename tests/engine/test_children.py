@@ -570,3 +570,13 @@ def test_what_is_paused_while_it_is_about_to_start_starts_nothing(lab: Lab, othe
     lab.sweep_all()
     drive(lab, outputs={"bars": {"rows": 3}})
     assert lab.state(parent) == "SUCCESS"
+
+
+def test_a_task_that_waits_for_its_instance_cannot_be_triggered(lab: Lab) -> None:
+    parent = lab.start("nightly")
+    lab.children.tick()
+    lab.admit.tick()
+    [child] = children(lab, parent)
+    why = f"task us of instance {parent} is PENDING; it waits for instance {child}, which it has started"
+    assert lab.command("trigger", parent, task="us") == ("REJECTED", why)
+    assert lab.states(parent)["us"] == "PENDING"

@@ -452,3 +452,16 @@ def test_a_tolerant_map_that_was_terminated_ends_as_its_items_did(lab):
     lab.run()
     assert lab.states(number)["bars"] == "SUCCESS"
     lab.check(drained=True)
+
+
+def test_a_trigger_of_a_map_that_waits_for_its_last_items_leaves_it_waiting(lab):
+    number = daily(lab, tolerate={"min_ok": 2})
+    items = lab.claim()
+    lab.ends(items[:2])
+    assert lab.command("trigger", number, task="bars")[0] == "DONE", "a pause would be over"
+    assert lab.states(number)["bars"] == "PENDING"
+    lab.check()
+    lab.ends(items[2:])
+    lab.run()
+    assert lab.state(number) == "SUCCESS"
+    lab.check(drained=True)

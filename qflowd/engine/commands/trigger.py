@@ -65,7 +65,10 @@ def trigger(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut
             id=target.id, task=task, task_state=state.name, instead=f"it waits for {row.open_parents} tasks before it: "
             "`skip` lets it continue without one of them"
         )  # fmt: skip
-    if state is TaskState.PENDING and row.need <= 0:
+    if started := tx.run("list_open_children", first=number, last=number):
+        instead = f"it waits for instance {started[0].instance_id}, which it has started"
+        raise NotPossible(id=target.id, task=task, task_state=state.name, instead=instead)
+    if state is TaskState.PENDING and row.need <= 0 and not row.is_expanded:
         tx.run("promote_tasks", rows=[(number, row.fence)], now=tx.now)
         tx.run("delete_timers", rows=[(number, RUN, row.fence)])
     let_through(tx, command, target, plan, task)
