@@ -234,3 +234,15 @@ def test_a_workflow_is_stopped_and_its_failed_instances_are_retried(chains):
     chains.run()
     assert {chains.state(each) for each in bad} == {"SUCCESS"}
     chains.check(drained=False)
+
+
+def test_what_is_refused_for_one_instance_is_left_as_it_was(chains):
+    number = chains.start("chain")
+    chains.command("terminate", number)
+    chains.sweep_all()
+    before = chains.sql("SELECT * FROM qflow.task_instance"), chains.sql("SELECT * FROM qflow.workflow_instance")
+    state, result = many(chains, "retry", {"task": "b"}, state="TERMINATED")
+    assert (state, result["done"], result["refused"]) == ("DONE", 0, 1)
+    assert "task b cannot run: a before it did not succeed" in result["refusals"][str(number)]
+    after = chains.sql("SELECT * FROM qflow.task_instance"), chains.sql("SELECT * FROM qflow.workflow_instance")
+    assert after == before
