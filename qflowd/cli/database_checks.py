@@ -147,6 +147,14 @@ def _check_schedules(store: Store) -> Iterator[Finding]:
         yield warning("schedules", message, f"qflowd schedules fires {row.workflow}")
 
 
+def _check_workflows(store: Store) -> Iterator[Finding]:
+    """Stored workflows whose tasks name a job or workflow that nobody has."""
+    for row in _all(store, "list_workflow_warnings"):
+        yield warning(
+            "workflows", f"workflow {row.workflow}: {row.warning}", "qflowd jobs, qflowd workflows, qflowd validate"
+        )
+
+
 def _one(store: Store, statement: str, **params: Any) -> Any:
     return store.read(lambda tx: tx.one(statement, **params))
 
@@ -166,4 +174,5 @@ CHECKS: Final[Mapping[str, Callable[[Store], Iterator[Finding]]]] = {
     "grants": _check_grants,
     "daemons": _check_daemons,
     "schedules": _check_schedules,
+    "workflows": _check_workflows,
 }

@@ -17,7 +17,7 @@ from qflowd.model.errors import NotFound
 # What a command lists: columns, and what it says without rows. The rows come from the client's method of that name.
 LISTINGS: Final = {
     "workflows": (
-        "workflow | version> | :enabled | title | FROM:source | CHANGED (UTC):updated_at | FILE OR ERROR:error?file",
+        "workflow | version> | :enabled | title | FROM:source | CHANGED (UTC):updated_at | FILE OR ERROR:error?warning?file",
         "no workflows; a daemon stores what it finds in workflows/",
     ),
     "jobs": (

@@ -72,6 +72,14 @@ FROM {rows: node int, task text, title text, job text, pool text, params text, m
 INSERT INTO qflow.workflow_edge (version_id, node, parent, is_each)
 SELECT :version_id, r.node, r.parent, r.is_each FROM {rows: node int, parent int, is_each smallint} r
 
+-- name: insert_needs
+INSERT INTO qflow.workflow_need (version_id, kind, name)
+SELECT :version_id, r.kind, r.name FROM {rows: kind text, name text} r
+
+-- name: list_workflow_warnings
+-- What can be stored and will not run: tasks that name a job or a workflow that nobody has.
+SELECT w.workflow, w.tenant, w.warning FROM qflow.workflows w WHERE w.warning IS NOT NULL ORDER BY w.workflow
+
 -- name: list_workflow_faults
 SELECT file, workflow, error FROM qflow.workflow_fault ORDER BY file
 

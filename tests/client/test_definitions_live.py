@@ -101,6 +101,43 @@ def test_a_task_type_and_a_definition_are_made_used_changed_archived_and_brought
     assert client.task_definition("plus_ten").info()["archived_at"] is None
 
 
+LATER = """workflow: later
+tasks:
+  first: {job: not_here_yet}
+  then: {workflow: not_there_yet, after: first}
+"""
+THERE = 'workflow: not_there_yet\noutputs: {n: "{{ one.output }}"}\ntasks:\n  one: {task: plus_six, params: {a: 1}}\n'
+
+
+def test_what_files_name_may_come_later_and_until_then_the_workflow_and_the_log_say_what_is_missing(client, project):
+    folder = project.folder
+    (folder / "workflows/later.yaml").write_text(LATER)
+
+    def warning() -> Any:
+        return next((row["warning"] for row in client.workflows() if row["workflow"] == "later"), None)
+
+    missing = poll(warning, PATIENCE_S)
+    assert "no daemon has ever registered job not_here_yet" in missing
+    assert "there is no workflow not_there_yet" in missing
+    poll(lambda: "workflow later is stored, but would wait or fail: " in project.log.read_text() or None, PATIENCE_S)
+    instance = client.submit("later")
+    poll(lambda: "no live daemon knows job not_here_yet" in (instance.wait_reason() or "") or None, PATIENCE_S)
+    (folder / "workflows/not_there_yet.yaml").write_text(THERE)
+    (folder / "workflows/plus_six.yaml").write_text("task: plus_six\njob: add\nparams: {b: 6}\n")
+    (folder / "plugins/later.py").write_text(
+        "from qflowd import job\n\n@job\ndef not_here_yet() -> int:\n    return 1\n"
+    )
+    (folder / "plugins/later.py").chmod(0o644)
+    assert instance.wait(PATIENCE_S) == "SUCCESS"
+    assert instance.output("then") == {"n": 7}
+    assert warning() is None
+    info = client.task_definition("plus_six").info()
+    assert (info["source"], info["file"], info["error"]) == ("file", str(folder / "workflows/plus_six.yaml"), None)
+    (folder / "workflows/plus_six.yaml").write_text("task: plus_six\njob: add\nparams: {b: 60}\n")
+    poll(lambda: len(client.workflow("not_there_yet").versions()) == 2 or None, PATIENCE_S)
+    assert output(client, "not_there_yet", "one") == 61
+
+
 def test_a_task_definition_that_cannot_be_is_refused_with_the_sentence_of_its_file(client):
     with pytest.raises(Rejected, match="job: no daemon has ever registered a job 'ad'"):
         client.define_task({"task": "x", "job": "ad"}, timeout=PATIENCE_S)

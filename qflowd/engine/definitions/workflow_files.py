@@ -64,6 +64,8 @@ class WorkflowFiles:
         self._owners: dict[str, str] = {}  # key -> file that defines it
         self._stored: dict[str, tuple[str, str]] = {}  # key -> (file, hash of the text), where nothing is left to do
         self._faults: dict[str, FileFault] = {}  # by path as shown
+        self._warnings: dict[tuple[str, str], str] = {}  # tenant, workflow -> what was logged
+        self._has_news = True  # something was stored since the last warnings
 
     def read_all(self) -> None:
         """Read the folders for the first time and store what they hold; then `tick` follows their changes.
@@ -80,7 +82,18 @@ class WorkflowFiles:
             self._scan, self._is_stale = scan, True
         if self._is_stale:
             self._take_over()
+        elif self._has_news:  # a look later: the plugin that was saved with a workflow is live by then
+            self._warn()
         return self._watch.due_s()
+
+    def _warn(self) -> None:
+        """Log which workflows name a job or workflow that nobody has, as far as that is new."""
+        rows = self._store.read(lambda tx: tx.run("list_workflow_warnings"))
+        warnings = {(row.tenant, row.workflow): row.warning for row in rows}
+        for place, warning in warnings.items():
+            if self._warnings.get(place) != warning:
+                log.warning("workflow %s is stored, but would wait or fail: %s", place[1], warning)
+        self._warnings, self._has_news = warnings, False
 
     def _recall(self, tx: Tx) -> None:
         """Learn what has been stored from files, and which of ours are shown as faulty; what is wrong is found anew."""
@@ -115,6 +128,7 @@ class WorkflowFiles:
         self._show(errors)
         self._is_stale = self._is_unfinished or made.is_unfinished
         if has_changed:
+            self._has_news = True
             self._topics.publish("schedule")
 
     def _read(self, files: Mapping[str, SourceFile]) -> dict[str, Reading]:

@@ -200,7 +200,7 @@ def about_workflow(workflow: Workflow, file: str | None) -> dict[str, Any]:
 
 
 def _insert_nodes(tx: Tx, version_id: int, workflow: Workflow, pool_of: PoolOf) -> None:
-    """Store what the views join: the nodes of a version by their ordinals, and which of them waits for which."""
+    """Store what the views join: the nodes of a version by their ordinals, which of them waits for which, and what they name."""
     tasks = dag.order(workflow)
     rows = [
         (
@@ -218,6 +218,10 @@ def _insert_nodes(tx: Tx, version_id: int, workflow: Workflow, pool_of: PoolOf) 
     ]
     ordinal = {task.key: node for node, task in enumerate(tasks)}
     edges = [(node, ordinal[edge.parent], int(edge.each)) for node, task in enumerate(tasks) for edge in task.after]
-    for statement, lines in (("insert_nodes", rows), ("insert_workflow_edges", edges)):
+    jobs = {job for task in tasks for job in (task.job, task.compensate) if job}
+    needs = [("job", job) for job in sorted(jobs)] + [
+        ("workflow", key) for key in sorted({t.workflow for t in tasks if t.workflow})
+    ]
+    for statement, lines in (("insert_nodes", rows), ("insert_workflow_edges", edges), ("insert_needs", needs)):
         for start in range(0, len(lines), ROWS_AT_ONCE):
             tx.run(statement, rows=lines[start : start + ROWS_AT_ONCE], version_id=version_id)

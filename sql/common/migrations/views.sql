@@ -274,6 +274,23 @@ JOIN qflow.log_line g ON g.task_id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1
 JOIN qflow.task_instance t ON t.id = g.task_id
 LEFT JOIN qflow.workflow_node n ON n.version_id = i.version_id AND n.node = t.node
 ;
+{only: sqlite DROP VIEW IF EXISTS qflow.unmet_need}
+;
+-- Internal: what the tasks of a version name and nothing has.
+{replace_view} qflow.unmet_need AS
+SELECT n.version_id, CASE WHEN n.kind = 'workflow' THEN {concat: 'there is no workflow ', n.name}
+    WHEN NOT EXISTS (SELECT 1 FROM qflow.job j WHERE j.name = n.name) THEN {concat: 'no daemon has ever registered job ', n.name}
+    ELSE {concat: 'no live daemon knows job ', n.name} END AS problem
+FROM qflow.workflow_need n
+JOIN qflow.workflow_version v ON v.id = n.version_id
+JOIN qflow.workflow_definition d ON d.id = v.definition_id
+WHERE (n.kind = 'workflow' AND NOT EXISTS (SELECT 1 FROM qflow.workflow_definition x
+        WHERE x.tenant = d.tenant AND x.workflow = n.name AND x.active_version IS NOT NULL AND x.archived_at IS NULL))
+    OR (n.kind = 'job' AND NOT EXISTS (SELECT 1 FROM qflow.daemon_job k JOIN qflow.daemon x ON x.id = k.daemon_id
+            WHERE k.job = n.name AND x.state = {daemon.READY} AND x.lease_ends_at > {clock})
+        AND (EXISTS (SELECT 1 FROM qflow.daemon x WHERE x.state = {daemon.READY} AND x.lease_ends_at > {clock})
+            OR NOT EXISTS (SELECT 1 FROM qflow.job j WHERE j.name = n.name)))
+;
 {only: sqlite DROP VIEW IF EXISTS qflow.workflows}
 ;
 {replace_view} qflow.workflows AS
@@ -282,7 +299,8 @@ SELECT d.workflow, d.title, d.description, d.domain, d.type, d.tags, d.enabled, 
     COALESCE(f.error, d.error) AS error, d.tenant, {instant: d.archived_at} AS archived_at,
     c.version AS canary_version, d.canary_share / 10000.0 AS canary_share,
     CASE WHEN d.paused_at IS NOT NULL THEN {concat: 'paused', CASE WHEN d.paused_by IS NULL THEN '' ELSE {concat: ' by ', d.paused_by} END,
-        ' since ', {utc_text: d.paused_at}, CASE WHEN d.pause_reason IS NULL THEN '' ELSE {concat: ': ', d.pause_reason} END} END AS wait_reason
+        ' since ', {utc_text: d.paused_at}, CASE WHEN d.pause_reason IS NULL THEN '' ELSE {concat: ': ', d.pause_reason} END} END AS wait_reason,
+    CASE WHEN d.archived_at IS NULL THEN (SELECT {names: u.problem} FROM qflow.unmet_need u WHERE u.version_id = d.active_version) END AS warning
 FROM qflow.workflow_definition d
 LEFT JOIN qflow.workflow_version v ON v.id = d.active_version
 LEFT JOIN qflow.workflow_version c ON c.id = d.canary_version
@@ -292,7 +310,7 @@ UNION ALL
 SELECT CASE WHEN f.workflow IS NULL OR EXISTS (SELECT 1 FROM qflow.workflow_definition d WHERE d.workflow = f.workflow)
         OR EXISTS (SELECT 1 FROM qflow.workflow_fault x WHERE x.workflow = f.workflow AND x.file < f.file)
     THEN f.file ELSE f.workflow END, '', '', '', '', '[]', 0, NULL, NULL, 'file', f.file, NULL, {instant: f.updated_at}, {instant: f.updated_at},
-    f.error, 'default', NULL, NULL, NULL, NULL
+    f.error, 'default', NULL, NULL, NULL, NULL, NULL
 FROM qflow.workflow_fault f
 WHERE f.definition IS NULL AND NOT EXISTS (SELECT 1 FROM qflow.workflow_definition d WHERE d.workflow = f.workflow AND d.file = f.file)
 ;
