@@ -1,7 +1,8 @@
 """`qflowd show ID`: one instance, its tasks, what they wait for or returned, and what went wrong."""
 
+import sys
 from collections import Counter
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -10,12 +11,13 @@ import click
 
 from qflowd.cli.printing import bold, coloured, compact, cut, duration, first_line, instant, print_json, print_list
 from qflowd.cli.session import json_option, open_client
-from qflowd.client import AttemptInfo, InstanceInfo, TaskInfo
+from qflowd.client import AttemptInfo, Breakpoint, InstanceInfo, TaskInfo
+from qflowd.client.instance import ENDED
 from qflowd.model.states import TaskState
 
-MOST: Final = 60  # tasks shown without --all
+MOST: Final = 60  # tasks, and errors of attempts, shown without --all
 COLUMNS: Final = "TASK:name | state | try> | STARTED (UTC):started_at | TOOK>:duration_s | job | note"
-WIDEST_PARAMS, WIDEST_OUTPUT = 400, 60  # columns of the terminal
+WIDEST_PARAMS, WIDEST_FACT, WIDEST_OUTPUT = 400, 400, 60  # columns of the terminal
 
 
 @click.command()
@@ -35,21 +37,27 @@ def show(*, id: int, everything: bool, tracebacks: bool, as_json: bool) -> None:
             else:
                 click.echo(f"Submission {id}: {coloured(state)}: {error or 'no daemon has taken it yet'}")
             return
-        info, tasks, attempts = instance.info(), instance.tasks(), instance.attempts()
+        info, place = instance.info(), instance.breakpoint()
+        is_whole = everything or as_json or place.total <= MOST
+        tasks = instance.tasks(limit=None if is_whole else MOST)
+        states = Counter(task.state for task in tasks) if is_whole else instance.count_tasks()
+        attempts = instance.attempts() if is_whole else instance.failed_attempts(limit=MOST + 1)
         undoing = instance.compensations() if info.saga_state != "NONE" else []
     if as_json:
-        print_json({"instance": info, "tasks": tasks, "compensations": undoing, "attempts": attempts})
+        about = {"instance": info, "breakpoint": place, "tasks": tasks}
+        print_json(about | {"compensations": undoing, "attempts": attempts})
         return
-    _show_instance(info)
+    _show_instance(info, place)
+    most = sys.maxsize if everything else MOST
     if tasks:
-        _show_tasks("tasks", tasks, len(tasks) if everything else MOST)
+        _show_tasks("tasks", tasks, states, most)
     if undoing:
-        _show_tasks("compensations", undoing, len(undoing) if everything else MOST)
+        _show_tasks("compensations", undoing, Counter(task.state for task in undoing), most)
     if failed := [attempt for attempt in attempts if attempt.error]:
-        _show_failures(failed, {task.id for task in undoing}, tracebacks=tracebacks)
+        _show_failures(failed, {task.id for task in undoing}, most, tracebacks=tracebacks)
 
 
-def _show_instance(info: InstanceInfo) -> None:
+def _show_instance(info: InstanceInfo, place: Breakpoint) -> None:
     what = f"{info.workflow} v{info.version}" if info.workflow else f"job {info.name}"
     reason = f" ({info.reason})" if info.reason else ""
     click.echo(f"{bold(f'Instance {info.id}')}  {what}  {coloured(info.state)}{reason}  {info.progress:.0%}")
@@ -65,6 +73,7 @@ def _show_instance(info: InstanceInfo) -> None:
         "params": cut(compact(info.params), WIDEST_PARAMS),
         "saga": info.saga_state if info.saga_state != "NONE" else None,
         "waits": info.wait_reason,
+        **_breakpoint_facts(place),
         "error": info.error,
     }
     for name, value in facts.items():
@@ -72,15 +81,35 @@ def _show_instance(info: InstanceInfo) -> None:
             click.echo(f"  {name:<14}{value}")
 
 
-def _show_tasks(what: str, tasks: list[TaskInfo], most: int) -> None:
-    counts = Counter(task.state for task in tasks).most_common()
+def _breakpoint_facts(place: Breakpoint) -> dict[str, str]:
+    """Of an instance that has not ended: what would start next, and what its tasks have saved."""
+    if place.state in ENDED:
+        return {}
+    starts = [
+        task.name + (f" ({task.would_start} of {task.total})" if task.total > 1 else "")
+        for task in place.tasks
+        if task.would_start
+    ]
+    saved = [
+        f"{task.name} {compact(task.checkpoint)}" + (f" (and {more} more)" if (more := task.checkpoints - 1) else "")
+        for task in place.tasks
+        if task.checkpoints
+    ]
+    label = "resume starts" if place.state == "PAUSED" else "starts next"
+    return {label: cut(", ".join(starts), WIDEST_FACT), "saved": cut(", ".join(saved), WIDEST_FACT)}
+
+
+def _show_tasks(what: str, tasks: list[TaskInfo], states: Mapping[str, int], most: int) -> None:
+    """`states`: how many tasks are in each, those included that are not listed."""
+    total = sum(states.values())
+    counts = sorted(states.items(), key=lambda item: -item[1])
     summary = ", ".join(f"{count} {coloured(state)}" for state, count in counts)
-    click.echo(f"\n{bold(f'{len(tasks)} {what}')}: {summary}\n" if len(tasks) > 1 or what != "tasks" else "")
+    click.echo(f"\n{bold(f'{total} {what}')}: {summary}\n" if total > 1 or what != "tasks" else "")
     # Of many, those that need looking at: failed ones, then those that have not ended.
     first = sorted(tasks, key=lambda task: (task.state != "FAILED", TaskState[task.state].is_final))[:most]
     print_list([_row(task) for task in sorted(first, key=lambda task: task.id)], COLUMNS)
-    if len(tasks) > most:
-        click.echo(f"… and {len(tasks) - most} more; --all shows them")
+    if total > len(first):
+        click.echo(f"… and {total - len(first)} more; --all shows them")
 
 
 def _row(task: TaskInfo) -> dict[str, Any]:
@@ -109,10 +138,10 @@ def _note(task: TaskInfo) -> str:
     return ": ".join(filter(None, (reason, task.wait_reason or first_line(task.error))))
 
 
-def _show_failures(failed: list[AttemptInfo], undoing: Container[int], *, tracebacks: bool) -> None:
+def _show_failures(failed: list[AttemptInfo], undoing: Container[int], most: int, *, tracebacks: bool) -> None:
     """`undoing`: ids of compensations."""
     click.echo(f"\n{bold('Attempts that did not succeed')}")
-    for attempt in failed:
+    for attempt in failed[:most]:
         measures = (
             duration(attempt.duration_s),
             f"{attempt.peak_memory_mb:.0f} MB" if attempt.peak_memory_mb else "",
@@ -124,5 +153,7 @@ def _show_failures(failed: list[AttemptInfo], undoing: Container[int], *, traceb
         click.echo(f"  {name} {coloured('FAILED', attempt.reason)} ({about}): {attempt.error}")
         if tracebacks and attempt.traceback:
             click.echo("    " + attempt.traceback.rstrip().replace("\n", "\n    "))
+    if len(failed) > most:
+        click.echo("  … and more; --all shows them")
     if not tracebacks and any(attempt.traceback for attempt in failed):
         click.echo("  --tracebacks shows where")

@@ -4,7 +4,16 @@ from qflowd.client.client import Client
 from qflowd.client.instance import Instance
 from qflowd.client.limit import Limit
 from qflowd.client.opening import connect
-from qflowd.client.records import Answer, AttemptInfo, FailureInfo, InstanceInfo, LogLine, TaskInfo
+from qflowd.client.records import (
+    Answer,
+    AttemptInfo,
+    Breakpoint,
+    BreakpointInfo,
+    FailureInfo,
+    InstanceInfo,
+    LogLine,
+    TaskInfo,
+)
 from qflowd.client.stored_definition import StoredDefinition
 from qflowd.client.stored_workflow import StoredWorkflow
 from qflowd.client.why import Why
@@ -12,6 +21,8 @@ from qflowd.client.why import Why
 __all__ = [
     "Answer",
     "AttemptInfo",
+    "Breakpoint",
+    "BreakpointInfo",
     "Client",
     "FailureInfo",
     "Instance",

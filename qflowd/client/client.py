@@ -9,7 +9,7 @@ from qflowd.client import requests
 from qflowd.client.instance import Instance
 from qflowd.client.limit import Limit
 from qflowd.client.polling import poll
-from qflowd.client.records import Answer, FailureInfo, InstanceInfo, from_json, plain_row
+from qflowd.client.records import Answer, Breakpoint, FailureInfo, InstanceInfo, from_json, plain_row
 from qflowd.client.stored_definition import StoredDefinition
 from qflowd.client.stored_workflow import StoredWorkflow
 from qflowd.client.why import Why, why
@@ -192,6 +192,13 @@ class Client:
         Raises: NotFound if there is no such instance or task.
         """
         return why(self, id, task)
+
+    def breakpoint(self, instance_id: int) -> Breakpoint:
+        """Where an instance stands, as `Instance.breakpoint()` says.
+
+        Raises: NotFound, also if no daemon has taken it yet; Rejected if the engine refused it.
+        """
+        return self.instance(instance_id).breakpoint()
 
     def workflow(self, workflow: str) -> StoredWorkflow:
         """The controller of a workflow: its versions, and which of them runs."""

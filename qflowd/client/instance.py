@@ -4,8 +4,18 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from qflowd.client.polling import poll
-from qflowd.client.records import Answer, AttemptInfo, InstanceInfo, LogLine, TaskInfo, from_json
+from qflowd.client.records import (
+    Answer,
+    AttemptInfo,
+    Breakpoint,
+    BreakpointInfo,
+    InstanceInfo,
+    LogLine,
+    TaskInfo,
+    from_json,
+)
 from qflowd.model.errors import NotFound, Rejected
+from qflowd.model.ids import key_range
 from qflowd.model.workflow import Json
 
 if TYPE_CHECKING:
@@ -13,6 +23,7 @@ if TYPE_CHECKING:
 
 ENDED: Final = frozenset({"SUCCESS", "FAILED", "TERMINATED"})
 LINES: Final = 1000  # log lines read at once
+PLACES: Final = 100  # tasks that a breakpoint lists
 
 
 class Instance:
@@ -97,9 +108,44 @@ class Instance:
             raise NotFound(f"instance {self.id} has not been taken by a daemon yet")
         return InstanceInfo(*row)
 
-    def tasks(self) -> list[TaskInfo]:
-        """Its tasks in topological order; none before it is admitted, or while it is held."""
-        return [TaskInfo(*row) for row in self._client.read_all("show_tasks", instance_id=self._resolve())]
+    def breakpoint(self) -> Breakpoint:
+        """Where it stands: counts, what runs, what waits and why, checkpoints, and what `resume` (or `start`) would start.
+
+        Cheap for a large instance too: rows are counted in the database.
+
+        Raises: NotFound if no daemon has taken it yet; Rejected if the engine refused it.
+        """
+        info = self.info()
+        row = self._client.read_one("sum_breakpoints", instance_id=self.id)
+        counts = {name: int(count or 0) for name, count in row._asdict().items()}
+        rows = self._client.read_all("list_breakpoints", instance_id=self.id, batch=PLACES)
+        share = (counts["done"] + counts["failed"]) / (counts["total"] or 1)
+        return Breakpoint(
+            instance_id=info.id,
+            state=info.state,
+            wait_reason=info.wait_reason,
+            progress=1.0 if info.state in ENDED else round(share, 4),
+            tasks=sorted((BreakpointInfo(*row) for row in rows), key=lambda task: task.id),
+            **counts,
+        )
+
+    def tasks(self, *, limit: int | None = None) -> list[TaskInfo]:
+        """Its tasks in topological order; none before it is admitted, or while it is held.
+
+        Args:
+            limit: how many at most: of more, those that failed, then those that run or wait.
+        """
+        number = self._resolve()
+        if limit is None:
+            rows = self._client.read_all("show_tasks", instance_id=number)
+        else:
+            rows = self._client.read_all("show_first_tasks", instance_id=number, batch=limit, **key_range(number))
+        return [TaskInfo(*row) for row in rows]
+
+    def count_tasks(self) -> dict[str, int]:
+        """State -> how many of its tasks are in it."""
+        rows = self._client.read_all("count_states", instance_id=self._resolve())
+        return {row.state: int(row.tasks) for row in rows}
 
     def compensations(self) -> list[TaskInfo]:
         """What undoes its tasks, in the order in which that is begun; none before it has to be undone."""
@@ -108,6 +154,11 @@ class Instance:
     def attempts(self) -> list[AttemptInfo]:
         """What was tried, by task: attempts that did not succeed or ran longer than a second, and the last ones."""
         return [AttemptInfo(*row) for row in self._client.read_all("show_attempts", instance_id=self._resolve())]
+
+    def failed_attempts(self, limit: int) -> list[AttemptInfo]:
+        """The first attempts that did not succeed, by task; `limit`: how many at most."""
+        rows = self._client.read_all("show_first_errors", instance_id=self._resolve(), batch=limit)
+        return [AttemptInfo(*row) for row in rows]
 
     def output(self, task: str | None = None) -> Json:
         """What a task returned; of a map, the list of what its items returned.

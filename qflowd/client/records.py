@@ -80,6 +80,60 @@ class TaskInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class BreakpointInfo:
+    """One row of the view `breakpoints`: where one task of an instance stands.
+
+    A map counts its items: `total` is `done` (SUCCESS or SKIPPED) + `failed` + `running` + `waiting`.
+    """
+
+    id: int
+    instance_id: int
+    workflow: str | None
+    task: str
+    kind: str
+    job: str
+    state: str
+    total: int
+    done: int
+    failed: int  # or not run because of others that failed, or cancelled
+    running: int
+    waiting: int
+    would_start: int  # of those that wait: how many need only a free slot once nothing is paused
+    progress: float
+    wait_reason: str | None  # of the first that waits
+    checkpoints: int  # how many that have not ended have saved one
+    checkpoint: Json  # of the first of them
+    tenant: str
+
+    @property
+    def name(self) -> str:
+        """The key of the task; `undo bars` for what undoes it."""
+        return f"undo {self.task}" if self.kind == "compensation" else self.task
+
+
+@dataclass(frozen=True, slots=True)
+class Breakpoint:
+    """Where an instance stands: what is done, what runs, what waits and why, and what would start if it were resumed.
+
+    The counts are those of all its tasks. `tasks` lists at most 100, in topological order; of more, those that need
+    looking at: that run, would start, failed, or wait.
+    """
+
+    instance_id: int
+    state: str
+    wait_reason: str | None
+    progress: float
+    total: int
+    done: int
+    failed: int
+    running: int
+    waiting: int
+    would_start: int
+    checkpoints: int
+    tasks: list[BreakpointInfo]
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptInfo:
     """One row of the view `attempts`: every attempt that did not succeed or ran longer than a second, and the last."""
 
@@ -191,7 +245,8 @@ def plain_row(row: Any) -> Any:
 
 CONVERTERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     **dict.fromkeys(
-        ("params", "output", "attributes", "params_schema", "settings", "tags", "jobs", "result"), from_json
+        ("params", "output", "checkpoint", "attributes", "params_schema", "settings", "tags", "jobs", "result"),
+        from_json,
     ),
     **dict.fromkeys(
         ("progress", "duration_s", "cpu_s", "peak_memory_mb", "memory_mb", "share", "canary_share"),

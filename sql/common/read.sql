@@ -35,9 +35,40 @@ WHERE id = :id AND instance_id = :instance_id AND tenant = :tenant
 SELECT id, instance_id, kind, task, map_index, label, state, wait_reason, error FROM qflow.tasks
 WHERE instance_id = :instance_id AND task = :task AND tenant = :tenant AND kind <> 'compensation' ORDER BY id
 
+-- name: show_first_tasks
+-- Of many: failed ones, then those that have not ended, running ones first. PostgreSQL joins so many tables in the order
+-- in which they are written: with a join it would work out every row of the instance.
+WITH f AS (SELECT t.id FROM qflow.task_instance t {only: mysql FORCE INDEX (PRIMARY)}
+    WHERE t.id BETWEEN :first AND :last AND t.kind <> {kind.COMPENSATION}
+    ORDER BY CASE WHEN t.state = {task.FAILED} THEN -1 WHEN t.state < {task.SUCCESS} THEN {task.SUCCESS} - t.state ELSE 10 END, t.id
+    LIMIT {literal: batch})
+SELECT v.* FROM {only: postgres qflow.tasks v WHERE v.id = ANY(ARRAY(SELECT f.id FROM f))}
+    {only: mysql,sqlite f JOIN qflow.tasks v ON v.id = f.id WHERE 1 = 1} AND v.instance_id = :instance_id AND v.tenant = :tenant
+ORDER BY v.id
+
+-- name: count_states
+SELECT {words: task t.state} AS state, COUNT(*) AS tasks FROM qflow.workflow_instance i
+JOIN qflow.task_instance t ON t.id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575
+WHERE i.id = :instance_id AND i.tenant = :tenant AND t.kind <> {kind.COMPENSATION} GROUP BY t.state ORDER BY COUNT(*) DESC
+
+-- name: show_first_errors
+SELECT * FROM qflow.attempts WHERE instance_id = :instance_id AND tenant = :tenant AND error IS NOT NULL
+ORDER BY task_id, fence LIMIT {literal: batch}
+
 -- name: show_compensations
 SELECT t.* FROM qflow.compensations c JOIN qflow.tasks t ON t.id = c.id AND t.instance_id = c.instance_id
 WHERE c.instance_id = :instance_id AND c.tenant = :tenant ORDER BY c.id
+
+-- name: list_breakpoints
+-- Of many tasks, those first that need looking at.
+SELECT * FROM qflow.breakpoints WHERE instance_id = :instance_id AND tenant = :tenant
+ORDER BY CASE WHEN running > 0 THEN 0 WHEN would_start > 0 THEN 1 WHEN failed > 0 THEN 2 WHEN waiting > 0 THEN 3 ELSE 4 END, id
+LIMIT {literal: batch}
+
+-- name: sum_breakpoints
+SELECT SUM(total) AS total, SUM(done) AS done, SUM(failed) AS failed, SUM(running) AS running, SUM(waiting) AS waiting,
+    SUM(would_start) AS would_start, SUM(checkpoints) AS checkpoints
+FROM qflow.breakpoints WHERE instance_id = :instance_id AND tenant = :tenant
 
 -- name: show_outputs
 SELECT id, task, map_index, label, state, output FROM qflow.tasks

@@ -5,6 +5,7 @@ GRANT SELECT, INSERT ON qflow.signals TO qflow_client;
 GRANT SELECT ON qflow.instances TO qflow_client;
 GRANT SELECT ON qflow.tasks TO qflow_client;
 GRANT SELECT ON qflow.compensations TO qflow_client;
+GRANT SELECT ON qflow.breakpoints TO qflow_client;
 GRANT SELECT ON qflow.attempts TO qflow_client;
 GRANT SELECT ON qflow.failures TO qflow_client;
 GRANT SELECT ON qflow.logs TO qflow_client;

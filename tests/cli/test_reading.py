@@ -102,9 +102,31 @@ def test_show_tells_what_failed_and_what_waits(run, filled):
     assert "Traceback: …" in run("show", 1, "--tracebacks").out
     assert "waits for tasks before it: 0" in run("show", 2).out
     found = run("show", 1, "--json").json
-    assert set(found) == {"instance", "tasks", "attempts", "compensations"}
+    assert set(found) == {"instance", "breakpoint", "tasks", "attempts", "compensations"}
     assert found["attempts"][0]["error"] == "ValueError: no data\nfor 000300"
     assert run("show", 3, "--json").json["tasks"][0]["output"] == {"rows": 5}
+
+
+def test_show_of_many_tasks_lists_those_that_need_looking_at_and_counts_the_others(run, engine):
+    number = engine.admit(int(run("submit", "--job", "wide").out), "wide", ("SUCCESS",) * 70 + ("RUNNING", "HELD"))
+    row = {"task_id": (number << 20) + 70, "fence": 0, "value": '{"page":12}', "updated_at": "NOW"}
+    engine.sql(engine.insert("checkpoint", **row))
+    for ordinal in range(61):
+        engine.fail(number, f"ValueError: no bars for {ordinal}", ordinal)
+    ran = run("show", number)
+    lines = ran.out.splitlines()
+    [counted] = [line for line in lines if line.startswith("72 tasks: 61 FAILED, 9 SUCCESS, 1 ")]
+    assert {"1 RUNNING", "1 HELD"} <= set(counted.split(", "))
+    assert len([line for line in lines if line.startswith("wide ")]) == 60
+    assert len([line for line in lines if line.startswith("  wide #1 ")]) == 60
+    assert lines.count("… and 12 more; --all shows them") == lines.count("  … and more; --all shows them") == 1
+    assert "  starts next   wide" in lines
+    assert '  saved         wide {"page": 12}' in lines
+    every = run("show", number, "--all").out.splitlines()
+    assert len([line for line in every if line.startswith("wide ")]) == 72
+    assert len([line for line in every if line.startswith("  wide #1 ")]) == 61
+    place = run("show", number, "--json").json["breakpoint"]
+    assert (place["total"], place["failed"], place["checkpoints"]) == (72, 61, 1)
 
 
 def test_show_tells_what_a_task_returned_and_how_long_a_short_one_took(run, filled):

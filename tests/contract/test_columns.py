@@ -17,6 +17,7 @@ VIEWS = (
     "instances",
     "tasks",
     "compensations",
+    "breakpoints",
     "attempts",
     "failures",
     "logs",
@@ -42,6 +43,8 @@ PROMISED = {
     "created_at started_at finished_at updated_at duration_s error wait_reason",
     "tasks": "id instance_id workflow task map_index kind job pool state reason attempt params output error daemon created_at "
     "ready_at started_at finished_at duration_s wait_reason tenant progress progress_done progress_total progress_text",
+    "breakpoints": "id instance_id workflow task kind job state total done failed running waiting would_start progress wait_reason "
+    "checkpoints checkpoint tenant",
     "attempts": "task_id instance_id task attempt fence state reason started_at finished_at duration_s cpu_s peak_memory_mb "
     "exit_signal code_hash daemon error traceback tenant",
     "failures": "id instance_id workflow task map_index label kind business_date error_class error attempts failed_at state "
@@ -100,11 +103,12 @@ def test_the_page_and_the_schema_have_the_same_columns(desk: Desk, name: str):
 
 
 def test_the_records_of_the_client_have_the_columns_of_their_views():
-    from qflowd.client import AttemptInfo, FailureInfo, InstanceInfo, LogLine, TaskInfo
+    from qflowd.client import AttemptInfo, BreakpointInfo, FailureInfo, InstanceInfo, LogLine, TaskInfo
 
     kinds = {
         "instances": InstanceInfo,
         "tasks": TaskInfo,
+        "breakpoints": BreakpointInfo,
         "attempts": AttemptInfo,
         "failures": FailureInfo,
         "logs": LogLine,

@@ -51,6 +51,8 @@ def _end_every_attempt(house: House) -> None:
     held = f"SELECT state FROM qflow.tasks WHERE instance_id = {number}"
     until(lambda: house.one(held) == "HELD", 30, what="the row of the daemon that was lost is held")
     assert house.one(saved) == "2"
+    stands = f"SELECT state, would_start, checkpoints, checkpoint FROM qflow.breakpoints WHERE instance_id = {number}"
+    assert house.sql(stands) == [("HELD", 1, 1, "2")]
     ask(house, "resume", instance_id=number)
     house.drain(30)
     assert (house.one(held), house.one(saved)) == ("FAILED", "3")

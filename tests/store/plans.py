@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -73,3 +74,22 @@ def parts(statement: Statement) -> list[Statement]:
     while found[-1].then is not None:
         found.append(found[-1].then)
     return found
+
+
+def whole_reads(store: Store, text: str, aliases: str = "t") -> list[str]:
+    """The plan of a statement, if it reads the table of tasks whole, or on SQLite one of these; else nothing."""
+    script, kind = store.connection().script, store.dialect.name
+    if kind == "sqlite":
+        steps = [row[3] for row in script("EXPLAIN QUERY PLAN " + text)]
+        return steps if any(step[:6] in {f"SCAN {alias}" for alias in aliases} for step in steps) else []
+    if kind == "postgres":
+        [(found,)] = script("EXPLAIN (FORMAT JSON) " + text)
+        open_nodes = [found[0]["Plan"]]
+        while open_nodes:
+            node = open_nodes.pop()
+            open_nodes += node.get("Plans", [])
+            if node["Node Type"] == "Seq Scan" and node["Relation Name"] == "task_instance":
+                return [json.dumps(found, indent=1)]
+        return []
+    rows = script("EXPLAIN " + text)
+    return list(map(str, rows)) if any(row[2] == "t" and row[3] in ("ALL", "index") for row in rows) else []

@@ -1,8 +1,7 @@
-"""What looks for children every second, busy or not, never reads the table of tasks whole."""
+"""What looks for children every second, or where one instance stands, never reads the table of tasks whole."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from qflowd.store.tx import Store
 from tests.conftest import KINDS
 from tests.store.conftest import opened
-from tests.store.plans import fill
+from tests.store.plans import fill, whole_reads
 
 SIZE = 40_000
 NAMES = ("list_ready_starts", "list_ended_children", "list_untold_children", "count_open_children")
@@ -38,22 +37,12 @@ def filled(request: pytest.FixtureRequest, get_server: Any) -> Any:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_looking_for_children_reads_no_table_whole(filled: Store, name: str) -> None:
-    text = filled.catalog[name].text({"batch": 100})
-    kind = filled.dialect.name
-    if kind == "sqlite":
-        steps = [row[3] for row in filled.connection().script("EXPLAIN QUERY PLAN " + text)]
-        whole = [step for step in steps if step.startswith(("SCAN t", "SCAN i", "SCAN p"))]
-    elif kind == "postgres":
-        [(found,)] = filled.connection().script("EXPLAIN (FORMAT JSON) " + text)
-        steps, whole = [json.dumps(found, indent=1)], []
-        open_nodes = [found[0]["Plan"]]
-        while open_nodes:
-            node = open_nodes.pop()
-            open_nodes += node.get("Plans", [])
-            if node["Node Type"] == "Seq Scan" and node["Relation Name"] == "task_instance":
-                whole.append(node)
-    else:
-        rows = filled.connection().script("EXPLAIN " + text)
-        steps = [str(row) for row in rows]
-        whole = [row for row in rows if row[2] == "t" and row[3] in ("ALL", "index")]
-    assert not whole, "\n".join(steps)
+    assert not whole_reads(filled, filled.catalog[name].text({"batch": 100}), "tip")
+
+
+def test_looking_where_an_instance_stands_reads_its_own_rows_alone(filled: Store) -> None:
+    for name in ("sum_breakpoints", "count_states", "show_first_errors"):
+        text = filled.catalog[name].text({"batch": 100})
+        for param, value in {"instance_id": "1", "tenant": "'default'"}.items():
+            text = text.replace(f"%({param})s", value).replace(f":{param}", value)
+        assert not whole_reads(filled, text)

@@ -211,6 +211,67 @@ FROM qflow.workflow_instance i
 LEFT JOIN qflow.workflow_version v ON v.id = i.version_id
 LEFT JOIN qflow.workflow_definition d ON d.id = v.definition_id
 ;
+{only: sqlite DROP VIEW IF EXISTS qflow.breakpoints}
+;
+-- Counts an instance's rows by task, in one pass; the head of a map counts no more when there are items. An instance that
+-- has not begun has no rows: its version says what it will have.
+{replace_view} qflow.breakpoints AS
+SELECT g.id, i.id AS instance_id, d.workflow,
+    COALESCE((SELECT n.task FROM qflow.workflow_node n WHERE n.version_id = i.version_id AND n.node = g.node), i.job) AS task,
+    {words: kind g.kind} AS kind, CASE WHEN l.pool = '' THEN {concat: 'workflow ', l.job} ELSE l.job END AS job,
+    {words: task CASE WHEN g.running > 0 THEN {task.RUNNING} WHEN g.ready = 0 AND g.unended > 0 THEN {task.PENDING}
+        WHEN g.ready = 0 THEN g.state WHEN g.held > 0 OR i.state = {instance.PAUSED}
+            OR EXISTS (SELECT 1 FROM qflow.paused_node y WHERE y.instance_id = i.id AND y.node = g.node) THEN {task.HELD}
+        ELSE {task.READY} END} AS state,
+    g.total, g.done, CASE WHEN g.state >= {task.SUCCESS} THEN g.total - g.done - g.unended ELSE g.failed END AS failed, g.running,
+    CASE WHEN g.state >= {task.SUCCESS} THEN g.unended ELSE g.total - g.done - g.failed END - g.running AS waiting,
+    CASE WHEN g.ready > 0 AND EXISTS (SELECT 1 FROM qflow.paused_node y WHERE y.instance_id = i.id AND y.node = g.node) THEN 0
+        ELSE g.ready END AS would_start,
+    CASE WHEN g.unended = 0 AND g.state >= {task.SUCCESS} THEN 1.0
+        WHEN g.total = 1 THEN COALESCE((SELECT p.done / p.total FROM qflow.task_progress p
+            JOIN qflow.task_instance t ON t.id = p.task_id AND p.fence = COALESCE(t.done_fence, t.fence)
+            WHERE p.task_id = g.id AND p.total > 0), 0.0)
+        ELSE ROUND(1.0 * (g.done + g.failed) / NULLIF(g.total, 0), 4) END AS progress,
+    (SELECT w.wait_reason FROM qflow.tasks w WHERE w.instance_id = i.id AND w.id = g.waiting_id
+        AND g.total > g.done + g.failed + g.running) AS wait_reason,
+    g.checkpoints, (SELECT c.value FROM qflow.checkpoint c WHERE c.task_id = g.saved_id) AS checkpoint, i.tenant
+FROM (SELECT x.id AS instance_id, t.node, MIN(t.id) AS id, MIN(t.lane) AS lane,
+        COALESCE(MAX(CASE WHEN t.id = x.id * 1048576 + t.node THEN t.kind END), MAX(t.kind)) AS kind,
+        -- Of what undoes a task, which has no row of its own: the worst end.
+        COALESCE(MAX(CASE WHEN t.id = x.id * 1048576 + t.node THEN t.state END), MAX(CASE WHEN t.state = {task.FAILED} THEN t.state END),
+            MAX(CASE WHEN t.state > {task.SKIPPED} THEN t.state END), MIN(t.state)) AS state,
+        COALESCE(MAX(f.items), COUNT(CASE WHEN t.kind <> {kind.SPAWNED} THEN 1 END))
+            + COUNT(CASE WHEN t.kind = {kind.SPAWNED} THEN 1 END) AS total,
+        COUNT(CASE WHEN f.task_id IS NULL AND t.state IN ({task.SUCCESS}, {task.SKIPPED}) THEN 1 END) AS done,
+        COUNT(CASE WHEN f.task_id IS NULL AND t.state IN ({task.FAILED}, {task.UPSTREAM_FAILED}, {task.CANCELLED}) THEN 1 END) AS failed,
+        COUNT(CASE WHEN f.task_id IS NULL AND t.state < {task.SUCCESS} THEN 1 END) AS unended,
+        COUNT(CASE WHEN t.state IN ({task.RESERVED}, {task.RUNNING}) THEN 1 END) AS running,
+        COUNT(CASE WHEN t.state IN ({task.READY}, {task.HELD}) THEN 1 END) AS ready,
+        COUNT(CASE WHEN t.state = {task.HELD} THEN 1 END) AS held,
+        COALESCE(MIN(CASE WHEN t.state IN ({task.READY}, {task.HELD}) THEN t.id END),
+            MIN(CASE WHEN f.task_id IS NULL AND t.state = {task.PENDING} THEN t.id END),
+            MIN(CASE WHEN t.state = {task.PENDING} THEN t.id END)) AS waiting_id,
+        COUNT(c.task_id) AS checkpoints, MIN(c.task_id) AS saved_id
+    FROM qflow.workflow_instance x
+    JOIN qflow.task_instance t ON t.id BETWEEN x.id * 1048576 AND x.id * 1048576 + 1048575
+    LEFT JOIN qflow.fan_out f ON f.task_id = t.id AND t.kind = {kind.HEAD}
+    LEFT JOIN qflow.checkpoint c ON c.task_id = t.id AND t.state < {task.SUCCESS}
+    GROUP BY x.id, t.node, CASE WHEN t.kind = {kind.COMPENSATION} THEN 1 ELSE 0 END) g
+JOIN qflow.workflow_instance i ON i.id = g.instance_id
+JOIN qflow.lane l ON l.id = g.lane
+LEFT JOIN qflow.workflow_version v ON v.id = i.version_id
+LEFT JOIN qflow.workflow_definition d ON d.id = v.definition_id
+UNION ALL
+SELECT i.id * 1048576 + COALESCE(n.node, 0), i.id, d.workflow, COALESCE(n.task, i.job), CASE WHEN n.pool = '' THEN 'child' ELSE 'task' END,
+    CASE WHEN n.pool = '' THEN {concat: 'workflow ', n.job} ELSE COALESCE(n.job, i.job) END, 'PENDING', 1, 0, 0, 0, 1,
+    CASE WHEN EXISTS (SELECT 1 FROM qflow.workflow_edge e WHERE e.version_id = n.version_id AND e.node = n.node) THEN 0 ELSE 1 END, 0.0,
+    (SELECT y.wait_reason FROM qflow.instances y WHERE y.id = i.id), 0, NULL, i.tenant
+FROM qflow.workflow_instance i
+LEFT JOIN qflow.workflow_version v ON v.id = i.version_id
+LEFT JOIN qflow.workflow_definition d ON d.id = v.definition_id
+LEFT JOIN qflow.workflow_node n ON n.version_id = i.version_id
+WHERE i.state = {instance.READY}
+;
 {only: sqlite DROP VIEW IF EXISTS qflow.attempts}
 ;
 {replace_view} qflow.attempts AS

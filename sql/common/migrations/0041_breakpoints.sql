@@ -1,0 +1,1 @@
+-- The view breakpoints: where the tasks of an instance stand.
