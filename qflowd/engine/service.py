@@ -116,3 +116,16 @@ def report(name: str, error: Exception, pause_s: float) -> None:
         log.warning("%s: %s; trying again in %.1f s", name, error, pause_s)
     else:
         log.error("%s failed; trying again in %.1f s", name, pause_s, exc_info=error)
+
+
+class Unread:
+    """What this daemon cannot read, as a newer qflowd has stored it: it is left to another one, and logged once."""
+
+    def __init__(self) -> None:
+        self._noted: set[int] = set()
+
+    def note(self, what: str, number: int, problem: Exception) -> None:
+        """`what`: of which kind it is, in words."""
+        if number not in self._noted:
+            self._noted.add(number)
+            log.warning("%s %d waits for a daemon that can read it (upgrade qflowd here): %s", what, number, problem)

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from qflowd.model.ids import ORDINALS
-from qflowd.model.states import TaskState
+from qflowd.model.states import Intent, TaskState
+from qflowd.model.workflow import Job
 from tests.support.daemon import Daemon, until
-from tests.support.lab import Lab
+from tests.support.lab import FAILED, Lab
 
 WORK = """
 from qflowd import job
@@ -113,3 +114,70 @@ def test_a_result_whose_instance_cannot_be_read_costs_no_other(lab: Lab, caplog:
     assert lab.state(other) == "SUCCESS"
     assert rows_of(lab, gone) == [TaskState.RUNNING], "reconciliation gives it back, and it waits"
     assert f"instance {gone}: gone from the database" in caplog.text
+
+
+# ------------------------------------------------------------------------------------------------ services
+
+
+@pytest.fixture
+def older(lab: Lab) -> Iterator[Lab]:
+    """Another daemon, which has read nothing yet."""
+    found = Lab(lab.url, owner=8)
+    yield found
+    found.close()
+
+
+def spoil(lab: Lab, definition_id: int, document: str = BY_A_NEWER_ONE) -> None:
+    lab.sql(f"{SET_DOCUMENT.format(document)} WHERE definition_id = {definition_id}")
+
+
+def test_a_queue_that_cannot_be_read_waits_and_others_have_their_turn(lab: Lab, older: Lab) -> None:
+    newer, _ = (lab.workflow(key, {"a": []}, concurrency="sequential") for key in ("newer", "plain"))
+    _, queued = lab.start("newer"), lab.start("newer")
+    _, other = lab.start("plain"), lab.start("plain")
+    lab.run()
+    spoil(lab, newer)
+    while not older.turns.tick():
+        pass
+    assert (older.state(queued), older.state(other)) == ("READY", "RUNNING")
+
+
+def test_a_compensation_that_cannot_be_read_waits_and_others_are_added(lab: Lab, older: Lab) -> None:
+    for own in (lab.jobs, older.jobs):
+        own.own = {"work": Job(name="work", module="", file="", hash="", compensation="work")}
+    newer, _ = (lab.workflow(key, {"a": []}, saga=True) for key in ("newer", "plain"))
+    unread, other = lab.start("newer"), lab.start("plain")
+    lab.run({"a": FAILED})
+    spoil(lab, newer)
+    assert older.compensate.tick() == 0
+    assert older.compensate.tick() > 0, "it would look again and again"
+    intents = dict(lab.sql("SELECT id, intent FROM qflow.workflow_instance"))
+    assert intents == {unread: Intent.COMPENSATE, other: Intent.NONE}
+
+
+def test_a_task_whose_workflow_cannot_be_read_waits_and_others_start_theirs(lab: Lab, older: Lab) -> None:
+    newer, _ = lab.workflow("newer", {"a": []}), lab.workflow("plain", {"a": []})
+    unread, other = (
+        lab.define(f"of_{key}", {"us": {"workflow": key}}) and lab.start(f"of_{key}") for key in ("newer", "plain")
+    )
+    spoil(lab, newer)
+    older.children.tick()
+    assert (older.states(unread)["us"], older.states(other)["us"]) == ("PENDING", "PENDING")
+    assert older.sql("SELECT parent_id FROM qflow.child") == [(other,)]
+    assert older.sql("SELECT task_id >> 20 FROM qflow.timer") == [(unread,)], "it is put off"
+
+
+@pytest.mark.parametrize("of", ["parent", "child"])
+def test_the_end_of_an_instance_that_cannot_be_read_waits_for_who_can(lab: Lab, older: Lab, of: str) -> None:
+    child = lab.define("one", {"a": {"job": "work"}}, outputs={"n": "{{ a.output }}"})
+    parent = lab.define("caller", {"us": {"workflow": "one"}})
+    number = lab.start("caller")
+    lab.children.tick()
+    lab.admit.tick()
+    [row] = lab.claim()
+    lab.finish(lab.final(row, output=7))
+    spoil(lab, {"parent": parent, "child": child}[of])
+    assert older.children.tick() > 0, "it would look again and again"
+    assert lab.states(number) == {"us": "PENDING"}
+    lab.children.tick()  # the newer one
+    assert lab.state(number) == "SUCCESS"

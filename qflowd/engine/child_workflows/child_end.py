@@ -11,7 +11,7 @@ from qflowd.engine.finishing.outcome import Final as FinalRow
 from qflowd.engine.plans.instances import Instances
 from qflowd.engine.plans.render import load_outputs, scope_of
 from qflowd.model import jsontext
-from qflowd.model.errors import ExpressionFailed, QflowdError, StoreUnavailable
+from qflowd.model.errors import ExpressionFailed, InvalidExpression, QflowdError, StoreUnavailable, Unreadable
 from qflowd.model.ids import ORDINALS
 from qflowd.model.states import InstanceState, Intent, Reason, SagaState, TaskKind, TaskState
 from qflowd.store.clock import to_microseconds
@@ -23,9 +23,8 @@ ANY_ROUND: Final = -1  # outputs are asked of the database, not of what is remem
 
 
 def batch_of(tx: Tx, instances: Instances, ended: list[Any]) -> Batch:
-    """What is to be written for rows of `list_ended_children` whose tasks still wait."""
+    """What is to be written for rows of `list_ended_children` whose tasks still wait; `find_unread` has loaded their instances."""
     batch = Batch()
-    instances.load(tx, [row.instance_id * ORDINALS for row in ended if row.state == InstanceState.SUCCESS])
     for row in ended:
         is_undoing = row.kind == TaskKind.COMPENSATION
         if is_undoing and _is_step_done(row):
@@ -39,6 +38,21 @@ def batch_of(tx: Tx, instances: Instances, ended: list[Any]) -> Batch:
             attempt = (row.task_id, row.fence, row.attempt + 1, int(state), int(reason), row.created_at, tx.now)
             batch.attempts.append(AttemptRow(*attempt, error=jsontext.clean_text(error or "")[:LONGEST_ERROR]))
     return batch
+
+
+def find_unread(tx: Tx, instances: Instances, ended: list[Any]) -> dict[int, QflowdError]:
+    """Of rows of `list_ended_children`: the tasks that this daemon cannot end, as it cannot read what they need, and why."""
+    children = [row.instance_id * ORDINALS for row in ended if row.state == InstanceState.SUCCESS]
+    instances.load(tx, [*children, *(row.task_id for row in ended)])
+    unread: dict[int, QflowdError] = {}
+    for row in ended:
+        try:
+            _ = instances[row.task_id // ORDINALS]
+            if row.state == InstanceState.SUCCESS:
+                _ = instances[row.instance_id].plan.outputs  # compiled now: a newer qflowd may know more functions
+        except (Unreadable, InvalidExpression) as problem:
+            unread[row.task_id] = problem
+    return unread
 
 
 def _is_step_done(row: Any) -> bool:

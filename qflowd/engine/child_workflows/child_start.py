@@ -65,6 +65,9 @@ def start_children(
     except LeaseLost:
         if len(rows) == 1:
             return Started([], 0)
+    except Exception as problem:  # noqa: BLE001 - whatever is wrong with one, the others start
+        if len(rows) == 1:
+            return Started([Unrenderable(row, problem) for row in _claimed(rows)], 0)
     parts = [start_children(store, instances, plans, lane, [row], daemon_topics) for row in rows]
     return Started([failed for part in parts for failed in part.failed], sum(part.started for part in parts))
 
@@ -73,7 +76,7 @@ def _start(tx: Tx, instances: Instances, plans: Plans, lane: Lane, rows: Sequenc
     # Since the look a task may have been paused, and the sweep, which leaves the fence as it is, have been there.
     paused = {row.id for row in tx.run("find_paused_rows", rows=sorted((row.id, row.node) for row in rows))}
     rows = [row for row in rows if row.id not in paused]
-    claimed = [Claimed(*row[: len(Claimed._fields)]) for row in rows]
+    claimed = _claimed(rows)
     depths = {row.id: int(row.depth) + 1 for row in rows}
     instances.load_claimed(tx, claimed)
     groups, failed = render(gather(tx, instances, lane, claimed), None)
@@ -103,6 +106,10 @@ def _start(tx: Tx, instances: Instances, plans: Plans, lane: Lane, rows: Sequenc
         raise LeaseLost
     topics.update(("submission", "command") if before else ("submission",))
     return Started(failed, len(starts))
+
+
+def _claimed(rows: Sequence[Any]) -> list[Claimed]:
+    return [Claimed(*row[: len(Claimed._fields)]) for row in rows]
 
 
 def _starts(instances: Instances, groups: Iterable[Group]) -> list[Start]:

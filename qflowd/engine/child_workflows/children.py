@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
 from qflowd.engine.caches import Plans, RegisteredJobs
-from qflowd.engine.child_workflows.child_end import batch_of
+from qflowd.engine.child_workflows.child_end import batch_of, find_unread
 from qflowd.engine.child_workflows.child_start import lane_of, start_children
 from qflowd.engine.child_workflows.child_undo import undo_children
 from qflowd.engine.claiming.claim import Claimed
@@ -20,7 +20,7 @@ from qflowd.engine.plans.instances import Instances
 from qflowd.engine.plans.render import Unrenderable
 from qflowd.engine.running.dispatch import refuse
 from qflowd.engine.running.harvest import Harvest
-from qflowd.engine.service import Topics
+from qflowd.engine.service import Topics, Unread
 from qflowd.model.states import Intent, Reason, TaskKind, TaskState
 from qflowd.store.inbox import COMMAND
 from qflowd.store.tx import Store, Tx
@@ -44,6 +44,7 @@ class Children:
 
     def __init__(self, store: Store, plans: Plans, topics: Topics, daemon_id: Callable[[], int]) -> None:
         self._store, self._plans, self._topics, self._daemon_id = store, plans, topics, daemon_id
+        self._unread = Unread()
         self._instances = Instances(plans, RegisteredJobs())
         self._harvest = Harvest(store.clock, lambda: 0.5)  # of rows that end instead of starting something
 
@@ -100,6 +101,13 @@ class Children:
         if not ended:
             return 0
         waited_for = [row for row in ended if row.now_fence == row.fence]
+        unread = self._store.read(lambda tx: find_unread(tx, self._instances, waited_for))
+        for number, problem in unread.items():
+            self._unread.note("task", number, problem)
+        ended = [row for row in ended if row.task_id not in unread]
+        if not ended:
+            return 0
+        waited_for = [row for row in waited_for if row.task_id not in unread]
         batch = self._store.read(lambda tx: batch_of(tx, self._instances, waited_for))
         self._finish(batch, sorted((row.task_id, row.instance_id, row.fence) for row in ended))
         return len(ended)

@@ -11,9 +11,9 @@ from qflowd.engine.admission.begin import admission_again, begin
 from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
 from qflowd.engine.commands.control import LanesMissing
 from qflowd.engine.concurrency.overlap import end_queued, lock_lines
-from qflowd.engine.service import Topics, log_refused
+from qflowd.engine.service import Topics, Unread, log_refused
 from qflowd.model import jsontext
-from qflowd.model.errors import StoreUnavailable
+from qflowd.model.errors import QflowdError, StoreUnavailable
 from qflowd.model.states import InstanceState, Reason
 from qflowd.store.tx import Store, Tx
 
@@ -30,6 +30,7 @@ class Turns:
 
     def __init__(self, store: Store, plans: Plans, lanes: LaneIds, jobs: RegisteredJobs, topics: Topics) -> None:
         self._store, self._plans, self._lanes, self._jobs, self._topics = store, plans, lanes, jobs, topics
+        self._unread = Unread()
 
     def tick(self) -> float:
         queues = self._store.read(lambda tx: tx.run("list_queues"))
@@ -40,7 +41,13 @@ class Turns:
         return QUEUED_S if queues else IDLE_S
 
     def _has_place(self, row: Any) -> bool:
-        plan = self._store.read(lambda tx: self._plans.of_version(tx, row.version_id))
+        try:
+            plan = self._store.read(lambda tx: self._plans.of_version(tx, row.version_id))
+        except StoreUnavailable:
+            raise
+        except QflowdError as problem:
+            self._unread.note("queued instance", row.id, problem)
+            return False
         return plan.workflow.concurrency is not None and row.running < plan.workflow.concurrency.most
 
     def _begin_next(self, row: Any) -> bool:

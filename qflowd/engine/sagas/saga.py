@@ -14,7 +14,8 @@ from qflowd.engine.finishing import close
 from qflowd.engine.plans.plan import Plan
 from qflowd.engine.request import Refused
 from qflowd.engine.sagas.undo import Undo, UndoStep, undo
-from qflowd.engine.service import Topics
+from qflowd.engine.service import Topics, Unread
+from qflowd.model.errors import QflowdError, StoreUnavailable
 from qflowd.model.ids import ORDINALS, key_range, task_id
 from qflowd.model.states import Intent, TaskState
 from qflowd.model.workflow import BUILT_IN
@@ -46,23 +47,31 @@ class Compensate:
 
     def __init__(self, store: Store, plans: Plans, lanes: LaneIds, jobs: RegisteredJobs, topics: Topics) -> None:
         self._store, self._plans, self._lanes, self._jobs, self._topics = store, plans, lanes, jobs, topics
+        self._unread = Unread()
 
     def tick(self) -> float:
         intents = self._store.read(lambda tx: tx.run("list_intents"))
         flagged = [row.id for row in intents if row.intent == Intent.COMPENSATE]
-        for number in flagged:
-            self._expand(number)
-            self._topics.publish("ready", "child", "turn")
-        return 0 if flagged else IDLE_S
+        expanded = [self._expand(number) for number in flagged]
+        if not any(expanded):
+            return IDLE_S
+        self._topics.publish("ready", "child", "turn")
+        return 0
 
-    def _expand(self, instance_id: int) -> None:
+    def _expand(self, instance_id: int) -> bool:
+        """False: this daemon cannot."""
         while True:
             try:
                 self._store.transact(lambda tx: self._add(tx, instance_id), name="compensate")
             except LanesMissing as missing:
                 self._lanes.ensure(missing.lanes)
+            except StoreUnavailable:
+                raise
+            except QflowdError as problem:
+                self._unread.note("the compensation of instance", instance_id, problem)
+                return False
             else:
-                return
+                return True
 
     def _add(self, tx: Tx, instance_id: int) -> None:
         """Add the compensations of an instance, unless another daemon has. Raises: LanesMissing."""
