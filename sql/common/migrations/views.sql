@@ -70,7 +70,7 @@ SELECT t.id AS task_id,
             {concat: 'daemon ', w.name, ' is lost; ', CASE WHEN EXISTS (SELECT 1 FROM qflow.daemon x WHERE x.state = {daemon.READY}
                 AND x.lease_ends_at > {clock}) THEN 'another one takes its tasks over' ELSE 'no daemon is running' END}
         END AS reason
-FROM qflow.task_instance t
+FROM qflow.task_instance t {only: mysql FORCE INDEX (PRIMARY)}
 LEFT JOIN qflow.daemon w ON w.id = t.owner
 WHERE (t.state = {task.PENDING} AND t.need <= 0) OR t.state IN ({task.RESERVED}, {task.RUNNING})
 ;
@@ -166,7 +166,8 @@ SELECT i.id, i.tenant, d.workflow, v.version, COALESCE(i.name, d.workflow, i.job
     i.trigger_type, i.business_date, i.priority, i.params,
     CASE WHEN i.state >= {instance.SUCCESS} THEN 1.0 WHEN i.state = {instance.READY} THEN 0.0
         ELSE (SELECT COALESCE(ROUND(AVG(CASE WHEN t.state >= {task.SUCCESS} THEN 1.0 ELSE 0.0 END), 4), 0.0)
-            FROM qflow.task_instance t WHERE t.id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575) END AS progress,
+            FROM qflow.workflow_instance z JOIN qflow.task_instance t {only: mysql FORCE INDEX (PRIMARY)}
+            ON t.id BETWEEN z.id * 1048576 AND z.id * 1048576 + 1048575 WHERE z.id = i.id) END AS progress,
     {instant: i.created_at} AS created_at, {instant: i.started_at} AS started_at, {instant: i.finished_at} AS finished_at,
     {instant: i.updated_at} AS updated_at, {seconds: i.started_at, i.finished_at} AS duration_s, i.error,
     CASE WHEN i.state = {instance.READY} AND i.concurrency_key IS NULL THEN 'held until it is resumed'
@@ -178,8 +179,8 @@ SELECT i.id, i.tenant, d.workflow, v.version, COALESCE(i.name, d.workflow, i.job
             ' since ', {utc_text: i.updated_at}, CASE WHEN i.pause_reason IS NULL THEN '' ELSE {concat: ': ', i.pause_reason} END}
         WHEN i.state = {instance.RUNNING} THEN COALESCE(
             -- What keeps some of it from running, even while the rest runs; else, when none of it runs, what it waits for.
-            -- Asked once a lane, not once a row.
-            (SELECT (SELECT y.reason FROM qflow.lane_wait y WHERE y.lane = t.lane) FROM qflow.task_instance t
+            -- Asked once a lane, not once a row. MariaDB reads a range by a joined table, not by one outside of the subquery.
+            (SELECT (SELECT y.reason FROM qflow.lane_wait y WHERE y.lane = t.lane) FROM qflow.task_instance t {only: mysql FORCE INDEX (PRIMARY)}
                 WHERE t.id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575 AND t.state = {task.READY} GROUP BY t.lane
                 HAVING (SELECT y.reason FROM qflow.lane_wait y WHERE y.lane = t.lane) IS NOT NULL ORDER BY 1 LIMIT 1),
             (SELECT MIN(y.reason) FROM qflow.paused_node y WHERE y.instance_id = i.id AND EXISTS (SELECT 1 FROM qflow.task_instance t
@@ -194,13 +195,13 @@ SELECT i.id, i.tenant, d.workflow, v.version, COALESCE(i.name, d.workflow, i.job
                     WHERE t.id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575 AND t.state IN ({task.RESERVED}, {task.RUNNING})
                     AND (w.id IS NULL OR (w.state <> {daemon.GONE} AND w.lease_ends_at > {clock})))
                 THEN COALESCE(
-                    (SELECT (SELECT y.slot_reason FROM qflow.lane_wait y WHERE y.lane = t.lane) FROM qflow.task_instance t
+                    (SELECT (SELECT y.slot_reason FROM qflow.lane_wait y WHERE y.lane = t.lane) FROM qflow.task_instance t {only: mysql FORCE INDEX (PRIMARY)}
                         WHERE t.id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575 AND t.state = {task.READY} GROUP BY t.lane
                         ORDER BY 1 LIMIT 1),
-                    (SELECT MIN(y.reason) FROM qflow.task_wait y
-                        WHERE y.task_id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575),
-                    (SELECT 'it was paused, and is resumed now' FROM qflow.task_instance t
-                        WHERE t.id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575 AND t.state = {task.HELD} LIMIT 1)) END,
+                    (SELECT MIN(y.reason) FROM qflow.workflow_instance z JOIN qflow.task_wait y
+                        ON y.task_id BETWEEN z.id * 1048576 AND z.id * 1048576 + 1048575 WHERE z.id = i.id),
+                    (SELECT 'it was paused, and is resumed now' FROM qflow.workflow_instance z JOIN qflow.task_instance t {only: mysql FORCE INDEX (PRIMARY)}
+                        ON t.id BETWEEN z.id * 1048576 AND z.id * 1048576 + 1048575 AND t.state = {task.HELD} WHERE z.id = i.id LIMIT 1)) END,
             CASE WHEN i.intent IN ({intent.TERMINATE}, {intent.ABORT}) THEN 'is being terminated'
                 WHEN i.intent = {intent.COMPENSATE} THEN 'its compensations begin when a daemon has added them' END) END AS wait_reason,
     -- An instance has one parent, and perhaps a compensation of it that waits for its own; a join by an index that is not
