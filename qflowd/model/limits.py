@@ -10,7 +10,10 @@ Limits = tuple[tuple[str, int], ...]  # name -> slots, sorted by name
 MOST_SLOTS: Final = 1_000_000
 LONGEST_TEXT: Final = 160  # characters of all limits of a task together, as `lane_text` writes them
 LONGEST_NAME: Final = 100
-UNSETTLED: Final = "?"  # in the place of a lane's limits: its rows are put into their own lanes when they are claimed
+# In the place of a lane's limits. Its rows are put into their own lanes when they are claimed.
+UNSETTLED: Final = "?"
+# The same, where nobody knew the job, and nothing but that may give them limits.
+OF_UNKNOWN_JOB: Final = "??"
 
 _PUNCTUATION: Final = frozenset("_-./:")
 

@@ -3,7 +3,7 @@
 -- state before the counters it looks at.
 
 -- name: list_heads
-SELECT h.lane, h.priority, l.is_paused, CASE WHEN l.limits = '' THEN 0 ELSE 1 END AS has_limits,
+SELECT h.lane, h.priority, l.is_paused,
     CASE WHEN EXISTS (SELECT 1 FROM qflow.workflow_instance i WHERE i.state = {instance.PAUSED}) THEN 1 ELSE 0 END AS has_pauses,
     CASE WHEN EXISTS (SELECT 1 FROM qflow.paused_task p WHERE p.is_paused = 1) THEN 1 ELSE 0 END AS has_paused_tasks
 FROM (SELECT lane, MIN(priority) AS priority FROM qflow.task_instance FORCE INDEX (task_instance_claim)

@@ -9,7 +9,7 @@ WITH RECURSIVE head AS (
         SELECT lane, priority FROM qflow.task_instance
         WHERE state = {task.READY} AND lane > h.lane ORDER BY lane, priority LIMIT 1) n
 )
-SELECT h.lane, h.priority, l.is_paused, CASE WHEN l.limits = '' THEN 0 ELSE 1 END AS has_limits,
+SELECT h.lane, h.priority, l.is_paused,
     CASE WHEN EXISTS (SELECT 1 FROM qflow.workflow_instance i WHERE i.state = {instance.PAUSED}) THEN 1 ELSE 0 END AS has_pauses,
     CASE WHEN EXISTS (SELECT 1 FROM qflow.paused_task p WHERE p.is_paused = 1) THEN 1 ELSE 0 END AS has_paused_tasks
 FROM head h JOIN qflow.lane l ON l.id = h.lane

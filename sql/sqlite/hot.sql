@@ -9,7 +9,7 @@ WITH RECURSIVE head(lane) AS (
     WHERE head.lane IS NOT NULL
 )
 SELECT head.lane, (SELECT MIN(priority) FROM qflow.task_instance t WHERE t.state = {task.READY} AND t.lane = head.lane) AS priority,
-    l.is_paused, CASE WHEN l.limits = '' THEN 0 ELSE 1 END AS has_limits,
+    l.is_paused,
     CASE WHEN EXISTS (SELECT 1 FROM qflow.workflow_instance i WHERE i.state = {instance.PAUSED}) THEN 1 ELSE 0 END AS has_pauses,
     CASE WHEN EXISTS (SELECT 1 FROM qflow.paused_task p WHERE p.is_paused = 1) THEN 1 ELSE 0 END AS has_paused_tasks
 FROM head JOIN qflow.lane l ON l.id = head.lane

@@ -164,3 +164,15 @@ def test_a_row_that_another_daemon_has_settled_meanwhile_is_left_alone(lab):
     [mine] = claim(lab)
     assert settle(lab.store, lab.instances, rows) == []
     assert lab.sql("SELECT state, fence FROM qflow.task_instance") == [(TaskState.RUNNING, mine.fence)]
+
+
+def test_what_waited_for_a_job_that_asks_for_nothing_runs_as_it_stands(lab):
+    lab.workflow("bars", {"a": [], "b": []}, {"a": {"job": "later"}, "b": {"job": "later", "limits": {"desk": 1}}})
+    lab.start("bars")
+    assert claim(lab) == [], "no daemon knows the job"
+    have_job(lab, {}, "later")
+    rows = {row.node: row for row in claim(lab) + claim(lab)}
+    assert lab.sql("SELECT task, state FROM qflow.tasks ORDER BY id") == [("a", "RUNNING"), ("b", "RESERVED")]
+    assert settle(lab.store, lab.instances, [rows[1]]) == [], "it has limits of its own, which are taken at its claim"
+    assert [row.node for row in claim(lab)] == [1]
+    assert used(lab) == {"desk": 1}

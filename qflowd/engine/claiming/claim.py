@@ -12,6 +12,7 @@ from qflowd.engine.claiming.gate import Gate, Head, rows_of, rows_of_lines, shut
 from qflowd.engine.claiming.lanes import START, Lane
 from qflowd.engine.claiming.paused_rows import hold_paused
 from qflowd.engine.limits.slots import Slots
+from qflowd.engine.plans import lane_keys
 from qflowd.engine.plans.expand import Admission
 from qflowd.model.errors import QflowdError
 from qflowd.model.ids import task_id
@@ -110,7 +111,7 @@ class Claimer:
         for head in ordered:
             lane = self._lanes[head.lane]
             chunks = gate.chunks(head, lane)
-            if head.has_limits:  # limits are locked before instances, which a finish holds
+            if lane.key.limits:  # limits are locked before instances, which a finish holds
                 # The first keeps its share free; the others get what it leaves, as its limits may give it little.
                 if most := whole.chunks(head, lane):
                     gate.take(lane, chunks)
@@ -178,7 +179,7 @@ class Claimer:
         for admission in admissions:
             for cohort in admission.ready(tx.now):
                 lane = self._lanes.get(self._lane_ids.id(cohort.lane))
-                if lane is None or cohort.lane.limits:
+                if lane is None or lane.key.limits:
                     return []
                 first = task_id(admission.request.id, 0)
                 rows = [
@@ -240,7 +241,7 @@ class Claimer:
             if key is None or job is None:
                 continue
             code_id = store.transact(lambda tx, job=job: self._codes.id(tx, job), name="know_code")  # type: ignore[misc]
-            self._lanes[number] = Lane(number, key, job, code_id)
+            self._lanes[number] = Lane(number, lane_keys.known_to(job, key), job, code_id)
 
     def _job_of(self, lane: int) -> Job | None:
         """The job of a lane; None if that or its pool is not here, or the lane's key is not known."""

@@ -17,7 +17,6 @@ class Head(NamedTuple):
     lane: int
     priority: int
     is_paused: int = 0
-    has_limits: int = 0
     has_pauses: int = 0
     has_paused_tasks: int = 0
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from qflowd.engine.caches import LaneKey
 from qflowd.engine.plans.plan import Node, effective
-from qflowd.model.limits import UNSETTLED
+from qflowd.model.limits import OF_UNKNOWN_JOB, UNSETTLED
 from qflowd.model.workflow import Job, Settings
 
 CHUNK_S = 0.02  # work in one chunk: what a worker takes along is never more than this
@@ -44,7 +44,7 @@ class Lane:
     @property
     def is_unsettled(self) -> bool:
         """Its rows are claimed to be put into lanes of their own."""
-        return self.key.limits == UNSETTLED
+        return self.key.limits in (UNSETTLED, OF_UNKNOWN_JOB)
 
     @property
     def is_short(self) -> bool:

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from qflowd.define.expressions import compile_value, literal_text
 from qflowd.engine.caches import LaneKey
 from qflowd.model.errors import ExpressionFailed
-from qflowd.model.limits import LONGEST_TEXT, UNSETTLED, Limits, fault_in_limit, lane_text
-from qflowd.model.workflow import Json, Settings
+from qflowd.model.limits import LONGEST_TEXT, OF_UNKNOWN_JOB, UNSETTLED, Limits, fault_in_limit, lane_text
+from qflowd.model.workflow import Job, Json, Settings
 
 _ITEM_FACTS = frozenset({"item", "index"})
 
@@ -21,9 +21,21 @@ def without_items(limits: Limits | None) -> Limits:
     return tuple(limit for limit in limits or () if not _asks_item(limit))
 
 
-def unsettled(tenant: str, settings: Settings, job: str) -> LaneKey:
-    """The lane of rows whose own lane is found out when they are claimed."""
-    return LaneKey(tenant, str(settings.pool), job, UNSETTLED)
+def of_unknown_job(tenant: str, settings: Settings, job: str) -> LaneKey:
+    """The lane of rows whose own lane is found out when they are claimed. `settings`: all levels but the job's."""
+    return LaneKey(tenant, str(settings.pool), job, UNSETTLED if settings.limits else OF_UNKNOWN_JOB)
+
+
+def known_to(job: Job, key: LaneKey) -> LaneKey:
+    """A lane as it is now that its job is known: one that waited for this is as any other if the job asks for nothing."""
+    settings = job.settings
+    if (
+        key.limits == OF_UNKNOWN_JOB
+        and not (settings.limits or settings.priority)
+        and settings.pool in (None, key.pool)
+    ):
+        return key._replace(limits="")
+    return key
 
 
 def rendered(limits: Limits | None, scope: Mapping[str, Json]) -> str:
