@@ -1,7 +1,8 @@
 -- Commands on instances and schedules. Lock order as everywhere: tasks by id, then timers, the instance last.
 
 -- name: find_instance
-SELECT i.id, i.state, i.intent, i.concurrency_key FROM qflow.workflow_instance i WHERE i.id = :id AND i.tenant = :tenant
+SELECT i.id, i.state, i.intent, i.saga_state, i.concurrency_key FROM qflow.workflow_instance i
+WHERE i.id = :id AND i.tenant = :tenant
 
 -- name: lock_instance
 SELECT i.id, i.state, i.intent, i.reason, i.error, i.saga_state, i.version_id, i.deadline_at, i.next_ordinal, i.updated_at,

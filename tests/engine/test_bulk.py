@@ -243,6 +243,6 @@ def test_what_is_refused_for_one_instance_is_left_as_it_was(chains):
     before = chains.sql("SELECT * FROM qflow.task_instance"), chains.sql("SELECT * FROM qflow.workflow_instance")
     state, result = many(chains, "retry", {"task": "b"}, state="TERMINATED")
     assert (state, result["done"], result["refused"]) == ("DONE", 0, 1)
-    assert "task b cannot run: a before it did not succeed" in result["refusals"][str(number)]
+    assert "task b is CANCELLED and cannot run: a before it did not succeed" in result["refusals"][str(number)]
     after = chains.sql("SELECT * FROM qflow.task_instance"), chains.sql("SELECT * FROM qflow.workflow_instance")
     assert after == before

@@ -85,8 +85,11 @@ def test_many_instances_are_compensated(lab):
     plain = lab.start("other")
     lab.run()
     state, result = many(lab, "compensate", state="SUCCESS")
-    why = f"instance {plain} has nothing to undo: no task of it that started has a compensation"
-    assert (state, result) == ("DONE", {"matched": 3, "done": 2, "refused": 1, "refusals": {str(plain): why}})
+    why = f"instance {plain} is SUCCESS and has nothing to undo, as no task of it that started has a compensation"
+    assert (state, result) == (
+        "DONE",
+        {"matched": 3, "done": 2, "refused": 1, "refusals": {str(plain): f"{why}; possible now: rerun"}},
+    )
     lab.compensate.tick()
     lab.run()
     assert [lab.column("workflow_instance", "saga_state", number) for number in numbers] == [2, 2]
@@ -108,7 +111,7 @@ def test_a_dry_run_lists_them_and_touches_nothing(chains, action, columns):
         ("skip", {"reason": "x"}, "skip is for single tasks: name one, or have the filter choose failures by "),
         ("skip", {"task": "a"}, "skip needs a reason; it is kept with the task"),
         ("handle", {}, "handle needs a reason, such as what was done about it; it is kept with the failure"),
-        ("compensate", {"task": "a"}, "compensate is for whole instances; leave out the task"),
+        ("compensate", {"task": "a"}, "compensate is not for single tasks; leave out the task"),
     ],
 )
 def test_what_no_instance_could_be_asked_is_refused_at_once(chains, action, columns, why):

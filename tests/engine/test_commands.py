@@ -1,12 +1,13 @@
 """The inbox of commands: every row gets one answer, and a bad one stands in nobody's way."""
 
 import threading
+from types import SimpleNamespace
 
 import pytest
 
 from qflowd.engine.commands import inbox as service
 from qflowd.engine.commands.bulk import WORKFLOW_VERBS
-from qflowd.engine.commands.control import VERBS, Command, one_instance
+from qflowd.engine.commands.control import VERBS, Command, NotPossible, one_instance
 from qflowd.engine.commands.inbox import LATER_ACTIONS, Commands
 from qflowd.model.errors import StoreUnavailable
 from qflowd.model.states import InstanceState
@@ -63,7 +64,9 @@ def test_every_action_is_one_registered_function_and_says_when_it_is_not_possibl
 @pytest.mark.parametrize("state", [*InstanceState])
 def test_a_refusal_names_all_that_is_possible_in_the_state(state):
     possible = {action for action, verb in VERBS.items() if state in verb.states}
-    said = VERBS["start"].refusal({"id": 7, "state": state.name})
+    said = VERBS["start"].refusal(
+        NotPossible(SimpleNamespace(id=7, state=state, intent=0, saga_state=0, concurrency_key=None))
+    )
     assert set(said.rpartition("; possible now: ")[2].split(", ")) == possible or (
         not possible and "possible" not in said
     )
@@ -141,7 +144,7 @@ def test_commands_are_carried_out_in_the_order_of_their_ids(lab):
     asked = [lab.ask("resume", number), lab.ask("terminate", number), lab.ask("retry", number)]
     lab.commands.tick()
     assert [lab.answer(command)[0] for command in asked] == ["DONE", "DONE", "REJECTED"]
-    assert lab.answer(asked[2])[1] == f"instance {number} is being terminated; retry it when it is TERMINATED"
+    assert lab.answer(asked[2])[1] == f"instance {number} is RUNNING and being terminated; wait until it is TERMINATED"
 
 
 def test_a_filter_beside_an_instance_is_refused(lab):

@@ -191,7 +191,7 @@ def test_one_task_is_named_beside_a_filter_where_the_action_is_for_tasks(lab):
         (bars, "a", None, "requests.exceptions.Timeout"),
         (news, "a", None, "requests.exceptions.Timeout"),
     ]
-    why = "terminate is for whole instances; leave out the task"
+    why = "terminate is not for single tasks; leave out the task"
     assert many(lab, "terminate", {"task": "x"}, state="OPEN") == ("REJECTED", why)
 
 

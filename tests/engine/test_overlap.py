@@ -201,7 +201,7 @@ def test_a_held_instance_is_not_in_the_way_and_takes_its_turn_when_it_is_resumed
     assert wait_reason(lab, held) == "held until it is resumed"
     assert lab.command("resume", held) == ("DONE", {"instance_id": held, "queued": True})
     assert wait_reason(lab, held) == f"queued behind instance {running}"
-    why = f"instance {held} is queued behind another one of its workflow and begins by itself"
+    why = f"instance {held} is READY, queued behind another one of its workflow, and begins by itself; possible now: terminate"
     assert lab.command("resume", held) == ("REJECTED", why)
     lab.run()
     lab.clock.advance(100)
@@ -247,7 +247,7 @@ def test_a_waiting_instance_cannot_be_retried(lab):
     lab.workflow("bars", ONE, concurrency="sequential")
     lab.start("bars")
     second = lab.start("bars")
-    why = f"instance {second} waits for another one of its workflow and has not begun"
+    why = f"instance {second} is READY, queued behind another one of its workflow and has not begun; possible now: terminate"
     assert lab.command("retry", second) == ("REJECTED", why)
 
 

@@ -130,7 +130,8 @@ def test_a_paused_instance_is_terminated_whether_it_was_swept_or_not(lab):
     for number in numbers:
         assert lab.command("terminate", number)[0] == "DONE"
         for action in ("pause", "resume"):
-            said = f"instance {number} is being terminated; retry it when it is TERMINATED"
+            state = lab.state(number)
+            said = f"instance {number} is {state} and being terminated; wait until it is TERMINATED"
             assert lab.command(action, number) == ("REJECTED", said)
     lab.sweep_all()
     assert {lab.state(number) for number in numbers} == {"TERMINATED"}

@@ -261,7 +261,10 @@ def test_what_is_not_possible_says_what_is(desk):
     assert rejected(desk, "pause", number, task="a") == ended
     rerun = f"task a of instance {number} is SUCCESS; `rerun` runs it again, and all behind it"
     assert rejected(desk, "trigger", number, task="a") == rerun
-    assert rejected(desk, "resume", number, task="b") == f"task b of instance {number} is READY and not paused"
+    assert (
+        rejected(desk, "resume", number, task="b")
+        == f"task b of instance {number} is READY and not paused; only a paused task is resumed"
+    )
     desk.claim()
     running = f"task b of instance {number} is RUNNING; wait for its end"
     assert rejected(desk, "trigger", number, task="b") == running
@@ -294,7 +297,9 @@ def test_nothing_of_a_paused_instance_or_one_that_has_ended_is_triggered(desk):
     desk.command("terminate", number)
     desk.sweep_all()
     for action in ("pause", "resume", "trigger"):
-        assert rejected(desk, action, number, task="a").startswith(f"instance {number} is TERMINATED: nothing of it")
+        assert rejected(desk, action, number, task="a").startswith(
+            f"instance {number} is TERMINATED: no task of it can be"
+        )
 
 
 def test_rows_that_a_late_sweep_holds_after_the_resume_continue_all_the_same(lab):

@@ -266,7 +266,7 @@ def test_nothing_is_run_again_while_a_task_below_it_is_running(lab):
     lab.ends(lab.claim())
     lab.claim()
     state, error = lab.command("rerun", number, task="a", args='{"set": {"symbol": "AAPL"}}')
-    assert (state, error) == ("REJECTED", f"b of instance {number} is being run; wait for its end, or terminate first")
+    assert (state, error) == ("REJECTED", f"b of instance {number} is RUNNING; wait for its end, or terminate first")
     assert lab.states(number) == {"a": "SUCCESS", "b": "RUNNING", "c": "PENDING"}
     assert lab.column("workflow_instance", "overrides", number) is None
     lab.check()
@@ -274,7 +274,7 @@ def test_nothing_is_run_again_while_a_task_below_it_is_running(lab):
 
 def test_a_task_that_could_not_run_names_what_is_to_be_run_instead(lab):
     number = ended(lab, CHAIN, {"a": FAILED})
-    error = "task b cannot run: a before it did not succeed; rerun that"
+    error = "task b is UPSTREAM_FAILED and cannot run: a before it did not succeed; rerun that"
     assert lab.command("rerun", number, task="b") == ("REJECTED", error)
     lab.check(drained=True)
 
@@ -284,7 +284,7 @@ def test_a_task_whose_condition_still_does_not_hold_is_refused(lab):
     state, error = lab.command("rerun", number, task="b")
     assert (state, error) == (
         "REJECTED",
-        "task b would be skipped again: a condition does not hold, or a task before it was skipped",
+        "task b is SKIPPED and would be skipped again: a condition does not hold, or a task before it was skipped",
     )
 
 
@@ -298,7 +298,10 @@ def test_an_instance_that_has_no_rows_or_is_being_terminated_is_refused(lab):
     lab.workflow("flow", CHAIN)
     held, number = lab.start("flow", hold=1), lab.start("flow")
     lab.claim()
-    assert lab.command("rerun", held, task="a")[1] == f"instance {held} is held and has not begun; `resume` starts it"
+    assert (
+        lab.command("rerun", held, task="a")[1]
+        == f"instance {held} is READY and has not begun; possible now: resume, start, terminate"
+    )
     lab.command("terminate", number)
-    error = f"instance {number} is being terminated; rerun it when it is TERMINATED"
+    error = f"instance {number} is RUNNING and being terminated; wait until it is TERMINATED"
     assert lab.command("rerun", number, task="a")[1] == error

@@ -300,7 +300,10 @@ def test_what_has_not_failed_is_not_retried(lab):
 def test_an_instance_that_never_began_is_not_retried(lab):
     lab.workflow("diamond", DIAMOND)
     number = lab.start("diamond", hold=1)
-    assert lab.command("retry", number)[1] == f"instance {number} is held and has not begun; `resume` starts it"
+    assert (
+        lab.command("retry", number)[1]
+        == f"instance {number} is READY and has not begun; possible now: resume, start, terminate"
+    )
     lab.command("terminate", number)
     assert lab.command("retry", number)[1] == f"instance {number} is TERMINATED and had not begun; submit it anew"
 
@@ -311,7 +314,10 @@ def test_an_instance_that_is_being_terminated_is_not_retried(lab):
     rows = lab.claim()
     lab.ends(rows[:1], FAILED)
     lab.command("terminate", number)
-    assert lab.command("retry", number)[1] == f"instance {number} is being terminated; retry it when it is TERMINATED"
+    assert (
+        lab.command("retry", number)[1]
+        == f"instance {number} is RUNNING and being terminated; wait until it is TERMINATED"
+    )
 
 
 def test_a_task_that_waits_for_a_failed_one_names_that(lab):
@@ -329,7 +335,10 @@ def test_a_cancelled_task_whose_parent_was_cancelled_names_that(lab):
     lab.command("terminate", number)
     lab.sweep.tick()
     state, error = lab.command("retry", number, task="b")
-    assert (state, error) == ("REJECTED", "task b cannot run: a before it did not succeed; retry that, or all")
+    assert (state, error) == (
+        "REJECTED",
+        "task b is CANCELLED and cannot run: a before it did not succeed; retry that, or all",
+    )
     assert lab.state(number) == "TERMINATED"
 
 
@@ -357,7 +366,7 @@ def test_nothing_is_restarted_while_something_behind_it_is_being_run(lab):
         f"WHERE id = {task_id(lab, number, 'e')}"
     )
     state, error = lab.command("retry", number)
-    assert (state, error) == ("REJECTED", f"e of instance {number} is being run; wait for its end, or terminate first")
+    assert (state, error) == ("REJECTED", f"e of instance {number} is RUNNING; wait for its end, or terminate first")
     assert lab.states(number)["b"] == "FAILED"
 
 

@@ -310,19 +310,19 @@ def test_commands_that_are_not_possible_say_why(saga_lab):
     for action in ("compensate", "retry"):
         assert lab.command(action, running) == (
             "REJECTED",
-            f"instance {running} is being compensated; wait for its end, or terminate first",
+            f"instance {running} is RUNNING and being compensated; wait for its end, or terminate first",
         )
     undo(lab, {"b": FAILED})
     assert lab.command("compensate", running) == (
         "REJECTED",
-        f"the compensation of instance {running} has failed; `retry` continues it",
+        f"instance {running} is FAILED, and its compensation has failed; `retry` continues it",
     )
     lab.command("retry", running)
     undo(lab)
     for action in ("compensate", "retry"):
         assert lab.command(action, running) == (
             "REJECTED",
-            f"instance {running} has been compensated; submit it anew",
+            f"instance {running} is FAILED and has been compensated; submit it anew",
         )
     assert lab.command("compensate", 999) == ("REJECTED", "there is no instance 999; `qflowd ps` lists those there are")
 
@@ -333,7 +333,7 @@ def test_an_instance_of_which_nothing_can_be_undone_says_so(lab):
     lab.run()
     assert lab.command("compensate", number) == (
         "REJECTED",
-        f"instance {number} has nothing to undo: no task of it that started has a compensation",
+        f"instance {number} is SUCCESS and has nothing to undo, as no task of it that started has a compensation; possible now: rerun",
     )
 
 
@@ -373,3 +373,15 @@ def test_a_task_that_a_claim_has_held_has_nothing_to_undo(saga_lab):
     assert lab.command("compensate", number)[1]["compensations"] == 1
     lab.compensate.tick()
     assert compensations(lab, number) == {"a": "READY"}
+
+
+def test_a_termination_that_comes_too_late_for_the_last_compensation_changes_nothing(saga_lab):
+    number = failed(saga_lab, CHAIN, "c")
+    while len(rows := saga_lab.claim()) and set(compensations(saga_lab, number).values()) != {"SUCCESS", "RUNNING"}:
+        saga_lab.ends(rows)
+    saga_lab.command("terminate", number)
+    saga_lab.ends(rows)
+    saga_lab.sweep_all()
+    assert (saga_lab.state(number), saga_state(saga_lab, number)) == ("FAILED", "COMPENSATED")
+    assert set(compensations(saga_lab, number).values()) == {"SUCCESS"}
+    saga_lab.check(drained=True)

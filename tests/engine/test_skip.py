@@ -255,9 +255,7 @@ def test_a_map_is_skipped_whole_when_its_turn_comes_but_not_while_its_items_are_
     assert skip(lab, number, "bars")[0] == "DONE"
     lab.ends(lab.claim())
     rows = lab.claim()
-    error = (
-        f"task bars of instance {other} waits for 2 items that have not ended; skip those, or terminate the instance"
-    )
+    error = f"task bars of instance {other} is PENDING and waits for 2 items that have not ended; skip those, or terminate the instance"
     assert skip(lab, other, "bars") == ("REJECTED", error)
     assert lab.states(number)["bars"] == "SKIPPED"
     lab.ends(rows)

@@ -130,10 +130,7 @@ class _Bulk:
         if verb is None or not verb.batch:
             able = sorted(action for action, verb in VERBS.items() if verb.batch)
             raise Refused(f"{self.action} does not take a filter; there are {', '.join(able)}")
-        if command.task is not None and not verb.takes_task:
-            raise Refused(f"{self.action} is for whole instances; leave out the task")
-        if not command.is_dry_run:
-            verb.check(command._replace(action=self.action))
+        verb.check(command._replace(action=self.action))
         self.verb: Verb = verb
         self.is_of_failures = verb.is_of_failures or self.selection.is_of_failures
         if verb.needs_task and not (command.names_task or self.is_of_failures):
@@ -201,7 +198,7 @@ class _Bulk:
             try:
                 carried_out = self.verb.carry_out(self.tx, one, self.verb.needs(self.tx, one), caches)
             except (NotPossible, Refused) as problem:
-                why = self.verb.refusal(problem.facts) if isinstance(problem, NotPossible) else str(problem)
+                why = self.verb.refusal(problem) if isinstance(problem, NotPossible) else str(problem)
                 if self.verb.batch == 1:
                     raise RefusedInStep(row.id, why) from None
             else:

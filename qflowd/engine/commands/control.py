@@ -13,7 +13,7 @@ from qflowd.engine.plans.instances import Instances
 from qflowd.engine.request import Refused
 from qflowd.model.errors import QflowdError
 from qflowd.model.ids import instance_of
-from qflowd.model.states import InstanceState, Intent
+from qflowd.model.states import InstanceState, Intent, SagaState
 from qflowd.model.workflow import Json
 from qflowd.store.tx import Tx
 
@@ -75,11 +75,16 @@ class Caches(NamedTuple):
 
 
 class NotPossible(QflowdError):
-    """The target of a command is in a wrong state for it; the verb's sentence names these facts."""
+    """The target of a command is in a wrong state for it; the verb's sentence names these facts.
 
-    def __init__(self, **facts: Any) -> None:
-        self.facts = facts
-        super().__init__(str(facts))
+    `instance`: a row of `lock_instance` or `find_instance`, where it is the target; the sentence ends with what is possible.
+    """
+
+    def __init__(self, instance: Any = None, **facts: Any) -> None:
+        self.facts, self.instance = facts, instance
+        if instance is not None:
+            self.facts = {"id": instance.id, "state": standing(instance), **facts}
+        super().__init__(str(self.facts))
 
 
 CarryOut = Callable[[Tx, Command, Any, Caches], CarriedOut]
@@ -106,15 +111,17 @@ class Verb(NamedTuple):
     reason_is: str = ""
 
     def check(self, command: Command) -> None:
-        """Raises: Refused if the command lacks a reason."""
-        if self.reason_is and not command.reason:
+        """Raises: Refused if the command lacks a reason, or is for a task and cannot be."""
+        if command.names_task and not self.takes_task:
+            raise Refused(f"{command.action} is not for single tasks; leave out the task")
+        if self.reason_is and not command.reason and not command.is_dry_run:
             raise Refused(f"{command.action} needs a reason{self.reason_is}")
 
-    def refusal(self, facts: Mapping[str, Any]) -> str:
-        """Why it is not possible, and what is in the state that `facts` tells of."""
-        state = facts.get("state")
-        possible = sorted(action for action, other in VERBS.items() if state in {each.name for each in other.states})
-        return self.not_possible.format(**facts) + (f"; possible now: {', '.join(possible)}" if possible else "")
+    def refusal(self, problem: NotPossible) -> str:
+        """Why it is not possible, and what is."""
+        return self.not_possible.format(**problem.facts) + (
+            "" if problem.instance is None else remedy(problem.instance)
+        )
 
 
 VERBS: dict[str, Verb] = {}
@@ -205,13 +212,49 @@ def one_instance(tx: Tx, command: Command) -> Any:
     raise Refused(f"there is no instance {number}: its submission was rejected")
 
 
-def refuse_terminating(instance: Any, instead: str = "retry") -> None:
-    """May a command change the instance, a row of `lock_instance`? `instead`: an action for when it is TERMINATED.
+def standing(instance: Any) -> str:
+    """Where an instance stands: its state, and what is being done to it. A row of `lock_instance` or `find_instance`."""
+    state = state_name(instance.state)
+    if Intent(instance.intent).is_end:
+        return f"{state} and being terminated"
+    if is_being_undone(instance):
+        return f"{state} and being compensated"
+    if instance.saga_state == SagaState.COMPENSATED:
+        return f"{state} and has been compensated"
+    if instance.saga_state == SagaState.COMPENSATION_FAILED:
+        return f"{state}, and its compensation has failed"
+    is_queued = instance.state == InstanceState.READY and instance.concurrency_key is not None
+    return f"{state}, queued behind another one of its workflow" if is_queued else state
+
+
+def remedy(instance: Any, refused: str = "") -> str:
+    """The end of a sentence that refuses an action: what is possible where an instance stands."""
+    if Intent(instance.intent).is_end:
+        return "; wait until it is TERMINATED"
+    if is_being_undone(instance):
+        return "; wait for its end, or terminate first"
+    if instance.saga_state == SagaState.COMPENSATED:
+        return "; submit it anew"
+    if instance.saga_state == SagaState.COMPENSATION_FAILED:
+        return "; `retry` continues it"
+    possible = sorted(action for action, verb in VERBS.items() if action != refused and instance.state in verb.states)
+    if instance.state == InstanceState.READY and instance.concurrency_key is not None:
+        possible = ["terminate"]  # it begins by itself
+    return f"; possible now: {', '.join(possible)}"
+
+
+def is_being_undone(instance: Any) -> bool:
+    """Whether an instance is being compensated, or is about to be."""
+    return bool(instance.intent == Intent.COMPENSATE or instance.saga_state == SagaState.COMPENSATING)
+
+
+def refuse_terminating(instance: Any) -> None:
+    """May a command change the instance, a row of `lock_instance`?
 
     Raises: Refused if it is being terminated; Later if it is about to be undone.
     """
     if Intent(instance.intent).is_end:
-        raise Refused(f"instance {instance.id} is being terminated; {instead} it when it is TERMINATED")
+        raise Refused(f"instance {instance.id} is {standing(instance)}{remedy(instance)}")
     if instance.intent == Intent.COMPENSATE:
         raise Later(f"the compensations of instance {instance.id} are being added")
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from qflowd.define.selection import Selection
-from qflowd.engine.commands.control import Caches, CarriedOut, Command, NotPossible, one_instance, state_name, verb
+from qflowd.engine.commands.control import Caches, CarriedOut, Command, NotPossible, one_instance, verb
 from qflowd.engine.request import LONGEST_ERROR
 from qflowd.model import jsontext
 from qflowd.model.ids import key_range
@@ -34,7 +34,7 @@ def handle(tx: Tx, command: Command, target: Any, _: Caches) -> CarriedOut:
     failures = [row for row in failures_of(tx, target.id, Selection()) if _is_meant(command, row)]
     if not failures:
         what = "it" if command.task is None and command.task_id is None else f"task {command.task or command.task_id}"
-        raise NotPossible(id=target.id, state=state_name(target.state), what=what)
+        raise NotPossible(target, what=what)
     note = jsontext.clean_text(command.reason or "")[:LONGEST_ERROR]
     rows = [(row.id, row.fence) for row in failures]
     tx.run("handle_failures", rows=rows, handled_by=command.requested_by, note=note, now=tx.now)

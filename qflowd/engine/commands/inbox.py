@@ -109,7 +109,7 @@ class Commands:
             verb.check(command)
             done = verb.carry_out(tx, command, verb.needs(tx, command), self._caches)
         except NotPossible as problem:
-            raise Refused(verb.refusal(problem.facts)) from None
+            raise Refused(verb.refusal(problem)) from None
         self._answer_done(tx, number, done.result)
         return done.topics, True
 

@@ -14,7 +14,6 @@ from qflowd.engine.commands.control import (
     NotPossible,
     one_instance,
     refuse_terminating,
-    state_name,
     verb,
 )
 from qflowd.engine.commands.start import start_held
@@ -43,7 +42,7 @@ def pause(tx: Tx, command: Command, target: Any, _: Caches) -> CarriedOut:
         instance = tx.one("lock_instance", id=number)
         refuse_terminating(instance)
         if instance.state != InstanceState.PAUSED:
-            raise NotPossible(id=number, state=state_name(instance.state))
+            raise NotPossible(instance)
     return CarriedOut({"instance_id": number, "state": InstanceState.PAUSED.name}, ("intent",))
 
 
@@ -66,7 +65,7 @@ def resume(tx: Tx, _: Command, target: Any, caches: Caches) -> CarriedOut:
     instance = tx.one("lock_instance", id=number)
     refuse_terminating(instance)
     if instance.state != InstanceState.PAUSED:
-        raise NotPossible(id=number, state=state_name(instance.state))
+        raise NotPossible(instance)
     deadline_at = instance.deadline_at
     if deadline_at is not None:
         deadline_at += tx.now - instance.updated_at  # since when it is paused

@@ -11,11 +11,21 @@ from typing import Any, Final
 
 from qflowd.engine.claiming.paused_rows import rows_of_paused_tasks
 from qflowd.engine.commands.bulk import WORKFLOW_TASK_VERBS, WorkflowVerb
-from qflowd.engine.commands.control import Caches, CarriedOut, Command, NotPossible, one_instance, state_name, verb
+from qflowd.engine.commands.control import (
+    Caches,
+    CarriedOut,
+    Command,
+    NotPossible,
+    is_being_undone,
+    one_instance,
+    remedy,
+    standing,
+    verb,
+)
 from qflowd.engine.plans.plan import Plan
 from qflowd.engine.request import Refused
 from qflowd.model.ids import ORDINALS, task_id
-from qflowd.model.states import InstanceState, TaskState
+from qflowd.model.states import InstanceState, Intent, TaskState
 from qflowd.store.tx import Retryable, Tx
 
 OPEN: Final = frozenset(state for state in InstanceState if not state.is_final)
@@ -49,7 +59,7 @@ def pause_task(tx: Tx, command: Command, target: Any, caches: Caches) -> Carried
     takes_task=True,
     needs=one_instance,
     batch=100,
-    not_possible="task {task} of instance {id} is {task_state} and not paused",
+    not_possible="task {task} of instance {id} is {task_state} and not paused; only a paused task is resumed",
 )
 def resume_task(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
     """Let a paused task continue.
@@ -106,9 +116,11 @@ def named_task(tx: Tx, command: Command, target: Any, caches: Caches) -> tuple[P
 
     Raises: Refused if there is none, or it is part of one; NotPossible if the instance has ended.
     """
+    is_ending = Intent(target.intent).is_end or is_being_undone(target)
+    if InstanceState(target.state).is_final or (is_ending and not command.is_by_workflow):
+        what = "no task of it can be paused, resumed or triggered"
+        raise Refused(f"instance {target.id} is {standing(target)}: {what}{remedy(target)}")
     [instance] = tx.run("load_instances", rows=[(target.id,)])
-    if InstanceState(instance.state).is_final:
-        raise Refused(f"instance {target.id} is {state_name(instance.state)}: nothing of it waits; rerun or retry it")
     plan = caches.plans.of_instance(tx, instance)
     task = command.task
     if command.task_id is not None:

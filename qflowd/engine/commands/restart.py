@@ -18,6 +18,8 @@ from qflowd.engine import kinds
 from qflowd.engine.commands.control import (
     Command,
     refuse_terminating,
+    remedy,
+    standing,
     state_name,
 )
 from qflowd.engine.concurrency.overlap import check_place, line_of
@@ -80,14 +82,11 @@ def lock(tx: Tx, command: Command, target: Any, instances: Instances) -> Locked:
     line = line_of(tx, target)
     instance = tx.one("lock_instance", id=instance_id)
     refuse_compensated(instance)
-    if instance.saga_state == SagaState.COMPENSATION_FAILED and command.action != "retry":
-        raise Refused(f"the compensation of instance {instance_id} has failed; `retry` continues it")
-    refuse_terminating(instance, command.action)
-    if instance.state == InstanceState.READY:
-        why = "is held and has not begun; `resume` starts it"
-        if instance.concurrency_key is not None:
-            why = "waits for another one of its workflow and has not begun"
-        raise Refused(f"instance {instance_id} {why}")
+    refuse_terminating(instance)
+    has_failed = instance.saga_state == SagaState.COMPENSATION_FAILED and command.action != "retry"
+    if has_failed or instance.state == InstanceState.READY:
+        unbegun = "" if has_failed else " and has not begun"
+        raise Refused(f"instance {instance_id} is {standing(instance)}{unbegun}{remedy(instance)}")
     if not rows:
         raise Refused(f"instance {instance_id} is {state_name(instance.state)} and had not begun; submit it anew")
     instances.load(tx, [instance_id * ORDINALS])
@@ -172,7 +171,7 @@ def _refuse_open(locked: Locked, restarted: AbstractSet[int]) -> None:
     """Raises: Refused if one of these rows is being run, or waits for an instance."""
     if held := [ordinal for ordinal in sorted(restarted) if locked.states[ordinal].is_held]:
         raise Refused(
-            f"{locked.names(held)} of instance {locked.id} is being run; wait for its end, or terminate first"
+            f"{locked.names(held)} of instance {locked.id} is {locked.states[held[0]].name}; wait for its end, or terminate first"
         )
     if parents := sorted(locked.children.keys() & restarted):
         raise Refused(

@@ -107,14 +107,14 @@ def _targets(command: Command, locked: Locked) -> set[int]:
     state = InstanceState(locked.instance.state)
     is_over = locked.instance.reason != Reason.TOLERATED and locked.instance.saga_state == SagaState.NONE
     if state is InstanceState.SUCCESS and is_over:
-        raise NotPossible(id=locked.id, state=state.name)
+        raise NotPossible(locked.instance)
     ordinal, states = named(command, locked), locked.states
     if ordinal is None:
         targets = {ordinal for ordinal in states if _is_retried(locked, ordinal)}
         if command.task_ids:
             targets &= {number % ORDINALS for number in command.task_ids}
         if not (targets := _without_waiting(locked, targets)):
-            raise NotPossible(id=locked.id, state=state.name)
+            raise NotPossible(locked.instance)
         return targets
     tree = locked.rows.tree
     parts = {part for part in locked.rows.parts(ordinal) if ordinal in locked.rows.items}
@@ -155,10 +155,12 @@ def _check_named(command: Command, locked: Locked, targets: set[int], recounted:
                 if locked.rows.arrival(parent, locked.states[parent], row.ordinal, lambda *_: True).bad
             ]
             all_of_it = "that, or all" if command.action == "retry" else "that"
+            state = locked.states[row.ordinal].name
             raise Refused(
-                f"task {name} cannot run: {locked.names(bad)} before it did not succeed; {command.action} {all_of_it}"
+                f"task {name} is {state} and cannot run: {locked.names(bad)} before it did not succeed; {command.action} "
+                f"{all_of_it}"
             )
         if row.state is TaskState.SKIPPED and command.action == "rerun":
             raise Refused(
-                f"task {name} would be skipped again: a condition does not hold, or a task before it was skipped"
+                f"task {name} is {locked.states[row.ordinal].name} and would be skipped again: a condition does not hold, or a task before it was skipped"
             )

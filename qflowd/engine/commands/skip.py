@@ -72,8 +72,8 @@ def _refuse(locked: restart.Locked, ordinal: int) -> None:
         raise NotPossible(task=locked.names([ordinal]), id=locked.id, task_state=state.name, instead=instead)
     if open_items := [part for part in locked.rows.parts(ordinal) if not locked.states[part].is_final]:
         raise Refused(
-            f"task {locked.names([ordinal])} of instance {locked.id} waits for {len(open_items):,} items that have not "
-            "ended; skip those, or terminate the instance"
+            f"task {locked.names([ordinal])} of instance {locked.id} is {state.name} and waits for {len(open_items):,} "
+            "items that have not ended; skip those, or terminate the instance"
         )
     if open_tasks := [task for task in locked.rows.tree.below([ordinal]) if not locked.states[task].is_final]:
         raise Refused(

@@ -3,7 +3,7 @@
 from typing import Any
 
 from qflowd.engine.admission.begin import admission_again, begin
-from qflowd.engine.commands.control import Caches, CarriedOut, Command, NotPossible, one_instance, state_name, verb
+from qflowd.engine.commands.control import Caches, CarriedOut, Command, NotPossible, one_instance, verb
 from qflowd.engine.concurrency.overlap import take_turns
 from qflowd.engine.request import Refused
 from qflowd.model.states import InstanceState
@@ -32,9 +32,11 @@ def start_held(tx: Tx, instance_id: int, caches: Caches) -> CarriedOut:
     """
     [instance] = tx.run("load_instances", rows=[(instance_id,)])
     if instance.state != InstanceState.READY:
-        raise NotPossible(id=instance_id, state=state_name(instance.state))
+        raise NotPossible(tx.one("lock_instance", id=instance_id))
     if instance.concurrency_key is not None:
-        raise Refused(f"instance {instance_id} is queued behind another one of its workflow and begins by itself")
+        raise Refused(
+            f"instance {instance_id} is READY, queued behind another one of its workflow, and begins by itself; possible now: terminate"
+        )
     admission = admission_again(tx, instance_id, caches.plans, caches.jobs)
     turns = take_turns(tx, [admission])
     decision = turns.decided.get(instance_id, admission)
@@ -46,7 +48,7 @@ def start_held(tx: Tx, instance_id: int, caches: Caches) -> CarriedOut:
     else:
         is_done = begin(tx, decision, caches.lanes)
     if not is_done:
-        raise NotPossible(id=instance_id, state=state_name(tx.one("lock_instance", id=instance_id).state))
+        raise NotPossible(tx.one("lock_instance", id=instance_id))
     if decision.is_queued:
         return CarriedOut({"instance_id": instance_id, "queued": True}, ("turn", "command"))
     return CarriedOut({"instance_id": instance_id, "tasks": len(admission.plan.tasks)}, ("ready", "timer", "child"))

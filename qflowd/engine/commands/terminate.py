@@ -36,7 +36,7 @@ def terminate(tx: Tx, _: Command, target: Any, __: Caches) -> CarriedOut:
     if not tx.count("flag_terminate", id=number):
         instance = tx.one("lock_instance", id=number)
         if InstanceState(instance.state).is_final:
-            raise NotPossible(id=number, state=state_name(instance.state))
+            raise NotPossible(instance)
     return CarriedOut({"instance_id": number, "intent": Intent.TERMINATE.name}, ("intent",))
 
 

@@ -17,6 +17,8 @@ from qflowd.engine.commands.control import (
     one_workflow,
     read_args,
     refuse_terminating,
+    remedy,
+    standing,
     verb,
 )
 from qflowd.engine.commands.pause_task import let_through, named_task
@@ -39,6 +41,7 @@ def _target(tx: Tx, command: Command) -> Any:
 @verb(
     "trigger",
     needs=_target,
+    takes_task=True,
     not_possible="task {task} of instance {id} is {task_state}; {instead}",
 )
 def trigger(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
@@ -55,7 +58,7 @@ def trigger(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut
     number = task_id(target.id, plan.by_key[task].ordinal)
     row = tx.one("lock_task", id=number)
     if row is None:
-        raise Refused(f"instance {target.id} has not begun; `start` or `resume` begins one that is held")
+        raise Refused(f"instance {target.id} is {standing(target)} and has not begun{remedy(target)}")
     state = TaskState(row.state)
     if state.is_held or state.is_final:
         instead = "wait for its end" if state.is_held else "`rerun` runs it again, and all behind it"

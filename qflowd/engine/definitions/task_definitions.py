@@ -57,7 +57,7 @@ def define_task(tx: Tx, command: Command, wanted: Source, caches: Caches) -> Car
     return CarriedOut({"task": name, "kind": kind, "workflows": workflows}, ("schedule",))
 
 
-@verb("archive_task", needs=existing, not_possible="task {kind} {name!r} is archived already")
+@verb("archive_task", needs=existing, takes_task=True, not_possible="task {kind} {name!r} is archived already")
 def archive_task(tx: Tx, command: Command, row: Any, _: Caches) -> CarriedOut:
     """Let no new version be made of it. Versions that are made of it stay what they are; `define_task` brings it back.
 

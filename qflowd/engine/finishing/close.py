@@ -95,7 +95,8 @@ def _saga_state(row: Any, undoing: Mapping[int, int]) -> SagaState:
     """What has become of the compensation of an instance that ends."""
     if row.saga_state != SagaState.COMPENSATING:
         return SagaState(row.saga_state)
-    is_undone = not _failed(undoing) and not undoing[TaskState.CANCELLED] and row.intent != Intent.TERMINATE
+    is_begun = bool(undoing) or row.intent != Intent.TERMINATE  # else it was terminated before they were added
+    is_undone = is_begun and not _failed(undoing) and not undoing[TaskState.CANCELLED]
     return SagaState.COMPENSATED if is_undone else SagaState.COMPENSATION_FAILED
 
 

@@ -2,7 +2,16 @@
 
 from typing import Any
 
-from qflowd.engine.commands.control import Caches, CarriedOut, Command, NotPossible, one_instance, state_name, verb
+from qflowd.engine.commands.control import (
+    Caches,
+    CarriedOut,
+    Command,
+    NotPossible,
+    one_instance,
+    remedy,
+    standing,
+    verb,
+)
 from qflowd.engine.concurrency.overlap import check_place, line_of
 from qflowd.engine.finishing import close
 from qflowd.engine.request import Refused
@@ -31,15 +40,16 @@ def compensate(tx: Tx, _: Command, target: Any, caches: Caches) -> CarriedOut:
     locked = tx.one("lock_instance", id=number)
     refuse_compensated(locked)
     if locked.saga_state == SagaState.COMPENSATION_FAILED:
-        raise Refused(f"the compensation of instance {number} has failed; `retry` continues it")
+        raise Refused(f"instance {number} is {standing(locked)}{remedy(locked)}")
     if not InstanceState(locked.state).is_final:
-        raise NotPossible(id=number, state=state_name(locked.state))
+        raise NotPossible(locked)
     [instance] = tx.run("load_instances", rows=[(number,)])
     plan = caches.plans.of_instance(tx, instance)
     check_place(locked, plan, line)
     steps = undo_of(tx, plan, number, compensating_jobs(tx, plan, caches.jobs)).steps
     if not steps and plan.workflow.saga is None:  # a saga that failed before it did anything is COMPENSATED as well
-        raise Refused(f"instance {number} has nothing to undo: no task of it that started has a compensation")
+        why = "has nothing to undo, as no task of it that started has a compensation"
+        raise Refused(f"instance {number} is {standing(locked)} and {why}{remedy(locked, 'compensate')}")
     tx.run("reopen_to_compensate", id=number, now=tx.now)
     return CarriedOut(
         {"instance_id": number, "compensations": sum(not step.is_link for step in steps)}, ("compensate",)
@@ -48,10 +58,8 @@ def compensate(tx: Tx, _: Command, target: Any, caches: Caches) -> CarriedOut:
 
 def refuse_compensated(instance: Any) -> None:
     """Raises: Refused if an instance is being compensated, or has been."""
-    if instance.saga_state == SagaState.COMPENSATING:
-        raise Refused(f"instance {instance.id} is being compensated; wait for its end, or terminate first")
-    if instance.saga_state == SagaState.COMPENSATED:
-        raise Refused(f"instance {instance.id} has been compensated; submit it anew")
+    if instance.saga_state in (SagaState.COMPENSATING, SagaState.COMPENSATED):
+        raise Refused(f"instance {instance.id} is {standing(instance)}{remedy(instance)}")
 
 
 def retry_compensations(tx: Tx, instance_id: int, new_round: int) -> CarriedOut:
