@@ -48,6 +48,8 @@ def _kill_who_tries(house: House) -> None:
     assert text.startswith("the breaker of limit vendor:quotes is open since 20")
     assert "3/min failures, the last of task " in text
     assert text.endswith(": ConnectionError: the vendor hung up")
+    held = "SELECT COUNT(*) FROM qflow.tasks WHERE state IN ('RESERVED', 'RUNNING')"
+    until(lambda: house.one(held) == 0, 20, what="what began before the breaker opened has ended", every_s=0.02)
     vendor.write_text("slow")
     for kill in range(1, KILLS + 1):
         until(lambda kill=kill: len(house.ledger.notes("slow")) >= kill, 30, what=f"try {kill} of a task")  # type: ignore[misc]
