@@ -22,6 +22,7 @@ def unreachable(workflow: Workflow) -> Iterator[tuple[str, str, str]]:
     """
     needed: dict[str, dict[str, ast.expr]] = {}  # task -> conditions above it, by their trees as text
     lost: set[str] = set()
+    broken = {edge.parent for task in workflow.tasks for edge in task.after if edge.on}
     for task in dag.order(workflow):
         mine = needed[task.key] = {}
         if task.when is not None:
@@ -30,6 +31,9 @@ def unreachable(workflow: Workflow) -> Iterator[tuple[str, str, str]]:
             continue
         for edge in task.after:
             mine |= needed[edge.parent]
+            if edge.parent in broken:
+                condition = f"{'' if edge.on else 'not '}breaker_open({edge.parent!r})"
+                mine |= {ast.dump(part): part for part in _parts(ast.parse(condition, mode="eval").body)}
             if edge.condition is not None:
                 mine |= {ast.dump(part): part for part in _parts(condition_tree(edge.condition))}
         if lost.intersection(edge.parent for edge in task.after):

@@ -152,7 +152,7 @@ class WorkflowBuilder:
         self._source = Document({}, _SOURCE)
         self._document: dict[str, Json] = {"workflow": key} if key else {}
         self._tasks: dict[str, Json] = {}
-        self._edges: list[tuple[str, str, str | None]] = []
+        self._edges: list[tuple[str, str, str | Mapping[str, Json] | None]] = []
 
     def with_id(self, key: str) -> Self:
         """The workflow's key."""
@@ -176,8 +176,11 @@ class WorkflowBuilder:
         self._tasks[key] = document
         return self
 
-    def with_dependency(self, task: str, parent: str, condition: str | None = None) -> Self:
-        """`task` waits for `parent` to end, and then for `condition` to hold; `"each"`: map behind map, item by item."""
+    def with_dependency(self, task: str, parent: str, condition: str | Mapping[str, Json] | None = None) -> Self:
+        """`task` waits for `parent` to end, and then for `condition` to hold, as in a file.
+
+        `"each"`: map behind map, item by item. `{"on": "breaker_open"}`: it runs instead of `parent` (see `docs/guide.md`).
+        """
         self._edges.append((task, parent, condition))
         return self
 

@@ -9,6 +9,7 @@ from qflowd.define.fields import Fields
 from qflowd.model.workflow import Task
 
 EACH: Final = "each"  # in the place of a condition
+BREAKER_OPEN: Final = "breaker_open"  # what an edge may be `on`
 
 
 def with_lists(tasks: tuple[Task, ...]) -> tuple[Task, ...]:

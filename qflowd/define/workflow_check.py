@@ -102,6 +102,7 @@ def check_tasks(fields: Fields, workflow: Workflow) -> None:
         if task.trigger_rule != "all_success" and not task.after:
             inner.fault(f"{task.trigger_rule} looks at the tasks before this one, and there is none", "trigger_rule")
         _check_conditions(inner, task, known, (parents, level))
+        _check_fallbacks(inner, task, by_key)
 
 
 def _check_conditions(
@@ -113,6 +114,13 @@ def _check_conditions(
             above = Above(parents, level, [edge.parent] if edge.parent in parents else [])
             path = ("after", edge.parent)
             _check_uses(inner, compile_condition, edge.condition, path, replace(known, tasks=above))
+
+
+def _check_fallbacks(inner: Fields, task: Task, by_key: Mapping[str, Task]) -> None:
+    """What runs instead of a task while a breaker is open stands behind one that needs limits."""
+    for parent in (by_key[edge.parent] for edge in task.after if edge.on is not None and edge.parent in by_key):
+        if parent.workflow:
+            inner.fault(f"{parent.key} starts a workflow and needs no limits, so no breaker", "after", parent.key)
 
 
 def check_defaults(fields: Fields, workflow: Workflow) -> None:
@@ -157,7 +165,9 @@ def _known_parents(fields: Fields, workflow: Workflow) -> dict[str, list[str]]:
 
 def _edge_path(task: Task, parent: str) -> tuple[str, ...]:
     return (
-        (task.key, "after", parent) if any(edge.condition or edge.each for edge in task.after) else (task.key, "after")
+        (task.key, "after", parent)
+        if any(edge.condition or edge.each or edge.on for edge in task.after)
+        else (task.key, "after")
     )
 
 

@@ -11,7 +11,7 @@ from qflowd.define.concurrency import read_concurrency
 from qflowd.define.documents import Document, Format
 from qflowd.define.fields import Fields
 from qflowd.define.finally_tasks import with_ends
-from qflowd.define.item_by_item import EACH, with_lists
+from qflowd.define.item_by_item import BREAKER_OPEN, EACH, with_lists
 from qflowd.define.readers import Reader, flag, key_text, kind, mapping, number, one_of, short_text, strings, whole
 from qflowd.define.settings import read_settings
 from qflowd.define.workflow_check import (
@@ -227,19 +227,20 @@ def _after(fields: Fields) -> tuple[Edge, ...]:
 def read_edges(value: Json) -> list[Edge]:
     """Edges as they are written: a parent, a list of parents, or parents with conditions."""
     if isinstance(value, dict):
-        return [
-            Edge(parent, each=True) if condition == EACH else Edge(parent, _condition(parent, condition))
-            for parent, condition in value.items()
-        ]
+        return [_edge(parent, condition) for parent, condition in value.items()]
     return [Edge(parent) for parent in strings(value)]
 
 
-def _condition(parent: str, value: Json) -> str | None:
+def _edge(parent: str, value: Json) -> Edge:
     if value is True:
-        return None
+        return Edge(parent)
+    if value == EACH:
+        return Edge(parent, each=True)
     if isinstance(value, str):
-        return value
-    raise ValueError(f"the condition of {parent} must be true or an expression, or each")
+        return Edge(parent, value)
+    if value in ({"on": BREAKER_OPEN}, {"on": BREAKER_OPEN, EACH: True}):
+        return Edge(parent, on=BREAKER_OPEN, each=EACH in value)
+    raise ValueError(f"the condition of {parent} must be true or an expression, each, or {{on: breaker_open}}")
 
 
 def _when(value: Json) -> str | None:

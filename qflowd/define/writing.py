@@ -4,7 +4,7 @@ import msgspec
 
 from qflowd.define.item_by_item import EACH
 from qflowd.model.durations import format_duration, format_size
-from qflowd.model.workflow import Json, Settings, Task, Workflow
+from qflowd.model.workflow import Edge, Json, Settings, Task, Workflow
 
 
 def dump(workflow: Workflow) -> dict[str, Json]:
@@ -29,8 +29,14 @@ def dump_task(task: Task) -> dict[str, Json]:
     if not task.job:
         del document["job"]  # that of its definition
     if task.after:
-        document["after"] = {edge.parent: EACH if edge.each else edge.condition or True for edge in task.after}
+        document["after"] = {edge.parent: _dump_edge(edge) for edge in task.after}
     return document | dump_settings(task.settings)
+
+
+def _dump_edge(edge: Edge) -> Json:
+    if edge.on is not None:
+        return {"on": edge.on, EACH: True} if edge.each else {"on": edge.on}
+    return EACH if edge.each else edge.condition or True
 
 
 def dump_settings(settings: Settings) -> dict[str, Json]:

@@ -17,7 +17,7 @@ from qflowd.engine.plans.render import Unrenderable
 from qflowd.engine.running.dispatch import Dispatch, Shipment
 from qflowd.engine.sagas import compensations
 from qflowd.engine.spawning import spawned
-from qflowd.model.errors import Unreadable
+from qflowd.model.errors import BreakerIsOpen, Unreadable
 from qflowd.model.states import TaskKind
 from qflowd.store.tx import Tx
 
@@ -62,6 +62,9 @@ def prepare(dispatch: Dispatch, tx: Tx, claim: Claim) -> list[Shipment]:
         return [
             Shipment(claim, lambda: ([], []))
         ]  # put into their own lanes after the claim, in a transaction of its own
+    if claim.open_breaker is not None:
+        problem = BreakerIsOpen(f"the breaker of limit {claim.open_breaker} was open")
+        return [Shipment(claim, lambda: ([], [Unrenderable(row, problem) for row in claim.rows]))]
     shipments = []
     for number in sorted({row.kind for row in claim.rows}):
         part = claim._replace(rows=[row for row in claim.rows if row.kind == number])

@@ -78,6 +78,10 @@ class Unwanted(QflowdError):
     """A task is not to run: its `when` does not hold."""
 
 
+class BreakerIsOpen(QflowdError):
+    """A task is not to run while the breaker of a limit is open: its workflow says what runs instead."""
+
+
 class Unreached(QflowdError):
     """A row that is ready only to end: what it waits for has ended, and not in its favour. `row`: of `list_unmet`."""
 

@@ -14,6 +14,8 @@ LONGEST_NAME: Final = 100
 UNSETTLED: Final = "?"
 # The same, where nobody knew the job, and nothing but that may give them limits.
 OF_UNKNOWN_JOB: Final = "??"
+# Beside a lane's limits: while the breaker of one is open, its rows end, and others run instead.
+FALLBACK: Final = "!"
 
 _PUNCTUATION: Final = frozenset("_-./:")
 

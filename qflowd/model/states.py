@@ -89,6 +89,7 @@ class Reason(IntEnum):
     SKIPPED = 8  # the job raised Skip
     CONDITION = 9  # SKIPPED: its `when` did not hold
     MANUAL = 10  # SKIPPED: a person did not want it to run
+    BREAKER_OPEN = 11  # SKIPPED: the breaker of a limit was open, and the workflow says what runs instead
 
 
 class TaskKind(IntEnum):

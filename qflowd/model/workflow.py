@@ -71,12 +71,14 @@ MAX_SPAWN, MOST_SPAWNED = 1000, 100_000  # tasks that one attempt may spawn: as 
 class Edge(_Record, frozen=True):
     """`parent` must end before the task that holds this edge; `condition` (text of an expression) must then hold.
 
-    `each`: both are maps of one list, and each item waits only for the same item of `parent`.
+    `each`: both are maps of one list, and each item waits only for the same item of `parent`. `on`: it holds only where
+    `parent` did not run because the breaker of a limit that it needs was open.
     """
 
     parent: str
     condition: str | None = None
     each: bool = False
+    on: Literal["breaker_open"] | None = None
 
 
 class Tolerance(_Record, frozen=True):

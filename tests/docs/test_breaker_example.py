@@ -32,3 +32,32 @@ def test_the_breaker_of_the_guide_opens_while_the_vendor_is_down_and_closes_afte
         assert run.wait(PATIENCE_S) == "SUCCESS"
         assert [bar["symbol"] for bar in run.output("bars")] == ["AAPL", "IBM", "MSFT", "NVDA", "ORCL", "QQQ"]
         assert limit.info()["breaker_state"] == "CLOSED"
+
+
+@pytest.mark.slow
+def test_the_fallback_of_the_guide_runs_while_the_vendor_is_down(database_url: str, tmp_path: Path) -> None:
+    files = {
+        "config": example("toml", "#### Fallbacks\n"),
+        "plugins": {"vendor.py": example("python", "#### Fallbacks\n")},
+        "workflows": {"bars_or_archive.yaml": example("yaml", "#### Fallbacks\n")},
+    }
+    with Daemon(database_url, tmp_path, **files) as daemon, connect(database_url) as client:
+        until(client.workflows, PATIENCE_S, what="the workflow is stored")
+        run = client.submit("bars_or_archive")
+        assert run.wait(PATIENCE_S) == "SUCCESS"
+        assert run.output("check") == "tushare"
+        down = daemon.folder / "vendor_is_down"
+        down.touch()
+        for _ in range(2):
+            run = client.submit("bars_or_archive")
+            assert run.wait(PATIENCE_S) == "SUCCESS"
+            assert run.output("check") == "archive"
+            [bars] = [task for task in run.tasks() if task.task == "bars"]
+            assert (bars.state, bars.reason) == ("SKIPPED", "breaker_open")
+            assert bars.error == "the breaker of limit vendor:tushare was open"
+        assert bars.attempt == 0, "the second run did not ask the vendor"
+        down.unlink()
+        client.limit("vendor:tushare").close()
+        run = client.submit("bars_or_archive")
+        assert run.wait(PATIENCE_S) == "SUCCESS"
+        assert run.output("check") == "tushare"

@@ -11,7 +11,7 @@ import pytest
 
 from qflowd.config.records import LimitConfig
 from qflowd.engine.caches import LaneIds
-from qflowd.engine.claiming.claim import Claimed, Claimer
+from qflowd.engine.claiming.claim import Claim, Claimed, Claimer
 from qflowd.engine.finishing.batch import Batch
 from qflowd.engine.finishing.outcome import Rearmed, Released
 from qflowd.engine.limits.limit_settings import save_configured
@@ -33,19 +33,21 @@ def have_job(lab: Lab, limits: Mapping[str, int], name: str = "work") -> None:
 
 
 def claim(lab: Lab, room: int = 100, owner: int = 0) -> list[Claimed]:
+    return [row for each in claims(lab, room, owner) for row in each.rows]
+
+
+def claims(lab: Lab, room: int = 100, owner: int = 0) -> list[Claim]:
     claimer = Claimer(LaneIds(lab.store), ["default"])
     claimer.set_jobs(lab.jobs.own)
     claimer.look(lab.store)
     pools = {"default": room}
-    claims = lab.store.transact(
-        lambda tx: claimer.claim(tx, dict(pools), dict(pools), owner or lab.owner), name="claim"
-    )
+    taken = lab.store.transact(lambda tx: claimer.claim(tx, dict(pools), dict(pools), owner or lab.owner), name="claim")
     for one in claimer.limited:
-        claims += lab.store.transact(
+        taken += lab.store.transact(
             lambda tx, one=one: claimer.claim_limited(tx, *one, owner or lab.owner),  # type: ignore[misc]
             name="claim",
         )
-    return [row for each in claims for row in each.rows]
+    return taken
 
 
 def used(lab: Lab) -> dict[str, int]:

@@ -22,6 +22,7 @@ def quotes(vendor: str):
         note("slow")
         spend(60)
 """
+NOOP = '@job\ndef noop():\n    note("start")\n'
 CONFIG = (
     '[limits]\n"vendor:quotes" = {slots = 4, breaker = {failures = "3/min", open = "1s", on = ["ConnectionError"]}}'
 )
@@ -71,6 +72,54 @@ def _kill_who_tries(house: House) -> None:
     ]
     assert house.logs().count("the breaker of limit vendor:quotes has opened") == 1
     assert house.logs().count("the breaker of limit vendor:quotes has closed") == 1
+
+
+DAILY = """
+workflow: daily
+params: {vendor: {type: string}}
+tasks:
+  bars: {job: quotes, retry_delay: 50ms}
+  archive: {job: noop, after: {bars: {on: breaker_open}}}
+  check: {job: noop, after: [bars, archive], trigger_rule: any_success}
+"""
+
+
+def test_one_of_both_runs_whoever_is_killed_while_the_breaker_opens_and_closes(houses: list[House]) -> None:
+    side_by_side(_kill_while_it_opens, houses)
+
+
+def _kill_while_it_opens(house: House) -> None:
+    house.more, house.config, house.workflows = JOBS + NOOP, CONFIG, {"daily.yaml": DAILY}
+    vendor = house.folder / "vendor"
+    daemons = [house.daemon(name).start() for name in "ab"]
+    until(lambda: house.sql("SELECT 1 FROM qflow.workflows"), 20, what="the workflow is stored")
+    for turn in range(2 * KILLS):
+        vendor.write_text("down" if turn % 2 else "up")
+        before = len(house.submitted)
+        house.submit(workflow="daily", params=f'{{"vendor": "{vendor}"}}', count=TASKS)
+        ended = f"SELECT COUNT(*) FROM qflow.instances WHERE finished_at IS NOT NULL AND id > {before}"
+        until(lambda ended=ended, turn=turn: house.one(ended) >= turn, 30, what="some have ended")  # type: ignore[misc]
+        daemons[turn % 2].kill()
+        daemons[turn % 2].start()
+    vendor.write_text("up")
+    house.drain(60)
+    assert [daemon.stop() for daemon in daemons] == [0, 0]
+    house.check()
+    states = house.sql("SELECT instance_id, task, state, reason FROM qflow.tasks ORDER BY instance_id")
+    of_instance: dict[int, dict[str, tuple[str, str | None]]] = {}
+    for number, task, state, reason in states:
+        of_instance.setdefault(number, {})[task] = state, reason
+    ran, fell_back = (
+        {"bars": ("SUCCESS", None), "archive": ("SKIPPED", None)},
+        {
+            "bars": ("SKIPPED", "breaker_open"),
+            "archive": ("SUCCESS", None),
+        },
+    )
+    check = {"check": ("SUCCESS", None)}
+    assert all(tasks in (ran | check, fell_back | check) for tasks in of_instance.values()), of_instance
+    assert {tasks["bars"] for tasks in of_instance.values()} == {ran["bars"], fell_back["bars"]}
+    assert house.one("SELECT used FROM qflow.limits") == 0
 
 
 def _daemon_of(daemons: list[Daemon], worker: int) -> Daemon:

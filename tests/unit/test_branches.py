@@ -47,3 +47,19 @@ def test_a_join_behind_both_sides_of_an_either_or_is_named_once(one, other):
 )
 def test_conditions_that_may_both_hold_are_fine(one, other):
     assert found(branches(one, other)) == []
+
+
+def fallback(join: str) -> str:
+    return f"""
+  bars: {{job: j}}
+  archive: {{job: j, after: {{bars: {{on: breaker_open}}}}}}
+  factors: {{job: j, after: bars}}
+  join: {{job: j, {join}}}
+"""
+
+
+def test_a_task_behind_another_one_and_its_fallback_never_runs_unless_a_rule_says_so():
+    assert found(fallback("after: [bars, archive]")) == ["join"]
+    assert found(fallback("after: [factors, archive]")) == ["join"]
+    assert found(fallback("after: [bars, archive], trigger_rule: any_success")) == []
+    assert found(fallback("after: [bars, factors]")) == []

@@ -254,6 +254,26 @@ def test_a_saga_is_read_and_written_back(written, saga):
         (tasks("a: {job: j, map: [1], tolerate: {}}"), "tasks.a.tolerate: needs fail_pct, min_ok or both"),
         (tasks("b: {job: j}\na: {job: j, after: {b: each}}"), "b is not a map; `each` waits for the items of one"),
         (
+            tasks("b: {job: j}\na: {job: j, after: {b: {on: breaker_open, each: true}}}"),
+            "b is not a map; `each` waits for the items of one",
+        ),
+        (
+            tasks("b: {job: j}\na: {job: j, after: {b: {on: failure}}}"),
+            "tasks.a.after: the condition of b must be true or an expression, each, or {on: breaker_open}",
+        ),
+        (
+            tasks("b: {job: j}\na: {job: j, after: {b: {each: true}}}"),
+            "tasks.a.after: the condition of b must be true or an expression, each, or {on: breaker_open}",
+        ),
+        (
+            tasks("b: {job: j}\na: {job: j, after: {b: 5}}"),
+            "the condition of b must be true or an expression, each, or {on: breaker_open}",
+        ),
+        (
+            tasks("b: {workflow: x}\na: {job: j, after: {b: {on: breaker_open}}}"),
+            "tasks.a.after.b: b starts a workflow and needs no limits, so no breaker",
+        ),
+        (
             tasks("b: {job: j, map: [1]}\na: {job: j, after: {b: each}, map: [1, 2]}"),
             "tasks.a.after.b: b has another list; leave `map` out here, or write the same",
         ),
@@ -386,7 +406,11 @@ def workflows(draw):
     found = []
     for place, key in enumerate(keys):
         parents = draw(st.lists(st.sampled_from(keys[:place]), unique=True)) if place else []
-        edges = tuple(Edge(parent, draw(st.sampled_from([None, "true", "{{ params == {} }}"]))) for parent in parents)
+        conditions = [draw(st.sampled_from([None, "true", "{{ params == {} }}", "on"])) for _ in parents]
+        edges = tuple(
+            Edge(parent, on="breaker_open") if condition == "on" else Edge(parent, condition)
+            for parent, condition in zip(parents, conditions, strict=True)
+        )
         params = draw(st.none() | st.dictionaries(TEXTS, VALUES, max_size=3))
         found.append(Task(key, draw(KEYS), draw(TEXTS), edges, params, draw(SETTINGS)))
     return Workflow(

@@ -24,7 +24,7 @@ from qflowd.store.tx import Store, Tx
 LARGEST_BATCH = 2000
 MANY = 100  # rows of one claim: from here on the next one continues where it ended
 HEADS_S = 0.4  # how long claims continue like that if nothing has become ready here
-MOST_UNSETTLED = 500  # rows that are put into their own lanes together
+MANY_UNRUN = 500  # rows claimed together that are not to run: they get other lanes, or end
 LOOKS_PAST_PAUSED = 20  # claims in one transaction that met nothing but rows of paused instances
 _PLACE = itemgetter(3, 0)  # of a Claimed: priority, id
 # LIMIT is part of the text, so batches come in few sizes: each has its plan.
@@ -47,12 +47,16 @@ class Claimed(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """Rows taken from one lane, whose pool had room for `room` chunks. `holders`: ids of those that hold slots of limits."""
+    """Rows taken from one lane, whose pool had room for `room` chunks.
+
+    `holders`: ids of those that hold slots of limits. `open_breaker`: the limit for whose breaker they are to end, unrun.
+    """
 
     lane: Lane
     rows: list[Claimed]
     room: int
     holders: AbstractSet[int] = frozenset()
+    open_breaker: str | None = None
 
 
 LimitedLane = tuple[Head, Lane, int]  # a lane with limits, and how many chunks of it may be claimed
@@ -138,10 +142,14 @@ class Claimer:
     def claim_limited(self, tx: Tx, head: Head, lane: Lane, chunks: int, owner: int) -> list[Claim]:
         """Claim a lane with limits, in a transaction of its own: limits are locked first, instances last."""
         if lane.is_unsettled:
-            unsettled = self._take(tx, head, lane, MOST_UNSETTLED, owner)
+            unsettled = self._take(tx, head, lane, MANY_UNRUN, owner, is_start=False)
             return [Claim(lane, unsettled, chunks)] if unsettled else []
         slots = Slots(tx, lane.key.limits)
         lane.has_breaker, lane.is_probing = slots.has_breaker, slots.is_probing
+        if lane.has_fallback and slots.open_breaker is not None:
+            lane.is_probing = False
+            if unrun := self._take(tx, head, lane, MANY_UNRUN, owner, is_start=False):
+                return [Claim(lane, unrun, chunks, open_breaker=slots.open_breaker)]
         rows: list[Claimed] = []
         wanted = places = min(chunks, slots.free)
         if self._runs_in_order(lane.key.pool):
@@ -206,10 +214,10 @@ class Claimer:
             self._heads = _heads(tx.run("list_heads"))
         return self._heads
 
-    def _take(self, tx: Tx, head: Head, lane: Lane, wanted: int, owner: int) -> list[Claimed]:
+    def _take(self, tx: Tx, head: Head, lane: Lane, wanted: int, owner: int, *, is_start: bool = True) -> list[Claimed]:
         """Up to so many rows of a lane. Those of paused instances and tasks become HELD when they are met here."""
         for _ in range(LOOKS_PAST_PAUSED):
-            rows = taken = claim_rows(tx, lane, wanted, owner)
+            rows = taken = claim_rows(tx, lane, wanted, owner, is_start=is_start)
             if taken and head.may_be_paused:
                 self.may_have_left = True
                 rows = hold_paused(tx, head, taken)
@@ -269,11 +277,11 @@ def order_lanes(heads: Iterable[Head], tenant_of: Callable[[int], str], turn: in
     return ordered
 
 
-def claim_rows(tx: Tx, lane: Lane, wanted: int, owner: int) -> list[Claimed]:
+def claim_rows(tx: Tx, lane: Lane, wanted: int, owner: int, *, is_start: bool = True) -> list[Claimed]:
     """Take up to `wanted` ready rows of a lane, best priority first, then oldest.
 
     Those of a lane that is not known to be short become RUNNING in the same transaction. If the reply to its COMMIT is
-    lost, the rows are taken all the same (see reconciliation).
+    lost, the rows are taken all the same (see reconciliation). Not `is_start`: none of them is about to run.
     """
     batch = _batch(wanted)
     after_priority, after_id = lane.after
@@ -285,7 +293,7 @@ def claim_rows(tx: Tx, lane: Lane, wanted: int, owner: int) -> list[Claimed]:
             f"a claim of {batch} rows took {len(rows)}: the database ignores LIMIT with SKIP LOCKED; run `qflowd doctor`"
         )
     starting = rows if not lane.is_short else [row for row in rows if row.solo and not lane.key.limits]
-    if starting and not lane.is_unsettled:
+    if starting and is_start:
         tx.run("start_tasks", rows=sorted((row.id, row.fence, tx.now) for row in starting))
     rows.sort(key=_PLACE)
     return rows

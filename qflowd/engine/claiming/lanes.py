@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from qflowd.engine.caches import LaneKey
 from qflowd.engine.plans.plan import Node, effective
-from qflowd.model.limits import OF_UNKNOWN_JOB, UNSETTLED
+from qflowd.model.limits import FALLBACK, OF_UNKNOWN_JOB, UNSETTLED
 from qflowd.model.workflow import Job, Settings
 
 CHUNK_S = 0.02  # work in one chunk: what a worker takes along is never more than this
@@ -45,6 +45,11 @@ class Lane:
     def is_unsettled(self) -> bool:
         """Its rows are claimed to be put into lanes of their own."""
         return self.key.limits in (UNSETTLED, OF_UNKNOWN_JOB)
+
+    @property
+    def has_fallback(self) -> bool:
+        """While the breaker of one of its limits is open, its rows end, and others run instead."""
+        return self.key.limits.endswith(FALLBACK)
 
     @property
     def is_short(self) -> bool:

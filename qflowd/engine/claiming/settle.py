@@ -9,6 +9,7 @@ from qflowd.engine.caches import LaneIds, LaneKey
 from qflowd.engine.claiming.claim import Claimed
 from qflowd.engine.maps.item_lanes import settings_of
 from qflowd.engine.plans import lane_keys
+from qflowd.engine.plans.fallbacks import Fallback
 from qflowd.engine.plans.instances import Instances
 from qflowd.engine.plans.plan import effective
 from qflowd.engine.plans.render import Unrenderable, load_items
@@ -52,13 +53,14 @@ def _place(tx: Tx, instances: Instances, row: Claimed) -> tuple[LaneKey, int]:
     instance = instances[instance_of(row.id)]
     node, is_part = instance.plan.nodes[row.node], row.id % ORDINALS != row.node
     settings, scope, priority = settings_of(tx, instances, instance, node), instance.scope, row.priority
-    limits = settings.limits
+    limits, fallback = settings.limits, instance.plan.fallback_of.get(row.node, Fallback.NONE)
     if is_part and row.map_index is not None and lane_keys.asks_item(limits):
         items = load_items(tx, instances, instance, node, row.id - row.map_index, row.round)
         scope = items.scope(scope, row.map_index)
     elif not is_part:
-        limits = lane_keys.without_items(limits) if node.task.map is not None else limits
+        limits = lane_keys.of_task(limits, fallback, is_map=node.task.map is not None)
         unknown = effective(node, instance.overrides.get(node.key, NO_OVERRIDE).settings, None, None)
         priority -= (settings.priority or 0) - (unknown.priority or 0)  # stored negated
-    text = lane_keys.rendered(limits, scope)
+    own = Fallback.ITEMS if is_part else Fallback.TASK
+    text = lane_keys.rendered(limits, scope, has_fallback=fallback is own)
     return LaneKey(instance.tenant, str(settings.pool), node.job, text), max(-2000, min(2000, priority))

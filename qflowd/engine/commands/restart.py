@@ -141,7 +141,7 @@ def restart(
     conditions = EdgeConditions(tx, locked.instances)
 
     def edge_holds(parent: int, child: int) -> bool:
-        return conditions.holds(locked.id, locked.row[parent], child)
+        return parent not in again and conditions.holds(locked.id, locked.row[parent], child)
 
     recounted = recount(rows, states, again, edge_holds, kept=kept, passed=passed, waiting=waiting)
     needs = {ordinal: row.need for ordinal, row in locked.row.items()}

@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 from qflowd.engine.plans.instances import KnownInstance, TaskRow
 from qflowd.engine.plans.plan import Plan
 from qflowd.model.ids import ORDINALS
-from qflowd.model.rules import Worth, item_worth, worth
+from qflowd.model.rules import FAVOURABLE, Worth, item_worth, worth
 from qflowd.model.states import SUCCESS, Reason, TaskState
 
 
@@ -142,7 +142,8 @@ def _add_items(sums: Sums, instance: KnownInstance, rows: Sequence[EndedRow]) ->
         total[2] += bad
         for child in each_children.get(row.node, ()):
             state = passed_as(plan, child) if row.reason == Reason.MANUAL else TaskState(row.state)
-            sums.items.append((first + child, first + row.node, row.id, *arrival(plan, row.node, state, child, _never)))
+            value = arrival(plan, row.node, state, child, partial(met_open_breaker, row))
+            sums.items.append((first + child, first + row.node, row.id, *value))
     return others
 
 
@@ -163,9 +164,16 @@ def arrival(plan: Plan, node: int, state: TaskState, child: int, holds: Callable
     """What a row of `node` that ended brings to the row of `child`; `holds` tells whether their edge's condition does."""
     if child == node:  # a part of it
         return worth(state)
+    if node in plan.fallbacks.get(child, ()):
+        return FAVOURABLE if state is TaskState.SKIPPED and holds() else Worth(0, worth(state).bad)
     is_tolerated = plan.tasks[node].on_failure == "continue"
     condition = node not in plan.nodes[child].conditions or (state is TaskState.SUCCESS and holds())
     return worth(state, plan.tasks[child].trigger_rule, condition=condition, tolerated=is_tolerated)
+
+
+def met_open_breaker(row: EndedRow) -> bool:
+    """Did it not run because a breaker was open?"""
+    return row.reason == Reason.BREAKER_OPEN
 
 
 def _never() -> bool:

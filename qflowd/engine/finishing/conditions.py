@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from qflowd.engine.finishing.advance import EndedRow
+from qflowd.engine.finishing.advance import EndedRow, met_open_breaker
 from qflowd.engine.plans.instances import Instances
 from qflowd.engine.plans.render import load_outputs, scope_of
 from qflowd.engine.plans.upstreams import Output
@@ -31,11 +31,13 @@ class EdgeConditions:
         return bool(self._tx.run("load_fan_outs", rows=[(head_id,)]))
 
     def holds(self, instance_id: int, parent: EndedRow, child: int) -> bool:
-        """Does the condition of the edge from a row that succeeded to node `child` hold? There is one.
+        """Does the condition of the edge from a row that ended to node `child` hold? There is one.
 
         One that has no value lets the child through: it fails with the reason when it is claimed.
         """
         instance = self._instances[instance_id]
+        if parent.node in instance.plan.fallbacks.get(child, ()):
+            return met_open_breaker(parent)
         if instance_id != self._instance_id:  # outputs may be large: those of one instance at a time
             self._instance_id, self._texts = instance_id, {}
             self._scope = scope_of(instance, self._texts)

@@ -24,7 +24,7 @@ class Recounted(NamedTuple):
     bad_parents: int
 
 
-# Does the condition of the edge from a parent to a child hold? Asked only for edges that have one, of parents in SUCCESS.
+# Does the condition of the edge from a row to a node hold? Asked only for edges that have one, of rows that ended.
 EdgeHolds = Callable[[int, int], bool]
 
 
@@ -97,7 +97,7 @@ class Rows:
     def arrival(self, parent: int, state: TaskState, child: int, edge_holds: EdgeHolds) -> rules.Worth:
         """What a row that ended brings to one that waits for it."""
         return advance.arrival(
-            self.plan, self.nodes[parent], state, self.nodes[child], lambda: edge_holds(parent, child)
+            self.plan, self.nodes[parent], state, self.nodes[child], lambda: edge_holds(parent, self.nodes[child])
         )
 
     def passed_as(self, ordinal: int) -> TaskState:

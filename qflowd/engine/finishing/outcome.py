@@ -14,6 +14,7 @@ from qflowd.store.clock import to_microseconds
 
 POISON_AFTER_CRASHES = 3
 POISON_AFTER_LOSSES = 10  # of daemons, while they ran a task: it may be what kills the host
+UNRUN = (Reason.MANUAL, Reason.BREAKER_OPEN)  # reasons of ends without an attempt
 LONG_S = 1.0  # attempts that ran longer leave a row of their own
 
 
@@ -97,8 +98,8 @@ class Ending:
 
     @property
     def attempt(self) -> int:
-        """The number of this attempt; of the last one, where a person had it not be made."""
-        return int(self.row.attempt) + (self.reason is not Reason.MANUAL)
+        """The number of this attempt; of the last one, where this one was not made."""
+        return int(self.row.attempt) + (self.reason not in UNRUN)
 
 
 class Outcome(NamedTuple):
@@ -120,7 +121,7 @@ def outcome_of(ending: Ending, chance: Callable[[], float]) -> Outcome:
         final = _final(ending, TaskState.SUCCESS)
         is_noted = ending.is_noted or ran_s > LONG_S
         return Outcome(final=final, attempt=_attempt(ending, TaskState.SUCCESS) if is_noted else None)
-    if ending.reason in (Reason.SKIPPED, Reason.MANUAL):
+    if ending.reason is Reason.SKIPPED or ending.reason in UNRUN:
         return Outcome(final=_final(ending, TaskState.SKIPPED), attempt=_attempt(ending, TaskState.SKIPPED))
     if ending.reason is Reason.TERMINATED:
         return Outcome(final=_final(ending, TaskState.CANCELLED), attempt=_attempt(ending, TaskState.CANCELLED))

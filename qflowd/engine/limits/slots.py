@@ -46,6 +46,7 @@ class Slots:
     `free`: how many more of its rows may run at once. `tokens`: how many may begin, as far as rates and breakers allow.
     `opens_in_s`: if one of them is none, seconds until a pause ends or a rate allows the next one; None if it is not for
     these. `has_breaker`: one of them is told how attempts end; `is_probing`: a breaker is half-open, so one row may try.
+    `open_breaker`: the limit whose breaker is open; None if there is none.
     """
 
     def __init__(self, tx: Tx, limits: str) -> None:
@@ -55,6 +56,8 @@ class Slots:
         self.has_breaker = any(row.breaker is not None for row in self._rows.values())
         self._may_try = {name: may_try(tx, row) for name, row in self._rows.items() if row.tripped_at is not None}
         self.is_probing = bool(self._may_try)
+        tripped = (row for row in self._rows.values() if row.tripped_at is not None)
+        self.open_breaker = next((row.name for row in tripped if row.retries_at > tx.now), None)
         # A limit that was deleted by hand gives nothing until the recount has made it again.
         self.free = self.tokens = 0
         if len(self._rows) == len(self._limits):

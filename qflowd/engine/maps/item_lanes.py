@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from qflowd.engine.caches import LaneKey
 from qflowd.engine.plans import lane_keys
+from qflowd.engine.plans.fallbacks import Fallback
 from qflowd.engine.plans.instances import Instances, KnownInstance
 from qflowd.engine.plans.items import Items
 from qflowd.engine.plans.plan import Node, effective
@@ -23,8 +24,12 @@ def settings_of(tx: Tx, instances: Instances, instance: KnownInstance, node: Nod
 
 
 def are_apart(tx: Tx, instances: Instances, instance: KnownInstance, node: Node) -> bool:
-    """Do items of this map stand in lanes of their own?"""
-    return bool(node.job) and lane_keys.asks_item(settings_of(tx, instances, instance, node).limits)
+    """Do items of this map stand in other lanes than its own row?"""
+    if not node.job:
+        return False
+    return node.ordinal in instance.plan.fallback_of or lane_keys.asks_item(
+        settings_of(tx, instances, instance, node).limits
+    )
 
 
 def lanes_of(
@@ -32,11 +37,12 @@ def lanes_of(
 ) -> list[LaneKey]:
     """The lanes of these items; an item whose limits have no names is unsettled, and fails when it is claimed."""
     settings = settings_of(tx, instances, instance, node)
+    has_fallback = instance.plan.fallback_of.get(node.ordinal) is Fallback.ITEMS
     lanes: dict[str, LaneKey] = {}
     keys = []
     for index in indexes:
         try:
-            limits = lane_keys.rendered(settings.limits, items.scope(instance.scope, index))
+            limits = lane_keys.rendered(settings.limits, items.scope(instance.scope, index), has_fallback=has_fallback)
         except ExpressionFailed:
             limits = UNSETTLED
         if (key := lanes.get(limits)) is None:

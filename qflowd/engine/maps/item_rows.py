@@ -10,6 +10,7 @@ looks for rows of the maps behind; who makes such rows locks that head before he
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from qflowd.engine.caches import LaneKey
@@ -22,7 +23,7 @@ from qflowd.engine.plans.plan import Node, Plan
 from qflowd.engine.plans.render import load_items
 from qflowd.model import jsontext, rules
 from qflowd.model.ids import ORDINALS, instance_of
-from qflowd.model.states import SUCCESS, Reason, TaskState
+from qflowd.model.states import Reason, TaskState
 from qflowd.store.tx import Tx
 
 WINDOW: Final = 10_000  # items that are open at a time, where the task does not say `max_parallel`
@@ -185,7 +186,7 @@ def _births(tx: Tx, plan: Plan, part: Part) -> Mapping[Birth, Sequence[int]]:
             state = TaskState(row.state)
             if row.reason == Reason.MANUAL:
                 state = advance.passed_as(plan, part.node)
-            worth = (1, 0) if state == SUCCESS else advance.arrival(plan, parent, state, part.node, lambda: True)
+            worth = advance.arrival(plan, parent, state, part.node, partial(advance.met_open_breaker, row))
             total = arrived.setdefault(index, [0, 0, 0])
             total[:] = total[0] + 1, total[1] + worth[0], total[2] + worth[1]
     births: dict[Birth, list[int]] = {}

@@ -10,6 +10,7 @@ from qflowd.define.rows import Override
 from qflowd.define.schema import schema_of_some
 from qflowd.engine.caches import LaneKey
 from qflowd.engine.plans import lane_keys
+from qflowd.engine.plans.fallbacks import Fallback
 from qflowd.engine.plans.plan import Alike, Plan, effective
 from qflowd.engine.request import NO_OVERRIDE, Refused, Request
 from qflowd.model import jsontext, rules
@@ -112,9 +113,9 @@ def _cohorts(request: Request, plan: Plan, jobs: Mapping[str, Job | None], scope
 
 def _limits(alike: Alike, settings: Settings, scope: Mapping[str, Json]) -> str:
     """The limits of tasks as part of their lane. Raises: Refused."""
-    limits = lane_keys.without_items(settings.limits) if alike.kind is TaskKind.HEAD else settings.limits
+    limits = lane_keys.of_task(settings.limits, alike.fallback, is_map=alike.kind is TaskKind.HEAD)
     try:
-        return lane_keys.rendered(limits, scope)
+        return lane_keys.rendered(limits, scope, has_fallback=alike.fallback is Fallback.TASK)
     except ExpressionFailed as problem:
         raise Refused(str(problem)) from None
 

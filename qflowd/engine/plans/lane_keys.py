@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 
 from qflowd.define.expressions import compile_value, literal_text
 from qflowd.engine.caches import LaneKey
+from qflowd.engine.plans.fallbacks import Fallback
 from qflowd.model.errors import ExpressionFailed
-from qflowd.model.limits import LONGEST_TEXT, OF_UNKNOWN_JOB, UNSETTLED, Limits, fault_in_limit, lane_text
+from qflowd.model.limits import FALLBACK, LONGEST_TEXT, OF_UNKNOWN_JOB, UNSETTLED, Limits, fault_in_limit, lane_text
 from qflowd.model.workflow import Job, Json, Settings
 
 _ITEM_FACTS = frozenset({"item", "index"})
@@ -16,9 +17,14 @@ def asks_item(limits: Limits | None) -> bool:
     return any(map(_asks_item, limits or ()))
 
 
-def without_items(limits: Limits | None) -> Limits:
-    """What the row of a map itself takes: the limits whose names do not follow from its items."""
-    return tuple(limit for limit in limits or () if not _asks_item(limit))
+def of_task(limits: Limits | None, fallback: Fallback, *, is_map: bool) -> Limits:
+    """What the own row of a task takes. Of a map: the limits whose names do not follow from its items.
+
+    Where its items do not wait for a breaker, its own row must not either, so it takes nothing.
+    """
+    if not limits or fallback is Fallback.ITEMS:
+        return ()
+    return tuple(limit for limit in limits if not _asks_item(limit)) if is_map else limits
 
 
 def of_unknown_job(tenant: str, settings: Settings, job: str) -> LaneKey:
@@ -38,17 +44,20 @@ def known_to(job: Job, key: LaneKey) -> LaneKey:
     return key
 
 
-def rendered(limits: Limits | None, scope: Mapping[str, Json]) -> str:
-    """The limits of a row as part of its lane.
+def rendered(limits: Limits | None, scope: Mapping[str, Json], *, has_fallback: bool = False) -> str:
+    """The limits of a row as part of its lane. `has_fallback`: others run instead while the breaker of one is open.
 
     Raises: ExpressionFailed, where a name has no value or cannot be a limit's.
     """
-    if not any("{{" in name for name, _ in limits or ()):
+    if not limits:
+        return ""
+    mark = f" {FALLBACK}" if has_fallback else ""
+    if not (mark or any("{{" in name for name, _ in limits)):
         return lane_text(limits)
     slots: dict[str, int] = {}
-    for name, weight in _names(limits or (), scope):
+    for name, weight in _names(limits, scope):
         slots[name] = max(weight, slots.get(name, 1))
-    if len(text := lane_text(tuple(sorted(slots.items())))) > LONGEST_TEXT:
+    if len(text := lane_text(tuple(sorted(slots.items()))) + mark) > LONGEST_TEXT:
         raise ExpressionFailed(
             f"limits are too long: {text} has {len(text)} characters; at most {LONGEST_TEXT} are allowed"
         )

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 from qflowd.define.expressions import Template, compile_condition, compile_value
 from qflowd.define.schema import ANY_OBJECT, Schema, workflow_schema
-from qflowd.engine.plans import item_edges
+from qflowd.engine.plans import fallbacks, item_edges
+from qflowd.engine.plans.fallbacks import Fallback
 from qflowd.model import dag, jsontext, rules
 from qflowd.model.states import TaskKind
 from qflowd.model.workflow import BUILT_IN, NO_POOL, Job, Json, Settings, Task, TriggerRule, Workflow
@@ -104,6 +105,7 @@ class Alike(NamedTuple):
     kind: TaskKind
     ordinals: Sequence[int]
     workflow: str = ""
+    fallback: Fallback = Fallback.NONE
 
 
 class Fan(NamedTuple):
@@ -155,10 +157,10 @@ class Plan:
     @cached_property
     def alike(self) -> Sequence[Alike]:
         """All tasks, in as few groups as may be."""
-        groups: dict[tuple[str, Settings, int, TriggerRule, TaskKind, str], list[int]] = {}
+        groups: dict[tuple[str, Settings, int, TriggerRule, TaskKind, str, Fallback], list[int]] = {}
         for i, task in enumerate(self.tasks):
-            key = task.job, task.settings, len(self.parents[i]), task.trigger_rule, _kind_of(task), task.workflow
-            groups.setdefault(key, []).append(i)
+            about = task.trigger_rule, _kind_of(task), task.workflow, self.fallback_of.get(i, Fallback.NONE)
+            groups.setdefault((task.job, task.settings, len(self.parents[i]), *about), []).append(i)
         return [
             Alike(
                 job,
@@ -167,8 +169,9 @@ class Plan:
                 kind,
                 ordinals,
                 workflow,
+                fallback,
             )
-            for (job, settings, parent_count, rule, kind, workflow), ordinals in groups.items()
+            for (job, settings, parent_count, rule, kind, workflow, fallback), ordinals in groups.items()
         ]
 
     def _settings(self, of_task: Settings, *, starts_workflow: bool) -> Settings:
@@ -287,7 +290,17 @@ class Plan:
 
     @cached_property
     def has_conditions(self) -> bool:
-        return any(edge.condition is not None for task in self.tasks for edge in task.after)
+        return any(edge.condition is not None or edge.on is not None for task in self.tasks for edge in task.after)
+
+    @cached_property
+    def fallbacks(self) -> Mapping[int, frozenset[int]]:
+        """Of tasks that run instead of others while a breaker is open: those others."""
+        return fallbacks.above(self.tasks) if self.has_conditions else {}
+
+    @cached_property
+    def fallback_of(self) -> Mapping[int, Fallback]:
+        """What of tasks does not wait while a breaker is open, as others run instead."""
+        return fallbacks.of(self.fallbacks, self.each)
 
 
 def compile_plan(version_id: int | None, workflow: Workflow, definition_id: int = 0) -> Plan:

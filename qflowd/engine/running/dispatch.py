@@ -12,7 +12,7 @@ from qflowd.engine.maps import fan_out
 from qflowd.engine.plans.instances import Instances
 from qflowd.engine.plans.render import Group, Unrenderable, gather, render
 from qflowd.engine.running.harvest import Harvest
-from qflowd.model.errors import ExpressionFailed, QflowdError, SkippedByPerson, Unreached, Unwanted
+from qflowd.model.errors import BreakerIsOpen, ExpressionFailed, QflowdError, SkippedByPerson, Unreached, Unwanted
 from qflowd.model.ids import ORDINALS, instance_of
 from qflowd.model.states import Reason, TaskState
 from qflowd.store.tx import Store, Tx
@@ -197,6 +197,8 @@ def refuse(harvest: Harvest, lane: Lane, rows: Sequence[Unrenderable]) -> None:
     for row, problem in rows:
         if isinstance(problem, SkippedByPerson):
             harvest.skip(row, lane, str(problem))
+        elif isinstance(problem, BreakerIsOpen):
+            harvest.skip(row, lane, str(problem), Reason.BREAKER_OPEN)
         elif isinstance(problem, Unreached):
             state = TaskState.UPSTREAM_FAILED if problem.is_failed else TaskState.SKIPPED
             harvest.end_unrun([row], state, Reason.NONE)

@@ -102,9 +102,9 @@ class Harvest:
         terms = Terms(lane, Settings(retries=0))
         self._end((row, terms), Reason.ERROR, self._clock.now(), error=error, started_at=None)
 
-    def skip(self, row: Claimed, lane: Lane, why: str) -> None:
-        """A row that a person wants not to be run."""
-        self._end((row, Terms(lane, Settings())), Reason.MANUAL, self._clock.now(), error=why, started_at=None)
+    def skip(self, row: Claimed, lane: Lane, why: str, reason: Reason = Reason.MANUAL) -> None:
+        """A row that is not to be run: a person wants that, or the breaker of a limit is open."""
+        self._end((row, Terms(lane, Settings())), reason, self._clock.now(), error=why, started_at=None)
 
     def end_head(self, row: Claimed, lane: Lane, items: int, bad: int) -> None:
         """The head of a map that was claimed and has nothing to wait for: all its items have ended, or there is none."""

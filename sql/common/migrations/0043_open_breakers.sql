@@ -1,0 +1,1 @@
+-- Reasons have a new word: breaker_open.
