@@ -53,15 +53,7 @@ def test_a_daemon_killed_at_any_step_starts_none_twice_and_forgets_no_parent(nig
 
 def _die_at_each_step(house: House) -> None:
     daemon = house.daemon(lease="60s")
-    daemon.start()  # makes the schema
-    assert daemon.stop() == 0
-    for fault in POINTS:
-        daemon.env["QFLOWD_FAULT"] = f"{fault}:kill"
-        daemon.start(ready=False)
-        house.submit("nightly")
-        assert daemon.wait(30) == -9, daemon.log()
-    del daemon.env["QFLOWD_FAULT"]
-    daemon.start()
+    daemon.die_at_each(POINTS, lambda: house.submit("nightly"))
     house.drain(60)
     assert house.states() == {"SUCCESS": (3 + 2 * 2) * len(POINTS)}
     assert (house.one(STARTED), house.one(OPEN_LINKS)) == (2 * len(POINTS), 0)

@@ -54,18 +54,14 @@ def test_a_daemon_killed_inside_any_transaction_loses_nothing(diamonds: list[Hou
 def _die_at_work(house: House) -> None:
     """Life after life, each killed at another place; the last one ends the work."""
     daemon = house.daemon(lease="60s")
-    daemon.start()  # makes the schema
-    assert daemon.stop() == 0
-    for fault in AT_WORK:
-        daemon.env["QFLOWD_FAULT"] = f"{fault}:kill"
-        daemon.start(ready=False)  # what the last life left may kill it before it is ready
+
+    def submit_twice() -> None:
         taken = house.one(TAKEN)
         house.submit("diamond", count=3)
-        until(lambda daemon=daemon, taken=taken: house.one(TAKEN) > taken or not daemon.is_running, 30)  # type: ignore[misc]
+        until(lambda: house.one(TAKEN) > taken or not daemon.is_running, 30)
         house.submit("diamond", count=3)  # comes as a second batch
-        assert daemon.wait(20) == -9, daemon.log()
-    del daemon.env["QFLOWD_FAULT"]
-    daemon.start()
+
+    daemon.die_at_each(AT_WORK, submit_twice)
     house.drain()
     assert house.states() == {"SUCCESS": 4 * 6 * len(AT_WORK)}
     assert house.one("SELECT max(crashes) FROM qflow.task_instance") == 0

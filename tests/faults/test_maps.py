@@ -63,15 +63,7 @@ def test_a_daemon_killed_at_any_step_of_a_map_loses_no_item_and_makes_none_twice
 
 def _die_at_each_step(house: House) -> None:
     daemon = house.daemon(lease="60s")
-    daemon.start()  # makes the schema
-    assert daemon.stop() == 0
-    for fault in POINTS:
-        daemon.env["QFLOWD_FAULT"] = f"{fault}:kill"
-        daemon.start(ready=False)
-        house.submit("mapped")
-        assert daemon.wait(30) == -9, daemon.log()
-    del daemon.env["QFLOWD_FAULT"]
-    daemon.start()
+    daemon.die_at_each(POINTS, lambda: house.submit("mapped"))
     house.drain(60)
     assert house.states() == {"SUCCESS": ROWS * len(POINTS)}
     assert house.one("SELECT max(crashes) FROM qflow.task_instance") == 0
@@ -123,15 +115,7 @@ def test_a_daemon_killed_at_any_step_of_maps_behind_maps_loses_no_item(mapped: l
 
 def _die_behind_each(house: House) -> None:
     daemon = house.daemon(lease="60s")
-    daemon.start()  # makes the schema
-    assert daemon.stop() == 0
-    for fault in POINTS:
-        daemon.env["QFLOWD_FAULT"] = f"{fault}:kill"
-        daemon.start(ready=False)
-        house.submit("mapped")
-        assert daemon.wait(30) == -9, daemon.log()
-    del daemon.env["QFLOWD_FAULT"]
-    daemon.start()
+    daemon.die_at_each(POINTS, lambda: house.submit("mapped"))
     house.drain(60)
     assert house.states() == {"SUCCESS": (5 + 3 * 20) * len(POINTS)}
     assert daemon.stop() == 0

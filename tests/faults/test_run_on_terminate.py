@@ -31,18 +31,14 @@ def test_a_termination_runs_its_last_task_whenever_the_daemon_is_killed(houses: 
 
 def _die_at_each_step(house: House) -> None:
     daemon = house.daemon(lease="60s")
-    daemon.start()  # makes the schema
-    assert daemon.stop() == 0
-    for fault in POINTS:
-        daemon.env["QFLOWD_FAULT"] = f"{fault}:kill"
-        daemon.start(ready=False)
+
+    def terminate_one() -> None:
         [number] = house.submit("daily")
         # It may be killed before: when the start of `load` is written, or while instances of earlier rounds are swept.
         until(lambda: house.one(LOADING) == 1 or not daemon.is_running, 30, what="loading")
         run_sql(house.store, f"INSERT INTO qflow.commands (action, instance_id) VALUES ('terminate', {number})")
-        assert daemon.wait(30) == -9, daemon.log()
-    del daemon.env["QFLOWD_FAULT"]
-    daemon.start()
+
+    daemon.die_at_each(POINTS, terminate_one)
     house.drain(60)
     ends = set(house.sql("SELECT DISTINCT task, state FROM qflow.tasks"))
     # Where `load` is stopped before the sweep has come to `check`, its end spreads.

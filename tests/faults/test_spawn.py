@@ -52,15 +52,7 @@ def test_a_daemon_killed_at_any_step_spawns_everything_once(spawning: list[House
 
 def _die_at_each_step(house: House) -> None:
     daemon = house.daemon(lease="60s")
-    daemon.start()  # makes the schema
-    assert daemon.stop() == 0
-    for fault in POINTS:
-        daemon.env["QFLOWD_FAULT"] = f"{fault}:kill"
-        daemon.start(ready=False)
-        house.submit("spawning")
-        assert daemon.wait(30) == -9, daemon.log()
-    del daemon.env["QFLOWD_FAULT"]
-    daemon.start()
+    daemon.die_at_each(POINTS, lambda: house.submit("spawning"))
     house.drain(60)
     _check(house, len(POINTS))
     assert daemon.stop() == 0
