@@ -10,7 +10,7 @@ import pytest
 from qflowd.store.dialects.base import Connection
 from qflowd.store.tx import Store
 from tests.store.conftest import opened
-from tests.store.plans import FROM_THE_START, fill, given, parts
+from tests.store.plans import FROM_THE_START, NOW, fill, given, parts
 
 BATCHES = (10, 400, 1000)
 # Statement -> index of the table behind the row set, or of the one table that is read.
@@ -98,6 +98,17 @@ def test_a_hot_statement_stays_on_its_index(filled, size, statistics, name):
             if not free:
                 assert not [step for step in steps if "filesort" in (step["Extra"] or "").lower()], what
                 assert not [step for step in steps if "temporary" in (step["Extra"] or "").lower()], what
+
+
+@pytest.mark.parametrize("name", ["cancel_tasks", "hold_ready_tasks", "count_open_tasks", "count_unheld"])
+def test_a_sweep_reads_its_own_range_of_ids(filled, size, name):
+    params = {"first": 16, "last": 16 * 2500, "now": NOW}
+    text = filled.catalog[name].text({})
+    with filled.connection().driver.cursor() as cursor:
+        cursor.execute("EXPLAIN " + text, {key: value for key, value in params.items() if f"%({key})s" in text})
+        [step, *_] = [row for row in cursor.fetchall() if row[2] == "task_instance"] or [None]
+    assert step is None or "PRIMARY" in step, step
+    assert size == 0 or step is not None
 
 
 def locked_rows(store: Store, connection: Connection) -> int:
