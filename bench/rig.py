@@ -79,9 +79,9 @@ class Rig:
         """Drop a plugin file in, whole."""
         self._drop("plugins", name, text)
 
-    def workflow(self, key: str, tasks: Mapping[str, Any]) -> None:
-        """Drop a workflow file in, whole; `tasks` as in a document."""
-        self._drop("workflows", f"{key}.json", json.dumps({"workflow": key, "tasks": tasks}))
+    def workflow(self, key: str, tasks: Mapping[str, Any], **more: Any) -> None:
+        """Drop a workflow file in, whole; `tasks` and what else it says, as in a document."""
+        self._drop("workflows", f"{key}.json", json.dumps({"workflow": key, "tasks": tasks} | more))
 
     def _drop(self, folder: str, name: str, text: str) -> None:
         part = self.folder / f".{name}"

@@ -18,7 +18,7 @@ SHAPES = ("flat", "fan", "chain")
 
 
 def layout(shape: str, tasks: int) -> tuple[int, dict[str, Any]]:
-    """As the yardstick's: how many instances, of which tasks."""
+    """How many instances, of which tasks: `SHAPES` as the yardstick's."""
     if shape == "flat":
         size = min(tasks, 5000)
         return max(1, tasks // size), {f"t{i}": noop_task() for i in range(size)}
@@ -26,6 +26,9 @@ def layout(shape: str, tasks: int) -> tuple[int, dict[str, Any]]:
         middle = [f"m{i}" for i in range(1000)]
         fan = {"root": noop_task()} | {key: noop_task("root") for key in middle} | {"join": noop_task(*middle)}
         return max(1, tasks // 1002), fan
+    if shape in ("pairs", "sagas"):  # short instances: their ends count
+        undone = {"compensate": "noop"} if shape == "sagas" else {}
+        return max(1, min(tasks, 10_000) // 2), {"load": noop_task() | undone, "check": noop_task("load") | undone}
     return max(1, tasks // 40), {f"t{i}": noop_task(*([f"t{i - 1}"] if i else [])) for i in range(40)}
 
 
@@ -42,13 +45,15 @@ def measure(make: MakeRig, build: Build, args: Namespace) -> dict[str, float]:
         rig.stop()
         figures[f"{shape}, tasks/s"] = ours
         figures[f"{shape}, of the yardstick's"] = ours / yardstick(rig, shape, args.tasks)
+    pairs, sagas = (run(make(build), shape, args.tasks) for shape in ("pairs", "sagas"))
+    figures["sagas that succeed, of others"] = sagas / pairs
     return figures
 
 
 def run(rig: Rig, shape: str, tasks: int) -> float:
     """Tasks a second of one run."""
     instances, document = layout(shape, tasks)
-    rig.workflow(shape, document)
+    rig.workflow(shape, document, saga=shape == "sagas")
     rig.admit_then_begin(shape, instances)
     rig.wait_for(lambda: rig.closed() == instances, "the last task")
     rig.count_successes(instances * len(document))
