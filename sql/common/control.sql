@@ -28,7 +28,12 @@ WHERE id = :id AND state IN ({instance.RUNNING}, {instance.PAUSED}) AND intent N
 UPDATE qflow.workflow_instance SET intent = {intent.FINALLY}, state = {instance.RUNNING}, open_closers = next_ordinal + 1 WHERE id = :id
 
 -- name: find_finally_rows
-SELECT t.id FROM qflow.workflow_instance i
+-- `waits`: for how many others of them.
+SELECT t.id, (SELECT COUNT(*) FROM qflow.workflow_edge e
+        JOIN qflow.workflow_node y ON y.version_id = e.version_id AND y.node = e.parent AND y.runs_on_terminate = 1
+        JOIN qflow.task_instance p ON p.id = i.id * 1048576 + e.parent AND p.state = {task.CANCELLED}
+        WHERE e.version_id = n.version_id AND e.node = n.node) AS waits
+FROM qflow.workflow_instance i
 JOIN qflow.workflow_node n ON n.version_id = i.version_id AND n.runs_on_terminate = 1
 JOIN qflow.task_instance t ON t.id = i.id * 1048576 + n.node
 WHERE i.id = :id AND i.saga_state = {saga.NONE} AND t.state = {task.CANCELLED} ORDER BY t.id

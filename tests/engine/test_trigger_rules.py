@@ -7,10 +7,7 @@ from contextlib import closing
 import pytest
 
 from qflowd.define.workflow_file import parse
-from qflowd.engine.claiming.claim import Claim
 from qflowd.engine.plans.render import gather, render
-from qflowd.engine.running.dispatch import Dispatch
-from qflowd.engine.running.harvest import Harvest
 from qflowd.model.errors import InvalidWorkflow
 from tests.support.lab import CANCELLED, FAILED, SKIPPED, SUCCESS, Lab
 
@@ -160,30 +157,13 @@ def test_a_named_retry_of_a_task_that_can_run_is_not_refused(lab):
 # ------------------------------------------------------------------------------------------------ when
 
 
-class NoWorkers:
-    """A pool with room; what is sent to it is kept."""
-
-    def __init__(self):
-        self.sent = []
-
-    def room(self, pool):
-        return 1
-
-    def send(self, pool, chunk):
-        self.sent += [task.task_key for task in chunk.tasks]
-
-
 def dispatched(lab):
     """Claim what is ready and send it; the keys of what was sent. What is not sent is written as it ended."""
-    pool, harvest = NoWorkers(), Harvest(lab.clock, lambda: 0.5)
-    dispatch = Dispatch(lab.store, pool, lab.instances, harvest, None, "db")
     rows = lab.claim()
-    lab.store.read(lambda tx: lab.instances.load(tx, [row.id for row in rows]))
-    lane = lab.lane(lab.column("task_instance", "lane", rows[0].id))
-    dispatch.send(lab.store.read(lambda tx: dispatch.prepare(tx, Claim(lane, rows, 1))))
-    if harvest.batch:
-        lab.finish(batch=harvest.reap())
-    return pool.sent, {lab.key(row.id): row for row in rows}
+    sent, batch = lab.send(rows)
+    if batch:
+        lab.finish(batch=batch)
+    return sorted(lab.key(number) for number in sent), {lab.key(row.id): row for row in rows}
 
 
 def test_a_task_whose_when_is_false_is_skipped_before_it_begins(lab):
@@ -411,6 +391,22 @@ def test_a_retry_after_a_termination_runs_everything_and_the_last_task_at_the_en
     lab.check()
     lab.run()
     assert summary(lab, number) == ("SUCCESS", None, None)
+    lab.check(drained=True)
+
+
+def test_of_tasks_that_run_after_a_termination_one_that_waits_for_another_runs_after_it(lab):
+    last = {"trigger_rule": "always", "run_on": "terminate"}
+    lab.workflow("daily", {"load": [], "close": ["load"], "logout": ["close"]}, {"close": last, "logout": last})
+    number = lab.start("daily")
+    lab.command("terminate", number)
+    for _ in range(3):
+        lab.sweep.tick()
+    assert lab.states(number) == {"load": "CANCELLED", "close": "READY", "logout": "PENDING"}
+    lab.ends(lab.claim(), FAILED)
+    assert lab.states(number) == {"load": "CANCELLED", "close": "FAILED", "logout": "READY"}
+    lab.ends(lab.claim())
+    lab.sweep_all()
+    assert (lab.state(number), lab.states(number)["logout"]) == ("TERMINATED", "SUCCESS")
     lab.check(drained=True)
 
 

@@ -16,7 +16,7 @@ from qflowd.engine.admission.admit import Admit
 from qflowd.engine.admission.intake import Intake
 from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
 from qflowd.engine.child_workflows.children import Children
-from qflowd.engine.claiming.claim import Claimed, claim_rows
+from qflowd.engine.claiming.claim import Claim, Claimed, claim_rows
 from qflowd.engine.claiming.gate import Head
 from qflowd.engine.claiming.lanes import Lane
 from qflowd.engine.claiming.paused_rows import hold_paused
@@ -32,6 +32,8 @@ from qflowd.engine.finishing.timers import Timers
 from qflowd.engine.maps import fan_out
 from qflowd.engine.plans import items_above
 from qflowd.engine.plans.instances import Instances
+from qflowd.engine.running.dispatch import Dispatch
+from qflowd.engine.running.harvest import Harvest
 from qflowd.engine.sagas.saga import Compensate
 from qflowd.engine.service import Topics
 from qflowd.model.errors import SkippedByPerson, Unreached, Unwanted
@@ -80,6 +82,16 @@ class _LateTx:
             return getattr(self._tx, name)(statement, **params)
 
         return call
+
+
+class NoWorkers:
+    """Pools that take whatever is sent to them."""
+
+    def room(self, pool: str) -> int:
+        return 1
+
+    def send(self, pool: str, chunk: Any) -> None:
+        """Nobody works on it."""
 
 
 class Lab:
@@ -206,6 +218,15 @@ class Lab:
             states = {row.id: TaskState.UPSTREAM_FAILED if unmet[row.id].bad_parents else SKIPPED for row in ending}
             self.finish(*(self.final(row, states[row.id])._replace(reason=0) for row in ending))
         return [row for row in rows if row.id not in unmet], bool(ending)
+
+    def send(self, rows: Sequence[Claimed]) -> tuple[set[int], Batch]:
+        """Send claimed rows of one lane to workers that do nothing. Returns the ids of those sent, and what ends the others."""
+        harvest = Harvest(self.clock, lambda: 0.5)
+        dispatch = Dispatch(self.store, NoWorkers(), self.instances, harvest, None, "db")  # type: ignore[arg-type]
+        lane = self.lane(self.column("task_instance", "lane", rows[0].id))
+        self.store.read(lambda tx: self.instances.load_claimed(tx, rows))
+        dispatch.send(self.store.read(lambda tx: dispatch.prepare(tx, Claim(lane, list(rows), 1))))
+        return set(harvest.held), harvest.reap()
 
     def expand(self, heads: Sequence[Claimed]) -> None:
         """Make rows for the items of these heads; those that have none, or no list, end."""

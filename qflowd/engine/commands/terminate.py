@@ -5,7 +5,8 @@ as SUCCESS where they were quicker. The sweep never counts closers down: an inst
 it has no open row left.
 
 Tasks with `run_on: terminate` are cancelled as well, unless they run already. When no row is open they are made READY and
-the intent becomes FINALLY: they run as all tasks do, and the instance ends after them. A second termination spares nothing.
+the intent becomes FINALLY: they run as all tasks do, those that wait for others of them after these, and the instance ends
+after them. A second termination spares nothing.
 """
 
 from typing import Any
@@ -52,12 +53,13 @@ def cancel_rows(tx: Tx, first: int, last: int) -> None:
 
 
 def start_finally_rows(tx: Tx, first: int, _: int) -> None:
-    """Make the tasks ready that run after a termination and have not yet."""
-    rows = [
-        (number, int(TaskState.READY), 0, 0, 0, tx.now, None)
-        for number in close.find_finally_rows(tx, instance_of(first))
-        if tx.one("lock_task", id=number).state == TaskState.CANCELLED  # another daemon may have started it since
-    ]
+    """Make the tasks ready that run after a termination and have not yet, or wait for others of them."""
+    rows = []
+    for row in close.find_finally_rows(tx, instance_of(first)):
+        if tx.one("lock_task", id=row.id).state != TaskState.CANCELLED:  # another daemon may have started it since
+            continue
+        state, ready_at = (TaskState.PENDING, None) if row.waits else (TaskState.READY, tx.now)
+        rows.append((row.id, int(state), row.waits, row.waits, 0, ready_at, None))
     if rows:
         instance_id = instance_of(first)
         if spawners := {number % ORDINALS for number, *_ in rows} & (tree := load_tree(tx, instance_id)).spawned.keys():

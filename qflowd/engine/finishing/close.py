@@ -45,9 +45,9 @@ def close_instances(tx: Tx, closers: Mapping[int, int]) -> Closed:
     )
 
 
-def find_finally_rows(tx: Tx, instance_id: int) -> list[int]:
+def find_finally_rows(tx: Tx, instance_id: int) -> list[Any]:
     """Rows that a termination has cancelled and that run after it (`run_on: terminate`)."""
-    return [row.id for row in tx.run("find_finally_rows", id=instance_id)]
+    return tx.run("find_finally_rows", id=instance_id)
 
 
 def end_instances(tx: Tx, closing: list[Any]) -> Closed:

@@ -1,0 +1,1 @@
+-- The view instances says of one whose last tasks are still to run after its termination that it is being terminated.
