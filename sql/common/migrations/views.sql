@@ -104,7 +104,13 @@ SELECT t.id, i.id AS instance_id, d.workflow, COALESCE(n.task, i.job) AS task, t
     CASE WHEN t.state = {task.PENDING} AND t.kind = {kind.HEAD}
             AND EXISTS (SELECT 1 FROM qflow.fan_out f WHERE f.task_id = t.id) THEN {concat: 'waits for its items: ', t.open_parents}
         WHEN t.state = {task.PENDING} AND t.need > 0 AND t.kind = {kind.COMPENSATION}
-            THEN {concat: 'waits for compensations before it: ', t.open_parents}
+            THEN {concat: 'waits for compensations before it: ', COALESCE(CASE WHEN t.open_parents <= 5 THEN
+            (SELECT {names: {concat: b.task, CASE WHEN b_row.map_index IS NULL THEN ''
+                ELSE {concat: '[', COALESCE(b_row.label, {concat: b_row.map_index, ''}), ']'} END}} FROM qflow.instance_edge e
+                JOIN qflow.task_instance b_row ON b_row.id = e.parent AND b_row.state < {task.SUCCESS}
+                JOIN qflow.compensation c ON c.task_id = b_row.id
+                JOIN qflow.workflow_node b ON b.version_id = i.version_id AND b.node = b_row.node
+                WHERE e.child = t.id) END, {concat: t.open_parents, ''})}
         WHEN t.state = {task.PENDING} AND t.need > 0 AND t.done_fence IS NOT NULL
             THEN {concat: 'waits for the tasks that it spawned: ', t.open_parents}
         WHEN t.state = {task.PENDING} AND t.need > 0 AND t.kind = {kind.SPAWNED} THEN {concat: 'waits for tasks before it: ', COALESCE(
@@ -170,7 +176,9 @@ SELECT i.id, i.tenant, d.workflow, v.version, COALESCE(i.name, d.workflow, i.job
             ON t.id BETWEEN z.id * 1048576 AND z.id * 1048576 + 1048575 WHERE z.id = i.id) END AS progress,
     {instant: i.created_at} AS created_at, {instant: i.started_at} AS started_at, {instant: i.finished_at} AS finished_at,
     {instant: i.updated_at} AS updated_at, {seconds: i.started_at, i.finished_at} AS duration_s, i.error,
-    CASE WHEN i.state = {instance.READY} AND i.concurrency_key IS NULL THEN 'held until it is resumed'
+    CASE WHEN i.state = {instance.READY} AND i.concurrency_key IS NULL THEN {concat: 'held', COALESCE(
+            (SELECT {concat: ' by ', s.submitted_by} FROM qflow.submissions s WHERE s.id = i.id AND s.submitted_by IS NOT NULL), ''),
+            ' until it is resumed'}
         WHEN i.state = {instance.READY} THEN COALESCE((SELECT {concat: 'queued behind instance ', r.id} FROM qflow.workflow_instance r
             WHERE r.concurrency_key = i.concurrency_key AND r.state < {instance.SUCCESS} AND r.state >= {instance.RUNNING}
             ORDER BY r.id LIMIT 1), CASE WHEN d.paused_at IS NULL THEN 'queued, and its turn comes next'

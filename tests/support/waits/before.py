@@ -61,7 +61,7 @@ def a_map_after_its_items(lab: Lab) -> int:
     return number
 
 
-@way(COMPENSATION, PENDING, task="waits for compensations before it: 1")
+@way(COMPENSATION, PENDING, task="waits for compensations before it: c")
 def a_compensation_after_another(lab: Lab) -> int:
     return undoing(lab)
 

@@ -141,6 +141,12 @@ def an_instance_that_is_held(lab: Lab) -> int:
     return lab.start("one", hold=1)
 
 
+@way(instance="held by ada until it is resumed")
+def an_instance_that_somebody_holds(lab: Lab) -> int:
+    lab.workflow("one", {"a": []})
+    return lab.start("one", hold=1, submitted_by="ada")
+
+
 @way(instance="queued behind instance {before}")
 def an_instance_behind_another(lab: Lab) -> int:
     lab.workflow("bars", {"a": []}, concurrency="sequential")
