@@ -212,3 +212,12 @@ def test_an_action_for_whole_instances_does_not_take_a_task_for_its_instance(lab
         answer = lab_of_all.command("terminate", number, **columns)
         assert answer == ("REJECTED", "terminate is not for single tasks; leave out the task")
     assert lab_of_all.column("workflow_instance", "intent", number) == 0
+
+
+@pytest.mark.parametrize("action", sorted(VERBS.keys() - {*ALL}))
+def test_an_action_on_something_else_does_not_take_an_instance_for_it(lab_of_all: Lab, action: str) -> None:
+    number = started(lab_of_all)
+    before = facts(lab_of_all, number)
+    state, answer = lab_of_all.command(action, number, reason="because")
+    assert (state, "could not be carried out" in answer, facts(lab_of_all, number)) == ("REJECTED", False, before)
+    assert re.search(r"needs a (workflow|task)|limit: is missing|is missing", answer), answer

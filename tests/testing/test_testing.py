@@ -237,3 +237,36 @@ def test_instances_that_take_turns_do_so_on_the_set_clock() -> None:
         assert second.wait_reason() == f"queued behind instance {first.id}"
         assert harness.finish(second).state == first.state() == "SUCCESS"
         assert harness.clock.now() == datetime(2026, 11, 20, 9, 32, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("level", ["overrides", "task", "defaults", "job"])
+def test_a_failure_that_waits_for_a_person_is_an_error_and_a_command_lets_it_continue(level: str) -> None:
+    tries: list[int] = []
+
+    @job(retry="manual" if level == "job" else None)
+    def moody() -> int:
+        tries.append(len(tries))
+        if len(tries) == 1:
+            raise ConnectionError("the vendor is away")
+        return len(tries)
+
+    task = TaskBuilder("t", job="moody")
+    workflow = WorkflowBuilder("w").with_task(task.with_retry(manual=True) if level == "task" else task)
+    if level == "defaults":
+        workflow = workflow.with_defaults(retry="manual")
+    overrides = {"tasks": {"t": {"retry": "manual"}}} if level == "overrides" else None
+    with Harness([moody], [workflow]) as harness:
+        instance = harness.client.submit("w", overrides=overrides)
+        with pytest.raises(TimeoutError, match="failed tasks that wait for a person: 1"):
+            harness.finish(instance)
+        harness.client.command("retry", instance.id, timeout=0)
+        assert harness.finish(instance).outputs == {"t": 2}
+
+
+def test_a_task_may_fail_at_once_where_others_of_its_workflow_wait_for_a_person(tmp_path: Path) -> None:
+    def broken() -> None:
+        raise ValueError("no close")
+
+    file = tmp_path / "w.yaml"
+    file.write_text("workflow: w\ndefaults: {retry: manual}\ntasks: {t: {job: broken, retry: automatic}}\n", "utf-8")
+    assert run_workflow(file, [broken]).state == "FAILED"
