@@ -96,6 +96,9 @@ def test_a_change_that_a_workflow_does_not_fit_is_a_fault_of_its_file_and_change
     assert message in rows["bars"].error
     assert "venue" not in rows["bars"].document
     assert rows["other"].error is None  # a fault does not hold back what else is saved
+    lab.published.clear()
+    folder.look()
+    assert lab.published == []  # what cannot be stored wakes nobody
     write(folder, daily=user(params="symbol: AAPL, venue: XNYS"))
     assert task(lab).params["venue"] == "XNYS"
     assert faults(lab) == []

@@ -68,6 +68,13 @@ def test_a_workflow_that_names_what_nobody_has_is_stored_and_says_so_once_in_the
     assert lab.state(number) == "RUNNING"
 
 
+def test_a_definition_that_does_not_fit_does_not_keep_other_workflows_from_being_warned_of(folder, caplog):
+    (folder.folder / "us_bars.json").write_text(json.dumps({"task": "us_bars", "type": "bars"}), "utf-8")
+    write(folder)
+    folder.look()
+    assert "workflow daily is stored, but would wait or fail: " in caplog.text
+
+
 def test_the_warning_goes_when_the_job_and_the_workflow_have_come(folder):
     lab = folder.lab
     write(folder)

@@ -70,7 +70,8 @@ class DefinitionFiles:
         for name, why in gone.items():
             if why is not None:
                 self._archive(name, self.owners.pop(name), why)
-        return TakenOver(errors | unfit, bool(sources) or any(gone.values()), bool(unfit))
+        has_changed = len(unfit) < len(sources) or any(gone.values())
+        return TakenOver(errors | unfit, has_changed, bool(unfit))
 
     def _is_stored(self, name: str, reading: Reading) -> bool:
         return self._stored.get(name) == (reading.path, reading.hash)

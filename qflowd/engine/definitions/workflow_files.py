@@ -82,7 +82,7 @@ class WorkflowFiles:
             self._scan, self._is_stale = scan, True
         if self._is_stale:
             self._take_over()
-        elif self._has_news:  # a look later: the plugin that was saved with a workflow is live by then
+        if scan is None and self._has_news:  # a look later: the plugin that was saved with a workflow is live by then
             self._warn()
         return self._watch.due_s()
 
@@ -117,10 +117,12 @@ class WorkflowFiles:
             self._about(is_workflow=False), files, lambda: self._edited(changed, files), self._why_gone
         )
         errors |= made.errors
-        has_changed = made.has_changed or bool(changed)
+        has_changed = made.has_changed
         for key, reading in changed.items():
             if (error := self._save(key, reading, files[reading.path])) is not None:
                 errors[reading.path] = error
+            else:
+                has_changed = True
         for key, path in list(self._owners.items()):
             if key not in chosen and (error := self._why_gone(path)) is not None:
                 has_changed = True
