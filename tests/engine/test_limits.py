@@ -312,6 +312,20 @@ def test_a_shorter_pause_does_not_end_a_longer_one(lab):
     assert claim(lab) == []
 
 
+def test_a_task_that_asks_to_pause_a_limit_that_does_not_exist_says_so_while_it_waits(lab):
+    have_job(lab, {"vendor": 1})
+    start_many(lab, 1)
+    [row] = claim(lab)
+    until = lab.clock.now() + timedelta(seconds=60)
+    rearmed = [Rearmed(row.id, row.fence, 0, 0, until, "429")]
+    lab.finish(
+        batch=Batch(rearmed=rearmed, slots=[Freed(row.id, "vendor=1")], pauses=[(row.id, "vendro", until, "429")])
+    )
+    [(note,)] = lab.sql("SELECT note FROM qflow.timer")
+    assert note == "429; nothing is paused: there is no limit 'vendro'; did you mean vendor?"
+    assert used(lab) == {"vendor": 0}
+
+
 def test_a_task_that_takes_more_at_once_than_a_rate_allows_is_rejected(lab):
     set_rate(lab, "2/min")
     have_job(lab, {"vendor": 3})

@@ -24,6 +24,10 @@ def refused():
     if context().saved is None:
         context().save(True)
         raise RetryLater(2, limit="vendor:quotes", reason="429")
+
+@job(limits={"vendor:quotes": 1})
+def mistyped():
+    raise RetryLater(3600, limit="vendor:quote")
 """
 CONFIG = f'[limits]\n"vendor:quotes" = {{rate = "{MOST}/{WINDOW_S:g}s"}}'
 
@@ -68,3 +72,21 @@ def _refuse(house: House) -> None:
     first, *others = (note.at for note in house.ledger.notes("start"))
     assert min(others) - first > 1.9
     assert house.sql(f"SELECT state, attempt FROM qflow.tasks WHERE instance_id = {refused}") == [("SUCCESS", 1)]
+
+
+def test_a_pause_of_a_limit_that_does_not_exist_pauses_nothing_and_the_task_says_so(houses: list[House]) -> None:
+    side_by_side(_mistype, houses)
+
+
+def _mistype(house: House) -> None:
+    house.more, house.config = JOBS, '[limits]\n"vendor:quotes" = 1'
+    daemon = house.daemon().start()
+    [mistyped] = house.submit(job="mistyped")
+    reason = f"SELECT wait_reason FROM qflow.tasks WHERE instance_id = {mistyped} AND state = 'PENDING'"
+    text = until(lambda: (rows := house.sql(reason)) and rows[0][0], 20, what="it says why it waits")
+    assert text.endswith(": nothing is paused: there is no limit 'vendor:quote'; did you mean vendor:quotes?")
+    [other] = house.submit(job="quotes")
+    ended = f"SELECT state FROM qflow.instances WHERE id = {other}"
+    until(lambda: house.sql(ended) == [("SUCCESS",)], 20, what="what needs the limit runs")
+    assert house.sql("SELECT name, resumes_at FROM qflow.limits") == [("vendor:quotes", None)]
+    assert daemon.stop() == 0

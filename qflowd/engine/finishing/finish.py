@@ -152,7 +152,7 @@ def _write(tx: Tx, instances: Instances, batch: Batch, daemon_id: int) -> list[i
     closers, raised = _accept(tx, instances, batch) if batch.final else ({}, [])
     batch.breakers = breakers.judge(tx, batch.attempt_ends, _changed_limits(batch)) if batch.attempt_ends else []
     if batch.slots or batch.pauses:
-        slots.give_back(tx, batch.slots, [pause[1:] for pause in batch.pauses])
+        slots.give_back(tx, batch.slots, batch.pauses)
     spawn.reserve(tx, raised)
     closed, batch.compensating = close.close_instances(tx, closers)
     return closed

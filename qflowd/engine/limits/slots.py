@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from qflowd.define.fields import did_you_mean
 from qflowd.engine.limits.breakers import may_try
 from qflowd.model.limits import MOST_SLOTS, of_lane
 from qflowd.model.rates import parse_rates
@@ -19,7 +20,7 @@ from qflowd.store.clock import from_microseconds, to_microseconds
 from qflowd.store.tx import Tx
 
 log = logging.getLogger("qflowd")
-Pause = tuple[str, datetime, str | None]  # limit, until, why
+Pause = tuple[int, str, datetime, str | None]  # task that asked for it, limit, until, why
 
 
 class Freed(NamedTuple):
@@ -113,7 +114,7 @@ def give_back(tx: Tx, freed: Sequence[Freed], pauses: Sequence[Pause] = ()) -> N
     """Slots of rows that have just lost their owner, and pauses that they asked for. After tasks, before instances."""
     slots = _count(row for row in freed if row.has_slot)
     unspent = _count(row for row in freed if not row.has_begun)
-    names = sorted(slots.keys() | unspent.keys() | {name for name, *_ in pauses})
+    names = sorted(slots.keys() | unspent.keys() | {name for _, name, *_ in pauses})
     if len(names) > 1 or unspent:  # an UPDATE locks them in any order
         rows = {row.name: row for row in tx.run("lock_limits", rows=[(name,) for name in names])}
         now_us = to_microseconds(tx.now)
@@ -126,11 +127,23 @@ def give_back(tx: Tx, freed: Sequence[Freed], pauses: Sequence[Pause] = ()) -> N
     if slots:
         tx.run("move_slots", rows=[(name, -count) for name, count in sorted(slots.items())])
     if pauses:
-        latest = {name: (name, until, why) for name, until, why in sorted(pauses, key=lambda pause: pause[1])}
+        latest = {name: (name, until, why) for _, name, until, why in sorted(pauses, key=lambda pause: pause[2])}
         if tx.count("pause_limits", rows=sorted(latest.values())) < len(latest):
-            log.warning(
-                "no job or configuration names all of the limits that tasks asked to pause: %s", ", ".join(latest)
-            )
+            _note_unknown(tx, pauses)
+
+
+def _note_unknown(tx: Tx, pauses: Sequence[Pause]) -> None:
+    """Tasks that asked to pause a limit that does not exist say so while they wait."""
+    names = {row.name for row in tx.run("list_limits")}
+    notes = {
+        task: f"{why + '; ' if why else ''}nothing is paused: there is no limit {limit!r}{did_you_mean(limit, names)}"
+        for task, limit, _, why in pauses
+        if limit not in names
+    }
+    if not notes:  # it has been made a moment ago
+        return
+    tx.run("note_timers", rows=sorted(notes.items()))
+    log.warning("task %d asked for a pause; %s", *min(notes.items()))
 
 
 def _count(freed: Iterable[Freed]) -> Counter[str]:
