@@ -3,13 +3,15 @@
 from argparse import Namespace
 
 from bench.builds import Build
-from bench.rig import MakeRig
+from bench.maps import run_map
+from bench.rig import NOOP, MakeRig
 from bench.throughput import SECONDS
 
 SLOTS, NAP_S, NAPS = 4, 0.01, 1_600
 WIDE = 8_000  # slots: twice the largest commit
 SIZE = 5_000  # tasks of an instance
-ABOUT = f"{NAP_S * 1000:.0f} ms jobs with {SLOTS} slots, as a share of slots / duration; no-op jobs with {WIDE:,} slots"
+ITEMS, BANKS = 5_400, (1, 50, 1_000)  # of a map, and how many limits they name
+ABOUT = f"{NAP_S * 1000:.0f} ms jobs with {SLOTS} slots, as a share of slots / duration; no-op jobs with {WIDE:,} slots; no-op maps"
 JOB = """
 import time
 
@@ -33,6 +35,7 @@ def measure(make: MakeRig, build: Build, args: Namespace) -> dict[str, float]:
         "no-op, no limit, tasks/s": none,
         f"no-op, {WIDE:,} slots, tasks/s": wide,
         f"no-op, {WIDE:,} slots, of no limit": wide / none,
+        **_run_maps(make, build),
     }
 
 
@@ -49,3 +52,18 @@ def _run(make: MakeRig, build: Build, processes: int, slots: int, tasks: int, se
     [(took_s,)] = rig.ask(SECONDS[rig.dialect])
     rig.stop()
     return tasks // size * size / float(took_s)
+
+
+def _run_maps(make: MakeRig, build: Build) -> dict[str, float]:
+    """Seconds from the submission to the close of maps whose items name so many limits."""
+    rig = make(build)
+    rig.plugin("noop.py", NOOP)
+    rig.configure(2, f'[limits]\n"bank:*" = {WIDE}\n')
+    for banks in BANKS:
+        task = {"job": "noop", "params": {}, "limits": {"bank:{{ item }}": 1}}
+        rig.workflow(f"over_{banks}", {"each": task | {"map": [i % banks for i in range(ITEMS)]}})
+    rig.start()
+    run_map(rig, f"over_{BANKS[0]}")  # lanes are known from here on
+    seconds = {f"map of {ITEMS:,} over {banks:,} limits, s": run_map(rig, f"over_{banks}") for banks in BANKS}
+    rig.stop()
+    return seconds

@@ -25,12 +25,12 @@ def measure(make: MakeRig, build: Build, args: Namespace) -> dict[str, float]:  
         behind = task | {"after": {"first": "each"}}
         rig.workflow(f"{name}_behind", {"first": first, "second": behind, "join": task | {"after": "second"}})
     rig.start()
-    _run(rig, "market")  # the lane is known from here on
-    literal_s, market_s = _run(rig, "literal"), _run(rig, "market")
+    run_map(rig, "market")  # the lane is known from here on
+    literal_s, market_s = run_map(rig, "literal"), run_map(rig, "market")
     before = resident_mb(rig.pid)
-    large_s = _run(rig, "large")
+    large_s = run_map(rig, "large")
     grown = resident_mb(rig.pid) - before
-    behind_s, large_behind_s = _run(rig, "market_behind"), _run(rig, "large_behind")
+    behind_s, large_behind_s = run_map(rig, "market_behind"), run_map(rig, "large_behind")
     rig.stop()
     return {
         f"{MARKET:,} tasks in the file, s": literal_s,
@@ -43,7 +43,7 @@ def measure(make: MakeRig, build: Build, args: Namespace) -> dict[str, float]:  
     }
 
 
-def _run(rig: Rig, workflow: str) -> float:
+def run_map(rig: Rig, workflow: str) -> float:
     """Seconds from the submission to the close of one instance."""
     closed = rig.closed()
     rig.submit(workflow=workflow)
