@@ -5,9 +5,15 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import pytest
+
 from qflowd import connect
+from qflowd.config.records import LimitConfig
 from qflowd.engine.caches import LaneIds
 from qflowd.engine.claiming.claim import MANY, Claimer
+from qflowd.engine.finishing.batch import Batch
+from qflowd.engine.limits.limit_settings import save_configured
+from qflowd.engine.limits.slots import Freed
 from qflowd.model.states import TaskState
 from qflowd.model.workflow import Job, Settings
 from qflowd.store.tx import Store, Tx
@@ -20,7 +26,7 @@ PATIENCE_S = 60
 
 
 def claimer_of(lab: Lab) -> Claimer:
-    claimer = Claimer(LaneIds(lab.store), ["default"])
+    claimer = Claimer(LaneIds(lab.store), ["default"], lambda pool: True)
     claimer.set_jobs(lab.jobs.own)
     claimer.look(lab.store)
     return claimer
@@ -180,17 +186,20 @@ def long_queue(lab: Lab, tasks: int) -> Claimer:
     lab.start("wide")
     claimer = claimer_of(lab)
     [lane] = claimer._lanes.values()
-    lane.learn(0.0001 * 10, 10)  # short
+    lane.learn(0.02 / MANY * 10, 10)  # a chunk of so many
     return claimer
 
 
-def test_a_claim_continues_where_the_last_one_ended(lab, monkeypatch):
-    claimer = long_queue(lab, 5 * MANY)
+def watch(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of statements that are run from now on."""
     asked: list[str] = []
     run = Tx.run
     monkeypatch.setattr(Tx, "run", lambda tx, name, *a, **k: asked.append(name) or run(tx, name, *a, **k))
-    [lane] = claimer._lanes.values()
-    lane.mean_s = 0.02 / MANY  # a chunk of so many
+    return asked
+
+
+def test_a_claim_continues_where_the_last_one_ended(lab, monkeypatch):
+    claimer, asked = long_queue(lab, 5 * MANY), watch(monkeypatch)
     first, second = claim(lab, claimer), claim(lab, claimer)
     assert len(first) == len(second) == MANY
     assert asked.count("list_heads") == 1
@@ -198,6 +207,33 @@ def test_a_claim_continues_where_the_last_one_ended(lab, monkeypatch):
     lab.sql(f"UPDATE qflow.task_instance SET state = {int(TaskState.READY)} WHERE id = {first[0].id}")
     claimer.forget_heads()
     assert claim(lab, claimer)[0].id == first[0].id, "what became ready before that place is not passed over"
+
+
+def test_a_claim_with_limits_continues_where_the_last_one_ended(lab, monkeypatch):
+    limit(lab)
+    save_configured(lab.store, {"vendor:quotes": LimitConfig(slots=5 * MANY)})
+    claimer, asked = long_queue(lab, 5 * MANY), watch(monkeypatch)
+    first, second = claim(lab, claimer), claim(lab, claimer)
+    assert len(first) == len(second) == MANY
+    assert asked.count("list_heads") == 1
+    assert max(row.id for row in first) < min(row.id for row in second)
+
+
+def test_while_a_long_queue_is_emptied_lanes_with_limits_are_claimed_too(lab, monkeypatch):
+    claimer = long_queue(lab, 5 * MANY)
+    other = Settings(limits=(("vendor:quotes", 1),))
+    lab.jobs.own = {**lab.jobs.own, "other": Job(name="other", module="", file="other.py", hash="h", settings=other)}
+    numbers = [lab.start(job="other"), lab.start(job="other")]
+    claimer.set_jobs(lab.jobs.own)
+    claimer.look(lab.store)
+    asked, claimed = watch(monkeypatch), set[int]()
+    for _ in range(2):
+        rows = [row for row in claim(lab, claimer) if row.id >> 20 in numbers]
+        claimed |= {row.id >> 20 for row in rows}
+        slots = [Freed(row.id, "vendor:quotes=1") for row in rows]
+        lab.finish(batch=Batch(final=[lab.final(row) for row in rows], slots=slots))
+    assert claimed == set(numbers)
+    assert asked.count("list_heads") == 1
 
 
 def test_on_postgres_claims_do_not_read_what_was_claimed_before(open_lab):

@@ -75,6 +75,7 @@ class Claimer:
         self._jobs: Mapping[str, Job] = {}
         self._lanes: dict[int, Lane] = {}
         self._turns = 0
+        self._rest: list[Head] = []  # lanes in which the last claims have left rows
         self._heads: list[Head] = []  # lanes that were far from empty when they were claimed last
         self._look_at = 0.0
         self.limited: list[LimitedLane] = []  # lanes with limits and their chunks, to be claimed next
@@ -120,6 +121,8 @@ class Claimer:
                 if most := whole.chunks(head, lane):
                     gate.take(lane, chunks)
                     self.limited.append((head, lane, most))
+                else:
+                    rest.append(head)
             elif not chunks:
                 rest.append(head)
                 self.may_have_left = True
@@ -135,29 +138,31 @@ class Claimer:
         # Not after a turn that was held back: the start would move in step with it, always to the same lane.
         if claims or self.limited:
             self._turns += 1
-        # The next claims continue from here for a moment, if there is a lane to continue with.
-        self._heads = rest if any(self._lanes[head.lane].after > START for head in rest) else []
+        self._continue(rest)
         return claims
+
+    def keep(self, head: Head) -> None:
+        """Rows are left in this lane with limits: the next claims, if they continue, look at it as well."""
+        self._continue([*(other for other in self._rest if other.lane != head.lane), head])
+
+    def _continue(self, rest: list[Head]) -> None:
+        """The next claims continue from here for a moment, if there is a lane to continue with."""
+        self._rest = rest
+        self._heads = rest if any(self._lanes[head.lane].after > START for head in rest) else []
 
     def claim_limited(self, tx: Tx, head: Head, lane: Lane, chunks: int, owner: int) -> list[Claim]:
         """Claim a lane with limits, in a transaction of its own: limits are locked first, instances last."""
         if lane.is_unsettled:
-            unsettled = self._take(tx, head, lane, MANY_UNRUN, owner, is_start=False)
-            return [Claim(lane, unsettled, chunks)] if unsettled else []
+            return self._claim_unrun(tx, (head, lane, chunks), owner)
         slots = Slots(tx, lane.key.limits)
         lane.has_breaker, lane.is_probing = slots.has_breaker, slots.is_probing
         if lane.has_fallback and slots.open_breaker is not None:
             lane.is_probing = False
-            if unrun := self._take(tx, head, lane, MANY_UNRUN, owner, is_start=False):
-                return [Claim(lane, unrun, chunks, open_breaker=slots.open_breaker)]
-        rows: list[Claimed] = []
+            return self._claim_unrun(tx, (head, lane, chunks), owner, slots.open_breaker)
         wanted = places = min(chunks, slots.free)
         if self._runs_in_order(lane.key.pool):
             wanted = rows_of_lines(lane, places, is_scarce=places < chunks)
-        wanted = min(wanted, slots.tokens)
-        while len(rows) < wanted and (more := self._take(tx, head, lane, wanted - len(rows), owner)):
-            rows += more
-        if not rows:
+        if not (rows := self._take_all(tx, head, lane, min(wanted, slots.tokens), owner)):
             shut(lane, slots.opens_in_s)
             return []
         holders = _holders(rows, places) if lane.is_short else rows
@@ -167,6 +172,25 @@ class Claimer:
         if slots.is_probing:
             slots.probe(rows[0])
         return [Claim(lane, rows, chunks, {row.id for row in holders})]
+
+    def _claim_unrun(self, tx: Tx, limited: LimitedLane, owner: int, breaker: str | None = None) -> list[Claim]:
+        """Rows that are not to run: they get lanes of their own, or end as a breaker is open."""
+        head, lane, chunks = limited
+        rows = self._take(tx, head, lane, MANY_UNRUN, owner, is_start=False)
+        if len(rows) == MANY_UNRUN:
+            self.keep(head)
+        return [Claim(lane, rows, chunks, open_breaker=breaker)] if rows else []
+
+    def _take_all(self, tx: Tx, head: Head, lane: Lane, wanted: int, owner: int) -> list[Claimed]:
+        """As `_take`, for a lane with limits: as many as are wanted, in several batches. The next claims continue behind them."""
+        rows: list[Claimed] = []
+        while len(rows) < wanted and (more := self._take(tx, head, lane, wanted - len(rows), owner)):
+            rows += more
+            if len(more) >= MANY:
+                lane.after = _PLACE(more[-1])
+        if len(rows) >= wanted:
+            self.keep(head if lane.after == START else head._replace(priority=lane.after[0]))
+        return rows
 
     def opens_at(self) -> float:
         """When the next lane is to be looked at again that gave nothing (CLOCK_BOOTTIME); infinite if there is none."""

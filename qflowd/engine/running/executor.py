@@ -231,6 +231,7 @@ class Executor:
             head, lane, _ = one
             idle = {pool: self._backends.idle(pool) for pool in self._pools}
             if not (chunks := Gate(self._room(), idle).chunks(head, lane)):
+                self._claimer.keep(head)
                 continue
             try:
                 shipments = self._store.transact(partial(self._claim_limited, (head, lane, chunks)), name="claim")
