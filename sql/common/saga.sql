@@ -23,7 +23,8 @@ SELECT t.id, t.node, t.map_index, t.label, t.state, t.lane, t.priority,
     CASE WHEN t.kind = {kind.CHILD} AND EXISTS (SELECT 1 FROM qflow.child c
         JOIN qflow.workflow_instance i ON i.id = c.instance_id AND i.started_at IS NOT NULL AND i.saga_state <> {saga.COMPENSATED}
         JOIN qflow.workflow_version v ON v.id = i.version_id AND v.saga = 1
-        WHERE c.task_id = t.id) THEN 1 ELSE 0 END AS has_saga
+        WHERE c.task_id = t.id) THEN 1 ELSE 0 END AS has_saga,
+    (SELECT l.job FROM qflow.lane l WHERE l.id = t.lane) AS job
 FROM qflow.task_instance t WHERE t.id BETWEEN :first AND :last AND t.kind <> {kind.COMPENSATION} ORDER BY t.id
 
 -- name: insert_compensating_tasks
@@ -64,7 +65,8 @@ SELECT e.parent, e.child FROM qflow.instance_edge e WHERE e.parent BETWEEN :firs
 SELECT e.parent, e.child FROM {rows: id bigint} r JOIN qflow.instance_edge e ON e.parent = r.id
 
 -- name: load_undone
--- What each of these compensations undoes.
-SELECT r.id AS task_id, t.id, t.node, t.map_index, t.round, t.output, l.task_id AS large_id FROM {rows: id bigint} r
+-- What each of these compensations undoes. `params`: what a spawned task was given.
+SELECT r.id AS task_id, t.id, t.node, t.map_index, t.round, t.output, l.task_id AS large_id, p.params FROM {rows: id bigint} r
 JOIN qflow.compensation c ON c.task_id = r.id JOIN qflow.task_instance t ON t.id = c.target
+LEFT JOIN qflow.task_input p ON p.task_id = t.id
 LEFT JOIN qflow.large_value l ON l.task_id = t.id AND l.part = 0

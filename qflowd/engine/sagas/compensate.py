@@ -16,7 +16,7 @@ from qflowd.engine.concurrency.overlap import check_place, line_of
 from qflowd.engine.finishing import close
 from qflowd.engine.request import Refused
 from qflowd.engine.sagas import compensations
-from qflowd.engine.sagas.saga import compensating_jobs, undo_of
+from qflowd.engine.sagas.saga import undo_of
 from qflowd.model.ids import key_range
 from qflowd.model.states import InstanceState, SagaState, TaskState
 from qflowd.store.tx import Tx
@@ -46,7 +46,7 @@ def compensate(tx: Tx, _: Command, target: Any, caches: Caches) -> CarriedOut:
     [instance] = tx.run("load_instances", rows=[(number,)])
     plan = caches.plans.of_instance(tx, instance)
     check_place(locked, plan, line)
-    steps = undo_of(tx, plan, number, compensating_jobs(tx, plan, caches.jobs)).steps
+    steps = undo_of(tx, plan, number, caches.jobs).steps
     if not steps and plan.workflow.saga is None:  # a saga that failed before it did anything is COMPENSATED as well
         why = "has nothing to undo, as no task of it that started has a compensation"
         raise Refused(f"instance {number} is {standing(locked)} and {why}{remedy(locked, 'compensate')}")

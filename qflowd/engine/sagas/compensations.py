@@ -64,7 +64,9 @@ def _params(tx: Tx, instances: Instances, instance: KnownInstance, lane: Lane, u
     """What the job of `lane` is given to undo a row of `load_undone`."""
     node = instance.plan.nodes[undone.node]
     override = instance.overrides.get(node.key, NO_OVERRIDE)
-    if node.params is None:
+    if undone.params is not None:  # of a spawned task; overrides are of nodes
+        params, override = jsontext.parse(undone.params, "params"), NO_OVERRIDE
+    elif node.params is None:
         params = dict(instance.params)
     else:
         wanted = {instance.id * ORDINALS + source for source in node.named}

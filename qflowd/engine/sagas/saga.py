@@ -4,7 +4,7 @@ Any daemon adds the compensations, in one transaction that clears the flag. From
 the instance closes when the last of them has ended.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar, NamedTuple
 
@@ -12,10 +12,10 @@ from qflowd.engine.caches import LaneIds, LaneKey, Plans, RegisteredJobs
 from qflowd.engine.commands.control import LanesMissing
 from qflowd.engine.finishing import close
 from qflowd.engine.plans.plan import Plan
-from qflowd.engine.request import Refused
 from qflowd.engine.sagas.undo import Undo, UndoStep, undo
 from qflowd.engine.service import Topics, Unread
 from qflowd.model.errors import QflowdError, StoreUnavailable
+from qflowd.engine.spawning.spawn_tree import load_tree
 from qflowd.model.ids import ORDINALS, key_range, task_id
 from qflowd.model.states import Intent, TaskState
 from qflowd.model.workflow import BUILT_IN
@@ -37,6 +37,7 @@ class Undone(NamedTuple):
     priority: int
     has_started: bool
     has_saga: bool  # it has started an instance that can be undone as a whole
+    undone_by: str  # a job; empty where there is none
 
 
 class Compensate:
@@ -80,13 +81,13 @@ class Compensate:
             return
         [instance] = tx.run("load_instances", rows=[(instance_id,)])
         plan = self._plans.of_instance(tx, instance)
-        jobs = compensating_jobs(tx, plan, self._jobs)
-        added = undo_of(tx, plan, instance_id, jobs)
-        lanes = {job: lane_of(tx, instance.tenant, job, self._jobs) for job in set(jobs) if job}
+        added = undo_of(tx, plan, instance_id, self._jobs)
+        jobs = {step.row.undone_by for step in added.steps} - {""}
+        lanes = {job: lane_of(tx, instance.tenant, job, self._jobs) for job in jobs}
         if missing := {lane for lane in lanes.values() if not self._lanes.has(lane)}:
             raise LanesMissing(missing)
         ids = {job: self._lanes.id(lane) for job, lane in lanes.items()}
-        _insert(tx, task_id(instance_id, locked.next_ordinal), added, [ids.get(job, 0) for job in jobs])
+        _insert(tx, task_id(instance_id, locked.next_ordinal), added, ids)
         count = len(added.steps)
         tx.run("begin_compensating", id=instance_id, open_closers=count, added=count, now=tx.now)
         if not added.steps:
@@ -99,27 +100,30 @@ def compensating_jobs(tx: Tx, plan: Plan, jobs: RegisteredJobs) -> list[str]:
     return [task.compensate or getattr(registered[task.job], "compensation", "") for task in plan.tasks]
 
 
-def undo_of(tx: Tx, plan: Plan, instance_id: int, jobs: Sequence[str]) -> Undo:
-    """What there is to undo of an instance. `jobs`: of every node, the job that does it.
+def undo_of(tx: Tx, plan: Plan, instance_id: int, jobs: RegisteredJobs) -> Undo:
+    """What there is to undo of an instance.
 
-    Where there is none, instances that the task has started are undone, if they are of a saga.
-
-    Raises: Refused if it has spawned tasks.
+    Where no job undoes what a task did, instances that it has started are undone, if they are of a saga.
     """
-    if tx.run("list_spawners", **key_range(instance_id)):
-        raise Refused(f"instance {instance_id} has spawned tasks; that they are compensated is not supported yet")
-    rows = [
-        Undone._make((row.id % ORDINALS, *row[1:-2], bool(row.has_started), bool(row.has_saga)))
-        for row in tx.run("list_undone", **key_range(instance_id))
-    ]
+    of_nodes, of_job = compensating_jobs(tx, plan, jobs), {}
+    tree = load_tree(tx, instance_id)
+    rows = []
+    for row in tx.run("list_undone", **key_range(instance_id)):
+        ordinal, undone_by = row.id % ORDINALS, of_nodes[row.node]
+        if ordinal in tree.spawner:
+            if row.job not in of_job:
+                of_job[row.job] = getattr(jobs.get(tx, row.job), "compensation", "")
+            undone_by = of_job[row.job]
+        rows.append(Undone._make((ordinal, *row[1:-3], bool(row.has_started), bool(row.has_saga), undone_by)))
     saga = plan.workflow.saga
     is_serial = saga is not None and saga.order == "serial"
 
     def is_undone(row: Undone) -> bool:
-        has_begun = row.has_started if jobs[row.node] else row.has_saga
-        return has_begun and (plan.tasks[row.node].compensate_on == "start" or row.state == TaskState.SUCCESS)
+        has_begun = row.has_started if row.undone_by else row.has_saga
+        has_succeeded = row.state == TaskState.SUCCESS or row.ordinal in tree.spawned
+        return has_begun and (plan.tasks[row.node].compensate_on == "start" or has_succeeded)
 
-    return undo(plan, rows, is_undone, serial=is_serial)
+    return undo(plan, rows, is_undone, serial=is_serial, tree=tree)
 
 
 def lane_of(tx: Tx, tenant: str, job: str, jobs: RegisteredJobs) -> LaneKey:
@@ -128,12 +132,14 @@ def lane_of(tx: Tx, tenant: str, job: str, jobs: RegisteredJobs) -> LaneKey:
     return LaneKey(tenant, (registered and registered.settings.pool) or str(BUILT_IN.pool), job)
 
 
-def _insert(tx: Tx, first: int, added: Undo, lanes: Sequence[int]) -> None:
-    """Insert the compensations, from the id `first` on. `lanes`: of every node."""
+def _insert(tx: Tx, first: int, added: Undo, lanes: Mapping[str, int]) -> None:
+    """Insert the compensations, from the id `first` on. `lanes`: of the jobs that undo."""
     steps = list(enumerate(added.steps, first))
     start_of_instance = first - first % ORDINALS
     tables = {
-        "insert_compensating_tasks": [_row(number, step, lanes[step.row.node], tx.now) for number, step in steps],
+        "insert_compensating_tasks": [
+            _row(number, step, lanes.get(step.row.undone_by, 0), tx.now) for number, step in steps
+        ],
         "insert_compensations": [
             (number, start_of_instance + step.row.ordinal) for number, step in steps if not step.is_link
         ],

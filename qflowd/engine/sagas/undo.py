@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from qflowd.engine.plans.plan import Plan
+from qflowd.engine.spawning.spawn_tree import NO_TREE, SpawnTree
 from qflowd.model.states import TaskState
 
 IsUndone = Callable[[Any], bool]
@@ -33,11 +34,11 @@ class Undo(NamedTuple):
     edges: Sequence[tuple[int, int]]
 
 
-def undo(plan: Plan, rows: Iterable[Any], is_undone: IsUndone, *, serial: bool) -> Undo:
+def undo(plan: Plan, rows: Iterable[Any], is_undone: IsUndone, *, serial: bool, tree: SpawnTree = NO_TREE) -> Undo:
     """Compensations of the rows (of `list_undone`) for which `is_undone`; in series, or each as soon as it may."""
     by_ordinal = {row.ordinal: row for row in rows}
     undone = {ordinal for ordinal, row in by_ordinal.items() if is_undone(row)}
-    waits_for = _waits_for(plan, by_ordinal, undone)
+    waits_for = _waits_for(plan, by_ordinal, undone, tree)
     order = _in_order(by_ordinal, waits_for)
     if serial:
         order = [ordinal for ordinal in order if ordinal in undone]
@@ -47,20 +48,16 @@ def undo(plan: Plan, rows: Iterable[Any], is_undone: IsUndone, *, serial: bool) 
     return Undo(steps, sorted((place[before], place[o]) for o in order for before in waits_for.get(o, ())))
 
 
-def _waits_for(plan: Plan, rows: Mapping[int, Any], undone: set[int]) -> dict[int, list[int]]:
+def _waits_for(plan: Plan, rows: Mapping[int, Any], undone: set[int], tree: SpawnTree) -> dict[int, list[int]]:
     """Ordinal -> the rows that came right after it; of all rows that are undone, and of links."""
-    parts: dict[int, list[int]] = {}
-    for ordinal, row in rows.items():
-        if ordinal != row.node:
-            parts.setdefault(row.node, []).append(ordinal)
+    before = _before(plan, rows, tree)
 
-    def before(ordinal: int) -> Sequence[int]:
-        """The rows that had to end before this one: a node's own row comes after the parts of the node."""
-        node = rows[ordinal].node
-        return parts[node] if ordinal == node and node in parts else plan.parents[node]
+    def place(ordinal: int) -> tuple[int, ...]:
+        first, *spawned = tree.path(ordinal)
+        return rows[ordinal].node, -first, *spawned
 
-    # Nodes are in topological order, and parts come before their node's own row.
-    forward = sorted(rows, key=lambda ordinal: (rows[ordinal].node, -ordinal))
+    # Nodes are in topological order, parts come before their node's own row, what was spawned after what spawned it.
+    forward = sorted(rows, key=place)
     has_above: set[int] = set()
     for ordinal in forward:
         if any(parent in undone or parent in has_above for parent in before(ordinal)):
@@ -74,6 +71,24 @@ def _waits_for(plan: Plan, rows: Mapping[int, Any], undone: set[int]) -> dict[in
         for parent in before(ordinal):
             waits_for.setdefault(parent, []).append(ordinal)
     return waits_for
+
+
+def _before(plan: Plan, rows: Mapping[int, Any], tree: SpawnTree) -> Callable[[int], Sequence[int]]:
+    """What gives the rows that had to end right before one."""
+    parts: dict[int, list[int]] = {}
+    for ordinal, row in rows.items():
+        if ordinal != row.node and ordinal not in tree.spawner:
+            parts.setdefault(row.node, []).append(ordinal)
+
+    def before(ordinal: int) -> Sequence[int]:
+        """A node's own row comes after the parts of the node."""
+        node = rows[ordinal].node
+        above = parts[node] if ordinal == node and node in parts else plan.parents[node]
+        if ordinal in tree.spawner and not (above := tree.before(ordinal)):
+            return [tree.spawner[ordinal]]
+        return [last for one in above for last in tree.last_of(one)] if tree.spawned else above
+
+    return before
 
 
 def _in_order(rows: Mapping[int, Any], waits_for: Mapping[int, Sequence[int]]) -> list[int]:

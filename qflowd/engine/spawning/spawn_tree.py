@@ -43,6 +43,11 @@ class SpawnTree:
             path.append(above)
         return path[::-1]
 
+    def last_of(self, task: int) -> list[int]:
+        """What ended last of a task: itself, or those of what it spawned that nothing comes after."""
+        spawned = [one for one in self.spawned.get(task, ()) if one not in self._after]
+        return [last for one in spawned for last in self.last_of(one)] or [task]
+
     def below(self, tasks: Iterable[int]) -> set[int]:
         """All that these have spawned, and what that has spawned."""
         below: set[int] = set()

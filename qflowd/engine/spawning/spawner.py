@@ -64,8 +64,6 @@ class Spawner:
         task = instance.plan.tasks[spawner.node]
         if spawner.kind == TaskKind.COMPENSATION:
             raise Refused("a compensation cannot spawn tasks")
-        if instance.plan.workflow.saga is not None:
-            raise Refused("a task of a saga cannot spawn tasks; that is not supported yet")
         most = task.max_spawn or MAX_SPAWN
         if len(calls) > most:
             raise Refused(
