@@ -287,3 +287,31 @@ def test_items_that_spawned_are_retried_by_what_failed_of_it(lab):
     lab.run()
     assert lab.state(number) == "SUCCESS"
     lab.check(drained=True)
+
+
+def test_a_task_that_runs_after_a_termination_spawns_anew(lab):
+    lab.workflow("daily", {"list": [], "scan": ["list"]}, {"scan": {"trigger_rule": "always", "run_on": "terminate"}})
+    number = lab.start("daily")
+    lab.ends(lab.claim())
+    [row] = lab.claim()
+    spawn(lab, row, MERGED)
+    lab.command("terminate", number)
+    lab.sweep_all()
+    assert lab.states(number) == {"list": "SUCCESS", "scan": "READY"}
+    [row] = lab.claim()
+    spawn(lab, row, FILES)
+    lab.run()
+    lab.sweep_all()
+    assert lab.state(number) == "TERMINATED"
+    assert set(lab.states(number).values()) == {"SUCCESS"}
+    assert output_of(lab, number, "scan") == {"AAPL": None, "IBM": None}
+    lab.check(drained=True)
+
+
+def test_a_trigger_does_not_start_a_spawner_that_waits(lab):
+    number = daily(lab)
+    assert lab.command("trigger", number, task="scan")[0] == "DONE"
+    assert lab.states(number)["scan"] == "PENDING"
+    lab.run()
+    assert lab.state(number) == "SUCCESS"
+    lab.check(drained=True)

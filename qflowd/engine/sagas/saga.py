@@ -14,8 +14,8 @@ from qflowd.engine.finishing import close
 from qflowd.engine.plans.plan import Plan
 from qflowd.engine.sagas.undo import Undo, UndoStep, undo
 from qflowd.engine.service import Topics, Unread
-from qflowd.model.errors import QflowdError, StoreUnavailable
 from qflowd.engine.spawning.spawn_tree import load_tree
+from qflowd.model.errors import QflowdError, StoreUnavailable
 from qflowd.model.ids import ORDINALS, key_range, task_id
 from qflowd.model.states import Intent, TaskState
 from qflowd.model.workflow import BUILT_IN
