@@ -9,9 +9,9 @@ JOIN qflow.task_instance t ON t.id = r.id LEFT JOIN qflow.spawned s ON s.task_id
 SELECT j.name FROM qflow.job j ORDER BY j.name LIMIT 20
 
 -- name: await_spawned
--- Accepted a moment ago in this transaction, and not at its end yet.
-{update: qflow.task_instance t, id bigint, fence int, waits int | t.id = d.id AND t.fence = d.fence}
-state = {task.PENDING}, owner = NULL, finished_at = NULL, open_parents = d.waits, need = d.waits, bad_parents = 0
+-- Accepted a moment ago in this transaction, and not at its end yet. Parents of it may still end; `need` makes them harmless.
+{update: qflow.task_instance t, id bigint, fence int | t.id = d.id AND t.fence = d.fence}
+state = {task.PENDING}, owner = NULL, finished_at = NULL, need = 0
 
 -- name: insert_spawned_tasks
 INSERT INTO qflow.task_instance (id, node, map_index, label, kind, state, lane, priority, open_parents, need, round, ready_at)
@@ -26,10 +26,11 @@ SELECT r.task_id, r.name, r.settings, r.depth FROM {rows: task_id bigint, name t
 WHERE 1 = 1 {ignored: spawned.name}
 
 -- name: save_spawners
-INSERT INTO qflow.spawner (task_id, first_ordinal, tasks, returned)
-SELECT r.task_id, r.first_ordinal, r.tasks, r.returned
+INSERT INTO qflow.spawner (task_id, first_ordinal, tasks, returned, open_tasks, bad_tasks)
+SELECT r.task_id, r.first_ordinal, r.tasks, r.returned, r.tasks, 0
 FROM {rows: task_id bigint, first_ordinal int, tasks int, returned smallint} r WHERE 1 = 1
-{upsert: task_id} first_ordinal = {excluded: first_ordinal}, tasks = {excluded: tasks}, returned = {excluded: returned}
+{upsert: task_id} first_ordinal = {excluded: first_ordinal}, tasks = {excluded: tasks}, returned = {excluded: returned},
+    open_tasks = {excluded: open_tasks}, bad_tasks = {excluded: bad_tasks}
 
 -- name: insert_task_inputs
 INSERT INTO qflow.task_input (task_id, params) SELECT r.task_id, r.params FROM {rows: task_id bigint, params text} r
@@ -46,25 +47,22 @@ JOIN qflow.instance_edge e ON e.child = r.id AND e.parent < r.id JOIN qflow.spaw
 JOIN qflow.task_instance t ON t.id = e.parent LEFT JOIN qflow.large_value l ON l.task_id = t.id AND l.part = 0
 
 -- name: advance_spawners
--- What they spawned has ended: they end when they have heard of all of it. A success keeps the fence of its attempt.
-{update: qflow.task_instance t, id bigint, arrivals int, gain int, bad int | t.id = d.id}
-done_fence = CASE WHEN t.state = {task.PENDING} AND t.open_parents <= d.arrivals AND t.need > d.gain THEN t.fence ELSE t.done_fence END,
-fence = CASE WHEN t.state = {task.PENDING} AND t.open_parents <= d.arrivals AND t.need > d.gain THEN t.fence + 1 ELSE t.fence END,
-reason = CASE WHEN t.state = {task.PENDING} AND t.open_parents <= d.arrivals AND t.need > d.gain THEN {reason.ERROR} ELSE t.reason END,
-finished_at = CASE WHEN t.state = {task.PENDING} AND t.open_parents <= d.arrivals THEN :now ELSE t.finished_at END,
-state = CASE WHEN t.state <> {task.PENDING} OR t.open_parents > d.arrivals THEN t.state WHEN t.need > d.gain THEN {task.FAILED}
-    ELSE {task.SUCCESS} END,
-open_parents = t.open_parents - d.arrivals, need = t.need - d.gain, bad_parents = t.bad_parents + d.bad
+-- Some of what they spawned has ended. lock_heads has locked their rows.
+{update: qflow.spawner s, task_id bigint, arrivals int, bad int | s.task_id = d.task_id}
+open_tasks = s.open_tasks - d.arrivals, bad_tasks = s.bad_tasks + d.bad
 
 -- name: find_ended_spawners
-SELECT t.id, t.state, t.reason, t.node, t.kind, t.round, t.fence, t.done_fence, t.attempt, t.bad_parents, t.started_at,
-    s.first_ordinal, s.tasks, s.returned
+-- Those that wait, and have heard of all that they spawned.
+SELECT t.id, t.state, t.reason, t.node, t.kind, t.round, t.fence, t.attempt, t.started_at,
+    s.first_ordinal, s.tasks, s.returned, s.bad_tasks
 FROM {rows: id bigint} r JOIN qflow.task_instance t ON t.id = r.id JOIN qflow.spawner s ON s.task_id = r.id
-WHERE t.state IN ({task.SUCCESS}, {task.FAILED}) AND t.open_parents <= 0
+WHERE t.state = {task.PENDING} AND t.done_fence IS NOT NULL AND s.open_tasks <= 0
 
--- name: fail_spawners
-{update: qflow.task_instance t, id bigint, fence int | t.id = d.id AND t.fence = d.fence}
-state = {task.FAILED}, reason = {reason.ERROR}, done_fence = d.fence, fence = d.fence + 1
+-- name: end_spawners
+-- A success keeps the fence of its attempt; a failure has one of its own.
+{update: qflow.task_instance t, id bigint, state smallint, reason smallint, raised int | t.id = d.id}
+state = d.state, reason = d.reason, finished_at = :now,
+done_fence = CASE WHEN d.raised = 1 THEN t.fence ELSE t.done_fence END, fence = t.fence + d.raised
 
 -- name: save_outputs
 {update: qflow.task_instance t, id bigint, output text | t.id = d.id}
@@ -80,9 +78,13 @@ SELECT s.task_id, s.first_ordinal, s.tasks, s.returned FROM qflow.spawner s WHER
 
 -- name: await_again
 -- Of a task some of whose spawned tasks start anew; it does not run again, so its fence stays. What it returned itself is kept.
-{update: qflow.task_instance t, id bigint, open_parents int, need int, bad_parents int, returned smallint | t.id = d.id}
-state = {task.PENDING}, open_parents = d.open_parents, need = d.need, bad_parents = d.bad_parents, finished_at = NULL,
-owner = NULL, reason = 0, done_fence = t.fence - 1, round = :round, output = CASE WHEN d.returned = 1 THEN t.output END
+{update: qflow.task_instance t, id bigint, returned smallint | t.id = d.id}
+state = {task.PENDING}, need = 0, finished_at = NULL, owner = NULL, reason = 0, done_fence = t.fence - 1, round = :round,
+output = CASE WHEN d.returned = 1 THEN t.output END
+
+-- name: recount_spawners
+{update: qflow.spawner s, task_id bigint, open_tasks int, bad_tasks int | s.task_id = d.task_id}
+open_tasks = d.open_tasks, bad_tasks = d.bad_tasks
 
 -- name: delete_spawners
 {delete: qflow.spawner s, task_id bigint | s.task_id = d.task_id}

@@ -10,7 +10,7 @@ from qflowd.engine.finishing.batch import Batch
 from qflowd.engine.spawning.spawner import DEEPEST
 from qflowd.model.ids import ORDINALS
 from qflowd.model.workflow import Job
-from tests.support.lab import FAILED, SKIPPED
+from tests.support.lab import FAILED, SKIPPED, SUCCESS
 from tests.support.spawning import DAILY, FILES, MERGED, checked, daily, error_of, named, request_of, spawn
 
 
@@ -322,3 +322,23 @@ def test_the_instance_does_not_end_before_spawned_tasks_have(lab):
     assert lab.state(number) == "RUNNING"
     assert lab.finish(lab.final(second)) == [number]
     assert lab.state(number) == "SUCCESS"
+
+
+@pytest.mark.parametrize("late", [SUCCESS, FAILED])
+def test_a_parent_that_ends_while_a_spawner_waits_changes_nothing_of_it(lab, late):
+    """A task with the rule any_success begins before all its parents have ended."""
+    lab.workflow("daily", {"a": [], "b": [], "scan": ["a", "b"]}, {"scan": {"trigger_rule": "any_success"}})
+    number = lab.start("daily")
+    first, second = lab.claim()
+    lab.ends([first])
+    [scan] = lab.claim()
+    spawn(lab, scan, FILES)
+    lab.check()
+    lab.ends([second], late)
+    assert lab.states(number)["scan"] == "PENDING"
+    lab.check()
+    rows = lab.claim()
+    assert named(lab, rows) == ["scan[AAPL]", "scan[IBM]"]
+    lab.ends(rows)
+    assert lab.states(number)["scan"] == "SUCCESS"
+    lab.check(drained=True)

@@ -262,7 +262,7 @@ def test_spawned_tasks_that_are_being_run_keep_a_task_before_their_spawner_from_
     lab.claim()
     assert lab.command("rerun", number, task="list") == (
         "REJECTED",
-        f"scan[AAPL], scan[IBM] of instance {number} is being run; wait for its end, or terminate first",
+        f"scan[AAPL], scan[IBM] of instance {number} is RUNNING; wait for its end, or terminate first",
     )
 
 
@@ -297,6 +297,7 @@ def test_a_task_that_runs_after_a_termination_spawns_anew(lab):
     spawn(lab, row, MERGED)
     lab.command("terminate", number)
     lab.sweep_all()
+    lab.sweep_all()  # a round after that in which nothing was open any more
     assert lab.states(number) == {"list": "SUCCESS", "scan": "READY"}
     [row] = lab.claim()
     spawn(lab, row, FILES)

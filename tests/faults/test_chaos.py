@@ -23,12 +23,24 @@ SEED = int(os.environ.get("QFLOWD_CHAOS_SEED") or random.randrange(10**6))
 CHAOS_S = float(os.environ.get("QFLOWD_CHAOS_S") or 12)
 WORKFLOWS, INSTANCES = 6, 36
 STARTS = 0.08  # share of the tasks that start another workflow
+SPAWNS = 0.15  # share of the others that spawn tasks, one after the other
 JOBS = ["step"] * 8 + ["flaky"] * 2 + ["broken"]
 Graph = dict[str, dict[str, Any]]
+SPAWNING = """
+
+@job
+def spawning(seconds: float, jobs: list):
+    note("start")
+    spend(seconds)
+    before = []
+    for i, name in enumerate(jobs):
+        before = [context().spawn(name, {"seconds": seconds}, after=before, name=f"s{i}")]
+    note("end")
+"""
 
 
 def random_graph(chance: random.Random, others: Sequence[str]) -> Graph:
-    """Task key -> job, seconds, after, rule, when, may_fail; `starts`: one of `others` in place of the job, or None."""
+    """Task key -> job, seconds, after, rule, when, may_fail; `starts`: one of `others` in place of the job, or None; `spawns`: jobs."""
     graph: Graph = {}
     for number in range(chance.randint(5, 12)):
         parents = chance.sample(sorted(graph), min(len(graph), chance.choice([0, 1, 1, 2, 3])))
@@ -36,6 +48,8 @@ def random_graph(chance: random.Random, others: Sequence[str]) -> Graph:
         rule = chance.choice(["all_success", *RULES]) if parents else "all_success"
         spec = {"job": chance.choice(JOBS), "seconds": seconds, "after": parents, "rule": rule}
         spec["starts"] = chance.choice(others) if others and chance.random() < STARTS else None
+        spawns = not spec["starts"] and chance.random() < SPAWNS
+        spec["spawns"] = chance.choices(["step", "step", "flaky", "broken"], k=chance.randint(1, 3)) if spawns else []
         graph[f"t{number}"] = spec | {"when": chance.random() < 0.9, "may_fail": chance.random() < 0.3}
     return graph
 
@@ -47,6 +61,8 @@ def as_file(key: str, graph: Graph) -> str:
         when = "" if spec["when"] else ", when: instance.id < 0"
         after += ", on_failure: continue" if spec["may_fail"] else ""
         what = f"job: {spec['job']}, params: {{seconds: {spec['seconds']}}}"
+        if spec["spawns"]:
+            what = f"job: spawning, params: {{seconds: {spec['seconds']}, jobs: [{', '.join(spec['spawns'])}]}}"
         what = f"workflow: {spec['starts']}" if spec["starts"] else what
         lines.append(f"  {task}: {{{what}{after}{when}}}")
     return "\n".join(lines) + "\n"
@@ -61,10 +77,19 @@ def expected_states(graph: Graph, ends: Mapping[str, str]) -> dict[str, str]:
     for task, spec in graph.items():
         before = ["TOLERATED" if states[p] == "FAILED" and graph[p]["may_fail"] else states[p] for p in spec["after"]]
         unrun = unrun_state(spec["rule"], [(state, True) for state in before])
-        end = "FAILED" if spec["job"] == "broken" else "SUCCESS"
+        end = "FAILED" if "broken" in (spec["spawns"] or [spec["job"]]) else "SUCCESS"
         end = ends.get(task, "not started") if spec["starts"] else end
         states[task] = unrun or (end if spec["when"] else "SKIPPED")
     return states
+
+
+def expected_spawned(spec: Mapping[str, Any], end: str) -> list[str]:
+    """What the tasks come to that a task spawns, in their order."""
+    if end not in ("SUCCESS", "FAILED"):
+        return []
+    first_bad = spec["spawns"].index("broken") if "broken" in spec["spawns"] else len(spec["spawns"])
+    states = ["SUCCESS"] * first_bad + ["FAILED"] + ["UPSTREAM_FAILED"] * len(spec["spawns"])
+    return states[: len(spec["spawns"])]
 
 
 def test_whatever_happens_to_daemons_all_work_ends_as_the_model_says(houses: list[House]) -> None:
@@ -77,6 +102,7 @@ def _chaos(house: House) -> None:
     graphs: dict[str, Graph] = {}
     for number in range(WORKFLOWS):
         graphs[f"w{number}"] = random_graph(chance, sorted(graphs))
+    house.more = SPAWNING
     house.workflows = {f"{key}.yaml": as_file(key, graph) for key, graph in graphs.items()}
     # Two daemons of one host, and one of another as far as lock files go.
     daemons = [house.daemon(name, is_neighbour=name != "c", processes=1).start() for name in "abc"]
@@ -143,11 +169,18 @@ def _heal(daemon: Daemon) -> None:
 def _compare(house: House, graphs: dict[str, Graph], kinds: dict[int, str]) -> None:
     wrong = []
     edges = []
-    rows: dict[int, dict[str, tuple[int, str, str]]] = {}
-    for number, instance, task, state, reason in house.sql(
-        "SELECT id, instance_id, task, state, reason FROM qflow.tasks"
+    rows: dict[int, dict[str, tuple[int, str]]] = {}
+    spawned: dict[int, dict[str, list[tuple[int, str]]]] = {}
+    unlucky: set[int] = set()
+    for number, instance, task, state, reason, kind in house.sql(
+        "SELECT id, instance_id, task, state, reason, kind FROM qflow.tasks ORDER BY id"
     ):
-        rows.setdefault(instance, {})[task] = (number, state, reason)
+        if reason in ("poison", "lost"):
+            unlucky.add(instance)  # killed three times in its course; the invariants hold for it as well
+        if kind == "spawned":
+            spawned.setdefault(instance, {}).setdefault(task, []).append((number, state))
+        else:
+            rows.setdefault(instance, {})[task] = (number, state)
     ends: dict[int, dict[str, str]] = {}
     started = "SELECT i.id, i.workflow, i.state, t.instance_id, t.task FROM qflow.instances i JOIN qflow.tasks t ON t.id = i.parent_task_id"
     for child, key, state, parent, task in house.sql(started):
@@ -156,11 +189,16 @@ def _compare(house: House, graphs: dict[str, Graph], kinds: dict[int, str]) -> N
         kinds = kinds | {child: key}
     for instance, key in kinds.items():
         expected = expected_states(graphs[key], ends.get(instance, {}))
-        found = rows.get(instance, {})
-        if any(reason in ("poison", "lost") for _, _, reason in found.values()):
-            continue  # killed three times in its course; the invariants hold for it as well
-        if {task: state for task, (_, state, _) in found.items()} != expected:
+        found, asked = rows.get(instance, {}), spawned.get(instance, {})
+        if instance in unlucky:
+            continue
+        if {task: state for task, (_, state) in found.items()} != expected:
             wrong.append(f"instance {instance} of {key}: {found}, expected {expected}")
+        for task, spec in graphs[key].items():
+            states = [state for _, state in asked.get(task, [])]
+            if states != (due := expected_spawned(spec, expected[task])):
+                wrong.append(f"instance {instance} of {key}: {task} spawned {states}, expected {due}")
+            edges += [(found[task][0], number) for number, state in asked.get(task, []) if state == "SUCCESS"]
         edges += [
             (found[parent][0], found[task][0])
             for task, spec in graphs[key].items()

@@ -40,6 +40,7 @@ class Task(NamedTuple):
     first: int | None  # ordinal of the first item
     gated: int | None
     gate: int | None
+    open_spawned: int | None
     is_paused: bool  # its node is, or was a moment ago
 
     @property
@@ -131,6 +132,7 @@ def _row(task: Task, instance: Instance) -> Iterator[str]:
         task.state is TaskState.PENDING
         and task.need <= 0
         and task.items is None
+        and not task.awaits_spawned
         and task.timer_fence != task.fence
         and (not Intent(instance.intent).is_end)
     ):
@@ -304,9 +306,10 @@ def _spawned(rows: dict[int, Task], parents: dict[int, list[int]]) -> Iterator[s
             continue
         before = [of_id[parent] for parent in parents.get(task.id, ()) if (parent > task.id) == task.awaits_spawned]
         still = sum(not one.state.is_final for one in before)
-        if not task.state.is_final and task.open_parents != still:
-            yield f"I4: task {task.id} ({task.state.name}) has open {task.open_parents}, in truth {still}"
-        if task.state is TaskState.PENDING and task.need > 0 and not still:
+        counted = task.open_spawned if task.awaits_spawned else task.open_parents
+        if not task.state.is_final and counted != still:
+            yield f"I4: task {task.id} ({task.state.name}) has open {counted}, in truth {still}"
+        if task.state is TaskState.PENDING and (task.need > 0 or task.awaits_spawned) and not still:
             yield f"I3: task {task.id} waits, and all that it waits for has ended"
     spawners: dict[int, list[int]] = {}
     for child, above in parents.items():
@@ -331,12 +334,12 @@ def _tasks(store: Store) -> list[Task]:
     sql = (
         "SELECT t.id, t.node, t.state, t.fence, t.done_fence, t.owner, t.open_parents, t.need, t.bad_parents, t.crashes, "
         "CASE WHEN t.finished_at IS NULL THEN 0 ELSE 1 END, COALESCE(c.fence, m.fence), f.items, f.opened, t.kind, t.reason, "
-        "f.first_ordinal, f.gated, f.gate "
+        "f.first_ordinal, f.gated, f.gate, s.open_tasks "
         "FROM qflow.task_instance t "
         "LEFT JOIN qflow.timer m ON m.task_id = t.id AND m.purpose = 0 "
         # A task that has started an instance of another workflow waits for that as for a timer.
         "LEFT JOIN qflow.child c ON c.task_id = t.id AND c.is_open = 1 AND c.fence = t.fence "
-        "LEFT JOIN qflow.fan_out f ON f.task_id = t.id ORDER BY t.id"
+        "LEFT JOIN qflow.fan_out f ON f.task_id = t.id LEFT JOIN qflow.spawner s ON s.task_id = t.id ORDER BY t.id"
     )
     rows: list[Any] = store.connection().script(sql)
     paused = set(map(tuple, store.connection().script("SELECT instance_id, node FROM qflow.paused_node")))

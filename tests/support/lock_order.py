@@ -37,7 +37,6 @@ LEVELS = {
     "expand_heads": CHILDREN,
     "give_places": CHILDREN,
     "begin_heads": CHILDREN,
-    "advance_spawners": CHILDREN,
     "reserve_ordinals": INSTANCES,
     "add_limits": LIMITS,
     "set_limits": LIMITS,
@@ -108,8 +107,8 @@ NEVER_WAIT = {
     "await_spawned": "finish_tasks has locked its rows",
     "await_again": "lock_tasks has locked all rows of the instance",
     "insert_spawned_tasks": "its rows are new: their ordinals are reserved",
-    "fail_spawners": "advance_spawners has locked its rows",
-    "save_outputs": "advance_spawners has locked its rows",
+    "end_spawners": "lock_heads has locked its rows",
+    "save_outputs": "lock_heads has locked its rows",
     "release_instance": "it has no task rows yet, so nobody holds one and waits for it",
 }
 

@@ -213,8 +213,10 @@ def _wait_again(tx: Tx, locked: Locked, spawners: Sequence[Recounted]) -> None:
     """Write those that wait once more for what they have spawned. What they had of its outputs goes away."""
     first, returned = locked.id * ORDINALS, locked.rows.tree.returned
     if spawners:
-        rows = [(first + row.ordinal, *row[2:], int(row.ordinal in returned)) for row in spawners]
+        rows = [(first + row.ordinal, int(row.ordinal in returned)) for row in spawners]
         tx.run("await_again", rows=rows, round=locked.new_round)
+        counters = [(first + row.ordinal, row.open_parents, row.bad_parents) for row in spawners]
+        tx.run("recount_spawners", rows=counters)
     if lost := [(first + row.ordinal,) for row in spawners if row.ordinal not in returned]:
         tx.run("delete_large_values", rows=lost)
 

@@ -84,7 +84,8 @@ def _refuse(locked: restart.Locked, ordinal: int) -> None:
 
 def waits_for_tasks(locked: restart.Locked, ordinal: int) -> bool:
     """Does it wait for tasks before it, rather than for a time or a worker?"""
-    return locked.states[ordinal] is TaskState.PENDING and locked.row[ordinal].need > 0
+    waits = locked.row[ordinal].need > 0 or ordinal in locked.rows.tree.spawned
+    return locked.states[ordinal] is TaskState.PENDING and waits
 
 
 def _end(tx: Tx, locked: restart.Locked, ordinals: AbstractSet[int], why: str) -> None:

@@ -78,7 +78,7 @@ def add(tx: Tx, spawns: Sequence[Any], final: Sequence[Final]) -> tuple[list[Fin
             rows.append((first + i, task.name, task.settings, spawn.depth))
             inputs.append((first + i, task.params))
             edges += [(first + i, spawn.task_id), *((first + place, first + i) for place in task.after)]
-    tx.run("await_spawned", rows=[(spawn.task_id, spawn.fence + 1, len(spawn.tasks)) for spawn in spawns])
+    tx.run("await_spawned", rows=[(spawn.task_id, spawn.fence + 1) for spawn in spawns])
     tx.run("save_spawners", rows=spawners)
     tx.run("insert_spawned_tasks", rows=tasks)
     tx.run("insert_spawned", rows=rows)
@@ -100,16 +100,19 @@ def advance(tx: Tx, instances: Instances, arrivals: Sequence[tuple[int, int, int
 
     Returns: the spawners that have ended with it.
     """
-    tx.run("advance_spawners", rows=arrivals, now=tx.now)
+    ids = [(row[0],) for row in arrivals]
+    tx.run("lock_heads", rows=ids)
+    tx.run("advance_spawners", rows=[(spawner, ended, bad) for spawner, ended, _, bad in arrivals])
     ended = []
-    for row in tx.run("find_ended_spawners", rows=[(arrival[0],) for arrival in arrivals]):
-        if row.state == SUCCESS and not row.returned and (problem := _collect(tx, row)):
-            tx.run("fail_spawners", rows=[(row.id, row.fence)])
-            row = row._replace(state=int(TaskState.FAILED), done_fence=row.fence)  # noqa: PLW2901
-            _note(tx, row, problem)
-        elif row.state == TaskState.FAILED:
-            _note(tx, row, _why(tx, instances, row))
-        ended.append(row)
+    for row in tx.run("find_ended_spawners", rows=ids):
+        error = _why(tx, instances, row) if row.bad_tasks else None if row.returned else _collect(tx, row)
+        if error is not None:
+            _note(tx, row, error)
+        state, reason = (TaskState.SUCCESS, Reason.NONE) if error is None else (TaskState.FAILED, Reason.ERROR)
+        ended.append(row._replace(state=int(state), reason=int(reason)))
+    if ended:
+        rows = [(row.id, row.state, row.reason, int(row.state == TaskState.FAILED)) for row in ended]
+        tx.run("end_spawners", rows=rows, now=tx.now)
     return ended
 
 
@@ -135,7 +138,7 @@ def _collect(tx: Tx, spawner: Any) -> str | None:
 
 
 def _why(tx: Tx, instances: Instances, spawner: Any) -> str:
-    error = f"{spawner.bad_parents:,} of {spawner.tasks:,} spawned tasks did not succeed"
+    error = f"{spawner.bad_tasks:,} of {spawner.tasks:,} spawned tasks did not succeed"
     if (row := tx.one("first_failed_item", **_range_of(spawner))) is not None:
         error += f"; the first: {instances[instance_of(spawner.id)].plan.name_of(row)}: {row.error or 'failed'}"
     return error
@@ -150,5 +153,5 @@ def _range_of(spawner: Any) -> dict[str, Any]:
 def _note(tx: Tx, row: Any, error: str) -> None:
     """What people read of a spawner that failed after its attempt had succeeded."""
     state, reason = int(TaskState.FAILED), int(Reason.ERROR)
-    about = row.id, row.done_fence, row.attempt, state, reason, row.started_at, tx.now
+    about = row.id, row.fence, row.attempt, state, reason, row.started_at, tx.now
     tx.run("insert_attempts", rows=[AttemptRow(*about, error=error[:2000])], daemon_id=None)

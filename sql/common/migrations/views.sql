@@ -111,8 +111,8 @@ SELECT t.id, i.id AS instance_id, d.workflow, COALESCE(n.task, i.job) AS task, t
                 JOIN qflow.compensation c ON c.task_id = b_row.id
                 JOIN qflow.workflow_node b ON b.version_id = i.version_id AND b.node = b_row.node
                 WHERE e.child = t.id) END, {concat: t.open_parents, ''})}
-        WHEN t.state = {task.PENDING} AND t.need > 0 AND t.done_fence IS NOT NULL
-            THEN {concat: 'waits for the tasks that it spawned: ', t.open_parents}
+        WHEN t.state = {task.PENDING} AND t.done_fence IS NOT NULL
+            THEN (SELECT {concat: 'waits for the tasks that it spawned: ', s.open_tasks} FROM qflow.spawner s WHERE s.task_id = t.id)
         WHEN t.state = {task.PENDING} AND t.need > 0 AND t.kind = {kind.SPAWNED} THEN {concat: 'waits for tasks before it: ', COALESCE(
             CASE WHEN t.open_parents <= 5 THEN (SELECT {names: {concat: COALESCE(n.task, i.job), '[', b_row.label, ']'}} FROM qflow.instance_edge e
                 JOIN qflow.task_instance b_row ON b_row.id = e.parent AND b_row.state < {task.SUCCESS}
@@ -332,7 +332,7 @@ LEFT JOIN qflow.attempt a ON a.task_id = y.id AND a.fence = y.fence
 WHERE NOT EXISTS (SELECT 1 FROM qflow.failure h WHERE h.task_id = y.id AND h.fence = y.fence AND h.handled_at IS NOT NULL)
     -- The head of a map whose items failed, a task whose spawned tasks did: they are here themselves.
     AND NOT EXISTS (SELECT 1 FROM qflow.fan_out f WHERE f.task_id = y.id)
-    AND (t.bad_parents = 0 OR NOT EXISTS (SELECT 1 FROM qflow.spawner s WHERE s.task_id = y.id))
+    AND NOT EXISTS (SELECT 1 FROM qflow.spawner s WHERE s.task_id = y.id AND s.bad_tasks > 0)
 ;
 {only: sqlite DROP VIEW IF EXISTS qflow.logs}
 ;
