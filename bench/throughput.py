@@ -45,8 +45,9 @@ def measure(make: MakeRig, build: Build, args: Namespace) -> dict[str, float]:
         rig.stop()
         figures[f"{shape}, tasks/s"] = ours
         figures[f"{shape}, of the yardstick's"] = ours / yardstick(rig, shape, args.tasks)
-    pairs, sagas = (run(make(build), shape, args.tasks) for shape in ("pairs", "sagas"))
-    figures["sagas that succeed, of others"] = sagas / pairs
+    # Of two databases on one server, the later one is slower.
+    first, *sagas, last = (run(make(build), shape, args.tasks) for shape in ("pairs", "sagas", "sagas", "pairs"))
+    figures["sagas that succeed, of others"] = sum(sagas) / (first + last)
     return figures
 
 
