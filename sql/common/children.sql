@@ -18,7 +18,12 @@ JOIN qflow.workflow_instance i ON i.id = c.instance_id AND i.started_at IS NOT N
 
 -- name: list_children_to_undo
 -- Of the tasks that these compensations undo: the instances that they have started, that began, and that are not undone.
-SELECT k.task_id, k.target, i.id AS instance_id, i.tenant, i.state, i.saga_state, c.depth FROM {rows: id bigint} r
+-- `running`: others that take turns with it, and run or are about to be undone.
+SELECT k.task_id, k.target, i.id AS instance_id, i.tenant, i.version_id, i.state, i.saga_state, i.concurrency_key, c.depth,
+    (SELECT COUNT(*) FROM qflow.workflow_instance o WHERE o.concurrency_key = i.concurrency_key AND o.id <> i.id
+        AND (o.state IN ({instance.RUNNING}, {instance.PAUSED})
+            OR EXISTS (SELECT 1 FROM qflow.child x WHERE x.instance_id = o.id AND x.is_open = 1))) AS running
+FROM {rows: id bigint} r
 JOIN qflow.compensation k ON k.task_id = r.id
 JOIN qflow.child c ON c.task_id = k.target
 JOIN qflow.workflow_instance i ON i.id = c.instance_id AND i.started_at IS NOT NULL AND i.saga_state <> {saga.COMPENSATED}

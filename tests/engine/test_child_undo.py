@@ -182,6 +182,18 @@ def test_the_instance_of_each_item_of_a_map_is_undone(lab: Lab) -> None:
     lab.check(drained=True)
 
 
+def test_instances_that_take_turns_are_undone_one_after_the_other(lab: Lab) -> None:
+    lab.define("load_market", LOAD, saga=True, concurrency="sequential")
+    markets = {"workflow": "load_market", "map": ["US", "HK", "CN"]}
+    lab.define("markets", {"all": markets, "report": {"job": "work", "after": "all"}}, saga=True)
+    parent = lab.start("markets")
+    ran = play(lab, FAILS)
+    assert ran[ran.index("undo report") + 1 :] == ["undo check", "undo bars"] * 3
+    assert came_to(lab, parent) == ("FAILED", "COMPENSATED")
+    assert [row[::2] for row in commands(lab)] == [("compensate", "DONE")] * 3
+    lab.check(drained=True)
+
+
 def test_a_job_that_a_task_names_undoes_it_in_place_of_its_instance(lab: Lab) -> None:
     us = {"workflow": "load_market", "compensate": "drop"}
     lab.define("nightly", {"us": us, "report": {"job": "work", "after": "us"}}, saga=True)

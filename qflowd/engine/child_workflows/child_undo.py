@@ -5,9 +5,11 @@ is parked and linked to the instance, as in `child_start.py`, and the instance i
 end of the instance in: the row fails, or is ready for the next step, and it succeeds when nothing is left.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
+from qflowd.engine.caches import Plans
 from qflowd.model.errors import LeaseLost
 from qflowd.model.ids import instance_of
 from qflowd.model.states import InstanceState, SagaState
@@ -24,27 +26,28 @@ class UndoneChildren(NamedTuple):
     waiting: int
 
 
-def undo_children(store: Store, rows: Sequence[Any]) -> UndoneChildren:
+def undo_children(store: Store, plans: Plans, rows: Sequence[Any]) -> UndoneChildren:
     """Have the next instance undone for each of these compensations (of `list_ready_starts`), in one transaction.
 
     Rows that changed hands are left alone. Raises: StoreUnavailable; it may have been applied all the same.
     """
     try:
-        return store.transact(lambda tx: _undo(tx, rows), name="undo_children")
+        return store.transact(lambda tx: _undo(tx, plans, rows), name="undo_children")
     except LeaseLost:
         if len(rows) == 1:
             return UndoneChildren([], 0)
-    parts = [undo_children(store, [row]) for row in rows]
+    parts = [undo_children(store, plans, [row]) for row in rows]
     return UndoneChildren([row for part in parts for row in part.rows], sum(part.waiting for part in parts))
 
 
-def _undo(tx: Tx, rows: Sequence[Any]) -> UndoneChildren:
+def _undo(tx: Tx, plans: Plans, rows: Sequence[Any]) -> UndoneChildren:
     # Since the look a task may have been paused, and the sweep, which leaves the fence as it is, have been there.
     paused = {row.id for row in tx.run("find_paused_rows", rows=sorted((row.id, row.node) for row in rows))}
     rows = [row for row in rows if row.id not in paused]
     # The last of each task is its newest.
     newest = {child.task_id: child for child in tx.run("list_children_to_undo", rows=sorted((row.id,) for row in rows))}
-    waiting = sorted((row for row in rows if row.id in newest), key=lambda row: int(row.id))
+    in_turn = _in_turn(tx, plans, newest.values())
+    waiting = sorted((row for row in rows if row.id in in_turn), key=lambda row: int(row.id))
     if waiting:
         if tx.count("rearm_tasks", rows=[(row.id, row.fence, row.attempt, 0) for row in waiting]) < len(waiting):
             raise LeaseLost
@@ -57,6 +60,20 @@ def _undo(tx: Tx, rows: Sequence[Any]) -> UndoneChildren:
         if len(tx.run("lock_startable", rows=[(parent,) for parent in parents])) < len(parents):
             raise LeaseLost
     return UndoneChildren([row for row in rows if row.id not in newest], len(waiting))
+
+
+def _in_turn(tx: Tx, plans: Plans, children: Iterable[Any]) -> set[int]:
+    """The compensations of those instances (of `list_children_to_undo`) that `concurrency` lets run now; others wait."""
+    in_turn, sent = set(), Counter[str]()
+    for child in children:
+        concurrency = plans.of_version(tx, child.version_id).workflow.concurrency
+        key = child.concurrency_key
+        if key is not None and concurrency is not None and InstanceState(child.state).is_final:
+            if child.running + sent[key] >= concurrency.most:
+                continue
+            sent[key] += 1
+        in_turn.add(child.task_id)
+    return in_turn
 
 
 def _send(tx: Tx, child: Any, parent: int) -> int | None:

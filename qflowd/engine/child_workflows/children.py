@@ -80,7 +80,7 @@ class Children:
 
     def _undo(self, rows: list[Any], topics: set[str]) -> int:
         """Have instances undone that tasks have started. Returns how many rows were taken care of."""
-        undone = undo_children(self._store, rows)
+        undone = undo_children(self._store, self._plans, rows)
         if undone.waiting:
             topics.add("command")
         nothing_left = [Claimed(*row[: len(Claimed._fields)]) for row in undone.rows]
