@@ -31,7 +31,6 @@ from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
 from qflowd.engine.child_workflows.children import Children
 from qflowd.engine.commands.inbox import Commands
 from qflowd.engine.commands.sweep import Sweep
-from qflowd.engine.commands.task_sweep import TaskSweep
 from qflowd.engine.concurrency.turns import Turns
 from qflowd.engine.definitions.schedules import Schedules
 from qflowd.engine.definitions.workflow_store import pool_of_task
@@ -188,7 +187,6 @@ class Harness:
             Timers(store, topics),
             Admit(store, intake, lanes, topics),
             Sweep(store, topics),
-            TaskSweep(store, topics),
             Turns(store, plans, lanes, jobs, topics),
             Children(store, plans, topics, lambda: DAEMON_ID),
             Compensate(store, plans, lanes, jobs, topics),

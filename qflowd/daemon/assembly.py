@@ -17,7 +17,6 @@ from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
 from qflowd.engine.child_workflows.children import Children
 from qflowd.engine.commands.inbox import Commands
 from qflowd.engine.commands.sweep import Sweep
-from qflowd.engine.commands.task_sweep import TaskSweep
 from qflowd.engine.concurrency.turns import Turns
 from qflowd.engine.definitions.schedules import Schedules
 from qflowd.engine.definitions.workflow_files import WorkflowFiles
@@ -192,7 +191,6 @@ class Daemon:
             Admit(store, self._intake, self._lanes, topics),
             Commands(store, self._plans, self._lanes, self._jobs, topics),
             Sweep(store, topics),
-            TaskSweep(store, topics),
             Turns(store, self._plans, self._lanes, self._jobs, topics),
             Children(store, self._plans, topics, lambda: identity.id),
             Compensate(store, self._plans, self._lanes, self._jobs, topics),

@@ -157,17 +157,17 @@ def test_the_items_of_a_map_belong_to_its_task(lab):
 
 
 def test_a_map_of_many_items_is_swept_in_parts(lab, monkeypatch):
-    monkeypatch.setattr("qflowd.engine.commands.task_sweep.PART", 3)
+    monkeypatch.setattr("qflowd.engine.commands.sweep.PART", 3)
     lab.workflow("load", {"bars": []}, of_task={"bars": {"map": list(range(10))}})
     number = lab.start("load")
     lab.ends(lab.claim(1))
     lab.command("pause", number, task="bars")
-    lab.task_sweep.tick()
+    lab.sweep.tick()
     assert list(lab.states(number).values()).count("HELD") < 9
     lab.sweep_all()
     assert list(lab.states(number).values()).count("HELD") == 9
     lab.command("resume", number, task="bars")
-    lab.task_sweep.tick()
+    lab.sweep.tick()
     lab.command("pause", number, task="bars")
     lab.sweep_all()
     assert list(lab.states(number).values()).count("HELD") == 9, "the newest command counts"
@@ -178,7 +178,7 @@ def test_the_pause_ends_with_the_instance(desk):
     desk.command("pause", number, task="b")
     desk.command("terminate", number)
     desk.sweep_all()
-    desk.task_sweep.tick()
+    desk.sweep.tick()
     assert desk.sql("SELECT COUNT(*) FROM qflow.paused_task") == [(0,)]
     desk.command("retry", number)
     desk.run()
@@ -226,7 +226,7 @@ def test_a_triggered_task_runs_although_it_is_paused(desk, scope):
     desk.run()
     assert desk.state(number) == "SUCCESS"
     assert desk.state(other) == ("SUCCESS" if scope == "instance" else "RUNNING")
-    desk.task_sweep.tick()
+    desk.sweep.tick()
     desk.command("resume", workflow="chain", task="a")
     desk.sweep_all()
     desk.run()
@@ -314,7 +314,7 @@ def test_rows_that_a_late_sweep_holds_after_the_resume_continue_all_the_same(lab
             assert other.command("resume", number, task="a")[0] == "DONE"
             other.sweep_all()
 
-        lab.just_before("sweep_task", resume, statement="hold_ready_node")
+        lab.just_before("sweep", resume, statement="hold_ready_node")
         lab.sweep_all()
     assert lab.states(number)["a"] == "READY"
     lab.run()

@@ -5,10 +5,11 @@ import threading
 import pytest
 
 from qflowd.daemon.embedded import Engine
-from qflowd.engine.commands.sweep import Sweep, sweep_instance
+from qflowd.engine.commands.sweep import Sweep, sweep_last
 from qflowd.engine.finishing.batch import Batch
 from qflowd.engine.finishing.outcome import Rearmed, Released
 from qflowd.model.errors import StoreUnavailable
+from qflowd.model.ids import key_range
 from qflowd.model.states import Intent, TaskState
 from qflowd.store.tx import Tx
 from tests.support.daemon import until
@@ -169,8 +170,8 @@ def test_large_instances_are_swept_in_parts(lab, monkeypatch):
 def test_an_instance_that_is_not_terminated_is_never_swept(lab):
     lab.workflow("chain", CHAIN)
     number = lab.start("chain")
-    assert lab.store.transact(lambda tx: sweep_instance(tx, number, Intent.TERMINATE)) == 0
-    assert lab.store.transact(lambda tx: sweep_instance(tx, 999, Intent.TERMINATE)) == 0
+    assert lab.store.transact(lambda tx: sweep_last(tx, number, Intent.TERMINATE, **key_range(number))) == 0
+    assert lab.store.transact(lambda tx: sweep_last(tx, 999, Intent.TERMINATE, **key_range(999))) == 0
     assert lab.states(number)["a"] == "READY"
 
 
@@ -179,7 +180,9 @@ def test_a_sweep_that_was_applied_before_its_reply_was_lost_may_come_again(lab):
     number = lab.start("chain")
     lab.claim()
     lab.command("terminate", number)
-    counts = [lab.store.transact(lambda tx: sweep_instance(tx, number, Intent.TERMINATE)) for _ in range(3)]
+    counts = [
+        lab.store.transact(lambda tx: sweep_last(tx, number, Intent.TERMINATE, **key_range(number))) for _ in range(3)
+    ]
     fences = lab.sql("SELECT fence FROM qflow.task_instance ORDER BY id")
     assert (counts, fences) == ([1, 1, 1], [(1,), (1,), (1,)])
 

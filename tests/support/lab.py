@@ -22,7 +22,6 @@ from qflowd.engine.claiming.lanes import Lane
 from qflowd.engine.claiming.paused_rows import hold_paused
 from qflowd.engine.commands.inbox import Commands
 from qflowd.engine.commands.sweep import BUSY_S, Sweep
-from qflowd.engine.commands.task_sweep import TaskSweep
 from qflowd.engine.concurrency.turns import Turns
 from qflowd.engine.definitions.workflow_store import canonical, store_workflow
 from qflowd.engine.finishing.batch import Batch
@@ -113,7 +112,6 @@ class Lab:
         self.admit = Admit(self.store, Intake(self.plans, self.lanes, self.jobs), self.lanes, self.topics)
         self.commands = Commands(self.store, self.plans, self.lanes, self.jobs, self.topics)
         self.sweep = Sweep(self.store, self.topics)
-        self.task_sweep = TaskSweep(self.store, self.topics)
         self.turns = Turns(self.store, self.plans, self.lanes, self.jobs, self.topics)
         self.children = Children(self.store, self.plans, self.topics, lambda: owner)
         self.compensate = Compensate(self.store, self.plans, self.lanes, self.jobs, self.topics)
@@ -300,7 +298,7 @@ class Lab:
 
     def sweep_all(self) -> None:
         """Sweep until nothing is left, or only what is held is."""
-        while min(self.sweep.tick(), self.task_sweep.tick()) < BUSY_S:
+        while self.sweep.tick() < BUSY_S:
             pass
 
     def finish(self, *final: Final, batch: Batch | None = None) -> list[int]:

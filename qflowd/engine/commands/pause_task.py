@@ -151,6 +151,12 @@ def align_rows(tx: Tx, instance_id: int, node: int, first: int, last: int) -> No
         tx.run("free_held_node", node=node, first=first, last=last)
 
 
+def end_pauses(tx: Tx, ended: list[Any]) -> None:
+    """The pause of a task ends with its instance; `ended`: rows of `list_ended_pauses`."""
+    for row in ended:
+        tx.run("resume_task", **row._asdict())
+
+
 def _note_paused(tx: Tx, command: Command, definition_id: int, instance_id: int, task: str) -> None:
     key: dict[str, Any] = {"definition_id": definition_id, "instance_id": instance_id, "task": task}
     paused = tx.one("lock_paused_task", **key)

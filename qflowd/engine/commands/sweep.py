@@ -1,13 +1,13 @@
-"""Sweep: what a command has flagged on an instance is done to its rows, in parts, until none is left.
+"""Sweep: what a command has flagged on an instance, or on a task of it, is done to the rows in parts, until none is left.
 
-The flag is committed on the instance alone, so the command is answered at once, and whoever looks knows. Any daemon may
-sweep any part, at any time, again. Between parts of a large instance the sweep rests, so that others can write.
+The flag is committed alone, so the command is answered at once, and whoever looks knows. Any daemon may sweep any part,
+at any time, again. Between parts of a large instance the sweep rests, so that others can write.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NamedTuple
 
-from qflowd.engine.commands import pause, terminate
+from qflowd.engine.commands import pause, pause_task, terminate
 from qflowd.engine.service import Topics
 from qflowd.model.ids import key_range
 from qflowd.model.instruments import InstancesTerminated
@@ -55,20 +55,55 @@ def sweep_part(tx: Tx, instance_id: int, intent: int, first: int, last: int) -> 
     return instance
 
 
-def sweep_instance(tx: Tx, instance_id: int, intent: int) -> int:
-    """Sweep all rows of an instance in one go, and settle it. Returns how many rows still stand in the way."""
-    instance = sweep_part(tx, instance_id, intent, **key_range(instance_id))
+def sweep_last(tx: Tx, instance_id: int, intent: int, first: int, last: int) -> int:
+    """Sweep the last rows of an instance, or all, and settle it. Returns how many rows still stand in the way."""
+    instance = sweep_part(tx, instance_id, intent, first, last)
     return 0 if instance is None else INTENTS[intent].end(tx, instance)
 
 
-def end_sweep(tx: Tx, instance_id: int, intent: int) -> int:
-    """Settle an instance whose parts were swept. Returns how many rows still stand in the way."""
-    instance = tx.one("lock_instance", id=instance_id)
-    return 0 if instance is None or instance.intent != intent else INTENTS[intent].end(tx, instance)
+class Flagged(NamedTuple):
+    """Rows to be swept: all of an instance, or those of one task that was paused or resumed."""
+
+    key: tuple[int, ...]  # names what was asked: another command has another
+    instance_id: int
+    ordinals: int  # of the instance: how many there are to go through
+    part: Callable[[Tx, int, int], Any]  # sweeps a range of task ids
+    last: Callable[[Tx, int, int], int]  # sweeps the last range and settles it; returns how many rows stand in the way
+    topics: tuple[str, ...]
+    is_end: bool = False  # the instance ends with it
+
+
+def of_instance(row: Any) -> Flagged:
+    """The sweep of an instance; `row`: of `list_intents`."""
+
+    def part(tx: Tx, first: int, last: int) -> Any:
+        return sweep_part(tx, row.id, row.intent, first, last)
+
+    def last(tx: Tx, first: int, last: int) -> int:
+        return sweep_last(tx, row.id, row.intent, first, last)
+
+    topics, is_end = INTENTS[row.intent].topics, Intent(row.intent).is_end
+    return Flagged((row.id, row.intent), row.id, row.next_ordinal, part, last, topics, is_end)
+
+
+def of_task(row: Any) -> Flagged:
+    """The sweep of one task; `row`: of `list_task_sweeps`."""
+    key = number, node, command_id = row.instance_id, row.node, row.command_id
+
+    def part(tx: Tx, first: int, last: int) -> None:
+        pause_task.align_rows(tx, number, node, first, last)
+
+    def last(tx: Tx, first: int, last: int) -> int:
+        part(tx, first, last)
+        # Unless a newer command has asked for another.
+        tx.run("end_task_sweep", instance_id=number, node=node, command_id=command_id)
+        return 0
+
+    return Flagged(key, number, row.next_ordinal, part, last, ("ready",))
 
 
 class Sweep:
-    """The service that carries out what instances are flagged for, whichever daemon runs them."""
+    """The service that carries out what instances and tasks are flagged for, whichever daemon runs them."""
 
     name: ClassVar[str] = "sweep"
     topics: ClassVar[tuple[str, ...]] = ("intent",)
@@ -76,22 +111,24 @@ class Sweep:
     def __init__(self, store: Store, topics: Topics) -> None:
         self._store = store
         self._topics = topics
-        self._places: dict[tuple[int, int], int] = {}  # instance and intent -> the first ordinal not swept yet
+        self._places: dict[tuple[int, ...], int] = {}  # key of what is flagged -> the first ordinal not swept yet
 
     def tick(self) -> float:
-        rows = self._store.read(lambda tx: tx.run("list_intents"))
-        flagged = [row for row in rows if row.intent in INTENTS]
-        keys = {(row.id, row.intent) for row in flagged}
+        names = ("list_intents", "list_task_sweeps", "list_ended_pauses")
+        intents, tasks, ended = self._store.read(lambda tx: [tx.run(name) for name in names])
+        if ended:
+            self._store.transact(lambda tx: pause_task.end_pauses(tx, ended), name="end_pauses")
+        flagged = [of_instance(row) for row in intents if row.intent in INTENTS] + [of_task(row) for row in tasks]
+        keys = {each.key for each in flagged}
         self._places = {key: place for key, place in self._places.items() if key in keys}
         began = boottime()
-        left = [self._step(row) for row in flagged]
+        left = [self._step(each) for each in flagged]
         took_s = boottime() - began
-        ended = [row for row, rows in zip(flagged, left, strict=True) if Intent(row.intent).is_end and rows == 0]
-        if ended:
-            self._store.instruments.emit(InstancesTerminated(len(ended)))
+        if gone := sum(each.is_end and rows == 0 for each, rows in zip(flagged, left, strict=True)):
+            self._store.instruments.emit(InstancesTerminated(gone))
             self._topics.publish("turn", "compensate")  # one that ran out of its timeout may have to be undone
         if None in left:
-            parts: int = sum(-(-row.next_ordinal // PART) for row in flagged)
+            parts: int = sum(-(-each.ordinals // PART) for each in flagged)
             return min(took_s * REST, RESTS_S / parts)
         if not any(left):
             return IDLE_S
@@ -99,18 +136,16 @@ class Sweep:
         self._topics.publish("stopping")
         return BUSY_S
 
-    def _step(self, row: Any) -> int | None:
-        """Sweep a part of one instance. Returns how many rows the sweep still waits for; None: parts are left."""
-        key = number, intent = row.id, row.intent
-        place = self._places.pop(key, 0)
-        if row.next_ordinal <= PART:
-            left: int | None = self._store.transact(lambda tx: sweep_instance(tx, number, intent), name="sweep")
-        elif place < row.next_ordinal:
-            first = key_range(number)["first"] + place
-            self._store.transact(lambda tx: sweep_part(tx, number, intent, first, first + PART - 1), name="sweep_part")
-            self._places[key] = place + PART
-            left = None
+    def _step(self, flagged: Flagged) -> int | None:
+        """Sweep a part of what is flagged. Returns how many rows it still waits for; None: parts are left."""
+        place = self._places.pop(flagged.key, 0)
+        rows = key_range(flagged.instance_id)
+        first, last = rows["first"] + place, rows["last"]  # with the last part, rows that were added meanwhile
+        left: int | None = None
+        if place + PART < flagged.ordinals:
+            self._store.transact(lambda tx: flagged.part(tx, first, first + PART - 1), name="sweep_part")
+            self._places[flagged.key] = place + PART
         else:
-            left = self._store.transact(lambda tx: end_sweep(tx, number, intent), name="sweep")
-        self._topics.publish(*INTENTS[intent].topics)
+            left = self._store.transact(lambda tx: flagged.last(tx, first, last), name="sweep")
+        self._topics.publish(*flagged.topics)
         return left
