@@ -6,8 +6,8 @@ claiming       which lanes may be claimed, and which rows are taken
 running        the hot loop: rows go to the backends in `workers/`, and what comes back is gathered
 finishing      one group commit: outcomes are written, rows behind advance, instances close
 
-What else can happen to it: maps, limits, concurrency, child_workflows, sagas; commands, which people give; definitions,
-which it came from; membership, by which daemons know each other and take over from the dead.
+What else can happen to it: maps, spawning, limits, concurrency, child_workflows, sagas; commands, which people give;
+definitions, which it came from; membership, by which daemons know each other and take over from the dead.
 
 Here: `kinds.py`, the one table of what a row's end means by its kind; `service.py`, the shape of all that works in the
 background; `watch.py`, which wakes it; caches of what hardly changes.
