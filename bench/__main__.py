@@ -12,7 +12,7 @@ import os
 import platform
 from statistics import median
 
-from bench import admission, broadcast, endurance, footprint, latency, limits, maps, reload, throughput
+from bench import admission, broadcast, endurance, footprint, latency, limits, maps, reload, sweeps, throughput
 from bench.builds import CURRENT, Build, checked_out
 from bench.rig import DATABASES, MakeRig, rigs
 
@@ -21,6 +21,7 @@ BENCHES = {
     "throughput": throughput,
     "maps": maps,
     "limits": limits,
+    "sweeps": sweeps,
     "admission": admission,
     "latency": latency,
     "footprint": footprint,
