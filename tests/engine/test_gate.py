@@ -16,7 +16,7 @@ from qflowd.engine.limits.limit_settings import save_configured
 from qflowd.engine.limits.slots import Freed
 from qflowd.model.states import TaskState
 from qflowd.model.workflow import Job, Settings
-from qflowd.store.tx import Store, Tx
+from qflowd.store.tx import Retryable, Store, Tx
 from tests.support.daemon import Daemon, until
 from tests.support.lab import FAILED, Lab
 from tests.support.sql import run_sql
@@ -36,6 +36,7 @@ def claim(lab: Lab, claimer: Claimer, room: int = 1) -> list[Any]:
     """One turn: what rides in the finish, then each lane with limits in a transaction of its own."""
     pools = {"default": room}
     claims = lab.store.transact(lambda tx: claimer.claim(tx, dict(pools), dict(pools), lab.owner), name="claim")
+    claimer.keep_place()
     for head, lane, chunks in claimer.limited:
         claims += lab.store.transact(
             lambda tx, one=(head, lane, chunks): claimer.claim_limited(tx, *one, lab.owner),  # type: ignore[misc]
@@ -234,6 +235,22 @@ def test_while_a_long_queue_is_emptied_lanes_with_limits_are_claimed_too(lab, mo
         lab.finish(batch=Batch(final=[lab.final(row) for row in rows], slots=slots))
     assert claimed == set(numbers)
     assert asked.count("list_heads") == 1
+
+
+def test_a_claim_that_was_rolled_back_begins_anew_and_passes_nothing_over(lab):
+    claimer = long_queue(lab, 3 * MANY)
+    [lane] = claimer._lanes.values()
+    lane.mean_s = 0.02 / MANY  # a chunk of so many
+    tries: list[set[int]] = []
+
+    def claim_again(tx: Tx) -> None:
+        [one] = claimer.claim(tx, {"default": 1}, {"default": 1}, lab.owner)
+        tries.append({row.id for row in one.rows})
+        if len(tries) == 1:
+            raise Retryable("a deadlock")
+
+    lab.store.transact(claim_again, name="claim")
+    assert tries[0] == tries[1]
 
 
 def test_on_postgres_claims_do_not_read_what_was_claimed_before(open_lab):

@@ -77,6 +77,7 @@ class Claimer:
         self._turns = 0
         self._rest: list[Head] = []  # lanes in which the last claims have left rows
         self._heads: list[Head] = []  # lanes that were far from empty when they were claimed last
+        self._next_rest: list[Head] | None = None  # lanes in which a claim has left rows that is not committed yet
         self._look_at = 0.0
         self.limited: list[LimitedLane] = []  # lanes with limits and their chunks, to be claimed next
         self.has_unknown_lanes = False  # met inside a transaction, where they cannot be learnt
@@ -107,6 +108,7 @@ class Claimer:
         taken is subtracted from both.
         """
         self.is_held_back, self.may_have_left, self.limited = False, True, []
+        self._next_rest = None
         if not any(room.values()):
             return []
         claims, rest, gate = [], [], Gate(room, idle)
@@ -138,8 +140,14 @@ class Claimer:
         # Not after a turn that was held back: the start would move in step with it, always to the same lane.
         if claims or self.limited:
             self._turns += 1
-        self._continue(rest)
+        self._next_rest = rest
         return claims
+
+    def keep_place(self) -> None:
+        """The last claim is committed: for a moment the next ones continue where it ended."""
+        if self._next_rest is not None:
+            self._continue(self._next_rest)
+            self._next_rest = None
 
     def keep(self, head: Head) -> None:
         """Rows are left in this lane with limits: the next claims, if they continue, look at it as well."""
@@ -230,13 +238,14 @@ class Claimer:
 
         In PostgreSQL's index all that was claimed since the last vacuum stands before a lane's first row.
         """
-        self.may_have_left = bool(self._heads) and boottime() < self._look_at
-        if not self.may_have_left:
-            self._look_at = boottime() + HEADS_S
-            for lane in self._lanes.values():
-                lane.after = START
-            self._heads = _heads(tx.run("list_heads"))
-        return self._heads
+        heads, self._heads = self._heads, []  # if this transaction is rolled back, the next one begins anew
+        self.may_have_left = bool(heads) and boottime() < self._look_at
+        if self.may_have_left:
+            return heads
+        self._look_at = boottime() + HEADS_S
+        for lane in self._lanes.values():
+            lane.after = START
+        return _heads(tx.run("list_heads"))
 
     def _take(self, tx: Tx, head: Head, lane: Lane, wanted: int, owner: int, *, is_start: bool = True) -> list[Claimed]:
         """Up to so many rows of a lane. Those of paused instances and tasks become HELD when they are met here."""
