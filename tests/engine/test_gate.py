@@ -10,7 +10,7 @@ import pytest
 from qflowd import connect
 from qflowd.config.records import LimitConfig
 from qflowd.engine.caches import LaneIds
-from qflowd.engine.claiming.claim import MANY, Claimer
+from qflowd.engine.claiming.claim import LOOKS_PAST_PAUSED, MANY, Claimer
 from qflowd.engine.finishing.batch import Batch
 from qflowd.engine.limits.limit_settings import save_configured
 from qflowd.engine.limits.slots import Freed
@@ -277,3 +277,29 @@ def test_on_postgres_claims_do_not_read_what_was_claimed_before(open_lab):
     pages((-(1 << 15), 0))  # marks what is dead
     assert pages(lane.after) < 20 < pages((-(1 << 15), 0))
     lab.sql("ALTER TABLE qflow.task_instance RESET (autovacuum_enabled)")
+
+
+# ------------------------------------------------------------------------------------------------ paused rows and limits
+
+
+def test_a_lane_with_limits_is_not_left_alone_while_paused_rows_stand_before_others(lab):
+    limit(lab)
+    lab.workflow("wide", {f"t{i}": [] for i in range(LOOKS_PAST_PAUSED + 5)})
+    paused, other = lab.start("wide"), lab.start(job="work")
+    claimer = claimer_of(lab)
+    pause(lab, paused)
+    assert claim(lab, claimer) == []
+    assert [row.id >> 20 for row in claim(lab, claimer)] == [other]
+
+
+def test_of_many_lanes_with_limits_those_claimed_late_see_a_pause_that_came_meanwhile(lab):
+    limit(lab)
+    number = lab.start(job="work")
+    claimer, pools = claimer_of(lab), {"default": 1}
+    lab.store.transact(lambda tx: claimer.claim(tx, dict(pools), dict(pools), lab.owner))
+    [(head, lane, chunks)] = claimer.limited
+    pause(lab, number)
+    claimer._look_at = 0.0  # other lanes were claimed for half a second
+    assert lab.store.transact(lambda tx: claimer.claim_limited(tx, head, lane, chunks, lab.owner)) == []
+    [(state,)] = lab.sql("SELECT state FROM qflow.task_instance")
+    assert state == TaskState.HELD

@@ -118,6 +118,7 @@ class WatchedTx(Tx):
 
     _level = 0
     _claimed: frozenset[int] = frozenset()
+    _limits: frozenset[str] = frozenset()
     _all = range(0)  # ids of the rows of an instance, all of which are locked
 
     def _watch(self, statement: str, rows: Sequence[Any]) -> None:
@@ -126,6 +127,11 @@ class WatchedTx(Tx):
         assert self._level <= last, f"{statement} comes too late: only {why}"
         if statement == "start_tasks" and rows and {row[0] for row in rows} <= self._claimed:
             return  # claimed a moment ago in this transaction: nobody else can hold them
+        names = {row[0] for row in rows}
+        if statement == "lock_limits":
+            self._limits |= names
+        elif level == LIMITS and rows and names <= self._limits:
+            return  # lock_limits has locked them in this transaction
         if level is None:
             return
         if level < LIMITS and rows and all(row[0] in self._all for row in rows):

@@ -79,6 +79,7 @@ class Claimer:
         self._heads: list[Head] = []  # lanes that were far from empty when they were claimed last
         self._next_rest: list[Head] | None = None  # lanes in which a claim has left rows that is not committed yet
         self._look_at = 0.0
+        self._gave_up = False  # the last claim of a lane met so many paused rows that it did not look further
         self.limited: list[LimitedLane] = []  # lanes with limits and their chunks, to be claimed next
         self.has_unknown_lanes = False  # met inside a transaction, where they cannot be learnt
         self.is_held_back = False  # by a better lane that is to be learnt first: the next claim should come at once
@@ -160,6 +161,9 @@ class Claimer:
 
     def claim_limited(self, tx: Tx, head: Head, lane: Lane, chunks: int, owner: int) -> list[Claim]:
         """Claim a lane with limits, in a transaction of its own: limits are locked first, instances last."""
+        if boottime() >= self._look_at:  # what the head says of pauses is old: many lanes were claimed since
+            head = head._replace(has_pauses=1, has_paused_tasks=1)
+        self._gave_up = False
         if lane.is_unsettled:
             return self._claim_unrun(tx, (head, lane, chunks), owner)
         slots = Slots(tx, lane.key.limits)
@@ -171,7 +175,8 @@ class Claimer:
         if self._runs_in_order(lane.key.pool):
             wanted = rows_of_lines(lane, places, is_scarce=places < chunks)
         if not (rows := self._take_all(tx, head, lane, min(wanted, slots.tokens), owner)):
-            shut(lane, slots.opens_in_s)
+            if not self._gave_up:  # behind the paused rows there may be others
+                shut(lane, slots.opens_in_s)
             return []
         holders = _holders(rows, places) if lane.is_short else rows
         if lane.is_short:
@@ -258,7 +263,8 @@ class Claimer:
                 lane.has_solo = any(row.solo for row in rows)
                 return rows
             if not taken:
-                break
+                return []
+        self._gave_up = True
         return []
 
     def _open(self, heads: list[Head]) -> list[Head]:
