@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -303,3 +304,16 @@ def test_of_many_lanes_with_limits_those_claimed_late_see_a_pause_that_came_mean
     assert lab.store.transact(lambda tx: claimer.claim_limited(tx, head, lane, chunks, lab.owner)) == []
     [(state,)] = lab.sql("SELECT state FROM qflow.task_instance")
     assert state == TaskState.HELD
+
+
+def test_a_claim_that_met_locked_rows_tells_that_they_may_be_let_go(lab):
+    if not lab.store.dialect.has_row_locks:
+        pytest.skip("one writer at a time")
+    number, claimer = lab.start(job="work"), claimer_of(lab)
+    with closing(lab.store.dialect.connect()) as stranger:
+        stranger.begin()
+        stranger.script(f"SELECT 1 FROM qflow.task_instance WHERE id = {number << 20} FOR UPDATE")
+        assert (claim(lab, claimer), claimer.keep_place()) == ([], True)
+        stranger.rollback()
+    assert [row.id >> 20 for row in claim(lab, claimer)] == [number]
+    assert (claim(lab, claimer), claimer.keep_place()) == ([], False)

@@ -79,6 +79,7 @@ class Claimer:
         self._heads: list[Head] = []  # lanes that were far from empty when they were claimed last
         self._next_rest: list[Head] | None = None  # lanes in which a claim has left rows that is not committed yet
         self._look_at = 0.0
+        self._was_passed_over = False
         self._gave_up = False  # the last claim of a lane met so many paused rows that it did not look further
         self.limited: list[LimitedLane] = []  # lanes with limits and their chunks, to be claimed next
         self.has_unknown_lanes = False  # met inside a transaction, where they cannot be learnt
@@ -109,7 +110,7 @@ class Claimer:
         taken is subtracted from both.
         """
         self.is_held_back, self.may_have_left, self.limited = False, True, []
-        self._next_rest = None
+        self._next_rest, self._was_passed_over = None, False
         if not any(room.values()):
             return []
         claims, rest, gate = [], [], Gate(room, idle)
@@ -138,17 +139,23 @@ class Claimer:
                     if len(claim.rows) >= MANY:
                         lane.after = _PLACE(claim.rows[-1])
                         rest.append(head._replace(priority=lane.after[0]))
+            else:
+                self._was_passed_over = True
         # Not after a turn that was held back: the start would move in step with it, always to the same lane.
         if claims or self.limited:
             self._turns += 1
         self._next_rest = rest
         return claims
 
-    def keep_place(self) -> None:
-        """The last claim is committed: for a moment the next ones continue where it ended."""
+    def keep_place(self) -> bool:
+        """The last claim is committed: for a moment the next ones continue where it ended.
+
+        Returns: did a lane give nothing, since others had its rows locked or were faster? They may let go of them.
+        """
         if self._next_rest is not None:
             self._continue(self._next_rest)
             self._next_rest = None
+        return self._was_passed_over
 
     def keep(self, head: Head) -> None:
         """Rows are left in this lane with limits: the next claims, if they continue, look at it as well."""

@@ -215,8 +215,8 @@ class Executor:
             self._upkeep.reconcile_at = 0.0  # a claim may have been applied although its reply was lost
             raise
         self._harvest.written(boottime() - began - (time.thread_time() - began_cpu))
-        if shipments is not None:
-            self._claimer.keep_place()
+        if shipments is not None and self._claimer.keep_place():
+            self._look_at = min(self._look_at, began + POLL_S)
         self._after_commit(batch, closed)
         if shipments is None or (self._claimer.may_have_left and (batch or shipments or is_notified)):
             self._look_at = 0.0
