@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 
 from qflowd.engine.caches import CodeIds, LaneIds
 from qflowd.engine.claiming.gate import Gate, Head, rows_of, rows_of_lines, shut
+from qflowd.engine.claiming.lane_turns import order_lanes
 from qflowd.engine.claiming.lanes import START, Lane
 from qflowd.engine.claiming.paused_rows import hold_paused
-from qflowd.engine.limits.slots import Slots
+from qflowd.engine.limits.slots import Slots, holders_of
 from qflowd.engine.plans import lane_keys
 from qflowd.engine.plans.expand import Admission
 from qflowd.model.errors import QflowdError
@@ -185,7 +186,7 @@ class Claimer:
             if not self._gave_up:  # behind the paused rows there may be others
                 shut(lane, slots.opens_in_s)
             return []
-        holders = _holders(rows, places) if lane.is_short else rows
+        holders = holders_of(rows, places) if lane.is_short else rows
         if lane.is_short:
             tx.run("start_tasks", rows=sorted((row.id, row.fence, tx.now) for row in holders))
         slots.take(len(holders), len(rows))
@@ -309,20 +310,6 @@ class Claimer:
         return self._lanes[lane].key.tenant
 
 
-def order_lanes(heads: Iterable[Head], tenant_of: Callable[[int], str], turn: int) -> list[Head]:
-    """Best head priority first; among equals round robin between tenants, then lanes, `turn` moving the start."""
-    by_priority: dict[int, dict[str, list[Head]]] = {}
-    for head in sorted(heads):
-        by_priority.setdefault(head.priority, {}).setdefault(tenant_of(head.lane), []).append(head)
-    ordered: list[Head] = []
-    for priority in sorted(by_priority):
-        tenants = [_rotated(lanes, turn) for _, lanes in sorted(by_priority[priority].items())]
-        tenants = _rotated(tenants, turn)
-        for place in range(max(map(len, tenants))):
-            ordered += [lanes[place] for lanes in tenants if place < len(lanes)]
-    return ordered
-
-
 def claim_rows(tx: Tx, lane: Lane, wanted: int, owner: int, *, is_start: bool = True) -> list[Claimed]:
     """Take up to `wanted` ready rows of a lane, best priority first, then oldest.
 
@@ -345,14 +332,6 @@ def claim_rows(tx: Tx, lane: Lane, wanted: int, owner: int, *, is_start: bool = 
     return rows
 
 
-def _holders(rows: list[Claimed], places: int) -> list[Claimed]:
-    """Of claimed rows that share slots: what runs alone, and the last ones of even parts."""
-    alone, others = [row for row in rows if row.solo][:places], [row for row in rows if not row.solo]
-    size = -(-len(others) // max(1, places - len(alone)))
-    ends = range(size - 1, len(others) + size - 1, size) if len(alone) < places and others else ()
-    return alone + [others[min(end, len(others) - 1)] for end in ends]
-
-
 def _inserted(lane: Lane, row: Claimed, now: datetime) -> tuple[Any, ...]:
     """The row of `insert_claimed_tasks`: as `claim_rows` leaves it."""
     state, started_at = (TaskState.RESERVED, None) if lane.is_short else (TaskState.RUNNING, now)
@@ -365,8 +344,3 @@ def _batch(wanted: int) -> int:
 
 def _heads(rows: Iterable[Any]) -> list[Head]:
     return [Head(*row) for row in rows]
-
-
-def _rotated(items: list[Any], turn: int) -> list[Any]:
-    start = turn % len(items)
-    return items[start:] + items[:start]

@@ -146,6 +146,14 @@ def _note_unknown(tx: Tx, pauses: Sequence[Pause]) -> None:
     log.warning("task %d asked for a pause; %s", *min(notes.items()))
 
 
+def holders_of(rows: Sequence[Any], places: int) -> list[Any]:
+    """Of claimed rows that share slots: what runs alone, and the last ones of even parts."""
+    alone, others = [row for row in rows if row.solo][:places], [row for row in rows if not row.solo]
+    size = -(-len(others) // max(1, places - len(alone)))
+    ends = range(size - 1, len(others) + size - 1, size) if len(alone) < places and others else ()
+    return alone + [others[min(end, len(others) - 1)] for end in ends]
+
+
 def _count(freed: Iterable[Freed]) -> Counter[str]:
     """Limit -> slots of these rows."""
     counts: Counter[str] = Counter()
