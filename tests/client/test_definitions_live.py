@@ -124,6 +124,7 @@ def test_what_files_name_may_come_later_and_until_then_the_workflow_and_the_log_
     poll(lambda: "no live daemon knows job not_here_yet" in (instance.wait_reason() or "") or None, PATIENCE_S)
     (folder / "workflows/not_there_yet.yaml").write_text(THERE)
     (folder / "workflows/plus_six.yaml").write_text("task: plus_six\njob: add\nparams: {b: 6}\n")
+    poll(lambda: "there is no workflow" not in (warning() or "") or None, PATIENCE_S)
     (folder / "plugins/later.py").write_text(
         "from qflowd import job\n\n@job\ndef not_here_yet() -> int:\n    return 1\n"
     )
