@@ -16,8 +16,8 @@ from qflowd.store.inbox import COMMAND
 from qflowd.store.tx import Tx
 
 ROWS = 100_000
-SIZE, OTHERS = 5_000, 120  # tasks, and instances, that run beside it: more than can be done meanwhile
-BEFORE_S = 3.0  # of undisturbed work
+SIZE, OTHERS = 5_000, 160  # tasks, and instances, that run beside it: more than can be done meanwhile
+BEFORE_S = 2.0  # of undisturbed work
 ABOUT = f"pause and terminate of an instance of {ROWS:,} ready rows while others run no-op tasks: answer, all rows, their share"
 
 
@@ -56,6 +56,8 @@ def _command(rig: Rig, action: str, number: int, ended: str) -> dict[str, float]
     is_swept = f"SELECT COUNT(*) FROM qflow.workflow_instance WHERE id = {number} AND {ended}"
     rig.wait_for(lambda: bool(rig.ask(is_swept)[0][0]), f"the end of the {action}")
     swept_s, swept = time.monotonic() - asked_at, rig.ask(clock)[0][0]
+    if rig.closed() == OTHERS:
+        raise SystemExit("the others had too little to do")
     before = _done(rig, begins, asked) / BEFORE_S
     meanwhile = _done(rig, asked, swept) / swept_s
     return {
