@@ -27,10 +27,13 @@ SELECT r.task_id, r.part, r.value FROM {rows: task_id bigint, part int, value te
 SELECT c.task_id, c.value FROM {rows: id bigint} r JOIN qflow.checkpoint c ON c.task_id = r.id
 
 -- name: save_checkpoints
+-- One that waited for a lock since it saw the fence does not overwrite what a later claim has saved.
 INSERT INTO qflow.checkpoint (task_id, fence, value, updated_at)
 SELECT r.task_id, r.fence, r.value, :now FROM {rows: task_id bigint, fence int, value text} r
 JOIN qflow.task_instance t ON t.id = r.task_id AND t.fence = r.fence WHERE 1 = 1
-{upsert: task_id} fence = {excluded: fence}, value = {excluded: value}, updated_at = {excluded: updated_at}
+{upsert: task_id} value = CASE WHEN checkpoint.fence > {excluded: fence} THEN checkpoint.value ELSE {excluded: value} END,
+    updated_at = CASE WHEN checkpoint.fence > {excluded: fence} THEN checkpoint.updated_at ELSE {excluded: updated_at} END,
+    fence = CASE WHEN checkpoint.fence > {excluded: fence} THEN checkpoint.fence ELSE {excluded: fence} END
 
 -- name: save_progress
 INSERT INTO qflow.task_progress (task_id, fence, done, total, message, updated_at)

@@ -1,5 +1,8 @@
 """What comes back from workers, however odd, becomes rows: an error here would leave tasks held for ever."""
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+
 import pytest
 
 from qflowd.engine.caches import LaneKey
@@ -13,6 +16,8 @@ from qflowd.model.workflow import BUILT_IN, Job
 from qflowd.store.clock import DbClock, boottime
 from qflowd.workers.events import Broken, Finished, Progressed, Returned
 from qflowd.workers.wire import Done, Ended
+from tests.support.daemon import until
+from tests.support.lab import Lab
 
 LANE = Lane(1, LaneKey("default", "default", "work"), Job(name="work", module="", file="", hash=""), 11)
 ROW = Claimed(id=42, node=0, fence=5, priority=0, attempt=0, crashes=0, solo=0)
@@ -146,3 +151,27 @@ def test_two_batches_may_tell_of_the_same_task(lab):
     assert lab.sql("SELECT done FROM qflow.task_progress") == [(0.9,)]
     assert lab.sql("SELECT value FROM qflow.checkpoint") == [("2",)]
     lab.check(drained=True)
+
+
+def test_a_checkpoint_that_was_written_late_does_not_overwrite_that_of_the_next_claim(lab):
+    if not lab.store.dialect.has_row_locks:
+        pytest.skip("one writer at a time")
+    lab.start(job="work"), lab.start(job="work")
+    first, second = rows = lab.claim()
+    lab.finish(batch=Batch(checkpoints=[(row.id, row.fence, "1") for row in rows]))
+    late = Batch(checkpoints=[(row.id, row.fence, "2") for row in rows])
+    with (
+        closing(lab.store.dialect.connect()) as stranger,
+        closing(Lab(lab.url)) as zombie,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        stranger.begin()
+        stranger.script(f"SELECT 1 FROM qflow.checkpoint WHERE task_id = {first.id} FOR UPDATE")
+        writing = pool.submit(lambda: (zombie.finish(batch=late), zombie.store.disconnect()))
+        until(lab.is_somebody_waiting, 20)
+        lab.finish(batch=Batch(released=[lab.released(second)]))
+        [again] = lab.claim()
+        lab.finish(batch=Batch(checkpoints=[(again.id, again.fence, "3")]))
+        stranger.rollback()
+        writing.result(20)
+    assert lab.sql("SELECT value FROM qflow.checkpoint ORDER BY task_id") == [("2",), ("3",)]
