@@ -208,8 +208,8 @@ SELECT i.id, i.tenant, d.workflow, v.version, COALESCE(i.name, d.workflow, i.job
                         ORDER BY 1 LIMIT 1),
                     (SELECT MIN(y.reason) FROM qflow.workflow_instance z JOIN qflow.task_wait y
                         ON y.task_id BETWEEN z.id * 1048576 AND z.id * 1048576 + 1048575 WHERE z.id = i.id),
-                    (SELECT 'it was paused, and is resumed now' FROM qflow.workflow_instance z JOIN qflow.task_instance t {only: mysql FORCE INDEX (PRIMARY)}
-                        ON t.id BETWEEN z.id * 1048576 AND z.id * 1048576 + 1048575 AND t.state = {task.HELD} WHERE z.id = i.id LIMIT 1)) END,
+                    (SELECT MIN('it was paused, and is resumed now') FROM qflow.workflow_instance z JOIN qflow.task_instance t {only: mysql FORCE INDEX (PRIMARY)}
+                        ON t.id BETWEEN z.id * 1048576 AND z.id * 1048576 + 1048575 AND t.state = {task.HELD} WHERE z.id = i.id)) END,
             CASE WHEN i.intent IN ({intent.TERMINATE}, {intent.FINALLY}, {intent.ABORT}) THEN 'is being terminated'
                 WHEN i.intent = {intent.COMPENSATE} THEN 'its compensations begin when a daemon has added them' END) END AS wait_reason,
     -- An instance has one parent, and perhaps a compensation of it that waits for its own; a join by an index that is not

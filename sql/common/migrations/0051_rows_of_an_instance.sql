@@ -1,0 +1,1 @@
+-- The view instances reads the rows of each instance by their key, whatever a planner thinks of the table's size.
