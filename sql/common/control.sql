@@ -196,8 +196,8 @@ DELETE FROM qflow.bulk_command WHERE id = :id
 UPDATE qflow.commands SET result = :result WHERE id = :id AND is_open = 1
 
 -- name: cancel_tasks
--- All but those that are held, or wait for an instance: these end when it has. By the claim index MySQL would look at every
--- open row of the table for each part of a sweep.
+-- All but those that are held, or wait for an instance: these end when it has. The key is forced as in
+-- all sweeps: whatever the statistics say, a part reads its own range.
 UPDATE qflow.task_instance {only: mysql FORCE INDEX (PRIMARY)} SET state = {task.CANCELLED}, reason = {reason.TERMINATED}, fence = fence + 1, owner = NULL,
     finished_at = :now
 WHERE id BETWEEN :first AND :last AND state IN ({task.PENDING}, {task.READY}, {task.HELD})
