@@ -317,3 +317,21 @@ def test_a_claim_that_met_locked_rows_tells_that_they_may_be_let_go(lab):
         stranger.rollback()
     assert [row.id >> 20 for row in claim(lab, claimer)] == [number]
     assert (claim(lab, claimer), claimer.keep_place()) == ([], False)
+
+
+def test_a_claim_with_limits_that_was_rolled_back_begins_anew(lab):
+    limit(lab)
+    save_configured(lab.store, {"vendor:quotes": LimitConfig(slots=5 * MANY)})
+    claimer = long_queue(lab, 3 * MANY)
+    pools, tries = {"default": 1}, list[set[int]]()
+    lab.store.transact(lambda tx: claimer.claim(tx, dict(pools), dict(pools), lab.owner))
+    [(head, lane, chunks)] = claimer.limited
+
+    def claim_again(tx: Tx) -> None:
+        [one] = claimer.claim_limited(tx, head, lane, MANY * chunks, lab.owner)
+        tries.append({row.id for row in one.rows})
+        if len(tries) == 1:
+            raise Retryable("a deadlock")
+
+    lab.store.transact(claim_again, name="claim")
+    assert tries[0] == tries[1]

@@ -81,6 +81,7 @@ class Claimer:
         self._next_rest: list[Head] | None = None  # lanes in which a claim has left rows that is not committed yet
         self._look_at = 0.0
         self._was_passed_over = False
+        self._places: dict[int, tuple[int, int]] = {}  # of lanes in `limited`: where their claims begin
         self._gave_up = False  # the last claim of a lane met so many paused rows that it did not look further
         self.limited: list[LimitedLane] = []  # lanes with limits and their chunks, to be claimed next
         self.has_unknown_lanes = False  # met inside a transaction, where they cannot be learnt
@@ -126,6 +127,7 @@ class Claimer:
                 if most := whole.chunks(head, lane):
                     gate.take(lane, chunks)
                     self.limited.append((head, lane, most))
+                    self._places[lane.id] = lane.after
                 else:
                     rest.append(head)
             elif not chunks:
@@ -169,6 +171,7 @@ class Claimer:
 
     def claim_limited(self, tx: Tx, head: Head, lane: Lane, chunks: int, owner: int) -> list[Claim]:
         """Claim a lane with limits, in a transaction of its own: limits are locked first, instances last."""
+        lane.after = self._places.get(lane.id, lane.after)  # a claim that was rolled back has moved it
         if boottime() >= self._look_at:  # what the head says of pauses is old: many lanes were claimed since
             head = head._replace(has_pauses=1, has_paused_tasks=1)
         self._gave_up = False
