@@ -76,8 +76,8 @@ class Claimer:
         self._jobs: Mapping[str, Job] = {}
         self._lanes: dict[int, Lane] = {}
         self._turns = 0
-        self._rest: list[Head] = []  # lanes in which the last claims have left rows
-        self._heads: list[Head] = []  # lanes that were far from empty when they were claimed last
+        self._rest: dict[int, Head] = {}  # by lane: those in which the last claims have left rows
+        self._continues = False  # one of them was far from empty: the next claims begin with these
         self._next_rest: list[Head] | None = None  # lanes in which a claim has left rows that is not committed yet
         self._look_at = 0.0
         self._was_passed_over = False
@@ -103,7 +103,7 @@ class Claimer:
 
     def forget_heads(self) -> None:
         """Rows may have become ready before the place where the last claims ended."""
-        self._heads = []
+        self._continues = False
 
     def claim(self, tx: Tx, room: dict[str, int], idle: dict[str, int], owner: int) -> list[Claim]:
         """Claim lane by lane while their pools have room; those with limits are left in `limited`, for `claim_limited`.
@@ -156,18 +156,16 @@ class Claimer:
         Returns: did a lane give nothing, since others had its rows locked or were faster? They may let go of them.
         """
         if self._next_rest is not None:
-            self._continue(self._next_rest)
+            self._rest, self._continues = {}, False
+            for head in self._next_rest:
+                self.keep(head)
             self._next_rest = None
         return self._was_passed_over
 
     def keep(self, head: Head) -> None:
-        """Rows are left in this lane with limits: the next claims, if they continue, look at it as well."""
-        self._continue([*(other for other in self._rest if other.lane != head.lane), head])
-
-    def _continue(self, rest: list[Head]) -> None:
-        """The next claims continue from here for a moment, if there is a lane to continue with."""
-        self._rest = rest
-        self._heads = rest if any(self._lanes[head.lane].after > START for head in rest) else []
+        """Rows are left in this lane: the next claims look at it, if for a moment they continue where the last ones ended."""
+        self._rest[head.lane] = head
+        self._continues |= self._lanes[head.lane].after > START
 
     def claim_limited(self, tx: Tx, head: Head, lane: Lane, chunks: int, owner: int) -> list[Claim]:
         """Claim a lane with limits, in a transaction of its own: limits are locked first, instances last."""
@@ -254,7 +252,8 @@ class Claimer:
 
         In PostgreSQL's index all that was claimed since the last vacuum stands before a lane's first row.
         """
-        heads, self._heads = self._heads, []  # if this transaction is rolled back, the next one begins anew
+        heads = list(self._rest.values()) if self._continues else []
+        self._continues = False  # if this transaction is rolled back, the next one begins anew
         self.may_have_left = bool(heads) and boottime() < self._look_at
         if self.may_have_left:
             return heads
