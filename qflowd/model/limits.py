@@ -12,7 +12,7 @@ LONGEST_TEXT: Final = 160  # characters of all limits of a task together, as `la
 LONGEST_NAME: Final = 100
 # In the place of a lane's limits. Its rows are put into their own lanes when they are claimed.
 UNSETTLED: Final = "?"
-# The same, where nobody knew the job, and nothing but that may give them limits.
+# Before a lane's limits: the same, where nobody knew the job and that may ask for more.
 OF_UNKNOWN_JOB: Final = "??"
 # Beside a lane's limits: while the breaker of one is open, its rows end, and others run instead.
 FALLBACK: Final = "!"
@@ -45,6 +45,11 @@ def of_lane(text: str) -> Limits:
     """The limits that `lane_text` wrote."""
     pairs = (part.rpartition("=") for part in text.split() if "=" in part)
     return tuple((name, int(slots)) for name, _, slots in pairs)
+
+
+def known_part(text: str) -> str:
+    """The limits of a lane without those that a job may ask for that was not known."""
+    return text.removeprefix(OF_UNKNOWN_JOB).lstrip()
 
 
 def best_pattern(name: str, patterns: Iterable[str]) -> str | None:

@@ -44,7 +44,7 @@ class Lane:
     @property
     def is_unsettled(self) -> bool:
         """Its rows are claimed to be put into lanes of their own."""
-        return self.key.limits in (UNSETTLED, OF_UNKNOWN_JOB)
+        return self.key.limits.startswith((UNSETTLED, OF_UNKNOWN_JOB))
 
     @property
     def has_fallback(self) -> bool:

@@ -105,7 +105,7 @@ def _cohorts(request: Request, plan: Plan, jobs: Mapping[str, Job | None], scope
                 request.tenant, str(settings.pool), alike.job or alike.workflow, _limits(alike, settings, scope)
             )
             if alike.job and job is None:  # it may have limits, a pool and a priority of its own
-                lane = lane_keys.of_unknown_job(request.tenant, settings, alike.job)
+                lane = lane_keys.of_unknown_job(lane)
             priority = -max(-2000, min(2000, request.priority + (settings.priority or 0)))
             cohorts.append(Cohort(ordinals, lane, priority, alike.start, alike.kind))
     return cohorts

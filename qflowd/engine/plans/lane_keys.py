@@ -6,8 +6,17 @@ from qflowd.define.expressions import compile_value, literal_text
 from qflowd.engine.caches import LaneKey
 from qflowd.engine.plans.fallbacks import Fallback
 from qflowd.model.errors import ExpressionFailed
-from qflowd.model.limits import FALLBACK, LONGEST_TEXT, OF_UNKNOWN_JOB, UNSETTLED, Limits, fault_in_limit, lane_text
-from qflowd.model.workflow import Job, Json, Settings
+from qflowd.model.limits import (
+    FALLBACK,
+    LONGEST_TEXT,
+    OF_UNKNOWN_JOB,
+    UNSETTLED,
+    Limits,
+    fault_in_limit,
+    known_part,
+    lane_text,
+)
+from qflowd.model.workflow import Job, Json
 
 _ITEM_FACTS = frozenset({"item", "index"})
 
@@ -27,21 +36,16 @@ def of_task(limits: Limits | None, fallback: Fallback, *, is_map: bool) -> Limit
     return tuple(limit for limit in limits if not _asks_item(limit)) if is_map else limits
 
 
-def of_unknown_job(tenant: str, settings: Settings, job: str) -> LaneKey:
-    """The lane of rows whose own lane is found out when they are claimed. `settings`: all levels but the job's."""
-    return LaneKey(tenant, str(settings.pool), job, UNSETTLED if settings.limits else OF_UNKNOWN_JOB)
+def of_unknown_job(key: LaneKey) -> LaneKey:
+    """The lane of rows whose own lane is found out when they are claimed. `key`: what it is so far, without their job."""
+    text = f"{OF_UNKNOWN_JOB} {key.limits}".rstrip()
+    return key._replace(limits=text if len(text) <= LONGEST_TEXT else UNSETTLED)
 
 
 def known_to(job: Job, key: LaneKey) -> LaneKey:
     """A lane as it is now that its job is known: one that waited for this is as any other if the job asks for nothing."""
-    settings = job.settings
-    if (
-        key.limits == OF_UNKNOWN_JOB
-        and not (settings.limits or settings.priority)
-        and settings.pool in (None, key.pool)
-    ):
-        return key._replace(limits="")
-    return key
+    asks = job.settings.limits or job.settings.priority or job.settings.pool not in (None, key.pool)
+    return key if asks else key._replace(limits=known_part(key.limits))
 
 
 def rendered(limits: Limits | None, scope: Mapping[str, Json], *, has_fallback: bool = False) -> str:

@@ -16,7 +16,7 @@ from qflowd.engine.running.harvest import Harvest
 from qflowd.engine.service import report
 from qflowd.model.errors import StoreUnavailable, Unreadable
 from qflowd.model.ids import instance_of
-from qflowd.model.limits import of_lane
+from qflowd.model.limits import known_part, of_lane
 from qflowd.model.states import Intent
 from qflowd.store.clock import boottime
 from qflowd.store.tx import Store
@@ -134,9 +134,8 @@ class Upkeep:
         rows = self._store.read(lambda tx: tx.run("list_held", owner=self._daemon_id()))
         self._lanes.load(row.lane for row in rows)
         keys = {row.lane: self._lanes.key(row.lane) for row in rows}
-        strays = self._harvest.strays(
-            rows, {lane: key.limits for lane, key in keys.items() if key and of_lane(key.limits)}
-        )
+        limits = {lane: known_part(key.limits) for lane, key in keys.items() if key and of_lane(key.limits)}
+        strays = self._harvest.strays(rows, limits)
         if strays:
             log.warning("giving back %d rows whose claim was not reported", len(strays.released))
             finish(self._store, self._instances, strays, self._daemon_id())
