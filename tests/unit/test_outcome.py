@@ -79,7 +79,7 @@ def test_the_third_crash_is_poison_whatever_retries_are_left():
 def test_a_deferral_costs_no_attempt():
     later = NOW + timedelta(hours=1)
     found = outcome(attempt=2, again_at=later, error="too early")
-    assert found.rearmed == (42, 5, 1, 0, later, "too early")
+    assert found.rearmed == (42, 5, 1, 0, later, "too early", True)
     assert found.attempt is None
 
 
@@ -112,7 +112,7 @@ def test_a_failure_that_says_when_is_tried_again_then_if_a_retry_is_left():
 )
 def test_with_manual_retry_a_failure_that_would_be_final_waits_for_a_person(reason, crashes, hopeless, ended_as):
     found = outcome(reason, retry="manual", crashes=crashes, is_hopeless=hopeless, error="no answer")
-    assert found.rearmed == (42, 5, 1, ended_as, FOREVER, None)
+    assert found.rearmed == (42, 5, 1, ended_as, FOREVER, None, False)
     assert (found.attempt.state, found.attempt.reason, found.attempt.error) == (TaskState.FAILED, ended_as, "no answer")
 
 
