@@ -42,7 +42,7 @@ JOIN qflow.spawned s ON s.task_id = r.id JOIN qflow.task_input p ON p.task_id = 
 
 -- name: load_spawned_sources
 -- The tasks that each of these comes after; the tasks that it spawned itself have greater ids.
-SELECT e.child, t.id, s.name, t.state, t.output, t.fence, l.task_id AS large_id FROM {rows: id bigint} r
+SELECT e.child, t.id, s.name, t.state, t.output, t.fence, t.round, l.task_id AS large_id FROM {rows: id bigint} r
 JOIN qflow.instance_edge e ON e.child = r.id AND e.parent < r.id JOIN qflow.spawned s ON s.task_id = e.parent
 JOIN qflow.task_instance t ON t.id = e.parent LEFT JOIN qflow.large_value l ON l.task_id = t.id AND l.part = 0
 

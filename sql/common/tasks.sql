@@ -12,7 +12,7 @@ WHERE t.state IN ({task.SKIPPED}, {task.UPSTREAM_FAILED}) AND t.reason = 0
 
 -- name: load_outputs
 -- `large_id`: the output lies in large_value.
-SELECT t.id, t.state, t.output, t.fence, l.task_id AS large_id FROM {rows: id bigint} r
+SELECT t.id, t.state, t.output, t.fence, t.round, l.task_id AS large_id FROM {rows: id bigint} r
 JOIN qflow.task_instance t ON t.id = r.id LEFT JOIN qflow.large_value l ON l.task_id = t.id AND l.part = 0
 
 -- name: load_large_value

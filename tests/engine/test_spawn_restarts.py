@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from qflowd.engine.plans.render import load_outputs
+from qflowd.engine.plans.upstreams import Large
 from qflowd.model.ids import ORDINALS
 from tests.support.lab import FAILED, SUCCESS
 from tests.support.spawning import FILES, MERGED, daily, error_of, spawn
@@ -81,6 +83,26 @@ def test_large_outputs_of_spawned_tasks_are_collected_anew(lab):
     assert parts == []
     assert output_of(lab, number) == {"AAPL": "x" * 60_000, "IBM": "y"}
     lab.run()
+    lab.check(drained=True)
+
+
+def test_a_worker_does_not_take_large_outputs_that_are_collected_anew_for_those_that_it_keeps(lab):
+    def given_to_report():
+        [row] = lab.claim()
+        assert lab.key(row.id) == "report"
+        outputs = lab.store.read(lambda tx: load_outputs(tx, lab.instances, [(number * ORDINALS, row.round)]))
+        lab.ends([row])
+        return outputs[number * ORDINALS]
+
+    number = daily(lab)
+    lab.finish(*(lab.final(row, output="x" * 60_000) for row in lab.claim()))
+    before = given_to_report()
+    assert lab.command("rerun", number, task="scan[IBM]")[0] == "DONE"
+    [again] = lab.claim()
+    lab.finish(lab.final(again, output="y" * 60_000))
+    after = given_to_report()
+    assert isinstance(after, Large), "it is asked for by its number"
+    assert hash(after) != hash(before)
     lab.check(drained=True)
 
 

@@ -192,7 +192,7 @@ def load_outputs(
             if row.output is None:
                 read = reader_of(instances[instance_of(row.id)].plan, row)
                 if read is not None:
-                    outputs[row.id] = read(tx, row) if row.id in whole else Large(row.id, row.fence)
+                    outputs[row.id] = read(tx, row) if row.id in whole else Large(row.id, row.fence, row.round)
     return outputs
 
 

@@ -23,10 +23,11 @@ class UnreadableOutput(QflowdError):
 
 
 class Large(NamedTuple):
-    """An output that was not read. With another fence it is another output."""
+    """An output that was not read. With another fence or round it is another output: who waits anew keeps its fence."""
 
     id: int
     fence: int
+    round: int
 
 
 Output = str | Large | None  # JSON text; None: there is none
@@ -161,6 +162,6 @@ def _load_list(tx: Tx, head: Any) -> Output:
         outputs += page
         size += sum(map(len, page)) + len(page)
         if size > LARGEST_OUTPUT:
-            return Large(head.id, head.fence)
+            return Large(head.id, head.fence, head.round)
         after = rows[-1].id
     return f"[{','.join(outputs)}]"

@@ -41,7 +41,7 @@ def prepare(dispatch: Dispatch, tx: Tx, claim: Claim) -> Shipment:
 def _output(source: Any) -> Output:
     if source.state != SUCCESS:  # a person has skipped it
         return None
-    return source.output if source.large_id is None else Large(source.id, source.fence)
+    return source.output if source.large_id is None else Large(source.id, source.fence, source.round)
 
 
 def _upstream(outputs: Mapping[str, Output] | None) -> Upstream | None:
