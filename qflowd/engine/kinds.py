@@ -13,7 +13,7 @@ from qflowd.engine.finishing import advance
 from qflowd.engine.finishing.advance import Arrivals, Edges, EndedRow, Sums
 from qflowd.engine.plans.instances import KnownInstance
 from qflowd.engine.plans.plan import Plan
-from qflowd.engine.plans.render import Unrenderable
+from qflowd.engine.plans.render import Unrenderable, end_unrun
 from qflowd.engine.running.dispatch import Dispatch, Shipment
 from qflowd.engine.sagas import compensations
 from qflowd.engine.spawning import spawned
@@ -64,7 +64,8 @@ def prepare(dispatch: Dispatch, tx: Tx, claim: Claim) -> list[Shipment]:
         ]  # put into their own lanes after the claim, in a transaction of its own
     if claim.open_breaker is not None:
         problem = BreakerIsOpen(f"the breaker of limit {claim.open_breaker} was open")
-        return [Shipment(claim, lambda: ([], [Unrenderable(row, problem) for row in claim.rows]))]
+        ending = end_unrun(tx, dispatch.instances, claim.lane, claim.rows, problem)
+        return [Shipment(claim, lambda: ([], ending))]
     shipments = []
     for number in sorted({row.kind for row in claim.rows}):
         part = claim._replace(rows=[row for row in claim.rows if row.kind == number])

@@ -9,16 +9,20 @@ from typing import Any
 import pytest
 
 from qflowd.config.records import LimitConfig
-from qflowd.engine.claiming.claim import Claim, Claimed
+from qflowd.engine import kinds
+from qflowd.engine.claiming.claim import Claim
 from qflowd.engine.claiming.settle import settle
 from qflowd.engine.finishing.batch import Batch
 from qflowd.engine.limits.limit_settings import save_configured
 from qflowd.engine.limits.slots import Freed
 from qflowd.engine.maps import fan_out
+from qflowd.engine.running.dispatch import Dispatch, Shipment
+from qflowd.engine.running.harvest import Harvest
 from qflowd.model.breaker import Breaker
 from qflowd.model.states import Reason, TaskState
+from qflowd.store.tx import Tx
 from tests.engine.test_limits import claims, have_job, used
-from tests.support.lab import FAILED, SKIPPED, Lab
+from tests.support.lab import FAILED, SKIPPED, Lab, NoWorkers
 
 BARS = {"job": "bars", "limits": {"vendor": 1}}
 OTHER = {"job": "work", "after": {"bars": {"on": "breaker_open"}}}
@@ -48,8 +52,7 @@ def step(lab: Lab, taken: Sequence[Claim] | None = None) -> list[Claim]:
     for claim in claims(lab) if taken is None else taken:
         heads = [row for row in claim.rows if row.kind == 1]
         if claim.open_breaker is not None:
-            ended = [unrun(lab, row) for row in claim.rows]
-            lab.finish(batch=Batch(final=ended))
+            meet(lab, claim)
         elif claim.lane.is_unsettled:
             settle(lab.store, lab.instances, claim.rows)
         elif heads:
@@ -60,10 +63,23 @@ def step(lab: Lab, taken: Sequence[Claim] | None = None) -> list[Claim]:
     return running
 
 
-def unrun(lab: Lab, row: Claimed) -> Any:
-    return lab.final(row, SKIPPED)._replace(
-        reason=int(Reason.BREAKER_OPEN), attempt=row.attempt, code_id=None, started_us=None
-    )
+def meet(lab: Lab, claim: Claim) -> None:
+    """As a daemon does with rows that have met an open breaker."""
+    harvest = Harvest(lab.clock, lambda: 0.5)
+    dispatch = Dispatch(lab.store, NoWorkers(), lab.instances, harvest, None, "db")  # type: ignore[arg-type]
+
+    def prepare(tx: Tx) -> list[Shipment]:
+        lab.instances.load_claimed(tx, claim.rows)
+        return kinds.prepare(dispatch, tx, claim)
+
+    for shipment in lab.store.read(prepare):
+        dispatch.send(shipment)
+    lab.finish(batch=harvest.reap())
+
+
+def reason_of(lab: Lab, number: int, task: str = "bars") -> str | None:
+    [(reason,)] = lab.sql(f"SELECT reason FROM qflow.tasks WHERE instance_id = {number} AND task = '{task}'")
+    return reason  # type: ignore[no-any-return]
 
 
 def run(lab: Lab, fails: Sequence[str] = ()) -> None:
@@ -127,6 +143,52 @@ def test_a_task_that_is_skipped_for_another_reason_has_no_fallback_under_any_rul
     run(vendor)
     assert vendor.states(number)["other"] == "SKIPPED"
     assert used(vendor) == {"vendor": 0}
+
+
+@pytest.mark.parametrize("is_map", [False, True], ids=["task", "map"])
+def test_what_a_person_has_skipped_counts_as_done_although_the_breaker_is_open(vendor, is_map):
+    bars = BARS | {"after": "calendar"} | ({"map": [1, 2]} if is_map else {})
+    number = begin(vendor, calendar={"job": "work"}, bars=bars, load={"job": "work", "after": "bars"})
+    assert vendor.command("skip", number, task="bars", reason="a holiday")[1]["waits_for_its_turn"] is True
+    open_breaker(vendor)
+    run(vendor)
+    states = vendor.states(number)
+    assert (states["bars"], reason_of(vendor, number)) == ("SKIPPED", "manual")
+    assert (states["load"], states["other"]) == ("SUCCESS", "SKIPPED")
+    vendor.check(drained=True)
+
+
+@pytest.mark.parametrize("is_map", [False, True], ids=["task", "map"])
+def test_a_task_whose_when_does_not_hold_has_no_fallback_although_the_breaker_is_open(vendor, is_map):
+    bars = BARS | {"when": "{{ params.symbols > 0 }}"} | ({"map": [1, 2]} if is_map else {})
+    params = {"symbols": {"type": "integer", "default": 0}}
+    vendor.define("daily", {"bars": bars, "other": OTHER}, params=params)
+    number = vendor.start("daily")
+    open_breaker(vendor)
+    run(vendor)
+    assert (vendor.states(number), reason_of(vendor, number)) == ({"bars": "SKIPPED", "other": "SKIPPED"}, "condition")
+    vendor.check(drained=True)
+
+
+def test_an_item_that_could_not_run_has_no_fallback_although_the_breaker_is_open(vendor):
+    """Its row is made when the item before it has failed already, and is claimed only to end."""
+    symbols = {"job": "work", "map": ["a", "b"]}
+    bars = BARS | {"after": {"symbols": "each"}}
+    each = OTHER | {"after": {"bars": {"on": "breaker_open", "each": True}}}
+    vendor.define("daily", {"symbols": symbols, "bars": bars, "other": each})
+    number = vendor.start("daily")
+    step(vendor)
+    taken = claims(vendor)
+    heads = [claim for claim in taken if any(row.kind == 1 for row in claim.rows)]
+    items = [row for claim in taken if claim not in heads for row in claim.rows]
+    vendor.finish(*(vendor.final(row, FAILED) for row in items))
+    open_breaker(vendor)
+    step(vendor, heads)
+    run(vendor)
+    states = vendor.states(number)
+    assert [states[f"bars[{i}]"] for i in range(2)] == ["UPSTREAM_FAILED"] * 2
+    assert [states.get(f"other[{i}]") for i in range(2)] == ["UPSTREAM_FAILED"] * 2
+    vendor.check(drained=True)
 
 
 def test_while_one_task_tries_the_others_wait(vendor):

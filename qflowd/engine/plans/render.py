@@ -112,6 +112,27 @@ def gather(tx: Tx, instances: Instances, lane: Lane, rows: Sequence[Claimed]) ->
     return Gathered(lane, places, outputs, saved, failed, lists, above)
 
 
+def end_unrun(
+    tx: Tx, instances: Instances, lane: Lane, rows: Sequence[Claimed], problem: Exception
+) -> list[Unrenderable]:
+    """Why each of these rows ends without running: for `problem`, unless it would not have run in any case."""
+    gathered = gather(tx, instances, lane, rows)
+    heads = [row.id for row, _, node in gathered.places if row.map_index is None and node.running]
+    unreached = unmet(tx, heads)
+    ended = list(gathered.failed)
+    for row, instance, node in gathered.places:
+        why = problem
+        if row.id in unreached:
+            why = Unreached(unreached[row.id])
+        elif row.map_index is None:  # of a map they were its head's
+            try:
+                check_conditions(instance, node, scope_of(instance, gathered.outputs), gathered.outputs)
+            except Exception as other:  # noqa: BLE001 - its own reason
+                why = other
+        ended.append(Unrenderable(row, why))
+    return ended
+
+
 def load_items(
     tx: Tx, instances: Instances, instance: KnownInstance, node: Node, first_item: int, round_: int
 ) -> Items:
