@@ -342,3 +342,18 @@ def test_a_parent_that_ends_while_a_spawner_waits_changes_nothing_of_it(lab, lat
     lab.ends(rows)
     assert lab.states(number)["scan"] == "SUCCESS"
     lab.check(drained=True)
+
+
+def test_tasks_that_together_have_no_room_in_their_instance_do_not_become_rows_of_the_next(lab):
+    lab.workflow("daily", {"first": [], "second": []})
+    number = lab.start("daily")
+    lab.sql(f"UPDATE qflow.workflow_instance SET next_ordinal = {ORDINALS - 3} WHERE id = {number}")
+    rows = lab.claim()
+    spawned = [request_of(row, FILES) for row in rows]
+    lab.finish(batch=checked(lab, Batch(final=[lab.final(row) for row in rows], spawned=spawned)))
+    first = number * ORDINALS
+    assert lab.sql(f"SELECT count(*) FROM qflow.task_instance WHERE id >= {first + ORDINALS}") == [(0,)]
+    assert (lab.states(number)["first"], lab.states(number)["second"]) == ("PENDING", "FAILED")
+    assert "has no room" in error_of(lab, rows[1].id)
+    lab.run()
+    lab.check(drained=True)

@@ -12,6 +12,7 @@ from qflowd.engine.finishing.outcome import AttemptRow, Final
 from qflowd.engine.plans.instances import Instances
 from qflowd.engine.plans.upstreams import load_large
 from qflowd.model import jsontext
+from qflowd.model.errors import QflowdError
 from qflowd.model.ids import ORDINALS, instance_of
 from qflowd.model.states import SUCCESS, Reason, TaskState
 from qflowd.store.tx import Retryable, Tx
@@ -70,6 +71,8 @@ def add(tx: Tx, spawns: Sequence[Any], final: Sequence[Final]) -> tuple[list[Fin
         first = number * ORDINALS + after[number]
         spawners.append((spawn.task_id, after[number], len(spawn.tasks), int(spawn.task_id in returned)))
         after[number] += len(spawn.tasks)
+        if after[number] > ORDINALS:  # each by itself had room when it was checked; others were faster
+            raise QflowdError(f"instance {number} has no room for the {len(spawn.tasks):,} tasks that it has spawned")
         for i, task in enumerate(spawn.tasks):
             waits = len(task.after)
             state = TaskState.PENDING if waits else TaskState.READY
