@@ -173,6 +173,21 @@ def test_what_a_zombie_spawned_is_fenced_away(lab):
     lab.check()
 
 
+def test_a_zombie_that_spawned_and_whose_row_is_gone_costs_no_other_result(lab):
+    number = daily(lab, {"AAPL": []})
+    [zombie] = lab.claim()
+    lab.finish(batch=Batch(released=[lab.released(zombie)]))
+    lab.ends(lab.claim())
+    assert lab.command("rerun", number, task="scan")[0] == "DONE"
+    other = lab.start(job="work")
+    rows = [zombie, *(row for row in lab.claim() if row.id // ORDINALS == other)]
+    batch = Batch(final=[lab.final(row) for row in rows], spawned=[request_of(zombie, FILES)])
+    lab.finish(batch=checked(lab, batch))
+    assert lab.state(other) == "SUCCESS"
+    assert sorted(lab.states(number)) == ["report", "scan"]
+    lab.check()
+
+
 def test_a_finish_whose_reply_was_lost_spawns_nothing_twice(lab):
     lab.workflow("daily", DAILY)
     number = lab.start("daily")

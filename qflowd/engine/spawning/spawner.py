@@ -17,7 +17,7 @@ from qflowd.engine.request import Refused
 from qflowd.engine.spawning.spawn import NewTask, SpawnGrant, SpawnRequest
 from qflowd.jobs.spawning import SpawnCall, read_calls
 from qflowd.model import jsontext
-from qflowd.model.errors import ExpressionFailed, QflowdError
+from qflowd.model.errors import ExpressionFailed, QflowdError, StoreUnavailable
 from qflowd.model.ids import ORDINALS, instance_of
 from qflowd.model.states import TaskKind
 from qflowd.model.workflow import BUILT_IN, MAX_SPAWN, Job, Settings
@@ -44,8 +44,12 @@ class Spawner:
                 self._lanes.ensure(keys)
                 tasks = [task._replace(lane=self._lanes.id(key)) for task, key in zip(spawn.tasks, keys, strict=True)]
                 spawns.append(spawn._replace(tasks=tasks))
+            except StoreUnavailable:
+                raise
             except Refused as problem:
                 refused[request.task_id] = f"spawn: {problem}"
+            except Exception as problem:  # noqa: BLE001 - whatever is wrong with one, what others came to is written
+                refused[request.task_id] = f"spawn: {type(problem).__name__}: {problem}"
         checked = batch.without(set())
         checked.spawned = spawns
         for number, message in refused.items():
