@@ -220,6 +220,20 @@ def test_a_skip_of_the_failed_spawner_lets_what_comes_after_it_run(lab):
     assert lab.command("rerun", number, task="scan[AAPL]") == ("REJECTED", why)
 
 
+def test_what_a_skipped_task_had_spawned_does_not_keep_others_from_being_retried(lab):
+    lab.workflow("daily", {"scan": [], "other": []})
+    number = lab.start("daily")
+    scan, other = lab.claim()
+    spawn(lab, scan, FILES)
+    lab.ends([*lab.claim(), other], FAILED)
+    assert lab.command("skip", number, task="scan", reason="not today")[0] == "DONE"
+    state, answer = lab.command("retry", number)
+    assert (state, answer if state != "DONE" else answer["retried"]) == ("DONE", ["other"])
+    lab.run()
+    assert (lab.state(number), lab.states(number)["scan"]) == ("SUCCESS", "SKIPPED")
+    lab.check(drained=True)
+
+
 def test_a_spawner_that_waits_is_neither_skipped_nor_run_again(lab):
     number = daily(lab)
     assert lab.command("skip", number, task="scan", reason="late") == (

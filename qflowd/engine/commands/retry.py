@@ -113,6 +113,8 @@ def _targets(command: Command, locked: Locked) -> set[int]:
         targets = {ordinal for ordinal in states if _is_retried(locked, ordinal)}
         if command.task_ids:
             targets &= {number % ORDINALS for number in command.task_ids}
+        tree = locked.rows.tree
+        targets -= tree.below(task for task in tree.spawned if states[task] is TaskState.SKIPPED)  # it counts no more
         if not (targets := _without_waiting(locked, targets)):
             raise NotPossible(locked.instance)
         return targets
