@@ -181,3 +181,22 @@ def test_the_end_of_an_instance_that_cannot_be_read_waits_for_who_can(lab: Lab, 
     assert lab.states(number) == {"us": "PENDING"}
     lab.children.tick()  # the newer one
     assert lab.state(number) == "SUCCESS"
+
+
+def test_an_instance_to_be_undone_that_cannot_be_read_waits_and_others_are_undone(lab: Lab, older: Lab) -> None:
+    newer, _ = (lab.workflow(key, {"a": []}, saga=True) for key in ("newer", "plain"))
+    for key in ("newer", "plain"):
+        tasks = {"us": {"workflow": key}, "report": {"job": "work", "after": "us"}}
+        lab.define(f"of_{key}", tasks, saga=True)
+    unread, other = lab.start("of_newer"), lab.start("of_plain")
+    for _ in range(3):
+        lab.children.tick()
+        lab.admit.tick()
+        lab.run({"report": FAILED})
+    lab.compensate.tick()
+    spoil(lab, newer)
+    older.children.tick()
+    undoing = {number: [TaskState(state).name for state in rows_of(lab, number)][-1] for number in (unread, other)}
+    assert undoing == {unread: "PENDING", other: "PENDING"}
+    assert older.sql("SELECT action, requested_by FROM qflow.commands") == [("compensate", f"instance:{other}")]
+    assert older.sql("SELECT task_id >> 20 FROM qflow.timer") == [(unread,)], "it is put off"

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from qflowd.engine.caches import Plans
-from qflowd.model.errors import LeaseLost
+from qflowd.model.errors import LeaseLost, QflowdError, StoreUnavailable
 from qflowd.model.ids import instance_of
 from qflowd.model.states import InstanceState, SagaState
 from qflowd.store.inbox import COMMAND
@@ -20,10 +20,11 @@ ACTIONS: Final = {SagaState.NONE: "compensate", SagaState.COMPENSATION_FAILED: "
 
 
 class UndoneChildren(NamedTuple):
-    """What became of compensations: rows for which nothing is left, and how many wait for an instance now."""
+    """What became of compensations: rows for which nothing is left, how many wait for an instance now, and what cannot."""
 
     rows: list[Any]
     waiting: int
+    unread: list[tuple[Any, QflowdError]]
 
 
 def undo_children(store: Store, plans: Plans, rows: Sequence[Any]) -> UndoneChildren:
@@ -35,9 +36,18 @@ def undo_children(store: Store, plans: Plans, rows: Sequence[Any]) -> UndoneChil
         return store.transact(lambda tx: _undo(tx, plans, rows), name="undo_children")
     except LeaseLost:
         if len(rows) == 1:
-            return UndoneChildren([], 0)
+            return UndoneChildren([], 0, [])
+    except StoreUnavailable:
+        raise
+    except QflowdError as problem:
+        if len(rows) == 1:
+            return UndoneChildren([], 0, [(rows[0], problem)])
     parts = [undo_children(store, plans, [row]) for row in rows]
-    return UndoneChildren([row for part in parts for row in part.rows], sum(part.waiting for part in parts))
+    return UndoneChildren(
+        [row for part in parts for row in part.rows],
+        sum(part.waiting for part in parts),
+        [row for part in parts for row in part.unread],
+    )
 
 
 def _undo(tx: Tx, plans: Plans, rows: Sequence[Any]) -> UndoneChildren:
@@ -59,7 +69,7 @@ def _undo(tx: Tx, plans: Plans, rows: Sequence[Any]) -> UndoneChildren:
         parents = sorted({instance_of(row.id) for row in waiting})
         if len(tx.run("lock_startable", rows=[(parent,) for parent in parents])) < len(parents):
             raise LeaseLost
-    return UndoneChildren([row for row in rows if row.id not in newest], len(waiting))
+    return UndoneChildren([row for row in rows if row.id not in newest], len(waiting), [])
 
 
 def _in_turn(tx: Tx, plans: Plans, children: Iterable[Any]) -> set[int]:

@@ -68,7 +68,7 @@ class Children:
                 self._expand(lane, heads)
                 done += len(heads)
             if undoing := [row for row in lane_rows if row.kind == TaskKind.COMPENSATION]:
-                done += self._undo(undoing, topics)
+                done += self._undo(lane, undoing, topics)
             if starts := [row for row in lane_rows if row.kind == TaskKind.CHILD]:
                 started = start_children(self._store, self._instances, self._plans, lane, starts, topics)
                 done += started.started + len(started.failed)
@@ -78,14 +78,16 @@ class Children:
             self._finish(batch, [])
         return done
 
-    def _undo(self, rows: list[Any], topics: set[str]) -> int:
+    def _undo(self, lane: Lane, rows: list[Any], topics: set[str]) -> int:
         """Have instances undone that tasks have started. Returns how many rows were taken care of."""
         undone = undo_children(self._store, self._plans, rows)
         if undone.waiting:
             topics.add("command")
         nothing_left = [Claimed(*row[: len(Claimed._fields)]) for row in undone.rows]
         self._harvest.end_unrun(nothing_left, TaskState.SUCCESS, Reason.NONE)
-        return len(undone.rows) + undone.waiting
+        unread = [Unrenderable(Claimed(*row[: len(Claimed._fields)]), problem) for row, problem in undone.unread]
+        refuse(self._harvest, lane, unread)
+        return len(undone.rows) + undone.waiting + len(unread)
 
     def _expand(self, lane: Lane, heads: list[Claimed]) -> None:
         """Make rows for the items of maps; each of them starts an instance."""
