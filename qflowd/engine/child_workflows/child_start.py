@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 from qflowd.engine.caches import LaneKey, Plans
 from qflowd.engine.claiming.claim import Claimed
 from qflowd.engine.claiming.lanes import Lane
+from qflowd.engine.claiming.paused_rows import without_paused
 from qflowd.engine.plans.instances import CHILD_TRIGGER, Instances, KnownInstance
 from qflowd.engine.plans.render import Group, Unrenderable, gather, render
 from qflowd.model import jsontext
@@ -67,16 +68,14 @@ def start_children(
             return Started([], 0)
     except Exception as problem:  # noqa: BLE001 - whatever is wrong with one, the others start
         if len(rows) == 1:
-            return Started([Unrenderable(row, problem) for row in _claimed(rows)], 0)
+            return Started([Unrenderable(row, problem) for row in claimed_of(rows)], 0)
     parts = [start_children(store, instances, plans, lane, [row], daemon_topics) for row in rows]
     return Started([failed for part in parts for failed in part.failed], sum(part.started for part in parts))
 
 
 def _start(tx: Tx, instances: Instances, plans: Plans, lane: Lane, rows: Sequence[Any], topics: set[str]) -> Started:
-    # Since the look a task may have been paused, and the sweep, which leaves the fence as it is, have been there.
-    paused = {row.id for row in tx.run("find_paused_rows", rows=sorted((row.id, row.node) for row in rows))}
-    rows = [row for row in rows if row.id not in paused]
-    claimed = _claimed(rows)
+    rows = without_paused(tx, rows)
+    claimed = claimed_of(rows)
     depths = {row.id: int(row.depth) + 1 for row in rows}
     instances.load_claimed(tx, claimed)
     groups, failed = render(gather(tx, instances, lane, claimed), None)
@@ -108,7 +107,8 @@ def _start(tx: Tx, instances: Instances, plans: Plans, lane: Lane, rows: Sequenc
     return Started(failed, len(starts))
 
 
-def _claimed(rows: Sequence[Any]) -> list[Claimed]:
+def claimed_of(rows: Iterable[Any]) -> list[Claimed]:
+    """Rows of `list_ready_starts` as a claim would have them."""
     return [Claimed(*row[: len(Claimed._fields)]) for row in rows]
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from qflowd.engine.caches import Plans
+from qflowd.engine.claiming.paused_rows import without_paused
 from qflowd.model.errors import LeaseLost, QflowdError, StoreUnavailable
 from qflowd.model.ids import instance_of
 from qflowd.model.states import InstanceState, SagaState
@@ -51,9 +52,7 @@ def undo_children(store: Store, plans: Plans, rows: Sequence[Any]) -> UndoneChil
 
 
 def _undo(tx: Tx, plans: Plans, rows: Sequence[Any]) -> UndoneChildren:
-    # Since the look a task may have been paused, and the sweep, which leaves the fence as it is, have been there.
-    paused = {row.id for row in tx.run("find_paused_rows", rows=sorted((row.id, row.node) for row in rows))}
-    rows = [row for row in rows if row.id not in paused]
+    rows = without_paused(tx, rows)
     # The last of each task is its newest.
     newest = {child.task_id: child for child in tx.run("list_children_to_undo", rows=sorted((row.id,) for row in rows))}
     in_turn = _in_turn(tx, plans, newest.values())

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Final
 
 from qflowd.engine.caches import Plans, RegisteredJobs
 from qflowd.engine.child_workflows.child_end import batch_of, find_unread
-from qflowd.engine.child_workflows.child_start import lane_of, start_children
+from qflowd.engine.child_workflows.child_start import claimed_of, lane_of, start_children
 from qflowd.engine.child_workflows.child_undo import undo_children
 from qflowd.engine.claiming.claim import Claimed
 from qflowd.engine.claiming.lanes import Lane
@@ -64,7 +64,7 @@ class Children:
         done, topics = 0, set[str]()
         for lane_rows in by_lane.values():
             lane = lane_of(lane_rows[0])
-            if heads := [Claimed(*row[: len(Claimed._fields)]) for row in lane_rows if row.kind == TaskKind.HEAD]:
+            if heads := claimed_of(row for row in lane_rows if row.kind == TaskKind.HEAD):
                 self._expand(lane, heads)
                 done += len(heads)
             if undoing := [row for row in lane_rows if row.kind == TaskKind.COMPENSATION]:
@@ -83,9 +83,9 @@ class Children:
         undone = undo_children(self._store, self._plans, rows)
         if undone.waiting:
             topics.add("command")
-        nothing_left = [Claimed(*row[: len(Claimed._fields)]) for row in undone.rows]
-        self._harvest.end_unrun(nothing_left, TaskState.SUCCESS, Reason.NONE)
-        unread = [Unrenderable(Claimed(*row[: len(Claimed._fields)]), problem) for row, problem in undone.unread]
+        self._harvest.end_unrun(claimed_of(undone.rows), TaskState.SUCCESS, Reason.NONE)
+        left = claimed_of(row for row, _ in undone.unread)
+        unread = [Unrenderable(row, problem) for row, (_, problem) in zip(left, undone.unread, strict=True)]
         refuse(self._harvest, lane, unread)
         return len(undone.rows) + undone.waiting + len(unread)
 

@@ -1,7 +1,7 @@
-"""Paused rows: which rows belong to paused instances and tasks. Until the transaction has ended they stay paused."""
+"""Paused rows: which rows belong to paused instances and tasks."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qflowd.engine.claiming.gate import Head
 from qflowd.model.ids import instance_of
@@ -25,9 +25,19 @@ def hold_paused(tx: Tx, head: Head, taken: "list[Claimed]") -> "list[Claimed]":
 
 
 def rows_of_paused_tasks(tx: Tx, rows: Iterable[tuple[int, int]]) -> set[int]:
-    """Ids of those of these rows (id, node) whose task is paused."""
+    """Ids of those of these rows (id, node) whose task is paused, and stays so until this transaction has ended."""
     rows = sorted(rows)
     if paused := tx.run("find_paused_rows", rows=rows):
         tx.run("lock_paused_tasks", rows=sorted({(row.definition_id, row.instance_id, row.task) for row in paused}))
         paused = tx.run("find_paused_rows", rows=rows)  # once more: one may have been resumed in between
     return {row.id for row in paused}
+
+
+def without_paused(tx: Tx, rows: Iterable[Any]) -> list[Any]:
+    """Of rows that a look has found, those whose task has not been paused since; nothing is locked.
+
+    A sweep leaves the fence as it is, so the fence does not tell.
+    """
+    rows = list(rows)
+    paused = {row.id for row in tx.run("find_paused_rows", rows=sorted((row.id, row.node) for row in rows))}
+    return [row for row in rows if row.id not in paused]
