@@ -54,17 +54,16 @@ def cancel_rows(tx: Tx, first: int, last: int) -> None:
 
 def start_finally_rows(tx: Tx, first: int, _: int) -> None:
     """Make the tasks ready that run after a termination and have not yet, or wait for others of them."""
-    rows = []
-    for row in close.find_finally_rows(tx, instance_of(first)):
+    rows, instance_id = [], instance_of(first)
+    for row in close.find_finally_rows(tx, instance_id):
         if tx.one("lock_task", id=row.id).state != TaskState.CANCELLED:  # another daemon may have started it since
             continue
         state, ready_at = (TaskState.PENDING, None) if row.waits else (TaskState.READY, tx.now)
         rows.append((row.id, int(state), row.waits, row.waits, 0, ready_at, None))
     if rows:
-        instance_id = instance_of(first)
         if spawners := {number % ORDINALS for number, *_ in rows} & (tree := load_tree(tx, instance_id)).spawned.keys():
             forget_spawned(tx, instance_id, tree, spawners)
-        newest = tx.one("newest_round", **key_range(instance_of(first)))
+        newest = tx.one("newest_round", **key_range(instance_id))
         tx.run("restart_tasks", rows=rows, round=int(newest.round) + 1)
 
 

@@ -8,6 +8,14 @@ from qflowd.model.ids import ORDINALS, key_range
 from qflowd.store.tx import Tx
 
 PART: Final = 10_000  # rows deleted by one statement
+FORGETTING: Final = (
+    "delete_items",
+    "delete_spawned",
+    "delete_task_inputs",
+    "delete_edges_from",
+    "delete_large_values",
+    "delete_checkpoints",
+)
 
 
 class SpawnTree:
@@ -73,20 +81,13 @@ def load_tree(tx: Tx, instance_id: int) -> SpawnTree:
     return SpawnTree(spawned, [edge for edge in edges if edge[0] < edge[1]], returned)
 
 
-def forget_spawned(tx: Tx, instance_id: int, tree: SpawnTree, spawners: AbstractSet[int]) -> set[int]:
-    """Delete what these tasks have spawned, before they start anew; all rows of the instance are locked.
-
-    Returns: what is gone.
-    """
+def forget_spawned(tx: Tx, instance_id: int, tree: SpawnTree, spawners: AbstractSet[int]) -> None:
+    """Delete what these tasks have spawned, before they start anew; all rows of the instance are locked."""
     gone = tree.below(spawners)
     first = instance_id * ORDINALS
     rows = [(first + ordinal,) for ordinal in sorted(gone)]
     for start in range(0, len(rows), PART):
-        part = rows[start : start + PART]
-        for statement in ("delete_items", "delete_spawned", "delete_task_inputs", "delete_edges_from"):
-            tx.run(statement, rows=part)
-        for statement in ("delete_large_values", "delete_checkpoints"):
-            tx.run(statement, rows=part)
+        for statement in FORGETTING:
+            tx.run(statement, rows=rows[start : start + PART])
     if ended := sorted((spawners | gone) & tree.spawned.keys()):
         tx.run("delete_spawners", rows=[(first + ordinal,) for ordinal in ended])
-    return gone
