@@ -22,7 +22,7 @@ class Why:
 
     id: int
     instance_id: int
-    kind: str  # instance, or as in the view `tasks`: task, head, child, compensation
+    kind: str  # instance, or as in the view `tasks`: task, head, spawned, child, compensation
     task: str | None  # None: the instance as a whole; of an item with its label or index, such as `bars[AAPL]`
     state: str
     reason: str | None  # `wait_reason` of the views; None while it runs, and once it has ended

@@ -59,9 +59,8 @@ def kind_of(number: int) -> Kind:
 def prepare(dispatch: Dispatch, tx: Tx, claim: Claim) -> list[Shipment]:
     """Have each kind of row in a claim prepared; rows of a kind that is unknown here are left to another daemon."""
     if claim.lane.is_unsettled:
-        return [
-            Shipment(claim, lambda: ([], []))
-        ]  # put into their own lanes after the claim, in a transaction of its own
+        # They are put into their own lanes after the claim, in a transaction of its own.
+        return [Shipment(claim, lambda: ([], []))]
     if claim.open_breaker is not None:
         problem = BreakerIsOpen(f"the breaker of limit {claim.open_breaker} was open")
         ending = end_unrun(tx, dispatch.instances, claim.lane, claim.rows, problem)

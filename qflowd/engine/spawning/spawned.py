@@ -48,10 +48,8 @@ def _upstream(outputs: Mapping[str, Output] | None) -> Upstream | None:
     """As `Upstreams` has it: small outputs travel along, of large ones a number by which the task may ask for them."""
     if outputs is None:
         return None
-    if (
-        sum(len(text or "") if not isinstance(text, Large) else LARGEST_SENT for text in outputs.values())
-        < LARGEST_SENT
-    ):
+    sizes = (LARGEST_SENT if isinstance(text, Large) else len(text or "") for text in outputs.values())
+    if sum(sizes) < LARGEST_SENT:
         return "{" + ",".join(f"{jsontext.dump(name)}:{text or 'null'}" for name, text in outputs.items()) + "}"
     return {name: hash(text or "null") for name, text in outputs.items()}
 
