@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from qflowd.engine.admission.canary import PARTS, runs_canary
+from qflowd.engine.definitions.canary import PARTS, runs_canary
 from tests.engine.test_versions import Folder, states, versions
 
 A, B = {"a": []}, {"a": [], "b": ["a"]}

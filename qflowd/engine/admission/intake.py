@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 from math import inf
 from typing import Any, NamedTuple
 
-from qflowd.engine.admission.canary import version_of
 from qflowd.engine.admission.stray_ids import largest_id
 from qflowd.engine.caches import LaneIds, LaneKey, Plans, RegisteredJobs
 from qflowd.engine.child_workflows.child_cycles import refuse_cycle
 from qflowd.engine.commands.pause_workflow import begin_paused
 from qflowd.engine.concurrency.overlap import IDEMPOTENCY, take_turns
 from qflowd.engine.definitions.archive import why_archived
+from qflowd.engine.definitions.canary import version_of
 from qflowd.engine.definitions.versions import find_version
 from qflowd.engine.finishing.timers import DEADLINE, RUN
 from qflowd.engine.limits.limit_settings import sizes

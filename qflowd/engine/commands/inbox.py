@@ -9,7 +9,6 @@ from types import MappingProxyType
 from typing import ClassVar, Final
 
 # Each of these adds its verbs to the registry.
-from qflowd.engine.admission import canary  # noqa: F401
 from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
 from qflowd.engine.commands import (  # noqa: F401
     bulk,
@@ -33,7 +32,7 @@ from qflowd.engine.commands.control import (
     find_verb,
     read_command,
 )
-from qflowd.engine.definitions import archive, drafts, schedules, task_definitions, versions  # noqa: F401
+from qflowd.engine.definitions import archive, canary, drafts, schedules, task_definitions, versions  # noqa: F401
 from qflowd.engine.limits import limit_commands  # noqa: F401
 from qflowd.engine.plans.instances import Instances
 from qflowd.engine.request import LONGEST_ERROR, Refused
