@@ -9,6 +9,7 @@ from qflowd.engine.caches import LaneIds, LaneKey
 from qflowd.engine.claiming.claim import Claimed
 from qflowd.engine.maps.item_lanes import settings_of
 from qflowd.engine.plans import lane_keys
+from qflowd.engine.plans.expand import stored_priority
 from qflowd.engine.plans.fallbacks import Fallback
 from qflowd.engine.plans.instances import Instances
 from qflowd.engine.plans.plan import effective
@@ -63,4 +64,4 @@ def _place(tx: Tx, instances: Instances, row: Claimed) -> tuple[LaneKey, int]:
         priority -= (settings.priority or 0) - (unknown.priority or 0)  # stored negated
     own = Fallback.ITEMS if is_part else Fallback.TASK
     text = lane_keys.rendered(limits, scope, has_fallback=fallback is own)
-    return LaneKey(instance.tenant, str(settings.pool), node.job, text), max(-2000, min(2000, priority))
+    return LaneKey(instance.tenant, str(settings.pool), node.job, text), stored_priority(-priority)

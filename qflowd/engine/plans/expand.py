@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from qflowd.define.expressions import Template
 from qflowd.define.rows import Override
@@ -19,6 +19,8 @@ from qflowd.model.ids import task_id
 from qflowd.model.instants import format_instant
 from qflowd.model.states import InstanceState, TaskKind, TaskState
 from qflowd.model.workflow import Job, Json, Settings
+
+MOST_URGENT: Final = 2000  # priority of a row, either way: at most that of a submission and of a task together
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +108,14 @@ def _cohorts(request: Request, plan: Plan, jobs: Mapping[str, Job | None], scope
             )
             if alike.job and job is None:  # it may have limits, a pool and a priority of its own
                 lane = lane_keys.of_unknown_job(lane)
-            priority = -max(-2000, min(2000, request.priority + (settings.priority or 0)))
+            priority = stored_priority(request.priority + (settings.priority or 0))
             cohorts.append(Cohort(ordinals, lane, priority, alike.start, alike.kind))
     return cohorts
+
+
+def stored_priority(wanted: int) -> int:
+    """The priority of a row: negated, so that the most urgent row comes first in its lane."""
+    return -max(-MOST_URGENT, min(MOST_URGENT, wanted))
 
 
 def _limits(alike: Alike, settings: Settings, scope: Mapping[str, Json]) -> str:

@@ -12,6 +12,7 @@ from qflowd.engine.caches import LaneIds, LaneKey, RegisteredJobs
 from qflowd.engine.finishing.batch import Batch
 from qflowd.engine.finishing.outcome import Final
 from qflowd.engine.plans import lane_keys
+from qflowd.engine.plans.expand import stored_priority
 from qflowd.engine.plans.instances import Instances, KnownInstance
 from qflowd.engine.request import Refused
 from qflowd.engine.spawning.spawn import NewTask, SpawnGrant, SpawnRequest
@@ -116,6 +117,6 @@ def spawned_settings(instance: KnownInstance, own: Settings, of_job: Settings, t
 
 
 def _new_task(call: SpawnCall, prefix: str, of_instance: int) -> NewTask:
-    priority = -max(-2000, min(2000, of_instance + (call.settings.priority or 0)))
+    priority = stored_priority(of_instance + (call.settings.priority or 0))
     settings = msgspec.json.encode(call.settings).decode()
     return NewTask(call.name, prefix + call.name, 0, priority, jsontext.dump(call.params), settings, call.after)
