@@ -139,3 +139,7 @@ class CodeIds:
                 row = tx.one("find_code", hash=job.hash, file=job.file)
             self._ids[key] = row.id
         return self._ids[key]
+
+    def known(self, job: Job) -> int | None:
+        """The same, where the database need not be asked for it; else None."""
+        return self._ids.get((job.hash, job.file))

@@ -76,6 +76,17 @@ def prepare(dispatch: Dispatch, tx: Tx, claim: Claim) -> list[Shipment]:
     return shipments
 
 
+def prepare_all(dispatch: Dispatch, tx: Tx, claims: Iterable[Claim]) -> list[Shipment]:
+    """As `prepare`, for several claims: plain tasks that are lines travel together."""
+    shipments, lines = [], []
+    for claim in claims:
+        if claim.is_line and all(row.kind == TaskKind.TASK and not row.solo for row in claim.rows):
+            lines.append(claim)
+        else:
+            shipments += prepare(dispatch, tx, claim)
+    return [*shipments, dispatch.prepare(tx, *lines)] if lines else shipments
+
+
 def arrivals(ended: Iterable[tuple[KnownInstance, Sequence[EndedRow]]], edges: Edges) -> Arrivals:
     """Add up what rows bring to each child. Those of one item are of one instance and one kind, in the order of ids."""
     sums = Sums()

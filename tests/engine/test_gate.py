@@ -11,7 +11,9 @@ import pytest
 from qflowd import connect
 from qflowd.config.records import LimitConfig
 from qflowd.engine.caches import LaneIds
-from qflowd.engine.claiming.claim import LOOKS_PAST_PAUSED, MANY, Claimer
+from qflowd.engine.claiming.claim import MANY, Claim, Claimer, LimitedLane
+from qflowd.engine.claiming.limited import LimitedClaimer
+from qflowd.engine.claiming.take import LOOKS_PAST_PAUSED
 from qflowd.engine.finishing.batch import Batch
 from qflowd.engine.limits.limit_settings import save_configured
 from qflowd.engine.limits.slots import Freed
@@ -27,23 +29,28 @@ PATIENCE_S = 60
 
 
 def claimer_of(lab: Lab) -> Claimer:
-    claimer = Claimer(LaneIds(lab.store), ["default"], lambda pool: True)
+    claimer = Claimer(LaneIds(lab.store), ["default"])
     claimer.set_jobs(lab.jobs.own)
     claimer.look(lab.store)
     return claimer
 
 
 def claim(lab: Lab, claimer: Claimer, room: int = 1) -> list[Any]:
-    """One turn: what rides in the finish, then each lane with limits in a transaction of its own."""
+    """One turn: what rides in the finish, then lanes with limits in transactions of their own."""
     pools = {"default": room}
     claims = lab.store.transact(lambda tx: claimer.claim(tx, dict(pools), dict(pools), lab.owner), name="claim")
     claimer.keep_place()
-    for head, lane, chunks in claimer.limited:
-        claims += lab.store.transact(
-            lambda tx, one=(head, lane, chunks): claimer.claim_limited(tx, *one, lab.owner),  # type: ignore[misc]
-            name="claim",
-        )
+    for group in limited(claimer).groups():
+        claims += claim_limited(lab, claimer, group, room)
     return [row for each in claims for row in each.rows]
+
+
+def limited(claimer: Claimer) -> LimitedClaimer:
+    return LimitedClaimer(claimer, lambda pool: True)
+
+
+def claim_limited(lab: Lab, claimer: Claimer, group: list[LimitedLane], room: int = 1) -> list[Claim]:
+    return lab.store.transact(lambda tx: limited(claimer).claim(tx, group, room, lab.owner), name="claim")
 
 
 def limit(lab: Lab) -> None:
@@ -95,9 +102,10 @@ def test_a_lane_with_limits_that_gave_nothing_keeps_nobody_waiting(lab):
     lab.start(job="work", priority=9), lab.start(job="other")
     claimer, pools = claimer_of(lab), {"default": 1}
     assert lab.store.transact(lambda tx: claimer.claim(tx, dict(pools), dict(pools), lab.owner)) == []
-    [(head, lane, chunks)] = claimer.limited
+    [group] = limited(claimer).groups()
+    [(_, lane, _)] = group
     lab.sql(f"UPDATE qflow.task_instance SET state = {int(TaskState.HELD)} WHERE lane = {lane.id}")  # others took it
-    assert lab.store.transact(lambda tx: claimer.claim_limited(tx, head, lane, chunks, lab.owner)) == []
+    assert claim_limited(lab, claimer, group) == []
     lab.sql(f"UPDATE qflow.task_instance SET state = {int(TaskState.READY)} WHERE lane = {lane.id}")
     assert [row.priority for row in claim(lab, claimer)] == [0], "the other lane has its turn"
 
@@ -241,7 +249,7 @@ def test_while_a_long_queue_is_emptied_lanes_with_limits_are_claimed_too(lab, mo
 def test_a_claim_that_was_rolled_back_begins_anew_and_passes_nothing_over(lab):
     claimer = long_queue(lab, 3 * MANY)
     [lane] = claimer._lanes.values()
-    lane.mean_s = 0.02 / MANY  # a chunk of so many
+    lane.pace.mean_s = 0.02 / MANY  # a chunk of so many
     tries: list[set[int]] = []
 
     def claim_again(tx: Tx) -> None:
@@ -259,7 +267,7 @@ def test_on_postgres_claims_do_not_read_what_was_claimed_before(open_lab):
     lab.sql("ALTER TABLE qflow.task_instance SET (autovacuum_enabled = false)")
     claimer = long_queue(lab, 20_000)
     [lane] = claimer._lanes.values()
-    lane.mean_s = 1e-6
+    lane.pace.mean_s = 1e-6
     while lab.sql("SELECT COUNT(*) FROM qflow.task_instance WHERE state = 1")[0][0] > 2000:
         assert len(claim(lab, claimer)) == 1000
 
@@ -298,10 +306,10 @@ def test_of_many_lanes_with_limits_those_claimed_late_see_a_pause_that_came_mean
     number = lab.start(job="work")
     claimer, pools = claimer_of(lab), {"default": 1}
     lab.store.transact(lambda tx: claimer.claim(tx, dict(pools), dict(pools), lab.owner))
-    [(head, lane, chunks)] = claimer.limited
+    [group] = limited(claimer).groups()
     pause(lab, number)
     claimer._look_at = 0.0  # other lanes were claimed for half a second
-    assert lab.store.transact(lambda tx: claimer.claim_limited(tx, head, lane, chunks, lab.owner)) == []
+    assert claim_limited(lab, claimer, group) == []
     [(state,)] = lab.sql("SELECT state FROM qflow.task_instance")
     assert state == TaskState.HELD
 
@@ -325,10 +333,10 @@ def test_a_claim_with_limits_that_was_rolled_back_begins_anew(lab):
     claimer = long_queue(lab, 3 * MANY)
     pools, tries = {"default": 1}, list[set[int]]()
     lab.store.transact(lambda tx: claimer.claim(tx, dict(pools), dict(pools), lab.owner))
-    [(head, lane, chunks)] = claimer.limited
+    [group] = limited(claimer).groups()
 
     def claim_again(tx: Tx) -> None:
-        [one] = claimer.claim_limited(tx, head, lane, MANY * chunks, lab.owner)
+        [one] = limited(claimer).claim(tx, group, MANY, lab.owner)
         tries.append({row.id for row in one.rows})
         if len(tries) == 1:
             raise Retryable("a deadlock")

@@ -7,7 +7,7 @@ import pytest
 
 from qflowd.engine.caches import LaneKey
 from qflowd.engine.claiming.claim import Claimed
-from qflowd.engine.claiming.lanes import Lane, Terms
+from qflowd.engine.claiming.lanes import Lane, Pace, Terms
 from qflowd.engine.finishing.batch import Batch
 from qflowd.engine.running.harvest import LINGER_S, Harvest
 from qflowd.model.durations import parse_size
@@ -82,7 +82,7 @@ def test_a_daemon_taken_for_dead_while_a_commit_waits_begins_afresh(harvest):
 def test_short_tasks_that_come_to_no_result_are_not_waited_for(end):
     """A result of a long task is written at once, while results of short ones wait a moment for each other."""
     harvest = Harvest(DbClock(), lambda: 0.5)
-    long_lane = Lane(2, LANE.key, LANE.job, 11, mean_s=60.0, samples=100)
+    long_lane = Lane(2, LANE.key, LANE.job, 11, pace=Pace(60.0, 100))
     long_rows = [ROW._replace(id=number) for number in (1, 2)]
     harvest.hold(long_lane, long_rows, [Terms(long_lane, BUILT_IN)] * len(long_rows))
     harvest.hold(LANE, [ROW], [Terms(LANE, BUILT_IN)] * len([ROW]))
@@ -105,7 +105,7 @@ def test_short_tasks_that_come_to_no_result_are_not_waited_for(end):
 
 
 def test_results_of_long_tasks_do_not_end_the_wait_for_short_ones(harvest):
-    long_lane = Lane(2, LANE.key, LANE.job, 11, mean_s=60.0, samples=100)
+    long_lane = Lane(2, LANE.key, LANE.job, 11, pace=Pace(60.0, 100))
     rows = [ROW._replace(id=number) for number in (1, 2, 3)]
     harvest.hold(long_lane, rows, [Terms(long_lane, BUILT_IN)] * len(rows))
     soon = boottime()

@@ -12,6 +12,7 @@ import pytest
 from qflowd.config.records import LimitConfig
 from qflowd.engine.caches import LaneIds
 from qflowd.engine.claiming.claim import Claim, Claimed, Claimer
+from qflowd.engine.claiming.limited import LimitedClaimer
 from qflowd.engine.finishing.batch import Batch
 from qflowd.engine.finishing.outcome import Rearmed, Released
 from qflowd.engine.limits.limit_settings import save_configured
@@ -42,9 +43,10 @@ def claims(lab: Lab, room: int = 100, owner: int = 0) -> list[Claim]:
     claimer.look(lab.store)
     pools = {"default": room}
     taken = lab.store.transact(lambda tx: claimer.claim(tx, dict(pools), dict(pools), owner or lab.owner), name="claim")
-    for one in claimer.limited:
+    limited = LimitedClaimer(claimer, lambda pool: False)
+    for group in limited.groups():
         taken += lab.store.transact(
-            lambda tx, one=one: claimer.claim_limited(tx, *one, owner or lab.owner),  # type: ignore[misc]
+            lambda tx, group=group: limited.claim(tx, group, room, owner or lab.owner),  # type: ignore[misc]
             name="claim",
         )
     return taken

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from qflowd.engine.claiming.claim import Claim
+from qflowd.engine.claiming.lanes import Pace
 from qflowd.engine.plans.render import gather, render
 from qflowd.engine.plans.upstreams import LARGEST_SENT, read_output
 from qflowd.engine.running.dispatch import WORTH_A_THREAD, Dispatch
@@ -26,7 +27,7 @@ def only_lane(lab):
 
 def groups_of(lab, rows):
     lab.store.read(lambda tx: lab.instances.load(tx, [row.id for row in rows]))
-    gathered = lab.store.read(lambda tx: gather(tx, lab.instances, only_lane(lab), rows))
+    gathered = lab.store.read(lambda tx: gather(tx, lab.instances, (only_lane(lab), rows)))
     groups, failed = render(gathered, None)
     assert not failed
     return groups
@@ -84,7 +85,7 @@ class Recorder:
 def sent(lab, rows, *, is_short: bool = True) -> Recorder:
     """What is sent for these rows of one lane."""
     lane, recorder = only_lane(lab), Recorder()
-    lane.samples, lane.mean_s = (100, 0.0001) if is_short else (0, 0.0)
+    lane.pace = Pace(0.0001, 100) if is_short else Pace()
     lab.store.read(lambda tx: lab.instances.load(tx, [row.id for row in rows]))
     dispatch = Dispatch(lab.store, recorder, lab.instances, Harvest(lab.clock, lambda: 0.5), None, "db")
     dispatch.send(lab.store.read(lambda tx: dispatch.prepare(tx, Claim(lane, rows, 4))))

@@ -32,7 +32,7 @@ def sent(lab):
     def read(tx):
         lab.instances.load_claimed(tx, rows)
         lane = lab.lane(lab.column("task_instance", "lane", rows[0].id))
-        gathered = gather(tx, lab.instances, lane, rows)
+        gathered = gather(tx, lab.instances, (lane, rows))
         groups, failed = render(gathered, None)
         assert not failed
         for group in groups:

@@ -100,7 +100,7 @@ def test_a_false_condition_skips_under_every_rule(lab):
 def rendered(lab, rows):
     lane = lab.lane(lab.column("task_instance", "lane", rows[0].id))
     lab.store.read(lambda tx: lab.instances.load(tx, [row.id for row in rows]))
-    return render(lab.store.read(lambda tx: gather(tx, lab.instances, lane, rows)), None)
+    return render(lab.store.read(lambda tx: gather(tx, lab.instances, (lane, rows))), None)
 
 
 def test_the_condition_of_a_parent_that_failed_is_not_looked_at_again(lab):

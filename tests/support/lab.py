@@ -16,10 +16,11 @@ from qflowd.engine.admission.admit import Admit
 from qflowd.engine.admission.intake import Intake
 from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
 from qflowd.engine.child_workflows.children import Children
-from qflowd.engine.claiming.claim import Claim, Claimed, claim_rows
+from qflowd.engine.claiming.claim import Claim, Claimed
 from qflowd.engine.claiming.gate import Head
 from qflowd.engine.claiming.lanes import Lane
 from qflowd.engine.claiming.paused_rows import hold_paused
+from qflowd.engine.claiming.take import claim_rows
 from qflowd.engine.commands.inbox import Commands
 from qflowd.engine.commands.sweep import BUSY_S, Sweep
 from qflowd.engine.concurrency.turns import Turns

@@ -3,7 +3,7 @@
 import pytest
 
 from qflowd.engine.caches import LaneKey
-from qflowd.engine.claiming.lanes import CHUNK_S, LARGEST_CHUNK, SHORT_S, Lane
+from qflowd.engine.claiming.lanes import CHUNK_S, LARGEST_CHUNK, SAMPLES, SHORT_S, Lane, Pace
 from qflowd.model.workflow import Job
 
 
@@ -48,3 +48,12 @@ def test_one_slow_task_does_not_keep_a_lane_slow_for_long(lane):
 def test_a_chunk_is_not_more_work_than_a_worker_should_take_along(lane):
     lane.learn(0.001 * 100, 100)
     assert lane.chunk_size == int(CHUNK_S / 0.001)
+
+
+def test_a_new_lane_takes_after_its_siblings_until_it_is_known_by_itself(lane):
+    lane.of_siblings = Pace()
+    lane.of_siblings.learn(0.001 * 100, 100)
+    assert (lane.is_short, lane.chunk_size) == (True, int(CHUNK_S / 0.001))
+    lane.learn(2 * SHORT_S * SAMPLES, SAMPLES)
+    assert not lane.is_short
+    assert lane.of_siblings.mean_s == pytest.approx(2 * SHORT_S), "they hear of it"

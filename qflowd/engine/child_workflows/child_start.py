@@ -78,7 +78,7 @@ def _start(tx: Tx, instances: Instances, plans: Plans, lane: Lane, rows: Sequenc
     claimed = claimed_of(rows)
     depths = {row.id: int(row.depth) + 1 for row in rows}
     instances.load_claimed(tx, claimed)
-    groups, failed = render(gather(tx, instances, lane, claimed), None)
+    groups, failed = render(gather(tx, instances, (lane, claimed)), None)
     starts = []
     for start in _starts(instances, groups):
         if depths[start.row.id] > DEEPEST:

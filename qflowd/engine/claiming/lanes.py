@@ -25,6 +25,26 @@ class Terms(NamedTuple):
 
 
 @dataclass(slots=True)
+class Pace:
+    """How long tasks take, from those that have run here. `mean_s`: the mean of `samples` tasks, the last of which weigh most."""
+
+    mean_s: float = 0.0
+    samples: int = 0
+
+    @property
+    def is_known(self) -> bool:
+        return self.samples >= SAMPLES
+
+    def learn(self, seconds: float, tasks: int) -> None:
+        """Take the total running time of some finished tasks into the mean."""
+        mean = seconds / tasks
+        # What turns slow must be seen at once; the first tasks of all are slow, and soon outweighed by hundreds.
+        weight = 1.0 if mean > self.mean_s else tasks / (tasks + min(self.samples, MEMORY))
+        self.mean_s += weight * (mean - self.mean_s)
+        self.samples += tasks
+
+
+@dataclass(slots=True)
 class Lane:
     """One lane, as seen by the daemon that claims from it."""
 
@@ -32,8 +52,8 @@ class Lane:
     key: LaneKey
     job: Job
     code_id: int | None  # None: rows of it run no code
-    mean_s: float = 0.0
-    samples: int = 0
+    pace: Pace = field(default_factory=Pace)
+    of_siblings: Pace | None = None  # of all lanes that differ from it in their limits alone
     has_solo: bool = False  # the last claim met rows that run alone: no use to take hundreds, most would go back
     after: tuple[int, int] = START  # priority and id of the last row claimed, where the next claim continues
     shut_until: float = 0.0  # CLOCK_BOOTTIME; see the gate
@@ -52,8 +72,14 @@ class Lane:
         return self.key.limits.endswith(FALLBACK)
 
     @property
+    def known_pace(self) -> Pace:
+        """Its own; until that is known, the one of its siblings."""
+        return self.pace if self.pace.is_known or self.of_siblings is None else self.of_siblings
+
+    @property
     def is_short(self) -> bool:
-        return self.samples >= SAMPLES and self.mean_s < SHORT_S
+        pace = self.known_pace
+        return pace.is_known and pace.mean_s < SHORT_S
 
     @property
     def chunk_size(self) -> int:
@@ -64,7 +90,7 @@ class Lane:
         """How many tasks a worker runs one after another in so much time, as one chunk."""
         if not self.is_short:
             return 1
-        return max(1, min(LARGEST_CHUNK, int(seconds / max(self.mean_s, 1e-6))))
+        return max(1, min(LARGEST_CHUNK, int(seconds / max(self.known_pace.mean_s, 1e-6))))
 
     def terms(self, node: Node, timeout_s: float | None) -> Terms:
         """The terms of a node that nothing was overridden for. `timeout_s`: the daemon's default."""
@@ -76,9 +102,7 @@ class Lane:
         return cached[1]
 
     def learn(self, seconds: float, tasks: int) -> None:
-        """Take the total running time of some finished tasks into the mean."""
-        mean = seconds / tasks
-        # A lane that turns slow must be seen at once; the first tasks of all are slow, and soon outweighed by hundreds.
-        weight = 1.0 if mean > self.mean_s else tasks / (tasks + min(self.samples, MEMORY))
-        self.mean_s += weight * (mean - self.mean_s)
-        self.samples += tasks
+        """Some of its tasks have ended, and took so long together."""
+        self.pace.learn(seconds, tasks)
+        if self.of_siblings is not None:
+            self.of_siblings.learn(seconds, tasks)

@@ -8,14 +8,14 @@ that is given back before it began returns them.
 import json
 import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from qflowd.define.fields import did_you_mean
 from qflowd.engine.limits.breakers import may_try
 from qflowd.model.limits import MOST_SLOTS, of_lane
-from qflowd.model.rates import parse_rates
+from qflowd.model.rates import Spent, parse_rates
 from qflowd.store.clock import from_microseconds, to_microseconds
 from qflowd.store.tx import Tx
 
@@ -41,8 +41,57 @@ class Moved(NamedTuple):
     limits: str
 
 
+class LockedLimits:
+    """Limits, locked until the transaction ends. What is taken of them is kept here, for `write` to write it all at once."""
+
+    def __init__(self, tx: Tx, names: Iterable[str]) -> None:
+        self.tx, self.now_us = tx, to_microseconds(tx.now)
+        self.rows = {row.name: row for row in tx.run("lock_limits", rows=[(name,) for name in sorted(set(names))])}
+        # Of those whose breaker is not closed: may one task try?
+        self.may_try = {name: may_try(tx, row) for name, row in self.rows.items() if row.tripped_at is not None}
+        self._taken: Counter[str] = Counter()  # slots
+        self._spent: dict[str, dict[str, Spent]] = {}  # of limits whose tokens were spent here
+        self._probes: list[tuple[str, int, int]] = []
+
+    def free(self, name: str) -> int:
+        """How many slots are free, unless a pause lets nothing begin."""
+        return max(0, int(self.rows[name].capacity - self.rows[name].used) - self._taken[name])
+
+    def spent(self, name: str) -> Mapping[str, Spent]:
+        """Rate as it is written -> what has been spent of it."""
+        return self._spent.get(name) or json.loads(self.rows[name].spent or "{}")
+
+    def take(self, name: str, slots: int, tokens: int) -> None:
+        """So many slots are in use from now on, and so many tokens are spent."""
+        self._taken[name] += slots
+        if rates := parse_rates(self.rows[name].rates):
+            before = self.spent(name)
+            self._spent[name] = {
+                text: rate.spend(before.get(text, ()), tokens, self.now_us) for text, rate in rates.items()
+            }
+
+    def probe(self, name: str, row: Any) -> None:
+        """This claimed row is the one that tries whether the breaker may close."""
+        self.may_try[name] = False
+        self._probes.append((name, row.id, row.fence))
+
+    def write(self) -> None:
+        """Write what was taken since the limits were locked."""
+        if self._taken:
+            self.tx.run("move_slots", rows=sorted(self._taken.items()))
+        if self._spent:
+            self.tx.run("save_spent", rows=[self._spent_row(name) for name in sorted(self._spent)])
+        if self._probes:
+            self.tx.run("save_probes", rows=sorted(self._probes))
+
+    def _spent_row(self, name: str) -> tuple[str, str, datetime | None]:
+        spent, rates = self._spent[name], parse_rates(self.rows[name].rates)
+        frees_us = max(rate.frees_us(spent[text], 1, self.now_us) for text, rate in rates.items())
+        return name, json.dumps(spent), from_microseconds(frees_us) if frees_us > self.now_us else None
+
+
 class Slots:
-    """The limits of a lane, locked until the transaction ends.
+    """What the limits of a lane allow now.
 
     `free`: how many more of its rows may run at once. `tokens`: how many may begin, as far as rates and breakers allow.
     `opens_in_s`: if one of them is none, seconds until a pause ends or a rate allows the next one; None if it is not for
@@ -50,64 +99,60 @@ class Slots:
     `open_breaker`: the limit whose breaker is open; None if there is none.
     """
 
-    def __init__(self, tx: Tx, limits: str) -> None:
-        self._tx, self._limits = tx, of_lane(limits)
-        self._now_us = to_microseconds(tx.now)
-        self._rows = {row.name: row for row in tx.run("lock_limits", rows=[(name,) for name, _ in self._limits])}
-        self.has_breaker = any(row.breaker is not None for row in self._rows.values())
-        self._may_try = {name: may_try(tx, row) for name, row in self._rows.items() if row.tripped_at is not None}
-        self.is_probing = bool(self._may_try)
-        tripped = (row for row in self._rows.values() if row.tripped_at is not None)
-        self.open_breaker = next((row.name for row in tripped if row.retries_at > tx.now), None)
+    def __init__(self, locked: LockedLimits, limits: str) -> None:
+        self._locked, self._limits = locked, of_lane(limits)
+        rows = {name: locked.rows[name] for name, _ in self._limits if name in locked.rows}
+        self._tripped = [name for name, row in rows.items() if row.tripped_at is not None]
+        self.has_breaker = any(row.breaker is not None for row in rows.values())
+        self.is_probing = bool(self._tripped)
+        now = locked.tx.now
+        self.open_breaker = next((name for name in sorted(self._tripped) if rows[name].retries_at > now), None)
         # A limit that was deleted by hand gives nothing until the recount has made it again.
         self.free = self.tokens = 0
-        if len(self._rows) == len(self._limits):
-            self.free = min(self._free(self._rows[name], slots) for name, slots in self._limits)
-            self.tokens = min(self._tokens(self._rows[name], slots) for name, slots in self._limits)
-        waits = [self._opens_in_s(self._rows[name], slots) for name, slots in self._limits if name in self._rows]
+        if len(rows) == len(self._limits):
+            self.free = min(self._free(rows[name], slots) for name, slots in self._limits)
+            self.tokens = min(self._tokens(rows[name], slots) for name, slots in self._limits)
+        waits = [self._opens_in_s(rows[name], slots) for name, slots in self._limits if name in rows]
         known = [wait for wait in waits if wait is not None]
         self.opens_in_s = (
             max(known, default=0.0) if not (self.free and self.tokens) and len(known) == len(waits) else None
         )
 
-    def probe(self, row: Any) -> None:
-        """This claimed row is the one that tries."""
-        self._tx.run("save_probes", rows=[(name, row.id, row.fence) for name in sorted(self._may_try)])
-
-    def take(self, running: int, tasks: int) -> None:
-        """So many rows of the lane run at once from now on, of so many that were claimed."""
-        self._tx.run("move_slots", rows=[(name, slots * running) for name, slots in self._limits])
-        spent = [(name, slots * tasks) for name, slots in self._limits if self._rows[name].rates]
-        if spent:
-            self._tx.run("save_spent", rows=[_spend(self._rows[name], tokens, self._now_us) for name, tokens in spent])
+    def take(self, rows: Sequence[Any], running: int) -> None:
+        """These rows of the lane were claimed, and so many of them run at once. While it is probing, the first one tries."""
+        for name, slots in self._limits:
+            self._locked.take(name, slots * running, slots * len(rows))
+        for name in self._tripped:
+            self._locked.probe(name, rows[0])
 
     def _free(self, row: Any, slots: int) -> int:
-        if row.resumes_at is not None and row.resumes_at > self._tx.now:
+        if row.resumes_at is not None and row.resumes_at > self._locked.tx.now:
             return 0
-        return max(0, int(row.capacity - row.used)) // slots
+        return self._locked.free(row.name) // slots
 
     def _tokens(self, row: Any, slots: int) -> int:
-        if not self._may_try.get(row.name, True):
+        if not self._locked.may_try.get(row.name, True):
             return 0
-        spent = _spent(row)
-        tokens = [rate.free(spent.get(text, ()), self._now_us) for text, rate in parse_rates(row.rates).items()]
+        spent, now_us = self._locked.spent(row.name), self._locked.now_us
+        tokens = [rate.free(spent.get(text, ()), now_us) for text, rate in parse_rates(row.rates).items()]
         allowed = min(tokens, default=MOST_SLOTS) // slots
         return min(1, allowed) if self.is_probing else allowed
 
     def _opens_in_s(self, row: Any, slots: int) -> float | None:
-        if row.capacity - row.used < slots:
+        locked = self._locked
+        if locked.free(row.name) < slots:
             return None
-        if not self._may_try.get(row.name, True) and row.retries_at <= self._tx.now:
+        if not locked.may_try.get(row.name, True) and row.retries_at <= locked.tx.now:
             return None
-        spent = _spent(row)
+        spent = locked.spent(row.name)
         at_us = [
-            rate.frees_us(spent.get(text, ()), slots, self._now_us) for text, rate in parse_rates(row.rates).items()
+            rate.frees_us(spent.get(text, ()), slots, locked.now_us) for text, rate in parse_rates(row.rates).items()
         ]
         if row.resumes_at is not None:
             at_us.append(to_microseconds(row.resumes_at))
         if row.tripped_at is not None:
             at_us.append(to_microseconds(row.retries_at))
-        return max(0.0, (max(at_us, default=0) - self._now_us) / 1e6)
+        return max(0.0, (max(at_us, default=0) - locked.now_us) / 1e6)
 
 
 def give_back(tx: Tx, freed: Sequence[Freed], pauses: Sequence[Pause] = ()) -> None:
@@ -163,19 +208,7 @@ def _count(freed: Iterable[Freed]) -> Counter[str]:
     return counts
 
 
-def _spent(row: Any) -> dict[str, list[tuple[int, int]]]:
-    return dict(json.loads(row.spent or "{}"))
-
-
-def _spend(row: Any, tokens: int, now_us: int) -> tuple[str, str, datetime | None]:
-    """The row of `save_spent`: with so many tokens spent now."""
-    before, rates = _spent(row), parse_rates(row.rates)
-    spent = {text: rate.spend(before.get(text, ()), tokens, now_us) for text, rate in rates.items()}
-    frees_us = max((rate.frees_us(spent[text], 1, now_us) for text, rate in rates.items()), default=now_us)
-    return row.name, json.dumps(spent), from_microseconds(frees_us) if frees_us > now_us else None
-
-
 def _refund(row: Any, tokens: int, now_us: int) -> tuple[str, str, None]:
-    before, rates = _spent(row), parse_rates(row.rates)
+    before, rates = json.loads(row.spent or "{}"), parse_rates(row.rates)
     spent = {text: rate.refund(before.get(text, ()), tokens, now_us) for text, rate in rates.items()}
     return row.name, json.dumps(spent), None

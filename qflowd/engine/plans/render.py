@@ -3,6 +3,7 @@
 import json
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, groupby
 from typing import Any, NamedTuple
 
 from qflowd.engine.claiming.claim import Claimed
@@ -56,11 +57,13 @@ class Group:
         return Group(self.terms, self.upstreams, self.shared, rows, row_terms, assignments)
 
 
-class Gathered(NamedTuple):
-    """All that it takes to render a claim: nothing more is asked of the database."""
+Place = tuple[Claimed, KnownInstance, Node]
 
-    lane: Lane
-    places: list[tuple[Claimed, KnownInstance, Node]]
+
+class Gathered(NamedTuple):
+    """All that it takes to render rows, lane by lane: nothing more is asked of the database."""
+
+    parts: Sequence[tuple[Lane, Sequence[Place]]]
     outputs: Mapping[int, Output]  # by task id, of parents and whatever else parameters and conditions name
     checkpoints: Mapping[int, str]  # by task id
     failed: list[Unrenderable]
@@ -68,10 +71,10 @@ class Gathered(NamedTuple):
     above: Mapping[int, Mapping[int, int]]  # by the id of an item: node -> the row of the same item before it
 
 
-def gather(tx: Tx, instances: Instances, lane: Lane, rows: Sequence[Claimed]) -> Gathered:
-    """Read what these rows take. `instances` have been loaded."""
+def gather(tx: Tx, instances: Instances, *claimed: tuple[Lane, Sequence[Claimed]]) -> Gathered:
+    """Read what these rows of one lane or several take. `instances` have been loaded."""
     failed: list[Unrenderable] = []
-    places: list[tuple[Claimed, KnownInstance, Node]] = []
+    places: list[Place] = []
     wanted: set[tuple[int, int]] = set()
     whole: set[int] = set()  # what parameters and conditions name
     before: KnownInstance | None = None  # of the row before: siblings ask for the same outputs
@@ -81,6 +84,7 @@ def gather(tx: Tx, instances: Instances, lane: Lane, rows: Sequence[Claimed]) ->
     lists: dict[int, Items] = {}
     above: dict[int, dict[int, int]] = {}
     items_above = ItemsAbove(tx)
+    rows = list(chain.from_iterable(rows for _, rows in claimed))
     for row in rows:
         try:
             number = row.id // ORDINALS
@@ -109,18 +113,30 @@ def gather(tx: Tx, instances: Instances, lane: Lane, rows: Sequence[Claimed]) ->
     # Whoever was claimed for the first time has no checkpoint.
     again = [(row.id,) for row in rows if row.fence > 1]
     saved = {row.task_id: row.value for row in tx.run("load_checkpoints", rows=again)} if again else {}
-    return Gathered(lane, places, outputs, saved, failed, lists, above)
+    return Gathered(_by_lane(claimed, places), outputs, saved, failed, lists, above)
+
+
+def _by_lane(
+    claimed: Sequence[tuple[Lane, Sequence[Claimed]]], places: Sequence[Place]
+) -> list[tuple[Lane, Sequence[Place]]]:
+    """The places of rows, in their order, by the lanes that these were claimed from."""
+    if len(claimed) == 1:
+        return [(claimed[0][0], places)]
+    lanes = {row.id: lane for lane, rows in claimed for row in rows}
+    parts = groupby(places, lambda place: lanes[place[0].id].id)
+    return [(lanes[part[0][0].id], part) for part in (list(places) for _, places in parts)]
 
 
 def end_unrun(
     tx: Tx, instances: Instances, lane: Lane, rows: Sequence[Claimed], problem: Exception
 ) -> list[Unrenderable]:
     """Why each of these rows ends without running: for `problem`, unless it would not have run in any case."""
-    gathered = gather(tx, instances, lane, rows)
-    heads = [row.id for row, _, node in gathered.places if row.map_index is None and node.running]
+    gathered = gather(tx, instances, (lane, rows))
+    [(_, places)] = gathered.parts
+    heads = [row.id for row, _, node in places if row.map_index is None and node.running]
     unreached = unmet(tx, heads)
     ended = list(gathered.failed)
-    for row, instance, node in gathered.places:
+    for row, instance, node in places:
         why = problem
         if row.id in unreached:
             why = Unreached(unreached[row.id])
@@ -147,10 +163,25 @@ def load_items(
 
 def render(gathered: Gathered, timeout_s: float | None) -> tuple[list[Group], list[Unrenderable]]:
     """What to send for these rows, in their order. `timeout_s`: the daemon's default."""
-    lane, places, outputs, saved, failed, lists, above = gathered
-    upstreams = Upstreams(outputs)
+    upstreams = Upstreams(gathered.outputs)
     scopes: dict[int, dict[str, Any]] = {}  # of instances: an output is parsed once for all rows
     groups: dict[tuple[float | None, int | None], Group] = {}  # by what a chunk says of all its tasks
+    for lane, places in gathered.parts:
+        _render(gathered, lane, places, upstreams, scopes, groups, timeout_s)
+    return list(groups.values()), gathered.failed
+
+
+def _render(
+    gathered: Gathered,
+    lane: Lane,
+    places: Sequence[Place],
+    upstreams: Upstreams,
+    scopes: dict[int, dict[str, Any]],
+    groups: dict[tuple[float | None, int | None], Group],
+    timeout_s: float | None,
+) -> None:
+    """Render the rows of one lane into groups."""
+    _, outputs, saved, failed, lists, above = gathered
     group: Group | None = None
     terms: Terms | None = None
     settings: Settings | None = None  # of the node before: most have the same
@@ -186,7 +217,6 @@ def render(gathered: Gathered, timeout_s: float | None) -> tuple[list[Group], li
         group.rows.append(row)
         group.row_terms.append(terms)
         group.assignments.append(task)
-    return list(groups.values()), failed
 
 
 def load_outputs(

@@ -1,8 +1,9 @@
 """Dispatch: claimed rows are rendered, cut into chunks and given to workers."""
 
 import logging
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import cached_property, partial
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qflowd.engine.claiming.claim import Claim, Claimed
@@ -29,11 +30,23 @@ PUT_OFF_S = 60.0  # what cannot be read here waits so long, for a daemon that ca
 
 
 class Shipment(NamedTuple):
-    """A claim on its way to the workers. `rendered` waits for what to send."""
+    """A claim on its way to the workers. `rendered` waits for what to send.
+
+    `others`: claims that are lines, as it is then too; their rows travel in the same chunks.
+    """
 
     claim: Claim
     rendered: Callable[[], tuple[list[Group], list[Unrenderable]]]
     are_heads: bool = False  # of maps: they are not sent, but expanded into items
+    others: Sequence[Claim] = ()
+
+    @property
+    def claims(self) -> Sequence[Claim]:
+        return self.claim, *self.others
+
+    @property
+    def rows(self) -> list[Claimed]:
+        return [row for claim in self.claims for row in claim.rows]
 
     @property
     def is_sent(self) -> bool:
@@ -56,12 +69,16 @@ class Dispatch:
         self._store, self._backends, self.instances, self._harvest = store, backends, instances, harvest
         self.timeout_s, self._database_id = timeout_s, database_id
 
-    def prepare(self, tx: Tx, claim: Claim) -> Shipment:
-        """Read what a claim takes, in its transaction; many rows are rendered while its COMMIT waits for the disk."""
-        gathered = gather(tx, self.instances, claim.lane, claim.rows)
-        if len(claim.rows) < WORTH_A_THREAD:
-            return Shipment(claim, partial(render, gathered, self.timeout_s))
-        return Shipment(claim, self._render_thread.submit(render, gathered, self.timeout_s).result)
+    def prepare(self, tx: Tx, claim: Claim, *others: Claim) -> Shipment:
+        """Read what a claim takes, in its transaction; many rows are rendered while its COMMIT waits for the disk.
+
+        `others`: if it is a line, those that travel with it.
+        """
+        claims = claim, *others
+        gathered = gather(tx, self.instances, *((each.lane, each.rows) for each in claims))
+        if sum(len(each.rows) for each in claims) < WORTH_A_THREAD:
+            return Shipment(claim, partial(render, gathered, self.timeout_s), others=others)
+        return Shipment(claim, self._render_thread.submit(render, gathered, self.timeout_s).result, others=others)
 
     def prepare_heads(self, tx: Tx, claim: Claim) -> Shipment:
         """Heads of maps are expanded after the claim, in transactions of their own: their items are rows of the same lane."""
@@ -99,29 +116,41 @@ class Dispatch:
             self._backends.give_back(self._harvest.lines.that_take({limit for _, limit, _, _ in pauses}))
 
     def _ship(self, shipment: Shipment, terminating: Collection[int]) -> None:
-        lane, rows = shipment.claim.lane, shipment.claim.rows
+        lane = shipment.claim.lane
         groups, failed = shipment.rendered()
         if terminating:
-            cancelled = [row for row in rows if instance_of(row.id) in terminating]
+            cancelled = [row for row in shipment.rows if instance_of(row.id) in terminating]
             self._harvest.end_unrun(cancelled, TaskState.CANCELLED, Reason.TERMINATED)
             failed = [item for item in failed if instance_of(item.row.id) not in terminating]
             groups = [group.without(terminating) for group in groups]
         if failed:
-            refuse(self._harvest, lane, failed)
+            lanes = {row.id: each.lane for each in shipment.claims for row in each.rows}
+            for _, of_lane in groupby(failed, lambda item: lanes[item.row.id].id):
+                items = list(of_lane)
+                refuse(self._harvest, lanes[items[0].row.id], items)
         for group in groups:
             self._harvest.hold(lane, group.rows, group.row_terms)
-            if not lane.is_short:
-                for row, task in zip(group.rows, group.assignments, strict=True):
-                    self._give(group, [task], solo=bool(row.solo))
-                continue
-            tasks = group.assignments
-            if lane.has_solo:
-                for row, task in zip(group.rows, tasks, strict=True):
-                    if row.solo:
-                        self._give(group, [task], solo=True)
-                tasks = [task for row, task in zip(group.rows, tasks, strict=True) if not row.solo]
-            for part in _parts(tasks, group.shared, self._chunk_size(shipment.claim, len(tasks))):
-                self._give(group, part, solo=False)
+            for tasks, solo in self._parcels(shipment, group):
+                self._give(group, tasks, solo=solo)
+
+    def _parcels(self, shipment: Shipment, group: Group) -> Iterator[tuple[list[Assignment], bool]]:
+        """What workers are given at a time, and whether it must run alone."""
+        lane, tasks = shipment.claim.lane, group.assignments
+        if shipment.others:
+            for part in _lines(group, -(-len(shipment.rows) // max(1, shipment.claim.room))):
+                yield part, False
+            return
+        if not lane.is_short:
+            for row, task in zip(group.rows, tasks, strict=True):
+                yield [task], bool(row.solo)
+            return
+        if lane.has_solo:
+            for row, task in zip(group.rows, tasks, strict=True):
+                if row.solo:
+                    yield [task], True
+            tasks = [task for row, task in zip(group.rows, tasks, strict=True) if not row.solo]
+        for part in _parts(tasks, group.shared, self._chunk_size(shipment.claim, len(tasks))):
+            yield part, False
 
     def _chunk_size(self, claim: Claim, tasks: int) -> int:
         """Of so many tasks, how many go into one chunk: with limits, as many chunks as slots are held for them."""
@@ -162,15 +191,29 @@ class Dispatch:
         return [row for row in claim.rows if instance_of(row.id) not in terminating]
 
     def _give(self, group: Group, tasks: list[Assignment], *, solo: bool) -> None:
-        """To a worker; back to the lane if the last one with room is gone meanwhile, or no slot of its limits is left."""
-        pool, limits = group.terms.lane.key.pool, group.terms.lane.key.limits
-        has_room = bool(self._backends.room(pool))
-        if limits and has_room:
-            has_room = self._harvest.lines.begin(limits, [(task.task_id, task.fence) for task in tasks])
-        if has_room:
+        """To a worker; back to their lanes if the last one with room is gone meanwhile, or no slots of their limits are left."""
+        pool = group.terms.lane.key.pool
+        if not self._backends.room(pool):
+            self._release(tasks)
+            return
+        if group.terms.lane.key.limits:
+            tasks = self._begin_lines(tasks)
+        if tasks:
             self._backends.send(pool, self._chunk(group, tasks, solo=solo))
-        else:
-            self._harvest.release([self._harvest.held[task.task_id][0] for task in tasks])
+
+    def _begin_lines(self, tasks: Sequence[Assignment]) -> list[Assignment]:
+        """Tasks that are to run one after another, each lane's as a line; those for which no slot is left go back."""
+        begun = []
+        for limits, of_lane in groupby(tasks, lambda task: self._harvest.held[task.task_id][1].lane.key.limits):
+            line = list(of_lane)
+            if self._harvest.lines.begin(limits, [(task.task_id, task.fence) for task in line]):
+                begun += line
+            else:
+                self._release(line)
+        return begun
+
+    def _release(self, tasks: Iterable[Assignment]) -> None:
+        self._harvest.release([self._harvest.held[task.task_id][0] for task in tasks])
 
     def _chunk(self, group: Group, tasks: list[Assignment], *, solo: bool) -> Chunk:
         lane, settings = group.terms
@@ -183,7 +226,7 @@ class Dispatch:
             solo=solo,
             timeout_s=settings.timeout,
             memory=settings.memory,
-            estimate_s=lane.mean_s,
+            estimate_s=lane.known_pace.mean_s,
             instances={number: self.instances[number].facts for number in instances},
             database=self._database_id,
             shared_params={task.params: group.shared[task.params] for task in tasks if isinstance(task.params, int)},
@@ -219,6 +262,17 @@ def refuse(harvest: Harvest, lane: Lane, rows: Sequence[Unrenderable]) -> None:
             unread[0],
             exc_info=None if isinstance(unread[0], QflowdError) else unread[0],
         )
+
+
+def _lines(group: Group, size: int) -> Iterator[list[Assignment]]:
+    """Chunks of so many tasks or some more: whatever is of one lane travels together."""
+    chunk: list[Assignment] = []
+    for _, line in groupby(zip(group.row_terms, group.assignments, strict=True), lambda pair: pair[0].lane.id):
+        chunk += [task for _, task in line]
+        if len(chunk) >= size:
+            yield from _parts(chunk, group.shared, len(chunk))
+            chunk = []
+    yield from _parts(chunk, group.shared, max(1, len(chunk)))
 
 
 def _parts(tasks: list[Assignment], texts: Sequence[str], size: int) -> Iterator[list[Assignment]]:

@@ -17,6 +17,7 @@ from qflowd.engine.admission.intake import Intake
 from qflowd.engine.caches import LaneIds
 from qflowd.engine.claiming.claim import Claim, Claimer, LimitedLane
 from qflowd.engine.claiming.gate import Gate
+from qflowd.engine.claiming.limited import LimitedClaimer
 from qflowd.engine.finishing.batch import Batch
 from qflowd.engine.finishing.finish import finish_and
 from qflowd.engine.plans.expand import Admission
@@ -65,16 +66,15 @@ class Executor:
         self._store, self._backends, self._instances, self._topics = store, backends, instances, topics
         self._daemon_id, self._holds_lease, self._write_logs = daemon_id, holds_lease, write_logs
         self._pools = tuple(pools)
-        self._claimer = Claimer(lanes, self._pools, backends.runs_in_order)
+        self._claimer = Claimer(lanes, self._pools)
+        self._limited = LimitedClaimer(self._claimer, backends.runs_in_order)
         self._harvest = Harvest(store.clock, chance)
         self._dispatch = Dispatch(store, backends, instances, self._harvest, timeout_s, database_id)
         self._look_at = 0.0
         self._is_notified = False  # something has just become ready: no use to look before the claim
         self._orders: list[Callable[[], None]] = []
         self._orders_lock = threading.Lock()
-        self._may_claim = True
-        self._failures = 0
-        self._is_empty = True
+        self._may_claim, self._failures, self._is_empty = True, 0, True
         self._has_expanded = False  # heads of maps in this round: their items are ready
         self._upkeep = Upkeep(store, backends, instances, lanes, self._harvest, daemon_id, self._claimer.forget_heads)
         self._spawner = Spawner(store, instances, lanes, intake.jobs)
@@ -223,30 +223,29 @@ class Executor:
         self._send_all(shipments or ())
 
     def _send_all(self, shipments: Iterable[Shipment]) -> None:
-        """Send what was claimed; then claim and send of the lanes with limits, each in a transaction of its own."""
+        """Send what was claimed; then claim and send of the lanes with limits, in transactions of their own."""
         for shipment in shipments:
             self._send(shipment)
-        limited = self._claimer.limited
-        self._claimer.limited = []
-        for one in limited if self._holds_lease() else ():
+        groups = self._limited.groups()
+        for group in groups if self._holds_lease() else ():
             self._look_at = 0.0  # other lanes get what it leaves of its share at once
-            head, lane, _ = one
-            idle = {pool: self._backends.idle(pool) for pool in self._pools}
-            if not (chunks := Gate(self._room(), idle).chunks(head, lane)):
-                self._claimer.keep(head)
+            if not (lanes := self._limited.open(group, gate := Gate(self._room(), self._idle()))):
                 continue
             try:
-                shipments = self._store.transact(partial(self._claim_limited, (head, lane, chunks)), name="claim")
+                work = partial(self._claim_limited, lanes, gate.chunks(lanes[0].head, lanes[0].lane))
+                claims, shipments = self._store.transact(work, name="claim")
             except StoreUnavailable as error:
                 self._upkeep.reconcile_at = 0.0
                 self._put_off("claim", error)
                 return
+            for claim in claims:
+                self._harvest.hold_slots(claim)
             for shipment in shipments:
-                self._harvest.hold_slots(shipment.claim)
                 self._send(shipment)
 
-    def _claim_limited(self, lane: LimitedLane, tx: Tx) -> list[Shipment]:
-        return self._prepare(tx, self._claimer.claim_limited(tx, *lane, self._daemon_id()))
+    def _claim_limited(self, lanes: Sequence[LimitedLane], chunks: int, tx: Tx) -> tuple[list[Claim], list[Shipment]]:
+        claims = self._limited.claim(tx, lanes, chunks, self._daemon_id())
+        return claims, self._prepare(tx, claims)
 
     def _take_submissions(self, *, is_busy: bool) -> None:
         """What was submitted while a slot was free begins at once, unless results have come that must be written first."""
@@ -270,8 +269,7 @@ class Executor:
     def _claim_new(self, tx: Tx, admissions: Sequence[Admission]) -> Sequence[Claim]:
         if not self._holds_lease():
             return ()
-        idle = {pool: self._backends.idle(pool) for pool in self._pools}
-        return self._claimer.claim_new(tx, admissions, idle, self._daemon_id())
+        return self._claimer.claim_new(tx, admissions, self._idle(), self._daemon_id())
 
     def _claim_admitted(self, tx: Tx, claims: Sequence[Claim]) -> list[Shipment]:
         if claims:
@@ -282,18 +280,22 @@ class Executor:
         """How many chunks each pool can be given now."""
         return {pool: self._backends.room(pool) for pool in self._pools}
 
+    def _idle(self) -> dict[str, int]:
+        """How many worker slots of each pool have nothing to do."""
+        return {pool: self._backends.idle(pool) for pool in self._pools}
+
     def _send(self, shipment: Shipment) -> None:
         """To the workers; whatever goes wrong, the rows that were not sent go back, and other lanes' rows are sent."""
         if self._store.instruments.listeners:
             key = shipment.claim.lane.key
-            self._store.instruments.emit(TasksClaimed(key.pool, key.job, len(shipment.claim.rows)))
+            self._store.instruments.emit(TasksClaimed(key.pool, key.job, len(shipment.rows)))
         try:
             if self._dispatch.send(shipment, self._upkeep.terminating()):
                 self._claimer.forget_heads()
                 self._has_expanded, self._look_at = True, 0.0
         except Exception as error:  # noqa: BLE001 - the other lanes' rows are ours as well, and must be sent
             settled = {number for number, _ in self._backends.held()} | self._harvest.batch.task_ids()
-            self._harvest.release([row for row in shipment.claim.rows if row.id not in settled])
+            self._harvest.release([row for row in shipment.rows if row.id not in settled])
             if isinstance(error, StoreUnavailable):
                 self._put_off("send", error)
             else:
@@ -338,12 +340,11 @@ class Executor:
             self._claimer.forget_heads()
         if batch.slots:
             self._claimer.open_limited()
-        idle = {pool: self._backends.idle(pool) for pool in room}
-        claims = self._claimer.claim(tx, dict(room), idle, self._daemon_id())
+        claims = self._claimer.claim(tx, dict(room), self._idle(), self._daemon_id())
         if self._claimer.is_held_back:
             self._look_at = 0.0
         return self._prepare(tx, claims)
 
     def _prepare(self, tx: Tx, claims: Sequence[Claim]) -> list[Shipment]:
         self._instances.load_claimed(tx, [row for claim in claims for row in claim.rows])
-        return [shipment for claim in claims for shipment in kinds.prepare(self._dispatch, tx, claim)]
+        return kinds.prepare_all(self._dispatch, tx, claims)

@@ -60,7 +60,7 @@ class Harvest:
         """These rows of a lane were claimed, and are about to be sent; each runs under its terms."""
         ids = [row.id for row in rows]
         self.held.update(zip(ids, zip(rows, terms, strict=True), strict=True))
-        if lane.mean_s >= SHORT_S:
+        if lane.known_pace.mean_s >= SHORT_S:
             self._long.update(ids)
 
     def hold_slots(self, claim: Claim) -> None:

@@ -1,0 +1,143 @@
+"""Lanes with limits: claimed in a transaction of their own, which locks limits by name, takes rows, and locks instances last.
+
+One transaction claims many lanes whose short tasks differ in their limits alone. If there are more of them than chunks can
+be sent, each gives one line, and a chunk is filled with lines of several lanes.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+
+from qflowd.engine.claiming.claim import MANY, Claim, Claimed, Claimer, LimitedLane
+from qflowd.engine.claiming.gate import Gate, Head, rows_of_lines, shut
+from qflowd.engine.claiming.lanes import START, Lane
+from qflowd.engine.claiming.take import place_of, take
+from qflowd.engine.limits.slots import LockedLimits, Slots, holders_of
+from qflowd.model.limits import of_lane
+from qflowd.store.tx import Tx
+
+MOST_TOGETHER = 100  # lanes whose limits one transaction locks
+MANY_UNRUN = 500  # rows claimed together that are not to run: they get other lanes, or end
+
+
+class LimitedClaimer:
+    """Claims the lanes that `Claimer.claim` has left. Owned by the executor's thread."""
+
+    def __init__(self, claimer: Claimer, runs_in_order: Callable[[str], bool]) -> None:
+        """`runs_in_order`: does this pool run the tasks of a chunk one after another, so that they can share a slot?"""
+        self._claimer, self._runs_in_order = claimer, runs_in_order
+
+    def groups(self) -> list[list[LimitedLane]]:
+        """The lanes that were left, in their order: those together that one transaction may claim."""
+        limited, self._claimer.limited = self._claimer.limited, []
+        alike = [list(lanes) for _, lanes in groupby(limited, self._likeness)]
+        return [lanes[i : i + MOST_TOGETHER] for lanes in alike for i in range(0, len(lanes), MOST_TOGETHER)]
+
+    def open(self, group: Sequence[LimitedLane], gate: Gate) -> list[LimitedLane]:
+        """Those of a group for which there is still room; the others are kept for the next claims."""
+        lanes = []
+        for one in group:
+            if gate.chunks(one.head, one.lane):
+                lanes.append(one)
+            else:
+                self._claimer.keep(one.head)
+        return lanes
+
+    def claim(self, tx: Tx, group: Sequence[LimitedLane], chunks: int, owner: int) -> list[Claim]:
+        """Claim open lanes of a group, as much as fills so many chunks."""
+        if (
+            self._claimer.heads_are_old
+        ):  # many lanes were claimed since they were read: something may be paused meanwhile
+            group = [one._replace(head=one.head._replace(has_pauses=1, has_paused_tasks=1)) for one in group]
+        if group[0].lane.is_unsettled:
+            return [claim for one in group for claim in self._claim_unrun(tx, one, chunks, owner)]
+        locked = LockedLimits(tx, (name for one in group for name, _ in of_lane(one.lane.key.limits)))
+        claims = list(
+            self._claim_lines(tx, locked, group, chunks, owner)
+            if len(group) > chunks
+            else self._claim_each(tx, locked, group, chunks, owner)
+        )
+        holders = [row for claim in claims if claim.lane.is_short for row in claim.rows if row.id in claim.holders]
+        if holders:
+            tx.run("start_tasks", rows=sorted((row.id, row.fence, tx.now) for row in holders))
+        locked.write()
+        return claims
+
+    def _claim_each(
+        self, tx: Tx, locked: LockedLimits, group: Sequence[LimitedLane], chunks: int, owner: int
+    ) -> Iterator[Claim]:
+        """Fewer lanes than chunks: what one leaves of its share is for the next ones."""
+        for place, one in enumerate(group):
+            share = -(-chunks // (len(group) - place))
+            for claim in self._claim_lane(tx, locked, one, share, owner):
+                chunks -= len(claim.holders)
+                yield claim
+
+    def _claim_lines(
+        self, tx: Tx, locked: LockedLimits, group: Sequence[LimitedLane], chunks: int, owner: int
+    ) -> Iterator[Claim]:
+        """More lanes than chunks: a line of each, until so many rows are claimed as fill the chunks."""
+        left = chunks * group[0].lane.chunk_size
+        for one in group:
+            if left <= 0:
+                self._claimer.keep(one.head)
+                continue
+            for claim in self._claim_lane(tx, locked, one, 1, owner, left):
+                is_run = claim.open_breaker is None
+                left -= len(claim.rows) if is_run else 0
+                yield claim._replace(room=chunks, is_line=is_run)
+
+    def _claim_lane(
+        self, tx: Tx, locked: LockedLimits, one: LimitedLane, chunks: int, owner: int, most: int | None = None
+    ) -> list[Claim]:
+        """Of one lane, what fills so many chunks, and `most` rows."""
+        head, lane, after = one
+        lane.after = after  # a claim that was rolled back has moved it
+        slots = Slots(locked, lane.key.limits)
+        lane.has_breaker, lane.is_probing = slots.has_breaker, slots.is_probing
+        if lane.has_fallback and slots.open_breaker is not None:
+            lane.is_probing = False
+            return self._claim_unrun(tx, one, chunks, owner, slots.open_breaker)
+        wanted = places = min(chunks, slots.free)
+        if self._runs_in_order(lane.key.pool):
+            wanted = rows_of_lines(lane, places, is_scarce=places < chunks)
+        wanted = min(wanted, slots.tokens, wanted if most is None else most)
+        rows, gave_up = self._take(tx, head, lane, wanted, owner)
+        if not rows:
+            if not gave_up:  # behind the paused rows there may be others
+                shut(lane, slots.opens_in_s)
+            return []
+        holders = holders_of(rows, places) if lane.is_short else rows
+        slots.take(rows, len(holders))
+        return [Claim(lane, rows, chunks, {row.id for row in holders})]
+
+    def _claim_unrun(
+        self, tx: Tx, one: LimitedLane, chunks: int, owner: int, breaker: str | None = None
+    ) -> list[Claim]:
+        """Rows that are not to run: they get lanes of their own, or end as a breaker is open."""
+        head, lane, after = one
+        lane.after = after
+        rows = take(tx, head, lane, MANY_UNRUN, owner, is_start=False).rows
+        if len(rows) == MANY_UNRUN:
+            self._claimer.keep(head)
+        return [Claim(lane, rows, chunks, open_breaker=breaker)] if rows else []
+
+    def _take(self, tx: Tx, head: Head, lane: Lane, wanted: int, owner: int) -> tuple[list[Claimed], bool]:
+        """As many rows as are wanted, in several batches; the next claims continue behind them. And did it give up?"""
+        rows: list[Claimed] = []
+        gave_up = has_end = False
+        while len(rows) < wanted and not has_end:
+            more, has_end, _, gave_up = take(tx, head, lane, wanted - len(rows), owner)
+            rows += more
+            has_end |= not more
+            if len(more) >= MANY:
+                lane.after = place_of(more[-1])
+        if len(rows) >= wanted:
+            self._claimer.keep(head if lane.after == START else head._replace(priority=lane.after[0]))
+        return rows, gave_up
+
+    def _likeness(self, one: LimitedLane) -> tuple[object, ...]:
+        """The same for neighbours that may be claimed together."""
+        lane = one.lane
+        if lane.is_short and not (lane.has_solo or lane.is_unsettled) and self._runs_in_order(lane.key.pool):
+            return lane.key.pool, lane.job.name
+        return (lane.id,)
