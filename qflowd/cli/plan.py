@@ -21,7 +21,8 @@ from qflowd.define.task_definitions import Definitions, resolve
 from qflowd.engine.plans.expand import Admission, admit_request, instance_scope
 from qflowd.engine.plans.plan import Node, compile_plan, effective
 from qflowd.engine.plans.plan import by_name as params_by_name
-from qflowd.engine.request import Refused, read_request
+from qflowd.engine.refusal import Refused
+from qflowd.engine.request import read_request
 from qflowd.model import dag, jsontext
 from qflowd.model.cron import next_fires
 from qflowd.model.durations import format_duration

@@ -7,18 +7,13 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from qflowd.define.rows import LARGEST_PARAMS, Override, read_submission
+from qflowd.engine.refusal import Refused
 from qflowd.model import jsontext
-from qflowd.model.errors import QflowdError
 from qflowd.model.ids import LARGEST_INSTANCE
 from qflowd.model.names import DEFAULT_TENANT
 from qflowd.model.workflow import Json, Settings
 
-LONGEST_ERROR: Final = 4000  # characters of an answer
 NO_OVERRIDE: Final = Override({}, Settings())
-
-
-class Refused(QflowdError):
-    """This submission or command cannot be carried out; the message is the answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

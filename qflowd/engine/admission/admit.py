@@ -12,7 +12,7 @@ from qflowd.engine.admission.stray_ids import StrayIds
 from qflowd.engine.caches import LaneIds
 from qflowd.engine.concurrency.overlap import Skipped
 from qflowd.engine.plans.instances import CHILD_TRIGGER
-from qflowd.engine.request import Refused
+from qflowd.engine.refusal import Refused
 from qflowd.engine.service import Topics, log_refused, log_some
 from qflowd.model.errors import StoreUnavailable
 from qflowd.model.instruments import SubmissionsAdmitted

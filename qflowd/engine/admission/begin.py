@@ -7,7 +7,8 @@ from qflowd.engine.admission.intake import admission_of, insert_work
 from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
 from qflowd.engine.commands.control import LanesMissing
 from qflowd.engine.plans.expand import Admission
-from qflowd.engine.request import Refused, read_request
+from qflowd.engine.refusal import Refused
+from qflowd.engine.request import read_request
 from qflowd.store.tx import Tx
 
 

@@ -21,7 +21,8 @@ from qflowd.engine.finishing.timers import DEADLINE, RUN
 from qflowd.engine.limits.limit_settings import sizes
 from qflowd.engine.plans.expand import Admission, admit_request, instance_row, task_rows
 from qflowd.engine.plans.plan import Plan
-from qflowd.engine.request import LONGEST_ERROR, Refused, Request, read_request
+from qflowd.engine.refusal import LONGEST_ERROR, Refused
+from qflowd.engine.request import Request, read_request
 from qflowd.model import jsontext
 from qflowd.model.errors import QflowdError
 from qflowd.model.ids import task_id

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 from qflowd.engine.caches import Plans
 from qflowd.engine.plans.plan import Plan
-from qflowd.engine.request import Refused, Request
+from qflowd.engine.refusal import Refused
+from qflowd.engine.request import Request
 from qflowd.model.dag import cycle_from
 from qflowd.store.tx import Tx
 

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from qflowd.define.selection import OPEN, Selection
 from qflowd.engine.commands.control import VERBS, Caches, Command, NotPossible, Verb, find_verb, one_workflow
 from qflowd.engine.commands.handle import LONG_AGO, failures_of
-from qflowd.engine.request import Refused
+from qflowd.engine.refusal import Refused
 from qflowd.model import jsontext
 from qflowd.model.errors import QflowdError
 from qflowd.model.states import InstanceState

@@ -10,7 +10,7 @@ from qflowd.define.readers import Reader
 from qflowd.define.selection import Selection
 from qflowd.engine.caches import LaneIds, LaneKey, Plans, RegisteredJobs
 from qflowd.engine.plans.instances import Instances
-from qflowd.engine.request import Refused
+from qflowd.engine.refusal import Refused
 from qflowd.model.errors import QflowdError
 from qflowd.model.ids import instance_of
 from qflowd.model.states import InstanceState, Intent, SagaState

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from qflowd.define.selection import Selection
 from qflowd.engine.commands.control import Caches, CarriedOut, Command, NotPossible, one_instance, verb
-from qflowd.engine.request import LONGEST_ERROR
+from qflowd.engine.refusal import LONGEST_ERROR
 from qflowd.model import jsontext
 from qflowd.model.ids import key_range
 from qflowd.model.names import item_name

@@ -35,7 +35,7 @@ from qflowd.engine.commands.control import (
 from qflowd.engine.definitions import archive, canary, drafts, schedules, task_definitions, versions  # noqa: F401
 from qflowd.engine.limits import limit_commands  # noqa: F401
 from qflowd.engine.plans.instances import Instances
-from qflowd.engine.request import LONGEST_ERROR, Refused
+from qflowd.engine.refusal import LONGEST_ERROR, Refused
 from qflowd.engine.sagas import compensate  # noqa: F401
 from qflowd.engine.service import Topics, log_refused
 from qflowd.model import jsontext

@@ -23,7 +23,7 @@ from qflowd.engine.commands.control import (
     verb,
 )
 from qflowd.engine.plans.plan import Plan
-from qflowd.engine.request import Refused
+from qflowd.engine.refusal import Refused
 from qflowd.model.ids import ORDINALS, task_id
 from qflowd.model.states import InstanceState, Intent, TaskState
 from qflowd.store.tx import Retryable, Tx

@@ -11,7 +11,7 @@ from qflowd.engine.commands.bulk import WORKFLOW_VERBS, WorkflowVerb
 from qflowd.engine.commands.control import Command
 from qflowd.engine.definitions.schedules import reset_next_fire
 from qflowd.engine.plans.expand import Admission
-from qflowd.engine.request import Refused
+from qflowd.engine.refusal import Refused
 from qflowd.model.ids import key_range
 from qflowd.model.states import InstanceState
 from qflowd.store.tx import Tx

@@ -30,7 +30,7 @@ from qflowd.engine.finishing.levels import advance_levels
 from qflowd.engine.finishing.timers import DEADLINE, RUN
 from qflowd.engine.maps.places import take_places
 from qflowd.engine.plans.instances import Instances
-from qflowd.engine.request import Refused
+from qflowd.engine.refusal import Refused
 from qflowd.engine.sagas.compensate import refuse_compensated
 from qflowd.engine.spawning.spawn_tree import forget_spawned, load_tree
 from qflowd.model.ids import ORDINALS, instance_of, key_range

@@ -17,7 +17,7 @@ from qflowd.engine.commands.control import (
 from qflowd.engine.commands.restart import NAMED, Locked, lock, named, named_all, restart
 from qflowd.engine.commands.task_overrides import TaskOverrides
 from qflowd.engine.finishing.counters import Recounted
-from qflowd.engine.request import Refused
+from qflowd.engine.refusal import Refused
 from qflowd.engine.sagas.compensate import retry_compensations
 from qflowd.model.ids import ORDINALS
 from qflowd.model.states import InstanceState, Reason, SagaState, TaskState

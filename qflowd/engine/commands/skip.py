@@ -15,7 +15,7 @@ from qflowd.engine.commands.control import Caches, CarriedOut, Command, NotPossi
 from qflowd.engine.commands.task_overrides import TaskOverrides
 from qflowd.engine.finishing.counters import NOBODY
 from qflowd.engine.finishing.outcome import AttemptRow
-from qflowd.engine.request import LONGEST_ERROR, Refused
+from qflowd.engine.refusal import LONGEST_ERROR, Refused
 from qflowd.model import jsontext
 from qflowd.model.states import Reason, TaskState
 from qflowd.store.tx import Tx

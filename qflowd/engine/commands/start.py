@@ -5,7 +5,7 @@ from typing import Any
 from qflowd.engine.admission.begin import admission_again, begin
 from qflowd.engine.commands.control import Caches, CarriedOut, Command, NotPossible, one_instance, verb
 from qflowd.engine.concurrency.overlap import take_turns
-from qflowd.engine.request import Refused
+from qflowd.engine.refusal import Refused
 from qflowd.model.states import InstanceState
 from qflowd.store.tx import Tx
 

@@ -10,7 +10,7 @@ from typing import Any
 from qflowd.define.rows import read_overrides
 from qflowd.define.schema import schema_of_some
 from qflowd.engine.commands.control import Caches
-from qflowd.engine.request import Refused
+from qflowd.engine.refusal import Refused
 from qflowd.model import jsontext
 from qflowd.model.workflow import Json, Task
 from qflowd.store.tx import Tx

@@ -23,7 +23,7 @@ from qflowd.engine.commands.control import (
 )
 from qflowd.engine.commands.pause_task import let_through, named_task
 from qflowd.engine.finishing.timers import RUN
-from qflowd.engine.request import Refused
+from qflowd.engine.refusal import Refused
 from qflowd.model import jsontext
 from qflowd.model.ids import task_id
 from qflowd.model.states import InstanceState, TaskState

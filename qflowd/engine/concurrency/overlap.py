@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from qflowd.engine.plans.expand import Admission, instance_scope
 from qflowd.engine.plans.plan import Plan
-from qflowd.engine.request import Refused
+from qflowd.engine.refusal import Refused
 from qflowd.model import jsontext
 from qflowd.model.errors import ExpressionFailed
 from qflowd.model.states import InstanceState, Reason

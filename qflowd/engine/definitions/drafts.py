@@ -7,7 +7,7 @@ from qflowd.define.readers import one_of, text
 from qflowd.engine.commands.control import Caches, CarriedOut, Command, NotPossible, one_workflow, read_args, verb
 from qflowd.engine.definitions.versions import lock_workflow
 from qflowd.engine.definitions.workflow_store import PoolOf, add_version, digest_of
-from qflowd.engine.request import Refused
+from qflowd.engine.refusal import Refused
 from qflowd.model.errors import InvalidWorkflow
 from qflowd.model.workflow import Workflow
 from qflowd.store.tx import Tx

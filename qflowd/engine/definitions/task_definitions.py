@@ -7,7 +7,7 @@ from qflowd.define.task_definitions import read_definition
 from qflowd.engine.commands.control import Caches, CarriedOut, Command, NotPossible, read_args, verb
 from qflowd.engine.definitions.definition_store import Source, fault_of, store_definitions
 from qflowd.engine.definitions.drafts import FORMATS, pool_of_caches
-from qflowd.engine.request import Refused
+from qflowd.engine.refusal import Refused
 from qflowd.model.errors import InvalidWorkflow
 from qflowd.store.tx import Tx
 

@@ -11,7 +11,7 @@ from qflowd.engine.definitions.workflow_store import (
     make_active,
     put_in_effect,
 )
-from qflowd.engine.request import Refused
+from qflowd.engine.refusal import Refused
 from qflowd.model.states import VersionState
 from qflowd.store.tx import Tx
 

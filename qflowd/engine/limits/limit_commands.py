@@ -14,7 +14,7 @@ from qflowd.define.fields import Fields
 from qflowd.engine.commands.control import Caches, CarriedOut, Command, NotPossible, verb
 from qflowd.engine.limits import limit_settings
 from qflowd.engine.limits.limit_settings import Size
-from qflowd.engine.request import Refused
+from qflowd.engine.refusal import Refused
 from qflowd.model.breaker import read_breaker
 from qflowd.model.durations import parse_duration
 from qflowd.model.instants import FOREVER

@@ -12,7 +12,8 @@ from qflowd.engine.caches import LaneKey
 from qflowd.engine.plans import lane_keys
 from qflowd.engine.plans.fallbacks import Fallback
 from qflowd.engine.plans.plan import Alike, Plan, effective
-from qflowd.engine.request import NO_OVERRIDE, Refused, Request
+from qflowd.engine.refusal import Refused
+from qflowd.engine.request import NO_OVERRIDE, Request
 from qflowd.model import jsontext, rules
 from qflowd.model.errors import ExpressionFailed
 from qflowd.model.ids import task_id

@@ -14,7 +14,7 @@ from qflowd.engine.commands.control import (
 )
 from qflowd.engine.concurrency.overlap import check_place, line_of
 from qflowd.engine.finishing import close
-from qflowd.engine.request import Refused
+from qflowd.engine.refusal import Refused
 from qflowd.engine.sagas import compensations
 from qflowd.engine.sagas.saga import undo_of
 from qflowd.model.ids import key_range

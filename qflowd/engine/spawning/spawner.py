@@ -14,7 +14,7 @@ from qflowd.engine.finishing.outcome import Final
 from qflowd.engine.plans import lane_keys
 from qflowd.engine.plans.expand import stored_priority
 from qflowd.engine.plans.instances import Instances, KnownInstance
-from qflowd.engine.request import Refused
+from qflowd.engine.refusal import Refused
 from qflowd.engine.spawning.spawn import NewTask, SpawnGrant, SpawnRequest
 from qflowd.jobs.spawning import SpawnCall, read_calls
 from qflowd.model import jsontext
