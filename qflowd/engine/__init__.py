@@ -11,5 +11,6 @@ definitions, which it came from; membership, by which daemons know each other an
 
 Here: `request.py`, what a submission asks for; `refusal.py`, the answer to those and to commands that cannot be carried out;
 `kinds.py`, the one table of what a row of a kind does when it is ready and when it has ended; `service.py`, the shape of
-all that works in the background; `watch.py`, which wakes it; caches of what hardly changes.
+all that works in the background; `watch.py`, which wakes it; `ordinals.py`, for rows beyond the nodes of a plan; caches of
+what hardly changes.
 """

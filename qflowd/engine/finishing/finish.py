@@ -18,6 +18,7 @@ from qflowd.engine.finishing.levels import advance_levels
 from qflowd.engine.finishing.outcome import WRITTEN, Final, Rearmed
 from qflowd.engine.finishing.timers import RUN
 from qflowd.engine.limits import breakers, slots
+from qflowd.engine.ordinals import TakenOrdinals
 from qflowd.engine.plans.instances import InstanceRows, Instances
 from qflowd.engine.spawning import spawn
 from qflowd.model.errors import LeaseLost, StoreUnavailable
@@ -149,11 +150,12 @@ def _write(tx: Tx, instances: Instances, batch: Batch, daemon_id: int) -> list[i
     _rearm(tx, batch.rearmed)
     if batch.released and tx.count("release_tasks", rows=sorted(batch.released)) < len(batch.released):
         raise LeaseLost
-    closers, raised = _accept(tx, instances, batch) if batch.final else ({}, [])
+    closers, taken = _accept(tx, instances, batch) if batch.final else ({}, None)
     batch.breakers = breakers.judge(tx, batch.attempt_ends, _changed_limits(batch)) if batch.attempt_ends else []
     if batch.slots or batch.pauses:
         slots.give_back(tx, batch.slots, batch.pauses)
-    spawn.reserve(tx, raised)
+    if taken is not None:
+        taken.reserve(tx)
     closed, batch.compensating = close.close_instances(tx, closers)
     return closed
 
@@ -180,21 +182,21 @@ def _rearm(tx: Tx, rearmed: Sequence[Rearmed]) -> None:
         tx.run("insert_deferrals", rows=deferred, now=tx.now)
 
 
-def _accept(tx: Tx, instances: Instances, batch: Batch) -> tuple[dict[int, int], spawn.Raised]:
-    """Returns: instance -> how many of its closers have ended; ordinals that were taken."""
+def _accept(tx: Tx, instances: Instances, batch: Batch) -> tuple[dict[int, int], TakenOrdinals | None]:
+    """Returns: instance -> how many of its closers have ended; the ordinals of what was spawned."""
     final = sorted(batch.final, key=_ID)
     if tx.count("finish_tasks", rows=_split_large(tx, final), now=tx.now) < len(final):
         raise LeaseLost
-    raised: spawn.Raised = []
+    taken: TakenOrdinals | None = None
     if batch.spawned:
-        final, raised = spawn.add(tx, batch.spawned, final)
-        batch.has_advanced |= bool(raised)
+        final, taken = spawn.add(tx, batch.spawned, final)
+        batch.has_advanced = True
     level = instances.by_instance(final)
     _remember_outputs(instances, level)
     levels = advance_levels(tx, instances, level)
     batch.unrun, batch.may_start_workflows = levels.unrun, levels.may_start_workflows
     batch.has_advanced |= levels.has_advanced
-    return kinds.closers(levels.ended), raised
+    return kinds.closers(levels.ended), taken
 
 
 def _remember_outputs(instances: Instances, ended: Iterable[InstanceRows[Final]]) -> None:

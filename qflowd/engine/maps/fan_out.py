@@ -11,15 +11,16 @@ from qflowd.engine.claiming.claim import Claimed
 from qflowd.engine.limits.slots import Freed, give_back
 from qflowd.engine.maps import item_lanes
 from qflowd.engine.maps.item_rows import Part, labels_of, lock_heads, make_rows, next_part, window_of
+from qflowd.engine.ordinals import TakenOrdinals
 from qflowd.engine.plans.instances import Instances
 from qflowd.engine.plans.items import Items, evaluate
 from qflowd.engine.plans.plan import Node
 from qflowd.engine.plans.render import check_conditions, load_items, load_outputs, scope_of
 from qflowd.model import rules
-from qflowd.model.errors import ExpressionFailed, LeaseLost, QflowdError, StoreUnavailable, Unreached
+from qflowd.model.errors import ExpressionFailed, LeaseLost, StoreUnavailable, Unreached
 from qflowd.model.ids import ORDINALS, instance_of
 from qflowd.model.states import TaskState
-from qflowd.store.tx import Retryable, Store, Tx
+from qflowd.store.tx import Store, Tx
 
 log = logging.getLogger("qflowd")
 LARGEST: Final = 10_000  # rows made in one transaction, unless one head alone makes more
@@ -175,16 +176,13 @@ def _heads_behind(instances: Instances, parts: Sequence[Part]) -> list[tuple[int
 def _write(tx: Tx, instances: Instances, openings: Sequence[Opening], freed: Sequence[Freed]) -> list[Part]:
     """One transaction: heads (fenced) → items, which are new → limits → instances. Returns the parts with their places."""
     lock_heads(tx, instances, [opening.row.id for opening in openings])
-    numbers = sorted({instance_of(opening.row.id) for opening in openings})
-    before = {row.id: row.next_ordinal for row in tx.run("load_next_ordinals", rows=[(number,) for number in numbers])}
-    after, heads, parts = dict(before), [], []
+    taken = TakenOrdinals(tx, (instance_of(opening.row.id) for opening in openings))
+    heads, parts = [], []
     for row, part, fresh, needed, ended, bad, _ in openings:
-        number = instance_of(row.id)
         heads.append((row.id, row.fence, part.items - ended, needed - (ended - bad), bad))
-        parts.append(part if fresh is None else part._replace(first_ordinal=after[number]))
-        after[number] += 0 if fresh is None else part.items
-        if after[number] > ORDINALS:
-            raise QflowdError(f"instance {number} has no room for the items of its maps")  # looked at again, it fails
+        if fresh is not None:
+            part = part._replace(first_ordinal=taken.take(instance_of(row.id), part.items))  # noqa: PLW2901
+        parts.append(part)
     if tx.count("expand_heads", rows=heads, now=tx.now) < len(heads):
         raise LeaseLost
     make_rows(tx, instances, parts)
@@ -194,7 +192,5 @@ def _write(tx: Tx, instances: Instances, openings: Sequence[Opening], freed: Seq
     if freed:
         opened = {row.id for row, *_ in openings}
         give_back(tx, [row for row in freed if row.id in opened])
-    raised = [(number, before[number], after[number]) for number in numbers if after[number] != before[number]]
-    if raised and tx.count("reserve_ordinals", rows=raised) < len(raised):
-        raise Retryable("another transaction took the same ordinals")
+    taken.reserve(tx)
     return parts

@@ -9,16 +9,14 @@ from typing import Any, NamedTuple
 
 from qflowd.engine.finishing.large_outputs import LARGEST_INLINE, save_large
 from qflowd.engine.finishing.outcome import AttemptRow, Final
+from qflowd.engine.ordinals import TakenOrdinals
 from qflowd.engine.plans.instances import Instances
 from qflowd.engine.plans.upstreams import load_large
 from qflowd.model import jsontext
-from qflowd.model.errors import QflowdError
-from qflowd.model.ids import ORDINALS, instance_of
+from qflowd.model.ids import ORDINALS, instance_of, task_id
 from qflowd.model.states import SUCCESS, Reason, TaskState
-from qflowd.store.tx import Retryable, Tx
+from qflowd.store.tx import Tx
 from qflowd.workers.wire import LARGEST_OUTPUT
-
-Raised = list[tuple[int, int, int]]  # rows of `reserve_ordinals`
 
 
 class SpawnRequest(NamedTuple):
@@ -50,16 +48,14 @@ class SpawnGrant(NamedTuple):
     tasks: Sequence[NewTask]
 
 
-def add(tx: Tx, spawns: Sequence[Any], final: Sequence[Final]) -> tuple[list[Final], Raised]:
+def add(tx: Tx, spawns: Sequence[Any], final: Sequence[Final]) -> tuple[list[Final], TakenOrdinals]:
     """Make the spawned tasks of those that succeeded, after their rows were accepted.
 
-    Returns: the ends of the others, which are ends indeed; the ordinals that `reserve` is to be called for.
+    Returns: the ends of the others, which are ends indeed; the ordinals that were taken and are to be reserved.
     """
     fences = {row.id: row.fence for row in final if row.state == SUCCESS}
     spawns = sorted(spawn for spawn in spawns if fences.get(spawn.task_id) == spawn.fence)
-    numbers = sorted({instance_of(spawn.task_id) for spawn in spawns})
-    before = {row.id: row.next_ordinal for row in tx.run("load_next_ordinals", rows=[(number,) for number in numbers])}
-    after = dict(before)
+    taken = TakenOrdinals(tx, (instance_of(spawn.task_id) for spawn in spawns))
     returned = {row.id for row in final if row.output is not None}
     spawners: list[tuple[int, int, int, int]] = []
     tasks: list[Any] = []
@@ -68,11 +64,9 @@ def add(tx: Tx, spawns: Sequence[Any], final: Sequence[Final]) -> tuple[list[Fin
     inputs: list[tuple[int, str]] = []
     for spawn in spawns:
         number = instance_of(spawn.task_id)
-        first = number * ORDINALS + after[number]
-        spawners.append((spawn.task_id, after[number], len(spawn.tasks), int(spawn.task_id in returned)))
-        after[number] += len(spawn.tasks)
-        if after[number] > ORDINALS:  # each by itself had room when it was checked; others were faster
-            raise QflowdError(f"instance {number} has no room for the {len(spawn.tasks):,} tasks that it has spawned")
+        ordinal = taken.take(number, len(spawn.tasks))
+        first = task_id(number, ordinal)
+        spawners.append((spawn.task_id, ordinal, len(spawn.tasks), int(spawn.task_id in returned)))
         for i, task in enumerate(spawn.tasks):
             waits = len(task.after)
             state = TaskState.PENDING if waits else TaskState.READY
@@ -88,14 +82,7 @@ def add(tx: Tx, spawns: Sequence[Any], final: Sequence[Final]) -> tuple[list[Fin
     tx.run("insert_task_inputs", rows=inputs)
     tx.run("insert_edges", rows=sorted(edges))
     waiting = {spawn.task_id for spawn in spawns}
-    raised = [(number, before[number], after[number]) for number in numbers]
-    return [row for row in final if row.id not in waiting], raised
-
-
-def reserve(tx: Tx, raised: Raised) -> None:
-    """Take the ordinals of what was added; instances are locked last."""
-    if raised and tx.count("reserve_ordinals", rows=raised) < len(raised):
-        raise Retryable("another transaction took the same ordinals")
+    return [row for row in final if row.id not in waiting], taken
 
 
 def advance(tx: Tx, instances: Instances, arrivals: Sequence[tuple[int, int, int, int]]) -> list[Any]:
