@@ -22,7 +22,7 @@ BUSY_S = 0.2  # between rounds while something held has still to end
 IDLE_S = 10.0
 
 
-class Carried(NamedTuple):
+class IntentSweep(NamedTuple):
     """How an intent is carried out. `rows`: on a range of task ids; `end`: with the instance locked, after the last part.
 
     `end` settles the instance if nothing stands in the way; it returns how many rows do.
@@ -33,12 +33,12 @@ class Carried(NamedTuple):
     topics: tuple[str, ...]  # after a part
 
 
-INTENTS: Mapping[int, Carried] = {
-    Intent.TERMINATE: Carried(terminate.cancel_rows, terminate.end_terminated, ()),
-    Intent.FINALLY: Carried(terminate.start_finally_rows, terminate.end_terminated, ("ready", "child")),
-    Intent.ABORT: Carried(terminate.cancel_rows, terminate.end_terminated, ()),
-    Intent.PAUSE: Carried(pause.hold_rows, pause.end_pausing, ()),
-    Intent.RESUME: Carried(pause.free_rows, pause.end_resuming, ("ready", "child")),
+INTENTS: Mapping[int, IntentSweep] = {
+    Intent.TERMINATE: IntentSweep(terminate.cancel_rows, terminate.end_terminated, ()),
+    Intent.FINALLY: IntentSweep(terminate.start_finally_rows, terminate.end_terminated, ("ready", "child")),
+    Intent.ABORT: IntentSweep(terminate.cancel_rows, terminate.end_terminated, ()),
+    Intent.PAUSE: IntentSweep(pause.hold_rows, pause.end_pausing, ()),
+    Intent.RESUME: IntentSweep(pause.free_rows, pause.end_resuming, ("ready", "child")),
 }
 
 
@@ -61,7 +61,7 @@ def sweep_last(tx: Tx, instance_id: int, intent: int, first: int, last: int) -> 
     return 0 if instance is None else INTENTS[intent].end(tx, instance)
 
 
-class Flagged(NamedTuple):
+class SweepTarget(NamedTuple):
     """Rows to be swept: all of an instance, or those of one task that was paused or resumed."""
 
     key: tuple[int, ...]  # names what was asked: another command has another
@@ -73,7 +73,7 @@ class Flagged(NamedTuple):
     is_end: bool = False  # the instance ends with it
 
 
-def of_instance(row: Any) -> Flagged:
+def of_instance(row: Any) -> SweepTarget:
     """The sweep of an instance; `row`: of `list_intents`."""
 
     def part(tx: Tx, first: int, last: int) -> Any:
@@ -83,10 +83,10 @@ def of_instance(row: Any) -> Flagged:
         return sweep_last(tx, row.id, row.intent, first, last)
 
     topics, is_end = INTENTS[row.intent].topics, Intent(row.intent).is_end
-    return Flagged((row.id, row.intent), row.id, row.next_ordinal, part, last, topics, is_end)
+    return SweepTarget((row.id, row.intent), row.id, row.next_ordinal, part, last, topics, is_end)
 
 
-def of_task(row: Any) -> Flagged:
+def of_task(row: Any) -> SweepTarget:
     """The sweep of one task; `row`: of `list_task_sweeps`."""
     key = number, node, command_id = row.instance_id, row.node, row.command_id
 
@@ -99,7 +99,7 @@ def of_task(row: Any) -> Flagged:
         tx.run("end_task_sweep", instance_id=number, node=node, command_id=command_id)
         return 0
 
-    return Flagged(key, number, row.next_ordinal, part, last, ("ready",))
+    return SweepTarget(key, number, row.next_ordinal, part, last, ("ready",))
 
 
 class Sweep:
@@ -111,24 +111,24 @@ class Sweep:
     def __init__(self, store: Store, topics: Topics) -> None:
         self._store = store
         self._topics = topics
-        self._places: dict[tuple[int, ...], int] = {}  # key of what is flagged -> the first ordinal not swept yet
+        self._places: dict[tuple[int, ...], int] = {}  # key of a target -> the first ordinal not swept yet
 
     def tick(self) -> float:
         names = ("list_intents", "list_task_sweeps", "list_ended_pauses")
         intents, tasks, ended = self._store.read(lambda tx: [tx.run(name) for name in names])
         if ended:
             self._store.transact(lambda tx: pause_task.end_pauses(tx, ended), name="end_pauses")
-        flagged = [of_instance(row) for row in intents if row.intent in INTENTS] + [of_task(row) for row in tasks]
-        keys = {each.key for each in flagged}
+        targets = [of_instance(row) for row in intents if row.intent in INTENTS] + [of_task(row) for row in tasks]
+        keys = {target.key for target in targets}
         self._places = {key: place for key, place in self._places.items() if key in keys}
         began = boottime()
-        left = [self._step(each) for each in flagged]
+        left = [self._step(target) for target in targets]
         took_s = boottime() - began
-        if gone := sum(each.is_end and rows == 0 for each, rows in zip(flagged, left, strict=True)):
+        if gone := sum(target.is_end and rows == 0 for target, rows in zip(targets, left, strict=True)):
             self._store.instruments.emit(InstancesTerminated(gone))
             self._topics.publish("turn", "compensate")  # one that ran out of its timeout may have to be undone
         if None in left:
-            parts: int = sum(-(-each.ordinals // PART) for each in flagged)
+            parts: int = sum(-(-target.ordinals // PART) for target in targets)
             return min(took_s * REST, RESTS_S / parts)
         if not any(left):
             return IDLE_S
@@ -136,16 +136,16 @@ class Sweep:
         self._topics.publish("stopping")
         return BUSY_S
 
-    def _step(self, flagged: Flagged) -> int | None:
-        """Sweep a part of what is flagged. Returns how many rows it still waits for; None: parts are left."""
-        place = self._places.pop(flagged.key, 0)
-        rows = key_range(flagged.instance_id)
+    def _step(self, target: SweepTarget) -> int | None:
+        """Sweep a part of a target. Returns how many rows it still waits for; None: parts are left."""
+        place = self._places.pop(target.key, 0)
+        rows = key_range(target.instance_id)
         first, last = rows["first"] + place, rows["last"]  # with the last part, rows that were added meanwhile
         left: int | None = None
-        if place + PART < flagged.ordinals:
-            self._store.transact(lambda tx: flagged.part(tx, first, first + PART - 1), name="sweep_part")
-            self._places[flagged.key] = place + PART
+        if place + PART < target.ordinals:
+            self._store.transact(lambda tx: target.part(tx, first, first + PART - 1), name="sweep_part")
+            self._places[target.key] = place + PART
         else:
-            left = self._store.transact(lambda tx: flagged.last(tx, first, last), name="sweep")
-        self._topics.publish(*flagged.topics)
+            left = self._store.transact(lambda tx: target.last(tx, first, last), name="sweep")
+        self._topics.publish(*target.topics)
         return left
