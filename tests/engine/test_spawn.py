@@ -154,7 +154,7 @@ def test_an_attempt_that_fails_spawns_nothing(lab):
     lab.workflow("daily", DAILY)
     number = lab.start("daily")
     [row] = lab.claim()
-    batch = Batch(final=[lab.final(row, FAILED)], spawned=[request_of(row, FILES)])
+    batch = Batch(final=[lab.final(row, FAILED)], spawn_requests=[request_of(row, FILES)])
     lab.finish(batch=checked(lab, batch))
     assert lab.states(number) == {"scan": "FAILED", "report": "UPSTREAM_FAILED"}
 
@@ -181,7 +181,7 @@ def test_a_zombie_that_spawned_and_whose_row_is_gone_costs_no_other_result(lab):
     assert lab.command("rerun", number, task="scan")[0] == "DONE"
     other = lab.start(job="work")
     rows = [zombie, *(row for row in lab.claim() if row.id // ORDINALS == other)]
-    batch = Batch(final=[lab.final(row) for row in rows], spawned=[request_of(zombie, FILES)])
+    batch = Batch(final=[lab.final(row) for row in rows], spawn_requests=[request_of(zombie, FILES)])
     lab.finish(batch=checked(lab, batch))
     assert lab.state(other) == "SUCCESS"
     assert sorted(lab.states(number)) == ["report", "scan"]
@@ -192,7 +192,7 @@ def test_a_finish_whose_reply_was_lost_spawns_nothing_twice(lab):
     lab.workflow("daily", DAILY)
     number = lab.start("daily")
     [row] = lab.claim()
-    batch = checked(lab, Batch(final=[lab.final(row)], spawned=[request_of(row, FILES)]))
+    batch = checked(lab, Batch(final=[lab.final(row)], spawn_requests=[request_of(row, FILES)]))
     lab.finish(batch=batch)
     lab.finish(batch=batch)
     assert len(lab.states(number)) == 4
@@ -205,7 +205,7 @@ def test_other_results_of_the_batch_are_written_beside_spawned_tasks(lab):
     rows = lab.claim()
     final = [lab.final(row) for row in rows]
     spawned = [request_of(rows[0], FILES), request_of(rows[2], MERGED), request_of(rows[1], FILES, job="unknown")]
-    lab.finish(batch=checked(lab, Batch(final=final, spawned=spawned)))
+    lab.finish(batch=checked(lab, Batch(final=final, spawn_requests=spawned)))
     assert [len(lab.states(number)) for number in numbers] == [4, 2, 5]
     assert lab.state(numbers[1]) == "FAILED"
     assert error_of(lab, rows[1].id) == "spawn: no job 'unknown' is registered; there are work"
@@ -365,7 +365,7 @@ def test_tasks_that_together_have_no_room_in_their_instance_do_not_become_rows_o
     lab.sql(f"UPDATE qflow.workflow_instance SET next_ordinal = {ORDINALS - 3} WHERE id = {number}")
     rows = lab.claim()
     spawned = [request_of(row, FILES) for row in rows]
-    lab.finish(batch=checked(lab, Batch(final=[lab.final(row) for row in rows], spawned=spawned)))
+    lab.finish(batch=checked(lab, Batch(final=[lab.final(row) for row in rows], spawn_requests=spawned)))
     first = number * ORDINALS
     assert lab.sql(f"SELECT count(*) FROM qflow.task_instance WHERE id >= {first + ORDINALS}") == [(0,)]
     assert (lab.states(number)["first"], lab.states(number)["second"]) == ("PENDING", "FAILED")

@@ -120,7 +120,7 @@ def test_a_compensation_cannot_spawn_tasks(saga_lab):
     lab.run({"report": FAILED})
     lab.compensate.tick()
     [row] = lab.claim()
-    batch = Batch(final=[lab.final(row, SUCCESS)], spawned=[request_of(row, {"more": []})])
+    batch = Batch(final=[lab.final(row, SUCCESS)], spawn_requests=[request_of(row, {"more": []})])
     lab.finish(batch=checked(lab, batch))
     errors = lab.sql(f"SELECT error FROM qflow.attempts WHERE task_id = {row.id}")
     assert errors == [("spawn: a compensation cannot spawn tasks",)]

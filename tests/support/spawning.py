@@ -33,7 +33,7 @@ def checked(lab: Lab, batch: Batch) -> Batch:
 
 def spawn(lab: Lab, row: Claimed, tasks: Mapping[str, list[str]], output: Any = None, **about: Any) -> list[int]:
     """End a row that has spawned these. Returns the instances that were closed."""
-    batch = Batch(final=[lab.final(row, output=output)], spawned=[request_of(row, tasks, **about)])
+    batch = Batch(final=[lab.final(row, output=output)], spawn_requests=[request_of(row, tasks, **about)])
     return lab.finish(batch=checked(lab, batch))
 
 

@@ -27,7 +27,8 @@ class Batch:
     moved: list[Moved] = field(default_factory=list)
     pauses: list[tuple[int, str, datetime, str | None]] = field(default_factory=list)  # task, limit, until, why
     attempt_ends: list[AttemptEnd] = field(default_factory=list)  # of which breakers are told
-    spawned: list[SpawnRequest | SpawnGrant] = field(default_factory=list)  # of those that succeeded
+    spawn_requests: list[SpawnRequest] = field(default_factory=list)  # of tasks that succeeded, not checked yet
+    spawn_grants: list[SpawnGrant] = field(default_factory=list)  # those that were checked
     unrun: list[Any] = field(default_factory=list, init=False)  # set as it is written: rows that end because of these
     compensating: list[int] = field(default_factory=list, init=False)  # set as it is written: instances to be undone
     may_start_workflows: bool = field(default=False, init=False)  # set as it is written: tasks behind may do so
@@ -84,8 +85,8 @@ class Batch:
         released = {row.id: row for row in reversed(self.released) if row.id not in final and row.id not in rearmed}
         once = replace(self, final=list(final.values()), rearmed=list(rearmed.values()))
         slots = list(dict.fromkeys(self.slots))
-        spawned = list({row.task_id: row for row in reversed(self.spawned)}.values())
-        return replace(once, released=list(released.values()), slots=slots, spawned=spawned)
+        grants = list({grant.task_id: grant for grant in reversed(self.spawn_grants)}.values())
+        return replace(once, released=list(released.values()), slots=slots, spawn_grants=grants)
 
     def failing(self, message: str, now: datetime) -> "Batch":
         """The same without progress, outputs, checkpoints and spawned tasks; what has ended fails with this message."""
@@ -118,4 +119,4 @@ class Batch:
         """All its lists; the first column of each is a task's id."""
         about = self.attempts, self.running, self.progress, self.checkpoints
         of_limits = self.slots, self.moved, self.pauses, self.attempt_ends
-        return (self.final, self.rearmed, self.released, *about, *of_limits, self.spawned)
+        return (self.final, self.rearmed, self.released, *about, *of_limits, self.spawn_requests, self.spawn_grants)

@@ -126,7 +126,7 @@ def _emit_written(store: Store, batch: Batch, closed: list[int]) -> None:
     if not batch or not store.instruments.listeners:
         return
     failed = Counter(Reason(row.reason).name for row in batch.attempts if row.state == TaskState.FAILED)
-    waiting = {row.task_id for row in batch.spawned}  # their attempts have succeeded, and they have not ended
+    waiting = {row.task_id for row in batch.spawn_grants}  # their attempts have succeeded, and they have not ended
     final = [row for row in batch.final if row.id not in waiting] if waiting else batch.final
     ended = Counter(TaskState(row.state).name for rows in (final, batch.unrun) for row in rows)
     figures = len(batch.running), ended, failed, len(batch.rearmed), len(batch.released), len(closed)
@@ -188,8 +188,8 @@ def _accept(tx: Tx, instances: Instances, batch: Batch) -> tuple[dict[int, int],
     if tx.count("finish_tasks", rows=_split_large(tx, final), now=tx.now) < len(final):
         raise LeaseLost
     taken: TakenOrdinals | None = None
-    if batch.spawned:
-        final, taken = spawn.add(tx, batch.spawned, final)
+    if batch.spawn_grants:
+        final, taken = spawn.add(tx, batch.spawn_grants, final)
         batch.has_advanced = True
     level = instances.by_instance(final)
     _remember_outputs(instances, level)

@@ -200,7 +200,7 @@ class Executor:
             if self._harvest.may_have_printed:  # what a task printed is visible when its end is
                 self._write_logs()
                 self._harvest.may_have_printed = False
-            if batch.spawned:
+            if batch.spawn_requests:
                 batch = self._spawner.check(batch)
             closed, shipments = finish_and(
                 self._store, self._instances, batch, self._daemon_id(), lambda tx: self._claim(tx, room, batch)

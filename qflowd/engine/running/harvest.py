@@ -281,7 +281,7 @@ class Harvest:
         if result.limit and again_at is not None:
             self.batch.pauses.append((result.task_id, result.limit, again_at, result.error))
         if result.spawned is not None:
-            self.batch.spawned.append(SpawnRequest(result.task_id, result.fence, result.spawned))
+            self.batch.spawn_requests.append(SpawnRequest(result.task_id, result.fence, result.spawned))
         self._end(
             held,
             _ENDED.get(result.outcome, Reason.ERROR),

@@ -48,13 +48,13 @@ class SpawnGrant(NamedTuple):
     tasks: Sequence[NewTask]
 
 
-def add(tx: Tx, spawns: Sequence[Any], final: Sequence[Final]) -> tuple[list[Final], TakenOrdinals]:
+def add(tx: Tx, grants: Sequence[SpawnGrant], final: Sequence[Final]) -> tuple[list[Final], TakenOrdinals]:
     """Make the spawned tasks of those that succeeded, after their rows were accepted.
 
     Returns: the ends of the others, which are ends indeed; the ordinals that were taken and are to be reserved.
     """
     fences = {row.id: row.fence for row in final if row.state == SUCCESS}
-    spawns = sorted(spawn for spawn in spawns if fences.get(spawn.task_id) == spawn.fence)
+    spawns = sorted(grant for grant in grants if fences.get(grant.task_id) == grant.fence)
     taken = TakenOrdinals(tx, (instance_of(spawn.task_id) for spawn in spawns))
     returned = {row.id for row in final if row.output is not None}
     spawners: list[tuple[int, int, int, int]] = []

@@ -3,8 +3,8 @@
 Lanes are made outside of transactions, and a request that cannot be granted fails its task alone.
 """
 
+from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import msgspec
 
@@ -35,24 +35,22 @@ class Spawner:
 
     def check(self, batch: Batch) -> Batch:
         """The batch with all requests checked; the tasks of those that are refused fail. Raises: StoreUnavailable."""
-        requests = [row for row in batch.spawned if isinstance(row, SpawnRequest)]
         rows = {row.id: row for row in batch.final}
-        spawns: list[Any] = [row for row in batch.spawned if isinstance(row, SpawnGrant)]
+        grants = list(batch.spawn_grants)
         refused: dict[int, str] = {}
-        for request in requests:
+        for request in batch.spawn_requests:
             try:
-                keys, spawn = self._store.read(partial(self._plan, request=request, spawner=rows[request.task_id]))
+                keys, grant = self._store.read(partial(self._plan, request=request, spawner=rows[request.task_id]))
                 self._lanes.ensure(keys)
-                tasks = [task._replace(lane=self._lanes.id(key)) for task, key in zip(spawn.tasks, keys, strict=True)]
-                spawns.append(spawn._replace(tasks=tasks))
+                tasks = [task._replace(lane=self._lanes.id(key)) for task, key in zip(grant.tasks, keys, strict=True)]
+                grants.append(grant._replace(tasks=tasks))
             except StoreUnavailable:
                 raise
             except Refused as problem:
                 refused[request.task_id] = f"spawn: {problem}"
             except Exception as problem:  # noqa: BLE001 - whatever is wrong with one, what others came to is written
                 refused[request.task_id] = f"spawn: {type(problem).__name__}: {problem}"
-        checked = batch.without(set())
-        checked.spawned = spawns
+        checked = replace(batch.without(set()), spawn_requests=[], spawn_grants=grants)
         for number, message in refused.items():
             failing = checked.without(checked.task_ids() - {number}).failing(message, self._store.clock.now())
             checked = checked.without({number}).with_more(failing)
