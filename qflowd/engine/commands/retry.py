@@ -14,7 +14,8 @@ from qflowd.engine.commands.control import (
     read_args,
     verb,
 )
-from qflowd.engine.commands.restart import NAMED, Locked, lock, named, named_all, restart
+from qflowd.engine.commands.locked_instance import NAMED, LockedInstance, lock, named, named_all
+from qflowd.engine.commands.restart import restart
 from qflowd.engine.commands.task_overrides import TaskOverrides
 from qflowd.engine.finishing.counters import Recounted
 from qflowd.engine.refusal import Refused
@@ -93,13 +94,13 @@ def rerun(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
     return _restarted("rerun", locked, targets, behind)
 
 
-def _restarted(what: str, locked: Locked, targets: AbstractSet[int], behind: AbstractSet[int]) -> CarriedOut:
+def _restarted(what: str, locked: LockedInstance, targets: AbstractSet[int], behind: AbstractSet[int]) -> CarriedOut:
     names = [locked.rows.plan.name_of(locked.row[ordinal]) for ordinal in sorted(targets)[:NAMED]]
     counts = {"tasks": len(targets), "restarted": len(targets | behind)}
     return CarriedOut({"instance_id": locked.id, what: names, **counts}, ("ready", "timer", "turn"))
 
 
-def _targets(command: Command, locked: Locked) -> set[int]:
+def _targets(command: Command, locked: LockedInstance) -> set[int]:
     """The FAILED and CANCELLED tasks that a retry names, and those that have failed and wait for a person.
 
     Raises: Refused, NotPossible.
@@ -134,17 +135,17 @@ def _targets(command: Command, locked: Locked) -> set[int]:
     return {ordinal}
 
 
-def _is_retried(locked: Locked, ordinal: int) -> bool:
+def _is_retried(locked: LockedInstance, ordinal: int) -> bool:
     return locked.states[ordinal] in RETRIED or ordinal in locked.waiting
 
 
-def _without_waiting(locked: Locked, targets: set[int]) -> set[int]:
+def _without_waiting(locked: LockedInstance, targets: set[int]) -> set[int]:
     """A map whose items are retried, and a task that spawned others which are, waits for them again and is not retried."""
     waiting = targets & (locked.rows.items.keys() | locked.rows.tree.spawned.keys())
     return targets - (waiting & locked.rows.behind(targets - waiting))
 
 
-def _check_named(command: Command, locked: Locked, targets: set[int], recounted: Sequence[Recounted]) -> None:
+def _check_named(command: Command, locked: LockedInstance, targets: set[int], recounted: Sequence[Recounted]) -> None:
     """A single task that could not run after all is refused, with what has to be started in its place."""
     for row in recounted:
         if row.ordinal not in targets:

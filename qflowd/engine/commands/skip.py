@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from qflowd.engine.commands import restart
 from qflowd.engine.commands.control import Caches, CarriedOut, Command, NotPossible, one_instance, verb
+from qflowd.engine.commands.locked_instance import NAMED, LockedInstance, lock, named_all
 from qflowd.engine.commands.task_overrides import TaskOverrides
 from qflowd.engine.finishing.counters import NOBODY
 from qflowd.engine.finishing.outcome import AttemptRow
@@ -38,8 +39,8 @@ def skip(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
 
     Raises: Refused without a task; NotPossible if it is being run, or has ended well.
     """
-    locked = restart.lock(tx, command, target, caches.instances)
-    ordinals = restart.named_all(command, locked)
+    locked = lock(tx, command, target, caches.instances)
+    ordinals = named_all(command, locked)
     if not ordinals:
         raise Refused("skip needs a task")
     for ordinal in sorted(ordinals):
@@ -60,12 +61,12 @@ def skip(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
         kept = {child for row in ordinals | again for child in locked.rows.children(row)} - again
         ended = dict.fromkeys(ordinals, TaskState.SKIPPED)
         restart.restart(tx, locked, NOBODY, again, kept=kept - ordinals, ended=ended)
-    names = [locked.names([ordinal]) for ordinal in sorted(ordinals)[: restart.NAMED]]
+    names = [locked.names([ordinal]) for ordinal in sorted(ordinals)[:NAMED]]
     result = {"instance_id": locked.id, "skipped": names, "tasks": len(ordinals), "waits_for_its_turn": is_deferred}
     return CarriedOut(result, ("ready", "timer", "turn"))
 
 
-def _refuse(locked: restart.Locked, ordinal: int) -> None:
+def _refuse(locked: LockedInstance, ordinal: int) -> None:
     """Raises: NotPossible if a row is being run or has ended well; Refused if it waits for its items."""
     if (state := locked.states[ordinal]) in NOT_SKIPPABLE:
         instead = ": wait for its end, or terminate the instance first" if state.is_held else ""
@@ -82,13 +83,13 @@ def _refuse(locked: restart.Locked, ordinal: int) -> None:
         )
 
 
-def waits_for_tasks(locked: restart.Locked, ordinal: int) -> bool:
+def waits_for_tasks(locked: LockedInstance, ordinal: int) -> bool:
     """Does it wait for tasks before it, rather than for a time or a worker?"""
     waits = locked.row[ordinal].need > 0 or ordinal in locked.rows.tree.spawned
     return locked.states[ordinal] is TaskState.PENDING and waits
 
 
-def _end(tx: Tx, locked: restart.Locked, ordinals: AbstractSet[int], why: str) -> None:
+def _end(tx: Tx, locked: LockedInstance, ordinals: AbstractSet[int], why: str) -> None:
     skipped, manual = int(TaskState.SKIPPED), int(Reason.MANUAL)
     in_order = sorted(ordinals)
     for start in range(0, len(in_order), restart.PART):
@@ -101,10 +102,10 @@ def _end(tx: Tx, locked: restart.Locked, ordinals: AbstractSet[int], why: str) -
         tx.run("skip_tasks", rows=ids, now=tx.now)
         tx.run("delete_large_values", rows=ids)
         tx.run("delete_progress", rows=ids)
-        tx.run("delete_timers", rows=[restart.timer_of(locked, ordinal) for ordinal in part])
+        tx.run("delete_timers", rows=[locked.timer_of(ordinal) for ordinal in part])
 
 
-def _not_run_yet(locked: restart.Locked, ordinals: AbstractSet[int]) -> set[int]:
+def _not_run_yet(locked: LockedInstance, ordinals: AbstractSet[int]) -> set[int]:
     """The rows behind some that may come to another end than before: they wait for tasks, or ended for want of them."""
     rows: set[int] = set()
     open_rows = list(ordinals)

@@ -1,0 +1,141 @@
+"""An instance that a command changes, with all its rows locked, and which of them the command names."""
+
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from qflowd.engine.commands.control import Command, refuse_terminating, remedy, standing, state_name
+from qflowd.engine.concurrency.overlap import check_place, line_of
+from qflowd.engine.finishing.counters import NOBODY, Rows
+from qflowd.engine.finishing.timers import RUN
+from qflowd.engine.plans.instances import Instances
+from qflowd.engine.refusal import Refused
+from qflowd.engine.sagas.compensate import refuse_compensated
+from qflowd.engine.spawning.spawn_tree import load_tree
+from qflowd.model.ids import ORDINALS, instance_of, key_range
+from qflowd.model.states import InstanceState, Reason, SagaState, TaskState
+from qflowd.model.workflow import Task
+from qflowd.store.tx import Tx
+
+NAMED = 20  # tasks named in an answer
+
+
+class LockedInstance(NamedTuple):
+    """An instance, a row of `lock_instance`, all of whose rows are locked: rows of `lock_tasks` by ordinal."""
+
+    id: int
+    instance: Any
+    instances: Instances
+    row: Mapping[int, Any]
+    states: Mapping[int, TaskState]
+    rows: Rows
+    children: Mapping[int, int] = MappingProxyType({})  # ordinals of tasks that wait for an instance -> that
+    waiting: AbstractSet[int] = NOBODY  # ordinals of tasks that have failed and wait for a person
+
+    @property
+    def new_round(self) -> int:
+        """A round that no row has had."""
+        return 1 + max(int(row.round) for row in self.row.values())
+
+    @property
+    def passed(self) -> set[int]:
+        """The rows that a person has skipped."""
+        return {ordinal for ordinal, row in self.row.items() if row.reason == Reason.MANUAL}
+
+    def task(self, ordinal: int) -> Task:
+        return self.rows.plan.tasks[self.rows.nodes[ordinal]]
+
+    def names(self, ordinals: Iterable[int]) -> str:
+        names = [self.rows.plan.name_of(self.row[ordinal]) for ordinal in ordinals]
+        return ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
+
+    def timer_of(self, ordinal: int) -> tuple[int, int, int]:
+        """The key of the timer that a row may wait for: a row of `delete_timers`."""
+        return self.id * ORDINALS + ordinal, RUN, self.row[ordinal].fence
+
+
+def lock(tx: Tx, command: Command, target: Any, instances: Instances) -> LockedInstance:
+    """Lock all rows of an instance (a row of `find_instance`), then itself.
+
+    Raises: Refused if it is being terminated, has no rows, or has ended and must not run beside others of its workflow.
+    """
+    instance_id = target.id
+    rows = tx.run("lock_tasks", **key_range(instance_id))
+    line = line_of(tx, target)
+    instance = tx.one("lock_instance", id=instance_id)
+    refuse_compensated(instance)
+    refuse_terminating(instance)
+    has_failed = instance.saga_state == SagaState.COMPENSATION_FAILED and command.action != "retry"
+    if has_failed or instance.state == InstanceState.READY:
+        unbegun = "" if has_failed else " and has not begun"
+        raise Refused(f"instance {instance_id} is {standing(instance)}{unbegun}{remedy(instance)}")
+    if not rows:
+        raise Refused(f"instance {instance_id} is {state_name(instance.state)} and had not begun; submit it anew")
+    instances.load(tx, [instance_id * ORDINALS])
+    plan = instances[instance_id].plan
+    check_place(instance, plan, line)
+    row = {row.id % ORDINALS: row for row in rows}
+    nodes = {ordinal: row.node for ordinal, row in row.items()}
+    states = {ordinal: TaskState(row.state) for ordinal, row in row.items()}
+    fan_outs = tx.run("list_fan_outs", **key_range(instance_id)) if plan.maps else []
+    items = {fan_out.task_id % ORDINALS: fan_out.items for fan_out in fan_outs}
+    firsts = {fan_out.task_id % ORDINALS: fan_out.first_ordinal for fan_out in fan_outs}
+    waiting = tx.run("list_open_children", **key_range(instance_id)) if plan.starts else []
+    children = {child.task_id % ORDINALS: child.instance_id for child in waiting}
+    manual = {row.id % ORDINALS for row in tx.run("list_manual_retries", **key_range(instance_id))}
+    every = Rows(plan, nodes, items, firsts, load_tree(tx, instance_id))
+    return LockedInstance(instance_id, instance, instances, row, states, every, children, manual)
+
+
+def named(command: Command, locked: LockedInstance) -> int | None:
+    """The ordinal that a command names by `task` or `task_id`; None if it names none.
+
+    Raises: Refused if there is none such.
+    """
+    ordinal = None
+    if command.task_id is not None:
+        ordinal = command.task_id % ORDINALS
+        if instance_of(command.task_id) != locked.id or ordinal not in locked.row:
+            raise Refused(f"task_id {command.task_id} is not a task of instance {locked.id}")
+    if command.task is not None:
+        node = locked.rows.plan.by_key.get(command.task)
+        if node is None and ordinal is None and (item := _item(command.task, locked)) is not None:
+            return item
+        if node is None or (ordinal is not None and locked.row[ordinal].node != node.ordinal):
+            names = locked.names(range(len(locked.rows.plan.tasks)))
+            raise Refused(f"instance {locked.id} has no task {command.task!r}; there are {names}")
+        ordinal = node.ordinal if ordinal is None else ordinal
+    return ordinal
+
+
+def named_all(command: Command, locked: LockedInstance) -> set[int]:
+    """The ordinals that a command names: one task, or the failures that its filter has chosen; none if it names nothing.
+
+    Raises: Refused if there is no such task.
+    """
+    ordinal = named(command, locked)
+    return {number % ORDINALS for number in command.task_ids} if ordinal is None else {ordinal}
+
+
+def _item(name: str, locked: LockedInstance) -> int | None:
+    """The ordinal of an item by its label or index (`bars[AAPL]`, `bars[17]`), or of a spawned task by its name; else None.
+
+    Raises: Refused if there is none such, or several.
+    """
+    key, bracket, label = name.removesuffix("]").partition("[")
+    node = locked.rows.plan.by_key.get(key)
+    if not (bracket and name.endswith("]")) or node is None:
+        return None
+    parts = locked.rows.parts(node.ordinal)
+    spawned = [task for task in locked.rows.tree.spawner if locked.row[task].node == node.ordinal]
+    of_label = [part for part in [*parts, *spawned] if locked.row[part].label == label]
+    items = of_label or [part for part in parts if str(locked.row[part].map_index) == label]
+    if not items:
+        what = "item" if parts or not spawned else "spawned task"
+        names = locked.names(sorted([*parts, *spawned]))
+        raise Refused(f"task {key} of instance {locked.id} has no {what} {label!r}; there are {names}")
+    if len(items) > 1:
+        indexes = ", ".join(f"{key}[{locked.row[part].map_index}]" for part in items[:NAMED])
+        raise Refused(f"{len(items)} items are called {name}; name one by its index: {indexes}")
+    return items[0]
