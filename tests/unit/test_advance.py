@@ -5,7 +5,8 @@ from types import SimpleNamespace
 from typing import NamedTuple
 
 from qflowd.define.workflow_file import parse
-from qflowd.engine.finishing.counters import Rows, recount
+from qflowd.engine.commands.recount import recount
+from qflowd.engine.commands.row_graph import RowGraph
 from qflowd.engine.kinds import arrivals, closers
 from qflowd.engine.plans.instances import KnownInstance
 from qflowd.engine.plans.plan import LEAST_FAN, compile_plan
@@ -148,20 +149,20 @@ def states(plan, **by_key):
     return {plan.by_key[key].ordinal: state for key, state in by_key.items()}
 
 
-def rows_of(plan):
-    return Rows(plan, {node: node for node in range(len(plan.tasks))}, {}, {})
+def graph_of(plan):
+    return RowGraph(plan, {node: node for node in range(len(plan.tasks))}, {}, {})
 
 
 def test_what_is_behind_a_task_is_all_that_waits_for_it():
-    assert rows_of(DIAMOND).behind(nodes(DIAMOND, "b")) == nodes(DIAMOND, "d")
-    assert rows_of(DIAMOND).behind(nodes(DIAMOND, "a")) == nodes(DIAMOND, "b", "c", "d")
-    assert rows_of(DIAMOND).behind(nodes(DIAMOND, "d")) == set()
+    assert graph_of(DIAMOND).behind(nodes(DIAMOND, "b")) == nodes(DIAMOND, "d")
+    assert graph_of(DIAMOND).behind(nodes(DIAMOND, "a")) == nodes(DIAMOND, "b", "c", "d")
+    assert graph_of(DIAMOND).behind(nodes(DIAMOND, "d")) == set()
 
 
 def test_counters_are_worked_out_from_the_present_states_of_parents():
     before = states(DIAMOND, a=SUCCESS, b=FAILED, c=SUCCESS, d=TaskState.UPSTREAM_FAILED)
     b, d = (DIAMOND.by_key[key].ordinal for key in "bd")
-    found = recount(rows_of(DIAMOND), before, nodes(DIAMOND, "b", "d"), lambda parent, child: True)
+    found = recount(graph_of(DIAMOND), before, nodes(DIAMOND, "b", "d"), lambda parent, child: True)
     assert found == [(b, TaskState.READY, 0, 0, 0), (d, TaskState.PENDING, 1, 1, 0)]
     assert before[b] is FAILED  # it looks, and changes nothing
 
@@ -169,12 +170,12 @@ def test_counters_are_worked_out_from_the_present_states_of_parents():
 def test_a_bad_parent_that_is_not_restarted_still_counts():
     before = states(DIAMOND, a=SUCCESS, b=FAILED, c=FAILED, d=TaskState.UPSTREAM_FAILED)
     d = DIAMOND.by_key["d"].ordinal
-    found = recount(rows_of(DIAMOND), before, nodes(DIAMOND, "b", "d"), lambda parent, child: True)
+    found = recount(graph_of(DIAMOND), before, nodes(DIAMOND, "b", "d"), lambda parent, child: True)
     assert found[-1] == (d, TaskState.PENDING, 1, 2, 1)
 
 
 def test_a_row_whose_conditions_turn_out_false_is_skipped_and_so_is_what_follows():
     plan = plan_of({"a": {}, "b": {"a": '"{{ a.output.go }}"'}, "c": {"b": "true"}})
     before = states(plan, a=SUCCESS, b=TaskState.CANCELLED, c=TaskState.CANCELLED)
-    found = recount(rows_of(plan), before, nodes(plan, "b", "c"), lambda parent, child: False)
+    found = recount(graph_of(plan), before, nodes(plan, "b", "c"), lambda parent, child: False)
     assert [row.state for row in found] == [SKIPPED, SKIPPED]

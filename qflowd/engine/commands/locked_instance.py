@@ -6,8 +6,8 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from qflowd.engine.commands.control import Command, refuse_terminating, remedy, standing, state_name
+from qflowd.engine.commands.row_graph import NO_ORDINALS, RowGraph
 from qflowd.engine.concurrency.overlap import check_place, line_of
-from qflowd.engine.finishing.counters import NOBODY, Rows
 from qflowd.engine.finishing.timers import RUN
 from qflowd.engine.plans.instances import Instances
 from qflowd.engine.refusal import Refused
@@ -29,9 +29,9 @@ class LockedInstance(NamedTuple):
     instances: Instances
     row: Mapping[int, Any]
     states: Mapping[int, TaskState]
-    rows: Rows
+    rows: RowGraph
     children: Mapping[int, int] = MappingProxyType({})  # ordinals of tasks that wait for an instance -> that
-    waiting: AbstractSet[int] = NOBODY  # ordinals of tasks that have failed and wait for a person
+    waiting: AbstractSet[int] = NO_ORDINALS  # ordinals of tasks that have failed and wait for a person
 
     @property
     def new_round(self) -> int:
@@ -84,8 +84,8 @@ def lock(tx: Tx, command: Command, target: Any, instances: Instances) -> LockedI
     waiting = tx.run("list_open_children", **key_range(instance_id)) if plan.starts else []
     children = {child.task_id % ORDINALS: child.instance_id for child in waiting}
     manual = {row.id % ORDINALS for row in tx.run("list_manual_retries", **key_range(instance_id))}
-    every = Rows(plan, nodes, items, firsts, load_tree(tx, instance_id))
-    return LockedInstance(instance_id, instance, instances, row, states, every, children, manual)
+    graph = RowGraph(plan, nodes, items, firsts, load_tree(tx, instance_id))
+    return LockedInstance(instance_id, instance, instances, row, states, graph, children, manual)
 
 
 def named(command: Command, locked: LockedInstance) -> int | None:

@@ -15,9 +15,10 @@ from typing import Any
 
 from qflowd.engine import kinds
 from qflowd.engine.commands.locked_instance import LockedInstance
+from qflowd.engine.commands.recount import RecountedRow, recount
+from qflowd.engine.commands.row_graph import NO_ORDINALS, RowGraph
 from qflowd.engine.finishing import close
 from qflowd.engine.finishing.conditions import EdgeConditions
-from qflowd.engine.finishing.counters import NOBODY, Recounted, Rows, recount
 from qflowd.engine.finishing.levels import advance_levels
 from qflowd.engine.finishing.timers import DEADLINE
 from qflowd.engine.maps.places import take_places
@@ -36,11 +37,11 @@ def restart(
     targets: AbstractSet[int],
     behind: AbstractSet[int],
     *,
-    kept: AbstractSet[int] = NOBODY,
+    kept: AbstractSet[int] = NO_ORDINALS,
     ended: Mapping[int, TaskState] | None = None,
     has_other_params: bool = False,
     has_new_items: bool = False,
-) -> list[Recounted]:
+) -> list[RecountedRow]:
     """Restart these rows, and open or close the instance as it then must be.
 
     `targets` keep their checkpoints, unless they succeeded or have other params. `kept`: see `recount`. `ended`: rows
@@ -50,7 +51,7 @@ def restart(
     Raises: Refused if one of the rows is being run.
     """
     rows, again = locked.rows, targets | behind
-    anew = _maps_anew(rows, again, targets if has_new_items else NOBODY)
+    anew = _maps_anew(rows, again, targets if has_new_items else NO_ORDINALS)
     items = {part for head in anew for part in rows.parts(head)}
     waiting = _waiting(locked, targets, again - items)
     spawners = ((again | items) & rows.tree.spawned.keys()) - waiting
@@ -72,7 +73,7 @@ def restart(
     needs = {ordinal: row.need for ordinal, row in locked.row.items()}
     open_again = dict.fromkeys(waiting, TaskState.PENDING)
     recounted, gates = take_places(rows, states | open_again, needs, recounted, kept | waiting)
-    continued = NOBODY if has_other_params else {i for i in targets if locked.states[i] is not TaskState.SUCCESS}
+    continued = NO_ORDINALS if has_other_params else {i for i in targets if locked.states[i] is not TaskState.SUCCESS}
     _write(tx, locked, [row for row in recounted if row.ordinal not in waiting], kept, again - continued)
     _wait_again(tx, locked, [row for row in recounted if row.ordinal in waiting])
     if gates:
@@ -123,7 +124,7 @@ def _waiting(locked: LockedInstance, targets: AbstractSet[int], again: AbstractS
     return waiting
 
 
-def _maps_anew(rows: Rows, again: AbstractSet[int], rerun: AbstractSet[int]) -> set[int]:
+def _maps_anew(rows: RowGraph, again: AbstractSet[int], rerun: AbstractSet[int]) -> set[int]:
     """The maps that make their items anew: those rerun, and those behind what may bring another list."""
     anew: set[int] = set()
     for head in sorted(rows.items.keys() & again):  # parents first
@@ -134,7 +135,7 @@ def _maps_anew(rows: Rows, again: AbstractSet[int], rerun: AbstractSet[int]) -> 
     return anew
 
 
-def _wait_again(tx: Tx, locked: LockedInstance, spawners: Sequence[Recounted]) -> None:
+def _wait_again(tx: Tx, locked: LockedInstance, spawners: Sequence[RecountedRow]) -> None:
     """Write those that wait once more for what they have spawned. What they had of its outputs goes away."""
     first, returned = locked.id * ORDINALS, locked.rows.tree.returned
     if spawners:
@@ -182,7 +183,7 @@ def _reopen(tx: Tx, locked: LockedInstance, now: Mapping[int, TaskState]) -> Non
 
 
 def _write(
-    tx: Tx, locked: LockedInstance, recounted: Sequence[Recounted], kept: AbstractSet[int], forgotten: AbstractSet[int]
+    tx: Tx, locked: LockedInstance, recounted: Sequence[RecountedRow], kept: AbstractSet[int], forgotten: AbstractSet[int]
 ) -> None:
     """Write the rows anew; what they left behind goes to `attempt`, or away. `forgotten`: those without a checkpoint now."""
     first = locked.id * ORDINALS
@@ -202,7 +203,7 @@ def _write(
             tx.run("delete_timers", rows=timers)
 
 
-def _row(first: int, row: Recounted, now: datetime) -> tuple[Any, ...]:
+def _row(first: int, row: RecountedRow, now: datetime) -> tuple[Any, ...]:
     """A row of `restart_tasks`."""
     ready_at = now if row.state is TaskState.READY else None
     finished_at = now if row.state.is_final else None

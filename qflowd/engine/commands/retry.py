@@ -15,9 +15,9 @@ from qflowd.engine.commands.control import (
     verb,
 )
 from qflowd.engine.commands.locked_instance import NAMED, LockedInstance, lock, named, named_all
+from qflowd.engine.commands.recount import RecountedRow
 from qflowd.engine.commands.restart import restart
 from qflowd.engine.commands.task_overrides import TaskOverrides
-from qflowd.engine.finishing.counters import Recounted
 from qflowd.engine.refusal import Refused
 from qflowd.engine.sagas.compensate import retry_compensations
 from qflowd.model.ids import ORDINALS
@@ -145,7 +145,9 @@ def _without_waiting(locked: LockedInstance, targets: set[int]) -> set[int]:
     return targets - (waiting & locked.rows.behind(targets - waiting))
 
 
-def _check_named(command: Command, locked: LockedInstance, targets: set[int], recounted: Sequence[Recounted]) -> None:
+def _check_named(
+    command: Command, locked: LockedInstance, targets: set[int], recounted: Sequence[RecountedRow]
+) -> None:
     """A single task that could not run after all is refused, with what has to be started in its place."""
     for row in recounted:
         if row.ordinal not in targets:

@@ -13,8 +13,8 @@ from typing import Any, Final
 from qflowd.engine.commands import restart
 from qflowd.engine.commands.control import Caches, CarriedOut, Command, NotPossible, one_instance, verb
 from qflowd.engine.commands.locked_instance import NAMED, LockedInstance, lock, named_all
+from qflowd.engine.commands.row_graph import NO_ORDINALS
 from qflowd.engine.commands.task_overrides import TaskOverrides
-from qflowd.engine.finishing.counters import NOBODY
 from qflowd.engine.finishing.outcome import AttemptRow
 from qflowd.engine.refusal import LONGEST_ERROR, Refused
 from qflowd.model import jsontext
@@ -54,13 +54,13 @@ def skip(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
     overrides.save()
     is_deferred = any(waits_for_tasks(locked, ordinal) for ordinal in own)
     if is_deferred:
-        restart.restart(tx, locked, NOBODY, ordinals)
+        restart.restart(tx, locked, NO_ORDINALS, ordinals)
     else:
         _end(tx, locked, ordinals, why)
         again = _not_run_yet(locked, ordinals)
         kept = {child for row in ordinals | again for child in locked.rows.children(row)} - again
         ended = dict.fromkeys(ordinals, TaskState.SKIPPED)
-        restart.restart(tx, locked, NOBODY, again, kept=kept - ordinals, ended=ended)
+        restart.restart(tx, locked, NO_ORDINALS, again, kept=kept - ordinals, ended=ended)
     names = [locked.names([ordinal]) for ordinal in sorted(ordinals)[:NAMED]]
     result = {"instance_id": locked.id, "skipped": names, "tasks": len(ordinals), "waits_for_its_turn": is_deferred}
     return CarriedOut(result, ("ready", "timer", "turn"))

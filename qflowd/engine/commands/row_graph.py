@@ -1,8 +1,6 @@
-"""The counters of rows, worked out again: how the rows of an instance hang together, and what has arrived at each. Pure."""
+"""How the rows of an instance hang together. Pure."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
-from typing import NamedTuple
 
 from qflowd.engine.finishing import advance
 from qflowd.engine.plans.plan import Plan
@@ -11,25 +9,14 @@ from qflowd.model import rules
 from qflowd.model.ids import ORDINALS
 from qflowd.model.states import TaskState
 
-NOBODY: frozenset[int] = frozenset()
-
-
-class Recounted(NamedTuple):
-    """A row that starts anew, with its counters."""
-
-    ordinal: int
-    state: TaskState
-    open_parents: int
-    need: int
-    bad_parents: int
-
+NO_ORDINALS: frozenset[int] = frozenset()
 
 # Does the condition of the edge from a row to a node hold? Asked only for edges that have one, of rows that ended.
 EdgeHolds = Callable[[int, int], bool]
 
 
-class Rows:
-    """All rows of an instance by ordinal, and how they hang together."""
+class RowGraph:
+    """All rows of an instance by ordinal, and which of them wait for which."""
 
     def __init__(
         self,
@@ -137,78 +124,3 @@ class Rows:
     def _place(self, ordinal: int) -> tuple[int, ...]:
         first, *spawned = self.tree.path(ordinal)
         return (self.nodes[ordinal], -first, *spawned, ORDINALS)
-
-
-def recount(
-    rows: Rows,
-    states: Mapping[int, TaskState],
-    again: AbstractSet[int],
-    edge_holds: EdgeHolds,
-    *,
-    kept: AbstractSet[int] = NOBODY,
-    passed: AbstractSet[int] = NOBODY,
-    waiting: AbstractSet[int] = NOBODY,
-) -> list[Recounted]:
-    """State and counters of the rows `again`, as if they had never been looked at; the others stay as they are.
-
-    A row may end at once: its parents have all ended, and not in its favour.
-
-    `kept`: rows whose counters alone are worked out. `passed`: rows that a person has skipped; what comes after them
-    continues as after a success, except along edges with conditions, which do not hold. `waiting`: rows that do not run
-    again, but wait once more for what they have spawned.
-    """
-    now = dict(states)
-    recounted = []
-    for ordinal in rows.in_order(again | kept):
-        if ordinal in waiting:
-            recounted.append(spawner := _recount_spawner(rows, ordinal, now))
-            now[ordinal] = spawner.state
-            continue
-        if ordinal in rows.items and ordinal not in kept:
-            recounted.append(head := _recount_head(rows, ordinal, now))
-            now[ordinal] = head.state
-            continue
-        parents = rows.parents(ordinal)
-        arrivals = gain = bad = 0
-        for parent in parents:
-            if rows.has_begun(parent, ordinal):
-                arrivals, gain = arrivals + 1, gain + 1
-                continue
-            if not now[parent].is_final:
-                continue
-            is_passed = parent in passed
-            state = rows.passed_as(ordinal) if is_passed else now[parent]
-            worth = rows.arrival(parent, state, ordinal, _nothing_holds if is_passed else edge_holds)
-            arrivals, gain, bad = arrivals + 1, gain + worth.gain, bad + worth.bad
-        open_parents, need = rows.start(ordinal)
-        state = now[ordinal] if ordinal in kept else TaskState.READY
-        if parents and ordinal not in kept:
-            state = rules.settle(TaskState.PENDING, (open_parents, need, 0), arrivals, gain, bad)
-        now[ordinal] = state
-        recounted.append(Recounted(ordinal, state, open_parents - arrivals, need - gain, bad))
-    return sorted(recounted)
-
-
-def _recount_head(rows: Rows, ordinal: int, states: Mapping[int, TaskState]) -> Recounted:
-    """A head that waited for items before; where none is open, it is claimed once more and makes rows for the next ones."""
-    items, parts = rows.items[ordinal], [states[part] for part in rows.parts(ordinal)]
-    worths = [rules.item_worth(state) for state in parts if state.is_final]
-    state = TaskState.PENDING if len(worths) < len(parts) else TaskState.READY
-    gain, bad = sum(worth.gain for worth in worths), sum(worth.bad for worth in worths)
-    need = rules.needed(items, rows.plan.tasks[ordinal].tolerate) - gain
-    return Recounted(ordinal, state, items - len(worths), need, bad)
-
-
-def _recount_spawner(rows: Rows, ordinal: int, states: Mapping[int, TaskState]) -> Recounted:
-    """A task that has spawned others and waits for them; for one of them even if all have ended, so that it is told."""
-    ended = [states[task] for task in rows.tree.spawned[ordinal] if states[task].is_final]
-    open_tasks = len(rows.tree.spawned[ordinal]) - len(ended)
-    if not open_tasks:
-        ended.pop()
-    worths = [rules.item_worth(state) for state in ended]
-    missing = len(rows.tree.spawned[ordinal]) - sum(worth.gain for worth in worths)
-    return Recounted(ordinal, TaskState.PENDING, max(open_tasks, 1), missing, sum(worth.bad for worth in worths))
-
-
-def _nothing_holds(_parent: int, _child: int) -> bool:
-    return False
