@@ -26,7 +26,7 @@ ROW = Claimed(id=42, node=0, fence=5, priority=0, attempt=0, crashes=0, solo=0)
 @pytest.fixture
 def harvest():
     found = Harvest(DbClock(), lambda: 0.5)
-    found.hold(LANE, [ROW], [Terms(LANE, BUILT_IN)] * len([ROW]))
+    found.held.hold(LANE, [ROW], [Terms(LANE, BUILT_IN)] * len([ROW]))
     return found
 
 
@@ -59,11 +59,11 @@ def test_only_the_latest_progress_is_kept(harvest):
 
 
 def test_what_no_worker_has_is_let_go_at_the_second_look(harvest):
-    assert harvest.forget_absent({(42, 5)}) == []
-    assert harvest.forget_absent(set()) == []
-    assert harvest.forget_absent({(42, 5)}) == []
-    assert harvest.forget_absent({(42, 4)}) == []
-    assert harvest.forget_absent(set()) == [42]
+    assert harvest.held.forget_absent({(42, 5)}) == []
+    assert harvest.held.forget_absent(set()) == []
+    assert harvest.held.forget_absent({(42, 5)}) == []
+    assert harvest.held.forget_absent({(42, 4)}) == []
+    assert harvest.held.forget_absent(set()) == [42]
     assert not harvest.held
 
 
@@ -84,8 +84,8 @@ def test_short_tasks_that_come_to_no_result_are_not_waited_for(end):
     harvest = Harvest(DbClock(), lambda: 0.5)
     long_lane = Lane(2, LANE.key, LANE.job, 11, pace=Pace(60.0, 100))
     long_rows = [ROW._replace(id=number) for number in (1, 2)]
-    harvest.hold(long_lane, long_rows, [Terms(long_lane, BUILT_IN)] * len(long_rows))
-    harvest.hold(LANE, [ROW], [Terms(LANE, BUILT_IN)] * len([ROW]))
+    harvest.held.hold(long_lane, long_rows, [Terms(long_lane, BUILT_IN)] * len(long_rows))
+    harvest.held.hold(LANE, [ROW], [Terms(LANE, BUILT_IN)] * len([ROW]))
     soon = boottime()
     harvest.take(Finished([Done(1, 5, None, started_us=1, ended_us=2)]))
     assert harvest.patience_s(soon, 0.5) > 0
@@ -96,10 +96,10 @@ def test_short_tasks_that_come_to_no_result_are_not_waited_for(end):
     elif end == "released":
         harvest.release([ROW])
     elif end == "disowned":
-        harvest.disowned({2})
+        harvest.held.forget_disowned({2})
     else:
-        harvest.forget_absent({(2, 5)})
-        assert harvest.forget_absent({(2, 5)}) == [42]
+        harvest.held.forget_absent({(2, 5)})
+        assert harvest.held.forget_absent({(2, 5)}) == [42]
     assert harvest.patience_s(soon, 0.5) == 0
     assert harvest.is_ripe(soon)
 
@@ -107,7 +107,7 @@ def test_short_tasks_that_come_to_no_result_are_not_waited_for(end):
 def test_results_of_long_tasks_do_not_end_the_wait_for_short_ones(harvest):
     long_lane = Lane(2, LANE.key, LANE.job, 11, pace=Pace(60.0, 100))
     rows = [ROW._replace(id=number) for number in (1, 2, 3)]
-    harvest.hold(long_lane, rows, [Terms(long_lane, BUILT_IN)] * len(rows))
+    harvest.held.hold(long_lane, rows, [Terms(long_lane, BUILT_IN)] * len(rows))
     soon = boottime()
     harvest.take(Finished([Done(number, 5, None, started_us=1, ended_us=2) for number in (1, 2)]))
     assert harvest.patience_s(soon, 0.5) > 0, "42 may come in a moment"
@@ -119,7 +119,7 @@ def test_the_second_half_is_waited_for_where_a_commit_costs_more(harvest, waited
     """A slow disk or server: two small commits take longer than one that waits until all are back."""
     LANE.learn(0.001, 1000)
     rows = [ROW._replace(id=1000 + i) for i in range(300)]
-    harvest.hold(LANE, rows, [Terms(LANE, BUILT_IN)] * len(rows))
+    harvest.held.hold(LANE, rows, [Terms(LANE, BUILT_IN)] * len(rows))
     harvest.written(waited_s)
     harvest.take(Finished([Done(row.id, row.fence, None, 1, 2) for row in rows[:200]]))
     assert harvest.is_ripe(boottime()) is is_ripe

@@ -113,7 +113,7 @@ class Dispatch:
     def recall(self, pauses: Sequence[tuple[int, str, Any, Any]]) -> None:
         """Have workers return what they have not begun and what needs a limit that a task asked to pause."""
         if pauses:
-            self._backends.give_back(self._harvest.lines.that_take({limit for _, limit, _, _ in pauses}))
+            self._backends.give_back(self._harvest.held.lines.that_take({limit for _, limit, _, _ in pauses}))
 
     def _ship(self, shipment: Shipment, terminating: Collection[int]) -> None:
         lane = shipment.claim.lane
@@ -129,7 +129,7 @@ class Dispatch:
                 items = list(of_lane)
                 refuse(self._harvest, lanes[items[0].row.id], items)
         for group in groups:
-            self._harvest.hold(lane, group.rows, group.row_terms)
+            self._harvest.held.hold(lane, group.rows, group.row_terms)
             for tasks, solo in self._parcels(shipment, group):
                 self._give(group, tasks, solo=solo)
 
@@ -156,13 +156,13 @@ class Dispatch:
         """Of so many tasks, how many go into one chunk: with limits, as many chunks as slots are held for them."""
         if limits := claim.lane.key.limits:
             of_all = -(-len(claim.rows) // max(1, len(claim.holders)))
-            return max(1, of_all, -(-tasks // max(1, self._harvest.lines.free(limits))))
+            return max(1, of_all, -(-tasks // max(1, self._harvest.held.lines.free(limits))))
         return max(1, min(claim.lane.chunk_size, -(-tasks // claim.room)))
 
     def _expand(self, claim: Claim, terminating: Collection[int]) -> None:
         """Make rows for the items of claimed heads. Raises: StoreUnavailable."""
         rows = self._without_terminating(claim, terminating)
-        lines = self._harvest.lines
+        lines = self._harvest.held.lines
         expanded = fan_out.expand(self._store, self.instances, rows, lines.freed((row.id, row.fence) for row in rows))
         held = {row.id for row, _ in expanded.failed} | {row.id for row, _, _ in expanded.ended}
         for row in rows:
@@ -180,7 +180,7 @@ class Dispatch:
         kept = {row.id for row, _ in failed}
         for row in rows:
             if row.id not in kept:
-                self._harvest.lines.forget((row.id, row.fence))
+                self._harvest.held.lines.forget((row.id, row.fence))
         if failed:
             refuse(self._harvest, claim.lane, failed)
 
@@ -206,7 +206,7 @@ class Dispatch:
         begun = []
         for limits, of_lane in groupby(tasks, lambda task: self._harvest.held[task.task_id][1].lane.key.limits):
             line = list(of_lane)
-            if self._harvest.lines.begin(limits, [(task.task_id, task.fence) for task in line]):
+            if self._harvest.held.lines.begin(limits, [(task.task_id, task.fence) for task in line]):
                 begun += line
             else:
                 self._release(line)

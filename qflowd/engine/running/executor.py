@@ -239,7 +239,7 @@ class Executor:
                 self._put_off("claim", error)
                 return
             for claim in claims:
-                self._harvest.hold_slots(claim)
+                self._harvest.held.hold_slots(claim)
             for shipment in shipments:
                 self._send(shipment)
 

@@ -1,19 +1,18 @@
-"""What this daemon holds, and what has come back of it: from the backends' events to the rows of the next group commit."""
+"""What has come back of the rows that this daemon holds: from the backends' events to the next group commit."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from qflowd.engine.claiming.claim import Claim, Claimed
-from qflowd.engine.claiming.lanes import SHORT_S, Lane, Terms
-from qflowd.engine.claiming.lines import Lines
+from qflowd.engine.claiming.claim import Claimed
+from qflowd.engine.claiming.lanes import Lane, Terms
 from qflowd.engine.finishing.batch import Batch
 from qflowd.engine.finishing.how_it_broke import how_it_broke
 from qflowd.engine.finishing.outcome import Ending, Final, Rearmed, Released, outcome_of, outcome_of_loss
-from qflowd.engine.limits.breakers import AttemptEnd, settle_probes
-from qflowd.engine.limits.slots import Freed
+from qflowd.engine.limits.breakers import AttemptEnd
+from qflowd.engine.running.held_rows import WORTH_A_COMMIT, Held, HeldRows
 from qflowd.engine.spawning.spawn import SpawnRequest
 from qflowd.model.durations import LONGEST_S
 from qflowd.model.instants import parse_instant
@@ -32,10 +31,8 @@ _new_final = partial(tuple.__new__, Final)  # Final(*values) in a third of the t
 LOST = "lost with its worker process, which was killed for another reason than this task"
 LARGEST_COMMIT = 4000  # results
 LINGER_S = 0.003  # how long the first result of a batch waits for others of short tasks
-WORTH_A_COMMIT = 128  # results; fewer wait a moment for others
 QUICKEST_S = 5e-6  # of a task, in a worker
 WORTH_A_WAIT = 1 / 3  # of what a commit waits for the database: so long it may wait for what saves the next one
-Held = tuple[Claimed, Terms]  # a row that is ours, and what it runs under
 
 
 class Harvest:
@@ -44,30 +41,13 @@ class Harvest:
     def __init__(self, clock: TimeSource, chance: Callable[[], float]) -> None:
         self._clock = clock
         self._chance = chance
-        self.held: dict[int, Held] = {}
+        self.held = HeldRows()
         self.batch = Batch()
         self._first_at = 0.0  # CLOCK_BOOTTIME of the oldest result in the batch
         self._not_before = 0.0
         self._waited_s = 0.0  # by the last commit, for the database
-        self.lines = Lines()  # what is ours in lanes with limits
-        self._probes: dict[int, str] = {}  # of what is held, tasks that try whether a breaker may close -> their limits
-        self._long: set[int] = set()  # of what is held, tasks of lanes that have been slow so far; few
         self.is_behind = False  # the last commit failed
         self.may_have_printed = False  # a task whose end is not written yet; a plain success has not
-        self._absent: set[tuple[int, int]] = set()  # (id, fence) that no worker had at the last look
-
-    def hold(self, lane: Lane, rows: Sequence[Claimed], terms: Sequence[Terms]) -> None:
-        """These rows of a lane were claimed, and are about to be sent; each runs under its terms."""
-        ids = [row.id for row in rows]
-        self.held.update(zip(ids, zip(rows, terms, strict=True), strict=True))
-        if lane.known_pace.mean_s >= SHORT_S:
-            self._long.update(ids)
-
-    def hold_slots(self, claim: Claim) -> None:
-        """These rows were claimed, and with them slots of the limits of their lane."""
-        self.lines.hold(claim)
-        if claim.lane.is_probing:
-            self._probes.update((row.id, claim.lane.key.limits) for row in claim.rows)
 
     # -- what happened
 
@@ -76,10 +56,10 @@ class Harvest:
         if isinstance(event, Finished):
             self._finished(event.results)
         elif isinstance(event, Running):
-            if self._is_held(event.task_id, event.fence) and self.lines.may_run((event.task_id, event.fence)):
+            if self.held.has(event.task_id, event.fence) and self.held.lines.may_run((event.task_id, event.fence)):
                 self.batch.running.append((event.task_id, event.fence, self._at(event.started_us)))
         elif isinstance(event, Returned):
-            if self._is_held(event.task_id, event.fence):
+            if self.held.has(event.task_id, event.fence):
                 self._returned(event)
         elif isinstance(event, Broken):
             self._broken(event)
@@ -91,11 +71,6 @@ class Harvest:
             self.batch.checkpoints.append((event.task_id, event.fence, event.value))
         if not self._first_at and self.batch:
             self._first_at = boottime()
-
-    def _is_held(self, task_id: int, fence: int) -> bool:
-        """An old fence: the row was taken away from us, and may have come back as another claim."""
-        held = self.held.get(task_id)
-        return held is not None and held[0].fence == fence
 
     def fail(self, row: Claimed, lane: Lane, error: str) -> None:
         """A row whose parameters could not be rendered: user code never ran, no retry will help."""
@@ -129,56 +104,9 @@ class Harvest:
         due_at = self._clock.now() + timedelta(seconds=seconds)
         self.batch.rearmed.append(Rearmed(row.id, row.fence, row.attempt, 0, due_at))
 
-    # -- what is ours
-
-    def strays(self, rows: Sequence[Any], limits: Mapping[int, str]) -> Batch:
-        """To give back: those of `list_held` (what the database says is ours) that are not held, or about to be written.
-
-        `limits`: of lanes that have any, by the lane's id.
-        """
-        ours = self.held.keys() | self.batch.task_ids()
-        limited = [row for row in rows if row.lane in limits]
-        self.lines.keep(
-            {
-                (row.id, row.fence): (limits[row.lane], row.state == TaskState.RUNNING)
-                for row in limited
-                if row.id in ours
-            }
-        )
-        strays = [row for row in rows if row.id not in ours]
-        return Batch(
-            released=[Released(row.id, row.fence, int(row.state == TaskState.RUNNING), 0) for row in strays],
-            slots=[
-                Freed(row.id, limits[row.lane])
-                for row in limited
-                if row.id not in ours and row.state == TaskState.RUNNING
-            ],
-        )
-
-    def disowned(self, ours: set[int]) -> list[int]:
-        """Drop tasks that are held here and have another owner in the database; their results are not written."""
-        lost = [number for number in self.held if number not in ours]
-        for number in lost:
-            self.held.pop(number)
-        return lost
-
-    def forget_absent(self, sent: set[tuple[int, int]]) -> list[int]:
-        """Let go what no worker has, at two looks in a row: its end was lost on the way here.
-
-        `sent`: (id, fence) of what workers have. What is let go is a stray at the next look, and given back.
-        """
-        absent = {(number, row.fence) for number, (row, _) in self.held.items()} - sent
-        lost = [number for number, _ in absent & self._absent]
-        for number in lost:
-            self.held.pop(number)
-        self._absent = absent
-        return lost
-
     def forget_all(self) -> None:
         """Nothing that is held or waits to be written is ours any more."""
-        self.held.clear()
-        self.lines = Lines()
-        self._absent.clear()
+        self.held.forget_all()
         self.reap()
         self.written(0.0)  # nothing is behind any more: what could not be written is not ours to write
 
@@ -190,42 +118,26 @@ class Harvest:
             return self._not_before - now
         if not self.batch:
             return longest_s
-        short = self._count_short()
-        return max(0.0, self._first_at + LINGER_S - now) if short and not self._has_empty_slot(short) else 0.0
+        short = self.held.count_short()
+        return max(0.0, self._first_at + LINGER_S - now) if short and not self.held.has_empty_slot(short) else 0.0
 
     def is_ripe(self, now: float) -> bool:
         """Is it time to write? Small batches wait a moment while more results are on their way."""
         if not self.batch or now < self._not_before:
             return False
-        short = self._count_short()
+        short = self.held.count_short()
         # With half of what was out come back, one half is written while the workers run the other, unless that half comes
         # so soon that another commit would cost more.
         is_soon = short * QUICKEST_S < WORTH_A_WAIT * self._waited_s
         enough = LARGEST_COMMIT if is_soon else min(LARGEST_COMMIT, max(WORTH_A_COMMIT, short))
         if not short or len(self.batch.final) >= enough or now >= self._first_at + LINGER_S:
             return True
-        return self._has_empty_slot(short)
-
-    def _has_empty_slot(self, short: int) -> bool:
-        """Whether a slot of a limit waits to be given back, where too few other results are out to wait for."""
-        return short < WORTH_A_COMMIT and self.lines.has_ended(self.held)
-
-    def _count_short(self) -> int:
-        """Held rows of lanes that are short, or not known yet: more results may come in a moment."""
-        self._long &= self.held.keys()
-        return len(self.held) - len(self._long)
+        return self.held.has_empty_slot(short)
 
     def reap(self) -> Batch:
         """The batch to write; a new one is begun."""
         batch, self.batch, self._first_at = self.batch, Batch(), 0.0
-        if self._probes:
-            batch.attempt_ends += settle_probes(self._probes, batch.final, (batch.final, batch.rearmed, batch.released))
-        if self.lines:
-            ended = (row[:2] for rows in (batch.final, batch.rearmed, batch.released) for row in rows)
-            unbegun = {row.id for row in batch.released} - {row.task_id for row in batch.attempts}
-            freed, moved = self.lines.end(ended, unbegun)
-            batch.slots += freed
-            batch.moved += moved
+        self.held.end(batch)
         return batch
 
     def put_back(self, batch: Batch, not_before: float) -> None:
@@ -317,7 +229,7 @@ class Harvest:
         self._end(held, Reason.LOST, self._clock.now(), is_crash=False, started_at=started_at, error=LOST)
 
     def _broken(self, event: Broken) -> None:
-        if not self._is_held(event.task_id, event.fence):
+        if not self.held.has(event.task_id, event.fence):
             return
         held = self.held[event.task_id]
         error = how_it_broke(event, held[1].settings)

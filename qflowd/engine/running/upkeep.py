@@ -135,12 +135,12 @@ class Upkeep:
         self._lanes.load(row.lane for row in rows)
         keys = {row.lane: self._lanes.key(row.lane) for row in rows}
         limits = {lane: known_part(key.limits) for lane, key in keys.items() if key and of_lane(key.limits)}
-        strays = self._harvest.strays(rows, limits)
+        strays = self._harvest.held.strays(rows, limits, self._harvest.batch.task_ids())
         if strays:
             log.warning("giving back %d rows whose claim was not reported", len(strays.released))
             finish(self._store, self._instances, strays, self._daemon_id())
-        self._backends.stop(self._harvest.disowned({row.id for row in rows}))
-        if absent := self._harvest.forget_absent(self._backends.held()):
+        self._backends.stop(self._harvest.held.forget_disowned({row.id for row in rows}))
+        if absent := self._harvest.held.forget_absent(self._backends.held()):
             log.error("the ends of %d tasks were lost on their way from the workers; they run again", len(absent))
             self.reconcile_at = 0.0
         return bool(strays)
