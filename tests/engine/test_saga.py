@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from qflowd.engine.finishing.batch import Batch
-from qflowd.engine.finishing.outcome import Ending, Final, Rearmed, Released, outcome_of
+from qflowd.engine.finishing.outcome import Ending, FinalRow, Rearmed, Released, outcome_of
 from qflowd.engine.sagas.saga import Compensate
 from qflowd.model.states import Reason, SagaState, TaskState
 from qflowd.model.workflow import Job, Settings
@@ -52,7 +52,7 @@ def undo(lab: Lab, outcomes: Mapping[str, TaskState] | None = None) -> list[set[
     """Run compensations until none is ready. Returns what ran side by side, one after the other."""
     rounds = []
     while rows := lab.claim():
-        ends: list[Final] = [lab.final(row, (outcomes or {}).get(lab.key(row.id), SUCCESS)) for row in rows]
+        ends: list[FinalRow] = [lab.final(row, (outcomes or {}).get(lab.key(row.id), SUCCESS)) for row in rows]
         rounds.append({lab.key(row.id) for row in rows})
         lab.finish(*ends)
         lab.check()

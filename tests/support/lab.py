@@ -27,7 +27,7 @@ from qflowd.engine.concurrency.turns import Turns
 from qflowd.engine.definitions.workflow_store import canonical, store_workflow
 from qflowd.engine.finishing.batch import Batch
 from qflowd.engine.finishing.finish import finish
-from qflowd.engine.finishing.outcome import AttemptRow, Final, Rearmed, Released
+from qflowd.engine.finishing.outcome import AttemptRow, FinalRow, Rearmed, Released
 from qflowd.engine.finishing.timers import Timers
 from qflowd.engine.maps import fan_out
 from qflowd.engine.plans import items_above
@@ -276,13 +276,13 @@ class Lab:
             self._lanes[number] = Lane(number, key, job, 1)
         return self._lanes[number]
 
-    def final(self, row: Claimed, state: TaskState = SUCCESS, output: Any = None) -> Final:
+    def final(self, row: Claimed, state: TaskState = SUCCESS, output: Any = None) -> FinalRow:
         """How a claimed row ends."""
         text = None if output is None else json.dumps(output)
         started_us = to_microseconds(self.clock.now())
         reason = int(REASONS.get(state, 0))
         end = (row.id, row.fence, int(state), reason, row.attempt + 1, 1, started_us, text)
-        return Final(*end, row.node, row.kind, row.round)
+        return FinalRow(*end, row.node, row.kind, row.round)
 
     def failed_attempt(self, row: Claimed, error: str) -> AttemptRow:
         now = self.clock.now()
@@ -302,7 +302,7 @@ class Lab:
         while self.sweep.tick() < BUSY_S:
             pass
 
-    def finish(self, *final: Final, batch: Batch | None = None) -> list[int]:
+    def finish(self, *final: FinalRow, batch: Batch | None = None) -> list[int]:
         """Write results in one group commit. Returns the instances it closed."""
         closed = finish(self.store, self.instances, batch or Batch(final=list(final)), self.owner)
         self.instances.forget(closed)
@@ -316,7 +316,7 @@ class Lab:
                 return
             self.finish(*(self._end(row, outcomes or {}) for row in rows))
 
-    def _end(self, row: Claimed, outcomes: Mapping[str, TaskState]) -> Final:
+    def _end(self, row: Claimed, outcomes: Mapping[str, TaskState]) -> FinalRow:
         key = self.key(row.id)
         self.store.read(lambda tx: self.instances.load_claimed(tx, [row]))
         override = self.instances[row.id // ORDINALS].overrides.get(key)
@@ -324,7 +324,7 @@ class Lab:
             return self.final(row, outcomes.get(key, SUCCESS))
         return self._skipped(row)
 
-    def _skipped(self, row: Claimed) -> Final:
+    def _skipped(self, row: Claimed) -> FinalRow:
         return self.final(row, SKIPPED)._replace(reason=int(Reason.MANUAL), started_us=None)
 
     def ends(self, rows: Iterable[Claimed], state: TaskState = SUCCESS) -> None:

@@ -6,8 +6,7 @@ Where a compensation waits for it, which has it undone, that looks for what else
 from typing import Any, Final
 
 from qflowd.engine.finishing.batch import Batch
-from qflowd.engine.finishing.outcome import AttemptRow, Released
-from qflowd.engine.finishing.outcome import Final as FinalRow
+from qflowd.engine.finishing.outcome import AttemptRow, FinalRow, Released
 from qflowd.engine.plans.instances import Instances
 from qflowd.engine.plans.render import load_outputs, scope_of
 from qflowd.model import jsontext

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from qflowd.engine.finishing.outcome import AttemptRow, Final, Outcome, Rearmed, Released
+from qflowd.engine.finishing.outcome import AttemptRow, FinalRow, Outcome, Rearmed, Released
 from qflowd.engine.limits.breakers import AttemptEnd, BreakerChange
 from qflowd.engine.limits.slots import Freed, Moved
 from qflowd.engine.spawning.spawn import SpawnGrant, SpawnRequest
@@ -16,7 +16,7 @@ from qflowd.store.clock import from_microseconds
 class Batch:
     """What one group commit writes."""
 
-    final: list[Final] = field(default_factory=list)
+    final: list[FinalRow] = field(default_factory=list)
     rearmed: list[Rearmed] = field(default_factory=list)
     released: list[Released] = field(default_factory=list)
     attempts: list[AttemptRow] = field(default_factory=list)

@@ -15,7 +15,7 @@ from qflowd.engine.finishing import close
 from qflowd.engine.finishing.batch import Batch
 from qflowd.engine.finishing.large_outputs import LARGEST_INLINE, save_large
 from qflowd.engine.finishing.levels import advance_levels
-from qflowd.engine.finishing.outcome import WRITTEN, Final, Rearmed
+from qflowd.engine.finishing.outcome import WRITTEN, FinalRow, Rearmed
 from qflowd.engine.finishing.timers import RUN
 from qflowd.engine.limits import breakers, slots
 from qflowd.engine.ordinals import TakenOrdinals
@@ -199,7 +199,7 @@ def _accept(tx: Tx, instances: Instances, batch: Batch) -> tuple[dict[int, int],
     return kinds.closers(levels.ended), taken
 
 
-def _remember_outputs(instances: Instances, ended: Iterable[InstanceRows[Final]]) -> None:
+def _remember_outputs(instances: Instances, ended: Iterable[InstanceRows[FinalRow]]) -> None:
     """Those that the tasks behind them will be given."""
     outputs = []
     for instance, rows in ended:
@@ -215,7 +215,7 @@ def _remember_outputs(instances: Instances, ended: Iterable[InstanceRows[Final]]
         instances.remember_outputs(outputs)
 
 
-def _split_large(tx: Tx, final: Sequence[Final]) -> list[tuple[Any, ...]]:
+def _split_large(tx: Tx, final: Sequence[FinalRow]) -> list[tuple[Any, ...]]:
     """The rows of `finish_tasks`. Outputs above 64 KB go to a table of their own, in parts."""
     if not any(row.output is not None and len(row.output) > LARGEST_INLINE for row in final):
         return [row[:WRITTEN] for row in final]

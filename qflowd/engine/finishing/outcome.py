@@ -18,10 +18,10 @@ UNRUN = (Reason.MANUAL, Reason.BREAKER_OPEN)  # reasons of ends without an attem
 LONG_S = 1.0  # attempts that ran longer leave a row of their own
 
 
-WRITTEN = 8  # columns of Final that `finish_tasks` takes
+WRITTEN = 8  # columns of FinalRow that `finish_tasks` takes
 
 
-class Final(NamedTuple):
+class FinalRow(NamedTuple):
     """A row of `finish_tasks`, and what else its end is about. `started_us`: microseconds since 1970."""
 
     id: int
@@ -105,7 +105,7 @@ class Ending:
 class Outcome(NamedTuple):
     """What to write: exactly one of `final`, `rearmed`, `released`, and perhaps a row about the attempt."""
 
-    final: Final | None = None
+    final: FinalRow | None = None
     rearmed: Rearmed | None = None
     released: Released | None = None
     attempt: AttemptRow | None = None
@@ -156,8 +156,8 @@ def _failed(ending: Ending) -> Outcome:
     return Outcome(final=_final(ending, TaskState.FAILED), attempt=attempt)
 
 
-def _final(ending: Ending, state: TaskState) -> Final:
-    return Final(
+def _final(ending: Ending, state: TaskState) -> FinalRow:
+    return FinalRow(
         ending.row.id,
         ending.row.fence,
         int(state),

@@ -10,7 +10,7 @@ from qflowd.engine.claiming.claim import Claimed
 from qflowd.engine.claiming.lanes import Lane, Terms
 from qflowd.engine.finishing.batch import Batch
 from qflowd.engine.finishing.how_it_broke import how_it_broke
-from qflowd.engine.finishing.outcome import Ending, Final, Rearmed, Released, outcome_of, outcome_of_loss
+from qflowd.engine.finishing.outcome import Ending, FinalRow, Rearmed, Released, outcome_of, outcome_of_loss
 from qflowd.engine.limits.breakers import AttemptEnd
 from qflowd.engine.running.held_rows import WORTH_A_COMMIT, Held, HeldRows
 from qflowd.engine.spawning.spawn import SpawnRequest
@@ -26,7 +26,7 @@ log = logging.getLogger("qflowd")
 _BROKEN = {"crash": Reason.LOST, "timeout": Reason.TIMEOUT, "memory": Reason.MEMORY, "terminated": Reason.TERMINATED}
 # Other outcomes: ERROR.
 _ENDED = {"success": Reason.NONE, "defer": Reason.NONE, "skip": Reason.SKIPPED, "stopped": Reason.TERMINATED}
-_new_final = partial(tuple.__new__, Final)  # Final(*values) in a third of the time, by skipping its Python code
+_new_final = partial(tuple.__new__, FinalRow)  # FinalRow(*values) in a third of the time, by skipping its Python code
 
 LOST = "lost with its worker process, which was killed for another reason than this task"
 LARGEST_COMMIT = 4000  # results
@@ -93,7 +93,7 @@ class Harvest:
     def end_unrun(self, rows: Iterable[Claimed], state: TaskState, reason: Reason) -> None:
         """Rows that end before they began: their instance was terminated, or they are skipped."""
         self.batch.final += [
-            Final(
+            FinalRow(
                 row.id, row.fence, int(state), int(reason), row.attempt, None, None, None, row.node, row.kind, row.round
             )
             for row in rows

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from qflowd.engine.finishing.large_outputs import LARGEST_INLINE, save_large
-from qflowd.engine.finishing.outcome import AttemptRow, Final
+from qflowd.engine.finishing.outcome import AttemptRow, FinalRow
 from qflowd.engine.ordinals import TakenOrdinals
 from qflowd.engine.plans.instances import Instances
 from qflowd.engine.plans.upstreams import load_large
@@ -48,7 +48,7 @@ class SpawnGrant(NamedTuple):
     tasks: Sequence[NewTask]
 
 
-def add(tx: Tx, grants: Sequence[SpawnGrant], final: Sequence[Final]) -> tuple[list[Final], TakenOrdinals]:
+def add(tx: Tx, grants: Sequence[SpawnGrant], final: Sequence[FinalRow]) -> tuple[list[FinalRow], TakenOrdinals]:
     """Make the spawned tasks of those that succeeded, after their rows were accepted.
 
     Returns: the ends of the others, which are ends indeed; the ordinals that were taken and are to be reserved.

@@ -10,7 +10,7 @@ import msgspec
 
 from qflowd.engine.caches import LaneIds, LaneKey, RegisteredJobs
 from qflowd.engine.finishing.batch import Batch
-from qflowd.engine.finishing.outcome import Final
+from qflowd.engine.finishing.outcome import FinalRow
 from qflowd.engine.plans import lane_keys
 from qflowd.engine.plans.expand import stored_priority
 from qflowd.engine.plans.instances import Instances, KnownInstance
@@ -56,7 +56,7 @@ class Spawner:
             checked = checked.without({number}).with_more(failing)
         return checked
 
-    def _plan(self, tx: Tx, request: SpawnRequest, spawner: Final) -> tuple[list[LaneKey], SpawnGrant]:
+    def _plan(self, tx: Tx, request: SpawnRequest, spawner: FinalRow) -> tuple[list[LaneKey], SpawnGrant]:
         """Returns: the lane of each task, and the tasks without it. Raises: Refused."""
         number, calls = request.task_id, read_calls(request.text)
         self._instances.load(tx, [number])
