@@ -125,7 +125,7 @@ class Children:
         topics = set(batch.topics())
         if batch.has_advanced:
             topics.add("ready")
-        if closed and self._instances.take_turns(closed):
+        if closed and self._instances.may_be_awaited(closed):
             topics.add("turn")
         self._instances.forget([*closed, *(instance_id for _, instance_id, _ in links)])
         self._topics.publish(*topics)

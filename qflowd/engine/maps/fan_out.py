@@ -43,7 +43,7 @@ class Opening(NamedTuple):
 
 
 @dataclass(slots=True)
-class Expanded:
+class Expansion:
     """The heads that do not wait: those whose items have all ended (or that have none), and those that failed."""
 
     ended: list[tuple[Claimed, int, int]] = field(
@@ -52,14 +52,14 @@ class Expanded:
     failed: list[tuple[Claimed, Exception]] = field(default_factory=list)
 
 
-def expand(store: Store, instances: Instances, rows: Sequence[Claimed], freed: Sequence[Freed] = ()) -> Expanded:
+def expand(store: Store, instances: Instances, rows: Sequence[Claimed], freed: Sequence[Freed] = ()) -> Expansion:
     """Make the first rows of the items of these heads, which from then on wait for them.
 
     `freed`: what the claim took of limits for these heads; it is given back.
 
     Raises: StoreUnavailable; it may have been applied all the same.
     """
-    expanded, openings, weight = Expanded(), [], 0
+    expanded, openings, weight = Expansion(), [], 0
     for row in sorted(rows):
         try:
             opening = store.read(lambda tx, row=row: _look(tx, instances, row))  # type: ignore[misc]

@@ -54,7 +54,7 @@ class Part(NamedTuple):
         return self.head - self.head % ORDINALS + self.first_ordinal
 
 
-class Birth(NamedTuple):
+class Beginning(NamedTuple):
     """How a row begins: its counters, as far as items before it have ended already. READY with `need`: see `make_rows`."""
 
     state: TaskState
@@ -131,15 +131,15 @@ def make_rows(tx: Tx, instances: Instances, parts: Sequence[Part]) -> None:
         if part.start == part.end:
             continue
         lanes = None if part.lanes is None else item_lanes.ids_of(tx, part.lanes)
-        for birth, of_birth in _births(tx, instances[instance_of(part.head)].plan, part).items():
-            counters = int(birth.state), *birth[1:], tx.now if birth.state is TaskState.READY else None
-            for lane, indexes in _by_lane(part, lanes, of_birth).items():
+        for beginning, indexes in _beginnings(tx, instances[instance_of(part.head)].plan, part).items():
+            counters = int(beginning.state), *beginning[1:], tx.now if beginning.state is TaskState.READY else None
+            for lane, of_lane in _by_lane(part, lanes, indexes).items():
                 if part.labels is None:
-                    plain.append((part.head, part.first_id, lane, *counters, jsontext.dump(list(indexes))))
+                    plain.append((part.head, part.first_id, lane, *counters, jsontext.dump(list(of_lane))))
                 else:
                     labels = part.labels
                     labelled += [
-                        (part.head, part.first_id, lane, i, labels[i - part.start], *counters) for i in indexes
+                        (part.head, part.first_id, lane, i, labels[i - part.start], *counters) for i in of_lane
                     ]
     if plain:
         tx.run("insert_items", rows=plain)
@@ -163,11 +163,11 @@ def _by_lane(
     return by_lane
 
 
-def _births(tx: Tx, plan: Plan, part: Part) -> Mapping[Birth, Sequence[int]]:
+def _beginnings(tx: Tx, plan: Plan, part: Part) -> Mapping[Beginning, Sequence[int]]:
     """How the rows from `start` to before `end` begin: indexes by beginning."""
     every, above = range(part.start, part.end), plan.each.get(part.node, ())
     if not above:
-        return {Birth(TaskState.READY, 0, 0, 0): every}
+        return {Beginning(TaskState.READY, 0, 0, 0): every}
     first = part.head - part.head % ORDINALS
     ids = [(first + parent,) for parent in sorted(above)]
     heads = {row.id - first: row for row in tx.run("lock_heads", rows=ids)}
@@ -189,13 +189,13 @@ def _births(tx: Tx, plan: Plan, part: Part) -> Mapping[Birth, Sequence[int]]:
             worth = advance.arrival(plan, parent, state, part.node, partial(advance.met_open_breaker, row))
             total = arrived.setdefault(index, [0, 0, 0])
             total[:] = total[0] + 1, total[1] + worth[0], total[2] + worth[1]
-    births: dict[Birth, list[int]] = {}
+    beginnings: dict[Beginning, list[int]] = {}
     open_parents, need = rules.start(len(above), plan.tasks[part.node].trigger_rule)
     for index in every:
         arrivals, gain, bad = arrived.get(index, (0, 0, 0))
         state = TaskState.READY if arrivals == open_parents else TaskState.PENDING
-        births.setdefault(Birth(state, open_parents - arrivals, need - gain, bad), []).append(index)
-    return births
+        beginnings.setdefault(Beginning(state, open_parents - arrivals, need - gain, bad), []).append(index)
+    return beginnings
 
 
 def advance_heads(

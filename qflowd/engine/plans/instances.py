@@ -146,7 +146,7 @@ class Instances:
         """Keep outputs, by task id and round, for the tasks that come after them: small ones."""
         self.outputs.remember([item for item in outputs if item[1] is None or len(item[1]) <= LARGEST_REMEMBERED])
 
-    def take_turns(self, instance_ids: Iterable[int]) -> bool:
+    def may_be_awaited(self, instance_ids: Iterable[int]) -> bool:
         """May others wait for the end of one of these? Of one that is not known here any more they may."""
         known = map(self._known.get, instance_ids)
         return any(

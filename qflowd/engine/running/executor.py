@@ -312,7 +312,7 @@ class Executor:
 
     def _after_commit(self, batch: Batch, closed: list[int]) -> None:
         self._failures = 0
-        if closed and self._instances.take_turns(closed):
+        if closed and self._instances.may_be_awaited(closed):
             self._topics.publish("turn")
         self._instances.forget(closed)
         self._topics.publish(*batch.topics())

@@ -9,7 +9,7 @@ from typing import Any
 from qflowd.engine.claiming.claim import Claimed
 from qflowd.engine.claiming.lanes import Lane, Terms
 from qflowd.engine.finishing.batch import Batch
-from qflowd.engine.finishing.how_it_broke import how_it_broke
+from qflowd.engine.finishing.broken import describe_broken
 from qflowd.engine.finishing.outcome import Ending, FinalRow, Rearmed, Released, outcome_of, outcome_of_loss
 from qflowd.engine.limits.breakers import AttemptEnd
 from qflowd.engine.running.held_rows import WORTH_A_COMMIT, Held, HeldRows
@@ -232,7 +232,7 @@ class Harvest:
         if not self.held.has(event.task_id, event.fence):
             return
         held = self.held[event.task_id]
-        error = how_it_broke(event, held[1].settings)
+        error = describe_broken(event, held[1].settings)
         if event.reason != "terminated":
             log.warning("task %d, job %s: %s", event.task_id, held[1].lane.key.job, error)
         self._end(

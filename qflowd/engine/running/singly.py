@@ -16,7 +16,7 @@ from qflowd.store.tx import Tx
 from qflowd.workers.wire import Assignment
 
 
-class Given(NamedTuple):
+class RowInputs(NamedTuple):
     """What a row is run with: params as JSON text, all levels of its settings, and outputs of what it comes after."""
 
     params: str
@@ -25,9 +25,9 @@ class Given(NamedTuple):
 
 
 def prepare_singly(
-    dispatch: Dispatch, tx: Tx, claim: Claim, give: Callable[[Claimed, KnownInstance], Given]
+    dispatch: Dispatch, tx: Tx, claim: Claim, inputs_of: Callable[[Claimed, KnownInstance], RowInputs]
 ) -> Shipment:
-    """A claim on its way to the workers; `give` may raise whatever keeps its row from being sent."""
+    """A claim on its way to the workers; `inputs_of` may raise whatever keeps its row from being sent."""
     lane, rows = claim.lane, claim.rows
     # Whoever was claimed for the first time has no checkpoint.
     again = sorted((row.id,) for row in rows if row.fence > 1)
@@ -37,18 +37,18 @@ def prepare_singly(
     for row in rows:
         try:
             instance = dispatch.instances[instance_of(row.id)]
-            given = give(row, instance)
+            inputs = inputs_of(row, instance)
             key = instance.plan.nodes[row.node].key
         except Exception as problem:  # noqa: BLE001 - whatever is wrong with a row, the others are sent
             failed.append(Unrenderable(row, problem))
             continue
-        terms = Terms(lane, given.settings)
+        terms = Terms(lane, inputs.settings)
         group = groups.setdefault((terms.settings.timeout, terms.settings.memory), Group(terms, Upstreams({})))
-        upstream = None if given.upstream is None else len(group.upstreams)
-        if given.upstream is not None:
-            group.upstreams[len(group.upstreams)] = given.upstream
+        upstream = None if inputs.upstream is None else len(group.upstreams)
+        if inputs.upstream is not None:
+            group.upstreams[len(group.upstreams)] = inputs.upstream
         group.rows.append(row)
         group.row_terms.append(terms)
-        task = Assignment(row.id, row.fence, row.attempt + 1, key, given.params, upstream, saved.get(row.id), row.round)
+        task = Assignment(row.id, row.fence, row.attempt + 1, key, inputs.params, upstream, saved.get(row.id), row.round)
         group.assignments.append(task)
     return Shipment(claim, partial(tuple, (list(groups.values()), failed)))  # type: ignore[arg-type]

@@ -64,7 +64,7 @@ class Upkeep:
             return False
         try:
             if self._has_intents or (self._harvest.held and now >= self._look_at):
-                self._heed_intents()
+                self._look_at_intents()
             while self.asked:
                 self._backends.answer(self.asked[0], *read_output(self._store, self._instances, self.asked[0]))
                 del self.asked[0]
@@ -80,10 +80,10 @@ class Upkeep:
     def terminating(self) -> set[int]:
         """Instances that are being terminated and may have rows that the sweep has not reached. Raises: StoreUnavailable."""
         if self._has_intents or self._terminating:
-            self._heed_intents()  # once more: an instance that was terminated may have been retried since
+            self._look_at_intents()  # once more: an instance that was terminated may have been retried since
         return self._terminating
 
-    def _heed_intents(self) -> None:
+    def _look_at_intents(self) -> None:
         """Look what is being terminated or paused: stop what we run of the one, take back what waits of the other."""
         self._has_intents = False  # before the look: what is noted after it needs another
         self._look_at = boottime() + INTENTS_S

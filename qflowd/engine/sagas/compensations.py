@@ -15,7 +15,7 @@ from qflowd.engine.plans.render import load_items, load_outputs, scope_of
 from qflowd.engine.plans.upstreams import load_large
 from qflowd.engine.request import NO_OVERRIDE
 from qflowd.engine.running.dispatch import Dispatch, Shipment
-from qflowd.engine.running.singly import Given, prepare_singly
+from qflowd.engine.running.singly import RowInputs, prepare_singly
 from qflowd.model import jsontext
 from qflowd.model.ids import ORDINALS
 from qflowd.model.states import TaskState
@@ -26,15 +26,15 @@ FAVOURABLE = (TaskState.SUCCESS, TaskState.SKIPPED)  # a link ends SKIPPED; so d
 
 
 def prepare(dispatch: Dispatch, tx: Tx, claim: Claim) -> Shipment:
-    """Read and render what the claimed compensations are given."""
+    """Read and render the inputs of claimed compensations."""
     undone = {row.task_id: row for row in tx.run("load_undone", rows=sorted((row.id,) for row in claim.rows))}
 
-    def give(row: Claimed, instance: KnownInstance) -> Given:
+    def inputs_of(row: Claimed, instance: KnownInstance) -> RowInputs:
         params = _params(tx, dispatch.instances, instance, claim.lane, undone[row.id])
         settings = settings_of(instance.plan, claim.lane.job.settings, dispatch.timeout_s)
-        return Given(jsontext.dump(params), settings)
+        return RowInputs(jsontext.dump(params), settings)
 
-    return prepare_singly(dispatch, tx, claim, give)
+    return prepare_singly(dispatch, tx, claim, inputs_of)
 
 
 def add_arrivals(sums: Sums, _: KnownInstance, rows: Sequence[EndedRow], edges: Edges) -> None:

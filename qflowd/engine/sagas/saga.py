@@ -25,7 +25,7 @@ IDLE_S = 10.0
 PART = 10_000  # rows written by one statement
 
 
-class Undone(NamedTuple):
+class UndoCandidate(NamedTuple):
     """A row of `list_undone`, by ordinal."""
 
     ordinal: int
@@ -114,11 +114,11 @@ def undo_of(tx: Tx, plan: Plan, instance_id: int, jobs: RegisteredJobs) -> Undo:
             if row.job not in of_job:
                 of_job[row.job] = getattr(jobs.get(tx, row.job), "compensation", "")
             undone_by = of_job[row.job]
-        rows.append(Undone._make((ordinal, *row[1:-3], bool(row.has_started), bool(row.has_saga), undone_by)))
+        rows.append(UndoCandidate._make((ordinal, *row[1:-3], bool(row.has_started), bool(row.has_saga), undone_by)))
     saga = plan.workflow.saga
     is_serial = saga is not None and saga.order == "serial"
 
-    def is_undone(row: Undone) -> bool:
+    def is_undone(row: UndoCandidate) -> bool:
         has_begun = row.has_started if row.undone_by else row.has_saga
         has_succeeded = row.state == TaskState.SUCCESS or row.ordinal in tree.spawned
         return has_begun and (plan.tasks[row.node].compensate_on == "start" or has_succeeded)

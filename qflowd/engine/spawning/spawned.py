@@ -11,7 +11,7 @@ from qflowd.engine.plans.instances import KnownInstance
 from qflowd.engine.plans.plan import Plan
 from qflowd.engine.plans.upstreams import LARGEST_SENT, Large, Output, Upstream
 from qflowd.engine.running.dispatch import Dispatch, Shipment
-from qflowd.engine.running.singly import Given, prepare_singly
+from qflowd.engine.running.singly import RowInputs, prepare_singly
 from qflowd.engine.spawning.spawner import spawned_settings
 from qflowd.model import jsontext
 from qflowd.model.rules import FAVOURABLE, Worth, item_worth, worth
@@ -30,12 +30,12 @@ def prepare(dispatch: Dispatch, tx: Tx, claim: Claim) -> Shipment:
     for source in tx.run("load_spawned_sources", rows=ids):
         sources.setdefault(source.child, {})[source.name] = _output(source)
 
-    def give(row: Claimed, instance: KnownInstance) -> Given:
+    def inputs_of(row: Claimed, instance: KnownInstance) -> RowInputs:
         own = _decode_settings(asked[row.id].settings)
         settings = spawned_settings(instance, own, claim.lane.job.settings, dispatch.timeout_s)
-        return Given(asked[row.id].params, settings, _upstream(sources.get(row.id)))
+        return RowInputs(asked[row.id].params, settings, _upstream(sources.get(row.id)))
 
-    return prepare_singly(dispatch, tx, claim, give)
+    return prepare_singly(dispatch, tx, claim, inputs_of)
 
 
 def _output(source: Any) -> Output:

@@ -6,7 +6,7 @@ from qflowd.model.workflow import Settings
 from qflowd.workers.events import Broken
 
 
-def how_it_broke(event: Broken, settings: Settings) -> str:
+def describe_broken(event: Broken, settings: Settings) -> str:
     """One line for the attempt's row."""
     if event.reason == "timeout":
         end = "given up: it is asked to end, but nobody can kill a thread" if event.is_given_up else "stopped"
