@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,7 +15,7 @@ import pytest
 from qflowd.store.inbox import SUBMISSION
 from qflowd.store.tx import Store
 from tests.conftest import KINDS, GetServer
-from tests.support.daemon import Daemon, until
+from tests.support.daemon import STOP_S, Daemon, until
 from tests.support.invariants import violations
 from tests.support.ledger import Ledger
 
@@ -157,6 +157,26 @@ class House:
             for number, fence, output in self.sql(sql)
             if json.loads(output)["fence"] != fence
         ]
+
+    # -- scenarios of all kinds of work
+
+    def die_at_each(self, points: Iterable[str], work: Callable[[], object], timeout_s: float = STOP_S) -> None:
+        """Life after life, a daemon is killed at the next of these points, with `work` done; the last one ends it all."""
+        daemon = self.daemon(lease="60s")
+        daemon.die_at_each(points, work, timeout_s)
+        self.drain(90)
+        assert daemon.stop() == 0
+        self.check()
+
+    def lose_one_of_two(self, workflow: str, count: int, is_under_way: Callable[[], bool]) -> None:
+        """Two daemons share these instances; one is killed when they are under way, and the other one ends them."""
+        first, second = self.daemon("a").start(), self.daemon("b").start()
+        self.submit(workflow, count=count)
+        until(is_under_way, 30)
+        first.kill()
+        self.drain(60)
+        assert second.stop() == 0
+        self.check()
 
     def close(self) -> None:
         for daemon in self.daemons.values():

@@ -40,17 +40,7 @@ def test_a_daemon_killed_at_any_step_undoes_every_instance_all_the_same(houses: 
 
 
 def _die_at_each_step(house: House) -> None:
-    daemon = house.daemon(lease="60s")
-    daemon.start()  # makes the schema
-    assert daemon.stop() == 0
-    for fault in POINTS:
-        daemon.env["QFLOWD_FAULT"] = f"{fault}:kill"
-        daemon.start(ready=False)
-        house.submit("nightly")
-        assert daemon.wait(60) == -9, daemon.log()
-    del daemon.env["QFLOWD_FAULT"]
-    daemon.start()
-    house.drain(90)
+    house.die_at_each(POINTS, lambda: house.submit("nightly"), 60)
     assert left(house) == []
     states = "SELECT workflow, state, saga_state, count(*) FROM qflow.instances GROUP BY workflow, state, saga_state"
     assert sorted(house.sql(states)) == [
@@ -60,5 +50,3 @@ def _die_at_each_step(house: House) -> None:
     asked = "SELECT action, state, count(*) FROM qflow.commands GROUP BY action, state"
     assert house.sql(asked) == [("compensate", "DONE", 3 * len(POINTS))]
     assert house.one("SELECT count(*) FROM qflow.child WHERE is_open = 1") == 0
-    assert daemon.stop() == 0
-    house.check()

@@ -52,13 +52,9 @@ def test_a_daemon_killed_at_any_step_starts_none_twice_and_forgets_no_parent(nig
 
 
 def _die_at_each_step(house: House) -> None:
-    daemon = house.daemon(lease="60s")
-    daemon.die_at_each(POINTS, lambda: house.submit("nightly"))
-    house.drain(60)
+    house.die_at_each(POINTS, lambda: house.submit("nightly"))
     assert house.states() == {"SUCCESS": (3 + 2 * 2) * len(POINTS)}
     assert (house.one(STARTED), house.one(OPEN_LINKS)) == (2 * len(POINTS), 0)
-    assert daemon.stop() == 0
-    house.check()
 
 
 def test_two_daemons_share_parents_and_children_and_one_of_them_is_killed(nightly: list[House]) -> None:
@@ -66,17 +62,9 @@ def test_two_daemons_share_parents_and_children_and_one_of_them_is_killed(nightl
 
 
 def _share(house: House) -> None:
-    first, second = house.daemon("a"), house.daemon("b")
-    first.start()
-    second.start()
-    house.submit("above", count=5)
-    until(lambda: house.one(STARTED) > 8, 30)
-    first.kill()
-    house.drain(60)
+    house.lose_one_of_two("above", 5, lambda: house.one(STARTED) > 8)
     assert house.states() == {"SUCCESS": 5 * (1 + 3 + 2 * 2)}
     assert (house.one(STARTED), house.one(OPEN_LINKS)) == (5 * 3, 0)
-    assert second.stop() == 0
-    house.check()
 
 
 def test_a_daemon_killed_while_it_passes_a_termination_on_leaves_no_child_behind(nightly: list[House]) -> None:

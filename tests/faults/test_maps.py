@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from tests.faults.conftest import House, side_by_side
-from tests.support.daemon import until
 
 pytestmark = pytest.mark.fault
 MAPPED = """
@@ -47,7 +46,7 @@ POINTS = [
     *(f"expand_maps:{point}:{number}" for point in ("begin", "before_commit", "after_commit") for number in (1, 2)),
     *(f"finish:{point}:{number}" for point in ("before_commit", "after_commit") for number in (2, 4, 6)),
 ]
-TAKEN = "SELECT count(*) FROM qflow.submissions WHERE state = 'ACCEPTED'"
+ENDED_ITEMS = "SELECT count(*) FROM qflow.tasks WHERE map_index IS NOT NULL AND state = 'SUCCESS'"
 
 
 @pytest.fixture
@@ -62,14 +61,10 @@ def test_a_daemon_killed_at_any_step_of_a_map_loses_no_item_and_makes_none_twice
 
 
 def _die_at_each_step(house: House) -> None:
-    daemon = house.daemon(lease="60s")
-    daemon.die_at_each(POINTS, lambda: house.submit("mapped"))
-    house.drain(60)
+    house.die_at_each(POINTS, lambda: house.submit("mapped"))
     assert house.states() == {"SUCCESS": ROWS * len(POINTS)}
     assert house.one("SELECT max(crashes) FROM qflow.task_instance") == 0
     assert house.one("SELECT count(*) FROM qflow.tasks WHERE task = 'bars' AND label IS NOT NULL") == 20 * len(POINTS)
-    assert daemon.stop() == 0
-    house.check()
 
 
 def test_items_that_kill_their_workers_run_again_and_the_map_ends(mapped: list[House]) -> None:
@@ -93,18 +88,8 @@ def test_two_daemons_share_the_items_and_one_of_them_is_killed(mapped: list[Hous
 
 
 def _share(house: House) -> None:
-    first, second = house.daemon("a"), house.daemon("b")
-    first.start()
-    second.start()
-    house.submit("mapped", count=6)
-    until(
-        lambda: house.one("SELECT count(*) FROM qflow.tasks WHERE map_index IS NOT NULL AND state = 'SUCCESS'") > 10, 30
-    )
-    first.kill()
-    house.drain(60)
+    house.lose_one_of_two("mapped", 6, lambda: house.one(ENDED_ITEMS) > 10)
     assert house.states() == {"SUCCESS": 6 * ROWS}
-    assert second.stop() == 0
-    house.check()
 
 
 def test_a_daemon_killed_at_any_step_of_maps_behind_maps_loses_no_item(mapped: list[House]) -> None:
@@ -114,12 +99,8 @@ def test_a_daemon_killed_at_any_step_of_maps_behind_maps_loses_no_item(mapped: l
 
 
 def _die_behind_each(house: House) -> None:
-    daemon = house.daemon(lease="60s")
-    daemon.die_at_each(POINTS, lambda: house.submit("mapped"))
-    house.drain(60)
+    house.die_at_each(POINTS, lambda: house.submit("mapped"))
     assert house.states() == {"SUCCESS": (5 + 3 * 20) * len(POINTS)}
-    assert daemon.stop() == 0
-    house.check()
 
 
 def test_two_daemons_share_maps_behind_maps_and_one_of_them_is_killed(mapped: list[House]) -> None:
@@ -129,15 +110,5 @@ def test_two_daemons_share_maps_behind_maps_and_one_of_them_is_killed(mapped: li
 
 
 def _share_each(house: House) -> None:
-    first, second = house.daemon("a"), house.daemon("b")
-    first.start()
-    second.start()
-    house.submit("mapped", count=6)
-    until(
-        lambda: house.one("SELECT count(*) FROM qflow.tasks WHERE map_index IS NOT NULL AND state = 'SUCCESS'") > 10, 30
-    )
-    first.kill()
-    house.drain(60)
+    house.lose_one_of_two("mapped", 6, lambda: house.one(ENDED_ITEMS) > 10)
     assert house.states() == {"SUCCESS": 6 * (5 + 3 * 20)}
-    assert second.stop() == 0
-    house.check()

@@ -30,16 +30,13 @@ def test_a_termination_runs_its_last_task_whenever_the_daemon_is_killed(houses: 
 
 
 def _die_at_each_step(house: House) -> None:
-    daemon = house.daemon(lease="60s")
-
     def terminate_one() -> None:
         [number] = house.submit("daily")
         # It may be killed before: when the start of `load` is written, or while instances of earlier rounds are swept.
-        until(lambda: house.one(LOADING) == 1 or not daemon.is_running, 30, what="loading")
+        until(lambda: house.one(LOADING) == 1 or not house.daemons["a"].is_running, 30, what="loading")
         run_sql(house.store, f"INSERT INTO qflow.commands (action, instance_id) VALUES ('terminate', {number})")
 
-    daemon.die_at_each(POINTS, terminate_one)
-    house.drain(60)
+    house.die_at_each(POINTS, terminate_one)
     ends = set(house.sql("SELECT DISTINCT task, state FROM qflow.tasks"))
     # Where `load` is stopped before the sweep has come to `check`, its end spreads.
     assert ends - {("check", "UPSTREAM_FAILED")} == {
@@ -52,5 +49,3 @@ def _die_at_each_step(house: House) -> None:
     closes = {row[0] for row in house.sql("SELECT id FROM qflow.tasks WHERE task = 'close'")}
     starts = house.ledger.starts()
     assert sum(starts[number] - 1 for number in closes) <= len(POINTS)
-    assert daemon.stop() == 0
-    house.check()

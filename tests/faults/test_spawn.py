@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from tests.faults.conftest import House, side_by_side
-from tests.support.daemon import until
 
 pytestmark = pytest.mark.fault
 SPAWNING = """
@@ -51,12 +50,8 @@ def test_a_daemon_killed_at_any_step_spawns_everything_once(spawning: list[House
 
 
 def _die_at_each_step(house: House) -> None:
-    daemon = house.daemon(lease="60s")
-    daemon.die_at_each(POINTS, lambda: house.submit("spawning"))
-    house.drain(60)
+    house.die_at_each(POINTS, lambda: house.submit("spawning"))
     _check(house, len(POINTS))
-    assert daemon.stop() == 0
-    house.check()
 
 
 def test_two_daemons_share_what_is_spawned_and_one_of_them_is_killed(spawning: list[House]) -> None:
@@ -64,16 +59,9 @@ def test_two_daemons_share_what_is_spawned_and_one_of_them_is_killed(spawning: l
 
 
 def _share(house: House) -> None:
-    first, second = house.daemon("a"), house.daemon("b")
-    first.start()
-    second.start()
-    house.submit("spawning", count=6)
-    until(lambda: house.one("SELECT count(*) FROM qflow.tasks WHERE kind = 'spawned' AND state = 'SUCCESS'") > 6, 30)
-    first.kill()
-    house.drain(60)
+    done = "SELECT count(*) FROM qflow.tasks WHERE kind = 'spawned' AND state = 'SUCCESS'"
+    house.lose_one_of_two("spawning", 6, lambda: house.one(done) > 6)
     _check(house, 6)
-    assert second.stop() == 0
-    house.check()
 
 
 def _check(house: House, instances: int) -> None:
