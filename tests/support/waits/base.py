@@ -13,17 +13,18 @@ from qflowd.model.workflow import Job
 from qflowd.plugins.registry import Registry
 from tests.support.lab import FAILED, Lab
 
-PENDING, READY, HELD, RESERVED, RUNNING = list(TaskState)[:5]
-TASK, HEAD, COMPENSATION, CHILD = TaskKind.TASK, TaskKind.HEAD, TaskKind.COMPENSATION, TaskKind.CHILD
-SPAWNED = TaskKind.SPAWNED
 LATER = datetime(2037, 11, 20, 13, tzinfo=UTC)
 AT = "2037-11-20T13:00:00.000000Z"
+NOBODY = "daemon d1 is lost; no daemon is running"
 
 # Where no row waits, though the states would allow it.
 NEVER = {
-    (HEAD, RUNNING): "a head runs no code",
-    **{(CHILD, state): "no daemon claims it: what it starts runs as an instance" for state in (RESERVED, RUNNING)},
-    (COMPENSATION, HELD): "an instance that is being compensated is not paused",
+    (TaskKind.HEAD, TaskState.RUNNING): "a head runs no code",
+    **{
+        (TaskKind.CHILD, state): "no daemon claims it: what it starts runs as an instance"
+        for state in (TaskState.RESERVED, TaskState.RUNNING)
+    },
+    (TaskKind.COMPENSATION, TaskState.HELD): "an instance that is being compensated is not paused",
     **{(TaskKind.WAIT, state): "nothing makes such rows" for state in list(TaskState)[:5]},
 }
 

@@ -2,54 +2,42 @@
 
 from __future__ import annotations
 
+from qflowd.model.states import TaskKind, TaskState
 from tests.support.lab import Lab
-from tests.support.waits.base import (
-    CHILD,
-    COMPENSATION,
-    HEAD,
-    READY,
-    TASK,
-    alive,
-    lost,
-    mapped,
-    nesting,
-    single,
-    undoing,
-    way,
-)
+from tests.support.waits.base import alive, lost, mapped, nesting, single, undoing, way
 
 
-@way(TASK, READY, task="no daemon is running", instance="no daemon is running")
+@way(TaskKind.TASK, TaskState.READY, task="no daemon is running", instance="no daemon is running")
 def for_any_daemon(lab: Lab) -> int:
     return single(lab)
 
 
-@way(HEAD, READY, task="no daemon is running", instance="no daemon is running")
+@way(TaskKind.HEAD, TaskState.READY, task="no daemon is running", instance="no daemon is running")
 def a_map_for_any_daemon(lab: Lab) -> int:
     return mapped(lab)
 
 
-@way(COMPENSATION, READY, task="no daemon is running", instance="no daemon is running")
+@way(TaskKind.COMPENSATION, TaskState.READY, task="no daemon is running", instance="no daemon is running")
 def a_compensation_for_any_daemon(lab: Lab) -> int:
     return undoing(lab)
 
 
-@way(TASK, READY, task="no daemon is running", instance="no daemon is running")
+@way(TaskKind.TASK, TaskState.READY, task="no daemon is running", instance="no daemon is running")
 def for_a_daemon_whose_lease_has_run_out(lab: Lab) -> int:
     alive(lab, "work")
     lost(lab)
     return single(lab)
 
 
-@way(TASK, READY, task="no live daemon knows job work", instance="no live daemon knows job work")
+@way(TaskKind.TASK, TaskState.READY, task="no live daemon knows job work", instance="no live daemon knows job work")
 def for_its_job(lab: Lab) -> int:
     alive(lab, "other")
     return single(lab)
 
 
 @way(
-    TASK,
-    READY,
+    TaskKind.TASK,
+    TaskState.READY,
     task="no live daemon knows job work; plugin files with errors: /p/work.py",
     instance="no live daemon knows *",
 )
@@ -58,7 +46,7 @@ def for_its_job_whose_file_has_errors(lab: Lab) -> int:
     return single(lab)
 
 
-@way(TASK, READY, task="no live daemon has pool default", instance="no live daemon has pool default")
+@way(TaskKind.TASK, TaskState.READY, task="no live daemon has pool default", instance="no live daemon has pool default")
 def for_its_pool(lab: Lab) -> int:
     alive(lab, "work", pool="io")
     return single(lab)
@@ -67,14 +55,14 @@ def for_its_pool(lab: Lab) -> int:
 BOTH = "no live daemon has both pool default and job work"
 
 
-@way(TASK, READY, task=BOTH, instance=BOTH)
+@way(TaskKind.TASK, TaskState.READY, task=BOTH, instance=BOTH)
 def for_a_daemon_with_its_pool_and_its_job(lab: Lab) -> int:
     alive(lab, "work", pool="io", name="d1")
     alive(lab, "other", pool="default", name="d2")
     return single(lab)
 
 
-@way(TASK, READY, task="the job is paused: work", instance="the job is paused: work")
+@way(TaskKind.TASK, TaskState.READY, task="the job is paused: work", instance="the job is paused: work")
 def for_its_job_to_be_resumed(lab: Lab) -> int:
     alive(lab, "work")
     number = single(lab)
@@ -82,7 +70,7 @@ def for_its_job_to_be_resumed(lab: Lab) -> int:
     return number
 
 
-@way(TASK, READY, task="waits for a free slot in pool default", instance="waits for a free slot in pool default")
+@way(TaskKind.TASK, TaskState.READY, task="waits for a free slot in pool default", instance="waits for a free slot in pool default")
 def for_its_turn(lab: Lab) -> int:
     alive(lab, "work")
     return single(lab)
@@ -91,7 +79,7 @@ def for_its_turn(lab: Lab) -> int:
 FULL = "waits for a free slot in pool default, the oldest task in it is {holder}"
 
 
-@way(TASK, READY, task=FULL, instance=FULL)
+@way(TaskKind.TASK, TaskState.READY, task=FULL, instance=FULL)
 def for_a_slot_that_another_has(lab: Lab) -> int:
     alive(lab, "work")
     lab.start(job="work")
@@ -99,7 +87,7 @@ def for_a_slot_that_another_has(lab: Lab) -> int:
     return single(lab)
 
 
-@way(HEAD, READY, task=FULL, instance=FULL)
+@way(TaskKind.HEAD, TaskState.READY, task=FULL, instance=FULL)
 def a_map_for_a_slot_that_another_has(lab: Lab) -> int:
     alive(lab, "work")
     lab.start(job="work")
@@ -107,7 +95,7 @@ def a_map_for_a_slot_that_another_has(lab: Lab) -> int:
     return mapped(lab)
 
 
-@way(CHILD, READY, task="no daemon is running", instance="no daemon is running")
+@way(TaskKind.CHILD, TaskState.READY, task="no daemon is running", instance="no daemon is running")
 def a_child_for_any_daemon(lab: Lab) -> int:
     return nesting(lab)
 
@@ -115,7 +103,7 @@ def a_child_for_any_daemon(lab: Lab) -> int:
 STARTS = "workflow load_market is about to be started"
 
 
-@way(CHILD, READY, task=STARTS, instance=STARTS)
+@way(TaskKind.CHILD, TaskState.READY, task=STARTS, instance=STARTS)
 def a_child_that_a_daemon_has_still_to_start(lab: Lab) -> int:
     alive(lab, "work")
     return nesting(lab)

@@ -7,10 +7,10 @@ from qflowd.engine.finishing.batch import Batch
 from qflowd.engine.limits.breakers import AttemptEnd
 from qflowd.engine.limits.limit_settings import save_configured
 from qflowd.model.breaker import Breaker
-from qflowd.model.states import Reason
+from qflowd.model.states import Reason, TaskKind, TaskState
 from qflowd.model.workflow import Job, Settings
 from tests.support.lab import FAILED, Lab
-from tests.support.waits.base import AT, LATER, READY, TASK, alive, single, way
+from tests.support.waits.base import AT, LATER, alive, single, way
 
 
 def limited(lab: Lab, weight: int = 1) -> int:
@@ -23,8 +23,8 @@ def limited(lab: Lab, weight: int = 1) -> int:
 
 
 @way(
-    TASK,
-    READY,
+    TaskKind.TASK,
+    TaskState.READY,
     task="needs 2 slots of limit vendor, which has 1",
     instance="needs 2 slots of limit vendor, which has 1",
 )
@@ -37,7 +37,7 @@ def for_more_slots_than_there_are(lab: Lab) -> int:
 HOLDER = "waits for limit vendor: 1 of 1 slots in use, the oldest by task {holder}"
 
 
-@way(TASK, READY, task=HOLDER, instance=HOLDER)
+@way(TaskKind.TASK, TaskState.READY, task=HOLDER, instance=HOLDER)
 def for_a_slot_of_a_limit(lab: Lab) -> int:
     limited(lab)
     lab.claim()
@@ -45,7 +45,7 @@ def for_a_slot_of_a_limit(lab: Lab) -> int:
     return lab.start("one")
 
 
-@way(TASK, READY, task=f"limit vendor is paused until {AT}: 429", instance=f"limit vendor is paused until {AT}: 429")
+@way(TaskKind.TASK, TaskState.READY, task=f"limit vendor is paused until {AT}: 429", instance=f"limit vendor is paused until {AT}: 429")
 def for_a_limit_that_is_paused(lab: Lab) -> int:
     number = limited(lab)
     lab.store.transact(lambda tx: tx.run("pause_limits", rows=[("vendor", LATER, "429")]))
@@ -55,7 +55,7 @@ def for_a_limit_that_is_paused(lab: Lab) -> int:
 RATE = f"waits for limit vendor until {AT}: its rate is used up"
 
 
-@way(TASK, READY, task=RATE, instance=RATE)
+@way(TaskKind.TASK, TaskState.READY, task=RATE, instance=RATE)
 def for_the_rate_of_a_limit(lab: Lab) -> int:
     number = limited(lab)
     lab.store.transact(lambda tx: tx.run("save_spent", rows=[("vendor", None, LATER)]))
@@ -76,7 +76,7 @@ def tripped(lab: Lab, open_s: float) -> int:
 OPEN = "the breaker of limit vendor is open since * until *: *ConnectionError: refused"
 
 
-@way(TASK, READY, task=OPEN, instance=OPEN)
+@way(TaskKind.TASK, TaskState.READY, task=OPEN, instance=OPEN)
 def for_a_breaker_that_is_open(lab: Lab) -> int:
     return tripped(lab, open_s=1e8)
 
@@ -84,7 +84,7 @@ def for_a_breaker_that_is_open(lab: Lab) -> int:
 NEXT = "the breaker of limit vendor is half-open, and one task tries next: *"
 
 
-@way(TASK, READY, task=NEXT, instance=NEXT)
+@way(TaskKind.TASK, TaskState.READY, task=NEXT, instance=NEXT)
 def for_a_breaker_that_is_half_open(lab: Lab) -> int:
     return tripped(lab, open_s=30)
 
@@ -92,7 +92,7 @@ def for_a_breaker_that_is_half_open(lab: Lab) -> int:
 TRIES = "the breaker of limit vendor is half-open, and task {holder} tries: *"
 
 
-@way(TASK, READY, task=TRIES, instance=TRIES)
+@way(TaskKind.TASK, TaskState.READY, task=TRIES, instance=TRIES)
 def for_the_task_that_tries_a_breaker(lab: Lab) -> int:
     tripped(lab, open_s=30)
     [row] = lab.claim()

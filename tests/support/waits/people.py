@@ -5,30 +5,13 @@ from __future__ import annotations
 from qflowd.engine.finishing.batch import Batch
 from qflowd.engine.finishing.outcome import Rearmed
 from qflowd.model.instants import FOREVER
-from qflowd.model.states import Reason
+from qflowd.model.states import Reason, TaskKind, TaskState
 from qflowd.model.workflow import Job
 from tests.support.lab import FAILED, Lab
-from tests.support.waits.base import (
-    CHILD,
-    COMPENSATION,
-    HEAD,
-    HELD,
-    PENDING,
-    READY,
-    RESERVED,
-    RUNNING,
-    TASK,
-    alive,
-    lost,
-    mapped,
-    nesting,
-    single,
-    undoing,
-    way,
-)
+from tests.support.waits.base import NOBODY, alive, lost, mapped, nesting, single, undoing, way
 
 
-@way(TASK, HELD, task="the instance is paused by ada", instance="paused by ada since *: restated prices")
+@way(TaskKind.TASK, TaskState.HELD, task="the instance is paused by ada", instance="paused by ada since *: restated prices")
 def for_the_instance_to_be_resumed(lab: Lab) -> int:
     number = single(lab)
     lab.command("pause", number, requested_by="ada", reason="restated prices")
@@ -36,7 +19,7 @@ def for_the_instance_to_be_resumed(lab: Lab) -> int:
     return number
 
 
-@way(HEAD, HELD, task="the instance is paused", instance="paused since *")
+@way(TaskKind.HEAD, TaskState.HELD, task="the instance is paused", instance="paused since *")
 def a_map_for_the_instance_to_be_resumed(lab: Lab) -> int:
     number = mapped(lab)
     lab.command("pause", number)
@@ -44,7 +27,7 @@ def a_map_for_the_instance_to_be_resumed(lab: Lab) -> int:
     return number
 
 
-@way(TASK, READY, task="the instance is paused", instance="paused since *")
+@way(TaskKind.TASK, TaskState.READY, task="the instance is paused", instance="paused since *")
 def for_the_instance_to_be_resumed_before_it_is_swept(lab: Lab) -> int:
     number = single(lab)
     lab.command("pause", number)
@@ -54,7 +37,7 @@ def for_the_instance_to_be_resumed_before_it_is_swept(lab: Lab) -> int:
 PAUSED = "task a is paused by ada since *: bad ticks"
 
 
-@way(TASK, HELD, task=PAUSED, instance=PAUSED)
+@way(TaskKind.TASK, TaskState.HELD, task=PAUSED, instance=PAUSED)
 def for_the_task_to_be_resumed(lab: Lab) -> int:
     number = single(lab)
     lab.command("pause", number, task="a", requested_by="ada", reason="bad ticks")
@@ -62,7 +45,7 @@ def for_the_task_to_be_resumed(lab: Lab) -> int:
     return number
 
 
-@way(TASK, HELD, task="task a is paused in all instances since *", instance="task a is paused in all instances since *")
+@way(TaskKind.TASK, TaskState.HELD, task="task a is paused in all instances since *", instance="task a is paused in all instances since *")
 def for_the_task_to_be_resumed_in_all_instances(lab: Lab) -> int:
     number = single(lab)
     lab.command("pause", workflow="one", task="a")
@@ -70,7 +53,7 @@ def for_the_task_to_be_resumed_in_all_instances(lab: Lab) -> int:
     return number
 
 
-@way(TASK, HELD, task="it was paused, and is resumed now", instance="it was paused, and is resumed now")
+@way(TaskKind.TASK, TaskState.HELD, task="it was paused, and is resumed now", instance="it was paused, and is resumed now")
 def for_the_sweep_after_its_instance_was_resumed(lab: Lab) -> int:
     number = single(lab)
     lab.command("pause", number)
@@ -79,7 +62,7 @@ def for_the_sweep_after_its_instance_was_resumed(lab: Lab) -> int:
     return number
 
 
-@way(CHILD, HELD, task="the instance is paused", instance="paused since *")
+@way(TaskKind.CHILD, TaskState.HELD, task="the instance is paused", instance="paused since *")
 def a_child_for_the_instance_to_be_resumed(lab: Lab) -> int:
     number = nesting(lab)
     lab.command("pause", number)
@@ -87,11 +70,10 @@ def a_child_for_the_instance_to_be_resumed(lab: Lab) -> int:
     return number
 
 
-NOBODY = "daemon d1 is lost; no daemon is running"
 ANOTHER = "daemon d1 is lost; another one takes its tasks over"
 
 
-@way(TASK, RUNNING, task=NOBODY, instance=NOBODY)
+@way(TaskKind.TASK, TaskState.RUNNING, task=NOBODY, instance=NOBODY)
 def with_a_daemon_that_is_lost(lab: Lab) -> int:
     alive(lab, "work")
     number = single(lab)
@@ -100,15 +82,15 @@ def with_a_daemon_that_is_lost(lab: Lab) -> int:
     return number
 
 
-@way(TASK, RESERVED, task=ANOTHER, instance=ANOTHER)
+@way(TaskKind.TASK, TaskState.RESERVED, task=ANOTHER, instance=ANOTHER)
 def with_a_daemon_that_is_lost_while_another_one_lives(lab: Lab) -> int:
     number = with_a_daemon_that_is_lost(lab)
-    lab.sql(f"UPDATE qflow.task_instance SET state = {int(RESERVED)}")
+    lab.sql(f"UPDATE qflow.task_instance SET state = {int(TaskState.RESERVED)}")
     alive(lab, "work", name="d2")
     return number
 
 
-@way(COMPENSATION, RUNNING, task=NOBODY, instance=NOBODY)
+@way(TaskKind.COMPENSATION, TaskState.RUNNING, task=NOBODY, instance=NOBODY)
 def a_compensation_with_a_daemon_that_is_lost(lab: Lab) -> int:
     alive(lab, "work", "undo")
     number = undoing(lab)
@@ -117,20 +99,20 @@ def a_compensation_with_a_daemon_that_is_lost(lab: Lab) -> int:
     return number
 
 
-@way(COMPENSATION, RESERVED, task=NOBODY, instance=NOBODY)
+@way(TaskKind.COMPENSATION, TaskState.RESERVED, task=NOBODY, instance=NOBODY)
 def a_reserved_compensation_with_a_daemon_that_is_lost(lab: Lab) -> int:
     number = a_compensation_with_a_daemon_that_is_lost(lab)
-    lab.sql(f"UPDATE qflow.task_instance SET state = {int(RESERVED)} WHERE state = {int(RUNNING)}")
+    lab.sql(f"UPDATE qflow.task_instance SET state = {int(TaskState.RESERVED)} WHERE state = {int(TaskState.RUNNING)}")
     return number
 
 
-@way(HEAD, RESERVED, task=NOBODY, instance=NOBODY)
+@way(TaskKind.HEAD, TaskState.RESERVED, task=NOBODY, instance=NOBODY)
 def a_map_with_a_daemon_that_is_lost(lab: Lab) -> int:
     alive(lab, "work")
     number = mapped(lab)
     lab.lane(lab.sql("SELECT lane FROM qflow.task_instance")[0][0])
     lab.store.transact(lab.claim_in, name="claim")
-    lab.sql(f"UPDATE qflow.task_instance SET state = {int(RESERVED)}")
+    lab.sql(f"UPDATE qflow.task_instance SET state = {int(TaskState.RESERVED)}")
     lost(lab)
     return number
 
@@ -191,8 +173,8 @@ def an_instance_that_will_be_compensated(lab: Lab) -> int:
 
 
 @way(
-    TASK,
-    PENDING,
+    TaskKind.TASK,
+    TaskState.PENDING,
     task="failed, and waits for a person: retry, skip or terminate",
     instance="failed tasks that wait for a person: 1",
 )

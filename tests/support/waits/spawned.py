@@ -2,42 +2,41 @@
 
 from __future__ import annotations
 
+from qflowd.model.states import TaskKind, TaskState
 from tests.support.lab import Lab
 from tests.support.spawning import FILES, MERGED, daily, spawn
-from tests.support.waits.base import HELD, PENDING, READY, RESERVED, RUNNING, SPAWNED, TASK, alive, lost, way
-
-NOBODY = "daemon d1 is lost; no daemon is running"
+from tests.support.waits.base import NOBODY, alive, lost, way
 
 
-@way(TASK, PENDING, task="waits for the tasks that it spawned: 2", instance="no daemon is running")
+@way(TaskKind.TASK, TaskState.PENDING, task="waits for the tasks that it spawned: 2", instance="no daemon is running")
 def after_those_that_it_spawned(lab: Lab) -> int:
     return daily(lab)
 
 
-@way(SPAWNED, PENDING, task="waits for the tasks that it spawned: 1")
+@way(TaskKind.SPAWNED, TaskState.PENDING, task="waits for the tasks that it spawned: 1")
 def a_spawned_task_after_those_that_it_spawned(lab: Lab) -> int:
     number = daily(lab)
     spawn(lab, lab.claim()[0], {"2026": []})
     return number
 
 
-@way(SPAWNED, PENDING, task="waits for tasks before it: scan[AAPL], scan[IBM]")
+@way(TaskKind.SPAWNED, TaskState.PENDING, task="waits for tasks before it: scan[AAPL], scan[IBM]")
 def a_spawned_task_after_others(lab: Lab) -> int:
     return daily(lab, MERGED)
 
 
-@way(SPAWNED, PENDING, task="waits for tasks before it: 6")
+@way(TaskKind.SPAWNED, TaskState.PENDING, task="waits for tasks before it: 6")
 def a_spawned_task_after_many_others(lab: Lab) -> int:
     many: dict[str, list[str]] = {f"f{i}": [] for i in range(6)}
     return daily(lab, many | {"merge": list(many)})
 
 
-@way(SPAWNED, READY, task="no daemon is running", instance="no daemon is running")
+@way(TaskKind.SPAWNED, TaskState.READY, task="no daemon is running", instance="no daemon is running")
 def a_spawned_task_for_any_daemon(lab: Lab) -> int:
     return daily(lab)
 
 
-@way(SPAWNED, HELD, task="the instance is paused", instance="paused since *")
+@way(TaskKind.SPAWNED, TaskState.HELD, task="the instance is paused", instance="paused since *")
 def a_spawned_task_for_the_instance_to_be_resumed(lab: Lab) -> int:
     number = daily(lab)
     lab.command("pause", number)
@@ -45,7 +44,7 @@ def a_spawned_task_for_the_instance_to_be_resumed(lab: Lab) -> int:
     return number
 
 
-@way(SPAWNED, RUNNING, task=NOBODY, instance=NOBODY)
+@way(TaskKind.SPAWNED, TaskState.RUNNING, task=NOBODY, instance=NOBODY)
 def a_spawned_task_with_a_daemon_that_is_lost(lab: Lab) -> int:
     alive(lab, "work")
     number = daily(lab, FILES)
@@ -54,8 +53,8 @@ def a_spawned_task_with_a_daemon_that_is_lost(lab: Lab) -> int:
     return number
 
 
-@way(SPAWNED, RESERVED, task=NOBODY, instance=NOBODY)
+@way(TaskKind.SPAWNED, TaskState.RESERVED, task=NOBODY, instance=NOBODY)
 def a_reserved_spawned_task_with_a_daemon_that_is_lost(lab: Lab) -> int:
     number = a_spawned_task_with_a_daemon_that_is_lost(lab)
-    lab.sql(f"UPDATE qflow.task_instance SET state = {int(RESERVED)} WHERE state = {int(RUNNING)}")
+    lab.sql(f"UPDATE qflow.task_instance SET state = {int(TaskState.RESERVED)} WHERE state = {int(TaskState.RUNNING)}")
     return number
