@@ -33,7 +33,7 @@ check: $(READY) ## format, lint, types, floors, house rules
 	@.venv/bin/lint-imports --no-logo
 	@$(PY) -m pytest -q --no-header tests/test_house.py
 
-format: $(READY) ## mend what the formatter and the linter can mend
+format: $(READY) ## repair what the formatter and the linter can repair
 	@.venv/bin/ruff check --fix --quiet . ; .venv/bin/ruff format .
 
 bench: $(READY) ## measure, on servers with their default durability
