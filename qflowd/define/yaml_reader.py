@@ -117,7 +117,7 @@ class _Builder:
 
     def _key(self, event: Any, path: KeyPath) -> str:
         if not isinstance(event, yaml.ScalarEvent):
-            raise UnreadableText([(_line(event), dotted(path), "a key must be a plain text")])
+            raise UnreadableText([(_line(event), dotted(path), "a key must be a string")])
         if event.value == "<<" and event.implicit[0]:
             self._fault(_line(event), path, "merge keys (<<) are not supported; write the keys out, or use defaults:")
         return str(event.value)

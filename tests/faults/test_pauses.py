@@ -9,12 +9,13 @@ import pytest
 
 from qflowd.store.inbox import COMMAND
 from tests.faults.conftest import House, side_by_side
-from tests.support.daemon import until
+from tests.support.daemon import Daemon, until
 
 pytestmark = pytest.mark.fault
-WIDE = 3000  # tasks: more than one part of a sweep
+PART = 800  # rows of one part of a sweep; as many as usual would take tests three times as long
+WIDE = 1000  # tasks: more than one part
 GRACE_S = 0.5  # from the commit of the command to the last start
-PARTS = [f"{name}:{point}" for name in ("sweep_part", "sweep") for point in ("begin", "before_commit", "after_commit")]
+PLACES = [f"{name}:{point}" for name in ("sweep_part", "sweep") for point in ("begin", "before_commit", "after_commit")]
 
 
 @pytest.fixture
@@ -34,6 +35,10 @@ def ask(house: House, action: str, instance_id: int | None = None, **columns: st
     assert house.one(state) == "DONE", house.sql(f"SELECT error FROM qflow.commands WHERE id = {number}")
 
 
+def _daemon(house: House, name: str = "a", processes: int = 2) -> Daemon:
+    return house.daemon(name, lease="60s", processes=processes, env={"QFLOWD_FAULTY_SWEEP_PART": str(PART)})
+
+
 def rows(house: House, number: int) -> dict[int, int]:
     first = number << 20
     sql = f"SELECT state, COUNT(*) FROM qflow.task_instance WHERE id BETWEEN {first} AND {first + WIDE - 1} GROUP BY state"
@@ -46,7 +51,7 @@ def test_with_two_daemons_nothing_begins_half_a_second_after_the_pause_and_other
 
 def _pause_and_resume(house: House) -> None:
     for name in "ab":
-        house.daemon(name, lease="60s").start()  # heartbeats are far apart: they bring no news here
+        _daemon(house, name).start()  # heartbeats are far apart: they bring no news here
     [number] = house.submit("wide")
     until(lambda: len(house.ledger.notes("start")) > 20, 30)
     ask(house, "pause", number)
@@ -72,7 +77,7 @@ def test_with_two_daemons_nothing_of_a_paused_task_begins_and_its_neighbours_run
 
 
 def _pause_a_task(house: House) -> None:
-    daemons = [house.daemon(name, lease="60s").start() for name in "ab"]
+    daemons = [_daemon(house, name).start() for name in "ab"]
     numbers = house.submit("wide", count=2)
     until(lambda: len(house.ledger.notes("start")) > 20, 30)
     ask(house, "pause", workflow="wide", task="wide")
@@ -99,15 +104,15 @@ def test_daemons_killed_in_the_middle_of_a_sweep_leave_it_to_the_next(wide: list
 
 def _die_in_the_sweep(house: House) -> None:
     """Life after life, killed at another place of the sweep: of a pause, then of its resume, then of a termination."""
-    daemon = house.daemon(lease="60s", processes=1).start()
+    daemon = _daemon(house, processes=1).start()
     [number] = house.submit("wide")
     until(lambda: len(house.ledger.notes("start")) > 2, 30)
     assert daemon.stop() == 0
     for action, state in (("pause", 2), ("resume", 1), ("pause", 2), ("terminate", 9)):
-        for place in PARTS:
+        for place in PLACES:
             daemon.env["QFLOWD_FAULT"] = f"{place}:1:kill"
             daemon.start(ready=False)
-            if place == PARTS[0]:
+            if place == PLACES[0]:
                 ask(house, action, number)
             until(lambda: not daemon.is_running, 30)
             assert daemon.wait(20) == -9, daemon.log()

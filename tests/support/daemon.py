@@ -90,7 +90,8 @@ class Daemon:
             "PYTHONFAULTHANDLER": "1",
         }
         environment |= self.env
-        program = "tests.support.faulty" if "QFLOWD_FAULT" in environment else "qflowd"
+        is_faulty = any(key.startswith("QFLOWD_FAULT") for key in environment)
+        program = "tests.support.faulty" if is_faulty else "qflowd"
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel, self.log_file.open("ab") as log:
             channel.bind("\0" + address[1:])
             self.process = subprocess.Popen(

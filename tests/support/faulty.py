@@ -1,4 +1,7 @@
-"""`python -m tests.support.faulty run`: qflowd with faults at named places, `QFLOWD_FAULT=finish:before_commit:3:kill`."""
+"""`python -m tests.support.faulty run`: qflowd with faults at named places, `QFLOWD_FAULT=finish:before_commit:3:kill`.
+
+`QFLOWD_FAULTY_SWEEP_PART`: rows that a sweep takes in one transaction, so that fewer make several parts.
+"""
 
 import os
 import signal
@@ -10,6 +13,7 @@ from pathlib import Path
 
 import qflowd.daemon
 from qflowd.cli import main
+from qflowd.engine.commands import sweep
 from qflowd.store.dialects.base import Retryable
 from qflowd.store.tx import Fault
 
@@ -52,5 +56,6 @@ def _read(text: str) -> Callable[[str, str], None]:
 
 
 if __name__ == "__main__":
+    sweep.PART = int(os.environ.get("QFLOWD_FAULTY_SWEEP_PART", sweep.PART))
     qflowd.daemon.main = partial(qflowd.daemon.main, fault=fault_from_environment())
     sys.exit(main())

@@ -132,7 +132,7 @@ def test_windows_line_ends_and_a_byte_order_mark_are_fine():
         ("a: &a [*a]", "yaml", "names nothing that is complete here"),
         ("a: 1\n---\nb: 2", "yaml", "file:2: holds more than one document"),
         ("a:\n  <<: {b: 1}", "yaml", "file:2: a: merge keys"),
-        ("? [a]\n: 1", "yaml", "a key must be a plain text"),
+        ("? [a]\n: 1", "yaml", "a key must be a string"),
         ("", "yaml", "is empty"),
         ("# nothing\n", "toml", None),
         ("", "json", "is empty"),
