@@ -183,7 +183,11 @@ def _reopen(tx: Tx, locked: LockedInstance, now: Mapping[int, TaskState]) -> Non
 
 
 def _write(
-    tx: Tx, locked: LockedInstance, recounted: Sequence[RecountedRow], kept: AbstractSet[int], forgotten: AbstractSet[int]
+    tx: Tx,
+    locked: LockedInstance,
+    recounted: Sequence[RecountedRow],
+    kept: AbstractSet[int],
+    forgotten: AbstractSet[int],
 ) -> None:
     """Write the rows anew; what they left behind goes to `attempt`, or away. `forgotten`: those without a checkpoint now."""
     first = locked.id * ORDINALS

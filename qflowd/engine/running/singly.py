@@ -49,6 +49,8 @@ def prepare_singly(
             group.upstreams[len(group.upstreams)] = inputs.upstream
         group.rows.append(row)
         group.row_terms.append(terms)
-        task = Assignment(row.id, row.fence, row.attempt + 1, key, inputs.params, upstream, saved.get(row.id), row.round)
+        task = Assignment(
+            row.id, row.fence, row.attempt + 1, key, inputs.params, upstream, saved.get(row.id), row.round
+        )
         group.assignments.append(task)
     return Shipment(claim, partial(tuple, (list(groups.values()), failed)))  # type: ignore[arg-type]

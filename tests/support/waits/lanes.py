@@ -70,7 +70,12 @@ def for_its_job_to_be_resumed(lab: Lab) -> int:
     return number
 
 
-@way(TaskKind.TASK, TaskState.READY, task="waits for a free slot in pool default", instance="waits for a free slot in pool default")
+@way(
+    TaskKind.TASK,
+    TaskState.READY,
+    task="waits for a free slot in pool default",
+    instance="waits for a free slot in pool default",
+)
 def for_its_turn(lab: Lab) -> int:
     alive(lab, "work")
     return single(lab)

@@ -45,7 +45,12 @@ def for_a_slot_of_a_limit(lab: Lab) -> int:
     return lab.start("one")
 
 
-@way(TaskKind.TASK, TaskState.READY, task=f"limit vendor is paused until {AT}: 429", instance=f"limit vendor is paused until {AT}: 429")
+@way(
+    TaskKind.TASK,
+    TaskState.READY,
+    task=f"limit vendor is paused until {AT}: 429",
+    instance=f"limit vendor is paused until {AT}: 429",
+)
 def for_a_limit_that_is_paused(lab: Lab) -> int:
     number = limited(lab)
     lab.store.transact(lambda tx: tx.run("pause_limits", rows=[("vendor", LATER, "429")]))

@@ -11,7 +11,12 @@ from tests.support.lab import FAILED, Lab
 from tests.support.waits.base import NOBODY, alive, lost, mapped, nesting, single, undoing, way
 
 
-@way(TaskKind.TASK, TaskState.HELD, task="the instance is paused by ada", instance="paused by ada since *: restated prices")
+@way(
+    TaskKind.TASK,
+    TaskState.HELD,
+    task="the instance is paused by ada",
+    instance="paused by ada since *: restated prices",
+)
 def for_the_instance_to_be_resumed(lab: Lab) -> int:
     number = single(lab)
     lab.command("pause", number, requested_by="ada", reason="restated prices")
@@ -45,7 +50,12 @@ def for_the_task_to_be_resumed(lab: Lab) -> int:
     return number
 
 
-@way(TaskKind.TASK, TaskState.HELD, task="task a is paused in all instances since *", instance="task a is paused in all instances since *")
+@way(
+    TaskKind.TASK,
+    TaskState.HELD,
+    task="task a is paused in all instances since *",
+    instance="task a is paused in all instances since *",
+)
 def for_the_task_to_be_resumed_in_all_instances(lab: Lab) -> int:
     number = single(lab)
     lab.command("pause", workflow="one", task="a")
@@ -53,7 +63,12 @@ def for_the_task_to_be_resumed_in_all_instances(lab: Lab) -> int:
     return number
 
 
-@way(TaskKind.TASK, TaskState.HELD, task="it was paused, and is resumed now", instance="it was paused, and is resumed now")
+@way(
+    TaskKind.TASK,
+    TaskState.HELD,
+    task="it was paused, and is resumed now",
+    instance="it was paused, and is resumed now",
+)
 def for_the_sweep_after_its_instance_was_resumed(lab: Lab) -> int:
     number = single(lab)
     lab.command("pause", number)
