@@ -162,3 +162,29 @@ def test_a_finish_locks_its_own_rows_only_and_waits_for_nobody_elses(filled, siz
         for connection in (other, mine):
             connection.rollback()
             connection.close()
+
+
+def test_a_claim_of_many_lanes_locks_its_own_limits_only(mariadb_store):
+    fill_limits = "INSERT INTO qflow.limit_key (name, capacity, used, source, updated_at)"
+    for first, last in ((1, 3), (4, 1000)):
+        values = (
+            f"SELECT CONCAT('bank:', LPAD(seq, 4, '0')), 2, 0, 'default', UTC_TIMESTAMP() FROM seq_{first}_to_{last}"
+        )
+        mariadb_store.connection().script(f"{fill_limits} {values}")
+        names = [f"bank:{number:04}" for number in range(2, min(last, 100) + 1)]
+        other, mine = mariadb_store.dialect.connect(), mariadb_store.dialect.connect()
+        try:
+            other.begin()
+            other.script("SELECT name FROM qflow.limit_key WHERE name IN ('bank:0001', 'bank:0500') FOR UPDATE")
+            mine.script("SET SESSION innodb_lock_wait_timeout = 1")
+            mine.begin()
+            locked = mine.run(mariadb_store.catalog["lock_limits"], {}, [(name,) for name in names])
+            assert [row.name for row in locked] == names
+            for statement, row in {"move_slots": (1,), "save_spent": ("{}", None), "save_probes": (1, 1)}.items():
+                mine.run(mariadb_store.catalog[statement], {}, [(name, *row) for name in names])
+                assert mine.changed == len(names), statement
+            assert locked_rows(mariadb_store, mine) <= 3 * len(names) + 8
+        finally:
+            for connection in (other, mine):
+                connection.rollback()
+                connection.close()
