@@ -12,9 +12,11 @@ from qflowd import connect
 from qflowd.config.records import LimitConfig
 from qflowd.engine.caches import LaneIds
 from qflowd.engine.claiming.claim import MANY, Claim, Claimer, LimitedLane
+from qflowd.engine.claiming.gate import Gate
 from qflowd.engine.claiming.limited import LimitedClaimer
 from qflowd.engine.claiming.take import LOOKS_PAST_PAUSED
 from qflowd.engine.finishing.batch import Batch
+from qflowd.engine.finishing.finish import finish_and
 from qflowd.engine.limits.limit_settings import save_configured
 from qflowd.engine.limits.slots import Freed
 from qflowd.model.states import TaskState
@@ -53,10 +55,13 @@ def claim_limited(lab: Lab, claimer: Claimer, group: list[LimitedLane], room: in
     return lab.store.transact(lambda tx: limited(claimer).claim(tx, group, room, lab.owner), name="claim")
 
 
+def job(name: str, limits: dict[str, int]) -> Job:
+    return Job(name=name, module="", file="work.py", hash="h", settings=Settings(limits=tuple(limits.items())))
+
+
 def limit(lab: Lab) -> None:
     """Have the job `work` take a slot of a limit that has one."""
-    settings = Settings(limits=(("vendor:quotes", 1),))
-    lab.jobs.own = {**lab.jobs.own, "work": Job(name="work", module="", file="work.py", hash="h", settings=settings)}
+    lab.jobs.own = {**lab.jobs.own, "work": job("work", {"vendor:quotes": 1})}
 
 
 def pause(lab: Lab, number: int) -> None:
@@ -94,6 +99,28 @@ def test_a_lane_with_limits_is_claimed_in_a_transaction_of_its_own(lab, monkeypa
     )
     assert len(claim(lab, claimer, 9) + claim(lab, claimer, 9)) == 2
     assert len(set(lanes)) == 2, "a transaction each"
+
+
+def test_what_takes_slots_that_a_finish_gives_back_is_claimed_by_that_finish(lab):
+    lab.jobs.own = {**lab.jobs.own, "both": job("both", {"desk": 1, "vendor:quotes": 1})}
+    limit(lab)
+    for name in ("work", "work", "both"):
+        lab.start(job=name)
+    claimer, pools = claimer_of(lab), {"default": 9}
+    [first] = claim(lab, claimer)
+    batch = Batch(final=[lab.final(first)], slots=[Freed(first.id, "vendor:quotes=1")])
+
+    def claim_more(tx: Tx) -> list[Claim]:
+        claimer.open_limited()
+        assert claimer.claim(tx, dict(pools), dict(pools), lab.owner) == []
+        gate = Gate(dict(pools), dict(pools))
+        return limited(claimer).claim_locked(tx, gate, [], batch.locked_limits, lab.owner)
+
+    closed, claims = finish_and(lab.store, lab.instances, batch, lab.owner, claim_more)
+    assert closed == [first.id >> 20], "its instance was locked before the limits were asked for"
+    assert [row.id for each in claims or () for row in each.rows] == [first.id + (1 << 20)]
+    assert lab.sql("SELECT used FROM qflow.limits WHERE name = 'vendor:quotes'") == [(1,)]
+    assert [one.lane.key.job for one in claimer.limited] == ["both"], "of its limits one is not locked"
 
 
 def test_a_lane_with_limits_that_gave_nothing_keeps_nobody_waiting(lab):
@@ -231,8 +258,7 @@ def test_a_claim_with_limits_continues_where_the_last_one_ended(lab, monkeypatch
 
 def test_while_a_long_queue_is_emptied_lanes_with_limits_are_claimed_too(lab, monkeypatch):
     claimer = long_queue(lab, 5 * MANY)
-    other = Settings(limits=(("vendor:quotes", 1),))
-    lab.jobs.own = {**lab.jobs.own, "other": Job(name="other", module="", file="other.py", hash="h", settings=other)}
+    lab.jobs.own = {**lab.jobs.own, "other": job("other", {"vendor:quotes": 1})}
     numbers = [lab.start(job="other"), lab.start(job="other")]
     claimer.set_jobs(lab.jobs.own)
     claimer.look(lab.store)
@@ -242,6 +268,7 @@ def test_while_a_long_queue_is_emptied_lanes_with_limits_are_claimed_too(lab, mo
         claimed |= {row.id >> 20 for row in rows}
         slots = [Freed(row.id, "vendor:quotes=1") for row in rows]
         lab.finish(batch=Batch(final=[lab.final(row) for row in rows], slots=slots))
+        claimer.open_limited()  # as the executor does when slots come back
     assert claimed == set(numbers)
     assert asked.count("list_heads") == 1
 

@@ -115,8 +115,7 @@ def test_lines_of_many_lanes_travel_in_as_few_chunks_as_there_is_room_for(lab):
         return kinds.prepare_all(dispatch, tx, found)
 
     [shipment] = lab.store.read(prepare)
-    for claim in found:
-        harvest.hold_slots(claim)
+    harvest.held.hold_slots(found)
     dispatch.send(shipment)
     dispatch.close()
     assert [len(chunk.tasks) for chunk in recorder.chunks] == [9, 9, 9, 3]
@@ -127,7 +126,7 @@ def test_lines_of_many_lanes_travel_in_as_few_chunks_as_there_is_room_for(lab):
         harvest.take(Finished([Done(row.id, row.fence, None, 0, 2000) for row in claim.rows]))
         assert claim.lane.pace.samples in (OF_EACH, 100 + OF_EACH)
     assert sorted(freed.id for freed in harvest.reap().slots) == sorted(claim.rows[-1].id for claim in found)
-    assert not harvest.lines
+    assert not harvest.held.lines
 
 
 def test_one_transaction_locks_the_limits_of_a_bounded_number_of_lanes(lab):

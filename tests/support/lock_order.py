@@ -128,10 +128,10 @@ class WatchedTx(Tx):
         if statement == "start_tasks" and rows and {row[0] for row in rows} <= self._claimed:
             return  # claimed a moment ago in this transaction: nobody else can hold them
         names = {row[0] for row in rows}
-        if statement == "lock_limits":
+        if level == LIMITS and rows and names <= self._limits:
+            return  # they are locked in this transaction
+        if statement in ("lock_limits", "move_slots", "pause_limits"):
             self._limits |= names
-        elif level == LIMITS and rows and names <= self._limits:
-            return  # lock_limits has locked them in this transaction
         if level is None:
             return
         if level < LIMITS and rows and all(row[0] in self._all for row in rows):

@@ -151,15 +151,18 @@ class Claimer:
 
         Returns: did a lane give nothing, since others had its rows locked or were faster? They may let go of them.
         """
-        if self._next_rest is not None:
+        rest, self._next_rest = self._next_rest, None
+        if rest is not None:
             self._rest, self._continues = {}, False
-            for head in self._next_rest:
+            for head in rest:
                 self.keep(head)
-            self._next_rest = None
         return self._was_passed_over
 
     def keep(self, head: Head) -> None:
         """Rows are left in this lane: the next claims look at it, if for a moment they continue where the last ones ended."""
+        if self._next_rest is not None:  # the claim that has left them is not committed yet
+            self._next_rest.append(head)
+            return
         self._rest[head.lane] = head
         self._continues |= self._lanes[head.lane].after > START
 

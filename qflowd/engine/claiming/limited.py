@@ -1,16 +1,18 @@
 """Lanes with limits: claimed in a transaction of their own, which locks limits by name, takes rows, and locks instances last.
 
+A finish that gives slots back has locked their limits before instances, so it claims what takes slots of these alone.
 One transaction claims many lanes whose short tasks differ in their limits alone. If there are more of them than chunks can
 be sent, each gives one line, and a chunk is filled with lines of several lanes.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from itertools import groupby
 
 from qflowd.engine.claiming.claim import MANY, Claim, Claimed, Claimer, LimitedLane
 from qflowd.engine.claiming.gate import Gate, Head, rows_of_lines, shut
 from qflowd.engine.claiming.lanes import START, Lane
-from qflowd.engine.claiming.take import place_of, take
+from qflowd.engine.claiming.take import place_of, rounded, take
 from qflowd.engine.limits.slots import LockedLimits, Slots, holders_of
 from qflowd.model.limits import of_lane
 from qflowd.store.tx import Tx
@@ -29,8 +31,25 @@ class LimitedClaimer:
     def groups(self) -> list[list[LimitedLane]]:
         """The lanes that were left, in their order: those together that one transaction may claim."""
         limited, self._claimer.limited = self._claimer.limited, []
-        alike = [list(lanes) for _, lanes in groupby(limited, self._likeness)]
-        return [lanes[i : i + MOST_TOGETHER] for lanes in alike for i in range(0, len(lanes), MOST_TOGETHER)]
+        return self._groups(limited)
+
+    def claim_locked(
+        self, tx: Tx, gate: Gate, claims: Sequence[Claim], names: AbstractSet[str], owner: int
+    ) -> list[Claim]:
+        """Claim the first group of lanes that take slots of these limits alone, which this transaction has locked.
+
+        `claims`: what was taken before of what the gate lets through.
+        """
+        limited = self._claimer.limited
+        for claim in claims:
+            gate.take(claim.lane, min(claim.room, len(claim.rows)))
+        if not (groups := self._groups([one for one in limited if _takes_of(one.lane, names)])):
+            return []
+        taken = {one.lane.id for one in groups[0]}
+        self._claimer.limited = [one for one in limited if one.lane.id not in taken]
+        if not (lanes := self.open(groups[0], gate)):
+            return []
+        return self.claim(tx, lanes, gate.chunks(lanes[0].head, lanes[0].lane), owner)
 
     def open(self, group: Sequence[LimitedLane], gate: Gate) -> list[LimitedLane]:
         """Those of a group for which there is still room; the others are kept for the next claims."""
@@ -100,6 +119,7 @@ class LimitedClaimer:
         wanted = places = min(chunks, slots.free)
         if self._runs_in_order(lane.key.pool):
             wanted = rows_of_lines(lane, places, is_scarce=places < chunks)
+            wanted = wanted if wanted <= places else rounded(wanted)
         wanted = min(wanted, slots.tokens, wanted if most is None else most)
         rows, gave_up = self._take(tx, head, lane, wanted, owner)
         if not rows:
@@ -108,6 +128,8 @@ class LimitedClaimer:
             return []
         holders = holders_of(rows, places) if lane.is_short else rows
         slots.take(rows, len(holders))
+        if len(holders) >= slots.free:  # until some come back, no other row can begin
+            shut(lane, None)
         return [Claim(lane, rows, chunks, {row.id for row in holders})]
 
     def _claim_unrun(
@@ -135,9 +157,18 @@ class LimitedClaimer:
             self._claimer.keep(head if lane.after == START else head._replace(priority=lane.after[0]))
         return rows, gave_up
 
+    def _groups(self, limited: Sequence[LimitedLane]) -> list[list[LimitedLane]]:
+        alike = [list(lanes) for _, lanes in groupby(limited, self._likeness)]
+        return [lanes[i : i + MOST_TOGETHER] for lanes in alike for i in range(0, len(lanes), MOST_TOGETHER)]
+
     def _likeness(self, one: LimitedLane) -> tuple[object, ...]:
         """The same for neighbours that may be claimed together."""
         lane = one.lane
         if lane.is_short and not (lane.has_solo or lane.is_unsettled) and self._runs_in_order(lane.key.pool):
             return lane.key.pool, lane.job.name
         return (lane.id,)
+
+
+def _takes_of(lane: Lane, names: AbstractSet[str]) -> bool:
+    """Does a lane take slots, and of no other limits than these?"""
+    return not lane.is_unsettled and all(name in names for name, _ in of_lane(lane.key.limits))

@@ -69,3 +69,8 @@ def claim_rows(tx: Tx, lane: Lane, wanted: int, owner: int, *, is_start: bool = 
 def batch_of(wanted: int) -> int:
     """As many rows are asked for at once if so many are wanted."""
     return max(size for size in SIZES if size <= max(1, min(wanted, LARGEST_BATCH)))
+
+
+def rounded(wanted: int) -> int:
+    """So many rows, or those of the next larger batch if they are hardly more: each batch is a statement."""
+    return min((size for size in SIZES if wanted <= size <= wanted * 1.25), default=wanted)

@@ -33,6 +33,7 @@ class Batch:
     compensating: list[int] = field(default_factory=list, init=False)  # set as it is written: instances to be undone
     may_start_workflows: bool = field(default=False, init=False)  # set as it is written: tasks behind may do so
     breakers: list[BreakerChange] = field(default_factory=list, init=False)  # set as it is written
+    locked_limits: frozenset[str] = field(default=frozenset(), init=False)  # set as it is written
     has_advanced: bool = field(default=False, init=False)  # set as it is written: tasks behind these may be ready now
 
     def __bool__(self) -> bool:
@@ -64,6 +65,7 @@ class Batch:
             self.unrun += part.unrun
             self.compensating += part.compensating
             self.breakers += part.breakers
+            self.locked_limits = part.locked_limits
             self.may_start_workflows |= part.may_start_workflows
             self.has_advanced |= part.has_advanced
 

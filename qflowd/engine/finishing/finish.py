@@ -153,7 +153,7 @@ def _write(tx: Tx, instances: Instances, batch: Batch, daemon_id: int) -> list[i
     closers, taken = _accept(tx, instances, batch) if batch.final else ({}, None)
     batch.breakers = breakers.judge(tx, batch.attempt_ends, _changed_limits(batch)) if batch.attempt_ends else []
     if batch.slots or batch.pauses:
-        slots.give_back(tx, batch.slots, batch.pauses)
+        batch.locked_limits = slots.give_back(tx, batch.slots, batch.pauses)
     if taken is not None:
         taken.reserve(tx)
     closed, batch.compensating = close.close_instances(tx, closers)

@@ -155,8 +155,11 @@ class Slots:
         return max(0.0, (max(at_us, default=0) - locked.now_us) / 1e6)
 
 
-def give_back(tx: Tx, freed: Sequence[Freed], pauses: Sequence[Pause] = ()) -> None:
-    """Slots of rows that have just lost their owner, and pauses that they asked for. After tasks, before instances."""
+def give_back(tx: Tx, freed: Sequence[Freed], pauses: Sequence[Pause] = ()) -> frozenset[str]:
+    """Slots of rows that have just lost their owner, and pauses that they asked for. After tasks, before instances.
+
+    Returns: the limits that are locked with it.
+    """
     slots = _count(row for row in freed if row.has_slot)
     unspent = _count(row for row in freed if not row.has_begun)
     names = sorted(slots.keys() | unspent.keys() | {name for _, name, *_ in pauses})
@@ -175,6 +178,7 @@ def give_back(tx: Tx, freed: Sequence[Freed], pauses: Sequence[Pause] = ()) -> N
         latest = {name: (name, until, why) for _, name, until, why in sorted(pauses, key=lambda pause: pause[2])}
         if tx.count("pause_limits", rows=sorted(latest.values())) < len(latest):
             _note_unknown(tx, pauses)
+    return frozenset(names)
 
 
 def _note_unknown(tx: Tx, pauses: Sequence[Pause]) -> None:

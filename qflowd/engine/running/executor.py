@@ -233,19 +233,16 @@ class Executor:
                 continue
             try:
                 work = partial(self._claim_limited, lanes, gate.chunks(lanes[0].head, lanes[0].lane))
-                claims, shipments = self._store.transact(work, name="claim")
+                shipments = self._store.transact(work, name="claim")
             except StoreUnavailable as error:
                 self._upkeep.reconcile_at = 0.0
                 self._put_off("claim", error)
                 return
-            for claim in claims:
-                self._harvest.held.hold_slots(claim)
             for shipment in shipments:
                 self._send(shipment)
 
-    def _claim_limited(self, lanes: Sequence[LimitedLane], chunks: int, tx: Tx) -> tuple[list[Claim], list[Shipment]]:
-        claims = self._limited.claim(tx, lanes, chunks, self._daemon_id())
-        return claims, self._prepare(tx, claims)
+    def _claim_limited(self, lanes: Sequence[LimitedLane], chunks: int, tx: Tx) -> list[Shipment]:
+        return self._prepare(tx, self._limited.claim(tx, lanes, chunks, self._daemon_id()))
 
     def _take_submissions(self, *, is_busy: bool) -> None:
         """What was submitted while a slot was free begins at once, unless results have come that must be written first."""
@@ -267,9 +264,7 @@ class Executor:
         self._send_all(shipments)
 
     def _claim_new(self, tx: Tx, admissions: Sequence[Admission]) -> Sequence[Claim]:
-        if not self._holds_lease():
-            return ()
-        return self._claimer.claim_new(tx, admissions, self._idle(), self._daemon_id())
+        return self._claimer.claim_new(tx, admissions, self._idle(), self._daemon_id()) if self._holds_lease() else ()
 
     def _claim_admitted(self, tx: Tx, claims: Sequence[Claim]) -> list[Shipment]:
         if claims:
@@ -286,12 +281,14 @@ class Executor:
 
     def _send(self, shipment: Shipment) -> None:
         """To the workers; whatever goes wrong, the rows that were not sent go back, and other lanes' rows are sent."""
+        self._harvest.held.hold_slots(shipment.claims)
         if self._store.instruments.listeners:
             key = shipment.claim.lane.key
             self._store.instruments.emit(TasksClaimed(key.pool, key.job, len(shipment.rows)))
         try:
             if self._dispatch.send(shipment, self._upkeep.terminating()):
                 self._claimer.forget_heads()
+                self._claimer.open_limited()  # heads of maps have given their slots back
                 self._has_expanded, self._look_at = True, 0.0
         except Exception as error:  # noqa: BLE001 - the other lanes' rows are ours as well, and must be sent
             settled = {number for number, _ in self._backends.held()} | self._harvest.batch.task_ids()
@@ -341,7 +338,10 @@ class Executor:
         if batch.slots:
             self._claimer.open_limited()
         claims = self._claimer.claim(tx, dict(room), self._idle(), self._daemon_id())
-        if self._claimer.is_held_back:
+        if batch.locked_limits:
+            gate = Gate(dict(room), self._idle())
+            claims += self._limited.claim_locked(tx, gate, claims, batch.locked_limits, self._daemon_id())
+        if self._claimer.is_held_back or any(claim.holders for claim in claims):
             self._look_at = 0.0
         return self._prepare(tx, claims)
 

@@ -1,6 +1,6 @@
 """The rows that this daemon holds: claimed by it, and not ended yet."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from qflowd.engine.claiming.claim import Claim, Claimed
@@ -33,11 +33,13 @@ class HeldRows(dict[int, Held]):
         if lane.known_pace.mean_s >= SHORT_S:
             self._long.update(ids)
 
-    def hold_slots(self, claim: Claim) -> None:
-        """These rows were claimed, and with them slots of the limits of their lane."""
-        self.lines.hold(claim)
-        if claim.lane.is_probing:
-            self._probes.update((row.id, claim.lane.key.limits) for row in claim.rows)
+    def hold_slots(self, claims: Iterable[Claim]) -> None:
+        """These rows were claimed, and with them slots of the limits of their lanes."""
+        for claim in claims:
+            if claim.lane.key.limits:
+                self.lines.hold(claim)
+            if claim.lane.is_probing:
+                self._probes.update((row.id, claim.lane.key.limits) for row in claim.rows)
 
     def has(self, task_id: int, fence: int) -> bool:
         """Is this claim of a row held? With an old fence the row was taken away, and may have come back as another claim."""
