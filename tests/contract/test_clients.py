@@ -46,9 +46,8 @@ def test_insert_through_the_real_client_returns_the_id_that_the_instance_has(des
 
 def test_every_view_can_be_read_by_the_real_client(desk: Desk):
     desk.ended(desk.submit(workflow="broken"))
-    views = (*INBOXES, *VIEWS)
-    for view in views:
-        desk.shell(f"SELECT * FROM qflow.{view};")
+    quickly = "SET jit = off;\n" if desk.kind == "postgres" else ""  # as the page says of whole views
+    desk.shell(quickly + "\n".join(f"SELECT * FROM qflow.{view};" for view in (*INBOXES, *VIEWS)))
 
 
 def test_what_the_real_client_rolled_back_never_happened(desk: Desk, prices: str):
