@@ -86,6 +86,25 @@ def test_an_unknown_instance_is_rejected_with_the_remedy(lab, action):
     assert lab.command(action, 1 << 50)[1].startswith("instance_id: must be a whole number from 1 to ")
 
 
+def test_args_that_an_action_does_not_have_are_refused_by_their_names(lab):
+    lab.workflow("chain", CHAIN)
+    number = lab.start("chain")
+    for action, verb in VERBS.items():
+        if verb.args is not None:  # else it reads them itself, and its own tests say how
+            columns = {"task": "a"} if verb.needs_task else {}
+            state, error = lab.command(action, number, args='{"sort": 1}', reason="because", **columns)
+            assert (state, error.split(";")[0]) == ("REJECTED", "args.sort: unknown key"), action
+    rerun = lab.command("rerun", number, task="a", args='{"sort": 1}')
+    assert rerun == ("REJECTED", "args.sort: unknown key; known: dry_run, set")
+    meant = ("REJECTED", "args.dry_rum: unknown key; did you mean dry_run?")
+    assert lab.command("terminate", number, args='{"dry_rum": true}') == meant
+    assert lab.command("terminate", filter='{"state": "OPEN"}', args='{"dry_rum": true}') == meant
+    assert lab.command("stop", workflow="chain", args='{"dry_rum": true}') == meant
+    unclear = ("REJECTED", "args.dry_run: must be true or false, not a string")
+    assert lab.command("terminate", filter='{"state": "OPEN"}', args='{"dry_run": "yes"}') == unclear
+    assert (lab.state(number), lab.column("workflow_instance", "intent", number)) == ("RUNNING", 0)
+
+
 class LooksTooSoon:
     """A transaction that looks for an instance a moment before it is admitted, and for its submission after that."""
 

@@ -1,12 +1,13 @@
 """What the verbs of control share: their registry, a command as it was meant, its answer, and what it names."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 from qflowd.define import rows
 from qflowd.define.documents import Document
 from qflowd.define.fields import Fields
-from qflowd.define.readers import Reader
+from qflowd.define.readers import Reader, flag
 from qflowd.define.selection import Selection
 from qflowd.engine.caches import LaneIds, LaneKey, Plans, RegisteredJobs
 from qflowd.engine.plans.instances import Instances
@@ -16,6 +17,9 @@ from qflowd.model.ids import instance_of
 from qflowd.model.states import InstanceState, Intent, SagaState
 from qflowd.model.workflow import Json
 from qflowd.store.tx import Tx
+
+NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+DRY_RUN: Final = "dry_run"
 
 
 class Later(QflowdError):
@@ -40,7 +44,8 @@ class Command(NamedTuple):
     workflow: str | None = None
     task: str | None = None
     task_id: int | None = None
-    args: Mapping[str, Json] | None = None
+    args: Mapping[str, Any] = NOTHING  # without `dry_run`
+    is_dry_run: bool = False  # only tell what it would come to
     reason: str | None = None
     requested_by: str | None = None
     selection: Selection | None = None  # of instances: what `filter` says
@@ -51,11 +56,6 @@ class Command(NamedTuple):
     def names_task(self) -> bool:
         """It is for one task, rather than for a whole instance or workflow."""
         return self.task is not None or self.task_id is not None
-
-    @property
-    def is_dry_run(self) -> bool:
-        """Only tell what would be touched."""
-        return bool(self.args and self.args.get("dry_run"))
 
 
 class CarriedOut(NamedTuple):
@@ -96,6 +96,7 @@ class Verb(NamedTuple):
 
     `states`: those of an instance in which it is possible, as far as the state alone tells. `batch`: of how many instances
     one transaction takes care if it is asked for many; 0: it cannot be asked for many; above 1: it refuses before it writes.
+    `args`: what the args of a command may hold, all of it optional; None: it reads them itself, by `read_args`.
     `is_of_failures`: it is asked for failures that nobody has handled, not for instances. `takes_task`: it may be asked of
     one task of each; `needs_task`: it must be, and tasks that failed may be named by a filter. `reason_is`: what becomes of the reason that it cannot do without.
     """
@@ -109,13 +110,22 @@ class Verb(NamedTuple):
     takes_task: bool = False
     needs_task: bool = False
     reason_is: str = ""
+    args: Mapping[str, Reader[Any]] | None = NOTHING
 
     def check(self, command: Command) -> None:
-        """Raises: Refused if the command lacks a reason, or is for a task and cannot be."""
+        """Raises: Refused if the command lacks a reason, holds args that mean nothing, or is for a task and cannot be."""
         if command.names_task and not self.takes_task:
             raise Refused(f"{command.action} is not for single tasks; leave out the task")
         if self.reason_is and not command.reason and not command.is_dry_run:
             raise Refused(f"{command.action} needs a reason{self.reason_is}")
+        if self.args is not None:
+            fields = fields_of_args(command)
+            for name, read in self.args.items():
+                fields.take(name, read, None)
+            if self.batch:
+                fields.take(DRY_RUN, flag, None)  # it is taken out already, and may be what was meant
+            fields.close()
+            refuse_faults(fields)
 
     def refusal(self, problem: NotPossible) -> str:
         """Why it is not possible, and what is."""
@@ -156,9 +166,11 @@ def read_command(row: Any) -> Command:
     values, fields = rows.read_command(row._asdict())
     if "filter" in values and not values.keys().isdisjoint(("instance_id", "workflow", "task_id")):
         fields.fault("is instead of an instance_id, a workflow or a task_id; give one of them", "filter")
-    if fields.faults:
-        raise Refused("\n".join(map(str, fields.faults)))
-    return Command(row.id, selection=values.pop("filter", None), **values)
+    values["args"] = args = dict(values.get("args", NOTHING))
+    is_dry_run = Fields(fields.document, ("args",), args, fields.faults).take(DRY_RUN, flag, False)
+    args.pop(DRY_RUN, None)
+    refuse_faults(fields)
+    return Command(row.id, selection=values.pop("filter", None), is_dry_run=is_dry_run, **values)
 
 
 def read_args(command: Command, **readers: Reader[Any]) -> dict[str, Any]:
@@ -166,12 +178,22 @@ def read_args(command: Command, **readers: Reader[Any]) -> dict[str, Any]:
 
     Raises: Refused if something is missing, faulty, or unknown.
     """
-    fields = Fields(Document({}), ("args",), command.args or {}, [])
+    fields = fields_of_args(command)
     values = {name: fields.need(name, read, None) for name, read in readers.items()}
     fields.close()
+    refuse_faults(fields)
+    return values
+
+
+def fields_of_args(command: Command) -> Fields:
+    """What `args` of a command hold, to be read."""
+    return Fields(Document({}), ("args",), command.args, [])
+
+
+def refuse_faults(fields: Fields) -> None:
+    """Raises: Refused if there are any."""
     if fields.faults:
         raise Refused("\n".join(map(str, fields.faults)))
-    return values
 
 
 def one_workflow(tx: Tx, command: Command) -> Any:

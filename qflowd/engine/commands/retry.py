@@ -11,7 +11,6 @@ from qflowd.engine.commands.control import (
     Command,
     NotPossible,
     one_instance,
-    read_args,
     verb,
 )
 from qflowd.engine.commands.locked_instance import NAMED, LockedInstance, lock, named, named_all
@@ -60,6 +59,7 @@ def retry(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
     batch=1,
     takes_task=True,
     needs_task=True,
+    args={"set": mapping},
     not_possible="task {task} of instance {id} is {task_state}; only a task that has ended is run again: {instead}",
 )
 def rerun(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
@@ -69,7 +69,7 @@ def rerun(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
 
     Raises: Refused or NotPossible if it has not ended, or what is behind it is being run.
     """
-    given = read_args(command, set=mapping)["set"] if command.args else {}
+    given = command.args.get("set") or {}
     locked = lock(tx, command, target, caches.instances)
     targets = named_all(command, locked)
     if not targets:

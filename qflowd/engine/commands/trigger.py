@@ -15,7 +15,6 @@ from qflowd.engine.commands.control import (
     NotPossible,
     one_instance,
     one_workflow,
-    read_args,
     refuse_terminating,
     remedy,
     standing,
@@ -42,6 +41,7 @@ def _target(tx: Tx, command: Command) -> Any:
     "trigger",
     needs=_target,
     takes_task=True,
+    args={"params": mapping},
     not_possible="task {task} of instance {id} is {task_state}; {instead}",
 )
 def trigger(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
@@ -88,7 +88,7 @@ def _submit(tx: Tx, command: Command, workflow: Any, caches: Caches) -> CarriedO
 
     Raises: Refused if the workflow has no version that runs, or that has no such task.
     """
-    given = read_args(command, params=mapping)["params"] if command.args else {}
+    given = command.args.get("params") or {}
     if workflow.active_version is None:
         raise Refused(f"workflow {command.workflow!r} has no active version; see `qflowd versions {command.workflow}`")
     plan = caches.plans.of_version(tx, workflow.active_version)

@@ -39,6 +39,7 @@ def _parts(value: Json) -> int:
 @verb(
     "canary",
     needs=lambda tx, command: one_workflow(tx, command) and lock_workflow(tx, command),
+    args=None,
     not_possible="version {version} of workflow {workflow!r} is ACTIVE: all other instances run it already",
 )
 def canary(tx: Tx, command: Command, definition: Any, _: Caches) -> CarriedOut:

@@ -18,6 +18,7 @@ FORMATS = tuple(sorted(set(documents.SUFFIXES.values())))
 @verb(
     "draft",
     needs=lambda tx, command: one_workflow(tx, command) and lock_workflow(tx, command),
+    args=None,
     not_possible="version {version} of workflow {workflow!r}, the active one, is written in the same way",
 )
 def draft(tx: Tx, command: Command, definition: Any, caches: Caches) -> CarriedOut:

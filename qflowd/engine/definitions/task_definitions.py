@@ -36,7 +36,7 @@ def existing(tx: Tx, command: Command) -> Any:
     return row
 
 
-@verb("define_task", needs=described)
+@verb("define_task", needs=described, args=None)
 def define_task(tx: Tx, command: Command, wanted: Source, caches: Caches) -> CarriedOut:
     """Store a task type or definition, new or changed; workflows made of it get a new version, which is active.
 

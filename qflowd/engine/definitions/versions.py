@@ -42,7 +42,6 @@ def locked_workflow(tx: Tx, command: Command) -> Any:
     Raises: Refused if there is none.
     """
     one_workflow(tx, command)
-    read_args(command)
     return lock_workflow(tx, command)
 
 
@@ -63,7 +62,12 @@ def lock_workflow(tx: Tx, command: Command) -> Any:
     return lock_definition(tx, tenant=command.tenant, workflow=str(command.workflow))
 
 
-@verb("activate", needs=one_version, not_possible="version {version} of workflow {workflow!r} is ACTIVE already")
+@verb(
+    "activate",
+    needs=one_version,
+    args=None,
+    not_possible="version {version} of workflow {workflow!r} is ACTIVE already",
+)
 def activate(tx: Tx, command: Command, target: Target, _: Caches) -> CarriedOut:
     """Let new instances run this version, and its schedule fire, until the workflow's file changes."""
     if target.row.state == VersionState.ACTIVE:

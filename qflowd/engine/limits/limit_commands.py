@@ -9,9 +9,8 @@ from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
 from qflowd.config.records import LimitConfig, read_over
-from qflowd.define.documents import Document
 from qflowd.define.fields import Fields
-from qflowd.engine.commands.control import Caches, CarriedOut, Command, NotPossible, verb
+from qflowd.engine.commands.control import Caches, CarriedOut, Command, NotPossible, fields_of_args, refuse_faults, verb
 from qflowd.engine.limits import limit_settings
 from qflowd.engine.limits.limit_settings import Size
 from qflowd.engine.refusal import Refused
@@ -38,7 +37,7 @@ def settable(tx: Tx, command: Command) -> Wanted:
 
     Raises: Refused with every fault.
     """
-    fields = _fields(command)
+    fields = fields_of_args(command)
     name = fields.need("limit", _pattern, "")
     row = tx.one("find_limit", name=name)
     before = limit_settings.sizes(tx, [name])[name]
@@ -50,19 +49,19 @@ def settable(tx: Tx, command: Command) -> Wanted:
         limit = replace(limit, breaker=None)
     if fields.data.keys() <= {"limit"}:
         fields.fault("needs slots, rate or breaker")
-    _refuse(fields)
+    refuse_faults(fields)
     return Wanted(name, row, limit)
 
 
 def existing(tx: Tx, command: Command) -> Wanted:
     """The limit or pattern that `args` name. Raises: Refused if there is none."""
-    fields = _fields(command)
+    fields = fields_of_args(command)
     return _existing(tx, fields, None)
 
 
 def with_breaker(tx: Tx, command: Command) -> Wanted:
     """The limit that `args` name, and how long its breaker is to be open. Raises: Refused if there is none, or no breaker."""
-    fields = _fields(command)
+    fields = fields_of_args(command)
     wanted = _existing(tx, fields, fields.take("for", parse_duration, None), may_be_pattern=False)
     if wanted.row.breaker is None:
         raise Refused(
@@ -73,16 +72,16 @@ def with_breaker(tx: Tx, command: Command) -> Wanted:
 
 def pausable(tx: Tx, command: Command) -> Wanted:
     """The limit that `args` name, and how long it is to be paused. Raises: Refused if there is none, or for a pattern."""
-    fields = _fields(command)
+    fields = fields_of_args(command)
     return _existing(tx, fields, fields.take("for", parse_duration, None), may_be_pattern=False)
 
 
 def resumable(tx: Tx, command: Command) -> Wanted:
     """The limit that `args` name. Raises: Refused if there is none, or for a pattern."""
-    return _existing(tx, _fields(command), None, may_be_pattern=False)
+    return _existing(tx, fields_of_args(command), None, may_be_pattern=False)
 
 
-@verb("set_limit", needs=settable, not_possible="limit {limit} cannot be set")
+@verb("set_limit", needs=settable, args=None, not_possible="limit {limit} cannot be set")
 def set_limit(tx: Tx, command: Command, wanted: Wanted, _: Caches) -> CarriedOut:
     """Set the slots, rates or breaker of a limit or pattern, whatever the configuration says, until `unset_limit`."""
     size = limit_settings.size_of(wanted.values, "command")
@@ -90,7 +89,7 @@ def set_limit(tx: Tx, command: Command, wanted: Wanted, _: Caches) -> CarriedOut
     return CarriedOut(_shown(wanted, size), TOPICS)
 
 
-@verb("unset_limit", needs=existing, not_possible="limit {limit} was not set by a command, but by: {source}")
+@verb("unset_limit", needs=existing, args=None, not_possible="limit {limit} was not set by a command, but by: {source}")
 def unset_limit(tx: Tx, _: Command, wanted: Wanted, __: Caches) -> CarriedOut:
     """Let a limit be what the configuration, a pattern or the default says.
 
@@ -102,7 +101,7 @@ def unset_limit(tx: Tx, _: Command, wanted: Wanted, __: Caches) -> CarriedOut:
     return CarriedOut(_shown(wanted, limit_settings.sizes(tx, [wanted.name])[wanted.name]), TOPICS)
 
 
-@verb("pause_limit", needs=pausable, not_possible="limit {limit} cannot be paused")
+@verb("pause_limit", needs=pausable, args=None, not_possible="limit {limit} cannot be paused")
 def pause_limit(tx: Tx, command: Command, wanted: Wanted, _: Caches) -> CarriedOut:
     """Let nothing begin that needs a limit, for a while or until `resume_limit`. What runs continues."""
     until = FOREVER if wanted.values is None else tx.now + timedelta(seconds=wanted.values)
@@ -113,7 +112,7 @@ def pause_limit(tx: Tx, command: Command, wanted: Wanted, _: Caches) -> CarriedO
     return CarriedOut({"limit": wanted.name, "used": wanted.row.used, "resumes_at": shown}, TOPICS)
 
 
-@verb("resume_limit", needs=resumable, not_possible="limit {limit} is not paused")
+@verb("resume_limit", needs=resumable, args=None, not_possible="limit {limit} is not paused")
 def resume_limit(tx: Tx, _: Command, wanted: Wanted, __: Caches) -> CarriedOut:
     """End a pause, by whomever.
 
@@ -126,7 +125,7 @@ def resume_limit(tx: Tx, _: Command, wanted: Wanted, __: Caches) -> CarriedOut:
     return CarriedOut({"limit": wanted.name}, TOPICS)
 
 
-@verb("open_breaker", needs=with_breaker, not_possible="the breaker of limit {limit} cannot be opened")
+@verb("open_breaker", needs=with_breaker, args=None, not_possible="the breaker of limit {limit} cannot be opened")
 def open_breaker(tx: Tx, command: Command, wanted: Wanted, _: Caches) -> CarriedOut:
     """Let nothing begin that needs a limit, for a while; then one task tries."""
     open_s = wanted.values or read_breaker(wanted.row.breaker).open_s
@@ -136,7 +135,7 @@ def open_breaker(tx: Tx, command: Command, wanted: Wanted, _: Caches) -> Carried
     return CarriedOut({"limit": wanted.name, "retries_at": until.isoformat()}, TOPICS)
 
 
-@verb("close_breaker", needs=with_breaker, not_possible="the breaker of limit {limit} is closed")
+@verb("close_breaker", needs=with_breaker, args=None, not_possible="the breaker of limit {limit} is closed")
 def close_breaker(tx: Tx, _: Command, wanted: Wanted, __: Caches) -> CarriedOut:
     """Let everything begin that needs a limit, untried.
 
@@ -148,19 +147,10 @@ def close_breaker(tx: Tx, _: Command, wanted: Wanted, __: Caches) -> CarriedOut:
     return CarriedOut({"limit": wanted.name}, TOPICS)
 
 
-def _fields(command: Command) -> Fields:
-    return Fields(Document({}), ("args",), command.args or {}, [])
-
-
-def _refuse(fields: Fields) -> None:
-    if fields.faults:
-        raise Refused("\n".join(map(str, fields.faults)))
-
-
 def _existing(tx: Tx, fields: Fields, values: Any, *, may_be_pattern: bool = True) -> Wanted:
     name = fields.need("limit", _pattern if may_be_pattern else _limit, "")
     fields.close()
-    _refuse(fields)
+    refuse_faults(fields)
     row = tx.one("find_limit", name=name)
     if row is None:
         raise Refused(f"there is no limit {name!r}; `qflowd limits` lists those there are")
