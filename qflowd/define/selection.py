@@ -109,6 +109,9 @@ def _states(value: Any) -> frozenset[InstanceState]:
 
 
 def _since(value: Any) -> datetime | float:
+    number = str(value).strip()
+    if number.replace(".", "", 1).isdecimal():
+        raise ValueError(f'{number} has no unit; write "{number}h" for hours or "{number}d" for days')
     try:
         return parse_duration(value)
     except ValueError:

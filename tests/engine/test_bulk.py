@@ -90,6 +90,8 @@ def test_a_filter_that_matches_nothing_is_rejected(chains):
         ({}, "is empty, which would be every instance; there are state, workflow, "),
         ({"state": "BROKEN"}, "there is no state 'BROKEN'; there are OPEN, READY, "),
         ({"since": "yesterday"}, 'must be a duration such as "2d" or an instant, not '),
+        ({"since": "12"}, 'since: 12 has no unit; write "12h" for hours or "12d" for days'),
+        ({"since": 12}, 'since: 12 has no unit; write "12h" for hours or "12d" for days'),
         ({"stat": "FAILED"}, "unknown key; did you mean state?"),
         ({"business_date": "2026-13-01"}, "business_date"),
     ],
