@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TypeVar
 
-from qflowd.model.errors import StoreUnavailable
+from qflowd.model.errors import QflowdError, StoreUnavailable
 from qflowd.model.instruments import Instruments, TransactionCommitted
 from qflowd.store.catalog import Catalog
 from qflowd.store.clock import DbClock, TimeSource, boottime
@@ -60,6 +60,18 @@ class Tx:
         """The first row, or None."""
         result = self._connection.run(self._catalog[statement], params, rows)
         return result[0] if result else None
+
+    def part(self, work: Callable[["Tx"], T]) -> T:
+        """Run a part of this transaction. If it raises a QflowdError, what it wrote is undone, and the transaction may continue."""
+        self._connection.script("SAVEPOINT part")
+        try:
+            result = work(self)
+        except QflowdError:
+            self._connection.script("ROLLBACK TO SAVEPOINT part")
+            self._connection.script("RELEASE SAVEPOINT part")
+            raise
+        self._connection.script("RELEASE SAVEPOINT part")
+        return result
 
 
 class _Own:

@@ -248,3 +248,16 @@ def test_what_is_refused_for_one_instance_is_left_as_it_was(chains):
     assert "task b is CANCELLED and cannot run: a before it did not succeed" in result["refusals"][str(number)]
     after = chains.sql("SELECT * FROM qflow.task_instance"), chains.sql("SELECT * FROM qflow.workflow_instance")
     assert after == before
+
+
+def test_what_is_refused_after_something_was_written_is_undone_and_the_others_are_done(lab):
+    lab.workflow("closing", CHAIN, concurrency="singleton(skip)")
+    lab.workflow("chain", CHAIN)
+    running, other = lab.start("closing"), lab.start("chain", hold=1)
+    held = lab.start("closing", hold=1, idempotency_key="2026-11-20")
+    state, result = many(lab, "resume", state="READY")
+    assert (state, result["done"], result["refused"]) == ("DONE", 1, 1)
+    assert result["refusals"][str(held)].startswith(f"skipped: instance {running} of workflow 'closing' is running")
+    keys = lab.sql("SELECT instance_id FROM qflow.run_key WHERE run_key = '2026-11-20'")
+    assert keys == [(held,)], "it is still to begin, so its key is not free"
+    assert (lab.state(held), lab.state(other)) == ("READY", "RUNNING")

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from qflowd.model.errors import StoreUnavailable
+from qflowd.model.errors import QflowdError, StoreUnavailable
 from qflowd.store.dialects.base import Retryable
 from qflowd.store.tx import TRIES, Store, Tx
 from tests.store.conftest import add_statement
@@ -157,6 +157,24 @@ def test_an_error_of_the_function_writes_nothing_and_leaves_the_connection_usabl
     assert fence(shared, number) == 0
     shared.transact(lambda tx: tx.run("raise_fence", id=number))
     assert fence(shared, number) == 1
+
+
+def test_a_part_that_is_refused_is_undone_and_the_transaction_continues(shared):
+    first, second = rows(shared, 2)
+
+    def refuse(tx: Tx) -> None:
+        tx.run("raise_fence", id=first)
+        raise QflowdError
+
+    def work(tx: Tx) -> None:
+        tx.part(lambda tx: tx.run("raise_fence", id=first))
+        for _ in range(2):
+            with pytest.raises(QflowdError):
+                tx.part(refuse)
+        tx.run("raise_fence", id=second)
+
+    shared.transact(work)
+    assert (fence(shared, first), fence(shared, second)) == (1, 1)
 
 
 def test_a_statement_that_is_wrong_leaves_the_connection_usable(shared):

@@ -13,7 +13,6 @@ from qflowd.engine.commands.control import VERBS, Caches, Command, NotPossible, 
 from qflowd.engine.commands.handle import LONG_AGO, failures_of
 from qflowd.engine.refusal import Refused
 from qflowd.model import jsontext
-from qflowd.model.errors import QflowdError
 from qflowd.model.states import InstanceState
 from qflowd.model.workflow import Json
 from qflowd.store.tx import Tx
@@ -21,14 +20,6 @@ from qflowd.store.tx import Tx
 LOOKS: Final = 1000  # instances looked at in one step
 LISTED: Final = 1000  # instances in the result of a dry run
 REFUSALS: Final = 20  # of which the result says why
-
-
-class RefusedInStep(QflowdError):
-    """An instance is refused, after something may have been written: the step is to be carried out again without it."""
-
-    def __init__(self, instance_id: int, why: str) -> None:
-        self.instance_id, self.why = instance_id, why
-        super().__init__(f"instance {instance_id}: {why}")
 
 
 class BulkStep(NamedTuple):
@@ -73,14 +64,12 @@ def is_bulk(command: Command) -> bool:
     return command.action in WORKFLOW_VERBS and is_for_workflow and not is_for_one
 
 
-def step(tx: Tx, command: Command, caches: Caches, refused: Mapping[int, str]) -> BulkStep:
+def step(tx: Tx, command: Command, caches: Caches) -> BulkStep:
     """Carry out the next step of a command; the first one makes sure that it is possible at all.
 
-    `refused`: instances that are not touched, and why: a try of this step was rolled back for them.
-
-    Raises: Refused; RefusedInStep; LanesMissing.
+    Raises: Refused; LanesMissing.
     """
-    bulk = _Bulk(tx, command, refused)
+    bulk = _Bulk(tx, command)
     kept = tx.one("load_bulk", id=command.id)
     progress: dict[str, Any] = jsontext.parse(kept.progress) if kept else {}
     topics: set[str] = set()
@@ -112,8 +101,8 @@ def _scope_of(command: Command) -> WorkflowVerb:
 class _Bulk:
     """A command for many instances, in one transaction."""
 
-    def __init__(self, tx: Tx, command: Command, refused: Mapping[int, str]) -> None:
-        self.tx, self.command, self.refused = tx, command, refused
+    def __init__(self, tx: Tx, command: Command) -> None:
+        self.tx, self.command = tx, command
         self.scope: WorkflowVerb | None = None
         self.workflow: Any = None
         self.about: dict[str, Json] = {}
@@ -194,17 +183,13 @@ class _Bulk:
             is_by_workflow=self.scope is not None,
             task_ids=failures,
         )
-        if (why := self.refused.get(row.id)) is None:
-            try:
-                carried_out = self.verb.carry_out(self.tx, one, self.verb.needs(self.tx, one), caches)
-            except (NotPossible, Refused) as problem:
+        try:
+            done = self.tx.part(lambda tx: self.verb.carry_out(tx, one, self.verb.needs(tx, one), caches))
+        except (NotPossible, Refused) as problem:
+            progress["refused"] += 1
+            if len(progress["refusals"]) < REFUSALS:
                 why = self.verb.refusal(problem) if isinstance(problem, NotPossible) else str(problem)
-                if self.verb.batch == 1:
-                    raise RefusedInStep(row.id, why) from None
-            else:
-                progress["done"] += 1
-                topics.update(carried_out.topics)
-                return
-        progress["refused"] += 1
-        if len(progress["refusals"]) < REFUSALS:
-            progress["refusals"][str(row.id)] = why
+                progress["refusals"][str(row.id)] = why
+            return
+        progress["done"] += 1
+        topics.update(done.topics)

@@ -5,7 +5,6 @@ REJECTED with the reason and never taken again, so it cannot stand in the way of
 """
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import ClassVar, Final
 
 # Each of these adds its verbs to the registry.
@@ -69,15 +68,13 @@ class Commands:
         pauses = [self._answer(row.id) for row in rows]
         return 0 if len(rows) == BATCH else min(pauses, default=IDLE_S)
 
-    def _answer(self, number: int, refused: Mapping[int, str] = MappingProxyType({})) -> float:
+    def _answer(self, number: int) -> float:
         """Carry out one command, or a step of it, and answer it. Returns the seconds until it needs another look."""
         try:
-            topics, is_last = self._store.transact(lambda tx: self._carry_out(tx, number, refused), name="command")
+            topics, is_last = self._store.transact(lambda tx: self._carry_out(tx, number), name="command")
         except LanesMissing as missing:
             self._lanes.ensure(missing.lanes)
-            return self._answer(number, refused)
-        except bulk.RefusedInStep as refusal:
-            return self._answer(number, {**refused, refusal.instance_id: refusal.why})
+            return self._answer(number)
         except Later:
             return LATER_S
         except StoreUnavailable:
@@ -89,14 +86,14 @@ class Commands:
             return IDLE_S if is_last else 0
         return IDLE_S
 
-    def _carry_out(self, tx: Tx, number: int, refused: Mapping[int, str]) -> tuple[tuple[str, ...], bool]:
+    def _carry_out(self, tx: Tx, number: int) -> tuple[tuple[str, ...], bool]:
         """Returns the topics of those who should know, and whether all is done. Nothing if another daemon is at it, or was."""
         row = tx.one("take_command", id=number)
         if row is None:
             return (), True
         command = read_command(row)
         if bulk.is_bulk(command):
-            return self._take_step(tx, command, refused)
+            return self._take_step(tx, command)
         if command.is_dry_run:
             raise Refused("args: dry_run is for commands with a filter, or for a workflow's instances")
         verb = find_verb(command)
@@ -112,9 +109,9 @@ class Commands:
         self._answer_done(tx, number, done.result)
         return done.topics, True
 
-    def _take_step(self, tx: Tx, command: Command, refused: Mapping[int, str]) -> tuple[tuple[str, ...], bool]:
+    def _take_step(self, tx: Tx, command: Command) -> tuple[tuple[str, ...], bool]:
         """A step of a command for many instances; see `bulk`."""
-        step = bulk.step(tx, command, self._caches, refused)
+        step = bulk.step(tx, command, self._caches)
         if step.is_last:
             self._answer_done(tx, command.id, step.result)
         else:
