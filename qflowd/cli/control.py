@@ -1,6 +1,6 @@
 """What commands share that a daemon answers: sending a row for each target, and telling what came of it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import click
@@ -15,12 +15,29 @@ ANSWER_S: Final = 15.0
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+def outcome_of(result: Any) -> str:
+    """What came of a command: that it is done; of a dry run, what would be."""
+    if isinstance(result, dict) and result.get("dry_run"):
+        return f"would be done: {in_words(result)}"
+    return "done"
+
+
+def in_words(result: Mapping[str, Any]) -> str:
+    """The result of a command on one instance: `retried bars, news; tasks 2; restarted 5`."""
+    said = []
+    for name, value in result.items():
+        if name not in ("instance_id", "dry_run") and value is not False:
+            shown = ", ".join(map(str, value)) if isinstance(value, list) else value
+            said.append(name.replace("_", " ") + ("" if value is True else f" {shown}"))
+    return "; ".join(said)
+
+
 def command_of(
     action: str,
     target: str,
     summary: str,
     argument: Callable[[Any], Any],
-    outcome: Callable[[Any], str] = lambda _result: "done",
+    outcome: Callable[[Any], str] = outcome_of,
 ) -> click.Command:
     """The command that sends `action` to each `target` (`instance_id` or `workflow`) that its `argument` takes.
 
@@ -70,7 +87,7 @@ def filter_of(workflow: str | None, conditions: Sequence[str], since: str | None
 def carry_out(
     action: str,
     rows: Sequence[tuple[str, dict[str, Any]]],
-    outcome: Callable[[Any], str] = lambda _result: "done",
+    outcome: Callable[[Any], str] = outcome_of,
     *,
     reason: str | None,
     no_wait: bool,

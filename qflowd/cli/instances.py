@@ -11,7 +11,7 @@ import click
 
 from qflowd.cli import exits
 from qflowd.cli.commands import COMMANDS
-from qflowd.cli.control import command_of, command_options, filter_of, filter_options, send
+from qflowd.cli.control import command_of, command_options, filter_of, filter_options, in_words, outcome_of, send
 from qflowd.cli.printing import is_terminal, print_json, print_list
 from qflowd.cli.session import open_client, set_option
 
@@ -19,6 +19,7 @@ from qflowd.cli.session import open_client, set_option
 NO_WORKFLOW: Final = ("start", "terminate", "rerun", "skip", "compensate", "handle")
 NEED_TASK: Final = ("rerun", "skip")
 OF_TASKS: Final = ("pause", "resume", "retry", "handle", *NEED_TASK)
+OF_FAILURES: Final = frozenset({"task", "error_class"})  # conditions
 PATTERN: Final = frozenset("*?[")
 
 
@@ -26,7 +27,7 @@ def _instances_command(action: str) -> click.Command:
     @click.command(action, help=f"{COMMANDS[action]}\n\nExit code 1 if one is refused, or no daemon answers.")
     @click.argument("ids", metavar="[ID]...", type=int, nargs=-1)
     @filter_options
-    @click.option("--dry-run", is_flag=True, help="Only list the instances that would be touched.")
+    @click.option("--dry-run", is_flag=True, help="Only say what would be done, and what refused.")
     @command_options
     @_task_options(action)
     def command(  # noqa: PLR0913 - one argument per option
@@ -47,12 +48,15 @@ def _instances_command(action: str) -> click.Command:
         if many := _many(action, workflow, conditions, since):
             targets.append(many)
             names.append(many.get("workflow", ""))
-        if len(ids) > 0 and (many or dry_run):
+        if ids and many:
             raise click.UsageError("name instances by ID, or choose them by options; not both")
         if not targets:
-            raise click.UsageError("name instances by ID, or choose them by --workflow, --where or --since")
-        if task is None and ids and action in NEED_TASK:
-            raise click.UsageError("name the task by --task")
+            raise click.UsageError(
+                f"name instances by ID, or choose them by --workflow, --where or --since: {_example(action)}"
+            )
+        if task is None and action in NEED_TASK and not OF_FAILURES & (many or {}).get("filter", {}).keys():
+            why = "" if ids else ", or choose failures by --where task=NAME or error_class=NAME"
+            raise click.UsageError(f"name the task by --task{why}")
         more: dict[str, Any] = {} if task is None else {"task": task}
         if args := ({"set": pairs} if pairs else {}) | ({"dry_run": True} if dry_run else {}):
             more["args"] = args
@@ -66,6 +70,11 @@ def _instances_command(action: str) -> click.Command:
         return exits.ERROR if any(map(_is_bad, answers)) else exits.OK
 
     return command
+
+
+def _example(action: str) -> str:
+    task = " --task bars" if action in NEED_TASK else ""
+    return f"`qflowd {action} 42{task}`, `qflowd {action}{task} --workflow 'daily_*' --since 2d`"
 
 
 def _task_options(action: str) -> Callable[[Any], Any]:
@@ -101,15 +110,16 @@ def _show(what: str, answer: dict[str, Any], *, as_json: bool) -> None:
         return
     if answer["state"] == "NEW":
         click.echo(f"{what}: asked")
-    elif "instances" in result:
-        of_failures = " | failures>" if any("failures" in row for row in result["instances"]) else ""
-        print_list(result["instances"], f"id> | workflow | state{of_failures}")
-        click.echo(f"{what}: would touch {_count(result['matched'])}")
-    elif "matched" in result:
-        refused = f", {result['refused']} refused" if result["refused"] else ""
-        click.echo(f"{what}: {_count(result['done'])}{refused}")
+    elif "matched" not in result:
+        click.echo(f"{what}: {outcome_of(result)}")
     else:
-        click.echo(f"{what}: done")
+        would = ""
+        if "instances" in result:
+            would = "would touch "
+            rows = [row | {"result": in_words(row["result"])} for row in result["instances"]]
+            print_list(rows, "id> | workflow | state | result")
+        refused = f", {result['refused']} refused" if result["refused"] else ""
+        click.echo(f"{what}: {would}{_count(result['done'])}{refused}")
 
 
 def _count(number: int) -> str:

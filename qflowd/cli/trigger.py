@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from qflowd.cli.commands import COMMANDS
-from qflowd.cli.control import carry_out, command_options
+from qflowd.cli.control import carry_out, command_options, outcome_of
 from qflowd.cli.session import merged, params_options
 
 
@@ -33,11 +33,7 @@ def trigger(
     target: dict[str, Any] = {"instance_id": id} if workflow is None else {"workflow": workflow}
     row = target | {"task": task} | ({"args": {"params": params}} if params else {})
     rows = [(f"trigger {workflow if id is None else id}", row)]
-    return carry_out("trigger", rows, _made if id is None else _done, is_one=True, **options)
-
-
-def _done(_result: Any) -> str:
-    return "done"
+    return carry_out("trigger", rows, _made if id is None else outcome_of, is_one=True, **options)
 
 
 def _made(result: Any) -> str:

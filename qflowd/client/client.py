@@ -121,7 +121,7 @@ class Client:
 
         Args:
             filter: instead of an instance or a workflow, such as {"state": "FAILED", "workflow": "daily_*", "since": "2d"}.
-            args: what the action needs beside its target; {"dry_run": True} with a filter or a workflow only lists.
+            args: what the action needs beside its target; {"dry_run": True} only tells what would be done to instances.
             timeout: seconds to wait, anew whenever a command for many instances has come further; 0 returns at once
                 (state NEW), None waits for ever.
             on_progress: called with the result so far of a command for many instances.

@@ -94,6 +94,10 @@ class _Own:
             self.close()
 
 
+class _Rehearsed(Exception):
+    """This transaction has been rehearsed."""
+
+
 class Store:
     """A database that holds (or will hold) the schema `qflow`. One connection per thread that uses it."""
 
@@ -169,6 +173,21 @@ class Store:
                 if self._local.own is not None:
                     self._local.own.is_busy = False
         raise AssertionError
+
+    def rehearse(self, work: Callable[[Tx], T]) -> T:
+        """What `work` returns in a transaction that is then rolled back: nothing of it stays.
+
+        Raises: StoreUnavailable, DataRefused; whatever `work` raises.
+        """
+        returned: list[T] = []
+
+        def roll_back(tx: Tx) -> None:
+            returned[:] = [work(tx)]
+            raise _Rehearsed
+
+        with contextlib.suppress(_Rehearsed):
+            self.transact(roll_back, name="rehearse")
+        return returned[0]
 
     def _once(self, connection: Connection, work: Callable[[Tx], T], name: str, *, bare: bool) -> T:
         if not bare:

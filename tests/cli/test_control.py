@@ -80,7 +80,6 @@ def test_what_cannot_be_chosen_is_wrong_usage(run, sqlite_engine):
     for arguments, why in (
         ((), "name instances by ID, or choose them by --workflow, --where or --since"),
         ((1, "--since", "2d"), "name instances by ID, or choose them by options; not both"),
-        ((1, "--dry-run"), "name instances by ID, or choose them by options; not both"),
         (("--where", "FAILED"), "write NAME=VALUE, each name once"),
     ):
         ran = run("retry", *arguments)
@@ -122,5 +121,34 @@ def test_one_task_of_many_instances_runs_again_or_is_skipped(run, sqlite_engine)
         ("rerun", 4, "bars", None, None),
         ("rerun", 5, "bars", None, None),
     ]
+    ran = run("skip", "--dry-run")
+    example = "`qflowd skip 42 --task bars`, `qflowd skip --task bars --workflow 'daily_*' --since 2d`"
+    assert (ran.code, f"name instances by ID, or choose them by --workflow, --where or --since: {example}" in ran.err) == (
+        2,
+        True,
+    )
+    ran = run("skip", "--where", "state=FAILED", "--dry-run")
+    assert (ran.code, "choose failures by --where task=NAME or error_class=NAME" in ran.err) == (2, True)
     ran = run("skip", 4, "--reason", "no session")
     assert (ran.code, "name the task by --task" in ran.err) == (2, True)
+
+
+def test_a_dry_run_says_what_would_be_done_and_what_would_be_refused(run, sqlite_engine):
+    sqlite_engine.daemon()
+    would = '"result":{"retried":["bars","news"],"tasks":2,"restarted":3}'
+    instances = f'[{{"id":4,"workflow":"daily","state":"FAILED",{would}}}]'
+    counts = '"matched":2,"done":1,"refused":1,"refusals":{"7":"instance 7 is READY"}'
+    thread = sqlite_engine.answer_commands("DONE", result=f'{{{counts},"instances":{instances},"dry_run":true}}')
+    ran = run("retry", "--where", "state=FAILED", "--dry-run")
+    thread.join()
+    assert ran.out.splitlines() == [
+        "ID  WORKFLOW  STATE   RESULT",
+        " 4  daily     FAILED  retried bars, news; tasks 2; restarted 3",
+        "retry: would touch 1 instance, 1 refused",
+    ]
+    assert (ran.code, ran.err) == (1, "qflowd: 7: instance 7 is READY\n")
+    result = '{"instance_id":4,"skipped":["bars"],"tasks":1,"waits_for_its_turn":false,"dry_run":true}'
+    thread = sqlite_engine.answer_commands("DONE", result=result)
+    ran = run("skip", 4, "--task", "bars", "--dry-run")
+    thread.join()
+    assert (ran.code, ran.out) == (0, "skip 4: would be done: skipped bars; tasks 1\n")

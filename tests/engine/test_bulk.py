@@ -14,6 +14,7 @@ from qflowd.engine.definitions.schedules import Schedules
 from tests.support.lab import FAILED, Lab
 
 CHAIN = {"a": [], "b": ["a"]}
+DRY = '{"dry_run": true}'
 
 
 def many(lab: Lab, action: str, columns: dict | None = None, /, **conditions) -> tuple[str, object]:
@@ -69,16 +70,26 @@ def test_every_condition_is_met(chains):
 
 def test_a_dry_run_lists_what_it_would_touch_and_touches_nothing(chains):
     numbers = failed(chains, count=2)
-    answer = many(chains, "retry", {"args": '{"dry_run":true}'}, state="FAILED")
-    instances = [{"id": number, "workflow": "chain", "state": "FAILED"} for number in numbers]
-    assert answer == ("DONE", {"matched": 2, "instances": instances, "dry_run": True})
+    answer = many(chains, "retry", {"args": DRY}, state="FAILED")
+    result = {"retried": ["a"], "tasks": 1, "restarted": 2}
+    about = {"workflow": "chain", "state": "FAILED", "result": result}
+    counts = {"matched": 2, "done": 2, "refused": 0, "refusals": {}, "dry_run": True}
+    assert answer == ("DONE", counts | {"instances": [{"id": number} | about for number in numbers]})
+    assert of_workflow(chains, "retry", args=DRY) == ("DONE", {"workflow": "chain"} | answer[1])
+    one = chains.command("retry", numbers[0], args=DRY)
+    assert one == ("DONE", {"instance_id": numbers[0], **result, "dry_run": True})
     assert {chains.state(number) for number in numbers} == {"FAILED"}
-    state, error = chains.command("retry", numbers[0], args='{"dry_run":true}')
-    assert (state, error) == ("REJECTED", "args: dry_run is for commands with a filter, or for a workflow's instances")
+    assert of_workflow(chains, "resume", args=DRY)[1].startswith("workflow 'chain' is not paused; ")
+    assert of_workflow(chains, "pause", args=DRY)[1]["matched"] == 0
+    assert wait_reason(chains) is None
+    state, error = chains.command("activate", workflow="chain", args='{"version": 1, "dry_run": true}')
+    assert (state, error.split(";")[0]) == ("REJECTED", "args.dry_run: there is no dry run of activate")
 
 
-def test_a_filter_that_matches_nothing_is_rejected(chains):
-    chains.start("chain")
+def test_a_filter_that_matches_nothing_is_rejected(chains, monkeypatch):
+    monkeypatch.setattr(bulk, "LOOKS", 1)
+    for _ in range(2):
+        chains.start("chain")
     said = "no instance matches state=FAILED, workflow=daily_*; `qflowd ps` lists those there are"
     assert many(chains, "retry", state="FAILED", workflow="daily_*") == ("REJECTED", said)
     assert chains.sql("SELECT COUNT(*) FROM qflow.bulk_command") == [(0,)]

@@ -100,7 +100,7 @@ def test_a_dry_run_lists_them_and_touches_nothing(chains, action, columns):
     [number] = failed(chains)
     before = chains.sql("SELECT * FROM qflow.task_instance ORDER BY id")
     state, result = many(chains, action, columns | {"args": '{"dry_run":true}'}, state="FAILED")
-    assert (state, result["instances"]) == ("DONE", [{"id": number, "workflow": "chain", "state": "FAILED"}])
+    assert (state, [row["id"] for row in result["instances"]]) == ("DONE", [number])
     assert chains.sql("SELECT * FROM qflow.task_instance ORDER BY id") == before
 
 

@@ -3,13 +3,26 @@
 Its instances are those that its filter selects, or those of a workflow; where it is for failures, those with such. They
 are looked at in the order of their ids, up to the largest there was at the first step. After each step `result` says how far it has come; where it continues is kept
 in `bulk_command`, so that any daemon takes the next step.
+
+A dry run is the same, but what it does to an instance is rolled back at once.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from qflowd.define.selection import OPEN, Selection
-from qflowd.engine.commands.control import VERBS, Caches, Command, NotPossible, Verb, find_verb, one_workflow
+from qflowd.engine.commands.control import (
+    DRY_RUN,
+    VERBS,
+    Caches,
+    CarriedOut,
+    Command,
+    NotPossible,
+    Verb,
+    find_verb,
+    for_many,
+    one_workflow,
+)
 from qflowd.engine.commands.handle import LONG_AGO, failures_of
 from qflowd.engine.refusal import Refused
 from qflowd.model import jsontext
@@ -18,27 +31,41 @@ from qflowd.model.workflow import Json
 from qflowd.store.tx import Tx
 
 LOOKS: Final = 1000  # instances looked at in one step
-LISTED: Final = 1000  # instances in the result of a dry run
+REHEARSED: Final = 100  # instances in a step of a dry run, each in a transaction of its own
+LISTED: Final = 1000  # instances and refusals in the result of a dry run
 REFUSALS: Final = 20  # of which the result says why
+
+T = TypeVar("T")
+
+
+class Perform(Protocol):
+    """How the work on one instance is done: as a part of the step's transaction, or in one that is rolled back."""
+
+    def __call__(self, work: Callable[[Tx], T], /) -> T: ...
 
 
 class BulkStep(NamedTuple):
-    """What a step came to. `is_last`: nothing is left to be done."""
+    """What a step came to. `is_last`: nothing is left to be done.
+
+    `before`, `after`: what is kept of where the command continues, at the beginning of the step and at its end.
+    """
 
     result: Mapping[str, Json]
     topics: tuple[str, ...]
     is_last: bool
+    before: str | None = None
+    after: str = ""
 
 
 class WorkflowVerb(NamedTuple):
     """What an action does to a workflow. `action`: to its instances in `states`; `begin`: to itself, before all that.
 
-    `begin` returns topics. `refusal`: the answer where there is no such instance; None: it is DONE.
+    What `begin` answers stands in the result. `refusal`: the answer where there is no such instance; None: it is DONE.
     """
 
     action: str
     states: frozenset[InstanceState]
-    begin: Callable[[Tx, Command, Any], tuple[str, ...]] | None = None
+    begin: Callable[[Tx, Command, Any], CarriedOut] | None = None
     refusal: str | None = None
 
 
@@ -64,31 +91,39 @@ def is_bulk(command: Command) -> bool:
     return command.action in WORKFLOW_VERBS and is_for_workflow and not is_for_one
 
 
-def step(tx: Tx, command: Command, caches: Caches) -> BulkStep:
-    """Carry out the next step of a command; the first one makes sure that it is possible at all.
+def step(tx: Tx, command: Command, caches: Caches, perform: Perform) -> BulkStep:
+    """Carry out the next step of a command; the first one makes sure that it is possible at all. `note` writes what came of it.
 
     Raises: Refused; LanesMissing.
     """
-    bulk = _Bulk(tx, command)
     kept = tx.one("load_bulk", id=command.id)
-    progress: dict[str, Any] = jsontext.parse(kept.progress) if kept else {}
+    bulk = _Bulk(tx, command, caches, perform, is_first=kept is None)
     topics: set[str] = set()
-    if not kept:
+    if kept is not None:
+        progress = jsontext.parse(kept.progress)
+    else:
         progress = {"after": 0, "last": tx.one("largest_instance").id or 0, "matched": 0}
-        progress |= {"instances": []} if command.is_dry_run else {"done": 0, "refused": 0, "refusals": {}}
-        if bulk.scope is not None and bulk.scope.begin is not None and not command.is_dry_run:
-            topics.update(bulk.scope.begin(tx, command, bulk.workflow))
-    is_last = bulk.walk(progress, topics, caches)
+        progress |= {"done": 0, "refused": 0, "refusals": {}} | ({"instances": []} if command.is_dry_run else {})
+        progress |= bulk.begin(topics)
+    is_last = bulk.walk(progress, topics)
     if is_last and not progress["matched"] and bulk.refusal is not None:
         raise Refused(bulk.refusal)
-    if is_last:
-        tx.run("delete_bulk", id=command.id)
-    else:
-        tx.run("save_bulk", id=command.id, progress=jsontext.dump(progress))
-    result = {name: value for name, value in progress.items() if name not in ("after", "last")}
+    result = bulk.about | {name: value for name, value in progress.items() if name not in ("after", "last")}
     if command.is_dry_run:
-        result["dry_run"] = True
-    return BulkStep({**bulk.about, **result}, tuple(topics), is_last)
+        result[DRY_RUN] = True
+    return BulkStep(result, tuple(topics), is_last, kept and kept.progress, jsontext.dump(progress))
+
+
+def note(tx: Tx, command: Command, step: BulkStep) -> bool:
+    """Keep where a command continues. False if another daemon has taken this step meanwhile, which only a dry run lets it."""
+    kept = tx.one("load_bulk", id=command.id)
+    if (kept and kept.progress) != step.before:
+        return False
+    if not step.is_last:
+        tx.run("save_bulk", id=command.id, progress=step.after)
+    elif kept is not None:
+        tx.run("delete_bulk", id=command.id)
+    return True
 
 
 def _scope_of(command: Command) -> WorkflowVerb:
@@ -99,10 +134,10 @@ def _scope_of(command: Command) -> WorkflowVerb:
 
 
 class _Bulk:
-    """A command for many instances, in one transaction."""
+    """A step of a command for many instances."""
 
-    def __init__(self, tx: Tx, command: Command) -> None:
-        self.tx, self.command = tx, command
+    def __init__(self, tx: Tx, command: Command, caches: Caches, perform: Perform, *, is_first: bool) -> None:
+        self.tx, self.command, self.caches, self.perform = tx, command, caches, perform
         self.scope: WorkflowVerb | None = None
         self.workflow: Any = None
         self.about: dict[str, Json] = {}
@@ -117,8 +152,7 @@ class _Bulk:
             self.about = {"workflow": command.workflow}
         verb = find_verb(command._replace(action=self.action))
         if verb is None or not verb.batch:
-            able = sorted(action for action, verb in VERBS.items() if verb.batch)
-            raise Refused(f"{self.action} does not take a filter; there are {', '.join(able)}")
+            raise Refused(f"{self.action} does not take a filter; there are {for_many()}")
         verb.check(command._replace(action=self.action))
         self.verb: Verb = verb
         self.is_of_failures = verb.is_of_failures or self.selection.is_of_failures
@@ -131,7 +165,16 @@ class _Bulk:
                 f"no failure that nobody has handled matches {self.selection}; `qflowd failures` lists those there are"
             )
 
-    def walk(self, progress: dict[str, Any], topics: set[str], caches: Caches) -> bool:
+    def begin(self, topics: set[str]) -> Mapping[str, Json]:
+        """Do to the workflow itself what is asked. Returns what the result says of that."""
+        if self.scope is None or self.scope.begin is None:
+            return {}
+        begin = self.scope.begin
+        done = self.perform(lambda tx: begin(tx, self.command, self.workflow))
+        topics.update(done.topics)
+        return done.result
+
+    def walk(self, progress: dict[str, Any], topics: set[str]) -> bool:
         """Look at the next instances and do what is asked to those that match. Returns whether that was the last."""
         states = self.selection.states
         is_open = states is not None and states <= OPEN
@@ -144,7 +187,7 @@ class _Bulk:
             since=self.selection.since_at(self.tx.now) or LONG_AGO,
             batch=LOOKS,
         )
-        left = LISTED if self.command.is_dry_run else self.verb.batch
+        left = REHEARSED if self.command.is_dry_run else self.verb.batch
         for row in rows:
             progress["after"] = row.id
             if not self._has(row):
@@ -153,7 +196,7 @@ class _Bulk:
             if self.is_of_failures and not failures:
                 continue
             progress["matched"] += 1
-            self._do(row, tuple(failure.id for failure in failures), progress, topics, caches)
+            self._do(row, tuple(failure.id for failure in failures), progress, topics)
             left -= 1
             if not left:
                 return False
@@ -167,14 +210,7 @@ class _Bulk:
             return False  # a person paused this very instance
         return self.selection.has(row)
 
-    def _do(
-        self, row: Any, failures: tuple[int, ...], progress: dict[str, Any], topics: set[str], caches: Caches
-    ) -> None:
-        if self.command.is_dry_run:
-            if len(progress["instances"]) < LISTED:
-                about = {"id": row.id, "workflow": row.workflow, "state": InstanceState(row.state).name}
-                progress["instances"].append(about | ({"failures": len(failures)} if failures else {}))
-            return
+    def _do(self, row: Any, failures: tuple[int, ...], progress: dict[str, Any], topics: set[str]) -> None:
         one = self.command._replace(
             action=self.action,
             instance_id=row.id,
@@ -183,13 +219,18 @@ class _Bulk:
             is_by_workflow=self.scope is not None,
             task_ids=failures,
         )
+        is_dry_run = self.command.is_dry_run
         try:
-            done = self.tx.part(lambda tx: self.verb.carry_out(tx, one, self.verb.needs(tx, one), caches))
+            done = self.perform(lambda tx: self.verb.carry_out(tx, one, self.verb.needs(tx, one), self.caches))
         except (NotPossible, Refused) as problem:
             progress["refused"] += 1
-            if len(progress["refusals"]) < REFUSALS:
+            if len(progress["refusals"]) < (LISTED if is_dry_run else REFUSALS):
                 why = self.verb.refusal(problem) if isinstance(problem, NotPossible) else str(problem)
                 progress["refusals"][str(row.id)] = why
             return
         progress["done"] += 1
         topics.update(done.topics)
+        if is_dry_run and len(progress["instances"]) < LISTED:
+            about = {"id": row.id, "workflow": row.workflow, "state": InstanceState(row.state).name}
+            result = {name: value for name, value in done.result.items() if name != "instance_id"}
+            progress["instances"].append(about | {"result": result})

@@ -118,6 +118,8 @@ class Verb(NamedTuple):
             raise Refused(f"{command.action} is not for single tasks; leave out the task")
         if self.reason_is and not command.reason and not command.is_dry_run:
             raise Refused(f"{command.action} needs a reason{self.reason_is}")
+        if command.is_dry_run and not self.batch:
+            raise Refused(f"args.dry_run: there is no dry run of {command.action}; there is of {for_many()}")
         if self.args is not None:
             fields = fields_of_args(command)
             for name, read in self.args.items():
@@ -156,6 +158,11 @@ def find_verb(command: Command) -> Verb | None:
     if command.names_task and command.action in TASK_VERBS:
         return TASK_VERBS[command.action]
     return VERBS.get(command.action)
+
+
+def for_many() -> str:
+    """The actions that many instances can be asked for."""
+    return ", ".join(sorted(action for action, verb in VERBS.items() if verb.batch))
 
 
 def read_command(row: Any) -> Command:

@@ -4,7 +4,6 @@ Each command is a transaction of its own, with its answer in it; any daemon may 
 REJECTED with the reason and never taken again, so it cannot stand in the way of others.
 """
 
-from collections.abc import Mapping
 from typing import ClassVar, Final
 
 # Each of these adds its verbs to the registry.
@@ -22,6 +21,7 @@ from qflowd.engine.commands import (  # noqa: F401
     trigger,
 )
 from qflowd.engine.commands.control import (
+    DRY_RUN,
     VERBS,
     Caches,
     Command,
@@ -40,7 +40,6 @@ from qflowd.engine.service import Topics, log_refused
 from qflowd.model import jsontext
 from qflowd.model.errors import StoreUnavailable
 from qflowd.model.states import AnswerState
-from qflowd.model.workflow import Json
 from qflowd.store.tx import Store, Tx
 
 BATCH: Final = 100  # commands in one round
@@ -49,6 +48,14 @@ IDLE_S: Final = 60.0  # the watch wakes us long before
 LATER_ACTIONS: Final = {
     "approve", "backfill", "cancel", "close", "fire", "move", "open", "publish", "purge",
 }  # fmt: skip
+
+
+class _DryRun(Exception):
+    """This command is to be rehearsed."""
+
+    def __init__(self, command: Command) -> None:
+        self.command = command
+        super().__init__(command.action)
 
 
 class Commands:
@@ -71,7 +78,7 @@ class Commands:
     def _answer(self, number: int) -> float:
         """Carry out one command, or a step of it, and answer it. Returns the seconds until it needs another look."""
         try:
-            topics, is_last = self._store.transact(lambda tx: self._carry_out(tx, number), name="command")
+            topics, is_last = self._take(number)
         except LanesMissing as missing:
             self._lanes.ensure(missing.lanes)
             return self._answer(number)
@@ -86,16 +93,42 @@ class Commands:
             return IDLE_S if is_last else 0
         return IDLE_S
 
+    def _take(self, number: int) -> tuple[tuple[str, ...], bool]:
+        """Returns the topics of those who should know, and whether all is done, or another daemon is at it, or was."""
+        try:
+            return self._store.transact(lambda tx: self._carry_out(tx, number), name="command")
+        except _DryRun as asked:
+            return self._rehearse(asked.command)
+
     def _carry_out(self, tx: Tx, number: int) -> tuple[tuple[str, ...], bool]:
-        """Returns the topics of those who should know, and whether all is done. Nothing if another daemon is at it, or was."""
         row = tx.one("take_command", id=number)
         if row is None:
             return (), True
         command = read_command(row)
-        if bulk.is_bulk(command):
-            return self._take_step(tx, command)
         if command.is_dry_run:
-            raise Refused("args: dry_run is for commands with a filter, or for a workflow's instances")
+            raise _DryRun(command)
+        if bulk.is_bulk(command):
+            step = bulk.step(tx, command, self._caches, tx.part)
+        else:
+            step = self._carry_out_one(tx, command)
+        self._note(tx, command, step)
+        return step.topics, step.is_last
+
+    def _rehearse(self, command: Command) -> tuple[tuple[str, ...], bool]:
+        """Carry out a dry run, or a step of it: all is rolled back but its own row."""
+        if bulk.is_bulk(command):
+            step = self._store.read(lambda tx: bulk.step(tx, command, self._caches, self._store.rehearse))
+        else:
+            step = self._store.rehearse(lambda tx: self._carry_out_one(tx, command))
+            step = step._replace(result={**step.result, DRY_RUN: True})
+
+        def note_rehearsed(tx: Tx) -> bool:
+            return tx.one("take_command", id=command.id) is not None and self._note(tx, command, step)
+
+        return (), self._store.transact(note_rehearsed, name="command") and step.is_last
+
+    def _carry_out_one(self, tx: Tx, command: Command) -> bulk.BulkStep:
+        """A command that is not for many: its only step."""
         verb = find_verb(command)
         if verb is None:
             is_later = command.action in LATER_ACTIONS
@@ -106,21 +139,19 @@ class Commands:
             done = verb.carry_out(tx, command, verb.needs(tx, command), self._caches)
         except NotPossible as problem:
             raise Refused(verb.refusal(problem)) from None
-        self._answer_done(tx, number, done.result)
-        return done.topics, True
+        return bulk.BulkStep(done.result, done.topics, is_last=True)
 
-    def _take_step(self, tx: Tx, command: Command) -> tuple[tuple[str, ...], bool]:
-        """A step of a command for many instances; see `bulk`."""
-        step = bulk.step(tx, command, self._caches)
+    def _note(self, tx: Tx, command: Command, step: bulk.BulkStep) -> bool:
+        """Write how far a command has come, or its answer. False if another daemon has taken this step meanwhile."""
+        if bulk.is_bulk(command) and not bulk.note(tx, command, step):
+            return False
+        result = jsontext.dump(dict(step.result))
         if step.is_last:
-            self._answer_done(tx, command.id, step.result)
+            done = AnswerState.DONE.name
+            tx.run("answer_command", id=command.id, state=done, result=result, error=None, now=tx.now)
         else:
-            tx.run("note_command", id=command.id, result=jsontext.dump(dict(step.result)))
-        return step.topics, step.is_last
-
-    def _answer_done(self, tx: Tx, number: int, result: Mapping[str, Json]) -> None:
-        text = jsontext.dump(dict(result))
-        tx.run("answer_command", id=number, state=AnswerState.DONE.name, result=text, error=None, now=tx.now)
+            tx.run("note_command", id=command.id, result=result)
+        return True
 
     def _reject(self, number: int, problem: Exception) -> None:
         error = str(problem)
@@ -129,6 +160,7 @@ class Commands:
             error = f"could not be carried out: {problem}"
 
         def reject_command(tx: Tx) -> None:
+            tx.run("delete_bulk", id=number)
             text = jsontext.clean_text(error)[:LONGEST_ERROR]
             tx.run("answer_command", id=number, state=AnswerState.REJECTED.name, result=None, error=text, now=tx.now)
 

@@ -80,7 +80,7 @@ def resume_task(tx: Tx, command: Command, target: Any, caches: Caches) -> Carrie
     return _swept(tx, command, target, task, "resumed")
 
 
-def pause_everywhere(tx: Tx, command: Command, workflow: Any) -> tuple[str, ...]:
+def pause_everywhere(tx: Tx, command: Command, workflow: Any) -> CarriedOut:
     """Let no row of a task begin in any instance of a workflow.
 
     Raises: Refused if the workflow has no such task.
@@ -88,17 +88,17 @@ def pause_everywhere(tx: Tx, command: Command, workflow: Any) -> tuple[str, ...]
     if not tx.one("count_tasks_named", definition_id=workflow.id, task=command.task).tasks:
         raise Refused(f"no version of workflow {command.workflow!r} has a task {command.task!r}")
     _note_paused(tx, command, workflow.id, WHOLE, str(command.task))
-    return ("intent",)
+    return CarriedOut({}, ("intent",))
 
 
-def resume_everywhere(tx: Tx, command: Command, workflow: Any) -> tuple[str, ...]:
+def resume_everywhere(tx: Tx, command: Command, workflow: Any) -> CarriedOut:
     """Let a task continue that all instances of a workflow have paused; one that is paused by itself stays so.
 
     Raises: Refused if it is not paused.
     """
     if not tx.count("resume_task_everywhere", definition_id=workflow.id, task=command.task):
         raise Refused(f"task {command.task!r} is not paused in workflow {command.workflow!r}")
-    return ()
+    return CarriedOut({})
 
 
 def let_through(tx: Tx, command: Command, target: Any, plan: Plan, task: str) -> None:

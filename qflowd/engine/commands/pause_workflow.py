@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qflowd.engine.commands.bulk import WORKFLOW_VERBS, WorkflowVerb
-from qflowd.engine.commands.control import Command
+from qflowd.engine.commands.control import CarriedOut, Command
 from qflowd.engine.definitions.schedules import reset_next_fire
 from qflowd.engine.plans.expand import Admission
 from qflowd.engine.refusal import Refused
@@ -17,14 +17,14 @@ from qflowd.model.states import InstanceState
 from qflowd.store.tx import Tx
 
 
-def pause_workflow(tx: Tx, command: Command, workflow: Any) -> tuple[str, ...]:
+def pause_workflow(tx: Tx, command: Command, workflow: Any) -> CarriedOut:
     """Let a workflow stand still. One that is paused already stays as it was paused first."""
     about: dict[str, Any] = {"paused_by": command.requested_by, "pause_reason": command.reason}
     tx.run("pause_definition", id=workflow.id, now=tx.now, **about)
-    return ("schedule",)
+    return CarriedOut({}, ("schedule",))
 
 
-def resume_workflow(tx: Tx, command: Command, workflow: Any) -> tuple[str, ...]:
+def resume_workflow(tx: Tx, command: Command, workflow: Any) -> CarriedOut:
     """Let a workflow continue.
 
     Raises: Refused if it is not paused.
@@ -35,7 +35,7 @@ def resume_workflow(tx: Tx, command: Command, workflow: Any) -> tuple[str, ...]:
             f"{command.workflow}` resumes instances of it that are"
         )
     reset_next_fire(tx, workflow.id, tx.now)
-    return ("schedule", "turn")
+    return CarriedOut({}, ("schedule", "turn"))
 
 
 def begin_paused(tx: Tx, admissions: Sequence[Admission], paused: Mapping[int, Any]) -> None:
