@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from datetime import timedelta
 
 import pytest
@@ -227,6 +229,28 @@ def test_nobody_has_a_turn_in_a_paused_workflow(lab):
     assert "turn" in lab.published or lab.turns.tick() == 0
     lab.turns.tick()
     assert lab.state(second) == "RUNNING"
+
+
+@pytest.mark.parametrize("lab", ["postgres", "mariadb"], indirect=True)
+def test_two_pauses_of_one_workflow_at_once_do_not_wait_for_each_other(lab):
+    lab.workflow("chain", CHAIN)
+    number, other, tries = lab.start("chain"), Lab(lab.url), []
+    asked = [lab.ask("pause", workflow="chain") for _ in range(2)]
+    for each in (lab, other):
+        each.store.instruments.listen(lambda event: tries.append(getattr(event, "tries", 1)))
+    late = threading.Thread(target=other.commands.tick)
+
+    def meanwhile() -> None:
+        late.start()
+        while not other.is_somebody_waiting():
+            time.sleep(0.01)
+
+    lab.just_before("command", meanwhile, statement="pause_definition")
+    lab.commands.tick()
+    late.join(30)
+    assert [lab.answer(each)[0] for each in asked] == ["DONE", "DONE"]
+    assert (lab.state(number), max(tries)) == ("PAUSED", 1)
+    other.close()
 
 
 def test_a_workflow_that_is_not_paused_is_not_resumed(chains):

@@ -40,6 +40,15 @@ def test_a_step_back_is_seen(lab):
         lab.store.transact(backwards)
 
 
+def test_a_shared_lock_that_is_to_become_an_own_one_is_seen(lab):
+    def upgrade(tx):
+        tx.run("find_workflow", tenant="default", workflow="daily")
+        tx.run("pause_definition", id=1, now=tx.now, paused_by=None, pause_reason=None)
+
+    with pytest.raises(AssertionError, match="pause_definition wants for itself what it shares"):
+        lab.store.transact(upgrade)
+
+
 def test_rows_out_of_order_are_seen(lab):
     with pytest.raises(AssertionError, match="not in the order of their ids"):
         lab.store.transact(lambda tx: tx.run("advance_tasks", rows=[(2, 1, 1, 0), (1, 1, 1, 0)], now=tx.now))

@@ -75,6 +75,9 @@ class _LateTx:
         self._tx, self._statement, self._waiting = tx, statement, waiting
         self.now = tx.now
 
+    def part(self, work: Callable[[Any], Any]) -> Any:
+        return self._tx.part(lambda _: work(self))
+
     def __getattr__(self, name: str) -> Callable[..., Any]:
         def call(statement: str, /, **params: Any) -> Any:
             if statement == self._statement and self._waiting:

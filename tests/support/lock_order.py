@@ -117,6 +117,7 @@ class WatchedTx(Tx):
     """A transaction that knows how far down the order it has come."""
 
     _level = 0
+    _shared: frozenset[int] = frozenset()  # levels at which it has a lock that others may have too
     _claimed: frozenset[int] = frozenset()
     _limits: frozenset[str] = frozenset()
     _all = range(0)  # ids of the rows of an instance, all of which are locked
@@ -125,6 +126,9 @@ class WatchedTx(Tx):
         level = LEVELS.get(statement)
         last, why = SHARED.get(statement, (PAUSES, ""))
         assert self._level <= last, f"{statement} comes too late: only {why}"
+        if statement in SHARED and self._level < last:
+            self._shared |= {last}
+        assert level not in self._shared, f"{statement} wants for itself what it shares: of two that do, neither gets it"
         if statement == "start_tasks" and rows and {row[0] for row in rows} <= self._claimed:
             return  # claimed a moment ago in this transaction: nobody else can hold them
         names = {row[0] for row in rows}

@@ -146,7 +146,8 @@ class _Bulk:
             self.refusal: str | None = f"no instance matches {self.selection}; `qflowd ps` lists those there are"
         else:
             self.scope = _scope_of(command)
-            self.workflow = one_workflow(tx, command)
+            begins = is_first and self.scope.begin is not None and not command.is_dry_run
+            self.workflow = one_workflow(tx, command, to_change=begins)
             self.action, self.selection = self.scope.action, Selection(states=self.scope.states)
             self.refusal = self.scope.refusal and self.scope.refusal.format(workflow=command.workflow)
             self.about = {"workflow": command.workflow}

@@ -203,13 +203,15 @@ def refuse_faults(fields: Fields) -> None:
         raise Refused("\n".join(map(str, fields.faults)))
 
 
-def one_workflow(tx: Tx, command: Command) -> Any:
-    """The workflow that a command names: a row of `find_workflow`.
+def one_workflow(tx: Tx, command: Command, *, to_change: bool = False) -> Any:
+    """The workflow that a command names: a row of `find_workflow`. `to_change`: locked for us alone.
 
     Raises: Refused if there is none.
     """
     if not command.workflow:
         raise Refused(f"{command.action} needs a workflow")
+    if to_change:  # first: of two that share it, neither would get it
+        tx.run("lock_definition", tenant=command.tenant, workflow=command.workflow)
     workflow = tx.one("find_workflow", tenant=command.tenant, workflow=command.workflow)
     if workflow is None:
         raise Refused(f"there is no workflow {command.workflow!r}; `qflowd workflows` lists those there are")

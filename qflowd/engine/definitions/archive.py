@@ -4,11 +4,11 @@ from typing import Any
 
 from qflowd.engine.commands.control import Caches, CarriedOut, Command, NotPossible, verb
 from qflowd.engine.definitions.schedules import reset_next_fire
-from qflowd.engine.definitions.versions import locked_workflow
+from qflowd.engine.definitions.versions import lock_workflow
 from qflowd.store.tx import Tx
 
 
-@verb("archive", needs=locked_workflow, not_possible="workflow {workflow!r} is archived already")
+@verb("archive", needs=lock_workflow, not_possible="workflow {workflow!r} is archived already")
 def archive(tx: Tx, command: Command, definition: Any, _: Caches) -> CarriedOut:
     """Refuse new instances from now on, whatever its file says. Open ones run to their end: `open_instances` counts them.
 
@@ -21,7 +21,7 @@ def archive(tx: Tx, command: Command, definition: Any, _: Caches) -> CarriedOut:
     return CarriedOut({"workflow": command.workflow, "open_instances": open_instances}, ("schedule",))
 
 
-@verb("unarchive", needs=locked_workflow, not_possible="workflow {workflow!r} is not archived")
+@verb("unarchive", needs=lock_workflow, not_possible="workflow {workflow!r} is not archived")
 def unarchive(tx: Tx, command: Command, definition: Any, _: Caches) -> CarriedOut:
     """Take submissions again, and fire from now on: instants that passed meanwhile are not caught up.
 

@@ -3,8 +3,8 @@
 from typing import Any, Final
 
 from qflowd.define.readers import number, whole
-from qflowd.engine.commands.control import Caches, CarriedOut, Command, NotPossible, one_workflow, read_args, verb
-from qflowd.engine.definitions.versions import LARGEST_VERSION, find_version, lock_workflow, locked_workflow
+from qflowd.engine.commands.control import Caches, CarriedOut, Command, NotPossible, read_args, verb
+from qflowd.engine.definitions.versions import LARGEST_VERSION, find_version, lock_workflow
 from qflowd.model.states import VersionState
 from qflowd.model.workflow import Json
 from qflowd.store.tx import Tx
@@ -38,7 +38,7 @@ def _parts(value: Json) -> int:
 
 @verb(
     "canary",
-    needs=lambda tx, command: one_workflow(tx, command) and lock_workflow(tx, command),
+    needs=lock_workflow,
     args=None,
     not_possible="version {version} of workflow {workflow!r} is ACTIVE: all other instances run it already",
 )
@@ -56,7 +56,7 @@ def canary(tx: Tx, command: Command, definition: Any, _: Caches) -> CarriedOut:
     return CarriedOut({"workflow": workflow, "version": target.version, "share": share / PARTS})
 
 
-@verb("end_canary", needs=locked_workflow, not_possible="workflow {workflow!r} has no canary")
+@verb("end_canary", needs=lock_workflow, not_possible="workflow {workflow!r} has no canary")
 def end_canary(tx: Tx, command: Command, definition: Any, _: Caches) -> CarriedOut:
     """Let all new instances run the active version.
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from qflowd.define import documents, workflow_file
 from qflowd.define.readers import one_of, text
-from qflowd.engine.commands.control import Caches, CarriedOut, Command, NotPossible, one_workflow, read_args, verb
+from qflowd.engine.commands.control import Caches, CarriedOut, Command, NotPossible, read_args, verb
 from qflowd.engine.definitions.versions import lock_workflow
 from qflowd.engine.definitions.workflow_store import PoolOf, add_version, digest_of
 from qflowd.engine.refusal import Refused
@@ -17,7 +17,7 @@ FORMATS = tuple(sorted(set(documents.SUFFIXES.values())))
 
 @verb(
     "draft",
-    needs=lambda tx, command: one_workflow(tx, command) and lock_workflow(tx, command),
+    needs=lock_workflow,
     args=None,
     not_possible="version {version} of workflow {workflow!r}, the active one, is written in the same way",
 )

@@ -7,7 +7,6 @@ from qflowd.engine.commands.control import Caches, CarriedOut, Command, NotPossi
 from qflowd.engine.definitions.workflow_store import (
     about_workflow,
     load_workflow,
-    lock_definition,
     make_active,
     put_in_effect,
 )
@@ -31,18 +30,18 @@ def one_version(tx: Tx, command: Command) -> Target:
 
     Raises: Refused if there is none.
     """
-    one_workflow(tx, command)
+    definition = lock_workflow(tx, command)
     version = read_args(command, version=whole(1, LARGEST_VERSION))["version"]
-    return find_version(tx, lock_workflow(tx, command), str(command.workflow), version)
+    return find_version(tx, definition, str(command.workflow), version)
 
 
-def locked_workflow(tx: Tx, command: Command) -> Any:
-    """The workflow that a command without arguments names: a row of `find_definition`, locked.
+def lock_workflow(tx: Tx, command: Command) -> Any:
+    """The workflow that a command names: a row of `find_definition`, locked.
 
     Raises: Refused if there is none.
     """
-    one_workflow(tx, command)
-    return lock_workflow(tx, command)
+    one_workflow(tx, command, to_change=True)
+    return tx.one("find_definition", tenant=command.tenant, workflow=command.workflow)
 
 
 def find_version(tx: Tx, definition: Any, workflow: str, version: int) -> Target:
@@ -55,11 +54,6 @@ def find_version(tx: Tx, definition: Any, workflow: str, version: int) -> Target
         newest = tx.one("newest_version", definition_id=definition.id).version
         raise Refused(f"workflow {workflow!r} has no version {version}; the newest is {newest}")
     return Target(definition, version, row)
-
-
-def lock_workflow(tx: Tx, command: Command) -> Any:
-    """The existing workflow that a command names: a row of `find_definition`, locked."""
-    return lock_definition(tx, tenant=command.tenant, workflow=str(command.workflow))
 
 
 @verb(
@@ -77,7 +71,7 @@ def activate(tx: Tx, command: Command, target: Target, _: Caches) -> CarriedOut:
 
 @verb(
     "rollback",
-    needs=locked_workflow,
+    needs=lock_workflow,
     not_possible="version {version} of workflow {workflow!r} has replaced no other; `qflowd versions` lists what can be activated",
 )
 def rollback(tx: Tx, command: Command, definition: Any, _: Caches) -> CarriedOut:
