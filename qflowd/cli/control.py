@@ -16,10 +16,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def outcome_of(result: Any) -> str:
-    """What came of a command: that it is done; of a dry run, what would be."""
-    if isinstance(result, dict) and result.get("dry_run"):
-        return f"would be done: {in_words(result)}"
-    return "done"
+    """What came of a command: that it is done, or was so already; of a dry run, what would be done."""
+    if not isinstance(result, dict):
+        return "done"
+    done = f"would be done: {in_words(result)}" if result.get("dry_run") else "done"
+    return str(result.get("already", done))
 
 
 def in_words(result: Mapping[str, Any]) -> str:

@@ -113,13 +113,18 @@ def _show(what: str, answer: dict[str, Any], *, as_json: bool) -> None:
     elif "matched" not in result:
         click.echo(f"{what}: {outcome_of(result)}")
     else:
-        would = ""
         if "instances" in result:
-            would = "would touch "
             rows = [row | {"result": in_words(row["result"])} for row in result["instances"]]
             print_list(rows, "id> | workflow | state | result")
-        refused = f", {result['refused']} refused" if result["refused"] else ""
-        click.echo(f"{what}: {would}{_count(result['done'])}{refused}")
+        click.echo(f"{what}: {_counts(result)}")
+
+
+def _counts(result: dict[str, Any]) -> str:
+    """What came of a command for many instances."""
+    would = "would touch " if "instances" in result else ""
+    others = [f"{result[name]} {name}" for name in ("unchanged", "refused") if result.get(name)]
+    counts = ", ".join([would + _count(result["done"]), *others])
+    return f"{result['already']}; {counts}" if "already" in result else counts
 
 
 def _count(number: int) -> str:
@@ -141,14 +146,10 @@ terminate, retry, rerun, skip, compensate, pause, resume, start, handle = map(
 )
 
 
-def _stopped(result: dict[str, Any]) -> str:
-    return _count(result["done"])
-
-
 stop: Final = command_of(
     "stop",
     "workflow",
     COMMANDS["stop"],
     click.argument("targets", metavar="WORKFLOW...", nargs=-1, required=True),
-    _stopped,
+    _counts,
 )

@@ -152,3 +152,17 @@ def test_a_dry_run_says_what_would_be_done_and_what_would_be_refused(run, sqlite
     ran = run("skip", 4, "--task", "bars", "--dry-run")
     thread.join()
     assert (ran.code, ran.out) == (0, "skip 4: would be done: skipped bars; tasks 1\n")
+
+
+def test_what_was_so_already_is_told(run, sqlite_engine):
+    sqlite_engine.daemon()
+    for arguments, result, out in (
+        (("pause", 4), '{"instance_id":4,"already":"instance 4 is PAUSED already"}', "pause 4: instance 4 is PAUSED already"),
+        (("terminate", "--since", "2d"), '{"matched":3,"done":1,"unchanged":2}', "terminate: 1 instance, 2 unchanged"),
+        (("stop", "daily"), '{"matched":2,"done":0,"unchanged":2,"refused":0}', "stop daily: 0 instances, 2 unchanged"),
+        (("pause", "--workflow", "daily"), '{"matched":0,"done":0,"already":"it is paused"}', "pause daily: it is paused; 0 instances"),
+    ):  # fmt: skip
+        thread = sqlite_engine.answer_commands("DONE", result=result)
+        ran = run(*arguments)
+        thread.join()
+        assert (ran.code, ran.out) == (0, f"{out}\n")

@@ -229,6 +229,9 @@ class _Bulk:
                 why = self.verb.refusal(problem) if isinstance(problem, NotPossible) else str(problem)
                 progress["refusals"][str(row.id)] = why
             return
+        if "already" in done.result:
+            progress["unchanged"] = progress.get("unchanged", 0) + 1
+            return
         progress["done"] += 1
         topics.update(done.topics)
         if is_dry_run and len(progress["instances"]) < LISTED:

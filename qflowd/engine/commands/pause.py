@@ -43,6 +43,7 @@ def pause(tx: Tx, command: Command, target: Any, _: Caches) -> CarriedOut:
         refuse_terminating(instance)
         if instance.state != InstanceState.PAUSED:
             raise NotPossible(instance)
+        return CarriedOut({"instance_id": number, "already": f"instance {number} is PAUSED already"})
     return CarriedOut({"instance_id": number, "state": InstanceState.PAUSED.name}, ("intent",))
 
 

@@ -49,7 +49,9 @@ def pause_task(tx: Tx, command: Command, target: Any, caches: Caches) -> Carried
     plan, task = named_task(tx, command, target, caches)
     if not command.is_by_workflow:
         _refuse_ended(tx, target, plan, task)
-        _note_paused(tx, command, plan.definition_id, target.id, task)
+        if not _note_paused(tx, command, plan.definition_id, target.id, task):
+            why = f"task {task} of instance {target.id} is paused already"
+            return CarriedOut({"instance_id": target.id, "already": why})
     return _swept(tx, command, target, task, "paused")
 
 
@@ -87,7 +89,8 @@ def pause_everywhere(tx: Tx, command: Command, workflow: Any) -> CarriedOut:
     """
     if not tx.one("count_tasks_named", definition_id=workflow.id, task=command.task).tasks:
         raise Refused(f"no version of workflow {command.workflow!r} has a task {command.task!r}")
-    _note_paused(tx, command, workflow.id, WHOLE, str(command.task))
+    if not _note_paused(tx, command, workflow.id, WHOLE, str(command.task)):
+        return CarriedOut({"already": f"task {command.task!r} is paused already in workflow {command.workflow!r}"})
     return CarriedOut({}, ("intent",))
 
 
@@ -101,14 +104,22 @@ def resume_everywhere(tx: Tx, command: Command, workflow: Any) -> CarriedOut:
     return CarriedOut({})
 
 
-def let_through(tx: Tx, command: Command, target: Any, plan: Plan, task: str) -> None:
-    """Let a task of an instance run, although it is paused there or in all instances of its workflow."""
+def let_through(tx: Tx, command: Command, target: Any, plan: Plan, task: str) -> bool:
+    """Let a task of an instance run, although it is paused there or in all instances of its workflow.
+
+    Returns whether it was paused.
+    """
     key: dict[str, Any] = {"definition_id": plan.definition_id, "task": task}
+    own = tx.one("lock_paused_task", instance_id=target.id, **key)
+    is_paused_everywhere = _is_paused(tx, plan, WHOLE, task)
+    if not (is_paused_everywhere if own is None else own.is_paused):
+        return False
     tx.run("resume_task", instance_id=target.id, **key)
-    if _is_paused(tx, plan, WHOLE, task):
+    if is_paused_everywhere:
         about: dict[str, Any] = {"is_paused": 0, "paused_by": command.requested_by, "pause_reason": command.reason}
         tx.run("pause_task", instance_id=target.id, now=tx.now, **key, **about)
     _swept(tx, command, target, task, "triggered")
+    return True
 
 
 def named_task(tx: Tx, command: Command, target: Any, caches: Caches) -> tuple[Plan, str]:
@@ -157,12 +168,15 @@ def end_pauses(tx: Tx, ended: list[Any]) -> None:
         tx.run("resume_task", **row._asdict())
 
 
-def _note_paused(tx: Tx, command: Command, definition_id: int, instance_id: int, task: str) -> None:
+def _note_paused(tx: Tx, command: Command, definition_id: int, instance_id: int, task: str) -> bool:
+    """Returns whether it was not paused before."""
     key: dict[str, Any] = {"definition_id": definition_id, "instance_id": instance_id, "task": task}
     paused = tx.one("lock_paused_task", **key)
-    if paused is None or not paused.is_paused:
+    is_new = paused is None or not paused.is_paused
+    if is_new:
         about: dict[str, Any] = {"is_paused": 1, "paused_by": command.requested_by, "pause_reason": command.reason}
         tx.run("pause_task", now=tx.now, **key, **about)
+    return is_new
 
 
 def _is_paused(tx: Tx, plan: Plan, instance_id: int, task: str) -> bool:

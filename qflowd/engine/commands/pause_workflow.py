@@ -20,7 +20,8 @@ from qflowd.store.tx import Tx
 def pause_workflow(tx: Tx, command: Command, workflow: Any) -> CarriedOut:
     """Let a workflow stand still. One that is paused already stays as it was paused first."""
     about: dict[str, Any] = {"paused_by": command.requested_by, "pause_reason": command.reason}
-    tx.run("pause_definition", id=workflow.id, now=tx.now, **about)
+    if not tx.count("pause_definition", id=workflow.id, now=tx.now, **about):
+        return CarriedOut({"already": f"workflow {command.workflow!r} is paused already"})
     return CarriedOut({}, ("schedule",))
 
 

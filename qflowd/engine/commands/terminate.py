@@ -38,6 +38,7 @@ def terminate(tx: Tx, _: Command, target: Any, __: Caches) -> CarriedOut:
         instance = tx.one("lock_instance", id=number)
         if InstanceState(instance.state).is_final:
             raise NotPossible(instance)
+        return CarriedOut({"instance_id": number, "already": f"instance {number} is being terminated already"})
     return CarriedOut({"instance_id": number, "intent": Intent.TERMINATE.name}, ("intent",))
 
 

@@ -71,15 +71,19 @@ def trigger(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut
     if started := tx.run("list_open_children", first=number, last=number):
         instead = f"it waits for instance {started[0].instance_id}, which it has started"
         raise NotPossible(id=target.id, task=task, task_state=state.name, instead=instead)
-    if state is TaskState.PENDING and row.need <= 0 and not row.is_expanded:
+    waits_for_time = state is TaskState.PENDING and row.need <= 0 and not row.is_expanded
+    if waits_for_time:
         tx.run("promote_tasks", rows=[(number, row.fence)], now=tx.now)
         tx.run("delete_timers", rows=[(number, RUN, row.fence)])
-    let_through(tx, command, target, plan, task)
+    was_paused = let_through(tx, command, target, plan, task)
     # Not locked: a claim that waits for the pause may hold it.
     instance = tx.one("find_instance", id=target.id, tenant=command.tenant)
     refuse_terminating(instance)
     if instance.state == InstanceState.PAUSED:
         raise Refused(f"instance {target.id} is PAUSED, and nothing of it begins; resume it first")
+    if not (waits_for_time or was_paused):
+        already = f"task {task} of instance {target.id} is {state.name}: it neither waits for a time nor is paused"
+        return CarriedOut({"instance_id": target.id, "already": already})
     return CarriedOut({"instance_id": target.id, "triggered": [task]}, ("intent", "ready"))
 
 
