@@ -88,6 +88,26 @@ def test_a_dry_run_lists_what_it_would_touch_and_touches_nothing(chains):
     assert (state, error.split(";")[0]) == ("REJECTED", "args.dry_run: there is no dry run of activate")
 
 
+@pytest.mark.parametrize(("action", "columns"), [("retry", {}), ("rerun", {"task": "a"})])
+def test_a_dry_run_knows_that_only_one_of_a_workflow_has_a_place(lab, action, columns):
+    lab.workflow("closing", CHAIN, concurrency="sequential")
+    first, second = failed(lab, "closing"), failed(lab, "closing")
+    rehearsed = many(lab, action, columns | {"args": DRY}, state="FAILED")[1]
+    done = many(lab, action, columns, state="FAILED")[1]
+    assert [row["id"] for row in rehearsed["instances"]] == first
+    assert (rehearsed["done"], rehearsed["refusals"]) == (1, done["refusals"])
+    assert done["refusals"][str(second[0])].startswith(f"instance {first[0]} is running, and `concurrency` ")
+
+
+def test_a_dry_run_knows_that_the_second_one_is_queued_behind_the_first(lab):
+    lab.workflow("closing", CHAIN, concurrency="singleton(queue)")
+    numbers = [lab.start("closing", hold=1) for _ in range(3)]
+    rehearsed = many(lab, "start", {"args": DRY}, state="READY")[1]
+    assert [row["result"] for row in rehearsed["instances"]] == [{"tasks": 2}, {"queued": True}]
+    done = many(lab, "start", state="READY")[1]
+    assert (done["done"], list(done["refusals"]), rehearsed["refusals"]) == (2, [str(numbers[2])], done["refusals"])
+
+
 def test_a_filter_that_matches_nothing_is_rejected(chains, monkeypatch):
     monkeypatch.setattr(bulk, "LOOKS", 1)
     for _ in range(2):

@@ -34,6 +34,7 @@ LOOKS: Final = 1000  # instances looked at in one step
 REHEARSED: Final = 100  # instances in a step of a dry run, each in a transaction of its own
 LISTED: Final = 1000  # instances and refusals in the result of a dry run
 REFUSALS: Final = 20  # of which the result says why
+KEPT: Final = ("after", "last", "begun")  # of the progress; all else is the result
 
 T = TypeVar("T")
 
@@ -103,12 +104,12 @@ def step(tx: Tx, command: Command, caches: Caches, perform: Perform) -> BulkStep
         progress = jsontext.parse(kept.progress)
     else:
         progress = {"after": 0, "last": tx.one("largest_instance").id or 0, "matched": 0}
-        progress |= {"done": 0, "refused": 0, "refusals": {}} | ({"instances": []} if command.is_dry_run else {})
+        progress |= {"done": 0, "refused": 0, "refusals": {}} | ({"instances": [], "begun": {}} if command.is_dry_run else {})
         progress |= bulk.begin(topics)
     is_last = bulk.walk(progress, topics)
     if is_last and not progress["matched"] and bulk.refusal is not None:
         raise Refused(bulk.refusal)
-    result = bulk.about | {name: value for name, value in progress.items() if name not in ("after", "last")}
+    result = bulk.about | {name: value for name, value in progress.items() if name not in KEPT}
     if command.is_dry_run:
         result[DRY_RUN] = True
     return BulkStep(result, tuple(topics), is_last, kept and kept.progress, jsontext.dump(progress))
@@ -211,6 +212,12 @@ class _Bulk:
             return False  # a person paused this very instance
         return self.selection.has(row)
 
+    def _carry_out(self, tx: Tx, one: Command) -> tuple[CarriedOut, Any]:
+        """What came of it, and of a dry run the instance as it would then be: a row of `find_instance`."""
+        done = self.verb.carry_out(tx, one, self.verb.needs(tx, one), self.caches)
+        now = tx.one("find_instance", id=one.instance_id, tenant=one.tenant) if one.is_dry_run else None
+        return done, now
+
     def _do(self, row: Any, failures: tuple[int, ...], progress: dict[str, Any], topics: set[str]) -> None:
         one = self.command._replace(
             action=self.action,
@@ -219,13 +226,13 @@ class _Bulk:
             selection=None,
             is_by_workflow=self.scope is not None,
             task_ids=failures,
+            begun=progress.get("begun", {}),
         )
-        is_dry_run = self.command.is_dry_run
         try:
-            done = self.perform(lambda tx: self.verb.carry_out(tx, one, self.verb.needs(tx, one), self.caches))
+            done, now = self.perform(lambda tx: self._carry_out(tx, one))
         except (NotPossible, Refused) as problem:
             progress["refused"] += 1
-            if len(progress["refusals"]) < (LISTED if is_dry_run else REFUSALS):
+            if len(progress["refusals"]) < (LISTED if one.is_dry_run else REFUSALS):
                 why = self.verb.refusal(problem) if isinstance(problem, NotPossible) else str(problem)
                 progress["refusals"][str(row.id)] = why
             return
@@ -234,7 +241,17 @@ class _Bulk:
             return
         progress["done"] += 1
         topics.update(done.topics)
-        if is_dry_run and len(progress["instances"]) < LISTED:
+        if now is not None:
+            _note_begun(progress["begun"], row, now)
+        if now is not None and len(progress["instances"]) < LISTED:
             about = {"id": row.id, "workflow": row.workflow, "state": InstanceState(row.state).name}
             result = {name: value for name, value in done.result.items() if name != "instance_id"}
             progress["instances"].append(about | {"result": result})
+
+
+def _note_begun(begun: dict[str, list[tuple[int, bool]]], before: Any, now: Any) -> None:
+    """Note what a dry run had begin, or wait for its turn: instances after it may have no place beside it."""
+    states = InstanceState(before.state), InstanceState(now.state)
+    may_begin = states[0].is_final or states[0] is InstanceState.READY
+    if may_begin and now.concurrency_key is not None and not states[1].is_final:
+        begun.setdefault(now.concurrency_key, []).append((now.id, states[1] is InstanceState.READY))

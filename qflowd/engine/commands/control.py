@@ -46,6 +46,7 @@ class Command(NamedTuple):
     task_id: int | None = None
     args: Mapping[str, Any] = NOTHING  # without `dry_run`
     is_dry_run: bool = False  # only tell what it would come to
+    begun: Mapping[str, Any] = NOTHING  # what steps of a dry run had begin before; see `overlap.lock_lines`
     reason: str | None = None
     requested_by: str | None = None
     selection: Selection | None = None  # of instances: what `filter` says

@@ -62,7 +62,7 @@ def lock(tx: Tx, command: Command, target: Any, instances: Instances) -> LockedI
     """
     instance_id = target.id
     rows = tx.run("lock_tasks", **key_range(instance_id))
-    line = line_of(tx, target)
+    line = line_of(tx, target, command.begun)
     instance = tx.one("lock_instance", id=instance_id)
     refuse_compensated(instance)
     refuse_terminating(instance)

@@ -55,14 +55,14 @@ def pause(tx: Tx, command: Command, target: Any, _: Caches) -> CarriedOut:
     not_possible="instance {id} is {state}; only one that is PAUSED, or was submitted with hold = 1 and has not begun, "
     "can be resumed",
 )
-def resume(tx: Tx, _: Command, target: Any, caches: Caches) -> CarriedOut:
+def resume(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
     """Let a paused instance continue: flag it; the sweep follows. One that was submitted with `hold` starts.
 
     Raises: NotPossible if it is in another state; Refused if it is being terminated; LanesMissing.
     """
     number = target.id
     if target.state == InstanceState.READY:
-        return start_held(tx, number, caches)
+        return start_held(tx, number, caches, command.begun)
     instance = tx.one("lock_instance", id=number)
     refuse_terminating(instance)
     if instance.state != InstanceState.PAUSED:

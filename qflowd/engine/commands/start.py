@@ -4,7 +4,7 @@ from typing import Any
 
 from qflowd.engine.admission.begin import admission_again, begin
 from qflowd.engine.commands.control import Caches, CarriedOut, Command, NotPossible, one_instance, verb
-from qflowd.engine.concurrency.overlap import take_turns
+from qflowd.engine.concurrency.overlap import Begun, take_turns
 from qflowd.engine.refusal import Refused
 from qflowd.model.states import InstanceState
 from qflowd.store.tx import Tx
@@ -17,16 +17,18 @@ from qflowd.store.tx import Tx
     batch=1,
     not_possible="instance {id} is {state}; only one that was submitted with hold = 1 and has not begun can be started",
 )
-def start(tx: Tx, _: Command, target: Any, caches: Caches) -> CarriedOut:
+def start(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
     """Start an instance in state READY.
 
     Raises: as `start_held`.
     """
-    return start_held(tx, target.id, caches)
+    return start_held(tx, target.id, caches, command.begun)
 
 
-def start_held(tx: Tx, instance_id: int, caches: Caches) -> CarriedOut:
+def start_held(tx: Tx, instance_id: int, caches: Caches, begun: Begun) -> CarriedOut:
     """Start an instance in state READY. Its version is that of its admission; `run_at` holds; its timeout begins now.
+
+    `begun`: those that a dry run had begin before.
 
     Raises: NotPossible if it is in another state; Refused if it is queued, or its workflow's `concurrency` skips it; LanesMissing.
     """
@@ -38,7 +40,7 @@ def start_held(tx: Tx, instance_id: int, caches: Caches) -> CarriedOut:
             f"instance {instance_id} is READY, queued behind another one of its workflow, and begins by itself; possible now: terminate"
         )
     admission = admission_again(tx, instance_id, caches.plans, caches.jobs)
-    turns = take_turns(tx, [admission])
+    turns = take_turns(tx, [admission], begun)
     decision = turns.decided.get(instance_id, admission)
     if isinstance(decision, Refused):
         raise decision

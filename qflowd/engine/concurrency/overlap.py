@@ -5,8 +5,9 @@ one after the other. An instance that ends locks no key: its place is free once 
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, Final
 
 from qflowd.engine.plans.expand import Admission, instance_scope
@@ -21,6 +22,9 @@ from qflowd.store.tx import Tx
 
 IDEMPOTENCY: Final = 0  # purpose in run_key; that of turns is 2
 LONGEST_KEY: Final = 200  # characters
+
+Begun = Mapping[str, Sequence[tuple[int, bool]]]  # by key: instances, and whether they wait for their turn
+NOBODY: Final[Begun] = MappingProxyType({})
 
 
 class Skipped(Refused):
@@ -57,7 +61,7 @@ class TurnsTaken:
             end_queued(tx, number, InstanceState.TERMINATED, Reason.TERMINATED, error)
 
 
-def take_turns(tx: Tx, admissions: Sequence[Admission]) -> TurnsTaken:
+def take_turns(tx: Tx, admissions: Sequence[Admission], begun: Begun = NOBODY) -> TurnsTaken:
     """Decide which of these may begin now. No statement is run where no workflow says how its instances overlap."""
     turns = TurnsTaken()
     waiting: dict[str, list[Admission]] = {}
@@ -67,7 +71,7 @@ def take_turns(tx: Tx, admissions: Sequence[Admission]) -> TurnsTaken:
                 waiting.setdefault(_key(admission), []).append(admission)
             except Refused as refusal:
                 turns.decided[admission.request.id] = refusal
-    lines = lock_lines(tx, list(waiting))
+    lines = lock_lines(tx, list(waiting), begun)
     for key, those in waiting.items():
         for admission in those:
             try:
@@ -82,8 +86,8 @@ def take_turns(tx: Tx, admissions: Sequence[Admission]) -> TurnsTaken:
     return turns
 
 
-def lock_lines(tx: Tx, keys: Sequence[str]) -> dict[str, Line]:
-    """The line of each of these keys, locked until the transaction ends."""
+def lock_lines(tx: Tx, keys: Sequence[str], begun: Begun = NOBODY) -> dict[str, Line]:
+    """The line of each of these keys, locked until the transaction ends, with those that a dry run had begin before."""
     if not keys:
         return {}
     rows = [(key,) for key in sorted(keys)]
@@ -93,6 +97,13 @@ def lock_lines(tx: Tx, keys: Sequence[str]) -> dict[str, Line]:
         lines[row.concurrency_key].running.append(row.id)
     for row in tx.run("list_queued_of", rows=rows):
         lines[row.concurrency_key].queued = row.id
+    for key in keys:
+        for number, is_queued in begun.get(key, ()):
+            line = lines[key]
+            if not is_queued:
+                line.running = sorted([*line.running, number])
+            elif line.queued is None:
+                line.queued = number
     return lines
 
 
@@ -101,10 +112,10 @@ def end_queued(tx: Tx, instance_id: int, state: InstanceState, reason: Reason, e
     tx.run("end_queued", id=instance_id, state=int(state), reason=int(reason), error=error, now=tx.now)
 
 
-def line_of(tx: Tx, instance: Any) -> Line | None:
+def line_of(tx: Tx, instance: Any, begun: Begun) -> Line | None:
     """The line of an instance (a row of `find_instance`), locked; None if it is in none."""
     key = instance.concurrency_key
-    return None if key is None else lock_lines(tx, [key])[key]
+    return None if key is None else lock_lines(tx, [key], begun)[key]
 
 
 def check_place(instance: Any, plan: Plan, line: Line | None) -> None:

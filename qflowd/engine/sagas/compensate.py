@@ -31,12 +31,12 @@ PART = 10_000  # rows written by one statement
     batch=1,
     not_possible="instance {id} is {state}; only one that has ended can be compensated, so terminate it first",
 )
-def compensate(tx: Tx, _: Command, target: Any, caches: Caches) -> CarriedOut:
+def compensate(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
     """Have the tasks of an instance undone that has ended, however it ended.
 
     Raises: NotPossible if it has not ended; Refused if it has been compensated, or there is nothing to undo and no saga.
     """
-    number, line = target.id, line_of(tx, target)
+    number, line = target.id, line_of(tx, target, command.begun)
     locked = tx.one("lock_instance", id=number)
     refuse_compensated(locked)
     if locked.saga_state == SagaState.COMPENSATION_FAILED:
