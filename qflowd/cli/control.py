@@ -26,7 +26,7 @@ def outcome_of(result: Any) -> str:
 def in_words(result: Mapping[str, Any]) -> str:
     """The result of a command on one instance: `retried bars, news; tasks 2; restarted 5`."""
     said = []
-    for name, value in result.items():
+    for name, value in sorted(result.items(), key=lambda item: not isinstance(item[1], list)):  # names first
         if name not in ("instance_id", "dry_run") and value is not False:
             shown = ", ".join(map(str, value)) if isinstance(value, list) else value
             said.append(name.replace("_", " ") + ("" if value is True else f" {shown}"))

@@ -123,7 +123,10 @@ def test_one_task_of_many_instances_runs_again_or_is_skipped(run, sqlite_engine)
     ]
     ran = run("skip", "--dry-run")
     example = "`qflowd skip 42 --task bars`, `qflowd skip --task bars --workflow 'daily_*' --since 2d`"
-    assert (ran.code, f"name instances by ID, or choose them by --workflow, --where or --since: {example}" in ran.err) == (
+    assert (
+        ran.code,
+        f"name instances by ID, or choose them by --workflow, --where or --since: {example}" in ran.err,
+    ) == (
         2,
         True,
     )

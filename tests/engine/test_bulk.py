@@ -262,7 +262,8 @@ def test_two_pauses_of_one_workflow_at_once_do_not_wait_for_each_other(lab):
 
     def meanwhile() -> None:
         late.start()
-        while not other.is_somebody_waiting():
+        end = time.monotonic() + 30
+        while not other.is_somebody_waiting() and time.monotonic() < end:
             time.sleep(0.01)
 
     lab.just_before("command", meanwhile, statement="pause_definition")

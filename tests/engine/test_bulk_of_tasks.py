@@ -95,15 +95,6 @@ def test_many_instances_are_compensated(lab):
     assert [lab.column("workflow_instance", "saga_state", number) for number in numbers] == [2, 2]
 
 
-@pytest.mark.parametrize(("action", "columns"), [("rerun", {"task": "a"}), ("skip", {"task": "a"}), ("compensate", {})])
-def test_a_dry_run_lists_them_and_touches_nothing(chains, action, columns):
-    [number] = failed(chains)
-    before = chains.sql("SELECT * FROM qflow.task_instance ORDER BY id")
-    state, result = many(chains, action, columns | {"args": '{"dry_run":true}'}, state="FAILED")
-    assert (state, [row["id"] for row in result["instances"]]) == ("DONE", [number])
-    assert chains.sql("SELECT * FROM qflow.task_instance ORDER BY id") == before
-
-
 @pytest.mark.parametrize(
     ("action", "columns", "why"),
     [

@@ -22,6 +22,7 @@ def test_an_unknown_action_is_rejected_with_those_there_are(lab):
         "REJECTED",
         "there is no action 'explode'; there are " + ", ".join(sorted(VERBS | WORKFLOW_VERBS)),
     )
+    assert lab.command("retrys", 1) == ("REJECTED", "there is no action 'retrys'; did you mean retry?")
 
 
 def test_every_action_is_one_registered_function_and_says_when_it_is_not_possible():

@@ -194,7 +194,13 @@ def test_an_action_on_a_task_in_any_state_is_done_or_says_what_is_possible(lab_o
 # Built in this order: what runs ends with the next ones that do.
 MANY = ("succeeded", "failed", "compensated", "compensation failed", "being compensated", "terminating", "terminated")
 MANY += ("held", "queued", "paused", "running")
-PARTLY = ("waits for a person", "skipped by a person", "waits for its items", "waits for its instance", "held by itself")
+PARTLY = (
+    "waits for a person",
+    "skipped by a person",
+    "waits for its items",
+    "waits for its instance",
+    "held by itself",
+)
 
 
 def for_many(lab: Lab, action: str, args: Mapping[str, Any], **columns: Any) -> dict[str, Any]:

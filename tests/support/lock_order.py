@@ -128,7 +128,9 @@ class WatchedTx(Tx):
         assert self._level <= last, f"{statement} comes too late: only {why}"
         if statement in SHARED and self._level < last:
             self._shared |= {last}
-        assert level not in self._shared, f"{statement} wants for itself what it shares: of two that do, neither gets it"
+        assert level not in self._shared, (
+            f"{statement} wants for itself what it shares: of two that do, neither gets it"
+        )
         if statement == "start_tasks" and rows and {row[0] for row in rows} <= self._claimed:
             return  # claimed a moment ago in this transaction: nobody else can hold them
         names = {row[0] for row in rows}

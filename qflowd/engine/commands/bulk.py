@@ -104,7 +104,9 @@ def step(tx: Tx, command: Command, caches: Caches, perform: Perform) -> BulkStep
         progress = jsontext.parse(kept.progress)
     else:
         progress = {"after": 0, "last": tx.one("largest_instance").id or 0, "matched": 0}
-        progress |= {"done": 0, "refused": 0, "refusals": {}} | ({"instances": [], "begun": {}} if command.is_dry_run else {})
+        progress |= {"done": 0, "refused": 0, "refusals": {}} | (
+            {"instances": [], "begun": {}} if command.is_dry_run else {}
+        )
         progress |= bulk.begin(topics)
     is_last = bulk.walk(progress, topics)
     if is_last and not progress["matched"] and bulk.refusal is not None:

@@ -6,6 +6,8 @@ REJECTED with the reason and never taken again, so it cannot stand in the way of
 
 from typing import ClassVar, Final
 
+from qflowd.define.fields import did_you_mean
+
 # Each of these adds its verbs to the registry.
 from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
 from qflowd.engine.commands import (  # noqa: F401
@@ -131,9 +133,7 @@ class Commands:
         """A command that is not for many: its only step."""
         verb = find_verb(command)
         if verb is None:
-            is_later = command.action in LATER_ACTIONS
-            what = "action {!r} is not supported yet" if is_later else "there is no action {!r}"
-            raise Refused(f"{what.format(command.action)}; there are {', '.join(sorted(VERBS | bulk.WORKFLOW_VERBS))}")
+            raise Refused(_no_action(command.action))
         try:
             verb.check(command)
             done = verb.carry_out(tx, command, verb.needs(tx, command), self._caches)
@@ -165,3 +165,12 @@ class Commands:
             tx.run("answer_command", id=number, state=AnswerState.REJECTED.name, result=None, error=text, now=tx.now)
 
         self._store.transact(reject_command)
+
+
+def _no_action(action: str) -> str:
+    """Why an action is refused, and what may have been meant."""
+    actions = ", ".join(sorted(VERBS | bulk.WORKFLOW_VERBS))
+    if action in LATER_ACTIONS:
+        return f"action {action!r} is not supported yet; there are {actions}"
+    near = did_you_mean(action, VERBS | bulk.WORKFLOW_VERBS)
+    return f"there is no action {action!r}{near if near.endswith('?') else f'; there are {actions}'}"
