@@ -108,7 +108,7 @@ def _die_in_the_sweep(house: House) -> None:
     [number] = house.submit("wide")
     until(lambda: len(house.ledger.notes("start")) > 2, 30)
     assert daemon.stop() == 0
-    for action, state in (("pause", 2), ("resume", 1), ("pause", 2), ("terminate", 9)):
+    for action, state in (("pause", 2), ("resume", 1), ("terminate", 9)):
         for place in PLACES:
             daemon.env["QFLOWD_FAULT"] = f"{place}:1:kill"
             daemon.start(ready=False)
