@@ -101,6 +101,9 @@ def test_a_failed_instance_can_be_retried(client, tmp_path):
 def test_one_task_runs_again_with_other_params_and_so_does_what_depends_on_it(client):
     instance = client.submit("pair", params={"a": 3})
     assert instance.wait(PATIENCE_S) == "SUCCESS"
+    about: dict[str, Any] = {"task": "first", "args": {"set": {"a": 5}, "dry_run": True}, "timeout": PATIENCE_S}
+    assert client.command("rerun", instance.id, **about).result["restarted"] == 2
+    assert instance.output() == {"first": 4, "second": 14}
     answer = instance.rerun("first", "restated", params={"a": 5}, timeout=PATIENCE_S)
     assert answer.result["restarted"] == 2
     assert instance.wait(PATIENCE_S) == "SUCCESS"

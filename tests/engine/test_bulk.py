@@ -172,6 +172,15 @@ def test_thousands_are_done_in_bounded_steps_and_the_result_tells_how_far_it_is(
     assert chains.sql("SELECT COUNT(*) FROM qflow.bulk_command") == [(0,)]
 
 
+def test_a_step_of_a_dry_run_that_two_daemons_take_at_once_counts_once(chains, monkeypatch):
+    monkeypatch.setattr(bulk, "REHEARSED", 3)
+    numbers, other = failed(chains, count=8), Lab(chains.url)
+    chains.just_before("rehearse", other.commands.tick)
+    result = many(chains, "retry", {"args": DRY}, state="FAILED")[1]
+    assert (result["matched"], [row["id"] for row in result["instances"]]) == (8, numbers)
+    other.close()
+
+
 def test_what_a_client_writes_as_result_does_not_say_where_a_command_continues(chains):
     number = chains.start("chain")
     chains.sql(
