@@ -102,12 +102,14 @@ def key_text(what: str) -> Reader[str]:
 def kind(value: Json) -> str:
     """The name people give to the type of `value`."""
     if value is None:
-        return "nothing"
+        return "null"
     names = {bool: "true or false", int: "a number", float: "a number", str: "a string", list: "a list"}
     return "keys and values" if isinstance(value, dict) else names.get(type(value), type(value).__name__)
 
 
 def shown(value: Json) -> str:
     """`value` in a message, cut short."""
-    short = repr(value) if not isinstance(value, dict | list) else kind(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    short = kind(value) if value is None or isinstance(value, dict | list) else repr(value)
     return short if len(short) <= 60 else short[:57] + "..."

@@ -33,7 +33,7 @@ def check(text: object) -> str:
     try:
         _walk(tidy, _EPOCH).get_next(datetime)
     except Exception as problem:  # noqa: BLE001  croniter's own words for what our grammar let through
-        reason = "never comes" if "find next date" in str(problem) else f"is not a cron expression: {problem}"
+        reason = "never fires" if "find next date" in str(problem) else f"is not a cron expression: {problem}"
         raise ValueError(f"{tidy!r} {reason}") from None
     return tidy
 

@@ -46,11 +46,12 @@ def check(text: object) -> str:
     tidy = " ".join(str(text).split())
     if tidy.startswith("@"):
         if tidy.lower() not in ALIASES:
-            raise ValueError(f"{tidy!r} is not known; use {', '.join(ALIASES)} or five fields")
+            raise ValueError(f"{tidy!r} is not a cron alias; use {', '.join(ALIASES)} or five fields")
         return tidy.lower()
     fields = tidy.lower().split(" ")
     if len(fields) not in (5, 6):
-        raise ValueError(f"{tidy!r} has {len(fields)} fields; use five, or six with the seconds first")
+        count = f"{len(fields)} field{'s' * (len(fields) != 1)}"
+        raise ValueError(f"{tidy!r} has {count}; use five, or six with the seconds first")
     for name, field in zip(list(_FIELDS)[-len(fields) :], fields, strict=True):
         for item in field.split(","):
             _check_item(tidy, name, item, field)
@@ -68,7 +69,7 @@ def _check_item(cron: str, name: str, item: str, field: str) -> None:
         return
     match = _ITEM.fullmatch(item)
     if not match:
-        raise ValueError(f"{cron!r}: {item!r} cannot be a {name}{_hint(item)}")
+        raise ValueError(f"{cron!r}: the {name} cannot be {item!r}{_hint(item)}")
     smallest, largest = _FIELDS[name]
     low = _number(cron, name, match["low"], item) if match["low"] else smallest
     high = _number(cron, name, match["high"], item) if match["high"] else largest
@@ -76,13 +77,13 @@ def _check_item(cron: str, name: str, item: str, field: str) -> None:
         raise ValueError(f"{cron!r}: {item!r} is one day or all seven; write the day alone, or *")
     if match["high"] and low == high:
         # croniter reads 0-0 as the whole range.
-        raise ValueError(f"{cron!r}: {item!r} is a range of one {name}; write {match['low']}")
+        raise ValueError(f"{cron!r}: {item!r} begins and ends at the same {name}; write {match['low']}")
     if not match["step"]:
         return
     if not 1 <= int(match["step"]) <= largest:
-        raise ValueError(f"{cron!r}: the step {match['step']} does not fit into a {name}; use 1 to {largest}")
+        raise ValueError(f"{cron!r}: the step of the {name} cannot be {match['step']}; use 1 to {largest}")
     if low > high:
-        raise ValueError(f"{cron!r}: {item!r} goes over the end and has a step; write the values out")
+        raise ValueError(f"{cron!r}: {item!r} runs past the end and has a step; write the values out")
     if name == "weekday" and match["low"] and not match["high"]:
         raise ValueError(f"{cron!r}: {item!r} is read in two ways (with or without Sunday); write the days out")
 
@@ -97,7 +98,7 @@ def _check_days(cron: str, day: str, weekday: str) -> None:
             " others; write the days out, as in 1-31/2"
         )
     if "#" in weekday or "l" in day + weekday.replace("jul", "") or "w" in day:
-        raise ValueError(f"{cron!r}: L, W and # cannot stand beside another day field; use two workflows")
+        raise ValueError(f"{cron!r}: L, W and # cannot be combined with another day field; use two workflows")
 
 
 def _number(cron: str, name: str, word: str, item: str) -> int:
@@ -106,13 +107,13 @@ def _number(cron: str, name: str, word: str, item: str) -> int:
     value = names.index(word) if word in names else int(word) if word.isdecimal() else -1
     if not smallest <= value <= largest:
         hint = _hint(item) or f"; use {smallest} to {largest}"
-        raise ValueError(f"{cron!r}: {item!r} cannot be a {name}{hint}")
+        raise ValueError(f"{cron!r}: the {name} cannot be {item!r}{hint}")
     return value
 
 
 def _hint(item: str) -> str:
     if item == "lw":
-        return "; the last working day cannot be said"
+        return "; the last working day of a month cannot be written"
     if item[:1] in ("h", "r"):
         return "; H and R (random times) are not supported"
     if item.endswith("l"):

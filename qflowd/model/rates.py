@@ -93,7 +93,8 @@ def parse_rate(text: str) -> Rate:
     try:
         window_s = parse_duration(_UNITS.get(match[2], match[2]))
     except ValueError:
-        raise ValueError(f"rate {text!r}: {match[2]!r} is not s, min, h, day or a duration such as 10s") from None
+        hint = "use s, min, h, day or a duration such as 10s"
+        raise ValueError(f"rate {text!r}: {match[2]!r} is not a unit of time; {hint}") from None
     if not SHORTEST_S <= window_s <= LONGEST_S:
         raise ValueError(f"rate {text!r}: no clock can meet it; the time must be from 1s to 31d")
     return Rate(most, round(window_s * 1e6))

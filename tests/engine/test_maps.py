@@ -78,7 +78,7 @@ def test_the_output_of_a_map_over_nothing_is_an_empty_list(lab):
     [
         ({"symbols": "IBM"}, "map: {{ universe.output.symbols }} is a string; it must be a list"),
         ({"symbols": {"IBM": 1}}, "map: {{ universe.output.symbols }} is keys and values; it must be a list"),
-        ({"symbols": None}, "map: {{ universe.output.symbols }} is nothing; it must be a list"),
+        ({"symbols": None}, "map: {{ universe.output.symbols }} is null; it must be a list"),
         ({}, "{{ universe.output.symbols }}: universe.output has no 'symbols'; it has nothing"),
     ],
 )

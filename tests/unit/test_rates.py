@@ -30,10 +30,10 @@ def test_a_rate_is_read_as_it_is_meant(text: str, rate: Rate) -> None:
     [
         ("200", "is not a rate; write it like 200/min"),
         ("0/min", "the number must be from 1 to 1000000000"),
-        ("200/ms", "'ms' is not s, min, h, day or a duration"),
-        ("200/fortnight", "'fortnight' is not s, min, h, day or a duration"),
+        ("200/ms", "'ms' is not a unit of time; use s, min, h, day or a duration such as 10s"),
+        ("200/fortnight", "'fortnight' is not a unit of time; use s, min, h, day or a duration such as 10s"),
         ("5/10ms", "no clock can meet it; the time must be from 1s to 31d"),
-        ("5/0s", "is not s, min, h, day or a duration"),
+        ("5/0s", "is not a unit of time"),
         ("5/40d", "no clock can meet it"),
         ("-5/min", "is not a rate"),
     ],
