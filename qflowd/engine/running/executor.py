@@ -7,21 +7,16 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping
 from typing import ClassVar
 
-from qflowd.engine import kinds
 from qflowd.engine.admission.express import Express
 from qflowd.engine.admission.intake import Intake
 from qflowd.engine.caches import LaneIds
-from qflowd.engine.claiming.claim import Claim, Claimer, LimitedLane
-from qflowd.engine.claiming.gate import Gate
-from qflowd.engine.claiming.limited import LimitedClaimer
 from qflowd.engine.finishing.batch import Batch
 from qflowd.engine.finishing.finish import finish_and
-from qflowd.engine.plans.expand import Admission
 from qflowd.engine.plans.instances import Instances
+from qflowd.engine.running.claims import Claims
 from qflowd.engine.running.dispatch import Dispatch, Shipment
 from qflowd.engine.running.harvest import Harvest
 from qflowd.engine.running.upkeep import INTENTS_S, Upkeep
@@ -31,7 +26,7 @@ from qflowd.model.errors import StoreUnavailable
 from qflowd.model.instruments import TasksClaimed
 from qflowd.model.workflow import Job
 from qflowd.store.clock import boottime
-from qflowd.store.tx import Store, Tx
+from qflowd.store.tx import Store
 from qflowd.workers.backends import Backends
 from qflowd.workers.events import Asked
 
@@ -66,10 +61,12 @@ class Executor:
         self._store, self._backends, self._instances, self._topics = store, backends, instances, topics
         self._daemon_id, self._holds_lease, self._write_logs = daemon_id, holds_lease, write_logs
         self._pools = tuple(pools)
-        self._claimer = Claimer(lanes, self._pools)
-        self._limited = LimitedClaimer(self._claimer, backends.runs_in_order)
         self._harvest = Harvest(store.clock, chance)
         self._dispatch = Dispatch(store, backends, instances, self._harvest, timeout_s, database_id)
+        self._claims = Claims(
+            backends, instances, lanes, self._dispatch, pools=self._pools, daemon_id=daemon_id, holds_lease=holds_lease
+        )
+        self._claimer = self._claims.claimer
         self._look_at = 0.0
         self._is_notified = False  # something has just become ready: no use to look before the claim
         self._orders: list[Callable[[], None]] = []
@@ -183,7 +180,7 @@ class Executor:
 
     def _turn(self, *, is_ripe: bool) -> None:
         """One transaction: accept what has ended, then claim, what has just become ready included."""
-        room = self._room() if self._may_claim and self._holds_lease() else {}
+        room = self._claims.room() if self._may_claim and self._holds_lease() else {}
         is_notified = self._is_notified and any(room.values())
         self._is_notified = False
         if is_notified:
@@ -203,7 +200,7 @@ class Executor:
             if batch.spawn_requests:
                 batch = self._spawner.check(batch)
             closed, shipments = finish_and(
-                self._store, self._instances, batch, self._daemon_id(), lambda tx: self._claim(tx, room, batch)
+                self._store, self._instances, batch, self._daemon_id(), lambda tx: self._claims.claim(tx, room, batch)
             )
         except StoreUnavailable as error:
             # Results stay here until the database is back; a claim may have been applied all the same.
@@ -224,15 +221,12 @@ class Executor:
 
     def _send_all(self, shipments: Iterable[Shipment]) -> None:
         """Send what was claimed; then claim and send of the lanes with limits, in transactions of their own."""
+        if self._claims.is_next_due:
+            self._claims.is_next_due, self._look_at = False, 0.0
         for shipment in shipments:
             self._send(shipment)
-        groups = self._limited.groups()
-        for group in groups if self._holds_lease() else ():
-            self._look_at = 0.0  # other lanes get what it leaves of its share at once
-            if not (lanes := self._limited.open(group, gate := Gate(self._room(), self._idle()))):
-                continue
+        for work in self._claims.limited():
             try:
-                work = partial(self._claim_limited, lanes, gate.chunks(lanes[0].head, lanes[0].lane))
                 shipments = self._store.transact(work, name="claim")
             except StoreUnavailable as error:
                 self._upkeep.reconcile_at = 0.0
@@ -240,9 +234,6 @@ class Executor:
                 return
             for shipment in shipments:
                 self._send(shipment)
-
-    def _claim_limited(self, lanes: Sequence[LimitedLane], chunks: int, tx: Tx) -> list[Shipment]:
-        return self._prepare(tx, self._limited.claim(tx, lanes, chunks, self._daemon_id()))
 
     def _take_submissions(self, *, is_busy: bool) -> None:
         """What was submitted while a slot was free begins at once, unless results have come that must be written first."""
@@ -254,7 +245,7 @@ class Executor:
         self._upkeep.reconcile_at = 0.0
         try:
             self._claimer.forget_heads()
-            shipments = self._express.take(self._claim_new, self._claim_admitted)
+            shipments = self._express.take(self._claims.claim_new, self._claims.claim_admitted)
         except StoreUnavailable as error:
             self._put_off("admit", error)
             return
@@ -262,22 +253,6 @@ class Executor:
         if self._claimer.may_have_left:
             self._look_at = 0.0
         self._send_all(shipments)
-
-    def _claim_new(self, tx: Tx, admissions: Sequence[Admission]) -> Sequence[Claim]:
-        return self._claimer.claim_new(tx, admissions, self._idle(), self._daemon_id()) if self._holds_lease() else ()
-
-    def _claim_admitted(self, tx: Tx, claims: Sequence[Claim]) -> list[Shipment]:
-        if claims:
-            return self._prepare(tx, claims)
-        return self._claim(tx, self._room(), Batch())
-
-    def _room(self) -> dict[str, int]:
-        """How many chunks each pool can be given now."""
-        return {pool: self._backends.room(pool) for pool in self._pools}
-
-    def _idle(self) -> dict[str, int]:
-        """How many worker slots of each pool have nothing to do."""
-        return {pool: self._backends.idle(pool) for pool in self._pools}
 
     def _send(self, shipment: Shipment) -> None:
         """To the workers; whatever goes wrong, the rows that were not sent go back, and other lanes' rows are sent."""
@@ -327,24 +302,3 @@ class Executor:
         except StoreUnavailable as error:
             self._put_off("claim", error)
             return False
-
-    def _claim(self, tx: Tx, room: Mapping[str, int], batch: Batch) -> list[Shipment]:
-        """Claim, and read in the same transaction what the claimed rows need."""
-        # Inside the transaction: after a sleep before it, this daemon may have been marked dead.
-        if not self._holds_lease():
-            return []
-        if batch.has_advanced or batch.released:
-            self._claimer.forget_heads()
-        if batch.slots:
-            self._claimer.open_limited()
-        claims = self._claimer.claim(tx, dict(room), self._idle(), self._daemon_id())
-        if batch.locked_limits:
-            gate = Gate(dict(room), self._idle())
-            claims += self._limited.claim_locked(tx, gate, claims, batch.locked_limits, self._daemon_id())
-        if self._claimer.is_held_back or any(claim.holders for claim in claims):
-            self._look_at = 0.0
-        return self._prepare(tx, claims)
-
-    def _prepare(self, tx: Tx, claims: Sequence[Claim]) -> list[Shipment]:
-        self._instances.load_claimed(tx, [row for claim in claims for row in claim.rows])
-        return kinds.prepare_all(self._dispatch, tx, claims)
