@@ -34,8 +34,8 @@ class VersionsGroup(click.Group):
     """A group whose first word may also be a workflow: then that one is listed."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        first = next((word for word in args if not word.startswith("-")), None)
-        if first is not None and first not in self.commands:
+        words = [word for word in args if not word.startswith("-")]
+        if len(words) == 1 and words[0] not in self.commands:  # of several, the first is a command that is mistyped
             args = [LIST, *args]
         return super().parse_args(ctx, args)
 

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from qflowd.define.documents import Document
 from qflowd.define.fields import Fields
 from qflowd.define.readers import shown, text
-from qflowd.model.durations import format_duration, parse_duration
+from qflowd.model.durations import format_duration, parse_duration, refuse_bare_number
 from qflowd.model.instants import format_instant, parse_date, parse_instant
 from qflowd.model.states import InstanceState
 
@@ -109,9 +109,7 @@ def _states(value: Any) -> frozenset[InstanceState]:
 
 
 def _since(value: Any) -> datetime | float:
-    number = str(value).strip()
-    if number.replace(".", "", 1).isdecimal():
-        raise ValueError(f'{number} has no unit; write "{number}h" for hours or "{number}d" for days')
+    refuse_bare_number(value)
     try:
         return parse_duration(value)
     except ValueError:

@@ -32,6 +32,20 @@ def parse_delay(value: object) -> float:
     return 0.0 if _seconds(value) == 0 else parse_duration(value)
 
 
+def refuse_bare_number(value: object) -> None:
+    """Raises: ValueError for a number without a unit: who looks back or pauses for 12 may mean hours."""
+    if _PLAIN.fullmatch(number := str(value).strip()):
+        raise ValueError(
+            f'{number} has no unit; write "{number}m" for minutes, "{number}h" for hours or "{number}d" for days'
+        )
+
+
+def parse_period(value: object) -> float:
+    """As `parse_duration`, with a unit."""
+    refuse_bare_number(value)
+    return parse_duration(value)
+
+
 def format_duration(seconds: float) -> str:
     """The shortest usual text, such as "1h30m"; `parse_duration` gives exactly `seconds` back."""
     milliseconds = round(seconds * 1000)

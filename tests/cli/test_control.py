@@ -88,7 +88,10 @@ def test_what_cannot_be_chosen_is_wrong_usage(run, sqlite_engine):
     assert ran.code == 2
     assert "there is no state 'BROKEN'" in ran.err
     ran = run("retry", "--since", 12)
-    assert (ran.code, 'since: 12 has no unit; write "12h" for hours or "12d" for days' in ran.err) == (2, True)
+    assert (
+        ran.code,
+        'since: 12 has no unit; write "12m" for minutes, "12h" for hours or "12d" for days' in ran.err,
+    ) == (2, True)
     ran = run("failures", "--where", "class=KeyError")
     assert (ran.code, "class: unknown key" in ran.err) == (2, True)
     assert sqlite_engine.sql("SELECT COUNT(*) FROM qflow.commands") == [(0,)]

@@ -74,6 +74,7 @@ def test_ids_that_no_database_can_hold_are_unknown(run, engine):
     [
         (("shwo", "1"), "No such command 'shwo'. Did you mean 'show'?"),
         (("retrys", "1"), "No such command 'retrys'. Did you mean 'retry'?"),
+        (("versions", "activte", "daily", "3"), "No such command 'activte'. Did you mean 'activate'?"),
         (("show", "one"), "'one' is not a valid integer"),
         (("submit",), "Name either a WORKFLOW or a --job."),
         (("submit", "a", "--job", "b"), "not both"),

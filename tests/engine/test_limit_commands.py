@@ -142,6 +142,7 @@ def test_a_command_is_about_all_tenants(lab):
             "args.limit: bank:* is a pattern; name one of the limits that fit it, `qflowd limits` lists them",
         ),
         ("pause_limit", {"limit": "vendor", "for": "soon"}, "args.for: 'soon' is not a duration; write it like \"10m\", \"1h30m\" or \"500ms\""),
+        ("pause_limit", {"limit": "vendor", "for": "10"}, 'args.for: 10 has no unit; write "10m" for minutes, "10h" for hours or "10d" for days'),
         ("resume_limit", {"limit": "vendr"}, "there is no limit 'vendr'; `qflowd limits` lists those there are"),
     ],
 )  # fmt: skip

@@ -15,7 +15,7 @@ from qflowd.engine.limits import limit_settings
 from qflowd.engine.limits.limit_settings import Size
 from qflowd.engine.refusal import Refused
 from qflowd.model.breaker import read_breaker
-from qflowd.model.durations import parse_duration
+from qflowd.model.durations import parse_period
 from qflowd.model.instants import FOREVER
 from qflowd.model.limits import MOST_SLOTS, fault_in_limit
 from qflowd.model.workflow import Json
@@ -62,7 +62,7 @@ def existing(tx: Tx, command: Command) -> Wanted:
 def with_breaker(tx: Tx, command: Command) -> Wanted:
     """The limit that `args` name, and how long its breaker is to be open. Raises: Refused if there is none, or no breaker."""
     fields = fields_of_args(command)
-    wanted = _existing(tx, fields, fields.take("for", parse_duration, None), may_be_pattern=False)
+    wanted = _existing(tx, fields, fields.take("for", parse_period, None), may_be_pattern=False)
     if wanted.row.breaker is None:
         raise Refused(
             f"limit {wanted.name} has no breaker; `qflowd limits set {wanted.name} --breaker 5/min` gives it one"
@@ -73,7 +73,7 @@ def with_breaker(tx: Tx, command: Command) -> Wanted:
 def pausable(tx: Tx, command: Command) -> Wanted:
     """The limit that `args` name, and how long it is to be paused. Raises: Refused if there is none, or for a pattern."""
     fields = fields_of_args(command)
-    return _existing(tx, fields, fields.take("for", parse_duration, None), may_be_pattern=False)
+    return _existing(tx, fields, fields.take("for", parse_period, None), may_be_pattern=False)
 
 
 def resumable(tx: Tx, command: Command) -> Wanted:
