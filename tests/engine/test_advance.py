@@ -91,9 +91,7 @@ def test_thousands_of_children_become_ready_at_once_and_meet_again(lab):
     states = lab.states(number)
     assert {states[key] for key in wide} == {"READY"}
     assert (states["odd"], states["last"]) == ("PENDING", "PENDING")
-    lab.run()
-    assert lab.state(number) == "SUCCESS"
-    lab.check(drained=True)
+    lab.succeeds(number)
 
 
 @pytest.mark.parametrize("parents", [2, 50])
@@ -102,9 +100,7 @@ def test_all_parents_in_one_batch_make_the_child_ready_once(lab, parents):
     lab.ends(rows)
     assert lab.states(number)["last"] == "READY"
     lab.check()
-    lab.run()
-    assert lab.state(number) == "SUCCESS"
-    lab.check(drained=True)
+    lab.succeeds(number)
 
 
 def test_failure_spreads_level_by_level_to_the_end(lab):

@@ -72,9 +72,7 @@ def test_failures_of_several_tasks_of_an_instance_are_skipped_together(lab):
     assert many(lab, "skip", {"reason": "no session"}, task="*")[1]["done"] == 1
     assert lab.states(number) == {"a": "SKIPPED", "x": "SKIPPED", "b": "READY", "c": "PENDING"}
     lab.check()
-    lab.run()
-    assert lab.state(number) == "SUCCESS"
-    lab.check(drained=True)
+    lab.succeeds(number)
 
 
 def test_many_instances_are_compensated(lab):

@@ -186,9 +186,7 @@ def test_items_of_a_map_wait_each_by_itself(lab):
     assert [row.label for row in failures(lab)] == ["AAPL"]
     lab.check()
     assert lab.command("retry", number, task="fetch")[1]["retried"] == ["fetch[AAPL]"]
-    lab.run()
-    assert lab.state(number) == "SUCCESS"
-    lab.check(drained=True)
+    lab.succeeds(number)
 
 
 def test_a_saga_is_not_undone_while_a_task_of_it_waits(lab):
@@ -200,9 +198,7 @@ def test_a_saga_is_not_undone_while_a_task_of_it_waits(lab):
     lab.compensate.tick()
     assert (lab.state(number), lab.column("workflow_instance", "saga_state", number)) == ("RUNNING", 0)
     lab.command("retry", number)
-    lab.run()
-    assert lab.state(number) == "SUCCESS"
-    lab.check(drained=True)
+    lab.succeeds(number)
 
 
 def test_a_task_that_is_to_run_at_the_end_of_time_has_not_failed(lab):

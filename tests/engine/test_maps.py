@@ -42,9 +42,7 @@ def test_a_map_runs_once_for_each_item_and_its_row_waits_for_them(lab):
     lab.ends(items[2:])
     assert (lab.states(number)["bars"], lab.states(number)["check"]) == ("SUCCESS", "READY")
     lab.check()
-    lab.run()
-    assert lab.state(number) == "SUCCESS"
-    lab.check(drained=True)
+    lab.succeeds(number)
 
 
 def test_people_see_how_many_items_a_map_waits_for(lab):
@@ -156,9 +154,7 @@ def test_a_retry_runs_the_failed_items_alone(lab):
     states = lab.states(number)
     assert (states["bars"], states["bars[1]"], states["check"]) == ("PENDING", "SUCCESS", "PENDING")
     lab.sql("UPDATE qflow.task_instance SET state = 1, owner = NULL WHERE state IN (3, 4)")
-    lab.run()
-    assert lab.state(number) == "SUCCESS"
-    lab.check(drained=True)
+    lab.succeeds(number)
 
 
 @pytest.mark.parametrize("name", ["bars[2]", "bars[IBM]"])
@@ -286,9 +282,7 @@ def test_a_map_whose_items_had_all_ended_when_it_was_terminated_ends(lab):
     lab.sweep.tick()
     assert lab.states(number)["bars"] == "CANCELLED"
     lab.command("retry", number)
-    lab.run()
-    assert lab.state(number) == "SUCCESS"
-    lab.check(drained=True)
+    lab.succeeds(number)
 
 
 def test_an_expansion_that_is_repeated_makes_no_second_rows(lab):
@@ -462,6 +456,4 @@ def test_a_trigger_of_a_map_that_waits_for_its_last_items_leaves_it_waiting(lab)
     assert lab.states(number)["bars"] == "PENDING"
     lab.check()
     lab.ends(items[2:])
-    lab.run()
-    assert lab.state(number) == "SUCCESS"
-    lab.check(drained=True)
+    lab.succeeds(number)

@@ -49,9 +49,7 @@ def test_an_item_begins_as_soon_as_the_same_item_before_it_has_ended(lab):
     rows = lab.claim()
     assert names(lab, rows) == ["factors[0]", "factors[2]"]
     lab.ends(rows)
-    lab.run()
-    assert lab.state(number) == "SUCCESS"
-    lab.check(drained=True)
+    lab.succeeds(number)
 
 
 def test_three_deep_each_symbol_goes_its_own_way(lab):
@@ -207,9 +205,7 @@ def test_an_item_that_waits_is_skipped_at_once(lab):
     assert lab.states(number)["factors[1]"] == "SKIPPED"
     lab.check()
     lab.ends(bars)
-    lab.run()
-    assert lab.state(number) == "SUCCESS"
-    lab.check(drained=True)
+    lab.succeeds(number)
 
 
 @pytest.mark.parametrize("outcome", [SUCCESS, FAILED, SKIPPED])

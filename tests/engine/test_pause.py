@@ -41,9 +41,7 @@ def test_all_that_is_ready_is_held_and_continues_after_resume(lab):
     lab.sweep_all()
     assert (lab.state(number), set(lab.states(number).values())) == ("RUNNING", {"READY"})
     assert lab.published[-1] == "ready"
-    lab.run()
-    assert lab.state(number) == "SUCCESS"
-    lab.check(drained=True)
+    lab.succeeds(number)
 
 
 def test_who_paused_it_when_and_why_is_shown(lab):
@@ -89,9 +87,7 @@ def test_what_waits_for_its_time_waits_on_and_is_held_when_it_has_come(lab, way)
     assert (shown(lab, number)[0][0], lab.claim()) == ("HELD", [])
     lab.command("resume", number)
     lab.sweep_all()
-    lab.run()
-    assert lab.state(number) == "SUCCESS"
-    lab.check(drained=True)
+    lab.succeeds(number)
 
 
 def test_what_a_worker_gives_back_is_held_too(lab):
@@ -197,9 +193,7 @@ def test_a_large_instance_is_swept_in_parts_with_rests_between(lab, monkeypatch)
     lab.command("resume", number)  # in the middle
     lab.sweep_all()
     assert set(lab.states(number).values()) == {"READY"}
-    lab.run()
-    assert lab.state(number) == "SUCCESS"
-    lab.check(drained=True)
+    lab.succeeds(number)
 
 
 def test_another_daemon_ends_a_sweep_that_one_began(lab, monkeypatch):

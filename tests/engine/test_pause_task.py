@@ -151,9 +151,7 @@ def test_the_items_of_a_map_belong_to_its_task(lab):
     assert sorted(lab.states(number).values()) == ["HELD", "PENDING", "SUCCESS", "SUCCESS"]
     lab.command("resume", number, task="bars")
     lab.sweep_all()
-    lab.run()
-    assert lab.state(number) == "SUCCESS"
-    lab.check(drained=True)
+    lab.succeeds(number)
 
 
 def test_a_map_of_many_items_is_swept_in_parts(lab, monkeypatch):

@@ -85,9 +85,7 @@ def test_a_task_of_a_running_instance_runs_again_beside_others(lab):
     assert lab.states(number) == {"a": "READY", "b": "RUNNING", "c": "PENDING"}
     lab.check()
     lab.ends([rows["b"]])
-    lab.run()
-    assert lab.state(number) == "SUCCESS"
-    lab.check(drained=True)
+    lab.succeeds(number)
 
 
 def test_a_single_job_runs_again(lab):
@@ -106,9 +104,7 @@ def test_a_retry_that_was_waiting_below_begins_anew(lab):
     lab.finish(batch=Batch(rearmed=[lab.rearmed(row, 3600)]))
     assert lab.command("rerun", number, task="a")[0] == "DONE"
     assert lab.sql("SELECT COUNT(*) FROM qflow.timer") == [(0,)]
-    lab.run()
-    assert lab.state(number) == "SUCCESS"
-    lab.check(drained=True)
+    lab.succeeds(number)
 
 
 # ------------------------------------------------------------------------------------------------ params
@@ -215,9 +211,7 @@ def test_one_item_runs_again_by_its_label_and_what_is_behind_the_map(lab):
     }
     assert lab.states(number) == states
     lab.check()
-    lab.run()
-    assert lab.state(number) == "SUCCESS"
-    lab.check(drained=True)
+    lab.succeeds(number)
 
 
 # ------------------------------------------------------------------------------------------------ checkpoints

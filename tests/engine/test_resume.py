@@ -17,9 +17,7 @@ def test_a_held_instance_has_no_rows_until_it_is_resumed(lab):
     assert lab.published[-2:] == ["ready", "timer"]
     shown = lab.store.read(lambda tx: tx.one("show_instance", tenant="default", id=number))
     assert shown.started_at == lab.clock.now()
-    lab.run()
-    assert lab.state(number) == "SUCCESS"
-    lab.check(drained=True)
+    lab.succeeds(number)
 
 
 def test_run_at_is_honoured(lab):

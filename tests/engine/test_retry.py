@@ -116,9 +116,7 @@ def test_a_terminated_instance_continues_where_it_was(lab):
     expected = {"a": "SUCCESS", done: "SUCCESS", stopped: "READY", "d": "PENDING", "e": "PENDING"}
     assert lab.states(number) == expected
     lab.check()
-    lab.run()
-    assert lab.state(number) == "SUCCESS"
-    lab.check(drained=True)
+    lab.succeeds(number)
 
 
 def test_outputs_progress_and_large_values_of_the_first_round_are_gone(lab):
@@ -158,9 +156,7 @@ def test_a_deadline_is_armed_again(lab):
     lab.sweep.tick()
     assert lab.state(number) == "FAILED"
     assert lab.command("retry", number)[0] == "DONE"
-    lab.run()
-    assert lab.state(number) == "SUCCESS"
-    lab.check(drained=True)
+    lab.succeeds(number)
 
 
 # ------------------------------------------------------------------------------------------------ conditions
@@ -224,9 +220,7 @@ def test_skipped_tasks_stay_skipped(lab):
     lab.run({"a": FAILED, "s": SKIPPED})
     lab.command("retry", number)
     assert lab.states(number) == {"a": "READY", "s": "SKIPPED", "t": "SKIPPED", "b": "PENDING"}
-    lab.run()
-    assert lab.state(number) == "SUCCESS"
-    lab.check(drained=True)
+    lab.succeeds(number)
 
 
 # ------------------------------------------------------------------------------------------------ one task
@@ -250,9 +244,7 @@ def test_a_named_task_is_retried_alone(lab):
     assert lab.state(number) == "FAILED"
     lab.check(drained=True)
     lab.command("retry", number, task="b")
-    lab.run()
-    assert lab.state(number) == "SUCCESS"
-    lab.check(drained=True)
+    lab.succeeds(number)
 
 
 def test_a_task_can_be_named_by_its_id_alone(lab):
@@ -269,9 +261,7 @@ def test_a_failed_task_of_a_running_instance_is_retried(lab):
     assert lab.states(number) == {"a": "READY", "b": "RUNNING", "c": "PENDING"}
     lab.check()
     lab.ends([rows["b"]])
-    lab.run()
-    assert lab.state(number) == "SUCCESS"
-    lab.check(drained=True)
+    lab.succeeds(number)
 
 
 def test_retrying_one_task_of_a_terminated_instance_does_not_make_it_a_success(lab):
@@ -384,6 +374,4 @@ def test_many_rows_are_restarted_in_parts(lab, monkeypatch):
     monkeypatch.setattr("qflowd.engine.commands.restart.PART", 2)
     number = failed_diamond(lab)
     assert lab.command("retry", number)[1]["restarted"] == 3
-    lab.run()
-    assert lab.state(number) == "SUCCESS"
-    lab.check(drained=True)
+    lab.succeeds(number)

@@ -119,9 +119,7 @@ def test_a_node_waits_for_its_parts_and_the_instance_for_the_node(lab_with_parts
     lab.check()
     lab.ends(rows[-1:])
     assert (lab.states(number)["second"], lab.state(number)) == ("READY", "RUNNING")
-    lab.run()
-    assert lab.state(number) == "SUCCESS"
-    lab.check(drained=True)
+    lab.succeeds(number)
 
 
 def test_a_part_that_fails_fails_what_waits_for_it_and_can_be_retried(lab_with_parts):
@@ -144,9 +142,7 @@ def test_a_part_that_fails_fails_what_waits_for_it_and_can_be_retried(lab_with_p
     assert lab.command("retry", number, task_id=number * ORDINALS + 4) == ("DONE", answer)
     assert (lab.states(number)["second[1]"], lab.states(number)["second"]) == ("READY", "PENDING")
     lab.check()
-    lab.run()
-    assert lab.state(number) == "SUCCESS"
-    lab.check(drained=True)
+    lab.succeeds(number)
 
 
 def test_parts_of_a_plan_without_edges_are_waited_for(lab):
@@ -158,9 +154,7 @@ def test_parts_of_a_plan_without_edges_are_waited_for(lab):
     assert len(rows) == 3
     lab.ends(rows)
     assert (lab.states(number)["second"], lab.state(number)) == ("READY", "RUNNING")
-    lab.run()
-    assert lab.state(number) == "SUCCESS"
-    lab.check(drained=True)
+    lab.succeeds(number)
 
 
 def test_rows_of_a_kind_that_only_a_newer_release_knows_are_left_to_it(database_url, tmp_path):

@@ -72,9 +72,7 @@ def test_what_waits_for_others_as_well_waits_for_them_still(lab):
     lab.check()
     lab.ends(rows.values())
     assert lab.states(number)["b"] == "READY"
-    lab.run()
-    assert lab.state(number) == "SUCCESS"
-    lab.check(drained=True)
+    lab.succeeds(number)
 
 
 def test_the_order_stays_and_a_parent_that_fails_stops_it(lab):
@@ -111,9 +109,7 @@ def test_a_task_that_waits_for_its_retry_is_skipped(lab):
     lab.finish(batch=Batch(rearmed=[lab.rearmed(row, 3600)]))
     assert skip(lab, number, "a")[0] == "DONE"
     assert lab.sql("SELECT COUNT(*) FROM qflow.timer") == [(0,)]
-    lab.run()
-    assert lab.state(number) == "SUCCESS"
-    lab.check(drained=True)
+    lab.succeeds(number)
 
 
 def test_a_task_whose_parent_failed_is_skipped_alone(lab):
@@ -132,9 +128,7 @@ def test_a_branch_that_its_output_would_have_chosen_is_not_taken(lab):
     skip(lab, number, "a")
     assert lab.states(number) == {"a": "SKIPPED", "b": "SKIPPED", "c": "READY"}
     lab.check()
-    lab.run()
-    assert lab.state(number) == "SUCCESS"
-    lab.check(drained=True)
+    lab.succeeds(number)
 
 
 def test_a_task_that_takes_the_first_result_does_not_take_a_skip_for_one(lab):

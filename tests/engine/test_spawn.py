@@ -26,9 +26,7 @@ def test_spawned_tasks_run_after_the_task_that_asked_for_them_and_what_comes_aft
     lab.ends([second])
     assert (lab.states(number)["scan"], lab.states(number)["report"]) == ("SUCCESS", "READY")
     lab.check()
-    lab.run()
-    assert lab.state(number) == "SUCCESS"
-    lab.check(drained=True)
+    lab.succeeds(number)
 
 
 def test_a_spawned_task_waits_for_those_that_it_comes_after(lab):
@@ -307,9 +305,7 @@ def test_a_paused_instance_holds_what_was_spawned(lab):
     assert (states["scan[AAPL]"], states["scan[IBM]"]) == ("HELD", "HELD")
     lab.command("resume", number)
     lab.sweep_all()
-    lab.run()
-    assert lab.state(number) == "SUCCESS"
-    lab.check(drained=True)
+    lab.succeeds(number)
 
 
 def test_a_termination_cancels_what_was_spawned_and_what_is_spawned_after_it(lab):

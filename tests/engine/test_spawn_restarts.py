@@ -59,9 +59,7 @@ def test_a_retry_that_fails_again_fails_the_spawner_again(lab):
     assert (lab.state(number), lab.states(number)["scan"]) == ("FAILED", "FAILED")
     assert error_of(lab, number * ORDINALS).startswith("1 of 2 spawned tasks did not succeed; the first: scan[AAPL]")
     lab.command("retry", number)
-    lab.run()
-    assert lab.state(number) == "SUCCESS"
-    lab.check(drained=True)
+    lab.succeeds(number)
 
 
 def test_a_spawner_that_returned_a_value_keeps_it_in_a_retry(lab):
@@ -124,9 +122,7 @@ def test_a_retry_of_nested_spawned_tasks_reopens_each_that_waits_for_them(lab):
         "SUCCESS",
     ]
     lab.check()
-    lab.run()
-    assert lab.state(number) == "SUCCESS"
-    lab.check(drained=True)
+    lab.succeeds(number)
 
 
 def test_a_rerun_of_the_spawner_deletes_what_it_spawned_and_spawns_anew(lab):
@@ -156,9 +152,7 @@ def test_a_rerun_before_the_spawner_deletes_what_it_spawned(lab):
     lab.run()
     assert lab.command("rerun", number, task="list")[0] == "DONE"
     assert lab.states(number) == {"list": "READY", "scan": "PENDING"}
-    lab.run()
-    assert lab.state(number) == "SUCCESS"
-    lab.check(drained=True)
+    lab.succeeds(number)
 
 
 def test_a_rerun_of_a_spawned_task_runs_it_and_what_comes_after_it(lab):
@@ -169,9 +163,7 @@ def test_a_rerun_of_a_spawned_task_runs_it_and_what_comes_after_it(lab):
     assert lab.states(number) == STATES
     assert output_of(lab, number) is None
     lab.check()
-    lab.run()
-    assert lab.state(number) == "SUCCESS"
-    lab.check(drained=True)
+    lab.succeeds(number)
 
 
 def test_a_skipped_spawned_task_counts_as_done_and_what_comes_after_it_runs(lab):
@@ -196,9 +188,7 @@ def test_a_skip_of_the_last_failed_spawned_task_ends_the_spawner(lab, last):
     assert (lab.states(number)["scan"], lab.states(number)["report"]) == ("SUCCESS", "READY")
     assert output_of(lab, number) == {"AAPL": None, "IBM": None}
     lab.check()
-    lab.run()
-    assert lab.state(number) == "SUCCESS"
-    lab.check(drained=True)
+    lab.succeeds(number)
 
 
 def test_a_skip_of_one_of_two_failures_leaves_the_spawner_failed(lab):
@@ -284,9 +274,7 @@ def test_a_retry_after_a_termination_continues_with_what_was_spawned(lab):
         "scan[merge]": "PENDING",
     }
     lab.check()
-    lab.run()
-    assert lab.state(number) == "SUCCESS"
-    lab.check(drained=True)
+    lab.succeeds(number)
 
 
 def test_spawned_tasks_that_are_being_run_keep_a_task_before_their_spawner_from_running_again(lab):
@@ -315,14 +303,10 @@ def test_items_that_spawned_are_retried_by_what_failed_of_it(lab):
     states = lab.states(number)
     assert (states["bars"], states["bars[AAPL]"], states["bars[IBM]"]) == ("PENDING", "PENDING", "SUCCESS")
     lab.check()
-    lab.run()
-    assert lab.state(number) == "SUCCESS"
-    lab.check(drained=True)
+    lab.succeeds(number)
     lab.command("rerun", number, task="bars")
     assert set(lab.states(number)) == {"bars", "report"}
-    lab.run()
-    assert lab.state(number) == "SUCCESS"
-    lab.check(drained=True)
+    lab.succeeds(number)
 
 
 def test_a_task_that_runs_after_a_termination_spawns_anew(lab):
@@ -349,6 +333,4 @@ def test_a_trigger_does_not_start_a_spawner_that_waits(lab):
     number = daily(lab)
     assert lab.command("trigger", number, task="scan")[0] == "DONE"
     assert lab.states(number)["scan"] == "PENDING"
-    lab.run()
-    assert lab.state(number) == "SUCCESS"
-    lab.check(drained=True)
+    lab.succeeds(number)

@@ -333,6 +333,12 @@ class Lab:
     def ends(self, rows: Iterable[Claimed], state: TaskState = SUCCESS) -> None:
         self.finish(*(self.final(row, state) for row in rows))
 
+    def succeeds(self, number: int) -> None:
+        """Run what is ready, and whatever becomes so: the instance succeeds, and nothing is left to do."""
+        self.run()
+        assert self.state(number) == "SUCCESS"
+        self.check(drained=True)
+
     # -- what is to be seen
 
     def key(self, task_id: int) -> str:
