@@ -146,6 +146,14 @@ def test_what_is_refused_is_counted_and_says_why(chains):
     assert (state, result["matched"], result["done"], result["refused"]) == ("DONE", 2, 1, 1)
     assert result["refusals"][str(other)].startswith(f"instance {other} is READY; only one that is RUNNING")
     assert chains.state(number) == "PAUSED"
+    again = many(chains, "pause", state="OPEN")[1]
+    assert (again["done"], again["unchanged"], again["refused"]) == (0, 1, 1)
+    assert chains.command("pause", number)[1]["already"] == f"instance {number} is PAUSED already"
+    whole = {"task": "b", "args": DRY}
+    assert of_workflow(chains, "pause", **whole)[1]["done"] == 2
+    assert chains.sql("SELECT COUNT(*) FROM qflow.paused_task") == [(0,)]
+    for already in (None, "task 'b' is paused already in workflow 'chain'"):
+        assert of_workflow(chains, "pause", task="b")[1].get("already") == already
 
 
 def test_instances_of_other_tenants_are_not_touched(chains):
@@ -202,9 +210,13 @@ def wait_reason(lab: Lab, workflow: str = "chain") -> str | None:
 
 def test_a_workflow_stands_still_with_its_instances_and_what_is_submitted_meanwhile(chains):
     number, other = chains.start("chain"), chains.start("daily_bars")
-    answer = of_workflow(chains, "pause", reason="restated", requested_by="ada")
     result = {"workflow": "chain", "matched": 1, "done": 1, "refused": 0, "refusals": {}}
-    assert answer == ("DONE", result)
+    rehearsed = of_workflow(chains, "pause", args=DRY)[1]
+    assert {name: rehearsed[name] for name in result} == result
+    assert (chains.state(number), wait_reason(chains)) == ("RUNNING", None)
+    assert of_workflow(chains, "pause", reason="restated", requested_by="ada") == ("DONE", result)
+    again = {"already": "workflow 'chain' is paused already", "matched": 0, "done": 0}
+    assert of_workflow(chains, "pause", requested_by="eve")[1] == result | again
     assert wait_reason(chains).startswith("paused by ada since 2026-11-20")
     late = chains.start("chain")
     assert [chains.state(each) for each in (number, late, other)] == ["PAUSED", "PAUSED", "RUNNING"]
@@ -212,6 +224,7 @@ def test_a_workflow_stands_still_with_its_instances_and_what_is_submitted_meanwh
     assert chains.states(late) == chains.states(number) == {"a": "HELD", "b": "PENDING"}
     assert {row.id >> 20 for row in chains.claim()} == {other}
     chains.check()
+    assert of_workflow(chains, "resume", args=DRY)[1]["done"] == 2
     assert of_workflow(chains, "resume")[1]["done"] == 2
     assert wait_reason(chains) is None
     chains.sweep_all()
