@@ -19,8 +19,9 @@ from qflowd.define.explain import explain
 from qflowd.define.expressions import compile_value
 from qflowd.define.task_definitions import Definitions, resolve
 from qflowd.engine.plans.expand import Admission, admit_request, instance_scope
-from qflowd.engine.plans.plan import Node, compile_plan, effective
+from qflowd.engine.plans.node import Node
 from qflowd.engine.plans.plan import by_name as params_by_name
+from qflowd.engine.plans.plan import compile_plan, effective
 from qflowd.engine.refusal import Refused
 from qflowd.engine.request import read_request
 from qflowd.model import dag, jsontext

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from qflowd.engine.caches import LaneKey
-from qflowd.engine.plans.plan import Node, effective
+from qflowd.engine.plans.node import Node
+from qflowd.engine.plans.plan import effective
 from qflowd.model.limits import FALLBACK, OF_UNKNOWN_JOB, UNSETTLED
 from qflowd.model.workflow import Job, Settings
 

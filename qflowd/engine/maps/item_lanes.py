@@ -7,7 +7,8 @@ from qflowd.engine.plans import lane_keys
 from qflowd.engine.plans.fallbacks import Fallback
 from qflowd.engine.plans.instances import Instances, KnownInstance
 from qflowd.engine.plans.items import Items
-from qflowd.engine.plans.plan import Node, effective
+from qflowd.engine.plans.node import Node
+from qflowd.engine.plans.plan import effective
 from qflowd.engine.request import NO_OVERRIDE
 from qflowd.model.errors import ExpressionFailed
 from qflowd.model.limits import UNSETTLED

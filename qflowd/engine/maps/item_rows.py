@@ -19,7 +19,8 @@ from qflowd.engine.finishing.outcome import AttemptRow
 from qflowd.engine.maps import item_lanes
 from qflowd.engine.plans.instances import Instances, KnownInstance
 from qflowd.engine.plans.items import Items, make_label
-from qflowd.engine.plans.plan import Node, Plan
+from qflowd.engine.plans.node import Node
+from qflowd.engine.plans.plan import Plan
 from qflowd.engine.plans.render import load_items
 from qflowd.model import jsontext, rules
 from qflowd.model.ids import ORDINALS, instance_of

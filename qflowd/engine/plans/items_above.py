@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from qflowd.engine.plans.instances import KnownInstance
-from qflowd.engine.plans.plan import Node
+from qflowd.engine.plans.node import Node
 from qflowd.model.ids import ORDINALS
 from qflowd.store.tx import Tx
 

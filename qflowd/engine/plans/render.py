@@ -11,7 +11,8 @@ from qflowd.engine.claiming.lanes import Lane, Terms
 from qflowd.engine.plans.instances import Instances, KnownInstance
 from qflowd.engine.plans.items import Items, evaluate
 from qflowd.engine.plans.items_above import ItemsAbove, unmet
-from qflowd.engine.plans.plan import Node, by_name, effective
+from qflowd.engine.plans.node import Node
+from qflowd.engine.plans.plan import by_name, effective
 from qflowd.engine.plans.upstreams import Large, Output, Upstreams, reader_of
 from qflowd.engine.request import NO_OVERRIDE
 from qflowd.model import jsontext
