@@ -259,6 +259,49 @@ def test_a_map_is_skipped_whole_when_its_turn_comes_but_not_while_its_items_are_
     lab.check(drained=True)
 
 
+def test_an_item_is_skipped_of_a_map_that_tolerates_its_failure_and_waits_for_the_others_still(lab):
+    """As many items have succeeded as must; not even rows have been made for all of them."""
+    lab.define("flow", {"bars": {"job": "work", "map": [*range(6)], "tolerate": {"min_ok": 1}, "max_parallel": 3}})
+    number = lab.start("flow")
+    rows = lab.claim()
+    lab.finish(lab.final(rows[0]), lab.final(rows[1], FAILED))
+    assert skip(lab, number, "bars[1]")[0] == "DONE"
+    lab.check()
+    lab.ends(rows[2:], FAILED)
+    lab.run({f"bars[{i}]": FAILED for i in range(6)})
+    states = lab.states(number)
+    assert [states[f"bars[{i}]"] for i in range(6)] == ["SUCCESS", "SKIPPED", *["FAILED"] * 4]
+    assert states["bars"] == lab.state(number) == "SUCCESS"
+    lab.check(drained=True)
+
+
+def test_skipping_the_last_item_of_a_map_that_tolerates_its_failure_ends_the_map(lab):
+    lab.define("flow", {"bars": {"job": "work", "map": ["AAPL", "IBM"], "tolerate": {"min_ok": 1}}})
+    number = lab.start("flow")
+    lab.ends(lab.claim(wanted=1))
+    assert skip(lab, number, "bars[1]")[0] == "DONE"
+    lab.check()
+    lab.run()
+    assert lab.states(number) == {"bars": "SUCCESS", "bars[0]": "SUCCESS", "bars[1]": "SKIPPED"}
+    assert lab.state(number) == "SUCCESS"
+    lab.check(drained=True)
+
+
+def test_a_skip_waits_for_a_daemon_that_has_just_counted_the_items_of_the_map(lab):
+    lab.define("flow", MAP)
+    number = lab.start("flow")
+    lab.run({"bars[AAPL]": FAILED, "bars[IBM]": FAILED})
+    assert skip(lab, number, "bars[AAPL]")[0] == "DONE"
+    answers: list[str] = []
+    lab.just_before("finish", lambda: answers.append(skip(lab, number, "bars[IBM]")[0]))
+    lab.run()  # the map ends as it was counted
+    assert (answers, lab.states(number)["bars"]) == (["NEW"], "FAILED")
+    lab.commands.tick()
+    lab.run()
+    assert lab.states(number)["bars"] == lab.state(number) == "SUCCESS"
+    lab.check(drained=True)
+
+
 # ------------------------------------------------------------------------------------------------ refusals
 
 

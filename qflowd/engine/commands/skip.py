@@ -11,7 +11,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 from qflowd.engine.commands import restart
-from qflowd.engine.commands.control import Caches, CarriedOut, Command, NotPossible, one_instance, verb
+from qflowd.engine.commands.control import Caches, CarriedOut, Command, Later, NotPossible, one_instance, verb
 from qflowd.engine.commands.locked_instance import NAMED, LockedInstance, lock, named_all
 from qflowd.engine.commands.row_graph import NO_ORDINALS
 from qflowd.engine.commands.task_overrides import TaskOverrides
@@ -37,7 +37,8 @@ NOT_SKIPPABLE: Final = (TaskState.RESERVED, TaskState.RUNNING, TaskState.SUCCESS
 def skip(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
     """Let a task that waits or did not succeed count as done; what waits for it continues.
 
-    Raises: Refused without a task; NotPossible if it is being run, or has ended well.
+    Raises: Refused without a task; NotPossible if it is being run, or has ended well; Later if a daemon counts the items
+        of its map just now.
     """
     locked = lock(tx, command, target, caches.instances)
     ordinals = named_all(command, locked)
@@ -58,9 +59,11 @@ def skip(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
     else:
         _end(tx, locked, ordinals, why)
         again = _not_run_yet(locked, ordinals)
-        kept = {child for row in ordinals | again for child in locked.rows.children(row)} - again
+        kept = {child for row in ordinals | again for child in locked.rows.children(row)} - again - ordinals
+        if counting := [head for head in kept & locked.rows.items.keys() if locked.states[head].is_held]:
+            raise Later(f"{locked.names(counting)} of instance {locked.id} is about to end or to continue")
         ended = dict.fromkeys(ordinals, TaskState.SKIPPED)
-        restart.restart(tx, locked, NO_ORDINALS, again, kept=kept - ordinals, ended=ended)
+        restart.restart(tx, locked, NO_ORDINALS, again, kept=kept, ended=ended)
     names = [locked.names([ordinal]) for ordinal in sorted(ordinals)[:NAMED]]
     result = {"instance_id": locked.id, "skipped": names, "tasks": len(ordinals), "waits_for_its_turn": is_deferred}
     return CarriedOut(result, ("ready", "timer", "turn"))
@@ -85,8 +88,8 @@ def _refuse(locked: LockedInstance, ordinal: int) -> None:
 
 def waits_for_tasks(locked: LockedInstance, ordinal: int) -> bool:
     """Does it wait for tasks before it, rather than for a time or a worker?"""
-    waits = locked.row[ordinal].need > 0 or ordinal in locked.rows.tree.spawned
-    return locked.states[ordinal] is TaskState.PENDING and waits
+    has_parts = ordinal in locked.rows.items or ordinal in locked.rows.tree.spawned
+    return locked.states[ordinal] is TaskState.PENDING and (has_parts or locked.row[ordinal].need > 0)
 
 
 def _end(tx: Tx, locked: LockedInstance, ordinals: AbstractSet[int], why: str) -> None:
