@@ -31,7 +31,7 @@ DELETE FROM qflow.limit_key WHERE name = :name
 
 -- name: find_limit
 SELECT k.name, k.capacity, k.rates, k.source, k.breaker, k.used, k.configured, k.resumes_at, k.tripped_at FROM qflow.limit_key k
-WHERE k.name = :name {lock}
+WHERE k.name = :name {only: postgres,mysql FOR UPDATE}
 
 -- name: list_limits
 SELECT k.name, k.capacity, k.rates, k.source, k.breaker, k.configured FROM qflow.limit_key k ORDER BY k.name

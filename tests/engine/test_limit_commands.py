@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 
 import pytest
 
 from qflowd.config.records import LimitConfig
 from qflowd.engine.limits.limit_settings import save_configured
+from qflowd.engine.limits.recount import Recount
 from tests.engine.test_limits import claim, end, have_job, set_limits
+from tests.support.daemon import until
 from tests.support.lab import Lab
 
 SHOWN = "SELECT slots, rates, source, set_by, note FROM qflow.limits WHERE name = 'vendor'"
@@ -159,3 +164,64 @@ def test_what_rows_hold_of_a_limit_comes_back_whatever_a_command_does_meanwhile(
     ask(lab, "set_limit", slots=9), ask(lab, "pause_limit"), ask(lab, "unset_limit")
     end(lab, [row])
     assert lab.sql("SELECT used, slots FROM qflow.limits") == [(0, 1)]
+
+
+# ------------------------------------------------------------------------------------------------ side by side
+
+
+@pytest.fixture
+def beside(lab: Lab) -> Iterator[Callable[..., Future[tuple[str, Any]]]]:
+    """Have another daemon carry out a command: when this returns, it has, or waits for a lock of ours."""
+    with closing(Lab(lab.url, owner=8)) as other, ThreadPoolExecutor(1) as threads:
+
+        def begin(*args: Any, **more: Any) -> Future[tuple[str, Any]]:
+            answer = threads.submit(ask, other, *args, **more)
+            until(lambda: answer.done() or not lab.store.dialect.has_row_locks or other.is_somebody_waiting(), 20)
+            return answer
+
+        yield begin
+        threads.submit(other.store.disconnect).result(20)
+
+
+def test_a_limit_that_a_claim_has_locked_is_waited_for(lab, beside):
+    set_limits(lab, vendor=2)
+
+    def hold(tx):
+        tx.run("lock_limits", rows=[("vendor",)])
+        return beside("pause_limit")
+
+    assert lab.store.transact(hold).result(20)[0] == "DONE"
+
+
+def test_what_a_command_sets_while_a_daemon_saves_its_configuration_stays(lab, beside):
+    set_limits(lab, vendor=2)
+    answers = []
+    lab.just_before("save", lambda: answers.append(beside("set_limit", slots=5)), statement="set_limits")
+    set_limits(lab, vendor=3)
+    assert answers[0].result(20)[0] == "DONE"
+    assert lab.sql(SHOWN)[0][:3] == (5, None, "command")
+    assert ask(lab, "unset_limit")[1]["slots"] == 3
+
+
+def test_what_a_command_sets_while_a_pattern_goes_away_stays(lab, beside):
+    have_job(lab, {"bank:icbc": 1})
+    lab.start(job="work")
+    ask(lab, "set_limit", "bank:*", slots=3)
+    answers = []
+    lab.just_before(
+        "command", lambda: answers.append(beside("set_limit", "bank:icbc", slots=7)), statement="set_limits"
+    )
+    assert ask(lab, "unset_limit", "bank:*")[0] == "DONE"
+    assert answers[0].result(20)[0] == "DONE"
+    assert lab.sql("SELECT name, slots, source FROM qflow.limits") == [("bank:icbc", 7, "command")]
+
+
+def test_a_limit_that_is_made_while_its_pattern_changes_follows_it_in_the_end(lab, beside):
+    if not lab.store.dialect.has_row_locks:
+        pytest.skip("one writer at a time")
+    ask(lab, "set_limit", "bank:*", slots=3)
+    have_job(lab, {"bank:icbc": 1})
+    lab.just_before("make_lanes", lambda: beside("set_limit", "bank:*", slots=5), statement="add_limits")
+    lab.start(job="work")
+    Recount(lab.store, lab.topics).tick()
+    assert lab.sql("SELECT slots, source FROM qflow.limits WHERE name = 'bank:icbc'") == [(5, "pattern")]

@@ -45,6 +45,7 @@ LEVELS = {
     "pause_limit": LIMITS,
     "save_breakers": LIMITS,
     "save_probes": LIMITS,
+    "find_limit": LIMITS,
     "lock_limits": LIMITS,
     "move_slots": LIMITS,
     "save_spent": LIMITS,

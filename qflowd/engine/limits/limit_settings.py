@@ -42,19 +42,21 @@ def make_limits(tx: Tx, names: Iterable[str]) -> None:
 
 def save_configured(store: Store, configured: Mapping[str, LimitConfig]) -> None:
     """Write the limits of a configuration; one that was set by a command keeps what the command said."""
+    sizes_by_name = {name: size_of(limit, "config") for name, limit in sorted(configured.items())}
+    notes = {name: _note(limit) for name, limit in sorted(configured.items())}
 
     def save(tx: Tx) -> None:
+        tx.run("add_limits", rows=[(name, *size) for name, size in sizes_by_name.items()], now=tx.now)
+        # What a command sets meanwhile is seen here, or waits and comes after it.
+        tx.run("lock_limits", rows=[(name,) for name in sizes_by_name])
         there = {row.name: row for row in tx.run("list_limits")}
-        notes = {name: _note(limit) for name, limit in configured.items()}
         changed = {
-            name: size_of(limit, "config")
-            for name, limit in configured.items()
-            if name not in there or (there[name].source != "command" and _size(there[name]) != _configured(notes[name]))
+            name: size
+            for name, size in sizes_by_name.items()
+            if there[name].source != "command" and _size(there[name]) != size
         }
         write_sizes(tx, changed)
-        if fresh := [
-            note for note in sorted(notes.items()) if note[0] not in there or there[note[0]].configured != note[1]
-        ]:
+        if fresh := [(name, note) for name, note in notes.items() if there[name].configured != note]:
             tx.run("note_configured", rows=fresh)
 
     if configured:
@@ -71,16 +73,25 @@ def write_sizes(tx: Tx, changed: Mapping[str, Size], set_by: str | None = None, 
     if changed:
         rows = [(name, *size) for name, size in sorted(changed.items())]
         tx.run("set_limits", rows=rows, set_by=set_by, note=note, now=tx.now)
-        derive(tx)
+    derive(tx)
 
 
 def derive(tx: Tx) -> None:
     """Set the limits that nobody has set by their names to what patterns say now."""
+    if moved := moved_by_patterns(tx):
+        tx.run("lock_limits", rows=[(name,) for name in moved])
+        moved = {name: size for name, size in moved_by_patterns(tx).items() if name in moved}
+    if moved:
+        rows = [(name, *size) for name, size in moved.items()]
+        tx.run("set_limits", rows=rows, set_by=None, note=None, now=tx.now)
+
+
+def moved_by_patterns(tx: Tx) -> dict[str, Size]:
+    """What `derive` is to set: by name, in their order, how large limits are to be that differ from their patterns."""
     rows = tx.run("list_limits")
     patterns = {row.name: _size(row)._replace(source="pattern") for row in rows if row.name.endswith("*")}
     derived = {row.name: _size(row) for row in rows if row.source in DERIVED}
-    if moved := [(name, *new) for name, size in sorted(derived.items()) if (new := _derived(name, patterns)) != size]:
-        tx.run("set_limits", rows=moved, set_by=None, note=None, now=tx.now)
+    return {name: new for name, size in sorted(derived.items()) if (new := _derived(name, patterns)) != size}
 
 
 def unset(tx: Tx, row: Any) -> None:

@@ -3,7 +3,7 @@
 import logging
 from typing import ClassVar
 
-from qflowd.engine.limits.limit_settings import make_limits
+from qflowd.engine.limits.limit_settings import derive, make_limits, moved_by_patterns
 from qflowd.engine.service import Topics
 from qflowd.store.tx import Store, Tx
 
@@ -21,11 +21,15 @@ class Recount:
         self._store, self._topics = store, topics
 
     def tick(self) -> float:
-        if self._store.read(lambda tx: tx.run("list_miscounted") or tx.run("list_unmade_limits")):
+        if self._store.read(_is_wrong):
             for name in self._store.transact(_repair, name="recount"):
                 log.warning("limit %s: its slots in use were counted anew", name)
             self._topics.publish("ready")
         return RECOUNT_S
+
+
+def _is_wrong(tx: Tx) -> bool:
+    return bool(tx.run("list_miscounted") or tx.run("list_unmade_limits") or moved_by_patterns(tx))
 
 
 def _repair(tx: Tx) -> list[str]:
@@ -33,6 +37,7 @@ def _repair(tx: Tx) -> list[str]:
     unmade = tx.run("list_unmade_limits")
     if unmade:
         make_limits(tx, {row.name for row in unmade})
+    derive(tx)  # one may have been made while its pattern was being changed
     suspects = [(row.name,) for row in tx.run("list_miscounted")]
     if suspects:
         # While they are locked nobody claims, and whoever finishes waits here and then subtracts from the new count.
