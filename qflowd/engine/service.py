@@ -4,12 +4,13 @@ import logging
 import random
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from qflowd.model.errors import StoreUnavailable
 from qflowd.store.tx import DataRefused, Store
 
 log = logging.getLogger("qflowd")
+K = TypeVar("K")
 LONGEST_BACKOFF_S = 5.0
 MOST_LINES = 10  # of one kind in the log, at once
 
@@ -129,3 +130,16 @@ class Unread:
         if number not in self._noted:
             self._noted.add(number)
             log.warning("%s %d waits for a daemon that can read it (upgrade qflowd here): %s", what, number, problem)
+
+
+class Place(Generic[K]):
+    """Where the next look at a list that is read in batches begins: rows that stay in it hide none of those behind them."""
+
+    def __init__(self, start: K) -> None:
+        self._start = self.after = start
+
+    def move(self, rows: Sequence[Any], batch: int, key: Callable[[Any], K]) -> bool:
+        """Behind these rows if they fill a batch, else back to the start. Returns: may there be others behind them?"""
+        is_full = len(rows) == batch
+        self.after = key(rows[-1]) if is_full else self._start
+        return is_full

@@ -1,11 +1,13 @@
 -- Tasks that start an instance of another workflow and wait for its end, and their compensations: their lanes have the pool ''.
 
 -- name: list_ready_starts
--- Rows that may start theirs, or have it undone, now; `depth` of the instance that they are of. A cross join: SQLite begins with the lanes.
+-- Rows that may start theirs, or have it undone, now, behind a place; `depth` of the instance that they are of. A cross join:
+-- SQLite begins with the lanes.
 SELECT t.id, t.node, t.fence, t.priority, t.attempt, t.crashes, t.solo, t.kind, t.map_index, t.round, l.id AS lane, l.tenant, l.job,
     COALESCE((SELECT MAX(c.depth) FROM qflow.child c WHERE c.instance_id = i.id), 0) AS depth
 FROM qflow.lane l CROSS JOIN qflow.task_instance t JOIN qflow.workflow_instance i ON i.id = t.id >> 20
 WHERE l.pool = '' AND t.lane = l.id AND t.state = {task.READY} AND i.state = {instance.RUNNING} AND i.intent NOT IN ({intent.TERMINATE}, {intent.PAUSE}, {intent.ABORT})
+    AND (t.priority > :after_priority OR t.priority = :after_priority AND t.id > :after_id)
     AND NOT EXISTS (SELECT 1 FROM qflow.paused_node y WHERE y.instance_id = i.id AND y.node = t.node)
 ORDER BY t.priority, t.id LIMIT {literal: batch}
 
@@ -55,7 +57,7 @@ LEFT JOIN qflow.workflow_instance i ON i.id = c.instance_id
 LEFT JOIN qflow.submissions s ON s.id = c.instance_id
 LEFT JOIN qflow.commands m ON m.id = c.command_id
 WHERE c.is_open = 1 AND COALESCE(m.is_open, 0) = 0
-    AND (i.state >= {instance.SUCCESS} OR (i.id IS NULL AND COALESCE(s.is_open, 0) = 0))
+    AND (i.state >= {instance.SUCCESS} OR (i.id IS NULL AND COALESCE(s.is_open, 0) = 0)) AND c.instance_id > :after
 ORDER BY c.instance_id LIMIT {literal: batch}
 
 -- name: close_children

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 import pytest
 
+from qflowd.engine.child_workflows import children as children_service
 from qflowd.engine.claiming.claim import Claimed
 from qflowd.model.ids import ORDINALS
 from qflowd.model.states import SagaState, TaskKind, TaskState
@@ -192,6 +193,24 @@ def test_instances_that_take_turns_are_undone_one_after_the_other(lab: Lab) -> N
     assert came_to(lab, parent) == ("FAILED", "COMPENSATED")
     assert [row[::2] for row in commands(lab)] == [("compensate", "DONE")] * 3
     lab.check(drained=True)
+
+
+def test_those_that_wait_for_their_turn_to_be_undone_hide_nothing_behind_them(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(children_service, "BATCH", 1)
+    lab.define("load_market", LOAD, saga=True, concurrency="sequential")
+    markets = {"workflow": "load_market", "map": ["US", "HK", "CN"]}
+    lab.define("markets", {"all": markets, "report": {"job": "work", "after": "all"}}, saga=True)
+    lab.start("markets")
+    play_until(lab, "undo check", FAILS)
+    lab.define("other", {"bars": {"job": "work"}})
+    lab.define("caller", {"one": {"workflow": "other"}})
+    number = lab.start("caller")
+    for _ in range(4):
+        lab.children.tick()
+    assert lab.states(number) == {"one": "PENDING"}, "it waits for the instance that it has started"
+    lab.check()
 
 
 def test_a_job_that_a_task_names_undoes_it_in_place_of_its_instance(lab: Lab) -> None:

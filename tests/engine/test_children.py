@@ -353,7 +353,7 @@ def test_two_daemons_start_one_instance_and_end_the_task_once(lab: Lab) -> None:
     parent = lab.start("nightly")
     rival = Lab(lab.url, owner=8)
     try:
-        rows = lab.store.read(lambda tx: tx.run("list_ready_starts", batch=10))
+        rows = lab.store.read(lambda tx: tx.run("list_ready_starts", batch=10, after_priority=0, after_id=0))
         assert rival.children.tick() == 0
         assert rows
         lab.children.tick()

@@ -298,3 +298,12 @@ def test_a_workflow_without_schedule_cannot_be_switched(lab):
         "there is no workflow 'nothing'; `qflowd workflows` lists those there are",
     )
     assert lab.command("disable") == ("REJECTED", "disable needs a workflow")
+
+
+def test_commands_that_cannot_be_carried_out_yet_hide_none_behind_them(lab, monkeypatch):
+    monkeypatch.setattr(service, "BATCH", 1)
+    number, waiting = lab.start(job="work"), lab.submit(job="work")  # nobody has taken the second one
+    early, later = lab.ask("terminate", waiting), lab.ask("terminate", number)
+    pauses = [lab.commands.tick() for _ in range(3)]
+    assert (lab.answer(early)[0], lab.answer(later)[0]) == ("NEW", "DONE")
+    assert pauses == [0, 0, service.LATER_S], "the first is looked at again in a moment"

@@ -37,7 +37,10 @@ def filled(request: pytest.FixtureRequest, get_server: Any) -> Any:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_looking_for_children_reads_no_table_whole(filled: Store, name: str) -> None:
-    assert not whole_reads(filled, filled.catalog[name].text({"batch": 100}), "tip")
+    text = filled.catalog[name].text({"batch": 100})
+    for param in ("after_priority", "after_id", "after"):
+        text = text.replace(f"%({param})s", "0").replace(f":{param}", "0")
+    assert not whole_reads(filled, text, "tip")
 
 
 def test_looking_where_an_instance_stands_reads_its_own_rows_alone(filled: Store) -> None:

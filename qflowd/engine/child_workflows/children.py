@@ -12,7 +12,7 @@ from qflowd.engine.child_workflows.child_end import batch_of, find_unread
 from qflowd.engine.child_workflows.child_start import claimed_of, lane_of, start_children
 from qflowd.engine.child_workflows.child_undo import undo_children
 from qflowd.engine.claiming.claim import Claimed
-from qflowd.engine.claiming.lanes import Lane
+from qflowd.engine.claiming.lanes import START, Lane
 from qflowd.engine.finishing.batch import Batch
 from qflowd.engine.finishing.finish import finish_and
 from qflowd.engine.maps import fan_out
@@ -20,7 +20,7 @@ from qflowd.engine.plans.instances import Instances
 from qflowd.engine.plans.render import Unrenderable
 from qflowd.engine.running.dispatch import refuse
 from qflowd.engine.running.harvest import Harvest
-from qflowd.engine.service import Topics, Unread
+from qflowd.engine.service import Place, Topics, Unread
 from qflowd.model.states import Intent, Reason, TaskKind, TaskState
 from qflowd.store.inbox import COMMAND
 from qflowd.store.tx import Store, Tx
@@ -45,6 +45,8 @@ class Children:
     def __init__(self, store: Store, plans: Plans, topics: Topics, daemon_id: Callable[[], int]) -> None:
         self._store, self._plans, self._topics, self._daemon_id = store, plans, topics, daemon_id
         self._unread = Unread()
+        self._starts = Place(START)
+        self._ends = Place(0)
         self._instances = Instances(plans, RegisteredJobs())
         self._harvest = Harvest(store.clock, lambda: 0.5)  # of rows that end instead of starting something
 
@@ -55,9 +57,11 @@ class Children:
         is_waiting = self._store.read(lambda tx: tx.one("count_open_children")).children
         return WAITING_S if is_waiting else IDLE_S
 
-    def _start(self) -> int:
-        """Start what tasks are ready for. Returns how many rows were taken care of."""
-        rows = self._store.read(lambda tx: tx.run("list_ready_starts", batch=BATCH))
+    def _start(self) -> bool:
+        """Start what tasks are ready for. Returns: may there be more to do at once?"""
+        priority, number = self._starts.after
+        after: dict[str, Any] = {"after_priority": priority, "after_id": number}
+        rows = self._store.read(lambda tx: tx.run("list_ready_starts", batch=BATCH, **after))
         by_lane: dict[int, list[Any]] = {}
         for row in rows:
             by_lane.setdefault(row.lane, []).append(row)
@@ -76,7 +80,7 @@ class Children:
         self._topics.publish(*topics)
         if batch := self._harvest.reap():
             self._finish(batch, [])
-        return done
+        return self._starts.move(rows, BATCH, lambda row: (row.priority, row.id)) or done > 0
 
     def _undo(self, lane: Lane, rows: list[Any], topics: set[str]) -> int:
         """Have instances undone that tasks have started. Returns how many rows were taken care of."""
@@ -97,22 +101,21 @@ class Children:
             self._harvest.end_head(row, lane, items, bad)
         refuse(self._harvest, lane, [Unrenderable(*failed) for failed in expanded.failed])
 
-    def _end(self) -> int:
-        """End the tasks whose instances have ended. Returns how many."""
-        ended = self._store.read(lambda tx: tx.run("list_ended_children", batch=BATCH))
-        if not ended:
-            return 0
+    def _end(self) -> bool:
+        """End the tasks whose instances have ended. Returns: may there be more to do at once?"""
+        ended = self._store.read(lambda tx: tx.run("list_ended_children", batch=BATCH, after=self._ends.after))
+        has_more = self._ends.move(ended, BATCH, lambda row: int(row.instance_id))
         waited_for = [row for row in ended if row.now_fence == row.fence]
         unread = self._store.read(lambda tx: find_unread(tx, self._instances, waited_for))
         for number, problem in unread.items():
             self._unread.note("task", number, problem)
         ended = [row for row in ended if row.task_id not in unread]
         if not ended:
-            return 0
+            return has_more
         waited_for = [row for row in waited_for if row.task_id not in unread]
         batch = self._store.read(lambda tx: batch_of(tx, self._instances, waited_for))
         self._finish(batch, sorted((row.task_id, row.instance_id, row.fence) for row in ended))
-        return len(ended)
+        return True
 
     def _finish(self, batch: Batch, links: list[tuple[int, int, int]]) -> None:
         """Write a batch, and close these links to children with it."""

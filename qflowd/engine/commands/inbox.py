@@ -38,13 +38,14 @@ from qflowd.engine.limits import limit_commands  # noqa: F401
 from qflowd.engine.plans.instances import Instances
 from qflowd.engine.refusal import LONGEST_ERROR, Refused
 from qflowd.engine.sagas import compensate  # noqa: F401
-from qflowd.engine.service import Topics, log_refused
+from qflowd.engine.service import Place, Topics, log_refused
 from qflowd.model import jsontext
 from qflowd.model.errors import StoreUnavailable
 from qflowd.model.states import AnswerState
 from qflowd.store.tx import Store, Tx
 
 BATCH: Final = 100  # commands in one round
+BEFORE_ALL: Final = -(1 << 63)  # an id: clients may have written any
 LATER_S: Final = 0.1  # until a command is looked at again that could not be carried out yet
 IDLE_S: Final = 60.0  # the watch wakes us long before
 LATER_ACTIONS: Final = {
@@ -70,12 +71,17 @@ class Commands:
         self._store = store
         self._lanes = lanes
         self._topics = topics
+        self._place, self._pause_s = Place(BEFORE_ALL), IDLE_S
         self._caches = Caches(plans, lanes, jobs, Instances(plans, jobs))
 
     def tick(self) -> float:
-        rows = self._store.read(lambda tx: tx.run("list_open_commands", batch=BATCH))
-        pauses = [self._answer(row.id) for row in rows]
-        return 0 if len(rows) == BATCH else min(pauses, default=IDLE_S)
+        rows = self._store.read(lambda tx: tx.run("list_open_commands", batch=BATCH, after=self._place.after))
+        for row in rows:
+            self._pause_s = min(self._pause_s, self._answer(row.id))
+        if self._place.move(rows, BATCH, lambda row: int(row.id)):
+            return 0
+        pause_s, self._pause_s = self._pause_s, IDLE_S
+        return pause_s
 
     def _answer(self, number: int) -> float:
         """Carry out one command, or a step of it, and answer it. Returns the seconds until it needs another look."""
