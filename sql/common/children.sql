@@ -68,8 +68,9 @@ is_open = 0
 
 -- name: list_untold_children
 -- Instances whose parent was terminated, paused or resumed, or whose task waits no more, and which were not told so. Tasks
--- with `run_on: terminate` continue after a first termination.
+-- with `run_on: terminate` continue after a first termination, those of the instance itself too: a second is passed on.
 SELECT c.instance_id, c.task_id, c.parent_id, c.fence, c.asked, i.tenant, CASE
+    WHEN p.intent = {intent.ABORT} AND i.intent = {intent.FINALLY} THEN {intent.ABORT}
     WHEN p.intent = {intent.ABORT} OR t.fence <> c.fence
         OR p.intent = {intent.TERMINATE} AND (n.runs_on_terminate = 0 OR t.kind = {kind.COMPENSATION}) THEN {intent.TERMINATE}
     WHEN p.state = {instance.PAUSED} AND p.intent <> {intent.TERMINATE} THEN {intent.PAUSE} ELSE {intent.RESUME} END AS intent
@@ -78,11 +79,12 @@ JOIN qflow.task_instance t ON t.id = c.task_id
 JOIN qflow.workflow_instance p ON p.id = c.parent_id
 JOIN qflow.workflow_node n ON n.version_id = p.version_id AND n.node = t.node
 JOIN qflow.workflow_instance i ON i.id = c.instance_id
-WHERE c.is_open = 1 AND i.state < {instance.SUCCESS} AND c.asked <> {intent.TERMINATE} AND (
+WHERE c.is_open = 1 AND i.state < {instance.SUCCESS} AND c.asked <> {intent.ABORT} AND (
+    p.intent = {intent.ABORT} AND i.intent = {intent.FINALLY} OR c.asked <> {intent.TERMINATE} AND (
     p.intent = {intent.ABORT} OR t.fence <> c.fence
     OR p.intent = {intent.TERMINATE} AND (n.runs_on_terminate = 0 OR t.kind = {kind.COMPENSATION})
     OR p.state = {instance.PAUSED} AND p.intent <> {intent.TERMINATE} AND i.state = {instance.RUNNING} AND c.asked <> {intent.PAUSE}
-    OR (p.state = {instance.RUNNING} OR p.intent = {intent.TERMINATE}) AND c.asked = {intent.PAUSE})
+    OR (p.state = {instance.RUNNING} OR p.intent = {intent.TERMINATE}) AND c.asked = {intent.PAUSE}))
 ORDER BY c.instance_id LIMIT {literal: batch}
 
 -- name: tell_child

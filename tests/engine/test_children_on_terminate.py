@@ -67,3 +67,22 @@ def test_a_second_termination_reaches_it(lab: Lab) -> None:
     assert (lab.state(parent), lab.state(child)) == ("TERMINATED", "TERMINATED")
     assert lab.states(parent) == {"load": "CANCELLED", "books": "CANCELLED"}
     lab.check(drained=True)
+
+
+def test_a_second_termination_spares_nothing_that_the_first_one_has_begun_below(lab: Lab) -> None:
+    tidy = {"job": "work", "after": "close", "trigger_rule": "always", "run_on": "terminate"}
+    lab.define("close_books", {"close": {"job": "work"}, "tidy": tidy})
+    parent = lab.start("daily")
+    lab.command("terminate", parent)
+    for service in (lab.sweep, lab.sweep, lab.sweep, lab.children, lab.admit):
+        service.tick()
+    [child] = children(lab, parent)
+    [close] = lab.claim()
+    lab.command("terminate", parent)
+    for service in (lab.sweep, lab.children, lab.commands, lab.sweep):
+        service.tick()
+    lab.ends([close], CANCELLED)
+    drive(lab)
+    assert lab.states(child) == {"close": "CANCELLED", "tidy": "CANCELLED"}
+    assert (lab.state(parent), lab.state(child)) == ("TERMINATED", "TERMINATED")
+    lab.check(drained=True)

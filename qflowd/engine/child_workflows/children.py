@@ -28,9 +28,15 @@ from qflowd.store.tx import Store, Tx
 BATCH: Final = 100
 WAITING_S: Final = 1.0  # between looks while some task waits: the daemon that ended its instance may have died of it
 IDLE_S: Final = 5.0
-ACTIONS: Final = {Intent.TERMINATE: "terminate", Intent.PAUSE: "pause", Intent.RESUME: "resume"}
+ACTIONS: Final = {
+    Intent.TERMINATE: "terminate",
+    Intent.ABORT: "terminate",
+    Intent.PAUSE: "pause",
+    Intent.RESUME: "resume",
+}
 REASONS: Final = {
     Intent.TERMINATE: "the task that started it was terminated, skipped or run anew",
+    Intent.ABORT: "the instance that started it was terminated a second time",
     Intent.PAUSE: "the instance that started it is paused",
     Intent.RESUME: "the instance that started it was resumed",
 }
