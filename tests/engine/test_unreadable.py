@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from qflowd.engine.child_workflows import children
 from qflowd.model.ids import ORDINALS
 from qflowd.model.states import Intent, TaskState
 from qflowd.model.workflow import Job
 from tests.support.daemon import Daemon, until
 from tests.support.lab import FAILED, Lab
+from tests.support.waits.base import alive
 
 WORK = """
 from qflowd import job
@@ -200,3 +202,38 @@ def test_an_instance_to_be_undone_that_cannot_be_read_waits_and_others_are_undon
     assert undoing == {unread: "PENDING", other: "PENDING"}
     assert older.sql("SELECT action, requested_by FROM qflow.commands") == [("compensate", f"instance:{other}")]
     assert older.sql("SELECT task_id >> 20 FROM qflow.timer") == [(unread,)], "it is put off"
+
+
+def test_ends_that_cannot_be_read_hide_none_behind_them(lab: Lab, older: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(children, "BATCH", 1)
+    outputs = {"outputs": {"n": "{{ a.output }}"}}
+    newer, _ = (lab.define(key, {"a": {"job": "work"}}, **outputs) for key in ("newer", "plain"))
+    unread, other = (
+        lab.define(f"of_{key}", {"us": {"workflow": key}}) and lab.start(f"of_{key}") for key in ("newer", "plain")
+    )
+    for _ in range(4):
+        lab.children.tick()
+        lab.admit.tick()
+    lab.ends(lab.claim())
+    spoil(lab, newer)
+    for _ in range(4):
+        older.children.tick()
+    assert (older.states(unread)["us"], older.state(other)) == ("PENDING", "SUCCESS")
+    assert older.children.tick() > 0, "it would look again and again"
+
+
+def test_a_submission_that_cannot_be_read_is_left_to_a_newer_daemon_and_refused_where_there_is_none(
+    lab: Lab, older: Lab
+) -> None:
+    newer, _ = (lab.workflow(key, {"a": []}) for key in ("newer", "plain"))
+    spoil(lab, newer)
+    alive(older, "work", name="newer")
+    older.sql("UPDATE qflow.daemon SET version = '99.0'")
+    left, other = older.submit("newer"), older.submit("plain")
+    assert older.admit.tick() > 0, "it would look again and again"
+    assert dict(older.sql("SELECT id, state FROM qflow.submissions")) == {left: "NEW", other: "ACCEPTED"}
+    older.sql("UPDATE qflow.daemon SET version = '0.0.1'")
+    older.admit.tick()
+    [(state, error)] = older.sql(f"SELECT state, error FROM qflow.submissions WHERE id = {left}")
+    assert state == "REJECTED"
+    assert "cannot be read by this release" in str(error)

@@ -19,12 +19,14 @@ from qflowd.engine.definitions.canary import version_of
 from qflowd.engine.definitions.versions import find_version
 from qflowd.engine.finishing.timers import DEADLINE, RUN
 from qflowd.engine.limits.limit_settings import sizes
+from qflowd.engine.membership.registration import is_newer_there
 from qflowd.engine.plans.expand import Admission, admit_request, instance_row, task_rows
 from qflowd.engine.plans.plan import Plan
 from qflowd.engine.refusal import LONGEST_ERROR, Refused
 from qflowd.engine.request import Request, read_request
+from qflowd.engine.service import Unread
 from qflowd.model import jsontext
-from qflowd.model.errors import QflowdError
+from qflowd.model.errors import InvalidExpression, InvalidWorkflow, QflowdError
 from qflowd.model.ids import task_id
 from qflowd.model.limits import of_lane
 from qflowd.model.rates import parse_rates
@@ -62,6 +64,7 @@ class Intake:
 
     def __init__(self, plans: Plans, lanes: LaneIds, jobs: RegisteredJobs) -> None:
         self._plans, self._lanes, self.jobs = plans, lanes, jobs
+        self._unread = Unread()
 
     def take(
         self,
@@ -79,26 +82,27 @@ class Intake:
 
         Raises: TooManyTasks for one with more tasks than `largest_plan`; roll back then.
         """
-        first, last = ids
-        rows = tx.run("take_submissions", batch=BATCH, first=first, last=last)
+        rows = tx.run("take_submissions", batch=BATCH, first=ids[0], last=ids[1])
         if not rows:
             return Admitted()
         largest = largest_id(tx, wanted=rows[-1].id)
         definitions: Definitions = {}
         decisions: list[tuple[Any, Admission | int | Refused]] = []
-        tasks = 0
+        tasks, has_room = 0, True
         for row in rows:
-            decision = self._decide(tx, row, largest, definitions)
+            if (decision := self._decide(tx, row, largest, definitions)) is None:
+                continue
             decisions.append((row, decision))
             size = len(decision.plan.tasks) if isinstance(decision, Admission) else 0
             if size > largest_plan:
                 raise TooManyTasks(f"submission {row.id} has {size} tasks")
             tasks += size
-            if tasks >= (most or MOST_TASKS):
+            if not (has_room := tasks < (most or MOST_TASKS)):
                 break
+        if not decisions:
+            return Admitted()
         admissions = [decision for _, decision in decisions if isinstance(decision, Admission)]
-        lanes = {lane for admission in admissions for lane in admission.lanes}
-        if missing := frozenset(lane for lane in lanes if not self._lanes.has(lane)):
+        if missing := frozenset(lane for each in admissions for lane in each.lanes if not self._lanes.has(lane)):
             return Admitted(missing_lanes=missing)
         turns = take_turns(tx, admissions)
         if turns.decided:
@@ -110,7 +114,7 @@ class Intake:
         tx.run("answer_submissions", rows=[answer(row.id, decision) for row, decision in decisions], now=tx.now)
         return Admitted(
             taken=len(decisions),
-            has_more=len(rows) == BATCH or len(decisions) < len(rows),
+            has_more=len(rows) == BATCH or not has_room,
             has_strays=rows[-1].id > largest,
             has_timers=any(a.request.run_at is not None or a.plan.workflow.timeout is not None for a in admissions),
             has_queued=turns.has_queued,
@@ -139,8 +143,11 @@ class Intake:
             insert_work(tx, standing, lane_ids)
             begin_paused(tx, standing, paused)
 
-    def _decide(self, tx: Tx, row: Any, largest: int, definitions: Definitions) -> Admission | int | Refused:
-        """What becomes of one submission: an admission, the instance it repeats, or a refusal."""
+    def _decide(self, tx: Tx, row: Any, largest: int, definitions: Definitions) -> Admission | int | Refused | None:
+        """What becomes of one submission: an admission, the instance it repeats, or a refusal.
+
+        None: a newer qflowd has stored its workflow, and is there to take it.
+        """
         try:
             request = read_request(row._asdict(), tx.now, largest)
             if (repeated := _repeated(tx, request)) is not None:
@@ -151,6 +158,11 @@ class Intake:
             return admission if (faster := _claim_key(tx, request)) is None else faster
         except Refused as refusal:
             return refusal
+        except (InvalidWorkflow, InvalidExpression) as problem:
+            if not is_newer_there(tx):  # an open row that nobody takes would keep all daemons awake
+                return Refused(str(problem))
+            self._unread.note("submission", row.id, problem)
+            return None
 
     def _plan(self, tx: Tx, request: Request, definitions: Definitions) -> Plan:
         if request.job is not None:

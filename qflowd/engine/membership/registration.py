@@ -1,8 +1,10 @@
 """Registration: the rows that describe a daemon (its jobs, plugin files and pools), and the mark that it is gone."""
 
 import json
+import re
 from collections.abc import Mapping
 
+from qflowd import __version__
 from qflowd.config.records import PoolConfig
 from qflowd.define.writing import dump_settings
 from qflowd.model import jsontext
@@ -60,6 +62,15 @@ def mark_gone(tx: Tx, daemon_id: int, *, has_expired: bool = False) -> None:
         raise StillAlive(f"daemon {daemon_id} has renewed its lease")
     for statement in ("forget_daemon_jobs", "forget_daemon_pools", "forget_daemon_plugins", "forget_waker"):
         tx.run(statement, id=daemon_id)
+
+
+def is_newer_there(tx: Tx) -> bool:
+    """Is there a living daemon of a newer release than this one?"""
+    return any(_release(row.version) > _release(__version__) for row in tx.run("list_versions_there"))
+
+
+def _release(version: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", version)]
 
 
 def _row(job: Job) -> tuple[str, ...]:
