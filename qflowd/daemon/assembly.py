@@ -129,7 +129,10 @@ class Daemon:
         # They run from the first moment on: plugins may take a minute.
         heartbeat = Heartbeat(self.store, self.topics, self.lease, self.identity, self.executor)
         self._run(
-            [heartbeat, LeaseWatch(self.store, self.lease, self.executor, sever=self._sever, leave=self._leave_file)]
+            [
+                heartbeat,
+                LeaseWatch(self.store, self.lease, self.executor, sever=self._sever, leave=self._leave_database),
+            ]
         )
         while not (self._stopping.is_set() or self._reloader.is_ready):
             self._reloader.wait_s(STOP_CHECK_S)
@@ -235,8 +238,8 @@ class Daemon:
         self.store.sever()
         self.watch.sever()
 
-    def _leave_file(self) -> None:
-        """Nothing that is held or known here belongs to the file that is there now."""
+    def _leave_database(self) -> None:
+        """Nothing that is held or known here belongs to the database that is there now."""
         remedy = "restarting with it" if self.start_again else "stop this Engine and start it again"
         log.error("%s; its tasks are killed: %s", self.store.loss(), remedy)
         self.executor.forget_all()

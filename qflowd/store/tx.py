@@ -125,6 +125,7 @@ class Store:
         self._local = threading.local()
         self._open: set[Connection] = set()
         self._place: tuple[int, int] | None = None  # of an embedded database's file, as it was opened
+        self._is_made_anew = False  # on a server: see `disown`
         self._catalog: Catalog | None = None
 
     @property
@@ -228,7 +229,7 @@ class Store:
     def connection(self) -> Connection:
         """This thread's connection, opened when first asked for, and again when the file is another one.
 
-        Raises: StoreUnavailable, for a daemon also if its file was replaced; RuntimeError in a fork of the process that
+        Raises: StoreUnavailable, for a daemon also if its database was replaced; RuntimeError in a fork of the process that
             opened it, whose session it would break.
         """
         own: _Own | None = getattr(self._local, "own", None)
@@ -250,10 +251,12 @@ class Store:
         return own.connection
 
     def loss(self) -> str:
-        """What became of the file that was opened first, in words; empty while it is there, and for servers.
+        """What became of the database that was opened first, in words; empty while it is there.
 
         A daemon knows what is true of that file alone; clients follow to the one that took its place.
         """
+        if self._is_made_anew:
+            return f"the database of {self.dialect.describe()} was replaced by another one"
         place = self.dialect.place()
         if place == self._place or self._place is None:
             return ""
@@ -266,8 +269,12 @@ class Store:
 
     @property
     def is_replaced(self) -> bool:
-        """Is another file where that of this daemon was?"""
-        return self._place is not None and self.dialect.place() not in (None, self._place)
+        """Is another database where that of this daemon was?"""
+        return self._is_made_anew or (self._place is not None and self.dialect.place() not in (None, self._place))
+
+    def disown(self) -> None:
+        """A server's database has been dropped and made anew: what this daemon knows is not true of it, so it is not used."""
+        self._is_made_anew = True
 
     def end_sessions(self, name: str) -> None:
         """End the sessions of a daemon that is dead, by the name they were opened under.

@@ -11,9 +11,10 @@ SELECT d.id, d.host, d.pid FROM qflow.daemon d
 WHERE d.name = :name AND d.id <> :id AND d.state < {daemon.GONE} AND d.lease_ends_at > {clock} ORDER BY d.id
 
 -- name: beat
--- Hits no row when others have taken this daemon for dead.
+-- Hits no row when others have taken this daemon for dead, or when this is another database under the same name.
 UPDATE qflow.daemon SET seen_at = {clock}, lease_ends_at = {clock + :lease_s}, memory_mb = :memory_mb
-WHERE id = :id AND state < {daemon.GONE}
+WHERE id = :id AND state < {daemon.GONE} AND EXISTS (
+    SELECT 1 FROM qflow.meta m WHERE m.name = 'database_id' AND m.value = :database_id)
 
 -- name: load_beat
 -- The server's clock as the beat wrote it, and what people want of instances that still run.

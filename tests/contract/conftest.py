@@ -1,4 +1,7 @@
-"""One daemon per database for the whole folder; every test works with rows of its own."""
+"""One daemon per database for the whole folder; every test works with rows of its own.
+
+No test here may have a store of its own on MariaDB: a server has room for one, and this daemon would run its tasks.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A SQLite file that is replaced, or goes away, under those who have it open: nobody continues with the old one."""
+"""A database that is replaced, or goes away, under those who have it open: nobody continues with the old one."""
 
 from __future__ import annotations
 
@@ -29,6 +29,10 @@ from qflowd import job
 @job
 def quick(number: int) -> int:
     return number
+
+@job
+def negative(number: int) -> int:
+    return -number
 
 @job
 def waits(file: str) -> None:
@@ -169,3 +173,25 @@ def test_a_log_that_another_process_uses_is_left_to_the_user(file, monkeypatch):
         other.communicate("\n")
     store.close()
     assert not Path(f"{file}-wal").exists()
+
+
+@pytest.mark.parametrize("kind", ["postgres", "mariadb"])
+def test_a_daemon_starts_again_with_the_database_that_was_made_anew(kind, request, tmp_path):
+    """It would run other jobs than it is asked for: the numbers of lanes begin at 1 again."""
+    server, url = request.getfixturevalue(f"{kind}_server"), request.getfixturevalue(f"{kind}_url")
+    with Daemon(url, tmp_path, plugins={"jobs.py": JOBS}, daemon={"lease": "3s"}) as daemon:
+        with connect(url) as client:
+            assert client.submit(job="quick", params={"number": 1}).wait(PATIENCE_S) == "SUCCESS"
+        if kind == "postgres":
+            server.admin("DROP SCHEMA qflow CASCADE", url.rsplit("/", 1)[1])
+        else:
+            server.admin("DROP DATABASE qflow")
+        migrate(store := Store(url))
+        until(lambda: store.connection().script("SELECT id FROM qflow.daemon"), PATIENCE_S, what=daemon.log())
+        store.close()
+        with connect(url) as client:
+            task = client.submit(job="negative", params={"number": 2})
+            assert (task.wait(PATIENCE_S), task.output()) == ("SUCCESS", -2)
+        assert is_ready_again(daemon)
+        assert daemon.log().count("was replaced by another one; its tasks are killed: restarting") == 1
+        assert daemon.stop() == 0

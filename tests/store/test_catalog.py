@@ -64,7 +64,7 @@ TEXTS = {
     ),
     *("run_key", "content_hash"),
 }
-TEXT_IN = {"insert_daemon": {"version"}, "answer_command": {"state"}}  # numbers elsewhere
+TEXT_IN = {"insert_daemon": {"version"}, "beat": {"database_id"}, "answer_command": {"state"}}  # numbers elsewhere
 HOT = {
     "list_heads",
     "claim_tasks",

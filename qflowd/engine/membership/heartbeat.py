@@ -5,7 +5,7 @@ A daemon that cannot renew kills its workers at 5/6 of the lease (lease.py), bef
 
 import logging
 import os
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from qflowd.engine.membership.identity import Identity
 from qflowd.engine.membership.lease import Lease
@@ -35,12 +35,15 @@ class Heartbeat:
         asked_at, number = boottime(), self._identity.id
 
         def beat(tx: Tx) -> int:
-            return tx.count("beat", id=number, lease_s=self._lease.lease_s, memory_mb=_resident_mb())
+            about: dict[str, Any] = {"lease_s": self._lease.lease_s, "memory_mb": _resident_mb()}
+            return tx.count("beat", id=number, database_id=self._identity.database_id, **about)
 
         try:
             is_known = self._store.transact(beat, single=True) == 1
             rows = self._store.read(lambda tx: tx.run("load_beat", id=number))
-            if not is_known:
+            if not is_known and self._identity.is_of_another_database():
+                self._store.disown()  # the lease watch leaves it
+            elif not is_known:
                 log.error("others have marked this daemon dead; it gives up what it held and starts anew")
                 self._reregister()
             elif rows and isinstance(self._store.clock, DbClock):

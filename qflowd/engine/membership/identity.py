@@ -70,6 +70,10 @@ class Identity:
                 message = "daemon %d (process %d on %s) has the name %s too; give each a [daemon] name of its own"
                 log.warning(message, row.id, row.pid, row.host, self.name)
 
+    def is_of_another_database(self) -> bool:
+        """Was the database dropped and made anew since this daemon registered?"""
+        return str(self._store.read(lambda tx: tx.one("read_database_id")).value) != self.database_id
+
     def session_name(self, daemon_id: int) -> str:
         """What the database sessions of a daemon are called, so that others can end those of a dead one."""
         return f"{PREFIX}{self.database_id[:12]}-{daemon_id}"

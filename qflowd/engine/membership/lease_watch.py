@@ -28,7 +28,7 @@ class LeaseWatch:
 
         Args:
             sever: breaks connections on which nothing is answered.
-            leave: called once, when the embedded database has become another file.
+            leave: called once, when the database has become another one.
         """
         self._store, self._lease, self._executor = store, lease, executor
         self._sever, self._leave = sever, leave

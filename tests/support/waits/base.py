@@ -72,7 +72,9 @@ def alive(lab: Lab, *jobs: str, pool: str = "default", name: str = "d1", faulty:
 
 def lost(lab: Lab) -> None:
     """The daemon has stopped beating, and its lease has run out."""
-    lab.store.transact(lambda tx: tx.run("beat", id=lab.owner, lease_s=-60, memory_mb=None))
+    database_id = lab.store.read(lambda tx: tx.one("read_database_id")).value
+    about = {"id": lab.owner, "lease_s": -60, "memory_mb": None, "database_id": database_id}
+    lab.store.transact(lambda tx: tx.run("beat", **about))
 
 
 def chain(lab: Lab) -> int:

@@ -1,4 +1,7 @@
-"""Databases made with another charset: what strings they cannot hold is said before anything is written to them."""
+"""Databases made with another charset: what strings they cannot hold is said before anything is written to them.
+
+Not beside the other tests of the contract, whose daemon would take part in any store on the same MariaDB server.
+"""
 
 from __future__ import annotations
 
