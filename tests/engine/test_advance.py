@@ -226,7 +226,7 @@ def test_what_our_own_code_cannot_write_fails_the_guilty_task_alone(lab):
     batch = Batch(final=[lab.final(row) for row in rows.values()], attempts=[unwritable(lab, rows["a"])])
     lab.finish(batch=batch)
     assert lab.states(number) == {"a": "FAILED", "b": "SUCCESS", "c": "UPSTREAM_FAILED", "d": "READY"}
-    assert batch.has_advanced, "who wrote it looks for what is ready now"
+    assert batch.effects.has_advanced, "who wrote it looks for what is ready now"
     [attempt, *_] = lab.store.read(lambda tx: tx.run("show_attempts", tenant="default", instance_id=number))
     assert "this task left behind" in attempt.error
     lab.check()
@@ -406,7 +406,7 @@ def test_what_a_batch_brings_about_is_known_though_some_of_its_rows_were_lost(la
     batch = Batch(final=[lab.final(row) for row in rows.values()])
     lab.finish(batch=batch)
     assert lab.states(number) == {"a": "SUCCESS", "b": "SUCCESS", "c": "READY", "d": "READY"}
-    assert batch.has_advanced
+    assert batch.effects.has_advanced
 
 
 def test_a_task_that_ended_twice_in_one_batch_ends_once(lab):

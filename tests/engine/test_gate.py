@@ -114,7 +114,7 @@ def test_what_takes_slots_that_a_finish_gives_back_is_claimed_by_that_finish(lab
         claimer.open_limited()
         assert claimer.claim(tx, dict(pools), dict(pools), lab.owner) == []
         gate = Gate(dict(pools), dict(pools))
-        return limited(claimer).claim_locked(tx, gate, [], batch.locked_limits, lab.owner)
+        return limited(claimer).claim_locked(tx, gate, [], batch.effects.locked_limits, lab.owner)
 
     closed, claims = finish_and(lab.store, lab.instances, batch, lab.owner, claim_more)
     assert closed == [first.id >> 20], "its instance was locked before the limits were asked for"

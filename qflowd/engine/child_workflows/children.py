@@ -132,7 +132,7 @@ class Children:
 
         closed, _ = finish_and(self._store, self._instances, batch, self._daemon_id(), close_links)
         topics = set(batch.topics())
-        if batch.has_advanced:
+        if batch.effects.has_advanced:
             topics.add("ready")
         if closed and self._instances.may_be_awaited(closed):
             topics.add("turn")

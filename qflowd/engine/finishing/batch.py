@@ -13,6 +13,27 @@ from qflowd.store.clock import from_microseconds
 
 
 @dataclass(slots=True)
+class Effects:
+    """What has come of a batch, known once it is written."""
+
+    unrun: list[Any] = field(default_factory=list)  # rows that have ended because of its own
+    compensating: list[int] = field(default_factory=list)  # instances that are to be undone
+    breakers: list[BreakerChange] = field(default_factory=list)
+    locked_limits: frozenset[str] = frozenset()  # until the end of its transaction
+    has_advanced: bool = False  # tasks behind its own may be ready now
+    may_start_workflows: bool = False  # among these
+
+    def add(self, part: "Effects") -> None:
+        """Add what has come of a part of the batch."""
+        self.unrun += part.unrun
+        self.compensating += part.compensating
+        self.breakers += part.breakers
+        self.locked_limits = part.locked_limits
+        self.has_advanced |= part.has_advanced
+        self.may_start_workflows |= part.may_start_workflows
+
+
+@dataclass(slots=True)
 class Batch:
     """What one group commit writes."""
 
@@ -29,19 +50,18 @@ class Batch:
     attempt_ends: list[AttemptEnd] = field(default_factory=list)  # of which breakers are told
     spawn_requests: list[SpawnRequest] = field(default_factory=list)  # of tasks that succeeded, not checked yet
     spawn_grants: list[SpawnGrant] = field(default_factory=list)  # those that were checked
-    unrun: list[Any] = field(default_factory=list, init=False)  # set as it is written: rows that end because of these
-    compensating: list[int] = field(default_factory=list, init=False)  # set as it is written: instances to be undone
-    may_start_workflows: bool = field(default=False, init=False)  # set as it is written: tasks behind may do so
-    breakers: list[BreakerChange] = field(default_factory=list, init=False)  # set as it is written
-    locked_limits: frozenset[str] = field(default=frozenset(), init=False)  # set as it is written
-    has_advanced: bool = field(default=False, init=False)  # set as it is written: tasks behind these may be ready now
+    effects: Effects = field(default_factory=Effects, init=False)
 
     def __bool__(self) -> bool:
         return any(self.rows())
 
     def topics(self) -> list[str]:
         """Those of the services that have something to do once it is written."""
-        causes = {"timer": self.rearmed, "compensate": self.compensating, "child": self.may_start_workflows}
+        causes = {
+            "timer": self.rearmed,
+            "compensate": self.effects.compensating,
+            "child": self.effects.may_start_workflows,
+        }
         return [topic for topic, cause in causes.items() if cause]
 
     def add(self, outcome: Outcome) -> None:
@@ -58,16 +78,6 @@ class Batch:
     def with_more(self, later: "Batch") -> "Batch":
         """This batch and a later one together."""
         return Batch(*(mine + theirs for mine, theirs in zip(self.rows(), later.rows(), strict=True)))
-
-    def take_effects(self, part: "Batch") -> None:
-        """What was set as `part` was written, some of the rows of this batch, is set here too."""
-        if part is not self:
-            self.unrun += part.unrun
-            self.compensating += part.compensating
-            self.breakers += part.breakers
-            self.locked_limits = part.locked_limits
-            self.may_start_workflows |= part.may_start_workflows
-            self.has_advanced |= part.has_advanced
 
     def without(self, task_ids: set[int]) -> "Batch":
         """The same without the rows of these tasks."""

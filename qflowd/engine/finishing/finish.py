@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from qflowd.engine import kinds
 from qflowd.engine.finishing import close
-from qflowd.engine.finishing.batch import Batch
+from qflowd.engine.finishing.batch import Batch, Effects
 from qflowd.engine.finishing.large_outputs import LARGEST_INLINE, save_large
 from qflowd.engine.finishing.levels import advance_levels
 from qflowd.engine.finishing.outcome import WRITTEN, FinalRow, Rearmed
@@ -56,7 +56,7 @@ def finish_and(
             nonlocal is_written
             is_written = False
             closed = _write(tx, instances, batch, daemon_id)
-            whole.take_effects(batch)
+            whole.effects = batch.effects
             is_written = True
             return closed, then(tx)
 
@@ -87,17 +87,17 @@ def finish_and(
                 closed = finish(store, instances, batch, daemon_id)
             else:
                 closed = _write_halves(store, instances, batch, daemon_id, error)
-            whole.take_effects(batch)
+            whole.effects = batch.effects
             return closed, None
 
 
 def _write_halves(store: Store, instances: Instances, batch: Batch, daemon_id: int, error: Exception) -> list[int]:
     """Halve a batch that cannot be written until the task at fault is alone; that one fails."""
     if len(batch.task_ids()) > 1:
-        closed = []
+        closed, batch.effects = [], Effects()
         for half in batch.halves():
             closed += finish(store, instances, half, daemon_id)
-            batch.take_effects(half)
+            batch.effects.add(half.effects)
         return closed
     [number] = batch.task_ids()
     if isinstance(error, DataRefused):
@@ -117,23 +117,24 @@ def _write_halves(store: Store, instances: Instances, batch: Batch, daemon_id: i
         log.exception("task %d: not even that could be written; reconciliation gives it back", number)
         return []
     _emit_written(store, failure, closed)
-    batch.take_effects(failure)
+    batch.effects = failure.effects
     return closed
 
 
 def _emit_written(store: Store, batch: Batch, closed: list[int]) -> None:
-    breakers.tell(store, batch.breakers)
+    breakers.tell(store, batch.effects.breakers)
     if not batch or not store.instruments.listeners:
         return
     failed = Counter(Reason(row.reason).name for row in batch.attempts if row.state == TaskState.FAILED)
     waiting = {row.task_id for row in batch.spawn_grants}  # their attempts have succeeded, and they have not ended
     final = [row for row in batch.final if row.id not in waiting] if waiting else batch.final
-    ended = Counter(TaskState(row.state).name for rows in (final, batch.unrun) for row in rows)
+    ended = Counter(TaskState(row.state).name for rows in (final, batch.effects.unrun) for row in rows)
     figures = len(batch.running), ended, failed, len(batch.rearmed), len(batch.released), len(closed)
     store.instruments.emit(TasksWritten(*figures))
 
 
 def _write(tx: Tx, instances: Instances, batch: Batch, daemon_id: int) -> list[int]:
+    batch.effects = effects = Effects()
     instances.load(tx, [row.id for row in batch.final])
     if batch.running:
         tx.run("start_tasks", rows=sorted(batch.running))
@@ -151,12 +152,12 @@ def _write(tx: Tx, instances: Instances, batch: Batch, daemon_id: int) -> list[i
     if batch.released and tx.count("release_tasks", rows=sorted(batch.released)) < len(batch.released):
         raise LeaseLost
     closers, taken = _accept(tx, instances, batch) if batch.final else ({}, None)
-    batch.breakers = breakers.judge(tx, batch.attempt_ends, _changed_limits(batch)) if batch.attempt_ends else []
+    effects.breakers = breakers.judge(tx, batch.attempt_ends, _changed_limits(batch)) if batch.attempt_ends else []
     if batch.slots or batch.pauses:
-        batch.locked_limits = slots.give_back(tx, batch.slots, batch.pauses)
+        effects.locked_limits = slots.give_back(tx, batch.slots, batch.pauses)
     if taken is not None:
         taken.reserve(tx)
-    closed, batch.compensating = close.close_instances(tx, closers)
+    closed, effects.compensating = close.close_instances(tx, closers)
     return closed
 
 
@@ -187,15 +188,15 @@ def _accept(tx: Tx, instances: Instances, batch: Batch) -> tuple[dict[int, int],
     final = sorted(batch.final, key=_ID)
     if tx.count("finish_tasks", rows=_split_large(tx, final), now=tx.now) < len(final):
         raise LeaseLost
-    taken: TakenOrdinals | None = None
+    effects, taken = batch.effects, None
     if batch.spawn_grants:
         final, taken = spawn.add(tx, batch.spawn_grants, final)
-        batch.has_advanced = True
+        effects.has_advanced = True
     level = instances.by_instance(final)
     _remember_outputs(instances, level)
     levels = advance_levels(tx, instances, level)
-    batch.unrun, batch.may_start_workflows = levels.unrun, levels.may_start_workflows
-    batch.has_advanced |= levels.has_advanced
+    effects.unrun, effects.may_start_workflows = levels.unrun, levels.may_start_workflows
+    effects.has_advanced |= levels.has_advanced
     return kinds.closers(levels.ended), taken
 
 

@@ -49,14 +49,14 @@ class Claims:
         # Inside the transaction: after a sleep before it, this daemon may have been marked dead.
         if not self._holds_lease():
             return []
-        if batch.has_advanced or batch.released:
+        if batch.effects.has_advanced or batch.released:
             self.claimer.forget_heads()
         if batch.slots:
             self.claimer.open_limited()
         claims = self.claimer.claim(tx, dict(room), self.idle(), self._daemon_id())
-        if batch.locked_limits:
+        if batch.effects.locked_limits:
             gate = Gate(dict(room), self.idle())
-            claims += self._limited.claim_locked(tx, gate, claims, batch.locked_limits, self._daemon_id())
+            claims += self._limited.claim_locked(tx, gate, claims, batch.effects.locked_limits, self._daemon_id())
         # Other lanes get what lanes with limits leave of their share.
         has_limited = bool(self.claimer.limited) or any(claim.holders for claim in claims)
         self.is_next_due |= self.claimer.is_held_back or has_limited
