@@ -119,16 +119,16 @@ def report(name: str, error: Exception, pause_s: float) -> None:
         log.error("%s failed; trying again in %.1f s", name, pause_s, exc_info=error)
 
 
-class Unread:
-    """What this daemon cannot read, as a newer qflowd has stored it: it is left to another one, and logged once."""
+class UnreadableLog:
+    """Warns once of each row that this daemon cannot read, as a newer qflowd has stored it; another daemon takes it."""
 
     def __init__(self) -> None:
-        self._noted: set[int] = set()
+        self._warned: set[int] = set()
 
-    def note(self, what: str, number: int, problem: Exception) -> None:
+    def warn_once(self, what: str, number: int, problem: Exception) -> None:
         """`what`: of which kind it is, in words."""
-        if number not in self._noted:
-            self._noted.add(number)
+        if number not in self._warned:
+            self._warned.add(number)
             log.warning("%s %d waits for a daemon that can read it (upgrade qflowd here): %s", what, number, problem)
 
 

@@ -24,7 +24,7 @@ from qflowd.engine.plans.expand import Admission, admit_request, instance_row, t
 from qflowd.engine.plans.plan import Plan
 from qflowd.engine.refusal import LONGEST_ERROR, Refused
 from qflowd.engine.request import Request, read_request
-from qflowd.engine.service import Unread
+from qflowd.engine.service import UnreadableLog
 from qflowd.model import jsontext
 from qflowd.model.errors import InvalidExpression, InvalidWorkflow, QflowdError
 from qflowd.model.ids import task_id
@@ -64,7 +64,7 @@ class Intake:
 
     def __init__(self, plans: Plans, lanes: LaneIds, jobs: RegisteredJobs) -> None:
         self._plans, self._lanes, self.jobs = plans, lanes, jobs
-        self._unread = Unread()
+        self._unreadable = UnreadableLog()
 
     def take(
         self,
@@ -161,7 +161,7 @@ class Intake:
         except (InvalidWorkflow, InvalidExpression) as problem:
             if not is_newer_there(tx):  # an open row that nobody takes would keep all daemons awake
                 return Refused(str(problem))
-            self._unread.note("submission", row.id, problem)
+            self._unreadable.warn_once("submission", row.id, problem)
             return None
 
     def _plan(self, tx: Tx, request: Request, definitions: Definitions) -> Plan:

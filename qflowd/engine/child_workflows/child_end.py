@@ -22,7 +22,7 @@ ANY_ROUND: Final = -1  # outputs are asked of the database, not of what is remem
 
 
 def batch_of(tx: Tx, instances: Instances, ended: list[Any]) -> Batch:
-    """What is to be written for rows of `list_ended_children` whose tasks still wait; `find_unread` has loaded their instances."""
+    """What is to be written for rows of `list_ended_children` whose tasks still wait. `find_unreadable` was called for them."""
     batch = Batch()
     for row in ended:
         is_undoing = row.kind == TaskKind.COMPENSATION
@@ -39,19 +39,19 @@ def batch_of(tx: Tx, instances: Instances, ended: list[Any]) -> Batch:
     return batch
 
 
-def find_unread(tx: Tx, instances: Instances, ended: list[Any]) -> dict[int, QflowdError]:
-    """Of rows of `list_ended_children`: the tasks that this daemon cannot end, as it cannot read what they need, and why."""
+def find_unreadable(tx: Tx, instances: Instances, ended: list[Any]) -> dict[int, QflowdError]:
+    """Load the instances of rows of `list_ended_children`. Returns the tasks that this daemon cannot end, and why."""
     children = [row.instance_id * ORDINALS for row in ended if row.state == InstanceState.SUCCESS]
     instances.load(tx, [*children, *(row.task_id for row in ended)])
-    unread: dict[int, QflowdError] = {}
+    unreadable: dict[int, QflowdError] = {}
     for row in ended:
         try:
             _ = instances[row.task_id // ORDINALS]
             if row.state == InstanceState.SUCCESS:
                 _ = instances[row.instance_id].plan.outputs  # compiled now: a newer qflowd may know more functions
         except (Unreadable, InvalidExpression) as problem:
-            unread[row.task_id] = problem
-    return unread
+            unreadable[row.task_id] = problem
+    return unreadable
 
 
 def _is_step_done(row: Any) -> bool:

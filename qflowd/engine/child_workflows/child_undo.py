@@ -25,7 +25,7 @@ class UndoneChildren(NamedTuple):
 
     rows: list[Any]
     waiting: int
-    unread: list[tuple[Any, QflowdError]]
+    unreadable: list[tuple[Any, QflowdError]]
 
 
 def undo_children(store: Store, plans: Plans, rows: Sequence[Any]) -> UndoneChildren:
@@ -47,7 +47,7 @@ def undo_children(store: Store, plans: Plans, rows: Sequence[Any]) -> UndoneChil
     return UndoneChildren(
         [row for part in parts for row in part.rows],
         sum(part.waiting for part in parts),
-        [row for part in parts for row in part.unread],
+        [row for part in parts for row in part.unreadable],
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
 from qflowd.engine.caches import Plans, RegisteredJobs
-from qflowd.engine.child_workflows.child_end import batch_of, find_unread
+from qflowd.engine.child_workflows.child_end import batch_of, find_unreadable
 from qflowd.engine.child_workflows.child_start import claimed_of, lane_of, start_children
 from qflowd.engine.child_workflows.child_undo import undo_children
 from qflowd.engine.claiming.claim import Claimed
@@ -20,13 +20,13 @@ from qflowd.engine.plans.instances import Instances
 from qflowd.engine.plans.render import Unrenderable
 from qflowd.engine.running.dispatch import refuse
 from qflowd.engine.running.harvest import Harvest
-from qflowd.engine.service import Place, Topics, Unread
+from qflowd.engine.service import Place, Topics, UnreadableLog
 from qflowd.model.states import Intent, Reason, TaskKind, TaskState
 from qflowd.store.inbox import COMMAND
 from qflowd.store.tx import Store, Tx
 
 BATCH: Final = 100
-WAITING_S: Final = 1.0  # between looks while some task waits: the daemon that ended its instance may have died of it
+WAITING_S: Final = 1.0  # between looks while some task waits: the daemon that ended its instance may be dead
 IDLE_S: Final = 5.0
 ACTIONS: Final = {
     Intent.TERMINATE: "terminate",
@@ -50,7 +50,7 @@ class Children:
 
     def __init__(self, store: Store, plans: Plans, topics: Topics, daemon_id: Callable[[], int]) -> None:
         self._store, self._plans, self._topics, self._daemon_id = store, plans, topics, daemon_id
-        self._unread = Unread()
+        self._unreadable = UnreadableLog()
         self._starts = Place(START)
         self._ends = Place(0)
         self._instances = Instances(plans, RegisteredJobs())
@@ -94,10 +94,10 @@ class Children:
         if undone.waiting:
             topics.add("command")
         self._harvest.end_unrun(claimed_of(undone.rows), TaskState.SUCCESS, Reason.NONE)
-        left = claimed_of(row for row, _ in undone.unread)
-        unread = [Unrenderable(row, problem) for row, (_, problem) in zip(left, undone.unread, strict=True)]
-        refuse(self._harvest, lane, unread)
-        return len(undone.rows) + undone.waiting + len(unread)
+        left = claimed_of(row for row, _ in undone.unreadable)
+        unreadable = [Unrenderable(row, problem) for row, (_, problem) in zip(left, undone.unreadable, strict=True)]
+        refuse(self._harvest, lane, unreadable)
+        return len(undone.rows) + undone.waiting + len(unreadable)
 
     def _expand(self, lane: Lane, heads: list[Claimed]) -> None:
         """Make rows for the items of maps; each of them starts an instance."""
@@ -112,13 +112,13 @@ class Children:
         ended = self._store.read(lambda tx: tx.run("list_ended_children", batch=BATCH, after=self._ends.after))
         has_more = self._ends.move(ended, BATCH, lambda row: int(row.instance_id))
         waited_for = [row for row in ended if row.now_fence == row.fence]
-        unread = self._store.read(lambda tx: find_unread(tx, self._instances, waited_for))
-        for number, problem in unread.items():
-            self._unread.note("task", number, problem)
-        ended = [row for row in ended if row.task_id not in unread]
+        unreadable = self._store.read(lambda tx: find_unreadable(tx, self._instances, waited_for))
+        for number, problem in unreadable.items():
+            self._unreadable.warn_once("task", number, problem)
+        ended = [row for row in ended if row.task_id not in unreadable]
         if not ended:
             return has_more
-        waited_for = [row for row in waited_for if row.task_id not in unread]
+        waited_for = [row for row in waited_for if row.task_id not in unreadable]
         batch = self._store.read(lambda tx: batch_of(tx, self._instances, waited_for))
         self._finish(batch, sorted((row.task_id, row.instance_id, row.fence) for row in ended))
         return True

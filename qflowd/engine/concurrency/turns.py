@@ -11,14 +11,14 @@ from qflowd.engine.admission.begin import admission_again, begin
 from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
 from qflowd.engine.commands.control import LanesMissing
 from qflowd.engine.concurrency.overlap import end_queued, lock_lines
-from qflowd.engine.service import Topics, Unread, log_refused
+from qflowd.engine.service import Topics, UnreadableLog, log_refused
 from qflowd.model import jsontext
 from qflowd.model.errors import QflowdError, StoreUnavailable
 from qflowd.model.states import InstanceState, Reason
 from qflowd.store.tx import Store, Tx
 
 log = logging.getLogger("qflowd")
-QUEUED_S: Final = 1.0  # between looks while somebody waits: the daemon that ended the one before may have died of it
+QUEUED_S: Final = 1.0  # between looks while somebody waits: the daemon that ended the one before may be dead
 IDLE_S: Final = 10.0
 
 
@@ -30,7 +30,7 @@ class Turns:
 
     def __init__(self, store: Store, plans: Plans, lanes: LaneIds, jobs: RegisteredJobs, topics: Topics) -> None:
         self._store, self._plans, self._lanes, self._jobs, self._topics = store, plans, lanes, jobs, topics
-        self._unread = Unread()
+        self._unreadable = UnreadableLog()
 
     def tick(self) -> float:
         queues = self._store.read(lambda tx: tx.run("list_queues"))
@@ -46,7 +46,7 @@ class Turns:
         except StoreUnavailable:
             raise
         except QflowdError as problem:
-            self._unread.note("queued instance", row.id, problem)
+            self._unreadable.warn_once("queued instance", row.id, problem)
             return False
         return plan.workflow.concurrency is not None and row.running < plan.workflow.concurrency.most
 

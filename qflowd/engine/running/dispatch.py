@@ -236,7 +236,7 @@ class Dispatch:
 
 def refuse(harvest: Harvest, lane: Lane, rows: Sequence[Unrenderable]) -> None:
     """Rows end whose `when` is false or whose params have no value; rows that cannot be read here wait for another daemon."""
-    unread = []
+    unreadable = []
     for row, problem in rows:
         if isinstance(problem, SkippedByPerson):
             harvest.skip(row, lane, str(problem))
@@ -251,16 +251,16 @@ def refuse(harvest: Harvest, lane: Lane, rows: Sequence[Unrenderable]) -> None:
             harvest.fail(row, lane, str(problem))
         else:
             harvest.put_off(row, PUT_OFF_S)
-            unread.append(problem)
-    if unread:
+            unreadable.append(problem)
+    if unreadable:
         log.error(
             "%d tasks of job %s cannot be prepared by this daemon; they wait %.0f s for one that can (upgrade qflowd "
             "here, or terminate their instances). The first: %s",
-            len(unread),
+            len(unreadable),
             lane.job.name,
             PUT_OFF_S,
-            unread[0],
-            exc_info=None if isinstance(unread[0], QflowdError) else unread[0],
+            unreadable[0],
+            exc_info=None if isinstance(unreadable[0], QflowdError) else unreadable[0],
         )
 
 

@@ -13,7 +13,7 @@ from qflowd.engine.commands.control import LanesMissing
 from qflowd.engine.finishing import close
 from qflowd.engine.plans.plan import Plan
 from qflowd.engine.sagas.undo import Undo, UndoStep, undo
-from qflowd.engine.service import Topics, Unread
+from qflowd.engine.service import Topics, UnreadableLog
 from qflowd.engine.spawning.spawn_tree import load_tree
 from qflowd.model.errors import QflowdError, StoreUnavailable
 from qflowd.model.ids import ORDINALS, key_range, task_id
@@ -48,7 +48,7 @@ class Compensate:
 
     def __init__(self, store: Store, plans: Plans, lanes: LaneIds, jobs: RegisteredJobs, topics: Topics) -> None:
         self._store, self._plans, self._lanes, self._jobs, self._topics = store, plans, lanes, jobs, topics
-        self._unread = Unread()
+        self._unreadable = UnreadableLog()
 
     def tick(self) -> float:
         intents = self._store.read(lambda tx: tx.run("list_intents"))
@@ -69,7 +69,7 @@ class Compensate:
             except StoreUnavailable:
                 raise
             except QflowdError as problem:
-                self._unread.note("the compensation of instance", instance_id, problem)
+                self._unreadable.warn_once("the compensation of instance", instance_id, problem)
                 return False
             else:
                 return True
