@@ -21,8 +21,8 @@ from qflowd.engine.concurrency.turns import Turns
 from qflowd.engine.definitions.schedules import Schedules
 from qflowd.engine.definitions.workflow_files import WorkflowFiles
 from qflowd.engine.finishing.timers import Timers
+from qflowd.engine.limits.limit_repair import LimitRepair
 from qflowd.engine.limits.limit_settings import save_configured
-from qflowd.engine.limits.recount import Recount
 from qflowd.engine.membership import registration
 from qflowd.engine.membership.heartbeat import Heartbeat
 from qflowd.engine.membership.identity import Identity, run_dir_for
@@ -200,7 +200,7 @@ class Daemon:
             Timers(store, topics),
             Schedules(store, topics),
             Recover(store, instances, identity, topics, self.lease),
-            Recount(store, topics),
+            LimitRepair(store, topics),
             self._logs,
             Plugins(self._reloader, self.announce),
             self.workflow_files,

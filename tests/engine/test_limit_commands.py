@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from qflowd.config.records import LimitConfig
+from qflowd.engine.limits.limit_repair import LimitRepair
 from qflowd.engine.limits.limit_settings import save_configured
-from qflowd.engine.limits.recount import Recount
 from tests.engine.test_limits import claim, end, have_job, set_limits
 from tests.support.daemon import until
 from tests.support.lab import Lab
@@ -223,5 +223,5 @@ def test_a_limit_that_is_made_while_its_pattern_changes_follows_it_in_the_end(la
     have_job(lab, {"bank:icbc": 1})
     lab.just_before("make_lanes", lambda: beside("set_limit", "bank:*", slots=5), statement="add_limits")
     lab.start(job="work")
-    Recount(lab.store, lab.topics).tick()
+    LimitRepair(lab.store, lab.topics).tick()
     assert lab.sql("SELECT slots, source FROM qflow.limits WHERE name = 'bank:icbc'") == [(5, "pattern")]

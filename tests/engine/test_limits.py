@@ -15,8 +15,8 @@ from qflowd.engine.claiming.claim import Claim, Claimed, Claimer
 from qflowd.engine.claiming.limited import LimitedClaimer
 from qflowd.engine.finishing.batch import Batch
 from qflowd.engine.finishing.outcome import Rearmed, Released
+from qflowd.engine.limits.limit_repair import LimitRepair
 from qflowd.engine.limits.limit_settings import save_configured
-from qflowd.engine.limits.recount import Recount
 from qflowd.engine.limits.slots import Freed
 from qflowd.engine.maps import fan_out
 from qflowd.model.workflow import Job, Settings
@@ -168,7 +168,7 @@ def test_a_count_that_is_wrong_is_repaired(lab, damage):
     [row] = claim(lab)
     lab.sql(damage)
     assert claim(lab) == []
-    Recount(lab.store, lab.topics).tick()
+    LimitRepair(lab.store, lab.topics).tick()
     assert used(lab) == {"vendor": 1}
     end(lab, [row])
     assert len(claim(lab)) == 1

@@ -107,7 +107,7 @@ class Slots:
         self.is_probing = bool(self._tripped)
         now = locked.tx.now
         self.open_breaker = next((name for name in sorted(self._tripped) if rows[name].retries_at > now), None)
-        # A limit that was deleted by hand gives nothing until the recount has made it again.
+        # A limit that was deleted by hand gives nothing until `limit_repair.py` has made it again.
         self.free = self.tokens = 0
         if len(rows) == len(self._limits):
             self.free = min(self._free(rows[name], slots) for name, slots in self._limits)

@@ -1,4 +1,4 @@
-"""Recount: what limits say is used is compared with what rows hold, and put right."""
+"""Repair of limits: what they say is used is compared with what rows hold, and put right."""
 
 import logging
 from typing import ClassVar
@@ -8,13 +8,13 @@ from qflowd.engine.service import Topics
 from qflowd.store.tx import Store, Tx
 
 log = logging.getLogger("qflowd")
-RECOUNT_S = 60.0
+LOOK_S = 60.0
 
 
-class Recount:
+class LimitRepair:
     """The service that repairs limits after somebody has changed rows by hand, or restored a part of them."""
 
-    name: ClassVar[str] = "recount"
+    name: ClassVar[str] = "limit_repair"
     topics: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, store: Store, topics: Topics) -> None:
@@ -22,10 +22,10 @@ class Recount:
 
     def tick(self) -> float:
         if self._store.read(_is_wrong):
-            for name in self._store.transact(_repair, name="recount"):
+            for name in self._store.transact(_repair, name="repair_limits"):
                 log.warning("limit %s: its slots in use were counted anew", name)
             self._topics.publish("ready")
-        return RECOUNT_S
+        return LOOK_S
 
 
 def _is_wrong(tx: Tx) -> bool:
