@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from qflowd.model import jsontext
-from qflowd.model.names import item_name
+from qflowd.model.names import item_name, shown_name
 from qflowd.model.workflow import Json
 
 LARGEST_VALUE: Final = 64 << 20  # bytes; what is in the database has passed the engine's own limits
@@ -189,8 +189,8 @@ class FailureInfo:
 
     @property
     def name(self) -> str:
-        """As of `TaskInfo`."""
-        return item_name(self)
+        """As of `TaskInfo`; of a compensation that failed: `undo bars[AAPL]`."""
+        return shown_name(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Fields: typed keys read out of a document; every fault is noted, so that all are reported at once."""
 
 import difflib
+from bisect import bisect
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final, TypeVar
 
@@ -87,12 +88,16 @@ class Fields:
                 self.fault("unknown key" + did_you_mean(key, self._known), key)
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """The end of a message about an unknown `word`: what comes near it, else what there is."""
-    choices = sorted(known)
-    if len(choices) > 1000:
-        return ""
-    near = difflib.get_close_matches(word, choices, 1, 0.6)
+def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
+    """The end of a message about an unknown `word`: what comes near it, else `otherwise`, else what there is."""
+    choices = sorted(known, key=str.casefold)
+    if len(choices) > 1000:  # only those beside it in the alphabet are compared
+        place = bisect(choices, word.casefold(), key=str.casefold)
+        choices = choices[max(0, place - 50) : place + 50]
+    folded = {choice.casefold(): choice for choice in choices}
+    near = difflib.get_close_matches(word.casefold(), folded, 1, 0.6)
     if near:
-        return f"; did you mean {near[0]}?"
+        return f"; did you mean {folded[near[0]]}?"
+    if otherwise:
+        return f"; {otherwise}"
     return f"; known: {', '.join(choices)}" if 0 < len(choices) <= 30 else ""

@@ -62,7 +62,8 @@ class Selection:
 
     def has_failure(self, row: Any) -> bool:
         """Whether a failure (a row of `list_failures`) meets the conditions that are about failures, except `since`."""
-        return _fits(self.task, row.task) and _fits(self.error_class, row.error_class)
+        key = f"undo {row.task}" if row.kind == "compensation" else row.task
+        return _fits(self.task, key) and _fits(self.error_class, row.error_class)
 
     def __str__(self) -> str:
         states = None if self.states is None else ",".join(sorted(state.name for state in self.states))

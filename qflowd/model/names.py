@@ -17,6 +17,11 @@ def item_name(row: Any) -> str:
     return f"{row.task}[{row.map_index if row.label is None else row.label}]"
 
 
+def shown_name(row: Any) -> str:
+    """As `item_name`; of the row that undoes a task: `undo bars[AAPL]`. No task can have such a key."""
+    return f"undo {item_name(row)}" if row.kind == "compensation" else item_name(row)
+
+
 def fault_in_key(key: object, what: str = "key") -> str | None:
     """Why `key` cannot name a workflow, a job, a pool or a tenant; `what` opens the sentence."""
     if not isinstance(key, str):

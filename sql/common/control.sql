@@ -170,8 +170,15 @@ ORDER BY i.id LIMIT {literal: batch}
 
 -- name: list_failures
 -- Of one instance: those that nobody has handled. Begins with the range of ids, which reaches the rows themselves.
-SELECT f.id, f.fence, f.task, f.map_index, f.label, f.error_class FROM qflow.failures f
+SELECT f.id, f.fence, f.task, f.map_index, f.label, f.kind, f.error_class FROM qflow.failures f
 WHERE f.id BETWEEN :first AND :last AND f.failed_at >= {instant: :since} ORDER BY f.id
+
+-- name: list_task_names
+-- Of the rows of an instance: which of them a name that fits none may have meant.
+SELECT t.id, COALESCE(n.task, i.job) AS task, t.map_index, t.label, {words: kind t.kind} AS kind FROM qflow.task_instance t
+JOIN qflow.workflow_instance i ON i.id = :instance_id
+LEFT JOIN qflow.workflow_node n ON n.version_id = i.version_id AND n.node = t.node
+WHERE t.id BETWEEN :first AND :last ORDER BY t.id
 
 -- name: handle_failures
 INSERT INTO qflow.failure (task_id, fence, handled_at, handled_by, note)

@@ -58,7 +58,7 @@ def test_every_action_is_one_registered_function_and_says_when_it_is_not_possibl
     assert not VERBS.keys() & LATER_ACTIONS
     facts = {"id": 7, "state": "SUCCESS", "workflow": "daily", "version": 3}
     facts |= {"task": "bars", "task_state": "RUNNING", "instead": "", "kind": "definition", "name": "bars"}
-    facts |= {"limit": "vendor:x", "source": "config", "what": "it"}
+    facts |= {"limit": "vendor:x", "source": "config", "what": "it", "others": ""}
     assert all("{" not in verb.not_possible.format(**facts) for verb in VERBS.values())
 
 

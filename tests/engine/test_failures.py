@@ -7,6 +7,8 @@ import json
 import pytest
 
 from qflowd.engine.finishing.batch import Batch
+from qflowd.model.names import shown_name
+from qflowd.model.workflow import Job
 from tests.engine.test_bulk import many
 from tests.engine.test_many_instances import _repeat
 from tests.support.lab import FAILED, Lab
@@ -85,8 +87,15 @@ def test_what_succeeds_is_skipped_or_runs_again_is_gone_by_itself(failed):
     ("columns", "why"),
     [
         ({"reason": None}, "handle needs a reason, such as what was done about it; it is kept with the failure"),
-        ({"task": "b"}, "instance {} is FAILED, and task b has no failure that nobody has handled"),
-        ({"task_id": 5 << 20}, "instance {} is FAILED, and task 5242880 has no failure that nobody has handled"),
+        (
+            {"task": "b"},
+            "instance {} is FAILED, and task b has no failure that nobody has handled (those that have one: a, x)",
+        ),
+        ({"task": "daily"}, "instance {} has no task 'daily'"),
+        (
+            {"task_id": 5 << 20},
+            "instance {} is FAILED, and task 5242880 has no failure that nobody has handled (those that have one: a, x)",
+        ),
     ],
 )
 def test_what_cannot_be_handled_is_refused(failed, columns, why):
@@ -116,6 +125,41 @@ def test_items_of_a_map_are_listed_each_and_their_head_is_not(lab):
     lab.command("retry", number, task="fetch[IBM]")
     fail(lab, {"fetch[IBM]": TIMEOUT})
     assert handle(lab, number, task="fetch")[1]["handled"] == ["fetch[IBM]"]
+
+
+def test_an_item_that_is_mistyped_is_named_with_the_one_that_was_meant(lab):
+    symbols = [f"S{i:04}" for i in range(1200)]
+    lab.define("bars", {"fetch": {"job": "work", "map": symbols, "label": "{{ item }}", "params": {}}})
+    number = lab.start("bars")
+    fail(lab, {"fetch[S0003]": TIMEOUT})
+    for task, error in {
+        "fetch[s0003]": f"task fetch of instance {number} has no item 's0003'; did you mean S0003?",
+        "fetch[S0033x]": f"task fetch of instance {number} has no item 'S0033x'; did you mean S0033?",
+        "fetsh[S0003]": f"instance {number} has no task 'fetsh[S0003]'; did you mean fetch?",
+        "fetch[S0004]": f"instance {number} is FAILED, and task fetch[S0004] has no failure that nobody has handled (those "
+        "that have one: fetch[S0003]); possible now: compensate, rerun, retry, skip",
+    }.items():
+        state, why = handle(lab, number, task=task)
+        assert (state, why[: len(error)]) == ("REJECTED", error)
+    assert handle(lab, number, task="fetch[S0003]")[0] == "DONE"
+
+
+def test_a_compensation_that_failed_is_told_from_its_task(lab):
+    jobs = {"load": Job(name="load", module="", file="work.py", hash="h", compensation="undo")}
+    lab.jobs.own |= jobs | {"undo": Job(name="undo", module="", file="work.py", hash="h")}
+    lab.define("loads", {"a": {"job": "load"}}, saga=True)
+    number = lab.start("loads")
+    fail(lab, {"a": TIMEOUT})
+    lab.compensate.tick()
+    lab.run({"a": FAILED})
+    assert [shown_name(row) for row in failures(lab)] == ["undo a", "a"]
+    dry = {"args": '{"dry_run":true}', "reason": "seen"}
+    for pattern, would in {"undo a": ["undo a"], "a": ["a"], "*a": ["a", "undo a"]}.items():
+        [instance] = many(lab, "handle", dry, task=pattern)[1]["instances"]
+        assert instance["result"]["handled"] == would
+    assert handle(lab, number, task="undo b")[1] == f"instance {number} has no task 'undo b'; did you mean undo a?"
+    assert handle(lab, number, task="a")[1]["handled"] == ["a"]
+    assert handle(lab, number, task="undo a")[1]["handled"] == ["undo a"]
 
 
 def test_the_head_of_a_map_without_a_list_is_listed(lab):

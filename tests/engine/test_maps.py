@@ -180,7 +180,8 @@ def test_retry_of_a_map_by_its_name_retries_its_failed_items(lab):
     [
         ("bars[GOOG]", "task bars of instance {} has no item 'GOOG'; there are bars[A], bars[A], bars[B]"),
         ("bars[A]", "2 items are called bars[A]; name one by its index: bars[0], bars[1]"),
-        ("bar[A]", "instance {} has no task 'bar[A]'; there are universe, bars, check"),
+        ("bar[A]", "instance {} has no task 'bar[A]'; did you mean bars?"),
+        ("bars[b]", "task bars of instance {} has no item 'b'; did you mean B?"),
         ("bars[B]", "task bars[B] of instance {} is SUCCESS; only FAILED and CANCELLED tasks are retried"),
     ],
 )

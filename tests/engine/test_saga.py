@@ -303,7 +303,7 @@ def test_commands_that_are_not_possible_say_why(saga_lab):
     lab = saga_lab
     lab.workflow("loads", CHAIN, saga=True)
     running = lab.start("loads")
-    why = "only one that has ended can be compensated, so terminate it first; possible now: pause, terminate"
+    why = "only one that has ended can be compensated, so terminate it first; possible now: pause, skip, terminate"
     assert lab.command("compensate", running) == ("REJECTED", f"instance {running} is RUNNING; {why}")
     lab.run({"b": FAILED})
     lab.compensate.tick()

@@ -1,14 +1,16 @@
 """Handle: a person says of failures that they are taken care of. They leave the view `failures`; the rows stay as they are."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from qflowd.define.fields import did_you_mean
 from qflowd.define.selection import Selection
 from qflowd.engine.commands.control import Caches, CarriedOut, Command, NotPossible, one_instance, verb
-from qflowd.engine.refusal import LONGEST_ERROR
+from qflowd.engine.refusal import LONGEST_ERROR, Refused
 from qflowd.model import jsontext
 from qflowd.model.ids import key_range
-from qflowd.model.names import item_name
+from qflowd.model.names import shown_name
 from qflowd.store.tx import Tx
 
 LONG_AGO: Final = datetime(1970, 1, 2, tzinfo=UTC)
@@ -22,7 +24,7 @@ NAMED: Final = 20  # failures named in an answer
     is_of_failures=True,
     takes_task=True,
     reason_is=", such as what was done about it; it is kept with the failure",
-    not_possible="instance {id} is {state}, and {what} has no failure that nobody has handled",
+    not_possible="instance {id} is {state}, and {what} has no failure that nobody has handled{others}",
 )
 def handle(tx: Tx, command: Command, target: Any, _: Caches) -> CarriedOut:
     """Mark failures of an instance (those of the task that is named, or all) as handled, by whom and why.
@@ -31,14 +33,16 @@ def handle(tx: Tx, command: Command, target: Any, _: Caches) -> CarriedOut:
 
     Raises: NotPossible if there is none.
     """
-    failures = [row for row in failures_of(tx, target.id, Selection()) if _is_meant(command, row)]
+    unhandled = failures_of(tx, target.id, Selection())
+    failures = [row for row in unhandled if _is_meant(command, row)]
     if not failures:
-        what = "it" if command.task is None and command.task_id is None else f"task {command.task or command.task_id}"
-        raise NotPossible(target, what=what)
+        _refuse_unknown(tx, command, target)
+        what = f"task {command.task or command.task_id}" if command.names_task else "it"
+        raise NotPossible(target, what=what, others=_others(unhandled))
     note = jsontext.clean_text(command.reason or "")[:LONGEST_ERROR]
     rows = [(row.id, row.fence) for row in failures]
     tx.run("handle_failures", rows=rows, handled_by=command.requested_by, note=note, now=tx.now)
-    names = [item_name(row) for row in failures[:NAMED]]
+    names = [shown_name(row) for row in failures[:NAMED]]
     return CarriedOut({"instance_id": target.id, "handled": names, "failures": len(failures)})
 
 
@@ -52,5 +56,31 @@ def failures_of(tx: Tx, instance_id: int, selection: Selection) -> list[Any]:
 def _is_meant(command: Command, row: Any) -> bool:
     if command.task_ids and row.id not in command.task_ids:
         return False
-    is_named = command.task is None or command.task in (row.task, item_name(row), f"{row.task}[{row.map_index}]")
-    return is_named and command.task_id in (None, row.id)
+    return command.task_id in (None, row.id) and (command.task is None or command.task in _names(row))
+
+
+def _names(row: Any) -> set[str]:
+    """What a row is called: by its task alone, and of an item by its label or its index as well."""
+    undo = "undo " if row.kind == "compensation" else ""
+    by_index = "" if row.map_index is None else f"[{row.map_index}]"
+    return {undo + row.task, shown_name(row), f"{undo}{row.task}{by_index}"}
+
+
+def _others(unhandled: Sequence[Any]) -> str:
+    """The end of a refusal: the failures of the instance that were not named."""
+    names = ", ".join(shown_name(row) for row in unhandled[:NAMED]) + (", …" if len(unhandled) > NAMED else "")
+    return f" (those that have one: {names})" if names else ""
+
+
+def _refuse_unknown(tx: Tx, command: Command, target: Any) -> None:
+    """Raises: Refused if the instance has tasks, but none of the name that a command gives."""
+    rows = tx.run("list_task_names", instance_id=target.id, **key_range(target.id))
+    if command.task is None or not rows or any(command.task in _names(row) for row in rows):
+        return
+    key, bracket, label = command.task.removesuffix("]").partition("[")
+    items = [row for row in rows if row.map_index is not None and key in _names(row)]
+    if bracket and items:
+        labels = {shown_name(row).partition("[")[2].removesuffix("]") for row in items}
+        raise Refused(f"task {key} of instance {target.id} has no item {label!r}{did_you_mean(label, labels)}")
+    keys = {shown_name(row).partition("[")[0] for row in rows}
+    raise Refused(f"instance {target.id} has no task {command.task!r}{did_you_mean(key, keys)}")

@@ -5,6 +5,7 @@ from collections.abc import Set as AbstractSet
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from qflowd.define.fields import did_you_mean
 from qflowd.engine.commands.control import Command, refuse_terminating, remedy, standing, state_name
 from qflowd.engine.commands.row_graph import NO_ORDINALS, RowGraph
 from qflowd.engine.concurrency.overlap import check_place, line_of
@@ -104,7 +105,8 @@ def named(command: Command, locked: LockedInstance) -> int | None:
             return item
         if node is None or (ordinal is not None and locked.row[ordinal].node != node.ordinal):
             names = locked.names(range(len(locked.rows.plan.tasks)))
-            raise Refused(f"instance {locked.id} has no task {command.task!r}; there are {names}")
+            hint = did_you_mean(command.task.partition("[")[0], locked.rows.plan.by_key, f"there are {names}")
+            raise Refused(f"instance {locked.id} has no task {command.task!r}{hint}")
         ordinal = node.ordinal if ordinal is None else ordinal
     return ordinal
 
@@ -133,8 +135,10 @@ def _item(name: str, locked: LockedInstance) -> int | None:
     items = of_label or [part for part in parts if str(locked.row[part].map_index) == label]
     if not items:
         what = "item" if parts or not spawned else "spawned task"
-        names = locked.names(sorted([*parts, *spawned]))
-        raise Refused(f"task {key} of instance {locked.id} has no {what} {label!r}; there are {names}")
+        known = sorted([*parts, *spawned])
+        labels = {str(locked.row[part].label) for part in known}
+        hint = did_you_mean(label, labels, f"there are {locked.names(known)}")
+        raise Refused(f"task {key} of instance {locked.id} has no {what} {label!r}{hint}")
     if len(items) > 1:
         indexes = ", ".join(f"{key}[{locked.row[part].map_index}]" for part in items[:NAMED])
         raise Refused(f"{len(items)} items are called {name}; name one by its index: {indexes}")

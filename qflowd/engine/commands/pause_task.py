@@ -9,6 +9,7 @@ looks there itself what they must be; so it does no harm if it comes late, or tw
 
 from typing import Any, Final
 
+from qflowd.define.fields import did_you_mean
 from qflowd.engine.claiming.paused_rows import rows_of_paused_tasks
 from qflowd.engine.commands.bulk import WORKFLOW_TASK_VERBS, WorkflowVerb
 from qflowd.engine.commands.control import (
@@ -144,8 +145,9 @@ def named_task(tx: Tx, command: Command, target: Any, caches: Caches) -> tuple[P
         raise Refused(f"instance {target.id} runs a single job; {command.action} the instance itself")
     if task is None or task not in plan.by_key:
         names = ", ".join(each.key for each in plan.tasks[:NAMED])
-        why = "items are paused and resumed together, by the task's key; " if "[" in str(task) else ""
-        raise Refused(f"instance {target.id} has no task {task!r}; {why}there are {names}")
+        why = "; items are paused and resumed together, by the task's key" if "[" in str(task) else ""
+        hint = did_you_mean(str(task).partition("[")[0], plan.by_key, f"there are {names}")
+        raise Refused(f"instance {target.id} has no task {task!r}{why}{hint}")
     return plan, task
 
 

@@ -18,7 +18,7 @@ from qflowd.engine.commands.task_overrides import TaskOverrides
 from qflowd.engine.finishing.outcome import AttemptRow
 from qflowd.engine.refusal import LONGEST_ERROR, Refused
 from qflowd.model import jsontext
-from qflowd.model.states import Reason, TaskState
+from qflowd.model.states import InstanceState, Reason, TaskState
 from qflowd.store.tx import Tx
 
 UNRUN: Final = (TaskState.UPSTREAM_FAILED, TaskState.SKIPPED)
@@ -28,6 +28,7 @@ NOT_SKIPPABLE: Final = (TaskState.RESERVED, TaskState.RUNNING, TaskState.SUCCESS
 @verb(
     "skip",
     needs=one_instance,
+    states=(InstanceState.RUNNING, InstanceState.PAUSED, InstanceState.FAILED, InstanceState.TERMINATED),
     batch=1,
     takes_task=True,
     needs_task=True,

@@ -7,6 +7,7 @@ new instance that runs this one task; a person's skip is written for all others,
 
 from typing import Any
 
+from qflowd.define.fields import did_you_mean
 from qflowd.define.readers import mapping
 from qflowd.engine.commands.control import (
     Caches,
@@ -98,7 +99,8 @@ def _submit(tx: Tx, command: Command, workflow: Any, caches: Caches) -> CarriedO
     plan = caches.plans.of_version(tx, workflow.active_version)
     if command.task not in plan.by_key:
         names = ", ".join(sorted(plan.by_key)[:20])
-        raise Refused(f"workflow {command.workflow!r} has no task {command.task!r}; there are {names}")
+        hint = did_you_mean(command.task or "", plan.by_key, f"there are {names}")
+        raise Refused(f"workflow {command.workflow!r} has no task {command.task!r}{hint}")
     why = f"only {command.task} was triggered" + (f" by {command.requested_by}" if command.requested_by else "")
     tasks: dict[str, Any] = {key: {"skip": why} for key in plan.by_key if key != command.task}
     columns = {
