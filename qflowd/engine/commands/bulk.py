@@ -1,8 +1,8 @@
 """Bulk: a command for many instances, carried out in steps of one transaction each.
 
-Its instances are those that its filter selects, or those of a workflow; where it is for failures, those with such. They
-are looked at in the order of their ids, up to the largest there was at the first step. After each step `result` says how far it has come; where it continues is kept
-in `bulk_command`, so that any daemon takes the next step.
+Its instances are those that its filter selects, or those of a workflow; where it is for failures, those with such.
+They are looked at in the order of their ids, up to the largest there was at the first step. After each step `result`
+says how far it has come; where it continues is kept in `bulk_command`, so that any daemon takes the next step.
 
 A dry run is the same, but what it does to an instance is rolled back at once.
 """

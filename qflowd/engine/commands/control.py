@@ -95,11 +95,12 @@ Need = Callable[[Tx, Command], Any]
 class Verb(NamedTuple):
     """One action. `needs` finds what a command must name, and refuses; `not_possible` is the answer to NotPossible.
 
-    `states`: those of an instance in which it is possible, as far as the state alone tells. `batch`: of how many instances
-    one transaction takes care if it is asked for many; 0: it cannot be asked for many.
-    `args`: what the args of a command may hold, all of it optional; None: it reads them itself, by `read_args`.
-    `is_of_failures`: it is asked for failures that nobody has handled, not for instances. `takes_task`: it may be asked of
-    one task of each; `needs_task`: it must be, and tasks that failed may be named by a filter. `reason_is`: what becomes of the reason that it cannot do without.
+    `states`: those of an instance in which it is possible, as far as the state alone tells. `batch`: of how many
+    instances one transaction takes care if it is asked for many; 0: it cannot be asked for many. `args`: what the
+    args of a command may hold, all of it optional; None: it reads them itself, by `read_args`. `is_of_failures`: it
+    is asked for failures that nobody has handled, not for instances. `takes_task`: it may be asked of one task of
+    each; `needs_task`: it must be, and tasks that failed may be named by a filter. `reason_is`: what becomes of the
+    reason that it cannot do without.
     """
 
     carry_out: CarryOut
