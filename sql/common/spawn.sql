@@ -40,6 +40,10 @@ WHERE 1 = 1 {ignored: task_input.params}
 SELECT s.task_id, s.settings, p.params FROM {rows: id bigint} r
 JOIN qflow.spawned s ON s.task_id = r.id JOIN qflow.task_input p ON p.task_id = r.id
 
+-- name: load_spawned_settings
+SELECT s.task_id, s.settings, l.job FROM {rows: id bigint} r
+JOIN qflow.spawned s ON s.task_id = r.id JOIN qflow.task_instance t ON t.id = r.id JOIN qflow.lane l ON l.id = t.lane
+
 -- name: load_spawned_sources
 -- The tasks that each of these comes after; the tasks that it spawned itself have greater ids.
 SELECT e.child, t.id, s.name, t.state, t.output, t.fence, t.round, l.task_id AS large_id FROM {rows: id bigint} r

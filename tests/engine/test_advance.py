@@ -232,6 +232,18 @@ def test_what_our_own_code_cannot_write_fails_the_guilty_task_alone(lab):
     lab.check()
 
 
+def test_with_manual_retries_what_cannot_be_written_waits_for_a_person(lab):
+    lab.workflow("two", {"a": [], "b": []}, {"a": {"retry": "manual"}})
+    number = lab.start("two")
+    rows = {lab.key(row.id): row for row in lab.claim()}
+    lab.finish(batch=Batch(final=[lab.final(row) for row in rows.values()], attempts=[unwritable(lab, rows["a"])]))
+    assert lab.states(number) == {"a": "PENDING", "b": "SUCCESS"}
+    [failure] = lab.sql("SELECT task, error FROM qflow.failures")
+    assert failure[0] == "a"
+    assert "this task left behind" in str(failure[1])
+    lab.check()
+
+
 def test_a_claim_that_fails_in_a_finish_is_not_the_fault_of_its_results(lab):
     number = lab.start(job="work")
     [row] = lab.claim()

@@ -6,6 +6,7 @@ from qflowd.engine.finishing.outcome import POISON_AFTER_LOSSES
 from qflowd.engine.membership.identity import Identity
 from qflowd.engine.membership.lease import Lease
 from qflowd.engine.membership.recover import Recover
+from tests.engine.test_failures import failures
 from tests.support.lab import FAILED
 
 ATTEMPTS = "SELECT a.state, a.reason, a.error FROM qflow.attempts a WHERE a.task_id = {} ORDER BY a.fence"
@@ -58,6 +59,21 @@ def test_a_task_that_ran_at_every_death_of_a_daemon_is_poison_in_the_end(lab, di
     state, reason, error = lab.sql(ATTEMPTS.format(row.id))[-1]
     assert (state, reason) == ("FAILED", "poison")
     assert f"lost {POISON_AFTER_LOSSES} times" in error
+    lab.check(drained=True)
+
+
+def test_with_manual_retries_it_waits_for_a_person_then(lab, die):
+    lab.workflow("flow", {"a": []}, {"a": {"retry": "manual"}})
+    number = lab.start("flow")
+    for _ in range(POISON_AFTER_LOSSES):
+        lab.claim()
+        assert die() == 1
+    assert (lab.state(number), lab.states(number)) == ("RUNNING", {"a": "PENDING"})
+    assert [(row.task, row.error_class) for row in failures(lab)] == [("a", "poison")]
+    lab.check()
+    assert lab.command("retry", number)[0] == "DONE"
+    lab.run()
+    assert lab.state(number) == "SUCCESS"
     lab.check(drained=True)
 
 

@@ -368,3 +368,21 @@ def test_tasks_that_together_have_no_room_in_their_instance_do_not_become_rows_o
     assert "has no room" in error_of(lab, rows[1].id)
     lab.run()
     lab.check(drained=True)
+
+
+def test_with_manual_retries_a_task_whose_spawn_is_refused_waits_for_a_person(lab):
+    """Of the plan, and spawned itself."""
+    lab.workflow("daily", DAILY, {"scan": {"retry": "manual"}})
+    number = lab.start("daily")
+    spawn(lab, lab.claim()[0], FILES, job="unknown")
+    assert lab.states(number) == {"scan": "PENDING", "report": "PENDING"}
+    lab.check()
+    assert lab.command("retry", number)[0] == "DONE"
+    [scan] = lab.claim()
+    calls = request_of(scan, {"AAPL": []}, retry="manual")
+    lab.finish(batch=checked(lab, Batch(final=[lab.final(scan)], spawn_requests=[calls])))
+    [aapl] = lab.claim()
+    spawn(lab, aapl, FILES, job="unknown")
+    failed = lab.sql("SELECT task, label, state FROM qflow.failures")
+    assert failed == [("scan", "AAPL", "PENDING")]
+    lab.check()

@@ -1,5 +1,6 @@
 """A batch: what one group commit writes. Rows only; `finish.py` writes them."""
 
+from collections.abc import Container
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -8,6 +9,7 @@ from qflowd.engine.finishing.outcome import AttemptRow, FinalRow, Outcome, Rearm
 from qflowd.engine.limits.breakers import AttemptEnd, BreakerChange
 from qflowd.engine.limits.slots import Freed, Moved
 from qflowd.engine.spawning.spawn import SpawnGrant, SpawnRequest
+from qflowd.model.instants import FOREVER
 from qflowd.model.states import Reason, TaskState
 from qflowd.store.clock import from_microseconds
 
@@ -100,8 +102,11 @@ class Batch:
         grants = list({grant.task_id: grant for grant in reversed(self.spawn_grants)}.values())
         return replace(once, released=list(released.values()), slots=slots, spawn_grants=grants)
 
-    def failing(self, message: str, now: datetime) -> "Batch":
-        """The same without progress, outputs, checkpoints and spawned tasks; what has ended fails with this message."""
+    def failing(self, message: str, now: datetime, manual: Container[int]) -> "Batch":
+        """The same without progress, outputs, checkpoints and spawned tasks; what has ended fails with this message.
+
+        `manual`: the tasks that wait for a person then.
+        """
         failure = Batch(
             rearmed=self.rearmed, released=self.released, running=self.running, slots=self.slots, moved=self.moved
         )
@@ -110,7 +115,10 @@ class Batch:
         ended = {row.id for row in self.final}
         failure.attempts = [row for row in failure.attempts if row.task_id not in ended]
         for row in self.final:
-            failure.final.append(row._replace(state=state, reason=reason, output=None))
+            if row.id in manual:
+                failure.rearmed = [*failure.rearmed, Rearmed(row.id, row.fence, row.attempt, reason, FOREVER)]
+            else:
+                failure.final.append(row._replace(state=state, reason=reason, output=None))
             began = None if row.started_us is None else from_microseconds(row.started_us)
             code = row.code_id
             failure.attempts.append(

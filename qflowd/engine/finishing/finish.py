@@ -15,6 +15,7 @@ from qflowd.engine.finishing import close
 from qflowd.engine.finishing.batch import Batch, Effects
 from qflowd.engine.finishing.large_outputs import LARGEST_INLINE, save_large
 from qflowd.engine.finishing.levels import advance_levels
+from qflowd.engine.finishing.manual_retries import find_manual
 from qflowd.engine.finishing.outcome import WRITTEN, FinalRow, Rearmed
 from qflowd.engine.finishing.timers import RUN
 from qflowd.engine.limits import breakers, slots
@@ -106,7 +107,8 @@ def _write_halves(store: Store, instances: Instances, batch: Batch, daemon_id: i
     else:
         message = f"what this task left behind cannot be written: {type(error).__name__}: {error}"[:2000]
         log.error("task %d: %s", number, message, exc_info=error)
-    failure = batch.failing(message, store.clock.now())
+    manual = store.read(lambda tx: find_manual(tx, instances, batch.final))
+    failure = batch.failing(message, store.clock.now(), manual)
     try:
         closed = store.transact(lambda tx: _write(tx, instances, failure, daemon_id), name="finish")
     except StoreUnavailable:

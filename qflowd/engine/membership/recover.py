@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 
 from qflowd.engine.finishing.batch import Batch
 from qflowd.engine.finishing.finish import finish
-from qflowd.engine.finishing.outcome import Ending, Released, outcome_of_loss
+from qflowd.engine.finishing.manual_retries import find_manual
+from qflowd.engine.finishing.outcome import POISON_AFTER_LOSSES, Ending, Released, outcome_of_loss
 from qflowd.engine.limits.slots import Freed
 from qflowd.engine.membership.identity import Identity, proves_life
 from qflowd.engine.membership.lease import Lease
@@ -131,12 +132,15 @@ class Recover:
         """Everything goes back to run alone, except what may have been the cause."""
         batch = Batch()
         now = self._store.clock.now()
+        last = [row for row in rows if row.losses + 1 >= POISON_AFTER_LOSSES]
+        manual = self._store.read(lambda tx: find_manual(tx, self._instances, last))
         for row in rows:
             if row.limits and row.state == TaskState.RUNNING:
                 batch.slots.append(Freed(row.id, row.limits))
             if row.state == TaskState.RESERVED:
                 batch.released.append(Released(row.id, row.fence, 1, 0))
             else:
-                ending = Ending(row, row.code_id, Settings(), Reason.LOST, now, row.started_at, error=LOST)
+                settings = Settings(retry="manual" if row.id in manual else "automatic")
+                ending = Ending(row, row.code_id, settings, Reason.LOST, now, row.started_at, error=LOST)
                 batch.add(outcome_of_loss(ending, row.losses))
         return batch

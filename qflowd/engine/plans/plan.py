@@ -254,6 +254,12 @@ def effective(node: Node | Alike, override: Settings, job: Job | None, daemon_ti
     return override.over(node.settings).over(job.settings if job else Settings()).over(outer)
 
 
+def spawned_settings(plan: Plan, own: Settings, of_job: Settings, daemon_timeout_s: float | None) -> Settings:
+    """All levels of a spawned task's settings: its own, workflow, job, daemon, built-in."""
+    outer = of_job.over(Settings(timeout=daemon_timeout_s)).over(BUILT_IN)
+    return own.over(plan.workflow.defaults).over(outer)
+
+
 def by_name(job: Job | None, params: Mapping[str, Json]) -> dict[str, Json]:
     """Workflow parameters that the job has parameters of the same name for; all of them where it takes any."""
     schema = job.params_schema if job else {}

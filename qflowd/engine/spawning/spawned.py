@@ -8,11 +8,10 @@ import msgspec
 from qflowd.engine.claiming.claim import Claim, Claimed
 from qflowd.engine.finishing.advance import Edges, EndedRow, Sums
 from qflowd.engine.plans.instances import KnownInstance
-from qflowd.engine.plans.plan import Plan
+from qflowd.engine.plans.plan import Plan, spawned_settings
 from qflowd.engine.plans.upstreams import LARGEST_SENT, Large, Output, Upstream
 from qflowd.engine.running.dispatch import Dispatch, Shipment
 from qflowd.engine.running.singly import RowInputs, prepare_singly
-from qflowd.engine.spawning.spawner import spawned_settings
 from qflowd.model import jsontext
 from qflowd.model.rules import FAVOURABLE, Worth, item_worth, worth
 from qflowd.model.states import SUCCESS, Reason, TaskState
@@ -32,7 +31,7 @@ def prepare(dispatch: Dispatch, tx: Tx, claim: Claim) -> Shipment:
 
     def inputs_of(row: Claimed, instance: KnownInstance) -> RowInputs:
         own = _decode_settings(asked[row.id].settings)
-        settings = spawned_settings(instance, own, claim.lane.job.settings, dispatch.timeout_s)
+        settings = spawned_settings(instance.plan, own, claim.lane.job.settings, dispatch.timeout_s)
         return RowInputs(asked[row.id].params, settings, _upstream(sources.get(row.id)))
 
     return prepare_singly(dispatch, tx, claim, inputs_of)

@@ -10,10 +10,12 @@ import msgspec
 
 from qflowd.engine.caches import LaneIds, LaneKey, RegisteredJobs
 from qflowd.engine.finishing.batch import Batch
+from qflowd.engine.finishing.manual_retries import find_manual
 from qflowd.engine.finishing.outcome import FinalRow
 from qflowd.engine.plans import lane_keys
 from qflowd.engine.plans.expand import stored_priority
 from qflowd.engine.plans.instances import Instances, KnownInstance
+from qflowd.engine.plans.plan import spawned_settings
 from qflowd.engine.refusal import Refused
 from qflowd.engine.spawning.spawn import NewTask, SpawnGrant, SpawnRequest
 from qflowd.jobs.spawning import SpawnCall, read_calls
@@ -21,7 +23,7 @@ from qflowd.model import jsontext
 from qflowd.model.errors import ExpressionFailed, QflowdError, StoreUnavailable
 from qflowd.model.ids import ORDINALS, instance_of
 from qflowd.model.states import TaskKind
-from qflowd.model.workflow import BUILT_IN, MAX_SPAWN, Job, Settings
+from qflowd.model.workflow import MAX_SPAWN, Job
 from qflowd.store.tx import Store, Tx
 
 DEEPEST = 10  # tasks that spawn tasks that spawn tasks …
@@ -51,8 +53,10 @@ class Spawner:
             except Exception as problem:  # noqa: BLE001 - whatever is wrong with one, what others came to is written
                 refused[request.task_id] = f"spawn: {type(problem).__name__}: {problem}"
         checked = replace(batch.without(set()), spawn_requests=[], spawn_grants=grants)
+        failed = [row for number, row in rows.items() if number in refused]
+        manual = self._store.read(lambda tx: find_manual(tx, self._instances, failed))
         for number, message in refused.items():
-            failing = checked.without(checked.task_ids() - {number}).failing(message, self._store.clock.now())
+            failing = checked.without(checked.task_ids() - {number}).failing(message, self._store.clock.now(), manual)
             checked = checked.without({number}).with_more(failing)
         return checked
 
@@ -100,18 +104,12 @@ class Spawner:
         return job
 
     def _lane(self, instance: KnownInstance, call: SpawnCall, job: Job) -> LaneKey:
-        settings = spawned_settings(instance, call.settings, job.settings, None)
+        settings = spawned_settings(instance.plan, call.settings, job.settings, None)
         try:
             limits = lane_keys.rendered(settings.limits, instance.scope)
         except ExpressionFailed as problem:
             raise Refused(str(problem)) from None
         return LaneKey(instance.tenant, str(settings.pool), call.job, limits)
-
-
-def spawned_settings(instance: KnownInstance, own: Settings, of_job: Settings, timeout_s: float | None) -> Settings:
-    """All levels of a spawned task's settings: its own, workflow, job, daemon, built-in."""
-    outer = of_job.over(Settings(timeout=timeout_s)).over(BUILT_IN)
-    return own.over(instance.plan.workflow.defaults).over(outer)
 
 
 def _new_task(call: SpawnCall, prefix: str, of_instance: int) -> NewTask:
