@@ -23,37 +23,37 @@ NAMED = 20  # tasks named in an answer
 
 
 class LockedInstance(NamedTuple):
-    """An instance, a row of `lock_instance`, all of whose rows are locked: rows of `lock_tasks` by ordinal."""
+    """An instance (a row of `lock_instance`), and all its `rows` by ordinal (of `lock_tasks`)."""
 
     id: int
     instance: Any
     instances: Instances
-    row: Mapping[int, Any]
+    rows: Mapping[int, Any]
     states: Mapping[int, TaskState]
-    rows: RowGraph
+    graph: RowGraph
     children: Mapping[int, int] = MappingProxyType({})  # ordinals of tasks that wait for an instance -> that
     waiting: AbstractSet[int] = NO_ORDINALS  # ordinals of tasks that have failed and wait for a person
 
     @property
     def new_round(self) -> int:
         """A round that no row has had."""
-        return 1 + max(int(row.round) for row in self.row.values())
+        return 1 + max(int(row.round) for row in self.rows.values())
 
     @property
     def passed(self) -> set[int]:
         """The rows that a person has skipped."""
-        return {ordinal for ordinal, row in self.row.items() if row.reason == Reason.MANUAL}
+        return {ordinal for ordinal, row in self.rows.items() if row.reason == Reason.MANUAL}
 
     def task(self, ordinal: int) -> Task:
-        return self.rows.plan.tasks[self.rows.nodes[ordinal]]
+        return self.graph.plan.tasks[self.graph.nodes[ordinal]]
 
     def names(self, ordinals: Iterable[int]) -> str:
-        names = [self.rows.plan.name_of(self.row[ordinal]) for ordinal in ordinals]
+        names = [self.graph.plan.name_of(self.rows[ordinal]) for ordinal in ordinals]
         return ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
 
     def timer_of(self, ordinal: int) -> tuple[int, int, int]:
         """The key of the timer that a row may wait for: a row of `delete_timers`."""
-        return self.id * ORDINALS + ordinal, RUN, self.row[ordinal].fence
+        return self.id * ORDINALS + ordinal, RUN, self.rows[ordinal].fence
 
 
 def lock(tx: Tx, command: Command, target: Any, instances: Instances) -> LockedInstance:
@@ -62,7 +62,7 @@ def lock(tx: Tx, command: Command, target: Any, instances: Instances) -> LockedI
     Raises: Refused if it is being terminated, has no rows, or has ended and must not run beside others of its workflow.
     """
     instance_id = target.id
-    rows = tx.run("lock_tasks", **key_range(instance_id))
+    locked = tx.run("lock_tasks", **key_range(instance_id))
     line = line_of(tx, target, command.begun)
     instance = tx.one("lock_instance", id=instance_id)
     refuse_compensated(instance)
@@ -71,14 +71,14 @@ def lock(tx: Tx, command: Command, target: Any, instances: Instances) -> LockedI
     if has_failed or instance.state == InstanceState.READY:
         unbegun = "" if has_failed else " and has not begun"
         raise Refused(f"instance {instance_id} is {standing(instance)}{unbegun}{remedy(instance)}")
-    if not rows:
+    if not locked:
         raise Refused(f"instance {instance_id} is {state_name(instance.state)} and had not begun; submit it anew")
     instances.load(tx, [instance_id * ORDINALS])
     plan = instances[instance_id].plan
     check_place(instance, plan, line)
-    row = {row.id % ORDINALS: row for row in rows}
-    nodes = {ordinal: row.node for ordinal, row in row.items()}
-    states = {ordinal: TaskState(row.state) for ordinal, row in row.items()}
+    rows = {row.id % ORDINALS: row for row in locked}
+    nodes = {ordinal: row.node for ordinal, row in rows.items()}
+    states = {ordinal: TaskState(row.state) for ordinal, row in rows.items()}
     fan_outs = tx.run("list_fan_outs", **key_range(instance_id)) if plan.maps else []
     items = {fan_out.task_id % ORDINALS: fan_out.items for fan_out in fan_outs}
     firsts = {fan_out.task_id % ORDINALS: fan_out.first_ordinal for fan_out in fan_outs}
@@ -86,7 +86,7 @@ def lock(tx: Tx, command: Command, target: Any, instances: Instances) -> LockedI
     children = {child.task_id % ORDINALS: child.instance_id for child in waiting}
     manual = {row.id % ORDINALS for row in tx.run("list_manual_retries", **key_range(instance_id))}
     graph = RowGraph(plan, nodes, items, firsts, load_tree(tx, instance_id))
-    return LockedInstance(instance_id, instance, instances, row, states, graph, children, manual)
+    return LockedInstance(instance_id, instance, instances, rows, states, graph, children, manual)
 
 
 def named(command: Command, locked: LockedInstance) -> int | None:
@@ -97,15 +97,15 @@ def named(command: Command, locked: LockedInstance) -> int | None:
     ordinal = None
     if command.task_id is not None:
         ordinal = command.task_id % ORDINALS
-        if instance_of(command.task_id) != locked.id or ordinal not in locked.row:
+        if instance_of(command.task_id) != locked.id or ordinal not in locked.rows:
             raise Refused(f"task_id {command.task_id} is not a task of instance {locked.id}")
     if command.task is not None:
-        node = locked.rows.plan.by_key.get(command.task)
+        node = locked.graph.plan.by_key.get(command.task)
         if node is None and ordinal is None and (item := _item(command.task, locked)) is not None:
             return item
-        if node is None or (ordinal is not None and locked.row[ordinal].node != node.ordinal):
-            names = locked.names(range(len(locked.rows.plan.tasks)))
-            hint = did_you_mean(command.task.partition("[")[0], locked.rows.plan.by_key, f"there are {names}")
+        if node is None or (ordinal is not None and locked.rows[ordinal].node != node.ordinal):
+            names = locked.names(range(len(locked.graph.plan.tasks)))
+            hint = did_you_mean(command.task.partition("[")[0], locked.graph.plan.by_key, f"there are {names}")
             raise Refused(f"instance {locked.id} has no task {command.task!r}{hint}")
         ordinal = node.ordinal if ordinal is None else ordinal
     return ordinal
@@ -126,20 +126,20 @@ def _item(name: str, locked: LockedInstance) -> int | None:
     Raises: Refused if there is none such, or several.
     """
     key, bracket, label = name.removesuffix("]").partition("[")
-    node = locked.rows.plan.by_key.get(key)
+    node = locked.graph.plan.by_key.get(key)
     if not (bracket and name.endswith("]")) or node is None:
         return None
-    parts = locked.rows.parts(node.ordinal)
-    spawned = [task for task in locked.rows.tree.spawner if locked.row[task].node == node.ordinal]
-    of_label = [part for part in [*parts, *spawned] if locked.row[part].label == label]
-    items = of_label or [part for part in parts if str(locked.row[part].map_index) == label]
+    parts = locked.graph.parts(node.ordinal)
+    spawned = [task for task in locked.graph.tree.spawner if locked.rows[task].node == node.ordinal]
+    of_label = [part for part in [*parts, *spawned] if locked.rows[part].label == label]
+    items = of_label or [part for part in parts if str(locked.rows[part].map_index) == label]
     if not items:
         what = "item" if parts or not spawned else "spawned task"
         known = sorted([*parts, *spawned])
-        labels = {str(locked.row[part].label) for part in known}
+        labels = {str(locked.rows[part].label) for part in known}
         hint = did_you_mean(label, labels, f"there are {locked.names(known)}")
         raise Refused(f"task {key} of instance {locked.id} has no {what} {label!r}{hint}")
     if len(items) > 1:
-        indexes = ", ".join(f"{key}[{locked.row[part].map_index}]" for part in items[:NAMED])
+        indexes = ", ".join(f"{key}[{locked.rows[part].map_index}]" for part in items[:NAMED])
         raise Refused(f"{len(items)} items are called {name}; name one by its index: {indexes}")
     return items[0]

@@ -50,7 +50,7 @@ def restart(
 
     Raises: Refused if one of the rows is being run.
     """
-    rows, again = locked.rows, targets | behind
+    rows, again = locked.graph, targets | behind
     anew = _maps_anew(rows, again, targets if has_new_items else NO_ORDINALS)
     items = {part for head in anew for part in rows.parts(head)}
     waiting = _waiting(locked, targets, again - items)
@@ -67,10 +67,10 @@ def restart(
     conditions = EdgeConditions(tx, locked.instances)
 
     def edge_holds(parent: int, child: int) -> bool:
-        return parent not in again and conditions.holds(locked.id, locked.row[parent], child)
+        return parent not in again and conditions.holds(locked.id, locked.rows[parent], child)
 
     recounted = recount(rows, states, again, edge_holds, kept=kept, passed=passed, waiting=waiting)
-    needs = {ordinal: row.need for ordinal, row in locked.row.items()}
+    needs = {ordinal: row.need for ordinal, row in locked.rows.items()}
     open_again = dict.fromkeys(waiting, TaskState.PENDING)
     recounted, gates = take_places(rows, states | open_again, needs, recounted, kept | waiting)
     continued = NO_ORDINALS if has_other_params else {i for i in targets if locked.states[i] is not TaskState.SUCCESS}
@@ -111,7 +111,7 @@ def _waiting(locked: LockedInstance, targets: AbstractSet[int], again: AbstractS
 
     Raises: Refused if a person has skipped one.
     """
-    rows, waiting = locked.rows, set()
+    rows, waiting = locked.graph, set()
     for ordinal in rows.tree.spawned.keys() & again:
         if ordinal in targets or not again.isdisjoint(rows.parents(ordinal)):
             continue
@@ -137,7 +137,7 @@ def _maps_anew(rows: RowGraph, again: AbstractSet[int], rerun: AbstractSet[int])
 
 def _wait_again(tx: Tx, locked: LockedInstance, spawners: Sequence[RecountedRow]) -> None:
     """Write those that wait once more for what they have spawned. What they had of its outputs goes away."""
-    first, returned = locked.id * ORDINALS, locked.rows.tree.returned
+    first, returned = locked.id * ORDINALS, locked.graph.tree.returned
     if spawners:
         rows = [(first + row.ordinal, int(row.ordinal in returned)) for row in spawners]
         tx.run("await_again", rows=rows, round=locked.new_round)
@@ -154,12 +154,12 @@ def _tell_waiting(
 
     Returns: the states of rows that have ended with it.
     """
-    spawned = locked.rows.tree.spawned
+    spawned = locked.graph.tree.spawned
     last = [spawned[spawner][-1] for spawner in waiting if all(now[task].is_final for task in spawned[spawner])]
     rows = [
-        locked.row[ordinal]._replace(
+        locked.rows[ordinal]._replace(
             state=int(now[ordinal]),
-            reason=int(Reason.MANUAL) if ordinal in skipped else locked.row[ordinal].reason,
+            reason=int(Reason.MANUAL) if ordinal in skipped else locked.rows[ordinal].reason,
         )
         for ordinal in sorted(last)
     ]
@@ -169,8 +169,8 @@ def _tell_waiting(
 
 def _reopen(tx: Tx, locked: LockedInstance, now: Mapping[int, TaskState]) -> None:
     """`now`: the states of all rows."""
-    instance, workflow = locked.instance, locked.rows.plan.workflow
-    still_open = [locked.row[ordinal] for ordinal in sorted(now) if not now[ordinal].is_final]
+    instance, workflow = locked.instance, locked.graph.plan.workflow
+    still_open = [locked.rows[ordinal] for ordinal in sorted(now) if not now[ordinal].is_final]
     open_closers = kinds.closers(locked.instances.by_instance(still_open)).get(instance.id, 0)
     deadline_at = instance.deadline_at
     if InstanceState(instance.state).is_final and workflow.timeout is not None:

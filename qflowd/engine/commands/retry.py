@@ -45,7 +45,7 @@ def retry(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
     if locked.instance.saga_state == SagaState.COMPENSATION_FAILED:
         return retry_compensations(tx, locked.id, locked.new_round)
     targets = _targets(command, locked)
-    behind = locked.rows.behind(targets)
+    behind = locked.graph.behind(targets)
     recounted = restart(tx, locked, targets, behind)
     if command.task or command.task_id:
         _check_named(command, locked, targets, recounted)
@@ -78,15 +78,15 @@ def rerun(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
         if not (state := locked.states[ordinal]).is_final:
             instead = "wait for its end, or terminate the instance first"
             if not state.is_held:
-                waits = ordinal in locked.rows.tree.spawned
+                waits = ordinal in locked.graph.tree.spawned
                 instead = "it waits for the tasks that it spawned" if waits else "it is still to run anyway"
             raise NotPossible(task=locked.names([ordinal]), id=locked.id, task_state=state.name, instead=instead)
-    behind = locked.rows.behind(targets)
+    behind = locked.graph.behind(targets)
     overrides = TaskOverrides(tx, caches, locked.instance)
     overrides.unskip(map(locked.task, behind | targets))
-    if given and (spawned := sorted(targets & locked.rows.tree.spawner.keys())):
+    if given and (spawned := sorted(targets & locked.graph.tree.spawner.keys())):
         raise Refused(f"params of {locked.names(spawned)} cannot be set: they were given by the task that spawned it")
-    for task in {locked.rows.nodes[ordinal]: locked.task(ordinal) for ordinal in targets}.values() if given else ():
+    for task in {locked.graph.nodes[ordinal]: locked.task(ordinal) for ordinal in targets}.values() if given else ():
         overrides.set_params(task, given)
     overrides.save()
     recounted = restart(tx, locked, targets, behind, has_other_params=bool(given), has_new_items=True)
@@ -95,7 +95,7 @@ def rerun(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
 
 
 def _restarted(what: str, locked: LockedInstance, targets: AbstractSet[int], behind: AbstractSet[int]) -> CarriedOut:
-    names = [locked.rows.plan.name_of(locked.row[ordinal]) for ordinal in sorted(targets)[:NAMED]]
+    names = [locked.graph.plan.name_of(locked.rows[ordinal]) for ordinal in sorted(targets)[:NAMED]]
     counts = {"tasks": len(targets), "restarted": len(targets | behind)}
     return CarriedOut({"instance_id": locked.id, what: names, **counts}, ("ready", "timer", "turn"))
 
@@ -114,13 +114,13 @@ def _targets(command: Command, locked: LockedInstance) -> set[int]:
         targets = {ordinal for ordinal in states if _is_retried(locked, ordinal)}
         if command.task_ids:
             targets &= {number % ORDINALS for number in command.task_ids}
-        tree = locked.rows.tree
+        tree = locked.graph.tree
         targets -= tree.below(task for task in tree.spawned if states[task] is TaskState.SKIPPED)  # it counts no more
         if not (targets := _without_waiting(locked, targets)):
             raise NotPossible(locked.instance)
         return targets
-    tree = locked.rows.tree
-    parts = {part for part in locked.rows.parts(ordinal) if ordinal in locked.rows.items}
+    tree = locked.graph.tree
+    parts = {part for part in locked.graph.parts(ordinal) if ordinal in locked.graph.items}
     parts |= tree.below(parts | {ordinal})
     if failed := {part for part in parts if _is_retried(locked, part)}:
         return _without_waiting(locked, failed)  # of a map, of a spawner: those that failed, and it waits for them
@@ -129,7 +129,7 @@ def _targets(command: Command, locked: LockedInstance) -> set[int]:
         why = "only FAILED and CANCELLED tasks are retried"
         if task_state is TaskState.UPSTREAM_FAILED:
             bad = [other for other in sorted(states) if _is_retried(locked, other)]
-            before = [other for other in bad if ordinal in locked.rows.behind([other])]
+            before = [other for other in bad if ordinal in locked.graph.behind([other])]
             why = f"retry {locked.names(before)}, which it waits for"
         raise Refused(f"task {locked.names([ordinal])} of instance {locked.id} is {task_state.name}; {why}")
     return {ordinal}
@@ -141,8 +141,8 @@ def _is_retried(locked: LockedInstance, ordinal: int) -> bool:
 
 def _without_waiting(locked: LockedInstance, targets: set[int]) -> set[int]:
     """A map whose items are retried, and a task that spawned others which are, waits for them again and is not retried."""
-    waiting = targets & (locked.rows.items.keys() | locked.rows.tree.spawned.keys())
-    return targets - (waiting & locked.rows.behind(targets - waiting))
+    waiting = targets & (locked.graph.items.keys() | locked.graph.tree.spawned.keys())
+    return targets - (waiting & locked.graph.behind(targets - waiting))
 
 
 def _check_named(
@@ -156,8 +156,8 @@ def _check_named(
         if row.state is TaskState.UPSTREAM_FAILED:
             bad = [
                 parent
-                for parent in locked.rows.parents(row.ordinal)
-                if locked.rows.arrival(parent, locked.states[parent], row.ordinal, lambda *_: True).bad
+                for parent in locked.graph.parents(row.ordinal)
+                if locked.graph.arrival(parent, locked.states[parent], row.ordinal, lambda *_: True).bad
             ]
             all_of_it = "that, or all" if command.action == "retry" else "that"
             state = locked.states[row.ordinal].name

@@ -49,7 +49,7 @@ def skip(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
         _refuse(locked, ordinal)
     why = f"skipped by {command.requested_by or 'somebody'}: {command.reason}"
     why = jsontext.clean_text(why)[:LONGEST_ERROR]
-    own = {ordinal for ordinal in ordinals if ordinal == locked.row[ordinal].node}
+    own = {ordinal for ordinal in ordinals if ordinal == locked.rows[ordinal].node}
     overrides = TaskOverrides(tx, caches, locked.instance)
     for ordinal in own:  # an override is of a node, not of its parts
         overrides.skip(locked.task(ordinal), why)
@@ -60,8 +60,8 @@ def skip(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
     else:
         _end(tx, locked, ordinals, why)
         again = _not_run_yet(locked, ordinals)
-        kept = {child for row in ordinals | again for child in locked.rows.children(row)} - again - ordinals
-        if counting := [head for head in kept & locked.rows.items.keys() if locked.states[head].is_held]:
+        kept = {child for row in ordinals | again for child in locked.graph.children(row)} - again - ordinals
+        if counting := [head for head in kept & locked.graph.items.keys() if locked.states[head].is_held]:
             raise Later(f"{locked.names(counting)} of instance {locked.id} is about to end or to continue")
         ended = dict.fromkeys(ordinals, TaskState.SKIPPED)
         restart.restart(tx, locked, NO_ORDINALS, again, kept=kept, ended=ended)
@@ -75,12 +75,12 @@ def _refuse(locked: LockedInstance, ordinal: int) -> None:
     if (state := locked.states[ordinal]) in NOT_SKIPPABLE:
         instead = ": wait for its end, or terminate the instance first" if state.is_held else ""
         raise NotPossible(task=locked.names([ordinal]), id=locked.id, task_state=state.name, instead=instead)
-    if open_items := [part for part in locked.rows.parts(ordinal) if not locked.states[part].is_final]:
+    if open_items := [part for part in locked.graph.parts(ordinal) if not locked.states[part].is_final]:
         raise Refused(
             f"task {locked.names([ordinal])} of instance {locked.id} is {state.name} and waits for {len(open_items):,} "
             "items that have not ended; skip those, or terminate the instance"
         )
-    if open_tasks := [task for task in locked.rows.tree.below([ordinal]) if not locked.states[task].is_final]:
+    if open_tasks := [task for task in locked.graph.tree.below([ordinal]) if not locked.states[task].is_final]:
         raise Refused(
             f"task {locked.names([ordinal])} of instance {locked.id} waits for {len(open_tasks):,} tasks that it spawned and "
             "that have not ended; skip those, or terminate the instance"
@@ -89,8 +89,8 @@ def _refuse(locked: LockedInstance, ordinal: int) -> None:
 
 def waits_for_tasks(locked: LockedInstance, ordinal: int) -> bool:
     """Does it wait for tasks before it, rather than for a time or a worker?"""
-    has_parts = ordinal in locked.rows.items or ordinal in locked.rows.tree.spawned
-    return locked.states[ordinal] is TaskState.PENDING and (has_parts or locked.row[ordinal].need > 0)
+    has_parts = ordinal in locked.graph.items or ordinal in locked.graph.tree.spawned
+    return locked.states[ordinal] is TaskState.PENDING and (has_parts or locked.rows[ordinal].need > 0)
 
 
 def _end(tx: Tx, locked: LockedInstance, ordinals: AbstractSet[int], why: str) -> None:
@@ -98,7 +98,7 @@ def _end(tx: Tx, locked: LockedInstance, ordinals: AbstractSet[int], why: str) -
     in_order = sorted(ordinals)
     for start in range(0, len(in_order), restart.PART):
         part = in_order[start : start + restart.PART]
-        rows = [locked.row[ordinal] for ordinal in part]
+        rows = [locked.rows[ordinal] for ordinal in part]
         ids = [(row.id,) for row in rows]
         tx.run("copy_attempts", rows=ids)
         ends = [AttemptRow(row.id, row.fence, row.attempt, skipped, manual, None, tx.now, error=why) for row in rows]
@@ -114,9 +114,9 @@ def _not_run_yet(locked: LockedInstance, ordinals: AbstractSet[int]) -> set[int]
     rows: set[int] = set()
     open_rows = list(ordinals)
     while open_rows:
-        for child in locked.rows.children(open_rows.pop()):
-            is_unrun = locked.states[child] in UNRUN and locked.row[child].reason == Reason.NONE
-            waits = child in locked.rows.items or child in locked.rows.tree.spawned
+        for child in locked.graph.children(open_rows.pop()):
+            is_unrun = locked.states[child] in UNRUN and locked.rows[child].reason == Reason.NONE
+            waits = child in locked.graph.items or child in locked.graph.tree.spawned
             has_failed_by_others = waits and locked.states[child] is TaskState.FAILED
             if child not in rows and (is_unrun or has_failed_by_others or waits_for_tasks(locked, child)):
                 rows.add(child)
