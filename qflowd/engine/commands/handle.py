@@ -67,9 +67,10 @@ def _names(row: Any) -> set[str]:
 
 
 def _others(unhandled: Sequence[Any]) -> str:
-    """The end of a refusal: the failures of the instance that were not named."""
+    """What a refusal says of failures that were not named."""
     names = ", ".join(shown_name(row) for row in unhandled[:NAMED]) + (", …" if len(unhandled) > NAMED else "")
-    return f" (those that have one: {names})" if names else ""
+    is_undone = any(row.kind == "compensation" for row in unhandled)
+    return f"; {names} can be {'handled or retried' if is_undone else 'handled, retried or skipped'}" if names else ""
 
 
 def _refuse_unknown(tx: Tx, command: Command, target: Any) -> None:
