@@ -4,7 +4,7 @@ from argparse import Namespace
 
 from bench.builds import Build
 from bench.maps import run_map
-from bench.rig import NOOP, MakeRig
+from bench.rig import MakeRig
 from bench.throughput import SECONDS
 
 SLOTS, NAP_S, NAPS = 4, 0.01, 1_600
@@ -55,15 +55,17 @@ def _run(make: MakeRig, build: Build, processes: int, slots: int, tasks: int, se
 
 
 def _run_maps(make: MakeRig, build: Build) -> dict[str, float]:
-    """Seconds from the submission to the close of maps whose items name so many limits."""
+    """Seconds from the submission to the close of maps whose items name so many limits, and what naps of as many reach."""
     rig = make(build)
-    rig.plugin("noop.py", NOOP)
+    rig.plugin("noop.py", JOB)
     rig.configure(2, f'[limits]\n"bank:*" = {WIDE}\n')
+    task = {"job": "noop", "params": {"seconds": 0}, "limits": {"bank:{{ item }}": 1}}
     for banks in BANKS:
-        task = {"job": "noop", "params": {}, "limits": {"bank:{{ item }}": 1}}
         rig.workflow(f"over_{banks}", {"each": task | {"map": [i % banks for i in range(ITEMS)]}})
+    rig.workflow("naps", {"each": task | {"map": list(range(BANKS[-1])), "params": {"seconds": NAP_S}}})
     rig.start()
     run_map(rig, f"over_{BANKS[0]}")  # lanes are known from here on
     seconds = {f"map of {ITEMS:,} over {banks:,} limits, s": run_map(rig, f"over_{banks}") for banks in BANKS}
+    reached = BANKS[-1] * NAP_S / 2 / run_map(rig, "naps")
     rig.stop()
-    return seconds
+    return seconds | {f"{BANKS[-1]:,} limits, 2 processes: reached": reached}

@@ -101,26 +101,29 @@ def test_a_lane_with_limits_is_claimed_in_a_transaction_of_its_own(lab, monkeypa
     assert len(set(lanes)) == 2, "a transaction each"
 
 
-def test_what_takes_slots_that_a_finish_gives_back_is_claimed_by_that_finish(lab):
+@pytest.mark.parametrize(("priority", "claimed"), [(-5, 1), (5, 0)])
+def test_what_takes_slots_that_a_finish_gives_back_is_claimed_by_that_finish(lab, priority, claimed):
     lab.jobs.own = {**lab.jobs.own, "both": job("both", {"desk": 1, "vendor:quotes": 1})}
     limit(lab)
-    for name in ("work", "work", "both"):
-        lab.start(job=name)
+    lab.start(job="work"), lab.start(job="work")
     claimer, pools = claimer_of(lab), {"default": 9}
     [first] = claim(lab, claimer)
+    lab.start(job="both", priority=priority)
+    claimer.look(lab.store)
     batch = Batch(final=[lab.final(first)], slots=[Freed(first.id, "vendor:quotes=1")])
 
     def claim_more(tx: Tx) -> list[Claim]:
-        claimer.open_limited()
+        claimer.reopen(batch.effects.locked_limits)
         assert claimer.claim(tx, dict(pools), dict(pools), lab.owner) == []
         gate = Gate(dict(pools), dict(pools))
         return limited(claimer).claim_locked(tx, gate, [], batch.effects.locked_limits, lab.owner)
 
     closed, claims = finish_and(lab.store, lab.instances, batch, lab.owner, claim_more)
     assert closed == [first.id >> 20], "its instance was locked before the limits were asked for"
-    assert [row.id for each in claims or () for row in each.rows] == [first.id + (1 << 20)]
-    assert lab.sql("SELECT used FROM qflow.limits WHERE name = 'vendor:quotes'") == [(1,)]
-    assert [one.lane.key.job for one in claimer.limited] == ["both"], "of its limits one is not locked"
+    rows = [row.id for each in claims or () for row in each.rows]
+    assert rows == [first.id + (1 << 20)][:claimed], "nothing overtakes a lane of which a limit is not locked"
+    assert lab.sql("SELECT used FROM qflow.limits WHERE name = 'vendor:quotes'") == [(claimed,)]
+    assert [one.lane.key.job for one in claimer.limited] == ["both", "work"][: 2 - claimed]
 
 
 def test_a_lane_with_limits_that_gave_nothing_keeps_nobody_waiting(lab):
@@ -266,7 +269,7 @@ def test_while_a_long_queue_is_emptied_lanes_with_limits_are_claimed_too(lab, mo
         claimed |= {row.id >> 20 for row in rows}
         slots = [Freed(row.id, "vendor:quotes=1") for row in rows]
         lab.finish(batch=Batch(final=[lab.final(row) for row in rows], slots=slots))
-        claimer.open_limited()  # as the executor does when slots come back
+        claimer.reopen(["vendor:quotes"])  # as the executor does when slots come back
     assert claimed == set(numbers)
     assert asked.count("list_heads") == 1
 

@@ -4,10 +4,11 @@ import math
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import datetime
+from itertools import chain
 from typing import Any, NamedTuple
 
 from qflowd.engine.caches import CodeIds, LaneIds, LaneKey
-from qflowd.engine.claiming.gate import Gate, Head, rows_of
+from qflowd.engine.claiming.gate import SHUT_S, Gate, Head, rows_of
 from qflowd.engine.claiming.lane_turns import order_lanes
 from qflowd.engine.claiming.lanes import START, Lane, Pace
 from qflowd.engine.claiming.take import batch_of, place_of, take
@@ -21,6 +22,7 @@ from qflowd.store.tx import Store, Tx
 
 MANY = 100  # rows of one claim: from here on the next one continues where it ended
 HEADS_S = 0.4  # how long claims continue like that if nothing has become ready here
+MOST_TOGETHER = 100  # lanes with limits that one claim looks at: their limits are locked together
 
 
 class Claimed(NamedTuple):
@@ -77,7 +79,9 @@ class Claimer:
         self._next_rest: list[Head] | None = None  # lanes in which a claim has left rows that is not committed yet
         self._look_at = 0.0
         self._was_passed_over = False
+        self._used_up: dict[str, float] = {}  # limits whose slots are all in use -> when to look again (CLOCK_BOOTTIME)
         self.limited: list[LimitedLane] = []  # those that `claim` has left, for `LimitedClaimer`
+        self._allowance: dict[str, int] = {}  # how many more of these, by pool
         self.has_unknown_lanes = False  # met inside a transaction, where they cannot be learnt
         self.is_held_back = False  # by a better lane that is to be learnt first: the next claim should come at once
         self.may_have_left = False  # the last claim did not see the end of every lane: rows may be left to claim
@@ -108,6 +112,8 @@ class Claimer:
         """
         self.is_held_back, self.may_have_left, self.limited = False, True, []
         self._next_rest, self._was_passed_over = None, False
+        self._allowance.clear()
+        self._forget_used_up()
         if not any(room.values()):
             return []
         claims, rest, gate = [], [], Gate(room, idle)
@@ -116,15 +122,10 @@ class Claimer:
         whole = gate.copy()
         for head in ordered:
             lane = self._lanes[head.lane]
-            chunks = gate.chunks(head, lane)
             if lane.key.limits:  # limits are locked before instances, which a finish holds
-                # The first keeps its share free; the others get what it leaves, as its limits may give it little.
-                if whole.chunks(head, lane):
-                    gate.take(lane, chunks)
-                    self.limited.append(LimitedLane(head, lane, lane.after))
-                else:
+                if not self._leave(head, lane, gate, whole):
                     rest.append(head)
-            elif not chunks:
+            elif not (chunks := gate.chunks(head, lane)):
                 rest.append(head)
                 self.may_have_left = True
             else:
@@ -146,6 +147,22 @@ class Claimer:
         self._next_rest = rest
         return claims
 
+    def _leave(self, head: Head, lane: Lane, gate: Gate, whole: Gate) -> bool:
+        """Leave a lane with limits to `LimitedClaimer`. Returns: may it be claimed now?"""
+        pool = lane.key.pool
+        if self._allowance.get(pool, 1) <= 0:
+            self.may_have_left = True
+            return False
+        if self.is_used_up(lane) or not (chunks := whole.chunks(head, lane)):
+            return False
+        # The first keeps its share free; the others get what it leaves, as its limits may give it little.
+        gate.take(lane, gate.chunks(head, lane))
+        self.limited.append(LimitedLane(head, lane, lane.after))
+        # Each may give no more than a row, or none: twice as many as fit are enough.
+        allowance = self._allowance.setdefault(pool, min(MOST_TOGETHER, 2 * chunks * lane.chunk_size))
+        self._allowance[pool] = allowance - 1
+        return True
+
     def keep_place(self) -> bool:
         """The last claim is committed: for a moment the next ones continue where it ended.
 
@@ -164,7 +181,7 @@ class Claimer:
             self._next_rest.append(head)
             return
         self._rest[head.lane] = head
-        self._continues |= self._lanes[head.lane].after > START
+        self._continues |= self._lanes[head.lane].after > START or len(self._rest) >= MOST_TOGETHER
 
     @property
     def heads_are_old(self) -> bool:
@@ -174,12 +191,31 @@ class Claimer:
     def opens_at(self) -> float:
         """When the next lane is to be looked at again that gave nothing (CLOCK_BOOTTIME); infinite if there is none."""
         now = boottime()
-        return min((lane.shut_until for lane in self._lanes.values() if lane.shut_until > now), default=math.inf)
+        times = chain((lane.shut_until for lane in self._lanes.values()), self._used_up.values())
+        return min((at for at in times if at > now), default=math.inf)
 
-    def open_limited(self) -> None:
-        """Slots of limits have come back: lanes that gave nothing are looked at again."""
+    def reopen(self, names: Iterable[str]) -> None:
+        """Slots of these limits have come back: what gave nothing is looked at again."""
         for lane in self._lanes.values():
             lane.shut_until = 0.0
+        self.open_limits(names)
+
+    def open_limits(self, names: Iterable[str]) -> None:
+        """Slots of these limits may be free again."""
+        for name in names:
+            self._used_up.pop(name, None)
+
+    def note_used_up(self, names: Iterable[str]) -> None:
+        """Lanes that take slots of these limits give nothing until some come back; others may give them back too."""
+        self._used_up.update(dict.fromkeys(names, boottime() + SHUT_S))
+
+    def is_used_up(self, lane: Lane) -> bool:
+        """Are the slots of one of its limits all in use?"""
+        return not lane.limit_names.isdisjoint(self._used_up)
+
+    def _forget_used_up(self) -> None:
+        now = boottime()
+        self._used_up = {name: at for name, at in self._used_up.items() if at > now}
 
     def claim_new(self, tx: Tx, admissions: Iterable[Admission], idle: dict[str, int], owner: int) -> list[Claim]:
         """Insert what is ready of these as claimed, if there is an idle slot for each row and no other row is READY.

@@ -46,7 +46,7 @@ class Gate:
         never leave one free.
         """
         for head, lane in lanes:
-            if not lane.is_short and self.idle[lane.key.pool] <= 0:
+            if self.idle[lane.key.pool] <= 0 and not lane.is_short:
                 best = self._stuck.get(lane.key.pool, math.inf)
                 self._stuck[lane.key.pool] = int(min(best, head.priority))
 

@@ -14,6 +14,9 @@ def order_lanes(heads: Iterable[Head], tenant_of: Callable[[int], str], turn: in
     ordered: list[Head] = []
     for priority in sorted(by_priority):
         tenants = [_rotated(lanes, turn) for _, lanes in sorted(by_priority[priority].items())]
+        if len(tenants) == 1:
+            ordered += tenants[0]
+            continue
         tenants = _rotated(tenants, turn)
         for place in range(max(map(len, tenants))):
             ordered += [lanes[place] for lanes in tenants if place < len(lanes)]

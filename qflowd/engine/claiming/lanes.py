@@ -6,7 +6,7 @@ from typing import NamedTuple
 from qflowd.engine.caches import LaneKey
 from qflowd.engine.plans.node import Node
 from qflowd.engine.plans.plan import effective
-from qflowd.model.limits import FALLBACK, OF_UNKNOWN_JOB, UNSETTLED
+from qflowd.model.limits import FALLBACK, OF_UNKNOWN_JOB, UNSETTLED, of_lane
 from qflowd.model.workflow import Job, Settings
 
 CHUNK_S = 0.02  # work in one chunk: what a worker takes along is never more than this
@@ -60,7 +60,11 @@ class Lane:
     shut_until: float = 0.0  # CLOCK_BOOTTIME; see the gate
     has_breaker: bool = False  # a limit of it has one: how its attempts end is told
     is_probing: bool = False  # it was half-open at the last claim: the row that was taken tries
+    limit_names: frozenset[str] = field(init=False)  # those that its rows take slots of
     _terms: dict[int, tuple[Settings, Terms]] = field(default_factory=dict)  # by the identity of a node's settings
+
+    def __post_init__(self) -> None:
+        self.limit_names = frozenset(() if self.is_unsettled else (name for name, _ in of_lane(self.key.limits)))
 
     @property
     def is_unsettled(self) -> bool:

@@ -5,19 +5,18 @@ One transaction claims many lanes whose short tasks differ in their limits alone
 be sent, each gives one line, and a chunk is filled with lines of several lanes.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from itertools import groupby
+from itertools import groupby, takewhile
 
-from qflowd.engine.claiming.claim import MANY, Claim, Claimed, Claimer, LimitedLane
+from qflowd.engine.claiming.claim import MANY, MOST_TOGETHER, Claim, Claimed, Claimer, LimitedLane
 from qflowd.engine.claiming.gate import Gate, Head, rows_of_lines, shut
 from qflowd.engine.claiming.lanes import START, Lane
 from qflowd.engine.claiming.take import place_of, rounded, take
 from qflowd.engine.limits.slots import LockedLimits, Slots, holders_of
-from qflowd.model.limits import of_lane
 from qflowd.store.tx import Tx
 
-MOST_TOGETHER = 100  # lanes whose limits one transaction locks
 MANY_UNRUN = 500  # rows claimed together that are not to run: they get other lanes, or end
 
 
@@ -36,26 +35,25 @@ class LimitedClaimer:
     def claim_locked(
         self, tx: Tx, gate: Gate, claims: Sequence[Claim], names: AbstractSet[str], owner: int
     ) -> list[Claim]:
-        """Claim the first group of lanes that take slots of these limits alone, which this transaction has locked.
+        """Claim the first group of the lanes that were left, if this transaction has locked all their limits (`names`).
 
-        `claims`: what was taken before of what the gate lets through.
+        A lane behind one that was not locked waits for its turn. `claims`: what was taken of what the gate lets through.
         """
         limited = self._claimer.limited
         for claim in claims:
             gate.take(claim.lane, min(claim.room, len(claim.rows)))
-        if not (groups := self._groups([one for one in limited if _takes_of(one.lane, names)])):
+        if not (groups := self._groups(list(takewhile(lambda one: _takes_of(one.lane, names), limited)))):
             return []
-        taken = {one.lane.id for one in groups[0]}
-        self._claimer.limited = [one for one in limited if one.lane.id not in taken]
+        self._claimer.limited = limited[len(groups[0]) :]
         if not (lanes := self.open(groups[0], gate)):
             return []
         return self.claim(tx, lanes, gate.chunks(lanes[0].head, lanes[0].lane), owner)
 
     def open(self, group: Sequence[LimitedLane], gate: Gate) -> list[LimitedLane]:
-        """Those of a group for which there is still room; the others are kept for the next claims."""
+        """Those of a group that may still be claimed; the others are kept for the next claims."""
         lanes = []
         for one in group:
-            if gate.chunks(one.head, one.lane):
+            if gate.chunks(one.head, one.lane) and not self._claimer.is_used_up(one.lane):
                 lanes.append(one)
             else:
                 self._claimer.keep(one.head)
@@ -63,13 +61,12 @@ class LimitedClaimer:
 
     def claim(self, tx: Tx, group: Sequence[LimitedLane], chunks: int, owner: int) -> list[Claim]:
         """Claim open lanes of a group, as much as fills so many chunks."""
-        if (
-            self._claimer.heads_are_old
-        ):  # many lanes were claimed since they were read: something may be paused meanwhile
+        if self._claimer.heads_are_old:  # something may be paused since they were read
             group = [one._replace(head=one.head._replace(has_pauses=1, has_paused_tasks=1)) for one in group]
         if group[0].lane.is_unsettled:
             return [claim for one in group for claim in self._claim_unrun(tx, one, chunks, owner)]
-        locked = LockedLimits(tx, (name for one in group for name, _ in of_lane(one.lane.key.limits)))
+        locked = LockedLimits(tx, frozenset[str]().union(*(one.lane.limit_names for one in group)))
+        self._claimer.open_limits(locked.rows)  # a try before this one may have found them used up
         claims = list(
             self._claim_lines(tx, locked, group, chunks, owner)
             if len(group) > chunks
@@ -96,17 +93,27 @@ class LimitedClaimer:
     ) -> Iterator[Claim]:
         """More lanes than chunks: a line of each, until so many rows are claimed as fill the chunks."""
         left = chunks * group[0].lane.chunk_size
+        needed = Counter(name for one in group for name in one.lane.limit_names)
+        is_scarce = any(needed[name] > 1 and locked.free(name) < chunks for name in locked.rows)
         for one in group:
-            if left <= 0:
+            if left <= 0 or self._claimer.is_used_up(one.lane):
                 self._claimer.keep(one.head)
                 continue
-            for claim in self._claim_lane(tx, locked, one, 1, owner, left):
+            for claim in self._claim_lane(tx, locked, one, 1, owner, left, is_scarce=is_scarce):
                 is_run = claim.open_breaker is None
                 left -= len(claim.rows) if is_run else 0
                 yield claim._replace(room=chunks, is_line=is_run)
 
     def _claim_lane(
-        self, tx: Tx, locked: LockedLimits, one: LimitedLane, chunks: int, owner: int, most: int | None = None
+        self,
+        tx: Tx,
+        locked: LockedLimits,
+        one: LimitedLane,
+        chunks: int,
+        owner: int,
+        most: int | None = None,
+        *,
+        is_scarce: bool = False,
     ) -> list[Claim]:
         """Of one lane, what fills so many chunks, and `most` rows."""
         head, lane, after = one
@@ -118,18 +125,19 @@ class LimitedClaimer:
             return self._claim_unrun(tx, one, chunks, owner, slots.open_breaker)
         wanted = places = min(chunks, slots.free)
         if self._runs_in_order(lane.key.pool):
-            wanted = rows_of_lines(lane, places, is_scarce=places < chunks)
+            wanted = rows_of_lines(lane, places, is_scarce=is_scarce or places < chunks)
             wanted = wanted if wanted <= places else rounded(wanted)
         wanted = min(wanted, slots.tokens, wanted if most is None else most)
         rows, gave_up = self._take(tx, head, lane, wanted, owner)
         if not rows:
-            if not gave_up:  # behind the paused rows there may be others
+            if slots.used_up:
+                self._claimer.note_used_up(slots.used_up)
+            elif not gave_up:  # behind the paused rows there may be others
                 shut(lane, slots.opens_in_s)
             return []
         holders = holders_of(rows, places) if lane.is_short else rows
         slots.take(rows, len(holders))
-        if len(holders) >= slots.free:  # until some come back, no other row can begin
-            shut(lane, None)
+        self._claimer.note_used_up(slots.used_up)
         return [Claim(lane, rows, chunks, {row.id for row in holders})]
 
     def _claim_unrun(
@@ -171,4 +179,4 @@ class LimitedClaimer:
 
 def _takes_of(lane: Lane, names: AbstractSet[str]) -> bool:
     """Does a lane take slots, and of no other limits than these?"""
-    return not lane.is_unsettled and all(name in names for name, _ in of_lane(lane.key.limits))
+    return not lane.is_unsettled and lane.limit_names <= names

@@ -118,6 +118,11 @@ class Slots:
             max(known, default=0.0) if not (self.free and self.tokens) and len(known) == len(waits) else None
         )
 
+    @property
+    def used_up(self) -> list[str]:
+        """Those of its limits whose slots are all in use."""
+        return [name for name, _ in self._limits if name in self._locked.rows and not self._locked.free(name)]
+
     def take(self, rows: Sequence[Any], running: int) -> None:
         """These rows of the lane were claimed, and so many of them run at once. While it is probing, the first one tries."""
         for name, slots in self._limits:

@@ -52,7 +52,7 @@ class Claims:
         if batch.effects.has_advanced or batch.released:
             self.claimer.forget_heads()
         if batch.slots:
-            self.claimer.open_limited()
+            self.claimer.reopen(batch.effects.locked_limits)
         claims = self.claimer.claim(tx, dict(room), self.idle(), self._daemon_id())
         if batch.effects.locked_limits:
             gate = Gate(dict(room), self.idle())

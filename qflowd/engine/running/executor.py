@@ -192,7 +192,7 @@ class Executor:
         batch = self._harvest.reap() if is_ripe else Batch()
         self._dispatch.recall(batch.pauses)
         began, began_cpu = boottime(), time.thread_time()
-        self._look_at = min(began + LOOK_S, self._claimer.opens_at())
+        self._look_at = began + LOOK_S
         try:
             if self._harvest.may_have_printed:  # what a task printed is visible when its end is
                 self._write_logs()
@@ -212,8 +212,8 @@ class Executor:
             self._upkeep.reconcile_at = 0.0  # a claim may have been applied although its reply was lost
             raise
         self._harvest.written(boottime() - began - (time.thread_time() - began_cpu))
-        if shipments is not None and self._claimer.keep_place():
-            self._look_at = min(self._look_at, began + POLL_S)
+        is_passed_over = shipments is not None and self._claimer.keep_place()
+        self._look_at = min(self._look_at, self._claimer.opens_at(), began + (POLL_S if is_passed_over else LOOK_S))
         self._after_commit(batch, closed)
         if shipments is None or (self._claimer.may_have_left and (batch or shipments or is_notified)):
             self._look_at = 0.0
@@ -263,7 +263,7 @@ class Executor:
         try:
             if self._dispatch.send(shipment, self._upkeep.terminating()):
                 self._claimer.forget_heads()
-                self._claimer.open_limited()  # heads of maps have given their slots back
+                self._claimer.reopen(shipment.claim.lane.limit_names)  # heads of maps have given slots back
                 self._has_expanded, self._look_at = True, 0.0
         except Exception as error:  # noqa: BLE001 - the other lanes' rows are ours as well, and must be sent
             settled = {number for number, _ in self._backends.held()} | self._harvest.batch.task_ids()
