@@ -8,6 +8,7 @@ import click
 from qflowd.cli import exits
 from qflowd.cli.printing import print_json
 from qflowd.cli.session import json_option, open_client
+from qflowd.cli.unknown_names import hint_at_target
 from qflowd.client import Client
 from qflowd.model.errors import Rejected
 
@@ -133,6 +134,8 @@ def _ask(client: Client, action: str, ask: dict[str, Any], target: dict[str, Any
     about = {"action": action, **target}
     try:
         answer = client.command(action, **ask, **target)
-    except (Rejected, TimeoutError) as error:
-        return about | {"state": "REJECTED" if isinstance(error, Rejected) else "NEW", "error": str(error)}
+    except TimeoutError as error:
+        return about | {"state": "NEW", "error": str(error)}
+    except Rejected as error:
+        return about | {"state": "REJECTED", "error": f"{error}{hint_at_target(client, target)}"}
     return about | {"state": answer.state, "result": answer.result}

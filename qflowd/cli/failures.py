@@ -9,6 +9,7 @@ from qflowd.cli.commands import COMMANDS
 from qflowd.cli.control import filter_of, filter_options
 from qflowd.cli.printing import print_list
 from qflowd.cli.session import json_option, open_client
+from qflowd.cli.unknown_names import check_conditions
 
 COLUMNS: Final = (
     "INSTANCE>:instance_id | workflow | TASK:name | DATE:business_date | FAILED (UTC):failed_at | ATTEMPTS>:attempts"
@@ -28,6 +29,8 @@ def failures(
     chosen = filter_of(workflow, conditions, since)
     with open_client() as client:
         rows = list(itertools.islice(client.failures(chosen), None if everything else limit + 1))
+        if not rows:
+            check_conditions(client, chosen)
     has_more = not everything and len(rows) > limit
     print_list(
         rows if everything else rows[:limit], COLUMNS, "no failures" + (" like this" if chosen else ""), as_json=as_json

@@ -14,13 +14,13 @@ from qflowd.cli.commands import COMMANDS
 from qflowd.cli.control import command_of, command_options, filter_of, filter_options, in_words, outcome_of, send
 from qflowd.cli.printing import is_terminal, print_json, print_list
 from qflowd.cli.session import open_client, set_option
+from qflowd.cli.unknown_names import PATTERN
 
 # Are not done to a workflow itself: --workflow selects its instances.
 NO_WORKFLOW: Final = ("start", "terminate", "rerun", "skip", "compensate", "handle")
 NEED_TASK: Final = ("rerun", "skip")
 OF_TASKS: Final = ("pause", "resume", "retry", "handle", *NEED_TASK)
 OF_FAILURES: Final = frozenset({"task", "error_class"})  # conditions
-PATTERN: Final = frozenset("*?[")
 
 
 def _instances_command(action: str) -> click.Command:

@@ -11,7 +11,9 @@ from qflowd.cli.commands import COMMANDS
 from qflowd.cli.control import command_of
 from qflowd.cli.printing import coloured, first_line, print_list
 from qflowd.cli.session import json_option, open_client
+from qflowd.cli.unknown_names import hint_at_workflow
 from qflowd.client import Client, InstanceInfo
+from qflowd.define.fields import did_you_mean
 from qflowd.model.errors import NotFound
 
 # What a command lists: columns, and what it says without rows. The rows come from the client's method of that name.
@@ -73,6 +75,8 @@ def ps(*, everything: bool, workflow: str | None, state: str | None, limit: int,
     """List instances: open ones first, then those that have ended, newest first."""
     with open_client() as client:
         rows = _instances(client, workflow, state, None if everything else limit)
+        if not rows and (hint := hint_at_workflow(client, workflow)):
+            raise NotFound(f"there is no workflow or job {workflow!r}{hint}")
         waiting = client.count_new()
         empty = "no instances" + (" like this" if workflow or state else " yet")
         print_list(rows if as_json else list(map(_with_note, rows)), INSTANCES, empty, as_json=as_json)
@@ -129,8 +133,9 @@ def fires(*, workflow: str, limit: int, as_json: bool) -> None:
     """List when the schedule of WORKFLOW fired last, and what came of it."""
     with open_client() as client:
         rows = client.fires(workflow, limit)
-        if not rows and workflow not in {row["workflow"] for row in client.schedules()}:
-            raise NotFound(f"there is no schedule of {workflow!r}; `qflowd schedules` lists those there are")
+        if not rows and workflow not in (known := {row["workflow"] for row in client.schedules()}):
+            hint = hint_at_workflow(client, workflow) or did_you_mean(workflow, known)
+            raise NotFound(f"there is no schedule of {workflow!r}{hint}")
     print_list(rows, FIRES, f"the schedule of {workflow} has not fired yet", as_json=as_json)
 
 

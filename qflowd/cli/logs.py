@@ -1,5 +1,6 @@
 """`qflowd logs ID`: what its tasks wrote, from any host; -f follows to the end."""
 
+import itertools
 import time
 from typing import Final
 
@@ -9,6 +10,7 @@ from qflowd.cli.exits import say
 from qflowd.cli.follow import patient
 from qflowd.cli.printing import coloured, print_json, zone
 from qflowd.cli.session import json_option, open_client
+from qflowd.cli.unknown_names import check_task, find_instance
 from qflowd.client import Instance, LogLine
 from qflowd.client.instance import ENDED
 from qflowd.client.polling import poll
@@ -20,25 +22,28 @@ OVERLAP_S: Final = 2.0  # a line's id is given before its transaction commits; s
 @click.command()
 @click.argument("id", type=int)
 @click.option("-f", "--follow", "follows", is_flag=True, help="Continue until the instance has ended.")
-@click.option("--task", metavar="KEY", help="Only of this task.")
+@click.option("--task", metavar="KEY", help="Only of this task, or of this item of a map: bars[AAPL].")
 @json_option
 def logs(*, id: int, follows: bool, task: str | None, as_json: bool) -> None:
     """Show what the tasks of instance ID printed and logged. Times are UTC, or those of `qflowd --timezone ZONE`."""
     if follows and as_json:
         raise click.UsageError("--json prints one document, so it cannot follow; leave out -f.")
     with open_client() as client:
-        instance = client.instance(id)
+        instance = find_instance(client, id)
         if follows:
             follow(instance, task)
             return
+        lines = iter(instance.logs(task))
+        first = next(lines, None)
+        if first is None and task is not None:
+            check_task(instance, task)
+        lines = iter(()) if first is None else itertools.chain([first], lines)
         if as_json:
-            print_json(list(instance.logs(task)))
+            print_json(list(lines))
             return
-        is_empty = True
-        for line in instance.logs(task):
-            is_empty = False
+        for line in lines:
             click.echo(_text(line))
-        if is_empty:
+        if first is None:
             whose = f" by task {task}" if task else ""
             say(f"nothing was written{whose}; instance {instance.id} is {instance.state()}")
 

@@ -40,6 +40,11 @@ def _option(name: str) -> str | None:
     return click.get_current_context().find_root().params.get(name)
 
 
+def is_tenant_given() -> bool:
+    """Whether the command names a tenant, rather than taking the usual one."""
+    return _option("tenant") is not None
+
+
 def open_client() -> "Client":
     """A client of the configured database, for the tenant that is named.
 

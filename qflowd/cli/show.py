@@ -11,6 +11,7 @@ import click
 
 from qflowd.cli.printing import bold, coloured, compact, cut, duration, first_line, instant, print_json, print_list
 from qflowd.cli.session import json_option, open_client
+from qflowd.cli.unknown_names import find_instance
 from qflowd.client import AttemptInfo, Breakpoint, InstanceInfo, TaskInfo
 from qflowd.client.instance import ENDED
 from qflowd.model.states import TaskState
@@ -28,7 +29,7 @@ WIDEST_PARAMS, WIDEST_FACT, WIDEST_OUTPUT = 400, 400, 60  # columns of the termi
 def show(*, id: int, everything: bool, tracebacks: bool, as_json: bool) -> None:
     """Show instance ID: its tasks, what they wait for or returned, and the errors of their attempts."""
     with open_client() as client:
-        instance = client.instance(id)
+        instance = find_instance(client, id)
         state, error = instance.state_and_error()
         if state in ("NEW", "REJECTED"):
             if as_json:

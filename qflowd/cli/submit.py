@@ -1,5 +1,6 @@
 """`qflowd submit`: one row in the inbox, and with --wait what becomes of it."""
 
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -8,6 +9,7 @@ from qflowd.cli import exits
 from qflowd.cli.follow import follow
 from qflowd.cli.printing import coloured, duration, print_json
 from qflowd.cli.session import json_option, merged, open_client, params_options
+from qflowd.cli.unknown_names import hint_at_workflow
 
 CODES = {"SUCCESS": exits.OK, "FAILED": exits.ERROR, "TERMINATED": exits.TERMINATED, "REJECTED": exits.REJECTED}
 
@@ -54,6 +56,8 @@ def submit(
         if not as_json:
             click.echo(instance.id)
         end = follow(instance, workflow or job or "")
+        if end.state == "REJECTED":
+            end = replace(end, error=f"{end.error}{hint_at_workflow(client, workflow)}")
     if as_json:
         print_json(end)
     else:

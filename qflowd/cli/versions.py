@@ -12,9 +12,10 @@ from qflowd.cli.commands import COMMANDS
 from qflowd.cli.control import carry_out, command_options
 from qflowd.cli.printing import bold, compact, cut, print_json, print_list
 from qflowd.cli.session import json_option, open_client
+from qflowd.cli.unknown_names import hint_at_workflow
 from qflowd.define import documents, workflow_file
 from qflowd.define.differences import Difference
-from qflowd.model.errors import InvalidWorkflow
+from qflowd.model.errors import InvalidWorkflow, NotFound
 
 COLUMNS: Final = (
     "version> | state | SHARE>:share | CREATED (UTC):created_at | ACTIVE SINCE (UTC):activated_at | BY:activated_by | REPLACED>:replaced"
@@ -53,7 +54,10 @@ def versions() -> None:
 def list_versions(*, workflow: str, as_json: bool) -> None:
     """List the versions of WORKFLOW, newest first."""
     with open_client() as client:
-        rows = client.workflow(workflow).versions()
+        try:
+            rows = client.workflow(workflow).versions()
+        except NotFound as problem:
+            raise NotFound(f"{problem}{hint_at_workflow(client, workflow)}") from None
     if not as_json:
         rows = [row | {"hash_start": row["hash"][:12]} for row in rows]
     print_list(rows, COLUMNS, as_json=as_json)

@@ -4,6 +4,8 @@ import click
 
 from qflowd.cli.printing import print_json
 from qflowd.cli.session import json_option, open_client
+from qflowd.cli.unknown_names import hint_at_instance
+from qflowd.model.errors import NotFound
 
 
 @click.command()
@@ -15,7 +17,10 @@ from qflowd.cli.session import json_option, open_client
 def why(*, id: int, task: str | None, as_json: bool) -> None:
     """Say why the instance or task ID does not continue: for what, whom, or until when it waits."""
     with open_client() as client:
-        answer = client.why(id, task)
+        try:
+            answer = client.why(id, task)
+        except NotFound as problem:
+            raise NotFound(f"{problem}{hint_at_instance(client, id)}") from None
     if as_json:
         print_json(answer)
     else:

@@ -176,15 +176,17 @@ class Instance:
         return {info.task: self._output(number, info.task) for info in tasks if info.state == "SUCCESS"}
 
     def logs(self, task: str | None = None, after: int = 0) -> Iterator[LogLine]:
-        """All lines that its tasks (or this one) have written so far, in the order in which they were stored.
+        """All lines that its tasks (or this one, or this item such as `bars[AAPL]`) have written so far, as stored.
 
         Args:
             after: only lines with a greater id. While tasks run, a smaller one may still become visible.
         """
         name = "list_logs" if task is None else "list_task_logs"
-        where = {"instance_id": self._resolve(), "task": task, "batch": LINES}
+        key = None if task is None else task.partition("[")[0]
+        where = {"instance_id": self._resolve(), "task": key, "batch": LINES}
         while rows := self._client.read_all(name, after=after, **where):
-            yield from (LogLine(*row) for row in rows)
+            lines = (LogLine(*row) for row in rows)
+            yield from (line for line in lines if task in (key, line.name, f"{line.task}[{line.map_index}]"))
             after = rows[-1].id
 
     def terminate(self, reason: str | None = None, *, wait: bool = True, timeout: float | None = 30.0) -> Answer:

@@ -91,6 +91,18 @@ ORDER BY id LIMIT {literal: batch}
 -- name: list_workflows
 SELECT * FROM qflow.workflows WHERE tenant = :tenant ORDER BY workflow
 
+-- name: find_tenants_of_workflow
+SELECT DISTINCT tenant FROM qflow.workflows WHERE workflow = :workflow AND tenant <> :tenant ORDER BY tenant
+
+-- name: find_tenants_of_instance
+SELECT tenant FROM qflow.submissions WHERE id = :id AND tenant <> :tenant
+
+-- name: list_task_keys
+SELECT DISTINCT n.task FROM qflow.workflow_definition d
+JOIN qflow.workflow_version v ON v.definition_id = d.id
+JOIN qflow.workflow_node n ON n.version_id = v.id
+WHERE d.tenant = :tenant ORDER BY n.task
+
 -- name: list_versions
 -- Without source_text and document, which may be large.
 SELECT workflow, version, state, hash, source, file, created_at, activated_at, activated_by, replaced, note, share

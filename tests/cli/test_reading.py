@@ -78,8 +78,8 @@ def test_ps_can_be_narrowed(run, filled):
     assert ids("--limit", 1) == [2]
     assert ids("--all") == [2, 3, 1]
     assert ids("--workflow", "hello") == [2, 3, 1]
-    assert ids("--workflow", "other") == []
-    assert run("ps", "--workflow", "other").err.startswith("no instances like this\n")
+    assert ids("--workflow", "daily") == []
+    assert run("ps", "--workflow", "daily").err.startswith("no instances like this\n")
 
 
 def test_failures_are_listed_and_can_be_narrowed(run, filled):
@@ -88,7 +88,12 @@ def test_failures_are_listed_and_can_be_narrowed(run, filled):
     assert (line.split()[:2], line.endswith("ValueError: no data")) == (["1", "hello"], True)
     for narrowed in (("--where", "error_class=Value*"), ("--workflow", "hel*"), ("--where", "state=FAILED")):
         assert [row["instance_id"] for row in run("failures", "--json", *narrowed).json] == [1]
-    for narrowed in (("--where", "error_class=KeyError"), ("--workflow", "x"), ("--since", "2100-01-01T00:00Z")):
+    for narrowed in (
+        ("--where", "error_class=KeyError"),
+        ("--workflow", "x*"),
+        ("--workflow", "daily"),
+        ("--since", "2100-01-01T00:00Z"),
+    ):
         assert run("failures", *narrowed).err == "no failures like this\n"
 
 
@@ -159,11 +164,25 @@ def test_logs_are_lines_with_time_task_and_level(run, filled):
     assert lines[2] == "line"
     assert [line["message"] for line in run("logs", 2, "--json").json] == ["first", "second\nline"]
     for about, said in [
-        ((2, "--task", "other"), "nothing was written by task other; instance 2 is RUNNING"),
+        ((1, "--task", "hello"), "nothing was written by task hello; instance 1 is FAILED"),
         ((5,), "nothing was written; instance 5 is NEW"),
     ]:
         ran = run("logs", *about)
         assert (ran.code, ran.out, ran.err) == (0, "", f"qflowd: {said}\n")
+
+
+def test_a_name_that_exists_nowhere_is_an_error_with_the_one_that_was_meant(run, filled):
+    for about, error in [
+        (("ps", "--workflow", "dayli"), "there is no workflow or job 'dayli'; did you mean daily?"),
+        (("failures", "--workflow", "helo"), "there is no workflow or job 'helo'; did you mean hello?"),
+        (("failures", "--where", "task=hell"), "there is no task 'hell'; did you mean hello?"),
+        (("logs", 2, "--task", "hallo"), "instance 2 has no task 'hallo'; did you mean hello?"),
+        (("logs", 2, "--task", "hallo", "--json"), "instance 2 has no task 'hallo'; did you mean hello?"),
+        (("schedules", "fires", "dayli"), "there is no schedule of 'dayli'; did you mean daily?"),
+    ]:
+        ran = run(*about)
+        assert (ran.code, ran.out, ran.err) == (1, "", f"qflowd: {error}\n")
+    assert run("versions", "dayli").err.endswith("; did you mean daily?\n")
 
 
 def test_following_logs_ends_with_the_instance(run, filled):
@@ -257,7 +276,7 @@ def test_the_history_of_a_schedule_can_be_read(run, filled):
     ran = run("schedules", "fires", "other")
     assert (ran.code, ran.err) == (
         1,
-        "qflowd: there is no schedule of 'other'; `qflowd schedules` lists those there are\n",
+        "qflowd: there is no schedule of 'other'; `qflowd workflows` and `qflowd jobs` list those there are\n",
     )
     assert run("schedules", "fires", "daily").out.splitlines()[1].split()[2:] == ["3", "SUCCESS"]
     [fire] = run("schedules", "fires", "daily", "--json").json
