@@ -130,7 +130,8 @@ class _Check:
         workflow = workflow_file.parse_document(document)
         if any(task.task for task in workflow.tasks) and (names := self._all) is not None:
             document, workflow = self._made(document, workflow, names)
-        self._warnings += _faults(document, job_check.remarks(workflow, self._known.jobs, self._pools))
+        remarks = job_check.remarks(workflow, self._known.jobs, self._pools, self._known.domains)
+        self._warnings += _faults(document, remarks)
         self._workflows[workflow.key] = document, workflow
         self._owns(document, "workflow", workflow.key, "workflow")
 

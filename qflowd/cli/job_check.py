@@ -15,7 +15,9 @@ DEFAULT_POOL: Final = "default"
 Problems = Iterator[tuple[KeyPath, str]]  # where in the document, and what
 
 
-def remarks(workflow: Workflow, jobs: Mapping[str, Job], pools: Collection[str] | None) -> Problems:
+def remarks(
+    workflow: Workflow, jobs: Mapping[str, Job], pools: Collection[str] | None, domains: Mapping[str, str | None]
+) -> Problems:
     """What can be stored and will not run: tasks that no run reaches, and pools that neither a daemon nor this host has."""
     for key, one, other in unreachable(workflow):
         yield ("tasks", key), f"can never run: {one} and {other} above it cannot both hold"
@@ -25,7 +27,8 @@ def remarks(workflow: Workflow, jobs: Mapping[str, Job], pools: Collection[str] 
         if task.workflow:
             continue
         job = jobs.get(task.job)
-        pool = task.settings.pool or workflow.defaults.pool or (job and job.settings.pool) or DEFAULT_POOL
+        of_job = (job and job.settings.pool) or domains.get(workflow.domain) or DEFAULT_POOL
+        pool = task.settings.pool or workflow.defaults.pool or of_job
         if pools is not None and pool not in pools:
             yield ("tasks", task.key), f"waits until some daemon has pool {pool}; known are {', '.join(sorted(pools))}"
 

@@ -24,6 +24,7 @@ class KnownJobs:
     is_known: bool = False
     errors: Mapping[str, str] = field(default_factory=dict)  # plugin file or folder -> what is wrong with it
     pools: frozenset[str] = frozenset()  # of live daemons
+    domains: Mapping[str, str | None] = field(default_factory=dict)  # domain -> pool of tasks that name none
 
 
 def known_jobs(config: Config | None) -> KnownJobs:
@@ -34,8 +35,10 @@ def known_jobs(config: Config | None) -> KnownJobs:
     if config is None:
         return KnownJobs()
     rows, pools = list[dict[str, Any]](), frozenset[str]()
+    domains: dict[str, str | None] = dict(config.domains)
     with contextlib.suppress(QflowdError), connect(config.database.url) as client:  # files can be checked without it
         rows, pools = client.jobs(), frozenset(row["pool"] for row in client.pools())
+        domains |= {row["domain"]: row["default_pool"] for row in client.workflows() if row["domain"]}
     folders = tuple(folder for folder in config.plugins.dirs if folder.is_dir())
     registry = _try(config, folders) if folders else Registry()
 
@@ -50,7 +53,7 @@ def known_jobs(config: Config | None) -> KnownJobs:
         for row in rows
         if not is_gone(row)
     }
-    return KnownJobs({**jobs, **registry.jobs}, bool(rows or registry.jobs), registry.errors, pools)
+    return KnownJobs({**jobs, **registry.jobs}, bool(rows or registry.jobs), registry.errors, pools, domains)
 
 
 def _try(config: Config, folders: tuple[Path, ...]) -> Registry:

@@ -9,7 +9,7 @@ import msgspec
 
 from qflowd.cli.file_check import workflow_paths
 from qflowd.cli.job_check import compensation_of
-from qflowd.cli.known_jobs import known_jobs
+from qflowd.cli.known_jobs import KnownJobs, known_jobs
 from qflowd.cli.known_names import known_names, stored_definitions
 from qflowd.cli.plan_rules import after_text, rules_text
 from qflowd.cli.printing import bold, compact, cut, instant, near, print_json, print_list, zone
@@ -62,12 +62,13 @@ def plan(
 
     What depends on the output of another task is shown as it is written.
     """
-    jobs = known_jobs(configuration()).jobs
+    known = known_jobs(configuration())
+    jobs = known.jobs
     if explained:
-        _explain(workflow, jobs, as_json=as_json)
+        _explain(workflow, known, as_json=as_json)
         return
     definition = _find(workflow)
-    admission = _admit(definition, jobs, merged(given, pairs) or {}, business_date)
+    admission = _admit(definition, known, merged(given, pairs) or {}, business_date)
     levels = dag.levels(dag.parents_of(definition.tasks))
     steps = [_step(node, admission, jobs) | {"level": levels[node.key]} for node in admission.plan.nodes]
     schedule = definition.schedule
@@ -136,7 +137,7 @@ def _definitions(path: Path) -> Definitions:
     return names.definitions
 
 
-def _explain(name: str, jobs: dict[str, Job], *, as_json: bool) -> None:
+def _explain(name: str, known: KnownJobs, *, as_json: bool) -> None:
     """Print where the settings and params of a workflow's tasks come from: of a file, else of the stored workflow."""
     if Path(name).is_file():
         workflow_file.parse_file(Path(name))  # for its faults
@@ -148,7 +149,7 @@ def _explain(name: str, jobs: dict[str, Job], *, as_json: bool) -> None:
         if version is None or version.source_text is None:
             raise NotFound(f"there is no workflow {name!r} in the database, and no such file")
         data = documents.read(version.source_text, version.format, name, InvalidWorkflow).data
-    rows = [row._asdict() for row in explain(data, definitions, jobs)]
+    rows = [row._asdict() for row in explain(data, definitions, known.jobs, known.domains)]
     if not as_json:
         rows = [
             row
@@ -169,7 +170,7 @@ def _written(value: Any) -> str:
     return value if isinstance(value, str) else compact(value)
 
 
-def _admit(workflow: Workflow, jobs: dict[str, Job], params: dict[str, Any], business_date: str | None) -> Admission:
+def _admit(workflow: Workflow, known: KnownJobs, params: dict[str, Any], business_date: str | None) -> Admission:
     """As the engine would.
 
     Raises: InvalidRequest with what it would refuse.
@@ -178,7 +179,7 @@ def _admit(workflow: Workflow, jobs: dict[str, Job], params: dict[str, Any], bus
     try:
         request = read_request({**row, "trigger_type": "plan"}, datetime.now(UTC))
         # Any version id: a plan without one is taken for that of a single job.
-        return admit_request(request, compile_plan(0, workflow), jobs)
+        return admit_request(request, compile_plan(0, workflow), known.jobs, known.domains.get(workflow.domain))
     except Refused as problem:
         raise InvalidRequest(str(problem)) from None
 
@@ -196,7 +197,7 @@ def _in_words(node: Node, step: dict[str, Any]) -> dict[str, Any]:
 
 def _step(node: Node, admission: Admission, jobs: dict[str, Job]) -> dict[str, Any]:
     """Settings and params of a task; params are rendered, except what needs the output of a task."""
-    settings = effective(node, Settings(), jobs.get(node.job), None)
+    settings = effective(node, Settings(), jobs.get(node.job), Settings(pool=admission.default_pool))
     scope = instance_scope(admission.request, admission.request.target, None) | {
         "params": admission.params,
         "tasks": {},

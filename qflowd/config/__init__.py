@@ -22,12 +22,14 @@ from qflowd.config.records import (
 from qflowd.define import documents
 from qflowd.define.documents import Document
 from qflowd.define.fields import Fields
+from qflowd.define.readers import key_text
 from qflowd.model.errors import Fault, InvalidConfig
 from qflowd.model.limits import fault_in_limit
 from qflowd.model.names import fault_in_key
 
 FILE_VARIABLE: Final = "QFLOWD_CONFIG"
 URL_VARIABLE: Final = "QFLOWD_DATABASE_URL"
+LONGEST_DOMAIN: Final = 200  # characters, as of workflows
 USUAL_NAMES: Final = ("qflowd.toml", "qflowd.yaml", "qflowd.yml", "qflowd.json")
 
 
@@ -83,6 +85,7 @@ def _read(document: Document, folder: Path, file: Path | None, environ: Mapping[
         database=_database(top, folder, environ),
         daemon=replace(daemon, run_dir=daemon.run_dir and folder / daemon.run_dir),
         pools=_pools(top),
+        domains=_domains(top),
         limits=_limits(top),
         plugins=replace(plugins, dirs=_under(folder, plugins.dirs)),
         workflows=replace(workflows, dirs=_under(folder, workflows.dirs)),
@@ -107,6 +110,14 @@ def _pools(top: Fields) -> dict[str, PoolConfig]:
             fields.fault(fault)
         pools[name] = read_over(pools.get(name, PoolConfig()), fields)
     return pools
+
+
+def _domains(top: Fields) -> dict[str, str]:
+    section = top.section("domains")
+    for name in section.data:
+        if not name or len(name) > LONGEST_DOMAIN:
+            section.fault(f"a domain has 1 to {LONGEST_DOMAIN} characters", name)
+    return {name: section.take(name, key_text("pool name"), "") for name in section.data}
 
 
 def _limits(top: Fields) -> dict[str, LimitConfig]:

@@ -135,6 +135,7 @@ class Config:
     database: DatabaseConfig
     daemon: DaemonConfig
     pools: Mapping[str, PoolConfig]  # always holds `default`
+    domains: Mapping[str, str]  # domain of workflows -> pool of their tasks that name none
     limits: Mapping[str, LimitConfig]
     plugins: PluginsConfig
     workflows: WorkflowsConfig

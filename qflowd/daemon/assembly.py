@@ -139,6 +139,7 @@ class Daemon:
         if self._stopping.is_set():  # perhaps while the database was away: then this daemon is not registered
             return
         jobs, manifest = self._take_registry()
+        self._when_reachable(partial(registration.save_domains, self.store, self._config.domains))
         self._when_reachable(self.workflow_files.read_all)
         for workflow in self._program.workflows.values() if self._program else ():
             self._when_reachable(partial(self.store_workflow, workflow))

@@ -1,4 +1,4 @@
-"""Where each setting and param of a task comes from: its node, the workflow's defaults, a definition, a type, the job."""
+"""Where each setting and param of a task comes from: node, workflow defaults, definition, type, job, the workflow's domain."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
@@ -25,9 +25,14 @@ class Explained(NamedTuple):
     file: str | None = None
 
 
-def explain(data: Mapping[str, Any], definitions: Definitions, jobs: Mapping[str, Job]) -> Iterator[Explained]:
-    """What is set for each task of a workflow's document; values that are built in are left out."""
-    defaults = data.get("defaults") or {}
+def explain(
+    data: Mapping[str, Any], definitions: Definitions, jobs: Mapping[str, Job], domains: Mapping[str, str | None]
+) -> Iterator[Explained]:
+    """What is set for each task of a workflow's document; values that are built in are left out.
+
+    `domains`: the pools of domains; None where one has none.
+    """
+    defaults, domain = data.get("defaults") or {}, data.get("domain", "")
     for task, node in data["tasks"].items():
         definition, type_ = layers(node, definitions)
         files = {f"{part.kind} {part.name}": part.file for part in (definition, type_) if part}
@@ -39,6 +44,7 @@ def explain(data: Mapping[str, Any], definitions: Definitions, jobs: Mapping[str
         if type_:
             levels.append((f"type {type_.name}", type_.body))
         levels.append((f"job {name}", dump_settings(job.settings) if job else {}))
+        levels.append((f"domain {domain}", {"pool": domains.get(domain)}))
         levels.append(("built-in", _BUILT_IN))
         for key in ("priority",) if node.get("workflow") else SETTINGS:
             values = {source: level[key] for source, level in levels if level.get(key) is not None}

@@ -62,6 +62,14 @@ INSERT INTO qflow.daemon_pool (daemon_id, pool, processes, threads)
 SELECT :id, r.pool, r.processes, r.threads FROM {rows: pool text, processes int, threads int} r WHERE 1 = 1
 {ignored: daemon_pool.threads}
 
+-- name: list_domain_pools
+SELECT p.domain, p.pool FROM qflow.domain_pool p
+
+-- name: save_domain_pools
+INSERT INTO qflow.domain_pool (domain, pool, updated_at)
+SELECT r.domain, r.pool, :now FROM {rows: domain text, pool text} r WHERE 1 = 1
+{upsert: domain} pool = {excluded: pool}, updated_at = {excluded: updated_at}
+
 -- name: insert_daemon_jobs
 INSERT INTO qflow.daemon_job (daemon_id, job) SELECT :id, r.job FROM {rows: job text} r WHERE 1 = 1 {ignored: daemon_job.job}
 

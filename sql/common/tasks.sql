@@ -2,7 +2,7 @@
 
 -- name: load_instances
 SELECT i.id, i.tenant, i.version_id, i.job, i.name, i.state, i.intent, i.params, i.overrides, i.business_date, i.fire_at,
-    i.created_at, i.priority, i.open_closers, i.concurrency_key, i.trigger_type
+    i.created_at, i.priority, i.open_closers, i.concurrency_key, i.trigger_type, i.default_pool
 FROM {rows: id bigint} r JOIN qflow.workflow_instance i ON i.id = r.id
 
 -- name: find_ended_unrun
@@ -184,7 +184,8 @@ SELECT l.id, l.tenant, l.pool, l.job, l.limits FROM {rows: id bigint} r JOIN qfl
 -- It is not paused, resumed or archived until this transaction has ended: what is admitted here is there for those who look then.
 SELECT d.id, d.enabled, d.active_version, d.error, d.file, d.archived_at, d.archive_note,
     d.canary_version, d.canary_share, d.paused_at, d.paused_by, d.pause_reason,
-    (SELECT COUNT(*) FROM qflow.paused_task p WHERE p.definition_id = d.id AND p.instance_id = 0) AS paused_tasks
+    (SELECT COUNT(*) FROM qflow.paused_task p WHERE p.definition_id = d.id AND p.instance_id = 0) AS paused_tasks,
+    (SELECT p.pool FROM qflow.domain_pool p WHERE p.domain = d.domain) AS default_pool
 FROM qflow.workflow_definition d
 WHERE d.tenant = :tenant AND d.workflow = :workflow {only: postgres FOR SHARE OF d}{only: mysql LOCK IN SHARE MODE}
 

@@ -70,9 +70,9 @@ def test_plan_makes_the_nodes_of_a_file_and_explains_them(run, sqlite_engine, tm
 
 
 def test_plan_explains_which_files_beside_a_workflow_say_what(run, tmp_path):
-    (tmp_path / "qflowd.toml").write_text("", "utf-8")
+    (tmp_path / "qflowd.toml").write_text('[domains]\nequities = "desk"\n', "utf-8")
     (tmp_path / "workflows").mkdir()
-    for name, text in (("bars", TYPE), ("us_bars", DEFINITION), ("daily", DAILY)):
+    for name, text in (("bars", TYPE), ("us_bars", DEFINITION), ("daily", "domain: equities\n" + DAILY)):
         (tmp_path / "workflows" / f"{name}.yaml").write_text(text, "utf-8")
     explained = run("plan", "workflows/daily.yaml", "--explain", "--json").json
     assert [(row["key"], row["source"], row["file"]) for row in explained] == [
@@ -82,6 +82,7 @@ def test_plan_explains_which_files_beside_a_workflow_say_what(run, tmp_path):
         ("params.days", "definition us_bars", str(tmp_path / "workflows/us_bars.yaml")),
         ("params.symbol", "node", None),
     ]
+    assert explained[0]["over"] == {"domain equities": "desk", "built-in": "default"}
     head, _, timeout, *_ = run("plan", "workflows/daily.yaml", "--explain").out.splitlines()
     assert head.split() == ["TASK", "KEY", "VALUE", "FROM", "FILE", "OVER"]
     assert timeout.split() == ["load", "timeout", "5m", "definition", "us_bars", "workflows/us_bars.yaml"]

@@ -195,3 +195,14 @@ def test_a_database_that_makes_no_sense_is_a_fault(text, reason):
 
 def test_workers_cannot_be_given_the_database():
     assert "workers must not reach its database" in faults("plugins.env = ['QFLOWD_DATABASE_URL']")[0]
+
+
+def test_domains_name_the_pools_of_tasks_that_name_none():
+    assert config('[domains]\nequities = "cash"\n"fixed income" = "rates"\n').domains == {
+        "equities": "cash",
+        "fixed income": "rates",
+    }
+    assert faults(f'[domains]\nequities = "a b"\n{"x" * 201} = "fx"\n') == [
+        "2 domains.equities: pool name 'a b' contains ' '; use letters, digits and _ - . /",
+        f"3 domains.{'x' * 201}: a domain has 1 to 200 characters",
+    ]

@@ -13,7 +13,7 @@ from qflowd.store.tx import Tx
 
 
 def admission_again(tx: Tx, instance_id: int, plans: Plans, jobs: RegisteredJobs) -> Admission:
-    """The admission of the submission, once more: of the same version; parameters of the instance stay as they are.
+    """The admission of the submission, once more: of the same version; its parameters and pool stay as they are.
 
     Raises: Refused if the submission is gone or no longer fits.
     """
@@ -22,7 +22,7 @@ def admission_again(tx: Tx, instance_id: int, plans: Plans, jobs: RegisteredJobs
         raise Refused(f"submission {instance_id} was deleted before its instance began; submit it anew")
     request = replace(read_request(row._asdict(), tx.now), hold=False)
     [instance] = tx.run("load_instances", rows=[(instance_id,)])
-    return admission_of(tx, request, plans.of_instance(tx, instance), jobs)
+    return admission_of(tx, request, plans.of_instance(tx, instance), jobs, instance.default_pool)
 
 
 def begin(tx: Tx, admission: Admission, lanes: LaneIds) -> bool:

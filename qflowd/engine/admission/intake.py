@@ -154,7 +154,8 @@ class Intake:
                 return repeated
             plan = self._plan(tx, request, definitions)
             refuse_cycle(tx, self._plans, request, plan)
-            admission = admission_of(tx, request, plan, self.jobs)
+            definition = definitions.get((request.tenant, request.workflow))
+            admission = admission_of(tx, request, plan, self.jobs, definition and definition.default_pool)
             return admission if (faster := _claim_key(tx, request)) is None else faster
         except Refused as refusal:
             return refusal
@@ -210,14 +211,16 @@ def _repeated(tx: Tx, request: Request) -> int | None:
     return int(holder.instance_id)
 
 
-def admission_of(tx: Tx, request: Request, plan: Plan, known: RegisteredJobs) -> Admission:
+def admission_of(tx: Tx, request: Request, plan: Plan, known: RegisteredJobs, default_pool: str | None) -> Admission:
     """The admission of a request, with the jobs of its plan and the instant of its schedule, if one fired it.
+
+    `default_pool`: of its domain.
 
     Raises: Refused.
     """
     jobs = {job: known.get(tx, job) for job in {alike.job for alike in plan.alike if alike.job}}
     fire = tx.one("fire_of_submission", id=request.id) if request.trigger_type == "cron" else None
-    admission = admit_request(request, plan, jobs, (fire.name, fire.fire_at) if fire else None)
+    admission = admit_request(request, plan, jobs, default_pool, (fire.name, fire.fire_at) if fire else None)
     check_limits(tx, admission)
     return admission
 

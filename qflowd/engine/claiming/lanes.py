@@ -101,7 +101,7 @@ class Lane:
         """The terms of a node that nothing was overridden for. `timeout_s`: the daemon's default."""
         cached = self._terms.get(id(node.settings))
         if cached is None:
-            terms = Terms(self, effective(node, Settings(), self.job, timeout_s))
+            terms = Terms(self, effective(node, Settings(), self.job, Settings(timeout=timeout_s)))
             # The node's own settings are kept beside the result, so that their identity stays theirs.
             cached = self._terms[id(node.settings)] = (node.settings, terms)
         return cached[1]

@@ -60,7 +60,7 @@ def _place(tx: Tx, instances: Instances, row: Claimed) -> tuple[LaneKey, int]:
         scope = items.scope(scope, row.map_index)
     elif not is_part:
         limits = lane_keys.of_task(limits, fallback, is_map=node.task.map is not None)
-        unknown = effective(node, instance.overrides.get(node.key, NO_OVERRIDE).settings, None, None)
+        unknown = effective(node, instance.overrides.get(node.key, NO_OVERRIDE).settings, None, instance.outer)
         priority -= (settings.priority or 0) - (unknown.priority or 0)  # stored negated
     own = Fallback.ITEMS if is_part else Fallback.TASK
     text = lane_keys.rendered(limits, scope, has_fallback=fallback is own)

@@ -37,7 +37,7 @@ def find_manual(tx: Tx, instances: Instances, rows: Sequence[Any]) -> set[int]:
         elif row.id in asked:
             job = instances.jobs.get(tx, asked[row.id].job)
             own = msgspec.json.decode(asked[row.id].settings, type=Settings)
-            settings = spawned_settings(instance.plan, own, job.settings if job else Settings(), None)
+            settings = spawned_settings(instance.plan, own, job.settings if job else Settings(), Settings())
         if settings.retry == "manual":
             manual.add(row.id)
     return manual

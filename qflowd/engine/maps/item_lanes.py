@@ -21,7 +21,7 @@ MOST_LANES = 1000  # of the items of one map
 def settings_of(tx: Tx, instances: Instances, instance: KnownInstance, node: Node) -> Settings:
     """All levels of settings of a task, as its job is now."""
     override = instance.overrides.get(node.key, NO_OVERRIDE)
-    return effective(node, override.settings, instances.jobs.get(tx, node.job), None)
+    return effective(node, override.settings, instances.jobs.get(tx, node.job), instance.outer)
 
 
 def are_apart(tx: Tx, instances: Instances, instance: KnownInstance, node: Node) -> bool:

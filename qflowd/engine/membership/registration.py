@@ -1,6 +1,7 @@
 """Registration: the rows that describe a daemon (its jobs, plugin files and pools), and the mark that it is gone."""
 
 import json
+import logging
 import re
 from collections.abc import Mapping
 
@@ -13,6 +14,8 @@ from qflowd.model.states import DaemonState
 from qflowd.model.workflow import Job
 from qflowd.plugins.registry import Registry
 from qflowd.store.tx import Store, Tx
+
+log = logging.getLogger(__name__)
 
 
 class StillAlive(QflowdError):
@@ -41,6 +44,22 @@ def register(
             tx.run("set_daemon_state", id=daemon_id, state=int(DaemonState.READY))
 
     store.transact(save_registration)
+
+
+def save_domains(store: Store, configured: Mapping[str, str]) -> None:
+    """Write the pools of domains that a configuration names; others stay as they are."""
+
+    def save_domain_pools(tx: Tx) -> None:
+        there = {row.domain: row.pool for row in tx.run("list_domain_pools")}
+        changed = sorted(configured.items() - there.items())
+        if changed:
+            tx.run("save_domain_pools", rows=changed, now=tx.now)
+        for domain, pool in changed:
+            if was := there.get(domain):
+                log.warning("domain %s: tasks that name no pool run in pool %s, no longer in %s", domain, pool, was)
+
+    if configured:
+        store.transact(save_domain_pools)
 
 
 def mark_stopping(store: Store, daemon_id: int) -> None:

@@ -46,6 +46,7 @@ class Admission:
     plan: Plan
     params: dict[str, Json]
     cohorts: Sequence[Cohort]
+    default_pool: str | None = None  # of tasks that name none; None: the built-in one
     schedule: str | None = None
     fire_at: datetime | None = None
     concurrency_key: str | None = None
@@ -68,9 +69,15 @@ class Admission:
 
 
 def admit_request(
-    request: Request, plan: Plan, jobs: Mapping[str, Job | None], fire: tuple[str, datetime] | None = None
+    request: Request,
+    plan: Plan,
+    jobs: Mapping[str, Job | None],
+    default_pool: str | None = None,
+    fire: tuple[str, datetime] | None = None,
 ) -> Admission:
     """Check what is asked against the plan and fill in defaults.
+
+    `default_pool`: of the workflow's domain. `fire`: the schedule that has submitted it, and its instant.
 
     Raises: Refused if params do not fit, or an override.
     """
@@ -78,7 +85,8 @@ def admit_request(
     schedule, fire_at = fire or (None, None)
     params = _params(request, plan, jobs, fire_at)
     scope = instance_scope(request, plan.workflow.key, fire_at) | {"params": params}
-    return Admission(request, plan, params, _cohorts(request, plan, jobs, scope), schedule, fire_at)
+    cohorts = _cohorts(request, plan, jobs, Settings(pool=default_pool), scope)
+    return Admission(request, plan, params, cohorts, default_pool, schedule, fire_at)
 
 
 def _check_overrides(overrides: Mapping[str, Override], plan: Plan, jobs: Mapping[str, Job | None]) -> None:
@@ -97,13 +105,15 @@ def _check_overrides(overrides: Mapping[str, Override], plan: Plan, jobs: Mappin
                 raise Refused(f"overrides.tasks.{key}.params: " + "; ".join(faults))
 
 
-def _cohorts(request: Request, plan: Plan, jobs: Mapping[str, Job | None], scope: Mapping[str, Json]) -> list[Cohort]:
+def _cohorts(
+    request: Request, plan: Plan, jobs: Mapping[str, Job | None], outer: Settings, scope: Mapping[str, Json]
+) -> list[Cohort]:
     overrides = {plan.by_key[key].ordinal: override for key, override in request.overrides.items()}
     cohorts = []
     for alike in plan.alike:
         for ordinals, override in _split(alike.ordinals, overrides):
             job = jobs.get(alike.job)
-            settings = effective(alike, override.settings, job, None)
+            settings = effective(alike, override.settings, job, outer)
             lane = LaneKey(
                 request.tenant, str(settings.pool), alike.job or alike.workflow, _limits(alike, settings, scope)
             )
@@ -195,6 +205,7 @@ def instance_row(admission: Admission, now: datetime) -> tuple[Any, ...]:
         request.created_at,
         None if admission.waits else now,
         admission.concurrency_key,
+        admission.default_pool,
     )
 
 

@@ -15,7 +15,7 @@ from qflowd.engine.plans.plan import Plan
 from qflowd.model import jsontext
 from qflowd.model.errors import QflowdError, StoreUnavailable, Unreadable
 from qflowd.model.ids import ORDINALS
-from qflowd.model.workflow import Json
+from qflowd.model.workflow import Json, Settings
 from qflowd.store.tx import Tx
 from qflowd.workers.wire import InstanceFacts
 
@@ -57,10 +57,16 @@ class KnownInstance:
     facts: InstanceFacts
     overrides: Mapping[str, Override]
     weight: int  # in memory, about
+    default_pool: str | None = None  # of tasks that name none; None: the built-in one
     # Parameters taken by name, of all tasks of a job together, and of each task with parameters of its own.
     rendered: dict[tuple[str, str], str] = field(default_factory=dict)
     round: int = 0  # the newest of the claimed rows that it was read for
     is_child: bool = False  # a task of another instance waits for its end
+
+    @property
+    def outer(self) -> Settings:
+        """What counts where neither task, workflow nor job says anything."""
+        return Settings(pool=self.default_pool)
 
 
 class Instances:
@@ -139,6 +145,7 @@ class Instances:
             request, params = admission.request, admission.params
             size = len(jsontext.dump(params)) + len(request.overrides_text or "")
             instance = _instance(request, admission.fire_at, admission.plan, params, request.overrides, size)
+            instance.default_pool = admission.default_pool
             instances.append((request.id, instance))
         self._known.remember(instances)
 
@@ -161,7 +168,9 @@ class Instances:
     def _read(self, tx: Tx, row: Any) -> KnownInstance:
         overrides = read_overrides(row.overrides) if row.overrides else {}
         plan, size = self._plans.of_instance(tx, row), len(row.params) + len(row.overrides or "")
-        return _instance(row, row.fire_at, plan, json.loads(row.params), overrides, size)
+        instance = _instance(row, row.fire_at, plan, json.loads(row.params), overrides, size)
+        instance.default_pool = row.default_pool
+        return instance
 
 
 def _instance(

@@ -248,16 +248,14 @@ def _kind_of(task: Task) -> TaskKind:
     return TaskKind.CHILD if task.workflow else TaskKind.TASK
 
 
-def effective(node: Node | Alike, override: Settings, job: Job | None, daemon_timeout_s: float | None) -> Settings:
-    """All levels of settings together: override, task, workflow, job, daemon, built-in."""
-    outer = Settings(timeout=daemon_timeout_s).over(BUILT_IN)
-    return override.over(node.settings).over(job.settings if job else Settings()).over(outer)
+def effective(node: Node | Alike, override: Settings, job: Job | None, outer: Settings) -> Settings:
+    """All levels of settings together: override, task, workflow, job, `outer` (a domain's or a daemon's), built-in."""
+    return override.over(node.settings).over(job.settings if job else Settings()).over(outer.over(BUILT_IN))
 
 
-def spawned_settings(plan: Plan, own: Settings, of_job: Settings, daemon_timeout_s: float | None) -> Settings:
-    """All levels of a spawned task's settings: its own, workflow, job, daemon, built-in."""
-    outer = of_job.over(Settings(timeout=daemon_timeout_s)).over(BUILT_IN)
-    return own.over(plan.workflow.defaults).over(outer)
+def spawned_settings(plan: Plan, own: Settings, of_job: Settings, outer: Settings) -> Settings:
+    """All levels of a spawned task's settings: its own, workflow, job, `outer` (as in `effective`), built-in."""
+    return own.over(plan.workflow.defaults).over(of_job.over(outer.over(BUILT_IN)))
 
 
 def by_name(job: Job | None, params: Mapping[str, Json]) -> dict[str, Json]:

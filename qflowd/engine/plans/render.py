@@ -300,7 +300,7 @@ def scope_of(instance: KnownInstance, outputs: Mapping[int, Output]) -> dict[str
 def _terms(instance: KnownInstance, node: Node, lane: Lane, timeout_s: float | None) -> Terms:
     if node.key not in instance.overrides:
         return lane.terms(node, timeout_s)
-    return Terms(lane, effective(node, instance.overrides[node.key].settings, lane.job, timeout_s))
+    return Terms(lane, effective(node, instance.overrides[node.key].settings, lane.job, Settings(timeout=timeout_s)))
 
 
 def check_conditions(

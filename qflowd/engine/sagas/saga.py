@@ -83,7 +83,7 @@ class Compensate:
         plan = self._plans.of_instance(tx, instance)
         added = undo_of(tx, plan, instance_id, self._jobs)
         jobs = {step.row.undone_by for step in added.steps} - {""}
-        lanes = {job: lane_of(tx, instance.tenant, job, self._jobs) for job in jobs}
+        lanes = {job: lane_of(tx, instance, job, self._jobs) for job in jobs}
         if missing := {lane for lane in lanes.values() if not self._lanes.has(lane)}:
             raise LanesMissing(missing)
         ids = {job: self._lanes.id(lane) for job, lane in lanes.items()}
@@ -126,10 +126,11 @@ def undo_of(tx: Tx, plan: Plan, instance_id: int, jobs: RegisteredJobs) -> Undo:
     return undo(plan, rows, is_undone, serial=is_serial, tree=tree)
 
 
-def lane_of(tx: Tx, tenant: str, job: str, jobs: RegisteredJobs) -> LaneKey:
-    """The lane of a compensating job."""
+def lane_of(tx: Tx, instance: Any, job: str, jobs: RegisteredJobs) -> LaneKey:
+    """The lane of a compensating job. `instance`: a row of `load_instances`."""
     registered = jobs.get(tx, job)
-    return LaneKey(tenant, (registered and registered.settings.pool) or str(BUILT_IN.pool), job)
+    pool = (registered and registered.settings.pool) or instance.default_pool or str(BUILT_IN.pool)
+    return LaneKey(instance.tenant, pool, job)
 
 
 def _insert(tx: Tx, first: int, added: Undo, lanes: Mapping[str, int]) -> None:

@@ -31,7 +31,7 @@ def prepare(dispatch: Dispatch, tx: Tx, claim: Claim) -> Shipment:
 
     def inputs_of(row: Claimed, instance: KnownInstance) -> RowInputs:
         own = _decode_settings(asked[row.id].settings)
-        settings = spawned_settings(instance.plan, own, claim.lane.job.settings, dispatch.timeout_s)
+        settings = spawned_settings(instance.plan, own, claim.lane.job.settings, Settings(timeout=dispatch.timeout_s))
         return RowInputs(asked[row.id].params, settings, _upstream(sources.get(row.id)))
 
     return prepare_singly(dispatch, tx, claim, inputs_of)

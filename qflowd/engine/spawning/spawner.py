@@ -104,7 +104,7 @@ class Spawner:
         return job
 
     def _lane(self, instance: KnownInstance, call: SpawnCall, job: Job) -> LaneKey:
-        settings = spawned_settings(instance.plan, call.settings, job.settings, None)
+        settings = spawned_settings(instance.plan, call.settings, job.settings, instance.outer)
         try:
             limits = lane_keys.rendered(settings.limits, instance.scope)
         except ExpressionFailed as problem:

@@ -370,7 +370,8 @@ SELECT d.workflow, d.title, d.description, d.domain, d.type, d.tags, d.enabled, 
     c.version AS canary_version, d.canary_share / 10000.0 AS canary_share,
     CASE WHEN d.paused_at IS NOT NULL THEN {concat: 'paused', CASE WHEN d.paused_by IS NULL THEN '' ELSE {concat: ' by ', d.paused_by} END,
         ' since ', {utc_text: d.paused_at}, CASE WHEN d.pause_reason IS NULL THEN '' ELSE {concat: ': ', d.pause_reason} END} END AS wait_reason,
-    CASE WHEN d.archived_at IS NULL THEN (SELECT {names: u.problem} FROM qflow.unmet_need u WHERE u.version_id = d.active_version) END AS warning
+    CASE WHEN d.archived_at IS NULL THEN (SELECT {names: u.problem} FROM qflow.unmet_need u WHERE u.version_id = d.active_version) END AS warning,
+    (SELECT p.pool FROM qflow.domain_pool p WHERE p.domain = d.domain) AS default_pool
 FROM qflow.workflow_definition d
 LEFT JOIN qflow.workflow_version v ON v.id = d.active_version
 LEFT JOIN qflow.workflow_version c ON c.id = d.canary_version
@@ -380,7 +381,7 @@ UNION ALL
 SELECT CASE WHEN f.workflow IS NULL OR EXISTS (SELECT 1 FROM qflow.workflow_definition d WHERE d.workflow = f.workflow)
         OR EXISTS (SELECT 1 FROM qflow.workflow_fault x WHERE x.workflow = f.workflow AND x.file < f.file)
     THEN f.file ELSE f.workflow END, '', '', '', '', '[]', 0, NULL, NULL, 'file', f.file, NULL, {instant: f.updated_at}, {instant: f.updated_at},
-    f.error, 'default', NULL, NULL, NULL, NULL, NULL
+    f.error, 'default', NULL, NULL, NULL, NULL, NULL, NULL
 FROM qflow.workflow_fault f
 WHERE f.definition IS NULL AND NOT EXISTS (SELECT 1 FROM qflow.workflow_definition d WHERE d.workflow = f.workflow AND d.file = f.file)
 ;
