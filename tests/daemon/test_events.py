@@ -122,7 +122,9 @@ def test_a_daemon_that_others_mark_dead_says_under_which_number_it_continues(eng
 def test_a_lease_that_runs_out_is_heard_of(engine, heard):
     with engine:
         daemon, lease = engine._daemon, Lease(30.0, lambda until: None)
-        lease_watch = LeaseWatch(daemon.store, lease, daemon.executor, sever=daemon._sever, leave=daemon._leave_file)
+        lease_watch = LeaseWatch(
+            daemon.store, lease, daemon.executor, sever=daemon._sever, leave=daemon._leave_database
+        )
         lease.renew(boottime())
         lease_watch.tick()
         assert heard.of(LeaseExpired) == []
