@@ -48,7 +48,7 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "failures": "List failed tasks that nobody has handled.",
         "workflows": "List workflows, and files that could not be read; archive one.",
         "versions": "List versions of a workflow; compare, draft, try, activate, roll back.",
-        "definitions": "List task types and task definitions; define or archive one.",
+        "definitions": "List task types and task definitions; define, archive or unarchive one.",
         "schedules": "List schedules; enable, disable or look into one.",
         "jobs": "List jobs that live daemons know (ACTIVE) or knew (WITHDRAWN).",
         "plugins": "List plugin files as each live daemon sees them, with errors.",

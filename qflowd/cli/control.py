@@ -40,17 +40,19 @@ def command_of(
     summary: str,
     argument: Callable[[Any], Any],
     outcome: Callable[[Any], str] = outcome_of,
+    *,
+    name: str | None = None,
 ) -> click.Command:
-    """The command that sends `action` to each `target` (`instance_id` or `workflow`) that its `argument` takes.
+    """The command that sends `action` to each `target` (a column of `commands`) that its `argument` takes.
 
-    `outcome`: what to say of the result of one that was carried out.
+    `outcome`: what to say of the result of one that was carried out. `name`: of the command, if it is not that of the action.
     """
 
-    @click.command(action, help=f"{summary}\n\nExit code 1 if one of them is refused, or no daemon answers.")
+    @click.command(name or action, help=f"{summary}\n\nExit code 1 if one of them is refused, or no daemon answers.")
     @argument
     @command_options
     def command(*, targets: tuple[Any, ...], reason: str | None, no_wait: bool, as_json: bool) -> int:
-        rows = [(f"{action} {value}", {target: value}) for value in targets]
+        rows = [(f"{name or action} {value}", {target: value}) for value in targets]
         return carry_out(action, rows, outcome, reason=reason, no_wait=no_wait, as_json=as_json)
 
     return command

@@ -52,6 +52,13 @@ def _outcome(result: dict[str, Any]) -> str:
     return "done" + (f"; made anew: {', '.join(made)}" if made else "")
 
 
-definitions.add_command(
-    command_of("archive_task", "task", "Let no new version of a workflow be made of NAME.", NAMES), "archive"
-)
+def _archived(result: dict[str, Any]) -> str:
+    workflows = ", ".join(result["workflows"])
+    users = f"; made of it: {workflows} (stored versions run on, new ones are refused)" if workflows else ""
+    return f"done{users}; `qflowd definitions unarchive {result['task']}` brings it back"
+
+
+ARCHIVE: Final = "Let no new version of a workflow be made of NAME."
+UNARCHIVE: Final = "Undo the archiving of NAME."
+definitions.add_command(command_of("archive_task", "task", ARCHIVE, NAMES, _archived, name="archive"))
+definitions.add_command(command_of("unarchive_task", "task", UNARCHIVE, NAMES, name="unarchive"))

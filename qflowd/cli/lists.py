@@ -140,8 +140,10 @@ def fires(*, workflow: str, limit: int, as_json: bool) -> None:
 
 
 def _archived(result: dict[str, Any]) -> str:
-    count = result["open_instances"]
-    return "done" if not count else f"done; {count} open instance{'s' * (count > 1)} will run to the end"
+    count, workflows = result["open_instances"], ", ".join(result["workflows"])
+    running = f"; {count} open instance{'s' * (count > 1)} will run to the end" if count else ""
+    users = f"; started by tasks of {workflows}, which will fail" if workflows else ""
+    return f"done{running}{users}; `qflowd workflows unarchive {result['workflow']}` brings it back"
 
 
 WORKFLOWS: Final = click.argument("targets", metavar="WORKFLOW...", nargs=-1, required=True)

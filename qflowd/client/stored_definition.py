@@ -30,8 +30,17 @@ class StoredDefinition:
         raise NotFound(f"there is no task type or definition {self.name!r}; `qflowd definitions` lists those there are")
 
     def archive(self, reason: str | None = None, *, timeout: float | None = 30.0) -> Answer:
-        """Let no new version of a workflow be made of it; versions that are made of it stay. `Client.define_task` undoes it.
+        """Let no new version of a workflow be made of it; versions that are made of it stay.
+
+        `Answer.result["workflows"]` names those whose active version is made of it.
 
         Raises: as `Client.command`.
         """
         return self._client.command("archive_task", task=self.name, reason=reason, timeout=timeout)
+
+    def unarchive(self, reason: str | None = None, *, timeout: float | None = 30.0) -> Answer:
+        """Let versions be made of it again, as it is stored; `Client.define_task` brings it back as well, changed.
+
+        Raises: as `Client.command`.
+        """
+        return self._client.command("unarchive_task", task=self.name, reason=reason, timeout=timeout)

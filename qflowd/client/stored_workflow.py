@@ -101,6 +101,8 @@ class StoredWorkflow:
     def archive(self, reason: str | None = None, *, timeout: float | None = 30.0) -> Answer:
         """Take no more submissions and fire no more; open instances run to their end.
 
+        `Answer.result` counts the `open_instances`, and names the `workflows` whose tasks start it: those will fail.
+
         Raises: as `Client.command`.
         """
         return self._command("archive", reason, timeout)

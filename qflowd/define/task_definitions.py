@@ -127,6 +127,14 @@ def made_document(document: Document, definitions: Definitions) -> Document:
     return Document(data, document.file, document.lines)
 
 
+def why_archived(part: Any) -> str:
+    """Says of a task type or definition, or of a row of it, that it is archived, why, and how it comes back."""
+    note = f": {part.note}" if part.note else ""
+    return (
+        f"task {part.kind} {part.name!r} is archived{note}; `qflowd definitions unarchive {part.name}` brings it back"
+    )
+
+
 def layers(node: Mapping[str, Json], definitions: Definitions) -> tuple[TaskDefinition | None, TaskDefinition | None]:
     """The definition that a node names, and the type of that; None where there is none."""
     definition = definitions.get(str(node.get("task")))
@@ -146,8 +154,7 @@ def _make(
     wanted = definition.body.get("type")
     for part in (definition, type_):
         if part is not None and part.is_archived:
-            why = f": {part.note}" if part.note else ""
-            yield ("task",), f"task {part.kind} {part.name!r} is archived{why}"
+            yield ("task",), why_archived(part)
     if wanted is not None and (type_ is None or type_.kind != "type"):
         yield ("task",), f"task definition {name!r} is made of the task type {wanted!r}, which does not exist"
         return

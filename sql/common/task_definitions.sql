@@ -4,7 +4,8 @@
 SELECT t.name, t.kind, t.document, t.archived_at, t.file, t.note FROM qflow.task_definition t WHERE t.tenant = :tenant
 
 -- name: find_task_definition
-SELECT t.name, t.kind, t.hash, t.archived_at, t.file, t.file_hash FROM qflow.task_definition t WHERE t.tenant = :tenant AND t.name = :name
+SELECT t.name, t.kind, t.hash, t.archived_at, t.file, t.file_hash, t.note FROM qflow.task_definition t
+WHERE t.tenant = :tenant AND t.name = :name
 
 -- name: lock_task_definition
 -- A version that is being made of it, and a change of it, wait for each other.

@@ -32,6 +32,11 @@ UPDATE qflow.workflow_definition SET archived_at = :archived_at, archive_note = 
 SELECT COUNT(*) AS instances FROM qflow.workflow_instance i JOIN qflow.workflow_version v ON v.id = i.version_id
 WHERE v.definition_id = :definition_id AND i.state < {instance.SUCCESS}
 
+-- name: list_users_of_workflow
+-- Workflows whose tasks start it.
+SELECT d.workflow FROM qflow.workflow_definition d JOIN qflow.workflow_need n ON n.version_id = d.active_version
+WHERE d.tenant = :tenant AND d.archived_at IS NULL AND n.kind = 'workflow' AND n.name = :workflow ORDER BY d.workflow
+
 -- name: disable_definition
 -- Only while it still belongs to that file.
 UPDATE qflow.workflow_definition SET enabled = 0, error = :error, updated_at = :now

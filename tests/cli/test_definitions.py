@@ -27,7 +27,14 @@ def test_definitions_are_sent_listed_and_archived(run, own_engine, tmp_path):
         ("define_task", DEFINITION),
     ]
     assert run("definitions", "define", "bad.yaml").err == "qflowd: bad.yaml:1: needs either a job or a type\n"
-    assert run("definitions", "archive", "us_bars", "--no-wait").out == "archive_task us_bars: asked\n"
+    for action in ("archive", "unarchive"):
+        assert run("definitions", action, "us_bars", "--no-wait").out == f"{action} us_bars: asked\n"
+    assert [
+        action for (action,) in own_engine.sql("SELECT action FROM qflow.commands WHERE task = 'us_bars' ORDER BY id")
+    ] == [
+        "archive_task",
+        "unarchive_task",
+    ]
     assert run("definitions").err == "no task types and no task definitions\n"
 
     store(
@@ -39,6 +46,28 @@ def test_definitions_are_sent_listed_and_archived(run, own_engine, tmp_path):
         ["bars", "type", "fetch", run("definitions", "--json").json[0]["updated_at"][:10]],
     ]
     assert [row["name"] for row in run("definitions", "--all", "--json").json] == ["bars", "us_bars"]
+
+
+def test_the_answer_to_an_archiving_names_who_uses_it_and_the_way_back(run, sqlite_engine):
+    sqlite_engine.daemon()
+    for group, target, result, says in [
+        (
+            "definitions",
+            "us_bars",
+            {"task": "us_bars", "kind": "definition", "workflows": ["daily", "weekly"]},
+            "made of it: daily, weekly (stored versions run on, new ones are refused)",
+        ),
+        (
+            "workflows",
+            "load",
+            {"workflow": "load", "open_instances": 2, "workflows": ["nightly"]},
+            "2 open instances will run to the end; started by tasks of nightly, which will fail",
+        ),
+    ]:
+        thread = sqlite_engine.answer_commands(result=json.dumps(result))
+        ran = run(group, "archive", target)
+        thread.join()
+        assert ran.out == f"archive {target}: done; {says}; `qflowd {group} unarchive {target}` brings it back\n"
 
 
 def test_plan_makes_the_nodes_of_a_file_and_explains_them(run, sqlite_engine, tmp_path):

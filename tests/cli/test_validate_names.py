@@ -94,8 +94,9 @@ def test_the_database_is_asked_for_workflows_and_definitions(run, own_engine, wr
     own_engine.sql("UPDATE qflow.workflow_definition SET archived_at = updated_at")
     own_engine.sql("UPDATE qflow.task_definition SET archived_at = updated_at, note = 'use eu_bars'")
     write(parent=PARENT, daily=DAILY)
+    back = "`qflowd definitions unarchive us_bars` brings it back"
     assert run("validate", "parent.yaml", "daily.yaml").out.splitlines() == [
-        "daily.yaml:4: tasks.load.task: task definition 'us_bars' is archived: use eu_bars",
+        f"daily.yaml:4: tasks.load.task: task definition 'us_bars' is archived: use eu_bars; {back}",
         "parent.yaml:3: tasks.load.workflow: workflow 'daily_bars' is archived",
     ]
 

@@ -97,8 +97,12 @@ def test_a_task_type_and_a_definition_are_made_used_changed_archived_and_brought
     assert answer.result["workflows"] == ["made"]
     assert [row["name"] for row in client.task_definitions()] == ["sum"]
     assert {row["name"] for row in client.task_definitions(with_archived=True)} == {"sum", "plus_ten"}
+    definition = client.task_definition("plus_ten")
+    assert definition.unarchive(timeout=PATIENCE_S).result == {"task": "plus_ten", "kind": "definition"}
+    assert definition.info()["archived_at"] is None
+    definition.archive(timeout=PATIENCE_S)
     client.define_task(DEFINITION, timeout=PATIENCE_S)
-    assert client.task_definition("plus_ten").info()["archived_at"] is None
+    assert definition.info()["archived_at"] is None
 
 
 LATER = """workflow: later

@@ -23,7 +23,8 @@ def refusal(lab, number):
 
 def test_an_archived_workflow_refuses_submissions_with_the_reason(lab):
     lab.workflow("daily", CHAIN)
-    assert archive(lab, reason="replaced by daily_v2") == ("DONE", {"workflow": "daily", "open_instances": 0})
+    answer = {"workflow": "daily", "open_instances": 0, "workflows": []}
+    assert archive(lab, reason="replaced by daily_v2") == ("DONE", answer)
     for columns in ({}, {"version": 1}):
         assert refusal(lab, lab.start("daily", **columns)) == (
             "workflow 'daily' is archived since 2026-11-20 (replaced by daily_v2); "
@@ -42,6 +43,15 @@ def test_open_instances_are_counted_and_run_to_their_end(lab):
     lab.command("resume", held)
     lab.run()
     assert (lab.state(running), lab.state(held)) == ("SUCCESS", "SUCCESS")
+
+
+def test_the_workflows_that_start_it_are_named(lab):
+    for key in ("daily", "other"):
+        lab.workflow(key, CHAIN)
+    for key, child in (("nightly", "daily"), ("month_end", "daily"), ("weekly", "other"), ("old", "daily")):
+        lab.define(key, {"load": {"workflow": child}})
+    archive(lab, "old")
+    assert archive(lab)[1]["workflows"] == ["month_end", "nightly"]
 
 
 def test_what_waits_in_the_inbox_is_refused_as_well(lab):

@@ -53,6 +53,7 @@ def test_every_action_is_one_registered_function_and_says_when_it_is_not_possibl
         "terminate",
         "trigger",
         "unarchive",
+        "unarchive_task",
         "unset_limit",
     ]
     assert not VERBS.keys() & LATER_ACTIONS

@@ -144,7 +144,8 @@ def test_a_file_that_goes_away_archives_what_it_defines_and_brings_it_back(folde
     lab.run()
     assert lab.state(number) == "SUCCESS"
     write(folder, daily=user(params="symbol: IBM"))
-    assert faults(lab) == [f"{path(folder, 'daily')}:3: tasks.load.task: task definition 'us_bars' is archived: {gone}"]
+    archived = f"task definition 'us_bars' is archived: {gone}; `qflowd definitions unarchive us_bars` brings it back"
+    assert faults(lab) == [f"{path(folder, 'daily')}:3: tasks.load.task: {archived}"]
     write(folder, us_bars=DEFINITION)
     assert view(lab)["us_bars"].archived_at is None
     assert task(lab).params["symbol"] == "IBM"

@@ -160,10 +160,35 @@ def test_an_archived_definition_takes_no_new_version_and_old_ones_run(folder):
     lab.run()
     assert lab.state(number) == "SUCCESS"
     use(folder, params={"symbol": "IBM"})
-    assert "task definition 'us_bars' is archived" in faults(lab)[0]
-    defined(lab, DEFINITION)
+    back = "`qflowd definitions unarchive us_bars` brings it back"
+    assert faults(lab)[0].endswith(f"task definition 'us_bars' is archived: use eu_bars; {back}")
+    answer = lab.command("unarchive_task", task="us_bars", reason="eu_bars is late")
+    assert answer == ("DONE", {"task": "us_bars", "kind": "definition"})
+    assert lab.sql("SELECT archived_at, note FROM qflow.task_definitions WHERE name = 'us_bars'") == [
+        (None, "eu_bars is late")
+    ]
+    assert lab.command("unarchive_task", task="us_bars")[1] == "task definition 'us_bars' is not archived"
     folder.look()
     assert task(lab).params["symbol"] == "IBM"
+    lab.command("archive_task", task="us_bars")
+    defined(lab, DEFINITION)
+    use(folder, params={"symbol": "MSFT"})
+    assert task(lab).params["symbol"] == "MSFT"
+
+
+def test_an_archived_type_names_the_workflows_behind_its_definitions_and_the_way_back(folder):
+    lab = folder.lab
+    defined(lab, MARKET, DEFINITION)
+    use(folder, params={"symbol": "AAPL"})
+    answer = lab.command("archive_task", task="bars")
+    assert answer == ("DONE", {"task": "bars", "kind": "type", "workflows": ["daily"]})
+    error = "task type 'bars' is archived; `qflowd definitions unarchive bars` brings it back"
+    assert define(lab, DEFINITION + "retries: 1") == ("REJECTED", f"definition:3: type: {error}")
+    use(folder, "weekly", params={"symbol": "AAPL"})
+    assert faults(lab)[0].endswith(f"tasks.load.task: {error}")
+    assert lab.command("unarchive_task", task="bars")[0] == "DONE"
+    folder.look()
+    assert (faults(lab), task(lab, workflow="weekly").job) == ([], "work")
 
 
 BAD = {
@@ -197,10 +222,11 @@ def test_a_definition_that_cannot_be_is_refused_with_the_reason(lab, case):
 
 
 def test_commands_on_definitions_name_what_they_need(lab):
-    assert lab.command("archive_task")[1] == "archive_task needs a task: the name of a task type or task definition"
-    assert lab.command("archive_task", task="x")[1] == (
-        "there is no task type or definition 'x'; `qflowd definitions` lists those there are"
-    )
+    for action in ("archive_task", "unarchive_task"):
+        assert lab.command(action)[1] == f"{action} needs a task: the name of a task type or task definition"
+        assert lab.command(action, task="x")[1] == (
+            "there is no task type or definition 'x'; `qflowd definitions` lists those there are"
+        )
     assert lab.command("define_task")[1] == "args.source: is missing\nargs.format: is missing"
 
 

@@ -12,13 +12,17 @@ from qflowd.store.tx import Tx
 def archive(tx: Tx, command: Command, definition: Any, _: Caches) -> CarriedOut:
     """Refuse new instances from now on, whatever its file says. Open ones run to their end: `open_instances` counts them.
 
+    `workflows`: those with tasks that start it, which will fail.
+
     Raises: NotPossible if that was done before.
     """
     if definition.archived_at is not None:
         raise NotPossible(workflow=command.workflow)
     tx.run("set_archived", id=definition.id, archived_at=tx.now, note=command.reason, now=tx.now)
     open_instances = tx.one("count_open_instances", definition_id=definition.id).instances
-    return CarriedOut({"workflow": command.workflow, "open_instances": open_instances}, ("schedule",))
+    users = tx.run("list_users_of_workflow", tenant=command.tenant, workflow=command.workflow)
+    answer = {"open_instances": open_instances, "workflows": [row.workflow for row in users]}
+    return CarriedOut({"workflow": command.workflow, **answer}, ("schedule",))
 
 
 @verb("unarchive", needs=lock_workflow, not_possible="workflow {workflow!r} is not archived")

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from qflowd.define import documents
 from qflowd.define.documents import Format
-from qflowd.define.task_definitions import TaskDefinition
+from qflowd.define.task_definitions import TaskDefinition, why_archived
 from qflowd.define.workflow_file import parse
 from qflowd.engine.definitions.versions import put_active
 from qflowd.engine.definitions.workflow_store import PoolOf, add_version, digest_of, lock_definition, store_workflow
@@ -110,9 +110,11 @@ def _check_type(tx: Tx, source: Source, tenant: str) -> None:
     if name is None:
         return
     row = tx.one("find_task_definition", tenant=tenant, name=name)
-    if row is None or row.kind != "type" or row.archived_at is not None:
-        why = "is archived" if row is not None and row.kind == "type" else "does not exist"
-        raise fault_of(source, "type", f"task type {name!r} {why}; `qflowd definitions` lists those there are")
+    if row is None or row.kind != "type":
+        message = f"task type {name!r} does not exist; `qflowd definitions` lists those there are"
+        raise fault_of(source, "type", message)
+    if row.archived_at is not None:
+        raise fault_of(source, "type", why_archived(row))
 
 
 def fault_of(source: Source, key: str, message: str) -> InvalidWorkflow:

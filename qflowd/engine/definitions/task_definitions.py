@@ -59,7 +59,7 @@ def define_task(tx: Tx, command: Command, wanted: Source, caches: Caches) -> Car
 
 @verb("archive_task", needs=existing, takes_task=True, not_possible="task {kind} {name!r} is archived already")
 def archive_task(tx: Tx, command: Command, row: Any, _: Caches) -> CarriedOut:
-    """Let no new version be made of it. Versions that are made of it stay what they are; `define_task` brings it back.
+    """Let no new version be made of it; versions that are made of it stay what they are. `workflows`: those that use it.
 
     Raises: NotPossible if that was done before.
     """
@@ -69,3 +69,16 @@ def archive_task(tx: Tx, command: Command, row: Any, _: Caches) -> CarriedOut:
     users = tx.run("list_users_of_definition", **key)
     tx.run("archive_task_definition", **key, archived_at=tx.now, note=command.reason, now=tx.now)
     return CarriedOut({"task": row.name, "kind": row.kind, "workflows": [user.workflow for user in users]})
+
+
+@verb("unarchive_task", needs=existing, takes_task=True, not_possible="task {kind} {name!r} is not archived")
+def unarchive_task(tx: Tx, command: Command, row: Any, _: Caches) -> CarriedOut:
+    """Let versions be made of it again, as it is stored. Workflow files that wait for it are stored a moment later.
+
+    Raises: NotPossible if it is not archived.
+    """
+    if row.archived_at is None:
+        raise NotPossible(kind=row.kind, name=row.name)
+    key: dict[str, Any] = {"tenant": command.tenant, "name": row.name}
+    tx.run("archive_task_definition", **key, archived_at=None, note=command.reason, now=tx.now)
+    return CarriedOut({"task": row.name, "kind": row.kind})
