@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 from qflowd import Engine, TaskBuilder, WorkflowBuilder
+from qflowd.model.states import TaskState
 from qflowd.store.inbox import SUBMISSION
 from qflowd.store.tx import Store
 from tests.daemon import program_jobs
@@ -52,22 +52,28 @@ def test_a_job_that_never_ran_here_does_not_lose_its_turn_to_one_that_did(databa
     assert ran == ["usual", "urgent", "usual"]
 
 
-def test_the_backlog_of_a_tenant_delays_the_task_of_another_by_one_turn_at_most(database_url, tmp_path):
+def test_a_hundred_thousand_ready_tasks_of_a_tenant_delay_the_task_of_another_by_one_turn_at_most(
+    database_url, tmp_path
+):
     ran: list[str] = []
 
     def work(tenant: str) -> None:
         time.sleep(0.03)
         ran.append(tenant)
 
-    def row(tenant: str) -> dict[str, Any]:
-        return SUBMISSION | {"job": "work", "tenant": tenant, "params": f'{{"tenant": "{tenant}"}}'}
-
     engine = Engine(database_url, pools={"inline": 1}, grace="1s", run_dir=tmp_path).with_job(work)
+    backlog = WorkflowBuilder("backlog")
+    for number in range(5_000):
+        backlog.with_task(TaskBuilder(f"t{number}", "work").with_params(tenant="large"))
+    small = SUBMISSION | {"job": "work", "tenant": "small", "params": '{"tenant": "small"}'}
     store = Store(database_url)
-    with engine:
-        store.transact(lambda tx: [tx.one("insert_submission", **row("large")) for _ in range(300)])
+    with engine.with_workflow(backlog):
+        rows = [SUBMISSION | {"workflow": "backlog"}] * 20
+        store.transact(lambda tx: [tx.one("insert_submission", **row) for row in rows])
+        ready = f"SELECT COUNT(*) FROM qflow.task_instance WHERE state = {TaskState.READY:d}"
+        until(lambda: store.connection().script(ready)[0][0] > 99_000, PATIENCE_S, what="all are ready")
         until(lambda: len(ran) >= 10, PATIENCE_S)
-        store.transact(lambda tx: tx.one("insert_submission", **row("small")))
+        store.transact(lambda tx: tx.one("insert_submission", **small))
         before = len(ran)
         until(lambda: "small" in ran, PATIENCE_S)
         engine.stop(now=True)
