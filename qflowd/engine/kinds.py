@@ -11,7 +11,7 @@ from typing import NamedTuple
 from qflowd.engine.claiming.claim import Claim
 from qflowd.engine.finishing import advance
 from qflowd.engine.finishing.advance import Arrivals, Edges, EndedRow, Sums
-from qflowd.engine.plans.instances import KnownInstance
+from qflowd.engine.plans.instances import LoadedInstance
 from qflowd.engine.plans.plan import Plan
 from qflowd.engine.plans.render import Unrenderable, end_unrun
 from qflowd.engine.running.dispatch import Dispatch, Shipment
@@ -30,7 +30,7 @@ class Kind(NamedTuple):
     """
 
     on_ready: Callable[[Dispatch, Tx, Claim], Shipment]
-    on_ended: Callable[[Sums, KnownInstance, Sequence[EndedRow], Edges], None]
+    on_ended: Callable[[Sums, LoadedInstance, Sequence[EndedRow], Edges], None]
     count_closers: Callable[[Plan, Sequence[EndedRow]], int]
 
 
@@ -87,7 +87,7 @@ def prepare_all(dispatch: Dispatch, tx: Tx, claims: Iterable[Claim]) -> list[Shi
     return [*shipments, dispatch.prepare(tx, *lines)] if lines else shipments
 
 
-def arrivals(ended: Iterable[tuple[KnownInstance, Sequence[EndedRow]]], edges: Edges) -> Arrivals:
+def arrivals(ended: Iterable[tuple[LoadedInstance, Sequence[EndedRow]]], edges: Edges) -> Arrivals:
     """Add up what rows bring to each child. Those of one item are of one instance and one kind, in the order of ids."""
     sums = Sums()
     for instance, rows in ended:
@@ -95,7 +95,7 @@ def arrivals(ended: Iterable[tuple[KnownInstance, Sequence[EndedRow]]], edges: E
     return sums.total()
 
 
-def closers(ended: Iterable[tuple[KnownInstance, Sequence[EndedRow]]]) -> dict[int, int]:
+def closers(ended: Iterable[tuple[LoadedInstance, Sequence[EndedRow]]]) -> dict[int, int]:
     """Instance -> how many of these rows close it."""
     counts: dict[int, int] = {}
     for instance, rows in ended:

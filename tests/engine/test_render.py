@@ -167,11 +167,11 @@ def test_parameters_of_an_instance_travel_once_for_all_tasks_that_take_them_by_n
 
 
 def test_plans_and_large_instances_are_remembered_up_to_a_weight(lab):
-    lab.plans._by_version.most = lab.instances._known.most = 20_000
+    lab.plans._by_version.most = lab.instances._loaded.most = 20_000
     for i in range(12):
         lab.workflow(f"w{i}", {"a": []}, description="x" * 5_000)
         number = lab.start(f"w{i}", params=f'{{"text": "{"y" * 5_000}"}}')
         lab.store.transact(lambda tx, number=number: lab.instances.load(tx, [number * ORDINALS]))
         assert lab.instances[number].params == {"text": "y" * 5_000}
     assert 1 <= len(lab.plans._by_version) < 5
-    assert 1 <= len(lab.instances._known) < 5
+    assert 1 <= len(lab.instances._loaded) < 5

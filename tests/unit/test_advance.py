@@ -8,7 +8,7 @@ from qflowd.define.workflow_file import parse
 from qflowd.engine.commands.recount import recount
 from qflowd.engine.commands.row_graph import RowGraph
 from qflowd.engine.kinds import arrivals, closers
-from qflowd.engine.plans.instances import KnownInstance
+from qflowd.engine.plans.instances import LoadedInstance
 from qflowd.engine.plans.plan import LEAST_FAN, compile_plan
 from qflowd.model.ids import ORDINALS
 from qflowd.model.states import TaskState
@@ -37,7 +37,7 @@ def plan_of(tasks):
 
 def ended(plan, key, state=SUCCESS, first=FIRST):
     node = plan.by_key[key].ordinal
-    return KnownInstance(first // ORDINALS, plan, "default", {}, {}, InstanceFacts("w"), {}, 0), [
+    return LoadedInstance(first // ORDINALS, plan, "default", {}, {}, InstanceFacts("w"), {}, 0), [
         Row(first + node, state, node)
     ]
 

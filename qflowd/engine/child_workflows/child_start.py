@@ -13,7 +13,7 @@ from qflowd.engine.caches import LaneKey, Plans
 from qflowd.engine.claiming.claim import Claimed
 from qflowd.engine.claiming.lanes import Lane
 from qflowd.engine.claiming.paused_rows import without_paused
-from qflowd.engine.plans.instances import CHILD_TRIGGER, Instances, KnownInstance
+from qflowd.engine.plans.instances import CHILD_TRIGGER, Instances, LoadedInstance
 from qflowd.engine.plans.render import Group, Unrenderable, gather, render
 from qflowd.model import jsontext
 from qflowd.model.errors import ExpressionFailed, LeaseLost, StoreUnavailable
@@ -40,7 +40,7 @@ class Start(NamedTuple):
     """A task's row, its instance, and the params that it gives."""
 
     row: Claimed
-    instance: KnownInstance
+    instance: LoadedInstance
     params: str
 
 

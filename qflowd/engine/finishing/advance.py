@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple, Protocol
 
-from qflowd.engine.plans.instances import KnownInstance, TaskRow
+from qflowd.engine.plans.instances import LoadedInstance, TaskRow
 from qflowd.engine.plans.plan import Plan
 from qflowd.model.ids import ORDINALS
 from qflowd.model.rules import FAVOURABLE, Worth, item_worth, worth
@@ -99,7 +99,7 @@ def _rows(totals: Mapping[int, Sequence[int]]) -> list[tuple[int, int, int, int]
     return [(key, arrivals, gain, bad) for key, (arrivals, gain, bad) in sorted(totals.items())]
 
 
-def add_arrivals(sums: Sums, instance: KnownInstance, rows: Sequence[EndedRow], edges: Edges) -> None:
+def add_arrivals(sums: Sums, instance: LoadedInstance, rows: Sequence[EndedRow], edges: Edges) -> None:
     """What ended tasks of one instance, in the order of their ids, bring to the rows that wait for them."""
     plan, first = instance.plan, instance.id * ORDINALS
     has_parts = rows[-1].id % ORDINALS >= len(plan.tasks)  # rows beyond the nodes of the plan
@@ -127,7 +127,7 @@ def add_arrivals(sums: Sums, instance: KnownInstance, rows: Sequence[EndedRow], 
                 sums.doubtful.add(key)
 
 
-def _add_items(sums: Sums, instance: KnownInstance, rows: Sequence[EndedRow]) -> list[EndedRow]:
+def _add_items(sums: Sums, instance: LoadedInstance, rows: Sequence[EndedRow]) -> list[EndedRow]:
     """What ended items bring to the heads of their maps, and to the same items of maps behind. Returns the other rows."""
     plan, first, others = instance.plan, instance.id * ORDINALS, []
     maps, each_children = plan.maps, plan.each_children
@@ -147,7 +147,7 @@ def _add_items(sums: Sums, instance: KnownInstance, rows: Sequence[EndedRow]) ->
     return others
 
 
-def _add_arrivals_of(sums: Sums, instance: KnownInstance, row: EndedRow, edges: Edges) -> None:
+def _add_arrivals_of(sums: Sums, instance: LoadedInstance, row: EndedRow, edges: Edges) -> None:
     """What one row brings, its state and the conditions of its edges considered."""
     plan, first = instance.plan, instance.id * ORDINALS
     is_passed = row.reason == Reason.MANUAL  # skipped by a person: done, but no condition of an edge holds

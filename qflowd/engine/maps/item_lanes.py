@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from qflowd.engine.caches import LaneKey
 from qflowd.engine.plans import lane_keys
 from qflowd.engine.plans.fallbacks import Fallback
-from qflowd.engine.plans.instances import Instances, KnownInstance
+from qflowd.engine.plans.instances import Instances, LoadedInstance
 from qflowd.engine.plans.items import Items
 from qflowd.engine.plans.node import Node
 from qflowd.engine.plans.plan import effective
@@ -18,13 +18,13 @@ from qflowd.store.tx import Tx
 MOST_LANES = 1000  # of the items of one map
 
 
-def settings_of(tx: Tx, instances: Instances, instance: KnownInstance, node: Node) -> Settings:
+def settings_of(tx: Tx, instances: Instances, instance: LoadedInstance, node: Node) -> Settings:
     """All levels of settings of a task, as its job is now."""
     override = instance.overrides.get(node.key, NO_OVERRIDE)
     return effective(node, override.settings, instances.jobs.get(tx, node.job), instance.outer)
 
 
-def are_apart(tx: Tx, instances: Instances, instance: KnownInstance, node: Node) -> bool:
+def are_apart(tx: Tx, instances: Instances, instance: LoadedInstance, node: Node) -> bool:
     """Do items of this map stand in other lanes than its own row?"""
     if not node.job:
         return False
@@ -34,7 +34,7 @@ def are_apart(tx: Tx, instances: Instances, instance: KnownInstance, node: Node)
 
 
 def lanes_of(
-    tx: Tx, instances: Instances, instance: KnownInstance, node: Node, items: Items, indexes: range
+    tx: Tx, instances: Instances, instance: LoadedInstance, node: Node, items: Items, indexes: range
 ) -> list[LaneKey]:
     """The lanes of these items; an item whose limits have no names is unsettled, and fails when it is claimed."""
     settings = settings_of(tx, instances, instance, node)
@@ -53,7 +53,7 @@ def lanes_of(
 
 
 def lanes_of_all(
-    tx: Tx, instances: Instances, instance: KnownInstance, node: Node, items: Items
+    tx: Tx, instances: Instances, instance: LoadedInstance, node: Node, items: Items
 ) -> tuple[Sequence[LaneKey] | None, frozenset[LaneKey]]:
     """The lanes of all items in their order, None where that is the map's own; and which must be there before their rows.
 

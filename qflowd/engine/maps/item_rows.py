@@ -17,7 +17,7 @@ from qflowd.engine.caches import LaneKey
 from qflowd.engine.finishing import advance
 from qflowd.engine.finishing.outcome import AttemptRow
 from qflowd.engine.maps import item_lanes
-from qflowd.engine.plans.instances import Instances, KnownInstance
+from qflowd.engine.plans.instances import Instances, LoadedInstance
 from qflowd.engine.plans.items import Items, make_label
 from qflowd.engine.plans.node import Node
 from qflowd.engine.plans.plan import Plan
@@ -104,7 +104,7 @@ def next_part(tx: Tx, instances: Instances, fan_out: Any, are_open: int) -> Part
     return part._replace(labels=labels_of(instance, node, items, start, end), lanes=lanes)
 
 
-def labels_of(instance: KnownInstance, node: Node, items: Items, start: int, end: int) -> list[str | None] | None:
+def labels_of(instance: LoadedInstance, node: Node, items: Items, start: int, end: int) -> list[str | None] | None:
     """What people call these items; None where the task has no label."""
     if (template := node.label) is None:
         return None

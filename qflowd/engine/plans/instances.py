@@ -37,7 +37,7 @@ class ClaimedRow(TaskRow, Protocol):
 
 
 Row = TypeVar("Row", bound=TaskRow)
-InstanceRows = tuple["KnownInstance", list[Row]]  # rows of one instance
+InstanceRows = tuple["LoadedInstance", list[Row]]  # rows of one instance
 REMEMBERED = REMEMBERED_OUTPUTS = 16 << 20  # characters, of all instances and of all outputs
 REMEMBERED_ITEMS = 32 << 20  # bytes, of the lists of all maps
 LARGEST_REMEMBERED = 4096  # of one output
@@ -46,7 +46,7 @@ OVERHEAD = 800  # of an instance or an output, beside its text
 
 
 @dataclass(slots=True)
-class KnownInstance:
+class LoadedInstance:
     """One instance. It never changes, except its state, which is not kept here, and its overrides, with a new round."""
 
     id: int
@@ -75,7 +75,7 @@ class Instances:
     def __init__(self, plans: Plans, jobs: RegisteredJobs) -> None:
         self._plans = plans
         self.jobs = jobs
-        self._known: BoundedCache[int, KnownInstance] = BoundedCache(REMEMBERED, lambda instance: instance.weight)
+        self._loaded: BoundedCache[int, LoadedInstance] = BoundedCache(REMEMBERED, lambda instance: instance.weight)
         self._unreadable: dict[int, str] = {}  # of those that were loaded last: why
         # By task id and round: what a person had start anew, here or elsewhere, has another output than before.
         self.outputs: BoundedCache[tuple[int, int], str | None] = BoundedCache(
@@ -84,9 +84,9 @@ class Instances:
         # Lists of maps, by the id that their first item has.
         self.items: BoundedCache[int, Items] = BoundedCache(REMEMBERED_ITEMS, lambda items: items.weight)
 
-    def __getitem__(self, instance_id: int) -> KnownInstance:
+    def __getitem__(self, instance_id: int) -> LoadedInstance:
         """An instance that `load` was called for. Raises: Unreadable."""
-        instance = self._known.get(instance_id)
+        instance = self._loaded.get(instance_id)
         if instance is None:
             raise Unreadable(f"instance {instance_id}: {self._unreadable.get(instance_id, 'gone from the database')}")
         return instance
@@ -110,10 +110,10 @@ class Instances:
     def load(self, tx: Tx, task_ids: Iterable[int]) -> None:
         """Load the instances of these tasks. Asking for one that cannot be read raises Unreadable with the reason."""
         wanted = {number // ORDINALS for number in task_ids}
-        missing = [number for number in wanted if number not in self._known]
+        missing = [number for number in wanted if number not in self._loaded]
         if missing:
             self._unreadable.clear()
-            loaded: list[tuple[int, KnownInstance]] = []
+            loaded: list[tuple[int, LoadedInstance]] = []
             for row in tx.run("load_instances", rows=[(number,) for number in sorted(missing)]):
                 try:
                     loaded.append((row.id, self._read(tx, row)))
@@ -121,7 +121,7 @@ class Instances:
                     raise
                 except (QflowdError, LookupError, TypeError, ValueError) as problem:
                     self._unreadable[row.id] = str(problem)
-            self._known.remember(loaded, keep=wanted)
+            self._loaded.remember(loaded, keep=wanted)
 
     def load_claimed(self, tx: Tx, rows: Sequence[ClaimedRow]) -> None:
         """As `load`, of claimed rows: where one has a new round, params may have been set, and its instance is read again."""
@@ -130,16 +130,15 @@ class Instances:
             if row.round:
                 number = row.id // ORDINALS
                 rounds[number] = max(row.round, rounds.get(number, 0))
-        self._known.forget(
-            [number for number, round_ in rounds.items() if (known := self._known.get(number)) and known.round < round_]
-        )
+        loaded = {number: instance for number in rounds if (instance := self._loaded.get(number)) is not None}
+        self._loaded.forget([number for number, instance in loaded.items() if instance.round < rounds[number]])
         self.load(tx, [row.id for row in rows])
         for number, round_ in rounds.items():
-            if (known := self._known.get(number)) is not None:
-                known.round = max(known.round, round_)
+            if (instance := self._loaded.get(number)) is not None:
+                instance.round = max(instance.round, round_)
 
     def remember(self, admissions: Iterable[Admission]) -> None:
-        """Make instances known that this transaction inserts; `forget` them if it is rolled back."""
+        """Keep instances that this transaction inserts; `forget` them if it is rolled back."""
         instances = []
         for admission in admissions:
             request, params = admission.request, admission.params
@@ -147,25 +146,24 @@ class Instances:
             instance = _instance(request, admission.fire_at, admission.plan, params, request.overrides, size)
             instance.default_pool = admission.default_pool
             instances.append((request.id, instance))
-        self._known.remember(instances)
+        self._loaded.remember(instances)
 
     def remember_outputs(self, outputs: Iterable[tuple[tuple[int, int], str | None]]) -> None:
         """Keep outputs, by task id and round, for the tasks that come after them: small ones."""
         self.outputs.remember([item for item in outputs if item[1] is None or len(item[1]) <= LARGEST_REMEMBERED])
 
     def may_be_awaited(self, instance_ids: Iterable[int]) -> bool:
-        """May others wait for the end of one of these? Of one that is not known here any more they may."""
-        known = map(self._known.get, instance_ids)
+        """May others wait for the end of one of these? Of one that is no longer loaded they may."""
         return any(
             instance is None or instance.is_child or instance.plan.workflow.concurrency is not None
-            for instance in known
+            for instance in map(self._loaded.get, instance_ids)
         )
 
     def forget(self, instance_ids: Iterable[int]) -> None:
         """They have ended."""
-        self._known.forget(instance_ids)
+        self._loaded.forget(instance_ids)
 
-    def _read(self, tx: Tx, row: Any) -> KnownInstance:
+    def _read(self, tx: Tx, row: Any) -> LoadedInstance:
         overrides = read_overrides(row.overrides) if row.overrides else {}
         plan, size = self._plans.of_instance(tx, row), len(row.params) + len(row.overrides or "")
         instance = _instance(row, row.fire_at, plan, json.loads(row.params), overrides, size)
@@ -180,7 +178,7 @@ def _instance(
     params: Mapping[str, Json],
     overrides: Mapping[str, Override],
     size: int,
-) -> KnownInstance:
+) -> LoadedInstance:
     """`row`: of `load_instances`, or the Request that will be one. `size`: characters of params and overrides."""
     scope = instance_scope(row, plan.workflow.key, fire_at)
     facts = InstanceFacts(
@@ -190,4 +188,4 @@ def _instance(
     )
     is_child = row.trigger_type == CHILD_TRIGGER
     scope |= {"params": params}
-    return KnownInstance(row.id, plan, row.tenant, params, scope, facts, overrides, OVERHEAD + size, is_child=is_child)
+    return LoadedInstance(row.id, plan, row.tenant, params, scope, facts, overrides, OVERHEAD + size, is_child=is_child)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from qflowd.engine.plans.instances import KnownInstance
+from qflowd.engine.plans.instances import LoadedInstance
 from qflowd.engine.plans.node import Node
 from qflowd.model.ids import ORDINALS
 from qflowd.store.tx import Tx
@@ -16,7 +16,7 @@ class ItemsAbove:
         self._tx = tx
         self._firsts: dict[int, dict[int, int]] = {}  # head -> node above -> id of its first item
 
-    def of(self, instance: KnownInstance, node: Node, index: int) -> dict[int, int]:
+    def of(self, instance: LoadedInstance, node: Node, index: int) -> dict[int, int]:
         """Node above -> the row of this item; its own row where it has no list, and ended without one."""
         first = instance.id * ORDINALS
         head = first + node.ordinal
@@ -26,7 +26,7 @@ class ItemsAbove:
         return {above: firsts[above] + index if above in firsts else first + above for above in node.running}
 
 
-def row_above(tx: Tx, instance: KnownInstance, task_id: int, parent: int) -> int:
+def row_above(tx: Tx, instance: LoadedInstance, task_id: int, parent: int) -> int:
     """The row of node `parent` whose output a task is given: that of the same item, where it waits for that."""
     first = instance.id * ORDINALS
     if instance.plan.each_children.get(parent) and (row := tx.one("load_place", id=task_id)) is not None:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from qflowd.engine.claiming.claim import Claimed
 from qflowd.engine.claiming.lanes import Lane, Terms
-from qflowd.engine.plans.instances import Instances, KnownInstance
+from qflowd.engine.plans.instances import Instances, LoadedInstance
 from qflowd.engine.plans.items import Items, evaluate
 from qflowd.engine.plans.items_above import ItemsAbove, unmet
 from qflowd.engine.plans.node import Node
@@ -58,7 +58,7 @@ class Group:
         return Group(self.terms, self.upstreams, self.shared, rows, row_terms, assignments)
 
 
-Place = tuple[Claimed, KnownInstance, Node]
+Place = tuple[Claimed, LoadedInstance, Node]
 
 
 class Gathered(NamedTuple):
@@ -78,10 +78,10 @@ def gather(tx: Tx, instances: Instances, *claimed: tuple[Lane, Sequence[Claimed]
     places: list[Place] = []
     wanted: set[tuple[int, int]] = set()
     whole: set[int] = set()  # what parameters and conditions name
-    before: KnownInstance | None = None  # of the row before: siblings ask for the same outputs
+    before: LoadedInstance | None = None  # of the row before: siblings ask for the same outputs
     sources: tuple[int, ...] = ()
     round_ = 0
-    instance: KnownInstance | None = None
+    instance: LoadedInstance | None = None
     lists: dict[int, Items] = {}
     above: dict[int, dict[int, int]] = {}
     items_above = ItemsAbove(tx)
@@ -151,7 +151,7 @@ def end_unrun(
 
 
 def load_items(
-    tx: Tx, instances: Instances, instance: KnownInstance, node: Node, first_item: int, round_: int
+    tx: Tx, instances: Instances, instance: LoadedInstance, node: Node, first_item: int, round_: int
 ) -> Items:
     """The list of a map, by the id of its first item. Raises: ExpressionFailed."""
     if (items := instances.items.get(first_item)) is None:
@@ -251,7 +251,7 @@ def load_outputs(
 class Outputs(Mapping[str, Any]):
     """Task key -> {"output": value} for expressions; parsed when it is first asked for."""
 
-    def __init__(self, instance: KnownInstance, texts: Mapping[int, Output]) -> None:
+    def __init__(self, instance: LoadedInstance, texts: Mapping[int, Output]) -> None:
         self._instance = instance
         self._texts = texts
         self._parsed: dict[str, dict[str, Json]] = {}
@@ -292,19 +292,19 @@ class ItemOutputs(Outputs):
         return self._parse(key, task_id)
 
 
-def scope_of(instance: KnownInstance, outputs: Mapping[int, Output]) -> dict[str, Any]:
+def scope_of(instance: LoadedInstance, outputs: Mapping[int, Output]) -> dict[str, Any]:
     """What expressions of an instance may ask, outputs included."""
     return instance.scope | {"tasks": Outputs(instance, outputs)}
 
 
-def _terms(instance: KnownInstance, node: Node, lane: Lane, timeout_s: float | None) -> Terms:
+def _terms(instance: LoadedInstance, node: Node, lane: Lane, timeout_s: float | None) -> Terms:
     if node.key not in instance.overrides:
         return lane.terms(node, timeout_s)
     return Terms(lane, effective(node, instance.overrides[node.key].settings, lane.job, Settings(timeout=timeout_s)))
 
 
 def check_conditions(
-    instance: KnownInstance, node: Node, scope: Mapping[str, Any], outputs: Mapping[int, Output]
+    instance: LoadedInstance, node: Node, scope: Mapping[str, Any], outputs: Mapping[int, Output]
 ) -> None:
     """A condition that had no value let the row through, so that its error is raised here, as the row's own.
 
@@ -319,7 +319,7 @@ def check_conditions(
         raise Unwanted(f"when: {node.task.when}")
 
 
-def _params(instance: KnownInstance, node: Node, lane: Lane, scope: Mapping[str, Any]) -> str:
+def _params(instance: LoadedInstance, node: Node, lane: Lane, scope: Mapping[str, Any]) -> str:
     override = instance.overrides.get(node.key, NO_OVERRIDE)
     memory = node.key if override.params else ""  # all others of the job have the same
     if node.params is None and (text := instance.rendered.get((lane.job.name, memory))) is not None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from qflowd.engine.plans.instances import Instances, KnownInstance
+from qflowd.engine.plans.instances import Instances, LoadedInstance
 from qflowd.engine.plans.items_above import row_above
 from qflowd.engine.plans.plan import Plan
 from qflowd.model.errors import QflowdError, StoreUnavailable
@@ -42,9 +42,9 @@ class Upstreams(dict[int, Upstream]):
     def __init__(self, outputs: Mapping[int, Output]) -> None:
         self._outputs = outputs
         self._numbers: dict[object, int] = {}
-        self._before: tuple[KnownInstance, tuple[int, ...], int] | None = None
+        self._before: tuple[LoadedInstance, tuple[int, ...], int] | None = None
 
-    def of(self, instance: KnownInstance, parents: tuple[int, ...], above: Mapping[int, int]) -> int:
+    def of(self, instance: LoadedInstance, parents: tuple[int, ...], above: Mapping[int, int]) -> int:
         """The number of what a task with these parents is given. `above`: of these nodes, the row of one item is meant."""
         if above:
             self[len(self)] = self._join(instance, parents, above)
@@ -61,7 +61,7 @@ class Upstreams(dict[int, Upstream]):
         self._before = instance, parents, number
         return number
 
-    def _join(self, instance: KnownInstance, parents: tuple[int, ...], above: Mapping[int, int]) -> Upstream:
+    def _join(self, instance: LoadedInstance, parents: tuple[int, ...], above: Mapping[int, int]) -> Upstream:
         first, plan = instance.id * ORDINALS, instance.plan
         if not plan.maps.isdisjoint(set(parents).difference(above) if above else parents):
             return {

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from qflowd.engine.claiming.claim import Claim, Claimed
 from qflowd.engine.claiming.lanes import Terms
-from qflowd.engine.plans.instances import KnownInstance
+from qflowd.engine.plans.instances import LoadedInstance
 from qflowd.engine.plans.render import Group, Unrenderable
 from qflowd.engine.plans.upstreams import Upstream, Upstreams
 from qflowd.engine.running.dispatch import Dispatch, Shipment
@@ -25,7 +25,7 @@ class RowInputs(NamedTuple):
 
 
 def prepare_singly(
-    dispatch: Dispatch, tx: Tx, claim: Claim, inputs_of: Callable[[Claimed, KnownInstance], RowInputs]
+    dispatch: Dispatch, tx: Tx, claim: Claim, inputs_of: Callable[[Claimed, LoadedInstance], RowInputs]
 ) -> Shipment:
     """A claim on its way to the workers; `inputs_of` may raise whatever keeps its row from being sent."""
     lane, rows = claim.lane, claim.rows

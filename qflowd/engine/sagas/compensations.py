@@ -9,7 +9,7 @@ from typing import Any
 from qflowd.engine.claiming.claim import Claim, Claimed
 from qflowd.engine.claiming.lanes import Lane
 from qflowd.engine.finishing.advance import Edges, EndedRow, Sums
-from qflowd.engine.plans.instances import Instances, KnownInstance
+from qflowd.engine.plans.instances import Instances, LoadedInstance
 from qflowd.engine.plans.plan import Plan, by_name
 from qflowd.engine.plans.render import load_items, load_outputs, scope_of
 from qflowd.engine.plans.upstreams import load_large
@@ -29,7 +29,7 @@ def prepare(dispatch: Dispatch, tx: Tx, claim: Claim) -> Shipment:
     """Read and render the inputs of claimed compensations."""
     undone = {row.task_id: row for row in tx.run("load_undone", rows=sorted((row.id,) for row in claim.rows))}
 
-    def inputs_of(row: Claimed, instance: KnownInstance) -> RowInputs:
+    def inputs_of(row: Claimed, instance: LoadedInstance) -> RowInputs:
         params = _params(tx, dispatch.instances, instance, claim.lane, undone[row.id])
         settings = settings_of(instance.plan, claim.lane.job.settings, dispatch.timeout_s)
         return RowInputs(jsontext.dump(params), settings)
@@ -37,7 +37,7 @@ def prepare(dispatch: Dispatch, tx: Tx, claim: Claim) -> Shipment:
     return prepare_singly(dispatch, tx, claim, inputs_of)
 
 
-def add_arrivals(sums: Sums, _: KnownInstance, rows: Sequence[EndedRow], edges: Edges) -> None:
+def add_arrivals(sums: Sums, _: LoadedInstance, rows: Sequence[EndedRow], edges: Edges) -> None:
     """What ended compensations bring to those that wait for them."""
     states = {row.id: row.state for row in rows}
     for parent, child in edges.children(sorted(states)):
@@ -60,7 +60,7 @@ def settings_of(plan: Plan, of_job: Settings, timeout_s: float | None) -> Settin
     return Settings(retries=saga.retries, retry="automatic").over(of_job).over(outer)
 
 
-def _params(tx: Tx, instances: Instances, instance: KnownInstance, lane: Lane, undone: Any) -> dict[str, Json]:
+def _params(tx: Tx, instances: Instances, instance: LoadedInstance, lane: Lane, undone: Any) -> dict[str, Json]:
     """What the job of `lane` is given to undo a row of `load_undone`."""
     node = instance.plan.nodes[undone.node]
     override = instance.overrides.get(node.key, NO_OVERRIDE)

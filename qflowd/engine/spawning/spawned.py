@@ -7,7 +7,7 @@ import msgspec
 
 from qflowd.engine.claiming.claim import Claim, Claimed
 from qflowd.engine.finishing.advance import Edges, EndedRow, Sums
-from qflowd.engine.plans.instances import KnownInstance
+from qflowd.engine.plans.instances import LoadedInstance
 from qflowd.engine.plans.plan import Plan, spawned_settings
 from qflowd.engine.plans.upstreams import LARGEST_SENT, Large, Output, Upstream
 from qflowd.engine.running.dispatch import Dispatch, Shipment
@@ -29,7 +29,7 @@ def prepare(dispatch: Dispatch, tx: Tx, claim: Claim) -> Shipment:
     for source in tx.run("load_spawned_sources", rows=ids):
         sources.setdefault(source.child, {})[source.name] = _output(source)
 
-    def inputs_of(row: Claimed, instance: KnownInstance) -> RowInputs:
+    def inputs_of(row: Claimed, instance: LoadedInstance) -> RowInputs:
         own = _decode_settings(asked[row.id].settings)
         settings = spawned_settings(instance.plan, own, claim.lane.job.settings, Settings(timeout=dispatch.timeout_s))
         return RowInputs(asked[row.id].params, settings, _upstream(sources.get(row.id)))
@@ -53,7 +53,7 @@ def _upstream(outputs: Mapping[str, Output] | None) -> Upstream | None:
     return {name: hash(text or "null") for name, text in outputs.items()}
 
 
-def add_arrivals(sums: Sums, _: KnownInstance, rows: Sequence[EndedRow], edges: Edges) -> None:
+def add_arrivals(sums: Sums, _: LoadedInstance, rows: Sequence[EndedRow], edges: Edges) -> None:
     """What ended spawned tasks bring to those that come after them, and to the task that spawned them."""
     ended = {row.id: row for row in rows}
     for parent, child in edges.children(sorted(ended)):

@@ -14,7 +14,7 @@ from qflowd.engine.finishing.manual_retries import find_manual
 from qflowd.engine.finishing.outcome import FinalRow
 from qflowd.engine.plans import lane_keys
 from qflowd.engine.plans.expand import stored_priority
-from qflowd.engine.plans.instances import Instances, KnownInstance
+from qflowd.engine.plans.instances import Instances, LoadedInstance
 from qflowd.engine.plans.plan import spawned_settings
 from qflowd.engine.refusal import Refused
 from qflowd.engine.spawning.spawn import NewTask, SpawnGrant, SpawnRequest
@@ -103,7 +103,7 @@ class Spawner:
             raise Refused(f"no job {name!r} is registered; there are {', '.join(names[:20])}")
         return job
 
-    def _lane(self, instance: KnownInstance, call: SpawnCall, job: Job) -> LaneKey:
+    def _lane(self, instance: LoadedInstance, call: SpawnCall, job: Job) -> LaneKey:
         settings = spawned_settings(instance.plan, call.settings, job.settings, instance.outer)
         try:
             limits = lane_keys.rendered(settings.limits, instance.scope)
