@@ -218,7 +218,7 @@ def admission_of(tx: Tx, request: Request, plan: Plan, known: RegisteredJobs, de
 
     Raises: Refused.
     """
-    jobs = {job: known.get(tx, job) for job in {alike.job for alike in plan.alike if alike.job}}
+    jobs = {job: known.get(tx, job) for job in {group.job for group in plan.task_groups if group.job}}
     fire = tx.one("fire_of_submission", id=request.id) if request.trigger_type == "cron" else None
     admission = admit_request(request, plan, jobs, default_pool, (fire.name, fire.fire_at) if fire else None)
     check_limits(tx, admission)

@@ -11,7 +11,7 @@ from qflowd.define.schema import schema_of_some
 from qflowd.engine.caches import LaneKey
 from qflowd.engine.plans import lane_keys
 from qflowd.engine.plans.fallbacks import Fallback
-from qflowd.engine.plans.plan import Alike, Plan, effective
+from qflowd.engine.plans.plan import Plan, TaskGroup, effective
 from qflowd.engine.refusal import Refused
 from qflowd.engine.request import NO_OVERRIDE, Request
 from qflowd.model import jsontext, rules
@@ -110,17 +110,17 @@ def _cohorts(
 ) -> list[Cohort]:
     overrides = {plan.by_key[key].ordinal: override for key, override in request.overrides.items()}
     cohorts = []
-    for alike in plan.alike:
-        for ordinals, override in _split(alike.ordinals, overrides):
-            job = jobs.get(alike.job)
-            settings = effective(alike, override.settings, job, outer)
+    for group in plan.task_groups:
+        for ordinals, override in _split(group.ordinals, overrides):
+            job = jobs.get(group.job)
+            settings = effective(group, override.settings, job, outer)
             lane = LaneKey(
-                request.tenant, str(settings.pool), alike.job or alike.workflow, _limits(alike, settings, scope)
+                request.tenant, str(settings.pool), group.job or group.workflow, _limits(group, settings, scope)
             )
-            if alike.job and job is None:  # it may have limits, a pool and a priority of its own
+            if group.job and job is None:  # it may have limits, a pool and a priority of its own
                 lane = lane_keys.of_unknown_job(lane)
             priority = stored_priority(request.priority + (settings.priority or 0))
-            cohorts.append(Cohort(ordinals, lane, priority, alike.start, alike.kind))
+            cohorts.append(Cohort(ordinals, lane, priority, group.start, group.kind))
     return cohorts
 
 
@@ -129,11 +129,11 @@ def stored_priority(wanted: int) -> int:
     return -max(-MOST_URGENT, min(MOST_URGENT, wanted))
 
 
-def _limits(alike: Alike, settings: Settings, scope: Mapping[str, Json]) -> str:
+def _limits(group: TaskGroup, settings: Settings, scope: Mapping[str, Json]) -> str:
     """The limits of tasks as part of their lane. Raises: Refused."""
-    limits = lane_keys.of_task(settings.limits, alike.fallback, is_map=alike.kind is TaskKind.HEAD)
+    limits = lane_keys.of_task(settings.limits, group.fallback, is_map=group.kind is TaskKind.HEAD)
     try:
-        return lane_keys.rendered(limits, scope, has_fallback=alike.fallback is Fallback.TASK)
+        return lane_keys.rendered(limits, scope, has_fallback=group.fallback is Fallback.TASK)
     except ExpressionFailed as problem:
         raise Refused(str(problem)) from None
 

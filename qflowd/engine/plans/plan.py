@@ -17,7 +17,7 @@ from qflowd.model.workflow import BUILT_IN, NO_POOL, Job, Json, Settings, Task, 
 LEAST_FAN = 8  # children; fewer are moved one by one
 
 
-class Alike(NamedTuple):
+class TaskGroup(NamedTuple):
     """Tasks of a plan whose rows begin alike: of one job and kind, with the same settings and counters.
 
     `workflow`: what they start instead of running a job; `job` is empty then, and their pool is NO_POOL.
@@ -43,7 +43,7 @@ class Fan(NamedTuple):
 class Plan:
     """A workflow as the engine runs it. `version_id` is None for the plan of a single job.
 
-    Admission makes do with what is alike; nodes are made when one of them is first run here, templates when it is rendered.
+    Admission makes do with groups of tasks; nodes are made when one of them is first run here, templates when it is rendered.
     """
 
     version_id: int | None
@@ -79,14 +79,14 @@ class Plan:
         return None if concurrency is None or concurrency.keyed is None else compile_value(concurrency.keyed)
 
     @cached_property
-    def alike(self) -> Sequence[Alike]:
+    def task_groups(self) -> Sequence[TaskGroup]:
         """All tasks, in as few groups as may be."""
         groups: dict[tuple[str, Settings, int, TriggerRule, TaskKind, str, Fallback], list[int]] = {}
         for i, task in enumerate(self.tasks):
             about = task.trigger_rule, _kind_of(task), task.workflow, self.fallback_of.get(i, Fallback.NONE)
             groups.setdefault((task.job, task.settings, len(self.parents[i]), *about), []).append(i)
         return [
-            Alike(
+            TaskGroup(
                 job,
                 self._settings(settings, starts_workflow=bool(workflow)),
                 rules.start(parent_count, rule),
@@ -137,7 +137,9 @@ class Plan:
         ordinals = {task.key: i for i, task in enumerate(self.tasks)}
         # Equal settings become one object, so that the hot path may tell them apart by identity.
         equal: dict[Settings, Settings] = {}
-        settings = {i: equal.setdefault(alike.settings, alike.settings) for alike in self.alike for i in alike.ordinals}
+        settings = {
+            i: equal.setdefault(group.settings, group.settings) for group in self.task_groups for i in group.ordinals
+        }
         return [
             Node(
                 ordinal=i,
@@ -248,7 +250,7 @@ def _kind_of(task: Task) -> TaskKind:
     return TaskKind.CHILD if task.workflow else TaskKind.TASK
 
 
-def effective(node: Node | Alike, override: Settings, job: Job | None, outer: Settings) -> Settings:
+def effective(node: Node | TaskGroup, override: Settings, job: Job | None, outer: Settings) -> Settings:
     """All levels of settings together: override, task, workflow, job, `outer` (a domain's or a daemon's), built-in."""
     return override.over(node.settings).over(job.settings if job else Settings()).over(outer.over(BUILT_IN))
 
