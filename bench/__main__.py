@@ -12,7 +12,7 @@ import os
 import platform
 from statistics import median
 
-from bench import admission, broadcast, endurance, footprint, latency, limits, maps, reload, sweeps, throughput
+from bench import admission, broadcast, endurance, footprint, latency, limits, maps, reload, spawns, sweeps, throughput
 from bench.builds import CURRENT, Build, checked_out
 from bench.rig import DATABASES, MakeRig, rigs
 
@@ -20,6 +20,7 @@ from bench.rig import DATABASES, MakeRig, rigs
 BENCHES = {
     "throughput": throughput,
     "maps": maps,
+    "spawns": spawns,
     "limits": limits,
     "sweeps": sweeps,
     "admission": admission,

@@ -3,7 +3,6 @@
 from argparse import Namespace
 
 from bench.builds import Build
-from bench.maps import run_map
 from bench.rig import MakeRig
 from bench.throughput import SECONDS
 
@@ -64,8 +63,8 @@ def _run_maps(make: MakeRig, build: Build) -> dict[str, float]:
         rig.workflow(f"over_{banks}", {"each": task | {"map": [i % banks for i in range(ITEMS)]}})
     rig.workflow("naps", {"each": task | {"map": list(range(BANKS[-1])), "params": {"seconds": NAP_S}}})
     rig.start()
-    run_map(rig, f"over_{BANKS[0]}")  # lanes are known from here on
-    seconds = {f"map of {ITEMS:,} over {banks:,} limits, s": run_map(rig, f"over_{banks}") for banks in BANKS}
-    reached = BANKS[-1] * NAP_S / 2 / run_map(rig, "naps")
+    rig.submit_to_close(f"over_{BANKS[0]}")  # lanes are known from here on
+    seconds = {f"map of {ITEMS:,} over {banks:,} limits, s": rig.submit_to_close(f"over_{banks}") for banks in BANKS}
+    reached = BANKS[-1] * NAP_S / 2 / rig.submit_to_close("naps")
     rig.stop()
     return seconds | {f"{BANKS[-1]:,} limits, 2 processes: reached": reached}

@@ -3,15 +3,10 @@
 from argparse import Namespace
 
 from bench.builds import Build
-from bench.rig import NOOP, MakeRig, Rig, resident_mb
+from bench.rig import NOOP, MakeRig, resident_mb
 
 MARKET, LARGE = 5_400, 100_000  # items: the symbols of a large exchange, and what no exchange has
 ABOUT = f"submit to close of {MARKET:,} and {LARGE:,} no-op items, one map or two item by item, beside {MARKET:,} tasks in the file"
-SECONDS = {
-    "sqlite": "SELECT MAX(finished_at - created_at) / 1e6 FROM qflow.workflow_instance WHERE id = {id}",
-    "postgres": "SELECT EXTRACT(EPOCH FROM finished_at - created_at) FROM qflow.workflow_instance WHERE id = {id}",
-    "mysql": "SELECT TIMESTAMPDIFF(MICROSECOND, created_at, finished_at) / 1e6 FROM qflow.workflow_instance WHERE id = {id}",
-}
 
 
 def measure(make: MakeRig, build: Build, args: Namespace) -> dict[str, float]:  # noqa: ARG001 - all are called alike
@@ -25,12 +20,12 @@ def measure(make: MakeRig, build: Build, args: Namespace) -> dict[str, float]:  
         behind = task | {"after": {"first": "each"}}
         rig.workflow(f"{name}_behind", {"first": first, "second": behind, "join": task | {"after": "second"}})
     rig.start()
-    run_map(rig, "market")  # the lane is known from here on
-    literal_s, market_s = run_map(rig, "literal"), run_map(rig, "market")
+    rig.submit_to_close("market")  # the lane is known from here on
+    literal_s, market_s = rig.submit_to_close("literal"), rig.submit_to_close("market")
     before = resident_mb(rig.pid)
-    large_s = run_map(rig, "large")
+    large_s = rig.submit_to_close("large")
     grown = resident_mb(rig.pid) - before
-    behind_s, large_behind_s = run_map(rig, "market_behind"), run_map(rig, "large_behind")
+    behind_s, large_behind_s = rig.submit_to_close("market_behind"), rig.submit_to_close("large_behind")
     rig.stop()
     return {
         f"{MARKET:,} tasks in the file, s": literal_s,
@@ -41,13 +36,3 @@ def measure(make: MakeRig, build: Build, args: Namespace) -> dict[str, float]:  
         f"two maps of {LARGE:,} item by item, s": large_behind_s,
         "daemon grew in the larger, MB": grown,
     }
-
-
-def run_map(rig: Rig, workflow: str) -> float:
-    """Seconds from the submission to the close of one instance."""
-    closed = rig.closed()
-    rig.submit(workflow=workflow)
-    rig.wait_for(lambda: rig.closed() > closed, f"the end of {workflow}")
-    [(number,)] = rig.ask("SELECT MAX(id) FROM qflow.workflow_instance")
-    [(seconds,)] = rig.ask(SECONDS[rig.dialect].format(id=number))
-    return float(seconds)

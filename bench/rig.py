@@ -20,6 +20,11 @@ from tests.support.servers import MAKERS
 DATABASES = ("sqlite", "postgres", "mariadb")
 PROCESSES = 2  # of the daemon's only pool
 NOOP = "from qflowd import job\n\n\n@job\ndef noop() -> dict:\n    return {'ok': 1}\n"
+SECONDS = {  # from the submission to the close of an instance
+    "sqlite": "SELECT MAX(finished_at - created_at) / 1e6 FROM qflow.workflow_instance WHERE id = {id}",
+    "postgres": "SELECT EXTRACT(EPOCH FROM finished_at - created_at) FROM qflow.workflow_instance WHERE id = {id}",
+    "mysql": "SELECT TIMESTAMPDIFF(MICROSECOND, created_at, finished_at) / 1e6 FROM qflow.workflow_instance WHERE id = {id}",
+}
 
 
 class Rig:
@@ -109,6 +114,15 @@ class Rig:
         admitted = "SELECT COUNT(*) FROM qflow.workflow_instance"
         self.wait_for(lambda: self.ask(admitted)[0][0] == instances, "admission", timeout_s)
         self.plugin("noop.py", plugin)
+
+    def submit_to_close(self, workflow: str) -> float:
+        """Seconds from the submission to the close of one instance."""
+        closed = self.closed()
+        self.submit(workflow=workflow)
+        self.wait_for(lambda: self.closed() > closed, f"the end of {workflow}")
+        [(number,)] = self.ask("SELECT MAX(id) FROM qflow.workflow_instance")
+        [(seconds,)] = self.ask(SECONDS[self.dialect].format(id=number))
+        return float(seconds)
 
     def closed(self) -> int:
         """How many instances have ended well; one that does not makes every wait for it end in vain."""
