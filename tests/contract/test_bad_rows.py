@@ -41,6 +41,7 @@ BAD = {
     "overrides that are no JSON": ({"workflow": "daily_bars", "overrides": "{"}, "overrides is not valid JSON"),
     "overrides without tasks": ({"workflow": "daily_bars", "overrides": '{"bars": {}}'}, "overrides: bars"),
     "overrides of an unknown task": ({"workflow": "daily_bars", "overrides": '{"tasks": {"brs": {}}}'}, "overrides: no task 'brs'.*bars"),
+    "overrides of an item": ({"workflow": "daily_bars", "overrides": '{"tasks": {"bars[AAPL]": {"retries": 1}}}'}, "overrides: 'bars.AAPL.' is a part of task bars; overrides are of whole tasks"),
     "overrides with an unknown key": (
         {"workflow": "daily_bars", "overrides": '{"tasks": {"bars": {"timeot": "5m"}}}'},
         "overrides: .*timeot.*did you mean timeout",

@@ -92,6 +92,12 @@ def admit_request(
 def _check_overrides(overrides: Mapping[str, Override], plan: Plan, jobs: Mapping[str, Job | None]) -> None:
     """Raises: Refused for tasks that the plan does not have, and for params that do not fit a job that is known."""
     if unknown := sorted(overrides.keys() - plan.by_key.keys()):
+        parts = [key for key in unknown if key.partition("[")[0] in plan.by_key]
+        if parts:
+            raise Refused(
+                f"overrides: {parts[0]!r} is a part of task {parts[0].partition('[')[0]}; overrides are of whole tasks: those of "
+                "a map hold for all its items, and what a task spawns has the settings and params of the call"
+            )
         raise Refused(
             f"overrides: no task {', '.join(map(repr, unknown))}; there are {', '.join(sorted(plan.by_key)[:20])}"
         )
