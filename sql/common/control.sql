@@ -235,10 +235,11 @@ FROM qflow.task_instance t WHERE t.id = :id {only: postgres,mysql FOR UPDATE}
 
 -- name: copy_attempts
 -- Before a row starts anew: its last run, where no attempt of that fence has been written. A swept row has raised its fence.
+-- One that waits for what it spawned has no end yet.
 INSERT INTO qflow.attempt (task_id, fence, attempt, state, reason, started_at, finished_at, code_id, daemon_id, output)
 SELECT t.id, t.done_fence, t.attempt, t.state, t.reason, t.started_at, t.finished_at, t.code_id, t.owner, t.output
 FROM {rows: id bigint} r JOIN qflow.task_instance t ON t.id = r.id
-WHERE t.done_fence = t.fence - 1 AND t.started_at IS NOT NULL {ignored: attempt.state}
+WHERE t.done_fence = t.fence - 1 AND t.started_at IS NOT NULL AND t.finished_at IS NOT NULL {ignored: attempt.state}
 
 -- name: newest_round
 SELECT MAX(t.round) AS round FROM qflow.task_instance t WHERE t.id BETWEEN :first AND :last
@@ -272,6 +273,16 @@ UPDATE qflow.workflow_instance SET overrides = :overrides WHERE id = :id
 
 -- name: delete_progress
 {delete: qflow.task_progress p, task_id bigint | p.task_id = d.task_id}
+
+-- name: delete_tasks
+-- Parts of a node that are made anew.
+{delete: qflow.task_instance t, id bigint | t.id = d.id}
+
+-- name: delete_timers_of
+{delete: qflow.timer m, task_id bigint | m.task_id = d.task_id}
+
+-- name: delete_deferrals
+{delete: qflow.deferral f, task_id bigint | f.task_id = d.task_id}
 
 -- name: reopen_instance
 UPDATE qflow.workflow_instance SET updated_at = CASE WHEN state IN ({instance.RUNNING}, {instance.PAUSED}) THEN updated_at ELSE :now END,

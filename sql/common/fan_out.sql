@@ -120,8 +120,5 @@ JOIN qflow.task_instance t ON t.id BETWEEN :first + f.first_ordinal AND :first +
 LEFT JOIN qflow.large_value l ON l.task_id = t.id AND l.part = 0
 WHERE f.task_id = :head_id AND t.id > :after ORDER BY t.id LIMIT {literal: batch}
 
--- name: delete_items
-{delete: qflow.task_instance t, id bigint | t.id = d.id}
-
 -- name: delete_fan_outs
 {delete: qflow.fan_out f, task_id bigint | f.task_id = d.task_id}

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from qflowd.engine.finishing.batch import Batch
 from qflowd.engine.plans.render import load_outputs
 from qflowd.engine.plans.upstreams import Large
 from qflowd.model.ids import ORDINALS
@@ -334,3 +335,49 @@ def test_a_trigger_does_not_start_a_spawner_that_waits(lab):
     assert lab.command("trigger", number, task="scan")[0] == "DONE"
     assert lab.states(number)["scan"] == "PENDING"
     lab.succeeds(number)
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_retry_of_a_task_that_was_terminated_as_all_that_it_spawned_succeeded_does_not_run_it_again(lab, nested):
+    number = daily(lab, FILES)
+    rows = lab.claim()
+    if nested:
+        spawn(lab, rows.pop(0), {"2024": []})
+        rows += lab.claim()
+    lab.command("terminate", number)
+    lab.sweep_all()
+    lab.ends(rows)
+    lab.sweep_all()
+    assert (lab.state(number), lab.states(number)["scan"]) == ("TERMINATED", "CANCELLED")
+    assert lab.command("retry", number)[0] == "DONE"
+    lab.check()
+    [report] = lab.claim()
+    assert lab.key(report.id) == "report", "nothing else is left to do"
+    lab.ends([report])
+    assert lab.state(number) == "SUCCESS"
+    assert set(lab.states(number).values()) == {"SUCCESS"}
+    lab.check(drained=True)
+    assert lab.command("rerun", number, task="scan")[0] == "DONE"
+    assert lab.states(number) == {"scan": "READY", "report": "PENDING"}
+
+
+@pytest.mark.parametrize("parts", ["items", "spawned tasks"])
+def test_parts_that_are_made_anew_leave_nothing_of_the_old_ones(lab, parts):
+    """Some wait for a retry, some for a time, others have large outputs."""
+    lab.workflow("daily", {"list": [], "scan": ["list"]}, {"scan": {"map": [1, 2, 3]}} if parts == "items" else {})
+    number = lab.start("daily")
+    lab.ends(lab.claim())
+    if parts == "spawned tasks":
+        [row] = lab.claim()
+        spawn(lab, row, {"a": [], "b": [], "c": []})
+    retried, deferred, large = lab.claim()
+    batch = Batch(final=[lab.final(large, output="x" * 70_000)], rearmed=[lab.rearmed(retried, 60)])
+    batch.rearmed.append(lab.rearmed(deferred, 60)._replace(reason=0, is_deferral=True))
+    batch.checkpoints.append((retried.id, retried.fence, "{}"))
+    batch.progress.append((retried.id, retried.fence, 1.0, 2.0, ""))
+    lab.finish(batch=batch)
+    assert lab.command("rerun", number, task="list")[0] == "DONE"
+    assert lab.states(number) == {"list": "READY", "scan": "PENDING"}
+    for table in ("timer", "deferral", "large_value", "checkpoint", "task_progress"):
+        assert lab.sql(f"SELECT count(*) FROM qflow.{table}") == [(0,)], table
+    lab.check()

@@ -103,7 +103,7 @@ NEVER_WAIT = {
     "insert_instances": "its rows are new",
     "delete_run_key": "it was inserted in the same transaction",
     "insert_items": "its rows are new: their ordinals are reserved",
-    "delete_items": "lock_tasks has locked all rows of the instance",
+    "delete_tasks": "lock_tasks has locked all rows of the instance",
     "insert_labelled_items": "its rows are new: their ordinals are reserved",
     "await_spawned": "finish_tasks has locked its rows",
     "await_again": "lock_tasks has locked all rows of the instance",

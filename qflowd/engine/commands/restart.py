@@ -19,6 +19,7 @@ from qflowd.engine.commands.recount import RecountedRow, recount
 from qflowd.engine.commands.row_graph import NO_ORDINALS, RowGraph
 from qflowd.engine.finishing import close
 from qflowd.engine.finishing.conditions import EdgeConditions
+from qflowd.engine.finishing.forget import forget_rows
 from qflowd.engine.finishing.levels import advance_levels
 from qflowd.engine.finishing.timers import DEADLINE
 from qflowd.engine.maps.places import take_places
@@ -45,15 +46,15 @@ def restart(
     """Restart these rows, and open or close the instance as it then must be.
 
     `targets` keep their checkpoints, unless they succeeded or have other params. `kept`: see `recount`. `ended`: rows
-    that this transaction has ended, with their states: skipped by a person. `has_new_items`: if a target is a map, it
-    makes all its items anew, as maps behind do.
+    that this transaction has ended, with their states: skipped by a person. `has_new_items`: a target that is a map
+    makes all its items anew, as maps behind do, and one that has spawned others spawns anew.
 
     Raises: Refused if one of the rows is being run.
     """
     rows, again = locked.graph, targets | behind
     anew = _maps_anew(rows, again, targets if has_new_items else NO_ORDINALS)
     items = {part for head in anew for part in rows.parts(head)}
-    waiting = _waiting(locked, targets, again - items)
+    waiting = _waiting(locked, targets if has_new_items else _uncancelled(locked, targets), again - items)
     spawners = ((again | items) & rows.tree.spawned.keys()) - waiting
     spawned = rows.tree.below(spawners)
     gone = items | spawned
@@ -83,7 +84,7 @@ def restart(
         tx.run("forget_children", rows=[(locked.id * ORDINALS + ordinal,) for ordinal in sorted(others | gone)])
     if items:
         # Their list may be another one: whatever they were, they are made anew.
-        tx.run("delete_items", rows=[(locked.id * ORDINALS + part,) for part in sorted(items)])
+        forget_rows(tx, [(locked.id * ORDINALS + part,) for part in sorted(items)])
         tx.run("delete_fan_outs", rows=[(locked.id * ORDINALS + head,) for head in sorted(anew)])
     forget_spawned(tx, locked.id, rows.tree, spawners)
     for part in gone:
@@ -106,8 +107,12 @@ def _refuse_open(locked: LockedInstance, restarted: AbstractSet[int]) -> None:
         )
 
 
+def _uncancelled(locked: LockedInstance, targets: AbstractSet[int]) -> set[int]:
+    return {ordinal for ordinal in targets if locked.states[ordinal] is not TaskState.CANCELLED}
+
+
 def _waiting(locked: LockedInstance, targets: AbstractSet[int], again: AbstractSet[int]) -> set[int]:
-    """Of these rows, those that do not run again: some of what they have spawned does, and they wait for it once more.
+    """Of these rows, those that do not run again, but wait once more for what they have spawned.
 
     Raises: Refused if a person has skipped one.
     """

@@ -4,18 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final
 
+from qflowd.engine.finishing.forget import forget_rows
 from qflowd.model.ids import ORDINALS, key_range
 from qflowd.store.tx import Tx
 
-PART: Final = 10_000  # rows deleted by one statement
-FORGETTING: Final = (
-    "delete_items",
-    "delete_spawned",
-    "delete_task_inputs",
-    "delete_edges_from",
-    "delete_large_values",
-    "delete_checkpoints",
-)
+FORGETTING: Final = ("delete_spawned", "delete_task_inputs", "delete_edges_from")
 
 
 class SpawnTree:
@@ -85,9 +78,6 @@ def forget_spawned(tx: Tx, instance_id: int, tree: SpawnTree, spawners: Abstract
     """Delete what these tasks have spawned, before they start anew; all rows of the instance are locked."""
     gone = tree.below(spawners)
     first = instance_id * ORDINALS
-    rows = [(first + ordinal,) for ordinal in sorted(gone)]
-    for start in range(0, len(rows), PART):
-        for statement in FORGETTING:
-            tx.run(statement, rows=rows[start : start + PART])
+    forget_rows(tx, [(first + ordinal,) for ordinal in sorted(gone)], FORGETTING)
     if ended := sorted((spawners | gone) & tree.spawned.keys()):
         tx.run("delete_spawners", rows=[(first + ordinal,) for ordinal in ended])
