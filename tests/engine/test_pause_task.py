@@ -13,6 +13,7 @@ from qflowd.engine.finishing.batch import Batch
 from qflowd.engine.finishing.finish import finish_and
 from qflowd.engine.finishing.outcome import Rearmed
 from qflowd.model.instruments import TransactionCommitted
+from qflowd.model.workflow import Job
 from tests.support.daemon import until
 from tests.support.lab import FAILED, Lab
 
@@ -347,3 +348,23 @@ def test_a_trigger_and_a_claim_of_what_the_same_pause_holds_do_not_wait_for_each
     assert lab.states(number)["b"] == "HELD"
     again = [event.transaction for event in events if isinstance(event, TransactionCommitted) and event.tries > 1]
     assert again == [], "one of the two was rolled back, and began again"
+
+
+def test_a_task_that_was_paused_before_its_instance_is_undone_is_resumed_to_be_undone(lab):
+    jobs = {"work": "undo", "undo": ""}
+    lab.jobs.own = {
+        name: Job(name=name, module="", file="work.py", hash="h", compensation=undo) for name, undo in jobs.items()
+    }
+    lab.workflow("load", {"a": []}, saga=True)
+    number = lab.start("load")
+    [row] = lab.claim()
+    assert lab.command("pause", number, task="a")[0] == "DONE"
+    lab.ends([row], FAILED)
+    lab.compensate.tick()
+    assert lab.claim() == []
+    assert lab.sql("SELECT state FROM qflow.compensations") == [("HELD",)]
+    assert lab.command("resume", number, task="a")[0] == "DONE"
+    lab.sweep_all()
+    lab.run()
+    assert lab.sql("SELECT state, saga_state FROM qflow.instances") == [("FAILED", "COMPENSATED")]
+    lab.check(drained=True)

@@ -77,6 +77,8 @@ def resume_task(tx: Tx, command: Command, target: Any, caches: Caches) -> Carrie
                 f"task {task} is paused in all instances of {plan.workflow.key}: `qflowd resume --workflow "
                 f"{plan.workflow.key} --task {task}`, or `qflowd trigger {target.id} --task {task}` for this one alone"
             )
+        if is_being_undone(target):
+            raise _refusal(target)
         raise NotPossible(id=target.id, task=task, task_state=_state_of(tx, target, plan, task))
     if not command.is_by_workflow:
         tx.run("resume_task", instance_id=target.id, **key)
@@ -128,10 +130,10 @@ def named_task(tx: Tx, command: Command, target: Any, caches: Caches) -> tuple[P
 
     Raises: Refused if there is none, or it is part of one; NotPossible if the instance has ended.
     """
-    is_ending = Intent(target.intent).is_end or is_being_undone(target)
+    # What was paused before is held back when it is undone as well, until it is resumed.
+    is_ending = Intent(target.intent).is_end or (is_being_undone(target) and command.action != "resume")
     if InstanceState(target.state).is_final or (is_ending and not command.is_by_workflow):
-        what = "no task of it can be paused, resumed or triggered"
-        raise Refused(f"instance {target.id} is {standing(target)}: {what}{remedy(target)}")
+        raise _refusal(target)
     [instance] = tx.run("load_instances", rows=[(target.id,)])
     plan = caches.plans.of_instance(tx, instance)
     task = command.task
@@ -149,6 +151,11 @@ def named_task(tx: Tx, command: Command, target: Any, caches: Caches) -> tuple[P
         hint = did_you_mean(str(task).partition("[")[0], plan.by_key, f"there are {names}")
         raise Refused(f"instance {target.id} has no task {task!r}{why}{hint}")
     return plan, task
+
+
+def _refusal(target: Any) -> Refused:
+    what = "no task of it can be paused, resumed or triggered"
+    return Refused(f"instance {target.id} is {standing(target)}: {what}{remedy(target)}")
 
 
 def align_rows(tx: Tx, instance_id: int, node: int, first: int, last: int) -> None:
