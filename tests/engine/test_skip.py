@@ -5,6 +5,7 @@ import pytest
 from qflowd.engine.finishing.batch import Batch
 from qflowd.model.ids import ORDINALS
 from tests.support.lab import CANCELLED, FAILED, SKIPPED, SUCCESS
+from tests.support.spawning import spawn
 
 CHAIN = {"a": [], "b": ["a"], "c": ["b"]}
 JOIN = {"a": [], "x": [], "b": ["a", "x"], "c": ["b"]}
@@ -283,6 +284,53 @@ def test_skipping_the_last_item_of_a_map_that_tolerates_its_failure_ends_the_map
     lab.check()
     lab.run()
     assert lab.states(number) == {"bars": "SUCCESS", "bars[0]": "SUCCESS", "bars[1]": "SKIPPED"}
+    assert lab.state(number) == "SUCCESS"
+    lab.check(drained=True)
+
+
+def test_what_ended_after_a_task_that_runs_now_after_all_runs_again_after_it(lab):
+    """The instance does not end before."""
+    end = {"job": "work", "after": "b", "trigger_rule": "all_done"}
+    lab.define("flow", {"a": {"job": "work"}, "b": {"job": "work", "after": "a"}, "z": end})
+    number = lab.start("flow")
+    lab.run({"a": FAILED})
+    assert lab.states(number) == {"a": "FAILED", "b": "UPSTREAM_FAILED", "z": "SUCCESS"}
+    assert skip(lab, number, "a")[0] == "DONE"
+    assert (lab.state(number), lab.states(number)) == ("RUNNING", {"a": "SKIPPED", "b": "READY", "z": "PENDING"})
+    lab.check()
+    lab.run({"b": FAILED})
+    assert (lab.state(number), lab.states(number)["z"]) == ("FAILED", "SUCCESS")
+    lab.check(drained=True)
+
+
+def test_what_ended_after_a_task_that_still_cannot_run_does_not_run_again(lab):
+    end = {"job": "work", "after": "b", "trigger_rule": "all_done"}
+    lab.define(
+        "flow", {"a": {"job": "work"}, "x": {"job": "work"}, "b": {"job": "work", "after": ["a", "x"]}, "z": end}
+    )
+    number = lab.start("flow")
+    lab.run({"a": FAILED, "x": FAILED})
+    assert skip(lab, number, "a")[0] == "DONE"
+    assert lab.states(number) == {"a": "SKIPPED", "x": "FAILED", "b": "UPSTREAM_FAILED", "z": "SUCCESS"}
+    assert lab.state(number) == "FAILED"
+    lab.check(drained=True)
+
+
+def test_what_has_begun_behind_a_skipped_task_continues(lab):
+    """It was not to wait for the success of that task."""
+    done = {"job": "work", "after": "a", "trigger_rule": "all_done"}
+    lab.define("flow", {"a": {"job": "work"}, "m": done | {"map": [1, 2]}, "z": done})
+    number = lab.start("flow")
+    lab.ends(lab.claim(), FAILED)
+    rows = {lab.key(row.id): row for row in lab.claim()}
+    spawn(lab, rows["z"], {"AAPL": []})
+    lab.ends([rows["m[0]"]])
+    before = lab.states(number)
+    assert skip(lab, number, "a")[0] == "DONE"
+    assert lab.states(number) == before | {"a": "SKIPPED"}
+    lab.check()
+    lab.ends([rows["m[1]"]])
+    lab.run()
     assert lab.state(number) == "SUCCESS"
     lab.check(drained=True)
 

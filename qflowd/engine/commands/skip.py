@@ -61,6 +61,7 @@ def skip(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
         _end(tx, locked, ordinals, why)
         again = _not_run_yet(locked, ordinals)
         kept = {child for row in ordinals | again for child in locked.graph.children(row)} - again - ordinals
+        kept = {ordinal for ordinal in kept if not _waits_for_parts(locked, ordinal)}
         if counting := [head for head in kept & locked.graph.items.keys() if locked.states[head].is_held]:
             raise Later(f"{locked.names(counting)} of instance {locked.id} is about to end or to continue")
         ended = dict.fromkeys(ordinals, TaskState.SKIPPED)
@@ -89,8 +90,14 @@ def _refuse(locked: LockedInstance, ordinal: int) -> None:
 
 def waits_for_tasks(locked: LockedInstance, ordinal: int) -> bool:
     """Does it wait for tasks before it, rather than for a time or a worker?"""
+    is_open = locked.states[ordinal] is TaskState.PENDING and locked.rows[ordinal].need > 0
+    return is_open or _waits_for_parts(locked, ordinal)
+
+
+def _waits_for_parts(locked: LockedInstance, ordinal: int) -> bool:
+    """Has it begun, and waits for its items or for what it has spawned?"""
     has_parts = ordinal in locked.graph.items or ordinal in locked.graph.tree.spawned
-    return locked.states[ordinal] is TaskState.PENDING and (has_parts or locked.rows[ordinal].need > 0)
+    return locked.states[ordinal] is TaskState.PENDING and has_parts
 
 
 def _end(tx: Tx, locked: LockedInstance, ordinals: AbstractSet[int], why: str) -> None:
@@ -110,15 +117,49 @@ def _end(tx: Tx, locked: LockedInstance, ordinals: AbstractSet[int], why: str) -
 
 
 def _not_run_yet(locked: LockedInstance, ordinals: AbstractSet[int]) -> set[int]:
-    """The rows behind some that may come to another end than before: they wait for tasks, or ended for want of them."""
+    """The rows behind some that may come to another end than before: they wait for tasks, or ended for want of them.
+
+    What had ended after one that now runs after all, such as a task with `all_done`, runs again after it.
+    """
+    graph = locked.graph
     rows: set[int] = set()
-    open_rows = list(ordinals)
-    while open_rows:
-        for child in locked.graph.children(open_rows.pop()):
-            is_unrun = locked.states[child] in UNRUN and locked.rows[child].reason == Reason.NONE
-            waits = child in locked.graph.items or child in locked.graph.tree.spawned
-            has_failed_by_others = waits and locked.states[child] is TaskState.FAILED
-            if child not in rows and (is_unrun or has_failed_by_others or waits_for_tasks(locked, child)):
-                rows.add(child)
-                open_rows.append(child)
+    reopened: set[int] = set()
+    heard: dict[int, list[int]] = {}  # row -> those before it that are skipped or among `rows`
+
+    def tell(row: int) -> None:
+        for child in graph.children(row):
+            heard.setdefault(child, []).append(row)
+
+    for ordinal in ordinals:
+        tell(ordinal)
+    for child in graph.in_order(graph.behind(ordinals)):
+        above = heard.get(child, [])
+        is_after_reopened = not reopened.isdisjoint(above)
+        if not is_after_reopened and not any(_may_end_otherwise(locked, child, row) for row in above):
+            continue
+        rows.add(child)
+        tell(child)
+        if locked.states[child].is_final and (
+            is_after_reopened or not _has_bad_parent(locked, child, ordinals | reopened)
+        ):
+            reopened.add(child)
     return rows
+
+
+def _may_end_otherwise(locked: LockedInstance, child: int, row: int) -> bool:
+    """Did `child` not run, or does it wait, so that what becomes of `row` before it still counts?"""
+    if _waits_for_parts(locked, child):  # it has begun, whatever came before it
+        return locked.graph.nodes[child] == locked.graph.nodes[row]
+    is_unrun = locked.states[child] in UNRUN and locked.rows[child].reason == Reason.NONE
+    has_parts = child in locked.graph.items or child in locked.graph.tree.spawned
+    has_failed_by_others = has_parts and locked.states[child] is TaskState.FAILED
+    return is_unrun or has_failed_by_others or waits_for_tasks(locked, child)
+
+
+def _has_bad_parent(locked: LockedInstance, child: int, others: AbstractSet[int]) -> bool:
+    """Does it still not run, for a task before it that is none of these others?"""
+    return any(
+        locked.states[parent].is_final
+        and locked.graph.arrival(parent, locked.states[parent], child, lambda *_: True).bad
+        for parent in set(locked.graph.parents(child)) - others
+    )
