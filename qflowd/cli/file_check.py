@@ -4,15 +4,18 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
-from qflowd.cli import job_check
+from qflowd.cli import job_check, limit_check
 from qflowd.cli.known_jobs import KnownJobs
 from qflowd.cli.known_names import KnownNames
 from qflowd.define import documents, workflow_file
 from qflowd.define.documents import Document
 from qflowd.define.fields import did_you_mean
 from qflowd.define.key_paths import KeyPath, dotted
-from qflowd.define.task_definitions import TaskDefinition, definition_in, head_of, made_document
+from qflowd.define.misfits import misfits
+from qflowd.define.schema import workflow_schema
+from qflowd.define.task_definitions import TaskDefinition, definition_in, filled, head_of, why_archived
 from qflowd.model.dag import cycle_from
 from qflowd.model.errors import Fault, InvalidWorkflow
 from qflowd.model.workflow import Workflow
@@ -44,10 +47,10 @@ def workflow_paths(paths: Iterable[Path]) -> Iterator[Path]:
 def check_files(
     paths: Iterable[Path], known: KnownJobs, pools: Collection[str] | None, names: Names | None = None
 ) -> Checked:
-    """Check files; jobs and pools are judged where they are known.
+    """Check files; jobs, limits and pools are judged where they are known.
 
     Args:
-        names: asked at the first workflow or task definition that a task names; None leaves such names alone.
+        names: asked at the first workflow or task definition that is named; None leaves such names alone.
     """
     check = _Check(known, pools, names)
     for path in paths:
@@ -59,7 +62,7 @@ def check_files(
 
 
 class _Check:
-    """One run over all files. Definitions are known before workflows are made of them."""
+    """One run over all files. Names are looked up whatever else is wrong with a file, so that all faults are told at once."""
 
     def __init__(self, known: KnownJobs, pools: Collection[str] | None, names: Names | None) -> None:
         self._known, self._pools, self._names = known, pools, names
@@ -67,133 +70,161 @@ class _Check:
         self._warnings: list[Fault] = []
         self._not_checked: list[Fault] = []
         self._owners: dict[tuple[str, str], str] = {}  # what kind of thing, and its name -> the file that defines it
-        self._definitions: dict[str, tuple[Document, TaskDefinition]] = {}
-        self._documents: list[Document] = []  # of workflows
-        self._workflows: dict[str, tuple[Document, Workflow]] = {}
+        self._described: list[Document] = []  # of task types and definitions
+        self._definitions: dict[str, TaskDefinition] = {}
+        self._documents: dict[str, Document] = {}  # of workflows, by file
+        self._workflows: dict[str, Workflow] = {}
 
     def add(self, document: Document) -> None:
         """Raises: InvalidWorkflow for a faulty task type or definition."""
         head = head_of(document.data)
         if head == "workflow":
-            self._documents.append(document)
+            self._documents[document.file] = document
             return
+        self._described.append(document)
         definition = definition_in(document)._replace(file=document.file)
         if self._owns(document, "task definition", definition.name, head):
-            self._definitions[definition.name] = document, definition
+            self._definitions[definition.name] = definition
 
     def run(self) -> Checked:
         """Check what was added."""
-        for document, definition in self._definitions.values():
-            self._check_definition(document, definition)
-        for document in self._documents:
+        for document in self._described:
+            self._check_definition(document)
+        for document in self._documents.values():
             try:
                 self._check_workflow(document)
             except InvalidWorkflow as error:
                 self.faults += error.faults
-        for document, workflow in self._workflows.values():
-            self._check_children(document, workflow)
-        self.faults += _cycles(self._workflows)
+        for document in self._documents.values():
+            self._check_children(document)
+        self.faults += _cycles(self._documents.values())
         faults = sorted(self.faults, key=lambda fault: (fault.file, fault.line))
         return Checked(list(self._workflows), list(self._definitions), faults, self._warnings, self._not_checked)
 
     @cached_property
     def _all(self) -> KnownNames | None:
         """What may be named, from these files and from elsewhere."""
-        if self._names is None:
-            return None
-        return self._names().with_definitions({name: each for name, (_, each) in self._definitions.items()})
+        return None if self._names is None else self._names().with_definitions(self._definitions)
 
     def _owns(self, document: Document, what: str, name: str, head: str) -> bool:
         """Whether this file is the first that defines it; if not, that is a fault."""
         first = self._owners.setdefault((what, name), document.file)
         if first == document.file:
             return True
-        self.faults += _faults(
-            document, [((head,), f"{what} {name} is defined by {first} already; rename one of them")]
-        )
+        self._fault(document, (head,), f"{what} {name} is defined by {first} already; rename one of them")
         return False
 
-    def _check_definition(self, document: Document, definition: TaskDefinition) -> None:
+    def _check_definition(self, document: Document) -> None:
         if self._known.is_known:
             self.faults += _faults(document, job_check.unknown_jobs(document.data, (), self._known.jobs))
-        name = definition.body.get("type")
-        if name is None or (names := self._all) is None:
+        if (names := self._all) is None:
+            return
+        head = head_of(document.data)
+        itself = names.definitions.get(str(document.data.get(head)))
+        if itself is not None and itself.is_archived:
+            self._warnings += _faults(document, [((head,), why_archived(itself))])
+        if not isinstance(name := document.data.get("type"), str):
+            return
+        type_ = names.definitions.get(name)
+        if type_ is not None and type_.kind == "type":
+            if type_.is_archived:
+                self._fault(document, ("type",), why_archived(type_))
             return
         types = [each.name for each in names.definitions.values() if each.kind == "type" and not each.is_archived]
-        if name not in types:
-            problem = f"there is no task type {name!r}{did_you_mean(name, types)}"
-            self._unknown(document, ("type",), problem, names, is_known=names.knows_definitions)
+        problem = f"there is no task type {name!r}{did_you_mean(name, types)}"
+        self._unknown(document, ("type",), problem, names, is_known=names.knows_definitions)
 
     def _check_workflow(self, document: Document) -> None:
+        """Raises: InvalidWorkflow with what is wrong with it by itself."""
+        made, faulty = self._made(document)
         if self._known.is_known:
-            self.faults += _faults(document, job_check.problems(document.data, self._known.jobs))
-        workflow = workflow_file.parse_document(document)
-        if any(task.task for task in workflow.tasks) and (names := self._all) is not None:
-            document, workflow = self._made(document, workflow, names)
+            for path, problem in job_check.problems(made.data, self._known.jobs):
+                node = document.data["tasks"][path[1]]
+                is_name = path[2:] in (("job",), ("compensate",))
+                # A name that the node does not say itself is a fault of its definition.
+                if path[2] in node if is_name else path[1] not in faulty:
+                    self._fault(made, path, problem)
+        workflow = workflow_file.parse_document(made)
         remarks = job_check.remarks(workflow, self._known.jobs, self._pools, self._known.domains)
-        self._warnings += _faults(document, remarks)
-        self._workflows[workflow.key] = document, workflow
+        self._warnings += _faults(made, remarks)
+        if workflow.key in self._known.archived:
+            back = f"`qflowd workflows unarchive {workflow.key}` brings it back"
+            self._warnings += _faults(made, [(("workflow",), f"is archived: its submissions are rejected; {back}")])
+        self.faults += _faults(made, limit_check.problems(workflow, self._known.jobs, self._known.limits))
+        self._workflows[workflow.key] = workflow
         self._owns(document, "workflow", workflow.key, "workflow")
 
-    def _made(self, document: Document, workflow: Workflow, names: KnownNames) -> tuple[Document, Workflow]:
-        """The workflow with what its nodes leave to definitions, and the document that says so."""
-        nodes = {task.key: task.task for task in workflow.tasks if task.task}
+    def _made(self, document: Document) -> tuple[Document, set[str]]:
+        """With what its nodes leave to definitions, as far as these are there; and the nodes that do not fit theirs."""
+        nodes = _named(document, "task")
+        if not nodes or (names := self._all) is None:
+            return document, set()
         if not names.knows_definitions:
             for key, name in nodes.items():
                 problem = f"there is no task definition {name!r}"
                 self._unknown(document, ("tasks", key, "task"), problem, names, is_known=False)
-            return document, workflow
-        made = made_document(document, names.definitions)
-        workflow = workflow_file.parse_document(made)
-        if self._known.is_known:
-            of_nodes = {**made.data, "tasks": {key: made.data["tasks"][key] for key in nodes}}
-            problems = job_check.problems(of_nodes, self._known.jobs)
-            # An unknown job is a fault of the definition, not of each node.
-            self.faults += _faults(
-                made, [(path, why) for path, why in problems if path[-1] not in ("job", "compensate")]
-            )
-        return made, workflow
+            return document, set()
+        made, problems = filled(document, names.definitions)
+        self.faults += _faults(document, problems)
+        return made, {str(path[1]) for path, _ in problems}
 
-    def _check_children(self, document: Document, workflow: Workflow) -> None:
-        """The workflows that its tasks start exist."""
-        here = {str(other.data.get("workflow")) for other in self._documents}
-        for task in workflow.tasks:
-            if not task.workflow or task.workflow in here or (names := self._all) is None:
-                continue
-            is_archived = names.workflows.get(task.workflow)
-            if is_archived is False:
-                continue
-            near = did_you_mean(
-                task.workflow,
-                {key for key, archived in names.workflows.items() if not archived} | (here - {workflow.key}),
-            )
-            problem = (
-                f"workflow {task.workflow!r} is archived"
-                if is_archived
-                else f"there is no workflow {task.workflow!r}{near}"
-            )
-            is_known = names.knows_workflows or len(here) > 1
-            self._unknown(document, ("tasks", task.key, "workflow"), problem, names, is_known=is_known)
+    def _check_children(self, document: Document) -> None:
+        """The workflows that its tasks start exist, and take the params that they are given."""
+        here = {str(each.data.get("workflow")): each for each in self._documents.values()}
+        for key, child in _named(document, "workflow").items():
+            if (names := self._all) is None:
+                return
+            path = ("tasks", key, "workflow")
+            if names.workflows.get(child):
+                back = f"`qflowd workflows unarchive {child}` brings it back"
+                self._fault(document, path, f"workflow {child!r} is archived; {back}")
+            elif child in here or child in names.workflows:
+                workflow = self._workflows.get(child) if child in here else names.workflow(child)
+                if workflow is not None:
+                    self._check_params(document, key, workflow)
+            else:
+                there = {name for name, is_archived in names.workflows.items() if not is_archived}
+                near = did_you_mean(child, (there | here.keys()) - {document.data.get("workflow")})
+                is_known = names.knows_workflows or len(here) > 1
+                self._unknown(document, path, f"there is no workflow {child!r}{near}", names, is_known=is_known)
+
+    def _check_params(self, document: Document, key: str, child: Workflow) -> None:
+        given, declared = document.data["tasks"][key].get("params"), document.data.get("params")
+        for path, problem in misfits(f"workflow {child.key}", workflow_schema(child.params), given, declared):
+            self._fault(document, ("tasks", key, *path), problem)
+
+    def _fault(self, document: Document, path: KeyPath, problem: str) -> None:
+        self.faults += _faults(document, [(path, problem)])
 
     def _unknown(self, document: Document, path: KeyPath, problem: str, names: KnownNames, *, is_known: bool) -> None:
         """Note a name that nothing here defines: a fault, unless only a database could tell, and there is none."""
         if is_known:
-            self.faults += _faults(document, [(path, problem)])
+            self._fault(document, path, problem)
         else:
             why = f"{problem} beside it, and the database cannot be asked: {names.problem}"
             self._not_checked += _faults(document, [(path, why)])
 
 
-def _cycles(workflows: Mapping[str, tuple[Document, Workflow]]) -> Iterator[Fault]:
+def _named(document: Document, kind: str) -> dict[str, str]:
+    """By task, the definition (`task`) or the workflow that it names, however faulty the rest is."""
+    tasks: Any = document.data.get("tasks")
+    nodes = tasks.items() if isinstance(tasks, dict) else ()
+    return {key: node[kind] for key, node in nodes if isinstance(node, dict) and isinstance(node.get(kind), str)}
+
+
+def _cycles(files: Iterable[Document]) -> Iterator[Fault]:
     """Workflows that start each other for ever; what these files do not define is left to the submission."""
+    started: Mapping[str, tuple[Document, dict[str, str]]] = {
+        str(document.data.get("workflow")): (document, _named(document, "workflow")) for document in files
+    }
 
     def below(key: str) -> list[str]:
-        return [task.workflow for task in workflows[key][1].tasks if task.workflow] if key in workflows else []
+        return list(started[key][1].values()) if key in started else []
 
-    for key, (document, workflow) in workflows.items():
+    for key, (document, children) in started.items():
         cycle = cycle_from(key, below)
-        if cycle and cycle[0] == key:
-            task = next(task.key for task in workflow.tasks if task.workflow == cycle[1])
+        if cycle and cycle[0] == key and cycle[1] != key:  # one that starts itself is told with its other faults
+            task = next(task for task, child in children.items() if child == cycle[1])
             message = f"this workflow would start itself for ever: {' -> '.join(cycle)}"
             yield from _faults(document, [(("tasks", task, "workflow"), message)])
 

@@ -4,11 +4,9 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
 from qflowd.define.branches import unreachable
-from qflowd.define.expressions import compile_value
 from qflowd.define.fields import did_you_mean
 from qflowd.define.key_paths import KeyPath
-from qflowd.define.schema import Schema
-from qflowd.model.errors import InvalidExpression
+from qflowd.define.misfits import misfits
 from qflowd.model.workflow import Job, Task, Workflow
 
 DEFAULT_POOL: Final = "default"
@@ -53,33 +51,8 @@ def problems(data: Mapping[str, Any], jobs: Mapping[str, Job]) -> Problems:
         name = _mapping(task).get("job")
         if not isinstance(name, str) or name not in jobs:
             continue
-        schema, path = jobs[name].params_schema, ("tasks", key, "params")
-        given, required = task.get("params"), set(schema.get("required", []))
-        if given is None:
-            # The job takes the workflow's params of the same names.
-            declared = data.get("params")
-            if isinstance(declared, dict) and (missing := sorted(required - declared.keys())):
-                message = f"job {name} needs {', '.join(missing)}, and the workflow has no such param"
-                yield ("tasks", key), message
-        elif isinstance(given, dict):
-            if missing := sorted(required - given.keys()):
-                yield path, f"job {name} also needs {', '.join(missing)}"
-            yield from (((*path, param), message) for param, message in _params(name, given, schema))
-
-
-def _params(job: str, given: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Params that the job does not have, and faults of values without expressions."""
-    properties = schema.get("properties", {})
-    for name, value in given.items():
-        if name in properties:
-            try:
-                judge = Schema({"$defs": schema.get("$defs", {}), **properties[name]})
-                faults = judge.faults(judge.coerce(value)) if compile_value(value).is_constant else []
-            except (InvalidExpression, TypeError, ValueError):  # others say what is wrong with it
-                faults = []
-            yield from ((name, fault) for fault in faults)
-        elif schema.get("additionalProperties") is False:
-            yield name, f"job {job} has no param {name!r}{did_you_mean(name, properties)}"
+        judged = misfits(f"job {name}", jobs[name].params_schema, task.get("params"), data.get("params"))
+        yield from ((("tasks", key, *path), message) for path, message in judged)
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

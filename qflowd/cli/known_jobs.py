@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from qflowd.cli.limit_check import KnownLimits, known_limits
 from qflowd.client import connect
 from qflowd.config.records import Config
 from qflowd.daemon.plugins import reloader_for
@@ -24,6 +25,8 @@ class KnownJobs:
     is_known: bool = False
     errors: Mapping[str, str] = field(default_factory=dict)  # plugin file or folder -> what is wrong with it
     pools: frozenset[str] = frozenset()  # of live daemons
+    limits: KnownLimits = KnownLimits()  # noqa: RUF009 - frozen
+    archived: frozenset[str] = frozenset()  # workflows
     domains: Mapping[str, str | None] = field(default_factory=dict)  # domain -> pool of tasks that name none
 
 
@@ -34,11 +37,14 @@ def known_jobs(config: Config | None) -> KnownJobs:
     """
     if config is None:
         return KnownJobs()
-    rows, pools = list[dict[str, Any]](), frozenset[str]()
+    rows, pools, archived = list[dict[str, Any]](), frozenset[str](), frozenset[str]()
+    limits: list[dict[str, Any]] | None = None
     domains: dict[str, str | None] = dict(config.domains)
     with contextlib.suppress(QflowdError), connect(config.database.url) as client:  # files can be checked without it
         rows, pools = client.jobs(), frozenset(row["pool"] for row in client.pools())
-        domains |= {row["domain"]: row["default_pool"] for row in client.workflows() if row["domain"]}
+        limits, workflows = client.limits(), client.workflows(with_archived=True)
+        archived = frozenset(row["workflow"] for row in workflows if row["archived_at"])
+        domains |= {row["domain"]: row["default_pool"] for row in workflows if row["domain"] and not row["archived_at"]}
     folders = tuple(folder for folder in config.plugins.dirs if folder.is_dir())
     registry = _try(config, folders) if folders else Registry()
 
@@ -53,7 +59,9 @@ def known_jobs(config: Config | None) -> KnownJobs:
         for row in rows
         if not is_gone(row)
     }
-    return KnownJobs({**jobs, **registry.jobs}, bool(rows or registry.jobs), registry.errors, pools, domains)
+    about: dict[str, Any] = {"pools": pools, "domains": domains, "limits": known_limits(config, limits)}
+    is_known = bool(rows or registry.jobs)
+    return KnownJobs({**jobs, **registry.jobs}, is_known, registry.errors, archived=archived, **about)
 
 
 def _try(config: Config, folders: tuple[Path, ...]) -> Registry:

@@ -1,16 +1,20 @@
 """Workflows, task types and task definitions that are known here: those of the database, and of files beside the ones looked at."""
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from qflowd.cli.session import open_client
 from qflowd.client import Client
 from qflowd.config.records import Config
-from qflowd.define import documents
+from qflowd.define import documents, stored
 from qflowd.define.documents import Document
 from qflowd.define.task_definitions import Definitions, TaskDefinition, by_name, definition_in, head_of
+from qflowd.define.workflow_file import parse_document
+from qflowd.engine.definitions.workflow_store import digest_of
 from qflowd.model.errors import InvalidWorkflow, QflowdError
+from qflowd.model.workflow import Workflow
 from qflowd.plugins.source import visible_files
 
 COLUMNS = ("name", "kind", "document", "archived_at", "file", "note")
@@ -23,6 +27,8 @@ class KnownNames:
     definitions: Definitions
     workflows: Mapping[str, bool]  # key -> whether it is archived
     problem: QflowdError | None = None
+    archived: Mapping[str, str] = field(default_factory=dict)  # definitions -> SHA-256 of the file that stays archived
+    files: Mapping[str, Document] = field(default_factory=dict)  # of workflows, by key
 
     @property
     def knows_definitions(self) -> bool:
@@ -35,39 +41,67 @@ class KnownNames:
         return self.problem is None or bool(self.workflows)
 
     def with_definitions(self, definitions: Definitions) -> "KnownNames":
-        """The same, and these, which win."""
-        return replace(self, definitions={**self.definitions, **definitions})
+        """The same, and these of files, which win; one that a command has archived stays so until its file changes."""
+        return replace(
+            self,
+            definitions={**self.definitions, **{name: self._as_stored(each) for name, each in definitions.items()}},
+        )
+
+    def _as_stored(self, definition: TaskDefinition) -> TaskDefinition:
+        digest = self.archived.get(definition.name)
+        if digest is None or digest != digest_of(Path(str(definition.file)).read_text("utf-8-sig")):
+            return definition
+        return definition._replace(is_archived=True, note=self.definitions[definition.name].note)
+
+    def workflow(self, key: str) -> Workflow | None:
+        """A workflow as a file beside describes it, else as it is stored; None if that cannot be told."""
+        try:
+            if key in self.files:
+                return parse_document(self.files[key])
+            with open_client() as client:
+                version = client.active_version(key)
+            return None if version is None else stored.read(version.document, key)
+        except QflowdError:
+            return None
 
 
 def known_names(config: Config | None, paths: Collection[Path]) -> KnownNames:
     """What the database and the files beside `paths`, or in the configured folders, know. `paths` themselves are left out."""
-    definitions: dict[str, TaskDefinition] = {}
-    workflows: dict[str, bool] = {}
-    problem = None
+    names = KnownNames({}, {})
     try:
         with open_client() as client:
-            rows = client.workflows(with_archived=True)
-            workflows = {row["workflow"]: row["archived_at"] is not None for row in rows if row["version"] is not None}
-            definitions = stored_definitions(client)
+            rows, definitions = client.workflows(with_archived=True), _stored(client)
+        workflows = {row["workflow"]: row["archived_at"] is not None for row in rows if row["version"] is not None}
+        archived = {row["name"]: row["file_hash"] for row in definitions if row["archived_at"] and row["file_hash"]}
+        names = replace(names, definitions=_by_name(definitions), workflows=workflows, archived=archived)
     except QflowdError as error:
-        problem = error
+        names = replace(names, problem=error)
+    files: dict[str, Document] = {}
+    beside: dict[str, TaskDefinition] = {}
     for document in _siblings(config, paths):
-        key = document.data.get(head_of(document.data))
+        key = str(document.data.get(head_of(document.data)))
         if head_of(document.data) == "workflow":
-            workflows.setdefault(str(key), False)
+            files[key] = document
             continue
         try:
-            definition = definition_in(document)
+            beside[key] = definition_in(document)._replace(file=document.file)
         except InvalidWorkflow:
             continue
-        definitions[definition.name] = definition._replace(file=document.file)
-    return KnownNames(definitions, workflows, problem)
+    known = {**dict.fromkeys(files, False), **names.workflows}
+    return replace(names, workflows=known, files=files).with_definitions(beside)
 
 
-def stored_definitions(client: Client) -> dict[str, TaskDefinition]:
+def stored_definitions(client: Client) -> Definitions:
     """Task types and task definitions of the database, archived ones among them."""
-    rows = [row for row in client.task_definitions(with_archived=True) if row["document"] is not None]
-    return dict(by_name([row[column] for column in COLUMNS] for row in rows))
+    return _by_name(_stored(client))
+
+
+def _stored(client: Client) -> list[dict[str, Any]]:
+    return [row for row in client.task_definitions(with_archived=True) if row["document"] is not None]
+
+
+def _by_name(rows: Collection[Mapping[str, Any]]) -> Definitions:
+    return by_name([row[column] for column in COLUMNS] for row in rows)
 
 
 def _siblings(config: Config | None, paths: Collection[Path]) -> Iterator[Document]:

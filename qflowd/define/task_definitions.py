@@ -6,20 +6,20 @@ type or of a job, ready to be named by nodes (`task: NAME`). Neither is made of 
 
 import copy
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal, NamedTuple
 
 from qflowd.define import documents
 from qflowd.define.documents import Document, Format
-from qflowd.define.expressions import compile_value
 from qflowd.define.fields import Fields, did_you_mean
-from qflowd.define.key_paths import dotted
+from qflowd.define.key_paths import KeyPath, dotted
+from qflowd.define.misfits import Misfits, misfits
 from qflowd.define.readers import key_text, mapping
-from qflowd.define.schema import Schema
+from qflowd.define.schema import workflow_schema
 from qflowd.define.settings import SETTINGS
 from qflowd.define.workflow_check import check_params
 from qflowd.define.workflow_file import parse_document, parse_task
-from qflowd.model.errors import Fault, InvalidExpression, InvalidWorkflow
+from qflowd.model.errors import Fault, InvalidWorkflow
 from qflowd.model.workflow import Json, Workflow
 
 _HEADS: Final = {"task": "definition", "task_type": "type"}
@@ -112,19 +112,24 @@ def made_document(document: Document, definitions: Definitions) -> Document:
 
     Raises: InvalidWorkflow with every fault of what they name.
     """
+    made, problems = filled(document, definitions)
+    if problems:
+        raise InvalidWorkflow(
+            [Fault(document.file, document.line(path), dotted(path), problem) for path, problem in problems]
+        )
+    return made
+
+
+def filled(document: Document, definitions: Definitions) -> tuple[Document, list[tuple[KeyPath, str]]]:
+    """As `made_document`, of a document that may have any fault: as far as it can be, and what is wrong with its nodes."""
     data = copy.deepcopy(document.data)
-    defaults = data.get("defaults") or {}
-    faults: list[Fault] = []
-    for key, node in (data.get("tasks") or {}).items():
+    defaults, tasks = data.get("defaults"), data.get("tasks")
+    problems: list[tuple[KeyPath, str]] = []
+    for key, node in tasks.items() if isinstance(tasks, dict) else ():
         if isinstance(node, dict) and "task" in node:
-            problems = list(_make(node, defaults, definitions))
-            faults += [
-                Fault(document.file, document.line(("tasks", key, *path)), dotted(("tasks", key, *path)), message)
-                for path, message in problems
-            ]
-    if faults:
-        raise InvalidWorkflow(faults)
-    return Document(data, document.file, document.lines)
+            wrong = _make(node, defaults if isinstance(defaults, dict) else {}, definitions)
+            problems += [(("tasks", key, *path), problem) for path, problem in wrong]
+    return Document(data, document.file, document.lines), problems
 
 
 def why_archived(part: Any) -> str:
@@ -141,10 +146,8 @@ def layers(node: Mapping[str, Json], definitions: Definitions) -> tuple[TaskDefi
     return definition, definitions.get(str(definition.body.get("type"))) if definition else None
 
 
-def _make(
-    node: dict[str, Json], defaults: Mapping[str, Json], definitions: Definitions
-) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Fill in what a node leaves to its definition. Yields faults: a path below the node, and what is wrong."""
+def _make(node: dict[str, Json], defaults: Mapping[str, Json], definitions: Definitions) -> Misfits:
+    """Fill in what a node leaves to its definition. Yields what is wrong with it."""
     name = node["task"]
     definition, type_ = layers(node, definitions)
     if definition is None or definition.kind != "definition":
@@ -171,28 +174,7 @@ def _make(
     if values or given is not None:
         node["params"] = values | (given or {})
         if schemas:
-            yield from (
-                (("params", *path), message) for path, message in _misfits(str(wanted), schemas, node["params"])
-            )
-
-
-def _misfits(
-    name: str, schemas: Mapping[str, Any], params: Mapping[str, Json]
-) -> Iterator[tuple[tuple[str, ...], str]]:
-    """What does not fit a task type: params that it lacks or has no value for, and values without expressions."""
-    if missing := sorted(schemas.keys() - params.keys()):
-        yield (), f"task type {name} also needs {', '.join(missing)}"
-    for param, value in params.items():
-        if param not in schemas:
-            yield (param,), f"task type {name} has no param {param!r}{did_you_mean(param, schemas)}"
-            continue
-        try:
-            if not compile_value(value).is_constant:
-                continue
-        except InvalidExpression:
-            continue  # said where the workflow is read
-        judge = Schema({key: part for key, part in schemas[param].items() if key != "default"})
-        yield from (((param,), fault) for fault in judge.faults(judge.coerce(value)))
+            yield from misfits(f"task type {wanted}", workflow_schema(schemas), node["params"])
 
 
 def by_name(rows: Iterable[Any]) -> Definitions:

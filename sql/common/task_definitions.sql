@@ -45,5 +45,5 @@ WHERE d.tenant = :tenant AND n.definition IN
 ORDER BY d.workflow
 
 -- name: list_task_definitions
-SELECT name, kind, job, type, document, hash, note, updated_by, created_at, updated_at, archived_at, source, file, error
+SELECT name, kind, job, type, document, hash, note, updated_by, created_at, updated_at, archived_at, source, file, error, file_hash
 FROM qflow.task_definitions WHERE tenant = :tenant ORDER BY name

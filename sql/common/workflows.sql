@@ -78,11 +78,23 @@ INSERT INTO qflow.workflow_edge (version_id, node, parent, is_each)
 SELECT :version_id, r.node, r.parent, r.is_each FROM {rows: node int, parent int, is_each smallint} r
 
 -- name: insert_needs
-INSERT INTO qflow.workflow_need (version_id, kind, name)
-SELECT :version_id, r.kind, r.name FROM {rows: kind text, name text} r
+INSERT INTO qflow.workflow_need (version_id, kind, name, problem)
+SELECT :version_id, r.kind, r.name, r.problem FROM {rows: kind text, name text, problem text} r
+
+-- name: list_needs
+-- The jobs that a version names.
+SELECT n.name FROM qflow.workflow_need n WHERE n.version_id = :version_id AND n.kind = 'job' ORDER BY n.name
+
+-- name: list_users_of_jobs
+-- Active versions that name these jobs, which are in the order of their ids everywhere.
+SELECT n.version_id, n.name FROM {rows: name text} r JOIN qflow.workflow_need n ON n.name = r.name AND n.kind = 'job'
+JOIN qflow.workflow_definition d ON d.active_version = n.version_id ORDER BY n.version_id, n.name
+
+-- name: set_problem
+UPDATE qflow.workflow_need SET problem = :problem WHERE version_id = :version_id AND kind = 'job' AND name = :job
 
 -- name: list_workflow_warnings
--- What can be stored and will not run: tasks that name a job or a workflow that nobody has.
+-- What can be stored and will not run: tasks that name a job or a workflow that nobody has, or whose params do not fit.
 SELECT w.workflow, w.tenant, w.warning FROM qflow.workflows w WHERE w.warning IS NOT NULL ORDER BY w.workflow
 
 -- name: list_workflow_faults

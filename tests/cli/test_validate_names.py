@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
 from tests.cli.test_definitions import DAILY, DEFINITION, TYPE, store
@@ -94,10 +96,70 @@ def test_the_database_is_asked_for_workflows_and_definitions(run, own_engine, wr
     own_engine.sql("UPDATE qflow.workflow_definition SET archived_at = updated_at")
     own_engine.sql("UPDATE qflow.task_definition SET archived_at = updated_at, note = 'use eu_bars'")
     write(parent=PARENT, daily=DAILY)
-    back = "`qflowd definitions unarchive us_bars` brings it back"
+    back, undo = (
+        f"`qflowd {of} brings it back" for of in ("definitions unarchive us_bars`", "workflows unarchive daily_bars`")
+    )
     assert run("validate", "parent.yaml", "daily.yaml").out.splitlines() == [
         f"daily.yaml:4: tasks.load.task: task definition 'us_bars' is archived: use eu_bars; {back}",
-        "parent.yaml:3: tasks.load.workflow: workflow 'daily_bars' is archived",
+        f"parent.yaml:3: tasks.load.workflow: workflow 'daily_bars' is archived; {undo}",
+    ]
+
+
+def test_a_definition_that_a_command_has_archived_stays_so_until_its_file_changes(run, own_engine, write, tmp_path):
+    write(us_bars="task: us_bars\njob: fetch\n", daily=DAILY, parent=PARENT, child=CHILD)
+    digest = hashlib.sha256((tmp_path / "us_bars.yaml").read_bytes()).hexdigest()
+    more = {"file": str(tmp_path / "us_bars.yaml"), "file_hash": digest, "archived_at": "NOW", "note": "use eu_bars"}
+    store(own_engine, "definition", "us_bars", {"job": "fetch"}, job="fetch", **more)
+    own_engine.workflow("daily_bars", "{}")
+    own_engine.sql("UPDATE qflow.workflow_definition SET archived_at = updated_at")
+    archived = (
+        "task definition 'us_bars' is archived: use eu_bars; `qflowd definitions unarchive us_bars` brings it back"
+    )
+    for files in (("daily.yaml",), ("daily.yaml", "us_bars.yaml")):
+        assert run("validate", *files).out == f"daily.yaml:4: tasks.load.task: {archived}\n"
+    assert run("plan", "daily.yaml").err.endswith(f"daily.yaml:4: tasks.load.task: {archived}\n")
+    ran = run("validate", "us_bars.yaml", "parent.yaml", "child.yaml")
+    assert f"warning: us_bars.yaml:1: task: {archived}" in ran.err
+    assert ran.out == (
+        "parent.yaml:3: tasks.load.workflow: workflow 'daily_bars' is archived; "
+        "`qflowd workflows unarchive daily_bars` brings it back\n"
+    )
+    write(us_bars="task: us_bars\njob: fetch\ntimeout: 5m\n")
+    assert run("validate", "daily.yaml").code == 0
+
+
+def test_unknown_names_are_told_beside_other_faults(run, write):
+    tasks = "  a: {task: us_bar, retires: 3}\n  b: {workflow: dayly_bars}\n  c: {job: log, after: d}\n"
+    write(bars=TYPE, us_bars=DEFINITION, child=CHILD, daily=f"workflow: daily\ntasks:\n{tasks}")
+    assert run("validate", "daily.yaml").out.splitlines() == [
+        "daily.yaml:3: tasks.a.task: there is no task definition 'us_bar'; did you mean us_bars?",
+        "daily.yaml:3: tasks.a.retires: unknown key; did you mean retries?",
+        "daily.yaml:4: tasks.b.workflow: there is no workflow 'dayly_bars'; did you mean daily_bars?",
+        "daily.yaml:5: tasks.c.after: no task 'd' in this workflow; known: a, b",
+    ]
+
+
+def test_params_of_a_task_that_starts_a_workflow_are_judged_by_what_that_declares(run, write):
+    child = CHILD.replace("tasks:", "params: {day: {type: string}, n: {type: integer, default: 1}}\ntasks:")
+    write(child=child, parent=PARENT.replace("daily_bars}", "daily_bars, params: {n: x, dya: y}}"))
+    for files in (("parent.yaml",), ("parent.yaml", "child.yaml")):
+        assert run("validate", *files).out.splitlines() == [
+            "parent.yaml:3: tasks.load.params: workflow daily_bars also needs day",
+            'parent.yaml:3: tasks.load.params.n: "x" is not of type "integer"; write it like 5',
+            "parent.yaml:3: tasks.load.params.dya: workflow daily_bars has no param 'dya'; did you mean day?",
+        ]
+    write(parent=PARENT.replace("tasks:", "params: {}\ntasks:"))
+    assert "workflow daily_bars needs day, and the workflow has no such param" in run("validate", "parent.yaml").out
+
+
+def test_a_task_that_takes_more_of_a_limit_than_there_is_is_a_fault(run, write, tmp_path):
+    (tmp_path / "qflowd.toml").write_text('[limits]\n"vendor:a" = 4\n"bank:*" = {rate = "5/min"}\n')
+    write(
+        w="workflow: w\ntasks:\n  a: {job: log, params: {message: x}, limits: {'vendor:a': 5, 'bank:b': 6, 'other': 9}}\n"
+    )
+    assert run("validate", "w.yaml").out.splitlines() == [
+        "w.yaml:3: tasks.a.limits: an attempt takes 6 of bank:b, which has a rate of 5/min: it would never begin",
+        "w.yaml:3: tasks.a.limits: an attempt takes 5 of vendor:a, which has 4 slots: it would never begin",
     ]
 
 

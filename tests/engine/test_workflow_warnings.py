@@ -5,6 +5,10 @@ import logging
 
 import pytest
 
+from qflowd.config.records import PoolConfig
+from qflowd.engine.membership.registration import register
+from qflowd.model.workflow import Job
+from qflowd.plugins.registry import Registry
 from tests.engine.test_versions import Folder
 
 TASKS = {
@@ -101,6 +105,33 @@ def test_a_new_version_is_judged_by_what_it_names_itself(folder):
     assert warning(lab) is None
     lab.command("rollback", workflow="daily")
     assert "there is no workflow dayly" in warning(lab)
+
+
+FETCH = {"properties": {"symbol": {"type": "string"}, "days": {"type": "integer"}}, "required": ["symbol"]}
+
+
+def register_fetch(lab, **schema):
+    job = Job(
+        "fetch", "fetch", "fetch.py", "h", params_schema={"type": "object", "additionalProperties": False} | schema
+    )
+    register(lab.store, 7, Registry(jobs={"fetch": job}), {"default": PoolConfig()}, is_ready=True)
+
+
+def test_params_that_do_not_fit_a_job_are_warned_of_until_the_file_or_the_job_changes(folder, caplog):
+    lab = folder.lab
+    register_fetch(lab, **FETCH)
+    write(folder, tasks={"load": {"job": "fetch", "params": {"days": "many", "symbol": "{{ params.day }}"}}})
+    assert warning(lab) == {'tasks.load.params.days: "many" is not of type "integer"; write it like 5'}
+    folder.look()
+    assert "workflow daily is stored, but would wait or fail: tasks.load.params.days" in caplog.text
+    write(folder, tasks={"load": {"job": "fetch", "params": {"symbol": "IBM"}}})
+    assert warning(lab) is None
+    register_fetch(lab, properties=FETCH["properties"], required=["days"])
+    assert warning(lab) == {"tasks.load.params: job fetch also needs days"}
+    register_fetch(lab, properties={"days": {"type": "string"}, "symbol": {}})
+    assert warning(lab) is None
+    lab.command("rollback", workflow="daily")
+    assert warning(lab) is None  # judged by the job as it is now
 
 
 def test_a_workflow_of_another_tenant_does_not_count(folder):

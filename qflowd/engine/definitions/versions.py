@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 from qflowd.define.readers import whole
 from qflowd.engine.commands.control import Caches, CarriedOut, Command, NotPossible, one_workflow, read_args, verb
+from qflowd.engine.definitions.needs import judge_version
 from qflowd.engine.definitions.workflow_store import (
     about_workflow,
     load_workflow,
@@ -87,6 +88,7 @@ def rollback(tx: Tx, command: Command, definition: Any, _: Caches) -> CarriedOut
 
 def _activate(tx: Tx, command: Command, target: Target, *, replaced: int | None) -> CarriedOut:
     definition, by = target.definition, command.requested_by or "command"
+    judge_version(tx, target.row.id)
     put_active(tx, definition, target.row.id, replaced=replaced, by=by, note=command.reason)
     answer = {"workflow": command.workflow, "version": target.version, "replaced": definition.version}
     return CarriedOut(answer, ("schedule",))

@@ -10,6 +10,7 @@ from qflowd.define.documents import Format
 from qflowd.define.task_definitions import by_name, resolve
 from qflowd.define.workflow_file import parse
 from qflowd.define.writing import dump
+from qflowd.engine.definitions.needs import judge_version, needs_of
 from qflowd.engine.definitions.schedules import save_schedule
 from qflowd.model import dag, jsontext
 from qflowd.model.names import DEFAULT_TENANT
@@ -58,6 +59,8 @@ def store_workflow(
     version = version_id = None
     if has_changed and not is_active:
         draft = tx.one("find_draft", definition_id=definition.id, hash=digest)
+        if draft is not None:
+            judge_version(tx, draft.id)
         origin = {"source": about["source"], "file": file}
         version_id, version = draft or add_version(
             tx, definition.id, workflow, source, format, pool_of, tenant=tenant, **origin
@@ -218,10 +221,7 @@ def _insert_nodes(tx: Tx, version_id: int, workflow: Workflow, pool_of: PoolOf) 
     ]
     ordinal = {task.key: node for node, task in enumerate(tasks)}
     edges = [(node, ordinal[edge.parent], int(edge.each)) for node, task in enumerate(tasks) for edge in task.after]
-    jobs = {job for task in tasks for job in (task.job, task.compensate) if job}
-    needs = [("job", job) for job in sorted(jobs)] + [
-        ("workflow", key) for key in sorted({t.workflow for t in tasks if t.workflow})
-    ]
+    needs = needs_of(tx, workflow)
     for statement, lines in (("insert_nodes", rows), ("insert_workflow_edges", edges), ("insert_needs", needs)):
         for start in range(0, len(lines), ROWS_AT_ONCE):
             tx.run(statement, rows=lines[start : start + ROWS_AT_ONCE], version_id=version_id)

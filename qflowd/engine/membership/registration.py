@@ -3,11 +3,13 @@
 import json
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from qflowd import __version__
 from qflowd.config.records import PoolConfig
 from qflowd.define.writing import dump_settings
+from qflowd.engine.definitions.needs import judge_users
 from qflowd.model import jsontext
 from qflowd.model.errors import QflowdError
 from qflowd.model.states import DaemonState
@@ -33,6 +35,7 @@ def register(
         changed = [row for job in registry.jobs.values() if not _is_same(registered.get(job.name), row := _row(job))]
         if changed:
             tx.run("save_jobs", rows=sorted(changed), now=tx.now)
+            judge_users(tx, _new_schemas(changed, registered))
         tx.run("forget_daemon_jobs", id=daemon_id)
         tx.run("forget_daemon_plugins", id=daemon_id)
         if registry.jobs:
@@ -102,6 +105,16 @@ def _row(job: Job) -> tuple[str, ...]:
 def _is_same(registered: object, row: tuple[str, ...]) -> bool:
     # Schema and settings too: an installed plugin's file may stay while its helpers change.
     return registered is not None and tuple(registered)[1:] == (row[5], row[3], row[2])  # type: ignore[arg-type]
+
+
+def _new_schemas(changed: Iterable[tuple[str, ...]], registered: Mapping[str, Any]) -> dict[str, Any]:
+    """By job, the schemas of params that differ from those registered before."""
+    schemas = {name: schema for name, _, schema, *_ in changed}
+    return {
+        name: json.loads(schema)
+        for name, schema in schemas.items()
+        if name not in registered or registered[name].params_schema != schema
+    }
 
 
 def _files(registry: Registry) -> list[tuple[str, str, str, str | None]]:

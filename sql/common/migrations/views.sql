@@ -346,10 +346,11 @@ LEFT JOIN qflow.workflow_node n ON n.version_id = i.version_id AND n.node = t.no
 ;
 {only: sqlite DROP VIEW IF EXISTS qflow.unmet_need}
 ;
--- Internal: what the tasks of a version name and nothing has.
+-- Internal: what the tasks of a version name and nothing has, or gets params that do not fit it.
 {replace_view} qflow.unmet_need AS
 SELECT n.version_id, CASE WHEN n.kind = 'workflow' THEN {concat: 'there is no workflow ', n.name}
     WHEN NOT EXISTS (SELECT 1 FROM qflow.job j WHERE j.name = n.name) THEN {concat: 'no daemon has ever registered job ', n.name}
+    WHEN n.problem IS NOT NULL THEN n.problem
     ELSE {concat: 'no live daemon knows job ', n.name} END AS problem
 FROM qflow.workflow_need n
 JOIN qflow.workflow_version v ON v.id = n.version_id
@@ -360,6 +361,7 @@ WHERE (n.kind = 'workflow' AND NOT EXISTS (SELECT 1 FROM qflow.workflow_definiti
             WHERE k.job = n.name AND x.state = {daemon.READY} AND x.lease_ends_at > {clock})
         AND (EXISTS (SELECT 1 FROM qflow.daemon x WHERE x.state = {daemon.READY} AND x.lease_ends_at > {clock})
             OR NOT EXISTS (SELECT 1 FROM qflow.job j WHERE j.name = n.name)))
+    OR n.problem IS NOT NULL
 ;
 {only: sqlite DROP VIEW IF EXISTS qflow.workflows}
 ;
@@ -402,7 +404,7 @@ JOIN qflow.workflow_definition d ON d.id = v.definition_id
 {replace_view} qflow.task_definitions AS
 SELECT t.name, t.kind, t.job, t.type, t.document, t.hash, t.note, t.updated_by, {instant: t.created_at} AS created_at,
     {instant: t.updated_at} AS updated_at, {instant: t.archived_at} AS archived_at, t.format, t.source_text, t.tenant,
-    CASE WHEN t.file IS NULL OR t.hash <> t.file_hash THEN 'command' ELSE 'file' END AS source, t.file, f.error
+    CASE WHEN t.file IS NULL OR t.hash <> t.file_hash THEN 'command' ELSE 'file' END AS source, t.file, f.error, t.file_hash
 FROM qflow.task_definition t
 LEFT JOIN qflow.workflow_fault f ON f.definition = t.name AND f.file = t.file
 UNION ALL
@@ -410,7 +412,7 @@ UNION ALL
 SELECT CASE WHEN EXISTS (SELECT 1 FROM qflow.task_definition t WHERE t.name = f.definition)
         OR EXISTS (SELECT 1 FROM qflow.workflow_fault x WHERE x.definition = f.definition AND x.file < f.file)
     THEN f.file ELSE f.definition END, '', NULL, NULL, NULL, NULL, NULL, 'file', {instant: f.updated_at}, {instant: f.updated_at},
-    NULL, NULL, NULL, 'default', 'file', f.file, f.error
+    NULL, NULL, NULL, 'default', 'file', f.file, f.error, NULL
 FROM qflow.workflow_fault f
 WHERE f.definition IS NOT NULL
     AND NOT EXISTS (SELECT 1 FROM qflow.task_definition t WHERE t.name = f.definition AND t.file = f.file)

@@ -1,0 +1,63 @@
+"""Limits of which an attempt takes more than there is, so that it would never begin."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from qflowd.config.records import Config
+from qflowd.define.key_paths import KeyPath
+from qflowd.engine.limits.limit_settings import DERIVED, Size, size_of
+from qflowd.model.limits import best_pattern
+from qflowd.model.rates import parse_rates
+from qflowd.model.workflow import Job, Settings, Workflow
+
+UNSET: Final = Size(1, None, "default")
+
+
+@dataclass(frozen=True, slots=True)
+class KnownLimits:
+    """How large limits and patterns are. `is_complete`: the database was asked, so any other limit has one slot."""
+
+    sizes: Mapping[str, Size] = field(default_factory=dict)
+    is_complete: bool = False
+
+    def size(self, name: str) -> Size | None:
+        """The size of a limit; None if that is not known here."""
+        pattern = best_pattern(name, (each for each in self.sizes if each.endswith("*")))
+        of_others = self.sizes[pattern] if pattern else UNSET if self.is_complete else None
+        return self.sizes.get(name, of_others)
+
+
+def known_limits(config: Config, rows: Iterable[Mapping[str, Any]] | None) -> KnownLimits:
+    """What commands have set, then what the configuration here says, then what others have configured.
+
+    Args:
+        rows: of the view `limits`; None if the database could not be asked.
+    """
+    stored = {row["name"]: Size(row["slots"], row["rates"], row["source"]) for row in rows or ()}
+    by_command = {name: size for name, size in stored.items() if size.source == "command"}
+    by_others = {name: size for name, size in stored.items() if size.source not in DERIVED}
+    here = {name: size_of(limit, "config") for name, limit in config.limits.items()}
+    return KnownLimits(by_others | here | by_command, rows is not None)
+
+
+def problems(workflow: Workflow, jobs: Mapping[str, Job], limits: KnownLimits) -> Iterator[tuple[KeyPath, str]]:
+    """Every task that takes too much at once of a limit whose name is written out."""
+    for task in workflow.tasks:
+        job = jobs.get(task.job)
+        settings = task.settings.over(workflow.defaults).over(job.settings if job else Settings())
+        for name, slots in settings.limits or ():
+            if "{{" not in name and (size := limits.size(name)) is not None:
+                for there in _too_few(size, slots):
+                    yield (
+                        ("tasks", task.key, "limits"),
+                        f"an attempt takes {slots} of {name}, which has {there}: it would never begin",
+                    )
+
+
+def _too_few(size: Size, slots: int) -> Iterator[str]:
+    if slots > size.slots:
+        yield f"{size.slots} slot{'s' * (size.slots > 1)}"
+    for text, rate in parse_rates(size.rates).items():
+        if slots > rate.most:
+            yield f"a rate of {text}"

@@ -1,0 +1,77 @@
+"""What the tasks of a version name, and which of their params do not fit: of this the view `workflows` makes its warnings.
+
+Params are judged when a version is stored or activated, and again when another schema of a job is registered.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from qflowd.define import stored
+from qflowd.define.key_paths import dotted
+from qflowd.define.misfits import misfits
+from qflowd.model import jsontext
+from qflowd.model.errors import InvalidWorkflow
+from qflowd.model.workflow import Json, Workflow
+from qflowd.store.tx import Tx
+
+LONGEST_PROBLEM: Final = 300  # characters
+
+
+def needs_of(tx: Tx, workflow: Workflow) -> list[tuple[str, str, str | None]]:
+    """Rows of `insert_needs`: the jobs and workflows that tasks name, each once, and what a job cannot take."""
+    jobs = {job for task in workflow.tasks for job in (task.job, task.compensate) if job}
+    started = {task.workflow for task in workflow.tasks if task.workflow}
+    rows: list[tuple[str, str, str | None]] = [
+        ("job", job, _problem(workflow, job, _schema(tx, job))) for job in sorted(jobs)
+    ]
+    return rows + [("workflow", key, None) for key in sorted(started)]
+
+
+def judge_version(tx: Tx, version_id: int) -> None:
+    """Judge the params of a stored version again."""
+    rows = tx.run("list_needs", version_id=version_id)
+    _judge(tx, version_id, {row.name: _schema(tx, row.name) for row in rows})
+
+
+def judge_users(tx: Tx, schemas: Mapping[str, Mapping[str, Json]]) -> None:
+    """Judge the active versions that name these jobs, whose params have another schema from now on."""
+    if not schemas:
+        return
+    users: dict[int, dict[str, Mapping[str, Json]]] = {}
+    for row in tx.run("list_users_of_jobs", rows=[(name,) for name in sorted(schemas)]):
+        users.setdefault(row.version_id, {})[row.name] = schemas[row.name]
+    for version_id, those in users.items():
+        _judge(tx, version_id, those)
+
+
+def _judge(tx: Tx, version_id: int, schemas: Mapping[str, Mapping[str, Json] | None]) -> None:
+    row = tx.one("load_version", id=version_id)
+    try:
+        workflow = stored.read(row.document, row.workflow)
+    except InvalidWorkflow:  # a newer release has stored it, and judges it
+        return
+    for job, schema in sorted(schemas.items()):
+        tx.run("set_problem", version_id=version_id, job=job, problem=_problem(workflow, job, schema))
+
+
+def _schema(tx: Tx, job: str) -> Mapping[str, Json] | None:
+    """Of the params of a job, as a daemon registered it last."""
+    row = tx.one("find_job", name=job)
+    return None if row is None else json.loads(row.params_schema)
+
+
+def _problem(workflow: Workflow, job: str, schema: Mapping[str, Any] | None) -> str | None:
+    """The first misfit, and how many more there are; None if there is none, or the job is unknown."""
+    problems = [] if schema is None else list(_problems(workflow, job, schema))
+    if not problems:
+        return None
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return jsontext.clean_text(problems[0][:LONGEST_PROBLEM]) + more
+
+
+def _problems(workflow: Workflow, job: str, schema: Mapping[str, Any]) -> Iterator[str]:
+    for task in workflow.tasks:
+        if task.job == job:
+            for path, message in misfits(f"job {job}", schema, task.params, workflow.params):
+                yield f"{dotted(('tasks', task.key, *path))}: {message}"
