@@ -1,6 +1,8 @@
 """What commands share that a daemon answers: sending a row for each target, and telling what came of it."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
@@ -13,6 +15,8 @@ from qflowd.client import Client
 from qflowd.model.errors import Rejected
 
 ANSWER_S: Final = 15.0
+SILENT_S: Final = 2.0  # where no daemon has been heard from; with a long lease, one may live all the same
+LATE_S: Final = 12.0  # two beats of the usual lease, and some time
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -125,10 +129,25 @@ def send(
     on_progress: Callable[[Any], None] | None = None,
 ) -> list[dict[str, Any]]:
     """Send a command for each target (columns of `commands`); what came of them, as shown by --json."""
-    # Where none is running, one may be about to start, but there is no sense in waiting long.
-    timeout = 0 if no_wait else ANSWER_S if client.daemons() else 0.5
+    timeout = 0 if no_wait else _patience_s(client)
     ask: dict[str, Any] = {"reason": reason, "timeout": timeout, "on_progress": on_progress}
     return [_ask(client, action, ask, target) for target in targets]
+
+
+def _patience_s(client: Client) -> float:
+    """How long to wait for an answer: where no daemon lives, one may be about to start, but there is no sense in waiting long."""
+    daemons = client.daemons()
+    now = client.read_one("show_clock").server_at if daemons else None
+    if all(_is_silent(row, now) for row in daemons):
+        return SILENT_S if daemons else 0.5
+    return ANSWER_S
+
+
+def _is_silent(row: dict[str, Any], now: Any) -> bool:
+    """Is a daemon, whose lease has not run out yet, late with its beats, or a process of this host that is gone?"""
+    if (now - row["seen_at"]).total_seconds() > LATE_S:
+        return True
+    return row["host"] == os.uname().nodename and not Path(f"/proc/{row['pid']}").exists()
 
 
 def _ask(client: Client, action: str, ask: dict[str, Any], target: dict[str, Any]) -> dict[str, Any]:
@@ -137,7 +156,8 @@ def _ask(client: Client, action: str, ask: dict[str, Any], target: dict[str, Any
     try:
         answer = client.command(action, **ask, **target)
     except TimeoutError as error:
-        return about | {"state": "NEW", "error": str(error)}
+        why = "; the daemons that are still listed have gone silent" if ask["timeout"] == SILENT_S else ""
+        return about | {"state": "NEW", "error": f"{error}{why}"}
     except Rejected as error:
         return about | {"state": "REJECTED", "error": f"{error}{hint_at_target(client, target)}"}
     return about | {"state": answer.state, "result": answer.result}

@@ -1,19 +1,24 @@
 """Why an instance or a task does not continue: what it waits for, in one sentence."""
 
+import re
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from qflowd.client.instance import ENDED
 from qflowd.model.errors import NotFound
 from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS, instance_of
-from qflowd.model.names import item_name
+from qflowd.model.names import item_name, shown_name
 from qflowd.model.states import TaskState
 
 if TYPE_CHECKING:
     from qflowd.client.client import Client
 
 WITHOUT_TASKS: Final = frozenset({"NEW", "REJECTED", "READY"})  # states of an instance that has no rows of tasks yet
+
+FOLLOWED: Final = 5  # instances, of which each waits for the next one
+_INSTANCE: Final = re.compile(r"(?:waits for|queued behind) instance (\d+)")
+_TASK: Final = re.compile(r"\btask (?:in it is )?(\d{7,})\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +30,7 @@ class Why:
     kind: str  # instance, or as in the view `tasks`: task, head, spawned, child, compensation
     task: str | None  # None: the instance as a whole; of an item with its label or index, such as `bars[AAPL]`
     state: str
-    reason: str | None  # `wait_reason` of the views; None while it runs, and once it has ended
+    reason: str | None  # None while it runs, and once it has ended; else see `_explained`
     error: str | None
 
     def __str__(self) -> str:
@@ -55,19 +60,39 @@ def why(client: "Client", number: int, task: str | None) -> Why:
     with suppress(NotFound):
         answers.append(_of_instance(client, number))
     if ORDINALS <= number < (LARGEST_INSTANCE + 1) * ORDINALS:
-        answers += map(_of_row, client.read_all("show_task", id=number, instance_id=instance_of(number)))
+        answers += [
+            _of_row(client, row) for row in client.read_all("show_task", id=number, instance_id=instance_of(number))
+        ]
     if not answers:
         raise NotFound(f"there is no instance or task {number}; `qflowd ps` lists instances, `qflowd show` their tasks")
     # After a million instances a number may be that of one, and of a task of a much older one.
     return next((answer for answer in answers if not answer.has_ended), answers[0])
 
 
-def _of_instance(client: "Client", number: int) -> Why:
+def _explained(client: "Client", answer: Why, followed: int = FOLLOWED) -> Why:
+    """With the `wait_reason` of the views, names for the tasks that it numbers, and why the instance that it waits for waits."""
+    if answer.reason is None:
+        return answer
+    reason = _TASK.sub(lambda match: _with_name(client, match), answer.reason)
+    if followed and (instance := _INSTANCE.search(reason)):
+        with suppress(NotFound):
+            reason += f"; {_of_instance(client, int(instance[1]), followed - 1)}"
+    return replace(answer, reason=reason)
+
+
+def _with_name(client: "Client", match: re.Match[str]) -> str:
+    """`task 1048576 (bars[AAPL] of instance 1)`; another tenant's remains a number."""
+    number = int(match[1])
+    row = client.read_one("show_task", id=number, instance_id=instance_of(number))
+    return match[0] if row is None else f"{match[0]} ({shown_name(row)} of instance {row.instance_id})"
+
+
+def _of_instance(client: "Client", number: int, followed: int = FOLLOWED) -> Why:
     """Raises: NotFound."""
     instance = client.instance(number)
     state, error = instance.state_and_error()
     reason = None if state == "REJECTED" else instance.wait_reason()
-    return Why(instance.id, instance.id, "instance", None, state, reason, error)
+    return _explained(client, Why(instance.id, instance.id, "instance", None, state, reason, error), followed)
 
 
 def _of_named_task(client: "Client", number: int, task: str) -> Why:
@@ -78,9 +103,10 @@ def _of_named_task(client: "Client", number: int, task: str) -> Why:
     key, _, item = task.partition("[")
     for row in client.read_all("show_rows_of_task", instance_id=of_instance.id, task=key):
         if task == item_name(row) or (row.map_index is not None and item == f"{row.map_index}]"):
-            return _of_row(row)
+            return _of_row(client, row)
     raise NotFound(f"instance {of_instance.id} has no task {task!r}; `qflowd show {of_instance.id}` lists its tasks")
 
 
-def _of_row(row: Any) -> Why:
-    return Why(row.id, row.instance_id, row.kind, item_name(row), row.state, row.wait_reason, row.error)
+def _of_row(client: "Client", row: Any) -> Why:
+    answer = Why(row.id, row.instance_id, row.kind, item_name(row), row.state, row.wait_reason, row.error)
+    return _explained(client, answer)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+
 
 def test_a_command_is_answered_by_a_daemon(run, own_engine):
     engine = own_engine
@@ -31,6 +34,21 @@ def test_without_a_daemon_nobody_answers_and_the_command_stands(run, sqlite_engi
     assert "no daemon is running" in ran.err
     assert sqlite_engine.sql("SELECT COUNT(*) FROM qflow.commands WHERE is_open = 1") == [(2,)]
     assert run("resume", 3, "--no-wait").out == "resume 3: asked\n"
+
+
+def test_a_daemon_that_is_dead_or_silent_is_not_waited_for_long(run, own_engine):
+    engine = own_engine
+    engine.daemon()
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    long_ago = f"(SELECT {engine.store.dialect.renderer.templates['clock_plus'].format('-60')})"
+    for change in (f"host = '{os.uname().nodename}', pid = {gone.pid}", f"host = 'far', seen_at = {long_ago}"):
+        engine.sql(f"UPDATE qflow.daemon SET {change}")
+        ran = run("resume", 1)
+        assert (ran.code, "no daemon has answered within 2 s; it stays in the inbox; the daemons" in ran.err) == (
+            1,
+            True,
+        )
 
 
 def test_a_schedule_is_switched_by_a_command(run, sqlite_engine):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -60,6 +61,36 @@ def test_the_compensation_of_a_task_is_told_from_the_task(engine: StandIn, clien
     )
     with pytest.raises(NotFound, match="has no task"):
         client.why(number, "hello[IBM]")
+
+
+def test_what_an_instance_waits_for_is_followed_and_tasks_are_named(engine: StandIn, client: Client, number: int):
+    parent = engine.admit(client.submit(job="hello").id, tasks=("PENDING",))
+    child = engine.insert(
+        "child",
+        task_id=parent * ORDINALS,
+        parent_id=parent,
+        instance_id=number,
+        fence=0,
+        depth=1,
+        is_current=1,
+        is_open=1,
+        created_at="NOW",
+    )
+    engine.sql(
+        child, f"UPDATE qflow.task_instance SET kind = {int(TaskKind.CHILD)}, need = 0 WHERE id = {parent * ORDINALS}"
+    )
+    waits = f"instance {number} is RUNNING: no daemon is running"
+    assert str(client.why(parent)) == f"instance {parent} is RUNNING: waits for instance {number}; {waits}"
+    assert str(client.why(parent, "hello")).endswith(f"which is RUNNING; {waits}")
+    engine.daemon()
+    engine.sql(f"UPDATE qflow.task_instance SET state = 4 WHERE id = {number * ORDINALS}")
+    reason = client.why(number * ORDINALS + 1).reason or ""
+    slot = r"waits for a free slot in pool default, the oldest task in it is (\d+) \(hello\[AAPL\] of instance (\d+)\)"
+    match = re.fullmatch(slot, reason)
+    assert match is not None, reason
+    assert int(match[1]) == int(match[2]) * ORDINALS
+    engine.sql("DELETE FROM qflow.daemon_job", "DELETE FROM qflow.daemon_pool", "DELETE FROM qflow.plugin")
+    engine.sql("DELETE FROM qflow.daemon", "DELETE FROM qflow.job")
 
 
 def test_a_number_of_both_means_the_one_that_has_not_ended(engine: StandIn, client: Client, number: int):
