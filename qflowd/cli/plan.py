@@ -190,7 +190,7 @@ def _in_words(node: Node, step: dict[str, Any]) -> dict[str, Any]:
     return {
         "step": step["level"] + 1,
         "after": after_text(node.task),
-        "rules": rules_text(node.task, limits),
+        "rules": rules_text(node.task, limits, step["retry"]),
         "retries": step["retries"] or "",
     }
 
@@ -222,6 +222,7 @@ def _step(node: Node, admission: Admission, jobs: dict[str, Job]) -> dict[str, A
         "run_on": node.task.run_on,
         "pool": settings.pool,
         "retries": settings.retries,
+        "retry": settings.retry,
         "timeout": None if settings.timeout is None else format_duration(settings.timeout),
         "priority": settings.priority,
         "limits": dict(settings.limits or ()),

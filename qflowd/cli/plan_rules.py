@@ -17,12 +17,14 @@ def after_text(task: Task) -> str:
 
 def _edge(edge: Edge) -> str:
     condition = f" if {edge.condition}" if edge.condition else ""
-    return f"{edge.parent}{condition}{' (each)' if edge.each else ''}"
+    on = f" on {edge.on}" if edge.on else ""
+    return f"{edge.parent}{condition}{on}{' (each)' if edge.each else ''}"
 
 
-def rules_text(task: Task, limits: Limits | None) -> str:
-    """What differs from a task that runs once, after all before it have succeeded. `limits`: of all levels together."""
-    return "; ".join(_rules(task, limits))
+def rules_text(task: Task, limits: Limits | None, retry: str | None = None) -> str:
+    """What differs from a task that runs once, after all before it have succeeded. `limits`, `retry`: of all levels together."""
+    rules = [*_rules(task, limits), *(("retry manual",) if retry == "manual" else ())]
+    return "; ".join(rules)
 
 
 def _rules(task: Task, limits: Limits | None) -> Iterator[str]:

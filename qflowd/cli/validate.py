@@ -44,7 +44,7 @@ def validate(*, files: tuple[Path, ...], as_json: bool) -> int:
     for fault in faults:
         click.echo(str(fault))
     for place, problem in known.errors.items():
-        say(f"{place}: {problem}")
+        say(problem if place in problem else f"{place}: {problem}")
     if not known.is_known:
         say("jobs are not checked: there is no plugin folder and no database that knows any")
     for name in checked.not_checked:

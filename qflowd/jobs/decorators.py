@@ -17,7 +17,8 @@ from qflowd.model.workflow import Backoff, Retry, Settings
 P = ParamSpec("P")
 R = TypeVar("R")
 
-LATER = frozenset({"map", "wait_for"})
+LATER = frozenset({"wait_for"})
+OF_A_TASK = "belongs to a task: `map:` in the workflow's file, or `TaskBuilder.with_map`"
 
 
 class InvalidJob(QflowdError):
@@ -227,7 +228,11 @@ def _settings(given: Mapping[str, Any]) -> Settings:
     for key, value in given.items():
         read = SETTINGS.get(key)
         if read is None:
-            what = "is not supported yet" if key in LATER else f"is not a setting; there are {', '.join(SETTINGS)}"
+            what = f"is not a setting; there are {', '.join(SETTINGS)}"
+            if key in LATER:
+                what = "is not supported yet"
+            elif key == "map":
+                what = OF_A_TASK
             raise InvalidJob(f"@job: {key} {what}")
         if value is None:
             continue

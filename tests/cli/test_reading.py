@@ -270,6 +270,10 @@ def test_a_plan_says_in_words_when_a_task_runs_how_often_and_what_its_failure_me
     bars = run("plan", "rules.yaml", "--json").json["tasks"][1]
     assert (bars["limits"], bars["chunk"], bars["max_parallel"]) == ({"vendor:tushare": 1}, 50, 20)
     assert bars["tolerate"] == {"fail_pct": 2.5, "min_ok": 10}
+    fallback = "  other: {job: j, after: {bars: {on: breaker_open}}, retry: manual}\n"
+    (tmp_path / "rules.yaml").write_text(RULES + fallback, "utf-8")
+    shown = run("plan", "rules.yaml").out.splitlines()
+    assert any("bars on breaker_open" in line and "retry manual" in line for line in shown)
 
 
 def test_the_history_of_a_schedule_can_be_read(run, filled):

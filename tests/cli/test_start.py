@@ -102,6 +102,12 @@ def test_validate_tells_once_that_a_plugin_cannot_be_loaded(project):
     assert ran.stderr == f"qflowd: {project}/plugins/bad.py: line 1: SyntaxError: invalid syntax\n"
 
 
+def test_validate_names_the_folder_that_cannot_be_trusted_once(run, project):
+    (project / "plugins").chmod(0o777)
+    line = next(line for line in run("validate").err.splitlines() if "can be written to" in line)
+    assert line.startswith(f"qflowd: {project}/plugins can be written to by everybody")
+
+
 def test_without_plugins_or_a_database_jobs_are_not_checked(run, tmp_path):
     (tmp_path / "w.yaml").write_text("workflow: w\ntasks:\n  a: {job: anything}\n")
     ran = run("validate", "w.yaml")

@@ -85,6 +85,7 @@ def test_an_async_function_stays_one():
         ({"limits": {"a": 0}}, "must be a whole number from 1 to 1000000, not 0"),
         ({"limits": {"a b": 1}}, "limit 'a b' contains ' '"),
         ({"colour": "red"}, "colour is not a setting; there are pool"),
+        ({"map": [1]}, "map belongs to a task: `map:` in the workflow's file, or `TaskBuilder.with_map`"),
     ],
 )
 def test_a_faulty_setting_is_named_at_decoration(settings, says):
