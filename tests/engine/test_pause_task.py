@@ -368,3 +368,19 @@ def test_a_task_that_was_paused_before_its_instance_is_undone_is_resumed_to_be_u
     lab.run()
     assert lab.sql("SELECT state, saga_state FROM qflow.instances") == [("FAILED", "COMPENSATED")]
     lab.check(drained=True)
+
+
+def test_a_task_that_was_paused_before_a_termination_is_resumed_to_run_after_it(lab):
+    last = {"trigger_rule": "always", "run_on": "terminate"}
+    lab.workflow("load", {"a": [], "end": ["a"]}, {"end": last})
+    number = lab.start("load")
+    assert lab.command("pause", number, task="end")[0] == "DONE"
+    lab.command("terminate", number)
+    lab.sweep_all()
+    assert lab.claim() == []
+    assert lab.command("resume", number, task="end")[0] == "DONE"
+    lab.sweep_all()
+    lab.run()
+    lab.sweep_all()
+    assert (lab.state(number), lab.states(number)) == ("TERMINATED", {"a": "CANCELLED", "end": "SUCCESS"})
+    lab.check(drained=True)

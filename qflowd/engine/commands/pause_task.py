@@ -77,7 +77,7 @@ def resume_task(tx: Tx, command: Command, target: Any, caches: Caches) -> Carrie
                 f"task {task} is paused in all instances of {plan.workflow.key}: `qflowd resume --workflow "
                 f"{plan.workflow.key} --task {task}`, or `qflowd trigger {target.id} --task {task}` for this one alone"
             )
-        if is_being_undone(target):
+        if is_being_undone(target) or target.intent == Intent.FINALLY:
             raise _refusal(target)
         raise NotPossible(id=target.id, task=task, task_state=_state_of(tx, target, plan, task))
     if not command.is_by_workflow:
@@ -130,8 +130,10 @@ def named_task(tx: Tx, command: Command, target: Any, caches: Caches) -> tuple[P
 
     Raises: Refused if there is none, or it is part of one; NotPossible if the instance has ended.
     """
-    # What was paused before is held back when it is undone as well, until it is resumed.
-    is_ending = Intent(target.intent).is_end or (is_being_undone(target) and command.action != "resume")
+    # What was paused before is held back when it is undone, or runs after a termination, until it is resumed.
+    runs_on = is_being_undone(target) or target.intent == Intent.FINALLY
+    is_ending = runs_on or Intent(target.intent).is_end
+    is_ending &= not (runs_on and command.action == "resume")
     if InstanceState(target.state).is_final or (is_ending and not command.is_by_workflow):
         raise _refusal(target)
     [instance] = tx.run("load_instances", rows=[(target.id,)])
