@@ -11,8 +11,8 @@ from __future__ import annotations
 import json
 import textwrap
 from collections import Counter
-from collections.abc import Iterable
-from itertools import pairwise
+from collections.abc import Collection, Iterable
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -120,6 +120,18 @@ class Ledger:
                         f"I9: task {task_id}: fence {next_fence} began {last - first:.3f} s before {fence} ended"
                     )
         return found
+
+    def most_at_once(self, groups: Iterable[Collection[int]]) -> list[int]:
+        """Of each group of tasks, how many ran side by side at most."""
+        spans: dict[int, dict[int, list[float]]] = {}
+        for note in self.notes():
+            spans.setdefault(note.task_id, {}).setdefault(note.fence, []).append(note.at)
+        most = []
+        for tasks in groups:
+            runs = [times for task in tasks for times in spans.get(task, {}).values()]
+            marks = sorted(mark for times in runs for mark in ((min(times), 1), (max(times), -1)))
+            most.append(max(accumulate((step for _, step in marks), initial=0)))
+        return most
 
     def disorder(self, edges: Iterable[tuple[int, int]]) -> list[str]:
         """I7: children (parent, child) that were started before their parent had an end."""
