@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from qflowd.engine.maps import item_rows
+from qflowd.engine.claiming.gate import Head
+from qflowd.engine.maps import fan_out, item_rows
 from qflowd.model.ids import ORDINALS
 from qflowd.model.states import TaskState
 from tests.support.lab import CANCELLED, FAILED, SKIPPED, SUCCESS, Lab
@@ -458,3 +459,18 @@ def test_a_trigger_of_a_map_that_waits_for_its_last_items_leaves_it_waiting(lab)
     lab.check()
     lab.ends(items[2:])
     lab.succeeds(number)
+
+
+def test_maps_beyond_one_transaction_are_left_for_the_next_turn(lab):
+    """All others would wait while thirty maps of a market are made in a row."""
+    lab.workflow("wide", {"each": []}, {"each": {"map": list(range(fan_out.LARGEST))}})
+    for _ in range(3):
+        lab.start("wide")
+    for head in [Head(*row) for row in lab.store.read(lambda tx: tx.run("list_heads"))]:
+        lab.lane(head.lane)
+    heads = sorted(lab.store.transact(lab.claim_in, name="claim"))
+    lab.store.read(lambda tx: lab.instances.load_claimed(tx, heads))
+    expanded = fan_out.expand(lab.store, lab.instances, heads)
+    assert (expanded.left, expanded.ended, expanded.failed) == (heads[1:], [], [])
+    made = "SELECT COUNT(*) FROM qflow.task_instance WHERE map_index IS NOT NULL"
+    assert lab.sql(made) == [(fan_out.LARGEST,)]

@@ -44,23 +44,26 @@ class Opening(NamedTuple):
 
 @dataclass(slots=True)
 class Expansion:
-    """The heads that do not wait: those whose items have all ended (or that have none), and those that failed."""
+    """The heads that do not wait: those whose items have all ended (or that have none), those that failed; and `left`."""
 
     ended: list[tuple[Claimed, int, int]] = field(
         default_factory=list
     )  # with how many items, and how many failed if too many did
     failed: list[tuple[Claimed, Exception]] = field(default_factory=list)
+    left: list[Claimed] = field(default_factory=list)  # for a later turn: nothing was done with them
 
 
 def expand(store: Store, instances: Instances, rows: Sequence[Claimed], freed: Sequence[Freed] = ()) -> Expansion:
     """Make the first rows of the items of these heads, which from then on wait for them.
 
+    When one transaction is full, the others are left: meanwhile nobody writes results, and workers idle.
     `freed`: what the claim took of limits for these heads; it is given back.
 
     Raises: StoreUnavailable; it may have been applied all the same.
     """
     expanded, openings, weight = Expansion(), [], 0
-    for row in sorted(rows):
+    heads = sorted(rows)
+    for place, row in enumerate(heads):
         try:
             opening = store.read(lambda tx, row=row: _look(tx, instances, row))  # type: ignore[misc]
         except StoreUnavailable:
@@ -76,8 +79,8 @@ def expand(store: Store, instances: Instances, rows: Sequence[Claimed], freed: S
         openings.append(opening)
         weight += opening.part.end - opening.part.start
         if weight >= LARGEST:
-            _open(store, instances, openings, freed)
-            openings, weight = [], 0
+            expanded.left = heads[place + 1 :]
+            break
     _open(store, instances, openings, freed)
     return expanded
 

@@ -164,7 +164,9 @@ class Dispatch:
         rows = self._without_terminating(claim, terminating)
         lines = self._harvest.held.lines
         expanded = fan_out.expand(self._store, self.instances, rows, lines.freed((row.id, row.fence) for row in rows))
+        self._harvest.release(expanded.left)
         held = {row.id for row, _ in expanded.failed} | {row.id for row, _, _ in expanded.ended}
+        held |= {row.id for row in expanded.left}
         for row in rows:
             if row.id not in held:
                 lines.forget((row.id, row.fence))
