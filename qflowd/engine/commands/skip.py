@@ -124,21 +124,21 @@ def _not_run_yet(locked: LockedInstance, ordinals: AbstractSet[int]) -> set[int]
     graph = locked.graph
     rows: set[int] = set()
     reopened: set[int] = set()
-    heard: dict[int, list[int]] = {}  # row -> those before it that are skipped or among `rows`
+    changed_parents: dict[int, list[int]] = {}  # row -> those before it that are skipped or among `rows`
 
-    def tell(row: int) -> None:
+    def note_changed(row: int) -> None:
         for child in graph.children(row):
-            heard.setdefault(child, []).append(row)
+            changed_parents.setdefault(child, []).append(row)
 
     for ordinal in ordinals:
-        tell(ordinal)
+        note_changed(ordinal)
     for child in graph.in_order(graph.behind(ordinals)):
-        above = heard.get(child, [])
+        above = changed_parents.get(child, [])
         is_after_reopened = not reopened.isdisjoint(above)
         if not is_after_reopened and not any(_may_end_otherwise(locked, child, row) for row in above):
             continue
         rows.add(child)
-        tell(child)
+        note_changed(child)
         if locked.states[child].is_final and (
             is_after_reopened or not _has_bad_parent(locked, child, ordinals | reopened)
         ):
