@@ -38,8 +38,8 @@ SELECT d.id FROM qflow.daemon d WHERE d.state = {daemon.GONE} AND d.seen_at > :s
 UPDATE qflow.daemon SET state = {daemon.GONE}, seen_at = {clock}
 WHERE id = :id AND state < {daemon.GONE} AND (:has_expired = 0 OR lease_ends_at < {clock})
 
--- name: list_versions_there
--- Releases of the daemons that are there.
+-- name: list_living_releases
+-- Releases of the living daemons.
 SELECT DISTINCT d.version FROM qflow.daemon d WHERE d.state = {daemon.READY} AND d.lease_ends_at > {clock}
 
 -- name: forget_daemon_jobs

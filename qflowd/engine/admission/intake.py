@@ -19,7 +19,7 @@ from qflowd.engine.definitions.canary import version_of
 from qflowd.engine.definitions.versions import find_version
 from qflowd.engine.finishing.timers import DEADLINE, RUN
 from qflowd.engine.limits.limit_settings import sizes
-from qflowd.engine.membership.registration import is_newer_there
+from qflowd.engine.membership.registration import has_newer_daemon
 from qflowd.engine.plans.expand import Admission, admit_request, instance_row, task_rows
 from qflowd.engine.plans.plan import Plan
 from qflowd.engine.refusal import LONGEST_ERROR, Refused
@@ -160,7 +160,7 @@ class Intake:
         except Refused as refusal:
             return refusal
         except (InvalidWorkflow, InvalidExpression) as problem:
-            if not is_newer_there(tx):  # an open row that nobody takes would keep all daemons awake
+            if not has_newer_daemon(tx):  # an open row that nobody takes would keep all daemons awake
                 return Refused(str(problem))
             self._unreadable.warn_once("submission", row.id, problem)
             return None

@@ -86,9 +86,9 @@ def mark_gone(tx: Tx, daemon_id: int, *, has_expired: bool = False) -> None:
         tx.run(statement, id=daemon_id)
 
 
-def is_newer_there(tx: Tx) -> bool:
+def has_newer_daemon(tx: Tx) -> bool:
     """Is there a living daemon of a newer release than this one?"""
-    return any(_release(row.version) > _release(__version__) for row in tx.run("list_versions_there"))
+    return any(_release(row.version) > _release(__version__) for row in tx.run("list_living_releases"))
 
 
 def _release(version: str) -> list[int]:
