@@ -38,6 +38,18 @@ JOIN qflow.workflow_node n ON n.version_id = i.version_id AND n.runs_on_terminat
 JOIN qflow.task_instance t ON t.id = i.id * 1048576 + n.node
 WHERE i.id = :id AND i.saga_state = {saga.NONE} AND t.state = {task.CANCELLED} ORDER BY t.id
 
+-- name: find_behind_finally_rows
+-- Rows that have ended and stay so. `arrivals`: how many of those before them start anew, and end a second time.
+SELECT t.id, COUNT(*) AS arrivals
+FROM qflow.workflow_instance i
+JOIN qflow.workflow_node y ON y.version_id = i.version_id AND y.runs_on_terminate = 1
+JOIN qflow.task_instance p ON p.id = i.id * 1048576 + y.node AND p.state = {task.CANCELLED}
+JOIN qflow.workflow_edge e ON e.version_id = y.version_id AND e.parent = y.node
+JOIN qflow.workflow_node n ON n.version_id = e.version_id AND n.node = e.node
+JOIN qflow.task_instance t ON t.id = i.id * 1048576 + n.node AND t.state >= {task.SUCCESS}
+WHERE i.id = :id AND i.saga_state = {saga.NONE} AND NOT (n.runs_on_terminate = 1 AND t.state = {task.CANCELLED})
+GROUP BY t.id
+
 -- name: flag_expired
 -- While an instance is paused its timeout does not run: resume moves the deadline.
 UPDATE qflow.workflow_instance SET intent = {intent.TERMINATE}, reason = {reason.TIMEOUT}

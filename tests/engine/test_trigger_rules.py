@@ -394,6 +394,29 @@ def test_a_retry_after_a_termination_runs_everything_and_the_last_task_at_the_en
     lab.check(drained=True)
 
 
+@pytest.mark.parametrize("rule", ["always", "all_success"])
+def test_a_last_task_that_its_daemon_has_cancelled_runs_and_is_told_a_second_time(lab, rule):
+    lab.workflow(
+        "daily", {"load": [], "close": ["load"], "report": ["close"]}, {**CLOSE, "report": {"trigger_rule": rule}}
+    )
+    number = lab.start("daily")
+    lab.ends(lab.claim())
+    [close] = lab.claim()
+    lab.command("terminate", number)
+    lab.ends([close], CANCELLED)  # what comes after it has counted it
+    for _ in range(3):
+        lab.sweep.tick()
+    assert lab.states(number)["close"] == "READY"
+    lab.ends(lab.claim())
+    lab.sweep_all()
+    assert (lab.state(number), lab.states(number)["close"]) == ("TERMINATED", "SUCCESS")
+    assert lab.command("rerun", number, task="close")[0] == "DONE"
+    lab.check()
+    lab.run()
+    assert (lab.state(number), lab.states(number)["report"]) == ("SUCCESS", "SUCCESS")
+    lab.check(drained=True)
+
+
 def test_of_tasks_that_run_after_a_termination_one_that_waits_for_another_runs_after_it(lab):
     last = {"trigger_rule": "always", "run_on": "terminate"}
     lab.workflow("daily", {"load": [], "close": ["load"], "logout": ["close"]}, {"close": last, "logout": last})

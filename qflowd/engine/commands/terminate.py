@@ -54,18 +54,29 @@ def cancel_rows(tx: Tx, first: int, last: int) -> None:
 
 
 def start_finally_rows(tx: Tx, first: int, _: int) -> None:
-    """Make the tasks ready that run after a termination and have not yet, or wait for others of them."""
-    rows, instance_id = [], instance_of(first)
-    for row in close.find_finally_rows(tx, instance_id):
-        if tx.one("lock_task", id=row.id).state != TaskState.CANCELLED:  # another daemon may have started it since
+    """Make the tasks ready that run after a termination and have not yet, or wait for others of them.
+
+    A daemon may have ended one as CANCELLED: rows that stay as they ended are told of it once more, so they count it back.
+    """
+    instance_id = instance_of(first)
+    waits = {row.id: row.waits for row in close.find_finally_rows(tx, instance_id)}
+    if not waits:
+        return
+    behind = {row.id: row.arrivals for row in tx.run("find_behind_finally_rows", id=instance_id)}
+    states = {number: tx.one("lock_task", id=number).state for number in sorted(waits.keys() | behind.keys())}
+    rows = []
+    for number, waiting in waits.items():
+        if states[number] != TaskState.CANCELLED:  # another daemon may have started it since
             continue
-        state, ready_at = (TaskState.PENDING, None) if row.waits else (TaskState.READY, tx.now)
-        rows.append((row.id, int(state), row.waits, row.waits, 0, ready_at, None))
+        state, ready_at = (TaskState.PENDING, None) if waiting else (TaskState.READY, tx.now)
+        rows.append((number, int(state), waiting, waiting, 0, ready_at, None))
     if rows:
         if spawners := {number % ORDINALS for number, *_ in rows} & (tree := load_tree(tx, instance_id)).spawned.keys():
             forget_spawned(tx, instance_id, tree, spawners)
         newest = tx.one("newest_round", **key_range(instance_id))
         tx.run("restart_tasks", rows=rows, round=int(newest.round) + 1)
+        if behind:
+            tx.run("advance_tasks", rows=[(number, -count, -count, 0) for number, count in behind.items()], now=tx.now)
 
 
 def end_terminated(tx: Tx, instance: Any) -> int:
