@@ -82,7 +82,7 @@ WHERE id = :id AND tenant = :tenant
 
 -- name: list_open_commands
 -- The ids alone: whatever else the client wrote, the row must be known to be answered.
-SELECT id FROM qflow.commands WHERE is_open = 1 AND id > :after ORDER BY id LIMIT {literal: batch}
+SELECT id FROM qflow.commands WHERE is_open = 1 AND id >= :least ORDER BY id LIMIT {literal: batch}
 
 -- name: take_command
 SELECT id, tenant, action, instance_id, workflow, task, task_id, filter, args, reason, requested_by FROM qflow.commands

@@ -45,7 +45,7 @@ from qflowd.model.states import AnswerState
 from qflowd.store.tx import Store, Tx
 
 BATCH: Final = 100  # commands in one round
-BEFORE_ALL: Final = -(1 << 63)  # an id: clients may have written any
+LEAST_ID: Final = -(1 << 63)  # clients may have written any
 LATER_S: Final = 0.1  # until a command is looked at again that could not be carried out yet
 IDLE_S: Final = 60.0  # the watch wakes us long before
 LATER_ACTIONS: Final = {
@@ -71,11 +71,11 @@ class Commands:
         self._store = store
         self._lanes = lanes
         self._topics = topics
-        self._place, self._pause_s = Place(BEFORE_ALL), IDLE_S
+        self._place, self._pause_s = Place(LEAST_ID), IDLE_S
         self._caches = Caches(plans, lanes, jobs, Instances(plans, jobs))
 
     def tick(self) -> float:
-        rows = self._store.read(lambda tx: tx.run("list_open_commands", batch=BATCH, after=self._place.after))
+        rows = self._store.read(lambda tx: tx.run("list_open_commands", batch=BATCH, least=self._place.after))
         for row in rows:
             self._pause_s = min(self._pause_s, self._answer(row.id))
         if self._place.move(rows, BATCH, lambda row: int(row.id)):
