@@ -199,6 +199,17 @@ def test_a_map_that_is_run_again_makes_all_its_items_anew(lab):
     lab.check(drained=True)
 
 
+def test_params_of_one_item_are_not_set_for_all(lab):
+    number = a_map(lab, ["AAPL", "IBM"])
+    state, error = lab.command("rerun", number, task="bars[IBM]", args='{"set": {"symbol": "IBM2"}}')
+    assert (state, error) == (
+        "REJECTED",
+        "params of bars[IBM] cannot be set: all items of bars have the same; rerun bars with them, or that item without",
+    )
+    assert lab.command("rerun", number, task="bars", args='{"set": {"symbol": "IBM2"}}')[0] == "DONE"
+    lab.check()
+
+
 def test_one_item_runs_again_by_its_label_and_what_is_behind_the_map(lab):
     number = a_map(lab, ["AAPL", "IBM"])
     assert lab.command("rerun", number, task="bars[IBM]")[1]["restarted"] == 3

@@ -84,14 +84,26 @@ def rerun(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
     behind = locked.graph.behind(targets)
     overrides = TaskOverrides(tx, caches, locked.instance)
     overrides.unskip(map(locked.task, behind | targets))
-    if given and (spawned := sorted(targets & locked.graph.tree.spawner.keys())):
-        raise Refused(f"params of {locked.names(spawned)} cannot be set: they were given by the task that spawned it")
+    if given:
+        _refuse_parts(locked, targets)
     for task in {locked.graph.nodes[ordinal]: locked.task(ordinal) for ordinal in targets}.values() if given else ():
         overrides.set_params(task, given)
     overrides.save()
     recounted = restart(tx, locked, targets, behind, has_other_params=bool(given), has_new_items=True)
     _check_named(command, locked, targets, recounted)
     return _restarted("rerun", locked, targets, behind)
+
+
+def _refuse_parts(locked: LockedInstance, targets: AbstractSet[int]) -> None:
+    """Raises: Refused if one of these has no params of its own that could be set: an item of a map, a spawned task."""
+    if spawned := sorted(targets & locked.graph.tree.spawner.keys()):
+        raise Refused(f"params of {locked.names(spawned)} cannot be set: they were given by the task that spawned it")
+    if items := [ordinal for ordinal in sorted(targets) if ordinal != locked.graph.nodes[ordinal]]:
+        key = locked.task(items[0]).key
+        raise Refused(
+            f"params of {locked.names(items)} cannot be set: all items of {key} have the same; rerun {key} with them, or "
+            "that item without"
+        )
 
 
 def _restarted(what: str, locked: LockedInstance, targets: AbstractSet[int], behind: AbstractSet[int]) -> CarriedOut:
