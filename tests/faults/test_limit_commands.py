@@ -35,7 +35,8 @@ def _pause_and_resume(house: House) -> None:
     house.more, house.config = JOBS, '[limits]\n"vendor:quotes" = 2'
     daemons = [house.daemon(name, processes=1).start() for name in "ab"]
     ask(house, "pause_limit")
-    [number, *_] = house.submit(job="quotes", params='{"seconds": 0.3}', count=6)
+    # For longer than the two seconds after which a daemon looks that nobody has woken.
+    [number, *_] = house.submit(job="quotes", params='{"seconds": 0.3}', count=10)
     reason = f"SELECT wait_reason FROM qflow.tasks WHERE instance_id = {number}"
     text = until(lambda: (rows := house.sql(reason)) and rows[0][0], 20, what="it says why it waits")
     assert text.startswith("limit vendor:quotes is paused by ann since 20")

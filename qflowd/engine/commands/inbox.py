@@ -4,7 +4,7 @@ Each command is a transaction of its own, with its answer in it; any daemon may 
 REJECTED with the reason and never taken again, so it cannot stand in the way of others.
 """
 
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from qflowd.define.fields import did_you_mean
 
@@ -45,7 +45,7 @@ from qflowd.model.states import AnswerState
 from qflowd.store.tx import Store, Tx
 
 BATCH: Final = 100  # commands in one round
-LEAST_ID: Final = -(1 << 63)  # clients may have written any
+LEAST_ID, GREATEST_ID = -(1 << 63), (1 << 63) - 1  # clients may have written any
 LATER_S: Final = 0.1  # until a command is looked at again that could not be carried out yet
 IDLE_S: Final = 60.0  # the watch wakes us long before
 LATER_ACTIONS: Final = {
@@ -78,7 +78,7 @@ class Commands:
         rows = self._store.read(lambda tx: tx.run("list_open_commands", batch=BATCH, least=self._place.after))
         for row in rows:
             self._pause_s = min(self._pause_s, self._answer(row.id))
-        if self._place.move(rows, BATCH, lambda row: int(row.id)):
+        if self._place.move(rows, BATCH, _next_id):
             return 0
         pause_s, self._pause_s = self._pause_s, IDLE_S
         return pause_s
@@ -171,6 +171,11 @@ class Commands:
             tx.run("answer_command", id=number, state=AnswerState.REJECTED.name, result=None, error=text, now=tx.now)
 
         self._store.transact(reject_command)
+
+
+def _next_id(row: Any) -> int:
+    """Where the next look begins: nothing is behind the greatest id."""
+    return LEAST_ID if row.id == GREATEST_ID else int(row.id) + 1
 
 
 def _no_action(action: str) -> str:
