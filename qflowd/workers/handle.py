@@ -99,16 +99,19 @@ class Handle:
         except OSError:
             return len(data)  # it is ending; its tasks come back with the report of its exit
 
-    def receive(self) -> tuple[list[Message], bool]:
-        """The messages of one read, and whether the pipe is still open."""
+    def receive(self) -> tuple[list[Message] | None, bool]:
+        """The messages of one read, and whether the pipe is still open.
+
+        None: there was nothing to read; without any message, it was a part of a large one.
+        """
         try:
             data = os.read(self.results_fd, _READ)
         except BlockingIOError:
-            return [], True
+            return None, True
         except OSError:
-            return [], False
+            return None, False
         if not data:
-            return [], False
+            return None, False
         end = data.rfind(b"\n") + 1
         if end == 0:
             self._buffer += data

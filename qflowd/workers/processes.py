@@ -229,11 +229,11 @@ class Processes(Backend):
     def _receive(self, worker: Handle, events: list[Event]) -> bool:
         """One read of results. False: there was nothing."""
         messages, is_open = worker.receive()
-        self._sort(worker, messages, events)
+        self._sort(worker, messages or [], events)
         if not is_open:
             self._forget_fd(worker.results_fd)
             self._supervisor.signal(worker, signal.SIGKILL)  # nothing reads its results any more
-        return bool(messages) and is_open
+        return messages is not None and is_open
 
     def _sort(self, worker: Handle, messages: list[Message], events: list[Event]) -> None:
         if messages:

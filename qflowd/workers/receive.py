@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections import deque
+from operator import attrgetter
 
 from qflowd.workers import wire
 from qflowd.workers.events import BreakReason, Broken, Event, Returned, StopReason
@@ -13,6 +13,7 @@ from qflowd.workers.wire import Asked, Assignment, Checkpointed, Done, Ended, Me
 
 Results = list[Done | Ended]
 _ALL_DONE = {Done}
+_fence_of = attrgetter("fence")
 
 
 def sort_messages(worker: Handle, messages: list[Message], results: Results, events: list[Event]) -> None:
@@ -23,9 +24,11 @@ def sort_messages(worker: Handle, messages: list[Message], results: Results, eve
     if not worker.stops and _ALL_DONE.issuperset(map(type, messages)):
         ids = set(map(task_id_of, messages))
         if len(ids) == len(messages) and worker.open.keys() >= ids:
-            deque(map(worker.open.pop, ids), 0)  # the fastest way to drop hundreds
-            results += messages  # type: ignore[arg-type]
-            return
+            tasks = list(map(worker.open.pop, map(task_id_of, messages)))  # the fastest way to drop hundreds
+            if list(map(_fence_of, tasks)) == list(map(_fence_of, messages)):
+                results += messages  # type: ignore[arg-type]
+                return
+            worker.open.update(zip(map(task_id_of, tasks), tasks, strict=True))  # some are of an earlier claim
     for message in messages:
         _sort(worker, message, results, events)
 
