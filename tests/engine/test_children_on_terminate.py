@@ -52,7 +52,8 @@ def test_what_runs_already_runs_to_its_end(lab: Lab, is_paused: bool) -> None:
     lab.check(drained=True)
 
 
-def test_a_second_termination_reaches_it(lab: Lab) -> None:
+def terminated_twice(lab: Lab) -> tuple[int, int]:
+    """As `running`; the first termination has started it, and the second one has ended both."""
     parent = lab.start("daily")
     lab.command("terminate", parent)
     for service in (lab.sweep, lab.sweep, lab.sweep, lab.children, lab.admit):
@@ -64,6 +65,11 @@ def test_a_second_termination_reaches_it(lab: Lab) -> None:
         service.tick()
     lab.ends([close], CANCELLED)
     drive(lab)
+    return parent, child
+
+
+def test_a_second_termination_reaches_it(lab: Lab) -> None:
+    parent, child = terminated_twice(lab)
     assert (lab.state(parent), lab.state(child)) == ("TERMINATED", "TERMINATED")
     assert lab.states(parent) == {"load": "CANCELLED", "books": "CANCELLED"}
     lab.check(drained=True)
@@ -72,17 +78,7 @@ def test_a_second_termination_reaches_it(lab: Lab) -> None:
 def test_a_second_termination_spares_nothing_that_the_first_one_has_begun_below(lab: Lab) -> None:
     tidy = {"job": "work", "after": "close", "trigger_rule": "always", "run_on": "terminate"}
     lab.define("close_books", {"close": {"job": "work"}, "tidy": tidy})
-    parent = lab.start("daily")
-    lab.command("terminate", parent)
-    for service in (lab.sweep, lab.sweep, lab.sweep, lab.children, lab.admit):
-        service.tick()
-    [child] = children(lab, parent)
-    [close] = lab.claim()
-    lab.command("terminate", parent)
-    for service in (lab.sweep, lab.children, lab.commands, lab.sweep):
-        service.tick()
-    lab.ends([close], CANCELLED)
-    drive(lab)
+    parent, child = terminated_twice(lab)
     assert lab.states(child) == {"close": "CANCELLED", "tidy": "CANCELLED"}
     assert (lab.state(parent), lab.state(child)) == ("TERMINATED", "TERMINATED")
     lab.check(drained=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import Any
 
@@ -121,6 +122,21 @@ def locked_rows(store: Store, connection: Connection) -> int:
     return int(locked)
 
 
+@contextlib.contextmanager
+def beside(store, locking):
+    """A session in a transaction that soon gives up where it must wait for another one, which holds these locks."""
+    with contextlib.ExitStack() as stack:
+        other, mine = store.dialect.connect(), store.dialect.connect()
+        for connection in (mine, other):
+            stack.callback(connection.close)
+            stack.callback(connection.rollback)
+        other.begin()
+        other.script(locking)
+        mine.script("SET SESSION innodb_lock_wait_timeout = 1")
+        mine.begin()
+        yield mine
+
+
 @pytest.mark.parametrize("wanted", [1, 10, 100])
 def test_a_claim_locks_little_more_than_it_takes_and_the_next_claimer_gets_other_rows(filled, size, wanted):
     if size < 2_000:
@@ -149,19 +165,10 @@ def test_a_finish_locks_its_own_rows_only_and_waits_for_nobody_elses(filled, siz
     if size < 10:
         pytest.skip("there is nothing to finish")
     rows, params = given("finish_tasks", 5)
-    other, mine = filled.dialect.connect(), filled.dialect.connect()
-    try:
-        other.begin()
-        other.script("SELECT id FROM qflow.task_instance WHERE id = 16 * 7 FOR UPDATE")
-        mine.script("SET SESSION innodb_lock_wait_timeout = 1")
-        mine.begin()
+    with beside(filled, "SELECT id FROM qflow.task_instance WHERE id = 16 * 7 FOR UPDATE") as mine:
         mine.run(filled.catalog["finish_tasks"], params, rows)
         assert mine.changed == 5
         assert locked_rows(filled, mine) <= 3 * 5 + 8
-    finally:
-        for connection in (other, mine):
-            connection.rollback()
-            connection.close()
 
 
 def test_a_claim_of_many_lanes_locks_its_own_limits_only(mariadb_store):
@@ -172,19 +179,11 @@ def test_a_claim_of_many_lanes_locks_its_own_limits_only(mariadb_store):
         )
         mariadb_store.connection().script(f"{fill_limits} {values}")
         names = [f"bank:{number:04}" for number in range(2, min(last, 100) + 1)]
-        other, mine = mariadb_store.dialect.connect(), mariadb_store.dialect.connect()
-        try:
-            other.begin()
-            other.script("SELECT name FROM qflow.limit_key WHERE name IN ('bank:0001', 'bank:0500') FOR UPDATE")
-            mine.script("SET SESSION innodb_lock_wait_timeout = 1")
-            mine.begin()
+        others = "SELECT name FROM qflow.limit_key WHERE name IN ('bank:0001', 'bank:0500') FOR UPDATE"
+        with beside(mariadb_store, others) as mine:
             locked = mine.run(mariadb_store.catalog["lock_limits"], {}, [(name,) for name in names])
             assert [row.name for row in locked] == names
             for statement, row in {"move_slots": (1,), "save_spent": ("{}", None), "save_probes": (1, 1)}.items():
                 mine.run(mariadb_store.catalog[statement], {}, [(name, *row) for name in names])
                 assert mine.changed == len(names), statement
             assert locked_rows(mariadb_store, mine) <= 3 * len(names) + 8
-        finally:
-            for connection in (other, mine):
-                connection.rollback()
-                connection.close()
