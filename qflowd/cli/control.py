@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import click
 
@@ -14,10 +14,21 @@ from qflowd.cli.unknown_names import hint_at_target
 from qflowd.client import Client
 from qflowd.model.errors import Rejected
 
-ANSWER_S: Final = 15.0
-SILENT_S: Final = 2.0  # where no daemon has been heard from; with a long lease, one may live all the same
 LATE_S: Final = 12.0  # two beats of the usual lease, and some time
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Patience(NamedTuple):
+    """How long to wait for an answer, and what to add if none comes."""
+
+    seconds: float
+    why: str = ""
+
+
+NO_WAIT: Final = Patience(0)
+NO_DAEMON: Final = Patience(0.5)  # one may be about to start
+SILENT: Final = Patience(2.0, "; the daemons that are still listed have gone silent")  # with a long lease, one may live
+ALIVE: Final = Patience(15.0)
 
 
 def outcome_of(result: Any) -> str:
@@ -129,18 +140,16 @@ def send(
     on_progress: Callable[[Any], None] | None = None,
 ) -> list[dict[str, Any]]:
     """Send a command for each target (columns of `commands`); what came of them, as shown by --json."""
-    timeout = 0 if no_wait else _patience_s(client)
-    ask: dict[str, Any] = {"reason": reason, "timeout": timeout, "on_progress": on_progress}
-    return [_ask(client, action, ask, target) for target in targets]
+    patience = NO_WAIT if no_wait else _patience(client)
+    ask: dict[str, Any] = {"reason": reason, "timeout": patience.seconds, "on_progress": on_progress}
+    return [_ask(client, action, ask, target, patience.why) for target in targets]
 
 
-def _patience_s(client: Client) -> float:
-    """How long to wait for an answer: where no daemon lives, one may be about to start, but there is no sense in waiting long."""
-    daemons = client.daemons()
-    now = client.read_one("show_clock").server_at if daemons else None
-    if all(_is_silent(row, now) for row in daemons):
-        return SILENT_S if daemons else 0.5
-    return ANSWER_S
+def _patience(client: Client) -> Patience:
+    if not (daemons := client.daemons()):
+        return NO_DAEMON
+    now = client.read_one("show_clock").server_at
+    return SILENT if all(_is_silent(row, now) for row in daemons) else ALIVE
 
 
 def _is_silent(row: dict[str, Any], now: Any) -> bool:
@@ -150,13 +159,12 @@ def _is_silent(row: dict[str, Any], now: Any) -> bool:
     return row["host"] == os.uname().nodename and not Path(f"/proc/{row['pid']}").exists()
 
 
-def _ask(client: Client, action: str, ask: dict[str, Any], target: dict[str, Any]) -> dict[str, Any]:
+def _ask(client: Client, action: str, ask: dict[str, Any], target: dict[str, Any], why: str) -> dict[str, Any]:
     """Send one command; what came of it, as shown by --json."""
     about = {"action": action, **target}
     try:
         answer = client.command(action, **ask, **target)
     except TimeoutError as error:
-        why = "; the daemons that are still listed have gone silent" if ask["timeout"] == SILENT_S else ""
         return about | {"state": "NEW", "error": f"{error}{why}"}
     except Rejected as error:
         return about | {"state": "REJECTED", "error": f"{error}{hint_at_target(client, target)}"}
