@@ -7,14 +7,13 @@ from typing import Any, Final
 from qflowd.define.fields import did_you_mean
 from qflowd.define.selection import Selection
 from qflowd.engine.commands.control import Caches, CarriedOut, Command, NotPossible, one_instance, verb
-from qflowd.engine.refusal import LONGEST_ERROR, Refused
+from qflowd.engine.refusal import LONGEST_ERROR, NAMED, Refused, listed
 from qflowd.model import jsontext
 from qflowd.model.ids import key_range
 from qflowd.model.names import shown_name
 from qflowd.store.tx import Tx
 
 LONG_AGO: Final = datetime(1970, 1, 2, tzinfo=UTC)
-NAMED: Final = 20  # failures named in an answer
 
 
 @verb(
@@ -68,7 +67,7 @@ def _names(row: Any) -> set[str]:
 
 def _others(unhandled: Sequence[Any]) -> str:
     """What a refusal says of failures that were not named."""
-    names = ", ".join(shown_name(row) for row in unhandled[:NAMED]) + (", …" if len(unhandled) > NAMED else "")
+    names = listed([shown_name(row) for row in unhandled])
     is_undone = any(row.kind == "compensation" for row in unhandled)
     return f"; {names} can be {'handled or retried' if is_undone else 'handled, retried or skipped'}" if names else ""
 

@@ -11,15 +11,13 @@ from qflowd.engine.commands.row_graph import NO_ORDINALS, RowGraph
 from qflowd.engine.concurrency.overlap import check_place, line_of
 from qflowd.engine.finishing.timers import RUN
 from qflowd.engine.plans.instances import Instances
-from qflowd.engine.refusal import Refused
+from qflowd.engine.refusal import NAMED, Refused, listed, no_such_task
 from qflowd.engine.sagas.compensate import refuse_compensated
 from qflowd.engine.spawning.spawn_tree import load_tree
 from qflowd.model.ids import ORDINALS, instance_of, key_range
 from qflowd.model.states import InstanceState, Reason, SagaState, TaskState
 from qflowd.model.workflow import Task
 from qflowd.store.tx import Tx
-
-NAMED = 20  # tasks named in an answer
 
 
 class LockedInstance(NamedTuple):
@@ -49,7 +47,7 @@ class LockedInstance(NamedTuple):
 
     def names(self, ordinals: Iterable[int]) -> str:
         names = [self.graph.plan.name_of(self.rows[ordinal]) for ordinal in ordinals]
-        return ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
+        return listed(names)
 
     def timer_of(self, ordinal: int) -> tuple[int, int, int]:
         """The key of the timer that a row may wait for: a row of `delete_timers`."""
@@ -104,9 +102,7 @@ def named(command: Command, locked: LockedInstance) -> int | None:
         if node is None and ordinal is None and (item := _item(command.task, locked)) is not None:
             return item
         if node is None or (ordinal is not None and locked.rows[ordinal].node != node.ordinal):
-            names = locked.names(range(len(locked.graph.plan.tasks)))
-            hint = did_you_mean(command.task.partition("[")[0], locked.graph.plan.by_key, f"there are {names}")
-            raise Refused(f"instance {locked.id} has no task {command.task!r}{hint}")
+            raise no_such_task(f"instance {locked.id}", command.task, [task.key for task in locked.graph.plan.tasks])
         ordinal = node.ordinal if ordinal is None else ordinal
     return ordinal
 

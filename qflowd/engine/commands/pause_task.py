@@ -9,7 +9,6 @@ looks there itself what they must be; so it does no harm if it comes late, or tw
 
 from typing import Any, Final
 
-from qflowd.define.fields import did_you_mean
 from qflowd.engine.claiming.paused_rows import rows_of_paused_tasks
 from qflowd.engine.commands.bulk import WORKFLOW_TASK_VERBS, WorkflowVerb
 from qflowd.engine.commands.control import (
@@ -24,14 +23,13 @@ from qflowd.engine.commands.control import (
     verb,
 )
 from qflowd.engine.plans.plan import Plan
-from qflowd.engine.refusal import Refused
+from qflowd.engine.refusal import Refused, no_such_task
 from qflowd.model.ids import ORDINALS, task_id
 from qflowd.model.states import InstanceState, Intent, TaskState
 from qflowd.store.tx import Retryable, Tx
 
 OPEN: Final = frozenset(state for state in InstanceState if not state.is_final)
 WHOLE: Final = 0  # in the place of an instance: all those of a workflow
-NAMED: Final = 20  # tasks named in an answer
 
 
 @verb(
@@ -148,10 +146,8 @@ def named_task(tx: Tx, command: Command, target: Any, caches: Caches) -> tuple[P
     if plan.version_id is None:
         raise Refused(f"instance {target.id} runs a single job; {command.action} the instance itself")
     if task is None or task not in plan.by_key:
-        names = ", ".join(each.key for each in plan.tasks[:NAMED])
         why = "; items are paused and resumed together, by the task's key" if "[" in str(task) else ""
-        hint = did_you_mean(str(task).partition("[")[0], plan.by_key, f"there are {names}")
-        raise Refused(f"instance {target.id} has no task {task!r}{why}{hint}")
+        raise no_such_task(f"instance {target.id}", task, [each.key for each in plan.tasks], why)
     return plan, task
 
 

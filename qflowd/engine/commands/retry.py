@@ -13,11 +13,11 @@ from qflowd.engine.commands.control import (
     one_instance,
     verb,
 )
-from qflowd.engine.commands.locked_instance import NAMED, LockedInstance, lock, named, named_all
+from qflowd.engine.commands.locked_instance import LockedInstance, lock, named, named_all
 from qflowd.engine.commands.recount import RecountedRow
 from qflowd.engine.commands.restart import restart
 from qflowd.engine.commands.task_overrides import TaskOverrides
-from qflowd.engine.refusal import Refused
+from qflowd.engine.refusal import NAMED, Refused
 from qflowd.engine.sagas.compensate import retry_compensations
 from qflowd.model.ids import ORDINALS
 from qflowd.model.states import InstanceState, Reason, SagaState, TaskState

@@ -12,11 +12,11 @@ from typing import Any, Final
 
 from qflowd.engine.commands import restart
 from qflowd.engine.commands.control import Caches, CarriedOut, Command, Later, NotPossible, one_instance, verb
-from qflowd.engine.commands.locked_instance import NAMED, LockedInstance, lock, named_all
+from qflowd.engine.commands.locked_instance import LockedInstance, lock, named_all
 from qflowd.engine.commands.row_graph import NO_ORDINALS
 from qflowd.engine.commands.task_overrides import TaskOverrides
 from qflowd.engine.finishing.outcome import AttemptRow
-from qflowd.engine.refusal import LONGEST_ERROR, Refused
+from qflowd.engine.refusal import LONGEST_ERROR, NAMED, Refused
 from qflowd.model import jsontext
 from qflowd.model.states import InstanceState, Reason, TaskState
 from qflowd.store.tx import Tx

@@ -7,7 +7,6 @@ new instance that runs this one task; a person's skip is written for all others,
 
 from typing import Any
 
-from qflowd.define.fields import did_you_mean
 from qflowd.define.readers import mapping
 from qflowd.engine.commands.control import (
     Caches,
@@ -23,7 +22,7 @@ from qflowd.engine.commands.control import (
 )
 from qflowd.engine.commands.pause_task import let_through, named_task
 from qflowd.engine.finishing.timers import RUN
-from qflowd.engine.refusal import Refused
+from qflowd.engine.refusal import Refused, no_such_task
 from qflowd.model import jsontext
 from qflowd.model.ids import task_id
 from qflowd.model.states import InstanceState, TaskState
@@ -98,9 +97,7 @@ def _submit(tx: Tx, command: Command, workflow: Any, caches: Caches) -> CarriedO
         raise Refused(f"workflow {command.workflow!r} has no active version; see `qflowd versions {command.workflow}`")
     plan = caches.plans.of_version(tx, workflow.active_version)
     if command.task not in plan.by_key:
-        names = ", ".join(sorted(plan.by_key)[:20])
-        hint = did_you_mean(command.task or "", plan.by_key, f"there are {names}")
-        raise Refused(f"workflow {command.workflow!r} has no task {command.task!r}{hint}")
+        raise no_such_task(f"workflow {command.workflow!r}", command.task, sorted(plan.by_key))
     why = f"only {command.task} was triggered" + (f" by {command.requested_by}" if command.requested_by else "")
     tasks: dict[str, Any] = {key: {"skip": why} for key in plan.by_key if key != command.task}
     columns = {
