@@ -98,7 +98,8 @@ def _kill_while_it_opens(house: House) -> None:
         before = len(house.submitted)
         house.submit(workflow="daily", params=f'{{"vendor": "{vendor}"}}', count=TASKS)
         ended = f"SELECT COUNT(*) FROM qflow.instances WHERE finished_at IS NOT NULL AND id > {before}"
-        until(lambda ended=ended, turn=turn: house.one(ended) >= turn, 30, what="some have ended")  # type: ignore[misc]
+        # At least one, so that the first ones succeed before the vendor is down.
+        until(lambda ended=ended, turn=turn: house.one(ended) >= max(1, turn), 30, what="some have ended")  # type: ignore[misc]
         daemons[turn % 2].kill()
         daemons[turn % 2].start()
     vendor.write_text("up")
