@@ -23,6 +23,14 @@ T = TypeVar("T")
 OPEN = "SELECT count(*) FROM qflow.instances WHERE finished_at IS NULL"
 UNANSWERED = "SELECT count(*) FROM qflow.submissions WHERE answered_at IS NULL"
 
+LEFT = (
+    "SELECT id, workflow, job, state FROM qflow.submissions WHERE answered_at IS NULL",
+    "SELECT id, workflow, state, wait_reason FROM qflow.instances WHERE finished_at IS NULL",
+    "SELECT id, task, state, reason, attempt, wait_reason FROM qflow.tasks WHERE finished_at IS NULL",
+    "SELECT * FROM qflow.child WHERE is_open = 1",
+    "SELECT * FROM qflow.daemon",
+)
+
 INNODB_S = 0.15  # information_schema.innodb_trx shows what it showed before to whoever asks again within 0.1 s
 _TRANSACTIONS = {  # under way, and holding something on MySQL, where the alarm always asks
     "postgres": "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'",
@@ -128,7 +136,17 @@ class House:
 
     def drain(self, timeout_s: float = 30.0) -> None:
         """Wait until everything has been answered and has ended."""
-        until(self.is_drained, timeout_s, what=f"drained; {self.logs()[-3000:]}", every_s=0.05)
+        with self.explained():
+            until(self.is_drained, timeout_s, what="drained", every_s=0.05)
+
+    @contextlib.contextmanager
+    def explained(self) -> Iterator[None]:
+        """A failure in here says what has not ended, before the logs."""
+        try:
+            yield
+        except AssertionError as error:
+            lines = [f"{len(rows)} rows of {ask}: {rows[:20]}" for ask in LEFT for rows in [self.sql(ask)]]
+            raise AssertionError("\n".join([str(error), *lines, self.logs()[-3000:]])) from error
 
     def states(self, column: str = "state") -> dict[Any, int]:
         """How many tasks are in each state."""
@@ -163,7 +181,8 @@ class House:
     def die_at_each(self, points: Iterable[str], work: Callable[[], object], timeout_s: float = STOP_S) -> None:
         """Life after life, a daemon is killed at the next of these points, with `work` done; the last one ends it all."""
         daemon = self.daemon(lease="60s")
-        daemon.die_at_each(points, work, timeout_s)
+        with self.explained():
+            daemon.die_at_each(points, work, timeout_s)
         self.drain(90)
         assert daemon.stop() == 0
         self.check()

@@ -3,6 +3,7 @@
 `QFLOWD_FAULTY_SWEEP_PART`: rows that a sweep takes in one transaction, so that fewer make several parts.
 """
 
+import itertools
 import os
 import signal
 import sys
@@ -38,13 +39,12 @@ def fault_from_environment() -> Fault | None:
 def _read(text: str) -> Callable[[str, str], None]:
     transaction, point, number, what, *rest = text.split(":")
     every = int(number)
-    times = 0
+    numbers = itertools.count(1)  # two threads may be at the same point
 
     def fault(name: str, where: str) -> None:
-        nonlocal times
         if (name, where) != (transaction, point):
             return
-        times += 1
+        times = next(numbers)
         if what == "conflict" and times % every == 0:
             raise Retryable("a conflict on request")
         if times == every and what == "kill":
