@@ -1,23 +1,20 @@
 """`qflowd plan`: what a workflow would do, without doing it."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 
 import click
 import msgspec
 
-from qflowd.cli.file_check import workflow_paths
+from qflowd.cli import exits
 from qflowd.cli.job_check import compensation_of
 from qflowd.cli.known_jobs import KnownJobs, known_jobs
-from qflowd.cli.known_names import known_names, stored_definitions
 from qflowd.cli.plan_rules import after_text, rules_text
 from qflowd.cli.printing import bold, compact, cut, instant, near, print_json, print_list, zone
-from qflowd.cli.session import configuration, json_option, merged, open_client, params_options
-from qflowd.define import documents, stored, workflow_file
+from qflowd.cli.session import configuration, json_option, merged, params_options
+from qflowd.cli.workflow_source import WorkflowSource, find_workflow
 from qflowd.define.explain import explain
 from qflowd.define.expressions import compile_value
-from qflowd.define.task_definitions import Definitions, resolve
 from qflowd.engine.plans.expand import Admission, admit_request, instance_scope
 from qflowd.engine.plans.node import Node
 from qflowd.engine.plans.plan import by_name as params_by_name
@@ -27,15 +24,7 @@ from qflowd.engine.request import read_request
 from qflowd.model import dag, jsontext
 from qflowd.model.cron import next_fires
 from qflowd.model.durations import format_duration
-from qflowd.model.errors import (
-    ExpressionFailed,
-    InvalidRequest,
-    InvalidWorkflow,
-    NotFound,
-    QflowdError,
-    SchemaOutdated,
-    StoreUnavailable,
-)
+from qflowd.model.errors import ExpressionFailed, InvalidRequest
 from qflowd.model.workflow import Job, Settings, Workflow
 
 FIRES: Final = 5
@@ -58,16 +47,20 @@ def plan(
     explained: bool,
     as_json: bool,
 ) -> None:
-    """Show what WORKFLOW (as stored) or a workflow FILE would do: order, rendered params, next fires.
+    """Show what WORKFLOW or a workflow FILE would do: order, rendered params, next fires.
 
-    What depends on the output of another task is shown as it is written.
+    WORKFLOW is shown as stored, else as a file in the configured folders has it; it is said where the two differ. What
+    depends on the output of another task is shown as it is written.
     """
     known = known_jobs(configuration())
     jobs = known.jobs
+    source = find_workflow(workflow, jobs)
+    if source.remark:
+        exits.say(source.remark)
     if explained:
-        _explain(workflow, known, as_json=as_json)
+        _explain(source, known, as_json=as_json)
         return
-    definition = _find(workflow)
+    definition = source.workflow()
     admission = _admit(definition, known, merged(given, pairs) or {}, business_date)
     levels = dag.levels(dag.parents_of(definition.tasks))
     steps = [_step(node, admission, jobs) | {"level": levels[node.key]} for node in admission.plan.nodes]
@@ -96,59 +89,9 @@ def plan(
             click.echo(f"  {instant(fire)}")
 
 
-def _find(name: str) -> Workflow:
-    """The workflow in the file of that name, else the stored one, else the one in the configured folders.
-
-    Raises: NotFound, InvalidWorkflow; StoreUnavailable, SchemaOutdated if only a store could tell.
-    """
-    if Path(name).is_file():
-        return _read(Path(name))
-    problem: QflowdError = NotFound(f"there is no workflow {name!r} in the database, and no such file")
-    try:
-        with open_client() as client:
-            if (version := client.active_version(name)) is not None:
-                return stored.read(version.document, f"the active version of {name}")
-    except (StoreUnavailable, SchemaOutdated) as error:
-        problem = error
-    for path in workflow_paths(configuration().workflows.dirs):
-        try:
-            workflow = _read(path)
-        except InvalidWorkflow:
-            continue
-        if workflow.key == name:
-            return workflow
-    raise problem
-
-
-def _read(path: Path) -> Workflow:
-    """The workflow in a file; its nodes are made of the definitions beside it and in the database, if it names any."""
-    workflow = workflow_file.parse_file(path)
-    if not any(task.task for task in workflow.tasks):
-        return workflow
-    format = documents.format_of(path, InvalidWorkflow)
-    return resolve(path.read_text("utf-8-sig"), format, str(path), _definitions(path))
-
-
-def _definitions(path: Path) -> Definitions:
-    """Those that the tasks of a file may name. Raises: as `open_client` where only a database could tell."""
-    names = known_names(configuration(), [path])
-    if names.problem is not None and not names.knows_definitions:
-        raise names.problem
-    return names.definitions
-
-
-def _explain(name: str, known: KnownJobs, *, as_json: bool) -> None:
-    """Print where the settings and params of a workflow's tasks come from: of a file, else of the stored workflow."""
-    if Path(name).is_file():
-        workflow_file.parse_file(Path(name))  # for its faults
-        data = documents.read_file(Path(name), InvalidWorkflow).data
-        definitions = _definitions(Path(name)) if any("task" in node for node in data["tasks"].values()) else {}
-    else:
-        with open_client() as client:
-            version, definitions = client.active_version(name), stored_definitions(client)
-        if version is None or version.source_text is None:
-            raise NotFound(f"there is no workflow {name!r} in the database, and no such file")
-        data = documents.read(version.source_text, version.format, name, InvalidWorkflow).data
+def _explain(source: WorkflowSource, known: KnownJobs, *, as_json: bool) -> None:
+    """Print where the settings and params of a workflow's tasks come from."""
+    data, definitions = source.as_written()
     rows = [row._asdict() for row in explain(data, definitions, known.jobs, known.domains)]
     if not as_json:
         rows = [

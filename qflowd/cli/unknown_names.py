@@ -16,14 +16,17 @@ PATTERN: Final = frozenset("*?[")
 LISTED: Final = "`qflowd workflows` and `qflowd jobs` list those there are"
 
 
-def hint_at_workflow(client: Client, name: str | None) -> str:
-    """The end of a sentence about a workflow or single job that nobody knows; "" if it is known, or is a pattern."""
+def hint_at_workflow(client: Client, name: str | None, files: Iterable[str] = ()) -> str:
+    """The end of a sentence about a workflow or single job that nobody knows; "" if it is known, or is a pattern.
+
+    `files`: workflows that only files describe.
+    """
     if not name or PATTERN & set(name):
         return ""
     known = {row["workflow"] for row in client.workflows(with_archived=True)} | {row["job"] for row in client.jobs()}
     if name in known:
         return ""
-    return _owners(client, "find_tenants_of_workflow", workflow=name) or did_you_mean(name, known, LISTED)
+    return _owners(client, "find_tenants_of_workflow", workflow=name) or did_you_mean(name, known.union(files), LISTED)
 
 
 def hint_at_target(client: Client, target: Mapping[str, Any]) -> str:

@@ -287,7 +287,7 @@ class Client:
         return int(self.read_one("count_new").submissions)
 
     def active_version(self, workflow: str) -> Any:
-        """`document`, `source_text` and `format` of the active version of a workflow; None if there is none."""
+        """`version`, `document`, `source_text`, `format` and `hash` of the active version of a workflow; None if there is none."""
         return self.read_one("show_active_version", workflow=workflow)
 
     def workflows(self, *, with_archived: bool = False) -> list[dict[str, Any]]:

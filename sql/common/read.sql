@@ -158,7 +158,7 @@ SELECT {only: postgres indexname AS name FROM pg_indexes WHERE schemaname = 'qfl
 SELECT COUNT(*) AS submissions FROM qflow.submissions WHERE is_open = 1 AND tenant = COALESCE(:tenant, tenant)
 
 -- name: show_active_version
-SELECT v.document, v.source_text, v.format FROM qflow.workflow_definition d JOIN qflow.workflow_version v ON v.id = d.active_version
+SELECT v.version, v.document, v.source_text, v.format, v.hash FROM qflow.workflow_definition d JOIN qflow.workflow_version v ON v.id = d.active_version
 WHERE d.tenant = :tenant AND d.workflow = :workflow
 
 -- name: list_fires
