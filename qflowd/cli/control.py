@@ -14,7 +14,6 @@ from qflowd.cli.unknown_names import hint_at_target
 from qflowd.client import Client
 from qflowd.model.errors import Rejected
 
-LATE_S: Final = 12.0  # two beats of the usual lease, and some time
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -27,7 +26,7 @@ class Patience(NamedTuple):
 
 NO_WAIT: Final = Patience(0)
 NO_DAEMON: Final = Patience(0.5)  # one may be about to start
-SILENT: Final = Patience(2.0, "; the daemons that are still listed have gone silent")  # with a long lease, one may live
+SILENT_S: Final = 2.0  # one may live all the same
 ALIVE: Final = Patience(15.0)
 
 
@@ -149,14 +148,20 @@ def _patience(client: Client) -> Patience:
     if not (daemons := client.daemons()):
         return NO_DAEMON
     now = client.read_one("show_clock").server_at
-    return SILENT if all(_is_silent(row, now) for row in daemons) else ALIVE
+    silent = [_silence(row, (now - row["seen_at"]).total_seconds()) for row in daemons]
+    if not all(silent):
+        return ALIVE
+    return Patience(SILENT_S, f"; the daemons that are still listed have gone silent: {', '.join(silent)}")
 
 
-def _is_silent(row: dict[str, Any], now: Any) -> bool:
-    """Is a daemon, whose lease has not run out yet, late with its beats, or a process of this host that is gone?"""
-    if (now - row["seen_at"]).total_seconds() > LATE_S:
-        return True
-    return row["host"] == os.uname().nodename and not Path(f"/proc/{row['pid']}").exists()
+def _silence(row: dict[str, Any], silent_s: float) -> str:
+    """How a daemon, whose lease has not run out yet, shows that it is dead; "" if it does not."""
+    who = f"{row['name']} on {row['host']}"
+    if row["host"] == os.uname().nodename and not Path(f"/proc/{row['pid']}").exists():
+        return f"{who} (process {row['pid']} is gone)"
+    if silent_s <= row["lease_s"] / 3 + 2:  # two beats, and some time
+        return ""
+    return f"{who} (for {silent_s:.0f} s; its lease ends in {max(0.0, row['lease_s'] - silent_s):.0f} s)"
 
 
 def _ask(client: Client, action: str, ask: dict[str, Any], target: dict[str, Any], why: str) -> dict[str, Any]:

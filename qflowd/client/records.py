@@ -249,7 +249,7 @@ CONVERTERS: Final[Mapping[str, Callable[[Any], Any]]] = {
         from_json,
     ),
     **dict.fromkeys(
-        ("progress", "duration_s", "cpu_s", "peak_memory_mb", "memory_mb", "share", "canary_share"),
+        ("progress", "duration_s", "cpu_s", "peak_memory_mb", "memory_mb", "lease_s", "share", "canary_share"),
         lambda number: None if number is None else float(number),
     ),
     "business_date": lambda day: date.fromisoformat(day) if isinstance(day, str) else day,

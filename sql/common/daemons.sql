@@ -22,7 +22,8 @@ SELECT d.seen_at, i.id AS instance_id, i.intent FROM qflow.daemon d
 LEFT JOIN qflow.workflow_instance i ON i.intent <> 0 AND i.state < {instance.SUCCESS} WHERE d.id = :id
 
 -- name: set_daemon_state
-UPDATE qflow.daemon SET state = :state, seen_at = {clock} WHERE id = :id AND state < {daemon.GONE}
+-- Leaves seen_at alone: the lease runs from there.
+UPDATE qflow.daemon SET state = :state WHERE id = :id AND state < {daemon.GONE}
 
 -- name: list_neighbours
 SELECT d.id, d.seen_at, d.lock_file, CASE WHEN d.lease_ends_at < {clock} THEN 1 ELSE 0 END AS has_expired

@@ -62,7 +62,7 @@ PROMISED = {
     "pools": "pool daemon processes threads busy ready_tasks",
     "limits": "name slots used source waiting updated_at rates frees_at resumes_at pause_reason set_by note paused_at paused_by"
     " breaker breaker_state tripped_at retries_at trip_reason",
-    "daemons": "id name host pid version state pools started_at seen_at memory_mb",
+    "daemons": "id name host pid version state pools started_at seen_at memory_mb lease_s",
 }
 
 

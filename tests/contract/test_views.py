@@ -225,6 +225,7 @@ def test_jobs_workflows_and_daemons_are_registered(desk: Desk):
     assert daemon["name"] == hello["daemons"]
     assert daemon["memory_mb"] > 1
 
+    assert round(daemon["lease_s"]) == 30  # as configured, whatever the daemon has done since its last beat
 
 def test_a_broken_file_shows_its_error_and_the_last_good_version_continues(desk: Desk):
     desk.daemon.write("workflows/fragile.yaml", "workflow: fragile\ntasks:\n  a: {job: hello}\n")

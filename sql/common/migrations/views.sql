@@ -482,6 +482,7 @@ FROM qflow.limit_key k
 {replace_view} qflow.daemons AS
 SELECT w.id, w.name, w.host, w.pid, w.version, {words: daemon w.state} AS state,
     (SELECT {names: k.pool} FROM qflow.daemon_pool k WHERE k.daemon_id = w.id) AS pools,
-    {instant: w.started_at} AS started_at, {instant: w.seen_at} AS seen_at, w.memory_mb
+    {instant: w.started_at} AS started_at, {instant: w.seen_at} AS seen_at, w.memory_mb,
+    {seconds: w.seen_at, w.lease_ends_at} AS lease_s
 FROM qflow.daemon w
 WHERE w.state IN ({daemon.READY}, {daemon.STOPPING}) AND w.lease_ends_at > {clock}

@@ -1,0 +1,1 @@
+-- The view daemons says how long a lease is, and reasons name the tasks, instances and hosts that they number.
