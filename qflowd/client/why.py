@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from qflowd.client.instance import ENDED
 from qflowd.model.errors import NotFound
 from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS, instance_of
-from qflowd.model.names import item_name, shown_name
+from qflowd.model.names import item_name
 from qflowd.model.states import TaskState
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ WITHOUT_TASKS: Final = frozenset({"NEW", "REJECTED", "READY"})  # states of an i
 
 FOLLOWED: Final = 5  # instances, of which each waits for the next one
 _INSTANCE: Final = re.compile(r"(?:waits for|queued behind) instance (\d+)")
-_TASK: Final = re.compile(r"\btask (?:in it is )?(\d{7,})\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,21 +69,12 @@ def why(client: "Client", number: int, task: str | None) -> Why:
 
 
 def _explained(client: "Client", answer: Why, followed: int = FOLLOWED) -> Why:
-    """With the `wait_reason` of the views, names for the tasks that it numbers, and why the instance that it waits for waits."""
-    if answer.reason is None:
+    """With why the instance waits that it waits for, after the `wait_reason` of the views."""
+    if answer.reason is None or not followed or not (instance := _INSTANCE.search(answer.reason)):
         return answer
-    reason = _TASK.sub(lambda match: _with_name(client, match), answer.reason)
-    if followed and (instance := _INSTANCE.search(reason)):
-        with suppress(NotFound):
-            reason += f"; {_of_instance(client, int(instance[1]), followed - 1)}"
-    return replace(answer, reason=reason)
-
-
-def _with_name(client: "Client", match: re.Match[str]) -> str:
-    """`task 1048576 (bars[AAPL] of instance 1)`; another tenant's remains a number."""
-    number = int(match[1])
-    row = client.read_one("show_task", id=number, instance_id=instance_of(number))
-    return match[0] if row is None else f"{match[0]} ({shown_name(row)} of instance {row.instance_id})"
+    with suppress(NotFound):
+        return replace(answer, reason=f"{answer.reason}; {_of_instance(client, int(instance[1]), followed - 1)}")
+    return answer
 
 
 def _of_instance(client: "Client", number: int, followed: int = FOLLOWED) -> Why:

@@ -80,7 +80,10 @@ def test_what_an_instance_waits_for_is_followed_and_tasks_are_named(engine: Stan
         child, f"UPDATE qflow.task_instance SET kind = {int(TaskKind.CHILD)}, need = 0 WHERE id = {parent * ORDINALS}"
     )
     waits = f"instance {number} is RUNNING: no daemon is running"
-    assert str(client.why(parent)) == f"instance {parent} is RUNNING: waits for instance {number}; {waits}"
+    assert (
+        str(client.why(parent))
+        == f"instance {parent} is RUNNING: waits for instance {number} of workflow hello, which is RUNNING; {waits}"
+    )
     assert str(client.why(parent, "hello")).endswith(f"which is RUNNING; {waits}")
     engine.daemon()
     engine.sql(f"UPDATE qflow.task_instance SET state = 4 WHERE id = {number * ORDINALS}")

@@ -175,7 +175,8 @@ def test_a_full_pool_says_so_and_counts(desk: Desk, tmp_path: Path):
     desk.task(first, "held", "RUNNING")
     second, third = desk.submit(job="in_turn"), desk.submit(job="without_pool")
     task = desk.task(second, "in_turn", "READY")
-    assert task["wait_reason"] == f"waits for a free slot in pool one, the oldest task in it is {first << 20}"
+    holder = f"{first << 20} (held of instance {first})"
+    assert task["wait_reason"] == f"waits for a free slot in pool one, the oldest task in it is {holder}"
     assert desk.run("SELECT processes, threads, busy, ready_tasks FROM qflow.pools WHERE pool = 'one'") == [
         {"processes": 1, "threads": 1, "busy": 1, "ready_tasks": 1}
     ]
@@ -224,8 +225,8 @@ def test_jobs_workflows_and_daemons_are_registered(desk: Desk):
     assert (daemon["pid"], daemon["state"], daemon["pools"]) == (desk.daemon.pid, "READY", "default, one")
     assert daemon["name"] == hello["daemons"]
     assert daemon["memory_mb"] > 1
-
     assert round(daemon["lease_s"]) == 30  # as configured, whatever the daemon has done since its last beat
+
 
 def test_a_broken_file_shows_its_error_and_the_last_good_version_continues(desk: Desk):
     desk.daemon.write("workflows/fragile.yaml", "workflow: fragile\ntasks:\n  a: {job: hello}\n")

@@ -101,12 +101,9 @@ def test_while_it_is_undone_the_compensation_says_what_it_waits_for(lab: Lab) ->
     play_until(lab, "undo check", FAILS)
     [child] = children(lab, parent)
     [row] = lab.sql("SELECT id, job, state, wait_reason FROM qflow.compensations WHERE task = 'us'")
-    assert row[1:] == (
-        "workflow load_market",
-        "PENDING",
-        f"waits for instance {child} of workflow load_market, which is RUNNING",
-    )
-    assert lab.column("instances", "wait_reason", parent) == f"waits for instance {child}"
+    waits = f"waits for instance {child} of workflow load_market, which is RUNNING"
+    assert row[1:] == ("workflow load_market", "PENDING", waits)
+    assert lab.column("instances", "wait_reason", parent) == waits
     assert int(lab.column("instances", "parent_task_id", child)) == parent * ORDINALS + 1
     lab.check()
 

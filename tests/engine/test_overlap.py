@@ -27,6 +27,10 @@ def wait_reason(lab, number):
     return lab.sql(QUEUED.format(number))[0][0]
 
 
+def queued_behind(number, workflow="bars"):
+    return f"queued behind instance {number} of workflow {workflow}, which is RUNNING"
+
+
 def next_turns(lab):
     while not lab.turns.tick():
         pass
@@ -37,14 +41,14 @@ def test_sequential_instances_run_one_after_the_other_in_the_order_of_their_ids(
     first, second, third = (lab.start("bars") for _ in range(3))
     assert states(lab, first, second, third) == ["RUNNING", "READY", "READY"]
     assert lab.states(second) == {}
-    assert wait_reason(lab, second) == f"queued behind instance {first}"
+    assert wait_reason(lab, second) == queued_behind(first)
     next_turns(lab)  # nothing has ended
     assert states(lab, first, second, third) == ["RUNNING", "READY", "READY"]
     lab.run()
     assert wait_reason(lab, second) == "queued, and its turn comes next"
     next_turns(lab)
     assert states(lab, first, second, third) == ["SUCCESS", "RUNNING", "READY"]
-    assert wait_reason(lab, third) == f"queued behind instance {second}"
+    assert wait_reason(lab, third) == queued_behind(second)
     lab.run()
     next_turns(lab)
     lab.run()
@@ -149,7 +153,7 @@ def test_instances_of_different_keys_do_not_wait_for_each_other(lab):
     lab.workflow("orders", ONE, concurrency={"keyed": "{{ params.account }}"})
     numbers = [lab.start("orders", params=f'{{"account": "{account}"}}') for account in ("A", "B", "A", "B", "a")]
     assert states(lab, *numbers) == ["RUNNING", "RUNNING", "READY", "READY", "RUNNING"]
-    assert wait_reason(lab, numbers[3]) == f"queued behind instance {numbers[1]}"
+    assert wait_reason(lab, numbers[3]) == queued_behind(numbers[1], "orders")
     lab.run()
     next_turns(lab)
     assert states(lab, *numbers) == ["SUCCESS", "SUCCESS", "RUNNING", "RUNNING", "SUCCESS"]
@@ -200,7 +204,7 @@ def test_a_held_instance_is_not_in_the_way_and_takes_its_turn_when_it_is_resumed
     assert states(lab, held, running) == ["READY", "RUNNING"]
     assert wait_reason(lab, held) == "held until it is resumed"
     assert lab.command("resume", held) == ("DONE", {"instance_id": held, "queued": True})
-    assert wait_reason(lab, held) == f"queued behind instance {running}"
+    assert wait_reason(lab, held) == queued_behind(running)
     why = f"instance {held} is READY, queued behind another one of its workflow, and begins by itself; possible now: terminate"
     assert lab.command("resume", held) == ("REJECTED", why)
     lab.run()

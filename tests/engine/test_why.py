@@ -56,7 +56,7 @@ def sentences() -> set[str]:
     """The pieces of all reasons in the views: what a CASE answers, not what it asks."""
     text = (ROOT / "sql/common/migrations/views.sql").read_text("utf-8")
     views = dict(re.findall(r"\{replace_view\} qflow\.(\w+) AS\n(.*?)\n;", text, re.DOTALL))
-    reasons = [views["lane_wait"], views["task_wait"], views["paused_node"]]
+    reasons = [views[name] for name in ("task_name", "lane_wait", "child_wait", "task_wait", "paused_node")]
     reasons += [
         re.search(r"AS duration_s,(.*)AS wait_reason", views[name], re.DOTALL)[1] for name in ("tasks", "instances")
     ]

@@ -116,7 +116,8 @@ def _kill_a_holder(house: House) -> None:
     second = house.daemon("b").start()
     [waiting] = house.submit(job="quotes")
     reason = f"SELECT wait_reason FROM qflow.tasks WHERE instance_id = {waiting}"
-    text = f"waits for limit vendor:quotes: 1 of 1 slots in use, the oldest by task {house.submitted[0] << 20}"
+    oldest = f"task {house.submitted[0] << 20} (quotes of instance {house.submitted[0]})"
+    text = f"waits for limit vendor:quotes: 1 of 1 slots in use, the oldest by {oldest}"
     until(lambda: house.sql(reason) == [(text,)], 20, what="the second one waits for the slot")
     assert house.one(f"SELECT wait_reason FROM qflow.instances WHERE id = {waiting}") == text
     run_sql(house.store, f"INSERT INTO qflow.commands (action, instance_id) VALUES ('terminate', {house.submitted[0]})")

@@ -108,7 +108,7 @@ def _lose_the_holder(house: House) -> None:
     until(lambda: house.ledger.notes("tick"), 10)
     holder = house.one(f"SELECT daemon FROM qflow.tasks WHERE instance_id = {numbers[0]} AND task = 'send'")
     assert house.one(f"SELECT wait_reason FROM qflow.instances WHERE id = {numbers[1]}") == (
-        f"queued behind instance {numbers[0]}"
+        f"queued behind instance {numbers[0]} of workflow orders, which is RUNNING"
     )
     house.daemons.pop(holder).kill()
     house.drain()

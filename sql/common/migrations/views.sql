@@ -1,6 +1,19 @@
 -- The public views, as they are now: the newest migration ends by replacing all of them. Words for codes, names for
 -- numbers; an instance's rows are reached by key range; the same as an equality lets a database begin with the tasks, and
 -- join thousands of instances by hash. Columns are only ever appended.
+{only: sqlite DROP VIEW IF EXISTS qflow.task_name}
+;
+-- Internal: whose a task is that a reason numbers. Another tenant's stays a number.
+{replace_view} qflow.task_name AS
+SELECT t.id AS task_id, i.tenant, {concat: ' (', CASE WHEN t.kind = {kind.COMPENSATION} THEN 'undo ' ELSE '' END, COALESCE(n.task, i.job),
+    CASE WHEN t.map_index IS NULL THEN '' ELSE {concat: '[', COALESCE(t.label, {concat: t.map_index, ''}), ']'} END,
+    ' of instance ', i.id, CASE WHEN d.id IS NULL THEN '' ELSE {concat: ' of workflow ', d.workflow} END, ')'} AS name
+FROM qflow.task_instance t
+JOIN qflow.workflow_instance i ON i.id = t.id >> 20
+LEFT JOIN qflow.workflow_version v ON v.id = i.version_id
+LEFT JOIN qflow.workflow_definition d ON d.id = v.definition_id
+LEFT JOIN qflow.workflow_node n ON n.version_id = i.version_id AND n.node = t.node
+;
 {only: sqlite DROP VIEW IF EXISTS qflow.lane_wait}
 ;
 -- Internal: why ready rows of a lane wait; `slot_reason` where nothing else keeps them. Asked only for lanes with such rows.
@@ -33,21 +46,35 @@ SELECT l.id AS lane,
                 WHEN k.tripped_at IS NOT NULL THEN {concat: 'the breaker of limit ', k.name, ' is ', CASE
                     WHEN k.retries_at > {clock} THEN {concat: 'open since ', {utc_text: k.tripped_at}, ' until ', {utc_text: k.retries_at}}
                     WHEN EXISTS (SELECT 1 FROM qflow.task_instance x WHERE x.id = k.probe AND x.fence = k.probe_fence)
-                    THEN {concat: 'half-open, and task ', k.probe, ' tries'} ELSE 'half-open, and one task tries next' END,
+                    THEN (SELECT {concat: 'half-open, and task ', x.task_id, CASE WHEN x.tenant = l.tenant THEN x.name ELSE '' END, ' tries'}
+                        FROM qflow.task_name x WHERE x.task_id = k.probe) ELSE 'half-open, and one task tries next' END,
                     CASE WHEN k.trip_reason IS NULL THEN '' ELSE {concat: ': ', k.trip_reason} END}
                 WHEN k.used + m.weight <= k.capacity
                 THEN {concat: 'waits for limit ', k.name, ' until ', {utc_text: k.frees_at}, ': its rate is used up'}
-                ELSE {concat: 'waits for limit ', k.name, ': ', k.used, ' of ', k.capacity, ' slots in use', (SELECT CASE WHEN COUNT(*) = 0 THEN ''
-                    ELSE {concat: ', the oldest by task ', MIN(x.id)} END FROM qflow.lane_limit y JOIN qflow.task_instance x ON x.lane = y.lane
-                        AND x.state IN ({task.RESERVED}, {task.RUNNING}) WHERE y.name = k.name)} END)
+                ELSE {concat: 'waits for limit ', k.name, ': ', k.used, ' of ', k.capacity, ' slots in use', COALESCE(
+                    (SELECT {concat: ', the oldest by task ', z.task_id, CASE WHEN z.tenant = l.tenant THEN z.name ELSE '' END}
+                    FROM qflow.task_name z WHERE z.task_id = (SELECT MIN(x.id) FROM qflow.lane_limit y JOIN qflow.task_instance x
+                        ON x.lane = y.lane AND x.state IN ({task.RESERVED}, {task.RUNNING}) WHERE y.name = k.name)), '')} END)
             FROM qflow.lane_limit m JOIN qflow.limit_key k ON k.name = m.name
             WHERE m.lane = l.id AND (k.used + m.weight > k.capacity OR k.resumes_at > {clock} OR k.frees_at > {clock} OR k.tripped_at IS NOT NULL))
         END AS reason,
-    {concat: 'waits for a free slot in pool ', l.pool, (SELECT CASE WHEN COUNT(*) = 0 THEN ''
-            ELSE {concat: ', the oldest task in it is ', MIN(x.id)} END
-        FROM qflow.task_instance x JOIN qflow.lane y ON y.id = x.lane AND y.pool = l.pool
-        WHERE x.state IN ({task.RESERVED}, {task.RUNNING}))} AS slot_reason
+    {concat: 'waits for a free slot in pool ', l.pool, COALESCE(
+        (SELECT {concat: ', the oldest task in it is ', z.task_id, CASE WHEN z.tenant = l.tenant THEN z.name ELSE '' END}
+        FROM qflow.task_name z WHERE z.task_id = (SELECT MIN(x.id) FROM qflow.task_instance x JOIN qflow.lane y
+            ON y.id = x.lane AND y.pool = l.pool WHERE x.state IN ({task.RESERVED}, {task.RUNNING}))), '')} AS slot_reason
 FROM qflow.lane l
+;
+{only: sqlite DROP VIEW IF EXISTS qflow.child_wait}
+;
+-- Internal: the instance that a task has started, or has had compensated, and waits for.
+{replace_view} qflow.child_wait AS
+SELECT c.task_id, {concat: 'waits for instance ', c.instance_id, ' of workflow ', l.job,
+    CASE WHEN x.id IS NULL THEN '' ELSE {concat: ', which is ', {words: instance x.state}} END} AS reason
+FROM qflow.child c
+JOIN qflow.task_instance t ON t.id = c.task_id
+JOIN qflow.lane l ON l.id = t.lane
+LEFT JOIN qflow.workflow_instance x ON x.id = c.instance_id
+WHERE c.is_open = 1
 ;
 {only: sqlite DROP VIEW IF EXISTS qflow.task_wait}
 ;
@@ -56,9 +83,7 @@ FROM qflow.lane l
 SELECT t.id AS task_id,
     CASE WHEN t.state = {task.PENDING} AND t.kind IN ({kind.CHILD}, {kind.COMPENSATION})
             AND EXISTS (SELECT 1 FROM qflow.child c WHERE c.task_id = t.id AND c.is_open = 1)
-            THEN (SELECT {concat: 'waits for instance ', c.instance_id, ' of workflow ', (SELECT l.job FROM qflow.lane l WHERE l.id = t.lane), CASE WHEN x.id IS NULL THEN ''
-                ELSE {concat: ', which is ', {words: instance x.state}} END}
-            FROM qflow.child c LEFT JOIN qflow.workflow_instance x ON x.id = c.instance_id WHERE c.task_id = t.id AND c.is_open = 1)
+            THEN (SELECT y.reason FROM qflow.child_wait y WHERE y.task_id = t.id)
         WHEN t.state = {task.PENDING} THEN
             (SELECT CASE WHEN m.due_at = {forever} AND t.reason <> 0 THEN 'failed, and waits for a person: retry, skip or terminate'
                 WHEN m.due_at <= {clock} AND NOT EXISTS (SELECT 1 FROM qflow.daemon x
@@ -67,7 +92,7 @@ SELECT t.id AS task_id,
             FROM qflow.timer m WHERE m.task_id = t.id AND m.purpose = 0)
         -- Until a daemon that lives takes the rows of a lost one over, they look as if they ran.
         WHEN w.state = {daemon.GONE} OR w.lease_ends_at <= {clock} THEN
-            {concat: 'daemon ', w.name, ' is lost; ', CASE WHEN EXISTS (SELECT 1 FROM qflow.daemon x WHERE x.state = {daemon.READY}
+            {concat: 'daemon ', w.name, CASE WHEN w.host = w.name THEN '' ELSE {concat: ' on host ', w.host} END, ' is lost; ', CASE WHEN EXISTS (SELECT 1 FROM qflow.daemon x WHERE x.state = {daemon.READY}
                 AND x.lease_ends_at > {clock}) THEN 'another one takes its tasks over' ELSE 'no daemon is running' END}
         END AS reason
 FROM qflow.task_instance t {only: mysql FORCE INDEX (PRIMARY)}
@@ -179,7 +204,7 @@ SELECT i.id, i.tenant, d.workflow, v.version, COALESCE(i.name, d.workflow, i.job
     CASE WHEN i.state = {instance.READY} AND i.concurrency_key IS NULL THEN {concat: 'held', COALESCE(
             (SELECT {concat: ' by ', s.submitted_by} FROM qflow.submissions s WHERE s.id = i.id AND s.submitted_by IS NOT NULL), ''),
             ' until it is resumed'}
-        WHEN i.state = {instance.READY} THEN COALESCE((SELECT {concat: 'queued behind instance ', r.id} FROM qflow.workflow_instance r
+        WHEN i.state = {instance.READY} THEN COALESCE((SELECT {concat: 'queued behind instance ', r.id, ' of workflow ', d.workflow, ', which is ', {words: instance r.state}} FROM qflow.workflow_instance r
             WHERE r.concurrency_key = i.concurrency_key AND r.state < {instance.SUCCESS} AND r.state >= {instance.RUNNING}
             ORDER BY r.id LIMIT 1), CASE WHEN d.paused_at IS NULL THEN 'queued, and its turn comes next'
                 ELSE {concat: 'queued, and the workflow is paused', CASE WHEN d.paused_by IS NULL THEN '' ELSE {concat: ' by ', d.paused_by} END} END)
@@ -193,8 +218,8 @@ SELECT i.id, i.tenant, d.workflow, v.version, COALESCE(i.name, d.workflow, i.job
                 HAVING (SELECT y.reason FROM qflow.lane_wait y WHERE y.lane = t.lane) IS NOT NULL ORDER BY 1 LIMIT 1),
             (SELECT MIN(y.reason) FROM qflow.paused_node y WHERE y.instance_id = i.id AND EXISTS (SELECT 1 FROM qflow.task_instance t
                 WHERE t.id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575 AND t.state = {task.HELD} AND t.node = y.node)),
-            (SELECT {concat: 'waits for instance ', MIN(c.instance_id)} FROM qflow.child c
-                WHERE c.task_id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575 AND c.is_open = 1 HAVING COUNT(*) > 0),
+            (SELECT y.reason FROM qflow.workflow_instance z JOIN qflow.child_wait y
+                ON y.task_id BETWEEN z.id * 1048576 AND z.id * 1048576 + 1048575 WHERE z.id = i.id ORDER BY y.task_id LIMIT 1),
             (SELECT {concat: 'failed tasks that wait for a person: ', COUNT(*)} FROM qflow.timer m
                 JOIN qflow.task_instance t ON t.id = m.task_id AND t.fence = m.fence AND t.reason <> 0
                 WHERE m.task_id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575 AND m.purpose = 0 AND m.due_at = {forever}

@@ -120,12 +120,10 @@ def a_child_after_a_task(lab: Lab) -> int:
     return nesting(lab, ["a"])
 
 
-@way(
-    TaskKind.CHILD,
-    TaskState.PENDING,
-    task="waits for instance * of workflow load_market, which is RUNNING",
-    instance="waits for instance *",
-)
+CHILD = "waits for instance * of workflow load_market, which is RUNNING"
+
+
+@way(TaskKind.CHILD, TaskState.PENDING, task=CHILD, instance=CHILD)
 def a_child_after_its_instance(lab: Lab) -> int:
     number = nesting(lab)
     lab.children.tick()

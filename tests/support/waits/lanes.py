@@ -81,7 +81,7 @@ def for_its_turn(lab: Lab) -> int:
     return single(lab)
 
 
-FULL = "waits for a free slot in pool default, the oldest task in it is {holder}"
+FULL = "waits for a free slot in pool default, the oldest task in it is {holder} (work of instance {before})"
 
 
 @way(TaskKind.TASK, TaskState.READY, task=FULL, instance=FULL)
@@ -98,6 +98,19 @@ def a_map_for_a_slot_that_another_has(lab: Lab) -> int:
     lab.start(job="work")
     lab.claim()
     return mapped(lab)
+
+
+UNDOING = (
+    "waits for a free slot in pool default, the oldest task in it is * (undo c of instance {before} of workflow loads)"
+)
+
+
+@way(TaskKind.TASK, TaskState.READY, task=UNDOING, instance=UNDOING)
+def for_a_slot_that_a_compensation_has(lab: Lab) -> int:
+    alive(lab, "work", "undo")
+    undoing(lab)
+    lab.claim()
+    return single(lab)
 
 
 @way(TaskKind.CHILD, TaskState.READY, task="no daemon is running", instance="no daemon is running")

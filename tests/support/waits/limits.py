@@ -34,7 +34,9 @@ def for_more_slots_than_there_are(lab: Lab) -> int:
     return number
 
 
-HOLDER = "waits for limit vendor: 1 of 1 slots in use, the oldest by task {holder}"
+HOLDER = (
+    "waits for limit vendor: 1 of 1 slots in use, the oldest by task {holder} (a of instance {before} of workflow one)"
+)
 
 
 @way(TaskKind.TASK, TaskState.READY, task=HOLDER, instance=HOLDER)
@@ -94,7 +96,7 @@ def for_a_breaker_that_is_half_open(lab: Lab) -> int:
     return tripped(lab, open_s=30)
 
 
-TRIES = "the breaker of limit vendor is half-open, and task {holder} tries: *"
+TRIES = "the breaker of limit vendor is half-open, and task {holder} (a of instance {before} of workflow one) tries: *"
 
 
 @way(TaskKind.TASK, TaskState.READY, task=TRIES, instance=TRIES)

@@ -85,7 +85,7 @@ def a_child_for_the_instance_to_be_resumed(lab: Lab) -> int:
     return number
 
 
-ANOTHER = "daemon d1 is lost; another one takes its tasks over"
+ANOTHER = "daemon d1 on host h is lost; another one takes its tasks over"
 
 
 @way(TaskKind.TASK, TaskState.RUNNING, task=NOBODY, instance=NOBODY)
@@ -144,7 +144,7 @@ def an_instance_that_somebody_holds(lab: Lab) -> int:
     return lab.start("one", hold=1, submitted_by="ada")
 
 
-@way(instance="queued behind instance {before}")
+@way(instance="queued behind instance {before} of workflow bars, which is RUNNING")
 def an_instance_behind_another(lab: Lab) -> int:
     lab.workflow("bars", {"a": []}, concurrency="sequential")
     lab.start("bars")
