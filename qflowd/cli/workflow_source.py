@@ -77,15 +77,13 @@ def find_workflow(name: str, jobs: Iterable[str]) -> WorkflowSource:
         if path is None:
             exits.say(f"there is no workflow {name!r} in the configured folders{did_you_mean(name, names.files)}")
             raise names.problem
-        return WorkflowSource(name, path, remark=f"shown is {near(str(path))}: the database cannot be asked")
+        return WorkflowSource(name, path, remark=f"showing {near(str(path))}; the database cannot be asked")
     with open_client() as client:
         version = client.active_version(name)
         if version is not None:
             return WorkflowSource(name, None, version, _difference(version, path))
         if path is not None:
-            return WorkflowSource(
-                name, path, remark=f"shown is {near(str(path))}: the database has no such workflow yet"
-            )
+            return WorkflowSource(name, path, remark=f"showing {near(str(path))}; the database does not have it yet")
         is_job = f"; it is a job: `qflowd submit --job {name}`" if name in jobs else ""
         hint = is_job or hint_at_workflow(client, name, names.files)
     raise NotFound(f"there is no workflow {name!r} in the database or the configured folders, and no such file{hint}")
@@ -96,7 +94,7 @@ def _difference(version: Any, path: Path | None) -> str:
     if path is None or digest_of(_text(path)) == version.hash:
         return ""
     file = near(str(path))
-    return f"shown is the stored version {version.version}; {file} differs, see `qflowd plan {file}`"
+    return f"showing version {version.version} as stored; {file} differs, see `qflowd plan {file}`"
 
 
 def _text(path: Path) -> str:

@@ -32,14 +32,14 @@ def shown(run) -> tuple[list, str]:
 
 def test_the_stored_workflow_is_shown_and_a_file_that_differs_is_named(run, own_engine, file):
     own_engine.daemon(jobs=("hello",))
-    not_stored = "qflowd: shown is workflows/daily.yaml: the database has no such workflow yet\n"
+    not_stored = "qflowd: showing workflows/daily.yaml; the database does not have it yet\n"
     assert shown(run) == ([("load", "retries", 2)], not_stored)
     origin = {"source": DAILY, "format": "yaml", "file": None, "pool_of": lambda job: None}
     own_engine.store.transact(lambda tx: store_workflow(tx, parse(DAILY, "yaml", "daily.yaml"), **origin))
     assert shown(run) == ([("load", "retries", 2)], "")
     file.write_text(DAILY.replace("2", "5"), "utf-8")
     differs = "workflows/daily.yaml differs, see `qflowd plan workflows/daily.yaml`"
-    assert shown(run) == ([("load", "retries", 2)], f"qflowd: shown is the stored version 1; {differs}\n")
+    assert shown(run) == ([("load", "retries", 2)], f"qflowd: showing version 1 as stored; {differs}\n")
 
     nowhere = "in the database or the configured folders, and no such file"
     for name, hint in (("dayly", "did you mean daily?"), ("hello", "it is a job: `qflowd submit --job hello`")):
@@ -50,7 +50,7 @@ def test_the_stored_workflow_is_shown_and_a_file_that_differs_is_named(run, own_
 def test_without_a_database_the_file_is_shown_and_a_name_is_compared_with_those_of_files(run, file):
     assert shown(run) == (
         [("load", "retries", 2)],
-        "qflowd: shown is workflows/daily.yaml: the database cannot be asked\n",
+        "qflowd: showing workflows/daily.yaml; the database cannot be asked\n",
     )
     ran = run("plan", "dayly")
     assert ran.code == 5
