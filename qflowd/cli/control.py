@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import click
 
@@ -14,20 +14,8 @@ from qflowd.cli.unknown_names import hint_at_target
 from qflowd.client import Client
 from qflowd.model.errors import Rejected
 
+NO_DAEMON_S, SILENT_S, ALIVE_S = 0.5, 2.0, 15.0  # to wait: one may be about to start; may live all the same; does
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-class Patience(NamedTuple):
-    """How long to wait for an answer, and what to add if none comes."""
-
-    seconds: float
-    why: str = ""
-
-
-NO_WAIT: Final = Patience(0)
-NO_DAEMON: Final = Patience(0.5)  # one may be about to start
-SILENT_S: Final = 2.0  # one may live all the same
-ALIVE: Final = Patience(15.0)
 
 
 def outcome_of(result: Any) -> str:
@@ -139,24 +127,31 @@ def send(
     on_progress: Callable[[Any], None] | None = None,
 ) -> list[dict[str, Any]]:
     """Send a command for each target (columns of `commands`); what came of them, as shown by --json."""
-    patience = NO_WAIT if no_wait else _patience(client)
-    ask: dict[str, Any] = {"reason": reason, "timeout": patience.seconds, "on_progress": on_progress}
-    return [_ask(client, action, ask, target, patience.why) for target in targets]
+    ask: dict[str, Any] = {
+        "reason": reason,
+        "timeout": 0 if no_wait else _patience_s(client),
+        "on_progress": on_progress,
+    }
+    return [_ask(client, action, ask, target) for target in targets]
 
 
-def _patience(client: Client) -> Patience:
-    if not (daemons := client.daemons()):
-        return NO_DAEMON
+def _patience_s(client: Client) -> float:
+    if not client.daemons():
+        return NO_DAEMON_S
+    return SILENT_S if _common_silence(client) else ALIVE_S
+
+
+def _common_silence(client: Client) -> str:
+    """The end of a sentence about a command that nobody answers; "" if a daemon seems to live, or none is listed."""
     now = client.read_one("show_clock").server_at
-    silent = [_silence(row, (now - row["seen_at"]).total_seconds()) for row in daemons]
-    if not all(silent):
-        return ALIVE
-    return Patience(SILENT_S, f"; the daemons that are still listed have gone silent: {', '.join(silent)}")
+    silences = [_silence_of(row, (now - row["seen_at"]).total_seconds()) for row in client.daemons()]
+    listed = ", ".join(silences)
+    return f"; the daemons that are still listed have gone silent: {listed}" if silences and all(silences) else ""
 
 
-def _silence(row: dict[str, Any], silent_s: float) -> str:
+def _silence_of(row: dict[str, Any], silent_s: float) -> str:
     """How a daemon, whose lease has not run out yet, shows that it is dead; "" if it does not."""
-    who = f"{row['name']} on {row['host']}"
+    who = row["name"] if row["name"] == row["host"] else f"{row['name']} on {row['host']}"
     if row["host"] == os.uname().nodename and not Path(f"/proc/{row['pid']}").exists():
         return f"{who} (process {row['pid']} is gone)"
     if silent_s <= row["lease_s"] / 3 + 2:  # two beats, and some time
@@ -164,13 +159,13 @@ def _silence(row: dict[str, Any], silent_s: float) -> str:
     return f"{who} (for {silent_s:.0f} s; its lease ends in {max(0.0, row['lease_s'] - silent_s):.0f} s)"
 
 
-def _ask(client: Client, action: str, ask: dict[str, Any], target: dict[str, Any], why: str) -> dict[str, Any]:
+def _ask(client: Client, action: str, ask: dict[str, Any], target: dict[str, Any]) -> dict[str, Any]:
     """Send one command; what came of it, as shown by --json."""
     about = {"action": action, **target}
     try:
         answer = client.command(action, **ask, **target)
     except TimeoutError as error:
-        return about | {"state": "NEW", "error": f"{error}{why}"}
+        return about | {"state": "NEW", "error": f"{error}{_common_silence(client)}"}
     except Rejected as error:
         return about | {"state": "REJECTED", "error": f"{error}{hint_at_target(client, target)}"}
     return about | {"state": answer.state, "result": answer.result}

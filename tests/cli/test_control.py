@@ -6,6 +6,8 @@ import os
 import re
 import subprocess
 
+from qflowd.cli import control
+
 
 def test_a_command_is_answered_by_a_daemon(run, own_engine):
     engine = own_engine
@@ -43,9 +45,8 @@ def test_a_daemon_that_is_dead_or_silent_is_not_waited_for_long(run, own_engine)
     gone = subprocess.Popen(["true"])
     gone.wait()
     here = os.uname().nodename
-    long_ago, later = (
-        f"(SELECT {engine.store.dialect.renderer.templates['clock_plus'].format(seconds)})" for seconds in ("-60", "90")
-    )
+    clock_plus = engine.store.dialect.renderer.templates["clock_plus"]
+    long_ago, later = (f"(SELECT {clock_plus.format(seconds)})" for seconds in (-60, 90))
     for change, silence in (
         (f"host = '{here}', pid = {gone.pid}", rf"desk on {here} \(process {gone.pid} is gone\)"),
         # A lease of 150 s has a beat every 25 s; two have not come.
@@ -59,6 +60,15 @@ def test_a_daemon_that_is_dead_or_silent_is_not_waited_for_long(run, own_engine)
         assert ran.code == 1
         silent = "; it stays in the inbox; the daemons that are still listed have gone silent: "
         assert re.search(f"no daemon has answered within 2 s{silent}{silence}\n$", ran.err), ran.err
+
+
+def test_a_daemon_that_falls_silent_while_it_is_waited_for_is_named(run, sqlite_engine, monkeypatch):
+    sqlite_engine.daemon("far")
+    monkeypatch.setattr(control, "ALIVE_S", 2.5)
+    clock_plus = sqlite_engine.store.dialect.renderer.templates["clock_plus"]
+    beat, end = (f"(SELECT {clock_plus.format(seconds)})" for seconds in (-31, 59))  # late after 32 s
+    sqlite_engine.sql(f"UPDATE qflow.daemon SET host = 'far', seen_at = {beat}, lease_ends_at = {end}")
+    assert re.search(r"gone silent: far \(for 3\d s; its lease ends in \d+ s\)\n$", run("resume", 1).err)
 
 
 def test_a_schedule_is_switched_by_a_command(run, sqlite_engine):
