@@ -98,6 +98,10 @@ class StoreUnavailable(QflowdError):
     """The database cannot be reached now; worth another try."""
 
 
+class RowsLocked(StoreUnavailable):
+    """Somebody else's transaction has kept rows locked for longer than a session may wait; what needs others may continue."""
+
+
 class StoreUnsupported(QflowdError):
     """The database server lacks something that qflowd cannot do without."""
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TypeVar
 
-from qflowd.model.errors import QflowdError, StoreUnavailable
+from qflowd.model.errors import QflowdError, RowsLocked, StoreUnavailable
 from qflowd.model.instruments import Instruments, TransactionCommitted
 from qflowd.store.catalog import Catalog
 from qflowd.store.clock import DbClock, TimeSource, boottime
@@ -141,7 +141,7 @@ class Store:
             name: of the transaction, for faults and logs; default the function's name.
             single: `work` runs exactly one statement, so BEGIN and COMMIT can be spared where that is safe.
 
-        Raises: StoreUnavailable if the connection is lost or conflicts do not end (it may have been applied);
+        Raises: StoreUnavailable if the connection is lost or conflicts do not end (it may have been applied); RowsLocked;
             DataRefused if a value was refused; whatever `work` raises. Except in the first case nothing was written.
         """
         name = name or getattr(work, "__name__", "")
@@ -158,7 +158,8 @@ class Store:
             except Retryable as error:
                 self._roll_back(connection)
                 if isinstance(error, LockTimeout) and (self._is_of_daemon or attempt == TRIES - 1):
-                    raise StoreUnavailable(
+                    outage = RowsLocked if self.dialect.has_row_locks else StoreUnavailable
+                    raise outage(
                         f"transaction {name}: {error}; {self.lock_holders() or 'no session holds it now'}"
                     ) from error
                 if attempt == TRIES - 1:

@@ -198,6 +198,18 @@ SELECT t.id FROM {rows: id bigint} r
 {only: mysql STRAIGHT_JOIN qflow.task_instance t FORCE INDEX (PRIMARY)}{only: postgres,sqlite JOIN qflow.task_instance t} ON t.id = r.id
 {lock}
 
+-- name: lock_unheld_instances
+-- The same of instances.
+SELECT i.id FROM {rows: id bigint} r
+{only: mysql STRAIGHT_JOIN qflow.workflow_instance i FORCE INDEX (PRIMARY)}{only: postgres,sqlite JOIN qflow.workflow_instance i} ON i.id = r.id
+{lock}
+
+-- name: put_back_deadlines
+-- Of instances that are there. One that was moved meanwhile, and so not deleted, stays where it is.
+INSERT INTO qflow.timer (task_id, purpose, fence, due_at)
+SELECT r.task_id, r.purpose, r.fence, r.due_at FROM {rows: task_id bigint, purpose smallint, fence int, due_at instant} r
+JOIN qflow.workflow_instance i ON i.id = r.task_id >> 20 WHERE 1 = 1 {ignored: timer.fence}
+
 -- name: list_present
 -- Which of these rows there are, locked or not.
 SELECT t.id FROM {rows: id bigint} r JOIN qflow.task_instance t ON t.id = r.id

@@ -38,9 +38,10 @@ from qflowd.engine.limits import limit_commands  # noqa: F401
 from qflowd.engine.plans.instances import Instances
 from qflowd.engine.refusal import LONGEST_ERROR, Refused
 from qflowd.engine.sagas import compensate  # noqa: F401
-from qflowd.engine.service import Place, Topics, log_refused
+from qflowd.engine.service import Place, Topics, log_refused, report
 from qflowd.model import jsontext
-from qflowd.model.errors import StoreUnavailable
+from qflowd.model.errors import RowsLocked, StoreUnavailable
+from qflowd.model.ids import instance_of
 from qflowd.model.states import AnswerState
 from qflowd.store.tx import Store, Tx
 
@@ -73,8 +74,12 @@ class Commands:
         self._topics = topics
         self._place, self._pause_s = Place(LEAST_ID), IDLE_S
         self._caches = Caches(plans, lanes, jobs, Instances(plans, jobs))
+        self._instance: int | None = None  # that the command names which is being carried out
+        self._locked: set[int] = set()  # instances whose commands wait for locked rows
 
     def tick(self) -> float:
+        if self._place.after == LEAST_ID:
+            self._locked.clear()
         rows = self._store.read(lambda tx: tx.run("list_open_commands", batch=BATCH, least=self._place.after))
         for row in rows:
             self._pause_s = min(self._pause_s, self._answer(row.id))
@@ -92,6 +97,12 @@ class Commands:
             return self._answer(number)
         except Later:
             return LATER_S
+        except RowsLocked as error:
+            if self._instance is None:
+                raise
+            self._locked.add(self._instance)
+            report(f"command {number}", error, LATER_S)
+            return LATER_S
         except StoreUnavailable:
             raise
         except Exception as problem:  # noqa: BLE001 - whatever it is, the row gets an answer and the next one its turn
@@ -103,6 +114,7 @@ class Commands:
 
     def _take(self, number: int) -> tuple[tuple[str, ...], bool]:
         """Returns the topics of those who should know, and whether all is done, or another daemon is at it, or was."""
+        self._instance = None
         try:
             return self._store.transact(lambda tx: self._carry_out(tx, number), name="command")
         except _DryRun as asked:
@@ -113,6 +125,9 @@ class Commands:
         if row is None:
             return (), True
         command = read_command(row)
+        self._instance = _instance_named(command)
+        if self._is_behind(command):
+            raise Later("a command before it waits for locked rows")
         if command.is_dry_run:
             raise _DryRun(command)
         if bulk.is_bulk(command):
@@ -121,6 +136,12 @@ class Commands:
             step = self._carry_out_one(tx, command)
         self._note(tx, command, step)
         return step.topics, step.is_last
+
+    def _is_behind(self, command: Command) -> bool:
+        """Does one wait before it that may be for the same instance?"""
+        if self._instance is not None:
+            return self._instance in self._locked
+        return bool(self._locked) and not (command.selection is None and command.workflow is None)
 
     def _rehearse(self, command: Command) -> tuple[tuple[str, ...], bool]:
         """Carry out a dry run, or a step of it: all is rolled back but its own row."""
@@ -171,6 +192,13 @@ class Commands:
             tx.run("answer_command", id=number, state=AnswerState.REJECTED.name, result=None, error=text, now=tx.now)
 
         self._store.transact(reject_command)
+
+
+def _instance_named(command: Command) -> int | None:
+    """The only instance that a command is for; None if it may be for several, or for something else."""
+    if command.instance_id is None and command.task_id is not None:
+        return instance_of(command.task_id)
+    return command.instance_id
 
 
 def _next_id(row: Any) -> int:

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NamedTuple
 
 from qflowd.engine.commands import pause, pause_task, terminate
-from qflowd.engine.service import Topics
+from qflowd.engine.service import Topics, report
+from qflowd.model.errors import RowsLocked
 from qflowd.model.ids import key_range
 from qflowd.model.instruments import InstancesTerminated
 from qflowd.model.states import Intent
@@ -142,10 +143,15 @@ class Sweep:
         rows = key_range(target.instance_id)
         first, last = rows["first"] + place, rows["last"]  # with the last part, rows that were added meanwhile
         left: int | None = None
-        if place + PART < target.ordinals:
-            self._store.transact(lambda tx: target.part(tx, first, first + PART - 1), name="sweep_part")
-            self._places[target.key] = place + PART
-        else:
-            left = self._store.transact(lambda tx: target.last(tx, first, last), name="sweep")
+        try:
+            if place + PART < target.ordinals:
+                self._store.transact(lambda tx: target.part(tx, first, first + PART - 1), name="sweep_part")
+                self._places[target.key] = place + PART
+            else:
+                left = self._store.transact(lambda tx: target.last(tx, first, last), name="sweep")
+        except RowsLocked as error:
+            report(f"sweep of instance {target.instance_id}", error, BUSY_S)
+            self._places[target.key] = place
+            return 1
         self._topics.publish(*target.topics)
         return left

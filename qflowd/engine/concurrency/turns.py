@@ -11,9 +11,9 @@ from qflowd.engine.admission.begin import admission_again, begin
 from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
 from qflowd.engine.commands.control import LanesMissing
 from qflowd.engine.concurrency.overlap import end_queued, lock_lines
-from qflowd.engine.service import Topics, UnreadableLog, log_refused
+from qflowd.engine.service import Topics, UnreadableLog, log_refused, report
 from qflowd.model import jsontext
-from qflowd.model.errors import QflowdError, StoreUnavailable
+from qflowd.model.errors import QflowdError, RowsLocked, StoreUnavailable
 from qflowd.model.states import InstanceState, Reason
 from qflowd.store.tx import Store, Tx
 
@@ -57,6 +57,9 @@ class Turns:
         except LanesMissing as missing:
             self._lanes.ensure(missing.lanes)
             return self._begin_next(row)
+        except RowsLocked as locked:
+            report(f"turn of instance {row.id}", locked, QUEUED_S)
+            return False
         except StoreUnavailable:
             raise
         except Exception as problem:  # noqa: BLE001 - whatever it is, those behind it must get their turn

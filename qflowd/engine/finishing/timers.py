@@ -1,6 +1,6 @@
 """Timers: rows that wait for an instant (run_at, retries, deferrals) and deadlines of instances."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from qflowd.engine.commands.terminate import expire
@@ -56,7 +56,16 @@ class Timers:
             tx.run("promote_tasks", rows=rows, now=tx.now)
         if taken:
             tx.run("delete_due_timers", rows=taken, now=tx.now)
-        for number, purpose, _ in taken:
-            if purpose == DEADLINE:
-                expire(tx, instance_of(number))
+        self._expire(tx, [row for row in taken if row[1] == DEADLINE])
         return len(taken), tx.one("next_timer").due_at
+
+    def _expire(self, tx: Tx, deadlines: list[tuple[int, int, int]]) -> None:
+        """Have instances end that have run out of time; those that are locked are looked at again in a moment."""
+        numbers = [(instance_of(number),) for number, _, _ in deadlines]
+        free = {row.id for row in tx.run("lock_unheld_instances", rows=numbers)} if numbers else set()
+        for (number,) in numbers:
+            if number in free:
+                expire(tx, number)
+        if locked := [row for row in deadlines if instance_of(row[0]) not in free]:
+            later = tx.now + timedelta(seconds=LOCKED_S)
+            tx.run("put_back_deadlines", rows=[(*row, later) for row in locked])

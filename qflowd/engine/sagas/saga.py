@@ -13,9 +13,9 @@ from qflowd.engine.commands.control import LanesMissing
 from qflowd.engine.finishing import close
 from qflowd.engine.plans.plan import Plan
 from qflowd.engine.sagas.undo import Undo, UndoStep, undo
-from qflowd.engine.service import Topics, UnreadableLog
+from qflowd.engine.service import Topics, UnreadableLog, report
 from qflowd.engine.spawning.spawn_tree import load_tree
-from qflowd.model.errors import QflowdError, StoreUnavailable
+from qflowd.model.errors import QflowdError, RowsLocked, StoreUnavailable
 from qflowd.model.ids import ORDINALS, key_range, task_id
 from qflowd.model.states import Intent, TaskState
 from qflowd.model.workflow import BUILT_IN
@@ -60,12 +60,15 @@ class Compensate:
         return 0
 
     def _expand(self, instance_id: int) -> bool:
-        """False: this daemon cannot."""
+        """False: this daemon cannot, at least not now."""
         while True:
             try:
                 self._store.transact(lambda tx: self._add(tx, instance_id), name="compensate")
             except LanesMissing as missing:
                 self._lanes.ensure(missing.lanes)
+            except RowsLocked as error:
+                report(f"compensation of instance {instance_id}", error, IDLE_S)
+                return False
             except StoreUnavailable:
                 raise
             except QflowdError as problem:
