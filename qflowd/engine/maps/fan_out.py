@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from qflowd.engine.caches import LaneIds, LaneKey
 from qflowd.engine.claiming.claim import Claimed
+from qflowd.engine.claiming.take import place_of
 from qflowd.engine.limits.slots import Freed, give_back
 from qflowd.engine.maps import item_lanes
 from qflowd.engine.maps.item_rows import Part, labels_of, lock_heads, make_rows, next_part, window_of
@@ -56,13 +57,13 @@ class Expansion:
 def expand(store: Store, instances: Instances, rows: Sequence[Claimed], freed: Sequence[Freed] = ()) -> Expansion:
     """Make the first rows of the items of these heads, which from then on wait for them.
 
-    When one transaction is full, the others are left: meanwhile nobody writes results, and workers idle.
+    The most urgent come first. When one transaction is full, the others are left: meanwhile nobody writes results, and workers idle.
     `freed`: what the claim took of limits for these heads; it is given back.
 
     Raises: StoreUnavailable; it may have been applied all the same.
     """
     expanded, openings, weight = Expansion(), [], 0
-    heads = sorted(rows)
+    heads = sorted(rows, key=place_of)
     for place, row in enumerate(heads):
         try:
             opening = store.read(lambda tx, row=row: _look(tx, instances, row))  # type: ignore[misc]
@@ -81,7 +82,7 @@ def expand(store: Store, instances: Instances, rows: Sequence[Claimed], freed: S
         if weight >= LARGEST:
             expanded.left = heads[place + 1 :]
             break
-    _open(store, instances, openings, freed)
+    _open(store, instances, sorted(openings), freed)
     return expanded
 
 
