@@ -13,6 +13,8 @@ import pytest
 from qflowd.config.records import LimitConfig
 from qflowd.engine.limits.limit_repair import LimitRepair
 from qflowd.engine.limits.limit_settings import save_configured
+from qflowd.engine.limits.limit_settings import unset as unset_limit
+from qflowd.store.tx import Store
 from tests.engine.test_limits import claim, end, have_job, set_limits
 from tests.support.daemon import until
 from tests.support.lab import Lab
@@ -61,6 +63,20 @@ def test_a_pattern_that_is_set_and_unset_moves_what_nobody_has_set(lab):
     assert lab.sql(sizes)[1] == ("bank:boc", 3, "pattern")
     ask(lab, "unset_limit", "bank:*")
     assert lab.sql(sizes) == [("bank:boc", 1, "default"), ("bank:icbc", 1, "default")]
+
+
+def test_what_a_command_takes_away_while_the_configuration_is_saved_is_made_anew(open_lab):
+    lab = open_lab("postgres")  # the others lock what an INSERT leaves as it is
+    ask(lab, "set_limit", "bank:*", slots=2)
+
+    def unset() -> None:
+        other = Store(lab.url)
+        other.transact(lambda tx: unset_limit(tx, tx.one("find_limit", name="bank:*")))
+        other.close()
+
+    lab.just_before("save", unset, statement="lock_limits")
+    save_configured(lab.store, {"bank:*": LimitConfig(slots=3)})
+    assert lab.sql("SELECT name, slots, source FROM qflow.limits") == [("bank:*", 3, "config")]
 
 
 def test_slots_that_a_command_takes_away_are_not_taken_from_those_who_hold_them(lab):

@@ -50,13 +50,14 @@ def save_configured(store: Store, configured: Mapping[str, LimitConfig]) -> None
         # What a command sets meanwhile is seen here, or waits and comes after it.
         tx.run("lock_limits", rows=[(name,) for name in sizes_by_name])
         there = {row.name: row for row in tx.run("list_limits")}
+        # One that a command has taken away since it was found is made anew.
         changed = {
             name: size
             for name, size in sizes_by_name.items()
-            if there[name].source != "command" and _size(there[name]) != size
+            if (row := there.get(name)) is None or (row.source != "command" and _size(row) != size)
         }
         write_sizes(tx, changed)
-        if fresh := [(name, note) for name, note in notes.items() if there[name].configured != note]:
+        if fresh := [(name, note) for name, note in notes.items() if name in changed or there[name].configured != note]:
             tx.run("note_configured", rows=fresh)
 
     if configured:
