@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from qflowd import __version__
 from qflowd.engine.child_workflows import children
 from qflowd.model.ids import ORDINALS
 from qflowd.model.states import Intent, TaskState
@@ -232,7 +233,7 @@ def test_a_submission_that_cannot_be_read_is_left_to_a_newer_daemon_and_refused_
     left, other = older.submit("newer"), older.submit("plain")
     assert older.admit.tick() > 0, "it would look again and again"
     assert dict(older.sql("SELECT id, state FROM qflow.submissions")) == {left: "NEW", other: "ACCEPTED"}
-    older.sql("UPDATE qflow.daemon SET version = '0.0.1'")
+    older.sql(f"UPDATE qflow.daemon SET version = '{__version__}.dev1'")  # of what is running here
     older.admit.tick()
     [(state, error)] = older.sql(f"SELECT state, error FROM qflow.submissions WHERE id = {left}")
     assert state == "REJECTED"

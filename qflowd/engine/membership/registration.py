@@ -91,8 +91,14 @@ def has_newer_daemon(tx: Tx) -> bool:
     return any(_release(row.version) > _release(__version__) for row in tx.run("list_living_releases"))
 
 
-def _release(version: str) -> list[int]:
-    return [int(number) for number in re.findall(r"\d+", version)]
+def _release(version: str) -> tuple[list[int], bool, list[int]]:
+    """By what releases are ordered: one under development, or a candidate, comes before the release itself."""
+    release, suffix = re.fullmatch(r"([\d.]*)(.*)", version, re.DOTALL).groups()  # type: ignore[union-attr]
+    return _numbers(release), not suffix.startswith(("dev", "a", "b", "rc")), _numbers(suffix)
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", text)]
 
 
 def _row(job: Job) -> tuple[str, ...]:
