@@ -11,7 +11,8 @@ import pytest
 from qflowd import connect
 from qflowd.config.records import LimitConfig
 from qflowd.engine.caches import LaneIds
-from qflowd.engine.claiming.claim import MANY, Claim, Claimer, LimitedLane
+from qflowd.engine.claiming import claim as claim_module
+from qflowd.engine.claiming.claim import MANY, Claim, Claimed, Claimer, LimitedLane
 from qflowd.engine.claiming.gate import Gate
 from qflowd.engine.claiming.limited import LimitedClaimer
 from qflowd.engine.claiming.take import LOOKS_PAST_PAUSED
@@ -19,8 +20,10 @@ from qflowd.engine.finishing.batch import Batch
 from qflowd.engine.finishing.finish import finish_and
 from qflowd.engine.limits.limit_settings import save_configured
 from qflowd.engine.limits.slots import Freed
+from qflowd.engine.running.claims import Claims
 from qflowd.model.states import TaskState
 from qflowd.model.workflow import Job, Settings
+from qflowd.store.clock import boottime
 from qflowd.store.tx import Retryable, Store, Tx
 from tests.support.daemon import Daemon, until
 from tests.support.lab import FAILED, Lab
@@ -53,6 +56,33 @@ def limited(claimer: Claimer) -> LimitedClaimer:
 
 def claim_limited(lab: Lab, claimer: Claimer, group: list[LimitedLane], room: int = 1) -> list[Claim]:
     return lab.store.transact(lambda tx: limited(claimer).claim(tx, group, room, lab.owner), name="claim")
+
+
+def finish_and_claim(lab: Lab, claimer: Claimer, ended: Claimed) -> tuple[list[int], list[Claim]]:
+    """One transaction: a task ends, and its slot is taken again. Returns the instances closed, and the claims."""
+    batch, pools = Batch(final=[lab.final(ended)], slots=[Freed(ended.id, "vendor:quotes=1")]), {"default": 9}
+
+    def claim_more(tx: Tx) -> list[Claim]:
+        claimer.reopen(batch.effects.locked_limits)
+        assert claimer.claim(tx, dict(pools), dict(pools), lab.owner) == []
+        gate = Gate(dict(pools), dict(pools))
+        return limited(claimer).claim_locked(tx, gate, [], batch.effects.locked_limits, lab.owner)
+
+    closed, claims = finish_and(lab.store, lab.instances, batch, lab.owner, claim_more)
+    return closed, list(claims or ())
+
+
+class IdlePool:
+    """Pools in which one worker has nothing to do."""
+
+    def room(self, pool: str) -> int:
+        return 1
+
+    def idle(self, pool: str) -> int:
+        return 1
+
+    def runs_in_order(self, pool: str) -> bool:
+        return True
 
 
 def job(name: str, limits: dict[str, int]) -> Job:
@@ -106,21 +136,13 @@ def test_what_takes_slots_that_a_finish_gives_back_is_claimed_by_that_finish(lab
     lab.jobs.own = {**lab.jobs.own, "both": job("both", {"desk": 1, "vendor:quotes": 1})}
     limit(lab)
     lab.start(job="work"), lab.start(job="work")
-    claimer, pools = claimer_of(lab), {"default": 9}
+    claimer = claimer_of(lab)
     [first] = claim(lab, claimer)
     lab.start(job="both", priority=priority)
     claimer.look(lab.store)
-    batch = Batch(final=[lab.final(first)], slots=[Freed(first.id, "vendor:quotes=1")])
-
-    def claim_more(tx: Tx) -> list[Claim]:
-        claimer.reopen(batch.effects.locked_limits)
-        assert claimer.claim(tx, dict(pools), dict(pools), lab.owner) == []
-        gate = Gate(dict(pools), dict(pools))
-        return limited(claimer).claim_locked(tx, gate, [], batch.effects.locked_limits, lab.owner)
-
-    closed, claims = finish_and(lab.store, lab.instances, batch, lab.owner, claim_more)
+    closed, claims = finish_and_claim(lab, claimer, first)
     assert closed == [first.id >> 20], "its instance was locked before the limits were asked for"
-    rows = [row.id for each in claims or () for row in each.rows]
+    rows = [row.id for each in claims for row in each.rows]
     assert rows == [first.id + (1 << 20)][:claimed], "nothing overtakes a lane of which a limit is not locked"
     assert lab.sql("SELECT used FROM qflow.limits WHERE name = 'vendor:quotes'") == [(claimed,)]
     assert [one.lane.key.job for one in claimer.limited] == ["both", "work"][: 2 - claimed]
@@ -327,6 +349,50 @@ def test_a_lane_with_limits_is_not_left_alone_while_paused_rows_stand_before_oth
     pause(lab, paused)
     assert claim(lab, claimer) == []
     assert [row.id >> 20 for row in claim(lab, claimer)] == [other]
+
+
+def test_a_finish_that_met_nothing_but_paused_rows_has_others_looked_for_at_once(lab):
+    limit(lab)
+    lab.workflow("wide", {f"t{i}": [] for i in range(LOOKS_PAST_PAUSED + 5)})
+    lab.start(job="work")
+    claimer = claimer_of(lab)
+    [first] = claim(lab, claimer)
+    paused, other = lab.start("wide"), lab.start(job="work")
+    pause(lab, paused)
+    assert finish_and_claim(lab, claimer, first)[1] == []
+    assert claimer.may_have_left
+    assert [row.id >> 20 for row in claim(lab, claimer)] == [other]
+
+
+def test_a_limit_that_opens_during_a_claim_is_looked_at_after_it(lab, monkeypatch):
+    limit(lab)
+    lab.start(job="work")
+    claimer, pools = claimer_of(lab), {"default": 1}
+    monkeypatch.setattr(claim_module, "SHUT_S", 0.05)
+    claimer.note_used_up(["vendor:quotes"])
+    opens_at = claimer.opens_at()
+
+    def claim_slowly(tx: Tx) -> None:
+        assert claimer.claim(tx, dict(pools), dict(pools), lab.owner) == []
+        until(lambda: boottime() > opens_at, PATIENCE_S)
+
+    lab.store.transact(claim_slowly, name="claim")
+    assert claimer.limited == []
+    assert claimer.opens_at() == opens_at
+
+
+def test_a_daemon_whose_lease_is_lost_between_two_claims_claims_nothing_with_limits(lab):
+    limit(lab)
+    lab.start(job="work")
+    leases, backends = [True, True, False], IdlePool()
+    about = {"pools": ["default"], "daemon_id": lambda: lab.owner, "holds_lease": lambda: leases.pop(0)}
+    claims = Claims(backends, lab.instances, lab.lanes, None, **about)  # type: ignore[arg-type]
+    claims.claimer.set_jobs(lab.jobs.own)
+    claims.claimer.look(lab.store)
+    assert lab.store.transact(lambda tx: claims.claim(tx, claims.room(), Batch())) == []
+    [work] = claims.limited()
+    assert lab.store.transact(work, name="claim") == []
+    assert lab.sql("SELECT state FROM qflow.task_instance") == [(TaskState.READY,)]
 
 
 def test_of_many_lanes_with_limits_those_claimed_late_see_a_pause_that_came_meanwhile(lab):

@@ -80,6 +80,7 @@ class Claimer:
         self._look_at = 0.0
         self._was_passed_over = False
         self._used_up: dict[str, float] = {}  # limits whose slots are all in use -> when to look again (CLOCK_BOOTTIME)
+        self._claims_at = 0.0  # when the last claim began (CLOCK_BOOTTIME)
         self.limited: list[LimitedLane] = []  # those that `claim` has left, for `LimitedClaimer`
         self._allowance: dict[str, int] = {}  # how many more of these, by pool
         self.has_unknown_lanes = False  # met inside a transaction, where they cannot be learnt
@@ -113,15 +114,16 @@ class Claimer:
         self.is_held_back, self.may_have_left, self.limited = False, True, []
         self._next_rest, self._was_passed_over = None, False
         self._allowance.clear()
-        self._forget_used_up()
+        self._claims_at = now = boottime()
+        self._used_up = {name: at for name, at in self._used_up.items() if at > now}
         if not any(room.values()):
             return []
         claims, rest, gate = [], [], Gate(room, idle)
         ordered = order_lanes(self._open(self._read_heads(tx)), self._tenant_of, self._turns)
-        gate.look((head, self._lanes[head.lane]) for head in ordered)
+        ours = [(head, self._lanes[head.lane]) for head in ordered]
+        gate.look(ours)
         whole = gate.copy()
-        for head in ordered:
-            lane = self._lanes[head.lane]
+        for head, lane in ours:
             if lane.key.limits:  # limits are locked before instances, which a finish holds
                 if not self._leave(head, lane, gate, whole):
                     rest.append(head)
@@ -189,10 +191,11 @@ class Claimer:
         return boottime() >= self._look_at
 
     def opens_at(self) -> float:
-        """When the next lane is to be looked at again that gave nothing (CLOCK_BOOTTIME); infinite if there is none."""
-        now = boottime()
-        times = chain((lane.shut_until for lane in self._lanes.values()), self._used_up.values())
-        return min((at for at in times if at > now), default=math.inf)
+        """When a lane that the last claim left alone is to be looked at (CLOCK_BOOTTIME); infinite if there is none."""
+        since = self._claims_at  # what has opened since then was not claimed either
+        shut = (lane.shut_until for lane in self._lanes.values())
+        times = chain(shut, self._used_up.values())
+        return min((at for at in times if at > since), default=math.inf)
 
     def reopen(self, names: Iterable[str]) -> None:
         """Slots of these limits have come back: what gave nothing is looked at again."""
@@ -212,10 +215,6 @@ class Claimer:
     def is_used_up(self, lane: Lane) -> bool:
         """Are the slots of one of its limits all in use?"""
         return not lane.limit_names.isdisjoint(self._used_up)
-
-    def _forget_used_up(self) -> None:
-        now = boottime()
-        self._used_up = {name: at for name, at in self._used_up.items() if at > now}
 
     def claim_new(self, tx: Tx, admissions: Iterable[Admission], idle: dict[str, int], owner: int) -> list[Claim]:
         """Insert what is ready of these as claimed, if there is an idle slot for each row and no other row is READY.

@@ -129,6 +129,7 @@ class LimitedClaimer:
             wanted = wanted if wanted <= places else rounded(wanted)
         wanted = min(wanted, slots.tokens, wanted if most is None else most)
         rows, gave_up = self._take(tx, head, lane, wanted, owner)
+        self._claimer.may_have_left |= gave_up
         if not rows:
             if slots.used_up:
                 self._claimer.note_used_up(slots.used_up)
@@ -146,10 +147,11 @@ class LimitedClaimer:
         """Rows that are not to run: they get lanes of their own, or end as a breaker is open."""
         head, lane, after = one
         lane.after = after
-        rows = take(tx, head, lane, MANY_UNRUN, owner, is_start=False).rows
-        if len(rows) == MANY_UNRUN:
+        taken = take(tx, head, lane, MANY_UNRUN, owner, is_start=False)
+        self._claimer.may_have_left |= taken.gave_up
+        if len(taken.rows) == MANY_UNRUN:
             self._claimer.keep(head)
-        return [Claim(lane, rows, chunks, open_breaker=breaker)] if rows else []
+        return [Claim(lane, taken.rows, chunks, open_breaker=breaker)] if taken.rows else []
 
     def _take(self, tx: Tx, head: Head, lane: Lane, wanted: int, owner: int) -> tuple[list[Claimed], bool]:
         """As many rows as are wanted, in several batches; the next claims continue behind them. And did it give up?"""

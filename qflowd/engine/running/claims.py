@@ -78,6 +78,8 @@ class Claims:
         return self._prepare(tx, claims) if claims else self.claim(tx, self.room(), Batch())
 
     def _claim_limited(self, lanes: Sequence[LimitedLane], chunks: int, tx: Tx) -> list[Shipment]:
+        if not self._holds_lease():  # as in `claim`
+            return []
         return self._prepare(tx, self._limited.claim(tx, lanes, chunks, self._daemon_id()))
 
     def _prepare(self, tx: Tx, claims: Sequence[Claim]) -> list[Shipment]:
