@@ -47,6 +47,11 @@ def of_lane(text: str) -> Limits:
     return tuple((name, int(slots)) for name, _, slots in pairs)
 
 
+def names_of(text: str) -> frozenset[str]:
+    """Of which limits the rows of a lane take slots; of none while they are to be put into lanes of their own."""
+    return frozenset(() if text.startswith(UNSETTLED) else (name for name, _ in of_lane(text)))
+
+
 def known_part(text: str) -> str:
     """The limits of a lane without those that a job may ask for that was not known."""
     return text.removeprefix(OF_UNKNOWN_JOB).lstrip()

@@ -134,6 +134,12 @@ SELECT (SELECT COUNT(*) FROM qflow.submissions WHERE is_open = 1) AS submissions
 -- name: count_failed_since
 SELECT COUNT(*) AS failed FROM qflow.workflow_instance WHERE state = {instance.FAILED} AND finished_at >= :since
 
+-- name: list_live_lanes
+-- Those of these lanes whose tasks some living daemon runs.
+SELECT l.id FROM {rows: id bigint} r JOIN qflow.lane l ON l.id = r.id
+WHERE EXISTS (SELECT 1 FROM qflow.daemon d JOIN qflow.daemon_job o ON o.daemon_id = d.id JOIN qflow.daemon_pool k ON k.daemon_id = d.id
+    WHERE o.job = l.job AND k.pool = l.pool AND d.state = {daemon.READY} AND d.lease_ends_at > {clock})
+
 -- name: list_ready_lanes
 -- Lanes in which something stands that may run. `is_live`: some daemon has the job, and some the pool; or neither is needed.
 SELECT l.job, l.pool, CASE WHEN l.pool = '' OR EXISTS (SELECT 1 FROM qflow.daemon_job k JOIN qflow.daemon d ON d.id = k.daemon_id

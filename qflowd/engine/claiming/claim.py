@@ -11,6 +11,7 @@ from qflowd.engine.caches import CodeIds, LaneIds, LaneKey
 from qflowd.engine.claiming.gate import SHUT_S, Gate, Head, rows_of
 from qflowd.engine.claiming.lane_turns import order_lanes
 from qflowd.engine.claiming.lanes import START, Lane, Pace
+from qflowd.engine.claiming.limit_turns import LimitTurns
 from qflowd.engine.claiming.take import batch_of, place_of, take
 from qflowd.engine.plans import lane_keys
 from qflowd.engine.plans.expand import Admission
@@ -81,6 +82,7 @@ class Claimer:
         self._was_passed_over = False
         self._used_up: dict[str, float] = {}  # limits whose slots are all in use -> when to look again (CLOCK_BOOTTIME)
         self._claims_at = 0.0  # when the last claim began (CLOCK_BOOTTIME)
+        self.limit_turns = LimitTurns(lane_ids)
         self.limited: list[LimitedLane] = []  # those that `claim` has left, for `LimitedClaimer`
         self._allowance: dict[str, int] = {}  # how many more of these, by pool
         self.has_unknown_lanes = False  # met inside a transaction, where they cannot be learnt
@@ -119,9 +121,11 @@ class Claimer:
         if not any(room.values()):
             return []
         claims, rest, gate = [], [], Gate(room, idle)
-        ordered = order_lanes(self._open(self._read_heads(tx)), self._tenant_of, self._turns)
+        heads = self._read_heads(tx)
+        ordered = order_lanes(self._open(heads), self._tenant_of, self._turns)
         ours = [(head, self._lanes[head.lane]) for head in ordered]
         gate.look(ours)
+        self.limit_turns.look(tx, ours, self._of_others(heads))
         whole = gate.copy()
         for head, lane in ours:
             if lane.key.limits:  # limits are locked before instances, which a finish holds
@@ -155,7 +159,7 @@ class Claimer:
         if self._allowance.get(pool, 1) <= 0:
             self.may_have_left = True
             return False
-        if self.is_used_up(lane) or not (chunks := whole.chunks(head, lane)):
+        if self.is_used_up(lane) or self.limit_turns.leaves(head, lane) or not (chunks := whole.chunks(head, lane)):
             return False
         # The first keeps its share free; the others get what it leaves, as its limits may give it little.
         gate.take(lane, gate.chunks(head, lane))
@@ -194,7 +198,7 @@ class Claimer:
         """When a lane that the last claim left alone is to be looked at (CLOCK_BOOTTIME); infinite if there is none."""
         since = self._claims_at  # what has opened since then was not claimed either
         shut = (lane.shut_until for lane in self._lanes.values())
-        times = chain(shut, self._used_up.values())
+        times = chain(shut, self._used_up.values(), self.limit_turns.open_times(since))
         return min((at for at in times if at > since), default=math.inf)
 
     def reopen(self, names: Iterable[str]) -> None:
@@ -284,6 +288,10 @@ class Claimer:
         """The job of a lane; None if that or its pool is not here, or the lane's key is not known."""
         key = self._lane_ids.key(lane)
         return self._jobs.get(key.job) if key is not None and key.pool in self._pools else None
+
+    def _of_others(self, heads: Iterable[Head]) -> list[Head]:
+        """Heads of lanes that only other daemons run, if anybody."""
+        return [head for head in heads if head.lane not in self._lanes and not self._may_be_ours(head.lane)]
 
     def _may_be_ours(self, lane: int) -> bool:
         return self._lane_ids.key(lane) is None or self._job_of(lane) is not None

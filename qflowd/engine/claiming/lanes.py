@@ -6,7 +6,7 @@ from typing import NamedTuple
 from qflowd.engine.caches import LaneKey
 from qflowd.engine.plans.node import Node
 from qflowd.engine.plans.plan import effective
-from qflowd.model.limits import FALLBACK, OF_UNKNOWN_JOB, UNSETTLED, of_lane
+from qflowd.model.limits import FALLBACK, UNSETTLED, names_of
 from qflowd.model.workflow import Job, Settings
 
 CHUNK_S = 0.02  # work in one chunk: what a worker takes along is never more than this
@@ -64,12 +64,12 @@ class Lane:
     _terms: dict[int, tuple[Settings, Terms]] = field(default_factory=dict)  # by the identity of a node's settings
 
     def __post_init__(self) -> None:
-        self.limit_names = frozenset(() if self.is_unsettled else (name for name, _ in of_lane(self.key.limits)))
+        self.limit_names = names_of(self.key.limits)
 
     @property
     def is_unsettled(self) -> bool:
         """Its rows are claimed to be put into lanes of their own."""
-        return self.key.limits.startswith((UNSETTLED, OF_UNKNOWN_JOB))
+        return self.key.limits.startswith(UNSETTLED)
 
     @property
     def has_fallback(self) -> bool:

@@ -138,6 +138,7 @@ class LimitedClaimer:
             return []
         holders = holders_of(rows, places) if lane.is_short else rows
         slots.take(rows, len(holders))
+        self._claimer.limit_turns.begin(lane.limit_names)
         self._claimer.note_used_up(slots.used_up)
         return [Claim(lane, rows, chunks, {row.id for row in holders})]
 
