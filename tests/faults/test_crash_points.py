@@ -33,6 +33,7 @@ AT_WORK = [
 ]
 AT_START = [
     "register_daemon:after_commit:1",
+    *(f"save_domain_pools:{point}:1" for point in ("before_commit", "after_commit")),
     "save_registration:before_commit:1",
     "save_registration:after_commit:1",
     "beat:begin:1",
@@ -105,6 +106,8 @@ def test_a_daemon_killed_while_it_starts_leaves_no_trace_that_hurts(diamonds: li
 
 
 def _die_at_start(house: House) -> None:
+    house.config = '[pools.fx]\nprocesses = 1\n[domains]\nfx = "fx"'
+    house.workflows["diamond.yaml"] += "domain: fx\n"
     daemon = house.daemon(lease="60s")
     for fault in AT_START:
         daemon.env["QFLOWD_FAULT"] = f"{fault}:kill"
@@ -114,6 +117,7 @@ def _die_at_start(house: House) -> None:
     daemon.start()
     house.submit("diamond", count=2)
     house.drain()
-    until(lambda: len(house.sql("SELECT name FROM qflow.daemons")) == 1, 5, what="dead daemons are reaped")
+    assert house.states("pool") == {"fx": 8}
+    until(lambda: len(house.sql("SELECT name FROM qflow.daemons")) == 1, 30, what="dead daemons are reaped")
     assert daemon.stop() == 0
     house.check()
