@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
+from qflowd.config import readers
 from qflowd.config.database_url import compose, resolve
 from qflowd.config.records import (
     Config,
@@ -22,7 +23,6 @@ from qflowd.config.records import (
 from qflowd.define import documents
 from qflowd.define.documents import Document
 from qflowd.define.fields import Fields
-from qflowd.define.readers import key_text
 from qflowd.model.errors import Fault, InvalidConfig
 from qflowd.model.limits import fault_in_limit
 from qflowd.model.names import fault_in_key
@@ -117,7 +117,7 @@ def _domains(top: Fields) -> dict[str, str]:
     for name in section.data:
         if not name or len(name) > LONGEST_DOMAIN:
             section.fault(f"a domain has 1 to {LONGEST_DOMAIN} characters", name)
-    return {name: section.take(name, key_text("pool name"), "") for name in section.data}
+    return {name: section.take(name, readers.name("pool name"), "") for name in section.data}
 
 
 def _limits(top: Fields) -> dict[str, LimitConfig]:

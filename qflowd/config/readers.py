@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from qflowd.define.documents import Document
 from qflowd.define.fields import Fields
-from qflowd.define.readers import mapping, shown, strings, text, whole
+from qflowd.define.readers import Reader, key_text, mapping, shown, strings, text, whole
 from qflowd.model.breaker import REASONS, Breaker, parse_failures
 from qflowd.model.durations import parse_duration
 from qflowd.model.limits import MOST_SLOTS
@@ -41,15 +41,33 @@ def paths(value: Any) -> tuple[Path, ...]:
     return tuple(map(path, value if isinstance(value, list) else [value]))
 
 
+def quoted(value: Any) -> str:
+    """A string; a number is not taken for one, since `3.10` would become 3.1."""
+    if not isinstance(value, str):
+        raise ValueError(f"must be a string in quotes, not {shown(value)}")  # noqa: TRY004  read as a fault
+    return value
+
+
+def name(what: str) -> Reader[str]:
+    """The name of a daemon or a pool."""
+    read = key_text(what)
+    return lambda value: read(quoted(value))
+
+
+def names(value: Any) -> tuple[str, ...]:
+    """A list of strings; a single one counts as a list of one."""
+    return tuple(map(quoted, value if isinstance(value, list) else [value]))
+
+
 def variables(value: Any) -> tuple[str, ...]:
     """Names of environment variables that a worker may see."""
-    names = strings(value)
-    for name in names:
-        if not _VARIABLE.fullmatch(name):
-            raise ValueError(f"{name[:30]!r} is not the name of an environment variable; give names, not values")
-        if name.startswith("QFLOWD_"):
-            raise ValueError(f"{name} stays with the daemon: workers must not reach its database")
-    return names
+    found = names(value)
+    for each in found:
+        if not _VARIABLE.fullmatch(each):
+            raise ValueError(f"{each[:30]!r} is not the name of an environment variable; give names, not values")
+        if each.startswith("QFLOWD_"):
+            raise ValueError(f"{each} stays with the daemon: workers must not reach its database")
+    return found
 
 
 def rates(value: Any) -> tuple[str, ...]:
@@ -83,13 +101,13 @@ def breaker(value: Any) -> Breaker | None:
 
 
 def _faults(value: Any) -> tuple[str, ...]:
-    names = strings(value)
-    for name in names:
-        if name not in REASONS and not _EXCEPTION.fullmatch(name):
-            raise ValueError(f"{name!r} is neither one of {', '.join(REASONS)} nor the name of an exception")
-    if not names:
+    reasons = strings(value)
+    for reason in reasons:
+        if reason not in REASONS and not _EXCEPTION.fullmatch(reason):
+            raise ValueError(f"{reason!r} is neither one of {', '.join(REASONS)} nor the name of an exception")
+    if not reasons:
         raise ValueError(f"names nothing; give reasons ({', '.join(REASONS)}) or names of exceptions")
-    return names
+    return reasons
 
 
 def options(value: Any) -> dict[str, str]:

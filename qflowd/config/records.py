@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar, get_args
 from qflowd.config import readers
 from qflowd.config.database_url import KINDS, without_password
 from qflowd.define.fields import Fields
-from qflowd.define.readers import Reader, key_text, one_of, strings, text, whole
+from qflowd.define.readers import Reader, one_of, whole
 from qflowd.model.breaker import Breaker
 from qflowd.model.durations import parse_duration
 from qflowd.model.limits import MOST_SLOTS
@@ -38,12 +38,12 @@ class DatabaseKeys:
 
     url: str | None = key(readers.secret)
     kind: str | None = key(one_of(*KINDS))
-    file: str | None = key(text)
-    host: str | None = key(text)
+    file: str | None = key(readers.quoted)
+    host: str | None = key(readers.quoted)
     port: int | None = key(whole(1, 65535))
-    user: str | None = key(text)
+    user: str | None = key(readers.quoted)
     password: str | None = key(readers.secret)
-    name: str | None = key(text)
+    name: str | None = key(readers.quoted)
     options: Mapping[str, str] | None = key(readers.options)
 
 
@@ -63,7 +63,7 @@ class DatabaseConfig:
 class DaemonConfig:
     """One daemon."""
 
-    name: str = key(key_text("name"), gethostname())
+    name: str = key(readers.name("name"), gethostname())
     lease: float = key(readers.lease, 30.0)  # seconds; beat = lease/6
     grace: float = key(parse_duration, 10.0)  # seconds between TERM and KILL
     timeout: float | None = key(parse_duration)  # seconds a task may run where neither task, workflow nor job says
@@ -107,7 +107,7 @@ class PluginsConfig:
     """Where jobs come from."""
 
     dirs: tuple[Path, ...] = key(readers.paths, (Path("plugins"),))
-    enable: tuple[str, ...] = key(strings, ())  # shipped plugins that are off unless named
+    enable: tuple[str, ...] = key(readers.names, ())  # shipped plugins that are off unless named
     env: tuple[str, ...] = key(readers.variables, ())  # variables that workers get beside the few safe ones
 
 

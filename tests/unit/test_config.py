@@ -206,3 +206,27 @@ def test_domains_name_the_pools_of_tasks_that_name_none():
         "2 domains.equities: pool name 'a b' contains ' '; use letters, digits and _ - . /",
         f"3 domains.{'x' * 201}: a domain has 1 to 200 characters",
     ]
+
+
+def test_a_number_is_not_taken_for_a_string():
+    text = """[database]
+host = 10
+user = 7
+name = 2026
+[daemon]
+name = 1.10
+[domains]
+equities = 5
+[plugins]
+enable = [3]
+env = 4
+"""
+    assert sorted(faults(text), key=lambda fault: int(fault.partition(" ")[0])) == [
+        "2 database.host: must be a string in quotes, not 10",
+        "3 database.user: must be a string in quotes, not 7",
+        "4 database.name: must be a string in quotes, not 2026",
+        "6 daemon.name: must be a string in quotes, not 1.1",
+        "8 domains.equities: must be a string in quotes, not 5",
+        "10 plugins.enable: must be a string in quotes, not 3",
+        "11 plugins.env: must be a string in quotes, not 4",
+    ]
