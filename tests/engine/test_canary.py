@@ -105,6 +105,15 @@ def test_a_canary_ends_with_its_command_or_with_any_activation(daily, action):
     daily.workflow("daily", B)
     ask(daily, "canary", version=1, share=0.5)
     if action == "end":
+def test_a_task_that_is_triggered_alone_runs_the_active_version(daily):
+    daily.workflow("daily", B)
+    ask(daily, "canary", version=1, share=0.9999)
+    state, result = daily.command("trigger", workflow="daily", task="b")
+    daily.admit.tick()
+    daily.run()
+    assert (state, daily.states(result["instance_id"])) == ("DONE", {"a": "SKIPPED", "b": "SUCCESS"})
+
+
         assert ask(daily, "end_canary") == ("DONE", {"workflow": "daily", "version": 2})
     elif action == "activate":
         ask(daily, "activate", version=1)

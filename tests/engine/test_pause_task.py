@@ -242,6 +242,24 @@ def test_one_task_of_a_workflow_runs_alone_in_an_instance_of_its_own(desk):
     assert (desk.state(number), desk.column("workflow_instance", "trigger_type", number)) == ("SUCCESS", "trigger")
 
 
+def test_a_trigger_of_a_workflow_is_refused_as_its_submission_would_be(desk):
+    desk.define("typed", {"a": {"job": "work"}}, params={"n": {"type": "integer"}})
+    assert rejected(desk, "trigger", workflow="typed", task="a", args='{"params": {"bad": 1}}') == (
+        "params: \"n\" is a required property; there is no 'bad'; known: n"
+    )
+    desk.define("off", {"a": {"job": "work"}}, enabled=False)
+    assert (
+        rejected(desk, "trigger", workflow="off", task="a")
+        == "workflow 'off' is disabled: `enabled: false` in its file"
+    )
+    desk.define("single", {"a": {"job": "work"}}, concurrency="singleton(skip)")
+    first = desk.start("single")
+    assert rejected(desk, "trigger", workflow="single", task="a") == (
+        f"skipped: instance {first} of workflow 'single' is running (singleton(skip))"
+    )
+    assert desk.sql("SELECT id FROM qflow.submissions") == [(first,)]
+
+
 # ------------------------------------------------------------------------------------------------ not possible
 
 

@@ -13,7 +13,7 @@ from qflowd.engine.admission.stray_ids import largest_id
 from qflowd.engine.caches import LaneIds, LaneKey, Plans, RegisteredJobs
 from qflowd.engine.child_workflows.child_cycles import refuse_cycle
 from qflowd.engine.commands.pause_workflow import begin_paused
-from qflowd.engine.concurrency.overlap import IDEMPOTENCY, take_turns
+from qflowd.engine.concurrency.overlap import IDEMPOTENCY, refuse_skipped, take_turns
 from qflowd.engine.definitions.archive import why_archived
 from qflowd.engine.definitions.canary import version_of
 from qflowd.engine.definitions.versions import find_version
@@ -152,10 +152,7 @@ class Intake:
             request = read_request(row._asdict(), tx.now, largest)
             if (repeated := _repeated(tx, request)) is not None:
                 return repeated
-            plan = self._plan(tx, request, definitions)
-            refuse_cycle(tx, self._plans, request, plan)
-            definition = definitions.get((request.tenant, request.workflow))
-            admission = admission_of(tx, request, plan, self.jobs, definition and definition.default_pool)
+            admission = self._admission(tx, request, definitions)
             return admission if (faster := _claim_key(tx, request)) is None else faster
         except Refused as refusal:
             return refusal
@@ -164,6 +161,20 @@ class Intake:
                 return Refused(str(problem))
             self._unreadable.warn_once("submission", row.id, problem)
             return None
+
+    def check(self, tx: Tx, number: int) -> None:
+        """Would a submission that is in the inbox be admitted now?
+
+        Raises: Refused, with the answer that it would get; InvalidWorkflow, InvalidExpression for what a newer qflowd has stored.
+        """
+        request = read_request(tx.one("load_submission", id=number)._asdict(), tx.now)
+        refuse_skipped(tx, self._admission(tx, request, {}))
+
+    def _admission(self, tx: Tx, request: Request, definitions: Definitions) -> Admission:
+        plan = self._plan(tx, request, definitions)
+        refuse_cycle(tx, self._plans, request, plan)
+        definition = definitions.get((request.tenant, request.workflow))
+        return admission_of(tx, request, plan, self.jobs, definition and definition.default_pool)
 
     def _plan(self, tx: Tx, request: Request, definitions: Definitions) -> Plan:
         if request.job is not None:

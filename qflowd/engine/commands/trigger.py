@@ -8,6 +8,7 @@ new instance that runs this one task; a person's skip is written for all others,
 from typing import Any
 
 from qflowd.define.readers import mapping
+from qflowd.engine.admission.intake import Intake
 from qflowd.engine.commands.control import (
     Caches,
     CarriedOut,
@@ -88,9 +89,9 @@ def trigger(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut
 
 
 def _submit(tx: Tx, command: Command, workflow: Any, caches: Caches) -> CarriedOut:
-    """Submit a workflow with all its tasks skipped but one.
+    """Submit the active version of a workflow with all its tasks skipped but one.
 
-    Raises: Refused if the workflow has no version that runs, or that has no such task.
+    Raises: Refused if there is none, or it has no such task, or the submission would be rejected.
     """
     given = command.args.get("params") or {}
     if workflow.active_version is None:
@@ -104,11 +105,13 @@ def _submit(tx: Tx, command: Command, workflow: Any, caches: Caches) -> CarriedO
         "tenant": command.tenant,
         "workflow": command.workflow,
         "params": jsontext.dump(given),
+        "version": tx.one("find_definition", tenant=command.tenant, workflow=command.workflow).version,
         "overrides": jsontext.dump({"tasks": tasks}) if tasks else None,
         "submitted_by": command.requested_by,
         "trigger_type": "trigger",
     }
     submitted = tx.one("insert_submission", **(SUBMISSION | columns))
     return CarriedOut(
+    Intake(caches.plans, caches.lanes, caches.jobs).check(tx, submitted.id)
         {"instance_id": submitted.id, "workflow": command.workflow, "task": command.task}, ("submission",)
     )

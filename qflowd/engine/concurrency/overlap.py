@@ -86,6 +86,16 @@ def take_turns(tx: Tx, admissions: Sequence[Admission], begun: Begun = NOBODY) -
     return turns
 
 
+def refuse_skipped(tx: Tx, admission: Admission) -> None:
+    """Would `concurrency` let this one run, now or later?
+
+    Raises: Refused if not.
+    """
+    if admission.plan.workflow.concurrency is not None:
+        key = _key(admission)
+        _refuse_skipped(admission, lock_lines(tx, [key])[key])
+
+
 def lock_lines(tx: Tx, keys: Sequence[str], begun: Begun = NOBODY) -> dict[str, Line]:
     """The line of each of these keys, locked until the transaction ends, with those that a dry run had begin before."""
     if not keys:
@@ -138,16 +148,12 @@ def _queues(tx: Tx, admission: Admission, line: Line, turns: TurnsTaken) -> bool
 
     Raises: Skipped.
     """
-    concurrency = admission.plan.workflow.concurrency or Concurrency()
-    number, policy = admission.request.id, concurrency.policy
-    if line.queued is None and len(line.running) < concurrency.most:
+    _refuse_skipped(admission, line)
+    number, concurrency = admission.request.id, admission.plan.workflow.concurrency or Concurrency()
+    if _has_place(line, concurrency):
         line.running.append(number)
         return False
-    if policy == "singleton(skip)" or (policy == "singleton(queue)" and line.queued is not None):
-        other = line.running[0] if line.queued is None else line.queued
-        what = "is running" if line.queued is None else "waits already"
-        raise Skipped(f"skipped: instance {other} of workflow {admission.plan.workflow.key!r} {what} ({policy})")
-    if policy == "singleton(replace)":
+    if concurrency.policy == "singleton(replace)":
         error = f"replaced by instance {number} before it began"
         if line.queued is not None:
             turns.superseded.append((line.queued, error))
@@ -158,6 +164,22 @@ def _queues(tx: Tx, admission: Admission, line: Line, turns: TurnsTaken) -> bool
     elif line.queued is None:
         line.queued = number
     return True
+
+
+def _has_place(line: Line, concurrency: Concurrency) -> bool:
+    return line.queued is None and len(line.running) < concurrency.most
+
+
+def _refuse_skipped(admission: Admission, line: Line) -> None:
+    """Raises: Skipped."""
+    concurrency = admission.plan.workflow.concurrency or Concurrency()
+    policy = concurrency.policy
+    if _has_place(line, concurrency):
+        return
+    if policy == "singleton(skip)" or (policy == "singleton(queue)" and line.queued is not None):
+        other = line.running[0] if line.queued is None else line.queued
+        what = "is running" if line.queued is None else "waits already"
+        raise Skipped(f"skipped: instance {other} of workflow {admission.plan.workflow.key!r} {what} ({policy})")
 
 
 def _terminate(tx: Tx, admission: Admission, instance_id: int) -> None:
