@@ -10,6 +10,7 @@ from qflowd.engine.commands.bulk import WORKFLOW_VERBS
 from qflowd.engine.commands.control import VERBS, Command, NotPossible, one_instance
 from qflowd.engine.commands.inbox import LATER_ACTIONS, Commands
 from qflowd.model.errors import StoreUnavailable
+from qflowd.model.ids import ORDINALS
 from qflowd.model.states import InstanceState
 from qflowd.store.tx import DataRefused, Store
 from tests.support.lab import Lab
@@ -84,8 +85,16 @@ def test_an_action_of_a_later_version_says_so(lab, action):
 @pytest.mark.parametrize("action", ["terminate", "retry", "resume", "start", "pause"])
 def test_an_unknown_instance_is_rejected_with_the_remedy(lab, action):
     assert lab.command(action, 99) == ("REJECTED", "there is no instance 99; `qflowd ps` lists those there are")
-    assert lab.command(action) == ("REJECTED", f"{action} needs an instance_id")
+    assert lab.command(action)[1].startswith(f"{action} needs an instance_id")
     assert lab.command(action, 1 << 50)[1].startswith("instance_id: must be a whole number from 1 to ")
+
+
+def test_a_command_for_nothing_is_rejected_with_all_that_it_can_be_for(lab):
+    assert lab.command("pause") == ("REJECTED", "pause needs an instance_id, a workflow or a filter")
+    assert lab.command("terminate") == ("REJECTED", "terminate needs an instance_id or a filter")
+    assert lab.command("trigger", task="a") == ("REJECTED", "trigger needs an instance_id or a workflow")
+    by_workflow = {action for action, verb in VERBS.items() if verb.takes_workflow}
+    assert by_workflow == WORKFLOW_VERBS.keys() & VERBS.keys() | {"trigger"}
 
 
 def test_args_that_an_action_does_not_have_are_refused_by_their_names(lab):
@@ -179,6 +188,31 @@ def test_a_filter_beside_an_instance_is_refused(lab):
         lab.commands.tick()
         assert lab.answer(asked)[1].startswith(error)
     assert lab.state(number) == "RUNNING"
+
+
+def test_a_command_that_names_two_targets_is_refused_unless_they_are_one(lab):
+    lab.workflow("chain", CHAIN)
+    lab.workflow("other", CHAIN)
+    number, job = lab.start("chain"), lab.start(job="work")
+    task = number * ORDINALS
+    unlike = f"instance {number} is of workflow 'chain', not of workflow 'other'; name one of the two"
+    for action in ("terminate", "pause", "retry", "compensate"):
+        assert lab.command(action, number, workflow="other") == ("REJECTED", unlike)
+    for action in ("pause", "retry", "trigger"):
+        assert lab.command(action, task_id=task, workflow="other") == ("REJECTED", unlike)
+    assert lab.command("pause", job, workflow="other")[1].startswith(f"instance {job} runs the single job 'work', not")
+    assert lab.command("trigger", job, task_id=task)[1] == f"task_id {task} is not a whole task of instance {job}"
+    no_use = "has no use for {}; leave {} out"
+    for action in ("stop", "archive", "enable", "rollback"):
+        refused = ("REJECTED", f"{action} {no_use.format('instance_id', 'it')}")
+        assert lab.command(action, number, workflow="chain") == refused
+    assert lab.command("stop", number) == ("REJECTED", "stop needs a workflow")
+    limit = lab.command("pause_limit", number, workflow="chain", args='{"limit": "vendor"}')
+    assert limit == ("REJECTED", f"pause_limit {no_use.format('instance_id and workflow', 'them')}")
+    assert lab.command("archive_task", workflow="chain", task="bars")[1].endswith("no use for workflow; leave it out")
+    assert lab.command("define_task", number, args="{}")[1].endswith("no use for instance_id; leave it out")
+    assert (lab.state(number), lab.state(job)) == ("RUNNING", "RUNNING")
+    assert lab.command("pause", number, workflow="chain")[0] == "DONE"
 
 
 def test_what_a_client_writes_into_answer_columns_is_ignored(lab):

@@ -87,9 +87,10 @@ def is_bulk(command: Command) -> bool:
     """Whether a command is for many instances."""
     if command.selection is not None:
         return True
-    is_for_workflow = command.workflow is not None or command.action not in VERBS
+    if command.action not in VERBS:
+        return command.action in WORKFLOW_VERBS
     is_for_one = command.instance_id is not None or command.task_id is not None
-    return command.action in WORKFLOW_VERBS and is_for_workflow and not is_for_one
+    return command.action in WORKFLOW_VERBS and command.workflow is not None and not is_for_one
 
 
 def step(tx: Tx, command: Command, caches: Caches, perform: Perform) -> BulkStep:

@@ -99,8 +99,8 @@ class Verb(NamedTuple):
     instances one transaction takes care if it is asked for many; 0: it cannot be asked for many. `args`: what the
     args of a command may hold, all of it optional; None: it reads them itself, by `read_args`. `is_of_failures`: it
     is asked for failures that nobody has handled, not for instances. `takes_task`: it may be asked of one task of
-    each; `needs_task`: it must be, and tasks that failed may be named by a filter. `reason_is`: what becomes of the
-    reason that it cannot do without.
+    each; `needs_task`: it must be, and tasks that failed may be named by a filter. `takes_workflow`: a
+    workflow may be named instead of an instance. `reason_is`: what becomes of the reason that it cannot do without.
     """
 
     carry_out: CarryOut
@@ -111,6 +111,7 @@ class Verb(NamedTuple):
     is_of_failures: bool = False
     takes_task: bool = False
     needs_task: bool = False
+    takes_workflow: bool = False
     reason_is: str = ""
     args: Mapping[str, Reader[Any]] | None = NOTHING
 
@@ -205,13 +206,30 @@ def refuse_faults(fields: Fields) -> None:
         raise Refused("\n".join(map(str, fields.faults)))
 
 
+def only(command: Command, *columns: str) -> None:
+    """May a command name what it is for by these columns alone?
+
+    Raises: Refused if it names something by others, which would be ignored.
+    """
+    others = [
+        name
+        for name in ("instance_id", "workflow", "task", "task_id")
+        if getattr(command, name) is not None and name not in columns
+    ]
+    if others:
+        raise Refused(
+            f"{command.action} has no use for {' and '.join(others)}; leave {'them' if len(others) > 1 else 'it'} out"
+        )
+
+
 def one_workflow(tx: Tx, command: Command, *, to_change: bool = False) -> Any:
     """The workflow that a command names: a row of `find_workflow`. `to_change`: locked for us alone.
 
-    Raises: Refused if there is none.
+    Raises: Refused if there is none, or an instance is named too.
     """
     if not command.workflow:
         raise Refused(f"{command.action} needs a workflow")
+    only(command, "workflow", "task")
     if to_change:  # first: of two that share it, neither would get it
         tx.run("lock_definition", tenant=command.tenant, workflow=command.workflow)
     workflow = tx.one("find_workflow", tenant=command.tenant, workflow=command.workflow)
@@ -223,13 +241,22 @@ def one_workflow(tx: Tx, command: Command, *, to_change: bool = False) -> Any:
 def one_instance(tx: Tx, command: Command) -> Any:
     """The instance that a command names: a row of `find_instance`.
 
-    Raises: Refused if there is none; Later if its submission is still waiting to be taken.
+    Raises: Refused if there is none, or it is not of the workflow that is named too; Later if its submission is still
+        waiting to be taken.
     """
+    instance = _find_instance(tx, command)
+    if command.workflow and command.workflow != instance.workflow:
+        what = f"is of workflow {instance.workflow!r}" if instance.workflow else f"runs the single job {instance.job!r}"
+        raise Refused(f"instance {instance.id} {what}, not of workflow {command.workflow!r}; name one of the two")
+    return instance
+
+
+def _find_instance(tx: Tx, command: Command) -> Any:
     number = command.instance_id
     if number is None and command.task_id is not None:
         number = instance_of(command.task_id)
     if number is None:
-        raise Refused(f"{command.action} needs an instance_id")
+        raise Refused(f"{command.action} needs {_targets(command)}")
     instance = tx.one("find_instance", id=number, tenant=command.tenant)
     if instance is not None:
         return instance
@@ -243,6 +270,13 @@ def one_instance(tx: Tx, command: Command) -> Any:
     if (instance := tx.one("find_instance", id=number, tenant=command.tenant)) is not None:
         return instance  # it was taken between the two looks
     raise Refused(f"there is no instance {number}: its submission was rejected")
+
+
+def _targets(command: Command) -> str:
+    """What a command can be for that is for instances."""
+    verb = find_verb(command)
+    ways = ["a workflow"] * bool(verb and verb.takes_workflow) + ["a filter"] * bool(verb and verb.batch)
+    return " or ".join([", ".join(["an instance_id", *ways[:-1]]), *ways[-1:]])
 
 
 def standing(instance: Any) -> str:

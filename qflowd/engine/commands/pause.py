@@ -26,6 +26,7 @@ from qflowd.store.tx import Tx
 @verb(
     "pause",
     needs=one_instance,
+    takes_workflow=True,
     states=(InstanceState.RUNNING,),
     batch=100,
     not_possible="instance {id} is {state}; only one that is RUNNING can be paused",
@@ -50,6 +51,7 @@ def pause(tx: Tx, command: Command, target: Any, _: Caches) -> CarriedOut:
 @verb(
     "resume",
     needs=one_instance,
+    takes_workflow=True,
     states=(InstanceState.READY, InstanceState.PAUSED),
     batch=100,
     not_possible="instance {id} is {state}; only one that is PAUSED, or was submitted with hold = 1 and has not begun, "

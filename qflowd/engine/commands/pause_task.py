@@ -37,6 +37,7 @@ WHOLE: Final = 0  # in the place of an instance: all those of a workflow
     of_task=True,
     takes_task=True,
     needs=one_instance,
+    takes_workflow=True,
     batch=100,
     not_possible="task {task} of instance {id} is {task_state}; only one that has not ended can be paused",
 )
@@ -59,6 +60,7 @@ def pause_task(tx: Tx, command: Command, target: Any, caches: Caches) -> Carried
     of_task=True,
     takes_task=True,
     needs=one_instance,
+    takes_workflow=True,
     batch=100,
     not_possible="task {task} of instance {id} is {task_state} and not paused; only a paused task is resumed",
 )

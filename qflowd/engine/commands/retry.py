@@ -29,6 +29,7 @@ RETRIED = (TaskState.FAILED, TaskState.CANCELLED)
 @verb(
     "retry",
     needs=one_instance,
+    takes_workflow=True,
     states=(InstanceState.FAILED, InstanceState.TERMINATED),
     batch=1,
     takes_task=True,

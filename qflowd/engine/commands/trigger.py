@@ -35,13 +35,14 @@ def _target(tx: Tx, command: Command) -> Any:
     if not command.names_task:
         raise Refused("trigger needs a task; `submit` runs a whole workflow")
     is_of_instance = command.instance_id is not None or command.task_id is not None
-    return one_instance(tx, command) if is_of_instance else one_workflow(tx, command)
+    return one_workflow(tx, command) if command.workflow and not is_of_instance else one_instance(tx, command)
 
 
 @verb(
     "trigger",
     needs=_target,
     takes_task=True,
+    takes_workflow=True,
     args={"params": mapping},
     not_possible="task {task} of instance {id} is {task_state}; {instead}",
 )

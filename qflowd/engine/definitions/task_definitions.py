@@ -4,7 +4,7 @@ from typing import Any
 
 from qflowd.define.readers import one_of, text
 from qflowd.define.task_definitions import read_definition
-from qflowd.engine.commands.control import Caches, CarriedOut, Command, NotPossible, read_args, verb
+from qflowd.engine.commands.control import Caches, CarriedOut, Command, NotPossible, only, read_args, verb
 from qflowd.engine.definitions.definition_store import Source, fault_of, store_definitions
 from qflowd.engine.definitions.drafts import FORMATS, pool_of_caches
 from qflowd.engine.refusal import Refused
@@ -14,6 +14,7 @@ from qflowd.store.tx import Tx
 
 def described(_: Tx, command: Command) -> Source:
     """The document in `args`. Raises: Refused with every fault."""
+    only(command)
     args = read_args(command, source=text, format=one_of(*FORMATS))
     try:
         definition = read_definition(args["source"], args["format"], "definition")
@@ -26,6 +27,7 @@ def existing(tx: Tx, command: Command) -> Any:
     """The type or definition that `task` names: a row of `find_task_definition`, locked. Raises: Refused."""
     if not command.task:
         raise Refused(f"{command.action} needs a task: the name of a task type or task definition")
+    only(command, "task")
     key: dict[str, Any] = {"tenant": command.tenant, "name": command.task}
     tx.run("lock_task_definition", **key)
     row = tx.one("find_task_definition", **key)

@@ -10,7 +10,16 @@ from typing import Any, Final, NamedTuple
 
 from qflowd.config.records import LimitConfig, read_over
 from qflowd.define.fields import Fields
-from qflowd.engine.commands.control import Caches, CarriedOut, Command, NotPossible, fields_of_args, refuse_faults, verb
+from qflowd.engine.commands.control import (
+    Caches,
+    CarriedOut,
+    Command,
+    NotPossible,
+    fields_of_args,
+    only,
+    refuse_faults,
+    verb,
+)
 from qflowd.engine.limits import limit_settings
 from qflowd.engine.limits.limit_settings import Size
 from qflowd.engine.refusal import Refused
@@ -37,7 +46,7 @@ def settable(tx: Tx, command: Command) -> Wanted:
 
     Raises: Refused with every fault.
     """
-    fields = fields_of_args(command)
+    fields = _args(command)
     name = fields.need("limit", _pattern, "")
     row = tx.one("find_limit", name=name)
     before = limit_settings.sizes(tx, [name])[name]
@@ -55,13 +64,13 @@ def settable(tx: Tx, command: Command) -> Wanted:
 
 def existing(tx: Tx, command: Command) -> Wanted:
     """The limit or pattern that `args` name. Raises: Refused if there is none."""
-    fields = fields_of_args(command)
+    fields = _args(command)
     return _existing(tx, fields, None)
 
 
 def with_breaker(tx: Tx, command: Command) -> Wanted:
     """The limit that `args` name, and how long its breaker is to be open. Raises: Refused if there is none, or no breaker."""
-    fields = fields_of_args(command)
+    fields = _args(command)
     wanted = _existing(tx, fields, fields.take("for", parse_period, None), may_be_pattern=False)
     if wanted.row.breaker is None:
         raise Refused(
@@ -72,13 +81,13 @@ def with_breaker(tx: Tx, command: Command) -> Wanted:
 
 def pausable(tx: Tx, command: Command) -> Wanted:
     """The limit that `args` name, and how long it is to be paused. Raises: Refused if there is none, or for a pattern."""
-    fields = fields_of_args(command)
+    fields = _args(command)
     return _existing(tx, fields, fields.take("for", parse_period, None), may_be_pattern=False)
 
 
 def resumable(tx: Tx, command: Command) -> Wanted:
     """The limit that `args` name. Raises: Refused if there is none, or for a pattern."""
-    return _existing(tx, fields_of_args(command), None, may_be_pattern=False)
+    return _existing(tx, _args(command), None, may_be_pattern=False)
 
 
 @verb("set_limit", needs=settable, args=None, not_possible="limit {limit} cannot be set")
@@ -155,6 +164,12 @@ def _existing(tx: Tx, fields: Fields, values: Any, *, may_be_pattern: bool = Tru
     if row is None:
         raise Refused(f"there is no limit {name!r}; `qflowd limits` lists those there are")
     return Wanted(name, row, values)
+
+
+def _args(command: Command) -> Fields:
+    """What a command says, which is all in its `args`. Raises: Refused."""
+    only(command)
+    return fields_of_args(command)
 
 
 def _pattern(value: Json) -> str:
