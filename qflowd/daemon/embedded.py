@@ -19,7 +19,7 @@ from qflowd.config import from_settings
 from qflowd.config import load as load_config
 from qflowd.config.records import PoolConfig
 from qflowd.daemon.assembly import Daemon
-from qflowd.daemon.idle import count_failed, wait_until_idle
+from qflowd.daemon.idle import report_failed, wait_until_idle
 from qflowd.daemon.program import Program, program_job
 from qflowd.define.builders import WorkflowBuilder
 from qflowd.engine.definitions.workflow_store import canonical
@@ -216,12 +216,12 @@ class Engine:
                 daemon.close()
 
     def run_until_idle(self, timeout: float | None = None) -> bool:
-        """Run until nothing is open but rows that wait for a time, a fact or an unknown job; stops what it started.
+        """Run until nothing is open but what waits for a time, a fact, a person or an unknown job; stops what it started.
 
         Args:
             timeout: seconds; None waits for ever.
 
-        Returns: whether no instance failed meanwhile. Raises: TimeoutError; as `start()`.
+        Returns: whether no instance failed meanwhile, and no task is left that could never begin. Raises: TimeoutError; as `start()`.
         """
         daemon = self._daemon
         if daemon is None:
@@ -230,7 +230,7 @@ class Engine:
         since = daemon.store.clock.now()
         if not wait_until_idle(daemon, _is_after(timeout)):
             raise TimeoutError(f"there is still work to do after {timeout:g} s")
-        return not count_failed(daemon, since)
+        return not report_failed(daemon, since)
 
     def __enter__(self) -> Self:
         return self.start()

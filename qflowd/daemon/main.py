@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from qflowd.config.records import Config
 from qflowd.daemon import log as daemon_log
-from qflowd.daemon.idle import count_failed, wait_until_idle
+from qflowd.daemon.idle import report_failed, wait_until_idle
 from qflowd.daemon.plugins import reloader_for
 from qflowd.store.clock import boottime
 from qflowd.workers import linux
@@ -32,7 +32,7 @@ def main(config: Config, *, until_idle: bool = False, fault: "Fault | None" = No
     Args:
         fault: called at every point of a transaction; tests kill the daemon there.
 
-    Returns: 0; 1 if `until_idle` and an instance failed meanwhile.
+    Returns: 0; 1 if `until_idle` and an instance failed meanwhile, or a task is left that could never begin.
     """
     daemon_log.set_up(config.log.format, config.log.level)
     linux.hide_from_peers()  # workers run as the same user, and must not read the password of the database here
@@ -68,7 +68,7 @@ def main(config: Config, *, until_idle: bool = False, fault: "Fault | None" = No
             if not daemon.is_drained():
                 log.info("stopping once what runs has ended; a second signal ends it now")
             daemon.drain(lambda: boottime() > stop.ends_at)
-            return int(until_idle and count_failed(daemon, started_at) > 0)
+            return int(until_idle and report_failed(daemon, started_at))
     finally:
         daemon.close()
         log.info("stopped")

@@ -142,8 +142,20 @@ WHERE EXISTS (SELECT 1 FROM qflow.daemon d JOIN qflow.daemon_job o ON o.daemon_i
 
 -- name: list_ready_lanes
 -- Lanes in which something stands that may run. `is_live`: some daemon has the job, and some the pool; or neither is needed.
-SELECT l.job, l.pool, CASE WHEN l.pool = '' OR EXISTS (SELECT 1 FROM qflow.daemon_job k JOIN qflow.daemon d ON d.id = k.daemon_id
+SELECT l.id, l.job, l.pool, CASE WHEN l.pool = '' OR EXISTS (SELECT 1 FROM qflow.daemon_job k JOIN qflow.daemon d ON d.id = k.daemon_id
         WHERE k.job = l.job AND d.state = {daemon.READY} AND d.lease_ends_at > {clock})
     AND EXISTS (SELECT 1 FROM qflow.daemon_pool k JOIN qflow.daemon d ON d.id = k.daemon_id
         WHERE k.pool = l.pool AND d.state = {daemon.READY} AND d.lease_ends_at > {clock}) THEN 1 ELSE 0 END AS is_live
 FROM qflow.lane l WHERE EXISTS (SELECT 1 FROM qflow.task_instance t WHERE t.state = {task.READY} AND t.lane = l.id)
+
+-- name: list_blocking_limits
+-- Limits that may let nothing of a lane begin, in which something stands, until a person changes that: they have too few
+-- slots, or a rate (whoever asks compares that), or are paused without an end.
+SELECT m.lane, l.tenant, m.name, m.weight, k.capacity, k.rates, CASE WHEN k.resumes_at = {forever} THEN 1 ELSE 0 END AS is_paused
+FROM qflow.lane_limit m JOIN qflow.limit_key k ON k.name = m.name JOIN qflow.lane l ON l.id = m.lane
+WHERE (m.weight > k.capacity OR k.rates IS NOT NULL OR k.resumes_at = {forever})
+    AND EXISTS (SELECT 1 FROM qflow.task_instance t WHERE t.state = {task.READY} AND t.lane = m.lane)
+ORDER BY m.name, m.lane
+
+-- name: count_ready_of_lane
+SELECT MIN(t.id) AS first, COUNT(*) AS tasks FROM qflow.task_instance t WHERE t.state = {task.READY} AND t.lane = :lane

@@ -421,6 +421,32 @@ def test_run_until_idle_takes_what_was_submitted_before(database_url, make_engin
     assert engine.run_until_idle(PATIENCE_S) is True
 
 
+def test_run_until_idle_ends_where_only_a_person_can_let_a_task_begin(database_url, make_engine, caplog):
+    engine = make_engine(database_url).with_job(program_jobs.double, limits={"vendor": 3})
+    with engine:
+        vendor = engine.client.limit("vendor")
+        vendor.set(3)
+        vendor.pause()
+        run = engine.client.submit(job="double", params={"text": "ab"})
+        assert engine.run_until_idle(PATIENCE_S) is True
+        paused = (
+            f"task double of instance {run.id} waits for limit vendor, which is paused: `qflowd limits resume vendor`"
+        )
+        assert paused in caplog.messages
+        vendor.set(2)
+        vendor.resume()
+        assert engine.run_until_idle(PATIENCE_S) is False
+        never = (
+            f"task double of instance {run.id} can never begin: an attempt takes 3 of limit vendor, which has 2 slots; "
+        )
+        assert any(message.startswith(never) for message in caplog.messages)
+        vendor.set(10, rate="2/min")
+        assert engine.run_until_idle(PATIENCE_S) is False
+        vendor.set(rate=[])
+        assert engine.run_until_idle(PATIENCE_S) is True
+        assert run.state() == "SUCCESS"
+
+
 def test_work_for_a_daemon_whose_lease_has_lapsed_is_work(database_url, make_engine):
     engine = make_engine(database_url).with_job(program_jobs.double).start()
     daemon = engine._daemon
