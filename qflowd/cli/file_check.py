@@ -26,7 +26,7 @@ Names = Callable[[], KnownNames]
 
 @dataclass(slots=True)
 class Checked:
-    """What the files define, and what is wrong. `not_checked`: names that nothing here could tell of, and where they stand."""
+    """What the files define, and what is wrong. `not_checked`: what nothing here could tell of, and where it stands."""
 
     workflows: list[str] = field(default_factory=list)
     definitions: list[str] = field(default_factory=list)
@@ -151,6 +151,7 @@ class _Check:
             back = f"`qflowd workflows unarchive {workflow.key}` brings it back"
             self._warnings += _faults(made, [(("workflow",), f"is archived: its submissions are rejected; {back}")])
         self.faults += _faults(made, limit_check.problems(workflow, self._known.jobs, self._known.limits))
+        self._not_checked += _faults(made, limit_check.doubts(workflow, self._known.jobs, self._known.limits))
         self._workflows[workflow.key] = workflow
         self._owns(document, "workflow", workflow.key, "workflow")
 

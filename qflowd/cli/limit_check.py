@@ -7,11 +7,13 @@ from typing import Any, Final
 from qflowd.config.records import Config
 from qflowd.define.key_paths import KeyPath
 from qflowd.engine.limits.limit_settings import DERIVED, Size, size_of
+from qflowd.engine.plans import lane_keys
 from qflowd.model.limits import best_pattern
 from qflowd.model.rates import parse_rates
 from qflowd.model.workflow import Job, Settings, Workflow
 
 UNSET: Final = Size(1, None, "default")
+Problems = Iterator[tuple[KeyPath, str]]  # where in the document, and what
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +43,41 @@ def known_limits(config: Config, rows: Iterable[Mapping[str, Any]] | None) -> Kn
     return KnownLimits(by_others | here | by_command, rows is not None)
 
 
-def problems(workflow: Workflow, jobs: Mapping[str, Job], limits: KnownLimits) -> Iterator[tuple[KeyPath, str]]:
+def problems(workflow: Workflow, jobs: Mapping[str, Job], limits: KnownLimits) -> Problems:
     """Every task that takes too much at once of a limit whose name is written out."""
+    for path, name, slots in _taken(workflow, jobs):
+        if "{{" not in name and (size := limits.size(name)) is not None:
+            for there in _too_few(size, slots):
+                yield path, f"an attempt takes {slots} of {name}, which has {there}: it would never begin"
+
+
+def doubts(workflow: Workflow, jobs: Mapping[str, Job], limits: KnownLimits, *, is_submitted: bool = False) -> Problems:
+    """Every task that takes more than one slot of a limit whose size, or whole name, is not known here.
+
+    Args:
+        is_submitted: names are known that need only what a submission says.
+    """
+    for path, name, slots in _taken(workflow, jobs):
+        start, is_rendered, _ = name.partition("{{")
+        size = limits.size(start)
+        if slots > 1 and is_rendered:
+            is_of_item = lane_keys.asks_item(((name, slots),))
+            usual = next(_too_few(size, slots), "") if size else ""
+            when = "for each item" if is_of_item else "when it is submitted"
+            never = f"; where nobody has set it by its name it has {usual}, and the attempt would never begin"
+            if is_of_item or not is_submitted:
+                yield path, f"an attempt takes {slots} of {name}, which has a name only {when}{never if usual else ''}"
+        elif slots > 1 and size is None:
+            yield path, f"an attempt takes {slots} of {name}, and how much there is of that is not known here"
+
+
+def _taken(workflow: Workflow, jobs: Mapping[str, Job]) -> Iterator[tuple[KeyPath, str, int]]:
+    """Where it stands, the limit as it is written, and the slots that an attempt takes."""
     for task in workflow.tasks:
         job = jobs.get(task.job)
         settings = task.settings.over(workflow.defaults).over(job.settings if job else Settings())
         for name, slots in settings.limits or ():
-            if "{{" not in name and (size := limits.size(name)) is not None:
-                for there in _too_few(size, slots):
-                    yield (
-                        ("tasks", task.key, "limits"),
-                        f"an attempt takes {slots} of {name}, which has {there}: it would never begin",
-                    )
+            yield ("tasks", task.key, "limits"), name, slots
 
 
 def _too_few(size: Size, slots: int) -> Iterator[str]:

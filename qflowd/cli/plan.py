@@ -6,7 +6,7 @@ from typing import Any, Final
 import click
 import msgspec
 
-from qflowd.cli import exits
+from qflowd.cli import exits, limit_check
 from qflowd.cli.job_check import compensation_of
 from qflowd.cli.known_jobs import KnownJobs, known_jobs
 from qflowd.cli.plan_rules import after_text, rules_text
@@ -15,6 +15,7 @@ from qflowd.cli.session import configuration, json_option, merged, params_option
 from qflowd.cli.workflow_source import WorkflowSource, find_workflow
 from qflowd.define.explain import explain
 from qflowd.define.expressions import compile_value
+from qflowd.engine.admission.intake import needed_of, refuse_shortage
 from qflowd.engine.plans.expand import Admission, admit_request, instance_scope
 from qflowd.engine.plans.node import Node
 from qflowd.engine.plans.plan import by_name as params_by_name
@@ -77,8 +78,7 @@ def plan(
     click.echo()
     shown = [step | _in_words(node, step) for node, step in zip(admission.plan.nodes, steps, strict=True)]
     print_list(shown, COLUMNS if any(row["rules"] for row in shown) else COLUMNS.replace(" | rules", ""))
-    if unknown := sorted({step["job"] for step in steps if not step["workflow"]} - jobs.keys()):
-        click.echo(f"\nnot known here: job {', '.join(unknown)}", err=True)
+    _say_what_is_not_known(definition, known)
     if definition.saga:
         undone = ", ".join(f"{step['task']} by {step['compensation']}" for step in steps if step["compensation"])
         click.echo(f"\nif it fails, these are undone ({definition.saga.order}): {undone or 'none'}")
@@ -87,6 +87,13 @@ def plan(
         click.echo(f"\nnext fires of {schedule.cron} {schedule.timezone}{off}, {zone().key}:")
         for fire in fires:
             click.echo(f"  {instant(fire)}")
+
+
+def _say_what_is_not_known(workflow: Workflow, known: KnownJobs) -> None:
+    if unknown := sorted({task.job for task in workflow.tasks if not task.workflow} - known.jobs.keys()):
+        click.echo(f"\nnot known here: job {', '.join(unknown)}", err=True)
+    for (_, task, key), doubt in limit_check.doubts(workflow, known.jobs, known.limits, is_submitted=True):
+        click.echo(f"\nnot checked: {key} of {task}: {doubt}", err=True)
 
 
 def _explain(source: WorkflowSource, known: KnownJobs, *, as_json: bool) -> None:
@@ -122,7 +129,10 @@ def _admit(workflow: Workflow, known: KnownJobs, params: dict[str, Any], busines
     try:
         request = read_request({**row, "trigger_type": "plan"}, datetime.now(UTC))
         # Any version id: a plan without one is taken for that of a single job.
-        return admit_request(request, compile_plan(0, workflow), known.jobs, known.domains.get(workflow.domain))
+        admission = admit_request(request, compile_plan(0, workflow), known.jobs, known.domains.get(workflow.domain))
+        needed = needed_of(admission)
+        refuse_shortage(needed, {name: size for name in needed if (size := known.limits.size(name)) is not None})
+        return admission
     except Refused as problem:
         raise InvalidRequest(str(problem)) from None
 

@@ -163,6 +163,28 @@ def test_a_task_that_takes_more_of_a_limit_than_there_is_is_a_fault(run, write, 
     ]
 
 
+def test_what_is_not_known_of_a_limit_is_told(run, write, tmp_path):
+    (tmp_path / "qflowd.toml").write_text('[limits]\n"bank:*" = 2\nvendor = 2\n')
+    task = "workflow: w\ntasks:\n  a: {{job: log, params: {{message: x}}, map: [1], limits: {{{}: 3}}}}\n"
+    for limit, doubt in {
+        "other": "an attempt takes 3 of other, and how much there is of that is not known here",
+        "'other:{{ item }}'": "an attempt takes 3 of other:{{ item }}, which has a name only for each item",
+        "'bank:{{ item }}'": "an attempt takes 3 of bank:{{ item }}, which has a name only for each item; where nobody has set "
+        "it by its name it has 2 slots, and the attempt would never begin",
+    }.items():
+        write(w=task.format(limit))
+        validated, planned = run("validate", "w.yaml"), run("plan", "w.yaml")
+        assert (validated.code, planned.code) == (0, 0)
+        assert f"not checked: w.yaml:3: tasks.a.limits: {doubt}" in validated.err
+        assert f"not checked: limits of a: {doubt}" in planned.err
+    write(w=task.format("'bank:{{ instance.workflow }}'"))
+    assert "which has a name only when it is submitted" in run("validate", "w.yaml").err
+    assert "a task needs 3 slots of limit bank:w, which has 2" in run("plan", "w.yaml").err
+    write(w=task.format("vendor"))
+    refused = run("plan", "w.yaml")
+    assert (refused.code, "a task needs 3 slots of limit vendor, which has 2" in refused.err) == (2, True)
+
+
 def test_a_plan_of_a_workflow_that_is_made_of_files_needs_no_database(run, write):
     write(bars=TYPE, us_bars=DEFINITION, daily=DAILY)
     [step] = run("plan", "daily.yaml", "--json").json["tasks"]

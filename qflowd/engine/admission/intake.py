@@ -4,7 +4,7 @@ Everything inserted here has a primary key that follows from the submission's id
 reply was lost, or a daemon that was lost half-way through a large instance, does no harm: the next one inserts the same rows.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from math import inf
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ from qflowd.engine.definitions.archive import why_archived
 from qflowd.engine.definitions.canary import version_of
 from qflowd.engine.definitions.versions import find_version
 from qflowd.engine.finishing.timers import DEADLINE, RUN
-from qflowd.engine.limits.limit_settings import sizes
+from qflowd.engine.limits.limit_settings import Size, sizes
 from qflowd.engine.membership.registration import has_newer_daemon
 from qflowd.engine.plans.expand import Admission, admit_request, instance_row, task_rows
 from qflowd.engine.plans.plan import Plan
@@ -238,13 +238,22 @@ def admission_of(tx: Tx, request: Request, plan: Plan, known: RegisteredJobs, de
 
 def check_limits(tx: Tx, admission: Admission) -> None:
     """Raises: Refused, if a task needs more slots of a limit than there are: it would wait for ever."""
+    if needed := needed_of(admission):
+        refuse_shortage(needed, sizes(tx, needed))
+
+
+def needed_of(admission: Admission) -> dict[str, int]:
+    """Limit -> the most slots that a task takes of it, as far as limits have their names already."""
     needed: dict[str, int] = {}
     for lane in admission.lanes:
         for name, slots in of_lane(lane.limits):
             needed[name] = max(slots, needed.get(name, 1))
-    if not needed:
-        return
-    for name, (capacity, rates, source, _) in sizes(tx, needed).items():
+    return needed
+
+
+def refuse_shortage(needed: Mapping[str, int], there: Mapping[str, Size]) -> None:
+    """Raises: Refused, if a task needs more than there is."""
+    for name, (capacity, rates, source, _) in there.items():
         if needed[name] > capacity:
             hint = ", as nobody has set it; give it more under [limits]" if source == "default" else ""
             raise Refused(f"a task needs {needed[name]} slots of limit {name}, which has {capacity}{hint}")
