@@ -148,4 +148,5 @@ def _outcome(result: dict[str, Any]) -> str:
     rates = f", {' and '.join(result['rate'])}" if result["rate"] else ""
     used, slots = result["used"], result["slots"]
     wait = f"; {used} are in use, and nothing begins until enough of them have ended" if used > slots else ""
-    return f"{slots:,} slot{'s' * (slots > 1)}{rates} ({result['source']}){wait}"
+    new = f"; {result['new']}" if "new" in result else ""
+    return f"{slots:,} slot{'s' * (slots > 1)}{rates} ({result['source']}){wait}{new}"

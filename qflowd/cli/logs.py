@@ -14,6 +14,7 @@ from qflowd.cli.unknown_names import check_task, find_instance
 from qflowd.client import Instance, LogLine
 from qflowd.client.instance import ENDED
 from qflowd.client.polling import poll
+from qflowd.client.why import WITHOUT_TASKS
 
 PAUSE_S: Final = 0.25
 OVERLAP_S: Final = 2.0  # a line's id is given before its transaction commits; so long, smaller ids are still looked for
@@ -51,13 +52,17 @@ def logs(*, id: int, follows: bool, task: str | None, as_json: bool) -> None:
 def follow(instance: Instance, task: str | None = None) -> None:
     """Print all lines there are and will be, until the instance has ended: by then they are all there.
 
-    Raises: StoreUnavailable after a minute without the database; NotFound.
+    Raises: StoreUnavailable after a minute without the database; NotFound, also if it has no such task.
     """
     after, seen_at = 0, dict[int, float]()  # the ids of lines after `after`, and when they were printed
+    is_known = task is None
 
     def look() -> str | None:
-        nonlocal after, seen_at
+        nonlocal after, seen_at, is_known
         state, now = instance.state(), time.monotonic()
+        if task is not None and not is_known and state not in WITHOUT_TASKS:
+            check_task(instance, task.partition("[")[0])  # items may be made later
+            is_known = True
         for line in instance.logs(task, after):
             if line.id not in seen_at:
                 click.echo(_text(line))

@@ -9,7 +9,7 @@ from qflowd.cli import exits
 from qflowd.cli.follow import follow
 from qflowd.cli.printing import coloured, duration, print_json
 from qflowd.cli.session import json_option, merged, open_client, params_options
-from qflowd.cli.unknown_names import hint_at_workflow
+from qflowd.cli.unknown_names import hint_at_owner
 
 CODES = {"SUCCESS": exits.OK, "FAILED": exits.ERROR, "TERMINATED": exits.TERMINATED, "REJECTED": exits.REJECTED}
 
@@ -57,7 +57,7 @@ def submit(
             click.echo(instance.id)
         end = follow(instance, workflow or job or "")
         if end.state == "REJECTED":
-            end = replace(end, error=f"{end.error}{hint_at_workflow(client, workflow)}")
+            end = replace(end, error=f"{end.error}{hint_at_owner(client, workflow)}")
     if as_json:
         print_json(end)
     else:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from qflowd.cli.session import is_tenant_given
 from qflowd.client import Client, Instance
+from qflowd.client.instance import no_such_task
 from qflowd.define.fields import did_you_mean
 from qflowd.model.errors import NotFound
 from qflowd.model.ids import LARGEST_INSTANCE
@@ -21,19 +22,34 @@ def hint_at_workflow(client: Client, name: str | None, files: Iterable[str] = ()
 
     `files`: workflows that only files describe.
     """
+    if (known := _known_instead(client, name)) is None:
+        return ""
+    return _owners(client, "find_tenants_of_workflow", workflow=name) or did_you_mean(
+        str(name), known.union(files), LISTED
+    )
+
+
+def hint_at_owner(client: Client, workflow: str | None) -> str:
+    """As `hint_at_workflow`, where the engine has said already what was likely meant: only whose it is."""
+    is_unknown = _known_instead(client, workflow) is not None
+    return _owners(client, "find_tenants_of_workflow", workflow=workflow) if is_unknown else ""
+
+
+def _known_instead(client: Client, name: str | None) -> set[str] | None:
+    """The workflows and jobs there are, if this name is not one of them; None if it is, or is a pattern."""
     if not name or PATTERN & set(name):
-        return ""
+        return None
     known = {row["workflow"] for row in client.workflows(with_archived=True)} | {row["job"] for row in client.jobs()}
-    if name in known:
-        return ""
-    return _owners(client, "find_tenants_of_workflow", workflow=name) or did_you_mean(name, known.union(files), LISTED)
+    return None if name in known else known
 
 
 def hint_at_target(client: Client, target: Mapping[str, Any]) -> str:
     """As `hint_at_workflow`, of what a refused command named: columns of `commands`."""
     if (number := target.get("instance_id")) is not None:
         return hint_at_instance(client, number)
-    return hint_at_workflow(client, target.get("workflow") or target.get("filter", {}).get("workflow"))
+    if (workflow := target.get("workflow")) is not None:
+        return hint_at_owner(client, workflow)
+    return hint_at_workflow(client, target.get("filter", {}).get("workflow"))
 
 
 def hint_at_instance(client: Client, number: int) -> str:
@@ -65,9 +81,7 @@ def check_task(instance: Instance, task: str) -> None:
     rows = instance.tasks()
     if not rows or any(task in (row.task, row.name, f"{row.task}[{row.map_index}]") for row in rows):
         return
-    names: Iterable[str] = {row.name for row in rows if row.task == task.partition("[")[0]}
-    hint = did_you_mean(task, names or {row.task for row in rows})
-    raise NotFound(f"instance {instance.id} has no task {task!r}{hint}")
+    raise no_such_task(instance, task)
 
 
 def find_instance(client: Client, number: int) -> Instance:

@@ -12,7 +12,7 @@ from qflowd.cli.commands import COMMANDS
 from qflowd.cli.control import carry_out, command_options
 from qflowd.cli.printing import bold, compact, cut, print_json, print_list
 from qflowd.cli.session import json_option, open_client
-from qflowd.cli.unknown_names import hint_at_workflow
+from qflowd.cli.unknown_names import hint_at_owner
 from qflowd.define import documents, workflow_file
 from qflowd.define.differences import Difference
 from qflowd.model.errors import InvalidWorkflow, NotFound
@@ -57,7 +57,7 @@ def list_versions(*, workflow: str, as_json: bool) -> None:
         try:
             rows = client.workflow(workflow).versions()
         except NotFound as problem:
-            raise NotFound(f"{problem}{hint_at_workflow(client, workflow)}") from None
+            raise NotFound(f"{problem}{hint_at_owner(client, workflow)}") from None
     if not as_json:
         rows = [row | {"hash_start": row["hash"][:12]} for row in rows]
     print_list(rows, COLUMNS, as_json=as_json)

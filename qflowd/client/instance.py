@@ -14,6 +14,7 @@ from qflowd.client.records import (
     TaskInfo,
     from_json,
 )
+from qflowd.define.fields import did_you_mean
 from qflowd.model.errors import NotFound, Rejected
 from qflowd.model.ids import key_range
 from qflowd.model.workflow import Json
@@ -24,6 +25,15 @@ if TYPE_CHECKING:
 ENDED: Final = frozenset({"SUCCESS", "FAILED", "TERMINATED"})
 LINES: Final = 1000  # log lines read at once
 PLACES: Final = 100  # tasks that a breakpoint lists
+
+
+def no_such_task(instance: "Instance", task: str) -> NotFound:
+    """The error about a task, or an item of one, that an instance does not have."""
+    rows = instance.tasks()
+    items = {row.name for row in rows if row.task == task.partition("[")[0]}
+    listed = f"`qflowd show {instance.id}` lists its tasks"
+    hint = did_you_mean(task, items or {row.task for row in rows}, listed)
+    return NotFound(f"instance {instance.id} has no task {task!r}{hint}")
 
 
 class Instance:
@@ -287,7 +297,7 @@ class Instance:
     def _output(self, number: int, task: str) -> Json:
         rows = self._client.read_all("show_outputs", instance_id=number, task=task)
         if not rows:
-            raise NotFound(f"instance {number} has no task {task!r}")
+            raise no_such_task(self, task)
         if rows[0].state != "SUCCESS":
             raise NotFound(f"task {task} of instance {number} is {rows[0].state}, so it has no output")
         if len(rows) > 1:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from qflowd.client.records import Answer
+from qflowd.define.fields import did_you_mean
 from qflowd.model.errors import NotFound
 
 if TYPE_CHECKING:
@@ -28,10 +29,11 @@ class Limit:
 
         Raises: NotFound if no task, configuration or command has named it yet; StoreUnavailable.
         """
-        for row in self._client.limits():
-            if row["name"] == self.name:
-                return row
-        raise NotFound(f"there is no limit {self.name!r}; `qflowd limits` lists those there are")
+        rows = {row["name"]: row for row in self._client.limits()}
+        if self.name not in rows:
+            hint = did_you_mean(self.name, rows, "`qflowd limits` lists those there are")
+            raise NotFound(f"there is no limit {self.name!r}{hint}")
+        return rows[self.name]
 
     def set(
         self,

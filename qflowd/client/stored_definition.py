@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from qflowd.client.records import Answer
+from qflowd.define.fields import did_you_mean
 from qflowd.model.errors import NotFound
 
 if TYPE_CHECKING:
@@ -24,10 +25,11 @@ class StoredDefinition:
 
         Raises: NotFound if there is none; StoreUnavailable.
         """
-        for row in self._client.task_definitions(with_archived=True):
-            if row["name"] == self.name:
-                return row
-        raise NotFound(f"there is no task type or definition {self.name!r}; `qflowd definitions` lists those there are")
+        rows = {row["name"]: row for row in self._client.task_definitions(with_archived=True)}
+        if self.name not in rows:
+            hint = did_you_mean(self.name, rows, "`qflowd definitions` lists those there are")
+            raise NotFound(f"there is no task type or definition {self.name!r}{hint}")
+        return rows[self.name]
 
     def archive(self, reason: str | None = None, *, timeout: float | None = 30.0) -> Answer:
         """Let no new version of a workflow be made of it; versions that are made of it stay.

@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from qflowd.client.instance import ENDED
+from qflowd.client.instance import ENDED, no_such_task
 from qflowd.model.errors import NotFound
 from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS, instance_of
 from qflowd.model.names import item_name
@@ -94,7 +94,7 @@ def _of_named_task(client: "Client", number: int, task: str) -> Why:
     for row in client.read_all("show_rows_of_task", instance_id=of_instance.id, task=key):
         if task == item_name(row) or (row.map_index is not None and item == f"{row.map_index}]"):
             return _of_row(client, row)
-    raise NotFound(f"instance {of_instance.id} has no task {task!r}; `qflowd show {of_instance.id}` lists its tasks")
+    raise no_such_task(client.instance(number), task)
 
 
 def _of_row(client: "Client", row: Any) -> Why:

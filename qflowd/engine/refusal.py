@@ -1,10 +1,11 @@
 """The answer to a submission or command that cannot be carried out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from qflowd.define.fields import did_you_mean
 from qflowd.model.errors import QflowdError
+from qflowd.store.tx import Tx
 
 LONGEST_ERROR: Final = 4000  # characters of an answer
 NAMED: Final = 20  # tasks or failures named in an answer
@@ -17,6 +18,31 @@ class Refused(QflowdError):
 def listed(names: Sequence[str]) -> str:
     """The first names of a list, as an answer has room for them."""
     return ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
+
+
+def no_such(what: str, name: str, names: Iterable[str], command: str) -> Refused:
+    """The answer to a row that names something that is not there; `names`: of those that are, which `command` lists."""
+    return Refused(
+        f"there is no {what} {name!r}{did_you_mean(name, names, f'`qflowd {command}` lists those there are')}"
+    )
+
+
+def no_such_workflow(tx: Tx, tenant: str, name: str) -> Refused:
+    """As `no_such`."""
+    return no_such(
+        "workflow", name, [row.workflow for row in tx.run("list_workflow_names", tenant=tenant)], "workflows"
+    )
+
+
+def no_active_version(workflow: str) -> Refused:
+    """The answer to who would have a workflow run of which there are only drafts."""
+    return Refused(f"workflow {workflow!r} has no active version; see `qflowd versions {workflow}`")
+
+
+def no_such_job(tx: Tx, name: str, otherwise: str) -> str:
+    """Why there is no such job; `otherwise`: what to say of it if none has a name like it."""
+    names = [row.name for row in tx.run("list_job_names")]
+    return f"no daemon has ever registered a job {name!r}{did_you_mean(name, names, otherwise)}"
 
 
 def no_such_task(owner: str, name: str | None, keys: Sequence[str], why: str = "") -> Refused:

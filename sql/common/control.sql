@@ -147,6 +147,10 @@ JOIN qflow.workflow_instance i ON i.id = p.instance_id WHERE i.state >= {instanc
 SELECT COUNT(*) AS tasks FROM qflow.workflow_version v JOIN qflow.workflow_node n ON n.version_id = v.id AND n.task = :task
 WHERE v.definition_id = :definition_id
 
+-- name: list_task_keys_of
+SELECT DISTINCT n.task FROM qflow.workflow_version v JOIN qflow.workflow_node n ON n.version_id = v.id
+WHERE v.definition_id = :definition_id ORDER BY n.task
+
 -- name: pause_definition
 UPDATE qflow.workflow_definition SET paused_at = :now, paused_by = :paused_by, pause_reason = :pause_reason
 WHERE id = :id AND paused_at IS NULL

@@ -25,6 +25,9 @@ VALUES (:tenant, :name, :kind, :job, :type, :document, :source_text, :format, :h
 UPDATE qflow.task_definition SET archived_at = :archived_at, note = :note, updated_at = :now
 WHERE tenant = :tenant AND name = :name
 
+-- name: list_definition_names
+SELECT t.name, t.kind FROM qflow.task_definition t WHERE t.tenant = :tenant ORDER BY t.name
+
 -- name: list_task_definitions_of_files
 -- A hash of null: the file is gone, and whatever comes back is a change.
 SELECT t.name, t.kind, t.file, t.file_hash FROM qflow.task_definition t

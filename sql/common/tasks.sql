@@ -192,6 +192,9 @@ WHERE d.tenant = :tenant AND d.workflow = :workflow {only: postgres FOR SHARE OF
 -- name: find_job
 SELECT j.name, j.params_schema, j.settings, j.file, j.hash FROM qflow.job j WHERE j.name = :name
 
+-- name: list_job_names
+SELECT j.name FROM qflow.job j ORDER BY j.name
+
 -- name: lock_unheld
 -- Of these rows, those that nobody else has locked; until the end of the transaction they are locked for us.
 SELECT t.id FROM {rows: id bigint} r

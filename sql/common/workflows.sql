@@ -46,6 +46,9 @@ WHERE tenant = :tenant AND workflow = :workflow AND source = 'file' AND file = :
 SELECT d.workflow, d.file, d.enabled, d.error, d.source_hash AS hash FROM qflow.workflow_definition d
 WHERE d.tenant = :tenant AND d.source = 'file' ORDER BY d.id
 
+-- name: list_workflow_names
+SELECT d.workflow FROM qflow.workflow_definition d WHERE d.tenant = :tenant ORDER BY d.workflow
+
 -- name: newest_version
 SELECT COALESCE(MAX(version), 0) AS version FROM qflow.workflow_version WHERE definition_id = :definition_id
 

@@ -177,6 +177,8 @@ def test_a_name_that_exists_nowhere_is_an_error_with_the_one_that_was_meant(run,
         (("failures", "--workflow", "helo"), "there is no workflow or job 'helo'; did you mean hello?"),
         (("failures", "--where", "task=hell"), "there is no task 'hell'; did you mean hello?"),
         (("logs", 2, "--task", "hallo"), "instance 2 has no task 'hallo'; did you mean hello?"),
+        (("logs", "-f", 2, "--task", "hallo"), "instance 2 has no task 'hallo'; did you mean hello?"),
+        (("why", 2, "--task", "hallo"), "instance 2 has no task 'hallo'; did you mean hello?"),
         (("logs", 2, "--task", "hallo", "--json"), "instance 2 has no task 'hallo'; did you mean hello?"),
         (("schedules", "fires", "dayli"), "there is no schedule of 'dayli'; did you mean daily?"),
     ]:
@@ -413,10 +415,11 @@ def test_limits_are_set_and_paused_by_commands(run, sqlite_engine):
 
 def test_what_became_of_a_limit_is_told(run, sqlite_engine):
     sqlite_engine.daemon()
-    result = {"limit": "vendor:x", "slots": 1, "rate": ["5/min"], "source": "command", "used": 3}
+    result = {"limit": "vendor:x", "slots": 1, "rate": ["5/min"], "source": "command", "used": 3, "new": "it is new"}
     thread = sqlite_engine.answer_commands("DONE", result=json.dumps(result))
     ran = run("limits", "set", "vendor:x", 1)
     thread.join()
     assert ran.out == (
-        "set vendor:x: 1 slot, 5/min (command); 3 are in use, and nothing begins until enough of them have ended\n"
+        "set vendor:x: 1 slot, 5/min (command); 3 are in use, and nothing begins until enough of them have ended"
+        "; it is new\n"
     )

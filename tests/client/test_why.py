@@ -121,7 +121,8 @@ def test_a_number_of_nothing_is_refused(client: Client, missing: int):
 def test_a_task_that_an_instance_does_not_have_is_refused(client: Client, number: int):
     for task in ("other", "hello[2]", "hello[", "hello[MSFT]"):
         with pytest.raises(
-            NotFound, match=rf"instance {number} has no task '.*'; `qflowd show {number}` lists its tasks"
+            NotFound,
+            match=rf"instance {number} has no task '.*'; (did you mean hello|`qflowd show {number}` lists its tasks)",
         ):
             client.why(number, task)
 

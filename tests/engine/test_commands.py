@@ -328,6 +328,7 @@ def test_a_workflow_without_schedule_cannot_be_switched(lab):
         "REJECTED",
         "workflow 'plain' has no schedule; give it one in its file",
     )
+    assert lab.command("disable", workflow="plan") == ("REJECTED", "there is no workflow 'plan'; did you mean plain?")
     assert lab.command("disable", workflow="nothing") == (
         "REJECTED",
         "there is no workflow 'nothing'; `qflowd workflows` lists those there are",

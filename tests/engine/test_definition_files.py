@@ -195,7 +195,7 @@ def test_a_broken_file_shows_its_fault_with_its_line_and_keeps_what_it_defined(f
 
 
 FAULTY = {
-    "unknown type": ("task: a\ntype: bras\n", ":2: type: task type 'bras' does not exist; `qflowd definitions` lists those"),
+    "unknown type": ("task: a\ntype: bras\n", ":2: type: task type 'bras' does not exist; did you mean bars?"),
     "name of the other kind": ("task: bars\njob: work\n", ":1: task: a task type 'bars' exists; a task definition needs another name"),
     "of a node": ("task: a\njob: work\nafter: b\n", ":3: after: belongs to the nodes of workflows, not to what they share"),
     "two heads": ("task: a\ntask_type: b\njob: work\n", ": must name either a task or a task_type, and only one of them"),

@@ -28,6 +28,13 @@ def ask(lab: Lab, action: str, name: str | None = "vendor", **args: Any) -> tupl
     return lab.command(action, args=json.dumps(args), requested_by="ann", reason="a new contract")
 
 
+def test_a_limit_that_is_set_before_anything_has_named_it_may_be_mistyped(lab):
+    set_limits(lab, vendor=2)
+    new = "nothing has named limit 'vendr' before; did you mean vendor?"
+    assert ask(lab, "set_limit", "vendr", slots=3)[1]["new"] == new
+    assert "new" not in ask(lab, "set_limit", "vendr", slots=4)[1]
+
+
 def test_a_command_wins_over_the_configuration_until_it_is_unset(lab):
     save_configured(lab.store, {"vendor": LimitConfig(slots=2, rate=("5/min",))})
     state, result = ask(lab, "set_limit", slots=4)
@@ -155,8 +162,8 @@ def test_a_command_is_about_all_tenants(lab):
         ),
         ("set_limit", {"limit": "a b", "slots": 1}, "args.limit: limit 'a b' contains ' '; use letters, digits and _ - . / :"),
         ("set_limit", {"limit": "vendor", "slot": 1}, "args.slot: unknown key; did you mean slots?"),
-        ("unset_limit", {"limit": "vendr"}, "there is no limit 'vendr'; `qflowd limits` lists those there are"),
-        ("pause_limit", {"limit": "vendr"}, "there is no limit 'vendr'; `qflowd limits` lists those there are"),
+        ("unset_limit", {"limit": "vendr"}, "there is no limit 'vendr'; did you mean vendor?"),
+        ("pause_limit", {"limit": "bank"}, "there is no limit 'bank'; `qflowd limits` lists those there are"),
         (
             "pause_limit",
             {"limit": "bank:*"},
@@ -164,7 +171,7 @@ def test_a_command_is_about_all_tenants(lab):
         ),
         ("pause_limit", {"limit": "vendor", "for": "soon"}, "args.for: 'soon' is not a duration; write it like \"10m\", \"1h30m\" or \"500ms\""),
         ("pause_limit", {"limit": "vendor", "for": "10"}, 'args.for: 10 has no unit; write "10m" for minutes, "10h" for hours or "10d" for days'),
-        ("resume_limit", {"limit": "vendr"}, "there is no limit 'vendr'; `qflowd limits` lists those there are"),
+        ("resume_limit", {"limit": "vendr"}, "there is no limit 'vendr'; did you mean vendor?"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_done_to_a_limit_is_refused_with_the_reason(lab, action, args, error):

@@ -293,7 +293,7 @@ def test_tasks_that_do_not_exist_are_refused_with_those_that_do(desk):
     assert rejected(desk, "pause", number, task="z") == f"instance {number} has no task 'z'; there are a, b, c"
     items = f"instance {number} has no task 'a[1]'; items are paused and resumed together, by the task's key; did you mean a?"
     assert rejected(desk, "pause", number, task="a[1]").startswith(items)
-    assert rejected(desk, "pause", workflow="chain", task="z") == "no version of workflow 'chain' has a task 'z'"
+    assert rejected(desk, "pause", workflow="chain", task="z") == "workflow 'chain' has no task 'z'; there are a, b, c"
     assert rejected(desk, "trigger", workflow="chain", task="z").startswith(
         "workflow 'chain' has no task 'z'; there are"
     )

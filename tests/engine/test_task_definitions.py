@@ -227,6 +227,8 @@ def test_commands_on_definitions_name_what_they_need(lab):
         assert lab.command(action, task="x")[1] == (
             "there is no task type or definition 'x'; `qflowd definitions` lists those there are"
         )
+    defined(lab, "task_type: bars\njob: work")
+    assert lab.command("archive_task", task="bar")[1] == "there is no task type or definition 'bar'; did you mean bars?"
     assert lab.command("define_task")[1] == "args.source: is missing\nargs.format: is missing"
 
 

@@ -22,7 +22,7 @@ from qflowd.engine.limits.limit_settings import Size, sizes
 from qflowd.engine.membership.registration import has_newer_daemon
 from qflowd.engine.plans.expand import Admission, admit_request, instance_row, task_rows
 from qflowd.engine.plans.plan import Plan
-from qflowd.engine.refusal import LONGEST_ERROR, Refused
+from qflowd.engine.refusal import LONGEST_ERROR, Refused, no_active_version, no_such_job, no_such_workflow
 from qflowd.engine.request import Request, read_request
 from qflowd.engine.service import UnreadableLog
 from qflowd.model import jsontext
@@ -186,7 +186,7 @@ class Intake:
             definitions[target] = tx.one("find_workflow", tenant=request.tenant, workflow=request.workflow)
         definition = definitions[target]
         if definition is None or definition.active_version is None:
-            raise Refused(_why_no_workflow(tx, str(request.workflow)))
+            raise _not_active(tx, request, definition)
         if why := why_archived(definition, str(request.workflow)):
             raise Refused(why)
         if not definition.enabled:
@@ -296,14 +296,14 @@ def _why_no_job(tx: Tx, job: str) -> str:
         if faulty
         else "is its plugin file in place?"
     )
-    return f"no daemon has ever registered a job {job!r}; {hint}"
+    return no_such_job(tx, job, hint)
 
 
-def _why_no_workflow(tx: Tx, workflow: str) -> str:
-    fault = tx.one("find_workflow_fault", workflow=workflow)
-    if fault is None:
-        return f"there is no workflow {workflow!r}; `qflowd workflows` lists those there are"
-    return f"workflow {workflow!r} has a file that has never been without fault: {fault.error}"
+def _not_active(tx: Tx, request: Request, definition: Any) -> Refused:
+    workflow = str(request.workflow)
+    if (fault := tx.one("find_workflow_fault", workflow=workflow)) is not None:
+        return Refused(f"workflow {workflow!r} has a file that has never been without fault: {fault.error}")
+    return no_such_workflow(tx, request.tenant, workflow) if definition is None else no_active_version(workflow)
 
 
 def _run_key(request: Request) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from qflowd.define.readers import Reader, flag
 from qflowd.define.selection import Selection
 from qflowd.engine.caches import LaneIds, LaneKey, Plans, RegisteredJobs
 from qflowd.engine.plans.instances import Instances
-from qflowd.engine.refusal import Refused
+from qflowd.engine.refusal import Refused, no_such_workflow
 from qflowd.model.errors import QflowdError
 from qflowd.model.ids import instance_of
 from qflowd.model.states import InstanceState, Intent, SagaState
@@ -234,7 +234,7 @@ def one_workflow(tx: Tx, command: Command, *, to_change: bool = False) -> Any:
         tx.run("lock_definition", tenant=command.tenant, workflow=command.workflow)
     workflow = tx.one("find_workflow", tenant=command.tenant, workflow=command.workflow)
     if workflow is None:
-        raise Refused(f"there is no workflow {command.workflow!r}; `qflowd workflows` lists those there are")
+        raise no_such_workflow(tx, command.tenant, command.workflow)
     return workflow
 
 

@@ -91,7 +91,8 @@ def pause_everywhere(tx: Tx, command: Command, workflow: Any) -> CarriedOut:
     Raises: Refused if the workflow has no such task.
     """
     if not tx.one("count_tasks_named", definition_id=workflow.id, task=command.task).tasks:
-        raise Refused(f"no version of workflow {command.workflow!r} has a task {command.task!r}")
+        keys = [row.task for row in tx.run("list_task_keys_of", definition_id=workflow.id)]
+        raise no_such_task(f"workflow {command.workflow!r}", command.task, keys)
     if not _note_paused(tx, command, workflow.id, WHOLE, str(command.task)):
         return CarriedOut({"already": f"task {command.task!r} is paused already in workflow {command.workflow!r}"})
     return CarriedOut({}, ("intent",))

@@ -23,7 +23,7 @@ from qflowd.engine.commands.control import (
 )
 from qflowd.engine.commands.pause_task import let_through, named_task
 from qflowd.engine.finishing.timers import RUN
-from qflowd.engine.refusal import Refused, no_such_task
+from qflowd.engine.refusal import Refused, no_active_version, no_such_task
 from qflowd.model import jsontext
 from qflowd.model.ids import task_id
 from qflowd.model.states import InstanceState, TaskState
@@ -96,7 +96,7 @@ def _submit(tx: Tx, command: Command, workflow: Any, caches: Caches) -> CarriedO
     """
     given = command.args.get("params") or {}
     if workflow.active_version is None:
-        raise Refused(f"workflow {command.workflow!r} has no active version; see `qflowd versions {command.workflow}`")
+        raise no_active_version(str(command.workflow))
     plan = caches.plans.of_version(tx, workflow.active_version)
     if command.task not in plan.by_key:
         raise no_such_task(f"workflow {command.workflow!r}", command.task, sorted(plan.by_key))
@@ -105,14 +105,14 @@ def _submit(tx: Tx, command: Command, workflow: Any, caches: Caches) -> CarriedO
     columns = {
         "tenant": command.tenant,
         "workflow": command.workflow,
-        "params": jsontext.dump(given),
         "version": tx.one("find_definition", tenant=command.tenant, workflow=command.workflow).version,
+        "params": jsontext.dump(given),
         "overrides": jsontext.dump({"tasks": tasks}) if tasks else None,
         "submitted_by": command.requested_by,
         "trigger_type": "trigger",
     }
     submitted = tx.one("insert_submission", **(SUBMISSION | columns))
-    return CarriedOut(
     Intake(caches.plans, caches.lanes, caches.jobs).check(tx, submitted.id)
+    return CarriedOut(
         {"instance_id": submitted.id, "workflow": command.workflow, "task": command.task}, ("submission",)
     )

@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from qflowd.define import documents
 from qflowd.define.documents import Format
+from qflowd.define.fields import did_you_mean
 from qflowd.define.task_definitions import TaskDefinition, why_archived
 from qflowd.define.workflow_file import parse
 from qflowd.engine.definitions.versions import put_active
@@ -111,8 +112,9 @@ def _check_type(tx: Tx, source: Source, tenant: str) -> None:
         return
     row = tx.one("find_task_definition", tenant=tenant, name=name)
     if row is None or row.kind != "type":
-        message = f"task type {name!r} does not exist; `qflowd definitions` lists those there are"
-        raise fault_of(source, "type", message)
+        types = [each.name for each in tx.run("list_definition_names", tenant=tenant) if each.kind == "type"]
+        hint = did_you_mean(name, types, "`qflowd definitions` lists those there are")
+        raise fault_of(source, "type", f"task type {name!r} does not exist{hint}")
     if row.archived_at is not None:
         raise fault_of(source, "type", why_archived(row))
 

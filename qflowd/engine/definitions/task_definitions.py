@@ -7,7 +7,7 @@ from qflowd.define.task_definitions import read_definition
 from qflowd.engine.commands.control import Caches, CarriedOut, Command, NotPossible, only, read_args, verb
 from qflowd.engine.definitions.definition_store import Source, fault_of, store_definitions
 from qflowd.engine.definitions.drafts import FORMATS, pool_of_caches
-from qflowd.engine.refusal import Refused
+from qflowd.engine.refusal import Refused, no_such, no_such_job
 from qflowd.model.errors import InvalidWorkflow
 from qflowd.store.tx import Tx
 
@@ -32,9 +32,8 @@ def existing(tx: Tx, command: Command) -> Any:
     tx.run("lock_task_definition", **key)
     row = tx.one("find_task_definition", **key)
     if row is None:
-        raise Refused(
-            f"there is no task type or definition {command.task!r}; `qflowd definitions` lists those there are"
-        )
+        names = [each.name for each in tx.run("list_definition_names", tenant=command.tenant)]
+        raise no_such("task type or definition", command.task, names, "definitions")
     return row
 
 
@@ -49,9 +48,7 @@ def define_task(tx: Tx, command: Command, wanted: Source, caches: Caches) -> Car
     job, by, pool_of = body.get("job"), command.requested_by or "command", pool_of_caches(tx, caches)
     try:
         if job is not None and caches.jobs.get(tx, job) is None:
-            raise fault_of(
-                wanted, "job", f"no daemon has ever registered a job {job!r}; `qflowd jobs` lists those there are"
-            )
+            raise fault_of(wanted, "job", no_such_job(tx, str(job), "`qflowd jobs` lists those there are"))
         about: dict[str, Any] = {"tenant": command.tenant, "by": by, "note": command.reason}
         workflows = store_definitions(tx, [wanted], pool_of=pool_of, **about)
     except InvalidWorkflow as problem:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
 from qflowd.config.records import LimitConfig, read_over
-from qflowd.define.fields import Fields
+from qflowd.define.fields import Fields, did_you_mean
 from qflowd.engine.commands.control import (
     Caches,
     CarriedOut,
@@ -22,7 +22,7 @@ from qflowd.engine.commands.control import (
 )
 from qflowd.engine.limits import limit_settings
 from qflowd.engine.limits.limit_settings import Size
-from qflowd.engine.refusal import Refused
+from qflowd.engine.refusal import Refused, no_such
 from qflowd.model.breaker import read_breaker
 from qflowd.model.durations import parse_period
 from qflowd.model.instants import FOREVER
@@ -94,8 +94,9 @@ def resumable(tx: Tx, command: Command) -> Wanted:
 def set_limit(tx: Tx, command: Command, wanted: Wanted, _: Caches) -> CarriedOut:
     """Set the slots, rates or breaker of a limit or pattern, whatever the configuration says, until `unset_limit`."""
     size = limit_settings.size_of(wanted.values, "command")
+    new = {"new": _news(tx, wanted.name)} if wanted.row is None else {}
     limit_settings.write_sizes(tx, {wanted.name: size}, command.requested_by, command.reason)
-    return CarriedOut(_shown(wanted, size), TOPICS)
+    return CarriedOut(_shown(wanted, size) | new, TOPICS)
 
 
 @verb("unset_limit", needs=existing, args=None, not_possible="limit {limit} was not set by a command, but by: {source}")
@@ -156,20 +157,20 @@ def close_breaker(tx: Tx, _: Command, wanted: Wanted, __: Caches) -> CarriedOut:
     return CarriedOut({"limit": wanted.name}, TOPICS)
 
 
+def _args(command: Command) -> Fields:
+    """What a command says, which is all in its `args`. Raises: Refused."""
+    only(command)
+    return fields_of_args(command)
+
+
 def _existing(tx: Tx, fields: Fields, values: Any, *, may_be_pattern: bool = True) -> Wanted:
     name = fields.need("limit", _pattern if may_be_pattern else _limit, "")
     fields.close()
     refuse_faults(fields)
     row = tx.one("find_limit", name=name)
     if row is None:
-        raise Refused(f"there is no limit {name!r}; `qflowd limits` lists those there are")
+        raise no_such("limit", name, [each.name for each in tx.run("list_limits")], "limits")
     return Wanted(name, row, values)
-
-
-def _args(command: Command) -> Fields:
-    """What a command says, which is all in its `args`. Raises: Refused."""
-    only(command)
-    return fields_of_args(command)
 
 
 def _pattern(value: Json) -> str:
@@ -182,6 +183,12 @@ def _limit(value: Json) -> str:
     if isinstance(value, str) and value.endswith("*"):
         raise ValueError(f"{value} is a pattern; name one of the limits that fit it, `qflowd limits` lists them")
     return _pattern(value)
+
+
+def _news(tx: Tx, name: str) -> str:
+    """What to tell of a limit that is set before anything has named it: it may be mistyped."""
+    near = did_you_mean(name, [row.name for row in tx.run("list_limits")])
+    return f"nothing has named limit {name!r} before{near if near.endswith('?') else ''}"
 
 
 def _shown(wanted: Wanted, size: Size) -> dict[str, Json]:
