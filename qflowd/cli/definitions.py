@@ -43,7 +43,7 @@ def define(*, files: tuple[Path, ...], reason: str | None, no_wait: bool, as_jso
         documents.read_file(file, InvalidWorkflow)  # for what cannot be read at all
         source, format = file.read_text("utf-8-sig"), documents.format_of(file, InvalidWorkflow)
         name = read_definition(source, format, str(file)).name
-        rows.append((f"define {name}", {"args": {"source": source, "format": format}}))
+        rows.append((f"define {name}", {"args": {"source": source, "format": format, "file": str(file)}}))
     return carry_out("define_task", rows, _outcome, reason=reason, no_wait=no_wait, as_json=as_json)
 
 

@@ -154,7 +154,7 @@ def draft(*, file: Path, reason: str | None, no_wait: bool, as_json: bool) -> in
     """Store a workflow FILE as the next version of its workflow, without activating it."""
     document = documents.read_file(file, InvalidWorkflow)
     workflow = workflow_file.parse_document(document).key
-    args = {"source": file.read_text("utf-8-sig"), "format": documents.format_of(file)}
+    args = {"source": file.read_text("utf-8-sig"), "format": documents.format_of(file), "file": str(file)}
     return _send("draft", workflow, args, reason, no_wait=no_wait, as_json=as_json)
 
 

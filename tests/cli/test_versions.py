@@ -109,7 +109,7 @@ def test_a_draft_and_a_canary_are_asked_for(run, daily, tmp_path):
     assert run("versions", "canary", "daily", "--end", "--no-wait").out == "end_canary daily: asked\n"
     rows = daily.sql("SELECT action, workflow, args FROM qflow.commands ORDER BY id")
     assert [(action, workflow, args and json.loads(args)) for action, workflow, args in rows] == [
-        ("draft", "daily", {"source": file.read_text("utf-8"), "format": "yaml"}),
+        ("draft", "daily", {"source": file.read_text("utf-8"), "format": "yaml", "file": str(file)}),
         ("canary", "daily", {"version": 2, "share": 0.125}),
         ("end_canary", "daily", None),
     ]

@@ -79,6 +79,11 @@ def test_a_draft_with_faults_is_refused_with_all_of_them(daily, source, format, 
     assert states(daily) == {1: "ACTIVE"}
 
 
+def test_a_fault_of_a_draft_names_its_file(daily):
+    faulty = ask(daily, "draft", source="workflow: daily\ntasks: {}", format="yaml", file="new.yaml")
+    assert faulty == ("REJECTED", "new.yaml:2: tasks: holds no task")
+
+
 def test_a_canary_gets_its_share_of_new_instances_and_views_show_it(daily):
     daily.workflow("daily", B)
     assert ask(daily, "canary", version=1, share=0.25) == ("DONE", {"workflow": "daily", "version": 1, "share": 0.25})
@@ -100,11 +105,6 @@ def test_who_names_a_version_gets_that_whatever_the_canary(daily):
     assert {tuple(daily.states(daily.start("daily", version=2))) for _ in range(5)} == {("a", "b")}
 
 
-@pytest.mark.parametrize("action", ["end", "activate", "rollback", "file"])
-def test_a_canary_ends_with_its_command_or_with_any_activation(daily, action):
-    daily.workflow("daily", B)
-    ask(daily, "canary", version=1, share=0.5)
-    if action == "end":
 def test_a_task_that_is_triggered_alone_runs_the_active_version(daily):
     daily.workflow("daily", B)
     ask(daily, "canary", version=1, share=0.9999)
@@ -114,6 +114,11 @@ def test_a_task_that_is_triggered_alone_runs_the_active_version(daily):
     assert (state, daily.states(result["instance_id"])) == ("DONE", {"a": "SKIPPED", "b": "SUCCESS"})
 
 
+@pytest.mark.parametrize("action", ["end", "activate", "rollback", "file"])
+def test_a_canary_ends_with_its_command_or_with_any_activation(daily, action):
+    daily.workflow("daily", B)
+    ask(daily, "canary", version=1, share=0.5)
+    if action == "end":
         assert ask(daily, "end_canary") == ("DONE", {"workflow": "daily", "version": 2})
     elif action == "activate":
         ask(daily, "activate", version=1)

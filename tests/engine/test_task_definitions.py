@@ -230,6 +230,10 @@ def test_commands_on_definitions_name_what_they_need(lab):
     defined(lab, "task_type: bars\njob: work")
     assert lab.command("archive_task", task="bar")[1] == "there is no task type or definition 'bar'; did you mean bars?"
     assert lab.command("define_task")[1] == "args.source: is missing\nargs.format: is missing"
+    args = json.dumps({"source": "task: a\ntype: bras", "format": "yaml", "file": "us/a.yaml"})
+    assert lab.command("define_task", args=args)[1] == (
+        "us/a.yaml:2: type: task type 'bras' does not exist; did you mean bars?"
+    )
 
 
 def test_definitions_of_another_tenant_are_unknown(folder):

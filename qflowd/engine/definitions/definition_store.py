@@ -121,7 +121,8 @@ def _check_type(tx: Tx, source: Source, tenant: str) -> None:
 
 def fault_of(source: Source, key: str, message: str) -> InvalidWorkflow:
     """The error that a key of its text is wrong."""
-    document = documents.read(source.text, source.format, source.file or "definition", InvalidWorkflow)
+    name = source.file or source.definition.file or "definition"
+    document = documents.read(source.text, source.format, name, InvalidWorkflow)
     return InvalidWorkflow([Fault(document.file, document.line((key,)), key, message)])
 
 

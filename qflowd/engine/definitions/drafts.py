@@ -3,8 +3,16 @@
 from typing import Any
 
 from qflowd.define import documents, workflow_file
-from qflowd.define.readers import one_of, text
-from qflowd.engine.commands.control import Caches, CarriedOut, Command, NotPossible, read_args, verb
+from qflowd.define.readers import one_of, short_text, text
+from qflowd.engine.commands.control import (
+    Caches,
+    CarriedOut,
+    Command,
+    NotPossible,
+    fields_of_args,
+    refuse_faults,
+    verb,
+)
 from qflowd.engine.definitions.versions import lock_workflow
 from qflowd.engine.definitions.workflow_store import PoolOf, add_version, digest_of
 from qflowd.engine.refusal import Refused
@@ -26,8 +34,8 @@ def draft(tx: Tx, command: Command, definition: Any, caches: Caches) -> CarriedO
 
     Raises: NotPossible if the active version has this text; Refused with every fault of it.
     """
-    args = read_args(command, source=text, format=one_of(*FORMATS))
-    workflow = _parsed(args["source"], args["format"], str(command.workflow))
+    args = read_text(command, "draft")
+    workflow = _parsed(args, str(command.workflow))
     pool_of = pool_of_caches(tx, caches)
     origin = {"source": "command", "file": None}
     digest = digest_of(args["source"])
@@ -53,9 +61,25 @@ def pool_of_caches(tx: Tx, caches: Caches) -> PoolOf:
     return pool_of
 
 
-def _parsed(source: str, format: documents.Format, key: str) -> Workflow:
+def read_text(command: Command, kind: str) -> dict[str, Any]:
+    """`source` and `format` of a document that `args` hold, and the `file` that its faults name: `kind` if none is given.
+
+    Raises: Refused.
+    """
+    fields = fields_of_args(command)
+    args = {
+        "source": fields.need("source", text, ""),
+        "format": fields.need("format", one_of(*FORMATS), "json"),
+        "file": fields.take("file", short_text(1000), kind),
+    }
+    fields.close()
+    refuse_faults(fields)
+    return args
+
+
+def _parsed(args: dict[str, Any], key: str) -> Workflow:
     try:
-        workflow = workflow_file.parse(source, format, "draft")
+        workflow = workflow_file.parse(args["source"], args["format"], args["file"])
     except InvalidWorkflow as problem:
         raise Refused(str(problem)) from None
     if workflow.key != key:

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from qflowd.define.readers import one_of, text
 from qflowd.define.task_definitions import read_definition
-from qflowd.engine.commands.control import Caches, CarriedOut, Command, NotPossible, only, read_args, verb
+from qflowd.engine.commands.control import Caches, CarriedOut, Command, NotPossible, only, verb
 from qflowd.engine.definitions.definition_store import Source, fault_of, store_definitions
-from qflowd.engine.definitions.drafts import FORMATS, pool_of_caches
+from qflowd.engine.definitions.drafts import pool_of_caches, read_text
 from qflowd.engine.refusal import Refused, no_such, no_such_job
 from qflowd.model.errors import InvalidWorkflow
 from qflowd.store.tx import Tx
@@ -15,9 +14,9 @@ from qflowd.store.tx import Tx
 def described(_: Tx, command: Command) -> Source:
     """The document in `args`. Raises: Refused with every fault."""
     only(command)
-    args = read_args(command, source=text, format=one_of(*FORMATS))
+    args = read_text(command, "definition")
     try:
-        definition = read_definition(args["source"], args["format"], "definition")
+        definition = read_definition(args["source"], args["format"], args["file"])._replace(file=args["file"])
     except InvalidWorkflow as problem:
         raise Refused(str(problem)) from None
     return Source(definition, args["source"], args["format"])
