@@ -149,9 +149,9 @@ def _show_failures(failed: list[AttemptInfo], undoing: Container[int], most: int
             f"signal {attempt.exit_signal}" if attempt.exit_signal else "",
             f"on {attempt.daemon}" if attempt.daemon else "",
         )
-        about = ", ".join(filter(None, measures))
+        about = f" ({', '.join(filter(None, measures))})" if any(measures) else ""
         name = f"{'undoing ' if attempt.task_id in undoing else ''}{attempt.name} #{attempt.attempt}"
-        click.echo(f"  {name} {coloured('FAILED', attempt.reason)} ({about}): {attempt.error}")
+        click.echo(f"  {name} {coloured('FAILED', attempt.reason)}{about}: {attempt.error}")
         if tracebacks and attempt.traceback:
             click.echo("    " + attempt.traceback.rstrip().replace("\n", "\n    "))
     if len(failed) > most:
