@@ -28,6 +28,8 @@ def validate(*, files: tuple[Path, ...], as_json: bool) -> int:
     try:
         config = configuration()
     except InvalidConfig as error:
+        if not files:  # it would say where they are
+            raise
         say(f"{error}\nthe configuration is not used")
     known = known_jobs(config)
     paths = list(workflow_paths(files or (config.workflows.dirs if config else ())))
