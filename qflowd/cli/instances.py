@@ -4,14 +4,14 @@ They are named by their ids, by their workflow, or chosen by a filter. `qflowd s
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import click
 
 from qflowd.cli import exits
 from qflowd.cli.commands import COMMANDS
-from qflowd.cli.control import command_of, command_options, filter_of, filter_options, in_words, outcome_of, send
+from qflowd.cli.control import command_options, filter_of, filter_options, in_words, outcome_of, send
 from qflowd.cli.printing import is_terminal, print_json, print_list
 from qflowd.cli.session import open_client, set_option
 from qflowd.cli.unknown_names import PATTERN
@@ -21,13 +21,16 @@ NO_WORKFLOW: Final = ("start", "terminate", "rerun", "skip", "compensate", "hand
 NEED_TASK: Final = ("rerun", "skip")
 OF_TASKS: Final = ("pause", "resume", "retry", "handle", *NEED_TASK)
 OF_FAILURES: Final = frozenset({"task", "error_class"})  # conditions
+WHOLE: Final = ("pause", "resume")  # a workflow is more than its instances
+REFUSED: Final = "Exit code 1 if one is refused, or no daemon answers."
+DRY_RUN: Final = click.option("--dry-run", is_flag=True, help="Only say what would be done, and what refused.")
 
 
 def _instances_command(action: str) -> click.Command:
-    @click.command(action, help=f"{COMMANDS[action]}\n\nExit code 1 if one is refused, or no daemon answers.")
+    @click.command(action, help="\n\n".join([COMMANDS[action], *_about_workflow(action), REFUSED]))
     @click.argument("ids", metavar="[ID]...", type=int, nargs=-1)
     @filter_options
-    @click.option("--dry-run", is_flag=True, help="Only say what would be done, and what refused.")
+    @DRY_RUN
     @command_options
     @_task_options(action)
     def command(  # noqa: PLR0913 - one argument per option
@@ -61,15 +64,36 @@ def _instances_command(action: str) -> click.Command:
         if args := ({"set": pairs} if pairs else {}) | ({"dry_run": True} if dry_run else {}):
             more["args"] = args
         targets = [target | more for target in targets]
-        with open_client() as client:
-            answers = send(client, action, targets, reason, no_wait=no_wait, on_progress=_show_progress)
-        if as_json:
-            print_json(answers)
-        for name, answer in zip(names, answers, strict=True):
-            _show(f"{action} {name}".rstrip(), answer, as_json=as_json)
-        return exits.ERROR if any(map(_is_bad, answers)) else exits.OK
+        return _ask(action, names, targets, reason, no_wait=no_wait, as_json=as_json)
 
     return command
+
+
+def _ask(
+    action: str,
+    names: Sequence[str],
+    targets: Sequence[dict[str, Any]],
+    reason: str | None,
+    *,
+    no_wait: bool,
+    as_json: bool,
+) -> int:
+    """Send a command for each target, whose name is shown with what came of it."""
+    with open_client() as client:
+        answers = send(client, action, targets, reason, no_wait=no_wait, on_progress=_show_progress)
+    if as_json:
+        print_json(answers)
+    for name, answer in zip(names, answers, strict=True):
+        _show(f"{action} {name}".rstrip(), answer, as_json=as_json)
+    return exits.ERROR if any(map(_is_bad, answers)) else exits.OK
+
+
+def _about_workflow(action: str) -> list[str]:
+    """What its help says of `--workflow`, where that is more than a filter."""
+    if action not in WHOLE:
+        return []
+    whole = "--workflow NAME alone is the workflow itself: its schedule, its instances, and those submitted later"
+    return [f"{whole}. A pattern, or more conditions, choose instances that are there now."]
 
 
 def _example(action: str) -> str:
@@ -79,9 +103,10 @@ def _example(action: str) -> str:
 
 def _task_options(action: str) -> Callable[[Any], Any]:
     """The decorator that adds `--task` where it is for tasks, and `--set` where it changes their params."""
-    task = click.option("--task", help="Only this task, or this item of a map: bars[AAPL].")
     if action not in OF_TASKS:
         return lambda command: command
+    items = ", with all its items." if action in WHOLE else ", or this item of a map: bars[AAPL]."
+    task = click.option("--task", help=f"Only this task{items}")
     return task if action != "rerun" else lambda command: set_option(task(command))
 
 
@@ -116,7 +141,22 @@ def _show(what: str, answer: dict[str, Any], *, as_json: bool) -> None:
         if "instances" in result:
             rows = [row | {"result": in_words(row["result"])} for row in result["instances"]]
             print_list(rows, "id> | workflow | state | result")
-        click.echo(f"{what}: {_counts(result)}")
+        click.echo(f"{what}: {_counts(result)}{_extent(answer)}")
+
+
+def _extent(answer: dict[str, Any]) -> str:
+    """Whether a workflow was paused or resumed, or only instances of it."""
+    if answer["action"] not in WHOLE or "task" in answer or "already" in _result(answer):
+        return ""
+    if "workflow" in answer:
+        return "; its schedule and what is submitted later too"
+    one = f"`qflowd {answer['action']} --workflow NAME`"
+    is_of_workflow = "workflow" in answer.get("filter", {})
+    return (
+        f"; schedules and what is submitted later are as before: {one} is for a workflow itself"
+        if is_of_workflow
+        else ""
+    )
 
 
 def _counts(result: dict[str, Any]) -> str:
@@ -146,10 +186,12 @@ terminate, retry, rerun, skip, compensate, pause, resume, start, handle = map(
 )
 
 
-stop: Final = command_of(
-    "stop",
-    "workflow",
-    COMMANDS["stop"],
-    click.argument("targets", metavar="WORKFLOW...", nargs=-1, required=True),
-    _counts,
-)
+@click.command(help=f"{COMMANDS['stop']}\n\n{REFUSED}")
+@click.argument("workflows", metavar="WORKFLOW...", nargs=-1, required=True)
+@DRY_RUN
+@command_options
+def stop(*, workflows: tuple[str, ...], dry_run: bool, reason: str | None, no_wait: bool, as_json: bool) -> int:
+    """See `help` above."""
+    more: dict[str, Any] = {"args": {"dry_run": True}} if dry_run else {}
+    targets = [{"workflow": workflow} | more for workflow in workflows]
+    return _ask("stop", workflows, targets, reason, no_wait=no_wait, as_json=as_json)

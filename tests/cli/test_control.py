@@ -87,7 +87,7 @@ def test_several_schedules_are_switched_at_once(run, sqlite_engine):
 
 def test_instances_are_chosen_by_a_filter_or_by_their_workflow(run, sqlite_engine):
     assert run("pause", "--workflow", "daily", "--no-wait").out == "pause daily: asked\n"
-    assert run("stop", "daily", "--no-wait").out == "stop daily: asked\n"
+    assert run("stop", "daily", "--no-wait", "--dry-run").out == "stop daily: asked\n"
     where = ("--where", "state=FAILED", "--where", "business_date=2026-11-20", "--since", "2d")
     assert run("retry", *where, "--workflow", "daily_*", "--dry-run", "--no-wait").out == "retry: asked\n"
     assert run("terminate", "--workflow", "daily", "--no-wait").out == "terminate: asked\n", "not the workflow itself"
@@ -95,7 +95,7 @@ def test_instances_are_chosen_by_a_filter_or_by_their_workflow(run, sqlite_engin
     chosen = '{"business_date":"2026-11-20","since":"2d","state":"FAILED","workflow":"daily_*"}'
     assert rows == [
         ("pause", "daily", None, None),
-        ("stop", "daily", None, None),
+        ("stop", "daily", None, '{"dry_run":true}'),
         ("retry", None, chosen, '{"dry_run":true}'),
         ("terminate", None, '{"workflow":"daily"}', None),
     ]
@@ -204,6 +204,9 @@ def test_what_was_so_already_is_told(run, sqlite_engine):
         (("pause", 4), '{"instance_id":4,"already":"instance 4 is PAUSED already"}', "pause 4: instance 4 is PAUSED already"),
         (("terminate", "--since", "2d"), '{"matched":3,"done":1,"unchanged":2}', "terminate: 1 instance, 2 unchanged"),
         (("stop", "daily"), '{"matched":2,"done":0,"unchanged":2,"refused":0}', "stop daily: 0 instances, 2 unchanged"),
+        (("pause", "--workflow", "daily"), '{"matched":2,"done":2,"refused":0}', "pause daily: 2 instances; its schedule and what is submitted later too"),
+        (("resume", "--workflow", "d*"), '{"matched":1,"done":1,"refused":0}', "resume: 1 instance; schedules and what is submitted later are as before: `qflowd resume --workflow NAME` is for a workflow itself"),
+        (("pause", "--workflow", "daily", "--task", "a"), '{"matched":2,"done":2,"refused":0}', "pause daily: 2 instances"),
         (("pause", "--workflow", "daily"), '{"matched":0,"done":0,"already":"it is paused"}', "pause daily: it is paused; 0 instances"),
     ):  # fmt: skip
         thread = sqlite_engine.answer_commands("DONE", result=result)
