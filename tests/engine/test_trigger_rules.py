@@ -395,7 +395,8 @@ def test_a_retry_after_a_termination_runs_everything_and_the_last_task_at_the_en
 
 
 @pytest.mark.parametrize("rule", ["always", "all_success"])
-def test_a_last_task_that_its_daemon_has_cancelled_runs_and_is_told_a_second_time(lab, rule):
+@pytest.mark.parametrize(("action", "task"), [("rerun", "close"), ("retry", None), ("retry", "report")])
+def test_a_last_task_that_its_daemon_has_cancelled_runs_and_is_told_a_second_time(lab, rule, action, task):
     lab.workflow(
         "daily", {"load": [], "close": ["load"], "report": ["close"]}, {**CLOSE, "report": {"trigger_rule": rule}}
     )
@@ -410,7 +411,7 @@ def test_a_last_task_that_its_daemon_has_cancelled_runs_and_is_told_a_second_tim
     lab.ends(lab.claim())
     lab.sweep_all()
     assert (lab.state(number), lab.states(number)["close"]) == ("TERMINATED", "SUCCESS")
-    assert lab.command("rerun", number, task="close")[0] == "DONE"
+    assert lab.command(action, number, task=task)[0] == "DONE"
     lab.check()
     lab.run()
     assert (lab.state(number), lab.states(number)["report"]) == ("SUCCESS", "SUCCESS")

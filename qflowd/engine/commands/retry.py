@@ -38,7 +38,8 @@ RETRIED = (TaskState.FAILED, TaskState.CANCELLED)
 def retry(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
     """Restart the FAILED and CANCELLED tasks of an instance (or the one named), and what waits for them.
 
-    Those that have failed and wait for a person are among them. What a person has skipped is skipped again when its turn comes.
+    Those that have failed and wait for a person are among them; so is what did not run because of a task that was
+    cancelled, and that has run after the termination. What a person has skipped is skipped again when its turn comes.
 
     Raises: Refused or NotPossible if there are none, or what is behind them is being run.
     """
@@ -149,7 +150,27 @@ def _targets(command: Command, locked: LockedInstance) -> set[int]:
 
 
 def _is_retried(locked: LockedInstance, ordinal: int) -> bool:
-    return locked.states[ordinal] in RETRIED or ordinal in locked.waiting
+    """It has failed, was cancelled, or waits for a person; or a task before it was cancelled, and has run since.
+
+    The last happens to what waits for a task that runs after a termination (`run_on: terminate`).
+    """
+    state = locked.states[ordinal]
+    if state in RETRIED or ordinal in locked.waiting:
+        return True
+    if state is not TaskState.UPSTREAM_FAILED:
+        return False
+    runs_last = any(locked.task(parent).run_on == "terminate" for parent in locked.graph.parents(ordinal))
+    return runs_last and not _bad_parents(locked, ordinal)
+
+
+def _bad_parents(locked: LockedInstance, ordinal: int) -> list[int]:
+    """Those before a row that keep it from running."""
+    graph, states = locked.graph, locked.states
+    return [
+        parent
+        for parent in graph.parents(ordinal)
+        if graph.arrival(parent, states[parent], ordinal, lambda *_: True).bad
+    ]
 
 
 def _without_waiting(locked: LockedInstance, targets: set[int]) -> set[int]:
@@ -167,11 +188,7 @@ def _check_named(
             continue
         name = locked.names([row.ordinal])
         if row.state is TaskState.UPSTREAM_FAILED:
-            bad = [
-                parent
-                for parent in locked.graph.parents(row.ordinal)
-                if locked.graph.arrival(parent, locked.states[parent], row.ordinal, lambda *_: True).bad
-            ]
+            bad = _bad_parents(locked, row.ordinal)
             all_of_it = "that, or all" if command.action == "retry" else "that"
             state = locked.states[row.ordinal].name
             raise Refused(
