@@ -45,7 +45,7 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "handle": "Say of failures that they are taken care of: they leave the list of failures.",
     },
     "Look": {
-        "failures": "List failed tasks that nobody has handled.",
+        "failures": "List failed tasks that nobody has handled; or, with --handled, that somebody has.",
         "workflows": "List workflows, and files that could not be read; archive one.",
         "versions": "List versions of a workflow; compare, draft, try, activate, roll back.",
         "definitions": "List task types and task definitions; define, archive or unarchive one.",

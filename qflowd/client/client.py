@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Any, Final, Self
 
 from qflowd.client import requests
+from qflowd.client.failures import find_failures
 from qflowd.client.instance import Instance
 from qflowd.client.limit import Limit
 from qflowd.client.polling import poll
@@ -17,7 +18,7 @@ from qflowd.define import rows
 from qflowd.define.documents import Format
 from qflowd.model import jsontext
 from qflowd.model.errors import InvalidRequest, NotFound, Rejected
-from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS
+from qflowd.model.ids import LARGEST_INSTANCE
 from qflowd.model.names import DEFAULT_TENANT, fault_in_key
 from qflowd.model.states import InstanceState
 from qflowd.store.tx import DataRefused, Store
@@ -265,22 +266,18 @@ class Client:
             left, before = left - len(rows), rows[-1].id
 
     def failures(
-        self, conditions: Mapping[str, Any] | None = None, *, limit: int | None = None
+        self, conditions: Mapping[str, Any] | None = None, *, handled: bool = False, limit: int | None = None
     ) -> Iterator[FailureInfo]:
         """Failed tasks that nobody has handled, those of the newest instances first; read a page at a time.
 
         Args:
             conditions: as in a command's filter, such as {"workflow": "daily_*", "error_class": "*Timeout", "since": "2d"}.
+            handled: those instead that a person has handled, as `HandledFailureInfo`.
             limit: how many at most; None for all.
 
         Raises: InvalidRequest for a condition that does not exist, or cannot be read.
         """
-        has = requests.failures_like(conditions or {}, self.store.clock.now())
-        left, before = sys.maxsize if limit is None else limit, (LARGEST_INSTANCE + 1) * ORDINALS
-        while left > 0 and (rows := self.read_all("find_failures", before=before, batch=PAGE)):
-            chosen = [FailureInfo(*row) for row in rows if has(row)][:left]
-            yield from chosen
-            left, before = left - len(chosen), rows[-1].id
+        return find_failures(self, conditions or {}, handled=handled, limit=limit)
 
     def count_new(self) -> int:
         """How many submissions no daemon has taken yet."""

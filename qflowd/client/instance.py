@@ -97,7 +97,7 @@ class Instance:
             raise TimeoutError(f"instance {self.id} has not ended within {timeout:g} s{reason}") from None
 
     def wait_reason(self) -> str | None:
-        """Why it does not continue; None while it does, or has ended."""
+        """Why it does not continue; None while it does, or has ended, unless its compensation has failed."""
         if self.state() == "NEW":
             return "waits for a daemon" + (
                 "" if self._client.daemons() else "; none is running, `qflowd run` starts one"

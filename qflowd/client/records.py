@@ -194,6 +194,15 @@ class FailureInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class HandledFailureInfo(FailureInfo):
+    """One row of the view `handled_failures`: what failed then, what its task is now, and what a person has said of it."""
+
+    handled_at: datetime
+    handled_by: str | None
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
 class LogLine:
     """One line that a task wrote. `stream`: stdout, stderr or log; `level` and `logger` are set for the last."""
 

@@ -1,6 +1,7 @@
 """Why an instance or a task does not continue: what it waits for, in one sentence."""
 
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
@@ -29,7 +30,7 @@ class Why:
     kind: str  # instance, or as in the view `tasks`: task, head, spawned, child, compensation
     task: str | None  # None: the instance as a whole; of an item with its label or index, such as `bars[AAPL]`
     state: str
-    reason: str | None  # None while it runs, and once it has ended; else see `_explained`
+    reason: str | None  # None while it runs, and once it has ended unless a person must act; else see `_explained`
     error: str | None
 
     def __str__(self) -> str:
@@ -37,10 +38,11 @@ class Why:
         if self.task is not None:
             undoing = "the compensation of " if self.kind == "compensation" else ""
             what = f"{undoing}task {self.task} of instance {self.instance_id}"
+        if self.has_ended:
+            ended = ": ".join(filter(None, (f"{what} has ended", self.state, (self.error or "").partition("\n")[0])))
+            return "; ".join(filter(None, (ended, self.reason)))
         if self.reason:
             return f"{what} is {self.state}: {self.reason}"
-        if self.has_ended:
-            return ": ".join(filter(None, (f"{what} has ended", self.state, (self.error or "").partition("\n")[0])))
         return f"{what} is {self.state}; nothing keeps it waiting"
 
     @property
@@ -86,15 +88,41 @@ def _of_instance(client: "Client", number: int, followed: int = FOLLOWED) -> Why
 
 
 def _of_named_task(client: "Client", number: int, task: str) -> Why:
-    """Of an item of a map too: `bars[AAPL]`, `bars[17]`. Of the instance while it has no tasks yet. Raises: NotFound."""
+    """Of an item of a map too: `bars[AAPL]`, `bars[17]`; `undo bars` is its compensation. Raises: NotFound.
+
+    Of the instance while it has no tasks yet.
+    """
     of_instance = _of_instance(client, number)
     if of_instance.state in WITHOUT_TASKS:
         return of_instance
-    key, _, item = task.partition("[")
-    for row in client.read_all("show_rows_of_task", instance_id=of_instance.id, task=key):
-        if task == item_name(row) or (row.map_index is not None and item == f"{row.map_index}]"):
+    key, bracket, _ = task.removeprefix("undo ").partition("[")
+    rows = client.read_all("show_rows_of_task", instance_id=of_instance.id, task=key)
+    for row in rows:
+        by_index = shown_name(row._replace(label=None))
+        if task in (shown_name(row), by_index):
             return _of_row(client, row)
+    if bracket and (unmade := _of_unmade_item(client, task, rows)) is not None:
+        return unmade
     raise no_such_task(client.instance(number), task)
+
+
+def _of_unmade_item(client: "Client", name: str, rows: Sequence[Any]) -> Why | None:
+    """Of an item for which a map has not made a row yet; None if it has made all, or there is no map.
+
+    `rows`: all those of the task.
+    """
+    head = next((row for row in rows if row.kind == "head"), None)
+    if head is None or name.startswith("undo "):
+        return None
+    of_map, made = _of_row(client, head), sum(row.kind not in ("head", "compensation") for row in rows)
+    if not made:  # it has no list yet, or has ended without one
+        reason = f"not made yet; its map is {of_map.state}" + (f": {of_map.reason}" if of_map.reason else "")
+        return of_map if of_map.has_ended else replace(of_map, task=name, state=TaskState.PENDING.name, reason=reason)
+    total = int(client.read_one("count_items", instance_id=head.instance_id, task=head.task).total)
+    if of_map.has_ended or made >= total:
+        return None
+    reason = f"not made yet; {made} of {total} items of its map are, and the next ones follow as these end"
+    return replace(of_map, task=name, reason=reason)
 
 
 def _of_row(client: "Client", row: Any) -> Why:

@@ -33,7 +33,12 @@ WHERE id = :id AND instance_id = :instance_id AND tenant = :tenant
 -- name: show_rows_of_task
 -- An item of a map is found by its label among thousands.
 SELECT id, instance_id, kind, task, map_index, label, state, wait_reason, error FROM qflow.tasks
-WHERE instance_id = :instance_id AND task = :task AND tenant = :tenant AND kind <> 'compensation' ORDER BY id
+WHERE instance_id = :instance_id AND task = :task AND tenant = :tenant ORDER BY id
+
+-- name: count_items
+-- Of a map: those that it has not made yet among them.
+SELECT total FROM qflow.breakpoints
+WHERE instance_id = :instance_id AND task = :task AND tenant = :tenant AND kind <> 'compensation'
 
 -- name: show_first_tasks
 -- Of many: failed ones, then those that have not ended, running ones first. PostgreSQL joins so many tables in the order
@@ -79,6 +84,11 @@ SELECT * FROM qflow.attempts WHERE instance_id = :instance_id AND tenant = :tena
 
 -- name: find_failures
 SELECT * FROM qflow.failures WHERE tenant = :tenant AND id < :before ORDER BY id DESC LIMIT {literal: batch}
+
+-- name: find_handled_failures
+-- One task may have failed and been handled several times.
+SELECT * FROM qflow.handled_failures WHERE tenant = :tenant AND (id < :before OR (id = :before AND fence < :before_fence))
+ORDER BY id DESC, fence DESC LIMIT {literal: batch}
 
 -- name: list_logs
 SELECT * FROM qflow.logs WHERE instance_id = :instance_id AND id > :after AND tenant = :tenant
@@ -164,6 +174,18 @@ WHERE d.tenant = :tenant AND d.workflow = :workflow
 -- name: list_fires
 SELECT * FROM qflow.fires WHERE workflow = :workflow AND tenant = :tenant
 ORDER BY fire_at DESC LIMIT {literal: batch}
+
+-- name: list_paused_workflows
+SELECT workflow, wait_reason FROM qflow.workflows WHERE wait_reason IS NOT NULL ORDER BY workflow
+
+-- name: list_changed_since_archived
+-- Workflows that are archived, and whose file has changed since.
+SELECT d.workflow, v.file FROM qflow.workflow_definition d JOIN qflow.workflow_version v ON v.id = d.active_version
+WHERE v.activated_at > d.archived_at ORDER BY d.workflow
+
+-- name: list_gone_files
+SELECT workflow, file, error FROM qflow.workflow_definition
+WHERE enabled = 0 AND error IS NOT NULL AND archived_at IS NULL ORDER BY workflow
 
 -- name: list_rejected_fires
 SELECT d.workflow, s.error FROM qflow.schedule c

@@ -8,6 +8,7 @@ GRANT SELECT ON qflow.compensations TO qflow_client;
 GRANT SELECT ON qflow.breakpoints TO qflow_client;
 GRANT SELECT ON qflow.attempts TO qflow_client;
 GRANT SELECT ON qflow.failures TO qflow_client;
+GRANT SELECT ON qflow.handled_failures TO qflow_client;
 GRANT SELECT ON qflow.logs TO qflow_client;
 GRANT SELECT ON qflow.workflows TO qflow_client;
 GRANT SELECT ON qflow.versions TO qflow_client;

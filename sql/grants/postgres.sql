@@ -9,5 +9,5 @@ GRANT INSERT (tenant, action, instance_id, workflow, task, task_id, filter, args
     ON qflow.commands TO qflow_client;
 GRANT INSERT (tenant, name, payload, sent_by, created_at) ON qflow.signals TO qflow_client;
 GRANT SELECT ON qflow.instances, qflow.tasks, qflow.compensations, qflow.breakpoints, qflow.attempts, qflow.failures,
-    qflow.logs, qflow.workflows, qflow.versions, qflow.task_definitions, qflow.schedules, qflow.fires, qflow.jobs,
-    qflow.pools, qflow.limits, qflow.daemons TO qflow_client;
+    qflow.handled_failures, qflow.logs, qflow.workflows, qflow.versions, qflow.task_definitions, qflow.schedules,
+    qflow.fires, qflow.jobs, qflow.pools, qflow.limits, qflow.daemons TO qflow_client;

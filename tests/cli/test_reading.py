@@ -97,6 +97,19 @@ def test_failures_are_listed_and_can_be_narrowed(run, filled):
         assert run("failures", *narrowed).err == "no failures like this\n"
 
 
+def test_failures_that_somebody_has_handled_are_listed_with_the_note(run, sqlite_engine):
+    assert run("failures", "--handled").err == "no handled failures\n"
+    number = sqlite_engine.admit(1)
+    sqlite_engine.fail(number, "ValueError: no data")
+    row = {"task_id": number << 20, "fence": 0, "handled_at": "NOW", "handled_by": "ada", "note": "restated"}
+    sqlite_engine.sql(sqlite_engine.insert("failure", **row))
+    [title, line] = run("failures", "--handled").out.splitlines()
+    assert title.split()[6:] == "HANDLED (UTC) BY NOTE CLASS ERROR".split()  # noqa: SIM905
+    assert line.endswith("  ada  restated  ValueError  ValueError: no data")
+    assert run("failures").err == "no failures\n"
+    assert run("failures", "--handled", "--json").json[0]["note"] == "restated"
+
+
 def test_show_tells_what_failed_and_what_waits(run, filled):
     ran = run("show", 1)
     assert ran.code == 0

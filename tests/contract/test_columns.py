@@ -20,6 +20,7 @@ VIEWS = (
     "breakpoints",
     "attempts",
     "failures",
+    "handled_failures",
     "logs",
     "workflows",
     "versions",
@@ -103,7 +104,15 @@ def test_the_page_and_the_schema_have_the_same_columns(desk: Desk, name: str):
 
 
 def test_the_records_of_the_client_have_the_columns_of_their_views():
-    from qflowd.client import AttemptInfo, BreakpointInfo, FailureInfo, InstanceInfo, LogLine, TaskInfo
+    from qflowd.client import (
+        AttemptInfo,
+        BreakpointInfo,
+        FailureInfo,
+        HandledFailureInfo,
+        InstanceInfo,
+        LogLine,
+        TaskInfo,
+    )
 
     kinds = {
         "instances": InstanceInfo,
@@ -111,6 +120,7 @@ def test_the_records_of_the_client_have_the_columns_of_their_views():
         "breakpoints": BreakpointInfo,
         "attempts": AttemptInfo,
         "failures": FailureInfo,
+        "handled_failures": HandledFailureInfo,
         "logs": LogLine,
     }
     pages = documented()

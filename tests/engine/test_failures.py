@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from qflowd.client import Client
 from qflowd.engine.finishing.batch import Batch
 from qflowd.model.names import shown_name
 from qflowd.model.workflow import Job
@@ -58,18 +59,24 @@ def test_a_failed_task_is_listed_with_what_a_person_needs_to_judge_it(failed):
     assert listed["x"].error_class == "ValueError"
 
 
-def test_what_a_person_has_handled_is_gone_until_it_fails_again(failed):
+def test_what_a_person_has_handled_is_gone_until_it_fails_again_and_listed_with_the_note(failed, monkeypatch):
+    monkeypatch.setattr("qflowd.client.failures.PAGE", 1)
     lab, number = failed
     assert handle(lab, number, task="a") == ("DONE", {"instance_id": number, "handled": ["a"], "failures": 1})
     assert [row[1] for row in names(lab)] == ["x"]
     assert lab.states(number)["a"] == "FAILED", "the row itself stays as it is"
-    notes = lab.sql("SELECT handled_by, note FROM qflow.failure")
-    assert notes == [("ann@desk", "vendor was down, bars came later")]
+    [row] = Client(lab.store).failures(handled=True)
+    assert (row.name, row.handled_by, row.note) == ("a", "ann@desk", "vendor was down, bars came later")
+    assert (row.error_class, row.error, row.state) == ("requests.exceptions.Timeout", TIMEOUT, "FAILED")
+    assert row.failed_at <= row.handled_at == lab.clock.now()
     lab.command("retry", number, task="a")
     fail(lab, {"a": TIMEOUT})
     assert sorted(row[1] for row in names(lab)) == ["a", "x"], "a later failure is a new one"
-    assert handle(lab, number)[1]["failures"] == 2
+    assert handle(lab, number, "restated")[1]["failures"] == 2
     assert failures(lab) == []
+    handled = [(row.task, row.note) for row in Client(lab.store).failures(handled=True)]
+    assert handled == [("x", "restated"), ("a", "restated"), ("a", "vendor was down, bars came later")]
+    assert [row.task for row in Client(lab.store).failures({"task": "x"}, handled=True)] == ["x"]
     lab.check()
 
 

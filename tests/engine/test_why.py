@@ -12,11 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from qflowd.client import Client
 from qflowd.engine.kinds import KINDS
+from qflowd.model.errors import NotFound
 from qflowd.model.ids import key_range
 from qflowd.model.states import TaskKind, TaskState
-from tests.support.lab import Lab
+from tests.support.lab import FAILED, Lab
 from tests.support.waits import NEVER, WAYS, Way
+from tests.support.waits.base import undoing
 
 ROOT = Path(__file__).parents[2]
 
@@ -56,7 +59,7 @@ def sentences() -> set[str]:
     """The pieces of all reasons in the views: what a CASE answers, not what it asks."""
     text = (ROOT / "sql/common/migrations/views.sql").read_text("utf-8")
     views = dict(re.findall(r"\{replace_view\} qflow\.(\w+) AS\n(.*?)\n;", text, re.DOTALL))
-    reasons = [views[name] for name in ("task_name", "lane_wait", "child_wait", "task_wait", "paused_node")]
+    reasons = [views[name] for name in ("task_name", "lane_wait", "child_wait", "task_wait", "task_pause")]
     reasons += [
         re.search(r"AS duration_s,(.*)AS wait_reason", views[name], re.DOTALL)[1] for name in ("tasks", "instances")
     ]
@@ -67,3 +70,42 @@ def test_every_sentence_of_the_views_is_shown_by_some_way():
     said = [text for way in WAYS for text in (way.task, way.instance) if text]
     missing = [piece for piece in sentences() if not any(piece.strip(" :;,") in text for text in said)]
     assert not missing, "add a way to wait that shows these"
+
+
+def test_an_item_that_is_not_made_yet_says_what_its_map_waits_for(lab: Lab):
+    bars = {"map": ["AAPL", "IBM", "MSFT"], "label": "{{ item }}", "max_parallel": 2}
+    lab.workflow("mapped", {"a": [], "bars": ["a"]}, {"bars": bars})
+    number, why = lab.start("mapped"), Client(lab.store).why
+    waits = "is PENDING: not made yet; its map is PENDING: waits for tasks before it: a"
+    assert str(why(number, "bars[MSFT]")) == f"task bars[MSFT] of instance {number} {waits}"
+    lab.ends(lab.claim())
+    rows = lab.claim()
+    waits = "is PENDING: not made yet; 2 of 3 items of its map are, and the next ones follow as these end"
+    assert str(why(number, "bars[MSFT]")) == f"task bars[MSFT] of instance {number} {waits}"
+    assert why(number, "bars[1]").state == "RUNNING"
+    lab.ends(rows)
+    assert why(number, "bars[MSFT]").state == "READY"
+    with pytest.raises(NotFound, match=r"has no task 'bars\[TSLA\]'"):
+        why(number, "bars[TSLA]")
+
+
+def test_an_item_of_a_map_that_ended_without_a_list_says_how_that_ended(lab: Lab):
+    lab.workflow("mapped", {"a": [], "bars": ["a"]}, {"bars": {"map": ["AAPL"]}})
+    number = lab.start("mapped")
+    lab.run({"a": FAILED})
+    why = Client(lab.store).why(number, "bars[AAPL]")
+    assert str(why) == f"task bars of instance {number} has ended: UPSTREAM_FAILED"
+
+
+def test_a_compensation_that_failed_is_named_with_its_remedy_and_found_by_its_name(lab: Lab):
+    number = undoing(lab)
+    lab.run({"c": FAILED})
+    why = Client(lab.store).why
+    ended = f"instance {number} has ended: FAILED: task c: "
+    remedy = "; its compensation failed (undo c), and waits for a person: retry"
+    assert str(why(number)).startswith(ended)
+    assert str(why(number)).endswith(remedy)
+    undo = f"the compensation of task c of instance {number} has ended: FAILED"
+    assert (str(why(number, "undo c")).startswith(undo), why(number, "c").kind) == (True, "task")
+    assert lab.command("retry", number)[0] == "DONE"
+    assert why(number, "undo c").state == "READY"

@@ -99,20 +99,27 @@ FROM qflow.task_instance t {only: mysql FORCE INDEX (PRIMARY)}
 LEFT JOIN qflow.daemon w ON w.id = t.owner
 WHERE (t.state = {task.PENDING} AND t.need <= 0) OR t.state IN ({task.RESERVED}, {task.RUNNING})
 ;
-{only: sqlite DROP VIEW IF EXISTS qflow.paused_node}
+{only: sqlite DROP VIEW IF EXISTS qflow.task_pause}
 ;
--- Internal: the nodes of an instance that are paused, by whom, and why.
-{replace_view} qflow.paused_node AS
-SELECT i.id AS instance_id, n.node, p.task, {concat: 'task ', p.task, ' is paused',
+-- Internal: which tasks are paused, of an instance or (0) of all, by whom, and why.
+{replace_view} qflow.task_pause AS
+SELECT p.definition_id, p.instance_id, p.task, {concat: 'task ', p.task, ' is paused',
     CASE WHEN p.instance_id = 0 THEN ' in all instances' ELSE '' END,
     CASE WHEN p.paused_by IS NULL THEN '' ELSE {concat: ' by ', p.paused_by} END, ' since ', {utc_text: p.paused_at},
     CASE WHEN p.pause_reason IS NULL THEN '' ELSE {concat: ': ', p.pause_reason} END} AS reason
-FROM qflow.paused_task p
+FROM qflow.paused_task p WHERE p.is_paused = 1
+;
+{only: sqlite DROP VIEW IF EXISTS qflow.paused_node}
+;
+-- Internal: the nodes of an instance that are paused.
+{replace_view} qflow.paused_node AS
+SELECT i.id AS instance_id, n.node, p.task, p.reason
+FROM qflow.task_pause p
 JOIN qflow.workflow_version v ON v.definition_id = p.definition_id
 JOIN qflow.workflow_instance i ON i.version_id = v.id AND (p.instance_id = i.id OR p.instance_id = 0)
 JOIN qflow.workflow_node n ON n.version_id = v.id AND n.task = p.task
-WHERE p.is_paused = 1 AND (p.instance_id <> 0 OR NOT EXISTS (SELECT 1 FROM qflow.paused_task x
-    WHERE x.definition_id = p.definition_id AND x.instance_id = i.id AND x.task = p.task))
+WHERE p.instance_id <> 0 OR NOT EXISTS (SELECT 1 FROM qflow.paused_task x
+    WHERE x.definition_id = p.definition_id AND x.instance_id = i.id AND x.task = p.task)
 ;
 {only: sqlite DROP VIEW IF EXISTS qflow.tasks}
 ;
@@ -127,7 +134,8 @@ SELECT t.id, i.id AS instance_id, d.workflow, COALESCE(n.task, i.job) AS task, t
     {instant: t.started_at} AS started_at, {instant: t.finished_at} AS finished_at,
     {seconds: t.started_at, t.finished_at} AS duration_s,
     CASE WHEN t.state = {task.PENDING} AND t.kind = {kind.HEAD}
-            AND EXISTS (SELECT 1 FROM qflow.fan_out f WHERE f.task_id = t.id) THEN {concat: 'waits for its items: ', t.open_parents}
+            AND EXISTS (SELECT 1 FROM qflow.fan_out f WHERE f.task_id = t.id) THEN {concat: 'waits for its items: ', t.open_parents,
+                COALESCE((SELECT {concat: '; ', y.reason} FROM qflow.paused_node y WHERE y.instance_id = i.id AND y.node = t.node), '')}
         WHEN t.state = {task.PENDING} AND t.need > 0 AND t.kind = {kind.COMPENSATION}
             THEN {concat: 'waits for compensations before it: ', COALESCE(CASE WHEN t.open_parents <= 5 THEN
             (SELECT {names: {concat: b.task, CASE WHEN b_row.map_index IS NULL THEN ''
@@ -137,7 +145,9 @@ SELECT t.id, i.id AS instance_id, d.workflow, COALESCE(n.task, i.job) AS task, t
                 JOIN qflow.workflow_node b ON b.version_id = i.version_id AND b.node = b_row.node
                 WHERE e.child = t.id) END, {concat: t.open_parents, ''})}
         WHEN t.state = {task.PENDING} AND t.done_fence IS NOT NULL
-            THEN (SELECT {concat: 'waits for the tasks that it spawned: ', s.open_tasks} FROM qflow.spawner s WHERE s.task_id = t.id)
+            THEN (SELECT {concat: 'waits for the tasks that it spawned: ', s.open_tasks,
+                COALESCE((SELECT {concat: '; ', y.reason} FROM qflow.paused_node y WHERE y.instance_id = i.id AND y.node = t.node), '')}
+                FROM qflow.spawner s WHERE s.task_id = t.id)
         WHEN t.state = {task.PENDING} AND t.need > 0 AND t.kind = {kind.SPAWNED} THEN {concat: 'waits for tasks before it: ', COALESCE(
             CASE WHEN t.open_parents <= 5 THEN (SELECT {names: {concat: COALESCE(n.task, i.job), '[', b_row.label, ']'}} FROM qflow.instance_edge e
                 JOIN qflow.task_instance b_row ON b_row.id = e.parent AND b_row.state < {task.SUCCESS}
@@ -236,7 +246,18 @@ SELECT i.id, i.tenant, d.workflow, v.version, COALESCE(i.name, d.workflow, i.job
                     (SELECT MIN('it was paused, and is resumed now') FROM qflow.workflow_instance z JOIN qflow.task_instance t {only: mysql FORCE INDEX (PRIMARY)}
                         ON t.id BETWEEN z.id * 1048576 AND z.id * 1048576 + 1048575 AND t.state = {task.HELD} WHERE z.id = i.id)) END,
             CASE WHEN i.intent IN ({intent.TERMINATE}, {intent.FINALLY}, {intent.ABORT}) THEN 'is being terminated'
-                WHEN i.intent = {intent.COMPENSATE} THEN 'its compensations begin when a daemon has added them' END) END AS wait_reason,
+                WHEN i.intent = {intent.COMPENSATE} THEN 'its compensations begin when a daemon has added them'
+                WHEN i.saga_state = {saga.COMPENSATING} THEN (SELECT {concat: 'is being compensated; compensations left: ', COUNT(*)}
+                    FROM qflow.workflow_instance z JOIN qflow.task_instance t {only: mysql FORCE INDEX (PRIMARY)}
+                    ON t.id BETWEEN z.id * 1048576 AND z.id * 1048576 + 1048575 AND t.kind = {kind.COMPENSATION} AND t.state < {task.SUCCESS}
+                    WHERE z.id = i.id) END)
+        WHEN i.saga_state = {saga.COMPENSATION_FAILED} THEN (SELECT CASE WHEN COUNT(t.id) = 0 THEN 'its compensation was stopped, and waits for a person: retry'
+                ELSE {concat: 'its compensation failed (', CASE WHEN COUNT(t.id) > 5 THEN {concat: COUNT(t.id), ' tasks'}
+                    ELSE {names: {concat: 'undo ', COALESCE(n.task, z.job), CASE WHEN t.map_index IS NULL THEN ''
+                        ELSE {concat: '[', COALESCE(t.label, {concat: t.map_index, ''}), ']'} END}} END, '), and waits for a person: retry'} END
+            FROM qflow.workflow_instance z JOIN qflow.task_instance t {only: mysql FORCE INDEX (PRIMARY)}
+                ON t.id BETWEEN z.id * 1048576 AND z.id * 1048576 + 1048575 AND t.kind = {kind.COMPENSATION} AND t.state = {task.FAILED}
+            LEFT JOIN qflow.workflow_node n ON n.version_id = z.version_id AND n.node = t.node WHERE z.id = i.id) END AS wait_reason,
     -- An instance has one parent, and perhaps a compensation of it that waits for its own; a join by an index that is not
     -- unique makes a planner count five.
     (SELECT MAX(p.parent_id) FROM qflow.child p WHERE p.instance_id = i.id) AS parent_instance_id,
@@ -359,6 +380,25 @@ WHERE NOT EXISTS (SELECT 1 FROM qflow.failure h WHERE h.task_id = y.id AND h.fen
     AND NOT EXISTS (SELECT 1 FROM qflow.fan_out f WHERE f.task_id = y.id)
     AND NOT EXISTS (SELECT 1 FROM qflow.spawner s WHERE s.task_id = y.id AND s.bad_tasks > 0)
 ;
+{only: sqlite DROP VIEW IF EXISTS qflow.handled_failures}
+;
+{replace_view} qflow.handled_failures AS
+SELECT h.task_id AS id, i.id AS instance_id, d.workflow, COALESCE(n.task, i.job) AS task, t.map_index, t.label, {words: kind t.kind} AS kind,
+    i.business_date, CASE WHEN a.reason > {reason.ERROR} THEN {words: reason a.reason}
+        WHEN REPLACE({until_colon: a.error}, ' ', '') = {until_colon: a.error} THEN {until_colon: a.error} ELSE 'error' END AS error_class,
+    a.error, COALESCE(a.attempt, t.attempt) AS attempts, {instant: COALESCE(a.finished_at, h.handled_at)} AS failed_at,
+    {words: task t.state} AS state, {words: instance i.state} AS instance_state, i.trigger_type, l.job, h.fence, i.tenant,
+    {instant: h.handled_at} AS handled_at, h.handled_by, h.note
+FROM qflow.failure h
+JOIN qflow.task_instance t ON t.id = h.task_id
+JOIN qflow.workflow_instance i ON i.id = h.task_id >> 20
+JOIN qflow.lane l ON l.id = t.lane
+LEFT JOIN qflow.workflow_version v ON v.id = i.version_id
+LEFT JOIN qflow.workflow_definition d ON d.id = v.definition_id
+LEFT JOIN qflow.workflow_node n ON n.version_id = i.version_id AND n.node = t.node
+LEFT JOIN qflow.attempt a ON a.task_id = h.task_id AND a.fence = h.fence
+WHERE h.handled_at IS NOT NULL
+;
 {only: sqlite DROP VIEW IF EXISTS qflow.logs}
 ;
 {replace_view} qflow.logs AS
@@ -396,7 +436,8 @@ SELECT d.workflow, d.title, d.description, d.domain, d.type, d.tags, d.enabled, 
     COALESCE(f.error, d.error) AS error, d.tenant, {instant: d.archived_at} AS archived_at,
     c.version AS canary_version, d.canary_share / 10000.0 AS canary_share,
     CASE WHEN d.paused_at IS NOT NULL THEN {concat: 'paused', CASE WHEN d.paused_by IS NULL THEN '' ELSE {concat: ' by ', d.paused_by} END,
-        ' since ', {utc_text: d.paused_at}, CASE WHEN d.pause_reason IS NULL THEN '' ELSE {concat: ': ', d.pause_reason} END} END AS wait_reason,
+        ' since ', {utc_text: d.paused_at}, CASE WHEN d.pause_reason IS NULL THEN '' ELSE {concat: ': ', d.pause_reason} END}
+        ELSE (SELECT {names: p.reason} FROM qflow.task_pause p WHERE p.definition_id = d.id AND p.instance_id = 0) END AS wait_reason,
     CASE WHEN d.archived_at IS NULL THEN (SELECT {names: u.problem} FROM qflow.unmet_need u WHERE u.version_id = d.active_version) END AS warning,
     (SELECT p.pool FROM qflow.domain_pool p WHERE p.domain = d.domain) AS default_pool
 FROM qflow.workflow_definition d
@@ -451,7 +492,10 @@ SELECT d.workflow, s.name, s.cron, s.timezone,
     CASE WHEN s.enabled_override IS NULL THEN d.source ELSE 'command' END AS source,
     {instant: s.last_fire_at} AS last_fire_at,
     CASE WHEN COALESCE(s.enabled_override, s.enabled) = 1 AND d.enabled = 1 AND d.archived_at IS NULL AND d.paused_at IS NULL
-        THEN {instant: s.next_fire_at} END AS next_fire_at, d.tenant, {instant: d.archived_at} AS archived_at
+        THEN {instant: s.next_fire_at} END AS next_fire_at, d.tenant, {instant: d.archived_at} AS archived_at,
+    CASE WHEN d.archived_at IS NOT NULL THEN 'the workflow is archived' WHEN d.enabled = 0 THEN 'the workflow is disabled'
+        WHEN COALESCE(s.enabled_override, s.enabled) = 0 THEN 'it is disabled'
+        WHEN d.paused_at IS NOT NULL THEN 'the workflow is paused' END AS wait_reason
 FROM qflow.schedule s
 JOIN qflow.workflow_definition d ON d.id = s.definition_id
 ;

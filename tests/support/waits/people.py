@@ -50,6 +50,17 @@ def for_the_task_to_be_resumed(lab: Lab) -> int:
     return number
 
 
+PAUSED_MAP = "waits for its items: 2; task bars is paused by ada since *: bad ticks"
+
+
+@way(TaskKind.HEAD, TaskState.PENDING, task=PAUSED_MAP)
+def a_map_after_its_items_that_is_paused(lab: Lab) -> int:
+    number = mapped(lab)
+    lab.claim()
+    lab.command("pause", number, task="bars", requested_by="ada", reason="bad ticks")
+    return number
+
+
 @way(
     TaskKind.TASK,
     TaskState.HELD,
@@ -184,6 +195,29 @@ def an_instance_that_will_be_compensated(lab: Lab) -> int:
     lab.workflow("loads", {"a": []}, saga=True)
     number = lab.start("loads")
     lab.run({"a": FAILED})
+    return number
+
+
+@way(instance="is being compensated; compensations left: 3")
+def an_instance_that_is_being_compensated(lab: Lab) -> int:
+    alive(lab, "work", "undo")
+    number = undoing(lab)
+    lab.claim()
+    return number
+
+
+@way(instance="its compensation failed (undo c), and waits for a person: retry")
+def an_instance_of_which_a_compensation_failed(lab: Lab) -> int:
+    number = undoing(lab)
+    lab.run({"c": FAILED})
+    return number
+
+
+@way(instance="its compensation was stopped, and waits for a person: retry")
+def an_instance_that_was_terminated_before_it_was_compensated(lab: Lab) -> int:
+    number = an_instance_that_will_be_compensated(lab)
+    lab.command("terminate", number)
+    lab.sweep_all()
     return number
 
 

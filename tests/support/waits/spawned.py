@@ -13,6 +13,13 @@ def after_those_that_it_spawned(lab: Lab) -> int:
     return daily(lab)
 
 
+@way(TaskKind.TASK, TaskState.PENDING, task="waits for the tasks that it spawned: 2; task scan is paused since *")
+def after_those_that_it_spawned_while_it_is_paused(lab: Lab) -> int:
+    number = daily(lab)
+    lab.command("pause", number, task="scan")
+    return number
+
+
 @way(TaskKind.SPAWNED, TaskState.PENDING, task="waits for the tasks that it spawned: 1")
 def a_spawned_task_after_those_that_it_spawned(lab: Lab) -> int:
     number = daily(lab)

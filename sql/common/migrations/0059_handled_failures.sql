@@ -1,0 +1,1 @@
+-- Views: failures that were handled; what is paused, and why a schedule does not fire; what a compensation waits for.
