@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
-from qflowd.cli.finding import Finding, fault, judge, ok, warning
+from qflowd.cli.finding import Finding, fault, judge, note, ok, warning
 from qflowd.model import zones
 from qflowd.model.durations import MB
 from qflowd.store import migrate
@@ -148,11 +148,28 @@ def _check_schedules(store: Store) -> Iterator[Finding]:
 
 
 def _check_workflows(store: Store) -> Iterator[Finding]:
-    """Stored workflows whose tasks name a job or workflow that nobody has."""
+    """Stored workflows whose tasks name a job or workflow that nobody has, and those that somebody has paused."""
     for row in _all(store, "list_workflow_warnings"):
         yield warning(
             "workflows", f"workflow {row.workflow}: {row.warning}", "qflowd jobs, qflowd workflows, qflowd validate"
         )
+    for row in _all(store, "list_paused_workflows"):
+        remedy = f"qflowd resume --workflow {row.workflow}; of a task, with --task"
+        yield note("workflows", f"workflow {row.workflow}: {row.wait_reason}", remedy)
+
+
+def _check_files(store: Store) -> Iterator[Finding]:
+    """Files of workflows, task types and task definitions that are not in effect."""
+    for row in _all(store, "list_workflow_faults"):
+        for problem in row.error.splitlines():
+            yield warning("workflows", problem, "qflowd validate")
+    for row in _all(store, "list_gone_files"):
+        message = f"workflow {row.workflow} is disabled: {row.error} ({row.file})"
+        yield warning("workflows", message, f"put it back, or qflowd workflows archive {row.workflow}")
+    for row in _all(store, "list_changed_since_archived"):
+        change = row.file or "by a command"
+        message = f"workflow {row.workflow} is archived, and has changed since ({change}): nothing of it runs"
+        yield warning("workflows", message, f"qflowd workflows unarchive {row.workflow}")
 
 
 def _one(store: Store, statement: str, **params: Any) -> Any:
@@ -175,4 +192,5 @@ CHECKS: Final[Mapping[str, Callable[[Store], Iterator[Finding]]]] = {
     "daemons": _check_daemons,
     "schedules": _check_schedules,
     "workflows": _check_workflows,
+    "files": _check_files,
 }

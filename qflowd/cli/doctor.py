@@ -30,6 +30,8 @@ def doctor(*, as_json: bool) -> int:
     """
     findings: list[Finding] = []
     for finding in _look():
+        if finding in findings:  # this host and the daemons may find the same fault in a file
+            continue
         findings.append(finding)
         if not as_json:
             word = coloured(*WORDS.get(finding.level, (None, finding.level)))

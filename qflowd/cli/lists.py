@@ -19,7 +19,7 @@ from qflowd.model.errors import NotFound
 # What a command lists: columns, and what it says without rows. The rows come from the client's method of that name.
 LISTINGS: Final = {
     "workflows": (
-        "workflow | version> | :enabled | title | FROM:source | CHANGED (UTC):updated_at | FILE OR ERROR:error?warning?file",
+        "workflow | version> | :enabled | title | FROM:source | CHANGED (UTC):updated_at | FILE OR NOTE:error?wait_reason?warning?file",
         "no workflows; a daemon stores what it finds in workflows/",
     ),
     "jobs": (
@@ -39,7 +39,7 @@ LISTINGS: Final = {
         "no pools: no daemon is running",
     ),
     "schedules": (
-        "workflow | cron | timezone | CATCH UP:catchup | :enabled | SET BY:source | LAST (UTC):last_fire_at | NEXT (UTC):next_fire_at",
+        "workflow | cron | timezone | CATCH UP:catchup | :enabled | SET BY:source | LAST (UTC):last_fire_at | NEXT (UTC):next_fire_at | NOTE:wait_reason",
         "no schedules",
     ),
 }

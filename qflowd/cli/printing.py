@@ -54,7 +54,8 @@ def print_list(rows: Sequence[Any], columns: str, empty: str = "", *, as_json: b
     """Rows, whole as JSON, or as an aligned table. `empty` goes to stderr where there are no rows.
 
     Columns are written `field | TITLE:field`: `>` aligns to the right, `(UTC)` becomes the zone that was asked for,
-    `error?field` shows the error where there is one. On a terminal the widest columns are cut until all fits.
+    `error?field` shows the error where there is one, in the colour of errors (a `wait_reason` in that of pauses). On a
+    terminal the widest columns are cut until all fits.
     """
     if as_json:
         print_json(rows)
@@ -82,7 +83,8 @@ def _cell(row: Any, field: str) -> Any:
     first, _, second = field.partition("?")
     value = row[first] if isinstance(row, dict) else getattr(row, first)
     if second:
-        return coloured("FAILED", first_line(value)) if value else _cell(row, second)
+        colour = "PAUSED" if first == "wait_reason" else "FAILED"
+        return coloured(colour, first_line(value)) if value else _cell(row, second)
     return SHOWN[first](value) if first in SHOWN else value
 
 

@@ -14,3 +14,42 @@ def test_workflows_and_doctor_warn_of_a_workflow_that_would_wait(run, own_engine
     assert {row["workflow"]: row["warning"] for row in rows} == {"daily": problem, "weekly": None}
     assert run("workflows").out.splitlines()[1].endswith(problem)
     assert f"warning workflows: workflow daily: {problem}\n" in run("doctor").out
+
+
+def test_doctor_and_lists_name_what_is_paused(run, own_engine):
+    own_engine.workflow("daily", "{}", cron="0 17 * * *")
+    own_engine.workflow("weekly", "{}")
+    by = f"paused_at = {own_engine.now}, paused_by = 'ada', pause_reason = 'restated'"
+    pause = {"definition_id": 2, "instance_id": 0, "task": "check", "is_paused": 1, "paused_at": "NOW"}
+    own_engine.sql(f"UPDATE qflow.workflow_definition SET {by} WHERE id = 1", own_engine.insert("paused_task", **pause))
+    out, listed = run("doctor").out, run("workflows").out.splitlines()
+    reasons = {"daily": "paused by ada since ", "weekly": "task check is paused in all instances since "}
+    for line, (name, reason) in zip(listed[1:], reasons.items(), strict=True):
+        assert f"  {reason}" in line
+        assert f"note    workflows: workflow {name}: {reason}" in out
+        assert f"-> qflowd resume --workflow {name}; of a task, with --task\n" in out
+    assert run("schedules").out.splitlines()[1].endswith("  the workflow is paused")
+
+
+def test_doctor_names_files_that_are_not_in_effect(run, own_engine):
+    for workflow in ("daily", "weekly"):
+        own_engine.workflow(workflow, "{}")
+    archived = "/w/type.yaml:1: type: task type 'bars' is archived; `qflowd definitions unarchive bars` brings it back"
+    own_engine.sql(
+        own_engine.insert(
+            "workflow_fault", file="/w/type.yaml", definition="us_bars", error=archived, updated_at="NOW"
+        ),
+        "UPDATE qflow.workflow_definition SET enabled = 0, error = 'its file is gone', file = '/w/a.yaml' WHERE id = 1",
+        f"UPDATE qflow.workflow_definition SET archived_at = {own_engine.now} WHERE id = 2",
+    )
+    assert "weekly" not in run("doctor").out, "nothing of it has changed"
+    own_engine.sql(
+        f"UPDATE qflow.workflow_version SET activated_at = {own_engine.now}, file = '/w/b.yaml' WHERE id = 2"
+    )
+    out = run("doctor").out
+    for warning in (
+        archived,
+        "workflow daily is disabled: its file is gone (/w/a.yaml)",
+        "workflow weekly is archived, and has changed since (/w/b.yaml): nothing of it runs",
+    ):
+        assert f"warning workflows: {warning}\n" in out
