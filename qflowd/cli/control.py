@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
@@ -15,6 +15,15 @@ from qflowd.client import Client
 from qflowd.model.errors import Rejected
 
 NO_DAEMON_S, SILENT_S, ALIVE_S = 0.5, 2.0, 15.0  # to wait: one may be about to start; may live all the same; does
+# Of results of commands, beside the names of tasks.
+PHRASES: Final = {
+    "restarted": "tasks that start anew: {}",
+    "compensations": "compensations: {}",
+    "waits_for_its_turn": "when its turn comes",
+    "queued": "it waits for its turn",
+    "state": "it becomes {}",
+    "intent": "it is terminated",
+}
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -27,13 +36,15 @@ def outcome_of(result: Any) -> str:
 
 
 def in_words(result: Mapping[str, Any]) -> str:
-    """The result of a command on one instance: `retried bars, news; tasks 2; restarted 5`."""
-    said = []
-    for name, value in sorted(result.items(), key=lambda item: not isinstance(item[1], list)):  # names first
-        if name not in ("instance_id", "dry_run") and value is not False:
-            shown = ", ".join(map(str, value)) if isinstance(value, list) else value
-            said.append(name.replace("_", " ") + ("" if value is True else f" {shown}"))
-    return "; ".join(said)
+    """What a command comes to for one instance: `bars, news are retried; tasks that start anew: 5`."""
+    named = {action: names for action, names in result.items() if isinstance(names, list)}
+    parts = []
+    for action, names in named.items():
+        more = result.get("tasks", result.get("failures", 0)) - len(names)
+        others = f" and {more} more" if more > 0 else ""
+        parts.append(f"{', '.join(map(str, names))}{others} {'are' if len(names) > 1 or others else 'is'} {action}")
+    phrases = PHRASES if named else PHRASES | {"tasks": "tasks that start: {}"}
+    return "; ".join(parts + [phrase.format(result[name]) for name, phrase in phrases.items() if result.get(name)])
 
 
 def command_of(

@@ -145,26 +145,21 @@ def _show(what: str, answer: dict[str, Any], *, as_json: bool) -> None:
 
 
 def _extent(answer: dict[str, Any]) -> str:
-    """Whether a workflow was paused or resumed, or only instances of it."""
-    if answer["action"] not in WHOLE or "task" in answer or "already" in _result(answer):
-        return ""
-    if "workflow" in answer:
-        return "; its schedule and what is submitted later too"
-    one = f"`qflowd {answer['action']} --workflow NAME`"
+    """That only instances of a workflow were paused or resumed, not that itself."""
     is_of_workflow = "workflow" in answer.get("filter", {})
-    return (
-        f"; schedules and what is submitted later are as before: {one} is for a workflow itself"
-        if is_of_workflow
-        else ""
-    )
+    if answer["action"] not in WHOLE or "task" in answer or not is_of_workflow:
+        return ""
+    one = f"`qflowd {answer['action']} --workflow NAME`"
+    return f"; schedules and what is submitted later are as before: {one} is for a workflow itself"
 
 
 def _counts(result: dict[str, Any]) -> str:
-    """What came of a command for many instances."""
-    would = "would touch " if "instances" in result else ""
-    others = [f"{result[name]} {name}" for name in ("unchanged", "refused") if result.get(name)]
-    counts = ", ".join([would + _count(result["done"]), *others])
-    return f"{result['already']}; {counts}" if "already" in result else counts
+    """What came of a command for many instances, and of one for a workflow, what came of the workflow itself."""
+    would = "would be done to " if "instances" in result else ""
+    done = f"open instances: {result['done']}" if "effect" in result else would + _count(result["done"])
+    counts = ", ".join([done, *(f"{result[name]} {name}" for name in ("unchanged", "refused") if result.get(name))])
+    of_workflow = result.get("already") or result.get("effect")
+    return f"{of_workflow}; {counts}" if of_workflow else counts
 
 
 def _count(number: int) -> str:

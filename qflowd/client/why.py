@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from qflowd.client.instance import ENDED, no_such_task
 from qflowd.model.errors import NotFound
 from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS, instance_of
-from qflowd.model.names import item_name
+from qflowd.model.names import item_name, shown_name
 from qflowd.model.states import TaskState
 
 if TYPE_CHECKING:

@@ -187,15 +187,15 @@ def test_a_dry_run_says_what_would_be_done_and_what_would_be_refused(run, sqlite
     thread.join()
     assert ran.out.splitlines() == [
         "ID  WORKFLOW  STATE   RESULT",
-        " 4  daily     FAILED  retried bars, news; tasks 2; restarted 3",
-        "retry: would touch 1 instance, 1 refused",
+        " 4  daily     FAILED  bars, news are retried; tasks that start anew: 3",
+        "retry: would be done to 1 instance, 1 refused",
     ]
     assert (ran.code, ran.err) == (1, "qflowd: 7: instance 7 is READY\n")
     result = '{"instance_id":4,"skipped":["bars"],"tasks":1,"waits_for_its_turn":false,"dry_run":true}'
     thread = sqlite_engine.answer_commands("DONE", result=result)
     ran = run("skip", 4, "--task", "bars", "--dry-run")
     thread.join()
-    assert (ran.code, ran.out) == (0, "skip 4: would be done: skipped bars; tasks 1\n")
+    assert (ran.code, ran.out) == (0, "skip 4: would be done: bars is skipped\n")
 
 
 def test_what_was_so_already_is_told(run, sqlite_engine):
@@ -204,10 +204,12 @@ def test_what_was_so_already_is_told(run, sqlite_engine):
         (("pause", 4), '{"instance_id":4,"already":"instance 4 is PAUSED already"}', "pause 4: instance 4 is PAUSED already"),
         (("terminate", "--since", "2d"), '{"matched":3,"done":1,"unchanged":2}', "terminate: 1 instance, 2 unchanged"),
         (("stop", "daily"), '{"matched":2,"done":0,"unchanged":2,"refused":0}', "stop daily: 0 instances, 2 unchanged"),
-        (("pause", "--workflow", "daily"), '{"matched":2,"done":2,"refused":0}', "pause daily: 2 instances; its schedule and what is submitted later too"),
         (("resume", "--workflow", "d*"), '{"matched":1,"done":1,"refused":0}', "resume: 1 instance; schedules and what is submitted later are as before: `qflowd resume --workflow NAME` is for a workflow itself"),
         (("pause", "--workflow", "daily", "--task", "a"), '{"matched":2,"done":2,"refused":0}', "pause daily: 2 instances"),
         (("pause", "--workflow", "daily"), '{"matched":0,"done":0,"already":"it is paused"}', "pause daily: it is paused; 0 instances"),
+        (("pause", "--workflow", "daily"), '{"matched":1,"done":1,"effect":"it is paused"}', "pause daily: it is paused; open instances: 1"),
+        (("pause", "--workflow", "daily", "--dry-run"), '{"matched":0,"done":0,"instances":[],"effect":"it would be paused"}',
+            "pause daily: it would be paused; open instances: 0"),
     ):  # fmt: skip
         thread = sqlite_engine.answer_commands("DONE", result=result)
         ran = run(*arguments)

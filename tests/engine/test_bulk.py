@@ -82,7 +82,9 @@ def test_a_dry_run_lists_what_it_would_touch_and_touches_nothing(chains):
     assert one == ("DONE", {"instance_id": numbers[0], **result, "dry_run": True})
     assert {chains.state(number) for number in numbers} == {"FAILED"}
     assert of_workflow(chains, "resume", args=DRY)[1].startswith("workflow 'chain' is not paused; ")
-    assert of_workflow(chains, "pause", args=DRY)[1]["matched"] == 0
+    empty = of_workflow(chains, "pause", args=DRY)[1]
+    effect = "workflow 'chain' would be paused: its schedule does not fire, and new instances begin PAUSED"
+    assert (empty["matched"], empty["effect"]) == (0, effect)
     assert wait_reason(chains) is None
     state, error = chains.command("activate", workflow="chain", args='{"version": 1, "dry_run": true}')
     assert (state, error.split(";")[0]) == ("REJECTED", "args.dry_run: there is no dry run of activate")
@@ -154,6 +156,9 @@ def test_what_is_refused_is_counted_and_says_why(chains):
     assert chains.sql("SELECT COUNT(*) FROM qflow.paused_task") == [(0,)]
     for already in (None, "task 'b' is paused already in workflow 'chain'"):
         assert of_workflow(chains, "pause", task="b")[1].get("already") == already
+    assert wait_reason(chains).startswith("task b is paused in all instances since 2026-11-20")
+    effect = "task 'b' of workflow 'chain' is resumed in all instances, except where it is paused by itself"
+    assert of_workflow(chains, "resume", task="b")[1]["effect"] == effect
 
 
 def test_instances_of_other_tenants_are_not_touched(chains):
@@ -214,7 +219,8 @@ def test_a_workflow_stands_still_with_its_instances_and_what_is_submitted_meanwh
     rehearsed = of_workflow(chains, "pause", args=DRY)[1]
     assert {name: rehearsed[name] for name in result} == result
     assert (chains.state(number), wait_reason(chains)) == ("RUNNING", None)
-    assert of_workflow(chains, "pause", reason="restated", requested_by="ada") == ("DONE", result)
+    effect = {"effect": "workflow 'chain' is paused: its schedule does not fire, and new instances begin PAUSED"}
+    assert of_workflow(chains, "pause", reason="restated", requested_by="ada") == ("DONE", result | effect)
     again = {"already": "workflow 'chain' is paused already", "matched": 0, "done": 0}
     assert of_workflow(chains, "pause", requested_by="eve")[1] == result | again
     assert wait_reason(chains).startswith("paused by ada since 2026-11-20")
@@ -225,7 +231,9 @@ def test_a_workflow_stands_still_with_its_instances_and_what_is_submitted_meanwh
     assert {row.id >> 20 for row in chains.claim()} == {other}
     chains.check()
     assert of_workflow(chains, "resume", args=DRY)[1]["done"] == 2
-    assert of_workflow(chains, "resume")[1]["done"] == 2
+    resumed = of_workflow(chains, "resume")[1]
+    effect = "workflow 'chain' is resumed: its schedule fires from now on"
+    assert (resumed["done"], resumed["effect"]) == (2, effect)
     assert wait_reason(chains) is None
     chains.sweep_all()
     chains.run()
@@ -248,7 +256,7 @@ def test_the_schedule_of_a_paused_workflow_does_not_fire_and_continues_from_the_
     schedules.tick()
     assert lab.sql("SELECT COUNT(*) FROM qflow.submissions") == [(0,)]
     [shown] = lab.store.read(lambda tx: tx.run("list_schedules", tenant="default"))
-    assert shown.next_fire_at is None
+    assert (shown.next_fire_at, shown.wait_reason) == (None, "the workflow is paused")
     of_workflow(lab, "resume")
     schedules.tick()
     assert lab.sql("SELECT COUNT(*) FROM qflow.submissions") == [(0,)], "nothing is caught up"

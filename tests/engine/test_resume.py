@@ -80,7 +80,7 @@ def test_a_single_job_can_be_held_and_resumed(lab):
 def test_only_held_instances_are_resumed(lab):
     lab.workflow("chain", CHAIN)
     number = lab.start("chain")
-    why = "only one that is PAUSED, or was submitted with hold = 1 and has not begun, can be resumed"
+    why = "only one that is PAUSED, or was submitted with `hold` and has not begun, can be resumed"
     assert lab.command("resume", number)[1].startswith(f"instance {number} is RUNNING; {why}; possible now: pause, ")
     lab.run()
     assert lab.command("resume", number)[1].startswith(f"instance {number} is SUCCESS; {why}")
@@ -90,7 +90,7 @@ def test_start_is_resume_for_those_that_have_not_begun(lab):
     lab.workflow("chain", CHAIN)
     number = lab.start("chain", hold=1)
     assert lab.command("start", number) == ("DONE", {"instance_id": number, "tasks": 2})
-    why = "only one that was submitted with hold = 1 and has not begun can be started; possible now: "
+    why = "only one that was submitted with `hold` and has not begun can be started; possible now: "
     assert lab.command("start", number)[1].startswith(f"instance {number} is RUNNING; {why}")
     lab.command("pause", number)
     assert lab.command("start", number)[1].startswith(f"instance {number} is PAUSED; {why}")

@@ -54,7 +54,7 @@ def pause(tx: Tx, command: Command, target: Any, _: Caches) -> CarriedOut:
     takes_workflow=True,
     states=(InstanceState.READY, InstanceState.PAUSED),
     batch=100,
-    not_possible="instance {id} is {state}; only one that is PAUSED, or was submitted with hold = 1 and has not begun, "
+    not_possible="instance {id} is {state}; only one that is PAUSED, or was submitted with `hold` and has not begun, "
     "can be resumed",
 )
 def resume(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:

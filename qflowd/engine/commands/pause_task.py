@@ -95,7 +95,7 @@ def pause_everywhere(tx: Tx, command: Command, workflow: Any) -> CarriedOut:
         raise no_such_task(f"workflow {command.workflow!r}", command.task, keys)
     if not _note_paused(tx, command, workflow.id, WHOLE, str(command.task)):
         return CarriedOut({"already": f"task {command.task!r} is paused already in workflow {command.workflow!r}"})
-    return CarriedOut({}, ("intent",))
+    return CarriedOut({"effect": _effect(command, "paused", ", those submitted later as well")}, ("intent",))
 
 
 def resume_everywhere(tx: Tx, command: Command, workflow: Any) -> CarriedOut:
@@ -105,7 +105,12 @@ def resume_everywhere(tx: Tx, command: Command, workflow: Any) -> CarriedOut:
     """
     if not tx.count("resume_task_everywhere", definition_id=workflow.id, task=command.task):
         raise Refused(f"task {command.task!r} is not paused in workflow {command.workflow!r}")
-    return CarriedOut({})
+    return CarriedOut({"effect": _effect(command, "resumed", ", except where it is paused by itself")})
+
+
+def _effect(command: Command, what: str, more: str) -> str:
+    is_now = "would be" if command.is_dry_run else "is"
+    return f"task {command.task!r} of workflow {command.workflow!r} {is_now} {what} in all instances{more}"
 
 
 def let_through(tx: Tx, command: Command, target: Any, plan: Plan, task: str) -> bool:

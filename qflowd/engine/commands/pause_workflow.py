@@ -18,11 +18,15 @@ from qflowd.store.tx import Tx
 
 
 def pause_workflow(tx: Tx, command: Command, workflow: Any) -> CarriedOut:
-    """Let a workflow stand still. One that is paused already stays as it was paused first."""
+    """Let a workflow stand still; `effect` says so. One that is paused already stays as it was paused first."""
     about: dict[str, Any] = {"paused_by": command.requested_by, "pause_reason": command.reason}
     if not tx.count("pause_definition", id=workflow.id, now=tx.now, **about):
         return CarriedOut({"already": f"workflow {command.workflow!r} is paused already"})
-    return CarriedOut({}, ("schedule",))
+    is_now = "would be" if command.is_dry_run else "is"
+    effect = (
+        f"workflow {command.workflow!r} {is_now} paused: its schedule does not fire, and new instances begin PAUSED"
+    )
+    return CarriedOut({"effect": effect}, ("schedule",))
 
 
 def resume_workflow(tx: Tx, command: Command, workflow: Any) -> CarriedOut:
@@ -36,7 +40,9 @@ def resume_workflow(tx: Tx, command: Command, workflow: Any) -> CarriedOut:
             f"{command.workflow}` resumes instances of it that are"
         )
     reset_next_fire(tx, workflow.id, tx.now)
-    return CarriedOut({}, ("schedule", "turn"))
+    is_now = "would be" if command.is_dry_run else "is"
+    effect = f"workflow {command.workflow!r} {is_now} resumed: its schedule fires from now on"
+    return CarriedOut({"effect": effect}, ("schedule", "turn"))
 
 
 def begin_paused(tx: Tx, admissions: Sequence[Admission], paused: Mapping[int, Any]) -> None:

@@ -15,7 +15,7 @@ from qflowd.store.tx import Tx
     needs=one_instance,
     states=(InstanceState.READY,),
     batch=1,
-    not_possible="instance {id} is {state}; only one that was submitted with hold = 1 and has not begun can be started",
+    not_possible="instance {id} is {state}; only one that was submitted with `hold` and has not begun can be started",
 )
 def start(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
     """Start an instance in state READY.
