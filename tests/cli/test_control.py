@@ -101,6 +101,14 @@ def test_instances_are_chosen_by_a_filter_or_by_their_workflow(run, sqlite_engin
     ]
 
 
+def test_help_says_what_a_workflow_is_that_is_paused_and_that_items_are_paused_together(run):
+    for action in ("pause", "resume"):
+        text = " ".join(run(action, "--help").out.split())
+        assert "--workflow NAME alone is the workflow itself" in text
+        assert "Only this task, with all its items." in text
+    assert "or this item of a map" in " ".join(run("retry", "--help").out.split())
+
+
 def test_failures_are_handled_with_a_note(run, sqlite_engine):
     assert run("handle", 42, "--task", "bars[IBM]", "--note", "restated", "--no-wait").out == "handle 42: asked\n"
     where = ("--where", "error_class=*Timeout", "--workflow", "daily_bars")

@@ -45,6 +45,12 @@ def test_every_fault_of_the_configuration_is_told_with_exit_code_2(run, tmp_path
     assert all(word in ran.err for word in ("qflowd.toml:2", "qflowd.toml:4", "daemon.lease", "extra"))
 
 
+def test_validate_says_only_what_is_wrong_with_the_configuration_that_would_name_the_files(run, tmp_path):
+    (tmp_path / "qflowd.toml").write_text("[extra]\n")
+    ran = run("validate")
+    assert (ran.code, "extra" in ran.err, "no workflow files" in ran.err) == (2, True, False)
+
+
 def test_a_configuration_can_be_named(run, sqlite_engine, tmp_path, monkeypatch):
     (tmp_path / "other.toml").write_text(f'[database]\nurl = "{sqlite_engine.url}"\n')
     monkeypatch.delenv("QFLOWD_DATABASE_URL")

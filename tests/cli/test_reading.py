@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from qflowd.model.states import Reason, SagaState
+from qflowd.model.states import Reason, SagaState, TaskState
 
 DOCUMENT = '{"workflow":"daily","tasks":{"a":{"job":"hello"},"b":{"job":"hello","after":"a","params":{"name":"{{ a.output.x }}"}}}}'
 
@@ -123,6 +123,20 @@ def test_show_tells_what_failed_and_what_waits(run, filled):
     assert set(found) == {"instance", "breakpoint", "tasks", "attempts", "compensations"}
     assert found["attempts"][0]["error"] == "ValueError: no data\nfor 000300"
     assert run("show", 3, "--json").json["tasks"][0]["output"] == {"rows": 5}
+
+
+def test_show_of_an_attempt_that_a_person_has_ended_has_no_empty_brackets(run, sqlite_engine):
+    sqlite_engine.sql(sqlite_engine.insert("submissions", job="hello"))
+    sqlite_engine.admit(1, tasks=("FAILED",))
+    attempt = {
+        "task_id": 1 << 20,
+        "fence": 0,
+        "attempt": 1,
+        "state": int(TaskState.FAILED),
+        "reason": int(Reason.MANUAL),
+    }
+    sqlite_engine.sql(sqlite_engine.insert("attempt", **attempt, finished_at="NOW", error="not needed"))
+    assert "hello #1 manual: not needed" in run("show", 1).out
 
 
 def test_show_of_many_tasks_lists_those_that_need_looking_at_and_counts_the_others(run, engine):
