@@ -4,6 +4,7 @@ A file holds statements, each headed `-- name: verb_noun`. `sql/common/` is read
 dialect's own folder may replace a statement by the same name (the hot ones do).
 """
 
+import functools
 import re
 from collections import namedtuple
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -49,7 +50,7 @@ class Statement:
 
     def learn_columns(self, names: list[str]) -> None:
         """Remember the result's columns: rows become named tuples, columns `at` and `…_at` become instants."""
-        row: Any = namedtuple(self.name, names)  # type: ignore[misc]  # noqa: PYI024 - columns are known at run time
+        row = _row_type(self.name, tuple(names))
         self.instants = tuple(i for i, name in enumerate(names) if name == "at" or name.endswith("_at"))
         # Not `_make`, which is Python's own code: this is called for every row. It comes last: another thread takes it
         # as the sign that all is known.
@@ -67,6 +68,11 @@ class Statement:
             if values[i] is not None:
                 values[i] = to_instant(values[i])
         return tuple(values)
+
+
+@functools.cache
+def _row_type(name: str, columns: tuple[str, ...]) -> Any:
+    return namedtuple(name, columns)  # noqa: PYI024 - columns are known at run time
 
 
 class Catalog(dict[str, Statement]):

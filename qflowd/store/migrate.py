@@ -19,11 +19,11 @@ CREATE TABLE IF NOT EXISTS qflow.migration (
 
 
 class Step(NamedTuple):
-    """One statement of a migration; `number` and `position` name it in the ledger."""
+    """One statement of a migration, not rendered; `number` and `position` name it in the ledger."""
 
     number: int
     position: int
-    sql: str
+    text: str
 
 
 def steps(dialect: Dialect) -> list[Step]:
@@ -32,9 +32,10 @@ def steps(dialect: Dialect) -> list[Step]:
     A view that changes needs a new number, with whatever else changes; older ones never made views of their own.
     """
     files = _files()
-    texts = {_number(file): dialect.renderer.ddl(file.read_text("utf-8")) for file in files}
-    texts[newest()] += dialect.renderer.ddl((files[-1].parent / "views.sql").read_text("utf-8"))
-    return [Step(number, position, sql) for number, part in texts.items() for position, sql in enumerate(part, 1)]
+    split = dialect.renderer.split_ddl
+    parts = {_number(file): split(file.read_text("utf-8")) for file in files}
+    parts[_number(files[-1])] += split((files[-1].parent / "views.sql").read_text("utf-8"))
+    return [Step(number, position, text) for number, texts in parts.items() for position, text in enumerate(texts, 1)]
 
 
 def newest() -> int:
@@ -56,10 +57,9 @@ def script(dialect: Dialect) -> str:
     MySQL is asked which kind of server it is, if it can be reached.
     """
     dialect.learn_server()
-    [ledger] = dialect.renderer.ddl(LEDGER)
-    texts = [ledger]
+    texts = [dialect.renderer.ddl(LEDGER)]
     for step in steps(dialect):
-        texts += [step.sql, _record(dialect, step)]
+        texts += [dialect.renderer.ddl(step.text), _record(dialect, step)]
     return dialect.as_script(texts)
 
 
@@ -117,12 +117,11 @@ def check(store: Store) -> None:
 
 
 def _run_steps(connection: Connection, dialect: Dialect) -> int:
-    [ledger] = dialect.renderer.ddl(LEDGER)
-    connection.script(ledger)
+    connection.script(dialect.renderer.ddl(LEDGER))
     missing = _missing(connection, dialect)
     for step in missing:
         try:
-            connection.script(step.sql)
+            connection.script(dialect.renderer.ddl(step.text))
         except Exception as error:
             # MySQL commits each DDL statement: a crash may lie between the statement and its entry in the ledger.
             if not dialect.ddl_applied_already(error):

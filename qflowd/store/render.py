@@ -70,6 +70,8 @@ _JOINED = re.compile(
     r"\{(?P<verb>update|delete): (?P<table>[\w.]+) (?P<alias>\w+), (?P<columns>[^|]+)\|(?P<on>[^}]+)\}(?P<set>.*)",
     re.DOTALL,
 )
+_COMMENT = re.compile(r"^\s*--.*$\n?", re.MULTILINE)
+_DDL_END = re.compile(r"^;$", re.MULTILINE)
 LITERAL_OR_PARAM = re.compile(r"'(?:[^']|'')*'|%|(?<![:\w]):(?P<param>[a-z_]+)\b")
 
 
@@ -133,11 +135,14 @@ class Renderer:
         whole = re.sub(r"\{returning: (\w+)\}", lambda match: self.templates["returning"].format(match[1]), text)
         return re.split(r"^-- then\s*$", whole, flags=re.MULTILINE)
 
-    def ddl(self, text: str) -> list[str]:
-        """The statements of a migration. They are separated by lines that hold only `;`."""
-        text = re.sub(r"^\s*--.*$\n?", "", self._innermost_first(text, self.macro), flags=re.MULTILINE)
-        parts = (part.strip() for part in re.split(r"^;$", text, flags=re.MULTILINE))
-        return [self.qualify(part) for part in parts if part]
+    def split_ddl(self, text: str) -> list[str]:
+        """The statements of a migration that this database has, not rendered. They are separated by lines that hold only `;`."""
+        parts = (_COMMENT.sub("", part).strip() for part in _DDL_END.split(text))
+        return [part for part in parts if part and (not part.startswith("{only:") or self.ddl(part))]
+
+    def ddl(self, statement: str) -> str:
+        """A statement of a migration, rendered."""
+        return self.qualify(self._innermost_first(statement, self.macro).strip())
 
     def qualify(self, ddl: str) -> str:
         return ddl

@@ -94,24 +94,30 @@ def test_a_list_is_split_outside_brackets_and_quotes():
 
 
 def test_only_the_created_object_is_qualified_in_sqlite():
-    ddl = renderer("sqlite").ddl(
-        "{replace_view} qflow.logs AS SELECT * FROM qflow.log_line\n;\nINSERT INTO qflow.meta VALUES (1)"
-    )
-    assert ddl == [
-        "CREATE VIEW IF NOT EXISTS qflow.logs AS SELECT * FROM log_line",
-        "INSERT INTO qflow.meta VALUES (1)",
+    ddl = renderer("sqlite").ddl
+    view = "{replace_view} qflow.logs AS SELECT * FROM qflow.log_line"
+    assert ddl(view) == "CREATE VIEW IF NOT EXISTS qflow.logs AS SELECT * FROM log_line"
+    assert ddl("INSERT INTO qflow.meta VALUES (1)") == "INSERT INTO qflow.meta VALUES (1)"
+
+
+def test_a_migration_is_split_into_the_statements_that_a_database_has():
+    text = "-- A comment; its\n;\n{only: mysql SELECT 1}\n;\n{only: mysql DROP TABLE x}\n{index: i ON t (a) | (a)}\n;\n"
+    assert renderer("mysql").split_ddl(text) == [
+        "{only: mysql SELECT 1}",
+        "{only: mysql DROP TABLE x}\n{index: i ON t (a) | (a)}",
     ]
+    assert renderer("sqlite").split_ddl(text) == ["{only: mysql DROP TABLE x}\n{index: i ON t (a) | (a)}"]
 
 
 def test_an_index_without_its_predicate_leads_with_the_columns_it_tests():
     text = "{index: x ON qflow.task_instance (lane, id) WHERE state = 1 | (state, lane, id)}"
-    assert renderer("postgres").ddl(text) == [
+    assert renderer("postgres").ddl(text) == (
         "CREATE INDEX IF NOT EXISTS x ON qflow.task_instance (lane, id) WHERE state = 1"
-    ]
-    assert renderer("mysql").ddl(text) == ["CREATE INDEX x ON qflow.task_instance (state, lane, id)"]
-    assert renderer("sqlite").ddl(text) == [
+    )
+    assert renderer("mysql").ddl(text) == "CREATE INDEX x ON qflow.task_instance (state, lane, id)"
+    assert renderer("sqlite").ddl(text) == (
         "CREATE INDEX IF NOT EXISTS qflow.x ON task_instance (lane, id) WHERE state = 1"
-    ]
+    )
 
 
 @pytest.mark.parametrize(

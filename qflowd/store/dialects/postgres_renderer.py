@@ -35,9 +35,9 @@ class PostgresRenderer(Renderer):
     }
     types: ClassVar[dict[str, str]] = {**words, "microseconds": "BIGINT", "numbers": "TEXT"}
 
-    def ddl(self, text: str) -> list[str]:
+    def ddl(self, statement: str) -> str:
         """Views have the clock of the statement: with a volatile one they are worked out whole for each row of a join."""
-        return super().ddl(text.replace("{clock}", "statement_timestamp()"))
+        return super().ddl(statement.replace("{clock}", "statement_timestamp()"))
 
     def rows(self, rows: RowSet) -> str:
         arrays = ", ".join(f"CAST(:rows_{n} AS {self.types[t]}[])" for n, t in zip(rows.names, rows.types, strict=True))
