@@ -28,7 +28,15 @@ def test_doctor_and_lists_name_what_is_paused(run, own_engine):
         assert f"  {reason}" in line
         assert f"note    workflows: workflow {name}: {reason}" in out
         assert f"-> qflowd resume --workflow {name}; of a task, with --task\n" in out
-    assert run("schedules").out.splitlines()[1].endswith("  the workflow is paused")
+    for change, reason in {
+        "": "the workflow is paused",
+        "UPDATE qflow.schedule SET enabled_override = 0": "it is disabled",
+        "UPDATE qflow.workflow_definition SET enabled = 0": "the workflow is disabled",
+        f"UPDATE qflow.workflow_definition SET archived_at = {own_engine.now}": "the workflow is archived",
+    }.items():
+        if change:
+            own_engine.sql(change)
+        assert run("schedules", "--all").out.splitlines()[1].endswith(f"  {reason}")
 
 
 def test_doctor_names_files_that_are_not_in_effect(run, own_engine):
