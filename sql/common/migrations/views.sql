@@ -167,7 +167,8 @@ SELECT t.id, i.id AS instance_id, d.workflow, COALESCE(n.task, i.job) AS task, t
                 JOIN qflow.task_instance b_row ON b_row.id = i.id * 1048576 + e.parent AND b_row.state < {task.SUCCESS}
                 JOIN qflow.workflow_node b ON b.version_id = e.version_id AND b.node = e.parent
                 WHERE e.version_id = i.version_id AND e.node = t.node ORDER BY e.parent LIMIT 1) END,
-            {concat: t.open_parents, ''})}
+            {concat: t.open_parents, ''}), CASE WHEN EXISTS (SELECT 1 FROM qflow.task_pause) THEN
+            COALESCE((SELECT {concat: '; ', y.reason} FROM qflow.paused_node y WHERE y.instance_id = i.id AND y.node = t.node), '') ELSE '' END}
         WHEN i.state = {instance.PAUSED} AND t.state IN ({task.READY}, {task.HELD}) THEN
             {concat: 'the instance is paused', CASE WHEN i.paused_by IS NULL THEN '' ELSE {concat: ' by ', i.paused_by} END}
         WHEN t.state IN ({task.READY}, {task.HELD}) THEN COALESCE(

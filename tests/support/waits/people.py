@@ -8,7 +8,7 @@ from qflowd.model.instants import FOREVER
 from qflowd.model.states import Reason, TaskKind, TaskState
 from qflowd.model.workflow import Job
 from tests.support.lab import FAILED, Lab
-from tests.support.waits.base import NOBODY, alive, lost, mapped, nesting, single, undoing, way
+from tests.support.waits.base import NOBODY, alive, chain, lost, mapped, nesting, single, undoing, way
 
 
 @way(
@@ -47,6 +47,13 @@ def for_the_task_to_be_resumed(lab: Lab) -> int:
     number = single(lab)
     lab.command("pause", number, task="a", requested_by="ada", reason="bad ticks")
     lab.sweep_all()
+    return number
+
+
+@way(TaskKind.TASK, TaskState.PENDING, task="waits for tasks before it: a; task b is paused since *")
+def after_a_task_while_it_is_paused(lab: Lab) -> int:
+    number = chain(lab)
+    lab.command("pause", number, task="b")
     return number
 
 
