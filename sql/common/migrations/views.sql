@@ -60,8 +60,9 @@ SELECT l.id AS lane,
         END AS reason,
     {concat: 'waits for a free slot in pool ', l.pool, COALESCE(
         (SELECT {concat: ', the oldest task in it is ', z.task_id, CASE WHEN z.tenant = l.tenant THEN z.name ELSE '' END}
-        FROM qflow.task_name z WHERE z.task_id = (SELECT MIN(x.id) FROM qflow.task_instance x JOIN qflow.lane y
-            ON y.id = x.lane AND y.pool = l.pool WHERE x.state IN ({task.RESERVED}, {task.RUNNING}))), '')} AS slot_reason
+        FROM (SELECT y.pool, MIN(x.id) AS id FROM qflow.task_instance x JOIN qflow.lane y ON y.id = x.lane
+            WHERE x.state IN ({task.RESERVED}, {task.RUNNING}) GROUP BY y.pool) o
+        JOIN qflow.task_name z ON z.task_id = o.id WHERE o.pool = l.pool), '')} AS slot_reason
 FROM qflow.lane l
 ;
 {only: sqlite DROP VIEW IF EXISTS qflow.child_wait}
