@@ -21,7 +21,7 @@ demo-saga: $(READY) $(DEMO_READY) ## restate three symbols, the last of which fa
 	@$(PY) examples/us_daily/all_or_nothing.py
 
 test: check ## check, then all tests on SQLite, PostgreSQL and MariaDB
-	@$(PY) -m pytest -n 3 --dist loadfile $(PYTEST_ARGS)
+	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-long: $(READY) ## what takes minutes: other versions of the servers
 	@$(PY) -m pytest -m long $(PYTEST_ARGS)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.support.order import spread
 from tests.support.servers import MAKERS, Server, Unavailable
 
 KINDS = tuple(MAKERS)
@@ -30,6 +31,12 @@ def pytest_configure(config: pytest.Config) -> None:
     unknown = set(config.getoption("--db").split(",")) - set(KINDS)
     if unknown:
         raise pytest.UsageError(f"--db: no such database: {', '.join(sorted(unknown))}")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):  # of a parallel run
+        items[:] = spread(items)
 
 
 @pytest.fixture(scope="session")
