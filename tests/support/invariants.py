@@ -80,6 +80,7 @@ def violations(store: Store, *, drained: bool = False) -> Iterator[str]:
     instances = {instance.id: instance for instance in _instances(store)}
     yield from _submissions(store, instances)
     yield from _attempts(store)
+    yield from _leftovers(store)
     yield from silent(store)
     yield from (f"rows of instance {number}, which does not exist" for number in tasks.keys() - instances.keys())
     parents: dict[int, list[int]] = {}
@@ -119,6 +120,28 @@ def _attempts(store: Store) -> Iterator[str]:
     )
     for task, fence, now in store.connection().script(sql):
         yield f"I6: task {task} has an attempt of fence {fence}, its own is {now}"
+
+
+def _leftovers(store: Store) -> Iterator[str]:
+    """What belongs to a task goes with its row."""
+    tables = [
+        "timer",
+        "deferral",
+        "large_value",
+        "checkpoint",
+        "task_progress",
+        "task_input",
+        "spawned",
+        "spawner",
+        "fan_out",
+    ]
+    sql = " UNION ALL ".join(
+        f"SELECT '{table}', x.task_id FROM qflow.{table} x WHERE NOT EXISTS "
+        f"(SELECT 1 FROM qflow.task_instance t WHERE t.id = x.task_id)"
+        for table in tables
+    )
+    for table, task in store.connection().script(sql):
+        yield f"{table} has a row of task {task}, which does not exist"
 
 
 def _row(task: Task, instance: Instance) -> Iterator[str]:

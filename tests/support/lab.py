@@ -53,7 +53,7 @@ REASONS = {FAILED: Reason.ERROR, SKIPPED: Reason.SKIPPED, CANCELLED: Reason.TERM
 
 
 class SetClock:
-    """A clock that goes on when it is told to."""
+    """A clock that moves when it is told to."""
 
     def __init__(self) -> None:
         self.value = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
@@ -204,22 +204,18 @@ class Lab:
         for head in [Head(*row) for row in self.store.read(lambda tx: tx.run("list_heads"))]:
             self.lane(head.lane)
         rows = self.store.transact(lambda tx: self.claim_in(tx, wanted), name="claim")
-        rows, has_ended = self._without_unmet(rows)
-        if has_ended:
-            return rows + self.claim(wanted)
-        if heads := [row for row in rows if row.kind == TaskKind.HEAD]:
-            self.expand(heads)
-            return [row for row in rows if row.kind != TaskKind.HEAD] + self.claim(wanted)
-        return rows
+        running = self.begin(rows)
+        return running if len(running) == len(rows) else running + self.claim(wanted)
 
-    def _without_unmet(self, rows: list[Claimed]) -> tuple[list[Claimed], bool]:
-        """The rows that run; items that were ready only to end do so."""
+    def begin(self, rows: Sequence[Claimed]) -> list[Claimed]:
+        """Of claimed rows those that run: heads make rows for their items, and items that were ready only to end do so."""
         unmet = self.store.read(lambda tx: items_above.unmet(tx, [row.id for row in rows if row.kind == TaskKind.TASK]))
-        ending = [row for row in rows if row.id in unmet]
-        if ending:
+        if ending := [row for row in rows if row.id in unmet]:
             states = {row.id: TaskState.UPSTREAM_FAILED if unmet[row.id].bad_parents else SKIPPED for row in ending}
             self.finish(*(self.final(row, states[row.id])._replace(reason=0) for row in ending))
-        return [row for row in rows if row.id not in unmet], bool(ending)
+        if heads := [row for row in rows if row.kind == TaskKind.HEAD]:
+            self.expand(heads)
+        return [row for row in rows if row.id not in unmet and row.kind != TaskKind.HEAD]
 
     def send(self, rows: Sequence[Claimed]) -> tuple[set[int], Batch]:
         """Send claimed rows of one lane to workers that do nothing. Returns the ids of those sent, and what ends the others."""
@@ -317,9 +313,9 @@ class Lab:
             rows = self.claim()
             if not rows:
                 return
-            self.finish(*(self._end(row, outcomes or {}) for row in rows))
+            self.finish(*(self.end_of(row, outcomes or {}) for row in rows))
 
-    def _end(self, row: Claimed, outcomes: Mapping[str, TaskState]) -> FinalRow:
+    def end_of(self, row: Claimed, outcomes: Mapping[str, TaskState]) -> FinalRow:
         key = self.key(row.id)
         self.store.read(lambda tx: self.instances.load_claimed(tx, [row]))
         override = self.instances[row.id // ORDINALS].overrides.get(key)
@@ -342,18 +338,24 @@ class Lab:
     # -- what is to be seen
 
     def key(self, task_id: int) -> str:
-        self.store.read(lambda tx: self.instances.load(tx, [task_id]))
-        [row] = self.sql(f"SELECT node, map_index, label FROM qflow.task_instance WHERE id = {task_id}")
-        plan = self.instances[task_id // ORDINALS].plan
-        return plan.nodes[row[0]].key if row[1] is None else f"{plan.nodes[row[0]].key}[{row[2] or row[1]}]"
+        return next(iter(self._states(task_id, task_id)))
 
     def states(self, instance_id: int) -> dict[str, str]:
         """Task key -> state."""
         first = instance_id * ORDINALS
-        sql = (
-            f"SELECT id, state FROM qflow.task_instance WHERE id BETWEEN {first} AND {first + ORDINALS - 1} ORDER BY id"
-        )
-        return {self.key(number): TaskState(state).name for number, state in self.sql(sql)}
+        return self._states(first, first + ORDINALS - 1)
+
+    def _states(self, first: int, last: int) -> dict[str, str]:
+        sql = "SELECT node, map_index, label, state FROM qflow.task_instance WHERE id BETWEEN "
+        rows = self.sql(f"{sql}{first} AND {last} ORDER BY id")
+        if not rows:
+            return {}
+        self.store.read(lambda tx: self.instances.load(tx, [first]))
+        nodes = self.instances[first // ORDINALS].plan.nodes
+        return {
+            nodes[node].key + ("" if index is None else f"[{label or index}]"): TaskState(state).name
+            for node, index, label, state in rows
+        }
 
     def state(self, instance_id: int) -> str:
         """State of an instance."""
