@@ -163,6 +163,22 @@ def test_what_a_command_has_archived_stays_so_until_its_file_changes(folder):
     assert (view(lab)["us_bars"].archived_at, task(lab).settings.timeout) == (None, 360.0)
 
 
+def test_a_file_that_changes_nothing_as_something_is_archived_is_found(folder):
+    lab = folder.lab
+    write(folder, bars=MARKET, us_bars=DEFINITION, daily=user())
+    lab.command("archive_task", task="bars", reason="use quotes")
+    write(folder, us_bars=DEFINITION.replace("5m", "6m"))
+    why = "task type 'bars' is archived: use quotes; `qflowd definitions unarchive bars` brings it back"
+    assert [fault.partition(": type: ")[2] for fault in faults(lab)] == [why]
+    lab.command("archive", workflow="daily")
+    assert lab.store.read(lambda tx: tx.run("list_changed_since_archived")) == []
+    lab.clock.advance(1)
+    lab.command("unarchive_task", task="bars")
+    write(folder, daily=user(params="symbol: IBM"))
+    [row] = lab.store.read(lambda tx: tx.run("list_changed_since_archived"))
+    assert (row.workflow, row.file) == ("daily", path(folder, "daily"))
+
+
 def test_a_file_may_become_another_definition_or_a_workflow(folder):
     lab = folder.lab
     write(folder, bars=MARKET, us_bars=DEFINITION)
