@@ -234,7 +234,7 @@ def test_instances_that_take_turns_do_so_on_the_set_clock() -> None:
     with Harness({"wait": wait}, [workflow], Clock(START)) as harness:
         first, second = harness.client.submit("turns"), harness.client.submit("turns")
         harness.settle()
-        assert second.wait_reason() == f"queued behind instance {first.id}"
+        assert second.wait_reason() == f"queued behind instance {first.id} of workflow turns, which is RUNNING"
         assert harness.finish(second).state == first.state() == "SUCCESS"
         assert harness.clock.now() == datetime(2026, 11, 20, 9, 32, tzinfo=UTC)
 
