@@ -91,8 +91,8 @@ SELECT n.name FROM qflow.workflow_need n WHERE n.version_id = :version_id AND n.
 -- name: list_users_of_jobs
 -- Active versions that name these jobs, which are in the order of their ids everywhere; one whose row is gone is left out.
 SELECT n.version_id, n.name FROM {rows: name text} r JOIN qflow.workflow_need n ON n.name = r.name AND n.kind = 'job'
-JOIN qflow.workflow_definition d ON d.active_version = n.version_id
-JOIN qflow.workflow_version v ON v.id = n.version_id ORDER BY n.version_id, n.name
+JOIN qflow.workflow_version v ON v.id = n.version_id
+JOIN qflow.workflow_definition d ON d.id = v.definition_id AND d.active_version = v.id ORDER BY n.version_id, n.name
 
 -- name: set_problem
 UPDATE qflow.workflow_need SET problem = :problem WHERE version_id = :version_id AND kind = 'job' AND name = :job

@@ -53,6 +53,7 @@ def given(name: str, batch: int) -> tuple[Rows, dict[str, Any]]:
         ],
         "release_tasks": [(i, 0, 0, 0) for i in ids],
         "promote_tasks": [(i, 0) for i in ids],
+        "list_users_of_jobs": [(f"job_{i}",) for i in ids],
     }.get(name, [])
     params: dict[str, dict[str, Any]] = {
         "claim_tasks": {"lane": 3, "owner": 1, "batch": batch} | FROM_THE_START,

@@ -30,6 +30,7 @@ INDEXES = {
     "list_lost": {HELD},
     "take_submissions": {"submissions_open"},
     "list_due_timers": {"timer_due"},
+    "list_users_of_jobs": {"workflow_need_name", "workflow_version_pkey", "workflow_definition_pkey"},
 }
 OUTSIDE_A_TRANSACTION = {"list_heads", "list_held", "list_lost", "list_due_timers"}  # plain reads, planned freely
 
