@@ -43,8 +43,8 @@ def main() -> int:
     except KeyboardInterrupt:
         print("\n   interrupted; the daemon is stopped")
         return 130
-    except DemoFailed as problem:
-        print(f"\n{paint('FAILED', 'The demo failed:')} {problem}\n\nEnd of {folder}/daemon.log:")
+    except DemoFailed as error:
+        print(f"\n{paint('FAILED', 'The demo failed:')} {error}\n\nEnd of {folder}/daemon.log:")
         print("\n".join((folder / "daemon.log").read_text("utf-8", "replace").splitlines()[-20:]))
         return 1
     return 0

@@ -51,7 +51,7 @@ def _look() -> Iterator[Finding]:
     try:
         config = configuration()
     except FaultyDocument as error:
-        yield from (fault("configuration", str(problem)) for problem in error.faults)
+        yield from (fault("configuration", str(each)) for each in error.faults)
         return
     yield ok("configuration", str(config.file or "no file; defaults"))
     drivers = "".join(f", {name} {metadata.version(name)}" for name in ("apsw", "psycopg", "PyMySQL"))

@@ -59,7 +59,7 @@ def _check_workflows(config: Config) -> Iterator[Finding]:
     folders = list(filter(Path.is_dir, config.workflows.dirs))
     paths = list(workflow_paths(folders))
     faults = check_files(paths, KnownJobs(), None).faults
-    yield from (warning("workflows", str(problem), "qflowd validate") for problem in faults)
+    yield from (warning("workflows", str(each), "qflowd validate") for each in faults)
     if folders and not faults:
         yield ok("workflows", f"{len(paths)} files in {', '.join(map(str, folders))}")
 

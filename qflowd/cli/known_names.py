@@ -22,23 +22,23 @@ COLUMNS = ("name", "kind", "document", "archived_at", "file", "note")
 
 @dataclass(frozen=True, slots=True)
 class KnownNames:
-    """What nodes may name, files first. `problem`: why the database was not asked."""
+    """What nodes may name, files first. `error`: why the database was not asked."""
 
     definitions: Definitions
     workflows: Mapping[str, bool]  # key -> whether it is archived
-    problem: QflowdError | None = None
+    error: QflowdError | None = None
     archived: Mapping[str, str] = field(default_factory=dict)  # definitions -> SHA-256 of the file that stays archived
     files: Mapping[str, Document] = field(default_factory=dict)  # of workflows, by key
 
     @property
     def knows_definitions(self) -> bool:
         """Whether there was a place to look, so that a name that is missing is a fault."""
-        return self.problem is None or bool(self.definitions)
+        return self.error is None or bool(self.definitions)
 
     @property
     def knows_workflows(self) -> bool:
         """As `knows_definitions`."""
-        return self.problem is None or bool(self.workflows)
+        return self.error is None or bool(self.workflows)
 
     def with_definitions(self, definitions: Definitions) -> "KnownNames":
         """The same, and these of files, which win; one that a command has archived stays so until its file changes."""
@@ -75,7 +75,7 @@ def known_names(config: Config | None, paths: Collection[Path]) -> KnownNames:
         archived = {row["name"]: row["file_hash"] for row in definitions if row["archived_at"] and row["file_hash"]}
         names = replace(names, definitions=_by_name(definitions), workflows=workflows, archived=archived)
     except QflowdError as error:
-        names = replace(names, problem=error)
+        names = replace(names, error=error)
     files: dict[str, Document] = {}
     beside: dict[str, TaskDefinition] = {}
     for document in _siblings(config, paths):

@@ -162,8 +162,8 @@ def _step(node: Node, admission: Admission, jobs: dict[str, Job]) -> dict[str, A
         try:
             is_open = template.tasks or not ITEM_FACTS.isdisjoint(template.facts)
             params[name] = value if is_open else template.render(scope)
-        except ExpressionFailed as problem:
-            params[name] = f"{value} ({problem})"
+        except ExpressionFailed as error:
+            params[name] = f"{value} ({error})"
     return {
         "task": node.key,
         "job": node.job or f"workflow {node.task.workflow}",

@@ -89,8 +89,8 @@ def _pairs(_context: click.Context, _option: click.Parameter, texts: Sequence[st
                 jsontext.checked_number(read)
                 is_word = isinstance(read, bool | None) and value not in ("true", "false", "null")
                 pairs[name] = value if is_word else read
-        except ValueError as problem:
-            raise click.BadParameter(f"{name}: {problem}") from None
+        except ValueError as error:
+            raise click.BadParameter(f"{name}: {error}") from None
     return pairs
 
 
@@ -104,8 +104,8 @@ def _given(_context: click.Context, _option: click.Parameter, text: str | None) 
         if text == "-" or text.startswith("@"):
             text = sys.stdin.read() if text == "-" else Path(text[1:]).read_text("utf-8")
         params = jsontext.parse(text, "--params")
-    except (OSError, UnicodeDecodeError, ValueError) as problem:
-        raise InvalidRequest(f"{problem}") from None
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        raise InvalidRequest(f"{error}") from None
     if not isinstance(params, dict):
         raise InvalidRequest('--params must be a JSON object, such as {"symbol": "AAPL"}')
     return params

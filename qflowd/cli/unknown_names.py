@@ -91,8 +91,8 @@ def find_instance(client: Client, number: int) -> Instance:
     """
     try:
         return client.instance(number)
-    except NotFound as problem:
-        raise NotFound(f"{problem}{hint_at_instance(client, number)}") from None
+    except NotFound as error:
+        raise NotFound(f"{error}{hint_at_instance(client, number)}") from None
 
 
 def _owners(client: Client, statement: str, **name: Any) -> str:

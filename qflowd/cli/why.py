@@ -19,8 +19,8 @@ def why(*, id: int, task: str | None, as_json: bool) -> None:
     with open_client() as client:
         try:
             answer = client.why(id, task)
-        except NotFound as problem:
-            raise NotFound(f"{problem}{hint_at_instance(client, id)}") from None
+        except NotFound as error:
+            raise NotFound(f"{error}{hint_at_instance(client, id)}") from None
     if as_json:
         print_json(answer)
     else:

@@ -339,5 +339,5 @@ class Client:
         """Add a row to an inbox; its id."""
         try:
             return self.store.transact(lambda tx: int(tx.one(statement, **row).id))
-        except DataRefused as problem:
-            raise InvalidRequest(f"the database refuses these values: {problem}") from problem
+        except DataRefused as error:
+            raise InvalidRequest(f"the database refuses these values: {error}") from error

@@ -65,8 +65,8 @@ def failures_like(conditions: Mapping[str, Any], now: datetime) -> Callable[[Any
     try:
         given = jsontext.parse(json_text(conditions, "conditions") or "{}")
         selection = read_selection(given) if given else Selection()
-    except ValueError as problem:
-        raise InvalidRequest(str(problem)) from None
+    except ValueError as error:
+        raise InvalidRequest(str(error)) from None
     since = selection.since_at(now)
 
     def has(row: Any) -> bool:
@@ -112,5 +112,5 @@ def json_text(value: Mapping[str, Any] | None, what: str) -> str | None:
         raise InvalidRequest(f"{what} must be a mapping of names to values, not {type(value).__name__}")
     try:
         return jsontext.dump(plain(value, what))
-    except ValueError as problem:
-        raise InvalidRequest(str(problem)) from None
+    except ValueError as error:
+        raise InvalidRequest(str(error)) from None

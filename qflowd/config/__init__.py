@@ -137,11 +137,11 @@ def _database(top: Fields, folder: Path, environ: Mapping[str, str]) -> Database
     override = environ.get(URL_VARIABLE)
     try:
         return DatabaseConfig(resolve(override or compose(asdict(keys)), folder))
-    except ValueError as problem:
+    except ValueError as error:
         if override:
-            top.faults.append(Fault(URL_VARIABLE, 0, "", str(problem)))
+            top.faults.append(Fault(URL_VARIABLE, 0, "", str(error)))
         else:
-            fields.fault(str(problem), *(["url"] if "url" in fields.data else []))
+            fields.fault(str(error), *(["url"] if "url" in fields.data else []))
         return DatabaseConfig("")
 
 

@@ -241,6 +241,6 @@ def _document(data: dict[str, Json], source: Document) -> Document:
     """`data` by the same road as a file, through text; lines are those of `source`."""
     try:
         text = json.dumps(plain(data))
-    except ValueError as problem:
-        raise InvalidWorkflow([Fault(source.file, 0, "", str(problem))]) from None
+    except ValueError as error:
+        raise InvalidWorkflow([Fault(source.file, 0, "", str(error))]) from None
     return Document(documents.read(text, "json", source.file, InvalidWorkflow).data, source.file, source.lines)

@@ -60,8 +60,8 @@ def read(
         refuse("is not UTF-8")
     try:
         data, lines = _reader(format)(decoded)
-    except UnreadableText as problem:
-        raise error([Fault(file, line, key, message) for line, key, message in problem.faults]) from None
+    except UnreadableText as unreadable:
+        raise error([Fault(file, line, key, message) for line, key, message in unreadable.faults]) from None
     except RecursionError:
         refuse(f"is nested more than {jsontext.DEEPEST} levels deep")
     if data is None and may_be_empty:
@@ -99,8 +99,8 @@ def read_file(path: Path, error: type[FaultyDocument] = FaultyDocument, *, may_b
             raise OSError(errno.EINVAL, "it is a named pipe")
         with path.open("rb") as file:
             content = file.read(LARGEST_FILE + 1)
-    except OSError as problem:
-        raise error([Fault(str(path), 0, "", f"cannot be read: {problem.strerror}")]) from None
+    except OSError as failure:
+        raise error([Fault(str(path), 0, "", f"cannot be read: {failure.strerror}")]) from None
     return read(content, format, str(path), error, may_be_empty=may_be_empty)
 
 
@@ -128,8 +128,8 @@ def _bad_numbers(value: Json, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
     elif isinstance(value, int | float):
         try:
             jsontext.checked_number(value)
-        except ValueError as problem:
-            yield path, str(problem)
+        except ValueError as refusal:
+            yield path, str(refusal)
 
 
 def _decode(text: str | bytes) -> str | None:

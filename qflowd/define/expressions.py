@@ -18,7 +18,7 @@ from qflowd.model.workflow import Json
 
 Render = Callable[[Scope], Json]
 
-_PROBLEMS: Final = (Missing, functions.TooLarge, TypeError, ValueError, ArithmeticError, LookupError, RecursionError)
+_ERRORS: Final = (Missing, functions.TooLarge, TypeError, ValueError, ArithmeticError, LookupError, RecursionError)
 _PAIRS: Final = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -53,14 +53,14 @@ def compile_value(value: Json) -> Template:
         value = render(scope)
         try:
             functions.measure(value)
-        except functions.TooLarge as problem:
+        except functions.TooLarge as error:
             # Outputs are given, not made: each that is named may come on top, once.
             tasks = scope["tasks"]
             given = sum(functions.measure(tasks[key]["output"], math.inf) for key in uses.tasks if key in tasks)
             try:
                 functions.measure(value, functions.LARGEST + given)
             except functions.TooLarge:
-                raise ExpressionFailed(str(problem)) from None
+                raise ExpressionFailed(str(error)) from None
         return value
 
     return _template(uses, bounded if uses != Uses() else render)
@@ -108,8 +108,8 @@ class _Expression:
     def render(self, scope: Scope) -> Json:
         try:
             return self.evaluate(scope)
-        except _PROBLEMS as problem:
-            raise self._failed(f": {problem}") from None
+        except _ERRORS as error:
+            raise self._failed(f": {error}") from None
 
     def render_text(self, scope: Scope) -> str:
         value = self.render(scope)
@@ -117,8 +117,8 @@ class _Expression:
             raise self._failed(" is null, which cannot stand inside a string")
         try:
             return functions.text(value)
-        except (functions.TooLarge, ValueError) as problem:
-            raise self._failed(f": {problem}") from None
+        except (functions.TooLarge, ValueError) as error:
+            raise self._failed(f": {error}") from None
 
     def _failed(self, reason: str) -> ExpressionFailed:
         return ExpressionFailed(f"{{{{ {self.source[:200]} }}}}{reason[:400]}")

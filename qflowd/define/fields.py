@@ -41,9 +41,9 @@ class Fields:
             return default
         try:
             return read(value)
-        except ValueError as problem:
+        except ValueError as error:
             if is_first_time:
-                self.fault(str(problem), key)
+                self.fault(str(error), key)
             return default
 
     def need(self, key: str, read: Reader[T], default: T) -> T:

@@ -74,8 +74,8 @@ def compile_expression(source: str, uses: Uses) -> Evaluate:
     text = f"({source.strip() or ' = '}\n)"  # in brackets of ours it may go over several lines
     try:
         tree = ast.parse(text, mode="eval").body
-    except (SyntaxError, ValueError, MemoryError, RecursionError) as problem:
-        reason = problem.msg if isinstance(problem, SyntaxError) else "it is nested too deep"
+    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
+        reason = error.msg if isinstance(error, SyntaxError) else "it is nested too deep"
         raise InvalidExpression(f"{{{{ {_short(source)} }}}} cannot be read: {reason}") from None
     if tree.col_offset == 0 and not isinstance(tree, ast.Tuple):  # our own bracket was closed inside
         raise InvalidExpression(f"{{{{ {_short(source)} }}}} cannot be read: unmatched ')'")
@@ -123,8 +123,8 @@ class _Compiler(ast.NodeVisitor):
             self._refuse(node)
         try:
             guard(value)
-        except ValueError as problem:
-            raise InvalidExpression(f"{{{{ {_short(self._text[1:-2])} }}}}: {problem}") from None
+        except ValueError as error:
+            raise InvalidExpression(f"{{{{ {_short(self._text[1:-2])} }}}}: {error}") from None
         return lambda _: value
 
     def visit_Attribute(self, node: ast.Attribute) -> Evaluate:

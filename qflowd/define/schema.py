@@ -65,8 +65,8 @@ def schema_fault(schema: Mapping[str, Json]) -> str | None:
     """Why `schema` cannot be used; None where it can."""
     try:
         Schema(schema)
-    except ValueError as problem:
-        return str(problem)
+    except ValueError as error:
+        return str(error)
     return None
 
 
@@ -97,8 +97,8 @@ def _validator(text: str) -> Any:
             retriever=_refuse,
             pattern_options=jsonschema_rs.RegexOptions(),
         )
-    except Exception as problem:  # noqa: BLE001  its errors share no base class
-        raise ValueError(f"is not a usable JSON Schema: {_first_line(problem)}") from None
+    except Exception as error:  # noqa: BLE001  its errors share no base class
+        raise ValueError(f"is not a usable JSON Schema: {_first_line(error)}") from None
 
 
 def _refuse(uri: str) -> NoReturn:
@@ -135,8 +135,8 @@ def _allowed(schema: Any, path: Sequence[str | int]) -> Iterable[str]:
         return ()
 
 
-def _first_line(problem: object) -> str:
-    text = str(problem).strip().split("\n", 1)[0]
+def _first_line(error: object) -> str:
+    text = str(error).strip().split("\n", 1)[0]
     return (
         text if len(text) <= LONGEST_MESSAGE else text[: LONGEST_MESSAGE // 2] + "..." + text[-LONGEST_MESSAGE // 2 :]
     )

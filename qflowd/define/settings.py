@@ -26,8 +26,8 @@ def read_limits(value: Json) -> Limits | None:
             raise ValueError(fault)
         try:
             limits.append((name, _slots(slots)))
-        except ValueError as problem:
-            raise ValueError(f"{name}: {problem}") from None
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
     text = lane_text(tuple((name, slots) for name, slots in limits if "{{" not in name))
     if len(text) > LONGEST_TEXT:
         raise ValueError(f"is too long: {text} has {len(text)} characters; at most {LONGEST_TEXT} are allowed")
@@ -39,8 +39,8 @@ def _check_expression(name: str) -> None:
 
     try:
         compile_value(name)
-    except InvalidExpression as problem:
-        raise ValueError(str(problem)) from None
+    except InvalidExpression as error:
+        raise ValueError(str(error)) from None
 
 
 SETTINGS: Final[Mapping[str, Reader[Any]]] = {

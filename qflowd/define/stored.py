@@ -40,9 +40,9 @@ def read(text: str, name: str) -> Workflow:
         if text.startswith('{"workflow":'):
             return parse(text, "json", name)  # stored by an earlier release, which wrote it as a file
         return msgspec.json.decode(text, type=Workflow)
-    except (msgspec.DecodeError, InvalidWorkflow) as problem:
-        message = f"cannot be read by this release of qflowd, was it stored by a newer one? ({problem})"
-        raise InvalidWorkflow([Fault(name, 0, "", message)]) from problem
+    except (msgspec.DecodeError, InvalidWorkflow) as error:
+        message = f"cannot be read by this release of qflowd, was it stored by a newer one? ({error})"
+        raise InvalidWorkflow([Fault(name, 0, "", message)]) from error
 
 
 def registered_job(

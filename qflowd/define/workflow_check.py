@@ -186,8 +186,8 @@ def _check_template(fields: Fields, value: Json, path: KeyPath, known: _Known) -
 def _check_uses(fields: Fields, read: Callable[[str], Template], text: str, path: KeyPath, known: _Known) -> None:
     try:
         template = read(text)
-    except InvalidExpression as problem:
-        fields.fault(str(problem), *path)
+    except InvalidExpression as error:
+        fields.fault(str(error), *path)
         return
     for fact in sorted(template.facts - known.facts):
         why = (

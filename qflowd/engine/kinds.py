@@ -62,16 +62,16 @@ def prepare(dispatch: Dispatch, tx: Tx, claim: Claim) -> list[Shipment]:
         # They are put into their own lanes after the claim, in a transaction of its own.
         return [Shipment(claim, lambda: ([], []))]
     if claim.open_breaker is not None:
-        problem = BreakerIsOpen(f"the breaker of limit {claim.open_breaker} was open")
-        ending = end_unrun(tx, dispatch.instances, claim.lane, claim.rows, problem)
+        error = BreakerIsOpen(f"the breaker of limit {claim.open_breaker} was open")
+        ending = end_unrun(tx, dispatch.instances, claim.lane, claim.rows, error)
         return [Shipment(claim, lambda: ([], ending))]
     shipments = []
     for number in sorted({row.kind for row in claim.rows}):
         part = claim._replace(rows=[row for row in claim.rows if row.kind == number])
         try:
             shipments.append(kind_of(number).on_ready(dispatch, tx, part))
-        except Unreadable as problem:
-            failed = [Unrenderable(row, problem) for row in part.rows]
+        except Unreadable as error:
+            failed = [Unrenderable(row, error) for row in part.rows]
             shipments.append(Shipment(part, lambda failed=failed: ([], failed)))  # type: ignore[misc]
     return shipments
 

@@ -105,10 +105,10 @@ def log_failed(store: Store, closed: Iterable[int]) -> None:
     log_some("instance %d of %s FAILED: %s", rows)
 
 
-def log_refused(message: str, number: int, problem: Exception) -> None:
+def log_refused(message: str, number: int, error: Exception) -> None:
     """Log a row that cannot be taken: one sentence if its values are at fault, else with the traceback."""
-    trace = None if isinstance(problem, DataRefused) else problem
-    log.warning(message, number, " ".join(str(problem).split()), exc_info=trace)
+    trace = None if isinstance(error, DataRefused) else error
+    log.warning(message, number, " ".join(str(error).split()), exc_info=trace)
 
 
 def report(name: str, error: Exception, pause_s: float) -> None:
@@ -125,11 +125,11 @@ class UnreadableLog:
     def __init__(self) -> None:
         self._warned: set[int] = set()
 
-    def warn_once(self, what: str, number: int, problem: Exception) -> None:
+    def warn_once(self, what: str, number: int, error: Exception) -> None:
         """`what`: of which kind it is, in words."""
         if number not in self._warned:
             self._warned.add(number)
-            log.warning("%s %d waits for a daemon that can read it (upgrade qflowd here): %s", what, number, problem)
+            log.warning("%s %d waits for a daemon that can read it (upgrade qflowd here): %s", what, number, error)
 
 
 class Place(Generic[K]):

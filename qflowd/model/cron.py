@@ -32,8 +32,8 @@ def check(text: object) -> str:
     tidy = cron_text.check(text)
     try:
         _walk(tidy, _EPOCH).get_next(datetime)
-    except Exception as problem:  # noqa: BLE001  croniter's own words for what our grammar let through
-        reason = "never fires" if "find next date" in str(problem) else f"is not a cron expression: {problem}"
+    except Exception as error:  # noqa: BLE001  croniter's own words for what our grammar let through
+        reason = "never fires" if "find next date" in str(error) else f"is not a cron expression: {error}"
         raise ValueError(f"{tidy!r} {reason}") from None
     return tidy
 

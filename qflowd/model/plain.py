@@ -27,9 +27,9 @@ _METHODS: Final = ("tolist", "to_list", "to_dicts", "to_pylist", "as_py")
 class NotJson(ValueError):
     """A value, somewhere inside, that JSON does not have. `steps` lead to it, the innermost first."""
 
-    def __init__(self, problem: str) -> None:
-        super().__init__(problem)
-        self.problem = problem
+    def __init__(self, fault: str) -> None:
+        super().__init__(fault)
+        self.fault = fault
         self.steps: list[object] = []
 
 
@@ -42,7 +42,7 @@ def plain(value: Any, what: str = "value") -> Json:
         return _plain(value)
     except NotJson as error:
         place = what + "".join(f"[{step!r}]" for step in reversed(error.steps))
-        raise ValueError(f"{place} {error.problem}") from None
+        raise ValueError(f"{place} {error.fault}") from None
     except RecursionError:
         raise ValueError(f"{what} is nested too deeply, or contains itself") from None
 

@@ -227,18 +227,18 @@ def test_what_a_client_writes_into_answer_columns_is_ignored(lab):
     assert (state, result, error) == ("DONE", f'{{"instance_id":{number},"intent":"TERMINATE"}}', None)
 
 
-@pytest.mark.parametrize("problem", [RuntimeError("a fault of ours"), DataRefused("too long")])
-def test_a_command_that_breaks_is_answered_and_the_next_one_has_its_turn(lab, problem, monkeypatch):
+@pytest.mark.parametrize("error", [RuntimeError("a fault of ours"), DataRefused("too long")])
+def test_a_command_that_breaks_is_answered_and_the_next_one_has_its_turn(lab, error, monkeypatch):
     def broken(tx, *_):
         tx.run("flag_terminate", id=number)
-        raise problem
+        raise error
 
     lab.workflow("chain", CHAIN)
     number = lab.start("chain")
     monkeypatch.setitem(VERBS, "retry", VERBS["retry"]._replace(carry_out=broken))
     first, second = lab.ask("retry", number), lab.ask("enable", workflow="nothing")
     lab.commands.tick()
-    assert lab.answer(first) == ("REJECTED", f"could not be carried out: {problem}")
+    assert lab.answer(first) == ("REJECTED", f"could not be carried out: {error}")
     assert lab.answer(second)[0] == "REJECTED"
     assert lab.column("workflow_instance", "intent", number) == 0  # nothing of it was kept
 

@@ -84,9 +84,9 @@ def test_an_item_whose_limit_has_no_name_fails_alone_and_says_why(lab, bank, why
     pay(lab, [{"bank": bank}, *PAYMENTS])
     rows = claim(lab)
     assert sorted(row.map_index for row in rows) == [0, 1, 2, 3, 4, 5]
-    [(row, problem)] = settle(lab.store, lab.instances, [row for row in rows if row.map_index == 0])
-    assert isinstance(problem, ExpressionFailed)
-    assert str(problem) == f"limit bank:{{{{ item.bank }}}}: {why}"
+    [(row, error)] = settle(lab.store, lab.instances, [row for row in rows if row.map_index == 0])
+    assert isinstance(error, ExpressionFailed)
+    assert str(error) == f"limit bank:{{{{ item.bank }}}}: {why}"
     assert used(lab) == {"bank:*": 0, "bank:a": 3, "bank:b": 2}, "a row without limits takes none"
     [(state,)] = lab.sql(f"SELECT state FROM qflow.task_instance WHERE id = {row.id}")
     assert state == TaskState.RESERVED, "it ends as any row whose params have no value"
@@ -95,8 +95,8 @@ def test_an_item_whose_limit_has_no_name_fails_alone_and_says_why(lab, bank, why
 def test_an_item_that_has_no_key_at_all_fails_alone_too(lab):
     pay(lab, ["icbc", *PAYMENTS])
     [row] = [row for row in claim(lab) if row.map_index == 0]
-    [(_, problem)] = settle(lab.store, lab.instances, [row])
-    assert str(problem).endswith("item is a str and has no 'bank'")
+    [(_, error)] = settle(lab.store, lab.instances, [row])
+    assert str(error).endswith("item is a str and has no 'bank'")
 
 
 def test_items_of_later_windows_take_slots_of_their_own_key(lab):
@@ -127,8 +127,8 @@ def test_more_limits_than_lanes_are_possible_fail_the_map_and_name_the_bound(lab
     monkeypatch.setattr(item_lanes, "MOST_LANES", 2)
     lab.workflow("pay", {"pay": []}, {"pay": {"map": ["a", "b", "c"], "limits": {"symbol:{{ item }}": 1}}})
     lab.start("pay")
-    [(_, problem)] = fan_out.expand(lab.store, lab.instances, claim(lab)).failed
-    assert str(problem) == (
+    [(_, error)] = fan_out.expand(lab.store, lab.instances, claim(lab)).failed
+    assert str(error) == (
         "limits: the 3 items name 3 different sets of limits; at most 2 (MOST_LANES) are possible. Name limits after "
         "what items share, such as their bank or account"
     )

@@ -121,7 +121,7 @@ def test_a_condition_without_a_value_fails_the_task_under_every_rule(lab):
     lab.finish(lab.final(row, SUCCESS, {}))
     groups, [unrenderable] = rendered(lab, lab.claim())
     assert not groups
-    assert "missing" in str(unrenderable.problem)
+    assert "missing" in str(unrenderable.error)
 
 
 def test_a_task_is_given_nothing_of_a_parent_that_failed(lab):

@@ -230,14 +230,14 @@ class Lab:
         """Make rows for the items of these heads; those that have none, or no list, end."""
         self.store.read(lambda tx: self.instances.load_claimed(tx, heads))
         expanded = fan_out.expand(self.store, self.instances, heads)
-        skipped = [row for row, problem in expanded.failed if isinstance(problem, SkippedByPerson)]
+        skipped = [row for row, error in expanded.failed if isinstance(error, SkippedByPerson)]
         expanded.failed = [item for item in expanded.failed if item[0] not in skipped]
         self.finish(*(self._skipped(row) for row in skipped))
-        self.finish(*(self.final(row, SKIPPED) for row, problem in expanded.failed if isinstance(problem, Unwanted)))
-        failed = [(row, str(problem)) for row, problem in expanded.failed if not isinstance(problem, Unwanted)]
+        self.finish(*(self.final(row, SKIPPED) for row, error in expanded.failed if isinstance(error, Unwanted)))
+        failed = [(row, str(error)) for row, error in expanded.failed if not isinstance(error, Unwanted)]
         failed += [(row, "items failed") for row, _, bad in expanded.ended if bad]
-        unreached = [(row, problem) for row, problem in expanded.failed if isinstance(problem, Unreached)]
-        states = {row.id: TaskState.UPSTREAM_FAILED if problem.is_failed else SKIPPED for row, problem in unreached}
+        unreached = [(row, error) for row, error in expanded.failed if isinstance(error, Unreached)]
+        states = {row.id: TaskState.UPSTREAM_FAILED if error.is_failed else SKIPPED for row, error in unreached}
         self.finish(*(self.final(row, states[row.id])._replace(reason=0) for row, _ in unreached))
         failed = [item for item in failed if item[0].id not in states]
         final = [self.final(row, output=None if items else []) for row, items, bad in expanded.ended if not bad]

@@ -28,8 +28,8 @@ def faults(**changes: object) -> list[str]:
         document["tasks"][key] = {**document["tasks"].get(key, {}), **task}
     try:
         workflow_file.parse(json.dumps(document | changes), "json", "f.json")
-    except InvalidWorkflow as problem:
-        return [f"{fault.key}: {fault.message}" for fault in problem.faults]
+    except InvalidWorkflow as error:
+        return [f"{fault.key}: {fault.message}" for fault in error.faults]
     return []
 
 

@@ -37,8 +37,8 @@ class Admit:
             has_more = self._admit(ALL).has_more
         except StoreUnavailable:
             raise
-        except Exception as problem:  # noqa: BLE001 - one row must never stand in the way of others
-            log.warning("a batch of submissions cannot be taken (%s); taking them one by one", problem)
+        except Exception as error:  # noqa: BLE001 - one row must never stand in the way of others
+            log.warning("a batch of submissions cannot be taken (%s); taking them one by one", error)
             has_more = self._one_by_one() == BATCH
         return 0 if has_more else min(IDLE_S, self._stray_ids.tick())
 
@@ -64,9 +64,9 @@ class Admit:
                 self._admit((number, number))
             except StoreUnavailable:
                 raise
-            except Exception as problem:  # noqa: BLE001 - whatever it is, the row gets an answer
-                log_refused("submission %d cannot be taken: %s", number, problem)
-                self._refuse(number, f"this row cannot be taken: {problem}")
+            except Exception as error:  # noqa: BLE001 - whatever it is, the row gets an answer
+                log_refused("submission %d cannot be taken: %s", number, error)
+                self._refuse(number, f"this row cannot be taken: {error}")
         return len(numbers)
 
     def _refuse(self, number: int, error: str) -> None:

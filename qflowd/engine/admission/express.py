@@ -75,12 +75,12 @@ class Express:
 
         try:
             shipments = self._store.transact(admit_and_claim)
-        except Exception as problem:
+        except Exception as error:
             self._forget(taken)
             self._topics.publish("backlog")
-            if isinstance(problem, StoreUnavailable):
+            if isinstance(error, StoreUnavailable):
                 raise
-            log.debug("submissions are left to the service, which finds out which row is at fault: %s", problem)
+            log.debug("submissions are left to the service, which finds out which row is at fault: %s", error)
             return ()
         [batch] = taken
         publish(self._store, self._topics, batch)

@@ -156,10 +156,10 @@ class Intake:
             return admission if (faster := _claim_key(tx, request)) is None else faster
         except Refused as refusal:
             return refusal
-        except (InvalidWorkflow, InvalidExpression) as problem:
+        except (InvalidWorkflow, InvalidExpression) as error:
             if not has_newer_daemon(tx):  # an open row that nobody takes would keep all daemons awake
-                return Refused(str(problem))
-            self._unreadable.warn_once("submission", row.id, problem)
+                return Refused(str(error))
+            self._unreadable.warn_once("submission", row.id, error)
             return None
 
     def check(self, tx: Tx, number: int) -> None:

@@ -49,8 +49,8 @@ def find_unreadable(tx: Tx, instances: Instances, ended: list[Any]) -> dict[int,
             _ = instances[row.task_id // ORDINALS]
             if row.state == InstanceState.SUCCESS:
                 _ = instances[row.instance_id].plan.outputs  # compiled now: a newer qflowd may know more functions
-        except (Unreadable, InvalidExpression) as problem:
-            unreadable[row.task_id] = problem
+        except (Unreadable, InvalidExpression) as error:
+            unreadable[row.task_id] = error
     return unreadable
 
 
@@ -76,8 +76,8 @@ def _end(tx: Tx, instances: Instances, row: Any) -> tuple[TaskState, Reason, str
             return TaskState.SUCCESS, Reason.NONE, _output(tx, instances, row.instance_id), None
         except StoreUnavailable:
             raise
-        except (QflowdError, ValueError) as problem:
-            return TaskState.FAILED, Reason.ERROR, None, f"outputs of {what}: {problem}"
+        except (QflowdError, ValueError) as error:
+            return TaskState.FAILED, Reason.ERROR, None, f"outputs of {what}: {error}"
     if row.state == InstanceState.TERMINATED and Intent(row.parent_intent).is_end:
         return TaskState.CANCELLED, Reason.TERMINATED, None, f"{what} was terminated with this one"
     if row.state is None:

@@ -66,9 +66,9 @@ def start_children(
     except LeaseLost:
         if len(rows) == 1:
             return Started([], 0)
-    except Exception as problem:  # noqa: BLE001 - whatever is wrong with one, the others start
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with one, the others start
         if len(rows) == 1:
-            return Started([Unrenderable(row, problem) for row in claimed_of(rows)], 0)
+            return Started([Unrenderable(row, error) for row in claimed_of(rows)], 0)
     parts = [start_children(store, instances, plans, lane, [row], daemon_topics) for row in rows]
     return Started([failed for part in parts for failed in part.failed], sum(part.started for part in parts))
 
@@ -82,8 +82,8 @@ def _start(tx: Tx, instances: Instances, plans: Plans, lane: Lane, rows: Sequenc
     starts = []
     for start in _starts(instances, groups):
         if depths[start.row.id] > DEEPEST:
-            problem = ExpressionFailed(f"instance {start.instance.id} is {DEEPEST} levels below the first: too deep")
-            failed.append(Unrenderable(start.row, problem))
+            error = ExpressionFailed(f"instance {start.instance.id} is {DEEPEST} levels below the first: too deep")
+            failed.append(Unrenderable(start.row, error))
         else:
             starts.append(start)
     if not starts:

@@ -40,9 +40,9 @@ def undo_children(store: Store, plans: Plans, rows: Sequence[Any]) -> UndoneChil
             return UndoneChildren([], 0, [])
     except StoreUnavailable:
         raise
-    except QflowdError as problem:
+    except QflowdError as error:
         if len(rows) == 1:
-            return UndoneChildren([], 0, [(rows[0], problem)])
+            return UndoneChildren([], 0, [(rows[0], error)])
     parts = [undo_children(store, plans, [row]) for row in rows]
     return UndoneChildren(
         [row for part in parts for row in part.rows],

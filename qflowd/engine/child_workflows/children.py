@@ -95,7 +95,7 @@ class Children:
             topics.add("command")
         self._harvest.end_unrun(claimed_of(undone.rows), TaskState.SUCCESS, Reason.NONE)
         left = claimed_of(row for row, _ in undone.unreadable)
-        unreadable = [Unrenderable(row, problem) for row, (_, problem) in zip(left, undone.unreadable, strict=True)]
+        unreadable = [Unrenderable(row, error) for row, (_, error) in zip(left, undone.unreadable, strict=True)]
         refuse(self._harvest, lane, unreadable)
         return len(undone.rows) + undone.waiting + len(unreadable)
 
@@ -113,8 +113,8 @@ class Children:
         has_more = self._ends.move(ended, BATCH, lambda row: int(row.instance_id))
         waited_for = [row for row in ended if row.now_fence == row.fence]
         unreadable = self._store.read(lambda tx: find_unreadable(tx, self._instances, waited_for))
-        for number, problem in unreadable.items():
-            self._unreadable.warn_once("task", number, problem)
+        for number, error in unreadable.items():
+            self._unreadable.warn_once("task", number, error)
         ended = [row for row in ended if row.task_id not in unreadable]
         if not ended:
             return has_more

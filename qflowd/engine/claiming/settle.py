@@ -37,8 +37,8 @@ def settle(store: Store, instances: Instances, rows: Sequence[Claimed]) -> list[
                 places.append((row, *_place(tx, instances, row)))
             except StoreUnavailable:
                 raise
-            except Exception as problem:  # noqa: BLE001 - whatever is wrong with a row, the others find their lanes
-                failed.append(Unrenderable(row, problem))
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with a row, the others find their lanes
+                failed.append(Unrenderable(row, error))
 
     store.read(look)
     lanes = LaneIds(store)

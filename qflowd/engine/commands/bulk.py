@@ -233,10 +233,10 @@ class _Bulk:
         )
         try:
             done, now = self.perform(lambda tx: self._carry_out(tx, one))
-        except (NotPossible, Refused) as problem:
+        except (NotPossible, Refused) as error:
             progress["refused"] += 1
             if len(progress["refusals"]) < (LISTED if one.is_dry_run else REFUSALS):
-                why = self.verb.refusal(problem) if isinstance(problem, NotPossible) else str(problem)
+                why = self.verb.refusal(error) if isinstance(error, NotPossible) else str(error)
                 progress["refusals"][str(row.id)] = why
             return
         if "already" in done.result:

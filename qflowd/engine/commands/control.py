@@ -132,11 +132,9 @@ class Verb(NamedTuple):
             fields.close()
             refuse_faults(fields)
 
-    def refusal(self, problem: NotPossible) -> str:
+    def refusal(self, error: NotPossible) -> str:
         """Why it is not possible, and what is."""
-        return self.not_possible.format(**problem.facts) + (
-            "" if problem.instance is None else remedy(problem.instance)
-        )
+        return self.not_possible.format(**error.facts) + ("" if error.instance is None else remedy(error.instance))
 
 
 VERBS: dict[str, Verb] = {}

@@ -105,8 +105,8 @@ class Commands:
             return LATER_S
         except StoreUnavailable:
             raise
-        except Exception as problem:  # noqa: BLE001 - whatever it is, the row gets an answer and the next one its turn
-            self._reject(number, problem)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the row gets an answer and the next one its turn
+            self._reject(number, error)
         else:
             self._topics.publish(*topics)
             return IDLE_S if is_last else 0
@@ -164,8 +164,8 @@ class Commands:
         try:
             verb.check(command)
             done = verb.carry_out(tx, command, verb.needs(tx, command), self._caches)
-        except NotPossible as problem:
-            raise Refused(verb.refusal(problem)) from None
+        except NotPossible as error:
+            raise Refused(verb.refusal(error)) from None
         return bulk.BulkStep(done.result, done.topics, is_last=True)
 
     def _note(self, tx: Tx, command: Command, step: bulk.BulkStep) -> bool:
@@ -180,16 +180,16 @@ class Commands:
             tx.run("note_command", id=command.id, result=result)
         return True
 
-    def _reject(self, number: int, problem: Exception) -> None:
-        error = str(problem)
-        if not isinstance(problem, Refused):
-            log_refused("command %d could not be carried out: %s", number, problem)
-            error = f"could not be carried out: {problem}"
+    def _reject(self, number: int, error: Exception) -> None:
+        text = str(error)
+        if not isinstance(error, Refused):
+            log_refused("command %d could not be carried out: %s", number, error)
+            text = f"could not be carried out: {error}"
 
         def reject_command(tx: Tx) -> None:
             tx.run("delete_bulk", id=number)
-            text = jsontext.clean_text(error)[:LONGEST_ERROR]
-            tx.run("answer_command", id=number, state=AnswerState.REJECTED.name, result=None, error=text, now=tx.now)
+            answer = jsontext.clean_text(text)[:LONGEST_ERROR]
+            tx.run("answer_command", id=number, state=AnswerState.REJECTED.name, result=None, error=answer, now=tx.now)
 
         self._store.transact(reject_command)
 

@@ -56,8 +56,8 @@ class TaskOverrides:
             return
         try:
             read_overrides(text)
-        except ValueError as problem:
-            raise Refused(f"with what was overridden before, {problem}") from None
+        except ValueError as error:
+            raise Refused(f"with what was overridden before, {error}") from None
         self._tx.run("set_overrides", id=self._instance.id, overrides=text)
 
     def _of(self, key: str) -> dict[str, Any]:

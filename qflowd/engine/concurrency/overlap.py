@@ -206,8 +206,8 @@ def _key(admission: Admission) -> str:
     scope = instance_scope(request, plan.workflow.key, admission.fire_at) | {"params": admission.params}
     try:
         value = plan.turn.render(scope)
-    except ExpressionFailed as problem:
-        raise Refused(f"the key of concurrency cannot be evaluated: {problem}") from None
+    except ExpressionFailed as error:
+        raise Refused(f"the key of concurrency cannot be evaluated: {error}") from None
     key += ":" + (value if isinstance(value, str) else jsontext.dump(value))
     return key if len(key) <= LONGEST_KEY else f"{plan.definition_id}#{hashlib.sha256(key.encode()).hexdigest()}"
 

@@ -45,8 +45,8 @@ class Turns:
             plan = self._store.read(lambda tx: self._plans.of_version(tx, row.version_id))
         except StoreUnavailable:
             raise
-        except QflowdError as problem:
-            self._unreadable.warn_once("queued instance", row.id, problem)
+        except QflowdError as error:
+            self._unreadable.warn_once("queued instance", row.id, error)
             return False
         return plan.workflow.concurrency is not None and row.running < plan.workflow.concurrency.most
 
@@ -62,11 +62,11 @@ class Turns:
             return False
         except StoreUnavailable:
             raise
-        except Exception as problem:  # noqa: BLE001 - whatever it is, those behind it must get their turn
-            log_refused("instance %d cannot begin: %s", row.id, problem)
-            error = jsontext.clean_text(f"could not begin: {problem}")[:2000]
+        except Exception as error:  # noqa: BLE001 - whatever it is, those behind it must get their turn
+            log_refused("instance %d cannot begin: %s", row.id, error)
+            text = jsontext.clean_text(f"could not begin: {error}")[:2000]
             self._store.transact(
-                lambda tx: end_queued(tx, row.id, InstanceState.FAILED, Reason.ERROR, error), name="end_queued"
+                lambda tx: end_queued(tx, row.id, InstanceState.FAILED, Reason.ERROR, text), name="end_queued"
             )
             return True
 

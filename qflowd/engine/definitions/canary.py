@@ -30,9 +30,9 @@ def _parts(value: Json) -> int:
     """A share, in `PARTS`."""
     try:
         return round(number(1 / PARTS, (PARTS - 1) / PARTS)(value) * PARTS)
-    except ValueError as problem:
+    except ValueError as error:
         raise ValueError(
-            f"{problem}; 0.1 is a tenth of new instances, `activate` gives a version all of them, `end_canary` none"
+            f"{error}; 0.1 is a tenth of new instances, `activate` gives a version all of them, `end_canary` none"
         ) from None
 
 

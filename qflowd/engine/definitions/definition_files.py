@@ -83,12 +83,12 @@ class DefinitionFiles:
                 lambda tx: store_definitions(tx, sources, pool_of=self._pool_of, edited=edited),
                 name="store_definitions",
             )
-        except (InvalidWorkflow, DataRefused) as problem:
+        except (InvalidWorkflow, DataRefused) as error:
             if len(sources) > 1:
                 return {path: error for one in sources for path, error in self._save([one], edited).items()}
             path = str(sources[0].file)
-            refused = isinstance(problem, DataRefused)
-            return {path: f"{path}: the database refused it: {problem}" if refused else str(problem)}
+            refused = isinstance(error, DataRefused)
+            return {path: f"{path}: the database refused it: {error}" if refused else str(error)}
         for source in sources:
             log.info("task %s %s from %s", source.definition.kind, source.definition.name, source.file)
         for workflow, version in workflows.items():

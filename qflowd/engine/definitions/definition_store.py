@@ -139,8 +139,8 @@ def _renew(tx: Tx, user: Any, source: Source, tenant: str, by: str, pool_of: Poo
         version_id, version = add_version(
             tx, definition.id, workflow, user.source_text, user.format, pool_of, tenant=tenant, **origin
         )
-    except InvalidWorkflow as problem:
-        message = f"workflow {user.workflow!r} does not fit it: {problem}"
+    except InvalidWorkflow as error:
+        message = f"workflow {user.workflow!r} does not fit it: {error}"
         raise InvalidWorkflow([Fault(source.file or "", 0, "", message)]) from None
     kind, name, *_ = source.definition
     note = f"task {kind} {name} has changed"

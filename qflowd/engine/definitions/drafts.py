@@ -46,8 +46,8 @@ def draft(tx: Tx, command: Command, definition: Any, caches: Caches) -> CarriedO
         _, version = there or add_version(
             tx, definition.id, workflow, args["source"], args["format"], pool_of, tenant=command.tenant, **origin
         )
-    except InvalidWorkflow as problem:
-        raise Refused(str(problem)) from None
+    except InvalidWorkflow as error:
+        raise Refused(str(error)) from None
     return CarriedOut({"workflow": command.workflow, "version": version})
 
 

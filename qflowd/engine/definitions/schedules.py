@@ -82,8 +82,8 @@ class Schedules:
         try:
             schedule = Schedule(row.cron, row.timezone, row.catchup, row.catchup_limit)
             due = due_fires(schedule, row.next_fire_at, now)
-        except Exception as problem:  # noqa: BLE001 - whatever time zone data or croniter say, others must fire
-            self._show(row, f"schedule {row.cron!r} in {row.timezone}: no next instant can be computed: {problem!r}")
+        except Exception as error:  # noqa: BLE001 - whatever time zone data or croniter say, others must fire
+            self._show(row, f"schedule {row.cron!r} in {row.timezone}: no next instant can be computed: {error!r}")
             return IDLE_S
         try:
             fired = self._store.transact(lambda tx: fire_schedule(tx, row, due), name="fire_schedule")

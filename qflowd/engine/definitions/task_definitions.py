@@ -50,8 +50,8 @@ def define_task(tx: Tx, command: Command, wanted: Source, caches: Caches) -> Car
             raise fault_of(wanted, "job", no_such_job(tx, str(job), "`qflowd jobs` lists those there are"))
         about: dict[str, Any] = {"tenant": command.tenant, "by": by, "note": command.reason}
         workflows = store_definitions(tx, [wanted], pool_of=pool_of, **about)
-    except InvalidWorkflow as problem:
-        raise Refused(str(problem)) from None
+    except InvalidWorkflow as error:
+        raise Refused(str(error)) from None
     return CarriedOut({"task": name, "kind": kind, "workflows": workflows}, ("schedule",))
 
 

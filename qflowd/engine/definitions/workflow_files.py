@@ -186,15 +186,15 @@ class WorkflowFiles:
 
         try:
             version = self._store.transact(store_file)
-        except InvalidWorkflow as problem:
+        except InvalidWorkflow as error:
             if any(
                 task.task for task in workflow.tasks
             ):  # a definition that is missing may come, and does not show here
                 self._is_unfinished = True
-                return str(problem)
-            return f"{path}: {problem}"
-        except DataRefused as problem:
-            return f"{path}: the database refused it: {problem}"
+                return str(error)
+            return f"{path}: {error}"
+        except DataRefused as error:
+            return f"{path}: the database refused it: {error}"
         self._owners[key] = path
         self._stored[key] = (path, reading.hash)
         self._readings[path] = replace(reading, content=None)

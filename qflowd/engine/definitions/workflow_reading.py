@@ -39,8 +39,8 @@ def read(file: SourceFile) -> Reading:
         key, line = _key_in(document.data.get(head)), document.line((head,))
         content = parse_document(document) if head == WORKFLOW else definition_in(document)
         return Reading(file.path, file.hash, key, line, head=head, content=content)
-    except InvalidWorkflow as problem:
-        return Reading(file.path, file.hash, key, line, str(problem), head)
+    except InvalidWorkflow as error:
+        return Reading(file.path, file.hash, key, line, str(error), head)
 
 
 def assign(readings: Mapping[str, Reading], owners: Mapping[str, str]) -> tuple[dict[str, Reading], dict[str, str]]:

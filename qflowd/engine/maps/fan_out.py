@@ -69,8 +69,8 @@ def expand(store: Store, instances: Instances, rows: Sequence[Claimed], freed: S
             opening = store.read(lambda tx, row=row: _look(tx, instances, row))  # type: ignore[misc]
         except StoreUnavailable:
             raise
-        except Exception as problem:  # noqa: BLE001 - whatever is wrong with one, the others are expanded
-            expanded.failed.append((row, problem))
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one, the others are expanded
+            expanded.failed.append((row, error))
             continue
         if opening.ended == opening.part.items:
             is_failed = opening.needed > opening.ended - opening.bad

@@ -140,8 +140,8 @@ def _limits(group: TaskGroup, settings: Settings, scope: Mapping[str, Json]) -> 
     limits = lane_keys.of_task(settings.limits, group.fallback, is_map=group.kind is TaskKind.HEAD)
     try:
         return lane_keys.rendered(limits, scope, has_fallback=group.fallback is Fallback.TASK)
-    except ExpressionFailed as problem:
-        raise Refused(str(problem)) from None
+    except ExpressionFailed as error:
+        raise Refused(str(error)) from None
 
 
 def _split(ordinals: Sequence[int], overrides: Mapping[int, Override]) -> Iterator[tuple[Sequence[int], Override]]:
@@ -183,8 +183,8 @@ def _params(request: Request, plan: Plan, jobs: Mapping[str, Job | None], fire_a
 def _default(name: str, template: Template, scope: dict[str, Json]) -> Json:
     try:
         return template.render(scope)
-    except ExpressionFailed as problem:
-        raise Refused(f"params: the default of {name} cannot be evaluated: {problem}") from None
+    except ExpressionFailed as error:
+        raise Refused(f"params: the default of {name} cannot be evaluated: {error}") from None
 
 
 def instance_row(admission: Admission, now: datetime) -> tuple[Any, ...]:

@@ -119,8 +119,8 @@ class Instances:
                     loaded.append((row.id, self._read(tx, row)))
                 except StoreUnavailable:
                     raise
-                except (QflowdError, LookupError, TypeError, ValueError) as problem:
-                    self._unreadable[row.id] = str(problem)
+                except (QflowdError, LookupError, TypeError, ValueError) as error:
+                    self._unreadable[row.id] = str(error)
             self._loaded.remember(loaded, keep=wanted)
 
     def load_claimed(self, tx: Tx, rows: Sequence[ClaimedRow]) -> None:

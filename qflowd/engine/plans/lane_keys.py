@@ -75,8 +75,8 @@ def _names(limits: Limits, scope: Mapping[str, Json]) -> Iterator[tuple[str, int
             continue
         try:
             value = compile_value(template).render(dict(scope))
-        except ExpressionFailed as problem:
-            raise ExpressionFailed(f"limit {template}: {problem}") from None
+        except ExpressionFailed as error:
+            raise ExpressionFailed(f"limit {template}: {error}") from None
         name = str(value) if isinstance(value, int) else value
         if name and name == literal_text(template):
             raise ExpressionFailed(f"limit {template}: the value is empty, so the limit has no name")

@@ -30,7 +30,7 @@ class Unrenderable(NamedTuple):
     """A row that is not sent. ExpressionFailed: its parameters or a condition have no value. The others: it is skipped."""
 
     row: Claimed
-    problem: Exception
+    error: Exception
 
 
 @dataclass(slots=True)
@@ -103,8 +103,8 @@ def gather(tx: Tx, instances: Instances, *claimed: tuple[Lane, Sequence[Claimed]
                 whole.update([mine[parent] for parent in node.named_items])
             if row.map_index is not None and node.uses_item and (first_item := row.id - row.map_index) not in lists:
                 lists[first_item] = load_items(tx, instances, instance, node, first_item, row.round)
-        except Exception as problem:  # noqa: BLE001 - whatever is wrong with a row, the others are sent
-            failed.append(Unrenderable(row, problem))
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with a row, the others are sent
+            failed.append(Unrenderable(row, error))
         else:
             places.append((row, instance, node))
     if ending := unmet(tx, sorted(above)):
@@ -129,16 +129,16 @@ def _by_lane(
 
 
 def end_unrun(
-    tx: Tx, instances: Instances, lane: Lane, rows: Sequence[Claimed], problem: Exception
+    tx: Tx, instances: Instances, lane: Lane, rows: Sequence[Claimed], error: Exception
 ) -> list[Unrenderable]:
-    """Why each of these rows ends without running: for `problem`, unless it would not have run in any case."""
+    """Why each of these rows ends without running: for `error`, unless it would not have run in any case."""
     gathered = gather(tx, instances, (lane, rows))
     [(_, places)] = gathered.parts
     heads = [row.id for row, _, node in places if row.map_index is None and node.running]
     unreached = unmet(tx, heads)
     ended = list(gathered.failed)
     for row, instance, node in places:
-        why = problem
+        why = error
         if row.id in unreached:
             why = Unreached(unreached[row.id])
         elif row.map_index is None:  # of a map they were its head's
@@ -202,8 +202,8 @@ def _render(
                         scope = {**scope, "tasks": scope["tasks"].of_item(above[row.id])}
                     scope = {**scope, "index": index} if items is None else items.scope(scope, index)
                 params = _params(instance, node, lane, scope)
-        except Exception as problem:  # noqa: BLE001
-            failed.append(Unrenderable(row, problem))
+        except Exception as error:  # noqa: BLE001
+            failed.append(Unrenderable(row, error))
             continue
         if group is None or terms is None or settings is not node.settings or is_overridden:
             terms = _terms(instance, node, lane, timeout_s)

@@ -114,8 +114,8 @@ def read_output(store: Store, instances: Instances, asked: Asked) -> tuple[str |
         return store.read(read), ""
     except StoreUnavailable:
         raise
-    except Exception as problem:  # noqa: BLE001 - whatever it is, the task that waits gets an answer
-        return None, f"the output of task {asked.key} cannot be read: {problem}"
+    except Exception as error:  # noqa: BLE001 - whatever it is, the task that waits gets an answer
+        return None, f"the output of task {asked.key} cannot be read: {error}"
 
 
 def reader_of(plan: Plan, row: Any) -> Callable[[Tx, Any], Output] | None:

@@ -239,21 +239,21 @@ class Dispatch:
 def refuse(harvest: Harvest, lane: Lane, rows: Sequence[Unrenderable]) -> None:
     """Rows end whose `when` is false or whose params have no value; rows that cannot be read here wait for another daemon."""
     unreadable = []
-    for row, problem in rows:
-        if isinstance(problem, SkippedByPerson):
-            harvest.skip(row, lane, str(problem))
-        elif isinstance(problem, BreakerIsOpen):
-            harvest.skip(row, lane, str(problem), Reason.BREAKER_OPEN)
-        elif isinstance(problem, Unreached):
-            state = TaskState.UPSTREAM_FAILED if problem.is_failed else TaskState.SKIPPED
+    for row, error in rows:
+        if isinstance(error, SkippedByPerson):
+            harvest.skip(row, lane, str(error))
+        elif isinstance(error, BreakerIsOpen):
+            harvest.skip(row, lane, str(error), Reason.BREAKER_OPEN)
+        elif isinstance(error, Unreached):
+            state = TaskState.UPSTREAM_FAILED if error.is_failed else TaskState.SKIPPED
             harvest.end_unrun([row], state, Reason.NONE)
-        elif isinstance(problem, Unwanted):
+        elif isinstance(error, Unwanted):
             harvest.end_unrun([row], TaskState.SKIPPED, Reason.CONDITION)
-        elif isinstance(problem, ExpressionFailed):
-            harvest.fail(row, lane, str(problem))
+        elif isinstance(error, ExpressionFailed):
+            harvest.fail(row, lane, str(error))
         else:
             harvest.put_off(row, PUT_OFF_S)
-            unreadable.append(problem)
+            unreadable.append(error)
     if unreadable:
         log.error(
             "%d tasks of job %s cannot be prepared by this daemon; they wait %.0f s for one that can (upgrade qflowd "

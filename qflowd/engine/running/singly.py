@@ -39,8 +39,8 @@ def prepare_singly(
             instance = dispatch.instances[instance_of(row.id)]
             inputs = inputs_of(row, instance)
             key = instance.plan.nodes[row.node].key
-        except Exception as problem:  # noqa: BLE001 - whatever is wrong with a row, the others are sent
-            failed.append(Unrenderable(row, problem))
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with a row, the others are sent
+            failed.append(Unrenderable(row, error))
             continue
         terms = Terms(lane, inputs.settings)
         group = groups.setdefault((terms.settings.timeout, terms.settings.memory), Group(terms, Upstreams({})))

@@ -71,8 +71,8 @@ class Compensate:
                 return False
             except StoreUnavailable:
                 raise
-            except QflowdError as problem:
-                self._unreadable.warn_once("the compensation of instance", instance_id, problem)
+            except QflowdError as error:
+                self._unreadable.warn_once("the compensation of instance", instance_id, error)
                 return False
             else:
                 return True

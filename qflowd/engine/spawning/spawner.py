@@ -48,10 +48,10 @@ class Spawner:
                 grants.append(grant._replace(tasks=tasks))
             except StoreUnavailable:
                 raise
-            except Refused as problem:
-                refused[request.task_id] = f"spawn: {problem}"
-            except Exception as problem:  # noqa: BLE001 - whatever is wrong with one, what others came to is written
-                refused[request.task_id] = f"spawn: {type(problem).__name__}: {problem}"
+            except Refused as error:
+                refused[request.task_id] = f"spawn: {error}"
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with one, what others came to is written
+                refused[request.task_id] = f"spawn: {type(error).__name__}: {error}"
         checked = replace(batch.without(set()), spawn_requests=[], spawn_grants=grants)
         failed = [row for number, row in rows.items() if number in refused]
         manual = self._store.read(lambda tx: find_manual(tx, self._instances, failed))
@@ -66,8 +66,8 @@ class Spawner:
         self._instances.load(tx, [number])
         try:
             instance = self._instances[instance_of(number)]
-        except QflowdError as problem:
-            raise Refused(str(problem)) from None
+        except QflowdError as error:
+            raise Refused(str(error)) from None
         task = instance.plan.tasks[spawner.node]
         if spawner.kind == TaskKind.COMPENSATION:
             raise Refused("a compensation cannot spawn tasks")
@@ -107,8 +107,8 @@ class Spawner:
         settings = spawned_settings(instance.plan, call.settings, job.settings, instance.outer)
         try:
             limits = lane_keys.rendered(settings.limits, instance.scope)
-        except ExpressionFailed as problem:
-            raise Refused(str(problem)) from None
+        except ExpressionFailed as error:
+            raise Refused(str(error)) from None
         return LaneKey(instance.tenant, str(settings.pool), call.job, limits)
 
 

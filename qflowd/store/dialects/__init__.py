@@ -14,8 +14,8 @@ def dialect_for(url: str) -> Dialect:
     """
     try:
         url = resolve(url, Path.cwd())
-    except ValueError as problem:
-        raise InvalidRequest(f"the database URL {problem}") from None
+    except ValueError as error:
+        raise InvalidRequest(f"the database URL {error}") from None
     if url.startswith("sqlite"):
         from qflowd.store.dialects.sqlite import Sqlite
 
