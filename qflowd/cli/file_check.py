@@ -12,8 +12,8 @@ from qflowd.cli.known_names import KnownNames
 from qflowd.define import documents, workflow_file
 from qflowd.define.documents import Document
 from qflowd.define.fields import did_you_mean
-from qflowd.define.key_paths import KeyPath, dotted
-from qflowd.define.misfits import misfits
+from qflowd.define.key_paths import KeyPath
+from qflowd.define.param_faults import param_faults
 from qflowd.define.schema import workflow_schema
 from qflowd.define.task_definitions import TaskDefinition, definition_in, filled, head_of, why_archived
 from qflowd.model.dag import cycle_from
@@ -116,13 +116,13 @@ class _Check:
 
     def _check_definition(self, document: Document) -> None:
         if self._known.is_known:
-            self.faults += _faults(document, job_check.unknown_jobs(document.data, (), self._known.jobs))
+            self.faults += document.faults(job_check.unknown_jobs(document.data, (), self._known.jobs))
         if (names := self._all) is None:
             return
         head = head_of(document.data)
         itself = names.definitions.get(str(document.data.get(head)))
         if itself is not None and itself.is_archived:
-            self._warnings += _faults(document, [((head,), why_archived(itself))])
+            self._warnings += document.faults([((head,), why_archived(itself))])
         if not isinstance(name := document.data.get("type"), str):
             return
         type_ = names.definitions.get(name)
@@ -131,22 +131,22 @@ class _Check:
                 self._fault(document, ("type",), why_archived(type_))
             return
         types = [each.name for each in names.definitions.values() if each.kind == "type" and not each.is_archived]
-        problem = f"there is no task type {name!r}{did_you_mean(name, types)}"
-        self._unknown(document, ("type",), problem, names, is_known=names.knows_definitions)
+        message = f"there is no task type {name!r}{did_you_mean(name, types)}"
+        self._unknown(document, ("type",), message, names, is_known=names.knows_definitions)
 
     def _check_workflow(self, document: Document) -> None:
         """Raises: InvalidWorkflow with what is wrong with it by itself."""
         made, faulty = self._made(document)
         if self._known.is_known:
-            for path, problem in job_check.problems(made.data, self._known.jobs):
+            for path, message in job_check.faults(made.data, self._known.jobs):
                 node = document.data["tasks"][path[1]]
                 is_name = path[2:] in (("job",), ("compensate",))
                 # A name that the node does not say itself is a fault of its definition.
                 if path[2] in node if is_name else path[1] not in faulty:
-                    self._fault(made, path, problem)
+                    self._fault(made, path, message)
         workflow = workflow_file.parse_document(made)
         remarks = job_check.remarks(workflow, self._known.jobs, self._pools, self._known.domains)
-        self._warnings += _faults(made, remarks)
+        self._warnings += made.faults(remarks)
         if workflow.key in self._known.archived:
             back = f"`qflowd workflows unarchive {workflow.key}` brings it back"
             self._warnings += _faults(made, [(("workflow",), f"is archived: its submissions are rejected; {back}")])
@@ -162,12 +162,12 @@ class _Check:
             return document, set()
         if not names.knows_definitions:
             for key, name in nodes.items():
-                problem = f"there is no task definition {name!r}"
-                self._unknown(document, ("tasks", key, "task"), problem, names, is_known=False)
+                message = f"there is no task definition {name!r}"
+                self._unknown(document, ("tasks", key, "task"), message, names, is_known=False)
             return document, set()
-        made, problems = filled(document, names.definitions)
-        self.faults += _faults(document, problems)
-        return made, {str(path[1]) for path, _ in problems}
+        made, key_faults = filled(document, names.definitions)
+        self.faults += document.faults(key_faults)
+        return made, {str(path[1]) for path, _ in key_faults}
 
     def _check_children(self, document: Document) -> None:
         """The workflows that its tasks start exist, and take the params that they are given."""
@@ -191,19 +191,19 @@ class _Check:
 
     def _check_params(self, document: Document, key: str, child: Workflow) -> None:
         given, declared = document.data["tasks"][key].get("params"), document.data.get("params")
-        for path, problem in misfits(f"workflow {child.key}", workflow_schema(child.params), given, declared):
-            self._fault(document, ("tasks", key, *path), problem)
+        for path, message in param_faults(f"workflow {child.key}", workflow_schema(child.params), given, declared):
+            self._fault(document, ("tasks", key, *path), message)
 
-    def _fault(self, document: Document, path: KeyPath, problem: str) -> None:
-        self.faults += _faults(document, [(path, problem)])
+    def _fault(self, document: Document, path: KeyPath, message: str) -> None:
+        self.faults += document.faults([(path, message)])
 
-    def _unknown(self, document: Document, path: KeyPath, problem: str, names: KnownNames, *, is_known: bool) -> None:
+    def _unknown(self, document: Document, path: KeyPath, message: str, names: KnownNames, *, is_known: bool) -> None:
         """Note a name that nothing here defines: a fault, unless only a database could tell, and there is none."""
         if is_known:
-            self._fault(document, path, problem)
+            self._fault(document, path, message)
         else:
-            why = f"{problem} beside it, and the database cannot be asked: {names.problem}"
-            self._not_checked += _faults(document, [(path, why)])
+            why = f"{message} beside it, and the database cannot be asked: {names.error}"
+            self._not_checked += document.faults([(path, why)])
 
 
 def _named(document: Document, kind: str) -> dict[str, str]:
@@ -227,8 +227,5 @@ def _cycles(files: Iterable[Document]) -> Iterator[Fault]:
         if cycle and cycle[0] == key and cycle[1] != key:  # one that starts itself is told with its other faults
             task = next(task for task, child in children.items() if child == cycle[1])
             message = f"this workflow would start itself for ever: {' -> '.join(cycle)}"
-            yield from _faults(document, [(("tasks", task, "workflow"), message)])
+            yield from document.faults([(("tasks", task, "workflow"), message)])
 
-
-def _faults(document: Document, problems: Iterable[tuple[KeyPath, str]]) -> list[Fault]:
-    return [Fault(document.file, document.line(path), dotted(path), message) for path, message in problems]

@@ -5,17 +5,16 @@ from typing import Any, Final
 
 from qflowd.define.branches import unreachable
 from qflowd.define.fields import did_you_mean
-from qflowd.define.key_paths import KeyPath
-from qflowd.define.misfits import misfits
+from qflowd.define.key_paths import KeyFault, KeyPath
+from qflowd.define.param_faults import param_faults
 from qflowd.model.workflow import Job, Task, Workflow
 
 DEFAULT_POOL: Final = "default"
-Problems = Iterator[tuple[KeyPath, str]]  # where in the document, and what
 
 
 def remarks(
     workflow: Workflow, jobs: Mapping[str, Job], pools: Collection[str] | None, domains: Mapping[str, str | None]
-) -> Problems:
+) -> Iterator[KeyFault]:
     """What can be stored and will not run: tasks that no run reaches, and pools that neither a daemon nor this host has."""
     for key, one, other in unreachable(workflow):
         yield ("tasks", key), f"can never run: {one} and {other} above it cannot both hold"
@@ -37,22 +36,22 @@ def compensation_of(task: Task, jobs: Mapping[str, Job]) -> str:
     return task.compensate or (job.compensation if job else "")
 
 
-def unknown_jobs(task: Any, path: KeyPath, jobs: Mapping[str, Job]) -> Problems:
+def unknown_jobs(task: Any, path: KeyPath, jobs: Mapping[str, Job]) -> Iterator[KeyFault]:
     """The jobs that a task, or what tasks are made of, names and nobody knows. `path`: of the task in its document."""
     for key in ("job", "compensate"):
         if isinstance(name := _mapping(task).get(key), str) and name not in jobs:
             yield (*path, key), f"no job {name!r} is known{did_you_mean(name, jobs)}"
 
 
-def problems(data: Mapping[str, Any], jobs: Mapping[str, Job]) -> Problems:
+def faults(data: Mapping[str, Any], jobs: Mapping[str, Job]) -> Iterator[KeyFault]:
     """Every task whose job is unknown, or whose params the job cannot take. Other faults are left to the reader."""
     for key, task in _mapping(data.get("tasks")).items():
         yield from unknown_jobs(task, ("tasks", key), jobs)
         name = _mapping(task).get("job")
         if not isinstance(name, str) or name not in jobs:
             continue
-        judged = misfits(f"job {name}", jobs[name].params_schema, task.get("params"), data.get("params"))
-        yield from ((("tasks", key, *path), message) for path, message in judged)
+        for path, fault in param_faults(f"job {name}", jobs[name].params_schema, task.get("params"), data.get("params")):
+            yield ("tasks", key, *path), fault
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from qflowd.config.records import Config
-from qflowd.define.key_paths import KeyPath
+from qflowd.define.key_paths import KeyFault
 from qflowd.engine.limits.limit_settings import DERIVED, Size, size_of
 from qflowd.engine.plans import lane_keys
 from qflowd.model.limits import best_pattern

@@ -4,12 +4,12 @@ Strings stay strings (`000300`, `NO`, `21:00`, `2026-01-05`) in all three; what 
 """
 
 import errno
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, NoReturn
 
-from qflowd.define.key_paths import KeyPath, Lines, UnreadableText, dotted
+from qflowd.define.key_paths import KeyFault, KeyPath, Lines, UnreadableText, dotted
 from qflowd.model import jsontext
 from qflowd.model.errors import Fault, FaultyDocument
 from qflowd.model.workflow import Json
@@ -34,6 +34,10 @@ class Document:
             if line := self.lines.get(path[:length]):
                 return line
         return 0
+
+    def faults(self, key_faults: Iterable[KeyFault]) -> list[Fault]:
+        """These faults, each with the file and the line of its key."""
+        return [Fault(self.file, self.line(path), dotted(path), message) for path, message in key_faults]
 
 
 def read(
@@ -116,12 +120,11 @@ def _reader(format: Format) -> Callable[[str], tuple[Json, Lines]]:
 
 
 def _check_numbers(document: Document, error: type[FaultyDocument]) -> None:
-    bad = list(_bad_numbers(document.data, ()))
-    if bad:
-        raise error([Fault(document.file, document.line(path), dotted(path), message) for path, message in bad])
+    if faults := document.faults(_bad_numbers(document.data, ())):
+        raise error(faults)
 
 
-def _bad_numbers(value: Json, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
+def _bad_numbers(value: Json, path: KeyPath) -> Iterator[KeyFault]:
     if isinstance(value, dict | list):
         for key, item in value.items() if isinstance(value, dict) else enumerate(value):
             yield from _bad_numbers(item, (*path, key))

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 KeyPath = tuple[str | int, ...]
+KeyFault = tuple[KeyPath, str]  # of which key, and what is wrong with it
 Lines = dict[KeyPath, int]  # path of a key or item -> its line, from 1
 
 

@@ -6,14 +6,14 @@ type or of a job, ready to be named by nodes (`task: NAME`). Neither is made of 
 
 import copy
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, Literal, NamedTuple
 
 from qflowd.define import documents
 from qflowd.define.documents import Document, Format
 from qflowd.define.fields import Fields, did_you_mean
-from qflowd.define.key_paths import KeyPath, dotted
-from qflowd.define.misfits import Misfits, misfits
+from qflowd.define.key_paths import KeyFault
+from qflowd.define.param_faults import param_faults
 from qflowd.define.readers import key_text, mapping
 from qflowd.define.schema import workflow_schema
 from qflowd.define.settings import SETTINGS
@@ -91,8 +91,8 @@ def _faults_of_task(document: Document, body: Mapping[str, Json], *, is_type: bo
         rest.pop("params", None)
     try:
         parse_task(Document({**rest, "job": "any"}, document.file, document.lines), "any")
-    except InvalidWorkflow as problem:
-        return problem.faults
+    except InvalidWorkflow as error:
+        return error.faults
     return ()
 
 
@@ -112,24 +112,22 @@ def made_document(document: Document, definitions: Definitions) -> Document:
 
     Raises: InvalidWorkflow with every fault of what they name.
     """
-    made, problems = filled(document, definitions)
-    if problems:
-        raise InvalidWorkflow(
-            [Fault(document.file, document.line(path), dotted(path), problem) for path, problem in problems]
-        )
+    made, key_faults = filled(document, definitions)
+    if key_faults:
+        raise InvalidWorkflow(document.faults(key_faults))
     return made
 
 
-def filled(document: Document, definitions: Definitions) -> tuple[Document, list[tuple[KeyPath, str]]]:
+def filled(document: Document, definitions: Definitions) -> tuple[Document, list[KeyFault]]:
     """As `made_document`, of a document that may have any fault: as far as it can be, and what is wrong with its nodes."""
     data = copy.deepcopy(document.data)
     defaults, tasks = data.get("defaults"), data.get("tasks")
-    problems: list[tuple[KeyPath, str]] = []
+    key_faults: list[KeyFault] = []
     for key, node in tasks.items() if isinstance(tasks, dict) else ():
         if isinstance(node, dict) and "task" in node:
-            wrong = _make(node, defaults if isinstance(defaults, dict) else {}, definitions)
-            problems += [(("tasks", key, *path), problem) for path, problem in wrong]
-    return Document(data, document.file, document.lines), problems
+            faults = _make(node, defaults if isinstance(defaults, dict) else {}, definitions)
+            key_faults += [(("tasks", key, *path), message) for path, message in faults]
+    return Document(data, document.file, document.lines), key_faults
 
 
 def why_archived(part: Any) -> str:
@@ -146,7 +144,7 @@ def layers(node: Mapping[str, Json], definitions: Definitions) -> tuple[TaskDefi
     return definition, definitions.get(str(definition.body.get("type"))) if definition else None
 
 
-def _make(node: dict[str, Json], defaults: Mapping[str, Json], definitions: Definitions) -> Misfits:
+def _make(node: dict[str, Json], defaults: Mapping[str, Json], definitions: Definitions) -> Iterator[KeyFault]:
     """Fill in what a node leaves to its definition. Yields what is wrong with it."""
     name = node["task"]
     definition, type_ = layers(node, definitions)
@@ -174,7 +172,7 @@ def _make(node: dict[str, Json], defaults: Mapping[str, Json], definitions: Defi
     if values or given is not None:
         node["params"] = values | (given or {})
         if schemas:
-            yield from misfits(f"task type {wanted}", workflow_schema(schemas), node["params"])
+            yield from param_faults(f"task type {wanted}", workflow_schema(schemas), node["params"])
 
 
 def by_name(rows: Iterable[Any]) -> Definitions:

@@ -9,13 +9,13 @@ from typing import Any, Final
 
 from qflowd.define import stored
 from qflowd.define.key_paths import dotted
-from qflowd.define.misfits import misfits
+from qflowd.define.param_faults import param_faults
 from qflowd.model import jsontext
 from qflowd.model.errors import InvalidWorkflow
 from qflowd.model.workflow import Json, Workflow
 from qflowd.store.tx import Tx
 
-LONGEST_PROBLEM: Final = 300  # characters
+LONGEST_FAULT: Final = 300  # characters
 
 
 def needs_of(tx: Tx, workflow: Workflow) -> list[tuple[str, str, str | None]]:
@@ -23,7 +23,7 @@ def needs_of(tx: Tx, workflow: Workflow) -> list[tuple[str, str, str | None]]:
     jobs = {job for task in workflow.tasks for job in (task.job, task.compensate) if job}
     started = {task.workflow for task in workflow.tasks if task.workflow}
     rows: list[tuple[str, str, str | None]] = [
-        ("job", job, _problem(workflow, job, _schema(tx, job))) for job in sorted(jobs)
+        ("job", job, _first_fault(workflow, job, _schema(tx, job))) for job in sorted(jobs)
     ]
     return rows + [("workflow", key, None) for key in sorted(started)]
 
@@ -52,7 +52,7 @@ def _judge(tx: Tx, version_id: int, schemas: Mapping[str, Mapping[str, Json] | N
     except InvalidWorkflow:  # a newer release has stored it, and judges it
         return
     for job, schema in sorted(schemas.items()):
-        tx.run("set_problem", version_id=version_id, job=job, problem=_problem(workflow, job, schema))
+        tx.run("set_problem", version_id=version_id, job=job, problem=_first_fault(workflow, job, schema))
 
 
 def _schema(tx: Tx, job: str) -> Mapping[str, Json] | None:
@@ -61,17 +61,17 @@ def _schema(tx: Tx, job: str) -> Mapping[str, Json] | None:
     return None if row is None else json.loads(row.params_schema)
 
 
-def _problem(workflow: Workflow, job: str, schema: Mapping[str, Any] | None) -> str | None:
-    """The first misfit, and how many more there are; None if there is none, or the job is unknown."""
-    problems = [] if schema is None else list(_problems(workflow, job, schema))
-    if not problems:
+def _first_fault(workflow: Workflow, job: str, schema: Mapping[str, Any] | None) -> str | None:
+    """What the first fault is, and how many more there are; None if there is none, or the job is unknown."""
+    faults = [] if schema is None else list(_faults(workflow, job, schema))
+    if not faults:
         return None
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return jsontext.clean_text(problems[0][:LONGEST_PROBLEM]) + more
+    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    return jsontext.clean_text(faults[0][:LONGEST_FAULT]) + more
 
 
-def _problems(workflow: Workflow, job: str, schema: Mapping[str, Any]) -> Iterator[str]:
+def _faults(workflow: Workflow, job: str, schema: Mapping[str, Any]) -> Iterator[str]:
     for task in workflow.tasks:
         if task.job == job:
-            for path, message in misfits(f"job {job}", schema, task.params, workflow.params):
+            for path, message in param_faults(f"job {job}", schema, task.params, workflow.params):
                 yield f"{dotted(('tasks', task.key, *path))}: {message}"

@@ -5,15 +5,13 @@ from typing import Any
 
 from qflowd.define.expressions import compile_value
 from qflowd.define.fields import did_you_mean
-from qflowd.define.key_paths import KeyPath
+from qflowd.define.key_paths import KeyFault
 from qflowd.define.schema import Schema
 from qflowd.model.errors import InvalidExpression
 from qflowd.model.workflow import Json
 
-Misfits = Iterator[tuple[KeyPath, str]]  # where below the task, and what
 
-
-def misfits(target: str, schema: Mapping[str, Any], given: Any, declared: Any = None) -> Misfits:
+def param_faults(target: str, schema: Mapping[str, Any], given: Any, declared: Any = None) -> Iterator[KeyFault]:
     """What `target` needs and is not given, what it does not have, and values without expressions that do not fit.
 
     Args:
