@@ -16,8 +16,8 @@ from qflowd.engine.caches import LaneIds
 from qflowd.engine.finishing.batch import Batch
 from qflowd.engine.finishing.finish import finish_and
 from qflowd.engine.plans.instances import Instances
-from qflowd.engine.running.claims import Claims
 from qflowd.engine.running.dispatch import Dispatch, Shipment
+from qflowd.engine.running.fetch import Fetcher
 from qflowd.engine.running.harvest import Harvest
 from qflowd.engine.running.upkeep import INTENTS_S, Upkeep
 from qflowd.engine.service import Topics, back_off, log_failed, report
@@ -63,10 +63,10 @@ class Executor:
         self._pools = tuple(pools)
         self._harvest = Harvest(store.clock, chance)
         self._dispatch = Dispatch(store, backends, instances, self._harvest, timeout_s, database_id)
-        self._claims = Claims(
+        self._fetcher = Fetcher(
             backends, instances, lanes, self._dispatch, pools=self._pools, daemon_id=daemon_id, holds_lease=holds_lease
         )
-        self._claimer = self._claims.claimer
+        self._claimer = self._fetcher.claimer
         self._look_at = 0.0
         self._is_notified = False  # something has just become ready: no use to look before the claim
         self._orders: list[Callable[[], None]] = []
@@ -180,7 +180,7 @@ class Executor:
 
     def _turn(self, *, is_ripe: bool) -> None:
         """One transaction: accept what has ended, then claim, what has just become ready included."""
-        room = self._claims.room() if self._may_claim and self._holds_lease() else {}
+        room = self._fetcher.room() if self._may_claim and self._holds_lease() else {}
         is_notified = self._is_notified and any(room.values())
         self._is_notified = False
         if is_notified:
@@ -200,7 +200,7 @@ class Executor:
             if batch.spawn_requests:
                 batch = self._spawner.check(batch)
             closed, shipments = finish_and(
-                self._store, self._instances, batch, self._daemon_id(), lambda tx: self._claims.claim(tx, room, batch)
+                self._store, self._instances, batch, self._daemon_id(), lambda tx: self._fetcher.fetch(tx, room, batch)
             )
         except StoreUnavailable as error:
             # Results stay here until the database is back; a claim may have been applied all the same.
@@ -221,11 +221,11 @@ class Executor:
 
     def _send_all(self, shipments: Iterable[Shipment]) -> None:
         """Send what was claimed; then claim and send of the lanes with limits, in transactions of their own."""
-        if self._claims.is_next_due:
-            self._claims.is_next_due, self._look_at = False, 0.0
+        if self._fetcher.is_next_due:
+            self._fetcher.is_next_due, self._look_at = False, 0.0
         for shipment in shipments:
             self._send(shipment)
-        for work in self._claims.limited():
+        for work in self._fetcher.limited_transactions():
             try:
                 shipments = self._store.transact(work, name="claim")
             except StoreUnavailable as error:
@@ -245,7 +245,7 @@ class Executor:
         self._upkeep.reconcile_at = 0.0
         try:
             self._claimer.forget_heads()
-            shipments = self._express.take(self._claims.claim_new, self._claims.claim_admitted)
+            shipments = self._express.take(self._fetcher.claim_new, self._fetcher.fetch_admitted)
         except StoreUnavailable as error:
             self._put_off("admit", error)
             return

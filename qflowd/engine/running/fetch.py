@@ -1,4 +1,4 @@
-"""Claims: what the executor takes in a transaction, and what it reads there to have it sent."""
+"""Fetch: what the executor claims in a transaction, and what it reads there to have it sent."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -16,8 +16,8 @@ from qflowd.store.tx import Tx
 from qflowd.workers.backends import Backends
 
 
-class Claims:
-    """Owned by the executor's thread."""
+class Fetcher:
+    """Claims what there is room for, and makes it ready to be sent. Owned by the executor's thread."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Claims:
         """How many worker slots of each pool have nothing to do."""
         return {pool: self._backends.idle(pool) for pool in self._pools}
 
-    def claim(self, tx: Tx, room: Mapping[str, int], batch: Batch) -> list[Shipment]:
+    def fetch(self, tx: Tx, room: Mapping[str, int], batch: Batch) -> list[Shipment]:
         """Claim, and read in the same transaction what the claimed rows need. `batch`: what it has written before."""
         # Inside the transaction: after a sleep before it, this daemon may have been marked dead.
         if not self._holds_lease():
@@ -62,20 +62,20 @@ class Claims:
         self.is_next_due |= self.claimer.is_held_back or has_limited
         return self._prepare(tx, claims)
 
-    def limited(self) -> Iterator[Callable[[Tx], list[Shipment]]]:
-        """Of the lanes with limits that `claim` has left: a transaction for each group of them that has room."""
+    def limited_transactions(self) -> Iterator[Callable[[Tx], list[Shipment]]]:
+        """Of the lanes with limits that `fetch` has left: a transaction for each group of them that has room."""
         groups = self._limited.groups()
         for group in groups if self._holds_lease() else ():
             if lanes := self._limited.open(group, gate := Gate(self.room(), self.idle())):
-                yield partial(self._claim_limited, lanes, gate.chunks(lanes[0].head, lanes[0].lane))
+                yield partial(self._fetch_group, lanes, gate.chunks(lanes[0].head, lanes[0].lane))
 
     def claim_new(self, tx: Tx, admissions: Sequence[Admission]) -> Sequence[Claim]:
         """See `Claimer.claim_new`; nothing without the lease."""
         return self.claimer.claim_new(tx, admissions, self.idle(), self._daemon_id()) if self._holds_lease() else ()
 
-    def claim_admitted(self, tx: Tx, claims: Sequence[Claim]) -> list[Shipment]:
+    def fetch_admitted(self, tx: Tx, claims: Sequence[Claim]) -> list[Shipment]:
         """What `claim_new` has claimed; where that is nothing, whatever may be claimed now."""
-        return self._prepare(tx, claims) if claims else self.claim(tx, self.room(), Batch())
+        return self._prepare(tx, claims) if claims else self.fetch(tx, self.room(), Batch())
 
     def _claim_limited(self, lanes: Sequence[LimitedLane], chunks: int, tx: Tx) -> list[Shipment]:
         if not self._holds_lease():  # as in `claim`
