@@ -15,9 +15,9 @@ from qflowd.engine.commands.control import (
     DRY_RUN,
     VERBS,
     Caches,
-    CarriedOut,
     Command,
     NotPossible,
+    Reply,
     Verb,
     find_verb,
     for_many,
@@ -66,7 +66,7 @@ class WorkflowVerb(NamedTuple):
 
     action: str
     states: frozenset[InstanceState]
-    begin: Callable[[Tx, Command, Any], CarriedOut] | None = None
+    begin: Callable[[Tx, Command, Any], Reply] | None = None
     refusal: str | None = None
 
 
@@ -175,9 +175,9 @@ class _Bulk:
         if self.scope is None or self.scope.begin is None:
             return {}
         begin = self.scope.begin
-        done = self.perform(lambda tx: begin(tx, self.command, self.workflow))
-        topics.update(done.topics)
-        return done.result
+        reply = self.perform(lambda tx: begin(tx, self.command, self.workflow))
+        topics.update(reply.topics)
+        return reply.result
 
     def walk(self, progress: dict[str, Any], topics: set[str]) -> bool:
         """Look at the next instances and do what is asked to those that match. Returns whether that was the last."""
@@ -215,11 +215,11 @@ class _Bulk:
             return False  # a person paused this very instance
         return self.selection.has(row)
 
-    def _carry_out(self, tx: Tx, one: Command) -> tuple[CarriedOut, Any]:
+    def _carry_out(self, tx: Tx, one: Command) -> tuple[Reply, Any]:
         """What came of it, and of a dry run the instance as it would then be: a row of `find_instance`."""
-        done = self.verb.carry_out(tx, one, self.verb.needs(tx, one), self.caches)
+        reply = self.verb.carry_out(tx, one, self.verb.needs(tx, one), self.caches)
         now = tx.one("find_instance", id=one.instance_id, tenant=one.tenant) if one.is_dry_run else None
-        return done, now
+        return reply, now
 
     def _do(self, row: Any, failures: tuple[int, ...], progress: dict[str, Any], topics: set[str]) -> None:
         one = self.command._replace(
@@ -232,23 +232,23 @@ class _Bulk:
             begun=progress.get("begun", {}),
         )
         try:
-            done, now = self.perform(lambda tx: self._carry_out(tx, one))
+            reply, now = self.perform(lambda tx: self._carry_out(tx, one))
         except (NotPossible, Refused) as error:
             progress["refused"] += 1
             if len(progress["refusals"]) < (LISTED if one.is_dry_run else REFUSALS):
                 why = self.verb.refusal(error) if isinstance(error, NotPossible) else str(error)
                 progress["refusals"][str(row.id)] = why
             return
-        if "already" in done.result:
+        if "already" in reply.result:
             progress["unchanged"] = progress.get("unchanged", 0) + 1
             return
         progress["done"] += 1
-        topics.update(done.topics)
+        topics.update(reply.topics)
         if now is not None:
             _note_begun(progress["begun"], row, now)
         if now is not None and len(progress["instances"]) < LISTED:
             about = {"id": row.id, "workflow": row.workflow, "state": InstanceState(row.state).name}
-            result = {name: value for name, value in done.result.items() if name != "instance_id"}
+            result = {name: value for name, value in reply.result.items() if name != "instance_id"}
             progress["instances"].append(about | {"result": result})
 
 

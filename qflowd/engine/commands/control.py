@@ -59,7 +59,7 @@ class Command(NamedTuple):
         return self.task is not None or self.task_id is not None
 
 
-class CarriedOut(NamedTuple):
+class Reply(NamedTuple):
     """The answer to a command that was carried out, and the topics of those who should know."""
 
     result: Mapping[str, Json]
@@ -88,7 +88,7 @@ class NotPossible(QflowdError):
         super().__init__(str(self.facts))
 
 
-CarryOut = Callable[[Tx, Command, Any, Caches], CarriedOut]
+CarryOut = Callable[[Tx, Command, Any, Caches], Reply]
 Need = Callable[[Tx, Command], Any]
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from qflowd.define.fields import did_you_mean
 from qflowd.define.selection import Selection
-from qflowd.engine.commands.control import Caches, CarriedOut, Command, NotPossible, one_instance, verb
+from qflowd.engine.commands.control import Caches, Command, NotPossible, Reply, one_instance, verb
 from qflowd.engine.refusal import LONGEST_ERROR, NAMED, Refused, listed
 from qflowd.model import jsontext
 from qflowd.model.ids import key_range
@@ -25,7 +25,7 @@ LONG_AGO: Final = datetime(1970, 1, 2, tzinfo=UTC)
     reason_is=", such as what was done about it; it is kept with the failure",
     not_possible="instance {id} is {state}, and {what} has no failure that nobody has handled{others}",
 )
-def handle(tx: Tx, command: Command, target: Any, _: Caches) -> CarriedOut:
+def handle(tx: Tx, command: Command, target: Any, _: Caches) -> Reply:
     """Mark failures of an instance (those of the task that is named, or all) as handled, by whom and why.
 
     A later failure of the same task is a new one.
@@ -42,7 +42,7 @@ def handle(tx: Tx, command: Command, target: Any, _: Caches) -> CarriedOut:
     rows = [(row.id, row.fence) for row in failures]
     tx.run("handle_failures", rows=rows, handled_by=command.requested_by, note=note, now=tx.now)
     names = [shown_name(row) for row in failures[:NAMED]]
-    return CarriedOut({"instance_id": target.id, "handled": names, "failures": len(failures)})
+    return Reply({"instance_id": target.id, "handled": names, "failures": len(failures)})
 
 
 def failures_of(tx: Tx, instance_id: int, selection: Selection) -> list[Any]:

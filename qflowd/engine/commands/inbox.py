@@ -163,10 +163,10 @@ class Commands:
             raise Refused(_no_action(command.action))
         try:
             verb.check(command)
-            done = verb.carry_out(tx, command, verb.needs(tx, command), self._caches)
+            reply = verb.carry_out(tx, command, verb.needs(tx, command), self._caches)
         except NotPossible as error:
             raise Refused(verb.refusal(error)) from None
-        return bulk.BulkStep(done.result, done.topics, is_last=True)
+        return bulk.BulkStep(reply.result, reply.topics, is_last=True)
 
     def _note(self, tx: Tx, command: Command, step: bulk.BulkStep) -> bool:
         """Write how far a command has come, or its answer. False if another daemon has taken this step meanwhile."""

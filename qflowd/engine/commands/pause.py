@@ -9,9 +9,9 @@ from typing import Any
 
 from qflowd.engine.commands.control import (
     Caches,
-    CarriedOut,
     Command,
     NotPossible,
+    Reply,
     one_instance,
     refuse_terminating,
     verb,
@@ -31,7 +31,7 @@ from qflowd.store.tx import Tx
     batch=100,
     not_possible="instance {id} is {state}; only one that is RUNNING can be paused",
 )
-def pause(tx: Tx, command: Command, target: Any, _: Caches) -> CarriedOut:
+def pause(tx: Tx, command: Command, target: Any, _: Caches) -> Reply:
     """Let nothing of an instance begin: flag it; the sweep follows. One that is paused stays as it was paused first.
 
     Raises: NotPossible if it has not begun or has ended; Refused if it is being terminated.
@@ -44,8 +44,8 @@ def pause(tx: Tx, command: Command, target: Any, _: Caches) -> CarriedOut:
         refuse_terminating(instance)
         if instance.state != InstanceState.PAUSED:
             raise NotPossible(instance)
-        return CarriedOut({"instance_id": number, "already": f"instance {number} is PAUSED already"})
-    return CarriedOut({"instance_id": number, "state": InstanceState.PAUSED.name}, ("intent",))
+        return Reply({"instance_id": number, "already": f"instance {number} is PAUSED already"})
+    return Reply({"instance_id": number, "state": InstanceState.PAUSED.name}, ("intent",))
 
 
 @verb(
@@ -57,7 +57,7 @@ def pause(tx: Tx, command: Command, target: Any, _: Caches) -> CarriedOut:
     not_possible="instance {id} is {state}; only one that is PAUSED, or was submitted with `hold` and has not begun, "
     "can be resumed",
 )
-def resume(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
+def resume(tx: Tx, command: Command, target: Any, caches: Caches) -> Reply:
     """Let a paused instance continue: flag it; the sweep follows. One that was submitted with `hold` starts.
 
     Raises: NotPossible if it is in another state; Refused if it is being terminated; LanesMissing.
@@ -74,7 +74,7 @@ def resume(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
         deadline_at += tx.now - instance.updated_at  # since when it is paused
         tx.run("insert_timers", rows=[(number * ORDINALS, DEADLINE, 0, deadline_at)])
     tx.run("flag_resume", id=number, deadline_at=deadline_at, now=tx.now)
-    return CarriedOut({"instance_id": number, "state": InstanceState.RUNNING.name}, ("intent", "timer"))
+    return Reply({"instance_id": number, "state": InstanceState.RUNNING.name}, ("intent", "timer"))
 
 
 def hold_rows(tx: Tx, first: int, last: int) -> None:

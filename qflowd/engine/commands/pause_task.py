@@ -13,9 +13,9 @@ from qflowd.engine.claiming.paused_rows import rows_of_paused_tasks
 from qflowd.engine.commands.bulk import WORKFLOW_TASK_VERBS, WorkflowVerb
 from qflowd.engine.commands.control import (
     Caches,
-    CarriedOut,
     Command,
     NotPossible,
+    Reply,
     is_being_undone,
     one_instance,
     remedy,
@@ -41,7 +41,7 @@ WHOLE: Final = 0  # in the place of an instance: all those of a workflow
     batch=100,
     not_possible="task {task} of instance {id} is {task_state}; only one that has not ended can be paused",
 )
-def pause_task(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
+def pause_task(tx: Tx, command: Command, target: Any, caches: Caches) -> Reply:
     """Let no row of a task begin. One that is paused stays as it was paused first.
 
     Raises: Refused if there is no such task; NotPossible if the task has ended.
@@ -51,7 +51,7 @@ def pause_task(tx: Tx, command: Command, target: Any, caches: Caches) -> Carried
         _refuse_ended(tx, target, plan, task)
         if not _note_paused(tx, command, plan.definition_id, target.id, task):
             why = f"task {task} of instance {target.id} is paused already"
-            return CarriedOut({"instance_id": target.id, "already": why})
+            return Reply({"instance_id": target.id, "already": why})
     return _swept(tx, command, target, task, "paused")
 
 
@@ -64,7 +64,7 @@ def pause_task(tx: Tx, command: Command, target: Any, caches: Caches) -> Carried
     batch=100,
     not_possible="task {task} of instance {id} is {task_state} and not paused; only a paused task is resumed",
 )
-def resume_task(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
+def resume_task(tx: Tx, command: Command, target: Any, caches: Caches) -> Reply:
     """Let a paused task continue.
 
     Raises: Refused if there is no such task, or all instances of its workflow have it paused; NotPossible if it is not.
@@ -85,7 +85,7 @@ def resume_task(tx: Tx, command: Command, target: Any, caches: Caches) -> Carrie
     return _swept(tx, command, target, task, "resumed")
 
 
-def pause_everywhere(tx: Tx, command: Command, workflow: Any) -> CarriedOut:
+def pause_everywhere(tx: Tx, command: Command, workflow: Any) -> Reply:
     """Let no row of a task begin in any instance of a workflow.
 
     Raises: Refused if the workflow has no such task.
@@ -98,7 +98,7 @@ def pause_everywhere(tx: Tx, command: Command, workflow: Any) -> CarriedOut:
     return CarriedOut({"effect": _effect(command, "paused", ", those submitted later as well")}, ("intent",))
 
 
-def resume_everywhere(tx: Tx, command: Command, workflow: Any) -> CarriedOut:
+def resume_everywhere(tx: Tx, command: Command, workflow: Any) -> Reply:
     """Let a task continue that all instances of a workflow have paused; one that is paused by itself stays so.
 
     Raises: Refused if it is not paused.
@@ -199,9 +199,9 @@ def _is_paused(tx: Tx, plan: Plan, instance_id: int, task: str) -> bool:
     return row is not None and bool(row.is_paused)
 
 
-def _swept(tx: Tx, command: Command, target: Any, task: str, what: str) -> CarriedOut:
+def _swept(tx: Tx, command: Command, target: Any, task: str, what: str) -> Reply:
     tx.run("ask_task_sweep", instance_id=target.id, task=task, command_id=command.id)
-    return CarriedOut({"instance_id": target.id, what: [task]}, ("intent",))
+    return Reply({"instance_id": target.id, what: [task]}, ("intent",))
 
 
 def _refuse_ended(tx: Tx, target: Any, plan: Plan, task: str) -> None:

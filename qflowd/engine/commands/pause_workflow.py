@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qflowd.engine.commands.bulk import WORKFLOW_VERBS, WorkflowVerb
-from qflowd.engine.commands.control import CarriedOut, Command
+from qflowd.engine.commands.control import Command, Reply
 from qflowd.engine.definitions.schedules import reset_next_fire
 from qflowd.engine.plans.expand import Admission
 from qflowd.engine.refusal import Refused
@@ -29,7 +29,7 @@ def pause_workflow(tx: Tx, command: Command, workflow: Any) -> CarriedOut:
     return CarriedOut({"effect": effect}, ("schedule",))
 
 
-def resume_workflow(tx: Tx, command: Command, workflow: Any) -> CarriedOut:
+def resume_workflow(tx: Tx, command: Command, workflow: Any) -> Reply:
     """Let a workflow continue.
 
     Raises: Refused if it is not paused.

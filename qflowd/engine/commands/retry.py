@@ -7,9 +7,9 @@ from typing import Any
 from qflowd.define.readers import mapping
 from qflowd.engine.commands.control import (
     Caches,
-    CarriedOut,
     Command,
     NotPossible,
+    Reply,
     one_instance,
     verb,
 )
@@ -35,7 +35,7 @@ RETRIED = (TaskState.FAILED, TaskState.CANCELLED)
     takes_task=True,
     not_possible="instance {id} is {state} and has no failed task to retry",
 )
-def retry(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
+def retry(tx: Tx, command: Command, target: Any, caches: Caches) -> Reply:
     """Restart the FAILED and CANCELLED tasks of an instance (or the one named), and what waits for them.
 
     Those that have failed and wait for a person are among them; so is what did not run because of a task that was
@@ -64,7 +64,7 @@ def retry(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
     args={"set": mapping},
     not_possible="task {task} of instance {id} is {task_state}; only a task that has ended is run again: {instead}",
 )
-def rerun(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
+def rerun(tx: Tx, command: Command, target: Any, caches: Caches) -> Reply:
     """Restart a task and all that waits for it, whatever they came to; `set` in args changes params of the one.
 
     What a person has skipped of them runs after all.
@@ -108,10 +108,10 @@ def _refuse_parts(locked: LockedInstance, targets: AbstractSet[int]) -> None:
         )
 
 
-def _restarted(what: str, locked: LockedInstance, targets: AbstractSet[int], behind: AbstractSet[int]) -> CarriedOut:
+def _restarted(what: str, locked: LockedInstance, targets: AbstractSet[int], behind: AbstractSet[int]) -> Reply:
     names = [locked.graph.plan.name_of(locked.rows[ordinal]) for ordinal in sorted(targets)[:NAMED]]
     counts = {"tasks": len(targets), "restarted": len(targets | behind)}
-    return CarriedOut({"instance_id": locked.id, what: names, **counts}, ("ready", "timer", "turn"))
+    return Reply({"instance_id": locked.id, what: names, **counts}, ("ready", "timer", "turn"))
 
 
 def _targets(command: Command, locked: LockedInstance) -> set[int]:

@@ -11,7 +11,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 from qflowd.engine.commands import restart
-from qflowd.engine.commands.control import Caches, CarriedOut, Command, Later, NotPossible, one_instance, verb
+from qflowd.engine.commands.control import Caches, Command, Later, NotPossible, Reply, one_instance, verb
 from qflowd.engine.commands.locked_instance import LockedInstance, lock, named_all
 from qflowd.engine.commands.row_graph import NO_ORDINALS
 from qflowd.engine.commands.task_overrides import TaskOverrides
@@ -35,7 +35,7 @@ NOT_SKIPPABLE: Final = (TaskState.RESERVED, TaskState.RUNNING, TaskState.SUCCESS
     reason_is="; it is kept with the task",
     not_possible="task {task} of instance {id} is {task_state}; only a task that waits or did not succeed is skipped{instead}",
 )
-def skip(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
+def skip(tx: Tx, command: Command, target: Any, caches: Caches) -> Reply:
     """Let a task that waits or did not succeed count as done; what waits for it continues.
 
     Raises: Refused without a task; NotPossible if it is being run, or has ended well; Later if a daemon counts the items
@@ -68,7 +68,7 @@ def skip(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
         restart.restart(tx, locked, NO_ORDINALS, again, kept=kept, ended=ended)
     names = [locked.names([ordinal]) for ordinal in sorted(ordinals)[:NAMED]]
     result = {"instance_id": locked.id, "skipped": names, "tasks": len(ordinals), "waits_for_its_turn": is_deferred}
-    return CarriedOut(result, ("ready", "timer", "turn"))
+    return Reply(result, ("ready", "timer", "turn"))
 
 
 def _refuse(locked: LockedInstance, ordinal: int) -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from qflowd.engine.admission.begin import admission_again, begin
-from qflowd.engine.commands.control import Caches, CarriedOut, Command, NotPossible, one_instance, verb
+from qflowd.engine.commands.control import Caches, Command, NotPossible, Reply, one_instance, verb
 from qflowd.engine.concurrency.overlap import Begun, take_turns
 from qflowd.engine.refusal import Refused
 from qflowd.model.states import InstanceState
@@ -17,7 +17,7 @@ from qflowd.store.tx import Tx
     batch=1,
     not_possible="instance {id} is {state}; only one that was submitted with `hold` and has not begun can be started",
 )
-def start(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
+def start(tx: Tx, command: Command, target: Any, caches: Caches) -> Reply:
     """Start an instance in state READY.
 
     Raises: as `start_held`.
@@ -25,7 +25,7 @@ def start(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
     return start_held(tx, target.id, caches, command.begun)
 
 
-def start_held(tx: Tx, instance_id: int, caches: Caches, begun: Begun) -> CarriedOut:
+def start_held(tx: Tx, instance_id: int, caches: Caches, begun: Begun) -> Reply:
     """Start an instance in state READY. Its version is that of its admission; `run_at` holds; its timeout begins now.
 
     `begun`: those that a dry run had begin before.
@@ -52,5 +52,5 @@ def start_held(tx: Tx, instance_id: int, caches: Caches, begun: Begun) -> Carrie
     if not is_done:
         raise NotPossible(tx.one("lock_instance", id=instance_id))
     if decision.is_queued:
-        return CarriedOut({"instance_id": instance_id, "queued": True}, ("turn", "command"))
-    return CarriedOut({"instance_id": instance_id, "tasks": len(admission.plan.tasks)}, ("ready", "timer", "child"))
+        return Reply({"instance_id": instance_id, "queued": True}, ("turn", "command"))
+    return Reply({"instance_id": instance_id, "tasks": len(admission.plan.tasks)}, ("ready", "timer", "child"))

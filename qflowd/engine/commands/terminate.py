@@ -11,7 +11,7 @@ after them. A second termination spares nothing.
 
 from typing import Any
 
-from qflowd.engine.commands.control import Caches, CarriedOut, Command, NotPossible, one_instance, state_name, verb
+from qflowd.engine.commands.control import Caches, Command, NotPossible, Reply, one_instance, state_name, verb
 from qflowd.engine.finishing import close
 from qflowd.engine.spawning.spawn_tree import forget_spawned, load_tree
 from qflowd.model.ids import ORDINALS, instance_of, key_range
@@ -26,20 +26,20 @@ from qflowd.store.tx import Tx
     batch=100,
     not_possible="instance {id} has ended already: it is {state}",
 )
-def terminate(tx: Tx, _: Command, target: Any, __: Caches) -> CarriedOut:
+def terminate(tx: Tx, _: Command, target: Any, __: Caches) -> Reply:
     """Have an instance end: flag it; the sweep follows. One that has not begun is TERMINATED at once.
 
     Raises: NotPossible if it has ended already.
     """
     number = target.id
     if tx.count("terminate_held_instance", id=number, now=tx.now):
-        return CarriedOut({"instance_id": number, "state": state_name(InstanceState.TERMINATED)})
+        return Reply({"instance_id": number, "state": state_name(InstanceState.TERMINATED)})
     if not tx.count("flag_terminate", id=number):
         instance = tx.one("lock_instance", id=number)
         if InstanceState(instance.state).is_final:
             raise NotPossible(instance)
-        return CarriedOut({"instance_id": number, "already": f"instance {number} is being terminated already"})
-    return CarriedOut({"instance_id": number, "intent": Intent.TERMINATE.name}, ("intent",))
+        return Reply({"instance_id": number, "already": f"instance {number} is being terminated already"})
+    return Reply({"instance_id": number, "intent": Intent.TERMINATE.name}, ("intent",))
 
 
 def expire(tx: Tx, instance_id: int) -> None:

@@ -11,9 +11,9 @@ from qflowd.define.readers import mapping
 from qflowd.engine.admission.intake import Intake
 from qflowd.engine.commands.control import (
     Caches,
-    CarriedOut,
     Command,
     NotPossible,
+    Reply,
     one_instance,
     one_workflow,
     refuse_terminating,
@@ -46,7 +46,7 @@ def _target(tx: Tx, command: Command) -> Any:
     args={"params": mapping},
     not_possible="task {task} of instance {id} is {task_state}; {instead}",
 )
-def trigger(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
+def trigger(tx: Tx, command: Command, target: Any, caches: Caches) -> Reply:
     """Let one task run now: of an instance, or of a workflow in an instance of its own.
 
     Raises: Refused if there is no such task, or its instance is paused; NotPossible if it waits for other tasks, is being
@@ -85,8 +85,8 @@ def trigger(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut
         raise Refused(f"instance {target.id} is PAUSED, and nothing of it begins; resume it first")
     if not (waits_for_time or was_paused):
         already = f"task {task} of instance {target.id} is {state.name}: it neither waits for a time nor is paused"
-        return CarriedOut({"instance_id": target.id, "already": already})
-    return CarriedOut({"instance_id": target.id, "triggered": [task]}, ("intent", "ready"))
+        return Reply({"instance_id": target.id, "already": already})
+    return Reply({"instance_id": target.id, "triggered": [task]}, ("intent", "ready"))
 
 
 def _submit(tx: Tx, command: Command, workflow: Any, caches: Caches) -> CarriedOut:

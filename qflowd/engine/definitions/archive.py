@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from qflowd.engine.commands.control import Caches, CarriedOut, Command, NotPossible, verb
+from qflowd.engine.commands.control import Caches, Command, NotPossible, Reply, verb
 from qflowd.engine.definitions.schedules import reset_next_fire
 from qflowd.engine.definitions.versions import lock_workflow
 from qflowd.store.tx import Tx
 
 
 @verb("archive", needs=lock_workflow, not_possible="workflow {workflow!r} is archived already")
-def archive(tx: Tx, command: Command, definition: Any, _: Caches) -> CarriedOut:
+def archive(tx: Tx, command: Command, definition: Any, _: Caches) -> Reply:
     """Refuse new instances from now on, whatever its file says. Open ones run to their end: `open_instances` counts them.
 
     `workflows`: those with tasks that start it, which will fail.
@@ -22,11 +22,11 @@ def archive(tx: Tx, command: Command, definition: Any, _: Caches) -> CarriedOut:
     open_instances = tx.one("count_open_instances", definition_id=definition.id).instances
     users = tx.run("list_users_of_workflow", tenant=command.tenant, workflow=command.workflow)
     answer = {"open_instances": open_instances, "workflows": [row.workflow for row in users]}
-    return CarriedOut({"workflow": command.workflow, **answer}, ("schedule",))
+    return Reply({"workflow": command.workflow, **answer}, ("schedule",))
 
 
 @verb("unarchive", needs=lock_workflow, not_possible="workflow {workflow!r} is not archived")
-def unarchive(tx: Tx, command: Command, definition: Any, _: Caches) -> CarriedOut:
+def unarchive(tx: Tx, command: Command, definition: Any, _: Caches) -> Reply:
     """Take submissions again, and fire from now on: instants that passed meanwhile are not caught up.
 
     Raises: NotPossible if it is not archived.
@@ -35,7 +35,7 @@ def unarchive(tx: Tx, command: Command, definition: Any, _: Caches) -> CarriedOu
         raise NotPossible(workflow=command.workflow)
     tx.run("set_archived", id=definition.id, archived_at=None, note=None, now=tx.now)
     reset_next_fire(tx, definition.id, tx.now)
-    return CarriedOut({"workflow": command.workflow}, ("schedule",))
+    return Reply({"workflow": command.workflow}, ("schedule",))
 
 
 def why_archived(definition: Any, workflow: str) -> str | None:

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from qflowd.define.readers import number, whole
-from qflowd.engine.commands.control import Caches, CarriedOut, Command, NotPossible, read_args, verb
+from qflowd.engine.commands.control import Caches, Command, NotPossible, Reply, read_args, verb
 from qflowd.engine.definitions.versions import LARGEST_VERSION, find_version, lock_workflow
 from qflowd.model.states import VersionState
 from qflowd.model.workflow import Json
@@ -42,7 +42,7 @@ def _parts(value: Json) -> int:
     args=None,
     not_possible="version {version} of workflow {workflow!r} is ACTIVE: all other instances run it already",
 )
-def canary(tx: Tx, command: Command, definition: Any, _: Caches) -> CarriedOut:
+def canary(tx: Tx, command: Command, definition: Any, _: Caches) -> Reply:
     """Let a share of new instances run a version. It takes the place of another canary, and ends when a version is activated.
 
     Raises: NotPossible for the active version; Refused if there is no such version, or the share is not between 0 and 1.
@@ -53,11 +53,11 @@ def canary(tx: Tx, command: Command, definition: Any, _: Caches) -> CarriedOut:
     if target.row.state == VersionState.ACTIVE:
         raise NotPossible(version=target.version, workflow=workflow)
     tx.run("set_canary", id=definition.id, version_id=target.row.id, share=share, now=tx.now)
-    return CarriedOut({"workflow": workflow, "version": target.version, "share": share / PARTS})
+    return Reply({"workflow": workflow, "version": target.version, "share": share / PARTS})
 
 
 @verb("end_canary", needs=lock_workflow, not_possible="workflow {workflow!r} has no canary")
-def end_canary(tx: Tx, command: Command, definition: Any, _: Caches) -> CarriedOut:
+def end_canary(tx: Tx, command: Command, definition: Any, _: Caches) -> Reply:
     """Let all new instances run the active version.
 
     Raises: NotPossible if they do.
@@ -65,4 +65,4 @@ def end_canary(tx: Tx, command: Command, definition: Any, _: Caches) -> CarriedO
     if definition.canary_version is None:
         raise NotPossible(workflow=command.workflow)
     tx.run("set_canary", id=definition.id, version_id=None, share=None, now=tx.now)
-    return CarriedOut({"workflow": command.workflow, "version": definition.version})
+    return Reply({"workflow": command.workflow, "version": definition.version})

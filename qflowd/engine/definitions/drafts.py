@@ -29,7 +29,7 @@ FORMATS = tuple(sorted(set(documents.SUFFIXES.values())))
     args=None,
     not_possible="version {version} of workflow {workflow!r}, the active one, is written in the same way",
 )
-def draft(tx: Tx, command: Command, definition: Any, caches: Caches) -> CarriedOut:
+def draft(tx: Tx, command: Command, definition: Any, caches: Caches) -> Reply:
     """Store what a workflow file would hold as the next version, in state DRAFT: to be compared, run once, given a share, activated.
 
     Raises: NotPossible if the active version has this text; Refused with every fault of it.
@@ -48,7 +48,7 @@ def draft(tx: Tx, command: Command, definition: Any, caches: Caches) -> CarriedO
         )
     except InvalidWorkflow as error:
         raise Refused(str(error)) from None
-    return CarriedOut({"workflow": command.workflow, "version": version})
+    return Reply({"workflow": command.workflow, "version": version})
 
 
 def pool_of_caches(tx: Tx, caches: Caches) -> PoolOf:

@@ -10,7 +10,7 @@ import logging
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, NamedTuple
 
-from qflowd.engine.commands.control import Caches, CarriedOut, Command, NotPossible, one_workflow, verb
+from qflowd.engine.commands.control import Caches, Command, NotPossible, Reply, one_workflow, verb
 from qflowd.engine.service import Topics
 from qflowd.model import cron
 from qflowd.model.instruments import ScheduleFired
@@ -193,18 +193,18 @@ def _settings_of(schedule: Any) -> tuple[Any, ...]:
 
 
 @verb("enable", needs=one_workflow, not_possible=NO_SCHEDULE)
-def enable(tx: Tx, command: Command, workflow: Any, _: Caches) -> CarriedOut:
+def enable(tx: Tx, command: Command, workflow: Any, _: Caches) -> Reply:
     """Let a workflow fire by itself again, from now on: instants that passed meanwhile are not caught up."""
     _override(tx, command, workflow, enabled=1)
     reset_next_fire(tx, workflow.id, tx.now)
-    return CarriedOut({"workflow": command.workflow, "enabled": True}, ("schedule",))
+    return Reply({"workflow": command.workflow, "enabled": True}, ("schedule",))
 
 
 @verb("disable", needs=one_workflow, not_possible=NO_SCHEDULE)
-def disable(tx: Tx, command: Command, workflow: Any, _: Caches) -> CarriedOut:
+def disable(tx: Tx, command: Command, workflow: Any, _: Caches) -> Reply:
     """Let a workflow fire no more by itself; it can still be submitted."""
     _override(tx, command, workflow, enabled=0)
-    return CarriedOut({"workflow": command.workflow, "enabled": False}, ("schedule",))
+    return Reply({"workflow": command.workflow, "enabled": False}, ("schedule",))
 
 
 def _override(tx: Tx, command: Command, workflow: Any, *, enabled: int) -> None:

@@ -37,7 +37,7 @@ def existing(tx: Tx, command: Command) -> Any:
 
 
 @verb("define_task", needs=described, args=None)
-def define_task(tx: Tx, command: Command, wanted: Source, caches: Caches) -> CarriedOut:
+def define_task(tx: Tx, command: Command, wanted: Source, caches: Caches) -> Reply:
     """Store a task type or definition, new or changed; workflows made of it get a new version, which is active.
 
     Raises: Refused if its name belongs to one of the other kind, it names an unknown job or type, or a workflow does not fit
@@ -52,11 +52,11 @@ def define_task(tx: Tx, command: Command, wanted: Source, caches: Caches) -> Car
         workflows = store_definitions(tx, [wanted], pool_of=pool_of, **about)
     except InvalidWorkflow as error:
         raise Refused(str(error)) from None
-    return CarriedOut({"task": name, "kind": kind, "workflows": workflows}, ("schedule",))
+    return Reply({"task": name, "kind": kind, "workflows": workflows}, ("schedule",))
 
 
 @verb("archive_task", needs=existing, takes_task=True, not_possible="task {kind} {name!r} is archived already")
-def archive_task(tx: Tx, command: Command, row: Any, _: Caches) -> CarriedOut:
+def archive_task(tx: Tx, command: Command, row: Any, _: Caches) -> Reply:
     """Let no new version be made of it; versions that are made of it stay what they are. `workflows`: those that use it.
 
     Raises: NotPossible if that was done before.
@@ -66,11 +66,11 @@ def archive_task(tx: Tx, command: Command, row: Any, _: Caches) -> CarriedOut:
     key: dict[str, Any] = {"tenant": command.tenant, "name": row.name}
     users = tx.run("list_users_of_definition", **key)
     tx.run("archive_task_definition", **key, archived_at=tx.now, note=command.reason, now=tx.now)
-    return CarriedOut({"task": row.name, "kind": row.kind, "workflows": [user.workflow for user in users]})
+    return Reply({"task": row.name, "kind": row.kind, "workflows": [user.workflow for user in users]})
 
 
 @verb("unarchive_task", needs=existing, takes_task=True, not_possible="task {kind} {name!r} is not archived")
-def unarchive_task(tx: Tx, command: Command, row: Any, _: Caches) -> CarriedOut:
+def unarchive_task(tx: Tx, command: Command, row: Any, _: Caches) -> Reply:
     """Let versions be made of it again, as it is stored. Workflow files that wait for it are stored a moment later.
 
     Raises: NotPossible if it is not archived.
@@ -79,4 +79,4 @@ def unarchive_task(tx: Tx, command: Command, row: Any, _: Caches) -> CarriedOut:
         raise NotPossible(kind=row.kind, name=row.name)
     key: dict[str, Any] = {"tenant": command.tenant, "name": row.name}
     tx.run("archive_task_definition", **key, archived_at=None, note=command.reason, now=tx.now)
-    return CarriedOut({"task": row.name, "kind": row.kind})
+    return Reply({"task": row.name, "kind": row.kind})

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from qflowd.define.readers import whole
-from qflowd.engine.commands.control import Caches, CarriedOut, Command, NotPossible, one_workflow, read_args, verb
+from qflowd.engine.commands.control import Caches, Command, NotPossible, Reply, one_workflow, read_args, verb
 from qflowd.engine.definitions.needs import judge_version
 from qflowd.engine.definitions.workflow_store import (
     about_workflow,
@@ -63,7 +63,7 @@ def find_version(tx: Tx, definition: Any, workflow: str, version: int) -> Target
     args=None,
     not_possible="version {version} of workflow {workflow!r} is ACTIVE already",
 )
-def activate(tx: Tx, command: Command, target: Target, _: Caches) -> CarriedOut:
+def activate(tx: Tx, command: Command, target: Target, _: Caches) -> Reply:
     """Let new instances run this version, and its schedule fire, until the workflow's file changes."""
     if target.row.state == VersionState.ACTIVE:
         raise NotPossible(version=target.version, workflow=command.workflow)
@@ -75,7 +75,7 @@ def activate(tx: Tx, command: Command, target: Target, _: Caches) -> CarriedOut:
     needs=lock_workflow,
     not_possible="version {version} of workflow {workflow!r} has replaced no other; `qflowd versions` lists what can be activated",
 )
-def rollback(tx: Tx, command: Command, definition: Any, _: Caches) -> CarriedOut:
+def rollback(tx: Tx, command: Command, definition: Any, _: Caches) -> Reply:
     """Activate the version that the active one has replaced. Repeated, it goes further back.
 
     Raises: NotPossible if it has replaced none.
@@ -86,12 +86,12 @@ def rollback(tx: Tx, command: Command, definition: Any, _: Caches) -> CarriedOut
     return _activate(tx, command, target, replaced=None)
 
 
-def _activate(tx: Tx, command: Command, target: Target, *, replaced: int | None) -> CarriedOut:
+def _activate(tx: Tx, command: Command, target: Target, *, replaced: int | None) -> Reply:
     definition, by = target.definition, command.requested_by or "command"
     judge_version(tx, target.row.id)
     put_active(tx, definition, target.row.id, replaced=replaced, by=by, note=command.reason)
     answer = {"workflow": command.workflow, "version": target.version, "replaced": definition.version}
-    return CarriedOut(answer, ("schedule",))
+    return Reply(answer, ("schedule",))
 
 
 def put_active(tx: Tx, definition: Any, version_id: int, *, replaced: int | None, by: str, note: str | None) -> None:

@@ -91,7 +91,7 @@ def resumable(tx: Tx, command: Command) -> Wanted:
 
 
 @verb("set_limit", needs=settable, args=None, not_possible="limit {limit} cannot be set")
-def set_limit(tx: Tx, command: Command, wanted: Wanted, _: Caches) -> CarriedOut:
+def set_limit(tx: Tx, command: Command, wanted: Wanted, _: Caches) -> Reply:
     """Set the slots, rates or breaker of a limit or pattern, whatever the configuration says, until `unset_limit`."""
     size = limit_settings.size_of(wanted.values, "command")
     new = {"new": _news(tx, wanted.name)} if wanted.row is None else {}
@@ -100,7 +100,7 @@ def set_limit(tx: Tx, command: Command, wanted: Wanted, _: Caches) -> CarriedOut
 
 
 @verb("unset_limit", needs=existing, args=None, not_possible="limit {limit} was not set by a command, but by: {source}")
-def unset_limit(tx: Tx, _: Command, wanted: Wanted, __: Caches) -> CarriedOut:
+def unset_limit(tx: Tx, _: Command, wanted: Wanted, __: Caches) -> Reply:
     """Let a limit be what the configuration, a pattern or the default says.
 
     Raises: NotPossible if no command has set it.
@@ -108,22 +108,22 @@ def unset_limit(tx: Tx, _: Command, wanted: Wanted, __: Caches) -> CarriedOut:
     if wanted.row.source != "command":
         raise NotPossible(limit=wanted.name, source=wanted.row.source)
     limit_settings.unset(tx, wanted.row)
-    return CarriedOut(_shown(wanted, limit_settings.sizes(tx, [wanted.name])[wanted.name]), TOPICS)
+    return Reply(_shown(wanted, limit_settings.sizes(tx, [wanted.name])[wanted.name]), TOPICS)
 
 
 @verb("pause_limit", needs=pausable, args=None, not_possible="limit {limit} cannot be paused")
-def pause_limit(tx: Tx, command: Command, wanted: Wanted, _: Caches) -> CarriedOut:
+def pause_limit(tx: Tx, command: Command, wanted: Wanted, _: Caches) -> Reply:
     """Let nothing begin that needs a limit, for a while or until `resume_limit`. What runs continues."""
     until = FOREVER if wanted.values is None else tx.now + timedelta(seconds=wanted.values)
     about: dict[str, Any] = {"paused_by": command.requested_by or "a command", "pause_reason": command.reason}
     about["paused_at"] = tx.now if wanted.values is None else None
     tx.run("pause_limit", name=wanted.name, resumes_at=until, **about)
     shown = None if wanted.values is None else until.isoformat()
-    return CarriedOut({"limit": wanted.name, "used": wanted.row.used, "resumes_at": shown}, TOPICS)
+    return Reply({"limit": wanted.name, "used": wanted.row.used, "resumes_at": shown}, TOPICS)
 
 
 @verb("resume_limit", needs=resumable, args=None, not_possible="limit {limit} is not paused")
-def resume_limit(tx: Tx, _: Command, wanted: Wanted, __: Caches) -> CarriedOut:
+def resume_limit(tx: Tx, _: Command, wanted: Wanted, __: Caches) -> Reply:
     """End a pause, by whomever.
 
     Raises: NotPossible if there is none.
@@ -132,21 +132,21 @@ def resume_limit(tx: Tx, _: Command, wanted: Wanted, __: Caches) -> CarriedOut:
         raise NotPossible(limit=wanted.name)
     nothing: dict[str, Any] = dict.fromkeys(("resumes_at", "paused_at", "paused_by", "pause_reason"))
     tx.run("pause_limit", name=wanted.name, **nothing)
-    return CarriedOut({"limit": wanted.name}, TOPICS)
+    return Reply({"limit": wanted.name}, TOPICS)
 
 
 @verb("open_breaker", needs=with_breaker, args=None, not_possible="the breaker of limit {limit} cannot be opened")
-def open_breaker(tx: Tx, command: Command, wanted: Wanted, _: Caches) -> CarriedOut:
+def open_breaker(tx: Tx, command: Command, wanted: Wanted, _: Caches) -> Reply:
     """Let nothing begin that needs a limit, for a while; then one task tries."""
     open_s = wanted.values or read_breaker(wanted.row.breaker).open_s
     until = tx.now + timedelta(seconds=open_s)
     why = f"opened by {command.requested_by or 'a command'}" + (f": {command.reason}" if command.reason else "")
     tx.run("save_breakers", rows=[(wanted.name, None, tx.now, until, why)])
-    return CarriedOut({"limit": wanted.name, "retries_at": until.isoformat()}, TOPICS)
+    return Reply({"limit": wanted.name, "retries_at": until.isoformat()}, TOPICS)
 
 
 @verb("close_breaker", needs=with_breaker, args=None, not_possible="the breaker of limit {limit} is closed")
-def close_breaker(tx: Tx, _: Command, wanted: Wanted, __: Caches) -> CarriedOut:
+def close_breaker(tx: Tx, _: Command, wanted: Wanted, __: Caches) -> Reply:
     """Let everything begin that needs a limit, untried.
 
     Raises: NotPossible if it may anyway.
@@ -154,7 +154,7 @@ def close_breaker(tx: Tx, _: Command, wanted: Wanted, __: Caches) -> CarriedOut:
     if wanted.row.tripped_at is None:
         raise NotPossible(limit=wanted.name)
     tx.run("save_breakers", rows=[(wanted.name, None, None, None, None)])
-    return CarriedOut({"limit": wanted.name}, TOPICS)
+    return Reply({"limit": wanted.name}, TOPICS)
 
 
 def _args(command: Command) -> Fields:

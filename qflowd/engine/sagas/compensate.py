@@ -4,9 +4,9 @@ from typing import Any
 
 from qflowd.engine.commands.control import (
     Caches,
-    CarriedOut,
     Command,
     NotPossible,
+    Reply,
     one_instance,
     remedy,
     standing,
@@ -31,7 +31,7 @@ PART = 10_000  # rows written by one statement
     batch=1,
     not_possible="instance {id} is {state}; only one that has ended can be compensated, so terminate it first",
 )
-def compensate(tx: Tx, command: Command, target: Any, caches: Caches) -> CarriedOut:
+def compensate(tx: Tx, command: Command, target: Any, caches: Caches) -> Reply:
     """Have the tasks of an instance undone that has ended, however it ended.
 
     Raises: NotPossible if it has not ended; Refused if it has been compensated, or there is nothing to undo and no saga.
@@ -51,7 +51,7 @@ def compensate(tx: Tx, command: Command, target: Any, caches: Caches) -> Carried
         why = "has nothing to undo, as no task of it that started has a compensation"
         raise Refused(f"instance {number} is {standing(locked)} and {why}{remedy(locked, 'compensate')}")
     tx.run("reopen_to_compensate", id=number, now=tx.now)
-    return CarriedOut(
+    return Reply(
         {"instance_id": number, "compensations": sum(not step.is_link for step in steps)}, ("compensate",)
     )
 
@@ -62,7 +62,7 @@ def refuse_compensated(instance: Any) -> None:
         raise Refused(f"instance {instance.id} is {standing(instance)}{remedy(instance)}")
 
 
-def retry_compensations(tx: Tx, instance_id: int, new_round: int) -> CarriedOut:
+def retry_compensations(tx: Tx, instance_id: int, new_round: int) -> Reply:
     """Restart the compensations of an instance that did not succeed. Its rows and the instance itself are locked."""
     rows = {row.id: row for row in tx.run("list_compensating", **key_range(instance_id))}
     again = {number for number, row in rows.items() if row.state not in compensations.FAVOURABLE}
@@ -91,4 +91,4 @@ def retry_compensations(tx: Tx, instance_id: int, new_round: int) -> CarriedOut:
         if not again:
             close.end_instances(tx, tx.run("find_closing", rows=[(instance_id,)]))
     result = {"instance_id": instance_id, "compensations": sum(not rows[number].is_link for number in again)}
-    return CarriedOut(result, ("ready", "compensate", "child"))
+    return Reply(result, ("ready", "compensate", "child"))
