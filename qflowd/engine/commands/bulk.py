@@ -8,7 +8,7 @@ A dry run is the same, but what it does to an instance is rolled back at once.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, NamedTuple, NotRequired, Protocol, TypedDict, TypeVar
 
 from qflowd.define.selection import OPEN, Selection
 from qflowd.engine.commands.control import (
@@ -45,6 +45,21 @@ class Perform(Protocol):
     def __call__(self, work: Callable[[Tx], T], /) -> T: ...
 
 
+class Progress(TypedDict):
+    """How far a command has come: kept in `bulk_command` between its steps, and its result but for KEPT."""
+
+    after: int  # the instance that was looked at last
+    last: int  # the largest there was at the first step
+    matched: int
+    done: int
+    refused: int
+    refusals: dict[str, str]
+    unchanged: NotRequired[int]
+    already: NotRequired[Json]  # why a workflow itself did not change
+    instances: NotRequired[list[dict[str, Any]]]  # of a dry run
+    begun: NotRequired[dict[str, list[tuple[int, bool]]]]  # of a dry run
+
+
 class BulkStep(NamedTuple):
     """What a step came to. `is_last`: nothing is left to be done.
 
@@ -61,7 +76,7 @@ class BulkStep(NamedTuple):
 class WorkflowVerb(NamedTuple):
     """What an action does to a workflow. `action`: to its instances in `states`; `begin`: to itself, before all that.
 
-    What `begin` answers stands in the result. `refusal`: the answer where there is no such instance; None: it is DONE.
+    Where nothing changes by `begin`, the result says so. `refusal`: the answer where there is no such instance; None: it is DONE.
     """
 
     action: str
@@ -101,14 +116,7 @@ def step(tx: Tx, command: Command, caches: Caches, perform: Perform) -> BulkStep
     kept = tx.one("load_bulk", id=command.id)
     bulk = _Bulk(tx, command, caches, perform, is_first=kept is None)
     topics: set[str] = set()
-    if kept is not None:
-        progress = jsontext.parse(kept.progress)
-    else:
-        progress = {"after": 0, "last": tx.one("largest_instance").id or 0, "matched": 0}
-        progress |= {"done": 0, "refused": 0, "refusals": {}} | (
-            {"instances": [], "begun": {}} if command.is_dry_run else {}
-        )
-        progress |= bulk.begin(topics)
+    progress: Progress = jsontext.parse(kept.progress) if kept is not None else bulk.begin(topics)
     is_last = bulk.walk(progress, topics)
     if is_last and not progress["matched"] and bulk.refusal is not None:
         raise Refused(bulk.refusal)
@@ -170,16 +178,20 @@ class _Bulk:
                 f"no failure that nobody has handled matches {self.selection}; `qflowd failures` lists those there are"
             )
 
-    def begin(self, topics: set[str]) -> Mapping[str, Json]:
-        """Do to the workflow itself what is asked. Returns what the result says of that."""
-        if self.scope is None or self.scope.begin is None:
-            return {}
-        begin = self.scope.begin
-        reply = self.perform(lambda tx: begin(tx, self.command, self.workflow))
-        topics.update(reply.topics)
-        return reply.result
+    def begin(self, topics: set[str]) -> Progress:
+        """Do to the workflow itself what is asked, before the first step."""
+        last = self.tx.one("largest_instance").id or 0
+        progress: Progress = {"after": 0, "last": last, "matched": 0, "done": 0, "refused": 0, "refusals": {}}
+        if self.command.is_dry_run:
+            progress["instances"], progress["begun"] = [], {}
+        if self.scope is not None and (begin := self.scope.begin) is not None:
+            reply = self.perform(lambda tx: begin(tx, self.command, self.workflow))
+            topics.update(reply.topics)
+            if "already" in reply.result:
+                progress["already"] = reply.result["already"]
+        return progress
 
-    def walk(self, progress: dict[str, Any], topics: set[str]) -> bool:
+    def walk(self, progress: Progress, topics: set[str]) -> bool:
         """Look at the next instances and do what is asked to those that match. Returns whether that was the last."""
         states = self.selection.states
         is_open = states is not None and states <= OPEN
@@ -221,7 +233,7 @@ class _Bulk:
         now = tx.one("find_instance", id=one.instance_id, tenant=one.tenant) if one.is_dry_run else None
         return reply, now
 
-    def _do(self, row: Any, failures: tuple[int, ...], progress: dict[str, Any], topics: set[str]) -> None:
+    def _do(self, row: Any, failures: tuple[int, ...], progress: Progress, topics: set[str]) -> None:
         one = self.command._replace(
             action=self.action,
             instance_id=row.id,
