@@ -19,7 +19,7 @@ from qflowd.store.clock import boottime
 from qflowd.workers import linux
 
 if TYPE_CHECKING:
-    from qflowd.daemon.assembly import Daemon
+    from qflowd.daemon.daemon import Daemon
     from qflowd.store.tx import Fault
 
 log = logging.getLogger("qflowd")
@@ -40,7 +40,7 @@ def main(config: Config, *, until_idle: bool = False, fault: "Fault | None" = No
     reloader = reloader_for(config)
     reloader.poll()
     # Imported only now: the process that tries the plugins works meanwhile.
-    from qflowd.daemon.assembly import Daemon
+    from qflowd.daemon.daemon import Daemon
     from qflowd.daemon.notify import Watchdog, notify, watchdog_s
     from qflowd.engine.service import ServiceThread
 

@@ -16,7 +16,7 @@ import pytest
 
 from qflowd.client.client import Client
 from qflowd.config import PoolConfig, from_settings
-from qflowd.daemon.assembly import Daemon
+from qflowd.daemon.daemon import Daemon
 from qflowd.store.migrate import migrate
 from qflowd.store.tx import Store
 from qflowd.workers.backends import Backend, Bell

@@ -141,7 +141,7 @@ def test_the_instance_knows_which_schedule_and_which_instant_it_is_for(desk):
     desk.define("0 9 * * *")
     desk.tick(MONDAY + timedelta(hours=9))
     lanes = LaneIds(desk.store)
-    admit = Admit(desk.store, Intake(Plans(), lanes, RegisteredJobs()), lanes, Topics())
+    admit = Admit(desk.store, Intake(Plans(), lanes, RegisteredJobs()), Topics())
     while admit.tick() == 0:
         pass
     [number] = desk.submissions()

@@ -493,7 +493,7 @@ def test_every_good_change_is_stored_as_the_next_version(sqlite_url, tmp_path, c
 
 def test_a_submission_is_told_what_is_wrong_with_the_file_of_its_workflow(desk):
     lanes = LaneIds(desk.store)
-    admit = Admit(desk.store, Intake(Plans(), lanes, RegisteredJobs()), lanes, Topics())
+    admit = Admit(desk.store, Intake(Plans(), lanes, RegisteredJobs()), Topics())
 
     def refusal():
         desk.sql("INSERT INTO qflow.submissions (workflow) VALUES ('w')")

@@ -113,7 +113,7 @@ class Lab:
         self.published: list[str] = []
         for topic in ("ready", "timer", "intent", "schedule", "stopping"):
             self.topics.subscribe(topic, lambda topic=topic: self.published.append(topic))  # type: ignore[misc]
-        self.admit = Admit(self.store, Intake(self.plans, self.lanes, self.jobs), self.lanes, self.topics)
+        self.admit = Admit(self.store, Intake(self.plans, self.lanes, self.jobs), self.topics)
         self.commands = Commands(self.store, self.plans, self.lanes, self.jobs, self.topics)
         self.sweep = Sweep(self.store, self.topics)
         self.turns = Turns(self.store, self.plans, self.lanes, self.jobs, self.topics)

@@ -9,7 +9,6 @@ from typing import ClassVar
 
 from qflowd.engine.admission.intake import ALL, BATCH, Admitted, Intake, answer
 from qflowd.engine.admission.stray_ids import StrayIds
-from qflowd.engine.caches import LaneIds
 from qflowd.engine.concurrency.overlap import Skipped
 from qflowd.engine.plans.instances import CHILD_TRIGGER
 from qflowd.engine.refusal import Refused
@@ -28,8 +27,8 @@ class Admit:
     name: ClassVar[str] = "admit"
     topics: ClassVar[tuple[str, ...]] = ("backlog",)
 
-    def __init__(self, store: Store, intake: Intake, lanes: LaneIds, topics: Topics) -> None:
-        self._store, self._intake, self._lanes, self._topics = store, intake, lanes, topics
+    def __init__(self, store: Store, intake: Intake, topics: Topics) -> None:
+        self._store, self._intake, self._topics = store, intake, topics
         self._stray_ids = StrayIds(store)
 
     def tick(self) -> float:
@@ -48,7 +47,7 @@ class Admit:
             if not batch.missing_lanes:
                 break
             # Lanes are made outside the batch, so that two daemons never wait for each other's; then the batch comes again.
-            self._lanes.ensure(batch.missing_lanes)
+            self._intake.lanes.ensure(batch.missing_lanes)
         if batch.has_strays:
             self._stray_ids.note()
         if batch.taken:

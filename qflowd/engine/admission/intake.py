@@ -63,7 +63,7 @@ class Intake:
     """Takes submissions. Safe to use from several threads: what it remembers is only ever added to."""
 
     def __init__(self, plans: Plans, lanes: LaneIds, jobs: RegisteredJobs) -> None:
-        self._plans, self._lanes, self.jobs = plans, lanes, jobs
+        self.plans, self.lanes, self.jobs = plans, lanes, jobs
         self._unreadable = UnreadableLog()
 
     def take(
@@ -102,7 +102,7 @@ class Intake:
         if not decisions:
             return Admitted()
         admissions = [decision for _, decision in decisions if isinstance(decision, Admission)]
-        if missing := frozenset(lane for each in admissions for lane in each.lanes if not self._lanes.has(lane)):
+        if missing := frozenset(lane for each in admissions for lane in each.lanes if not self.lanes.has(lane)):
             return Admitted(missing_lanes=missing)
         turns = take_turns(tx, admissions)
         if turns.decided:
@@ -129,7 +129,7 @@ class Intake:
 
     def _begin(self, tx: Tx, admissions: Sequence[Admission], definitions: Definitions, begin: Begin | None) -> None:
         """Insert the tasks of instances that are not held; those of paused workflows begin PAUSED."""
-        lane_ids = {lane: self._lanes.id(lane) for admission in admissions for lane in admission.lanes}
+        lane_ids = {lane: self.lanes.id(lane) for admission in admissions for lane in admission.lanes}
         paused = {}
         for admission in admissions:
             definition = definitions.get((admission.request.tenant, admission.request.workflow))
@@ -180,7 +180,7 @@ class Intake:
         if request.job is not None:
             if self.jobs.get(tx, request.job) is None:
                 raise Refused(_why_no_job(tx, request.job))
-            return self._plans.of_job(request.job)
+            return self.plans.of_job(request.job)
         target = (request.tenant, request.workflow)
         if target not in definitions:
             definitions[target] = tx.one("find_workflow", tenant=request.tenant, workflow=request.workflow)
@@ -195,7 +195,7 @@ class Intake:
         version_id = version_of(definition, request.id)
         if request.version is not None:
             version_id = find_version(tx, definition, str(request.workflow), request.version).row.id
-        return self._plans.of_version(tx, version_id)
+        return self.plans.of_version(tx, version_id)
 
 
 def _claim_key(tx: Tx, request: Request) -> int | None:

@@ -12,7 +12,6 @@ from typing import ClassVar
 
 from qflowd.engine.admission.express import Express
 from qflowd.engine.admission.intake import Intake
-from qflowd.engine.caches import LaneIds
 from qflowd.engine.finishing.batch import Batch
 from qflowd.engine.finishing.finish import finish_and
 from qflowd.engine.plans.instances import Instances
@@ -46,7 +45,6 @@ class Executor:
         store: Store,
         backends: Backends,
         instances: Instances,
-        lanes: LaneIds,
         topics: Topics,
         *,
         daemon_id: Callable[[], int],
@@ -63,6 +61,7 @@ class Executor:
         self._pools = tuple(pools)
         self._harvest = Harvest(store.clock, chance)
         self._dispatch = Dispatch(store, backends, instances, self._harvest, timeout_s, database_id)
+        lanes = intake.lanes
         self._fetcher = Fetcher(
             backends, instances, lanes, self._dispatch, pools=self._pools, daemon_id=daemon_id, holds_lease=holds_lease
         )

@@ -1,17 +1,7 @@
-"""For tests of jobs and workflows: the engine's own code, in this process, on a clock that is set.
-
-    def test_an_outage_of_the_vendor_is_survived():
-        run = run_job(fetch, {"symbol": "AAPL"})
-        assert run.state == "SUCCESS", run.error
-        assert run.tasks["fetch"].attempt == 2
-
-There is no daemon and no worker process. Tasks run one at a time, in a thread of this process, so what a test patches is
-patched for them. Nothing waits: where a retry, a deferral or a schedule is next, the clock is set to it.
-"""
+"""The engine that a test drives: its services are ticked by hand until nothing is left to do."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final, Self
@@ -20,39 +10,29 @@ import msgspec
 
 from qflowd.client.client import Client
 from qflowd.client.instance import ENDED, Instance
-from qflowd.client.records import AttemptInfo, LogLine, TaskInfo
 from qflowd.config.records import PoolConfig
+from qflowd.daemon.assembly import instance_services
 from qflowd.daemon.program import store_workflow
 from qflowd.define import workflow_file
 from qflowd.define.builders import WorkflowBuilder
-from qflowd.engine.admission.admit import Admit
 from qflowd.engine.admission.intake import Intake
 from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
-from qflowd.engine.child_workflows.children import Children
-from qflowd.engine.commands.inbox import Commands
-from qflowd.engine.commands.sweep import Sweep
-from qflowd.engine.concurrency.turns import Turns
-from qflowd.engine.definitions.schedules import Schedules
 from qflowd.engine.definitions.workflow_store import pool_of_task
-from qflowd.engine.finishing.timers import Timers
 from qflowd.engine.plans.instances import Instances
 from qflowd.engine.running.executor import Executor
 from qflowd.engine.running.logs import Logs
-from qflowd.engine.sagas.saga import Compensate
 from qflowd.engine.service import Topics
 from qflowd.jobs.decorators import JobSpec, describe
 from qflowd.jobs.signature import params_schema
-from qflowd.model.durations import parse_delay
 from qflowd.model.errors import InvalidRequest, Rejected
-from qflowd.model.instants import as_utc, parse_instant
-from qflowd.model.workflow import BUILT_IN, Job, Json, Workflow
+from qflowd.model.workflow import BUILT_IN, Job, Workflow
 from qflowd.store.migrate import migrate
 from qflowd.store.tx import Store, Tx
+from qflowd.testing.clock import Clock
+from qflowd.testing.run import Run, run_of
 from qflowd.workers.backends import Backends
 from qflowd.workers.job_loader import loaded
 from qflowd.workers.threads import Threads
-
-__all__ = ["Clock", "Harness", "Run", "run_job", "run_workflow"]
 
 DAEMON_ID: Final = 1
 ONE_AT_A_TIME: Final = PoolConfig(processes=1)
@@ -60,62 +40,6 @@ QUIET_ROUNDS: Final = 3  # in a row: a lane that is new is claimed a round after
 
 Function = Callable[..., Any]
 Definition = Workflow | WorkflowBuilder | str | Path
-
-
-class Clock:
-    """A clock that stands until it is set.
-
-    Args:
-        start: an aware datetime, or a string (without an offset: UTC); the present instant if not given.
-
-    Raises: ValueError for a string that is not an instant.
-    """
-
-    def __init__(self, start: datetime | str | None = None) -> None:
-        self.set(datetime.now(UTC) if start is None else start)
-
-    def now(self) -> datetime:
-        """The instant it shows, in UTC."""
-        return self._now
-
-    def at(self, boottime_s: float) -> datetime:
-        """The same: whatever happens meanwhile happens now."""
-        return self._now
-
-    def set(self, instant: datetime | str) -> None:
-        """Show `instant` from now on. To have done what is due until then, use `Harness.advance`."""
-        self._now = parse_instant(instant) if isinstance(instant, str) else as_utc(instant)
-
-    def after(self, duration: float | str) -> datetime:
-        """The instant that `duration` later: seconds, or a string such as "5m"."""
-        return self._now + timedelta(seconds=parse_delay(duration))
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """What became of one run. `tasks`, `outputs` (of those that succeeded) are by task key; `attempts` and `logs` in order.
-
-    `state` is SUCCESS, FAILED or TERMINATED; `error` says why, with the traceback of each attempt that failed.
-    Durations are those of the set clock, where a task takes no time.
-    """
-
-    state: str
-    error: str | None = None
-    tasks: Mapping[str, TaskInfo] = field(default_factory=dict, repr=False)
-    outputs: Mapping[str, Json] = field(default_factory=dict, repr=False)
-    attempts: tuple[AttemptInfo, ...] = field(default=(), repr=False)
-    logs: tuple[LogLine, ...] = field(default=(), repr=False)
-
-    @property
-    def output(self) -> Json:
-        """What the only task, or the last one in topological order, returned.
-
-        Raises: AssertionError with what went wrong if it did not succeed.
-        """
-        last = [key for key, task in self.tasks.items() if task.map_index is None][-1]
-        if last not in self.outputs:
-            raise AssertionError(f"task {last} is {self.tasks[last].state}, so it has no output: {self.error}")
-        return self.outputs[last]
 
 
 class Harness:
@@ -162,14 +86,13 @@ class Harness:
 
     def _build(self, by_name: Mapping[str, Job], pools: Iterable[str], threads: Threads) -> None:
         store, topics, plans, jobs = self._store, Topics(), Plans(), RegisteredJobs()
-        lanes, jobs.own = LaneIds(store), by_name
-        intake = _Intake(plans, lanes, jobs)
+        jobs.own = by_name
+        intake = _Intake(plans, LaneIds(store), jobs)
         self._backends = Backends(dict.fromkeys(pools, threads))
         self._executor = Executor(
             store,
             self._backends,
             Instances(plans, jobs),
-            lanes,
             topics,
             daemon_id=lambda: DAEMON_ID,
             pools=dict.fromkeys(pools),
@@ -181,16 +104,7 @@ class Harness:
             chance=lambda: 0.5,  # a retry's delay is the one that is asked for
         )
         self._executor.start(dict(by_name), b"")
-        self._services = (
-            Schedules(store, topics),
-            Commands(store, plans, lanes, jobs, topics),
-            Timers(store, topics),
-            Admit(store, intake, lanes, topics),
-            Sweep(store, topics),
-            Turns(store, plans, lanes, jobs, topics),
-            Children(store, plans, topics, lambda: DAEMON_ID),
-            Compensate(store, plans, lanes, jobs, topics),
-        )
+        self._services = instance_services(store, topics, intake, lambda: DAEMON_ID)
 
     def settle(self) -> None:
         """Do all that can be done without the clock moving."""
@@ -229,7 +143,7 @@ class Harness:
                 raise TimeoutError(f"instance {instance.id} has not ended by {min(due or until, until)}: {why}")
             self.clock.set(due)
             self.settle()
-        return _run(instance, *end)
+        return run_of(instance, *end)
 
     def _next_due(self) -> datetime | None:
         def ask(tx: Tx) -> list[datetime | None]:
@@ -315,25 +229,3 @@ def _workflow(definition: Definition) -> Workflow:
     if isinstance(definition, str | Path):
         return workflow_file.parse_file(Path(definition))
     return definition.build() if isinstance(definition, WorkflowBuilder) else definition
-
-
-def _run(instance: Instance, state: str, error: str | None) -> Run:
-    tasks = {task.name: task for task in instance.tasks()}
-    attempts = tuple(instance.attempts())
-    traces = [
-        f"task {attempt.name}, attempt {attempt.attempt}:\n{attempt.traceback}"
-        for attempt in attempts
-        if attempt.traceback
-    ]
-    return Run(
-        state,
-        None if state == "SUCCESS" else "\n".join([error or state, *traces]),
-        tasks,
-        {
-            key: instance.output(key)
-            for key, task in tasks.items()
-            if task.state == "SUCCESS" and task.map_index is None
-        },
-        attempts,
-        tuple(instance.logs()),
-    )
