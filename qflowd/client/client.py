@@ -1,7 +1,6 @@
 """The client: submits, commands and looks, through the public inboxes and views."""
 
-import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any, Final, Self
 
@@ -10,9 +9,10 @@ from qflowd.client.failures import find_failures
 from qflowd.client.instance import Instance
 from qflowd.client.limit import Limit
 from qflowd.client.polling import poll
-from qflowd.client.records import Answer, Breakpoint, FailureInfo, InstanceInfo, from_json, plain_row
+from qflowd.client.records import Answer, Breakpoint
 from qflowd.client.stored_definition import StoredDefinition
 from qflowd.client.stored_workflow import StoredWorkflow
+from qflowd.client.views import Views
 from qflowd.client.why import Why, why
 from qflowd.define import rows
 from qflowd.define.documents import Format
@@ -24,27 +24,15 @@ from qflowd.model.states import InstanceState
 from qflowd.store.tx import DataRefused, Store
 
 ANSWER_S: Final = 30.0  # how long a command waits for a daemon to answer
-PAGE: Final = 500  # instances read at once
-# The first and the last code of what `instances()` may be asked for.
-STATES: Final = {"OPEN": (0, InstanceState.SUCCESS - 1)} | {
-    state.name: (int(state), int(state)) for state in InstanceState
-}
 
 
-class Client:
+class Client(Views):
     """The client of one tenant of a qflowd database. Made by `qflowd.connect()`; a context manager that closes it.
 
     Neither shows nor commands what belongs to other tenants; jobs, plugins, daemons and pools are everybody's. May be
     shared by threads: each gets a connection of its own at its first call. Not by processes after a fork.
     After StoreUnavailable the next call connects again.
     """
-
-    def __init__(self, store: Store, tenant: str = DEFAULT_TENANT) -> None:
-        """Raises: InvalidRequest for a name that no tenant can have."""
-        if fault := fault_in_key(tenant, "tenant"):
-            raise InvalidRequest(fault)
-        self.store = store
-        self.tenant = tenant
 
     def __enter__(self) -> Self:
         return self

@@ -67,7 +67,7 @@ def test_a_name_that_no_tenant_can_have_is_refused(engine: StandIn, name: str):
 
 
 def test_pages_of_instances_follow_one_another(engine: StandIn, client: Client, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("qflowd.client.client.PAGE", 3)
+    monkeypatch.setattr("qflowd.client.views.PAGE", 3)
     numbers = [engine.admit(client.submit(job="paged").id, "paged") for _ in range(8)]
     assert [info.id for info in client.instances(workflow="paged")] == numbers[::-1]
     assert [info.id for info in client.instances(workflow="paged", limit=4)] == numbers[:3:-1]

@@ -1,0 +1,137 @@
+"""What the views and inboxes show to one tenant."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from qflowd.client import requests
+from qflowd.client.records import FailureInfo, InstanceInfo, from_json, plain_row
+from qflowd.model.errors import InvalidRequest
+from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS
+from qflowd.model.names import DEFAULT_TENANT, fault_in_key
+from qflowd.model.states import InstanceState
+from qflowd.store.tx import Store
+
+PAGE: Final = 500  # instances read at once
+# The first and the last code of what `instances()` may be asked for.
+STATES: Final = {"OPEN": (0, InstanceState.SUCCESS - 1)} | {
+    state.name: (int(state), int(state)) for state in InstanceState
+}
+
+
+class Views:
+    """The part of a client that only looks."""
+
+    def __init__(self, store: Store, tenant: str = DEFAULT_TENANT) -> None:
+        """Raises: InvalidRequest for a name that no tenant can have."""
+        if fault := fault_in_key(tenant, "tenant"):
+            raise InvalidRequest(fault)
+        self.store = store
+        self.tenant = tenant
+
+    def history(self, workflow: str, limit: int = 20) -> list[InstanceInfo]:
+        """The latest instances of a workflow (or of a job submitted by itself), newest first.
+
+        Args:
+            limit: how many at most, from 1.
+        """
+        return list(self.instances(workflow=workflow, limit=limit))
+
+    def instances(
+        self, *, workflow: str | None = None, state: str | None = None, limit: int | None = None
+    ) -> Iterator[InstanceInfo]:
+        """Instances, newest first; read a page at a time as they are asked for.
+
+        Args:
+            workflow: only of this workflow or single job.
+            state: only in this state, such as FAILED; OPEN means all that have not ended.
+            limit: how many at most; None for all.
+
+        Raises: InvalidRequest for a state that does not exist.
+        """
+        if state is not None and state not in STATES:
+            raise InvalidRequest(f"there is no state {state!r}; there are {', '.join(STATES)}")
+        first, last = STATES[state] if state else (0, int(max(InstanceState)))
+        name, where = "find_instances", dict[str, Any](first=first, last=last)
+        if workflow is not None:
+            name, where = "find_instances_of", where | {"workflow": workflow}
+        elif state == "OPEN":
+            name, where = "find_open_instances", {}
+        left, before = sys.maxsize if limit is None else limit, LARGEST_INSTANCE + 1
+        while left > 0 and (rows := self.read_all(name, before=before, batch=min(left, PAGE), **where)):
+            yield from (InstanceInfo(*row) for row in rows)
+            left, before = left - len(rows), rows[-1].id
+
+    def failures(
+        self, conditions: Mapping[str, Any] | None = None, *, limit: int | None = None
+    ) -> Iterator[FailureInfo]:
+        """Failed tasks that nobody has handled, those of the newest instances first; read a page at a time.
+
+        Args:
+            conditions: as in a command's filter, such as {"workflow": "daily_*", "error_class": "*Timeout", "since": "2d"}.
+            limit: how many at most; None for all.
+
+        Raises: InvalidRequest for a condition that does not exist, or cannot be read.
+        """
+        has = requests.failures_like(conditions or {}, self.store.clock.now())
+        left, before = sys.maxsize if limit is None else limit, (LARGEST_INSTANCE + 1) * ORDINALS
+        while left > 0 and (rows := self.read_all("find_failures", before=before, batch=PAGE)):
+            chosen = [FailureInfo(*row) for row in rows if has(row)][:left]
+            yield from chosen
+            left, before = left - len(chosen), rows[-1].id
+
+    def count_new(self) -> int:
+        """How many submissions no daemon has taken yet."""
+        return int(self.read_one("count_new").submissions)
+
+    def active_version(self, workflow: str) -> Any:
+        """`document`, `source_text` and `format` of the active version of a workflow; None if there is none."""
+        return self.read_one("show_active_version", workflow=workflow)
+
+    def workflows(self, *, with_archived: bool = False) -> list[dict[str, Any]]:
+        """Rows of the view `workflows`, files that could not be read among them."""
+        return [row for row in self._list("list_workflows") if with_archived or row["archived_at"] is None]
+
+    def task_definitions(self, *, with_archived: bool = False) -> list[dict[str, Any]]:
+        """Rows of the view `task_definitions`, types among them, without `source_text`; `document` is a mapping."""
+        rows = [row | {"document": from_json(row["document"])} for row in self._list("list_task_definitions")]
+        return [row for row in rows if with_archived or row["archived_at"] is None]
+
+    def schedules(self, *, with_archived: bool = False) -> list[dict[str, Any]]:
+        """Rows of the view `schedules`."""
+        return [row for row in self._list("list_schedules") if with_archived or row["archived_at"] is None]
+
+    def fires(self, workflow: str, limit: int = 20) -> list[dict[str, Any]]:
+        """The latest rows of the view `fires`: when the schedule of a workflow fired, and what came of it."""
+        return self._list("list_fires", workflow=workflow, batch=limit)
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """Rows of the view `jobs`."""
+        return self._list("list_jobs")
+
+    def plugins(self) -> list[dict[str, Any]]:
+        """Plugin files as each live daemon sees them."""
+        return self._list("list_plugins")
+
+    def daemons(self) -> list[dict[str, Any]]:
+        """Rows of the view `daemons`: those whose lease has not run out."""
+        return self._list("list_daemons")
+
+    def pools(self) -> list[dict[str, Any]]:
+        """Rows of the view `pools`, a row per pool and daemon."""
+        return self._list("list_pools")
+
+    def limits(self) -> list[dict[str, Any]]:
+        """Rows of the view `limits`."""
+        return self._list("show_limits")
+
+    def read_all(self, statement: str, **params: Any) -> list[Any]:
+        """Rows of a statement, of this tenant where it asks for one, with plain Python values."""
+        return list(map(plain_row, self.store.read(lambda tx: tx.run(statement, tenant=self.tenant, **params))))
+
+    def read_one(self, statement: str, **params: Any) -> Any:
+        """The first row of a statement, or None; as `read_all`."""
+        return next(iter(self.read_all(statement, **params)), None)
+
+    def _list(self, statement: str, **params: Any) -> list[dict[str, Any]]:
+        return [row._asdict() for row in self.read_all(statement, **params)]
