@@ -11,9 +11,9 @@ from typing import NamedTuple
 from qflowd.engine.claiming.claim import Claim
 from qflowd.engine.finishing import advance
 from qflowd.engine.finishing.advance import Arrivals, Edges, EndedRow, Sums
+from qflowd.engine.plans.gather import Unrenderable, end_unrun
 from qflowd.engine.plans.instances import LoadedInstance
 from qflowd.engine.plans.plan import Plan
-from qflowd.engine.plans.render import Unrenderable, end_unrun
 from qflowd.engine.running.dispatch import Dispatch, Shipment
 from qflowd.engine.sagas import compensations
 from qflowd.engine.spawning import spawned

@@ -6,7 +6,8 @@ import pytest
 
 from qflowd.engine.claiming.claim import Claim
 from qflowd.engine.claiming.lanes import Pace
-from qflowd.engine.plans.render import gather, render
+from qflowd.engine.plans.gather import gather
+from qflowd.engine.plans.render import render
 from qflowd.engine.plans.upstreams import LARGEST_SENT, read_output
 from qflowd.engine.running.dispatch import WORTH_A_THREAD, Dispatch
 from qflowd.engine.running.harvest import Harvest

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from qflowd.engine.finishing.batch import Batch
-from qflowd.engine.plans.render import gather, render
+from qflowd.engine.plans.gather import gather
+from qflowd.engine.plans.render import render
 from qflowd.model.ids import ORDINALS
 from qflowd.model.states import TaskState
 from qflowd.model.workflow import Job

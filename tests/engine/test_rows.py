@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from qflowd import connect
-from qflowd.engine.plans.render import load_outputs
+from qflowd.engine.plans.scope import load_outputs
 from qflowd.model.ids import ORDINALS
 from qflowd.model.states import TaskKind, TaskState
 from qflowd.store.tx import Store

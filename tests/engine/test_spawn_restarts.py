@@ -7,7 +7,7 @@ import json
 import pytest
 
 from qflowd.engine.finishing.batch import Batch
-from qflowd.engine.plans.render import load_outputs
+from qflowd.engine.plans.scope import load_outputs
 from qflowd.engine.plans.upstreams import Large
 from qflowd.model.ids import ORDINALS
 from tests.support.lab import FAILED, SUCCESS

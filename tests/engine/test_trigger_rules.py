@@ -7,7 +7,8 @@ from contextlib import closing
 import pytest
 
 from qflowd.define.workflow_file import parse
-from qflowd.engine.plans.render import gather, render
+from qflowd.engine.plans.gather import gather
+from qflowd.engine.plans.render import render
 from qflowd.model.errors import InvalidWorkflow
 from tests.support.lab import CANCELLED, FAILED, SKIPPED, SUCCESS, Lab
 

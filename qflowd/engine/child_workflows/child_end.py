@@ -8,7 +8,7 @@ from typing import Any, Final
 from qflowd.engine.finishing.batch import Batch
 from qflowd.engine.finishing.outcome import AttemptRow, FinalRow, Released
 from qflowd.engine.plans.instances import Instances
-from qflowd.engine.plans.render import load_outputs, scope_of
+from qflowd.engine.plans.scope import load_outputs, scope_of
 from qflowd.model import jsontext
 from qflowd.model.errors import ExpressionFailed, InvalidExpression, QflowdError, StoreUnavailable, Unreadable
 from qflowd.model.ids import ORDINALS

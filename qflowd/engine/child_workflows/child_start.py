@@ -13,8 +13,9 @@ from qflowd.engine.caches import LaneKey, Plans
 from qflowd.engine.claiming.claim import Claimed
 from qflowd.engine.claiming.lanes import Lane
 from qflowd.engine.claiming.paused_rows import without_paused
+from qflowd.engine.plans.gather import Unrenderable, gather
 from qflowd.engine.plans.instances import CHILD_TRIGGER, Instances, LoadedInstance
-from qflowd.engine.plans.render import Group, Unrenderable, gather, render
+from qflowd.engine.plans.render import Group, render
 from qflowd.model import jsontext
 from qflowd.model.errors import ExpressionFailed, LeaseLost, StoreUnavailable
 from qflowd.model.ids import instance_of

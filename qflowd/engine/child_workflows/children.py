@@ -16,8 +16,8 @@ from qflowd.engine.claiming.lanes import START, Lane
 from qflowd.engine.finishing.batch import Batch
 from qflowd.engine.finishing.finish import finish_and
 from qflowd.engine.maps import fan_out
+from qflowd.engine.plans.gather import Unrenderable
 from qflowd.engine.plans.instances import Instances
-from qflowd.engine.plans.render import Unrenderable
 from qflowd.engine.running.dispatch import refuse
 from qflowd.engine.running.harvest import Harvest
 from qflowd.engine.service import Place, Topics, UnreadableLog

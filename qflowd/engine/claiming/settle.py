@@ -11,9 +11,10 @@ from qflowd.engine.maps.item_lanes import settings_of
 from qflowd.engine.plans import lane_keys
 from qflowd.engine.plans.expand import stored_priority
 from qflowd.engine.plans.fallbacks import Fallback
+from qflowd.engine.plans.gather import Unrenderable
 from qflowd.engine.plans.instances import Instances
 from qflowd.engine.plans.plan import effective
-from qflowd.engine.plans.render import Unrenderable, load_items
+from qflowd.engine.plans.scope import load_items
 from qflowd.engine.request import NO_OVERRIDE
 from qflowd.model.errors import StoreUnavailable
 from qflowd.model.ids import ORDINALS, instance_of

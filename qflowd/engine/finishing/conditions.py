@@ -5,7 +5,7 @@ from typing import Any
 
 from qflowd.engine.finishing.advance import EndedRow, met_open_breaker
 from qflowd.engine.plans.instances import Instances
-from qflowd.engine.plans.render import load_outputs, scope_of
+from qflowd.engine.plans.scope import load_outputs, scope_of
 from qflowd.engine.plans.upstreams import Output
 from qflowd.model.errors import ExpressionFailed
 from qflowd.model.ids import task_id

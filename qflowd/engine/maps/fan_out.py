@@ -16,7 +16,7 @@ from qflowd.engine.ordinals import TakenOrdinals
 from qflowd.engine.plans.instances import Instances
 from qflowd.engine.plans.items import Items, evaluate
 from qflowd.engine.plans.node import Node
-from qflowd.engine.plans.render import check_conditions, load_items, load_outputs, scope_of
+from qflowd.engine.plans.scope import check_conditions, load_items, load_outputs, scope_of
 from qflowd.model import rules
 from qflowd.model.errors import ExpressionFailed, LeaseLost, StoreUnavailable, Unreached
 from qflowd.model.ids import ORDINALS, instance_of

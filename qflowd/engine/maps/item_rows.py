@@ -21,7 +21,7 @@ from qflowd.engine.plans.instances import Instances, LoadedInstance
 from qflowd.engine.plans.items import Items, make_label
 from qflowd.engine.plans.node import Node
 from qflowd.engine.plans.plan import Plan
-from qflowd.engine.plans.render import load_items
+from qflowd.engine.plans.scope import load_items
 from qflowd.model import jsontext, rules
 from qflowd.model.ids import ORDINALS, instance_of
 from qflowd.model.states import Reason, TaskState

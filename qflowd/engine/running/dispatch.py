@@ -10,8 +10,9 @@ from qflowd.engine.claiming.claim import Claim, Claimed
 from qflowd.engine.claiming.lanes import Lane
 from qflowd.engine.claiming.settle import settle
 from qflowd.engine.maps import fan_out
+from qflowd.engine.plans.gather import Unrenderable, gather
 from qflowd.engine.plans.instances import Instances
-from qflowd.engine.plans.render import Group, Unrenderable, gather, render
+from qflowd.engine.plans.render import Group, render
 from qflowd.engine.running.harvest import Harvest
 from qflowd.model.errors import BreakerIsOpen, ExpressionFailed, QflowdError, SkippedByPerson, Unreached, Unwanted
 from qflowd.model.ids import ORDINALS, instance_of

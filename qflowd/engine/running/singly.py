@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 from qflowd.engine.claiming.claim import Claim, Claimed
 from qflowd.engine.claiming.lanes import Terms
+from qflowd.engine.plans.gather import Unrenderable
 from qflowd.engine.plans.instances import LoadedInstance
-from qflowd.engine.plans.render import Group, Unrenderable
+from qflowd.engine.plans.render import Group
 from qflowd.engine.plans.upstreams import Upstream, Upstreams
 from qflowd.engine.running.dispatch import Dispatch, Shipment
 from qflowd.model.ids import instance_of

@@ -11,7 +11,7 @@ from qflowd.engine.claiming.lanes import Lane
 from qflowd.engine.finishing.advance import Edges, EndedRow, Sums
 from qflowd.engine.plans.instances import Instances, LoadedInstance
 from qflowd.engine.plans.plan import Plan, by_name
-from qflowd.engine.plans.render import load_items, load_outputs, scope_of
+from qflowd.engine.plans.scope import load_items, load_outputs, scope_of
 from qflowd.engine.plans.upstreams import load_large
 from qflowd.engine.request import NO_OVERRIDE
 from qflowd.engine.running.dispatch import Dispatch, Shipment
