@@ -8,6 +8,7 @@ import pytest
 
 from tests.conftest import KINDS, GetServer
 from tests.support import lock_order
+from tests.support.bulk import CHAIN
 from tests.support.lab import Lab
 
 OpenLab = Callable[[str], Lab]
@@ -41,6 +42,14 @@ def lab(request: pytest.FixtureRequest, open_lab: OpenLab) -> Iterator[Lab]:
     found = open_lab(request.param)
     yield found
     found.close()
+
+
+@pytest.fixture
+def chains(lab: Lab) -> Lab:
+    """With three workflows of two tasks, to give commands for many instances."""
+    for key in ("daily_bars", "daily_news", "chain"):
+        lab.workflow(key, CHAIN)
+    return lab
 
 
 @pytest.fixture(autouse=True)

@@ -1,10 +1,8 @@
-"""Commands for many instances: chosen by a filter or by their workflow, carried out step by step, whatever is lost between."""
+"""Commands for many instances that a filter selects: carried out step by step, whatever is lost between."""
 
 from __future__ import annotations
 
 import json
-import threading
-import time
 from datetime import timedelta
 
 import pytest
@@ -12,40 +10,8 @@ import pytest
 from qflowd.engine.commands import bulk
 from qflowd.engine.commands.control import VERBS
 from qflowd.engine.commands.inbox import Commands
-from qflowd.engine.definitions.schedules import Schedules
-from tests.support.lab import FAILED, Lab
-
-CHAIN = {"a": [], "b": ["a"]}
-DRY = '{"dry_run": true}'
-
-
-def many(lab: Lab, action: str, columns: dict | None = None, /, **conditions) -> tuple[str, object]:
-    """A command with a filter, carried out to its end."""
-    number = lab.ask(action, filter=json.dumps(conditions), **(columns or {}))
-    return to_the_end(lab, number)
-
-
-def of_workflow(lab: Lab, action: str, workflow: str = "chain", **columns) -> tuple[str, object]:
-    return to_the_end(lab, lab.ask(action, workflow=workflow, **columns))
-
-
-def to_the_end(lab: Lab, number: int) -> tuple[str, object]:
-    while not lab.commands.tick():
-        pass
-    return lab.answer(number)
-
-
-def failed(lab: Lab, workflow: str = "chain", count: int = 1, **columns) -> list[int]:
-    numbers = [lab.start(workflow, **columns) for _ in range(count)]
-    lab.run({"a": FAILED})
-    return numbers
-
-
-@pytest.fixture
-def chains(lab: Lab) -> Lab:
-    for key in ("daily_bars", "daily_news", "chain"):
-        lab.workflow(key, CHAIN)
-    return lab
+from tests.support.bulk import CHAIN, DRY, failed, many, of_workflow, to_the_end, wait_reason
+from tests.support.lab import Lab
 
 
 def test_what_a_filter_selects_is_retried_and_nothing_else(chains):

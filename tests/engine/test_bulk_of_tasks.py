@@ -7,7 +7,7 @@ import json
 import pytest
 
 from qflowd.model.workflow import Job
-from tests.engine.test_bulk import CHAIN, failed, many
+from tests.support.bulk import CHAIN, failed, many
 from tests.engine.test_failures import TIMEOUT, fail, failures
 from tests.support.lab import Lab
 

@@ -11,7 +11,7 @@ from qflowd.engine.finishing.outcome import Ending, outcome_of
 from qflowd.model.instants import FOREVER
 from qflowd.model.states import Reason
 from qflowd.model.workflow import BUILT_IN, Job, Settings
-from tests.engine.test_bulk import many
+from tests.support.bulk import many
 from tests.engine.test_failures import failures, names
 from tests.support.lab import Lab
 
