@@ -7,19 +7,12 @@ import json
 import pytest
 
 from qflowd.model.workflow import Job
-from tests.support.bulk import CHAIN, failed, many
+from tests.support.bulk import failed, many
 from tests.engine.test_failures import TIMEOUT, fail, failures
 from tests.support.lab import Lab
 
 DONE = {"matched": 2, "done": 2, "refused": 0, "refusals": {}}
 BARS = {"fetch": {"job": "work", "map": ["AAPL", "IBM", "MSFT"], "label": "{{ item }}", "params": {}}}
-
-
-@pytest.fixture
-def chains(lab: Lab) -> Lab:
-    for key in ("daily_bars", "daily_news", "chain"):
-        lab.workflow(key, CHAIN)
-    return lab
 
 
 def test_one_task_of_many_instances_runs_again_with_other_params(chains):
