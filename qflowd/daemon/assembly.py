@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Mapping
 
 from qflowd.config.records import Config, PoolConfig
-from qflowd.engine.admission.admit import Admit
+from qflowd.engine.admission.admit import Admitter
 from qflowd.engine.admission.intake import Intake
 from qflowd.engine.child_workflows.children import Children
 from qflowd.engine.commands.inbox import Commands
@@ -13,7 +13,7 @@ from qflowd.engine.commands.sweep import Sweep
 from qflowd.engine.concurrency.turns import Turns
 from qflowd.engine.definitions.schedules import Schedules
 from qflowd.engine.finishing.timers import Timers
-from qflowd.engine.sagas.saga import Compensate
+from qflowd.engine.sagas.saga import Sagas
 from qflowd.engine.service import Service, Topics
 from qflowd.model.instruments import Instruments
 from qflowd.store.tx import Store
@@ -51,9 +51,9 @@ def instance_services(store: Store, topics: Topics, intake: Intake, daemon_id: C
         Schedules(store, topics),
         Commands(store, plans, lanes, jobs, topics),
         Timers(store, topics),
-        Admit(store, intake, topics),
+        Admitter(store, intake, topics),
         Sweep(store, topics),
         Turns(store, plans, lanes, jobs, topics),
         Children(store, plans, topics, daemon_id),
-        Compensate(store, plans, lanes, jobs, topics),
+        Sagas(store, plans, lanes, jobs, topics),
     ]

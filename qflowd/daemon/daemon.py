@@ -21,7 +21,7 @@ from qflowd.engine.membership.heartbeat import Heartbeat
 from qflowd.engine.membership.identity import Identity, run_dir_for
 from qflowd.engine.membership.lease import Lease
 from qflowd.engine.membership.lease_watch import LeaseWatch
-from qflowd.engine.membership.recover import Recover
+from qflowd.engine.membership.recovery import Recovery
 from qflowd.engine.plans.instances import Instances
 from qflowd.engine.running.executor import Executor
 from qflowd.engine.running.logs import Logs
@@ -169,7 +169,7 @@ class Daemon:
         return [
             self.executor,
             *instance_services(store, topics, self._intake, lambda: identity.id),
-            Recover(store, instances, identity, topics, self.lease),
+            Recovery(store, instances, identity, topics, self.lease),
             LimitRepair(store, topics),
             self._logs,
             Plugins(self._reloader, self.announce),

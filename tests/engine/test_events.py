@@ -8,7 +8,7 @@ import pytest
 
 from qflowd.engine.membership.identity import Identity
 from qflowd.engine.membership.lease import Lease
-from qflowd.engine.membership.recover import Recover
+from qflowd.engine.membership.recovery import Recovery
 from qflowd.model.instruments import (
     DaemonReaped,
     InstancesTerminated,
@@ -32,7 +32,7 @@ def test_what_a_dead_daemon_held_is_counted_once(lab, heard, tmp_path):
     assert len(lab.claim()) == 2
     identity = Identity(lab.store, None, tmp_path, 30.0)
     lease = Lease(30.0, lambda until: None)
-    recover = Recover(lab.store, lab.instances, identity, lab.topics, lease)
+    recover = Recovery(lab.store, lab.instances, identity, lab.topics, lease)
     lab.clock.advance(1)
     recover.take_back(lab.owner, "a test killed it")
     assert heard(DaemonReaped) == [DaemonReaped(lab.owner, 2, "a test killed it")]

@@ -5,7 +5,7 @@ import pytest
 from qflowd.engine.finishing.outcome import POISON_AFTER_LOSSES
 from qflowd.engine.membership.identity import Identity
 from qflowd.engine.membership.lease import Lease
-from qflowd.engine.membership.recover import Recover
+from qflowd.engine.membership.recovery import Recovery
 from tests.engine.test_failures import failures
 from tests.support.lab import FAILED
 
@@ -16,7 +16,7 @@ ATTEMPTS = "SELECT a.state, a.reason, a.error FROM qflow.attempts a WHERE a.task
 def die(lab, tmp_path):
     """The daemon that claims in the lab dies, and another takes back what it held."""
     identity = Identity(lab.store, None, tmp_path, 30.0)
-    recover = Recover(lab.store, lab.instances, identity, lab.topics, Lease(30.0, lambda until: None))
+    recover = Recovery(lab.store, lab.instances, identity, lab.topics, Lease(30.0, lambda until: None))
 
     def take_back() -> int:
         lab.clock.advance(1)

@@ -10,7 +10,7 @@ import pytest
 
 from qflowd.engine.finishing.batch import Batch
 from qflowd.engine.finishing.outcome import Ending, FinalRow, Rearmed, Released, outcome_of
-from qflowd.engine.sagas.saga import Compensate
+from qflowd.engine.sagas.saga import Sagas
 from qflowd.model.states import Reason, SagaState, TaskState
 from qflowd.model.workflow import Job, Settings
 from tests.support.lab import CANCELLED, FAILED, SKIPPED, SUCCESS, Lab
@@ -215,7 +215,7 @@ def test_any_daemon_adds_the_compensations_and_only_one_does(saga_lab):
     lab.run({"b": FAILED})
     assert (lab.state(number), saga_state(lab, number), lab.claim()) == ("RUNNING", "COMPENSATING", [])
     for _ in range(2):
-        Compensate(lab.store, lab.plans, lab.lanes, lab.jobs, lab.topics).tick()
+        Sagas(lab.store, lab.plans, lab.lanes, lab.jobs, lab.topics).tick()
     assert compensations(lab, number) == {"b": "READY", "a": "PENDING"}
     undo(lab)
     lab.check(drained=True)

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from qflowd.define.workflow_file import parse
-from qflowd.engine.admission.admit import Admit
+from qflowd.engine.admission.admit import Admitter
 from qflowd.engine.admission.intake import Intake
 from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
 from qflowd.engine.definitions.schedules import Schedules, reset_next_fire
@@ -141,7 +141,7 @@ def test_the_instance_knows_which_schedule_and_which_instant_it_is_for(desk):
     desk.define("0 9 * * *")
     desk.tick(MONDAY + timedelta(hours=9))
     lanes = LaneIds(desk.store)
-    admit = Admit(desk.store, Intake(Plans(), lanes, RegisteredJobs()), Topics())
+    admit = Admitter(desk.store, Intake(Plans(), lanes, RegisteredJobs()), Topics())
     while admit.tick() == 0:
         pass
     [number] = desk.submissions()

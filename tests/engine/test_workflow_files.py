@@ -12,7 +12,7 @@ import pytest
 
 from qflowd.define.documents import SUFFIXES
 from qflowd.define.workflow_file import parse
-from qflowd.engine.admission.admit import Admit
+from qflowd.engine.admission.admit import Admitter
 from qflowd.engine.admission.intake import Intake
 from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
 from qflowd.engine.definitions.workflow_files import WorkflowFiles
@@ -493,7 +493,7 @@ def test_every_good_change_is_stored_as_the_next_version(sqlite_url, tmp_path, c
 
 def test_a_submission_is_told_what_is_wrong_with_the_file_of_its_workflow(desk):
     lanes = LaneIds(desk.store)
-    admit = Admit(desk.store, Intake(Plans(), lanes, RegisteredJobs()), Topics())
+    admit = Admitter(desk.store, Intake(Plans(), lanes, RegisteredJobs()), Topics())
 
     def refusal():
         desk.sql("INSERT INTO qflow.submissions (workflow) VALUES ('w')")

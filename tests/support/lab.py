@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from qflowd.define.workflow_file import parse
-from qflowd.engine.admission.admit import Admit
+from qflowd.engine.admission.admit import Admitter
 from qflowd.engine.admission.intake import Intake
 from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
 from qflowd.engine.child_workflows.children import Children
@@ -34,7 +34,7 @@ from qflowd.engine.plans import items_above
 from qflowd.engine.plans.instances import Instances
 from qflowd.engine.running.dispatch import Dispatch
 from qflowd.engine.running.harvest import Harvest
-from qflowd.engine.sagas.saga import Compensate
+from qflowd.engine.sagas.saga import Sagas
 from qflowd.engine.service import Topics
 from qflowd.model.errors import SkippedByPerson, Unreached, Unwanted
 from qflowd.model.ids import ORDINALS
@@ -113,12 +113,12 @@ class Lab:
         self.published: list[str] = []
         for topic in ("ready", "timer", "intent", "schedule", "stopping"):
             self.topics.subscribe(topic, lambda topic=topic: self.published.append(topic))  # type: ignore[misc]
-        self.admit = Admit(self.store, Intake(self.plans, self.lanes, self.jobs), self.topics)
+        self.admit = Admitter(self.store, Intake(self.plans, self.lanes, self.jobs), self.topics)
         self.commands = Commands(self.store, self.plans, self.lanes, self.jobs, self.topics)
         self.sweep = Sweep(self.store, self.topics)
         self.turns = Turns(self.store, self.plans, self.lanes, self.jobs, self.topics)
         self.children = Children(self.store, self.plans, self.topics, lambda: owner)
-        self.compensate = Compensate(self.store, self.plans, self.lanes, self.jobs, self.topics)
+        self.compensate = Sagas(self.store, self.plans, self.lanes, self.jobs, self.topics)
         self.promote = Timers(self.store, self.topics)
         self._lanes: dict[int, Lane] = {}
 

@@ -21,7 +21,7 @@ log = logging.getLogger("qflowd")
 IDLE_S = 60.0  # the watch wakes us long before
 
 
-class Admit:
+class Admitter:
     """Admits batch after batch."""
 
     name: ClassVar[str] = "admit"

@@ -40,7 +40,7 @@ class UndoCandidate(NamedTuple):
     undone_by: str  # a job; empty where there is none
 
 
-class Compensate:
+class Sagas:
     """The service that adds compensations to the instances that are to be undone."""
 
     name: ClassVar[str] = "compensate"

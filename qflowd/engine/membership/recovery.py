@@ -1,4 +1,4 @@
-"""Recover: takes back what dead daemons held. Any daemon may; the fence decides when two try.
+"""Recovery: takes back what dead daemons held. Any daemon may; the fence decides when two try.
 
 A neighbour on this host is known to be dead by its lock file, at once; others when their lease is over and they have been
 silent while our own beats were punctual: after an outage all leases are over, and no daemon is dead.
@@ -33,7 +33,7 @@ LOST = "the daemon that ran it was lost"
 UNKNOWN_HOLDER = "by a transaction that has only begun, or whose holder we may not see"
 
 
-class Recover:
+class Recovery:
     """The service that looks for dead daemons."""
 
     name: ClassVar[str] = "recover"
