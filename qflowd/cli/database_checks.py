@@ -50,7 +50,7 @@ def _check_server(store: Store) -> Iterator[Finding]:
     yield ok("database", f"{store.dialect.describe()}{login}, {store.dialect.name} {server.version}")
     flushes = str(server.durability) not in NOT_FLUSHED
     message = f"commits are {'' if flushes else 'not '}flushed at once ({server.durability})"
-    yield judge(flushes, "durability", message, "a crash of the machine can lose what was committed last")
+    yield judge(flushes, "durability", message, "a crash of the machine can lose the last commits")
     if packet_mb := int(server.packet) >> 20:
         remedy = "outputs and batches need 16 MB: SET GLOBAL max_allowed_packet = 67108864"
         yield judge(packet_mb >= LEAST_PACKET_MB, "packet size", f"max_allowed_packet is {packet_mb} MB", remedy)

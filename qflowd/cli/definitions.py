@@ -49,7 +49,7 @@ def define(*, files: tuple[Path, ...], reason: str | None, no_wait: bool, as_jso
 
 def _outcome(result: dict[str, Any]) -> str:
     made = [f"{workflow} version {version}" for workflow, version in result["workflows"].items()]
-    return "done" + (f"; made anew: {', '.join(made)}" if made else "")
+    return "done" + (f"; new versions: {', '.join(made)}" if made else "")
 
 
 def _archived(result: dict[str, Any]) -> str:

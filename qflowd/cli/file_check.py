@@ -111,7 +111,7 @@ class _Check:
         first = self._owners.setdefault((what, name), document.file)
         if first == document.file:
             return True
-        self._fault(document, (head,), f"{what} {name} is defined by {first} already; rename one of them")
+        self._fault(document, (head,), f"{what} {name} is already defined by {first}; rename one of them")
         return False
 
     def _check_definition(self, document: Document) -> None:

@@ -25,7 +25,7 @@ def _check_pools(config: Config) -> Iterator[Finding]:
     processes = sum(pool.processes for pool in config.pools.values())
     named = ", ".join(f"{name} {pool.processes}x{pool.threads}" for name, pool in config.pools.items())
     message = f"{processes} worker processes ({named}) on {cores} cores"
-    remedy = f"more than {PER_CORE} a core slow each other down; use threads for jobs that wait"
+    remedy = f"more than {PER_CORE} per core slow each other down; use threads for jobs that wait"
     yield judge(processes <= PER_CORE * cores, "pools", message, remedy)
     available = re.search(r"MemAvailable:\s+(\d+)", Path("/proc/meminfo").read_text("ascii"))
     needed_mb, free_mb = DAEMON_MB + WORKER_MB * processes, int(available[1]) >> 10 if available else 0

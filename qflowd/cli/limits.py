@@ -33,11 +33,11 @@ def limits(context: click.Context, *, as_json: bool) -> None:
 @click.argument("name")
 @click.argument("slots", type=int, required=False)
 @click.option("--rate", multiple=True, help="Such as 200/min; may be given several times: all of them hold.")
-@click.option("--breaker", metavar="FAILURES", help="So many failures, such as 5/min, let nothing begin for a while.")
+@click.option("--breaker", metavar="FAILURES", help="Failures, such as 5/min, after which nothing begins for a while.")
 @click.option("--open", "open_", metavar="TIME", help="How long the breaker is open; 1m if not given.")
 @click.option("--on", multiple=True, help="What counts as a failure: timeout, or an exception such as ConnectionError.")
-@click.option("--no-rate", is_flag=True, help="It has no rate any more.")
-@click.option("--no-breaker", is_flag=True, help="It has no breaker any more.")
+@click.option("--no-rate", is_flag=True, help="Remove its rates.")
+@click.option("--no-breaker", is_flag=True, help="Remove its breaker.")
 @command_options
 def set_(*, name: str, reason: str | None, no_wait: bool, as_json: bool, **asked: Any) -> int:
     """Set the slots, rates or breaker of the limit (or pattern, such as 'bank:*') NAME, whatever the configuration says.

@@ -148,7 +148,7 @@ def _archived(result: dict[str, Any]) -> str:
 
 WORKFLOWS: Final = click.argument("targets", metavar="WORKFLOW...", nargs=-1, required=True)
 ARCHIVE: Final = (
-    "Take no more submissions of WORKFLOW, fire it no more, and leave it out of lists; open instances run on."
+    "Reject submissions of WORKFLOW, stop its schedule, and leave it out of lists; open instances run to their end."
 )
 workflows.add_command(command_of("archive", "workflow", ARCHIVE, WORKFLOWS, _archived))
 workflows.add_command(command_of("unarchive", "workflow", "Undo the archiving of WORKFLOW.", WORKFLOWS))

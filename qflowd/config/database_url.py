@@ -47,7 +47,7 @@ def resolve(url: str, folder: Path) -> str:
         _ = parts.port  # raises where it is not a number
     except ValueError:
         # Its own words could show a password.
-        raise ValueError("is not a URL; percent-encode special signs in user and password") from None
+        raise ValueError("is not a URL; percent-encode special characters in user and password") from None
     if kind != "sqlite":
         return url
     if parts.netloc or len(parts.path) < 2:

@@ -314,6 +314,6 @@ class Daemon:
         try:
             self.store.transact(lambda tx: registration.mark_gone(tx, self.identity.id), name="leave")
         except StoreUnavailable as error:
-            log.warning("could not sign off, others take back what was held: %s", error)
+            log.warning("could not sign off, so other daemons take back its tasks: %s", error)
             return False
         return True

@@ -47,7 +47,7 @@ class Program:
     def add_job(self, added: ProgramJob) -> None:
         """Raises: InvalidJob if another function has the name."""
         if self.jobs.setdefault(added.job.name, added).function != added.function:
-            raise InvalidJob(f"job {added.job.name!r} is another function already; give one of them a name=")
+            raise InvalidJob(f"job {added.job.name!r} is already another function; give one of them a name=")
         self.jobs[added.job.name] = added
 
     def inline(self) -> dict[str, Loaded]:

@@ -61,6 +61,6 @@ def check_each(fields: Fields, task: Task, by_key: Mapping[str, Task]) -> None:
             fields.fault(f"{parent.key} has another list; leave `map` out here, or write the same", *path)
         elif task.chunk != parent.chunk:
             fields.fault(
-                f"{parent.key} has chunk {parent.chunk or 1}, and this task {task.chunk or 1}; both must be alike",
+                f"{parent.key} has chunk {parent.chunk or 1}, and this task {task.chunk or 1}; both must be the same",
                 *path,
             )

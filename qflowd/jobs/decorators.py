@@ -184,7 +184,7 @@ def _compensation(module: str, name: str, function: Callable[..., Any] | None = 
 def _record_compensation(module: str, name: str, function: Any, settings: dict[str, Any]) -> Any:
     undone = find(module, name)
     if undone.compensation:
-        raise InvalidJob(f"job {name!r} has a compensation already: {undone.compensation!r}; it can have one")
+        raise InvalidJob(f"job {name!r} already has a compensation: {undone.compensation!r}; it can have one")
     label, title = settings.pop("name", None), settings.pop("title", "")
     function = _record(function, label, title, _settings(settings))
     function.__qflowd_compensates__ = name

@@ -63,5 +63,5 @@ def _attribute(module: str, path: str) -> Callable[..., Any]:
     try:
         function: Callable[..., Any] = attrgetter(path)(sys.modules[module])
     except AttributeError:
-        raise InvalidJob(f"module {module} has no function {path!r} any more") from None
+        raise InvalidJob(f"module {module} no longer has a function {path!r}") from None
     return function

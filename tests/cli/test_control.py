@@ -209,7 +209,7 @@ def test_a_dry_run_says_what_would_be_done_and_what_would_be_refused(run, sqlite
 def test_what_was_so_already_is_told(run, sqlite_engine):
     sqlite_engine.daemon()
     for arguments, result, out in (
-        (("pause", 4), '{"instance_id":4,"already":"instance 4 is PAUSED already"}', "pause 4: instance 4 is PAUSED already"),
+        (("pause", 4), '{"instance_id":4,"already":"instance 4 is already PAUSED"}', "pause 4: instance 4 is already PAUSED"),
         (("terminate", "--since", "2d"), '{"matched":3,"done":1,"unchanged":2}', "terminate: 1 instance, 2 unchanged"),
         (("stop", "daily"), '{"matched":2,"done":0,"unchanged":2,"refused":0}', "stop daily: 0 instances, 2 unchanged"),
         (("resume", "--workflow", "d*"), '{"matched":1,"done":1,"refused":0}', "resume: 1 instance; schedules and what is submitted later are as before: `qflowd resume --workflow NAME` is for a workflow itself"),

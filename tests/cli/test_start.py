@@ -88,7 +88,7 @@ def test_validate_tells_every_fault_with_file_line_and_key(run, project):
     assert any(fault.startswith("bad.yaml:4: tasks.b.params.name: ") for fault in faults)
     assert any(fault.startswith("bad.yaml:4: tasks.b.after: no task 'c'") for fault in faults)
     assert any(fault.startswith("torn.json:1") for fault in faults)
-    assert any("workflow hello is defined by twice.toml already" in fault for fault in faults)
+    assert any("workflow hello is already defined by twice.toml" in fault for fault in faults)
     found = run("validate", "--json", "bad.yaml").json
     assert found["jobs_checked"] is True
     assert {fault["line"] for fault in found["faults"]} == {3, 4}
@@ -301,7 +301,7 @@ def test_doctor_names_folders_that_are_missing_and_every_fault_of_workflow_files
         f"warning workflows: {project}/workflows/again.yaml:3: tasks.a.afer: unknown key; did you mean after?"
         in ran.out
     )
-    assert f"workflow hello is defined by {project}/workflows/hello.yaml already" in ran.out
+    assert f"workflow hello is already defined by {project}/workflows/hello.yaml" in ran.out
     shutil.rmtree(project / "workflows")
     assert f"note    workflows: there is no folder {project}/workflows" in run("doctor").out
 

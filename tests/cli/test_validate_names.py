@@ -34,7 +34,7 @@ def test_files_of_task_types_and_definitions_are_checked_like_workflows(run, wri
         sum="task_type: sum\njob: fetch\n",
     )
     assert run("validate", "bars.yaml", "us_bars.yaml", "again.yaml", "sum.yaml").out.splitlines() == [
-        "again.yaml:1: task: task definition us_bars is defined by us_bars.yaml already; rename one of them",
+        "again.yaml:1: task: task definition us_bars is already defined by us_bars.yaml; rename one of them",
         "bars.yaml:5: retires: unknown key; did you mean retries?",
         "us_bars.yaml:2: type: there is no task type 'brs'; known: sum",
     ]

@@ -205,7 +205,7 @@ def test_a_batch_that_the_database_refuses_fails_the_guilty_task_alone(strict_la
     lab.finish(bad, lab.final(rows["b"]))
     assert lab.states(number) == {"a": "FAILED", "b": "SUCCESS", "c": "UPSTREAM_FAILED", "d": "READY"}
     [attempt, _] = lab.store.read(lambda tx: tx.run("show_attempts", tenant="default", instance_id=number))
-    assert attempt.error.startswith("the database refused what this task left behind")
+    assert attempt.error.startswith("the database refused the result of this task")
     lab.check()
 
 
@@ -228,7 +228,7 @@ def test_what_our_own_code_cannot_write_fails_the_guilty_task_alone(lab):
     assert lab.states(number) == {"a": "FAILED", "b": "SUCCESS", "c": "UPSTREAM_FAILED", "d": "READY"}
     assert batch.effects.has_advanced, "who wrote it looks for what is ready now"
     [attempt, *_] = lab.store.read(lambda tx: tx.run("show_attempts", tenant="default", instance_id=number))
-    assert "this task left behind" in attempt.error
+    assert "the result of this task" in attempt.error
     lab.check()
 
 
@@ -240,7 +240,7 @@ def test_with_manual_retries_what_cannot_be_written_waits_for_a_person(lab):
     assert lab.states(number) == {"a": "PENDING", "b": "SUCCESS"}
     [failure] = lab.sql("SELECT task, error FROM qflow.failures")
     assert failure[0] == "a"
-    assert "this task left behind" in str(failure[1])
+    assert "the result of this task" in str(failure[1])
     lab.check()
 
 
@@ -265,7 +265,7 @@ def test_a_retry_whose_error_cannot_be_written_is_a_retry_all_the_same(lab):
     assert lab.states(number) == {"work": "PENDING"}
     assert lab.column("task_instance", "attempt", row.id) == 1
     [attempt] = lab.store.read(lambda tx: tx.run("show_attempts", tenant="default", instance_id=number))
-    assert "this task left behind" in attempt.error
+    assert "the result of this task" in attempt.error
     lab.check()
 
 

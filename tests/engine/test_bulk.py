@@ -116,11 +116,11 @@ def test_what_is_refused_is_counted_and_says_why(chains):
     assert chains.state(number) == "PAUSED"
     again = many(chains, "pause", state="OPEN")[1]
     assert (again["done"], again["unchanged"], again["refused"]) == (0, 1, 1)
-    assert chains.command("pause", number)[1]["already"] == f"instance {number} is PAUSED already"
+    assert chains.command("pause", number)[1]["already"] == f"instance {number} is already PAUSED"
     whole = {"task": "b", "args": DRY}
     assert of_workflow(chains, "pause", **whole)[1]["done"] == 2
     assert chains.sql("SELECT COUNT(*) FROM qflow.paused_task") == [(0,)]
-    for already in (None, "task 'b' is paused already in workflow 'chain'"):
+    for already in (None, "task 'b' is already paused in workflow 'chain'"):
         assert of_workflow(chains, "pause", task="b")[1].get("already") == already
     assert wait_reason(chains).startswith("task b is paused in all instances since 2026-11-20")
     effect = "task 'b' of workflow 'chain' is resumed in all instances, except where it is paused by itself"

@@ -209,7 +209,7 @@ def test_terminating_the_parent_terminates_its_instances_first(lab: Lab) -> None
     assert (lab.state(child), lab.state(parent)) == ("TERMINATED", "TERMINATED")
     assert lab.states(parent) == {"us": "CANCELLED", "report": "CANCELLED"}
     [(who, why)] = lab.sql(f"SELECT requested_by, reason FROM qflow.commands WHERE instance_id = {child}")
-    assert (who, why) == (f"instance:{parent}", "the task that started it was terminated, skipped or run anew")
+    assert (who, why) == (f"instance:{parent}", "the task that started it was terminated, skipped or run again")
     lab.check(drained=True)
 
 

@@ -252,7 +252,7 @@ def test_the_first_of_two_files_defines_a_name_and_the_second_is_told(folder):
     [fault] = faults(lab)
     first, second = path(folder, "a_bars"), path(folder, "b_bars")
     assert fault == (
-        f"{second}:2: task_type: 'bars' is defined by {first} already; choose another key, or remove one of the two files"
+        f"{second}:2: task_type: 'bars' is already defined by {first}; choose another key, or remove one of the two files"
     )
     rows = view(lab)
     assert (rows["bars"].file, rows[second].error) == (first, fault)

@@ -262,7 +262,7 @@ def test_one_that_cannot_begin_fails_and_those_behind_it_get_their_turn(lab):
     lab.run()
     next_turns(lab)
     assert states(lab, first, second, third) == ["SUCCESS", "FAILED", "RUNNING"]
-    error = f"could not begin: submission {second} was deleted before its instance began; submit it anew"
+    error = f"could not begin: submission {second} was deleted before its instance began; submit it again"
     assert lab.column("workflow_instance", "error", second) == error
 
 

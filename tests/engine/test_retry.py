@@ -295,7 +295,7 @@ def test_an_instance_that_never_began_is_not_retried(lab):
         == f"instance {number} is READY and has not begun; possible now: resume, start, terminate"
     )
     lab.command("terminate", number)
-    assert lab.command("retry", number)[1] == f"instance {number} is TERMINATED and had not begun; submit it anew"
+    assert lab.command("retry", number)[1] == f"instance {number} is TERMINATED and had not begun; submit it again"
 
 
 def test_an_instance_that_is_being_terminated_is_not_retried(lab):

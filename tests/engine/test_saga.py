@@ -322,7 +322,7 @@ def test_commands_that_are_not_possible_say_why(saga_lab):
     for action in ("compensate", "retry"):
         assert lab.command(action, running) == (
             "REJECTED",
-            f"instance {running} is FAILED and has been compensated; submit it anew",
+            f"instance {running} is FAILED and has been compensated; submit it again",
         )
     assert lab.command("compensate", 999) == ("REJECTED", "there is no instance 999; `qflowd ps` lists those there are")
 

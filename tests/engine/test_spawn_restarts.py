@@ -207,7 +207,7 @@ def test_a_skip_of_the_failed_spawner_lets_what_comes_after_it_run(lab):
     lab.run()
     assert (lab.state(number), lab.states(number)["report"]) == ("SUCCESS", "SUCCESS")
     lab.check(drained=True)
-    why = f"task scan of instance {number} was skipped, and what it spawned counts no more; rerun scan"
+    why = f"task scan of instance {number} was skipped, and what it spawned no longer counts; rerun scan"
     assert lab.command("rerun", number, task="scan[AAPL]") == ("REJECTED", why)
 
 

@@ -124,7 +124,7 @@ def test_an_instance_that_has_ended_cannot_be_terminated(lab):
     other = row.id >> 20
     for ended, state in ((number, "SUCCESS"), (other, "FAILED")):
         answer, why = lab.command("terminate", ended)
-        assert (answer, why.split(";")[0]) == ("REJECTED", f"instance {ended} has ended already: it is {state}")
+        assert (answer, why.split(";")[0]) == ("REJECTED", f"instance {ended} has already ended: it is {state}")
 
 
 def test_asking_twice_is_not_a_fault(lab):

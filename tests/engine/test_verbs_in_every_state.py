@@ -139,7 +139,7 @@ ON_INSTANCES = sorted(action for action, verb in VERBS.items() if verb.needs is 
 ALL = sorted({*ON_INSTANCES, *TASK_VERBS, "trigger"})
 # A refusal says what is possible: actions, or what to wait for.
 REMEDY = re.compile(
-    r"; possible now: \w+|; only |wait (until|for) |`\w+` |; submit it anew|; (retry|rerun|skip) \w+|; there are |resume it first|it waits for instance"
+    r"; possible now: \w+|; only |wait (until|for) |`\w+` |; submit it again|; (retry|rerun|skip) \w+|; there are |resume it first|it waits for instance"
 )
 NOT_OF_STATE = re.compile(
     r"(rerun|skip|trigger) needs a task|is not for single tasks; leave out the task$|has no task 'z'"

@@ -19,7 +19,7 @@ def test_a_workflow_stands_still_with_its_instances_and_what_is_submitted_meanwh
     assert {name: rehearsed[name] for name in result} == result
     assert (chains.state(number), wait_reason(chains)) == ("RUNNING", None)
     assert of_workflow(chains, "pause", reason="restated", requested_by="ada") == ("DONE", result)
-    again = {"already": "workflow 'chain' is paused already", "matched": 0, "done": 0}
+    again = {"already": "workflow 'chain' is already paused", "matched": 0, "done": 0}
     assert of_workflow(chains, "pause", requested_by="eve")[1] == result | again
     assert wait_reason(chains).startswith("paused by ada since 2026-11-20")
     late = chains.start("chain")

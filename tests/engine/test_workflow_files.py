@@ -314,7 +314,7 @@ def test_a_key_that_two_files_define_stays_with_the_first_and_the_fault_names_bo
     first = desk.change("b.yaml", f"workflow: w\n{TASKS}")
     second = desk.change("a.yaml", f"workflow: w\ntitle: Mine\n{TASKS}")
     assert desk.faults() == {
-        second: f"{second}:1: workflow: 'w' is defined by {first} already; "
+        second: f"{second}:1: workflow: 'w' is already defined by {first}; "
         "choose another key, or remove one of the two files"
     }
     assert (desk.view()["w"].title, desk.view()["w"].error, desk.view()["w"].file) == ("", None, first)

@@ -28,7 +28,7 @@ def _freeze(house: House) -> None:
     until(lambda: set(house.ledger.starts().values()) == {2}, 15, what="taken over")
     assert not [pid for pid in _workers(workers) if is_alive(pid)], "workers outlived the lease"
     frozen.thaw()
-    until(lambda: "starts anew" in frozen.log(), 10, what="the zombie knows")
+    until(lambda: "registers again" in frozen.log(), 10, what="the zombie knows")
     more = house.submit(job="step", count=40, params='{"seconds": 0.1}')
     house.drain()
     assert house.states() == {"SUCCESS": 42}
@@ -85,7 +85,7 @@ def _thaw_days_later(house: House) -> None:
     house.drain()
     assert house.states() == {"SUCCESS": 40}
     assert house.ledger.extra_starts() == 0
-    assert "starts anew" in frozen.log()
+    assert "registers again" in frozen.log()
     assert {owner for (owner,) in house.sql("SELECT DISTINCT daemon FROM qflow.tasks")} == {"a"}
     assert not house.sql(f"SELECT id FROM qflow.task_instance WHERE owner = {old}")
     assert frozen.stop() == 0

@@ -148,7 +148,7 @@ def _swallow(place: Place) -> None:
         proxy.swallow()
         house.submit(job="step")
         house.drain(30)
-        assert "connecting anew" in daemon.log()
+        assert "and reconnecting" in daemon.log()
         assert daemon.stop() == 0
     house.check()
 

@@ -51,7 +51,7 @@ def test_what_is_written_is_kept_in_files_and_in_the_database(written, expected)
         ("7", "concurrency: must hold keys and values, not a number"),
         ("{max: 0}", "concurrency.max: must be a whole number from 1 to 1000, not 0"),
         ("{policy: sequential, max: 3}", "concurrency.max: is for the policy parallel; sequential is one at a time"),
-        ("{keyed: account}", "concurrency.keyed: holds no expression, so all instances have one key; is {{ params.account }} meant?"),
+        ("{keyed: account}", "concurrency.keyed: holds no expression, so all instances have one key; did you mean {{ params.account }}?"),
         ('{keyed: "{{ params.acount }}"}', "concurrency.keyed: params has no 'acount'; did you mean account?"),
         ('{keyed: "{{ send.output }}"}', "concurrency.keyed: the output of 'send' is not known here; tasks above: none"),
         (f'{{keyed: "{KEYED}", policy: parallel}}', "concurrency.policy: parallel needs max: how many instances of one key run at once"),

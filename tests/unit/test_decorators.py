@@ -164,7 +164,7 @@ def test_a_compensation_is_a_job_of_its_own_that_the_job_names():
     assert (undo.settings.retries, undo.compensation) == (5, "")
     # A task that failed has no output.
     assert signature(unload).bind({"symbol": "IBM", "output": None}) == {"symbol": "IBM", "output": None}
-    with pytest.raises(InvalidJob, match="job 'load' has a compensation already: 'unload'; it can have one"):
+    with pytest.raises(InvalidJob, match="job 'load' already has a compensation: 'unload'; it can have one"):
         load.compensation(lambda symbol: None)
 
 

@@ -279,7 +279,7 @@ def test_a_saga_is_read_and_written_back(written, saga):
         ),
         (
             tasks("b: {job: j, map: [1], chunk: 5}\na: {job: j, after: {b: each}, map: [1], chunk: 7}"),
-            "tasks.a.after.b: b has chunk 5, and this task 7; both must be alike",
+            "tasks.a.after.b: b has chunk 5, and this task 7; both must be the same",
         ),
         (
             tasks("b: {job: j, map: [1]}\nc: {job: j, map: [2]}\na: {job: j, after: {b: each, c: each}}"),

@@ -19,7 +19,7 @@ def admission_again(tx: Tx, instance_id: int, plans: Plans, jobs: RegisteredJobs
     """
     row = tx.one("load_submission", id=instance_id)
     if row is None:
-        raise Refused(f"submission {instance_id} was deleted before its instance began; submit it anew")
+        raise Refused(f"submission {instance_id} was deleted before its instance began; submit it again")
     request = replace(read_request(row._asdict(), tx.now), hold=False)
     [instance] = tx.run("load_instances", rows=[(instance_id,)])
     return admission_of(tx, request, plans.of_instance(tx, instance), jobs, instance.default_pool)

@@ -35,7 +35,7 @@ ACTIONS: Final = {
     Intent.RESUME: "resume",
 }
 REASONS: Final = {
-    Intent.TERMINATE: "the task that started it was terminated, skipped or run anew",
+    Intent.TERMINATE: "the task that started it was terminated, skipped or run again",
     Intent.ABORT: "the instance that started it was terminated a second time",
     Intent.PAUSE: "the instance that started it is paused",
     Intent.RESUME: "the instance that started it was resumed",

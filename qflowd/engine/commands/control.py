@@ -299,7 +299,7 @@ def remedy(instance: Any, refused: str = "") -> str:
     if is_being_undone(instance):
         return "; wait for its end, or terminate first"
     if instance.saga_state == SagaState.COMPENSATED:
-        return "; submit it anew"
+        return "; submit it again"
     if instance.saga_state == SagaState.COMPENSATION_FAILED:
         return "; `retry` continues it"
     possible = sorted(action for action, verb in VERBS.items() if action != refused and instance.state in verb.states)

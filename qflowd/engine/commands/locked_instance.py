@@ -70,7 +70,7 @@ def lock(tx: Tx, command: Command, target: Any, instances: Instances) -> LockedI
         unbegun = "" if has_failed else " and has not begun"
         raise Refused(f"instance {instance_id} is {standing(instance)}{unbegun}{remedy(instance)}")
     if not locked:
-        raise Refused(f"instance {instance_id} is {state_name(instance.state)} and had not begun; submit it anew")
+        raise Refused(f"instance {instance_id} is {state_name(instance.state)} and had not begun; submit it again")
     instances.load(tx, [instance_id * ORDINALS])
     plan = instances[instance_id].plan
     check_place(instance, plan, line)

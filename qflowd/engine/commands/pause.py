@@ -44,7 +44,7 @@ def pause(tx: Tx, command: Command, target: Any, _: Caches) -> Reply:
         refuse_terminating(instance)
         if instance.state != InstanceState.PAUSED:
             raise NotPossible(instance)
-        return Reply({"instance_id": number, "already": f"instance {number} is PAUSED already"})
+        return Reply({"instance_id": number, "already": f"instance {number} is already PAUSED"})
     return Reply({"instance_id": number, "state": InstanceState.PAUSED.name}, ("intent",))
 
 

@@ -50,7 +50,7 @@ def pause_task(tx: Tx, command: Command, target: Any, caches: Caches) -> Reply:
     if not command.is_by_workflow:
         _refuse_ended(tx, target, plan, task)
         if not _note_paused(tx, command, plan.definition_id, target.id, task):
-            why = f"task {task} of instance {target.id} is paused already"
+            why = f"task {task} of instance {target.id} is already paused"
             return Reply({"instance_id": target.id, "already": why})
     return _swept(tx, command, target, task, "paused")
 

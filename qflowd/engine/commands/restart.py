@@ -123,7 +123,7 @@ def _waiting(locked: LockedInstance, targets: AbstractSet[int], again: AbstractS
         if locked.states[ordinal] is TaskState.SKIPPED:
             name = locked.names([ordinal])
             raise Refused(
-                f"task {name} of instance {locked.id} was skipped, and what it spawned counts no more; rerun {name}"
+                f"task {name} of instance {locked.id} was skipped, and what it spawned no longer counts; rerun {name}"
             )
         waiting.add(ordinal)
     return waiting

@@ -24,7 +24,7 @@ from qflowd.store.tx import Tx
     needs=one_instance,
     states=(InstanceState.READY, InstanceState.RUNNING, InstanceState.PAUSED),
     batch=100,
-    not_possible="instance {id} has ended already: it is {state}",
+    not_possible="instance {id} has already ended: it is {state}",
 )
 def terminate(tx: Tx, _: Command, target: Any, __: Caches) -> Reply:
     """Have an instance end: flag it; the sweep follows. One that has not begun is TERMINATED at once.
@@ -38,7 +38,7 @@ def terminate(tx: Tx, _: Command, target: Any, __: Caches) -> Reply:
         instance = tx.one("lock_instance", id=number)
         if InstanceState(instance.state).is_final:
             raise NotPossible(instance)
-        return Reply({"instance_id": number, "already": f"instance {number} is being terminated already"})
+        return Reply({"instance_id": number, "already": f"instance {number} is already being terminated"})
     return Reply({"instance_id": number, "intent": Intent.TERMINATE.name}, ("intent",))
 
 

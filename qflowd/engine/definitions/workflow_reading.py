@@ -69,7 +69,7 @@ def assign(readings: Mapping[str, Reading], owners: Mapping[str, str]) -> tuple[
             chosen[reading.key] = reading
         else:
             message = (
-                f"{reading.key!r} is defined by {holder} already; choose another key, or remove one of the two files"
+                f"{reading.key!r} is already defined by {holder}; choose another key, or remove one of the two files"
             )
             errors[path] = str(Fault(path, reading.line, reading.head, message))
     return chosen, errors

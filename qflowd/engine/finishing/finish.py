@@ -73,7 +73,7 @@ def finish_and(
                 batch = batch.without_lost(lost)
             elif (once := batch.with_one_end_each()) != batch:
                 log.error(  # noqa: TRY400 - the batch says it, not the exception
-                    "some tasks ended twice in one batch; the first of their ends is kept"
+                    "some tasks ended twice in one batch; the first result is kept"
                 )
                 batch = once
             else:
@@ -102,10 +102,10 @@ def _write_halves(store: Store, instances: Instances, batch: Batch, daemon_id: i
         return closed
     [number] = batch.task_ids()
     if isinstance(error, DataRefused):
-        message = f"the database refused what this task left behind: {error}"[:2000]
+        message = f"the database refused the result of this task: {error}"[:2000]
         log.error("task %d: %s", number, message)
     else:
-        message = f"what this task left behind cannot be written: {type(error).__name__}: {error}"[:2000]
+        message = f"the result of this task cannot be written: {type(error).__name__}: {error}"[:2000]
         log.error("task %d: %s", number, message, exc_info=error)
     manual = store.read(lambda tx: find_manual(tx, instances, batch.final))
     failure = batch.failing(message, store.clock.now(), manual)

@@ -23,7 +23,7 @@ class LimitRepair:
     def tick(self) -> float:
         if self._store.read(_is_wrong):
             for name in self._store.transact(_repair, name="repair_limits"):
-                log.warning("limit %s: its slots in use were counted anew", name)
+                log.warning("limit %s: recounted its slots in use", name)
             self._topics.publish("ready")
         return LOOK_S
 

@@ -44,7 +44,7 @@ class Heartbeat:
             if not is_known and self._identity.is_of_another_database():
                 self._store.disown()  # the lease watch leaves it
             elif not is_known:
-                log.error("others have marked this daemon dead; it gives up what it held and starts anew")
+                log.error("others have marked this daemon dead; it gives up its tasks and registers again")
                 self._reregister()
             elif rows and isinstance(self._store.clock, DbClock):
                 self._store.clock.learn(rows[0].seen_at, asked_at)

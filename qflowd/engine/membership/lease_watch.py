@@ -57,7 +57,7 @@ class LeaseWatch:
             )
         if silent_s > lease.lease_s and not self._is_embedded and self._severed_at < lease.answered_at:
             self._severed_at = boottime()
-            log.warning("no answer for %.0f s: closing all connections to the database and connecting anew", silent_s)
+            log.warning("no answer for %.0f s: closing all connections to the database and reconnecting", silent_s)
             self._sever()
         look_s = lease.lease_s / LOOKS_PER_LEASE
         return min(look_s, FILE_LOOK_S) if self._is_embedded else look_s

@@ -47,7 +47,7 @@ class Logs:
                 if line.task_id:
                     self._waiting.append(self._row(line))
                 else:
-                    log.warning("a worker printed this line, and for which of its tasks is unknown: %s", line.message)
+                    log.warning("a worker printed this line; which of its tasks it belongs to is unknown: %s", line.message)
             self._write_waiting()
         return bool(lines)
 
@@ -74,7 +74,7 @@ class Logs:
                 self._write(rows[:middle])
                 self._write(rows[middle:])
                 return
-            log.warning("a log line of task %d is not kept, the database refused it: %s", rows[0][0], refusal)
+            log.warning("a log line of task %d is lost, the database refused it: %s", rows[0][0], refusal)
         self._unsure = 0
         del self._waiting[: len(rows)]
 

@@ -141,6 +141,6 @@ class Upkeep:
             finish(self._store, self._instances, strays, self._daemon_id())
         self._backends.stop(self._harvest.held.forget_disowned({row.id for row in rows}))
         if absent := self._harvest.held.forget_absent(self._backends.held()):
-            log.error("the ends of %d tasks were lost on their way from the workers; they run again", len(absent))
+            log.error("the results of %d tasks were lost on their way from the workers; they run again", len(absent))
             self.reconcile_at = 0.0
         return bool(strays)

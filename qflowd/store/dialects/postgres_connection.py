@@ -167,7 +167,7 @@ def translated() -> Iterator[None]:
     except pg.FeatureNotSupported as error:
         if error.diag.source_function != "RevalidateCachedQuery":
             raise
-        # What was prepared does not fit the schema any more: another session prepares it anew.
+        # What was prepared no longer fits the schema: another session prepares it again.
         raise Disconnected(str(error).strip()) from error
     except (psycopg.DataError, psycopg.IntegrityError, pg.ProgramLimitExceeded, UnicodeEncodeError) as error:
         raise DataRefused(str(error)) from error

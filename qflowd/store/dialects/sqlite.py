@@ -72,7 +72,7 @@ class Sqlite(Dialect):
             if time.monotonic() > until:
                 raise StoreUnavailable(
                     f"{self.file} was replaced while {', '.join(map(_process, sorted(pids)))} had it open: "
-                    f"end that, remove {wal} and {shm}, which belong to the old file, and start again"
+                    f"stop them, remove {wal} and {shm}, which belong to the old file, and start again"
                 )
             time.sleep(0.05)
         with contextlib.suppress(FileNotFoundError):
