@@ -8,9 +8,6 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from qflowd.define.workflow_file import parse
-from qflowd.engine.admission.admit import Admitter
-from qflowd.engine.admission.intake import Intake
-from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
 from qflowd.engine.definitions.schedules import Schedules, reset_next_fire
 from qflowd.engine.definitions.workflow_store import store_workflow
 from qflowd.engine.service import Topics
@@ -18,22 +15,9 @@ from qflowd.model import cron
 from qflowd.model.instruments import ScheduleFired
 from qflowd.store.migrate import migrate
 from qflowd.store.tx import Store
+from tests.support.clock import MONDAY, SetClock
+from tests.support.services import admit_all
 from tests.support.sql import run_sql
-
-MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
-
-
-class SetClock:
-    """Stands until it is set."""
-
-    def __init__(self, now=MONDAY):
-        self.time = now
-
-    def now(self):
-        return self.time
-
-    def at(self, boottime_s):
-        return self.time
 
 
 class Desk:
@@ -140,10 +124,7 @@ def test_a_due_instant_becomes_one_submission_like_any_other(desk):
 def test_the_instance_knows_which_schedule_and_which_instant_it_is_for(desk):
     desk.define("0 9 * * *")
     desk.tick(MONDAY + timedelta(hours=9))
-    lanes = LaneIds(desk.store)
-    admit = Admitter(desk.store, Intake(Plans(), lanes, RegisteredJobs()), Topics())
-    while admit.tick() == 0:
-        pass
+    admit_all(desk.store)
     [number] = desk.submissions()
     [row] = desk.store.read(lambda tx: tx.run("load_instances", rows=[(number,)]))
     assert (row.fire_at, str(row.business_date)) == (*hours(9), "2026-01-05")

@@ -86,7 +86,7 @@ def test_a_deadline_that_is_moved_while_the_old_one_is_due_stays(lab):
     lab.sweep_all()
     lab.clock.advance(3600)
     with closing(Lab(lab.url, owner=8)) as other:
-        other.clock.value = lab.clock.value
+        other.clock.time = lab.clock.time
         lab.just_before("promote_due", lambda: other.command("resume", number), statement="delete_due_timers")
         lab.promote.tick()
     lab.sweep_all()

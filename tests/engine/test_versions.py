@@ -5,9 +5,7 @@ import logging
 
 import pytest
 
-from qflowd.define.documents import SUFFIXES
-from qflowd.engine.definitions.workflow_files import WorkflowFiles
-from qflowd.plugins.folder_watch import FolderWatch
+from tests.support.services import watch_files
 
 A, B, C = {"a": []}, {"a": [], "b": ["a"]}, {"a": [], "b": ["a"], "c": ["b"]}
 NIGHTLY, NOON = {"schedule": "0 2 * * *", "title": "Nightly"}, {"schedule": "0 12 * * *", "title": "At noon"}
@@ -153,10 +151,7 @@ class Folder:
         self.start()
 
     def start(self):
-        watch = FolderWatch((self.folder,), tuple(SUFFIXES), trusted_only=False, settle_s=0, reread_s=0)
-        none = {}.get
-        self.service = WorkflowFiles(self.lab.store, self.lab.topics, (self.folder,), none, watch=watch)
-        self.service.read_all()
+        self.service = watch_files(self.lab.store, self.lab.topics, (self.folder,), {}.get)
 
     def write(self, tasks, **more):
         document = {"workflow": "daily", "tasks": {key: {"job": "work"} for key in tasks}} | more

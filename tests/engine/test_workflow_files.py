@@ -6,38 +6,23 @@ import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
-from qflowd.define.documents import SUFFIXES
 from qflowd.define.workflow_file import parse
-from qflowd.engine.admission.admit import Admitter
-from qflowd.engine.admission.intake import Intake
-from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
+from qflowd.engine.caches import Plans
 from qflowd.engine.definitions.workflow_files import WorkflowFiles
 from qflowd.engine.definitions.workflow_store import store_workflow
 from qflowd.engine.service import ServiceThread, Topics
 from qflowd.model.errors import StoreUnavailable
-from qflowd.plugins.folder_watch import FolderWatch
 from qflowd.store.migrate import migrate
 from qflowd.store.tx import Store
+from tests.support.clock import MONDAY, SetClock
+from tests.support.services import admit_all, watch_files
 from tests.support.sql import run_sql
 
-MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
 TASKS = "tasks:\n  a: {job: j}\n"
-
-
-class SetClock:
-    """Stands until it is set."""
-
-    time = MONDAY
-
-    def now(self):
-        return self.time
-
-    def at(self, boottime_s):
-        return self.time
 
 
 class Desk:
@@ -57,10 +42,7 @@ class Desk:
 
     def start(self, *folders, store=None):
         """A service that has read everything, as after a start of the daemon; it looks at files whenever it is told."""
-        found = folders or (self.folder,)
-        watch = FolderWatch(found, tuple(SUFFIXES), trusted_only=False, settle_s=0, reread_s=0)
-        self.service = WorkflowFiles(store or self.store, self.topics, found, self.pools.get, watch=watch)
-        self.service.read_all()
+        self.service = watch_files(store or self.store, self.topics, folders or (self.folder,), self.pools.get)
         return self.service
 
     def write(self, name, text):
@@ -492,13 +474,9 @@ def test_every_good_change_is_stored_as_the_next_version(sqlite_url, tmp_path, c
 
 
 def test_a_submission_is_told_what_is_wrong_with_the_file_of_its_workflow(desk):
-    lanes = LaneIds(desk.store)
-    admit = Admitter(desk.store, Intake(Plans(), lanes, RegisteredJobs()), Topics())
-
     def refusal():
         desk.sql("INSERT INTO qflow.submissions (workflow) VALUES ('w')")
-        while admit.tick() == 0:
-            pass
+        admit_all(desk.store)
         return desk.sql("SELECT error FROM qflow.submissions ORDER BY id DESC")[0][0]
 
     assert refusal().startswith("there is no workflow 'w';")

@@ -44,28 +44,13 @@ from qflowd.store.clock import to_microseconds
 from qflowd.store.inbox import COMMAND, SUBMISSION
 from qflowd.store.migrate import migrate
 from qflowd.store.tx import Fault, Store, Tx
+from tests.support.clock import SetClock
 from tests.support.invariants import check
 from tests.support.sql import run_sql
 
 SUCCESS, FAILED, SKIPPED, CANCELLED = TaskState.SUCCESS, TaskState.FAILED, TaskState.SKIPPED, TaskState.CANCELLED
 INNODB_S = 0.15  # innodb_trx shows what it showed before to whoever asks again within 0.1 s
 REASONS = {FAILED: Reason.ERROR, SKIPPED: Reason.SKIPPED, CANCELLED: Reason.TERMINATED}
-
-
-class SetClock:
-    """A clock that moves when it is told to."""
-
-    def __init__(self) -> None:
-        self.value = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
-
-    def now(self) -> datetime:
-        return self.value
-
-    def at(self, boottime_s: float) -> datetime:
-        return self.value
-
-    def advance(self, seconds: float) -> None:
-        self.value += timedelta(seconds=seconds)
 
 
 class _LateTx:
@@ -102,7 +87,7 @@ class Lab:
 
     def __init__(self, url: str, *, owner: int = 7, fault: Fault | None = None) -> None:
         self.url = url
-        self.clock = SetClock()
+        self.clock = SetClock(datetime(2026, 11, 20, 9, 30, tzinfo=UTC))
         self.store = Store(url, clock=self.clock, fault=fault)
         migrate(self.store)
         self.owner = owner

@@ -1,0 +1,23 @@
+"""The clock that tests of the engine set."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
+
+
+class SetClock:
+    """Stands until it is set."""
+
+    def __init__(self, time: datetime = MONDAY) -> None:
+        self.time = time
+
+    def now(self) -> datetime:
+        return self.time
+
+    def at(self, boottime_s: float) -> datetime:
+        return self.time
+
+    def advance(self, seconds: float) -> None:
+        self.time += timedelta(seconds=seconds)
