@@ -17,7 +17,7 @@ from qflowd.engine.limits.slots import Freed
 from qflowd.model.breaker import Breaker
 from qflowd.model.instruments import BreakerClosed, BreakerOpened
 from qflowd.model.states import Reason
-from tests.engine.test_limits import claim, have_job
+from tests.support.limits import claim, have_job
 from tests.support.lab import FAILED, Lab
 
 STATE = "SELECT breaker_state FROM qflow.limits WHERE name = 'vendor'"

@@ -8,7 +8,7 @@ import pytest
 
 from qflowd.model.workflow import Job
 from tests.support.bulk import failed, many
-from tests.engine.test_failures import TIMEOUT, fail, failures
+from tests.support.failures import TIMEOUT, fail, failures
 from tests.support.lab import Lab
 
 DONE = {"matched": 2, "done": 2, "refused": 0, "refusals": {}}

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from qflowd.engine.definitions.canary import PARTS, runs_canary
-from tests.engine.test_versions import Folder, states, versions
+from tests.support.versions import Folder, states, versions
 
 A, B = {"a": []}, {"a": [], "b": ["a"]}
 

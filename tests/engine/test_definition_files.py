@@ -7,7 +7,7 @@ import pytest
 from qflowd.model.errors import StoreUnavailable
 from qflowd.store.tx import Store
 from tests.engine.test_task_definitions import DEFINITION, MARKET, define, defined, faults, task
-from tests.engine.test_versions import Folder, versions
+from tests.support.versions import Folder, versions
 
 VENUE = MARKET.replace("params: {", "params: {venue: {type: string}, ")
 

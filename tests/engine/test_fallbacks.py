@@ -21,7 +21,7 @@ from qflowd.engine.running.harvest import Harvest
 from qflowd.model.breaker import Breaker
 from qflowd.model.states import Reason, TaskState
 from qflowd.store.tx import Tx
-from tests.engine.test_limits import claims, have_job, used
+from tests.support.limits import claims, have_job, used
 from tests.support.lab import FAILED, SKIPPED, Lab, NoWorkers
 
 BARS = {"job": "bars", "limits": {"vendor": 1}}

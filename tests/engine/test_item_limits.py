@@ -11,7 +11,7 @@ from qflowd.engine.claiming.settle import settle
 from qflowd.engine.maps import fan_out, item_lanes
 from qflowd.model.errors import ExpressionFailed
 from qflowd.model.states import TaskState
-from tests.engine.test_limits import claim, end, have_job, set_limits, used
+from tests.support.limits import claim, end, have_job, set_limits, used
 from tests.support.lab import Lab
 
 PAYMENTS = [{"bank": bank, "symbol": symbol} for bank, symbol in zip("aabba", "VWXYZ", strict=True)]

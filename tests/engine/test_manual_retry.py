@@ -12,7 +12,7 @@ from qflowd.model.instants import FOREVER
 from qflowd.model.states import Reason
 from qflowd.model.workflow import BUILT_IN, Job, Settings
 from tests.support.bulk import many
-from tests.engine.test_failures import failures, names
+from tests.support.failures import failures, names
 from tests.support.lab import Lab
 
 WAITS = "failed, and waits for a person: retry, skip or terminate"

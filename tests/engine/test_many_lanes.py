@@ -15,7 +15,7 @@ from qflowd.workers.events import Finished
 from qflowd.workers.wire import Done
 from tests.engine.test_gate import claim_limited, claimer_of, limited, watch
 from tests.engine.test_item_limits import pay
-from tests.engine.test_limits import used
+from tests.support.limits import used
 from tests.engine.test_render import Recorder
 from tests.support.lab import Lab
 

@@ -6,7 +6,7 @@ from qflowd.engine.finishing.outcome import POISON_AFTER_LOSSES
 from qflowd.engine.membership.identity import Identity
 from qflowd.engine.membership.lease import Lease
 from qflowd.engine.membership.recovery import Recovery
-from tests.engine.test_failures import failures
+from tests.support.failures import failures
 from tests.support.lab import FAILED
 
 ATTEMPTS = "SELECT a.state, a.reason, a.error FROM qflow.attempts a WHERE a.task_id = {} ORDER BY a.fence"

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from qflowd.define import stored
-from tests.engine.test_versions import Folder, versions
+from tests.support.versions import Folder, versions
 
 TYPE = """
 task_type: bars

@@ -5,20 +5,10 @@ import logging
 
 import pytest
 
-from tests.support.services import watch_files
+from tests.support.versions import Folder, states, versions
 
 A, B, C = {"a": []}, {"a": [], "b": ["a"]}, {"a": [], "b": ["a"], "c": ["b"]}
 NIGHTLY, NOON = {"schedule": "0 2 * * *", "title": "Nightly"}, {"schedule": "0 12 * * *", "title": "At noon"}
-
-
-def versions(lab, workflow="daily"):
-    """Version -> its row in the view."""
-    rows = lab.store.read(lambda tx: tx.run("list_versions", workflow=workflow, tenant="default"))
-    return {row.version: row for row in rows}
-
-
-def states(lab):
-    return {version: row.state for version, row in sorted(versions(lab).items())}
 
 
 def activate(lab, version, **columns):
@@ -141,26 +131,6 @@ def test_args_that_are_not_a_json_object_are_refused(three, args):
 def test_versions_of_another_tenant_are_unknown(three):
     assert activate(three, 1, tenant="others")[0] == "REJECTED"
     assert three.store.read(lambda tx: tx.run("list_versions", workflow="daily", tenant="others")) == []
-
-
-class Folder:
-    """Workflow files over the store of a lab, looked at on demand."""
-
-    def __init__(self, lab, folder):
-        self.lab, self.folder = lab, folder
-        self.start()
-
-    def start(self):
-        self.service = watch_files(self.lab.store, self.lab.topics, (self.folder,), {}.get)
-
-    def write(self, tasks, **more):
-        document = {"workflow": "daily", "tasks": {key: {"job": "work"} for key in tasks}} | more
-        (self.folder / "daily.json").write_text(json.dumps(document), "utf-8")
-        self.look()
-
-    def look(self):
-        self.service.tick()
-        self.service.tick()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from qflowd.config.records import PoolConfig
 from qflowd.engine.membership.registration import register
 from qflowd.model.workflow import Job
 from qflowd.plugins.registry import Registry
-from tests.engine.test_versions import Folder
+from tests.support.versions import Folder
 
 TASKS = {
     "load": {"job": "wrok", "compensate": "undo"},
