@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from tests.conftest import KINDS, GetServer
 from tests.support import lock_order
 from tests.support.bulk import CHAIN
 from tests.support.lab import Lab
+from tests.support.versions import Folder
 
 OpenLab = Callable[[str], Lab]
 
@@ -50,6 +52,12 @@ def chains(lab: Lab) -> Lab:
     for key in ("daily_bars", "daily_news", "chain"):
         lab.workflow(key, CHAIN)
     return lab
+
+
+@pytest.fixture
+def folder(lab: Lab, tmp_path: Path) -> Folder:
+    """A folder of workflow files over that store."""
+    return Folder(lab, tmp_path)
 
 
 @pytest.fixture(autouse=True)

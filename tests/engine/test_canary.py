@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from qflowd.engine.definitions.canary import PARTS, runs_canary
-from tests.support.versions import Folder, states, versions
+from tests.support.versions import states, versions
 
 A, B = {"a": []}, {"a": [], "b": ["a"]}
 
@@ -49,8 +49,7 @@ def test_a_draft_is_stored_and_runs_only_when_it_is_named(daily):
     assert states(daily) == {1: "ARCHIVED", 2: "ACTIVE"}
 
 
-def test_a_draft_whose_text_becomes_the_file_is_activated_and_not_doubled(lab, tmp_path):
-    folder = Folder(lab, tmp_path)
+def test_a_draft_whose_text_becomes_the_file_is_activated_and_not_doubled(lab, folder):
     folder.write("a")
     draft(lab, text("ab"))
     folder.write("ab")

@@ -12,11 +12,6 @@ from tests.support.versions import Folder, versions
 VENUE = MARKET.replace("params: {", "params: {venue: {type: string}, ")
 
 
-@pytest.fixture
-def folder(lab, tmp_path):
-    return Folder(lab, tmp_path)
-
-
 def write(folder, **files):
     """Write files at once, and have them looked at; None removes one."""
     for name, text in files.items():

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from qflowd.define import stored
-from tests.support.versions import Folder, versions
+from tests.support.versions import versions
 
 TYPE = """
 task_type: bars
@@ -39,11 +39,6 @@ def task(lab, key="load", workflow="daily"):
     """A task of the active version, as it is stored."""
     [(document,)] = lab.sql(f"SELECT document FROM qflow.versions WHERE state = 'ACTIVE' AND workflow = '{workflow}'")
     return next(task for task in stored.read(document, workflow).tasks if task.key == key)
-
-
-@pytest.fixture
-def folder(lab, tmp_path):
-    return Folder(lab, tmp_path)
 
 
 def use(folder, name="daily", **node):

@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from tests.support.versions import Folder, states, versions
+from tests.support.versions import states, versions
 
 A, B, C = {"a": []}, {"a": [], "b": ["a"]}, {"a": [], "b": ["a"], "c": ["b"]}
 NIGHTLY, NOON = {"schedule": "0 2 * * *", "title": "Nightly"}, {"schedule": "0 12 * * *", "title": "At noon"}
@@ -131,11 +131,6 @@ def test_args_that_are_not_a_json_object_are_refused(three, args):
 def test_versions_of_another_tenant_are_unknown(three):
     assert activate(three, 1, tenant="others")[0] == "REJECTED"
     assert three.store.read(lambda tx: tx.run("list_versions", workflow="daily", tenant="others")) == []
-
-
-@pytest.fixture
-def folder(lab, tmp_path):
-    return Folder(lab, tmp_path)
 
 
 def test_the_file_wins_at_its_next_change_and_not_before(folder, caplog):

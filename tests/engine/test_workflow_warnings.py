@@ -9,18 +9,12 @@ from qflowd.config.records import PoolConfig
 from qflowd.engine.membership.registration import register
 from qflowd.model.workflow import Job
 from qflowd.plugins.registry import Registry
-from tests.support.versions import Folder
 
 TASKS = {
     "load": {"job": "wrok", "compensate": "undo"},
     "again": {"job": "wrok", "after": "load"},
     "child": {"workflow": "dayly", "after": "again"},
 }
-
-
-@pytest.fixture
-def folder(lab, tmp_path):
-    return Folder(lab, tmp_path)
 
 
 def write(folder, name="daily", tasks=TASKS):
