@@ -228,4 +228,3 @@ def _cycles(files: Iterable[Document]) -> Iterator[Fault]:
             task = next(task for task, child in children.items() if child == cycle[1])
             message = f"this workflow would start itself for ever: {' -> '.join(cycle)}"
             yield from document.faults([(("tasks", task, "workflow"), message)])
-

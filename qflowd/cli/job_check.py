@@ -50,7 +50,9 @@ def faults(data: Mapping[str, Any], jobs: Mapping[str, Job]) -> Iterator[KeyFaul
         name = _mapping(task).get("job")
         if not isinstance(name, str) or name not in jobs:
             continue
-        for path, fault in param_faults(f"job {name}", jobs[name].params_schema, task.get("params"), data.get("params")):
+        for path, fault in param_faults(
+            f"job {name}", jobs[name].params_schema, task.get("params"), data.get("params")
+        ):
             yield ("tasks", key, *path), fault
 
 

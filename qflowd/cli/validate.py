@@ -45,8 +45,8 @@ def validate(*, files: tuple[Path, ...], as_json: bool) -> int:
         return ERROR if faults else OK
     for fault in faults:
         click.echo(str(fault))
-    for place, error in known.errors.items():
-        say(error if place in error else f"{place}: {error}")
+    for place, message in known.errors.items():
+        say(message if place in message else f"{place}: {message}")
     if not known.is_known:
         say("jobs are not checked: there is no plugin folder and no database that knows any")
     for name in checked.not_checked:

@@ -16,7 +16,7 @@ from qflowd.engine.definitions import workflow_store
 from qflowd.engine.definitions.workflow_store import PoolOf
 from qflowd.jobs import decorators
 from qflowd.jobs.decorators import InvalidJob, JobSpec
-from qflowd.jobs.signature import params_schema
+from qflowd.jobs.recorded import recorded_job
 from qflowd.model.errors import InvalidRequest
 from qflowd.model.names import DEFAULT_TENANT
 from qflowd.model.workflow import Job, Workflow
@@ -85,16 +85,7 @@ def program_job(
     elif spec.settings.pool == INLINE:
         raise InvalidJob(f"job {spec.name}: pool {INLINE!r} is for jobs in threads of the program; name another")
     file, digest = _origin(function, spec)
-    job = Job(
-        name=spec.name,
-        module=module,
-        file=file,
-        hash=digest,
-        title=spec.title,
-        doc=spec.doc,
-        params_schema=params_schema(function),
-        settings=spec.settings,
-    )
+    job = recorded_job(replace(spec, function=function), module=module, file=file, digest=digest)
     return ProgramJob(job, function, None if module else loaded(function))
 
 

@@ -34,5 +34,7 @@ def read_concurrency(top: Fields) -> Concurrency | None:
 def _expression(value: Json) -> str:
     written = text(value)
     if "{{" not in written:
-        raise ValueError(f"holds no expression, so all instances have one key; did you mean {{{{ params.{written} }}}}?")
+        raise ValueError(
+            f"holds no expression, so all instances have one key; did you mean {{{{ params.{written} }}}}?"
+        )
     return written

@@ -20,7 +20,8 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
-from qflowd.jobs import decorators, manifest, signature
+from qflowd.jobs import decorators, manifest
+from qflowd.jobs.recorded import recorded_job
 from qflowd.model.errors import QflowdError
 from qflowd.model.jsontext import clean_text
 from qflowd.model.workflow import Job
@@ -144,16 +145,11 @@ class Examination:
     def _job(self, spec: decorators.JobSpec) -> Job:
         module = self._manifest.modules.get(spec.module)
         file = module.path if module else getattr(sys.modules.get(spec.module), "__file__", None) or spec.file
-        return Job(
-            name=spec.name,
+        return recorded_job(
+            spec,
             module=spec.module,
             file=file if module else os.path.abspath(file),  # noqa: PTH100 - links stay
-            hash=self._codes[spec.module] if module else _hash_of_package(spec.module, file),
-            title=clean_text(spec.title),
-            doc=clean_text(spec.doc),
-            params_schema=signature.params_schema(spec.function),
-            settings=spec.settings,
-            compensation=spec.compensation,
+            digest=self._codes[spec.module] if module else _hash_of_package(spec.module, file),
         )
 
 

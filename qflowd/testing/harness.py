@@ -1,6 +1,7 @@
 """The engine that a test drives: its services are ticked by hand until nothing is left to do."""
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,7 +24,7 @@ from qflowd.engine.running.executor import Executor
 from qflowd.engine.running.logs import Logs
 from qflowd.engine.service import Topics
 from qflowd.jobs.decorators import JobSpec, describe
-from qflowd.jobs.signature import params_schema
+from qflowd.jobs.recorded import recorded_job
 from qflowd.model.errors import InvalidRequest, Rejected
 from qflowd.model.workflow import BUILT_IN, Job, Workflow
 from qflowd.store.migrate import migrate
@@ -212,17 +213,10 @@ class _Intake(Intake):
 def _job(function: Function, name: str | None) -> Job:
     spec = getattr(function, "__qflowd_job__", None)
     spec = spec if isinstance(spec, JobSpec) else describe(function, name=name)
-    return Job(
-        name=name or spec.name,
-        module="",
-        file=spec.file,
-        hash="",
-        title=spec.title,
-        doc=spec.doc,
-        params_schema=params_schema(function),
-        settings=msgspec.structs.replace(spec.settings, memory=None),  # no thread has a limit of its own
-        compensation=spec.compensation,
-    )
+    # No thread has a memory limit of its own.
+    settings = msgspec.structs.replace(spec.settings, memory=None)
+    spec = replace(spec, name=name or spec.name, function=function, settings=settings)
+    return recorded_job(spec, module="", file=spec.file, digest="")
 
 
 def _workflow(definition: Definition) -> Workflow:

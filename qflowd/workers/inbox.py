@@ -58,7 +58,9 @@ class Inbox:
         finally:
             answer = self._answers.pop(ticket)
         if answer is None:
-            raise QflowdError("outputs of parents cannot be read in a forked process; read context().upstream before the fork")
+            raise QflowdError(
+                "outputs of parents cannot be read in a forked process; read context().upstream before the fork"
+            )
         if answer.text is None:
             raise QflowdError(answer.error)
         with self._turn:

@@ -45,3 +45,13 @@ made_by_a_factory = make_job("factory_made")
 def blink() -> None:
     """Short, and long enough that a worker has always another one behind it."""
     time.sleep(0.03)
+
+
+@job
+def send_order(quantity: int) -> None:
+    raise ValueError(f"the broker takes no order of {quantity}")
+
+
+@send_order.compensation
+def cancel_order(quantity: int, output: None) -> str:
+    return f"cancelled {quantity}"

@@ -50,7 +50,8 @@ def make_engine(tmp_path):
 
 def test_a_function_of_a_module_runs_in_a_worker_process(database_url, make_engine):
     engine = make_engine(database_url).with_job(program_jobs.divide).with_job(program_jobs.double)
-    with engine.with_job(program_jobs.Desk.half).with_job(program_jobs.made_by_a_factory):
+    engine.with_job(program_jobs.Desk.half).with_job(program_jobs.made_by_a_factory)
+    with engine.with_job(program_jobs.send_order).with_job(program_jobs.cancel_order):
         run = engine.client.submit(job="divide", params={"a": 7, "b": 2})
         assert run.wait(PATIENCE_S) == "SUCCESS"
         assert run.output()["result"] == 3
@@ -66,6 +67,11 @@ def test_a_function_of_a_module_runs_in_a_worker_process(database_url, make_engi
         jobs = {row["job"]: row for row in engine.client.jobs()}
         assert jobs["divide"]["doc"] == "Divide, in whole numbers."
         assert jobs["divide"]["file"] == program_jobs.__file__
+        engine.with_workflow(
+            WorkflowBuilder("orders").with_saga().with_task(TaskBuilder("send", "send_order").with_params(quantity=7))
+        )
+        sent = engine.client.submit("orders")
+        assert (sent.wait(PATIENCE_S), sent.info().saga_state) == ("FAILED", "COMPENSATED")
 
 
 def test_a_closure_runs_in_a_thread_of_this_process(database_url, make_engine):

@@ -17,8 +17,8 @@ from qflowd.engine.limits.slots import Freed
 from qflowd.model.breaker import Breaker
 from qflowd.model.instruments import BreakerClosed, BreakerOpened
 from qflowd.model.states import Reason
-from tests.support.limits import claim, have_job
 from tests.support.lab import FAILED, Lab
+from tests.support.limits import claim, have_job
 
 STATE = "SELECT breaker_state FROM qflow.limits WHERE name = 'vendor'"
 VENDOR_HUNG_UP = "ConnectionError: refused"

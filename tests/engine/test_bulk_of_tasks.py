@@ -9,7 +9,6 @@ import pytest
 from qflowd.model.workflow import Job
 from tests.support.bulk import failed, many
 from tests.support.failures import TIMEOUT, fail, failures
-from tests.support.lab import Lab
 
 DONE = {"matched": 2, "done": 2, "refused": 0, "refusals": {}}
 BARS = {"fetch": {"job": "work", "map": ["AAPL", "IBM", "MSFT"], "label": "{{ item }}", "params": {}}}

@@ -10,8 +10,8 @@ from qflowd.client import Client
 from qflowd.engine.finishing.batch import Batch
 from qflowd.model.names import shown_name
 from qflowd.model.workflow import Job
-from tests.support.bulk import many
 from tests.engine.test_many_instances import _repeat
+from tests.support.bulk import many
 from tests.support.failures import TIMEOUT, fail, failures, names
 from tests.support.lab import FAILED, Lab
 

@@ -21,8 +21,8 @@ from qflowd.engine.running.harvest import Harvest
 from qflowd.model.breaker import Breaker
 from qflowd.model.states import Reason, TaskState
 from qflowd.store.tx import Tx
-from tests.support.limits import claims, have_job, used
 from tests.support.lab import FAILED, SKIPPED, Lab, NoWorkers
+from tests.support.limits import claims, have_job, used
 
 BARS = {"job": "bars", "limits": {"vendor": 1}}
 OTHER = {"job": "work", "after": {"bars": {"on": "breaker_open"}}}

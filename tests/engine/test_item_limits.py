@@ -11,8 +11,8 @@ from qflowd.engine.claiming.settle import settle
 from qflowd.engine.maps import fan_out, item_lanes
 from qflowd.model.errors import ExpressionFailed
 from qflowd.model.states import TaskState
-from tests.support.limits import claim, end, have_job, set_limits, used
 from tests.support.lab import Lab
+from tests.support.limits import claim, end, have_job, set_limits, used
 
 PAYMENTS = [{"bank": bank, "symbol": symbol} for bank, symbol in zip("aabba", "VWXYZ", strict=True)]
 

@@ -18,6 +18,7 @@ from qflowd.store.tx import Store
 from tests.engine.test_limits import claim, end, have_job, set_limits
 from tests.support.daemon import until
 from tests.support.lab import Lab
+from tests.support.limits import claim, end, have_job, set_limits
 
 SHOWN = "SELECT slots, rates, source, set_by, note FROM qflow.limits WHERE name = 'vendor'"
 

@@ -15,9 +15,9 @@ from qflowd.workers.events import Finished
 from qflowd.workers.wire import Done
 from tests.engine.test_gate import claim_limited, claimer_of, limited, watch
 from tests.engine.test_item_limits import pay
-from tests.support.limits import used
 from tests.engine.test_render import Recorder
 from tests.support.lab import Lab
+from tests.support.limits import used
 
 BANKS, OF_EACH = 10, 3
 OWN, AND_DESK = {"bank:{{ item.bank }}": 1}, {"bank:{{ item.bank }}": 1, "desk": 1}

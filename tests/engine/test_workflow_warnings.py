@@ -3,8 +3,6 @@
 import json
 import logging
 
-import pytest
-
 from qflowd.config.records import PoolConfig
 from qflowd.engine.membership.registration import register
 from qflowd.model.workflow import Job

@@ -47,7 +47,9 @@ class Logs:
                 if line.task_id:
                     self._waiting.append(self._row(line))
                 else:
-                    log.warning("a worker printed this line; which of its tasks it belongs to is unknown: %s", line.message)
+                    log.warning(
+                        "a worker printed this line; which of its tasks it belongs to is unknown: %s", line.message
+                    )
             self._write_waiting()
         return bool(lines)
 

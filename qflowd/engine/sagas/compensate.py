@@ -51,9 +51,7 @@ def compensate(tx: Tx, command: Command, target: Any, caches: Caches) -> Reply:
         why = "has nothing to undo, as no task of it that started has a compensation"
         raise Refused(f"instance {number} is {standing(locked)} and {why}{remedy(locked, 'compensate')}")
     tx.run("reopen_to_compensate", id=number, now=tx.now)
-    return Reply(
-        {"instance_id": number, "compensations": sum(not step.is_link for step in steps)}, ("compensate",)
-    )
+    return Reply({"instance_id": number, "compensations": sum(not step.is_link for step in steps)}, ("compensate",))
 
 
 def refuse_compensated(instance: Any) -> None:
