@@ -8,7 +8,7 @@ A dry run is the same, but what it does to an instance is rolled back at once.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple, NotRequired, Protocol, TypedDict, TypeVar
+from typing import Any, Final, NamedTuple, NotRequired, Protocol, TypedDict, TypeVar, cast
 
 from qflowd.define.selection import OPEN, Selection
 from qflowd.engine.commands.control import (
@@ -76,7 +76,7 @@ class BulkStep(NamedTuple):
 class WorkflowVerb(NamedTuple):
     """What an action does to a workflow. `action`: to its instances in `states`; `begin`: to itself, before all that.
 
-    Where nothing changes by `begin`, the result says so. `refusal`: the answer where there is no such instance; None: it is DONE.
+    What `begin` answers stands in the result. `refusal`: the answer where there is no such instance; None: it is DONE.
     """
 
     action: str
@@ -187,8 +187,7 @@ class _Bulk:
         if self.scope is not None and (begin := self.scope.begin) is not None:
             reply = self.perform(lambda tx: begin(tx, self.command, self.workflow))
             topics.update(reply.topics)
-            if "already" in reply.result:
-                progress["already"] = reply.result["already"]
+            progress |= cast("Progress", reply.result)
         return progress
 
     def walk(self, progress: Progress, topics: set[str]) -> bool:
