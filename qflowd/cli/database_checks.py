@@ -161,8 +161,8 @@ def _check_workflows(store: Store) -> Iterator[Finding]:
 def _check_files(store: Store) -> Iterator[Finding]:
     """Files of workflows, task types and task definitions that are not in effect."""
     for row in _all(store, "list_workflow_faults"):
-        for problem in row.error.splitlines():
-            yield warning("workflows", problem, "qflowd validate")
+        for line in row.error.splitlines():
+            yield warning("workflows", line, "qflowd validate")
     for row in _all(store, "list_gone_files"):
         message = f"workflow {row.workflow} is disabled: {row.error} ({row.file})"
         yield warning("workflows", message, f"put it back, or qflowd workflows archive {row.workflow}")

@@ -149,9 +149,9 @@ class _Check:
         self._warnings += made.faults(remarks)
         if workflow.key in self._known.archived:
             back = f"`qflowd workflows unarchive {workflow.key}` brings it back"
-            self._warnings += _faults(made, [(("workflow",), f"is archived: its submissions are rejected; {back}")])
-        self.faults += _faults(made, limit_check.problems(workflow, self._known.jobs, self._known.limits))
-        self._not_checked += _faults(made, limit_check.doubts(workflow, self._known.jobs, self._known.limits))
+            self._warnings += made.faults([(("workflow",), f"is archived: its submissions are rejected; {back}")])
+        self.faults += made.faults(limit_check.faults(workflow, self._known.jobs, self._known.limits))
+        self._not_checked += made.faults(limit_check.doubts(workflow, self._known.jobs, self._known.limits))
         self._workflows[workflow.key] = workflow
         self._owns(document, "workflow", workflow.key, "workflow")
 

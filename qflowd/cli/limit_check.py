@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from qflowd.config.records import Config
-from qflowd.define.key_paths import KeyFault
+from qflowd.define.key_paths import KeyFault, KeyPath
 from qflowd.engine.limits.limit_settings import DERIVED, Size, size_of
 from qflowd.engine.plans import lane_keys
 from qflowd.model.limits import best_pattern
@@ -13,7 +13,6 @@ from qflowd.model.rates import parse_rates
 from qflowd.model.workflow import Job, Settings, Workflow
 
 UNSET: Final = Size(1, None, "default")
-Problems = Iterator[tuple[KeyPath, str]]  # where in the document, and what
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ def known_limits(config: Config, rows: Iterable[Mapping[str, Any]] | None) -> Kn
     return KnownLimits(by_others | here | by_command, rows is not None)
 
 
-def problems(workflow: Workflow, jobs: Mapping[str, Job], limits: KnownLimits) -> Problems:
+def faults(workflow: Workflow, jobs: Mapping[str, Job], limits: KnownLimits) -> Iterator[KeyFault]:
     """Every task that takes too much at once of a limit whose name is written out."""
     for path, name, slots in _taken(workflow, jobs):
         if "{{" not in name and (size := limits.size(name)) is not None:
@@ -51,7 +50,9 @@ def problems(workflow: Workflow, jobs: Mapping[str, Job], limits: KnownLimits) -
                 yield path, f"an attempt takes {slots} of {name}, which has {there}: it would never begin"
 
 
-def doubts(workflow: Workflow, jobs: Mapping[str, Job], limits: KnownLimits, *, is_submitted: bool = False) -> Problems:
+def doubts(
+    workflow: Workflow, jobs: Mapping[str, Job], limits: KnownLimits, *, is_submitted: bool = False
+) -> Iterator[KeyFault]:
     """Every task that takes more than one slot of a limit whose size, or whole name, is not known here.
 
     Args:

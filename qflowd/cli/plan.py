@@ -133,8 +133,8 @@ def _admit(workflow: Workflow, known: KnownJobs, params: dict[str, Any], busines
         needed = needed_of(admission)
         refuse_shortage(needed, {name: size for name in needed if (size := known.limits.size(name)) is not None})
         return admission
-    except Refused as problem:
-        raise InvalidRequest(str(problem)) from None
+    except Refused as error:
+        raise InvalidRequest(str(error)) from None
 
 
 def _in_words(node: Node, step: dict[str, Any]) -> dict[str, Any]:

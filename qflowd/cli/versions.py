@@ -56,8 +56,8 @@ def list_versions(*, workflow: str, as_json: bool) -> None:
     with open_client() as client:
         try:
             rows = client.workflow(workflow).versions()
-        except NotFound as problem:
-            raise NotFound(f"{problem}{hint_at_owner(client, workflow)}") from None
+        except NotFound as error:
+            raise NotFound(f"{error}{hint_at_owner(client, workflow)}") from None
     if not as_json:
         rows = [row | {"hash_start": row["hash"][:12]} for row in rows]
     print_list(rows, COLUMNS, as_json=as_json)

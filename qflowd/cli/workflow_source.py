@@ -57,8 +57,8 @@ class WorkflowSource:
 
     def _definitions_beside(self, path: Path) -> Definitions:
         names = known_names(configuration(), [path])
-        if names.problem is not None and not names.knows_definitions:
-            raise names.problem
+        if names.error is not None and not names.knows_definitions:
+            raise names.error
         return names.definitions
 
 
@@ -73,10 +73,10 @@ def find_workflow(name: str, jobs: Iterable[str]) -> WorkflowSource:
         return WorkflowSource(name, Path(name))
     names = known_names(configuration(), ())
     path = Path(names.files[name].file) if name in names.files else None
-    if names.problem is not None:
+    if names.error is not None:
         if path is None:
             exits.say(f"there is no workflow {name!r} in the configured folders{did_you_mean(name, names.files)}")
-            raise names.problem
+            raise names.error
         return WorkflowSource(name, path, remark=f"showing {near(str(path))}; the database cannot be asked")
     with open_client() as client:
         version = client.active_version(name)

@@ -5,7 +5,6 @@ from datetime import date, datetime
 from typing import Any, Final, Self
 
 from qflowd.client import requests
-from qflowd.client.failures import find_failures
 from qflowd.client.instance import Instance
 from qflowd.client.limit import Limit
 from qflowd.client.polling import poll
@@ -19,9 +18,8 @@ from qflowd.define.documents import Format
 from qflowd.model import jsontext
 from qflowd.model.errors import InvalidRequest, NotFound, Rejected
 from qflowd.model.ids import LARGEST_INSTANCE
-from qflowd.model.names import DEFAULT_TENANT, fault_in_key
-from qflowd.model.states import InstanceState
-from qflowd.store.tx import DataRefused, Store
+from qflowd.model.names import DEFAULT_TENANT
+from qflowd.store.tx import DataRefused
 
 ANSWER_S: Final = 30.0  # how long a command waits for a daemon to answer
 
@@ -219,109 +217,6 @@ class Client(Views):
     def limit(self, name: str) -> Limit:
         """The controller of a limit that all tenants share: how large it is, and whether it is paused."""
         return Limit(self, name)
-
-    def history(self, workflow: str, limit: int = 20) -> list[InstanceInfo]:
-        """The latest instances of a workflow (or of a job submitted by itself), newest first.
-
-        Args:
-            limit: how many at most, from 1.
-        """
-        return list(self.instances(workflow=workflow, limit=limit))
-
-    def instances(
-        self, *, workflow: str | None = None, state: str | None = None, limit: int | None = None
-    ) -> Iterator[InstanceInfo]:
-        """Instances, newest first; read a page at a time as they are asked for.
-
-        Args:
-            workflow: only of this workflow or single job.
-            state: only in this state, such as FAILED; OPEN means all that have not ended.
-            limit: how many at most; None for all.
-
-        Raises: InvalidRequest for a state that does not exist.
-        """
-        if state is not None and state not in STATES:
-            raise InvalidRequest(f"there is no state {state!r}; there are {', '.join(STATES)}")
-        first, last = STATES[state] if state else (0, int(max(InstanceState)))
-        name, where = "find_instances", dict[str, Any](first=first, last=last)
-        if workflow is not None:
-            name, where = "find_instances_of", where | {"workflow": workflow}
-        elif state == "OPEN":
-            name, where = "find_open_instances", {}
-        left, before = sys.maxsize if limit is None else limit, LARGEST_INSTANCE + 1
-        while left > 0 and (rows := self.read_all(name, before=before, batch=min(left, PAGE), **where)):
-            yield from (InstanceInfo(*row) for row in rows)
-            left, before = left - len(rows), rows[-1].id
-
-    def failures(
-        self, conditions: Mapping[str, Any] | None = None, *, handled: bool = False, limit: int | None = None
-    ) -> Iterator[FailureInfo]:
-        """Failed tasks that nobody has handled, those of the newest instances first; read a page at a time.
-
-        Args:
-            conditions: as in a command's filter, such as {"workflow": "daily_*", "error_class": "*Timeout", "since": "2d"}.
-            handled: those instead that a person has handled, as `HandledFailureInfo`.
-            limit: how many at most; None for all.
-
-        Raises: InvalidRequest for a condition that does not exist, or cannot be read.
-        """
-        return find_failures(self, conditions or {}, handled=handled, limit=limit)
-
-    def count_new(self) -> int:
-        """How many submissions no daemon has taken yet."""
-        return int(self.read_one("count_new").submissions)
-
-    def active_version(self, workflow: str) -> Any:
-        """`version`, `document`, `source_text`, `format` and `hash` of the active version of a workflow; None if there is none."""
-        return self.read_one("show_active_version", workflow=workflow)
-
-    def workflows(self, *, with_archived: bool = False) -> list[dict[str, Any]]:
-        """Rows of the view `workflows`, files that could not be read among them."""
-        return [row for row in self._list("list_workflows") if with_archived or row["archived_at"] is None]
-
-    def task_definitions(self, *, with_archived: bool = False) -> list[dict[str, Any]]:
-        """Rows of the view `task_definitions`, types among them, without `source_text`; `document` is a mapping."""
-        rows = [row | {"document": from_json(row["document"])} for row in self._list("list_task_definitions")]
-        return [row for row in rows if with_archived or row["archived_at"] is None]
-
-    def schedules(self, *, with_archived: bool = False) -> list[dict[str, Any]]:
-        """Rows of the view `schedules`."""
-        return [row for row in self._list("list_schedules") if with_archived or row["archived_at"] is None]
-
-    def fires(self, workflow: str, limit: int = 20) -> list[dict[str, Any]]:
-        """The latest rows of the view `fires`: when the schedule of a workflow fired, and what came of it."""
-        return self._list("list_fires", workflow=workflow, batch=limit)
-
-    def jobs(self) -> list[dict[str, Any]]:
-        """Rows of the view `jobs`."""
-        return self._list("list_jobs")
-
-    def plugins(self) -> list[dict[str, Any]]:
-        """Plugin files as each live daemon sees them."""
-        return self._list("list_plugins")
-
-    def daemons(self) -> list[dict[str, Any]]:
-        """Rows of the view `daemons`: those whose lease has not run out."""
-        return self._list("list_daemons")
-
-    def pools(self) -> list[dict[str, Any]]:
-        """Rows of the view `pools`, a row per pool and daemon."""
-        return self._list("list_pools")
-
-    def limits(self) -> list[dict[str, Any]]:
-        """Rows of the view `limits`."""
-        return self._list("show_limits")
-
-    def read_all(self, statement: str, **params: Any) -> list[Any]:
-        """Rows of a statement, of this tenant where it asks for one, with plain Python values."""
-        return list(map(plain_row, self.store.read(lambda tx: tx.run(statement, tenant=self.tenant, **params))))
-
-    def read_one(self, statement: str, **params: Any) -> Any:
-        """The first row of a statement, or None; as `read_all`."""
-        return next(iter(self.read_all(statement, **params)), None)
-
-    def _list(self, statement: str, **params: Any) -> list[dict[str, Any]]:
-        return [row._asdict() for row in self.read_all(statement, **params)]
 
     def _insert(self, statement: str, row: Mapping[str, Any]) -> int:
         """Add a row to an inbox; its id."""

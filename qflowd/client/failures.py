@@ -8,15 +8,15 @@ from qflowd.client.records import FailureInfo, HandledFailureInfo
 from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS
 
 if TYPE_CHECKING:
-    from qflowd.client.client import Client
+    from qflowd.client.views import Views
 
 PAGE = 500  # failures read at once
 
 
 def find_failures(
-    client: "Client", conditions: Mapping[str, Any], *, handled: bool, limit: int | None
+    client: "Views", conditions: Mapping[str, Any], *, handled: bool, limit: int | None
 ) -> Iterator[FailureInfo]:
-    """As `Client.failures`."""
+    """As `Views.failures`."""
     has = requests.failures_like(conditions, client.store.clock.now())
     statement, record = ("find_handled_failures", HandledFailureInfo) if handled else ("find_failures", FailureInfo)
     left, before, before_fence = limit, (LARGEST_INSTANCE + 1) * ORDINALS, 0

@@ -4,10 +4,10 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from qflowd.client import requests
+from qflowd.client.failures import find_failures
 from qflowd.client.records import FailureInfo, InstanceInfo, from_json, plain_row
 from qflowd.model.errors import InvalidRequest
-from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS
+from qflowd.model.ids import LARGEST_INSTANCE
 from qflowd.model.names import DEFAULT_TENANT, fault_in_key
 from qflowd.model.states import InstanceState
 from qflowd.store.tx import Store
@@ -63,29 +63,25 @@ class Views:
             left, before = left - len(rows), rows[-1].id
 
     def failures(
-        self, conditions: Mapping[str, Any] | None = None, *, limit: int | None = None
+        self, conditions: Mapping[str, Any] | None = None, *, handled: bool = False, limit: int | None = None
     ) -> Iterator[FailureInfo]:
         """Failed tasks that nobody has handled, those of the newest instances first; read a page at a time.
 
         Args:
             conditions: as in a command's filter, such as {"workflow": "daily_*", "error_class": "*Timeout", "since": "2d"}.
+            handled: those instead that a person has handled, as `HandledFailureInfo`.
             limit: how many at most; None for all.
 
         Raises: InvalidRequest for a condition that does not exist, or cannot be read.
         """
-        has = requests.failures_like(conditions or {}, self.store.clock.now())
-        left, before = sys.maxsize if limit is None else limit, (LARGEST_INSTANCE + 1) * ORDINALS
-        while left > 0 and (rows := self.read_all("find_failures", before=before, batch=PAGE)):
-            chosen = [FailureInfo(*row) for row in rows if has(row)][:left]
-            yield from chosen
-            left, before = left - len(chosen), rows[-1].id
+        return find_failures(self, conditions or {}, handled=handled, limit=limit)
 
     def count_new(self) -> int:
         """How many submissions no daemon has taken yet."""
         return int(self.read_one("count_new").submissions)
 
     def active_version(self, workflow: str) -> Any:
-        """`document`, `source_text` and `format` of the active version of a workflow; None if there is none."""
+        """`version`, `document`, `source_text`, `format` and `hash` of the active version of a workflow; None if there is none."""
         return self.read_one("show_active_version", workflow=workflow)
 
     def workflows(self, *, with_archived: bool = False) -> list[dict[str, Any]]:

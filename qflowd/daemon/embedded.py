@@ -18,7 +18,7 @@ from qflowd.client.client import Client
 from qflowd.config import from_settings
 from qflowd.config import load as load_config
 from qflowd.config.records import PoolConfig
-from qflowd.daemon.assembly import Daemon
+from qflowd.daemon.daemon import Daemon
 from qflowd.daemon.idle import report_failed, wait_until_idle
 from qflowd.daemon.program import Program, program_job
 from qflowd.define.builders import WorkflowBuilder

@@ -13,7 +13,7 @@ from qflowd.model.names import shown_name
 from qflowd.model.rates import parse_rates
 
 if TYPE_CHECKING:
-    from qflowd.daemon.assembly import Daemon
+    from qflowd.daemon.daemon import Daemon
     from qflowd.store.tx import Tx
 
 log = logging.getLogger("qflowd")

@@ -10,10 +10,10 @@ def test_workflows_and_doctor_warn_of_a_workflow_that_would_wait(run, own_engine
         version = 1 if kind == "job" else 2
         own_engine.sql(own_engine.insert("workflow_need", version_id=version, kind=kind, name=name))
     rows = run("workflows", "--json").json
-    problem = "no daemon has ever registered job lod"
-    assert {row["workflow"]: row["warning"] for row in rows} == {"daily": problem, "weekly": None}
-    assert run("workflows").out.splitlines()[1].endswith(problem)
-    assert f"warning workflows: workflow daily: {problem}\n" in run("doctor").out
+    warning = "no daemon has ever registered job lod"
+    assert {row["workflow"]: row["warning"] for row in rows} == {"daily": warning, "weekly": None}
+    assert run("workflows").out.splitlines()[1].endswith(warning)
+    assert f"warning workflows: workflow daily: {warning}\n" in run("doctor").out
 
 
 def test_doctor_and_lists_name_what_is_paused(run, own_engine):

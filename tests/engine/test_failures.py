@@ -7,7 +7,6 @@ import json
 import pytest
 
 from qflowd.client import Client
-from qflowd.engine.finishing.batch import Batch
 from qflowd.model.names import shown_name
 from qflowd.model.workflow import Job
 from tests.engine.test_many_instances import _repeat

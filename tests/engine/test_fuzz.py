@@ -21,13 +21,13 @@ from qflowd.engine.finishing.batch import Batch
 from qflowd.engine.limits.slots import Freed
 from qflowd.engine.membership.identity import Identity
 from qflowd.engine.membership.lease import Lease
-from qflowd.engine.membership.recover import Recover
+from qflowd.engine.membership.recovery import Recovery
 from qflowd.model.states import InstanceState, Intent, Reason, TaskKind
 from qflowd.model.workflow import Job
 from tests.conftest import KINDS
 from tests.engine.conftest import OpenLab
-from tests.engine.test_limits import claims, set_limits
 from tests.support.lab import CANCELLED, FAILED, SKIPPED, SUCCESS, Lab
+from tests.support.limits import claims, set_limits
 from tests.support.spawning import checked, request_of
 
 SEED = int(os.environ.get("QFLOWD_FUZZ_SEED") or 1)
@@ -218,7 +218,7 @@ class Play:
         self._note(lab, "dies")
         self._wait(lab, 1)
         other = self._other(lab)
-        recover = Recover(other.store, other.instances, self.identity, other.topics, Lease(30.0, lambda _: None))
+        recover = Recovery(other.store, other.instances, self.identity, other.topics, Lease(30.0, lambda _: None))
         lost = [place for place, held in self.held.items() if held.lab is lab]
         self.late += [self.held.pop(place) for place in lost]
         recover.take_back(lab.owner, "it plays dead")

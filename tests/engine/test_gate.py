@@ -20,7 +20,7 @@ from qflowd.engine.finishing.batch import Batch
 from qflowd.engine.finishing.finish import finish_and
 from qflowd.engine.limits.limit_settings import save_configured
 from qflowd.engine.limits.slots import Freed
-from qflowd.engine.running.claims import Claims
+from qflowd.engine.running.fetch import Fetcher
 from qflowd.model.states import TaskState
 from qflowd.model.workflow import Job, Settings
 from qflowd.store.clock import boottime
@@ -386,11 +386,11 @@ def test_a_daemon_whose_lease_is_lost_between_two_claims_claims_nothing_with_lim
     lab.start(job="work")
     leases, backends = [True, True, False], IdlePool()
     about = {"pools": ["default"], "daemon_id": lambda: lab.owner, "holds_lease": lambda: leases.pop(0)}
-    claims = Claims(backends, lab.instances, lab.lanes, None, **about)  # type: ignore[arg-type]
-    claims.claimer.set_jobs(lab.jobs.own)
-    claims.claimer.look(lab.store)
-    assert lab.store.transact(lambda tx: claims.claim(tx, claims.room(), Batch())) == []
-    [work] = claims.limited()
+    fetcher = Fetcher(backends, lab.instances, lab.lanes, None, **about)  # type: ignore[arg-type]
+    fetcher.claimer.set_jobs(lab.jobs.own)
+    fetcher.claimer.look(lab.store)
+    assert lab.store.transact(lambda tx: fetcher.fetch(tx, fetcher.room(), Batch())) == []
+    [work] = fetcher.limited_transactions()
     assert lab.store.transact(work, name="claim") == []
     assert lab.sql("SELECT state FROM qflow.task_instance") == [(TaskState.READY,)]
 

@@ -15,7 +15,6 @@ from qflowd.engine.limits.limit_repair import LimitRepair
 from qflowd.engine.limits.limit_settings import save_configured
 from qflowd.engine.limits.limit_settings import unset as unset_limit
 from qflowd.store.tx import Store
-from tests.engine.test_limits import claim, end, have_job, set_limits
 from tests.support.daemon import until
 from tests.support.lab import Lab
 from tests.support.limits import claim, end, have_job, set_limits

@@ -13,9 +13,9 @@ from qflowd.engine.finishing.batch import Batch
 from qflowd.engine.finishing.finish import finish_and
 from qflowd.engine.limits.slots import Freed
 from qflowd.store.tx import Tx
-from tests.engine.test_limits import have_job
 from tests.support.daemon import until
 from tests.support.lab import Lab
+from tests.support.limits import have_job
 from tests.support.waits.base import alive
 
 PATIENCE_S = 60

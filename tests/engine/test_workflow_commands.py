@@ -18,7 +18,8 @@ def test_a_workflow_stands_still_with_its_instances_and_what_is_submitted_meanwh
     rehearsed = of_workflow(chains, "pause", args=DRY)[1]
     assert {name: rehearsed[name] for name in result} == result
     assert (chains.state(number), wait_reason(chains)) == ("RUNNING", None)
-    assert of_workflow(chains, "pause", reason="restated", requested_by="ada") == ("DONE", result)
+    effect = {"effect": "workflow 'chain' is paused: its schedule does not fire, and new instances begin PAUSED"}
+    assert of_workflow(chains, "pause", reason="restated", requested_by="ada") == ("DONE", result | effect)
     again = {"already": "workflow 'chain' is already paused", "matched": 0, "done": 0}
     assert of_workflow(chains, "pause", requested_by="eve")[1] == result | again
     assert wait_reason(chains).startswith("paused by ada since 2026-11-20")
@@ -29,7 +30,9 @@ def test_a_workflow_stands_still_with_its_instances_and_what_is_submitted_meanwh
     assert {row.id >> 20 for row in chains.claim()} == {other}
     chains.check()
     assert of_workflow(chains, "resume", args=DRY)[1]["done"] == 2
-    assert of_workflow(chains, "resume")[1]["done"] == 2
+    resumed = of_workflow(chains, "resume")[1]
+    effect = "workflow 'chain' is resumed: its schedule fires from now on"
+    assert (resumed["done"], resumed["effect"]) == (2, effect)
     assert wait_reason(chains) is None
     chains.sweep_all()
     chains.run()
@@ -52,7 +55,7 @@ def test_the_schedule_of_a_paused_workflow_does_not_fire_and_continues_from_the_
     schedules.tick()
     assert lab.sql("SELECT COUNT(*) FROM qflow.submissions") == [(0,)]
     [shown] = lab.store.read(lambda tx: tx.run("list_schedules", tenant="default"))
-    assert shown.next_fire_at is None
+    assert (shown.next_fire_at, shown.wait_reason) == (None, "the workflow is paused")
     of_workflow(lab, "resume")
     schedules.tick()
     assert lab.sql("SELECT COUNT(*) FROM qflow.submissions") == [(0,)], "nothing is caught up"

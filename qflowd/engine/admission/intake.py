@@ -172,7 +172,7 @@ class Intake:
 
     def _admission(self, tx: Tx, request: Request, definitions: Definitions) -> Admission:
         plan = self._plan(tx, request, definitions)
-        refuse_cycle(tx, self._plans, request, plan)
+        refuse_cycle(tx, self.plans, request, plan)
         definition = definitions.get((request.tenant, request.workflow))
         return admission_of(tx, request, plan, self.jobs, definition and definition.default_pool)
 

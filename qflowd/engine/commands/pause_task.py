@@ -94,8 +94,8 @@ def pause_everywhere(tx: Tx, command: Command, workflow: Any) -> Reply:
         keys = [row.task for row in tx.run("list_task_keys_of", definition_id=workflow.id)]
         raise no_such_task(f"workflow {command.workflow!r}", command.task, keys)
     if not _note_paused(tx, command, workflow.id, WHOLE, str(command.task)):
-        return CarriedOut({"already": f"task {command.task!r} is paused already in workflow {command.workflow!r}"})
-    return CarriedOut({"effect": _effect(command, "paused", ", those submitted later as well")}, ("intent",))
+        return Reply({"already": f"task {command.task!r} is already paused in workflow {command.workflow!r}"})
+    return Reply({"effect": _effect(command, "paused", ", those submitted later as well")}, ("intent",))
 
 
 def resume_everywhere(tx: Tx, command: Command, workflow: Any) -> Reply:
@@ -105,7 +105,7 @@ def resume_everywhere(tx: Tx, command: Command, workflow: Any) -> Reply:
     """
     if not tx.count("resume_task_everywhere", definition_id=workflow.id, task=command.task):
         raise Refused(f"task {command.task!r} is not paused in workflow {command.workflow!r}")
-    return CarriedOut({"effect": _effect(command, "resumed", ", except where it is paused by itself")})
+    return Reply({"effect": _effect(command, "resumed", ", except where it is paused by itself")})
 
 
 def _effect(command: Command, what: str, more: str) -> str:

@@ -17,16 +17,16 @@ from qflowd.model.states import InstanceState
 from qflowd.store.tx import Tx
 
 
-def pause_workflow(tx: Tx, command: Command, workflow: Any) -> CarriedOut:
-    """Let a workflow stand still; `effect` says so. One that is paused already stays as it was paused first."""
+def pause_workflow(tx: Tx, command: Command, workflow: Any) -> Reply:
+    """Let a workflow stand still; `effect` says so. One that is already paused stays as it was paused first."""
     about: dict[str, Any] = {"paused_by": command.requested_by, "pause_reason": command.reason}
     if not tx.count("pause_definition", id=workflow.id, now=tx.now, **about):
-        return CarriedOut({"already": f"workflow {command.workflow!r} is paused already"})
+        return Reply({"already": f"workflow {command.workflow!r} is already paused"})
     is_now = "would be" if command.is_dry_run else "is"
     effect = (
         f"workflow {command.workflow!r} {is_now} paused: its schedule does not fire, and new instances begin PAUSED"
     )
-    return CarriedOut({"effect": effect}, ("schedule",))
+    return Reply({"effect": effect}, ("schedule",))
 
 
 def resume_workflow(tx: Tx, command: Command, workflow: Any) -> Reply:
@@ -42,7 +42,7 @@ def resume_workflow(tx: Tx, command: Command, workflow: Any) -> Reply:
     reset_next_fire(tx, workflow.id, tx.now)
     is_now = "would be" if command.is_dry_run else "is"
     effect = f"workflow {command.workflow!r} {is_now} resumed: its schedule fires from now on"
-    return CarriedOut({"effect": effect}, ("schedule", "turn"))
+    return Reply({"effect": effect}, ("schedule", "turn"))
 
 
 def begin_paused(tx: Tx, admissions: Sequence[Admission], paused: Mapping[int, Any]) -> None:

@@ -89,7 +89,7 @@ def trigger(tx: Tx, command: Command, target: Any, caches: Caches) -> Reply:
     return Reply({"instance_id": target.id, "triggered": [task]}, ("intent", "ready"))
 
 
-def _submit(tx: Tx, command: Command, workflow: Any, caches: Caches) -> CarriedOut:
+def _submit(tx: Tx, command: Command, workflow: Any, caches: Caches) -> Reply:
     """Submit the active version of a workflow with all its tasks skipped but one.
 
     Raises: Refused if there is none, or it has no such task, or the submission would be rejected.
@@ -113,6 +113,4 @@ def _submit(tx: Tx, command: Command, workflow: Any, caches: Caches) -> CarriedO
     }
     submitted = tx.one("insert_submission", **(SUBMISSION | columns))
     Intake(caches.plans, caches.lanes, caches.jobs).check(tx, submitted.id)
-    return CarriedOut(
-        {"instance_id": submitted.id, "workflow": command.workflow, "task": command.task}, ("submission",)
-    )
+    return Reply({"instance_id": submitted.id, "workflow": command.workflow, "task": command.task}, ("submission",))

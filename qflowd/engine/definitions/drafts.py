@@ -6,9 +6,9 @@ from qflowd.define import documents, workflow_file
 from qflowd.define.readers import one_of, short_text, text
 from qflowd.engine.commands.control import (
     Caches,
-    CarriedOut,
     Command,
     NotPossible,
+    Reply,
     fields_of_args,
     refuse_faults,
     verb,
@@ -80,8 +80,8 @@ def read_text(command: Command, kind: str) -> dict[str, Any]:
 def _parsed(args: dict[str, Any], key: str) -> Workflow:
     try:
         workflow = workflow_file.parse(args["source"], args["format"], args["file"])
-    except InvalidWorkflow as problem:
-        raise Refused(str(problem)) from None
+    except InvalidWorkflow as error:
+        raise Refused(str(error)) from None
     if workflow.key != key:
         raise Refused(f"the draft describes workflow {workflow.key!r}, not {key!r}")
     return workflow

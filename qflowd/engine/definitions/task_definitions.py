@@ -3,7 +3,7 @@
 from typing import Any
 
 from qflowd.define.task_definitions import read_definition
-from qflowd.engine.commands.control import Caches, CarriedOut, Command, NotPossible, only, verb
+from qflowd.engine.commands.control import Caches, Command, NotPossible, Reply, only, verb
 from qflowd.engine.definitions.definition_store import Source, fault_of, store_definitions
 from qflowd.engine.definitions.drafts import pool_of_caches, read_text
 from qflowd.engine.refusal import Refused, no_such, no_such_job
@@ -17,8 +17,8 @@ def described(_: Tx, command: Command) -> Source:
     args = read_text(command, "definition")
     try:
         definition = read_definition(args["source"], args["format"], args["file"])._replace(file=args["file"])
-    except InvalidWorkflow as problem:
-        raise Refused(str(problem)) from None
+    except InvalidWorkflow as error:
+        raise Refused(str(error)) from None
     return Source(definition, args["source"], args["format"])
 
 

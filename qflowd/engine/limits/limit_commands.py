@@ -12,9 +12,9 @@ from qflowd.config.records import LimitConfig, read_over
 from qflowd.define.fields import Fields, did_you_mean
 from qflowd.engine.commands.control import (
     Caches,
-    CarriedOut,
     Command,
     NotPossible,
+    Reply,
     fields_of_args,
     only,
     refuse_faults,
@@ -96,7 +96,7 @@ def set_limit(tx: Tx, command: Command, wanted: Wanted, _: Caches) -> Reply:
     size = limit_settings.size_of(wanted.values, "command")
     new = {"new": _news(tx, wanted.name)} if wanted.row is None else {}
     limit_settings.write_sizes(tx, {wanted.name: size}, command.requested_by, command.reason)
-    return CarriedOut(_shown(wanted, size) | new, TOPICS)
+    return Reply(_shown(wanted, size) | new, TOPICS)
 
 
 @verb("unset_limit", needs=existing, args=None, not_possible="limit {limit} was not set by a command, but by: {source}")

@@ -77,8 +77,8 @@ class Fetcher:
         """What `claim_new` has claimed; where that is nothing, whatever may be claimed now."""
         return self._prepare(tx, claims) if claims else self.fetch(tx, self.room(), Batch())
 
-    def _claim_limited(self, lanes: Sequence[LimitedLane], chunks: int, tx: Tx) -> list[Shipment]:
-        if not self._holds_lease():  # as in `claim`
+    def _fetch_group(self, lanes: Sequence[LimitedLane], chunks: int, tx: Tx) -> list[Shipment]:
+        if not self._holds_lease():  # as in `fetch`
             return []
         return self._prepare(tx, self._limited.claim(tx, lanes, chunks, self._daemon_id()))
 
