@@ -263,4 +263,4 @@ def test_an_action_on_something_else_does_not_take_an_instance_for_it(lab_of_all
     before = facts(lab_of_all, number)
     state, answer = lab_of_all.command(action, number, reason="because")
     assert (state, "could not be carried out" in answer, facts(lab_of_all, number)) == ("REJECTED", False, before)
-    assert re.search(r"needs a (workflow|task)|limit: is missing|is missing", answer), answer
+    assert re.search(r"needs a (workflow|task)|limit: is missing|is missing|has no use for instance_id", answer), answer
