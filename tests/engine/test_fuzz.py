@@ -100,7 +100,7 @@ class Play:
     def __init__(self, url: str, seed: int, folder: Path) -> None:
         self.chance = random.Random(seed)
         self.labs = [Lab(url, owner=owner) for owner in (7, 8)]
-        self.held: dict[tuple[int, int], Held] = {}
+        self.held: dict[tuple[int, int], Held] = {}  # by daemon and row: a claim takes the place of an older one
         self.late: list[Held] = []  # held by a daemon that has been taken for dead
         self.log: list[tuple[Any, ...]] = []
         self.may_meet = False
@@ -163,7 +163,7 @@ class Play:
             unrun = [(held, final) for held in rows if (final := lab.end_of(held.row, {})).reason == Reason.MANUAL]
             lab.finish(batch=Batch(final=[final for _, final in unrun], slots=_slots([held for held, _ in unrun])))
             gone = [held for held, _ in unrun]
-            self.held |= {(held.row.id, held.row.fence): held for held in rows if held not in gone}
+            self.held |= {(lab.owner, held.row.id): held for held in rows if held not in gone}
 
     def _end(self, lab: Lab) -> None:
         mine = sorted(place for place, held in self.held.items() if held.lab is lab)
