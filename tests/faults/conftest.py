@@ -13,9 +13,10 @@ import apsw
 import pytest
 
 from qflowd.store.inbox import SUBMISSION
+from qflowd.store.migrate import migrate
 from qflowd.store.tx import Store
 from tests.conftest import KINDS, GetServer
-from tests.support.daemon import STOP_S, Daemon, until
+from tests.support.daemon import Daemon, until
 from tests.support.invariants import violations
 from tests.support.ledger import Ledger
 
@@ -178,11 +179,32 @@ class House:
 
     # -- scenarios of all kinds of work
 
-    def die_at_each(self, points: Iterable[str], work: Callable[[], object], timeout_s: float = STOP_S) -> None:
-        """Life after life, a daemon is killed at the next of these points, with `work` done; the last one ends it all."""
+    def die_at_each(self, points: Iterable[str], work: Callable[[], object]) -> None:
+        """Life after life, a daemon is killed at the next of these points; in the last one it ends everything.
+
+        `work` is done in each life, and again whenever all has ended: what is ready at the same time may be written in one
+        transaction, so a life may not come to the point with the work of one time.
+
+        Args:
+            points: `transaction:point:number`, as `tests.support.faulty` reads them.
+        """
         daemon = self.daemon(lease="60s")
+        migrate(self.store)
+
+        def is_dead() -> bool:
+            if self.is_drained():
+                work()
+            return not daemon.is_running
+
         with self.explained():
-            daemon.die_at_each(points, work, timeout_s)
+            for point in points:
+                daemon.env["QFLOWD_FAULT"] = f"{point}:kill"
+                daemon.start(ready=False)  # what the last life left may kill it before it is ready
+                work()
+                until(is_dead, 60, what=f"killed at {point}", every_s=0.1)
+                assert daemon.wait() == -9, daemon.log()
+        del daemon.env["QFLOWD_FAULT"]
+        daemon.start()
         self.drain(90)
         assert daemon.stop() == 0
         self.check()

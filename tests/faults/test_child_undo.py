@@ -40,13 +40,13 @@ def test_a_daemon_killed_at_any_step_undoes_every_instance_all_the_same(houses: 
 
 
 def _die_at_each_step(house: House) -> None:
-    house.die_at_each(POINTS, lambda: house.submit("nightly"), 60)
+    house.die_at_each(POINTS, lambda: house.submit("nightly"))
     assert left(house) == []
     states = "SELECT workflow, state, saga_state, count(*) FROM qflow.instances GROUP BY workflow, state, saga_state"
     assert sorted(house.sql(states)) == [
-        ("market", "SUCCESS", "COMPENSATED", 3 * len(POINTS)),
-        ("nightly", "FAILED", "COMPENSATED", len(POINTS)),
+        ("market", "SUCCESS", "COMPENSATED", 3 * len(house.submitted)),
+        ("nightly", "FAILED", "COMPENSATED", len(house.submitted)),
     ]
     asked = "SELECT action, state, count(*) FROM qflow.commands GROUP BY action, state"
-    assert house.sql(asked) == [("compensate", "DONE", 3 * len(POINTS))]
+    assert house.sql(asked) == [("compensate", "DONE", 3 * len(house.submitted))]
     assert house.one("SELECT count(*) FROM qflow.child WHERE is_open = 1") == 0

@@ -62,9 +62,11 @@ def test_a_daemon_killed_at_any_step_of_a_map_loses_no_item_and_makes_none_twice
 
 def _die_at_each_step(house: House) -> None:
     house.die_at_each(POINTS, lambda: house.submit("mapped"))
-    assert house.states() == {"SUCCESS": ROWS * len(POINTS)}
+    assert house.states() == {"SUCCESS": ROWS * len(house.submitted)}
     assert house.one("SELECT max(crashes) FROM qflow.task_instance") == 0
-    assert house.one("SELECT count(*) FROM qflow.tasks WHERE task = 'bars' AND label IS NOT NULL") == 20 * len(POINTS)
+    assert house.one("SELECT count(*) FROM qflow.tasks WHERE task = 'bars' AND label IS NOT NULL") == 20 * len(
+        house.submitted
+    )
 
 
 def test_items_that_kill_their_workers_run_again_and_the_map_ends(mapped: list[House]) -> None:
@@ -100,7 +102,7 @@ def test_a_daemon_killed_at_any_step_of_maps_behind_maps_loses_no_item(mapped: l
 
 def _die_behind_each(house: House) -> None:
     house.die_at_each(POINTS, lambda: house.submit("mapped"))
-    assert house.states() == {"SUCCESS": (5 + 3 * 20) * len(POINTS)}
+    assert house.states() == {"SUCCESS": (5 + 3 * 20) * len(house.submitted)}
 
 
 def test_two_daemons_share_maps_behind_maps_and_one_of_them_is_killed(mapped: list[House]) -> None:

@@ -86,28 +86,8 @@ def test_a_daemon_killed_inside_any_transaction_undoes_all_the_same(loads: list[
 
 
 def _die_at_work(house: House) -> None:
-    """Life after life, each killed at another place; the last one ends the work."""
-    daemon = house.daemon(lease="60s")
-    for fault in AT_WORK:
-        daemon.env["QFLOWD_FAULT"] = f"{fault}:kill"
-        daemon.start(ready=False)
-        house.submit("loads") if house.submitted else until(daemon.log_file.exists, 10)
-        if not house.submitted:
-            until(lambda: _has_workflow(house), 30)
-            house.submit("loads")
-        assert daemon.wait(30) == -9, daemon.log()
-    del daemon.env["QFLOWD_FAULT"]
-    daemon.start()
-    house.drain()
-    assert daemon.stop() == 0
+    house.die_at_each(AT_WORK, lambda: house.submit("loads"))
     check(house)
-
-
-def _has_workflow(house: House) -> bool:
-    try:
-        return bool(house.sql("SELECT 1 FROM qflow.workflows WHERE workflow = 'loads'"))
-    except Exception:  # noqa: BLE001 - the schema is not there yet
-        return False
 
 
 def test_workers_that_are_killed_while_they_undo_are_replaced(loads: list[House]) -> None:

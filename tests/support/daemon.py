@@ -16,7 +16,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -150,23 +150,6 @@ class Daemon:
         """SIGKILL to the daemon alone; what it started must end by itself."""
         self.signal(signal.SIGKILL)
         self.wait()
-
-    def die_at_each(self, faults: Iterable[str], work: Callable[[], object], timeout_s: float = STOP_S) -> None:
-        """Life after life: start it with the next fault, do `work`, wait until it is killed. In the end it runs without one.
-
-        Args:
-            faults: `transaction:point:number`, as `tests.support.faulty` reads them.
-            timeout_s: of each life, once `work` is done.
-        """
-        self.start()  # makes the schema
-        assert self.stop() == 0
-        for fault in faults:
-            self.env["QFLOWD_FAULT"] = f"{fault}:kill"
-            self.start(ready=False)  # what the last life left may kill it before it is ready
-            work()
-            assert self.wait(timeout_s) == -9, self.log()
-        del self.env["QFLOWD_FAULT"]
-        self.start()
 
     def freeze(self) -> None:
         self.signal(signal.SIGSTOP)
