@@ -64,7 +64,7 @@ class Rate(NamedTuple):
         return left
 
     def frees_us(self, spent: Sequence[tuple[int, int]], tokens: int, now_us: int) -> int:
-        """When so many tokens will be free, if nobody else takes them."""
+        """When so many tokens, which are no more than `most`, will be free if nobody else takes them."""
         live = self.live(spent, now_us)
         free = self.most - sum(count for _, count in live)
         for part, count in live:

@@ -13,7 +13,7 @@ from qflowd.config.records import LimitConfig
 from qflowd.engine.caches import LaneIds
 from qflowd.engine.claiming import claim as claim_module
 from qflowd.engine.claiming.claim import MANY, Claim, Claimed, Claimer, LimitedLane
-from qflowd.engine.claiming.gate import Gate
+from qflowd.engine.claiming.gate import SHUT_S, Gate
 from qflowd.engine.claiming.limited import LimitedClaimer
 from qflowd.engine.claiming.take import LOOKS_PAST_PAUSED
 from qflowd.engine.finishing.batch import Batch
@@ -379,6 +379,20 @@ def test_a_limit_that_opens_during_a_claim_is_looked_at_after_it(lab, monkeypatc
     lab.store.transact(claim_slowly, name="claim")
     assert claimer.limited == []
     assert claimer.opens_at() == opens_at
+
+
+@pytest.mark.parametrize("change", ["a_lower_rate", "no_row"])
+def test_a_lane_whose_limit_can_give_it_nothing_is_left_alone_for_a_while(lab, change):
+    lab.jobs.own = {**lab.jobs.own, "work": job("work", {"vendor:quotes": 5})}
+    save_configured(lab.store, {"vendor:quotes": LimitConfig(rate=("9/min",))})
+    lab.start(job="work")
+    if change == "no_row":
+        lab.sql("DELETE FROM qflow.limit_key")
+    else:
+        save_configured(lab.store, {"vendor:quotes": LimitConfig(rate=("3/min",))})
+    claimer = claimer_of(lab)
+    assert claim(lab, claimer) == []
+    assert claimer.opens_at() >= claimer._claims_at + SHUT_S
 
 
 def test_a_daemon_whose_lease_is_lost_between_two_claims_claims_nothing_with_limits(lab):

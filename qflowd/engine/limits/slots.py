@@ -95,7 +95,7 @@ class Slots:
 
     `free`: how many more of its rows may run at once. `tokens`: how many may begin, as far as rates and breakers allow.
     `opens_in_s`: if one of them is none, seconds until a pause ends or a rate allows the next one; None if it is not for
-    these. `has_breaker`: one of them is told how attempts end; `is_probing`: a breaker is half-open, so one row may try.
+    these, or if no time will do. `has_breaker`: one of them is told how attempts end; `is_probing`: a breaker is half-open, so one row may try.
     `open_breaker`: the limit whose breaker is open; None if there is none.
     """
 
@@ -112,11 +112,9 @@ class Slots:
         if len(rows) == len(self._limits):
             self.free = min(self._free(rows[name], slots) for name, slots in self._limits)
             self.tokens = min(self._tokens(rows[name], slots) for name, slots in self._limits)
-        waits = [self._opens_in_s(rows[name], slots) for name, slots in self._limits if name in rows]
+        waits = [self._opens_in_s(rows[name], slots) if name in rows else None for name, slots in self._limits]
         known = [wait for wait in waits if wait is not None]
-        self.opens_in_s = (
-            max(known, default=0.0) if not (self.free and self.tokens) and len(known) == len(waits) else None
-        )
+        self.opens_in_s = max(known) if not (self.free and self.tokens) and len(known) == len(waits) else None
 
     @property
     def used_up(self) -> list[str]:
@@ -149,10 +147,10 @@ class Slots:
             return None
         if not locked.may_try.get(row.name, True) and row.retries_at <= locked.tx.now:
             return None
-        spent = locked.spent(row.name)
-        at_us = [
-            rate.frees_us(spent.get(text, ()), slots, locked.now_us) for text, rate in parse_rates(row.rates).items()
-        ]
+        spent, rates = locked.spent(row.name), parse_rates(row.rates)
+        if any(rate.most < slots for rate in rates.values()):  # it was lowered since the rows were accepted
+            return None
+        at_us = [rate.frees_us(spent.get(text, ()), slots, locked.now_us) for text, rate in rates.items()]
         if row.resumes_at is not None:
             at_us.append(to_microseconds(row.resumes_at))
         if row.tripped_at is not None:
