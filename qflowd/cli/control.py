@@ -14,7 +14,10 @@ from qflowd.cli.unknown_names import hint_at_target
 from qflowd.client import Client
 from qflowd.model.errors import Rejected
 
-NO_DAEMON_S, SILENT_S, ALIVE_S = 0.5, 2.0, 15.0  # to wait: one may be about to start; may live all the same; does
+# Seconds to wait for an answer.
+NO_DAEMON_S: Final = 0.5  # no daemon is listed; one may be about to start
+SILENT_S: Final = 2.0  # all that are listed have gone silent; with a long lease, one may live anyway
+ALIVE_S: Final = 15.0
 # Of results of commands, beside the names of tasks.
 PHRASES: Final = {
     "restarted": "tasks that start anew: {}",

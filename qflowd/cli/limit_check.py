@@ -9,7 +9,7 @@ from qflowd.define.key_paths import KeyFault, KeyPath
 from qflowd.engine.limits.limit_settings import DERIVED, Size, size_of
 from qflowd.engine.plans import lane_keys
 from qflowd.model.limits import best_pattern
-from qflowd.model.rates import parse_rates
+from qflowd.model.rates import shortfalls
 from qflowd.model.workflow import Job, Settings, Workflow
 
 UNSET: Final = Size(1, None, "default")
@@ -46,7 +46,7 @@ def faults(workflow: Workflow, jobs: Mapping[str, Job], limits: KnownLimits) -> 
     """Every task that takes too much at once of a limit whose name is written out."""
     for path, name, slots in _taken(workflow, jobs):
         if "{{" not in name and (size := limits.size(name)) is not None:
-            for there in _too_few(size, slots):
+            for there in shortfalls(slots, size.slots, size.rates):
                 yield path, f"an attempt takes {slots} of {name}, which has {there}: it would never begin"
 
 
@@ -63,13 +63,16 @@ def doubts(
         size = limits.size(start)
         if slots > 1 and is_rendered:
             is_of_item = lane_keys.asks_item(((name, slots),))
-            usual = next(_too_few(size, slots), "") if size else ""
+            usual = next(shortfalls(slots, size.slots, size.rates), "") if size else ""
             when = "for each item" if is_of_item else "when it is submitted"
             never = f"; where nobody has set it by its name it has {usual}, and the attempt would never begin"
             if is_of_item or not is_submitted:
-                yield path, f"an attempt takes {slots} of {name}, which has a name only {when}{never if usual else ''}"
+                yield (
+                    path,
+                    f"an attempt takes {slots} of {name}, whose name is known only {when}{never if usual else ''}",
+                )
         elif slots > 1 and size is None:
-            yield path, f"an attempt takes {slots} of {name}, and how much there is of that is not known here"
+            yield path, f"an attempt takes {slots} of {name}, whose size is not known here"
 
 
 def _taken(workflow: Workflow, jobs: Mapping[str, Job]) -> Iterator[tuple[KeyPath, str, int]]:
@@ -79,11 +82,3 @@ def _taken(workflow: Workflow, jobs: Mapping[str, Job]) -> Iterator[tuple[KeyPat
         settings = task.settings.over(workflow.defaults).over(job.settings if job else Settings())
         for name, slots in settings.limits or ():
             yield ("tasks", task.key, "limits"), name, slots
-
-
-def _too_few(size: Size, slots: int) -> Iterator[str]:
-    if slots > size.slots:
-        yield f"{size.slots} slot{'s' * (size.slots > 1)}"
-    for text, rate in parse_rates(size.rates).items():
-        if slots > rate.most:
-            yield f"a rate of {text}"

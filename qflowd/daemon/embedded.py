@@ -19,7 +19,7 @@ from qflowd.config import from_settings
 from qflowd.config import load as load_config
 from qflowd.config.records import PoolConfig
 from qflowd.daemon.daemon import Daemon
-from qflowd.daemon.idle import report_failed, wait_until_idle
+from qflowd.daemon.idle import report_outcome, wait_until_idle
 from qflowd.daemon.program import Program, program_job
 from qflowd.define.builders import WorkflowBuilder
 from qflowd.engine.definitions.workflow_store import canonical
@@ -221,7 +221,9 @@ class Engine:
         Args:
             timeout: seconds; None waits for ever.
 
-        Returns: whether no instance failed meanwhile, and no task is left that could never begin. Raises: TimeoutError; as `start()`.
+        Returns: whether no instance failed meanwhile, and no task is left that could never begin.
+
+        Raises: TimeoutError; as `start()`.
         """
         daemon = self._daemon
         if daemon is None:
@@ -230,7 +232,7 @@ class Engine:
         since = daemon.store.clock.now()
         if not wait_until_idle(daemon, _is_after(timeout)):
             raise TimeoutError(f"there is still work to do after {timeout:g} s")
-        return not report_failed(daemon, since)
+        return not report_outcome(daemon, since)
 
     def __enter__(self) -> Self:
         return self.start()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from qflowd.model.errors import StoreUnavailable
 from qflowd.model.ids import instance_of
 from qflowd.model.names import shown_name
-from qflowd.model.rates import parse_rates
+from qflowd.model.rates import shortfalls
 
 if TYPE_CHECKING:
     from qflowd.daemon.daemon import Daemon
@@ -32,10 +32,10 @@ def wait_until_idle(daemon: "Daemon", is_over: Callable[[], bool]) -> bool:
     return True
 
 
-def report_failed(daemon: "Daemon", since: datetime) -> bool:
-    """Log which tasks wait for a limit until a person changes that.
+def report_outcome(daemon: "Daemon", since: datetime) -> bool:
+    """Log what is left that only a person can let begin.
 
-    Returns: whether a task could never begin, or an instance has FAILED since an instant of the database's clock.
+    Returns: whether some of it never can, or an instance has FAILED since an instant of the database's clock.
     """
     limits = sorted(daemon.store.read(_blocking_limits), key=_reason)
     for (_, there), (first, *others) in groupby(limits, key=_reason):
@@ -71,10 +71,7 @@ def _blocking_limits(tx: "Tx") -> list[Any]:
 
 def _too_few(row: Any) -> str:
     """What a limit has, where that is less than a task takes; "" where it is enough."""
-    if row.weight > row.capacity:
-        return f"{row.capacity} slot{'s' * (row.capacity > 1)}"
-    rates = [text for text, rate in parse_rates(row.rates).items() if row.weight > rate.most]
-    return f"a rate of {rates[0]}" if rates else ""
+    return next(shortfalls(row.weight, row.capacity, row.rates), "")
 
 
 def _reason(row: Any) -> tuple[str, str]:
@@ -94,4 +91,5 @@ def _sentence(daemon: "Daemon", row: Any, other_lanes: int) -> str:
     if there := _too_few(row):
         remedy = f"let it take fewer, or give the limit more: `qflowd limits set {row.name}`"
         return f"{what} can never begin: an attempt takes {row.weight} of limit {row.name}, which has {there}; {remedy}"
-    return f"{what} waits for limit {row.name}, which is paused: `qflowd limits resume {row.name}`"
+    verb = "wait" if task is None or others else "waits"
+    return f"{what} {verb} for limit {row.name}, which is paused: `qflowd limits resume {row.name}`"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from qflowd.config.records import Config
 from qflowd.daemon import log as daemon_log
-from qflowd.daemon.idle import report_failed, wait_until_idle
+from qflowd.daemon.idle import report_outcome, wait_until_idle
 from qflowd.daemon.plugins import reloader_for
 from qflowd.store.clock import boottime
 from qflowd.workers import linux
@@ -68,7 +68,7 @@ def main(config: Config, *, until_idle: bool = False, fault: "Fault | None" = No
             if not daemon.is_drained():
                 log.info("stopping once what runs has ended; a second signal ends it now")
             daemon.drain(lambda: boottime() > stop.ends_at)
-            return int(until_idle and report_failed(daemon, started_at))
+            return int(until_idle and report_outcome(daemon, started_at))
     finally:
         daemon.close()
         log.info("stopped")

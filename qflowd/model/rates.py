@@ -6,7 +6,7 @@ gone by. So no window of any start holds more than the rate allows, at the price
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -103,3 +103,17 @@ def parse_rate(text: str) -> Rate:
 def parse_rates(text: str | None) -> Mapping[str, Rate]:
     """The rates in the JSON list of a limit's row, by what is written."""
     return {rate: parse_rate(rate) for rate in json.loads(text or "[]")}
+
+
+def shortfalls(needed: int, capacity: int, rates: str | None) -> Iterator[str]:
+    """What a limit has, where that is less than is needed of it at once: its slots, then each rate.
+
+    Args:
+        capacity: its slots.
+        rates: see `parse_rates`.
+    """
+    if needed > capacity:
+        yield f"{capacity} slot{'s' * (capacity > 1)}"
+    for text, rate in parse_rates(rates).items():
+        if needed > rate.most:
+            yield f"a rate of {text}"

@@ -167,9 +167,9 @@ def test_what_is_not_known_of_a_limit_is_told(run, write, tmp_path):
     (tmp_path / "qflowd.toml").write_text('[limits]\n"bank:*" = 2\nvendor = 2\n')
     task = "workflow: w\ntasks:\n  a: {{job: log, params: {{message: x}}, map: [1], limits: {{{}: 3}}}}\n"
     for limit, doubt in {
-        "other": "an attempt takes 3 of other, and how much there is of that is not known here",
-        "'other:{{ item }}'": "an attempt takes 3 of other:{{ item }}, which has a name only for each item",
-        "'bank:{{ item }}'": "an attempt takes 3 of bank:{{ item }}, which has a name only for each item; where nobody has set "
+        "other": "an attempt takes 3 of other, whose size is not known here",
+        "'other:{{ item }}'": "an attempt takes 3 of other:{{ item }}, whose name is known only for each item",
+        "'bank:{{ item }}'": "an attempt takes 3 of bank:{{ item }}, whose name is known only for each item; where nobody has set "
         "it by its name it has 2 slots, and the attempt would never begin",
     }.items():
         write(w=task.format(limit))
@@ -178,7 +178,7 @@ def test_what_is_not_known_of_a_limit_is_told(run, write, tmp_path):
         assert f"not checked: w.yaml:3: tasks.a.limits: {doubt}" in validated.err
         assert f"not checked: limits of a: {doubt}" in planned.err
     write(w=task.format("'bank:{{ instance.workflow }}'"))
-    assert "which has a name only when it is submitted" in run("validate", "w.yaml").err
+    assert "whose name is known only when it is submitted" in run("validate", "w.yaml").err
     assert "a task needs 3 slots of limit bank:w, which has 2" in run("plan", "w.yaml").err
     write(w=task.format("vendor"))
     refused = run("plan", "w.yaml")

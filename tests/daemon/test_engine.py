@@ -439,11 +439,15 @@ def test_run_until_idle_ends_where_only_a_person_can_let_a_task_begin(database_u
             f"task double of instance {run.id} waits for limit vendor, which is paused: `qflowd limits resume vendor`"
         )
         assert paused in caplog.messages
+        engine.client.submit(job="double", params={"text": "cd"})
+        assert engine.run_until_idle(PATIENCE_S) is True
+        assert paused.replace(" waits", " and others wait") in caplog.messages
         vendor.set(2)
         vendor.resume()
         assert engine.run_until_idle(PATIENCE_S) is False
         never = (
-            f"task double of instance {run.id} can never begin: an attempt takes 3 of limit vendor, which has 2 slots; "
+            f"task double of instance {run.id} and others can never begin: an attempt takes 3 of limit vendor, "
+            "which has 2 slots; "
         )
         assert any(message.startswith(never) for message in caplog.messages)
         vendor.set(10, rate="2/min")
