@@ -155,7 +155,7 @@ def _extent(answer: dict[str, Any]) -> str:
 
 def _counts(result: dict[str, Any]) -> str:
     """What came of a command for many instances, and of one for a workflow, what came of the workflow itself."""
-    would = "would be done to " if "instances" in result else ""
+    would = "would apply to " if "instances" in result else ""
     done = f"open instances: {result['done']}" if "effect" in result else would + _count(result["done"])
     counts = ", ".join([done, *(f"{result[name]} {name}" for name in ("unchanged", "refused") if result.get(name))])
     of_workflow = result.get("already") or result.get("effect")

@@ -125,7 +125,7 @@ class StoredWorkflow:
         return self._command("pause", reason, timeout, task=task)
 
     def resume(self, reason: str | None = None, *, task: str | None = None, timeout: float | None = 30.0) -> Answer:
-        """Undo `pause`; what was paused by itself stays so.
+        """Undo `pause`; what was paused separately stays so.
 
         Raises: as `Client.command`.
         """

@@ -121,7 +121,7 @@ class _Tracker:
         for key in self._keys():
             path = (*path, key)
             if path in self.lines:
-                message = f"duplicate key; it stands in line {self.lines[path]} already"
+                message = f"duplicate key; it is already in line {self.lines[path]}"
                 self.repeated.append((line, dotted(path), message))
             self.lines.setdefault(path, line)
         self._at += 1  # the equals sign or colon

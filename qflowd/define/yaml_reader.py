@@ -108,7 +108,7 @@ class _Builder:
             line = _line(event)
             if key in entries:
                 first = self._lines[(*path, key)]
-                self._fault(line, (*path, key), f"duplicate key; it stands in line {first} already")
+                self._fault(line, (*path, key), f"duplicate key; it is already in line {first}")
             else:
                 self._lines[(*path, key)] = line
             value = self._value(next(self._events), (*path, key))

@@ -35,11 +35,11 @@ def no_such_workflow(tx: Tx, tenant: str, name: str) -> Refused:
 
 
 def no_active_version(workflow: str) -> Refused:
-    """The answer to who would have a workflow run of which there are only drafts."""
+    """The refusal to run a workflow that has only drafts."""
     return Refused(f"workflow {workflow!r} has no active version; see `qflowd versions {workflow}`")
 
 
-def no_such_job(tx: Tx, name: str, otherwise: str) -> str:
+def why_no_such_job(tx: Tx, name: str, otherwise: str) -> str:
     """Why there is no such job; `otherwise`: what to say of it if none has a name like it."""
     names = [row.name for row in tx.run("list_job_names")]
     return f"no daemon has ever registered a job {name!r}{did_you_mean(name, names, otherwise)}"

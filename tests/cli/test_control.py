@@ -196,7 +196,7 @@ def test_a_dry_run_says_what_would_be_done_and_what_would_be_refused(run, sqlite
     assert ran.out.splitlines() == [
         "ID  WORKFLOW  STATE   RESULT",
         " 4  daily     FAILED  bars, news are retried; tasks that start anew: 3",
-        "retry: would be done to 1 instance, 1 refused",
+        "retry: would apply to 1 instance, 1 refused",
     ]
     assert (ran.code, ran.err) == (1, "qflowd: 7: instance 7 is READY\n")
     result = '{"instance_id":4,"skipped":["bars"],"tasks":1,"waits_for_its_turn":false,"dry_run":true}'

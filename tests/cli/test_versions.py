@@ -66,10 +66,10 @@ def test_versions_are_listed_compared_and_chosen(run, daily):
     assert ran.out == "activate daily: asked\n"
     daily.sql("DELETE FROM qflow.commands")
     daily.daemon()
-    thread = daily.answer_commands("REJECTED", "version 2 is ACTIVE already")
+    thread = daily.answer_commands("REJECTED", "version 2 is already ACTIVE")
     ran = run("versions", "rollback", "daily")
     thread.join()
-    assert (ran.code, ran.err) == (1, "qflowd: rollback daily: version 2 is ACTIVE already\n")
+    assert (ran.code, ran.err) == (1, "qflowd: rollback daily: version 2 is already ACTIVE\n")
 
 
 def test_what_does_not_exist_is_named_with_the_remedy(run, daily):

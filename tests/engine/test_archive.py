@@ -107,7 +107,7 @@ def test_a_new_text_of_an_archived_workflow_is_stored_and_does_not_bring_it_back
 
 @pytest.mark.parametrize(
     ("action", "error"),
-    [("archive", "workflow 'daily' is archived already"), ("unarchive", "workflow 'daily' is not archived")],
+    [("archive", "workflow 'daily' is already archived"), ("unarchive", "workflow 'daily' is not archived")],
 )
 def test_what_is_done_already_is_refused(lab, action, error):
     lab.workflow("daily", CHAIN)

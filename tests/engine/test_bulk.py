@@ -123,7 +123,9 @@ def test_what_is_refused_is_counted_and_says_why(chains):
     for already in (None, "task 'b' is already paused in workflow 'chain'"):
         assert of_workflow(chains, "pause", task="b")[1].get("already") == already
     assert wait_reason(chains).startswith("task b is paused in all instances since 2026-11-20")
-    effect = "task 'b' of workflow 'chain' is resumed in all instances, except where it is paused by itself"
+    effect = (
+        "task 'b' of workflow 'chain' is resumed in all instances, except in instances where it was paused separately"
+    )
     assert of_workflow(chains, "resume", task="b")[1]["effect"] == effect
 
 

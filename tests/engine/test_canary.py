@@ -133,7 +133,7 @@ def test_a_canary_ends_with_its_command_or_with_any_activation(daily, action):
 @pytest.mark.parametrize(
     ("args", "error"),
     [
-        ({"version": 1, "share": 0.1}, "version 1 of workflow 'daily' is ACTIVE: all other instances run it already"),
+        ({"version": 1, "share": 0.1}, "version 1 of workflow 'daily' is ACTIVE: all other instances already run it"),
         ({"version": 7, "share": 0.1}, "workflow 'daily' has no version 7; the newest is 1"),
         (
             {"version": 1, "share": 1},

@@ -110,7 +110,7 @@ def test_a_singleton_that_skips_refuses_what_comes_while_one_runs_and_gives_its_
 def test_a_singleton_that_queues_has_one_wait_and_skips_others(lab):
     lab.workflow("bars", ONE, concurrency="singleton(queue)")
     first, second, third = (lab.start("bars") for _ in range(3))
-    why = f"skipped: instance {second} of workflow 'bars' waits already (singleton(queue))"
+    why = f"skipped: instance {second} of workflow 'bars' is already waiting (singleton(queue))"
     assert answer(lab, third) == ("REJECTED", why)
     lab.run()
     next_turns(lab)

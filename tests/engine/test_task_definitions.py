@@ -150,7 +150,7 @@ def test_an_archived_definition_takes_no_new_version_and_old_ones_run(folder):
     use(folder, params={"symbol": "AAPL"})
     answer = lab.command("archive_task", task="us_bars", reason="use eu_bars")
     assert answer == ("DONE", {"task": "us_bars", "kind": "definition", "workflows": ["daily"]})
-    assert lab.command("archive_task", task="us_bars")[1] == "task definition 'us_bars' is archived already"
+    assert lab.command("archive_task", task="us_bars")[1] == "task definition 'us_bars' is already archived"
     number = lab.start("daily")
     lab.run()
     assert lab.state(number) == "SUCCESS"

@@ -99,7 +99,7 @@ def test_the_same_text_stored_again_leaves_the_choice_of_a_command_alone(three):
     ("args", "error"),
     [
         ({"version": 9}, "workflow 'daily' has no version 9; the newest is 3"),
-        ({"version": 3}, "version 3 of workflow 'daily' is ACTIVE already"),
+        ({"version": 3}, "version 3 of workflow 'daily' is already ACTIVE"),
         ({"version": "new"}, "args.version: must be a whole number from 1 to 2147483648, not 'new'"),
         ({"version": 0}, "args.version: must be a whole number from 1 to 2147483648, not 0"),
         ({"versoin": 2}, "args.version: is missing\nargs.versoin: unknown key; did you mean version?"),

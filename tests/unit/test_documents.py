@@ -121,8 +121,8 @@ def test_windows_line_ends_and_a_byte_order_mark_are_fine():
 @pytest.mark.parametrize(
     ("text", "format", "message"),
     [
-        ("a: 1\na: 2", "yaml", "file:2: a: duplicate key; it stands in line 1 already"),
-        ('{"a": 1,\n "a": 2}', "json", "file:2: a: duplicate key; it stands in line 1 already"),
+        ("a: 1\na: 2", "yaml", "file:2: a: duplicate key; it is already in line 1"),
+        ('{"a": 1,\n "a": 2}', "json", "file:2: a: duplicate key; it is already in line 1"),
         ("a = 1\na = 2", "toml", "file:2: is not valid TOML"),
         ("a: [", "yaml", "is not valid YAML"),
         ("a: 1\n\tb: 2", "yaml", "file:2: is not valid YAML"),

@@ -22,7 +22,7 @@ from qflowd.engine.limits.limit_settings import Size, sizes
 from qflowd.engine.membership.registration import has_newer_daemon
 from qflowd.engine.plans.expand import Admission, admit_request, instance_row, task_rows
 from qflowd.engine.plans.plan import Plan
-from qflowd.engine.refusal import LONGEST_ERROR, Refused, no_active_version, no_such_job, no_such_workflow
+from qflowd.engine.refusal import LONGEST_ERROR, Refused, no_active_version, no_such_workflow, why_no_such_job
 from qflowd.engine.request import Request, read_request
 from qflowd.engine.service import UnreadableLog
 from qflowd.model import jsontext
@@ -296,7 +296,7 @@ def _why_no_job(tx: Tx, job: str) -> str:
         if faulty
         else "is its plugin file in place?"
     )
-    return no_such_job(tx, job, hint)
+    return why_no_such_job(tx, job, hint)
 
 
 def _not_active(tx: Tx, request: Request, definition: Any) -> Refused:

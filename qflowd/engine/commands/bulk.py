@@ -56,6 +56,7 @@ class Progress(TypedDict):
     refusals: dict[str, str]
     unchanged: NotRequired[int]
     already: NotRequired[Json]  # why a workflow itself did not change
+    effect: NotRequired[Json]  # else, what became of it
     instances: NotRequired[list[dict[str, Any]]]  # of a dry run
     begun: NotRequired[dict[str, list[tuple[int, bool]]]]  # of a dry run
 

@@ -58,6 +58,11 @@ class Command(NamedTuple):
         """It is for one task, rather than for a whole instance or workflow."""
         return self.task is not None or self.task_id is not None
 
+    @property
+    def is_now(self) -> str:
+        """The verb of a sentence that tells what has become of its target; of a dry run, what would."""
+        return "would be" if self.is_dry_run else "is"
+
 
 class Reply(NamedTuple):
     """The answer to a command that was carried out, and the topics of those who should know."""
@@ -204,7 +209,7 @@ def refuse_faults(fields: Fields) -> None:
         raise Refused("\n".join(map(str, fields.faults)))
 
 
-def only(command: Command, *columns: str) -> None:
+def refuse_other_targets(command: Command, *columns: str) -> None:
     """May a command name what it is for by these columns alone?
 
     Raises: Refused if it names something by others, which would be ignored.
@@ -227,7 +232,7 @@ def one_workflow(tx: Tx, command: Command, *, to_change: bool = False) -> Any:
     """
     if not command.workflow:
         raise Refused(f"{command.action} needs a workflow")
-    only(command, "workflow", "task")
+    refuse_other_targets(command, "workflow", "task")
     if to_change:  # first: of two that share it, neither would get it
         tx.run("lock_definition", tenant=command.tenant, workflow=command.workflow)
     workflow = tx.one("find_workflow", tenant=command.tenant, workflow=command.workflow)

@@ -99,18 +99,17 @@ def pause_everywhere(tx: Tx, command: Command, workflow: Any) -> Reply:
 
 
 def resume_everywhere(tx: Tx, command: Command, workflow: Any) -> Reply:
-    """Let a task continue that all instances of a workflow have paused; one that is paused by itself stays so.
+    """Let a task continue that all instances of a workflow have paused; where one was paused separately it stays so.
 
     Raises: Refused if it is not paused.
     """
     if not tx.count("resume_task_everywhere", definition_id=workflow.id, task=command.task):
         raise Refused(f"task {command.task!r} is not paused in workflow {command.workflow!r}")
-    return Reply({"effect": _effect(command, "resumed", ", except where it is paused by itself")})
+    return Reply({"effect": _effect(command, "resumed", ", except in instances where it was paused separately")})
 
 
 def _effect(command: Command, what: str, more: str) -> str:
-    is_now = "would be" if command.is_dry_run else "is"
-    return f"task {command.task!r} of workflow {command.workflow!r} {is_now} {what} in all instances{more}"
+    return f"task {command.task!r} of workflow {command.workflow!r} {command.is_now} {what} in all instances{more}"
 
 
 def let_through(tx: Tx, command: Command, target: Any, plan: Plan, task: str) -> bool:

@@ -1,7 +1,7 @@
 """Pause of a workflow: its schedule does not fire, its instances stand still, and those submitted meanwhile begin PAUSED.
 
 `resume` lets the schedule fire from now on, without catching up, and resumes the instances that the pause of the workflow
-has paused; one that a person paused by itself stays paused.
+has paused; one that a person paused separately stays paused.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,10 +22,7 @@ def pause_workflow(tx: Tx, command: Command, workflow: Any) -> Reply:
     about: dict[str, Any] = {"paused_by": command.requested_by, "pause_reason": command.reason}
     if not tx.count("pause_definition", id=workflow.id, now=tx.now, **about):
         return Reply({"already": f"workflow {command.workflow!r} is already paused"})
-    is_now = "would be" if command.is_dry_run else "is"
-    effect = (
-        f"workflow {command.workflow!r} {is_now} paused: its schedule does not fire, and new instances begin PAUSED"
-    )
+    effect = f"workflow {command.workflow!r} {command.is_now} paused: its schedule does not fire, and new instances begin PAUSED"
     return Reply({"effect": effect}, ("schedule",))
 
 
@@ -40,8 +37,7 @@ def resume_workflow(tx: Tx, command: Command, workflow: Any) -> Reply:
             f"{command.workflow}` resumes instances of it that are"
         )
     reset_next_fire(tx, workflow.id, tx.now)
-    is_now = "would be" if command.is_dry_run else "is"
-    effect = f"workflow {command.workflow!r} {is_now} resumed: its schedule fires from now on"
+    effect = f"workflow {command.workflow!r} {command.is_now} resumed: its schedule fires from now on"
     return Reply({"effect": effect}, ("schedule", "turn"))
 
 

@@ -57,7 +57,7 @@ class TaskOverrides:
         try:
             read_overrides(text)
         except ValueError as error:
-            raise Refused(f"together together with what was overridden before, {error}") from None
+            raise Refused(f"together with what was overridden before, {error}") from None
         self._tx.run("set_overrides", id=self._instance.id, overrides=text)
 
     def _of(self, key: str) -> dict[str, Any]:

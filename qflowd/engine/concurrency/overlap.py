@@ -178,7 +178,7 @@ def _refuse_skipped(admission: Admission, line: Line) -> None:
         return
     if policy == "singleton(skip)" or (policy == "singleton(queue)" and line.queued is not None):
         other = line.running[0] if line.queued is None else line.queued
-        what = "is running" if line.queued is None else "waits already"
+        what = "is running" if line.queued is None else "is already waiting"
         raise Skipped(f"skipped: instance {other} of workflow {admission.plan.workflow.key!r} {what} ({policy})")
 
 

@@ -8,7 +8,7 @@ from qflowd.engine.definitions.versions import lock_workflow
 from qflowd.store.tx import Tx
 
 
-@verb("archive", needs=lock_workflow, not_possible="workflow {workflow!r} is archived already")
+@verb("archive", needs=lock_workflow, not_possible="workflow {workflow!r} is already archived")
 def archive(tx: Tx, command: Command, definition: Any, _: Caches) -> Reply:
     """Refuse new instances from now on, whatever its file says. Open ones run to their end: `open_instances` counts them.
 

@@ -40,7 +40,7 @@ def _parts(value: Json) -> int:
     "canary",
     needs=lock_workflow,
     args=None,
-    not_possible="version {version} of workflow {workflow!r} is ACTIVE: all other instances run it already",
+    not_possible="version {version} of workflow {workflow!r} is ACTIVE: all other instances already run it",
 )
 def canary(tx: Tx, command: Command, definition: Any, _: Caches) -> Reply:
     """Let a share of new instances run a version. It takes the place of another canary, and ends when a version is activated.

@@ -34,7 +34,7 @@ def draft(tx: Tx, command: Command, definition: Any, caches: Caches) -> Reply:
 
     Raises: NotPossible if the active version has this text; Refused with every fault of it.
     """
-    args = read_text(command, "draft")
+    args = read_document_args(command, "draft")
     workflow = _parsed(args, str(command.workflow))
     pool_of = pool_of_caches(tx, caches)
     origin = {"source": "command", "file": None}
@@ -61,8 +61,8 @@ def pool_of_caches(tx: Tx, caches: Caches) -> PoolOf:
     return pool_of
 
 
-def read_text(command: Command, kind: str) -> dict[str, Any]:
-    """`source` and `format` of a document that `args` hold, and the `file` that its faults name: `kind` if none is given.
+def read_document_args(command: Command, default_file: str) -> dict[str, Any]:
+    """`source` and `format` of a document that `args` hold, and the `file` that its faults name.
 
     Raises: Refused.
     """
@@ -70,7 +70,7 @@ def read_text(command: Command, kind: str) -> dict[str, Any]:
     args = {
         "source": fields.need("source", text, ""),
         "format": fields.need("format", one_of(*FORMATS), "json"),
-        "file": fields.take("file", short_text(1000), kind),
+        "file": fields.take("file", short_text(1000), default_file),
     }
     fields.close()
     refuse_faults(fields)

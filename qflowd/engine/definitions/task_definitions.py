@@ -3,18 +3,18 @@
 from typing import Any
 
 from qflowd.define.task_definitions import read_definition
-from qflowd.engine.commands.control import Caches, Command, NotPossible, Reply, only, verb
+from qflowd.engine.commands.control import Caches, Command, NotPossible, Reply, refuse_other_targets, verb
 from qflowd.engine.definitions.definition_store import Source, fault_of, store_definitions
-from qflowd.engine.definitions.drafts import pool_of_caches, read_text
-from qflowd.engine.refusal import Refused, no_such, no_such_job
+from qflowd.engine.definitions.drafts import pool_of_caches, read_document_args
+from qflowd.engine.refusal import Refused, no_such, why_no_such_job
 from qflowd.model.errors import InvalidWorkflow
 from qflowd.store.tx import Tx
 
 
 def described(_: Tx, command: Command) -> Source:
     """The document in `args`. Raises: Refused with every fault."""
-    only(command)
-    args = read_text(command, "definition")
+    refuse_other_targets(command)
+    args = read_document_args(command, "definition")
     try:
         definition = read_definition(args["source"], args["format"], args["file"])._replace(file=args["file"])
     except InvalidWorkflow as error:
@@ -26,7 +26,7 @@ def existing(tx: Tx, command: Command) -> Any:
     """The type or definition that `task` names: a row of `find_task_definition`, locked. Raises: Refused."""
     if not command.task:
         raise Refused(f"{command.action} needs a task: the name of a task type or task definition")
-    only(command, "task")
+    refuse_other_targets(command, "task")
     key: dict[str, Any] = {"tenant": command.tenant, "name": command.task}
     tx.run("lock_task_definition", **key)
     row = tx.one("find_task_definition", **key)
@@ -47,7 +47,7 @@ def define_task(tx: Tx, command: Command, wanted: Source, caches: Caches) -> Rep
     job, by, pool_of = body.get("job"), command.requested_by or "command", pool_of_caches(tx, caches)
     try:
         if job is not None and caches.jobs.get(tx, job) is None:
-            raise fault_of(wanted, "job", no_such_job(tx, str(job), "`qflowd jobs` lists those there are"))
+            raise fault_of(wanted, "job", why_no_such_job(tx, str(job), "`qflowd jobs` lists those there are"))
         about: dict[str, Any] = {"tenant": command.tenant, "by": by, "note": command.reason}
         workflows = store_definitions(tx, [wanted], pool_of=pool_of, **about)
     except InvalidWorkflow as error:
@@ -55,7 +55,7 @@ def define_task(tx: Tx, command: Command, wanted: Source, caches: Caches) -> Rep
     return Reply({"task": name, "kind": kind, "workflows": workflows}, ("schedule",))
 
 
-@verb("archive_task", needs=existing, takes_task=True, not_possible="task {kind} {name!r} is archived already")
+@verb("archive_task", needs=existing, takes_task=True, not_possible="task {kind} {name!r} is already archived")
 def archive_task(tx: Tx, command: Command, row: Any, _: Caches) -> Reply:
     """Let no new version be made of it; versions that are made of it stay what they are. `workflows`: those that use it.
 

@@ -61,7 +61,7 @@ def find_version(tx: Tx, definition: Any, workflow: str, version: int) -> Target
     "activate",
     needs=one_version,
     args=None,
-    not_possible="version {version} of workflow {workflow!r} is ACTIVE already",
+    not_possible="version {version} of workflow {workflow!r} is already ACTIVE",
 )
 def activate(tx: Tx, command: Command, target: Target, _: Caches) -> Reply:
     """Let new instances run this version, and its schedule fire, until the workflow's file changes."""

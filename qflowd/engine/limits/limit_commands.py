@@ -16,8 +16,8 @@ from qflowd.engine.commands.control import (
     NotPossible,
     Reply,
     fields_of_args,
-    only,
     refuse_faults,
+    refuse_other_targets,
     verb,
 )
 from qflowd.engine.limits import limit_settings
@@ -159,7 +159,7 @@ def close_breaker(tx: Tx, _: Command, wanted: Wanted, __: Caches) -> Reply:
 
 def _args(command: Command) -> Fields:
     """What a command says, which is all in its `args`. Raises: Refused."""
-    only(command)
+    refuse_other_targets(command)
     return fields_of_args(command)
 
 
