@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from qflowd.engine.commands.inbox import LATER_S
+from qflowd.engine.commands.inbox import IDLE_S, LATER_S
 from qflowd.engine.finishing.batch import Batch
 from qflowd.model.states import Intent
 from qflowd.model.workflow import Job
@@ -37,18 +37,46 @@ def locked(lab: Lab, number: int) -> Iterator[None]:
         stranger.rollback()
 
 
+def ask_for_limit(lab: Lab) -> list[int]:
+    return [lab.ask("set_limit", args='{"limit": "vendor", "slots": 2}')]
+
+
+def answers(lab: Lab, numbers: list[int]) -> list[str]:
+    return [lab.answer(number)[0] for number in numbers]
+
+
 def test_commands_for_other_instances_are_carried_out_and_those_for_the_same_keep_their_order(hasty, caplog):
     hasty.workflow("chain", ONE)
     first, second = hasty.start("chain"), hasty.start("chain")
     asked = [hasty.ask("pause", first), hasty.ask("resume", task_id=first << 20, task="a")]
     asked += [hasty.ask("pause", second), hasty.ask("resume", workflow="chain"), hasty.ask("explode")]
+    asked += [hasty.ask("resume", second), *ask_for_limit(hasty)]
     with locked(hasty, first):
         assert hasty.commands.tick() == LATER_S
-        assert [hasty.answer(number)[0] for number in asked] == ["NEW", "NEW", "DONE", "NEW", "REJECTED"]
+        assert answers(hasty, asked) == ["NEW", "NEW", "DONE", "NEW", "REJECTED", "NEW", "DONE"]
     assert f"command {asked[0]}: transaction command" in caplog.text
     hasty.commands.tick()
-    assert [hasty.answer(number)[0] for number in asked] == ["DONE", "REJECTED", "DONE", "REJECTED", "REJECTED"]
-    assert {hasty.state(first), hasty.state(second)} == {"PAUSED"}
+    assert answers(hasty, asked) == ["DONE", "REJECTED", "DONE", "REJECTED", "REJECTED", "DONE", "DONE"]
+    assert (hasty.state(first), hasty.state(second)) == ("PAUSED", "RUNNING")
+
+
+@pytest.mark.parametrize(
+    "many", [{"action": "stop", "workflow": "chain"}, {"action": "terminate", "filter": '{"workflow": "chain"}'}]
+)
+def test_a_command_for_many_that_meets_a_locked_instance_keeps_its_place_and_stops_no_others(hasty, many):
+    hasty.workflow("chain", ONE)
+    first, second = hasty.start("chain"), hasty.start("chain")
+    rehearsed = hasty.ask("pause", filter='{"workflow": "chain"}', args='{"dry_run": true}')
+    asked = [rehearsed, hasty.ask("pause", second), hasty.ask(**many), hasty.ask("resume", second)]
+    asked += ask_for_limit(hasty)
+    with locked(hasty, first):
+        assert hasty.commands.tick() == LATER_S
+        assert answers(hasty, asked) == ["NEW", "DONE", "NEW", "NEW", "DONE"]
+    pauses_s = [hasty.commands.tick() for _ in range(3)]
+    assert pauses_s[-1] == IDLE_S
+    assert answers(hasty, asked) == ["DONE", "DONE", "DONE", "REJECTED", "DONE"]
+    hasty.sweep.tick()
+    assert {hasty.state(first), hasty.state(second)} == {"TERMINATED"}
 
 
 def test_other_instances_are_swept(hasty):

@@ -74,12 +74,14 @@ class Commands:
         self._topics = topics
         self._place, self._pause_s = Place(LEAST_ID), IDLE_S
         self._caches = Caches(plans, lanes, jobs, Instances(plans, jobs))
-        self._instance: int | None = None  # that the command names which is being carried out
+        self._command: Command | None = None  # which is being carried out
         self._locked: set[int] = set()  # instances whose commands wait for locked rows
+        self._many_wait = False  # a command for several instances waits for locked rows
 
     def tick(self) -> float:
         if self._place.after == LEAST_ID:
             self._locked.clear()
+            self._many_wait = False
         rows = self._store.read(lambda tx: tx.run("list_open_commands", batch=BATCH, least=self._place.after))
         for row in rows:
             self._pause_s = min(self._pause_s, self._answer(row.id))
@@ -98,9 +100,8 @@ class Commands:
         except Later:
             return LATER_S
         except RowsLocked as error:
-            if self._instance is None:
+            if self._command is None or not self._put_off(self._command):
                 raise
-            self._locked.add(self._instance)
             report(f"command {number}", error, LATER_S)
             return LATER_S
         except StoreUnavailable:
@@ -114,7 +115,7 @@ class Commands:
 
     def _take(self, number: int) -> tuple[tuple[str, ...], bool]:
         """Returns the topics of those who should know, and whether all is done, or another daemon is at it, or was."""
-        self._instance = None
+        self._command = None
         try:
             return self._store.transact(lambda tx: self._carry_out(tx, number), name="command")
         except _DryRun as asked:
@@ -124,9 +125,9 @@ class Commands:
         row = tx.one("take_command", id=number)
         if row is None:
             return (), True
-        command = read_command(row)
-        self._instance = _instance_named(command)
+        self._command = command = read_command(row)
         if self._is_behind(command):
+            self._put_off(command)
             raise Later("a command before it waits for locked rows")
         if command.is_dry_run:
             raise _DryRun(command)
@@ -139,9 +140,19 @@ class Commands:
 
     def _is_behind(self, command: Command) -> bool:
         """Does one wait before it that may be for the same instance?"""
-        if self._instance is not None:
-            return self._instance in self._locked
-        return bool(self._locked) and not (command.selection is None and command.workflow is None)
+        if (number := _instance_named(command)) is not None:
+            return self._many_wait or number in self._locked
+        return _is_for_many(command) and (self._many_wait or bool(self._locked))
+
+    def _put_off(self, command: Command) -> bool:
+        """Have those that come after it and may be for the same instance wait too. False if it is for no instance."""
+        if (number := _instance_named(command)) is not None:
+            self._locked.add(number)
+        elif _is_for_many(command):
+            self._many_wait |= not command.is_dry_run
+        else:
+            return False
+        return True
 
     def _rehearse(self, command: Command) -> tuple[tuple[str, ...], bool]:
         """Carry out a dry run, or a step of it: all is rolled back but its own row."""
@@ -199,6 +210,11 @@ def _instance_named(command: Command) -> int | None:
     if command.instance_id is None and command.task_id is not None:
         return instance_of(command.task_id)
     return command.instance_id
+
+
+def _is_for_many(command: Command) -> bool:
+    """May it be for several instances, since it names none?"""
+    return command.selection is not None or command.workflow is not None
 
 
 def _next_id(row: Any) -> int:
