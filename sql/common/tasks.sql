@@ -6,9 +6,9 @@ SELECT i.id, i.tenant, i.version_id, i.job, i.name, i.state, i.intent, i.params,
 FROM {rows: id bigint} r JOIN qflow.workflow_instance i ON i.id = r.id
 
 -- name: find_ended_unrun
--- Which of these rows have ended without running; `reason` tells them from jobs that raised Skip.
+-- Which of these rows have ended without running, with the last row before them; `reason` tells them from jobs that raised Skip.
 SELECT t.id, t.state, t.reason, t.node, t.kind, t.round FROM {rows: id bigint} r JOIN qflow.task_instance t ON t.id = r.id
-WHERE t.state IN ({task.SKIPPED}, {task.UPSTREAM_FAILED}) AND t.reason = 0
+WHERE t.state IN ({task.SKIPPED}, {task.UPSTREAM_FAILED}) AND t.reason = 0 AND t.open_parents = 0
 
 -- name: load_outputs
 -- `large_id`: the output lies in large_value.

@@ -165,8 +165,8 @@ def _repaired(end: TaskState) -> TaskState:
 
 
 @st.composite
-def dags(draw, ends=(SUCCESS, SUCCESS, SUCCESS, FAILED, SKIPPED), last=False, asks=True, may_spawn=True):
-    """`last`: some run after a termination; `asks`: there may be conditions and `when`; `may_spawn`: and spawned tasks."""
+def dags(draw, ends=(SUCCESS, SUCCESS, SUCCESS, FAILED, SKIPPED), last=False, asks=True):
+    """`last`: some run after a termination; `asks`: there may be conditions and `when`."""
     size = draw(st.integers(1, MOST_NODES))
     # Without any condition, arrivals take a shorter way.
     condition = draw(st.sampled_from([st.just(False), st.booleans()])) if asks else st.just(False)
@@ -185,7 +185,7 @@ def dags(draw, ends=(SUCCESS, SUCCESS, SUCCESS, FAILED, SKIPPED), last=False, as
     whens = [draw(when_of(parents[node], rules[node], node in finals)) if has_whens else None for node in range(size)]
     tolerated = draw(st.sampled_from([st.just(set()), st.sets(st.integers(0, size - 1))]))
     outcomes = [draw(st.sampled_from(ends)) for _ in range(size)]
-    spawning = draw(st.sets(st.integers(0, size - 1), max_size=2)) if may_spawn else set()
+    spawning = draw(st.sets(st.integers(0, size - 1), max_size=2))
     spawns = [draw(calls_of(ends)) if node in spawning else () for node in range(size)]
     return Dag(parents, outcomes, holds, rules, frozenset(draw(tolerated)), whens, frozenset(finals), spawns)
 

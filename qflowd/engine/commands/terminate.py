@@ -76,7 +76,9 @@ def start_finally_rows(tx: Tx, first: int, _: int) -> None:
         newest = tx.one("newest_round", **key_range(instance_id))
         tx.run("restart_tasks", rows=rows, round=int(newest.round) + 1)
         if behind:
-            tx.run("advance_tasks", rows=[(number, -count, -count, 0) for number, count in behind.items()], now=tx.now)
+            # One more than comes, for those that did not run: at zero they would be taken to end only now.
+            counts = {number: count + (states[number] in (TaskState.SKIPPED, TaskState.UPSTREAM_FAILED)) for number, count in behind.items()}
+            tx.run("advance_tasks", rows=[(number, -count, -count, 0) for number, count in counts.items()], now=tx.now)
 
 
 def end_terminated(tx: Tx, instance: Any) -> int:
