@@ -72,6 +72,7 @@ def test_a_function_of_a_module_runs_in_a_worker_process(database_url, make_engi
         )
         sent = engine.client.submit("orders")
         assert (sent.wait(PATIENCE_S), sent.info().saga_state) == ("FAILED", "COMPENSATED")
+        assert [(task.name, task.state) for task in sent.compensations()] == [("send", "SUCCESS")]
 
 
 def test_a_closure_runs_in_a_thread_of_this_process(database_url, make_engine):

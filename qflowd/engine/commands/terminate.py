@@ -77,7 +77,10 @@ def start_finally_rows(tx: Tx, first: int, _: int) -> None:
         tx.run("restart_tasks", rows=rows, round=int(newest.round) + 1)
         if behind:
             # One more than comes, for those that did not run: at zero they would be taken to end only now.
-            counts = {number: count + (states[number] in (TaskState.SKIPPED, TaskState.UPSTREAM_FAILED)) for number, count in behind.items()}
+            counts = {
+                number: count + (states[number] in (TaskState.SKIPPED, TaskState.UPSTREAM_FAILED))
+                for number, count in behind.items()
+            }
             tx.run("advance_tasks", rows=[(number, -count, -count, 0) for number, count in counts.items()], now=tx.now)
 
 
