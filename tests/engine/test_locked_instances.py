@@ -9,6 +9,7 @@ import pytest
 
 from qflowd.engine.commands.inbox import IDLE_S, LATER_S
 from qflowd.engine.finishing.batch import Batch
+from qflowd.model.instruments import TimersPromoted
 from qflowd.model.states import Intent
 from qflowd.model.workflow import Job
 from qflowd.store.dialects.base import Limits
@@ -128,11 +129,23 @@ def test_a_deadline_keeps_no_other_timer_waiting(hasty):
     row = hasty.claim()[1]
     hasty.finish(batch=Batch(rearmed=[hasty.rearmed(row, 4)]))
     hasty.clock.advance(10)
+    events: list[object] = []
+    hasty.store.instruments.listen(events.append)
+
+    def promoted() -> list[int]:
+        return [event.timers for event in events if isinstance(event, TimersPromoted)]
+
     with locked(hasty, first):
         hasty.promote.tick()
+        assert promoted() == [2], "a deadline that was put back is not counted"
+        hasty.clock.advance(1)
+        hasty.published.clear()
+        assert hasty.promote.tick() > 0, "it would look again and again"
+        assert (promoted(), hasty.published) == ([2], [])
         assert hasty.states(second) == {"a": "READY"}
         assert hasty.column("workflow_instance", "intent", second) == Intent.TERMINATE
     hasty.clock.advance(1)
     hasty.promote.tick()
+    assert promoted() == [2, 1]
     assert hasty.column("workflow_instance", "intent", first) == Intent.TERMINATE
     assert hasty.sql("SELECT COUNT(*) FROM qflow.timer") == [(0,)]

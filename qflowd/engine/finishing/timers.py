@@ -27,21 +27,21 @@ class Timers:
         self._topics = topics
 
     def tick(self) -> float:
-        promoted, next_due = self._store.transact(self.promote_due)
+        promoted, expired, next_due = self._store.transact(self.promote_due)
         if promoted:
             self._store.instruments.emit(TimersPromoted(promoted))
-            self._topics.publish("ready", "intent")
+            self._topics.publish("ready", *(("intent",) if expired else ()))
         if next_due is None:
             return IDLE_S
         left_s = (next_due - self._store.clock.now()).total_seconds()
         return min(IDLE_S, max(0.0 if promoted else LOCKED_S, left_s))
 
-    def promote_due(self, tx: Tx) -> tuple[int, datetime | None]:
+    def promote_due(self, tx: Tx) -> tuple[int, int, datetime | None]:
         """Take timers that are due, except those of tasks that are locked, most likely by a daemon that promotes them.
 
         Those whose task is gone (rows were deleted by hand, a backup was restored in part) are deleted.
 
-        Returns how many, and when the next one is.
+        Returns how many, how many of them were deadlines, and when the next one is.
         """
         due = tx.run("list_due_timers", now=tx.now, batch=BATCH)
         waiting = sorted((row.task_id,) for row in due if row.purpose == RUN)
@@ -56,16 +56,21 @@ class Timers:
             tx.run("promote_tasks", rows=rows, now=tx.now)
         if taken:
             tx.run("delete_due_timers", rows=taken, now=tx.now)
-        self._expire(tx, [row for row in taken if row[1] == DEADLINE])
-        return len(taken), tx.one("next_timer").due_at
+        deadlines = [row for row in taken if row[1] == DEADLINE]
+        put_back = self._expire(tx, deadlines)
+        return len(taken) - put_back, len(deadlines) - put_back, tx.one("next_timer").due_at
 
-    def _expire(self, tx: Tx, deadlines: list[tuple[int, int, int]]) -> None:
-        """Have instances end that have run out of time; those that are locked are looked at again in a moment."""
+    def _expire(self, tx: Tx, deadlines: list[tuple[int, int, int]]) -> int:
+        """Have instances end that have run out of time.
+
+        Returns how many deadlines were put back, as their instances are locked: they are looked at again in a moment.
+        """
         numbers = [(instance_of(number),) for number, _, _ in deadlines]
         free = {row.id for row in tx.run("lock_unheld_instances", rows=numbers)} if numbers else set()
         for (number,) in numbers:
             if number in free:
                 expire(tx, number)
-        if locked := [row for row in deadlines if instance_of(row[0]) not in free]:
-            later = tx.now + timedelta(seconds=LOCKED_S)
-            tx.run("put_back_deadlines", rows=[(*row, later) for row in locked])
+        if not (locked := [row for row in deadlines if instance_of(row[0]) not in free]):
+            return 0
+        later = tx.now + timedelta(seconds=LOCKED_S)
+        return tx.count("put_back_deadlines", rows=[(*row, later) for row in locked])
