@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from qflowd.config.records import LimitConfig
 from qflowd.engine.caches import LaneIds
 from qflowd.engine.claiming import limit_turns
 from qflowd.engine.claiming.claim import Claim, Claimed, Claimer
@@ -11,11 +12,12 @@ from qflowd.engine.claiming.gate import Gate
 from qflowd.engine.claiming.limited import LimitedClaimer
 from qflowd.engine.finishing.batch import Batch
 from qflowd.engine.finishing.finish import finish_and
+from qflowd.engine.limits.limit_settings import save_configured
 from qflowd.engine.limits.slots import Freed
 from qflowd.store.tx import Tx
 from tests.support.daemon import until
 from tests.support.lab import Lab
-from tests.support.limits import have_job
+from tests.support.limits import have_job, set_limits
 from tests.support.waits.base import alive
 
 PATIENCE_S = 60
@@ -95,6 +97,21 @@ def test_slots_of_a_limit_are_not_left_to_what_may_wait_or_will_not_run(lab, our
     rows = ours.turn()
     for _ in range(ROUNDS):
         assert len(rows := ours.turn(rows)) == 1
+
+
+@pytest.mark.parametrize(("slots", "is_left"), [(2, False), (3, True)])
+def test_a_limit_is_left_only_to_tasks_that_take_more_slots_than_are_free(lab, ours, slots, is_left):
+    set_limits(lab, vendor=3)
+    have_job(lab, {"vendor": slots}, "theirs")
+    OneJob(lab, "theirs"), lab.start(job="theirs")
+    rows = ours.turn()
+    assert [len(rows := ours.turn(rows)) for _ in range(ROUNDS)] == [0 if is_left else 1] * ROUNDS
+
+
+def test_a_limit_with_a_rate_is_left_to_others_although_slots_of_it_are_free(lab, ours):
+    save_configured(lab.store, {"vendor": LimitConfig(rate=("1000/s",))})
+    OneJob(lab, "theirs"), lab.start(job="theirs")
+    assert ours.turn(ours.turn()) == []
 
 
 def test_what_is_more_urgent_is_claimed_while_a_limit_is_left_and_all_else_when_nobody_has_taken_it(

@@ -4,13 +4,13 @@ A finish claims the slots that it gives back, so without this others would find 
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from qflowd.engine.caches import LaneIds
 from qflowd.engine.claiming.gate import Head
 from qflowd.engine.claiming.lanes import Lane
-from qflowd.model.limits import names_of
+from qflowd.model.limits import UNSETTLED, of_lane
 from qflowd.store.clock import boottime
 from qflowd.store.tx import Tx
 
@@ -25,22 +25,28 @@ class LimitTurns:
     def __init__(self, lane_ids: LaneIds) -> None:
         self._lane_ids = lane_ids
         self._ends: dict[str, float] = {}  # limit -> when its turn here is over (CLOCK_BOOTTIME)
+        self._free: dict[str, int] = {}  # limit -> how many slots the last claim here left to others
         self._left: dict[str, tuple[float, int]] = {}  # limit -> until when it is left, and to which priority (negated)
 
-    def begin(self, names: Iterable[str]) -> None:
-        """Slots of these limits were taken here."""
-        if len(self._ends) > MOST_TURNS:
+    def begin(self, free: Mapping[str, int]) -> None:
+        """Slots of these limits were taken here. `free`: how many others find now."""
+        if len(self._free) > MOST_TURNS:
             self._ends.clear()
-        for name in names:
+            self._free.clear()
+        self._free.update(free)
+        for name in free:
             self._ends.setdefault(name, boottime() + TURN_S)
 
     def look(self, tx: Tx, ours: Sequence[tuple[Head, Lane]], others: Iterable[Head]) -> None:
-        """Leave those whose turn is over, if rows of no worse priority wait for them that another living daemon runs."""
+        """Leave those whose turn is over, if rows of no worse priority wait for them that another living daemon runs.
+
+        Rows for which the last claim left slots enough do not wait for them.
+        """
         now = boottime()
         waiting: dict[str, list[Head]] = {}
         for head in others:
-            for name in self._names_of(head):
-                if self._ends.get(name, math.inf) <= now:
+            for name, slots in self._limits_of(head):
+                if self._ends.get(name, math.inf) <= now and self._free[name] < slots:
                     waiting.setdefault(name, []).append(head)
         if not waiting:
             return
@@ -68,6 +74,6 @@ class LimitTurns:
         self._left = {name: left for name, left in self._left.items() if left[0] > since}
         return [until for until, _ in self._left.values()]
 
-    def _names_of(self, head: Head) -> frozenset[str]:
+    def _limits_of(self, head: Head) -> Sequence[tuple[str, int]]:
         key = None if head.is_paused else self._lane_ids.key(head.lane)
-        return frozenset() if key is None else names_of(key.limits)
+        return () if key is None or key.limits.startswith(UNSETTLED) else of_lane(key.limits)

@@ -75,6 +75,7 @@ class LimitedClaimer:
         holders = [row for claim in claims if claim.lane.is_short for row in claim.rows if row.id in claim.holders]
         if holders:
             tx.run("start_tasks", rows=sorted((row.id, row.fence, tx.now) for row in holders))
+        self._claimer.limit_turns.begin(locked.left())
         locked.write()
         return claims
 
@@ -138,7 +139,6 @@ class LimitedClaimer:
             return []
         holders = holders_of(rows, places) if lane.is_short else rows
         slots.take(rows, len(holders))
-        self._claimer.limit_turns.begin(lane.limit_names)
         self._claimer.note_used_up(slots.used_up)
         return [Claim(lane, rows, chunks, {row.id for row in holders})]
 

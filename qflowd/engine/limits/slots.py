@@ -57,6 +57,10 @@ class LockedLimits:
         """How many slots are free, unless a pause lets nothing begin."""
         return max(0, int(self.rows[name].capacity - self.rows[name].used) - self._taken[name])
 
+    def left(self) -> dict[str, int]:
+        """Limit of which slots were taken here -> how many are left; none where a rate says how many may begin."""
+        return {name: 0 if self.rows[name].rates else self.free(name) for name in self._taken}
+
     def spent(self, name: str) -> Mapping[str, Spent]:
         """Rate as it is written -> what has been spent of it."""
         return self._spent.get(name) or json.loads(self.rows[name].spent or "{}")
