@@ -64,6 +64,8 @@ def test_it_can_submit_command_signal_and_see(client: Desk):
     paused = {"limit": "vendor:quotes", "for": "1s"}
     assert client.ended(client.submit(workflow="loads"))["saga_state"] == "COMPENSATED"
     assert client.command("pause_limit", args=json.dumps(paused))["state"] == "DONE"
+    known = client.ended(client.submit(workflow="loads"))
+    assert client.command("handle", known["id"], reason="the vendor is down")["state"] == "DONE"
     for name in (*INBOXES, *VIEWS):
         rows = until(lambda name=name: client.run(f"SELECT * FROM qflow.{name}") or name == "fires", what=name)
         assert rows
