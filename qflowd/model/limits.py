@@ -47,9 +47,9 @@ def of_lane(text: str) -> Limits:
     return tuple((name, int(slots)) for name, _, slots in pairs)
 
 
-def names_of(text: str) -> frozenset[str]:
-    """Of which limits the rows of a lane take slots; of none while they are to be put into lanes of their own."""
-    return frozenset(() if text.startswith(UNSETTLED) else (name for name, _ in of_lane(text)))
+def taken_of(text: str) -> Limits:
+    """What each row of a lane takes of its limits; nothing while its rows are to be put into lanes of their own."""
+    return () if text.startswith(UNSETTLED) else of_lane(text)
 
 
 def known_part(text: str) -> str:

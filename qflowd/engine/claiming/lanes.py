@@ -6,7 +6,7 @@ from typing import NamedTuple
 from qflowd.engine.caches import LaneKey
 from qflowd.engine.plans.node import Node
 from qflowd.engine.plans.plan import effective
-from qflowd.model.limits import FALLBACK, UNSETTLED, names_of
+from qflowd.model.limits import FALLBACK, UNSETTLED, taken_of
 from qflowd.model.workflow import Job, Settings
 
 CHUNK_S = 0.02  # work in one chunk: what a worker takes along is never more than this
@@ -64,7 +64,7 @@ class Lane:
     _terms: dict[int, tuple[Settings, Terms]] = field(default_factory=dict)  # by the identity of a node's settings
 
     def __post_init__(self) -> None:
-        self.limit_names = names_of(self.key.limits)
+        self.limit_names = frozenset(name for name, _ in taken_of(self.key.limits))
 
     @property
     def is_unsettled(self) -> bool:

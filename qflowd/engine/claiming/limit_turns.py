@@ -10,7 +10,7 @@ from typing import Final
 from qflowd.engine.caches import LaneIds
 from qflowd.engine.claiming.gate import Head
 from qflowd.engine.claiming.lanes import Lane
-from qflowd.model.limits import UNSETTLED, of_lane
+from qflowd.model.limits import taken_of
 from qflowd.store.clock import boottime
 from qflowd.store.tx import Tx
 
@@ -70,10 +70,10 @@ class LimitTurns:
         return any(now < until and head.priority >= priority for until, priority in map(self._left.__getitem__, names))
 
     def open_times(self, since: float) -> list[float]:
-        """When limits are claimed of again that were left at `since` (CLOCK_BOOTTIME)."""
+        """When limits that were left at `since` may be claimed again (CLOCK_BOOTTIME)."""
         self._left = {name: left for name, left in self._left.items() if left[0] > since}
         return [until for until, _ in self._left.values()]
 
     def _limits_of(self, head: Head) -> Sequence[tuple[str, int]]:
         key = None if head.is_paused else self._lane_ids.key(head.lane)
-        return () if key is None or key.limits.startswith(UNSETTLED) else of_lane(key.limits)
+        return () if key is None else taken_of(key.limits)
