@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from qflowd.client.records import Answer
-from qflowd.define.fields import did_you_mean
+from qflowd.define.fields import there_is_no
 from qflowd.model.errors import NotFound
 
 if TYPE_CHECKING:
@@ -31,8 +31,7 @@ class Limit:
         """
         rows = {row["name"]: row for row in self._client.limits()}
         if self.name not in rows:
-            hint = did_you_mean(self.name, rows, "`qflowd limits` lists those there are")
-            raise NotFound(f"there is no limit {self.name!r}{hint}")
+            raise NotFound(there_is_no("limit", self.name, rows, "limits"))
         return rows[self.name]
 
     def set(

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from qflowd.client.records import Answer
-from qflowd.define.fields import did_you_mean
+from qflowd.define.fields import there_is_no
 from qflowd.model.errors import NotFound
 
 if TYPE_CHECKING:
@@ -27,8 +27,7 @@ class StoredDefinition:
         """
         rows = {row["name"]: row for row in self._client.task_definitions(with_archived=True)}
         if self.name not in rows:
-            hint = did_you_mean(self.name, rows, "`qflowd definitions` lists those there are")
-            raise NotFound(f"there is no task type or definition {self.name!r}{hint}")
+            raise NotFound(there_is_no("task type or definition", self.name, rows, "definitions"))
         return rows[self.name]
 
     def archive(self, reason: str | None = None, *, timeout: float | None = 30.0) -> Answer:

@@ -8,7 +8,7 @@ from qflowd.client.records import Answer
 from qflowd.define import stored
 from qflowd.define.differences import Difference, differences
 from qflowd.define.documents import Format
-from qflowd.define.fields import did_you_mean
+from qflowd.define.fields import there_is_no
 from qflowd.model.errors import NotFound
 from qflowd.model.workflow import Workflow
 
@@ -34,8 +34,7 @@ class StoredWorkflow:
         rows = [row._asdict() for row in self._client.read_all("list_versions", workflow=self.key)]
         if not rows:
             names = [row["workflow"] for row in self._client.workflows(with_archived=True)]
-            hint = did_you_mean(self.key, names, "`qflowd workflows` lists those there are")
-            raise NotFound(f"there is no workflow {self.key!r}{hint}")
+            raise NotFound(there_is_no("workflow", self.key, names, "workflows"))
         return rows
 
     def version(self, version: int) -> Workflow:

@@ -101,3 +101,8 @@ def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
     if otherwise:
         return f"; {otherwise}"
     return f"; known: {', '.join(choices)}" if 0 < len(choices) <= 30 else ""
+
+
+def there_is_no(what: str, name: str, known: Iterable[str], command: str) -> str:
+    """The message about a `name` that nothing has; `qflowd COMMAND` lists those there are."""
+    return f"there is no {what} {name!r}{did_you_mean(name, known, f'`qflowd {command}` lists those there are')}"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from qflowd.define.fields import did_you_mean
+from qflowd.define.fields import did_you_mean, there_is_no
 from qflowd.model.errors import QflowdError
 from qflowd.store.tx import Tx
 
@@ -22,9 +22,7 @@ def listed(names: Sequence[str]) -> str:
 
 def no_such(what: str, name: str, names: Iterable[str], command: str) -> Refused:
     """The answer to a row that names something that is not there; `names`: of those that are, which `command` lists."""
-    return Refused(
-        f"there is no {what} {name!r}{did_you_mean(name, names, f'`qflowd {command}` lists those there are')}"
-    )
+    return Refused(there_is_no(what, name, names, command))
 
 
 def no_such_workflow(tx: Tx, tenant: str, name: str) -> Refused:
