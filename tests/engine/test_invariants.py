@@ -67,8 +67,7 @@ def test_every_workflow_ends_as_the_model_says(kind, open_lab):
         for number in numbers:
             assert drive.lab.states(number) == dag.model()
             assert ended(drive.lab, number) == dag.instance()
-        drive.lab.check(drained=True)
-        drive.close()
+        drive.end()
 
     prove()
 
@@ -94,8 +93,7 @@ def test_a_retry_ends_as_if_nothing_had_failed(kind, open_lab):
         drive.to_the_end()
         assert drive.lab.states(number) == drive.dag.model()
         assert drive.lab.state(number) == drive.dag.instance()[0]
-        drive.lab.check(drained=True)
-        drive.close()
+        drive.end()
 
     prove()
 
@@ -109,8 +107,7 @@ def test_a_rerun_of_any_task_at_any_moment_changes_no_end(kind, open_lab):
     def prove(dag, seed, moment):
         drive = Drive(lab, dag, seed)
         number = drive.lab.start("dag")
-        for _ in range(moment):
-            drive.step()
+        drive.steps(moment)
         for _ in range(2):
             key = drive.chance.choice(sorted(drive.lab.states(number)))
             drive.lab.command("rerun", number, task=key)  # rejected where it is being run, or has not ended
@@ -118,8 +115,7 @@ def test_a_rerun_of_any_task_at_any_moment_changes_no_end(kind, open_lab):
             drive.to_the_end()
             assert drive.lab.states(number) == dag.model()
             assert ended(drive.lab, number) == dag.instance()
-        drive.lab.check(drained=True)
-        drive.close()
+        drive.end()
 
     prove()
 
@@ -147,8 +143,7 @@ def test_what_a_person_skips_counts_as_done(kind, open_lab):
             drive.to_the_end()
             assert drive.lab.states(number) == dag.model(drive.passed)
             assert drive.lab.state(number) == dag.instance(drive.passed)[0]
-        drive.lab.check(drained=True)
-        drive.close()
+        drive.end()
 
     prove()
 
@@ -164,8 +159,7 @@ def test_a_termination_at_any_moment_ends_and_can_be_retried(kind, open_lab):
     def prove(dag, seed, moment):
         drive = Drive(lab, dag, seed)
         number = drive.lab.start("dag")
-        for _ in range(moment):
-            drive.step()
+        drive.steps(moment)
         if drive.lab.command("terminate", number)[0] == "REJECTED":
             assert drive.lab.state(number) in ("SUCCESS", "FAILED")
             drive.close()
@@ -183,8 +177,7 @@ def test_a_termination_at_any_moment_ends_and_can_be_retried(kind, open_lab):
             assert drive.lab.state(number) == drive.dag.instance()[0]
         else:
             assert not {"FAILED", "CANCELLED", "UPSTREAM_FAILED"} & {*states.values()}, "nothing is left to retry"
-        drive.lab.check(drained=True)
-        drive.close()
+        drive.end()
 
     prove()
 
@@ -199,16 +192,14 @@ def test_pauses_at_any_moment_lose_nothing_and_let_nothing_begin(kind, open_lab)
         drive = Drive(lab, dag, seed)
         number, other = drive.lab.start("dag"), drive.lab.start("dag")
         for _ in range(2):
-            for _ in range(moment):
-                drive.step()
+            drive.steps(moment)
             if drive.lab.command("pause", number)[0] == "REJECTED":
                 assert drive.lab.state(number) in ("SUCCESS", "FAILED")
             else:
                 stand_still(drive, number)
         drive.to_the_end()
         assert [drive.lab.states(each) for each in (number, other)] == [dag.model()] * 2
-        drive.lab.check(drained=True)
-        drive.close()
+        drive.end()
 
     prove()
 

@@ -124,6 +124,11 @@ class Drive:
             later = self.lab.clock.now()
             self.lab.finish(batch=Batch(rearmed=[Rearmed(row.id, row.fence, row.attempt + 1, 1, later)]))
 
+    def steps(self, count: int) -> None:
+        """So many random acts, or fewer if nothing is left to be done."""
+        for _ in range(count):
+            self.step()
+
     def to_the_end(self) -> None:
         for _ in range(2000):
             if not self.step():
@@ -132,6 +137,11 @@ class Drive:
 
     def close(self) -> None:
         self.lab.close()
+
+    def end(self) -> None:
+        """Look whether all has come to its end as it must."""
+        self.lab.check(drained=True)
+        self.close()
 
 
 def lose_reply(transaction, point):
