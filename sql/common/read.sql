@@ -16,11 +16,14 @@ SELECT v.* FROM (SELECT i.id FROM qflow.workflow_instance i WHERE i.state BETWEE
     AND i.id < :before ORDER BY i.id DESC LIMIT {literal: batch}) f JOIN qflow.instances v ON v.id = f.id ORDER BY v.id DESC
 
 -- name: find_instances_of
-SELECT v.* FROM (SELECT i.id FROM qflow.workflow_instance i
-    LEFT JOIN qflow.workflow_version v ON v.id = i.version_id
-    LEFT JOIN qflow.workflow_definition d ON d.id = v.definition_id
-    WHERE COALESCE(d.workflow, i.job) = :workflow AND i.state BETWEEN :first AND :last AND i.tenant = :tenant
-    AND i.id < :before ORDER BY i.id DESC LIMIT {literal: batch}) f JOIN qflow.instances v ON v.id = f.id ORDER BY v.id DESC
+-- Of a workflow, or of a single job by that name: each half reads its own index.
+SELECT v.* FROM (SELECT x.id FROM (
+        SELECT w.id FROM (SELECT i.id FROM qflow.workflow_instance i WHERE i.definition_id = (SELECT d.id FROM qflow.workflow_definition d
+            WHERE d.tenant = :tenant AND d.workflow = :workflow) AND i.state BETWEEN :first AND :last AND i.tenant = :tenant
+            AND i.id < :before ORDER BY i.id DESC LIMIT {literal: batch}) w
+        UNION ALL SELECT j.id FROM (SELECT i.id FROM qflow.workflow_instance i WHERE i.definition_id IS NULL AND i.job = :workflow
+            AND i.state BETWEEN :first AND :last AND i.tenant = :tenant AND i.id < :before ORDER BY i.id DESC LIMIT {literal: batch}) j) x
+    ORDER BY x.id DESC LIMIT {literal: batch}) f JOIN qflow.instances v ON v.id = f.id ORDER BY v.id DESC
 
 -- name: show_tasks
 SELECT * FROM qflow.tasks
