@@ -1,0 +1,134 @@
+// The one door to the API: envelope, CSRF, sessions, ETags, requests that take longer.
+
+export interface Fault {
+  where?: string | null
+  message: string
+  remedy?: string | null
+}
+
+/** What the API refused, or what kept us from asking. `code` 0: no answer at all. */
+export class ApiProblem extends Error {
+  constructor(
+    readonly code: number,
+    message: string,
+    readonly errors: Fault[] = [],
+    readonly request: string | null = null,
+    readonly data: unknown = null,
+  ) {
+    super(message)
+  }
+}
+
+export type Query = Record<string, string | number | boolean | null | undefined>
+
+export interface Ask {
+  method?: string
+  query?: Query
+  body?: unknown
+  /** Of what is changed, as it was read: the server refuses if it is no longer so. */
+  etag?: string | null
+  signal?: AbortSignal
+  headers?: Record<string, string>
+}
+
+export interface Reply<T> {
+  data: T
+  status: number
+  message: string
+  etag: string | null
+  location: string | null
+}
+
+/** Where the dashboard lives: `/` or `/qflowd/`. The server writes it into the page. */
+export const root = new URL('.', document.baseURI)
+export const basePath = root.pathname.replace(/\/$/, '')
+
+let csrf: string | null = null
+export const keepCsrf = (value: string | null) => void (csrf = value)
+
+const ears = new Set<(problem: ApiProblem) => void>()
+/** Tells when the server no longer knows who we are. */
+export function onSignedOut(ear: (problem: ApiProblem) => void) {
+  ears.add(ear)
+  return () => void ears.delete(ear)
+}
+
+export function address(path: string, query: Query = {}): string {
+  const url = new URL(`api/v1${path}`, root)
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== null && value !== undefined && value !== '') url.searchParams.set(name, String(value))
+  }
+  return url.pathname + url.search
+}
+
+/** Asks once. Raises `ApiProblem` for whatever is not a success. */
+export async function call<T>(path: string, ask: Ask = {}): Promise<Reply<T>> {
+  const method = ask.method ?? 'GET'
+  const headers: Record<string, string> = { Accept: 'application/json', ...ask.headers }
+  if (method !== 'GET') {
+    headers['Content-Type'] = 'application/json'
+    if (csrf) headers['X-Qflowd-CSRF'] = csrf
+  }
+  if (ask.etag) headers['If-Match'] = ask.etag
+  const body = method === 'GET' ? undefined : JSON.stringify(ask.body ?? {})
+  let response: Response
+  try {
+    response = await fetch(address(path, ask.query), { method, headers, body, signal: ask.signal, credentials: 'same-origin' })
+  } catch (error) {
+    if (ask.signal?.aborted) throw error
+    throw new ApiProblem(0, '')
+  }
+  const answer = await read(response)
+  if (!response.ok) {
+    const problem = refusal(response, answer)
+    if (response.status === 401 && !path.startsWith('/login')) for (const ear of ears) ear(problem)
+    throw problem
+  }
+  return {
+    data: answer?.data as T,
+    status: response.status,
+    message: answer?.message ?? '',
+    etag: response.headers.get('ETag'),
+    location: response.headers.get('Location'),
+  }
+}
+
+interface Envelope {
+  code: number
+  message: string
+  data: unknown
+}
+
+async function read(response: Response): Promise<Envelope | null> {
+  const type = response.headers.get('Content-Type') ?? ''
+  if (!type.includes('json')) return null
+  return (await response.json()) as Envelope
+}
+
+function refusal(response: Response, answer: Envelope | null): ApiProblem {
+  const more = (answer?.data ?? {}) as { errors?: Fault[]; request_id?: string }
+  const request = more.request_id ?? response.headers.get('X-Request-Id')
+  return new ApiProblem(answer?.code ?? response.status * 100, answer?.message ?? response.statusText, more.errors ?? [], request, answer?.data ?? null)
+}
+
+/** A text outside the envelope: a log, a document. */
+export async function text(path: string, query: Query = {}, signal?: AbortSignal): Promise<string> {
+  const response = await fetch(address(path, query), { headers: { Accept: 'text/plain' }, signal, credentials: 'same-origin' })
+  if (!response.ok) throw refusal(response, await read(response))
+  return response.text()
+}
+
+/** Changes something. A write that takes longer (202) is waited for, up to two minutes. */
+export async function change<T>(path: string, ask: Ask): Promise<Reply<T>> {
+  let reply = await call<T>(path, { method: 'POST', ...ask })
+  const until = Date.now() + 120_000
+  while (reply.status === 202 && reply.location && Date.now() < until) {
+    const where = reply.location.replace(/^.*\/api\/v1/, '')
+    const next = await call<T>(where, { query: { wait: 30 }, signal: ask.signal })
+    const state = (next.data as { state?: string } | null)?.state ?? ''
+    if (!['OPEN', 'PENDING', 'RUNNING', ''].includes(state)) return { ...next, message: reply.message }
+    reply = { ...reply, data: next.data }
+    if (state === '') break
+  }
+  return reply
+}

@@ -1,0 +1,84 @@
+// How a page asks and changes: `useOne`, `useList`, `useAction`. No page calls `fetch`.
+import { keepPreviousData, QueryClient, useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { ApiProblem, call, change, type Ask, type Query, type Reply } from './call'
+import type { Page } from './types'
+
+const FOCUSED_MS = 5_000
+
+export const client = new QueryClient({
+  defaultOptions: {
+    queries: {
+      // Nobody looks at a hidden tab, so nothing is asked there; refusals are not repeated.
+      refetchIntervalInBackground: false,
+      refetchOnWindowFocus: true,
+      staleTime: 1_000,
+      retry: (failures, error) => failures < 2 && (!(error instanceof ApiProblem) || error.code === 0 || error.code >= 50000),
+      networkMode: 'always',
+    },
+    mutations: { networkMode: 'always' },
+  },
+})
+
+interface Options {
+  /** Asked again every so many milliseconds while somebody looks; `false`: once. */
+  every?: number | false
+  enabled?: boolean
+  /** Keep what was shown while the next answer is on its way (a filter changed). */
+  keep?: boolean
+}
+
+const pause = (every: number | false) => (query: { state: { error: unknown } }) => {
+  const error = query.state.error
+  return error instanceof ApiProblem && (error.code === 40301 || Math.floor(error.code / 100) === 401) ? false : every
+}
+
+/** One object, or one page-shaped answer. `error` stands beside old `data` if a later look failed. */
+export function useOne<T>(path: string | null, query: Query = {}, options: Options = {}) {
+  return useQuery<T, ApiProblem>({
+    queryKey: [path, query],
+    queryFn: async ({ signal }) => (await call<T>(path!, { query, signal })).data,
+    enabled: path !== null && options.enabled !== false,
+    refetchInterval: pause(options.every ?? FOCUSED_MS),
+    placeholderData: options.keep ? keepPreviousData : undefined,
+  })
+}
+
+/** A keyset list: `items` of all pages read so far, `more()` reads the next. */
+export function useList<T>(path: string | null, query: Query = {}, options: Options = {}) {
+  const found = useInfiniteQuery({
+    queryKey: [path, query, 'list'],
+    queryFn: async ({ signal, pageParam }) => (await call<Page<T>>(path!, { query: { ...query, cursor: pageParam }, signal })).data,
+    initialPageParam: null as string | null,
+    getNextPageParam: (page) => page.next,
+    enabled: path !== null && options.enabled !== false,
+    refetchInterval: pause(options.every ?? FOCUSED_MS),
+    placeholderData: options.keep ? keepPreviousData : undefined,
+  })
+  return {
+    items: found.data?.pages.flatMap((page) => page.items),
+    total: found.data?.pages[0]?.total ?? null,
+    bounded: found.data?.pages[0]?.more ?? false,
+    error: found.error as ApiProblem | null,
+    pending: found.isPending,
+    more: found.hasNextPage ? () => void found.fetchNextPage() : null,
+    loadingMore: found.isFetchingNextPage,
+    again: () => void found.refetch(),
+    at: found.dataUpdatedAt,
+  }
+}
+
+export interface Action extends Ask {
+  path: string
+}
+
+/** A change. What was read is asked again afterwards, so the page shows what is. */
+export function useAction<T = unknown>(done?: (reply: Reply<T>) => void) {
+  const known = useQueryClient()
+  return useMutation<Reply<T>, ApiProblem, Action>({
+    mutationFn: ({ path, ...ask }) => change<T>(path, ask),
+    onSuccess: (reply) => {
+      void known.invalidateQueries()
+      done?.(reply)
+    },
+  })
+}

@@ -1,0 +1,75 @@
+// The whole: who looks, then the shell with one page in it.
+import { QueryClientProvider } from '@tanstack/react-query'
+import { Suspense, useEffect, useState } from 'react'
+import { Route, Router, Switch, useLocation } from 'wouter'
+import { ApiProblem, basePath, call, keepCsrf, onSignedOut } from './api/call'
+import { MeProvider } from './api/me'
+import { client } from './api/queries'
+import type { Me } from './api/types'
+import { pages } from './pages'
+import { settings } from './settings'
+import { Login, takeCode } from './shell/Login'
+import { Shell } from './shell/Shell'
+import { Empty } from './ui/Empty'
+import { Fence, Problem, Waiting } from './ui/Problem'
+import { useCommon } from './words'
+
+export function App() {
+  const [code] = useState(takeCode)
+  const [me, setMe] = useState<Me | null>(null)
+  const [problem, setProblem] = useState<ApiProblem | null>(null)
+  const known = (found: Me) => {
+    keepCsrf(found.csrf)
+    if (found.lang === 'en' || found.lang === 'zh') settings.set({ lang: found.lang })
+    if (found.zone) settings.set({ zone: found.zone })
+    setProblem(null)
+    setMe(found)
+  }
+  const ask = () => void call<Me>('/me').then((reply) => known(reply.data), (error: ApiProblem) => setProblem(error))
+  // A new login answers with who we are, but the secret of its forms comes from /me alone.
+  useEffect(() => {
+    if (!code) ask()
+  }, [code])
+  useEffect(() => onSignedOut((why) => { setMe(null); setProblem(why); client.clear() }), [])
+  if (me) {
+    return (
+      <QueryClientProvider client={client}>
+        <MeProvider me={me}>
+          <Router base={basePath}><Inside /></Router>
+        </MeProvider>
+      </QueryClientProvider>
+    )
+  }
+  if (problem && Math.floor(problem.code / 100) !== 401) return <main className="login"><Problem error={problem} again={ask} /></main>
+  if (problem || code) return <Login code={problem ? null : code} reason={problem} onDone={(found) => (found.csrf ? known(found) : ask())} />
+  return null
+}
+
+function Inside() {
+  const w = useCommon()
+  const [at] = useLocation()
+  return (
+    <Shell>
+      <Fence name={at}>
+        <Suspense fallback={<Waiting />}>
+          <Switch>
+            {pages.map(({ path, page: Page }) => <Route key={path} path={path}>{(params) => <Page {...decoded(params)} />}</Route>)}
+            <Route><Empty title={w.problem.noPage} /></Route>
+          </Switch>
+        </Suspense>
+      </Fence>
+    </Shell>
+  )
+}
+
+// Keys may hold a slash, which stands as %2F in an address.
+const decoded = (params: Record<string, string | undefined>) =>
+  Object.fromEntries(Object.entries(params).map(([name, value]) => [name, value === undefined ? value : safely(value)]))
+
+function safely(value: string): string {
+  try {
+    return decodeURIComponent(value)
+  } catch {
+    return value
+  }
+}

@@ -1,0 +1,48 @@
+// Zone, language, theme and person: the right end of the top line.
+import { Clock, Contrast, Languages, LogOut, UserRound } from 'lucide-react'
+import { call } from '../api/call'
+import { useMe } from '../api/me'
+import { zoneName } from '../format'
+import { settings, useSettings, type Settings } from '../settings'
+import { Menu } from '../ui/Menu'
+import { useCommon } from '../words'
+
+const ZONES = ['browser', 'UTC', 'Asia/Shanghai', 'Asia/Hong_Kong', 'Asia/Tokyo', 'Europe/London', 'America/New_York']
+
+/** Language and zone follow the person; theme and density stay on this screen. */
+export function choose(change: Partial<Pick<Settings, 'lang' | 'zone'>>) {
+  settings.set(change)
+  void call('/me', { method: 'PUT', body: change }).catch(() => undefined)
+}
+
+export function Choices() {
+  const w = useCommon()
+  const { zone, lang, theme } = useSettings()
+  const me = useMe()
+  const zones = ZONES.includes(zone) ? ZONES : [...ZONES, zone]
+  return (
+    <>
+      <span className="wide-only">
+        <Menu
+          title={`${w.top.zone}: ${zoneName(zone)}`} icon={Clock} look="bare" label={zoneName(zone).replace(/^.*\//, '').replace('_', ' ')}
+          items={zones.map((z) => ({ word: z === 'browser' ? `${w.zone.browser} (${zoneName(z)})` : z, chosen: z === zone, act: () => choose({ zone: z }) }))}
+        />
+      </span>
+      <Menu
+        title={w.top.language} icon={Languages} look="bare"
+        items={[{ word: 'English', chosen: lang === 'en', act: () => choose({ lang: 'en' }) }, { word: '中文', chosen: lang === 'zh', act: () => choose({ lang: 'zh' }) }]}
+      />
+      <Menu
+        title={w.top.theme} icon={Contrast} look="bare"
+        items={(['system', 'light', 'dark'] as const).map((t) => ({ word: w.theme[t], chosen: t === theme, act: () => settings.set({ theme: t }) }))}
+      />
+      <Menu
+        title={`${w.top.person}: ${me.principal} (${me.role}, ${w.top.tenant} ${me.tenant})`} icon={UserRound} look="bare"
+        items={[
+          { word: <>{me.principal} <span className="muted">{me.role} · {me.tenant}</span></>, disabled: true, act: () => undefined },
+          { word: w.top.signOut, icon: LogOut, act: () => void call('/logout', { method: 'POST' }).finally(() => location.reload()) },
+        ]}
+      />
+    </>
+  )
+}

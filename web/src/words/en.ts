@@ -1,0 +1,53 @@
+// Words that several pages share. A page's own words stand in its folder, in `words.ts`.
+export const en = {
+  app: 'qflowd',
+  nav: {
+    today: 'Today', workflows: 'Workflows', runs: 'Runs', failures: 'Failures', jobs: 'Jobs & plugins', daemons: 'Daemons',
+    limits: 'Limits', api: 'API', settings: 'Settings', main: 'Pages', skip: 'Skip to the page',
+    fold: 'Fold the bar', unfold: 'Unfold the bar', menu: 'Menu',
+  },
+  top: { search: 'Search workflows, tasks, runs', zone: 'Time zone', language: 'Language', theme: 'Theme', person: 'You', signOut: 'Sign out', tenant: 'Tenant', help: 'Keys and signs' },
+  theme: { system: 'As the system', light: 'Light', dark: 'Dark' },
+  zone: { browser: "This computer's", utc: 'UTC' },
+  state: {
+    PENDING: 'PENDING', READY: 'READY', HELD: 'HELD', RESERVED: 'RESERVED', RUNNING: 'RUNNING', SUCCESS: 'SUCCESS', FAILED: 'FAILED',
+    SKIPPED: 'SKIPPED', UPSTREAM_FAILED: 'UPSTREAM FAILED', CANCELLED: 'CANCELLED', PAUSED: 'PAUSED', TERMINATED: 'TERMINATED',
+    DRAFT: 'DRAFT', ACTIVE: 'ACTIVE', ARCHIVED: 'ARCHIVED', ALIVE: 'ALIVE', DRAINING: 'DRAINING', STOPPED: 'STOPPED', LOST: 'LOST',
+    OPEN: 'OPEN', CLOSED: 'CLOSED', HALF_OPEN: 'HALF OPEN', REJECTED: 'REJECTED', DONE: 'DONE', ACCEPTED: 'ACCEPTED',
+  } as Record<string, string>,
+  meaning: {
+    PENDING: 'waits for tasks before it or for a time', READY: 'in its queue', HELD: 'ready, but paused', RESERVED: 'taken by a daemon, about to begin',
+    RUNNING: 'runs', SUCCESS: 'ended well', FAILED: 'its last attempt failed', SKIPPED: 'left out: a condition, or a person',
+    UPSTREAM_FAILED: 'not run: a task before it failed', CANCELLED: 'its run was terminated', PAUSED: 'begins nothing new', TERMINATED: 'ended by a person or a deadline',
+  } as Record<string, string>,
+  do: {
+    retry: 'Retry', pause: 'Pause', resume: 'Resume', start: 'Start', terminate: 'Terminate', cancel: 'Cancel', close: 'Close', clear: 'Clear filters',
+    copy: 'Copy', copied: 'Copied', again: 'Try again', more: 'More', older: 'Older', newer: 'Newer', save: 'Save', confirm: 'Confirm', reload: 'Reload',
+    open: 'Open', show: 'Show', hide: 'Hide',
+  },
+  field: { reason: 'Reason', optional: 'optional', state: 'State', workflow: 'Workflow', task: 'Task', name: 'Name', from: 'From', to: 'To', all: 'all' },
+  empty: { nothing: 'Nothing here yet', noMatch: 'Nothing matches these filters' },
+  problem: {
+    title: 'That did not work', remedy: 'What helps', request: 'Request', network: 'The server cannot be reached.', stale: (age: string) => `${age} old, asking again`,
+    noPage: 'There is no such page', role: 'Your role does not reach this. Somebody with a higher role can do it or raise yours.',
+    crash: 'This page failed to draw. The rest still works.',
+  },
+  codes: {
+    40101: 'You are not signed in.', 40102: 'This token is unknown, has expired or was revoked.', 40103: 'Your session has ended.',
+    40301: 'Your role does not allow this.', 40305: 'This server is read-only.', 40401: 'There is no such thing (any more).',
+    42901: 'Too many requests: wait a moment.', 42902: 'A quota is used up.', 50301: 'The database is away.', 50302: 'That question is too expensive: narrow it.', 50303: 'The server is starting.',
+  } as Record<number, string>,
+  bar: { noDaemon: 'No daemon is alive: nothing will run.', noDaemonDo: 'Start one:', readOnly: 'Read-only: nothing can be changed here.', newer: 'The server has been upgraded.' },
+  time: {
+    never: 'never', now: 'just now', ago: (t: string) => `${t} ago`, in: (t: string) => `in ${t}`, loading: 'Loading',
+    day: (n: number) => `${n} d`, hour: (n: number) => `${n} h`, minute: (n: number) => `${n} min`, second: (n: string) => `${n} s`,
+  },
+  keys: {
+    title: 'Keys', signs: 'Signs', search: 'search', goTo: 'go to', help: 'this list', rows: 'next, previous row', open: 'open', close: 'close',
+  },
+  login: {
+    title: 'Sign in', withName: 'with name and password', name: 'Name', password: 'Password', signIn: 'Sign in', withCode: 'You are being signed in …',
+    badCode: 'This link has been used or is too old. Make a new one:', hint: 'Have you no password? A link that signs you in is made by:',
+  },
+}
+export type Words = typeof en

@@ -1,0 +1,51 @@
+// 各页共用的词；某页自己的词在它的目录里（words.ts）。
+import type { Words } from './en'
+
+export const zh: Words = {
+  app: 'qflowd',
+  nav: {
+    today: '今日', workflows: '工作流', runs: '运行', failures: '失败', jobs: '作业与插件', daemons: '守护进程',
+    limits: '限流', api: '接口', settings: '设置', main: '页面', skip: '跳到正文', fold: '收起侧栏', unfold: '展开侧栏', menu: '菜单',
+  },
+  top: { search: '搜索工作流、任务、运行', zone: '时区', language: '语言', theme: '主题', person: '我', signOut: '退出', tenant: '租户', help: '快捷键与图例' },
+  theme: { system: '跟随系统', light: '浅色', dark: '深色' },
+  zone: { browser: '本机时区', utc: 'UTC' },
+  state: {
+    PENDING: '等待 PENDING', READY: '就绪 READY', HELD: '挂起 HELD', RESERVED: '已领取 RESERVED', RUNNING: '运行中 RUNNING', SUCCESS: '成功 SUCCESS', FAILED: '失败 FAILED',
+    SKIPPED: '跳过 SKIPPED', UPSTREAM_FAILED: '上游失败 UPSTREAM FAILED', CANCELLED: '已取消 CANCELLED', PAUSED: '已暂停 PAUSED', TERMINATED: '已终止 TERMINATED',
+    DRAFT: '草稿 DRAFT', ACTIVE: '生效 ACTIVE', ARCHIVED: '已归档 ARCHIVED', ALIVE: '在线 ALIVE', DRAINING: '排空中 DRAINING', STOPPED: '已停止 STOPPED', LOST: '失联 LOST',
+    OPEN: '断开 OPEN', CLOSED: '正常 CLOSED', HALF_OPEN: '试探 HALF OPEN', REJECTED: '已拒绝 REJECTED', DONE: '完成 DONE', ACCEPTED: '已接受 ACCEPTED',
+  },
+  meaning: {
+    PENDING: '等待前面的任务或某个时刻', READY: '在队列里', HELD: '可以运行，但被暂停', RESERVED: '已被守护进程领取，即将开始',
+    RUNNING: '正在运行', SUCCESS: '正常结束', FAILED: '最后一次尝试失败', SKIPPED: '未运行：条件不满足或人工跳过',
+    UPSTREAM_FAILED: '未运行：前面的任务失败', CANCELLED: '所在的运行被终止', PAUSED: '不再开始新的任务', TERMINATED: '被人或截止时间终止',
+  },
+  do: {
+    retry: '重试', pause: '暂停', resume: '恢复', start: '启动', terminate: '终止', cancel: '取消', close: '关闭', clear: '清除筛选',
+    copy: '复制', copied: '已复制', again: '再试一次', more: '更多', older: '更早', newer: '更新', save: '保存', confirm: '确认', reload: '重新加载',
+    open: '打开', show: '显示', hide: '隐藏',
+  },
+  field: { reason: '原因', optional: '可不填', state: '状态', workflow: '工作流', task: '任务', name: '名称', from: '从', to: '到', all: '全部' },
+  empty: { nothing: '这里还没有内容', noMatch: '没有符合筛选条件的内容' },
+  problem: {
+    title: '没有成功', remedy: '怎么办', request: '请求号', network: '连不上服务器。', stale: (age) => `数据是 ${age}前的，正在重新获取`,
+    noPage: '没有这个页面', role: '你的角色没有这个权限；请角色更高的人来做，或提升你的角色。',
+    crash: '这一页画不出来，其余页面不受影响。',
+  },
+  codes: {
+    40101: '尚未登录。', 40102: '令牌不存在、已过期或已吊销。', 40103: '会话已结束。',
+    40301: '你的角色不允许这样做。', 40305: '这台服务器是只读的。', 40401: '没有这个对象（或已被删除）。',
+    42901: '请求太多，请稍等。', 42902: '配额已用完。', 50301: '数据库不可用。', 50302: '这个查询代价太大，请缩小范围。', 50303: '服务器正在启动。',
+  },
+  bar: { noDaemon: '没有在线的守护进程：什么都不会运行。', noDaemonDo: '启动一个：', readOnly: '只读：这里不能修改任何内容。', newer: '服务器已升级。' },
+  time: {
+    never: '从未', now: '刚刚', ago: (t) => `${t}前`, in: (t) => `${t}后`, loading: '加载中',
+    day: (n) => `${n} 天`, hour: (n) => `${n} 小时`, minute: (n) => `${n} 分`, second: (n) => `${n} 秒`,
+  },
+  keys: { title: '快捷键', signs: '图例', search: '搜索', goTo: '前往', help: '这个列表', rows: '下一行、上一行', open: '打开', close: '关闭' },
+  login: {
+    title: '登录', withName: '用户名和密码', name: '用户名', password: '密码', signIn: '登录', withCode: '正在登录……',
+    badCode: '这个链接已用过或已过期。重新生成一个：', hint: '没有密码？用下面的命令生成登录链接：',
+  },
+}
