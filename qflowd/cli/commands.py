@@ -59,6 +59,7 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
     "Maintain": {
         "doctor": "Check this host, the configuration and the database.",
         "migrate": "Create the schema, or bring it up to date.",
+        "token": "Make, list or revoke tokens of the HTTP API.",
     },
 }
 COMMANDS: Final = {name: about for commands in GROUPS.values() for name, about in commands.items()}

@@ -19,3 +19,4 @@ GRANT SELECT ON qflow.jobs TO qflow_client;
 GRANT SELECT ON qflow.pools TO qflow_client;
 GRANT SELECT ON qflow.limits TO qflow_client;
 GRANT SELECT ON qflow.daemons TO qflow_client;
+GRANT SELECT ON qflow.audit_entries TO qflow_client;

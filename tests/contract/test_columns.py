@@ -31,6 +31,7 @@ VIEWS = (
     "pools",
     "limits",
     "daemons",
+    "audit_entries",
 )
 
 # What earlier pages promised: names leave this list only with a new major version.

@@ -63,6 +63,8 @@ TEXTS = {
         "lock_file",
     ),
     *("run_key", "content_hash"),
+    *("token", "secret_hash", "note", "workflows", "jobs", "networks", "created_by", "kind", "principal", "address"),
+    *("request_id", "object_type", "object", "changed_from", "changed_to", "outcome"),
 }
 TEXT_IN = {"insert_daemon": {"version"}, "beat": {"database_id"}, "answer_command": {"state"}}  # numbers elsewhere
 HOT = {

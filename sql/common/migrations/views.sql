@@ -557,3 +557,10 @@ SELECT w.id, w.name, w.host, w.pid, w.version, {words: daemon w.state} AS state,
     {seconds: w.seen_at, w.lease_ends_at} AS lease_s
 FROM qflow.daemon w
 WHERE w.state IN ({daemon.READY}, {daemon.STOPPING}) AND w.lease_ends_at > {clock}
+;
+{only: sqlite DROP VIEW IF EXISTS qflow.audit_entries}
+;
+{replace_view} qflow.audit_entries AS
+SELECT a.id, {instant: a.at} AS at, a.tenant, a.principal, a.token, a.session_id, a.address, a.request_id, a.action,
+    a.object_type, a.object, a.changed_from, a.changed_to, a.command_id, a.submission_id, a.outcome
+FROM qflow.audit a

@@ -1,0 +1,31 @@
+"""Random secrets, their hashes, and passwords. 256 random bits need no slow hash; what people choose does."""
+
+import hashlib
+import hmac
+import secrets
+import string
+from base64 import b32encode
+from typing import Final
+
+BASE62: Final = string.digits + string.ascii_letters
+SECRET_LENGTH: Final = 43  # of 62 characters: 256 bits
+
+
+def new_secret() -> str:
+    """256 random bits in letters and digits."""
+    return "".join(secrets.choice(BASE62) for _ in range(SECRET_LENGTH))
+
+
+def new_id() -> str:
+    """An id that is not secret: ten characters of base32 in lower case."""
+    return b32encode(secrets.token_bytes(7)).decode().lower()[:10]
+
+
+def digest(secret: str) -> str:
+    """What is stored of a secret: its SHA-256 in hexadecimal."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def is_secret_of(secret: str, stored: str) -> bool:
+    """Whether `stored` is the digest of `secret`, in a time that does not tell how much of it is right."""
+    return hmac.compare_digest(digest(secret), stored)

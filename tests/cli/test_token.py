@@ -1,0 +1,56 @@
+"""`qflowd token` works on the database, without an API."""
+
+from __future__ import annotations
+
+import re
+
+from qflowd.engine.access.tokens import CredentialsRefused, find_caller
+from qflowd.model.roles import Role
+
+
+def caller(engine, text):
+    try:
+        return engine.store.read(lambda tx: find_caller(tx, text, None, tx.now))
+    except CredentialsRefused as error:
+        return str(error)
+
+
+def test_a_token_is_made_with_its_principal_shown_once_and_revoked(run, own_engine):
+    ran = run(
+        "--tenant", "desk", "token", "create", "cron", "--role", "submit", "--note", "nightly", "--workflow", "daily_*"
+    )
+    assert ran.code == 0
+    text = ran.out.strip()
+    number = re.fullmatch(r"qf_(\w{10})_\w{43}", text)[1]
+    assert "not shown again" in ran.err
+    found = caller(own_engine, text)
+    assert (found.principal, found.tenant, found.role, found.workflows) == ("cron", "desk", Role.SUBMIT, ("daily_*",))
+    listed = run("--tenant", "desk", "token", "list")
+    assert number in listed.out
+    assert "nightly" in listed.out
+    assert text.rpartition("_")[2] not in listed.out
+    assert run("token", "list").out == ""
+    again = run("--tenant", "desk", "token", "create", "cron", "--json").json
+    assert set(again) == {"id", "token", "expires_at"}
+    assert caller(own_engine, again["token"]).role is Role.SUBMIT
+    assert run("token", "revoke", number).code == 1
+    ran = run("--tenant", "desk", "token", "revoke", number, again["id"])
+    assert ran.out == f"{number}: revoked\n{again['id']}: revoked\n"
+    assert "was revoked" in caller(own_engine, text)
+    assert "was revoked already" in run("--tenant", "desk", "token", "revoke", number).out
+    assert run("--tenant", "desk", "token", "list", "--json").json == []
+    rows = run("--tenant", "desk", "token", "list", "--all", "--json").json
+    assert {row["id"]: (row["principal"], row["role"], row["workflows"]) for row in rows} == {
+        number: ("cron", "submit", ["daily_*"]), again["id"]: ("cron", "submit", []),
+    }  # fmt: skip
+
+
+def test_what_is_wrong_is_said_with_its_remedy(run, sqlite_engine):
+    ran = run("token", "create", "nobody")
+    assert (ran.code, ran.out) == (2, "")
+    assert "--role makes one" in ran.err
+    assert run("token", "create", "bot", "--role", "emperor").code == 2
+    assert "is not a network" in run("token", "create", "bot", "--role", "read", "--network", "here").err
+    assert sqlite_engine.sql("SELECT * FROM qflow.principal") == []
+    assert run("--tenant", "desk", "token", "create", "bot", "--role", "read").code == 0
+    assert "choose another name" in run("token", "create", "bot", "--role", "read").err
