@@ -5,6 +5,7 @@ from typing import Final
 
 from qflowd.define.fields import did_you_mean, there_is_no
 from qflowd.model.errors import QflowdError
+from qflowd.model.refusals import Refusal
 from qflowd.store.tx import Tx
 
 LONGEST_ERROR: Final = 4000  # characters of an answer
@@ -12,7 +13,11 @@ NAMED: Final = 20  # tasks or failures named in an answer
 
 
 class Refused(QflowdError):
-    """This submission or command cannot be carried out; the message is the answer."""
+    """This submission or command cannot be carried out; the message is the answer, `why` tells programs its kind."""
+
+    def __init__(self, message: str, why: Refusal = Refusal.WRONG_STATE) -> None:
+        self.why = why
+        super().__init__(message)
 
 
 def listed(names: Sequence[str]) -> str:
@@ -22,7 +27,7 @@ def listed(names: Sequence[str]) -> str:
 
 def no_such(what: str, name: str, names: Iterable[str], command: str) -> Refused:
     """The answer to a row that names something that is not there; `names`: of those that are, which `command` lists."""
-    return Refused(there_is_no(what, name, names, command))
+    return Refused(there_is_no(what, name, names, command), Refusal.NOT_FOUND)
 
 
 def no_such_workflow(tx: Tx, tenant: str, name: str) -> Refused:
@@ -49,4 +54,4 @@ def no_such_task(owner: str, name: str | None, keys: Sequence[str], why: str = "
     `why`: what else is to be said of the name, before what was likely meant.
     """
     hint = did_you_mean(str(name or "").partition("[")[0], keys, f"there are {listed(keys)}")
-    return Refused(f"{owner} has no task {name!r}{why}{hint}")
+    return Refused(f"{owner} has no task {name!r}{why}{hint}", Refusal.NOT_FOUND)

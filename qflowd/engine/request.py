@@ -11,6 +11,7 @@ from qflowd.engine.refusal import Refused
 from qflowd.model import jsontext
 from qflowd.model.ids import LARGEST_INSTANCE
 from qflowd.model.names import DEFAULT_TENANT
+from qflowd.model.refusals import Refusal
 from qflowd.model.workflow import Json, Settings
 
 NO_OVERRIDE: Final = Override({}, Settings())
@@ -77,7 +78,7 @@ def read_request(row: Mapping[str, Any], now: datetime, largest: int = LARGEST_I
         if (size := row.get(f"{what}_size") or 0) > LARGEST_PARAMS:
             fields.fault(f"{what} has {size:,} characters; at most {LARGEST_PARAMS:,} bytes are allowed", what)
     if fields.faults:
-        raise Refused("\n".join(map(str, fields.faults)))
+        raise Refused("\n".join(map(str, fields.faults)), Refusal.FAULTY)
     text = row.get("overrides")
     text = text.decode() if isinstance(text, bytes) else text
     return Request(id=row["id"], overrides_text=text, **{"created_at": now, **values})

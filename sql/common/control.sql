@@ -176,6 +176,15 @@ LEFT JOIN qflow.workflow_definition d ON d.id = v.definition_id
 WHERE i.tenant = :tenant AND i.id > :after AND i.id <= :last AND i.created_at >= :since
 ORDER BY i.id LIMIT {literal: batch}
 
+-- name: list_named_candidates
+SELECT i.id, i.state, COALESCE(d.workflow, i.job) AS workflow, d.id AS definition_id, i.business_date, i.trigger_type, i.pause_scope
+FROM {rows: id bigint} n
+JOIN qflow.workflow_instance i ON i.id = n.id
+LEFT JOIN qflow.workflow_version v ON v.id = i.version_id
+LEFT JOIN qflow.workflow_definition d ON d.id = v.definition_id
+WHERE i.tenant = :tenant AND i.created_at >= :since
+ORDER BY i.id
+
 -- name: list_failed_candidates
 -- For a command for failures that nobody has handled.
 SELECT i.id, i.state, COALESCE(d.workflow, i.job) AS workflow, d.id AS definition_id, i.business_date, i.trigger_type, i.pause_scope
@@ -215,6 +224,9 @@ INSERT INTO qflow.bulk_command (id, progress) VALUES (:id, :progress)
 
 -- name: delete_bulk
 DELETE FROM qflow.bulk_command WHERE id = :id
+
+-- name: mark_batch
+UPDATE qflow.commands SET is_batch = 1 WHERE id = :id
 
 -- name: note_command
 -- How far a command for many instances has come; it stays open.

@@ -56,9 +56,9 @@ DELETE FROM qflow.submissions WHERE id > :largest AND is_open = 0
 {only: postgres,sqlite SELECT 0 AS done}{only: mysql ALTER TABLE qflow.signals AUTO_INCREMENT = 1}
 
 -- name: answer_submissions
-{update: qflow.submissions s, id bigint, answer text, instance_id bigint, reason text
+{update: qflow.submissions s, id bigint, answer text, instance_id bigint, reason text, code int
     | s.id = d.id AND s.is_open = 1}
-is_open = 0, answered_at = {instant: :now}, state = d.answer, instance_id = d.instance_id, error = d.reason
+is_open = 0, answered_at = {instant: :now}, state = d.answer, instance_id = d.instance_id, error = d.reason, error_code = d.code
 
 -- name: insert_submission
 INSERT INTO qflow.submissions (tenant, workflow, version, job, name, params, overrides, business_date, priority, run_at, hold,
@@ -89,7 +89,8 @@ SELECT id, tenant, action, instance_id, workflow, task, task_id, filter, args, r
 WHERE id = :id AND is_open = 1 {lock}
 
 -- name: answer_command
-UPDATE qflow.commands SET is_open = 0, answered_at = {instant: :now}, state = :state, result = :result, error = :error
+UPDATE qflow.commands SET is_open = 0, answered_at = {instant: :now}, state = :state, result = :result, error = :error,
+    error_code = :error_code
 WHERE id = :id AND is_open = 1
 
 -- name: find_open_work

@@ -133,7 +133,7 @@ def test_inboxes_and_views_show_instants_as_the_contract_says(sqlite_only):
         "trigger_type": "sql",
     }
     number = store.transact(lambda tx: tx.one("insert_submission", run_at=NOW, **row)).id
-    answer = [(number, "ACCEPTED", number, None)]
+    answer = [(number, "ACCEPTED", number, None, None)]
     store.transact(lambda tx: tx.run("answer_submissions", answer, now=NOW))
     connection = store.connection()
     [(run_at, created_at, answered_at)] = connection.script(

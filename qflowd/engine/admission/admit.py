@@ -15,6 +15,7 @@ from qflowd.engine.refusal import Refused
 from qflowd.engine.service import Topics, log_refused, log_some
 from qflowd.model.errors import StoreUnavailable
 from qflowd.model.instruments import SubmissionsAdmitted
+from qflowd.model.refusals import Refusal
 from qflowd.store.tx import Store
 
 log = logging.getLogger("qflowd")
@@ -69,7 +70,7 @@ class Admitter:
         return len(numbers)
 
     def _refuse(self, number: int, error: str) -> None:
-        rows = [answer(number, Refused(error))]
+        rows = [answer(number, Refused(error, Refusal.FAULTY))]
         self._store.transact(lambda tx: tx.run("answer_submissions", rows=rows, now=tx.now), name="refuse_submission")
         self._store.instruments.emit(SubmissionsAdmitted(rejected=1))
 

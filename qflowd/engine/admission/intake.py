@@ -30,6 +30,7 @@ from qflowd.model.errors import InvalidExpression, InvalidWorkflow, QflowdError
 from qflowd.model.ids import task_id
 from qflowd.model.limits import of_lane
 from qflowd.model.rates import parse_rates
+from qflowd.model.refusals import Refusal
 from qflowd.model.states import AnswerState, TaskState
 from qflowd.store.tx import Tx
 
@@ -158,7 +159,7 @@ class Intake:
             return refusal
         except (InvalidWorkflow, InvalidExpression) as error:
             if not has_newer_daemon(tx):  # an open row that nobody takes would keep all daemons awake
-                return Refused(str(error))
+                return Refused(str(error), Refusal.FAULTY)
             self._unreadable.warn_once("submission", row.id, error)
             return None
 
@@ -179,7 +180,7 @@ class Intake:
     def _plan(self, tx: Tx, request: Request, definitions: Definitions) -> Plan:
         if request.job is not None:
             if self.jobs.get(tx, request.job) is None:
-                raise Refused(_why_no_job(tx, request.job))
+                raise Refused(_why_no_job(tx, request.job), Refusal.UNKNOWN_NAME)
             return self.plans.of_job(request.job)
         target = (request.tenant, request.workflow)
         if target not in definitions:
@@ -217,7 +218,8 @@ def _repeated(tx: Tx, request: Request) -> int | None:
     if holder.content_hash != request.content_hash:
         raise Refused(
             f"idempotency_key {request.idempotency_key!r} belongs to submission {holder.instance_id}, "
-            "which asks for something else"
+            "which asks for something else",
+            Refusal.KEY_REUSED,
         )
     return int(holder.instance_id)
 
@@ -313,6 +315,7 @@ def _run_key(request: Request) -> dict[str, Any]:
 def answer(number: int, decision: Admission | int | Refused) -> tuple[Any, ...]:
     """The row of `answer_submissions` for a submission."""
     if isinstance(decision, Refused):
-        return number, AnswerState.REJECTED.name, None, jsontext.clean_text(str(decision))[:LONGEST_ERROR]
+        error = jsontext.clean_text(str(decision))[:LONGEST_ERROR]
+        return number, AnswerState.REJECTED.name, None, error, int(decision.why)
     instance_id = decision if isinstance(decision, int) else decision.request.id
-    return number, AnswerState.ACCEPTED.name, instance_id, None
+    return number, AnswerState.ACCEPTED.name, instance_id, None, None

@@ -7,6 +7,7 @@ from qflowd.engine.plans.plan import Plan
 from qflowd.engine.refusal import Refused
 from qflowd.engine.request import Request
 from qflowd.model.dag import cycle_from
+from qflowd.model.refusals import Refusal
 from qflowd.store.tx import Tx
 
 
@@ -26,4 +27,4 @@ def refuse_cycle(tx: Tx, plans: Plans, request: Request, plan: Plan) -> None:
         return plans.of_version(tx, definition.active_version).starts
 
     if plan.starts and (cycle := cycle_from(first, below)):
-        raise Refused(f"workflow {cycle[0]!r} would start itself for ever: {' -> '.join(cycle)}")
+        raise Refused(f"workflow {cycle[0]!r} would start itself for ever: {' -> '.join(cycle)}", Refusal.CYCLE)

@@ -7,19 +7,21 @@ from typing import Any, Final, NamedTuple
 from qflowd.define import rows
 from qflowd.define.documents import Document
 from qflowd.define.fields import Fields
-from qflowd.define.readers import Reader, flag
+from qflowd.define.readers import Reader, flag, mapping
 from qflowd.define.selection import Selection
 from qflowd.engine.caches import LaneIds, LaneKey, Plans, RegisteredJobs
 from qflowd.engine.plans.instances import Instances
 from qflowd.engine.refusal import Refused, no_such_workflow
 from qflowd.model.errors import QflowdError
 from qflowd.model.ids import instance_of
+from qflowd.model.refusals import Refusal
 from qflowd.model.states import InstanceState, Intent, SagaState
 from qflowd.model.workflow import Json
 from qflowd.store.tx import Tx
 
 NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 DRY_RUN: Final = "dry_run"
+EXPECT: Final = "expect"
 
 
 class Later(QflowdError):
@@ -44,8 +46,9 @@ class Command(NamedTuple):
     workflow: str | None = None
     task: str | None = None
     task_id: int | None = None
-    args: Mapping[str, Any] = NOTHING  # without `dry_run`
+    args: Mapping[str, Any] = NOTHING  # without `dry_run` and `expect`
     is_dry_run: bool = False  # only tell what it would come to
+    expect: Mapping[str, Any] | None = None  # what a dry run has told of the set that the filter selects
     begun: Mapping[str, Any] = NOTHING  # what steps of a dry run had begin before; see `overlap.lock_lines`
     reason: str | None = None
     requested_by: str | None = None
@@ -123,11 +126,13 @@ class Verb(NamedTuple):
     def check(self, command: Command) -> None:
         """Raises: Refused if the command lacks a reason, holds args that mean nothing, or is for a task and cannot be."""
         if command.names_task and not self.takes_task:
-            raise Refused(f"{command.action} is not for single tasks; leave out the task")
+            raise Refused(f"{command.action} is not for single tasks; leave out the task", Refusal.FAULTY)
         if self.reason_is and not command.reason and not command.is_dry_run:
-            raise Refused(f"{command.action} needs a reason{self.reason_is}")
+            raise Refused(f"{command.action} needs a reason{self.reason_is}", Refusal.FAULTY)
         if command.is_dry_run and not self.batch:
-            raise Refused(f"args.dry_run: there is no dry run of {command.action}; there is of {for_many()}")
+            raise Refused(
+                f"args.dry_run: there is no dry run of {command.action}; there is of {for_many()}", Refusal.FAULTY
+            )
         if self.args is not None:
             fields = fields_of_args(command)
             for name, read in self.args.items():
@@ -180,13 +185,15 @@ def read_command(row: Any) -> Command:
     if "filter" in values and not values.keys().isdisjoint(("instance_id", "workflow", "task_id")):
         fields.fault("is instead of an instance_id, a workflow or a task_id; give one of them", "filter")
     values["args"] = args = dict(values.get("args", NOTHING))
-    is_dry_run = Fields(fields.document, ("args",), args, fields.faults).take(DRY_RUN, flag, False)
+    inside = Fields(fields.document, ("args",), args, fields.faults)
+    is_dry_run, expect = inside.take(DRY_RUN, flag, False), inside.take(EXPECT, mapping, None)
     args.pop(DRY_RUN, None)
+    args.pop(EXPECT, None)
     refuse_faults(fields)
-    return Command(row.id, selection=values.pop("filter", None), is_dry_run=is_dry_run, **values)
+    return Command(row.id, selection=values.pop("filter", None), is_dry_run=is_dry_run, expect=expect, **values)
 
 
-def read_args(command: Command, **readers: Reader[Any]) -> dict[str, Any]:
+def read_args(command: Command, /, **readers: Reader[Any]) -> dict[str, Any]:
     """What `args` of a command must hold, by name.
 
     Raises: Refused if something is missing, faulty, or unknown.
@@ -206,7 +213,7 @@ def fields_of_args(command: Command) -> Fields:
 def refuse_faults(fields: Fields) -> None:
     """Raises: Refused if there are any."""
     if fields.faults:
-        raise Refused("\n".join(map(str, fields.faults)))
+        raise Refused("\n".join(map(str, fields.faults)), Refusal.FAULTY)
 
 
 def refuse_other_targets(command: Command, *columns: str) -> None:
@@ -221,7 +228,8 @@ def refuse_other_targets(command: Command, *columns: str) -> None:
     ]
     if others:
         raise Refused(
-            f"{command.action} has no use for {' and '.join(others)}; leave {'them' if len(others) > 1 else 'it'} out"
+            f"{command.action} has no use for {' and '.join(others)}; leave {'them' if len(others) > 1 else 'it'} out",
+            Refusal.FAULTY,
         )
 
 
@@ -231,7 +239,7 @@ def one_workflow(tx: Tx, command: Command, *, to_change: bool = False) -> Any:
     Raises: Refused if there is none, or an instance is named too.
     """
     if not command.workflow:
-        raise Refused(f"{command.action} needs a workflow")
+        raise Refused(f"{command.action} needs a workflow", Refusal.FAULTY)
     refuse_other_targets(command, "workflow", "task")
     if to_change:  # first: of two that share it, neither would get it
         tx.run("lock_definition", tenant=command.tenant, workflow=command.workflow)
@@ -250,7 +258,9 @@ def one_instance(tx: Tx, command: Command) -> Any:
     instance = _find_instance(tx, command)
     if command.workflow and command.workflow != instance.workflow:
         what = f"is of workflow {instance.workflow!r}" if instance.workflow else f"runs the single job {instance.job!r}"
-        raise Refused(f"instance {instance.id} {what}, not of workflow {command.workflow!r}; name one of the two")
+        raise Refused(
+            f"instance {instance.id} {what}, not of workflow {command.workflow!r}; name one of the two", Refusal.FAULTY
+        )
     return instance
 
 
@@ -259,20 +269,20 @@ def _find_instance(tx: Tx, command: Command) -> Any:
     if number is None and command.task_id is not None:
         number = instance_of(command.task_id)
     if number is None:
-        raise Refused(f"{command.action} needs {_targets(command)}")
+        raise Refused(f"{command.action} needs {_targets(command)}", Refusal.FAULTY)
     instance = tx.one("find_instance", id=number, tenant=command.tenant)
     if instance is not None:
         return instance
     submission = tx.one("load_submission", id=number)
     if submission is None or submission.tenant != command.tenant:
-        raise Refused(f"there is no instance {number}; `qflowd ps` lists those there are")
+        raise Refused(f"there is no instance {number}; `qflowd ps` lists those there are", Refusal.NOT_FOUND)
     if submission.is_open:
         raise Later(f"submission {number} has not been taken yet")
     if submission.instance_id is not None and submission.instance_id != number:
         raise Refused(f"submission {number} repeats instance {submission.instance_id}; name that one")
     if (instance := tx.one("find_instance", id=number, tenant=command.tenant)) is not None:
         return instance  # it was taken between the two looks
-    raise Refused(f"there is no instance {number}: its submission was rejected")
+    raise Refused(f"there is no instance {number}: its submission was rejected", Refusal.NOT_FOUND)
 
 
 def _targets(command: Command) -> str:

@@ -11,6 +11,7 @@ from qflowd.engine.refusal import LONGEST_ERROR, NAMED, Refused, listed
 from qflowd.model import jsontext
 from qflowd.model.ids import key_range
 from qflowd.model.names import shown_name
+from qflowd.model.refusals import Refusal
 from qflowd.store.tx import Tx
 
 LONG_AGO: Final = datetime(1970, 1, 2, tzinfo=UTC)
@@ -81,6 +82,8 @@ def _refuse_unknown(tx: Tx, command: Command, target: Any) -> None:
     items = [row for row in rows if row.map_index is not None and key in _names(row)]
     if bracket and items:
         labels = {shown_name(row).partition("[")[2].removesuffix("]") for row in items}
-        raise Refused(f"task {key} of instance {target.id} has no item {label!r}{did_you_mean(label, labels)}")
+        raise Refused(
+            f"task {key} of instance {target.id} has no item {label!r}{did_you_mean(label, labels)}", Refusal.NOT_FOUND
+        )
     keys = {shown_name(row).partition("[")[0] for row in rows}
-    raise Refused(f"instance {target.id} has no task {command.task!r}{did_you_mean(key, keys)}")
+    raise Refused(f"instance {target.id} has no task {command.task!r}{did_you_mean(key, keys)}", Refusal.NOT_FOUND)

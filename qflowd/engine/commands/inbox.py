@@ -12,6 +12,7 @@ from qflowd.define.fields import did_you_mean
 from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
 from qflowd.engine.commands import (  # noqa: F401
     bulk,
+    cancel,
     handle,
     pause,
     pause_task,
@@ -42,6 +43,7 @@ from qflowd.engine.service import Place, Topics, log_refused, report
 from qflowd.model import jsontext
 from qflowd.model.errors import RowsLocked, StoreUnavailable
 from qflowd.model.ids import instance_of
+from qflowd.model.refusals import Refusal
 from qflowd.model.states import AnswerState
 from qflowd.store.tx import Store, Tx
 
@@ -50,7 +52,7 @@ LEAST_ID, GREATEST_ID = -(1 << 63), (1 << 63) - 1  # clients may have written an
 LATER_S: Final = 0.1  # until a command is looked at again that could not be carried out yet
 IDLE_S: Final = 60.0  # the watch wakes us long before
 LATER_ACTIONS: Final = {
-    "approve", "backfill", "cancel", "close", "fire", "move", "open", "publish", "purge",
+    "approve", "backfill", "close", "fire", "move", "open", "publish", "purge",
 }  # fmt: skip
 
 
@@ -171,8 +173,13 @@ class Commands:
         """A command that is not for many: its only step."""
         verb = find_verb(command)
         if verb is None:
-            raise Refused(_no_action(command.action))
+            raise Refused(_no_action(command.action), Refusal.FAULTY)
         try:
+            if command.expect is not None:
+                raise Refused(
+                    f"args.expect: only commands for many instances take it; {command.action} is for one",
+                    Refusal.FAULTY,
+                )
             verb.check(command)
             reply = verb.carry_out(tx, command, verb.needs(tx, command), self._caches)
         except NotPossible as error:
@@ -186,21 +193,24 @@ class Commands:
         result = jsontext.dump(dict(step.result))
         if step.is_last:
             done = AnswerState.DONE.name
-            tx.run("answer_command", id=command.id, state=done, result=result, error=None, now=tx.now)
+            tx.run("answer_command", id=command.id, state=done, result=result, error=None, error_code=None, now=tx.now)
         else:
             tx.run("note_command", id=command.id, result=result)
         return True
 
     def _reject(self, number: int, error: Exception) -> None:
-        text = str(error)
-        if not isinstance(error, Refused):
+        text, why = str(error), Refusal.FAULT_OF_OURS
+        if isinstance(error, Refused):
+            why = error.why
+        else:
             log_refused("command %d could not be carried out: %s", number, error)
             text = f"could not be carried out: {error}"
 
         def reject_command(tx: Tx) -> None:
             tx.run("delete_bulk", id=number)
             answer = jsontext.clean_text(text)[:LONGEST_ERROR]
-            tx.run("answer_command", id=number, state=AnswerState.REJECTED.name, result=None, error=answer, now=tx.now)
+            about: dict[str, Any] = {"state": AnswerState.REJECTED.name, "result": None}
+            tx.run("answer_command", id=number, **about, error=answer, error_code=int(why), now=tx.now)
 
         self._store.transact(reject_command)
 

@@ -15,6 +15,7 @@ from qflowd.engine.refusal import NAMED, Refused, listed, no_such_task
 from qflowd.engine.sagas.compensate import refuse_compensated
 from qflowd.engine.spawning.spawn_tree import load_tree
 from qflowd.model.ids import ORDINALS, instance_of, key_range
+from qflowd.model.refusals import Refusal
 from qflowd.model.states import InstanceState, Reason, SagaState, TaskState
 from qflowd.model.workflow import Task
 from qflowd.store.tx import Tx
@@ -96,7 +97,7 @@ def named(command: Command, locked: LockedInstance) -> int | None:
     if command.task_id is not None:
         ordinal = command.task_id % ORDINALS
         if instance_of(command.task_id) != locked.id or ordinal not in locked.rows:
-            raise Refused(f"task_id {command.task_id} is not a task of instance {locked.id}")
+            raise Refused(f"task_id {command.task_id} is not a task of instance {locked.id}", Refusal.NOT_FOUND)
     if command.task is not None:
         node = locked.graph.plan.by_key.get(command.task)
         if node is None and ordinal is None and (item := _item(command.task, locked)) is not None:
@@ -134,7 +135,7 @@ def _item(name: str, locked: LockedInstance) -> int | None:
         known = sorted([*parts, *spawned])
         labels = {str(locked.rows[part].label) for part in known}
         hint = did_you_mean(label, labels, f"there are {locked.names(known)}")
-        raise Refused(f"task {key} of instance {locked.id} has no {what} {label!r}{hint}")
+        raise Refused(f"task {key} of instance {locked.id} has no {what} {label!r}{hint}", Refusal.NOT_FOUND)
     if len(items) > 1:
         indexes = ", ".join(f"{key}[{locked.rows[part].map_index}]" for part in items[:NAMED])
         raise Refused(f"{len(items)} items are called {name}; name one by its index: {indexes}")

@@ -25,6 +25,7 @@ from qflowd.engine.commands.control import (
 from qflowd.engine.plans.plan import Plan
 from qflowd.engine.refusal import Refused, no_such_task
 from qflowd.model.ids import ORDINALS, task_id
+from qflowd.model.refusals import Refusal
 from qflowd.model.states import InstanceState, Intent, TaskState
 from qflowd.store.tx import Retryable, Tx
 
@@ -148,7 +149,9 @@ def named_task(tx: Tx, command: Command, target: Any, caches: Caches) -> tuple[P
         ordinal = command.task_id % ORDINALS
         of_id = plan.tasks[ordinal].key if ordinal < len(plan.tasks) else None
         if command.task_id // ORDINALS != target.id or of_id is None or task not in (None, of_id):
-            raise Refused(f"task_id {command.task_id} is not {task or 'a whole task'} of instance {target.id}")
+            raise Refused(
+                f"task_id {command.task_id} is not {task or 'a whole task'} of instance {target.id}", Refusal.NOT_FOUND
+            )
         task = of_id
     if plan.version_id is None:
         raise Refused(f"instance {target.id} runs a single job; {command.action} the instance itself")

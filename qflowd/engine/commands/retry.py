@@ -20,6 +20,7 @@ from qflowd.engine.commands.task_overrides import TaskOverrides
 from qflowd.engine.refusal import NAMED, Refused
 from qflowd.engine.sagas.compensate import retry_compensations
 from qflowd.model.ids import ORDINALS
+from qflowd.model.refusals import Refusal
 from qflowd.model.states import InstanceState, Reason, SagaState, TaskState
 from qflowd.store.tx import Tx
 
@@ -75,7 +76,7 @@ def rerun(tx: Tx, command: Command, target: Any, caches: Caches) -> Reply:
     locked = lock(tx, command, target, caches.instances)
     targets = named_all(command, locked)
     if not targets:
-        raise Refused("rerun needs a task; `retry` runs all tasks again that failed")
+        raise Refused("rerun needs a task; `retry` runs all tasks again that failed", Refusal.FAULTY)
     for ordinal in sorted(targets - locked.waiting):
         if not (state := locked.states[ordinal]).is_final:
             instead = "wait for its end, or terminate the instance first"

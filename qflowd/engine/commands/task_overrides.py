@@ -12,6 +12,7 @@ from qflowd.define.schema import schema_of_some
 from qflowd.engine.commands.control import Caches
 from qflowd.engine.refusal import Refused
 from qflowd.model import jsontext
+from qflowd.model.refusals import Refusal
 from qflowd.model.workflow import Json, Task
 from qflowd.store.tx import Tx
 
@@ -33,7 +34,7 @@ class TaskOverrides:
         schema = schema_of_some(job.params_schema if job else {})
         coerced = schema.coerce(params)
         if faults := schema.faults(coerced):
-            raise Refused("args.set: " + "; ".join(faults))
+            raise Refused("args.set: " + "; ".join(faults), Refusal.PARAMS)
         self._of(task.key).setdefault("params", {}).update(coerced)
 
     def skip(self, task: Task, reason: str) -> None:
@@ -57,7 +58,7 @@ class TaskOverrides:
         try:
             read_overrides(text)
         except ValueError as error:
-            raise Refused(f"together with what was overridden before, {error}") from None
+            raise Refused(f"together with what was overridden before, {error}", Refusal.FAULTY) from None
         self._tx.run("set_overrides", id=self._instance.id, overrides=text)
 
     def _of(self, key: str) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from qflowd.engine.finishing.timers import RUN
 from qflowd.engine.refusal import Refused, no_active_version, no_such_task
 from qflowd.model import jsontext
 from qflowd.model.ids import task_id
+from qflowd.model.refusals import Refusal
 from qflowd.model.states import InstanceState, TaskState
 from qflowd.store.inbox import SUBMISSION
 from qflowd.store.tx import Tx
@@ -33,7 +34,7 @@ from qflowd.store.tx import Tx
 
 def _target(tx: Tx, command: Command) -> Any:
     if not command.names_task:
-        raise Refused("trigger needs a task; `submit` runs a whole workflow")
+        raise Refused("trigger needs a task; `submit` runs a whole workflow", Refusal.FAULTY)
     is_of_instance = command.instance_id is not None or command.task_id is not None
     return one_workflow(tx, command) if command.workflow and not is_of_instance else one_instance(tx, command)
 
@@ -55,7 +56,10 @@ def trigger(tx: Tx, command: Command, target: Any, caches: Caches) -> Reply:
     if command.instance_id is None and command.task_id is None:
         return _submit(tx, command, target, caches)
     if command.args:
-        raise Refused("args are for the trigger of a workflow's task; `rerun` sets params of a task of an instance")
+        raise Refused(
+            "args are for the trigger of a workflow's task; `rerun` sets params of a task of an instance",
+            Refusal.FAULTY,
+        )
     plan, task = named_task(tx, command, target, caches)
     number = task_id(target.id, plan.by_key[task].ordinal)
     row = tx.one("lock_task", id=number)

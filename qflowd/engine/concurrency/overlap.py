@@ -15,6 +15,7 @@ from qflowd.engine.plans.plan import Plan
 from qflowd.engine.refusal import Refused
 from qflowd.model import jsontext
 from qflowd.model.errors import ExpressionFailed
+from qflowd.model.refusals import Refusal
 from qflowd.model.states import InstanceState, Reason
 from qflowd.model.workflow import Concurrency
 from qflowd.store.inbox import COMMAND
@@ -207,7 +208,7 @@ def _key(admission: Admission) -> str:
     try:
         value = plan.turn.render(scope)
     except ExpressionFailed as error:
-        raise Refused(f"the key of concurrency cannot be evaluated: {error}") from None
+        raise Refused(f"the key of concurrency cannot be evaluated: {error}", Refusal.EXPRESSION) from None
     key += ":" + (value if isinstance(value, str) else jsontext.dump(value))
     return key if len(key) <= LONGEST_KEY else f"{plan.definition_id}#{hashlib.sha256(key.encode()).hexdigest()}"
 

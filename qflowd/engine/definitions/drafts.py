@@ -17,6 +17,7 @@ from qflowd.engine.definitions.versions import lock_workflow
 from qflowd.engine.definitions.workflow_store import PoolOf, add_version, digest_of
 from qflowd.engine.refusal import Refused
 from qflowd.model.errors import InvalidWorkflow
+from qflowd.model.refusals import Refusal
 from qflowd.model.workflow import Workflow
 from qflowd.store.tx import Tx
 
@@ -47,7 +48,7 @@ def draft(tx: Tx, command: Command, definition: Any, caches: Caches) -> Reply:
             tx, definition.id, workflow, args["source"], args["format"], pool_of, tenant=command.tenant, **origin
         )
     except InvalidWorkflow as error:
-        raise Refused(str(error)) from None
+        raise Refused(str(error), Refusal.FAULTY) from None
     return Reply({"workflow": command.workflow, "version": version})
 
 
@@ -81,7 +82,7 @@ def _parsed(args: dict[str, Any], key: str) -> Workflow:
     try:
         workflow = workflow_file.parse(args["source"], args["format"], args["file"])
     except InvalidWorkflow as error:
-        raise Refused(str(error)) from None
+        raise Refused(str(error), Refusal.FAULTY) from None
     if workflow.key != key:
-        raise Refused(f"the draft describes workflow {workflow.key!r}, not {key!r}")
+        raise Refused(f"the draft describes workflow {workflow.key!r}, not {key!r}", Refusal.FAULTY)
     return workflow

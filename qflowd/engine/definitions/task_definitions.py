@@ -8,6 +8,7 @@ from qflowd.engine.definitions.definition_store import Source, fault_of, store_d
 from qflowd.engine.definitions.drafts import pool_of_caches, read_document_args
 from qflowd.engine.refusal import Refused, no_such, why_no_such_job
 from qflowd.model.errors import InvalidWorkflow
+from qflowd.model.refusals import Refusal
 from qflowd.store.tx import Tx
 
 
@@ -18,14 +19,14 @@ def described(_: Tx, command: Command) -> Source:
     try:
         definition = read_definition(args["source"], args["format"], args["file"])._replace(file=args["file"])
     except InvalidWorkflow as error:
-        raise Refused(str(error)) from None
+        raise Refused(str(error), Refusal.FAULTY) from None
     return Source(definition, args["source"], args["format"])
 
 
 def existing(tx: Tx, command: Command) -> Any:
     """The type or definition that `task` names: a row of `find_task_definition`, locked. Raises: Refused."""
     if not command.task:
-        raise Refused(f"{command.action} needs a task: the name of a task type or task definition")
+        raise Refused(f"{command.action} needs a task: the name of a task type or task definition", Refusal.FAULTY)
     refuse_other_targets(command, "task")
     key: dict[str, Any] = {"tenant": command.tenant, "name": command.task}
     tx.run("lock_task_definition", **key)
@@ -51,7 +52,7 @@ def define_task(tx: Tx, command: Command, wanted: Source, caches: Caches) -> Rep
         about: dict[str, Any] = {"tenant": command.tenant, "by": by, "note": command.reason}
         workflows = store_definitions(tx, [wanted], pool_of=pool_of, **about)
     except InvalidWorkflow as error:
-        raise Refused(str(error)) from None
+        raise Refused(str(error), Refusal.FAULTY) from None
     return Reply({"task": name, "kind": kind, "workflows": workflows}, ("schedule",))
 
 

@@ -12,6 +12,7 @@ from qflowd.engine.definitions.workflow_store import (
     put_in_effect,
 )
 from qflowd.engine.refusal import Refused
+from qflowd.model.refusals import Refusal
 from qflowd.model.states import VersionState
 from qflowd.store.tx import Tx
 
@@ -53,7 +54,7 @@ def find_version(tx: Tx, definition: Any, workflow: str, version: int) -> Target
     row = tx.one("find_version", definition_id=definition.id, version=version)
     if row is None:
         newest = tx.one("newest_version", definition_id=definition.id).version
-        raise Refused(f"workflow {workflow!r} has no version {version}; the newest is {newest}")
+        raise Refused(f"workflow {workflow!r} has no version {version}; the newest is {newest}", Refusal.NOT_FOUND)
     return Target(definition, version, row)
 
 

@@ -18,6 +18,7 @@ from qflowd.model import jsontext, rules
 from qflowd.model.errors import ExpressionFailed
 from qflowd.model.ids import task_id
 from qflowd.model.instants import format_instant
+from qflowd.model.refusals import Refusal
 from qflowd.model.states import InstanceState, TaskKind, TaskState
 from qflowd.model.workflow import Job, Json, Settings
 
@@ -96,19 +97,24 @@ def _check_overrides(overrides: Mapping[str, Override], plan: Plan, jobs: Mappin
         if parts:
             raise Refused(
                 f"overrides: {parts[0]!r} is a part of task {parts[0].partition('[')[0]}; overrides are of whole tasks: those of "
-                "a map hold for all its items, and what a task spawns has the settings and params of the call"
+                "a map hold for all its items, and what a task spawns has the settings and params of the call",
+                Refusal.FAULTY,
             )
         raise Refused(
-            f"overrides: no task {', '.join(map(repr, unknown))}; there are {', '.join(sorted(plan.by_key)[:20])}"
+            f"overrides: no task {', '.join(map(repr, unknown))}; there are {', '.join(sorted(plan.by_key)[:20])}",
+            Refusal.FAULTY,
         )
     for key, override in overrides.items():
         task = plan.by_key[key].task
         if task.workflow and override.settings != Settings(priority=override.settings.priority):
-            raise Refused(f"overrides: task {key} starts a workflow; only its params and priority can be overridden")
+            raise Refused(
+                f"overrides: task {key} starts a workflow; only its params and priority can be overridden",
+                Refusal.FAULTY,
+            )
         if override.params and (job := jobs.get(task.job)):
             schema = schema_of_some(job.params_schema)
             if faults := schema.faults(schema.coerce(override.params)):
-                raise Refused(f"overrides.tasks.{key}.params: " + "; ".join(faults))
+                raise Refused(f"overrides.tasks.{key}.params: " + "; ".join(faults), Refusal.PARAMS)
 
 
 def _cohorts(
@@ -141,7 +147,7 @@ def _limits(group: TaskGroup, settings: Settings, scope: Mapping[str, Json]) -> 
     try:
         return lane_keys.rendered(limits, scope, has_fallback=group.fallback is Fallback.TASK)
     except ExpressionFailed as error:
-        raise Refused(str(error)) from None
+        raise Refused(str(error), Refusal.EXPRESSION) from None
 
 
 def _split(ordinals: Sequence[int], overrides: Mapping[int, Override]) -> Iterator[tuple[Sequence[int], Override]]:
@@ -176,7 +182,7 @@ def _params(request: Request, plan: Plan, jobs: Mapping[str, Job | None], fire_a
     schema = plan.schema(jobs.get(request.target))
     coerced = schema.coerce(params)
     if faults := schema.faults(coerced):
-        raise Refused("params: " + "; ".join(faults))
+        raise Refused("params: " + "; ".join(faults), Refusal.PARAMS)
     return dict(coerced)
 
 
@@ -184,7 +190,7 @@ def _default(name: str, template: Template, scope: dict[str, Json]) -> Json:
     try:
         return template.render(scope)
     except ExpressionFailed as error:
-        raise Refused(f"params: the default of {name} cannot be evaluated: {error}") from None
+        raise Refused(f"params: the default of {name} cannot be evaluated: {error}", Refusal.EXPRESSION) from None
 
 
 def instance_row(admission: Admission, now: datetime) -> tuple[Any, ...]:
