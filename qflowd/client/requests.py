@@ -72,7 +72,7 @@ def failures_like(conditions: Mapping[str, Any], now: datetime) -> Callable[[Any
     def has(row: Any) -> bool:
         about = (InstanceState[row.instance_state], row.workflow or row.job, row.business_date, row.trigger_type)
         return (
-            selection.has(Candidate(*about))
+            selection.has(Candidate(*about, id=row.instance_id))
             and selection.has_failure(row)
             and (since is None or row.failed_at >= since)
         )

@@ -8,12 +8,14 @@ from typing import Any, Final, NamedTuple
 
 from qflowd.define.documents import Document
 from qflowd.define.fields import Fields
-from qflowd.define.readers import shown, text
+from qflowd.define.readers import shown, text, whole
 from qflowd.model.durations import format_duration, parse_duration, refuse_bare_number
+from qflowd.model.ids import LARGEST_INSTANCE
 from qflowd.model.instants import format_instant, parse_date, parse_instant
 from qflowd.model.states import InstanceState
 
 OPEN: Final = frozenset(state for state in InstanceState if not state.is_final)
+MOST_IDS: Final = 1000
 
 
 class Candidate(NamedTuple):
@@ -23,6 +25,7 @@ class Candidate(NamedTuple):
     workflow: str  # or the job, of one without a workflow
     business_date: date | str | None
     trigger_type: str
+    id: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +37,7 @@ class Selection:
     nobody has handled; then `since` is about the failure.
     """
 
+    ids: frozenset[int] | None = None
     states: frozenset[InstanceState] | None = None
     workflow: str | None = None
     business_date: date | None = None
@@ -54,7 +58,8 @@ class Selection:
     def has(self, row: Any) -> bool:
         """Whether an instance (a row of `list_candidates`) meets the conditions, except `since`."""
         return (
-            (self.states is None or row.state in self.states)
+            (self.ids is None or row.id in self.ids)
+            and (self.states is None or row.state in self.states)
             and _fits(self.workflow, row.workflow)
             and (self.business_date is None or str(row.business_date) == str(self.business_date))
             and (self.trigger_type is None or row.trigger_type == self.trigger_type)
@@ -71,6 +76,7 @@ class Selection:
         if isinstance(self.since, float | int):
             since = format_duration(self.since)
         about = {
+            "ids": None if self.ids is None else f"{len(self.ids)} of them",
             "state": "OPEN" if self.states == OPEN else states,
             "workflow": self.workflow,
             "business_date": self.business_date,
@@ -101,6 +107,12 @@ def _fits(pattern: str | None, value: str) -> bool:
     return pattern is None or fnmatchcase(value, pattern)
 
 
+def _ids(value: Any) -> frozenset[int]:
+    if not isinstance(value, list) or not 1 <= len(value) <= MOST_IDS:
+        raise ValueError(f"must be a list of 1 to {MOST_IDS:,} ids of instances")
+    return frozenset(whole(1, LARGEST_INSTANCE)(number) for number in value)
+
+
 def _states(value: Any) -> frozenset[InstanceState]:
     words = [text(word).upper() for word in (value if isinstance(value, list) else str(value).split(","))]
     if wrong := [word for word in words if word not in InstanceState.__members__ and word != "OPEN"]:
@@ -122,6 +134,7 @@ def _since(value: Any) -> datetime | float:
 
 
 _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "ids": _ids,
     "state": _states,
     "workflow": text,
     "business_date": lambda value: parse_date(text(value)),

@@ -39,11 +39,13 @@ def test_every_condition_is_met(chains):
 def test_a_dry_run_lists_what_it_would_touch_and_touches_nothing(chains):
     numbers = failed(chains, count=2)
     answer = many(chains, "retry", {"args": DRY}, state="FAILED")
+    assert len(answer[1].pop("digest")) == 32
     result = {"retried": ["a"], "tasks": 1, "restarted": 2}
     about = {"workflow": "chain", "state": "FAILED", "result": result}
-    counts = {"matched": 2, "done": 2, "refused": 0, "refusals": {}, "dry_run": True}
+    counts = {"matched": 2, "done": 2, "refused": 0, "refusals": {}, "tasks": 4, "dry_run": True}
     assert answer == ("DONE", counts | {"instances": [{"id": number} | about for number in numbers]})
-    assert of_workflow(chains, "retry", args=DRY) == ("DONE", {"workflow": "chain"} | answer[1])
+    state, of_all = of_workflow(chains, "retry", args=DRY)
+    assert (state, of_all | {"digest": None}) == ("DONE", {"workflow": "chain", "digest": None} | answer[1])
     one = chains.command("retry", numbers[0], args=DRY)
     assert one == ("DONE", {"instance_id": numbers[0], **result, "dry_run": True})
     assert {chains.state(number) for number in numbers} == {"FAILED"}
@@ -88,7 +90,7 @@ def test_a_filter_that_matches_nothing_is_rejected(chains, monkeypatch):
 @pytest.mark.parametrize(
     ("conditions", "why"),
     [
-        ({}, "is empty, which would be every instance; there are state, workflow, "),
+        ({}, "is empty, which would be every instance; there are ids, state, workflow, "),
         ({"state": "BROKEN"}, "there is no state 'BROKEN'; there are OPEN, READY, "),
         ({"since": "yesterday"}, 'must be a duration such as "2d" or an instant, not '),
         ({"since": "12"}, 'since: 12 has no unit; write "12m" for minutes, "12h" for hours or "12d" for days'),

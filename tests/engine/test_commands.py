@@ -32,6 +32,7 @@ def test_every_action_is_one_registered_function_and_says_when_it_is_not_possibl
         "archive",
         "archive_task",
         "canary",
+        "cancel",
         "close_breaker",
         "compensate",
         "define_task",

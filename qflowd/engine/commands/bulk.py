@@ -7,9 +7,13 @@ says how far it has come; where it continues is kept in `bulk_command`, so that 
 A dry run is the same, but what it does to an instance is rolled back at once.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple, NotRequired, Protocol, TypedDict, TypeVar, cast
 
+from qflowd.define.documents import Document
+from qflowd.define.fields import Fields
+from qflowd.define.readers import text, whole
 from qflowd.define.selection import OPEN, Selection
 from qflowd.engine.commands.control import (
     DRY_RUN,
@@ -22,10 +26,13 @@ from qflowd.engine.commands.control import (
     find_verb,
     for_many,
     one_workflow,
+    refuse_faults,
 )
 from qflowd.engine.commands.handle import LONG_AGO, failures_of
 from qflowd.engine.refusal import Refused
 from qflowd.model import jsontext
+from qflowd.model.ids import LARGEST_INSTANCE, key_range
+from qflowd.model.refusals import Refusal
 from qflowd.model.states import InstanceState
 from qflowd.model.workflow import Json
 from qflowd.store.tx import Tx
@@ -59,6 +66,15 @@ class Progress(TypedDict):
     effect: NotRequired[Json]  # else, what became of it
     instances: NotRequired[list[dict[str, Any]]]  # of a dry run
     begun: NotRequired[dict[str, list[tuple[int, bool]]]]  # of a dry run
+    tasks: NotRequired[int]  # of a dry run: how many would change
+    digest: NotRequired[str]  # of a dry run: of what matched, in its order
+
+
+class Rehearsed(NamedTuple):
+    """What a dry run would do to one instance: the row of `find_instance` as it would be, and how many tasks change."""
+
+    instance: Any
+    tasks: int
 
 
 class BulkStep(NamedTuple):
@@ -120,7 +136,7 @@ def step(tx: Tx, command: Command, caches: Caches, perform: Perform) -> BulkStep
     progress: Progress = jsontext.parse(kept.progress) if kept is not None else bulk.begin(topics)
     is_last = bulk.walk(progress, topics)
     if is_last and not progress["matched"] and bulk.refusal is not None:
-        raise Refused(bulk.refusal)
+        raise Refused(bulk.refusal, Refusal.NOT_FOUND)
     result = bulk.about | {name: value for name, value in progress.items() if name not in KEPT}
     if command.is_dry_run:
         result[DRY_RUN] = True
@@ -132,11 +148,27 @@ def note(tx: Tx, command: Command, step: BulkStep) -> bool:
     kept = tx.one("load_bulk", id=command.id)
     if (kept and kept.progress) != step.before:
         return False
+    if kept is None:
+        tx.run("mark_batch", id=command.id)
     if not step.is_last:
         tx.run("save_bulk", id=command.id, progress=step.after)
     elif kept is not None:
         tx.run("delete_bulk", id=command.id)
     return True
+
+
+def stop(tx: Tx, number: int) -> dict[str, Json] | None:
+    """Let a command not continue; the caller answers it. Returns how far it has come; None if it has not begun."""
+    kept = tx.one("load_bulk", id=number)
+    if kept is None:
+        return None
+    tx.run("delete_bulk", id=number)
+    return {name: value for name, value in jsontext.parse(kept.progress).items() if name not in KEPT}
+
+
+def _digest(before: str, number: int, failures: tuple[int, ...]) -> str:
+    """The digest of a set with one instance more, the largest so far."""
+    return hashlib.blake2b(f"{before} {number} {failures}".encode(), digest_size=16).hexdigest()
 
 
 def _scope_of(command: Command) -> WorkflowVerb:
@@ -166,13 +198,14 @@ class _Bulk:
             self.about = {"workflow": command.workflow}
         verb = find_verb(command._replace(action=self.action))
         if verb is None or not verb.batch:
-            raise Refused(f"{self.action} does not take a filter; there are {for_many()}")
+            raise Refused(f"{self.action} does not take a filter; there are {for_many()}", Refusal.FAULTY)
         verb.check(command._replace(action=self.action))
         self.verb: Verb = verb
         self.is_of_failures = verb.is_of_failures or self.selection.is_of_failures
         if verb.needs_task and not (command.names_task or self.is_of_failures):
             raise Refused(
-                f"{self.action} is for single tasks: name one, or have the filter choose failures by task or error_class"
+                f"{self.action} is for single tasks: name one, or have the filter choose failures by task or error_class",
+                Refusal.FAULTY,
             )
         if self.is_of_failures:
             self.refusal = (
@@ -184,7 +217,9 @@ class _Bulk:
         last = self.tx.one("largest_instance").id or 0
         progress: Progress = {"after": 0, "last": last, "matched": 0, "done": 0, "refused": 0, "refusals": {}}
         if self.command.is_dry_run:
-            progress["instances"], progress["begun"] = [], {}
+            progress |= {"instances": [], "begun": {}, "tasks": 0, "digest": ""}
+        if self.command.expect is not None:
+            self._check_set(self.command.expect, last)
         if self.scope is not None and (begin := self.scope.begin) is not None:
             reply = self.perform(lambda tx: begin(tx, self.command, self.workflow))
             topics.update(reply.topics)
@@ -193,31 +228,62 @@ class _Bulk:
 
     def walk(self, progress: Progress, topics: set[str]) -> bool:
         """Look at the next instances and do what is asked to those that match. Returns whether that was the last."""
-        states = self.selection.states
-        is_open = states is not None and states <= OPEN
-        candidates = "list_open_candidates" if is_open else "list_candidates"
-        rows = self.tx.run(
-            "list_failed_candidates" if self.is_of_failures else candidates,
-            tenant=self.command.tenant,
-            after=progress["after"],
-            last=progress["last"],
-            since=self.selection.since_at(self.tx.now) or LONG_AGO,
-            batch=LOOKS,
-        )
+        rows = self._look(progress["after"], progress["last"])
         left = REHEARSED if self.command.is_dry_run else self.verb.batch
         for row in rows:
             progress["after"] = row.id
-            if not self._has(row):
-                continue
-            failures = failures_of(self.tx, row.id, self.selection) if self.is_of_failures else []
-            if self.is_of_failures and not failures:
+            if (failures := self._matched(row)) is None:
                 continue
             progress["matched"] += 1
-            self._do(row, tuple(failure.id for failure in failures), progress, topics)
+            if "digest" in progress:
+                progress["digest"] = _digest(progress["digest"], row.id, failures)
+            self._do(row, failures, progress, topics)
             left -= 1
             if not left:
                 return False
         return len(rows) < LOOKS
+
+    def _look(self, after: int, last: int) -> list[Any]:
+        """The next instances that may match, in the order of their ids."""
+        where: dict[str, Any] = {"tenant": self.command.tenant}
+        since = self.selection.since_at(self.tx.now) or LONG_AGO
+        if self.selection.ids is not None:
+            rows = [(number,) for number in sorted(self.selection.ids) if after < number <= last]
+            if self.is_of_failures:  # then `since` is about these
+                since = LONG_AGO
+            return self.tx.run("list_named_candidates", rows=rows, **where, since=since) if rows else []
+        where |= {"after": after, "last": last, "since": since, "batch": LOOKS}
+        states = self.selection.states
+        is_open = states is not None and states <= OPEN
+        candidates = "list_open_candidates" if is_open else "list_candidates"
+        return self.tx.run("list_failed_candidates" if self.is_of_failures else candidates, **where)
+
+    def _matched(self, row: Any) -> tuple[int, ...] | None:
+        """The failures of an instance that are meant, if it is for failures; None if the instance is not."""
+        if not self._has(row):
+            return None
+        if not self.is_of_failures:
+            return ()
+        return tuple(failure.id for failure in failures_of(self.tx, row.id, self.selection)) or None
+
+    def _check_set(self, expect: Mapping[str, Any], last: int) -> None:
+        """Is the set that of the dry run?
+
+        Raises: Refused if it is not.
+        """
+        fields = Fields(Document({}), ("args", "expect"), expect, [])
+        wanted = fields.need("instances", whole(0, LARGEST_INSTANCE), 0), fields.need("digest", text, "")
+        fields.close()
+        refuse_faults(fields)
+        after, count, digest = 0, 0, ""
+        while rows := self._look(after, last):
+            for row in rows:
+                if (failures := self._matched(row)) is not None:
+                    count, digest = count + 1, _digest(digest, row.id, failures)
+            after = rows[-1].id
+        if (count, digest) != wanted:
+            now = f"{count:,} instances match, {wanted[0]:,} did then" if count != wanted[0] else "others match now"
+            raise Refused(f"the set has changed since the dry run ({now}); make another dry run", Refusal.OTHER_SET)
 
     def _has(self, row: Any) -> bool:
         if self.workflow is not None and row.definition_id != self.workflow.id:
@@ -227,11 +293,16 @@ class _Bulk:
             return False  # a person paused this very instance
         return self.selection.has(row)
 
-    def _carry_out(self, tx: Tx, one: Command) -> tuple[Reply, Any]:
-        """What came of it, and of a dry run the instance as it would then be: a row of `find_instance`."""
-        reply = self.verb.carry_out(tx, one, self.verb.needs(tx, one), self.caches)
-        now = tx.one("find_instance", id=one.instance_id, tenant=one.tenant) if one.is_dry_run else None
-        return reply, now
+    def _carry_out(self, tx: Tx, one: Command) -> tuple[Reply, "Rehearsed | None"]:
+        """What came of it, and of a dry run what it would come to."""
+        target = self.verb.needs(tx, one)
+        open_tasks = tx.one("count_open_tasks", **key_range(target.id)).open_tasks if one.is_dry_run else 0
+        reply = self.verb.carry_out(tx, one, target, self.caches)
+        if not one.is_dry_run:
+            return reply, None
+        counts = (reply.result.get(name) for name in ("restarted", "failures", "compensations"))
+        tasks = next((count for count in counts if isinstance(count, int)), open_tasks)
+        return reply, Rehearsed(tx.one("find_instance", id=one.instance_id, tenant=one.tenant), tasks)
 
     def _do(self, row: Any, failures: tuple[int, ...], progress: Progress, topics: set[str]) -> None:
         one = self.command._replace(
@@ -257,7 +328,8 @@ class _Bulk:
         progress["done"] += 1
         topics.update(reply.topics)
         if now is not None:
-            _note_begun(progress["begun"], row, now)
+            _note_begun(progress["begun"], row, now.instance)
+            progress["tasks"] += now.tasks
         if now is not None and len(progress["instances"]) < LISTED:
             about = {"id": row.id, "workflow": row.workflow, "state": InstanceState(row.state).name}
             result = {name: value for name, value in reply.result.items() if name != "instance_id"}
