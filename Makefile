@@ -1,7 +1,7 @@
 # Every target sets itself up: a Debian machine with Python 3.11 or newer is enough.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-map demo-saga test test-long check format bench clean
+.PHONY: help web demo demo-map demo-saga test test-long check format bench clean
 MAKEFLAGS += --no-print-directory
 
 PY := .venv/bin/python
@@ -10,6 +10,9 @@ DEMO_READY := .venv/.installed-demo
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+web: $(READY) ## build the dashboard, if it is older than its sources
+	@.ci/web
 
 demo: $(READY) $(DEMO_READY) ## run a real market-data workflow, start to end
 	@$(PY) examples/us_daily/demo.py
@@ -20,7 +23,7 @@ demo-map: $(READY) $(DEMO_READY) ## run a map over every symbol, and retry one o
 demo-saga: $(READY) $(DEMO_READY) ## restate three symbols, the last of which fails: the table is as before
 	@$(PY) examples/us_daily/all_or_nothing.py
 
-test: check ## check, then all tests on SQLite, PostgreSQL and MariaDB
+test: check web ## check, then all tests on SQLite, PostgreSQL and MariaDB
 	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-long: $(READY) ## what takes minutes: other versions of the servers
@@ -40,7 +43,7 @@ bench: $(READY) ## measure, on servers with their default durability
 	@$(PY) -m bench $(BENCH_ARGS)
 
 clean: ## remove what make made
-	@rm -rf .venv .venv.lock build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf .venv .venv.lock build dist web/dist web/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): pyproject.toml .ci/venv
