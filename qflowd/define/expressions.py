@@ -90,7 +90,7 @@ def condition_tree(text: str) -> ast.expr:
 
 def _condition(text: str) -> "_Expression":
     source = text.strip()
-    if source.startswith("{{") and source.endswith("}}") and _end(source, 2) == len(source) - 2:
+    if source.startswith("{{") and source.endswith("}}") and end_of_expression(source, 2) == len(source) - 2:
         source = source[2:-2]
     return _expression(source.strip())
 
@@ -168,7 +168,7 @@ def _split(text: str) -> list[str | _Expression]:
     parts: list[str | _Expression] = []
     at = 0
     while (start := text.find("{{", at)) >= 0:
-        end = _end(text, start + 2)
+        end = end_of_expression(text, start + 2)
         if end < 0:
             raise InvalidExpression(f"{text[start : start + 60]!r} opens {{{{ and never closes it")
         if start > at:
@@ -180,7 +180,7 @@ def _split(text: str) -> list[str | _Expression]:
     return parts
 
 
-def _end(text: str, at: int) -> int:
+def end_of_expression(text: str, at: int) -> int:
     """Where the `}}` stands that closes an expression beginning at `at`; -1 if nowhere."""
     waiting: list[str] = []
     quote = ""

@@ -70,6 +70,18 @@ class NotFound(QflowdError):
     """The named thing does not exist."""
 
 
+class NameTaken(QflowdError):
+    """Something else has this name already."""
+
+
+class CycleFound(QflowdError):
+    """These tasks would wait for each other. `path`: in the direction of work, its first key repeated at the end."""
+
+    def __init__(self, path: Sequence[str]) -> None:
+        self.path = tuple(path)
+        super().__init__(f"cycle: {' -> '.join(path)}")
+
+
 class Unreadable(QflowdError):
     """What the database holds cannot be worked with here: a newer qflowd wrote it, or a part of it is gone."""
 
