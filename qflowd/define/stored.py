@@ -34,8 +34,10 @@ def write(workflow: Workflow) -> str:
 def read(text: str, name: str) -> Workflow:
     """The workflow that `write` wrote; `name` names the version in the error.
 
-    Raises: InvalidWorkflow if it holds what this release does not know: a newer one has stored it.
+    Raises: InvalidWorkflow if it is a draft with faults, or holds what this release does not know: a newer one has stored it.
     """
+    if not text:
+        raise InvalidWorkflow([Fault(name, 0, "", "is a draft with faults: correct them first")])
     try:
         if text.startswith('{"workflow":'):
             return parse(text, "json", name)  # stored by an earlier release, which wrote it as a file

@@ -66,12 +66,12 @@ class InvalidRequest(QflowdError):
     """A call of the SDK or the CLI cannot mean anything."""
 
 
+class NameTaken(InvalidRequest):
+    """Something of this name is there already."""
+
+
 class NotFound(QflowdError):
     """The named thing does not exist."""
-
-
-class NameTaken(QflowdError):
-    """Something else has this name already."""
 
 
 class CycleFound(QflowdError):

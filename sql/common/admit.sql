@@ -1,7 +1,8 @@
 -- Admission: from a submission to an instance and its task rows. Every INSERT leaves rows whose key is there: replay is safe.
 
 -- name: find_version
-SELECT v.id, v.state, v.replaced FROM qflow.workflow_version v WHERE v.definition_id = :definition_id AND v.version = :version
+SELECT v.id, v.state, v.replaced, v.faults FROM qflow.workflow_version v
+WHERE v.definition_id = :definition_id AND v.version = :version
 
 -- name: load_version
 SELECT v.id, v.document, d.id AS definition_id, d.workflow, d.tenant FROM qflow.workflow_version v

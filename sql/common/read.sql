@@ -118,7 +118,8 @@ WHERE d.tenant = :tenant ORDER BY n.task
 
 -- name: list_versions
 -- Without source_text and document, which may be large.
-SELECT workflow, version, state, hash, source, file, created_at, activated_at, activated_by, replaced, note, share
+SELECT workflow, version, state, hash, source, file, created_at, activated_at, activated_by, replaced, note, share,
+    created_by, faults, base_hash
 FROM qflow.versions WHERE workflow = :workflow AND tenant = :tenant ORDER BY version DESC
 
 -- name: show_version_document

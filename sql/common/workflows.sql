@@ -56,13 +56,15 @@ SELECT COALESCE(MAX(version), 0) AS version FROM qflow.workflow_version WHERE de
 UPDATE qflow.workflow_version SET state = {version.ARCHIVED} WHERE definition_id = :definition_id AND state = {version.ACTIVE}
 
 -- name: insert_version
-INSERT INTO qflow.workflow_version (definition_id, version, state, document, source_text, format, hash, source, file, saga, created_at)
-VALUES (:definition_id, :version, {version.DRAFT}, :document, :source_text, :format, :hash, :source, :file, :saga, :now)
+INSERT INTO qflow.workflow_version (definition_id, version, state, document, source_text, format, hash, source, file, saga, created_by,
+    faults, base_hash, created_at)
+VALUES (:definition_id, :version, {version.DRAFT}, :document, :source_text, :format, :hash, :source, :file, :saga, :created_by,
+    :faults, :base_hash, :now)
 {returning: id}
 
 -- name: find_draft
 SELECT v.id, v.version FROM qflow.workflow_version v
-WHERE v.definition_id = :definition_id AND v.hash = :hash AND v.state = {version.DRAFT} ORDER BY v.version DESC LIMIT 1
+WHERE v.definition_id = :definition_id AND v.hash = :hash AND v.state = {version.DRAFT} AND v.faults IS NULL ORDER BY v.version DESC LIMIT 1
 
 -- name: activate_version
 -- Without `replaced` it keeps the version that it replaced before: so one rollback after another goes further back.

@@ -9,9 +9,9 @@ import pytest
 
 from qflowd.engine.access import tokens
 from qflowd.engine.access.audit import Actor
-from qflowd.engine.access.principals import NameTaken, add_principal, find_principal
+from qflowd.engine.access.principals import add_principal, find_principal
 from qflowd.engine.access.tokens import CredentialsRefused, Scope, find_caller, make_token, revoke_token
-from qflowd.model.errors import InvalidRequest, NotFound
+from qflowd.model.errors import InvalidRequest, NameTaken, NotFound
 from qflowd.model.roles import Role
 from tests.access.conftest import BOSS
 

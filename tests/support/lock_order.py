@@ -56,6 +56,8 @@ LEVELS = {
     "lock_definition": DEFINITIONS,
     "update_definition": DEFINITIONS,
     "set_canary": DEFINITIONS,
+    "set_enabled": DEFINITIONS,
+    "delete_definition": DEFINITIONS,
     "set_archived": DEFINITIONS,
     "disable_definition": DEFINITIONS,
     "pause_definition": DEFINITIONS,
@@ -81,6 +83,7 @@ LEVELS = {
     "reopen_to_compensate": INSTANCES,
     "lock_paused_task": PAUSES,
     "pause_task": PAUSES,
+    "delete_paused_tasks": PAUSES,
     "resume_task": PAUSES,
     "resume_task_everywhere": PAUSES,
 }

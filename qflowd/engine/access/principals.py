@@ -3,16 +3,12 @@
 from typing import Any, Final
 
 from qflowd.engine.access.audit import Actor, record
-from qflowd.model.errors import InvalidRequest, NotFound
+from qflowd.model.errors import InvalidRequest, NameTaken, NotFound
 from qflowd.model.names import fault_in_key
 from qflowd.model.roles import Role
 from qflowd.store.tx import Tx
 
 KINDS: Final = ("human", "service")
-
-
-class NameTaken(InvalidRequest):
-    """Something of this name is there already."""
 
 
 def add_principal(tx: Tx, actor: Actor, name: str, kind: str, role: Role) -> Any:

@@ -109,7 +109,7 @@ class Intake:
         if turns.decided:
             decisions = [(row, turns.decided.get(row.id, decision)) for row, decision in decisions]
             admissions = [decision for _, decision in decisions if isinstance(decision, Admission)]
-        tx.run("insert_instances", rows=[instance_row(admission, tx.now) for admission in admissions], now=tx.now)
+        _insert_instances(tx, admissions)
         turns.end_superseded(tx)
         self._begin(tx, [admission for admission in admissions if not admission.waits], definitions, begin)
         tx.run("answer_submissions", rows=[answer(row.id, decision) for row, decision in decisions], now=tx.now)
@@ -289,6 +289,14 @@ def start_timers(admission: Admission, now: datetime) -> list[tuple[int, int, in
     if plan.workflow.timeout is not None and not request.hold:
         timers.append((task_id(request.id, 0), DEADLINE, 0, now + timedelta(seconds=plan.workflow.timeout)))
     return timers
+
+
+def _insert_instances(tx: Tx, admissions: Sequence[Admission]) -> None:
+    """A draft that one of them runs stays as it is from now on."""
+    tx.run("insert_instances", rows=[instance_row(admission, tx.now) for admission in admissions], now=tx.now)
+    named = {admission.plan.version_id or 0 for admission in admissions if admission.request.version is not None}
+    for version_id in sorted(named):
+        tx.run("mark_version_run", id=version_id)
 
 
 def _why_no_job(tx: Tx, job: str) -> str:

@@ -23,6 +23,7 @@ from qflowd.engine.commands import (  # noqa: F401
     terminate,
     trigger,
 )
+from qflowd.engine.commands.carry_out import carry_out
 from qflowd.engine.commands.control import (
     DRY_RUN,
     VERBS,
@@ -30,7 +31,6 @@ from qflowd.engine.commands.control import (
     Command,
     LanesMissing,
     Later,
-    NotPossible,
     find_verb,
     read_command,
 )
@@ -174,16 +174,11 @@ class Commands:
         verb = find_verb(command)
         if verb is None:
             raise Refused(_no_action(command.action), Refusal.FAULTY)
-        try:
-            if command.expect is not None:
-                raise Refused(
-                    f"args.expect: only commands for many instances take it; {command.action} is for one",
-                    Refusal.FAULTY,
-                )
-            verb.check(command)
-            reply = verb.carry_out(tx, command, verb.needs(tx, command), self._caches)
-        except NotPossible as error:
-            raise Refused(verb.refusal(error)) from None
+        if command.expect is not None:
+            raise Refused(
+                f"args.expect: only commands for many instances take it; {command.action} is for one", Refusal.FAULTY
+            )
+        reply = carry_out(tx, verb, command, self._caches)
         return bulk.BulkStep(reply.result, reply.topics, is_last=True)
 
     def _note(self, tx: Tx, command: Command, step: bulk.BulkStep) -> bool:

@@ -53,6 +53,7 @@ def canary(tx: Tx, command: Command, definition: Any, _: Caches) -> Reply:
     if target.row.state == VersionState.ACTIVE:
         raise NotPossible(version=target.version, workflow=workflow)
     tx.run("set_canary", id=definition.id, version_id=target.row.id, share=share, now=tx.now)
+    tx.run("mark_version_run", id=target.row.id)
     return Reply({"workflow": workflow, "version": target.version, "share": share / PARTS})
 
 

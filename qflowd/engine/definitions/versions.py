@@ -1,5 +1,6 @@
 """Commands on the versions of a workflow: which of them runs. A change of the workflow's file comes after them and wins."""
 
+import json
 from typing import Any, NamedTuple
 
 from qflowd.define.readers import whole
@@ -11,7 +12,8 @@ from qflowd.engine.definitions.workflow_store import (
     make_active,
     put_in_effect,
 )
-from qflowd.engine.refusal import Refused
+from qflowd.engine.refusal import Refused, listed
+from qflowd.model.errors import Fault
 from qflowd.model.refusals import Refusal
 from qflowd.model.states import VersionState
 from qflowd.store.tx import Tx
@@ -47,14 +49,20 @@ def lock_workflow(tx: Tx, command: Command) -> Any:
 
 
 def find_version(tx: Tx, definition: Any, workflow: str, version: int) -> Target:
-    """A version by its number.
+    """A version by its number, which can be run.
 
-    Raises: Refused if there is none.
+    Raises: Refused if there is none, or it is a draft with faults.
     """
     row = tx.one("find_version", definition_id=definition.id, version=version)
     if row is None:
         newest = tx.one("newest_version", definition_id=definition.id).version
         raise Refused(f"workflow {workflow!r} has no version {version}; the newest is {newest}", Refusal.NOT_FOUND)
+    if row.faults is not None:
+        faults = [Fault("", 0, fault["where"], fault["message"]) for fault in json.loads(row.faults)]
+        raise Refused(
+            f"version {version} of workflow {workflow!r} is a draft with faults: {listed(list(map(str, faults)))}",
+            Refusal.FAULTY,
+        )
     return Target(definition, version, row)
 
 

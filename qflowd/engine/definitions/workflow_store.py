@@ -2,12 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from qflowd.define import stored
 from qflowd.define.documents import Format
-from qflowd.define.task_definitions import by_name, resolve
+from qflowd.define.task_definitions import Definitions, by_name, resolve
 from qflowd.define.workflow_file import parse
 from qflowd.define.writing import dump
 from qflowd.engine.definitions.needs import judge_version, needs_of
@@ -92,22 +92,47 @@ def add_version(
     Raises: InvalidWorkflow if it is too large to be stored, or does not fit a task definition.
     """
     if names := {task.task for task in workflow.tasks if task.task}:
-        for name in sorted(names):
-            tx.run("lock_task_definition", tenant=tenant, name=name)
-        definitions = by_name(tx.run("load_task_definitions", tenant=tenant))
+        definitions = lock_parts(tx, names, tenant)
         workflow = resolve(text, format, origin["file"] or workflow.key, definitions)
     version = tx.one("newest_version", definition_id=definition_id).version + 1
+    made = insert_version(tx, definition_id, version, text, format, workflow, pool_of, origin)
+    return made, version
+
+
+def lock_parts(tx: Tx, names: Iterable[str], tenant: str) -> Definitions:
+    """Keep these task definitions as they are until the end of the transaction. Returns all that there are."""
+    for name in sorted(names):
+        tx.run("lock_task_definition", tenant=tenant, name=name)
+    return by_name(tx.run("load_task_definitions", tenant=tenant))
+
+
+def insert_version(
+    tx: Tx,
+    definition_id: int,
+    version: int,
+    text: str,
+    format: Format,
+    workflow: Workflow | None,
+    pool_of: PoolOf,
+    origin: Mapping[str, str | None],
+) -> int:
+    """Store a draft under a number that is free. `workflow`: made of the text; None for one with faults, named in `origin`.
+
+    Returns: its id. Raises: InvalidWorkflow if it is too large to be stored.
+    """
     written: dict[str, Any] = {
-        "document": stored.write(workflow),
+        **dict.fromkeys(("created_by", "faults", "base_hash")),
+        "document": "" if workflow is None else stored.write(workflow),
         "source_text": text,
         "format": format,
         "hash": digest_of(text),
-        "saga": int(workflow.saga is not None),
+        "saga": int(workflow is not None and workflow.saga is not None),
         **origin,
     }
     made = tx.one("insert_version", definition_id=definition_id, version=version, **written, now=tx.now)
-    _insert_nodes(tx, made.id, workflow, pool_of)
-    return made.id, version
+    if workflow is not None:
+        _insert_nodes(tx, made.id, workflow, pool_of)
+    return int(made.id)
 
 
 def _locked(tx: Tx, workflow: Workflow, file: str | None, tenant: str) -> Any:

@@ -463,7 +463,8 @@ SELECT d.workflow, v.version, {words: version v.state} AS state, v.hash, v.sourc
     CASE WHEN v.activated_at IS NOT NULL THEN COALESCE(v.activated_by, v.source) END AS activated_by, v.replaced, v.note,
     v.format, v.source_text, v.document, d.tenant,
     CASE WHEN v.id = d.canary_version THEN d.canary_share / 10000.0
-        WHEN v.id = d.active_version THEN (10000 - COALESCE(d.canary_share, 0)) / 10000.0 ELSE 0.0 END AS share
+        WHEN v.id = d.active_version THEN (10000 - COALESCE(d.canary_share, 0)) / 10000.0 ELSE 0.0 END AS share,
+    v.created_by, v.faults, v.base_hash
 FROM qflow.workflow_version v
 JOIN qflow.workflow_definition d ON d.id = v.definition_id
 ;
