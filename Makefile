@@ -1,7 +1,7 @@
 # Every target sets itself up: a Debian machine with Python 3.11 or newer is enough.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help web demo demo-map demo-saga test test-long check format bench clean
+.PHONY: help web demo demo-map demo-saga test test-long check format openapi bench clean
 MAKEFLAGS += --no-print-directory
 
 PY := .venv/bin/python
@@ -38,6 +38,9 @@ check: $(READY) ## format, lint, types, floors, house rules
 
 format: $(READY) ## repair what the formatter and the linter can repair
 	@.venv/bin/ruff check --fix --quiet . ; .venv/bin/ruff format .
+
+openapi: $(READY) ## write docs/openapi.json, which describes the HTTP API
+	@$(PY) -c 'from qflowd.api.openapi import description; print(description().decode())' > docs/openapi.json
 
 bench: $(READY) ## measure, on servers with their default durability
 	@$(PY) -m bench $(BENCH_ARGS)

@@ -23,6 +23,7 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
     "Start": {
         "init": "Create a folder with configuration, a first job and workflow, and a database.",
         "run": "Run the daemon.",
+        "api": "Serve the HTTP API and the dashboard.",
         "validate": "Check workflow files; report every fault.",
         "plan": "Show what a workflow would do: order, params, next fires.",
     },

@@ -9,6 +9,7 @@ from typing import Any, Final
 from qflowd.config import readers
 from qflowd.config.database_url import compose, resolve
 from qflowd.config.records import (
+    ApiConfig,
     Config,
     DaemonConfig,
     DatabaseConfig,
@@ -90,6 +91,7 @@ def _read(document: Document, folder: Path, file: Path | None, environ: Mapping[
         plugins=replace(plugins, dirs=_under(folder, plugins.dirs)),
         workflows=replace(workflows, dirs=_under(folder, workflows.dirs)),
         log=read_over(LogConfig(), top.section("log")),
+        api=_api(top, folder),
     )
     top.close()
     if top.faults:
@@ -110,6 +112,14 @@ def _pools(top: Fields) -> dict[str, PoolConfig]:
             fields.fault(fault)
         pools[name] = read_over(pools.get(name, PoolConfig()), fields)
     return pools
+
+
+def _api(top: Fields, folder: Path) -> ApiConfig:
+    section = top.section("api")
+    api = read_over(ApiConfig(), section)
+    if fault := api.fault():
+        section.fault(fault)
+    return replace(api, tls_cert=api.tls_cert and folder / api.tls_cert, tls_key=api.tls_key and folder / api.tls_key)
 
 
 def _domains(top: Fields) -> dict[str, str]:

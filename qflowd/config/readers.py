@@ -1,9 +1,11 @@
 """Readers of what only a configuration holds."""
 
 import re
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Final
 
+from qflowd.config.bind import Bind, Network
 from qflowd.define.documents import Document
 from qflowd.define.fields import Fields
 from qflowd.define.readers import Reader, key_text, mapping, shown, strings, text, whole
@@ -18,6 +20,8 @@ LONGEST_LEASE_S: Final = 3600.0
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 _EXCEPTION: Final = re.compile(r"([A-Za-z_]\w*\.)*[A-Z_]\w*")
+_BASE_PATH: Final = re.compile(r"(/[A-Za-z0-9._~-]+)+")
+_HEADER: Final = re.compile(r"[A-Za-z0-9-]+")
 _slots: Final = whole(1, MOST_SLOTS)
 
 
@@ -52,6 +56,41 @@ def name(what: str) -> Reader[str]:
     """The name of a daemon or a pool."""
     read = key_text(what)
     return lambda value: read(quoted(value))
+
+
+def bind(value: Any) -> Bind:
+    """Where a server listens: `HOST:PORT`, `[IPv6]:PORT` or `unix:/PATH`."""
+    return Bind.parse(quoted(value))
+
+
+def base_path(value: Any) -> str:
+    """A path such as `/qflowd`, without a slash at its end; `/` is none."""
+    found = quoted(value).rstrip("/")
+    if found and not _BASE_PATH.fullmatch(found):
+        raise ValueError(f"must be like /qflowd: letters, digits and -._~ between slashes, not {value!r}")
+    return found
+
+
+def header(value: Any) -> str:
+    """The name of a header, in lower case."""
+    found = quoted(value)
+    if not _HEADER.fullmatch(found):
+        raise ValueError(f"must be the name of a header, such as X-Forwarded-User, not {value!r}")
+    return found.lower()
+
+
+def networks(value: Any) -> tuple[Network, ...]:
+    """Networks such as `10.2.0.0/16`, or addresses; a single one counts as a list of one."""
+    try:
+        return tuple(map(ip_network, names(value)))
+    except ValueError as error:
+        raise ValueError(f"{error}; write networks like 10.2.0.0/16") from None
+
+
+def request_rate(value: Any) -> str:
+    """A rate such as `20/s`."""
+    parse_rate(found := text(value))
+    return found
 
 
 def names(value: Any) -> tuple[str, ...]:

@@ -8,15 +8,18 @@ from socket import gethostname
 from typing import Any, Literal, TypeVar, get_args
 
 from qflowd.config import readers
+from qflowd.config.bind import Bind, Network
 from qflowd.config.database_url import KINDS, without_password
 from qflowd.define.fields import Fields
-from qflowd.define.readers import Reader, one_of, whole
+from qflowd.define.readers import Reader, flag, one_of, whole
 from qflowd.model.breaker import Breaker
 from qflowd.model.durations import parse_duration
 from qflowd.model.limits import MOST_SLOTS
+from qflowd.model.roles import Role
 
 Format = Literal["auto", "console", "json"]
 Level = Literal["debug", "info", "warning", "error"]
+ROLE_WORDS = tuple(role.word for role in Role if role is not Role.NONE)
 R = TypeVar("R")
 
 
@@ -127,6 +130,43 @@ class LogConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ApiConfig:
+    """The HTTP server. It listens on loopback unless told otherwise."""
+
+    enabled: bool = key(flag, False)  # `qflowd run` starts it too
+    bind: Bind = key(readers.bind, Bind("127.0.0.1", 8080))
+    tls_cert: Path | None = key(readers.path)
+    tls_key: Path | None = key(readers.path)
+    plaintext: bool = key(flag, False)  # without TLS although not on loopback: a proxy stands in front
+    base_path: str = key(readers.base_path, "")
+    hosts: tuple[str, ...] = key(readers.names, ())  # besides that of `bind`
+    trusted_proxies: tuple[Network, ...] = key(readers.networks, ())
+    trusted_header: str | None = key(readers.header)
+    trusted_role: str | None = key(one_of(*ROLE_WORDS))
+    threads: int = key(whole(1, 256), 8)
+    query_timeout: float = key(parse_duration, 5.0)
+    wait: float = key(parse_duration, 2.0)
+    rate: str = key(readers.request_rate, "20/s")
+    burst: int = key(whole(1, 100_000), 100)
+    read_only: bool = key(flag, False)
+
+    def fault(self) -> str:
+        """What is wrong with the keys taken together; empty if nothing is."""
+        if (self.tls_cert is None) != (self.tls_key is None):
+            return "tls_cert and tls_key belong together; give both, or none"
+        if not self.bind.is_local and self.tls_cert is None and not self.plaintext:
+            return (
+                f"{self.bind} can be reached from other hosts: give tls_cert and tls_key, or plaintext = true where a"
+                " proxy in front speaks TLS"
+            )
+        if self.trusted_role is not None and self.trusted_header is None:
+            return "trusted_role is of those that trusted_header names; give trusted_header too"
+        if self.trusted_header is not None and not self.trusted_proxies and self.bind.socket is None:
+            return "trusted_header would believe anybody: name the proxy in trusted_proxies"
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """All of it. `folder` is where relative paths begin, and the current folder of workers."""
 
@@ -140,3 +180,4 @@ class Config:
     plugins: PluginsConfig
     workflows: WorkflowsConfig
     log: LogConfig
+    api: ApiConfig

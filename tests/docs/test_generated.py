@@ -17,6 +17,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
+from qflowd.api.codes import CODES
 from qflowd.config import from_settings, records
 from qflowd.define.functions import FUNCTIONS
 from qflowd.define.rows import read_overrides
@@ -57,6 +58,7 @@ def first_cells(text: str) -> set[str]:
         ("[plugins]", records.PluginsConfig),
         ("[workflows]", records.WorkflowsConfig),
         ("[log]", records.LogConfig),
+        ("[api]", records.ApiConfig),
         ("[pools.NAME]", records.PoolConfig),
         ("[limits]", records.LimitConfig),
     ],
@@ -72,7 +74,14 @@ def test_the_page_of_configuration_explains_every_key_with_its_default(heading: 
             assert not field.default
         elif re.fullmatch("`[^`]*`", default) and kind is not records.DatabaseKeys:
             word = default.strip("`")
-            assert field.metadata["read"](int(word) if word.isdigit() else word) == field.default
+            value = {"true": True, "false": False}.get(word, int(word) if word.isdigit() else word)
+            assert field.metadata["read"](value) == field.default
+
+
+def test_the_page_of_the_api_explains_every_code() -> None:
+    page = (ROOT / "docs" / "api.md").read_text("utf-8")
+    rows = re.findall(r"^\| (\d+) \| (.*) \|$", page, re.MULTILINE)
+    assert {int(code): meaning for code, meaning in rows} == CODES
 
 
 def test_the_database_has_the_defaults_that_the_page_gives() -> None:

@@ -1,0 +1,148 @@
+"""What handlers return and raise, and the envelope around it: `{"code": 0, "message": "success", "data": …}`."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+
+from qflowd.api.codes import CODES, SUCCESS, status_of
+from qflowd.engine.refusal import Refused
+from qflowd.model.errors import (
+    FaultyDocument,
+    InvalidExpression,
+    InvalidParams,
+    InvalidRequest,
+    NotFound,
+    QflowdError,
+    Rejected,
+    StoreUnavailable,
+    Unreadable,
+)
+
+JSON: Final = "application/json"
+
+
+class Item(msgspec.Struct):
+    """Base of what answers hold. Fields without a value are sent as null, never left out."""
+
+
+class Problem(Item):
+    """One thing that is wrong with a request; `where` is the path to it, such as `tasks.bars.after`."""
+
+    where: str
+    message: str
+
+
+class Faults(Item):
+    """The data of an answer that is an error: all that is wrong, and the request's id, by which the log knows it."""
+
+    errors: Sequence[Problem] = ()
+    request_id: str = ""
+    current: Any = None  # the object as it is now, where If-Match named an older state
+
+
+class Envelope(Item):
+    """Around every answer in JSON."""
+
+    code: int
+    message: str
+    data: Any
+
+
+@dataclass(frozen=True, slots=True)
+class ApiAnswer:
+    """Data with more to say than 200. `etag`: of a definition, strong; without one, lists and objects get a weak one."""
+
+    data: Any = None
+    status: int = 200
+    message: str = CODES[SUCCESS]
+    headers: Mapping[str, str] = field(default_factory=dict)
+    cookies: Sequence[str] = ()  # values of Set-Cookie
+    etag: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """An answer outside the envelope, as a whole or in parts that are read while they are sent."""
+
+    parts: str | bytes | Iterator[str | bytes]
+    type: str = "text/plain; charset=utf-8"
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Asks again and again until there is an answer. Between two looks it holds no thread.
+
+    Args:
+        ask: gives the answer, or None as long as there is none; a blocking function.
+        otherwise: gives the answer when `longest_s` seconds are over.
+        longest_s: seconds from now; 0 asks once.
+    """
+
+    ask: Callable[[], Any]
+    otherwise: Callable[[], Any]
+    longest_s: float
+
+
+class ApiFault(QflowdError):
+    """A request cannot be answered. `code`: of `CODES`; `headers`: such as Retry-After."""
+
+    def __init__(
+        self,
+        code: int,
+        message: str,
+        errors: Sequence[Problem] = (),
+        *,
+        headers: Mapping[str, str] | None = None,
+        current: Any = None,
+    ) -> None:
+        super().__init__(message)
+        self.code, self.errors, self.current = code, errors, current
+        self.headers = dict(headers or {})
+
+    @property
+    def status(self) -> int:
+        return status_of(self.code)
+
+
+def fault_of(error: Exception) -> ApiFault | None:
+    """What a caller is told of an error of the package; None where it is a fault of qflowd itself."""
+    if isinstance(error, ApiFault):
+        return error
+    if isinstance(error, FaultyDocument):
+        return ApiFault(42202, str(error), [Problem(where=each.key, message=each.message) for each in error.faults])
+    if isinstance(error, StoreUnavailable):
+        return ApiFault(50301, f"{error}; try again in a moment", headers={"Retry-After": "2"})
+    code = next((code for kind, code in _CODES.items() if isinstance(error, kind)), None)
+    return None if code is None else ApiFault(code, str(error))
+
+
+def encode(data: Any) -> bytes:
+    """JSON of what a handler returned."""
+    return _ENCODER.encode(data)
+
+
+def enveloped(data: Any, message: str = CODES[SUCCESS]) -> bytes:
+    """A successful answer as it is sent."""
+    return encode(Envelope(code=SUCCESS, message=message, data=data))
+
+
+def enveloped_fault(fault: ApiFault, request_id: str) -> bytes:
+    """An error as it is sent."""
+    faults = Faults(errors=fault.errors, request_id=request_id, current=fault.current)
+    return encode(Envelope(code=fault.code, message=str(fault), data=faults))
+
+
+_CODES: Final[Mapping[type[Exception], int]] = {
+    NotFound: 40401,
+    InvalidParams: 42201,
+    InvalidRequest: 42202,
+    InvalidExpression: 42205,
+    Rejected: 40901,
+    Refused: 40901,
+    Unreadable: 40901,
+}
+_ENCODER: Final = msgspec.json.Encoder(decimal_format="number")

@@ -1,0 +1,144 @@
+"""The ASGI application: routes of the table, the dashboard's files, one envelope for every error."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, Final
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from qflowd.api import requests
+from qflowd.api.access.headers import security_headers
+from qflowd.api.answers import ApiFault
+from qflowd.api.call import Call, HttpRequest
+from qflowd.api.requests import BasePath, receive_body
+from qflowd.api.routing import Endpoint, endpoints
+from qflowd.api.serving import Sendable, Waiting, failed, serve
+from qflowd.api.static import Pages
+from qflowd.config.records import ApiConfig
+from qflowd.store.tx import Store
+
+log = logging.getLogger("qflowd.api.access")
+FIRST_LOOK_S: Final = 0.01
+LONGEST_LOOK_S: Final = 0.25
+
+
+class Api:
+    """What all requests share: the store, the configuration, and the threads in which handlers run."""
+
+    def __init__(self, store: Store, config: ApiConfig) -> None:
+        self.store, self.config = store, config
+        self.threads = ThreadPoolExecutor(config.threads, "qflowd-api")
+        self.pages = Pages(config)
+
+    def app(self) -> Starlette:
+        """The application; its errors are enveloped as well."""
+        routes = [Route(endpoint.path, _Answers(self, endpoint), methods=[endpoint.method]) for endpoint in endpoints()]
+        return Starlette(
+            routes=[*routes, Route("/{path:path}", self._page, methods=["GET"])],
+            middleware=[Middleware(BasePath, base_path=self.config.base_path)],
+            exception_handlers={HTTPException: self._no_route},
+        )
+
+    async def in_thread(self, work: Callable[[], Any]) -> Any:
+        """What a blocking function returns."""
+        return await asyncio.get_running_loop().run_in_executor(self.threads, work)
+
+    def close(self) -> None:
+        """End the threads, and their connections."""
+        self.threads.shutdown(wait=False, cancel_futures=True)
+        self.store.close()
+
+    async def _page(self, request: Any) -> Response:
+        return await self.pages.respond(request)
+
+    async def _no_route(self, request: Any, error: Exception) -> Response:
+        received = requests.facts(request.scope, b"", self.config)
+        what = f"there is no route {received.method} {received.path[:200]}"
+        if isinstance(error, HTTPException) and error.status_code == 405:
+            allowed = (error.headers or {}).get("Allow", "")
+            fault = ApiFault(40501, f"{what}; the path has {allowed}", headers={"Allow": allowed})
+        else:
+            fault = ApiFault(40401, f"{what}; /api/v1/openapi.json lists those there are")
+        return _response(failed(Call(received, self.store, self.config), fault), self.config)
+
+
+class _Answers:
+    """One route: an ASGI application."""
+
+    def __init__(self, api: Api, endpoint: Endpoint) -> None:
+        self._api, self._endpoint = api, endpoint
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began = time.monotonic()
+        api, endpoint = self._api, self._endpoint
+        request = requests.facts(scope, b"", api.config)
+        try:
+            request.body = await receive_body(receive, request, endpoint.largest_body)
+        except ApiFault as fault:
+            answer: Any = failed(Call(request, api.store, api.config), fault)
+        else:
+            answer = await self._answer(request, dict(scope["path_params"]))
+        log.info(
+            "%s %s %s %d %.0f ms",
+            *(request.request_id, answer.principal or "-", endpoint.name, answer.status),
+            (time.monotonic() - began) * 1000,
+        )
+        await _response(answer, api.config, api)(scope, receive, send)
+
+    async def _answer(self, request: HttpRequest, params: dict[str, str]) -> Sendable:
+        api = self._api
+        found = await api.in_thread(partial(serve, self._endpoint, request, params, api.store, api.config))
+        if not isinstance(found, Waiting):
+            return found  # type: ignore[no-any-return]
+        end, pause = time.monotonic() + found.wait.longest_s, FIRST_LOOK_S
+        while (answer := await api.in_thread(found.look)) is None:
+            if (left := end - time.monotonic()) <= 0:
+                answer = await api.in_thread(found.give_up)
+                break
+            await asyncio.sleep(min(pause, left))
+            pause = min(2 * pause, LONGEST_LOOK_S)
+        return answer  # type: ignore[no-any-return]
+
+
+class _Parts(Response):
+    """An answer whose parts are read, in a thread, while they are sent."""
+
+    def __init__(self, api: Api, parts: Iterator[str | bytes], answer: Sendable) -> None:
+        super().__init__(status_code=answer.status)
+        self._api, self._parts = api, parts
+        del self.headers["content-length"]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        while (
+            scope["method"] != "HEAD"
+            and (part := await self._api.in_thread(partial(next, self._parts, None))) is not None
+        ):
+            body = part.encode() if isinstance(part, str) else part
+            await send({"type": "http.response.body", "body": body, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+
+def _response(answer: Sendable, config: ApiConfig, api: Api | None = None) -> Response:
+    is_whole = isinstance(answer.body, str | bytes)
+    if is_whole or api is None:
+        response = Response(answer.body, status_code=answer.status)
+    else:
+        response = _Parts(api, answer.body, answer)
+    for name, value in security_headers(config):
+        response.headers[name] = value
+    for name, value in answer.headers:
+        if name == "set-cookie":
+            response.headers.append(name, value)
+        else:
+            response.headers[name] = value
+    return response

@@ -1,0 +1,99 @@
+"""One request, as a handler sees it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, TypeVar
+
+from qflowd.api.answers import ApiFault
+from qflowd.api.caller import NOBODY, Caller
+from qflowd.client.client import Client
+from qflowd.client.records import plain_row
+from qflowd.config.records import ApiConfig
+from qflowd.engine.access.audit import Actor
+from qflowd.model.roles import Role
+from qflowd.store.tx import Store, Tx
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class HttpRequest:
+    """What has arrived. Names of headers are in lower case; `query` holds pairs in their order."""
+
+    method: str
+    path: str
+    query: list[tuple[str, str]]
+    headers: Mapping[str, str]
+    body: bytes
+    address: str  # of the client, behind trusted proxies too
+    request_id: str
+    is_tls: bool = False
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """Cookies by name; the first of several wins."""
+        found: dict[str, str] = {}
+        for pair in self.headers.get("cookie", "").split(";"):
+            name, equals, value = pair.strip().partition("=")
+            if equals:
+                found.setdefault(name, value)
+        return found
+
+
+@dataclass
+class Call:
+    """A request with who makes it, and the doors to the database that it may use."""
+
+    request: HttpRequest
+    store: Store
+    config: ApiConfig
+    caller: Caller = NOBODY
+    wait_s: float | None = None  # `?wait=`; None: the route's own
+    other_tenant: str | None = field(default=None)  # `?tenant=`, of a system caller
+
+    @property
+    def tenant(self) -> str:
+        """Whose rows are seen and written."""
+        return self.other_tenant or self.caller.tenant
+
+    @property
+    def actor(self) -> Actor:
+        """Who does it, as the audit of this tenant names them."""
+        caller, request = self.caller, self.request
+        return Actor(
+            caller.principal,
+            self.tenant,
+            caller.role,
+            token=caller.token,
+            session=caller.session,
+            address=request.address or None,
+            request_id=request.request_id,
+        )
+
+    @property
+    def if_match(self) -> str | None:
+        return self.request.headers.get("if-match")
+
+    @cached_property
+    def client(self) -> Client:
+        """The SDK over the same store, for the tenant of this call."""
+        return Client(self.store, self.tenant)
+
+    def read(self, statement: str, **params: Any) -> list[Any]:
+        """Rows of a statement, of this tenant alone, with plain Python values."""
+        return list(map(plain_row, self.store.read(lambda tx: tx.run(statement, tenant=self.tenant, **params))))
+
+    def one(self, statement: str, **params: Any) -> Any:
+        """The first row of a statement, or None; as `read`."""
+        return next(iter(self.read(statement, **params)), None)
+
+    def change(self, work: Callable[[Tx], T]) -> T:
+        """A transaction; as `Store.transact`."""
+        return self.store.transact(work)
+
+    def refuse_below(self, role: Role, what: str = "this") -> None:
+        """Raises: ApiFault 40301 if the caller's role does not reach."""
+        if self.caller.role < role:
+            has = f"has {self.caller.role.word}" if self.caller.role else "has none"
+            raise ApiFault(40301, f"{what} needs role {role.word}; {self.caller.principal or 'nobody'} {has}")

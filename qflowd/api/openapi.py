@@ -1,0 +1,144 @@
+"""The description of the API, OpenAPI 3.1, made of the table of routes."""
+
+import re
+from functools import lru_cache
+from types import UnionType
+from typing import Any, Final, Union, get_args, get_origin
+
+import msgspec
+
+from qflowd import __version__
+from qflowd.api.answers import ApiAnswer, Faults, Text, Wait
+from qflowd.api.codes import CODES, status_of
+from qflowd.api.routing import PREFIX, Endpoint, endpoints
+from qflowd.model.roles import Role
+
+REFERENCE: Final = "#/components/schemas/{name}"
+NEVER_NAMED: Final = (ApiAnswer, Text, Wait, Any, None, type(None))
+ALWAYS: Final = (50001, 50301)  # of every route
+
+
+@lru_cache(1)
+def description() -> bytes:
+    """The document, as JSON with sorted keys: the same routes give the same bytes."""
+    routes = endpoints()
+    kinds = [
+        kind for route in routes for kind in (_data_type(route.answer), route.query, route.body) if kind is not None
+    ]
+    schemas, components = msgspec.json.schema_components([*kinds, Faults], ref_template=REFERENCE)
+    by_kind = dict(zip(map(str, [*kinds, Faults]), schemas, strict=True))
+    paths: dict[str, dict[str, Any]] = {}
+    for route in routes:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, by_kind, components)
+    document = {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "qflowd",
+            "version": __version__,
+            "description": "Answers are enveloped: `{code, message, data}`. `GET /api/v1/codes` lists the codes.",
+        },
+        "servers": [{"url": "."}],
+        "security": [{"bearer": []}, {"session": []}],
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "session": {"type": "apiKey", "in": "cookie", "name": "qflowd"},
+            },
+        },
+    }
+    return msgspec.json.format(msgspec.json.encode(document, order="sorted"), indent=1)
+
+
+def _operation(route: Endpoint, schemas: dict[str, Any], components: dict[str, Any]) -> dict[str, Any]:
+    parameters = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "integer" if kind is int else "string"}}
+        for name, kind in route.path_types.items()
+    ]
+    if route.query is not None:
+        parameters += _query_parameters(route.query, components)
+    found: dict[str, Any] = {
+        "operationId": route.name,
+        "summary": route.summary,
+        "tags": [_tag(route.path)],
+        "parameters": parameters,
+        "responses": _responses(route, schemas),
+        "x-role": route.role.word,
+    }
+    if route.role == Role.NONE:
+        found["security"] = []
+    if route.does:
+        found["x-does"] = route.does
+    if route.source:
+        found["x-source"] = route.source
+    if route.body is not None:
+        found["requestBody"] = {"content": {"application/json": {"schema": schemas[str(route.body)]}}}
+    return found
+
+
+def _query_parameters(query: type[msgspec.Struct], components: dict[str, Any]) -> list[dict[str, Any]]:
+    properties = components[query.__name__]["properties"]
+    found = []
+    for field in msgspec.structs.fields(query):
+        schema = properties[field.encode_name]
+        parameter = {"name": field.encode_name, "in": "query", "required": field.required, "schema": schema}
+        if "array" in str(schema):
+            parameter |= {"style": "form", "explode": False}
+        found.append(parameter)
+    return found
+
+
+def _responses(route: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
+    data = schemas.get(str(_data_type(route.answer)), {})
+    envelope = {
+        "type": "object",
+        "properties": {"code": {"const": 0}, "message": {"type": "string"}, "data": data},
+        "required": ["code", "message", "data"],
+    }
+    is_text = route.answer is Text
+    content = {"text/plain": {"schema": {"type": "string"}}} if is_text else {"application/json": {"schema": envelope}}
+    found: dict[str, Any] = {"200": {"description": "success", "content": content}}
+    by_status: dict[int, list[int]] = {}
+    for code in (*_common_codes(route), *route.errors, *ALWAYS):
+        by_status.setdefault(status_of(code), []).append(code)
+    for status, codes in sorted(by_status.items()):
+        fault = {
+            "type": "object",
+            "properties": {
+                "code": {"enum": sorted(set(codes))},
+                "message": {"type": "string"},
+                "data": schemas[str(Faults)],
+            },
+            "required": ["code", "message", "data"],
+        }
+        meaning = "; ".join(f"{code}: {CODES[code]}" for code in sorted(set(codes)))
+        found[str(status)] = {"description": meaning, "content": {"application/json": {"schema": fault}}}
+    return found
+
+
+def _common_codes(route: Endpoint) -> list[int]:
+    """Codes that follow from what a route is, not from what it does."""
+    codes = [40002]
+    if route.role > Role.NONE:
+        codes += [40101, 40102, 40103, 40301, 42901]
+    if route.is_write:
+        codes += [40303, 40305]
+    if route.body is not None:
+        codes += [40001, 40801, 41301, 41501, 42202]
+    if route.path_types:
+        codes.append(40401)
+    return codes
+
+
+def _data_type(answer: Any) -> Any:
+    """The type of an answer's data, where its handler names one."""
+    if isinstance(answer, UnionType) or get_origin(answer) is Union:
+        named = [each for each in get_args(answer) if each not in NEVER_NAMED]
+        return named[0] if named else None
+    return None if answer in NEVER_NAMED else answer
+
+
+def _tag(path: str) -> str:
+    words = re.findall(r"[a-z-]+", path.removeprefix(PREFIX))
+    return words[0] if words else "meta"

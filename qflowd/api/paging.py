@@ -1,0 +1,73 @@
+"""Lists by keyset: a page ends with a cursor, which holds the last key and fits only the query that made it."""
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Sequence
+from typing import Annotated, Any, Generic, TypeVar
+
+import msgspec
+
+from qflowd.api.answers import ApiFault, Item
+from qflowd.api.reading import Query
+
+T = TypeVar("T")
+LARGEST_PAGE = 500
+MOST_COUNTED = 10_000  # what `?total=1` counts to: an exact count of millions takes a minute
+
+
+class PageQuery(Query):
+    """Base of the parameters of a list."""
+
+    limit: Annotated[int, msgspec.Meta(ge=1, le=LARGEST_PAGE)] = 50
+    cursor: str | None = None
+    total: bool = False
+
+
+class ListPage(Item, Generic[T]):
+    """A page of a list. `next`: the cursor of the page after it; null at the end. `total` is counted if it is asked for.
+
+    `more`: there are more than the `total` that was counted.
+    """
+
+    items: Sequence[T]
+    next: str | None = None
+    total: int | None = None
+    more: bool | None = None
+
+
+def cursor_of(query: PageQuery, *key: Any) -> str:
+    """The cursor of the page behind the row with this key, for the same query."""
+    return base64.urlsafe_b64encode(msgspec.json.encode([_digest(query), *key])).decode().rstrip("=")
+
+
+def read_cursor(query: PageQuery) -> list[Any] | None:
+    """The key that the cursor of a query holds; None for its first page.
+
+    Raises: ApiFault 40003 for a cursor of another query, or of nobody.
+    """
+    if query.cursor is None:
+        return None
+    try:
+        text = query.cursor.encode("ascii")
+        digest, *key = msgspec.json.decode(base64.urlsafe_b64decode(text + b"=" * (-len(text) % 4)), type=list)
+    except (ValueError, binascii.Error, UnicodeEncodeError, msgspec.DecodeError):
+        raise ApiFault(40003, "the cursor is not one that a page ended with; begin again without it") from None
+    if digest != _digest(query):
+        raise ApiFault(40003, "the cursor belongs to a query with other filters; begin again without it")
+    return key
+
+
+def page_of(query: PageQuery, rows: Sequence[T], *key: str) -> tuple[Sequence[T], str | None]:
+    """Of `limit + 1` rows the page, and its cursor where there are more. `key`: the attributes that order the rows."""
+    if len(rows) <= query.limit:
+        return rows, None
+    rows = rows[: query.limit]
+    return rows, cursor_of(query, *[getattr(rows[-1], name) for name in key])
+
+
+def _digest(query: PageQuery) -> str:
+    """Of what the query asks for, whatever page it asks for."""
+    plain = msgspec.structs.asdict(query) | {"limit": None, "cursor": None, "total": None}
+    text = msgspec.json.encode([type(query).__name__, plain], order="sorted")
+    return hashlib.blake2b(text, digest_size=6).hexdigest()

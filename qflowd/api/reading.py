@@ -1,0 +1,141 @@
+"""Reading requests strictly: an unknown parameter or field is a fault, so a misspelt filter never lists everything."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+from qflowd.api.answers import ApiFault, Problem
+from qflowd.api.call import Call
+from qflowd.define.fields import did_you_mean
+from qflowd.model import jsontext
+
+S = TypeVar("S", bound=msgspec.Struct)
+LARGEST_BODY = 2_000_000  # bytes; documents of workflows may have twice as many
+
+
+class Body(msgspec.Struct, forbid_unknown_fields=True):
+    """Base of what requests carry: a field that is not declared is a fault."""
+
+
+class Query(msgspec.Struct, forbid_unknown_fields=True):
+    """Base of the parameters of a route. Strings, numbers, dates, instants, literals, and tuples of them by commas."""
+
+
+def read_query(pairs: Sequence[tuple[str, str]], kind: type[S]) -> S:
+    """The query parameters of a route.
+
+    Raises: ApiFault 40002 for one that is unknown, is there twice, or cannot be read.
+    """
+    fields = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
+    values: dict[str, Any] = {}
+    faults = []
+    for name, text in pairs:
+        if name not in fields:
+            faults.append(Problem(where=name, message="unknown query parameter" + did_you_mean(name, fields)))
+        elif name in values:
+            faults.append(Problem(where=name, message="is there twice"))
+        else:
+            values[name] = text.split(",") if _is_list(fields[name]) else text
+    for name, value in values.items():
+        try:
+            msgspec.convert({name: value}, _only(kind, name), strict=False)
+        except msgspec.ValidationError as error:
+            faults.append(Problem(where=name, message=_words(error, value)))
+    if faults:
+        raise ApiFault(40002, "; ".join(f"{fault.where}: {fault.message}" for fault in faults), faults)
+    try:
+        return msgspec.convert(values, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise ApiFault(40002, str(error)) from None
+
+
+def read_body(body: bytes, content_type: str, kind: type[S]) -> S:
+    """The body of a request; an empty one counts as `{}`.
+
+    Raises: ApiFault 41501, 40001, or 42202 with the place of the fault.
+    """
+    if body and content_type.partition(";")[0].strip().lower() != "application/json":
+        what = f"not {content_type.partition(';')[0].strip()!r}" if content_type else "and Content-Type must say so"
+        raise ApiFault(41501, f"the body must be application/json, {what}")
+    try:
+        value = jsontext.parse(body, "the body", largest=2 * LARGEST_BODY) if body else {}
+    except ValueError as error:
+        raise ApiFault(40001, str(error)) from None
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        where, message = _place(error)
+        if message.startswith("Object contains unknown field"):
+            name = message.split("`")[1]
+            known = [field.encode_name for field in msgspec.structs.fields(kind)]
+            where, message = f"{where}.{name}".lstrip("."), f"unknown field{did_you_mean(name, known)}"
+        raise ApiFault(
+            42202, f"{where}: {message}" if where else message, [Problem(where=where, message=message)]
+        ) from None
+
+
+def need_if_match(call: Call, etag: str, current: Any = None, *, is_optional: bool = False) -> None:
+    """May a definition be changed that has this ETag now? `current`: it itself, for whoever has an older one.
+
+    Raises: ApiFault 42801 without If-Match, unless `is_optional`; 41201 if it names another state.
+    """
+    given = call.if_match
+    if given is None:
+        if is_optional:
+            return
+        raise ApiFault(
+            42801, f"a change needs the header If-Match with the ETag of what it changes, now {quoted(etag)}"
+        )
+    if given.strip() not in ("*", quoted(etag)):
+        raise ApiFault(41201, f"it was changed meanwhile: its ETag is {quoted(etag)} now, not {given}", current=current)
+
+
+def quoted(etag: str) -> str:
+    """A strong ETag as it stands in a header."""
+    return f'"{etag}"'
+
+
+def read_path(values: Mapping[str, str], types: Mapping[str, type]) -> dict[str, Any]:
+    """Parameters of a path as their types. `~1` stands for a slash inside a segment.
+
+    Raises: ApiFault 40401 for a number that is none: no such thing exists.
+    """
+    found: dict[str, Any] = {}
+    for name, raw in values.items():
+        text = raw.replace("~1", "/")
+        if types[name] is int:
+            if not (text.isascii() and text.isdigit() and len(text) <= 19):
+                raise ApiFault(40401, f"there is no {name.removesuffix('_id')} {text[:60]!r}: it is a number")
+            found[name] = int(text)
+        else:
+            found[name] = jsontext.clean_text(text)
+    return found
+
+
+def _is_list(kind: Any) -> bool:
+    """Is this the type of a parameter that takes several values?"""
+    return any(getattr(each, "__origin__", each) in (tuple, list) for each in (kind, *getattr(kind, "__args__", ())))
+
+
+def _only(kind: type[msgspec.Struct], name: str) -> type[msgspec.Struct]:
+    """A structure of one of the fields, so that each is told its own fault."""
+    key = kind, name
+    if key not in _ONLY:
+        field = next(each for each in msgspec.structs.fields(kind) if each.encode_name == name)
+        _ONLY[key] = msgspec.defstruct(f"{kind.__name__}_{name}", [(name, field.type)])
+    return _ONLY[key]
+
+
+_ONLY: dict[tuple[type, str], type[msgspec.Struct]] = {}
+
+
+def _words(error: msgspec.ValidationError, value: Any) -> str:
+    _, message = _place(error)
+    return f"{str(value)[:60]!r} cannot be read: {message[:1].lower()}{message[1:]}"
+
+
+def _place(error: msgspec.ValidationError) -> tuple[str, str]:
+    """The path of a fault, as `tasks[0].name`, and the fault."""
+    message, _, place = str(error).partition(" - at `$")
+    return place.rstrip("`").lstrip("."), message

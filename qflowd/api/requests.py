@@ -1,0 +1,103 @@
+"""What arrives: the path below the base path with slashes inside segments kept, the caller's address, a bounded body."""
+
+import asyncio
+import re
+import secrets
+from ipaddress import ip_address
+from typing import Final
+from urllib.parse import parse_qsl, unquote
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from qflowd.api.answers import ApiFault
+from qflowd.api.call import HttpRequest
+from qflowd.config.records import ApiConfig
+
+SLOWEST_BODY_S: Final = 30.0
+LARGEST_HEADERS: Final = 64 << 10  # bytes of names and values together
+MOST_HEADERS: Final = 200
+_SLASH: Final = re.compile(rb"%2f", re.IGNORECASE)
+
+
+class BasePath:
+    """Makes the path of a request that below the base path, whether a proxy has cut it off or not.
+
+    `%2F` inside a segment becomes `~1`, which is in no key, so it does not end the segment.
+    """
+
+    def __init__(self, app: ASGIApp, base_path: str) -> None:
+        self._app, self._base = app, base_path.encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            raw = bytes(scope.get("raw_path") or scope["path"].encode())
+            if self._base and (raw == self._base or raw.startswith(self._base + b"/")):
+                raw = raw[len(self._base) :] or b"/"
+            path = unquote(_SLASH.sub(b"~1", raw).decode("ascii", "replace"), errors="replace")
+            scope = {**scope, "path": path, "raw_path": raw, "root_path": ""}
+        await self._app(scope, receive, send)
+
+
+def facts(scope: Scope, body: bytes, config: ApiConfig) -> HttpRequest:
+    """The request that a scope describes."""
+    headers: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        headers[key] = f"{headers[key]}, {text}" if key in headers and key != "cookie" else text
+    address = scope["client"][0] if scope.get("client") else ""
+    is_tls = scope.get("scheme") == "https"
+    if _is_trusted(address, config):
+        is_tls = headers.get("x-forwarded-proto", "https" if is_tls else "http").strip().lower() == "https"
+        address = _behind_proxies(address, headers.get("x-forwarded-for", ""), config)
+    query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True, errors="replace")
+    return HttpRequest(
+        scope["method"], scope["path"], query, headers, body, address, secrets.token_hex(8), is_tls=is_tls
+    )
+
+
+async def receive_body(receive: Receive, request: HttpRequest, largest: int) -> bytes:
+    """The body of a request.
+
+    Raises: ApiFault 43101 if its headers are too many to look at; 41301 if it is larger than `largest` bytes, 40801 if it does not come within `SLOWEST_BODY_S`.
+    """
+    headers = request.headers
+    if len(headers) > MOST_HEADERS or sum(len(name) + len(text) for name, text in headers.items()) > LARGEST_HEADERS:
+        what = f"the headers are more than {MOST_HEADERS}, or larger than {LARGEST_HEADERS >> 10} KB"
+        raise ApiFault(43101, what, headers={"Connection": "close"})
+    refusal = ApiFault(41301, f"the body has more than {largest:,} bytes", headers={"Connection": "close"})
+    length = request.headers.get("content-length", "0")
+    if length.isdigit() and int(length) > largest:
+        raise refusal
+    parts, size = [], 0
+    try:
+        async with asyncio.timeout(SLOWEST_BODY_S):
+            while True:
+                message = await receive()
+                part = message.get("body", b"")
+                parts.append(part)
+                size += len(part)
+                if size > largest:
+                    raise refusal
+                if message["type"] == "http.disconnect" or not message.get("more_body"):
+                    return b"".join(parts)
+    except TimeoutError:
+        what = f"the body did not arrive within {SLOWEST_BODY_S:.0f} s"
+        raise ApiFault(40801, what, headers={"Connection": "close"}) from None
+
+
+def _is_trusted(address: str, config: ApiConfig) -> bool:
+    if not address:
+        return bool(config.trusted_proxies)  # a socket of this host: only a proxy is behind it
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        return False
+    return any(ip in network for network in config.trusted_proxies)
+
+
+def _behind_proxies(address: str, forwarded: str, config: ApiConfig) -> str:
+    """The last address that is not one of our proxies'."""
+    chain = [each.strip() for each in forwarded.split(",") if each.strip()]
+    while chain and _is_trusted(address, config):
+        address = chain.pop()
+    return address

@@ -1,0 +1,62 @@
+"""What the API says of itself: health, version, codes, description."""
+
+from qflowd import __version__
+from qflowd.api.answers import ApiFault, Item, Text
+from qflowd.api.call import Call
+from qflowd.api.codes import CODES
+from qflowd.api.routing import route
+from qflowd.model.errors import QflowdError
+from qflowd.model.roles import Role
+from qflowd.store import migrate
+
+
+class Version(Item):
+    """What answers."""
+
+    name: str
+    version: str
+    api: int
+
+
+class Code(Item):
+    """A code that answers carry, and its HTTP status."""
+
+    code: int
+    status: int
+    meaning: str
+
+
+@route("GET", "/healthz", Role.NONE)
+def show_health(call: Call) -> Text:
+    """The process answers; nothing is asked of the database."""
+    return Text("ok\n")
+
+
+@route("GET", "/readyz", Role.NONE, errors=(50301,))
+def show_readiness(call: Call) -> Text:
+    """The database can be reached, and has this qflowd's schema."""
+    try:
+        migrate.check(call.store)
+    except QflowdError as error:
+        raise ApiFault(50301, str(error), headers={"Retry-After": "2"}) from None
+    return Text("ok\n")
+
+
+@route("GET", "/version", Role.NONE)
+def show_version(call: Call) -> Version:
+    """The version of qflowd, and of this API."""
+    return Version(name="qflowd", version=__version__, api=1)
+
+
+@route("GET", "/codes", Role.NONE)
+def list_codes(call: Call) -> list[Code]:
+    """Every code that an answer may carry."""
+    return [Code(code=code, status=code // 100 or 200, meaning=meaning) for code, meaning in CODES.items()]
+
+
+@route("GET", "/openapi.json", Role.NONE)
+def show_openapi(call: Call) -> Text:
+    """This description, as OpenAPI 3.1; outside the envelope."""
+    from qflowd.api.openapi import description
+
+    return Text(description(), "application/json")

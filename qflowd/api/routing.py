@@ -1,0 +1,122 @@
+"""The one table of routes: paths, roles, the API's description and the generated tests are made of it.
+
+A handler is a plain blocking function. Its signature says what it takes: `call`; parameters of the path by their names
+(int or str); `query`, a structure of query parameters; `body`, a structure. What it returns is the data of the answer.
+"""
+
+import inspect
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar, get_type_hints
+
+import msgspec
+
+from qflowd.api.codes import CODES
+from qflowd.api.reading import LARGEST_BODY
+from qflowd.model.roles import Role
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+PREFIX: Final = "/api/v1"
+BARE: Final = ("/scheduling/", "/healthz", "/readyz")  # these paths stand as they are
+SAFE: Final = ("GET", "HEAD")
+_PARAMETER: Final = re.compile(r"\{(\w+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A method of a path, and the handler that answers it.
+
+    `does`: the statement, command or verb behind it, for readers; `source`: its number in the documents that it keeps to.
+    """
+
+    method: str
+    path: str
+    role: Role
+    handler: Callable[..., Any]
+    path_types: Mapping[str, type]
+    query: type[msgspec.Struct] | None
+    body: type[msgspec.Struct] | None
+    answer: Any
+    errors: Sequence[int]
+    does: str
+    source: str
+    largest_body: int
+
+    @property
+    def name(self) -> str:
+        """Of the operation, as the description has it; an alias is told from what it stands for by its method and path."""
+        if self.path.startswith("/scheduling/"):
+            words = re.sub(r"\W+", "_", self.path).strip("_")
+            return f"{self.method.lower()}_{words}"
+        return self.handler.__name__
+
+    @property
+    def summary(self) -> str:
+        """The first line of the handler's docstring."""
+        return (inspect.getdoc(self.handler) or "").partition("\n")[0]
+
+    @property
+    def is_write(self) -> bool:
+        return self.method not in SAFE
+
+    @property
+    def order(self) -> tuple[bool, ...]:
+        """Sorts words before parameters: `/task/list` is met before `/task/{id}`."""
+        return tuple(segment.startswith("{") for segment in self.path.split("/"))
+
+
+ENDPOINTS: list[Endpoint] = []
+
+
+def route(
+    method: str,
+    path: str,
+    role: Role,
+    *,
+    errors: Sequence[int] = (),
+    does: str = "",
+    source: str = "",
+    largest_body: int = LARGEST_BODY,
+) -> Callable[[F], F]:
+    """Answer `method` of `path` (below /api/v1, unless it is one of BARE) by the function that is decorated."""
+
+    def register(handler: F) -> F:
+        add(method, path, role, handler, errors=errors, does=does, source=source, largest_body=largest_body)
+        return handler
+
+    return register
+
+
+def add(method: str, path: str, role: Role, handler: Callable[..., Any], **about: Any) -> None:
+    """As `route`. Raises: TypeError where path and signature do not fit, or a code is unknown."""
+    full = path if path.startswith(BARE) else PREFIX + path
+    hints = get_type_hints(handler)
+    names = [name for name in inspect.signature(handler).parameters if name != "call"]
+    in_path = _PARAMETER.findall(path)
+    if sorted({*names} - {"query", "body"}) != sorted(in_path):
+        raise TypeError(f"{method} {path}: {handler.__name__}() takes {', '.join(names)}")
+    if unknown := set(about.get("errors", ())) - CODES.keys():
+        raise TypeError(f"{method} {path}: there are no codes {unknown}")
+    ENDPOINTS.append(
+        Endpoint(
+            method=method,
+            path=full,
+            role=role,
+            handler=handler,
+            path_types={name: hints[name] for name in in_path},
+            query=hints.get("query") if "query" in names else None,
+            body=hints.get("body") if "body" in names else None,
+            answer=hints.get("return", Any),
+            **{"errors": (), "does": "", "source": "", "largest_body": LARGEST_BODY, **about},
+        )
+    )
+
+
+def endpoints() -> list[Endpoint]:
+    """All routes, in the order in which paths are matched."""
+    from qflowd.api import resources
+
+    resources.load()
+    return sorted(ENDPOINTS, key=lambda endpoint: endpoint.order)

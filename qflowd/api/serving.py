@@ -1,0 +1,151 @@
+"""From a request to an answer, in a thread: who is it, may it, what does it say, what does the handler return."""
+
+import hashlib
+import logging
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from qflowd.api.access.credentials import authenticate, check_origin
+from qflowd.api.answers import JSON, ApiAnswer, ApiFault, Text, Wait, enveloped, enveloped_fault, fault_of
+from qflowd.api.call import Call, HttpRequest
+from qflowd.api.reading import quoted, read_body, read_path, read_query
+from qflowd.api.routing import Endpoint
+from qflowd.config.records import ApiConfig
+from qflowd.model.names import fault_in_key
+from qflowd.model.roles import Role
+from qflowd.store.tx import Store
+
+log = logging.getLogger("qflowd.api")
+LONGEST_WAIT_S: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sendable:
+    """An answer as it goes over the wire. `body` may be parts, which are read while they are sent."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: Any
+    principal: str = ""
+    failure: str = field(default="", compare=False)
+
+
+def serve(endpoint: Endpoint, request: HttpRequest, params: dict[str, str], store: Store, config: ApiConfig) -> Any:
+    """ApiAnswer a request: a Sendable, or a Wait whose answers `finished` turns into one. Never raises."""
+    call = Call(request, store, config)
+    try:
+        call.caller = authenticate(call, endpoint)
+        return _handled(call, endpoint, params)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets an answer
+        return failed(call, error)
+
+
+def _handled(call: Call, endpoint: Endpoint, params: dict[str, str]) -> Any:
+    call.refuse_below(endpoint.role, f"{endpoint.method} {endpoint.path}")
+    check_origin(call, endpoint)
+    if endpoint.is_write and call.config.read_only and endpoint.role > Role.NONE:
+        raise ApiFault(40305, "this server only reads ([api] read_only); write through another one, by SQL or the CLI")
+    arguments: dict[str, Any] = read_path(params, endpoint.path_types)
+    pairs = _take_common(call)
+    if endpoint.query is not None:
+        arguments["query"] = read_query(pairs, endpoint.query)
+    elif pairs:
+        raise ApiFault(40002, f"{pairs[0][0]}: {endpoint.method} {endpoint.path} takes no such parameter")
+    if endpoint.body is not None:
+        content_type = call.request.headers.get("content-type", "")
+        arguments["body"] = read_body(call.request.body, content_type, endpoint.body)
+    returned = endpoint.handler(call, **arguments)
+    if isinstance(returned, Wait):
+        return Waiting(call, returned)
+    return finished(call, returned)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An answer that is not there yet; `look` and `give_up` are blocking functions, for a thread."""
+
+    call: Call
+    wait: Wait
+
+    def look(self) -> Sendable | None:
+        """The answer, if it is there."""
+        return self._run(self.wait.ask)
+
+    def give_up(self) -> Sendable:
+        """The answer when the time is over."""
+        return self._run(self.wait.otherwise) or failed(self.call, AssertionError("a wait ended without an answer"))
+
+    def _run(self, ask: Callable[[], Any]) -> Sendable | None:
+        try:
+            returned = ask()
+            return None if returned is None else finished(self.call, returned)
+        except Exception as error:  # noqa: BLE001 - as in `serve`
+            return failed(self.call, error)
+
+
+def finished(call: Call, returned: Any) -> Sendable:
+    """What a handler returned, as it is sent."""
+    base = [("x-request-id", call.request.request_id)]
+    who = call.caller.principal
+    if isinstance(returned, Text):
+        return Sendable(
+            returned.status, [*base, ("content-type", returned.type), *returned.headers.items()], returned.parts, who
+        )
+    answer = returned if isinstance(returned, ApiAnswer) else ApiAnswer(returned)
+    body = enveloped(answer.data, answer.message)
+    headers = [*base, ("content-type", JSON), *answer.headers.items()]
+    headers += [("set-cookie", cookie) for cookie in answer.cookies]
+    if call.request.method in ("GET", "HEAD") and answer.status == 200:
+        etag = quoted(answer.etag) if answer.etag else f'W/"{hashlib.blake2b(body, digest_size=10).hexdigest()}"'
+        headers.append(("etag", etag))
+        if etag in (each.strip() for each in call.request.headers.get("if-none-match", "").split(",")):
+            return Sendable(304, [pair for pair in headers if pair[0] != "content-type"], b"", who)
+    elif answer.etag:
+        headers.append(("etag", quoted(answer.etag)))
+    return Sendable(answer.status, headers, body, who)
+
+
+def failed(call: Call, error: Exception) -> Sendable:
+    """An error, as it is sent; one that is a fault of qflowd itself is logged with all there is to know."""
+    request_id = call.request.request_id
+    fault = fault_of(error)
+    if fault is None:
+        log.error("request %s: %s %s", request_id, call.request.method, call.request.path, exc_info=error)
+        fault = ApiFault(50001, f"a fault of qflowd; the server's log has it under request {request_id}")
+    headers = [("x-request-id", request_id), ("content-type", JSON), *fault.headers.items()]
+    if fault.status == 401:
+        headers.append(("www-authenticate", "Bearer"))
+    return Sendable(fault.status, headers, enveloped_fault(fault, request_id), call.caller.principal, str(fault))
+
+
+def _take_common(call: Call) -> list[tuple[str, str]]:
+    """The query parameters without those that every route knows: `wait`, `tenant`, `lang`."""
+    left = []
+    for name, text in call.request.query:
+        if name == "wait":
+            call.wait_s = _seconds(text)
+        elif name == "tenant":
+            call.other_tenant = _other_tenant(call, text)
+        elif name != "lang":
+            left.append((name, text))
+    return left
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds <= LONGEST_WAIT_S:
+        raise ApiFault(40002, f"wait: must be seconds from 0 to {LONGEST_WAIT_S:.0f}, not {text[:60]!r}")
+    return seconds
+
+
+def _other_tenant(call: Call, name: str) -> str:
+    if call.caller.role < Role.SYSTEM and name != call.caller.tenant:
+        raise ApiFault(40301, f"tenant: only a system principal may look at another tenant than {call.caller.tenant}")
+    if fault := fault_in_key(name, "tenant"):
+        raise ApiFault(40002, f"tenant: {fault}")
+    return name

@@ -1,0 +1,27 @@
+"""A server over a store of each database: `api` is shared by the tests of a module, `own_api` is a test's alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conftest import KINDS, GetServer
+from tests.support.http import ApiServer
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def api(request: pytest.FixtureRequest, get_server: GetServer) -> Iterator[ApiServer]:
+    """A server with a system principal, shared by the tests of a module."""
+    server = get_server(request.param)
+    url = server.create_database()
+    with ApiServer(url) as found:
+        yield found
+    server.start().drop_database(url)
+
+
+@pytest.fixture
+def own_api(database_url: str) -> Iterator[ApiServer]:
+    """A server over an empty store."""
+    with ApiServer(database_url) as found:
+        yield found
