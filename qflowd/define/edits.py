@@ -26,7 +26,7 @@ class WrittenEdge(NamedTuple):
 
 
 def tasks_of(document: Text) -> dict[str, dict[str, Json]]:
-    """Key -> what stands under it, of all tasks; those that are no mapping count as empty."""
+    """Key -> what stands under it, of all tasks; whatever is not a mapping counts as empty."""
     tasks = document.get("tasks")
     written = tasks if isinstance(tasks, dict) else {}
     return {key: dict(body) if isinstance(body, dict) else {} for key, body in written.items()}

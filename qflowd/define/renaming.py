@@ -24,7 +24,7 @@ def renamed_in_value(value: Json, old: str, new: str) -> Json:
 
 
 def renamed_in_text(text: str, old: str, new: str) -> str:
-    """As `renamed_in_value`, of a text with `{{ … }}` inside. What cannot be read stays as it is."""
+    """As `renamed_in_value`, of a string with `{{ … }}` inside. What cannot be read stays as it is."""
     done, at = "", 0
     while (start := text.find(_OPEN, at)) >= 0:
         end = end_of_expression(text, start + len(_OPEN))

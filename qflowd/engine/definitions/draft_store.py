@@ -36,7 +36,7 @@ class DraftText(NamedTuple):
 
     @classmethod
     def of(cls, key: str, data: dict[str, Any], **about: Any) -> "DraftText":
-        """Of a plain document; it is written as JSON, so that equal documents have equal texts."""
+        """Of a plain document; it is written as JSON, so that equal documents have equal strings."""
         return cls(key, json.dumps(data, ensure_ascii=False, indent=2) + "\n", **about)
 
 
@@ -94,7 +94,7 @@ def shelve(tx: Tx, row: Any, note: str | None) -> None:
 def refuse_edit(definition: Any, row: Any, workflow: str) -> None:
     """May a version be edited? `row`: of `find_version_text`.
 
-    Raises: Refused if it is no draft, or instances may run it.
+    Raises: Refused if it is not a draft, or instances may run it.
     """
     why = None
     if row.state != VersionState.DRAFT:
