@@ -61,6 +61,7 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "doctor": "Check this host, the configuration and the database.",
         "migrate": "Create the schema, or bring it up to date.",
         "token": "Make, list or revoke tokens of the HTTP API.",
+        "login-link": "Print a link that signs somebody in to the dashboard once.",
     },
 }
 COMMANDS: Final = {name: about for commands in GROUPS.values() for name, about in commands.items()}
@@ -82,8 +83,9 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = import_module(f"qflowd.cli.{MODULES.get(cmd_name, cmd_name)}")
-        command: click.Command = getattr(module, cmd_name)
+        name = cmd_name.replace("-", "_")
+        module = import_module(f"qflowd.cli.{MODULES.get(name, name)}")
+        command: click.Command = getattr(module, name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

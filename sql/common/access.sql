@@ -46,3 +46,96 @@ INSERT INTO qflow.audit (at, tenant, principal, token, session_id, address, requ
     changed_from, changed_to, command_id, submission_id, outcome)
 VALUES (:now, :tenant, :principal, :token, :session_id, :address, :request_id, :action, :object_type, :object,
     :changed_from, :changed_to, :command_id, :submission_id, :outcome)
+
+-- name: list_principals
+SELECT p.id, p.tenant, p.name, p.kind, p.role, CASE WHEN p.password IS NULL THEN 0 ELSE 1 END AS has_password, p.created_at,
+    p.created_by, p.disabled_at
+FROM qflow.principal p WHERE p.tenant = :tenant AND p.role <= :role ORDER BY p.name LIMIT {literal: batch}
+
+-- name: show_principal
+SELECT p.id, p.tenant, p.name, p.kind, p.role, p.password, p.lang, p.zone, p.theme, p.density, p.created_at, p.created_by,
+    p.disabled_at FROM qflow.principal p
+WHERE p.id = :principal_id AND p.tenant = :tenant AND p.role <= :role
+
+-- name: update_principal
+UPDATE qflow.principal SET kind = :kind, role = :role, disabled_at = :disabled_at WHERE id = :principal_id
+
+-- name: set_preferences
+UPDATE qflow.principal SET lang = :lang, zone = :zone, theme = :theme, density = :density WHERE id = :principal_id
+
+-- name: set_password
+UPDATE qflow.principal SET password = :password WHERE id = :principal_id
+
+-- name: delete_principal
+DELETE FROM qflow.principal WHERE id = :principal_id
+
+-- name: delete_tokens_of_principal
+DELETE FROM qflow.token WHERE principal_id = :principal_id
+
+-- name: delete_sessions_of_principal
+DELETE FROM qflow.session WHERE principal_id = :principal_id
+
+-- name: delete_codes_of_principal
+DELETE FROM qflow.login_code WHERE principal_id = :principal_id
+
+-- name: insert_session
+INSERT INTO qflow.session (principal_id, secret_hash, address, agent, created_at, seen_at)
+VALUES (:principal_id, :secret_hash, :address, :agent, :now, :now) {returning: id}
+
+-- name: find_session
+SELECT s.id, s.created_at, s.seen_at, s.ended_at, p.id AS principal_id, p.name AS principal, p.tenant, p.role AS principal_role,
+    p.disabled_at
+FROM qflow.session s JOIN qflow.principal p ON p.id = s.principal_id
+WHERE s.secret_hash = :secret_hash
+
+-- name: list_sessions
+-- Of one principal; of all where it is 0. Those that have not ended.
+SELECT s.id, p.name AS principal, s.address, s.agent, s.created_at, s.seen_at
+FROM qflow.session s JOIN qflow.principal p ON p.id = s.principal_id
+WHERE p.tenant = :tenant AND p.role <= :role AND (:principal_id = 0 OR p.id = :principal_id) AND s.ended_at IS NULL
+    AND s.seen_at > :idle_at AND s.created_at > :begun_at
+ORDER BY s.id DESC LIMIT {literal: batch}
+
+-- name: show_session
+SELECT s.id, s.principal_id, p.name AS principal FROM qflow.session s JOIN qflow.principal p ON p.id = s.principal_id
+WHERE s.id = :session_id AND p.tenant = :tenant AND p.role <= :role
+
+-- name: note_session_use
+UPDATE qflow.session SET seen_at = :now WHERE id = :session_id AND seen_at < :before_at
+
+-- name: end_session
+UPDATE qflow.session SET ended_at = :now WHERE id = :session_id AND ended_at IS NULL
+
+-- name: end_sessions_of_principal
+UPDATE qflow.session SET ended_at = :now WHERE principal_id = :principal_id AND id <> :session_id AND ended_at IS NULL
+
+-- name: delete_old_sessions
+DELETE FROM qflow.session WHERE principal_id = :principal_id AND created_at < :begun_at
+
+-- name: insert_login_code
+INSERT INTO qflow.login_code (code_hash, principal_id, created_at, created_by, expires_at)
+VALUES (:code_hash, :principal_id, :now, :created_by, :expires_at)
+
+-- name: find_login_code
+SELECT c.principal_id, c.expires_at, p.id, p.tenant, p.name, p.role, p.disabled_at
+FROM qflow.login_code c LEFT JOIN qflow.principal p ON p.id = c.principal_id WHERE c.code_hash = :code_hash
+
+-- name: delete_login_code
+DELETE FROM qflow.login_code WHERE code_hash = :code_hash
+
+-- name: delete_old_login_codes
+DELETE FROM qflow.login_code WHERE expires_at < :now
+
+-- name: count_login_failures
+SELECT (SELECT COUNT(*) FROM qflow.login_failure f WHERE f.name = :name AND f.at > :since) AS of_name,
+    (SELECT COUNT(*) FROM qflow.login_failure f WHERE f.address = :address AND f.at > :since) AS of_address
+
+-- name: insert_login_failure
+INSERT INTO qflow.login_failure (name, address, at) VALUES (:name, :address, :now)
+
+-- name: delete_login_failures
+-- Of a name that has signed in; the address keeps the others.
+DELETE FROM qflow.login_failure WHERE name = :name
+
+-- name: delete_old_login_failures
+DELETE FROM qflow.login_failure WHERE at < :since

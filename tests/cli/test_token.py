@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from qflowd.engine.access.login import sign_in_by_code
 from qflowd.engine.access.tokens import CredentialsRefused, find_caller
 from qflowd.model.roles import Role
 
@@ -54,3 +55,14 @@ def test_what_is_wrong_is_said_with_its_remedy(run, sqlite_engine):
     assert sqlite_engine.sql("SELECT * FROM qflow.principal") == []
     assert run("--tenant", "desk", "token", "create", "bot", "--role", "read").code == 0
     assert "choose another name" in run("token", "create", "bot", "--role", "read").err
+
+
+def test_a_link_signs_in_and_is_printed_without_an_api(run, own_engine):
+    assert "--role makes one" in run("login-link", "ann").err
+    ran = run("login-link", "ann", "--role", "admin", "--url", "https://q.example/")
+    assert "once, within 15 minutes" in ran.err
+    url, _, code = ran.out.strip().partition("#code=")
+    assert url == "https://q.example/"
+    session = sign_in_by_code(own_engine.store, code, None, "")
+    assert (session.caller.principal, session.caller.role) == ("ann", Role.ADMIN)
+    assert run("login-link", "ann").out != ran.out

@@ -64,6 +64,7 @@ TEXTS = {
     ),
     *("run_key", "content_hash"),
     *("token", "secret_hash", "note", "workflows", "jobs", "networks", "created_by", "kind", "principal", "address"),
+    *("password", "lang", "zone", "theme", "density", "agent", "code_hash"),
     *("request_id", "object_type", "object", "changed_from", "changed_to", "outcome"),
 }
 TEXT_IN = {"insert_daemon": {"version"}, "beat": {"database_id"}, "answer_command": {"state"}}  # numbers elsewhere

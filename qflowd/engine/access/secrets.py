@@ -29,3 +29,13 @@ def digest(secret: str) -> str:
 def is_secret_of(secret: str, stored: str) -> bool:
     """Whether `stored` is the digest of `secret`, in a time that does not tell how much of it is right."""
     return hmac.compare_digest(digest(secret), stored)
+
+
+def csrf_of(session_secret: str) -> str:
+    """What a page has to repeat to prove that it can read answers, not only send requests."""
+    return hmac.new(session_secret.encode(), b"csrf", hashlib.sha256).hexdigest()
+
+
+def is_csrf_of(session_secret: str, text: str) -> bool:
+    """Whether `text` is that, in a time that does not tell how much of it is right."""
+    return hmac.compare_digest(csrf_of(session_secret).encode(), text.encode("utf-8", "replace"))

@@ -52,6 +52,9 @@ CREATE TABLE IF NOT EXISTS qflow.session (
     CONSTRAINT session_secret UNIQUE (secret_hash)
 ) {table}
 ;
+-- Serves list_sessions.
+{index: session_principal ON qflow.session (principal_id, id) | (principal_id, id)}
+;
 -- Of links that sign somebody in once. Without a principal: makes the first one.
 CREATE TABLE IF NOT EXISTS qflow.login_code (
     code_hash {word} NOT NULL PRIMARY KEY,
@@ -68,6 +71,12 @@ CREATE TABLE IF NOT EXISTS qflow.login_failure (
     address {key} NOT NULL,
     at {instant} NOT NULL
 ) {table}
+;
+-- Serves count_login_failures.
+{index: login_failure_name ON qflow.login_failure (name, at) | (name, at)}
+;
+-- Serves count_login_failures.
+{index: login_failure_address ON qflow.login_failure (address, at) | (address, at)}
 ;
 -- What was done, by whom. Rows are never updated.
 CREATE TABLE IF NOT EXISTS qflow.audit (

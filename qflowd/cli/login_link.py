@@ -1,0 +1,40 @@
+"""`qflowd login-link`: a link that signs somebody in to the dashboard once."""
+
+from typing import Final
+
+import click
+
+from qflowd.cli.commands import COMMANDS
+from qflowd.cli.exits import say
+from qflowd.cli.session import open_client
+from qflowd.cli.token import ROLES, actor_of
+from qflowd.engine.access import login, principals
+from qflowd.model.errors import InvalidRequest, NotFound
+from qflowd.model.roles import Role
+from qflowd.store.tx import Tx
+
+ADDRESS: Final = "http://127.0.0.1:8080/"
+MINUTES: Final = int(login.CODE_LIVES.total_seconds() // 60)
+
+
+@click.command("login-link", help=COMMANDS["login-link"])
+@click.argument("name")
+@click.option("--url", default=ADDRESS, show_default=True, help="Where the dashboard is.")
+@click.option("--role", type=ROLES, help="Makes NAME, a person, if there is none of this name.")
+def login_link(*, name: str, url: str, role: str | None) -> None:
+    """See `help` above."""
+    with open_client() as client:
+        actor = actor_of(client)
+
+        def make_code(tx: Tx) -> str:
+            try:
+                row = principals.find_principal(tx, actor, name)
+            except NotFound:
+                if role is None:
+                    raise InvalidRequest(f"tenant {actor.tenant} has no principal {name!r}; --role makes one") from None
+                row = principals.add_principal(tx, actor, name, "human", Role[role.upper()])
+            return login.make_login_code(tx, actor, row.id)
+
+        code = client.store.transact(make_code)
+    click.echo(f"{url}#code={code}")
+    say(f"this link signs in {name} once, within {MINUTES} minutes")
