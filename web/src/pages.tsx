@@ -1,5 +1,5 @@
 // The table of pages: a page is one line here and one folder in `pages/`. Pages are loaded when they are first opened.
-import { LayoutDashboard, type LucideIcon } from 'lucide-react'
+import { Code, Gauge, LayoutDashboard, Plug, Server, Settings as Cog, Workflow as Flow, type LucideIcon } from 'lucide-react'
 import { lazy, type ComponentType, type LazyExoticComponent } from 'react'
 import type { Words } from './words/en'
 
@@ -13,4 +13,11 @@ export interface PageLine {
 
 export const pages: PageLine[] = [
   { path: '/', page: lazy(() => import('./pages/today/Today')), bar: { word: 'today', icon: LayoutDashboard, go: 't' } },
+  { path: '/workflows', page: lazy(() => import('./pages/workflows/Workflows')), bar: { word: 'workflows', icon: Flow, go: 'w' } },
+  { path: '/workflows/:id', page: lazy(() => import('./pages/workflow/Workflow')) },
+  { path: '/jobs', page: lazy(() => import('./pages/jobs/Jobs')), bar: { word: 'jobs', icon: Plug, go: 'j' } },
+  { path: '/daemons', page: lazy(() => import('./pages/daemons/Daemons')), bar: { word: 'daemons', icon: Server, go: 'd' } },
+  { path: '/limits', page: lazy(() => import('./pages/limits/Limits')), bar: { word: 'limits', icon: Gauge, go: 'l' } },
+  { path: '/reference', page: lazy(() => import('./pages/api/Api')), bar: { word: 'api', icon: Code, go: 'a', below: true } },
+  { path: '/settings', page: lazy(() => import('./pages/settings/Settings')), bar: { word: 'settings', icon: Cog, go: ',', below: true } },
 ]

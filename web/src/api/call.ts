@@ -118,6 +118,13 @@ export async function text(path: string, query: Query = {}, signal?: AbortSignal
   return response.text()
 }
 
+/** A JSON document outside the envelope. */
+export async function json<T>(path: string, signal?: AbortSignal): Promise<T> {
+  const response = await fetch(address(path), { headers: { Accept: 'application/json' }, signal, credentials: 'same-origin' })
+  if (!response.ok) throw refusal(response, await read(response))
+  return (await response.json()) as T
+}
+
 /** Changes something. A write that takes longer (202) is waited for, up to two minutes. */
 export async function change<T>(path: string, ask: Ask): Promise<Reply<T>> {
   let reply = await call<T>(path, { method: 'POST', ...ask })

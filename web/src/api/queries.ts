@@ -1,6 +1,6 @@
 // How a page asks and changes: `useOne`, `useList`, `useAction`. No page calls `fetch`.
 import { keepPreviousData, QueryClient, useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { ApiProblem, call, change, type Ask, type Query, type Reply } from './call'
+import { ApiProblem, call, change, json, type Ask, type Query, type Reply } from './call'
 import type { Page } from './types'
 
 const FOCUSED_MS = 5_000
@@ -41,6 +41,11 @@ export function useOne<T>(path: string | null, query: Query = {}, options: Optio
     refetchInterval: pause(options.every ?? FOCUSED_MS),
     placeholderData: options.keep ? keepPreviousData : undefined,
   })
+}
+
+/** A document outside the envelope; it does not change while the server runs. */
+export function useDocument<T>(path: string) {
+  return useQuery<T, ApiProblem>({ queryKey: [path, 'document'], queryFn: ({ signal }) => json<T>(path, signal), staleTime: Infinity })
 }
 
 /** A keyset list: `items` of all pages read so far, `more()` reads the next. */

@@ -15,10 +15,10 @@ interface Hit {
 }
 
 interface Found {
-  workflows?: { key: string; title?: string | null }[]
-  tasks?: { workflow: string; key: string }[]
-  instances?: { id: number; workflow?: string | null; name?: string | null; state?: string }[]
-  jobs?: { name: string }[]
+  workflows: { workflow: string; title: string }[]
+  tasks: { workflow: string; task: string; title: string }[]
+  instances: { id: number; workflow: string | null; name: string | null; state: string }[]
+  jobs: { job: string; title: string }[]
 }
 
 export function Search() {
@@ -85,10 +85,10 @@ function pageHits(typed: string, nav: Record<string, string>): Hit[] {
 function hitsOf(found: Found, w: ReturnType<typeof useCommon>): Hit[] {
   const flow = (key: string) => `/workflows/${encodeURIComponent(key)}`
   return [
-    ...(found.workflows ?? []).map((x) => ({ kind: w.nav.workflows, word: x.key, note: x.title ?? '', to: flow(x.key) })),
-    ...(found.instances ?? []).map((x) => ({ kind: w.nav.runs, word: `#${x.id}`, note: x.name ?? x.workflow ?? '', to: `/instances/${x.id}` })),
-    ...(found.tasks ?? []).map((x) => ({ kind: w.field.task, word: x.key, note: x.workflow, to: `${flow(x.workflow)}?row=${encodeURIComponent(x.key)}` })),
-    ...(found.jobs ?? []).map((x) => ({ kind: w.nav.jobs, word: x.name, to: `/jobs?q=${encodeURIComponent(x.name)}` })),
+    ...found.workflows.map((x) => ({ kind: w.field.workflow, word: x.workflow, note: x.title === x.workflow ? '' : x.title, to: flow(x.workflow) })),
+    ...found.instances.map((x) => ({ kind: w.field.run, word: `#${x.id}`, note: x.name ?? x.workflow ?? '', to: `/instances/${x.id}` })),
+    ...found.tasks.map((x) => ({ kind: w.field.task, word: x.task, note: x.workflow, to: `${flow(x.workflow)}?row=${encodeURIComponent(x.task)}` })),
+    ...found.jobs.map((x) => ({ kind: w.field.job, word: x.job, note: x.title === x.job ? '' : x.title, to: `/jobs?job=${encodeURIComponent(x.job)}` })),
   ]
 }
 

@@ -1,7 +1,7 @@
 // What stands around every page: the bar on the left, the line on top, the bars that warn.
 import { CircleHelp, Menu as Lines, PanelLeftClose, PanelLeftOpen } from 'lucide-react'
 import { useState, type ReactNode } from 'react'
-import { Link, useLocation } from 'wouter'
+import { Link, useLocation, useSearchParams } from 'wouter'
 import { stepRow, useKeys } from '../keys'
 import { pages, type PageLine } from '../pages'
 import { settings, useSettings } from '../settings'
@@ -17,6 +17,7 @@ export function Shell({ children }: { children: ReactNode }) {
   const w = useCommon()
   const { folded } = useSettings()
   const [at, go] = useLocation()
+  const [params] = useSearchParams()
   const [help, setHelp] = useState(false)
   const [drawer, setDrawer] = useState(false)
   useKeys({
@@ -26,7 +27,7 @@ export function Shell({ children }: { children: ReactNode }) {
     k: () => stepRow(-1),
   })
   return (
-    <div className="shell" data-folded={folded || undefined} data-drawer={drawer || undefined}>
+    <div className="shell" data-folded={folded || undefined} data-drawer={drawer || undefined} data-kiosk={params.has('kiosk') || undefined}>
       <a className="skip" href="#main" onClick={(event) => { event.preventDefault(); document.getElementById('main')?.focus() }}>{w.nav.skip}</a>
       <nav className="side" aria-label={w.nav.main} onClick={() => setDrawer(false)}>
         <Link href="/" className="brand"><img src="./icon.svg" alt="" width="22" height="22" /><span>{w.app}</span></Link>

@@ -3,7 +3,7 @@ import { TriangleAlert } from 'lucide-react'
 import { useEffect } from 'react'
 import { useMe } from '../api/me'
 import { useOne } from '../api/queries'
-import type { DaemonItem, Me, Page } from '../api/types'
+import type { DaemonItem, Me } from '../api/types'
 import { Button } from '../ui/Button'
 import { useCommon } from '../words'
 
@@ -12,13 +12,12 @@ let first: string | null = null
 export function Warnings() {
   const w = useCommon()
   const me = useMe()
-  const daemons = useOne<Page<DaemonItem> | DaemonItem[]>('/daemons', {}, { every: 15_000 })
+  const daemons = useOne<DaemonItem[]>('/daemons', {}, { every: 15_000 })
   const now = useOne<Me>('/me', {}, { every: 60_000 })
   useEffect(() => void (first ??= me.version), [me.version])
-  const list = daemons.data && (Array.isArray(daemons.data) ? daemons.data : daemons.data.items)
   return (
     <>
-      {list && !list.some((d) => ['ALIVE', 'ACTIVE', 'RUNNING', 'DRAINING'].includes(d.state.toUpperCase())) && (
+      {daemons.data?.length === 0 && (
         <div className="warning" role="status"><TriangleAlert aria-hidden size={16} /><strong>{w.bar.noDaemon}</strong> {w.bar.noDaemonDo} <code>qflowd run</code></div>
       )}
       {me.read_only && <div className="warning" role="status"><TriangleAlert aria-hidden size={16} />{w.bar.readOnly}</div>}

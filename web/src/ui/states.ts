@@ -23,6 +23,7 @@ const table: Record<string, Sign> = {
   DRAFT: { tone: 'held', icon: PencilLine },
   ACTIVE: { tone: 'good', icon: Check },
   ARCHIVED: { tone: 'wait', icon: Archive },
+  STOPPING: { tone: 'held', icon: Pause },
   ALIVE: { tone: 'good', icon: Check },
   DRAINING: { tone: 'held', icon: Pause },
   STOPPED: { tone: 'wait', icon: Ban },

@@ -12,7 +12,7 @@ export const en = {
   state: {
     PENDING: 'PENDING', READY: 'READY', HELD: 'HELD', RESERVED: 'RESERVED', RUNNING: 'RUNNING', SUCCESS: 'SUCCESS', FAILED: 'FAILED',
     SKIPPED: 'SKIPPED', UPSTREAM_FAILED: 'UPSTREAM FAILED', CANCELLED: 'CANCELLED', PAUSED: 'PAUSED', TERMINATED: 'TERMINATED',
-    DRAFT: 'DRAFT', ACTIVE: 'ACTIVE', ARCHIVED: 'ARCHIVED', ALIVE: 'ALIVE', DRAINING: 'DRAINING', STOPPED: 'STOPPED', LOST: 'LOST',
+    DRAFT: 'DRAFT', ACTIVE: 'ACTIVE', ARCHIVED: 'ARCHIVED', ALIVE: 'ALIVE', STOPPING: 'STOPPING', DRAINING: 'DRAINING', STOPPED: 'STOPPED', LOST: 'LOST',
     OPEN: 'OPEN', CLOSED: 'CLOSED', HALF_OPEN: 'HALF OPEN', REJECTED: 'REJECTED', DONE: 'DONE', ACCEPTED: 'ACCEPTED',
   } as Record<string, string>,
   meaning: {
@@ -25,7 +25,7 @@ export const en = {
     copy: 'Copy', copied: 'Copied', again: 'Try again', more: 'More', older: 'Older', newer: 'Newer', save: 'Save', confirm: 'Confirm', reload: 'Reload',
     open: 'Open', show: 'Show', hide: 'Hide',
   },
-  field: { reason: 'Reason', optional: 'optional', state: 'State', workflow: 'Workflow', task: 'Task', name: 'Name', from: 'From', to: 'To', all: 'all' },
+  field: { reason: 'Reason', optional: 'optional', state: 'State', workflow: 'Workflow', task: 'Task', job: 'Job', run: 'Run', name: 'Name', from: 'From', to: 'To', all: 'all' },
   empty: { nothing: 'Nothing here yet', noMatch: 'Nothing matches these filters' },
   problem: {
     title: 'That did not work', remedy: 'What helps', request: 'Request', network: 'The server cannot be reached.', stale: (age: string) => `${age} old, asking again`,

@@ -13,7 +13,7 @@ export const zh: Words = {
   state: {
     PENDING: '等待 PENDING', READY: '就绪 READY', HELD: '挂起 HELD', RESERVED: '已领取 RESERVED', RUNNING: '运行中 RUNNING', SUCCESS: '成功 SUCCESS', FAILED: '失败 FAILED',
     SKIPPED: '跳过 SKIPPED', UPSTREAM_FAILED: '上游失败 UPSTREAM FAILED', CANCELLED: '已取消 CANCELLED', PAUSED: '已暂停 PAUSED', TERMINATED: '已终止 TERMINATED',
-    DRAFT: '草稿 DRAFT', ACTIVE: '生效 ACTIVE', ARCHIVED: '已归档 ARCHIVED', ALIVE: '在线 ALIVE', DRAINING: '排空中 DRAINING', STOPPED: '已停止 STOPPED', LOST: '失联 LOST',
+    DRAFT: '草稿 DRAFT', ACTIVE: '生效 ACTIVE', ARCHIVED: '已归档 ARCHIVED', ALIVE: '在线 ALIVE', STOPPING: '正在停止 STOPPING', DRAINING: '排空中 DRAINING', STOPPED: '已停止 STOPPED', LOST: '失联 LOST',
     OPEN: '断开 OPEN', CLOSED: '正常 CLOSED', HALF_OPEN: '试探 HALF OPEN', REJECTED: '已拒绝 REJECTED', DONE: '完成 DONE', ACCEPTED: '已接受 ACCEPTED',
   },
   meaning: {
@@ -26,7 +26,7 @@ export const zh: Words = {
     copy: '复制', copied: '已复制', again: '再试一次', more: '更多', older: '更早', newer: '更新', save: '保存', confirm: '确认', reload: '重新加载',
     open: '打开', show: '显示', hide: '隐藏',
   },
-  field: { reason: '原因', optional: '可不填', state: '状态', workflow: '工作流', task: '任务', name: '名称', from: '从', to: '到', all: '全部' },
+  field: { reason: '原因', optional: '可不填', state: '状态', workflow: '工作流', task: '任务', job: '作业', run: '运行', name: '名称', from: '从', to: '到', all: '全部' },
   empty: { nothing: '这里还没有内容', noMatch: '没有符合筛选条件的内容' },
   problem: {
     title: '没有成功', remedy: '怎么办', request: '请求号', network: '连不上服务器。', stale: (age) => `数据是 ${age}前的，正在重新获取`,

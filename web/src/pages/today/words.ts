@@ -1,0 +1,21 @@
+const en = {
+  failing: 'Failing now', failingNote: (n: number) => `${n} not handled`, running: 'Running', next: 'Next', daemons: 'Daemons', files: 'Files that do not load',
+  today: 'today', tileFailed: 'failed, not handled', tileRunning: 'running', tileGood: 'succeeded today', tileWait: 'oldest ready task', tileNext: 'until the next run', tileSlots: 'slots busy',
+  well: 'Nothing failed', wellMore: 'No failure waits for a person.',
+  idle: 'Nothing runs', idleMore: 'The next runs stand on the right.',
+  noFires: 'No schedule is active', noFiresMore: 'A workflow gets one by these lines:',
+  noDaemons: 'No daemon is alive', noRuns: 'No run yet', noRunsMore: 'Start one from the command line:',
+  newest: 'newest', run: 'Run', since: 'Runs for', waits: 'waits:', stopping: 'stopping', mixed: 'Daemons of different versions run', seen: 'Seen', task: 'Task', error: 'Error',
+  progress: 'progress', all: 'all', kiosk: 'Wall screen', leave: 'Leave the wall screen', none: 'none',
+}
+const zh: typeof en = {
+  failing: '正在失败', failingNote: (n) => `${n} 个未处理`, running: '正在运行', next: '接下来', daemons: '守护进程', files: '加载失败的文件',
+  today: '今日', tileFailed: '失败未处理', tileRunning: '运行中', tileGood: '今日成功', tileWait: '最久的就绪任务', tileNext: '距下一次运行', tileSlots: '已占用槽位',
+  well: '没有失败', wellMore: '没有失败需要人处理。',
+  idle: '没有正在运行的', idleMore: '接下来的运行见右侧。',
+  noFires: '没有启用的调度', noFiresMore: '在工作流里加这几行：',
+  noDaemons: '没有在线的守护进程', noRuns: '还没有运行过', noRunsMore: '在命令行启动一个：',
+  newest: '最近', run: '运行', since: '已运行', waits: '等待：', stopping: '正在停止', mixed: '守护进程的版本不一致', seen: '最近心跳', task: '任务', error: '错误',
+  progress: '进度', all: '全部', kiosk: '大屏', leave: '退出大屏', none: '无',
+}
+export const words = { en, zh }

@@ -1,0 +1,29 @@
+// Versions and schedules, as the tabs are told of them.
+export interface VersionItem {
+  version: number
+  state: string
+  hash: string
+  source: string | null
+  file: string | null
+  created_at: string
+  activated_at: string | null
+  activated_by: string | null
+  replaced: number | null
+  note: string | null
+  share: number
+}
+
+export interface VersionDetail extends VersionItem {
+  workflow: string
+  document: Record<string, unknown>
+  format: 'yaml' | 'toml' | 'json'
+  text: string
+  as_written: boolean
+}
+
+export interface VersionDiff {
+  before: number
+  after: number
+  changes: { change: string; task: string | null; key: string; before: unknown; after: unknown }[]
+  text: string
+}

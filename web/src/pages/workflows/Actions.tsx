@@ -1,0 +1,41 @@
+// What one may do with a workflow: pause, resume.
+import { Ellipsis, Pause, StepForward } from 'lucide-react'
+import { useState } from 'react'
+import { useMay } from '../../api/me'
+import { Act } from '../../ui/Act'
+import { Menu } from '../../ui/Menu'
+import { useWords } from '../../words'
+import type { WorkflowItem } from './types'
+import { words } from './words'
+
+export type Doing = 'pause' | 'resume'
+
+export function Actions({ of }: { of: WorkflowItem }) {
+  const w = useWords(words)
+  const operate = useMay('operate')
+  const [doing, setDoing] = useState<Doing | null>(null)
+  return (
+    <>
+      <Menu
+        title={w.actions(of.workflow)} icon={Ellipsis} look="bare"
+        items={[
+          ...(operate ? [
+            { word: w.pause, icon: Pause, act: () => setDoing('pause') },
+            { word: w.resume, icon: StepForward, act: () => setDoing('resume') },
+          ] : []),
+        ]}
+      />
+      {doing && <Doings workflow={of.workflow} doing={doing} onClose={() => setDoing(null)} />}
+    </>
+  )
+}
+
+export function Doings({ workflow, doing, onClose }: { workflow: string; doing: Doing; onClose: () => void }) {
+  const w = useWords(words)
+  const word = w[doing].replace(/ ?…+$/, '')
+  return (
+    <Act title={`${word}: ${workflow}`} word={word} onClose={onClose} action={{ path: `/workflows/${encodeURIComponent(workflow)}/${doing}` }}>
+      {doing === 'pause' ? w.pauseText(workflow) : w.resumeText(workflow)}
+    </Act>
+  )
+}
