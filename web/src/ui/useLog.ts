@@ -1,0 +1,115 @@
+// The lines of a log as far as they have been read: the newest page first, older and newer ones as they are asked for.
+import { useCallback, useEffect, useRef, useState } from 'react'
+import { ApiProblem, call } from '../api/call'
+import type { LogLine, LogPage } from '../api/types'
+import { merged } from './logRows'
+
+export interface LogSource {
+  /** `/tasks/44040193/log` or `/instances/42/log`. */
+  path: string
+  attempt?: number | null
+  /** The least severe level that is shown. */
+  level?: string
+  /** Only lines with this text; the server searches. */
+  q?: string
+}
+
+/** As many lines are asked for at once. */
+export const PAGE = 500
+const LOOK_MS = 5_000
+
+interface Log {
+  lines: LogLine[]
+  /** All lines of the log, where the server said. */
+  total: number | null
+  atStart: boolean
+  atEnd: boolean
+  busy: boolean
+  error: ApiProblem | null
+}
+
+const nothing: Log = { lines: [], total: null, atStart: false, atEnd: false, busy: true, error: null }
+
+/** `live`: new lines may come, so they are looked for while somebody looks. `first`: a line to begin at, else the end. */
+export function useLog(source: LogSource, live: boolean, first: number | null = null) {
+  const [log, setLog] = useState<Log>(nothing)
+  const known = useRef<Log>(nothing)
+  const stop = useRef(new AbortController())
+  const busy = useRef(false)
+  const begin = useRef(first)
+  // The line that was to be shown, until it has been.
+  const [at, setAt] = useState<number | null>(null)
+  known.current = log
+  begin.current = first
+  const { path, attempt, level, q } = source
+
+  const ask = useCallback(
+    async (where: Record<string, string | number>, take: (page: LogPage, before: Log) => Partial<Log>) => {
+      if (busy.current) return
+      busy.current = true
+      const { signal } = stop.current
+      setLog((now) => ({ ...now, busy: true }))
+      try {
+        const { data } = await call<LogPage>(path, { query: { attempt, level, q, ...where }, signal })
+        if (!signal.aborted) setLog((now) => ({ ...now, ...take(data, now), total: data.lines ?? now.total, busy: false, error: null }))
+      } catch (error) {
+        if (!signal.aborted) setLog((now) => ({ ...now, busy: false, error: error instanceof ApiProblem ? error : new ApiProblem(0, String(error)) }))
+      } finally {
+        if (!signal.aborted) busy.current = false
+      }
+    },
+    [path, attempt, level, q],
+  )
+
+  /** Whatever is shown gives way to the end of the log. */
+  const end = useCallback(
+    () => ask({ tail: PAGE }, (page) => ({ lines: page.items, atEnd: true, atStart: page.items.length < PAGE })),
+    [ask],
+  )
+  const start = useCallback(
+    () => ask({ after: 0, limit: PAGE }, (page) => ({ lines: page.items, atStart: true, atEnd: page.items.length < PAGE })),
+    [ask],
+  )
+  const older = useCallback(() => {
+    const first = known.current.lines[0]
+    if (!first || known.current.atStart) return
+    void ask({ before: first.id, limit: PAGE }, (page, now) => ({ lines: merged(page.items, now.lines), atStart: page.items.length < PAGE }))
+  }, [ask])
+  const newer = useCallback(() => {
+    const last = known.current.lines.at(-1)
+    if (!last) return void end()
+    void ask({ after: last.id, limit: PAGE }, (page, now) => ({
+      lines: page.items.length > 0 ? merged(now.lines, page.items) : now.lines,
+      atEnd: page.items.length < PAGE,
+    }))
+  }, [ask, end])
+  /** The lines around one line: that one is the 250th. */
+  const around = useCallback(
+    async (id: number) => {
+      await ask({ after: Math.max(0, id - 1), limit: PAGE }, (page) => ({ lines: page.items, atStart: false, atEnd: page.items.length < PAGE }))
+      await ask({ before: id, limit: PAGE / 2 }, (page, now) => ({ lines: merged(page.items, now.lines), atStart: page.items.length < PAGE / 2 }))
+    },
+    [ask],
+  )
+
+  useEffect(() => {
+    stop.current = new AbortController()
+    busy.current = false
+    const mine = stop.current
+    setLog((now) => ({ ...nothing, lines: now.lines }))
+    const wanted = begin.current
+    setAt(wanted)
+    void (wanted === null ? end() : around(wanted))
+    return () => mine.abort()
+  }, [end, around])
+  useEffect(() => {
+    if (!live) return
+    const look = () => {
+      const { error, atEnd } = known.current
+      if (!document.hidden && atEnd && !(error && [401, 403].includes(Math.floor(error.code / 100)))) newer()
+    }
+    const timer = setInterval(look, LOOK_MS)
+    return () => clearInterval(timer)
+  }, [live, newer])
+  return { ...log, at, older, newer, start, end, around }
+}
