@@ -1,0 +1,191 @@
+// A graph whose boxes the server has placed: to look at, to walk along its edges, to open a box. Nothing is moved here.
+import { Background, BaseEdge, EdgeLabelRenderer, Handle, Position, ReactFlow, ReactFlowProvider, useReactFlow, type Edge, type EdgeProps, type Node, type NodeProps } from '@xyflow/react'
+import '@xyflow/react/dist/base.css'
+import { Layers, Maximize, ZoomIn, ZoomOut } from 'lucide-react'
+import { memo, useEffect, useMemo, useRef, useState, type KeyboardEvent } from 'react'
+import type { GraphBox, GraphData } from '../api/types'
+import { count as number } from '../format'
+import { Button } from '../ui/Button'
+import { signOf } from '../ui/states'
+import { useCommon, useWords } from '../words'
+import { firstOfInterest, isMany, neighbour, roundedPath, shares, stateOf, total } from './graphModel'
+import { words } from './words'
+import './graph.css'
+
+interface Props {
+  data: GraphData
+  /** The node whose task is open beside the graph. */
+  chosen?: number | null
+  open?: (box: GraphBox) => void
+  label: string
+  /** Where to look when it appears: at what needs a person, or at all of it. */
+  look?: 'trouble' | 'all'
+}
+
+type BoxNode = Node<{ box: GraphBox; cursor: boolean; chosen: boolean; open?: (box: GraphBox) => void }, 'box'>
+type LineEdge = Edge<{ points: [number, number][]; condition: string | null; lit: boolean }, 'line'>
+
+const nodeTypes = { box: memo(BoxView) }
+const edgeTypes = { line: memo(LineView) }
+/** A box with less than this is not read any more. */
+const LEGIBLE = 0.55
+
+export function Graph(props: Props) {
+  return <ReactFlowProvider><Canvas {...props} /></ReactFlowProvider>
+}
+
+function Canvas({ data, chosen, open, label, look = 'trouble' }: Props) {
+  const w = useWords(words)
+  const flow = useReactFlow()
+  const box = useRef<HTMLDivElement>(null)
+  const [cursor, setCursor] = useState<number | null>(null)
+  const nodes = useMemo<BoxNode[]>(
+    () =>
+      data.boxes.map((one) => ({
+        id: String(one.node), type: 'box', position: { x: one.x, y: one.y }, width: one.width, height: one.height, draggable: false, connectable: false, selectable: false, focusable: false,
+        data: { box: one, cursor: one.node === cursor, chosen: one.node === chosen, open },
+      })),
+    [data.boxes, cursor, chosen, open],
+  )
+  const edges = useMemo<LineEdge[]>(
+    () =>
+      data.edges.map((one) => ({
+        id: `${one.from}-${one.to}`, source: String(one.from), target: String(one.to), type: 'line', focusable: false, selectable: false,
+        data: { points: one.points, condition: one.condition, lit: one.from === cursor || one.to === cursor },
+      })),
+    [data.edges, cursor],
+  )
+
+  const fit = (duration = 200) => void flow.fitView({ duration, padding: 0.08, maxZoom: 1.1 })
+  const centre = (one: GraphBox, duration = 200) => {
+    const zoom = Math.max(LEGIBLE, Math.min(1, flow.getZoom()))
+    void flow.setCenter(one.x + one.width / 2, one.y + one.height / 2, { zoom, duration })
+  }
+  // All of it if that can be read, else the place that matters most.
+  const begin = () => {
+    const size = box.current?.getBoundingClientRect()
+    if (!size || data.boxes.length === 0) return
+    const zoom = Math.min(size.width / (data.width + 80), size.height / (data.height + 80))
+    const first = look === 'trouble' ? firstOfInterest(data.boxes) : null
+    if (zoom >= LEGIBLE || !first) fit(0)
+    else void flow.setCenter(first.x + first.width / 2, first.y + first.height / 2, { zoom: 0.85 })
+  }
+  // What stands beside it may open or close: until a person has moved it, it is placed anew.
+  const moved = useRef(false)
+  const again = useRef(begin)
+  again.current = begin
+  useEffect(() => {
+    if (!box.current) return
+    const watch = new ResizeObserver(() => moved.current || again.current())
+    watch.observe(box.current)
+    return () => watch.disconnect()
+  }, [])
+  const go = (to: number | null) => {
+    const one = data.boxes.find((each) => each.node === to)
+    if (!one) return
+    setCursor(one.node)
+    moved.current = true
+    const { x, y, zoom } = flow.getViewport()
+    const size = box.current?.getBoundingClientRect()
+    const left = one.x * zoom + x
+    const top = one.y * zoom + y
+    if (size && (left < 20 || top < 20 || left + one.width * zoom > size.width - 20 || top + one.height * zoom > size.height - 20)) centre(one)
+  }
+  const key = (event: KeyboardEvent) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return
+    const at = cursor ?? chosen ?? null
+    const acts: Record<string, () => void> = {
+      f: () => fit(), '+': () => void flow.zoomIn({ duration: 150 }), '=': () => void flow.zoomIn({ duration: 150 }), '-': () => void flow.zoomOut({ duration: 150 }),
+      Enter: () => { const one = data.boxes.find((each) => each.node === at); if (one) open?.(one) },
+    }
+    for (const arrow of ['ArrowLeft', 'ArrowRight', 'ArrowUp', 'ArrowDown']) {
+      acts[arrow] = () => go(at === null ? (firstOfInterest(data.boxes)?.node ?? null) : neighbour(data, at, arrow))
+    }
+    const act = acts[event.key]
+    if (!act) return
+    event.preventDefault()
+    event.stopPropagation()
+    act()
+  }
+  const named = data.boxes.find((one) => one.node === cursor)
+  return (
+    <div ref={box} className="graph" role="application" aria-label={label} aria-roledescription={w.graph} tabIndex={0} onKeyDown={key}>
+      <ReactFlow
+        nodes={nodes} edges={edges} nodeTypes={nodeTypes} edgeTypes={edgeTypes} onInit={begin} onMoveStart={(event) => { if (event) moved.current = true }} onlyRenderVisibleElements={data.boxes.length > 120}
+        nodesDraggable={false} nodesConnectable={false} elementsSelectable={false} nodesFocusable={false} edgesFocusable={false} disableKeyboardA11y
+        minZoom={0.05} maxZoom={1.6} panOnScroll zoomOnPinch zoomOnDoubleClick={false}
+      >
+        <Background gap={24} size={1} color="var(--line)" />
+      </ReactFlow>
+      <div className="graph-tools">
+        {data.folded && <span className="graph-note"><Layers aria-hidden size={13} /> {w.folded}</span>}
+        <Button icon={ZoomOut} look="bare" title={w.out} onClick={() => void flow.zoomOut({ duration: 150 })} />
+        <Button icon={ZoomIn} look="bare" title={w.in} onClick={() => void flow.zoomIn({ duration: 150 })} />
+        <Button icon={Maximize} look="bare" title={w.fit} onClick={() => fit()} />
+      </div>
+      <span className="hidden-text" role="status">{named ? `${named.title ?? named.key} ${stateOf(named) ?? ''}` : ''}</span>
+    </div>
+  )
+}
+
+function BoxView({ data: { box, cursor, chosen, open } }: NodeProps<BoxNode>) {
+  const w = useCommon()
+  const own = useWords(words)
+  const state = stateOf(box)
+  const { tone, icon: Icon } = signOf(state ?? 'PLAN')
+  const many = isMany(box)
+  const name = box.title ?? box.key
+  const word = state ? (w.state[state] ?? state) : ''
+  return (
+    <button
+      type="button" tabIndex={-1} className="box nopan" data-tone={state ? tone : 'none'} data-state={state ?? undefined} data-node={box.node} data-many={many || undefined}
+      data-cursor={cursor || undefined} data-chosen={chosen || undefined} title={[box.title, box.key, box.job].filter(Boolean).join('\n')} onClick={() => open?.(box)}
+      aria-label={`${name} ${many ? `×${number(total(box))}` : ''} ${word}`}
+    >
+      <Handle type="target" position={Position.Left} isConnectable={false} />
+      <span className="box-sign"><Icon aria-hidden size={15} strokeWidth={2.4} className={state === 'RUNNING' ? 'turns' : undefined} /></span>
+      <span className="box-in">
+        <span className="box-name">
+          <span className="cut">{name}</span>
+          {many && <b>×{number(total(box))}</b>}
+        </span>
+        {many && box.counts ? <Counts counts={box.counts} /> : <span className="box-word cut">{state ? word : (box.job ?? own.plan)}</span>}
+      </span>
+      <Handle type="source" position={Position.Right} isConnectable={false} />
+    </button>
+  )
+}
+
+function Counts({ counts }: { counts: Record<string, number> }) {
+  const w = useCommon()
+  const parts = shares(counts)
+  return (
+    <>
+      <span className="box-bar" title={parts.map(({ state, count }) => `${w.state[state]} ${number(count)}`).join('\n')}>
+        {parts.map(({ state, share }) => <i key={state} data-tone={signOf(state).tone} style={{ width: `${share}%` }} />)}
+      </span>
+      <span className="box-counts">
+        {parts.slice(0, 4).map(({ state, count }) => {
+          const { icon: Icon, tone } = signOf(state)
+          return <span key={state} data-tone={tone}><Icon aria-hidden size={10} strokeWidth={3} />{number(count)}</span>
+        })}
+      </span>
+    </>
+  )
+}
+
+function LineView({ data, sourceX, sourceY, targetX, targetY }: EdgeProps<LineEdge>) {
+  const points: [number, number][] = data && data.points.length > 1 ? data.points : [[sourceX, sourceY], [targetX, targetY]]
+  const middle = points[Math.floor(points.length / 2)]!
+  const other = points[Math.floor(points.length / 2) - 1]!
+  return (
+    <>
+      <BaseEdge path={roundedPath(points)} className={data?.lit ? 'line-lit' : undefined} style={data?.condition ? { strokeDasharray: '5 4' } : undefined} />
+      {data?.condition && (
+        <EdgeLabelRenderer>
+          <span className="line-word nopan" style={{ transform: `translate(-50%, -50%) translate(${(middle[0] + other[0]) / 2}px, ${(middle[1] + other[1]) / 2}px)` }} title={data.condition}>{data.condition}</span>
+        </EdgeLabelRenderer>
+      )}
+    </>
+  )
+}
