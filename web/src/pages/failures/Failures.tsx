@@ -1,0 +1,127 @@
+// What still needs a person: failures in groups of one workflow, task and error. Inside a group its tasks, with their logs.
+import { CheckCheck, ChevronRight, RotateCcw } from 'lucide-react'
+import { useState, type KeyboardEvent } from 'react'
+import { Link } from 'wouter'
+import { useQueryState } from '../../api/address'
+import { useMay } from '../../api/me'
+import { useList } from '../../api/queries'
+import { count as number } from '../../format'
+import { Button } from '../../ui/Button'
+import { Empty } from '../../ui/Empty'
+import { Head } from '../../ui/Panel'
+import { Problem, Waiting } from '../../ui/Problem'
+import { Time } from '../../ui/Time'
+import { useWords } from '../../words'
+import { HandleDialog, RetryDialog, type Chosen } from './dialogs'
+import { groupKey, groupQuery, type Failure, type FailureGroup } from './groups'
+import { words } from './words'
+import './failures.css'
+
+export default function Failures() {
+  const w = useWords(words)
+  const groups = useList<FailureGroup>('/failures', { group: 1 })
+  const [open, setOpen] = useQueryState('group')
+  const [asking, setAsking] = useState<{ verb: 'retry' | 'handle'; of: Chosen } | null>(null)
+  const total = groups.items?.reduce((sum, one) => sum + one.count, 0) ?? 0
+  return (
+    <>
+      <Head title={w.title} name={total > 0 ? `${w.title} (${number(total)})` : w.title}>{w.about}</Head>
+      {groups.error && <Problem error={groups.error} again={groups.again} />}
+      {!groups.items ? !groups.error && <Waiting /> : groups.items.length === 0 ? <Empty title={w.none}>{w.noneWhat}</Empty> : (
+        <ul className="groups">
+          {groups.items.map((group) => (
+            <Group key={groupKey(group)} group={group} open={open === groupKey(group)} turn={() => setOpen(open === groupKey(group) ? '' : groupKey(group))} ask={(verb, of) => setAsking({ verb, of })} />
+          ))}
+        </ul>
+      )}
+      {groups.more && <Button onClick={groups.more}>{w.more}</Button>}
+      {asking?.verb === 'retry' && <RetryDialog of={asking.of} onClose={() => setAsking(null)} />}
+      {asking?.verb === 'handle' && <HandleDialog of={asking.of} onClose={() => setAsking(null)} />}
+    </>
+  )
+}
+
+interface GroupProps {
+  group: FailureGroup
+  open: boolean
+  turn: () => void
+  ask: (verb: 'retry' | 'handle', of: Chosen) => void
+}
+
+function Group({ group, open, turn, ask }: GroupProps) {
+  const w = useWords(words)
+  const may = useMay('operate')
+  const name = `${group.workflow ?? ''}${group.workflow ? ' › ' : ''}${group.task}`
+  const of: Chosen = { group, name, count: group.count }
+  const key = (event: KeyboardEvent) => keys(event, { r: () => may && ask('retry', of), h: () => may && ask('handle', of) })
+  return (
+    <li className="group" data-open={open || undefined}>
+      <div className="group-head" onKeyDown={key}>
+        <button type="button" className="group-turn" data-row aria-expanded={open} onClick={turn}>
+          <ChevronRight aria-hidden size={16} className="group-arrow" />
+          <span className="group-count" title={w.count}>{number(group.count)}</span>
+          <span className="group-what">
+            <span className="group-name cut"><span className="muted">{group.workflow}{group.workflow && ' › '}</span>{group.task}</span>
+            <span className="group-error" title={group.error ?? ''}>{group.error ?? group.error_class}</span>
+          </span>
+        </button>
+        <span className="group-when">
+          <strong><Time at={group.newest_at} /></strong>
+          <span className="muted">{group.first_at && group.first_at !== group.newest_at && <>{w.first} <Time at={group.first_at} /></>}{group.last_good_at && <> · {w.lastGood} <Time at={group.last_good_at} /></>}</span>
+        </span>
+        {may && (
+          <span className="group-do">
+            <Button icon={RotateCcw} onClick={() => ask('retry', of)}>{group.count === 1 ? w.retry : w.retryAll(number(group.count))}</Button>
+            <Button icon={CheckCheck} look="bare" title={w.handle} onClick={() => ask('handle', of)} />
+          </span>
+        )}
+      </div>
+      {open && <Rows group={group} ask={ask} />}
+    </li>
+  )
+}
+
+function Rows({ group, ask }: { group: FailureGroup; ask: GroupProps['ask'] }) {
+  const w = useWords(words)
+  const rows = useList<Failure>('/failures', { ...groupQuery(group), limit: 50 })
+  if (rows.error) return <Problem error={rows.error} again={rows.again} />
+  if (!rows.items) return <Waiting lines={3} />
+  return (
+    <div className="group-rows">
+      <ul>{rows.items.map((one) => <Row key={one.task_id} failure={one} ask={ask} />)}</ul>
+      {rows.more && <Button look="bare" onClick={rows.more}>{w.more}</Button>}
+    </div>
+  )
+}
+
+function Row({ failure, ask }: { failure: Failure; ask: GroupProps['ask'] }) {
+  const w = useWords(words)
+  const may = useMay('operate')
+  const item = failure.label ?? (failure.map_index === null ? null : String(failure.map_index))
+  const name = item === null ? failure.task : `${failure.task}[${item}]`
+  const of: Chosen = { tasks: [failure.task_id], name, count: 1 }
+  const task = `/instances/${failure.instance_id}?task=${failure.task_id}`
+  return (
+    <li className="failure" onKeyDown={(event) => keys(event, { r: () => may && ask('retry', of), h: () => may && ask('handle', of) })}>
+      <Link href={task} data-row className="failure-name cut">{name}</Link>
+      <Link href={`/instances/${failure.instance_id}`} className="muted">#{failure.instance_id}{failure.business_date && ` · ${failure.business_date}`}</Link>
+      <span className="failure-error cut" title={failure.error ?? ''}>{failure.error?.split('\n')[0]}</span>
+      {failure.attempt != null && <span className="muted num">{w.attempts(failure.attempt)}</span>}
+      <span className="num"><Time at={failure.failed_at} /></span>
+      <span className="failure-do">
+        <Link href={task}>{w.log}</Link>
+        {may && <Button icon={RotateCcw} look="bare" title={`${w.retry} ${name}`} onClick={() => ask('retry', of)} />}
+        {may && <Button icon={CheckCheck} look="bare" title={`${w.handle}: ${name}`} onClick={() => ask('handle', of)} />}
+      </span>
+    </li>
+  )
+}
+
+function keys(event: KeyboardEvent, acts: Record<string, () => unknown>) {
+  if (event.ctrlKey || event.metaKey || event.altKey) return
+  const act = acts[event.key]
+  if (!act) return
+  event.preventDefault()
+  event.stopPropagation()
+  act()
+}

@@ -1,0 +1,60 @@
+// Retry and handle, for one failure or for a group: both say how many, and ask why.
+import { useState } from 'react'
+import { useAction } from '../../api/queries'
+import { count as number } from '../../format'
+import { Act } from '../../ui/Act'
+import { Button } from '../../ui/Button'
+import { Dialog } from '../../ui/Dialog'
+import { Problem } from '../../ui/Problem'
+import { useCommon, useWords } from '../../words'
+import { groupQuery, type FailureGroup } from './groups'
+import { words } from './words'
+
+/** One task, or all of a group. */
+export interface Chosen {
+  name: string
+  count: number
+  tasks?: string[]
+  group?: FailureGroup
+}
+
+export function RetryDialog({ of, onClose }: { of: Chosen; onClose: () => void }) {
+  const w = useWords(words)
+  const action = of.tasks ? { path: `/tasks/${of.tasks[0]}/retry`, body: {} } : { path: '/failures/retry', body: { group: groupQuery(of.group!) } }
+  return (
+    <Act title={w.retryTitle(of.count === 1 ? of.name : `${number(of.count)} × ${of.name}`)} word={of.count === 1 ? w.retry : w.retryAll(number(of.count))} onClose={onClose} action={action}>
+      <p>{w.retryWhat}</p>
+    </Act>
+  )
+}
+
+export function HandleDialog({ of, onClose }: { of: Chosen; onClose: () => void }) {
+  const w = useWords(words)
+  const common = useCommon()
+  const [resolution, setResolution] = useState<'fixed' | 'ignored'>('fixed')
+  const [note, setNote] = useState('')
+  const handle = useAction(onClose)
+  const go = () => {
+    const body = { resolution, ...(note.trim() && { note: note.trim() }) }
+    if (of.tasks) handle.mutate({ path: `/failures/${of.tasks[0]}/handle`, body })
+    else handle.mutate({ path: '/failures/handle', body: { ...body, group: groupQuery(of.group!) } })
+  }
+  return (
+    <Dialog title={w.handleTitle(of.count === 1 ? of.name : `${number(of.count)} × ${of.name}`)} onClose={onClose} onSubmit={go} foot={
+      <>
+        <Button onClick={onClose}>{common.do.cancel}</Button>
+        <Button type="submit" look="main" disabled={handle.isPending}>{w.handle}</Button>
+      </>
+    }>
+      <p>{w.handleWhat}</p>
+      <fieldset className="choices">
+        <legend className="hidden-text">{w.resolution}</legend>
+        {(['fixed', 'ignored'] as const).map((one) => (
+          <label key={one}><input type="radio" name="resolution" checked={resolution === one} onChange={() => setResolution(one)} /> {w[one]}</label>
+        ))}
+      </fieldset>
+      <label className="field"><span>{w.note} ({common.field.optional})</span><input className="input" value={note} placeholder={w.noteHint} maxLength={500} autoFocus onChange={(event) => setNote(event.target.value)} /></label>
+      {handle.error && <Problem error={handle.error} />}
+    </Dialog>
+  )
+}

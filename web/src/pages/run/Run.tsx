@@ -1,0 +1,151 @@
+// One run: what failed and why, where it stands, what it waits for. Opens on the first failure; everything is in the address.
+import { ChevronLeft, ChevronRight } from 'lucide-react'
+import { useCallback } from 'react'
+import { Link, useLocation } from 'wouter'
+import { useQuerySet, useQueryState } from '../../api/address'
+import { useOne } from '../../api/queries'
+import type { GraphBox, InstanceItem, Page, TaskItem, TimelineRow } from '../../api/types'
+import { count as number, duration } from '../../format'
+import { useKeys } from '../../keys'
+import { Progress } from '../../ui/Bar'
+import { Button } from '../../ui/Button'
+import { Chip } from '../../ui/Chip'
+import { Head } from '../../ui/Panel'
+import { Fence, Loaded } from '../../ui/Problem'
+import { ENDED } from '../../ui/states'
+import { Tabs } from '../../ui/Tabs'
+import { Time, Took } from '../../ui/Time'
+import { useCommon, useWords } from '../../words'
+import { words as runsWords } from '../runs/words'
+import { Actions } from './Actions'
+import { Data } from './Data'
+import { FoldAside } from './FoldAside'
+import { GanttTab, GraphTab, LogTab } from './Drawings'
+import { ordinalOf, taskIdOf, median, tellingFailure } from './ids'
+import { TaskAside } from './TaskAside'
+import { Tasks } from './Tasks'
+import type { RunDetail } from './types'
+import { words } from './words'
+import '../../ui/page.css'
+import './run.css'
+
+type TabName = 'graph' | 'gantt' | 'tasks' | 'log' | 'data'
+const TABS: TabName[] = ['graph', 'gantt', 'tasks', 'log', 'data']
+
+export default function Run({ id }: { id: string }) {
+  const run = useOne<RunDetail>(`/instances/${encodeURIComponent(id)}`)
+  return (
+    <Loaded of={run} lines={10}>
+      {(data) => <Shown key={data.id} run={data} />}
+    </Loaded>
+  )
+}
+
+function Shown({ run }: { run: RunDetail }) {
+  const w = useWords(words)
+  const [at, setTab] = useQueryState('tab', 'graph')
+  const [task] = useQueryState('task')
+  const [fold, setFold] = useQueryState('fold')
+  const set = useQuerySet()
+  const tab: TabName = run.workflow === null && at === 'graph' ? 'tasks' : ((TABS as string[]).includes(at) ? at : 'graph') as TabName
+  const failures = useFailures(run)
+  const live = !ENDED.has(run.state)
+  // Nothing chosen yet: the first failure is looked at. `none`: the person has closed it.
+  const open = task === 'none' || fold ? null : task || failures.first?.task_id || null
+  const close = useCallback(() => set({ task: 'none', fold: '', line: '' }), [set])
+  const openTask = useCallback((taskId: string) => set({ task: taskId, fold: '', line: '' }), [set])
+  const openBox = useCallback(
+    (box: GraphBox | TimelineRow) => {
+      if ('fold' in box && box.fold) return setFold(String(box.node))
+      const many = 'count' in box ? box.count > 1 : (box.kind === 'map' || box.kind === 'head') && run.state !== 'READY'
+      if (many) set({ tab: 'tasks', node: box.key, task: '', fold: '', state: '' })
+      else openTask(taskIdOf(run.id, box.node))
+    },
+    [run.id, run.state, set, setFold, openTask],
+  )
+  useKeys({ l: () => setTab('log'), Escape: close }, true)
+  return (
+    <div className="page-full">
+      <RunHead run={run} />
+      <Tabs label={w.views} chosen={tab} choose={setTab} tabs={TABS.filter((name) => name !== 'graph' || run.workflow !== null).map((name) => ({ name, word: <TabWord name={name} run={run} /> }))} />
+      <div className="run-split" data-open={open !== null || fold !== '' || undefined}>
+        <div className="run-main">
+          <Fence name={`${tab}${run.id}`}>
+            {tab === 'graph' && <GraphTab run={run} live={live} open={openBox} chosen={open ? ordinalOf(run.id, open) : null} />}
+            {tab === 'gantt' && <GanttTab run={run} live={live} open={openBox} chosen={open ? ordinalOf(run.id, open) : null} />}
+            {tab === 'tasks' && <Tasks run={run} open={(one) => openTask(one.task_id)} chosen={open} />}
+            {tab === 'log' && <LogTab run={run} live={live} />}
+            {tab === 'data' && <Data run={run} />}
+          </Fence>
+        </div>
+        {fold !== '' && <FoldAside run={run} node={Number(fold)} close={() => setFold('')} />}
+        {open !== null && <TaskAside key={open} id={open} run={run} close={close} note={failures.first?.task_id === open && task === '' ? failures.count : null} showFailures={() => set({ tab: 'tasks', state: 'FAILED', node: '', task: '' })} />}
+      </div>
+    </div>
+  )
+}
+
+/** The failure to look at, and how many there are. */
+function useFailures(run: RunDetail): { first: TaskItem | null; count: number } {
+  const count = run.counts.FAILED ?? 0
+  const found = useOne<Page<TaskItem>>(count > 0 ? `/instances/${run.id}/tasks` : null, { state: 'FAILED', limit: 20 }, { every: 15_000, keep: true })
+  return { first: count > 0 ? tellingFailure(found.data?.items ?? []) : null, count }
+}
+
+function TabWord({ name, run }: { name: TabName; run: RunDetail }) {
+  const w = useWords(words)
+  const failed = run.counts.FAILED ?? 0
+  return <>{w.tabs[name]}{name === 'tasks' && failed > 0 && <span className="run-count">{number(failed)}</span>}</>
+}
+
+function RunHead({ run }: { run: RunDetail }) {
+  const w = useWords(words)
+  const lists = useWords(runsWords)
+  const common = useCommon()
+  const [, go] = useLocation()
+  const beside = useBeside(run)
+  const live = !ENDED.has(run.state)
+  const title = run.workflow ?? run.job ?? ''
+  useKeys({ '[': () => beside.older && go(`/instances/${beside.older}`), ']': () => beside.newer && go(`/instances/${beside.newer}`) })
+  return (
+    <>
+      <Head
+        name={`${title} #${run.id} ${run.state}`}
+        above={<Link href="/instances">{w.runs}</Link>}
+        title={
+          <span className="run-title">
+            {run.workflow ? <Link href={`/workflows/${encodeURIComponent(run.workflow)}`}>{title}</Link> : title}
+            <span className="muted">#{run.id}</span>
+            <Chip state={run.state} />
+            {run.business_date && <span className="run-date" title={w.date}>{run.business_date}</span>}
+            <span className="run-beside">
+              <Button icon={ChevronLeft} look="bare" title={w.older} disabled={!beside.older} onClick={() => go(`/instances/${beside.older}`)} />
+              <Button icon={ChevronRight} look="bare" title={w.newer} disabled={!beside.newer} onClick={() => go(`/instances/${beside.newer}`)} />
+            </span>
+          </span>
+        }
+        actions={<Actions run={run} />}
+      >
+        {live && run.state !== 'READY' && <span className="run-progress"><Progress value={run.progress} label={title} /> {Math.floor((run.progress ?? 0) * 100)} %</span>}
+        {run.started_at && <span>{live ? w.runsFor : w.took} <strong><Took seconds={run.duration_s} since={run.started_at} until={run.finished_at} /></strong>{beside.usual !== null && <span className="muted"> ({w.usually(duration(beside.usual, common))})</span>}</span>}
+        <span className="muted">{run.started_at ? w.started : w.created} <Time at={run.started_at ?? run.created_at} as="full" /></span>
+        <span className="muted">{lists.triggers[run.trigger_type] ?? run.trigger_type}</span>
+        {run.name && run.name !== title && <span className="muted cut" title={run.name}>{run.name}</span>}
+        {run.parent_instance && <span className="muted">{w.partOf} <Link href={`/instances/${run.parent_instance.instance_id}${run.parent_instance.task_id ? `?task=${run.parent_instance.task_id}` : ''}`}>#{run.parent_instance.instance_id}</Link></span>}
+      </Head>
+      {run.wait_reason && <p className="run-note" data-tone="held"><strong>{w.waits}</strong> {run.wait_reason}</p>}
+      {run.error && ENDED.has(run.state) && !run.counts.FAILED && <p className="run-note" data-tone="bad"><strong>{w.failedRun}</strong> {run.error}</p>}
+    </>
+  )
+}
+
+/** The runs before and after this one, and how long a good one usually takes. Asked once. */
+function useBeside(run: RunDetail) {
+  const list = useOne<Page<InstanceItem>>(run.workflow ? `/workflows/${encodeURIComponent(run.workflow)}/instances` : null, { limit: 100 }, { every: false })
+  const items = list.data?.items ?? []
+  const older = items.find((one) => one.id < run.id)?.id ?? null
+  const newer = items.filter((one) => one.id > run.id).at(-1)?.id ?? null
+  const usual = median(items.filter((one) => one.state === 'SUCCESS' && one.duration_s !== null && one.id !== run.id).slice(0, 20).map((one) => one.duration_s!))
+  return { older, newer, usual }
+}
+
