@@ -1,6 +1,7 @@
 """The dashboard's files: built once, served from the folder `web`; names with a hash never change."""
 
 import mimetypes
+import secrets
 from html import escape
 from pathlib import Path
 from typing import Any, Final
@@ -9,9 +10,18 @@ from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, HTMLResponse, Response
 
 from qflowd import resources
+from qflowd.api.access.headers import security_headers
 from qflowd.config.records import ApiConfig
 
 NOT_PAGES: Final = ("api/", "scheduling/")
+ASSETS: Final = "assets/"
+FOR_EVER: Final = "public, max-age=31536000, immutable"
+AN_HOUR: Final = "public, max-age=3600"
+# Nothing but our own files; no inline script, and inline style only with the nonce, which an editor needs.
+POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
+)
 WITHOUT: Final = (
     "<!doctype html><title>qflowd</title><p>This qflowd was built without its dashboard (QFLOWD_NO_WEB=1, or a checkout"
     " in which <code>make web</code> has not run). The API is at <a href='api/v1/openapi.json'>api/v1</a>."
@@ -22,25 +32,51 @@ class Pages:
     """The single page and its assets."""
 
     def __init__(self, config: ApiConfig) -> None:
+        self._config = config
         self._base = f"{config.base_path}/"
-        try:
-            self._folder: Path | None = resources.folder("web").resolve()
-        except FileNotFoundError:
-            self._folder = None
 
     async def respond(self, request: Any) -> Response:
         """A file, or the page for each path that is none. Raises: HTTPException 404."""
         path: str = request.path_params["path"]
         if path.startswith(NOT_PAGES) or path in ("api", "scheduling"):
             raise HTTPException(404)
-        if self._folder is None:
-            return HTMLResponse(WITHOUT)
-        file = (self._folder / path).resolve()
-        if "." in path.rpartition("/")[2]:
-            if not file.is_relative_to(self._folder) or not file.is_file():
-                raise HTTPException(404)
-            headers = {"cache-control": "public, max-age=31536000, immutable"} if path.startswith("assets/") else {}
-            return FileResponse(file, media_type=mimetypes.guess_type(file.name)[0], headers=headers)
-        page = (self._folder / "index.html").read_text("utf-8")
-        page = page.replace('<base href="/">', f'<base href="{escape(self._base)}">')
-        return HTMLResponse(page, headers={"cache-control": "no-store"})
+        try:  # asked each time, so that a checkout may be built while the server runs
+            folder = resources.folder("web").resolve()
+        except FileNotFoundError:
+            return self._with_headers(HTMLResponse(WITHOUT), POLICY.format(nonce=secrets.token_urlsafe(12)))
+        # Keys may hold a dot, so only a name at the top, such as favicon.ico, and what lies in assets/ is a file.
+        if path.startswith(ASSETS) or ("." in path and "/" not in path):
+            return self._with_headers(_file(folder, path, request.headers.get("accept-encoding", "")))
+        nonce = secrets.token_urlsafe(12)
+        page = (folder / "index.html").read_text("utf-8")
+        page = page.replace('<base href="/">', f'<base href="{escape(self._base)}">', 1)
+        page = page.replace('name="csp-nonce" content=""', f'name="csp-nonce" content="{nonce}"', 1)
+        return self._with_headers(HTMLResponse(page), POLICY.format(nonce=nonce))
+
+    def _with_headers(self, response: Response, policy: str | None = None) -> Response:
+        for name, value in security_headers(self._config):
+            response.headers.setdefault(name, value)
+        if policy is not None:
+            response.headers["content-security-policy"] = policy
+        return response
+
+
+def _file(folder: Path, path: str, encodings: str) -> Response:
+    """A file of the dashboard, packed if the client reads that. Raises: HTTPException 404."""
+    if "\0" in path:
+        raise HTTPException(404)
+    file = (folder / path).resolve()
+    is_there = file.is_relative_to(folder) and file.is_file()
+    if not is_there or file.name.startswith(".") or file.suffix in (".html", ".gz"):
+        raise HTTPException(404)
+    headers = {"cache-control": FOR_EVER if path.startswith(ASSETS) else AN_HOUR, "vary": "accept-encoding"}
+    packed = file.with_name(f"{file.name}.gz")
+    if "gzip" in encodings and packed.is_file():
+        return FileResponse(packed, media_type=_media_type(file), headers={**headers, "content-encoding": "gzip"})
+    return FileResponse(file, media_type=_media_type(file), headers=headers)
+
+
+def _media_type(file: Path) -> str:
+    # The machine's own table may call a script text/plain, which browsers refuse beside `nosniff`.
+    known = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".json": "application/json"}
+    return known.get(file.suffix) or mimetypes.guess_type(file.name)[0] or "application/octet-stream"
