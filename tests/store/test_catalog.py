@@ -62,12 +62,17 @@ TEXTS = {
         "boot_id",
         "lock_file",
     ),
-    *("run_key", "content_hash"),
+    *("run_key", "content_hash", "prefix", "first_key", "last_key"),
     *("token", "secret_hash", "note", "workflows", "jobs", "networks", "created_by", "kind", "principal", "address"),
     *("password", "lang", "zone", "theme", "density", "agent", "code_hash"),
     *("request_id", "object_type", "object", "changed_from", "changed_to", "outcome"),
 }
-TEXT_IN = {"insert_daemon": {"version"}, "beat": {"database_id"}, "answer_command": {"state"}}  # numbers elsewhere
+TEXT_IN = {
+    "insert_daemon": {"version"},
+    "beat": {"database_id"},
+    "answer_command": {"state"},
+    "list_workflow_page": {"after"},
+}  # numbers elsewhere
 HOT = {
     "list_heads",
     "claim_tasks",

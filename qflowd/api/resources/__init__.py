@@ -1,12 +1,10 @@
 """The routes, a file a noun."""
 
 from importlib import import_module
-from typing import Final
-
-MODULES: Final = ("meta",)
+from pkgutil import iter_modules
 
 
 def load() -> None:
     """Import all files of routes, which puts them into the table."""
-    for name in MODULES:
-        import_module(f"qflowd.api.resources.{name}")
+    for module in iter_modules(__path__):
+        import_module(f"{__name__}.{module.name}")

@@ -1,0 +1,59 @@
+"""What a path names: a workflow by its key or number, a version of it by number, `active` or `draft`."""
+
+from typing import Any, Final
+
+from qflowd.api.call import Call
+from qflowd.define.fields import there_is_no
+from qflowd.model.errors import NotFound
+from qflowd.model.states import VersionState
+
+LARGEST_VERSION: Final = 1 << 31  # versions are 32 bits wide
+BY_STATE: Final = {"active": VersionState.ACTIVE, "draft": VersionState.DRAFT}
+
+
+def workflow_of(call: Call, id: str) -> Any:
+    """`id`, `workflow` (its key), `active_version` and `archived_at` of a workflow. A key comes before a number.
+
+    Raises: NotFound, with the names that are alike.
+    """
+    row = call.one("resolve_workflow", workflow=id, id=number_in(id))
+    if row is None:
+        names = [each.workflow for each in call.read("list_workflow_keys")]
+        raise NotFound(there_is_no("workflow", id, names, "workflows"))
+    return row
+
+
+def version_of(call: Call, workflow: Any, version: str) -> Any:
+    """`id`, `version`, `state` and `hash` of a version; `workflow`: a row of `workflow_of`.
+
+    Raises: NotFound.
+    """
+    state = BY_STATE.get(version.lower())
+    number = number_in(version)
+    row = None
+    if state is not None or 0 < number < LARGEST_VERSION:
+        row = call.one(
+            "find_version_id",
+            definition_id=workflow.id,
+            version=0 if state is not None else number,
+            state=int(state or 0),
+        )
+    if row is None:
+        what = f"no {version.lower()} version" if state is not None else f"no version {version[:60]}"
+        raise NotFound(f"workflow {workflow.workflow!r} has {what}; GET …/versions lists what it has")
+    return row
+
+
+def number_in(text: str) -> int:
+    """The number that a segment of a path is; -1, which no row has, if it is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else -1
+
+
+def prefix_of(text: str) -> str:
+    """A pattern of LIKE, with `!` as its escape, for what begins with `text`."""
+    return f"{escaped(text)}%"
+
+
+def escaped(text: str) -> str:
+    """`text` as a part of a pattern of LIKE."""
+    return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")

@@ -1,0 +1,52 @@
+"""Graphs: of a version, and of an instance with where its tasks stand."""
+
+from typing import Final, Literal
+
+from qflowd.api.answers import ApiAnswer
+from qflowd.api.call import Call
+from qflowd.api.drawing import Graph, draw, states_by_node
+from qflowd.api.named import version_of, workflow_of
+from qflowd.api.reading import Query
+from qflowd.api.routing import route
+from qflowd.api.version_graphs import VersionGraph, graph_of, graphs_of
+from qflowd.model.errors import NotFound
+from qflowd.model.roles import Role
+from qflowd.model.workflow import Task, Workflow
+
+FOR_EVER: Final = {"Cache-Control": "private, max-age=31536000, immutable"}
+
+
+class GraphQuery(Query):
+    """`fold`: more than 300 boxes are folded by layer and job, or `none` are."""
+
+    fold: Literal["auto", "none"] = "auto"
+
+
+@route("GET", "/workflows/{id}/versions/{version}/graph", Role.READ, does="R versions, model.layout")
+def show_version_graph(call: Call, id: str, version: str, query: GraphQuery) -> ApiAnswer | Graph:
+    """The graph of a version: `{version}` is a number, `active` or `draft`."""
+    found = version_of(call, workflow_of(call, id), version)
+    graph = draw(graph_of(call, found), is_folded=query.fold == "auto")
+    if found.state == "DRAFT":
+        return graph
+    is_fixed = version.isdigit()
+    return ApiAnswer(graph, headers=FOR_EVER if is_fixed else {}, etag=f"{found.hash}-{query.fold}")
+
+
+@route("GET", "/instances/{id}/graph", Role.READ, does="R version graph and one GROUP BY")
+def show_instance_graph(call: Call, id: int, query: GraphQuery) -> Graph:
+    """The graph of an instance: each box with its counts by state, its state, first start and last end."""
+    head = call.one("show_instance_head", id=id)
+    if head is None:
+        raise NotFound(f"there is no instance {id}")
+    rows = call.read("count_node_states", rows=[(id,)])
+    may_be_held = any(row.state == "READY" for row in rows)
+    paused = [row.node for row in call.read("list_paused_nodes", id=id)] if may_be_held else []
+    states = states_by_node(rows, is_paused=head.state == "PAUSED", paused=paused)
+    if head.version_id is None:
+        graph: VersionGraph | None = VersionGraph(Workflow(head.job, (Task(head.job, head.job),)), 0)
+    else:
+        graph = graphs_of(call, [(head.version_id, head.hash)]).get(head.version_id)
+    if graph is None:
+        raise NotFound(f"the version of instance {id} is gone")
+    return draw(graph, is_folded=query.fold == "auto", states=states)

@@ -1,0 +1,168 @@
+"""What is there to run work: daemons, pools, plugin files, jobs. They are the host's, not a tenant's.
+
+Only a system caller sees names of hosts and of files; others see the jobs that they may run.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from qflowd.api.answers import Item
+from qflowd.api.call import Call
+from qflowd.api.routing import route
+from qflowd.api.row_fields import fields_of
+from qflowd.define.fields import there_is_no
+from qflowd.model.errors import NotFound
+from qflowd.model.roles import Role
+
+
+class DaemonItem(Item):
+    """A daemon whose lease has not run out. `busy` of its `slots` are taken; `memory_mb`: of itself and its workers."""
+
+    id: int
+    name: str
+    host: str | None
+    pid: int | None
+    version: str
+    state: str
+    started_at: datetime
+    seen_at: datetime
+    memory_mb: float | None
+    slots: int
+    busy: int
+    jobs: int
+    faulty_files: int
+
+
+class PoolItem(Item):
+    """A pool of a daemon. `ready_tasks`: those that wait for it, of all daemons together."""
+
+    pool: str
+    daemon: str
+    processes: int
+    threads: int
+    busy: int
+    ready_tasks: int
+
+
+class JobItem(Item):
+    """A job that was ever registered; WITHDRAWN: no live daemon knows it any more."""
+
+    job: str
+    title: str
+    doc: str
+    params_schema: Any
+    settings: Any
+    file: str | None
+    hash: str
+    state: str
+    daemons: Sequence[str]
+    error: str | None
+
+
+class PluginFile(Item):
+    """A plugin file as one daemon sees it. With an `error` the last good version of it is used."""
+
+    file: str
+    daemon: str
+    jobs: Sequence[str]
+    hash: str
+    error: str | None
+    updated_at: datetime
+
+
+class FaultyFile(Item):
+    """A file of plugins or workflows that cannot be used, and why."""
+
+    file: str
+    error: str
+
+
+@route("GET", "/daemons", Role.READ, does="R daemons")
+def list_daemons(call: Call) -> list[DaemonItem]:
+    """The daemons that live, with what they have to do."""
+    return daemons_of(call)
+
+
+@route("GET", "/pools", Role.READ, does="R pools")
+def list_pools(call: Call) -> list[PoolItem]:
+    """The pools of all daemons that live."""
+    aliases = {row.name: _shown_name(call, row) for row in call.read("list_daemon_loads")}
+    rows = call.read("list_pools")
+    return [PoolItem(**row._asdict() | {"daemon": aliases.get(row.daemon, "")}) for row in rows]
+
+
+@route("GET", "/jobs", Role.READ, does="R jobs")
+def list_jobs(call: Call) -> list[JobItem]:
+    """The jobs that the caller may run."""
+    rows = call.read("list_jobs_with_titles")
+    return [_job(call, row) for row in rows if call.caller.may_run(job=row.job)]
+
+
+@route("GET", "/jobs/{name}", Role.READ, does="R jobs")
+def show_job(call: Call, name: str) -> JobItem:
+    """One job, with the schema of its params."""
+    rows = [row for row in call.read("list_jobs_with_titles") if call.caller.may_run(job=row.job)]
+    found = next((row for row in rows if row.job == name), None)
+    if found is None:
+        raise NotFound(there_is_no("job", name, [row.job for row in rows], "jobs"))
+    return _job(call, found)
+
+
+@route("GET", "/plugins", Role.READ, does="R plugins of live daemons")
+def list_plugins(call: Call) -> list[PluginFile]:
+    """The plugin files of live daemons, with the jobs in each."""
+    return _plugins(call)
+
+
+@route("GET", "/plugins/{name}", Role.READ, does="R plugins of live daemons")
+def show_plugin(call: Call, name: str) -> list[PluginFile]:
+    """One plugin, as each live daemon sees it: by its file, the file's name without `.py`, or a job in it."""
+    found = [
+        plugin
+        for plugin in _plugins(call)
+        if name in (plugin.file, *plugin.jobs) or plugin.file.rpartition("/")[2].removesuffix(".py") == name
+    ]
+    if not found:
+        raise NotFound(f"no live daemon has a plugin {name!r}; GET /api/v1/plugins lists those there are")
+    return found
+
+
+def daemons_of(call: Call) -> list[DaemonItem]:
+    """The daemons, as the caller may see them."""
+    is_system = call.caller.role >= Role.SYSTEM
+    found = []
+    for row in call.read("list_daemon_loads"):
+        hidden = {} if is_system else {"host": None, "pid": None}
+        about = {"name": _shown_name(call, row), "slots": int(row.slots), "jobs": row.jobs_known}
+        found.append(DaemonItem(**fields_of(row, DaemonItem) | about | hidden))
+    return found
+
+
+def faulty_files_of(call: Call) -> list[FaultyFile]:
+    """The files that cannot be used; none for those who do not see files."""
+    if call.caller.role < Role.SYSTEM:
+        return []
+    return [FaultyFile(file=row.file, error=row.error) for row in call.read("list_faulty_files")]
+
+
+def _plugins(call: Call) -> list[PluginFile]:
+    aliases = {row.name: _shown_name(call, row) for row in call.read("list_daemon_loads")}
+    found = []
+    for row in call.read("list_plugins"):
+        jobs = [job for job in row.jobs or [] if call.caller.may_run(job=job)]
+        if jobs or call.caller.role >= Role.SYSTEM:
+            found.append(PluginFile(**row._asdict() | {"jobs": jobs, "daemon": aliases.get(row.daemon, "")}))
+    return found
+
+
+def _shown_name(call: Call, row: Any) -> str:
+    """The name of a daemon is often that of its host."""
+    return str(row.name) if call.caller.role >= Role.SYSTEM else f"daemon-{row.id}"
+
+
+def _job(call: Call, row: Any) -> JobItem:
+    names = row.daemons.split(", ") if row.daemons else []
+    is_system = call.caller.role >= Role.SYSTEM
+    about = {"daemons": names if is_system else [], "file": row.file if is_system else None}
+    return JobItem(**fields_of(row, JobItem) | about)

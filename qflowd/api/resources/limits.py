@@ -1,0 +1,40 @@
+"""Limits, read: how many of their slots are in use, who waits, and which breakers are open."""
+
+from datetime import datetime
+from typing import Any
+
+from qflowd.api.answers import Item
+from qflowd.api.call import Call
+from qflowd.api.routing import route
+from qflowd.api.row_fields import items_of
+from qflowd.model.roles import Role
+
+
+class LimitItem(Item):
+    """A limit, shared by all tenants. `waiting`: ready tasks that need it; `frees_at`: when its rate has room again."""
+
+    name: str
+    slots: int
+    used: int
+    waiting: int
+    source: str
+    rates: Any
+    frees_at: datetime | None
+    resumes_at: datetime | None
+    paused_at: datetime | None
+    paused_by: str | None
+    pause_reason: str | None
+    breaker: Any
+    breaker_state: str | None
+    tripped_at: datetime | None
+    retries_at: datetime | None
+    trip_reason: str | None
+    set_by: str | None
+    note: str | None
+    updated_at: datetime
+
+
+@route("GET", "/limits", Role.READ, does="R limits")
+def list_limits(call: Call) -> list[LimitItem]:
+    """All limits by their names."""
+    return items_of(call.read("show_limits"), LimitItem)

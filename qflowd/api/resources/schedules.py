@@ -1,0 +1,124 @@
+"""Schedules, read: what fires when, what has fired and what came of it. Next fires come from the scheduler's own code."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import takewhile
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from qflowd.api.answers import ApiFault, Item
+from qflowd.api.call import Call
+from qflowd.api.named import workflow_of
+from qflowd.api.reading import Query
+from qflowd.api.routing import route
+from qflowd.api.row_fields import fields_of, items_of
+from qflowd.define.fields import there_is_no
+from qflowd.model import cron
+from qflowd.model.errors import NotFound
+from qflowd.model.roles import Role
+
+LONGEST_SPAN: Final = timedelta(days=62)
+MOST_FIRES: Final = 200  # of one schedule, in one direction
+MOST_PAST: Final = 2000  # of all together
+
+
+class ScheduleItem(Item):
+    """A schedule of a workflow. `wait_reason`: why it does not fire."""
+
+    workflow: str
+    name: str
+    cron: str
+    timezone: str
+    catchup: str
+    enabled: bool
+    source: str
+    last_fire_at: datetime | None
+    next_fire_at: datetime | None
+    wait_reason: str | None
+
+
+class FireItem(Item):
+    """When a schedule fired, and the instance that came of it. `state` NEXT: it has not fired yet."""
+
+    workflow: str
+    schedule: str
+    at: datetime
+    state: str | None
+    instance_id: int | None = None
+    error: str | None = None
+
+
+class ScheduleList(Item):
+    """All schedules, and their fires in the time that was asked for, earliest first."""
+
+    schedules: Sequence[ScheduleItem]
+    fires: Sequence[FireItem]
+    from_: datetime = msgspec.field(name="from")
+    to: datetime
+
+
+class ScheduleFires(Item):
+    """Of one schedule: what has fired, newest first, and what fires next."""
+
+    past: Sequence[FireItem]
+    next: Sequence[datetime]
+
+
+class SpanQuery(Query):
+    """`from` and `to`: 62 days at most; from now on for a day if they are left out."""
+
+    from_: datetime | None = msgspec.field(name="from", default=None)
+    to: datetime | None = None
+
+
+class FiresQuery(Query):
+    """How many fires."""
+
+    next: Annotated[int, msgspec.Meta(ge=0, le=MOST_FIRES)] = 20
+    past: Annotated[int, msgspec.Meta(ge=0, le=MOST_FIRES)] = 20
+
+
+@route("GET", "/schedules", Role.READ, does="R schedules, fires, model.cron")
+def list_schedules(call: Call, query: SpanQuery) -> ScheduleList:
+    """The schedules of all workflows, and when they fire between two instants."""
+    now = call.store.clock.now().astimezone(UTC)
+    first, last = query.from_ or now, query.to or (query.from_ or now) + timedelta(days=1)
+    if not first <= last <= first + LONGEST_SPAN:
+        raise ApiFault(40002, f"to: must be later than from, by {LONGEST_SPAN.days} days at most")
+    schedules = [row for row in call.read("list_schedules") if row.archived_at is None]
+    fires = [_fired(row) for row in call.read("list_fires_between", first_at=first, last_at=last, batch=MOST_PAST)]
+    for row in schedules:
+        if row.next_fire_at is not None and last > now:
+            start = max(first, now, row.next_fire_at - timedelta(microseconds=1))
+            coming = takewhile(lambda at: at <= last, cron.next_fires(row.cron, row.timezone, start, MOST_FIRES))
+            fires += [FireItem(workflow=row.workflow, schedule=row.name, at=at, state="NEXT") for at in coming]
+    fires.sort(key=lambda fire: (fire.at, fire.workflow, fire.schedule))
+    return ScheduleList(schedules=items_of(schedules, ScheduleItem), fires=fires, from_=first, to=last)
+
+
+@route("GET", "/workflows/{id}/schedules", Role.READ, does="R schedules")
+def list_schedules_of_workflow(call: Call, id: str) -> list[ScheduleItem]:
+    """The schedules of one workflow."""
+    return items_of(_schedules_of(call, workflow_of(call, id).workflow), ScheduleItem)
+
+
+@route("GET", "/workflows/{id}/schedules/{name}/fires", Role.READ, does="R fires, model.cron")
+def list_fires(call: Call, id: str, name: str, query: FiresQuery) -> ScheduleFires:
+    """When a schedule has fired and what came of it, and when it fires next."""
+    workflow = workflow_of(call, id).workflow
+    rows = {row.name: row for row in _schedules_of(call, workflow)}
+    if (row := rows.get(name)) is None:
+        raise NotFound(there_is_no("schedule", name, rows, "schedules"))
+    past = call.read("list_fires_of_schedule", workflow=workflow, name=name, batch=query.past) if query.past else []
+    start = None if row.next_fire_at is None else row.next_fire_at - timedelta(microseconds=1)
+    coming = [] if start is None else cron.next_fires(row.cron, row.timezone, start, query.next)
+    return ScheduleFires(past=[_fired(each) for each in past], next=coming)
+
+
+def _schedules_of(call: Call, workflow: str) -> Sequence[Any]:
+    return call.read("list_schedules_between", first_key=workflow, last_key=workflow)
+
+
+def _fired(row: Any) -> FireItem:
+    return FireItem(**fields_of(row, FireItem) | {"at": row.fire_at})
