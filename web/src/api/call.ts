@@ -133,7 +133,7 @@ export async function change<T>(path: string, ask: Ask): Promise<Reply<T>> {
     const where = reply.location.replace(/^.*\/api\/v1/, '')
     const next = await call<T>(where, { query: { wait: 30 }, signal: ask.signal })
     const state = (next.data as { state?: string } | null)?.state ?? ''
-    if (!['OPEN', 'PENDING', 'RUNNING', ''].includes(state)) return { ...next, message: reply.message }
+    if (!['NEW', 'OPEN', 'PENDING', 'RUNNING', ''].includes(state)) return { ...next, message: reply.message }
     reply = { ...reply, data: next.data }
     if (state === '') break
   }

@@ -90,7 +90,7 @@ export interface Attempt {
   finished_at: string | null
   duration_s: number | null
   cpu_s?: number | null
-  memory_mb?: number | null
+  peak_memory_mb?: number | null
 }
 
 export interface LogLine {
@@ -142,8 +142,9 @@ export interface GraphBox {
 }
 
 export interface GraphEdge {
-  from: number
-  to: number
+  /** Keys of boxes. */
+  from: string
+  to: string
   condition: string | null
   points: [number, number][]
 }

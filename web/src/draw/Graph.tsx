@@ -38,19 +38,19 @@ function Canvas({ data, chosen, open, label, look = 'trouble' }: Props) {
   const w = useWords(words)
   const flow = useReactFlow()
   const box = useRef<HTMLDivElement>(null)
-  const [cursor, setCursor] = useState<number | null>(null)
+  const [cursor, setCursor] = useState<string | null>(null)
   const nodes = useMemo<BoxNode[]>(
     () =>
       data.boxes.map((one) => ({
-        id: String(one.node), type: 'box', position: { x: one.x, y: one.y }, width: one.width, height: one.height, draggable: false, connectable: false, selectable: false, focusable: false,
-        data: { box: one, cursor: one.node === cursor, chosen: one.node === chosen, open },
+        id: one.key, type: 'box', position: { x: one.x, y: one.y }, width: one.width, height: one.height, draggable: false, connectable: false, selectable: false, focusable: false,
+        data: { box: one, cursor: one.key === cursor, chosen: one.node === chosen, open },
       })),
     [data.boxes, cursor, chosen, open],
   )
   const edges = useMemo<LineEdge[]>(
     () =>
       data.edges.map((one) => ({
-        id: `${one.from}-${one.to}`, source: String(one.from), target: String(one.to), type: 'line', focusable: false, selectable: false,
+        id: `${one.from}-${one.to}`, source: one.from, target: one.to, type: 'line', focusable: false, selectable: false,
         data: { points: one.points, condition: one.condition, lit: one.from === cursor || one.to === cursor },
       })),
     [data.edges, cursor],
@@ -80,10 +80,10 @@ function Canvas({ data, chosen, open, label, look = 'trouble' }: Props) {
     watch.observe(box.current)
     return () => watch.disconnect()
   }, [])
-  const go = (to: number | null) => {
-    const one = data.boxes.find((each) => each.node === to)
+  const go = (to: string | null) => {
+    const one = data.boxes.find((each) => each.key === to)
     if (!one) return
-    setCursor(one.node)
+    setCursor(one.key)
     moved.current = true
     const { x, y, zoom } = flow.getViewport()
     const size = box.current?.getBoundingClientRect()
@@ -93,13 +93,13 @@ function Canvas({ data, chosen, open, label, look = 'trouble' }: Props) {
   }
   const key = (event: KeyboardEvent) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return
-    const at = cursor ?? chosen ?? null
+    const at = cursor ?? data.boxes.find((each) => each.node === chosen)?.key ?? null
     const acts: Record<string, () => void> = {
       f: () => fit(), '+': () => void flow.zoomIn({ duration: 150 }), '=': () => void flow.zoomIn({ duration: 150 }), '-': () => void flow.zoomOut({ duration: 150 }),
-      Enter: () => { const one = data.boxes.find((each) => each.node === at); if (one) open?.(one) },
+      Enter: () => { const one = data.boxes.find((each) => each.key === at); if (one) open?.(one) },
     }
     for (const arrow of ['ArrowLeft', 'ArrowRight', 'ArrowUp', 'ArrowDown']) {
-      acts[arrow] = () => go(at === null ? (firstOfInterest(data.boxes)?.node ?? null) : neighbour(data, at, arrow))
+      acts[arrow] = () => go(at === null ? (firstOfInterest(data.boxes)?.key ?? null) : neighbour(data, at, arrow))
     }
     const act = acts[event.key]
     if (!act) return
@@ -107,7 +107,7 @@ function Canvas({ data, chosen, open, label, look = 'trouble' }: Props) {
     event.stopPropagation()
     act()
   }
-  const named = data.boxes.find((one) => one.node === cursor)
+  const named = data.boxes.find((one) => one.key === cursor)
   return (
     <div ref={box} className="graph" role="application" aria-label={label} aria-roledescription={w.graph} tabIndex={0} onKeyDown={key}>
       <ReactFlow
@@ -123,7 +123,7 @@ function Canvas({ data, chosen, open, label, look = 'trouble' }: Props) {
         <Button icon={ZoomIn} look="bare" title={w.in} onClick={() => void flow.zoomIn({ duration: 150 })} />
         <Button icon={Maximize} look="bare" title={w.fit} onClick={() => fit()} />
       </div>
-      <span className="hidden-text" role="status">{named ? `${named.title ?? named.key} ${stateOf(named) ?? ''}` : ''}</span>
+      <span className="hidden-text" role="status">{named ? `${named.title || named.key} ${stateOf(named) ?? ''}` : ''}</span>
     </div>
   )
 }
@@ -134,7 +134,7 @@ function BoxView({ data: { box, cursor, chosen, open } }: NodeProps<BoxNode>) {
   const state = stateOf(box)
   const { tone, icon: Icon } = signOf(state ?? 'PLAN')
   const many = isMany(box)
-  const name = box.title ?? box.key
+  const name = box.title || box.key
   const word = state ? (w.state[state] ?? state) : ''
   return (
     <button

@@ -65,9 +65,9 @@ describe('arrow keys', () => {
   const data: GraphData = {
     boxes: [box(0, { y: 100 }), box(1, { layer: 1, y: 0 }), box(2, { layer: 1, y: 120 }), box(3, { layer: 2, y: 0 })],
     edges: [
-      { from: 0, to: 1, condition: null, points: [] },
-      { from: 0, to: 2, condition: null, points: [] },
-      { from: 1, to: 3, condition: null, points: [] },
+      { from: 't0', to: 't1', condition: null, points: [] },
+      { from: 't0', to: 't2', condition: null, points: [] },
+      { from: 't1', to: 't3', condition: null, points: [] },
     ],
     width: 0,
     height: 0,
@@ -75,16 +75,16 @@ describe('arrow keys', () => {
   }
 
   it('walk along edges and within a layer', () => {
-    expect(neighbour(data, 0, 'ArrowRight')).toBe(2)
-    expect(neighbour(data, 2, 'ArrowUp')).toBe(1)
-    expect(neighbour(data, 1, 'ArrowDown')).toBe(2)
-    expect(neighbour(data, 3, 'ArrowLeft')).toBe(1)
+    expect(neighbour(data, 't0', 'ArrowRight')).toBe('t2')
+    expect(neighbour(data, 't2', 'ArrowUp')).toBe('t1')
+    expect(neighbour(data, 't1', 'ArrowDown')).toBe('t2')
+    expect(neighbour(data, 't3', 'ArrowLeft')).toBe('t1')
   })
 
   it('stay where nothing is', () => {
-    expect(neighbour(data, 3, 'ArrowRight')).toBeNull()
-    expect(neighbour(data, 1, 'ArrowUp')).toBeNull()
-    expect(neighbour(data, 99, 'ArrowUp')).toBeNull()
+    expect(neighbour(data, 't3', 'ArrowRight')).toBeNull()
+    expect(neighbour(data, 't1', 'ArrowUp')).toBeNull()
+    expect(neighbour(data, 't99', 'ArrowUp')).toBeNull()
   })
 })
 

@@ -71,22 +71,21 @@ export function firstOfInterest(boxes: readonly Box[]): Box | null {
 
 /**
  * The box that an arrow key moves to: right and left along an edge (the neighbour that is nearest in height), up and
- * down within the layer. Null where there is none.
+ * down within the layer. Boxes are named by their keys. Null where there is none.
  */
-export function neighbour(data: GraphData, node: number, key: string): number | null {
-  const at = data.boxes.find((box) => box.node === node)
+export function neighbour(data: GraphData, key: string, arrow: string): string | null {
+  const at = data.boxes.find((box) => box.key === key)
   if (!at) return null
-  const nearest = (boxes: Box[]) =>
-    boxes.sort((a, b) => Math.abs(a.y - at.y) - Math.abs(b.y - at.y) || a.y - b.y)[0]?.node ?? null
+  const nearest = (boxes: Box[]) => boxes.sort((a, b) => Math.abs(a.y - at.y) - Math.abs(b.y - at.y) || a.y - b.y)[0]?.key ?? null
   const ends = (side: 'from' | 'to') => {
-    const nodes = new Set(data.edges.filter((edge) => edge[side === 'from' ? 'to' : 'from'] === node).map((edge) => edge[side]))
-    return data.boxes.filter((box) => nodes.has(box.node))
+    const keys = new Set(data.edges.filter((edge) => edge[side === 'from' ? 'to' : 'from'] === key).map((edge) => edge[side]))
+    return data.boxes.filter((box) => keys.has(box.key))
   }
-  if (key === 'ArrowRight') return nearest(ends('to'))
-  if (key === 'ArrowLeft') return nearest(ends('from'))
-  const layer = data.boxes.filter((box) => box.layer === at.layer && box.node !== node)
-  if (key === 'ArrowDown') return nearest(layer.filter((box) => box.y > at.y))
-  if (key === 'ArrowUp') return nearest(layer.filter((box) => box.y < at.y))
+  if (arrow === 'ArrowRight') return nearest(ends('to'))
+  if (arrow === 'ArrowLeft') return nearest(ends('from'))
+  const layer = data.boxes.filter((box) => box.layer === at.layer && box !== at)
+  if (arrow === 'ArrowDown') return nearest(layer.filter((box) => box.y > at.y))
+  if (arrow === 'ArrowUp') return nearest(layer.filter((box) => box.y < at.y))
   return null
 }
 

@@ -16,11 +16,13 @@ interface Props {
   /** The reason goes into `body.reason`. */
   action: Action
   withReason?: boolean
+  /** The server wants to know why. */
+  needReason?: boolean
   onClose: () => void
   done?: (data: unknown) => void
 }
 
-export function Act({ title, children, word, danger, action, withReason = true, onClose, done }: Props) {
+export function Act({ title, children, word, danger, action, withReason = true, needReason = false, onClose, done }: Props) {
   const w = useCommon()
   const [reason, setReason] = useState('')
   const change = useAction((reply) => {
@@ -28,7 +30,7 @@ export function Act({ title, children, word, danger, action, withReason = true, 
     onClose()
   })
   const go = () => {
-    if (change.isPending) return
+    if (change.isPending || (needReason && !reason.trim())) return
     const body = { ...(action.body as object | undefined), ...(withReason && reason.trim() ? { reason: reason.trim() } : {}) }
     change.mutate({ ...action, body })
   }
@@ -40,14 +42,14 @@ export function Act({ title, children, word, danger, action, withReason = true, 
       foot={
         <>
           <Button onClick={onClose}>{w.do.cancel}</Button>
-          <Button type="submit" look={danger ? 'danger' : 'main'} disabled={change.isPending}>{word}</Button>
+          <Button type="submit" look={danger ? 'danger' : 'main'} disabled={change.isPending || (needReason && !reason.trim())}>{word}</Button>
         </>
       }
     >
       <div>{children}</div>
       {withReason && (
         <label className="field">
-          <span>{w.field.reason} ({w.field.optional})</span>
+          <span>{w.field.reason}{!needReason && ` (${w.field.optional})`}</span>
           <input className="input" value={reason} maxLength={500} onChange={(event) => setReason(event.target.value)} autoFocus />
         </label>
       )}

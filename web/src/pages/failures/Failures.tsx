@@ -67,7 +67,7 @@ function Group({ group, open, turn, ask }: GroupProps) {
         </button>
         <span className="group-when">
           <strong><Time at={group.newest_at} /></strong>
-          <span className="muted">{group.first_at && group.first_at !== group.newest_at && <>{w.first} <Time at={group.first_at} /></>}{group.last_good_at && <> · {w.lastGood} <Time at={group.last_good_at} /></>}</span>
+          <span className="muted">{group.first_at && group.first_at !== group.newest_at && <>{w.first} <Time at={group.first_at} /></>}</span>
         </span>
         {may && (
           <span className="group-do">
@@ -106,7 +106,7 @@ function Row({ failure, ask }: { failure: Failure; ask: GroupProps['ask'] }) {
       <Link href={task} data-row className="failure-name cut">{name}</Link>
       <Link href={`/instances/${failure.instance_id}`} className="muted">#{failure.instance_id}{failure.business_date && ` · ${failure.business_date}`}</Link>
       <span className="failure-error cut" title={failure.error ?? ''}>{failure.error?.split('\n')[0]}</span>
-      {failure.attempt != null && <span className="muted num">{w.attempts(failure.attempt)}</span>}
+      {failure.attempts != null && <span className="muted num">{w.attempts(failure.attempts)}</span>}
       <span className="num"><Time at={failure.failed_at} /></span>
       <span className="failure-do">
         <Link href={task}>{w.log}</Link>

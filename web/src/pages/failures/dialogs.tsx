@@ -7,6 +7,7 @@ import { Button } from '../../ui/Button'
 import { Dialog } from '../../ui/Dialog'
 import { Problem } from '../../ui/Problem'
 import { useCommon, useWords } from '../../words'
+import { BatchDialog } from '../runs/BatchDialog'
 import { groupQuery, type FailureGroup } from './groups'
 import { words } from './words'
 
@@ -20,9 +21,9 @@ export interface Chosen {
 
 export function RetryDialog({ of, onClose }: { of: Chosen; onClose: () => void }) {
   const w = useWords(words)
-  const action = of.tasks ? { path: `/tasks/${of.tasks[0]}/retry`, body: {} } : { path: '/failures/retry', body: { group: groupQuery(of.group!) } }
+  if (of.group) return <BatchDialog action="retry" where={groupQuery(of.group)} title={of.name} onClose={onClose} done={() => undefined} />
   return (
-    <Act title={w.retryTitle(of.count === 1 ? of.name : `${number(of.count)} × ${of.name}`)} word={of.count === 1 ? w.retry : w.retryAll(number(of.count))} onClose={onClose} action={action}>
+    <Act title={w.retryTitle(of.name)} word={w.retry} onClose={onClose} action={{ path: `/tasks/${of.tasks![0]}/retry`, body: {} }}>
       <p>{w.retryWhat}</p>
     </Act>
   )
@@ -35,7 +36,8 @@ export function HandleDialog({ of, onClose }: { of: Chosen; onClose: () => void 
   const [note, setNote] = useState('')
   const handle = useAction(onClose)
   const go = () => {
-    const body = { resolution, ...(note.trim() && { note: note.trim() }) }
+    if (note.trim() === '' || handle.isPending) return
+    const body = { resolution, note: note.trim() }
     if (of.tasks) handle.mutate({ path: `/failures/${of.tasks[0]}/handle`, body })
     else handle.mutate({ path: '/failures/handle', body: { ...body, group: groupQuery(of.group!) } })
   }
@@ -43,7 +45,7 @@ export function HandleDialog({ of, onClose }: { of: Chosen; onClose: () => void 
     <Dialog title={w.handleTitle(of.count === 1 ? of.name : `${number(of.count)} × ${of.name}`)} onClose={onClose} onSubmit={go} foot={
       <>
         <Button onClick={onClose}>{common.do.cancel}</Button>
-        <Button type="submit" look="main" disabled={handle.isPending}>{w.handle}</Button>
+        <Button type="submit" look="main" disabled={note.trim() === '' || handle.isPending}>{w.handle}</Button>
       </>
     }>
       <p>{w.handleWhat}</p>
@@ -53,7 +55,7 @@ export function HandleDialog({ of, onClose }: { of: Chosen; onClose: () => void 
           <label key={one}><input type="radio" name="resolution" checked={resolution === one} onChange={() => setResolution(one)} /> {w[one]}</label>
         ))}
       </fieldset>
-      <label className="field"><span>{w.note} ({common.field.optional})</span><input className="input" value={note} placeholder={w.noteHint} maxLength={500} autoFocus onChange={(event) => setNote(event.target.value)} /></label>
+      <label className="field"><span>{w.note}</span><input className="input" value={note} placeholder={w.noteHint} maxLength={500} autoFocus onChange={(event) => setNote(event.target.value)} /></label>
       {handle.error && <Problem error={handle.error} />}
     </Dialog>
   )

@@ -1,16 +1,13 @@
 // Failures and their groups as the API answers them, and how a group is named in addresses and questions. Pure.
-import type { Query } from '../../api/call'
 
 export interface FailureGroup {
   workflow: string | null
   task: string
   error_class: string | null
   error: string | null
-  error_group?: string | null
   count: number
   newest_at: string
   first_at?: string | null
-  last_good_at?: string | null
   instance_id: number
   task_id: string
 }
@@ -22,18 +19,17 @@ export interface Failure {
   task: string
   map_index: number | null
   label: string | null
-  attempt?: number | null
+  attempts?: number | null
   error: string | null
   failed_at: string
   business_date?: string | null
 }
 
 /** Stands in the address: which group is open. */
-export const groupKey = (group: FailureGroup): string => [group.workflow ?? '', group.task, group.error_group ?? group.error_class ?? ''].join('|')
+export const groupKey = (group: FailureGroup): string => [group.workflow ?? '', group.task, group.error_class ?? ''].join('|')
 
 /** The question for a group's failures, and the `group` of what is done to all of them. */
-export const groupQuery = (group: FailureGroup): Query => ({
-  workflow: group.workflow,
-  task: group.task,
-  error_group: group.error_group ?? group.error_class,
-})
+export function groupQuery(group: FailureGroup): Record<string, string> {
+  const { workflow, task, error_class } = group
+  return { ...(workflow !== null && { workflow }), task, ...(error_class !== null && { error_class }) }
+}

@@ -12,15 +12,15 @@ import { StartDialog } from '../start/StartDialog'
 import type { RunDetail } from './types'
 import { words } from './words'
 
-type Verb = 'pause' | 'resume' | 'terminate' | 'retry'
+type Verb = 'start' | 'pause' | 'resume' | 'terminate' | 'retry'
 const POSSIBLE: Record<string, Verb[]> = {
-  READY: ['resume', 'terminate'],
+  READY: ['start', 'terminate'],
   RUNNING: ['pause', 'terminate'],
   PAUSED: ['resume', 'terminate'],
   FAILED: ['retry'],
   TERMINATED: ['retry'],
 }
-const ICONS = { pause: Pause, resume: Play, terminate: Ban, retry: RotateCcw }
+const ICONS = { start: Play, pause: Pause, resume: Play, terminate: Ban, retry: RotateCcw }
 
 export function Actions({ run }: { run: RunDetail }) {
   const w = useWords(words)
@@ -32,19 +32,17 @@ export function Actions({ run }: { run: RunDetail }) {
   const verbs: Verb[] = possible.includes('pause') && (run.counts.FAILED ?? 0) > 0 && may ? ['retry', ...possible] : possible
   const press = (verb: Verb) => () => verbs.includes(verb) && setAsking(verb)
   useKeys({ r: press('retry'), p: () => setAsking(verbs.find((verb) => verb === 'pause' || verb === 'resume') ?? null) })
-  const held = run.state === 'READY'
-  const wordOf = (verb: Verb) => (verb === 'resume' && held ? w.start : w[verb])
   const again = (run.counts.FAILED ?? 0) + (run.counts.CANCELLED ?? 0)
   return (
     <>
       {verbs.map((verb) => (
-        <Button key={verb} icon={ICONS[verb]} look={verb === 'terminate' ? 'danger' : verb === 'retry' || verb === 'resume' ? 'main' : undefined} onClick={() => setAsking(verb)} title={verb === 'retry' ? 'r' : verb === 'terminate' ? undefined : 'p'}>{wordOf(verb)}</Button>
+        <Button key={verb} icon={ICONS[verb]} look={verb === 'terminate' ? 'danger' : verb === 'pause' ? undefined : 'main'} onClick={() => setAsking(verb)} title={verb === 'retry' ? 'r' : verb === 'pause' || verb === 'resume' ? 'p' : undefined}>{w[verb]}</Button>
       ))}
       {mayStart && run.workflow && <Button icon={Play} onClick={() => setAsking('again')}>{w.again}</Button>}
       {asking === 'again' && <StartDialog workflow={run.workflow} params={isMap(run.params) ? run.params : null} date={run.business_date} from={run.id} onClose={() => setAsking(null)} />}
       {asking !== null && asking !== 'again' && (
-        <Act title={held && asking === 'resume' ? w.ask.start : w.ask[asking]} word={wordOf(asking)} danger={asking === 'terminate'} onClose={() => setAsking(null)} action={{ path: `/instances/${run.id}/${asking}`, body: {} }}>
-          <p>{asking === 'retry' ? w.what.retry(number(again)) : held && asking === 'resume' ? w.what.start : w.what[asking]}</p>
+        <Act title={w.ask[asking]} word={w[asking]} danger={asking === 'terminate'} onClose={() => setAsking(null)} action={{ path: `/instances/${run.id}/${asking}`, body: {} }}>
+          <p>{asking === 'retry' ? w.what.retry(number(again)) : w.what[asking]}</p>
         </Act>
       )}
     </>

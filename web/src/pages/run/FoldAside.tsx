@@ -16,7 +16,7 @@ export function FoldAside({ run, node, close }: { run: RunDetail; node: number; 
   const box = graph.data?.boxes.find((one) => one.node === node)
   if (!box?.fold) return null
   return (
-    <aside className="run-aside" aria-label={box.title ?? box.key}>
+    <aside className="run-aside" aria-label={box.title || box.key}>
       <header className="aside-head">
         <h2 className="grow cut">{w.folded(number(box.fold.count))}</h2>
         <Button icon={X} look="bare" title={w.closeTask} onClick={close} />

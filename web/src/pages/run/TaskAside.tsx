@@ -88,7 +88,7 @@ function Inside({ task, run }: { task: TaskDetail; run: RunDetail }) {
                   <td><Time at={one.finished_at ?? one.started_at} /></td>
                   <td className="num"><Took seconds={one.duration_s} since={one.started_at} until={one.finished_at} /></td>
                   <td className="num">{one.cpu_s == null ? '–' : common.time.second(one.cpu_s.toFixed(1))}</td>
-                  <td className="num">{megabytes(one.memory_mb)}</td>
+                  <td className="num">{megabytes(one.peak_memory_mb)}</td>
                 </tr>
               ))}
             </tbody>
@@ -131,7 +131,7 @@ function TaskActions({ task, run }: { task: TaskDetail; run: RunDetail }) {
   return (
     <div className="row">
       {verbs.map((verb) => <Button key={verb} icon={icons[verb]} look={verb === 'terminate' ? 'danger' : undefined} onClick={() => setAsking(verb)}>{w[verb]}</Button>)}
-      {asking && <Act title={ask[asking]} word={w[asking]} danger={asking === 'terminate'} onClose={() => setAsking(null)} action={{ path: `/tasks/${task.task_id}/${asking}`, body: {} }}><p><strong>{nameOf(task)}</strong> {what[asking]}</p></Act>}
+      {asking && <Act title={ask[asking]} word={w[asking]} danger={asking === 'terminate'} onClose={() => setAsking(null)} needReason={asking === 'skip'} action={{ path: `/tasks/${task.task_id}/${asking}`, body: {} }}><p><strong>{nameOf(task)}</strong> {what[asking]}</p></Act>}
     </div>
   )
 }

@@ -1,8 +1,7 @@
 // One command for many runs: counts what it would meet, asks for a reason, sends it, and shows how far it is.
 import { useEffect, useState } from 'react'
-import { call, type ApiProblem } from '../../api/call'
-import { useAction, useOne } from '../../api/queries'
-import type { InstanceItem } from '../../api/types'
+import { call, change, type ApiProblem } from '../../api/call'
+import { client, useAction, useOne } from '../../api/queries'
 import { count as number } from '../../format'
 import { Progress } from '../../ui/Bar'
 import { Button } from '../../ui/Button'
@@ -17,7 +16,9 @@ export type BatchAction = 'retry' | 'pause' | 'resume' | 'terminate'
 interface Props {
   action: BatchAction
   ids?: number[]
-  where?: Record<string, string>
+  where?: Record<string, unknown>
+  /** What is acted on, if not runs: the tasks of a group of failures. */
+  title?: string
   onClose: () => void
   done: () => void
 }
@@ -25,7 +26,8 @@ interface Props {
 interface DryRun {
   instances: number
   tasks: number
-  sample: (InstanceItem | number)[]
+  sample: { id: number; workflow: string | null; state: string }[] | null
+  error: string | null
   digest: string
 }
 
@@ -36,10 +38,11 @@ interface Batch {
   done: number | null
   failed: number | null
   skipped: number | null
-  errors?: { instance_id?: number; error: string }[] | null
+  errors: { instance_id: number; message: string }[]
+  error: string | null
 }
 
-export function BatchDialog({ action, ids, where, onClose, done }: Props) {
+export function BatchDialog({ action, ids, where, title, onClose, done }: Props) {
   const w = useWords(words)
   const common = useCommon()
   const [reason, setReason] = useState('')
@@ -49,24 +52,26 @@ export function BatchDialog({ action, ids, where, onClose, done }: Props) {
   const body = { action, ...(ids ? { ids } : { where }) }
   const ask = () => {
     setProblem(null)
-    void call<DryRun>('/batches', { method: 'POST', body: { ...body, dry_run: true } }).then((reply) => setSet(reply.data), setProblem)
+    void change<DryRun>('/batches', { body: { ...body, dry_run: true } }).then((reply) => setSet(reply.data), setProblem)
   }
   useEffect(ask, [])
-  const send = useAction<Batch>((reply) => {
-    setSent(reply.data.id)
-    done()
-  })
+  const [sending, setSending] = useState(false)
   const word = w.actions[action]!
   const go = () => {
-    if (!set || set.instances === 0 || send.isPending) return
-    send.mutate({ path: '/batches', query: { wait: 0 }, body: { ...body, expect: { instances: set.instances, digest: set.digest }, ...(reason.trim() && { reason: reason.trim() }) } })
+    if (!set || set.instances === 0 || sending) return
+    setSending(true)
+    const expect = { instances: set.instances, digest: set.digest }
+    // It is watched, not waited for: a batch may take minutes, and has a bar of its own.
+    call<Batch>('/batches', { method: 'POST', query: { wait: 0 }, body: { ...body, expect, ...(reason.trim() && { reason: reason.trim() }) } })
+      .then((reply) => { setSent(reply.data.id); done() }, (error: ApiProblem) => setProblem(error))
+      .finally(() => setSending(false))
   }
   if (sent !== null) return <Sent id={sent} word={word} onClose={onClose} />
   return (
-    <Dialog title={word} onClose={onClose} onSubmit={go} foot={
+    <Dialog title={title ? `${word}: ${title}` : word} onClose={onClose} onSubmit={go} foot={
       <>
         <Button onClick={onClose}>{common.do.cancel}</Button>
-        <Button type="submit" look={action === 'terminate' ? 'danger' : 'main'} disabled={!set || set.instances === 0 || send.isPending}>{set ? w.doIt(word, number(set.instances)) : word}</Button>
+        <Button type="submit" look={action === 'terminate' ? 'danger' : 'main'} disabled={!set || set.instances === 0 || sending}>{set ? w.doIt(word, number(set.instances)) : word}</Button>
       </>
     }>
       <p>{w.what[action]}</p>
@@ -76,7 +81,6 @@ export function BatchDialog({ action, ids, where, onClose, done }: Props) {
         <span>{common.field.reason} ({common.field.optional})</span>
         <input className="input" value={reason} maxLength={500} onChange={(event) => setReason(event.target.value)} />
       </label>
-      {send.error && <Problem error={send.error} again={send.error.code === 40907 ? () => { send.reset(); ask() } : undefined} />}
     </Dialog>
   )
 }
@@ -88,9 +92,8 @@ function Meets({ set }: { set: DryRun }) {
     <div className="stack">
       <p><strong>{w.meets(number(set.instances), number(set.tasks))}</strong></p>
       <ul className="sample" aria-label={w.among}>
-        {set.sample.slice(0, 8).map((run) => (typeof run === 'number' ? <li key={run}>#{run}</li> : (
-          <li key={run.id} className="row"><Chip state={run.state} small /> <span className="grow cut">{run.workflow ?? run.job} <span className="muted">#{run.id} {run.business_date}</span></span></li>
-        )))}
+        {(set.sample ?? []).slice(0, 8).map((run) => <li key={run.id} className="row"><Chip state={run.state} small /> <span className="grow cut">{run.workflow} <span className="muted">#{run.id}</span></span></li>)}
+        {set.instances > 8 && <li className="muted">…</li>}
       </ul>
     </div>
   )
@@ -104,6 +107,7 @@ function Sent({ id, word, onClose }: { id: number; word: string; onClose: () => 
   const cancel = useAction()
   const data = batch.data
   const over = data !== undefined && ['DONE', 'REJECTED', 'CANCELLED', 'FAILED'].includes(data.state)
+  useEffect(() => { if (over) void client.invalidateQueries() }, [over])
   const counted = (data?.done ?? 0) + (data?.failed ?? 0) + (data?.skipped ?? 0)
   return (
     <Dialog title={`${word}: ${over ? w.finished : w.doing}`} onClose={onClose} foot={
@@ -114,7 +118,8 @@ function Sent({ id, word, onClose }: { id: number; word: string; onClose: () => 
     }>
       <Progress value={data?.total ? counted / data.total : over ? 1 : null} label={word} />
       {data && <p role="status">{w.done(number(data.done ?? 0), number(data.total ?? 0))}{(data.failed ?? 0) > 0 && <strong className="form-fault"> · {w.refused(number(data.failed))}</strong>}</p>}
-      <ul className="sample">{(data?.errors ?? []).slice(0, 8).map((one, i) => <li key={i}>{one.error}</li>)}</ul>
+      <ul className="sample">{(data?.errors ?? []).slice(0, 8).map((one) => <li key={one.instance_id}>#{one.instance_id}: {one.message}</li>)}</ul>
+      {data?.error && <p className="form-fault">{data.error}</p>}
       {batch.error && <Problem error={batch.error} />}
     </Dialog>
   )

@@ -39,6 +39,7 @@ export default function Runs() {
   const mayStart = useMay('submit')
   const mayAct = useMay('operate')
   const items = runs.items ?? []
+  const where = useMemo(() => whereOf(filter), [filter])
   useKeys({ t: () => setStarting(true) }, mayStart)
 
   const toggle = useCallback((id: number) => setSelected((old) => { const next = new Set(old); if (!next.delete(id)) next.add(id); return next }), [])
@@ -63,15 +64,15 @@ export default function Runs() {
             open={(run) => go(`/instances/${run.id}`)} chosen={(run) => selected.has(run.id)}
           />
           <footer className="page-foot">
-            {mayAct && (selected.size > 0 || !isEmpty(filter)) ? (
-              <Selection count={selected.size} filtered={!isEmpty(filter)} clear={() => setSelected(new Set())} act={(action, all) => setBatch({ action, all })} />
+            {mayAct && (selected.size > 0 || where) ? (
+              <Selection count={selected.size} filtered={where !== null} clear={() => setSelected(new Set())} act={(action, all) => setBatch({ action, all })} />
             ) : (
               <span className="muted">{w.shown(number(items.length))}. {runs.more ? w.more : w.all}</span>
             )}
           </footer>
         </div>
       )}
-      {batch && <BatchDialog action={batch.action} {...(batch.all ? { where: whereOf(filter) } : { ids: [...selected] })} onClose={() => setBatch(null)} done={() => setSelected(new Set())} />}
+      {batch && <BatchDialog action={batch.action} {...(batch.all ? { where: where ?? {} } : { ids: [...selected] })} onClose={() => setBatch(null)} done={() => setSelected(new Set())} />}
       {starting && <StartDialog workflow={null} onClose={() => setStarting(false)} />}
     </div>
   )

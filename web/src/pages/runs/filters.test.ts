@@ -14,7 +14,10 @@ it('looks for a workflow from its beginning, or as it is written with a star', (
 })
 
 it('gives a batch only what is set', () => {
-  expect(whereOf(filterOf(new URLSearchParams('state=FAILED')))).toEqual({ state: 'FAILED' })
+  const where = (text: string) => whereOf(filterOf(new URLSearchParams(text)))
+  expect(where('state=FAILED')).toEqual({ state: 'FAILED' })
+  expect(where('state=FAILED,TERMINATED&workflow=cn_')).toEqual({ state: ['FAILED', 'TERMINATED'], workflow: 'cn_*' })
+  expect([where('name=x&state=FAILED'), where('')]).toEqual([null, null])
 })
 
 it('adds a state and takes it away again', () => {

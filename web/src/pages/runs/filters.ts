@@ -17,9 +17,12 @@ export function queryOf(filter: Filter): Query {
   return { ...rest, workflow: workflow && !workflow.includes('*') ? `${workflow}*` : workflow }
 }
 
-/** The same as the `where` of a batch: without what is not set. */
-export function whereOf(filter: Filter): Record<string, string> {
-  return Object.fromEntries(Object.entries(queryOf(filter)).filter(([, value]) => value !== '')) as Record<string, string>
+/** The same as the `where` of a batch, without what is not set; null where a batch has no such condition. */
+export function whereOf(filter: Filter): Record<string, unknown> | null {
+  if (filter.name !== '' || isEmpty(filter)) return null
+  const where: Record<string, unknown> = Object.fromEntries(Object.entries(queryOf(filter)).filter(([, value]) => value !== ''))
+  if (filter.state.includes(',')) where.state = filter.state.split(',')
+  return where
 }
 
 /** The states in a filter with one of them added or taken away. */

@@ -23,28 +23,26 @@ interface Props {
   onClose: () => void
 }
 
-/** As much as is needed of a workflow's head. */
-interface Head {
-  key?: string
-  workflow?: string
-  params?: Record<string, Schema> | null
+/** What is needed of the version that would run. Without `params` in it, anything may be given. */
+interface Active {
+  document: { params?: Record<string, Schema> | null }
 }
 
 export function StartDialog({ workflow, onClose, ...rest }: Props) {
   const w = useWords(words)
   const [picked, setPicked] = useState(workflow)
-  const head = useOne<Head>(picked === null ? null : `/workflows/${encodeURIComponent(picked)}`, {}, { every: false })
+  const active = useOne<Active>(picked === null ? null : `/workflows/${encodeURIComponent(picked)}/versions/active`, {}, { every: false })
   if (picked === null) return <Pick pick={setPicked} onClose={onClose} />
-  if (!head.data) return <Dialog title={w.title(picked)} onClose={onClose}><Loaded of={head}>{() => null}</Loaded></Dialog>
-  return <Form key={picked} workflow={picked} schemas={head.data.params ?? {}} onClose={onClose} {...rest} />
+  if (!active.data) return <Dialog title={w.title(picked)} onClose={onClose}><Loaded of={active}>{() => null}</Loaded></Dialog>
+  return <Form key={picked} workflow={picked} schemas={active.data.document.params ?? null} onClose={onClose} {...rest} />
 }
 
 function Pick({ pick, onClose }: { pick: (workflow: string) => void; onClose: () => void }) {
   const w = useWords(words)
   const common = useCommon()
-  const list = useList<{ workflow?: string; key?: string; title: string | null }>('/workflows', { limit: 200 }, { every: false })
+  const list = useList<{ workflow: string; title: string | null }>('/workflows', { limit: 200 }, { every: false })
   const [chosen, setChosen] = useState('')
-  const names = (list.items ?? []).map((one) => one.workflow ?? one.key ?? '')
+  const names = (list.items ?? []).map((one) => one.workflow)
   return (
     <Dialog title={w.pick} onClose={onClose} onSubmit={() => chosen && pick(chosen)} foot={
       <>
@@ -63,7 +61,7 @@ function Pick({ pick, onClose }: { pick: (workflow: string) => void; onClose: ()
   )
 }
 
-type FormProps = Omit<Props, 'workflow'> & { workflow: string; schemas: Record<string, Schema> }
+type FormProps = Omit<Props, 'workflow'> & { workflow: string; schemas: Record<string, Schema> | null }
 
 function Form({ workflow, schemas, params, date, from, onClose }: FormProps) {
   const w = useWords(words)
@@ -71,9 +69,8 @@ function Form({ workflow, schemas, params, date, from, onClose }: FormProps) {
   const common = useCommon()
   const [, go] = useLocation()
   const fields = useMemo(() => fieldsOfParams(schemas), [schemas])
-  const free = fields.length === 0
   const [drafts, setDrafts] = useState<Record<string, Draft>>(() => draftsOf(fields, params))
-  const [json, setJson] = useState<string | null>(free && params && Object.keys(params).length > 0 ? JSON.stringify(params, null, 2) : null)
+  const [json, setJson] = useState<string | null>(schemas === null ? JSON.stringify(params ?? {}, null, 2) : null)
   const [day, setDay] = useState(date ?? '')
   const [name, setName] = useState('')
   const [own, setOwn] = useState<FormFault[]>([])
@@ -120,7 +117,7 @@ function Form({ workflow, schemas, params, date, from, onClose }: FormProps) {
   return (
     <Dialog title={w.title(workflow)} onClose={onClose} onSubmit={submit} foot={
       <>
-        <Button look="bare" onClick={turn}>{json === null ? w.asJson : w.asForm}</Button>
+        {schemas !== null && fields.length > 0 && <Button look="bare" onClick={turn}>{json === null ? w.asJson : w.asForm}</Button>}
         <span className="grow" />
         <Button onClick={onClose}>{common.do.cancel}</Button>
         <Button type="submit" look="main" disabled={start.isPending}>{w.start}</Button>
