@@ -1,6 +1,5 @@
 """`qflowd api`: the socket, uvicorn, and the way to the end."""
 
-import asyncio
 import contextlib
 import errno
 import logging
@@ -27,14 +26,11 @@ class AddressTaken(QflowdError):
     """The server cannot listen where it should."""
 
 
-def serve(
-    config: Config, *, when_ready: Callable[[str], None] = lambda _url: None, ends_with: int | None = None
-) -> int:
+def serve(config: Config, *, when_ready: Callable[[str], None] = lambda _url: None) -> int:
     """Listen until SIGTERM or SIGINT; returns the exit code 0.
 
     Args:
         when_ready: called with the address once requests are answered.
-        ends_with: a descriptor; it stops when the other side has closed it.
 
     Raises: AddressTaken; SchemaOutdated, SchemaTooNew. A database that is away is waited for: requests say 50301.
     """
@@ -44,7 +40,7 @@ def serve(
         with contextlib.suppress(StoreUnavailable):
             migrate.check(store)
         api = Api(store, config.api)
-        server = _Server(_settings(api, config), lambda: _say(when_ready, address_of(listening, config)), ends_with)
+        server = _Server(_settings(api, config), lambda: when_ready(address_of(listening, config)))
         server.run([listening])
         api.close()
     finally:
@@ -68,26 +64,14 @@ def address_of(listening: socket.socket, config: Config) -> str:
 class _Server(uvicorn.Server):
     """Says when it is ready, and has streams ended before it waits for connections."""
 
-    def __init__(self, settings: uvicorn.Config, when_ready: Callable[[], None], ends_with: int | None) -> None:
+    def __init__(self, settings: uvicorn.Config, when_ready: Callable[[], None]) -> None:
         super().__init__(settings)
-        self._when_ready, self._ends_with = when_ready, ends_with
+        self._when_ready = when_ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        if self._ends_with is not None:
-            asyncio.get_running_loop().add_reader(self._ends_with, self._end, self._ends_with)
         if self.started:
             self._when_ready()
-
-    def _end(self, descriptor: int) -> None:
-        if not os.read(descriptor, 1024):
-            self.should_exit = True
-            asyncio.get_running_loop().remove_reader(descriptor)
-
-
-def _say(when_ready: Callable[[str], None], address: str) -> None:
-    log.info("serving %s", address)
-    when_ready(address)
 
 
 def _settings(api: Api, config: Config) -> uvicorn.Config:

@@ -15,7 +15,7 @@ from qflowd.cli.session import configuration, json_option, merged, params_option
 from qflowd.cli.workflow_source import WorkflowSource, find_workflow
 from qflowd.define.explain import explain
 from qflowd.define.expressions import compile_value
-from qflowd.engine.admission.intake import needed_of, refuse_shortage
+from qflowd.engine.admission.shortages import needed_of, refuse_shortage
 from qflowd.engine.plans.expand import Admission, admit_request, instance_scope
 from qflowd.engine.plans.node import Node
 from qflowd.engine.plans.plan import by_name as params_by_name

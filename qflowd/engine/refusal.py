@@ -20,6 +20,13 @@ class Refused(QflowdError):
         super().__init__(message)
 
 
+class OverQuota(Refused):
+    """A quota of the tenant does not let this in; the message names it, its value, what is there, and what to do."""
+
+    def __init__(self, message: str, why: Refusal = Refusal.QUOTA) -> None:
+        super().__init__(message, why)
+
+
 def listed(names: Sequence[str]) -> str:
     """The first names of a list, as an answer has room for them."""
     return ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")

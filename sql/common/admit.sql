@@ -27,14 +27,15 @@ SELECT instance_id, content_hash FROM qflow.run_key WHERE tenant = :tenant AND p
 -- name: insert_instances
 INSERT INTO qflow.workflow_instance (id, tenant, version_id, job, name, state, open_closers, next_ordinal, priority,
     business_date, trigger_type, schedule, fire_at, params, overrides, deadline_at, created_at, started_at, concurrency_key,
-    default_pool, definition_id, updated_at)
+    default_pool, definition_id, meter, updated_at)
 SELECT r.id, r.tenant, r.version_id, r.job, r.name, r.state, r.open_closers, r.next_ordinal, r.priority, r.business_date,
     r.trigger_type, r.schedule, r.fire_at, r.params, r.overrides, r.deadline_at, r.created_at, r.started_at,
     r.concurrency_key, r.default_pool,
-    (SELECT v.definition_id FROM qflow.workflow_version v WHERE v.id = r.version_id), :now
+    (SELECT v.definition_id FROM qflow.workflow_version v WHERE v.id = r.version_id), r.meter, :now
 FROM {rows: id bigint, tenant text, version_id bigint, job text, name text, state smallint, open_closers int, next_ordinal int,
     priority smallint, business_date date, trigger_type text, schedule text, fire_at instant, params text, overrides text,
-    deadline_at instant, created_at instant, started_at instant, concurrency_key text, default_pool text} r WHERE 1 = 1
+    deadline_at instant, created_at instant, started_at instant, concurrency_key text, default_pool text,
+    meter smallint} r WHERE 1 = 1
 {ignored: workflow_instance.priority}
 
 -- name: insert_tasks

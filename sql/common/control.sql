@@ -60,7 +60,7 @@ WHERE id = :id AND state = {instance.RUNNING} AND intent NOT IN ({intent.TERMINA
 -- name: terminate_held_instance
 -- An instance that was submitted with hold has no task rows to sweep.
 UPDATE qflow.workflow_instance SET state = {instance.TERMINATED}, reason = {reason.TERMINATED}, open_closers = 0, succeeded = 0,
-    failed = 0, skipped = 0, finished_at = :now, updated_at = :now
+    failed = 0, skipped = 0, finished_at = :now, updated_at = :now, meter = CASE WHEN meter = 1 THEN 2 ELSE meter END
 WHERE id = :id AND state = {instance.READY}
 
 -- name: flag_pause
@@ -317,7 +317,8 @@ UPDATE qflow.workflow_instance SET overrides = :overrides WHERE id = :id
 -- name: reopen_instance
 UPDATE qflow.workflow_instance SET updated_at = CASE WHEN state IN ({instance.RUNNING}, {instance.PAUSED}) THEN updated_at ELSE :now END,
     state = CASE WHEN state = {instance.PAUSED} THEN state ELSE {instance.RUNNING} END, reason = 0, error = NULL, succeeded = NULL, failed = NULL, skipped = NULL,
-    open_closers = :open_closers, finished_at = NULL, deadline_at = :deadline_at
+    open_closers = :open_closers, finished_at = NULL, deadline_at = :deadline_at,
+    meter = (SELECT 1 FROM qflow.tenant x WHERE x.name = workflow_instance.tenant)
 WHERE id = :id
 
 -- name: override_schedules

@@ -46,7 +46,8 @@ open_parents = t.open_parents - 1, need = t.need - :gate
 gated = d.gated, gate = d.gate
 
 -- name: load_next_ordinals
-SELECT i.id, i.next_ordinal FROM {rows: id bigint} r JOIN qflow.workflow_instance i ON i.id = r.id
+SELECT i.id, i.next_ordinal, (SELECT x.revision FROM qflow.tenant x WHERE x.name = i.tenant) AS tenant_revision
+FROM {rows: id bigint} r JOIN qflow.workflow_instance i ON i.id = r.id
 
 -- name: expand_heads
 -- A head that was claimed waits again, now for its items.

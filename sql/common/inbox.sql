@@ -2,11 +2,12 @@
 
 -- name: take_submissions
 -- `run_at` is read as it stands: SQLite lets clients write anything. What is too long to be meant is not read at all.
+-- `tenant_revision`: NULL where the tenant has no walls. So nothing has to be asked for those.
 SELECT id, tenant, workflow, version, job, name, CASE WHEN LENGTH(params) <= 1048576 THEN params END AS params,
     LENGTH(params) AS params_size, CASE WHEN LENGTH(overrides) <= 1048576 THEN overrides END AS overrides,
     LENGTH(overrides) AS overrides_size, business_date, priority, run_at, hold, idempotency_key, trigger_type,
-    created_at
-FROM qflow.submissions WHERE is_open = 1 AND id BETWEEN :first AND :last ORDER BY id LIMIT {literal: batch} {lock}
+    created_at, (SELECT x.revision FROM qflow.tenant x WHERE x.name = s.tenant) AS tenant_revision
+FROM qflow.submissions s WHERE is_open = 1 AND id BETWEEN :first AND :last ORDER BY id LIMIT {literal: batch} {lock}
 
 -- name: list_open_submissions
 -- Ids alone: a driver may stumble over anything else that a client wrote.

@@ -2,7 +2,8 @@
 
 -- name: load_instances
 SELECT i.id, i.tenant, i.version_id, i.job, i.name, i.state, i.intent, i.params, i.overrides, i.business_date, i.fire_at,
-    i.created_at, i.priority, i.open_closers, i.concurrency_key, i.trigger_type, i.default_pool
+    i.created_at, i.priority, i.open_closers, i.concurrency_key, i.trigger_type, i.default_pool,
+    (SELECT q.name FROM qflow.quota q WHERE q.tenant = i.tenant AND q.name = 'running_tasks') AS running_quota
 FROM {rows: id bigint} r JOIN qflow.workflow_instance i ON i.id = r.id
 
 -- name: find_ended_unrun
@@ -93,7 +94,7 @@ AND (n.may_fail = 1 AND (t.state = {task.FAILED} OR t.kind = {kind.SPAWNED}) OR 
 {update: qflow.workflow_instance i, id bigint, state smallint, reason smallint, error text, saga_state smallint, succeeded int, failed int,
     skipped int | i.id = d.id}
 state = d.state, reason = d.reason, saga_state = d.saga_state, error = d.error, succeeded = d.succeeded, failed = d.failed, skipped = d.skipped,
-intent = 0, open_closers = 0, finished_at = :now, updated_at = :now
+intent = 0, open_closers = 0, finished_at = :now, updated_at = :now, meter = CASE WHEN i.meter = 1 THEN 2 ELSE i.meter END
 
 -- name: list_failed
 SELECT i.id, COALESCE(d.workflow, i.job) AS name, i.error FROM {rows: id bigint} r

@@ -49,5 +49,5 @@ WHERE id = :id AND state = {instance.READY} AND concurrency_key IS NULL
 -- name: end_queued
 -- It never began: another one took its place, or it cannot begin.
 UPDATE qflow.workflow_instance SET state = :state, reason = :reason, error = :error, open_closers = 0, succeeded = 0,
-    failed = 0, skipped = 0, finished_at = :now, updated_at = :now
+    failed = 0, skipped = 0, finished_at = :now, updated_at = :now, meter = CASE WHEN meter = 1 THEN 2 ELSE meter END
 WHERE id = :id AND state = {instance.READY}

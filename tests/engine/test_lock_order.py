@@ -10,7 +10,7 @@ from qflowd import resources
 from qflowd.store.catalog import split
 from tests.support.lock_order import LEVELS, NEVER_WAIT, SHARED
 
-LOCKED = ("task_instance", "workflow_instance", "limit_key", "run_key", "workflow_definition", "paused_task")
+LOCKED = ("task_instance", "workflow_instance", "tenant", "limit_key", "run_key", "workflow_definition", "paused_task")
 
 
 def test_every_statement_that_locks_what_others_wait_for_has_a_place_in_the_order():
@@ -25,7 +25,7 @@ def test_every_statement_that_locks_what_others_wait_for_has_a_place_in_the_orde
                 )
                 locks = "FOR UPDATE" in first or "FOR SHARE" in first
                 if (tables and tables[1] in LOCKED) or (
-                    locks and re.search("_instance|limit_key|workflow_definition|paused_task", first)
+                    locks and re.search(r"_instance|limit_key|workflow_definition|paused_task|qflow\.tenant x", first)
                 ):
                     found.add(name)
     assert found == LEVELS.keys() | NEVER_WAIT.keys() | SHARED.keys()

@@ -162,6 +162,7 @@ def test_inboxes_and_views_show_instants_as_the_contract_says(sqlite_only):
         NOW,
         None,
         None,
+        None,
     )
     store.transact(lambda tx: tx.run("insert_instances", [values], now=NOW))
     [(created_at, started_at, finished_at)] = connection.script(

@@ -81,6 +81,7 @@ def violations(store: Store, *, drained: bool = False) -> Iterator[str]:
     yield from _submissions(store, instances)
     yield from _attempts(store)
     yield from _leftovers(store)
+    yield from _meters(store)
     yield from silent(store)
     yield from (f"rows of instance {number}, which does not exist" for number in tasks.keys() - instances.keys())
     parents: dict[int, list[int]] = {}
@@ -142,6 +143,14 @@ def _leftovers(store: Store) -> Iterator[str]:
     )
     for table, task in store.connection().script(sql):
         yield f"{table} has a row of task {task}, which does not exist"
+
+
+def _meters(store: Store) -> Iterator[str]:
+    """What is counted as open is open, and what is to be added to the usage has ended."""
+    sql = "SELECT id, state, meter FROM qflow.workflow_instance WHERE meter IS NOT NULL"
+    for number, state, meter in store.connection().script(sql):
+        if meter != (2 if InstanceState(state).is_final else 1):
+            yield f"instance {number} ({InstanceState(state).name}) has meter {meter}"
 
 
 def _row(task: Task, instance: Instance) -> Iterator[str]:

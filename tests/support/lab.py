@@ -142,13 +142,14 @@ class Lab:
                 del task["after"]
         return self._store(document | more)
 
-    def _store(self, document: Mapping[str, Any]) -> int:
-        key = document["workflow"]
+    def _store(self, document: dict[str, Any]) -> int:
+        key, tenant = document["workflow"], document.pop("tenant", "default")
         workflow = parse(json.dumps(document), "json", key)
         about: dict[str, Any] = {"format": "json", "file": None, "pool_of": lambda job: None}
         about["source"] = canonical(workflow)
-        self.store.transact(lambda tx: store_workflow(tx, workflow, **about))
-        return int(self.sql(f"SELECT id FROM qflow.workflow_definition WHERE workflow = '{key}'")[0][0])
+        self.store.transact(lambda tx: store_workflow(tx, workflow, **about, tenant=tenant))
+        found = f"SELECT id FROM qflow.workflow_definition WHERE workflow = '{key}' AND tenant = '{tenant}'"
+        return int(self.sql(found)[0][0])
 
     def define(self, key: str, tasks: Mapping[str, Any], **more: Any) -> int:
         """As `workflow`, with each task as a file has it."""

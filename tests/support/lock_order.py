@@ -1,4 +1,4 @@
-"""The lock order, watched: own tasks by id → children by id → limits by key → definitions → instances → pauses of tasks.
+"""The lock order, watched: own tasks by id → children by id → tenants by name → limits by key → definitions → instances → pauses of tasks.
 
 `watch(monkeypatch)` records what each transaction locks; a step back fails at once, in the statement that makes it.
 """
@@ -13,7 +13,7 @@ import pytest
 from qflowd.store import tx as door
 from qflowd.store.tx import Tx
 
-TASKS, CHILDREN, LIMITS, DEFINITIONS, INSTANCES, PAUSES = range(1, 7)
+TASKS, CHILDREN, TENANTS, LIMITS, DEFINITIONS, INSTANCES, PAUSES = range(1, 8)
 
 # Statement -> what it locks and may have to wait for.
 LEVELS = {
@@ -38,6 +38,11 @@ LEVELS = {
     "give_places": CHILDREN,
     "begin_heads": CHILDREN,
     "reserve_ordinals": INSTANCES,
+    "lock_tenants": TENANTS,
+    "insert_tenant": TENANTS,
+    "update_tenant": TENANTS,
+    "delete_tenant": TENANTS,
+    "meter_open_instances": INSTANCES,
     "add_limits": LIMITS,
     "set_limits": LIMITS,
     "note_configured": LIMITS,
@@ -100,6 +105,8 @@ NEVER_WAIT = {
     "recount_tasks": "lock_tasks has locked all rows of the instance",
     "skip_tasks": "lock_tasks has locked all rows of the instance",
     "set_overrides": "lock_instance has locked it",
+    "note_accepted": "lock_tenants has locked its rows",
+    "mark_metered": "list_unmetered has locked its rows",
     "insert_tasks": "its rows are new",
     "insert_compensating_tasks": "its rows are new",
     "insert_claimed_tasks": "its rows are new",
@@ -144,7 +151,7 @@ class WatchedTx(Tx):
             self._limits |= names
         if level is None:
             return
-        if level < LIMITS and rows and all(row[0] in self._all for row in rows):
+        if level <= CHILDREN and rows and all(row[0] in self._all for row in rows):
             return
         assert level >= self._level, f"{statement} locks after what comes behind it (level {level} after {self._level})"
         self._level = level

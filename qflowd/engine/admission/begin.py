@@ -7,6 +7,7 @@ from qflowd.engine.admission.intake import admission_of, insert_work
 from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
 from qflowd.engine.commands.control import LanesMissing
 from qflowd.engine.plans.expand import Admission
+from qflowd.engine.plans.instances import limits_of
 from qflowd.engine.refusal import Refused
 from qflowd.engine.request import read_request
 from qflowd.store.tx import Tx
@@ -22,7 +23,8 @@ def admission_again(tx: Tx, instance_id: int, plans: Plans, jobs: RegisteredJobs
         raise Refused(f"submission {instance_id} was deleted before its instance began; submit it again")
     request = replace(read_request(row._asdict(), tx.now), hold=False)
     [instance] = tx.run("load_instances", rows=[(instance_id,)])
-    return admission_of(tx, request, plans.of_instance(tx, instance), jobs, instance.default_pool)
+    plan, limits = plans.of_instance(tx, instance), limits_of(instance)
+    return admission_of(tx, request, plan, jobs, instance.default_pool, limits)
 
 
 def begin(tx: Tx, admission: Admission, lanes: LaneIds) -> bool:

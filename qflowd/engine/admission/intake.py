@@ -5,11 +5,15 @@ reply was lost, or a daemon that was lost half-way through a large instance, doe
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from math import inf
 from typing import Any, NamedTuple
 
+from qflowd.engine.admission.shortages import check_limits
 from qflowd.engine.admission.stray_ids import largest_id
+from qflowd.engine.admission.walls import Wall, Walls, note_accepted
 from qflowd.engine.caches import LaneIds, LaneKey, Plans, RegisteredJobs
 from qflowd.engine.child_workflows.child_cycles import refuse_cycle
 from qflowd.engine.commands.pause_workflow import begin_paused
@@ -18,7 +22,6 @@ from qflowd.engine.definitions.archive import why_archived
 from qflowd.engine.definitions.canary import version_of
 from qflowd.engine.definitions.versions import find_version
 from qflowd.engine.finishing.timers import DEADLINE, RUN
-from qflowd.engine.limits.limit_settings import Size, sizes
 from qflowd.engine.membership.registration import has_newer_daemon
 from qflowd.engine.plans.expand import Admission, admit_request, instance_row, task_rows
 from qflowd.engine.plans.plan import Plan
@@ -28,8 +31,7 @@ from qflowd.engine.service import UnreadableLog
 from qflowd.model import jsontext
 from qflowd.model.errors import InvalidExpression, InvalidWorkflow, QflowdError
 from qflowd.model.ids import task_id
-from qflowd.model.limits import of_lane
-from qflowd.model.rates import parse_rates
+from qflowd.model.limits import Limits
 from qflowd.model.refusals import Refusal
 from qflowd.model.states import AnswerState, TaskState
 from qflowd.store.tx import Tx
@@ -56,6 +58,20 @@ class Admitted(NamedTuple):
     missing_lanes: frozenset[LaneKey] = frozenset()
 
 
+class Known(NamedTuple):
+    """What a batch has read and need not read again. `walls`: of tenants that have some."""
+
+    definitions: Definitions
+    walls: Mapping[str, Wall]
+
+    def give_back(self, admissions: Sequence[Admission], decided: Mapping[int, Admission | Refused]) -> None:
+        """Those of these admissions that were decided otherwise are not accepted."""
+        for admission in admissions:
+            wall = self.walls.get(admission.request.tenant)
+            if wall is not None and isinstance(decided.get(admission.request.id), Refused):
+                wall.give_back()
+
+
 class TooManyTasks(QflowdError):
     """A submission has more tasks than this transaction has time for."""
 
@@ -65,6 +81,7 @@ class Intake:
 
     def __init__(self, plans: Plans, lanes: LaneIds, jobs: RegisteredJobs) -> None:
         self.plans, self.lanes, self.jobs = plans, lanes, jobs
+        self.walls = Walls()
         self._unreadable = UnreadableLog()
 
     def take(
@@ -87,11 +104,11 @@ class Intake:
         if not rows:
             return Admitted()
         largest = largest_id(tx, wanted=rows[-1].id)
-        definitions: Definitions = {}
+        known = Known({}, self.walls.locked(tx, rows))
         decisions: list[tuple[Any, Admission | int | Refused]] = []
         tasks, has_room = 0, True
         for row in rows:
-            if (decision := self._decide(tx, row, largest, definitions)) is None:
+            if (decision := self._decide(tx, row, largest, known)) is None:
                 continue
             decisions.append((row, decision))
             size = len(decision.plan.tasks) if isinstance(decision, Admission) else 0
@@ -108,10 +125,12 @@ class Intake:
         turns = take_turns(tx, admissions)
         if turns.decided:
             decisions = [(row, turns.decided.get(row.id, decision)) for row, decision in decisions]
+            known.give_back(admissions, turns.decided)
             admissions = [decision for _, decision in decisions if isinstance(decision, Admission)]
+        note_accepted(tx, known.walls)
         _insert_instances(tx, admissions)
         turns.end_superseded(tx)
-        self._begin(tx, [admission for admission in admissions if not admission.waits], definitions, begin)
+        self._begin(tx, [admission for admission in admissions if not admission.waits], known.definitions, begin)
         tx.run("answer_submissions", rows=[answer(row.id, decision) for row, decision in decisions], now=tx.now)
         return Admitted(
             taken=len(decisions),
@@ -121,11 +140,7 @@ class Intake:
             has_queued=turns.has_queued,
             has_replaced=turns.has_replaced,
             admissions=admissions,
-            rejected=[
-                (row.id, row.workflow or row.job, row.trigger_type, decision)
-                for row, decision in decisions
-                if isinstance(decision, Refused)
-            ],
+            rejected=_rejected(decisions),
         )
 
     def _begin(self, tx: Tx, admissions: Sequence[Admission], definitions: Definitions, begin: Begin | None) -> None:
@@ -144,7 +159,7 @@ class Intake:
             insert_work(tx, standing, lane_ids)
             begin_paused(tx, standing, paused)
 
-    def _decide(self, tx: Tx, row: Any, largest: int, definitions: Definitions) -> Admission | int | Refused | None:
+    def _decide(self, tx: Tx, row: Any, largest: int, known: Known) -> Admission | int | Refused | None:
         """What becomes of one submission: an admission, the instance it repeats, or a refusal.
 
         None: a newer qflowd has stored its workflow, and is there to take it.
@@ -153,8 +168,15 @@ class Intake:
             request = read_request(row._asdict(), tx.now, largest)
             if (repeated := _repeated(tx, request)) is not None:
                 return repeated
-            admission = self._admission(tx, request, definitions)
-            return admission if (faster := _claim_key(tx, request)) is None else faster
+            wall = known.walls.get(request.tenant)
+            admission = self._admission(tx, request, known.definitions, wall)
+            if wall is not None:
+                wall.take()
+            if (faster := _claim_key(tx, request)) is None:
+                return admission
+            if wall is not None:
+                wall.give_back()
+            return faster
         except Refused as refusal:
             return refusal
         except (InvalidWorkflow, InvalidExpression) as error:
@@ -169,13 +191,19 @@ class Intake:
         Raises: Refused, with the answer that it would get; InvalidWorkflow, InvalidExpression for what a newer qflowd has stored.
         """
         request = read_request(tx.one("load_submission", id=number)._asdict(), tx.now)
-        refuse_skipped(tx, self._admission(tx, request, {}))
+        wall = self.walls.look(tx, request.tenant)
+        refuse_skipped(tx, self._admission(tx, request, {}, wall))
 
-    def _admission(self, tx: Tx, request: Request, definitions: Definitions) -> Admission:
+    def _admission(self, tx: Tx, request: Request, definitions: Definitions, wall: Wall | None) -> Admission:
         plan = self._plan(tx, request, definitions)
         refuse_cycle(tx, self.plans, request, plan)
         definition = definitions.get((request.tenant, request.workflow))
-        return admission_of(tx, request, plan, self.jobs, definition and definition.default_pool)
+        limits = None if wall is None else wall.limits
+        admission = admission_of(tx, request, plan, self.jobs, definition and definition.default_pool, limits)
+        if wall is None:
+            return admission
+        wall.check(admission, partial(self.jobs.get, tx))
+        return replace(admission, is_metered=True)
 
     def _plan(self, tx: Tx, request: Request, definitions: Definitions) -> Plan:
         if request.job is not None:
@@ -197,6 +225,15 @@ class Intake:
         if request.version is not None:
             version_id = find_version(tx, definition, str(request.workflow), request.version).row.id
         return self.plans.of_version(tx, version_id)
+
+
+def _rejected(decisions: Sequence[tuple[Any, Admission | int | Refused]]) -> list[tuple[Any, ...]]:
+    """See `Admitted.rejected`."""
+    return [
+        (row.id, row.workflow or row.job, row.trigger_type, decision)
+        for row, decision in decisions
+        if isinstance(decision, Refused)
+    ]
 
 
 def _claim_key(tx: Tx, request: Request) -> int | None:
@@ -224,44 +261,25 @@ def _repeated(tx: Tx, request: Request) -> int | None:
     return int(holder.instance_id)
 
 
-def admission_of(tx: Tx, request: Request, plan: Plan, known: RegisteredJobs, default_pool: str | None) -> Admission:
+def admission_of(
+    tx: Tx,
+    request: Request,
+    plan: Plan,
+    known: RegisteredJobs,
+    default_pool: str | None,
+    limits: Limits | None = None,
+) -> Admission:
     """The admission of a request, with the jobs of its plan and the instant of its schedule, if one fired it.
 
-    `default_pool`: of its domain.
+    `default_pool`: of its domain. `limits`: of all tasks of its tenant.
 
     Raises: Refused.
     """
     jobs = {job: known.get(tx, job) for job in {group.job for group in plan.task_groups if group.job}}
     fire = tx.one("fire_of_submission", id=request.id) if request.trigger_type == "cron" else None
-    admission = admit_request(request, plan, jobs, default_pool, (fire.name, fire.fire_at) if fire else None)
+    admission = admit_request(request, plan, jobs, default_pool, (fire.name, fire.fire_at) if fire else None, limits)
     check_limits(tx, admission)
     return admission
-
-
-def check_limits(tx: Tx, admission: Admission) -> None:
-    """Raises: Refused, if a task needs more slots of a limit than there are: it would wait for ever."""
-    if needed := needed_of(admission):
-        refuse_shortage(needed, sizes(tx, needed))
-
-
-def needed_of(admission: Admission) -> dict[str, int]:
-    """Limit -> the most slots that a task takes of it, as far as limits have their names already."""
-    needed: dict[str, int] = {}
-    for lane in admission.lanes:
-        for name, slots in of_lane(lane.limits):
-            needed[name] = max(slots, needed.get(name, 1))
-    return needed
-
-
-def refuse_shortage(needed: Mapping[str, int], there: Mapping[str, Size]) -> None:
-    """Raises: Refused, if a task needs more than there is."""
-    for name, (capacity, rates, source, _) in there.items():
-        if needed[name] > capacity:
-            hint = ", as nobody has set it; give it more under [limits]" if source == "default" else ""
-            raise Refused(f"a task needs {needed[name]} slots of limit {name}, which has {capacity}{hint}")
-        for text, rate in parse_rates(rates).items():
-            if needed[name] > rate.most:
-                raise Refused(f"a task takes {needed[name]} at once of limit {name}, whose rate is {text}")
 
 
 def insert_work(

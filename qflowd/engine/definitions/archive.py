@@ -3,6 +3,7 @@
 from typing import Any
 
 from qflowd.engine.commands.control import Caches, Command, NotPossible, Reply, verb
+from qflowd.engine.definitions.room import refuse_full
 from qflowd.engine.definitions.schedules import reset_next_fire
 from qflowd.engine.definitions.versions import lock_workflow
 from qflowd.store.tx import Tx
@@ -29,10 +30,11 @@ def archive(tx: Tx, command: Command, definition: Any, _: Caches) -> Reply:
 def unarchive(tx: Tx, command: Command, definition: Any, _: Caches) -> Reply:
     """Take submissions again, and fire from now on: instants that passed meanwhile are not caught up.
 
-    Raises: NotPossible if it is not archived.
+    Raises: NotPossible if it is not archived; OverQuota.
     """
     if definition.archived_at is None:
         raise NotPossible(workflow=command.workflow)
+    refuse_full(tx, command.tenant, str(command.workflow))
     tx.run("set_archived", id=definition.id, archived_at=None, note=None, now=tx.now)
     reset_next_fire(tx, definition.id, tx.now)
     return Reply({"workflow": command.workflow}, ("schedule",))

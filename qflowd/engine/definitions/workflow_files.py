@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Final, NamedTuple
 from qflowd.define import documents
 from qflowd.engine.definitions.definition_files import DefinitionFiles
 from qflowd.engine.definitions.definition_store import WorkflowText
+from qflowd.engine.definitions.room import NoRoom
 from qflowd.engine.definitions.workflow_reading import WORKFLOW, Reading, assign, read
 from qflowd.engine.definitions.workflow_store import PoolOf, store_workflow
 from qflowd.engine.service import Topics
@@ -187,9 +188,8 @@ class WorkflowFiles:
         try:
             version = self._store.transact(store_file)
         except InvalidWorkflow as error:
-            if any(
-                task.task for task in workflow.tasks
-            ):  # a definition that is missing may come, and does not show here
+            # A definition that is missing may come, or room be made for it, and neither shows here.
+            if isinstance(error, NoRoom) or any(task.task for task in workflow.tasks):
                 self._is_unfinished = True
                 return str(error)
             return f"{path}: {error}"

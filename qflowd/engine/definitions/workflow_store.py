@@ -11,6 +11,7 @@ from qflowd.define.task_definitions import Definitions, by_name, resolve
 from qflowd.define.workflow_file import parse
 from qflowd.define.writing import dump
 from qflowd.engine.definitions.needs import judge_version, needs_of
+from qflowd.engine.definitions.room import need_room
 from qflowd.engine.definitions.schedules import save_schedule
 from qflowd.model import dag, jsontext
 from qflowd.model.names import DEFAULT_TENANT
@@ -46,7 +47,7 @@ def store_workflow(
 
     Returns: the number of the new version; None if the text is the same.
 
-    Raises: InvalidWorkflow if it is too large to be stored, or does not fit a task definition.
+    Raises: InvalidWorkflow if it is too large to be stored, does not fit a task definition, or its tenant has no room for it.
     """
     definition = _locked(tx, workflow, file, tenant)
     digest = digest_of(source)
@@ -139,6 +140,7 @@ def _locked(tx: Tx, workflow: Workflow, file: str | None, tenant: str) -> Any:
     """The row of `find_definition`, made if it is missing, locked until the end of the transaction."""
     key: dict[str, Any] = {"tenant": tenant, "workflow": workflow.key}
     if tx.one("find_definition", **key) is None:
+        need_room(tx, tenant, workflow.key)
         tx.run("insert_definition", **key, **about_workflow(workflow, file), now=tx.now)
     return lock_definition(tx, **key)
 

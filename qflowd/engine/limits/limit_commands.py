@@ -49,6 +49,8 @@ def settable(tx: Tx, command: Command) -> Wanted:
     fields = _args(command)
     name = fields.need("limit", _pattern, "")
     row = tx.one("find_limit", name=name)
+    if row is not None and row.source == "quota":
+        raise Refused(f"limit {name} is the quota running_tasks of a tenant; `qflowd tenants quota` changes it")
     before = limit_settings.sizes(tx, [name])[name]
     is_unsaid = before.source == "default" or (before.rates and before.slots == MOST_SLOTS)
     slots = None if is_unsaid else before.slots

@@ -11,6 +11,7 @@ from qflowd.config.records import LimitConfig
 from qflowd.model.limits import best_pattern
 from qflowd.store.tx import Store, Tx
 
+SET_BY_HAND = ("command", "quota")  # what a configuration does not change
 DERIVED = ("default", "pattern")  # sources: nobody has set the limit by its own name
 
 
@@ -54,7 +55,7 @@ def save_configured(store: Store, configured: Mapping[str, LimitConfig]) -> None
         changed = {
             name: size
             for name, size in sizes_by_name.items()
-            if (row := there.get(name)) is None or (row.source != "command" and _size(row) != size)
+            if (row := there.get(name)) is None or (row.source not in SET_BY_HAND and _size(row) != size)
         }
         write_sizes(tx, changed)
         if fresh := [(name, note) for name, note in notes.items() if name in changed or there[name].configured != note]:

@@ -18,6 +18,7 @@ from qflowd.model import jsontext, rules
 from qflowd.model.errors import ExpressionFailed
 from qflowd.model.ids import task_id
 from qflowd.model.instants import format_instant
+from qflowd.model.limits import Limits
 from qflowd.model.refusals import Refusal
 from qflowd.model.states import InstanceState, TaskKind, TaskState
 from qflowd.model.workflow import Job, Json, Settings
@@ -52,6 +53,8 @@ class Admission:
     fire_at: datetime | None = None
     concurrency_key: str | None = None
     is_queued: bool = False
+    limits: Limits | None = None  # that all its tasks take a slot of: its tenant's
+    is_metered: bool = False  # its tenant has walls, so it is counted
 
     @property
     def waits(self) -> bool:
@@ -75,10 +78,12 @@ def admit_request(
     jobs: Mapping[str, Job | None],
     default_pool: str | None = None,
     fire: tuple[str, datetime] | None = None,
+    limits: Limits | None = None,
 ) -> Admission:
     """Check what is asked against the plan and fill in defaults.
 
-    `default_pool`: of the workflow's domain. `fire`: the schedule that has submitted it, and its instant.
+    `default_pool`: of the workflow's domain. `fire`: the schedule that has submitted it, and its instant. `limits`: of all
+    tasks of its tenant.
 
     Raises: Refused if params do not fit, or an override.
     """
@@ -86,8 +91,8 @@ def admit_request(
     schedule, fire_at = fire or (None, None)
     params = _params(request, plan, jobs, fire_at)
     scope = instance_scope(request, plan.workflow.key, fire_at) | {"params": params}
-    cohorts = _cohorts(request, plan, jobs, Settings(pool=default_pool), scope)
-    return Admission(request, plan, params, cohorts, default_pool, schedule, fire_at)
+    cohorts = _cohorts(request, plan, jobs, Settings(pool=default_pool, limits=limits), scope)
+    return Admission(request, plan, params, cohorts, default_pool, schedule, fire_at, limits=limits)
 
 
 def _check_overrides(overrides: Mapping[str, Override], plan: Plan, jobs: Mapping[str, Job | None]) -> None:
@@ -143,6 +148,8 @@ def stored_priority(wanted: int) -> int:
 
 def _limits(group: TaskGroup, settings: Settings, scope: Mapping[str, Json]) -> str:
     """The limits of tasks as part of their lane. Raises: Refused."""
+    if group.workflow:  # nobody claims these: what they start takes slots itself
+        return ""
     limits = lane_keys.of_task(settings.limits, group.fallback, is_map=group.kind is TaskKind.HEAD)
     try:
         return lane_keys.rendered(limits, scope, has_fallback=group.fallback is Fallback.TASK)
@@ -218,6 +225,7 @@ def instance_row(admission: Admission, now: datetime) -> tuple[Any, ...]:
         None if admission.waits else now,
         admission.concurrency_key,
         admission.default_pool,
+        1 if admission.is_metered else None,
     )
 
 

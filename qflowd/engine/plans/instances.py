@@ -15,6 +15,8 @@ from qflowd.engine.plans.plan import Plan
 from qflowd.model import jsontext
 from qflowd.model.errors import QflowdError, StoreUnavailable, Unreadable
 from qflowd.model.ids import ORDINALS
+from qflowd.model.limits import Limits
+from qflowd.model.quotas import limit_of
 from qflowd.model.workflow import Json, Settings
 from qflowd.store.tx import Tx
 from qflowd.workers.wire import InstanceFacts
@@ -58,6 +60,7 @@ class LoadedInstance:
     overrides: Mapping[str, Override]
     weight: int  # in memory, about
     default_pool: str | None = None  # of tasks that name none; None: the built-in one
+    limits: Limits | None = None  # that all its tasks take a slot of: its tenant's
     # Parameters taken by name, of all tasks of a job together, and of each task with parameters of its own.
     rendered: dict[tuple[str, str], str] = field(default_factory=dict)
     round: int = 0  # the newest of the claimed rows that it was read for
@@ -66,7 +69,7 @@ class LoadedInstance:
     @property
     def outer(self) -> Settings:
         """What counts where neither task, workflow nor job says anything."""
-        return Settings(pool=self.default_pool)
+        return Settings(pool=self.default_pool, limits=self.limits)
 
 
 class Instances:
@@ -144,7 +147,7 @@ class Instances:
             request, params = admission.request, admission.params
             size = len(jsontext.dump(params)) + len(request.overrides_text or "")
             instance = _instance(request, admission.fire_at, admission.plan, params, request.overrides, size)
-            instance.default_pool = admission.default_pool
+            instance.default_pool, instance.limits = admission.default_pool, admission.limits
             instances.append((request.id, instance))
         self._loaded.remember(instances)
 
@@ -167,8 +170,13 @@ class Instances:
         overrides = read_overrides(row.overrides) if row.overrides else {}
         plan, size = self._plans.of_instance(tx, row), len(row.params) + len(row.overrides or "")
         instance = _instance(row, row.fire_at, plan, json.loads(row.params), overrides, size)
-        instance.default_pool = row.default_pool
+        instance.default_pool, instance.limits = row.default_pool, limits_of(row)
         return instance
+
+
+def limits_of(row: Any) -> Limits | None:
+    """Of an instance (a row of `load_instances`): what all its tasks take a slot of."""
+    return None if row.running_quota is None else ((limit_of(row.tenant), 1),)
 
 
 def _instance(

@@ -8,6 +8,7 @@ from functools import partial
 
 import msgspec
 
+from qflowd.engine.admission.walls import Walls
 from qflowd.engine.caches import LaneIds, LaneKey, RegisteredJobs
 from qflowd.engine.finishing.batch import Batch
 from qflowd.engine.finishing.manual_retries import find_manual
@@ -34,6 +35,7 @@ class Spawner:
 
     def __init__(self, store: Store, instances: Instances, lanes: LaneIds, jobs: RegisteredJobs) -> None:
         self._store, self._instances, self._lanes, self._jobs = store, instances, lanes, jobs
+        self._walls = Walls()
 
     def check(self, batch: Batch) -> Batch:
         """The batch with all requests checked; the tasks of those that are refused fail. Raises: StoreUnavailable."""
@@ -95,6 +97,9 @@ class Spawner:
         jobs = {job: self._job(tx, job) for job in {call.job for call in calls}}
         keys = [self._lane(instance, call, jobs[call.job]) for call in calls]
         tasks = [_new_task(call, prefix, row.priority) for call in calls]
+        if (wall := self._walls.known(tx, instance.tenant, taken.tenant_revision)) is not None:
+            for key, new in zip(keys, tasks, strict=True):
+                wall.check_task(key, -new.priority)
         return keys, SpawnGrant(number, request.fence, depth, tasks)
 
     def _job(self, tx: Tx, name: str) -> Job:
