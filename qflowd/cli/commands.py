@@ -62,6 +62,7 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "migrate": "Create the schema, or bring it up to date.",
         "token": "Make, list or revoke tokens of the HTTP API.",
         "login-link": "Print a link that signs somebody in to the dashboard once.",
+        "tenants": "List tenants; set what each may have, and show what it used.",
     },
 }
 COMMANDS: Final = {name: about for commands in GROUPS.values() for name, about in commands.items()}
