@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from qflowd.config.records import Config
 from qflowd.daemon.assembly import MakeBackend, build_backends, instance_services
 from qflowd.daemon.plugins import Plugins, reloader_for
+from qflowd.engine.access.usage import Usage
 from qflowd.engine.admission.intake import Intake
 from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
 from qflowd.engine.definitions.workflow_files import WorkflowFiles
@@ -171,6 +172,7 @@ class Daemon:
             *instance_services(store, topics, self._intake, lambda: identity.id),
             Recovery(store, instances, identity, topics, self.lease),
             LimitRepair(store, topics),
+            Usage(store, topics),
             self._logs,
             Plugins(self._reloader, self.announce),
             self.workflow_files,
