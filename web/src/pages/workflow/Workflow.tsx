@@ -1,5 +1,5 @@
 // One workflow: what it is, how its runs went, task by task, and its versions.
-import { Pause, StepForward } from 'lucide-react'
+import { Pause, Play, StepForward } from 'lucide-react'
 import { lazy, Suspense, useState } from 'react'
 import { Link } from 'wouter'
 import { useQueryState } from '../../api/address'
@@ -19,6 +19,7 @@ import { GridTab } from './GridTab'
 import { words } from './words'
 import './workflow.css'
 
+const GraphTab = lazy(() => import('./GraphTab'))
 const VersionsTab = lazy(() => import('./VersionsTab'))
 const SourceTab = lazy(() => import('./SourceTab'))
 const ScheduleTab = lazy(() => import('./ScheduleTab'))
@@ -32,8 +33,9 @@ function Whole({ of: x }: { of: WorkflowDetail }) {
   const w = useWords(words)
   const [tab, setTab] = useQueryState('tab', 'grid')
   const [doing, setDoing] = useState<Doing | null>(null)
+  const submit = useMay('submit') && x.version !== null && x.archived_at === null
   const operate = useMay('operate')
-  useKeys({ p: () => operate && setDoing('pause') })
+  useKeys({ t: () => submit && setDoing('start'), p: () => operate && setDoing('pause') })
   return (
     <>
       <Head
@@ -42,17 +44,18 @@ function Whole({ of: x }: { of: WorkflowDetail }) {
           <>
             {operate && <Button icon={Pause} onClick={() => setDoing('pause')}>{w.pause}</Button>}
             {operate && <Button icon={StepForward} onClick={() => setDoing('resume')}>{w.resume}</Button>}
+            {submit && <Button icon={Play} look="main" onClick={() => setDoing('start')}>{w.start}</Button>}
           </>
         }
       >
         <Line of={x} />
       </Head>
       <Faults of={x} />
-      <Tabs label={w.tabs} chosen={tab} choose={(name) => setTab(name)} tabs={(['grid', 'versions', 'schedule', 'source'] as const).map((name) => ({ name, word: w[name] }))} />
+      <Tabs label={w.tabs} chosen={tab} choose={(name) => setTab(name)} tabs={(['grid', 'graph', 'versions', 'schedule', 'source'] as const).map((name) => ({ name, word: w[name] }))} />
       <div className="tab-body" role="tabpanel" aria-label={tab}>
         <Fence name={tab}>
           <Suspense fallback={<Waiting lines={5} />}>
-            {tab === 'versions' ? <VersionsTab of={x} /> : tab === 'source' ? <SourceTab of={x} /> : tab === 'schedule' ? <ScheduleTab of={x} /> : <GridTab of={x} />}
+            {tab === 'graph' ? <GraphTab of={x} /> : tab === 'versions' ? <VersionsTab of={x} /> : tab === 'source' ? <SourceTab of={x} /> : tab === 'schedule' ? <ScheduleTab of={x} /> : <GridTab of={x} />}
           </Suspense>
         </Fence>
       </div>

@@ -1,6 +1,6 @@
-// What one may do with a workflow: pause, resume.
-import { Ellipsis, Pause, StepForward } from 'lucide-react'
-import { useState } from 'react'
+// What one may do with a workflow: start, pause, resume.
+import { Ellipsis, Pause, Play, StepForward } from 'lucide-react'
+import { lazy, Suspense, useState } from 'react'
 import { useMay } from '../../api/me'
 import { Act } from '../../ui/Act'
 import { Menu } from '../../ui/Menu'
@@ -8,7 +8,8 @@ import { useWords } from '../../words'
 import type { WorkflowItem } from './types'
 import { words } from './words'
 
-export type Doing = 'pause' | 'resume'
+const StartDialog = lazy(() => import('../start/StartDialog').then((m) => ({ default: m.StartDialog })))
+export type Doing = 'start' | 'pause' | 'resume'
 
 export function Actions({ of }: { of: WorkflowItem }) {
   const w = useWords(words)
@@ -19,6 +20,7 @@ export function Actions({ of }: { of: WorkflowItem }) {
       <Menu
         title={w.actions(of.workflow)} icon={Ellipsis} look="bare"
         items={[
+          { word: w.start, icon: Play, disabled: !of.version, act: () => setDoing('start') },
           ...(operate ? [
             { word: w.pause, icon: Pause, act: () => setDoing('pause') },
             { word: w.resume, icon: StepForward, act: () => setDoing('resume') },
@@ -32,6 +34,7 @@ export function Actions({ of }: { of: WorkflowItem }) {
 
 export function Doings({ workflow, doing, onClose }: { workflow: string; doing: Doing; onClose: () => void }) {
   const w = useWords(words)
+  if (doing === 'start') return <Suspense fallback={null}><StartDialog workflow={workflow} onClose={onClose} /></Suspense>
   const word = w[doing].replace(/ ?…+$/, '')
   return (
     <Act title={`${word}: ${workflow}`} word={word} onClose={onClose} action={{ path: `/workflows/${encodeURIComponent(workflow)}/${doing}` }}>
