@@ -8,7 +8,7 @@ import { count as number } from '../format'
 import { Button } from '../ui/Button'
 import { signOf } from '../ui/states'
 import { useCommon, useWords } from '../words'
-import { firstOfInterest, isMany, neighbour, roundedPath, shares, stateOf, total } from './graphModel'
+import { firstOfInterest, isMany, neighbour, roundedPath, shares, startFor, stateOf, total } from './graphModel'
 import { words } from './words'
 import './graph.css'
 
@@ -29,6 +29,7 @@ const nodeTypes = { box: memo(BoxView) }
 const edgeTypes = { line: memo(LineView) }
 /** A box with less than this is not read any more. */
 const LEGIBLE = 0.55
+const CLOSE = 0.85
 
 export function Graph(props: Props) {
   return <ReactFlowProvider><Canvas {...props} /></ReactFlowProvider>
@@ -68,7 +69,11 @@ function Canvas({ data, chosen, open, label, look = 'trouble' }: Props) {
     const zoom = Math.min(size.width / (data.width + 80), size.height / (data.height + 80))
     const first = look === 'trouble' ? firstOfInterest(data.boxes) : null
     if (zoom >= LEGIBLE || !first) fit(0)
-    else void flow.setCenter(first.x + first.width / 2, first.y + first.height / 2, { zoom: 0.85 })
+    else {
+      const x = startFor(first.x + first.width / 2, data.width, size.width, CLOSE)
+      const y = startFor(first.y + first.height / 2, data.height, size.height, CLOSE)
+      void flow.setViewport({ x, y, zoom: CLOSE })
+    }
   }
   // What stands beside it may open or close: until a person has moved it, it is placed anew.
   const moved = useRef(false)

@@ -1,6 +1,6 @@
 import type { GraphBox as Box, GraphData } from '../api/types'
 import { describe, expect, it } from 'vitest'
-import { firstOfInterest, isMany, neighbour, roundedPath, shares, stateOf } from './graphModel'
+import { firstOfInterest, isMany, neighbour, roundedPath, shares, startFor, stateOf } from './graphModel'
 
 function box(node: number, more: Partial<Box> = {}): Box {
   return {
@@ -86,6 +86,14 @@ describe('arrow keys', () => {
     expect(neighbour(data, 't1', 'ArrowUp')).toBeNull()
     expect(neighbour(data, 't99', 'ArrowUp')).toBeNull()
   })
+})
+
+it('shows a place without empty space beside the drawing', () => {
+  expect(startFor(100, 400, 1000, 1)).toBe(300)
+  expect(startFor(100, 4000, 1000, 1)).toBe(32)
+  expect(startFor(2000, 4000, 1000, 1)).toBe(-1500)
+  expect(startFor(3990, 4000, 1000, 1)).toBe(-3032)
+  expect(startFor(3990, 4000, 1000, 0.5)).toBe(-1032)
 })
 
 it('rounds the corners of an edge and keeps its ends', () => {

@@ -89,6 +89,16 @@ export function neighbour(data: GraphData, key: string, arrow: string): string |
   return null
 }
 
+/**
+ * Where a drawing begins in a view so that a point of it stands in the middle: no further than leaves empty space beside
+ * the drawing, and in the middle if all of it fits. Pixels of the view.
+ */
+export function startFor(point: number, size: number, view: number, zoom: number, margin = 32): number {
+  const whole = size * zoom
+  if (whole + 2 * margin <= view) return (view - whole) / 2
+  return Math.max(view - whole - margin, Math.min(margin, view / 2 - point * zoom))
+}
+
 /** An SVG path through points with rounded corners of up to `radius` pixels. */
 export function roundedPath(points: readonly (readonly [number, number])[], radius = 10): string {
   const [first, ...rest] = points

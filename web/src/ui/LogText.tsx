@@ -4,7 +4,7 @@ import type { LogLine } from '../api/types'
 import { count as number } from '../format'
 import { useWords } from '../words'
 import { fitted } from './columns'
-import { gutterColumns, hits, levelText, lineText, LogRows, TASK_COLUMNS, taskText, TIME_COLUMNS, LEVEL_COLUMNS, toneOf, type Gutter } from './logRows'
+import { attributesText, gutterColumns, hits, levelText, LogRows, shown, TASK_COLUMNS, taskText, TIME_COLUMNS, LEVEL_COLUMNS, toneOf, type Gutter } from './logRows'
 import { words } from './logWords'
 import { visibleWindow } from './window'
 
@@ -30,11 +30,13 @@ export const PlainLines = memo(function PlainLines({ lines, gutter, wrap, ...res
   return (
     <pre className="log-text" data-wrap={wrap || undefined} style={{ '--indent': `${indent}ch` } as React.CSSProperties}>
       {lines.map((line) => {
-        const { text, hidden } = lineText(line, rest.whole.has(line.id))
+        const { text, hidden } = shown(line.message, rest.whole.has(line.id))
+        const more = hidden === 0 ? attributesText(line.attributes) : ''
         return (
           <span key={line.id} className="log-line" data-line={line.id} data-tone={toneOf(line)} data-marked={line.id === rest.marked || undefined}>
             <Before line={line} gutter={gutter} {...rest} />
             <Marked text={text} query={rest.query} />
+            {more && <span className="log-more-of">  <Marked text={more} query={rest.query} /></span>}
             {hidden > 0 && <More line={line} hidden={hidden} showWhole={rest.showWhole} />}
           </span>
         )

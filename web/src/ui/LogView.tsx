@@ -78,10 +78,8 @@ export function LogView({ path, attempt, live, tasks = false, file }: Props) {
   const copy = () => void navigator.clipboard?.writeText(asText())
   const end = () => {
     setLine('')
-    if (log.atEnd) place.end()
-    else void log.end().then(place.end)
+    place.end()
   }
-  const start = () => (log.atStart ? place.start() : void log.start().then(place.start))
 
   const before = useRef('')
   const key = (event: KeyboardEvent) => {
@@ -89,8 +87,8 @@ export function LogView({ path, attempt, live, tasks = false, file }: Props) {
     const twice = event.key === 'g' && before.current === 'g'
     before.current = twice ? '' : event.key
     const acts: Record<string, () => void> = {
-      G: end, End: end, Home: start, n: () => go(1, isHit), N: () => go(-1, isHit), e: () => go(1, isError), E: () => go(-1, isError),
-      w: () => setWrap(!wrap), y: copy, g: () => twice && start(),
+      G: end, End: end, Home: place.start, n: () => go(1, isHit), N: () => go(-1, isHit), e: () => go(1, isError), E: () => go(-1, isError),
+      w: () => setWrap(!wrap), y: copy, g: () => { if (twice) place.start() },
     }
     const act = acts[event.key]
     if (!act) return
@@ -106,7 +104,7 @@ export function LogView({ path, attempt, live, tasks = false, file }: Props) {
           onKeyDown={(event) => { if (event.key === 'Enter') { event.preventDefault(); go(event.shiftKey ? -1 : 1, isHit) } }} />
         {query !== '' && (
           <>
-            <span className="muted" role="status">{found === 0 ? (log.busy ? '…' : w.noHit) : found === 1 ? w.oneHit : w.hits(number(found) + (only && !log.atStart ? '+' : ''))}</span>
+            <span className="muted" role="status">{log.busy && only ? '…' : found === 0 ? w.noHit : found === 1 ? w.oneHit : w.hits(number(found) + (only && !log.atStart ? '+' : ''))}</span>
             <Button icon={Filter} look="bare" aria-pressed={only} title={only ? w.everything : w.onlyHits} onClick={() => setOnly(!only)} />
           </>
         )}
@@ -144,10 +142,12 @@ function summary(log: Log, shown: number, live: boolean, w: typeof words.en): st
 function usePlace(scroll: React.RefObject<HTMLDivElement | null>, lines: LogLine[], rows: LogRows | null, log: Log) {
   const stuck = useRef(true)
   const before = useRef({ first: -1, height: 0 })
-  const wanted = useRef<number | null>(null)
+  // Where to look once its lines are there: a line by its id, or the beginning.
+  const wanted = useRef<number | 'start' | null>(null)
   const to = (id: number) => {
     const element = scroll.current
     if (!element) return
+    stuck.current = false
     if (rows) {
       const index = lines.findIndex((line) => line.id === id)
       if (index >= 0) element.scrollTop = rows.rowOf(index) * ROW - element.clientHeight / 2
@@ -158,32 +158,39 @@ function usePlace(scroll: React.RefObject<HTMLDivElement | null>, lines: LogLine
     if (!element) return
     const height = element.scrollHeight
     const first = lines[0]?.id ?? -1
-    if (wanted.current !== null && lines.some((line) => line.id === wanted.current)) {
-      to(wanted.current)
-      wanted.current = null
+    const goal = wanted.current
+    if (goal === 'start' ? first !== before.current.first : goal !== null && lines.some((line) => line.id === goal)) {
+      goal === 'start' ? (element.scrollTop = 0) : to(goal as number)
+      // Lines before it are still on their way: then it is put into the middle once more.
+      if (first !== goal || log.atStart) wanted.current = null
     } else if (stuck.current) element.scrollTop = height
-    else if (before.current.first > first && first !== -1) element.scrollTop += height - before.current.height
+    else if (first < before.current.first && lines.some((line) => line.id === before.current.first)) element.scrollTop += height - before.current.height
     before.current = { first, height }
   }, [lines, rows])
   useEffect(() => {
+    if (log.at === null) return
     wanted.current = log.at
-    if (log.at !== null) stuck.current = false
+    stuck.current = false
   }, [log.at])
   const onScroll = () => {
     const element = scroll.current
-    if (!element) return
+    if (!element || log.busy) return
     const below = element.scrollHeight - element.scrollTop - element.clientHeight
     stuck.current = below < ROW && log.atEnd
-    if (element.scrollTop < 600 && !log.atStart && !log.busy) log.older()
-    if (below < 600 && !log.atEnd && !log.busy) log.newer()
+    if (element.scrollTop < 600 && !log.atStart) log.older()
+    else if (below < 600 && !log.atEnd) log.newer()
   }
   const end = () => {
     stuck.current = true
-    scroll.current?.scrollTo({ top: scroll.current.scrollHeight })
+    wanted.current = null
+    if (log.atEnd) scroll.current?.scrollTo({ top: scroll.current.scrollHeight })
+    else void log.end()
   }
   const start = () => {
     stuck.current = false
-    scroll.current?.scrollTo({ top: 0 })
+    if (log.atStart) return scroll.current?.scrollTo({ top: 0 })
+    wanted.current = 'start'
+    void log.start()
   }
   return { to, onScroll, end, start }
 }

@@ -34,20 +34,25 @@ const nothing: Log = { lines: [], total: null, atStart: false, atEnd: false, bus
 export function useLog(source: LogSource, live: boolean, first: number | null = null) {
   const [log, setLog] = useState<Log>(nothing)
   const known = useRef<Log>(nothing)
-  const stop = useRef(new AbortController())
-  const busy = useRef(false)
   const begin = useRef(first)
+  const present = useRef<{ stop: AbortController; busy: boolean }>({ stop: new AbortController(), busy: false })
   // The line that was to be shown, until it has been.
   const [at, setAt] = useState<number | null>(null)
   known.current = log
   begin.current = first
   const { path, attempt, level, q } = source
 
+  /** One question at a time. `leap`: to another place of the log, so whatever is on its way is of no use any more. */
   const ask = useCallback(
-    async (where: Record<string, string | number>, take: (page: LogPage, before: Log) => Partial<Log>) => {
-      if (busy.current) return
-      busy.current = true
-      const { signal } = stop.current
+    async (where: Record<string, string | number>, take: (page: LogPage, before: Log) => Partial<Log>, leap = false) => {
+      if (leap) {
+        present.current.stop.abort()
+        present.current = { stop: new AbortController(), busy: false }
+      }
+      const mine = present.current
+      if (mine.busy) return
+      mine.busy = true
+      const { signal } = mine.stop
       setLog((now) => ({ ...now, busy: true }))
       try {
         const { data } = await call<LogPage>(path, { query: { attempt, level, q, ...where }, signal })
@@ -55,7 +60,7 @@ export function useLog(source: LogSource, live: boolean, first: number | null = 
       } catch (error) {
         if (!signal.aborted) setLog((now) => ({ ...now, busy: false, error: error instanceof ApiProblem ? error : new ApiProblem(0, String(error)) }))
       } finally {
-        if (!signal.aborted) busy.current = false
+        mine.busy = false
       }
     },
     [path, attempt, level, q],
@@ -63,11 +68,11 @@ export function useLog(source: LogSource, live: boolean, first: number | null = 
 
   /** Whatever is shown gives way to the end of the log. */
   const end = useCallback(
-    () => ask({ tail: PAGE }, (page) => ({ lines: page.items, atEnd: true, atStart: page.items.length < PAGE })),
+    () => ask({ tail: PAGE }, (page) => ({ lines: page.items, atEnd: true, atStart: page.items.length < PAGE }), true),
     [ask],
   )
   const start = useCallback(
-    () => ask({ after: 0, limit: PAGE }, (page) => ({ lines: page.items, atStart: true, atEnd: page.items.length < PAGE })),
+    () => ask({ after: 0, limit: PAGE }, (page) => ({ lines: page.items, atStart: true, atEnd: page.items.length < PAGE }), true),
     [ask],
   )
   const older = useCallback(() => {
@@ -86,21 +91,18 @@ export function useLog(source: LogSource, live: boolean, first: number | null = 
   /** The lines around one line: that one is the 250th. */
   const around = useCallback(
     async (id: number) => {
-      await ask({ after: Math.max(0, id - 1), limit: PAGE }, (page) => ({ lines: page.items, atStart: false, atEnd: page.items.length < PAGE }))
+      await ask({ after: Math.max(0, id - 1), limit: PAGE }, (page) => ({ lines: page.items, atStart: false, atEnd: page.items.length < PAGE }), true)
       await ask({ before: id, limit: PAGE / 2 }, (page, now) => ({ lines: merged(page.items, now.lines), atStart: page.items.length < PAGE / 2 }))
     },
     [ask],
   )
 
   useEffect(() => {
-    stop.current = new AbortController()
-    busy.current = false
-    const mine = stop.current
-    setLog((now) => ({ ...nothing, lines: now.lines }))
     const wanted = begin.current
     setAt(wanted)
+    setLog((now) => ({ ...nothing, lines: now.lines }))
     void (wanted === null ? end() : around(wanted))
-    return () => mine.abort()
+    return () => present.current.stop.abort()
   }, [end, around])
   useEffect(() => {
     if (!live) return

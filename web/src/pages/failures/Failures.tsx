@@ -10,8 +10,10 @@ import { Button } from '../../ui/Button'
 import { Empty } from '../../ui/Empty'
 import { Head } from '../../ui/Panel'
 import { Problem, Waiting } from '../../ui/Problem'
+import { Tabs } from '../../ui/Tabs'
 import { Time } from '../../ui/Time'
 import { useWords } from '../../words'
+import { nameOf } from '../run/ids'
 import { HandleDialog, RetryDialog, type Chosen } from './dialogs'
 import { groupKey, groupQuery, type Failure, type FailureGroup } from './groups'
 import { words } from './words'
@@ -19,24 +21,59 @@ import './failures.css'
 
 export default function Failures() {
   const w = useWords(words)
-  const groups = useList<FailureGroup>('/failures', { group: 1 })
-  const [open, setOpen] = useQueryState('group')
+  const [view, setView] = useQueryState('view', 'open')
   const [asking, setAsking] = useState<{ verb: 'retry' | 'handle'; of: Chosen } | null>(null)
-  const total = groups.items?.reduce((sum, one) => sum + one.count, 0) ?? 0
   return (
     <>
-      <Head title={w.title} name={total > 0 ? `${w.title} (${number(total)})` : w.title}>{w.about}</Head>
-      {groups.error && <Problem error={groups.error} again={groups.again} />}
-      {!groups.items ? !groups.error && <Waiting /> : groups.items.length === 0 ? <Empty title={w.none}>{w.noneWhat}</Empty> : (
-        <ul className="groups">
-          {groups.items.map((group) => (
-            <Group key={groupKey(group)} group={group} open={open === groupKey(group)} turn={() => setOpen(open === groupKey(group) ? '' : groupKey(group))} ask={(verb, of) => setAsking({ verb, of })} />
-          ))}
-        </ul>
-      )}
-      {groups.more && <Button onClick={groups.more}>{w.more}</Button>}
+      <Head title={w.title} name={w.title}>{w.about}</Head>
+      <div className="failure-tabs"><Tabs label={w.views} chosen={view} choose={setView} tabs={[{ name: 'open', word: w.open }, { name: 'handled', word: w.handled }]} /></div>
+      {view === 'handled' ? <Handled /> : <Groups ask={(verb, of) => setAsking({ verb, of })} />}
       {asking?.verb === 'retry' && <RetryDialog of={asking.of} onClose={() => setAsking(null)} />}
       {asking?.verb === 'handle' && <HandleDialog of={asking.of} onClose={() => setAsking(null)} />}
+    </>
+  )
+}
+
+function Groups({ ask }: { ask: GroupProps['ask'] }) {
+  const w = useWords(words)
+  const groups = useList<FailureGroup>('/failures', { group: 1 })
+  const [open, setOpen] = useQueryState('group')
+  if (!groups.items) return groups.error ? <Problem error={groups.error} again={groups.again} /> : <Waiting />
+  if (groups.items.length === 0) return <Empty title={w.none}>{w.noneWhat}</Empty>
+  return (
+    <>
+      {groups.error && <Problem error={groups.error} again={groups.again} />}
+      <ul className="groups">
+        {groups.items.map((group) => (
+          <Group key={groupKey(group)} group={group} open={open === groupKey(group)} turn={() => setOpen(open === groupKey(group) ? '' : groupKey(group))} ask={ask} />
+        ))}
+      </ul>
+      {groups.more && <Button onClick={groups.more}>{w.more}</Button>}
+    </>
+  )
+}
+
+/** What somebody has taken care of: who, when, and how. */
+function Handled() {
+  const w = useWords(words)
+  const rows = useList<Failure>('/failures', { handled: 1, limit: 50 }, { every: 15_000 })
+  if (!rows.items) return rows.error ? <Problem error={rows.error} again={rows.again} /> : <Waiting />
+  if (rows.items.length === 0) return <Empty title={w.noneHandled} />
+  return (
+    <>
+      <ul className="group">
+        {rows.items.map((one) => (
+          <li key={`${one.task_id}${one.handled_at}`} className="failure">
+            <Link href={`/instances/${one.instance_id}?task=${one.task_id}`} data-row className="failure-name cut">{nameOf(one)}</Link>
+            <span className="muted cut">{one.workflow} #{one.instance_id}</span>
+            <span className="cut" title={`${one.note ?? ''}\n${one.error ?? ''}`}><strong>{one.note}</strong> <span className="failure-error">{one.error?.split('\n')[0]}</span></span>
+            <span className="muted cut">{one.handled_by && w.by(one.handled_by)}</span>
+            <span className="num"><Time at={one.handled_at} /></span>
+            <span />
+          </li>
+        ))}
+      </ul>
+      {rows.more && <Button look="bare" onClick={rows.more}>{w.more}</Button>}
     </>
   )
 }
@@ -97,8 +134,7 @@ function Rows({ group, ask }: { group: FailureGroup; ask: GroupProps['ask'] }) {
 function Row({ failure, ask }: { failure: Failure; ask: GroupProps['ask'] }) {
   const w = useWords(words)
   const may = useMay('operate')
-  const item = failure.label ?? (failure.map_index === null ? null : String(failure.map_index))
-  const name = item === null ? failure.task : `${failure.task}[${item}]`
+  const name = nameOf(failure)
   const of: Chosen = { tasks: [failure.task_id], name, count: 1 }
   const task = `/instances/${failure.instance_id}?task=${failure.task_id}`
   return (

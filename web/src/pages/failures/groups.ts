@@ -21,7 +21,10 @@ export interface Failure {
   label: string | null
   attempts?: number | null
   error: string | null
-  failed_at: string
+  failed_at: string | null
+  handled_at?: string | null
+  handled_by?: string | null
+  note?: string | null
   business_date?: string | null
 }
 

@@ -1,10 +1,12 @@
 // Words of the failures that wait for a person.
 export const en = {
-  title: 'Failures',
+  title: 'Failures', open: 'Open', handled: 'Handled', views: 'Which failures',
+  noneHandled: 'Nobody has handled one yet',
+  by: (who: string) => `by ${who}`,
   about: 'What still needs a person: nothing that has since succeeded or been handled.',
   none: 'Nothing waits for you',
   noneWhat: 'No failure is open.',
-  task: 'Task', count: 'Tasks', error: 'Error', newest: 'Newest', first: 'since', lastGood: 'last good',
+  task: 'Task', count: 'Tasks', error: 'Error', newest: 'Newest', first: 'since',
   retry: 'Retry', retryAll: (n: string) => `Retry ${n}`, handle: 'Mark as handled', handleOne: 'Handled',
   log: 'Log', run: 'Run',
   failed: 'failed', attempts: (n: number) => (n === 1 ? '1 attempt' : `${n} attempts`),
@@ -19,11 +21,13 @@ export const en = {
 }
 export type FailureWords = typeof en
 export const zh: FailureWords = {
-  title: '失败',
+  title: '失败', open: '未处理', handled: '已处理', views: '哪些失败',
+  noneHandled: '还没有人处理过',
+  by: (who) => `由 ${who}`,
   about: '仍需要人处理的失败：之后已成功或已处理的不在这里。',
   none: '没有需要处理的失败',
   noneWhat: '没有未处理的失败。',
-  task: '任务', count: '任务数', error: '错误', newest: '最近', first: '始于', lastGood: '上次成功',
+  task: '任务', count: '任务数', error: '错误', newest: '最近', first: '始于',
   retry: '重试', retryAll: (n) => `重试 ${n} 个`, handle: '标记为已处理', handleOne: '已处理',
   log: '日志', run: '运行',
   failed: '失败于', attempts: (n) => `${n} 次尝试`,

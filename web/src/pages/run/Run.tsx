@@ -9,7 +9,7 @@ import { count as number, duration } from '../../format'
 import { useKeys } from '../../keys'
 import { Progress } from '../../ui/Bar'
 import { Button } from '../../ui/Button'
-import { Chip } from '../../ui/Chip'
+import { Chip, Tag } from '../../ui/Chip'
 import { Head } from '../../ui/Panel'
 import { Fence, Loaded } from '../../ui/Problem'
 import { ENDED } from '../../ui/states'
@@ -117,6 +117,7 @@ function RunHead({ run }: { run: RunDetail }) {
             {run.workflow ? <Link href={`/workflows/${encodeURIComponent(run.workflow)}`}>{title}</Link> : title}
             <span className="muted">#{run.id}</span>
             <Chip state={run.state} />
+            {run.saga_state && w.saga[run.saga_state] && <Tag tone={run.saga_state === 'COMPENSATION_FAILED' ? 'bad' : 'odd'}>{w.saga[run.saga_state]}</Tag>}
             {run.business_date && <span className="run-date" title={w.date}>{run.business_date}</span>}
             <span className="run-beside">
               <Button icon={ChevronLeft} look="bare" title={w.older} disabled={!beside.older} onClick={() => go(`/instances/${beside.older}`)} />

@@ -1,5 +1,5 @@
 // One task beside the run: its error first, then why it waits, its log, attempts, params and output.
-import { Ban, RotateCcw, SkipForward, X } from 'lucide-react'
+import { ListRestart, RotateCcw, SkipForward, X } from 'lucide-react'
 import { useState, type ReactNode } from 'react'
 import { Link } from 'wouter'
 import { useQueryState } from '../../api/address'
@@ -116,22 +116,32 @@ function Facts({ task }: { task: TaskDetail }) {
 
 const Part = ({ title, children }: { title: string; children: ReactNode }) => <section className="aside-part"><h3>{title}</h3>{children}</section>
 
-type Verb = 'retry' | 'skip' | 'terminate'
+type Verb = 'retry' | 'skip' | 'rerun'
+
+/** A failed row can be retried or skipped; a task of a workflow that has ended can run again with all behind it. */
+function verbsOf(task: TaskDetail, run: RunDetail): Verb[] {
+  const alone = task.map_index === null && task.kind !== 'compensation' && task.kind !== 'spawned'
+  const verbs: Verb[] = []
+  if (task.state === 'FAILED' || task.state === 'CANCELLED') verbs.push('retry')
+  if (alone && ['FAILED', 'PENDING', 'READY', 'HELD'].includes(task.state)) verbs.push('skip')
+  if (alone && run.workflow !== null && ENDED.has(task.state) && ENDED.has(run.state)) verbs.push('rerun')
+  return verbs
+}
 
 function TaskActions({ task, run }: { task: TaskDetail; run: RunDetail }) {
   const w = useWords(words)
   const may = useMay('operate')
   const [asking, setAsking] = useState<Verb | null>(null)
   if (!may) return null
-  const ask = { retry: w.ask.retryTask, skip: w.ask.skipTask, terminate: w.ask.terminateTask }
-  const what = { retry: w.what.retryTask, skip: w.what.skipTask, terminate: w.what.terminateTask }
-  const verbs: Verb[] = ['FAILED', 'CANCELLED', 'UPSTREAM_FAILED'].includes(task.state) ? ['retry', ...(task.state === 'FAILED' && !ENDED.has(run.state) ? (['skip'] as const) : [])] : ENDED.has(task.state) ? [] : ['terminate']
+  const ask = { retry: w.ask.retryTask, skip: w.ask.skipTask, rerun: w.ask.rerun }
+  const what = { retry: w.what.retryTask, skip: w.what.skipTask, rerun: w.what.rerun }
+  const verbs = verbsOf(task, run)
   if (verbs.length === 0) return null
-  const icons = { retry: RotateCcw, skip: SkipForward, terminate: Ban }
+  const icons = { retry: RotateCcw, skip: SkipForward, rerun: ListRestart }
   return (
     <div className="row">
-      {verbs.map((verb) => <Button key={verb} icon={icons[verb]} look={verb === 'terminate' ? 'danger' : undefined} onClick={() => setAsking(verb)}>{w[verb]}</Button>)}
-      {asking && <Act title={ask[asking]} word={w[asking]} danger={asking === 'terminate'} onClose={() => setAsking(null)} needReason={asking === 'skip'} action={{ path: `/tasks/${task.task_id}/${asking}`, body: {} }}><p><strong>{nameOf(task)}</strong> {what[asking]}</p></Act>}
+      {verbs.map((verb) => <Button key={verb} icon={icons[verb]} onClick={() => setAsking(verb)}>{w[verb]}</Button>)}
+      {asking && <Act title={ask[asking]} word={w[asking]} onClose={() => setAsking(null)} needReason={asking === 'skip'} action={asking === 'rerun' ? { path: `/instances/${run.id}/rerun`, body: { from: task.task } } : { path: `/tasks/${task.task_id}/${asking}`, body: {} }}><p><strong>{nameOf(task)}</strong> {what[asking]}</p></Act>}
     </div>
   )
 }
