@@ -139,3 +139,9 @@ DELETE FROM qflow.login_failure WHERE name = :name
 
 -- name: delete_old_login_failures
 DELETE FROM qflow.login_failure WHERE at < :since
+
+-- name: note_command_done
+-- One that came through the API has its entry since it was written.
+INSERT INTO qflow.audit (at, tenant, principal, action, object_type, object, changed_to, command_id, outcome)
+SELECT :now, c.tenant, c.requested_by, UPPER(COALESCE(:action, c.action)), :object_type, :object, :changed_to, c.id, :outcome
+FROM qflow.commands c WHERE c.id = :id AND NOT EXISTS (SELECT 1 FROM qflow.audit a WHERE a.command_id = c.id)

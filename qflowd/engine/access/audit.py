@@ -64,8 +64,8 @@ def write_audit(tx: Tx, entry: AuditEntry) -> None:
         action=entry.action,
         object_type=entry.object_type,
         object=entry.object[:LONGEST_OBJECT],
-        changed_from=_as_text(before),
-        changed_to=_as_text(after),
+        changed_from=as_text(before),
+        changed_to=as_text(after),
         command_id=entry.command_id,
         submission_id=entry.submission_id,
         outcome=entry.outcome,
@@ -119,7 +119,7 @@ def masked(value: Any) -> Any:
     return [masked(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
-def _as_text(values: Mapping[str, Any] | None) -> str | None:
+def as_text(values: Mapping[str, Any] | None) -> str | None:
     """As JSON; of too much, the names of the fields and how large they are."""
     if values is None:
         return None

@@ -34,6 +34,7 @@ from qflowd.engine.commands.control import (
     find_verb,
     read_command,
 )
+from qflowd.engine.commands.noted import note_done
 from qflowd.engine.definitions import archive, canary, drafts, schedules, task_definitions, versions  # noqa: F401
 from qflowd.engine.limits import limit_commands  # noqa: F401
 from qflowd.engine.plans.instances import Instances
@@ -189,6 +190,7 @@ class Commands:
         if step.is_last:
             done = AnswerState.DONE.name
             tx.run("answer_command", id=command.id, state=done, result=result, error=None, error_code=None, now=tx.now)
+            note_done(tx, command.id, command)
         else:
             tx.run("note_command", id=command.id, result=result)
         return True
@@ -201,11 +203,14 @@ class Commands:
             log_refused("command %d could not be carried out: %s", number, error)
             text = f"could not be carried out: {error}"
 
+        command = self._command if self._command is not None and self._command.id == number else None
+
         def reject_command(tx: Tx) -> None:
             tx.run("delete_bulk", id=number)
             answer = jsontext.clean_text(text)[:LONGEST_ERROR]
             about: dict[str, Any] = {"state": AnswerState.REJECTED.name, "result": None}
-            tx.run("answer_command", id=number, **about, error=answer, error_code=int(why), now=tx.now)
+            if tx.count("answer_command", id=number, **about, error=answer, error_code=int(why), now=tx.now):
+                note_done(tx, number, command, answer)
 
         self._store.transact(reject_command)
 

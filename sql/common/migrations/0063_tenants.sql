@@ -46,3 +46,6 @@ ALTER TABLE qflow.workflow_instance ADD COLUMN metered_until {instant}
 -- Serves count_open_of_tenants and list_unmetered.
 {index: workflow_instance_meter ON qflow.workflow_instance (meter, tenant, id) WHERE meter IS NOT NULL | (meter, tenant, id)}
 ;
+-- Serves note_command_done.
+{index: audit_command ON qflow.audit (command_id) WHERE command_id IS NOT NULL | (command_id)}
+;
