@@ -66,6 +66,7 @@ TEXTS = {
     *("token", "secret_hash", "note", "workflows", "jobs", "networks", "created_by", "kind", "principal", "address"),
     *("password", "lang", "zone", "theme", "density", "agent", "code_hash"),
     *("request_id", "object_type", "object", "changed_from", "changed_to", "outcome"),
+    *("states", "tag", "levels", "search", "pool", "error_class"),
 }
 TEXT_IN = {
     "insert_daemon": {"version"},
@@ -101,7 +102,7 @@ def value_of(statement: str, name: str) -> Any:
     """A value of the right type for a parameter."""
     if name.endswith("_at") or name in ("now", "since"):
         return NOW
-    if name == "business_date":
+    if name in ("business_date", "date", "date_from", "date_to"):
         return "2026-11-20"
     return "1" if name in TEXTS or name in TEXT_IN.get(statement, ()) else 1
 

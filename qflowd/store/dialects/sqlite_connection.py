@@ -29,6 +29,8 @@ class SqliteConnection(Connection):
             # A small cache: apsw looks through it for every row of a row set.
             self._db = apsw.Connection(":memory:", statementcachesize=32)
             self._db.set_busy_handler(self._wait_while_busy)
+            # A plan that may depend on a parameter's value would be made anew for each: milliseconds for a view.
+            self._db.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
             with translated():
                 self._db.execute("ATTACH ? AS qflow", (str(file),))
                 # An UPDATE of many rows keeps what it overwrites until it has ended: not in a file.

@@ -1,0 +1,68 @@
+"""Instances as lists show them."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from qflowd.api.answers import ApiFault, Item
+from qflowd.api.call import Call
+
+
+class InstanceItem(Item):
+    """An instance as lists show it. Instants are UTC; `progress` goes from 0.0 to 1.0; `job`: of one that runs by itself."""
+
+    id: int
+    workflow: str | None
+    job: str | None
+    version: int | None
+    name: str
+    state: str
+    reason: str | None
+    saga_state: str
+    trigger_type: str
+    business_date: date | None
+    priority: int
+    progress: float
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    updated_at: datetime
+    duration_s: float | None
+    error: str | None
+    wait_reason: str | None
+    domain: str | None
+    tags: Sequence[str]
+    parent_instance_id: int | None
+    parent_task_id: str | None
+
+
+def instance_items(call: Call, ids: Iterable[int]) -> list[InstanceItem]:
+    """The instances with these ids in their order, without those that are not the tenant's."""
+    wanted = [(id,) for id in ids]
+    if not wanted:
+        return []
+    rows = {row.id: row for row in call.read("list_instance_items", rows=wanted)}
+    return [InstanceItem(**fields_of(rows[id])) for (id,) in wanted if id in rows]
+
+
+def fields_of(row: Any) -> dict[str, Any]:
+    """The columns of an instance's row as answers show them."""
+    parent = row.parent_task_id
+    fields: dict[str, Any] = row._asdict() | {
+        "tags": row.tags or [],
+        "parent_task_id": None if parent is None else str(parent),
+    }
+    return fields
+
+
+def workflow_key(call: Call, id: str) -> str:
+    """The key of a workflow that a path names: by its key, or else by its number.
+
+    Raises: ApiFault 40401.
+    """
+    row = call.one("find_definition_id", workflow=id)
+    if row is None and id.isascii() and id.isdigit() and len(id) < 19:
+        row = call.one("find_definition_key", id=int(id))
+    if row is None:
+        raise ApiFault(40401, f"there is no workflow {id!r}; GET /workflows lists them")
+    return str(row.workflow)

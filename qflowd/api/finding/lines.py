@@ -1,0 +1,170 @@
+"""What tasks have written: pages of lines in the order of their ids, and all of them as text."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from qflowd.api.answers import Item
+from qflowd.api.call import Call
+from qflowd.api.finding.patterns import containing
+from qflowd.model.ids import instance_of, key_range
+from qflowd.model.names import item_name
+
+LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+LAST: Final = 1 << 62  # above every id
+LOOKED_AT: Final = 2_000  # lines at once, where few of them are wanted
+AT_ONCE: Final = 20_000  # ids of a text that is sent whole
+PATIENCE_S: Final = 0.25  # for a page of lines that are looked for
+MOST_COUNTED: Final = 200_000
+
+
+class LineItem(Item):
+    """A line that a task wrote. `stream`: stdout, stderr or log; `level`, `logger` and `attributes` are set for the last."""
+
+    id: int
+    task_id: str
+    task: str
+    map_index: int | None
+    label: str | None
+    attempt: int
+    at: datetime
+    stream: str
+    level: str | None
+    logger: str | None
+    message: str
+    attributes: Any
+
+
+class LogPage(Item):
+    """A page of lines, the oldest first.
+
+    `next`: give it as `after` for what comes later; `prev`: as `before` for what came earlier, null at the beginning.
+    `lines`: how many there are, counted up to 200,000; with `first_at` only where neither `after` nor `before` was given.
+    """
+
+    items: Sequence[LineItem]
+    next: int | None
+    prev: int | None
+    first_at: datetime | None
+    lines: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class LinesWanted:
+    """Of a task, or without one of all tasks of an instance. `level`: the lowest one; `search`: part of the message."""
+
+    instance_id: int
+    task_id: int | None = None
+    attempt: int = 0
+    level: str | None = None
+    search: str | None = None
+
+    @property
+    def is_narrow(self) -> bool:
+        return bool(self.attempt or self.level or self.search)
+
+    @property
+    def conditions(self) -> dict[str, Any]:
+        """Parameters that tell which lines of those looked at are meant."""
+        levels = "" if self.level is None else f",{','.join(LEVELS[LEVELS.index(self.level) :])},"
+        return {"attempt": self.attempt, "levels": levels, "search": containing(self.search)}
+
+    @property
+    def range(self) -> dict[str, int]:
+        """The first and the last task whose lines are meant."""
+        if self.task_id is not None:
+            return {"first": self.task_id, "last": self.task_id}
+        return key_range(self.instance_id)
+
+
+def later(call: Call, wanted: LinesWanted, after: int, limit: int) -> LogPage:
+    """The first lines after an id."""
+    found, until, reached = list[Any](), time.monotonic() + PATIENCE_S, after
+    while len(found) < limit:
+        batch = LOOKED_AT if wanted.is_narrow else limit
+        ids = _ids(call, wanted, reached, None, batch)
+        found += _lines(call, wanted, ids)
+        reached = ids[-1] if ids else reached
+        if len(ids) < batch or time.monotonic() > until:
+            break
+    found = found[:limit]
+    follows = found[-1].id if len(found) == limit else reached
+    return _page(found, follows or None, found[0].id if found and after else after or None)
+
+
+def earlier(call: Call, wanted: LinesWanted, before: int, limit: int) -> LogPage:
+    """The last lines before an id."""
+    found, until, reached = list[Any](), time.monotonic() + PATIENCE_S, before
+    has_more = True
+    while len(found) <= limit and has_more:
+        batch = LOOKED_AT if wanted.is_narrow else limit + 1
+        ids = _ids(call, wanted, None, reached, batch)
+        found = _lines(call, wanted, ids) + found
+        has_more = len(ids) == batch
+        reached = ids[0] if ids else reached
+        if time.monotonic() > until:
+            break
+    has_more = has_more or len(found) > limit
+    found = found[-limit:]
+    first = found[0].id if found and len(found) == limit else reached
+    return _page(found, found[-1].id if found else None, first if has_more else None)
+
+
+def extent(call: Call, wanted: LinesWanted) -> tuple[datetime | None, int]:
+    """When the first line was written, and how many there are, counted up to MOST_COUNTED."""
+    ids = _ids(call, wanted, 0, None, 1)
+    if not ids:
+        return None, 0
+    first = _lines(call, LinesWanted(wanted.instance_id), ids)
+    row = call.one("count_lines", instance_id=wanted.instance_id, **wanted.range, batch=MOST_COUNTED)
+    return first[0].at if first else None, int(row.lines_found)
+
+
+def as_text(call: Call, wanted: LinesWanted, after: int) -> Iterator[str]:
+    """All lines after an id, a piece at a time: never more than some thousands are in memory."""
+    while ids := _ids(call, wanted, after, None, AT_ONCE):
+        for start in range(0, len(ids), LOOKED_AT):
+            lines = _lines(call, wanted, ids[start : start + LOOKED_AT])
+            if lines:
+                yield "".join(_text(line, with_task=wanted.task_id is None) for line in lines)
+        after = ids[-1]
+        if len(ids) < AT_ONCE:
+            return
+
+
+def _ids(call: Call, wanted: LinesWanted, after: int | None, before: int | None, batch: int) -> list[int]:
+    """Ids in rising order: the first after an id, or the last before one."""
+    where: dict[str, Any] = {"instance_id": wanted.instance_id, "batch": batch}
+    where |= wanted.range if wanted.task_id is None else {"task_id": wanted.task_id}
+    if before is None:
+        name = "find_lines" if wanted.task_id is None else "find_lines_of_task"
+        return [row.id for row in call.read(name, **where, after=after)]
+    name = "find_last_lines" if wanted.task_id is None else "find_last_lines_of_task"
+    return [row.id for row in call.read(name, **where, before=before)][::-1]
+
+
+def _lines(call: Call, wanted: LinesWanted, ids: Sequence[int]) -> list[Any]:
+    if not ids:
+        return []
+    return sorted(
+        call.read("list_lines", rows=[(id,) for id in ids], **wanted.conditions), key=lambda line: int(line.id)
+    )
+
+
+def _page(found: Sequence[Any], next_after: int | None, prev_before: int | None) -> LogPage:
+    items = [LineItem(**line._asdict() | {"task_id": str(line.task_id)}) for line in found]
+    return LogPage(items, next_after, prev_before, None, None)
+
+
+def _text(line: Any, *, with_task: bool) -> str:
+    at = line.at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    task = item_name(line) if line.attempt <= 1 else f"{item_name(line)}#{line.attempt}"
+    what = (line.level or "log") if line.stream == "log" else line.stream
+    return f"{at} {f'{task} ' if with_task else ''}{what} {line.message}\n"
+
+
+def of_task(task_id: int, **more: Any) -> LinesWanted:
+    """The lines of one task."""
+    return LinesWanted(instance_of(task_id), task_id, **more)

@@ -1,0 +1,148 @@
+"""Instances: lists by what they are, and one with all that is known of it."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any, Final, cast
+
+from qflowd.api.answers import ApiAnswer, ApiFault, Item, Wait
+from qflowd.api.call import Call
+from qflowd.api.finding.instance_items import InstanceItem, fields_of, instance_items, workflow_key
+from qflowd.api.finding.instances import InstanceFilter, find
+from qflowd.api.finding.states import instance_states
+from qflowd.api.finding.when import instants
+from qflowd.api.paging import MOST_COUNTED, ListPage, PageQuery, cursor_of, read_cursor
+from qflowd.api.routing import route
+from qflowd.client.records import from_json
+from qflowd.model.roles import Role
+from qflowd.model.states import InstanceState
+
+POLL_AFTER: Final = {"X-Poll-After": "2"}  # seconds between two looks at what has not ended
+
+
+class InstanceParent(Item):
+    """The task that has started an instance, and the instance that it belongs to."""
+
+    instance_id: int
+    task_id: str | None
+
+
+class InstanceDetail(InstanceItem):
+    """An instance with its params, how many of its tasks are in which state, and where to look further."""
+
+    params: Any
+    overrides: Any
+    fire_at: datetime | None
+    deadline_at: datetime | None
+    counts: Mapping[str, int]
+    parent_instance: InstanceParent | None
+    links: Mapping[str, str]
+
+
+class InstancesOfQuery(PageQuery):
+    """What a list of a workflow's instances may be asked for; all of it must fit. `name` is a glob; `since` such as `15m`."""
+
+    state: tuple[str, ...] = ()
+    name: str | None = None
+    business_date: date | None = None
+    business_date_from: date | None = None
+    business_date_to: date | None = None
+    created_from: datetime | None = None
+    created_to: datetime | None = None
+    since: str | None = None
+    trigger_type: str | None = None
+
+
+class InstancesQuery(InstancesOfQuery):
+    """The same for all workflows. `workflow` is a glob such as `daily_*`; `job`: of instances of a single job."""
+
+    workflow: str | None = None
+    job: str | None = None
+    domain: str | None = None
+    tag: str | None = None
+
+
+@route("GET", "/instances", Role.READ, errors=(40002, 40003), does="view instances")
+def list_instances(call: Call, query: InstancesQuery) -> ListPage[InstanceItem]:
+    """Instances, newest first. A page may be shorter than `limit`: only a `next` of null is the end."""
+    more = {"workflow": query.workflow, "job": query.job, "domain": query.domain, "tag": query.tag}
+    return _page(call, query, more)
+
+
+@route("GET", "/workflows/{id}/instances", Role.READ, errors=(40002, 40003, 40401), does="view instances")
+def list_instances_of_workflow(call: Call, id: str, query: InstancesOfQuery) -> ListPage[InstanceItem]:
+    """Instances of one workflow, newest first; as `GET /instances`."""
+    return _page(call, query, {"workflow": workflow_key(call, id)})
+
+
+@route("GET", "/instances/{id}", Role.READ, errors=(40401,), does="view instances")
+def show_instance(call: Call, id: int) -> InstanceDetail:
+    """One instance. With `wait` the answer comes when it has ended, or after so many seconds."""
+    # The state is asked for alone: a look costs little while others wait as well.
+    wait = Wait(
+        lambda: _answer(call, id) if _has_ended(call, id) else None, lambda: _answer(call, id), call.wait_s or 0
+    )
+    return cast("InstanceDetail", wait if call.wait_s else _answer(call, id))
+
+
+def _page(call: Call, query: InstancesOfQuery, more: Mapping[str, str | None]) -> ListPage[InstanceItem]:
+    wanted = _filter(call, query, more)
+    key = read_cursor(query)
+    found = find(call.read, wanted, key[0] if key else None, query.limit)
+    page = ListPage(instance_items(call, found.ids), None if found.before is None else cursor_of(query, found.before))
+    if query.total:
+        counted = find(call.read, wanted, None, MOST_COUNTED)
+        page.total, page.more = len(counted.ids), counted.before is not None
+    return page
+
+
+def _filter(call: Call, query: InstancesOfQuery, more: Mapping[str, str | None]) -> InstanceFilter:
+    if query.business_date is not None and (query.business_date_from or query.business_date_to):
+        raise ApiFault(40002, "business_date is one day; with business_date_from or business_date_to leave it out")
+    return InstanceFilter(
+        between=instants(call.store.clock.now(), query.since, query.created_from, query.created_to),
+        states=instance_states(query.state),
+        name=query.name,
+        date_from=query.business_date or query.business_date_from,
+        date_to=query.business_date or query.business_date_to,
+        trigger_type=query.trigger_type,
+        **more,
+    )
+
+
+def _has_ended(call: Call, id: int) -> bool:
+    row = call.one("show_state", id=id)
+    return row is None or InstanceState[row.state].is_final
+
+
+def _answer(call: Call, id: int) -> Any:
+    detail = show_detail(call, id)
+    has_ended = InstanceState[detail.state].is_final
+    return ApiAnswer(detail, headers={} if has_ended else POLL_AFTER)
+
+
+def show_detail(call: Call, id: int) -> InstanceDetail:
+    """All of one instance.
+
+    Raises: ApiFault 40401, which says where a submission stands that has no instance yet.
+    """
+    row = call.one("show_instance_item", id=id)
+    if row is None:
+        raise no_such_instance(call, id)
+    fields = fields_of(row)
+    del fields["next_ordinal"]
+    parent = InstanceParent(row.parent_instance_id, fields["parent_task_id"]) if row.parent_instance_id else None
+    counts = {each.state: each.tasks for each in sorted(call.read("count_states", instance_id=id))}
+    links = {name: f"/api/v1/instances/{id}/{name}" for name in ("tasks", "timeline", "log", "breakpoint", "saga")}
+    more = {"overrides": from_json(row.overrides), "counts": counts, "parent_instance": parent, "links": links}
+    return InstanceDetail(**fields | more)
+
+
+def no_such_instance(call: Call, id: int) -> ApiFault:
+    """What to say of an id that the tenant has no instance of."""
+    submission = call.one("show_unadmitted", id=id)
+    if submission is None:
+        return ApiFault(40401, f"there is no instance {id}; GET /instances lists them")
+    if submission.instance_id is not None:
+        return ApiFault(40401, f"submission {id} became instance {submission.instance_id}")
+    more = f": {submission.error}" if submission.error else "; a daemon makes its instance when it takes it"
+    return ApiFault(40401, f"there is no instance {id}; its submission is {submission.state}{more}")

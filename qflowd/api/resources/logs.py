@@ -1,0 +1,77 @@
+"""What tasks have written, of one or of all of an instance: as pages, or as text."""
+
+from typing import Annotated, Literal, cast
+
+import msgspec
+
+from qflowd.api.answers import ApiFault, Text
+from qflowd.api.call import Call
+from qflowd.api.finding import lines
+from qflowd.api.finding.lines import LAST, LinesWanted, LogPage
+from qflowd.api.finding.rows import rows_of
+from qflowd.api.paging import LARGEST_PAGE
+from qflowd.api.reading import Query
+from qflowd.api.routing import route
+from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS, instance_of
+from qflowd.model.roles import Role
+
+Size = Annotated[int, msgspec.Meta(ge=1, le=LARGEST_PAGE)]
+
+
+class LogQuery(Query):
+    """Which lines. `after`, `before`: ids, as answers have them; `tail`: so many of the last ones; `level`: the lowest one.
+
+    `q`: part of the message. With neither `after`, `before` nor `tail` a page begins with the first line.
+    """
+
+    after: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    before: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    tail: Size | None = None
+    limit: Size = LARGEST_PAGE
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] | None = None
+    q: str | None = None
+
+
+class TaskLogQuery(LogQuery):
+    """The same of one task; `attempt`: of this attempt alone."""
+
+    attempt: Annotated[int, msgspec.Meta(ge=1, le=32767)] | None = None
+
+
+@route("GET", "/instances/{id}/log", Role.READ, errors=(40002, 40401), does="view logs")
+def show_log_of_instance(call: Call, id: int, query: LogQuery) -> LogPage:
+    """What all tasks of an instance have written. With `Accept: text/plain` all of it, as text."""
+    rows_of(call, id)
+    return _answer(call, LinesWanted(id, level=query.level, search=query.q), query)
+
+
+@route("GET", "/tasks/{id}/log", Role.READ, errors=(40002, 40401), does="view logs")
+def show_log_of_task(call: Call, id: int, query: TaskLogQuery) -> LogPage:
+    """What a task has written. With `Accept: text/plain` all of it, as text."""
+    refuse_unknown_task(call, id)
+    wanted = lines.of_task(id, attempt=query.attempt or 0, level=query.level, search=query.q)
+    return _answer(call, wanted, query)
+
+
+def refuse_unknown_task(call: Call, id: int) -> None:
+    """Raises: ApiFault 40401 if the tenant has no row of a task with this id."""
+    if id > (LARGEST_INSTANCE + 1) * ORDINALS or not call.one("show_task_place", id=id, instance_id=instance_of(id)):
+        raise ApiFault(40401, f"there is no task {id}; GET /instances/{{id}}/tasks lists those of an instance")
+
+
+def _answer(call: Call, wanted: LinesWanted, query: LogQuery) -> LogPage:
+    if sum(each is not None for each in (query.after, query.before, query.tail)) > 1:
+        raise ApiFault(40002, "after, before and tail each say where a page lies; give one of them")
+    if "text/plain" in call.request.headers.get("accept", ""):
+        if query.before is not None or query.tail is not None:
+            raise ApiFault(40002, "as text all lines after `after` are sent; leave before and tail out")
+        headers = {"Content-Disposition": f'inline; filename="{wanted.task_id or wanted.instance_id}.log"'}
+        text = Text(lines.as_text(call, wanted, query.after or 0), headers=headers)
+        return cast("LogPage", text)
+    if query.before is not None or query.tail is not None:
+        page = lines.earlier(call, wanted, LAST if query.before is None else query.before, query.tail or query.limit)
+    else:
+        page = lines.later(call, wanted, query.after or 0, query.limit)
+    if query.after is None and query.before is None:
+        page.first_at, page.lines = lines.extent(call, wanted)
+    return page

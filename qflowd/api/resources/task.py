@@ -1,0 +1,192 @@
+"""One task: its row, what it returned and was given, and its attempts."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Annotated, Any, Final, cast
+
+import msgspec
+
+from qflowd.api.answers import ApiAnswer, ApiFault, Item, Text, Wait
+from qflowd.api.call import Call
+from qflowd.api.finding import lines
+from qflowd.api.finding.lines import LAST, LineItem
+from qflowd.api.finding.rows import rows_of
+from qflowd.api.finding.task_items import TaskItem, task_fields
+from qflowd.api.paging import LARGEST_PAGE, ListPage, PageQuery, cursor_of, read_cursor
+from qflowd.api.reading import Query
+from qflowd.api.routing import route
+from qflowd.model.ids import ORDINALS, instance_of, task_id
+from qflowd.model.roles import Role
+from qflowd.model.states import TaskState
+
+JSON_TEXT: Final = "application/json"
+NEWEST_ATTEMPTS: Final = 20
+HIGHEST_FENCE: Final = (1 << 31) - 1
+
+
+class AttemptItem(Item):
+    """An attempt: every one that did not succeed or took longer than a second, and the last. `id`: task and fence."""
+
+    id: str
+    task_id: str
+    instance_id: int
+    task: str
+    map_index: int | None
+    label: str | None
+    attempt: int
+    fence: int
+    state: str
+    reason: str | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    duration_s: float | None
+    cpu_s: float | None
+    peak_memory_mb: float | None
+    exit_signal: int | None
+    code_hash: str | None
+    daemon: str | None
+    error: str | None
+    traceback: str | None
+
+
+class TaskDetail(TaskItem):
+    """A row of a task with its params, its output up to 64 KB, its newest attempts and its last lines."""
+
+    params: Any
+    output: Any
+    attempts: Sequence[AttemptItem]
+    logs: Sequence[LineItem]
+
+
+class TaskQuery(Query):
+    """`tail`: how many of its last lines. With `wait`, the answer comes when it has ended."""
+
+    tail: Annotated[int, msgspec.Meta(ge=0, le=LARGEST_PAGE)] = 200
+
+
+class NodeQuery(Query):
+    """`map_index`: an item of a map instead of the map."""
+
+    map_index: Annotated[int, msgspec.Meta(ge=0, le=ORDINALS)] | None = None
+
+
+@route("GET", "/tasks/{id}", Role.READ, errors=(40401,), does="view tasks", source="000-6")
+def show_task(call: Call, id: int, query: TaskQuery) -> TaskDetail:
+    """One row of a task. With `wait` the answer comes when it has ended, or after so many seconds."""
+    return cast("TaskDetail", _answer(call, id, query.tail))
+
+
+@route("GET", "/instances/{id}/tasks/{node}", Role.READ, errors=(40401,), does="view tasks")
+def show_task_of_instance(call: Call, id: int, node: str, query: NodeQuery) -> TaskDetail:
+    """A task of an instance by its key, or by its place in the version; with `map_index` an item of it."""
+    of = rows_of(call, id, node)
+    if query.map_index is None:
+        return cast("TaskDetail", _answer(call, task_id(id, of.node), 200))
+    if of.first_item is None:
+        raise ApiFault(
+            40401, f"task {node} of instance {id} has no items: it is not a map, or has not got its list yet"
+        )
+    if query.map_index >= of.items:
+        raise ApiFault(40401, f"task {node} of instance {id} has no item {query.map_index}; it has {of.items}")
+    return cast("TaskDetail", _answer(call, task_id(id, of.first_item + query.map_index), 200))
+
+
+@route("GET", "/tasks/{id}/output", Role.READ, errors=(40401,), does="task_instance.output, large_value")
+def show_task_output(call: Call, id: int) -> Text:
+    """What a task returned, as JSON outside the envelope, up to 16 MB."""
+    row = None if id > LAST else call.one("show_output", id=id, instance_id=instance_of(id))
+    if row is None:
+        raise no_such_task(id)
+    if row.state != TaskState.SUCCESS:
+        raise ApiFault(40401, f"task {id} has no output: it is {TaskState(row.state).name}, not SUCCESS")
+    if row.as_text is not None:
+        return Text(row.as_text, JSON_TEXT)
+    parts = _parts(call, id)
+    return Text(itertools.chain([next(parts, "null")], parts), JSON_TEXT)
+
+
+@route("GET", "/tasks/{id}/params", Role.READ, errors=(40401,), does="view tasks")
+def show_task_params(call: Call, id: int) -> Text:
+    """What a task is given, as JSON outside the envelope; before it runs, expressions stand as they were written."""
+    row = None if id > LAST else call.one("show_params", id=id, instance_id=instance_of(id))
+    if row is None:
+        raise no_such_task(id)
+    return Text(row.as_text or "{}", JSON_TEXT)
+
+
+@route("GET", "/tasks/{id}/attempts", Role.READ, errors=(40003, 40401), does="view attempts")
+def list_attempts(call: Call, id: int, query: PageQuery) -> ListPage[AttemptItem]:
+    """The attempts of a task, newest first."""
+    key = read_cursor(query)
+    found = _attempts(call, id, query.limit + 1, key[0] if key else HIGHEST_FENCE)
+    if not found:
+        _row(call, id)
+    page = ListPage(found[: query.limit])
+    if len(found) > query.limit:
+        page.next = cursor_of(query, page.items[-1].fence)
+    return page
+
+
+@route("GET", "/attempts/{id}", Role.READ, errors=(40401,), does="view attempts")
+def show_attempt(call: Call, id: str) -> AttemptItem:
+    """One attempt, by its task and fence: `44040193-2`."""
+    task, _, fence = id.partition("-")
+    if task.isascii() and task.isdigit() and fence.isascii() and fence.isdigit() and len(task) < 20 and len(fence) < 10:
+        number = int(task)
+        if number < LAST and (
+            row := call.one("show_attempt", id=number, instance_id=instance_of(number), fence=int(fence))
+        ):
+            return _attempt(row)
+    raise ApiFault(40401, f"there is no attempt {id!r}; GET /tasks/{{id}}/attempts lists those of a task")
+
+
+def _answer(call: Call, id: int, tail: int) -> Any:
+    def detail() -> ApiAnswer:
+        found = _detail(call, id, tail)
+        return ApiAnswer(found, headers={} if TaskState[found.state].is_final else {"X-Poll-After": "2"})
+
+    def when_ended() -> ApiAnswer | None:
+        row = call.one("show_task_place", id=id, instance_id=instance_of(id))
+        return detail() if row is None or TaskState(row.state).is_final else None
+
+    _row(call, id)
+    return Wait(when_ended, detail, call.wait_s) if call.wait_s else detail()
+
+
+def _detail(call: Call, id: int, tail: int) -> TaskDetail:
+    logs = lines.earlier(call, lines.of_task(id), LAST, tail).items if tail else []
+    return TaskDetail(**task_fields(_row(call, id)), attempts=_attempts(call, id, NEWEST_ATTEMPTS), logs=logs)
+
+
+def _row(call: Call, id: int) -> Any:
+    row = None if id > LAST else call.one("show_task_detail", id=id, instance_id=instance_of(id))
+    if row is None:
+        raise no_such_task(id)
+    return row
+
+
+def no_such_task(id: int) -> ApiFault:
+    """What to say of an id that the tenant has no row of."""
+    return ApiFault(40401, f"there is no task {id}; GET /instances/{{id}}/tasks lists those of an instance")
+
+
+def _attempts(call: Call, id: int, limit: int, before: int = HIGHEST_FENCE) -> list[AttemptItem]:
+    if id > LAST:
+        return []
+    rows = call.read("list_attempts_of_task", id=id, instance_id=instance_of(id), before=before, batch=limit)
+    return [_attempt(row) for row in rows]
+
+
+def _attempt(row: Any) -> AttemptItem:
+    fields: dict[str, Any] = row._asdict()
+    del fields["tenant"]
+    return AttemptItem(id=f"{row.task_id}-{row.fence}", **fields | {"task_id": str(row.task_id)})
+
+
+def _parts(call: Call, id: int) -> Iterator[str]:
+    """The parts of a large output, each read when it is sent."""
+    part = 0
+    while (row := call.one("show_output_part", id=id, instance_id=instance_of(id), part=part)) is not None:
+        yield str(row.value)
+        part += 1

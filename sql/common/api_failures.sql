@@ -1,0 +1,72 @@
+-- Failures for the HTTP API: as the views failures and handled_failures tell them, but ids first, so that a page of a hundred
+-- thousand is found in a moment.
+
+-- name: find_failures_ended
+SELECT t.id FROM qflow.task_instance t {only: mysql FORCE INDEX (task_instance_claim)} {only: sqlite INDEXED BY task_instance_failed}
+JOIN qflow.workflow_instance i ON i.id = t.id >> 20
+LEFT JOIN qflow.workflow_definition d ON d.id = i.definition_id
+LEFT JOIN qflow.workflow_node n ON n.version_id = i.version_id AND n.node = t.node
+LEFT JOIN qflow.attempt a ON a.task_id = t.id AND a.fence = t.done_fence
+WHERE t.state = {task.FAILED} AND t.id < :before AND t.id >= :lowest AND i.tenant = :tenant
+    AND LOWER(COALESCE(d.workflow, '')) LIKE :workflow ESCAPE '!' AND :task IN ('', COALESCE(n.task, i.job))
+    AND (:error_class = '%' OR LOWER(CASE WHEN t.reason > {reason.ERROR} THEN {words: reason t.reason}
+        WHEN REPLACE({until_colon: a.error}, ' ', '') = {until_colon: a.error} THEN {until_colon: a.error} ELSE 'error' END)
+        LIKE :error_class ESCAPE '!')
+    AND COALESCE(t.finished_at, a.finished_at) >= :since
+    AND NOT EXISTS (SELECT 1 FROM qflow.failure h WHERE h.task_id = t.id AND h.fence = t.done_fence AND h.handled_at IS NOT NULL)
+    AND NOT EXISTS (SELECT 1 FROM qflow.fan_out f WHERE f.task_id = t.id)
+    AND NOT EXISTS (SELECT 1 FROM qflow.spawner s WHERE s.task_id = t.id AND s.bad_tasks > 0)
+ORDER BY t.id DESC LIMIT {literal: batch}
+
+-- name: find_failures_waiting
+-- They wait for a person.
+SELECT t.id FROM qflow.timer m {only: mysql FORCE INDEX (timer_due)} {only: sqlite INDEXED BY timer_due}
+JOIN qflow.task_instance t ON t.id = m.task_id AND t.fence = m.fence AND t.reason <> 0
+JOIN qflow.workflow_instance i ON i.id = t.id >> 20
+LEFT JOIN qflow.workflow_definition d ON d.id = i.definition_id
+LEFT JOIN qflow.workflow_node n ON n.version_id = i.version_id AND n.node = t.node
+LEFT JOIN qflow.attempt a ON a.task_id = t.id AND a.fence = t.fence - 1
+WHERE m.due_at = {forever} AND m.purpose = 0 AND m.task_id < :before AND m.task_id >= :lowest AND i.tenant = :tenant
+    AND LOWER(COALESCE(d.workflow, '')) LIKE :workflow ESCAPE '!' AND :task IN ('', COALESCE(n.task, i.job))
+    AND (:error_class = '%' OR LOWER(CASE WHEN t.reason > {reason.ERROR} THEN {words: reason t.reason}
+        WHEN REPLACE({until_colon: a.error}, ' ', '') = {until_colon: a.error} THEN {until_colon: a.error} ELSE 'error' END)
+        LIKE :error_class ESCAPE '!')
+    AND COALESCE(t.finished_at, a.finished_at) >= :since
+    AND NOT EXISTS (SELECT 1 FROM qflow.failure h WHERE h.task_id = t.id AND h.fence = t.fence - 1 AND h.handled_at IS NOT NULL)
+ORDER BY m.task_id DESC LIMIT {literal: batch}
+
+-- name: list_failure_items
+SELECT t.id, CASE WHEN t.state = {task.FAILED} THEN t.done_fence ELSE t.fence - 1 END AS fence, i.id AS instance_id, d.workflow,
+    COALESCE(n.task, i.job) AS task, t.map_index, t.label, {words: kind t.kind} AS kind, i.business_date,
+    CASE WHEN t.reason > {reason.ERROR} THEN {words: reason t.reason}
+        WHEN REPLACE({until_colon: a.error}, ' ', '') = {until_colon: a.error} THEN {until_colon: a.error} ELSE 'error' END AS error_class,
+    SUBSTR(a.error, 1, 300) AS error, t.attempt AS attempts, COALESCE(t.finished_at, a.finished_at) AS failed_at,
+    {words: task t.state} AS state, {words: instance i.state} AS instance_state, i.trigger_type, l.job
+FROM {rows: id bigint} r
+JOIN qflow.task_instance t ON t.id = r.id
+JOIN qflow.workflow_instance i ON i.id = t.id >> 20
+JOIN qflow.lane l ON l.id = t.lane
+LEFT JOIN qflow.workflow_definition d ON d.id = i.definition_id
+LEFT JOIN qflow.workflow_node n ON n.version_id = i.version_id AND n.node = t.node
+LEFT JOIN qflow.attempt a ON a.task_id = t.id AND a.fence = CASE WHEN t.state = {task.FAILED} THEN t.done_fence ELSE t.fence - 1 END
+WHERE i.tenant = :tenant
+
+-- name: list_handled_failures
+SELECT v.id, v.fence, v.instance_id, v.workflow, v.task, v.map_index, v.label, v.kind, v.business_date, v.error_class,
+    SUBSTR(v.error, 1, 300) AS error, v.attempts, v.failed_at, v.state, v.instance_state, v.trigger_type, v.job,
+    v.handled_at, v.handled_by, v.note
+FROM qflow.handled_failures v JOIN qflow.failure h ON h.task_id = v.id AND h.fence = v.fence AND h.handled_at >= :handled_since_at
+WHERE v.tenant = :tenant AND (v.id < :before OR (v.id = :before AND v.fence < :before_fence))
+    AND LOWER(COALESCE(v.workflow, '')) LIKE :workflow ESCAPE '!' AND :task IN ('', v.task)
+    AND (:error_class = '%' OR LOWER(v.error_class) LIKE :error_class ESCAPE '!')
+ORDER BY v.id DESC, v.fence DESC LIMIT {literal: batch}
+
+-- name: list_queue
+-- Lanes of the tenant in which tasks are ready. `oldest_at`: of the one that is claimed next.
+SELECT l.id, l.pool, l.job,
+    (SELECT COUNT(*) FROM qflow.task_instance t WHERE t.state = {task.READY} AND t.lane = l.id) AS tasks,
+    (SELECT t.ready_at FROM qflow.task_instance t WHERE t.state = {task.READY} AND t.lane = l.id ORDER BY t.priority, t.id LIMIT 1) AS oldest_at,
+    (SELECT COALESCE(y.reason, y.slot_reason) FROM qflow.lane_wait y WHERE y.lane = l.id) AS wait_reason
+FROM qflow.lane l
+WHERE l.tenant = :tenant AND EXISTS (SELECT 1 FROM qflow.task_instance t WHERE t.state = {task.READY} AND t.lane = l.id)
+ORDER BY l.id LIMIT {literal: batch}

@@ -1,0 +1,48 @@
+-- Lines of tasks for the HTTP API: ids by an index, lines of a page by their ids. Of an instance all ids are looked at, of a
+-- task those of the page alone.
+
+-- name: show_task_place
+SELECT t.id, t.state, t.attempt FROM qflow.workflow_instance i JOIN qflow.task_instance t ON t.id = :id
+WHERE i.id = :instance_id AND i.tenant = :tenant
+
+-- name: find_lines_of_task
+SELECT g.id FROM qflow.workflow_instance i
+JOIN qflow.log_line g {only: mysql FORCE INDEX (log_line_task)} {only: sqlite INDEXED BY log_line_task} ON g.task_id = :task_id
+WHERE i.id = :instance_id AND i.tenant = :tenant AND g.id > :after ORDER BY g.id LIMIT {literal: batch}
+
+-- name: find_last_lines_of_task
+SELECT g.id FROM qflow.workflow_instance i
+JOIN qflow.log_line g {only: mysql FORCE INDEX (log_line_task)} {only: sqlite INDEXED BY log_line_task} ON g.task_id = :task_id
+WHERE i.id = :instance_id AND i.tenant = :tenant AND g.id < :before ORDER BY g.id DESC LIMIT {literal: batch}
+
+-- name: find_lines
+-- PostgreSQL would read all lines there are, in the order of their ids, until enough are the instance's.
+SELECT g.id FROM qflow.workflow_instance i
+JOIN qflow.log_line g {only: mysql FORCE INDEX (log_line_task)} {only: sqlite INDEXED BY log_line_task}
+    ON g.task_id BETWEEN :first AND :last
+WHERE i.id = :instance_id AND i.tenant = :tenant AND g.id > :after
+ORDER BY g.id {only: postgres + 0} LIMIT {literal: batch}
+
+-- name: find_last_lines
+SELECT g.id FROM qflow.workflow_instance i
+JOIN qflow.log_line g {only: mysql FORCE INDEX (log_line_task)} {only: sqlite INDEXED BY log_line_task}
+    ON g.task_id BETWEEN :first AND :last
+WHERE i.id = :instance_id AND i.tenant = :tenant AND g.id < :before
+ORDER BY g.id {only: postgres + 0} DESC LIMIT {literal: batch}
+
+-- name: count_lines
+SELECT COUNT(*) AS lines_found FROM (SELECT g.id FROM qflow.workflow_instance i
+    JOIN qflow.log_line g {only: mysql FORCE INDEX (log_line_task)} {only: sqlite INDEXED BY log_line_task}
+        ON g.task_id BETWEEN :first AND :last
+    WHERE i.id = :instance_id AND i.tenant = :tenant LIMIT {literal: batch}) x
+
+-- name: list_lines
+SELECT g.id, g.task_id, COALESCE(n.task, i.job) AS task, t.map_index, t.label, g.attempt, g.logged_at AS at, g.stream, g.level,
+    g.logger, g.message, g.attributes
+FROM {rows: id bigint} r
+JOIN qflow.log_line g ON g.id = r.id
+JOIN qflow.task_instance t ON t.id = g.task_id
+JOIN qflow.workflow_instance i ON i.id = t.id >> 20
+LEFT JOIN qflow.workflow_node n ON n.version_id = i.version_id AND n.node = t.node
+WHERE i.tenant = :tenant AND :attempt IN (0, g.attempt)
+    AND (:levels = '' OR :levels LIKE {concat: '%,', COALESCE(g.level, ''), ',%'}) AND LOWER(g.message) LIKE :search ESCAPE '!'
