@@ -19,6 +19,8 @@ from qflowd.api import requests
 from qflowd.api.access.headers import security_headers
 from qflowd.api.answers import ApiFault
 from qflowd.api.call import Call, HttpRequest
+from qflowd.api.live.hub import Hub
+from qflowd.api.live.stream import Live, StreamResponse
 from qflowd.api.requests import BasePath, receive_body
 from qflowd.api.routing import Endpoint, endpoints
 from qflowd.api.serving import Sendable, Waiting, failed, serve
@@ -38,6 +40,7 @@ class Api:
         self.store, self.config = store, config
         self.threads = ThreadPoolExecutor(config.threads, "qflowd-api")
         self.pages = Pages(config)
+        self.hub = Hub()
 
     def app(self) -> Starlette:
         """The application; its errors are enveloped as well."""
@@ -53,7 +56,8 @@ class Api:
         return await asyncio.get_running_loop().run_in_executor(self.threads, work)
 
     def close(self) -> None:
-        """End the threads, and their connections."""
+        """End the hub, the threads, and their connections."""
+        self.hub.close()
         self.threads.shutdown(wait=False, cancel_futures=True)
         self.store.close()
 
@@ -96,7 +100,8 @@ class _Answers:
 
     async def _answer(self, request: HttpRequest, params: dict[str, str]) -> Sendable:
         api = self._api
-        found = await api.in_thread(partial(serve, self._endpoint, request, params, api.store, api.config))
+        call = Call(request, api.store, api.config, count_streams=api.hub.count_streams)
+        found = await api.in_thread(partial(serve, self._endpoint, call, params))
         if not isinstance(found, Waiting):
             return found  # type: ignore[no-any-return]
         end, pause = time.monotonic() + found.wait.longest_s, FIRST_LOOK_S
@@ -129,8 +134,9 @@ class _Parts(Response):
 
 
 def _response(answer: Sendable, config: ApiConfig, api: Api | None = None) -> Response:
-    is_whole = isinstance(answer.body, str | bytes)
-    if is_whole or api is None:
+    if isinstance(answer.body, Live) and api is not None:
+        response: Response = StreamResponse(answer.body, api.hub, api.in_thread)
+    elif isinstance(answer.body, str | bytes) or api is None:
         response = Response(answer.body, status_code=answer.status)
     else:
         response = _Parts(api, answer.body, answer)

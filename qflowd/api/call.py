@@ -1,7 +1,7 @@
 """One request, as a handler sees it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -50,7 +50,9 @@ class Call:
     config: ApiConfig
     caller: Caller = NOBODY
     wait_s: float | None = None  # `?wait=`; None: the route's own
-    other_tenant: str | None = field(default=None)  # `?tenant=`, of a system caller
+    other_tenant: str | None = None  # `?tenant=`, of a system caller
+    check: Callable[[], Any] = lambda: None  # raises once the credentials have ended
+    count_streams: Callable[[str], tuple[int, int]] = lambda _principal: (0, 0)  # open ones: all, this principal's
 
     @property
     def tenant(self) -> str:

@@ -10,11 +10,12 @@ import msgspec
 from qflowd import __version__
 from qflowd.api.answers import ApiAnswer, Faults, Text, Wait
 from qflowd.api.codes import CODES, status_of
+from qflowd.api.live.stream import Live
 from qflowd.api.routing import PREFIX, Endpoint, endpoints
 from qflowd.model.roles import Role
 
 REFERENCE: Final = "#/components/schemas/{name}"
-NEVER_NAMED: Final = (ApiAnswer, Text, Wait, Any, None, type(None))
+NEVER_NAMED: Final = (ApiAnswer, Text, Live, Wait, Any, None, type(None))
 ALWAYS: Final = (50001, 50301)  # of every route
 
 
@@ -96,9 +97,9 @@ def _responses(route: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
         "properties": {"code": {"const": 0}, "message": {"type": "string"}, "data": data},
         "required": ["code", "message", "data"],
     }
-    is_text = route.answer is Text
-    content = {"text/plain": {"schema": {"type": "string"}}} if is_text else {"application/json": {"schema": envelope}}
-    found: dict[str, Any] = {"200": {"description": "success", "content": content}}
+    other = {Text: "text/plain", Live: "text/event-stream"}.get(route.answer)
+    shown = {other: {"schema": {"type": "string"}}} if other else {"application/json": {"schema": envelope}}
+    found: dict[str, Any] = {"200": {"description": "success", "content": shown}}
     by_status: dict[int, list[int]] = {}
     for code in (*_common_codes(route), *route.errors, *ALWAYS):
         by_status.setdefault(status_of(code), []).append(code)

@@ -1,9 +1,11 @@
 """`qflowd api`: the socket, uvicorn, and the way to the end."""
 
+import asyncio
 import contextlib
 import errno
 import logging
 import os
+import signal
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -26,21 +28,26 @@ class AddressTaken(QflowdError):
     """The server cannot listen where it should."""
 
 
-def serve(config: Config, *, when_ready: Callable[[str], None] = lambda _url: None) -> int:
+def serve(
+    config: Config, *, when_ready: Callable[[str], None] = lambda _url: None, ends_with: int | None = None
+) -> int:
     """Listen until SIGTERM or SIGINT; returns the exit code 0.
 
     Args:
         when_ready: called with the address once requests are answered.
+        ends_with: a descriptor; it stops when the other side has closed it.
 
     Raises: AddressTaken; SchemaOutdated, SchemaTooNew. A database that is away is waited for: requests say 50301.
     """
-    listening = _listen(config.api.bind)
+    listening = listen(config.api.bind)
     store = Store(config.database.url)
     try:
         with contextlib.suppress(StoreUnavailable):
             migrate.check(store)
         api = Api(store, config.api)
-        server = _Server(_settings(api, config), lambda: when_ready(address_of(listening, config)))
+        server = Server(api, config, lambda: _say(when_ready, address_of(listening, config)), ends_with)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, _ended)
         server.run([listening])
         api.close()
     finally:
@@ -61,17 +68,39 @@ def address_of(listening: socket.socket, config: Config) -> str:
     return f"{'https' if api.tls_cert else 'http'}://{host}:{port}{api.base_path}/"
 
 
-class _Server(uvicorn.Server):
-    """Says when it is ready, and has streams ended before it waits for connections."""
+class Server(uvicorn.Server):
+    """Says when it is ready, and ends streams before it waits for connections: uvicorn would wait for streams to end."""
 
-    def __init__(self, settings: uvicorn.Config, when_ready: Callable[[], None]) -> None:
-        super().__init__(settings)
-        self._when_ready = when_ready
+    def __init__(
+        self, api: Api, config: Config, when_ready: Callable[[], None] = lambda: None, ends_with: int | None = None
+    ) -> None:
+        super().__init__(_settings(api, config))
+        self._api, self._when_ready, self._ends_with = api, when_ready, ends_with
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        if self._ends_with is not None:
+            asyncio.get_running_loop().add_reader(self._ends_with, self._end, self._ends_with)
         if self.started:
             self._when_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._api.hub.close()
+        await super().shutdown(sockets)
+
+    def _end(self, descriptor: int) -> None:
+        if not os.read(descriptor, 1024):
+            self.should_exit = True
+            asyncio.get_running_loop().remove_reader(descriptor)
+
+
+def _ended(_number: int, _frame: object) -> None:
+    """Uvicorn raises the signal that ended it once more, which would kill the process."""
+
+
+def _say(when_ready: Callable[[str], None], address: str) -> None:
+    log.info("serving %s", address)
+    when_ready(address)
 
 
 def _settings(api: Api, config: Config) -> uvicorn.Config:
@@ -95,7 +124,8 @@ def _settings(api: Api, config: Config) -> uvicorn.Config:
     )
 
 
-def _listen(bind: Bind) -> socket.socket:
+def listen(bind: Bind) -> socket.socket:
+    """A socket that listens there. Raises: AddressTaken."""
     try:
         if bind.socket is not None:
             return _listen_locally(bind)

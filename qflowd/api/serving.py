@@ -5,17 +5,17 @@ import logging
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from qflowd.api.access.credentials import authenticate, check_origin
 from qflowd.api.answers import JSON, ApiAnswer, ApiFault, Text, Wait, enveloped, enveloped_fault, fault_of
-from qflowd.api.call import Call, HttpRequest
+from qflowd.api.call import Call
+from qflowd.api.live.stream import STREAM_HEADERS, Live
 from qflowd.api.reading import quoted, read_body, read_path, read_query
 from qflowd.api.routing import Endpoint
-from qflowd.config.records import ApiConfig
 from qflowd.model.names import fault_in_key
 from qflowd.model.roles import Role
-from qflowd.store.tx import Store
 
 log = logging.getLogger("qflowd.api")
 LONGEST_WAIT_S: Final = 60.0
@@ -32,11 +32,11 @@ class Sendable:
     failure: str = field(default="", compare=False)
 
 
-def serve(endpoint: Endpoint, request: HttpRequest, params: dict[str, str], store: Store, config: ApiConfig) -> Any:
-    """ApiAnswer a request: a Sendable, or a Wait whose answers `finished` turns into one. Never raises."""
-    call = Call(request, store, config)
+def serve(endpoint: Endpoint, call: Call, params: dict[str, str]) -> Any:
+    """Answer a request: a Sendable, or a Waiting that turns into one. Never raises."""
     try:
-        call.caller = authenticate(call, endpoint)
+        call.check = partial(authenticate, call, endpoint)
+        call.caller = call.check()
         return _handled(call, endpoint, params)
     except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets an answer
         return failed(call, error)
@@ -93,6 +93,8 @@ def finished(call: Call, returned: Any) -> Sendable:
         return Sendable(
             returned.status, [*base, ("content-type", returned.type), *returned.headers.items()], returned.parts, who
         )
+    if isinstance(returned, Live):
+        return Sendable(200, [*base, *STREAM_HEADERS], returned, who)
     answer = returned if isinstance(returned, ApiAnswer) else ApiAnswer(returned)
     body = enveloped(answer.data, answer.message)
     headers = [*base, ("content-type", JSON), *answer.headers.items()]

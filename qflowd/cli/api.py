@@ -1,6 +1,7 @@
 """`qflowd api`: the HTTP server in the foreground."""
 
 import dataclasses
+import sys
 
 import click
 
@@ -9,7 +10,8 @@ from qflowd.cli.session import configuration
 
 @click.command()
 @click.option("--bind", help="HOST:PORT or unix:/PATH, instead of [api] bind; port 0 is any free one.")
-def api(*, bind: str | None) -> int:
+@click.option("--until-stdin-ends", is_flag=True, hidden=True, help="Of `qflowd run`, whose child this is.")
+def api(*, bind: str | None, until_stdin_ends: bool) -> int:
     """Serve the HTTP API and the dashboard until SIGTERM or Ctrl-C; print the address once it answers.
 
     It listens on loopback unless [api] says otherwise. Any number may serve one database, on any host.
@@ -17,6 +19,7 @@ def api(*, bind: str | None) -> int:
     from qflowd.api.server import serve
     from qflowd.config.bind import Bind
     from qflowd.daemon import log
+    from qflowd.workers import linux
 
     config = configuration()
     if bind is not None:
@@ -28,4 +31,5 @@ def api(*, bind: str | None) -> int:
             raise click.UsageError(fault)
         config = dataclasses.replace(config, api=settings)
     log.set_up(config.log.format, config.log.level)
-    return serve(config, when_ready=click.echo)
+    linux.hide_from_peers()  # a worker of the daemon runs as the same user, and must not read the password here
+    return serve(config, when_ready=click.echo, ends_with=sys.stdin.fileno() if until_stdin_ends else None)

@@ -19,6 +19,7 @@ from qflowd.store.clock import boottime
 from qflowd.workers import linux
 
 if TYPE_CHECKING:
+    from qflowd.daemon.api_process import ApiProcess
     from qflowd.daemon.daemon import Daemon
     from qflowd.store.tx import Fault
 
@@ -46,6 +47,8 @@ def main(config: Config, *, until_idle: bool = False, fault: "Fault | None" = No
 
     daemon = Daemon(config, reloader=reloader, fault=fault)
     stop = _StopOnSignal(daemon)
+    # A run that ends by itself has nobody who would look at it.
+    api = _api_process(config, daemon) if config.api.enabled and not until_idle else None
     try:
         daemon.start()
         gc.freeze()  # rows come and go by the thousand; what is here now stays. Saves a tenth of the hot loop
@@ -70,10 +73,22 @@ def main(config: Config, *, until_idle: bool = False, fault: "Fault | None" = No
             daemon.drain(lambda: boottime() > stop.ends_at)
             return int(until_idle and report_outcome(daemon, started_at))
     finally:
+        if api is not None:
+            api.close()
         daemon.close()
         log.info("stopped")
     # Every cache here belongs to the file that was replaced; the process keeps its number, by which systemd knows it.
     return os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - ourselves
+
+
+def _api_process(config: Config, daemon: "Daemon") -> "ApiProcess":
+    """The HTTP server, which comes up beside the daemon."""
+    from qflowd.daemon.api_process import ApiProcess
+    from qflowd.engine.service import ServiceThread
+
+    process = ApiProcess(config.file)
+    ServiceThread(process, daemon.topics).start()
+    return process
 
 
 class _StopOnSignal:

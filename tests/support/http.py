@@ -16,8 +16,6 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Self
 
-import uvicorn
-
 from qflowd.api import server
 from qflowd.api.app import Api
 from qflowd.config import from_settings
@@ -113,9 +111,9 @@ class ApiServer(HttpClient):
         config = from_settings({"database": {"url": url}, "api": {"bind": "127.0.0.1:0", **(settings or {})}})
         self.store = Store(url)
         migrate(self.store)
-        self._listening = server._listen(config.api.bind)
+        self._listening = server.listen(config.api.bind)
         self.api = Api(Store(url), config.api)
-        self._server = uvicorn.Server(server._settings(self.api, config))
+        self._server = server.Server(self.api, config)
         self._thread = threading.Thread(target=self._server.run, args=([self._listening],))
         self._principals = 0
         super().__init__(self._listening.getsockname()[1], self.token_of(Role.SYSTEM))

@@ -1,0 +1,118 @@
+"""One stream: server-sent events of the topics that a client named, until either side ends it."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from qflowd.api.answers import ApiFault
+from qflowd.api.live.hub import Hub, StreamEvent, Subscriber
+from qflowd.api.live.topics import Topic
+
+PING_S: Final = 15.0
+CHECK_S: Final = 5.0  # between looks whether the credentials still hold
+SLOWEST_SEND_S: Final = 30.0  # a client that takes nothing for so long is gone
+STREAM_HEADERS: Final = (
+    ("content-type", "text/event-stream"),
+    ("x-accel-buffering", "no"),  # nginx would keep events back
+    ("connection", "close"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What a handler returns for a stream. `check`: a blocking function that raises once the credentials have ended."""
+
+    topics: Sequence[Topic]
+    principal: str
+    last_event: str | None
+    check: Callable[[], Any]
+
+
+class StreamResponse(Response):
+    """Sends events while there are any; a comment now and then, so that proxies keep the connection."""
+
+    def __init__(self, live: Live, hub: Hub, in_thread: Callable[[Callable[[], Any]], Awaitable[Any]]) -> None:
+        super().__init__()
+        self._live, self._hub, self._in_thread = live, hub, in_thread
+        del self.headers["content-length"]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        loop, woken = asyncio.get_running_loop(), asyncio.Event()
+
+        def wake() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(woken.set)
+
+        subscriber = Subscriber(wake, self._live.principal)
+        gone = asyncio.create_task(_until_gone(receive))
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        await self._in_thread(partial(self._hub.subscribe, self._live.topics, subscriber, self._live.last_event))
+        try:
+            await self._pump(subscriber, woken, gone, partial(_send, send))
+            await send({"type": "http.response.body", "body": b""})
+        except TimeoutError:
+            pass  # it reads nothing; the server closes the connection
+        finally:
+            self._hub.leave(subscriber)
+            gone.cancel()
+
+    async def _pump(
+        self,
+        subscriber: Subscriber,
+        woken: asyncio.Event,
+        gone: asyncio.Task[None],
+        send: Callable[[bytes], Awaitable[None]],
+    ) -> None:
+        pinged = checked = time.monotonic()
+        await send(b": ping\n\n")
+        while not gone.done():
+            woken.clear()
+            while (event := subscriber.take()) is not None:
+                await send(_written(event, self._hub.epoch))
+            if subscriber.is_over:
+                return
+            waits = [asyncio.create_task(woken.wait()), gone]
+            await asyncio.wait(waits, timeout=CHECK_S, return_when=asyncio.FIRST_COMPLETED)
+            waits[0].cancel()
+            now = time.monotonic()
+            if now - checked >= CHECK_S:
+                checked = now
+                if not await self._in_thread(partial(_holds, self._live.check)):
+                    await send(_written(StreamEvent(0, "bye", b"{}"), self._hub.epoch))
+                    return
+            if now - pinged >= PING_S:
+                pinged = now
+                await send(b": ping\n\n")
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _send(send: Send, body: bytes) -> None:
+    async with asyncio.timeout(SLOWEST_SEND_S):
+        await send({"type": "http.response.body", "body": body, "more_body": True})
+
+
+def _holds(check: Callable[[], Any]) -> bool:
+    """Whether the credentials still open it. A database that is away says nothing about them."""
+    try:
+        check()
+    except ApiFault as fault:
+        return fault.status not in (401, 403)
+    except Exception:  # noqa: BLE001 - as above
+        return True
+    return True
+
+
+def _written(event: StreamEvent, epoch: str) -> bytes:
+    number = f"id: {epoch}.{event.number}\n".encode() if event.number else b""
+    return b"event: %b\n%bdata: %b\n\n" % (event.kind.encode(), number, event.data)

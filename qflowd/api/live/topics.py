@@ -1,0 +1,184 @@
+"""What can be looked at, and what has changed since the last look. One look serves all who subscribe to the same topic."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Final
+
+from qflowd.api.answers import ApiFault
+from qflowd.client.records import plain_row
+from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS, instance_of
+from qflowd.model.states import InstanceState
+from qflowd.store.tx import Store
+
+NEWEST: Final = 100  # instances that the topic `instances` shows
+MOST_CHANGED: Final = 500  # rows that a delta names; of more it says null
+MOST_ROWS: Final = 20_000  # of an instance whose rows are compared one by one
+MOST_LINES: Final = 200  # of a log in one event
+LONGEST_LINE: Final = 4096
+MANY_TOPICS: Final = 20  # of one stream
+
+Data = Mapping[str, Any]
+
+
+class Topic(ABC):
+    """One thing to look at, of one tenant. `look` is called by the hub's thread alone."""
+
+    kind: ClassVar[str]
+
+    def __init__(self, store: Store, tenant: str, name: str) -> None:
+        self.store, self.tenant, self.name = store, tenant, name
+
+    @abstractmethod
+    def look(self) -> Data | None:
+        """What is there, as a whole or (of a log) what is new; None if there is no such thing."""
+
+    @abstractmethod
+    def changes(self, before: Data, now: Data) -> Data | None:
+        """What a delta says; None if nothing has changed."""
+
+    def is_there(self) -> bool:
+        """Whether the tenant has it. Called by others than the hub's thread."""
+        return True
+
+    def _rows(self, statement: str, **params: Any) -> list[Any]:
+        return list(map(plain_row, self.store.read(lambda tx: tx.run(statement, tenant=self.tenant, **params))))
+
+
+class InstancesTopic(Topic):
+    """`instances`: the newest ones."""
+
+    kind = "instances"
+
+    def look(self) -> Data:
+        span = {"first": 0, "last": int(max(InstanceState)), "before": LARGEST_INSTANCE + 1, "batch": NEWEST}
+        rows = [row._asdict() for row in self._rows("find_instances", **span)]
+        for row in rows:
+            del row["params"]
+        return {"items": {row["id"]: row for row in rows}}
+
+    def changes(self, before: Data, now: Data) -> Data | None:
+        changed = [row for key, row in now["items"].items() if before["items"].get(key) != row]
+        return {"items": changed} if changed else None
+
+
+class InstanceTopic(Topic):
+    """`instance:ID`: its state, and how many rows of each node are in which state."""
+
+    kind = "instance"
+
+    def __init__(self, store: Store, tenant: str, name: str, number: int) -> None:
+        super().__init__(store, tenant, name)
+        self.number = number
+        self._rows_before: dict[int, tuple[int, int]] | None = None
+
+    def is_there(self) -> bool:
+        return bool(self._rows("watch_instance", id=self.number))
+
+    def look(self) -> Data | None:
+        head = next(iter(self._rows("watch_instance", id=self.number)), None)
+        if head is None:
+            return None
+        nodes = self._rows("watch_nodes", id=self.number)
+        counts: dict[str, dict[str, int]] = {}
+        for row in nodes:
+            counts.setdefault(str(row.node), {})[row.state] = row.tasks
+        marks = tuple((row.node, row.state, row.tasks, int(row.fences)) for row in nodes)
+        if self._rows_before is None:
+            self._changed_rows(sum(row.tasks for row in nodes))
+        return {"instance": head._asdict(), "counts": counts, "marks": marks}
+
+    def changes(self, before: Data, now: Data) -> Data | None:
+        changed: list[int] | None = []
+        if now["marks"] != before["marks"]:
+            changed = self._changed_rows(sum(mark[2] for mark in now["marks"]))
+        elif now["instance"] == before["instance"]:
+            return None
+        return {"instance": now["instance"], "counts": now["counts"], "changed": changed}
+
+    def _changed_rows(self, count: int) -> list[int] | None:
+        """Ordinals of the rows that changed since the last delta; None if nobody knows, or there are many."""
+        if count > MOST_ROWS:
+            self._rows_before = None
+            return None
+        rows = {row.id: (row.state, row.fence) for row in self._rows("watch_rows", id=self.number)}
+        before, self._rows_before = self._rows_before, rows
+        if before is None:
+            return None
+        changed = sorted(key % ORDINALS for key, value in rows.items() if before.get(key) != value)
+        return changed if len(changed) <= MOST_CHANGED else None
+
+
+class LogTopic(Topic):
+    """`log:TASK`: lines as they come, beginning with the next one."""
+
+    kind = "log"
+
+    def __init__(self, store: Store, tenant: str, name: str, task: int) -> None:
+        super().__init__(store, tenant, name)
+        self.task = task
+        self._after: int | None = None
+
+    def is_there(self) -> bool:
+        return bool(self._rows("show_task", id=self.task, instance_id=instance_of(self.task)))
+
+    def look(self) -> Data | None:
+        if self._after is None:
+            self._after = int(self._rows("watch_last_line", task_id=self.task)[0].id)
+            return {"lines": [], "last": self._after}
+        span = {"instance_id": instance_of(self.task), "task_id": self.task, "after": self._after, "batch": MOST_LINES}
+        rows = self._rows("watch_log", **span)
+        if rows:
+            self._after = rows[-1].id
+        return {"lines": [_line(row) for row in rows], "last": self._after}
+
+    def changes(self, before: Data, now: Data) -> Data | None:
+        return now if now["lines"] else None
+
+
+class BatchTopic(Topic):
+    """`batch:ID`: how far a command for many instances has come."""
+
+    kind = "batch"
+
+    def __init__(self, store: Store, tenant: str, name: str, number: int) -> None:
+        super().__init__(store, tenant, name)
+        self.number = number
+
+    def is_there(self) -> bool:
+        return bool(self._rows("watch_command", id=self.number))
+
+    def look(self) -> Data | None:
+        row = next(iter(self._rows("watch_command", id=self.number)), None)
+        return None if row is None else {"batch": row._asdict()}
+
+    def changes(self, before: Data, now: Data) -> Data | None:
+        return now if now != before else None
+
+
+def _line(row: Any) -> dict[str, Any]:
+    """A line of a log as it is sent: the id of its task is a string, a long message is cut."""
+    message = row.message
+    cut = message[:LONGEST_LINE] + " …" if len(message) > LONGEST_LINE else message
+    shown: dict[str, Any] = row._asdict()
+    return shown | {"task_id": str(row.task_id), "message": cut}
+
+
+MakeTopic = Callable[[Store, str, str], Topic]
+PLAIN: Final[dict[str, MakeTopic]] = {InstancesTopic.kind: InstancesTopic}
+NUMBERED: Final[dict[str, type[InstanceTopic] | type[LogTopic] | type[BatchTopic]]] = {
+    kind.kind: kind for kind in (InstanceTopic, LogTopic, BatchTopic)
+}
+
+
+def read_topic(store: Store, tenant: str, name: str) -> Topic:
+    """The topic of this name.
+
+    Raises: ApiFault 40002 if there is none.
+    """
+    kind, colon, number = name.partition(":")
+    if not colon and kind in PLAIN:
+        return PLAIN[kind](store, tenant, name)
+    if colon and kind in NUMBERED and number.isascii() and number.isdigit() and len(number) <= 19:
+        return NUMBERED[kind](store, tenant, name, int(number))
+    there = ", ".join([*PLAIN, *[f"{kind}:ID" for kind in NUMBERED]])
+    raise ApiFault(40002, f"topics: there is no topic {name[:60]!r}; there are {there}")

@@ -1,0 +1,268 @@
+"""The live stream: what a subscriber is told, what it costs, how it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qflowd.engine.access.tokens import revoke_token
+from qflowd.model.ids import task_id
+from qflowd.model.roles import Role
+from tests.client.conftest import StandIn
+from tests.support.daemon import until
+from tests.support.http import ApiServer, HttpClient
+
+
+class Stream:
+    """One open stream, read as a browser reads it."""
+
+    def __init__(self, client: HttpClient, topics: str, last_event: str | None = None) -> None:
+        self._socket = socket.create_connection((client.host, client.port), timeout=60)
+        more = f"Last-Event-ID: {last_event}\r\n" if last_event else ""
+        head = (
+            f"GET /api/v1/stream?topics={topics} HTTP/1.1\r\nHost: localhost\r\n"
+            f"Authorization: Bearer {client.token}\r\n{more}\r\n"
+        )
+        self._socket.sendall(head.encode())
+        self._rest = b""
+        self.head = self._until(b"\r\n\r\n").decode()
+        self.last_id: str | None = None
+
+    @property
+    def status(self) -> int:
+        return int(self.head.split()[1])
+
+    def event(self) -> tuple[str, Any]:
+        """The next event; ("end", None) when the stream has ended."""
+        while True:
+            try:
+                text = self._until(b"\n\n").decode()
+            except EOFError:
+                return "end", None
+            fields = dict(re.findall(r"^(\w+): (.*)$", text, re.MULTILINE))
+            if "event" in fields:
+                self.last_id = fields.get("id", self.last_id)
+                return fields["event"], json.loads(fields["data"])
+
+    def next(self, kind: str) -> Any:
+        """The data of the next event of this kind; those before it are read over."""
+        while (found := self.event())[0] != kind:
+            assert found[0] != "end", f"the stream ended before {kind}"
+        return found[1]
+
+    def _until(self, mark: bytes) -> bytes:
+        while mark not in self._rest:
+            if not (part := self._socket.recv(65536)):
+                raise EOFError
+            self._rest += part
+        found, _, self._rest = self._rest.partition(mark)
+        return found
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@pytest.fixture
+def stand_in(api: ApiServer) -> Iterator[StandIn]:
+    found = StandIn(api.url)
+    yield found
+    found.close()
+
+
+@contextlib.contextmanager
+def streaming(client: HttpClient, topics: str, last_event: str | None = None) -> Iterator[Stream]:
+    stream = Stream(client, topics, last_event)
+    try:
+        yield stream
+    finally:
+        stream.close()
+
+
+def submitted(api: ApiServer, stand_in: StandIn, tasks: tuple[str, ...] = ("READY", "READY")) -> int:
+    import qflowd
+
+    with qflowd.connect(api.url) as client:
+        number = client.submit(job="hello").id
+    return stand_in.admit(number, tasks=tasks)
+
+
+def test_an_instance_is_told_as_a_whole_and_then_by_what_changes(api: ApiServer, stand_in: StandIn) -> None:
+    number = submitted(api, stand_in)
+    with streaming(api, f"instance:{number}") as stream:
+        first = stream.next("snapshot")
+        assert first["topic"] == f"instance:{number}"
+        assert first["counts"] == {"0": {"READY": 1}, "1": {"READY": 1}}
+        stand_in.finish(number, ordinal=1)
+        changed = stream.next("delta")
+        assert changed["counts"] == {"0": {"READY": 1}, "1": {"SUCCESS": 1}}
+        assert changed["changed"] == [1]
+        stand_in.end(number)
+        assert stream.next("delta")["instance"]["state"] == "SUCCESS"
+
+
+def test_new_instances_come_into_the_list(api: ApiServer, stand_in: StandIn) -> None:
+    with streaming(api, "instances") as stream:
+        stream.next("snapshot")
+        number = submitted(api, stand_in)
+        rows = stream.next("delta")["items"]
+        assert [row["id"] for row in rows] == [number]
+
+
+def test_a_log_is_told_line_by_line_from_now_on(api: ApiServer, stand_in: StandIn) -> None:
+    number = submitted(api, stand_in)
+    stand_in.log(number, "long ago")
+    with streaming(api, f"log:{task_id(number, 0)}") as stream:
+        stream.next("snapshot")
+        stand_in.log(number, "now", "x" * 10_000)
+        lines = stream.next("log")["lines"]
+        if len(lines) == 1:
+            lines += stream.next("log")["lines"]
+    assert [line["message"][:3] for line in lines] == ["now", "xxx"]
+    assert len(lines[1]["message"]) < 5000
+    assert {line["task_id"] for line in lines} == {str(task_id(number, 0))}
+
+
+def test_who_comes_back_is_told_what_was_missed(api: ApiServer, stand_in: StandIn) -> None:
+    number = submitted(api, stand_in)
+    with streaming(api, f"instance:{number}") as kept, streaming(api, f"instance:{number}") as stream:
+        stream.next("snapshot")
+        kept.next("snapshot")
+        last = stream.last_id
+        stream.close()
+        stand_in.finish(number, ordinal=0)
+        kept.next("delta")
+        with streaming(api, f"instance:{number}", last) as again:
+            kind, data = again.event()
+    assert kind == "delta"
+    assert data["counts"]["0"] == {"SUCCESS": 1}
+
+
+def test_who_comes_back_to_another_server_is_told_to_ask_again(api: ApiServer, stand_in: StandIn) -> None:
+    number = submitted(api, stand_in)
+    with streaming(api, f"instance:{number}", "ffffffff.12") as stream:
+        assert stream.event()[0] == "resync"
+
+
+@pytest.mark.parametrize("topic", ["weather", "instance", "instance:x", "instances:1", "log:", ""])
+def test_a_topic_that_is_not_there_is_named(api: ApiServer, topic: str) -> None:
+    reply = api.get(f"/stream?topics={topic}")
+    assert (reply.status, reply.code) == (400, 40002)
+    assert "there is no topic" in reply.message
+
+
+def test_more_topics_than_a_stream_takes_are_refused(api: ApiServer) -> None:
+    reply = api.get("/stream?topics=" + ",".join(f"instance:{number}" for number in range(21)))
+    assert (reply.status, reply.code) == (400, 40002)
+
+
+@pytest.mark.parametrize("kind", ["instance", "log", "batch"])
+def test_what_is_another_tenants_does_not_exist(api: ApiServer, stand_in: StandIn, kind: str) -> None:
+    number = submitted(api, stand_in)
+    ids = {"instance": number, "log": task_id(number, 0), "batch": 1}
+    reply = api.as_(Role.ADMIN, "other").get(f"/stream?topics={kind}:{ids[kind]}")
+    assert (reply.status, reply.code) == (404, 40401)
+
+
+def test_a_principal_has_four_streams(api: ApiServer) -> None:
+    caller = api.as_(Role.READ)
+    with contextlib.ExitStack() as stack:
+        for _ in range(4):
+            stack.enter_context(streaming(caller, "instances")).next("snapshot")
+        reply = caller.get("/stream?topics=instances")
+        assert (reply.status, reply.code) == (429, 42903)
+        assert reply.headers["retry-after"] == "5"
+
+
+def test_twenty_who_look_at_one_instance_cost_as_much_as_one(api: ApiServer, stand_in: StandIn) -> None:
+    number = submitted(api, stand_in)
+    looks = []
+    read = api.api.store.read
+
+    def counted(work: Any) -> Any:
+        looks.append(work)
+        return read(work)
+
+    api.api.store.read = counted  # type: ignore[method-assign]
+    try:
+        with contextlib.ExitStack() as stack:
+            clients = [api.as_(Role.READ) for _ in range(5)]
+            streams = [
+                stack.enter_context(streaming(client, f"instance:{number}")) for client in clients for _ in range(4)
+            ]
+            for stream in streams:
+                stream.next("snapshot")
+            looks.clear()
+            stand_in.finish(number, ordinal=0)
+            for stream in streams:
+                stream.next("delta")
+            # The head, the nodes, the rows, for each second that went by; and now and then a look at credentials.
+            assert len(looks) <= 40
+    finally:
+        del api.api.store.read
+    until(lambda: api.api.hub.count_streams("")[0] == 0, 30, what="the streams to be left")
+
+
+def test_without_subscribers_no_statement_is_run(own_api: ApiServer) -> None:
+    with streaming(own_api, "instances") as stream:
+        stream.next("snapshot")
+    until(lambda: own_api.api.hub.count_streams("")[0] == 0, 30, what="the stream to be left")
+    looks: list[Any] = []
+    own_api.api.store.read = looks.append  # type: ignore[method-assign]
+    time.sleep(2.5)  # more than two periods of the hub: nothing must come, so there is nothing to wait for
+    del own_api.api.store.read
+    assert looks == []
+
+
+def test_a_stream_ends_with_its_token(api: ApiServer) -> None:
+    caller = api.as_(Role.READ)
+    assert caller.token is not None
+    token = caller.token.split("_")[1]
+    with streaming(caller, "instances") as stream:
+        stream.next("snapshot")
+        api.store.transact(lambda tx: revoke_token(tx, _system(), token))
+        assert stream.next("bye") == {}
+        assert stream.event() == ("end", None)
+
+
+def _system() -> Any:
+    from qflowd.engine.access.audit import Actor
+
+    return Actor("tests")
+
+
+def test_three_open_streams_do_not_keep_a_server_from_ending(sqlite_url: str, tmp_path: Path) -> None:
+    with ApiServer(sqlite_url) as other:
+        token = other.token
+        (tmp_path / "qflowd.toml").write_text(f'[database]\nurl = "{sqlite_url}"\n')
+        server = subprocess.Popen(
+            [sys.executable, "-m", "qflowd", "api", "--bind", "127.0.0.1:0"],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "QFLOWD_CONFIG": str(tmp_path / "qflowd.toml")},
+        )
+        assert server.stdout is not None
+        port = int(server.stdout.readline().strip().strip("/").rpartition(":")[2])
+        client = HttpClient(port, token)
+        with contextlib.ExitStack() as stack:
+            streams = [stack.enter_context(streaming(client, "instances")) for _ in range(3)]
+            for stream in streams:
+                stream.next("snapshot")
+            server.send_signal(signal.SIGTERM)
+            assert [stream.next("bye") for stream in streams] == [{}] * 3
+            _, told = server.communicate(timeout=60)
+    assert server.returncode == 0
+    assert "error" not in told.lower()
