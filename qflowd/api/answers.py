@@ -9,10 +9,12 @@ import msgspec
 from qflowd.api.codes import CODES, SUCCESS, status_of
 from qflowd.engine.refusal import Refused
 from qflowd.model.errors import (
+    CycleFound,
     FaultyDocument,
     InvalidExpression,
     InvalidParams,
     InvalidRequest,
+    NameTaken,
     NotFound,
     QflowdError,
     Rejected,
@@ -114,6 +116,10 @@ def fault_of(error: Exception) -> ApiFault | None:
         return error
     if isinstance(error, FaultyDocument):
         return ApiFault(42202, str(error), [Problem(where=each.key, message=each.message) for each in error.faults])
+    if isinstance(error, Refused):
+        return ApiFault(int(error.why), str(error))
+    if isinstance(error, CycleFound):
+        return ApiFault(42203, str(error), [Problem(where=f"tasks.{error.path[0]}.after", message=str(error))])
     if isinstance(error, StoreUnavailable):
         return ApiFault(50301, f"{error}; try again in a moment", headers={"Retry-After": "2"})
     code = next((code for kind, code in _CODES.items() if isinstance(error, kind)), None)
@@ -139,10 +145,10 @@ def enveloped_fault(fault: ApiFault, request_id: str) -> bytes:
 _CODES: Final[Mapping[type[Exception], int]] = {
     NotFound: 40401,
     InvalidParams: 42201,
+    NameTaken: 40902,  # which is an InvalidRequest
     InvalidRequest: 42202,
     InvalidExpression: 42205,
     Rejected: 40901,
-    Refused: 40901,
     Unreadable: 40901,
 }
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")

@@ -74,6 +74,11 @@ class Call:
         )
 
     @property
+    def is_scheduling(self) -> bool:
+        """It came by a path of /scheduling: numbers are tried before keys there, and If-Match may be missing."""
+        return self.request.path.startswith("/scheduling/")
+
+    @property
     def if_match(self) -> str | None:
         return self.request.headers.get("if-match")
 

@@ -6,9 +6,10 @@ from typing import Any, Final
 
 from qflowd.api.call import Call
 from qflowd.api.remembered import Remembered
-from qflowd.define import stored
+from qflowd.define import documents, stored
+from qflowd.define.sketch import sketch
 from qflowd.model import dag
-from qflowd.model.errors import NotFound
+from qflowd.model.errors import InvalidWorkflow, NotFound
 from qflowd.model.folding import MOST_BOXES, Folded, fold
 from qflowd.model.layout import Layout, lay_out
 from qflowd.model.workflow import Task, Workflow
@@ -71,7 +72,11 @@ def graphs_of(call: Call, versions: Iterable[VersionKey]) -> dict[int, VersionGr
     found = {key[0]: graph for key, graph in _GRAPHS.known(wanted).items()}
     if missing := {number: digest for number, digest in wanted if number not in found}:
         for row in call.read("load_documents", rows=[(number,) for number in sorted(missing)]):
-            graph = VersionGraph(stored.read(row.document, f"version {row.version}"), len(row.document))
+            if row.faults is None:
+                workflow = stored.read(row.document, f"version {row.version}")
+            else:  # a draft that people are at: as far as it can be told
+                workflow = sketch(documents.read(row.source_text, row.format, "", InvalidWorkflow).data)
+            graph = VersionGraph(workflow, len(row.document))
             found[row.id] = graph
             if row.state != "DRAFT" and row.hash == missing[row.id]:
                 _GRAPHS.put((row.id, row.hash), graph)

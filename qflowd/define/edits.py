@@ -66,30 +66,6 @@ def levels_of(document: Text) -> dict[str, int]:
         raise CycleFound(error.args[1]) from None
 
 
-def keys_in_order(document: Text) -> list[str]:
-    """The keys of all tasks by their positions: level by level, as in a stored version.
-
-    Raises: CycleFound.
-    """
-    levels = levels_of(document)
-    return sorted(tasks_of(document), key=lambda key: levels[key])
-
-
-def find_task(document: Text, name: str, *, is_position_first: bool = False) -> str:
-    """The key of the task that `name` means: its key, or its position from 0.
-
-    Raises: NotFound; CycleFound.
-    """
-    tasks = tasks_of(document)
-    position = int(name) if name.isascii() and name.isdigit() and len(name) < 10 else len(tasks)
-    by_position = keys_in_order(document)[position] if position < len(tasks) else None
-    by_key = name if name in tasks else None
-    key = (by_position or by_key) if is_position_first else (by_key or by_position)
-    if key is None:
-        raise NotFound(there_is_no("task", name, tasks, f"versions {document.get('workflow')}"))
-    return key
-
-
 def add_task(document: Text, key: str, body: Text) -> dict[str, Json]:
     """The document with one more task, the last one.
 

@@ -155,7 +155,15 @@ def test_a_draft_can_be_put_away_or_removed(lab, editor):
     assert states(lab) == {1: "ACTIVE"}
     assert editor.row() is None
     editor.add(text_of("a", "c"))
-    lab.store.transact(lambda tx: shelve(tx, find_text(tx, _definition(tx), "draft"), "not needed"))
+
+    def put_away(tx, version):
+        definition = _definition(tx)
+        shelve(tx, definition, find_text(tx, definition, version), "daily", "not needed")
+
+    lab.store.transact(lambda tx: put_away(tx, "draft"))
+    for version, why in (("2", "is already ARCHIVED"), ("active", "is ACTIVE; activate another version")):
+        with pytest.raises(Refused, match=why):
+            lab.store.transact(lambda tx, version=version: put_away(tx, version))
     assert (states(lab), versions(lab)[2].note) == ({1: "ACTIVE", 2: "ARCHIVED"}, "not needed")
     assert editor.row("active").version == 1
     assert editor.row("nonsense") is None

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from qflowd.define.workflow_file import parse
-from qflowd.engine.definitions.schedules import Schedules, reset_next_fire
+from qflowd.engine.definitions.schedules import IDLE_S, Schedules, reset_next_fire
 from qflowd.engine.definitions.workflow_store import store_workflow
 from qflowd.engine.service import Topics
 from qflowd.model import cron
@@ -105,10 +105,10 @@ def test_the_business_date_of_a_fire_is_the_date_in_the_schedules_zone(desk, zon
 
 def test_a_due_instant_becomes_one_submission_like_any_other(desk):
     desk.define("0 9 * * *")
-    assert desk.tick() == 60
+    assert desk.tick() == IDLE_S
     assert desk.tick(MONDAY + timedelta(hours=8, minutes=59, seconds=50)) == 10
     assert desk.fires() == []
-    assert desk.tick(MONDAY + timedelta(hours=9)) == 60
+    assert desk.tick(MONDAY + timedelta(hours=9)) == IDLE_S
     assert desk.fires() == hours(9)
     assert desk.published == ["submission"]
     columns = "tenant, workflow, job, business_date, hold, priority, trigger_type, submitted_by, state, is_open"
@@ -242,7 +242,7 @@ def test_what_is_disabled_does_not_fire(desk):
     desk.define("{cron: '0 * * * *', catchup: all(9)}", key="disabled", enabled="false")
     desk.define("{cron: '0 * * * *', catchup: all(9)}", key="overridden")
     desk.sql("UPDATE qflow.schedule SET enabled_override = 0 WHERE enabled = 1")
-    assert desk.tick(MONDAY + timedelta(hours=5)) == 60
+    assert desk.tick(MONDAY + timedelta(hours=5)) == IDLE_S
     assert desk.fires() == []
     assert {row[0] for row in desk.sql("SELECT next_fire_at FROM qflow.schedules")} == {None}
 
@@ -309,7 +309,7 @@ def test_a_schedule_that_cannot_be_computed_says_so_and_stops_nobody(desk, caplo
     desk.define("0 * * * *", key="broken")
     desk.define("0 * * * *", key="good")
     desk.sql("UPDATE qflow.schedule SET timezone = 'Atlantis/Capital' WHERE definition_id = 1")
-    assert desk.tick(MONDAY + timedelta(hours=1)) == 60
+    assert desk.tick(MONDAY + timedelta(hours=1)) == IDLE_S
     desk.tick(MONDAY + timedelta(hours=2))
     assert desk.fires() == hours(1, 2)
     rows = dict(desk.sql("SELECT workflow, error FROM qflow.workflows"))
@@ -357,7 +357,7 @@ def test_a_reply_that_is_lost_after_the_commit_does_no_harm(database_url):
     service = Schedules(store, Topics())
     with pytest.raises(ConnectionResetError):
         service.tick()
-    assert service.tick() == 60
+    assert service.tick() == IDLE_S
     store.close()
     assert desk.fires() == hours(9)
     desk.store.close()

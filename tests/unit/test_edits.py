@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qflowd.define import edits, workflow_file
+from qflowd.define import edits, sketch, workflow_file
 from qflowd.define.documents import Document
 from qflowd.define.edits import WrittenEdge
 from qflowd.define.expressions import compile_condition, compile_value
@@ -21,6 +21,7 @@ from qflowd.model.errors import CycleFound, NameTaken, NotFound
 WORDS = ("bars", "index", "b2", "行情", "load_all", "tasks2")
 KEYS = (*WORDS, "cn/daily", "2026", "a-b", "x.y", "class")
 FRESH = ("fresh", "fresh/er", "7")
+TWO = {"workflow": "daily", "tasks": {"a": {"job": "work"}, "b": {"job": "work", "after": "a"}}}
 
 
 def named(key: str) -> str:
@@ -124,7 +125,22 @@ def test_an_edge_that_is_removed_and_put_back_is_the_same_edge(document, data):
 
 @given(documents())
 def test_a_position_is_the_ordinal_of_the_stored_version(document):
-    assert edits.keys_in_order(document) == [task.key for task in dag.order(parse(document))]
+    assert sketch.keys_in_order(document) == [task.key for task in dag.order(parse(document))]
+
+
+def test_a_task_that_waits_for_the_whole_workflow_comes_last():
+    document = {"workflow": "daily", "tasks": {"end": {"job": "work", "trigger_rule": "always"}, **TWO["tasks"]}}
+    assert sketch.keys_in_order(document) == ["a", "b", "end"] == [task.key for task in dag.order(parse(document))]
+
+
+def test_a_document_with_faults_is_drawn_as_far_as_it_can_be_told():
+    tasks = {"a": "nonsense", "b": {"job": 3, "after": {"gone": True, "a": "x ="}}, "c": {"after": {"b": "each"}}}
+    drawn = sketch.sketch({"workflow": "daily", "tasks": tasks})
+    assert [(task.key, [(edge.parent, edge.each) for edge in task.after]) for task in drawn.tasks] == [
+        ("a", []),
+        ("b", [("a", False)]),
+        ("c", [("b", True)]),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -151,9 +167,6 @@ def test_a_key_that_is_no_word_of_the_language_is_named_by_tasks():
     assert renamed_in_condition("bars.output.n > 3", "bars", "if") == 'tasks["if"].output.n > 3'
     assert compile_value('{{ tasks["cn/bars"].output }}').tasks == {"cn/bars"}
     assert compile_condition('tasks["if"].output.n > 3').tasks == {"if"}
-
-
-TWO = {"workflow": "daily", "tasks": {"a": {"job": "work"}, "b": {"job": "work", "after": "a"}}}
 
 
 def test_what_is_not_there_or_taken_is_named():
@@ -188,11 +201,11 @@ def test_a_task_may_not_wait_for_itself():
 
 def test_a_key_of_digits_is_a_key_first_or_a_position_first():
     document = {"workflow": "daily", "tasks": {"1": {"job": "work"}, "b": {"job": "work"}}}
-    assert edits.find_task(document, "1") == "1"
-    assert edits.find_task(document, "1", is_position_first=True) == "b"
-    assert edits.find_task(document, "0") == "1"
+    assert sketch.find_task(document, "1") == "1"
+    assert sketch.find_task(document, "1", is_position_first=True) == "b"
+    assert sketch.find_task(document, "0") == "1"
     with pytest.raises(NotFound):
-        edits.find_task(document, "2")
+        sketch.find_task(document, "2")
 
 
 def test_a_document_with_faults_can_be_edited():

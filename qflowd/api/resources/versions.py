@@ -1,28 +1,36 @@
 """Versions of workflows, read: their list, one as a file would hold it, and what differs between two."""
 
 import difflib
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from qflowd.api.answers import ApiAnswer, Item
+from qflowd.api.answers import ApiAnswer, Item, Problem
 from qflowd.api.call import Call
 from qflowd.api.named import version_of, workflow_of
 from qflowd.api.reading import Query
 from qflowd.api.routing import route
-from qflowd.api.row_fields import fields_of, items_of
+from qflowd.api.row_fields import fields_of
 from qflowd.api.version_graphs import graphs_of
 from qflowd.define import differences as changes
+from qflowd.define import documents
 from qflowd.define.document_text import write_text
 from qflowd.define.documents import Format
 from qflowd.define.writing import dump
+from qflowd.model.errors import InvalidWorkflow
 from qflowd.model.roles import Role
+from qflowd.model.states import VersionState
 
 LONGEST_DIFF: Final = 5000  # lines of text
 
 
 class VersionItem(Item):
-    """A version in the list. `share`: of new instances that run it; `replaced`: the version that it took over from."""
+    """A version in the list. `share`: of new instances that run it; `replaced`: the version that it took over from.
+
+    `faults`: of a draft, which keep it from being run or activated; `base_hash`: of the version that was active when it
+    was begun.
+    """
 
     version: int
     state: str
@@ -35,10 +43,13 @@ class VersionItem(Item):
     replaced: int | None
     note: str | None
     share: float
+    created_by: str | None
+    base_hash: str | None
+    faults: Sequence[Problem]
 
 
 class VersionDetail(VersionItem):
-    """A version with what it says. `document`: as a file would hold it, without what is a default.
+    """A version with what it says. `document`: as a file would hold it, without what is a default; of a draft as it is written.
 
     `text` is in `format`: as it was written if it was written in that, comments included, and made of the document otherwise.
     """
@@ -84,7 +95,8 @@ class DiffQuery(Query):
 @route("GET", "/workflows/{id}/versions", Role.READ, does="R versions")
 def list_versions(call: Call, id: str) -> list[VersionItem]:
     """The versions of a workflow, newest first."""
-    return items_of(call.read("list_versions", workflow=workflow_of(call, id).workflow), VersionItem)
+    rows = call.read("list_versions", workflow=workflow_of(call, id).workflow)
+    return [VersionItem(**fields_of(row, VersionItem) | _faults(row)) for row in rows]
 
 
 @route("GET", "/workflows/{id}/versions/{version}", Role.READ, errors=(42202,), does="R versions")
@@ -93,12 +105,15 @@ def show_workflow_version(call: Call, id: str, version: str, query: VersionQuery
     workflow = workflow_of(call, id)
     found = version_of(call, workflow, version)
     row = call.one("show_version_source", workflow=workflow.workflow, version=found.version)
-    document = dump(graphs_of(call, [(found.id, found.hash)])[found.id].workflow)
+    if row.state == VersionState.DRAFT.name:
+        document = documents.read(row.source_text, row.format, "", InvalidWorkflow).data
+    else:
+        document = dump(graphs_of(call, [(found.id, found.hash)])[found.id].workflow)
     written = row.format if row.source_text is not None and row.format in Format.__args__ else None  # type: ignore[attr-defined]
     format = query.format or written or "yaml"
     text = row.source_text if format == written else write_text(document, format)
     about = {"document": document, "format": format, "text": text, "as_written": format == written}
-    return ApiAnswer(VersionDetail(**fields_of(row, VersionDetail) | about), etag=found.hash)
+    return ApiAnswer(VersionDetail(**fields_of(row, VersionDetail) | about | _faults(row)), etag=found.hash)
 
 
 @route("GET", "/workflows/{id}/versions/{version}/diff", Role.READ, does="R versions")
@@ -116,3 +131,7 @@ def show_diff(call: Call, id: str, version: str, query: DiffQuery) -> VersionDif
     lines = difflib.unified_diff(was, now, f"version {before.version}", f"version {after.version}", lineterm="")
     text = "\n".join(line for line, _ in zip(lines, range(LONGEST_DIFF), strict=False))
     return VersionDiff(before=before.version, after=after.version, changes=found, text=text)
+
+
+def _faults(row: Any) -> dict[str, Any]:
+    return {"faults": [Problem(**fault) for fault in json.loads(row.faults or "[]")]}

@@ -11,6 +11,7 @@ from qflowd.api.named import escaped, prefix_of, workflow_of
 from qflowd.api.paging import ListPage, PageQuery, page_of, read_cursor
 from qflowd.api.routing import route
 from qflowd.api.row_fields import fields_of
+from qflowd.engine.definitions.workflow_heads import head_etag
 from qflowd.model import jsontext
 from qflowd.model.roles import Role
 
@@ -71,10 +72,11 @@ class WorkflowItem(Item):
 
 
 class WorkflowDetail(WorkflowItem):
-    """A workflow by itself, with its last 25 runs. `hash`: of its active version."""
+    """A workflow by itself, with its last 25 runs. `hash`: of its active version; `etag`: of its head, for If-Match of PUT."""
 
     id: int
     hash: str | None
+    etag: str
     created_at: datetime
     default_pool: str | None
     schedules: Sequence[ScheduleInShort]
@@ -118,7 +120,8 @@ def show_workflow(call: Call, id: str) -> WorkflowDetail:
     row = call.one("show_workflow", workflow=found.workflow)
     more = _More(call, found.workflow, found.workflow, LATEST)
     values = more.of(row, WorkflowDetail)
-    return WorkflowDetail(**values, id=found.id, schedules=more.schedules[found.workflow])
+    about = {"id": found.id, "schedules": more.schedules[found.workflow], "etag": head_etag(row)}
+    return WorkflowDetail(**values, **about)
 
 
 class _More:

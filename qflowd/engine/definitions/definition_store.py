@@ -11,9 +11,11 @@ from qflowd.define.task_definitions import TaskDefinition, why_archived
 from qflowd.define.workflow_file import parse
 from qflowd.engine.definitions.versions import put_active
 from qflowd.engine.definitions.workflow_store import PoolOf, add_version, digest_of, lock_definition, store_workflow
+from qflowd.engine.refusal import Refused, listed
 from qflowd.model import jsontext
 from qflowd.model.errors import Fault, InvalidWorkflow
 from qflowd.model.names import DEFAULT_TENANT
+from qflowd.model.refusals import Refusal
 from qflowd.model.workflow import Workflow
 from qflowd.store.tx import Tx
 
@@ -117,6 +119,26 @@ def _check_type(tx: Tx, source: Source, tenant: str) -> None:
         raise fault_of(source, "type", f"task type {name!r} does not exist{hint}")
     if row.archived_at is not None:
         raise fault_of(source, "type", why_archived(row))
+
+
+def remove_definition(tx: Tx, tenant: str, name: str) -> None:
+    """Remove a task type or task definition; versions that are made of it stay what they are.
+
+    Raises: Refused if it is used by an active version, or of a type by a definition, or a file defines it.
+    """
+    key: dict[str, Any] = {"tenant": tenant, "name": name}
+    tx.run("lock_task_definition", **key)
+    row = tx.one("find_task_definition", **key)
+    if row is None:
+        return
+    what = f"task {row.kind} {name!r}"
+    if row.file_hash is not None:
+        raise Refused(f"{what} comes from {row.file}; remove that file", Refusal.OF_A_FILE)
+    made = [f"task definition {each.name}" for each in tx.run("list_definitions_of_type", **key)]
+    users = [f"workflow {each.workflow}" for each in tx.run("list_users_of_definition", **key)]
+    if made or users:
+        raise Refused(f"{what} is used by {listed([*made, *users])}; change these first", Refusal.IN_USE)
+    tx.run("delete_task_definition", **key)
 
 
 def fault_of(source: Source, key: str, message: str) -> InvalidWorkflow:

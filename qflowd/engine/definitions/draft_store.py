@@ -5,18 +5,21 @@ daemon remembers of the former one, by its id, is of no instance.
 """
 
 import json
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 from qflowd.define import documents
 from qflowd.define.documents import Document, Format
 from qflowd.define.edits import levels_of, tasks_of
+from qflowd.define.sketch import sketch
 from qflowd.define.stored import write
-from qflowd.define.task_definitions import filled
+from qflowd.define.task_definitions import Definitions, filled
 from qflowd.define.workflow_file import parse_document
-from qflowd.engine.definitions.workflow_store import PoolOf, digest_of, insert_version, lock_parts
+from qflowd.engine.definitions.workflow_store import PoolOf, digest_of, insert_version, lock_parts, need_definition
 from qflowd.engine.refusal import Refused
 from qflowd.model import jsontext
-from qflowd.model.errors import Fault, InvalidWorkflow
+from qflowd.model.errors import Fault, InvalidWorkflow, NameTaken
+from qflowd.model.names import fault_in_key
 from qflowd.model.refusals import Refusal
 from qflowd.model.states import VersionState
 from qflowd.model.workflow import Workflow
@@ -57,6 +60,19 @@ def add_draft(tx: Tx, definition_id: int, draft: DraftText, pool_of: PoolOf, *, 
     return _store(tx, definition_id, version, draft, pool_of, tenant)
 
 
+def new_workflow(tx: Tx, draft: DraftText, tenant: str) -> Any:
+    """A workflow that has no version yet, locked: a row of `find_definition`.
+
+    Raises: NameTaken; InvalidWorkflow if the draft cannot be read at all, or has no key that a workflow can have.
+    """
+    document = read_document(draft.text, draft.format, draft.key)
+    if fault := fault_in_key(draft.key, "workflow key"):
+        raise InvalidWorkflow(document.faults([(("workflow",), fault)]))
+    if tx.one("find_definition", tenant=tenant, workflow=draft.key) is not None:
+        raise NameTaken(f"there is a workflow {draft.key!r} already; choose another key, or make a draft of it")
+    return need_definition(tx, sketch(document.data), None, tenant)
+
+
 def replace_draft(
     tx: Tx, definition_id: int, row: Any, draft: DraftText, pool_of: PoolOf, *, tenant: str
 ) -> StoredDraft:
@@ -86,8 +102,18 @@ def find_text(tx: Tx, definition: Any, version: str) -> Any:
     return number and tx.one("find_version_text", definition_id=definition.id, version=number)
 
 
-def shelve(tx: Tx, row: Any, note: str | None) -> None:
-    """Put a draft away: it is ARCHIVED, and edited no more. `row`: of `find_version_text`."""
+def shelve(tx: Tx, definition: Any, row: Any, workflow: str, note: str | None) -> None:
+    """Put a draft away: it is ARCHIVED, and edited no more. `row`: of `find_version_text`.
+
+    Raises: Refused if it is not a draft, or new instances run it.
+    """
+    name = f"version {row.version} of workflow {workflow!r}"
+    if row.id == definition.canary_version:
+        raise Refused(f"{name} is the canary; activate another version, or end it first (`end_canary`)")
+    if row.state == VersionState.ACTIVE:
+        raise Refused(f"{name} is ACTIVE; activate another version, which archives it, or archive the workflow")
+    if row.state != VersionState.DRAFT:
+        raise Refused(f"{name} is already ARCHIVED")
     tx.run("shelve_version", id=row.id, note=note)
 
 
@@ -127,14 +153,18 @@ def read_document(text: str, format: Format, key: str) -> Document:
     return document
 
 
-def judge(tx: Tx, document: Document, tenant: str) -> tuple[Workflow | None, tuple[Fault, ...]]:
+def judge(
+    document: Document, parts: Callable[[Collection[str]], Definitions]
+) -> tuple[Workflow | None, tuple[Fault, ...]]:
     """The workflow that a document describes, its nodes made of their task definitions; None with all its faults.
+
+    `parts`: asked for the definitions, if any are named.
 
     Raises: CycleFound.
     """
     levels_of(document.data)
     names = {str(body["task"]) for body in tasks_of(document.data).values() if body.get("task")}
-    made, key_faults = filled(document, lock_parts(tx, names, tenant)) if names else (document, [])
+    made, key_faults = filled(document, parts(names)) if names else (document, [])
     faults = document.faults(key_faults)
     try:
         workflow = parse_document(made)
@@ -146,7 +176,7 @@ def judge(tx: Tx, document: Document, tenant: str) -> tuple[Workflow | None, tup
 
 def _store(tx: Tx, definition_id: int, version: int, draft: DraftText, pool_of: PoolOf, tenant: str) -> StoredDraft:
     document = read_document(draft.text, draft.format, draft.key)
-    workflow, faults = judge(tx, document, tenant)
+    workflow, faults = judge(document, lambda names: lock_parts(tx, names, tenant))
     written = jsontext.dump([{"where": fault.key, "message": fault.message} for fault in faults]) if faults else None
     origin = {"source": SOURCE, "file": None, "created_by": draft.by, "base_hash": draft.base_hash, "faults": written}
     insert_version(tx, definition_id, version, draft.text, draft.format, workflow, pool_of, origin)

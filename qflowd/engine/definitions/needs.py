@@ -10,6 +10,7 @@ from typing import Any, Final
 from qflowd.define import stored
 from qflowd.define.key_paths import dotted
 from qflowd.define.param_faults import param_faults
+from qflowd.engine.refusal import why_no_such_job
 from qflowd.model import jsontext
 from qflowd.model.errors import InvalidWorkflow
 from qflowd.model.workflow import Json, Workflow
@@ -26,6 +27,19 @@ def needs_of(tx: Tx, workflow: Workflow) -> list[tuple[str, str, str | None]]:
         ("job", job, _first_fault(workflow, job, _schema(tx, job))) for job in sorted(jobs)
     ]
     return rows + [("workflow", key, None) for key in sorted(started)]
+
+
+def warnings_of(tx: Tx, workflow: Workflow, tenant: str) -> list[str]:
+    """What the view `workflows` would warn of: jobs and workflows that nobody has, and params that a job cannot take."""
+    warnings = []
+    for kind, name, problem in needs_of(tx, workflow):
+        if kind == "job" and _schema(tx, name) is None:
+            warnings.append(why_no_such_job(tx, name, "`qflowd jobs` lists those there are"))
+        elif kind == "workflow" and tx.one("find_definition", tenant=tenant, workflow=name) is None:
+            warnings.append(f"there is no workflow {name!r}")
+        elif problem is not None:
+            warnings.append(problem)
+    return warnings
 
 
 def judge_version(tx: Tx, version_id: int) -> None:

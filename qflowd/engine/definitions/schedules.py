@@ -24,7 +24,7 @@ NAME = "cron"  # of the one schedule that a workflow file can have
 GRACE_S = 60.0
 BATCH = 100  # schedules in a round
 MOST_FIRES = 100  # of one schedule in one transaction
-IDLE_S = 60.0
+IDLE_S = 10.0  # versions with other schedules are published by programs that wake nobody
 AFTER_FAULT_S = 1.0
 NO_SCHEDULE = "workflow {workflow!r} has no schedule; give it one in its file"
 _MOMENT = timedelta(microseconds=1)

@@ -8,6 +8,7 @@ from qflowd.define import documents
 from qflowd.engine.definitions.draft_store import DraftText, StoredDraft, add_draft, drop_version
 from qflowd.engine.definitions.schedules import reset_next_fire
 from qflowd.engine.definitions.workflow_store import PoolOf, digest_of
+from qflowd.model import jsontext
 from qflowd.model.errors import InvalidWorkflow
 from qflowd.model.workflow import Json
 from qflowd.store.tx import Tx
@@ -15,12 +16,17 @@ from qflowd.store.tx import Tx
 HEAD = ("title", "description", "domain", "type", "tags")
 
 
+def head_of(definition: Any) -> dict[str, Json]:
+    """What a workflow is called and how it is sorted. `definition`: a row of `find_definition`, or of the view `workflows`."""
+    tags = json.loads(definition.tags) if isinstance(definition.tags, str) else list(definition.tags)
+    texts = {name: getattr(definition, name) for name in HEAD if name != "tags"}
+    return {**texts, "tags": tags, "enabled": bool(definition.enabled)}
+
+
 def head_etag(definition: Any) -> str:
-    """What tells states of a workflow apart. `definition`: a row of `find_definition`, or of the view `workflows`."""
-    tags = definition.tags if isinstance(definition.tags, str) else json.dumps(list(definition.tags))
-    parts = [getattr(definition, name) for name in HEAD[:-1]]
-    state = [json.loads(tags), bool(definition.enabled), definition.version, definition.archived_at is not None]
-    return digest_of(json.dumps(parts + state))[:32]
+    """What tells states of a workflow apart; a row as for `head_of`."""
+    state = {**head_of(definition), "version": definition.version, "archived": definition.archived_at is not None}
+    return digest_of(jsontext.dump(state))[:32]
 
 
 def is_of_file(definition: Any) -> bool:

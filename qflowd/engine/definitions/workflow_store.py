@@ -49,7 +49,7 @@ def store_workflow(
 
     Raises: InvalidWorkflow if it is too large to be stored, does not fit a task definition, or its tenant has no room for it.
     """
-    definition = _locked(tx, workflow, file, tenant)
+    definition = need_definition(tx, workflow, file, tenant)
     digest = digest_of(source)
     has_changed, is_active = definition.source_hash != digest, definition.hash == digest
     if not has_changed and not is_active:
@@ -104,6 +104,11 @@ def lock_parts(tx: Tx, names: Iterable[str], tenant: str) -> Definitions:
     """Keep these task definitions as they are until the end of the transaction. Returns all that there are."""
     for name in sorted(names):
         tx.run("lock_task_definition", tenant=tenant, name=name)
+    return load_parts(tx, tenant)
+
+
+def load_parts(tx: Tx, tenant: str) -> Definitions:
+    """All task types and task definitions as they are."""
     return by_name(tx.run("load_task_definitions", tenant=tenant))
 
 
@@ -136,7 +141,7 @@ def insert_version(
     return int(made.id)
 
 
-def _locked(tx: Tx, workflow: Workflow, file: str | None, tenant: str) -> Any:
+def need_definition(tx: Tx, workflow: Workflow, file: str | None, tenant: str) -> Any:
     """The row of `find_definition`, made if it is missing, locked until the end of the transaction."""
     key: dict[str, Any] = {"tenant": tenant, "workflow": workflow.key}
     if tx.one("find_definition", **key) is None:

@@ -1,0 +1,227 @@
+"""Versions of workflows, written: drafts are made, replaced and removed; one is activated, given a share, or put away."""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from qflowd.api.answers import ApiAnswer, ApiFault, Item, Problem
+from qflowd.api.call import Call
+from qflowd.api.drafting import (
+    LARGEST_DOCUMENT,
+    DocumentBody,
+    DraftItem,
+    Opened,
+    draft_answer,
+    flat,
+    open_draft,
+    open_version,
+    open_workflow,
+    put_text,
+)
+from qflowd.api.named import workflow_of
+from qflowd.api.reading import Body, need_if_match
+from qflowd.api.routing import route
+from qflowd.engine.access.audit import record
+from qflowd.engine.definitions.at_once import DefinitionVerbs
+from qflowd.engine.definitions.draft_store import (
+    DraftText,
+    StoredDraft,
+    add_draft,
+    drop_version,
+    faults_of,
+    find_text,
+    new_workflow,
+    read_document,
+    shelve,
+)
+from qflowd.model.errors import InvalidWorkflow, NotFound
+from qflowd.model.roles import Role
+from qflowd.model.states import VersionState
+from qflowd.store.tx import Tx
+
+VERSIONS = "/workflows/{id}/versions"
+VERSION = f"{VERSIONS}/{{version}}"
+
+
+class NewVersion(DocumentBody):
+    """A draft: a document, its text, or a copy of a version (`copy_of`: its number, or `active`).
+
+    `new`: the workflow itself is new, and has nothing but this draft.
+    """
+
+    copy_of: int | str | None = None
+    new: bool = False
+
+
+class ChangedVersion(DocumentBody):
+    """Another document or text of a draft; or another state, and the `reason` of it."""
+
+    state: Literal["ACTIVE", "ARCHIVED"] | None = None
+    reason: str | None = None
+
+
+class Activation(Body):
+    """`weight`: percent of new instances that run it; below 100 it is a canary, beside the active version."""
+
+    weight: Annotated[float, msgspec.Meta(gt=0, le=100)] = 100
+    reason: str | None = None
+
+
+class Shelving(Body):
+    """Why it is put away."""
+
+    reason: str | None = None
+
+
+class VersionOutcome(Item):
+    """What has become of a version. `share`: of new instances that run it; `replaced`: the version whose place it took."""
+
+    workflow: str
+    version: int
+    state: str
+    share: float
+    replaced: int | None
+
+
+class GoneVersion(Item):
+    """A draft that was removed."""
+
+    workflow: str
+    version: int
+
+
+@route(
+    "POST",
+    VERSIONS,
+    Role.DEFINE,
+    errors=(40401, 40902, 42202, 42203),
+    does="registry.add_draft",
+    largest_body=LARGEST_DOCUMENT,
+)
+def add_version(call: Call, id: str, body: NewVersion) -> ApiAnswer | DraftItem:
+    """Store a draft: the next version of a workflow, with its faults if it has some."""
+    key = id if body.new else workflow_of(call, id).workflow
+
+    def work(tx: Tx) -> tuple[StoredDraft, dict[str, Any]]:
+        by = call.caller.principal
+        draft = _copied(tx, call, key, body) if body.copy_of is not None else body.draft(key, by=by)
+        definition = new_workflow(tx, draft, call.tenant) if body.new else open_workflow(tx, call, key)
+        pool_of = DefinitionVerbs(call.store).pool_of(tx)
+        stored = add_draft(tx, definition.id, draft._replace(base_hash=definition.hash), pool_of, tenant=call.tenant)
+        data = read_document(draft.text, draft.format, key).data
+        record(tx, call.actor, "CREATE", "version", f"{key}:{stored.version}", after=flat(data))
+        return stored, data
+
+    stored, data = call.change(work)
+    return draft_answer(key, stored, data, status=201)
+
+
+@route(
+    "PUT",
+    VERSION,
+    Role.DEFINE,
+    errors=(40401, 40901, 40904, 41201, 42202, 42203, 42801),
+    does="registry.replace_draft, activate, shelve",
+    largest_body=LARGEST_DOCUMENT,
+)
+def put_version(call: Call, id: str, version: str, body: ChangedVersion) -> ApiAnswer | DraftItem | VersionOutcome:
+    """Replace the document of a draft; or activate a version, or put it away, by its `state`."""
+    key = workflow_of(call, id).workflow
+    if body.state is not None:
+        if body.document is not None or body.text is not None:
+            raise ApiFault(
+                42202, "state: give either a state or a document", [Problem("state", "is beside a document")]
+            )
+        is_active = body.state == "ACTIVE"
+        return (
+            _activate(call, key, version, Activation(reason=body.reason), is_matched=True)
+            if is_active
+            else _shelve(call, key, version, body.reason, is_matched=True)
+        )
+
+    def work(tx: Tx) -> tuple[StoredDraft, dict[str, Any]]:
+        opened = open_draft(tx, call, key, version)
+        draft = body.draft(key, by=call.caller.principal)
+        before = read_document(opened.row.source_text, opened.row.format, key).data
+        stored = put_text(tx, call, opened, draft, before)
+        return stored, read_document(draft.text, draft.format, key).data
+
+    stored, data = call.change(work)
+    return draft_answer(key, stored, data)
+
+
+@route("DELETE", VERSION, Role.DEFINE, errors=(40401, 40904, 41201, 42801), does="registry.drop_version", source="000")
+def drop_draft(call: Call, id: str, version: str) -> GoneVersion:
+    """Remove a draft that nothing has run."""
+    key = workflow_of(call, id).workflow
+
+    def work(tx: Tx) -> int:
+        opened = open_draft(tx, call, key, version)
+        before = read_document(opened.row.source_text, opened.row.format, key).data
+        drop_version(tx, opened.row.id)
+        record(tx, call.actor, "DELETE", "version", f"{key}:{opened.row.version}", before=flat(before))
+        return int(opened.row.version)
+
+    return GoneVersion(workflow=key, version=call.change(work))
+
+
+@route("POST", f"{VERSION}/activate", Role.DEFINE, errors=(40401, 40901, 42202), does="command activate, canary")
+def activate_version(call: Call, id: str, version: str, body: Activation) -> VersionOutcome:
+    """Let new instances run a version, all or a share of them; an older version: roll back."""
+    return _activate(call, workflow_of(call, id).workflow, version, body, is_matched=False)
+
+
+@route("POST", f"{VERSION}/archive", Role.DEFINE, errors=(40401, 40901), does="registry.shelve")
+def archive_version(call: Call, id: str, version: str, body: Shelving) -> VersionOutcome:
+    """Put a draft away: it stays readable and can be activated, but is edited no more."""
+    return _shelve(call, workflow_of(call, id).workflow, version, body.reason, is_matched=False)
+
+
+def _copied(tx: Tx, call: Call, key: str, body: NewVersion) -> DraftText:
+    """The text of another version of the workflow."""
+    if body.new or body.document is not None or body.text is not None:
+        raise ApiFault(42202, "copy_of: leave out the document, the text and new", [Problem("copy_of", "is not alone")])
+    row = find_text(tx, open_workflow(tx, call, key), str(body.copy_of))
+    if row is None:
+        raise NotFound(f"workflow {key!r} has no version {body.copy_of} to copy")
+    return DraftText(key, row.source_text, row.format, call.caller.principal)
+
+
+def _matched(call: Call, opened: Opened) -> None:
+    need_if_match(call, opened.row.hash, is_optional=call.is_scheduling)
+
+
+def _activate(call: Call, key: str, version: str, wanted: Activation, *, is_matched: bool) -> VersionOutcome:
+    def work(tx: Tx) -> VersionOutcome:
+        opened = open_version(tx, call, key, version)
+        if is_matched:
+            _matched(call, opened)
+        if faults := faults_of(opened.row):
+            raise InvalidWorkflow(faults)
+        is_canary, number = wanted.weight < 100, opened.row.version
+        args = {"version": number} | ({"share": wanted.weight / 100} if is_canary else {})
+        about: dict[str, Any] = {"requested_by": call.caller.principal, "reason": wanted.reason, "args": args}
+        action = "canary" if is_canary else "activate"
+        verbs = DefinitionVerbs(call.store)
+        result = verbs.do(tx, action, tenant=call.tenant, workflow=key, **about).result
+        before, after = {"version": opened.definition.version}, {"version": number, "weight": wanted.weight}
+        record(tx, call.actor, "ACTIVATE", "version", f"{key}:{number}", before=before, after=after)
+        state = VersionState(opened.row.state).name if is_canary else VersionState.ACTIVE.name
+        share = wanted.weight / 100
+        return VersionOutcome(workflow=key, version=number, state=state, share=share, replaced=result.get("replaced"))
+
+    return call.change(work)
+
+
+def _shelve(call: Call, key: str, version: str, reason: str | None, *, is_matched: bool) -> VersionOutcome:
+    def work(tx: Tx) -> VersionOutcome:
+        opened = open_version(tx, call, key, version)
+        if is_matched:
+            _matched(call, opened)
+        shelve(tx, opened.definition, opened.row, key, reason)
+        before, after = {"state": VersionState(opened.row.state).name}, {"state": VersionState.ARCHIVED.name}
+        record(tx, call.actor, "ARCHIVE", "version", f"{key}:{opened.row.version}", before=before, after=after)
+        about: dict[str, Any] = {"share": 0.0, "replaced": None}
+        return VersionOutcome(workflow=key, version=opened.row.version, state=VersionState.ARCHIVED.name, **about)
+
+    return call.change(work)

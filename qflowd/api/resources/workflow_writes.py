@@ -1,0 +1,221 @@
+"""Workflows as a whole, written: their heads, whether they take submissions, whether they are there; and judging what a file would hold."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from qflowd.api.answers import ApiAnswer, ApiFault, Item
+from qflowd.api.call import Call
+from qflowd.api.drafting import LARGEST_DOCUMENT, DocumentBody, open_version, open_workflow
+from qflowd.api.drawing import Graph, draw
+from qflowd.api.named import workflow_of
+from qflowd.api.reading import Body, need_if_match
+from qflowd.api.routing import route
+from qflowd.api.version_graphs import VersionGraph
+from qflowd.define import documents
+from qflowd.define.sketch import sketch
+from qflowd.engine.access.audit import record
+from qflowd.engine.definitions.at_once import DefinitionVerbs
+from qflowd.engine.definitions.draft_store import DraftText, judge
+from qflowd.engine.definitions.needs import warnings_of
+from qflowd.engine.definitions.workflow_heads import (
+    HEAD,
+    draft_with_head,
+    head_etag,
+    head_of,
+    is_of_file,
+    remove_workflow,
+    set_enabled,
+)
+from qflowd.engine.definitions.workflow_store import load_parts
+from qflowd.model.errors import CycleFound, Fault, InvalidWorkflow
+from qflowd.model.roles import Role
+from qflowd.store.tx import Tx
+
+
+class ChangedHead(Body):
+    """What is to be changed of a workflow; what is left out stays. Whatever is not `enabled` makes a new version."""
+
+    title: str | None = None
+    description: str | None = None
+    domain: str | None = None
+    type: str | None = None
+    tags: Sequence[str] | None = None
+    enabled: bool | None = None
+    reason: str | None = None
+
+
+class WorkflowHead(Item):
+    """A workflow's head as it is now."""
+
+    workflow: str
+    title: str
+    description: str
+    domain: str
+    type: str
+    tags: Sequence[str]
+    enabled: bool
+    version: int | None
+
+
+class ArchiveBody(Body):
+    """Why."""
+
+    reason: str | None = None
+
+
+class ArchivedWorkflow(Item):
+    """What has become of a workflow. `open_instances` run to their end; `workflows`: those whose tasks start it."""
+
+    workflow: str
+    removed: bool = False
+    archived: bool = False
+    open_instances: int | None = None
+    workflows: Sequence[str] = ()
+
+
+class JudgedFault(Item):
+    """One fault. `line`: from 1; 0 where there are no lines."""
+
+    where: str
+    line: int
+    message: str
+
+
+class Judged(Item):
+    """What is wrong (`faults`), what would keep it from running (`warnings`), and how it looks."""
+
+    workflow: str | None
+    faults: Sequence[JudgedFault]
+    warnings: Sequence[str]
+    graph: Graph | None
+
+
+@route(
+    "PUT",
+    "/workflows/{id}",
+    Role.DEFINE,
+    errors=(40401, 40901, 40906, 41201, 42202, 42801),
+    does="registry.draft_with_head, set_enabled",
+)
+def put_workflow(call: Call, id: str, body: ChangedHead) -> ApiAnswer | WorkflowHead:
+    """Change the head of a workflow, or switch it on or off; the head of one that a file describes is changed there."""
+    key = workflow_of(call, id).workflow
+    head = {name: value for name in HEAD if (value := getattr(body, name)) is not None}
+
+    def work(tx: Tx) -> Any:
+        definition = open_workflow(tx, call, key)
+        before = head_of(definition)
+        need_if_match(call, head_etag(definition), _head_item(key, definition), is_optional=call.is_scheduling)
+        if any(before[name] != value for name, value in head.items()):
+            _set_head(tx, call, key, definition, head, body.reason)
+        if body.enabled is not None:
+            set_enabled(tx, definition, is_enabled=body.enabled)
+        now = open_workflow(tx, call, key)
+        record(tx, call.actor, "UPDATE", "workflow", key, before=before, after=head_of(now))
+        return now
+
+    definition = call.change(work)
+    return ApiAnswer(_head_item(key, definition), etag=head_etag(definition))
+
+
+@route("DELETE", "/workflows/{id}", Role.DEFINE, errors=(40401, 40901, 40906), does="registry.remove_workflow, archive")
+def drop_workflow(call: Call, id: str) -> ArchivedWorkflow:
+    """Remove a workflow that nothing has run; archive one that has a history and no open instances."""
+    key = workflow_of(call, id).workflow
+
+    def work(tx: Tx) -> ArchivedWorkflow:
+        definition = open_workflow(tx, call, key)
+        before = head_of(definition)
+        if not is_of_file(definition) and remove_workflow(tx, definition):
+            record(tx, call.actor, "DELETE", "workflow", key, before=before)
+            return ArchivedWorkflow(workflow=key, removed=True)
+        open_instances = tx.one("count_open_instances", definition_id=definition.id).instances
+        if open_instances:
+            raise ApiFault(40901, f"workflow {key!r} has {open_instances} open instances; stop them, or archive it")
+        if is_of_file(definition) and tx.one("find_any_instance", definition_id=definition.id).id is None:
+            raise ApiFault(40906, f"workflow {key!r} comes from {definition.file}; remove that file, or archive it")
+        return _archive(tx, call, key, None)
+
+    return call.change(work)
+
+
+@route("POST", "/workflows/{id}/archive", Role.DEFINE, errors=(40401, 40901), does="command archive")
+def archive_workflow(call: Call, id: str, body: ArchiveBody) -> ArchivedWorkflow:
+    """Take no more submissions and fire no more; open instances run to their end."""
+    key = workflow_of(call, id).workflow
+    return call.change(lambda tx: _archive(tx, call, key, body.reason))
+
+
+@route("POST", "/workflows/{id}/unarchive", Role.DEFINE, errors=(40401, 40901), does="command unarchive")
+def unarchive_workflow(call: Call, id: str, body: ArchiveBody) -> ArchivedWorkflow:
+    """Take submissions again, and fire from now on."""
+    key = workflow_of(call, id).workflow
+
+    def work(tx: Tx) -> ArchivedWorkflow:
+        _do(tx, call, "unarchive", key, body.reason)
+        record(tx, call.actor, "UNARCHIVE", "workflow", key)
+        return ArchivedWorkflow(workflow=key)
+
+    return call.change(work)
+
+
+@route("POST", "/workflows/validate", Role.READ, does="define", largest_body=LARGEST_DOCUMENT)
+def validate_workflow(call: Call, body: DocumentBody) -> Judged:
+    """Judge a workflow as its file would hold it; nothing is stored."""
+    draft = body.draft("")
+    try:
+        document = documents.read(draft.text, draft.format, "", InvalidWorkflow)
+    except InvalidWorkflow as error:
+        return Judged(workflow=None, faults=_shown(body, error.faults), warnings=(), graph=None)
+    key = document.data.get("workflow")
+    key = key if isinstance(key, str) else None
+
+    def work(tx: Tx) -> Judged:
+        try:
+            workflow, faults = judge(document, lambda _: load_parts(tx, call.tenant))
+        except CycleFound as error:
+            where = f"tasks.{error.path[0]}.after"
+            return Judged(
+                workflow=key, faults=[JudgedFault(where=where, line=0, message=str(error))], warnings=(), graph=None
+            )
+        warnings = warnings_of(tx, workflow, call.tenant) if workflow is not None else []
+        graph = draw(VersionGraph(workflow or sketch(document.data), 0), is_folded=True)
+        return Judged(workflow=key, faults=_shown(body, faults), warnings=warnings, graph=graph)
+
+    return call.store.read(work)
+
+
+def _set_head(tx: Tx, call: Call, key: str, definition: Any, head: dict[str, Any], reason: str | None) -> None:
+    """Make a version with another head the active one."""
+    if is_of_file(definition):
+        raise ApiFault(40906, f"workflow {key!r} comes from {definition.file}; change its head there")
+    if definition.active_version is None:
+        raise ApiFault(40901, f"workflow {key!r} has no active version; change the head of its draft")
+    opened = open_version(tx, call, key, "active")
+    draft = DraftText(key, opened.row.source_text, opened.row.format, call.caller.principal)
+    stored = draft_with_head(tx, definition, head, draft, opened.pool_of, tenant=call.tenant)
+    note = reason or f"{', '.join(head)} changed"
+    args = {"args": {"version": stored.version}}
+    _do(tx, call, "activate", key, note, **args)
+
+
+def _archive(tx: Tx, call: Call, key: str, reason: str | None) -> ArchivedWorkflow:
+    result = _do(tx, call, "archive", key, reason)
+    record(tx, call.actor, "ARCHIVE", "workflow", key, after={"reason": reason})
+    about = {"open_instances": result["open_instances"], "workflows": result["workflows"]}
+    return ArchivedWorkflow(workflow=key, archived=True, **about)
+
+
+def _do(tx: Tx, call: Call, action: str, key: str, reason: str | None, **columns: Any) -> Any:
+    verbs = DefinitionVerbs(call.store)
+    about = {"requested_by": call.caller.principal, "reason": reason}
+    return verbs.do(tx, action, tenant=call.tenant, workflow=key, **about, **columns).result
+
+
+def _head_item(key: str, definition: Any) -> WorkflowHead:
+    return WorkflowHead(workflow=key, version=definition.version, **head_of(definition))
+
+
+def _shown(body: DocumentBody, faults: Sequence[Fault]) -> list[JudgedFault]:
+    has_lines = body.text is not None
+    return [JudgedFault(where=each.key, line=each.line if has_lines else 0, message=each.message) for each in faults]
