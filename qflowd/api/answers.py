@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from qflowd.api.codes import CODES, SUCCESS, status_of
+from qflowd.api.waiting import AwaitedRow
 from qflowd.engine.refusal import Refused
 from qflowd.model.errors import (
     CycleFound,
@@ -82,11 +83,14 @@ class Wait:
         ask: gives the answer, or None as long as there is none; a blocking function.
         otherwise: gives the answer when `longest_s` seconds are over.
         longest_s: seconds from now; 0 asks once.
+        row: it waits for this one; `ask` is then called when the row has come so far, which is asked for all requests
+            in one statement.
     """
 
     ask: Callable[[], Any]
     otherwise: Callable[[], Any]
     longest_s: float
+    row: AwaitedRow | None = None
 
 
 class ApiFault(QflowdError):
@@ -122,6 +126,8 @@ def fault_of(error: Exception) -> ApiFault | None:
         return ApiFault(42203, str(error), [Problem(where=f"tasks.{error.path[0]}.after", message=str(error))])
     if isinstance(error, StoreUnavailable):
         return ApiFault(50301, f"{error}; try again in a moment", headers={"Retry-After": "2"})
+    if isinstance(error, Refused):
+        return ApiFault(int(error.why), str(error))
     code = next((code for kind, code in _CODES.items() if isinstance(error, kind)), None)
     return None if code is None else ApiFault(code, str(error))
 

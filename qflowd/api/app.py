@@ -3,10 +3,10 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -25,12 +25,11 @@ from qflowd.api.requests import BasePath, receive_body
 from qflowd.api.routing import Endpoint, endpoints
 from qflowd.api.serving import Sendable, Waiting, failed, serve
 from qflowd.api.static import Pages
+from qflowd.api.waiting import FIRST_LOOK_S, LONGEST_LOOK_S, AwaitedRow, Waiter, find_answered
 from qflowd.config.records import ApiConfig
 from qflowd.store.tx import Store
 
 log = logging.getLogger("qflowd.api.access")
-FIRST_LOOK_S: Final = 0.01
-LONGEST_LOOK_S: Final = 0.25
 
 
 class Api:
@@ -41,6 +40,11 @@ class Api:
         self.threads = ThreadPoolExecutor(config.threads, "qflowd-api")
         self.pages = Pages(config)
         self.hub = Hub()
+        self.waiter = Waiter(self._find_answered)
+
+    async def _find_answered(self, rows: Collection[AwaitedRow]) -> set[tuple[int, int]]:
+        """As `find_answered`, in a thread."""
+        return await self.in_thread(partial(find_answered, self.store, rows))  # type: ignore[no-any-return]
 
     def app(self) -> Starlette:
         """The application; its errors are enveloped as well."""
@@ -104,14 +108,17 @@ class _Answers:
         found = await api.in_thread(partial(serve, self._endpoint, call, params))
         if not isinstance(found, Waiting):
             return found  # type: ignore[no-any-return]
-        end, pause = time.monotonic() + found.wait.longest_s, FIRST_LOOK_S
-        while (answer := await api.in_thread(found.look)) is None:
-            if (left := end - time.monotonic()) <= 0:
-                answer = await api.in_thread(found.give_up)
-                break
-            await asyncio.sleep(min(pause, left))
-            pause = min(2 * pause, LONGEST_LOOK_S)
-        return answer  # type: ignore[no-any-return]
+        end, pause, row = time.monotonic() + found.wait.longest_s, FIRST_LOOK_S, found.wait.row
+        while (left := end - time.monotonic()) > 0:
+            if row is not None:
+                await api.waiter.until_answered(row, left)
+            if (answer := await api.in_thread(found.look)) is not None:
+                return answer  # type: ignore[no-any-return]
+            if row is None:
+                await asyncio.sleep(max(0, min(pause, end - time.monotonic())))
+                pause = min(2 * pause, LONGEST_LOOK_S)
+            row = None  # it waits for more than the row
+        return await api.in_thread(found.give_up)  # type: ignore[no-any-return]
 
 
 class _Parts(Response):

@@ -38,6 +38,21 @@ def test_failed_tasks_and_what_waits_for_them_start_anew(lab):
     lab.check(drained=True)
 
 
+def test_several_tasks_are_named_at_once(lab):
+    lab.workflow("wide", {"a": [], "b": [], "c": ["a"], "d": []})
+    number = lab.start("wide")
+    lab.run({"a": FAILED, "b": FAILED, "d": FAILED})
+    state, answer = lab.command("retry", number, args='{"tasks": ["a", "d"]}')
+    assert (state, answer["retried"], answer["restarted"]) == ("DONE", ["a", "d"], 3)
+    assert lab.states(number) == {"a": "READY", "b": "FAILED", "c": "PENDING", "d": "READY"}
+    lab.check()
+    lab.run()
+    number = lab.start("wide")
+    lab.run({"a": FAILED})
+    assert "has no task 'z'" in lab.command("retry", number, args='{"tasks": ["a", "z"]}')[1]
+    assert "leave out the task" in lab.command("retry", number, task="a", args='{"tasks": ["a"]}')[1]
+
+
 def test_the_instance_looks_as_if_it_had_not_ended(lab):
     number = failed_diamond(lab)
     lab.clock.advance(60)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from qflowd.define.readers import mapping
+from qflowd.define.readers import mapping, strings
 from qflowd.engine.commands.control import (
     Caches,
     Command,
@@ -34,6 +34,7 @@ RETRIED = (TaskState.FAILED, TaskState.CANCELLED)
     states=(InstanceState.FAILED, InstanceState.TERMINATED),
     batch=1,
     takes_task=True,
+    args={"tasks": strings},
     not_possible="instance {id} is {state} and has no failed task to retry",
 )
 def retry(tx: Tx, command: Command, target: Any, caches: Caches) -> Reply:
@@ -47,10 +48,14 @@ def retry(tx: Tx, command: Command, target: Any, caches: Caches) -> Reply:
     locked = lock(tx, command, target, caches.instances)
     if locked.instance.saga_state == SagaState.COMPENSATION_FAILED:
         return retry_compensations(tx, locked.id, locked.new_round)
-    targets = _targets(command, locked)
+    names = strings(command.args["tasks"]) if "tasks" in command.args else ()
+    if names and command.names_task:
+        raise Refused("args.tasks names several tasks in place of one; leave out the task", Refusal.FAULTY)
+    each = [command._replace(task=name) for name in names] or [command]
+    targets = set[int]().union(*(_targets(one, locked) for one in each))
     behind = locked.graph.behind(targets)
     recounted = restart(tx, locked, targets, behind)
-    if command.task or command.task_id:
+    if command.names_task or names:
         _check_named(command, locked, targets, recounted)
     return _restarted("retried", locked, targets, behind)
 

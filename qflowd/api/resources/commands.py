@@ -1,0 +1,128 @@
+"""Commands: rows of the SQL contract's inbox, whatever their action."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from qflowd.api.answers import ApiAnswer, ApiFault, Item, Wait
+from qflowd.api.call import Call
+from qflowd.api.inboxes import (
+    NEW,
+    CommandAnswer,
+    ask_all,
+    asked,
+    command_row,
+    location,
+    longest_s,
+    read_command,
+    why_not_yet,
+)
+from qflowd.api.reading import Body
+from qflowd.api.resources.rows import of_all, refuse_both
+from qflowd.api.routing import route
+from qflowd.api.targets import check_instance, check_task, refuse_action, refuse_filter, refuse_unlisted
+from qflowd.api.waiting import Awaited, AwaitedRow
+from qflowd.model.roles import Role
+
+MOST_ROWS: Final = 1000
+# Why a command may be rejected.
+REFUSALS: Final = (40302, 40401, 40901, 40905, 42201, 42202)
+
+
+class CommandRow(Body):
+    """A command as in the SQL contract; `filter` and `args` are objects."""
+
+    action: str
+    instance_id: int | None = None
+    workflow: str | None = None
+    task: str | None = None
+    task_id: int | str | None = None
+    filter: dict[str, Any] | None = None
+    args: dict[str, Any] | None = None
+    reason: str | None = None
+
+
+class CommandRows(Body):
+    """A command; or `items`, several, which are written together."""
+
+    action: str | None = None
+    instance_id: int | None = None
+    workflow: str | None = None
+    task: str | None = None
+    task_id: int | str | None = None
+    filter: dict[str, Any] | None = None
+    args: dict[str, Any] | None = None
+    reason: str | None = None
+    items: Annotated[list[CommandRow], msgspec.Meta(min_length=1, max_length=MOST_ROWS)] | None = None
+
+
+class CommandList(Item):
+    """Commands in the order in which they were given."""
+
+    items: Sequence[CommandAnswer]
+
+
+@route("POST", "/commands", Role.SUBMIT, errors=REFUSALS, does="commands", largest_body=4_000_000)
+def create_commands(call: Call, body: CommandRows) -> Wait | CommandAnswer | CommandList:
+    """Ask for any action, or for many at once (`items`): all rows are written, or none. The role needed is the action's.
+
+    Of many the answer says what has become of each.
+    """
+    if body.items is None:
+        return asked(call, ask_all(call, [_row_of(call, body)])[0])
+    refuse_both(body)
+    return all_asked(call, ask_all(call, of_all(body.items, lambda item: _row_of(call, item))))
+
+
+@route("GET", "/commands/{id}", Role.READ, errors=(40401,), does="commands")
+def show_command(call: Call, id: int) -> Wait | CommandAnswer:
+    """A command; `?wait=` waits until it is answered."""
+
+    def say() -> CommandAnswer | None:
+        found = read_command(call, id)
+        return None if found.state == NEW else found
+
+    return Wait(say, lambda: read_command(call, id), longest_s(call, 0), AwaitedRow(Awaited.COMMAND, id, call.tenant))
+
+
+def all_asked(call: Call, numbers: Sequence[int]) -> Wait:
+    """Wait until all are answered. One that was rejected says so in its item."""
+
+    def read() -> CommandList:
+        return CommandList(items=[read_command(call, number) for number in numbers])
+
+    def say() -> CommandList | None:
+        found = read()
+        return None if any(item.state == NEW for item in found.items) else found
+
+    def otherwise() -> Any:
+        where = location(call, f"commands/{numbers[-1]}")
+        return say() or ApiAnswer(read(), 202, why_not_yet(call), where)
+
+    # The engine takes them in the order of their ids.
+    return Wait(say, otherwise, longest_s(call), AwaitedRow(Awaited.COMMAND, numbers[-1], call.tenant))
+
+
+def _row_of(call: Call, body: CommandRow | CommandRows) -> dict[str, Any]:
+    columns = msgspec.structs.asdict(body)
+    columns.pop("items", None)
+    action = columns.pop("action") or ""
+    refuse_action(call, action)
+    if (task_id := columns["task_id"]) is not None:
+        columns["task_id"] = number = _number(task_id)
+        check_task(call, number)
+    elif body.instance_id is not None:
+        check_instance(call, body.instance_id)
+    if body.workflow is not None:
+        refuse_unlisted(call, workflow=body.workflow)
+    if body.filter is not None:
+        refuse_filter(call, body.filter)
+    return command_row(call, action, **columns)
+
+
+def _number(task_id: int | str) -> int:
+    """Of a task; browsers cannot hold it as a number."""
+    if isinstance(task_id, str) and not (task_id.isascii() and task_id.isdecimal()):
+        raise ApiFault(42202, f"task_id: must be a whole number, not {task_id[:60]!r}")
+    return int(task_id)

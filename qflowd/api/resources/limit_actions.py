@@ -1,0 +1,85 @@
+"""What people do to limits. All tenants share these, so it takes an operator of the default tenant, or system."""
+
+import hashlib
+from typing import Any
+
+from qflowd.api.answers import Wait
+from qflowd.api.call import Call
+from qflowd.api.inboxes import CommandAnswer, ask, asked
+from qflowd.api.reading import Body, need_if_match
+from qflowd.api.resources.commands import REFUSALS
+from qflowd.api.resources.instance_actions import ReasonBody
+from qflowd.api.routing import route
+from qflowd.api.targets import refuse_action
+from qflowd.model import jsontext
+from qflowd.model.roles import Role
+
+Answered = Wait | CommandAnswer
+
+
+class LimitSettings(Body):
+    """What is left out stays as it is. `rate`: such as ["200/min"], [] for none; `breaker`: such as "5/min", false for none."""
+
+    slots: int | None = None
+    rate: str | list[str] | None = None
+    breaker: str | dict[str, Any] | bool | None = None
+    reason: str | None = None
+
+
+class ForAWhile(Body, rename={"for_": "for"}):
+    """`for`: how long, such as "10m"; without: until it is ended."""
+
+    for_: str | None = None
+    reason: str | None = None
+
+
+@route("PUT", "/limits/{key}", Role.OPERATE, errors=(*REFUSALS, 41201, 42801), does="command set_limit")
+def set_limit(call: Call, key: str, body: LimitSettings) -> Answered:
+    """Set slots, rates or the breaker of a limit, whatever the configuration says."""
+    need_if_match(call, etag_of(call, key))
+    wanted = {"slots": body.slots, "rate": body.rate, "breaker": body.breaker}
+    return _do(call, key, "set_limit", body.reason, **wanted)
+
+
+@route("DELETE", "/limits/{key}", Role.OPERATE, errors=(*REFUSALS, 41201, 42801), does="command unset_limit")
+def unset_limit(call: Call, key: str) -> Answered:
+    """Let a limit be what the configuration says."""
+    need_if_match(call, etag_of(call, key))
+    return _do(call, key, "unset_limit", None)
+
+
+@route("POST", "/limits/{key}/pause", Role.OPERATE, errors=REFUSALS, does="command pause_limit")
+def pause_limit(call: Call, key: str, body: ForAWhile) -> Answered:
+    """Let nothing begin that needs a limit."""
+    return _do(call, key, "pause_limit", body.reason, **{"for": body.for_})
+
+
+@route("POST", "/limits/{key}/resume", Role.OPERATE, errors=REFUSALS, does="command resume_limit")
+def resume_limit(call: Call, key: str, body: ReasonBody) -> Answered:
+    """End the pause of a limit."""
+    return _do(call, key, "resume_limit", body.reason)
+
+
+@route("POST", "/limits/{key}/open", Role.OPERATE, errors=REFUSALS, does="command open_breaker")
+def open_breaker(call: Call, key: str, body: ForAWhile) -> Answered:
+    """Open the breaker of a limit."""
+    return _do(call, key, "open_breaker", body.reason, **{"for": body.for_})
+
+
+@route("POST", "/limits/{key}/close", Role.OPERATE, errors=REFUSALS, does="command close_breaker")
+def close_breaker(call: Call, key: str, body: ReasonBody) -> Answered:
+    """Close the breaker of a limit."""
+    return _do(call, key, "close_breaker", body.reason)
+
+
+def etag_of(call: Call, key: str) -> str:
+    """The ETag of a limit: of what can be set about it. One that nothing has named yet has one too."""
+    row = next((row for row in call.client.limits() if row["name"] == key), {})
+    settings = {name: row.get(name) for name in ("slots", "rates", "breaker", "source")}
+    return hashlib.blake2b(jsontext.dump(settings).encode(), digest_size=10).hexdigest()
+
+
+def _do(call: Call, key: str, action: str, reason: str | None, **args: Any) -> Answered:
+    refuse_action(call, action)
+    given = {"limit": key} | {name: value for name, value in args.items() if value is not None}
+    return asked(call, ask(call, action, args=given, reason=reason))

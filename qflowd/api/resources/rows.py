@@ -1,0 +1,41 @@
+"""Bodies that hold one row, or several under `items`. No routes here."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+from qflowd.api.answers import ApiFault, Problem
+from qflowd.model.errors import InvalidRequest
+
+T = TypeVar("T")
+SHOWN = 5  # faults in the message; the data have all
+
+
+def refuse_both(body: msgspec.Struct) -> None:
+    """Raises: ApiFault 42202 if a body has `items`, and fields of a row beside them."""
+    values, faults = msgspec.structs.asdict(body), []
+    for field in msgspec.structs.fields(type(body)):
+        if field.encode_name != "items" and values[field.name] != field.default:
+            message = "stands beside items; put it into each of them"
+            faults.append(Problem(where=field.encode_name, message=message))
+    if faults:
+        raise ApiFault(42202, "; ".join(f"{fault.where} {fault.message}" for fault in faults), faults)
+
+
+def of_all(items: Sequence[T], row_of: Callable[[T], dict[str, Any]]) -> list[Mapping[str, Any]]:
+    """The rows that `items` mean.
+
+    Raises: ApiFault 42202 with the faults of all; whatever else `row_of` raises.
+    """
+    rows: list[Mapping[str, Any]] = []
+    faults = []
+    for index, item in enumerate(items):
+        try:
+            rows.append(row_of(item))
+        except InvalidRequest as error:
+            faults += [Problem(where=f"items[{index}]", message=line) for line in str(error).splitlines()]
+    if faults:
+        shown = "; ".join(f"{fault.where}: {fault.message}" for fault in faults[:SHOWN])
+        raise ApiFault(42202, shown + ("; …" if len(faults) > SHOWN else ""), faults)
+    return rows

@@ -1,0 +1,154 @@
+"""Submissions: workflows and jobs are asked to run, one at a time or many at once."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from qflowd.api.answers import ApiAnswer, Item, Wait
+from qflowd.api.call import Call
+from qflowd.api.idempotency import once
+from qflowd.api.inboxes import (
+    NEW,
+    SubmissionAnswer,
+    insert_submission,
+    location,
+    longest_s,
+    read_submission,
+    submission_row,
+    submit,
+    submitted,
+    why_not_yet,
+)
+from qflowd.api.reading import Body
+from qflowd.api.resources.rows import of_all, refuse_both
+from qflowd.api.routing import route
+from qflowd.api.targets import check_jobs, one_workflow, refuse_unlisted
+from qflowd.api.waiting import Awaited, AwaitedRow
+from qflowd.model.roles import Role
+from qflowd.model.workflow import Json
+from qflowd.store.tx import Tx
+
+MOST_ROWS: Final = 1000
+# Why a submission may be rejected.
+REJECTIONS: Final = (40302, 40401, 40901, 40905, 42201, 42202, 42204, 42205, 42902)
+
+Params = dict[str, Any]
+
+
+class StartBody(Body):
+    """How a workflow is to run; all of it may be left out. Times and dates are ISO 8601."""
+
+    params: Params | None = None
+    business_date: str | None = None
+    name: str | None = None
+    version: int | None = None
+    priority: int = 0
+    run_at: str | None = None
+    overrides: Params | None = None
+    hold: bool = False
+
+
+class SubmissionRow(StartBody):
+    """A submission as in the SQL contract."""
+
+    workflow: str | None = None
+    job: str | None = None
+    idempotency_key: str | None = None
+
+
+class SubmissionRows(SubmissionRow):
+    """A submission; or `items`, several, which are written together."""
+
+    items: Annotated[list[SubmissionRow], msgspec.Meta(min_length=1, max_length=MOST_ROWS)] | None = None
+
+
+class SubmissionList(Item):
+    """Submissions in the order in which they were given."""
+
+    items: Sequence[SubmissionAnswer]
+
+
+@route("POST", "/workflows/{id}/start", Role.SUBMIT, errors=REJECTIONS, does="submission", source="000-3")
+def start_workflow(call: Call, id: str, body: StartBody) -> Wait | SubmissionAnswer:
+    """Run a workflow."""
+    return submitted(call, submit(call, _row_for(call, id, body)))
+
+
+@route("POST", "/workflows/{id}/instances", Role.SUBMIT, errors=REJECTIONS, does="submission with hold")
+def create_instance(call: Call, id: str, body: StartBody) -> Wait | SubmissionAnswer:
+    """Make an instance of a workflow that begins when it is started: it is READY."""
+    body.hold = True
+    return submitted(call, submit(call, _row_for(call, id, body)))
+
+
+@route("POST", "/submissions", Role.SUBMIT, errors=REJECTIONS, does="submissions", largest_body=4_000_000)
+def create_submissions(call: Call, body: SubmissionRows) -> Wait | SubmissionAnswer | SubmissionList:
+    """Run a workflow or a single job, or many at once (`items`): all rows are written, or none.
+
+    Of many the answer says what has become of each.
+    """
+    if body.items is None:
+        return submitted(call, submit(call, _row_of(call, body)))
+    refuse_both(body)
+    rows = of_all(body.items, lambda item: _row_of(call, item))
+
+    def write(tx: Tx) -> dict[str, Json]:
+        return {"submissions": [insert_submission(tx, call, row) for row in rows]}
+
+    return _all_submitted(call, list(map(int, once(call, write)["submissions"])))
+
+
+@route("GET", "/submissions/{id}", Role.READ, errors=(40401,), does="submissions")
+def show_submission(call: Call, id: int) -> Wait | SubmissionAnswer:
+    """A submission; `?wait=` waits until it is answered."""
+
+    def say() -> SubmissionAnswer | None:
+        found = read_submission(call, id)
+        return None if found.state == NEW else found
+
+    row = AwaitedRow(Awaited.SUBMISSION, id, call.tenant)
+    return Wait(say, lambda: read_submission(call, id), longest_s(call, 0), row)
+
+
+def _row_for(call: Call, name: str, body: StartBody) -> dict[str, Any]:
+    """The row for a workflow of the path."""
+    workflow = one_workflow(call, name).workflow
+    check_jobs(call, workflow, body.version)
+    return submission_row(call, workflow=workflow, **_columns(body))
+
+
+def _row_of(call: Call, body: SubmissionRow) -> dict[str, Any]:
+    if body.workflow:
+        refuse_unlisted(call, workflow=body.workflow)
+        check_jobs(call, body.workflow, body.version)
+    if body.job:
+        refuse_unlisted(call, job=body.job)
+    return submission_row(call, **_columns(body))
+
+
+def _columns(body: StartBody) -> dict[str, Any]:
+    columns = msgspec.structs.asdict(body) | {"hold": int(body.hold)}
+    columns.pop("items", None)
+    return columns
+
+
+def _all_submitted(call: Call, numbers: Sequence[int]) -> Wait:
+    """Wait until all are answered. One that was rejected says so in its item."""
+
+    def say() -> ApiAnswer | None:
+        items = [read_submission(call, number) for number in numbers]
+        if any(item.state == NEW for item in items):
+            return None
+        return ApiAnswer(SubmissionList(items=items), status=201)
+
+    def otherwise() -> ApiAnswer:
+        items = [read_submission(call, number) for number in numbers]
+        return ApiAnswer(
+            SubmissionList(items=items), 202, why_not_yet(call), location(call, f"submissions/{numbers[-1]}")
+        )
+
+    # The engine takes them in the order of their ids.
+    return Wait(
+        say, lambda: say() or otherwise(), longest_s(call), AwaitedRow(Awaited.SUBMISSION, numbers[-1], call.tenant)
+    )

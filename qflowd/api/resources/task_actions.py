@@ -1,0 +1,101 @@
+"""What people do to one task of an instance, and to failures."""
+
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+from qflowd.api.answers import ApiFault, Wait
+from qflowd.api.call import Call
+from qflowd.api.inboxes import CommandAnswer, ask, ask_all, asked, command_row
+from qflowd.api.reading import Body
+from qflowd.api.resources.commands import REFUSALS, CommandList, all_asked
+from qflowd.api.resources.instance_actions import ReasonBody
+from qflowd.api.routing import route
+from qflowd.api.targets import check_task, refuse_filter
+from qflowd.model.roles import Role
+
+MOST_TASKS: Final = 500
+
+Answered = Wait | CommandAnswer
+
+
+class SkipBody(Body):
+    """Why the task is not run."""
+
+    reason: str
+
+
+class HandleBody(Body):
+    """What became of a failure; both are kept with it."""
+
+    note: str
+    resolution: Literal["fixed", "ignored"] = "fixed"
+
+
+class FailureGroup(Body):
+    """Failures that are alike. Patterns with * and ?."""
+
+    workflow: str | None = None
+    task: str | None = None
+    error_class: str | None = None
+    since: str | None = None
+
+
+class HandleMany(HandleBody):
+    """`tasks`: ids; or `group`: all failures that are alike."""
+
+    tasks: Annotated[list[int | str], msgspec.Meta(min_length=1, max_length=MOST_TASKS)] | None = None
+    group: FailureGroup | None = None
+
+
+@route("POST", "/tasks/{id}/retry", Role.OPERATE, errors=REFUSALS, does="command retry")
+def retry_task(call: Call, id: int, body: ReasonBody) -> Answered:
+    """Run a task again that failed or was cancelled, and what waits for it."""
+    return _do(call, id, "retry", body.reason)
+
+
+@route("POST", "/tasks/{id}/skip", Role.OPERATE, errors=REFUSALS, does="command skip")
+def skip_task(call: Call, id: int, body: SkipBody) -> Answered:
+    """Let the instance continue without a task."""
+    return _do(call, id, "skip", body.reason)
+
+
+@route("POST", "/failures/{task}/handle", Role.OPERATE, errors=REFUSALS, does="command handle")
+def handle_failure(call: Call, task: int, body: HandleBody) -> Answered:
+    """Say of a failure that it is taken care of."""
+    return _do(call, task, "handle", _note(body))
+
+
+@route("POST", "/failures/handle", Role.OPERATE, errors=REFUSALS, does="command handle")
+def handle_failures(call: Call, body: HandleMany) -> Wait | CommandAnswer | CommandList:
+    """Say of many failures that they are taken care of: by the ids of their tasks, or all that are alike."""
+    if (body.tasks is None) == (body.group is None):
+        raise ApiFault(42202, "name either tasks or a group")
+    if body.group is not None:
+        where = {name: value for name, value in msgspec.structs.asdict(body.group).items() if value is not None}
+        if not where:
+            raise ApiFault(42202, "group: is empty, which would be every failure")
+        refuse_filter(call, where)
+        return asked(call, ask(call, "handle", filter=where, reason=_note(body)), "batches")
+    numbers = sorted({_number(task) for task in body.tasks or ()})
+    for number in numbers:
+        check_task(call, number)
+    rows = [command_row(call, "handle", task_id=number, reason=_note(body)) for number in numbers]
+    return all_asked(call, ask_all(call, rows))
+
+
+def _do(call: Call, number: int, action: str, reason: str | None) -> Answered:
+    check_task(call, number)
+    return asked(call, ask(call, action, task_id=number, reason=reason))
+
+
+def _note(body: HandleBody) -> str:
+    return f"{body.resolution}: {body.note}"
+
+
+def _number(task: int | str) -> int:
+    """Raises: ApiFault 42202."""
+    text = str(task)
+    if not (text.isascii() and text.isdecimal() and len(text) <= 19):
+        raise ApiFault(42202, f"tasks: there is no task {text[:60]!r}: it is a number")
+    return int(text)

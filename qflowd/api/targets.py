@@ -1,0 +1,117 @@
+"""What a write is about: does it exist in the caller's tenant, and do the caller's lists let it be run?
+
+Checked early; the engine has the last word.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from qflowd.api.answers import ApiFault
+from qflowd.api.call import Call
+from qflowd.define.fields import there_is_no
+from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS, instance_of
+from qflowd.model.names import DEFAULT_TENANT
+from qflowd.model.roles import Role
+
+# Whoever may do an action, by POST /commands too. What is not here changes definitions.
+ROLE_OF: Final[Mapping[str, Role]] = {
+    "start": Role.SUBMIT,
+    **dict.fromkeys(
+        (
+            *("pause", "resume", "terminate", "stop", "retry", "rerun", "skip", "compensate", "handle", "trigger"),
+            *("cancel", "enable", "disable"),
+            *("set_limit", "unset_limit", "pause_limit", "resume_limit", "open_breaker", "close_breaker"),
+        ),
+        Role.OPERATE,
+    ),
+}
+LONGEST_NUMBER: Final = 19  # digits
+# All tenants share what these change.
+OF_LIMITS: Final = frozenset(action for action in ROLE_OF if action.endswith(("_limit", "_breaker")))
+
+
+class WorkflowTarget(NamedTuple):
+    """A workflow: the id of its definition, and its key."""
+
+    id: int
+    workflow: str
+
+
+def one_workflow(call: Call, name: str) -> WorkflowTarget:
+    """The workflow of a path: by its key, else by its number.
+
+    Raises: ApiFault 40401, 40302.
+    """
+    row = call.one("find_workflow_by_key", workflow=name)
+    if row is None and name.isdecimal() and len(name) < LONGEST_NUMBER:
+        row = call.one("find_workflow_by_number", id=int(name))
+    if row is None:
+        names = [each.workflow for each in call.read("list_workflow_names")]
+        raise ApiFault(40401, there_is_no("workflow", name, names, "workflows"))
+    found = WorkflowTarget(int(row.id), row.workflow)
+    refuse_unlisted(call, workflow=found.workflow)
+    return found
+
+
+def check_instance(call: Call, number: int) -> None:
+    """Is there an instance, or a submission that will be one, and is it on the caller's list?
+
+    Raises: ApiFault 40401, 40302.
+    """
+    row = None
+    if 1 <= number <= LARGEST_INSTANCE:
+        row = call.one("find_instance", id=number) or call.one("find_submitted", id=number)
+    if row is None:
+        raise ApiFault(40401, f"there is no instance {number}")
+    refuse_unlisted(call, workflow=row.workflow, job=row.job)
+
+
+def check_task(call: Call, number: int) -> None:
+    """As `check_instance`, of the task's."""
+    if not ORDINALS <= number < (LARGEST_INSTANCE + 1) * ORDINALS:
+        raise ApiFault(40401, f"there is no task {number}")
+    check_instance(call, instance_of(number))
+
+
+def refuse_unlisted(call: Call, *, workflow: str | None = None, job: str | None = None) -> None:
+    """Raises: ApiFault 40302 if the caller's lists do not have it."""
+    if not call.caller.may_run(workflow=workflow, job=job):
+        what = f"workflow {workflow!r}" if workflow is not None else f"job {job!r}"
+        raise ApiFault(40302, f"{what} is not on the list of what {call.caller.principal} may run")
+
+
+def check_jobs(call: Call, workflow: str, version: int | None) -> None:
+    """Does a list of jobs let this version of a workflow be run?
+
+    Raises: ApiFault 40302.
+    """
+    if call.caller.jobs:
+        for row in call.read("list_jobs_of_workflow", workflow=workflow, version=version):
+            refuse_unlisted(call, job=row.job)
+
+
+def refuse_filter(call: Call, where: Mapping[str, Any]) -> None:
+    """May a caller with lists use this filter? It must be for workflows of the list by words that say so.
+
+    Raises: ApiFault 40302.
+    """
+    caller = call.caller
+    for number in where.get("ids") or ():
+        if caller.workflows or caller.jobs:
+            check_instance(call, number)
+    if where.get("ids") or not (caller.workflows or caller.jobs):
+        return
+    pattern = str(where.get("workflow") or "*")
+    is_word = not set(pattern) & set("*?[")
+    if caller.jobs or not (pattern in caller.workflows or (is_word and caller.may_run(workflow=pattern))):
+        listed = ", ".join(caller.workflows or caller.jobs)
+        raise ApiFault(
+            40302, f"the filter may be for more than {caller.principal} may run: have it name one of {listed}"
+        )
+
+
+def refuse_action(call: Call, action: str) -> None:
+    """Raises: ApiFault 40301 if the caller's role does not reach for an action, or it is about what all tenants share."""
+    is_shared = action in OF_LIMITS and call.tenant != DEFAULT_TENANT
+    role = Role.SYSTEM if is_shared else ROLE_OF.get(action, Role.DEFINE)
+    call.refuse_below(role, f"action {action}" + (", which is about all tenants," if is_shared else ""))

@@ -1,0 +1,77 @@
+-- What the HTTP API writes and waits for: keys of requests, answers, batches.
+
+-- name: insert_http_key
+-- Who comes second waits for the first to commit, and then finds it.
+INSERT INTO qflow.http_key (tenant, name, content_hash, request, created_at)
+VALUES (:tenant, :name, :content_hash, :request, :now)
+{ignored: http_key.request}
+
+-- name: load_http_key
+SELECT k.content_hash, k.request, k.answer FROM qflow.http_key k WHERE k.tenant = :tenant AND k.name = :name
+
+-- name: answer_http_key
+UPDATE qflow.http_key SET answer = :answer WHERE tenant = :tenant AND name = :name
+
+-- name: delete_old_http_key
+-- One that is used again after its time.
+DELETE FROM qflow.http_key WHERE tenant = :tenant AND name = :name AND created_at < :since
+
+-- name: delete_old_http_keys
+DELETE FROM qflow.http_key WHERE created_at < :since
+
+-- name: find_answered
+-- Of rows that requests wait for, those that have come so far, or are gone. Kinds: 1 a submission, 2 a command, 3 an instance,
+-- 4 a submission and the instance that it becomes, 5 a task.
+SELECT d.kind, d.id
+FROM {rows: kind int, id bigint, tenant text} d
+LEFT JOIN qflow.submissions s ON d.kind IN (1, 4) AND s.id = d.id AND s.tenant = d.tenant
+LEFT JOIN qflow.commands c ON d.kind = 2 AND c.id = d.id AND c.tenant = d.tenant
+LEFT JOIN qflow.workflow_instance i ON i.id = CASE d.kind WHEN 3 THEN d.id WHEN 4 THEN s.instance_id END AND i.tenant = d.tenant
+LEFT JOIN qflow.task_instance t ON d.kind = 5 AND t.id = d.id
+WHERE (d.kind IN (1, 4) AND (s.id IS NULL OR s.state = 'REJECTED'))
+    OR (d.kind = 1 AND s.is_open = 0)
+    OR (d.kind = 2 AND (c.id IS NULL OR c.is_open = 0))
+    OR (d.kind = 3 AND (i.id IS NULL OR i.state >= {instance.SUCCESS}))
+    OR (d.kind = 4 AND s.is_open = 0 AND i.state >= {instance.SUCCESS})
+    OR (d.kind = 5 AND (t.id IS NULL OR t.state >= {task.SUCCESS}))
+
+-- name: show_submission_answer
+SELECT s.id, s.workflow, s.version, s.job, s.name, s.state, s.is_open, s.instance_id, s.error, s.error_code, s.submitted_by, s.created_at,
+    s.answered_at
+FROM qflow.submissions s WHERE s.id = :id AND s.tenant = :tenant
+
+-- name: show_command_answer
+SELECT c.id, c.action, c.instance_id, c.workflow, c.task, c.task_id, c.filter, c.args, c.reason, c.requested_by, c.created_at, c.state,
+    c.is_open, c.is_batch, c.result, c.error, c.error_code, c.answered_at
+FROM qflow.commands c WHERE c.id = :id AND c.tenant = :tenant
+
+-- name: list_batches
+SELECT c.id, c.action, c.instance_id, c.workflow, c.task, c.task_id, c.filter, c.args, c.reason, c.requested_by, c.created_at, c.state,
+    c.is_open, c.is_batch, c.result, c.error, c.error_code, c.answered_at
+FROM qflow.commands c WHERE c.tenant = :tenant AND c.is_batch = 1 AND c.id < :before
+ORDER BY c.id DESC LIMIT {literal: batch}
+
+-- name: find_submitted
+-- What a submission asks for that is no instance yet.
+SELECT s.id, s.workflow, s.job FROM qflow.submissions s WHERE s.id = :id AND s.tenant = :tenant
+
+-- name: list_jobs_of_workflow
+-- Jobs that a version of a workflow calls: of the active one without a number.
+SELECT DISTINCT n.job FROM qflow.workflow_definition d
+JOIN qflow.workflow_version v ON v.definition_id = d.id
+JOIN qflow.workflow_node n ON n.version_id = v.id
+WHERE d.tenant = :tenant AND d.workflow = :workflow AND n.job <> ''
+    AND v.id = CASE WHEN CAST(:version AS {bigint}) IS NULL THEN d.active_version ELSE v.id END
+    AND v.version = COALESCE(CAST(:version AS {bigint}), v.version)
+
+-- name: find_newest_failed
+SELECT MAX(i.id) AS id FROM qflow.workflow_instance i
+JOIN qflow.workflow_version v ON v.id = i.version_id
+WHERE v.definition_id = :definition_id AND i.tenant = :tenant AND i.state = {instance.FAILED}
+
+-- name: find_workflow_by_key
+SELECT d.id, d.workflow FROM qflow.workflow_definition d WHERE d.tenant = :tenant AND d.workflow = :workflow
+
+-- name: find_workflow_by_number
+-- Where no workflow has that key.
+SELECT d.id, d.workflow FROM qflow.workflow_definition d WHERE d.tenant = :tenant AND d.id = :id
