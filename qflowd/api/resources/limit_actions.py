@@ -26,7 +26,7 @@ class LimitSettings(Body):
     reason: str | None = None
 
 
-class ForAWhile(Body, rename={"for_": "for"}):
+class LimitPause(Body, rename={"for_": "for"}):
     """`for`: how long, such as "10m"; without: until it is ended."""
 
     for_: str | None = None
@@ -49,7 +49,7 @@ def unset_limit(call: Call, key: str) -> Answered:
 
 
 @route("POST", "/limits/{key}/pause", Role.OPERATE, errors=REFUSALS, does="command pause_limit")
-def pause_limit(call: Call, key: str, body: ForAWhile) -> Answered:
+def pause_limit(call: Call, key: str, body: LimitPause) -> Answered:
     """Let nothing begin that needs a limit."""
     return _do(call, key, "pause_limit", body.reason, **{"for": body.for_})
 
@@ -61,7 +61,7 @@ def resume_limit(call: Call, key: str, body: ReasonBody) -> Answered:
 
 
 @route("POST", "/limits/{key}/open", Role.OPERATE, errors=REFUSALS, does="command open_breaker")
-def open_breaker(call: Call, key: str, body: ForAWhile) -> Answered:
+def open_breaker(call: Call, key: str, body: LimitPause) -> Answered:
     """Open the breaker of a limit."""
     return _do(call, key, "open_breaker", body.reason, **{"for": body.for_})
 
