@@ -1,6 +1,6 @@
 """Idempotency: a request with the header Idempotency-Key may be repeated, and gets the first answer. Kept for a day.
 
-The key is written in the transaction of what the request does: whatever dies between, both are there or neither is.
+The key is written in the transaction of what the request does: whatever crashes between, both are there or neither is.
 """
 
 import hashlib

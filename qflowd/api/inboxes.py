@@ -1,6 +1,6 @@
 """Writing submissions and commands, in the caller's name, and waiting for what the engine answers.
 
-Row, audit and idempotency key are one transaction, so what was acknowledged is there whatever dies afterwards.
+Row, audit and idempotency key are one transaction, so what was acknowledged is there whatever crashes afterwards.
 """
 
 from collections.abc import Callable, Mapping, Sequence
