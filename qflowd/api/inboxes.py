@@ -147,9 +147,9 @@ def submitted(call: Call, number: int, answer: Callable[[SubmissionAnswer], ApiA
             return answer(found)
         return ApiAnswer(found, status=201, headers=location(call, f"instances/{found.instance_id}"))
 
-    def otherwise() -> ApiAnswer:
+    def otherwise() -> Any:
         found = SubmissionAnswer(submission_id=number, instance_id=None, state=NEW)
-        return say() or ApiAnswer(found, 202, why_not_yet(call), location(call, f"submissions/{number}"))
+        return at_last(call, say, found, f"submissions/{number}")
 
     return Wait(say, otherwise, longest_s(call), AwaitedRow(Awaited.SUBMISSION, number, call.tenant))
 
@@ -168,9 +168,7 @@ def asked(call: Call, number: int, path: str = "commands") -> Wait:
         return found
 
     def otherwise() -> Any:
-        return say() or ApiAnswer(
-            read_command(call, number), 202, why_not_yet(call), location(call, f"{path}/{number}")
-        )
+        return at_last(call, say, read_command(call, number), f"{path}/{number}")
 
     return Wait(say, otherwise, longest_s(call), AwaitedRow(Awaited.COMMAND, number, call.tenant))
 
@@ -213,6 +211,13 @@ def refuse_rejected(state: str, error: str | None, code: int | None) -> None:
         raise ApiFault(code or int(Refusal.WRONG_STATE), text, lines)
 
 
+def at_last(call: Call, say: Callable[[], Any], found: Any, path: str) -> Any:
+    """What is said when the time to wait is over: what `say` says; else, or if nothing was waited for, 202 with `found`."""
+    if longest_s(call) > 0 and (answer := say()) is not None:
+        return answer
+    return ApiAnswer(found, 202, why_not_yet(call), location(call, path))
+
+
 def longest_s(call: Call, otherwise: float | None = None) -> float:
     """How long a request waits for its answer: what it asks for, else what the route or the server does."""
     if call.wait_s is not None:
@@ -227,10 +232,10 @@ def location(call: Call, path: str) -> dict[str, str]:
 
 def why_not_yet(call: Call) -> str:
     """Why there is no answer yet."""
-    if not (daemons := len(call.client.daemons())):
-        return "it is written, but no daemon is running; `qflowd run` starts one, which will carry it out"
     if longest_s(call) == 0:
         return "it is written; the answer was not waited for"
+    if not (daemons := len(call.client.daemons())):
+        return "it is written, but no daemon is running; `qflowd run` starts one, which will carry it out"
     who = "the daemon is busy" if daemons == 1 else f"all {daemons} daemons are busy"
     return f"it is written, and has not been answered within {longest_s(call):g} s: {who}"
 

@@ -86,7 +86,7 @@ def check_jobs(call: Call, workflow: str, version: int | None) -> None:
     Raises: ApiFault 40302.
     """
     if call.caller.jobs:
-        for row in call.read("list_jobs_of_workflow", workflow=workflow, version=version):
+        for row in call.read("list_jobs_of_workflow", workflow=workflow, version=version or 0):
             refuse_unlisted(call, job=row.job)
 
 

@@ -56,13 +56,12 @@ ORDER BY c.id DESC LIMIT {literal: batch}
 SELECT s.id, s.workflow, s.job FROM qflow.submissions s WHERE s.id = :id AND s.tenant = :tenant
 
 -- name: list_jobs_of_workflow
--- Jobs that a version of a workflow calls: of the active one without a number.
+-- Jobs that a version of a workflow calls; 0: of the active one.
 SELECT DISTINCT n.job FROM qflow.workflow_definition d
 JOIN qflow.workflow_version v ON v.definition_id = d.id
 JOIN qflow.workflow_node n ON n.version_id = v.id
 WHERE d.tenant = :tenant AND d.workflow = :workflow AND n.job <> ''
-    AND v.id = CASE WHEN CAST(:version AS {bigint}) IS NULL THEN d.active_version ELSE v.id END
-    AND v.version = COALESCE(CAST(:version AS {bigint}), v.version)
+    AND (v.version = :version OR (:version = 0 AND v.id = d.active_version))
 
 -- name: find_newest_failed
 SELECT MAX(i.id) AS id FROM qflow.workflow_instance i

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from qflowd.api.answers import ApiAnswer, ApiFault, Item, Wait
+from qflowd.api.answers import ApiFault, Item, Wait
 from qflowd.api.call import Call
-from qflowd.api.inboxes import CommandAnswer, ask, asked, location, longest_s, refuse_rejected, why_not_yet
+from qflowd.api.inboxes import CommandAnswer, ask, asked, at_last, longest_s, refuse_rejected
 from qflowd.api.paging import ListPage, PageQuery, page_of, read_cursor
 from qflowd.api.reading import Body
 from qflowd.api.resources.commands import REFUSALS
@@ -119,7 +119,7 @@ def create_batch(call: Call, body: BatchBody) -> Wait | BatchItem:
         return found
 
     def otherwise() -> Any:
-        return say() or ApiAnswer(_read(call, number), 202, why_not_yet(call), location(call, f"batches/{number}"))
+        return at_last(call, say, _read(call, number), f"batches/{number}")
 
     return Wait(say, otherwise, longest_s(call), AwaitedRow(Awaited.COMMAND, number, call.tenant))
 

@@ -5,18 +5,17 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from qflowd.api.answers import ApiAnswer, ApiFault, Item, Wait
+from qflowd.api.answers import ApiFault, Item, Wait
 from qflowd.api.call import Call
 from qflowd.api.inboxes import (
     NEW,
     CommandAnswer,
     ask_all,
     asked,
+    at_last,
     command_row,
-    location,
     longest_s,
     read_command,
-    why_not_yet,
 )
 from qflowd.api.reading import Body
 from qflowd.api.resources.rows import of_all, refuse_both
@@ -97,8 +96,7 @@ def all_asked(call: Call, numbers: Sequence[int]) -> Wait:
         return None if any(item.state == NEW for item in found.items) else found
 
     def otherwise() -> Any:
-        where = location(call, f"commands/{numbers[-1]}")
-        return say() or ApiAnswer(read(), 202, why_not_yet(call), where)
+        return at_last(call, say, read(), f"commands/{numbers[-1]}")
 
     # The engine takes them in the order of their ids.
     return Wait(say, otherwise, longest_s(call), AwaitedRow(Awaited.COMMAND, numbers[-1], call.tenant))

@@ -11,14 +11,13 @@ from qflowd.api.idempotency import once
 from qflowd.api.inboxes import (
     NEW,
     SubmissionAnswer,
+    at_last,
     insert_submission,
-    location,
     longest_s,
     read_submission,
     submission_row,
     submit,
     submitted,
-    why_not_yet,
 )
 from qflowd.api.reading import Body
 from qflowd.api.resources.rows import of_all, refuse_both
@@ -142,13 +141,9 @@ def _all_submitted(call: Call, numbers: Sequence[int]) -> Wait:
             return None
         return ApiAnswer(SubmissionList(items=items), status=201)
 
-    def otherwise() -> ApiAnswer:
+    def otherwise() -> Any:
         items = [read_submission(call, number) for number in numbers]
-        return ApiAnswer(
-            SubmissionList(items=items), 202, why_not_yet(call), location(call, f"submissions/{numbers[-1]}")
-        )
+        return at_last(call, say, SubmissionList(items=items), f"submissions/{numbers[-1]}")
 
     # The engine takes them in the order of their ids.
-    return Wait(
-        say, lambda: say() or otherwise(), longest_s(call), AwaitedRow(Awaited.SUBMISSION, numbers[-1], call.tenant)
-    )
+    return Wait(say, otherwise, longest_s(call), AwaitedRow(Awaited.SUBMISSION, numbers[-1], call.tenant))
