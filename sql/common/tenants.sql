@@ -25,7 +25,7 @@ counted_day = d.counted_day, submissions = d.submissions
 
 -- name: list_tenants
 -- Open instances and live workflows are counted for each: there are a handful of tenants, or a few hundred.
-SELECT x.name, x.title, x.state, x.created_at, x.updated_at, x.counted_day, x.submissions,
+SELECT x.name, x.title, x.state, x.revision, x.created_at, x.updated_at, x.counted_day, x.submissions,
     (SELECT COUNT(*) FROM qflow.workflow_instance i WHERE i.meter = 1 AND i.tenant = x.name) AS open_instances,
     (SELECT COUNT(*) FROM qflow.workflow_definition d WHERE d.tenant = x.name AND d.archived_at IS NULL) AS workflows,
     COALESCE((SELECT k.used FROM qflow.limit_key k WHERE k.name = {concat: 'tenant:', x.name}), 0) AS running_tasks,

@@ -40,6 +40,7 @@ class Tenant(NamedTuple):
     name: str
     title: str
     state: str
+    revision: int  # rises with every change of it or its quotas
     created_at: datetime
     updated_at: datetime
     open_instances: int
@@ -66,6 +67,12 @@ def find_tenant(tx: Tx, name: str) -> Tenant:
     if not found:
         raise NotFound(f"there is no tenant {name!r}; `qflowd tenants` lists those that have a row")
     return found[0]
+
+
+def lock_tenant(tx: Tx, name: str) -> Tenant:
+    """As `find_tenant`; nobody else changes it, or admits for it, until the transaction ends. Raises: NotFound."""
+    tx.run("lock_tenants", rows=[(name,)])
+    return find_tenant(tx, name)
 
 
 def list_quotas(tx: Tx, tenant: Tenant) -> list[Quota]:
@@ -217,6 +224,7 @@ def _tenants(tx: Tx, first: str, last: str, after: str, limit: int) -> list[Tena
             row.name,
             row.title,
             row.state,
+            int(row.revision),
             row.created_at,
             row.updated_at,
             int(row.open_instances),

@@ -1,0 +1,224 @@
+"""Tenants over HTTP: who shares the database, what each may have, and what it used.
+
+A system caller sees and changes all; an administrator sees their own tenant.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+
+from qflowd.api.answers import ApiAnswer, ApiFault, Item
+from qflowd.api.call import Call
+from qflowd.api.paging import ListPage, PageQuery, cursor_of, read_cursor
+from qflowd.api.reading import Body, need_if_match
+from qflowd.api.routing import route
+from qflowd.engine.access import tenants as verbs
+from qflowd.model.roles import Role
+from qflowd.store.tx import Tx
+
+DAYS: Final = 31  # of the usage, where no first day is given
+Title = Annotated[str, msgspec.Meta(max_length=verbs.LONGEST_TITLE)]
+
+
+class QuotaItem(Item):
+    """A quota that is set. `value`: a number, or a list of patterns; `used`: null where nothing is counted."""
+
+    name: str
+    value: int | Sequence[str]
+    used: float | None
+    set_by: str | None
+    updated_at: datetime
+
+
+class TenantItem(Item):
+    """A tenant and what it has now. `submissions`: accepted today (UTC); `log_mb`: of what has ended today."""
+
+    name: str
+    title: str
+    state: str
+    open_instances: int
+    running_tasks: int
+    submissions: int
+    workflows: int
+    log_mb: float
+    created_at: datetime
+    updated_at: datetime
+
+
+class TenantDetail(TenantItem):
+    """With its quotas."""
+
+    quotas: Sequence[QuotaItem]
+
+
+class UsageItem(Item):
+    """What instances of a workflow (or of a single job) used that have ended on a day (UTC)."""
+
+    day: str
+    workflow: str
+    instances: int
+    tasks: int
+    failed: int
+    task_s: float
+    cpu_s: float
+    log_mb: float
+
+
+class TenantRequest(Body):
+    """A tenant that is to get its row."""
+
+    name: str
+    title: Title = ""
+
+
+class TenantChange(Body):
+    """What is to change of a tenant. SUSPENDED: its submissions are rejected, what runs continues."""
+
+    title: Title | None = None
+    state: Literal["ACTIVE", "SUSPENDED"] | None = None
+
+
+class QuotasRequest(Body):
+    """All quotas that a tenant is to have, by name; those that are left out are taken away."""
+
+    quotas: Mapping[str, int | Sequence[str] | None]
+
+
+class UsageQuery(PageQuery):
+    """`from`, `to`: days (UTC), both included; the last 31 days if not given."""
+
+    from_: date | None = msgspec.field(default=None, name="from")
+    to: date | None = None
+
+
+class TenantsQuery(PageQuery):
+    """By their names."""
+
+
+@route("GET", "/tenants", Role.SYSTEM, does="V access.list_tenants")
+def list_tenants(call: Call, query: TenantsQuery) -> ListPage[TenantItem]:
+    """Tenants that have a row; one without has no quotas and is not counted."""
+    [after] = read_cursor(query) or [""]
+    rows = call.store.read(lambda tx: verbs.list_tenants(tx, after=after, limit=query.limit + 1))
+    page = rows[: query.limit]
+    following = cursor_of(query, page[-1].name) if len(rows) > query.limit else None
+    return ListPage(items=[TenantItem(**_fields(row)) for row in page], next=following)
+
+
+@route("POST", "/tenants", Role.SYSTEM, errors=(40902, 42202), does="V access.create_tenant")
+def create_tenant(call: Call, body: TenantRequest) -> ApiAnswer | TenantDetail:
+    """Give a tenant its row: from now on what it uses is counted, and it may get quotas."""
+    tenant = call.change(lambda tx: verbs.create_tenant(tx, call.actor, body.name, body.title))
+    return _answer(tenant, (), status=201)
+
+
+@route("GET", "/tenants/{id}", Role.ADMIN, errors=(40401,), does="V access.find_tenant")
+def show_tenant(call: Call, id: str) -> ApiAnswer | TenantDetail:
+    """A tenant with its quotas."""
+    _refuse_other(call, id)
+    return _answer(*call.store.read(lambda tx: _found(tx, id)))
+
+
+@route("PUT", "/tenants/{id}", Role.SYSTEM, errors=(40401, 41201, 42801), does="V access.set_tenant")
+def change_tenant(call: Call, id: str, body: TenantChange) -> ApiAnswer | TenantDetail:
+    """Change its title, suspend it, or make it active again."""
+
+    def change(tx: Tx) -> tuple[verbs.Tenant, list[verbs.Quota]]:
+        _match(call, tx, id)
+        verbs.set_tenant(tx, call.actor, id, title=body.title, state=body.state)
+        return _found(tx, id)
+
+    return _answer(*call.change(change))
+
+
+@route("DELETE", "/tenants/{id}", Role.SYSTEM, errors=(40401, 40903, 41201, 42801), does="V access.delete_tenant")
+def delete_tenant(call: Call, id: str) -> None:
+    """Take its row and its quotas away, once nothing of it is open; what it used is kept."""
+
+    def delete(tx: Tx) -> None:
+        _match(call, tx, id)
+        verbs.delete_tenant(tx, call.actor, id)
+
+    call.change(delete)
+
+
+@route("GET", "/tenants/{id}/quotas", Role.ADMIN, errors=(40401,), does="V access.list_quotas")
+def list_quotas(call: Call, id: str) -> ApiAnswer | ListPage[QuotaItem]:
+    """Its quotas, with how much of each is used."""
+    _refuse_other(call, id)
+    tenant, quotas = call.store.read(lambda tx: _found(tx, id))
+    return _quotas(tenant, quotas)
+
+
+@route("PUT", "/tenants/{id}/quotas", Role.SYSTEM, errors=(40401, 41201, 42202, 42801), does="V access.replace_quotas")
+def replace_quotas(call: Call, id: str, body: QuotasRequest) -> ApiAnswer | ListPage[QuotaItem]:
+    """Let it have these quotas and no others; they hold for whatever is admitted from now on."""
+
+    def replace(tx: Tx) -> tuple[verbs.Tenant, list[verbs.Quota]]:
+        _match(call, tx, id)
+        verbs.replace_quotas(tx, call.actor, id, body.quotas)
+        return _found(tx, id)
+
+    return _quotas(*call.change(replace))
+
+
+@route("GET", "/tenants/{id}/usage", Role.ADMIN, errors=(40401,), does="R usage_day")
+def list_usage(call: Call, id: str, query: UsageQuery) -> ListPage[UsageItem]:
+    """What its instances used that have ended, by day and workflow."""
+    _refuse_other(call, id)
+    last = query.to or datetime.now(UTC).date()
+    first = query.from_ or last - timedelta(days=DAYS)
+    day, workflow = read_cursor(query) or [str(date.min), ""]
+
+    def read(tx: Tx) -> list[Any]:
+        verbs.find_tenant(tx, id)
+        after = date.fromisoformat(day), workflow
+        return verbs.list_usage(tx, id, first, last, after=after, limit=query.limit + 1)
+
+    rows = call.store.read(read)
+    items = [UsageItem(**(row._asdict() | {"day": str(row.day)})) for row in rows[: query.limit]]
+    following = cursor_of(query, items[-1].day, items[-1].workflow) if len(rows) > query.limit else None
+    return ListPage(items=items, next=following)
+
+
+def _found(tx: Tx, name: str) -> tuple[verbs.Tenant, list[verbs.Quota]]:
+    tenant = verbs.find_tenant(tx, name)
+    return tenant, verbs.list_quotas(tx, tenant)
+
+
+def _match(call: Call, tx: Tx, name: str) -> None:
+    """Lock a tenant. Raises: NotFound; ApiFault where the caller means an older state."""
+    tenant = verbs.lock_tenant(tx, name)
+    current = TenantDetail(**_fields(tenant), quotas=_items(verbs.list_quotas(tx, tenant)))
+    need_if_match(call, _etag(tenant), current)
+
+
+def _refuse_other(call: Call, name: str) -> None:
+    """Raises: ApiFault 40401 for another tenant than the caller's."""
+    if call.caller.role < Role.SYSTEM and name != call.tenant:
+        raise ApiFault(40401, f"there is no tenant {name!r}")
+
+
+def _answer(tenant: verbs.Tenant, quotas: Sequence[verbs.Quota], status: int = 200) -> ApiAnswer:
+    detail = TenantDetail(**_fields(tenant), quotas=_items(quotas))
+    return ApiAnswer(detail, status=status, etag=_etag(tenant))
+
+
+def _quotas(tenant: verbs.Tenant, quotas: Sequence[verbs.Quota]) -> ApiAnswer:
+    return ApiAnswer(ListPage(items=_items(quotas)), etag=_etag(tenant))
+
+
+def _etag(tenant: verbs.Tenant) -> str:
+    return f"{tenant.name}-{tenant.revision}".encode("ascii", "xmlcharrefreplace").decode()
+
+
+def _fields(tenant: verbs.Tenant) -> dict[str, Any]:
+    fields = tenant._asdict()
+    del fields["revision"]
+    return fields
+
+
+def _items(quotas: Sequence[verbs.Quota]) -> list[QuotaItem]:
+    return [QuotaItem(**quota._asdict()) for quota in quotas]
