@@ -56,7 +56,11 @@ export function useList<T>(path: string | null, query: Query = {}, options: Opti
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next,
     enabled: path !== null && options.enabled !== false,
-    refetchInterval: pause(options.every ?? FOCUSED_MS),
+    // Every page is asked again, so the more of them, the less often.
+    refetchInterval: (query) => {
+      const every = pause(options.every ?? FOCUSED_MS)(query)
+      return every && every * Math.max(1, query.state.data?.pages.length ?? 1)
+    },
     placeholderData: options.keep ? keepPreviousData : undefined,
   })
   return {

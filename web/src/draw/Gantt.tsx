@@ -143,7 +143,8 @@ function Line({ row: drawn, of, width, span, faint, chosen, open }: LineProps) {
     drawn.late && w.late,
   ].filter(Boolean).join('\n')
   const end = drawn.ran ? drawn.ran.x + drawn.ran.width : 0
-  const inside = end > width - 70
+  const full = end > width - 70
+  const inside = full && (drawn.ran?.width ?? 0) > 70
   return (
     <li className="gantt-row" data-tone={tone} data-state={row.state} data-faint={faint || undefined} data-chosen={chosen || undefined} style={{ height: ROW }} title={what} onClick={() => open?.(row)}>
       <button type="button" className="gantt-name">
@@ -164,7 +165,7 @@ function Line({ row: drawn, of, width, span, faint, chosen, open }: LineProps) {
           drawn.ran && <rect className="gantt-ran" x={drawn.ran.x} width={drawn.ran.width} y={8} height={14} rx={3} />
         )}
         {row.critical && drawn.ran && <rect className="gantt-critical" x={drawn.ran.x} width={drawn.ran.width} y={26} height={2} />}
-        {drawn.ran && <text className={inside ? 'gantt-took gantt-in' : 'gantt-took'} x={inside ? end - 6 : end + 6} y={19} textAnchor={inside ? 'end' : 'start'}>{said(drawn.ranMs)}{drawn.late ? ' ▲' : ''}</text>}
+        {drawn.ran && <text className={inside ? 'gantt-took gantt-in' : 'gantt-took'} x={inside ? end - 6 : full ? drawn.ran.x - 6 : end + 6} y={19} textAnchor={full ? 'end' : 'start'}>{said(drawn.ranMs)}{drawn.late ? ' ▲' : ''}</text>}
       </svg>
     </li>
   )

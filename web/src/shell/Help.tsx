@@ -18,9 +18,8 @@ export function Help({ onClose }: { onClose: () => void }) {
   return (
     <Dialog title={w.top.help} onClose={onClose}>
       <h3>{w.keys.title}</h3>
-      <dl className="help">
-        {lines.map(([keys, does]) => [<dt key={`k${keys}`}>{keys.map((k) => <kbd key={k}>{k}</kbd>)}</dt>, <dd key={`d${keys}`}>{does}</dd>])}
-      </dl>
+      <Keys lines={lines} />
+      <div className="help-places">{w.keys.places.map(([place, keys]) => <section key={place}><h3>{place}</h3><Keys lines={keys} /></section>)}</div>
       <h3>{w.keys.signs}</h3>
       <dl className="help">
         {[...new Set([...TASK_STATES, ...INSTANCE_STATES])].map((s) => [<dt key={s}><Chip state={s} /></dt>, <dd key={`${s}m`} className="muted">{w.meaning[s]}</dd>])}
@@ -28,3 +27,9 @@ export function Help({ onClose }: { onClose: () => void }) {
     </Dialog>
   )
 }
+
+const Keys = ({ lines }: { lines: [string[], string][] }) => (
+  <dl className="help">
+    {lines.map(([keys, does]) => [<dt key={`k${keys}`}>{keys.map((k, i) => <kbd key={i}>{k}</kbd>)}</dt>, <dd key={`d${keys}`}>{does}</dd>])}
+  </dl>
+)

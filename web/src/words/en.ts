@@ -44,6 +44,14 @@ export const en = {
   },
   keys: {
     title: 'Keys', signs: 'Signs', search: 'search', goTo: 'go to', help: 'this list', rows: 'next, previous row', open: 'open', close: 'close',
+    places: [
+      ['Runs', [[['t'], 'start a run'], [['x'], 'select the row']]],
+      ['A run', [[['r'], 'retry'], [['p'], 'pause, resume'], [['l'], 'log'], [['[', ']'], 'older, newer run'], [['Esc'], 'close the task']]],
+      ['Graph', [[['←', '→', '↑', '↓'], 'walk along the edges'], [['f'], 'fit all in'], [['+', '-'], 'closer, further']]],
+      ['Gantt chart', [[['←', '→'], 'earlier, later'], [['+', '-'], 'closer, further'], [['0'], 'all of the time'], [['c'], 'critical path']]],
+      ['Log', [[['G'], 'to the end'], [['g', 'g'], 'to the beginning'], [['n', 'N'], 'next, previous hit'], [['e'], 'next error'], [['w'], 'wrap lines'], [['y'], 'copy']]],
+      ['Failures', [[['r'], 'retry'], [['h'], 'mark as handled']]],
+    ] as [string, [string[], string][]][],
   },
   login: {
     title: 'Sign in', withName: 'with name and password', name: 'Name', password: 'Password', signIn: 'Sign in', withCode: 'You are being signed in …',

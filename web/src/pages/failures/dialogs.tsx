@@ -21,7 +21,7 @@ export interface Chosen {
 
 export function RetryDialog({ of, onClose }: { of: Chosen; onClose: () => void }) {
   const w = useWords(words)
-  if (of.group) return <BatchDialog action="retry" where={groupQuery(of.group)} title={of.name} onClose={onClose} done={() => undefined} />
+  if (of.group) return <BatchDialog action="retry" where={groupQuery(of.group)} title={`${number(of.count)} × ${of.name}`} what={w.retryWhat} onClose={onClose} done={() => undefined} />
   return (
     <Act title={w.retryTitle(of.name)} word={w.retry} onClose={onClose} action={{ path: `/tasks/${of.tasks![0]}/retry`, body: {} }}>
       <p>{w.retryWhat}</p>

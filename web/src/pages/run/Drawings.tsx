@@ -37,5 +37,5 @@ export function GanttTab({ run, live, chosen, open }: Props) {
 }
 
 export function LogTab({ run, live }: { run: RunDetail; live: boolean }) {
-  return <LogView path={`/instances/${run.id}/log`} live={live} tasks file={`${run.workflow ?? run.job ?? 'run'}-${run.id}.log`} />
+  return <LogView path={`/instances/${run.id}/log`} live={live} tasks={run.workflow !== null} file={`${run.workflow ?? run.job ?? 'run'}-${run.id}.log`} />
 }

@@ -19,6 +19,7 @@ interface Props {
   where?: Record<string, unknown>
   /** What is acted on, if not runs: the tasks of a group of failures. */
   title?: string
+  what?: string
   onClose: () => void
   done: () => void
 }
@@ -42,7 +43,7 @@ interface Batch {
   error: string | null
 }
 
-export function BatchDialog({ action, ids, where, title, onClose, done }: Props) {
+export function BatchDialog({ action, ids, where, title, what, onClose, done }: Props) {
   const w = useWords(words)
   const common = useCommon()
   const [reason, setReason] = useState('')
@@ -71,10 +72,10 @@ export function BatchDialog({ action, ids, where, title, onClose, done }: Props)
     <Dialog title={title ? `${word}: ${title}` : word} onClose={onClose} onSubmit={go} foot={
       <>
         <Button onClick={onClose}>{common.do.cancel}</Button>
-        <Button type="submit" look={action === 'terminate' ? 'danger' : 'main'} disabled={!set || set.instances === 0 || sending}>{set ? w.doIt(word, number(set.instances)) : word}</Button>
+        <Button type="submit" look={action === 'terminate' ? 'danger' : 'main'} disabled={!set || set.instances === 0 || sending}>{set && !title ? w.doIt(word, set.instances) : word}</Button>
       </>
     }>
-      <p>{w.what[action]}</p>
+      <p>{what ?? w.what[action]}</p>
       {set ? <Meets set={set} /> : !problem && <><p className="muted">{w.counting}</p><Waiting lines={3} /></>}
       {problem && <Problem error={problem} again={ask} />}
       <label className="field">
@@ -90,7 +91,7 @@ function Meets({ set }: { set: DryRun }) {
   if (set.instances === 0) return <p><strong>{w.meetsNone}</strong></p>
   return (
     <div className="stack">
-      <p><strong>{w.meets(number(set.instances), number(set.tasks))}</strong></p>
+      <p><strong>{w.meets(set.instances, set.tasks)}</strong></p>
       <ul className="sample" aria-label={w.among}>
         {(set.sample ?? []).slice(0, 8).map((run) => <li key={run.id} className="row"><Chip state={run.state} small /> <span className="grow cut">{run.workflow} <span className="muted">#{run.id}</span></span></li>)}
         {set.instances > 8 && <li className="muted">…</li>}

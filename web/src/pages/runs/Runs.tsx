@@ -67,7 +67,7 @@ export default function Runs() {
             {mayAct && (selected.size > 0 || where) ? (
               <Selection count={selected.size} filtered={where !== null} clear={() => setSelected(new Set())} act={(action, all) => setBatch({ action, all })} />
             ) : (
-              <span className="muted">{w.shown(number(items.length))}. {runs.more ? w.more : w.all}</span>
+              <span className="muted">{w.shown(number(items.length))} {runs.more ? w.more : w.all}</span>
             )}
           </footer>
         </div>
@@ -114,13 +114,13 @@ function columnsOf(w: typeof words.en, selected: ReadonlySet<number>, toggle: (i
   return [
     ...(mayAct ? [box] : []),
     { head: w.state, width: '9rem', cell: (run) => <Chip state={run.state} /> },
-    { head: w.workflow, width: 'minmax(9rem, 1.6fr)', cell: (run) => <Name run={run} /> },
-    { head: w.id, width: '5rem', right: true, cell: (run) => <span className="muted">#{run.id}</span> },
+    { head: w.workflow, width: 'minmax(6rem, 1.6fr)', cell: (run) => <Name run={run} /> },
+    { head: w.id, width: '4rem', right: true, cell: (run) => <span className="muted">#{run.id}</span> },
     { head: w.date, width: '6.5rem', wide: true, cell: (run) => run.business_date ?? <span className="muted">–</span> },
-    { head: w.progress, width: '7rem', wide: true, cell: (run) => (ENDED.has(run.state) ? null : <Progress value={run.progress} label={w.progress} />) },
-    { head: w.started, width: '6rem', right: true, cell: (run) => <Time at={run.started_at ?? run.created_at} /> },
-    { head: w.took, width: '6rem', right: true, cell: (run) => <Took seconds={run.duration_s} since={run.started_at} until={run.finished_at} /> },
-    { head: w.trigger, width: '6rem', wide: true, cell: (run) => <span className="muted">{w.triggers[run.trigger_type] ?? run.trigger_type}</span> },
+    { head: w.progress, width: '5rem', wide: true, cell: (run) => (ENDED.has(run.state) ? null : <Progress value={run.progress} label={w.progress} />) },
+    { head: w.started, width: '6rem', right: true, wide: true, cell: (run) => <Time at={run.started_at ?? run.created_at} /> },
+    { head: w.took, width: '6rem', right: true, wide: true, cell: (run) => <Took seconds={run.duration_s} since={run.started_at} until={run.finished_at} /> },
+    { head: w.trigger, width: '5.5rem', wide: true, cell: (run) => <span className="muted">{w.triggers[run.trigger_type] ?? run.trigger_type}</span> },
     { head: w.note, width: 'minmax(8rem, 2.4fr)', wide: true, cell: (run) => <Note run={run} /> },
   ]
 }
