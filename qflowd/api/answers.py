@@ -18,6 +18,7 @@ from qflowd.model.errors import (
     NameTaken,
     NotFound,
     QflowdError,
+    QueryTooSlow,
     Rejected,
     StoreUnavailable,
     Unreadable,
@@ -124,10 +125,10 @@ def fault_of(error: Exception) -> ApiFault | None:
         return ApiFault(int(error.why), str(error))
     if isinstance(error, CycleFound):
         return ApiFault(42203, str(error), [Problem(where=f"tasks.{error.path[0]}.after", message=str(error))])
+    if isinstance(error, QueryTooSlow):
+        return ApiFault(50302, "the query took too long ([api] query_timeout); narrow it by more filters")
     if isinstance(error, StoreUnavailable):
         return ApiFault(50301, f"{error}; try again in a moment", headers={"Retry-After": "2"})
-    if isinstance(error, Refused):
-        return ApiFault(int(error.why), str(error))
     code = next((code for kind, code in _CODES.items() if isinstance(error, kind)), None)
     return None if code is None else ApiFault(code, str(error))
 

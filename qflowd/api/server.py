@@ -40,7 +40,7 @@ def serve(
     Raises: AddressTaken; SchemaOutdated, SchemaTooNew. A database that is away is waited for: requests say 50301.
     """
     listening = listen(config.api.bind)
-    store = Store(config.database.url)
+    store = Store(config.database.url, read_s=config.api.query_timeout)
     try:
         with contextlib.suppress(StoreUnavailable):
             migrate.check(store)

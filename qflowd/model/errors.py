@@ -114,6 +114,10 @@ class RowsLocked(StoreUnavailable):
     """Somebody else's transaction has kept rows locked for longer than a session may wait; what needs others may continue."""
 
 
+class QueryTooSlow(StoreUnavailable):
+    """A statement ran longer than a session of its kind may run one, and was stopped by the database."""
+
+
 class StoreUnsupported(QflowdError):
     """The database server lacks something that qflowd cannot do without."""
 

@@ -10,6 +10,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -108,9 +109,12 @@ class Store:
         clock: TimeSource | None = None,
         fault: Fault | None = None,
         lease_s: float | None = None,
+        read_s: float | None = None,
         instruments: Instruments | None = None,
     ) -> None:
         """`lease_s`: of the daemon whose store this is; its sessions wait and rest no longer than that allows.
+
+        `read_s`: how long a statement outside a transaction may run; then QueryTooSlow is raised.
 
         `instruments`: get an event for every commit, and those of the services that use this store.
         """
@@ -120,6 +124,8 @@ class Store:
         self._is_of_daemon = lease_s is not None
         if lease_s is not None:
             self.dialect.limits = Limits.of_lease(lease_s)
+        if read_s is not None:
+            self.dialect.limits = replace(self.dialect.limits, read_s=read_s)
         self.clock = clock or DbClock()
         self._fault = fault
         self._local = threading.local()

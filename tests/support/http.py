@@ -112,7 +112,7 @@ class ApiServer(HttpClient):
         self.store = Store(url)
         migrate(self.store)
         self._listening = server.listen(config.api.bind)
-        self.api = Api(Store(url), config.api)
+        self.api = Api(Store(url, read_s=config.api.query_timeout), config.api)
         self._server = server.Server(self.api, config)
         self._thread = threading.Thread(target=self._server.run, args=([self._listening],))
         self._principals = 0

@@ -41,6 +41,7 @@ class Limits:
     lock_s: float = 10.0  # for a row that is locked
     write_s: float = 30.0  # for SQLite's only write lock
     idle_s: float = 60.0  # inside a transaction, before the server ends the session
+    read_s: float | None = None  # a statement outside a transaction; None: as long as it takes
 
     @classmethod
     def of_lease(cls, lease_s: float) -> "Limits":

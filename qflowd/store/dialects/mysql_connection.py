@@ -15,7 +15,7 @@ import pymysql
 from pymysql.constants import CLIENT, ER
 
 from qflowd.config.database_url import without_password
-from qflowd.model.errors import StoreUnavailable
+from qflowd.model.errors import QueryTooSlow, StoreUnavailable
 from qflowd.store.catalog import Statement
 from qflowd.store.dialects.base import (
     RESTED_S,
@@ -37,8 +37,9 @@ RETRYABLE = {ER.LOCK_DEADLOCK, ER.CHECKREAD}
 # What PyMySQL does not call a data error: packet too large, out of range, and failed CHECKs (MySQL, MariaDB).
 REFUSED = {1153, 1690, 3819, 4025}
 # Of the server, not of the data: no disk, no memory, too many users, a failover to a read-only replica, a statement that
-# somebody killed or that ran out of time, a session closed for want of use. What was to be written is kept and tried again.
-AWAY = {3, 1021, 1026, 1030, 1037, 1041, 1114, 1135, 1226, 1290, 1317, 1792, 1836, 1969, 3024, 4031}
+# somebody killed, a session closed for want of use. What was to be written is kept and tried again.
+AWAY = {3, 1021, 1026, 1030, 1037, 1041, 1114, 1135, 1226, 1290, 1317, 1792, 1836, 4031}
+TOO_SLOW = {1969, 3024}  # MariaDB, MySQL
 # The session is over, or none could begin: refused, killed, cut off, out of step.
 LOST = {0, 1040, 1053, 1079, 1080, 1129, 1152, 1159, 1160, 1161, 1184, 1203, 1927, 2003, 2006, 2013, 2014, 2055, 3159}
 GONE = AWAY | LOST
@@ -77,13 +78,23 @@ class MysqlConnection(Connection):
                     max_allowed_packet=1 << 30,
                 )
                 self.script(SESSION.format(lock_s=round(limits.lock_s), idle=self._idle_limit(limits)))
+                if limits.read_s is not None:
+                    self.script(f"SET SESSION {self._read_limit(limits.read_s)}")
                 [(self._packet,)] = self.script("SELECT @@max_allowed_packet")
         except (Disconnected, pymysql.Error, OSError) as error:
             raise StoreUnavailable(f"cannot reach MySQL at {without_password(url)}: {_message(error)}") from error
 
+    @property
+    def _is_mariadb(self) -> bool:
+        return "mariadb" in str(self.driver.get_server_info()).lower()  # type: ignore[no-untyped-call]
+
+    def _read_limit(self, read_s: float) -> str:
+        """MySQL's is in milliseconds and for SELECT alone, MariaDB's in seconds."""
+        return f"max_statement_time = {read_s}" if self._is_mariadb else f"max_execution_time = {round(read_s * 1000)}"
+
     def _idle_limit(self, limits: Limits) -> str:
         """MySQL has a limit for all rest alone, and a thread may rest for a minute between two transactions."""
-        if "mariadb" in str(self.driver.get_server_info()).lower():  # type: ignore[no-untyped-call]
+        if self._is_mariadb:
             return f"idle_transaction_timeout = {round(limits.idle_s)}"
         return f"wait_timeout = {round(max(RESTED_S * 2, limits.idle_s))}"
 
@@ -200,6 +211,8 @@ def translated() -> Iterator[None]:
             raise LockTimeout(_message(error)) from error
         if code in RETRYABLE:
             raise Retryable(_message(error)) from error
+        if code in TOO_SLOW:
+            raise QueryTooSlow(_message(error)) from error
         if code in GONE:
             raise Disconnected(_message(error)) from error
         if code in REFUSED:

@@ -16,7 +16,7 @@ import psycopg
 from psycopg import errors as pg
 
 from qflowd.config.database_url import without_password
-from qflowd.model.errors import StoreUnavailable, StoreUnsupported
+from qflowd.model.errors import QueryTooSlow, StoreUnavailable, StoreUnsupported
 from qflowd.store.catalog import Statement
 from qflowd.store.dialects.base import Connection, DataRefused, Disconnected, Limits, LockTimeout, Retryable, Rows
 from qflowd.store.dialects.postgres_renderer import single
@@ -47,6 +47,7 @@ class PostgresConnection(Connection):
             message = "; ".join(line.strip() for line in str(error).splitlines() if line.strip())
             raise StoreUnavailable(f"cannot reach PostgreSQL at {without_password(url)}: {message}") from error
         self._may_prepare = False
+        self._read_s = limits.read_s
 
     def check(self) -> None:
         """Learn what may be done here. Raises: StoreUnsupported."""
@@ -63,6 +64,8 @@ class PostgresConnection(Connection):
         if self.script("SELECT pg_backend_pid()") == [(self.driver.info.backend_pid,)]:
             self.driver.prepare_threshold = PREPARE_AFTER
             self.script("SET jit = off")  # the views are many small looks; compiling them takes a second
+            if self._read_s is not None:
+                self.script(f"SET statement_timeout = {round(self._read_s * 1000)}")
 
     def begin(self) -> None:
         self.script(self._begin)
@@ -160,6 +163,8 @@ def translated() -> Iterator[None]:
     """Turn psycopg's errors into the door's."""
     try:
         yield
+    except pg.QueryCanceled as error:
+        raise QueryTooSlow(str(error).strip()) from error
     except pg.LockNotAvailable as error:
         raise LockTimeout(str(error)) from error
     except (pg.DeadlockDetected, pg.SerializationFailure) as error:

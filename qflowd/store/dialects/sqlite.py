@@ -52,7 +52,7 @@ class Sqlite(Dialect):
     def connect(self, name: str = "") -> SqliteConnection:
         _refuse_remote(self.file.parent)
         _make_private(self.file)
-        connection = SqliteConnection(self.file, self._write_lock, self.limits.write_s)
+        connection = SqliteConnection(self.file, self._write_lock, self.limits)
         self._log_place = self._log_place or _place(self._beside("-wal"))
         return connection
 

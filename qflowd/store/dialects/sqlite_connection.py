@@ -1,5 +1,6 @@
 """A connection through apsw: an empty main database with the file attached as `qflow`, WAL, synchronous FULL."""
 
+import math
 import random
 import threading
 import time
@@ -11,24 +12,29 @@ from typing import Any
 
 import apsw
 
-from qflowd.model.errors import StoreUnavailable, StoreUnsupported
+from qflowd.model.errors import QueryTooSlow, StoreUnavailable, StoreUnsupported
 from qflowd.store.catalog import Statement
 from qflowd.store.clock import from_microseconds, to_microseconds
-from qflowd.store.dialects.base import Connection, DataRefused, LockTimeout, Retryable, Rows
+from qflowd.store.dialects.base import Connection, DataRefused, Limits, LockTimeout, Retryable, Rows
 from qflowd.store.render import RowSet
+
+LOOK_EVERY = 20_000  # steps of SQLite's machine, a millisecond or two
 
 
 class SqliteConnection(Connection):
     """One connection to the file."""
 
-    def __init__(self, file: Path, write_lock: threading.Lock, patience_s: float) -> None:
-        self._write_lock, self._patience_s = write_lock, patience_s
+    def __init__(self, file: Path, write_lock: threading.Lock, limits: Limits) -> None:
+        self._write_lock, self._patience_s, self._read_s = write_lock, limits.write_s, limits.read_s
+        self._ends_at = math.inf  # of the statement that reads now
         self._busy_until = 0.0
         self._holds_lock = False
         try:
             # A small cache: apsw looks through it for every row of a row set.
             self._db = apsw.Connection(":memory:", statementcachesize=32)
             self._db.set_busy_handler(self._wait_while_busy)
+            if self._read_s is not None:
+                self._db.set_progress_handler(lambda: time.monotonic() > self._ends_at, LOOK_EVERY)
             # A plan that may depend on a parameter's value would be made anew for each: milliseconds for a view.
             self._db.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
             with translated():
@@ -101,6 +107,8 @@ class SqliteConnection(Connection):
 
     def _part(self, statement: Statement, params: Mapping[str, Any], rows: Rows) -> list[Any]:
         before = self._db.total_changes()
+        if self._read_s is not None:
+            self._ends_at = math.inf if self._holds_lock else time.monotonic() + self._read_s
         with translated():
             if statement.rows is not None:
                 # One prepared statement stepped per row: faster here than reading the rows back out of JSON.
@@ -166,6 +174,8 @@ def translated() -> Iterator[None]:
     """Turn apsw's errors into the door's."""
     try:
         yield
+    except apsw.InterruptError as error:
+        raise QueryTooSlow(str(error)) from error
     except (apsw.BusyError, apsw.LockedError, apsw.SchemaChangeError) as error:
         raise Retryable(str(error)) from error
     except (apsw.TooBigError, apsw.MismatchError, apsw.ConstraintError, UnicodeEncodeError, OverflowError) as error:
