@@ -115,7 +115,7 @@ WHERE i.id = :id AND i.tenant = :tenant
 -- name: list_daemon_loads
 SELECT w.id, w.name, w.host, w.pid, w.version, {words: daemon w.state} AS state, {instant: w.started_at} AS started_at,
     {instant: w.seen_at} AS seen_at, w.memory_mb,
-    (SELECT COALESCE(SUM(k.processes + k.threads), 0) FROM qflow.daemon_pool k WHERE k.daemon_id = w.id) AS slots,
+    (SELECT COALESCE(SUM(k.processes * k.threads), 0) FROM qflow.daemon_pool k WHERE k.daemon_id = w.id) AS slots,
     (SELECT COUNT(*) FROM qflow.task_instance t WHERE t.owner = w.id AND t.state IN ({task.RESERVED}, {task.RUNNING})) AS busy,
     (SELECT COUNT(*) FROM qflow.daemon_job j WHERE j.daemon_id = w.id) AS jobs_known,
     (SELECT COUNT(*) FROM qflow.plugin p WHERE p.daemon_id = w.id AND p.error IS NOT NULL) AS faulty_files

@@ -199,3 +199,26 @@ def test_what_is_searched_is_found_by_how_it_begins(api: ApiServer, lab: Lab) ->
 def test_every_answer_is_json_that_names_its_fields(api: ApiServer) -> None:
     item = json.loads(api.get("/workflows?limit=1").body)["data"]["items"][0]
     assert {"runs", "open", "next_fire_at", "wait_reason", "error"} <= item.keys()
+
+
+def test_a_plan_shows_order_params_and_fires_without_running(api: ApiServer, lab: Lab) -> None:
+    lab.workflow(
+        "planned",
+        {"a": [], "b": ["a"]},
+        {
+            "a": {"params": {"day": "{{ business_date }}", "n": "{{ params.n }}", "of": "{{ instance.id }}"}},
+            "b": {"params": {"x": "{{ a.output }}"}, "retries": 3, "timeout": "90s"},
+        },
+        params={"n": {"type": "integer", "default": 7}},
+        defaults={"pool": "slow"},
+        schedule=NIGHTLY,
+    )
+    found = api.get("/workflows/planned/plan?business_date=2026-11-20").data
+    assert (found["version"], found["params"]) == (1, {"n": 7})
+    a, b = found["tasks"]
+    assert (a["step"], b["step"], b["after"], a["pool"], b["retries"], b["timeout_s"]) == (1, 2, ["a"], "slow", 3, 90.0)
+    assert a["params"] == {"day": "2026-11-20", "n": 7, "of": "{{ instance.id }}"}
+    assert b["params"] == {"x": "{{ a.output }}"}
+    assert found["unknown_jobs"] == ["work"]
+    assert len(found["next_fires"]) == 5
+    assert api.get("/workflows/planned/plan?version=9").status == 404

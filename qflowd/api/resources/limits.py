@@ -1,24 +1,29 @@
 """Limits, read: how many of their slots are in use, who waits, and which breakers are open."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from qflowd.api.answers import Item
 from qflowd.api.call import Call
 from qflowd.api.routing import route
-from qflowd.api.row_fields import items_of
+from qflowd.api.row_fields import fields_of
+from qflowd.client.records import from_json
 from qflowd.model.roles import Role
 
 
 class LimitItem(Item):
-    """A limit, shared by all tenants. `waiting`: ready tasks that need it; `frees_at`: when its rate has room again."""
+    """A limit, shared by all tenants. `waiting`: ready tasks that need it; `frees_at`: when its rate has room again.
+
+    `rates`: such as `100/min`; `breaker`: what opens it, and for how long.
+    """
 
     name: str
     slots: int
     used: int
     waiting: int
     source: str
-    rates: Any
+    rates: Sequence[str]
     frees_at: datetime | None
     resumes_at: datetime | None
     paused_at: datetime | None
@@ -37,4 +42,10 @@ class LimitItem(Item):
 @route("GET", "/limits", Role.READ, does="R limits")
 def list_limits(call: Call) -> list[LimitItem]:
     """All limits by their names."""
-    return items_of(call.read("show_limits"), LimitItem)
+    return [_limit(row) for row in call.read("show_limits")]
+
+
+def _limit(row: Any) -> LimitItem:
+    return LimitItem(
+        **fields_of(row, LimitItem) | {"rates": from_json(row.rates) or [], "breaker": from_json(row.breaker)}
+    )

@@ -1,0 +1,112 @@
+"""What a workflow would do, without doing it: order, params, settings, next fires."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+from typing import Any, Final
+
+from qflowd.api.answers import Item
+from qflowd.api.call import Call
+from qflowd.api.named import version_of, workflow_of
+from qflowd.api.reading import Query
+from qflowd.api.routing import route
+from qflowd.api.version_graphs import graph_of
+from qflowd.define import stored
+from qflowd.define.preview import PlannedTask, preview
+from qflowd.model.cron import next_fires
+from qflowd.model.roles import Role
+from qflowd.model.workflow import Job
+
+FIRES: Final = 5
+
+
+class PlanStep(Item):
+    """A task as it would run. `step`: from 1; tasks of one step wait for none of each other.
+
+    `params`: rendered; what depends on an instance or on the output of another task is as it is written. Seconds, bytes.
+    """
+
+    step: int
+    task: str
+    job: str
+    workflow: str | None
+    after: Sequence[str]
+    trigger_rule: str
+    when: str | None
+    map: Any
+    on_failure: str
+    run_on: str | None
+    pool: str | None
+    priority: int | None
+    retries: int | None
+    timeout_s: float | None
+    memory: int | None
+    limits: Mapping[str, Any]
+    params: Mapping[str, Any]
+    is_known: bool
+
+
+class WorkflowPlan(Item):
+    """`params`: of an instance that is given none. `unknown_jobs`: that no daemon has ever registered."""
+
+    workflow: str
+    version: int
+    params: Mapping[str, Any]
+    tasks: Sequence[PlanStep]
+    unknown_jobs: Sequence[str]
+    next_fires: Sequence[datetime]
+
+
+class PlanQuery(Query):
+    """`version`: a number, `active` or `draft`."""
+
+    business_date: date | None = None
+    version: str = "active"
+
+
+@route("GET", "/workflows/{id}/plan", Role.READ, errors=(42202,), does="R versions, jobs, model.cron")
+def show_plan(call: Call, id: str, query: PlanQuery) -> WorkflowPlan:
+    """The tasks of a version in their order, with the params and settings that they would run with."""
+    found = workflow_of(call, id)
+    version = version_of(call, found, query.version)
+    workflow = graph_of(call, version).workflow
+    pool = call.one("show_workflow", workflow=found.workflow).default_pool
+    jobs = {
+        row.job: stored.registered_job(row.job, row.file, row.hash, row.params_schema, row.settings)
+        for row in call.read("list_jobs_with_titles")
+    }
+    day = None if query.business_date is None else str(query.business_date)
+    params, planned = preview(workflow, jobs, pool, day)
+    schedule = workflow.schedule
+    now = call.store.clock.now().astimezone(UTC)
+    return WorkflowPlan(
+        workflow=found.workflow,
+        version=version.version,
+        params=params,
+        tasks=[_step(each, jobs) for each in planned],
+        unknown_jobs=sorted({task.job for task in workflow.tasks if not task.workflow} - jobs.keys()),
+        next_fires=next_fires(schedule.cron, schedule.timezone, now, FIRES) if schedule else [],
+    )
+
+
+def _step(planned: PlannedTask, jobs: Mapping[str, Job]) -> PlanStep:
+    task, settings = planned.task, planned.settings
+    return PlanStep(
+        step=planned.level + 1,
+        task=task.key,
+        job=task.job,
+        workflow=task.workflow or None,
+        after=[edge.parent for edge in task.after],
+        trigger_rule=task.trigger_rule,
+        when=task.when,
+        map=task.map,
+        on_failure=task.on_failure,
+        run_on=task.run_on,
+        pool=None if task.workflow else settings.pool,
+        priority=settings.priority,
+        retries=settings.retries,
+        timeout_s=settings.timeout,
+        memory=settings.memory,
+        limits=dict(settings.limits or ()),
+        params=planned.params,
+        is_known=bool(task.workflow) or task.job in jobs,
+    )

@@ -1,0 +1,164 @@
+"""How the runs of a workflow have gone: day by day, and task by task."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from qflowd.api.answers import ApiFault, Item
+from qflowd.api.call import Call
+from qflowd.api.named import workflow_of
+from qflowd.api.reading import Query
+from qflowd.api.remembered import ForAWhile
+from qflowd.api.routing import route
+from qflowd.api.version_graphs import graphs_of
+from qflowd.model import cron
+from qflowd.model.roles import Role
+from qflowd.model.zones import zone as zone_of
+
+MOST_RUNS: Final = 5000  # the newest, from which all is worked out
+MEASURED: Final = 20  # the newest that have ended, whose tasks are measured
+ENDED: Final = ("SUCCESS", "FAILED", "TERMINATED")
+
+
+class DayStats(Item):
+    """The runs that were made on a day. `late_s`: the longest time from when a schedule fired to the start of its run."""
+
+    day: date
+    runs: int
+    failed: int
+    p50_s: float | None
+    p95_s: float | None
+    late_s: float | None
+
+
+class NodeStats(Item):
+    """A task in the newest runs: how often it started, how long it took (a map: all of its items), what failed, retries."""
+
+    key: str
+    runs: int
+    p50_s: float | None
+    p95_s: float | None
+    failed: int
+    retries: int
+
+
+class WorkflowStats(Item):
+    """`since`: from when on runs are counted; later than asked for where there are more than 5,000.
+
+    `p50_s`, `p95_s`: of successful runs. `measured`: how many runs `nodes` are worked out from, 20 at most.
+    """
+
+    since: datetime
+    runs: int
+    failed: int
+    p50_s: float | None
+    p95_s: float | None
+    days: Sequence[DayStats]
+    measured: int
+    nodes: Sequence[NodeStats]
+
+
+class StatsQuery(Query):
+    """`zone`: in which a day begins, such as Asia/Shanghai."""
+
+    days: Annotated[int, msgspec.Meta(ge=1, le=730)] = 90
+    zone: str = "UTC"
+
+
+@route("GET", "/workflows/{id}/stats", Role.READ, does="R instances, tasks by key range; kept for a minute")
+def show_workflow_stats(call: Call, id: str, query: StatsQuery) -> WorkflowStats:
+    """How many runs there were each day, how long they and their tasks took, and how late they were."""
+    workflow = workflow_of(call, id)
+    try:
+        cron.check_timezone(query.zone)
+    except ValueError as error:
+        raise ApiFault(40002, f"zone: {error}") from None
+    key = (call.store.dialect.describe(), call.tenant, workflow.id, query.days, query.zone)
+    return _SEEN.get(key, lambda: _stats(call, workflow, query))
+
+
+def quantile(values: Iterable[float | None], share: float) -> float | None:
+    """The value below which so large a share of them lies (nearest rank); None without values."""
+    known = sorted(value for value in values if value is not None)
+    return known[min(int(share * len(known)), len(known) - 1)] if known else None
+
+
+def _stats(call: Call, workflow: Any, query: StatsQuery) -> WorkflowStats:
+    since = call.store.clock.now() - timedelta(days=query.days)
+    read = call.read("list_run_times", definition_id=workflow.id, batch=MOST_RUNS)
+    runs = [row for row in read if row.created_at >= since]
+    if len(runs) == MOST_RUNS:
+        since = runs[-1].created_at
+    zone, by_day = zone_of(query.zone), defaultdict[date, list[Any]](list)
+    for row in runs:
+        by_day[row.created_at.astimezone(zone).date()].append(row)
+    good = [_took(row) for row in runs if row.state == "SUCCESS"]
+    ended = [row for row in runs if row.state in ENDED and row.version_id is not None][:MEASURED]
+    return WorkflowStats(
+        since=since,
+        runs=len(runs),
+        failed=_failed(runs),
+        p50_s=quantile(good, 0.5),
+        p95_s=quantile(good, 0.95),
+        days=[_day(day, by_day[day]) for day in sorted(by_day)],
+        measured=len(ended),
+        nodes=_nodes(call, workflow, ended),
+    )
+
+
+def _day(day: date, rows: Sequence[Any]) -> DayStats:
+    took = [_took(row) for row in rows if row.state == "SUCCESS"]
+    late = [(row.started_at - row.fire_at).total_seconds() for row in rows if row.fire_at and row.started_at]
+    return DayStats(
+        day=day,
+        runs=len(rows),
+        failed=_failed(rows),
+        p50_s=quantile(took, 0.5),
+        p95_s=quantile(took, 0.95),
+        late_s=max(late, default=None),
+    )
+
+
+def _nodes(call: Call, workflow: Any, runs: Sequence[Any]) -> list[NodeStats]:
+    """Of the tasks that these runs had, those of the active version first, in its order."""
+    if not runs:
+        return []
+    versions = {row.version_id: row.hash for row in runs}
+    if workflow.active_version is not None:
+        versions = {workflow.active_version: workflow.hash, **versions}
+    graphs = graphs_of(call, versions.items())
+    version_of_run = {row.id: row.version_id for row in runs}
+    keys = dict.fromkeys(task.key for number in versions if number in graphs for task in graphs[number].nodes)
+    by_key: Mapping[str, list[Any]] = {key: [] for key in keys}
+    for row in call.read("sum_node_times", rows=[(each.id,) for each in runs]):
+        nodes = graphs[version_of_run[row.instance_id]].nodes
+        if row.node < len(nodes):
+            by_key[nodes[row.node].key].append(row)
+    return [
+        NodeStats(
+            key=key,
+            runs=len(rows),
+            p50_s=quantile(map(_took, rows), 0.5),
+            p95_s=quantile(map(_took, rows), 0.95),
+            failed=sum(row.failed for row in rows),
+            retries=sum(int(row.retries) for row in rows),
+        )
+        for key, rows in by_key.items()
+        if rows
+    ]
+
+
+def _took(row: Any) -> float | None:
+    if row.started_at is None or row.finished_at is None:
+        return None
+    return float(max(0.0, (row.finished_at - row.started_at).total_seconds()))
+
+
+def _failed(rows: Iterable[Any]) -> int:
+    return sum(row.state == "FAILED" for row in rows)
+
+
+_SEEN: Final[ForAWhile[Any, WorkflowStats]] = ForAWhile(60.0)

@@ -1,0 +1,76 @@
+"""What there is to run work, limits, and how runs have gone, over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from qflowd.model.roles import Role
+from tests.support.hosts import daemon, plugin, registered
+from tests.support.http import ApiServer
+from tests.support.lab import FAILED, Lab
+
+
+@pytest.fixture
+def lab(own_api: ApiServer) -> Iterator[Lab]:
+    lab = Lab(own_api.url)
+    yield lab
+    lab.close()
+
+
+def test_jobs_and_plugins_are_those_that_the_caller_may_run(own_api: ApiServer, lab: Lab) -> None:
+    number = daemon(lab, "alpha")
+    registered(lab, "bars", "orders")
+    plugin(lab, number, "market.py", '["bars"]')
+    plugin(lab, number, "trade/orders.py", '["orders"]')
+    mine = own_api.as_(Role.READ, jobs=("bar*",))
+    assert [(job["job"], job["file"], job["state"]) for job in mine.get("/jobs").data] == [("bars", None, "WITHDRAWN")]
+    assert [job["file"] for job in own_api.get("/jobs").data] == ["/secret/bars.py", "/secret/orders.py"]
+    assert mine.get("/jobs/bars").data["params_schema"] == {"type": "object"}
+    assert mine.get("/jobs/orders").status == 404
+    assert [row["file"] for row in mine.get("/plugins").data] == ["market.py"]
+    assert own_api.get("/plugins/orders").data[0]["daemon"] == "alpha"
+    assert own_api.get("/plugins/trade%2Forders.py").data[0]["jobs"] == ["orders"]
+    assert own_api.get("/plugins/nothing").status == 404
+    (row,) = own_api.get("/daemons").data
+    assert (row["slots"], row["busy"], row["faulty_files"]) == (6, 0, 0)
+    (pool,) = own_api.get("/pools").data
+    assert (pool["pool"], pool["daemon"], pool["processes"], pool["threads"]) == ("default", "alpha", 2, 3)
+
+
+def test_limits_have_their_rates_and_breakers_as_values(own_api: ApiServer, lab: Lab) -> None:
+    lab.workflow("w", {"x": []}, {"x": {"limits": {"vendor": 1}}})
+    lab.start("w")
+    args = '{"limit": "vendor", "slots": 3, "rate": "100/min", "breaker": "5/min"}'
+    assert lab.command("set_limit", args=args)[0] == "DONE"
+    (row,) = own_api.get("/limits").data
+    assert (row["name"], row["slots"], row["used"], row["waiting"]) == ("vendor", 3, 0, 1)
+    assert row["rates"] == ["100/min"]
+    assert row["breaker_state"] == "CLOSED"
+    assert isinstance(row["breaker"], dict)
+
+
+def test_statistics_are_by_day_and_by_task(own_api: ApiServer, lab: Lab) -> None:
+    lab.workflow("w", {"a": [], "m": ["a"]}, {"m": {"map": [1, 2]}})
+    for n in range(4):
+        lab.start("w")
+        for seconds in (10, 20):
+            rows = lab.claim()
+            lab.clock.advance(seconds)
+            lab.finish(*(lab.final(row, FAILED if n == 3 and seconds == 20 else 5) for row in rows))
+        lab.run()
+    found = own_api.get("/workflows/w/stats").data
+    assert (found["runs"], found["failed"], found["measured"]) == (4, 1, 4)
+    assert sum(day["runs"] for day in found["days"]) == 4
+    assert sum(day["failed"] for day in found["days"]) == 1
+    assert [(node["key"], node["runs"], node["failed"], node["retries"]) for node in found["nodes"]] == [
+        ("a", 4, 0, 0),
+        ("m", 4, 2 + 1, 0),
+    ]
+    assert found["p50_s"] == pytest.approx(30, abs=1)
+    assert own_api.get("/workflows/w/stats?zone=Mars").code == 40002
+    assert own_api.get("/workflows/w/stats?days=0").code == 40002
+    lab.workflow("new", {"a": []})
+    empty = own_api.get("/workflows/new/stats?zone=Asia/Shanghai").data
+    assert (empty["runs"], empty["p50_s"], empty["days"], empty["nodes"]) == (0, None, [], [])
