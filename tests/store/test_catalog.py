@@ -62,7 +62,7 @@ TEXTS = {
         "boot_id",
         "lock_file",
     ),
-    *("run_key", "content_hash", "prefix", "first_key", "last_key"),
+    *("run_key", "content_hash", "prefix", "first_key", "last_key", "after_workflow"),
     *("token", "secret_hash", "note", "workflows", "jobs", "networks", "created_by", "kind", "principal", "address"),
     *("password", "lang", "zone", "theme", "density", "agent", "code_hash"),
     *("request_id", "object_type", "object", "changed_from", "changed_to", "outcome"),
@@ -73,7 +73,10 @@ TEXT_IN = {
     "beat": {"database_id"},
     "answer_command": {"state"},
     "list_workflow_page": {"after"},
+    "list_tenants": {"first", "last", "after"},
+    "update_tenant": {"state"},
 }  # numbers elsewhere
+DATE_IN = {"list_usage": {"first", "last"}}
 HOT = {
     "list_heads",
     "claim_tasks",
@@ -102,7 +105,8 @@ def value_of(statement: str, name: str) -> Any:
     """A value of the right type for a parameter."""
     if name.endswith("_at") or name in ("now", "since"):
         return NOW
-    if name in ("business_date", "date", "date_from", "date_to"):
+    dates = ("business_date", "date", "date_from", "date_to", "day", "after_day")
+    if name in dates or name in DATE_IN.get(statement, ()):
         return "2026-11-20"
     return "1" if name in TEXTS or name in TEXT_IN.get(statement, ()) else 1
 
