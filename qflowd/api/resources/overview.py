@@ -1,0 +1,111 @@
+"""What the first page shows: is anything wrong, what runs, what comes next."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from qflowd.api.answers import Item
+from qflowd.api.call import Call
+from qflowd.api.finding.instance_items import InstanceItem, instance_items
+from qflowd.api.reading import Query
+from qflowd.api.remembered import ForAWhile
+from qflowd.api.resources.hosts import DaemonItem, FaultyFile, daemons_of, faulty_files_of
+from qflowd.api.routing import route
+from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS
+from qflowd.model.roles import Role
+
+FIRES: Final = 10
+RUNNING: Final = 20
+FAILURES: Final = 500  # the newest, which are grouped
+GROUPS: Final = 50
+LONGEST_ERROR: Final = 300
+
+
+class NextFire(Item):
+    """A schedule that fires soon."""
+
+    workflow: str
+    schedule: str
+    at: datetime
+
+
+class FailingTask(Item):
+    """Failures of one task of a workflow for the same sort of error; `instance_id`, `task_id` and `error`: of the newest.
+
+    `count` is of the newest 500 failures that nobody has handled.
+    """
+
+    workflow: str | None
+    task: str
+    error_class: str
+    error: str | None
+    count: int
+    newest_at: datetime
+    first_at: datetime
+    instance_id: int
+    task_id: str
+
+
+class Overview(Item):
+    """`states`: of the instances made since `since`, and of all that are open. `now`: the database's clock."""
+
+    states: Mapping[str, int]
+    since: datetime
+    failing: Sequence[FailingTask]
+    running: Sequence[InstanceItem]
+    fires: Sequence[NextFire]
+    daemons: Sequence[DaemonItem]
+    oldest_ready_s: float | None
+    faulty_files: Sequence[FaultyFile]
+    now: datetime
+
+
+class OverviewQuery(Query):
+    """`since`: from when states are counted, such as the beginning of the reader's day; a day ago if it is left out."""
+
+    since: datetime | None = None
+
+
+@route("GET", "/overview", Role.READ, does="R instances, failures, schedules, daemons; kept for a second")
+def show_overview(call: Call, query: OverviewQuery) -> Overview:
+    """What fails, runs and comes next; the same for all who ask within a second."""
+    is_system = call.caller.role >= Role.SYSTEM
+    key = (call.store.dialect.describe(), call.tenant, is_system, query.since)
+    return _SEEN.get(key, lambda: _overview(call, query))
+
+
+def _overview(call: Call, query: OverviewQuery) -> Overview:
+    now = call.store.clock.now().astimezone(UTC)
+    since = query.since or now.replace(second=0, microsecond=0) - timedelta(days=1)
+    first = call.one("find_first_since", since=since).id
+    states = {row.state: int(row.instances) for row in call.read("count_instances_since", first=first)}
+    ready_at = call.one("find_oldest_ready").ready_at
+    return Overview(
+        states=states,
+        since=since,
+        failing=_failing(call),
+        running=instance_items(call, [row.id for row in call.read("list_running", batch=RUNNING)]),
+        fires=[NextFire(**row._asdict()) for row in call.read("list_next_fires", batch=FIRES)],
+        daemons=daemons_of(call),
+        oldest_ready_s=None if ready_at is None else max(0.0, (now - ready_at).total_seconds()),
+        faulty_files=faulty_files_of(call),
+        now=now,
+    )
+
+
+def _failing(call: Call) -> list[FailingTask]:
+    """The newest failures by what they have in common, newest first."""
+    groups: dict[tuple[str | None, str, str], FailingTask] = {}
+    for row in call.read("find_failures", before=(LARGEST_INSTANCE + 1) * ORDINALS, batch=FAILURES):
+        key = (row.workflow, row.task, row.error_class)
+        if (group := groups.get(key)) is None:
+            about = {"count": 1, "newest_at": row.failed_at, "first_at": row.failed_at, "task_id": str(row.id)}
+            about |= {"error": row.error and row.error[:LONGEST_ERROR], "instance_id": row.instance_id}
+            groups[key] = FailingTask(workflow=row.workflow, task=row.task, error_class=row.error_class, **about)
+        else:
+            group.count += 1
+            group.newest_at, group.first_at = max(group.newest_at, row.failed_at), min(group.first_at, row.failed_at)
+    return sorted(groups.values(), key=lambda group: group.newest_at, reverse=True)[:GROUPS]
+
+
+_SEEN: Final[ForAWhile[Any, Overview]] = ForAWhile(1.0)

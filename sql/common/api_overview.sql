@@ -1,0 +1,38 @@
+-- What the first page asks. Where COALESCE stands around a tenant, the index that begins with it would be the wrong one.
+
+-- name: list_next_fires
+SELECT s.workflow, s.name AS schedule, s.next_fire_at AS at FROM qflow.schedules s
+WHERE s.tenant = :tenant AND s.next_fire_at IS NOT NULL ORDER BY s.next_fire_at, s.workflow, s.name LIMIT {literal: batch}
+
+-- name: find_first_since
+-- The first instance of a tenant that is not older: ids rise with time, so each step leaves half of them. 0 is a difference, or it would be
+-- narrow on MySQL.
+WITH RECURSIVE s (low, step) AS (
+    SELECT 4398046511104 - 4398046511104, 4398046511104
+    UNION ALL
+    SELECT CASE WHEN (SELECT i.created_at FROM qflow.workflow_instance i WHERE i.tenant = :tenant AND i.id < s.low + s.step
+        ORDER BY i.id DESC LIMIT 1) < :since THEN s.low + s.step ELSE s.low END, s.step >> 1
+    FROM s WHERE s.step > 0)
+SELECT MAX(s.low) AS id FROM s
+
+-- name: count_instances_since
+-- Those that have not ended count whenever they began.
+SELECT {words: instance x.state} AS state, SUM(x.instances) AS instances FROM (
+    SELECT i.state, COUNT(*) AS instances FROM qflow.workflow_instance i WHERE i.tenant = :tenant AND i.id >= :first GROUP BY i.state
+    UNION ALL
+    SELECT o.state, COUNT(*) AS instances
+    FROM qflow.workflow_instance o {only: mysql FORCE INDEX (workflow_instance_open)} {only: sqlite INDEXED BY workflow_instance_open}
+    WHERE o.state < {instance.SUCCESS} AND COALESCE(o.tenant, '') = :tenant AND o.id < :first GROUP BY o.state) x
+GROUP BY x.state
+
+-- name: list_running
+SELECT i.id FROM qflow.workflow_instance i {only: mysql FORCE INDEX (workflow_instance_open)} {only: sqlite INDEXED BY workflow_instance_open}
+WHERE i.state IN ({instance.RUNNING}, {instance.PAUSED}) AND i.state < {instance.SUCCESS} AND COALESCE(i.tenant, '') = :tenant
+ORDER BY i.id DESC LIMIT {literal: batch}
+
+-- name: find_oldest_ready
+-- Of the rows that are next in their lanes.
+SELECT MIN({instant: t.ready_at}) AS ready_at FROM qflow.lane l
+JOIN qflow.task_instance t ON t.id = (SELECT x.id FROM qflow.task_instance x WHERE x.lane = l.id AND x.state = {task.READY}
+    ORDER BY x.priority, x.id LIMIT 1)
+WHERE l.tenant = :tenant
