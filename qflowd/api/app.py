@@ -16,9 +16,13 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from qflowd.api import requests
+from qflowd.api.access.credentials import Credentials
+from qflowd.api.access.csrf import check_host
 from qflowd.api.access.headers import security_headers
+from qflowd.api.access.rate import Rates
 from qflowd.api.answers import ApiFault
 from qflowd.api.call import Call, HttpRequest
+from qflowd.api.caller import Caller
 from qflowd.api.live.hub import Hub
 from qflowd.api.live.stream import Live, StreamResponse
 from qflowd.api.requests import BasePath, receive_body
@@ -30,6 +34,7 @@ from qflowd.config.records import ApiConfig
 from qflowd.store.tx import Store
 
 log = logging.getLogger("qflowd.api.access")
+HEALTH: Final = ("/healthz", "/readyz")
 
 
 class Api:
@@ -41,6 +46,8 @@ class Api:
         self.pages = Pages(config)
         self.hub = Hub()
         self.waiter = Waiter(self._find_answered)
+        self.credentials = Credentials(store, config)
+        self.rates = Rates(config)
 
     async def _find_answered(self, rows: Collection[AwaitedRow]) -> set[tuple[int, int]]:
         """As `find_answered`, in a thread."""
@@ -66,6 +73,11 @@ class Api:
         self.store.close()
 
     async def _page(self, request: Any) -> Response:
+        received = requests.facts(request.scope, b"", self.config)
+        try:
+            check_host(received, self.config)
+        except ApiFault as fault:
+            return _response(failed(Call(received, self.store, self.config), fault))
         return await self.pages.respond(request)
 
     async def _no_route(self, request: Any, error: Exception) -> Response:
@@ -76,7 +88,7 @@ class Api:
             fault = ApiFault(40501, f"{what}; the path has {allowed}", headers={"Allow": allowed})
         else:
             fault = ApiFault(40401, f"{what}; /api/v1/openapi.json lists those there are")
-        return _response(failed(Call(received, self.store, self.config), fault), self.config)
+        return _response(failed(Call(received, self.store, self.config), fault))
 
 
 class _Answers:
@@ -100,12 +112,25 @@ class _Answers:
             *(request.request_id, answer.principal or "-", endpoint.name, answer.status),
             (time.monotonic() - began) * 1000,
         )
-        await _response(answer, api.config, api)(scope, receive, send)
+        await _response(answer, api)(scope, receive, send)
 
     async def _answer(self, request: HttpRequest, params: dict[str, str]) -> Sendable:
         api = self._api
-        call = Call(request, api.store, api.config, count_streams=api.hub.count_streams)
-        found = await api.in_thread(partial(serve, self._endpoint, call, params))
+        call = Call(
+            request,
+            api.store,
+            api.config,
+            check=partial(api.credentials.find, request, self._endpoint),
+            forget_callers=api.credentials.forget,
+            count_streams=api.hub.count_streams,
+        )
+        try:
+            check_host(request, api.config)
+            call.caller = await self._caller(request)
+            async with api.rates.turn(call.caller.principal or request.address):
+                found = await api.in_thread(partial(serve, self._endpoint, call, params))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets an answer
+            return failed(call, error)
         if not isinstance(found, Waiting):
             return found  # type: ignore[no-any-return]
         end, pause, row = time.monotonic() + found.wait.longest_s, FIRST_LOOK_S, found.wait.row
@@ -119,6 +144,23 @@ class _Answers:
                 pause = min(2 * pause, LONGEST_LOOK_S)
             row = None  # it waits for more than the row
         return await api.in_thread(found.give_up)  # type: ignore[no-any-return]
+
+    async def _caller(self, request: HttpRequest) -> Caller:
+        """Who calls, if they may ask as much. Raises: ApiFault."""
+        api, endpoint = self._api, self._endpoint
+        caller = api.credentials.known(request)
+        try:
+            if caller is None:
+                find = partial(api.credentials.find, request, endpoint)
+                caller = await api.in_thread(find) if api.credentials.are_given(request) else find()
+        except ApiFault:
+            api.rates.admit_unknown(request.address)
+            raise
+        if caller.principal:
+            api.rates.admit(caller.principal, is_write=endpoint.is_write)
+        elif endpoint.path not in HEALTH:
+            api.rates.admit_unknown(request.address)
+        return caller
 
 
 class _Parts(Response):
@@ -140,14 +182,14 @@ class _Parts(Response):
         await send({"type": "http.response.body", "body": b""})
 
 
-def _response(answer: Sendable, config: ApiConfig, api: Api | None = None) -> Response:
+def _response(answer: Sendable, api: Api | None = None) -> Response:
     if isinstance(answer.body, Live) and api is not None:
         response: Response = StreamResponse(answer.body, api.hub, api.in_thread)
     elif isinstance(answer.body, str | bytes) or api is None:
         response = Response(answer.body, status_code=answer.status)
     else:
         response = _Parts(api, answer.body, answer)
-    for name, value in security_headers(config):
+    for name, value in security_headers():
         response.headers[name] = value
     for name, value in answer.headers:
         if name == "set-cookie":

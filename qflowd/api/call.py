@@ -29,6 +29,7 @@ class HttpRequest:
     address: str  # of the client, behind trusted proxies too
     request_id: str
     is_tls: bool = False
+    is_from_proxy: bool = False  # one that is trusted, or over a socket of this host
 
     @property
     def cookies(self) -> dict[str, str]:
@@ -52,6 +53,7 @@ class Call:
     wait_s: float | None = None  # `?wait=`; None: the route's own
     other_tenant: str | None = None  # `?tenant=`, of a system caller
     check: Callable[[], Any] = lambda: None  # raises once the credentials have ended
+    forget_callers: Callable[[], None] = lambda: None  # after a change of principals, tokens or sessions
     count_streams: Callable[[str], tuple[int, int]] = lambda _principal: (0, 0)  # open ones: all, this principal's
 
     @property

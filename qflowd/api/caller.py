@@ -21,7 +21,7 @@ class Caller:
     principal_id: int | None = None
     token: str | None = None  # its id, never its secret
     session: int | None = None
-    session_secret: bytes = b""
+    session_secret: str = ""
     workflows: tuple[str, ...] = ()
     jobs: tuple[str, ...] = ()
 

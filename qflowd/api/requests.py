@@ -45,13 +45,22 @@ def facts(scope: Scope, body: bytes, config: ApiConfig) -> HttpRequest:
         key, text = name.decode("latin-1").lower(), value.decode("latin-1")
         headers[key] = f"{headers[key]}, {text}" if key in headers and key != "cookie" else text
     address = scope["client"][0] if scope.get("client") else ""
+    is_from_proxy = not address or _is_trusted(address, config)
     is_tls = scope.get("scheme") == "https"
     if _is_trusted(address, config):
         is_tls = headers.get("x-forwarded-proto", "https" if is_tls else "http").strip().lower() == "https"
         address = _behind_proxies(address, headers.get("x-forwarded-for", ""), config)
     query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True, errors="replace")
     return HttpRequest(
-        scope["method"], scope["path"], query, headers, body, address, secrets.token_hex(8), is_tls=is_tls
+        scope["method"],
+        scope["path"],
+        query,
+        headers,
+        body,
+        address,
+        secrets.token_hex(8),
+        is_tls=is_tls,
+        is_from_proxy=is_from_proxy,
     )
 
 

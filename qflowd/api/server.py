@@ -8,13 +8,17 @@ import os
 import signal
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import uvicorn
 
 from qflowd.api.app import Api
+from qflowd.client.requests import who
 from qflowd.config.bind import Bind
 from qflowd.config.records import Config
+from qflowd.engine.access.audit import Actor
+from qflowd.engine.access.login import make_first_code
 from qflowd.model.errors import QflowdError, StoreUnavailable
 from qflowd.store import migrate
 from qflowd.store.tx import Store
@@ -45,7 +49,9 @@ def serve(
         with contextlib.suppress(StoreUnavailable):
             migrate.check(store)
         api = Api(store, config.api)
-        server = Server(api, config, lambda: _say(when_ready, address_of(listening, config)), ends_with)
+        has_terminal = ends_with is None and config.api.bind.is_local and config.api.bind.socket is None
+        greet = partial(_say, when_ready, address_of(listening, config), store if has_terminal else None)
+        server = Server(api, config, greet, ends_with)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _ended)
         server.run([listening])
@@ -98,9 +104,17 @@ def _ended(_number: int, _frame: object) -> None:
     """Uvicorn raises the signal that ended it once more, which would kill the process."""
 
 
-def _say(when_ready: Callable[[str], None], address: str) -> None:
+def _say(when_ready: Callable[[str], None], address: str, store: Store | None) -> None:
+    """`store`: to look whether anybody can sign in yet. The link is for whoever started this; no log has it."""
     log.info("serving %s", address)
     when_ready(address)
+    if store is not None:
+        with contextlib.suppress(StoreUnavailable):
+            code = store.transact(lambda tx: make_first_code(tx, Actor(who())))
+            if code is not None:
+                when_ready(
+                    f"nobody can sign in yet; this link makes the administrator, within 15 minutes:\n{address}#code={code}"
+                )
 
 
 def _settings(api: Api, config: Config) -> uvicorn.Config:

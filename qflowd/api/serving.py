@@ -5,10 +5,9 @@ import logging
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, Final
 
-from qflowd.api.access.credentials import authenticate, check_origin
+from qflowd.api.access.csrf import check_origin
 from qflowd.api.answers import JSON, ApiAnswer, ApiFault, Text, Wait, enveloped, enveloped_fault, fault_of
 from qflowd.api.call import Call
 from qflowd.api.live.stream import STREAM_HEADERS, Live
@@ -33,10 +32,8 @@ class Sendable:
 
 
 def serve(endpoint: Endpoint, call: Call, params: dict[str, str]) -> Any:
-    """Answer a request: a Sendable, or a Waiting that turns into one. Never raises."""
+    """Answer a request: a Sendable, or a Waiting. Never raises."""
     try:
-        call.check = partial(authenticate, call, endpoint)
-        call.caller = call.check()
         return _handled(call, endpoint, params)
     except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets an answer
         return failed(call, error)
@@ -44,7 +41,7 @@ def serve(endpoint: Endpoint, call: Call, params: dict[str, str]) -> Any:
 
 def _handled(call: Call, endpoint: Endpoint, params: dict[str, str]) -> Any:
     call.refuse_below(endpoint.role, f"{endpoint.method} {endpoint.path}")
-    check_origin(call, endpoint)
+    check_origin(call, endpoint.role)
     if endpoint.is_write and call.config.read_only and endpoint.role > Role.NONE:
         raise ApiFault(40305, "this server only reads ([api] read_only); write through another one, by SQL or the CLI")
     arguments: dict[str, Any] = read_path(params, endpoint.path_types)

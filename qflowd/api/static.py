@@ -10,18 +10,13 @@ from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, HTMLResponse, Response
 
 from qflowd import resources
-from qflowd.api.access.headers import security_headers
+from qflowd.api.access.headers import page_headers
 from qflowd.config.records import ApiConfig
 
 NOT_PAGES: Final = ("api/", "scheduling/")
 ASSETS: Final = "assets/"
 FOR_EVER: Final = "public, max-age=31536000, immutable"
 AN_HOUR: Final = "public, max-age=3600"
-# Nothing but our own files; no inline script, and inline style only with the nonce, which an editor needs.
-POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; font-src 'self'; "
-    "connect-src 'self'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
-)
 WITHOUT: Final = (
     "<!doctype html><title>qflowd</title><p>This qflowd was built without its dashboard (QFLOWD_NO_WEB=1, or a checkout"
     " in which <code>make web</code> has not run). The API is at <a href='api/v1/openapi.json'>api/v1</a>."
@@ -32,7 +27,6 @@ class Pages:
     """The single page and its assets."""
 
     def __init__(self, config: ApiConfig) -> None:
-        self._config = config
         self._base = f"{config.base_path}/"
 
     async def respond(self, request: Any) -> Response:
@@ -43,22 +37,21 @@ class Pages:
         try:  # asked each time, so that a checkout may be built while the server runs
             folder = resources.folder("web").resolve()
         except FileNotFoundError:
-            return self._with_headers(HTMLResponse(WITHOUT), POLICY.format(nonce=secrets.token_urlsafe(12)))
+            return _with_headers(HTMLResponse(WITHOUT), secrets.token_urlsafe(16))
         # Keys may hold a dot, so only a name at the top, such as favicon.ico, and what lies in assets/ is a file.
         if path.startswith(ASSETS) or ("." in path and "/" not in path):
-            return self._with_headers(_file(folder, path, request.headers.get("accept-encoding", "")))
-        nonce = secrets.token_urlsafe(12)
+            return _with_headers(_file(folder, path, request.headers.get("accept-encoding", "")))
+        nonce = secrets.token_urlsafe(16)
         page = (folder / "index.html").read_text("utf-8")
         page = page.replace('<base href="/">', f'<base href="{escape(self._base)}">', 1)
         page = page.replace('name="csp-nonce" content=""', f'name="csp-nonce" content="{nonce}"', 1)
-        return self._with_headers(HTMLResponse(page), POLICY.format(nonce=nonce))
+        return _with_headers(HTMLResponse(page), nonce)
 
-    def _with_headers(self, response: Response, policy: str | None = None) -> Response:
-        for name, value in security_headers(self._config):
-            response.headers.setdefault(name, value)
-        if policy is not None:
-            response.headers["content-security-policy"] = policy
-        return response
+
+def _with_headers(response: Response, nonce: str = "") -> Response:
+    for name, value in page_headers(nonce):
+        response.headers.setdefault(name, value)
+    return response
 
 
 def _file(folder: Path, path: str, encodings: str) -> Response:

@@ -33,7 +33,7 @@ def login_link(*, name: str, url: str, role: str | None) -> None:
                 if role is None:
                     raise InvalidRequest(f"tenant {actor.tenant} has no principal {name!r}; --role makes one") from None
                 row = principals.add_principal(tx, actor, name, "human", Role[role.upper()])
-            return login.make_login_code(tx, actor, row.id)
+            return login.make_login_code(tx, actor, row)
 
         code = client.store.transact(make_code)
     click.echo(f"{url}#code={code}")

@@ -88,13 +88,12 @@ def list_(*, everything: bool, as_json: bool) -> None:
 
 
 def _listed(tx: Tx, actor: Actor, *, everything: bool) -> list[dict[str, Any]]:
-    rows = tokens.list_tokens(tx, actor)
+    rows = tokens.list_tokens(tx, actor, with_ended=everything)
     return [
         row._asdict()
         | {name: list(tokens.as_tuple(getattr(row, name))) for name in ("workflows", "jobs", "networks")}
         | {"role": Role(row.role).word}
         for row in rows
-        if everything or (row.revoked_at is None and row.expires_at > tx.now)
     ]
 
 

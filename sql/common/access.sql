@@ -24,11 +24,13 @@ FROM qflow.token t JOIN qflow.principal p ON p.id = t.principal_id
 WHERE t.id = :token
 
 -- name: list_tokens
--- Of one principal; of all where it is 0. Newest first.
+-- Of one principal; of all where it is 0. Newest first, behind the one that was made at `before_at` as `after_token`.
 SELECT t.id, p.name AS principal, p.tenant, t.note, t.role, t.workflows, t.jobs, t.networks, t.created_at, t.created_by,
     t.expires_at, t.last_used_at, t.revoked_at
 FROM qflow.token t JOIN qflow.principal p ON p.id = t.principal_id
 WHERE p.tenant = :tenant AND p.role <= :role AND (:principal_id = 0 OR p.id = :principal_id)
+    AND (t.created_at < :before_at OR (t.created_at = :before_at AND t.id > :after_token))
+    AND (t.revoked_at IS NULL AND t.expires_at > :valid_at OR :is_all = 1)
 ORDER BY t.created_at DESC, t.id LIMIT {literal: batch}
 
 -- name: note_token_use
@@ -38,7 +40,7 @@ UPDATE qflow.token SET last_used_at = :now WHERE id = :token AND (last_used_at I
 UPDATE qflow.token SET revoked_at = :now WHERE id = :token AND revoked_at IS NULL
 
 -- name: show_token
-SELECT t.id, p.name AS principal, t.principal_id, t.revoked_at FROM qflow.token t JOIN qflow.principal p ON p.id = t.principal_id
+SELECT t.id, p.name AS principal, t.principal_id FROM qflow.token t JOIN qflow.principal p ON p.id = t.principal_id
 WHERE t.id = :token AND p.tenant = :tenant AND p.role <= :role
 
 -- name: insert_audit
@@ -50,7 +52,7 @@ VALUES (:now, :tenant, :principal, :token, :session_id, :address, :request_id, :
 -- name: list_principals
 SELECT p.id, p.tenant, p.name, p.kind, p.role, CASE WHEN p.password IS NULL THEN 0 ELSE 1 END AS has_password, p.created_at,
     p.created_by, p.disabled_at
-FROM qflow.principal p WHERE p.tenant = :tenant AND p.role <= :role ORDER BY p.name LIMIT {literal: batch}
+FROM qflow.principal p WHERE p.tenant = :tenant AND p.role <= :role AND p.name > :after_name ORDER BY p.name LIMIT {literal: batch}
 
 -- name: show_principal
 SELECT p.id, p.tenant, p.name, p.kind, p.role, p.password, p.lang, p.zone, p.theme, p.density, p.created_at, p.created_by,
@@ -93,7 +95,7 @@ WHERE s.secret_hash = :secret_hash
 SELECT s.id, p.name AS principal, s.address, s.agent, s.created_at, s.seen_at
 FROM qflow.session s JOIN qflow.principal p ON p.id = s.principal_id
 WHERE p.tenant = :tenant AND p.role <= :role AND (:principal_id = 0 OR p.id = :principal_id) AND s.ended_at IS NULL
-    AND s.seen_at > :idle_at AND s.created_at > :begun_at
+    AND s.seen_at > :idle_at AND s.created_at > :begun_at AND s.id < :before
 ORDER BY s.id DESC LIMIT {literal: batch}
 
 -- name: show_session
@@ -145,3 +147,23 @@ DELETE FROM qflow.login_failure WHERE at < :since
 INSERT INTO qflow.audit (at, tenant, principal, action, object_type, object, changed_to, command_id, outcome)
 SELECT :now, c.tenant, c.requested_by, UPPER(COALESCE(:action, c.action)), :object_type, :object, :changed_to, c.id, :outcome
 FROM qflow.commands c WHERE c.id = :id AND NOT EXISTS (SELECT 1 FROM qflow.audit a WHERE a.command_id = c.id)
+
+-- name: list_audit
+-- Newest first, behind the entry `before` at `before_at`.
+SELECT a.id, a.at, a.principal, a.token, a.session_id, a.address, a.request_id, a.action, a.object_type, a.object, a.changed_from,
+    a.changed_to, a.command_id, a.submission_id, a.outcome
+FROM qflow.audit a
+WHERE a.tenant = :tenant AND a.at >= :since AND a.at <= :before_at AND (a.at < :before_at OR a.id < :before)
+    AND (:action = '' OR a.action = :action) AND (:principal = '' OR a.principal = :principal)
+    AND (:object_type = '' OR a.object_type = :object_type)
+ORDER BY a.at DESC, a.id DESC LIMIT {literal: batch}
+
+-- name: list_audit_of_object
+-- The same of one object.
+SELECT a.id, a.at, a.principal, a.token, a.session_id, a.address, a.request_id, a.action, a.object_type, a.object, a.changed_from,
+    a.changed_to, a.command_id, a.submission_id, a.outcome
+FROM qflow.audit a
+WHERE a.tenant = :tenant AND a.object_type = :object_type AND a.object = :object AND a.at >= :since AND a.at <= :before_at
+    AND (a.at < :before_at OR a.id < :before)
+    AND (:action = '' OR a.action = :action) AND (:principal = '' OR a.principal = :principal)
+ORDER BY a.at DESC, a.id DESC LIMIT {literal: batch}

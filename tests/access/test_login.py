@@ -41,7 +41,7 @@ def ann(store, person):
 
 
 def code_for(store, row):
-    return store.transact(lambda tx: make_login_code(tx, BOSS, row.id))
+    return store.transact(lambda tx: make_login_code(tx, BOSS, row))
 
 
 def failures(sql, name):

@@ -59,7 +59,7 @@ def test_a_deleted_principal_leaves_no_door_open(store, person):
     row = person()
     token = store.transact(lambda tx: tokens.make_token(tx, BOSS, row, tokens.Scope(Role.READ)))
     session = store.transact(lambda tx: sessions.begin_session(tx, row, None, ""))
-    code = store.transact(lambda tx: login.make_login_code(tx, BOSS, row.id))
+    code = store.transact(lambda tx: login.make_login_code(tx, BOSS, row))
     store.transact(lambda tx: principals.delete_principal(tx, BOSS, row))
     with pytest.raises(tokens.CredentialsRefused):
         store.read(lambda tx: tokens.find_caller(tx, token.text, None, tx.now))

@@ -64,7 +64,7 @@ TEXTS = {
     ),
     *("run_key", "content_hash", "prefix", "first_key", "last_key", "after_workflow"),
     *("token", "secret_hash", "note", "workflows", "jobs", "networks", "created_by", "kind", "principal", "address"),
-    *("password", "lang", "zone", "theme", "density", "agent", "code_hash"),
+    *("after_name", "after_token", "password", "lang", "zone", "theme", "density", "agent", "code_hash"),
     *("request_id", "object_type", "object", "changed_from", "changed_to", "outcome"),
     *("states", "tag", "levels", "search", "pool", "error_class"),
 }

@@ -108,7 +108,8 @@ class ApiServer(HttpClient):
 
     def __init__(self, url: str, settings: Mapping[str, Any] | None = None) -> None:
         self.url = url
-        config = from_settings({"database": {"url": url}, "api": {"bind": "127.0.0.1:0", **(settings or {})}})
+        generous = {"bind": "127.0.0.1:0", "rate": "100000/s", "burst": 100_000}
+        config = from_settings({"database": {"url": url}, "api": generous | dict(settings or {})})
         self.store = Store(url)
         migrate(self.store)
         self._listening = server.listen(config.api.bind)

@@ -4,8 +4,10 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
+from qflowd.model.instants import FOREVER
 from qflowd.model.names import DEFAULT_TENANT
 from qflowd.model.plain import plain
 from qflowd.model.roles import Role
@@ -13,6 +15,7 @@ from qflowd.store.tx import Tx
 
 LONGEST_VALUES: Final = 16 << 10  # characters of JSON of what something was before, and after
 LONGEST_OBJECT: Final = 200
+EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MASK: Final = "•••"
 SECRET: Final = re.compile(r"secret|password|passwd|token|credential|api_?key|private_?key|(^|_)code$", re.IGNORECASE)
 
@@ -97,6 +100,37 @@ def record(
         after=after,
     )
     write_audit(tx, entry)
+
+
+class WantedEntries(NamedTuple):
+    """Which entries: from `since` to `until`, of those who did it, and of one action or (type of) object; "" is any."""
+
+    since: datetime = EARLIEST
+    until: datetime = FOREVER
+    action: str = ""
+    principal: str = ""
+    object_type: str = ""
+    object: str = ""
+
+
+def list_audit(
+    tx: Tx, tenant: str, wanted: WantedEntries, after: tuple[datetime, int] | None = None, limit: int = 500
+) -> list[Any]:
+    """Rows of entries, the newest first, behind the one with this instant and id."""
+    before_at, before = after or (wanted.until, 1 << 62)
+    common: dict[str, Any] = {
+        "tenant": tenant,
+        "since": wanted.since,
+        "before_at": before_at,
+        "before": before,
+        "action": wanted.action,
+        "principal": wanted.principal,
+        "object_type": wanted.object_type,
+        "batch": limit,
+    }
+    if wanted.object_type and wanted.object:
+        return tx.run("list_audit_of_object", object=wanted.object, **common)
+    return tx.run("list_audit", **common)
 
 
 def differences(

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any, Final
 
 from qflowd.engine.access import principals
-from qflowd.engine.access.audit import Actor, AuditEntry, write_audit
+from qflowd.engine.access.audit import Actor, AuditEntry, record, write_audit
 from qflowd.engine.access.passwords import is_password
 from qflowd.engine.access.secrets import digest, new_secret
 from qflowd.engine.access.sessions import NewSession, begin_session
@@ -32,18 +32,20 @@ class TooManyFailures(QflowdError):
         self.wait_s = wait_s
 
 
-def make_login_code(tx: Tx, actor: Actor, principal_id: int | None) -> str:
-    """A code that signs a principal in once within 15 minutes. Without a principal: makes the first administrator."""
+def make_login_code(tx: Tx, actor: Actor, principal: Any | None) -> str:
+    """A code that signs a principal (its row) in once within 15 minutes. Without one: makes the first administrator."""
     code = new_secret()
     tx.run("delete_old_login_codes", now=tx.now)
     tx.run(
         "insert_login_code",
         code_hash=digest(code),
-        principal_id=principal_id,
+        principal_id=principal.id if principal else None,
         now=tx.now,
         created_by=actor.name,
         expires_at=tx.now + CODE_LIVES,
     )
+    if principal:
+        record(tx, actor, "LOGIN_LINK", "principal", principal.name)
     return code
 
 

@@ -56,6 +56,11 @@ def find_principal(tx: Tx, actor: Actor, name: str) -> Any:
     return row
 
 
+def find_by_name(tx: Tx, name: str) -> Any:
+    """The row of a principal of whatever tenant, or None: for those who prove that they are it."""
+    return tx.one("find_principal", name=name)
+
+
 def show_principal(tx: Tx, actor: Actor, principal_id: int) -> Any:
     """As `find_principal`, by its id.
 
@@ -67,9 +72,9 @@ def show_principal(tx: Tx, actor: Actor, principal_id: int) -> Any:
     return row
 
 
-def list_principals(tx: Tx, actor: Actor) -> list[Any]:
-    """Rows of the principals that the actor may see, by name."""
-    return tx.run("list_principals", tenant=actor.tenant, role=int(actor.role), batch=MOST_SHOWN)
+def list_principals(tx: Tx, actor: Actor, after: str = "", limit: int = MOST_SHOWN) -> list[Any]:
+    """Rows of the principals that the actor may see, by name, behind the one that is called `after`."""
+    return tx.run("list_principals", tenant=actor.tenant, role=int(actor.role), after_name=after, batch=limit)
 
 
 def change_principal(tx: Tx, actor: Actor, row: Any, *, kind: str, role: Role, is_disabled: bool) -> Any:

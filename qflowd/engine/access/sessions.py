@@ -72,8 +72,13 @@ def note_session_use(tx: Tx, session: int) -> None:
     tx.run("note_session_use", session_id=session, now=tx.now, before_at=tx.now - USE_NOTED_EVERY)
 
 
-def list_sessions(tx: Tx, actor: Actor, principal_id: int = 0) -> list[Any]:
-    """Rows of the sessions under way that the actor may see; of one principal, or of all of its tenant (0)."""
+def list_sessions(
+    tx: Tx, actor: Actor, principal_id: int = 0, before: int = 1 << 62, limit: int = MOST_SHOWN
+) -> list[Any]:
+    """Rows of the sessions under way that the actor may see; of one principal, or of all of its tenant (0).
+
+    The newest first, behind the one with the id `before`.
+    """
     return tx.run(
         "list_sessions",
         tenant=actor.tenant,
@@ -81,7 +86,8 @@ def list_sessions(tx: Tx, actor: Actor, principal_id: int = 0) -> list[Any]:
         principal_id=principal_id,
         idle_at=tx.now - IDLE,
         begun_at=tx.now - LONGEST,
-        batch=MOST_SHOWN,
+        before=before,
+        batch=limit,
     )
 
 
@@ -99,6 +105,8 @@ def end_session(tx: Tx, actor: Actor, session: int, principal_id: int = 0) -> bo
     return True
 
 
-def end_sessions_of(tx: Tx, principal_id: int, but: int = 0) -> None:
-    """End all sessions of a principal, except `but`."""
-    tx.run("end_sessions_of_principal", principal_id=principal_id, session_id=but, now=tx.now)
+def end_session_of(tx: Tx, secret: str) -> None:
+    """End the session of a cookie that another one takes the place of; there may be none."""
+    row = tx.one("find_session", secret_hash=digest(secret))
+    if row is not None:
+        tx.run("end_session", session_id=row.id, now=tx.now)

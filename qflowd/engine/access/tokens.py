@@ -14,6 +14,7 @@ from qflowd.engine.access.audit import Actor, record
 from qflowd.engine.access.secrets import digest, is_secret_of, new_id, new_secret
 from qflowd.model.durations import format_duration
 from qflowd.model.errors import InvalidRequest, NotFound, QflowdError
+from qflowd.model.instants import FOREVER
 from qflowd.model.roles import Role
 from qflowd.store.tx import Tx
 
@@ -164,9 +165,40 @@ def is_use_due(used_at: datetime | None, now: datetime) -> bool:
     return used_at is None or used_at < now - USE_NOTED_EVERY
 
 
-def list_tokens(tx: Tx, actor: Actor, principal_id: int = 0) -> list[Any]:
-    """Rows of the tokens that the actor may see, the newest first; of one principal, or of all of its tenant (0)."""
-    return tx.run("list_tokens", tenant=actor.tenant, role=int(actor.role), principal_id=principal_id, batch=MOST_SHOWN)
+def list_tokens(
+    tx: Tx,
+    actor: Actor,
+    principal_id: int = 0,
+    *,
+    with_ended: bool = False,
+    after: tuple[datetime, str] = (FOREVER, ""),
+    limit: int = MOST_SHOWN,
+) -> list[Any]:
+    """Rows of the tokens that the actor may see, the newest first; of one principal, or of all of its tenant (0).
+
+    Args:
+        with_ended: those that were revoked or have expired, too.
+        after: `created_at` and id of the last one of the page before.
+    """
+    return tx.run(
+        "list_tokens",
+        tenant=actor.tenant,
+        role=int(actor.role),
+        principal_id=principal_id,
+        before_at=after[0],
+        after_token=after[1],
+        valid_at=tx.now,
+        is_all=int(with_ended),
+        batch=limit,
+    )
+
+
+def is_scoped(tx: Tx, actor: Actor) -> bool:
+    """Whether the actor comes by a token that is good for some workflows, jobs or networks alone: it must not make others."""
+    if actor.token is None:
+        return False
+    row = tx.one("find_token", token=actor.token)
+    return row is None or bool(row.workflows or row.jobs or row.networks)
 
 
 def revoke_token(tx: Tx, actor: Actor, token: str, principal_id: int = 0) -> bool:

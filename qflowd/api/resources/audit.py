@@ -1,0 +1,137 @@
+"""The audit of a tenant: who did what, when, to which object."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from qflowd.api.answers import ApiFault, Item, Text
+from qflowd.api.call import Call
+from qflowd.api.paging import ListPage, PageQuery, page_of, read_cursor
+from qflowd.api.reading import Query
+from qflowd.api.routing import route
+from qflowd.engine.access.audit import EARLIEST, WantedEntries, list_audit
+from qflowd.model.instants import FOREVER, as_utc, format_instant, parse_instant
+from qflowd.model.roles import Role
+
+CHUNK: Final = 500
+FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would work out
+
+
+class AuditItem(Item):
+    """One thing that was done. `before`, `after`: the fields that differ."""
+
+    id: int
+    at: datetime
+    principal: str | None
+    token: str | None
+    session_id: int | None
+    address: str | None
+    request_id: str | None
+    action: str
+    object_type: str
+    object: str
+    before: Any
+    after: Any
+    command_id: int | None
+    submission_id: int | None
+    outcome: str
+
+
+class AuditFilter(Query):
+    """All that are given must hold. `object` needs `object_type`."""
+
+    object_type: str = ""
+    object: str = ""
+    action: str = ""
+    actor: str = ""
+    from_: datetime | None = msgspec.field(default=None, name="from")
+    to: datetime | None = None
+
+
+class AuditQuery(PageQuery):
+    """As `AuditFilter`, in pages."""
+
+    object_type: str = ""
+    object: str = ""
+    action: str = ""
+    actor: str = ""
+    from_: datetime | None = msgspec.field(default=None, name="from")
+    to: datetime | None = None
+
+
+@route("GET", "/audit", Role.ADMIN, errors=(40002, 40003), does="R audit_entries")
+def show_audit(call: Call, query: AuditQuery) -> ListPage[AuditItem]:
+    """What was done, the newest first."""
+    wanted, key = _wanted(query), read_cursor(query)
+    after = (parse_instant(str(key[0])), int(key[1])) if key else None
+    rows = call.store.read(lambda tx: list_audit(tx, call.tenant, wanted, after, query.limit + 1))
+    shown, next_ = page_of(query, rows, "at", "id")
+    return ListPage(items=[_item(row) for row in shown], next=next_)
+
+
+@route("GET", "/audit.csv", Role.ADMIN, errors=(40002,), does="R audit_entries")
+def download_audit(call: Call, query: AuditFilter) -> Text:
+    """What was done, the newest first, as a file for spreadsheets."""
+    headers = {"Content-Disposition": 'attachment; filename="audit.csv"'}
+    return Text(_lines(call, _wanted(query)), "text/csv; charset=utf-8", headers=headers)
+
+
+def _wanted(query: AuditQuery | AuditFilter) -> WantedEntries:
+    if query.object and not query.object_type:
+        raise ApiFault(40002, "object: say of which object_type, such as principal")
+    return WantedEntries(
+        since=as_utc(query.from_) if query.from_ else EARLIEST,
+        until=as_utc(query.to) if query.to else FOREVER,
+        action=query.action.upper(),
+        principal=query.actor,
+        object_type=query.object_type,
+        object=query.object,
+    )
+
+
+def _lines(call: Call, wanted: WantedEntries) -> Iterator[str]:
+    names = [field.name for field in msgspec.structs.fields(AuditItem)]
+    yield _line(names)
+    after: tuple[datetime, int] | None = None
+    while rows := call.store.read(lambda tx: list_audit(tx, call.tenant, wanted, after, CHUNK)):  # noqa: B023 - at once
+        yield "".join(_line([_cell(getattr(_item(row), name)) for name in names]) for row in rows)
+        after = rows[-1].at, rows[-1].id
+
+
+def _line(cells: list[str]) -> str:
+    text = io.StringIO()
+    csv.writer(text).writerow([f"'{cell}" if cell.startswith(FORMULA) else cell for cell in cells])
+    return text.getvalue()
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return format_instant(value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _item(row: Any) -> AuditItem:
+    return AuditItem(
+        id=row.id,
+        at=row.at,
+        principal=row.principal,
+        token=row.token,
+        session_id=row.session_id,
+        address=row.address,
+        request_id=row.request_id,
+        action=row.action,
+        object_type=row.object_type,
+        object=row.object,
+        before=json.loads(row.changed_from) if row.changed_from else None,
+        after=json.loads(row.changed_to) if row.changed_to else None,
+        command_id=row.command_id,
+        submission_id=row.submission_id,
+        outcome=row.outcome,
+    )

@@ -1,0 +1,180 @@
+"""Who calls, and signing in and out. The routes that sign in are open to everybody, from this server's own pages."""
+
+import math
+from typing import Annotated, Literal
+
+import msgspec
+
+from qflowd import __version__
+from qflowd.api.access.cookies import no_session_cookie, session_cookie, session_of
+from qflowd.api.access.credentials import caller_of
+from qflowd.api.answers import ApiAnswer, ApiFault, Item
+from qflowd.api.call import Call
+from qflowd.api.reading import Body
+from qflowd.api.routing import route
+from qflowd.engine.access import login, passwords, principals, sessions
+from qflowd.engine.access.secrets import csrf_of
+from qflowd.engine.access.tokens import CredentialsRefused
+from qflowd.model.roles import Role
+from qflowd.model.zones import zone
+from qflowd.store.tx import Tx
+
+BEHIND_PROXY = "proxy"  # any text proves what a browser must prove where a proxy names the user
+Text64 = Annotated[str, msgspec.Meta(max_length=64)]
+
+
+class Me(Item):
+    """The caller. `csrf`: for the header X-Qflowd-CSRF of what a browser writes; null for a token."""
+
+    principal: str
+    kind: str
+    tenant: str
+    role: str
+    csrf: str | None
+    lang: str | None
+    zone: str | None
+    theme: str | None
+    density: str | None
+    has_password: bool
+    read_only: bool
+    version: str
+
+
+class LoginByPassword(Body):
+    """A name and a password."""
+
+    name: Annotated[str, msgspec.Meta(max_length=200)]
+    password: Annotated[str, msgspec.Meta(max_length=passwords.LONGEST)]
+
+
+class LoginByCode(Body):
+    """What stands behind `#code=` of a link."""
+
+    code: Annotated[str, msgspec.Meta(max_length=200)]
+
+
+class MyChanges(Body):
+    """What is given is changed; null takes away. `password` needs `old_password` where there is one."""
+
+    lang: Literal["en", "zh"] | msgspec.UnsetType | None = msgspec.UNSET
+    zone: Text64 | msgspec.UnsetType | None = msgspec.UNSET
+    theme: Literal["system", "light", "dark"] | msgspec.UnsetType | None = msgspec.UNSET
+    density: Text64 | msgspec.UnsetType | None = msgspec.UNSET
+    password: str | msgspec.UnsetType | None = msgspec.UNSET
+    old_password: str | None = None
+
+
+@route("POST", "/login", Role.NONE, errors=(40102, 40303, 42202, 42901), does="access sign_in_by_password")
+def log_in(call: Call, body: LoginByPassword) -> Me:
+    """Sign in by a password; the answer sets the cookie of a session."""
+    agent = call.request.headers.get("user-agent", "")
+    try:
+        session = login.sign_in_by_password(call.store, body.name, body.password, call.request.address, agent)
+    except login.TooManyFailures as error:
+        raise _too_many(error) from None
+    except CredentialsRefused as error:
+        raise ApiFault(40102, str(error)) from None
+    return _signed_in(call, session)
+
+
+@route("POST", "/login/code", Role.NONE, errors=(40102, 40303, 42202, 42901), does="access sign_in_by_code")
+def log_in_by_code(call: Call, body: LoginByCode) -> Me:
+    """Sign in by a link that works once; the answer sets the cookie of a session."""
+    agent = call.request.headers.get("user-agent", "")
+    try:
+        session = login.sign_in_by_code(call.store, body.code, call.request.address, agent)
+    except login.TooManyFailures as error:
+        raise _too_many(error) from None
+    except CredentialsRefused as error:
+        raise ApiFault(40102, str(error)) from None
+    return _signed_in(call, session)
+
+
+@route("POST", "/logout", Role.READ, errors=(40303, 40901), does="access end_session")
+def log_out(call: Call) -> None:
+    """End the session that the cookie names."""
+    if (number := call.caller.session) is None:
+        raise ApiFault(40901, "there is no session to end: the request came with a token, which can be revoked")
+    call.change(lambda tx: sessions.end_session(tx, call.actor, number))
+    call.forget_callers()
+    return ApiAnswer(None, cookies=[no_session_cookie(call.request)])  # type: ignore[return-value]
+
+
+@route("GET", "/me", Role.READ, does="R principal")
+def show_me(call: Call) -> Me:
+    """The caller: name, tenant, role, and how they want the dashboard."""
+    return _me(call, call.caller.session_secret)
+
+
+@route("PUT", "/me", Role.READ, errors=(40102, 40301, 40303, 40901, 42202), does="access set_preferences, set_password")
+def change_me(call: Call, body: MyChanges) -> Me:
+    """Change how the dashboard looks to the caller, and their password."""
+    row = call.store.read(lambda tx: principals.find_by_name(tx, call.caller.principal))
+    if row is None:
+        raise ApiFault(40901, f"{call.caller.principal} is known by the proxy alone; nothing is kept here")
+    if body.zone:
+        _check_zone(body.zone)
+    change_password = body.password is not msgspec.UNSET
+    stored = _new_password(call, body, row) if change_password else None
+
+    def work(tx: Tx) -> None:
+        given = {name: getattr(body, name) for name in principals.Preferences._fields}
+        kept = {name: getattr(row, name) if value is msgspec.UNSET else value for name, value in given.items()}
+        principals.set_preferences(tx, row.id, principals.Preferences(**kept))
+        if change_password:
+            principals.set_password(tx, call.actor, row, stored)
+
+    call.change(work)
+    call.forget_callers()
+    return _me(call, call.caller.session_secret)
+
+
+def _check_zone(name: str) -> None:
+    try:
+        zone(name)
+    except (KeyError, ValueError, OSError):
+        raise ApiFault(42202, f"zone: there is no time zone {name!r}; use a name like Asia/Shanghai or UTC") from None
+
+
+def _new_password(call: Call, body: MyChanges, row: object) -> str | None:
+    """A token must not make itself more than it is, and whoever finds an open browser must not keep it."""
+    if call.caller.session is None:
+        raise ApiFault(40301, "a password is changed by who has signed in, not by a token")
+    old: str | None = getattr(row, "password", None)
+    if old is not None and not passwords.is_password(body.old_password or "", old):
+        raise ApiFault(40102, "old_password is not the one that you have")
+    return passwords.stored_password(body.password) if isinstance(body.password, str) else None
+
+
+def _signed_in(call: Call, session: sessions.NewSession) -> Me:
+    """Begins anew: the session of an older cookie ends."""
+    if older := session_of(call.request):
+        call.change(lambda tx: sessions.end_session_of(tx, older))
+    call.caller = caller_of(session.caller)
+    call.forget_callers()
+    me = _me(call, session.secret)
+    return ApiAnswer(me, cookies=[session_cookie(call.request, session.secret)])  # type: ignore[return-value]
+
+
+def _me(call: Call, secret: str) -> Me:
+    caller = call.caller
+    row = call.store.read(lambda tx: principals.find_by_name(tx, caller.principal))
+    csrf = csrf_of(secret) if secret else BEHIND_PROXY
+    return Me(
+        principal=caller.principal,
+        kind=row.kind if row else "human",
+        tenant=call.tenant,
+        role=caller.role.word,
+        csrf=None if caller.token else csrf,
+        lang=row.lang if row else None,
+        zone=row.zone if row else None,
+        theme=row.theme if row else None,
+        density=row.density if row else None,
+        has_password=bool(row and row.password),
+        read_only=call.config.read_only,
+        version=__version__,
+    )
+
+
+def _too_many(error: login.TooManyFailures) -> ApiFault:
+    return ApiFault(42901, str(error), headers={"Retry-After": str(math.ceil(error.wait_s))})

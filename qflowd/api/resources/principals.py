@@ -1,0 +1,191 @@
+"""People and services that call the API: administrators of a tenant make, change and delete them."""
+
+import hashlib
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+from qflowd.api.answers import ApiAnswer, ApiFault, Item, encode
+from qflowd.api.call import Call
+from qflowd.api.paging import ListPage, PageQuery, page_of, read_cursor
+from qflowd.api.reading import Body, need_if_match
+from qflowd.api.routing import route
+from qflowd.engine.access import login, principals, tokens
+from qflowd.model.roles import Role
+from qflowd.store.tx import Tx
+
+Kind = Literal["human", "service"]
+RoleWord = Literal["read", "submit", "operate", "define", "admin", "system"]
+
+
+class PrincipalItem(Item):
+    """A principal. Disabled ones can do nothing, and keep what belongs to them."""
+
+    id: int
+    name: str
+    tenant: str
+    kind: str
+    role: str
+    has_password: bool
+    created_at: datetime
+    created_by: str | None
+    disabled_at: datetime | None
+
+
+class NewPrincipal(Body):
+    """A principal to be made in the caller's tenant."""
+
+    name: str
+    role: RoleWord
+    kind: Kind = "human"
+
+
+class PrincipalChanges(Body):
+    """What is given is changed."""
+
+    role: RoleWord | None = None
+    kind: Kind | None = None
+    disabled: bool | None = None
+
+
+class LoginLink(Item):
+    """A link that signs somebody in once; it is not shown again."""
+
+    link: str
+    code: str
+    expires_at: datetime
+
+
+class PrincipalsQuery(PageQuery):
+    """By name."""
+
+
+@route("GET", "/principals", Role.ADMIN, errors=(40002, 40003), does="R principal")
+def list_principals(call: Call, query: PrincipalsQuery) -> ListPage[PrincipalItem]:
+    """Principals of the tenant, by name; those of a role above the caller's are left out."""
+    after = (read_cursor(query) or [""])[0]
+    rows = call.store.read(lambda tx: principals.list_principals(tx, call.actor, str(after), query.limit + 1))
+    shown, next_ = page_of(query, rows, "name")
+    return ListPage(items=[_item(row) for row in shown], next=next_)
+
+
+@route("POST", "/principals", Role.ADMIN, errors=(40301, 40902, 42202), does="access add_principal")
+def add_principal(call: Call, body: NewPrincipal) -> PrincipalItem:
+    """Make a principal."""
+
+    def work(tx: Tx) -> Any:
+        refuse_scoped(tx, call)
+        return principals.add_principal(tx, call.actor, body.name, body.kind, role_of(body.role))
+
+    item = _item(call.change(work))
+    headers = {"Location": f"{call.config.base_path}/api/v1/principals/{item.id}"}
+    return ApiAnswer(item, status=201, etag=_etag(item), headers=headers)  # type: ignore[return-value]
+
+
+@route("GET", "/principals/{id}", Role.ADMIN, errors=(40401,), does="R principal")
+def show_principal(call: Call, id: int) -> PrincipalItem:
+    """One principal."""
+    item = _item(call.store.read(lambda tx: principals.show_principal(tx, call.actor, id)))
+    return ApiAnswer(item, etag=_etag(item))  # type: ignore[return-value]
+
+
+@route(
+    "PUT",
+    "/principals/{id}",
+    Role.ADMIN,
+    errors=(40301, 40401, 40901, 41201, 42202, 42801),
+    does="access change_principal",
+)
+def change_principal(call: Call, id: int, body: PrincipalChanges) -> PrincipalItem:
+    """Change what a principal is and may do; disabled, it can do nothing, and its sessions end."""
+
+    def work(tx: Tx) -> Any:
+        refuse_scoped(tx, call)
+        row = _expected(tx, call, id)
+        return principals.change_principal(
+            tx,
+            call.actor,
+            row,
+            kind=body.kind or row.kind,
+            role=role_of(body.role) if body.role else Role(row.role),
+            is_disabled=row.disabled_at is not None if body.disabled is None else body.disabled,
+        )
+
+    item = _item(call.change(work))
+    call.forget_callers()
+    return ApiAnswer(item, etag=_etag(item))  # type: ignore[return-value]
+
+
+@route(
+    "DELETE",
+    "/principals/{id}",
+    Role.ADMIN,
+    errors=(40301, 40401, 40901, 41201, 42801),
+    does="access delete_principal",
+)
+def delete_principal(call: Call, id: int) -> None:
+    """Delete a principal with its tokens and sessions; what it has done stays in the audit."""
+
+    def work(tx: Tx) -> None:
+        refuse_scoped(tx, call)
+        principals.delete_principal(tx, call.actor, _expected(tx, call, id))
+
+    call.change(work)
+    call.forget_callers()
+
+
+@route("POST", "/principals/{id}/login-link", Role.ADMIN, errors=(40301, 40401), does="access make_login_code")
+def make_login_link(call: Call, id: int) -> LoginLink:
+    """A link that signs the principal in once within 15 minutes."""
+
+    def work(tx: Tx) -> LoginLink:
+        refuse_scoped(tx, call)
+        row = principals.show_principal(tx, call.actor, id)
+        code = login.make_login_code(tx, call.actor, row)
+        scheme, host = "https" if call.request.is_tls else "http", call.request.headers.get("host", "")
+        link = f"{scheme}://{host}{call.config.base_path}/#code={code}"
+        return LoginLink(link=link, code=code, expires_at=tx.now + login.CODE_LIVES)
+
+    return ApiAnswer(call.change(work), status=201)  # type: ignore[return-value]
+
+
+def role_of(word: str) -> Role:
+    """The role that a request names."""
+    return Role[word.upper()]
+
+
+def refuse_scoped(tx: Tx, call: Call) -> None:
+    """A token that is good for some things alone must not make what is good for others.
+
+    Raises: ApiFault 40301.
+    """
+    if tokens.is_scoped(tx, call.actor):
+        what = "this token is bound to workflows, jobs or networks, so it cannot give access to anybody"
+        raise ApiFault(40301, f"{what}; use one that is not, or sign in")
+
+
+def _expected(tx: Tx, call: Call, id: int) -> Any:
+    row = principals.show_principal(tx, call.actor, id)
+    item = _item(row)
+    need_if_match(call, _etag(item), item)
+    return row
+
+
+def _item(row: Any) -> PrincipalItem:
+    has_password = bool(row.has_password if hasattr(row, "has_password") else row.password)
+    return PrincipalItem(
+        id=row.id,
+        name=row.name,
+        tenant=row.tenant,
+        kind=row.kind,
+        role=Role(row.role).word,
+        has_password=has_password,
+        created_at=row.created_at,
+        created_by=row.created_by,
+        disabled_at=row.disabled_at,
+    )
+
+
+def _etag(item: PrincipalItem) -> str:
+    return hashlib.blake2b(encode(msgspec.structs.replace(item, has_password=False)), digest_size=10).hexdigest()

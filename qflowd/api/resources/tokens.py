@@ -1,0 +1,218 @@
+"""Tokens and sessions: everybody sees and ends their own, administrators those of their tenant."""
+
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+import msgspec
+
+from qflowd.api.answers import ApiAnswer, ApiFault, Item
+from qflowd.api.call import Call
+from qflowd.api.paging import ListPage, PageQuery, page_of, read_cursor
+from qflowd.api.reading import Body
+from qflowd.api.resources.principals import RoleWord, refuse_scoped, role_of
+from qflowd.api.routing import route
+from qflowd.engine.access import principals, sessions, tokens
+from qflowd.engine.access.audit import Actor
+from qflowd.model.instants import FOREVER, parse_instant
+from qflowd.model.roles import Role
+from qflowd.store.tx import Tx
+
+Globs = Annotated[tuple[Annotated[str, msgspec.Meta(min_length=1, max_length=200)], ...], msgspec.Meta(max_length=100)]
+
+
+class TokenItem(Item):
+    """A token; its secret is not known any more. `workflows`, `jobs`, `networks`: empty is all."""
+
+    id: str
+    principal: str
+    note: str | None
+    role: str
+    workflows: list[str]
+    jobs: list[str]
+    networks: list[str]
+    created_at: datetime
+    created_by: str | None
+    expires_at: datetime
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+
+class MadeToken(Item):
+    """A token that was made; `token` is shown this once."""
+
+    id: str
+    token: str
+    principal: str
+    role: str
+    expires_at: datetime
+
+
+class TokenRequest(Body):
+    """A token to be made. `principal`: default the caller; `role`: default the caller's, at most."""
+
+    principal: str | None = None
+    role: RoleWord | None = None
+    days: Annotated[int, msgspec.Meta(ge=1, le=tokens.LONGEST_LIFE.days)] = tokens.LIVES.days
+    note: Annotated[str, msgspec.Meta(max_length=1000)] | None = None
+    workflows: Globs = ()
+    jobs: Globs = ()
+    networks: Globs = ()
+
+
+class TokensQuery(PageQuery):
+    """`all`: revoked and expired ones too. `mine`: the caller's alone."""
+
+    all: bool = False
+    mine: bool = False
+
+
+class SessionItem(Item):
+    """A session under way. `current`: the one that asks."""
+
+    id: int
+    principal: str
+    address: str | None
+    agent: str | None
+    created_at: datetime
+    seen_at: datetime
+    current: bool
+
+
+class SessionsQuery(PageQuery):
+    """`mine`: the caller's alone."""
+
+    mine: bool = False
+
+
+class AccessEnded(Item):
+    """Whether it was ended now; false: it was so already."""
+
+    id: int | str
+    ended: bool
+
+
+@route("GET", "/tokens", Role.READ, errors=(40002, 40003), does="R token")
+def list_tokens(call: Call, query: TokensQuery) -> ListPage[TokenItem]:
+    """Tokens, the newest first: the caller's own, for an administrator those of the tenant."""
+    at, after = read_cursor(query) or [None, ""]
+    key = (parse_instant(at) if isinstance(at, str) else FOREVER, str(after))
+    owner = _owner(call, mine=query.mine)
+    if owner is None:
+        return ListPage(items=[])
+    rows = call.store.read(
+        lambda tx: tokens.list_tokens(
+            tx, _seer(call, owner), owner, with_ended=query.all, after=key, limit=query.limit + 1
+        )
+    )
+    shown, next_ = page_of(query, rows, "created_at", "id")
+    return ListPage(items=[_item(row) for row in shown], next=next_)
+
+
+@route("POST", "/tokens", Role.READ, errors=(40301, 40401, 42202), does="access make_token")
+def make_token(call: Call, body: TokenRequest) -> MadeToken:
+    """Make a token: for the caller, by an administrator for somebody else. The secret is in this answer alone."""
+    scope = tokens.Scope(
+        role_of(body.role) if body.role else call.caller.role,
+        body.workflows,
+        body.jobs,
+        body.networks,
+    )
+
+    def work(tx: Tx) -> tuple[Any, tokens.NewToken]:
+        refuse_scoped(tx, call)
+        row = _principal(tx, call, body.principal)
+        actor = call.actor._replace(tenant=row.tenant)
+        return row, tokens.make_token(tx, actor, row, scope, timedelta(days=body.days), body.note)
+
+    row, made = call.change(work)
+    role = min(scope.role, Role(row.role)).word
+    item = MadeToken(id=made.id, token=made.text, principal=row.name, role=role, expires_at=made.expires_at)
+    return ApiAnswer(item, status=201)  # type: ignore[return-value]
+
+
+@route("DELETE", "/tokens/{id}", Role.READ, errors=(40401,), does="access revoke_token")
+def revoke_token(call: Call, id: str) -> AccessEnded:
+    """Revoke a token; every server takes notice within ten seconds."""
+    owner = _number(_owner(call))
+    ended = call.change(lambda tx: tokens.revoke_token(tx, _seer(call, owner), id, owner))
+    call.forget_callers()
+    return AccessEnded(id=id, ended=ended)
+
+
+@route("GET", "/sessions", Role.READ, errors=(40002, 40003), does="R session")
+def list_sessions(call: Call, query: SessionsQuery) -> ListPage[SessionItem]:
+    """Sessions under way, the newest first: the caller's own, for an administrator those of the tenant."""
+    before = (read_cursor(query) or [1 << 62])[0]
+    owner = _owner(call, mine=query.mine)
+    if owner is None:
+        return ListPage(items=[])
+    rows = call.store.read(
+        lambda tx: sessions.list_sessions(tx, _seer(call, owner), owner, int(before), query.limit + 1)
+    )
+    shown, next_ = page_of(query, rows, "id")
+    items = [
+        SessionItem(
+            id=row.id,
+            principal=row.principal,
+            address=row.address,
+            agent=row.agent,
+            created_at=row.created_at,
+            seen_at=row.seen_at,
+            current=row.id == call.caller.session,
+        )
+        for row in shown
+    ]
+    return ListPage(items=items, next=next_)
+
+
+@route("DELETE", "/sessions/{id}", Role.READ, errors=(40401,), does="access end_session")
+def end_session(call: Call, id: int) -> AccessEnded:
+    """End a session."""
+    owner = _number(_owner(call))
+    ended = call.change(lambda tx: sessions.end_session(tx, _seer(call, owner), id, owner))
+    call.forget_callers()
+    return AccessEnded(id=id, ended=ended)
+
+
+def _owner(call: Call, *, mine: bool = False) -> int | None:
+    """Whose are meant: 0 is the tenant's, None nobody's, as of somebody whom a proxy alone knows."""
+    if call.caller.role >= Role.ADMIN and not mine:
+        return 0
+    return call.caller.principal_id
+
+
+def _number(owner: int | None) -> int:
+    return -1 if owner is None else owner
+
+
+def _principal(tx: Tx, call: Call, name: str | None) -> Any:
+    """Raises: NotFound; ApiFault 40301, 40901."""
+    if name is not None and name != call.caller.principal:
+        call.refuse_below(Role.ADMIN, "a token for somebody else")
+        return principals.find_principal(tx, call.actor, name)
+    row = principals.find_by_name(tx, call.caller.principal)
+    if row is None:
+        raise ApiFault(40901, f"{call.caller.principal} is known by the proxy alone; make a principal first")
+    return row
+
+
+def _seer(call: Call, owner: int) -> Actor:
+    """Who looks. What is somebody's own, a ceiling below their role does not hide from them."""
+    return call.actor._replace(role=Role.SYSTEM) if owner else call.actor
+
+
+def _item(row: Any) -> TokenItem:
+    return TokenItem(
+        id=row.id,
+        principal=row.principal,
+        note=row.note,
+        role=Role(row.role).word,
+        workflows=list(tokens.as_tuple(row.workflows)),
+        jobs=list(tokens.as_tuple(row.jobs)),
+        networks=list(tokens.as_tuple(row.networks)),
+        created_at=row.created_at,
+        created_by=row.created_by,
+        expires_at=row.expires_at,
+        last_used_at=row.last_used_at,
+        revoked_at=row.revoked_at,
+    )

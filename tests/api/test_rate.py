@@ -1,0 +1,125 @@
+"""How much one caller may ask: so many a second, four at work; without credentials a quarter, by address."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from qflowd.api.access import rate
+from qflowd.api.access.rate import Buckets
+from qflowd.api.resources import me
+from qflowd.model.roles import Role
+from tests.api.browser import Browser
+from tests.support.http import ApiServer, HttpClient
+
+SLOW = {"rate": "1/h", "burst": 8}
+
+
+def test_who_asks_too_much_is_told_how_long_to_wait(database_url):
+    with ApiServer(database_url, SLOW) as api:
+        one, two = api.as_(Role.READ), api.as_(Role.READ)
+        assert [one.get("/me").status for _ in range(8)] == [200] * 8
+        reply = one.get("/me")
+        assert (reply.status, reply.code) == (429, 42901)
+        assert 3000 < int(reply.headers["retry-after"]) <= 3600
+        assert "read-2" in reply.message
+        assert two.get("/me").status == 200
+
+
+def test_of_writes_a_quarter_is_allowed(sqlite_url):
+    with ApiServer(sqlite_url, SLOW) as api:
+        client = api.as_(Role.READ)
+        assert [client.put("/me", {}).status for _ in range(3)] == [200, 200, 429]
+        assert client.get("/me").status == 200
+
+
+def test_without_credentials_an_address_has_a_quarter_and_health_is_not_counted(sqlite_url):
+    with ApiServer(sqlite_url, SLOW) as api:
+        good = api.as_(Role.READ)
+        statuses = [HttpClient(api.port, token).get("/me").status for token in (None, "x", "y", "z")]
+        assert statuses == [401, 401, 429, 429]
+        assert HttpClient(api.port).get("/version").status == 429
+        assert Browser(api).sign_in("x").status == 429
+        assert [HttpClient(api.port).get("/healthz").status for _ in range(5)] == [200] * 5
+        assert good.get("/me").status == 200
+
+
+def test_four_requests_of_one_principal_are_at_work_and_others_wait_for_their_turn(own_api, monkeypatch):
+    begun, free = threading.Semaphore(0), threading.Event()
+    original, counts, lock = me._me, [0, 0], threading.Lock()
+
+    def slow(*args):
+        with lock:
+            counts[0] += 1
+            counts[1] = max(counts)
+        begun.release()
+        free.wait(20)
+        with lock:
+            counts[0] -= 1
+        return original(*args)
+
+    monkeypatch.setattr(me, "_me", slow)
+    client, replies = own_api.as_(Role.READ), []
+    threads = [threading.Thread(target=lambda: replies.append(client.get("/me").status)) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for _ in range(4):
+        assert begun.acquire(timeout=10)
+    other = own_api.as_(Role.READ)
+    assert other.get("/sessions").status == 200  # somebody else's turn
+    free.set()
+    for thread in threads:
+        thread.join()
+    assert (replies, counts[1]) == ([200] * 6, 4)
+
+
+def test_who_waits_too_long_for_a_turn_is_told_so(own_api, monkeypatch):
+    begun, free = threading.Semaphore(0), threading.Event()
+    original = me._me
+
+    def slow(*args):
+        begun.release()
+        free.wait(20)
+        return original(*args)
+
+    monkeypatch.setattr(me, "_me", slow)
+    monkeypatch.setattr(rate, "LONGEST_QUEUE_S", 0.1)
+    client = own_api.as_(Role.READ)
+    threads = [threading.Thread(target=client.get, args=("/me",)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for _ in range(4):
+        assert begun.acquire(timeout=10)
+    reply = client.get("/me")
+    free.set()
+    for thread in threads:
+        thread.join()
+    assert (reply.status, reply.code, reply.headers["retry-after"]) == (429, 42901, "1")
+    assert "4 requests of read-2 are at work" in reply.message
+    assert client.get("/me").status == 200
+
+
+def test_a_bucket_fills_up_again(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(rate.time, "monotonic", lambda: now[0])
+    bucket = Buckets(2.0, 3)
+    assert [bucket.take("a") for _ in range(4)] == [0, 0, 0, pytest.approx(0.5)]
+    assert bucket.take("b") == 0
+    now[0] += 0.5
+    assert (bucket.take("a"), bucket.take("a")) == (0, pytest.approx(0.5))
+    now[0] += 1000
+    assert [bucket.take("a") for _ in range(4)][:3] == [0, 0, 0]
+
+
+def test_buckets_at_rest_take_no_room(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(rate.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(rate, "MOST_KEYS", 10)
+    bucket = Buckets(1.0, 2)
+    for number in range(100):
+        bucket.take(str(number))
+    assert len(bucket._left) <= 11
+    now[0] += 10
+    bucket.take("x")
+    assert len(bucket._left) <= 11
