@@ -151,7 +151,6 @@ def enveloped_fault(fault: ApiFault, request_id: str) -> bytes:
 
 _CODES: Final[Mapping[type[Exception], int]] = {
     NotFound: 40401,
-    NameTaken: 40902,
     InvalidParams: 42201,
     NameTaken: 40902,  # which is an InvalidRequest
     InvalidRequest: 42202,
