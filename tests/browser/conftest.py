@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, StorageState
+from playwright.sync_api import Browser, Page, StorageState, expect
 
+import qflowd
 from qflowd.client import Client
 from qflowd.engine.access.audit import Actor
 from qflowd.engine.access.login import make_first_code
@@ -25,6 +26,7 @@ from tests.support.browser import AXE, browser, look
 from tests.support.daemon import ROOT, Daemon, until
 
 API = '[api]\nenabled = true\nbind = "127.0.0.1:0"\nrate = "10000/s"\n'
+expect.set_options(timeout=30_000)
 Look = Callable[..., AbstractContextManager[Page]]
 
 
@@ -42,6 +44,12 @@ class Site:
     def look(self, **how: Any) -> AbstractContextManager[Page]:
         """A page, signed in; see `tests.support.browser.look`."""
         return look(self.chromium, self.url, **({"state": self.state} | how))
+
+    def open(self, page: Page, path: str = "") -> None:
+        """Go to a page, and wait until it answers keys."""
+        page.goto(self.url + path)
+        page.get_by_role("navigation").wait_for()
+        page.get_by_role("main").get_by_role("heading", level=1).wait_for()
 
     def code(self) -> str:
         """A link's part that signs in once."""
@@ -82,7 +90,7 @@ def site(
     folder: Path = tmp_path_factory.mktemp("site")
     with Daemon(url, folder, plugins=PLUGINS, workflows=WORKFLOWS, config=API) as daemon:
         address = until(lambda: re.findall(r"serving (http://\S+/)", daemon.log()), 60, what="the server to come up")
-        with Client(url) as client:
+        with qflowd.connect(url) as client:
             found = Site(str(address[-1]), daemon, client, chromium)
             sign_in(found)
             fill(found)
@@ -95,7 +103,7 @@ def sign_in(site: Site) -> None:
     with site.look() as page:
         page.expected.add("401")  # type: ignore[attr-defined]
         page.goto(f"{site.url}#code={site.code()}")
-        page.get_by_role("main").get_by_role("heading", level=1).wait_for()
+        page.get_by_role("navigation").wait_for()
         assert "code" not in page.url
         site.state = page.context.storage_state()
 

@@ -62,7 +62,8 @@ tasks:
   bars:
     job: bars
     after: fetch
-    map: {over: "{{ fetch.output.symbols }}", label: "{{ item }}"}
+    map: "{{ fetch.output.symbols }}"
+    label: "{{ item }}"
     params: {symbol: "{{ item }}"}
   check: {job: check, after: fetch}
   report: {job: report, after: [bars, check]}
@@ -80,7 +81,7 @@ workflow: long
 title: Waits for a file
 domain: research
 tasks:
-  wait: {job: wait_for_file, limits: [vendor]}
+  wait: {job: wait_for_file, limits: {vendor: 1}}
   after: {job: report, after: wait}
 """,
     "faulty.yaml": """

@@ -100,7 +100,7 @@ def look(
 
     def told(message: Any) -> None:
         if message.type in ("error", "warning") and not any(status in message.text for status in allowed):
-            complaints.append(f"{message.type}: {message.text}")
+            complaints.append(f"{message.type}: {message.text} ({message.location.get('url', '')})")
 
     def asked(request: Any) -> None:
         parts = urlsplit(request.url)
@@ -112,7 +112,7 @@ def look(
     page.on("request", asked)
     try:
         yield page
-        assert complaints == []
+        assert not complaints, "\n".join(complaints)
     finally:
         context.close()
 

@@ -22,6 +22,8 @@ export function App() {
     keepCsrf(found.csrf)
     if (found.lang === 'en' || found.lang === 'zh') settings.set({ lang: found.lang })
     if (found.zone) settings.set({ zone: found.zone })
+    if (found.theme === 'system' || found.theme === 'light' || found.theme === 'dark') settings.set({ theme: found.theme })
+    if (found.density === 'dense' || found.density === 'roomy') settings.set({ density: found.density })
     setProblem(null)
     setMe(found)
   }

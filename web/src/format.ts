@@ -84,3 +84,6 @@ export function megabytes(mb: number | null | undefined): string {
   if (mb == null) return '–'
   return mb >= 1024 ? `${(mb / 1024).toFixed(1)} GB` : `${mb < 10 ? mb.toFixed(1) : Math.round(mb)} MB`
 }
+
+/** The last two parts of a path; the rest is told by a title. */
+export const shortPath = (path: string) => path.split('/').slice(-2).join('/')

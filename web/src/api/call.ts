@@ -81,7 +81,7 @@ export async function call<T>(path: string, ask: Ask = {}): Promise<Reply<T>> {
   const answer = await read(response)
   if (!response.ok) {
     const problem = refusal(response, answer)
-    if (response.status === 401 && !path.startsWith('/login')) for (const ear of ears) ear(problem)
+    if (endsSession(problem, method, path)) for (const ear of ears) ear(problem)
     throw problem
   }
   return {
@@ -92,6 +92,10 @@ export async function call<T>(path: string, ask: Ask = {}): Promise<Reply<T>> {
     location: response.headers.get('Location'),
   }
 }
+
+/** A wrong password is refused by 401, too, but ends nothing. */
+const endsSession = (problem: ApiProblem, method: string, path: string) =>
+  [40101, 40103].includes(problem.code) ? !path.startsWith('/login') : problem.code === 40102 && method === 'GET'
 
 interface Envelope {
   code: number

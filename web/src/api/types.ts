@@ -18,6 +18,9 @@ export interface Me {
   csrf: string | null
   lang: string | null
   zone: string | null
+  theme: string | null
+  density: string | null
+  has_password: boolean
   read_only: boolean
   version: string
 }

@@ -9,10 +9,11 @@ import { useCommon } from '../words'
 
 const ZONES = ['browser', 'UTC', 'Asia/Shanghai', 'Asia/Hong_Kong', 'Asia/Tokyo', 'Europe/London', 'America/New_York']
 
-/** Language and zone follow the person; theme and density stay on this screen. */
-export function choose(change: Partial<Pick<Settings, 'lang' | 'zone'>>) {
+/** Kept here and with the person, so that it follows to other computers. No zone of one's own is null there. */
+export function choose(change: Partial<Pick<Settings, 'lang' | 'zone' | 'theme' | 'density'>>) {
   settings.set(change)
-  void call('/me', { method: 'PUT', body: change }).catch(() => undefined)
+  const body = change.zone === 'browser' ? { ...change, zone: null } : change
+  void call('/me', { method: 'PUT', body }).catch(() => undefined)
 }
 
 export function Choices() {
@@ -34,7 +35,7 @@ export function Choices() {
       />
       <Menu
         title={w.top.theme} icon={Contrast} look="bare"
-        items={(['system', 'light', 'dark'] as const).map((t) => ({ word: w.theme[t], chosen: t === theme, act: () => settings.set({ theme: t }) }))}
+        items={(['system', 'light', 'dark'] as const).map((t) => ({ word: w.theme[t], chosen: t === theme, act: () => choose({ theme: t }) }))}
       />
       <Menu
         title={`${w.top.person}: ${me.principal} (${me.role}, ${w.top.tenant} ${me.tenant})`} icon={UserRound} look="bare"

@@ -2,6 +2,7 @@
 import { FileWarning } from 'lucide-react'
 import { useQueryState } from '../../api/address'
 import { useOne } from '../../api/queries'
+import { shortPath } from '../../format'
 import { Chip, Tag } from '../../ui/Chip'
 import { Dialog } from '../../ui/Dialog'
 import { Code, Empty } from '../../ui/Empty'
@@ -79,7 +80,7 @@ function Faulty({ plugins }: { plugins: Plugin[] }) {
             <li key={`${p.file} ${p.daemon}`}>
               <FileWarning aria-hidden size={15} />
               <div className="grow">
-                <div className="row"><strong className="mono">{p.file}</strong><span className="muted">{p.daemon} · <Time at={p.updated_at} /></span></div>
+                <div className="row"><strong className="mono" title={p.file}>{shortPath(p.file)}</strong><span className="muted">{p.daemon} · <Time at={p.updated_at} /></span></div>
                 <pre tabIndex={0}>{p.error}</pre>
               </div>
             </li>
@@ -99,7 +100,7 @@ function Listed({ jobs, chosen, open }: { jobs: Job[]; chosen: string; open: (na
         { head: w.job, cell: (x) => <span><strong>{x.job}</strong> {x.title && x.title !== x.job && <span className="muted">{x.title}</span>}</span> },
         { head: w.state, width: '9rem', cell: (x) => <State of={x} /> },
         { head: w.params, width: '22rem', wide: true, cell: (x) => <Params of={x} /> },
-        { head: w.file, width: '16rem', wide: true, cell: (x) => (x.file ? <code>{x.file}</code> : <span className="muted">–</span>) },
+        { head: w.file, width: '16rem', wide: true, cell: (x) => (x.file ? <code title={x.file}>{shortPath(x.file)}</code> : <span className="muted">–</span>) },
         { head: w.daemons, width: '7rem', right: true, wide: true, cell: (x) => <span title={x.daemons.join(', ')}>{x.daemons.length || '–'}</span> },
       ]}
     />

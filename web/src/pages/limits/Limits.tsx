@@ -45,7 +45,7 @@ export default function Limits() {
   return (
     <>
       <Head title={w.title} name={w.title}>{found.data && <span>{w.waitingNote(count(found.data.reduce((n, x) => n + x.waiting, 0)))}</span>}</Head>
-      <Loaded of={found}>{(limits) => (limits.length === 0 ? <Empty title={w.empty} code={'tasks:\n  fetch:\n    job: fetch\n    limits: [vendor_api]'}>{w.emptyMore}</Empty> : <Listed limits={limits} />)}</Loaded>
+      <Loaded of={found}>{(limits) => (limits.length === 0 ? <Empty title={w.empty} code={'tasks:\n  fetch:\n    job: fetch\n    limits: {vendor_api: 1}'}>{w.emptyMore}</Empty> : <Listed limits={limits} />)}</Loaded>
     </>
   )
 }

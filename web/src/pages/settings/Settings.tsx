@@ -2,12 +2,13 @@
 import { useState } from 'react'
 import { useMe } from '../../api/me'
 import { absolute } from '../../format'
-import { settings, useSettings } from '../../settings'
+import { useSettings } from '../../settings'
 import { choose } from '../../shell/Choices'
 import { Button } from '../../ui/Button'
 import { Head, Panel } from '../../ui/Panel'
 import { useCommon, useNow, useWords } from '../../words'
 import { words } from './words'
+import { Password } from './Password'
 import './settings.css'
 
 export default function Settings() {
@@ -26,9 +27,9 @@ export default function Settings() {
             <dt>{w.zone}</dt>
             <dd><Zone /></dd>
             <dt>{w.theme}</dt>
-            <dd><Choice chosen={theme} options={[['system', common.theme.system], ['light', common.theme.light], ['dark', common.theme.dark]]} choose={(x) => settings.set({ theme: x })} /></dd>
+            <dd><Choice chosen={theme} options={[['system', common.theme.system], ['light', common.theme.light], ['dark', common.theme.dark]]} choose={(x) => choose({ theme: x })} /></dd>
             <dt>{w.density}</dt>
-            <dd><Choice chosen={density} options={[['dense', w.dense], ['roomy', w.roomy]]} choose={(x) => settings.set({ density: x })} /></dd>
+            <dd><Choice chosen={density} options={[['dense', w.dense], ['roomy', w.roomy]]} choose={(x) => choose({ density: x })} /></dd>
           </dl>
           <p className="muted">{w.follows}</p>
         </Panel>
@@ -37,6 +38,7 @@ export default function Settings() {
             <dt>{w.name}</dt><dd>{me.principal} <span className="muted">{w.kinds[me.kind] ?? me.kind}</span></dd>
             <dt>{w.role}</dt><dd>{me.role}</dd>
             <dt>{w.tenant}</dt><dd>{me.tenant}</dd>
+            {me.kind === 'human' && <><dt>{w.password}</dt><dd><Password has={me.has_password} /></dd></>}
             <dt>{w.version}</dt><dd>qflowd {me.version}</dd>
           </dl>
         </Panel>

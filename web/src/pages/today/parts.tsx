@@ -2,7 +2,7 @@
 import { CircleCheck, FileWarning } from 'lucide-react'
 import { Link } from 'wouter'
 import type { DaemonItem, FailureGroup, Fire, InstanceItem, Overview } from '../../api/types'
-import { count, megabytes } from '../../format'
+import { count, megabytes, shortPath } from '../../format'
 import { Progress } from '../../ui/Bar'
 import { Chip, Tag } from '../../ui/Chip'
 import { Code, Empty } from '../../ui/Empty'
@@ -109,7 +109,7 @@ export function Files({ files }: { files: Overview['faulty_files'] }) {
         {files.map((f) => (
           <li key={f.file} data-row className="file">
             <FileWarning aria-hidden size={15} />
-            <div className="grow"><div className="mono strong">{f.file}</div><div className="error-text">{f.error}</div></div>
+            <div className="grow"><div className="mono strong" title={f.file}>{shortPath(f.file)}</div><div className="error-text">{f.error.replaceAll(f.file, shortPath(f.file))}</div></div>
           </li>
         ))}
       </ul>

@@ -11,7 +11,8 @@ import { useWords } from '../../words'
 import type { WorkflowDetail } from '../workflows/types'
 import { words } from './words'
 
-const COLUMNS = 30
+// As many runs as fit beside the names of the tasks.
+const COLUMNS = Math.max(14, Math.min(60, Math.floor((window.innerWidth - 460) / 24)))
 
 export function GridTab({ of }: { of: WorkflowDetail }) {
   const w = useWords(words)
@@ -27,7 +28,7 @@ export function GridTab({ of }: { of: WorkflowDetail }) {
           <>
             <Grid data={data} label={w.grid} chosenRow={row} to={(run, taskId) => `/instances/${run}${taskId ? `?task=${taskId}` : ''}`} />
             <div className="row pager">
-              <Button icon={ChevronLeft} disabled={data.before === null} onClick={() => setBefore(String(data.before), true)}>{w.older}</Button>
+              {data.before !== null && <Button icon={ChevronLeft} onClick={() => setBefore(String(data.before), true)}>{w.older}</Button>}
               {before && <Button icon={ChevronsRight} onClick={() => setBefore('', true)}>{w.newest}</Button>}
               {(data.more_rows ?? 0) > 0 && <span className="muted">{w.moreRows(data.more_rows!)}</span>}
             </div>

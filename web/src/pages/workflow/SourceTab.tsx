@@ -2,6 +2,7 @@
 import { Download } from 'lucide-react'
 import { useQueryState } from '../../api/address'
 import { useOne } from '../../api/queries'
+import { shortPath } from '../../format'
 import { Button } from '../../ui/Button'
 import { Copy, Empty } from '../../ui/Empty'
 import { Loaded } from '../../ui/Problem'
@@ -23,7 +24,7 @@ export default function SourceTab({ of: x }: { of: WorkflowDetail }) {
             {(['yaml', 'toml', 'json'] as const).map((name) => <Button key={name} aria-pressed={v.format === name} onClick={() => setFormat(name)}>{w[name]}</Button>)}
             <Copy text={v.text} />
             <Button icon={Download} look="bare" title={`${x.workflow}.${v.format}`} onClick={() => save(`${x.workflow.replaceAll('/', '_')}.${v.format}`, v.text)} />
-            {v.as_written && v.file && <span className="muted">{w.fromFile(v.file)}</span>}
+            {v.as_written && v.file && <span className="muted">{w.fromFile(shortPath(v.file))}</span>}
           </div>
           <pre className="source" tabIndex={0}>{v.text.trimEnd().split('\n').map((line, i) => <code key={i}>{v.format === 'yaml' ? coloured(line) : line}{'\n'}</code>)}</pre>
         </>

@@ -3,6 +3,7 @@ import { useState } from 'react'
 import { useQueryState } from '../../api/address'
 import { useMay } from '../../api/me'
 import { useOne } from '../../api/queries'
+import { shortPath } from '../../format'
 import { Act } from '../../ui/Act'
 import { Button } from '../../ui/Button'
 import { Chip } from '../../ui/Chip'
@@ -36,8 +37,8 @@ function Listed({ workflow, versions }: { workflow: string; versions: VersionIte
           { head: w.number, width: '6rem', cell: (v) => <strong>{v.version}</strong> },
           { head: w.state, width: '10rem', cell: (v) => <Chip state={v.state} /> },
           { head: w.share, width: '5rem', right: true, cell: (v) => (v.share > 0 ? `${Math.round(v.share * 100)} %` : <span className="muted">–</span>) },
-          { head: w.created, width: '15rem', cell: (v) => <Time at={v.created_at} as="full" />, wide: true },
-          { head: w.createdBy, cell: (v) => v.activated_by ?? v.file ?? v.source ?? '–', wide: true },
+          { head: w.created, width: '17.5rem', cell: (v) => <Time at={v.created_at} as="full" />, wide: true },
+          { head: w.createdBy, cell: (v) => v.activated_by ?? (v.file ? shortPath(v.file) : v.source) ?? '–', wide: true },
           { head: w.note, cell: (v) => v.note ?? <span className="muted">–</span>, wide: true },
           { head: w.hash, width: '8rem', cell: (v) => <code className="muted">{v.hash.slice(0, 10)}</code>, wide: true },
           { head: <span className="hidden-text">{w.activate}</span>, width: '7rem', cell: (v) => (define && v.state !== 'ACTIVE' ? <Button onClick={() => setActivating(v)}>{w.activate} …</Button> : null) },

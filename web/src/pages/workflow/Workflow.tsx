@@ -5,6 +5,7 @@ import { Link } from 'wouter'
 import { useQueryState } from '../../api/address'
 import { useMay } from '../../api/me'
 import { useOne } from '../../api/queries'
+import { shortPath } from '../../format'
 import { useKeys } from '../../keys'
 import { Button } from '../../ui/Button'
 import { Tag } from '../../ui/Chip'
@@ -76,8 +77,8 @@ function Line({ of: x }: { of: WorkflowDetail }) {
     <>
       {x.version !== null && <span>{w.version(x.version)}</span>}
       {x.archived_at && <Tag>{w.archived}</Tag>}
-      {!x.enabled && <Tag tone="held">{w.off}</Tag>}
-      {x.file && <span className="mono">{x.file}</span>}
+      {!x.enabled && x.version !== null && <Tag tone="held">{w.off}</Tag>}
+      {x.file && <span className="mono" title={x.file}>{shortPath(x.file)}</span>}
       {next ? <span>{w.next} <Time at={next.next_fire_at} as="full" /> (<Time at={next.next_fire_at} />)</span> : <span className="muted">{w.byHand}</span>}
       {x.tags.map((tag) => <Link key={tag} href={`/workflows?tag=${encodeURIComponent(tag)}`}>#{tag}</Link>)}
     </>

@@ -1,0 +1,99 @@
+"""What surrounds every page: signing in, search, keys, settings, and what is shown when something is wrong."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Site
+
+
+def test_nobody_sees_anything_without_signing_in_and_a_used_link_says_so(site: Site) -> None:
+    with site.look(state=None) as page:
+        page.expected.add("401")  # type: ignore[attr-defined]
+        page.goto(f"{site.url}workflows")
+        expect(page.get_by_role("heading", name="qflowd")).to_be_visible()
+        expect(page.get_by_label("Password")).to_be_visible()
+        expect(page.get_by_text("End of day")).to_have_count(0)
+        page.goto("about:blank")
+        page.goto(f"{site.url}#code=used-already")
+        expect(page.get_by_role("alert")).to_contain_text("too old")
+
+
+def test_keys_lead_to_every_page_and_sleep_while_somebody_types(site: Site) -> None:
+    with site.look() as page:
+        site.open(page)
+        for key, path in (("w", "workflows"), ("d", "daemons"), ("l", "limits"), ("j", "jobs"), ("t", "")):
+            page.keyboard.press("g")
+            page.keyboard.press(key)
+            expect(page).to_have_url(site.url + path)
+        page.keyboard.press("/")
+        expect(page.get_by_role("combobox")).to_be_focused()
+        page.keyboard.type("gw")
+        expect(page).to_have_url(site.url)
+        page.keyboard.press("Escape")
+        page.keyboard.press("?")
+        expect(page.get_by_role("dialog")).to_contain_text("UPSTREAM FAILED")
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_the_search_finds_a_workflow_a_run_and_a_task(site: Site) -> None:
+    with site.look() as page:
+        site.open(page)
+        page.keyboard.press("Control+k")
+        page.keyboard.type("eod")
+        expect(page.get_by_role("option", name=re.compile("eod.cn"))).to_be_visible()
+        page.keyboard.press("Enter")
+        expect(page).to_have_url(f"{site.url}workflows/eod.cn")
+        page.keyboard.press("/")
+        page.keyboard.type(str(site.runs["eod.cn"]))
+        page.get_by_role("option", name=re.compile(f"#{site.runs['eod.cn']}")).click()
+        expect(page).to_have_url(re.compile(f"/instances/{site.runs['eod.cn']}$"))
+
+
+def test_rows_are_walked_and_opened_by_keys(site: Site) -> None:
+    with site.look() as page:
+        site.open(page, "workflows?order=name")
+        page.get_by_text("End of day, China").wait_for()
+        page.keyboard.press("j")
+        page.keyboard.press("Enter")
+        expect(page).to_have_url(f"{site.url}workflows/eod.cn")
+
+
+def test_language_zone_and_theme_are_kept(site: Site) -> None:
+    with site.look() as page:
+        site.open(page, "settings")
+        page.get_by_role("button", name="中文").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("设置")
+        page.get_by_role("button", name="UTC", exact=True).click()
+        page.get_by_role("button", name="深色").click()
+        page.reload()
+        expect(page.get_by_role("heading", level=1)).to_have_text("设置")
+        expect(page.get_by_role("main")).to_contain_text(re.compile(r"现在是 \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"))
+        assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+        page.get_by_role("button", name="English").click()
+        page.get_by_role("button", name="This computer's").click()
+        expect(page.get_by_role("main")).to_contain_text("CST +08:00")
+
+
+def test_an_unknown_address_and_an_unknown_workflow_are_named_as_such(site: Site) -> None:
+    with site.look() as page:
+        page.expected.add("404")  # type: ignore[attr-defined]
+        page.goto(f"{site.url}nowhere")
+        expect(page.get_by_role("main")).to_contain_text("no such page")
+        page.goto(f"{site.url}workflows/nothing")
+        expect(page.get_by_role("alert")).to_contain_text("nothing")
+
+
+def test_a_narrow_screen_has_the_bar_behind_a_button_and_nothing_sticks_out(site: Site) -> None:
+    with site.look() as page:
+        page.set_viewport_size({"width": 390, "height": 800})
+        for path in ("", "workflows", "workflows/eod.cn", "daemons", "limits", "jobs", "settings"):
+            site.open(page, path)
+            assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
+        expect(page.get_by_role("link", name="Daemons")).to_have_count(0)
+        page.get_by_role("button", name="Menu").click()
+        page.get_by_role("link", name="Daemons").click()
+        expect(page).to_have_url(f"{site.url}daemons")
