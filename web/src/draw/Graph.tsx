@@ -145,7 +145,6 @@ function BoxView({ data: { box, cursor, chosen, open } }: NodeProps<BoxNode>) {
     <button
       type="button" tabIndex={-1} className="box nopan" data-tone={state ? tone : 'none'} data-state={state ?? undefined} data-node={box.node} data-many={many || undefined}
       data-cursor={cursor || undefined} data-chosen={chosen || undefined} title={[box.title, box.key, box.job].filter(Boolean).join('\n')} onClick={() => open?.(box)}
-      aria-label={`${name} ${many ? `×${number(total(box))}` : ''} ${word}`}
     >
       <Handle type="target" position={Position.Left} isConnectable={false} />
       <span className="box-sign"><Icon aria-hidden size={15} strokeWidth={2.4} className={state === 'RUNNING' ? 'turns' : undefined} /></span>
@@ -153,6 +152,7 @@ function BoxView({ data: { box, cursor, chosen, open } }: NodeProps<BoxNode>) {
         <span className="box-name">
           <span className="cut">{name}</span>
           {many && <b>×{number(total(box))}</b>}
+          {many && state && <span className="hidden-text">{word}</span>}
         </span>
         {many && box.counts ? <Counts counts={box.counts} /> : <span className="box-word cut">{state ? word : (box.job ?? own.plan)}</span>}
       </span>
