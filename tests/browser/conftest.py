@@ -89,7 +89,7 @@ def site(
     url = server.create_database()
     folder: Path = tmp_path_factory.mktemp("site")
     with Daemon(url, folder, plugins=PLUGINS, workflows=WORKFLOWS, config=API) as daemon:
-        address = until(lambda: re.findall(r"serving (http://\S+/)", daemon.log()), 60, what="the server to come up")
+        address = until(lambda: re.findall(r"serving (http://\S+/)", daemon.log()), 20, what="the server to come up")
         with qflowd.connect(url) as client:
             found = Site(str(address[-1]), daemon, client, chromium)
             sign_in(found)
