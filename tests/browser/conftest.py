@@ -48,8 +48,7 @@ class Site:
     def open(self, page: Page, path: str = "") -> None:
         """Go to a page, and wait until it answers keys."""
         page.goto(self.url + path)
-        page.get_by_role("navigation").wait_for()
-        page.get_by_role("main").get_by_role("heading", level=1).wait_for()
+        page.locator(".shell main h1").wait_for()
 
     def code(self) -> str:
         """A link's part that signs in once."""
@@ -103,7 +102,7 @@ def sign_in(site: Site) -> None:
     with site.look() as page:
         page.expected.add("401")  # type: ignore[attr-defined]
         page.goto(f"{site.url}#code={site.code()}")
-        page.get_by_role("navigation").wait_for()
+        page.locator(".shell main h1").wait_for()
         assert "code" not in page.url
         site.state = page.context.storage_state()
 
