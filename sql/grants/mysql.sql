@@ -20,3 +20,5 @@ GRANT SELECT ON qflow.pools TO qflow_client;
 GRANT SELECT ON qflow.limits TO qflow_client;
 GRANT SELECT ON qflow.daemons TO qflow_client;
 GRANT SELECT ON qflow.audit_entries TO qflow_client;
+GRANT SELECT ON qflow.quotas TO qflow_client;
+GRANT SELECT ON qflow.usage_days TO qflow_client;

@@ -10,4 +10,5 @@ GRANT INSERT (tenant, action, instance_id, workflow, task, task_id, filter, args
 GRANT INSERT (tenant, name, payload, sent_by, created_at) ON qflow.signals TO qflow_client;
 GRANT SELECT ON qflow.instances, qflow.tasks, qflow.compensations, qflow.breakpoints, qflow.attempts, qflow.failures,
     qflow.handled_failures, qflow.logs, qflow.workflows, qflow.versions, qflow.task_definitions, qflow.schedules,
-    qflow.fires, qflow.jobs, qflow.pools, qflow.limits, qflow.daemons, qflow.audit_entries TO qflow_client;
+    qflow.fires, qflow.jobs, qflow.pools, qflow.limits, qflow.daemons, qflow.audit_entries,
+    qflow.quotas, qflow.usage_days TO qflow_client;

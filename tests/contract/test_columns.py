@@ -32,6 +32,8 @@ VIEWS = (
     "limits",
     "daemons",
     "audit_entries",
+    "quotas",
+    "usage_days",
 )
 
 OF_THE_ENGINE = ("id", "is_open", "error_code", "is_batch")  # columns of inboxes that no client writes

@@ -25,6 +25,7 @@ from qflowd.model.limits import of_lane
 from qflowd.model.workflow import Job, Settings
 from qflowd.store.tx import Tx
 from tests.support.lab import FAILED, Lab
+from tests.support.spawning import spawn
 
 ACME, ME = "acme", Actor("me")
 
@@ -349,3 +350,76 @@ def test_what_is_open_when_a_tenant_gets_its_row_is_counted(lab):
     admit(lab)
     assert answer(lab, second)[0] == "REJECTED"
     assert lab.state(number) == "RUNNING"
+
+
+def test_a_task_that_spawns_what_may_not_run_fails_and_what_it_spawns_takes_slots_of_its_tenant(acme):
+    acme.jobs.own |= {
+        "shell": Job(name="shell", module="", file="w.py", hash="h"),
+        "gpu": Job(name="gpu", module="", file="w.py", hash="h", settings=Settings(pool="gpu")),
+    }
+    quota(acme, allowed_jobs="work,gpu", allowed_pools="default", priority_max=5, running_tasks=10)
+    wrong = {"job": "shell"}, {"job": "gpu"}, {"priority": 6}
+    for about, name in zip(wrong, ("allowed_jobs", "allowed_pools", "priority_max"), strict=True):
+        number = insert(acme, workflow="chain")
+        admit(acme)
+        [row] = acme.claim()
+        spawn(acme, row, {"x": []}, **about)
+        assert acme.states(number)["first"] == "FAILED"
+        [(error,)] = acme.sql(f"SELECT error FROM qflow.tasks WHERE instance_id = {number} AND task = 'first'")
+        assert f"spawn: quota {name} of tenant acme" in error
+    number = insert(acme, workflow="chain")
+    admit(acme)
+    [row] = acme.claim()
+    spawn(acme, row, {"x": []})
+    lanes = acme.sql(
+        f"SELECT DISTINCT l.limits FROM qflow.task_instance t JOIN qflow.lane l ON l.id = t.lane WHERE t.id >> 20 = {number}"
+    )
+    assert lanes == [("tenant:acme=1",)]
+    acme.run()
+    acme.check(drained=True)
+
+
+def test_an_instance_that_was_held_takes_slots_of_its_tenant_when_it_begins(acme):
+    quota(acme, running_tasks=10)
+    number = insert(acme, workflow="chain", hold=1)
+    admit(acme)
+    assert acme.command("start", number, tenant=ACME)[0] == "DONE"
+    assert acme.sql("SELECT DISTINCT limits FROM qflow.lane WHERE tenant = 'acme'") == [("tenant:acme=1",)]
+    acme.run()
+    assert acme.state(number) == "SUCCESS"
+
+
+def test_a_tenant_that_has_logged_enough_today_submits_again_tomorrow(acme):
+    quota(acme, log_mb_per_day=1)
+    usage = (
+        "INSERT INTO qflow.usage_day (tenant, day, workflow, instances, tasks, failed, task_s, cpu_s, log_mb) VALUES "
+    )
+    acme.sql(f"{usage} ('acme', '2026-11-20', 'chain', 1, 2, 0, 1, 1, 1.5)")
+    number = insert(acme)
+    admit(acme)
+    assert "quota log_mb_per_day of tenant acme is 1; 1 MB were written" in (answer(acme, number)[1] or "")
+    acme.clock.advance(timedelta(hours=15).total_seconds())
+    tomorrow = insert(acme)
+    admit(acme)
+    assert answer(acme, tomorrow)[0] == "ACCEPTED"
+
+
+def test_a_change_holds_for_the_next_batch_of_a_daemon_that_knew_the_old_one(acme):
+    quota(acme, open_instances=1)
+    first, second = insert(acme), insert(acme)
+    admit(acme)
+    quota(acme, open_instances=2)
+    third = insert(acme)
+    admit(acme)
+    quota(acme, open_instances=None)
+    fourth = insert(acme)
+    admit(acme)
+    states = [answer(acme, number)[0] for number in (first, second, third, fourth)]
+    assert states == ["ACCEPTED", "REJECTED", "ACCEPTED", "ACCEPTED"]
+
+
+def test_one_task_of_a_workflow_is_not_triggered_past_a_quota(acme):
+    quota(acme, allowed_jobs="other")
+    state, error = acme.command("trigger", workflow="chain", task="first", tenant=ACME)
+    assert state == "REJECTED"
+    assert "quota allowed_jobs of tenant acme" in error

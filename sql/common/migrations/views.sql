@@ -565,3 +565,15 @@ WHERE w.state IN ({daemon.READY}, {daemon.STOPPING}) AND w.lease_ends_at > {cloc
 SELECT a.id, {instant: a.at} AS at, a.tenant, a.principal, a.token, a.session_id, a.address, a.request_id, a.action,
     a.object_type, a.object, a.changed_from, a.changed_to, a.command_id, a.submission_id, a.outcome
 FROM qflow.audit a
+;
+{only: sqlite DROP VIEW IF EXISTS qflow.quotas}
+;
+{replace_view} qflow.quotas AS
+SELECT q.tenant, q.name, q.value, q.set_by, {instant: q.updated_at} AS updated_at
+FROM qflow.quota q
+;
+{only: sqlite DROP VIEW IF EXISTS qflow.usage_days}
+;
+{replace_view} qflow.usage_days AS
+SELECT u.tenant, u.day, u.workflow, u.instances, u.tasks, u.failed, u.task_s, u.cpu_s, u.log_mb
+FROM qflow.usage_day u
