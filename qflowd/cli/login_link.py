@@ -6,22 +6,21 @@ import click
 
 from qflowd.cli.commands import COMMANDS
 from qflowd.cli.exits import say
-from qflowd.cli.session import open_client
+from qflowd.cli.session import configuration, open_client
 from qflowd.cli.token import ROLES, actor_of
 from qflowd.engine.access import login, principals
 from qflowd.model.errors import InvalidRequest, NotFound
 from qflowd.model.roles import Role
 from qflowd.store.tx import Tx
 
-ADDRESS: Final = "http://127.0.0.1:8080/"
 MINUTES: Final = int(login.CODE_LIVES.total_seconds() // 60)
 
 
 @click.command("login-link", help=COMMANDS["login-link"])
 @click.argument("name")
-@click.option("--url", default=ADDRESS, show_default=True, help="Where the dashboard is.")
+@click.option("--url", help="Where the dashboard is; default: as [api] says.")
 @click.option("--role", type=ROLES, help="Makes NAME, a person, if there is none of this name.")
-def login_link(*, name: str, url: str, role: str | None) -> None:
+def login_link(*, name: str, url: str | None, role: str | None) -> None:
     """See `help` above."""
     with open_client() as client:
         actor = actor_of(client)
@@ -36,5 +35,13 @@ def login_link(*, name: str, url: str, role: str | None) -> None:
             return login.make_login_code(tx, actor, row)
 
         code = client.store.transact(make_code)
-    click.echo(f"{url}#code={code}")
+    click.echo(f"{url or _address()}#code={code}")
     say(f"this link signs in {name} once, within {MINUTES} minutes")
+
+
+def _address() -> str:
+    """The address of the dashboard, as far as the configuration knows it: a proxy in front has its own."""
+    api = configuration().api
+    host = next(iter(api.hosts), None) or ("127.0.0.1:8080" if api.bind.socket else f"{api.bind}")
+    is_tls = api.tls_cert is not None or api.plaintext
+    return f"{'https' if is_tls else 'http'}://{host}{api.base_path}/"

@@ -118,3 +118,6 @@ FROM {rows: tenant text, day date, workflow text, instances bigint, tasks bigint
 {upsert: tenant, day, workflow} instances = usage_day.instances + {excluded: instances}, tasks = usage_day.tasks + {excluded: tasks},
     failed = usage_day.failed + {excluded: failed}, task_s = usage_day.task_s + {excluded: task_s},
     cpu_s = usage_day.cpu_s + {excluded: cpu_s}, log_mb = usage_day.log_mb + {excluded: log_mb}
+
+-- name: list_tenant_names
+SELECT x.name FROM qflow.tenant x ORDER BY x.name LIMIT {literal: batch}

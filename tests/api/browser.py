@@ -12,9 +12,9 @@ from tests.support.http import ApiServer, HttpClient, Reply
 
 
 class Browser:
-    """With the session of a person who has signed in by a link."""
+    """With the session of a person who has signed in by a link. `api`: whatever has a `port`."""
 
-    def __init__(self, api: ApiServer, cookie: str = "") -> None:
+    def __init__(self, api: Any, cookie: str = "") -> None:
         self.api, self.cookie, self.csrf = api, cookie, ""
         self.agent = {
             "Sec-Fetch-Site": "same-origin",

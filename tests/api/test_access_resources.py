@@ -36,6 +36,8 @@ class TestMe:
             "has_password": False,
         }  # fmt: skip
         assert api.get("/me?tenant=desk").data["tenant"] == "desk"
+        assert me["tenants"] is None
+        assert isinstance(api.get("/me").data["tenants"], list)
 
     def test_preferences_are_kept_and_faults_named(self, api):
         browser = signed_in(api, "prefers")

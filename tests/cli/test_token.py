@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from qflowd.engine.access.login import sign_in_by_code
 from qflowd.engine.access.tokens import CredentialsRefused, find_caller
 from qflowd.model.roles import Role
@@ -65,4 +67,17 @@ def test_a_link_signs_in_and_is_printed_without_an_api(run, own_engine):
     assert url == "https://q.example/"
     session = sign_in_by_code(own_engine.store, code, None, "")
     assert (session.caller.principal, session.caller.role) == ("ann", Role.ADMIN)
-    assert run("login-link", "ann").out != ran.out
+    again = run("login-link", "ann")
+    assert again.out.startswith("http://127.0.0.1:8080/#code=")
+
+
+@pytest.mark.parametrize(
+    ("api", "url"),
+    [
+        ('bind = "127.0.0.1:9000"\nbase_path = "/q"', "http://127.0.0.1:9000/q/"),
+        ('plaintext = true\nbind = "0.0.0.0:9000"\nhosts = ["q.example"]', "https://q.example/"),
+    ],
+)
+def test_the_link_leads_where_the_configuration_says(run, sqlite_engine, tmp_path, api, url):
+    (tmp_path / "qflowd.toml").write_text(f"[api]\n{api}\n")
+    assert run("login-link", "ann", "--role", "read").out.startswith(f"{url}#code=")

@@ -12,7 +12,7 @@ from qflowd.api.answers import ApiAnswer, ApiFault, Item
 from qflowd.api.call import Call
 from qflowd.api.reading import Body
 from qflowd.api.routing import route
-from qflowd.engine.access import login, passwords, principals, sessions
+from qflowd.engine.access import login, passwords, principals, sessions, tenants
 from qflowd.engine.access.secrets import csrf_of
 from qflowd.engine.access.tokens import CredentialsRefused
 from qflowd.model.roles import Role
@@ -24,12 +24,16 @@ Text64 = Annotated[str, msgspec.Meta(max_length=64)]
 
 
 class Me(Item):
-    """The caller. `csrf`: for the header X-Qflowd-CSRF of what a browser writes; null for a token."""
+    """The caller. `csrf`: for the header X-Qflowd-CSRF of what a browser writes; null for a token.
+
+    `tenants`: those that a system caller may name as `?tenant=`; null for others.
+    """
 
     principal: str
     kind: str
     tenant: str
     role: str
+    tenants: list[str] | None
     csrf: str | None
     lang: str | None
     zone: str | None
@@ -165,6 +169,7 @@ def _me(call: Call, secret: str) -> Me:
         kind=row.kind if row else "human",
         tenant=call.tenant,
         role=caller.role.word,
+        tenants=call.store.read(tenants.list_names) if caller.role >= Role.SYSTEM else None,
         csrf=None if caller.token else csrf,
         lang=row.lang if row else None,
         zone=row.zone if row else None,

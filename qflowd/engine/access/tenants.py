@@ -61,6 +61,11 @@ def list_tenants(tx: Tx, *, after: str = "", limit: int = 500) -> list[Tenant]:
     return _tenants(tx, "", LAST_NAME, after, limit)
 
 
+def list_names(tx: Tx, limit: int = 500) -> list[str]:
+    """Names of tenants, in their order."""
+    return [row.name for row in tx.run("list_tenant_names", batch=limit)]
+
+
 def find_tenant(tx: Tx, name: str) -> Tenant:
     """Raises: NotFound."""
     found = _tenants(tx, name, name, "", 1)
