@@ -14,9 +14,11 @@ BY_STATE: Final = {"active": VersionState.ACTIVE, "draft": VersionState.DRAFT}
 def workflow_of(call: Call, id: str) -> Any:
     """`id`, `workflow` (its key), `active_version` and `archived_at` of a workflow. A key comes before a number.
 
+    Below /scheduling a number comes before a key.
+
     Raises: NotFound, with the names that are alike.
     """
-    row = call.one("resolve_workflow", workflow=id, id=number_in(id))
+    row = call.one("resolve_workflow", workflow=id, id=number_in(id), number_first=int(call.is_scheduling))
     if row is None:
         names = [each.workflow for each in call.read("list_workflow_keys")]
         raise NotFound(there_is_no("workflow", id, names, "workflows"))

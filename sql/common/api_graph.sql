@@ -2,11 +2,11 @@
 -- never one a row. Where COALESCE stands around a tenant, the index that begins with it would be the wrong one.
 
 -- name: resolve_workflow
--- By its key; a number that is no key is an id.
+-- By its key, else by its number; or the other way round.
 SELECT d.id, d.workflow, d.active_version, v.version, v.hash, d.archived_at FROM qflow.workflow_definition d
 LEFT JOIN qflow.workflow_version v ON v.id = d.active_version
 WHERE d.tenant = :tenant AND (d.workflow = :workflow OR d.id = :id)
-ORDER BY CASE WHEN d.workflow = :workflow THEN 0 ELSE 1 END LIMIT 1
+ORDER BY CASE WHEN d.workflow = :workflow THEN :number_first ELSE 1 - :number_first END LIMIT 1
 
 -- name: list_workflow_keys
 SELECT d.workflow FROM qflow.workflow_definition d WHERE d.tenant = :tenant ORDER BY d.workflow
@@ -85,7 +85,7 @@ SELECT i.id, i.version_id, v.version, v.hash, {words: instance i.state} AS state
     {seconds: i.started_at, i.finished_at} AS duration_s
 FROM qflow.workflow_instance i
 LEFT JOIN qflow.workflow_version v ON v.id = i.version_id
-WHERE i.definition_id = :definition_id AND COALESCE(i.tenant, '') = :tenant AND i.id < :before
+WHERE i.definition_id = :definition_id AND {only: mysql,sqlite COALESCE(i.tenant, '')}{only: postgres i.tenant} = :tenant AND i.id < :before
 ORDER BY i.id DESC LIMIT {literal: batch}
 
 -- name: show_instance_head
@@ -105,7 +105,8 @@ FROM {rows: id bigint} r
 JOIN qflow.workflow_instance i ON i.id = r.id
 JOIN qflow.task_instance t {only: mysql FORCE INDEX (PRIMARY)} ON t.id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575
 LEFT JOIN qflow.fan_out f ON f.task_id = t.id AND t.kind = {kind.HEAD}
-WHERE i.tenant = :tenant AND t.kind <> {kind.COMPENSATION}
+-- An index of tenants would be read whole here: SQLite takes it for narrower than the instances that are given.
+WHERE COALESCE(i.tenant, '') = :tenant AND t.kind <> {kind.COMPENSATION}
 GROUP BY i.id, t.node, t.state, CASE WHEN t.kind = {kind.HEAD} THEN 1 ELSE 0 END
 
 -- name: list_paused_nodes

@@ -4,25 +4,16 @@
 SELECT s.workflow, s.name AS schedule, s.next_fire_at AS at FROM qflow.schedules s
 WHERE s.tenant = :tenant AND s.next_fire_at IS NOT NULL ORDER BY s.next_fire_at, s.workflow, s.name LIMIT {literal: batch}
 
--- name: find_first_since
--- The first instance of a tenant that is not older: ids rise with time, so each step leaves half of them. 0 is a difference, or it would be
--- narrow on MySQL.
-WITH RECURSIVE s (low, step) AS (
-    SELECT 4398046511104 - 4398046511104, 4398046511104
-    UNION ALL
-    SELECT CASE WHEN (SELECT i.created_at FROM qflow.workflow_instance i WHERE i.tenant = :tenant AND i.id < s.low + s.step
-        ORDER BY i.id DESC LIMIT 1) < :since THEN s.low + s.step ELSE s.low END, s.step >> 1
-    FROM s WHERE s.step > 0)
-SELECT MAX(s.low) AS id FROM s
-
 -- name: count_instances_since
--- Those that have not ended count whenever they began.
+-- Those that have not ended count whenever they began. `first`: the lowest id that one made since then can have.
 SELECT {words: instance x.state} AS state, SUM(x.instances) AS instances FROM (
-    SELECT i.state, COUNT(*) AS instances FROM qflow.workflow_instance i WHERE i.tenant = :tenant AND i.id >= :first GROUP BY i.state
+    SELECT i.state, COUNT(*) AS instances FROM qflow.workflow_instance i WHERE i.tenant = :tenant AND i.id >= :first
+        AND i.created_at >= :since GROUP BY i.state
     UNION ALL
     SELECT o.state, COUNT(*) AS instances
     FROM qflow.workflow_instance o {only: mysql FORCE INDEX (workflow_instance_open)} {only: sqlite INDEXED BY workflow_instance_open}
-    WHERE o.state < {instance.SUCCESS} AND COALESCE(o.tenant, '') = :tenant AND o.id < :first GROUP BY o.state) x
+    WHERE o.state < {instance.SUCCESS} AND COALESCE(o.tenant, '') = :tenant AND (o.id < :first OR o.created_at < :since)
+    GROUP BY o.state) x
 GROUP BY x.state
 
 -- name: list_running

@@ -6,7 +6,7 @@ SELECT i.id, i.version_id, v.hash, {words: instance i.state} AS state, {instant:
     {instant: i.started_at} AS started_at, {instant: i.finished_at} AS finished_at, {instant: i.fire_at} AS fire_at
 FROM qflow.workflow_instance i
 LEFT JOIN qflow.workflow_version v ON v.id = i.version_id
-WHERE i.definition_id = :definition_id AND COALESCE(i.tenant, '') = :tenant
+WHERE i.definition_id = :definition_id AND {only: mysql,sqlite COALESCE(i.tenant, '')}{only: postgres i.tenant} = :tenant
 ORDER BY i.id DESC LIMIT {literal: batch}
 
 -- name: sum_node_times
@@ -17,5 +17,5 @@ SELECT i.id AS instance_id, t.node, MIN({instant: t.started_at}) AS started_at, 
 FROM {rows: id bigint} r
 JOIN qflow.workflow_instance i ON i.id = r.id
 JOIN qflow.task_instance t {only: mysql FORCE INDEX (PRIMARY)} ON t.id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575
-WHERE i.tenant = :tenant AND t.kind <> {kind.COMPENSATION} AND t.started_at IS NOT NULL
+WHERE COALESCE(i.tenant, '') = :tenant AND t.kind <> {kind.COMPENSATION} AND t.started_at IS NOT NULL
 GROUP BY i.id, t.node

@@ -60,21 +60,21 @@ def list_nodes(call: Call, id: str, version: str) -> list[NodeItem]:
 def show_node(call: Call, id: str, version: str, node: str) -> NodeItem:
     """One task, by its key or its number."""
     graph = _graph(call, id, version)
-    return _node(graph, key_of(graph, node))
+    return _node(graph, key_of(call, graph, node))
 
 
 @route("GET", "/workflows/{id}/versions/{version}/nodes/{node}/up", Role.READ, does="R versions")
 def list_nodes_before(call: Call, id: str, version: str, node: str, query: DepthQuery) -> list[NodeItem]:
     """What a task waits for."""
     graph = _graph(call, id, version)
-    return _around(graph, key_of(graph, node), graph.parents, deep=query.deep)
+    return _around(graph, key_of(call, graph, node), graph.parents, deep=query.deep)
 
 
 @route("GET", "/workflows/{id}/versions/{version}/nodes/{node}/down", Role.READ, does="R versions")
 def list_nodes_behind(call: Call, id: str, version: str, node: str, query: DepthQuery) -> list[NodeItem]:
     """What waits for a task."""
     graph = _graph(call, id, version)
-    return _around(graph, key_of(graph, node), graph.children, deep=query.deep)
+    return _around(graph, key_of(call, graph, node), graph.children, deep=query.deep)
 
 
 @route("GET", "/workflows/{id}/versions/{version}/edges", Role.READ, does="R versions")
@@ -89,16 +89,18 @@ def list_edges(call: Call, id: str, version: str) -> list[EdgeItem]:
     ]
 
 
-def key_of(graph: VersionGraph, node: str) -> str:
-    """The key of the task that a path names: a key comes before a number.
+def key_of(call: Call, graph: VersionGraph, node: str) -> str:
+    """The key of the task that a path names: a key comes before a number, below /scheduling the other way round.
 
     Raises: NotFound.
     """
-    if node in graph.number:
-        return node
-    if 0 <= (number := number_in(node)) < len(graph.nodes):
-        return graph.nodes[number].key
-    raise NotFound(there_is_no("task", node, graph.number, f"versions {graph.workflow.key}"))
+    number = number_in(node)
+    by_number = graph.nodes[number].key if 0 <= number < len(graph.nodes) else None
+    by_key = node if node in graph.number else None
+    key = (by_number or by_key) if call.is_scheduling else (by_key or by_number)
+    if key is None:
+        raise NotFound(there_is_no("task", node, graph.number, f"versions {graph.workflow.key}"))
+    return key
 
 
 def _graph(call: Call, id: str, version: str) -> VersionGraph:

@@ -7,6 +7,7 @@ from typing import Any, Final
 from qflowd.api.answers import Item
 from qflowd.api.call import Call
 from qflowd.api.finding.instance_items import InstanceItem, instance_items
+from qflowd.api.finding.when import EVER, Between, with_ids
 from qflowd.api.reading import Query
 from qflowd.api.remembered import ForAWhile
 from qflowd.api.resources.hosts import DaemonItem, FaultyFile, daemons_of, faulty_files_of
@@ -77,8 +78,8 @@ def show_overview(call: Call, query: OverviewQuery) -> Overview:
 def _overview(call: Call, query: OverviewQuery) -> Overview:
     now = call.store.clock.now().astimezone(UTC)
     since = query.since or now.replace(second=0, microsecond=0) - timedelta(days=1)
-    first = call.one("find_first_since", since=since).id
-    states = {row.state: int(row.instances) for row in call.read("count_instances_since", first=first)}
+    first = with_ids(call.read, Between(since, EVER)).lowest
+    states = {row.state: int(row.instances) for row in call.read("count_instances_since", first=first, since=since)}
     ready_at = call.one("find_oldest_ready").ready_at
     return Overview(
         states=states,
