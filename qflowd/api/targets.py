@@ -4,11 +4,11 @@ Checked early; the engine has the last word.
 """
 
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from qflowd.api.answers import ApiFault
 from qflowd.api.call import Call
-from qflowd.define.fields import there_is_no
+from qflowd.api.named import workflow_of
 from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS, instance_of
 from qflowd.model.names import DEFAULT_TENANT
 from qflowd.model.roles import Role
@@ -25,30 +25,16 @@ ROLE_OF: Final[Mapping[str, Role]] = {
         Role.OPERATE,
     ),
 }
-LONGEST_NUMBER: Final = 19  # digits
 # All tenants share what these change.
 OF_LIMITS: Final = frozenset(action for action in ROLE_OF if action.endswith(("_limit", "_breaker")))
 
 
-class WorkflowTarget(NamedTuple):
-    """A workflow: the id of its definition, and its key."""
+def one_workflow(call: Call, name: str) -> Any:
+    """The workflow of a path, which the caller's lists must have: as `workflow_of`.
 
-    id: int
-    workflow: str
-
-
-def one_workflow(call: Call, name: str) -> WorkflowTarget:
-    """The workflow of a path: by its key, else by its number.
-
-    Raises: ApiFault 40401, 40302.
+    Raises: NotFound; ApiFault 40302.
     """
-    row = call.one("find_workflow_by_key", workflow=name)
-    if row is None and name.isdecimal() and len(name) < LONGEST_NUMBER:
-        row = call.one("find_workflow_by_number", id=int(name))
-    if row is None:
-        names = [each.workflow for each in call.read("list_workflow_names")]
-        raise ApiFault(40401, there_is_no("workflow", name, names, "workflows"))
-    found = WorkflowTarget(int(row.id), row.workflow)
+    found = workflow_of(call, name)
     refuse_unlisted(call, workflow=found.workflow)
     return found
 

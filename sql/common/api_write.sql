@@ -68,9 +68,6 @@ SELECT MAX(i.id) AS id FROM qflow.workflow_instance i
 JOIN qflow.workflow_version v ON v.id = i.version_id
 WHERE v.definition_id = :definition_id AND i.tenant = :tenant AND i.state = {instance.FAILED}
 
--- name: find_workflow_by_key
-SELECT d.id, d.workflow FROM qflow.workflow_definition d WHERE d.tenant = :tenant AND d.workflow = :workflow
-
--- name: find_workflow_by_number
--- Where no workflow has that key.
-SELECT d.id, d.workflow FROM qflow.workflow_definition d WHERE d.tenant = :tenant AND d.id = :id
+-- name: find_version_of_text
+-- The newest that was made of a text.
+SELECT MAX(v.version) AS version FROM qflow.workflow_version v WHERE v.definition_id = :definition_id AND v.hash = :hash

@@ -1,0 +1,156 @@
+"""A write that was acknowledged is there, and one that is repeated is carried out once."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from qflowd.model.roles import Role
+from tests.support.daemon import ROOT, until
+from tests.support.http import ApiServer, HttpClient, Reply
+
+
+def count(api: ApiServer, table: str) -> int:
+    statement = "count_new" if table == "submissions" else "find_open_work"
+    rows = api.store.read(lambda tx: tx.run(statement, **({"tenant": "default"} if table == "submissions" else {})))
+    return int(rows[0].submissions) if table == "submissions" else int(rows[0].command is not None)
+
+
+def commands(api: ApiServer) -> int:
+    return len(api.store.read(lambda tx: tx.run("list_open_commands", batch=1000, least=0)))
+
+
+def test_a_command_that_is_repeated_is_asked_for_once(own_api: ApiServer) -> None:
+    body = {"action": "set_limit", "args": {"limit": "vendor:x", "slots": 3}}
+    first = own_api.post("/commands?wait=0", body, idempotency_key="k1")
+    again = own_api.post("/commands?wait=0", dict(reversed(body.items())), idempotency_key="k1")
+    assert (first.status, again.status) == (202, 202)
+    assert first.data["command_id"] == again.data["command_id"]
+    assert commands(own_api) == 1
+    other = own_api.post("/commands?wait=0", body | {"reason": "x"}, idempotency_key="k1")
+    assert (other.status, other.code) == (409, 40905)
+    assert own_api.post("/commands?wait=0", body, idempotency_key="k2").data["command_id"] != first.data["command_id"]
+
+
+def test_many_rows_that_are_repeated_are_written_once(own_api: ApiServer) -> None:
+    rows = {"items": [{"job": "hello"}] * 5}
+    first = own_api.post("/submissions?wait=0", rows, idempotency_key="many")
+    again = own_api.post("/submissions?wait=0", rows, idempotency_key="many")
+    assert [item["submission_id"] for item in first.data["items"]] == [
+        item["submission_id"] for item in again.data["items"]
+    ]
+    assert count(own_api, "submissions") == 5
+
+
+def test_a_workflow_that_is_sent_twice_is_stored_and_run_once(own_api: ApiServer) -> None:
+    body = {"definition": {"workflow": "sent", "tasks": {"a": {"job": "hello"}}}}
+    first = own_api.post("/workflows?wait=0", body, idempotency_key="w")
+    again = own_api.post("/workflows?wait=0", body, idempotency_key="w")
+    assert first.data["submission_id"] == again.data["submission_id"]
+    assert count(own_api, "submissions") == 1
+
+
+def test_a_key_of_another_tenant_is_another_key(own_api: ApiServer) -> None:
+    body = {"action": "pause", "workflow": "x"}
+    first = own_api.as_(Role.ADMIN, tenant="a").post("/commands?wait=0", body, idempotency_key="k")
+    second = own_api.as_(Role.ADMIN, tenant="b").post("/commands?wait=0", body, idempotency_key="k")
+    assert first.data["command_id"] != second.data["command_id"]
+
+
+def test_a_key_that_cannot_be_kept_is_refused(own_api: ApiServer) -> None:
+    assert own_api.post("/commands", {"action": "pause", "workflow": "x"}, idempotency_key="x" * 201).code == 42202
+
+
+def test_two_that_come_at_once_are_one(own_api: ApiServer) -> None:
+    body = {"action": "set_limit", "args": {"limit": "vendor:x", "slots": 3}}
+    replies: list[Reply] = []
+
+    def post() -> None:
+        replies.append(own_api.post("/commands?wait=0", body, idempotency_key="race"))
+
+    threads = [threading.Thread(target=post) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {reply.status for reply in replies} == {202}
+    assert len({reply.data["command_id"] for reply in replies}) == 1
+    assert commands(own_api) == 1
+
+
+def test_a_key_is_forgotten_after_a_day(own_api: ApiServer) -> None:
+    body = {"action": "set_limit", "args": {"limit": "vendor:x", "slots": 3}}
+    first = own_api.post("/commands?wait=0", body, idempotency_key="old")
+    long_ago = "'2020-01-01'" if own_api.store.dialect.name != "sqlite" else "1"
+    own_api.store.connection().script(f"UPDATE qflow.http_key SET created_at = {long_ago}")
+    again = own_api.post("/commands?wait=0", body, idempotency_key="old")
+    assert again.data["command_id"] != first.data["command_id"]
+
+
+class Process:
+    """`qflowd api` as a process of its own."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        (folder / "qflowd.toml").write_text('[api]\nbind = "127.0.0.1:0"\nrate = "1000/s"\nburst = 10000\n')
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("QFLOWD_")}
+        environment |= {"QFLOWD_DATABASE_URL": url, "QFLOWD_CONFIG": str(folder / "qflowd.toml")}
+        environment |= {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+        self.log = folder / "api.log"
+        with self.log.open("wb") as log:
+            command = [sys.executable, "-m", "qflowd", "api"]
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=folder)
+        self.port = int(until(self._port, 30, what="the server to say where it listens"))
+
+    def _port(self) -> str:
+        found = re.findall(r"http://127\.0\.0\.1:(\d+)/", self.log.read_text())
+        return found[-1] if found else ""
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(30)
+
+
+def test_a_server_that_is_killed_in_a_write_loses_nothing_that_it_acknowledged(
+    own_api: ApiServer, tmp_path: Path
+) -> None:
+    token = own_api.token_of(Role.ADMIN)
+    acknowledged: dict[str, int] = {}
+    for life in range(3):
+        process = Process(own_api.url, tmp_path)
+        client = HttpClient(process.port, token)
+        has_some = threading.Event()
+
+        def write(number: int, client: HttpClient = client, life: int = life, seen: threading.Event = has_some) -> None:
+            for turn in range(1000):
+                key = f"{life}-{number}-{turn}"
+                try:
+                    reply = client.post("/commands?wait=0", _asked(key), idempotency_key=key)
+                except OSError:
+                    return
+                assert reply.status == 202, reply.body
+                acknowledged[key] = reply.data["command_id"]
+                if turn > 3:
+                    seen.set()
+
+        threads = [threading.Thread(target=write, args=(number,)) for number in range(3)]
+        for thread in threads:
+            thread.start()
+        assert has_some.wait(60)
+        process.kill()
+        for thread in threads:
+            thread.join(60)
+    stored = {row.id for row in own_api.store.read(lambda tx: tx.run("list_open_commands", batch=100_000, least=0))}
+    assert len(acknowledged) > 9
+    assert set(acknowledged.values()) <= stored
+    for key, number in list(acknowledged.items())[-20:]:
+        repeated = own_api.post("/commands?wait=0", _asked(key), idempotency_key=key)
+        assert repeated.data["command_id"] == number, "the repetition gets the first answer"
+
+
+def _asked(key: str) -> dict:
+    return {"action": "pause_limit", "args": {"limit": "vendor:x"}, "reason": key}

@@ -1,0 +1,92 @@
+"""The seven paths that the API was asked for, letter by letter: each is in the table, is called, and does what it says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from qflowd.api.routing import PREFIX, endpoints
+from qflowd.model.ids import ORDINALS
+from qflowd.model.roles import Role
+from tests.support.house import House
+
+PATHS = [line.split() for line in (Path(__file__).parent / "seven_paths.txt").read_text("utf-8").splitlines()]
+
+
+def test_each_is_in_the_table_under_its_number() -> None:
+    table = {route.source: (route.method, route.path) for route in endpoints() if route.source.startswith("000-")}
+    assert table == {number: (method, PREFIX + path) for number, method, path in PATHS}
+
+
+@pytest.mark.parametrize(("number", "method", "path"), PATHS, ids=[number for number, _, _ in PATHS])
+def test_each_answers(house: House, number: str, method: str, path: str) -> None:
+    instance = house.started("greet")
+    house.ended(instance)
+    names = {"/workflows/": "greet", "/tasks/": str(instance * ORDINALS), "/plugins/": "hello"}
+    value = next((value for prefix, value in names.items() if path.startswith(prefix)), "")
+    body = {"workflow": "greet"} if path == "/workflows" else {} if method == "POST" else None
+    if number == "000-5":
+        house.post("/workflows/greet/pause?wait=30")
+    reply = house.api.request(method, path.replace("{id}", value).replace("{name}", value) + "?wait=30", body)
+    if number == "000-4":
+        house.post("/workflows/greet/resume?wait=30")
+    assert reply.status in (200, 201), reply.body
+    assert reply.code == 0
+
+
+DEFINITION = {"workflow": "sent", "tasks": {"a": {"job": "hello", "params": {"name": "one"}}}}
+
+
+def test_a_workflow_is_stored_and_run_at_once(house: House) -> None:
+    reply = house.post("/workflows?wait=30", {"definition": DEFINITION, "name": "first"})
+    assert reply.status == 201, reply.body
+    assert (reply.data["workflow"], reply.data["version"], reply.data["state"]) == ("sent", 1, "ACCEPTED")
+    assert house.ended(reply.data["instance_id"]) == "SUCCESS"
+    again = house.post("/workflows?wait=30", {"definition": DEFINITION})
+    assert (again.status, again.data["version"]) == (201, 1), "the same text makes no version"
+    other = DEFINITION | {"title": "Sent again"}
+    changed = house.post("/workflows?wait=30", {"definition": other, "submit": False})
+    assert (changed.status, changed.data["version"], changed.data["instance_id"]) == (201, 2, None)
+    text = "workflow: sent_as_text\ntasks:\n  a: {job: hello}\n"
+    assert house.post("/workflows?wait=30", {"definition": text}).data["version"] == 1
+
+
+def test_a_definition_with_faults_is_neither_stored_nor_run(house: House) -> None:
+    faulty = {"workflow": "faulty", "tasks": {"a": {"job": "hello", "after": "b"}, "c": {"jobs": "hello"}}}
+    reply = house.post("/workflows", {"definition": faulty})
+    assert (reply.status, reply.code) == (422, 42202)
+    places = {fault["where"] for fault in reply.data["errors"]}
+    assert "tasks.a.after" in places
+    assert len(places) > 1, "all faults at once"
+    assert house.api.get("/workflows/faulty").status == 404
+    refused = house.post("/workflows?wait=30", {"definition": DEFINITION | {"workflow": "refused"}, "params": {"x": 1}})
+    assert refused.status in (201, 422)
+
+
+def test_storing_takes_a_role_and_what_a_file_says_stays(house: House) -> None:
+    assert house.api.as_(Role.OPERATE).post("/workflows", {"definition": DEFINITION}).code == 40301
+    assert house.api.as_(Role.SUBMIT).post("/workflows?wait=30", {"workflow": "greet"}).status == 201
+    of_file = {"workflow": "greet", "tasks": {"other": {"job": "hello"}}}
+    reply = house.post("/workflows", {"definition": of_file})
+    assert (reply.status, reply.code) == (409, 40906)
+    assert house.post("/workflows", {}).code == 42202
+
+
+def test_a_plugin_answers_with_its_output(house: House) -> None:
+    reply = house.post("/plugins/total?wait=30", {"data": [1, 2, 3.5], "params": {"factor": 2}})
+    assert (reply.status, reply.data["output"], reply.data["state"]) == (200, 13.0, "SUCCESS")
+    assert reply.data["task_id"] == str(reply.data["instance_id"] * ORDINALS)
+    later = house.post("/plugins/gated?wait=0", {"params": {"gate": house.gate(is_open=True)}})
+    assert (later.status, later.data["task_id"] or "") != (200, None)
+    assert later.status == 202
+    assert house.ended(later.data["submission_id"]) == "SUCCESS"
+
+
+def test_a_plugin_that_is_not_there_or_not_allowed(house: House) -> None:
+    assert house.post("/plugins/absent?wait=30").code == 40401
+    assert house.api.as_(Role.OPERATE, jobs=("total",)).post("/plugins/hello").code == 40302
+    assert house.post("/plugins/hello?wait=30", {"params": {"name": [1]}}).code == 42201
+    failed = house.post("/plugins/gated?wait=30", {"params": {"gate": house.gate("fail")}})
+    assert (failed.status, failed.data["state"], failed.data["output"]) == (200, "FAILED", None)
+    assert "the gate says so" in failed.data["error"]
