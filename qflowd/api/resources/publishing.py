@@ -50,7 +50,7 @@ class Published(Item):
     state: str | None
 
 
-class Source(NamedTuple):
+class SentWorkflow(NamedTuple):
     """A workflow as a request describes it."""
 
     workflow: Workflow
@@ -117,7 +117,7 @@ def _answer(call: Call, key: str, version: Any, number: Any) -> Wait | ApiAnswer
     return submitted(call, int(number), say)
 
 
-def _read(call: Call, body: PublishBody) -> Source:
+def _read(call: Call, body: PublishBody) -> SentWorkflow:
     """The workflow that a request describes.
 
     Raises: InvalidWorkflow with every fault; ApiFault 40302.
@@ -130,11 +130,11 @@ def _read(call: Call, body: PublishBody) -> Source:
     if call.caller.jobs:
         for task in workflow.tasks:
             refuse_unlisted(call, job=task.job or None)
-    return Source(workflow, text, format)
+    return SentWorkflow(workflow, text, format)
 
 
-def _put_version(tx: Tx, call: Call, source: Source) -> int:
-    """Make a text the active version of its workflow; returns the version that was made of it.
+def _put_version(tx: Tx, call: Call, source: SentWorkflow) -> int:
+    """Make what was sent the active version of its workflow; returns the version that was made of it.
 
     Raises: ApiFault 40906 if a file describes the workflow otherwise; InvalidWorkflow; OverQuota.
     """
