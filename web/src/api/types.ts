@@ -111,10 +111,11 @@ export interface LogLine {
   attributes: unknown
 }
 
+/** `next`: what comes later begins after it; `prev`: what came earlier, before it; null at the beginning. */
 export interface LogPage {
   items: LogLine[]
-  next: string | null
-  prev: string | null
+  next: number | null
+  prev: number | null
   first_at: string | null
   lines: number | null
 }

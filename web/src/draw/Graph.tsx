@@ -147,7 +147,7 @@ function BoxView({ data: { box, cursor, chosen, open } }: NodeProps<BoxNode>) {
       data-cursor={cursor || undefined} data-chosen={chosen || undefined} title={[box.title, box.key, box.job].filter(Boolean).join('\n')} onClick={() => open?.(box)}
     >
       <Handle type="target" position={Position.Left} isConnectable={false} />
-      <span className="box-sign"><Icon aria-hidden size={15} strokeWidth={2.4} className={state === 'RUNNING' ? 'turns' : undefined} /></span>
+      <span className="box-sign" title={word}><Icon aria-hidden size={15} strokeWidth={2.4} className={state === 'RUNNING' ? 'turns' : undefined} /></span>
       <span className="box-in">
         <span className="box-name">
           <span className="cut">{name}</span>
@@ -172,7 +172,7 @@ function Counts({ counts }: { counts: Record<string, number> }) {
       <span className="box-counts">
         {parts.slice(0, 4).map(({ state, count }) => {
           const { icon: Icon, tone } = signOf(state)
-          return <span key={state} data-tone={tone}><Icon aria-hidden size={10} strokeWidth={3} />{number(count)}</span>
+          return <span key={state} data-tone={tone}><Icon aria-hidden size={10} strokeWidth={3} /><span className="hidden-text">{w.state[state]} </span>{number(count)}</span>
         })}
       </span>
     </>

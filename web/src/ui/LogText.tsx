@@ -81,7 +81,7 @@ export function TallLines({ lines, gutter, wrap, scroll, rows, ...rest }: LinesP
 function Before({ line, gutter, timeOf, pick }: { line: LogLine; gutter: Gutter; timeOf: (line: LogLine) => string; pick: (line: LogLine) => void }) {
   return (
     <>
-      {gutter.times && <a className="log-time" href={`?line=${line.id}`} onClick={(event) => { event.preventDefault(); pick(line) }}>{fitted(timeOf(line), TIME_COLUMNS)}</a>}
+      {gutter.times && <span className="log-time" onClick={() => pick(line)}>{fitted(timeOf(line), TIME_COLUMNS)}</span>}
       {gutter.levels && <span className="log-level">{fitted(levelText(line), LEVEL_COLUMNS)}</span>}
       {gutter.tasks && <span className="log-task">{fitted(taskText(line), TASK_COLUMNS - 1)} </span>}
     </>

@@ -104,7 +104,7 @@ export function LogView({ path, attempt, live, tasks = false, file }: Props) {
           onKeyDown={(event) => { if (event.key === 'Enter') { event.preventDefault(); go(event.shiftKey ? -1 : 1, isHit) } }} />
         {query !== '' && (
           <>
-            <span className="muted" role="status">{log.busy && only ? '…' : found === 0 ? w.noHit : found === 1 ? w.oneHit : w.hits(number(found) + (only && !log.atStart ? '+' : ''))}</span>
+            <span className="muted" role="status">{log.busy && found === 0 ? '…' : found === 0 ? w.noHit : found === 1 ? w.oneHit : w.hits(number(found) + (only && !log.atStart ? '+' : ''))}</span>
             <Button icon={Filter} look="bare" aria-pressed={only} title={only ? w.everything : w.onlyHits} onClick={() => setOnly(!only)} />
           </>
         )}

@@ -22,13 +22,16 @@ interface Log {
   lines: LogLine[]
   /** All lines of the log, where the server said. */
   total: number | null
-  atStart: boolean
+  /** What came earlier lies before it; null: nothing did. */
+  prev: number | null
+  /** What comes later lies after it. */
+  next: number
   atEnd: boolean
   busy: boolean
   error: ApiProblem | null
 }
 
-const nothing: Log = { lines: [], total: null, atStart: false, atEnd: false, busy: true, error: null }
+const nothing: Log = { lines: [], total: null, prev: 0, next: 0, atEnd: false, busy: true, error: null }
 
 /** `live`: new lines may come, so they are looked for while somebody looks. `first`: a line to begin at, else the end. */
 export function useLog(source: LogSource, live: boolean, first: number | null = null) {
@@ -66,36 +69,43 @@ export function useLog(source: LogSource, live: boolean, first: number | null = 
     [path, attempt, level, q],
   )
 
+  // Of lines that are looked for, a page may be short although there are more: the server looks for a moment only.
+  const isNarrow = Boolean(level || q)
+  const isLast = (page: LogPage, after: number) => page.items.length === 0 ? page.next === null || page.next === after : !isNarrow && page.items.length < PAGE
+
   /** Whatever is shown gives way to the end of the log. */
   const end = useCallback(
-    () => ask({ tail: PAGE }, (page) => ({ lines: page.items, atEnd: true, atStart: page.items.length < PAGE }), true),
+    () => ask({ tail: PAGE }, (page) => ({ lines: page.items, prev: page.prev, next: page.next ?? 0, atEnd: true }), true),
     [ask],
   )
   const start = useCallback(
-    () => ask({ after: 0, limit: PAGE }, (page) => ({ lines: page.items, atStart: true, atEnd: page.items.length < PAGE }), true),
-    [ask],
+    () => ask({ after: 0, limit: PAGE }, (page) => ({ lines: page.items, prev: null, next: page.next ?? 0, atEnd: isLast(page, 0) }), true),
+    [ask, isNarrow],
   )
   const older = useCallback(() => {
-    const first = known.current.lines[0]
-    if (!first || known.current.atStart) return
-    void ask({ before: first.id, limit: PAGE }, (page, now) => ({ lines: merged(page.items, now.lines), atStart: page.items.length < PAGE }))
+    const { prev } = known.current
+    if (prev !== null) void ask({ before: prev, limit: PAGE }, (page, now) => ({ lines: merged(page.items, now.lines), prev: page.prev }))
   }, [ask])
   const newer = useCallback(() => {
-    const last = known.current.lines.at(-1)
-    if (!last) return void end()
-    void ask({ after: last.id, limit: PAGE }, (page, now) => ({
+    const after = known.current.next
+    void ask({ after, limit: PAGE }, (page, now) => ({
       lines: page.items.length > 0 ? merged(now.lines, page.items) : now.lines,
-      atEnd: page.items.length < PAGE,
+      next: page.next ?? after,
+      atEnd: isLast(page, after),
     }))
-  }, [ask, end])
-  /** The lines around one line: that one is the 250th. */
+  }, [ask, isNarrow])
+  /** The lines around one line. */
   const around = useCallback(
     async (id: number) => {
-      await ask({ after: Math.max(0, id - 1), limit: PAGE }, (page) => ({ lines: page.items, atStart: false, atEnd: page.items.length < PAGE }), true)
-      await ask({ before: id, limit: PAGE / 2 }, (page, now) => ({ lines: merged(page.items, now.lines), atStart: page.items.length < PAGE / 2 }))
+      await ask({ after: Math.max(0, id - 1), limit: PAGE }, (page) => ({ lines: page.items, prev: id, next: page.next ?? id, atEnd: isLast(page, id - 1) }), true)
+      await ask({ before: id, limit: PAGE / 2 }, (page, now) => ({ lines: merged(page.items, now.lines), prev: page.prev }))
     },
-    [ask],
+    [ask, isNarrow],
   )
+  // A search goes on until there is a page of hits, or nothing is left to look at.
+  useEffect(() => {
+    if (isNarrow && !log.busy && !log.error && log.prev !== null && log.lines.length < PAGE) older()
+  }, [isNarrow, log.busy, log.error, log.prev, log.lines.length, older])
 
   useEffect(() => {
     const wanted = begin.current
@@ -113,5 +123,5 @@ export function useLog(source: LogSource, live: boolean, first: number | null = 
     const timer = setInterval(look, LOOK_MS)
     return () => clearInterval(timer)
   }, [live, newer])
-  return { ...log, at, older, newer, start, end, around }
+  return { ...log, atStart: log.prev === null, at, older, newer, start, end, around }
 }
