@@ -12,7 +12,20 @@ import os
 import platform
 from statistics import median
 
-from bench import admission, broadcast, endurance, footprint, latency, limits, maps, reload, spawns, sweeps, throughput
+from bench import (
+    admission,
+    api,
+    broadcast,
+    endurance,
+    footprint,
+    latency,
+    limits,
+    maps,
+    reload,
+    spawns,
+    sweeps,
+    throughput,
+)
 from bench.builds import CURRENT, Build, checked_out
 from bench.rig import DATABASES, MakeRig, rigs
 
@@ -29,6 +42,7 @@ BENCHES = {
     "reload": reload,
     "broadcast": broadcast,
     "endurance": endurance,
+    "api": api,
 }
 
 
@@ -39,6 +53,7 @@ def main() -> None:
     parser.add_argument("which", nargs="*", metavar="BENCH", help=f"of {', '.join(BENCHES)}; default: all")
     parser.add_argument("--db", default=",".join(DATABASES), help="databases, separated by commas")
     parser.add_argument("--tasks", type=int, default=30_000, help="tasks of a throughput run")
+    parser.add_argument("--instances", type=int, default=1_000_000, help="instances stored before reads are measured")
     parser.add_argument("--runs", type=int, default=3, help="runs of each figure; medians are shown")
     parser.add_argument("--versus", metavar="REVISION", help="measure this git revision too, run by run in turn")
     args = parser.parse_args()

@@ -36,7 +36,7 @@ class Rig:
         (folder / "workflows").mkdir(mode=0o755)
         self.configure(PROCESSES)
         self.daemon: subprocess.Popen[bytes] | None = None
-        subprocess.run([*self._command, "migrate"], env=self._env, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([*self.command, "migrate"], env=self.env, cwd=folder, check=True, stdout=subprocess.DEVNULL)
         self.store = Store(url)
 
     @property
@@ -51,11 +51,13 @@ class Rig:
         return self.daemon.pid
 
     @property
-    def _command(self) -> list[str]:
+    def command(self) -> list[str]:
+        """What starts this build's command line."""
         return [self.build.python, "-m", "qflowd"]
 
     @property
-    def _env(self) -> Mapping[str, str]:
+    def env(self) -> Mapping[str, str]:
+        """Its environment, which names configuration and database."""
         return os.environ | {"QFLOWD_CONFIG": str(self.folder / "qflowd.toml"), "QFLOWD_DATABASE_URL": self.url}
 
     def configure(self, processes: int, more: str = "") -> None:
@@ -69,7 +71,7 @@ class Rig:
         """Start the daemon; seconds until it says that it is ready."""
         began = time.monotonic()
         with (self.folder / "daemon.log").open("wb") as log:
-            self.daemon = subprocess.Popen([*self._command, "run"], env=self._env, cwd=self.folder, stderr=log)
+            self.daemon = subprocess.Popen([*self.command, "run"], env=self.env, cwd=self.folder, stderr=log)
         self.wait_for(lambda: b"ready in" in (self.folder / "daemon.log").read_bytes(), "the daemon to be ready")
         return time.monotonic() - began
 

@@ -43,7 +43,7 @@ SELECT t.id, CASE WHEN t.state = {task.FAILED} THEN t.done_fence ELSE t.fence - 
     SUBSTR(a.error, 1, 300) AS error, t.attempt AS attempts, COALESCE(t.finished_at, a.finished_at) AS failed_at,
     {words: task t.state} AS state, {words: instance i.state} AS instance_state, i.trigger_type, l.job
 FROM {rows: id bigint} r
-JOIN qflow.task_instance t ON t.id = r.id
+{only: mysql STRAIGHT_JOIN} {only: postgres,sqlite JOIN} qflow.task_instance t {only: mysql FORCE INDEX (PRIMARY)} ON t.id = r.id
 JOIN qflow.workflow_instance i ON i.id = t.id >> 20
 JOIN qflow.lane l ON l.id = t.lane
 LEFT JOIN qflow.workflow_definition d ON d.id = i.definition_id

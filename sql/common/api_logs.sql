@@ -40,8 +40,8 @@ SELECT COUNT(*) AS lines_found FROM (SELECT g.id FROM qflow.workflow_instance i
 SELECT g.id, g.task_id, COALESCE(n.task, i.job) AS task, t.map_index, t.label, g.attempt, g.logged_at AS at, g.stream, g.level,
     g.logger, g.message, g.attributes
 FROM {rows: id bigint} r
-JOIN qflow.log_line g ON g.id = r.id
-JOIN qflow.task_instance t ON t.id = g.task_id
+{only: mysql STRAIGHT_JOIN} {only: postgres,sqlite JOIN} qflow.log_line g {only: mysql FORCE INDEX (PRIMARY)} ON g.id = r.id
+JOIN qflow.task_instance t {only: mysql FORCE INDEX (PRIMARY)} ON t.id = g.task_id
 JOIN qflow.workflow_instance i ON i.id = t.id >> 20
 LEFT JOIN qflow.workflow_node n ON n.version_id = i.version_id AND n.node = t.node
 WHERE i.tenant = :tenant AND :attempt IN (0, g.attempt)
