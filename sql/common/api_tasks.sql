@@ -15,12 +15,13 @@ JOIN qflow.task_instance t {only: mysql FORCE INDEX (PRIMARY)} ON t.id BETWEEN :
 WHERE i.id = :instance_id AND i.tenant = :tenant ORDER BY t.id LIMIT {literal: batch}
 
 -- name: find_rows_like
+-- The version is a parameter, so that its nodes are looked at once and not for each row.
 SELECT t.id, t.node, t.lane, t.state FROM qflow.workflow_instance i
 JOIN qflow.task_instance t {only: mysql FORCE INDEX (PRIMARY)} ON t.id BETWEEN :first AND :last
 WHERE i.id = :instance_id AND i.tenant = :tenant AND :states LIKE {concat: '%', t.state, '%'} AND (:node < 0 OR t.node = :node)
     AND (:map_index < 0 OR t.map_index = :map_index)
     AND (LOWER(COALESCE(t.label, '')) LIKE :search ESCAPE '!' OR t.node IN (SELECT n.node FROM qflow.workflow_node n
-        WHERE n.version_id = i.version_id AND LOWER(n.task) LIKE :search ESCAPE '!'))
+        WHERE n.version_id = :version_id AND LOWER(n.task) LIKE :search ESCAPE '!'))
 ORDER BY t.id LIMIT {literal: batch}
 
 -- name: find_failed_rows
@@ -39,7 +40,7 @@ SELECT r.id, r.node, r.lane, r.state, r.place FROM (
     JOIN qflow.task_instance t {only: mysql FORCE INDEX (PRIMARY)} ON t.id BETWEEN :first AND :last
     WHERE i.id = :instance_id AND i.tenant = :tenant AND :states LIKE {concat: '%', t.state, '%'} AND (:node < 0 OR t.node = :node)
         AND (LOWER(COALESCE(t.label, '')) LIKE :search ESCAPE '!' OR t.node IN (SELECT n.node FROM qflow.workflow_node n
-            WHERE n.version_id = i.version_id AND LOWER(n.task) LIKE :search ESCAPE '!'))) r
+            WHERE n.version_id = :version_id AND LOWER(n.task) LIKE :search ESCAPE '!'))) r
 WHERE r.place > :place OR (r.place = :place AND r.id > :after) ORDER BY r.place, r.id LIMIT {literal: batch}
 
 -- name: count_rows
@@ -47,7 +48,7 @@ SELECT COUNT(*) AS tasks FROM qflow.workflow_instance i
 JOIN qflow.task_instance t {only: mysql FORCE INDEX (PRIMARY)} ON t.id BETWEEN :first AND :last
 WHERE i.id = :instance_id AND i.tenant = :tenant AND :states LIKE {concat: '%', t.state, '%'} AND (:node < 0 OR t.node = :node)
     AND (LOWER(COALESCE(t.label, '')) LIKE :search ESCAPE '!' OR t.node IN (SELECT n.node FROM qflow.workflow_node n
-        WHERE n.version_id = i.version_id AND LOWER(n.task) LIKE :search ESCAPE '!'))
+        WHERE n.version_id = :version_id AND LOWER(n.task) LIKE :search ESCAPE '!'))
 
 -- name: find_ids_held
 -- What daemons hold, of all instances of the tenant: by the daemons there ever were, which are few.

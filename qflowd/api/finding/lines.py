@@ -15,7 +15,8 @@ from qflowd.model.names import item_name
 LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 LAST: Final = 1 << 62  # above every id
 LOOKED_AT: Final = 2_000  # lines at once, where few of them are wanted
-AT_ONCE: Final = 20_000  # ids of a text that is sent whole
+AT_ONCE: Final = 20_000  # ids of a log that is sent whole
+PIECE: Final = 500  # lines of it that are in memory
 PATIENCE_S: Final = 0.25  # for a page of lines that are looked for
 MOST_COUNTED: Final = 200_000
 
@@ -123,10 +124,10 @@ def extent(call: Call, wanted: LinesWanted) -> tuple[datetime | None, int]:
 
 
 def as_text(call: Call, wanted: LinesWanted, after: int) -> Iterator[str]:
-    """All lines after an id, a piece at a time: never more than some thousands are in memory."""
+    """All lines after an id, a piece at a time: never more than some hundred are in memory."""
     while ids := _ids(call, wanted, after, None, AT_ONCE):
-        for start in range(0, len(ids), LOOKED_AT):
-            lines = _lines(call, wanted, ids[start : start + LOOKED_AT])
+        for start in range(0, len(ids), PIECE):
+            lines = _lines(call, wanted, ids[start : start + PIECE])
             if lines:
                 yield "".join(_text(line, with_task=wanted.task_id is None) for line in lines)
         after = ids[-1]

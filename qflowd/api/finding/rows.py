@@ -25,6 +25,7 @@ class RowsOfInstance:
     id: int
     state: InstanceState
     rows: int  # places of rows, those among them that an earlier state of the instance has left empty
+    version: int = 0
     node: int = -1
     first_item: int | None = None  # the ordinal of the first item of a map that has its list
     items: int = 0
@@ -49,7 +50,12 @@ def rows_of(call: Call, instance: int, node: str | None = None) -> RowsOfInstanc
     row = call.one("show_rows_place", instance_id=instance, task=node or "")
     if row is None:
         raise ApiFault(40401, f"there is no instance {instance}; GET /instances lists them")
-    about = {"id": instance, "state": InstanceState(row.state), "rows": row.next_ordinal}
+    about = {
+        "id": instance,
+        "state": InstanceState(row.state),
+        "rows": row.next_ordinal,
+        "version": row.version_id or 0,
+    }
     if node is None:
         return RowsOfInstance(**about)
     if row.node is None:
@@ -86,7 +92,7 @@ def in_order(
     if states == frozenset(TaskState) and search is None and of.node < 0:
         del where["node"]
         return _cut(call.read("find_rows", **where), limit)
-    where |= {"states": of.stored(states), "search": containing(search), "map_index": -1}
+    where |= {"states": of.stored(states), "search": containing(search), "version_id": of.version, "map_index": -1}
     return _cut(call.read("find_rows_like", **where), limit)
 
 
@@ -95,7 +101,7 @@ def failed_first(
 ) -> Rows:
     """Rows that need looking at first."""
     place, after = key or (-1, 0)
-    where = {"states": of.stored(states), "search": containing(search), "node": of.node, "place": place, "after": after}
+    where = _conditions(of, states, search) | {"place": place, "after": after}
     rows = call.read("find_rows_failed_first", instance_id=of.id, **of.range, **where, batch=limit + 1)
     if len(rows) <= limit:
         return Rows(rows, None)
@@ -104,8 +110,13 @@ def failed_first(
 
 def count(call: Call, of: RowsOfInstance, states: frozenset[TaskState], search: str | None) -> int:
     """How many rows there are."""
-    where = {"states": of.stored(states), "search": containing(search), "node": of.node}
+    where = _conditions(of, states, search)
     return int(call.one("count_rows", instance_id=of.id, **of.range, **where).tasks)
+
+
+def _conditions(of: RowsOfInstance, states: frozenset[TaskState], search: str | None) -> dict[str, Any]:
+    where = {"states": of.stored(states), "search": containing(search)}
+    return where | {"version_id": of.version, "node": of.node}
 
 
 def _cut(rows: Sequence[Any], limit: int) -> Rows:
