@@ -1,7 +1,7 @@
 # Every target sets itself up: a Debian machine with Python 3.11 or newer is enough.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help web demo demo-map demo-saga test test-long check format openapi bench clean
+.PHONY: help web demo demo-map demo-saga demo-ui test test-long check format openapi bench clean
 MAKEFLAGS += --no-print-directory
 
 PY := .venv/bin/python
@@ -22,6 +22,9 @@ demo-map: $(READY) $(DEMO_READY) ## run a map over every symbol, and retry one o
 
 demo-saga: $(READY) $(DEMO_READY) ## restate three symbols, the last of which fails: the table is as before
 	@$(PY) examples/us_daily/all_or_nothing.py
+
+demo-ui: $(READY) web ## the dashboard with three weeks of runs to look at
+	@$(PY) examples/dashboard/demo.py
 
 test: check web ## check, then all tests on SQLite, PostgreSQL and MariaDB
 	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
