@@ -90,16 +90,12 @@ def one_definition(call: Call, kind: Kind, id: str) -> Any:
 def page_of_definitions(call: Call, kind: Kind, query: DefinitionsQuery) -> ListPage[Any]:
     """A page of the list of one kind, by name."""
     after = read_cursor(query) or [""]
-    found = call.read(
-        "list_definition_page",
-        kind=kind,
-        after=str(after[0]),
-        with_archived=int(query.archived),
-        batch=query.limit + 1,
-    )
+    filters = {"kind": kind, "with_archived": int(query.archived)}
+    found = call.read("list_definition_page", **filters, after=str(after[0]), batch=query.limit + 1)
     rows, next_cursor = page_of(query, found, "name")
     make = type_item if kind == "type" else definition_item
-    return ListPage(items=[make(row) for row in rows], next=next_cursor)
+    total = call.one("count_definition_page", **filters).definitions if query.total else None
+    return ListPage([make(row) for row in rows], next_cursor, total, None if total is None else False)
 
 
 def document_of(row: Any) -> dict[str, Any]:

@@ -116,7 +116,8 @@ def add(method: str, path: str, role: Role, handler: Callable[..., Any], **about
 
 def endpoints() -> list[Endpoint]:
     """All routes, in the order in which paths are matched."""
-    from qflowd.api import resources
+    from qflowd.api import resources, scheduling
 
     resources.load()
+    scheduling.load()
     return sorted(ENDPOINTS, key=lambda endpoint: endpoint.order)

@@ -8,6 +8,10 @@ WHERE v.tenant = :tenant AND v.kind = :kind AND v.name > :after
     AND CASE WHEN v.archived_at IS NULL THEN 0 ELSE 1 END <= :with_archived
 ORDER BY v.name LIMIT {literal: batch}
 
+-- name: count_definition_page
+SELECT COUNT(*) AS definitions FROM qflow.task_definitions v WHERE v.tenant = :tenant AND v.kind = :kind
+    AND CASE WHEN v.archived_at IS NULL THEN 0 ELSE 1 END <= :with_archived
+
 -- name: show_definition
 -- By its name; a number that is no name is an id, unless `number_first`.
 SELECT t.id, v.name, v.kind, v.job, v.type, v.document, v.hash, v.note, v.updated_by, v.created_at, v.updated_at, v.archived_at,

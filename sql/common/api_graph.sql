@@ -17,6 +17,11 @@ SELECT v.* FROM qflow.workflows v WHERE v.tenant = :tenant AND v.workflow > :aft
     AND CASE WHEN v.archived_at IS NULL THEN 0 ELSE 1 END <= :with_archived
 ORDER BY v.workflow LIMIT {literal: batch}
 
+-- name: count_workflow_page
+SELECT COUNT(*) AS workflows FROM qflow.workflows v WHERE v.tenant = :tenant AND v.workflow LIKE :prefix ESCAPE '!'
+    AND v.domain = COALESCE(:domain, v.domain) AND v.tags LIKE :tags ESCAPE '!' AND v.enabled = COALESCE(:enabled, v.enabled)
+    AND CASE WHEN v.archived_at IS NULL THEN 0 ELSE 1 END <= :with_archived
+
 -- name: show_workflow
 SELECT v.* FROM qflow.workflows v WHERE v.tenant = :tenant AND v.workflow = :workflow
 

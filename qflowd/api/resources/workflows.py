@@ -96,21 +96,21 @@ class WorkflowsQuery(PageQuery):
 def list_workflows(call: Call, query: WorkflowsQuery) -> ListPage[WorkflowItem]:
     """The workflows by their keys, each with its last 14 runs, how many are open, and its next fire."""
     after = read_cursor(query) or [""]
-    found = call.read(
-        "list_workflow_page",
-        after=str(after[0]),
-        prefix=prefix_of(query.q or ""),
-        domain=query.domain,
-        tags="%" if query.tag is None else f"%{escaped(jsontext.dump(query.tag))}%",
-        enabled=None if query.enabled is None else int(query.enabled),
-        with_archived=int(query.archived),
-        batch=query.limit + 1,
-    )
+    filters: dict[str, Any] = {
+        "prefix": prefix_of(query.q or ""),
+        "domain": query.domain,
+        "tags": "%" if query.tag is None else f"%{escaped(jsontext.dump(query.tag))}%",
+        "enabled": None if query.enabled is None else int(query.enabled),
+        "with_archived": int(query.archived),
+    }
+    found = call.read("list_workflow_page", after=str(after[0]), **filters, batch=query.limit + 1)
     rows, next_cursor = page_of(query, found, "workflow")
-    if not rows:
-        return ListPage(items=[], next=None)
-    more = _More(call, rows[0].workflow, rows[-1].workflow, RUNS)
-    return ListPage(items=[WorkflowItem(**more.of(row, WorkflowItem)) for row in rows], next=next_cursor)
+    total = call.one("count_workflow_page", **filters).workflows if query.total else None
+    items = []
+    if rows:
+        more = _More(call, rows[0].workflow, rows[-1].workflow, RUNS)
+        items = [WorkflowItem(**more.of(row, WorkflowItem)) for row in rows]
+    return ListPage(items, next_cursor, total, None if total is None else False)
 
 
 @route("GET", "/workflows/{id}", Role.READ, does="R workflows, last runs, schedules", source="000-2")
