@@ -8,6 +8,7 @@ from qflowd.api.call import Call
 from qflowd.api.drawing import Graph, draw
 from qflowd.api.named import workflow_of
 from qflowd.api.reading import Body, need_if_match
+from qflowd.api.targets import refuse_unlisted
 from qflowd.api.version_graphs import VersionGraph
 from qflowd.define.documents import Format
 from qflowd.define.edits import tasks_of
@@ -81,6 +82,13 @@ class Opened(NamedTuple):
     pool_of: PoolOf
 
 
+def key_to_write(call: Call, id: str) -> str:
+    """The key of the workflow that a path names, which the caller may write. Raises: NotFound; ApiFault 40302."""
+    key: str = workflow_of(call, id).workflow
+    refuse_unlisted(call, workflow=key)
+    return key
+
+
 def open_workflow(tx: Tx, call: Call, key: str) -> Any:
     """A workflow, locked: a row of `find_definition`. Raises: NotFound if it was removed meanwhile."""
     definition = lock_definition(tx, tenant=call.tenant, workflow=key)
@@ -121,23 +129,22 @@ def edit_draft(call: Call, id: str, version: str, change: Callable[[Data], Data]
 
     Raises: as `open_draft`; whatever `change` raises.
     """
-    key = workflow_of(call, id).workflow
+    key = key_to_write(call, id)
 
     def work(tx: Tx) -> tuple[StoredDraft, Data]:
         opened = open_draft(tx, call, key, version)
         before = read_document(opened.row.source_text, opened.row.format, key).data
         after = change(before)
         draft = DraftText.of(key, after, by=call.caller.principal)
-        return put_text(tx, call, opened, draft, before), after
+        return put_text(tx, call, opened, draft, before, after), after
 
     stored, data = call.change(work)
     return draft_answer(key, stored, data, status)
 
 
-def put_text(tx: Tx, call: Call, opened: Opened, draft: DraftText, before: Data) -> StoredDraft:
-    """Store another text as an opened draft, with its audit."""
+def put_text(tx: Tx, call: Call, opened: Opened, draft: DraftText, before: Data, after: Data) -> StoredDraft:
+    """Store another text as an opened draft, with its audit. `before`, `after`: both documents."""
     stored = replace_draft(tx, opened.definition.id, opened.row, draft, opened.pool_of, tenant=call.tenant)
-    after = read_document(draft.text, draft.format, draft.key).data
     object_ = f"{draft.key}:{stored.version}"
     record(tx, call.actor, "UPDATE", "version", object_, before=flat(before), after=flat(after))
     return stored

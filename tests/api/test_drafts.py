@@ -165,6 +165,19 @@ def test_no_draft_is_written_without_if_match_or_by_a_small_role(
     assert (other.status, other.code) == (404, 40401)
 
 
+def test_a_token_for_other_workflows_writes_none_of_this(api: ApiServer, draft: Draft) -> None:
+    listed = api.as_(Role.DEFINE, workflows=("other*",))
+    for method, path, body in (
+        ("POST", "/versions", {"copy_of": 1}),
+        ("POST", "/versions/1/nodes", {"key": "c", "job": "work"}),
+        ("POST", "/versions/1/activate", {}),
+        ("PUT", "", {"title": "x"}),
+        ("DELETE", "", None),
+    ):
+        reply = listed.request(method, f"{draft.url}{path}", body, {"If-Match": draft.etag})
+        assert (reply.status, reply.code) == (403, 40302), f"{method} {path}"
+
+
 def test_what_is_no_draft_is_copied_and_the_copy_edited(draft: Draft) -> None:
     draft.activate()
     refused = draft.send("POST", "1/nodes", {"key": "c", "job": "work"})

@@ -248,10 +248,7 @@ def test_a_trigger_of_a_workflow_is_refused_as_its_submission_would_be(desk):
         "params: \"n\" is a required property; there is no 'bad'; known: n"
     )
     desk.define("off", {"a": {"job": "work"}}, enabled=False)
-    assert (
-        rejected(desk, "trigger", workflow="off", task="a")
-        == "workflow 'off' is disabled: `enabled: false` in its file"
-    )
+    assert rejected(desk, "trigger", workflow="off", task="a") == "workflow 'off' is disabled: `enabled` is false"
     desk.define("single", {"a": {"job": "work"}}, concurrency="singleton(skip)")
     first = desk.start("single")
     assert rejected(desk, "trigger", workflow="single", task="a") == (

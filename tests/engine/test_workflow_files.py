@@ -483,7 +483,7 @@ def test_a_submission_is_told_what_is_wrong_with_the_file_of_its_workflow(desk):
     path = desk.change("w.yaml", f"workflow: w\ntitel: x\n{TASKS}")
     assert refusal().startswith(f"workflow 'w' has a file that has never been without fault: {path}:2: titel: ")
     desk.change("w.yaml", f"workflow: w\nenabled: false\n{TASKS}")
-    assert refusal() == "workflow 'w' is disabled: `enabled: false` in its file"
+    assert refusal() == "workflow 'w' is disabled: `enabled` is false"
     desk.change("w.yaml", f"workflow: w\n{TASKS}")
     desk.remove("w.yaml")
     assert refusal() == f"workflow 'w' is disabled: {'its file is gone'} ({path})"

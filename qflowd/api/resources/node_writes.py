@@ -18,7 +18,7 @@ from qflowd.model.roles import Role
 
 NODES: Final = "/workflows/{id}/versions/{version}/nodes"
 EDGES: Final = "/workflows/{id}/versions/{version}/edges"
-OF_DRAFTS: Final = (40401, 40904, 41201, 42202, 42203, 42801)
+OF_DRAFTS: Final = (40302, 40401, 40904, 41201, 42202, 42203, 42801)
 
 
 class NodeBody(Body):

@@ -13,14 +13,15 @@ from qflowd.api.drafting import (
     Opened,
     draft_answer,
     flat,
+    key_to_write,
     open_draft,
     open_version,
     open_workflow,
     put_text,
 )
-from qflowd.api.named import workflow_of
 from qflowd.api.reading import Body, need_if_match
 from qflowd.api.routing import route
+from qflowd.api.targets import refuse_unlisted
 from qflowd.engine.access.audit import record
 from qflowd.engine.definitions.at_once import DefinitionVerbs
 from qflowd.engine.definitions.draft_store import (
@@ -94,13 +95,14 @@ class GoneVersion(Item):
     "POST",
     VERSIONS,
     Role.DEFINE,
-    errors=(40401, 40902, 42202, 42203),
+    errors=(40302, 40401, 40902, 42202, 42203),
     does="registry.add_draft",
     largest_body=LARGEST_DOCUMENT,
 )
 def add_version(call: Call, id: str, body: NewVersion) -> ApiAnswer | DraftItem:
     """Store a draft: the next version of a workflow, with its faults if it has some."""
-    key = id if body.new else workflow_of(call, id).workflow
+    key = id if body.new else key_to_write(call, id)
+    refuse_unlisted(call, workflow=key)
 
     def work(tx: Tx) -> tuple[StoredDraft, dict[str, Any]]:
         by = call.caller.principal
@@ -120,13 +122,13 @@ def add_version(call: Call, id: str, body: NewVersion) -> ApiAnswer | DraftItem:
     "PUT",
     VERSION,
     Role.DEFINE,
-    errors=(40401, 40901, 40904, 41201, 42202, 42203, 42801),
+    errors=(40302, 40401, 40901, 40904, 41201, 42202, 42203, 42801),
     does="registry.replace_draft, activate, shelve",
     largest_body=LARGEST_DOCUMENT,
 )
 def put_version(call: Call, id: str, version: str, body: ChangedVersion) -> ApiAnswer | DraftItem | VersionOutcome:
     """Replace the document of a draft; or activate a version, or put it away, by its `state`."""
-    key = workflow_of(call, id).workflow
+    key = key_to_write(call, id)
     if body.state is not None:
         if body.document is not None or body.text is not None:
             raise ApiFault(
@@ -143,17 +145,24 @@ def put_version(call: Call, id: str, version: str, body: ChangedVersion) -> ApiA
         opened = open_draft(tx, call, key, version)
         draft = body.draft(key, by=call.caller.principal)
         before = read_document(opened.row.source_text, opened.row.format, key).data
-        stored = put_text(tx, call, opened, draft, before)
-        return stored, read_document(draft.text, draft.format, key).data
+        after = read_document(draft.text, draft.format, key).data
+        return put_text(tx, call, opened, draft, before, after), after
 
     stored, data = call.change(work)
     return draft_answer(key, stored, data)
 
 
-@route("DELETE", VERSION, Role.DEFINE, errors=(40401, 40904, 41201, 42801), does="registry.drop_version", source="000")
+@route(
+    "DELETE",
+    VERSION,
+    Role.DEFINE,
+    errors=(40302, 40401, 40904, 41201, 42801),
+    does="registry.drop_version",
+    source="000",
+)
 def drop_draft(call: Call, id: str, version: str) -> GoneVersion:
     """Remove a draft that nothing has run."""
-    key = workflow_of(call, id).workflow
+    key = key_to_write(call, id)
 
     def work(tx: Tx) -> int:
         opened = open_draft(tx, call, key, version)
@@ -165,16 +174,16 @@ def drop_draft(call: Call, id: str, version: str) -> GoneVersion:
     return GoneVersion(workflow=key, version=call.change(work))
 
 
-@route("POST", f"{VERSION}/activate", Role.DEFINE, errors=(40401, 40901, 42202), does="command activate, canary")
+@route("POST", f"{VERSION}/activate", Role.DEFINE, errors=(40302, 40401, 40901, 42202), does="command activate, canary")
 def activate_version(call: Call, id: str, version: str, body: Activation) -> VersionOutcome:
     """Let new instances run a version, all or a share of them; an older version: roll back."""
-    return _activate(call, workflow_of(call, id).workflow, version, body, is_matched=False)
+    return _activate(call, key_to_write(call, id), version, body, is_matched=False)
 
 
-@route("POST", f"{VERSION}/archive", Role.DEFINE, errors=(40401, 40901), does="registry.shelve")
+@route("POST", f"{VERSION}/archive", Role.DEFINE, errors=(40302, 40401, 40901), does="registry.shelve")
 def archive_version(call: Call, id: str, version: str, body: Shelving) -> VersionOutcome:
     """Put a draft away: it stays readable and can be activated, but is edited no more."""
-    return _shelve(call, workflow_of(call, id).workflow, version, body.reason, is_matched=False)
+    return _shelve(call, key_to_write(call, id), version, body.reason, is_matched=False)
 
 
 def _copied(tx: Tx, call: Call, key: str, body: NewVersion) -> DraftText:

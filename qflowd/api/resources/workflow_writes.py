@@ -5,9 +5,8 @@ from typing import Any
 
 from qflowd.api.answers import ApiAnswer, ApiFault, Item
 from qflowd.api.call import Call
-from qflowd.api.drafting import LARGEST_DOCUMENT, DocumentBody, open_version, open_workflow
+from qflowd.api.drafting import LARGEST_DOCUMENT, DocumentBody, key_to_write, open_version, open_workflow
 from qflowd.api.drawing import Graph, draw
-from qflowd.api.named import workflow_of
 from qflowd.api.reading import Body, need_if_match
 from qflowd.api.routing import route
 from qflowd.api.version_graphs import VersionGraph
@@ -94,12 +93,12 @@ class Judged(Item):
     "PUT",
     "/workflows/{id}",
     Role.DEFINE,
-    errors=(40401, 40901, 40906, 41201, 42202, 42801),
+    errors=(40302, 40401, 40901, 40906, 41201, 42202, 42801),
     does="registry.draft_with_head, set_enabled",
 )
 def put_workflow(call: Call, id: str, body: ChangedHead) -> ApiAnswer | WorkflowHead:
     """Change the head of a workflow, or switch it on or off; the head of one that a file describes is changed there."""
-    key = workflow_of(call, id).workflow
+    key = key_to_write(call, id)
     head = {name: value for name in HEAD if (value := getattr(body, name)) is not None}
 
     def work(tx: Tx) -> Any:
@@ -118,10 +117,16 @@ def put_workflow(call: Call, id: str, body: ChangedHead) -> ApiAnswer | Workflow
     return ApiAnswer(_head_item(key, definition), etag=head_etag(definition))
 
 
-@route("DELETE", "/workflows/{id}", Role.DEFINE, errors=(40401, 40901, 40906), does="registry.remove_workflow, archive")
+@route(
+    "DELETE",
+    "/workflows/{id}",
+    Role.DEFINE,
+    errors=(40302, 40401, 40901, 40906),
+    does="registry.remove_workflow, archive",
+)
 def drop_workflow(call: Call, id: str) -> ArchivedWorkflow:
     """Remove a workflow that nothing has run; archive one that has a history and no open instances."""
-    key = workflow_of(call, id).workflow
+    key = key_to_write(call, id)
 
     def work(tx: Tx) -> ArchivedWorkflow:
         definition = open_workflow(tx, call, key)
@@ -139,17 +144,17 @@ def drop_workflow(call: Call, id: str) -> ArchivedWorkflow:
     return call.change(work)
 
 
-@route("POST", "/workflows/{id}/archive", Role.DEFINE, errors=(40401, 40901), does="command archive")
+@route("POST", "/workflows/{id}/archive", Role.DEFINE, errors=(40302, 40401, 40901), does="command archive")
 def archive_workflow(call: Call, id: str, body: ArchiveBody) -> ArchivedWorkflow:
     """Take no more submissions and fire no more; open instances run to their end."""
-    key = workflow_of(call, id).workflow
+    key = key_to_write(call, id)
     return call.change(lambda tx: _archive(tx, call, key, body.reason))
 
 
-@route("POST", "/workflows/{id}/unarchive", Role.DEFINE, errors=(40401, 40901), does="command unarchive")
+@route("POST", "/workflows/{id}/unarchive", Role.DEFINE, errors=(40302, 40401, 40901), does="command unarchive")
 def unarchive_workflow(call: Call, id: str, body: ArchiveBody) -> ArchivedWorkflow:
     """Take submissions again, and fire from now on."""
-    key = workflow_of(call, id).workflow
+    key = key_to_write(call, id)
 
     def work(tx: Tx) -> ArchivedWorkflow:
         _do(tx, call, "unarchive", key, body.reason)

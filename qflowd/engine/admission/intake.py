@@ -219,7 +219,7 @@ class Intake:
         if why := why_archived(definition, str(request.workflow)):
             raise Refused(why)
         if not definition.enabled:
-            why = f"{definition.error} ({definition.file})" if definition.error else "`enabled: false` in its file"
+            why = f"{definition.error} ({definition.file})" if definition.error else "`enabled` is false"
             raise Refused(f"workflow {request.workflow!r} is disabled: {why}")
         version_id = version_of(definition, request.id)
         if request.version is not None:
