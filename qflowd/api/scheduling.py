@@ -12,6 +12,7 @@ import msgspec
 
 from qflowd.api.answers import ApiAnswer, ApiFault, Item
 from qflowd.api.call import Call
+from qflowd.api.named import workflow_of
 from qflowd.api.paging import LARGEST_PAGE, ListPage, PageQuery
 from qflowd.api.reading import Query
 from qflowd.api.routing import ENDPOINTS, PREFIX, Endpoint
@@ -127,16 +128,9 @@ def _endpoint(alias: Alias, target: Endpoint) -> Endpoint:
 
     def handler(call: Call, **given: Any) -> Any:
         """Answers as the route that it stands for."""
-        wanted = {renamed.get(name, name): value for name, value in given.items()}
-        if "dagId" in given:
-            key = _key_of(call, given["dagId"])
-            wanted = {name: value for name, value in wanted.items() if name != "dagId"}
-            if "dagId" in renamed:
-                wanted[renamed["dagId"]] = key
-            else:
-                _need_run(call, key, given["runId"])
-        elif alias.path.startswith("/scheduling/dag/") and "id" in given:
-            wanted["id"] = _key_of(call, given["id"])
+        if "runId" in given:
+            _need_run(call, given["dagId"], given["runId"])
+        wanted = {renamed.get(name, name): value for name, value in given.items() if name != "dagId" or name in renamed}
         if alias.number == 11:
             wanted["body"] = msgspec.structs.replace(wanted["body"], submit=False)
         return _page(call, target, wanted) if is_list else target.handler(call, **wanted)
@@ -212,17 +206,9 @@ def _asking(
     return ask
 
 
-def _key_of(call: Call, name: str) -> str:
-    """The key of a workflow by its number, which comes first here; any other name is one itself."""
-    if name.isascii() and name.isdigit() and len(name) <= 18:
-        row = call.one("resolve_workflow", workflow="", id=int(name))
-        if row is not None:
-            return str(row.workflow)
-    return name
-
-
-def _need_run(call: Call, workflow: str, number: int) -> None:
-    """Is this instance one of the workflow? Raises: ApiFault 40401."""
+def _need_run(call: Call, id: str, number: int) -> None:
+    """Is this instance one of the workflow that a path names? Raises: NotFound; ApiFault 40401."""
+    workflow = workflow_of(call, id).workflow
     head = call.one("show_instance_head", id=number)
     if head is None or head.workflow != workflow:
         raise ApiFault(40401, f"workflow {workflow!r} has no run {number}")

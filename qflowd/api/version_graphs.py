@@ -7,22 +7,28 @@ from typing import Any, Final
 from qflowd.api.call import Call
 from qflowd.api.remembered import Remembered
 from qflowd.define import documents, stored
+from qflowd.define.edits import tasks_of
 from qflowd.define.sketch import sketch
 from qflowd.model import dag
 from qflowd.model.errors import InvalidWorkflow, NotFound
 from qflowd.model.folding import MOST_BOXES, Folded, fold
 from qflowd.model.layout import Layout, lay_out
-from qflowd.model.workflow import Task, Workflow
+from qflowd.model.workflow import Json, Task, Workflow
 
 MOST_REMEMBERED: Final = 8 << 20  # characters of documents; what is made of them takes some ten times as much
 VersionKey = tuple[int, str]  # id and hash: where a database was replaced by another one, ids alone would mislead
 
 
 class VersionGraph:
-    """The tasks of a version in the order of their numbers (`node` of rows), and how they are drawn."""
+    """The tasks of a version in the order of their numbers (`node` of rows), and how they are drawn.
 
-    def __init__(self, workflow: Workflow, weight: int) -> None:
-        self.workflow, self.weight = workflow, weight
+    `written`: of a draft, what stands under the keys of its tasks in its text.
+    """
+
+    def __init__(
+        self, workflow: Workflow, weight: int, written: Mapping[str, Mapping[str, Json]] | None = None
+    ) -> None:
+        self.workflow, self.weight, self.written = workflow, weight, written
         self.nodes: Sequence[Task] = dag.order(workflow)
         self.number: Mapping[str, int] = {task.key: node for node, task in enumerate(self.nodes)}
         self.parents = dag.parents_of(self.nodes)
@@ -72,15 +78,22 @@ def graphs_of(call: Call, versions: Iterable[VersionKey]) -> dict[int, VersionGr
     found = {key[0]: graph for key, graph in _GRAPHS.known(wanted).items()}
     if missing := {number: digest for number, digest in wanted if number not in found}:
         for row in call.read("load_documents", rows=[(number,) for number in sorted(missing)]):
-            if row.faults is None:
-                workflow = stored.read(row.document, f"version {row.version}")
-            else:  # a draft that people are at: as far as it can be told
-                workflow = sketch(documents.read(row.source_text, row.format, "", InvalidWorkflow).data)
-            graph = VersionGraph(workflow, len(row.document))
-            found[row.id] = graph
+            found[row.id] = graph = _graph_of_row(row)
             if row.state != "DRAFT" and row.hash == missing[row.id]:
                 _GRAPHS.put((row.id, row.hash), graph)
     return found
+
+
+def _graph_of_row(row: Any) -> VersionGraph:
+    """The graph of a row of `load_documents`; of a draft with faults as far as it can be told."""
+    written = None
+    if row.source_text is not None:
+        written = documents.read(row.source_text, row.format, "", InvalidWorkflow).data
+    if row.faults is not None and written is not None:
+        workflow = sketch(written)
+    else:
+        workflow = stored.read(row.document, f"version {row.version}")
+    return VersionGraph(workflow, len(row.document), None if written is None else tasks_of(written))
 
 
 def graph_of(call: Call, version: Any) -> VersionGraph:

@@ -67,7 +67,7 @@ ORDER BY f.fire_at DESC LIMIT {literal: batch}
 -- name: load_documents
 -- Of versions; tasks stand in the order of their numbers.
 SELECT v.id, v.version, {words: version v.state} AS state, v.hash, v.document,
-    v.faults, v.format, CASE WHEN v.faults IS NULL THEN NULL ELSE v.source_text END AS source_text
+    v.faults, v.format, CASE WHEN v.faults IS NULL AND v.state <> {version.DRAFT} THEN NULL ELSE v.source_text END AS source_text
 FROM {rows: id bigint} r
 JOIN qflow.workflow_version v ON v.id = r.id
 JOIN qflow.workflow_definition d ON d.id = v.definition_id

@@ -105,6 +105,3 @@ WHERE v.id = :id AND v.tenant = :tenant
 
 -- name: show_unadmitted
 SELECT s.state, s.instance_id, s.error FROM qflow.submissions s WHERE s.id = :id AND s.tenant = :tenant
-
--- name: find_definition_key
-SELECT d.id, d.workflow FROM qflow.workflow_definition d WHERE d.id = :id AND d.tenant = :tenant

@@ -114,7 +114,9 @@ def test_a_draft_may_have_faults_but_is_not_activated_with_them(draft: Draft) ->
     assert draft.api.get(f"{draft.url}/versions").data[0]["faults"] == shown["faults"]
     drawn = draft.api.get(f"{draft.url}/versions/1/graph").data
     assert drawn == reply.data["graph"]
-    assert [node["key"] for node in draft.api.get(f"{draft.url}/versions/1/nodes").data] == ["a", "c", "b"]
+    nodes = draft.api.get(f"{draft.url}/versions/1/nodes").data
+    assert [(node["key"], node["document"]) for node in nodes][1] == ("c", {"params": {"x": "{{ nobody.output }}"}})
+    assert draft.api.get(f"{draft.url}/versions/1/diff?to=1").code == 42202
     refused = draft.activate()
     assert (refused.status, refused.code) == (422, 42202)
     assert [fault["where"] for fault in refused.data["errors"]] == ["tasks.c.job", "tasks.c.params.x"]

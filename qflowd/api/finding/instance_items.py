@@ -4,8 +4,9 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from qflowd.api.answers import ApiFault, Item
+from qflowd.api.answers import Item
 from qflowd.api.call import Call
+from qflowd.api.named import workflow_of
 
 
 class InstanceItem(Item):
@@ -56,13 +57,5 @@ def fields_of(row: Any) -> dict[str, Any]:
 
 
 def workflow_key(call: Call, id: str) -> str:
-    """The key of a workflow that a path names: by its key, or else by its number.
-
-    Raises: ApiFault 40401.
-    """
-    row = call.one("find_definition_id", workflow=id)
-    if row is None and id.isascii() and id.isdigit() and len(id) < 19:
-        row = call.one("find_definition_key", id=int(id))
-    if row is None:
-        raise ApiFault(40401, f"there is no workflow {id!r}; GET /workflows lists them")
-    return str(row.workflow)
+    """The key of the workflow that a path names; as `workflow_of`. Raises: NotFound."""
+    return str(workflow_of(call, id).workflow)

@@ -19,7 +19,7 @@ from qflowd.model.roles import Role
 class NodeItem(Item):
     """A task of a version. `node` is its number, `depth` its layer; `up` and `down`: the tasks right before and behind it.
 
-    `document`: what stands under its key in a file.
+    `document`: what stands under its key in a file; of a draft as it is written.
     """
 
     node: int
@@ -118,7 +118,7 @@ def _node(graph: VersionGraph, key: str) -> NodeItem:
         depth=graph.levels[key],
         up=graph.parents[key],
         down=graph.children[key],
-        document=dump_task(task),
+        document=dump_task(task) if graph.written is None else graph.written[key],
     )
 
 

@@ -18,6 +18,7 @@ from qflowd.define import documents
 from qflowd.define.document_text import write_text
 from qflowd.define.documents import Format
 from qflowd.define.writing import dump
+from qflowd.engine.definitions.draft_store import faults_of
 from qflowd.model.errors import InvalidWorkflow
 from qflowd.model.roles import Role
 from qflowd.model.states import VersionState
@@ -116,11 +117,15 @@ def show_workflow_version(call: Call, id: str, version: str, query: VersionQuery
     return ApiAnswer(VersionDetail(**fields_of(row, VersionDetail) | about | _faults(row)), etag=found.hash)
 
 
-@route("GET", "/workflows/{id}/versions/{version}/diff", Role.READ, does="R versions")
+@route("GET", "/workflows/{id}/versions/{version}/diff", Role.READ, errors=(42202,), does="R versions")
 def show_diff(call: Call, id: str, version: str, query: DiffQuery) -> VersionDiff:
-    """What changes from a version to the one that `to` names."""
+    """What changes from a version to the one that `to` names. A draft with faults is refused with these."""
     workflow = workflow_of(call, id)
     before, after = (version_of(call, workflow, each) for each in (version, query.to))
+    for each in (before, after):
+        row = call.one("show_version_source", workflow=workflow.workflow, version=each.version)
+        if row is not None and (faults := faults_of(row)):
+            raise InvalidWorkflow(faults)
     graphs = graphs_of(call, [(before.id, before.hash), (after.id, after.hash)])
     old, new = graphs[before.id].workflow, graphs[after.id].workflow
     found = [
