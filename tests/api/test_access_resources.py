@@ -78,6 +78,14 @@ class TestMe:
         assert "Max-Age=0" in reply.headers["set-cookie"]
         refusal(browser.send("GET", "/me"), 40103)
 
+    def test_signing_out_and_a_password_are_ones_own_whichever_tenant_is_looked_at(self, api):
+        browser = signed_in(api, "looks-around", Role.SYSTEM)
+        assert browser.send("PUT", "/me?tenant=desk", {"password": "correct horse battery"}).status == 200
+        where = "/audit?object_type=principal&object=looks-around&action=update"
+        assert [item["after"] for item in api.get(where).data["items"]] == [{"password": "•••"}]
+        assert browser.send("POST", "/logout?tenant=desk").status == 200
+        refusal(browser.send("GET", "/me"), 40103)
+
     def test_a_token_has_no_session_to_end(self, api):
         refusal(api.post("/logout"), 40901, "revoked")
 

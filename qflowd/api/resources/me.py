@@ -13,6 +13,7 @@ from qflowd.api.call import Call
 from qflowd.api.reading import Body
 from qflowd.api.routing import route
 from qflowd.engine.access import login, passwords, principals, sessions, tenants
+from qflowd.engine.access.audit import Actor
 from qflowd.engine.access.secrets import csrf_of
 from qflowd.engine.access.tokens import CredentialsRefused
 from qflowd.model.roles import Role
@@ -99,7 +100,7 @@ def log_out(call: Call) -> None:
     """End the session that the cookie names."""
     if (number := call.caller.session) is None:
         raise ApiFault(40901, "there is no session to end: the request came with a token, which can be revoked")
-    call.change(lambda tx: sessions.end_session(tx, call.actor, number))
+    call.change(lambda tx: sessions.end_session(tx, _own(call), number))
     call.forget_callers()
     return ApiAnswer(None, cookies=[no_session_cookie(call.request)])  # type: ignore[return-value]
 
@@ -126,11 +127,16 @@ def change_me(call: Call, body: MyChanges) -> Me:
         kept = {name: getattr(row, name) if value is msgspec.UNSET else value for name, value in given.items()}
         principals.set_preferences(tx, row.id, principals.Preferences(**kept))
         if change_password:
-            principals.set_password(tx, call.actor, row, stored)
+            principals.set_password(tx, _own(call), row, stored)
 
     call.change(work)
     call.forget_callers()
     return _me(call, call.caller.session_secret)
+
+
+def _own(call: Call) -> Actor:
+    """Who changes what is theirs, whichever tenant the request looks at."""
+    return call.actor._replace(tenant=call.caller.tenant, role=Role.SYSTEM)
 
 
 def _check_zone(name: str) -> None:
