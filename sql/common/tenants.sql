@@ -88,7 +88,7 @@ SELECT r.part, COUNT(*) AS tasks, SUM(CASE WHEN a.state = {task.FAILED} THEN 1 E
     COALESCE(SUM({seconds: a.started_at, a.finished_at}), 0) AS task_s, COALESCE(SUM(a.cpu_s), 0) AS cpu_s
 FROM {rows: part int, base bigint, ids numbers} r CROSS JOIN {each: r.ids} AS n
 JOIN qflow.workflow_instance i ON i.id = r.base + n.value
-JOIN qflow.attempt a ON a.task_id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575
+JOIN qflow.attempt a {only: mysql FORCE INDEX (PRIMARY)} ON a.task_id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575
 WHERE i.metered_until IS NULL OR a.finished_at > i.metered_until GROUP BY r.part
 
 -- name: sum_successes
@@ -96,7 +96,7 @@ WHERE i.metered_until IS NULL OR a.finished_at > i.metered_until GROUP BY r.part
 SELECT r.part, COUNT(*) AS tasks, COALESCE(SUM({seconds: t.started_at, t.finished_at}), 0) AS task_s
 FROM {rows: part int, base bigint, ids numbers} r CROSS JOIN {each: r.ids} AS n
 JOIN qflow.workflow_instance i ON i.id = r.base + n.value
-JOIN qflow.task_instance t ON t.id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575
+JOIN qflow.task_instance t {only: mysql FORCE INDEX (PRIMARY)} ON t.id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575
 WHERE t.state = {task.SUCCESS} AND t.kind <> {kind.HEAD} AND t.started_at IS NOT NULL
     AND (i.metered_until IS NULL OR t.finished_at > i.metered_until)
     AND NOT EXISTS (SELECT 1 FROM qflow.attempt a WHERE a.task_id = t.id AND a.fence = t.done_fence)
@@ -107,7 +107,7 @@ GROUP BY r.part
 SELECT r.part, SUM({only: postgres,sqlite OCTET_LENGTH}{only: mysql LENGTH}(g.message)) AS bytes
 FROM {rows: part int, base bigint, ids numbers} r CROSS JOIN {each: r.ids} AS n
 JOIN qflow.workflow_instance i ON i.id = r.base + n.value
-JOIN qflow.log_line g ON g.task_id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575
+JOIN qflow.log_line g {only: mysql FORCE INDEX (log_line_task)} ON g.task_id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575
 WHERE i.metered_until IS NULL OR g.logged_at > i.metered_until GROUP BY r.part
 
 -- name: add_usage
