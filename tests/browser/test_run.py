@@ -1,0 +1,168 @@
+"""One run: it opens on its first failure; graph, Gantt chart, tasks and log show runs of any size."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Site
+from tests.support.browser import violations
+from tests.support.daemon import until
+
+ITEMS = 5_400
+LINES = 20_000
+CHATTER = f'''
+from qflowd import job
+
+
+@job
+def chatter() -> None:
+    """Print more lines than a page of a browser takes well."""
+    for n in range({LINES}):
+        print(f"第 {{n}} 行 line {{n}}" + (" needle" if n % 5000 == 77 else ""))
+'''
+
+
+@pytest.fixture(scope="module")
+def large(site: Site) -> int:
+    """A run with a map of 5,400 items."""
+    run = site.client.submit("eod.cn", params={"symbols": ITEMS}).id
+    assert site.client.instance(run).wait(120) == "FAILED"
+    return run
+
+
+@pytest.fixture(scope="module")
+def talking(site: Site) -> int:
+    """A run of one job that has printed 20,000 lines."""
+    site.daemon.write("plugins/chatter.py", CHATTER)
+    until(lambda: "chatter" in site.daemon.log(), 60, what="the job to be known")
+    run = site.client.submit(job="chatter").id
+    until(lambda: site.client.instance(run).state() == "SUCCESS", 60)
+    return run
+
+
+@pytest.mark.parametrize(("lang", "theme"), [("en", "light"), ("zh", "dark")])
+def test_a_run_opens_on_its_first_failure_with_error_and_log(site: Site, lang: str, theme: str) -> None:
+    with site.look(lang=lang, theme=theme) as page:
+        page.goto(f"{site.url}instances/{site.runs['eod.cn']}")
+        task = page.get_by_role("complementary", name="check")
+        expect(task).to_contain_text("ValueError: close of S007 is NaN")
+        expect(task.locator(".log")).to_contain_text("comparing closes")
+        expect(page.locator('.box[data-node][data-state="FAILED"]')).to_have_count(1)
+        for tab in ("graph", "gantt", "tasks", "log", "data"):
+            page.locator(f'[role="tab"][data-name="{tab}"]').click()
+            expect(page.locator(".waiting")).to_have_count(0)
+            assert "\n".join(violations(page)) == "", tab
+        page.keyboard.press("Escape")
+        expect(task).to_have_count(0)
+        expect(page).to_have_url(re.compile("task=none"))
+
+
+def test_the_graph_is_walked_by_arrows_and_opened_by_enter(site: Site) -> None:
+    with site.look() as page:
+        page.goto(f"{site.url}instances/{site.runs['reference/adr']}")
+        page.locator(".box").first.wait_for()
+        page.get_by_role("application", name="Graph").focus()
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("ArrowRight")
+        expect(page.locator(".box[data-cursor]")).to_contain_text("report")
+        page.keyboard.press("ArrowLeft")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("complementary", name="fetch")).to_contain_text("SUCCESS")
+        page.get_by_role("tab", name="Gantt").click()
+        expect(page.locator(".gantt-row")).to_have_count(2)
+
+
+def test_a_map_of_5400_items_is_one_box_and_a_list_that_jumps(site: Site, large: int) -> None:
+    with site.look() as page:
+        page.goto(f"{site.url}instances/{large}?task=none")
+        expect(page.locator(".box")).to_have_count(4)
+        box = page.locator(".box").filter(has_text="bars")
+        expect(box).to_contain_text("×5,400")
+        assert page.locator("*").count() <= 2_500
+        box.click()
+        expect(page).to_have_url(re.compile("tab=tasks.*node=bars"))
+        expect(page.locator(".list-row").first).to_contain_text("bars[S000]")
+        assert page.locator(".list-row").count() <= 60
+        page.get_by_label("go to row").fill("5321")
+        page.keyboard.press("Enter")
+        expect(page.locator(".list-row[data-cursor]")).to_contain_text("bars[S5320]")
+        assert page.locator(".list-row").count() <= 60
+        page.get_by_role("searchbox", name="label or task").fill("S4711")
+        page.keyboard.press("Enter")
+        expect(page.locator(".list-row")).to_have_count(1)
+        page.locator(".list-row").click()
+        expect(page.get_by_role("complementary", name="bars[S4711]")).to_contain_text("bars of S4711")
+
+
+def test_a_log_of_20000_lines_is_scrolled_to_both_ends_and_searched(site: Site, talking: int) -> None:
+    with site.look() as page:
+        page.goto(f"{site.url}instances/{talking}?tab=log")
+        log = page.get_by_role("region", name="Log")
+        expect(log).to_contain_text(f"第 {LINES - 1} 行")
+        expect(page.locator(".log-sum")).to_contain_text(f"{LINES:,}")
+        assert seen(page, f"第 {LINES - 1} 行"), "it does not begin at its end"
+        log.focus()
+        page.keyboard.press("g")
+        page.keyboard.press("g")
+        expect(log).to_contain_text("第 0 行")
+        assert until(lambda: seen(page, "第 0 行"), 20)
+        page.keyboard.press("G")
+        assert until(lambda: seen(page, f"第 {LINES - 1} 行"), 20)
+
+        page.get_by_role("searchbox", name="Search the log").fill("needle")
+        expect(page.get_by_text("4 hits")).to_be_visible()
+        expect(page.locator(".log-line")).to_have_count(4)
+        page.locator(".log-line").filter(has_text="第 5077 行").locator(".log-time").click()
+        marked = page.locator("[data-marked]")
+        expect(marked).to_contain_text("第 5077 行")
+        expect(log).to_contain_text("第 5076 行")
+        expect(log).to_contain_text("第 5078 行")
+        line = re.search(r"line=(\d+)", page.url)
+        assert line is not None
+        page.goto(f"{site.url}instances/{talking}?tab=log&line={line[1]}")
+        expect(marked).to_contain_text("第 5077 行")
+
+
+def test_a_log_above_5000_lines_exists_only_where_one_looks(site: Site, talking: int) -> None:
+    with site.look() as page:
+        page.goto(f"{site.url}instances/{talking}?tab=log")
+        log = page.locator(".log-scroll")
+        page.locator(".log-line").first.wait_for()
+
+        def older() -> bool:
+            log.evaluate("element => { element.scrollTop = 0 }")
+            return page.locator(".log-tall").count() == 1
+
+        assert until(older, 120, what="5,001 lines to be here")
+        assert page.locator(".log-row").count() <= 100
+        page.locator(".log-scroll").focus()
+        page.keyboard.press("G")
+        assert until(lambda: seen(page, f"第 {LINES - 1} 行"), 20)
+
+
+def test_on_a_phone_a_run_shows_its_error_and_its_log(site: Site) -> None:
+    with site.look() as page:
+        page.set_viewport_size({"width": 400, "height": 860})
+        page.goto(f"{site.url}instances/{site.runs['eod.cn']}")
+        task = page.get_by_role("complementary", name="check")
+        expect(task).to_contain_text("close of S007 is NaN")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 400
+        task.get_by_role("button", name="Close").click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("eod.cn")
+
+
+def seen(page: Page, text: str) -> bool:
+    """Whether a line with this text stands within the log's view."""
+    return bool(
+        page.evaluate(
+            """text => {
+                const box = document.querySelector('.log-scroll').getBoundingClientRect()
+                const lines = [...document.querySelectorAll('.log-line, .log-row')].filter(line => line.textContent.includes(text))
+                return lines.some(line => { const at = line.getBoundingClientRect(); return at.bottom > box.top && at.top < box.bottom })
+            }""",
+            text,
+        )
+    )
