@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from math import ceil
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -81,9 +82,9 @@ def show_workflow_stats(call: Call, id: str, query: StatsQuery) -> WorkflowStats
 
 
 def quantile(values: Iterable[float | None], share: float) -> float | None:
-    """The value below which so large a share of them lies (nearest rank); None without values."""
+    """The smallest value that at least so large a share of them does not exceed (nearest rank); None without values."""
     known = sorted(value for value in values if value is not None)
-    return known[min(int(share * len(known)), len(known) - 1)] if known else None
+    return known[max(0, ceil(share * len(known)) - 1)] if known else None
 
 
 def _stats(call: Call, workflow: Any, query: StatsQuery) -> WorkflowStats:
