@@ -19,7 +19,7 @@ ROLE_OF: Final[Mapping[str, Role]] = {
     **dict.fromkeys(
         (
             *("pause", "resume", "terminate", "stop", "retry", "rerun", "skip", "compensate", "handle", "trigger"),
-            *("cancel", "enable", "disable"),
+            *("cancel", "enable", "disable", "priority"),
             *("set_limit", "unset_limit", "pause_limit", "resume_limit", "open_breaker", "close_breaker"),
         ),
         Role.OPERATE,

@@ -253,6 +253,22 @@ SELECT t.id, t.node, t.kind, t.map_index, t.label, t.round, t.state, t.reason, t
 FROM qflow.task_instance t WHERE t.id BETWEEN :first AND :last ORDER BY t.id
 {only: postgres,mysql FOR UPDATE}
 
+-- name: find_priority
+SELECT i.priority FROM qflow.workflow_instance i WHERE i.id = :id
+
+-- name: find_most_urgent
+SELECT MIN(t.priority) AS priority FROM qflow.task_instance t {only: mysql FORCE INDEX (PRIMARY)}
+WHERE t.id BETWEEN :first AND :last AND t.state >= {task.PENDING} AND t.state < {task.RESERVED}
+
+-- name: set_priority
+UPDATE qflow.workflow_instance SET priority = :priority WHERE id = :id AND state < {instance.SUCCESS}
+
+-- name: shift_priorities
+-- Of rows that nobody holds; stored negated. Two comparisons rather than a list of states, as in hold_ready_tasks.
+UPDATE qflow.task_instance {only: mysql FORCE INDEX (PRIMARY)} SET priority = CASE WHEN priority - :more > :most THEN :most
+    WHEN priority - :more < -:most THEN -:most ELSE priority - :more END
+WHERE id BETWEEN :first AND :last AND state >= {task.PENDING} AND state < {task.RESERVED}
+
 -- name: list_manual_retries
 -- Rows of an instance that have failed and wait for a person. A deferral or `run_at` may name the same instant.
 SELECT t.id FROM qflow.timer m JOIN qflow.task_instance t ON t.id = m.task_id AND t.fence = m.fence AND t.reason <> 0

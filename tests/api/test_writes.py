@@ -162,3 +162,12 @@ def test_an_answer_that_is_not_waited_for_says_where_it_will_be(house: House) ->
     assert (reply.status, reply.headers["location"]) == (202, f"/api/v1/submissions/{number}")
     later = house.api.get(f"/submissions/{number}?wait=30")
     assert (later.status, later.data["state"]) == (200, "ACCEPTED")
+
+
+def test_an_instance_is_given_another_priority(house: House) -> None:
+    number, gate = house.running()
+    reply = house.post(f"/instances/{number}/priority?wait=30", {"priority": 100})
+    assert (reply.status, reply.data["result"]["before"]) == (200, 0)
+    assert house.post(f"/instances/{number}/priority", {"priority": 5000}).code == 42202
+    house.open(gate)
+    assert house.ended(number) == "SUCCESS"

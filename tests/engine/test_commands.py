@@ -44,6 +44,7 @@ def test_every_action_is_one_registered_function_and_says_when_it_is_not_possibl
         "open_breaker",
         "pause",
         "pause_limit",
+        "priority",
         "rerun",
         "resume",
         "resume_limit",

@@ -137,6 +137,7 @@ def lab_of_all(lab: Lab) -> Lab:
 
 ON_INSTANCES = sorted(action for action, verb in VERBS.items() if verb.needs is one_instance)
 ALL = sorted({*ON_INSTANCES, *TASK_VERBS, "trigger"})
+ARGS = {"priority": {"priority": 7}}  # what an action cannot do without
 # A refusal says what is possible: actions, or what to wait for.
 REMEDY = re.compile(
     r"; possible now: \w+|; only |wait (until|for) |`\w+` |; submit it again|; (retry|rerun|skip) \w+|; there are |resume it first|it waits for instance"
@@ -158,7 +159,8 @@ def facts(lab: Lab, number: int) -> list[Any]:
 def ask(lab: Lab, action: str, number: int, task: str | None = None) -> None:
     """Command it: the answer is DONE and something has changed, or REJECTED with the state and a remedy, and nothing has."""
     before, states = facts(lab, number), {lab.state(number), *(lab.states(number).values() or ["PENDING"])}
-    state, answer = lab.command(action, number, task=task, reason="because", requested_by="ann@desk")
+    args = json.dumps(ARGS[action]) if action in ARGS else None
+    state, answer = lab.command(action, number, task=task, args=args, reason="because", requested_by="ann@desk")
     if state == "NEW":  # in a moment: what undoes the instance is being added
         assert lab.column("workflow_instance", "intent", number) == Intent.COMPENSATE
         lab.compensate.tick()
@@ -222,7 +224,7 @@ def test_a_dry_run_says_of_each_instance_what_is_then_done_and_changes_nothing(l
     numbers = [number for (number,) in lab.sql("SELECT id FROM qflow.workflow_instance ORDER BY id")]
     before = {number: facts(lab, number) for number in numbers}
     columns = {"task": "a"} if VERBS[action].needs_task else {}
-    args = {"set": {"day": "today"}} if action == "rerun" else {}
+    args = {"set": {"day": "today"}} if action == "rerun" else ARGS.get(action, {})
     rehearsed = for_many(lab, action, args | {"dry_run": True}, **columns)
     assert {number: facts(lab, number) for number in numbers} == before
     first = rehearsed["instances"][0]

@@ -31,6 +31,13 @@ class RetryBody(Body):
     reason: str | None = None
 
 
+class PriorityBody(Body):
+    """Greater is sooner."""
+
+    priority: Annotated[int, msgspec.Meta(ge=-1000, le=1000)]
+    reason: str | None = None
+
+
 class RerunBody(Body, rename={"from_task": "from"}):
     """`from`: the task that is run again, with all behind it; `set`: its params that change."""
 
@@ -74,6 +81,12 @@ def compensate_instance(call: Call, id: int, body: ReasonBody) -> Answered:
 def retry_instance(call: Call, id: int, body: RetryBody) -> Answered:
     """Run the failed tasks of an instance again, or those that are named, and what waits for them."""
     return _do(call, id, "retry", args={"tasks": body.tasks} if body.tasks else None, reason=body.reason)
+
+
+@route("POST", "/instances/{id}/priority", Role.OPERATE, errors=REFUSALS, does="command priority")
+def set_instance_priority(call: Call, id: int, body: PriorityBody) -> Answered:
+    """Let what has not begun of an instance be claimed sooner, or later."""
+    return _do(call, id, "priority", args={"priority": body.priority}, reason=body.reason)
 
 
 @route("POST", "/instances/{id}/rerun", Role.OPERATE, errors=REFUSALS, does="command rerun")

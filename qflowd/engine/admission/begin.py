@@ -21,7 +21,8 @@ def admission_again(tx: Tx, instance_id: int, plans: Plans, jobs: RegisteredJobs
     row = tx.one("load_submission", id=instance_id)
     if row is None:
         raise Refused(f"submission {instance_id} was deleted before its instance began; submit it again")
-    request = replace(read_request(row._asdict(), tx.now), hold=False)
+    priority = tx.one("find_priority", id=instance_id).priority  # it may have been given another one
+    request = replace(read_request(row._asdict(), tx.now), hold=False, priority=priority)
     [instance] = tx.run("load_instances", rows=[(instance_id,)])
     plan, limits = plans.of_instance(tx, instance), limits_of(instance)
     return admission_of(tx, request, plan, jobs, instance.default_pool, limits)

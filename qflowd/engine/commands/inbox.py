@@ -17,6 +17,7 @@ from qflowd.engine.commands import (  # noqa: F401
     pause,
     pause_task,
     pause_workflow,
+    priority,
     retry,
     skip,
     start,
