@@ -1,4 +1,4 @@
-// The shapes of the API's answers, by hand until they are generated from docs/openapi.json.
+// The shapes of the API's answers. A test compares their fields with docs/openapi.json.
 
 export type Counts = Record<string, number>
 
@@ -212,7 +212,7 @@ export interface GridData {
   before: number | null
 }
 
-export interface FailureGroup {
+export interface FailingTask {
   workflow: string | null
   task: string
   error_class: string | null
@@ -241,7 +241,7 @@ export interface Fire {
 
 export interface Overview {
   states: Counts
-  failing: FailureGroup[]
+  failing: FailingTask[]
   running: InstanceItem[]
   fires: Fire[]
   daemons: DaemonItem[]

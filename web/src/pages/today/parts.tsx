@@ -1,7 +1,7 @@
 // The panels of Today.
 import { CircleCheck, FileWarning } from 'lucide-react'
 import { Link } from 'wouter'
-import type { DaemonItem, FailureGroup, Fire, InstanceItem, Overview } from '../../api/types'
+import type { DaemonItem, FailingTask, Fire, InstanceItem, Overview } from '../../api/types'
 import { count, megabytes, shortPath } from '../../format'
 import { Progress } from '../../ui/Bar'
 import { Chip, Tag } from '../../ui/Chip'
@@ -12,7 +12,7 @@ import { Time, Took } from '../../ui/Time'
 import { useCommon, useWords } from '../../words'
 import { words } from './words'
 
-export function Failing({ groups }: { groups: FailureGroup[] }) {
+export function Failing({ groups }: { groups: FailingTask[] }) {
   const w = useWords(words)
   const common = useCommon()
   if (groups.length === 0) return <div className="well"><CircleCheck aria-hidden size={18} /><strong>{w.well}</strong> <span className="muted">{w.wellMore}</span></div>
