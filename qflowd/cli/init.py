@@ -17,6 +17,7 @@ NEXT: Final = """\
   qflowd run                                    # the daemon; leave it running
   qflowd submit hello -p name=you --wait        # in another terminal
   qflowd ps                                     # what ran; then: qflowd show 1, qflowd logs 1
+  qflowd api                                    # the dashboard: prints its address, and a link that signs you in
 or with plain SQL, from any program:
   sqlite3 -cmd '.timeout 20000' qflow.db "INSERT INTO submissions (workflow) VALUES ('hello')"
 """
