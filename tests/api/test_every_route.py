@@ -25,7 +25,7 @@ SHARED = ("/jobs/", "/plugins/", "/limits/")
 # Statements of the API that are not of one tenant, and why.
 OF_ALL_TENANTS: Mapping[str, str] = {
     "count_open_instances": "of a definition that was found by its tenant",
-    "find_any_instance": "of a definition that was found by its tenant",
+    **dict.fromkeys(("find_any_instance", "find_version_of_text"), "of a definition that was found by its tenant"),
     "mark_batch": "of the row that this transaction has inserted",
     "find_answered": "the tenant of each row stands in its row set",
     "delete_old_http_keys": "what is over a day old of all tenants",
