@@ -31,6 +31,7 @@ BEGIN = (
     "SET LOCAL enable_bitmapscan = off; SET LOCAL jit = off; SET LOCAL plan_cache_mode = force_generic_plan"
 )
 PREPARE_AFTER = 3  # executions; planning is half of what a small statement takes
+PREPARE_READS_AFTER = 1  # of a session that reads views over and over: planning one takes longer than all else
 SESSION = {"autocommit": True, "connect_timeout": 10, "prepare_threshold": None, "client_encoding": "utf8"}
 KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 15000}
 
@@ -46,7 +47,7 @@ class PostgresConnection(Connection):
         except psycopg.OperationalError as error:
             message = "; ".join(line.strip() for line in str(error).splitlines() if line.strip())
             raise StoreUnavailable(f"cannot reach PostgreSQL at {without_password(url)}: {message}") from error
-        self._may_prepare = False
+        self._may_prepare = self._prepares_reads = False
         self._read_s = limits.read_s
 
     def check(self) -> None:
@@ -66,6 +67,10 @@ class PostgresConnection(Connection):
             self.script("SET jit = off")  # the views are many small looks; compiling them takes a second
             if self._read_s is not None:
                 self.script(f"SET statement_timeout = {round(self._read_s * 1000)}")
+                # Plans that are kept outside of transactions stay on the indexes as well.
+                self.script("SET plan_cache_mode = force_generic_plan")
+                self.script("SET enable_seqscan = off")
+                self.driver.prepare_threshold, self._prepares_reads = PREPARE_READS_AFTER, True
 
     def begin(self) -> None:
         self.script(self._begin)
@@ -92,7 +97,8 @@ class PostgresConnection(Connection):
     def run(self, statement: Statement, params: Mapping[str, Any], rows: Rows) -> list[Any]:
         text, values = bound(statement, params, rows)
         with translated():
-            cursor = self.driver.execute(cast("Any", text), values, prepare=None if self._may_prepare else False)
+            prepare = None if self._may_prepare or self._prepares_reads else False
+            cursor = self.driver.execute(cast("Any", text), values, prepare=prepare)
             self.changed = max(cursor.rowcount, 0)
             if cursor.description is None:
                 return []
