@@ -105,7 +105,7 @@ def test_log_lines_are_measured_in_bytes(acme):
     text = json.dumps("x" * 1000)
     acme.sql(
         "INSERT INTO qflow.log_line (task_id, fence, attempt, logged_at, stream, message) "
-        f"SELECT id, 1, 1, created_at, 'stdout', '{text}' FROM (SELECT {number} * 1048576 AS id, i.created_at "
+        f"SELECT id, 1, 1, created_at, 'stdout', '{text}' FROM (SELECT {number * 1048576} AS id, i.created_at "
         f"FROM qflow.workflow_instance i WHERE i.id = {number}) x"
     )
     acme.run()
