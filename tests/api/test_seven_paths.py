@@ -52,6 +52,17 @@ def test_a_workflow_is_stored_and_run_at_once(house: House) -> None:
     assert house.post("/workflows?wait=30", {"definition": text}).data["version"] == 1
 
 
+def test_the_same_text_sent_again_is_live_again_though_another_version_was_activated_meanwhile(house: House) -> None:
+    one = {"workflow": "twice", "tasks": {"a": {"job": "hello", "params": {"name": "one"}}}}
+    two = one | {"title": "Two"}
+    for number, definition in ((1, one), (2, two)):
+        assert house.post("/workflows", {"definition": definition, "submit": False}).data["version"] == number
+    assert house.post("/workflows/twice/versions/1/activate", {"reason": "better"}).status == 200
+    again = house.post("/workflows", {"definition": two, "submit": False})
+    assert (again.status, again.data["version"]) == (201, 2)
+    assert house.api.get("/workflows/twice").data["version"] == 2
+
+
 def test_a_definition_with_faults_is_neither_stored_nor_run(house: House) -> None:
     faulty = {"workflow": "faulty", "tasks": {"a": {"job": "hello", "after": "b"}, "c": {"jobs": "hello"}}}
     reply = house.post("/workflows", {"definition": faulty})

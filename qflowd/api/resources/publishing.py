@@ -154,7 +154,14 @@ def _put_version(tx: Tx, call: Call, source: SentWorkflow) -> int:
     )
     now = tx.one("find_definition", tenant=call.tenant, workflow=key)
     if made is None:
-        return int(tx.one("find_version_of_text", definition_id=now.id, hash=digest).version)
+        there = int(tx.one("find_version_of_text", definition_id=now.id, hash=digest).version)
+        if now.hash == digest:
+            return there
+        # The last text stored is the same, but another version has been activated since.
+        verbs, about = DefinitionVerbs(call.store), {"requested_by": call.caller.principal, "args": {"version": there}}
+        verbs.do(tx, "activate", tenant=call.tenant, workflow=key, **about)
+        record(tx, call.actor, "ACTIVATE", "workflow", key, before={"version": now.version}, after={"version": there})
+        return there
     was = None if before is None else {"version": before.version}
     record(tx, call.actor, "CREATE" if was is None else "UPDATE", "workflow", key, before=was, after={"version": made})
     return made
