@@ -49,9 +49,13 @@ def chromium_path() -> str:
             fcntl.flock(lock, fcntl.LOCK_EX)
             environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
             for step in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", "chromium"]):
-                subprocess.run(["apt-get", *step], env=environment, check=False, capture_output=True, timeout=600)
+                command = ["apt-get", "-o", "DPkg::Lock::Timeout=300", *step]
+                done = subprocess.run(
+                    command, env=environment, check=False, capture_output=True, text=True, timeout=900
+                )
         if found := next(filter(None, map(shutil.which, NAMES)), None):
             return found
+        raise Unavailable(f"Chromium could not be installed: {(done.stderr or done.stdout)[-500:]}")
     raise Unavailable("no Chromium; Debian: apt install chromium")
 
 
