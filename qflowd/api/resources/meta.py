@@ -3,7 +3,7 @@
 from qflowd import __version__
 from qflowd.api.answers import ApiFault, Item, Text
 from qflowd.api.call import Call
-from qflowd.api.codes import CODES
+from qflowd.api.codes import CODES, status_of
 from qflowd.api.routing import route
 from qflowd.model.errors import QflowdError
 from qflowd.model.roles import Role
@@ -51,7 +51,7 @@ def show_version(call: Call) -> Version:
 @route("GET", "/codes", Role.NONE)
 def list_codes(call: Call) -> list[Code]:
     """Every code that an answer may carry."""
-    return [Code(code=code, status=code // 100 or 200, meaning=meaning) for code, meaning in CODES.items()]
+    return [Code(code=code, status=status_of(code) or 200, meaning=meaning) for code, meaning in CODES.items()]
 
 
 @route("GET", "/openapi.json", Role.NONE)

@@ -13,7 +13,7 @@ OF_ALL = 200  # streams of this process
 
 
 class StreamQuery(Query):
-    """What to look at: `instances`, `overview`, `instance:ID`, `log:TASK`, `batch:ID`."""
+    """What to look at: `instances`, `instance:ID`, `log:TASK`, `batch:ID`."""
 
     topics: tuple[str, ...]
 

@@ -1,4 +1,4 @@
-"""Random secrets, their hashes, and passwords. 256 random bits need no slow hash; what people choose does."""
+"""Random secrets and their hashes: 256 random bits need no slow hash."""
 
 import hashlib
 import hmac

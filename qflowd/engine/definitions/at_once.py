@@ -17,7 +17,7 @@ from qflowd.store.tx import Store, Tx
 
 
 class DefinitionVerbs:
-    """The verbs on definitions, over one store. It remembers nothing, so it is always right."""
+    """The verbs on definitions, over one store. Made for one request: its caches hold nothing that is older."""
 
     def __init__(self, store: Store) -> None:
         plans, jobs = Plans(), RegisteredJobs()
