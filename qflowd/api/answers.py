@@ -86,12 +86,14 @@ class Wait:
         longest_s: seconds from now; 0 asks once.
         row: it waits for this one; `ask` is then called when the row has come so far, which is asked for all requests
             in one statement.
+        written: of a write, which is there already: what is said if its answer cannot be read, for it must not be repeated.
     """
 
     ask: Callable[[], Any]
     otherwise: Callable[[], Any]
     longest_s: float
     row: AwaitedRow | None = None
+    written: ApiAnswer | None = None
 
 
 class ApiFault(QflowdError):

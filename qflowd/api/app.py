@@ -24,7 +24,7 @@ from qflowd.api.answers import ApiFault
 from qflowd.api.call import Call, HttpRequest
 from qflowd.api.caller import Caller
 from qflowd.api.live.hub import Hub
-from qflowd.api.live.stream import Live, StreamResponse
+from qflowd.api.live.stream import Live, StreamResponse, until_gone
 from qflowd.api.requests import BasePath, receive_body
 from qflowd.api.routing import Endpoint, endpoints
 from qflowd.api.serving import Sendable, Waiting, failed, serve
@@ -173,13 +173,16 @@ class _Parts(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        while (
-            scope["method"] != "HEAD"
-            and (part := await self._api.in_thread(partial(next, self._parts, None))) is not None
-        ):
-            body = part.encode() if isinstance(part, str) else part
-            await send({"type": "http.response.body", "body": body, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
+        gone = asyncio.create_task(until_gone(receive))
+        try:
+            while scope["method"] != "HEAD" and not gone.done():
+                if (part := await self._api.in_thread(partial(next, self._parts, None))) is None:
+                    break
+                body = part.encode() if isinstance(part, str) else part
+                await send({"type": "http.response.body", "body": body, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+        finally:
+            gone.cancel()
 
 
 def _response(answer: Sendable, api: Api | None = None) -> Response:

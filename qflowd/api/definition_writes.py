@@ -8,6 +8,7 @@ from qflowd.api.answers import ApiAnswer, ApiFault, Item, Problem
 from qflowd.api.call import Call
 from qflowd.api.definition_items import WORDS, Kind, document_of
 from qflowd.api.reading import need_if_match
+from qflowd.api.targets import refuse_defining
 from qflowd.define.task_definitions import read_definition
 from qflowd.engine.access.audit import record
 from qflowd.engine.definitions.at_once import DefinitionVerbs
@@ -48,7 +49,8 @@ def with_settings(own: Data, settings: Mapping[str, Any] | None) -> Data:
 
 
 def add(call: Call, kind: Kind, name: str, document: Data, reason: str | None) -> ApiAnswer:
-    """Store what is new. Raises: NameTaken; InvalidWorkflow; Refused."""
+    """Store what is new. Raises: NameTaken; InvalidWorkflow; Refused; ApiFault 40302."""
+    refuse_defining(call, None)
 
     def work(tx: Tx) -> MadeDefinition:
         row = tx.one("find_task_definition", tenant=call.tenant, name=name)
@@ -65,8 +67,9 @@ def add(call: Call, kind: Kind, name: str, document: Data, reason: str | None) -
 def change(call: Call, row: Any, document: Data, reason: str | None) -> ApiAnswer:
     """Store another state of what there is (a row of `show_definition`).
 
-    Raises: InvalidWorkflow; Refused; ApiFault 42801, 41201.
+    Raises: InvalidWorkflow; Refused; ApiFault 40302, 42801, 41201.
     """
+    refuse_defining(call, None)
 
     def work(tx: Tx) -> MadeDefinition:
         before = _locked(tx, call, row)
@@ -79,7 +82,8 @@ def change(call: Call, row: Any, document: Data, reason: str | None) -> ApiAnswe
 
 
 def drop(call: Call, row: Any) -> GoneDefinition:
-    """Remove what nothing uses. Raises: Refused 40903, 40906."""
+    """Remove what nothing uses. Raises: Refused 40903, 40906; ApiFault 40302."""
+    refuse_defining(call, None)
 
     def work(tx: Tx) -> GoneDefinition:
         remove_definition(tx, call.tenant, row.name)

@@ -8,7 +8,7 @@ from qflowd.api.call import Call
 from qflowd.api.drawing import Graph, draw
 from qflowd.api.named import workflow_of
 from qflowd.api.reading import Body, need_if_match
-from qflowd.api.targets import refuse_unlisted
+from qflowd.api.targets import refuse_defining
 from qflowd.api.version_graphs import VersionGraph
 from qflowd.define.documents import Format
 from qflowd.define.edits import tasks_of
@@ -85,7 +85,7 @@ class Opened(NamedTuple):
 def key_to_write(call: Call, id: str) -> str:
     """The key of the workflow that a path names, which the caller may write. Raises: NotFound; ApiFault 40302."""
     key: str = workflow_of(call, id).workflow
-    refuse_unlisted(call, workflow=key)
+    refuse_defining(call, key)
     return key
 
 

@@ -109,7 +109,7 @@ def insert_command(tx: Tx, call: Call, row: Mapping[str, Any]) -> int:
         tx.run("mark_batch", id=number)
     word = AUDITED_AS.get(row["action"], row["action"].upper())
     after = {name: row[name] for name in ("task", "filter", "args", "reason") if row[name] is not None}
-    if "dry_run" not in (from_json(row["args"]) or {}):  # that does nothing
+    if (from_json(row["args"]) or {}).get("dry_run") is not True:  # that does nothing
         note(tx, call, word, *_object(row, number), after=after, command_id=number)
     return number
 
@@ -152,7 +152,8 @@ def submitted(call: Call, number: int, answer: Callable[[SubmissionAnswer], ApiA
         found = SubmissionAnswer(submission_id=number, instance_id=None, state=NEW)
         return at_last(call, say, found, f"submissions/{number}")
 
-    return Wait(say, otherwise, longest_s(call), AwaitedRow(Awaited.SUBMISSION, number, call.tenant))
+    row = AwaitedRow(Awaited.SUBMISSION, number, call.tenant)
+    return Wait(say, otherwise, longest_s(call), row, written(call, f"submissions/{number}"))
 
 
 def asked(call: Call, number: int, path: str = "commands") -> Wait:
@@ -171,7 +172,8 @@ def asked(call: Call, number: int, path: str = "commands") -> Wait:
     def otherwise() -> Any:
         return at_last(call, say, read_command(call, number), f"{path}/{number}")
 
-    return Wait(say, otherwise, longest_s(call), AwaitedRow(Awaited.COMMAND, number, call.tenant))
+    row = AwaitedRow(Awaited.COMMAND, number, call.tenant)
+    return Wait(say, otherwise, longest_s(call), row, written(call, f"{path}/{number}"))
 
 
 def read_submission(call: Call, number: int) -> SubmissionAnswer:
@@ -217,6 +219,11 @@ def at_last(call: Call, say: Callable[[], Any], found: Any, path: str) -> Any:
     if longest_s(call) > 0 and (answer := say()) is not None:
         return answer
     return ApiAnswer(found, 202, why_not_yet(call), location(call, path))
+
+
+def written(call: Call, path: str) -> ApiAnswer:
+    """What is said of a write whose answer cannot be read, because the database is away."""
+    return ApiAnswer(None, 202, "it is written, but what has become of it cannot be read now", location(call, path))
 
 
 def longest_s(call: Call, otherwise: float | None = None) -> float:

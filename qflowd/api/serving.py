@@ -67,12 +67,19 @@ class Waiting:
     wait: Wait
 
     def look(self) -> Sendable | None:
-        """The answer, if it is there."""
-        return self._run(self.wait.ask)
+        """The answer, if it is there. What cannot be read now may be there in a moment, and a write is not to be repeated."""
+        answer = self._run(self.wait.ask)
+        return None if self._is_unread(answer) else answer
 
     def give_up(self) -> Sendable:
         """The answer when the time is over."""
-        return self._run(self.wait.otherwise) or failed(self.call, AssertionError("a wait ended without an answer"))
+        answer = self._run(self.wait.otherwise)
+        if self._is_unread(answer):
+            answer = finished(self.call, self.wait.written)
+        return answer or failed(self.call, AssertionError("a wait ended without an answer"))
+
+    def _is_unread(self, answer: Sendable | None) -> bool:
+        return answer is not None and answer.status == 503 and self.wait.written is not None
 
     def _run(self, ask: Callable[[], Any]) -> Sendable | None:
         try:

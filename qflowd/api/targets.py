@@ -9,8 +9,11 @@ from typing import Any, Final
 from qflowd.api.answers import ApiFault
 from qflowd.api.call import Call
 from qflowd.api.named import workflow_of
+from qflowd.define.selection import read_selection
+from qflowd.model.errors import InvalidRequest
 from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS, instance_of
 from qflowd.model.names import DEFAULT_TENANT
+from qflowd.model.quotas import limit_of
 from qflowd.model.roles import Role
 
 # Whoever may do an action, by POST /commands too. What is not here changes definitions.
@@ -25,6 +28,7 @@ ROLE_OF: Final[Mapping[str, Role]] = {
         Role.OPERATE,
     ),
 }
+OF_TENANTS: Final = limit_of("")  # how limits begin that quotas make
 # All tenants share what these change.
 OF_LIMITS: Final = frozenset(action for action in ROLE_OF if action.endswith(("_limit", "_breaker")))
 
@@ -36,6 +40,7 @@ def one_workflow(call: Call, name: str) -> Any:
     """
     found = workflow_of(call, name)
     refuse_unlisted(call, workflow=found.workflow)
+    check_jobs(call, found.workflow, None)
     return found
 
 
@@ -50,6 +55,8 @@ def check_instance(call: Call, number: int) -> None:
     if row is None:
         raise ApiFault(40401, f"there is no instance {number}")
     refuse_unlisted(call, workflow=row.workflow, job=row.job)
+    if row.workflow is not None:
+        check_jobs(call, row.workflow, None)
 
 
 def check_task(call: Call, number: int) -> None:
@@ -79,13 +86,18 @@ def check_jobs(call: Call, workflow: str, version: int | None) -> None:
 def refuse_filter(call: Call, where: Mapping[str, Any]) -> None:
     """May a caller with lists use this filter? It must be for workflows of the list by words that say so.
 
-    Raises: ApiFault 40302.
+    Raises: ApiFault 40302; InvalidRequest.
     """
     caller = call.caller
-    for number in where.get("ids") or ():
-        if caller.workflows or caller.jobs:
+    if not (caller.workflows or caller.jobs):
+        return
+    try:
+        ids = read_selection(where).ids
+    except ValueError as error:
+        raise InvalidRequest(f"filter: {error}") from None
+    if ids:
+        for number in sorted(ids):
             check_instance(call, number)
-    if where.get("ids") or not (caller.workflows or caller.jobs):
         return
     pattern = str(where.get("workflow") or "*")
     is_word = not set(pattern) & set("*?[")
@@ -96,8 +108,27 @@ def refuse_filter(call: Call, where: Mapping[str, Any]) -> None:
         )
 
 
+def refuse_defining(call: Call, workflow: str | None) -> None:
+    """May a caller with lists change definitions? A list of jobs cannot tell what they would run; one of workflows must name one.
+
+    Raises: ApiFault 40302.
+    """
+    caller = call.caller
+    if caller.jobs or (caller.workflows and workflow is None):
+        what = "jobs" if caller.jobs else "workflows"
+        raise ApiFault(40302, f"{caller.principal} has a list of {what}, which cannot bound what this would change")
+    if workflow is not None:
+        refuse_unlisted(call, workflow=workflow)
+
+
 def refuse_action(call: Call, action: str) -> None:
     """Raises: ApiFault 40301 if the caller's role does not reach for an action, or it is about what all tenants share."""
     is_shared = action in OF_LIMITS and call.tenant != DEFAULT_TENANT
     role = Role.SYSTEM if is_shared else ROLE_OF.get(action, Role.DEFINE)
     call.refuse_below(role, f"action {action}" + (", which is about all tenants," if is_shared else ""))
+
+
+def refuse_limit(call: Call, name: str) -> None:
+    """Raises: ApiFault 40301 if a quota of a tenant makes this limit, and the caller is not of the system."""
+    if name.startswith(OF_TENANTS):
+        call.refuse_below(Role.SYSTEM, f"limit {name}, which a quota makes,")

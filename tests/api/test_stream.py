@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from qflowd.api.live.hub import MOST_UNSENT
 from qflowd.engine.access.tokens import revoke_token
 from qflowd.model.ids import task_id
 from qflowd.model.roles import Role
@@ -266,3 +267,27 @@ def test_three_open_streams_do_not_keep_a_server_from_ending(sqlite_url: str, tm
             _, told = server.communicate(timeout=60)
     assert server.returncode == 0
     assert "error" not in told.lower()
+
+
+def test_a_second_viewer_gets_what_there_is_however_much(api: ApiServer, stand_in: StandIn) -> None:
+    """More than may be left unread: it has not had the time to read anything."""
+    for _ in range(100):
+        stand_in.end(submitted(api, stand_in, ("SUCCESS",)), "FAILED", "it broke; " * 100)
+    with streaming(api, "instances") as first, streaming(api, "instances") as second:
+        whole = first.next("snapshot")
+        assert len(json.dumps(whole)) > MOST_UNSENT
+        assert all(len(row["error"] or "") <= 300 for row in whole["items"].values())
+        kind, data = second.event()
+        assert (kind, len(data["items"])) == ("snapshot", 100)
+
+
+def test_a_topic_keeps_no_more_than_so_many_bytes_for_those_who_come_back(api: ApiServer, stand_in: StandIn) -> None:
+    number = submitted(api, stand_in)
+    with streaming(api, f"log:{task_id(number, 0)}") as stream:
+        stream.next("snapshot")
+        first = stream.last_id
+        for _ in range(2):
+            stand_in.log(number, *["x" * 4000] * 50)
+            stream.next("log")
+    with streaming(api, f"log:{task_id(number, 0)}", first) as again:
+        assert again.event()[0] == "resync"

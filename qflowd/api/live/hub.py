@@ -22,6 +22,7 @@ log = logging.getLogger("qflowd.api")
 PERIOD_S: Final = 1.0
 SHARE: Final = 20  # a look may take one part of so many of the time
 KEPT_EVENTS: Final = 1000  # of a topic, for those who come back
+KEPT_BYTES: Final = 256 << 10  # of these
 KEPT_S: Final = 30.0  # how long a topic is kept that nobody looks at
 MOST_UNSENT: Final = 64 << 10  # bytes that a subscriber may leave unread
 
@@ -46,6 +47,12 @@ class Subscriber:
     size: int = 0
     is_over: bool = False
 
+    def begin(self, events: Iterable[StreamEvent]) -> None:
+        """What there is when a stream begins, however much that is."""
+        for event in events:
+            self.unsent.append(event)
+        self.wake()
+
     def give(self, event: StreamEvent) -> None:
         """Add an event; who has left too much unread gets `resync` instead of it all, and nothing more."""
         if self.is_over:
@@ -63,7 +70,7 @@ class Subscriber:
         if not self.unsent:
             return None
         event = self.unsent.popleft()
-        self.size -= len(event.data)
+        self.size = max(0, self.size - len(event.data))
         return event
 
 
@@ -74,15 +81,19 @@ class _Watched:
     topic: Topic
     subscribers: set[Subscriber] = field(default_factory=set)
     state: Data | None = None
-    events: deque[StreamEvent] = field(default_factory=lambda: deque(maxlen=KEPT_EVENTS))
+    events: deque[StreamEvent] = field(default_factory=deque)
+    kept_bytes: int = 0
     forgotten: int = 0  # the greatest number that is not kept any more
     due_at: float = 0.0
     left_at: float = 0.0  # when the last subscriber left
 
     def add(self, event: StreamEvent) -> None:
-        if len(self.events) == KEPT_EVENTS:
-            self.forgotten = self.events[0].number
         self.events.append(event)
+        self.kept_bytes += len(event.data)
+        while len(self.events) > KEPT_EVENTS or self.kept_bytes > KEPT_BYTES:
+            oldest = self.events.popleft()
+            self.kept_bytes -= len(oldest.data)
+            self.forgotten = oldest.number
         for subscriber in tuple(self.subscribers):
             subscriber.give(event)
 
@@ -111,16 +122,16 @@ class Hub:
         with self._lock:
             watched = [self._watched.setdefault((each.tenant, each.name), _Watched(each)) for each in topics]
             is_known = since is not None and all(each.forgotten <= since and each.state is not None for each in watched)
+            first: list[StreamEvent] = []
             if last_event is not None and not is_known:
-                subscriber.give(StreamEvent(self._next(), "resync", b"{}"))
+                first.append(StreamEvent(self._next(), "resync", b"{}"))
             for each in watched:
                 each.subscribers.add(subscriber)
                 if is_known:
-                    for event in each.events:
-                        if event.number > (since or 0):
-                            subscriber.give(event)
+                    first += [event for event in each.events if event.number > (since or 0)]
                 elif each.state is not None:
-                    subscriber.give(self._event("snapshot", each.topic, each.state))
+                    first.append(self._event("snapshot", each.topic, each.state))
+            subscriber.begin(first)
             if self._is_closed:
                 subscriber.give(StreamEvent(0, "bye", b"{}"))
             elif self._thread is None:
@@ -169,8 +180,8 @@ class Hub:
             for watched in looked_at:
                 if watched.due_at <= now and not self._is_closed:
                     self._look(watched)
-            pause = min((each.due_at for each in looked_at), default=None)
-            self._wake.wait(None if pause is None else max(0.0, pause - time.monotonic()))
+            due_at = min((each.due_at for each in looked_at), default=time.monotonic() + KEPT_S)
+            self._wake.wait(max(0.0, due_at - time.monotonic()) if self._watched else None)
 
     def _forget(self) -> None:
         """Drop topics that nobody has looked at for a while."""

@@ -16,7 +16,7 @@ from qflowd.api.live.hub import Hub, StreamEvent, Subscriber
 from qflowd.api.live.topics import Topic
 
 PING_S: Final = 15.0
-CHECK_S: Final = 5.0  # between looks whether the credentials still hold
+CHECK_S: Final = 2.0  # between looks whether the credentials still hold
 SLOWEST_SEND_S: Final = 30.0  # a client that takes nothing for so long is gone
 STREAM_HEADERS: Final = (
     ("content-type", "text/event-stream"),
@@ -51,7 +51,7 @@ class StreamResponse(Response):
                 loop.call_soon_threadsafe(woken.set)
 
         subscriber = Subscriber(wake, self._live.principal)
-        gone = asyncio.create_task(_until_gone(receive))
+        gone = asyncio.create_task(until_gone(receive))
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         await self._in_thread(partial(self._hub.subscribe, self._live.topics, subscriber, self._live.last_event))
         try:
@@ -92,7 +92,8 @@ class StreamResponse(Response):
                 await send(b": ping\n\n")
 
 
-async def _until_gone(receive: Receive) -> None:
+async def until_gone(receive: Receive) -> None:
+    """Returns when the client has closed the connection."""
     while (await receive())["type"] != "http.disconnect":
         pass
 

@@ -15,6 +15,7 @@ MOST_CHANGED: Final = 500  # rows that a delta names; of more it says null
 MOST_ROWS: Final = 20_000  # of an instance whose rows are compared one by one
 MOST_LINES: Final = 200  # of a log in one event
 LONGEST_LINE: Final = 4096
+LONGEST_ERROR: Final = 300
 MANY_TOPICS: Final = 20  # of one stream
 
 Data = Mapping[str, Any]
@@ -54,6 +55,7 @@ class InstancesTopic(Topic):
         rows = [row._asdict() for row in self._rows("find_instances", **span)]
         for row in rows:
             del row["params"]
+            row["error"] = row["error"] and row["error"][:LONGEST_ERROR]
         return {"items": {row["id"]: row for row in rows}}
 
     def changes(self, before: Data, now: Data) -> Data | None:

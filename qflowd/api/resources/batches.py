@@ -8,7 +8,7 @@ import msgspec
 
 from qflowd.api.answers import ApiFault, Item, Wait
 from qflowd.api.call import Call
-from qflowd.api.inboxes import CommandAnswer, ask, asked, at_last, longest_s, refuse_rejected
+from qflowd.api.inboxes import CommandAnswer, ask, asked, at_last, longest_s, refuse_rejected, written
 from qflowd.api.paging import ListPage, PageQuery, page_of, read_cursor
 from qflowd.api.reading import Body
 from qflowd.api.resources.commands import REFUSALS
@@ -121,7 +121,8 @@ def create_batch(call: Call, body: BatchBody) -> Wait | BatchItem:
     def otherwise() -> Any:
         return at_last(call, say, _read(call, number), f"batches/{number}")
 
-    return Wait(say, otherwise, longest_s(call), AwaitedRow(Awaited.COMMAND, number, call.tenant))
+    row = AwaitedRow(Awaited.COMMAND, number, call.tenant)
+    return Wait(say, otherwise, longest_s(call), row, written(call, f"batches/{number}"))
 
 
 @route("GET", "/batches/{id}", Role.READ, errors=(40401,), does="commands")

@@ -16,11 +16,22 @@ from qflowd.api.inboxes import (
     command_row,
     longest_s,
     read_command,
+    written,
 )
 from qflowd.api.reading import Body
 from qflowd.api.resources.rows import of_all, refuse_both
 from qflowd.api.routing import route
-from qflowd.api.targets import check_instance, check_task, refuse_action, refuse_filter, refuse_unlisted
+from qflowd.api.targets import (
+    ROLE_OF,
+    check_instance,
+    check_jobs,
+    check_task,
+    refuse_action,
+    refuse_defining,
+    refuse_filter,
+    refuse_limit,
+    refuse_unlisted,
+)
 from qflowd.api.waiting import Awaited, AwaitedRow
 from qflowd.model.roles import Role
 
@@ -99,7 +110,8 @@ def all_asked(call: Call, numbers: Sequence[int]) -> Wait:
         return at_last(call, say, read(), f"commands/{numbers[-1]}")
 
     # The engine takes them in the order of their ids.
-    return Wait(say, otherwise, longest_s(call), AwaitedRow(Awaited.COMMAND, numbers[-1], call.tenant))
+    row = AwaitedRow(Awaited.COMMAND, numbers[-1], call.tenant)
+    return Wait(say, otherwise, longest_s(call), row, written(call, f"commands/{numbers[-1]}"))
 
 
 def _row_of(call: Call, body: CommandRow | CommandRows) -> dict[str, Any]:
@@ -112,10 +124,15 @@ def _row_of(call: Call, body: CommandRow | CommandRows) -> dict[str, Any]:
         check_task(call, number)
     elif body.instance_id is not None:
         check_instance(call, body.instance_id)
-    if body.workflow is not None:
+    if ROLE_OF.get(action, Role.DEFINE) >= Role.DEFINE:
+        refuse_defining(call, body.workflow)
+    elif body.workflow is not None:
         refuse_unlisted(call, workflow=body.workflow)
+        check_jobs(call, body.workflow, None)
     if body.filter is not None:
         refuse_filter(call, body.filter)
+    if isinstance(limit := (body.args or {}).get("limit"), str):
+        refuse_limit(call, limit)
     return command_row(call, action, **columns)
 
 

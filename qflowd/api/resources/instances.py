@@ -12,6 +12,7 @@ from qflowd.api.finding.states import instance_states
 from qflowd.api.finding.when import instants
 from qflowd.api.paging import MOST_COUNTED, ListPage, PageQuery, cursor_of, read_cursor
 from qflowd.api.routing import route
+from qflowd.api.waiting import Awaited, AwaitedRow
 from qflowd.client.records import from_json
 from qflowd.model.roles import Role
 from qflowd.model.states import InstanceState
@@ -78,8 +79,9 @@ def list_instances_of_workflow(call: Call, id: str, query: InstancesOfQuery) -> 
 def show_instance(call: Call, id: int) -> InstanceDetail:
     """One instance. With `wait` the answer comes when it has ended, or after so many seconds."""
     # The state is asked for alone: a look costs little while others wait as well.
+    row = AwaitedRow(Awaited.INSTANCE, id, call.tenant)
     wait = Wait(
-        lambda: _answer(call, id) if _has_ended(call, id) else None, lambda: _answer(call, id), call.wait_s or 0
+        lambda: _answer(call, id) if _has_ended(call, id) else None, lambda: _answer(call, id), call.wait_s or 0, row
     )
     return cast("InstanceDetail", wait if call.wait_s else _answer(call, id))
 

@@ -10,7 +10,7 @@ from qflowd.api.reading import Body, need_if_match
 from qflowd.api.resources.commands import REFUSALS
 from qflowd.api.resources.instance_actions import ReasonBody
 from qflowd.api.routing import route
-from qflowd.api.targets import refuse_action
+from qflowd.api.targets import refuse_action, refuse_limit
 from qflowd.model import jsontext
 from qflowd.model.roles import Role
 
@@ -81,5 +81,6 @@ def etag_of(call: Call, key: str) -> str:
 
 def _do(call: Call, key: str, action: str, reason: str | None, **args: Any) -> Answered:
     refuse_action(call, action)
+    refuse_limit(call, key)
     given = {"limit": key} | {name: value for name, value in args.items() if value is not None}
     return asked(call, ask(call, action, args=given, reason=reason))

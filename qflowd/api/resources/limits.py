@@ -8,6 +8,7 @@ from qflowd.api.answers import Item
 from qflowd.api.call import Call
 from qflowd.api.routing import route
 from qflowd.api.row_fields import fields_of
+from qflowd.api.targets import OF_TENANTS
 from qflowd.client.records import from_json
 from qflowd.model.roles import Role
 
@@ -41,8 +42,10 @@ class LimitItem(Item):
 
 @route("GET", "/limits", Role.READ, does="R limits")
 def list_limits(call: Call) -> list[LimitItem]:
-    """All limits by their names."""
-    return [_limit(row) for row in call.read("show_limits")]
+    """All limits by their names; of those that a quota makes, the tenant's own."""
+    own, is_system = f"{OF_TENANTS}{call.tenant}", call.caller.role >= Role.SYSTEM
+    rows = call.read("show_limits")
+    return [_limit(row) for row in rows if is_system or row.name == own or not row.name.startswith(OF_TENANTS)]
 
 
 def _limit(row: Any) -> LimitItem:

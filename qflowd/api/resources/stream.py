@@ -1,5 +1,7 @@
 """The live stream."""
 
+from collections.abc import Callable
+
 from qflowd.api.answers import ApiFault
 from qflowd.api.call import Call
 from qflowd.api.live.stream import Live
@@ -32,4 +34,18 @@ def open_stream(call: Call, query: StreamQuery) -> Live:
     if own >= OF_ONE or whole >= OF_ALL:
         what = f"{own} streams of {call.caller.principal} are open" if own >= OF_ONE else f"{whole} streams are open"
         raise ApiFault(42903, f"{what}; close one, or name more topics in one", headers={"Retry-After": "5"})
-    return Live(topics, call.caller.principal, call.request.headers.get("last-event-id"), call.check)
+    return Live(topics, call.caller.principal, call.request.headers.get("last-event-id"), _check(call))
+
+
+def _check(call: Call) -> Callable[[], None]:
+    """Raises ApiFault once the caller may no longer see what the stream shows."""
+    caller, tenant = call.caller, call.tenant
+
+    def check() -> None:
+        now = call.check()
+        if now.role < Role.READ or (now.tenant, now.principal) != (caller.tenant, caller.principal):
+            raise ApiFault(40301, "the caller may not see this any more")
+        if tenant != now.tenant and now.role < Role.SYSTEM:
+            raise ApiFault(40301, f"the caller may not see tenant {tenant} any more")
+
+    return check

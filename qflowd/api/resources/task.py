@@ -16,6 +16,7 @@ from qflowd.api.finding.task_items import TaskItem, task_fields
 from qflowd.api.paging import LARGEST_PAGE, ListPage, PageQuery, cursor_of, read_cursor
 from qflowd.api.reading import Query
 from qflowd.api.routing import route
+from qflowd.api.waiting import Awaited, AwaitedRow
 from qflowd.model.ids import ORDINALS, instance_of, task_id
 from qflowd.model.roles import Role
 from qflowd.model.states import TaskState
@@ -151,7 +152,8 @@ def _answer(call: Call, id: int, tail: int) -> Any:
         return detail() if row is None or TaskState(row.state).is_final else None
 
     _row(call, id)
-    return Wait(when_ended, detail, call.wait_s) if call.wait_s else detail()
+    row = AwaitedRow(Awaited.TASK, id, call.tenant)
+    return Wait(when_ended, detail, call.wait_s, row) if call.wait_s else detail()
 
 
 def _detail(call: Call, id: int, tail: int) -> TaskDetail:

@@ -145,11 +145,14 @@ _REMEDIES: Final = {
 }
 
 
+Known = tuple[int, str, Mapping[str, Value]]  # revision, state, quotas
+
+
 class Walls:
     """Knows the quotas of tenants. Safe to use from several threads: what it remembers is replaced whole."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[int, str, Mapping[str, Value]]] = {}  # tenant -> revision, state, quotas
+        self._known: Mapping[str, Known] = {}  # by tenant
 
     def locked(self, tx: Tx, rows: Iterable[Any]) -> dict[str, Wall]:
         """The walls of the tenants of these submissions (rows of `take_submissions`), by tenant; what is counted is locked.
@@ -159,12 +162,12 @@ class Walls:
         revisions = {row.tenant: row.tenant_revision for row in rows if row.tenant_revision is not None}
         if not revisions:
             return {}
-        self._learn(tx, revisions)
-        walls = {tenant: self._wall(tenant) for tenant in revisions}
+        known = self._learn(tx, revisions)
+        walls = {tenant: _wall(known, tenant) for tenant in revisions}
         if counted := sorted(tenant for tenant, wall in walls.items() if not COUNTED.isdisjoint(wall.quotas)):
             locked = {row.name: row for row in tx.run("lock_tenants", rows=[(name,) for name in counted])}
-            self._learn(tx, {name: row.revision for name, row in locked.items()})
-            walls |= {name: self._wall(name) for name in locked}
+            known = self._learn(tx, {name: row.revision for name, row in locked.items()})
+            walls |= {name: _wall(known, name) for name in locked}
             _count(tx, walls, locked)
         _note_logged(tx, walls.values())
         return walls
@@ -174,8 +177,7 @@ class Walls:
         row = tx.one("load_tenants", rows=[(tenant,)])
         if row is None:
             return None
-        self._learn(tx, {tenant: row.revision})
-        wall = self._wall(tenant)
+        wall = _wall(self._learn(tx, {tenant: row.revision}), tenant)
         _note_logged(tx, [wall])
         return wall
 
@@ -183,19 +185,17 @@ class Walls:
         """The wall of a tenant whose row has this revision; nothing is counted. None: it has no row."""
         if revision is None:
             return None
-        self._learn(tx, {tenant: revision})
-        return self._wall(tenant)
+        return _wall(self._learn(tx, {tenant: revision}), tenant)
 
-    def _wall(self, tenant: str) -> Wall:
-        _, state, quotas = self._known[tenant]
-        return Wall(tenant, state, quotas)
+    def _learn(self, tx: Tx, revisions: Mapping[str, int]) -> Mapping[str, Known]:
+        """Read the quotas of tenants that have another revision than what is known of them; what is known then.
 
-    def _learn(self, tx: Tx, revisions: Mapping[str, int]) -> None:
-        """Read the quotas of tenants that have another revision than what is known of them."""
+        Two threads admit: what one of them has learned, the other may have replaced by what it knows itself.
+        """
         known = self._known
         stale = sorted(name for name, revision in revisions.items() if name not in known or known[name][0] != revision)
         if not stale:
-            return
+            return known
         names = [(name,) for name in stale]
         quotas: dict[str, dict[str, Value]] = {name: {} for name in stale}
         for row in tx.run("load_quotas", rows=names):
@@ -203,7 +203,13 @@ class Walls:
         states = {row.name: (row.revision, row.state) for row in tx.run("load_tenants", rows=names)}
         # One that was deleted since has no walls any more.
         fresh = {name: (*states.get(name, (revisions[name], ACTIVE)), quotas[name]) for name in stale}
-        self._known = known | fresh
+        self._known = known = {**known, **fresh}
+        return known
+
+
+def _wall(known: Mapping[str, Known], tenant: str) -> Wall:
+    _, state, quotas = known[tenant]
+    return Wall(tenant, state, quotas)
 
 
 def _count(tx: Tx, walls: Mapping[str, Wall], locked: Mapping[str, Any]) -> None:
