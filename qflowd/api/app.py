@@ -67,9 +67,10 @@ class Api:
         return await asyncio.get_running_loop().run_in_executor(self.threads, work)
 
     def close(self) -> None:
-        """End the hub, the threads, and their connections."""
+        """End the hub, the threads, and their connections; what they are at is bounded by `query_timeout`."""
         self.hub.close()
-        self.threads.shutdown(wait=False, cancel_futures=True)
+        self.threads.shutdown(wait=True, cancel_futures=True)
+        self.hub.join(self.config.query_timeout)
         self.store.close()
 
     async def _page(self, request: Any) -> Response:

@@ -95,7 +95,7 @@ class Bell:
 
     def ring(self) -> None:
         """Safe from any thread and any signal handler, also once it is closed."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):  # closed: -1
             os.eventfd_write(self._fd, 1)
 
     def reset(self) -> None:

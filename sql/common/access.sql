@@ -143,9 +143,11 @@ DELETE FROM qflow.login_failure WHERE name = :name
 DELETE FROM qflow.login_failure WHERE at < :since
 
 -- name: note_command_done
--- One that came through the API has its entry since it was written.
+-- One that came through the API has its entry since it was written. What a client writes into the inbox may be of any
+-- length, and an index takes only so much.
 INSERT INTO qflow.audit (at, tenant, principal, action, object_type, object, changed_to, command_id, outcome)
-SELECT :now, c.tenant, c.requested_by, UPPER(COALESCE(:action, c.action)), :object_type, :object, :changed_to, c.id, :outcome
+SELECT :now, COALESCE(SUBSTR(c.tenant, 1, 200), ''), SUBSTR(c.requested_by, 1, 200),
+    UPPER(COALESCE(SUBSTR(COALESCE(:action, c.action), 1, 100), '')), :object_type, :object, :changed_to, c.id, :outcome
 FROM qflow.commands c WHERE c.id = :id AND NOT EXISTS (SELECT 1 FROM qflow.audit a WHERE a.command_id = c.id)
 
 -- name: list_audit

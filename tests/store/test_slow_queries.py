@@ -42,7 +42,9 @@ def test_a_statement_that_reads_for_too_long_is_stopped_and_the_next_one_runs(st
 def test_a_statement_in_a_transaction_is_not_stopped(request: pytest.FixtureRequest, kind: str) -> None:
     """MariaDB has one limit for all statements."""
     url = request.getfixturevalue(f"{kind}_url")
-    migrate(Store(url))
+    store = Store(url)
+    migrate(store)
+    store.close()
     store = Store(url, read_s=0.001)
     connection = store.connection()
     connection.begin()

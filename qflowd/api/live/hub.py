@@ -156,6 +156,11 @@ class Hub:
                 for subscriber in watched.subscribers:
                     subscriber.give(StreamEvent(0, "bye", b"{}"))
 
+    def join(self, timeout_s: float) -> None:
+        """After `close`: wait for a look that is under way, as it has a connection."""
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+
     def _since(self, last_event: str | None) -> int | None:
         epoch, _, number = (last_event or "").partition(".")
         return int(number) if epoch == self.epoch and number.isascii() and number.isdigit() else None

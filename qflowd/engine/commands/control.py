@@ -21,6 +21,7 @@ from qflowd.store.tx import Tx
 
 NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 DRY_RUN: Final = "dry_run"
+NO_REMEDIES: Final = frozenset({"priority"})  # possible in most states, and lets nothing continue
 EXPECT: Final = "expect"
 
 
@@ -317,7 +318,8 @@ def remedy(instance: Any, refused: str = "") -> str:
         return "; submit it again"
     if instance.saga_state == SagaState.COMPENSATION_FAILED:
         return "; `retry` continues it"
-    possible = sorted(action for action, verb in VERBS.items() if action != refused and instance.state in verb.states)
+    ways = VERBS.keys() - NO_REMEDIES - {refused}
+    possible = sorted(action for action in ways if instance.state in VERBS[action].states)
     if instance.state == InstanceState.READY and instance.concurrency_key is not None:
         possible = ["terminate"]  # it begins by itself
     return f"; possible now: {', '.join(possible)}"
