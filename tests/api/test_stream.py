@@ -269,11 +269,13 @@ def test_three_open_streams_do_not_keep_a_server_from_ending(sqlite_url: str, tm
     assert "error" not in told.lower()
 
 
-def test_a_second_viewer_gets_what_there_is_however_much(api: ApiServer, stand_in: StandIn) -> None:
+def test_a_second_viewer_gets_what_there_is_however_much(own_api: ApiServer) -> None:
     """More than may be left unread: it has not had the time to read anything."""
+    stand_in = StandIn(own_api.url)
     for _ in range(100):
-        stand_in.end(submitted(api, stand_in, ("SUCCESS",)), "FAILED", "it broke; " * 100)
-    with streaming(api, "instances") as first, streaming(api, "instances") as second:
+        stand_in.end(submitted(own_api, stand_in, ("SUCCESS",)), "FAILED", "it broke; " * 100)
+    stand_in.close()
+    with streaming(own_api, "instances") as first, streaming(own_api, "instances") as second:
         whole = first.next("snapshot")
         assert len(json.dumps(whole)) > MOST_UNSENT
         assert all(len(row["error"] or "") <= 300 for row in whole["items"].values())

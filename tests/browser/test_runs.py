@@ -67,6 +67,7 @@ def test_a_form_says_at_the_field_what_is_wrong_with_it(site: Site) -> None:
         page.get_by_role("button", name="Start a run").wait_for()
         page.keyboard.press("t")
         dialog = page.get_by_role("dialog")
+        dialog.locator("option[value='eod.cn']").wait_for(state="attached")  # the names are there
         dialog.get_by_label("Workflow").fill("eod.cn")
         page.keyboard.press("Enter")
         symbols = dialog.get_by_label("How many symbols")
