@@ -11,6 +11,7 @@ from qflowd.api.finding.lines import LAST, LinesWanted, LogPage
 from qflowd.api.finding.rows import rows_of
 from qflowd.api.paging import LARGEST_PAGE
 from qflowd.api.reading import Query
+from qflowd.api.resources.task import no_such_task
 from qflowd.api.routing import route
 from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS, instance_of
 from qflowd.model.roles import Role
@@ -56,7 +57,7 @@ def show_log_of_task(call: Call, id: int, query: TaskLogQuery) -> LogPage:
 def refuse_unknown_task(call: Call, id: int) -> None:
     """Raises: ApiFault 40401 if the tenant has no row of a task with this id."""
     if id > (LARGEST_INSTANCE + 1) * ORDINALS or not call.one("show_task_place", id=id, instance_id=instance_of(id)):
-        raise ApiFault(40401, f"there is no task {id}; GET /instances/{{id}}/tasks lists those of an instance")
+        raise no_such_task(id)
 
 
 def _answer(call: Call, wanted: LinesWanted, query: LogQuery) -> LogPage:

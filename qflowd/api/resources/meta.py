@@ -1,7 +1,7 @@
 """What the API says of itself: health, version, codes, description."""
 
 from qflowd import __version__
-from qflowd.api.answers import ApiFault, Item, Text
+from qflowd.api.answers import JSON, ApiFault, Item, Text
 from qflowd.api.call import Call
 from qflowd.api.codes import CODES, status_of
 from qflowd.api.routing import route
@@ -59,4 +59,4 @@ def show_openapi(call: Call) -> Text:
     """This description, as OpenAPI 3.1; outside the envelope."""
     from qflowd.api.openapi import description
 
-    return Text(description(), "application/json")
+    return Text(description(), JSON)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, cast
 
 import msgspec
 
-from qflowd.api.answers import ApiAnswer, ApiFault, Item, Text, Wait
+from qflowd.api.answers import JSON, ApiAnswer, ApiFault, Item, Text, Wait
 from qflowd.api.call import Call
 from qflowd.api.finding import lines
 from qflowd.api.finding.lines import LAST, LineItem
@@ -21,7 +21,6 @@ from qflowd.model.ids import ORDINALS, instance_of, task_id
 from qflowd.model.roles import Role
 from qflowd.model.states import TaskState
 
-JSON_TEXT: Final = "application/json"
 NEWEST_ATTEMPTS: Final = 20
 HIGHEST_FENCE: Final = (1 << 31) - 1
 
@@ -102,9 +101,9 @@ def show_task_output(call: Call, id: int) -> Text:
     if row.state != TaskState.SUCCESS:
         raise ApiFault(40401, f"task {id} has no output: it is {TaskState(row.state).name}, not SUCCESS")
     if row.as_text is not None:
-        return Text(row.as_text, JSON_TEXT)
+        return Text(row.as_text, JSON)
     parts = _parts(call, id)
-    return Text(itertools.chain([next(parts, "null")], parts), JSON_TEXT)
+    return Text(itertools.chain([next(parts, "null")], parts), JSON)
 
 
 @route("GET", "/tasks/{id}/params", Role.READ, errors=(40401,), does="view tasks")
@@ -113,7 +112,7 @@ def show_task_params(call: Call, id: int) -> Text:
     row = None if id > LAST else call.one("show_params", id=id, instance_id=instance_of(id))
     if row is None:
         raise no_such_task(id)
-    return Text(row.as_text or "{}", JSON_TEXT)
+    return Text(row.as_text or "{}", JSON)
 
 
 @route("GET", "/tasks/{id}/attempts", Role.READ, errors=(40003, 40401), does="view attempts")
