@@ -14,7 +14,7 @@ JOBS = """
 
     @job
     def leaves(mb: int):
-        kept.append(bytearray(os.urandom(1 << 20) * mb))
+        kept.append(bytearray(os.urandom(1 << 20)) * mb)
 
     @job
     def takes(mb: int, s: float = 0.6):
@@ -32,7 +32,7 @@ JOBS = """
 
     @job
     def shares_with_children(mb: int):
-        held = bytearray(os.urandom(1 << 20) * mb)
+        held = bytearray(os.urandom(1 << 20)) * mb  # made in one piece: a copy would be counted beside it
         children = []
         for _ in range(4):
             pid = os.fork()
