@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from qflowd.api.codes import CODES, SUCCESS, status_of
-from qflowd.api.waiting import AwaitedRow
+from qflowd.api.inbox.waiting import AwaitedRow
 from qflowd.engine.refusal import Refused
 from qflowd.model.errors import (
     CycleFound,

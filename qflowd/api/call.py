@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
 
+from qflowd.api.access.caller import NOBODY, Caller
 from qflowd.api.answers import ApiFault
-from qflowd.api.caller import NOBODY, Caller
 from qflowd.client.client import Client
 from qflowd.client.records import plain_row
 from qflowd.config.records import ApiConfig

@@ -16,7 +16,7 @@ def api(*, bind: str | None, until_stdin_ends: bool) -> int:
 
     It listens on loopback unless [api] says otherwise. Any number may serve one database, on any host.
     """
-    from qflowd.api.server import serve
+    from qflowd.api.http.server import serve
     from qflowd.config.bind import Bind
     from qflowd.daemon import log
     from qflowd.workers import linux

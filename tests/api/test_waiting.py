@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from qflowd.api import app
+from qflowd.api.http import app
 from tests.support.daemon import until
 from tests.support.http import ApiServer, Reply
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from qflowd.engine.definitions.at_once import DefinitionVerbs
+from qflowd.engine.definitions.definition_verbs import DefinitionVerbs
 from qflowd.engine.definitions.draft_store import (
     DraftText,
     add_draft,

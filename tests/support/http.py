@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Self
 
-from qflowd.api import server
-from qflowd.api.app import Api
+from qflowd.api.http import server
+from qflowd.api.http.app import Api
 from qflowd.config import from_settings
 from qflowd.engine.access.audit import Actor
 from qflowd.engine.access.principals import add_principal

@@ -5,10 +5,10 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from qflowd.api.access.caller import NOBODY, Caller
 from qflowd.api.access.cookies import session_of
 from qflowd.api.answers import ApiFault
 from qflowd.api.call import HttpRequest
-from qflowd.api.caller import NOBODY, Caller
 from qflowd.api.routing import Endpoint
 from qflowd.config.records import ApiConfig
 from qflowd.engine.access.principals import find_by_name

@@ -8,14 +8,14 @@ import msgspec
 
 from qflowd.api.answers import ApiFault, Item, Wait
 from qflowd.api.call import Call
-from qflowd.api.inboxes import CommandAnswer, ask, asked, at_last, longest_s, refuse_rejected, written
+from qflowd.api.inbox.inboxes import CommandAnswer, ask, asked, at_last, longest_s, refuse_rejected, written
+from qflowd.api.inbox.waiting import Awaited, AwaitedRow
 from qflowd.api.paging import ListPage, PageQuery, page_of, read_cursor
 from qflowd.api.reading import Body
 from qflowd.api.resources.commands import REFUSALS
 from qflowd.api.resources.instance_actions import ReasonBody
 from qflowd.api.routing import route
 from qflowd.api.targets import refuse_action, refuse_filter
-from qflowd.api.waiting import Awaited, AwaitedRow
 from qflowd.client.records import from_json
 from qflowd.define.selection import MOST_IDS
 from qflowd.model.roles import Role

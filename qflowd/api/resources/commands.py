@@ -7,7 +7,8 @@ import msgspec
 
 from qflowd.api.answers import ApiFault, Item, Wait
 from qflowd.api.call import Call
-from qflowd.api.inboxes import (
+from qflowd.api.inbox.bodies import of_all, refuse_both
+from qflowd.api.inbox.inboxes import (
     NEW,
     CommandAnswer,
     ask_all,
@@ -18,8 +19,8 @@ from qflowd.api.inboxes import (
     read_command,
     written,
 )
+from qflowd.api.inbox.waiting import Awaited, AwaitedRow
 from qflowd.api.reading import Body
-from qflowd.api.resources.rows import of_all, refuse_both
 from qflowd.api.routing import route
 from qflowd.api.targets import (
     ROLE_OF,
@@ -32,7 +33,6 @@ from qflowd.api.targets import (
     refuse_limit,
     refuse_unlisted,
 )
-from qflowd.api.waiting import Awaited, AwaitedRow
 from qflowd.model.roles import Role
 
 MOST_ROWS: Final = 1000

@@ -4,11 +4,11 @@ from typing import Final, Literal
 
 from qflowd.api.answers import ApiAnswer
 from qflowd.api.call import Call
-from qflowd.api.drawing import Graph, draw, states_by_node
+from qflowd.api.drawing.boxes import Graph, draw, states_by_node
+from qflowd.api.drawing.versions import VersionGraph, graph_of, graphs_of
 from qflowd.api.named import version_of, workflow_of
 from qflowd.api.reading import Query
 from qflowd.api.routing import route
-from qflowd.api.version_graphs import VersionGraph, graph_of, graphs_of
 from qflowd.model.errors import NotFound
 from qflowd.model.roles import Role
 from qflowd.model.workflow import Task, Workflow

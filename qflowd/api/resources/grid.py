@@ -7,14 +7,14 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from qflowd.api.answers import Item
+from qflowd.api.cache import Remembered
 from qflowd.api.call import Call
-from qflowd.api.drawing import OPEN, NodeStates, states_by_node
+from qflowd.api.drawing.boxes import OPEN, NodeStates, states_by_node
+from qflowd.api.drawing.versions import VersionGraph, graphs_of, kind_of
 from qflowd.api.named import workflow_of
 from qflowd.api.reading import Query
-from qflowd.api.remembered import Remembered
 from qflowd.api.routing import route
 from qflowd.api.row_fields import items_of
-from qflowd.api.version_graphs import VersionGraph, graphs_of, kind_of
 from qflowd.model.ids import LARGEST_INSTANCE
 from qflowd.model.roles import Role
 

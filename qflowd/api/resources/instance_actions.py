@@ -6,7 +6,7 @@ import msgspec
 
 from qflowd.api.answers import Wait
 from qflowd.api.call import Call
-from qflowd.api.inboxes import CommandAnswer, ask, asked
+from qflowd.api.inbox.inboxes import CommandAnswer, ask, asked
 from qflowd.api.reading import Body
 from qflowd.api.resources.commands import REFUSALS
 from qflowd.api.routing import route

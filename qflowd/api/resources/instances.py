@@ -10,9 +10,9 @@ from qflowd.api.finding.instance_items import InstanceItem, fields_of, instance_
 from qflowd.api.finding.instances import InstanceFilter, find
 from qflowd.api.finding.states import instance_states
 from qflowd.api.finding.when import instants
+from qflowd.api.inbox.waiting import Awaited, AwaitedRow
 from qflowd.api.paging import MOST_COUNTED, ListPage, PageQuery, cursor_of, read_cursor
 from qflowd.api.routing import route
-from qflowd.api.waiting import Awaited, AwaitedRow
 from qflowd.client.records import from_json
 from qflowd.model.roles import Role
 from qflowd.model.states import InstanceState

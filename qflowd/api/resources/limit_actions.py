@@ -5,7 +5,7 @@ from typing import Any
 
 from qflowd.api.answers import Wait
 from qflowd.api.call import Call
-from qflowd.api.inboxes import CommandAnswer, ask, asked
+from qflowd.api.inbox.inboxes import CommandAnswer, ask, asked
 from qflowd.api.reading import Body, need_if_match
 from qflowd.api.resources.commands import REFUSALS
 from qflowd.api.resources.instance_actions import ReasonBody

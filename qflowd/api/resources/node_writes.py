@@ -7,7 +7,7 @@ import msgspec
 
 from qflowd.api.answers import ApiAnswer, ApiFault, Problem
 from qflowd.api.call import Call
-from qflowd.api.drafting import Data, DraftItem, edit_draft
+from qflowd.api.definitions.drafts import Data, DraftItem, edit_draft
 from qflowd.api.reading import Body
 from qflowd.api.routing import route
 from qflowd.define import edits

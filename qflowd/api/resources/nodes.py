@@ -5,11 +5,11 @@ from typing import Any
 
 from qflowd.api.answers import Item
 from qflowd.api.call import Call
-from qflowd.api.drawing import condition_of
+from qflowd.api.drawing.boxes import condition_of
+from qflowd.api.drawing.versions import VersionGraph, graph_of, job_of, kind_of
 from qflowd.api.named import number_in, version_of, workflow_of
 from qflowd.api.reading import Query
 from qflowd.api.routing import route
-from qflowd.api.version_graphs import VersionGraph, graph_of, job_of, kind_of
 from qflowd.define.fields import there_is_no
 from qflowd.define.writing import dump_task
 from qflowd.model.errors import NotFound

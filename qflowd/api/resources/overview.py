@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from qflowd.api.answers import Item
+from qflowd.api.cache import ForAWhile
 from qflowd.api.call import Call
 from qflowd.api.finding.instance_items import InstanceItem, instance_items
 from qflowd.api.finding.when import EVER, Between, with_ids
 from qflowd.api.reading import Query
-from qflowd.api.remembered import ForAWhile
 from qflowd.api.resources.hosts import DaemonItem, FaultyFile, daemons_of, faulty_files_of
 from qflowd.api.routing import route
 from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS

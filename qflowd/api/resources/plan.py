@@ -6,10 +6,10 @@ from typing import Any, Final
 
 from qflowd.api.answers import Item
 from qflowd.api.call import Call
+from qflowd.api.drawing.versions import graph_of
 from qflowd.api.named import version_of, workflow_of
 from qflowd.api.reading import Query
 from qflowd.api.routing import route
-from qflowd.api.version_graphs import graph_of
 from qflowd.define import stored
 from qflowd.define.preview import PlannedTask, preview
 from qflowd.model.cron import next_fires

@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 
 from qflowd.api.answers import ApiAnswer, ApiFault, Item, Wait
 from qflowd.api.call import Call
-from qflowd.api.drafting import LARGEST_DOCUMENT
-from qflowd.api.idempotency import key_of, once
-from qflowd.api.inboxes import SubmissionAnswer, insert_submission, location, submission_row, submitted
+from qflowd.api.definitions.drafts import LARGEST_DOCUMENT
+from qflowd.api.inbox.idempotency import key_of, once
+from qflowd.api.inbox.inboxes import SubmissionAnswer, insert_submission, location, submission_row, submitted
 from qflowd.api.reading import Body
 from qflowd.api.resources.submissions import REJECTIONS, Params
 from qflowd.api.routing import route
@@ -15,7 +15,7 @@ from qflowd.api.targets import check_jobs, one_workflow, refuse_unlisted
 from qflowd.define import workflow_file
 from qflowd.define.documents import Format
 from qflowd.engine.access.audit import record
-from qflowd.engine.definitions.at_once import DefinitionVerbs
+from qflowd.engine.definitions.definition_verbs import DefinitionVerbs
 from qflowd.engine.definitions.workflow_store import digest_of, lock_definition, store_workflow
 from qflowd.model.roles import Role
 from qflowd.model.workflow import Json, Workflow

@@ -9,12 +9,12 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from qflowd.api.answers import ApiFault, Item
+from qflowd.api.cache import ForAWhile
 from qflowd.api.call import Call
+from qflowd.api.drawing.versions import graphs_of
 from qflowd.api.named import workflow_of
 from qflowd.api.reading import Query
-from qflowd.api.remembered import ForAWhile
 from qflowd.api.routing import route
-from qflowd.api.version_graphs import graphs_of
 from qflowd.model import cron
 from qflowd.model.roles import Role
 from qflowd.model.zones import zone as zone_of

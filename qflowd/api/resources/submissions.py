@@ -7,8 +7,9 @@ import msgspec
 
 from qflowd.api.answers import ApiAnswer, Item, Wait
 from qflowd.api.call import Call
-from qflowd.api.idempotency import once
-from qflowd.api.inboxes import (
+from qflowd.api.inbox.bodies import of_all, refuse_both
+from qflowd.api.inbox.idempotency import once
+from qflowd.api.inbox.inboxes import (
     NEW,
     SubmissionAnswer,
     at_last,
@@ -19,11 +20,10 @@ from qflowd.api.inboxes import (
     submit,
     submitted,
 )
+from qflowd.api.inbox.waiting import Awaited, AwaitedRow
 from qflowd.api.reading import Body
-from qflowd.api.resources.rows import of_all, refuse_both
 from qflowd.api.routing import route
 from qflowd.api.targets import check_jobs, one_workflow, refuse_unlisted
-from qflowd.api.waiting import Awaited, AwaitedRow
 from qflowd.model.roles import Role
 from qflowd.model.workflow import Json
 from qflowd.store.tx import Tx

@@ -13,10 +13,10 @@ from qflowd.api.finding import lines
 from qflowd.api.finding.lines import LAST, LineItem
 from qflowd.api.finding.rows import rows_of
 from qflowd.api.finding.task_items import TaskItem, task_fields
+from qflowd.api.inbox.waiting import Awaited, AwaitedRow
 from qflowd.api.paging import LARGEST_PAGE, ListPage, PageQuery, cursor_of, read_cursor
 from qflowd.api.reading import Query
 from qflowd.api.routing import route
-from qflowd.api.waiting import Awaited, AwaitedRow
 from qflowd.model.ids import ORDINALS, instance_of, task_id
 from qflowd.model.roles import Role
 from qflowd.model.states import TaskState

@@ -6,7 +6,7 @@ import msgspec
 
 from qflowd.api.answers import ApiFault, Wait
 from qflowd.api.call import Call
-from qflowd.api.inboxes import CommandAnswer, ask, ask_all, asked, command_row
+from qflowd.api.inbox.inboxes import CommandAnswer, ask, ask_all, asked, command_row
 from qflowd.api.reading import Body
 from qflowd.api.resources.commands import REFUSALS, CommandList, all_asked
 from qflowd.api.resources.instance_actions import ReasonBody

@@ -5,7 +5,7 @@ from typing import Any
 
 from qflowd.api.answers import ApiAnswer, ApiFault, Item, Problem
 from qflowd.api.call import Call
-from qflowd.api.definition_items import (
+from qflowd.api.definitions.items import (
     DefinitionsQuery,
     TaskDefinitionDetail,
     TaskDefinitionItem,
@@ -14,7 +14,7 @@ from qflowd.api.definition_items import (
     one_definition,
     page_of_definitions,
 )
-from qflowd.api.definition_writes import GoneDefinition, MadeDefinition, add, change, drop, with_settings
+from qflowd.api.definitions.writes import GoneDefinition, MadeDefinition, add, change, drop, with_settings
 from qflowd.api.paging import ListPage
 from qflowd.api.reading import Body
 from qflowd.api.routing import route

@@ -5,7 +5,7 @@ from typing import Any
 
 from qflowd.api.answers import ApiAnswer, ApiFault, Problem
 from qflowd.api.call import Call
-from qflowd.api.definition_items import (
+from qflowd.api.definitions.items import (
     DefinitionsQuery,
     TaskTypeDetail,
     TaskTypeItem,
@@ -13,7 +13,7 @@ from qflowd.api.definition_items import (
     page_of_definitions,
     type_detail,
 )
-from qflowd.api.definition_writes import GoneDefinition, MadeDefinition, add, change, drop, with_settings
+from qflowd.api.definitions.writes import GoneDefinition, MadeDefinition, add, change, drop, with_settings
 from qflowd.api.paging import ListPage
 from qflowd.api.reading import Body
 from qflowd.api.routing import route

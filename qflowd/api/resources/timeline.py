@@ -8,7 +8,7 @@ import msgspec
 
 from qflowd.api.answers import Item
 from qflowd.api.call import Call
-from qflowd.api.finding.critical import critical_path, running_in_bins
+from qflowd.api.drawing.critical import critical_path, running_in_bins
 from qflowd.api.reading import Query
 from qflowd.api.resources.instances import no_such_instance
 from qflowd.api.routing import route

@@ -6,7 +6,7 @@ import msgspec
 
 from qflowd.api.answers import ApiAnswer, ApiFault, Item, Problem
 from qflowd.api.call import Call
-from qflowd.api.drafting import (
+from qflowd.api.definitions.drafts import (
     LARGEST_DOCUMENT,
     DocumentBody,
     DraftItem,
@@ -23,7 +23,7 @@ from qflowd.api.reading import Body, need_if_match
 from qflowd.api.routing import route
 from qflowd.api.targets import refuse_unlisted
 from qflowd.engine.access.audit import record
-from qflowd.engine.definitions.at_once import DefinitionVerbs
+from qflowd.engine.definitions.definition_verbs import DefinitionVerbs
 from qflowd.engine.definitions.draft_store import (
     DraftText,
     StoredDraft,

@@ -8,11 +8,11 @@ from typing import Any, Final
 
 from qflowd.api.answers import ApiAnswer, Item, Problem
 from qflowd.api.call import Call
+from qflowd.api.drawing.versions import graphs_of
 from qflowd.api.named import version_of, workflow_of
 from qflowd.api.reading import Query
 from qflowd.api.routing import route
 from qflowd.api.row_fields import fields_of
-from qflowd.api.version_graphs import graphs_of
 from qflowd.define import differences as changes
 from qflowd.define import documents
 from qflowd.define.document_text import write_text

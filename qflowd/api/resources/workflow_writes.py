@@ -5,15 +5,15 @@ from typing import Any
 
 from qflowd.api.answers import ApiAnswer, ApiFault, Item
 from qflowd.api.call import Call
-from qflowd.api.drafting import LARGEST_DOCUMENT, DocumentBody, key_to_write, open_version, open_workflow
-from qflowd.api.drawing import Graph, draw
+from qflowd.api.definitions.drafts import LARGEST_DOCUMENT, DocumentBody, key_to_write, open_version, open_workflow
+from qflowd.api.drawing.boxes import Graph, draw
+from qflowd.api.drawing.versions import VersionGraph
 from qflowd.api.reading import Body, need_if_match
 from qflowd.api.routing import route
-from qflowd.api.version_graphs import VersionGraph
 from qflowd.define import documents
 from qflowd.define.sketch import sketch
 from qflowd.engine.access.audit import record
-from qflowd.engine.definitions.at_once import DefinitionVerbs
+from qflowd.engine.definitions.definition_verbs import DefinitionVerbs
 from qflowd.engine.definitions.draft_store import DraftText, judge
 from qflowd.engine.definitions.needs import warnings_of
 from qflowd.engine.definitions.workflow_heads import (

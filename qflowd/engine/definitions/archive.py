@@ -3,9 +3,9 @@
 from typing import Any
 
 from qflowd.engine.commands.control import Caches, Command, NotPossible, Reply, verb
-from qflowd.engine.definitions.room import refuse_full
 from qflowd.engine.definitions.schedules import reset_next_fire
 from qflowd.engine.definitions.versions import lock_workflow
+from qflowd.engine.definitions.workflow_quota import refuse_full
 from qflowd.store.tx import Tx
 
 

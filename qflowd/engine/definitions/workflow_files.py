@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Final, NamedTuple
 from qflowd.define import documents
 from qflowd.engine.definitions.definition_files import DefinitionFiles
 from qflowd.engine.definitions.definition_store import WorkflowText
-from qflowd.engine.definitions.room import NoRoom
+from qflowd.engine.definitions.workflow_quota import NoRoom
 from qflowd.engine.definitions.workflow_reading import WORKFLOW, Reading, assign, read
 from qflowd.engine.definitions.workflow_store import PoolOf, store_workflow
 from qflowd.engine.service import Topics

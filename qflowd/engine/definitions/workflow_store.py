@@ -11,8 +11,8 @@ from qflowd.define.task_definitions import Definitions, by_name, resolve
 from qflowd.define.workflow_file import parse
 from qflowd.define.writing import dump
 from qflowd.engine.definitions.needs import judge_version, needs_of
-from qflowd.engine.definitions.room import need_room
 from qflowd.engine.definitions.schedules import save_schedule
+from qflowd.engine.definitions.workflow_quota import need_room
 from qflowd.model import dag, jsontext
 from qflowd.model.names import DEFAULT_TENANT
 from qflowd.model.workflow import BUILT_IN, NO_POOL, Task, Workflow

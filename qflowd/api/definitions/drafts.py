@@ -5,16 +5,16 @@ from typing import Any, Final, NamedTuple
 
 from qflowd.api.answers import ApiAnswer, ApiFault, Item, Problem
 from qflowd.api.call import Call
-from qflowd.api.drawing import Graph, draw
+from qflowd.api.drawing.boxes import Graph, draw
+from qflowd.api.drawing.versions import VersionGraph
 from qflowd.api.named import workflow_of
 from qflowd.api.reading import Body, need_if_match
 from qflowd.api.targets import refuse_defining
-from qflowd.api.version_graphs import VersionGraph
 from qflowd.define.documents import Format
 from qflowd.define.edits import tasks_of
 from qflowd.define.sketch import sketch
 from qflowd.engine.access.audit import record
-from qflowd.engine.definitions.at_once import DefinitionVerbs
+from qflowd.engine.definitions.definition_verbs import DefinitionVerbs
 from qflowd.engine.definitions.draft_store import (
     DraftText,
     StoredDraft,

@@ -4,7 +4,7 @@ from typing import Any
 
 from qflowd.api.answers import ApiAnswer, ApiFault, Item, Wait
 from qflowd.api.call import Call
-from qflowd.api.inboxes import (
+from qflowd.api.inbox.inboxes import (
     NEW,
     location,
     longest_s,
@@ -14,11 +14,11 @@ from qflowd.api.inboxes import (
     submit,
     why_not_yet,
 )
+from qflowd.api.inbox.waiting import Awaited, AwaitedRow
 from qflowd.api.reading import Body
 from qflowd.api.resources.submissions import REJECTIONS
 from qflowd.api.routing import route
 from qflowd.api.targets import refuse_unlisted
-from qflowd.api.waiting import Awaited, AwaitedRow
 from qflowd.model.ids import task_id
 from qflowd.model.roles import Role
 

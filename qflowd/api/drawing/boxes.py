@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from qflowd.api.answers import Item
-from qflowd.api.version_graphs import VersionGraph, job_of, kind_of
+from qflowd.api.drawing.versions import VersionGraph, job_of, kind_of
 from qflowd.model.layout import HEIGHT, WIDTH, Spot, Way
 from qflowd.model.workflow import Edge
 

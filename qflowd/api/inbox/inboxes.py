@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from qflowd.api.answers import ApiAnswer, ApiFault, Item, Problem, Wait
 from qflowd.api.call import Call
-from qflowd.api.idempotency import key_of, once
-from qflowd.api.waiting import Awaited, AwaitedRow
+from qflowd.api.inbox.idempotency import key_of, once
+from qflowd.api.inbox.waiting import Awaited, AwaitedRow
 from qflowd.client import requests
 from qflowd.client.records import from_json
 from qflowd.define import rows

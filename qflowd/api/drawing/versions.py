@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final
 
+from qflowd.api.cache import Remembered
 from qflowd.api.call import Call
-from qflowd.api.remembered import Remembered
 from qflowd.define import documents, stored
 from qflowd.define.edits import tasks_of
 from qflowd.define.sketch import sketch

@@ -1,4 +1,4 @@
-"""Bodies that hold one row, or several under `items`. No routes here."""
+"""Bodies that hold one row, or several under `items`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar

@@ -13,7 +13,7 @@ from typing import Any
 
 import uvicorn
 
-from qflowd.api.app import Api
+from qflowd.api.http.app import Api
 from qflowd.client.requests import who
 from qflowd.config.bind import Bind
 from qflowd.config.records import Config

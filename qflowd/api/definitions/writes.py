@@ -6,13 +6,13 @@ from typing import Any
 
 from qflowd.api.answers import ApiAnswer, ApiFault, Item, Problem
 from qflowd.api.call import Call
-from qflowd.api.definition_items import WORDS, Kind, document_of
+from qflowd.api.definitions.items import WORDS, Kind, document_of
 from qflowd.api.reading import need_if_match
 from qflowd.api.targets import refuse_defining
 from qflowd.define.task_definitions import read_definition
 from qflowd.engine.access.audit import record
-from qflowd.engine.definitions.at_once import DefinitionVerbs
 from qflowd.engine.definitions.definition_store import remove_definition
+from qflowd.engine.definitions.definition_verbs import DefinitionVerbs
 from qflowd.engine.definitions.workflow_store import digest_of
 from qflowd.model.errors import NameTaken, NotFound
 from qflowd.store.tx import Tx

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from qflowd.api.remembered import ForAWhile, Remembered
+from qflowd.api.cache import ForAWhile, Remembered
 
 
 def test_the_least_recently_used_goes_first():

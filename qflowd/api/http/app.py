@@ -15,21 +15,21 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from qflowd.api import requests
+from qflowd.api.access.caller import Caller
 from qflowd.api.access.credentials import Credentials
 from qflowd.api.access.csrf import check_host
 from qflowd.api.access.headers import security_headers
 from qflowd.api.access.rate import Rates
 from qflowd.api.answers import ApiFault
 from qflowd.api.call import Call, HttpRequest
-from qflowd.api.caller import Caller
+from qflowd.api.http import requests
+from qflowd.api.http.answering import Sendable, Waiting, failed, serve
+from qflowd.api.http.requests import BasePath, receive_body
+from qflowd.api.http.static import Pages
+from qflowd.api.inbox.waiting import FIRST_LOOK_S, LONGEST_LOOK_S, AwaitedRow, Waiter, find_answered
 from qflowd.api.live.hub import Hub
 from qflowd.api.live.stream import Live, StreamResponse, until_gone
-from qflowd.api.requests import BasePath, receive_body
 from qflowd.api.routing import Endpoint, endpoints
-from qflowd.api.serving import Sendable, Waiting, failed, serve
-from qflowd.api.static import Pages
-from qflowd.api.waiting import FIRST_LOOK_S, LONGEST_LOOK_S, AwaitedRow, Waiter, find_answered
 from qflowd.config.records import ApiConfig
 from qflowd.store.tx import Store
 

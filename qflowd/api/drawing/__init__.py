@@ -1,0 +1,1 @@
+"""Graphs as pages get them: boxes with places, counts and the critical path."""
