@@ -5,6 +5,7 @@ import sys
 
 import click
 
+from qflowd.cli.printing import is_terminal
 from qflowd.cli.session import configuration
 
 
@@ -32,4 +33,7 @@ def api(*, bind: str | None, until_stdin_ends: bool) -> int:
         config = dataclasses.replace(config, api=settings)
     log.set_up(config.log.format, config.log.level)
     linux.hide_from_peers()  # a worker of the daemon runs as the same user, and must not read the password here
-    return serve(config, when_ready=click.echo, ends_with=sys.stdin.fileno() if until_stdin_ends else None)
+    show_link = click.echo if is_terminal() else None  # not to a file or a journal, where it would stay
+    if until_stdin_ends:
+        return serve(config, show_link=show_link, ends_with=sys.stdin.fileno())
+    return serve(config, when_ready=click.echo, show_link=show_link)

@@ -55,9 +55,9 @@ class ApiProcess:
             log.warning("the HTTP server ended (%s); it is started again in %.0f s", _outcome(code), self._pause_s)
         if self._process is None and now >= self._next:
             self._began = now
-            self._process = subprocess.Popen(
-                self._command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=os.environ
-            )
+            # Its stdout is for a person who looks: the link that makes the first administrator.
+            out = None if os.isatty(1) else subprocess.DEVNULL
+            self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=out, env=os.environ)
 
     def close(self) -> None:
         """End it; what it does not end in time is killed."""

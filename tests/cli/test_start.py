@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import tzdata
 
+from qflowd.config import load
+
 
 @pytest.fixture
 def project(run, tmp_path):
@@ -36,6 +38,17 @@ def test_init_makes_a_folder_that_works_whatever_the_umask(run, tmp_path):
     }
     assert f"cd {desk.relative_to(tmp_path)}" in ran.out
     assert "qflowd submit hello" in ran.out
+
+
+def test_the_dashboard_of_a_fresh_project_is_closed_until_its_lines_are_taken_out_of_the_comment(project):
+    file = project / "qflowd.toml"
+    assert not load(file, {}).api.enabled
+    head, mark, section = file.read_text().partition("# [api]")
+    assert mark
+    keys = [line.removeprefix("# ") for line in section.splitlines()[1:] if " = " in line]
+    file.write_text("\n".join([head, "[api]", *keys]))
+    api = load(file, {}).api
+    assert (api.enabled, str(api.bind)) == (True, "127.0.0.1:8080")
 
 
 def test_init_overwrites_nothing(run, project):

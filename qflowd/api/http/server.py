@@ -8,7 +8,6 @@ import os
 import signal
 import socket
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import uvicorn
@@ -19,6 +18,7 @@ from qflowd.config.bind import Bind
 from qflowd.config.records import Config
 from qflowd.engine.access.audit import Actor
 from qflowd.engine.access.login import make_first_code
+from qflowd.engine.access.principals import is_any
 from qflowd.model.errors import QflowdError, StoreUnavailable
 from qflowd.store import migrate
 from qflowd.store.tx import Store
@@ -33,12 +33,18 @@ class AddressTaken(QflowdError):
 
 
 def serve(
-    config: Config, *, when_ready: Callable[[str], None] = lambda _url: None, ends_with: int | None = None
+    config: Config,
+    *,
+    when_ready: Callable[[str], None] = lambda _url: None,
+    show_link: Callable[[str], None] | None = None,
+    ends_with: int | None = None,
 ) -> int:
     """Listen until SIGTERM or SIGINT; returns the exit code 0.
 
     Args:
         when_ready: called with the address once requests are answered.
+        show_link: called with the link that makes the administrator, on loopback and while nobody can sign in. It must lead to
+            a person's eyes alone; None: nobody is looking.
         ends_with: a descriptor; it stops when the other side has closed it.
 
     Raises: AddressTaken; SchemaOutdated, SchemaTooNew. A database that is away is waited for: requests say 50301.
@@ -49,8 +55,15 @@ def serve(
         with contextlib.suppress(StoreUnavailable):
             migrate.check(store)
         api = Api(store, config.api)
-        has_terminal = ends_with is None and config.api.bind.is_local and config.api.bind.socket is None
-        greet = partial(_say, when_ready, address_of(listening, config), store if has_terminal else None)
+        is_near = config.api.bind.is_local and config.api.bind.socket is None
+        address = address_of(listening, config)
+
+        def greet() -> None:
+            log.info("serving %s", address)
+            when_ready(address)
+            if config.api.trusted_header is None:
+                _invite(store, address, show_link if is_near else None)
+
         server = Server(api, config, greet, ends_with)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _ended)
@@ -104,17 +117,15 @@ def _ended(_number: int, _frame: object) -> None:
     """Uvicorn raises the signal that ended it once more, which would kill the process."""
 
 
-def _say(when_ready: Callable[[str], None], address: str, store: Store | None) -> None:
-    """`store`: to look whether anybody can sign in yet. The link is for whoever started this; no log has it."""
-    log.info("serving %s", address)
-    when_ready(address)
-    if store is not None:
-        with contextlib.suppress(StoreUnavailable):
-            code = store.transact(lambda tx: make_first_code(tx, Actor(who())))
-            if code is not None:
-                when_ready(
-                    f"nobody can sign in yet; this link makes the administrator, within 15 minutes:\n{address}#code={code}"
-                )
+def _invite(store: Store, address: str, show_link: Callable[[str], None] | None) -> None:
+    """Say how somebody signs in, while nobody can. A log is read by others, and kept: it never has the link itself."""
+    with contextlib.suppress(StoreUnavailable):
+        if show_link is None:
+            if not store.read(is_any):
+                log.info("nobody can sign in yet; `qflowd login-link admin --role system` makes a link that does")
+        elif code := store.transact(lambda tx: make_first_code(tx, Actor(who()))):
+            why = "nobody can sign in yet; this link makes the administrator, once, within 15 minutes"
+            show_link(f"{why}:\n{address}#code={code}")
 
 
 def _settings(api: Api, config: Config) -> uvicorn.Config:
