@@ -21,6 +21,7 @@ EXAMPLE = Path(__file__).resolve().parent
 QFLOWD = Path(sys.executable).with_name("qflowd")
 PATIENCE_S = 60  # for any one step
 OWN_BARS = Path("stocks.csv.gz")  # in the current folder: bars of your own, as the vendor takes them
+DASHBOARD = "http://127.0.0.1:8080/"  # where `qflowd api` serves it unless [api] bind says otherwise
 CRISIS = ("-p", "start=2007-10-09", "-p", "end=2009-03-09")
 
 IS_TERMINAL = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
@@ -275,6 +276,9 @@ def print_what_next(folder: Path, reports: list[Path]) -> None:
     print("   qflowd logs 1    # what its jobs printed and logged")
     print("   qflowd run 2>>daemon.log & qflowd submit us_daily -p lost=2008-10-10 --wait; kill $!; qflowd show 3")
     print("                    # lose a session of IBM on the way: the checks find it, and no report is drawn")
+    title(f"The dashboard, at {DASHBOARD}")
+    print(f"   make web && (cd {folder} && {QFLOWD} api)    # with these runs; the link that it prints signs you in")
+    print("   make demo-ui    # with three weeks of other runs, and a daemon that runs until Ctrl-C")
 
 
 def title(text: str) -> None:
