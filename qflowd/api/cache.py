@@ -43,6 +43,12 @@ class Remembered(Generic[K, V]):
             while self._weight > self._most and len(self._values) > 1:
                 self._weight -= self._weigh(self._values.popitem(last=False)[1])
 
+    def drop(self, key: K) -> None:
+        """Remember it no more; it may be one that is not remembered."""
+        with self._lock:
+            if key in self._values:
+                self._weight -= self._weigh(self._values.pop(key))
+
 
 class ForAWhile(Generic[K, V]):
     """Values that hold for some seconds: many who ask at once cost as much as one."""

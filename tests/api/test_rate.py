@@ -37,6 +37,7 @@ def test_of_writes_a_quarter_is_allowed(sqlite_url):
 def test_without_credentials_an_address_has_a_quarter_and_health_is_not_counted(sqlite_url):
     with ApiServer(sqlite_url, SLOW) as api:
         good = api.as_(Role.READ)
+        assert good.get("/me").status == 200
         statuses = [HttpClient(api.port, token).get("/me").status for token in (None, "x", "y", "z")]
         assert statuses == [401, 401, 429, 429]
         assert HttpClient(api.port).get("/version").status == 429

@@ -8,6 +8,7 @@ from typing import Final
 from qflowd.api.access.caller import NOBODY, Caller
 from qflowd.api.access.cookies import session_of
 from qflowd.api.answers import ApiFault
+from qflowd.api.cache import Remembered
 from qflowd.api.call import HttpRequest
 from qflowd.api.routing import Endpoint
 from qflowd.config.records import ApiConfig
@@ -32,12 +33,18 @@ class Credentials:
 
     def __init__(self, store: Store, config: ApiConfig) -> None:
         self._store, self._config = store, config
-        self._known: dict[Key, tuple[Caller, float]] = {}
+        self._known: Remembered[Key, tuple[Caller, float]] = Remembered(MOST_KNOWN)  # and when it was asked for
+        self._forgotten_at = 0.0
 
     def known(self, request: HttpRequest) -> Caller | None:
         """The caller of a request, if it was here a moment ago; asks nothing of the database."""
         found = self._known.get(self._key(request))
-        return found[0] if found is not None and found[1] > time.monotonic() else None
+        is_known = found is not None and found[1] > max(self._forgotten_at, time.monotonic() - KNOWN_S)
+        return found[0] if found is not None and is_known else None
+
+    def was_good(self, request: HttpRequest) -> bool:
+        """Whether its credentials opened something when they were last looked at, however long ago."""
+        return self._known.get(self._key(request)) is not None
 
     def are_given(self, request: HttpRequest) -> bool:
         """Whether the request names anybody."""
@@ -45,7 +52,7 @@ class Credentials:
 
     def forget(self) -> None:
         """Ask again for everybody: a token, a session or a principal has changed here."""
-        self._known.clear()
+        self._forgotten_at = time.monotonic()
 
     def find(self, request: HttpRequest, endpoint: Endpoint) -> Caller:
         """The caller of a request. A route that is open to everybody has nobody where credentials open nothing.
@@ -55,17 +62,15 @@ class Credentials:
         """
         if (caller := self.known(request)) is not None:
             return caller
-        key = self._key(request)
+        key, asked_at = self._key(request), time.monotonic()
         try:
             caller = self._ask(request, key[0])
         except ApiFault:
+            self._known.drop(key)
             if endpoint.role > Role.NONE:
                 raise
             return NOBODY
-        if caller is not NOBODY:
-            if len(self._known) >= MOST_KNOWN:
-                self._known.clear()
-            self._known[key] = caller, time.monotonic() + KNOWN_S
+        self._known.put(key, (caller, asked_at))
         return caller
 
     def _ask(self, request: HttpRequest, kind: str) -> Caller:

@@ -37,6 +37,11 @@ class Buckets:
         self._left[key] = tokens - 1, now
         return 0.0
 
+    def give_back(self, key: str) -> None:
+        """One that was taken, and is not to be counted."""
+        if (found := self._left.get(key)) is not None:
+            self._left[key] = found[0] + 1, found[1]
+
     def _drop_full(self, now: float) -> None:
         """Keys that have been at rest are as good as new; of too many others, all."""
         full_s = self._burst / self._rate
@@ -62,6 +67,10 @@ class Rates:
         Raises: ApiFault 42901.
         """
         _refuse(self._unknown.take(address), f"too many requests without credentials from {address or 'here'}")
+
+    def give_back(self, address: str) -> None:
+        """What `admit_unknown` took for credentials that turned out to be good."""
+        self._unknown.give_back(address)
 
     def admit(self, principal: str, *, is_write: bool) -> None:
         """A request of somebody.

@@ -1,4 +1,4 @@
-"""From a request to an answer, in a thread: who is it, may it, what does it say, what does the handler return."""
+"""From a request to an answer, in a thread: may the caller ask it, what does it say, what does the handler return."""
 
 import hashlib
 import logging
@@ -39,11 +39,18 @@ def serve(endpoint: Endpoint, call: Call, params: dict[str, str]) -> Any:
         return failed(call, error)
 
 
-def _handled(call: Call, endpoint: Endpoint, params: dict[str, str]) -> Any:
+def refuse_unread(endpoint: Endpoint, call: Call) -> None:
+    """May the caller ask this at all, whatever the body says?
+
+    Raises: ApiFault 40301, 40303, 40305.
+    """
     call.refuse_below(endpoint.role, f"{endpoint.method} {endpoint.path}")
     check_origin(call, endpoint.role)
     if endpoint.is_write and call.config.read_only and endpoint.role > Role.NONE:
         raise ApiFault(40305, "this server only reads ([api] read_only); write through another one, by SQL or the CLI")
+
+
+def _handled(call: Call, endpoint: Endpoint, params: dict[str, str]) -> Any:
     arguments: dict[str, Any] = read_path(params, endpoint.path_types)
     pairs = _take_common(call)
     if endpoint.query is not None:

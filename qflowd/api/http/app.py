@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from qflowd.api.access.caller import Caller
+from qflowd.api.access.caller import NOBODY, Caller
 from qflowd.api.access.credentials import Credentials
 from qflowd.api.access.csrf import check_host
 from qflowd.api.access.headers import security_headers
@@ -23,9 +23,10 @@ from qflowd.api.access.rate import Rates
 from qflowd.api.answers import ApiFault
 from qflowd.api.call import Call, HttpRequest
 from qflowd.api.http import requests
-from qflowd.api.http.answering import Sendable, Waiting, failed, serve
-from qflowd.api.http.requests import BasePath, receive_body
-from qflowd.api.http.static import Pages
+from qflowd.api.http.answering import Sendable, Waiting, failed, refuse_unread, serve
+from qflowd.api.http.leftovers import Leftovers
+from qflowd.api.http.requests import BasePath, check_headers, check_length, receive_body
+from qflowd.api.http.static import NOT_PAGES, Pages
 from qflowd.api.inbox.waiting import FIRST_LOOK_S, LONGEST_LOOK_S, AwaitedRow, Waiter, find_answered
 from qflowd.api.live.hub import Hub
 from qflowd.api.live.stream import Live, StreamResponse, until_gone
@@ -58,7 +59,7 @@ class Api:
         routes = [Route(endpoint.path, _Answers(self, endpoint), methods=[endpoint.method]) for endpoint in endpoints()]
         return Starlette(
             routes=[*routes, Route("/{path:path}", self._page, methods=["GET"])],
-            middleware=[Middleware(BasePath, base_path=self.config.base_path)],
+            middleware=[Middleware(Leftovers), Middleware(BasePath, base_path=self.config.base_path)],
             exception_handlers={HTTPException: self._no_route},
         )
 
@@ -74,7 +75,7 @@ class Api:
         self.store.close()
 
     async def _page(self, request: Any) -> Response:
-        received = requests.facts(request.scope, b"", self.config)
+        received = requests.facts(request.scope, self.config)
         try:
             check_host(received, self.config)
         except ApiFault as fault:
@@ -82,9 +83,11 @@ class Api:
         return await self.pages.respond(request)
 
     async def _no_route(self, request: Any, error: Exception) -> Response:
-        received = requests.facts(request.scope, b"", self.config)
+        received = requests.facts(request.scope, self.config)
         what = f"there is no route {received.method} {received.path[:200]}"
-        if isinstance(error, HTTPException) and error.status_code == 405:
+        # Every path is one of the page's, so below /api its methods say nothing.
+        is_there = request.scope.get("endpoint") != self._page or not received.path.startswith(NOT_PAGES)
+        if isinstance(error, HTTPException) and error.status_code == 405 and is_there:
             allowed = (error.headers or {}).get("Allow", "")
             fault = ApiFault(40501, f"{what}; the path has {allowed}", headers={"Allow": allowed})
         else:
@@ -101,35 +104,34 @@ class _Answers:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.monotonic()
         api, endpoint = self._api, self._endpoint
-        request = requests.facts(scope, b"", api.config)
-        try:
-            request.body = await receive_body(receive, request, endpoint.largest_body)
-        except ApiFault as fault:
-            answer: Any = failed(Call(request, api.store, api.config), fault)
-        else:
-            answer = await self._answer(request, dict(scope["path_params"]))
+        answer = await self._answer(requests.facts(scope, api.config), dict(scope["path_params"]), receive)
         log.info(
             "%s %s %s %d %.0f ms",
-            *(request.request_id, answer.principal or "-", endpoint.name, answer.status),
+            *(dict(answer.headers)["x-request-id"], answer.principal or "-", endpoint.name, answer.status),
             (time.monotonic() - began) * 1000,
         )
         await _response(answer, api)(scope, receive, send)
 
-    async def _answer(self, request: HttpRequest, params: dict[str, str]) -> Sendable:
-        api = self._api
+    async def _answer(self, request: HttpRequest, params: dict[str, str], receive: Receive) -> Sendable:
+        api, endpoint = self._api, self._endpoint
         call = Call(
             request,
             api.store,
             api.config,
-            check=partial(api.credentials.find, request, self._endpoint),
+            check=partial(api.credentials.find, request, endpoint),
             forget_callers=api.credentials.forget,
             count_streams=api.hub.count_streams,
         )
         try:
+            check_headers(request)
             check_host(request, api.config)
             call.caller = await self._caller(request)
+            refuse_unread(endpoint, call)
+            check_length(request, endpoint.largest_body)
             async with api.rates.turn(call.caller.principal or request.address):
-                found = await api.in_thread(partial(serve, self._endpoint, call, params))
+                if endpoint.body is not None:  # in its turn: of one caller, few bodies are in memory
+                    request.body = await receive_body(receive, endpoint.largest_body)
+                found = await api.in_thread(partial(serve, endpoint, call, params))
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets an answer
             return failed(call, error)
         if not isinstance(found, Waiting):
@@ -149,18 +151,19 @@ class _Answers:
     async def _caller(self, request: HttpRequest) -> Caller:
         """Who calls, if they may ask as much. Raises: ApiFault."""
         api, endpoint = self._api, self._endpoint
+        if endpoint.path in HEALTH:
+            return NOBODY
         caller = api.credentials.known(request)
-        try:
-            if caller is None:
-                find = partial(api.credentials.find, request, endpoint)
-                caller = await api.in_thread(find) if api.credentials.are_given(request) else find()
-        except ApiFault:
-            api.rates.admit_unknown(request.address)
-            raise
+        if caller is None:
+            is_new = not api.credentials.was_good(request)
+            if is_new:  # whoever tries tokens shall not keep the database busy
+                api.rates.admit_unknown(request.address)
+            find = partial(api.credentials.find, request, endpoint)
+            caller = await api.in_thread(find) if api.credentials.are_given(request) else find()
+            if is_new and caller.principal:
+                api.rates.give_back(request.address)
         if caller.principal:
             api.rates.admit(caller.principal, is_write=endpoint.is_write)
-        elif endpoint.path not in HEALTH:
-            api.rates.admit_unknown(request.address)
         return caller
 
 

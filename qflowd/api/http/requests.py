@@ -38,8 +38,8 @@ class BasePath:
         await self._app(scope, receive, send)
 
 
-def facts(scope: Scope, body: bytes, config: ApiConfig) -> HttpRequest:
-    """The request that a scope describes."""
+def facts(scope: Scope, config: ApiConfig) -> HttpRequest:
+    """The request that a scope describes, without its body."""
     headers: dict[str, str] = {}
     for name, value in scope["headers"]:
         key, text = name.decode("latin-1").lower(), value.decode("latin-1")
@@ -56,7 +56,7 @@ def facts(scope: Scope, body: bytes, config: ApiConfig) -> HttpRequest:
         scope["path"],
         query,
         headers,
-        body,
+        b"",
         address,
         secrets.token_hex(8),
         is_tls=is_tls,
@@ -64,19 +64,26 @@ def facts(scope: Scope, body: bytes, config: ApiConfig) -> HttpRequest:
     )
 
 
-async def receive_body(receive: Receive, request: HttpRequest, largest: int) -> bytes:
-    """The body of a request.
-
-    Raises: ApiFault 43101 if its headers are too many to look at; 41301 if it is larger than `largest` bytes, 40801 if it does not come within `SLOWEST_BODY_S`.
-    """
+def check_headers(request: HttpRequest) -> None:
+    """Raises: ApiFault 43101 if they are too many to look at."""
     headers = request.headers
     if len(headers) > MOST_HEADERS or sum(len(name) + len(text) for name, text in headers.items()) > LARGEST_HEADERS:
         what = f"the headers are more than {MOST_HEADERS}, or larger than {LARGEST_HEADERS >> 10} KB"
         raise ApiFault(43101, what, headers={"Connection": "close"})
-    refusal = ApiFault(41301, f"the body has more than {largest:,} bytes", headers={"Connection": "close"})
+
+
+def check_length(request: HttpRequest, largest: int) -> None:
+    """Raises: ApiFault 41301 if the body says that it is larger than `largest` bytes."""
     length = request.headers.get("content-length", "0")
     if length.isdigit() and int(length) > largest:
-        raise refusal
+        raise _too_large(largest)
+
+
+async def receive_body(receive: Receive, largest: int) -> bytes:
+    """The body of a request.
+
+    Raises: ApiFault 41301 if it is larger than `largest` bytes, 40801 if it does not come within `SLOWEST_BODY_S`.
+    """
     parts, size = [], 0
     try:
         async with asyncio.timeout(SLOWEST_BODY_S):
@@ -86,12 +93,15 @@ async def receive_body(receive: Receive, request: HttpRequest, largest: int) -> 
                 parts.append(part)
                 size += len(part)
                 if size > largest:
-                    raise refusal
+                    raise _too_large(largest)
                 if message["type"] == "http.disconnect" or not message.get("more_body"):
                     return b"".join(parts)
     except TimeoutError:
-        what = f"the body did not arrive within {SLOWEST_BODY_S:.0f} s"
-        raise ApiFault(40801, what, headers={"Connection": "close"}) from None
+        raise ApiFault(40801, f"the body did not arrive within {SLOWEST_BODY_S:.0f} s") from None
+
+
+def _too_large(largest: int) -> ApiFault:
+    return ApiFault(41301, f"the body has more than {largest:,} bytes")
 
 
 def _is_trusted(address: str, config: ApiConfig) -> bool:

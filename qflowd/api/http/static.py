@@ -13,7 +13,7 @@ from qflowd import resources
 from qflowd.api.access.headers import page_headers
 from qflowd.config.records import ApiConfig
 
-NOT_PAGES: Final = ("api/", "scheduling/")
+NOT_PAGES: Final = ("/api/", "/scheduling/")
 ASSETS: Final = "assets/"
 FOR_EVER: Final = "public, max-age=31536000, immutable"
 AN_HOUR: Final = "public, max-age=3600"
@@ -32,7 +32,7 @@ class Pages:
     async def respond(self, request: Any) -> Response:
         """A file, or the page for each path that is none. Raises: HTTPException 404."""
         path: str = request.path_params["path"]
-        if path.startswith(NOT_PAGES) or path in ("api", "scheduling"):
+        if f"/{path}/".startswith(NOT_PAGES):
             raise HTTPException(404)
         try:  # asked each time, so that a checkout may be built while the server runs
             folder = resources.folder("web").resolve()

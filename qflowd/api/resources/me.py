@@ -21,6 +21,7 @@ from qflowd.model.zones import zone
 from qflowd.store.tx import Tx
 
 BEHIND_PROXY = "proxy"  # any text proves what a browser must prove where a proxy names the user
+LARGEST_LOGIN = 20_000  # bytes; anybody may send that
 Text64 = Annotated[str, msgspec.Meta(max_length=64)]
 
 
@@ -69,7 +70,14 @@ class MyChanges(Body):
     old_password: str | None = None
 
 
-@route("POST", "/login", Role.NONE, errors=(40102, 40303, 42202, 42901), does="access sign_in_by_password")
+@route(
+    "POST",
+    "/login",
+    Role.NONE,
+    errors=(40102, 40303, 42202, 42901),
+    does="access sign_in_by_password",
+    largest_body=LARGEST_LOGIN,
+)
 def log_in(call: Call, body: LoginByPassword) -> Me:
     """Sign in by a password; the answer sets the cookie of a session."""
     agent = call.request.headers.get("user-agent", "")
@@ -82,7 +90,14 @@ def log_in(call: Call, body: LoginByPassword) -> Me:
     return _signed_in(call, session)
 
 
-@route("POST", "/login/code", Role.NONE, errors=(40102, 40303, 42202, 42901), does="access sign_in_by_code")
+@route(
+    "POST",
+    "/login/code",
+    Role.NONE,
+    errors=(40102, 40303, 42202, 42901),
+    does="access sign_in_by_code",
+    largest_body=LARGEST_LOGIN,
+)
 def log_in_by_code(call: Call, body: LoginByCode) -> Me:
     """Sign in by a link that works once; the answer sets the cookie of a session."""
     agent = call.request.headers.get("user-agent", "")
