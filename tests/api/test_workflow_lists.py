@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -152,7 +153,7 @@ def test_schedules_of_all_workflows_with_what_fires_next(api: ApiServer, lab: La
     found = api.get("/schedules?from=2026-11-20T09:30:00Z&to=2026-11-24T09:30:00Z").data
     mine = [fire for fire in found["fires"] if fire["workflow"] == "fires"]
     assert [row["name"] for row in found["schedules"] if row["workflow"] == "fires"] == ["cron"]
-    assert all(fire["state"] == "NEXT" for fire in mine)
+    assert {fire["state"] for fire in mine} <= {"NEXT", "DUE"}
     (row,) = api.get("/workflows/fires/schedules").data
     fires = api.get(f"/workflows/fires/schedules/{row['name']}/fires?next=3").data
     assert fires["past"] == []
@@ -167,11 +168,7 @@ def test_a_fire_that_was_is_told_with_what_came_of_it(api: ApiServer, lab: Lab) 
     definition = lab.workflow("fired", {"x": []}, schedule=NIGHTLY)
     number = lab.start("fired")
     lab.run()
-    at = {
-        "sqlite": to_microseconds(datetime(2026, 11, 19, 8, 29, 59, tzinfo=UTC)),
-        "postgres": "'2026-11-19 08:29:59+00'",
-    }
-    at = at.get(lab.store.dialect.name, "'2026-11-19 08:29:59'")
+    at = literal(lab, datetime(2026, 11, 19, 8, 29, 59, tzinfo=UTC))
     lab.sql(
         "INSERT INTO qflow.schedule_fire (definition_id, name, fire_at, instance_id, created_at) "
         f"VALUES ({definition}, 'cron', {at}, {number}, {at})"
@@ -179,7 +176,23 @@ def test_a_fire_that_was_is_told_with_what_came_of_it(api: ApiServer, lab: Lab) 
     (past,) = api.get("/workflows/fired/schedules/cron/fires").data["past"]
     assert (past["at"], past["state"], past["instance_id"]) == ("2026-11-19T08:29:59Z", "SUCCESS", number)
     span = api.get("/schedules?from=2026-11-19T00:00:00Z&to=2026-11-19T12:00:00Z").data["fires"]
-    assert [(fire["workflow"], fire["at"]) for fire in span if fire["state"] != "NEXT"] == [("fired", past["at"])]
+    assert [(fire["workflow"], fire["at"]) for fire in span if fire["instance_id"]] == [("fired", past["at"])]
+
+
+def test_what_should_have_fired_and_did_not_is_told_as_due(api: ApiServer, lab: Lab) -> None:
+    definition = lab.workflow("due", {"x": []}, schedule=NIGHTLY)
+    at = literal(lab, datetime(2020, 3, 2, 8, 30, tzinfo=UTC))
+    lab.sql(f"UPDATE qflow.schedule SET next_fire_at = {at} WHERE definition_id = {definition}")
+    found = api.get("/schedules?from=2020-03-01T00:00:00Z&to=2020-03-04T00:00:00Z").data["fires"]
+    mine = [(fire["at"], fire["state"]) for fire in found if fire["workflow"] == "due"]
+    assert mine == [("2020-03-02T08:30:00Z", "DUE"), ("2020-03-03T08:30:00Z", "DUE")]
+
+
+def literal(lab: Lab, at: datetime) -> Any:
+    """An instant as the SQL of this database writes it."""
+    if lab.store.dialect.name == "sqlite":
+        return to_microseconds(at)
+    return f"'{at:%Y-%m-%d %H:%M:%S}{'+00' if lab.store.dialect.name == 'postgres' else ''}'"
 
 
 def test_what_is_searched_is_found_by_how_it_begins(api: ApiServer, lab: Lab) -> None:

@@ -18,6 +18,7 @@ PAGES = [
     ("workflows/eod.cn?tab=versions", "One version", "只有一个版本"),
     ("workflows/eod.cn?tab=schedule", "30 16 * * mon-fri", "30 16 * * mon-fri"),
     ("workflows/eod.cn?tab=source", "Prices, bars and checks", "Prices, bars and checks"),
+    ("schedules?open=eod.cn+cron", "What comes", "将要触发"),
     ("jobs", "Fetch one day of prices", "Fetch one day of prices"),
     ("daemons", "ALIVE", "在线 ALIVE"),
     ("limits", "vendor", "vendor"),

@@ -1,5 +1,5 @@
 // The table of pages: a page is one line here and one folder in `pages/`. Pages are loaded when they are first opened.
-import { CircleAlert, Code, Gauge, LayoutDashboard, ListChecks, Plug, Server, Settings as Cog, Workflow as Flow, type LucideIcon } from 'lucide-react'
+import { CalendarClock, CircleAlert, Code, Gauge, LayoutDashboard, ListChecks, Plug, Server, Settings as Cog, Workflow as Flow, type LucideIcon } from 'lucide-react'
 import { lazy, type ComponentType, type LazyExoticComponent } from 'react'
 import type { Words } from './words/en'
 
@@ -18,6 +18,7 @@ export const pages: PageLine[] = [
   { path: '/instances', page: lazy(() => import('./pages/runs/Runs')), bar: { word: 'runs', icon: ListChecks, go: 'i' } },
   { path: '/instances/:id', page: lazy(() => import('./pages/run/Run')) },
   { path: '/failures', page: lazy(() => import('./pages/failures/Failures')), bar: { word: 'failures', icon: CircleAlert, go: 'f' } },
+  { path: '/schedules', page: lazy(() => import('./pages/schedules/Schedules')), bar: { word: 'schedules', icon: CalendarClock, go: 's' } },
   { path: '/jobs', page: lazy(() => import('./pages/jobs/Jobs')), bar: { word: 'jobs', icon: Plug, go: 'j' } },
   { path: '/daemons', page: lazy(() => import('./pages/daemons/Daemons')), bar: { word: 'daemons', icon: Server, go: 'd' } },
   { path: '/limits', page: lazy(() => import('./pages/limits/Limits')), bar: { word: 'limits', icon: Gauge, go: 'l' } },

@@ -39,7 +39,7 @@ class ScheduleItem(Item):
 
 
 class FireItem(Item):
-    """When a schedule fired, and the instance that came of it. `state` NEXT: it has not fired yet."""
+    """When a schedule fired, and the instance that came of it. `state` NEXT: it fires then; DUE: it should have fired."""
 
     workflow: str
     schedule: str
@@ -89,10 +89,10 @@ def list_schedules(call: Call, query: SpanQuery) -> ScheduleList:
     schedules = [row for row in call.read("list_schedules") if row.archived_at is None]
     fires = [_fired(row) for row in call.read("list_fires_between", first_at=first, last_at=last, batch=MOST_PAST)]
     for row in schedules:
-        if row.next_fire_at is not None and last > now:
-            start = max(first, now, row.next_fire_at - timedelta(microseconds=1))
+        if row.next_fire_at is not None:
+            start = max(first, row.next_fire_at) - timedelta(microseconds=1)
             coming = takewhile(lambda at: at <= last, cron.next_fires(row.cron, row.timezone, start, MOST_FIRES))
-            fires += [FireItem(workflow=row.workflow, schedule=row.name, at=at, state="NEXT") for at in coming]
+            fires += [_to_fire(row, at, now) for at in coming]
     fires.sort(key=lambda fire: (fire.at, fire.workflow, fire.schedule))
     return ScheduleList(schedules=items_of(schedules, ScheduleItem), fires=fires, from_=first, to=last)
 
@@ -118,6 +118,10 @@ def list_fires(call: Call, id: str, name: str, query: FiresQuery) -> ScheduleFir
 
 def _schedules_of(call: Call, workflow: str) -> Sequence[Any]:
     return call.read("list_schedules_between", first_key=workflow, last_key=workflow)
+
+
+def _to_fire(row: Any, at: datetime, now: datetime) -> FireItem:
+    return FireItem(workflow=row.workflow, schedule=row.name, at=at, state="NEXT" if at > now else "DUE")
 
 
 def _fired(row: Any) -> FireItem:

@@ -2,7 +2,7 @@
 export const en = {
   app: 'qflowd',
   nav: {
-    today: 'Today', workflows: 'Workflows', runs: 'Runs', failures: 'Failures', jobs: 'Jobs & plugins', daemons: 'Daemons',
+    today: 'Today', workflows: 'Workflows', runs: 'Runs', failures: 'Failures', schedules: 'Schedules', jobs: 'Jobs & plugins', daemons: 'Daemons',
     limits: 'Limits', api: 'API', settings: 'Settings', main: 'Pages', skip: 'Skip to the page',
     fold: 'Fold the bar', unfold: 'Unfold the bar', menu: 'Menu',
   },

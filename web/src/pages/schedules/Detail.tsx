@@ -1,0 +1,83 @@
+// One schedule beside the line: what it says, what comes in its zone and in mine, what has fired, and its switch.
+import { useState } from 'react'
+import { Link } from 'wouter'
+import { useMay } from '../../api/me'
+import { useOne } from '../../api/queries'
+import { absolute, zoneName } from '../../format'
+import { useSettings } from '../../settings'
+import { Act } from '../../ui/Act'
+import { Button } from '../../ui/Button'
+import { Chip, Tag } from '../../ui/Chip'
+import { Dialog } from '../../ui/Dialog'
+import { Loaded } from '../../ui/Problem'
+import { Table } from '../../ui/Table'
+import { Time } from '../../ui/Time'
+import { useWords } from '../../words'
+import { type Schedule, type ScheduleFire } from './lanes'
+import { words } from './words'
+
+interface ScheduleFires {
+  past: ScheduleFire[]
+  next: string[]
+}
+
+export function Detail({ of: one, onClose }: { of: Schedule; onClose: () => void }) {
+  const w = useWords(words)
+  const operate = useMay('operate')
+  const [asking, setAsking] = useState(false)
+  const path = `/workflows/${encodeURIComponent(one.workflow)}/schedules/${encodeURIComponent(one.name)}`
+  const found = useOne<ScheduleFires>(`${path}/fires`, { next: 12, past: 20 }, { every: 15_000 })
+  const verb = one.enabled ? 'disable' : 'enable'
+  return (
+    <>
+      <Dialog title={one.workflow} onClose={onClose} place="side" foot={operate && <Button onClick={() => setAsking(true)}>{w[verb]}</Button>}>
+        <dl className="schedule-facts">
+          <dt>{w.workflow}</dt><dd><Link href={`/workflows/${encodeURIComponent(one.workflow)}`}>{one.workflow}</Link></dd>
+          <dt>{w.state}</dt><dd className="row">{one.next_fire_at === null ? <Tag tone="held">{w.off}</Tag> : <Chip state="ACTIVE" title={w.active} />}{one.wait_reason && <span>{one.wait_reason}</span>}</dd>
+          <dt>{w.cron}</dt><dd><code>{one.cron}</code></dd>
+          <dt>{w.zone}</dt><dd>{one.timezone}</dd>
+          <dt>{w.catchup}</dt><dd>{catchupWord(one.catchup, w)}</dd>
+          <dt>{w.source}</dt><dd>{w.sources[one.source] ?? one.source}</dd>
+        </dl>
+        <Loaded of={found} lines={5}>{(fires) => <Fires of={fires} zone={one.timezone} />}</Loaded>
+      </Dialog>
+      {asking && (
+        <Act title={`${w[`${verb}Word`]}: ${one.workflow}`} word={w[`${verb}Word`]} onClose={() => setAsking(false)} action={{ path: `${path}/${verb}` }}>{w[`${verb}Text`](one.workflow)}</Act>
+      )}
+    </>
+  )
+}
+
+function catchupWord(catchup: string, w: typeof words.en): string {
+  const many = /^all\((\d+)\)$/.exec(catchup)
+  return many ? w.catchupAll(many[1]!) : (w.catchups[catchup] ?? catchup)
+}
+
+function Fires({ of: fires, zone }: { of: ScheduleFires; zone: string }) {
+  const w = useWords(words)
+  const mine = useSettings().zone
+  const elsewhere = zoneName(mine) !== zone
+  const there = elsewhere ? [{ head: w.there(zone), cell: (at: string) => <time dateTime={at}>{absolute(at, zone)}</time> }] : []
+  return (
+    <div className="stack">
+      <h3>{w.coming}</h3>
+      {fires.next.length === 0 ? <p className="muted">{w.noComing}</p> : (
+        <Table
+          label={w.coming} rows={fires.next} keyOf={(at) => at}
+          columns={[...there, { head: w.here, cell: (at) => <Time at={at} as="full" /> }]}
+        />
+      )}
+      <h3>{w.past}</h3>
+      {fires.past.length === 0 ? <p className="muted">{w.noPast}</p> : (
+        <Table
+          label={w.past} rows={fires.past} keyOf={(fire) => fire.at}
+          columns={[
+            { head: w.when, cell: (fire) => <Time at={fire.at} as="full" /> },
+            { head: w.state, width: '9rem', cell: (fire) => fire.state && <Chip state={fire.state} title={fire.error ?? undefined} /> },
+            { head: w.run, width: '5rem', right: true, cell: (fire) => fire.instance_id && <Link href={`/instances/${fire.instance_id}`}>#{fire.instance_id}</Link> },
+          ]}
+        />
+      )}
+    </div>
+  )
+}
