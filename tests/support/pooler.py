@@ -35,7 +35,7 @@ max_client_conn = 200
 def pgbouncer(url: str, *, sessions: int = 5) -> Iterator[str]:
     """The URL of the same database behind a pooler with so many server sessions."""
     programs = pgbouncer_programs()
-    folder = Path(tempfile.mkdtemp(prefix="pgbouncer-", dir=run_folder()))
+    folder = Path(tempfile.mkdtemp(prefix="pgbouncer-", dir=run_folder(durable=False)))
     port = free_port()
     parts = urlsplit(url)
     (folder / "pgbouncer.ini").write_text(SETTINGS.format(server=parts.port, port=port, sessions=sessions))

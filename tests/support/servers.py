@@ -32,6 +32,8 @@ __all__ = ["MariaDB", "Postgres", "Server", "Sqlite", "Unavailable", "client", "
 
 START_S = 60.0
 START_TRIES = 10
+MEMORY = Path("/dev/shm")  # Linux keeps these files in memory: a test server waits for no disk
+ROOM_BYTES = 4 << 30  # so much must be free there for servers of tests, or they use the temporary folder
 _KEEPER = """
 cat >/dev/null                                  # until the parent is gone
 for f in "$1"/*/server.pid; do
@@ -57,18 +59,23 @@ def server_user() -> str | None:
     raise Unavailable("root has no unprivileged user to run a server as")
 
 
-def _temporary_base() -> Path:
-    """The temporary folder, if the server's user can reach it."""
-    for path in (Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp")):
+def _temporary_base(*, durable: bool) -> Path:
+    """A folder that the server's user can reach: the temporary one, or for speed one in memory, if that is large."""
+    disks = (Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp"))
+    has_room = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM_BYTES
+    for path in disks if durable or not has_room else (MEMORY, *disks):
         if path.is_dir() and (not server_user() or all(p.stat().st_mode & 0o001 for p in (path, *path.parents))):
             return path
     raise Unavailable("no temporary folder that a server can use")
 
 
 @functools.cache
-def run_folder() -> Path:
-    """This process's folder for servers; the keeper removes it, and what still runs in it, after our end."""
-    folder = Path(tempfile.mkdtemp(prefix="qflowd-", dir=_temporary_base()))
+def run_folder(*, durable: bool) -> Path:
+    """This process's folder for servers; the keeper removes it, and what still runs in it, after our end.
+
+    What is not durable may lie in memory: it survives the death of a server, not of the machine.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="qflowd-", dir=_temporary_base(durable=durable)))
     folder.chmod(0o711)
     keeper = subprocess.Popen(
         ["/bin/sh", "-c", _KEEPER, "keeper", str(folder)],
@@ -85,7 +92,7 @@ def run_folder() -> Path:
         assert keeper.stdin
         if os.getpid() != owner:  # a forked child that ends must leave the servers alone
             return
-        for server in list(_running):
+        for server in [each for each in _running if each.folder.parent == folder]:
             server.close()
         keeper.stdin.close()
         keeper.wait(10)
@@ -110,7 +117,7 @@ class Server:
     def __init__(self, *, durable: bool = True, settings: dict[str, str] | None = None) -> None:
         self.durable = durable
         self.settings = settings or {}
-        self.folder = Path(tempfile.mkdtemp(prefix=f"{self.kind}-", dir=run_folder()))
+        self.folder = Path(tempfile.mkdtemp(prefix=f"{self.kind}-", dir=run_folder(durable=durable)))
         self.data = self.folder / "data"
         self.log = self.folder / "server.log"
         self.port = free_port()
@@ -297,7 +304,7 @@ class Postgres(Server):
             "shared_buffers": "128MB",
         }
         if not self.durable:  # commits still survive the server's death, only not the machine's
-            settings |= {"fsync": "off", "full_page_writes": "off"}
+            settings |= {"fsync": "off", "full_page_writes": "off", "max_wal_size": "128MB"}
         settings |= self.settings
         command = [str(find(self.programs, "postgres")), "-D", str(self.data)]
         for key, value in settings.items():
@@ -357,6 +364,7 @@ class MariaDB(Server):
         }
         if not self.durable:  # 2: written at each commit, so it survives the server's death, only not the machine's
             settings |= {"innodb-flush-log-at-trx-commit": "2", "innodb-doublewrite": "0"}
+            settings |= {"innodb-log-file-size": "48M"}
         settings |= self.settings
         return [
             str(find(self.programs, "mariadbd")),
