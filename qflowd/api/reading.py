@@ -75,14 +75,14 @@ def read_body(body: bytes, content_type: str, kind: type[S]) -> S:
         ) from None
 
 
-def need_if_match(call: Call, etag: str, current: Any = None, *, is_optional: bool = False) -> None:
+def need_if_match(call: Call, etag: str, current: Any = None) -> None:
     """May a definition be changed that has this ETag now? `current`: it itself, for whoever has an older one.
 
-    Raises: ApiFault 42801 without If-Match, unless `is_optional`; 41201 if it names another state.
+    Raises: ApiFault 42801 without If-Match, which may be missing below /scheduling; 41201 if it names another state.
     """
     given = call.if_match
     if given is None:
-        if is_optional:
+        if call.is_scheduling:
             return
         raise ApiFault(
             42801, f"a change needs the header If-Match with the ETag of what it changes, now {quoted(etag)}"

@@ -113,7 +113,7 @@ def open_draft(tx: Tx, call: Call, key: str, version: str) -> Opened:
     """
     opened = open_version(tx, call, key, version)
     refuse_edit(opened.definition, opened.row, key)
-    need_if_match(call, opened.row.hash, current_of(opened), is_optional=call.is_scheduling)
+    need_if_match(call, opened.row.hash, current_of(opened))
     return opened
 
 

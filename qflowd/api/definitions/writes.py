@@ -101,7 +101,7 @@ def _locked(tx: Tx, call: Call, row: Any) -> Data:
         raise NotFound(f"{WORDS[row.kind]} {row.name!r} was removed meanwhile")
     head = "task_type" if row.kind == "type" else "task"
     current = {head: row.name, **document_of(now)}
-    need_if_match(call, now.hash, current, is_optional=call.is_scheduling)
+    need_if_match(call, now.hash, current)
     return current
 
 

@@ -1,4 +1,4 @@
-"""Bodies that hold one row, or several under `items`."""
+"""Bodies of writes: a reason alone; one row, or several under `items`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -6,10 +6,17 @@ from typing import Any, TypeVar
 import msgspec
 
 from qflowd.api.answers import ApiFault, Problem
+from qflowd.api.reading import Body
 from qflowd.model.errors import InvalidRequest
 
 T = TypeVar("T")
 SHOWN = 5  # faults in the message; the data have all
+
+
+class ReasonBody(Body):
+    """Why, for the audit."""
+
+    reason: str | None = None
 
 
 def refuse_both(body: msgspec.Struct) -> None:

@@ -8,12 +8,12 @@ import msgspec
 
 from qflowd.api.answers import ApiFault, Item, Wait
 from qflowd.api.call import Call
-from qflowd.api.inbox.inboxes import CommandAnswer, ask, asked, at_last, longest_s, refuse_rejected, written
-from qflowd.api.inbox.waiting import Awaited, AwaitedRow
+from qflowd.api.inbox.bodies import ReasonBody
+from qflowd.api.inbox.inboxes import ask
+from qflowd.api.inbox.outcomes import NEW, REFUSALS, CommandResult, answered, asked, shown
+from qflowd.api.inbox.waiting import Awaited
 from qflowd.api.paging import ListPage, PageQuery, page_of, read_cursor
 from qflowd.api.reading import Body
-from qflowd.api.resources.commands import REFUSALS
-from qflowd.api.resources.instance_actions import ReasonBody
 from qflowd.api.routing import route
 from qflowd.api.targets import refuse_action, refuse_filter
 from qflowd.client.records import from_json
@@ -110,34 +110,17 @@ def create_batch(call: Call, body: BatchBody) -> Wait | BatchItem:
     if body.expect is not None:
         args["expect"] = msgspec.structs.asdict(body.expect)
     number = ask(call, body.action, filter=where, args=args, task=body.task, reason=body.reason)
-
-    def say() -> BatchItem | None:
-        found = _read(call, number)
-        if found.state == "NEW":
-            return None
-        refuse_rejected(found.state, found.error, found.error_code)
-        return found
-
-    def otherwise() -> Any:
-        return at_last(call, say, _read(call, number), f"batches/{number}")
-
-    row = AwaitedRow(Awaited.COMMAND, number, call.tenant)
-    return Wait(say, otherwise, longest_s(call), row, written(call, f"batches/{number}"))
+    return answered(call, Awaited.COMMAND, number, lambda: _read(call, number), f"batches/{number}")
 
 
 @route("GET", "/batches/{id}", Role.READ, errors=(40401,), does="commands")
 def show_batch(call: Call, id: int) -> Wait | BatchItem:
     """How far a batch has come; `?wait=` waits for its end."""
-
-    def say() -> BatchItem | None:
-        found = _read(call, id)
-        return None if found.state == "NEW" else found
-
-    return Wait(say, lambda: _read(call, id), longest_s(call, 0), AwaitedRow(Awaited.COMMAND, id, call.tenant))
+    return shown(call, Awaited.COMMAND, id, lambda: _read(call, id))
 
 
 @route("POST", "/batches/{id}/cancel", Role.OPERATE, errors=REFUSALS, does="command cancel")
-def cancel_batch(call: Call, id: int, body: ReasonBody) -> Wait | CommandAnswer:
+def cancel_batch(call: Call, id: int, body: ReasonBody) -> CommandResult:
     """Let a batch not continue. What it has done stays done."""
     _read(call, id)
     return asked(call, ask(call, "cancel", args={"command": id}, reason=body.reason))
@@ -162,7 +145,7 @@ def _item(row: Any) -> BatchItem:
     return BatchItem(
         id=row.id,
         action=row.action,
-        state="NEW" if is_open else row.state,
+        state=NEW if is_open else row.state,
         workflow=row.workflow,
         task=row.task,
         where=from_json(row.filter),

@@ -1,25 +1,15 @@
 """Commands: rows of the SQL contract's inbox, whatever their action."""
 
-from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
 import msgspec
 
-from qflowd.api.answers import ApiFault, Item, Wait
+from qflowd.api.answers import ApiFault
 from qflowd.api.call import Call
 from qflowd.api.inbox.bodies import of_all, refuse_both
-from qflowd.api.inbox.inboxes import (
-    NEW,
-    CommandAnswer,
-    ask_all,
-    asked,
-    at_last,
-    command_row,
-    longest_s,
-    read_command,
-    written,
-)
-from qflowd.api.inbox.waiting import Awaited, AwaitedRow
+from qflowd.api.inbox.inboxes import ask_all, command_row
+from qflowd.api.inbox.outcomes import REFUSALS, CommandList, CommandResult, all_asked, asked, read_command, shown
+from qflowd.api.inbox.waiting import Awaited
 from qflowd.api.reading import Body
 from qflowd.api.routing import route
 from qflowd.api.targets import (
@@ -36,8 +26,6 @@ from qflowd.api.targets import (
 from qflowd.model.roles import Role
 
 MOST_ROWS: Final = 1000
-# Why a command may be rejected.
-REFUSALS: Final = (40302, 40401, 40901, 40905, 42201, 42202)
 
 
 class CommandRow(Body):
@@ -67,14 +55,8 @@ class CommandRows(Body):
     items: Annotated[list[CommandRow], msgspec.Meta(min_length=1, max_length=MOST_ROWS)] | None = None
 
 
-class CommandList(Item):
-    """Commands in the order in which they were given."""
-
-    items: Sequence[CommandAnswer]
-
-
 @route("POST", "/commands", Role.SUBMIT, errors=REFUSALS, does="commands", largest_body=4_000_000)
-def create_commands(call: Call, body: CommandRows) -> Wait | CommandAnswer | CommandList:
+def create_commands(call: Call, body: CommandRows) -> CommandResult | CommandList:
     """Ask for any action, or for many at once (`items`): all rows are written, or none. The role needed is the action's.
 
     Of many the answer says what has become of each.
@@ -86,32 +68,9 @@ def create_commands(call: Call, body: CommandRows) -> Wait | CommandAnswer | Com
 
 
 @route("GET", "/commands/{id}", Role.READ, errors=(40401,), does="commands")
-def show_command(call: Call, id: int) -> Wait | CommandAnswer:
+def show_command(call: Call, id: int) -> CommandResult:
     """A command; `?wait=` waits until it is answered."""
-
-    def say() -> CommandAnswer | None:
-        found = read_command(call, id)
-        return None if found.state == NEW else found
-
-    return Wait(say, lambda: read_command(call, id), longest_s(call, 0), AwaitedRow(Awaited.COMMAND, id, call.tenant))
-
-
-def all_asked(call: Call, numbers: Sequence[int]) -> Wait:
-    """Wait until all are answered. One that was rejected says so in its item."""
-
-    def read() -> CommandList:
-        return CommandList(items=[read_command(call, number) for number in numbers])
-
-    def say() -> CommandList | None:
-        found = read()
-        return None if any(item.state == NEW for item in found.items) else found
-
-    def otherwise() -> Any:
-        return at_last(call, say, read(), f"commands/{numbers[-1]}")
-
-    # The engine takes them in the order of their ids.
-    row = AwaitedRow(Awaited.COMMAND, numbers[-1], call.tenant)
-    return Wait(say, otherwise, longest_s(call), row, written(call, f"commands/{numbers[-1]}"))
+    return shown(call, Awaited.COMMAND, id, lambda: read_command(call, id))
 
 
 def _row_of(call: Call, body: CommandRow | CommandRows) -> dict[str, Any]:

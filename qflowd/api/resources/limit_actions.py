@@ -3,18 +3,15 @@
 import hashlib
 from typing import Any
 
-from qflowd.api.answers import Wait
 from qflowd.api.call import Call
-from qflowd.api.inbox.inboxes import CommandAnswer, ask, asked
+from qflowd.api.inbox.bodies import ReasonBody
+from qflowd.api.inbox.inboxes import ask
+from qflowd.api.inbox.outcomes import REFUSALS, CommandResult, asked
 from qflowd.api.reading import Body, need_if_match
-from qflowd.api.resources.commands import REFUSALS
-from qflowd.api.resources.instance_actions import ReasonBody
 from qflowd.api.routing import route
 from qflowd.api.targets import refuse_action, refuse_limit
 from qflowd.model import jsontext
 from qflowd.model.roles import Role
-
-Answered = Wait | CommandAnswer
 
 
 class LimitSettings(Body):
@@ -34,7 +31,7 @@ class LimitPause(Body, rename={"for_": "for"}):
 
 
 @route("PUT", "/limits/{key}", Role.OPERATE, errors=(*REFUSALS, 41201, 42801), does="command set_limit")
-def set_limit(call: Call, key: str, body: LimitSettings) -> Answered:
+def set_limit(call: Call, key: str, body: LimitSettings) -> CommandResult:
     """Set slots, rates or the breaker of a limit, whatever the configuration says."""
     need_if_match(call, etag_of(call, key))
     wanted = {"slots": body.slots, "rate": body.rate, "breaker": body.breaker}
@@ -42,32 +39,32 @@ def set_limit(call: Call, key: str, body: LimitSettings) -> Answered:
 
 
 @route("DELETE", "/limits/{key}", Role.OPERATE, errors=(*REFUSALS, 41201, 42801), does="command unset_limit")
-def unset_limit(call: Call, key: str) -> Answered:
+def unset_limit(call: Call, key: str) -> CommandResult:
     """Let a limit be what the configuration says."""
     need_if_match(call, etag_of(call, key))
     return _do(call, key, "unset_limit", None)
 
 
 @route("POST", "/limits/{key}/pause", Role.OPERATE, errors=REFUSALS, does="command pause_limit")
-def pause_limit(call: Call, key: str, body: LimitPause) -> Answered:
+def pause_limit(call: Call, key: str, body: LimitPause) -> CommandResult:
     """Let nothing begin that needs a limit."""
     return _do(call, key, "pause_limit", body.reason, **{"for": body.for_})
 
 
 @route("POST", "/limits/{key}/resume", Role.OPERATE, errors=REFUSALS, does="command resume_limit")
-def resume_limit(call: Call, key: str, body: ReasonBody) -> Answered:
+def resume_limit(call: Call, key: str, body: ReasonBody) -> CommandResult:
     """End the pause of a limit."""
     return _do(call, key, "resume_limit", body.reason)
 
 
 @route("POST", "/limits/{key}/open", Role.OPERATE, errors=REFUSALS, does="command open_breaker")
-def open_breaker(call: Call, key: str, body: LimitPause) -> Answered:
+def open_breaker(call: Call, key: str, body: LimitPause) -> CommandResult:
     """Open the breaker of a limit."""
     return _do(call, key, "open_breaker", body.reason, **{"for": body.for_})
 
 
 @route("POST", "/limits/{key}/close", Role.OPERATE, errors=REFUSALS, does="command close_breaker")
-def close_breaker(call: Call, key: str, body: ReasonBody) -> Answered:
+def close_breaker(call: Call, key: str, body: ReasonBody) -> CommandResult:
     """Close the breaker of a limit."""
     return _do(call, key, "close_breaker", body.reason)
 
@@ -79,7 +76,7 @@ def etag_of(call: Call, key: str) -> str:
     return hashlib.blake2b(jsontext.dump(settings).encode(), digest_size=10).hexdigest()
 
 
-def _do(call: Call, key: str, action: str, reason: str | None, **args: Any) -> Answered:
+def _do(call: Call, key: str, action: str, reason: str | None, **args: Any) -> CommandResult:
     refuse_action(call, action)
     refuse_limit(call, key)
     given = {"limit": key} | {name: value for name, value in args.items() if value is not None}

@@ -4,19 +4,18 @@ from typing import Any
 
 from qflowd.api.answers import ApiAnswer, ApiFault, Item, Wait
 from qflowd.api.call import Call
-from qflowd.api.inbox.inboxes import (
+from qflowd.api.inbox.inboxes import submission_row, submit
+from qflowd.api.inbox.outcomes import (
     NEW,
+    REJECTIONS,
     location,
     longest_s,
     read_submission,
     refuse_rejected,
-    submission_row,
-    submit,
     why_not_yet,
 )
 from qflowd.api.inbox.waiting import Awaited, AwaitedRow
 from qflowd.api.reading import Body
-from qflowd.api.resources.submissions import REJECTIONS
 from qflowd.api.routing import route
 from qflowd.api.targets import refuse_unlisted
 from qflowd.model.ids import task_id

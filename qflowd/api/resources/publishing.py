@@ -7,9 +7,10 @@ from qflowd.api.answers import ApiAnswer, ApiFault, Item, Wait
 from qflowd.api.call import Call
 from qflowd.api.definitions.drafts import LARGEST_DOCUMENT
 from qflowd.api.inbox.idempotency import key_of, once
-from qflowd.api.inbox.inboxes import SubmissionAnswer, insert_submission, location, submission_row, submitted
+from qflowd.api.inbox.inboxes import insert_submission, submission_row
+from qflowd.api.inbox.outcomes import REJECTIONS, SubmissionAnswer, location, submitted
 from qflowd.api.reading import Body
-from qflowd.api.resources.submissions import REJECTIONS, Params
+from qflowd.api.resources.submissions import Params
 from qflowd.api.routing import route
 from qflowd.api.targets import check_jobs, one_workflow, refuse_unlisted
 from qflowd.define import workflow_file

@@ -1,26 +1,24 @@
 """Submissions: workflows and jobs are asked to run, one at a time or many at once."""
 
-from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
 import msgspec
 
-from qflowd.api.answers import ApiAnswer, Item, Wait
+from qflowd.api.answers import Wait
 from qflowd.api.call import Call
 from qflowd.api.inbox.bodies import of_all, refuse_both
 from qflowd.api.inbox.idempotency import once
-from qflowd.api.inbox.inboxes import (
-    NEW,
+from qflowd.api.inbox.inboxes import insert_submission, submission_row, submit
+from qflowd.api.inbox.outcomes import (
+    REJECTIONS,
     SubmissionAnswer,
-    at_last,
-    insert_submission,
-    longest_s,
+    SubmissionList,
+    all_submitted,
     read_submission,
-    submission_row,
-    submit,
+    shown,
     submitted,
 )
-from qflowd.api.inbox.waiting import Awaited, AwaitedRow
+from qflowd.api.inbox.waiting import Awaited
 from qflowd.api.reading import Body
 from qflowd.api.routing import route
 from qflowd.api.targets import check_jobs, one_workflow, refuse_unlisted
@@ -29,9 +27,6 @@ from qflowd.model.workflow import Json
 from qflowd.store.tx import Tx
 
 MOST_ROWS: Final = 1000
-# Why a submission may be rejected.
-REJECTIONS: Final = (40302, 40401, 40901, 40905, 42201, 42202, 42204, 42205, 42902)
-
 Params = dict[str, Any]
 
 
@@ -62,12 +57,6 @@ class SubmissionRows(SubmissionRow):
     items: Annotated[list[SubmissionRow], msgspec.Meta(min_length=1, max_length=MOST_ROWS)] | None = None
 
 
-class SubmissionList(Item):
-    """Submissions in the order in which they were given."""
-
-    items: Sequence[SubmissionAnswer]
-
-
 @route("POST", "/workflows/{id}/start", Role.SUBMIT, errors=REJECTIONS, does="submission", source="000-3")
 def start_workflow(call: Call, id: str, body: StartBody) -> Wait | SubmissionAnswer:
     """Run a workflow."""
@@ -95,19 +84,13 @@ def create_submissions(call: Call, body: SubmissionRows) -> Wait | SubmissionAns
     def write(tx: Tx) -> dict[str, Json]:
         return {"submissions": [insert_submission(tx, call, row) for row in rows]}
 
-    return _all_submitted(call, list(map(int, once(call, write)["submissions"])))
+    return all_submitted(call, list(map(int, once(call, write)["submissions"])))
 
 
 @route("GET", "/submissions/{id}", Role.READ, errors=(40401,), does="submissions")
 def show_submission(call: Call, id: int) -> Wait | SubmissionAnswer:
     """A submission; `?wait=` waits until it is answered."""
-
-    def say() -> SubmissionAnswer | None:
-        found = read_submission(call, id)
-        return None if found.state == NEW else found
-
-    row = AwaitedRow(Awaited.SUBMISSION, id, call.tenant)
-    return Wait(say, lambda: read_submission(call, id), longest_s(call, 0), row)
+    return shown(call, Awaited.SUBMISSION, id, lambda: read_submission(call, id))
 
 
 def _row_for(call: Call, name: str, body: StartBody) -> dict[str, Any]:
@@ -130,20 +113,3 @@ def _columns(body: StartBody) -> dict[str, Any]:
     columns = msgspec.structs.asdict(body) | {"hold": int(body.hold)}
     columns.pop("items", None)
     return columns
-
-
-def _all_submitted(call: Call, numbers: Sequence[int]) -> Wait:
-    """Wait until all are answered. One that was rejected says so in its item."""
-
-    def say() -> ApiAnswer | None:
-        items = [read_submission(call, number) for number in numbers]
-        if any(item.state == NEW for item in items):
-            return None
-        return ApiAnswer(SubmissionList(items=items), status=201)
-
-    def otherwise() -> Any:
-        items = [read_submission(call, number) for number in numbers]
-        return at_last(call, say, SubmissionList(items=items), f"submissions/{numbers[-1]}")
-
-    # The engine takes them in the order of their ids.
-    return Wait(say, otherwise, longest_s(call), AwaitedRow(Awaited.SUBMISSION, numbers[-1], call.tenant))

@@ -4,19 +4,17 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from qflowd.api.answers import ApiFault, Wait
+from qflowd.api.answers import ApiFault
 from qflowd.api.call import Call
-from qflowd.api.inbox.inboxes import CommandAnswer, ask, ask_all, asked, command_row
+from qflowd.api.inbox.bodies import ReasonBody
+from qflowd.api.inbox.inboxes import ask, ask_all, command_row
+from qflowd.api.inbox.outcomes import REFUSALS, CommandList, CommandResult, all_asked, asked
 from qflowd.api.reading import Body
-from qflowd.api.resources.commands import REFUSALS, CommandList, all_asked
-from qflowd.api.resources.instance_actions import ReasonBody
 from qflowd.api.routing import route
 from qflowd.api.targets import check_task, refuse_filter
 from qflowd.model.roles import Role
 
 MOST_TASKS: Final = 500
-
-Answered = Wait | CommandAnswer
 
 
 class SkipBody(Body):
@@ -49,25 +47,25 @@ class HandleMany(HandleBody):
 
 
 @route("POST", "/tasks/{id}/retry", Role.OPERATE, errors=REFUSALS, does="command retry")
-def retry_task(call: Call, id: int, body: ReasonBody) -> Answered:
+def retry_task(call: Call, id: int, body: ReasonBody) -> CommandResult:
     """Run a task again that failed or was cancelled, and what waits for it."""
     return _do(call, id, "retry", body.reason)
 
 
 @route("POST", "/tasks/{id}/skip", Role.OPERATE, errors=REFUSALS, does="command skip")
-def skip_task(call: Call, id: int, body: SkipBody) -> Answered:
+def skip_task(call: Call, id: int, body: SkipBody) -> CommandResult:
     """Let the instance continue without a task."""
     return _do(call, id, "skip", body.reason)
 
 
 @route("POST", "/failures/{task}/handle", Role.OPERATE, errors=REFUSALS, does="command handle")
-def handle_failure(call: Call, task: int, body: HandleBody) -> Answered:
+def handle_failure(call: Call, task: int, body: HandleBody) -> CommandResult:
     """Say of a failure that it is taken care of."""
     return _do(call, task, "handle", _note(body))
 
 
 @route("POST", "/failures/handle", Role.OPERATE, errors=REFUSALS, does="command handle")
-def handle_failures(call: Call, body: HandleMany) -> Wait | CommandAnswer | CommandList:
+def handle_failures(call: Call, body: HandleMany) -> CommandResult | CommandList:
     """Say of many failures that they are taken care of: by the ids of their tasks, or all that are alike."""
     if (body.tasks is None) == (body.group is None):
         raise ApiFault(42202, "name either tasks or a group")
@@ -84,7 +82,7 @@ def handle_failures(call: Call, body: HandleMany) -> Wait | CommandAnswer | Comm
     return all_asked(call, ask_all(call, rows))
 
 
-def _do(call: Call, number: int, action: str, reason: str | None) -> Answered:
+def _do(call: Call, number: int, action: str, reason: str | None) -> CommandResult:
     check_task(call, number)
     return asked(call, ask(call, action, task_id=number, reason=reason))
 

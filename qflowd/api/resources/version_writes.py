@@ -19,6 +19,7 @@ from qflowd.api.definitions.drafts import (
     open_workflow,
     put_text,
 )
+from qflowd.api.inbox.bodies import ReasonBody
 from qflowd.api.reading import Body, need_if_match
 from qflowd.api.routing import route
 from qflowd.api.targets import refuse_unlisted
@@ -65,12 +66,6 @@ class Activation(Body):
     """`weight`: percent of new instances that run it; below 100 it is a canary, beside the active version."""
 
     weight: Annotated[float, msgspec.Meta(gt=0, le=100)] = 100
-    reason: str | None = None
-
-
-class Shelving(Body):
-    """Why it is put away."""
-
     reason: str | None = None
 
 
@@ -181,7 +176,7 @@ def activate_version(call: Call, id: str, version: str, body: Activation) -> Ver
 
 
 @route("POST", f"{VERSION}/archive", Role.DEFINE, errors=(40302, 40401, 40901), does="registry.shelve")
-def archive_version(call: Call, id: str, version: str, body: Shelving) -> VersionOutcome:
+def archive_version(call: Call, id: str, version: str, body: ReasonBody) -> VersionOutcome:
     """Put a draft away: it stays readable and can be activated, but is edited no more."""
     return _shelve(call, key_to_write(call, id), version, body.reason, is_matched=False)
 
@@ -197,7 +192,7 @@ def _copied(tx: Tx, call: Call, key: str, body: NewVersion) -> DraftText:
 
 
 def _matched(call: Call, opened: Opened) -> None:
-    need_if_match(call, opened.row.hash, is_optional=call.is_scheduling)
+    need_if_match(call, opened.row.hash)
 
 
 def _activate(call: Call, key: str, version: str, wanted: Activation, *, is_matched: bool) -> VersionOutcome:

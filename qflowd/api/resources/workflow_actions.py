@@ -2,17 +2,15 @@
 
 from typing import Any
 
-from qflowd.api.answers import ApiFault, Wait
+from qflowd.api.answers import ApiFault
 from qflowd.api.call import Call
-from qflowd.api.inbox.inboxes import CommandAnswer, ask, asked
+from qflowd.api.inbox.bodies import ReasonBody
+from qflowd.api.inbox.inboxes import ask
+from qflowd.api.inbox.outcomes import REFUSALS, CommandResult, asked
 from qflowd.api.reading import Body
-from qflowd.api.resources.commands import REFUSALS
-from qflowd.api.resources.instance_actions import ReasonBody
 from qflowd.api.routing import route
 from qflowd.api.targets import check_instance, one_workflow
 from qflowd.model.roles import Role
-
-Answered = Wait | CommandAnswer
 
 
 class PauseBody(Body):
@@ -38,7 +36,7 @@ class OfNode(Body):
 
 
 @route("POST", "/workflows/{id}/pause", Role.OPERATE, errors=REFUSALS, does="command pause", source="000-4")
-def pause_workflow(call: Call, id: str, body: PauseBody) -> Answered:
+def pause_workflow(call: Call, id: str, body: PauseBody) -> CommandResult:
     """Let the schedule and all open instances of a workflow stand still."""
     if body.running != "finish":
         raise ApiFault(42202, f"running: there is only 'finish', not {body.running!r}; stop terminates what runs")
@@ -46,19 +44,19 @@ def pause_workflow(call: Call, id: str, body: PauseBody) -> Answered:
 
 
 @route("POST", "/workflows/{id}/resume", Role.OPERATE, errors=REFUSALS, does="command resume", source="000-5")
-def resume_workflow(call: Call, id: str, body: ReasonBody) -> Answered:
+def resume_workflow(call: Call, id: str, body: ReasonBody) -> CommandResult:
     """Let a paused workflow continue, with the instances that were paused with it."""
     return _do(call, id, "resume", reason=body.reason)
 
 
 @route("POST", "/workflows/{id}/stop", Role.OPERATE, errors=REFUSALS, does="command stop")
-def stop_workflow(call: Call, id: str, body: ReasonBody) -> Answered:
+def stop_workflow(call: Call, id: str, body: ReasonBody) -> CommandResult:
     """Terminate all open instances of a workflow; a batch."""
     return _do(call, id, "stop", reason=body.reason)
 
 
 @route("POST", "/workflows/{id}/retry", Role.OPERATE, errors=REFUSALS, does="command retry")
-def retry_workflow(call: Call, id: str, body: RetryWorkflow) -> Answered:
+def retry_workflow(call: Call, id: str, body: RetryWorkflow) -> CommandResult:
     """Retry the newest failed instance of a workflow, or all, or those since a time; many are a batch."""
     workflow = one_workflow(call, id)
     if body.all and body.since is not None:
@@ -75,47 +73,47 @@ def retry_workflow(call: Call, id: str, body: RetryWorkflow) -> Answered:
 
 
 @route("POST", "/workflows/{id}/nodes/{node}/trigger", Role.OPERATE, errors=REFUSALS, does="command trigger")
-def trigger_node(call: Call, id: str, node: str, body: OfNode) -> Answered:
+def trigger_node(call: Call, id: str, node: str, body: OfNode) -> CommandResult:
     """Run one task of a workflow alone in a new instance; of an instance: now, whatever time it waits for."""
     return _do_node(call, id, node, "trigger", body)
 
 
 @route("POST", "/workflows/{id}/nodes/{node}/retry", Role.OPERATE, errors=REFUSALS, does="command retry")
-def retry_node(call: Call, id: str, node: str, body: OfNode) -> Answered:
+def retry_node(call: Call, id: str, node: str, body: OfNode) -> CommandResult:
     """Retry one task in all failed instances of a workflow, or in one."""
     return _do_node(call, id, node, "retry", body)
 
 
 @route("POST", "/workflows/{id}/nodes/{node}/pause", Role.OPERATE, errors=REFUSALS, does="command pause")
-def pause_node(call: Call, id: str, node: str, body: OfNode) -> Answered:
+def pause_node(call: Call, id: str, node: str, body: OfNode) -> CommandResult:
     """Let one task not begin, in all instances of a workflow or in one."""
     return _do_node(call, id, node, "pause", body)
 
 
 @route("POST", "/workflows/{id}/nodes/{node}/resume", Role.OPERATE, errors=REFUSALS, does="command resume")
-def resume_node(call: Call, id: str, node: str, body: OfNode) -> Answered:
+def resume_node(call: Call, id: str, node: str, body: OfNode) -> CommandResult:
     """Let one paused task continue, in all instances of a workflow or in one."""
     return _do_node(call, id, node, "resume", body)
 
 
 @route("POST", "/workflows/{id}/schedules/{name}/enable", Role.OPERATE, errors=REFUSALS, does="command enable")
-def enable_schedule(call: Call, id: str, name: str, body: ReasonBody) -> Answered:
+def enable_schedule(call: Call, id: str, name: str, body: ReasonBody) -> CommandResult:
     """Let a schedule fire again."""
     return _do_schedule(call, id, name, "enable", body)
 
 
 @route("POST", "/workflows/{id}/schedules/{name}/disable", Role.OPERATE, errors=REFUSALS, does="command disable")
-def disable_schedule(call: Call, id: str, name: str, body: ReasonBody) -> Answered:
+def disable_schedule(call: Call, id: str, name: str, body: ReasonBody) -> CommandResult:
     """Let a schedule not fire, until it is enabled or its file changes."""
     return _do_schedule(call, id, name, "disable", body)
 
 
-def _do(call: Call, name: str, action: str, **columns: Any) -> Answered:
+def _do(call: Call, name: str, action: str, **columns: Any) -> CommandResult:
     workflow = one_workflow(call, name).workflow
     return asked(call, ask(call, action, workflow=workflow, **columns), "batches")
 
 
-def _do_node(call: Call, name: str, node: str, action: str, body: OfNode) -> Answered:
+def _do_node(call: Call, name: str, node: str, action: str, body: OfNode) -> CommandResult:
     workflow = one_workflow(call, name).workflow
     columns: dict[str, Any] = {"workflow": workflow, "task": node, "reason": body.reason}
     if body.instance_id is not None:
@@ -123,7 +121,7 @@ def _do_node(call: Call, name: str, node: str, action: str, body: OfNode) -> Ans
     return asked(call, ask(call, action, instance_id=body.instance_id, **columns))
 
 
-def _do_schedule(call: Call, workflow: str, name: str, action: str, body: ReasonBody) -> Answered:
+def _do_schedule(call: Call, workflow: str, name: str, action: str, body: ReasonBody) -> CommandResult:
     key = one_workflow(call, workflow).workflow
     names = [row["name"] for row in call.client.schedules() if row["workflow"] == key]
     if name not in names:

@@ -8,6 +8,7 @@ from qflowd.api.call import Call
 from qflowd.api.definitions.drafts import LARGEST_DOCUMENT, DocumentBody, key_to_write, open_version, open_workflow
 from qflowd.api.drawing.boxes import Graph, draw
 from qflowd.api.drawing.versions import VersionGraph
+from qflowd.api.inbox.bodies import ReasonBody
 from qflowd.api.reading import Body, need_if_match
 from qflowd.api.routing import route
 from qflowd.define import documents
@@ -56,12 +57,6 @@ class WorkflowHead(Item):
     version: int | None
 
 
-class ArchiveBody(Body):
-    """Why."""
-
-    reason: str | None = None
-
-
 class ArchivedWorkflow(Item):
     """What has become of a workflow. `open_instances` run to their end; `workflows`: those whose tasks start it."""
 
@@ -104,7 +99,7 @@ def put_workflow(call: Call, id: str, body: ChangedHead) -> ApiAnswer | Workflow
     def work(tx: Tx) -> Any:
         definition = open_workflow(tx, call, key)
         before = head_of(definition)
-        need_if_match(call, head_etag(definition), _head_item(key, definition), is_optional=call.is_scheduling)
+        need_if_match(call, head_etag(definition), _head_item(key, definition))
         if any(before[name] != value for name, value in head.items()):
             _set_head(tx, call, key, definition, head, body.reason)
         if body.enabled is not None:
@@ -145,14 +140,14 @@ def drop_workflow(call: Call, id: str) -> ArchivedWorkflow:
 
 
 @route("POST", "/workflows/{id}/archive", Role.DEFINE, errors=(40302, 40401, 40901), does="command archive")
-def archive_workflow(call: Call, id: str, body: ArchiveBody) -> ArchivedWorkflow:
+def archive_workflow(call: Call, id: str, body: ReasonBody) -> ArchivedWorkflow:
     """Take no more submissions and fire no more; open instances run to their end."""
     key = key_to_write(call, id)
     return call.change(lambda tx: _archive(tx, call, key, body.reason))
 
 
 @route("POST", "/workflows/{id}/unarchive", Role.DEFINE, errors=(40302, 40401, 40901), does="command unarchive")
-def unarchive_workflow(call: Call, id: str, body: ArchiveBody) -> ArchivedWorkflow:
+def unarchive_workflow(call: Call, id: str, body: ReasonBody) -> ArchivedWorkflow:
     """Take submissions again, and fire from now on."""
     key = key_to_write(call, id)
 

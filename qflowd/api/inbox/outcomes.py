@@ -1,0 +1,211 @@
+"""What has become of submissions and commands: read, and waited for."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Protocol, TypeVar
+
+from qflowd.api.answers import ApiAnswer, ApiFault, Item, Problem, Wait
+from qflowd.api.call import Call
+from qflowd.api.inbox.waiting import Awaited, AwaitedRow
+from qflowd.model.refusals import Refusal
+
+NEW: Final = "NEW"
+# Why a command, and why a submission may be rejected.
+REFUSALS: Final = (40302, 40401, 40901, 40905, 42201, 42202)
+REJECTIONS: Final = (40302, 40401, 40901, 40905, 42201, 42202, 42204, 42205, 42902)
+
+
+class SubmissionAnswer(Item):
+    """A submission, and what has become of it: `state` is NEW, ACCEPTED or REJECTED."""
+
+    submission_id: int
+    instance_id: int | None
+    state: str
+    error: str | None = None
+    error_code: int | None = None
+
+
+class CommandAnswer(Item):
+    """A command, and what has become of it: `state` is NEW, DONE or REJECTED. `result`: as the SQL contract has it."""
+
+    command_id: int
+    action: str
+    state: str
+    result: Any = None
+    error: str | None = None
+    error_code: int | None = None
+
+
+class CommandList(Item):
+    """Commands in the order in which they were given."""
+
+    items: Sequence[CommandAnswer]
+
+
+class SubmissionList(Item):
+    """Submissions in the order in which they were given."""
+
+    items: Sequence[SubmissionAnswer]
+
+
+class Answerable(Protocol):
+    """What is NEW until the engine has answered it."""
+
+    state: str
+    error: str | None
+    error_code: int | None
+
+
+CommandResult = Wait | CommandAnswer
+A = TypeVar("A", bound=Answerable)
+L = TypeVar("L", CommandList, SubmissionList)
+T = TypeVar("T")
+
+
+def shown(call: Call, kind: Awaited, number: int, read: Callable[[], A]) -> Wait:
+    """What `read` finds of a row; with `?wait=`, when it has been answered."""
+
+    def say() -> A | None:
+        found = read()
+        return None if found.state == NEW else found
+
+    return Wait(say, read, longest_s(call, 0), AwaitedRow(kind, number, call.tenant))
+
+
+def answered(
+    call: Call,
+    kind: Awaited,
+    number: int,
+    read: Callable[[], A],
+    path: str,
+    answer: Callable[[A], Any] | None = None,
+) -> Wait:
+    """Wait until what was written is answered. `answer`: what is said of it if it was not rejected; else what was read.
+
+    Raises, when it is asked: ApiFault of the engine's reason, if it was rejected.
+    """
+
+    def say(found: A) -> Any:
+        if found.state == NEW:
+            return None
+        refuse_rejected(found.state, found.error, found.error_code)
+        return found if answer is None else answer(found)
+
+    return _wait(call, AwaitedRow(kind, number, call.tenant), read, say, path)
+
+
+def submitted(call: Call, number: int, answer: Callable[[SubmissionAnswer], ApiAnswer] | None = None) -> Wait:
+    """Wait until a submission is answered; as `answered`."""
+
+    def admitted(found: SubmissionAnswer) -> ApiAnswer:
+        return ApiAnswer(found, status=201, headers=location(call, f"instances/{found.instance_id}"))
+
+    path = f"submissions/{number}"
+    return answered(call, Awaited.SUBMISSION, number, lambda: read_submission(call, number), path, answer or admitted)
+
+
+def asked(call: Call, number: int, path: str = "commands") -> Wait:
+    """Wait until a command is answered; as `answered`."""
+    return answered(call, Awaited.COMMAND, number, lambda: read_command(call, number), f"{path}/{number}")
+
+
+def all_submitted(call: Call, numbers: Sequence[int]) -> Wait:
+    """Wait until all are answered. One that was rejected says so in its item."""
+
+    def read() -> SubmissionList:
+        return SubmissionList(items=[read_submission(call, number) for number in numbers])
+
+    return _all_answered(call, Awaited.SUBMISSION, numbers[-1], read, "submissions", 201)
+
+
+def all_asked(call: Call, numbers: Sequence[int]) -> Wait:
+    """As `all_submitted`, of commands."""
+
+    def read() -> CommandList:
+        return CommandList(items=[read_command(call, number) for number in numbers])
+
+    return _all_answered(call, Awaited.COMMAND, numbers[-1], read, "commands", 200)
+
+
+def read_submission(call: Call, number: int) -> SubmissionAnswer:
+    """Raises: ApiFault 40401."""
+    row = call.one("show_submission_answer", id=number)
+    if row is None:
+        raise ApiFault(40401, f"there is no submission {number}")
+    return SubmissionAnswer(
+        submission_id=row.id,
+        instance_id=row.instance_id if row.is_open == 0 else None,
+        state=NEW if row.is_open else row.state,
+        error=None if row.is_open else row.error,
+        error_code=None if row.is_open else row.error_code,
+    )
+
+
+def read_command(call: Call, number: int) -> CommandAnswer:
+    """Raises: ApiFault 40401."""
+    row = call.one("show_command_answer", id=number)
+    if row is None:
+        raise ApiFault(40401, f"there is no command {number}")
+    is_answered = row.is_open == 0
+    return CommandAnswer(
+        command_id=row.id,
+        action=row.action,
+        state=row.state if is_answered else NEW,
+        result=row.result if is_answered or row.is_batch else None,
+        error=row.error if is_answered else None,
+        error_code=row.error_code if is_answered else None,
+    )
+
+
+def refuse_rejected(state: str, error: str | None, code: int | None) -> None:
+    """Raises: ApiFault with the engine's reason, if a row was rejected."""
+    if state == "REJECTED":
+        text = error or "it was rejected"
+        lines = [Problem(where="", message=line) for line in text.splitlines()]
+        raise ApiFault(code or int(Refusal.WRONG_STATE), text, lines)
+
+
+def written(call: Call, path: str) -> ApiAnswer:
+    """What is said of a write whose answer cannot be read, because the database is away."""
+    return ApiAnswer(None, 202, "it is written, but what has become of it cannot be read now", location(call, path))
+
+
+def longest_s(call: Call, otherwise: float | None = None) -> float:
+    """How long a request waits for its answer: what it asks for, else what the route or the server does."""
+    if call.wait_s is not None:
+        return call.wait_s
+    return call.config.wait if otherwise is None else otherwise
+
+
+def location(call: Call, path: str) -> dict[str, str]:
+    """The header that says where the answer will be."""
+    return {"Location": f"{call.config.base_path}/api/v1/{path}"}
+
+
+def why_not_yet(call: Call) -> str:
+    """Why there is no answer yet."""
+    if longest_s(call) == 0:
+        return "it is written; the answer was not waited for"
+    if not (daemons := len(call.client.daemons())):
+        return "it is written, but no daemon is running; `qflowd run` starts one, which will carry it out"
+    who = "the daemon is busy" if daemons == 1 else f"all {daemons} daemons are busy"
+    return f"it is written, and has not been answered within {longest_s(call):g} s: {who}"
+
+
+def _all_answered(call: Call, kind: Awaited, last: int, read: Callable[[], L], path: str, status: int) -> Wait:
+    def say(found: L) -> ApiAnswer | None:
+        return None if any(item.state == NEW for item in found.items) else ApiAnswer(found, status)
+
+    # The engine takes them in the order of their ids.
+    return _wait(call, AwaitedRow(kind, last, call.tenant), read, say, f"{path}/{last}")
+
+
+def _wait(call: Call, row: AwaitedRow, read: Callable[[], T], say: Callable[[T], Any], path: str) -> Wait:
+    """Wait until `say` has an answer; without one in time, or if nothing was to be waited for, 202 with what was read."""
+
+    def otherwise() -> Any:
+        found = read()
+        if longest_s(call) > 0 and (answer := say(found)) is not None:
+            return answer
+        return ApiAnswer(found, 202, why_not_yet(call), location(call, path))
+
+    return Wait(lambda: say(read()), otherwise, longest_s(call), row, written(call, path))
