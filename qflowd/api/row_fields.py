@@ -7,8 +7,9 @@ from qflowd.api.answers import Item
 
 
 def fields_of(row: Any, kind: type[Item]) -> dict[str, Any]:
-    """The columns of a row that `kind` has fields for."""
-    return {name: getattr(row, name) for name in kind.__struct_fields__ if name in row._fields}
+    """The columns of a row, or the fields of another answer, that `kind` has fields for."""
+    there = row.__struct_fields__ if isinstance(row, Item) else row._fields
+    return {name: getattr(row, name) for name in kind.__struct_fields__ if name in there}
 
 
 def items_of(rows: Iterable[Any], kind: type[Any]) -> list[Any]:

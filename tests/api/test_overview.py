@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from qflowd.api.resources import overview
 from qflowd.model.roles import Role
 from qflowd.store.clock import to_microseconds
 from tests.support.hosts import daemon, plugin
@@ -44,12 +45,25 @@ def test_the_overview_says_what_fails_runs_and_comes_next(own_api: ApiServer, la
     (group,) = found["failing"]
     assert (group["workflow"], group["task"], group["count"], group["instance_id"]) == ("bad", "x", 3, numbers[-1])
     assert group["task_id"] == str(numbers[-1] << 20)
+    assert (found["failures"], found["more_failures"]) == (3, False)
     assert [(run["id"], run["workflow"], run["state"]) for run in found["running"]] == [(running, "good", "RUNNING")]
     assert [(fire["workflow"], fire["schedule"]) for fire in found["fires"]] == [("bad", "cron")]
     assert [(each["name"], each["host"], each["slots"], each["busy"]) for each in found["daemons"]] == [
         ("alpha", "secret-host", 6, 0)
     ]
     assert found["oldest_ready_s"] is not None
+
+
+def test_the_overview_counts_failures_up_to_a_number_and_says_that_there_are_more(
+    own_api: ApiServer, lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overview, "FAILURES", 2)
+    lab.workflow("bad", {"x": []})
+    for _ in range(3):
+        lab.start("bad")
+    lab.run({"x": FAILED})
+    found = own_api.get("/overview").data
+    assert (found["failures"], found["more_failures"], [each["count"] for each in found["failing"]]) == (2, True, [2])
 
 
 def test_states_are_counted_from_an_instant_on_and_open_ones_always(own_api: ApiServer, lab: Lab) -> None:

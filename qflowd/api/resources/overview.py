@@ -7,19 +7,19 @@ from typing import Any, Final
 from qflowd.api.answers import Item
 from qflowd.api.cache import ForAWhile
 from qflowd.api.call import Call
+from qflowd.api.finding.failures import conditions, grouped, newest
 from qflowd.api.finding.instance_items import InstanceItem, instance_items
 from qflowd.api.finding.when import EVER, Between, with_ids
 from qflowd.api.reading import Query
 from qflowd.api.resources.hosts import DaemonItem, FaultyFile, daemons_of, faulty_files_of
 from qflowd.api.routing import route
-from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS
+from qflowd.api.row_fields import items_of
 from qflowd.model.roles import Role
 
 FIRES: Final = 10
 RUNNING: Final = 20
 FAILURES: Final = 500  # the newest, which are grouped
 GROUPS: Final = 50
-LONGEST_ERROR: Final = 300
 
 
 class NextFire(Item):
@@ -31,28 +31,31 @@ class NextFire(Item):
 
 
 class FailingTask(Item):
-    """Failures of one task of a workflow for the same sort of error; `instance_id`, `task_id` and `error`: of the newest.
-
-    `count` is of the newest 500 failures that nobody has handled.
-    """
+    """Failures of one task of a workflow for the same sort of error; `instance_id`, `task_id` and `error`: of the newest."""
 
     workflow: str | None
     task: str
     error_class: str
     error: str | None
     count: int
-    newest_at: datetime
-    first_at: datetime
+    newest_at: datetime | None
+    first_at: datetime | None
     instance_id: int
     task_id: str
 
 
 class Overview(Item):
-    """`states`: of the instances made since `since`, and of all that are open. `now`: the database's clock."""
+    """`states`: of the instances made since `since`, and of all that are open. `now`: the database's clock.
+
+    `failures`: how many nobody has handled, counted up to 500, the newest, which `failing` has in groups;
+    `more_failures`: there are older ones.
+    """
 
     states: Mapping[str, int]
     since: datetime
     failing: Sequence[FailingTask]
+    failures: int
+    more_failures: bool
     running: Sequence[InstanceItem]
     fires: Sequence[NextFire]
     daemons: Sequence[DaemonItem]
@@ -81,10 +84,13 @@ def _overview(call: Call, query: OverviewQuery) -> Overview:
     first = with_ids(call.read, Between(since, EVER)).lowest
     states = {row.state: int(row.instances) for row in call.read("count_instances_since", first=first, since=since)}
     ready_at = call.one("find_oldest_ready").ready_at
+    failures, has_older = newest(call, conditions(), FAILURES)
     return Overview(
         states=states,
         since=since,
-        failing=_failing(call),
+        failing=items_of(grouped(failures)[:GROUPS], FailingTask),
+        failures=len(failures),
+        more_failures=has_older,
         running=instance_items(call, [row.id for row in call.read("list_running", batch=RUNNING)]),
         fires=[NextFire(**row._asdict()) for row in call.read("list_next_fires", batch=FIRES)],
         daemons=daemons_of(call),
@@ -92,21 +98,6 @@ def _overview(call: Call, query: OverviewQuery) -> Overview:
         faulty_files=faulty_files_of(call),
         now=now,
     )
-
-
-def _failing(call: Call) -> list[FailingTask]:
-    """The newest failures by what they have in common, newest first."""
-    groups: dict[tuple[str | None, str, str], FailingTask] = {}
-    for row in call.read("find_failures", before=(LARGEST_INSTANCE + 1) * ORDINALS, batch=FAILURES):
-        key = (row.workflow, row.task, row.error_class)
-        if (group := groups.get(key)) is None:
-            about = {"count": 1, "newest_at": row.failed_at, "first_at": row.failed_at, "task_id": str(row.id)}
-            about |= {"error": row.error and row.error[:LONGEST_ERROR], "instance_id": row.instance_id}
-            groups[key] = FailingTask(workflow=row.workflow, task=row.task, error_class=row.error_class, **about)
-        else:
-            group.count += 1
-            group.newest_at, group.first_at = max(group.newest_at, row.failed_at), min(group.first_at, row.failed_at)
-    return sorted(groups.values(), key=lambda group: group.newest_at, reverse=True)[:GROUPS]
 
 
 _SEEN: Final[ForAWhile[Any, Overview]] = ForAWhile(1.0)

@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from math import ceil
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -16,6 +15,7 @@ from qflowd.api.named import workflow_of
 from qflowd.api.reading import Query
 from qflowd.api.routing import route
 from qflowd.model import cron
+from qflowd.model.quantiles import quantile
 from qflowd.model.roles import Role
 from qflowd.model.zones import zone as zone_of
 
@@ -79,12 +79,6 @@ def show_workflow_stats(call: Call, id: str, query: StatsQuery) -> WorkflowStats
         raise ApiFault(40002, f"zone: {error}") from None
     key = (call.store.dialect.describe(), call.tenant, workflow.id, query.days, query.zone)
     return _SEEN.get(key, lambda: _stats(call, workflow, query))
-
-
-def quantile(values: Iterable[float | None], share: float) -> float | None:
-    """The smallest value that at least so large a share of them does not exceed (nearest rank); None without values."""
-    known = sorted(value for value in values if value is not None)
-    return known[max(0, ceil(share * len(known)) - 1)] if known else None
 
 
 def _stats(call: Call, workflow: Any, query: StatsQuery) -> WorkflowStats:

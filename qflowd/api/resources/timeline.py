@@ -13,6 +13,7 @@ from qflowd.api.reading import Query
 from qflowd.api.resources.instances import no_such_instance
 from qflowd.api.routing import route
 from qflowd.model.ids import key_range
+from qflowd.model.quantiles import quantile
 from qflowd.model.roles import Role
 from qflowd.model.states import TaskKind, TaskState, words
 
@@ -103,7 +104,7 @@ def _row(node: int, row: Any, times: Sequence[float], about: Mapping[str, Any]) 
         fields |= {"started_at": row.started_at, "finished_at": None if row.unended else row.finished_at}
     if fields["count"] <= 1:
         fields["bins"] = None
-    return TimelineRow(node=node, p50_s=_quantile(times, 0.5), p95_s=_quantile(times, 0.95), **fields)
+    return TimelineRow(node=node, p50_s=quantile(times, 0.5), p95_s=quantile(times, 0.95), **fields)
 
 
 def _bins(call: Call, id: int, start: datetime, end: datetime, bins: int) -> dict[int, list[int]]:
@@ -126,8 +127,3 @@ def _usual_times(call: Call, head: Any, nodes: int) -> Mapping[int, list[float]]
             if row.duration_s is not None:
                 times.setdefault(row.node, []).append(row.duration_s)
     return times
-
-
-def _quantile(times: Sequence[float], share: float) -> float | None:
-    """The nearest of them."""
-    return sorted(times)[min(len(times) - 1, int(share * len(times)))] if times else None

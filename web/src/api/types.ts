@@ -242,6 +242,8 @@ export interface Fire {
 export interface Overview {
   states: Counts
   failing: FailingTask[]
+  failures: number
+  more_failures: boolean
   running: InstanceItem[]
   fires: Fire[]
   daemons: DaemonItem[]

@@ -10,14 +10,13 @@ export function Tiles({ overview: o }: { overview: Overview }) {
   const w = useWords(words)
   const common = useCommon()
   const now = useNow()
-  const failed = o.failing.reduce((sum, group) => sum + group.count, 0)
   const busy = o.daemons.reduce((sum, d) => sum + (d.busy ?? 0), 0)
   const slots = o.daemons.reduce((sum, d) => sum + (d.slots ?? 0), 0)
   const next = o.fires[0]
   const late = (o.oldest_ready_s ?? 0) > 300
   return (
     <ul className="tiles">
-      <Tile to="/failures" tone={failed ? 'bad' : undefined} figure={count(failed)} word={w.tileFailed} />
+      <Tile to="/failures" tone={o.failures ? 'bad' : undefined} figure={`${count(o.failures)}${o.more_failures ? '+' : ''}`} word={w.tileFailed} />
       <Tile to="/instances?state=RUNNING" tone={o.states.RUNNING ? 'busy' : undefined} figure={count((o.states.RUNNING ?? 0) + (o.states.PAUSED ?? 0))} word={w.tileRunning} />
       <Tile to="/instances?state=SUCCESS" figure={count(o.states.SUCCESS ?? 0)} word={w.tileGood} />
       <Tile to="/limits" tone={late ? 'held' : undefined} figure={o.oldest_ready_s == null ? '–' : duration(o.oldest_ready_s, common)} word={w.tileWait} />

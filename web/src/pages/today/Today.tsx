@@ -42,7 +42,7 @@ function Whole({ overview: o }: { overview: Overview }) {
           <Files files={o.faulty_files} />
           {fresh ? <Empty title={w.noRuns} code="qflowd submit hello" action={<Link href="/workflows">{common.nav.workflows}</Link>}>{w.noRunsMore}</Empty> : (
             <>
-              <Failing groups={o.failing} />
+              <Failing groups={o.failing} failures={o.failures} more={o.more_failures} />
               <Running runs={o.running} />
             </>
           )}

@@ -12,12 +12,12 @@ import { Time, Took } from '../../ui/Time'
 import { useCommon, useWords } from '../../words'
 import { words } from './words'
 
-export function Failing({ groups }: { groups: FailingTask[] }) {
+export function Failing({ groups, failures, more }: { groups: FailingTask[]; failures: number; more: boolean }) {
   const w = useWords(words)
   const common = useCommon()
   if (groups.length === 0) return <div className="well"><CircleCheck aria-hidden size={18} /><strong>{w.well}</strong> <span className="muted">{w.wellMore}</span></div>
   return (
-    <Panel flush title={w.failing} note={w.failingNote(groups.reduce((sum, g) => sum + g.count, 0))} actions={<Link href="/failures">{common.nav.failures}</Link>}>
+    <Panel flush title={w.failing} note={w.failingNote(`${count(failures)}${more ? '+' : ''}`)} actions={<Link href="/failures">{common.nav.failures}</Link>}>
       <ul className="lines">
         {groups.slice(0, 12).map((g) => (
           <li key={`${g.workflow} ${g.task} ${g.error_class}`} data-row className="failing">

@@ -1,5 +1,5 @@
 const en = {
-  failing: 'Failing now', failingNote: (n: number) => `${n} not handled`, running: 'Running', next: 'Next', daemons: 'Daemons', files: 'Files that do not load',
+  failing: 'Failing now', failingNote: (n: string) => `${n} not handled`, running: 'Running', next: 'Next', daemons: 'Daemons', files: 'Files that do not load',
   today: 'today', tileFailed: 'failed, not handled', tileRunning: 'running', tileGood: 'succeeded today', tileWait: 'oldest ready task', tileNext: 'until the next run', tileSlots: 'slots busy',
   well: 'Nothing failed', wellMore: 'No failure waits for a person.',
   idle: 'Nothing runs', idleMore: 'The next runs stand on the right.',
