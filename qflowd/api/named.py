@@ -49,13 +49,3 @@ def version_of(call: Call, workflow: Any, version: str) -> Any:
 def number_in(text: str) -> int:
     """The number that a segment of a path is; -1, which no row has, if it is none."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else -1
-
-
-def prefix_of(text: str) -> str:
-    """A pattern of LIKE, with `!` as its escape, for what begins with `text`."""
-    return f"{escaped(text)}%"
-
-
-def escaped(text: str) -> str:
-    """`text` as a part of a pattern of LIKE."""
-    return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")

@@ -12,14 +12,14 @@ ORDER BY CASE WHEN d.workflow = :workflow THEN :number_first ELSE 1 - :number_fi
 SELECT d.workflow FROM qflow.workflow_definition d WHERE d.tenant = :tenant ORDER BY d.workflow
 
 -- name: list_workflow_page
-SELECT v.* FROM qflow.workflows v WHERE v.tenant = :tenant AND v.workflow > :after AND v.workflow LIKE :prefix ESCAPE '!'
-    AND v.domain = COALESCE(:domain, v.domain) AND v.tags LIKE :tags ESCAPE '!' AND v.enabled = COALESCE(:enabled, v.enabled)
+SELECT v.* FROM qflow.workflows v WHERE v.tenant = :tenant AND v.workflow > :after AND LOWER(v.workflow) LIKE :prefix ESCAPE '!'
+    AND v.domain = COALESCE(:domain, v.domain) AND LOWER(v.tags) LIKE :tags ESCAPE '!' AND v.enabled = COALESCE(:enabled, v.enabled)
     AND CASE WHEN v.archived_at IS NULL THEN 0 ELSE 1 END <= :with_archived
 ORDER BY v.workflow LIMIT {literal: batch}
 
 -- name: count_workflow_page
-SELECT COUNT(*) AS workflows FROM qflow.workflows v WHERE v.tenant = :tenant AND v.workflow LIKE :prefix ESCAPE '!'
-    AND v.domain = COALESCE(:domain, v.domain) AND v.tags LIKE :tags ESCAPE '!' AND v.enabled = COALESCE(:enabled, v.enabled)
+SELECT COUNT(*) AS workflows FROM qflow.workflows v WHERE v.tenant = :tenant AND LOWER(v.workflow) LIKE :prefix ESCAPE '!'
+    AND v.domain = COALESCE(:domain, v.domain) AND LOWER(v.tags) LIKE :tags ESCAPE '!' AND v.enabled = COALESCE(:enabled, v.enabled)
     AND CASE WHEN v.archived_at IS NULL THEN 0 ELSE 1 END <= :with_archived
 
 -- name: show_workflow

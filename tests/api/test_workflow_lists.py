@@ -48,6 +48,7 @@ def test_the_list_shows_last_runs_open_ones_and_the_next_fire(api: ApiServer, la
 def test_the_list_is_filtered_and_goes_on_page_by_page(api: ApiServer, lab: Lab) -> None:
     for n in range(5):
         lab.workflow(f"page_{n}", {"x": []}, domain=f"d{n % 2}", tags=["t_t", f"n{n}"], enabled=n != 4)
+    assert listed(api, "q=PAGE_&tag=N2") == ["page_2"]
     assert listed(api, "q=page_&domain=d1") == ["page_1", "page_3"]
     assert listed(api, "q=page_&tag=n2") == ["page_2"]
     assert listed(api, "q=page_&tag=n") == []

@@ -9,6 +9,7 @@ from qflowd.api.drawing.boxes import Graph, draw
 from qflowd.api.drawing.versions import VersionGraph
 from qflowd.api.named import workflow_of
 from qflowd.api.reading import Body, need_if_match
+from qflowd.api.row_fields import fields_of
 from qflowd.api.targets import refuse_defining
 from qflowd.define.documents import Format
 from qflowd.define.edits import tasks_of
@@ -120,8 +121,8 @@ def open_draft(tx: Tx, call: Call, key: str, version: str) -> Opened:
 def current_of(opened: Opened) -> DraftNow:
     """A version as it is now."""
     row = opened.row
-    about = {"workflow": opened.key, "version": row.version, "state": VersionState(row.state).name, "hash": row.hash}
-    return DraftNow(**about, format=row.format, text=row.source_text, faults=problems_of(faults_of(row)))
+    about = {"workflow": opened.key, "state": VersionState(row.state).name, "text": row.source_text}
+    return DraftNow(**fields_of(row, DraftNow) | about | {"faults": problems_of(faults_of(row))})
 
 
 def edit_draft(call: Call, id: str, version: str, change: Callable[[Data], Data], status: int = 200) -> ApiAnswer:

@@ -7,6 +7,7 @@ from typing import Any
 from qflowd.api.answers import Item
 from qflowd.api.call import Call
 from qflowd.api.named import workflow_of
+from qflowd.api.row_fields import fields_of
 
 
 class InstanceItem(Item):
@@ -43,17 +44,14 @@ def instance_items(call: Call, ids: Iterable[int]) -> list[InstanceItem]:
     if not wanted:
         return []
     rows = {row.id: row for row in call.read("list_instance_items", rows=wanted)}
-    return [InstanceItem(**fields_of(rows[id])) for (id,) in wanted if id in rows]
+    return [InstanceItem(**instance_fields(rows[id], InstanceItem)) for (id,) in wanted if id in rows]
 
 
-def fields_of(row: Any) -> dict[str, Any]:
+def instance_fields(row: Any, kind: type[Item]) -> dict[str, Any]:
     """The columns of an instance's row as answers show them."""
     parent = row.parent_task_id
-    fields: dict[str, Any] = row._asdict() | {
-        "tags": row.tags or [],
-        "parent_task_id": None if parent is None else str(parent),
-    }
-    return fields
+    more = {"tags": row.tags or [], "parent_task_id": None if parent is None else str(parent)}
+    return fields_of(row, kind) | more
 
 
 def workflow_key(call: Call, id: str) -> str:

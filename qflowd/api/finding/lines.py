@@ -9,6 +9,7 @@ from typing import Any, Final
 from qflowd.api.answers import Item
 from qflowd.api.call import Call
 from qflowd.api.finding.patterns import containing
+from qflowd.api.row_fields import fields_of
 from qflowd.model.ids import instance_of, key_range
 from qflowd.model.names import item_name
 
@@ -155,7 +156,7 @@ def _lines(call: Call, wanted: LinesWanted, ids: Sequence[int]) -> list[Any]:
 
 
 def _page(found: Sequence[Any], next_after: int | None, prev_before: int | None) -> LogPage:
-    items = [LineItem(**line._asdict() | {"task_id": str(line.task_id)}) for line in found]
+    items = [LineItem(**fields_of(line, LineItem) | {"task_id": str(line.task_id)}) for line in found]
     return LogPage(items, next_after, prev_before, None, None)
 
 

@@ -6,6 +6,11 @@ def of_glob(glob: str | None) -> str:
     return "%" if glob is None else _plain(glob).replace("*", "%")
 
 
+def beginning(text: str) -> str:
+    """A pattern of what begins with the text."""
+    return f"{_plain(text)}%"
+
+
 def containing(text: str | None) -> str:
     """A pattern of what contains the text; without one, of everything."""
     return f"%{_plain(text)}%" if text else "%"

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from qflowd.api.answers import Item
 from qflowd.api.call import Call
+from qflowd.api.row_fields import fields_of
 from qflowd.model.ids import instance_of
 from qflowd.model.states import TaskState
 
@@ -60,17 +61,16 @@ def task_items(call: Call, rows: Sequence[Any]) -> list[TaskItem]:
     for row in rows:
         if (each := found.get(row.id)) is None:
             continue  # its instance is not the tenant's
-        item = TaskItem(**task_fields(each))
+        item = TaskItem(**task_fields(each, TaskItem))
         if row.state in STANDING and (asked := found.get(first[_place(row)])) is not None:
             item.wait_reason = asked.wait_reason
         items.append(item)
     return items
 
 
-def task_fields(row: Any) -> dict[str, Any]:
+def task_fields(row: Any, kind: type[Item]) -> dict[str, Any]:
     """The columns of a row of a task as answers show them."""
-    fields: dict[str, Any] = row._asdict()
-    return {"task_id": str(fields.pop("id")), **fields}
+    return {"task_id": str(row.id), **fields_of(row, kind)}
 
 
 def _place(row: Any) -> tuple[int, int, int, int]:

@@ -11,6 +11,7 @@ from qflowd.store.tx import Store
 
 FIRST_LOOK_S: Final = 0.01
 LONGEST_LOOK_S: Final = 0.25
+POLL_AFTER: Final = {"X-Poll-After": "2"}  # seconds that clients let pass between two looks at what has not ended
 
 
 class Awaited(IntEnum):

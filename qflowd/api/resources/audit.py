@@ -14,6 +14,7 @@ from qflowd.api.call import Call
 from qflowd.api.paging import ListPage, PageQuery, page_of, read_cursor
 from qflowd.api.reading import Query
 from qflowd.api.routing import route
+from qflowd.api.row_fields import fields_of
 from qflowd.engine.access.audit import EARLIEST, WantedEntries, list_audit
 from qflowd.model.instants import FOREVER, as_utc, format_instant, parse_instant
 from qflowd.model.roles import Role
@@ -118,20 +119,7 @@ def _cell(value: Any) -> str:
 
 
 def _item(row: Any) -> AuditItem:
-    return AuditItem(
-        id=row.id,
-        at=row.at,
-        principal=row.principal,
-        token=row.token,
-        session_id=row.session_id,
-        address=row.address,
-        request_id=row.request_id,
-        action=row.action,
-        object_type=row.object_type,
-        object=row.object,
-        before=json.loads(row.changed_from) if row.changed_from else None,
-        after=json.loads(row.changed_to) if row.changed_to else None,
-        command_id=row.command_id,
-        submission_id=row.submission_id,
-        outcome=row.outcome,
-    )
+    fields = fields_of(row, AuditItem)
+    fields["before"] = json.loads(row.changed_from) if row.changed_from else None
+    fields["after"] = json.loads(row.changed_to) if row.changed_to else None
+    return AuditItem(**fields)

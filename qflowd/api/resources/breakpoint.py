@@ -10,6 +10,7 @@ from qflowd.api.finding.task_items import TaskItem, task_items
 from qflowd.api.paging import ListPage, PageQuery, cursor_of, read_cursor
 from qflowd.api.resources.instances import no_such_instance
 from qflowd.api.routing import route
+from qflowd.api.row_fields import fields_of
 from qflowd.model.ids import key_range
 from qflowd.model.roles import Role
 
@@ -80,9 +81,7 @@ def show_breakpoint(call: Call, id: int) -> BreakpointView:
 
 
 def _entry(row: Any) -> BreakpointEntry:
-    fields = row._asdict()
-    names = BreakpointEntry.__struct_fields__
-    return BreakpointEntry(task_id=str(row.id), **{name: fields[name] for name in names if name in fields})
+    return BreakpointEntry(**fields_of(row, BreakpointEntry) | {"task_id": str(row.id)})
 
 
 @route("GET", "/instances/{id}/saga", Role.READ, errors=(40003, 40401), does="view compensations")
@@ -107,7 +106,6 @@ def _undo_items(call: Call, rows: Sequence[Any]) -> list[UndoItem]:
         states = {row.id: row.state for row in call.read("list_task_items", rows=asked)}
     items = []
     for item in task_items(call, rows):
-        fields = {name: getattr(item, name) for name in item.__struct_fields__}
         target = targets[item.task_id]
-        items.append(UndoItem(**fields, undoes=str(target), task_state=states.get(target)))
+        items.append(UndoItem(**fields_of(item, UndoItem), undoes=str(target), task_state=states.get(target)))
     return items

@@ -10,7 +10,7 @@ from typing import Any
 from qflowd.api.answers import Item
 from qflowd.api.call import Call
 from qflowd.api.routing import route
-from qflowd.api.row_fields import fields_of
+from qflowd.api.row_fields import fields_of, items_of
 from qflowd.define.fields import there_is_no
 from qflowd.model.errors import NotFound
 from qflowd.model.roles import Role
@@ -89,7 +89,7 @@ def list_pools(call: Call) -> list[PoolItem]:
     """The pools of all daemons that live."""
     aliases = {row.name: _shown_name(call, row) for row in call.read("list_daemon_loads")}
     rows = call.read("list_pools")
-    return [PoolItem(**row._asdict() | {"daemon": aliases.get(row.daemon, "")}) for row in rows]
+    return [PoolItem(**fields_of(row, PoolItem) | {"daemon": aliases.get(row.daemon, "")}) for row in rows]
 
 
 @route("GET", "/jobs", Role.READ, does="R jobs")
@@ -143,7 +143,7 @@ def faulty_files_of(call: Call) -> list[FaultyFile]:
     """The files that cannot be used; none for those who do not see files."""
     if call.caller.role < Role.SYSTEM:
         return []
-    return [FaultyFile(file=row.file, error=row.error) for row in call.read("list_faulty_files")]
+    return items_of(call.read("list_faulty_files"), FaultyFile)
 
 
 def _plugins(call: Call) -> list[PluginFile]:
@@ -152,7 +152,9 @@ def _plugins(call: Call) -> list[PluginFile]:
     for row in call.read("list_plugins"):
         jobs = [job for job in row.jobs or [] if call.caller.may_run(job=job)]
         if jobs or call.caller.role >= Role.SYSTEM:
-            found.append(PluginFile(**row._asdict() | {"jobs": jobs, "daemon": aliases.get(row.daemon, "")}))
+            found.append(
+                PluginFile(**fields_of(row, PluginFile) | {"jobs": jobs, "daemon": aliases.get(row.daemon, "")})
+            )
     return found
 
 

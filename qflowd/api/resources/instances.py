@@ -2,22 +2,20 @@
 
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from qflowd.api.answers import ApiAnswer, ApiFault, Item, Wait
 from qflowd.api.call import Call
-from qflowd.api.finding.instance_items import InstanceItem, fields_of, instance_items, workflow_key
+from qflowd.api.finding.instance_items import InstanceItem, instance_fields, instance_items, workflow_key
 from qflowd.api.finding.instances import InstanceFilter, find
 from qflowd.api.finding.states import instance_states
 from qflowd.api.finding.when import instants
-from qflowd.api.inbox.waiting import Awaited, AwaitedRow
+from qflowd.api.inbox.waiting import POLL_AFTER, Awaited, AwaitedRow
 from qflowd.api.paging import MOST_COUNTED, ListPage, PageQuery, cursor_of, read_cursor
 from qflowd.api.routing import route
 from qflowd.client.records import from_json
 from qflowd.model.roles import Role
 from qflowd.model.states import InstanceState
-
-POLL_AFTER: Final = {"X-Poll-After": "2"}  # seconds between two looks at what has not ended
 
 
 class InstanceParent(Item):
@@ -130,8 +128,7 @@ def show_detail(call: Call, id: int) -> InstanceDetail:
     row = call.one("show_instance_item", id=id)
     if row is None:
         raise no_such_instance(call, id)
-    fields = fields_of(row)
-    del fields["next_ordinal"]
+    fields = instance_fields(row, InstanceDetail)
     parent = InstanceParent(row.parent_instance_id, fields["parent_task_id"]) if row.parent_instance_id else None
     counts = {each.state: each.tasks for each in sorted(call.read("count_states", instance_id=id))}
     links = {name: f"/api/v1/instances/{id}/{name}" for name in ("tasks", "timeline", "log", "breakpoint", "saga")}

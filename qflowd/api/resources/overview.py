@@ -92,7 +92,7 @@ def _overview(call: Call, query: OverviewQuery) -> Overview:
         failures=len(failures),
         more_failures=has_older,
         running=instance_items(call, [row.id for row in call.read("list_running", batch=RUNNING)]),
-        fires=[NextFire(**row._asdict()) for row in call.read("list_next_fires", batch=FIRES)],
+        fires=items_of(call.read("list_next_fires", batch=FIRES), NextFire),
         daemons=daemons_of(call),
         oldest_ready_s=None if ready_at is None else max(0.0, (now - ready_at).total_seconds()),
         faulty_files=faulty_files_of(call),

@@ -11,6 +11,7 @@ from qflowd.api.call import Call
 from qflowd.api.paging import ListPage, PageQuery, page_of, read_cursor
 from qflowd.api.reading import Body, need_if_match
 from qflowd.api.routing import route
+from qflowd.api.row_fields import fields_of
 from qflowd.engine.access import login, principals, tokens
 from qflowd.model.roles import Role
 from qflowd.store.tx import Tx
@@ -174,17 +175,7 @@ def _expected(tx: Tx, call: Call, id: int) -> Any:
 
 def _item(row: Any) -> PrincipalItem:
     has_password = bool(row.has_password if hasattr(row, "has_password") else row.password)
-    return PrincipalItem(
-        id=row.id,
-        name=row.name,
-        tenant=row.tenant,
-        kind=row.kind,
-        role=Role(row.role).word,
-        has_password=has_password,
-        created_at=row.created_at,
-        created_by=row.created_by,
-        disabled_at=row.disabled_at,
-    )
+    return PrincipalItem(**fields_of(row, PrincipalItem) | {"role": Role(row.role).word, "has_password": has_password})
 
 
 def _etag(item: PrincipalItem) -> str:

@@ -8,7 +8,8 @@ import msgspec
 
 from qflowd.api.answers import Item
 from qflowd.api.call import Call
-from qflowd.api.named import number_in, prefix_of
+from qflowd.api.finding.patterns import beginning
+from qflowd.api.named import number_in
 from qflowd.api.reading import Query
 from qflowd.api.routing import route
 from qflowd.api.row_fields import items_of
@@ -73,7 +74,7 @@ class SearchQuery(Query):
 def search(call: Call, query: SearchQuery) -> Found:
     """Workflows, tasks, instances and jobs that begin with these words; an instance by its number, too."""
     text = query.q.strip()
-    like = {"prefix": prefix_of(text.lower())}
+    like = {"prefix": beginning(text)}
     jobs = call.read("search_jobs", batch=JOBS, **like)
     return Found(
         workflows=items_of(call.read("search_workflows", batch=MOST, **like), FoundWorkflow),

@@ -13,10 +13,11 @@ from qflowd.api.finding import lines
 from qflowd.api.finding.lines import LAST, LineItem
 from qflowd.api.finding.rows import rows_of
 from qflowd.api.finding.task_items import TaskItem, task_fields
-from qflowd.api.inbox.waiting import Awaited, AwaitedRow
+from qflowd.api.inbox.waiting import POLL_AFTER, Awaited, AwaitedRow
 from qflowd.api.paging import LARGEST_PAGE, ListPage, PageQuery, cursor_of, read_cursor
 from qflowd.api.reading import Query
 from qflowd.api.routing import route
+from qflowd.api.row_fields import fields_of
 from qflowd.model.ids import ORDINALS, instance_of, task_id
 from qflowd.model.roles import Role
 from qflowd.model.states import TaskState
@@ -144,7 +145,7 @@ def show_attempt(call: Call, id: str) -> AttemptItem:
 def _answer(call: Call, id: int, tail: int) -> Any:
     def detail() -> ApiAnswer:
         found = _detail(call, id, tail)
-        return ApiAnswer(found, headers={} if TaskState[found.state].is_final else {"X-Poll-After": "2"})
+        return ApiAnswer(found, headers={} if TaskState[found.state].is_final else POLL_AFTER)
 
     def when_ended() -> ApiAnswer | None:
         row = call.one("show_task_place", id=id, instance_id=instance_of(id))
@@ -157,7 +158,9 @@ def _answer(call: Call, id: int, tail: int) -> Any:
 
 def _detail(call: Call, id: int, tail: int) -> TaskDetail:
     logs = lines.earlier(call, lines.of_task(id), LAST, tail).items if tail else []
-    return TaskDetail(**task_fields(_row(call, id)), attempts=_attempts(call, id, NEWEST_ATTEMPTS), logs=logs)
+    return TaskDetail(
+        **task_fields(_row(call, id), TaskDetail), attempts=_attempts(call, id, NEWEST_ATTEMPTS), logs=logs
+    )
 
 
 def _row(call: Call, id: int) -> Any:
@@ -180,9 +183,8 @@ def _attempts(call: Call, id: int, limit: int, before: int = HIGHEST_FENCE) -> l
 
 
 def _attempt(row: Any) -> AttemptItem:
-    fields: dict[str, Any] = row._asdict()
-    del fields["tenant"]
-    return AttemptItem(id=f"{row.task_id}-{row.fence}", **fields | {"task_id": str(row.task_id)})
+    fields = fields_of(row, AttemptItem) | {"id": f"{row.task_id}-{row.fence}", "task_id": str(row.task_id)}
+    return AttemptItem(**fields)
 
 
 def _parts(call: Call, id: int) -> Iterator[str]:

@@ -11,6 +11,7 @@ from qflowd.api.paging import ListPage, PageQuery, page_of, read_cursor
 from qflowd.api.reading import Body
 from qflowd.api.resources.principals import RoleWord, refuse_scoped, role_of
 from qflowd.api.routing import route
+from qflowd.api.row_fields import fields_of
 from qflowd.engine.access import principals, sessions, tokens
 from qflowd.engine.access.audit import Actor
 from qflowd.model.instants import FOREVER, parse_instant
@@ -150,18 +151,7 @@ def list_sessions(call: Call, query: SessionsQuery) -> ListPage[SessionItem]:
         lambda tx: sessions.list_sessions(tx, _seer(call, owner), owner, int(before), query.limit + 1)
     )
     shown, next_ = page_of(query, rows, "id")
-    items = [
-        SessionItem(
-            id=row.id,
-            principal=row.principal,
-            address=row.address,
-            agent=row.agent,
-            created_at=row.created_at,
-            seen_at=row.seen_at,
-            current=row.id == call.caller.session,
-        )
-        for row in shown
-    ]
+    items = [SessionItem(**fields_of(row, SessionItem), current=row.id == call.caller.session) for row in shown]
     return ListPage(items=items, next=next_)
 
 
@@ -202,17 +192,5 @@ def _seer(call: Call, owner: int) -> Actor:
 
 
 def _item(row: Any) -> TokenItem:
-    return TokenItem(
-        id=row.id,
-        principal=row.principal,
-        note=row.note,
-        role=Role(row.role).word,
-        workflows=list(tokens.as_tuple(row.workflows)),
-        jobs=list(tokens.as_tuple(row.jobs)),
-        networks=list(tokens.as_tuple(row.networks)),
-        created_at=row.created_at,
-        created_by=row.created_by,
-        expires_at=row.expires_at,
-        last_used_at=row.last_used_at,
-        revoked_at=row.revoked_at,
-    )
+    lists = {name: list(tokens.as_tuple(getattr(row, name))) for name in ("workflows", "jobs", "networks")}
+    return TokenItem(**fields_of(row, TokenItem) | lists | {"role": Role(row.role).word})

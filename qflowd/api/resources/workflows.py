@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from qflowd.api.answers import Item
 from qflowd.api.call import Call
-from qflowd.api.named import escaped, prefix_of, workflow_of
+from qflowd.api.finding.patterns import beginning, containing
+from qflowd.api.named import workflow_of
 from qflowd.api.paging import ListPage, PageQuery, page_of, read_cursor
 from qflowd.api.routing import route
 from qflowd.api.row_fields import fields_of
@@ -83,7 +84,7 @@ class WorkflowDetail(WorkflowItem):
 
 
 class WorkflowsQuery(PageQuery):
-    """`q`: what keys begin with; `tag`: that it has. `archived`: those as well."""
+    """`q`: what keys begin with, in any case of letters; `tag`: that it has. `archived`: those as well."""
 
     q: str | None = None
     domain: str | None = None
@@ -97,9 +98,9 @@ def list_workflows(call: Call, query: WorkflowsQuery) -> ListPage[WorkflowItem]:
     """The workflows by their keys, each with its last 14 runs, how many are open, and its next fire."""
     after = read_cursor(query) or [""]
     filters: dict[str, Any] = {
-        "prefix": prefix_of(query.q or ""),
+        "prefix": beginning(query.q or ""),
         "domain": query.domain,
-        "tags": "%" if query.tag is None else f"%{escaped(jsontext.dump(query.tag))}%",
+        "tags": containing(query.tag and jsontext.dump(query.tag)),
         "enabled": None if query.enabled is None else int(query.enabled),
         "with_archived": int(query.archived),
     }
