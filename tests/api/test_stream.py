@@ -108,6 +108,10 @@ def test_an_instance_is_told_as_a_whole_and_then_by_what_changes(api: ApiServer,
         stand_in.finish(number, ordinal=1)
         changed = stream.next("delta")
         assert changed["counts"] == {"0": {"READY": 1}, "1": {"SUCCESS": 1}}
+        # Of the boxes only those that have changed, as the graph shows them.
+        assert list(changed["nodes"]) == ["1"]
+        box = next(box for box in api.get(f"/instances/{number}/graph").data["boxes"] if box["node"] == 0)
+        assert first["nodes"]["0"] == {name: box[name] for name in first["nodes"]["0"]}
         assert changed["changed"] == [1]
         stand_in.end(number)
         assert stream.next("delta")["instance"]["state"] == "SUCCESS"
@@ -119,6 +123,32 @@ def test_new_instances_come_into_the_list(api: ApiServer, stand_in: StandIn) -> 
         number = submitted(api, stand_in)
         rows = stream.next("delta")["items"]
         assert [row["id"] for row in rows] == [number]
+
+
+def test_the_first_page_is_told_field_by_field_and_hosts_to_system_callers_alone(own_api: ApiServer) -> None:
+    stand_in = StandIn(own_api.url)
+    stand_in.daemon("secret-host")
+    with (
+        streaming(own_api.as_(Role.SYSTEM), "overview") as whole,
+        streaming(own_api.as_(Role.READ), "overview") as part,
+    ):
+        first, other = whole.next("snapshot")["overview"], part.next("snapshot")["overview"]
+        assert first.keys() == other.keys() == own_api.get("/overview").data.keys()
+        assert first["daemons"][0]["name"] == "secret-host"
+        assert "secret-host" not in json.dumps(other)
+        number = submitted(own_api, stand_in)
+        while "running" not in (changed := whole.next("delta")["overview"]):
+            pass
+        assert "faulty_files" not in changed
+        assert changed["now"] > first["now"]
+        assert [run["id"] for run in changed["running"]] == [number]
+    stand_in.close()
+
+
+def test_topics_that_are_not_there_are_named_one_by_one(api: ApiServer) -> None:
+    reply = api.get("/stream?topics=overview,instance:999999,batch:999998")
+    assert (reply.status, reply.code) == (404, 40401)
+    assert [each["where"] for each in reply.data["errors"]] == ["topics.instance:999999", "topics.batch:999998"]
 
 
 def test_a_log_is_told_line_by_line_from_now_on(api: ApiServer, stand_in: StandIn) -> None:

@@ -15,7 +15,7 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from qflowd.api.live.topics import Data, Topic
+from qflowd.api.live.topic import Data, Topic
 from qflowd.model.errors import StoreUnavailable
 
 log = logging.getLogger("qflowd.api")
@@ -103,7 +103,7 @@ class Hub:
 
     def __init__(self) -> None:
         self.epoch = secrets.token_hex(4)  # of this process: events of another are unknown here
-        self._watched: dict[tuple[str, str], _Watched] = {}
+        self._watched: dict[tuple[str, str, str], _Watched] = {}
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
@@ -120,7 +120,9 @@ class Hub:
         """Have a subscriber told of these topics: first what is there, or what has come since the event it names."""
         since = self._since(last_event)
         with self._lock:
-            watched = [self._watched.setdefault((each.tenant, each.name), _Watched(each)) for each in topics]
+            watched = [
+                self._watched.setdefault((each.tenant, each.name, each.audience), _Watched(each)) for each in topics
+            ]
             is_known = since is not None and all(each.forgotten <= since and each.state is not None for each in watched)
             first: list[StreamEvent] = []
             if last_event is not None and not is_known:

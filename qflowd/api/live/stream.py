@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from qflowd.api.answers import ApiFault
 from qflowd.api.live.hub import Hub, StreamEvent, Subscriber
-from qflowd.api.live.topics import Topic
+from qflowd.api.live.topic import Topic
 
 PING_S: Final = 15.0
 CHECK_S: Final = 2.0  # between looks whether the credentials still hold

@@ -1,14 +1,15 @@
 """What can be looked at, and what has changed since the last look. One look serves all who subscribe to the same topic."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Final
+from collections.abc import Callable
+from typing import Any, Final
 
 from qflowd.api.answers import ApiFault
-from qflowd.client.records import plain_row
+from qflowd.api.call import Call
+from qflowd.api.drawing.boxes import OPEN, NodeStates, states_by_node
+from qflowd.api.live.overview import OverviewTopic
+from qflowd.api.live.topic import Data, Topic
 from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS, instance_of
 from qflowd.model.states import InstanceState
-from qflowd.store.tx import Store
 
 NEWEST: Final = 100  # instances that the topic `instances` shows
 MOST_CHANGED: Final = 500  # rows that a delta names; of more it says null
@@ -18,32 +19,6 @@ LONGEST_LINE: Final = 4096
 LONGEST_ERROR: Final = 300
 MANY_TOPICS: Final = 20  # of one stream
 
-Data = Mapping[str, Any]
-
-
-class Topic(ABC):
-    """One thing to look at, of one tenant. `look` is called by the hub's thread alone."""
-
-    kind: ClassVar[str]
-
-    def __init__(self, store: Store, tenant: str, name: str) -> None:
-        self.store, self.tenant, self.name = store, tenant, name
-
-    @abstractmethod
-    def look(self) -> Data | None:
-        """What is there, as a whole or (of a log) what is new; None if there is no such thing."""
-
-    @abstractmethod
-    def changes(self, before: Data, now: Data) -> Data | None:
-        """What a delta says; None if nothing has changed."""
-
-    def is_there(self) -> bool:
-        """Whether the tenant has it. Called by others than the hub's thread."""
-        return True
-
-    def _rows(self, statement: str, **params: Any) -> list[Any]:
-        return list(map(plain_row, self.store.read(lambda tx: tx.run(statement, tenant=self.tenant, **params))))
-
 
 class InstancesTopic(Topic):
     """`instances`: the newest ones."""
@@ -52,7 +27,7 @@ class InstancesTopic(Topic):
 
     def look(self) -> Data:
         span = {"first": 0, "last": int(max(InstanceState)), "before": LARGEST_INSTANCE + 1, "batch": NEWEST}
-        rows = [row._asdict() for row in self._rows("find_instances", **span)]
+        rows = [row._asdict() for row in self.call.read("find_instances", **span)]
         for row in rows:
             del row["params"]
             row["error"] = row["error"] and row["error"][:LONGEST_ERROR]
@@ -64,30 +39,31 @@ class InstancesTopic(Topic):
 
 
 class InstanceTopic(Topic):
-    """`instance:ID`: its state, and how many rows of each node are in which state."""
+    """`instance:ID`: its state, how many rows of each node are in which state, and what the box of each node shows."""
 
     kind = "instance"
 
-    def __init__(self, store: Store, tenant: str, name: str, number: int) -> None:
-        super().__init__(store, tenant, name)
+    def __init__(self, call: Call, name: str, number: int) -> None:
+        super().__init__(call, name)
         self.number = number
         self._rows_before: dict[int, tuple[int, int]] | None = None
+        self._shown: tuple[Any, dict[str, Any]] = (None, {})
 
     def is_there(self) -> bool:
-        return bool(self._rows("watch_instance", id=self.number))
+        return bool(self.call.read("watch_instance", id=self.number))
 
     def look(self) -> Data | None:
-        head = next(iter(self._rows("watch_instance", id=self.number)), None)
+        head = self.call.one("watch_instance", id=self.number)
         if head is None:
             return None
-        nodes = self._rows("watch_nodes", id=self.number)
+        nodes = self.call.read("watch_nodes", id=self.number)
         counts: dict[str, dict[str, int]] = {}
         for row in nodes:
             counts.setdefault(str(row.node), {})[row.state] = row.tasks
         marks = tuple((row.node, row.state, row.tasks, int(row.fences)) for row in nodes)
         if self._rows_before is None:
             self._changed_rows(sum(row.tasks for row in nodes))
-        return {"instance": head._asdict(), "counts": counts, "marks": marks}
+        return {"instance": head._asdict(), "counts": counts, "nodes": self._nodes(head.state, marks), "marks": marks}
 
     def changes(self, before: Data, now: Data) -> Data | None:
         changed: list[int] | None = []
@@ -95,14 +71,25 @@ class InstanceTopic(Topic):
             changed = self._changed_rows(sum(mark[2] for mark in now["marks"]))
         elif now["instance"] == before["instance"]:
             return None
-        return {"instance": now["instance"], "counts": now["counts"], "changed": changed}
+        nodes = {node: shown for node, shown in now["nodes"].items() if before["nodes"].get(node) != shown}
+        return {"instance": now["instance"], "counts": now["counts"], "nodes": nodes, "changed": changed}
+
+    def _nodes(self, state: str, marks: tuple[Any, ...]) -> dict[str, Any]:
+        """What the box of each node shows in a graph; asked for again only when something has changed."""
+        if self._shown[0] != (state, marks):
+            rows = self.call.read("count_node_states", rows=[(self.number,)])
+            may_be_held = any(row.state == "READY" for row in rows)
+            paused = [row.node for row in self.call.read("list_paused_nodes", id=self.number)] if may_be_held else []
+            found = states_by_node(rows, is_paused=state == "PAUSED", paused=paused)
+            self._shown = (state, marks), {str(node): _box(states) for node, states in found.items()}
+        return self._shown[1]
 
     def _changed_rows(self, count: int) -> list[int] | None:
         """Ordinals of the rows that changed since the last delta; None if nobody knows, or there are many."""
         if count > MOST_ROWS:
             self._rows_before = None
             return None
-        rows = {row.id: (row.state, row.fence) for row in self._rows("watch_rows", id=self.number)}
+        rows = {row.id: (row.state, row.fence) for row in self.call.read("watch_rows", id=self.number)}
         before, self._rows_before = self._rows_before, rows
         if before is None:
             return None
@@ -115,20 +102,20 @@ class LogTopic(Topic):
 
     kind = "log"
 
-    def __init__(self, store: Store, tenant: str, name: str, task: int) -> None:
-        super().__init__(store, tenant, name)
+    def __init__(self, call: Call, name: str, task: int) -> None:
+        super().__init__(call, name)
         self.task = task
         self._after: int | None = None
 
     def is_there(self) -> bool:
-        return bool(self._rows("show_task", id=self.task, instance_id=instance_of(self.task)))
+        return bool(self.call.read("show_task", id=self.task, instance_id=instance_of(self.task)))
 
     def look(self) -> Data | None:
         if self._after is None:
-            self._after = int(self._rows("watch_last_line", task_id=self.task)[0].id)
+            self._after = int(self.call.read("watch_last_line", task_id=self.task)[0].id)
             return {"lines": [], "last": self._after}
         span = {"instance_id": instance_of(self.task), "task_id": self.task, "after": self._after, "batch": MOST_LINES}
-        rows = self._rows("watch_log", **span)
+        rows = self.call.read("watch_log", **span)
         if rows:
             self._after = rows[-1].id
         return {"lines": [_line(row) for row in rows], "last": self._after}
@@ -142,15 +129,15 @@ class BatchTopic(Topic):
 
     kind = "batch"
 
-    def __init__(self, store: Store, tenant: str, name: str, number: int) -> None:
-        super().__init__(store, tenant, name)
+    def __init__(self, call: Call, name: str, number: int) -> None:
+        super().__init__(call, name)
         self.number = number
 
     def is_there(self) -> bool:
-        return bool(self._rows("watch_command", id=self.number))
+        return bool(self.call.read("watch_command", id=self.number))
 
     def look(self) -> Data | None:
-        row = next(iter(self._rows("watch_command", id=self.number)), None)
+        row = self.call.one("watch_command", id=self.number)
         return None if row is None else {"batch": row._asdict()}
 
     def changes(self, before: Data, now: Data) -> Data | None:
@@ -165,22 +152,32 @@ def _line(row: Any) -> dict[str, Any]:
     return shown | {"task_id": str(row.task_id), "message": cut}
 
 
-MakeTopic = Callable[[Store, str, str], Topic]
-PLAIN: Final[dict[str, MakeTopic]] = {InstancesTopic.kind: InstancesTopic}
+def _box(states: NodeStates) -> dict[str, Any]:
+    """As the box of one task in the graph of an instance."""
+    return {
+        "counts": dict(states.counts),
+        "state": states.state,
+        "task_id": str(states.task_id),
+        "started_at": states.started_at,
+        "finished_at": None if states.state in OPEN else states.finished_at,
+    }
+
+
+PLAIN: Final[dict[str, Callable[[Call, str], Topic]]] = {kind.kind: kind for kind in (InstancesTopic, OverviewTopic)}
 NUMBERED: Final[dict[str, type[InstanceTopic] | type[LogTopic] | type[BatchTopic]]] = {
     kind.kind: kind for kind in (InstanceTopic, LogTopic, BatchTopic)
 }
 
 
-def read_topic(store: Store, tenant: str, name: str) -> Topic:
+def read_topic(call: Call, name: str) -> Topic:
     """The topic of this name.
 
     Raises: ApiFault 40002 if there is none.
     """
     kind, colon, number = name.partition(":")
     if not colon and kind in PLAIN:
-        return PLAIN[kind](store, tenant, name)
+        return PLAIN[kind](call, name)
     if colon and kind in NUMBERED and number.isascii() and number.isdigit() and len(number) <= 19:
-        return NUMBERED[kind](store, tenant, name, int(number))
+        return NUMBERED[kind](call, name, int(number))
     there = ", ".join([*PLAIN, *[f"{kind}:ID" for kind in NUMBERED]])
     raise ApiFault(40002, f"topics: there is no topic {name[:60]!r}; there are {there}")

@@ -75,10 +75,11 @@ def show_overview(call: Call, query: OverviewQuery) -> Overview:
     """What fails, runs and comes next; the same for all who ask within a second."""
     is_system = call.caller.role >= Role.SYSTEM
     key = (call.store.dialect.describe(), call.tenant, is_system, query.since)
-    return _SEEN.get(key, lambda: _overview(call, query))
+    return _SEEN.get(key, lambda: overview_of(call, query))
 
 
-def _overview(call: Call, query: OverviewQuery) -> Overview:
+def overview_of(call: Call, query: OverviewQuery) -> Overview:
+    """What fails, runs and comes next, as it is now."""
     now = call.store.clock.now().astimezone(UTC)
     since = query.since or now.replace(second=0, microsecond=0) - timedelta(days=1)
     first = with_ids(call.read, Between(since, EVER)).lowest

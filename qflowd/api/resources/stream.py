@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from qflowd.api.answers import ApiFault
+from qflowd.api.answers import ApiFault, Problem
 from qflowd.api.call import Call
 from qflowd.api.live.stream import Live
 from qflowd.api.live.topics import MANY_TOPICS, read_topic
@@ -15,7 +15,7 @@ OF_ALL = 200  # streams of this process
 
 
 class StreamQuery(Query):
-    """What to look at: `instances`, `instance:ID`, `log:TASK`, `batch:ID`."""
+    """What to look at: `overview`, `instances`, `instance:ID`, `log:TASK`, `batch:ID`."""
 
     topics: tuple[str, ...]
 
@@ -26,10 +26,10 @@ def open_stream(call: Call, query: StreamQuery) -> Live:
     names = tuple(dict.fromkeys(query.topics))
     if len(names) > MANY_TOPICS:
         raise ApiFault(40002, f"topics: at most {MANY_TOPICS}, not {len(names)}")
-    topics = [read_topic(call.store, call.tenant, name) for name in names]
-    for topic in topics:
-        if not topic.is_there():
-            raise ApiFault(40401, f"there is no {topic.name.replace(':', ' ')} that could be watched")
+    topics = [read_topic(call, name) for name in names]
+    if gone := [topic.name for topic in topics if not topic.is_there()]:
+        faults = [Problem("topics." + name, "it does not exist (any more)") for name in gone]
+        raise ApiFault(40401, f"there is no {gone[0].replace(':', ' ')} that could be watched", faults)
     whole, own = call.count_streams(call.caller.principal)
     if own >= OF_ONE or whole >= OF_ALL:
         what = f"{own} streams of {call.caller.principal} are open" if own >= OF_ONE else f"{whole} streams are open"

@@ -115,6 +115,9 @@ function refusal(response: Response, answer: Envelope | null): ApiProblem {
   return new ApiProblem(answer?.code ?? response.status * 100, answer?.message ?? response.statusText, more.errors ?? [], request, answer?.data ?? null)
 }
 
+/** What an answer outside the envelope says that is no success. */
+export const refusalOf = async (response: Response) => refusal(response, await read(response).catch(() => null))
+
 /** A text outside the envelope: a log, a document. */
 export async function text(path: string, query: Query = {}, signal?: AbortSignal): Promise<string> {
   const response = await fetch(address(path, query), { headers: { Accept: 'text/plain' }, signal, credentials: 'same-origin' })

@@ -1,6 +1,8 @@
 // How a page asks and changes: `useOne`, `useList`, `useAction`. No page calls `fetch`.
 import { keepPreviousData, QueryClient, useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { ApiProblem, call, change, json, type Ask, type Query, type Reply } from './call'
+import { followStream, topicOf, type TopicOf } from './follow'
+import { isCarried, useTopic } from './stream'
 import type { Page } from './types'
 
 const FOCUSED_MS = 5_000
@@ -18,29 +20,37 @@ export const client = new QueryClient({
     mutations: { networkMode: 'always' },
   },
 })
+followStream(client)
 
 interface Options {
-  /** Asked again every so many milliseconds while somebody looks; `false`: once. */
+  /** The topic of the stream that tells of changes; while the stream carries it, nothing is asked again. */
+  topic?: TopicOf
+  /** Asked again every so many milliseconds while somebody looks and no stream tells of changes; `false`: once. */
   every?: number | false
   enabled?: boolean
   /** Keep what was shown while the next answer is on its way (a filter changed). */
   keep?: boolean
 }
 
-const pause = (every: number | false) => (query: { state: { error: unknown } }) => {
-  const error = query.state.error
-  return error instanceof ApiProblem && (error.code === 40301 || Math.floor(error.code / 100) === 401) ? false : every
+/** How long until a query is asked again by itself. */
+export const pause = (every: number | false, topic?: TopicOf) => (query: { state: { error: unknown; data?: unknown } }) => {
+  const { error, data } = query.state
+  const refused = error instanceof ApiProblem && (error.code === 40301 || Math.floor(error.code / 100) === 401)
+  return refused || (error === null && isCarried(topicOf(topic, data))) ? false : every
 }
 
 /** One object, or one page-shaped answer. `error` stands beside old `data` if a later look failed. */
 export function useOne<T>(path: string | null, query: Query = {}, options: Options = {}) {
-  return useQuery<T, ApiProblem>({
+  const found = useQuery<T, ApiProblem>({
     queryKey: [path, query],
     queryFn: async ({ signal }) => (await call<T>(path!, { query, signal })).data,
     enabled: path !== null && options.enabled !== false,
-    refetchInterval: pause(options.every ?? FOCUSED_MS),
+    refetchInterval: pause(options.every ?? FOCUSED_MS, options.topic),
     placeholderData: options.keep ? keepPreviousData : undefined,
+    meta: { topic: options.topic },
   })
+  useTopic(topicOf(options.topic, found.data))
+  return found
 }
 
 /** A document outside the envelope; it does not change while the server runs. */
@@ -58,11 +68,13 @@ export function useList<T>(path: string | null, query: Query = {}, options: Opti
     enabled: path !== null && options.enabled !== false,
     // Every page is asked again, so the more of them, the less often.
     refetchInterval: (query) => {
-      const every = pause(options.every ?? FOCUSED_MS)(query)
+      const every = pause(options.every ?? FOCUSED_MS, options.topic)(query)
       return every && every * Math.max(1, query.state.data?.pages.length ?? 1)
     },
     placeholderData: options.keep ? keepPreviousData : undefined,
+    meta: { topic: options.topic },
   })
+  useTopic(topicOf(options.topic, found.data))
   return {
     items: found.data?.pages.flatMap((page) => page.items),
     total: found.data?.pages[0]?.total ?? null,

@@ -2,6 +2,7 @@
 import { useCallback, useEffect, useRef, useState } from 'react'
 import { ApiProblem, call } from '../api/call'
 import type { LogLine, LogPage } from '../api/types'
+import { onEvent, useTopic, type LiveEvent } from '../api/stream'
 import { merged } from './logRows'
 
 export interface LogSource {
@@ -32,6 +33,14 @@ interface Log {
 }
 
 const nothing: Log = { lines: [], total: null, prev: 0, next: 0, atEnd: false, busy: true, error: null }
+
+const topicOfLog = (path: string) => path.replace(/^\/tasks\/(\d+)\/log$/, 'log:$1').replace(/^\/instances\/(\d+)\/log$/, 'instance:$1')
+
+/** The lines that an event brings whole; null if they have to be asked for: long ones were cut, or it brings none. */
+function linesOf({ kind, data }: LiveEvent): LogLine[] | null {
+  const lines = kind === 'log' ? (data.lines as LogLine[]) : []
+  return lines.length > 0 && lines.every(({ message }) => !message.endsWith(' …')) ? lines : null
+}
 
 /** `live`: new lines may come, so they are looked for while somebody looks. `first`: a line to begin at, else the end. */
 export function useLog(source: LogSource, live: boolean, first: number | null = null) {
@@ -114,14 +123,27 @@ export function useLog(source: LogSource, live: boolean, first: number | null = 
     void (wanted === null ? end() : around(wanted))
     return () => present.current.stop.abort()
   }, [end, around])
+  const topic = live ? topicOfLog(path) : null
+  const isTold = useTopic(topic)
   useEffect(() => {
-    if (!live) return
+    if (!topic) return
+    return onEvent((event) => {
+      const now = known.current
+      if (event.topic !== topic || !now.atEnd) return
+      const lines = isNarrow || attempt || now.busy ? null : linesOf(event)
+      if (lines) setLog((old) => ({ ...old, lines: merged(old.lines, lines), next: Math.max(old.next, lines.at(-1)!.id), total: old.total === null ? null : old.total + lines.length }))
+      else newer()
+    })
+  }, [topic, newer, isNarrow, attempt])
+  useEffect(() => {
+    // A run tells of its tasks, but not of their lines.
+    if (!live || (isTold && topic?.startsWith('log:'))) return
     const look = () => {
       const { error, atEnd } = known.current
       if (!document.hidden && atEnd && !(error && [401, 403].includes(Math.floor(error.code / 100)))) newer()
     }
     const timer = setInterval(look, LOOK_MS)
     return () => clearInterval(timer)
-  }, [live, newer])
+  }, [live, newer, isTold, topic])
   return { ...log, atStart: log.prev === null, at, older, newer, start, end, around }
 }

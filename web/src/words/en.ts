@@ -28,7 +28,7 @@ export const en = {
   field: { reason: 'Reason', optional: 'optional', state: 'State', workflow: 'Workflow', task: 'Task', job: 'Job', run: 'Run', name: 'Name', from: 'From', to: 'To', all: 'all' },
   empty: { nothing: 'Nothing here yet', noMatch: 'Nothing matches these filters' },
   problem: {
-    title: 'That did not work', remedy: 'What helps', request: 'Request', network: 'The server cannot be reached.', stale: (age: string) => `${age} old, asking again`,
+    title: 'That did not work', remedy: 'What helps', request: 'Request', network: 'The server cannot be reached.', stale: (age: string) => `${age} old, reconnecting`,
     noPage: 'There is no such page', role: 'Your role does not reach this. Somebody with a higher role can do it or raise yours.',
     crash: 'This page failed to draw. The rest still works.',
   },

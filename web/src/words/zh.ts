@@ -29,7 +29,7 @@ export const zh: Words = {
   field: { reason: '原因', optional: '可不填', state: '状态', workflow: '工作流', task: '任务', job: '作业', run: '运行', name: '名称', from: '从', to: '到', all: '全部' },
   empty: { nothing: '这里还没有内容', noMatch: '没有符合筛选条件的内容' },
   problem: {
-    title: '没有成功', remedy: '怎么办', request: '请求号', network: '连不上服务器。', stale: (age) => `数据是 ${age}前的，正在重新获取`,
+    title: '没有成功', remedy: '怎么办', request: '请求号', network: '连不上服务器。', stale: (age) => `数据是 ${age}前的，正在重新连接`,
     noPage: '没有这个页面', role: '你的角色没有这个权限；请角色更高的人来做，或提升你的角色。',
     crash: '这一页画不出来，其余页面不受影响。',
   },

@@ -33,7 +33,7 @@ interface Pool {
 
 export default function Daemons() {
   const w = useWords(words)
-  const daemons = useOne<Daemon[]>('/daemons')
+  const daemons = useOne<Daemon[]>('/daemons', {}, { topic: 'overview' })
   const pools = useOne<Pool[]>('/pools')
   const versions = new Set(daemons.data?.map((d) => d.version))
   return (

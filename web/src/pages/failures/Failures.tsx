@@ -36,7 +36,7 @@ export default function Failures() {
 
 function Groups({ ask }: { ask: GroupProps['ask'] }) {
   const w = useWords(words)
-  const groups = useList<FailureGroup>('/failures', { group: 1 })
+  const groups = useList<FailureGroup>('/failures', { group: 1 }, { topic: 'overview' })
   const [open, setOpen] = useQueryState('group')
   if (!groups.items) return groups.error ? <Problem error={groups.error} again={groups.again} /> : <Waiting />
   if (groups.items.length === 0) return <Empty title={w.none}>{w.noneWhat}</Empty>
@@ -56,7 +56,7 @@ function Groups({ ask }: { ask: GroupProps['ask'] }) {
 /** What somebody has taken care of: who, when, and how. */
 function Handled() {
   const w = useWords(words)
-  const rows = useList<Failure>('/failures', { handled: 1, limit: 50 }, { every: 15_000 })
+  const rows = useList<Failure>('/failures', { handled: 1, limit: 50 }, { every: 15_000, topic: 'overview' })
   if (!rows.items) return rows.error ? <Problem error={rows.error} again={rows.again} /> : <Waiting />
   if (rows.items.length === 0) return <Empty title={w.noneHandled} />
   return (
@@ -120,7 +120,7 @@ function Group({ group, open, turn, ask }: GroupProps) {
 
 function Rows({ group, ask }: { group: FailureGroup; ask: GroupProps['ask'] }) {
   const w = useWords(words)
-  const rows = useList<Failure>('/failures', { ...groupQuery(group), limit: 50 })
+  const rows = useList<Failure>('/failures', { ...groupQuery(group), limit: 50 }, { topic: 'overview' })
   if (rows.error) return <Problem error={rows.error} again={rows.again} />
   if (!rows.items) return <Waiting lines={3} />
   return (

@@ -6,6 +6,7 @@ import { Graph } from '../../draw/Graph'
 import { LogView } from '../../ui/LogView'
 import { Loaded } from '../../ui/Problem'
 import { useWords } from '../../words'
+import { topicOfRun } from './ids'
 import type { RunDetail } from './types'
 import { words } from './words'
 
@@ -18,7 +19,7 @@ interface Props {
 
 export function GraphTab({ run, live, chosen, open }: Props) {
   const w = useWords(words)
-  const graph = useOne<GraphData>(`/instances/${run.id}/graph`, {}, { every: live ? 5_000 : false })
+  const graph = useOne<GraphData>(`/instances/${run.id}/graph`, {}, { every: live ? 5_000 : false, topic: topicOfRun(run) })
   return (
     <Loaded of={graph} lines={8}>
       {(data) => (
@@ -32,7 +33,7 @@ export function GraphTab({ run, live, chosen, open }: Props) {
 }
 
 export function GanttTab({ run, live, chosen, open }: Props) {
-  const timeline = useOne<Timeline>(`/instances/${run.id}/timeline`, { bins: 200 }, { every: live ? 5_000 : false })
+  const timeline = useOne<Timeline>(`/instances/${run.id}/timeline`, { bins: 200 }, { every: live ? 5_000 : false, topic: topicOfRun(run) })
   return <Loaded of={timeline} lines={8}>{(data) => <div className="run-fill"><Gantt data={data} live={live} chosen={chosen} open={open} /></div>}</Loaded>
 }
 

@@ -21,7 +21,7 @@ import { Actions } from './Actions'
 import { Data } from './Data'
 import { FoldAside } from './FoldAside'
 import { GanttTab, GraphTab, LogTab } from './Drawings'
-import { ordinalOf, taskIdOf, median, tellingFailure } from './ids'
+import { ordinalOf, taskIdOf, median, tellingFailure, topicOfRun } from './ids'
 import { TaskAside } from './TaskAside'
 import { Tasks } from './Tasks'
 import type { RunDetail } from './types'
@@ -33,7 +33,7 @@ type TabName = 'graph' | 'gantt' | 'tasks' | 'log' | 'data'
 const TABS: TabName[] = ['graph', 'gantt', 'tasks', 'log', 'data']
 
 export default function Run({ id }: { id: string }) {
-  const run = useOne<RunDetail>(`/instances/${encodeURIComponent(id)}`)
+  const run = useOne<RunDetail>(`/instances/${encodeURIComponent(id)}`, {}, { topic: topicOfRun })
   return (
     <Loaded of={run} lines={10}>
       {(data) => <Shown key={data.id} run={data} />}
@@ -88,7 +88,7 @@ function Shown({ run }: { run: RunDetail }) {
 /** The failure to look at, and how many there are. */
 function useFailures(run: RunDetail): { first: TaskItem | null; count: number } {
   const count = run.counts.FAILED ?? 0
-  const found = useOne<Page<TaskItem>>(count > 0 ? `/instances/${run.id}/tasks` : null, { state: 'FAILED', limit: 20 }, { every: 15_000, keep: true })
+  const found = useOne<Page<TaskItem>>(count > 0 ? `/instances/${run.id}/tasks` : null, { state: 'FAILED', limit: 20 }, { every: 15_000, keep: true, topic: topicOfRun(run) })
   return { first: count > 0 ? tellingFailure(found.data?.items ?? []) : null, count }
 }
 

@@ -17,7 +17,7 @@ import { Loaded } from '../../ui/Problem'
 import { ENDED } from '../../ui/states'
 import { Time, Took } from '../../ui/Time'
 import { useCommon, useWords } from '../../words'
-import { nameOf } from './ids'
+import { nameOf, topicOfRun } from './ids'
 import type { RunDetail, TaskDetail } from './types'
 import { words } from './words'
 
@@ -32,7 +32,7 @@ interface Props {
 
 export function TaskAside({ id, run, close, note, showFailures }: Props) {
   const w = useWords(words)
-  const task = useOne<TaskDetail>(`/tasks/${encodeURIComponent(id)}`, { tail: 1 }, { every: ENDED.has(run.state) ? false : 5_000 })
+  const task = useOne<TaskDetail>(`/tasks/${encodeURIComponent(id)}`, { tail: 1 }, { every: ENDED.has(run.state) ? false : 5_000, topic: topicOfRun(run) })
   return (
     <aside className="run-aside" aria-label={task.data ? nameOf(task.data) : w.task}>
       <header className="aside-head">

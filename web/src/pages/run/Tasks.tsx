@@ -13,7 +13,7 @@ import { Empty } from '../../ui/Empty'
 import { Filters } from '../../ui/Panel'
 import { Problem } from '../../ui/Problem'
 import { StateButtons } from '../../ui/StateButtons'
-import { ENDED, ORDER } from '../../ui/states'
+import { ORDER } from '../../ui/states'
 import { Time, Took } from '../../ui/Time'
 import { VirtualList, type ListColumn } from '../../ui/VirtualList'
 import { useCommon, useWords } from '../../words'
@@ -38,8 +38,7 @@ export function Tasks({ run, open, chosen }: Props) {
   const [jump, setJump] = useState<number | undefined>()
   const [asking, setAsking] = useState(false)
   const may = useMay('operate')
-  const live = !ENDED.has(run.state)
-  const rows = useTasks(run.id, { state, node, q }, live)
+  const rows = useTasks(run, { state, node, q })
   const columns = useMemo(() => columnsOf(w), [w])
   const clear = () => set({ state: '', node: '', q: '' })
   const failed = run.counts.FAILED ?? 0

@@ -13,6 +13,9 @@ export function ordinalOf(instance: number, taskId: string): number | null {
   return place >= 0n && place < ORDINALS ? Number(place) : null
 }
 
+/** The topic of the stream that tells of a run, of one that has ended too: it may be retried. */
+export const topicOfRun = ({ id }: { id: number }) => `instance:${id}`
+
 /** Of the failures found first, the one to look at: an item tells more than the map that failed because of it. */
 export function tellingFailure<T extends Pick<TaskItem, 'kind' | 'error' | 'map_index'>>(failures: readonly T[]): T | null {
   return failures.find((task) => task.map_index !== null) ?? failures.find((task) => task.error) ?? failures[0] ?? null

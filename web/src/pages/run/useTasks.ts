@@ -2,9 +2,12 @@
 import { useQueries } from '@tanstack/react-query'
 import { useCallback, useMemo, useState } from 'react'
 import { call, type ApiProblem } from '../../api/call'
-import { useList } from '../../api/queries'
+import { pause, useList } from '../../api/queries'
+import { useTopic } from '../../api/stream'
 import type { Page, TaskItem } from '../../api/types'
-import { ordinalOf } from './ids'
+import { ENDED } from '../../ui/states'
+import { ordinalOf, topicOfRun } from './ids'
+import type { RunDetail } from './types'
 
 export const PAGE = 200
 
@@ -23,11 +26,13 @@ export interface TaskRows {
   again: () => void
 }
 
-/** `live`: rows that are seen are asked again every five seconds. */
-export function useTasks(run: number, filter: Filter, live: boolean): TaskRows {
+/** Of a run that has not ended, rows that are seen are kept up to date. */
+export function useTasks({ id: run, state }: RunDetail, filter: Filter): TaskRows {
+  const topic = topicOfRun({ id: run })
+  const every = ENDED.has(state) ? (false as const) : 5_000
   const placed = filter.state === '' && filter.q === ''
-  const byPlace = usePlaces(run, filter.node, live, placed)
-  const listed = useList<TaskItem>(placed ? null : `/instances/${run}/tasks`, { ...filter, limit: PAGE }, { every: live ? 5_000 : false, keep: true })
+  const byPlace = usePlaces(run, filter.node, every, placed)
+  const listed = useList<TaskItem>(placed ? null : `/instances/${run}/tasks`, { ...filter, limit: PAGE }, { every, keep: true, topic })
   const items = listed.items
   const { more, loadingMore } = listed
   const need = useCallback(
@@ -40,7 +45,8 @@ export function useTasks(run: number, filter: Filter, live: boolean): TaskRows {
   return { count: items?.length ?? 0, at: (index) => items?.[index], need, error: listed.error, pending: listed.pending, again: listed.again }
 }
 
-function usePlaces(run: number, node: string, live: boolean, enabled: boolean): TaskRows {
+function usePlaces(run: number, node: string, every: number | false, enabled: boolean): TaskRows {
+  const topic = topicOfRun({ id: run })
   const [pages, setPages] = useState<readonly number[]>([0])
   const found = useQueries({
     queries: pages.map((page) => ({
@@ -48,9 +54,11 @@ function usePlaces(run: number, node: string, live: boolean, enabled: boolean): 
       queryFn: async ({ signal }: { signal: AbortSignal }) =>
         (await call<Page<TaskItem>>(`/instances/${run}/tasks`, { query: { from: page * PAGE, limit: PAGE, node }, signal })).data,
       enabled,
-      refetchInterval: live ? 5_000 : (false as const),
+      refetchInterval: pause(every, topic),
+      meta: { topic },
     })),
   })
+  useTopic(topic)
   const need = useCallback((from: number, to: number) => {
     const first = Math.floor(from / PAGE)
     const last = Math.floor(Math.max(from, to - 1) / PAGE)

@@ -104,7 +104,7 @@ function Meets({ set }: { set: DryRun }) {
 function Sent({ id, word, onClose }: { id: number; word: string; onClose: () => void }) {
   const w = useWords(words)
   const common = useCommon()
-  const batch = useOne<Batch>(`/batches/${id}`, {}, { every: 1_000 })
+  const batch = useOne<Batch>(`/batches/${id}`, {}, { every: 1_000, topic: `batch:${id}` })
   const cancel = useAction()
   const data = batch.data
   const over = data !== undefined && ['DONE', 'REJECTED', 'CANCELLED', 'FAILED'].includes(data.state)

@@ -18,7 +18,7 @@ export default function Today() {
   const common = useCommon()
   const w = useWords(words)
   const [kiosk, setKiosk] = useQueryState('kiosk')
-  const overview = useOne<Overview>('/overview')
+  const overview = useOne<Overview>('/overview', {}, { topic: 'overview' })
   return (
     <>
       <Head

@@ -18,7 +18,7 @@ export function GridTab({ of }: { of: WorkflowDetail }) {
   const w = useWords(words)
   const [before, setBefore] = useQueryState('before')
   const [row] = useQueryState('row')
-  const found = useOne<GridData & { more_rows?: number }>(`/workflows/${encodeURIComponent(of.workflow)}/grid`, { limit: COLUMNS, before }, { keep: true, every: before ? false : 5_000 })
+  const found = useOne<GridData & { more_rows?: number }>(`/workflows/${encodeURIComponent(of.workflow)}/grid`, { limit: COLUMNS, before }, { keep: true, every: before ? false : 5_000, topic: before ? null : 'instances' })
   return (
     <Loaded of={found}>
       {(data) =>

@@ -26,7 +26,7 @@ const SourceTab = lazy(() => import('./SourceTab'))
 const ScheduleTab = lazy(() => import('./ScheduleTab'))
 
 export default function Workflow({ id }: { id: string }) {
-  const found = useOne<WorkflowDetail>(`/workflows/${encodeURIComponent(id)}`, {}, { every: 10_000 })
+  const found = useOne<WorkflowDetail>(`/workflows/${encodeURIComponent(id)}`, {}, { every: 10_000, topic: 'instances' })
   return <Loaded of={found} lines={9}>{(x) => <Whole of={x} />}</Loaded>
 }
 

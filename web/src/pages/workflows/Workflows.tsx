@@ -28,7 +28,7 @@ export default function Workflows() {
   const [archived, setArchived] = useQueryState('archived')
   const [order, setOrder] = useQueryState('order', 'red')
   const clear = useQuerySet()
-  const found = useList<WorkflowItem>('/workflows', { q, domain, tag, archived: archived ? true : null, limit: 200 }, { keep: true, every: 10_000 })
+  const found = useList<WorkflowItem>('/workflows', { q, domain, tag, archived: archived ? true : null, limit: 200 }, { keep: true, every: 10_000, topic: 'instances' })
   const items = useMemo(() => sorted(found.items ?? [], order), [found.items, order])
   const domains = useDomains(found.items)
   const filtered = q !== '' || domain !== '' || tag !== ''
