@@ -12,7 +12,7 @@ WHERE v.definition_id = :definition_id AND v.state = {version.DRAFT} ORDER BY v.
 -- Instances that name a draft keep it from being edited.
 UPDATE qflow.workflow_version SET has_run = 1 WHERE id = :id AND has_run = 0
 
--- name: shelve_version
+-- name: archive_draft
 UPDATE qflow.workflow_version SET state = {version.ARCHIVED}, note = :note WHERE id = :id
 
 -- name: set_enabled

@@ -8,12 +8,12 @@ from qflowd.engine.definitions.definition_verbs import DefinitionVerbs
 from qflowd.engine.definitions.draft_store import (
     DraftText,
     add_draft,
+    archive_draft,
     drop_version,
     faults_of,
     find_text,
     refuse_edit,
     replace_draft,
-    shelve,
 )
 from qflowd.engine.definitions.workflow_heads import draft_with_head, head_etag, remove_workflow, set_enabled
 from qflowd.engine.definitions.workflow_store import lock_definition
@@ -158,7 +158,7 @@ def test_a_draft_can_be_put_away_or_removed(lab, editor):
 
     def put_away(tx, version):
         definition = _definition(tx)
-        shelve(tx, definition, find_text(tx, definition, version), "daily", "not needed")
+        archive_draft(tx, definition, find_text(tx, definition, version), "daily", "not needed")
 
     lab.store.transact(lambda tx: put_away(tx, "draft"))
     for version, why in (("2", "is already ARCHIVED"), ("active", "is ACTIVE; activate another version")):

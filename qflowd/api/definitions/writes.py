@@ -48,7 +48,7 @@ def with_settings(own: Data, settings: Mapping[str, Any] | None) -> Data:
     return given | {name: value for name, value in (settings or {}).items() if value is not None}
 
 
-def add(call: Call, kind: Kind, name: str, document: Data, reason: str | None) -> ApiAnswer:
+def create(call: Call, kind: Kind, name: str, document: Data, reason: str | None) -> ApiAnswer:
     """Store what is new. Raises: NameTaken; InvalidWorkflow; Refused; ApiFault 40302."""
     refuse_defining(call, None)
 
@@ -64,7 +64,7 @@ def add(call: Call, kind: Kind, name: str, document: Data, reason: str | None) -
     return ApiAnswer(made, status=201, etag=made.hash)
 
 
-def change(call: Call, row: Any, document: Data, reason: str | None) -> ApiAnswer:
+def update(call: Call, row: Any, document: Data, reason: str | None) -> ApiAnswer:
     """Store another state of what there is (a row of `show_definition`).
 
     Raises: InvalidWorkflow; Refused; ApiFault 40302, 42801, 41201.
@@ -81,7 +81,7 @@ def change(call: Call, row: Any, document: Data, reason: str | None) -> ApiAnswe
     return ApiAnswer(made, etag=made.hash)
 
 
-def drop(call: Call, row: Any) -> GoneDefinition:
+def delete(call: Call, row: Any) -> GoneDefinition:
     """Remove what nothing uses. Raises: Refused 40903, 40906; ApiFault 40302."""
     refuse_defining(call, None)
 

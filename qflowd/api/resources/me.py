@@ -59,7 +59,7 @@ class LoginByCode(Body):
     code: Annotated[str, msgspec.Meta(max_length=200)]
 
 
-class MyChanges(Body):
+class ChangedMe(Body):
     """What is given is changed; null takes away. `password` needs `old_password` where there is one."""
 
     lang: Literal["en", "zh"] | msgspec.UnsetType | None = msgspec.UNSET
@@ -127,7 +127,7 @@ def show_me(call: Call) -> Me:
 
 
 @route("PUT", "/me", Role.READ, errors=(40102, 40301, 40303, 40901, 42202), does="access set_preferences, set_password")
-def change_me(call: Call, body: MyChanges) -> Me:
+def update_me(call: Call, body: ChangedMe) -> Me:
     """Change how the dashboard looks to the caller, and their password."""
     row = call.store.read(lambda tx: principals.find_by_name(tx, call.caller.principal))
     if row is None:
@@ -161,7 +161,7 @@ def _check_zone(name: str) -> None:
         raise ApiFault(42202, f"zone: there is no time zone {name!r}; use a name like Asia/Shanghai or UTC") from None
 
 
-def _new_password(call: Call, body: MyChanges, row: object) -> str | None:
+def _new_password(call: Call, body: ChangedMe, row: object) -> str | None:
     """A token must not make itself more than it is, and whoever finds an open browser must not keep it."""
     if call.caller.session is None:
         raise ApiFault(40301, "a password is changed by who has signed in, not by a token")

@@ -73,13 +73,13 @@ _FIELDS: Final = ("job", "task", "workflow", "title", "after", "params")
 
 
 @route("POST", NODES, Role.DEFINE, errors=(*OF_DRAFTS, 40902), does="edits.add_task")
-def add_node(call: Call, id: str, version: str, body: NewNode) -> ApiAnswer | DraftItem:
+def create_node(call: Call, id: str, version: str, body: NewNode) -> ApiAnswer | DraftItem:
     """Add a task to a draft."""
     return edit_draft(call, id, version, lambda data: edits.add_task(data, body.key, body.document()), status=201)
 
 
 @route("PUT", f"{NODES}/{{node}}", Role.DEFINE, errors=(*OF_DRAFTS, 40902), does="edits.set_task")
-def put_node(call: Call, id: str, version: str, node: str, body: ChangedNode) -> ApiAnswer | DraftItem:
+def update_node(call: Call, id: str, version: str, node: str, body: ChangedNode) -> ApiAnswer | DraftItem:
     """Change a task of a draft, or its key."""
 
     def change(data: Data) -> Data:
@@ -90,7 +90,7 @@ def put_node(call: Call, id: str, version: str, node: str, body: ChangedNode) ->
 
 
 @route("DELETE", f"{NODES}/{{node}}", Role.DEFINE, errors=OF_DRAFTS, does="edits.remove_task")
-def drop_node(call: Call, id: str, version: str, node: str) -> ApiAnswer | DraftItem:
+def delete_node(call: Call, id: str, version: str, node: str) -> ApiAnswer | DraftItem:
     """Remove a task of a draft, and its edges."""
 
     def change(data: Data) -> Data:
@@ -100,7 +100,7 @@ def drop_node(call: Call, id: str, version: str, node: str) -> ApiAnswer | Draft
 
 
 @route("POST", EDGES, Role.DEFINE, errors=OF_DRAFTS, does="edits.put_edge")
-def put_edge(call: Call, id: str, version: str, body: EdgeBody) -> ApiAnswer | DraftItem:
+def create_edge(call: Call, id: str, version: str, body: EdgeBody) -> ApiAnswer | DraftItem:
     """Add an edge to a draft, or give one that is there another condition."""
     if body.condition is False:
         raise InvalidRequest("condition: false would never hold; leave the edge out")
@@ -115,7 +115,7 @@ def put_edge(call: Call, id: str, version: str, body: EdgeBody) -> ApiAnswer | D
 
 
 @route("DELETE", f"{EDGES}/{{edge}}", Role.DEFINE, errors=OF_DRAFTS, does="edits.remove_edge")
-def drop_edge(call: Call, id: str, version: str, edge: str) -> ApiAnswer | DraftItem:
+def delete_edge(call: Call, id: str, version: str, edge: str) -> ApiAnswer | DraftItem:
     """Remove an edge of a draft: `FROM:TO`, or its position among the edges as they are written."""
 
     def change(data: Data) -> Data:

@@ -42,7 +42,7 @@ class NewPrincipal(Body):
     kind: Kind = "human"
 
 
-class PrincipalChanges(Body):
+class ChangedPrincipal(Body):
     """What is given is changed."""
 
     role: RoleWord | None = None
@@ -72,7 +72,7 @@ def list_principals(call: Call, query: PrincipalsQuery) -> ListPage[PrincipalIte
 
 
 @route("POST", "/principals", Role.ADMIN, errors=(40301, 40902, 42202), does="access add_principal")
-def add_principal(call: Call, body: NewPrincipal) -> PrincipalItem:
+def create_principal(call: Call, body: NewPrincipal) -> PrincipalItem:
     """Make a principal."""
 
     def work(tx: Tx) -> Any:
@@ -98,7 +98,7 @@ def show_principal(call: Call, id: int) -> PrincipalItem:
     errors=(40301, 40401, 40901, 41201, 42202, 42801),
     does="access change_principal",
 )
-def change_principal(call: Call, id: int, body: PrincipalChanges) -> PrincipalItem:
+def update_principal(call: Call, id: int, body: ChangedPrincipal) -> PrincipalItem:
     """Change what a principal is and may do; disabled, it can do nothing, and its sessions end."""
 
     def work(tx: Tx) -> Any:

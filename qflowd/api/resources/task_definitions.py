@@ -14,7 +14,7 @@ from qflowd.api.definitions.items import (
     one_definition,
     page_of_definitions,
 )
-from qflowd.api.definitions.writes import GoneDefinition, MadeDefinition, add, change, drop, with_settings
+from qflowd.api.definitions.writes import GoneDefinition, MadeDefinition, create, delete, update, with_settings
 from qflowd.api.paging import ListPage
 from qflowd.api.reading import Body
 from qflowd.api.routing import route
@@ -86,19 +86,19 @@ def show_definition_params(call: Call, id: str) -> DefinitionParams:
 
 
 @route("POST", "/task-definitions", Role.DEFINE, errors=(40901, 40902, 42202), does="command define_task")
-def add_task_definition(call: Call, body: NewDefinition) -> ApiAnswer | MadeDefinition:
+def create_task_definition(call: Call, body: NewDefinition) -> ApiAnswer | MadeDefinition:
     """Make a task definition."""
-    return add(call, "definition", body.key, body.document(body.key), body.reason)
+    return create(call, "definition", body.key, body.document(body.key), body.reason)
 
 
 @route("PUT", "/task-definitions/{id}", Role.DEFINE, errors=(40401, 41201, 42202, 42801), does="command define_task")
-def put_task_definition(call: Call, id: str, body: ChangedDefinition) -> ApiAnswer | MadeDefinition:
+def update_task_definition(call: Call, id: str, body: ChangedDefinition) -> ApiAnswer | MadeDefinition:
     """Change a task definition: workflows that use it get a new version, which is active."""
     row = one_definition(call, "definition", id)
-    return change(call, row, body.document(row.name), body.reason)
+    return update(call, row, body.document(row.name), body.reason)
 
 
 @route("DELETE", "/task-definitions/{id}", Role.DEFINE, errors=(40401, 40903, 40906), does="registry.remove_definition")
-def drop_task_definition(call: Call, id: str) -> GoneDefinition:
+def delete_task_definition(call: Call, id: str) -> GoneDefinition:
     """Remove a task definition that no workflow uses."""
-    return drop(call, one_definition(call, "definition", id))
+    return delete(call, one_definition(call, "definition", id))

@@ -13,7 +13,7 @@ from qflowd.api.definitions.items import (
     page_of_definitions,
     type_detail,
 )
-from qflowd.api.definitions.writes import GoneDefinition, MadeDefinition, add, change, drop, with_settings
+from qflowd.api.definitions.writes import GoneDefinition, MadeDefinition, create, delete, update, with_settings
 from qflowd.api.paging import ListPage
 from qflowd.api.reading import Body
 from qflowd.api.routing import route
@@ -65,19 +65,19 @@ def show_task_type(call: Call, id: str) -> ApiAnswer | TaskTypeDetail:
 
 
 @route("POST", "/task-types", Role.DEFINE, errors=(40901, 40902, 42202), does="command define_task")
-def add_task_type(call: Call, body: NewType) -> ApiAnswer | MadeDefinition:
+def create_task_type(call: Call, body: NewType) -> ApiAnswer | MadeDefinition:
     """Make a task type."""
-    return add(call, "type", body.type, body.document(body.type), body.reason)
+    return create(call, "type", body.type, body.document(body.type), body.reason)
 
 
 @route("PUT", "/task-types/{id}", Role.DEFINE, errors=(40401, 41201, 42202, 42801), does="command define_task")
-def put_task_type(call: Call, id: str, body: ChangedType) -> ApiAnswer | MadeDefinition:
+def update_task_type(call: Call, id: str, body: ChangedType) -> ApiAnswer | MadeDefinition:
     """Change a task type: workflows that are made of it get a new version, which is active."""
     row = one_definition(call, "type", id)
-    return change(call, row, body.document(row.name), body.reason)
+    return update(call, row, body.document(row.name), body.reason)
 
 
 @route("DELETE", "/task-types/{id}", Role.DEFINE, errors=(40401, 40903, 40906), does="registry.remove_definition")
-def drop_task_type(call: Call, id: str) -> GoneDefinition:
+def delete_task_type(call: Call, id: str) -> GoneDefinition:
     """Remove a task type that nothing is made of."""
-    return drop(call, one_definition(call, "type", id))
+    return delete(call, one_definition(call, "type", id))

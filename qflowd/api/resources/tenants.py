@@ -66,14 +66,14 @@ class UsageItem(Item):
     log_mb: float
 
 
-class TenantRequest(Body):
+class NewTenant(Body):
     """A tenant that is to get its row."""
 
     name: str
     title: Title = ""
 
 
-class TenantChange(Body):
+class ChangedTenant(Body):
     """What is to change of a tenant. SUSPENDED: its submissions are rejected, what runs continues."""
 
     title: Title | None = None
@@ -108,7 +108,7 @@ def list_tenants(call: Call, query: TenantsQuery) -> ListPage[TenantItem]:
 
 
 @route("POST", "/tenants", Role.SYSTEM, errors=(40902, 42202), does="V access.create_tenant")
-def create_tenant(call: Call, body: TenantRequest) -> ApiAnswer | TenantDetail:
+def create_tenant(call: Call, body: NewTenant) -> ApiAnswer | TenantDetail:
     """Give a tenant its row: from now on what it uses is counted, and it may get quotas."""
     tenant = call.change(lambda tx: verbs.create_tenant(tx, call.actor, body.name, body.title))
     return _answer(tenant, (), status=201)
@@ -122,7 +122,7 @@ def show_tenant(call: Call, id: str) -> ApiAnswer | TenantDetail:
 
 
 @route("PUT", "/tenants/{id}", Role.SYSTEM, errors=(40401, 41201, 42801), does="V access.set_tenant")
-def change_tenant(call: Call, id: str, body: TenantChange) -> ApiAnswer | TenantDetail:
+def update_tenant(call: Call, id: str, body: ChangedTenant) -> ApiAnswer | TenantDetail:
     """Change its title, suspend it, or make it active again."""
 
     def change(tx: Tx) -> tuple[verbs.Tenant, list[verbs.Quota]]:

@@ -1,4 +1,4 @@
-"""Versions of workflows, written: drafts are made, replaced and removed; one is activated, given a share, or put away."""
+"""Versions of workflows, written: drafts are made, replaced and removed; one is activated, given a share, or archived."""
 
 from typing import Annotated, Any, Literal
 
@@ -29,12 +29,12 @@ from qflowd.engine.definitions.draft_store import (
     DraftText,
     StoredDraft,
     add_draft,
+    archive_draft,
     drop_version,
     faults_of,
     find_text,
     new_workflow,
     read_document,
-    shelve,
 )
 from qflowd.model.errors import InvalidWorkflow, NotFound
 from qflowd.model.roles import Role
@@ -94,7 +94,7 @@ class GoneVersion(Item):
     does="registry.add_draft",
     largest_body=LARGEST_DOCUMENT,
 )
-def add_version(call: Call, id: str, body: NewVersion) -> ApiAnswer | DraftItem:
+def create_version(call: Call, id: str, body: NewVersion) -> ApiAnswer | DraftItem:
     """Store a draft: the next version of a workflow, with its faults if it has some."""
     key = id if body.new else key_to_write(call, id)
     refuse_unlisted(call, workflow=key)
@@ -118,11 +118,11 @@ def add_version(call: Call, id: str, body: NewVersion) -> ApiAnswer | DraftItem:
     VERSION,
     Role.DEFINE,
     errors=(40302, 40401, 40901, 40904, 41201, 42202, 42203, 42801),
-    does="registry.replace_draft, activate, shelve",
+    does="registry.replace_draft, activate, archive_draft",
     largest_body=LARGEST_DOCUMENT,
 )
-def put_version(call: Call, id: str, version: str, body: ChangedVersion) -> ApiAnswer | DraftItem | VersionOutcome:
-    """Replace the document of a draft; or activate a version, or put it away, by its `state`."""
+def update_version(call: Call, id: str, version: str, body: ChangedVersion) -> ApiAnswer | DraftItem | VersionOutcome:
+    """Replace the document of a draft; or activate a version, or archive it, by its `state`."""
     key = key_to_write(call, id)
     if body.state is not None:
         if body.document is not None or body.text is not None:
@@ -133,7 +133,7 @@ def put_version(call: Call, id: str, version: str, body: ChangedVersion) -> ApiA
         return (
             _activate(call, key, version, Activation(reason=body.reason), is_matched=True)
             if is_active
-            else _shelve(call, key, version, body.reason, is_matched=True)
+            else _archive(call, key, version, body.reason, is_matched=True)
         )
 
     def work(tx: Tx) -> tuple[StoredDraft, dict[str, Any]]:
@@ -155,7 +155,7 @@ def put_version(call: Call, id: str, version: str, body: ChangedVersion) -> ApiA
     does="registry.drop_version",
     source="000",
 )
-def drop_draft(call: Call, id: str, version: str) -> GoneVersion:
+def delete_version(call: Call, id: str, version: str) -> GoneVersion:
     """Remove a draft that nothing has run."""
     key = key_to_write(call, id)
 
@@ -175,10 +175,10 @@ def activate_version(call: Call, id: str, version: str, body: Activation) -> Ver
     return _activate(call, key_to_write(call, id), version, body, is_matched=False)
 
 
-@route("POST", f"{VERSION}/archive", Role.DEFINE, errors=(40302, 40401, 40901), does="registry.shelve")
+@route("POST", f"{VERSION}/archive", Role.DEFINE, errors=(40302, 40401, 40901), does="registry.archive_draft")
 def archive_version(call: Call, id: str, version: str, body: ReasonBody) -> VersionOutcome:
-    """Put a draft away: it stays readable and can be activated, but is edited no more."""
-    return _shelve(call, key_to_write(call, id), version, body.reason, is_matched=False)
+    """Archive a draft: it stays readable and can be activated, but is edited no more."""
+    return _archive(call, key_to_write(call, id), version, body.reason, is_matched=False)
 
 
 def _copied(tx: Tx, call: Call, key: str, body: NewVersion) -> DraftText:
@@ -217,12 +217,12 @@ def _activate(call: Call, key: str, version: str, wanted: Activation, *, is_matc
     return call.change(work)
 
 
-def _shelve(call: Call, key: str, version: str, reason: str | None, *, is_matched: bool) -> VersionOutcome:
+def _archive(call: Call, key: str, version: str, reason: str | None, *, is_matched: bool) -> VersionOutcome:
     def work(tx: Tx) -> VersionOutcome:
         opened = open_version(tx, call, key, version)
         if is_matched:
             _matched(call, opened)
-        shelve(tx, opened.definition, opened.row, key, reason)
+        archive_draft(tx, opened.definition, opened.row, key, reason)
         before, after = {"state": VersionState(opened.row.state).name}, {"state": VersionState.ARCHIVED.name}
         record(tx, call.actor, "ARCHIVE", "version", f"{key}:{opened.row.version}", before=before, after=after)
         about: dict[str, Any] = {"share": 0.0, "replaced": None}

@@ -91,7 +91,7 @@ class Judged(Item):
     errors=(40302, 40401, 40901, 40906, 41201, 42202, 42801),
     does="registry.draft_with_head, set_enabled",
 )
-def put_workflow(call: Call, id: str, body: ChangedHead) -> ApiAnswer | WorkflowHead:
+def update_workflow(call: Call, id: str, body: ChangedHead) -> ApiAnswer | WorkflowHead:
     """Change the head of a workflow, or switch it on or off; the head of one that a file describes is changed there."""
     key = key_to_write(call, id)
     head = {name: value for name in HEAD if (value := getattr(body, name)) is not None}
@@ -119,7 +119,7 @@ def put_workflow(call: Call, id: str, body: ChangedHead) -> ApiAnswer | Workflow
     errors=(40302, 40401, 40901, 40906),
     does="registry.remove_workflow, archive",
 )
-def drop_workflow(call: Call, id: str) -> ArchivedWorkflow:
+def delete_workflow(call: Call, id: str) -> ArchivedWorkflow:
     """Remove a workflow that nothing has run; archive one that has a history and no open instances."""
     key = key_to_write(call, id)
 

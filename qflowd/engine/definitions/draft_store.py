@@ -102,8 +102,8 @@ def find_text(tx: Tx, definition: Any, version: str) -> Any:
     return number and tx.one("find_version_text", definition_id=definition.id, version=number)
 
 
-def shelve(tx: Tx, definition: Any, row: Any, workflow: str, note: str | None) -> None:
-    """Put a draft away: it is ARCHIVED, and edited no more. `row`: of `find_version_text`.
+def archive_draft(tx: Tx, definition: Any, row: Any, workflow: str, note: str | None) -> None:
+    """Archive a draft: it is edited no more. `row`: of `find_version_text`.
 
     Raises: Refused if it is not a draft, or new instances run it.
     """
@@ -114,7 +114,7 @@ def shelve(tx: Tx, definition: Any, row: Any, workflow: str, note: str | None) -
         raise Refused(f"{name} is ACTIVE; activate another version, which archives it, or archive the workflow")
     if row.state != VersionState.DRAFT:
         raise Refused(f"{name} is already ARCHIVED")
-    tx.run("shelve_version", id=row.id, note=note)
+    tx.run("archive_draft", id=row.id, note=note)
 
 
 def refuse_edit(definition: Any, row: Any, workflow: str) -> None:
