@@ -33,14 +33,14 @@ OF_TENANTS: Final = limit_of("")  # how limits begin that quotas make
 OF_LIMITS: Final = frozenset(action for action in ROLE_OF if action.endswith(("_limit", "_breaker")))
 
 
-def one_workflow(call: Call, name: str) -> Any:
-    """The workflow of a path, which the caller's lists must have: as `workflow_of`.
+def one_workflow(call: Call, name: str, version: int | None = None) -> Any:
+    """The workflow of a path, which the caller's lists must let be run: as `workflow_of`. `version`: as `check_jobs`.
 
     Raises: NotFound; ApiFault 40302.
     """
     found = workflow_of(call, name)
     refuse_unlisted(call, workflow=found.workflow)
-    check_jobs(call, found.workflow, None)
+    check_jobs(call, found.workflow, version)
     return found
 
 
@@ -56,7 +56,7 @@ def check_instance(call: Call, number: int) -> None:
         raise ApiFault(40401, f"there is no instance {number}")
     refuse_unlisted(call, workflow=row.workflow, job=row.job)
     if row.workflow is not None:
-        check_jobs(call, row.workflow, None)
+        check_jobs(call, row.workflow, row.version)
 
 
 def check_task(call: Call, number: int) -> None:
@@ -74,13 +74,17 @@ def refuse_unlisted(call: Call, *, workflow: str | None = None, job: str | None 
 
 
 def check_jobs(call: Call, workflow: str, version: int | None) -> None:
-    """Does a list of jobs let this version of a workflow be run?
+    """Does a list of jobs let this version of a workflow be run, with the workflows that it starts and what undoes its tasks?
+
+    `version`: None for whichever a new instance would run. What jobs spawn while they run is not known here.
 
     Raises: ApiFault 40302.
     """
     if call.caller.jobs:
-        for row in call.read("list_jobs_of_workflow", workflow=workflow, version=version or 0):
-            refuse_unlisted(call, job=row.job)
+        rows = call.read("list_jobs_of_workflow", workflow=workflow, version=version or 0)
+        undone_by = {(row.settings or {}).get("compensation") for row in rows}
+        for job in sorted({row.job for row in rows} | {name for name in undone_by if name}):
+            refuse_unlisted(call, job=job)
 
 
 def refuse_filter(call: Call, where: Mapping[str, Any]) -> None:

@@ -53,15 +53,22 @@ ORDER BY c.id DESC LIMIT {literal: batch}
 
 -- name: find_submitted
 -- What a submission asks for that is no instance yet.
-SELECT s.id, s.workflow, s.job FROM qflow.submissions s WHERE s.id = :id AND s.tenant = :tenant
+SELECT s.id, s.workflow, s.version, s.job FROM qflow.submissions s WHERE s.id = :id AND s.tenant = :tenant
 
 -- name: list_jobs_of_workflow
--- Jobs that a version of a workflow calls; 0: of the active one.
-SELECT DISTINCT n.job FROM qflow.workflow_definition d
-JOIN qflow.workflow_version v ON v.definition_id = d.id
-JOIN qflow.workflow_node n ON n.version_id = v.id
-WHERE d.tenant = :tenant AND d.workflow = :workflow AND n.job <> ''
-    AND (v.version = :version OR (:version = 0 AND v.id = d.active_version))
+-- Jobs that a version of a workflow calls, those of the workflows that it starts among them, and those that undo; with the settings
+-- of those that are registered, which name what undoes them. 0: of the versions that a new instance may run.
+WITH RECURSIVE run (version_id) AS (
+    SELECT v.id FROM qflow.workflow_definition d JOIN qflow.workflow_version v ON v.definition_id = d.id
+    WHERE d.tenant = :tenant AND d.workflow = :workflow
+        AND (v.version = :version OR (:version = 0 AND (v.id = d.active_version OR v.id = d.canary_version)))
+    UNION
+    SELECT v.id FROM run r JOIN qflow.workflow_need n ON n.version_id = r.version_id AND n.kind = 'workflow'
+    JOIN qflow.workflow_definition d ON d.tenant = :tenant AND d.workflow = n.name
+    JOIN qflow.workflow_version v ON v.definition_id = d.id AND (v.id = d.active_version OR v.id = d.canary_version)
+)
+SELECT DISTINCT n.name AS job, j.settings FROM run r JOIN qflow.workflow_need n ON n.version_id = r.version_id AND n.kind = 'job'
+LEFT JOIN qflow.job j ON j.name = n.name
 
 -- name: find_newest_failed
 SELECT MAX(i.id) AS id FROM qflow.workflow_instance i

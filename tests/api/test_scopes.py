@@ -42,6 +42,52 @@ def test_a_list_of_jobs_bounds_every_way_to_run_one(house: House, method: str, p
     assert (reply.status, reply.code) == (403, 40302), reply.body
 
 
+HELLO = {"a": {"job": "hello"}}
+# What runs more than jobs of its own tasks: the version that is active, then others; whether a caller with `hello` may run it.
+REACHES = {
+    "own": ([HELLO], True),
+    "undone": ([{"a": {"job": "hello", "compensate": "undo_nothing"}}], False),
+    "undone_by_its_job": ([{"a": {"job": "loaded"}}], False),
+    "starts": ([{"a": {"workflow": "reach_own"}}], True),
+    "starts_another": ([{"a": {"workflow": "reach_starts_undone"}}], False),
+    "starts_undone": ([{"a": {"workflow": "reach_undone"}}], False),
+}
+
+
+def test_a_list_of_jobs_bounds_what_a_workflow_starts_and_what_undoes_it(house: House) -> None:
+    for name, ([tasks], _) in REACHES.items():
+        stored = house.post(
+            "/workflows", {"definition": {"workflow": f"reach_{name}", "tasks": tasks}, "submit": False}
+        )
+        assert stored.status == 201, stored.body
+    caller = house.api.as_(Role.SUBMIT, jobs=("hello",))
+    more = house.api.as_(Role.SUBMIT, jobs=("hello", "loaded", "undo_nothing"))
+    allowed = {name: caller.post(f"/workflows/reach_{name}/start?wait=0").status == 202 for name in REACHES}
+    assert allowed == {name: may_run for name, (_, may_run) in REACHES.items()}
+    assert more.post("/workflows/reach_starts_another/start?wait=0").status == 202
+    refused = more.post("/workflows/reach_undone_by_its_job/start?wait=0")
+    assert (refused.code, "'unloaded'" in refused.message) == (40302, True)
+
+
+def test_a_list_of_jobs_bounds_the_version_that_would_run(house: House) -> None:
+    """Which is not the active one where there is a canary, or where an instance is older."""
+
+    def store(tasks: dict[str, Any]) -> None:
+        stored = house.post("/workflows", {"definition": {"workflow": "versioned", "tasks": tasks}, "submit": False})
+        assert stored.status == 201, stored.body
+
+    caller = house.api.as_(Role.OPERATE, jobs=("hello",))
+    store({"a": {"job": "undo_nothing"}})
+    older = house.started("versioned")
+    house.ended(older)
+    store(HELLO)
+    assert caller.post("/workflows/versioned/start?wait=0").status == 202
+    assert caller.post(f"/instances/{older}/rerun?wait=0", {"from": "a"}).code == 40302
+    assert house.post("/workflows/versioned/versions/1/activate", {"weight": 10}).status == 200
+    assert caller.post("/workflows/versioned/start?wait=0").code == 40302
+    assert caller.post("/workflows/versioned/start?wait=0", {"version": 2}).status == 202
+
+
 def test_a_list_of_workflows_does_not_reach_what_many_are_made_of(house: House) -> None:
     caller = house.api.as_(Role.DEFINE, workflows=("other",))
     assert caller.post("/task-types", TYPE).code == 40302

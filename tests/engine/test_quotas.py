@@ -356,10 +356,12 @@ def test_a_task_that_spawns_what_may_not_run_fails_and_what_it_spawns_takes_slot
     acme.jobs.own |= {
         "shell": Job(name="shell", module="", file="w.py", hash="h"),
         "gpu": Job(name="gpu", module="", file="w.py", hash="h", settings=Settings(pool="gpu")),
+        "undone": Job(name="undone", module="", file="w.py", hash="h", compensation="shell"),
     }
-    quota(acme, allowed_jobs="work,gpu", allowed_pools="default", priority_max=5, running_tasks=10)
-    wrong = {"job": "shell"}, {"job": "gpu"}, {"priority": 6}
-    for about, name in zip(wrong, ("allowed_jobs", "allowed_pools", "priority_max"), strict=True):
+    quota(acme, allowed_jobs="work,gpu,undone", allowed_pools="default", priority_max=5, running_tasks=10)
+    wrong = {"job": "shell"}, {"job": "undone"}, {"job": "gpu"}, {"priority": 6}
+    names = ("allowed_jobs", "allowed_jobs", "allowed_pools", "priority_max")
+    for about, name in zip(wrong, names, strict=True):
         number = insert(acme, workflow="chain")
         admit(acme)
         [row] = acme.claim()

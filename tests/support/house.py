@@ -44,6 +44,16 @@ def undo_nothing() -> None:
     """Compensates."""
 
 
+@job
+def loaded() -> None:
+    """Is undone by a job of its own."""
+
+
+@loaded.compensation()
+def unloaded() -> None:
+    """Undoes it."""
+
+
 @job(limits={"vendor:x": 2})
 def limited() -> None:
     """Needs a limit."""

@@ -12,7 +12,7 @@ from qflowd.api.inbox.outcomes import REJECTIONS, SubmissionAnswer, location, su
 from qflowd.api.reading import Body
 from qflowd.api.resources.submissions import Params
 from qflowd.api.routing import route
-from qflowd.api.targets import check_jobs, one_workflow, refuse_unlisted
+from qflowd.api.targets import one_workflow, refuse_unlisted
 from qflowd.define import workflow_file
 from qflowd.define.documents import Format
 from qflowd.engine.access.audit import record
@@ -79,7 +79,6 @@ def publish_workflow(call: Call, body: PublishBody) -> Wait | ApiAnswer | Publis
         key = source.workflow.key
     else:
         key = one_workflow(call, str(body.workflow)).workflow
-        check_jobs(call, key, None)
     row = submission_row(
         call,
         workflow=key,

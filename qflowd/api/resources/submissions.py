@@ -95,8 +95,7 @@ def show_submission(call: Call, id: int) -> Wait | SubmissionAnswer:
 
 def _row_for(call: Call, name: str, body: StartBody) -> dict[str, Any]:
     """The row for a workflow of the path."""
-    workflow = one_workflow(call, name).workflow
-    check_jobs(call, workflow, body.version)
+    workflow = one_workflow(call, name, body.version).workflow
     return submission_row(call, workflow=workflow, **_columns(body))
 
 

@@ -100,6 +100,8 @@ class Spawner:
         if (wall := self._walls.known(tx, instance.tenant, taken.tenant_revision)) is not None:
             for key, new in zip(keys, tasks, strict=True):
                 wall.check_task(key, -new.priority)
+            for undone_by in {job.compensation for job in jobs.values() if job.compensation}:
+                wall.check_job(undone_by)
         return keys, SpawnGrant(number, request.fence, depth, tasks)
 
     def _job(self, tx: Tx, name: str) -> Job:
