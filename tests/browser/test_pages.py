@@ -22,6 +22,7 @@ PAGES = [
     ("jobs", "Fetch one day of prices", "Fetch one day of prices"),
     ("daemons", "ALIVE", "在线 ALIVE"),
     ("limits", "vendor", "vendor"),
+    ("audit", "LOGIN", "登录 LOGIN"),
     ("reference?q=healthz", "/healthz", "/healthz"),
     ("settings", "Time zone", "时区"),
 ]

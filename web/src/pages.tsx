@@ -1,14 +1,15 @@
 // The table of pages: a page is one line here and one folder in `pages/`. Pages are loaded when they are first opened.
-import { CalendarClock, CircleAlert, Code, Gauge, LayoutDashboard, ListChecks, Plug, Server, Settings as Cog, Workflow as Flow, type LucideIcon } from 'lucide-react'
+import { CalendarClock, CircleAlert, Code, Gauge, LayoutDashboard, ListChecks, Plug, ScrollText, Server, Settings as Cog, Workflow as Flow, type LucideIcon } from 'lucide-react'
 import { lazy, type ComponentType, type LazyExoticComponent } from 'react'
+import type { Me } from './api/types'
 import type { Words } from './words/en'
 
 export interface PageLine {
   /** wouter's pattern; parameters arrive as props: `({ id }: { id: string })`. */
   path: string
   page: LazyExoticComponent<ComponentType<any>>
-  /** In the left bar: its word, its sign, the letter after `g`. */
-  bar?: { word: keyof Words['nav']; icon: LucideIcon; go?: string; below?: boolean }
+  /** In the left bar: its word, its sign, the letter after `g`; not shown to who is below the role that it needs. */
+  bar?: { word: keyof Words['nav']; icon: LucideIcon; go?: string; below?: boolean; need?: Me['role'] }
 }
 
 export const pages: PageLine[] = [
@@ -22,6 +23,7 @@ export const pages: PageLine[] = [
   { path: '/jobs', page: lazy(() => import('./pages/jobs/Jobs')), bar: { word: 'jobs', icon: Plug, go: 'j' } },
   { path: '/daemons', page: lazy(() => import('./pages/daemons/Daemons')), bar: { word: 'daemons', icon: Server, go: 'd' } },
   { path: '/limits', page: lazy(() => import('./pages/limits/Limits')), bar: { word: 'limits', icon: Gauge, go: 'l' } },
+  { path: '/audit', page: lazy(() => import('./pages/audit/Audit')), bar: { word: 'audit', icon: ScrollText, go: 'u', below: true, need: 'admin' } },
   { path: '/reference', page: lazy(() => import('./pages/api/Api')), bar: { word: 'api', icon: Code, go: 'a', below: true } },
   { path: '/settings', page: lazy(() => import('./pages/settings/Settings')), bar: { word: 'settings', icon: Cog, go: ',', below: true } },
 ]

@@ -13,8 +13,11 @@ export function useMe(): Me {
   return me
 }
 
+/** Does this person's role reach so far? */
+export const reaches = (me: Me, role: Me['role']) => order.indexOf(me.role) >= order.indexOf(role)
+
 /** May this person do what needs `role`? A button that would be refused is not shown. */
 export function useMay(role: Me['role']): boolean {
   const me = useMe()
-  return !me.read_only && order.indexOf(me.role) >= order.indexOf(role)
+  return !me.read_only && reaches(me, role)
 }

@@ -2,6 +2,7 @@
 import { CircleHelp, Menu as Lines, PanelLeftClose, PanelLeftOpen } from 'lucide-react'
 import { useState, type ReactNode } from 'react'
 import { Link, useLocation, useSearchParams } from 'wouter'
+import { reaches, useMe } from '../api/me'
 import { stepRow, useKeys } from '../keys'
 import { pages, type PageLine } from '../pages'
 import { settings, useSettings } from '../settings'
@@ -20,8 +21,10 @@ export function Shell({ children }: { children: ReactNode }) {
   const [params] = useSearchParams()
   const [help, setHelp] = useState(false)
   const [drawer, setDrawer] = useState(false)
+  const me = useMe()
+  const mine = pages.filter((p) => p.bar && reaches(me, p.bar.need ?? 'read'))
   useKeys({
-    ...Object.fromEntries(pages.flatMap((p) => (p.bar?.go ? [[`g ${p.bar.go}`, () => go(p.path)]] : []))),
+    ...Object.fromEntries(mine.flatMap((p) => (p.bar?.go ? [[`g ${p.bar.go}`, () => go(p.path)]] : []))),
     '?': () => setHelp(true),
     j: () => stepRow(1),
     k: () => stepRow(-1),
@@ -31,9 +34,9 @@ export function Shell({ children }: { children: ReactNode }) {
       <a className="skip" href="#main" onClick={(event) => { event.preventDefault(); document.getElementById('main')?.focus() }}>{w.nav.skip}</a>
       <nav className="side" aria-label={w.nav.main} onClick={() => setDrawer(false)}>
         <Link href="/" className="brand"><img src="./icon.svg" alt="" width="22" height="22" /><span>{w.app}</span></Link>
-        <Entries lines={pages.filter((p) => p.bar && !p.bar.below)} at={at} />
+        <Entries lines={mine.filter((p) => !p.bar?.below)} at={at} />
         <hr />
-        <Entries lines={pages.filter((p) => p.bar?.below)} at={at} />
+        <Entries lines={mine.filter((p) => p.bar?.below)} at={at} />
         <span className="grow" />
         <Button icon={folded ? PanelLeftOpen : PanelLeftClose} look="bare" title={folded ? w.nav.unfold : w.nav.fold} onClick={() => settings.set({ folded: !folded })} />
       </nav>

@@ -1,10 +1,10 @@
 // The line of filters above the runs. What is chosen stands in the address at once; what is typed, after a moment.
-import { useEffect, useState } from 'react'
 import { useQuerySet } from '../../api/address'
 import { INSTANCE_STATES } from '../../ui/states'
 import { Button } from '../../ui/Button'
 import { Filters } from '../../ui/Panel'
 import { StateButtons } from '../../ui/StateButtons'
+import { Typed } from '../../ui/Typed'
 import { useCommon, useWords } from '../../words'
 import { isEmpty, toggled, type Filter } from './filters'
 import { words } from './words'
@@ -31,15 +31,4 @@ export function FilterLine({ filter }: { filter: Filter }) {
       {!isEmpty(filter) && <Button look="bare" onClick={() => set({ state: '', workflow: '', business_date: '', since: '', trigger_type: '', name: '' })}>{common.do.clear}</Button>}
     </Filters>
   )
-}
-
-function Typed({ label, hint, value, write }: { label: string; hint: string; value: string; write: (value: string) => void }) {
-  const [text, setText] = useState(value)
-  useEffect(() => setText(value), [value])
-  useEffect(() => {
-    if (text === value) return
-    const timer = setTimeout(() => write(text), 300)
-    return () => clearTimeout(timer)
-  }, [text, value, write])
-  return <input className="input filter-text" type="search" aria-label={label} placeholder={hint} value={text} onChange={(event) => setText(event.target.value)} />
 }
