@@ -8,7 +8,6 @@ from qflowd.config import load
 from qflowd.model.errors import QflowdError, SchemaOutdated, StoreUnavailable
 from qflowd.model.names import DEFAULT_TENANT
 from qflowd.store import migrate
-from qflowd.store.dialects.base import Disconnected
 from qflowd.store.tx import Store
 
 
@@ -38,11 +37,11 @@ def _check(store: Store) -> None:
     """The schema, as far as this login may see it: inboxes and views are enough for a client."""
     try:
         migrate.check(store)
-    except Disconnected as error:
-        raise StoreUnavailable(f"lost {store.dialect.describe()}: {error}") from error
+    except StoreUnavailable:
+        raise
     except Exception as error:
         # A client may lack the right to read the ledger of migrations; MySQL even hides the tables then.
-        is_hidden = isinstance(error, SchemaOutdated) and not store.dialect.has_schema(store.connection())
+        is_hidden = isinstance(error, SchemaOutdated) and not store.ask(store.dialect.has_schema)
         if is_hidden or not isinstance(error, QflowdError):
             with contextlib.suppress(Exception):  # missing, forbidden, broken: each driver has its own error
                 store.read(lambda tx: tx.one("show_submission", id=0, tenant=DEFAULT_TENANT))

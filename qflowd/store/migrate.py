@@ -106,14 +106,18 @@ def _migrate(connection: Connection, dialect: Dialect) -> int:
 def check(store: Store) -> None:
     """Refuse a schema that is not exactly the one this qflowd was written for.
 
-    Raises: SchemaOutdated, SchemaTooNew; StoreUnsupported where a table cannot hold every text.
+    Raises: SchemaOutdated, SchemaTooNew; StoreUnsupported where a table cannot hold every text; StoreUnavailable.
     """
-    connection, name = store.connection(), store.dialect.describe()
-    if not store.dialect.has_schema(connection):
+    store.ask(lambda connection: _check(connection, store.dialect))
+
+
+def _check(connection: Connection, dialect: Dialect) -> None:
+    name = dialect.describe()
+    if not dialect.has_schema(connection):
         raise SchemaOutdated(f"{name} holds no qflowd schema; run `qflowd migrate` (or `qflowd run`)")
-    if missing := _missing(connection, store.dialect):
+    if missing := _missing(connection, dialect):
         raise SchemaOutdated(f"{name} lacks {len(missing)} steps of schema {newest()}: run `qflowd migrate`")
-    store.dialect.check_tables(connection)
+    dialect.check_tables(connection)
 
 
 def _run_steps(connection: Connection, dialect: Dialect) -> int:

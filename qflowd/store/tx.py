@@ -218,6 +218,19 @@ class Store:
         except Exception:  # noqa: BLE001 - whatever it is, a connection that cannot roll back is of no use
             self.disconnect()
 
+    def ask(self, work: Callable[[Connection], T]) -> T:
+        """Run what needs no statement of the catalog, on this thread's connection.
+
+        Raises: StoreUnavailable if the connection is lost, or the database is locked; whatever `work` raises.
+        """
+        try:
+            return work(self.connection())
+        except Retryable as error:
+            raise StoreUnavailable(f"the database is locked: {error}") from error
+        except Disconnected as error:
+            self.disconnect()
+            raise StoreUnavailable(f"lost {self.dialect.describe()}: {error}") from error
+
     def read(self, work: Callable[[Tx], T]) -> T:
         """Run `work`, which only reads. Every statement sees what is committed at its start.
 
@@ -288,11 +301,7 @@ class Store:
 
         Raises: StoreUnavailable; whatever the server says to a user who may not.
         """
-        try:
-            self.dialect.end_sessions(self.connection(), name)
-        except Disconnected as error:
-            self.disconnect()
-            raise StoreUnavailable(f"lost the database: {error}") from error
+        self.ask(lambda connection: self.dialect.end_sessions(connection, name))
 
     def lock_holders(self) -> str:
         """The sessions that may hold what others wait for, in words; "" where no transaction has been open for long."""

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import re
-import signal
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
 from qflowd.model.roles import Role
-from tests.support.daemon import ROOT, until
-from tests.support.http import ApiServer, HttpClient, Reply
+from tests.support.http import ApiProcess, ApiServer, HttpClient, Reply
 
 
 def count(api: ApiServer, table: str) -> int:
@@ -92,36 +86,13 @@ def test_a_key_is_forgotten_after_a_day(own_api: ApiServer) -> None:
     assert again.data["command_id"] != first.data["command_id"]
 
 
-class Process:
-    """`qflowd api` as a process of its own."""
-
-    def __init__(self, url: str, folder: Path) -> None:
-        (folder / "qflowd.toml").write_text('[api]\nbind = "127.0.0.1:0"\nrate = "1000/s"\nburst = 10000\n')
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("QFLOWD_")}
-        environment |= {"QFLOWD_DATABASE_URL": url, "QFLOWD_CONFIG": str(folder / "qflowd.toml")}
-        environment |= {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
-        self.log = folder / "api.log"
-        with self.log.open("wb") as log:
-            command = [sys.executable, "-m", "qflowd", "api"]
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=folder)
-        self.port = int(until(self._port, 30, what="the server to say where it listens"))
-
-    def _port(self) -> str:
-        found = re.findall(r"http://127\.0\.0\.1:(\d+)/", self.log.read_text())
-        return found[-1] if found else ""
-
-    def kill(self) -> None:
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait(30)
-
-
 def test_a_server_that_is_killed_in_a_write_loses_nothing_that_it_acknowledged(
     own_api: ApiServer, tmp_path: Path
 ) -> None:
     token = own_api.token_of(Role.ADMIN)
     acknowledged: dict[str, int] = {}
     for life in range(3):
-        process = Process(own_api.url, tmp_path)
+        process = ApiProcess(own_api.url, tmp_path)
         client = HttpClient(process.port, token)
         has_some = threading.Event()
 

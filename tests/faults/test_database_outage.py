@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -15,6 +13,7 @@ from qflowd.model.ids import instance_of
 from tests.conftest import GetServer
 from tests.faults.conftest import House, side_by_side
 from tests.support.daemon import until
+from tests.support.outages import hanging, stopped
 from tests.support.servers import MAKERS, Server
 
 pytestmark = pytest.mark.fault
@@ -80,8 +79,8 @@ def outages(places: list[Place], make_house: Callable[..., House]) -> Iterator[l
         for server, house in places:
             other = stack.enter_context(MAKERS[server.kind](durable=server.durable))
             found += [
-                (_hang, (server, house)),
-                (_stop, (other, make_house(other.create_database(), f"{server.kind}-2"))),
+                (hanging, (server, house)),
+                (stopped, (other, make_house(other.create_database(), f"{server.kind}-2"))),
             ]
         yield found
         for _, (_, house) in found:
@@ -119,23 +118,6 @@ def _said(house: House, number: int) -> list[int]:
     """What a talker printed."""
     rows = house.sql(f"SELECT message FROM qflow.logs WHERE instance_id = {number} AND stream = 'stdout' ORDER BY id")
     return [int(text) for (text,) in rows]
-
-
-@contextlib.contextmanager
-def _hang(server: Server) -> Iterator[None]:
-    pids = [server.pid, *_children(server.pid)]
-    _signal(pids, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        _signal(pids, signal.SIGCONT)
-
-
-@contextlib.contextmanager
-def _stop(server: Server) -> Iterator[None]:
-    server.stop("immediate")
-    yield
-    server.start()
 
 
 def test_a_daemon_waits_for_a_database_that_is_down_at_its_start(places: list[Place]) -> None:
@@ -189,16 +171,6 @@ def _try(work: Callable[[], object]) -> object:
         return work()
     except Exception:  # noqa: BLE001 - each driver says "not yet" in its own way
         return None
-
-
-def _signal(pids: list[int], number: signal.Signals) -> None:
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError):  # a session that has just ended
-            os.kill(pid, number)
-
-
-def _children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def test_told_twice_a_daemon_ends_without_the_database_and_the_next_takes_back_at_once(places: list[Place]) -> None:

@@ -10,10 +10,16 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import os
+import re
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Self
 
 from qflowd.api.http import server
@@ -26,7 +32,7 @@ from qflowd.model.names import DEFAULT_TENANT
 from qflowd.model.roles import Role
 from qflowd.store.migrate import migrate
 from qflowd.store.tx import Store
-from tests.support.daemon import until
+from tests.support.daemon import ROOT, until
 
 
 @dataclass(frozen=True)
@@ -159,6 +165,30 @@ class ApiServer(HttpClient):
     def with_(self, **headers: str) -> HttpClient:
         """This client, with more headers."""
         return replace(HttpClient(self.port, self.token), headers=_dashed(headers))
+
+
+class ApiProcess:
+    """`qflowd api` as a process of its own, on a free port; `settings`: more lines of `[api]`."""
+
+    def __init__(self, url: str, folder: Path, settings: str = "") -> None:
+        lines = f'[api]\nbind = "127.0.0.1:0"\nrate = "1000/s"\nburst = 10000\n{settings}'
+        (folder / "qflowd.toml").write_text(lines)
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("QFLOWD_")}
+        environment |= {"QFLOWD_DATABASE_URL": url, "QFLOWD_CONFIG": str(folder / "qflowd.toml")}
+        environment |= {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+        self.log = folder / "api.log"
+        with self.log.open("wb") as log:
+            command = [sys.executable, "-m", "qflowd", "api"]
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=folder)
+        self.port = int(until(self._port, 30, what="the server to say where it listens"))
+
+    def _port(self) -> str:
+        found = re.findall(r"http://127\.0\.0\.1:(\d+)/", self.log.read_text())
+        return found[-1] if found else ""
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(30)
 
 
 def _dashed(headers: Mapping[str, str]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -32,10 +33,14 @@ from qflowd.api.live.hub import Hub
 from qflowd.api.live.stream import Live, StreamResponse, until_gone
 from qflowd.api.routing import Endpoint, endpoints
 from qflowd.config.records import ApiConfig
+from qflowd.model.errors import StoreUnavailable
 from qflowd.store.tx import Store
 
 log = logging.getLogger("qflowd.api.access")
-HEALTH: Final = ("/healthz", "/readyz")
+ALIVE: Final = "/healthz"
+HEALTH: Final = (ALIVE, "/readyz")  # whoever asks: credentials are not looked at
+STATEMENTS: Final = 4  # of a request, each of which may take `query_timeout`
+UNKNOWN: Final = "what was to be written may be there or not: repeat it with its Idempotency-Key"
 
 
 class Api:
@@ -44,8 +49,9 @@ class Api:
     def __init__(self, store: Store, config: ApiConfig) -> None:
         self.store, self.config = store, config
         self.threads = ThreadPoolExecutor(config.threads, "qflowd-api")
+        self.longest_s = STATEMENTS * config.query_timeout + 1
         self.pages = Pages(config)
-        self.hub = Hub()
+        self.hub = Hub(config.query_timeout)
         self.waiter = Waiter(self._find_answered)
         self.credentials = Credentials(store, config)
         self.rates = Rates(config)
@@ -64,14 +70,27 @@ class Api:
         )
 
     async def in_thread(self, work: Callable[[], Any]) -> Any:
-        """What a blocking function returns."""
-        return await asyncio.get_running_loop().run_in_executor(self.threads, work)
+        """What a blocking function returns.
+
+        Raises: StoreUnavailable if it takes longer than `longest_s`: a server that stands still breaks no connection,
+        and its own limit to a statement does not work then. What waited for a thread is not begun any more.
+        """
+        future = asyncio.get_running_loop().run_in_executor(self.threads, work)
+        try:
+            if not (await asyncio.wait({future}, timeout=self.longest_s))[0]:
+                raise StoreUnavailable(f"the database has not answered for {self.longest_s:g} s; {UNKNOWN}")
+            return future.result()
+        finally:
+            future.cancel()
 
     def close(self) -> None:
-        """End the hub, the threads, and their connections; what they are at is bounded by `query_timeout`."""
+        """End the hub, the threads, and their connections; these are broken if the database does not answer any more."""
         self.hub.close()
+        severing = threading.Timer(self.config.query_timeout + 1, self.store.sever)
+        severing.start()
         self.threads.shutdown(wait=True, cancel_futures=True)
-        self.hub.join(self.config.query_timeout)
+        self.hub.join(self.config.query_timeout + 2)
+        severing.cancel()
         self.store.close()
 
     async def _page(self, request: Any) -> Response:
@@ -131,11 +150,16 @@ class _Answers:
             async with api.rates.turn(call.caller.principal or request.address):
                 if endpoint.body is not None:  # in its turn: of one caller, few bodies are in memory
                     request.body = await receive_body(receive, endpoint.largest_body)
-                found = await api.in_thread(partial(serve, endpoint, call, params))
+                work = partial(serve, endpoint, call, params)
+                # It asks nothing, so it is answered even while all threads wait for the database.
+                found = work() if endpoint.path == ALIVE else await api.in_thread(work)
+            return await self._awaited(found) if isinstance(found, Waiting) else found
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets an answer
             return failed(call, error)
-        if not isinstance(found, Waiting):
-            return found  # type: ignore[no-any-return]
+
+    async def _awaited(self, found: Waiting) -> Sendable:
+        """What a waiting request is answered in the end. Raises: StoreUnavailable."""
+        api = self._api
         end, pause, row = time.monotonic() + found.wait.longest_s, FIRST_LOOK_S, found.wait.row
         while (left := end - time.monotonic()) > 0:
             if row is not None:

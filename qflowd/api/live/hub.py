@@ -99,9 +99,13 @@ class _Watched:
 
 
 class Hub:
-    """Made with the application; its thread starts with the first subscriber."""
+    """Made with the application; its thread starts with the first subscriber.
 
-    def __init__(self) -> None:
+    `longest_s`: after how long the database ends a look; what takes longer says nothing of what a look costs.
+    """
+
+    def __init__(self, longest_s: float) -> None:
+        self._longest_s = longest_s
         self.epoch = secrets.token_hex(4)  # of this process: events of another are unknown here
         self._watched: dict[tuple[str, str, str], _Watched] = {}
         self._lock = threading.Lock()
@@ -209,7 +213,8 @@ class Hub:
         except Exception:
             log.exception("live stream: topic %s", watched.topic.name)
         ended = time.monotonic()
-        watched.due_at = ended + max(PERIOD_S, SHARE * (ended - began))
+        cost = ended - began if ended - began <= self._longest_s else 0.0  # longer: the database stood still
+        watched.due_at = ended + max(PERIOD_S, SHARE * cost)
 
     def _tell(self, watched: _Watched, now: Data | None, changed: Data | None) -> None:
         if now is None:

@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 from qflowd.api.answers import ApiFault
 from qflowd.api.live.hub import Hub, StreamEvent, Subscriber
 from qflowd.api.live.topic import Topic
+from qflowd.model.errors import StoreUnavailable
 
 PING_S: Final = 15.0
 CHECK_S: Final = 2.0  # between looks whether the credentials still hold
@@ -84,12 +85,18 @@ class StreamResponse(Response):
             now = time.monotonic()
             if now - checked >= CHECK_S:
                 checked = now
-                if not await self._in_thread(partial(_holds, self._live.check)):
+                if not await self._is_still_open():
                     await send(_written(StreamEvent(0, "bye", b"{}"), self._hub.epoch))
                     return
             if now - pinged >= PING_S:
                 pinged = now
                 await send(b": ping\n\n")
+
+    async def _is_still_open(self) -> bool:
+        """Whether the credentials still open it. A database that is away, or stands still, says nothing about them."""
+        with contextlib.suppress(StoreUnavailable):
+            return bool(await self._in_thread(partial(_holds, self._live.check)))
+        return True
 
 
 async def until_gone(receive: Receive) -> None:
@@ -104,7 +111,7 @@ async def _send(send: Send, body: bytes) -> None:
 
 
 def _holds(check: Callable[[], Any]) -> bool:
-    """Whether the credentials still open it. A database that is away says nothing about them."""
+    """False once they have ended; whatever else fails ends no stream."""
     try:
         check()
     except ApiFault as fault:

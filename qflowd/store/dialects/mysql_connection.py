@@ -46,7 +46,19 @@ GONE = AWAY | LOST
 
 
 class _Session(pymysql.connections.Connection):
-    """Without a CA to trust nothing is verified; PyMySQL would still read the host's whole CA store, 40 ms a connection."""
+    """Without a CA to trust nothing is verified; PyMySQL would still read the host's whole CA store, 40 ms a connection.
+
+    PyMySQL 1.2 lets `connect_timeout` end with the TCP connection: a server that then says nothing would be waited for as
+    long as the answer to a statement.
+    """
+
+    def connect(self, sock: Any = None) -> None:
+        patience: Any = self._read_timeout
+        self._read_timeout: Any = self.connect_timeout
+        try:
+            super().connect(sock)
+        finally:
+            self._read_timeout = patience
 
     def _create_ssl_ctx(self, sslp: Any) -> ssl.SSLContext:
         return sslp if isinstance(sslp, ssl.SSLContext) else _unverified()

@@ -1,0 +1,101 @@
+"""The database of an API server goes away and comes back: callers hear so and how long to wait, and no process is restarted."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.api.test_stream import Stream, streaming, submitted
+from tests.client.conftest import StandIn
+from tests.conftest import GetServer
+from tests.faults.conftest import side_by_side
+from tests.support.daemon import until
+from tests.support.http import ApiProcess, ApiServer, HttpClient, Reply
+from tests.support.outages import hanging, stopped
+from tests.support.servers import Server
+
+pytestmark = pytest.mark.fault
+
+
+@pytest.fixture
+def servers(get_server: GetServer) -> list[Server]:
+    """One of each kind that runs here; both are tried at once, for most of the time is waiting."""
+    found = []
+    for kind in ("postgres", "mariadb"):
+        with contextlib.suppress(pytest.skip.Exception):
+            found.append(get_server(kind))
+    return found
+
+
+def test_a_server_outlives_its_database(servers: list[Server]) -> None:
+    side_by_side(_outlive, servers)
+
+
+def _outlive(server: Server) -> None:
+    with ApiServer(server.create_database(), {"query_timeout": "1s"}) as api, streaming(api, "instances") as stream:
+        stream.next("snapshot")
+        for outage in (stopped, hanging):
+            with outage(server):
+                _say_so(api)
+            until(lambda: api.get("/readyz").status == 200, 30, what="the server to have its database again")
+            assert api.get("/instances").status == 200
+            assert _new_instance(api) in _told(stream)
+
+
+def test_a_server_ends_when_told_though_its_database_stands_still(servers: list[Server], tmp_path: Path) -> None:
+    side_by_side(partial(_end, tmp_path), servers)
+
+
+def _end(tmp_path: Path, server: Server) -> None:
+    folder = tmp_path / server.kind
+    folder.mkdir()
+    with ApiServer(server.create_database()) as api, concurrent.futures.ThreadPoolExecutor() as pool:
+        process = ApiProcess(api.url, folder, "query_timeout = '1s'\n")
+        client = HttpClient(process.port, api.token)
+        client.get("/instances")
+        threads = Path(f"/proc/{process.process.pid}/task")
+        with hanging(server):
+            before = len(list(threads.iterdir()))
+            replies = [pool.submit(client.get, "/instances") for _ in range(2)]  # one on a connection, one on a new one
+            until(lambda: len(list(threads.iterdir())) > before, 10, what="a thread to ask the database")
+            process.process.terminate()
+            assert process.process.wait(30) == 0
+            for reply in replies:
+                assert isinstance(reply.exception(15), OSError) or reply.result().status >= 500
+
+
+def _new_instance(api: ApiServer) -> int:
+    with contextlib.closing(StandIn(api.url)) as engine:
+        return submitted(api, engine)
+
+
+def _told(stream: Stream) -> list[int]:
+    """The instances of the next delta that has some."""
+    while not (rows := stream.next("delta").get("items", [])):
+        pass
+    return [row["id"] for row in rows]
+
+
+def _say_so(api: ApiServer) -> None:
+    """Health is of the process; readiness and lists are of the database: 503, with a time to come again."""
+    assert api.get("/healthz").status == 200
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        asked: list[Callable[[HttpClient], Reply]] = [
+            lambda client: client.get("/readyz"),
+            lambda client: client.get("/instances"),
+            lambda client: client.get("/workflows"),
+            lambda client: client.post("/submissions?wait=0", {"job": "hello"}),
+        ]
+        replies = [pool.submit(ask, api) for ask in asked]
+        for reply in replies:
+            found = reply.result(60)
+            assert found.status == 503, found.body
+            assert found.code in (50301, 50302), found.body
+            assert "password" not in found.text
+            assert int(found.headers["retry-after"]) > 0
+    assert api.get("/healthz").status == 200
