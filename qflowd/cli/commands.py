@@ -46,6 +46,7 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "handle": "Mark failures as handled: they leave the list of failures.",
     },
     "Look": {
+        "top": "Watch instances, failures, daemons and next fires, until q.",
         "failures": "List failed tasks that nobody has handled; or, with --handled, that somebody has.",
         "workflows": "List workflows, and files that could not be read; archive one.",
         "versions": "List versions of a workflow; compare, draft, try, activate, roll back.",
