@@ -12,6 +12,7 @@ from tests.support.browser import violations
 from tests.support.daemon import until
 
 ITEMS = 5_400
+WIDE = 400  # tasks of a workflow whose graph is folded
 LINES = 20_000
 CHATTER = f'''
 from qflowd import job
@@ -73,6 +74,41 @@ def test_the_graph_is_walked_by_arrows_and_opened_by_enter(site: Site) -> None:
         expect(page.get_by_role("complementary", name="fetch")).to_contain_text("SUCCESS")
         page.get_by_role("tab", name="Gantt").click()
         expect(page.locator(".gantt-row")).to_have_count(2)
+
+
+def test_what_would_run_again_is_marked_in_the_graph(site: Site) -> None:
+    with site.look() as page:
+        page.goto(f"{site.url}instances/{site.runs['eod.cn']}")
+        marked = page.locator(".box[data-marked]")
+        page.locator(".box", has_text="fetch").click()
+        again = page.get_by_role("complementary", name="fetch").get_by_role("button", name="Run again from here")
+        expect(again).to_be_visible()
+        expect(marked).to_have_count(0)
+        again.hover()
+        expect(marked).to_have_count(4)
+        again.click()
+        expect(page.get_by_role("dialog")).to_contain_text("(3): bars, check, report")
+        page.keyboard.press("Escape")
+        page.mouse.move(0, 0)
+        expect(marked).to_have_count(0)
+        assert page.locator(".react-flow__edge-path[marker-end]").count() == 4
+
+
+def test_a_graph_of_many_tasks_comes_folded_and_shows_all_of_them(site: Site) -> None:
+    tasks = [f"  t{n}: {{job: report{f', after: t{n - 20}' if n >= 20 else ''}}}" for n in range(WIDE)]
+    site.daemon.write("workflows/wide.yaml", "\n".join(["workflow: wide", "tasks:", *tasks]))
+    until(lambda: any(row["workflow"] == "wide" for row in site.client.workflows()), 60)
+    with site.look() as page:
+        page.goto(f"{site.url}workflows/wide?tab=graph")
+        expect(page.locator(".graph-note")).to_contain_text("folded")
+        assert 0 < page.locator(".box").count() <= 300
+        page.locator(".graph").focus()
+        page.keyboard.press("u")
+        expect(page.locator(".graph-note")).to_have_count(0)
+        expect(page).to_have_url(re.compile("all=1"))
+        expect(page.locator(".box", has_text=re.compile(r"^t0"))).to_be_visible()
+        page.keyboard.press("u")
+        expect(page.locator(".graph-note")).to_contain_text("folded")
 
 
 def test_a_map_of_5400_items_is_one_box_and_a_list_that_jumps(site: Site, large: int) -> None:

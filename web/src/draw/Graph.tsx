@@ -1,7 +1,7 @@
 // A graph whose boxes the server has placed: to look at, to walk along its edges, to open a box. Nothing is moved here.
-import { Background, BaseEdge, EdgeLabelRenderer, Handle, Position, ReactFlow, ReactFlowProvider, useReactFlow, type Edge, type EdgeProps, type Node, type NodeProps } from '@xyflow/react'
+import { Background, BaseEdge, EdgeLabelRenderer, Handle, MarkerType, Position, ReactFlow, ReactFlowProvider, useReactFlow, type Edge, type EdgeProps, type Node, type NodeProps } from '@xyflow/react'
 import '@xyflow/react/dist/base.css'
-import { Layers, Maximize, ZoomIn, ZoomOut } from 'lucide-react'
+import { Layers, Maximize, UnfoldHorizontal, ZoomIn, ZoomOut } from 'lucide-react'
 import { memo, useEffect, useMemo, useRef, useState, type KeyboardEvent } from 'react'
 import type { GraphBox, GraphData } from '../api/types'
 import { count as number } from '../format'
@@ -20,9 +20,14 @@ interface Props {
   label: string
   /** Where to look when it appears: at what needs a person, or at all of it. */
   look?: 'trouble' | 'all'
+  /** Whether folded boxes are shown one by one, and how to change that. */
+  unfolded?: boolean
+  unfold?: (unfolded: boolean) => void
+  /** Boxes that stand out, by their keys: what is about to run again. */
+  marked?: ReadonlySet<string> | null
 }
 
-type BoxNode = Node<{ box: GraphBox; cursor: boolean; chosen: boolean; open?: (box: GraphBox) => void }, 'box'>
+type BoxNode = Node<{ box: GraphBox; cursor: boolean; chosen: boolean; marked: boolean; open?: (box: GraphBox) => void }, 'box'>
 type LineEdge = Edge<{ points: [number, number][]; condition: string | null; lit: boolean }, 'line'>
 
 const nodeTypes = { box: memo(BoxView) }
@@ -30,12 +35,15 @@ const edgeTypes = { line: memo(LineView) }
 /** A box with less than this is not read any more. */
 const LEGIBLE = 0.55
 const CLOSE = 0.85
+/** So many boxes are drawn at full speed; graphs of more come folded. */
+const MOST_BOXES = 300
+const arrow = (color: string) => ({ type: MarkerType.ArrowClosed, width: 30, height: 30, color, markerUnits: 'userSpaceOnUse' })
 
 export function Graph(props: Props) {
   return <ReactFlowProvider><Canvas {...props} /></ReactFlowProvider>
 }
 
-function Canvas({ data, chosen, open, label, look = 'trouble' }: Props) {
+function Canvas({ data, chosen, open, label, look = 'trouble', unfolded = false, unfold, marked }: Props) {
   const w = useWords(words)
   const flow = useReactFlow()
   const box = useRef<HTMLDivElement>(null)
@@ -44,14 +52,14 @@ function Canvas({ data, chosen, open, label, look = 'trouble' }: Props) {
     () =>
       data.boxes.map((one) => ({
         id: one.key, type: 'box', position: { x: one.x, y: one.y }, width: one.width, height: one.height, draggable: false, connectable: false, selectable: false, focusable: false,
-        data: { box: one, cursor: one.key === cursor, chosen: one.node === chosen, open },
+        data: { box: one, cursor: one.key === cursor, chosen: one.node === chosen, marked: marked?.has(one.key) ?? false, open },
       })),
-    [data.boxes, cursor, chosen, open],
+    [data.boxes, cursor, chosen, marked, open],
   )
   const edges = useMemo<LineEdge[]>(
     () =>
       data.edges.map((one) => ({
-        id: `${one.from}-${one.to}`, source: one.from, target: one.to, type: 'line', focusable: false, selectable: false,
+        id: `${one.from}-${one.to}`, source: one.from, target: one.to, type: 'line', focusable: false, selectable: false, markerEnd: arrow(one.from === cursor || one.to === cursor ? 'var(--accent)' : 'var(--line-strong)'),
         data: { points: one.points, condition: one.condition, lit: one.from === cursor || one.to === cursor },
       })),
     [data.edges, cursor],
@@ -85,6 +93,14 @@ function Canvas({ data, chosen, open, label, look = 'trouble' }: Props) {
     watch.observe(box.current)
     return () => watch.disconnect()
   }, [])
+  const wasFolded = useRef(data.folded)
+  useEffect(() => {
+    if (wasFolded.current === data.folded) return
+    wasFolded.current = data.folded
+    moved.current = false
+    setCursor(null)
+    again.current()
+  }, [data.folded])
   const go = (to: string | null) => {
     const one = data.boxes.find((each) => each.key === to)
     if (!one) return
@@ -101,6 +117,7 @@ function Canvas({ data, chosen, open, label, look = 'trouble' }: Props) {
     const at = cursor ?? data.boxes.find((each) => each.node === chosen)?.key ?? null
     const acts: Record<string, () => void> = {
       f: () => fit(), '+': () => void flow.zoomIn({ duration: 150 }), '=': () => void flow.zoomIn({ duration: 150 }), '-': () => void flow.zoomOut({ duration: 150 }),
+      u: () => canFold && unfold?.(!unfolded),
       Enter: () => { const one = data.boxes.find((each) => each.key === at); if (one) open?.(one) },
     }
     for (const arrow of ['ArrowLeft', 'ArrowRight', 'ArrowUp', 'ArrowDown']) {
@@ -112,6 +129,7 @@ function Canvas({ data, chosen, open, label, look = 'trouble' }: Props) {
     event.stopPropagation()
     act()
   }
+  const canFold = unfold !== undefined && (data.folded || (unfolded && data.boxes.length > MOST_BOXES))
   const named = data.boxes.find((one) => one.key === cursor)
   return (
     <div ref={box} className="graph" role="application" aria-label={label} aria-roledescription={w.graph} tabIndex={0} onKeyDown={key}>
@@ -124,6 +142,7 @@ function Canvas({ data, chosen, open, label, look = 'trouble' }: Props) {
       </ReactFlow>
       <div className="graph-tools">
         {data.folded && <span className="graph-note"><Layers aria-hidden size={13} /> {w.folded}</span>}
+        {canFold && <Button icon={unfolded ? Layers : UnfoldHorizontal} look="bare" title={`${unfolded ? w.foldAgain : w.showAll} (u)`} onClick={() => unfold(!unfolded)}>{unfolded ? w.foldAgain : w.showAll}</Button>}
         <Button icon={ZoomOut} look="bare" title={w.out} onClick={() => void flow.zoomOut({ duration: 150 })} />
         <Button icon={ZoomIn} look="bare" title={w.in} onClick={() => void flow.zoomIn({ duration: 150 })} />
         <Button icon={Maximize} look="bare" title={w.fit} onClick={() => fit()} />
@@ -133,7 +152,7 @@ function Canvas({ data, chosen, open, label, look = 'trouble' }: Props) {
   )
 }
 
-function BoxView({ data: { box, cursor, chosen, open } }: NodeProps<BoxNode>) {
+function BoxView({ data: { box, cursor, chosen, marked, open } }: NodeProps<BoxNode>) {
   const w = useCommon()
   const own = useWords(words)
   const state = stateOf(box)
@@ -144,7 +163,7 @@ function BoxView({ data: { box, cursor, chosen, open } }: NodeProps<BoxNode>) {
   return (
     <button
       type="button" tabIndex={-1} className="box nopan" data-tone={state ? tone : 'none'} data-state={state ?? undefined} data-node={box.node} data-many={many || undefined}
-      data-cursor={cursor || undefined} data-chosen={chosen || undefined} title={[box.title, box.key, box.job].filter(Boolean).join('\n')} onClick={() => open?.(box)}
+      data-cursor={cursor || undefined} data-chosen={chosen || undefined} data-marked={marked || undefined} title={[box.title, box.key, box.job].filter(Boolean).join('\n')} onClick={() => open?.(box)}
     >
       <Handle type="target" position={Position.Left} isConnectable={false} />
       <span className="box-sign" title={word}><Icon aria-hidden size={15} strokeWidth={2.4} className={state === 'RUNNING' ? 'turns' : undefined} /></span>
@@ -179,13 +198,13 @@ function Counts({ counts }: { counts: Record<string, number> }) {
   )
 }
 
-function LineView({ data, sourceX, sourceY, targetX, targetY }: EdgeProps<LineEdge>) {
+function LineView({ data, sourceX, sourceY, targetX, targetY, markerEnd }: EdgeProps<LineEdge>) {
   const points: [number, number][] = data && data.points.length > 1 ? data.points : [[sourceX, sourceY], [targetX, targetY]]
   const middle = points[Math.floor(points.length / 2)]!
   const other = points[Math.floor(points.length / 2) - 1]!
   return (
     <>
-      <BaseEdge path={roundedPath(points)} className={data?.lit ? 'line-lit' : undefined} style={data?.condition ? { strokeDasharray: '5 4' } : undefined} />
+      <BaseEdge path={roundedPath(points)} markerEnd={markerEnd} className={data?.lit ? 'line-lit' : undefined} style={data?.condition ? { strokeDasharray: '5 4' } : undefined} />
       {data?.condition && (
         <EdgeLabelRenderer>
           <span className="line-word nopan" style={{ transform: `translate(-50%, -50%) translate(${(middle[0] + other[0]) / 2}px, ${(middle[1] + other[1]) / 2}px)` }} title={data.condition}>{data.condition}</span>

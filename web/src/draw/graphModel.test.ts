@@ -1,6 +1,6 @@
 import type { GraphBox as Box, GraphData } from '../api/types'
 import { describe, expect, it } from 'vitest'
-import { firstOfInterest, isMany, neighbour, roundedPath, shares, startFor, stateOf } from './graphModel'
+import { behind, firstOfInterest, isMany, neighbour, roundedPath, shares, startFor, stateOf } from './graphModel'
 
 function box(node: number, more: Partial<Box> = {}): Box {
   return {
@@ -114,4 +114,17 @@ it('rounds the corners of an edge and keeps its ends', () => {
     ),
   ).toBe('M0 0L90 0Q100 0 100 10L100 100')
   expect(roundedPath([])).toBe('')
+})
+
+describe('what lies behind a task', () => {
+  const edge = (from: string, to: string) => ({ from, to, condition: null, points: [] as [number, number][] })
+  const data: GraphData = { boxes: [box(0), box(1), box(2), box(3, { fold: { count: 2, tasks: ['a', 'b'] } })], edges: [edge('t0', 't1'), edge('t1', 't3'), edge('t2', 't3')], width: 0, height: 0, folded: true }
+  it('is found along the edges, itself among it', () => {
+    expect([...behind(data, 't0')!]).toEqual(['t0', 't1', 't3'])
+    expect([...behind(data, 't3')!]).toEqual(['t3'])
+  })
+  it('is found from within a fold, and nothing is behind a task that is not there', () => {
+    expect([...behind(data, 'b')!]).toEqual(['t3'])
+    expect(behind(data, 'x')).toBeNull()
+  })
 })

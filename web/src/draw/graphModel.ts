@@ -89,6 +89,17 @@ export function neighbour(data: GraphData, key: string, arrow: string): string |
   return null
 }
 
+/** A box and all that lie behind it along the edges, by their keys; null: a task that has no box of this graph. */
+export function behind(data: GraphData, task: string): Set<string> | null {
+  const first = data.boxes.find((box) => box.key === task || box.fold?.tasks.includes(task))
+  if (!first) return null
+  const next = new Map<string, string[]>()
+  for (const { from, to } of data.edges) next.set(from, [...(next.get(from) ?? []), to])
+  const found = new Set([first.key])
+  for (const key of found) for (const to of next.get(key) ?? []) found.add(to)
+  return found
+}
+
 /**
  * Where a drawing begins in a view so that a point of it stands in the middle: no further than leaves empty space beside
  * the drawing, and in the middle if all of it fits. Pixels of the view.

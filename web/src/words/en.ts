@@ -47,7 +47,7 @@ export const en = {
     places: [
       ['Runs', [[['t'], 'start a run'], [['x'], 'select the row']]],
       ['A run', [[['r'], 'retry'], [['p'], 'pause, resume'], [['l'], 'log'], [['[', ']'], 'older, newer run'], [['Esc'], 'close the task']]],
-      ['Graph', [[['←', '→', '↑', '↓'], 'walk along the edges'], [['f'], 'fit all in'], [['+', '-'], 'closer, further']]],
+      ['Graph', [[['←', '→', '↑', '↓'], 'walk along the edges'], [['f'], 'fit all in'], [['+', '-'], 'closer, further'], [['u'], 'show all tasks, fold them']]],
       ['Gantt chart', [[['←', '→'], 'earlier, later'], [['+', '-'], 'closer, further'], [['0'], 'all of the time'], [['c'], 'critical path']]],
       ['Log', [[['G'], 'to the end'], [['g', 'g'], 'to the beginning'], [['n', 'N'], 'next, previous hit'], [['e'], 'next error'], [['w'], 'wrap lines'], [['y'], 'copy']]],
       ['Failures', [[['r'], 'retry'], [['h'], 'mark as handled']]],

@@ -1,8 +1,11 @@
 // The graph, the Gantt chart and the log of a run. Each is asked for alone, and fails alone.
+import { useMemo } from 'react'
+import { useQueryState } from '../../api/address'
 import { useOne } from '../../api/queries'
 import type { GraphBox, GraphData, Timeline, TimelineRow } from '../../api/types'
 import { Gantt } from '../../draw/Gantt'
 import { Graph } from '../../draw/Graph'
+import { behind } from '../../draw/graphModel'
 import { LogView } from '../../ui/LogView'
 import { Loaded } from '../../ui/Problem'
 import { useWords } from '../../words'
@@ -15,17 +18,22 @@ interface Props {
   live: boolean
   chosen: number | null
   open: (box: GraphBox | TimelineRow) => void
+  /** The task that is about to run again, with all behind it. */
+  again?: string | null
 }
 
-export function GraphTab({ run, live, chosen, open }: Props) {
+export function GraphTab({ run, live, chosen, open, again }: Props) {
   const w = useWords(words)
-  const graph = useOne<GraphData>(`/instances/${run.id}/graph`, {}, { every: live ? 5_000 : false, topic: topicOfRun(run) })
+  const [all, setAll] = useQueryState('all')
+  const unfolded = all !== ''
+  const graph = useOne<GraphData>(`/instances/${run.id}/graph`, unfolded ? { fold: 'none' } : {}, { every: live ? 5_000 : false, topic: topicOfRun(run), keep: true })
+  const marked = useMemo(() => (again && graph.data ? behind(graph.data, again) : null), [again, graph.data])
   return (
     <Loaded of={graph} lines={8}>
       {(data) => (
         <>
           {run.state === 'READY' && <p className="run-plan muted">{w.plan}</p>}
-          <div className="run-fill"><Graph data={data} chosen={chosen} open={open} label={w.tabs.graph} /></div>
+          <div className="run-fill"><Graph data={data} chosen={chosen} open={open} label={w.tabs.graph} unfolded={unfolded} unfold={(on) => setAll(on ? '1' : '')} marked={marked} /></div>
         </>
       )}
     </Loaded>

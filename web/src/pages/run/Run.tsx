@@ -1,6 +1,6 @@
 // One run: what failed and why, where it stands, what it waits for. Opens on the first failure; everything is in the address.
 import { ChevronLeft, ChevronRight } from 'lucide-react'
-import { useCallback } from 'react'
+import { useCallback, useState } from 'react'
 import { Link, useLocation } from 'wouter'
 import { useQuerySet, useQueryState } from '../../api/address'
 import { useOne } from '../../api/queries'
@@ -49,6 +49,7 @@ function Shown({ run }: { run: RunDetail }) {
   const set = useQuerySet()
   const tab: TabName = run.workflow === null && at === 'graph' ? 'tasks' : ((TABS as string[]).includes(at) ? at : 'graph') as TabName
   const failures = useFailures(run)
+  const [again, setAgain] = useState<string | null>(null)
   const live = !ENDED.has(run.state)
   // Nothing chosen yet: the first failure is looked at. `none`: the person has closed it.
   const open = task === 'none' || fold ? null : task || failures.first?.task_id || null
@@ -71,7 +72,7 @@ function Shown({ run }: { run: RunDetail }) {
       <div className="run-split" data-open={open !== null || fold !== '' || undefined}>
         <div className="run-main">
           <Fence name={`${tab}${run.id}`}>
-            {tab === 'graph' && <GraphTab run={run} live={live} open={openBox} chosen={open ? ordinalOf(run.id, open) : null} />}
+            {tab === 'graph' && <GraphTab run={run} live={live} open={openBox} chosen={open ? ordinalOf(run.id, open) : null} again={again} />}
             {tab === 'gantt' && <GanttTab run={run} live={live} open={openBox} chosen={open ? ordinalOf(run.id, open) : null} />}
             {tab === 'tasks' && <Tasks run={run} open={(one) => openTask(one.task_id)} chosen={open} />}
             {tab === 'log' && <LogTab run={run} live={live} />}
@@ -79,7 +80,7 @@ function Shown({ run }: { run: RunDetail }) {
           </Fence>
         </div>
         {fold !== '' && <FoldAside run={run} node={Number(fold)} close={() => setFold('')} />}
-        {open !== null && <TaskAside key={open} id={open} run={run} close={close} note={failures.first?.task_id === open && task === '' ? failures.count : null} showFailures={() => set({ tab: 'tasks', state: 'FAILED', node: '', task: '' })} />}
+        {open !== null && <TaskAside key={open} id={open} run={run} close={close} mark={setAgain} note={failures.first?.task_id === open && task === '' ? failures.count : null} showFailures={() => set({ tab: 'tasks', state: 'FAILED', node: '', task: '' })} />}
       </div>
     </div>
   )

@@ -5,6 +5,8 @@ import { Link } from 'wouter'
 import { useQueryState } from '../../api/address'
 import { useMay } from '../../api/me'
 import { useOne } from '../../api/queries'
+import type { GraphData } from '../../api/types'
+import { behind } from '../../draw/graphModel'
 import { count as number, megabytes } from '../../format'
 import { Act } from '../../ui/Act'
 import { Progress } from '../../ui/Bar'
@@ -28,9 +30,11 @@ interface Props {
   /** It was opened because it is the first of so many failures. */
   note: number | null
   showFailures: () => void
+  /** Have the graph show what would run again from a task on. */
+  mark: (task: string | null) => void
 }
 
-export function TaskAside({ id, run, close, note, showFailures }: Props) {
+export function TaskAside({ id, run, close, note, showFailures, mark }: Props) {
   const w = useWords(words)
   const task = useOne<TaskDetail>(`/tasks/${encodeURIComponent(id)}`, { tail: 1 }, { every: ENDED.has(run.state) ? false : 5_000, topic: topicOfRun(run) })
   return (
@@ -47,12 +51,12 @@ export function TaskAside({ id, run, close, note, showFailures }: Props) {
         {task.data && <Chip state={task.data.state} />}
         <Button icon={X} look="bare" title={w.closeTask} onClick={close} />
       </header>
-      <div className="aside-body"><Loaded of={task} lines={5}>{(data) => <Inside task={data} run={run} />}</Loaded></div>
+      <div className="aside-body"><Loaded of={task} lines={5}>{(data) => <Inside task={data} run={run} mark={mark} />}</Loaded></div>
     </aside>
   )
 }
 
-function Inside({ task, run }: { task: TaskDetail; run: RunDetail }) {
+function Inside({ task, run, mark }: { task: TaskDetail; run: RunDetail; mark: Props['mark'] }) {
   const w = useWords(words)
   const common = useCommon()
   const [attempt, setAttempt] = useQueryState('attempt')
@@ -61,7 +65,7 @@ function Inside({ task, run }: { task: TaskDetail; run: RunDetail }) {
   const live = !ENDED.has(task.state)
   return (
     <div className="stack">
-      <TaskActions task={task} run={run} />
+      <TaskActions task={task} run={run} mark={mark} />
       {error && (
         <section className="aside-error" aria-label={w.error}>
           <pre tabIndex={0}>{error}</pre>
@@ -128,7 +132,7 @@ function verbsOf(task: TaskDetail, run: RunDetail): Verb[] {
   return verbs
 }
 
-function TaskActions({ task, run }: { task: TaskDetail; run: RunDetail }) {
+function TaskActions({ task, run, mark }: { task: TaskDetail; run: RunDetail; mark: Props['mark'] }) {
   const w = useWords(words)
   const may = useMay('operate')
   const [asking, setAsking] = useState<Verb | null>(null)
@@ -137,11 +141,23 @@ function TaskActions({ task, run }: { task: TaskDetail; run: RunDetail }) {
   const what = { retry: w.what.retryTask, skip: w.what.skipTask, rerun: w.what.rerun }
   const verbs = verbsOf(task, run)
   if (verbs.length === 0) return null
+  const marks = (verb: Verb) => (verb === 'rerun' ? { onMouseEnter: () => mark(task.task), onMouseLeave: () => asking || mark(null), onFocus: () => mark(task.task), onBlur: () => asking || mark(null) } : {})
+  const close = () => { setAsking(null); mark(null) }
   const icons = { retry: RotateCcw, skip: SkipForward, rerun: ListRestart }
   return (
     <div className="row">
-      {verbs.map((verb) => <Button key={verb} icon={icons[verb]} onClick={() => setAsking(verb)}>{w[verb]}</Button>)}
-      {asking && <Act title={ask[asking]} word={w[asking]} onClose={() => setAsking(null)} needReason={asking === 'skip'} action={asking === 'rerun' ? { path: `/instances/${run.id}/rerun`, body: { from: task.task } } : { path: `/tasks/${task.task_id}/${asking}`, body: {} }}><p><strong>{nameOf(task)}</strong> {what[asking]}</p></Act>}
+      {verbs.map((verb) => <span key={verb} {...marks(verb)}><Button icon={icons[verb]} onClick={() => setAsking(verb)}>{w[verb]}</Button></span>)}
+      {asking && <Act title={ask[asking]} word={w[asking]} onClose={close} needReason={asking === 'skip'} action={asking === 'rerun' ? { path: `/instances/${run.id}/rerun`, body: { from: task.task } } : { path: `/tasks/${task.task_id}/${asking}`, body: {} }}><p><strong>{nameOf(task)}</strong> {what[asking]}</p>{asking === 'rerun' && <Behind run={run} task={task.task} />}</Act>}
     </div>
   )
+}
+
+/** The tasks behind one, which run again with it. */
+function Behind({ run, task }: { run: RunDetail; task: string }) {
+  const w = useWords(words)
+  const graph = useOne<GraphData>(`/instances/${run.id}/graph`, {}, { every: false })
+  const keys = graph.data && behind(graph.data, task)
+  if (!keys) return null
+  const tasks = graph.data!.boxes.filter((box) => keys.has(box.key)).flatMap((box) => box.fold?.tasks ?? [box.key]).filter((key) => key !== task)
+  return <p className="muted">{tasks.length === 0 ? w.nothingBehind : w.behind(number(tasks.length), tasks.slice(0, 12).join(', ') + (tasks.length > 12 ? ' …' : ''))}</p>
 }

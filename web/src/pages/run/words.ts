@@ -14,6 +14,7 @@ export const en = {
   waits: 'Waits',
   failedRun: 'Why it failed',
   pause: 'Pause', resume: 'Resume', start: 'Start', terminate: 'Terminate', retry: 'Retry', again: 'Start again', skip: 'Skip', rerun: 'Run again from here',
+  nothingBehind: 'Nothing lies behind it.', behind: (n: string, tasks: string) => `Behind it, and marked in the graph (${n}): ${tasks}`,
   older: 'Older run of this workflow ([)',
   newer: 'Newer run of this workflow (])',
   ask: {
@@ -87,6 +88,7 @@ export const zh: RunWords = {
   waits: '等待',
   failedRun: '失败原因',
   pause: '暂停', resume: '恢复', start: '启动', terminate: '终止', retry: '重试', again: '再次启动', skip: '跳过', rerun: '从这里重新运行',
+  nothingBehind: '它之后没有任务。', behind: (n, tasks) => `它之后的任务，已在流程图中标出（${n}）：${tasks}`,
   older: '此工作流更早的运行 ([)',
   newer: '此工作流更新的运行 (])',
   ask: {
