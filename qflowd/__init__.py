@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from qflowd.jobs.decorators import job, on
     from qflowd.jobs.exceptions import Cancelled, Defer, Fail, RetryAfter, RetryLater, Skip
     from qflowd.model.errors import (
+        AccessDenied,
         InvalidConfig,
         InvalidExpression,
         InvalidParams,
@@ -39,6 +40,7 @@ _HOMES = {
 }  # all others are errors
 
 __all__ = [
+    "AccessDenied",
     "Cancelled",
     "Defer",
     "Engine",

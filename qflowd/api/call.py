@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from qflowd.api.access.caller import NOBODY, Caller
 from qflowd.api.answers import ApiFault
 from qflowd.client.client import Client
+from qflowd.client.database import DatabaseTransport
 from qflowd.client.records import plain_row
 from qflowd.config.records import ApiConfig
 from qflowd.engine.access.audit import Actor
@@ -87,7 +88,7 @@ class Call:
     @cached_property
     def client(self) -> Client:
         """The SDK over the same store, for the tenant of this call."""
-        return Client(self.store, self.tenant)
+        return Client(DatabaseTransport(self.store, self.tenant))
 
     def read(self, statement: str, **params: Any) -> list[Any]:
         """Rows of a statement, of this tenant alone, with plain Python values."""

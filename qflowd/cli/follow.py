@@ -33,17 +33,17 @@ class End:
     error: str | None
 
 
-def patient(look: Callable[[], T | None]) -> Callable[[], T | None]:
+def patient(look: Callable[[float], T | None]) -> Callable[[float], T | None]:
     """`look` for `poll`: while the database is away there is nothing to see, for up to a minute.
 
     Raises: StoreUnavailable after that minute.
     """
     away_since: float | None = None
 
-    def ask() -> T | None:
+    def ask(wait_s: float) -> T | None:
         nonlocal away_since
         try:
-            result = look()
+            result = look(wait_s)
         except StoreUnavailable as error:
             if away_since is None:
                 away_since = time.monotonic()
@@ -64,9 +64,9 @@ def follow(instance: Instance, what: str) -> End:
     """
     is_live, start, has_noted = is_terminal(sys.stderr), time.monotonic(), False
 
-    def look() -> End | None:
+    def look(wait_s: float) -> End | None:
         nonlocal has_noted
-        state, error = instance.state_and_error()
+        state, error = instance.state_and_error(wait_s)
         info = None if state in ("NEW", "REJECTED") else instance.info()
         if state in ENDED or state == "REJECTED":
             return End(instance.id, state, info.duration_s if info else None, error)
@@ -82,7 +82,7 @@ def follow(instance: Instance, what: str) -> End:
         return None
 
     try:
-        return poll(patient(look), None, 0.1 if is_live else 0.5)
+        return poll(patient(look), None, 0.1 if is_live else 0.5, held_s=0.5)
     except KeyboardInterrupt:
         say(f"{instance.id} continues unwatched; `qflowd terminate {instance.id}` stops it")
         raise

@@ -57,7 +57,7 @@ def follow(instance: Instance, task: str | None = None) -> None:
     after, seen_at = 0, dict[int, float]()  # the ids of lines after `after`, and when they were printed
     is_known = task is None
 
-    def look() -> str | None:
+    def look(_wait_s: float) -> str | None:
         nonlocal after, seen_at, is_known
         state, now = instance.state(), time.monotonic()
         if task is not None and not is_known and state not in WITHOUT_TASKS:

@@ -1,8 +1,8 @@
-"""The client: submits, commands and looks, through the public inboxes and views."""
+"""The client: submits, commands and looks, through the public inboxes and views, over whichever transport."""
 
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from qflowd.client import requests
 from qflowd.client.instance import Instance
@@ -16,16 +16,19 @@ from qflowd.client.why import Why, why
 from qflowd.define import rows
 from qflowd.define.documents import Format
 from qflowd.model import jsontext
-from qflowd.model.errors import InvalidRequest, NotFound, Rejected
+from qflowd.model.errors import NotFound, Rejected
 from qflowd.model.ids import LARGEST_INSTANCE
 from qflowd.model.names import DEFAULT_TENANT
-from qflowd.store.tx import DataRefused
+
+if TYPE_CHECKING:
+    from qflowd.store.tx import Store
 
 ANSWER_S: Final = 30.0  # how long a command waits for a daemon to answer
+PROGRESS_S: Final = 1.0  # how often one for many instances is asked how far it has come
 
 
 class Client(Views):
-    """The client of one tenant of a qflowd database. Made by `qflowd.connect()`; a context manager that closes it.
+    """The client of one tenant, over a database or an HTTP API. Made by `qflowd.connect()`; a context manager that closes it.
 
     Neither shows nor commands what belongs to other tenants; jobs, plugins, daemons and pools are everybody's. May be
     shared by threads: each gets a connection of its own at its first call. Not by processes after a fork.
@@ -40,7 +43,15 @@ class Client(Views):
 
     def close(self) -> None:
         """Close the connections of all threads."""
-        self.store.close()
+        self.transport.close()
+
+    @property
+    def store(self) -> "Store":
+        """The database, for transactions of your own that read or write more than a client does.
+
+        Raises: InvalidRequest of a client over HTTP.
+        """
+        return self.transport.store
 
     def submit(  # noqa: PLR0913 - one argument per column of the inbox
         self,
@@ -88,7 +99,7 @@ class Client(Views):
             hold=int(hold),
             trigger_type=trigger_type,
         )
-        return Instance(self, self._insert("insert_submission", row))
+        return Instance(self, self.transport.submit(row))
 
     def command(  # noqa: PLR0913 - the columns of the inbox, by name
         self,
@@ -129,7 +140,7 @@ class Client(Views):
             "requested_by": requests.who(),
         }
         requests.refuse(rows.read_command(row)[1])
-        number = self._insert("insert_command", row)
+        number = self.transport.command(row)
         if timeout == 0:
             return Answer(number, action, "NEW", None)
 
@@ -148,11 +159,11 @@ class Client(Views):
         """The row of a command once it is answered. Raises: TimeoutError if nothing was heard of it for so long."""
         seen: Any = None
 
-        def ask() -> Any:
-            row = self.read_one("show_command", id=number)
+        def ask(wait_s: float) -> Any:
+            row = self.read_one("show_command", id=number, wait_s=wait_s)
             return row if row.answered_at is not None or row.result != seen else None
 
-        while (row := poll(ask, timeout, longest_s=0.2)).answered_at is None:
+        while (row := poll(ask, timeout, longest_s=0.2, held_s=PROGRESS_S)).answered_at is None:
             seen = row.result
             if on_progress is not None:
                 on_progress(seen)
@@ -217,10 +228,3 @@ class Client(Views):
     def limit(self, name: str) -> Limit:
         """The controller of a limit that all tenants share: how large it is, and whether it is paused."""
         return Limit(self, name)
-
-    def _insert(self, statement: str, row: Mapping[str, Any]) -> int:
-        """Add a row to an inbox; its id."""
-        try:
-            return self.store.transact(lambda tx: int(tx.one(statement, **row).id))
-        except DataRefused as error:
-            raise InvalidRequest(f"the database refuses these values: {error}") from error

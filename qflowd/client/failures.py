@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from qflowd.client import requests
-from qflowd.client.records import FailureInfo, HandledFailureInfo
+from qflowd.client.records import FailureInfo, HandledFailureInfo, records_of
 from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS
 
 if TYPE_CHECKING:
@@ -17,14 +17,14 @@ def find_failures(
     client: "Views", conditions: Mapping[str, Any], *, handled: bool, limit: int | None
 ) -> Iterator[FailureInfo]:
     """As `Views.failures`."""
-    has = requests.failures_like(conditions, client.store.clock.now())
+    has = requests.failures_like(conditions, client.transport.now())
     statement, record = ("find_handled_failures", HandledFailureInfo) if handled else ("find_failures", FailureInfo)
     left, before, before_fence = limit, (LARGEST_INSTANCE + 1) * ORDINALS, 0
     while left is None or left > 0:
         rows = client.read_all(statement, before=before, before_fence=before_fence, batch=PAGE)
         if not rows:
             return
-        chosen = [record(*row) for row in rows if has(row)][:left]
+        chosen = list(records_of(record, filter(has, rows)))[:left]
         yield from chosen
         left = None if left is None else left - len(chosen)
         before, before_fence = rows[-1].id, rows[-1].fence

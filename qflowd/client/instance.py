@@ -13,10 +13,12 @@ from qflowd.client.records import (
     LogLine,
     TaskInfo,
     from_json,
+    record_of,
+    records_of,
 )
 from qflowd.define.fields import did_you_mean
 from qflowd.model.errors import NotFound, Rejected
-from qflowd.model.ids import key_range
+from qflowd.model.ids import instance_of, key_range
 from qflowd.model.workflow import Json
 
 if TYPE_CHECKING:
@@ -61,16 +63,20 @@ class Instance:
         """
         return self.state_and_error()[0]
 
-    def state_and_error(self) -> tuple[str, str | None]:
-        """The state, as `state()` tells it, and what went wrong if something did."""
+    def state_and_error(self, wait_s: float = 0.0) -> tuple[str, str | None]:
+        """The state, as `state()` tells it, and what went wrong if something did.
+
+        Args:
+            wait_s: over HTTP, how long the answer may be held back until there is another state; 0: not at all.
+        """
         if self._admitted_as is None:
-            answer = self._client.read_one("show_submission", id=self.submission_id)
+            answer = self._client.read_one("show_submission", id=self.submission_id, wait_s=wait_s)
             if answer is not None and answer.answered_at is None:
                 return "NEW", None
             if answer is not None and answer.state == "REJECTED":
                 return "REJECTED", answer.error
             self._admitted_as = (answer and answer.instance_id) or self.submission_id
-        row = self._client.read_one("show_state", id=self.id)
+        row = self._client.read_one("show_state", id=self.id, wait_s=wait_s)
         if row is None:
             raise NotFound(f"instance {self.id} is gone from the database")
         return row.state, row.error
@@ -84,8 +90,8 @@ class Instance:
         Raises: Rejected with what was wrong, if the engine refused it; TimeoutError; NotFound; StoreUnavailable.
         """
 
-        def ask() -> str | None:
-            state, error = self.state_and_error()
+        def ask(wait_s: float) -> str | None:
+            state, error = self.state_and_error(wait_s)
             if state == "REJECTED":
                 raise Rejected(error or "the submission was rejected")
             return state if state in ENDED else None
@@ -116,7 +122,7 @@ class Instance:
         row = self._client.read_one("show_instance", id=self.id)
         if row is None:
             raise NotFound(f"instance {self.id} has not been taken by a daemon yet")
-        return InstanceInfo(*row)
+        return record_of(InstanceInfo, row)
 
     def breakpoint(self) -> Breakpoint:
         """Where it stands: counts, what runs, what waits and why, checkpoints, and what `resume` (or `start`) would start.
@@ -135,7 +141,7 @@ class Instance:
             state=info.state,
             wait_reason=info.wait_reason,
             progress=1.0 if info.state in ENDED else round(share, 4),
-            tasks=sorted((BreakpointInfo(*row) for row in rows), key=lambda task: task.id),
+            tasks=sorted(records_of(BreakpointInfo, rows), key=lambda task: task.id),
             **counts,
         )
 
@@ -150,7 +156,7 @@ class Instance:
             rows = self._client.read_all("show_tasks", instance_id=number)
         else:
             rows = self._client.read_all("show_first_tasks", instance_id=number, batch=limit, **key_range(number))
-        return [TaskInfo(*row) for row in rows]
+        return list(records_of(TaskInfo, rows))
 
     def count_tasks(self) -> dict[str, int]:
         """State -> how many of its tasks are in it."""
@@ -159,16 +165,16 @@ class Instance:
 
     def compensations(self) -> list[TaskInfo]:
         """What undoes its tasks, in the order in which that is begun; none before it has to be undone."""
-        return [TaskInfo(*row) for row in self._client.read_all("show_compensations", instance_id=self._resolve())]
+        return list(records_of(TaskInfo, self._client.read_all("show_compensations", instance_id=self._resolve())))
 
     def attempts(self) -> list[AttemptInfo]:
         """What was tried, by task: attempts that did not succeed or ran longer than a second, and the last ones."""
-        return [AttemptInfo(*row) for row in self._client.read_all("show_attempts", instance_id=self._resolve())]
+        return list(records_of(AttemptInfo, self._client.read_all("show_attempts", instance_id=self._resolve())))
 
     def failed_attempts(self, limit: int) -> list[AttemptInfo]:
         """The first attempts that did not succeed, by task; `limit`: how many at most."""
         rows = self._client.read_all("show_first_errors", instance_id=self._resolve(), batch=limit)
-        return [AttemptInfo(*row) for row in rows]
+        return list(records_of(AttemptInfo, rows))
 
     def output(self, task: str | None = None) -> Json:
         """What a task returned; of a map, the list of what its items returned.
@@ -193,9 +199,9 @@ class Instance:
         """
         name = "list_logs" if task is None else "list_task_logs"
         key = None if task is None else task.partition("[")[0]
-        where = {"instance_id": self._resolve(), "task": key, "batch": LINES}
+        where = {"instance_id": self._resolve(), "batch": LINES} | ({} if key is None else {"task": key})
         while rows := self._client.read_all(name, after=after, **where):
-            lines = (LogLine(*row) for row in rows)
+            lines = records_of(LogLine, rows)
             yield from (line for line in lines if task in (key, line.name, f"{line.task}[{line.map_index}]"))
             after = rows[-1].id
 
@@ -307,9 +313,8 @@ class Instance:
     def _value(self, row: Any) -> Json:
         if row.output is not None or row.state != "SUCCESS":
             return row.output
-        return from_json(
-            "".join(part.value for part in self._client.read_all("load_large_value", task_id=row.id)) or None
-        )
+        parts = self._client.read_all("show_large_output", id=row.id, instance_id=instance_of(row.id))
+        return from_json("".join(part.value for part in parts) or None)
 
     def _resolve(self) -> int:
         """The id, after looking once whether a key made this a duplicate of another."""

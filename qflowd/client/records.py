@@ -1,13 +1,16 @@
 """What the client hands out: frozen records of instances, tasks, attempts and log lines, equal on all databases."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Final
+from operator import attrgetter
+from typing import Any, Final, TypeVar
 
 from qflowd.model import jsontext
 from qflowd.model.names import item_name, shown_name
 from qflowd.model.workflow import Json
+
+T = TypeVar("T")
 
 LARGEST_VALUE: Final = 64 << 20  # bytes; what is in the database has passed the engine's own limits
 
@@ -235,6 +238,17 @@ class Answer:
     action: str
     state: str
     result: Json
+
+
+def records_of(kind: type[T], rows: Iterable[Any]) -> Iterator[T]:
+    """Rows of a view as records. Columns that a newer server adds are left out."""
+    values_of = attrgetter(*kind.__dataclass_fields__)  # type: ignore[attr-defined]
+    return (kind(*values_of(row)) for row in rows)
+
+
+def record_of(kind: type[T], row: Any) -> T:
+    """As `records_of`, of one row."""
+    return next(records_of(kind, [row]))
 
 
 def from_json(text: str | None) -> Json:

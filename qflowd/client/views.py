@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from qflowd.client.failures import find_failures
-from qflowd.client.records import FailureInfo, InstanceInfo, from_json, plain_row
+from qflowd.client.records import FailureInfo, InstanceInfo, from_json, records_of
+from qflowd.client.transport import Transport
 from qflowd.model.errors import InvalidRequest
 from qflowd.model.ids import LARGEST_INSTANCE
-from qflowd.model.names import DEFAULT_TENANT, fault_in_key
+from qflowd.model.names import fault_in_key
 from qflowd.model.states import InstanceState
-from qflowd.store.tx import Store
 
 PAGE: Final = 500  # instances read at once
 # The first and the last code of what `instances()` may be asked for.
@@ -22,12 +22,16 @@ STATES: Final = {"OPEN": (0, InstanceState.SUCCESS - 1)} | {
 class Views:
     """The part of a client that only looks."""
 
-    def __init__(self, store: Store, tenant: str = DEFAULT_TENANT) -> None:
+    def __init__(self, transport: Transport) -> None:
         """Raises: InvalidRequest for a name that no tenant can have."""
-        if fault := fault_in_key(tenant, "tenant"):
+        if fault := fault_in_key(transport.tenant, "tenant"):
             raise InvalidRequest(fault)
-        self.store = store
-        self.tenant = tenant
+        self.transport = transport
+
+    @property
+    def tenant(self) -> str:
+        """Whose rows are seen and written."""
+        return self.transport.tenant
 
     def history(self, workflow: str, limit: int = 20) -> list[InstanceInfo]:
         """The latest instances of a workflow (or of a job submitted by itself), newest first.
@@ -59,7 +63,7 @@ class Views:
             name, where = "find_open_instances", {}
         left, before = sys.maxsize if limit is None else limit, LARGEST_INSTANCE + 1
         while left > 0 and (rows := self.read_all(name, before=before, batch=min(left, PAGE), **where)):
-            yield from (InstanceInfo(*row) for row in rows)
+            yield from records_of(InstanceInfo, rows)
             left, before = left - len(rows), rows[-1].id
 
     def failures(
@@ -122,12 +126,12 @@ class Views:
         return self._list("show_limits")
 
     def read_all(self, statement: str, **params: Any) -> list[Any]:
-        """Rows of a statement, of this tenant where it asks for one, with plain Python values."""
-        return list(map(plain_row, self.store.read(lambda tx: tx.run(statement, tenant=self.tenant, **params))))
+        """Rows of one of `READS`, of this tenant where it asks for one, with plain Python values."""
+        return self.transport.read(statement, params)
 
-    def read_one(self, statement: str, **params: Any) -> Any:
-        """The first row of a statement, or None; as `read_all`."""
-        return next(iter(self.read_all(statement, **params)), None)
+    def read_one(self, statement: str, *, wait_s: float = 0.0, **params: Any) -> Any:
+        """The first row of a statement, or None; as `read_all`. `wait_s`: as of `Transport.read`."""
+        return next(iter(self.transport.read(statement, params, wait_s)), None)
 
     def _list(self, statement: str, **params: Any) -> list[dict[str, Any]]:
         return [row._asdict() for row in self.read_all(statement, **params)]

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from qflowd.client.client import Client
+from qflowd.client.database import DatabaseTransport
 from qflowd.config import from_settings
 from qflowd.config import load as load_config
 from qflowd.config.records import PoolConfig
@@ -162,7 +163,7 @@ class Engine:
                 except BaseException:
                     store.close()
                     raise
-                self._client = Client(store)
+                self._client = Client(DatabaseTransport(store))
             return self._client
 
     def start(self) -> Self:

@@ -74,6 +74,10 @@ class NotFound(QflowdError):
     """The named thing does not exist."""
 
 
+class AccessDenied(QflowdError):
+    """The HTTP API does not know the token, or it may not do this."""
+
+
 class CycleFound(QflowdError):
     """These tasks would wait for each other. `path`: in the direction of work, its first key repeated at the end."""
 

@@ -10,6 +10,7 @@ from typing import Any, Final, Self
 import msgspec
 
 from qflowd.client.client import Client
+from qflowd.client.database import DatabaseTransport
 from qflowd.client.instance import ENDED, Instance
 from qflowd.config.records import PoolConfig
 from qflowd.daemon.assembly import instance_services
@@ -80,7 +81,7 @@ class Harness:
         self._folder = TemporaryDirectory(prefix="qflowd-test-")
         self._store = Store(f"sqlite:///{self._folder.name}/qflow.db", clock=self.clock)
         migrate(self._store)
-        self.client = Client(self._store)
+        self.client = Client(DatabaseTransport(self._store))
         for workflow in stored:
             store_workflow(self._store, workflow, (), lambda name: by_name[name].settings.pool)
         self._build(by_name, pools, Threads({job.name: loaded(function) for job, function in functions}, ONE_AT_A_TIME))

@@ -82,6 +82,11 @@ FROM qflow.breakpoints WHERE instance_id = :instance_id AND tenant = :tenant
 SELECT id, task, map_index, label, state, output FROM qflow.tasks
 WHERE instance_id = :instance_id AND task = :task AND tenant = :tenant AND kind NOT IN ('compensation', 'spawned') ORDER BY id
 
+-- name: show_large_output
+-- In parts. The instance says whose it is.
+SELECT l.value FROM qflow.workflow_instance i JOIN qflow.large_value l ON l.task_id = :id
+WHERE i.id = :instance_id AND i.tenant = :tenant ORDER BY l.part
+
 -- name: show_attempts
 SELECT * FROM qflow.attempts WHERE instance_id = :instance_id AND tenant = :tenant ORDER BY task_id, fence
 

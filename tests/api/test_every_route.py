@@ -13,6 +13,7 @@ import pytest
 
 import qflowd
 from qflowd.api.routing import Endpoint, endpoints
+from qflowd.client.transport import READS
 from qflowd.model.ids import task_id
 from qflowd.model.roles import Role
 from tests.client.conftest import StandIn
@@ -29,11 +30,15 @@ OF_ALL_TENANTS: Mapping[str, str] = {
     "mark_batch": "of the row that this transaction has inserted",
     "find_answered": "the tenant of each row stands in its row set",
     "delete_old_http_keys": "what is over a day old of all tenants",
-    **dict.fromkeys(("find_job", "list_jobs_with_titles", "search_jobs", "list_plugins"), "jobs are everybody's"),
     **dict.fromkeys(
-        ("list_daemon_loads", "list_pools", "list_faulty_files"), "hosts are everybody's; names are hidden"
+        ("find_job", "list_jobs", "list_jobs_with_titles", "search_jobs", "list_plugins"), "jobs are everybody's"
+    ),
+    **dict.fromkeys(
+        ("list_daemon_loads", "list_daemons", "list_pools", "list_faulty_files"),
+        "hosts are everybody's; names are hidden",
     ),
     **dict.fromkeys(("show_limits", "pause_limit"), "limits are everybody's"),
+    "show_clock": "it is one for all",
 }
 
 
@@ -132,9 +137,9 @@ def _without(message: str, values: Mapping[str, Any]) -> str:
 
 
 def _named_statements() -> dict[str, str]:
-    """Statement -> file, of all that `qflowd/api` names."""
+    """Statement -> file, of all that `qflowd/api` names, and that clients may ask it."""
     there = set(_texts_of_statements())
-    found = {}
+    found = dict.fromkeys(READS, "qflowd/client/transport.py")
     for file in sorted((ROOT / "qflowd" / "api").rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in there:

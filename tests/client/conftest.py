@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -15,9 +17,12 @@ from qflowd.model.states import InstanceState, TaskState
 from qflowd.store.migrate import migrate
 from qflowd.store.tx import Store
 from tests.conftest import KINDS, GetServer
+from tests.support.http import ApiServer
 from tests.support.sql import run_sql
 
 ORDINALS = 1 << 20
+WAYS = ("database", "http")
+Connect = Callable[..., Client]
 
 
 def quoted(value: Any) -> str:
@@ -175,13 +180,36 @@ def stand_in_of(kind: str, get_server: GetServer) -> Iterator[StandIn]:
     server.drop_database(found.url)
 
 
+@pytest.fixture(scope="module", params=WAYS)
+def way(request: pytest.FixtureRequest) -> str:
+    """How clients reach the store: what uses one holds over a database and over HTTP."""
+    return str(request.param)
+
+
 @pytest.fixture(scope="module", params=KINDS)
-def engine(request: pytest.FixtureRequest, get_server: GetServer) -> Iterator[StandIn]:
+def engine(request: pytest.FixtureRequest, way: str, get_server: GetServer) -> Iterator[StandIn]:
     """A store on each database, with its stand-in; the tests of a module share it."""
     yield from stand_in_of(request.param, get_server)
 
 
-@pytest.fixture
-def client(engine: StandIn) -> Iterator[Client]:
-    with qflowd.connect(engine.url) as found:
+@pytest.fixture(scope="module")
+def connect(engine: StandIn, way: str) -> Iterator[Connect]:
+    """Opens clients of the store."""
+    with opener(engine.url, way) as found:
         yield found
+
+
+@pytest.fixture
+def client(connect: Connect) -> Iterator[Client]:
+    with connect() as found:
+        yield found
+
+
+@contextlib.contextmanager
+def opener(url: str, way: str) -> Iterator[Connect]:
+    """What opens clients of the database at `url`, by one of WAYS; the API is there meanwhile."""
+    if way == "database":
+        yield functools.partial(qflowd.connect, url)
+        return
+    with ApiServer(url) as api:
+        yield functools.partial(qflowd.connect, f"http://127.0.0.1:{api.port}", token=api.token)

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-import qflowd
 from qflowd import TaskBuilder, WorkflowBuilder
 from qflowd.client import Client
-from qflowd.client.polling import poll
 from qflowd.model.errors import InvalidRequest, NotFound, Rejected
+from tests.client.conftest import Connect, opener
 from tests.client.live import Project, project_of
 from tests.conftest import KINDS, GetServer
+from tests.support.daemon import until
 
 PATIENCE_S = 30
 
@@ -23,14 +23,16 @@ USER = "workflow: made\ntasks:\n  one: {task: plus_ten, params: {a: 1}}\n"
 
 
 @pytest.fixture(scope="module", params=KINDS)
-def project(request: pytest.FixtureRequest, get_server: GetServer, tmp_path_factory: Any) -> Iterator[Project]:
+def project(
+    request: pytest.FixtureRequest, way: str, get_server: GetServer, tmp_path_factory: Any
+) -> Iterator[Project]:
     yield from project_of(request.param, get_server, tmp_path_factory)
 
 
-@pytest.fixture
-def client(project: Project) -> Iterator[Client]:
-    with qflowd.connect(project.url) as opened:
-        yield opened
+@pytest.fixture(scope="module")
+def connect(project: Project, way: str) -> Iterator[Connect]:
+    with opener(project.url, way) as found:
+        yield found
 
 
 def output(client: Client, workflow: str, task: str, **more: Any) -> Any:
@@ -83,7 +85,7 @@ def test_a_task_type_and_a_definition_are_made_used_changed_archived_and_brought
     assert (info["kind"], info["type"], info["note"]) == ("definition", "sum", "ten is the lot size")
     assert info["document"] == {"type": "sum", "params": {"b": 10}}
     (project.folder / "workflows/made.yaml").write_text(USER)
-    poll(lambda: any(row["workflow"] == "made" for row in client.workflows()) or None, PATIENCE_S)
+    until(lambda: any(row["workflow"] == "made" for row in client.workflows()), PATIENCE_S)
     assert output(client, "made", "one") == 11
 
     changed = client.define_task({"task": "plus_ten", "type": "sum", "params": {"b": 20}}, timeout=PATIENCE_S)
@@ -120,15 +122,15 @@ def test_what_files_name_may_come_later_and_until_then_the_workflow_and_the_log_
     def warning() -> Any:
         return next((row["warning"] for row in client.workflows() if row["workflow"] == "later"), None)
 
-    missing = poll(warning, PATIENCE_S)
+    missing = until(warning, PATIENCE_S)
     assert "no daemon has ever registered job not_here_yet" in missing
     assert "there is no workflow not_there_yet" in missing
-    poll(lambda: "workflow later is stored, but would wait or fail: " in project.log.read_text() or None, PATIENCE_S)
+    until(lambda: "workflow later is stored, but would wait or fail: " in project.log.read_text(), PATIENCE_S)
     instance = client.submit("later")
-    poll(lambda: "no live daemon knows job not_here_yet" in (instance.wait_reason() or "") or None, PATIENCE_S)
+    until(lambda: "no live daemon knows job not_here_yet" in (instance.wait_reason() or ""), PATIENCE_S)
     (folder / "workflows/not_there_yet.yaml").write_text(THERE)
     (folder / "workflows/plus_six.yaml").write_text("task: plus_six\njob: add\nparams: {b: 6}\n")
-    poll(lambda: "there is no workflow" not in (warning() or "") or None, PATIENCE_S)
+    until(lambda: "there is no workflow" not in (warning() or ""), PATIENCE_S)
     (folder / "plugins/later.py").write_text(
         "from qflowd import job\n\n@job\ndef not_here_yet() -> int:\n    return 1\n"
     )
@@ -139,7 +141,7 @@ def test_what_files_name_may_come_later_and_until_then_the_workflow_and_the_log_
     info = client.task_definition("plus_six").info()
     assert (info["source"], info["file"], info["error"]) == ("file", str(folder / "workflows/plus_six.yaml"), None)
     (folder / "workflows/plus_six.yaml").write_text("task: plus_six\njob: add\nparams: {b: 60}\n")
-    poll(lambda: len(client.workflow("not_there_yet").versions()) == 2 or None, PATIENCE_S)
+    until(lambda: len(client.workflow("not_there_yet").versions()) == 2, PATIENCE_S)
     assert output(client, "not_there_yet", "one") == 61
 
 

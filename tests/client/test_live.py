@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-import qflowd
-from qflowd.client import Client
 from qflowd.model.errors import NotFound, Rejected
+from tests.client.conftest import Connect, opener
 from tests.client.live import Project, project_of
 from tests.conftest import KINDS, GetServer
 
@@ -18,13 +17,15 @@ PATIENCE_S = 30
 
 
 @pytest.fixture(scope="module", params=KINDS)
-def project(request: pytest.FixtureRequest, get_server: GetServer, tmp_path_factory: Any) -> Iterator[Project]:
+def project(
+    request: pytest.FixtureRequest, way: str, get_server: GetServer, tmp_path_factory: Any
+) -> Iterator[Project]:
     yield from project_of(request.param, get_server, tmp_path_factory)
 
 
-@pytest.fixture
-def client(project: Project) -> Iterator[Client]:
-    with qflowd.connect(project.url) as found:
+@pytest.fixture(scope="module")
+def connect(project: Project, way: str) -> Iterator[Connect]:
+    with opener(project.url, way) as found:
         yield found
 
 

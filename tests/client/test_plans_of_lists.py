@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from qflowd.client import Client
 from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS
 from qflowd.model.states import TaskState
 from tests.client.conftest import StandIn
+
+
+@pytest.fixture(scope="module")
+def way() -> str:
+    """The plans are those of the database, whoever asks."""
+    return "database"
+
 
 OTHERS, ROWS = 40, 3000
 LIST = (

@@ -161,10 +161,11 @@ def test_instances_of_earlier_can_be_taken_up_again(client, engine):
 )
 def test_what_cannot_mean_anything_is_refused_before_it_is_written(tmp_path, arguments, message):
     from qflowd.client import Client
+    from qflowd.client.database import DatabaseTransport
     from qflowd.store.tx import Store
 
     with pytest.raises(InvalidRequest, match=message):
-        Client(Store(f"sqlite:///{tmp_path}/never.db")).submit(**arguments)
+        Client(DatabaseTransport(Store(f"sqlite:///{tmp_path}/never.db"))).submit(**arguments)
     assert not (tmp_path / "never.db").exists()
 
 

@@ -6,15 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
-import qflowd
 from qflowd.client import Client
 from qflowd.model.errors import InvalidRequest, NotFound
-from tests.client.conftest import StandIn
+from tests.client.conftest import Connect, StandIn
 
 
 @pytest.fixture
-def other(engine: StandIn) -> Iterator[Client]:
-    with qflowd.connect(engine.url, tenant="fund_b") as client:
+def other(connect: Connect) -> Iterator[Client]:
+    with connect(tenant="fund_b") as client:
         yield client
 
 
@@ -61,9 +60,9 @@ def test_a_command_goes_out_in_the_tenants_name(engine: StandIn, other: Client):
 
 
 @pytest.mark.parametrize("name", ["", "a b", "x" * 201])
-def test_a_name_that_no_tenant_can_have_is_refused(engine: StandIn, name: str):
+def test_a_name_that_no_tenant_can_have_is_refused(connect: Connect, name: str):
     with pytest.raises(InvalidRequest, match="tenant"):
-        qflowd.connect(engine.url, tenant=name)
+        connect(tenant=name)
 
 
 def test_pages_of_instances_follow_one_another(engine: StandIn, client: Client, monkeypatch: pytest.MonkeyPatch):

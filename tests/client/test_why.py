@@ -7,13 +7,12 @@ import re
 
 import pytest
 
-import qflowd
 from qflowd.cli import main
 from qflowd.client import Client
 from qflowd.model.errors import NotFound
 from qflowd.model.ids import ORDINALS
 from qflowd.model.states import TaskKind
-from tests.client.conftest import StandIn
+from tests.client.conftest import Connect, StandIn
 
 
 @pytest.fixture
@@ -127,8 +126,8 @@ def test_a_task_that_an_instance_does_not_have_is_refused(client: Client, number
             client.why(number, task)
 
 
-def test_what_another_tenant_has_is_not_found(engine: StandIn, number: int):
-    with qflowd.connect(engine.url, tenant="fund_b") as other:
+def test_what_another_tenant_has_is_not_found(connect: Connect, number: int):
+    with connect(tenant="fund_b") as other:
         for args in ((number,), (number * ORDINALS,), (number, "hello")):
             with pytest.raises(NotFound):
                 other.why(*args)

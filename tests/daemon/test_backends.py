@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from qflowd.client.client import Client
+from qflowd.client.database import DatabaseTransport
 from qflowd.config import PoolConfig, from_settings
 from qflowd.daemon.daemon import Daemon
 from qflowd.store.migrate import migrate
@@ -253,7 +254,7 @@ def make_daemon(database_url, tmp_path) -> Iterator[Callable[[], Daemon]]:
 def client(database_url) -> Iterator[Client]:
     store = Store(database_url)
     migrate(store)
-    with Client(store) as found:
+    with Client(DatabaseTransport(store)) as found:
         yield found
 
 

@@ -9,6 +9,7 @@ import pytest
 import qflowd
 from qflowd import Engine, TaskBuilder, WorkflowBuilder, context
 from qflowd.client.client import Client
+from qflowd.client.database import DatabaseTransport
 from qflowd.store.migrate import migrate
 from qflowd.store.tx import Store
 from tests.support.daemon import Daemon, until
@@ -62,7 +63,7 @@ tasks:
 def client(database_url) -> Iterator[Client]:
     store = Store(database_url)
     migrate(store)
-    with Client(store) as found:
+    with Client(DatabaseTransport(store)) as found:
         yield found
 
 

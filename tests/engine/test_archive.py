@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from qflowd.client.client import Client
+from qflowd.client.database import DatabaseTransport
 from qflowd.engine.definitions.schedules import Schedules
 
 CHAIN = {"a": [], "b": ["a"]}
@@ -87,7 +88,7 @@ def test_lists_leave_it_out_unless_they_are_asked(lab):
     for key in ("daily", "other"):
         lab.workflow(key, CHAIN, schedule="0 2 * * *")
     archive(lab)
-    client = Client(lab.store)
+    client = Client(DatabaseTransport(lab.store))
     for ask in (client.workflows, client.schedules):
         assert [row["workflow"] for row in ask()] == ["other"]
         assert {row["workflow"]: row["archived_at"] for row in ask(with_archived=True)} == {

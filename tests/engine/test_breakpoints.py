@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from qflowd.client import Breakpoint, BreakpointInfo, Client
+from qflowd.client.database import DatabaseTransport
 from qflowd.engine.finishing.batch import Batch
 from qflowd.model.ids import ORDINALS
 from qflowd.model.workflow import Job
@@ -18,7 +19,7 @@ MARKET = {
 
 def stands(lab: Lab, number: int) -> tuple[Breakpoint, dict[str, BreakpointInfo]]:
     """The breakpoint of an instance, and its tasks by name."""
-    place = Client(lab.store).breakpoint(number)
+    place = Client(DatabaseTransport(lab.store)).breakpoint(number)
     return place, {task.name: task for task in place.tasks}
 
 

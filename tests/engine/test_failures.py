@@ -7,6 +7,7 @@ import json
 import pytest
 
 from qflowd.client import Client
+from qflowd.client.database import DatabaseTransport
 from qflowd.model.names import shown_name
 from qflowd.model.workflow import Job
 from tests.engine.test_many_instances import _repeat
@@ -47,7 +48,7 @@ def test_what_a_person_has_handled_is_gone_until_it_fails_again_and_listed_with_
     assert handle(lab, number, task="a") == ("DONE", {"instance_id": number, "handled": ["a"], "failures": 1})
     assert [row[1] for row in names(lab)] == ["x"]
     assert lab.states(number)["a"] == "FAILED", "the row itself stays as it is"
-    [row] = Client(lab.store).failures(handled=True)
+    [row] = Client(DatabaseTransport(lab.store)).failures(handled=True)
     assert (row.name, row.handled_by, row.note) == ("a", "ann@desk", "vendor was down, bars came later")
     assert (row.error_class, row.error, row.state) == ("requests.exceptions.Timeout", TIMEOUT, "FAILED")
     assert row.failed_at <= row.handled_at == lab.clock.now()
@@ -56,9 +57,9 @@ def test_what_a_person_has_handled_is_gone_until_it_fails_again_and_listed_with_
     assert sorted(row[1] for row in names(lab)) == ["a", "x"], "a later failure is a new one"
     assert handle(lab, number, "restated")[1]["failures"] == 2
     assert failures(lab) == []
-    handled = [(row.task, row.note) for row in Client(lab.store).failures(handled=True)]
+    handled = [(row.task, row.note) for row in Client(DatabaseTransport(lab.store)).failures(handled=True)]
     assert handled == [("x", "restated"), ("a", "restated"), ("a", "vendor was down, bars came later")]
-    assert [row.task for row in Client(lab.store).failures({"task": "x"}, handled=True)] == ["x"]
+    assert [row.task for row in Client(DatabaseTransport(lab.store)).failures({"task": "x"}, handled=True)] == ["x"]
     lab.check()
 
 

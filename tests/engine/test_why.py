@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from qflowd.client import Client
+from qflowd.client.database import DatabaseTransport
 from qflowd.engine.kinds import KINDS
 from qflowd.model.errors import NotFound
 from qflowd.model.ids import key_range
@@ -75,7 +76,7 @@ def test_every_sentence_of_the_views_is_shown_by_some_way():
 def test_an_item_that_is_not_made_yet_says_what_its_map_waits_for(lab: Lab):
     bars = {"map": ["AAPL", "IBM", "MSFT"], "label": "{{ item }}", "max_parallel": 2}
     lab.workflow("mapped", {"a": [], "bars": ["a"]}, {"bars": bars})
-    number, why = lab.start("mapped"), Client(lab.store).why
+    number, why = lab.start("mapped"), Client(DatabaseTransport(lab.store)).why
     waits = "is PENDING: not made yet; its map is PENDING: waits for tasks before it: a"
     assert str(why(number, "bars[MSFT]")) == f"task bars[MSFT] of instance {number} {waits}"
     lab.ends(lab.claim())
@@ -93,14 +94,14 @@ def test_an_item_of_a_map_that_ended_without_a_list_says_how_that_ended(lab: Lab
     lab.workflow("mapped", {"a": [], "bars": ["a"]}, {"bars": {"map": ["AAPL"]}})
     number = lab.start("mapped")
     lab.run({"a": FAILED})
-    why = Client(lab.store).why(number, "bars[AAPL]")
+    why = Client(DatabaseTransport(lab.store)).why(number, "bars[AAPL]")
     assert str(why) == f"task bars of instance {number} has ended: UPSTREAM_FAILED"
 
 
 def test_a_compensation_that_failed_is_named_with_its_remedy_and_found_by_its_name(lab: Lab):
     number = undoing(lab)
     lab.run({"c": FAILED})
-    why = Client(lab.store).why
+    why = Client(DatabaseTransport(lab.store)).why
     ended = f"instance {number} has ended: FAILED: task c: "
     remedy = "; its compensation failed (undo c), and waits for a person: retry"
     assert str(why(number)).startswith(ended)

@@ -14,6 +14,7 @@ import pytest
 
 from qflowd import connect
 from qflowd.client.client import Client
+from qflowd.client.database import DatabaseTransport
 from qflowd.daemon.embedded import Engine
 from qflowd.model.errors import StoreUnavailable
 from qflowd.store.dialects import sqlite
@@ -126,7 +127,7 @@ def test_a_daemon_whose_file_is_moved_away_waits_for_it_and_continues(daemon, fi
 def test_a_client_writes_to_the_file_that_is_there(file):
     store = Store(f"sqlite:///{file}")
     migrate(store)
-    with Client(store) as client:
+    with Client(DatabaseTransport(store)) as client:
         copy = back_up(file)
         client.submit(job="quick", params={"number": 1})
         for name in (f"{file}-wal", f"{file}-shm"):

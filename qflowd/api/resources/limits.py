@@ -43,9 +43,13 @@ class LimitItem(Item):
 @route("GET", "/limits", Role.READ, does="R limits")
 def list_limits(call: Call) -> list[LimitItem]:
     """All limits by their names; of those that a quota makes, the tenant's own."""
-    own, is_system = f"{OF_TENANTS}{call.tenant}", call.caller.role >= Role.SYSTEM
-    rows = call.read("show_limits")
-    return [_limit(row) for row in rows if is_system or row.name == own or not row.name.startswith(OF_TENANTS)]
+    return [_limit(row) for row in call.read("show_limits") if sees_limit(call, row.name)]
+
+
+def sees_limit(call: Call, name: str) -> bool:
+    """Is it everybody's, or made by a quota of the caller's tenant? The system sees all."""
+    own = f"{OF_TENANTS}{call.tenant}"
+    return call.caller.role >= Role.SYSTEM or name == own or not name.startswith(OF_TENANTS)
 
 
 def _limit(row: Any) -> LimitItem:

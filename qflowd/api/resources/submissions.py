@@ -8,7 +8,7 @@ from qflowd.api.answers import Wait
 from qflowd.api.call import Call
 from qflowd.api.inbox.bodies import of_all, refuse_both
 from qflowd.api.inbox.idempotency import once
-from qflowd.api.inbox.inboxes import insert_submission, submission_row, submit
+from qflowd.api.inbox.inboxes import TRIGGER_TYPE, insert_submission, submission_row, submit
 from qflowd.api.inbox.outcomes import (
     REJECTIONS,
     SubmissionAnswer,
@@ -49,6 +49,7 @@ class SubmissionRow(StartBody):
     workflow: str | None = None
     job: str | None = None
     idempotency_key: str | None = None
+    trigger_type: str = TRIGGER_TYPE
 
 
 class SubmissionRows(SubmissionRow):

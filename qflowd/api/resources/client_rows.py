@@ -1,0 +1,112 @@
+"""What the Python client asks, over HTTP: rows as it reads them from a database, whole and of one tenant."""
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from qflowd.api.answers import ApiFault, Item, Wait
+from qflowd.api.call import Call
+from qflowd.api.inbox.waiting import Awaited, AwaitedRow
+from qflowd.api.reading import Query
+from qflowd.api.resources.hosts import hide_hosts
+from qflowd.api.resources.limits import sees_limit
+from qflowd.api.routing import route
+from qflowd.client.transport import READS
+from qflowd.define.fields import there_is_no
+from qflowd.model.roles import Role
+from qflowd.model.states import InstanceState
+
+MOST_ROWS: Final = 10_000  # of lists that are read in parts
+Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+
+
+class ClientRowsQuery(Query):
+    """The parameters of reads; `ClientRows` takes those that its read has. `before`, `after`: where a part of a list begins."""
+
+    id: Number | None = None
+    instance_id: Number | None = None
+    workflow: str | None = None
+    task: str | None = None
+    version: Number | None = None
+    first: Number | None = None
+    last: Number | None = None
+    before: Number | None = None
+    before_fence: Number | None = None
+    after: Number | None = None
+    batch: Annotated[int, msgspec.Meta(ge=1, le=MOST_ROWS)] | None = None
+
+
+class ClientRows(Item):
+    """Rows, each a list of values in the order of `columns`: those of the views of the SQL contract."""
+
+    columns: Sequence[str]
+    rows: Sequence[Any]
+
+
+@route("GET", "/rows/{name}", Role.READ, errors=(40002, 40401), does="R views")
+def list_client_rows(call: Call, name: str, query: ClientRowsQuery) -> ClientRows:
+    """Rows for the Python client, which turns them into its records. Programs in other languages have the other routes.
+
+    Of a submission, a command and a state `?wait=` waits until it is answered, or has ended.
+    """
+    params = _params(name, query)
+
+    def read() -> ClientRows:
+        rows = _seen(call, name, call.read(name, **params))
+        return ClientRows(rows[0]._fields if rows else (), rows)
+
+    found = read()
+    if not call.wait_s or name not in _WAITED or not found.rows or _WAITED[name].is_over(found.rows[0]):
+        return found
+    waited = _WAITED[name]
+    row = AwaitedRow(waited.kind, params["id"], call.tenant)
+
+    def say() -> ClientRows | None:
+        again = read()
+        return again if not again.rows or waited.is_over(again.rows[0]) else None
+
+    return Wait(say, read, call.wait_s, row)  # type: ignore[return-value]
+
+
+class _Waited(msgspec.Struct, frozen=True):
+    """What may be waited for, and the row of which it is over."""
+
+    kind: Awaited
+    is_over: Callable[[Any], bool]
+
+
+_WAITED: Final[Mapping[str, _Waited]] = MappingProxyType(
+    {
+        "show_submission": _Waited(Awaited.SUBMISSION, lambda row: row.answered_at is not None),
+        "show_command": _Waited(Awaited.COMMAND, lambda row: row.answered_at is not None),
+        "show_state": _Waited(Awaited.INSTANCE, lambda row: InstanceState[row.state].is_final),
+    }
+)
+
+
+def _params(name: str, query: ClientRowsQuery) -> dict[str, Any]:
+    """The parameters of a read, all of them and no other.
+
+    Raises: ApiFault 40401 for a read that does not exist, 40002.
+    """
+    if name not in READS:
+        raise ApiFault(40401, there_is_no("read", name, READS, "reads"))
+    given = {key: value for key, value in msgspec.structs.asdict(query).items() if value is not None}
+    if given.keys() != set(READS[name]):
+        raise ApiFault(
+            40002, f"{name} takes {', '.join(READS[name]) or 'no parameters'}, not {', '.join(given) or 'none'}"
+        )
+    return given
+
+
+def _seen(call: Call, name: str, rows: list[Any]) -> list[Any]:
+    """The rows that the caller may see, as far as they may be seen: hosts, limits of quotas and names of tenants are shared."""
+    if call.caller.role >= Role.SYSTEM:
+        return rows
+    if name.startswith("find_tenants_"):
+        return []
+    if name == "show_limits":
+        return [row for row in rows if sees_limit(call, row.name)]
+    return hide_hosts(call, name, rows)

@@ -1,0 +1,1 @@
+"""A client's way to an HTTP API."""

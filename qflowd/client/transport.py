@@ -1,0 +1,97 @@
+"""How a client reaches a qflowd: the few things that it needs of a database, or of an HTTP API over one."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+if TYPE_CHECKING:
+    from qflowd.store.tx import Store
+
+# What a client may ask: statements of `sql/`, with the parameters that each takes beside the tenant.
+READS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "count_items": ("instance_id", "task"),
+        "count_new": (),
+        "count_states": ("instance_id",),
+        "find_failures": ("before", "before_fence", "batch"),
+        "find_handled_failures": ("before", "before_fence", "batch"),
+        "find_instances": ("first", "last", "before", "batch"),
+        "find_instances_of": ("workflow", "first", "last", "before", "batch"),
+        "find_open_instances": ("before", "batch"),
+        "find_tenants_of_instance": ("id",),
+        "find_tenants_of_workflow": ("workflow",),
+        "list_breakpoints": ("instance_id", "batch"),
+        "list_daemons": (),
+        "list_fires": ("workflow", "batch"),
+        "list_jobs": (),
+        "list_logs": ("instance_id", "after", "batch"),
+        "list_plugins": (),
+        "list_pools": (),
+        "list_schedules": (),
+        "list_task_definitions": (),
+        "list_task_keys": (),
+        "list_task_logs": ("instance_id", "task", "after", "batch"),
+        "list_versions": ("workflow",),
+        "list_workflows": (),
+        "show_active_version": ("workflow",),
+        "show_attempts": ("instance_id",),
+        "show_clock": (),
+        "show_command": ("id",),
+        "show_compensations": ("instance_id",),
+        "show_first_errors": ("instance_id", "batch"),
+        "show_first_tasks": ("instance_id", "first", "last", "batch"),
+        "show_instance": ("id",),
+        "show_large_output": ("id", "instance_id"),
+        "show_limits": (),
+        "show_outputs": ("instance_id", "task"),
+        "show_rows_of_task": ("instance_id", "task"),
+        "show_state": ("id",),
+        "show_submission": ("id",),
+        "show_task": ("id", "instance_id"),
+        "show_tasks": ("instance_id",),
+        "show_version_document": ("workflow", "version"),
+        "sum_breakpoints": ("instance_id",),
+    }
+)
+
+
+class Transport(Protocol):
+    """A way to a qflowd, for one tenant. May be shared by threads."""
+
+    @property
+    def tenant(self) -> str:
+        """Whose rows are seen and written."""
+
+    @property
+    def store(self) -> "Store":
+        """The database, for transactions. Raises: InvalidRequest where there is none to be had."""
+
+    def read(self, name: str, params: Mapping[str, Any], wait_s: float = 0.0) -> list[Any]:
+        """Rows of one of `READS`, as named tuples with plain Python values.
+
+        Args:
+            params: those that `READS` names.
+            wait_s: of a submission, a command or a state: how long the answer may be held back until there is news. Who
+                cannot wait answers at once.
+
+        Raises: StoreUnavailable; over HTTP AccessDenied.
+        """
+
+    def submit(self, row: Mapping[str, Any]) -> int:
+        """Add a row to the inbox of submissions; its id.
+
+        Raises: InvalidRequest for values that cannot be stored; StoreUnavailable, and it may have been written.
+        """
+
+    def command(self, row: Mapping[str, Any]) -> int:
+        """Add a row to the inbox of commands; its id.
+
+        Raises: as `submit`; over HTTP also Rejected.
+        """
+
+    def now(self) -> datetime:
+        """The time, by the database's clock."""
+
+    def close(self) -> None:
+        """Close all connections. A later call opens new ones."""
