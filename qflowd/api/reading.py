@@ -76,7 +76,9 @@ def read_body(body: bytes, content_type: str, kind: type[S]) -> S:
 
 
 def need_if_match(call: Call, etag: str, current: Any = None) -> None:
-    """May a definition be changed that has this ETag now? `current`: it itself, for whoever has an older one.
+    """May a definition be changed that has this ETag now?
+
+    `current`: it itself, for whoever has an older one; or a function that makes it.
 
     Raises: ApiFault 42801 without If-Match, which may be missing below /scheduling; 41201 if it names another state.
     """
@@ -88,7 +90,8 @@ def need_if_match(call: Call, etag: str, current: Any = None) -> None:
             42801, f"a change needs the header If-Match with the ETag of what it changes, now {quoted(etag)}"
         )
     if given.strip() not in ("*", quoted(etag)):
-        raise ApiFault(41201, f"it was changed meanwhile: its ETag is {quoted(etag)} now, not {given}", current=current)
+        now = current() if callable(current) else current
+        raise ApiFault(41201, f"it was changed meanwhile: its ETag is {quoted(etag)} now, not {given}", current=now)
 
 
 def quoted(etag: str) -> str:

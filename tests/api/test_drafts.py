@@ -69,6 +69,7 @@ def test_every_write_returns_the_new_etag_the_faults_and_the_graph(draft: Draft)
     assert draft.etag != first
     assert reply.headers["etag"] == f'"{reply.data["hash"]}"'
     assert draft.now["tasks"]["c"] == {"job": "load", "after": ["b"], "retries": 3}
+    assert reply.data["document"] == draft.now
     reply = draft.send("DELETE", "1/nodes/c")
     assert (reply.status, boxes(reply), draft.etag) == (200, ["a", "b"], first)
 
@@ -138,6 +139,7 @@ def test_of_two_people_who_edit_a_draft_the_second_gets_it_as_it_is_now(draft: D
     current = late.data["current"]
     assert (current["version"], f'"{current["hash"]}"') == (1, draft.etag)
     assert '"mine"' in current["text"]
+    assert current["document"] == draft.now
     draft.send("POST", "1/nodes", {"key": "theirs", "job": "work"}, etag=f'"{current["hash"]}"')
     assert list(draft.now["tasks"]) == ["a", "b", "mine", "theirs"]
 

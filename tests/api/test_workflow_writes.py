@@ -94,6 +94,12 @@ def test_a_text_is_judged_with_the_place_of_each_fault(api: ApiServer, body: Any
     assert fault in [(each["where"], each["line"]) for each in reply.data["faults"]]
 
 
+def test_what_a_text_says_is_told_as_far_as_it_can_be_read(api: ApiServer) -> None:
+    said = api.post("/workflows/validate", {"text": "workflow: w\ntasks:\n  a: {job: x, after: a}  # a cycle\n"})
+    assert said.data["document"] == {"workflow": "w", "tasks": {"a": {"job": "x", "after": "a"}}}
+    assert api.post("/workflows/validate", {"text": "workflow: ["}).data["document"] is None
+
+
 def test_what_would_keep_it_from_running_is_told_with_its_graph(api: ApiServer) -> None:
     tasks = {"a": {"job": "nobodys"}, "b": {"workflow": "nowhere", "after": "a"}}
     reply = api.post("/workflows/validate", {"document": {"workflow": "w", "tasks": tasks}})

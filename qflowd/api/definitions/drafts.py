@@ -1,6 +1,7 @@
 """What writes of drafts share: the draft that a path names, locked and compared with If-Match, and the answer with its graph."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from qflowd.api.answers import ApiAnswer, ApiFault, Item, Problem
@@ -42,10 +43,11 @@ class DraftItem(Item):
     hash: str
     faults: Sequence[Problem]
     graph: Graph
+    document: Data
 
 
 class DraftNow(Item):
-    """A draft as it is, for whoever wanted to change an older one."""
+    """A draft as it is, for whoever wanted to change an older one. `document`: what its text says."""
 
     workflow: str
     version: int
@@ -54,6 +56,7 @@ class DraftNow(Item):
     format: str
     text: str | None
     faults: Sequence[Problem]
+    document: Data
 
 
 class DocumentBody(Body):
@@ -114,14 +117,15 @@ def open_draft(tx: Tx, call: Call, key: str, version: str) -> Opened:
     """
     opened = open_version(tx, call, key, version)
     refuse_edit(opened.definition, opened.row, key)
-    need_if_match(call, opened.row.hash, current_of(opened))
+    need_if_match(call, opened.row.hash, partial(current_of, opened))
     return opened
 
 
 def current_of(opened: Opened) -> DraftNow:
     """A version as it is now."""
     row = opened.row
-    about = {"workflow": opened.key, "state": VersionState(row.state).name, "text": row.source_text}
+    about: Data = {"workflow": opened.key, "state": VersionState(row.state).name, "text": row.source_text}
+    about["document"] = read_document(row.source_text, row.format, opened.key).data
     return DraftNow(**fields_of(row, DraftNow) | about | {"faults": problems_of(faults_of(row))})
 
 
@@ -155,7 +159,7 @@ def draft_answer(key: str, stored: StoredDraft, data: Data, status: int = 200) -
     """A draft as it is stored now, with its graph as far as it can be told."""
     graph = draw(VersionGraph(sketch(data), 0), is_folded=True)
     about: Data = {"workflow": key, "version": stored.version, "hash": stored.hash}
-    item = DraftItem(**about, faults=problems_of(stored.faults), graph=graph)
+    item = DraftItem(**about, faults=problems_of(stored.faults), graph=graph, document=data)
     return ApiAnswer(item, status=status, etag=stored.hash)
 
 

@@ -1,6 +1,6 @@
 """Workflows as a whole, written: their heads, whether they take submissions, whether they are there; and judging what a file would hold."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qflowd.api.answers import ApiAnswer, ApiFault, Item
@@ -76,12 +76,16 @@ class JudgedFault(Item):
 
 
 class Judged(Item):
-    """What is wrong (`faults`), what would keep it from running (`warnings`), and how it looks."""
+    """What is wrong (`faults`), what would keep it from running (`warnings`), and how it looks.
+
+    `document`: what the text says; null if it cannot be read.
+    """
 
     workflow: str | None
     faults: Sequence[JudgedFault]
     warnings: Sequence[str]
     graph: Graph | None
+    document: Mapping[str, Any] | None
 
 
 @route(
@@ -166,7 +170,7 @@ def validate_workflow(call: Call, body: DocumentBody) -> Judged:
     try:
         document = documents.read(draft.text, draft.format, "", InvalidWorkflow)
     except InvalidWorkflow as error:
-        return Judged(workflow=None, faults=_shown(body, error.faults), warnings=(), graph=None)
+        return Judged(workflow=None, faults=_shown(body, error.faults), warnings=(), graph=None, document=None)
     key = document.data.get("workflow")
     key = key if isinstance(key, str) else None
 
@@ -175,12 +179,11 @@ def validate_workflow(call: Call, body: DocumentBody) -> Judged:
             workflow, faults = judge(document, lambda _: load_parts(tx, call.tenant))
         except CycleFound as error:
             where = f"tasks.{error.path[0]}.after"
-            return Judged(
-                workflow=key, faults=[JudgedFault(where=where, line=0, message=str(error))], warnings=(), graph=None
-            )
+            fault = JudgedFault(where=where, line=0, message=str(error))
+            return Judged(workflow=key, faults=[fault], warnings=(), graph=None, document=document.data)
         warnings = warnings_of(tx, workflow, call.tenant) if workflow is not None else []
         graph = draw(VersionGraph(workflow or sketch(document.data), 0), is_folded=True)
-        return Judged(workflow=key, faults=_shown(body, faults), warnings=warnings, graph=graph)
+        return Judged(workflow=key, faults=_shown(body, faults), warnings=warnings, graph=graph, document=document.data)
 
     return call.store.read(work)
 
