@@ -16,6 +16,7 @@ export const pages: PageLine[] = [
   { path: '/', page: lazy(() => import('./pages/today/Today')), bar: { word: 'today', icon: LayoutDashboard, go: 't' } },
   { path: '/workflows', page: lazy(() => import('./pages/workflows/Workflows')), bar: { word: 'workflows', icon: Flow, go: 'w' } },
   { path: '/workflows/:id', page: lazy(() => import('./pages/workflow/Workflow')) },
+  { path: '/workflows/:id/versions/:version/edit', page: lazy(() => import('./pages/editor/Editor')) },
   { path: '/instances', page: lazy(() => import('./pages/runs/Runs')), bar: { word: 'runs', icon: ListChecks, go: 'i' } },
   { path: '/instances/:id', page: lazy(() => import('./pages/run/Run')) },
   { path: '/failures', page: lazy(() => import('./pages/failures/Failures')), bar: { word: 'failures', icon: CircleAlert, go: 'f' } },

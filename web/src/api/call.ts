@@ -1,23 +1,8 @@
 // The one door to the API: envelope, CSRF, sessions, ETags, requests that take longer.
 
-export interface Fault {
-  where?: string | null
-  message: string
-  remedy?: string | null
-}
+import { ApiProblem, type Fault } from './problem'
 
-/** What the API refused, or what kept us from asking. `code` 0: no answer at all. */
-export class ApiProblem extends Error {
-  constructor(
-    readonly code: number,
-    message: string,
-    readonly errors: Fault[] = [],
-    readonly request: string | null = null,
-    readonly data: unknown = null,
-  ) {
-    super(message)
-  }
-}
+export { ApiProblem, type Fault }
 
 export type Query = Record<string, string | number | boolean | null | undefined>
 

@@ -18,11 +18,15 @@ interface Props {
   withReason?: boolean
   /** The server wants to know why. */
   needReason?: boolean
+  /** What is shown in it needs room. */
+  wide?: boolean
+  /** It cannot be done yet; the text says why. */
+  notYet?: boolean
   onClose: () => void
   done?: (data: unknown) => void
 }
 
-export function Act({ title, children, word, danger, action, withReason = true, needReason = false, onClose, done }: Props) {
+export function Act({ title, children, word, danger, action, withReason = true, needReason = false, wide, notYet = false, onClose, done }: Props) {
   const w = useCommon()
   const [reason, setReason] = useState('')
   const change = useAction((reply) => {
@@ -30,19 +34,20 @@ export function Act({ title, children, word, danger, action, withReason = true, 
     onClose()
   })
   const go = () => {
-    if (change.isPending || (needReason && !reason.trim())) return
+    if (change.isPending || notYet || (needReason && !reason.trim())) return
     const body = { ...(action.body as object | undefined), ...(withReason && reason.trim() ? { reason: reason.trim() } : {}) }
     change.mutate({ ...action, body })
   }
   return (
     <Dialog
       title={title}
+      wide={wide}
       onClose={onClose}
       onSubmit={go}
       foot={
         <>
           <Button onClick={onClose}>{w.do.cancel}</Button>
-          <Button type="submit" look={danger ? 'danger' : 'main'} disabled={change.isPending || (needReason && !reason.trim())}>{word}</Button>
+          <Button type="submit" look={danger ? 'danger' : 'main'} disabled={change.isPending || notYet || (needReason && !reason.trim())}>{word}</Button>
         </>
       }
     >

@@ -15,9 +15,10 @@ interface Props {
   onSubmit?: () => void
   /** `side`: a drawer on the right, the page stays usable beside it. */
   place?: 'middle' | 'side'
+  wide?: boolean
 }
 
-export function Dialog({ title, onClose, children, foot, onSubmit, place = 'middle' }: Props) {
+export function Dialog({ title, onClose, children, foot, onSubmit, place = 'middle', wide }: Props) {
   const w = useCommon()
   const id = useId()
   const box = useRef<HTMLDialogElement>(null)
@@ -36,6 +37,7 @@ export function Dialog({ title, onClose, children, foot, onSubmit, place = 'midd
       ref={box}
       className="dialog"
       data-place={place}
+      data-wide={wide || undefined}
       aria-labelledby={id}
       onCancel={(event) => { event.preventDefault(); onClose() }}
       onKeyDown={(event) => { if (event.key === 'Escape') { event.stopPropagation(); onClose() } }}

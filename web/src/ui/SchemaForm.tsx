@@ -12,15 +12,19 @@ interface Props {
   drafts: Record<string, Draft>
   change: (drafts: Record<string, Draft>) => void
   faults: FormFault[]
+  /** A field can be turned into an expression, and back. */
+  expressions?: boolean
+  /** All of them are optional, so none says so. */
+  unmarked?: boolean
 }
 
-export function SchemaForm({ fields, drafts, change, faults }: Props) {
+export function SchemaForm({ fields, drafts, change, faults, expressions, unmarked }: Props) {
   const w = useWords(words)
   if (fields.length === 0) return <p className="muted">{w.noParams}</p>
   return (
     <div className="form">
       {fields.map((field) => (
-        <One key={field.name} field={field} path={field.name} draft={drafts[field.name] ?? ''} faults={faults} change={(draft) => change({ ...drafts, [field.name]: draft })} />
+        <One key={field.name} field={field} path={field.name} draft={drafts[field.name] ?? ''} faults={faults} expressions={expressions} unmarked={unmarked} change={(draft) => change({ ...drafts, [field.name]: draft })} />
       ))}
     </div>
   )
@@ -34,10 +38,12 @@ interface OneProps {
   change: (draft: Draft) => void
   /** Of a row of a list: has no title of its own. */
   bare?: boolean
+  expressions?: boolean
+  unmarked?: boolean
 }
 
 function One(props: OneProps) {
-  const { field, path, draft, faults, change, bare } = props
+  const { field, path, draft, faults, change, bare, expressions, unmarked } = props
   const w = useWords(words)
   const id = useId()
   const { here, inside } = faultsAt(faults, path)
@@ -48,14 +54,19 @@ function One(props: OneProps) {
   const title = (
     <>
       {field.title}
-      {!field.required && <span className="muted"> {w.optional}</span>}
+      {!field.required && !unmarked && <span className="muted"> {w.optional}</span>}
       {isExpression(draft) && <span className="form-expression">{w.expression}</span>}
     </>
   )
   return (
     <div className="form-one" data-path={path} data-bad={here.length > 0 || inside || undefined}>
-      {!bare && (isSet ? <span className="form-title" id={id}>{title}</span> : <label className="form-title" htmlFor={id}>{title}</label>)}
-      {isExpression(draft) && isSet ? <Text {...shared} /> : <Input {...shared} />}
+      {!bare && (
+        <span className="form-head">
+          {isSet ? <span className="form-title" id={id}>{title}</span> : <label className="form-title" htmlFor={id}>{title}</label>}
+          {expressions && <Turn field={field} draft={draft} change={change} />}
+        </span>
+      )}
+      {isExpression(draft) ? <Text {...shared} /> : <Input {...shared} />}
       <div id={about} className="form-about">
         {here.map((fault, i) => <span key={i} className="form-fault" role="alert">{fault.message}</span>)}
         {!bare && field.description && <span>{field.description}</span>}
@@ -63,6 +74,13 @@ function One(props: OneProps) {
       </div>
     </div>
   )
+}
+
+/** Whatever its input is, a field may hold `{{ … }}` instead. */
+function Turn({ field, draft, change }: { field: Field; draft: Draft; change: (draft: Draft) => void }) {
+  const w = useWords(words)
+  const is = isExpression(draft)
+  return <button type="button" className="form-turn" aria-pressed={is} title={w.turn(field.title)} aria-label={w.turn(field.title)} onClick={() => change(is ? draftOf(field, undefined) : '{{ params. }}')}>{'{{ }}'}</button>
 }
 
 interface InputProps {

@@ -16,6 +16,7 @@ export const en = {
   dropRow: (n: number) => `Remove row ${n}`,
   noParams: 'This workflow takes no params.',
   expression: 'expression',
+  turn: (field: string) => `Expression for ${field}`,
 }
 export type Words = typeof en
 export const zh: Words = {
@@ -35,5 +36,6 @@ export const zh: Words = {
   dropRow: (n) => `删除第 ${n} 行`,
   noParams: '这个工作流没有参数。',
   expression: '表达式',
+  turn: (field) => `${field} 用表达式`,
 }
 export const words = { en, zh }

@@ -6,6 +6,7 @@ import { shortPath } from '../../format'
 import { Button } from '../../ui/Button'
 import { Copy, Empty } from '../../ui/Empty'
 import { Loaded } from '../../ui/Problem'
+import { saveFile } from '../../ui/saveFile'
 import { useWords } from '../../words'
 import type { WorkflowDetail } from '../workflows/types'
 import type { VersionDetail } from './types'
@@ -23,7 +24,7 @@ export default function SourceTab({ of: x }: { of: WorkflowDetail }) {
           <div className="row pager-top">
             {(['yaml', 'toml', 'json'] as const).map((name) => <Button key={name} aria-pressed={v.format === name} onClick={() => setFormat(name)}>{w[name]}</Button>)}
             <Copy text={v.text} />
-            <Button icon={Download} look="bare" title={`${x.workflow}.${v.format}`} onClick={() => save(`${x.workflow.replaceAll('/', '_')}.${v.format}`, v.text)} />
+            <Button icon={Download} look="bare" title={`${x.workflow}.${v.format}`} onClick={() => saveFile(x.workflow, v.format, v.text)} />
             {v.as_written && v.file && <span className="muted">{w.fromFile(shortPath(v.file))}</span>}
           </div>
           <pre className="source" tabIndex={0}>{v.text.trimEnd().split('\n').map((line, i) => <code key={i}>{v.format === 'yaml' ? coloured(line) : line}{'\n'}</code>)}</pre>
@@ -44,12 +45,4 @@ function coloured(line: string) {
       {note >= 0 && <span className="y-note">{line.slice(note)}</span>}
     </>
   )
-}
-
-function save(name: string, text: string) {
-  const link = document.createElement('a')
-  link.href = URL.createObjectURL(new Blob([text], { type: 'text/plain' }))
-  link.download = name
-  link.click()
-  URL.revokeObjectURL(link.href)
 }

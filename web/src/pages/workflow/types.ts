@@ -11,6 +11,9 @@ export interface VersionItem {
   replaced: number | null
   note: string | null
   share: number
+  created_by: string | null
+  /** Of a draft: they keep it from being run. */
+  faults: { where: string | null; message: string }[]
 }
 
 export interface VersionDetail extends VersionItem {

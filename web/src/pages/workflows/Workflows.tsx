@@ -1,5 +1,6 @@
 // All workflows: which one is red, and since when.
-import { useMemo, useState } from 'react'
+import { Plus } from 'lucide-react'
+import { lazy, Suspense, useMemo, useState } from 'react'
 import { Link, useLocation } from 'wouter'
 import { useQuerySet, useQueryState } from '../../api/address'
 import { useMay } from '../../api/me'
@@ -18,6 +19,8 @@ import type { WorkflowItem } from './types'
 import { words } from './words'
 import './workflows.css'
 
+const NewWorkflow = lazy(() => import('../editor/NewWorkflow'))
+
 export default function Workflows() {
   const w = useWords(words)
   const common = useCommon()
@@ -28,6 +31,8 @@ export default function Workflows() {
   const [archived, setArchived] = useQueryState('archived')
   const [order, setOrder] = useQueryState('order', 'red')
   const clear = useQuerySet()
+  const define = useMay('define')
+  const [isNew, setNew] = useQueryState('new')
   const found = useList<WorkflowItem>('/workflows', { q, domain, tag, archived: archived ? true : null, limit: 200 }, { keep: true, every: 10_000, topic: 'instances' })
   const items = useMemo(() => sorted(found.items ?? [], order), [found.items, order])
   const domains = useDomains(found.items)
@@ -35,7 +40,7 @@ export default function Workflows() {
   const red = items.filter((x) => x.runs[0]?.state === 'FAILED').length
   return (
     <>
-      <Head title={w.title} name={w.title}>
+      <Head title={w.title} name={w.title} actions={define && <Button icon={Plus} look="main" onClick={() => setNew('1')}>{w.new} …</Button>}>
         {found.items && <span>{w.count(items.length, found.more !== null)}</span>}
         {red > 0 && <Tag tone="bad">{w.failingCount(red)}</Tag>}
       </Head>
@@ -59,6 +64,7 @@ export default function Workflows() {
         : <Empty title={w.emptyTitle} code={'cp starter/workflows/hello.yaml workflows/'}>{w.emptyMore}</Empty>)}
       {items.length > 0 && <Table label={w.title} columns={columns(w, setTag)} rows={items} keyOf={(x) => x.workflow} open={(x) => go(`/workflows/${encodeURIComponent(x.workflow)}`)} />}
       {found.more && <p className="more"><Button onClick={found.more} disabled={found.loadingMore}>{common.do.more}</Button></p>}
+      {isNew && define && <Suspense fallback={null}><NewWorkflow onClose={() => setNew('')} /></Suspense>}
     </>
   )
 }
