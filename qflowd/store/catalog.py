@@ -1,7 +1,7 @@
 """Named statements: read from `sql/`, rendered for one dialect when they are first run.
 
-A file holds statements, each headed `-- name: verb_noun`. `sql/common/` is read first; a file of the
-dialect's own folder may replace a statement by the same name (the hot ones do).
+A file holds statements, each headed `-- name: verb_noun`. They are those of `sql/common/` and of the dialect's own folder, which
+has the hot ones; a name stands for one statement.
 """
 
 import functools
@@ -84,10 +84,16 @@ class Catalog(dict[str, Statement]):
 
     @classmethod
     def load(cls, renderer: Renderer) -> "Catalog":
+        """Raises: ValueError for two statements of one name."""
         sources: dict[str, tuple[Path, str]] = {}
         for folder in ("common", renderer.dialect):
             for file in sorted((resources.folder("sql") / folder).glob("*.sql")):
-                sources |= {name: (file, text) for name, text in split(file)}
+                for name, text in split(file):
+                    if name in sources:
+                        first = sources[name][0]
+                        there = f"{first.parent.name}/{first.name}"
+                        raise ValueError(f"{folder}/{file.name}: there is a statement {name} in {there}; rename one")
+                    sources[name] = file, text
         return cls(renderer, sources)
 
     @property

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import re
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -232,13 +231,6 @@ def test_only_the_hot_statements_are_written_once_per_database():
     for dialect in URLS:
         own = {name for file in (resources.folder("sql") / dialect).glob("*.sql") for name, _ in split(file)}
         assert own == HOT
-
-
-def test_every_statement_says_its_name_once_in_a_folder():
-    for folder in ("common", *URLS):
-        files: list[Path] = sorted((resources.folder("sql") / folder).glob("*.sql"))
-        names = [name for file in files for name, _ in split(file)]
-        assert sorted(names) == sorted(set(names)), folder
 
 
 def test_a_null_in_a_column_that_must_not_be_null_is_refused_data(sqlite_store):

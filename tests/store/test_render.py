@@ -152,6 +152,18 @@ def test_a_statement_without_text_is_named(tmp_path, monkeypatch):
         Catalog.load(renderer("sqlite"))["empty_one"]
 
 
+@pytest.mark.parametrize(("folder", "file"), [("common", "a.sql"), ("common", "b.sql"), ("sqlite", "hot.sql")])
+def test_two_statements_of_one_name_are_an_error(monkeypatch, tmp_path, folder, file):
+    for name in ("common", "sqlite"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "common" / "a.sql").write_text("-- name: find_one\nSELECT 1\n")
+    with (tmp_path / folder / file).open("a") as other:
+        other.write("-- name: find_two\nSELECT 2\n-- name: find_one\nSELECT 3\n")
+    monkeypatch.setattr("qflowd.resources.folder", lambda _: tmp_path)
+    with pytest.raises(ValueError, match=f"{folder}/{file}: there is a statement find_one in common/a.sql; rename one"):
+        Catalog.load(renderer("sqlite"))
+
+
 def test_a_file_is_cut_at_its_headers(tmp_path: Path):
     file = tmp_path / "x.sql"
     file.write_text("-- about the file\n\n-- name: one\nSELECT 1\n\n-- name: two\nSELECT :id\n-- then\nSELECT 2\n")
