@@ -6,7 +6,9 @@ import threading
 from pathlib import Path
 
 from qflowd.model.roles import Role
+from tests.support.hosts import registered
 from tests.support.http import ApiProcess, ApiServer, HttpClient, Reply
+from tests.support.lab import Lab
 
 
 def count(api: ApiServer, table: str) -> int:
@@ -47,6 +49,53 @@ def test_a_workflow_that_is_sent_twice_is_stored_and_run_once(own_api: ApiServer
     again = own_api.post("/workflows?wait=0", body, idempotency_key="w")
     assert first.data["submission_id"] == again.data["submission_id"]
     assert count(own_api, "submissions") == 1
+
+
+DOCUMENT = {"workflow": "drafted", "tasks": {"a": {"job": "hello"}}}
+# Verbs that are carried out at once, in an order in which each may follow those before it.
+VERBS = [
+    ("/task-types", {"type": "hellos", "job": "hello"}),
+    ("/task-definitions", {"key": "greeting", "type": "hellos"}),
+    ("/workflows/drafted/versions", {"document": DOCUMENT, "new": True}),
+    ("/workflows/drafted/versions/1/nodes", {"key": "b", "job": "hello"}),
+    ("/workflows/drafted/versions/1/edges", {"from": "a", "to": "b"}),
+    ("/workflows/drafted/versions/1/activate", {}),
+    ("/workflows/drafted/archive", {"reason": "not now"}),
+    ("/workflows/drafted/unarchive", {}),
+    ("/workflows/drafted/versions", {"copy_of": 1}),
+    ("/workflows/drafted/versions/2/archive", {}),
+    ("/principals", {"name": "robot", "kind": "service", "role": "submit"}),
+    ("/tenants", {"name": "desk"}),
+]
+
+
+def test_every_verb_that_is_repeated_is_carried_out_once_and_answered_alike(own_api: ApiServer) -> None:
+    lab = Lab(own_api.url)
+    registered(lab, "hello")
+    lab.close()
+    before = len(own_api.get("/audit").data["items"])
+    for number, (path, body) in enumerate(VERBS):
+        first, again = (own_api.post(path, body, idempotency_key=f"v{number}", if_match="*") for _ in range(2))
+        assert first.status in (200, 201), (path, first.body)
+        assert (again.status, again.data) == (first.status, first.data), path
+        assert (again.headers.get("etag"), again.headers.get("location")) == (
+            first.headers.get("etag"),
+            first.headers.get("location"),
+        )
+    assert [each["version"] for each in own_api.get("/workflows/drafted/versions").data] == [2, 1]
+    assert [each["key"] for each in own_api.get("/workflows/drafted/versions/1/nodes").data] == ["a", "b"]
+    entries = own_api.get("/audit").data["items"]
+    assert len(entries) == before + len(VERBS) - 1  # of the tenant that is made: its own audit
+
+
+def test_a_secret_is_shown_once_and_made_once(own_api: ApiServer) -> None:
+    first, again = (own_api.post("/tokens", {"note": "mine"}, idempotency_key="t") for _ in range(2))
+    assert (first.status, again.status, again.code) == (201, 409, 40901)
+    assert "its text is shown once" in again.message
+    assert first.data["token"] not in str(
+        own_api.store.read(lambda tx: tx.run("load_http_key", tenant="default", name="t"))
+    )
+    assert [each["note"] for each in own_api.get("/tokens").data["items"]].count("mine") == 1
 
 
 def test_a_key_of_another_tenant_is_another_key(own_api: ApiServer) -> None:

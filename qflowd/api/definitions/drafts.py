@@ -8,6 +8,7 @@ from qflowd.api.answers import ApiAnswer, ApiFault, Item, Problem
 from qflowd.api.call import Call
 from qflowd.api.drawing.boxes import Graph, draw
 from qflowd.api.drawing.versions import VersionGraph
+from qflowd.api.inbox.idempotency import made
 from qflowd.api.named import workflow_of
 from qflowd.api.reading import Body, need_if_match
 from qflowd.api.row_fields import fields_of
@@ -136,15 +137,14 @@ def edit_draft(call: Call, id: str, version: str, change: Callable[[Data], Data]
     """
     key = key_to_write(call, id)
 
-    def work(tx: Tx) -> tuple[StoredDraft, Data]:
+    def work(tx: Tx) -> ApiAnswer:
         opened = open_draft(tx, call, key, version)
         before = read_document(opened.row.source_text, opened.row.format, key).data
         after = change(before)
         draft = DraftText.of(key, after, by=call.caller.principal)
-        return put_text(tx, call, opened, draft, before, after), after
+        return draft_answer(key, put_text(tx, call, opened, draft, before, after), after, status)
 
-    stored, data = call.change(work)
-    return draft_answer(key, stored, data, status)
+    return made(call, work)
 
 
 def put_text(tx: Tx, call: Call, opened: Opened, draft: DraftText, before: Data, after: Data) -> StoredDraft:

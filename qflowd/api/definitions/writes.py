@@ -7,6 +7,7 @@ from typing import Any
 from qflowd.api.answers import ApiAnswer, ApiFault, Item, Problem
 from qflowd.api.call import Call
 from qflowd.api.definitions.items import WORDS, Kind, document_of
+from qflowd.api.inbox.idempotency import made
 from qflowd.api.reading import need_if_match
 from qflowd.api.targets import refuse_defining
 from qflowd.define.task_definitions import read_definition
@@ -52,16 +53,15 @@ def create(call: Call, kind: Kind, name: str, document: Data, reason: str | None
     """Store what is new. Raises: NameTaken; InvalidWorkflow; Refused; ApiFault 40302."""
     refuse_defining(call, None)
 
-    def work(tx: Tx) -> MadeDefinition:
+    def work(tx: Tx) -> ApiAnswer:
         row = tx.one("find_task_definition", tenant=call.tenant, name=name)
         if row is not None and row.archived_at is None:
             raise NameTaken(f"there is a task {row.kind} {name!r} already; choose another name")
-        made = _store(tx, call, name, document, reason)
+        stored = _store(tx, call, name, document, reason)
         record(tx, call.actor, "CREATE", _object_type(kind), name, after=document)
-        return made
+        return ApiAnswer(stored, status=201, etag=stored.hash)
 
-    made = call.change(work)
-    return ApiAnswer(made, status=201, etag=made.hash)
+    return made(call, work)
 
 
 def update(call: Call, row: Any, document: Data, reason: str | None) -> ApiAnswer:
@@ -73,12 +73,12 @@ def update(call: Call, row: Any, document: Data, reason: str | None) -> ApiAnswe
 
     def work(tx: Tx) -> MadeDefinition:
         before = _locked(tx, call, row)
-        made = _store(tx, call, row.name, document, reason)
+        stored = _store(tx, call, row.name, document, reason)
         record(tx, call.actor, "UPDATE", _object_type(row.kind), row.name, before=before, after=document)
-        return made
+        return stored
 
-    made = call.change(work)
-    return ApiAnswer(made, etag=made.hash)
+    stored = call.change(work)
+    return ApiAnswer(stored, etag=stored.hash)
 
 
 def delete(call: Call, row: Any) -> GoneDefinition:

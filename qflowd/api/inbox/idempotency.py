@@ -10,7 +10,9 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final
 
-from qflowd.api.answers import ApiFault, Problem
+import msgspec
+
+from qflowd.api.answers import ApiAnswer, ApiFault, Problem
 from qflowd.api.call import Call
 from qflowd.model import jsontext
 from qflowd.model.workflow import Json
@@ -67,6 +69,32 @@ def once(call: Call, write: Callable[[Tx], dict[str, Json]]) -> dict[str, Json]:
     answer = call.change(write_once)
     _CLEANER.clean(call)
     return answer
+
+
+def made(call: Call, work: Callable[[Tx], ApiAnswer], *, secret: str = "") -> ApiAnswer:
+    """The answer that `work` makes of what it does in a transaction; of a request that repeats another one: the first answer.
+
+    `secret`: what the answer holds that is never stored. A repetition is then told that it was made, and what to do.
+
+    Raises: as `once`; ApiFault 40901 to a repetition that asks for a secret.
+    """
+    if key_of(call) is None:
+        return call.change(work)
+    own: list[ApiAnswer] = []
+
+    def write(tx: Tx) -> dict[str, Json]:
+        answer = work(tx)
+        own[:] = [answer]
+        shown = None if secret else msgspec.to_builtins(answer.data)
+        about: dict[str, Json] = {"status": answer.status, "headers": dict(answer.headers), "etag": answer.etag}
+        return about | {"data": shown, "request": call.request.request_id}
+
+    first = once(call, write)
+    if first.pop("request") == call.request.request_id:
+        return own[0]
+    if secret:
+        raise ApiFault(40901, f"the first request with this Idempotency-Key has made it, and {secret}")
+    return ApiAnswer(**first)
 
 
 def _digest(call: Call) -> str:

@@ -8,6 +8,7 @@ import msgspec
 
 from qflowd.api.answers import ApiAnswer, ApiFault, Item, encode
 from qflowd.api.call import Call
+from qflowd.api.inbox.idempotency import made
 from qflowd.api.paging import ListPage, PageQuery, page_of, read_cursor
 from qflowd.api.reading import Body, need_if_match
 from qflowd.api.routing import route
@@ -75,13 +76,13 @@ def list_principals(call: Call, query: PrincipalsQuery) -> ListPage[PrincipalIte
 def create_principal(call: Call, body: NewPrincipal) -> PrincipalItem:
     """Make a principal."""
 
-    def work(tx: Tx) -> Any:
+    def work(tx: Tx) -> ApiAnswer:
         refuse_scoped(tx, call)
-        return principals.add_principal(tx, call.actor, body.name, body.kind, role_of(body.role))
+        item = _item(principals.add_principal(tx, call.actor, body.name, body.kind, role_of(body.role)))
+        headers = {"Location": f"{call.config.base_path}/api/v1/principals/{item.id}"}
+        return ApiAnswer(item, status=201, etag=_etag(item), headers=headers)
 
-    item = _item(call.change(work))
-    headers = {"Location": f"{call.config.base_path}/api/v1/principals/{item.id}"}
-    return ApiAnswer(item, status=201, etag=_etag(item), headers=headers)  # type: ignore[return-value]
+    return made(call, work)  # type: ignore[return-value]
 
 
 @route("GET", "/principals/{id}", Role.ADMIN, errors=(40401,), does="R principal")
@@ -140,15 +141,15 @@ def delete_principal(call: Call, id: int) -> None:
 def make_login_link(call: Call, id: int) -> LoginLink:
     """A link that signs the principal in once within 15 minutes."""
 
-    def work(tx: Tx) -> LoginLink:
+    def work(tx: Tx) -> ApiAnswer:
         refuse_scoped(tx, call)
         row = principals.show_principal(tx, call.actor, id)
         code = login.make_login_code(tx, call.actor, row)
         scheme, host = "https" if call.request.is_tls else "http", call.request.headers.get("host", "")
         link = f"{scheme}://{host}{call.config.base_path}/#code={code}"
-        return LoginLink(link=link, code=code, expires_at=tx.now + login.CODE_LIVES)
+        return ApiAnswer(LoginLink(link=link, code=code, expires_at=tx.now + login.CODE_LIVES), status=201)
 
-    return ApiAnswer(call.change(work), status=201)  # type: ignore[return-value]
+    return made(call, work, secret="a link is shown once: make another one")  # type: ignore[return-value]  # noqa: S106
 
 
 def role_of(word: str) -> Role:

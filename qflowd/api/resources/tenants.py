@@ -11,6 +11,7 @@ import msgspec
 
 from qflowd.api.answers import ApiAnswer, ApiFault, Item
 from qflowd.api.call import Call
+from qflowd.api.inbox.idempotency import made
 from qflowd.api.paging import ListPage, PageQuery, cursor_of, read_cursor
 from qflowd.api.reading import Body, need_if_match
 from qflowd.api.routing import route
@@ -110,8 +111,7 @@ def list_tenants(call: Call, query: TenantsQuery) -> ListPage[TenantItem]:
 @route("POST", "/tenants", Role.SYSTEM, errors=(40902, 42202), does="V access.create_tenant")
 def create_tenant(call: Call, body: NewTenant) -> ApiAnswer | TenantDetail:
     """Give a tenant its row: from now on what it uses is counted, and it may get quotas."""
-    tenant = call.change(lambda tx: verbs.create_tenant(tx, call.actor, body.name, body.title))
-    return _answer(tenant, (), status=201)
+    return made(call, lambda tx: _answer(verbs.create_tenant(tx, call.actor, body.name, body.title), (), status=201))
 
 
 @route("GET", "/tenants/{id}", Role.ADMIN, errors=(40401,), does="V access.find_tenant")

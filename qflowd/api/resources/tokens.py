@@ -7,6 +7,7 @@ import msgspec
 
 from qflowd.api.answers import ApiAnswer, ApiFault, Item
 from qflowd.api.call import Call
+from qflowd.api.inbox.idempotency import made
 from qflowd.api.paging import ListPage, PageQuery, page_of, read_cursor
 from qflowd.api.reading import Body
 from qflowd.api.resources.principals import RoleWord, refuse_scoped, role_of
@@ -119,16 +120,17 @@ def make_token(call: Call, body: TokenRequest) -> MadeToken:
         body.networks,
     )
 
-    def work(tx: Tx) -> tuple[Any, tokens.NewToken]:
+    def work(tx: Tx) -> ApiAnswer:
         refuse_scoped(tx, call)
         row = _principal(tx, call, body.principal)
         actor = call.actor._replace(tenant=row.tenant)
-        return row, tokens.make_token(tx, actor, row, scope, timedelta(days=body.days), body.note)
+        new = tokens.make_token(tx, actor, row, scope, timedelta(days=body.days), body.note)
+        role = min(scope.role, Role(row.role)).word
+        item = MadeToken(id=new.id, token=new.text, principal=row.name, role=role, expires_at=new.expires_at)
+        return ApiAnswer(item, status=201)
 
-    row, made = call.change(work)
-    role = min(scope.role, Role(row.role)).word
-    item = MadeToken(id=made.id, token=made.text, principal=row.name, role=role, expires_at=made.expires_at)
-    return ApiAnswer(item, status=201)  # type: ignore[return-value]
+    shown_once = "its text is shown once: revoke it (GET /tokens has it as the newest), and make another one"
+    return made(call, work, secret=shown_once)  # type: ignore[return-value]
 
 
 @route("DELETE", "/tokens/{id}", Role.READ, errors=(40401,), does="access revoke_token")

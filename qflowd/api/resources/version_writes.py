@@ -20,6 +20,7 @@ from qflowd.api.definitions.drafts import (
     put_text,
 )
 from qflowd.api.inbox.bodies import ReasonBody
+from qflowd.api.inbox.idempotency import made
 from qflowd.api.reading import Body, need_if_match
 from qflowd.api.routing import route
 from qflowd.api.targets import refuse_unlisted
@@ -99,7 +100,7 @@ def create_version(call: Call, id: str, body: NewVersion) -> ApiAnswer | DraftIt
     key = id if body.new else key_to_write(call, id)
     refuse_unlisted(call, workflow=key)
 
-    def work(tx: Tx) -> tuple[StoredDraft, dict[str, Any]]:
+    def work(tx: Tx) -> ApiAnswer:
         by = call.caller.principal
         draft = _copied(tx, call, key, body) if body.copy_of is not None else body.draft(key, by=by)
         definition = new_workflow(tx, draft, call.tenant) if body.new else open_workflow(tx, call, key)
@@ -107,10 +108,9 @@ def create_version(call: Call, id: str, body: NewVersion) -> ApiAnswer | DraftIt
         stored = add_draft(tx, definition.id, draft._replace(base_hash=definition.hash), pool_of, tenant=call.tenant)
         data = read_document(draft.text, draft.format, key).data
         record(tx, call.actor, "CREATE", "version", f"{key}:{stored.version}", after=flat(data))
-        return stored, data
+        return draft_answer(key, stored, data, status=201)
 
-    stored, data = call.change(work)
-    return draft_answer(key, stored, data, status=201)
+    return made(call, work)
 
 
 @route(
@@ -170,13 +170,13 @@ def delete_version(call: Call, id: str, version: str) -> GoneVersion:
 
 
 @route("POST", f"{VERSION}/activate", Role.DEFINE, errors=(40302, 40401, 40901, 42202), does="command activate, canary")
-def activate_version(call: Call, id: str, version: str, body: Activation) -> VersionOutcome:
+def activate_version(call: Call, id: str, version: str, body: Activation) -> ApiAnswer | VersionOutcome:
     """Let new instances run a version, all or a share of them; an older version: roll back."""
     return _activate(call, key_to_write(call, id), version, body, is_matched=False)
 
 
 @route("POST", f"{VERSION}/archive", Role.DEFINE, errors=(40302, 40401, 40901), does="registry.archive_draft")
-def archive_version(call: Call, id: str, version: str, body: ReasonBody) -> VersionOutcome:
+def archive_version(call: Call, id: str, version: str, body: ReasonBody) -> ApiAnswer | VersionOutcome:
     """Archive a draft: it stays readable and can be activated, but is edited no more."""
     return _archive(call, key_to_write(call, id), version, body.reason, is_matched=False)
 
@@ -195,8 +195,8 @@ def _matched(call: Call, opened: Opened) -> None:
     need_if_match(call, opened.row.hash)
 
 
-def _activate(call: Call, key: str, version: str, wanted: Activation, *, is_matched: bool) -> VersionOutcome:
-    def work(tx: Tx) -> VersionOutcome:
+def _activate(call: Call, key: str, version: str, wanted: Activation, *, is_matched: bool) -> ApiAnswer:
+    def work(tx: Tx) -> ApiAnswer:
         opened = open_version(tx, call, key, version)
         if is_matched:
             _matched(call, opened)
@@ -212,20 +212,21 @@ def _activate(call: Call, key: str, version: str, wanted: Activation, *, is_matc
         record(tx, call.actor, "ACTIVATE", "version", f"{key}:{number}", before=before, after=after)
         state = VersionState(opened.row.state).name if is_canary else VersionState.ACTIVE.name
         share = wanted.weight / 100
-        return VersionOutcome(workflow=key, version=number, state=state, share=share, replaced=result.get("replaced"))
+        replaced = result.get("replaced")
+        return ApiAnswer(VersionOutcome(workflow=key, version=number, state=state, share=share, replaced=replaced))
 
-    return call.change(work)
+    return made(call, work)
 
 
-def _archive(call: Call, key: str, version: str, reason: str | None, *, is_matched: bool) -> VersionOutcome:
-    def work(tx: Tx) -> VersionOutcome:
+def _archive(call: Call, key: str, version: str, reason: str | None, *, is_matched: bool) -> ApiAnswer:
+    def work(tx: Tx) -> ApiAnswer:
         opened = open_version(tx, call, key, version)
         if is_matched:
             _matched(call, opened)
         archive_draft(tx, opened.definition, opened.row, key, reason)
         before, after = {"state": VersionState(opened.row.state).name}, {"state": VersionState.ARCHIVED.name}
         record(tx, call.actor, "ARCHIVE", "version", f"{key}:{opened.row.version}", before=before, after=after)
-        about: dict[str, Any] = {"share": 0.0, "replaced": None}
-        return VersionOutcome(workflow=key, version=opened.row.version, state=VersionState.ARCHIVED.name, **about)
+        about: dict[str, Any] = {"version": opened.row.version, "share": 0.0, "replaced": None}
+        return ApiAnswer(VersionOutcome(workflow=key, state=VersionState.ARCHIVED.name, **about))
 
-    return call.change(work)
+    return made(call, work)

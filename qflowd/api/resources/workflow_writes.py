@@ -9,6 +9,7 @@ from qflowd.api.definitions.drafts import LARGEST_DOCUMENT, DocumentBody, key_to
 from qflowd.api.drawing.boxes import Graph, draw
 from qflowd.api.drawing.versions import VersionGraph
 from qflowd.api.inbox.bodies import ReasonBody
+from qflowd.api.inbox.idempotency import made
 from qflowd.api.reading import Body, need_if_match
 from qflowd.api.routing import route
 from qflowd.define import documents
@@ -144,23 +145,23 @@ def delete_workflow(call: Call, id: str) -> ArchivedWorkflow:
 
 
 @route("POST", "/workflows/{id}/archive", Role.DEFINE, errors=(40302, 40401, 40901), does="command archive")
-def archive_workflow(call: Call, id: str, body: ReasonBody) -> ArchivedWorkflow:
+def archive_workflow(call: Call, id: str, body: ReasonBody) -> ApiAnswer | ArchivedWorkflow:
     """Take no more submissions and fire no more; open instances run to their end."""
     key = key_to_write(call, id)
-    return call.change(lambda tx: _archive(tx, call, key, body.reason))
+    return made(call, lambda tx: ApiAnswer(_archive(tx, call, key, body.reason)))
 
 
 @route("POST", "/workflows/{id}/unarchive", Role.DEFINE, errors=(40302, 40401, 40901), does="command unarchive")
-def unarchive_workflow(call: Call, id: str, body: ReasonBody) -> ArchivedWorkflow:
+def unarchive_workflow(call: Call, id: str, body: ReasonBody) -> ApiAnswer | ArchivedWorkflow:
     """Take submissions again, and fire from now on."""
     key = key_to_write(call, id)
 
-    def work(tx: Tx) -> ArchivedWorkflow:
+    def work(tx: Tx) -> ApiAnswer:
         _do(tx, call, "unarchive", key, body.reason)
         record(tx, call.actor, "UNARCHIVE", "workflow", key)
-        return ArchivedWorkflow(workflow=key)
+        return ApiAnswer(ArchivedWorkflow(workflow=key))
 
-    return call.change(work)
+    return made(call, work)
 
 
 @route("POST", "/workflows/validate", Role.READ, does="define", largest_body=LARGEST_DOCUMENT)
