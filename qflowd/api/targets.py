@@ -3,7 +3,7 @@
 Checked early; the engine has the last word.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from qflowd.api.answers import ApiFault
@@ -45,25 +45,34 @@ def one_workflow(call: Call, name: str, version: int | None = None) -> Any:
 
 
 def check_instance(call: Call, number: int) -> None:
-    """Is there an instance, or a submission that will be one, and is it on the caller's list?
+    """As `check_instances`, of one."""
+    check_instances(call, [number])
+
+
+def check_instances(call: Call, numbers: Iterable[int]) -> None:
+    """Are there these instances, or submissions that will be, and are all on the caller's lists?
 
     Raises: ApiFault 40401, 40302.
     """
-    row = None
-    if 1 <= number <= LARGEST_INSTANCE:
-        row = call.one("find_instance", id=number) or call.one("find_submitted", id=number)
-    if row is None:
-        raise ApiFault(40401, f"there is no instance {number}")
-    refuse_unlisted(call, workflow=row.workflow, job=row.job)
-    if row.workflow is not None:
-        check_jobs(call, row.workflow, row.version)
+    wanted = sorted(set(numbers))
+    possible = [(number,) for number in wanted if 1 <= number <= LARGEST_INSTANCE]
+    found = {row.id: row for row in call.read("find_targets", rows=possible)} if possible else {}
+    for number in wanted:
+        if number not in found:
+            raise ApiFault(40401, f"there is no instance {number}")
+    for row in found.values():
+        refuse_unlisted(call, workflow=row.workflow, job=row.job)
+    for workflow, version in {(row.workflow, row.version) for row in found.values() if row.workflow is not None}:
+        check_jobs(call, workflow, version)
 
 
-def check_task(call: Call, number: int) -> None:
-    """As `check_instance`, of the task's."""
-    if not ORDINALS <= number < (LARGEST_INSTANCE + 1) * ORDINALS:
-        raise ApiFault(40401, f"there is no task {number}")
-    check_instance(call, instance_of(number))
+def check_tasks(call: Call, numbers: Iterable[int]) -> None:
+    """As `check_instances`, of those that these tasks belong to."""
+    wanted = set(numbers)
+    for number in sorted(wanted):
+        if not ORDINALS <= number < (LARGEST_INSTANCE + 1) * ORDINALS:
+            raise ApiFault(40401, f"there is no task {number}")
+    check_instances(call, map(instance_of, wanted))
 
 
 def refuse_unlisted(call: Call, *, workflow: str | None = None, job: str | None = None) -> None:
@@ -100,8 +109,7 @@ def refuse_filter(call: Call, where: Mapping[str, Any]) -> None:
     except ValueError as error:
         raise InvalidRequest(f"filter: {error}") from None
     if ids:
-        for number in sorted(ids):
-            check_instance(call, number)
+        check_instances(call, ids)
         return
     pattern = str(where.get("workflow") or "*")
     is_word = not set(pattern) & set("*?[")

@@ -35,15 +35,15 @@ WHERE (d.kind IN (1, 4) AND (s.id IS NULL OR s.state = 'REJECTED'))
     OR (d.kind = 4 AND s.is_open = 0 AND i.state >= {instance.SUCCESS})
     OR (d.kind = 5 AND (t.id IS NULL OR t.state >= {task.SUCCESS}))
 
--- name: show_submission_answer
+-- name: show_submission_answers
 SELECT s.id, s.workflow, s.version, s.job, s.name, s.state, s.is_open, s.instance_id, s.error, s.error_code, s.submitted_by, s.created_at,
     s.answered_at
-FROM qflow.submissions s WHERE s.id = :id AND s.tenant = :tenant
+FROM {rows: id bigint} r JOIN qflow.submissions s ON s.id = r.id AND s.tenant = :tenant
 
--- name: show_command_answer
+-- name: show_command_answers
 SELECT c.id, c.action, c.instance_id, c.workflow, c.task, c.task_id, c.filter, c.args, c.reason, c.requested_by, c.created_at, c.state,
     c.is_open, c.is_batch, c.result, c.error, c.error_code, c.answered_at
-FROM qflow.commands c WHERE c.id = :id AND c.tenant = :tenant
+FROM {rows: id bigint} r JOIN qflow.commands c ON c.id = r.id AND c.tenant = :tenant
 
 -- name: list_batches
 SELECT c.id, c.action, c.instance_id, c.workflow, c.task, c.task_id, c.filter, c.args, c.reason, c.requested_by, c.created_at, c.state,
@@ -51,9 +51,15 @@ SELECT c.id, c.action, c.instance_id, c.workflow, c.task, c.task_id, c.filter, c
 FROM qflow.commands c WHERE c.tenant = :tenant AND c.is_batch = 1 AND c.id < :before
 ORDER BY c.id DESC LIMIT {literal: batch}
 
--- name: find_submitted
--- What a submission asks for that is no instance yet.
-SELECT s.id, s.workflow, s.version, s.job FROM qflow.submissions s WHERE s.id = :id AND s.tenant = :tenant
+-- name: find_targets
+-- What instances run, and what submissions ask for that are none yet.
+SELECT r.id, COALESCE(d.workflow, s.workflow) AS workflow, COALESCE(v.version, s.version) AS version, COALESCE(i.job, s.job) AS job
+FROM {rows: id bigint} r
+LEFT JOIN qflow.workflow_instance i ON i.id = r.id AND i.tenant = :tenant
+LEFT JOIN qflow.workflow_version v ON v.id = i.version_id
+LEFT JOIN qflow.workflow_definition d ON d.id = v.definition_id
+LEFT JOIN qflow.submissions s ON s.id = r.id AND s.tenant = :tenant
+WHERE i.id IS NOT NULL OR s.id IS NOT NULL
 
 -- name: list_jobs_of_workflow
 -- Jobs that a version of a workflow calls, those of the workflows that it starts among them, and those that undo; with the settings

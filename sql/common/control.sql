@@ -1,7 +1,7 @@
 -- Commands on instances and schedules. Lock order as everywhere: tasks by id, then timers, the instance last.
 
 -- name: find_instance
-SELECT i.id, i.state, i.intent, i.saga_state, i.concurrency_key, d.workflow, v.version, i.job FROM qflow.workflow_instance i
+SELECT i.id, i.state, i.intent, i.saga_state, i.concurrency_key, d.workflow, i.job FROM qflow.workflow_instance i
 LEFT JOIN qflow.workflow_version v ON v.id = i.version_id
 LEFT JOIN qflow.workflow_definition d ON d.id = v.definition_id
 WHERE i.id = :id AND i.tenant = :tenant

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from typing import Any
+
+import pytest
+
 from qflowd.model.ids import ORDINALS
 from qflowd.model.roles import Role
+from qflowd.store.tx import Tx
 from tests.support.house import House
 
 
@@ -14,7 +20,7 @@ def test_a_workflow_is_started_and_says_which_instance_it_is(house: House) -> No
     assert reply.data["submission_id"] == number
     assert reply.headers["location"] == f"/api/v1/instances/{number}"
     assert house.ended(number) == "SUCCESS"
-    row = house.api.store.read(lambda tx: tx.one("show_submission_answer", id=number, tenant="default"))
+    row = house.api.store.read(lambda tx: tx.one("show_submission_answers", rows=[(number,)], tenant="default"))
     assert (row.name, row.submitted_by.partition("-")[0]) == ("by hand", "system")
 
 
@@ -109,6 +115,32 @@ def test_many_rows_are_written_together_or_not_at_all(house: House) -> None:
     assert house.api.store.read(lambda tx: tx.one("largest_instance")).id == before
     both = house.post("/submissions", {"workflow": "greet", "items": rows})
     assert both.data["errors"][0]["where"] == "workflow"
+
+
+def test_many_rows_are_looked_up_and_answered_by_a_few_statements(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts: Counter[str] = Counter()
+    inner = Tx.run
+
+    def counted(tx: Tx, statement: str, /, **params: Any) -> Any:
+        counts[statement] += 1
+        return inner(tx, statement, **params)
+
+    started = house.post("/submissions?wait=30", {"items": [{"workflow": "greet"}] * 40}).data["items"]
+    numbers = [item["instance_id"] for item in started]
+    monkeypatch.setattr(Tx, "run", counted)
+    caller = house.api.as_(Role.OPERATE, jobs=("hello",))
+    commands = [{"action": "priority", "instance_id": number, "args": {"priority": 1}} for number in numbers]
+    assert caller.post("/commands?wait=0", {"items": commands}).status == 202
+    assert caller.post("/submissions?wait=0", {"items": [{"workflow": "greet"}] * 40}).status == 202
+    absent = caller.post(
+        "/commands?wait=0", {"items": [*commands, {"action": "pause", "instance_id": numbers[-1] + 9**9}]}
+    )
+    assert (absent.status, absent.code) == (404, 40401)
+    looked = {name: counts[name] for name in ("find_targets", "show_command_answers", "show_submission_answers")}
+    assert looked == {"find_targets": 2, "show_command_answers": 1, "show_submission_answers": 1}
+    assert counts["list_jobs_of_workflow"] == 2
 
 
 def test_any_command_can_be_asked_for(house: House) -> None:

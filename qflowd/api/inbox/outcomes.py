@@ -112,7 +112,7 @@ def all_submitted(call: Call, numbers: Sequence[int]) -> Wait:
     """Wait until all are answered. One that was rejected says so in its item."""
 
     def read() -> SubmissionList:
-        return SubmissionList(items=[read_submission(call, number) for number in numbers])
+        return SubmissionList(items=read_submissions(call, numbers))
 
     return _all_answered(call, Awaited.SUBMISSION, numbers[-1], read, "submissions", 201)
 
@@ -121,39 +121,61 @@ def all_asked(call: Call, numbers: Sequence[int]) -> Wait:
     """As `all_submitted`, of commands."""
 
     def read() -> CommandList:
-        return CommandList(items=[read_command(call, number) for number in numbers])
+        return CommandList(items=read_commands(call, numbers))
 
     return _all_answered(call, Awaited.COMMAND, numbers[-1], read, "commands", 200)
 
 
 def read_submission(call: Call, number: int) -> SubmissionAnswer:
     """Raises: ApiFault 40401."""
-    row = call.one("show_submission_answer", id=number)
-    if row is None:
-        raise ApiFault(40401, f"there is no submission {number}")
-    return SubmissionAnswer(
-        submission_id=row.id,
-        instance_id=row.instance_id if row.is_open == 0 else None,
-        state=NEW if row.is_open else row.state,
-        error=None if row.is_open else row.error,
-        error_code=None if row.is_open else row.error_code,
-    )
+    return read_submissions(call, [number])[0]
+
+
+def read_submissions(call: Call, numbers: Sequence[int]) -> list[SubmissionAnswer]:
+    """In the order of their numbers, by one statement. Raises: ApiFault 40401."""
+    return [
+        SubmissionAnswer(
+            submission_id=row.id,
+            instance_id=row.instance_id if row.is_open == 0 else None,
+            state=NEW if row.is_open else row.state,
+            error=None if row.is_open else row.error,
+            error_code=None if row.is_open else row.error_code,
+        )
+        for row in _rows(call, "show_submission_answers", "submission", numbers)
+    ]
 
 
 def read_command(call: Call, number: int) -> CommandAnswer:
     """Raises: ApiFault 40401."""
-    row = call.one("show_command_answer", id=number)
-    if row is None:
-        raise ApiFault(40401, f"there is no command {number}")
-    is_answered = row.is_open == 0
-    return CommandAnswer(
-        command_id=row.id,
-        action=row.action,
-        state=row.state if is_answered else NEW,
-        result=row.result if is_answered or row.is_batch else None,
-        error=row.error if is_answered else None,
-        error_code=row.error_code if is_answered else None,
-    )
+    return read_commands(call, [number])[0]
+
+
+def read_commands(call: Call, numbers: Sequence[int]) -> list[CommandAnswer]:
+    """As `read_submissions`."""
+    return [
+        CommandAnswer(
+            command_id=row.id,
+            action=row.action,
+            state=NEW if row.is_open else row.state,
+            result=row.result if row.is_batch or not row.is_open else None,
+            error=None if row.is_open else row.error,
+            error_code=None if row.is_open else row.error_code,
+        )
+        for row in _rows(call, "show_command_answers", "command", numbers)
+    ]
+
+
+def find_command(call: Call, number: int) -> Any:
+    """A row of `show_command_answers`; None if there is no such command."""
+    return next(iter(call.read("show_command_answers", rows=[(number,)])), None)
+
+
+def _rows(call: Call, statement: str, what: str, numbers: Sequence[int]) -> list[Any]:
+    rows = call.read(statement, rows=[(number,) for number in sorted(set(numbers))])
+    found = {row.id: row for row in rows}
+    if missing := [number for number in numbers if number not in found]:
+        raise ApiFault(40401, f"there is no {what} {missing[0]}")
+    return [found[number] for number in numbers]
 
 
 def refuse_rejected(state: str, error: str | None, code: int | None) -> None:

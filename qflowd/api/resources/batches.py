@@ -10,7 +10,7 @@ from qflowd.api.answers import ApiFault, Item, Wait
 from qflowd.api.call import Call
 from qflowd.api.inbox.bodies import ReasonBody
 from qflowd.api.inbox.inboxes import ask
-from qflowd.api.inbox.outcomes import NEW, REFUSALS, CommandResult, answered, asked, shown
+from qflowd.api.inbox.outcomes import NEW, REFUSALS, CommandResult, answered, asked, find_command, shown
 from qflowd.api.inbox.waiting import Awaited
 from qflowd.api.paging import ListPage, PageQuery, page_of, read_cursor
 from qflowd.api.reading import Body
@@ -128,7 +128,7 @@ def cancel_batch(call: Call, id: int, body: ReasonBody) -> CommandResult:
 
 def _read(call: Call, number: int) -> BatchItem:
     """Raises: ApiFault 40401."""
-    row = call.one("show_command_answer", id=number)
+    row = find_command(call, number)
     if row is None or not (row.is_batch or row.filter is not None or row.workflow is not None):
         raise ApiFault(40401, f"there is no batch {number}")
     return _item(row)

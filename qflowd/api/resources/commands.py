@@ -1,5 +1,6 @@
 """Commands: rows of the SQL contract's inbox, whatever their action."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -14,9 +15,9 @@ from qflowd.api.reading import Body
 from qflowd.api.routing import route
 from qflowd.api.targets import (
     ROLE_OF,
-    check_instance,
+    check_instances,
     check_jobs,
-    check_task,
+    check_tasks,
     refuse_action,
     refuse_defining,
     refuse_filter,
@@ -62,8 +63,10 @@ def create_commands(call: Call, body: CommandRows) -> CommandResult | CommandLis
     Of many the answer says what has become of each.
     """
     if body.items is None:
+        _check_targets(call, [body])
         return asked(call, ask_all(call, [_row_of(call, body)])[0])
     refuse_both(body)
+    _check_targets(call, body.items)
     return all_asked(call, ask_all(call, of_all(body.items, lambda item: _row_of(call, item))))
 
 
@@ -73,21 +76,26 @@ def show_command(call: Call, id: int) -> CommandResult:
     return shown(call, Awaited.COMMAND, id, lambda: read_command(call, id))
 
 
+def _check_targets(call: Call, rows: Sequence[CommandRow | CommandRows]) -> None:
+    """May the caller do all this, and is there what is named? Asked for all rows together. Raises: ApiFault 403, 404."""
+    for action in {row.action or "" for row in rows}:
+        refuse_action(call, action)
+    check_tasks(call, [_number(row.task_id) for row in rows if row.task_id is not None])
+    check_instances(call, [row.instance_id for row in rows if row.task_id is None and row.instance_id is not None])
+    changing = {row.workflow for row in rows if ROLE_OF.get(row.action or "", Role.DEFINE) >= Role.DEFINE}
+    for workflow in changing:
+        refuse_defining(call, workflow)
+    for workflow in {row.workflow for row in rows if row.workflow is not None} - changing:
+        refuse_unlisted(call, workflow=workflow)
+        check_jobs(call, workflow, None)
+
+
 def _row_of(call: Call, body: CommandRow | CommandRows) -> dict[str, Any]:
     columns = msgspec.structs.asdict(body)
     columns.pop("items", None)
     action = columns.pop("action") or ""
-    refuse_action(call, action)
     if (task_id := columns["task_id"]) is not None:
-        columns["task_id"] = number = _number(task_id)
-        check_task(call, number)
-    elif body.instance_id is not None:
-        check_instance(call, body.instance_id)
-    if ROLE_OF.get(action, Role.DEFINE) >= Role.DEFINE:
-        refuse_defining(call, body.workflow)
-    elif body.workflow is not None:
-        refuse_unlisted(call, workflow=body.workflow)
-        check_jobs(call, body.workflow, None)
+        columns["task_id"] = _number(task_id)
     if body.filter is not None:
         refuse_filter(call, body.filter)
     if isinstance(limit := (body.args or {}).get("limit"), str):

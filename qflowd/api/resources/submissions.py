@@ -1,5 +1,6 @@
 """Submissions: workflows and jobs are asked to run, one at a time or many at once."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -78,8 +79,10 @@ def create_submissions(call: Call, body: SubmissionRows) -> Wait | SubmissionAns
     Of many the answer says what has become of each.
     """
     if body.items is None:
+        _check_lists(call, [body])
         return submitted(call, submit(call, _row_of(call, body)))
     refuse_both(body)
+    _check_lists(call, body.items)
     rows = of_all(body.items, lambda item: _row_of(call, item))
 
     def write(tx: Tx) -> dict[str, Json]:
@@ -100,12 +103,16 @@ def _row_for(call: Call, name: str, body: StartBody) -> dict[str, Any]:
     return submission_row(call, workflow=workflow, **_columns(body))
 
 
+def _check_lists(call: Call, rows: Sequence[SubmissionRow]) -> None:
+    """Do the caller's lists have all of it? Asked for all rows together. Raises: ApiFault 40302."""
+    for workflow, version in {(row.workflow, row.version) for row in rows if row.workflow}:
+        refuse_unlisted(call, workflow=workflow)
+        check_jobs(call, workflow, version)
+    for job in {row.job for row in rows if row.job}:
+        refuse_unlisted(call, job=job)
+
+
 def _row_of(call: Call, body: SubmissionRow) -> dict[str, Any]:
-    if body.workflow:
-        refuse_unlisted(call, workflow=body.workflow)
-        check_jobs(call, body.workflow, body.version)
-    if body.job:
-        refuse_unlisted(call, job=body.job)
     return submission_row(call, **_columns(body))
 
 

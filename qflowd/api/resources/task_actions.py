@@ -11,7 +11,7 @@ from qflowd.api.inbox.inboxes import ask, ask_all, command_row
 from qflowd.api.inbox.outcomes import REFUSALS, CommandList, CommandResult, all_asked, asked
 from qflowd.api.reading import Body
 from qflowd.api.routing import route
-from qflowd.api.targets import check_task, refuse_filter
+from qflowd.api.targets import check_tasks, refuse_filter
 from qflowd.model.roles import Role
 
 MOST_TASKS: Final = 500
@@ -76,14 +76,13 @@ def handle_failures(call: Call, body: HandleMany) -> CommandResult | CommandList
         refuse_filter(call, where)
         return asked(call, ask(call, "handle", filter=where, reason=_note(body)), "batches")
     numbers = sorted({_number(task) for task in body.tasks or ()})
-    for number in numbers:
-        check_task(call, number)
+    check_tasks(call, numbers)
     rows = [command_row(call, "handle", task_id=number, reason=_note(body)) for number in numbers]
     return all_asked(call, ask_all(call, rows))
 
 
 def _do(call: Call, number: int, action: str, reason: str | None) -> CommandResult:
-    check_task(call, number)
+    check_tasks(call, [number])
     return asked(call, ask(call, action, task_id=number, reason=reason))
 
 
