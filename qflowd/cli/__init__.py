@@ -7,7 +7,7 @@ from typing import Any, Final
 import click
 
 from qflowd import __version__
-from qflowd.cli.commands import HELP, LazyGroup
+from qflowd.cli.commands import HELP, NEED_DATABASE, LazyGroup
 
 __all__ = ["app", "main"]
 
@@ -25,6 +25,19 @@ SETTINGS: Final[Mapping[str, Any]] = {
     help="The configuration file; default $QFLOWD_CONFIG, else qflowd.toml (.yaml, .json) here.",
 )
 @click.option(
+    "--url",
+    metavar="URL",
+    envvar="QFLOWD_URL",
+    help="Work over an HTTP API, https://HOST, instead of the database; default $QFLOWD_URL. The token is in $QFLOWD_TOKEN.",
+)
+@click.option(
+    "--token-file",
+    type=click.Path(),
+    metavar="FILE",
+    envvar="QFLOWD_TOKEN_FILE",
+    help="A file that holds the token for --url; default $QFLOWD_TOKEN_FILE.",
+)
+@click.option(
     "--tenant", envvar="QFLOWD_TENANT", help="Whose rows to show and command; default $QFLOWD_TENANT, else default."
 )
 @click.option(
@@ -34,8 +47,14 @@ SETTINGS: Final[Mapping[str, Any]] = {
     help="Of times in lists and logs, such as Asia/Shanghai; default $QFLOWD_TIMEZONE, else UTC.",
 )
 @click.version_option(__version__, message="%(prog)s %(version)s")
-def app(**_options: str | None) -> None:
+def app(*, url: str | None, **_options: str | None) -> None:
     """Everything is done by the commands; `session` reads these options from the context."""
+    name = click.get_current_context().invoked_subcommand
+    if url and name in NEED_DATABASE:
+        raise click.UsageError(
+            f"`qflowd {name}` works on the database itself, not over HTTP: leave out --url (QFLOWD_URL), and name the database "
+            "by QFLOWD_DATABASE_URL or a configuration file."
+        )
 
 
 def main(args: Sequence[str] | None = None) -> int:

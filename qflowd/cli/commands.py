@@ -15,7 +15,7 @@ Exit codes:
   2    wrong usage or configuration
   3    of `submit --wait`: REJECTED
   4    of `submit --wait`: TERMINATED
-  5    the database cannot be reached, or its schema is not this qflowd's
+  5    the database (with --url: the API) cannot be reached, or its schema is not this qflowd's
   130  interrupted
 """
 
@@ -67,6 +67,8 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
     },
 }
 COMMANDS: Final = {name: about for commands in GROUPS.values() for name, about in commands.items()}
+# Those that no API can stand in for.
+NEED_DATABASE: Final = frozenset({"init", "run", "api", "doctor", "migrate", "token", "login-link", "tenants", "top"})
 # Where those are that do not have a module of their own.
 MODULES: Final = {
     **dict.fromkeys(("ps", "workflows", "schedules", "jobs", "plugins", "daemons", "pools"), "lists"),

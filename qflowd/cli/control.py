@@ -165,7 +165,7 @@ def _common_silence(client: Client) -> str:
 
 def _silence_of(row: dict[str, Any], silent_s: float) -> str:
     """How a daemon, whose lease has not run out yet, shows that it is dead; "" if it does not."""
-    who = row["name"] if row["name"] == row["host"] else f"{row['name']} on {row['host']}"
+    who = row["name"] if row["host"] in (None, row["name"]) else f"{row['name']} on {row['host']}"
     if row["host"] == os.uname().nodename and not Path(f"/proc/{row['pid']}").exists():
         return f"{who} (process {row['pid']} is gone)"
     if silent_s <= row["lease_s"] / 3 + 2:  # two beats, and some time

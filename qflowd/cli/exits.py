@@ -31,6 +31,9 @@ def report(error: Exception) -> int | None:
         case errors.InvalidConfig() | errors.InvalidRequest() | errors.InvalidParams() | errors.InvalidExpression():
             say(str(error))
             return USAGE
+        case errors.AccessDenied():
+            say(str(error))
+            return USAGE
         case errors.QflowdError() | TimeoutError() | OSError(errno=errno.ENOSPC):
             _drop_unwritable()
             say(f"rejected: {error}" if isinstance(error, errors.Rejected) else str(error))

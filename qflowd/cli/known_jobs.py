@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from qflowd.cli.limit_check import KnownLimits, known_limits
-from qflowd.client import connect
+from qflowd.cli.session import open_client
 from qflowd.config.records import Config
 from qflowd.daemon.plugins import reloader_for
 from qflowd.define.stored import registered_job
@@ -40,7 +40,7 @@ def known_jobs(config: Config | None) -> KnownJobs:
     rows, pools, archived = list[dict[str, Any]](), frozenset[str](), frozenset[str]()
     limits: list[dict[str, Any]] | None = None
     domains: dict[str, str | None] = dict(config.domains)
-    with contextlib.suppress(QflowdError), connect(config.database.url) as client:  # files can be checked without it
+    with contextlib.suppress(QflowdError), open_client() as client:  # files can be checked without it
         rows, pools = client.jobs(), frozenset(row["pool"] for row in client.pools())
         limits, workflows = client.limits(), client.workflows(with_archived=True)
         archived = frozenset(row["workflow"] for row in workflows if row["archived_at"])
@@ -49,12 +49,13 @@ def known_jobs(config: Config | None) -> KnownJobs:
     registry = _try(config, folders) if folders else Registry()
 
     def is_gone(row: dict[str, Any]) -> bool:
-        is_read = any(map(Path(row["file"]).is_relative_to, folders)) and row["file"] not in registry.errors
+        file = row["file"] or ""  # an API may hide it
+        is_read = any(map(Path(file).is_relative_to, folders)) and file not in registry.errors
         return row["state"] != "ACTIVE" and is_read and bool(registry.jobs)
 
     jobs = {
         row["job"]: registered_job(
-            row["job"], row["file"], row["hash"], row["params_schema"] or {}, row["settings"] or {}
+            row["job"], row["file"] or "", row["hash"], row["params_schema"] or {}, row["settings"] or {}
         )
         for row in rows
         if not is_gone(row)

@@ -13,7 +13,6 @@ from qflowd.config.records import Config
 from qflowd.define import documents, yaml_reader
 from qflowd.model import jsontext
 from qflowd.model.errors import InvalidConfig, InvalidRequest
-from qflowd.model.names import DEFAULT_TENANT
 
 if TYPE_CHECKING:  # `qflowd run` has the database's code imported while plugins are being tried
     from qflowd.client import Client
@@ -46,14 +45,36 @@ def is_tenant_given() -> bool:
 
 
 def open_client() -> "Client":
-    """A client of the configured database, for the tenant that is named.
+    """A client of the API that `--url` names, else of the configured database; for the tenant that is named.
 
-    Raises: InvalidConfig, InvalidRequest, StoreUnavailable, SchemaOutdated, SchemaTooNew.
+    Raises: InvalidConfig, InvalidRequest, AccessDenied, StoreUnavailable, SchemaOutdated, SchemaTooNew.
     """
     from qflowd.client import connect
+    from qflowd.client.opening import OVER_HTTP
 
-    tenant = _option("tenant")
-    return connect(configuration().database.url, DEFAULT_TENANT if tenant is None else tenant)
+    url, tenant = _option("url"), _option("tenant")
+    if not url:
+        return connect(configuration().database.url, tenant)
+    if not url.startswith(OVER_HTTP):
+        raise InvalidRequest(
+            f"--url names an HTTP API, https://HOST, not {url.partition(':')[0]}:…; a database is named by "
+            "QFLOWD_DATABASE_URL, or [database] url in the configuration"
+        )
+    return connect(url, tenant, token=_token())
+
+
+def _token() -> str | None:
+    """The token of `--token-file`; None: that of the environment. There is no option for it: `ps` shows those to everybody.
+
+    Raises: InvalidRequest.
+    """
+    file = _option("token_file")
+    if file is None:
+        return None
+    try:
+        return Path(file).read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidRequest(f"--token-file {file} cannot be read: {error}") from None
 
 
 def params_options(command: F) -> F:

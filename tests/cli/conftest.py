@@ -34,7 +34,8 @@ def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.
     """Run a command in an empty folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("QFLOWD_DATABASE_URL", raising=False)
-    monkeypatch.delenv("QFLOWD_CONFIG", raising=False)
+    for name in ("QFLOWD_CONFIG", "QFLOWD_URL", "QFLOWD_TOKEN", "QFLOWD_TOKEN_FILE"):
+        monkeypatch.delenv(name, raising=False)
 
     def run(*args: str | int) -> Ran:
         capsys.readouterr()
