@@ -8,9 +8,10 @@ import pytest
 
 from qflowd.api.access import rate
 from qflowd.api.access.rate import Buckets
-from qflowd.api.resources import me
+from qflowd.api.resources import audit, me
 from qflowd.model.roles import Role
 from tests.api.browser import Browser
+from tests.support.daemon import until
 from tests.support.http import ApiServer, HttpClient
 
 SLOW = {"rate": "1/h", "burst": 8}
@@ -124,3 +125,47 @@ def test_buckets_at_rest_take_no_room(monkeypatch):
     now[0] += 10
     bucket.take("x")
     assert len(bucket._left) <= 11
+
+
+def test_reading_a_part_of_a_download_is_work(own_api, monkeypatch):
+    begun, free = threading.Semaphore(0), threading.Event()
+    original = audit.list_audit
+
+    def slow(*args):
+        begun.release()
+        free.wait(20)
+        return original(*args)
+
+    monkeypatch.setattr(audit, "list_audit", slow)
+    monkeypatch.setattr(rate, "LONGEST_QUEUE_S", 0.1)
+    client, replies = own_api.as_(Role.ADMIN), []
+    threads = [threading.Thread(target=lambda: replies.append(client.get("/audit.csv"))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+        assert begun.acquire(timeout=10)
+    assert client.get("/me").code == 42901
+    free.set()
+    for thread in threads:
+        thread.join()
+    assert [reply.status for reply in replies] == [200] * 4
+    assert all("TOKEN_CREATE" in reply.text for reply in replies)
+    assert client.get("/me").status == 200
+
+
+def test_who_lets_too_many_requests_wait_is_answered_at_once(own_api, monkeypatch):
+    monkeypatch.setattr(rate, "MOST_WAITING", 2)
+    body = {"action": "pause_limit", "args": {"limit": "vendor:x"}}
+    number = own_api.post("/commands?wait=0", body).data["command_id"]
+    threads = [threading.Thread(target=own_api.get, args=(f"/commands/{number}?wait=60",)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    until(lambda: own_api.api.rates._waiting.total() == 2, 10, what="both to wait")
+    reply = own_api.get(f"/commands/{number}?wait=60")
+    assert (reply.status, reply.data["state"]) == (200, "NEW")
+    reply = own_api.post("/commands?wait=60", body)
+    assert (reply.status, reply.message) == (202, "it is written; the answer was not waited for")
+    about = {"state": "DONE", "result": "{}", "error": None, "error_code": None}
+    own_api.store.transact(lambda tx: tx.run("answer_command", id=number, now=tx.now, **about))
+    for thread in threads:
+        thread.join(60)
+    assert not own_api.api.rates._waiting

@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import math
 import time
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
 from typing import Final
 
 from qflowd.api.answers import ApiFault
@@ -12,6 +13,7 @@ from qflowd.config.records import ApiConfig
 from qflowd.model.rates import parse_rate
 
 AT_WORK: Final = 4
+MOST_WAITING: Final = 100  # of 512 connections
 LONGEST_QUEUE_S: Final = 2.0
 SMALLER: Final = 4  # of writes, and without credentials: a quarter
 MOST_KEYS: Final = 10_000
@@ -60,6 +62,7 @@ class Rates:
         self._writes = Buckets(rate / SMALLER, config.burst / SMALLER)
         self._unknown = Buckets(rate / SMALLER, config.burst / SMALLER)
         self._turns: dict[str, asyncio.Semaphore] = {}
+        self._waiting: Counter[str] = Counter()
 
     def admit_unknown(self, address: str) -> None:
         """A request without credentials, or with some that are not known yet.
@@ -83,8 +86,8 @@ class Rates:
         _refuse(wait_s, f"too many requests of {principal}; [api] rate and burst say how many")
 
     @contextlib.asynccontextmanager
-    async def turn(self, principal: str) -> AsyncIterator[None]:
-        """While one of the few requests of a principal is at work.
+    async def turn(self, principal: str, *, is_patient: bool = False) -> AsyncIterator[None]:
+        """While one of the few requests of a principal is at work; `is_patient`: what has begun waits as long as it takes.
 
         Raises: ApiFault 42901 after two seconds in the queue.
         """
@@ -93,7 +96,7 @@ class Rates:
             self._drop_idle()
             turns = self._turns[principal] = asyncio.Semaphore(AT_WORK)
         try:
-            async with asyncio.timeout(LONGEST_QUEUE_S):
+            async with asyncio.timeout(None if is_patient else LONGEST_QUEUE_S):
                 await turns.acquire()
         except TimeoutError:
             _refuse(1.0, f"{AT_WORK} requests of {principal or 'nobody'} are at work already")
@@ -101,6 +104,18 @@ class Rates:
             yield
         finally:
             turns.release()
+
+    @contextlib.contextmanager
+    def waiting(self, principal: str) -> Iterator[bool]:
+        """While a request waits for something; gives whether it may: each holds a connection, of which there are few."""
+        may_wait = self._waiting[principal] < MOST_WAITING
+        self._waiting[principal] += may_wait
+        try:
+            yield may_wait
+        finally:
+            self._waiting[principal] -= may_wait
+            if not self._waiting[principal]:
+                del self._waiting[principal]
 
     def _drop_idle(self) -> None:
         if len(self._turns) >= MOST_KEYS:

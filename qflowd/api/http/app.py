@@ -83,6 +83,11 @@ class Api:
         finally:
             future.cancel()
 
+    async def in_turn(self, who: str, work: Callable[[], Any]) -> Any:
+        """As `in_thread`, as one of the few things that are at work for one caller."""
+        async with self.rates.turn(who, is_patient=True):
+            return await self.in_thread(work)
+
     def close(self) -> None:
         """End the hub, the threads, and their connections; these are broken if the database does not answer any more."""
         self.hub.close()
@@ -147,30 +152,37 @@ class _Answers:
             call.caller = await self._caller(request)
             refuse_unread(endpoint, call)
             check_length(request, endpoint.largest_body)
-            async with api.rates.turn(call.caller.principal or request.address):
+            who = call.caller.principal or request.address
+            async with api.rates.turn(who):
                 if endpoint.body is not None:  # in its turn: of one caller, few bodies are in memory
                     request.body = await receive_body(receive, endpoint.largest_body)
                 work = partial(serve, endpoint, call, params)
                 # It asks nothing, so it is answered even while all threads wait for the database.
                 found = work() if endpoint.path == ALIVE else await api.in_thread(work)
-            return await self._awaited(found) if isinstance(found, Waiting) else found
+            return await self._waited(found, who) if isinstance(found, Waiting) else found
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets an answer
             return failed(call, error)
 
-    async def _awaited(self, found: Waiting) -> Sendable:
-        """What a waiting request is answered in the end. Raises: StoreUnavailable."""
-        api = self._api
-        end, pause, row = time.monotonic() + found.wait.longest_s, FIRST_LOOK_S, found.wait.row
-        while (left := end - time.monotonic()) > 0:
-            if row is not None:
-                await api.waiter.until_answered(row, left)
-            if (answer := await api.in_thread(found.look)) is not None:
-                return answer  # type: ignore[no-any-return]
-            if row is None:
-                await asyncio.sleep(max(0, min(pause, end - time.monotonic())))
-                pause = min(2 * pause, LONGEST_LOOK_S)
-            row = None  # it waits for more than the row
-        return await api.in_thread(found.give_up)  # type: ignore[no-any-return]
+    async def _waited(self, waiting: Waiting, who: str) -> Any:
+        """What a waiting request is answered in the end. Only a look takes a turn: who waits has a connection, and nothing else.
+
+        Raises: StoreUnavailable.
+        """
+        api, wait = self._api, waiting.wait
+        end, pause, row = time.monotonic() + wait.longest_s, FIRST_LOOK_S, wait.row
+        with api.rates.waiting(who) as may_wait:
+            if not may_wait:
+                waiting.call.wait_s = end = 0.0
+            while (left := end - time.monotonic()) > 0:
+                if row is not None:
+                    await api.waiter.until_answered(row, left)
+                if (answer := await api.in_turn(who, waiting.look)) is not None:
+                    return answer
+                if row is None:
+                    await asyncio.sleep(max(0, min(pause, end - time.monotonic())))
+                    pause = min(2 * pause, LONGEST_LOOK_S)
+                row = None  # it waits for more than the row
+            return await api.in_turn(who, waiting.give_up)
 
     async def _caller(self, request: HttpRequest) -> Caller:
         """Who calls, if they may ask as much. Raises: ApiFault."""
@@ -196,7 +208,7 @@ class _Parts(Response):
 
     def __init__(self, api: Api, parts: Iterator[str | bytes], answer: Sendable) -> None:
         super().__init__(status_code=answer.status)
-        self._api, self._parts = api, parts
+        self._api, self._parts, self._who = api, parts, answer.principal
         del self.headers["content-length"]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -204,7 +216,7 @@ class _Parts(Response):
         gone = asyncio.create_task(until_gone(receive))
         try:
             while scope["method"] != "HEAD" and not gone.done():
-                if (part := await self._api.in_thread(partial(next, self._parts, None))) is None:
+                if (part := await self._api.in_turn(self._who, partial(next, self._parts, None))) is None:
                     break
                 body = part.encode() if isinstance(part, str) else part
                 await send({"type": "http.response.body", "body": body, "more_body": True})
