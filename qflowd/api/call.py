@@ -1,6 +1,6 @@
 """One request, as a handler sees it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
@@ -12,6 +12,7 @@ from qflowd.client.database import DatabaseTransport
 from qflowd.client.records import plain_row
 from qflowd.config.records import ApiConfig
 from qflowd.engine.access.audit import Actor
+from qflowd.model.quotas import allows, load_value
 from qflowd.model.roles import Role
 from qflowd.store.tx import Store, Tx
 
@@ -89,6 +90,19 @@ class Call:
     def client(self) -> Client:
         """The SDK over the same store, for the tenant of this call."""
         return Client(DatabaseTransport(self.store, self.tenant))
+
+    @cached_property
+    def _allowed_jobs(self) -> Sequence[str] | None:
+        """What the tenant's quota allows; None without one."""
+        quotas = {row.name: load_value(row.value) for row in self.read("list_quotas")}
+        found = quotas.get("allowed_jobs")
+        return found if isinstance(found, tuple) else None
+
+    def may_run(self, *, workflow: str | None = None, job: str | None = None) -> bool:
+        """Whether the caller's lists, and the quota of the tenant, let a workflow run, or a job by itself."""
+        if not self.caller.may_run(workflow=workflow, job=job):
+            return False
+        return job is None or self._allowed_jobs is None or allows(self._allowed_jobs, job)
 
     def read(self, statement: str, **params: Any) -> list[Any]:
         """Rows of a statement, of this tenant alone, with plain Python values."""

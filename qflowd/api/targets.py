@@ -3,12 +3,13 @@
 Checked early; the engine has the last word.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from qflowd.api.answers import ApiFault
 from qflowd.api.call import Call
 from qflowd.api.named import workflow_of
+from qflowd.client.records import from_json
 from qflowd.define.selection import read_selection
 from qflowd.model.errors import InvalidRequest
 from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS, instance_of
@@ -75,9 +76,55 @@ def check_tasks(call: Call, numbers: Iterable[int]) -> None:
     check_instances(call, map(instance_of, wanted))
 
 
+def check_commands(call: Call, rows: Sequence[Mapping[str, Any]]) -> None:
+    """May the caller do all that these columns of commands say, and is there what they name? Asked for all rows together.
+
+    Raises: ApiFault 40301, 40302, 40401.
+    """
+    for action in {row["action"] for row in rows}:
+        refuse_action(call, action)
+    check_tasks(call, [row["task_id"] for row in rows if row["task_id"] is not None])
+    check_instances(
+        call, [row["instance_id"] for row in rows if row["task_id"] is None and row["instance_id"] is not None]
+    )
+    changing = {row["workflow"] for row in rows if ROLE_OF.get(row["action"], Role.DEFINE) >= Role.DEFINE}
+    for workflow in changing:
+        refuse_defining(call, workflow)
+    for workflow in {row["workflow"] for row in rows if row["workflow"] is not None} - changing:
+        refuse_unlisted(call, workflow=workflow)
+        check_jobs(call, workflow, None)
+
+
+def check_words(call: Call, row: Mapping[str, Any], *, of_another: bool = False) -> None:
+    """As `check_commands`, of what `filter` and `args` of one say. `of_another`: of one that is to be cancelled.
+
+    Raises: ApiFault 40301, 40302, 40401; InvalidRequest.
+    """
+    args = row["args"] or {}
+    if row["filter"] is not None:
+        refuse_filter(call, row["filter"])
+    if isinstance(limit := args.get("limit"), str):
+        refuse_limit(call, limit)
+    if row["action"] == "cancel" and not of_another and isinstance(number := args.get("command"), int):
+        check_cancel(call, number)
+
+
+def check_cancel(call: Call, number: int) -> None:
+    """May the caller cancel this command: could it have asked for it?
+
+    Raises: ApiFault 40301, 40302, 40401.
+    """
+    row = call.one("show_command_answer", id=number) if 1 <= number <= LARGEST_INSTANCE else None
+    if row is None:
+        raise ApiFault(40401, f"there is no command {number} to cancel")
+    columns = row._asdict() | {name: from_json(getattr(row, name)) for name in ("filter", "args")}
+    check_commands(call, [columns])
+    check_words(call, columns, of_another=True)
+
+
 def refuse_unlisted(call: Call, *, workflow: str | None = None, job: str | None = None) -> None:
     """Raises: ApiFault 40302 if the caller's lists do not have it."""
-    if not call.caller.may_run(workflow=workflow, job=job):
+    if not call.may_run(workflow=workflow, job=job):
         what = f"workflow {workflow!r}" if workflow is not None else f"job {job!r}"
         raise ApiFault(40302, f"{what} is not on the list of what {call.caller.principal} may run")
 
@@ -102,7 +149,7 @@ def refuse_filter(call: Call, where: Mapping[str, Any]) -> None:
     Raises: ApiFault 40302; InvalidRequest.
     """
     caller = call.caller
-    if not (caller.workflows or caller.jobs):
+    if not caller.has_lists:
         return
     try:
         ids = read_selection(where).ids
@@ -134,7 +181,12 @@ def refuse_defining(call: Call, workflow: str | None) -> None:
 
 
 def refuse_action(call: Call, action: str) -> None:
-    """Raises: ApiFault 40301 if the caller's role does not reach for an action, or it is about what all tenants share."""
+    """Raises: ApiFault 40301 if the caller's role does not reach for an action, or it is about what all tenants share.
+
+    40302 for an action on limits, if the caller has lists.
+    """
+    if action in OF_LIMITS and call.caller.has_lists:
+        raise ApiFault(40302, f"{call.caller.principal} has lists of what to run, and what others run needs limits too")
     is_shared = action in OF_LIMITS and call.tenant != DEFAULT_TENANT
     role = Role.SYSTEM if is_shared else ROLE_OF.get(action, Role.DEFINE)
     call.refuse_below(role, f"action {action}" + (", which is about all tenants," if is_shared else ""))

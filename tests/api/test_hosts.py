@@ -19,6 +19,35 @@ def lab(own_api: ApiServer) -> Iterator[Lab]:
     lab.close()
 
 
+def test_what_a_file_says_is_told_to_the_system_alone(own_api: ApiServer, lab: Lab) -> None:
+    number = daemon(lab, "alpha")
+    registered(lab, "bars")
+    plugin(lab, number, "market.py", '["bars"]')
+    said = "/secret/market.py, line 3: no"
+    lab.sql(f"UPDATE qflow.plugin SET error = '{said}'")
+    assert [row["error"] for row in own_api.get("/plugins").data] == [said]
+    for path in ("/plugins", "/plugins/bars", "/jobs", "/jobs/bars"):
+        assert "secret" not in own_api.as_(Role.ADMIN).get(path).text
+    assert "a system caller sees why" in own_api.as_(Role.READ).get("/plugins").text
+
+
+def test_the_quota_of_a_tenant_bounds_which_jobs_it_sees(own_api: ApiServer, lab: Lab) -> None:
+    number = daemon(lab, "alpha")
+    registered(lab, "bars", "orders")
+    plugin(lab, number, "market.py", '["bars", "orders"]')
+    own_api.post("/tenants", {"name": "desk"})
+    etag = own_api.get("/tenants/desk/quotas").headers["etag"]
+    assert own_api.put("/tenants/desk/quotas", {"quotas": {"allowed_jobs": ["bar*"]}}, if_match=etag).status == 200
+    desk = own_api.as_(Role.OPERATE, "desk")
+    assert [job["job"] for job in desk.get("/jobs").data] == ["bars"]
+    assert [row["jobs"] for row in desk.get("/plugins").data] == [["bars"]]
+    assert [desk.get(f"/search?q={name}").data["jobs"] for name in ("orders",)] == [[]]
+    assert len(desk.get("/search?q=bar").data["jobs"]) == 1
+    assert desk.get("/jobs/orders").code == 40401
+    assert desk.post("/plugins/orders?wait=0").code == 40302
+    assert desk.post("/plugins/bars?wait=0").status == 202
+
+
 def test_jobs_and_plugins_are_those_that_the_caller_may_run(own_api: ApiServer, lab: Lab) -> None:
     number = daemon(lab, "alpha")
     registered(lab, "bars", "orders")
@@ -29,10 +58,14 @@ def test_jobs_and_plugins_are_those_that_the_caller_may_run(own_api: ApiServer, 
     assert [job["file"] for job in own_api.get("/jobs").data] == ["/secret/bars.py", "/secret/orders.py"]
     assert mine.get("/jobs/bars").data["params_schema"] == {"type": "object"}
     assert mine.get("/jobs/orders").status == 404
-    assert [row["file"] for row in mine.get("/plugins").data] == ["market.py"]
+    assert [(row["file"], row["jobs"]) for row in mine.get("/plugins").data] == [(None, ["bars"])]
+    assert mine.get("/plugins/bars").data[0]["file"] is None
+    assert mine.get("/plugins/market").status == 404
     assert own_api.get("/plugins/orders").data[0]["daemon"] == "alpha"
     assert own_api.get("/plugins/trade%2Forders.py").data[0]["jobs"] == ["orders"]
     assert own_api.get("/plugins/nothing").status == 404
+    only_workflows = own_api.as_(Role.READ, workflows=("*",))
+    assert (only_workflows.get("/jobs").data, only_workflows.get("/plugins").data) == ([], [])
     (row,) = own_api.get("/daemons").data
     assert (row["slots"], row["busy"], row["faulty_files"]) == (6, 0, 0)
     (pool,) = own_api.get("/pools").data

@@ -2,15 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
+from qflowd.api.routing import Endpoint, endpoints
 from qflowd.model.errors import StoreUnavailable
+from qflowd.model.ids import task_id
 from qflowd.model.quotas import limit_of
 from qflowd.model.roles import Role
 from tests.support.house import House
+from tests.support.http import HttpClient
 
+ROUTES = [
+    route for route in endpoints() if route.is_write and route.role > Role.NONE and route.path.startswith("/api/")
+]
+# What a caller with lists may do all the same, and why.
+NOT_BOUND = {
+    "log_out": "of oneself",
+    "change_me": "of oneself",
+    "revoke_token": "of oneself alone",
+    "end_session": "of oneself alone",
+    "validate_workflow": "stores nothing",
+}
+BODIES: Mapping[str, Any] = {
+    "create_batch": {"action": "retry", "where": {"state": "FAILED"}},
+    "create_commands": {"action": "pause", "workflow": "greet"},
+    "create_submissions": {"workflow": "greet"},
+    "publish_workflow": {"workflow": "greet"},
+    "add_task_definition": {"key": "x", "job": "hello"},
+    "put_task_definition": {"job": "hello"},
+    "add_task_type": {"type": "x", "job": "hello"},
+    "put_task_type": {"job": "hello"},
+    "add_principal": {"name": "x", "role": "read"},
+    "create_tenant": {"name": "x"},
+    "replace_quotas": {"quotas": {}},
+    "handle_failures": {"group": {"task": "first"}, "note": "x"},
+    "handle_failure": {"note": "x"},
+    "skip_task": {"reason": "x"},
+    "set_instance_priority": {"priority": 1},
+    "rerun_instance": {"from": "hello"},
+    "add_node": {"key": "x", "job": "hello"},
+    "put_edge": {"from": "hello", "to": "x"},
+}
 DOCUMENT = {"workflow": "greet", "tasks": {"a": {"job": "hello"}}}
 TYPE = {"type": "hellos", "job": "hello"}
 # Each begins, or lets begin, jobs that the list does not have.
@@ -28,6 +63,88 @@ WAYS = [
     ("POST", "/commands", {"action": "define_task", "args": {"source": "type: x\njob: hello\n", "format": "yaml"}}),
     ("POST", "/batches", {"action": "retry", "where": {"state": "FAILED"}}),
 ]
+
+
+@pytest.fixture(scope="module")
+def things(house: House) -> Mapping[str, Any]:
+    """What paths name, by their first words: what neither of the lists in `bound` has."""
+    number = house.started("greet")
+    house.ended(number)
+    house.api.post("/task-types", {"type": "hellos", "job": "hello"})
+    house.api.post("/task-definitions", {"key": "hi", "job": "hello"})
+    house.api.post("/tenants", {"name": "desk_a"})
+    draft = house.api.post("/workflows/greet/versions", {"copy_of": "active"}).data["version"]
+    batch = house.api.post("/batches?wait=30", {"action": "retry", "where": {"workflow": "greet"}}).data["id"]
+    service = house.api.post("/principals", {"name": "service", "role": "read", "kind": "service"}).data["id"]
+    return {
+        "workflows": {"id": "greet", "version": draft, "node": "hello", "edge": "hello:x", "name": "cron"},
+        "instances": {"id": number},
+        "tasks": {"id": task_id(number, 0)},
+        "failures": {"task": task_id(number, 0)},
+        "batches": {"id": batch},
+        "limits": {"key": "vendor:x"},
+        "plugins": {"name": "hello"},
+        "principals": {"id": service},
+        "task-types": {"id": "hellos"},
+        "task-definitions": {"id": "hi"},
+        "tenants": {"id": "desk_a"},
+        "tokens": {"id": "none"},
+        "sessions": {"id": 99},
+    }
+
+
+@pytest.fixture(scope="module")
+def bound(house: House) -> list[HttpClient]:
+    """Callers who may do anything to what is on their lists, and these have nothing that is there."""
+    return [house.api.as_(Role.SYSTEM, workflows=("other",)), house.api.as_(Role.SYSTEM, jobs=("other",))]
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
+def test_whatever_writes_is_bounded_by_lists(
+    house: House, things: Mapping[str, Any], bound: list[HttpClient], route: Endpoint
+) -> None:
+    values = things.get(route.path.split("/")[3], {})
+    path = route.path.format(**values)
+    for caller in bound:
+        reply = caller.request(route.method, f"{path}?wait=0", BODIES.get(route.name, {}), {"If-Match": "*"})
+        assert (reply.code in (40301, 40302)) == (route.name not in NOT_BOUND), reply.body
+
+
+def test_a_list_of_workflows_has_no_job_that_is_run_by_itself(house: House) -> None:
+    caller = house.api.as_(Role.OPERATE, workflows=("*",))
+    for path, body in (("/plugins/hello", {}), ("/submissions", {"job": "hello"})):
+        assert caller.post(f"{path}?wait=0", body).code == 40302
+    both = house.api.as_(Role.OPERATE, workflows=("greet",), jobs=("hello",))
+    assert both.post("/plugins/hello?wait=0").status in (200, 202)
+    assert both.post("/workflows/greet/start?wait=0").status in (201, 202)
+
+
+def test_who_could_not_ask_for_a_command_cannot_cancel_it(house: House) -> None:
+    number, gate = house.running()
+    asked = [
+        {"action": "pause", "instance_id": number},
+        {"action": "pause", "workflow": "gated"},
+        {"action": "retry", "filter": {"workflow": "gated", "state": "FAILED"}},
+        {"action": "pause_limit", "args": {"limit": "vendor:x"}},
+    ]
+    numbers = [house.post("/commands?wait=0", body).data["command_id"] for body in asked]
+    house.api.get(f"/commands/{numbers[0]}?wait=30")
+    for caller in (house.api.as_(Role.OPERATE, workflows=("greet",)), house.api.as_(Role.OPERATE, jobs=("hello",))):
+        for command in numbers:
+            reply = caller.post("/commands?wait=0", {"action": "cancel", "args": {"command": command}})
+            assert reply.code == 40302, (command, reply.body)
+    mine = house.api.as_(Role.OPERATE, workflows=("gated",))
+    assert mine.post("/commands?wait=30", {"action": "cancel", "args": {"command": numbers[0]}}).code == 40901
+    assert mine.post("/commands?wait=30", {"action": "cancel", "args": {"command": 1 << 40}}).code == 40401
+    defining = {"action": "define_task", "args": {"source": "type: y\njob: hello\n", "format": "yaml"}}
+    other = house.post("/commands?wait=0", defining).data["command_id"]
+    assert (
+        house.api.as_(Role.OPERATE).post("/commands?wait=30", {"action": "cancel", "args": {"command": other}}).code
+        == 40301
+    )
+    house.post("/commands?wait=30", {"action": "resume", "workflow": "gated"})
+    house.post("/commands?wait=30", {"action": "resume_limit", "args": {"limit": "vendor:x"}})
+    house.open(gate)
 
 
 @pytest.mark.parametrize(

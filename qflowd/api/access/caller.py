@@ -1,10 +1,10 @@
 """Who calls: what an authenticated request may see and do."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 from qflowd.model.names import DEFAULT_TENANT
+from qflowd.model.quotas import allows
 from qflowd.model.roles import Role
 
 
@@ -24,15 +24,25 @@ class Caller:
     session_secret: str = ""
     workflows: tuple[str, ...] = ()
     jobs: tuple[str, ...] = ()
+    is_bound: bool = False  # a token that is good for some workflows, jobs or networks alone
+
+    @property
+    def has_lists(self) -> bool:
+        """Whether it may run some workflows or jobs alone."""
+        return bool(self.workflows or self.jobs)
 
     def may_run(self, *, workflow: str | None = None, job: str | None = None) -> bool:
-        """Whether its lists let it start this workflow or job."""
+        """Whether its lists let it start this workflow, or this job by itself.
+
+        A list of workflows alone lists no job that is run by itself, as that is in none of them.
+        """
+        if job is not None and self.workflows and not self.jobs:
+            return False
         return _is_listed(workflow, self.workflows) and _is_listed(job, self.jobs)
 
 
 NOBODY = Caller("")
 
 
-def _is_listed(name: str | None, globs: Iterable[str]) -> bool:
-    globs = tuple(globs)
-    return name is None or not globs or any(fnmatchcase(name, glob) for glob in globs)
+def _is_listed(name: str | None, patterns: Sequence[str]) -> bool:
+    return name is None or not patterns or allows(patterns, name)

@@ -140,6 +140,7 @@ def caller_of(known: KnownCaller) -> Caller:
         known.secret,
         known.workflows,
         known.jobs,
+        known.is_bound,
     )
 
 

@@ -15,7 +15,7 @@ from qflowd.api.inbox.waiting import Awaited
 from qflowd.api.paging import ListPage, PageQuery, page_of, read_cursor
 from qflowd.api.reading import Body
 from qflowd.api.routing import route
-from qflowd.api.targets import refuse_action, refuse_filter
+from qflowd.api.targets import check_cancel, refuse_action, refuse_filter
 from qflowd.client.records import from_json
 from qflowd.define.selection import MOST_IDS
 from qflowd.model.roles import Role
@@ -123,6 +123,7 @@ def show_batch(call: Call, id: int) -> Wait | BatchItem:
 def cancel_batch(call: Call, id: int, body: ReasonBody) -> CommandResult:
     """Let a batch not continue. What it has done stays done."""
     _read(call, id)
+    check_cancel(call, id)
     return asked(call, ask(call, "cancel", args={"command": id}, reason=body.reason))
 
 

@@ -1,6 +1,5 @@
 """Commands: rows of the SQL contract's inbox, whatever their action."""
 
-from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -13,17 +12,7 @@ from qflowd.api.inbox.outcomes import REFUSALS, CommandList, CommandResult, all_
 from qflowd.api.inbox.waiting import Awaited
 from qflowd.api.reading import Body
 from qflowd.api.routing import route
-from qflowd.api.targets import (
-    ROLE_OF,
-    check_instances,
-    check_jobs,
-    check_tasks,
-    refuse_action,
-    refuse_defining,
-    refuse_filter,
-    refuse_limit,
-    refuse_unlisted,
-)
+from qflowd.api.targets import check_commands, check_words
 from qflowd.model.roles import Role
 
 MOST_ROWS: Final = 1000
@@ -62,12 +51,13 @@ def create_commands(call: Call, body: CommandRows) -> CommandResult | CommandLis
 
     Of many the answer says what has become of each.
     """
+    if body.items is not None:
+        refuse_both(body)
+    rows = list(map(_columns_of, [body] if body.items is None else body.items))
+    check_commands(call, rows)
     if body.items is None:
-        _check_targets(call, [body])
-        return asked(call, ask_all(call, [_row_of(call, body)])[0])
-    refuse_both(body)
-    _check_targets(call, body.items)
-    return all_asked(call, ask_all(call, of_all(body.items, lambda item: _row_of(call, item))))
+        return asked(call, ask_all(call, [_row_of(call, rows[0])])[0])
+    return all_asked(call, ask_all(call, of_all(rows, lambda row: _row_of(call, row))))
 
 
 @route("GET", "/commands/{id}", Role.READ, errors=(40401,), does="commands")
@@ -76,31 +66,17 @@ def show_command(call: Call, id: int) -> CommandResult:
     return shown(call, Awaited.COMMAND, id, lambda: read_command(call, id))
 
 
-def _check_targets(call: Call, rows: Sequence[CommandRow | CommandRows]) -> None:
-    """May the caller do all this, and is there what is named? Asked for all rows together. Raises: ApiFault 403, 404."""
-    for action in {row.action or "" for row in rows}:
-        refuse_action(call, action)
-    check_tasks(call, [_number(row.task_id) for row in rows if row.task_id is not None])
-    check_instances(call, [row.instance_id for row in rows if row.task_id is None and row.instance_id is not None])
-    changing = {row.workflow for row in rows if ROLE_OF.get(row.action or "", Role.DEFINE) >= Role.DEFINE}
-    for workflow in changing:
-        refuse_defining(call, workflow)
-    for workflow in {row.workflow for row in rows if row.workflow is not None} - changing:
-        refuse_unlisted(call, workflow=workflow)
-        check_jobs(call, workflow, None)
-
-
-def _row_of(call: Call, body: CommandRow | CommandRows) -> dict[str, Any]:
-    columns = msgspec.structs.asdict(body)
+def _columns_of(body: CommandRow | CommandRows) -> dict[str, Any]:
+    columns = msgspec.structs.asdict(body) | {"action": body.action or ""}
     columns.pop("items", None)
-    action = columns.pop("action") or ""
-    if (task_id := columns["task_id"]) is not None:
-        columns["task_id"] = _number(task_id)
-    if body.filter is not None:
-        refuse_filter(call, body.filter)
-    if isinstance(limit := (body.args or {}).get("limit"), str):
-        refuse_limit(call, limit)
-    return command_row(call, action, **columns)
+    if columns["task_id"] is not None:
+        columns["task_id"] = _number(columns["task_id"])
+    return columns
+
+
+def _row_of(call: Call, columns: dict[str, Any]) -> dict[str, Any]:
+    check_words(call, columns)
+    return command_row(call, **columns)
 
 
 def _number(task_id: int | str) -> int:

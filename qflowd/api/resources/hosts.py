@@ -5,7 +5,7 @@ Only a system caller sees names of hosts and of files; others see the jobs that 
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from qflowd.api.answers import Item
 from qflowd.api.call import Call
@@ -14,6 +14,8 @@ from qflowd.api.row_fields import fields_of, items_of
 from qflowd.define.fields import there_is_no
 from qflowd.model.errors import NotFound
 from qflowd.model.roles import Role
+
+UNTOLD: Final = "its file cannot be loaded; a system caller sees why"
 
 
 class DaemonItem(Item):
@@ -61,9 +63,12 @@ class JobItem(Item):
 
 
 class PluginFile(Item):
-    """A plugin file as one daemon sees it. With an `error` the last good version of it is used."""
+    """A plugin file as one daemon sees it. With an `error` the last good version of it is used.
 
-    file: str
+    `file` is null for those who do not see files, and its error is not told them.
+    """
+
+    file: str | None
     daemon: str
     jobs: Sequence[str]
     hash: str
@@ -96,13 +101,13 @@ def list_pools(call: Call) -> list[PoolItem]:
 def list_jobs(call: Call) -> list[JobItem]:
     """The jobs that the caller may run."""
     rows = call.read("list_jobs_with_titles")
-    return [_job(call, row) for row in rows if call.caller.may_run(job=row.job)]
+    return [_job(call, row) for row in rows if call.may_run(job=row.job)]
 
 
 @route("GET", "/jobs/{name}", Role.READ, does="R jobs")
 def show_job(call: Call, name: str) -> JobItem:
     """One job, with the schema of its params."""
-    rows = [row for row in call.read("list_jobs_with_titles") if call.caller.may_run(job=row.job)]
+    rows = [row for row in call.read("list_jobs_with_titles") if call.may_run(job=row.job)]
     found = next((row for row in rows if row.job == name), None)
     if found is None:
         raise NotFound(there_is_no("job", name, [row.job for row in rows], "jobs"))
@@ -118,11 +123,7 @@ def list_plugins(call: Call) -> list[PluginFile]:
 @route("GET", "/plugins/{name}", Role.READ, does="R plugins of live daemons")
 def show_plugin(call: Call, name: str) -> list[PluginFile]:
     """One plugin, as each live daemon sees it: by its file, the file's name without `.py`, or a job in it."""
-    found = [
-        plugin
-        for plugin in _plugins(call)
-        if name in (plugin.file, *plugin.jobs) or plugin.file.rpartition("/")[2].removesuffix(".py") == name
-    ]
+    found = [plugin for plugin in _plugins(call) if name in (plugin.file, _stem(plugin.file), *plugin.jobs)]
     if not found:
         raise NotFound(f"no live daemon has a plugin {name!r}; GET /api/v1/plugins lists those there are")
     return found
@@ -163,15 +164,21 @@ def faulty_files_of(call: Call) -> list[FaultyFile]:
 
 
 def _plugins(call: Call) -> list[PluginFile]:
+    is_system = call.caller.role >= Role.SYSTEM
     aliases = {row.name: _shown_name(call, row) for row in call.read("list_daemon_loads")}
     found = []
     for row in call.read("list_plugins"):
-        jobs = [job for job in row.jobs or [] if call.caller.may_run(job=job)]
-        if jobs or call.caller.role >= Role.SYSTEM:
-            found.append(
-                PluginFile(**fields_of(row, PluginFile) | {"jobs": jobs, "daemon": aliases.get(row.daemon, "")})
-            )
+        jobs = [job for job in row.jobs or [] if call.may_run(job=job)]
+        about: dict[str, Any] = {"jobs": jobs, "daemon": aliases.get(row.daemon, "")}
+        if not is_system:
+            about |= {"file": None, "error": row.error and UNTOLD}
+        if jobs or is_system:
+            found.append(PluginFile(**fields_of(row, PluginFile) | about))
     return found
+
+
+def _stem(file: str | None) -> str | None:
+    return None if file is None else file.rpartition("/")[2].removesuffix(".py")
 
 
 def _shown_name(call: Call, row: Any) -> str:
@@ -182,5 +189,7 @@ def _shown_name(call: Call, row: Any) -> str:
 def _job(call: Call, row: Any) -> JobItem:
     names = row.daemons.split(", ") if row.daemons else []
     is_system = call.caller.role >= Role.SYSTEM
-    about = {"daemons": names if is_system else [], "file": row.file if is_system else None}
+    about: dict[str, Any] = {"daemons": names, "file": row.file, "error": row.error}
+    if not is_system:
+        about = {"daemons": [], "file": None, "error": row.error and UNTOLD}
     return JobItem(**fields_of(row, JobItem) | about)

@@ -13,7 +13,7 @@ from qflowd.api.paging import ListPage, PageQuery, page_of, read_cursor
 from qflowd.api.reading import Body, need_if_match
 from qflowd.api.routing import route
 from qflowd.api.row_fields import fields_of
-from qflowd.engine.access import login, principals, tokens
+from qflowd.engine.access import login, principals
 from qflowd.model.roles import Role
 from qflowd.store.tx import Tx
 
@@ -77,7 +77,7 @@ def create_principal(call: Call, body: NewPrincipal) -> PrincipalItem:
     """Make a principal."""
 
     def work(tx: Tx) -> ApiAnswer:
-        refuse_scoped(tx, call)
+        refuse_bound(call)
         item = _item(principals.add_principal(tx, call.actor, body.name, body.kind, role_of(body.role)))
         headers = {"Location": f"{call.config.base_path}/api/v1/principals/{item.id}"}
         return ApiAnswer(item, status=201, etag=_etag(item), headers=headers)
@@ -103,7 +103,7 @@ def update_principal(call: Call, id: int, body: ChangedPrincipal) -> PrincipalIt
     """Change what a principal is and may do; disabled, it can do nothing, and its sessions end."""
 
     def work(tx: Tx) -> Any:
-        refuse_scoped(tx, call)
+        refuse_bound(call)
         row = _expected(tx, call, id)
         return principals.change_principal(
             tx,
@@ -130,7 +130,7 @@ def delete_principal(call: Call, id: int) -> None:
     """Delete a principal with its tokens and sessions; what it has done stays in the audit."""
 
     def work(tx: Tx) -> None:
-        refuse_scoped(tx, call)
+        refuse_bound(call)
         principals.delete_principal(tx, call.actor, _expected(tx, call, id))
 
     call.change(work)
@@ -142,7 +142,7 @@ def make_login_link(call: Call, id: int) -> LoginLink:
     """A link that signs the principal in once within 15 minutes."""
 
     def work(tx: Tx) -> ApiAnswer:
-        refuse_scoped(tx, call)
+        refuse_bound(call)
         row = principals.show_principal(tx, call.actor, id)
         code = login.make_login_code(tx, call.actor, row)
         scheme, host = "https" if call.request.is_tls else "http", call.request.headers.get("host", "")
@@ -157,12 +157,12 @@ def role_of(word: str) -> Role:
     return Role[word.upper()]
 
 
-def refuse_scoped(tx: Tx, call: Call) -> None:
+def refuse_bound(call: Call) -> None:
     """A token that is good for some things alone must not make what is good for others.
 
     Raises: ApiFault 40301.
     """
-    if tokens.is_scoped(tx, call.actor):
+    if call.caller.is_bound:
         what = "this token is bound to workflows, jobs or networks, so it cannot give access to anybody"
         raise ApiFault(40301, f"{what}; use one that is not, or sign in")
 

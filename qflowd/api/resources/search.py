@@ -83,5 +83,5 @@ def search(call: Call, query: SearchQuery) -> Found:
             call.read("search_instances", id=number_in(text.lstrip("#")), latest=LATEST, batch=MOST, **like),
             FoundInstance,
         ),
-        jobs=items_of([row for row in jobs if call.caller.may_run(job=row.job)][:MOST], FoundJob),
+        jobs=items_of([row for row in jobs if call.may_run(job=row.job)][:MOST], FoundJob),
     )

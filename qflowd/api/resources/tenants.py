@@ -14,6 +14,7 @@ from qflowd.api.call import Call
 from qflowd.api.inbox.idempotency import made
 from qflowd.api.paging import ListPage, PageQuery, cursor_of, read_cursor
 from qflowd.api.reading import Body, need_if_match
+from qflowd.api.resources.principals import refuse_bound
 from qflowd.api.routing import route
 from qflowd.engine.access import tenants as verbs
 from qflowd.model.roles import Role
@@ -111,6 +112,7 @@ def list_tenants(call: Call, query: TenantsQuery) -> ListPage[TenantItem]:
 @route("POST", "/tenants", Role.SYSTEM, errors=(40902, 42202), does="V access.create_tenant")
 def create_tenant(call: Call, body: NewTenant) -> ApiAnswer | TenantDetail:
     """Give a tenant its row: from now on what it uses is counted, and it may get quotas."""
+    refuse_bound(call)
     return made(call, lambda tx: _answer(verbs.create_tenant(tx, call.actor, body.name, body.title), (), status=201))
 
 
@@ -189,7 +191,8 @@ def _found(tx: Tx, name: str) -> tuple[verbs.Tenant, list[verbs.Quota]]:
 
 
 def _match(call: Call, tx: Tx, name: str) -> None:
-    """Lock a tenant. Raises: NotFound; ApiFault where the caller means an older state."""
+    """Lock a tenant. Raises: NotFound; ApiFault where the caller means an older state, or comes by a bound token."""
+    refuse_bound(call)
     tenant = verbs.lock_tenant(tx, name)
     current = TenantDetail(**_fields(tenant), quotas=_items(verbs.list_quotas(tx, tenant)))
     need_if_match(call, _etag(tenant), current)

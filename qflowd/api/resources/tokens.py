@@ -10,7 +10,7 @@ from qflowd.api.call import Call
 from qflowd.api.inbox.idempotency import made
 from qflowd.api.paging import ListPage, PageQuery, page_of, read_cursor
 from qflowd.api.reading import Body
-from qflowd.api.resources.principals import RoleWord, refuse_scoped, role_of
+from qflowd.api.resources.principals import RoleWord, refuse_bound, role_of
 from qflowd.api.routing import route
 from qflowd.api.row_fields import fields_of
 from qflowd.engine.access import principals, sessions, tokens
@@ -121,7 +121,7 @@ def make_token(call: Call, body: TokenRequest) -> MadeToken:
     )
 
     def work(tx: Tx) -> ApiAnswer:
-        refuse_scoped(tx, call)
+        refuse_bound(call)
         row = _principal(tx, call, body.principal)
         actor = call.actor._replace(tenant=row.tenant)
         new = tokens.make_token(tx, actor, row, scope, timedelta(days=body.days), body.note)
@@ -168,7 +168,7 @@ def end_session(call: Call, id: int) -> AccessEnded:
 
 def _owner(call: Call, *, mine: bool = False) -> int | None:
     """Whose are meant: 0 is the tenant's, None nobody's, as of somebody whom a proxy alone knows."""
-    if call.caller.role >= Role.ADMIN and not mine:
+    if call.caller.role >= Role.ADMIN and not mine and not call.caller.is_bound:
         return 0
     return call.caller.principal_id
 

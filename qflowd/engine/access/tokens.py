@@ -59,6 +59,7 @@ class KnownCaller(NamedTuple):
     secret: str = ""
     workflows: tuple[str, ...] = ()
     jobs: tuple[str, ...] = ()
+    is_bound: bool = False  # good for some workflows, jobs or networks alone
     used_at: datetime | None = None  # last noted use
 
 
@@ -126,6 +127,7 @@ def find_caller(tx: Tx, text: str, address: str | None, now: datetime) -> KnownC
         token=row.id,
         workflows=as_tuple(row.workflows),
         jobs=as_tuple(row.jobs),
+        is_bound=bool(row.workflows or row.jobs or row.networks),
         used_at=row.last_used_at,
     )
 
@@ -191,14 +193,6 @@ def list_tokens(
         is_all=int(with_ended),
         batch=limit,
     )
-
-
-def is_scoped(tx: Tx, actor: Actor) -> bool:
-    """Whether the actor comes by a token that is good for some workflows, jobs or networks alone: it must not make others."""
-    if actor.token is None:
-        return False
-    row = tx.one("find_token", token=actor.token)
-    return row is None or bool(row.workflows or row.jobs or row.networks)
 
 
 def revoke_token(tx: Tx, actor: Actor, token: str, principal_id: int = 0) -> bool:

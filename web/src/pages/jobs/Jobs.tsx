@@ -28,7 +28,7 @@ interface Job {
 }
 
 interface Plugin {
-  file: string
+  file: string | null
   daemon: string
   jobs: string[]
   error: string | null
@@ -77,10 +77,10 @@ function Faulty({ plugins }: { plugins: Plugin[] }) {
       <Panel flush title={w.faulty} note={w.lastGood}>
         <ul>
           {plugins.map((p) => (
-            <li key={`${p.file} ${p.daemon}`}>
+            <li key={`${p.file ?? p.jobs.join()} ${p.daemon}`}>
               <FileWarning aria-hidden size={15} />
               <div className="grow">
-                <div className="row"><strong className="mono" title={p.file}>{shortPath(p.file)}</strong><span className="muted">{p.daemon} · <Time at={p.updated_at} /></span></div>
+                <div className="row"><strong className="mono" title={p.file ?? undefined}>{p.file ? shortPath(p.file) : p.jobs.join(', ')}</strong><span className="muted">{p.daemon} · <Time at={p.updated_at} /></span></div>
                 <pre tabIndex={0}>{p.error}</pre>
               </div>
             </li>
