@@ -59,6 +59,10 @@ SELECT p.id, p.tenant, p.name, p.kind, p.role, p.password, p.lang, p.zone, p.the
     p.disabled_at FROM qflow.principal p
 WHERE p.id = :principal_id AND p.tenant = :tenant AND p.role <= :role
 
+-- name: lock_principal
+-- Whoever else changes it waits, so that If-Match is about what is changed.
+SELECT p.id FROM qflow.principal p WHERE p.id = :principal_id AND p.tenant = :tenant {only: postgres,mysql FOR UPDATE}
+
 -- name: update_principal
 UPDATE qflow.principal SET kind = :kind, role = :role, disabled_at = :disabled_at WHERE id = :principal_id
 

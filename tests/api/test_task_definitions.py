@@ -96,13 +96,13 @@ def test_a_change_makes_a_new_version_of_what_is_made_of_it(desk: Desk) -> None:
 def test_what_is_used_is_not_removed_and_its_users_are_named(desk: Desk) -> None:
     desk.make_both()
     desk.use()
-    refused = desk.api.delete(f"/task-types/{desk.type}")
+    refused = desk.api.delete(f"/task-types/{desk.type}", if_match="*")
     assert (refused.status, refused.code) == (409, 40903)
     assert f"task definition {desk.key}, workflow {desk.workflow}" in refused.message
-    assert desk.api.delete(f"/task-definitions/{desk.key}").code == 40903
+    assert desk.api.delete(f"/task-definitions/{desk.key}", if_match="*").code == 40903
     assert desk.api.delete(f"/workflows/{desk.workflow}").data["removed"] is True
-    assert desk.api.delete(f"/task-definitions/{desk.key}").data["name"] == desk.key
-    assert desk.api.delete(f"/task-types/{desk.type}").status == 200
+    assert desk.api.delete(f"/task-definitions/{desk.key}", if_match="*").data["name"] == desk.key
+    assert desk.api.delete(f"/task-types/{desk.type}", if_match="*").status == 200
     assert desk.api.get(f"/task-types/{desk.type}").status == 404
 
 

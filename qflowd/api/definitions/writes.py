@@ -82,10 +82,11 @@ def update(call: Call, row: Any, document: Data, reason: str | None) -> ApiAnswe
 
 
 def delete(call: Call, row: Any) -> GoneDefinition:
-    """Remove what nothing uses. Raises: Refused 40903, 40906; ApiFault 40302."""
+    """Remove what nothing uses. Raises: Refused 40903, 40906; ApiFault 40302, 42801, 41201."""
     refuse_defining(call, None)
 
     def work(tx: Tx) -> GoneDefinition:
+        _locked(tx, call, row)
         remove_definition(tx, call.tenant, row.name)
         record(tx, call.actor, "DELETE", _object_type(row.kind), row.name, before=document_of(row))
         return GoneDefinition(name=row.name, kind=row.kind)

@@ -1,6 +1,5 @@
 """What people do to limits. All tenants share these, so it takes an operator of the default tenant, or system."""
 
-import hashlib
 from typing import Any
 
 from qflowd.api.call import Call
@@ -8,9 +7,10 @@ from qflowd.api.inbox.bodies import ReasonBody
 from qflowd.api.inbox.inboxes import ask
 from qflowd.api.inbox.outcomes import REFUSALS, CommandResult, asked
 from qflowd.api.reading import Body, need_if_match
+from qflowd.api.resources.limits import limits_of
 from qflowd.api.routing import route
 from qflowd.api.targets import refuse_action, refuse_limit
-from qflowd.model import jsontext
+from qflowd.engine.limits.limit_settings import etag_of, sizes
 from qflowd.model.roles import Role
 
 
@@ -33,16 +33,14 @@ class LimitPause(Body, rename={"for_": "for"}):
 @route("PUT", "/limits/{key}", Role.OPERATE, errors=(*REFUSALS, 41201, 42801), does="command set_limit")
 def set_limit(call: Call, key: str, body: LimitSettings) -> CommandResult:
     """Set slots, rates or the breaker of a limit, whatever the configuration says."""
-    need_if_match(call, etag_of(call, key))
     wanted = {"slots": body.slots, "rate": body.rate, "breaker": body.breaker}
-    return _do(call, key, "set_limit", body.reason, **wanted)
+    return _do(call, key, "set_limit", body.reason, **wanted, **_matched(call, key))
 
 
 @route("DELETE", "/limits/{key}", Role.OPERATE, errors=(*REFUSALS, 41201, 42801), does="command unset_limit")
 def unset_limit(call: Call, key: str) -> CommandResult:
     """Let a limit be what the configuration says."""
-    need_if_match(call, etag_of(call, key))
-    return _do(call, key, "unset_limit", None)
+    return _do(call, key, "unset_limit", None, **_matched(call, key))
 
 
 @route("POST", "/limits/{key}/pause", Role.OPERATE, errors=REFUSALS, does="command pause_limit")
@@ -69,11 +67,15 @@ def close_breaker(call: Call, key: str, body: ReasonBody) -> CommandResult:
     return _do(call, key, "close_breaker", body.reason)
 
 
-def etag_of(call: Call, key: str) -> str:
-    """The ETag of a limit: of what can be set about it. One that nothing has named yet has one too."""
-    row = next((row for row in call.client.limits() if row["name"] == key), {})
-    settings = {name: row.get(name) for name in ("slots", "rates", "breaker", "source")}
-    return hashlib.blake2b(jsontext.dump(settings).encode(), digest_size=10).hexdigest()
+def _matched(call: Call, key: str) -> dict[str, str]:
+    """What a command needs to know of If-Match, since it is carried out later.
+
+    Raises: ApiFault 42801, 41201.
+    """
+    size = call.store.read(lambda tx: sizes(tx, [key]))[key]
+    current = next((limit for limit in limits_of(call) if limit.name == key), None)
+    need_if_match(call, etag_of(size), current)
+    return {} if (call.if_match or "").strip() == "*" else {"etag": etag_of(size)}
 
 
 def _do(call: Call, key: str, action: str, reason: str | None, **args: Any) -> CommandResult:

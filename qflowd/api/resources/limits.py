@@ -10,13 +10,14 @@ from qflowd.api.routing import route
 from qflowd.api.row_fields import fields_of
 from qflowd.api.targets import OF_TENANTS
 from qflowd.client.records import from_json
+from qflowd.engine.limits.limit_settings import Size, etag_of
 from qflowd.model.roles import Role
 
 
 class LimitItem(Item):
     """A limit, shared by all tenants. `waiting`: ready tasks that need it; `frees_at`: when its rate has room again.
 
-    `rates`: such as `100/min`; `breaker`: what opens it, and for how long.
+    `rates`: such as `100/min`; `breaker`: what opens it, and for how long. `etag`: of what can be set, for If-Match.
     """
 
     name: str
@@ -38,11 +39,17 @@ class LimitItem(Item):
     set_by: str | None
     note: str | None
     updated_at: datetime
+    etag: str
 
 
 @route("GET", "/limits", Role.READ, does="R limits")
 def list_limits(call: Call) -> list[LimitItem]:
     """All limits by their names; of those that a quota makes, the tenant's own."""
+    return limits_of(call)
+
+
+def limits_of(call: Call) -> list[LimitItem]:
+    """The limits that the caller may see."""
     return [_limit(row) for row in call.read("show_limits") if sees_limit(call, row.name)]
 
 
@@ -53,6 +60,6 @@ def sees_limit(call: Call, name: str) -> bool:
 
 
 def _limit(row: Any) -> LimitItem:
-    return LimitItem(
-        **fields_of(row, LimitItem) | {"rates": from_json(row.rates) or [], "breaker": from_json(row.breaker)}
-    )
+    about = {"rates": from_json(row.rates) or [], "breaker": from_json(row.breaker)}
+    about["etag"] = etag_of(Size(row.slots, row.rates, row.source, row.breaker))
+    return LimitItem(**fields_of(row, LimitItem) | about)

@@ -138,8 +138,9 @@ def update_me(call: Call, body: ChangedMe) -> Me:
     stored = _new_password(call, body, row) if change_password else None
 
     def work(tx: Tx) -> None:
+        now = principals.lock_principal(tx, _own(call), row.id)
         given = {name: getattr(body, name) for name in principals.Preferences._fields}
-        kept = {name: getattr(row, name) if value is msgspec.UNSET else value for name, value in given.items()}
+        kept = {name: getattr(now, name) if value is msgspec.UNSET else value for name, value in given.items()}
         principals.set_preferences(tx, row.id, principals.Preferences(**kept))
         if change_password:
             principals.set_password(tx, _own(call), row, stored)

@@ -168,7 +168,7 @@ def refuse_bound(call: Call) -> None:
 
 
 def _expected(tx: Tx, call: Call, id: int) -> Any:
-    row = principals.show_principal(tx, call.actor, id)
+    row = principals.lock_principal(tx, call.actor, id)
     item = _item(row)
     need_if_match(call, _etag(item), item)
     return row

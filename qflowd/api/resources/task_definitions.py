@@ -98,7 +98,13 @@ def update_task_definition(call: Call, id: str, body: ChangedDefinition) -> ApiA
     return update(call, row, body.document(row.name), body.reason)
 
 
-@route("DELETE", "/task-definitions/{id}", Role.DEFINE, errors=(40401, 40903, 40906), does="registry.remove_definition")
+@route(
+    "DELETE",
+    "/task-definitions/{id}",
+    Role.DEFINE,
+    errors=(40401, 40903, 40906, 41201, 42801),
+    does="registry.remove_definition",
+)
 def delete_task_definition(call: Call, id: str) -> GoneDefinition:
     """Remove a task definition that no workflow uses."""
     return delete(call, one_definition(call, "definition", id))

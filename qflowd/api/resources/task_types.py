@@ -77,7 +77,13 @@ def update_task_type(call: Call, id: str, body: ChangedType) -> ApiAnswer | Made
     return update(call, row, body.document(row.name), body.reason)
 
 
-@route("DELETE", "/task-types/{id}", Role.DEFINE, errors=(40401, 40903, 40906), does="registry.remove_definition")
+@route(
+    "DELETE",
+    "/task-types/{id}",
+    Role.DEFINE,
+    errors=(40401, 40903, 40906, 41201, 42801),
+    does="registry.remove_definition",
+)
 def delete_task_type(call: Call, id: str) -> GoneDefinition:
     """Remove a task type that nothing is made of."""
     return delete(call, one_definition(call, "type", id))

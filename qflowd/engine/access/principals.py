@@ -72,6 +72,15 @@ def show_principal(tx: Tx, actor: Actor, principal_id: int) -> Any:
     return row
 
 
+def lock_principal(tx: Tx, actor: Actor, principal_id: int) -> Any:
+    """As `show_principal`; nobody else changes it until the transaction ends.
+
+    Raises: NotFound.
+    """
+    tx.run("lock_principal", principal_id=principal_id, tenant=actor.tenant)
+    return show_principal(tx, actor, principal_id)
+
+
 def list_principals(tx: Tx, actor: Actor, after: str = "", limit: int = MOST_SHOWN) -> list[Any]:
     """Rows of the principals that the actor may see, by name, behind the one that is called `after`."""
     return tx.run("list_principals", tenant=actor.tenant, role=int(actor.role), after_name=after, batch=limit)

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from qflowd.config.records import LimitConfig, read_over
 from qflowd.define.fields import Fields, did_you_mean
+from qflowd.define.readers import text
 from qflowd.engine.commands.control import (
     Caches,
     Command,
@@ -27,6 +28,7 @@ from qflowd.model.breaker import read_breaker
 from qflowd.model.durations import parse_period
 from qflowd.model.instants import FOREVER
 from qflowd.model.limits import MOST_SLOTS, fault_in_limit
+from qflowd.model.refusals import Refusal
 from qflowd.model.workflow import Json
 from qflowd.store.tx import Tx
 
@@ -52,13 +54,14 @@ def settable(tx: Tx, command: Command) -> Wanted:
     if row is not None and row.source == "quota":
         raise Refused(f"limit {name} is the quota running_tasks of a tenant; `qflowd tenants quota` changes it")
     before = limit_settings.sizes(tx, [name])[name]
+    _refuse_stale(name, fields.take("etag", text, None), before)
     is_unsaid = before.source == "default" or (before.rates and before.slots == MOST_SLOTS)
     slots = None if is_unsaid else before.slots
     breaker = before.breaker and read_breaker(before.breaker)
     limit = read_over(LimitConfig(slots, tuple(json.loads(before.rates or "[]")), breaker or None), fields)
     if fields.data.get("breaker") is False:
         limit = replace(limit, breaker=None)
-    if fields.data.keys() <= {"limit"}:
+    if fields.data.keys() <= {"limit", "etag"}:
         fields.fault("needs slots, rate or breaker")
     refuse_faults(fields)
     return Wanted(name, row, limit)
@@ -67,7 +70,10 @@ def settable(tx: Tx, command: Command) -> Wanted:
 def existing(tx: Tx, command: Command) -> Wanted:
     """The limit or pattern that `args` name. Raises: Refused if there is none."""
     fields = _args(command)
-    return _existing(tx, fields, None)
+    etag = fields.take("etag", text, None)
+    found = _existing(tx, fields, None)
+    _refuse_stale(found.name, etag, limit_settings.sizes(tx, [found.name])[found.name])
+    return found
 
 
 def with_breaker(tx: Tx, command: Command) -> Wanted:
@@ -163,6 +169,12 @@ def _args(command: Command) -> Fields:
     """What a command says, which is all in its `args`. Raises: Refused."""
     refuse_other_targets(command)
     return fields_of_args(command)
+
+
+def _refuse_stale(name: str, etag: str | None, now: Size) -> None:
+    """Raises: Refused if a command is meant for other settings than these, which nobody changes until the transaction ends."""
+    if etag not in (None, limit_settings.etag_of(now)):
+        raise Refused(f"limit {name} was changed meanwhile; its etag is {limit_settings.etag_of(now)}", Refusal.STALE)
 
 
 def _existing(tx: Tx, fields: Fields, values: Any, *, may_be_pattern: bool = True) -> Wanted:

@@ -3,6 +3,7 @@
 What a command has set stays until it is unset; what the configuration says meanwhile is kept beside it.
 """
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
@@ -34,6 +35,11 @@ def sizes(tx: Tx, names: Iterable[str]) -> dict[str, Size]:
         else {}
     )
     return {name: there.get(name) or _derived(name, patterns) for (name,) in wanted}
+
+
+def etag_of(size: Size) -> str:
+    """What stands for the settings of a limit, whether it is there or not: other settings, another text."""
+    return hashlib.blake2b(json.dumps(size).encode(), digest_size=10).hexdigest()
 
 
 def make_limits(tx: Tx, names: Iterable[str]) -> None:
