@@ -47,7 +47,7 @@ CODES: Final[Mapping[int, str]] = MappingProxyType(
         50001: "a fault of qflowd; the request id finds it in the log",
         50301: "the database cannot be reached",
         50302: "the query took too long",
-        50303: "the server is starting or stopping",
+        50303: "the server is not ready: its database has another schema",
     }
 )
 

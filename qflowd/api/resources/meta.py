@@ -5,7 +5,7 @@ from qflowd.api.answers import JSON, ApiFault, Item, Text
 from qflowd.api.call import Call
 from qflowd.api.codes import CODES, status_of
 from qflowd.api.routing import route
-from qflowd.model.errors import QflowdError
+from qflowd.model.errors import QflowdError, StoreUnavailable
 from qflowd.model.roles import Role
 from qflowd.store import migrate
 
@@ -32,13 +32,15 @@ def show_health(call: Call) -> Text:
     return Text("ok\n")
 
 
-@route("GET", "/readyz", Role.NONE, errors=(50301,))
+@route("GET", "/readyz", Role.NONE, errors=(50301, 50303))
 def show_readiness(call: Call) -> Text:
     """The database can be reached, and has this qflowd's schema."""
     try:
         migrate.check(call.store)
+    except StoreUnavailable:
+        raise
     except QflowdError as error:
-        raise ApiFault(50301, str(error), headers={"Retry-After": "2"}) from None
+        raise ApiFault(50303, str(error), headers={"Retry-After": "2"}) from None
     return Text("ok\n")
 
 
