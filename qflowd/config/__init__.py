@@ -18,6 +18,7 @@ from qflowd.config.records import (
     LogConfig,
     PluginsConfig,
     PoolConfig,
+    RetentionConfig,
     WorkflowsConfig,
     read_over,
 )
@@ -91,6 +92,7 @@ def _read(document: Document, folder: Path, file: Path | None, environ: Mapping[
         plugins=replace(plugins, dirs=_under(folder, plugins.dirs)),
         workflows=replace(workflows, dirs=_under(folder, workflows.dirs)),
         log=read_over(LogConfig(), top.section("log")),
+        retention=read_over(RetentionConfig(), top.section("retention")),
         api=_api(top, folder),
     )
     top.close()

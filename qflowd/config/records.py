@@ -13,7 +13,7 @@ from qflowd.config.database_url import KINDS, without_password
 from qflowd.define.fields import Fields
 from qflowd.define.readers import Reader, flag, one_of, whole
 from qflowd.model.breaker import Breaker
-from qflowd.model.durations import parse_duration
+from qflowd.model.durations import parse_duration, parse_period
 from qflowd.model.limits import MOST_SLOTS
 from qflowd.model.roles import Role
 
@@ -130,6 +130,13 @@ class LogConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class RetentionConfig:
+    """How long is kept what is over."""
+
+    audit: float = key(parse_period, 400 * 86_400.0)  # seconds
+
+
+@dataclass(frozen=True, slots=True)
 class ApiConfig:
     """The HTTP server. It listens on loopback unless told otherwise."""
 
@@ -180,4 +187,5 @@ class Config:
     plugins: PluginsConfig
     workflows: WorkflowsConfig
     log: LogConfig
+    retention: RetentionConfig
     api: ApiConfig

@@ -5,6 +5,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -172,7 +173,7 @@ class Daemon:
             *instance_services(store, topics, self._intake, lambda: identity.id),
             Recovery(store, instances, identity, topics, self.lease),
             LimitRepair(store, topics),
-            Usage(store, topics),
+            Usage(store, topics, timedelta(seconds=self._config.retention.audit)),
             self._logs,
             Plugins(self._reloader, self.announce),
             self.workflow_files,

@@ -173,3 +173,17 @@ WHERE a.tenant = :tenant AND a.object_type = :object_type AND a.object = :object
     AND (a.at < :before_at OR a.id < :before)
     AND (:action = '' OR a.action = :action) AND (:principal = '' OR a.principal = :principal)
 ORDER BY a.at DESC, a.id DESC LIMIT {literal: batch}
+
+-- name: find_oldest_audit
+-- The last of the oldest entries.
+SELECT MAX(a.id) AS id FROM (SELECT o.id FROM qflow.audit o ORDER BY o.id LIMIT {literal: batch}) a
+
+-- name: delete_old_audit
+DELETE FROM qflow.audit WHERE id <= :last AND at < :before_at
+
+-- name: delete_ended_tokens
+DELETE FROM qflow.token WHERE revoked_at < :before_at OR expires_at < :before_at
+
+-- name: delete_ended_sessions
+-- One that was not used for so long has ended.
+DELETE FROM qflow.session WHERE ended_at < :before_at OR seen_at < :before_at

@@ -24,6 +24,7 @@ NOT_BOUND = {
     "change_me": "of oneself",
     "revoke_token": "of oneself alone",
     "end_session": "of oneself alone",
+    "end_other_sessions": "of oneself alone",
     "validate_workflow": "stores nothing",
 }
 BODIES: Mapping[str, Any] = {

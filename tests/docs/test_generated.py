@@ -58,6 +58,7 @@ def first_cells(text: str) -> set[str]:
         ("[plugins]", records.PluginsConfig),
         ("[workflows]", records.WorkflowsConfig),
         ("[log]", records.LogConfig),
+        ("[retention]", records.RetentionConfig),
         ("[api]", records.ApiConfig),
         ("[pools.NAME]", records.PoolConfig),
         ("[limits]", records.LimitConfig),

@@ -1,6 +1,7 @@
 """Who calls, and signing in and out. The routes that sign in are open to everybody, from this server's own pages."""
 
 import math
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import msgspec
@@ -11,6 +12,7 @@ from qflowd.api.access.credentials import caller_of
 from qflowd.api.answers import ApiAnswer, ApiFault, Item
 from qflowd.api.call import Call
 from qflowd.api.reading import Body
+from qflowd.api.resources.tenants import QuotaItem, quotas_of
 from qflowd.api.routing import route
 from qflowd.engine.access import login, passwords, principals, sessions, tenants
 from qflowd.engine.access.audit import Actor
@@ -28,7 +30,7 @@ Text64 = Annotated[str, msgspec.Meta(max_length=64)]
 class Me(Item):
     """The caller. `csrf`: for the header X-Qflowd-CSRF of what a browser writes; null for a token.
 
-    `tenants`: those that a system caller may name as `?tenant=`; null for others.
+    `tenants`: those that a system caller may name as `?tenant=`; null for others. `quotas`: of the tenant, with their use.
     """
 
     principal: str
@@ -44,6 +46,7 @@ class Me(Item):
     has_password: bool
     read_only: bool
     version: str
+    quotas: Sequence[QuotaItem]
 
 
 class LoginByPassword(Body):
@@ -200,6 +203,7 @@ def _me(call: Call, secret: str) -> Me:
         has_password=bool(row and row.password),
         read_only=call.config.read_only,
         version=__version__,
+        quotas=call.store.read(lambda tx: quotas_of(tx, call.tenant)),
     )
 
 

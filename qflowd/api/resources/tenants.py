@@ -17,6 +17,7 @@ from qflowd.api.reading import Body, need_if_match
 from qflowd.api.resources.principals import refuse_bound
 from qflowd.api.routing import route
 from qflowd.engine.access import tenants as verbs
+from qflowd.model.errors import NotFound
 from qflowd.model.roles import Role
 from qflowd.store.tx import Tx
 
@@ -188,6 +189,14 @@ def list_usage(call: Call, id: str, query: UsageQuery) -> ListPage[UsageItem]:
 def _found(tx: Tx, name: str) -> tuple[verbs.Tenant, list[verbs.Quota]]:
     tenant = verbs.find_tenant(tx, name)
     return tenant, verbs.list_quotas(tx, tenant)
+
+
+def quotas_of(tx: Tx, tenant: str) -> list[QuotaItem]:
+    """What is set for a tenant, which may have no row."""
+    try:
+        return _items(_found(tx, tenant)[1])
+    except NotFound:
+        return []
 
 
 def _match(call: Call, tx: Tx, name: str) -> None:

@@ -93,6 +93,12 @@ class AccessEnded(Item):
     ended: bool
 
 
+class SessionsEnded(Item):
+    """How many have been ended."""
+
+    ended: int
+
+
 @route("GET", "/tokens", Role.READ, errors=(40002, 40003), does="R token")
 def list_tokens(call: Call, query: TokensQuery) -> ListPage[TokenItem]:
     """Tokens, the newest first: the caller's own, for an administrator those of the tenant."""
@@ -164,6 +170,16 @@ def end_session(call: Call, id: int) -> AccessEnded:
     ended = call.change(lambda tx: sessions.end_session(tx, _seer(call, owner), id, owner))
     call.forget_callers()
     return AccessEnded(id=id, ended=ended)
+
+
+@route("DELETE", "/sessions", Role.READ, errors=(40901,), does="access end_other_sessions")
+def end_other_sessions(call: Call) -> SessionsEnded:
+    """End all sessions of the caller but the one that asks."""
+    if (owner := call.caller.principal_id) is None:
+        raise ApiFault(40901, f"{call.caller.principal} is known by the proxy alone, and has no sessions")
+    ended = call.change(lambda tx: sessions.end_other_sessions(tx, _seer(call, owner), owner))
+    call.forget_callers()
+    return SessionsEnded(ended=ended)
 
 
 def _owner(call: Call, *, mine: bool = False) -> int | None:

@@ -105,6 +105,14 @@ def end_session(tx: Tx, actor: Actor, session: int, principal_id: int = 0) -> bo
     return True
 
 
+def end_other_sessions(tx: Tx, actor: Actor, principal_id: int) -> int:
+    """End all sessions of a principal but the one by which the actor comes, if it is one; returns how many there were."""
+    ended = tx.count("end_sessions_of_principal", principal_id=principal_id, session_id=actor.session or 0, now=tx.now)
+    if ended:
+        record(tx, actor, "LOGOUT", "principal", actor.name, after={"sessions_ended": ended})
+    return ended
+
+
 def end_session_of(tx: Tx, secret: str) -> None:
     """End the session of a cookie that another one takes the place of; there may be none."""
     row = tx.one("find_session", secret_hash=digest(secret))

@@ -5,29 +5,41 @@ is killed when, each is added once. What a retried instance does later is added 
 """
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any, ClassVar, Final
 
+from qflowd.engine.access.cleanup import clean
 from qflowd.engine.service import Topics
 from qflowd.model import jsontext
 from qflowd.model.quotas import MEGABYTE
+from qflowd.store.clock import boottime
 from qflowd.store.tx import Store, Tx
 
 BATCH: Final = 500  # instances of one transaction
 LOOK_S: Final = 5.0
+CLEANED_AFTER_S, CLEANED_EVERY_S = 60.0, 3600.0
+AUDIT_KEPT: Final = timedelta(days=400)
 NEAR: Final = 1 << 30  # ids are sent as their distances from one that is a multiple of this
 Key = tuple[str, str, str]  # tenant, day, workflow
 
 
 class Usage:
-    """The service that adds up what was used. Any daemon does it; what another one adds is skipped."""
+    """The service that adds up what was used, and now and then takes away what is over, for which no thread is needed.
+
+    Any daemon does it; what another one adds is skipped.
+    """
 
     name: ClassVar[str] = "usage"
     topics: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, store: Store, topics: Topics) -> None:
-        self._store = store
+    def __init__(self, store: Store, topics: Topics, audit_kept: timedelta = AUDIT_KEPT) -> None:
+        self._store, self._audit_kept = store, audit_kept
+        self._cleans_at = boottime() + CLEANED_AFTER_S
 
     def tick(self) -> float:
+        if boottime() >= self._cleans_at:
+            self._cleans_at = boottime() + CLEANED_EVERY_S
+            clean(self._store, self._audit_kept)
         if self._store.read(lambda tx: tx.one("find_unmetered")).tenant is None:
             return LOOK_S
         added = self._store.transact(add_up, name="add_usage")
