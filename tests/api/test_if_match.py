@@ -59,25 +59,25 @@ def _workflow(house: House, number: int) -> tuple[Mapping[str, Any], Any]:
 
 
 HOW: Mapping[str, tuple[Make, Any]] = {
-    "put_task_type": (_type, None),
-    "drop_task_type": (_type, None),
-    "put_task_definition": (_definition, None),
-    "drop_task_definition": (_definition, None),
-    "change_principal": (_principal, None),
+    "update_task_type": (_type, None),
+    "delete_task_type": (_type, None),
+    "update_task_definition": (_definition, None),
+    "delete_task_definition": (_definition, None),
+    "update_principal": (_principal, None),
     "delete_principal": (_principal, None),
-    "change_tenant": (_tenant, None),
+    "update_tenant": (_tenant, None),
     "delete_tenant": (_tenant, None),
     "replace_quotas": (_tenant, {"quotas": {"workflows": 5}}),
     "set_limit": (_limit, None),
     "unset_limit": (_limit, None),
-    "put_workflow": (_workflow, None),
-    "put_version": (_draft, None),
-    "drop_draft": (_draft, None),
-    "add_node": (_draft, {"key": "c", "job": "hello"}),
-    "put_node": (_draft, {"job": "hello", "title": "x"}),
-    "drop_node": (_draft, None),
-    "put_edge": (_draft, {"from": "a", "to": "b", "condition": "a.output.ok"}),
-    "drop_edge": (_draft, None),
+    "update_workflow": (_workflow, None),
+    "update_version": (_draft, None),
+    "delete_version": (_draft, None),
+    "create_node": (_draft, {"key": "c", "job": "hello"}),
+    "update_node": (_draft, {"job": "hello", "title": "x"}),
+    "delete_node": (_draft, None),
+    "create_edge": (_draft, {"from": "a", "to": "b", "condition": "a.output.ok"}),
+    "delete_edge": (_draft, None),
 }
 
 
@@ -106,7 +106,7 @@ def test_of_two_changes_that_know_one_state_one_is_told_the_other(house: House, 
 
 def test_every_put_needs_if_match_and_those_that_do_not_are_known() -> None:
     puts = {route.name for route in endpoints() if route.method == "PUT" and route.path.startswith("/api/")}
-    assert puts - {route.name for route in MATCHED} == {"change_me"}, "one's own"
+    assert puts - {route.name for route in MATCHED} == {"update_me"}, "one's own"
 
 
 def test_a_limit_that_nobody_has_named_has_an_etag_and_those_that_are_there_show_it(house: House) -> None:

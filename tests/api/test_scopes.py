@@ -21,7 +21,7 @@ ROUTES = [
 # What a caller with lists may do all the same, and why.
 NOT_BOUND = {
     "log_out": "of oneself",
-    "change_me": "of oneself",
+    "update_me": "of oneself",
     "revoke_token": "of oneself alone",
     "end_session": "of oneself alone",
     "end_other_sessions": "of oneself alone",
@@ -32,11 +32,11 @@ BODIES: Mapping[str, Any] = {
     "create_commands": {"action": "pause", "workflow": "greet"},
     "create_submissions": {"workflow": "greet"},
     "publish_workflow": {"workflow": "greet"},
-    "add_task_definition": {"key": "x", "job": "hello"},
-    "put_task_definition": {"job": "hello"},
-    "add_task_type": {"type": "x", "job": "hello"},
-    "put_task_type": {"job": "hello"},
-    "add_principal": {"name": "x", "role": "read"},
+    "create_task_definition": {"key": "x", "job": "hello"},
+    "update_task_definition": {"job": "hello"},
+    "create_task_type": {"type": "x", "job": "hello"},
+    "update_task_type": {"job": "hello"},
+    "create_principal": {"name": "x", "role": "read"},
     "create_tenant": {"name": "x"},
     "replace_quotas": {"quotas": {}},
     "handle_failures": {"group": {"task": "first"}, "note": "x"},
@@ -44,8 +44,8 @@ BODIES: Mapping[str, Any] = {
     "skip_task": {"reason": "x"},
     "set_instance_priority": {"priority": 1},
     "rerun_instance": {"from": "hello"},
-    "add_node": {"key": "x", "job": "hello"},
-    "put_edge": {"from": "hello", "to": "x"},
+    "create_node": {"key": "x", "job": "hello"},
+    "create_edge": {"from": "hello", "to": "x"},
 }
 DOCUMENT = {"workflow": "greet", "tasks": {"a": {"job": "hello"}}}
 TYPE = {"type": "hellos", "job": "hello"}

@@ -163,7 +163,7 @@ class _Answers:
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets an answer
             return failed(call, error)
 
-    async def _waited(self, waiting: Waiting, who: str) -> Any:
+    async def _waited(self, waiting: Waiting, who: str) -> Sendable:
         """What a waiting request is answered in the end. Only a look takes a turn: who waits has a connection, and nothing else.
 
         Raises: StoreUnavailable.
@@ -177,12 +177,12 @@ class _Answers:
                 if row is not None:
                     await api.waiter.until_answered(row, left)
                 if (answer := await api.in_turn(who, waiting.look)) is not None:
-                    return answer
+                    return answer  # type: ignore[no-any-return]
                 if row is None:
                     await asyncio.sleep(max(0, min(pause, end - time.monotonic())))
                     pause = min(2 * pause, LONGEST_LOOK_S)
                 row = None  # it waits for more than the row
-            return await api.in_turn(who, waiting.give_up)
+            return await api.in_turn(who, waiting.give_up)  # type: ignore[no-any-return]
 
     async def _caller(self, request: HttpRequest) -> Caller:
         """Who calls, if they may ask as much. Raises: ApiFault."""
