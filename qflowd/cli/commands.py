@@ -33,7 +33,7 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "show": "Show one instance: tasks, what they wait for or returned, errors.",
         "why": "Say why an instance or a task does not continue.",
         "logs": "Show what tasks wrote; -f follows.",
-        "terminate": "Stop instances: kill what runs, cancel what has not started.",
+        "terminate": "Stop instances: kill what runs, cancel what has not started; or stop one task that runs.",
         "stop": "Stop all open instances of workflows.",
         "retry": "Run failed tasks of instances again, and what depends on them.",
         "compensate": "Undo what instances that have ended did, by the compensations of their tasks.",

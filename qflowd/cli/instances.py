@@ -19,7 +19,7 @@ from qflowd.cli.unknown_names import PATTERN
 # Are not done to a workflow itself: --workflow selects its instances.
 NO_WORKFLOW: Final = ("start", "terminate", "rerun", "skip", "compensate", "handle")
 NEED_TASK: Final = ("rerun", "skip")
-OF_TASKS: Final = ("pause", "resume", "retry", "handle", *NEED_TASK)
+OF_TASKS: Final = ("pause", "resume", "terminate", "retry", "handle", *NEED_TASK)
 OF_FAILURES: Final = frozenset({"task", "error_class"})  # conditions
 WHOLE: Final = ("pause", "resume")  # a workflow is more than its instances
 REFUSED: Final = "Exit code 1 if one is refused, or no daemon answers."

@@ -205,17 +205,25 @@ class Instance:
             yield from (line for line in lines if task in (key, line.name, f"{line.task}[{line.map_index}]"))
             after = rows[-1].id
 
-    def terminate(self, reason: str | None = None, *, wait: bool = True, timeout: float | None = 30.0) -> Answer:
-        """Stop it: what runs is killed, what has not started is cancelled.
+    def terminate(
+        self,
+        reason: str | None = None,
+        *,
+        task: str | None = None,
+        wait: bool = True,
+        timeout: float | None = 30.0,
+    ) -> Answer:
+        """Stop it: what runs is killed, what has not started is cancelled. With `task`, only this one, which is being run.
 
         Args:
-            wait: until the instance has ended; else only until a daemon has taken the command.
+            wait: until the instance has ended; else, and with a task, only until a daemon has taken the command.
             timeout: seconds for either; None waits for ever.
 
-        Raises: Rejected if it has ended already; TimeoutError (the command stands); StoreUnavailable.
+        Raises: Rejected if it has ended already, or nobody runs the task; TimeoutError (the command stands);
+            StoreUnavailable.
         """
-        answer = self._client.command("terminate", self._resolve(), reason=reason, timeout=timeout)
-        if wait:
+        answer = self._client.command("terminate", self._resolve(), task=task, reason=reason, timeout=timeout)
+        if wait and task is None:
             self.wait(timeout)
         return answer
 

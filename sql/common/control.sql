@@ -25,6 +25,32 @@ SELECT i.id, i.intent, i.next_ordinal FROM qflow.workflow_instance i WHERE i.int
 UPDATE qflow.workflow_instance SET intent = CASE WHEN intent = {intent.FINALLY} THEN {intent.ABORT} ELSE {intent.TERMINATE} END
 WHERE id = :id AND state IN ({instance.RUNNING}, {instance.PAUSED}) AND intent NOT IN ({intent.TERMINATE}, {intent.ABORT})
 
+-- name: lock_named_task
+SELECT t.id, t.node, t.state, t.fence, t.kind, t.map_index, t.label,
+    CASE WHEN EXISTS (SELECT 1 FROM qflow.task_stop s WHERE s.task_id = t.id) THEN 1 ELSE 0 END AS is_stopped
+FROM qflow.task_instance t WHERE t.id = :id {only: postgres,mysql FOR UPDATE}
+
+-- name: find_parts_named
+-- Items and spawned tasks of a node by their label, or by their index.
+SELECT t.id, CASE WHEN t.label = :label THEN 1 ELSE 0 END AS is_of_label FROM qflow.task_instance t
+WHERE t.id BETWEEN :first AND :last AND t.node = :node AND (t.label = :label OR t.map_index = :place)
+ORDER BY t.id LIMIT {literal: batch}
+
+-- name: insert_task_stop
+INSERT INTO qflow.task_stop (task_id, fence) VALUES (:id, :fence)
+
+-- name: list_task_stops
+SELECT s.task_id, s.fence, CASE WHEN t.id IS NULL OR t.state >= {task.SUCCESS} THEN 1 ELSE 0 END AS is_over
+FROM qflow.task_stop s LEFT JOIN qflow.task_instance t ON t.id = s.task_id ORDER BY s.task_id
+
+-- name: delete_task_stops
+{delete: qflow.task_stop s, task_id bigint, fence int | s.task_id = d.task_id AND s.fence = d.fence}
+
+-- name: forget_task_stops
+-- Of an instance whose rows start anew: of those that nobody holds.
+DELETE FROM qflow.task_stop WHERE task_id BETWEEN :first AND :last AND NOT EXISTS (SELECT 1 FROM qflow.task_instance t
+    WHERE t.id = task_id AND t.state IN ({task.RESERVED}, {task.RUNNING}))
+
 -- name: flag_finally
 -- It ends when its sweep finds no open row: ends of single rows must not.
 UPDATE qflow.workflow_instance SET intent = {intent.FINALLY}, state = {instance.RUNNING}, open_closers = next_ordinal + 1 WHERE id = :id

@@ -10,6 +10,7 @@ import pytest
 from qflowd.model.ids import ORDINALS
 from qflowd.model.roles import Role
 from qflowd.store.tx import Tx
+from tests.support.daemon import until
 from tests.support.house import House
 
 
@@ -66,6 +67,21 @@ def test_a_running_instance_is_terminated(house: House) -> None:
     number, _ = house.running()
     assert house.post(f"/instances/{number}/terminate?wait=30", {"reason": "wrong day"}).status == 200
     assert house.ended(number) == "TERMINATED"
+
+
+def test_a_task_that_runs_is_killed_and_its_instance_continues(house: House) -> None:
+    number, _ = house.running()
+    task = f"/tasks/{number * ORDINALS}"
+    until(lambda: house.api.get(task).data["state"] == "RUNNING", 30, what="the task to run")
+    reply = house.post(f"{task}/terminate?wait=30", {"reason": "hangs"})
+    assert (reply.status, reply.data["state"], reply.data["result"]["terminated"]) == (200, "DONE", ["first"])
+    ended = house.api.get(f"{task}?wait=30").data
+    assert (ended["state"], ended["reason"]) == ("CANCELLED", "terminated")
+    assert house.ended(number) == "FAILED"
+    again = house.post(f"{task}/terminate?wait=30", {})
+    assert (again.status, again.code) == (409, 40901)
+    assert "task first of instance" in again.message
+    assert house.api.as_(Role.SUBMIT).post(f"{task}/terminate", {}).code == 40301
 
 
 def test_one_task_is_run_again_or_that_is_only_told(house: House) -> None:

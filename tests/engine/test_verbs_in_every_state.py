@@ -151,7 +151,7 @@ def facts(lab: Lab, number: int) -> list[Any]:
     """All that a command may change of an instance."""
     first, last = number << 20, (number + 1 << 20) - 1
     tables = {"workflow_instance": f"id = {number}", "paused_task": f"instance_id = {number}"}
-    tables |= dict.fromkeys(("timer", "failure"), f"task_id BETWEEN {first} AND {last}")
+    tables |= dict.fromkeys(("timer", "failure", "task_stop"), f"task_id BETWEEN {first} AND {last}")
     tables["task_instance"] = f"id BETWEEN {first} AND {last}"
     return [lab.sql(f"SELECT * FROM qflow.{table} WHERE {where} ORDER BY 1") for table, where in tables.items()]
 
@@ -255,9 +255,9 @@ def test_the_situations_cover_all_states(lab_of_all: Lab) -> None:
 def test_an_action_for_whole_instances_does_not_take_a_task_for_its_instance(lab_of_all: Lab) -> None:
     number = started(lab_of_all)
     for columns in ({"task": "b"}, {"task_id": number << 20}):
-        answer = lab_of_all.command("terminate", number, **columns)
-        assert answer == ("REJECTED", "terminate is not for single tasks; leave out the task")
-    assert lab_of_all.column("workflow_instance", "intent", number) == 0
+        answer = lab_of_all.command("compensate", number, **columns)
+        assert answer == ("REJECTED", "compensate is not for single tasks; leave out the task")
+    assert lab_of_all.column("workflow_instance", "saga_state", number) == 0
 
 
 @pytest.mark.parametrize("action", sorted(VERBS.keys() - {*ALL}))

@@ -75,6 +75,7 @@ TEXT_IN = {
     "list_definition_page": {"after"},
     "list_tenants": {"first", "last", "after"},
     "update_tenant": {"state"},
+    "find_parts_named": {"label"},
 }  # numbers elsewhere
 DATE_IN = {"list_usage": {"first", "last"}}
 HOT = {

@@ -28,6 +28,7 @@ LEVELS = {
     "hold_ready_node": TASKS,
     "free_held_node": TASKS,
     "lock_task": TASKS,
+    "lock_named_task": TASKS,
     "lock_tasks": TASKS,
     "move_tasks": TASKS,
     "advance_tasks": CHILDREN,

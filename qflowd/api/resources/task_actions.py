@@ -52,6 +52,12 @@ def retry_task(call: Call, id: int, body: ReasonBody) -> CommandResult:
     return _do(call, id, "retry", body.reason)
 
 
+@route("POST", "/tasks/{id}/terminate", Role.OPERATE, errors=REFUSALS, does="command terminate")
+def terminate_task(call: Call, id: int, body: ReasonBody) -> CommandResult:
+    """Stop a task that is being run: its worker is killed, and it ends CANCELLED."""
+    return _do(call, id, "terminate", body.reason)
+
+
 @route("POST", "/tasks/{id}/skip", Role.OPERATE, errors=REFUSALS, does="command skip")
 def skip_task(call: Call, id: int, body: SkipBody) -> CommandResult:
     """Let the instance continue without a task."""

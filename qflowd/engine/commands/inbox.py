@@ -22,6 +22,7 @@ from qflowd.engine.commands import (  # noqa: F401
     skip,
     start,
     terminate,
+    terminate_task,
     trigger,
 )
 from qflowd.engine.commands.carry_out import carry_out

@@ -25,7 +25,7 @@ from qflowd.engine.finishing.timers import DEADLINE
 from qflowd.engine.maps.places import take_places
 from qflowd.engine.refusal import Refused
 from qflowd.engine.spawning.spawn_tree import forget_spawned
-from qflowd.model.ids import ORDINALS
+from qflowd.model.ids import ORDINALS, key_range
 from qflowd.model.states import InstanceState, Reason, TaskState
 from qflowd.store.tx import Tx
 
@@ -174,6 +174,7 @@ def _tell_waiting(
 
 def _reopen(tx: Tx, locked: LockedInstance, now: Mapping[int, TaskState]) -> None:
     """`now`: the states of all rows."""
+    tx.run("forget_task_stops", **key_range(locked.id))
     instance, workflow = locked.instance, locked.graph.plan.workflow
     still_open = [locked.rows[ordinal] for ordinal in sorted(now) if not now[ordinal].is_final]
     open_closers = kinds.closers(locked.instances.by_instance(still_open)).get(instance.id, 0)

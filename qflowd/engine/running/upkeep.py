@@ -1,6 +1,6 @@
 """Upkeep: what the executor's thread does between turns, now and then.
 
-It stops tasks of instances that are being terminated, takes back what has not begun of those that are paused, answers
+It stops tasks that are terminated, alone or with their instances, takes back what has not begun of those that are paused, answers
 what running tasks ask for, and compares what is held here with what the database says.
 """
 
@@ -88,7 +88,11 @@ class Upkeep:
         self._has_intents = False  # before the look: what is noted after it needs another
         self._look_at = boottime() + INTENTS_S
         try:
-            rows, tasks = self._store.read(lambda tx: (tx.run("list_intents"), tx.run("list_paused_tasks")))
+            rows, tasks, stops = self._store.read(
+                lambda tx: (tx.run("list_intents"), tx.run("list_paused_tasks"), tx.run("list_task_stops"))
+            )
+            if over := [(stop.task_id, stop.fence) for stop in stops if stop.is_over]:
+                self._store.transact(lambda tx: tx.run("delete_task_stops", rows=over), name="stops")
         except StoreUnavailable:
             self._has_intents = True
             raise
@@ -96,6 +100,7 @@ class Upkeep:
         self._terminating = aborted | {row.id for row in rows if row.intent == Intent.TERMINATE}
         held = self._held_of(self._terminating)
         self._backends.stop([number for number in held if instance_of(number) in aborted or not self._runs_on(number)])
+        self._backends.stop([stop.task_id for stop in stops if stop.task_id in self._harvest.held])
         if paused := {row.id for row in rows if row.intent == Intent.PAUSE}:
             self._backends.give_back(self._held_of(paused))
         if tasks:

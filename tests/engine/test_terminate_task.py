@@ -1,0 +1,85 @@
+"""Terminate of one task: whoever runs it stops it, it ends CANCELLED, and the rest of its instance continues."""
+
+from __future__ import annotations
+
+import pytest
+
+from qflowd.engine.finishing.batch import Batch
+from tests.support.lab import CANCELLED, SUCCESS, Lab
+
+FORK = {"a": [], "b": ["a"], "c": []}
+
+
+@pytest.fixture
+def fork(lab: Lab) -> Lab:
+    lab.workflow("fork", FORK)
+    return lab
+
+
+def stops(lab: Lab) -> list[int]:
+    return [row.task_id for row in lab.store.read(lambda tx: tx.run("list_task_stops")) if not row.is_over]
+
+
+def test_what_runs_is_stopped_and_the_rest_continues(fork: Lab) -> None:
+    number = fork.start("fork")
+    rows = {row.node: row for row in fork.claim()}
+    answer = fork.command("terminate", number, task="a", reason="hangs")
+    assert answer == ("DONE", {"instance_id": number, "terminated": ["a"]})
+    assert (stops(fork), fork.published[-1]) == ([number << 20], "intent")
+    again = fork.command("terminate", number, task_id=number << 20)
+    assert again == ("DONE", {"instance_id": number, "already": f"task a of instance {number} is being terminated"})
+    fork.ends([rows[0]], CANCELLED)
+    assert stops(fork) == []
+    fork.ends([rows[1]], SUCCESS)
+    assert fork.states(number) == {"a": "CANCELLED", "b": "UPSTREAM_FAILED", "c": "SUCCESS"}
+    assert fork.state(number) == "FAILED"
+    fork.check(drained=True)
+
+
+def test_a_retry_of_what_was_terminated_runs(fork: Lab) -> None:
+    number = fork.start("fork")
+    rows = fork.claim()
+    fork.command("terminate", number, task="a")
+    fork.ends([row for row in rows if row.node == 0], CANCELLED)
+    fork.ends([row for row in rows if row.node != 0], SUCCESS)
+    assert fork.command("retry", number)[0] == "DONE"
+    assert fork.sql("SELECT COUNT(*) FROM qflow.task_stop") == [(0,)]
+    fork.run()
+    assert fork.state(number) == "SUCCESS"
+    fork.check(drained=True)
+
+
+def test_a_task_whose_daemon_is_lost_is_stopped_by_whoever_runs_it_next(fork: Lab) -> None:
+    number = fork.start("fork")
+    [row] = [row for row in fork.claim() if row.node == 0]
+    fork.command("terminate", number, task="a")
+    fork.finish(batch=Batch(released=[fork.released(row)]))
+    assert fork.states(number)["a"] == "READY"
+    fork.claim()
+    assert stops(fork) == [number << 20]
+
+
+def test_an_item_of_a_map_is_named_by_its_place_or_label(lab: Lab) -> None:
+    about = {"job": "work", "map": ["x", "y"], "label": "{{ item }}", "params": {}}
+    lab.define("mapped", {"m": about})
+    number = lab.start("mapped")
+    items = [*lab.claim(), *lab.claim()]
+    assert len(items) == 2
+    assert lab.command("terminate", number, task="m[y]") == ("DONE", {"instance_id": number, "terminated": ["m[y]"]})
+    assert lab.command("terminate", number, task="m[0]")[0] == "DONE"
+    assert stops(lab) == sorted(item.id for item in items)
+    assert lab.command("terminate", number, task="m[z]") == (
+        "REJECTED",
+        f"task m of instance {number} has no item 'z'",
+    )
+    state, why = lab.command("terminate", number, task="m")
+    assert (state, why.partition(";")[0]) == ("REJECTED", f"task m of instance {number} is PENDING")
+
+
+def test_many_are_terminated_by_a_filter(fork: Lab) -> None:
+    numbers = [fork.start("fork") for _ in range(3)]
+    fork.claim()
+    state, result = fork.command("terminate", filter='{"workflow": "fork"}', task="c")
+    assert (state, result["done"]) == ("DONE", 3)
+    assert stops(fork) == [(number << 20) + 1 for number in numbers]
+    assert [fork.column("workflow_instance", "intent", number) for number in numbers] == [0, 0, 0]
