@@ -1,5 +1,6 @@
 """What handlers return and raise, and the envelope around it: `{"code": 0, "message": "success", "data": …}`."""
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -143,6 +144,11 @@ def encode(data: Any) -> bytes:
 def enveloped(data: Any, message: str = CODES[SUCCESS]) -> bytes:
     """A successful answer as it is sent."""
     return encode(Envelope(code=SUCCESS, message=message, data=data))
+
+
+def weak_etag(answer: ApiAnswer) -> str:
+    """The ETag of an answer that has none of its own: of all that it says."""
+    return f'W/"{hashlib.blake2b(enveloped(answer.data, answer.message), digest_size=10).hexdigest()}"'
 
 
 def enveloped_fault(fault: ApiFault, request_id: str) -> bytes:

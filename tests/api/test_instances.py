@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from qflowd.model.roles import Role
-from qflowd.model.states import InstanceState
+from qflowd.model.states import InstanceState, TaskState
 from qflowd.store.inbox import SUBMISSION
 from tests.api.stand_in import Rows
 from tests.support.http import ApiServer, HttpClient
@@ -164,6 +164,24 @@ def test_waiting_for_an_instance_ends_when_it_has_ended(api: ApiServer, rows: Ro
     thread.join(20)
     assert (found[0].data["state"], found[0].data["error"]) == ("FAILED", "it broke")
     assert "x-poll-after" not in found[0].headers
+
+
+@pytest.mark.parametrize("of", ["instances/{}", "tasks/{}"])
+def test_waiting_for_a_change_ends_with_another_answer_than_the_caller_has(api: ApiServer, rows: Rows, of: str) -> None:
+    number = rows.instance((1, 1), "RUNNING", ("RUNNING",))
+    path = "/" + of.format(number if of.startswith("instances") else number << 20)
+    etag = api.get(path).headers["etag"]
+    assert api.get(f"{path}?wait=0.4&until=change", if_none_match=etag).status == 304
+    assert api.get(f"{path}?wait=30&until=change", if_none_match='W/"older"').headers["etag"] == etag
+    assert api.get(f"{path}?until=change", if_none_match=etag).status == 304
+    found: list[Any] = []
+    wait = f"{path}?wait=30&until=change"
+    thread = threading.Thread(target=lambda: found.append(api.get(wait, if_none_match=etag)))
+    thread.start()
+    rows.sql(f"UPDATE qflow.task_instance SET state = {int(TaskState.SUCCESS)} WHERE id = {number << 20}")
+    thread.join(20)
+    assert (found[0].status, found[0].headers["etag"] != etag) == (200, True)
+    assert api.get(f"{path}?until=never").code == 40002
 
 
 def test_what_is_another_tenants_is_not_there(api: ApiServer, rows: Rows) -> None:

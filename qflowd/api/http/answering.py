@@ -1,6 +1,5 @@
 """From a request to an answer, in a thread: may the caller ask it, what does it say, what does the handler return."""
 
-import hashlib
 import logging
 import math
 from collections.abc import Callable
@@ -8,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from qflowd.api.access.csrf import check_origin
-from qflowd.api.answers import JSON, ApiAnswer, ApiFault, Text, Wait, enveloped, enveloped_fault, fault_of
+from qflowd.api.answers import JSON, ApiAnswer, ApiFault, Text, Wait, enveloped, enveloped_fault, fault_of, weak_etag
 from qflowd.api.call import Call
 from qflowd.api.live.stream import STREAM_HEADERS, Live
 from qflowd.api.reading import quoted, read_body, read_path, read_query
@@ -111,7 +110,7 @@ def finished(call: Call, returned: Any) -> Sendable:
     headers = [*base, ("content-type", JSON), *answer.headers.items()]
     headers += [("set-cookie", cookie) for cookie in answer.cookies]
     if call.request.method in ("GET", "HEAD") and answer.status == 200:
-        etag = quoted(answer.etag) if answer.etag else f'W/"{hashlib.blake2b(body, digest_size=10).hexdigest()}"'
+        etag = quoted(answer.etag) if answer.etag else weak_etag(answer)
         headers.append(("etag", etag))
         if etag in (each.strip() for each in call.request.headers.get("if-none-match", "").split(",")):
             return Sendable(304, [pair for pair in headers if pair[0] != "content-type"], b"", who)

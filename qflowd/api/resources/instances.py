@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from qflowd.api.answers import ApiAnswer, ApiFault, Item, Wait
 from qflowd.api.call import Call
@@ -10,8 +10,10 @@ from qflowd.api.finding.instance_items import InstanceItem, instance_fields, ins
 from qflowd.api.finding.instances import InstanceFilter, find
 from qflowd.api.finding.states import instance_states
 from qflowd.api.finding.when import instants
+from qflowd.api.inbox.changes import until_changed
 from qflowd.api.inbox.waiting import POLL_AFTER, Awaited, AwaitedRow
 from qflowd.api.paging import MOST_COUNTED, ListPage, PageQuery, cursor_of, read_cursor
+from qflowd.api.reading import Query
 from qflowd.api.routing import route
 from qflowd.client.records import from_json
 from qflowd.model.roles import Role
@@ -51,6 +53,12 @@ class InstancesOfQuery(PageQuery):
     trigger_type: str | None = None
 
 
+class InstanceQuery(Query):
+    """`until`: what `wait` waits for; `change`: that its ETag is not `If-None-Match`."""
+
+    until: Literal["end", "change"] = "end"
+
+
 class InstancesQuery(InstancesOfQuery):
     """The same for all workflows. `workflow` is a glob such as `daily_*`; `job`: of instances of a single job."""
 
@@ -74,8 +82,10 @@ def list_instances_of_workflow(call: Call, id: str, query: InstancesOfQuery) -> 
 
 
 @route("GET", "/instances/{id}", Role.READ, errors=(40401,), does="view instances")
-def show_instance(call: Call, id: int) -> InstanceDetail:
-    """One instance. With `wait` the answer comes when it has ended, or after so many seconds."""
+def show_instance(call: Call, id: int, query: InstanceQuery) -> InstanceDetail:
+    """One instance. With `wait` the answer comes when it has ended or changed (`until`), or after so many seconds."""
+    if query.until == "change" and call.wait_s:
+        return cast("InstanceDetail", until_changed(call, lambda: _answer(call, id)))
     # The state is asked for alone: a look costs little while others wait as well.
     row = AwaitedRow(Awaited.INSTANCE, id, call.tenant)
     wait = Wait(
@@ -114,7 +124,7 @@ def _has_ended(call: Call, id: int) -> bool:
     return row is None or InstanceState[row.state].is_final
 
 
-def _answer(call: Call, id: int) -> Any:
+def _answer(call: Call, id: int) -> ApiAnswer:
     detail = show_detail(call, id)
     has_ended = InstanceState[detail.state].is_final
     return ApiAnswer(detail, headers={} if has_ended else POLL_AFTER)

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Final, cast
+from typing import Annotated, Any, Final, Literal, cast
 
 import msgspec
 
@@ -13,6 +13,7 @@ from qflowd.api.finding import lines
 from qflowd.api.finding.lines import LAST, LineItem
 from qflowd.api.finding.rows import rows_of
 from qflowd.api.finding.task_items import TaskItem, task_fields
+from qflowd.api.inbox.changes import until_changed
 from qflowd.api.inbox.waiting import POLL_AFTER, Awaited, AwaitedRow
 from qflowd.api.paging import LARGEST_PAGE, ListPage, PageQuery, cursor_of, read_cursor
 from qflowd.api.reading import Query
@@ -61,9 +62,10 @@ class TaskDetail(TaskItem):
 
 
 class TaskQuery(Query):
-    """`tail`: how many of its last lines. With `wait`, the answer comes when it has ended."""
+    """`tail`: how many of its last lines. `until`: what `wait` waits for; `change`: that its ETag is not `If-None-Match`."""
 
     tail: Annotated[int, msgspec.Meta(ge=0, le=LARGEST_PAGE)] = 200
+    until: Literal["end", "change"] = "end"
 
 
 class NodeQuery(Query):
@@ -74,8 +76,8 @@ class NodeQuery(Query):
 
 @route("GET", "/tasks/{id}", Role.READ, errors=(40401,), does="view tasks", source="000-6")
 def show_task(call: Call, id: int, query: TaskQuery) -> TaskDetail:
-    """One row of a task. With `wait` the answer comes when it has ended, or after so many seconds."""
-    return cast("TaskDetail", _answer(call, id, query.tail))
+    """One row of a task. With `wait` the answer comes when it has ended or changed (`until`), or after so many seconds."""
+    return cast("TaskDetail", _answer(call, id, query.tail, is_until_change=query.until == "change"))
 
 
 @route("GET", "/instances/{id}/tasks/{node}", Role.READ, errors=(40401,), does="view tasks")
@@ -142,7 +144,7 @@ def show_attempt(call: Call, id: str) -> AttemptItem:
     raise ApiFault(40401, f"there is no attempt {id!r}; GET /tasks/{{id}}/attempts lists those of a task")
 
 
-def _answer(call: Call, id: int, tail: int) -> Any:
+def _answer(call: Call, id: int, tail: int, *, is_until_change: bool = False) -> Any:
     def detail() -> ApiAnswer:
         found = _detail(call, id, tail)
         return ApiAnswer(found, headers={} if TaskState[found.state].is_final else POLL_AFTER)
@@ -152,6 +154,8 @@ def _answer(call: Call, id: int, tail: int) -> Any:
         return detail() if row is None or TaskState(row.state).is_final else None
 
     _row(call, id)
+    if is_until_change and call.wait_s:
+        return until_changed(call, detail)
     row = AwaitedRow(Awaited.TASK, id, call.tenant)
     return Wait(when_ended, detail, call.wait_s, row) if call.wait_s else detail()
 
