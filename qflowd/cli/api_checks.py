@@ -68,7 +68,7 @@ def _check_reach(config: Config) -> Iterator[Finding]:
         yield warning("api", message, "let the proxy in front be the only one: a firewall, or bind it to loopback")
         if not api.trusted_proxies:
             message = "behind a proxy that is not in trusted_proxies, cookies are not bound to TLS, and all addresses are its own"
-            yield warning("api", message, "set [api] trusted_proxies: docs/configuration.md#api")
+            yield warning("api", message, "set [api] trusted_proxies: docs/behind-a-proxy.md")
 
 
 def _check_dashboard(config: Config) -> Iterator[Finding]:
