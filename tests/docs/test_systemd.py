@@ -1,4 +1,4 @@
-"""The unit that ships: known directives, low exposure, and values that fit the daemon."""
+"""The units that ship: known directives, low exposure, and values that fit what they start."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ import pytest
 
 from tests.docs.pages import ROOT
 
-UNIT = ROOT / "systemd" / "qflowd.service"
+DAEMON = ROOT / "systemd" / "qflowd.service"
+API = ROOT / "systemd" / "qflowd-api.service"
 HIGHEST_EXPOSURE = 1.5
 ANALYZE = shutil.which("systemd-analyze")
 needs_systemd = pytest.mark.skipif(ANALYZE is None, reason="there is no systemd-analyze")
+each_unit = pytest.mark.parametrize("unit", [DAEMON, API], ids=lambda unit: unit.stem)
 
 
-def values(key: str) -> list[str]:
-    return re.findall(rf"^{key}=(.*)$", UNIT.read_text("utf-8"), re.MULTILINE)
+def values(key: str, unit: Path = DAEMON) -> list[str]:
+    return re.findall(rf"^{key}=(.*)$", unit.read_text("utf-8"), re.MULTILINE)
 
 
 def analyze(*args: str | Path) -> str:
@@ -28,20 +30,22 @@ def analyze(*args: str | Path) -> str:
 
 
 @needs_systemd
-def test_the_exposure_of_the_unit_is_low() -> None:
-    told = analyze("security", "--offline=true", "--no-pager", UNIT)
+@each_unit
+def test_the_exposure_of_the_unit_is_low(unit: Path) -> None:
+    told = analyze("security", "--offline=true", "--no-pager", unit)
     if "unrecognized option" in told or "Unknown" in told:
         pytest.skip("this systemd cannot judge a unit file")
-    level = re.search(r"exposure level for qflowd\.service: ([\d.]+)", told)
+    level = re.search(rf"exposure level for {re.escape(unit.name)}: ([\d.]+)", told)
     assert level, told
     assert float(level[1]) <= HIGHEST_EXPOSURE
 
 
 @needs_systemd
-def test_systemd_knows_every_directive(tmp_path: Path) -> None:
-    copy = tmp_path / "qflowd.service"
-    copy.write_text(re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", UNIT.read_text("utf-8"), flags=re.MULTILINE))
-    told = [line for line in analyze("verify", copy).splitlines() if "qflowd.service" in line]
+@each_unit
+def test_systemd_knows_every_directive(unit: Path, tmp_path: Path) -> None:
+    copy = tmp_path / unit.name
+    copy.write_text(re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", unit.read_text("utf-8"), flags=re.MULTILINE))
+    told = [line for line in analyze("verify", copy).splitlines() if unit.name in line]
     assert told == []
 
 
@@ -63,3 +67,15 @@ def test_it_is_killed_only_after_it_had_time_to_drain() -> None:
 def test_what_memory_limits_and_compiling_libraries_need_is_left_open() -> None:
     assert values("MemoryDenyWriteExecute") == values("ProcSubset") == []
     assert all("@resources" not in text for text in values("SystemCallFilter"))
+
+
+def test_the_server_is_as_guarded_as_the_daemon_and_shares_no_folder_that_a_stop_removes() -> None:
+    def guards(unit: Path) -> list[str]:
+        return unit.read_text("utf-8").partition("NoNewPrivileges")[2].partition("[Install]")[0].splitlines()
+
+    assert guards(API) == guards(DAEMON)
+    assert values("ExecStart", API) == ["/opt/qflowd/bin/qflowd api"]
+    assert values("User", API) == values("User")
+    assert values("StateDirectory", API) == values("StateDirectory"), "a SQLite file is the daemon's, too"
+    assert not set(values("RuntimeDirectory", API)) & set(values("RuntimeDirectory"))
+    assert float(values("TimeoutStopSec", API)[0]) > 5.0  # what it has begun is answered within three seconds
