@@ -1,0 +1,273 @@
+"""Every public method of the client answers, writes and refuses the same over a database and over HTTP."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, is_dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+import qflowd
+from qflowd.client import Client, Instance, Limit, StoredDefinition, StoredWorkflow
+from qflowd.model.ids import ORDINALS
+from qflowd.model.states import TaskState
+from tests.client.conftest import StandIn
+from tests.conftest import KINDS, GetServer
+from tests.support.http import ApiServer
+from tests.support.lab import Lab
+from tests.support.waits.base import undoing
+
+WORKFLOW = {
+    "first": {"job": "work"},
+    "bars": {"job": "work", "after": ["first"], "map": ["AAPL", "贵州茅台"], "label": "{{ item }}"},
+    "last": {"job": "work", "after": ["bars"]},
+}
+DRAFT = '{"workflow": "daily", "tasks": {"other": {"job": "work"}}}'
+# Not asked of both, and why.
+LEFT_OUT: Mapping[str, str] = {
+    "Client.close": "it ends the client",
+    "Client.store": "the database itself; over HTTP it is refused",
+    "Client.transport": "what differs",
+    **dict.fromkeys(("Client.read_all", "Client.read_one"), "what all others are made of"),
+}
+
+
+@dataclass(frozen=True)
+class There:
+    """What there is in the store."""
+
+    mapped: int  # two items of a map, one of which failed
+    undone: int  # a saga whose compensation is ready
+    single: int  # a job by itself, with logs and an output in two parts
+    held: int
+    new: int  # a submission that nobody has taken
+    rejected: int
+    handled: int
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A client over the database, and one over HTTP, of the same store."""
+
+    by_database: Client
+    by_http: Client
+    there: There
+    lab: Lab
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def pair(request: pytest.FixtureRequest, get_server: GetServer) -> Iterator[Pair]:
+    server = get_server(request.param)
+    url = server.create_database()
+    lab, stand_in = Lab(url), StandIn(url)
+    there = _fill(lab, stand_in)
+    stand_in.close()
+    with (
+        ApiServer(url) as api,
+        qflowd.connect(url) as one,
+        qflowd.connect(f"http://127.0.0.1:{api.port}", token=api.token) as other,
+    ):
+        yield Pair(one, other, there, lab)
+    lab.close()
+    server.start().drop_database(url)
+
+
+def _fill(lab: Lab, stand_in: StandIn) -> There:
+    undone = undoing(lab)
+    schedule = {"cron": "0 5 * * *", "timezone": "Asia/Shanghai"}
+    definition = lab.define("daily", WORKFLOW, title="收盘", tags=["a"], domain="desk", schedule=schedule)
+    mapped = lab.start("daily", params=None, business_date="2026-11-20", name="seven", priority=5)
+    lab.ends(lab.claim())
+    lab.run({"last": TaskState.FAILED})
+    rows = lab.start("daily")
+    lab.run({"first": TaskState.FAILED})
+    lab.command("handle", rows, reason="known: 停牌")
+    held = lab.start("daily", hold=1)
+    rejected = lab.start("nobody")
+    lab.command("draft", workflow="daily", args=json.dumps({"source": DRAFT, "format": "json"}))
+    lab.command("define_task", args='{"source": "task_type: sum\\njob: work\\n", "format": "yaml"}')
+    lab.command("set_limit", args='{"limit": "vendor", "slots": 3, "rate": ["200/min"], "breaker": "5/min"}')
+    stand_in.daemon(jobs=("hello",))
+    single = stand_in.admit(lab.submit(job="hello"), tasks=("RUNNING",))
+    stand_in.log(single, "one", "两", "three")
+    stand_in.finish(single, None)
+    for part, value in enumerate(('"' + "x" * 50, "y" * 50 + '"')):
+        stand_in.sql(stand_in.insert("large_value", task_id=single * ORDINALS, part=part, value=value))
+    stand_in.end(single)
+    fire = {"definition_id": definition, "name": "cron", "fire_at": "NOW", "instance_id": mapped, "created_at": "NOW"}
+    stand_in.sql(stand_in.insert("schedule_fire", **fire))
+    return There(mapped, undone, single, held, lab.submit("daily"), rejected, rows)
+
+
+Look = Callable[[Client, There], Any]
+
+LOOKS: Mapping[str, Look] = {
+    "Client.instance": lambda c, t: [c.instance(n).id for n in (t.mapped, t.new, t.rejected)],
+    "Client.instances": lambda c, t: [list(c.instances(**k)) for k in ({}, {"state": "OPEN"}, {"state": "FAILED", "limit": 1})],
+    "Client.history": lambda c, t: [c.history("daily"), c.history("hello"), c.history("nobody")],
+    "Client.failures": lambda c, t: [list(c.failures(limit=9)), list(c.failures({"workflow": "d*", "since": "365d"}))],
+    "Client.why": lambda c, t: [(w := c.why(*a), str(w)) for a in (
+        (t.mapped,), (t.held,), (t.new,), (t.undone, "undo c"), (t.mapped, "bars[AAPL]"), (t.single * ORDINALS,)
+    )],
+    "Client.breakpoint": lambda c, t: [c.breakpoint(n) for n in (t.mapped, t.undone, t.held)],
+    "Client.tenant": lambda c, t: c.tenant,
+    "Client.count_new": lambda c, t: c.count_new(),
+    "Client.active_version": lambda c, t: [v and v._asdict() for v in (c.active_version("daily"), c.active_version("no"))],
+    "Client.workflows": lambda c, t: c.workflows(with_archived=True),
+    "Client.task_definitions": lambda c, t: c.task_definitions(),
+    "Client.schedules": lambda c, t: c.schedules(),
+    "Client.fires": lambda c, t: c.fires("daily"),
+    "Client.jobs": lambda c, t: c.jobs(),
+    "Client.plugins": lambda c, t: c.plugins(),
+    "Client.daemons": lambda c, t: c.daemons(),
+    "Client.pools": lambda c, t: c.pools(),
+    "Client.limits": lambda c, t: c.limits(),
+    "Client.workflow": lambda c, t: repr(c.workflow("daily")),
+    "Client.limit": lambda c, t: repr(c.limit("vendor")),
+    "Client.task_definition": lambda c, t: repr(c.task_definition("sum")),
+    "Instance.id": lambda c, t: c.instance(t.single).id,
+    "Instance.state": lambda c, t: [c.instance(n).state() for n in (t.mapped, t.held, t.new, t.rejected, t.single)],
+    "Instance.state_and_error": lambda c, t: [c.instance(n).state_and_error() for n in (t.rejected, t.mapped, t.new)],
+    "Instance.wait": lambda c, t: [c.instance(n).wait(5) for n in (t.mapped, t.single)],
+    "Instance.wait_reason": lambda c, t: [c.instance(n).wait_reason() for n in (t.held, t.new, t.undone, t.single)],
+    "Instance.info": lambda c, t: [c.instance(n).info() for n in (t.mapped, t.single, t.held)],
+    "Instance.breakpoint": lambda c, t: c.instance(t.mapped).breakpoint(),
+    "Instance.tasks": lambda c, t: [c.instance(t.mapped).tasks(), c.instance(t.mapped).tasks(limit=2), c.instance(t.new).tasks()],
+    "Instance.count_tasks": lambda c, t: c.instance(t.mapped).count_tasks(),
+    "Instance.compensations": lambda c, t: c.instance(t.undone).compensations(),
+    "Instance.attempts": lambda c, t: c.instance(t.mapped).attempts(),
+    "Instance.failed_attempts": lambda c, t: c.instance(t.mapped).failed_attempts(3),
+    "Instance.output": lambda c, t: [c.instance(t.single).output(), c.instance(t.mapped).output(), c.instance(t.mapped).output("bars")],
+    "Instance.logs": lambda c, t: [list(c.instance(t.single).logs()), list(c.instance(t.single).logs("hello", after=1))],
+    "Limit.info": lambda c, t: c.limit("vendor").info(),
+    "StoredDefinition.info": lambda c, t: c.task_definition("sum").info(),
+    "StoredWorkflow.versions": lambda c, t: c.workflow("daily").versions(),
+    "StoredWorkflow.version": lambda c, t: c.workflow("daily").version(1),
+    "StoredWorkflow.diff": lambda c, t: c.workflow("daily").diff(1, 2),
+}  # fmt: skip
+
+# What each writes is compared: one row of an inbox, without who asks and when.
+WRITES: Mapping[str, Look] = {
+    "Client.submit": lambda c, t: c.submit(
+        "daily", params={"价": 1.5, "at": datetime(2026, 11, 20, tzinfo=UTC)}, name="n", business_date="2026-11-20", priority=3,
+        run_at="2026-12-01T09:30:00+08:00", hold=True, idempotency_key="key/钥", overrides={"tasks": {"first": {"retries": 1}}},
+    ),
+    "Client.command": lambda c, t: c.command(
+        "retry", filter={"state": "FAILED"}, args={"dry_run": True}, reason="why?", timeout=0
+    ),
+    "Client.define_task": lambda c, t: c.define_task({"task_type": "other", "job": "work"}, timeout=0),
+    "Instance.terminate": lambda c, t: c.instance(t.mapped).terminate("r", wait=False, timeout=0),
+    "Instance.retry": lambda c, t: c.instance(t.mapped).retry(task="last", timeout=0),
+    "Instance.trigger": lambda c, t: c.instance(t.mapped).trigger("last", timeout=0),
+    "Instance.compensate": lambda c, t: c.instance(t.mapped).compensate(timeout=0),
+    "Instance.rerun": lambda c, t: c.instance(t.mapped).rerun("last", params={"a": [1]}, timeout=0),
+    "Instance.skip": lambda c, t: c.instance(t.mapped).skip("last", "r", timeout=0),
+    "Instance.handle": lambda c, t: c.instance(t.mapped).handle("note", timeout=0),
+    "Instance.pause": lambda c, t: c.instance(t.mapped).pause(timeout=0),
+    "Instance.start": lambda c, t: c.instance(t.held).start(timeout=0),
+    "Instance.resume": lambda c, t: c.instance(t.held).resume(timeout=0),
+    "Limit.set": lambda c, t: c.limit("vendor").set(4, rate="9/s", breaker=False, timeout=0),
+    "Limit.unset": lambda c, t: c.limit("vendor").unset(timeout=0),
+    "Limit.pause": lambda c, t: c.limit("vendor").pause(for_="10m", timeout=0),
+    "Limit.resume": lambda c, t: c.limit("vendor").resume(timeout=0),
+    "Limit.open": lambda c, t: c.limit("vendor").open(timeout=0),
+    "Limit.close": lambda c, t: c.limit("vendor").close(timeout=0),
+    "StoredDefinition.archive": lambda c, t: c.task_definition("sum").archive(timeout=0),
+    "StoredDefinition.unarchive": lambda c, t: c.task_definition("sum").unarchive(timeout=0),
+    "StoredWorkflow.activate": lambda c, t: c.workflow("daily").activate(2, timeout=0),
+    "StoredWorkflow.rollback": lambda c, t: c.workflow("daily").rollback(timeout=0),
+    "StoredWorkflow.draft": lambda c, t: c.workflow("daily").draft(DRAFT, "json", timeout=0),
+    "StoredWorkflow.canary": lambda c, t: c.workflow("daily").canary(2, 0.5, timeout=0),
+    "StoredWorkflow.end_canary": lambda c, t: c.workflow("daily").end_canary(timeout=0),
+    "StoredWorkflow.archive": lambda c, t: c.workflow("daily").archive(timeout=0),
+    "StoredWorkflow.unarchive": lambda c, t: c.workflow("daily").unarchive(timeout=0),
+    "StoredWorkflow.pause": lambda c, t: c.workflow("daily").pause(task="first", timeout=0),
+    "StoredWorkflow.resume": lambda c, t: c.workflow("daily").resume(timeout=0),
+    "StoredWorkflow.retry": lambda c, t: c.workflow("daily").retry("r", timeout=0),
+    "StoredWorkflow.trigger": lambda c, t: c.workflow("daily").trigger("first", params={"a": 1}, timeout=0),
+}  # fmt: skip
+
+FAULTS: Mapping[str, Look] = {
+    "an instance that is not there": lambda c, t: c.instance(4711),
+    "a number of nothing": lambda c, t: c.why(4711),
+    "a task that it does not have": lambda c, t: c.instance(t.mapped).output("firsst"),
+    "a task without output": lambda c, t: c.instance(t.mapped).output("last"),
+    "an instance that is not made yet": lambda c, t: c.instance(t.new).info(),
+    "a wait for what was refused": lambda c, t: c.instance(t.rejected).wait(5),
+    "a wait that is too short": lambda c, t: c.instance(t.held).wait(0.05),
+    "a command that nobody answers": lambda c, t: c.command("pause", t.mapped, timeout=0.05),
+    "a version that is not there": lambda c, t: c.workflow("daily").version(9),
+    "a workflow that is not there": lambda c, t: c.workflow("dayly").versions(),
+    "a limit that is not there": lambda c, t: c.limit("vender").info(),
+    "a definition that is not there": lambda c, t: c.task_definition("some").info(),
+    "a state that there is not": lambda c, t: list(c.instances(state="DONE")),
+    "a condition that there is not": lambda c, t: list(c.failures({"colour": "red"})),
+    "params that are not JSON": lambda c, t: c.submit("daily", params={"a": object()}),
+    "neither workflow nor job": lambda c, t: c.submit(),
+    "a filter that is a list": lambda c, t: c.command("retry", filter=[1]),  # type: ignore[arg-type]
+}  # fmt: skip
+
+
+def typed(value: Any) -> Any:
+    """A value with the types of all its parts, so that 1 is not 1.0, nor text an instant."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return type(value).__name__, {name: typed(getattr(value, name)) for name in value.__dataclass_fields__}
+    if isinstance(value, dict):
+        return {key: typed(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [typed(each) for each in value]
+    if isinstance(value, datetime):
+        return "instant", value
+    return type(value).__name__, value
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_what_is_read_is_the_same(pair: Pair, name: str):
+    look = LOOKS[name]
+    assert typed(look(pair.by_http, pair.there)) == typed(look(pair.by_database, pair.there))
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_what_is_written_is_the_same(pair: Pair, name: str):
+    inbox = "submissions" if name == "Client.submit" else "commands"
+    assert row_of(pair, inbox, pair.by_http, name) == row_of(pair, inbox, pair.by_database, name)
+
+
+def row_of(pair: Pair, inbox: str, client: Client, name: str) -> dict[str, Any]:
+    """The row that a method has written, without what tells whose it is."""
+    answer = WRITES[name](client, pair.there)
+    columns = {
+        "submissions": "tenant, workflow, version, job, name, params, overrides, business_date, priority, run_at, hold,"
+        " idempotency_key, trigger_type, state",
+        "commands": "tenant, action, instance_id, workflow, task, task_id, filter, args, reason, state",
+    }[inbox]
+    [row] = pair.lab.sql(f"SELECT {columns} FROM qflow.{inbox} WHERE id = {answer.id}")
+    return dict(zip(columns.split(", "), row, strict=False))
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_what_cannot_be_is_refused_in_the_same_words(pair: Pair, name: str):
+    def error(client: Client) -> tuple[type[BaseException], str]:
+        with pytest.raises((qflowd.QflowdError, TimeoutError)) as caught:
+            FAULTS[name](client, pair.there)
+        return type(caught.value), without_numbers(str(caught.value))
+
+    assert error(pair.by_http) == error(pair.by_database)
+
+
+def without_numbers(message: str) -> str:
+    """Of commands: each client writes its own."""
+    head, found, rest = message.partition("(command ")
+    return head + found + rest.lstrip("0123456789")
+
+
+def test_every_public_method_is_covered():
+    """A new one belongs into LOOKS or WRITES, so that it holds over HTTP as well."""
+    kinds = (Client, Instance, Limit, StoredDefinition, StoredWorkflow)
+    public = {f"{kind.__name__}.{name}" for kind in kinds for name, _ in inspect.getmembers(kind) if name[0] != "_"}
+    assert sorted(public - LOOKS.keys() - WRITES.keys() - LEFT_OUT.keys()) == []
+    assert sorted((LOOKS.keys() | WRITES.keys()) - public - {"Instance.id"}) == []
