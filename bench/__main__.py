@@ -25,6 +25,7 @@ from bench import (
     spawns,
     sweeps,
     throughput,
+    ui,
 )
 from bench.builds import CURRENT, Build, checked_out
 from bench.rig import DATABASES, MakeRig, rigs
@@ -43,6 +44,7 @@ BENCHES = {
     "broadcast": broadcast,
     "endurance": endurance,
     "api": api,
+    "ui": ui,
 }
 
 

@@ -86,6 +86,10 @@ def test_what_is_written_in_one_tab_is_seen_in_another_without_being_asked_for(s
     assert (time.monotonic() - began) * 1000 <= 2 * SEEN_MS
     holds(page, asked, 1)
 
+    for _ in range(4):
+        page.context.new_page().goto(other.url)
+    holds(page, asked, 1)
+
     # A minute later by the pages' clock nothing has been asked for again, but what is told arrives.
     asked.forget()
     other.clock.fast_forward(60_000)

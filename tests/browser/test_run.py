@@ -118,6 +118,9 @@ def test_a_map_of_5400_items_is_one_box_and_a_list_that_jumps(site: Site, large:
         box = page.locator(".box").filter(has_text="bars")
         expect(box).to_contain_text("×5,400")
         assert page.locator("*").count() <= 2_500
+        tools = page.context.new_cdp_session(page)
+        tools.send("HeapProfiler.collectGarbage")
+        assert tools.send("Runtime.getHeapUsage")["usedSize"] <= 80e6
         box.click()
         expect(page).to_have_url(re.compile("tab=tasks.*node=bars"))
         expect(page.locator(".list-row").first).to_contain_text("bars[S000]")

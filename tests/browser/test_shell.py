@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Site
+
+COMMON = re.compile(r"/(me|stream|daemons|notifications)($|\?)")  # what surrounds every page asks for it
 
 
 def test_nobody_sees_anything_without_signing_in_and_a_used_link_says_so(site: Site) -> None:
@@ -85,6 +88,29 @@ def test_an_unknown_address_and_an_unknown_workflow_are_named_as_such(site: Site
         expect(page.get_by_role("main")).to_contain_text("no such page")
         page.goto(f"{site.url}workflows/nothing")
         expect(page.get_by_role("alert")).to_contain_text("nothing")
+
+
+def test_the_first_page_is_small_and_no_page_asks_much(site: Site) -> None:
+    """As `python -m bench ui` prints it, of a store that is large."""
+    asked: list[Any] = []
+    with site.look() as page:
+        page.on("requestfinished", lambda request: asked.append(request))  # noqa: PLW0108 - it cannot wrap a built-in one
+        site.open(page)
+        page.locator(".tiles").wait_for()
+        sizes = {each.url: _transferred(each) for each in asked}
+        assert 10_000 < sum(size for url, size in sizes.items() if "/api/" not in url) <= 150_000
+        for path in ("", "workflows", "instances", "failures", "daemons", f"instances/{site.runs['eod.cn']}?task=none"):
+            asked.clear()
+            site.open(page, path)
+            expect(page.locator(".waiting")).to_have_count(0)
+            own = [each for each in asked if "/api/v1/" in each.url and not COMMON.search(each.url)]
+            assert len(own) <= 4, [each.url for each in own]
+            assert sum(map(_transferred, own)) <= 60_000
+
+
+def _transferred(request: Any) -> int:
+    sizes = request.sizes()
+    return int(sizes["responseBodySize"] + sizes["responseHeadersSize"])
 
 
 def test_a_narrow_screen_has_the_bar_behind_a_button_and_nothing_sticks_out(site: Site) -> None:

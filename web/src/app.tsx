@@ -24,6 +24,8 @@ export function App() {
     if (found.zone) settings.set({ zone: found.zone })
     if (found.theme === 'system' || found.theme === 'light' || found.theme === 'dark') settings.set({ theme: found.theme })
     if (found.density === 'dense' || found.density === 'roomy') settings.set({ density: found.density })
+    // What else asks who looks need not ask at once.
+    client.setQueryData(['/me', {}], found)
     setProblem(null)
     setMe(found)
   }

@@ -135,6 +135,7 @@ export class Leader {
     }
     // Whoever is not known any more is told so by an ordinary request.
     if (Math.floor(problem.code / 100) === 401) void call('/me').catch(() => undefined)
+    if (problem.code === 42903) return 5_000
     return problem.code >= 40000 && problem.code < 50000 ? LONGEST_WAIT_MS : this.backOff()
   }
 

@@ -75,7 +75,7 @@ function Canvas({ data, chosen, open, label, look = 'trouble', unfolded = false,
     const size = box.current?.getBoundingClientRect()
     if (!size || data.boxes.length === 0) return
     const zoom = Math.min(size.width / (data.width + 80), size.height / (data.height + 80))
-    const first = look === 'trouble' ? firstOfInterest(data.boxes) : null
+    const first = look === 'trouble' || unfolded ? firstOfInterest(data.boxes) : null
     if (zoom >= LEGIBLE || !first) fit(0)
     else {
       const x = startFor(first.x + first.width / 2, data.width, size.width, CLOSE)

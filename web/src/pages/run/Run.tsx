@@ -143,7 +143,7 @@ function RunHead({ run }: { run: RunDetail }) {
 
 /** The runs before and after this one, and how long a good one usually takes. Asked once. */
 function useBeside(run: RunDetail) {
-  const list = useOne<Page<InstanceItem>>(run.workflow ? `/workflows/${encodeURIComponent(run.workflow)}/instances` : null, { limit: 100 }, { every: false })
+  const list = useOne<Page<InstanceItem>>(run.workflow ? `/workflows/${encodeURIComponent(run.workflow)}/instances` : null, { limit: 40 }, { every: false })
   const items = list.data?.items ?? []
   const older = items.find((one) => one.id < run.id)?.id ?? null
   const newer = items.filter((one) => one.id > run.id).at(-1)?.id ?? null
