@@ -7,7 +7,8 @@ import './dialog.css'
 
 interface Props {
   title: string
-  onClose: () => void
+  /** Without it the dialog must be answered: Esc and the cross do not close it. */
+  onClose?: () => void
   children: ReactNode
   /** What stands at the bottom, on the right. */
   foot?: ReactNode
@@ -39,14 +40,14 @@ export function Dialog({ title, onClose, children, foot, onSubmit, place = 'midd
       data-place={place}
       data-wide={wide || undefined}
       aria-labelledby={id}
-      onCancel={(event) => { event.preventDefault(); onClose() }}
-      onKeyDown={(event) => { if (event.key === 'Escape') { event.stopPropagation(); onClose() } }}
-      onMouseDown={(event) => { if (event.target === box.current && place === 'middle') onClose() }}
+      onCancel={(event) => { event.preventDefault(); onClose?.() }}
+      onKeyDown={(event) => { if (event.key === 'Escape') { event.preventDefault(); event.stopPropagation(); onClose?.() } }}
+      onMouseDown={(event) => { if (event.target === box.current && place === 'middle') onClose?.() }}
     >
       <form method="dialog" onSubmit={submit} className="dialog-in">
         <header className="dialog-head">
           <h2 id={id} className="grow cut">{title}</h2>
-          <Button icon={X} look="bare" title={w.do.close} onClick={onClose} />
+          {onClose && <Button icon={X} look="bare" title={w.do.close} onClick={onClose} />}
         </header>
         <div className="dialog-body">{children}</div>
         {foot && <footer className="dialog-foot">{foot}</footer>}

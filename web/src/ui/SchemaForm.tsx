@@ -70,7 +70,7 @@ function One(props: OneProps) {
       <div id={about} className="form-about">
         {here.map((fault, i) => <span key={i} className="form-fault" role="alert">{fault.message}</span>)}
         {!bare && field.description && <span>{field.description}</span>}
-        {!bare && <Hint field={field} />}
+        {!bare && !unmarked && <Hint field={field} />}
       </div>
     </div>
   )

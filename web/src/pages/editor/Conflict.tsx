@@ -27,7 +27,7 @@ export function Conflict() {
   }
   return (
     <Dialog
-      wide title={w.conflictTitle} onClose={() => undefined} onSubmit={take}
+      wide title={w.conflictTitle} onSubmit={take}
       foot={<><Button onClick={giveUp}>{w.onlyTheirs}</Button><Button type="submit" look="main">{w.takeBoth}</Button></>}
     >
       <p>{w.conflictWhat}</p>

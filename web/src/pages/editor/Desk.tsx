@@ -83,7 +83,7 @@ export function Desk({ version }: { version: Version }) {
               </Suspense>
             </Fence>
           </div>
-          <Faults choose={setTask} />
+          {view !== 'text' && <Faults choose={setTask} />}
         </section>
         <aside className="editor-side" aria-label={chosen ?? w.head}>
           {chosen === null ? <HeadForm /> : <TaskForm key={chosen} task={chosen} choose={setTask} remove={() => remove(chosen)} addAfter={() => addAfter(chosen)} />}

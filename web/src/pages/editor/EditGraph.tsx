@@ -4,7 +4,7 @@ import '@xyflow/react/dist/base.css'
 import { Maximize, Repeat, Trash2, TriangleAlert, X, ZoomIn, ZoomOut } from 'lucide-react'
 import { memo, useEffect, useMemo, useRef, useState, type KeyboardEvent } from 'react'
 import type { GraphBox } from '../../api/types'
-import { neighbour, roundedPath } from '../../draw/graphModel'
+import { neighbour, roundedPath, startFor } from '../../draw/graphModel'
 import { words as drawWords } from '../../draw/words'
 import '../../draw/graph.css'
 import { Button } from '../../ui/Button'
@@ -12,7 +12,8 @@ import { Empty } from '../../ui/Empty'
 import { Waiting } from '../../ui/Problem'
 import { useWords } from '../../words'
 import { Condition } from './After'
-import { behind, parentsIn, placeOf, tasksOf } from './document'
+import { behind, parentsIn, placeOf, tasksOf, type Body } from './document'
+import { runsOf, useUnknownJobs } from './TaskList'
 import { useDraft, useDraftState } from './useDraft'
 import { words } from './words'
 
@@ -23,10 +24,13 @@ interface Props {
   remove: (key: string) => void
 }
 
-type BoxNode = Node<{ box: GraphBox; chosen: boolean; faults: number; choose: (key: string) => void }, 'box'>
+type BoxNode = Node<{ box: GraphBox; chosen: boolean; faults: number; unknown: boolean; choose: (key: string) => void }, 'box'>
 type LineEdge = Edge<{ points: [number, number][]; condition: string | null; lit: boolean }, 'line'>
 const nodeTypes = { box: memo(BoxView) }
 const edgeTypes = { line: memo(LineView) }
+/** A box with less than this is not read any more. */
+const LEGIBLE = 0.6
+const CLOSE = 0.8
 
 export default function EditGraph(props: Props) {
   const w = useWords(words)
@@ -46,13 +50,15 @@ function Canvas({ chosen, choose, addAfter }: Props) {
   const tasks = tasksOf(document)
   const keys = useMemo(() => Object.keys(tasks), [document])
   const faulty = useMemo(() => saved.faults.map((fault) => placeOf(fault.where, keys).task), [saved.faults, keys])
+  const isUnknown = useUnknownJobs()
+  const isUnknownTask = (body: Body | undefined) => body !== undefined && runsOf(body)[0] === 'job' && isUnknown(runsOf(body)[1])
   const nodes = useMemo<BoxNode[]>(
     () =>
       data.boxes.map((box) => ({
         id: box.key, type: 'box', position: { x: box.x, y: box.y }, width: box.width, height: box.height, draggable: false, selectable: false, focusable: false, connectable: !box.fold,
-        data: { box, chosen: box.key === chosen, faults: faulty.filter((task) => task === box.key).length, choose },
+        data: { box, chosen: box.key === chosen, faults: faulty.filter((task) => task === box.key).length, unknown: isUnknownTask(tasks[box.key]), choose },
       })),
-    [data.boxes, chosen, faulty, choose],
+    [data.boxes, chosen, faulty, isUnknown, document, choose],
   )
   const edges = useMemo<LineEdge[]>(
     () =>
@@ -65,9 +71,22 @@ function Canvas({ chosen, choose, addAfter }: Props) {
   )
   const room = useRef<HTMLDivElement>(null)
   const fit = (duration = 200) => void flow.fitView({ duration, padding: 0.12, maxZoom: 1.1 })
-  // The first boxes, and a graph that has grown over the edge, are brought into view.
+  // All of it if that can be read, else the place where one is.
+  const begin = () => {
+    const view = room.current?.getBoundingClientRect()
+    const at = data.boxes.find((box) => box.key === chosen) ?? data.boxes[0]
+    if (!view || !at || Math.min(view.width / (data.width + 80), view.height / (data.height + 80)) >= LEGIBLE) return fit(0)
+    void flow.setViewport({ x: startFor(at.x + at.width / 2, data.width, view.width, CLOSE), y: startFor(at.y + at.height / 2, data.height, view.height, CLOSE), zoom: CLOSE })
+  }
+  // A graph that has become larger or smaller is placed again.
+  const size = useRef('')
   useEffect(() => {
-    const timer = setTimeout(() => fit(150), 30)
+    const now = `${data.width} ${data.height}`
+    const isFirst = size.current === ''
+    if (now === size.current) return
+    size.current = now
+    if (isFirst) return
+    const timer = setTimeout(begin, 30)
     return () => clearTimeout(timer)
   }, [data.width, data.height])
   const isAllowed = ({ source, target }: Connection | Edge) => Boolean(source && target) && source !== target && !behind(document, target).has(source) && !(source in parentsIn(tasks[target] ?? {}))
@@ -90,7 +109,7 @@ function Canvas({ chosen, choose, addAfter }: Props) {
   return (
     <div ref={room} className="graph edit-graph" role="application" aria-label={w.graph} aria-roledescription={own.graph} tabIndex={0} onKeyDown={key}>
       <ReactFlow
-        nodes={nodes} edges={edges} nodeTypes={nodeTypes} edgeTypes={edgeTypes} onInit={() => fit(0)} onlyRenderVisibleElements={data.boxes.length > 120}
+        nodes={nodes} edges={edges} nodeTypes={nodeTypes} edgeTypes={edgeTypes} onInit={begin} onlyRenderVisibleElements={data.boxes.length > 120}
         nodesDraggable={false} nodesConnectable elementsSelectable={false} nodesFocusable={false} edgesFocusable={false} disableKeyboardA11y connectionRadius={40}
         isValidConnection={isAllowed} onConnect={({ source, target }) => draft.edit({ kind: 'edge', from: source, to: target, condition: true })}
         onConnectEnd={(_, end) => { if (!end.toNode && end.fromNode) addAfter(end.fromNode.id) }}
@@ -117,7 +136,7 @@ function Canvas({ chosen, choose, addAfter }: Props) {
   )
 }
 
-function BoxView({ data: { box, chosen, faults, choose } }: NodeProps<BoxNode>) {
+function BoxView({ data: { box, chosen, faults, unknown, choose } }: NodeProps<BoxNode>) {
   const w = useWords(words)
   const name = box.title || box.key
   const Icon = faults > 0 ? TriangleAlert : box.kind === 'map' ? Repeat : null
@@ -125,12 +144,12 @@ function BoxView({ data: { box, chosen, faults, choose } }: NodeProps<BoxNode>) 
     <>
       <Handle type="target" position={Position.Left} />
       <button
-        type="button" tabIndex={-1} className="box nopan edit-box" data-chosen={chosen || undefined} data-many={box.kind === 'map' || Boolean(box.fold) || undefined} data-tone={faults > 0 ? 'bad' : undefined}
-        title={[box.title, box.key, box.job].filter(Boolean).join('\n')} onClick={() => box.fold || choose(box.key)}
+        type="button" tabIndex={-1} className="box nopan edit-box" data-chosen={chosen || undefined} data-many={box.kind === 'map' || Boolean(box.fold) || undefined} data-tone={faults > 0 ? 'bad' : undefined} data-unknown={unknown || undefined}
+        title={[box.title, box.key, box.job, unknown && w.unknownJobWhat].filter(Boolean).join('\n')} onClick={() => box.fold || choose(box.key)}
       >
         <span className="box-in">
           <span className="box-name"><span className="cut">{name}</span>{Icon && <Icon aria-hidden size={13} />}{box.fold && <b>×{box.fold.count}</b>}</span>
-          <span className="box-word cut">{faults > 0 ? w.faults(faults) : box.job || '–'}</span>
+          <span className="box-word cut">{faults > 0 ? w.faults(faults) : unknown ? `${box.job}: ${w.unknownJob}` : box.job || '–'}</span>
         </span>
       </button>
       <Handle type="source" position={Position.Right} />

@@ -52,7 +52,7 @@ function ReadOnly({ of: x, define }: { of: Version; define: boolean }) {
       <p className="editor-note" role="status">
         {x.state === 'DRAFT' ? w.mayNot : w.readOnly(common.state[x.state] ?? x.state)} {x.file && w.ofFile(shortPath(x.file))}
       </p>
-      <pre className="editor-source" tabIndex={0} aria-label={w.text}>{x.text}</pre>
+      <pre className="editor-source" tabIndex={0} aria-label={w.text}>{x.text.trim()}</pre>
     </>
   )
 }

@@ -6,25 +6,35 @@ import { useDraftState } from './useDraft'
 import { words } from './words'
 
 export function Faults({ choose }: { choose: (task: string) => void }) {
-  const w = useWords(words)
   const { saved, document } = useDraftState()
   const keys = Object.keys(tasksOf(document))
-  const n = saved.faults.length
+  return <FaultPanel faults={saved.faults.map((fault) => ({ ...placeOf(fault.where, keys), message: fault.message }))} pick={(fault) => choose(fault.task ?? '')} />
+}
+
+export interface PlacedFault {
+  task: string | null
+  field: string
+  message: string
+  /** Of a text; from 1. */
+  line?: number
+}
+
+export function FaultPanel({ faults, pick }: { faults: PlacedFault[]; pick: (fault: PlacedFault) => void }) {
+  const w = useWords(words)
+  const n = faults.length
   return (
     <section className="editor-faults" data-tone={n > 0 ? 'bad' : 'good'} aria-label={w.faults(n)}>
       <h2>{n > 0 ? <TriangleAlert aria-hidden size={15} /> : <Check aria-hidden size={15} />} {w.faults(n)} {n === 0 && <span className="muted">{w.faultless}</span>}</h2>
       {n > 0 && (
         <ul>
-          {saved.faults.map((fault, i) => {
-            const { task, field } = placeOf(fault.where, keys)
-            return (
-              <li key={i}>
-                <button type="button" onClick={() => choose(task ?? '')}>
-                  <code>{task ?? w.whole}</code>{field && <code className="muted">{field}</code>}<span className="grow">{fault.message}</span>
-                </button>
-              </li>
-            )
-          })}
+          {faults.map((fault, i) => (
+            <li key={i}>
+              <button type="button" onClick={() => pick(fault)}>
+                {fault.line ? <strong>{w.line(fault.line)}</strong> : null}
+                <code>{fault.task ?? w.whole}</code>{fault.field && <code className="muted">{fault.field}</code>}<span className="grow">{fault.message}</span>
+              </button>
+            </li>
+          ))}
         </ul>
       )}
     </section>

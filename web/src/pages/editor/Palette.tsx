@@ -1,10 +1,11 @@
 // What a task can run: task definitions, jobs, workflows. A click adds a task; no box is placed by hand.
-import { Box, ListTree, Plug, Plus, Workflow as Flow, X, type LucideIcon } from 'lucide-react'
+import { Box, ListTree, Plug, Plus, Shapes, Workflow as Flow, X, type LucideIcon } from 'lucide-react'
 import { useState, type RefObject } from 'react'
 import { useList, useOne } from '../../api/queries'
 import { Button } from '../../ui/Button'
 import { useWords } from '../../words'
 import type { Body } from './document'
+import { NewDefinition } from './NewDefinition'
 import { words } from './words'
 
 interface Entry {
@@ -12,6 +13,8 @@ interface Entry {
   note: string
   body: Body
   isDim?: boolean
+  /** A task type: a task is made of a definition of it. */
+  type?: string
 }
 
 interface Group {
@@ -35,12 +38,14 @@ const MOST = 60
 export function Palette({ find, add, after, forgetAfter, own }: Props) {
   const w = useWords(words)
   const [q, setQ] = useState('')
+  const [type, setType] = useState<string | null>(null)
   const groups = useGroups(own)
   const word = q.trim().toLowerCase()
   const shown = groups.map((group) => ({ ...group, entries: group.entries.filter((one) => `${one.name} ${one.note}`.toLowerCase().includes(word)) })).filter((group) => group.entries.length > 0)
   const first = shown[0]?.entries[0]
   const pick = (one: Entry) => {
     setQ('')
+    if (one.type !== undefined) return setType(one.type)
     add(one.name.split('/').at(-1)!, one.body)
   }
   return (
@@ -70,6 +75,7 @@ export function Palette({ find, add, after, forgetAfter, own }: Props) {
           </ul>
         </section>
       ))}
+      {type !== null && <NewDefinition type={type} onClose={() => setType(null)} done={(key) => add(key.split('/').at(-1)!, { task: key })} />}
     </nav>
   )
 }
@@ -78,9 +84,11 @@ function useGroups(own: string): Group[] {
   const w = useWords(words)
   const jobs = useOne<{ job: string; title: string; state: string }[]>('/jobs', {}, { every: 30_000 })
   const definitions = useList<{ key: string; title: string; type: string | null; job: string | null }>('/task-definitions', { limit: 200 }, { every: 30_000 })
+  const types = useList<{ type: string; title: string; job: string | null }>('/task-types', { limit: 200 }, { every: 30_000 })
   const workflows = useList<{ workflow: string; title: string; version: number | null }>('/workflows', { limit: 200 }, { every: false })
   return [
     { word: w.definitions, icon: Box, entries: (definitions.items ?? []).map((one) => ({ name: one.key, note: [one.title, one.type ? w.ofType(one.type) : one.job].filter(Boolean).join(' · '), body: { task: one.key } })) },
+    { word: w.types, icon: Shapes, entries: (types.items ?? []).map((one) => ({ name: one.type, note: one.title || one.job || '', body: {}, type: one.type })) },
     { word: w.jobs, icon: Plug, entries: (jobs.data ?? []).map((one) => ({ name: one.job, note: one.state === 'WITHDRAWN' ? w.withdrawn : one.title === one.job ? '' : one.title, body: { job: one.job }, isDim: one.state === 'WITHDRAWN' })) },
     { word: w.workflows, icon: Flow, entries: (workflows.items ?? []).filter((one) => one.version !== null && one.workflow !== own).map((one) => ({ name: one.workflow, note: one.title === one.workflow ? '' : one.title, body: { workflow: one.workflow } })) },
   ]

@@ -1,4 +1,6 @@
 // The draft as a list: each task below what it waits for.
+import { useMemo } from 'react'
+import { useOne } from '../../api/queries'
 import { useWords } from '../../words'
 import { Tag } from '../../ui/Chip'
 import { Empty } from '../../ui/Empty'
@@ -33,7 +35,9 @@ export function TaskList({ chosen, choose }: { chosen: string | null; choose: (k
 export function Runs({ of: body }: { of: Body }) {
   const w = useWords(words)
   const [kind, name] = runsOf(body)
+  const isUnknown = useUnknownJobs()
   if (!name) return <span className="muted">–</span>
+  if (kind === 'job' && isUnknown(name)) return <span className="row"><code>{name}</code><Tag tone="held" title={w.unknownJobWhat}>{w.unknownJob}</Tag></span>
   return <span title={w[kind]}>{kind !== 'job' && <span className="muted">{w[kind]} </span>}<code>{name}</code>{body.map !== undefined && <span className="muted"> ×</span>}</span>
 }
 
@@ -42,6 +46,15 @@ function Parents({ of: body }: { of: Body }) {
   const parents = Object.entries(parentsIn(body))
   if (parents.length === 0) return <span className="muted">{w.startsAtOnce}</span>
   return <span className="editor-parents">{parents.map(([key, condition]) => <span key={key}>{key}{condition !== true && <code className="muted" title={JSON.stringify(condition)}> {typeof condition === 'string' ? condition : '…'}</code>}</span>)}</span>
+}
+
+/** Tells of a job whether no live daemon knows it; of none before the list is there. */
+export function useUnknownJobs(): (job: string | null) => boolean {
+  const jobs = useOne<{ job: string; state: string }[]>('/jobs', {}, { every: 30_000 })
+  return useMemo(() => {
+    const known = jobs.data && new Set(jobs.data.filter((one) => one.state !== 'WITHDRAWN').map((one) => one.job))
+    return (job) => Boolean(job && known && !known.has(job))
+  }, [jobs.data])
 }
 
 /** What a task runs: a job, a task definition or a workflow, and its name. */

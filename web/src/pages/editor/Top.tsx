@@ -2,7 +2,7 @@
 import { Check, CloudOff, Loader, PencilLine } from 'lucide-react'
 import { useEffect, useState } from 'react'
 import { Link, useLocation } from 'wouter'
-import { useAction } from '../../api/queries'
+import { useAction, useOne } from '../../api/queries'
 import { shortPath } from '../../format'
 import { Button } from '../../ui/Button'
 import { Chip } from '../../ui/Chip'
@@ -27,7 +27,8 @@ export function SavedSign() {
   const w = useWords(words)
   const { status, typed } = useDraftState()
   const isTyping = Object.keys(typed).length > 0
-  const [Icon, word, tone] = status === 'offline' ? [CloudOff, w.offline(0).split(/[.。]/)[0], 'held'] as const
+  const [Icon, word, tone] = status === 'offline' ? [CloudOff, w.noConnection, 'held'] as const
+    : status === 'conflict' || status === 'closed' ? [CloudOff, w.notSaved, 'held'] as const
     : status === 'saving' ? [Loader, w.saving, 'busy'] as const
     : isTyping ? [PencilLine, w.typing, 'wait'] as const
     : [Check, w.saved, 'good'] as const
@@ -39,6 +40,7 @@ export function Notices({ version, toYaml }: { version: Version; toYaml: () => v
   const draft = useDraft()
   const { status, pending, problem, refused, typed, adopted } = useDraftState()
   const [seen, setSeen] = useState(adopted)
+  const head = useOne<{ file: string | null }>(`/workflows/${encodeURIComponent(version.workflow)}`, {}, { every: false })
   useEffect(() => {
     if (adopted === seen) return
     const timer = setTimeout(() => setSeen(adopted), 8_000)
@@ -46,7 +48,7 @@ export function Notices({ version, toYaml }: { version: Version; toYaml: () => v
   }, [adopted, seen])
   return (
     <>
-      {version.file && <p className="editor-note">{w.ofFile(shortPath(version.file))}</p>}
+      {head.data?.file && <Note word={w.ofFile(shortPath(head.data.file))} />}
       {status === 'offline' && <Note word={w.offline(pending.length)}><AgainButton again={() => draft.again()} /></Note>}
       {status === 'closed' && <Closed version={version} />}
       {refused && <div className="editor-refused"><Problem error={refused.problem} /><Button look="bare" onClick={() => draft.forgetRefusal()}>{w.closeEdge}</Button></div>}

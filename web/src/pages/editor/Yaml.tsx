@@ -1,10 +1,11 @@
 // The draft as YAML, in a plain field with line numbers. What can be read becomes an edit; what cannot is kept here.
-import { useEffect, useState } from 'react'
+import { useEffect, useRef, useState } from 'react'
 import { ApiProblem, call } from '../../api/call'
 import { Button } from '../../ui/Button'
 import { Problem } from '../../ui/Problem'
 import { useWords } from '../../words'
-import { same, type Doc } from './document'
+import { placeOf, same, tasksOf, type Doc } from './document'
+import { FaultPanel } from './Faults'
 import { merged } from './merge'
 import { useDraft, useDraftState, useTyped } from './useDraft'
 import { words } from './words'
@@ -31,6 +32,7 @@ export default function Yaml() {
   const [shown, setShown] = useState<string | null>(saved.text !== null && saved.format === 'yaml' ? saved.text : null)
   const [judged, setJudged] = useState<Judged | null>(null)
   const [problem, setProblem] = useState<ApiProblem | null>(null)
+  const field = useRef<HTMLTextAreaElement>(null)
   const notTaken = refused?.edit.kind === 'text' ? refused.edit.text : null
 
   // What the server did not take (another workflow's key, a cycle) is still there to be put right.
@@ -79,6 +81,13 @@ export default function Yaml() {
   }
   if (text === null) return problem ? <Problem error={problem} /> : <p className="muted">…</p>
   const lines = text.split('\n')
+  const keys = Object.keys(tasksOf(judged?.document ?? document))
+  const goTo = (line: number) => {
+    const at = lines.slice(0, Math.max(0, line - 1)).reduce((sum, one) => sum + one.length + 1, 0)
+    field.current?.focus()
+    field.current?.setSelectionRange(at, at + (lines[line - 1]?.length ?? 0))
+    field.current?.closest('.yaml-room')?.scrollTo({ top: (line - 4) * 20 })
+  }
   const faulty = new Map((judged?.faults ?? []).filter((fault) => fault.line > 0).map((fault) => [fault.line, fault.message]))
   return (
     <div className="yaml">
@@ -88,7 +97,7 @@ export default function Yaml() {
       <div className="yaml-room">
         <ol className="yaml-lines" aria-hidden>{lines.map((_, i) => <li key={i} data-bad={faulty.has(i + 1) || undefined}>{i + 1}</li>)}</ol>
         <textarea
-          className="yaml-text" aria-label={w.text} spellCheck={false} wrap="off" rows={Math.max(12, lines.length + 1)} value={text}
+          ref={field} className="yaml-text" aria-label={w.text} spellCheck={false} wrap="off" rows={Math.max(12, lines.length + 1)} value={text}
           onChange={(event) => keep({ text: event.target.value, base: begun?.base ?? document })}
           onKeyDown={(event) => {
             if (event.key === 'Escape') event.currentTarget.blur()
@@ -96,9 +105,7 @@ export default function Yaml() {
         />
       </div>
       {problem && <Problem error={problem} />}
-      {judged && judged.faults.length > 0 && (
-        <ul className="yaml-faults" role="status">{judged.faults.map((fault, i) => <li key={i}>{fault.line > 0 && <strong>{w.line(fault.line)}</strong>} <code>{fault.where}</code> {fault.message}</li>)}</ul>
-      )}
+      {judged && <FaultPanel faults={judged.faults.map((fault) => ({ ...placeOf(fault.where, keys), message: fault.message, line: fault.line }))} pick={(fault) => goTo(fault.line ?? 0)} />}
     </div>
   )
 }

@@ -18,9 +18,9 @@ export function Difference({ workflow, from, to }: { workflow: string; from: str
             <ul className="changes">
               {diff.changes.map((c, i) => (
                 <li key={i}>
-                  <Tag tone={/add|new/i.test(c.change) ? 'good' : /remov|gone/i.test(c.change) ? 'bad' : 'busy'}>{c.change}</Tag>
-                  <strong>{c.task}</strong> {c.key && <code>{c.key}</code>}
-                  {c.key && <span className="muted cut">{short(c.before)} → {short(c.after)}</span>}
+                  <Tag tone={c.change === 'added' ? 'good' : c.change === 'removed' ? 'bad' : 'busy'}>{w.changes[c.change] ?? c.change}</Tag>
+                  <strong>{c.task ?? w.whole}</strong> {c.key && <code>{c.key}</code>}
+                  {(c.key || c.change === 'renamed') && <span className="muted cut">{short(c.before)} → {short(c.after)}</span>}
                 </li>
               ))}
             </ul>

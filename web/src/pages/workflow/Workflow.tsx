@@ -32,7 +32,7 @@ export default function Workflow({ id }: { id: string }) {
 
 function Whole({ of: x }: { of: WorkflowDetail }) {
   const w = useWords(words)
-  const [tab, setTab] = useQueryState('tab', 'grid')
+  const [tab, setTab] = useQueryState('tab', x.version === null ? 'versions' : 'grid')
   const [doing, setDoing] = useState<Doing | null>(null)
   const submit = useMay('submit') && x.version !== null && x.archived_at === null
   const operate = useMay('operate')

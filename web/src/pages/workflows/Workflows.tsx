@@ -86,6 +86,7 @@ function Name({ of: x, setTag }: { of: WorkflowItem; setTag: (tag: string) => vo
         <Link className="strong" href={`/workflows/${encodeURIComponent(x.workflow)}`}>{x.workflow}</Link>
         {x.error && <Tag tone="bad" title={`${x.version ? w.fileFaultMore : ''}${x.error}`}>{x.version ? w.fileFault : w.noVersion}</Tag>}
         {!x.enabled && x.version !== null && !x.archived_at && <Tag tone="held">{w.off}</Tag>}
+        {x.version === null && !x.error && <Tag tone="held">{w.draftOnly}</Tag>}
         {x.archived_at && <Tag>{w.archived}</Tag>}
         {x.warning && <Tag tone="held" title={x.warning}>{w.warns}</Tag>}
         {x.canary_version && <Tag tone="odd">{w.canary(Math.round((x.canary_share ?? 0) * 100))}</Tag>}
