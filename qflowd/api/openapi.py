@@ -97,9 +97,11 @@ def _responses(route: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
         "properties": {"code": {"const": 0}, "message": {"type": "string"}, "data": data},
         "required": ["code", "message", "data"],
     }
-    other = {Text: "text/plain", Live: "text/event-stream"}.get(route.answer)
+    other = {Text: "*/*", Live: "text/event-stream"}.get(route.answer)
     shown = {other: {"schema": {"type": "string"}}} if other else {"application/json": {"schema": envelope}}
-    found: dict[str, Any] = {"200": {"description": "success", "content": shown}}
+    found: dict[str, Any] = {
+        str(status): {"description": meaning, "content": shown} for status, meaning in _successes(route).items()
+    }
     by_status: dict[int, list[int]] = {}
     for code in (*_common_codes(route), *route.errors, *ALWAYS):
         by_status.setdefault(status_of(code), []).append(code)
@@ -118,6 +120,16 @@ def _responses(route: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def _successes(route: Endpoint) -> dict[int, str]:
+    """The statuses of good answers, and what they mean."""
+    found = {200: "success"}
+    if route.method == "POST":
+        found[201] = "it was made"
+    if route.is_write and Wait in get_args(route.answer):
+        found[202] = "it is written, and has not been answered yet"
+    return found
+
+
 def _common_codes(route: Endpoint) -> list[int]:
     """Codes that follow from what a route is, not from what it does."""
     codes = [40002]
@@ -129,6 +141,11 @@ def _common_codes(route: Endpoint) -> list[int]:
         codes += [40001, 40801, 41301, 41501, 42202]
     if route.path_types:
         codes.append(40401)
+    names = () if route.query is None else route.query.__struct_fields__
+    if "cursor" in names:
+        codes.append(40003)
+    if "page" in names:
+        codes.append(42206)
     return codes
 
 

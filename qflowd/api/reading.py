@@ -11,6 +11,7 @@ from qflowd.define.fields import did_you_mean
 from qflowd.model import jsontext
 
 S = TypeVar("S", bound=msgspec.Struct)
+LARGEST_NUMBER = (1 << 63) - 1  # of a column
 LARGEST_BODY = 2_000_000  # bytes; documents of workflows may have twice as many
 
 
@@ -108,7 +109,7 @@ def read_path(values: Mapping[str, str], types: Mapping[str, type]) -> dict[str,
     for name, raw in values.items():
         text = raw.replace("~1", "/")
         if types[name] is int:
-            if not (text.isascii() and text.isdigit() and len(text) <= 19):
+            if not (text.isascii() and text.isdigit() and len(text) <= 19 and int(text) <= LARGEST_NUMBER):
                 raise ApiFault(40401, f"there is no {name.removesuffix('_id')} {text[:60]!r}: it is a number")
             found[name] = int(text)
         else:

@@ -99,7 +99,7 @@ def find_text(tx: Tx, definition: Any, version: str) -> Any:
     elif version == "draft":
         row = tx.one("newest_draft", definition_id=definition.id)
         number = row and row.version
-    return number and tx.one("find_version_text", definition_id=definition.id, version=number)
+    return tx.one("find_version_text", definition_id=definition.id, version=number) if number else None
 
 
 def archive_draft(tx: Tx, definition: Any, row: Any, workflow: str, note: str | None) -> None:
