@@ -1,7 +1,7 @@
 # Every target sets itself up: a Debian machine with Python 3.11 or newer is enough.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help web demo demo-map demo-saga demo-ui test test-long check format openapi bench clean
+.PHONY: help web demo demo-map demo-saga demo-ui screenshots test test-long check format openapi bench clean
 MAKEFLAGS += --no-print-directory
 
 PY := .venv/bin/python
@@ -9,7 +9,7 @@ READY := .venv/.installed
 DEMO_READY := .venv/.installed-demo
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 web: $(READY) ## build the dashboard, if it is older than its sources
 	@.ci/web
@@ -41,6 +41,9 @@ check: $(READY) ## format, lint, types, floors, house rules
 
 format: $(READY) ## repair what the formatter and the linter can repair
 	@.venv/bin/ruff check --fix --quiet . ; .venv/bin/ruff format .
+
+screenshots: $(READY) web ## take the pictures of the dashboard in docs/images anew
+	@PYTHONPATH=. $(PY) docs/images/screenshots.py
 
 openapi: $(READY) ## write docs/openapi.json, which describes the HTTP API
 	@$(PY) -c 'from qflowd.api.openapi import description; print(description().decode())' > docs/openapi.json
