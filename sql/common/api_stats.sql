@@ -19,3 +19,12 @@ JOIN qflow.workflow_instance i ON i.id = r.id
 JOIN qflow.task_instance t {only: mysql FORCE INDEX (PRIMARY)} ON t.id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575
 WHERE COALESCE(i.tenant, '') = :tenant AND t.kind <> {kind.COMPENSATION} AND t.started_at IS NOT NULL
 GROUP BY i.id, t.node
+
+-- name: list_run_times_of_all
+-- Of all workflows and single jobs. `lowest`: the first id that is meant.
+SELECT i.id, d.workflow, i.job, i.version_id, v.hash, {words: instance i.state} AS state, {instant: i.created_at} AS created_at,
+    {instant: i.started_at} AS started_at, {instant: i.finished_at} AS finished_at
+FROM qflow.workflow_instance i
+LEFT JOIN qflow.workflow_version v ON v.id = i.version_id
+LEFT JOIN qflow.workflow_definition d ON d.id = i.definition_id
+WHERE i.tenant = :tenant AND i.id >= :lowest ORDER BY i.id DESC LIMIT {literal: batch}

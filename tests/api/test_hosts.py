@@ -84,6 +84,33 @@ def test_limits_have_their_rates_and_breakers_as_values(own_api: ApiServer, lab:
     assert isinstance(row["breaker"], dict)
 
 
+def test_statistics_of_all_are_by_workflow_day_and_task(own_api: ApiServer, lab: Lab) -> None:
+    lab.workflow("w", {"a": [], "b": ["a"]})
+    lab.workflow("other", {"a": []})
+    for workflow in ("w", "w", "other"):
+        lab.start(workflow)
+        for outcome in (5, FAILED) if workflow == "w" else (5,):
+            rows = lab.claim()
+            lab.clock.advance(10)
+            lab.finish(*(lab.final(row, outcome) for row in rows))
+    lab.start(job="work")
+    lab.run()
+    found = own_api.get("/stats?by=workflow").data
+    assert (found["runs"], found["failed"], found["measured"]) == (4, 2, None)
+    shown = [(each["workflow"], each["job"], each["runs"], each["failed"]) for each in found["items"]]
+    assert shown == [("w", None, 2, 2), ("other", None, 1, 0), (None, "work", 1, 0)]
+    assert found["items"][1]["p50_s"] == pytest.approx(10, abs=1)
+    by_task = own_api.get("/stats?by=task").data
+    assert by_task["measured"] == 3
+    tasks = {(each["workflow"], each["task"]): (each["runs"], each["failed"]) for each in by_task["items"]}
+    assert tasks == {("w", "a"): (2, 0), ("w", "b"): (2, 2), ("other", "a"): (1, 0)}
+    by_day = own_api.get("/stats?by=day&zone=Asia/Shanghai&days=1").data
+    assert [(each["runs"], each["failed"]) for each in by_day["items"]] == [(4, 2)]
+    assert own_api.as_(Role.READ, tenant="desk").get("/stats").data["items"] == []
+    for wrong in ("by=colour", "zone=Mars", "days=0"):
+        assert own_api.get(f"/stats?{wrong}").code == 40002
+
+
 def test_statistics_are_by_day_and_by_task(own_api: ApiServer, lab: Lab) -> None:
     lab.workflow("w", {"a": [], "m": ["a"]}, {"m": {"map": [1, 2]}})
     for n in range(4):

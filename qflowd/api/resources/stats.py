@@ -73,10 +73,7 @@ class StatsQuery(Query):
 def show_workflow_stats(call: Call, id: str, query: StatsQuery) -> WorkflowStats:
     """How many runs there were each day, how long they and their tasks took, and how late they were."""
     workflow = workflow_of(call, id)
-    try:
-        cron.check_timezone(query.zone)
-    except ValueError as error:
-        raise ApiFault(40002, f"zone: {error}") from None
+    checked_zone(query.zone)
     key = (call.store.dialect.describe(), call.tenant, workflow.id, query.days, query.zone)
     return _SEEN.get(key, lambda: _stats(call, workflow, query))
 
@@ -90,12 +87,12 @@ def _stats(call: Call, workflow: Any, query: StatsQuery) -> WorkflowStats:
     zone, by_day = zone_of(query.zone), defaultdict[date, list[Any]](list)
     for row in runs:
         by_day[row.created_at.astimezone(zone).date()].append(row)
-    good = [_took(row) for row in runs if row.state == "SUCCESS"]
+    good = [took_s(row) for row in runs if row.state == "SUCCESS"]
     ended = [row for row in runs if row.state in ENDED and row.version_id is not None][:MEASURED]
     return WorkflowStats(
         since=since,
         runs=len(runs),
-        failed=_failed(runs),
+        failed=count_failed(runs),
         p50_s=quantile(good, 0.5),
         p95_s=quantile(good, 0.95),
         days=[_day(day, by_day[day]) for day in sorted(by_day)],
@@ -105,12 +102,12 @@ def _stats(call: Call, workflow: Any, query: StatsQuery) -> WorkflowStats:
 
 
 def _day(day: date, rows: Sequence[Any]) -> DayStats:
-    took = [_took(row) for row in rows if row.state == "SUCCESS"]
+    took = [took_s(row) for row in rows if row.state == "SUCCESS"]
     late = [(row.started_at - row.fire_at).total_seconds() for row in rows if row.fire_at and row.started_at]
     return DayStats(
         day=day,
         runs=len(rows),
-        failed=_failed(rows),
+        failed=count_failed(rows),
         p50_s=quantile(took, 0.5),
         p95_s=quantile(took, 0.95),
         late_s=max(late, default=None),
@@ -136,8 +133,8 @@ def _nodes(call: Call, workflow: Any, runs: Sequence[Any]) -> list[NodeStats]:
         NodeStats(
             key=key,
             runs=len(rows),
-            p50_s=quantile(map(_took, rows), 0.5),
-            p95_s=quantile(map(_took, rows), 0.95),
+            p50_s=quantile(map(took_s, rows), 0.5),
+            p95_s=quantile(map(took_s, rows), 0.95),
             failed=sum(row.failed for row in rows),
             retries=sum(int(row.retries) for row in rows),
         )
@@ -146,13 +143,23 @@ def _nodes(call: Call, workflow: Any, runs: Sequence[Any]) -> list[NodeStats]:
     ]
 
 
-def _took(row: Any) -> float | None:
+def checked_zone(name: str) -> None:
+    """Raises: ApiFault 40002 for a time zone that is none."""
+    try:
+        cron.check_timezone(name)
+    except ValueError as error:
+        raise ApiFault(40002, f"zone: {error}") from None
+
+
+def took_s(row: Any) -> float | None:
+    """How long a run or task took in seconds; None where it has not ended."""
     if row.started_at is None or row.finished_at is None:
         return None
     return float(max(0.0, (row.finished_at - row.started_at).total_seconds()))
 
 
-def _failed(rows: Iterable[Any]) -> int:
+def count_failed(rows: Iterable[Any]) -> int:
+    """How many of these runs FAILED."""
     return sum(row.state == "FAILED" for row in rows)
 
 
