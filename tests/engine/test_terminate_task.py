@@ -83,3 +83,21 @@ def test_many_are_terminated_by_a_filter(fork: Lab) -> None:
     assert (state, result["done"]) == ("DONE", 3)
     assert stops(fork) == [(number << 20) + 1 for number in numbers]
     assert [fork.column("workflow_instance", "intent", number) for number in numbers] == [0, 0, 0]
+
+
+def test_a_task_that_runs_once_more_when_its_instance_is_terminated_is_not_stopped_then(lab: Lab) -> None:
+    last = {"job": "work", "after": "a", "trigger_rule": "always", "run_on": "terminate"}
+    lab.define("closed", {"a": {"job": "work"}, "last": last, "c": {"job": "work"}})
+    number = lab.start("closed")
+    rows = lab.claim()
+    lab.ends([row for row in rows if row.node == 0], SUCCESS)
+    [row] = [each for each in lab.claim() if lab.key(each.id) == "last"]
+    assert lab.command("terminate", number, task="last")[0] == "DONE"
+    lab.ends([row], CANCELLED)
+    lab.command("terminate", number)
+    lab.sweep.tick()
+    lab.ends([each for each in rows if each.node != 0], CANCELLED)
+    for _ in range(3):
+        lab.sweep.tick()
+    assert lab.states(number) == {"a": "SUCCESS", "c": "CANCELLED", "last": "READY"}
+    assert stops(lab) == []

@@ -74,6 +74,7 @@ def start_finally_rows(tx: Tx, first: int, _: int) -> None:
         if spawners := {number % ORDINALS for number, *_ in rows} & (tree := load_tree(tx, instance_id)).spawned.keys():
             forget_spawned(tx, instance_id, tree, spawners)
         newest = tx.one("newest_round", **key_range(instance_id))
+        tx.run("forget_task_stops", **key_range(instance_id))
         tx.run("restart_tasks", rows=rows, round=int(newest.round) + 1)
         if behind:
             # One more than comes, for those that did not run: at zero they would be taken to end only now.
