@@ -261,6 +261,20 @@ def test_a_tenant_that_is_suspended_starts_nothing(acme):
     assert answer(acme, number)[0] == "ACCEPTED"
 
 
+def test_a_tenant_that_is_suspended_opens_nothing_again_and_starts_nothing_that_it_holds(acme):
+    number = insert(acme)
+    held = insert(acme, hold=1)
+    admit(acme)
+    acme.run({"work": FAILED})
+    acme.store.transact(lambda tx: set_tenant(tx, ME, ACME, state="SUSPENDED"))
+    for action, instance, more in (("retry", number, {}), ("rerun", number, {"task": "work"}), ("start", held, {})):
+        state, why = acme.command(action, instance, tenant=ACME, **more)
+        assert (state, why.partition(":")[0]) == ("REJECTED", "tenant acme is SUSPENDED"), action
+    acme.store.transact(lambda tx: set_tenant(tx, ME, ACME, state="ACTIVE"))
+    assert acme.command("retry", number, tenant=ACME)[0] == "DONE"
+    assert acme.command("start", held, tenant=ACME)[0] == "DONE"
+
+
 def test_workflows_beyond_a_quota_are_not_stored(acme):
     quota(acme, workflows=1)
     with pytest.raises(Exception, match="quota workflows of tenant acme is 1; 1 are not archived"):

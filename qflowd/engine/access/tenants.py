@@ -120,7 +120,7 @@ def create_tenant(tx: Tx, actor: Actor, name: str, title: str = "") -> Tenant:
 
 
 def set_tenant(tx: Tx, actor: Actor, name: str, *, title: str | None = None, state: str | None = None) -> Tenant:
-    """Change what is given. SUSPENDED: its submissions are rejected; what runs continues.
+    """Change what is given. SUSPENDED: it starts nothing; what runs continues.
 
     Raises: NotFound; InvalidRequest.
     """

@@ -43,10 +43,7 @@ class Wall:
     def check(self, admission: Admission, find_job: FindJob) -> None:
         """What follows from the submission and its plan alone. Raises: OverQuota."""
         if self.state != ACTIVE:
-            raise OverQuota(
-                f"tenant {self.tenant} is {self.state}: it starts nothing until an administrator lets it: "
-                f"`qflowd tenants set {self.tenant} --active`"
-            )
+            raise _suspended(self.tenant, self.state)
         if not self.quotas:
             return
         self._check_params(admission)
@@ -205,6 +202,20 @@ class Walls:
         fresh = {name: (*states.get(name, (revisions[name], ACTIVE)), quotas[name]) for name in stale}
         self._known = known = {**known, **fresh}
         return known
+
+
+def refuse_suspended(tx: Tx, tenant: str) -> None:
+    """May a tenant let begin what it holds, or open again what has ended? Raises: OverQuota."""
+    row = tx.one("load_tenants", rows=[(tenant,)])
+    if row is not None and row.state != ACTIVE:
+        raise _suspended(tenant, row.state)
+
+
+def _suspended(tenant: str, state: str) -> OverQuota:
+    return OverQuota(
+        f"tenant {tenant} is {state}: it starts nothing until an administrator lets it: "
+        f"`qflowd tenants set {tenant} --active`"
+    )
 
 
 def _wall(known: Mapping[str, Known], tenant: str) -> Wall:

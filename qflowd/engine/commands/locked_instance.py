@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from qflowd.define.fields import did_you_mean
+from qflowd.engine.admission.walls import refuse_suspended
 from qflowd.engine.commands.control import Command, refuse_terminating, remedy, standing, state_name
 from qflowd.engine.commands.row_graph import NO_ORDINALS, RowGraph
 from qflowd.engine.concurrency.overlap import check_place, line_of
@@ -70,6 +71,8 @@ def lock(tx: Tx, command: Command, target: Any, instances: Instances) -> LockedI
     if has_failed or instance.state == InstanceState.READY:
         unbegun = "" if has_failed else " and has not begun"
         raise Refused(f"instance {instance_id} is {standing(instance)}{unbegun}{remedy(instance)}")
+    if InstanceState(instance.state).is_final:
+        refuse_suspended(tx, command.tenant)
     if not locked:
         raise Refused(f"instance {instance_id} is {state_name(instance.state)} and had not begun; submit it again")
     instances.load(tx, [instance_id * ORDINALS])

@@ -3,6 +3,7 @@
 from typing import Any
 
 from qflowd.engine.admission.begin import admission_again, begin
+from qflowd.engine.admission.walls import refuse_suspended
 from qflowd.engine.commands.control import Caches, Command, NotPossible, Reply, one_instance, verb
 from qflowd.engine.concurrency.overlap import Begun, take_turns
 from qflowd.engine.refusal import Refused
@@ -30,7 +31,8 @@ def start_held(tx: Tx, instance_id: int, caches: Caches, begun: Begun) -> Reply:
 
     `begun`: those that a dry run had begin before.
 
-    Raises: NotPossible if it is in another state; Refused if it is queued, or its workflow's `concurrency` skips it; LanesMissing.
+    Raises: NotPossible if it is in another state; Refused if it is queued, its workflow's `concurrency`
+        skips it, or its tenant is suspended; LanesMissing.
     """
     [instance] = tx.run("load_instances", rows=[(instance_id,)])
     if instance.state != InstanceState.READY:
@@ -40,6 +42,7 @@ def start_held(tx: Tx, instance_id: int, caches: Caches, begun: Begun) -> Reply:
             f"instance {instance_id} is READY, queued behind another one of its workflow, and begins by itself; possible now: terminate"
         )
     admission = admission_again(tx, instance_id, caches.plans, caches.jobs)
+    refuse_suspended(tx, admission.request.tenant)
     turns = take_turns(tx, [admission], begun)
     decision = turns.decided.get(instance_id, admission)
     if isinstance(decision, Refused):
