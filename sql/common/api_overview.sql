@@ -27,3 +27,14 @@ SELECT MIN({instant: t.ready_at}) AS ready_at FROM qflow.lane l
 JOIN qflow.task_instance t ON t.id = (SELECT x.id FROM qflow.task_instance x WHERE x.lane = l.id AND x.state = {task.READY}
     ORDER BY x.priority, x.id LIMIT 1)
 WHERE l.tenant = :tenant
+
+-- name: list_tokens_that_end
+-- Of one principal; of all of a tenant where it is 0.
+SELECT t.id, p.name AS principal, t.note, t.expires_at
+FROM qflow.token t JOIN qflow.principal p ON p.id = t.principal_id
+WHERE p.tenant = :tenant AND p.role <= :role AND (:principal_id = 0 OR p.id = :principal_id) AND p.disabled_at IS NULL
+    AND t.revoked_at IS NULL AND t.expires_at > :now AND t.expires_at <= :until_at
+ORDER BY t.expires_at, t.id LIMIT {literal: batch}
+
+-- name: find_last_daemon
+SELECT MAX({instant: w.seen_at}) AS seen_at FROM qflow.daemon w

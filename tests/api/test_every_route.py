@@ -34,7 +34,7 @@ OF_ALL_TENANTS: Mapping[str, str] = {
         ("find_job", "list_jobs", "list_jobs_with_titles", "search_jobs", "list_plugins"), "jobs are everybody's"
     ),
     **dict.fromkeys(
-        ("list_daemon_loads", "list_daemons", "list_pools", "list_faulty_files"),
+        ("list_daemon_loads", "list_daemons", "list_pools", "list_faulty_files", "find_last_daemon"),
         "hosts are everybody's; names are hidden",
     ),
     **dict.fromkeys(("show_limits", "pause_limit"), "limits are everybody's"),

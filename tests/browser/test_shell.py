@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Site
+from tests.support.browser import violations
 
 COMMON = re.compile(r"/(me|stream|daemons|notifications)($|\?)")  # what surrounds every page asks for it
 
@@ -79,6 +81,27 @@ def test_language_zone_and_theme_are_kept(site: Site) -> None:
         page.get_by_role("button", name="English").click()
         page.get_by_role("button", name="This computer's").click()
         expect(page.get_by_role("main")).to_contain_text("CST +08:00")
+
+
+@pytest.mark.parametrize(("lang", "theme"), [("en", "light"), ("zh", "dark")])
+def test_the_bell_counts_what_waits_until_it_is_read(site: Site, lang: str, theme: str) -> None:
+    title = {"en": "What waits for you", "zh": "等待处理"}[lang]
+    with site.look(lang=lang, theme=theme) as page:
+        site.open(page, "daemons")
+        bell, waiting = page.locator(".bell"), page.get_by_role("dialog", name=title)
+        expect(page.locator(".bell-count")).to_have_text("3")
+        bell.click()
+        expect(waiting).to_contain_text("eod.cn › check")
+        expect(waiting).to_contain_text("broken.py")
+        assert violations(page) == []
+        waiting.get_by_role("button").click()
+        expect(page.locator(".bell-count")).to_have_count(0)
+        page.reload()
+        bell.click()
+        expect(waiting.locator(".bell-line[data-read]")).to_have_count(3)
+        waiting.get_by_role("link", name="eod.cn › check").click()
+        expect(page).to_have_url(re.compile(rf"/instances/{site.runs['eod.cn']}\?task="))
+        expect(waiting).to_be_hidden()
 
 
 def test_an_unknown_address_and_an_unknown_workflow_are_named_as_such(site: Site) -> None:

@@ -19,7 +19,6 @@ from qflowd.api.live.topic import Data, Topic
 from qflowd.model.errors import StoreUnavailable
 
 log = logging.getLogger("qflowd.api")
-PERIOD_S: Final = 1.0
 SHARE: Final = 20  # a look may take one part of so many of the time
 KEPT_EVENTS: Final = 1000  # of a topic, for those who come back
 KEPT_BYTES: Final = 256 << 10  # of these
@@ -214,7 +213,7 @@ class Hub:
             log.exception("live stream: topic %s", watched.topic.name)
         ended = time.monotonic()
         cost = ended - began if ended - began <= self._longest_s else 0.0  # longer: the database stood still
-        watched.due_at = ended + max(PERIOD_S, SHARE * cost)
+        watched.due_at = ended + max(watched.topic.period_s, SHARE * cost)
 
     def _tell(self, watched: _Watched, now: Data | None, changed: Data | None) -> None:
         if now is None:

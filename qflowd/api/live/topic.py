@@ -16,6 +16,7 @@ class Topic(ABC):
     """
 
     kind: ClassVar[str]
+    period_s: ClassVar[float] = 1.0  # between looks, at least
 
     def __init__(self, call: Call, name: str, audience: str = "") -> None:
         self.call, self.tenant, self.name, self.audience = call, call.tenant, name, audience

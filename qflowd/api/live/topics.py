@@ -6,7 +6,7 @@ from typing import Any, Final
 from qflowd.api.answers import ApiFault
 from qflowd.api.call import Call
 from qflowd.api.drawing.boxes import OPEN, NodeStates, states_by_node
-from qflowd.api.live.overview import OverviewTopic
+from qflowd.api.live.overview import NotificationsTopic, OverviewTopic
 from qflowd.api.live.topic import Data, Topic
 from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS, instance_of
 from qflowd.model.states import InstanceState
@@ -163,7 +163,9 @@ def _box(states: NodeStates) -> dict[str, Any]:
     }
 
 
-PLAIN: Final[dict[str, Callable[[Call, str], Topic]]] = {kind.kind: kind for kind in (InstancesTopic, OverviewTopic)}
+PLAIN: Final[dict[str, Callable[[Call, str], Topic]]] = {
+    kind.kind: kind for kind in (InstancesTopic, OverviewTopic, NotificationsTopic)
+}
 NUMBERED: Final[dict[str, type[InstanceTopic] | type[LogTopic] | type[BatchTopic]]] = {
     kind.kind: kind for kind in (InstanceTopic, LogTopic, BatchTopic)
 }

@@ -15,7 +15,7 @@ OF_ALL = 200  # streams of this process
 
 
 class StreamQuery(Query):
-    """What to look at: `overview`, `instances`, `instance:ID`, `log:TASK`, `batch:ID`."""
+    """What to look at: `overview`, `notifications`, `instances`, `instance:ID`, `log:TASK`, `batch:ID`."""
 
     topics: tuple[str, ...]
 

@@ -15,6 +15,7 @@ type Rows = { pages: Page<InstanceItem>[]; pageParams: unknown[] }
 export function patched(path: string, asked: Asked, data: unknown, event: LiveEvent): unknown {
   const [kind] = event.topic.split(':')
   if (kind === 'overview') return fromOverview(path, data, event.data.overview as Partial<Overview>, event.kind)
+  if (kind === 'notifications') return path === '/notifications' ? event.data.items : data
   if (kind === 'instances') return fromInstances(path, asked, data, event)
   if (kind === 'instance') return fromInstance(path, asked, data, event.data as unknown as InstanceEvent)
   return event.kind === 'snapshot' ? data : ASK

@@ -8,6 +8,7 @@ import { pages, type PageLine } from '../pages'
 import { settings, useSettings } from '../settings'
 import { Button } from '../ui/Button'
 import { useCommon } from '../words'
+import { Bell } from './Bell'
 import { Choices } from './Choices'
 import { Help } from './Help'
 import { Search } from './Search'
@@ -45,6 +46,7 @@ export function Shell({ children }: { children: ReactNode }) {
         <span className="narrow-only"><Button icon={Lines} look="bare" title={w.nav.menu} onClick={() => setDrawer(!drawer)} /></span>
         <Search />
         <span className="grow" />
+        <Bell />
         <Choices />
         <Button icon={CircleHelp} look="bare" title={w.top.help} onClick={() => setHelp(true)} />
       </header>

@@ -37,6 +37,10 @@ export const en = {
     40301: 'Your role does not allow this.', 40305: 'This server is read-only.', 40401: 'There is no such thing (any more).',
     42901: 'Too many requests: wait a moment.', 42902: 'A quota is used up.', 50301: 'The database is away.', 50302: 'That question is too expensive: narrow it.', 50303: 'The server is not ready.',
   } as Record<number, string>,
+  bell: {
+    title: 'What waits for you', unread: (n: string) => `What waits for you: ${n} not read`, readAll: 'Mark all as read', none: 'Nothing waits for you.',
+    kind: { failure: 'failed', file: 'does not load', token: 'token ends soon', no_daemon: 'No daemon' },
+  },
   bar: { noDaemon: 'No daemon is alive: nothing will run.', noDaemonDo: 'Start one:', readOnly: 'Read-only: nothing can be changed here.', newer: 'The server has been upgraded.' },
   time: {
     never: 'never', now: 'just now', ago: (t: string) => `${t} ago`, in: (t: string) => `in ${t}`, loading: 'Loading',

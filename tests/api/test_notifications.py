@@ -1,0 +1,63 @@
+"""What waits for a person, over HTTP and in the live stream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from qflowd.model.roles import Role
+from tests.api.test_stream import streaming
+from tests.support.daemon import until
+from tests.support.hosts import daemon, plugin
+from tests.support.http import ApiServer, HttpClient
+from tests.support.lab import FAILED, Lab
+
+
+@pytest.fixture
+def lab(own_api: ApiServer) -> Iterator[Lab]:
+    lab = Lab(own_api.url)
+    yield lab
+    lab.close()
+
+
+def test_failures_files_and_the_lack_of_a_daemon_wait_while_they_are_so(own_api: ApiServer, lab: Lab) -> None:
+    (none,) = _waiting(own_api)
+    assert (none["kind"], none["at"], none["link"]) == ("no_daemon", None, "/daemons")
+    lab.workflow("bad", {"x": []})
+    numbers = [lab.start("bad") for _ in range(2)]
+    lab.run({"x": FAILED})
+    number = daemon(lab, "alpha")
+    plugin(lab, number, "broken.py", "[]", "SyntaxError")
+    system = own_api.as_(Role.SYSTEM)
+    until(lambda: len(_waiting(system)) == 2, 20, what="an overview of a second ago to be over")
+    failure, file = _waiting(system)
+    assert (failure["kind"], failure["subject"], failure["count"]) == ("failure", "bad › x", 2)
+    assert failure["link"] == f"/instances/{numbers[-1]}?task={numbers[-1] << 20}"
+    assert (file["kind"], file["subject"], file["detail"]) == ("file", "broken.py", "SyntaxError")
+    assert _waiting(own_api.as_(Role.ADMIN, tenant="desk")) == []
+
+
+def _waiting(client: HttpClient) -> list[Any]:
+    """Those of the tokens of tests are left out: they end soon."""
+    return [each for each in client.get("/notifications").data if each["kind"] != "token"]
+
+
+def test_a_token_that_ends_soon_is_told_to_its_owner_and_to_administrators(own_api: ApiServer, lab: Lab) -> None:
+    daemon(lab, "alpha")
+    reader, other = own_api.as_(Role.READ), own_api.as_(Role.READ)
+    made = reader.post("/tokens", {"days": 3, "note": "nightly"})
+    assert made.status == 201, made.message
+    reader.post("/tokens", {"days": 30})
+    (token,) = [each for each in reader.get("/notifications").data if each["detail"] == "nightly"]
+    assert (token["kind"], token["at"]) == ("token", made.data["expires_at"])
+    assert token in own_api.as_(Role.ADMIN).get("/notifications").data
+    assert token not in other.get("/notifications").data
+
+
+def test_they_are_told_when_they_change(own_api: ApiServer, lab: Lab) -> None:
+    with streaming(own_api, "notifications") as stream:
+        assert "no_daemon" in [each["kind"] for each in stream.next("snapshot")["items"]]
+        daemon(lab, "alpha")
+        assert "no_daemon" not in [each["kind"] for each in stream.next("delta")["items"]]
