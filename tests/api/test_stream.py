@@ -125,6 +125,21 @@ def test_new_instances_come_into_the_list(api: ApiServer, stand_in: StandIn) -> 
         assert [row["id"] for row in rows] == [number]
 
 
+def test_an_old_instance_that_runs_is_told_when_it_ends(own_api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("qflowd.api.live.topics.NEWEST", 2)
+    stand_in = StandIn(own_api.url)
+    old = submitted(own_api, stand_in)
+    newer = [submitted(own_api, stand_in, ("SUCCESS",)) for _ in range(3)]
+    for number in newer:
+        stand_in.end(number)
+    with streaming(own_api, "instances") as stream:
+        assert set(stream.next("snapshot")["items"]) == {str(number) for number in (old, *newer[1:])}
+        stand_in.end(old, "FAILED", "it broke")
+        (row,) = stream.next("delta")["items"]
+        assert (row["id"], row["state"], row["error"]) == (old, "FAILED", "it broke")
+    stand_in.close()
+
+
 def test_the_first_page_is_told_field_by_field_and_hosts_to_system_callers_alone(own_api: ApiServer) -> None:
     stand_in = StandIn(own_api.url)
     stand_in.daemon("secret-host")

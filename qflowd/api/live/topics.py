@@ -6,12 +6,13 @@ from typing import Any, Final
 from qflowd.api.answers import ApiFault
 from qflowd.api.call import Call
 from qflowd.api.drawing.boxes import OPEN, NodeStates, states_by_node
+from qflowd.api.finding.instance_items import instance_items
 from qflowd.api.live.overview import NotificationsTopic, OverviewTopic
 from qflowd.api.live.topic import Data, Topic
 from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS, instance_of
 from qflowd.model.states import InstanceState
 
-NEWEST: Final = 100  # instances that the topic `instances` shows
+NEWEST: Final = 100  # instances that the topic `instances` shows, and as many that run
 MOST_CHANGED: Final = 500  # rows that a delta names; of more it says null
 MOST_ROWS: Final = 20_000  # of an instance whose rows are compared one by one
 MOST_LINES: Final = 200  # of a log in one event
@@ -21,9 +22,13 @@ MANY_TOPICS: Final = 20  # of one stream
 
 
 class InstancesTopic(Topic):
-    """`instances`: the newest ones."""
+    """`instances`: the newest ones, and older ones that run, with how they ended."""
 
     kind = "instances"
+
+    def __init__(self, call: Call, name: str) -> None:
+        super().__init__(call, name)
+        self._running: set[int] = set()
 
     def look(self) -> Data:
         span = {"first": 0, "last": int(max(InstanceState)), "before": LARGEST_INSTANCE + 1, "batch": NEWEST}
@@ -31,7 +36,11 @@ class InstancesTopic(Topic):
         for row in rows:
             del row["params"]
             row["error"] = row["error"] and row["error"][:LONGEST_ERROR]
-        return {"items": {row["id"]: row for row in rows}}
+        found: dict[int, Any] = {row["id"]: row for row in rows}
+        running = {row.id for row in self.call.read("list_running", batch=NEWEST)}
+        older = sorted((running | self._running) - found.keys(), reverse=True)
+        self._running = running
+        return {"items": found | {item.id: item for item in instance_items(self.call, older)}}
 
     def changes(self, before: Data, now: Data) -> Data | None:
         changed = [row for key, row in now["items"].items() if before["items"].get(key) != row]

@@ -27,16 +27,18 @@ interface Options {
   topic?: TopicOf
   /** Asked again every so many milliseconds while somebody looks and no stream tells of changes; `false`: once. */
   every?: number | false
+  /** As often also while the stream tells: of what it does not tell. */
+  also?: number
   enabled?: boolean
   /** Keep what was shown while the next answer is on its way (a filter changed). */
   keep?: boolean
 }
 
 /** How long until a query is asked again by itself. */
-export const pause = (every: number | false, topic?: TopicOf) => (query: { state: { error: unknown; data?: unknown } }) => {
+export const pause = (every: number | false, topic?: TopicOf, also: number | false = false) => (query: { state: { error: unknown; data?: unknown } }) => {
   const { error, data } = query.state
   const refused = error instanceof ApiProblem && (error.code === 40301 || Math.floor(error.code / 100) === 401)
-  return refused || (error === null && isCarried(topicOf(topic, data))) ? false : every
+  return refused ? false : error === null && isCarried(topicOf(topic, data)) ? also : every
 }
 
 /** One object, or one page-shaped answer. `error` stands beside old `data` if a later look failed. */
@@ -45,7 +47,7 @@ export function useOne<T>(path: string | null, query: Query = {}, options: Optio
     queryKey: [path, query],
     queryFn: async ({ signal }) => (await call<T>(path!, { query, signal })).data,
     enabled: path !== null && options.enabled !== false,
-    refetchInterval: pause(options.every ?? FOCUSED_MS, options.topic),
+    refetchInterval: pause(options.every ?? FOCUSED_MS, options.topic, options.also),
     placeholderData: options.keep ? keepPreviousData : undefined,
     meta: { topic: options.topic },
   })
@@ -68,7 +70,7 @@ export function useList<T>(path: string | null, query: Query = {}, options: Opti
     enabled: path !== null && options.enabled !== false,
     // Every page is asked again, so the more of them, the less often.
     refetchInterval: (query) => {
-      const every = pause(options.every ?? FOCUSED_MS, options.topic)(query)
+      const every = pause(options.every ?? FOCUSED_MS, options.topic, options.also)(query)
       return every && every * Math.max(1, query.state.data?.pages.length ?? 1)
     },
     placeholderData: options.keep ? keepPreviousData : undefined,

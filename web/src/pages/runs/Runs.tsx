@@ -32,7 +32,7 @@ export default function Runs() {
   const filter = useMemo(() => filterOf(params), [params])
   const set = useQuerySet()
   const clear = () => set({ state: '', workflow: '', business_date: '', since: '', trigger_type: '', name: '' })
-  const runs = useList<InstanceItem>('/instances', { ...queryOf(filter), limit: 100 }, { keep: true, topic: 'instances' })
+  const runs = useList<InstanceItem>('/instances', { ...queryOf(filter), limit: 100 }, { keep: true, topic: 'instances', also: 60_000 })
   const [selected, setSelected] = useState<ReadonlySet<number>>(new Set())
   const [batch, setBatch] = useState<{ action: BatchAction; all: boolean } | null>(null)
   const [starting, setStarting] = useState(false)

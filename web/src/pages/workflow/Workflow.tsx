@@ -26,7 +26,7 @@ const SourceTab = lazy(() => import('./SourceTab'))
 const ScheduleTab = lazy(() => import('./ScheduleTab'))
 
 export default function Workflow({ id }: { id: string }) {
-  const found = useOne<WorkflowDetail>(`/workflows/${encodeURIComponent(id)}`, {}, { every: 10_000, topic: 'instances' })
+  const found = useOne<WorkflowDetail>(`/workflows/${encodeURIComponent(id)}`, {}, { every: 10_000, topic: 'instances', also: 10_000 })
   return <Loaded of={found} lines={9}>{(x) => <Whole of={x} />}</Loaded>
 }
 

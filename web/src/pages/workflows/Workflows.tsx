@@ -33,7 +33,7 @@ export default function Workflows() {
   const clear = useQuerySet()
   const define = useMay('define')
   const [isNew, setNew] = useQueryState('new')
-  const found = useList<WorkflowItem>('/workflows', { q, domain, tag, archived: archived ? true : null, limit: 200 }, { keep: true, every: 10_000, topic: 'instances' })
+  const found = useList<WorkflowItem>('/workflows', { q, domain, tag, archived: archived ? true : null, limit: 200 }, { keep: true, every: 10_000, topic: 'instances', also: 10_000 })
   const items = useMemo(() => sorted(found.items ?? [], order), [found.items, order])
   const domains = useDomains(found.items)
   const filtered = q !== '' || domain !== '' || tag !== ''
