@@ -104,8 +104,8 @@ WHERE i.id = :id AND i.tenant = :tenant
 -- One pass over the key range of each instance. The row of a map is apart from those of its items, of which some may not
 -- have been made: `items` is how many there will be.
 SELECT i.id AS instance_id, t.node, {words: task t.state} AS state, CASE WHEN t.kind = {kind.HEAD} THEN 1 ELSE 0 END AS is_head,
-    COUNT(*) AS tasks, MIN(t.id) AS task_id, MAX(f.items) AS items, MIN({instant: t.started_at}) AS started_at,
-    MAX({instant: t.finished_at}) AS finished_at
+    COUNT(*) AS tasks, MIN(t.id) AS task_id, MAX(f.items) AS items, MIN(t.started_at) AS started_at,
+    MAX(t.finished_at) AS finished_at
 FROM {rows: id bigint} r
 JOIN qflow.workflow_instance i ON i.id = r.id
 JOIN qflow.task_instance t {only: mysql FORCE INDEX (PRIMARY)} ON t.id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575

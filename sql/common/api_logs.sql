@@ -23,11 +23,18 @@ JOIN qflow.log_line g {only: mysql FORCE INDEX (log_line_task)} {only: sqlite IN
 WHERE i.id = :instance_id AND i.tenant = :tenant AND g.id > :after
 ORDER BY g.id {only: postgres + 0} LIMIT {literal: batch}
 
+-- name: find_ends_of_lines
+SELECT MIN(g.id {only: postgres + 0}) AS first_id, MAX(g.id {only: postgres + 0}) AS last_id FROM qflow.workflow_instance i
+JOIN qflow.log_line g {only: mysql FORCE INDEX (log_line_task)} {only: sqlite INDEXED BY log_line_task}
+    ON g.task_id BETWEEN :first AND :last
+WHERE i.id = :instance_id AND i.tenant = :tenant
+
 -- name: find_last_lines
+-- `after` is not far below `before`: to sort all lines of an instance takes longer than to look at them.
 SELECT g.id FROM qflow.workflow_instance i
 JOIN qflow.log_line g {only: mysql FORCE INDEX (log_line_task)} {only: sqlite INDEXED BY log_line_task}
     ON g.task_id BETWEEN :first AND :last
-WHERE i.id = :instance_id AND i.tenant = :tenant AND g.id < :before
+WHERE i.id = :instance_id AND i.tenant = :tenant AND g.id < :before AND g.id > :after
 ORDER BY g.id {only: postgres + 0} DESC LIMIT {literal: batch}
 
 -- name: count_lines

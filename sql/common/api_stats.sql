@@ -11,7 +11,7 @@ ORDER BY i.id DESC LIMIT {literal: batch}
 
 -- name: sum_node_times
 -- Of whole instances: a map takes from its first item's start to its last one's end.
-SELECT i.id AS instance_id, t.node, MIN({instant: t.started_at}) AS started_at, MAX({instant: t.finished_at}) AS finished_at,
+SELECT i.id AS instance_id, t.node, MIN(t.started_at) AS started_at, MAX(t.finished_at) AS finished_at,
     COUNT(CASE WHEN t.state = {task.FAILED} THEN 1 END) AS failed,
     SUM(CASE WHEN t.attempt > 1 THEN t.attempt - 1 ELSE 0 END) AS retries
 FROM {rows: id bigint} r

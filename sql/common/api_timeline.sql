@@ -14,18 +14,15 @@ JOIN qflow.task_instance t {only: mysql FORCE INDEX (PRIMARY)} ON t.id BETWEEN :
 WHERE i.id = :instance_id AND i.tenant = :tenant AND t.kind <> {kind.COMPENSATION} GROUP BY t.node ORDER BY t.node
 
 -- name: list_timeline_bins
--- How many rows of a node began and ended in which bin of `width` seconds.
-SELECT x.node, x.bin, SUM(x.starts) AS starts, SUM(x.ends) AS ends FROM (
+-- How many rows of a node began in one bin of `width` seconds and ended in another; none where they run.
+SELECT x.node, x.first_bin, x.last_bin, COUNT(*) AS tasks FROM (
     SELECT t.node, {only: sqlite CAST({seconds: :from_at, t.started_at} / :width AS INTEGER)}
-        {only: postgres,mysql FLOOR({seconds: :from_at, t.started_at} / :width)} AS bin, 1 AS starts, 0 AS ends
+        {only: postgres,mysql FLOOR({seconds: :from_at, t.started_at} / :width)} AS first_bin,
+        {only: sqlite CAST({seconds: :from_at, t.finished_at} / :width AS INTEGER)}
+        {only: postgres,mysql FLOOR({seconds: :from_at, t.finished_at} / :width)} AS last_bin
     FROM qflow.workflow_instance i JOIN qflow.task_instance t {only: mysql FORCE INDEX (PRIMARY)} ON t.id BETWEEN :first AND :last
-    WHERE i.id = :instance_id AND i.tenant = :tenant AND t.kind NOT IN ({kind.COMPENSATION}, {kind.HEAD}) AND t.started_at IS NOT NULL
-    UNION ALL SELECT t.node, {only: sqlite CAST({seconds: :from_at, t.finished_at} / :width AS INTEGER)}
-        {only: postgres,mysql FLOOR({seconds: :from_at, t.finished_at} / :width)}, 0, 1
-    FROM qflow.workflow_instance i JOIN qflow.task_instance t {only: mysql FORCE INDEX (PRIMARY)} ON t.id BETWEEN :first AND :last
-    WHERE i.id = :instance_id AND i.tenant = :tenant AND t.kind NOT IN ({kind.COMPENSATION}, {kind.HEAD}) AND t.started_at IS NOT NULL
-        AND t.finished_at IS NOT NULL) x
-GROUP BY x.node, x.bin ORDER BY x.node, x.bin
+    WHERE i.id = :instance_id AND i.tenant = :tenant AND t.kind NOT IN ({kind.COMPENSATION}, {kind.HEAD}) AND t.started_at IS NOT NULL) x
+GROUP BY x.node, x.first_bin, x.last_bin
 
 -- name: list_timeline_names
 SELECT n.node, n.task, n.pool FROM qflow.workflow_definition d

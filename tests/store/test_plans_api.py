@@ -47,7 +47,7 @@ OF_TASKS = {
     "find_last_lines_of_task": {"before": 1 << 40},
     "list_attempts_of_task": {"before": 1 << 20},
 }
-LINES_OF_AN_INSTANCE = ("find_lines", "find_last_lines", "count_lines")
+LINES_OF_AN_INSTANCE = ("find_lines", "find_last_lines", "find_ends_of_lines", "count_lines")
 ROWS = {"list_task_items": [(TASK + i, i % 2) for i in range(50)], "list_lines": [(i,) for i in range(1, 50)]}
 ROWS["list_failure_items"] = [(TASK + i,) for i in range(50)]
 ROWS |= {key: [(i,) for i in range(100, 150)] for key in ("list_instance_items", "list_usual_times")}

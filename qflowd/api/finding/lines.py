@@ -20,6 +20,7 @@ AT_ONCE: Final = 20_000  # ids of a log that is sent whole
 PIECE: Final = 500  # lines of it that are in memory
 PATIENCE_S: Final = 0.25  # for a page of lines that are looked for
 MOST_COUNTED: Final = 200_000
+NEAR: Final = 16  # the last lines of an instance are looked for among so many times as many ids
 
 
 class LineItem(Item):
@@ -114,12 +115,20 @@ def earlier(call: Call, wanted: LinesWanted, before: int, limit: int) -> LogPage
     return _page(found, found[-1].id if found else None, first if has_more else None)
 
 
-def extent(call: Call, wanted: LinesWanted) -> tuple[datetime | None, int]:
+def ends(call: Call, wanted: LinesWanted) -> tuple[int, int]:
+    """The ids of the first and the last line; 0 where there is none."""
+    if wanted.task_id is None:
+        row = call.one("find_ends_of_lines", instance_id=wanted.instance_id, **wanted.range)
+        return row.first_id or 0, row.last_id or 0
+    found = _ids(call, wanted, 0, None, 1) + _ids(call, wanted, None, LAST, 1)
+    return (found[0], found[-1]) if found else (0, 0)
+
+
+def extent(call: Call, wanted: LinesWanted, first_id: int) -> tuple[datetime | None, int]:
     """When the first line was written, and how many there are, counted up to MOST_COUNTED."""
-    ids = _ids(call, wanted, 0, None, 1)
-    if not ids:
+    if not first_id:
         return None, 0
-    first = _lines(call, LinesWanted(wanted.instance_id), ids)
+    first = _lines(call, LinesWanted(wanted.instance_id), [first_id])
     row = call.one("count_lines", instance_id=wanted.instance_id, **wanted.range, batch=MOST_COUNTED)
     return first[0].at if first else None, int(row.lines_found)
 
@@ -143,8 +152,14 @@ def _ids(call: Call, wanted: LinesWanted, after: int | None, before: int | None,
     if before is None:
         name = "find_lines" if wanted.task_id is None else "find_lines_of_task"
         return [row.id for row in call.read(name, **where, after=after)]
-    name = "find_last_lines" if wanted.task_id is None else "find_last_lines_of_task"
-    return [row.id for row in call.read(name, **where, before=before)][::-1]
+    if wanted.task_id is not None:
+        return [row.id for row in call.read("find_last_lines_of_task", **where, before=before)][::-1]
+    found: list[Any] = []
+    for lowest in (before - NEAR * batch, 0):
+        found = call.read("find_last_lines", **where, before=before, after=max(lowest, 0))
+        if len(found) == batch or lowest <= 0:
+            break
+    return [row.id for row in found][::-1]
 
 
 def _lines(call: Call, wanted: LinesWanted, ids: Sequence[int]) -> list[Any]:

@@ -7,7 +7,7 @@ import msgspec
 from qflowd.api.answers import ApiFault, Text
 from qflowd.api.call import Call
 from qflowd.api.finding import lines
-from qflowd.api.finding.lines import LAST, LinesWanted, LogPage
+from qflowd.api.finding.lines import LinesWanted, LogPage
 from qflowd.api.finding.rows import rows_of
 from qflowd.api.paging import LARGEST_PAGE
 from qflowd.api.reading import Query
@@ -69,10 +69,15 @@ def _answer(call: Call, wanted: LinesWanted, query: LogQuery) -> LogPage:
         headers = {"Content-Disposition": f'inline; filename="{wanted.task_id or wanted.instance_id}.log"'}
         text = Text(lines.as_text(call, wanted, query.after or 0), headers=headers)
         return cast("LogPage", text)
-    if query.before is not None or query.tail is not None:
-        page = lines.earlier(call, wanted, LAST if query.before is None else query.before, query.tail or query.limit)
-    else:
-        page = lines.later(call, wanted, query.after or 0, query.limit)
-    if query.after is None and query.before is None:
-        page.first_at, page.lines = lines.extent(call, wanted)
+    if query.after is not None:
+        return lines.later(call, wanted, query.after, query.limit)
+    if query.before is not None:
+        return lines.earlier(call, wanted, query.before, query.limit)
+    first, last = lines.ends(call, wanted)
+    page = (
+        lines.later(call, wanted, 0, query.limit)
+        if query.tail is None
+        else lines.earlier(call, wanted, last + 1, query.tail)
+    )
+    page.first_at, page.lines = lines.extent(call, wanted, first)
     return page

@@ -111,7 +111,9 @@ def _bins(call: Call, id: int, start: datetime, end: datetime, bins: int) -> dic
     width = max((end - start).total_seconds() / bins, SHORTEST_BIN_S)
     changes: dict[int, list[tuple[int, int, int]]] = {}
     for row in call.read("list_timeline_bins", instance_id=id, **key_range(id), from_at=start, width=width):
-        changes.setdefault(row.node, []).append((int(row.bin), int(row.starts), int(row.ends)))
+        changes.setdefault(row.node, []).append((int(row.first_bin), row.tasks, 0))
+        if row.last_bin is not None:
+            changes[row.node].append((int(row.last_bin), 0, row.tasks))
     return {node: running_in_bins(each, bins) for node, each in changes.items()}
 
 
