@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 ENDED: Final = frozenset({"SUCCESS", "FAILED", "TERMINATED"})
 LINES: Final = 1000  # log lines read at once
+TASKS: Final = 2000  # tasks read at once
+OUTPUTS: Final = 500  # outputs read at once, each of up to 64 KB
 PLACES: Final = 100  # tasks that a breakpoint lists
 
 
@@ -153,9 +155,10 @@ class Instance:
         """
         number = self._resolve()
         if limit is None:
-            rows = self._client.read_all("show_tasks", instance_id=number)
-        else:
-            rows = self._client.read_all("show_first_tasks", instance_id=number, batch=limit, **key_range(number))
+            first, last = key_range(number).values()
+            parts = self._client.read_parts("show_tasks", TASKS, first - 1, instance_id=number, last=last)
+            return list(records_of(TaskInfo, parts))
+        rows = self._client.read_all("show_first_tasks", instance_id=number, batch=limit, **key_range(number))
         return list(records_of(TaskInfo, rows))
 
     def count_tasks(self) -> dict[str, int]:
@@ -309,7 +312,8 @@ class Instance:
         return self._client.command("resume", self._resolve(), task=task, reason=reason, timeout=timeout)
 
     def _output(self, number: int, task: str) -> Json:
-        rows = self._client.read_all("show_outputs", instance_id=number, task=task)
+        first = key_range(number)["first"]
+        rows = list(self._client.read_parts("show_outputs", OUTPUTS, first - 1, instance_id=number, task=task))
         if not rows:
             raise no_such_task(self, task)
         if rows[0].state != "SUCCESS":

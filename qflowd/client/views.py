@@ -129,6 +129,14 @@ class Views:
         """Rows of one of `READS`, of this tenant where it asks for one, with plain Python values."""
         return self.transport.read(statement, params)
 
+    def read_parts(self, statement: str, batch: int, after: int = 0, **params: Any) -> Iterator[Any]:
+        """As `read_all`, of a statement that gives rows behind an id: `batch` at a time, so that no answer is too large."""
+        while rows := self.read_all(statement, after=after, batch=batch, **params):
+            yield from rows
+            if len(rows) < batch:
+                return
+            after = rows[-1].id
+
     def read_one(self, statement: str, *, wait_s: float = 0.0, **params: Any) -> Any:
         """The first row of a statement, or None; as `read_all`. `wait_s`: as of `Transport.read`."""
         return next(iter(self.transport.read(statement, params, wait_s)), None)

@@ -26,8 +26,12 @@ SELECT v.* FROM (SELECT x.id FROM (
     ORDER BY x.id DESC LIMIT {literal: batch}) f JOIN qflow.instances v ON v.id = f.id ORDER BY v.id DESC
 
 -- name: show_tasks
-SELECT * FROM qflow.tasks
-WHERE instance_id = :instance_id AND tenant = :tenant AND kind <> 'compensation' ORDER BY id
+-- A part of them, behind `after`; found in the table first, as those of show_first_tasks.
+WITH f AS (SELECT t.id FROM qflow.task_instance t {only: mysql FORCE INDEX (PRIMARY)}
+    WHERE t.id > :after AND t.id <= :last AND t.kind <> {kind.COMPENSATION} ORDER BY t.id LIMIT {literal: batch})
+SELECT v.* FROM {only: postgres qflow.tasks v WHERE v.id = ANY(ARRAY(SELECT f.id FROM f))}
+    {only: mysql,sqlite f JOIN qflow.tasks v ON v.id = f.id WHERE 1 = 1} AND v.instance_id = :instance_id AND v.tenant = :tenant
+ORDER BY v.id
 
 -- name: show_task
 SELECT id, instance_id, kind, task, map_index, label, state, wait_reason, error FROM qflow.tasks
@@ -80,7 +84,8 @@ FROM qflow.breakpoints WHERE instance_id = :instance_id AND tenant = :tenant
 
 -- name: show_outputs
 SELECT id, task, map_index, label, state, output FROM qflow.tasks
-WHERE instance_id = :instance_id AND task = :task AND tenant = :tenant AND kind NOT IN ('compensation', 'spawned') ORDER BY id
+WHERE instance_id = :instance_id AND task = :task AND tenant = :tenant AND kind NOT IN ('compensation', 'spawned') AND id > :after
+ORDER BY id LIMIT {literal: batch}
 
 -- name: show_large_output
 -- In parts. The instance says whose it is.

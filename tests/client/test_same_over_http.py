@@ -32,7 +32,7 @@ LEFT_OUT: Mapping[str, str] = {
     "Client.close": "it ends the client",
     "Client.store": "the database itself; over HTTP it is refused",
     "Client.transport": "what differs",
-    **dict.fromkeys(("Client.read_all", "Client.read_one"), "what all others are made of"),
+    **dict.fromkeys(("Client.read_all", "Client.read_one", "Client.read_parts"), "what all others are made of"),
 }
 
 
@@ -229,6 +229,15 @@ def typed(value: Any) -> Any:
 def test_what_is_read_is_the_same(pair: Pair, name: str):
     look = LOOKS[name]
     assert typed(look(pair.by_http, pair.there)) == typed(look(pair.by_database, pair.there))
+
+
+def test_what_is_much_is_read_in_parts(pair: Pair, monkeypatch: pytest.MonkeyPatch):
+    looks = [LOOKS["Instance.tasks"], LOOKS["Instance.output"]]
+    whole = [look(pair.by_http, pair.there) for look in looks]
+    monkeypatch.setattr("qflowd.client.instance.TASKS", 2)
+    monkeypatch.setattr("qflowd.client.instance.OUTPUTS", 1)
+    assert [look(pair.by_http, pair.there) for look in looks] == whole
+    assert [look(pair.by_database, pair.there) for look in looks] == whole
 
 
 @pytest.mark.parametrize("name", WRITES)

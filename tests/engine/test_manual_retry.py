@@ -32,7 +32,9 @@ def fail(lab: Lab, *keys: str, reason: Reason = Reason.ERROR) -> None:
 
 
 def task_reasons(lab: Lab, number: int) -> dict[str, str | None]:
-    rows = lab.store.read(lambda tx: tx.run("show_tasks", tenant="default", instance_id=number))
+    rows = lab.store.read(
+        lambda tx: tx.run("show_tasks", tenant="default", instance_id=number, after=0, last=2**62, batch=9999)
+    )
     return {row.task: row.wait_reason for row in rows}
 
 

@@ -49,7 +49,9 @@ def test_a_map_runs_once_for_each_item_and_its_row_waits_for_them(lab):
 def test_people_see_how_many_items_a_map_waits_for(lab):
     number = daily(lab)
     lab.ends(lab.claim()[:1])
-    rows = lab.store.read(lambda tx: tx.run("show_tasks", tenant="default", instance_id=number))
+    rows = lab.store.read(
+        lambda tx: tx.run("show_tasks", tenant="default", instance_id=number, after=0, last=2**62, batch=9999)
+    )
     assert [(row.task, row.map_index, row.kind, row.wait_reason) for row in rows[1:4]] == [
         ("bars", None, "head", "waits for its items: 2"),
         ("check", None, "task", "waits for tasks before it: bars"),
@@ -196,7 +198,9 @@ def test_a_label_is_shown_wherever_an_item_is(lab):
     symbols = [{"symbol": "AAPL"}, {"symbol": "  A\nB "}, {"name": "x"}, {"symbol": 7}, {"symbol": None}]
     number = daily(lab, {"symbols": symbols}, label="{{ item.symbol }}", params={})
     rows = lab.claim()
-    shown = lab.store.read(lambda tx: tx.run("show_tasks", tenant="default", instance_id=number))
+    shown = lab.store.read(
+        lambda tx: tx.run("show_tasks", tenant="default", instance_id=number, after=0, last=2**62, batch=9999)
+    )
     assert [(row.map_index, row.label) for row in shown[3:]] == [
         (0, "AAPL"),
         (1, "A B"),

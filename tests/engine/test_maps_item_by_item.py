@@ -92,7 +92,9 @@ def test_the_item_behind_a_failed_one_is_upstream_failed_and_the_others_run(lab)
 def test_a_map_says_that_its_items_could_not_run(lab):
     number = daily(lab)
     lab.run({"bars[1]": FAILED})
-    shown = lab.store.read(lambda tx: tx.run("show_tasks", tenant="default", instance_id=number))
+    shown = lab.store.read(
+        lambda tx: tx.run("show_tasks", tenant="default", instance_id=number, after=0, last=2**62, batch=9999)
+    )
     errors = {row.task: row.error for row in shown if row.map_index is None}
     assert (
         errors["factors"] == "1 of 3 items did not succeed; the first: factors[1]: the item before it did not succeed"
@@ -321,7 +323,9 @@ def test_items_that_wait_for_a_place_say_so(lab):
     number = three(lab, 4, bars={"max_parallel": 2})
     lab.run({f"bars[{i}]": FAILED for i in range(4)})
     lab.command("retry", number)
-    shown = lab.store.read(lambda tx: tx.run("show_tasks", tenant="default", instance_id=number))
+    shown = lab.store.read(
+        lambda tx: tx.run("show_tasks", tenant="default", instance_id=number, after=0, last=2**62, batch=9999)
+    )
     reasons = {lab.key(row.id): row.wait_reason for row in shown}
     assert [reasons[f"bars[{i}]"] for i in (2, 3)] == ["waits for a place: max_parallel of its map"] * 2
     assert reasons["factors[3]"] == "waits for the same item of a map before it: bars[3]"

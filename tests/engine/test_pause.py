@@ -23,7 +23,9 @@ def wait_reason(lab: Lab, number: int) -> str | None:
 
 def shown(lab: Lab, number: int) -> list[tuple[str, str | None]]:
     """State and wait_reason of each task, as the view tells them."""
-    rows = lab.store.read(lambda tx: tx.run("show_tasks", tenant="default", instance_id=number))
+    rows = lab.store.read(
+        lambda tx: tx.run("show_tasks", tenant="default", instance_id=number, after=0, last=2**62, batch=9999)
+    )
     return [(row.state, row.wait_reason) for row in rows]
 
 

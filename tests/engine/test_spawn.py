@@ -46,7 +46,9 @@ def test_a_spawned_task_waits_for_those_that_it_comes_after(lab):
 
 def test_people_see_what_was_spawned_and_that_its_spawner_waits(lab):
     number = daily(lab, MERGED)
-    rows = lab.store.read(lambda tx: tx.run("show_tasks", tenant="default", instance_id=number))
+    rows = lab.store.read(
+        lambda tx: tx.run("show_tasks", tenant="default", instance_id=number, after=0, last=2**62, batch=9999)
+    )
     assert [(row.task, row.label, row.kind, row.wait_reason) for row in rows if row.state == "PENDING"] == [
         ("scan", None, "task", "waits for the tasks that it spawned: 3"),
         ("report", None, "task", "waits for tasks before it: scan"),

@@ -132,7 +132,9 @@ class House:
         return number, gate
 
     def task_state(self, number: int, ordinal: int = 0) -> str:
-        rows = self.api.store.read(lambda tx: tx.run("show_tasks", instance_id=number, tenant="default"))
+        rows = self.api.store.read(
+            lambda tx: tx.run("show_tasks", instance_id=number, tenant="default", after=0, last=2**62, batch=9999)
+        )
         return str(rows[ordinal].state) if rows else ""
 
 

@@ -51,5 +51,9 @@ def named(lab: Lab, rows: list[Claimed]) -> list[str]:
 
 
 def error_of(lab: Lab, task_id: int) -> str:
-    rows = lab.store.read(lambda tx: tx.run("show_tasks", tenant="default", instance_id=task_id // ORDINALS))
+    rows = lab.store.read(
+        lambda tx: tx.run(
+            "show_tasks", tenant="default", instance_id=task_id // ORDINALS, after=0, last=2**62, batch=9999
+        )
+    )
     return str(next(row.error for row in rows if row.id == task_id))
