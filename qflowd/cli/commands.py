@@ -68,7 +68,7 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
 }
 COMMANDS: Final = {name: about for commands in GROUPS.values() for name, about in commands.items()}
 # Those that no API can stand in for.
-NEED_DATABASE: Final = frozenset({"init", "run", "api", "doctor", "migrate", "token", "login-link", "tenants", "top"})
+NEED_DATABASE: Final = frozenset({"init", "run", "api", "doctor", "migrate", "token", "login-link", "tenants"})
 # Where those are that do not have a module of their own.
 MODULES: Final = {
     **dict.fromkeys(("ps", "workflows", "schedules", "jobs", "plugins", "daemons", "pools"), "lists"),

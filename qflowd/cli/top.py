@@ -3,11 +3,13 @@
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import click
+import msgspec
 
 from qflowd.cli.commands import COMMANDS
 from qflowd.cli.printing import coloured, is_terminal, print_json
@@ -18,6 +20,8 @@ from qflowd.store.tx import Store
 if TYPE_CHECKING:  # a screen is drawn only where there is a terminal, and the API's code takes a moment to import
     from qflowd.api.resources.overview import Overview
     from qflowd.cli.top_frame import Line
+    from qflowd.client import Client
+    from qflowd.client.http.transport import HttpTransport
 
 EVERY_S: Final = click.FloatRange(0.2, 3600)
 SCREENLESS: Final = ("", "dumb", "unknown")
@@ -31,12 +35,11 @@ def top(*, every: float, once: bool, as_json: bool) -> None:
     """See `help` above."""
     from qflowd.cli.top_frame import Look, frame
 
-    config = configuration()
     with ExitStack() as stack:
         client = stack.enter_context(open_client())
-        read = partial(_overview, client.store, config, client.tenant)
+        read, place = _reader(client)
         overview = read()  # a database that is away, or of another version, ends it here
-        look = Look(f"qflowd top · {client.tenant}", config.database.shown)
+        look = Look(f"qflowd top · {client.tenant}", place)
         if as_json:
             print_json(overview)
         elif once or not _has_screen():
@@ -53,8 +56,25 @@ def _has_screen() -> bool:
     return is_terminal() and sys.stdin.isatty() and os.environ.get("TERM", "") not in SCREENLESS
 
 
-def _overview(store: Store, config: Config, tenant: str) -> "Overview":
-    """What the dashboard's first page has, by the same statements, without a server."""
+def _reader(client: "Client") -> "tuple[Callable[[], Overview], str]":
+    """What reads the overview, and from where: the API that `--url` names, or the database, which needs no server."""
+    from qflowd.client.http.transport import HttpTransport
+
+    transport = client.transport
+    if isinstance(transport, HttpTransport):
+        return partial(_of_api, transport), str(click.get_current_context().find_root().params["url"])
+    config = configuration()
+    return partial(_of_database, client.store, config, client.tenant), config.database.shown
+
+
+def _of_api(transport: "HttpTransport") -> "Overview":
+    from qflowd.api.resources.overview import Overview
+
+    return msgspec.json.decode(transport.ask("overview"), type=Overview)
+
+
+def _of_database(store: Store, config: Config, tenant: str) -> "Overview":
+    """By the statements of the dashboard's first page."""
     from qflowd.api.access.caller import Caller
     from qflowd.api.call import Call, HttpRequest
     from qflowd.api.resources.overview import OverviewQuery, overview_of

@@ -114,3 +114,11 @@ def test_an_api_that_is_not_there_is_told_from_a_wrong_url(run: Run, monkeypatch
     assert (ran.code, "http://127.0.0.1:9 does not answer" in ran.err) == (5, True)
     ran = run("--url", "sqlite:///x.db", "ps")
     assert (ran.code, "QFLOWD_DATABASE_URL" in ran.err) == (2, True)
+
+
+def test_top_shows_what_the_api_does(by_url: Run, shared: StandIn, api: ApiServer) -> None:
+    ran = by_url("top")
+    assert ran.code == 0, ran.err
+    assert ran.out.splitlines()[0].endswith(f" · http://127.0.0.1:{api.port}")
+    assert "Daemons (1)" in ran.out
+    assert by_url("top", "--json").json["daemons"][0]["name"] == "desk"

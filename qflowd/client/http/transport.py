@@ -96,6 +96,10 @@ class HttpTransport:
         found: datetime = self.read("show_clock", {})[0].server_at
         return found
 
+    def ask(self, path: str) -> bytes:
+        """The data of an answer to a GET below /api/v1, in JSON. Raises: StoreUnavailable at once if there is no answer."""
+        return self._api.get(path, self._query, is_first=True).data
+
     def close(self) -> None:
         self._api.close()
 
