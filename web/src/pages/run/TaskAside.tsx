@@ -1,5 +1,5 @@
 // One task beside the run: its error first, then why it waits, its log, attempts, params and output.
-import { ListRestart, RotateCcw, SkipForward, X } from 'lucide-react'
+import { Ban, ListRestart, RotateCcw, SkipForward, X } from 'lucide-react'
 import { useState, type ReactNode } from 'react'
 import { Link } from 'wouter'
 import { useQueryState } from '../../api/address'
@@ -120,12 +120,13 @@ function Facts({ task }: { task: TaskDetail }) {
 
 const Part = ({ title, children }: { title: string; children: ReactNode }) => <section className="aside-part"><h3>{title}</h3>{children}</section>
 
-type Verb = 'retry' | 'skip' | 'rerun'
+type Verb = 'retry' | 'skip' | 'rerun' | 'terminate'
 
-/** A failed row can be retried or skipped; a task of a workflow that has ended can run again with all behind it. */
+/** What runs can be terminated; a failed row can be retried or skipped; a task of a workflow that has ended can run again with all behind it. */
 function verbsOf(task: TaskDetail, run: RunDetail): Verb[] {
   const alone = task.map_index === null && task.kind !== 'compensation' && task.kind !== 'spawned'
   const verbs: Verb[] = []
+  if (['RESERVED', 'RUNNING'].includes(task.state) && task.kind !== 'compensation') verbs.push('terminate')
   if (task.state === 'FAILED' || task.state === 'CANCELLED') verbs.push('retry')
   if (alone && ['FAILED', 'PENDING', 'READY', 'HELD'].includes(task.state)) verbs.push('skip')
   if (alone && run.workflow !== null && ENDED.has(task.state) && ENDED.has(run.state)) verbs.push('rerun')
@@ -137,13 +138,13 @@ function TaskActions({ task, run, mark }: { task: TaskDetail; run: RunDetail; ma
   const may = useMay('operate')
   const [asking, setAsking] = useState<Verb | null>(null)
   if (!may) return null
-  const ask = { retry: w.ask.retryTask, skip: w.ask.skipTask, rerun: w.ask.rerun }
-  const what = { retry: w.what.retryTask, skip: w.what.skipTask, rerun: w.what.rerun }
+  const ask = { retry: w.ask.retryTask, skip: w.ask.skipTask, rerun: w.ask.rerun, terminate: w.ask.terminateTask }
+  const what = { retry: w.what.retryTask, skip: w.what.skipTask, rerun: w.what.rerun, terminate: w.what.terminateTask }
   const verbs = verbsOf(task, run)
   if (verbs.length === 0) return null
   const marks = (verb: Verb) => (verb === 'rerun' ? { onMouseEnter: () => mark(task.task), onMouseLeave: () => asking || mark(null), onFocus: () => mark(task.task), onBlur: () => asking || mark(null) } : {})
   const close = () => { setAsking(null); mark(null) }
-  const icons = { retry: RotateCcw, skip: SkipForward, rerun: ListRestart }
+  const icons = { retry: RotateCcw, skip: SkipForward, rerun: ListRestart, terminate: Ban }
   return (
     <div className="row">
       {verbs.map((verb) => <span key={verb} {...marks(verb)}><Button icon={icons[verb]} onClick={() => setAsking(verb)}>{w[verb]}</Button></span>)}

@@ -19,7 +19,7 @@ export const en = {
   newer: 'Newer run of this workflow (])',
   ask: {
     pause: 'Pause this run?', resume: 'Resume this run?', start: 'Start this run?', terminate: 'Terminate this run?', retry: 'Retry this run?',
-    retryTask: 'Retry this task?', rerun: 'Run again from here?', skipTask: 'Skip this task?', retryFailed: 'Retry all failed tasks?',
+    retryTask: 'Retry this task?', rerun: 'Run again from here?', skipTask: 'Skip this task?', terminateTask: 'Terminate this task?', retryFailed: 'Retry all failed tasks?',
   },
   what: {
     pause: 'Nothing of it begins any more. What runs now ends by itself.',
@@ -30,6 +30,7 @@ export const en = {
     retryTask: 'It runs again with a new attempt, then what waits for it.',
     rerun: 'It runs again, whatever it came to, and so does everything behind it.',
     skipTask: 'It counts as SKIPPED; what follows runs as its rules say.',
+    terminateTask: 'Its worker is killed and it ends CANCELLED; what does not need it continues.',
   },
   task: 'Task',
   closeTask: 'Close (Esc)',
@@ -93,7 +94,7 @@ export const zh: RunWords = {
   newer: '此工作流更新的运行 (])',
   ask: {
     pause: '暂停这个运行？', resume: '恢复这个运行？', start: '启动这个运行？', terminate: '终止这个运行？', retry: '重试这个运行？',
-    retryTask: '重试这个任务？', rerun: '从这里重新运行？', skipTask: '跳过这个任务？', retryFailed: '重试全部失败的任务？',
+    retryTask: '重试这个任务？', rerun: '从这里重新运行？', skipTask: '跳过这个任务？', terminateTask: '终止这个任务？', retryFailed: '重试全部失败的任务？',
   },
   what: {
     pause: '不再开始新的任务，正在运行的任务自行结束。',
@@ -104,6 +105,7 @@ export const zh: RunWords = {
     retryTask: '以新的一次尝试重新运行，等待它的任务随后运行。',
     rerun: '无论结果如何，它和它之后的全部任务都重新运行。',
     skipTask: '它记为 SKIPPED；后面的任务按各自的规则运行。',
+    terminateTask: '结束它的工作进程，任务记为 CANCELLED；不依赖它的任务继续运行。',
   },
   task: '任务',
   closeTask: '关闭 (Esc)',
