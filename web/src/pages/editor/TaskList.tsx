@@ -1,22 +1,28 @@
 // The draft as a list: each task below what it waits for.
 import { useMemo } from 'react'
+import type { Fault } from '../../api/problem'
 import { useOne } from '../../api/queries'
 import { useWords } from '../../words'
 import { Tag } from '../../ui/Chip'
 import { Empty } from '../../ui/Empty'
 import { Table } from '../../ui/Table'
-import { inOrder, parentsIn, placeOf, tasksOf, type Body } from './document'
+import { inOrder, parentsIn, placeOf, tasksOf, type Body, type Doc } from './document'
 import { useDraftState } from './useDraft'
 import { words } from './words'
 
 export function TaskList({ chosen, choose }: { chosen: string | null; choose: (key: string) => void }) {
-  const w = useWords(words)
   const { document, saved } = useDraftState()
+  // Every key that is typed comes by here; the rows change only with what they show.
+  return useMemo(() => <Rows document={document} faults={saved.faults} chosen={chosen} choose={choose} />, [document, saved.faults, chosen])
+}
+
+function Rows({ document, faults, chosen, choose }: { document: Doc; faults: Fault[]; chosen: string | null; choose: (key: string) => void }) {
+  const w = useWords(words)
   const tasks = tasksOf(document)
   const keys = inOrder(document)
   if (keys.length === 0) return <Empty title={w.emptyTitle}>{w.emptyMore}</Empty>
   const faulty = new Map<string, number>()
-  for (const fault of saved.faults) {
+  for (const fault of faults) {
     const { task } = placeOf(fault.where, keys)
     if (task !== null) faulty.set(task, (faulty.get(task) ?? 0) + 1)
   }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { applied, behind, edgesOf, freeKey, inOrder, parentsIn, placeOf, requestOf, same, type Doc } from './document'
+import { applied, behind, edgesOf, freeKey, inOrder, parentsIn, placeOf, requestOf, same, type Body, type Doc } from './document'
 
 const doc: Doc = { workflow: 'daily', tasks: { a: { job: 'load' }, b: { job: 'check', after: 'a' }, c: { job: 'report', after: { a: true, b: 'b.output.ok' } } } }
 const tasks = (made: Doc) => made.tasks as Record<string, unknown>
@@ -40,7 +40,13 @@ describe('the document', () => {
   it('knows what would make a cycle, and the order of tasks', () => {
     expect([...behind(doc, 'b')].sort()).toEqual(['b', 'c'])
     expect(inOrder({ tasks: { z: { after: 'y' }, y: {}, x: {} } })).toEqual(['y', 'x', 'z'])
-    expect(inOrder({ tasks: { z: { after: 'y' }, y: { after: 'z' } } })).toHaveLength(2)
+    expect(inOrder({ tasks: { z: { after: 'y' }, y: { after: 'z' }, x: {} } })).toEqual(['x', 'z', 'y'])
+    expect(inOrder(doc)).toEqual(['a', 'b', 'c'])
+  })
+
+  it('of thousands of tasks in a row is put in order at once', () => {
+    const long: Doc = { tasks: Object.fromEntries(Array.from({ length: 5_000 }, (_, n): [string, Body] => [`t${n}`, n === 0 ? {} : { after: `t${n - 1}` }])) }
+    expect([inOrder(long).at(-1), behind(long, 't0').size]).toEqual(['t4999', 5_000])
   })
 
   it('reads edges in each form', () => {

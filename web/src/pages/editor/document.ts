@@ -124,34 +124,40 @@ function sent(body: Body): Record<string, Json> {
   return Object.keys(settings).length > 0 ? { ...own, settings } : own
 }
 
-/** Keys of tasks that wait for `key`, near or far: an edge from one of them to `key` would be a cycle. */
-export function behind(doc: Doc, key: string): Set<string> {
-  const found = new Set<string>([key])
-  const edges = edgesOf(doc)
-  for (let grew = true; grew;) {
-    grew = false
-    for (const edge of edges) {
-      if (!found.has(edge.from) || found.has(edge.to)) continue
-      found.add(edge.to)
-      grew = true
-    }
-  }
+/** What comes right after each task. */
+function childrenIn(doc: Doc): Map<string, string[]> {
+  const found = new Map<string, string[]>()
+  for (const { from, to } of edgesOf(doc)) found.set(from, [...(found.get(from) ?? []), to])
   return found
 }
 
-/** Task keys, what waits behind what it waits for; within a step as they are written. */
+/** Keys of tasks that wait for `key`, near or far, and itself: an edge from one of them to it would be a cycle. */
+export function behind(doc: Doc, key: string): Set<string> {
+  const children = childrenIn(doc)
+  const found = new Set<string>([key])
+  for (const one of found) for (const child of children.get(one) ?? []) found.add(child)
+  return found
+}
+
+/** Task keys, what waits behind what it waits for; within a step as they are written. Those of a cycle come last. */
 export function inOrder(doc: Doc): string[] {
   const tasks = tasksOf(doc)
-  const levels = new Map<string, number>()
-  const levelOf = (key: string, above: readonly string[]): number => {
-    const known = levels.get(key)
-    if (known !== undefined) return known
-    const parents = Object.keys(parentsIn(tasks[key] ?? {})).filter((parent) => parent in tasks && !above.includes(parent))
-    const level = parents.length === 0 ? 0 : 1 + Math.max(...parents.map((parent) => levelOf(parent, [...above, key])))
-    levels.set(key, level)
-    return level
+  const children = childrenIn(doc)
+  const open = new Map(Object.entries(tasks).map(([key, body]) => [key, Object.keys(parentsIn(body)).filter((parent) => parent in tasks).length]))
+  const order = new Map(Object.keys(tasks).map((key, at) => [key, at]))
+  const found: string[] = []
+  let step = [...open].filter(([, parents]) => parents === 0).map(([key]) => key)
+  while (step.length > 0) {
+    found.push(...step.sort((a, b) => order.get(a)! - order.get(b)!))
+    const next: string[] = []
+    for (const child of step.flatMap((key) => children.get(key) ?? [])) {
+      const left = (open.get(child) ?? 0) - 1
+      open.set(child, left)
+      if (left === 0) next.push(child)
+    }
+    step = next
   }
-  return Object.keys(tasks).map((key, at) => ({ key, at, level: levelOf(key, []) })).sort((a, b) => a.level - b.level || a.at - b.at).map(({ key }) => key)
+  return [...found, ...[...open].filter(([, parents]) => parents > 0).map(([key]) => key)]
 }
 
 /** A key that is free: `load`, `load_2`, `load_3`. */

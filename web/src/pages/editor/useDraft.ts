@@ -26,7 +26,8 @@ const open = new Map<string, Draft>()
 export function draftOf(version: Version, graph: GraphData | null): Draft {
   const path = `/workflows/${encodeURIComponent(version.workflow)}/versions/${version.version}`
   const known = open.get(path)
-  if (known) return known
+  // One that took no more changes, and has none to keep, may be another draft under its number by now.
+  if (known && !(known.get().status === 'closed' && known.get().pending.length === 0)) return known
   const { hash, document, faults, format } = version
   const saved: Saved = { hash, document, faults, graph, format, text: version.as_written ? version.text : null }
   const made = new Draft(path, saved, { send: call, kept: keptAt(`qflowd.draft.${path}`) })
