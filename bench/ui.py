@@ -15,7 +15,7 @@ from bench.rig import MakeRig, Rig, cpu_s
 from bench.stored import LARGE_MAP, NODES, fill
 from qflowd.engine.access.audit import Actor
 from qflowd.engine.access.login import make_first_code
-from tests.support.browser import FLAGS, chromium_path
+from tests.support.browser import browser
 
 ABOUT = "the dashboard in Chromium, with maps of 5,400 and 100,000 items and a log of a million lines stored"
 INSTANCES: Final = 2_000
@@ -81,7 +81,8 @@ def measure(make: MakeRig, build: Build, _args: Namespace) -> dict[str, float]:
     """Each figure once for a database, with what stands in `BARS`; the bars are printed beside them."""
     rig = make(build)
     if rig.dialect not in _FOUND:
-        found = _FOUND[rig.dialect] = measured(rig)
+        with browser() as chromium:
+            found = _FOUND[rig.dialect] = measured(rig, chromium)
         for name, value in found.items():
             bar = BARS[name]
             is_met = value >= -bar if bar < 0 else value <= bar
@@ -89,15 +90,15 @@ def measure(make: MakeRig, build: Build, _args: Namespace) -> dict[str, float]:
     return _FOUND[rig.dialect]
 
 
-def measured(rig: Rig) -> dict[str, float]:
+def measured(rig: Rig, chromium: Browser) -> dict[str, float]:
     """All figures, on an empty store."""
     rig.workflow(
         "wide", {f"t{n}": {"job": f"j{n % 7}"} | ({"after": [f"t{n - 50}"]} if n >= 50 else {}) for n in range(WIDE)}
     )
     fill(rig, INSTANCES)
-    with served(rig) as (url, server), chromium() as found:
+    with served(rig) as (url, server):
         code = rig.store.transact(lambda tx: make_first_code(tx, Actor("bench", "default")))
-        site = Site(rig, url, found, server)
+        site = Site(rig, url, chromium, server)
         site.sign_in(str(code))
         return (
             site.first_load()
@@ -124,21 +125,6 @@ def served(rig: Rig) -> Iterator[tuple[str, int]]:
             yield api.stdout.readline().decode().split()[-1], api.pid
         finally:
             api.terminate()
-
-
-@contextmanager
-def chromium() -> Iterator[Browser]:
-    """A browser that says how much memory it uses to the byte."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(
-            executable_path=chromium_path(), args=[*FLAGS, "--enable-precise-memory-info"]
-        )
-        try:
-            yield found
-        finally:
-            found.close()
 
 
 class Site:
