@@ -48,3 +48,72 @@ def test_the_audit_tells_who_did_it_what_differs_and_where_to_see_it(site: Site)
         page.get_by_role("button", name="Clear filters").last.click()
         page.get_by_role("table", name="Audit").get_by_role("link", name="long").first.click()
         expect(page).to_have_url(f"{site.url}workflows/long")
+
+
+def test_a_token_is_made_shown_once_and_revoked(site: Site) -> None:
+    with site.look() as page:
+        site.open(page, "access")
+        page.get_by_role("button", name="Make a token").click()
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_label("What for").fill("nightly build")
+        dialog.get_by_label("At most").select_option("read")
+        dialog.get_by_label("Good for days").fill("5")
+        page.keyboard.press("Enter")
+        expect(dialog).to_contain_text("Copy it now")
+        secret = dialog.locator(".once pre").inner_text()
+        assert re.fullmatch(r"qf_[a-z0-9]{10}_\w{43}", secret)
+        answer = page.request.get(f"{site.url}api/v1/me", headers={"Authorization": f"Bearer {secret}"})
+        assert answer.json()["data"]["role"] == "read"
+        dialog.get_by_role("button", name="I have copied it").click()
+        expect(page.get_by_role("main")).to_contain_text("One token expires within two weeks")
+        expect(page.get_by_text(secret)).to_have_count(0)
+        page.get_by_role("button", name="Revoke nightly build").click()
+        page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
+        expect(page.get_by_role("main")).to_contain_text("No token yet")
+        page.get_by_label("with ended ones").check()
+        expect(page.get_by_role("table", name="Tokens")).to_contain_text("revoked")
+
+
+def test_somebody_is_added_signs_in_by_a_link_and_is_signed_out_from_afar(site: Site) -> None:
+    with site.look() as page:
+        site.open(page, "access?tab=people")
+        page.get_by_role("button", name="Add somebody").click()
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_label("Name").fill("ann")
+        page.keyboard.press("Enter")
+        dialog.get_by_role("button", name="Make a link").click()
+        link = dialog.locator(".once pre").inner_text()
+        dialog.get_by_role("button", name="I have copied it").click()
+        with site.look(state=None) as theirs:
+            theirs.expected.add("401")  # type: ignore[attr-defined]
+            theirs.goto(link)
+            theirs.locator(".shell main h1").wait_for()
+            expect(theirs.get_by_role("link", name="Audit")).to_have_count(0)
+            page.get_by_role("tab", name="Sessions").click()
+            page.get_by_role("button", name=re.compile("^End ann")).click()
+            page.get_by_role("dialog").get_by_role("button", name="End", exact=True).click()
+            expect(page.get_by_role("button", name=re.compile("^End ann"))).to_have_count(0)
+            theirs.reload()
+            expect(theirs.get_by_label("Password")).to_be_visible()
+        page.get_by_role("tab", name="People").click()
+        page.get_by_role("button", name="Actions for ann").click()
+        page.get_by_role("menuitem", name="Disable").click()
+        page.get_by_role("dialog").get_by_role("button", name="Disable").click()
+        expect(page.get_by_role("table", name="People")).to_contain_text("disabled")
+
+
+def test_quotas_of_a_tenant_are_set_and_shown_with_what_is_used(site: Site) -> None:
+    with site.look() as page:
+        site.open(page, "access?tab=tenants")
+        page.get_by_role("button", name="Add a tenant").click()
+        page.get_by_role("dialog").get_by_label("Name").fill("desk")
+        page.keyboard.press("Enter")
+        page.get_by_role("button", name="Change quotas").click()
+        page.get_by_role("dialog").get_by_label("Open runs").fill("4")
+        page.get_by_role("dialog").get_by_label("Pools").fill("research, batch_*")
+        page.get_by_role("dialog").get_by_role("button", name="Save").click()
+        expect(page.get_by_role("main")).to_contain_text("0 of 4")
+        expect(page.get_by_role("main")).to_contain_text("batch_*")
+        page.get_by_role("button", name="Suspend").click()
+        page.get_by_role("dialog").get_by_role("button", name="Suspend").click()
+        expect(page.get_by_role("table", name="Tenants")).to_contain_text("suspended")

@@ -25,6 +25,8 @@ PAGES = [
     ("daemons", "ALIVE", "在线 ALIVE"),
     ("limits", "vendor", "vendor"),
     ("audit", "LOGIN", "登录 LOGIN"),
+    ("access", "No token yet", "还没有令牌"),
+    ("access?tab=people", "admin", "所有租户的一切"),
     ("reference?q=healthz", "/healthz", "/healthz"),
     ("settings", "Time zone", "时区"),
 ]

@@ -55,6 +55,18 @@ export function useOne<T>(path: string | null, query: Query = {}, options: Optio
   return found
 }
 
+/** One object with its ETag, for a change that must meet what was read. */
+export function useTagged<T>(path: string) {
+  return useQuery<{ data: T; etag: string | null }, ApiProblem>({
+    queryKey: [path, 'tagged'],
+    queryFn: async ({ signal }) => {
+      const { data, etag } = await call<T>(path, { signal })
+      return { data, etag }
+    },
+    refetchInterval: pause(15_000),
+  })
+}
+
 /** A document outside the envelope; it does not change while the server runs. */
 export function useDocument<T>(path: string) {
   return useQuery<T, ApiProblem>({ queryKey: [path, 'document'], queryFn: ({ signal }) => json<T>(path, signal), staleTime: Infinity })
