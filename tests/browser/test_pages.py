@@ -24,6 +24,8 @@ PAGES = [
     ("jobs", "Fetch one day of prices", "Fetch one day of prices"),
     ("daemons", "ALIVE", "在线 ALIVE"),
     ("limits", "vendor", "vendor"),
+    ("types", "No type yet", "还没有任务类型"),
+    ("definitions", "No definition yet", "还没有任务定义"),
     ("audit", "LOGIN", "登录 LOGIN"),
     ("access", "No token yet", "还没有令牌"),
     ("access?tab=people", "admin", "所有租户的一切"),

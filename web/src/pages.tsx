@@ -1,5 +1,5 @@
 // The table of pages: a page is one line here and one folder in `pages/`. Pages are loaded when they are first opened.
-import { CalendarClock, CircleAlert, Code, Gauge, KeyRound, LayoutDashboard, ListChecks, Plug, ScrollText, Server, Settings as Cog, Workflow as Flow, type LucideIcon } from 'lucide-react'
+import { Boxes, CalendarClock, CircleAlert, Code, Gauge, KeyRound, LayoutDashboard, ListChecks, Plug, Puzzle, ScrollText, Server, Settings as Cog, Workflow as Flow, type LucideIcon } from 'lucide-react'
 import { lazy, type ComponentType, type LazyExoticComponent } from 'react'
 import type { Me } from './api/types'
 import type { Words } from './words/en'
@@ -24,6 +24,8 @@ export const pages: PageLine[] = [
   { path: '/jobs', page: lazy(() => import('./pages/jobs/Jobs')), bar: { word: 'jobs', icon: Plug, go: 'j' } },
   { path: '/daemons', page: lazy(() => import('./pages/daemons/Daemons')), bar: { word: 'daemons', icon: Server, go: 'd' } },
   { path: '/limits', page: lazy(() => import('./pages/limits/Limits')), bar: { word: 'limits', icon: Gauge, go: 'l' } },
+  { path: '/types', page: lazy(() => import('./pages/definitions/Types')), bar: { word: 'types', icon: Boxes, go: 'y', below: true } },
+  { path: '/definitions', page: lazy(() => import('./pages/definitions/Definitions')), bar: { word: 'definitions', icon: Puzzle, go: 'n', below: true } },
   { path: '/audit', page: lazy(() => import('./pages/audit/Audit')), bar: { word: 'audit', icon: ScrollText, go: 'u', below: true, need: 'admin' } },
   { path: '/access', page: lazy(() => import('./pages/access/Access')), bar: { word: 'access', icon: KeyRound, go: 'c', below: true } },
   { path: '/reference', page: lazy(() => import('./pages/api/Api')), bar: { word: 'api', icon: Code, go: 'a', below: true } },

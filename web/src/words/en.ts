@@ -3,7 +3,7 @@ export const en = {
   app: 'qflowd',
   nav: {
     today: 'Today', workflows: 'Workflows', runs: 'Runs', failures: 'Failures', schedules: 'Schedules', jobs: 'Jobs & plugins', daemons: 'Daemons',
-    limits: 'Limits', audit: 'Audit', access: 'Access', api: 'API', settings: 'Settings', main: 'Pages', skip: 'Skip to the page',
+    limits: 'Limits', types: 'Types', definitions: 'Definitions', audit: 'Audit', access: 'Access', api: 'API', settings: 'Settings', main: 'Pages', skip: 'Skip to the page',
     fold: 'Fold the bar', unfold: 'Unfold the bar', menu: 'Menu',
   },
   top: { search: 'Search workflows, tasks, runs', zone: 'Time zone', language: 'Language', theme: 'Theme', person: 'You', signOut: 'Sign out', tenant: 'Tenant', help: 'Keys and signs' },
