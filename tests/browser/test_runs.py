@@ -29,6 +29,25 @@ def test_filters_stand_in_the_address_and_are_cleared(site: Site) -> None:
         expect(rows(page)).to_have_count(1)
 
 
+def test_filters_are_kept_as_a_view_and_forgotten(site: Site) -> None:
+    with site.look() as page:
+        page.goto(f"{site.url}instances?state=FAILED&workflow=eod")
+        page.get_by_role("button", name="Views").click()
+        page.get_by_role("menuitem", name="Save these filters").click()
+        page.get_by_role("dialog").get_by_label("Name").fill("red at night")
+        page.keyboard.press("Enter")
+        page.goto(f"{site.url}instances")
+        expect(rows(page)).to_have_count(3)
+        page.get_by_role("button", name="Views").click()
+        page.get_by_role("menuitemradio", name="red at night").click()
+        expect(page).to_have_url(re.compile(r"\?state=FAILED&workflow=eod$"))
+        expect(rows(page)).to_have_count(1)
+        page.get_by_role("button", name="Views").click()
+        page.get_by_role("menuitem", name="Forget red at night").click()
+        page.get_by_role("button", name="Views").click()
+        expect(page.get_by_role("menuitemradio", name="red at night")).to_have_count(0)
+
+
 def test_the_list_is_walked_selected_and_opened_by_keys(site: Site) -> None:
     with site.look() as page:
         page.goto(f"{site.url}instances")

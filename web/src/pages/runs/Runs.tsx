@@ -21,6 +21,7 @@ import { useCommon, useWords } from '../../words'
 import { StartDialog } from '../start/StartDialog'
 import { BatchDialog, type BatchAction } from './BatchDialog'
 import { FilterLine } from './FilterLine'
+import { Views } from './Views'
 import { filterOf, isEmpty, queryOf, whereOf } from './filters'
 import { words } from './words'
 import '../../ui/page.css'
@@ -52,7 +53,7 @@ export default function Runs() {
   }
   return (
     <div className="page-full">
-      <Head title={w.runs} name={w.runs} actions={mayStart && <Button icon={Play} look="main" title="t" onClick={() => setStarting(true)}>{w.start}</Button>} />
+      <Head title={w.runs} name={w.runs} actions={<><Views filter={filter} />{mayStart && <Button icon={Play} look="main" title="t" onClick={() => setStarting(true)}>{w.start}</Button>}</>} />
       <FilterLine filter={filter} />
       {runs.error && <Problem error={runs.error} again={runs.again} />}
       {!runs.items ? !runs.error && <Waiting lines={12} /> : items.length === 0 ? (

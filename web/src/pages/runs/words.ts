@@ -50,6 +50,8 @@ export const en = {
   refused: (n: string) => `${n} refused`,
   stop: 'Stop',
   finished: 'Done',
+  viewsTitle: 'Views', views: { failedToday: 'Failed in 24 hours', underWay: 'Under way', byPeople: 'Started by hand, 7 days' } as Record<string, string>,
+  saveView: 'Save these filters …', dropView: (name: string) => `Forget ${name}`, viewsWhere: 'Views are kept in this browser. To send one, send the address.',
 }
 export type RunsWords = typeof en
 export const zh: RunsWords = {
@@ -99,5 +101,7 @@ export const zh: RunsWords = {
   refused: (n) => `${n} 个被拒绝`,
   stop: '停止',
   finished: '完成',
+  viewsTitle: '视图', views: { failedToday: '24 小时内失败', underWay: '进行中', byPeople: '7 天内手动启动' },
+  saveView: '保存当前筛选……', dropView: (name) => `删除 ${name}`, viewsWhere: '视图保存在本浏览器；要发给别人，请发送网址。',
 }
 export const words = { en, zh }
