@@ -7,8 +7,11 @@ const Present = createContext<Me | null>(null)
 
 export const MeProvider = ({ me, children }: { me: Me; children: ReactNode }) => <Present value={me}>{children}</Present>
 
+/** Null before anybody is known. */
+export const usePerson = (): Me | null => use(Present)
+
 export function useMe(): Me {
-  const me = use(Present)
+  const me = usePerson()
   if (!me) throw new Error('nobody is signed in')
   return me
 }

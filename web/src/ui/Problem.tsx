@@ -2,6 +2,7 @@
 import { TriangleAlert } from 'lucide-react'
 import { Component, type ReactNode } from 'react'
 import { ApiProblem } from '../api/call'
+import { usePerson } from '../api/me'
 import { duration } from '../format'
 import { useCommon, useNow } from '../words'
 import { Button } from './Button'
@@ -14,6 +15,7 @@ interface Props {
 
 export function Problem({ error, again }: Props) {
   const w = useCommon()
+  const me = usePerson()
   const api = error instanceof ApiProblem ? error : null
   const known = api ? (api.code === 0 ? w.problem.network : w.codes[api.code]) : undefined
   return (
@@ -28,7 +30,7 @@ export function Problem({ error, again }: Props) {
             ))}
           </ul>
         )}
-        {api?.code === 40301 && <p className="muted">{w.problem.role}</p>}
+        {api?.code === 40301 && me && <p className="muted">{w.problem.role(me.tenant)}</p>}
         {api?.request && <p className="muted">{w.problem.request} <code>{api.request}</code></p>}
       </div>
       {again && <Button onClick={again}>{w.do.again}</Button>}

@@ -14,7 +14,6 @@ export const en = {
   tasks: 'Tasks',
   wrap: 'Wrap lines (w)',
   copy: 'Copy what is shown (y)',
-  copied: 'Copied',
   download: 'Download all as text',
   end: 'To the end (G)',
   start: 'To the beginning (g g)',
@@ -27,7 +26,6 @@ export const en = {
   notYet: 'Nothing printed yet.',
   noMatch: 'No line matches.',
   cut: (n: string) => `${n} more characters: show all`,
-  gap: 'Older lines are read as you scroll up.',
 }
 export type Words = typeof en
 export const zh: Words = {
@@ -45,7 +43,6 @@ export const zh: Words = {
   tasks: '任务',
   wrap: '自动换行 (w)',
   copy: '复制显示的内容 (y)',
-  copied: '已复制',
   download: '下载全部文本',
   end: '到末尾 (G)',
   start: '到开头 (g g)',
@@ -58,6 +55,5 @@ export const zh: Words = {
   notYet: '还没有输出。',
   noMatch: '没有匹配的行。',
   cut: (n) => `还有 ${n} 个字符：全部显示`,
-  gap: '向上滚动会读取更早的行。',
 }
 export const words = { en, zh }

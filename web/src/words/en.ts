@@ -22,14 +22,14 @@ export const en = {
   } as Record<string, string>,
   do: {
     retry: 'Retry', pause: 'Pause', resume: 'Resume', start: 'Start', terminate: 'Terminate', cancel: 'Cancel', close: 'Close', clear: 'Clear filters',
-    copy: 'Copy', copied: 'Copied', again: 'Try again', more: 'More', older: 'Older', newer: 'Newer', save: 'Save', confirm: 'Confirm', reload: 'Reload',
-    open: 'Open', show: 'Show', hide: 'Hide',
+    copy: 'Copy', copied: 'Copied', again: 'Try again', more: 'More', older: 'Older', newer: 'Newer', save: 'Save', reload: 'Reload',
+    open: 'Open', show: 'Show',
   },
   field: { reason: 'Reason', optional: 'optional', state: 'State', workflow: 'Workflow', task: 'Task', job: 'Job', run: 'Run', name: 'Name', from: 'From', to: 'To', all: 'all' },
   empty: { nothing: 'Nothing here yet', noMatch: 'Nothing matches these filters' },
   problem: {
     title: 'That did not work', remedy: 'What helps', request: 'Request', network: 'The server cannot be reached.', stale: (age: string) => `${age} old, reconnecting`,
-    noPage: 'There is no such page', role: 'Your role does not reach this. Somebody with a higher role can do it or raise yours.',
+    noPage: 'There is no such page', role: (tenant: string) => `An administrator of tenant ${tenant} can do it, or give you the role: Access, People.`,
     crash: 'This page failed to draw. The rest still works.',
   },
   codes: {
@@ -59,7 +59,7 @@ export const en = {
     ] as [string, [string[], string][]][],
   },
   login: {
-    title: 'Sign in', withName: 'with name and password', name: 'Name', password: 'Password', signIn: 'Sign in', withCode: 'You are being signed in …',
+    title: 'Sign in', name: 'Name', password: 'Password', signIn: 'Sign in', withCode: 'You are being signed in …',
     badCode: 'This link has been used or is too old. Make a new one:', hint: 'Have you no password? A link that signs you in is made by:',
   },
 }

@@ -1,11 +1,10 @@
 // Which language is spoken, and how a component gets its words.
 import { useSyncExternalStore } from 'react'
-import { settings, useSettings } from '../settings'
+import { useSettings } from '../settings'
 import { en } from './en'
 import { zh } from './zh'
 
 export type { Words } from './en'
-export type Lang = 'en' | 'zh'
 
 const common = { en, zh }
 
@@ -16,9 +15,6 @@ export const useCommon = () => common[useSettings().lang]
 export function useWords<T>(both: { en: T; zh: T }): T {
   return both[useSettings().lang]
 }
-
-/** The shared words outside a component. */
-export const commonWords = () => common[settings.get().lang]
 
 /** Re-renders once a second for whatever shows an age. One clock for the whole page. */
 const ears = new Set<() => void>()

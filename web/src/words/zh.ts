@@ -23,14 +23,14 @@ export const zh: Words = {
   },
   do: {
     retry: '重试', pause: '暂停', resume: '恢复', start: '启动', terminate: '终止', cancel: '取消', close: '关闭', clear: '清除筛选',
-    copy: '复制', copied: '已复制', again: '再试一次', more: '更多', older: '更早', newer: '更新', save: '保存', confirm: '确认', reload: '重新加载',
-    open: '打开', show: '显示', hide: '隐藏',
+    copy: '复制', copied: '已复制', again: '再试一次', more: '更多', older: '更早', newer: '更新', save: '保存', reload: '重新加载',
+    open: '打开', show: '显示',
   },
   field: { reason: '原因', optional: '可不填', state: '状态', workflow: '工作流', task: '任务', job: '作业', run: '运行', name: '名称', from: '从', to: '到', all: '全部' },
   empty: { nothing: '这里还没有内容', noMatch: '没有符合筛选条件的内容' },
   problem: {
     title: '没有成功', remedy: '怎么办', request: '请求号', network: '连不上服务器。', stale: (age) => `数据是 ${age}前的，正在重新连接`,
-    noPage: '没有这个页面', role: '你的角色没有这个权限；请角色更高的人来做，或提升你的角色。',
+    noPage: '没有这个页面', role: (tenant) => `租户 ${tenant} 的管理员可以代做，或在“访问 › 人员”里提升你的角色。`,
     crash: '这一页画不出来，其余页面不受影响。',
   },
   codes: {
@@ -59,7 +59,7 @@ export const zh: Words = {
     ],
   },
   login: {
-    title: '登录', withName: '用户名和密码', name: '用户名', password: '密码', signIn: '登录', withCode: '正在登录……',
+    title: '登录', name: '用户名', password: '密码', signIn: '登录', withCode: '正在登录……',
     badCode: '这个链接已用过或已过期。重新生成一个：', hint: '没有密码？用下面的命令生成登录链接：',
   },
 }

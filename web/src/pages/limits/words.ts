@@ -2,12 +2,12 @@ const en = {
   title: 'Limits', empty: 'No limit yet', emptyMore: 'A task that names one makes it; how many slots it has is set here or in the configuration.', name: 'Limit', used: 'Used', waiting: 'Waiting', rates: 'Rates', breaker: 'Breaker', source: 'Set by', set: 'Set …', pause: 'Pause …', resume: 'Resume …', close: 'Close breaker …', open: 'Open breaker …', actions: (n: string) => `Actions for ${n}`,
   paused: 'paused', until: 'until', by: 'by', freesAt: 'next', setTitle: (n: string) => `Set limit ${n}`, setText: 'How many tasks may hold it at once, on all daemons together. What runs is not stopped.', slots: 'Slots',
   pauseText: (n: string) => `Nothing that needs ${n} begins until it is resumed. What runs continues.`, resumeText: (n: string) => `What waits for ${n} may begin again.`, closeText: (n: string) => `The breaker of ${n} is closed: what waits begins at once, without a trial.`, openText: (n: string) => `The breaker of ${n} is opened: nothing that needs it begins until it closes.`,
-  queue: 'Why ready tasks wait', why: 'Reason', tasks: 'Tasks', oldest: 'Oldest waits', pool: 'Pool', job: 'Job', noQueue: 'Nothing is ready: the queue is empty', none: 'none', sources: { command: 'a person', config: 'configuration', pattern: 'a pattern', default: 'nobody: one slot' } as Record<string, string>, howOpen: 'By', waitingNote: (n: string) => `${n} tasks wait`,
+  sources: { command: 'a person', config: 'configuration', pattern: 'a pattern', default: 'nobody: one slot' } as Record<string, string>, waitingNote: (n: string) => `${n} tasks wait`,
 }
 const zh: typeof en = {
   title: '限流', empty: '还没有限流', emptyMore: '任务用到某个名字就会产生；它有多少槽位在这里或配置里设置。', name: '限流', used: '已用', waiting: '等待', rates: '速率', breaker: '熔断', source: '来源', set: '设置……', pause: '暂停……', resume: '恢复……', close: '闭合熔断……', open: '断开熔断……', actions: (n) => `${n} 的操作`,
   paused: '已暂停', until: '直到', by: '由', freesAt: '下一个', setTitle: (n) => `设置限流 ${n}`, setText: '所有守护进程合计最多有多少任务同时占用它；正在运行的不受影响。', slots: '槽位',
   pauseText: (n) => `在恢复之前，需要 ${n} 的任务都不开始；正在运行的继续。`, resumeText: (n) => `等待 ${n} 的任务可以开始。`, closeText: (n) => `闭合 ${n} 的熔断：等待的任务立即开始，不再试探。`, openText: (n) => `断开 ${n} 的熔断：闭合之前需要它的任务都不开始。`,
-  queue: '就绪任务在等什么', why: '原因', tasks: '任务数', oldest: '最久等待', pool: '资源池', job: '作业', noQueue: '没有就绪任务，队列为空', none: '无', sources: { command: '人工', config: '配置', pattern: '模式', default: '未设置：一个槽位' }, howOpen: '按', waitingNote: (n) => `${n} 个任务在等`,
+  sources: { command: '人工', config: '配置', pattern: '模式', default: '未设置：一个槽位' }, waitingNote: (n) => `${n} 个任务在等`,
 }
 export const words = { en, zh }

@@ -45,7 +45,6 @@ export const en = {
   daemon: 'Daemon',
   job: 'Job',
   pool: 'Pool',
-  ready: 'Ready',
   ended: 'Ended',
   waited: 'waited',
   cpu: 'CPU',
@@ -54,7 +53,6 @@ export const en = {
   output: 'Output',
   overrides: 'Overrides of this run',
   log: 'Log',
-  bigLog: 'Larger',
   noOutput: 'It has no output yet.',
   outputNone: 'It returned nothing.',
   noParams: 'No params.',
@@ -69,9 +67,6 @@ export const en = {
     retrySelected: (n: string) => `Retry ${n} selected`, select: 'Select',
   },
   plan: 'It has not begun. This is the plan.',
-  noGraph: 'A run of a single job has no graph.',
-  gone: 'The run is not there (any more).',
-  copyLink: 'Copy link',
 }
 export type RunWords = typeof en
 export const zh: RunWords = {
@@ -120,7 +115,6 @@ export const zh: RunWords = {
   daemon: '守护进程',
   job: '作业',
   pool: '池',
-  ready: '就绪',
   ended: '结束',
   waited: '等待了',
   cpu: 'CPU',
@@ -129,7 +123,6 @@ export const zh: RunWords = {
   output: '输出',
   overrides: '本次运行的覆盖设置',
   log: '日志',
-  bigLog: '放大',
   noOutput: '还没有输出。',
   outputNone: '没有返回值。',
   noParams: '没有参数。',
@@ -144,8 +137,5 @@ export const zh: RunWords = {
     retrySelected: (n) => `重试选中的 ${n} 个`, select: '选择',
   },
   plan: '尚未开始，这是它的计划。',
-  noGraph: '单个作业的运行没有流程图。',
-  gone: '这个运行不存在（或已被清理）。',
-  copyLink: '复制链接',
 }
 export const words = { en, zh }

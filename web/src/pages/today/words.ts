@@ -5,7 +5,7 @@ const en = {
   idle: 'Nothing runs', idleMore: 'The next runs stand on the right.',
   noFires: 'No schedule is active', noFiresMore: 'A workflow gets one by these lines:',
   noDaemons: 'No daemon is alive', noRuns: 'No run yet', noRunsMore: 'Start one from the command line:',
-  newest: 'newest', run: 'Run', since: 'Runs for', waits: 'waits:', stopping: 'stopping', mixed: 'Daemons of different versions run', seen: 'Seen', task: 'Task', error: 'Error',
+  waits: 'waits:', task: 'Task', error: 'Error',
   progress: 'progress', all: 'all', kiosk: 'Wall screen', leave: 'Leave the wall screen', none: 'none',
 }
 const zh: typeof en = {
@@ -15,7 +15,7 @@ const zh: typeof en = {
   idle: '没有正在运行的', idleMore: '接下来的运行见右侧。',
   noFires: '没有启用的调度', noFiresMore: '在工作流里加这几行：',
   noDaemons: '没有在线的守护进程', noRuns: '还没有运行过', noRunsMore: '在命令行启动一个：',
-  newest: '最近', run: '运行', since: '已运行', waits: '等待：', stopping: '正在停止', mixed: '守护进程的版本不一致', seen: '最近心跳', task: '任务', error: '错误',
+  waits: '等待：', task: '任务', error: '错误',
   progress: '进度', all: '全部', kiosk: '大屏', leave: '退出大屏', none: '无',
 }
 export const words = { en, zh }
