@@ -10,6 +10,7 @@ import pytest
 from tests.support.daemon import ROOT
 
 SOURCES = ROOT / "web" / "src"
+FILES = ("types.ts", "access.ts", "entries.ts", "lanes.ts", "model.ts", "Daemons.tsx", "Limits.tsx", "Jobs.tsx", "Detail.tsx")
 # Interfaces that have another name in the description of the API.
 NAMES = {
     "GridData": "Grid",
@@ -20,6 +21,8 @@ NAMES = {
     "Limit": "LimitItem",
     "Job": "JobItem",
     "Plugin": "PluginFile",
+    "Schedule": "ScheduleItem",
+    "ScheduleFire": "FireItem",
 }
 
 
@@ -27,7 +30,7 @@ def interfaces() -> dict[str, set[str]]:
     """Name -> fields, of the interfaces that pages and `api/types.ts` declare; what one extends is not repeated."""
     found: dict[str, set[str]] = {}
     for path in sorted(SOURCES.rglob("*.ts*")):
-        if path.name in ("types.ts", "Daemons.tsx", "Limits.tsx", "Jobs.tsx"):
+        if path.name in FILES:
             for name, body in re.findall(r"interface (\w+)[^{\n]*\{\n(.*?)\n\}", path.read_text("utf-8"), re.DOTALL):
                 found.setdefault(name, set()).update(re.findall(r"^  (\w+)\??:", body, re.MULTILINE))
     return found
