@@ -10,7 +10,17 @@ import pytest
 from tests.support.daemon import ROOT
 
 SOURCES = ROOT / "web" / "src"
-FILES = ("types.ts", "access.ts", "entries.ts", "lanes.ts", "model.ts", "Daemons.tsx", "Limits.tsx", "Jobs.tsx", "Detail.tsx")
+FILES = (
+    "types.ts",
+    "access.ts",
+    "entries.ts",
+    "lanes.ts",
+    "model.ts",
+    "Daemons.tsx",
+    "Limits.tsx",
+    "Jobs.tsx",
+    "Detail.tsx",
+)
 # Interfaces that have another name in the description of the API.
 NAMES = {
     "GridData": "Grid",
