@@ -41,7 +41,7 @@ export function Detail({ kind, name, onClose }: { kind: Kind; name: string; onCl
       {one && doing === 'try' && <TryDialog kind={kind} of={one} onClose={close} />}
       {one && doing === 'edit' && kind === 'type' && <TypeForm of={one as TaskTypeDetail} etag={found.data!.etag} onClose={close} />}
       {one && doing === 'edit' && kind === 'definition' && <DefinitionForm of={one as TaskDefinitionDetail} etag={found.data!.etag} onClose={close} />}
-      {one && doing === 'drop' && <Drop kind={kind} of={one} onClose={close} done={onClose} />}
+      {one && doing === 'drop' && <Drop kind={kind} of={one} etag={found.data!.etag} onClose={close} done={onClose} />}
     </>
   )
 }
@@ -106,7 +106,7 @@ function UsedBy({ of: one }: { of: Both }) {
 }
 
 /** What uses it stands before the question: while there is any, there is nothing to confirm. */
-function Drop({ kind, of: one, onClose, done }: { kind: Kind; of: Both; onClose: () => void; done: () => void }) {
+function Drop({ kind, of: one, etag, onClose, done }: { kind: Kind; of: Both; etag: string | null; onClose: () => void; done: () => void }) {
   const w = useWords(words)
   const common = useCommon()
   const name = nameOf(kind, one)
@@ -119,5 +119,5 @@ function Drop({ kind, of: one, onClose, done }: { kind: Kind; of: Both; onClose:
       </Dialog>
     )
   }
-  return <Act title={w.dropTitle(name)} word={w.dropWord} danger withReason={false} onClose={onClose} done={done} action={{ method: 'DELETE', path: pathOf(kind, name) }}>{w.dropText}</Act>
+  return <Act title={w.dropTitle(name)} word={w.dropWord} danger withReason={false} onClose={onClose} done={done} action={{ method: 'DELETE', path: pathOf(kind, name), etag }}>{w.dropText}</Act>
 }
