@@ -4,8 +4,9 @@ import { useEffect } from 'react'
 import { useMe } from '../api/me'
 import { useOne } from '../api/queries'
 import type { Me } from '../api/types'
+import { relative } from '../format'
 import { Button } from '../ui/Button'
-import { useCommon } from '../words'
+import { useCommon, useNow } from '../words'
 import { useNotices } from './notices'
 
 let first: string | null = null
@@ -13,13 +14,13 @@ let first: string | null = null
 export function Warnings() {
   const w = useCommon()
   const me = useMe()
-  const notices = useNotices()
+  const none = useNotices()?.find(({ kind }) => kind === 'no_daemon')
   const now = useOne<Me>('/me', {}, { every: 60_000 })
   useEffect(() => void (first ??= me.version), [me.version])
   return (
     <>
-      {notices?.some(({ kind }) => kind === 'no_daemon') && (
-        <div className="warning" role="status"><TriangleAlert aria-hidden size={16} /><strong>{w.bar.noDaemon}</strong> {w.bar.noDaemonDo} <code>qflowd run</code></div>
+      {none && (
+        <div className="warning" role="status"><TriangleAlert aria-hidden size={16} /><strong>{w.bar.noDaemon}</strong> {none.at && <Since at={none.at} />} {w.bar.noDaemonDo} <code>qflowd run</code></div>
       )}
       {me.read_only && <div className="warning" role="status"><TriangleAlert aria-hidden size={16} />{w.bar.readOnly}</div>}
       {first && now.data && now.data.version !== first && (
@@ -27,4 +28,9 @@ export function Warnings() {
       )}
     </>
   )
+}
+
+function Since({ at }: { at: string }) {
+  const w = useCommon()
+  return <>{w.bar.noDaemonSince(relative(at, useNow(), w))}</>
 }

@@ -41,7 +41,7 @@ export const en = {
     title: 'What waits for you', unread: (n: string) => `What waits for you: ${n} not read`, readAll: 'Mark all as read', none: 'Nothing waits for you.',
     kind: { failure: 'failed', file: 'does not load', token: 'token ends soon', no_daemon: 'No daemon' },
   },
-  bar: { noDaemon: 'No daemon is alive: nothing will run.', noDaemonDo: 'Start one:', readOnly: 'Read-only: nothing can be changed here.', newer: 'The server has been upgraded.' },
+  bar: { noDaemon: 'No daemon is alive: nothing will run.', noDaemonSince: (when: string) => `The last one was seen ${when}.`, noDaemonDo: 'Start one:', readOnly: 'Read-only: nothing can be changed here.', newer: 'The server has been upgraded.' },
   time: {
     never: 'never', now: 'just now', ago: (t: string) => `${t} ago`, in: (t: string) => `in ${t}`, loading: 'Loading',
     day: (n: number) => `${n} d`, hour: (n: number) => `${n} h`, minute: (n: number) => `${n} min`, second: (n: string) => `${n} s`,

@@ -42,7 +42,7 @@ export const zh: Words = {
     title: '等待处理', unread: (n) => `等待处理：${n} 条未读`, readAll: '全部标为已读', none: '没有等待处理的事项。',
     kind: { failure: '失败', file: '无法加载', token: '令牌即将到期', no_daemon: '没有守护进程' },
   },
-  bar: { noDaemon: '没有在线的守护进程：什么都不会运行。', noDaemonDo: '启动一个：', readOnly: '只读：这里不能修改任何内容。', newer: '服务器已升级。' },
+  bar: { noDaemon: '没有在线的守护进程：什么都不会运行。', noDaemonSince: (when) => `最后一次心跳：${when}。`, noDaemonDo: '启动一个：', readOnly: '只读：这里不能修改任何内容。', newer: '服务器已升级。' },
   time: {
     never: '从未', now: '刚刚', ago: (t) => `${t}前`, in: (t) => `${t}后`, loading: '加载中',
     day: (n) => `${n} 天`, hour: (n) => `${n} 小时`, minute: (n) => `${n} 分`, second: (n) => `${n} 秒`,
