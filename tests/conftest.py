@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -18,6 +19,10 @@ from tests.support.servers import MAKERS, Server, Unavailable
 
 KINDS = tuple(MAKERS)
 GetServer = Callable[[str], Server]
+
+# Tests start daemons by the hundred: what these import is compiled once, whatever the environment says.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -25,20 +25,25 @@ ROOT = Path(__file__).parents[2]
 READY_S = 90.0
 STOP_S = 30.0
 BUSY = 3  # limits are given for a machine at rest; a busy one gets so many times as long
+LOOK_S = 0.1  # at most so long between two looks at what takes seconds
 T = TypeVar("T")
 _numbers = count(1)
 
 
 def until(condition: Callable[[], T], timeout_s: float = 20.0, *, what: str = "", every_s: float = 0.02) -> T:
-    """Call `condition` until it returns something true; that is the result. AssertionError at the limit, for a busy machine."""
+    """Call `condition` until it returns something true; that is the result. AssertionError at the limit, for a busy machine.
+
+    It is looked at every `every_s`, and less often the longer it takes: looks cost the time of what is waited for.
+    """
     timeout_s *= BUSY
-    end = time.monotonic() + timeout_s
+    began = time.monotonic()
     while True:
         if found := condition():
             return found
-        if time.monotonic() > end:
+        waited_s = time.monotonic() - began
+        if waited_s > timeout_s:
             raise AssertionError(f"not within {timeout_s} s: {what or 'the condition'}; it returned {found!r} at last")
-        time.sleep(every_s)
+        time.sleep(max(every_s, min(waited_s / 10, LOOK_S)))
 
 
 class Daemon:
