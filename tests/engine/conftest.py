@@ -10,6 +10,7 @@ import pytest
 from tests.conftest import KINDS, GetServer
 from tests.support import lock_order
 from tests.support.bulk import CHAIN
+from tests.support.kept import KeptStore
 from tests.support.lab import Lab
 from tests.support.versions import Folder
 
@@ -20,21 +21,20 @@ OpenLab = Callable[[str], Lab]
 def open_lab(get_server: GetServer) -> Iterator[OpenLab]:
     """Give an engine on the session's store of a kind, wiped."""
     urls: dict[str, str] = {}
-    labs: list[Lab] = []
+    stores: dict[str, KeptStore] = {}
 
     def open_store(kind: str) -> Lab:
         server = get_server(kind)
         if kind not in urls:
             urls[kind] = server.create_database()
-        lab = Lab(urls[kind])
-        labs.append(lab)
+            stores[kind] = KeptStore(urls[kind])
+        lab = Lab(urls[kind], kept=stores[kind])
         lab.wipe()
         return lab
 
     yield open_store
-    for lab in labs:
-        lab.close()
     for kind, url in urls.items():
+        stores[kind].close()
         get_server(kind).drop_database(url)
 
 

@@ -13,7 +13,6 @@ from qflowd.engine.definitions.workflow_store import store_workflow
 from qflowd.engine.service import Topics
 from qflowd.model import cron
 from qflowd.model.instruments import ScheduleFired
-from qflowd.store.migrate import migrate
 from qflowd.store.tx import Store
 from tests.support.clock import MONDAY, SetClock
 from tests.support.services import admit_all
@@ -23,11 +22,9 @@ from tests.support.sql import run_sql
 class Desk:
     """A store with a set clock, and the service on it."""
 
-    def __init__(self, url):
-        self.url = url
-        self.clock = SetClock()
-        self.store = Store(url, clock=self.clock)
-        migrate(self.store)
+    def __init__(self, lab):
+        self.url, self.store = lab.url, lab.store
+        self.clock = self.store.clock = SetClock()
         self.published = []
         topics = Topics()
         topics.subscribe("submission", lambda: self.published.append("submission"))
@@ -67,10 +64,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk(database_url):
-    found = Desk(database_url)
-    yield found
-    found.store.close()
+def desk(lab):
+    return Desk(lab)
 
 
 def hours(*numbers):
@@ -308,7 +303,8 @@ def test_what_was_switched_on_again_continues_from_now(desk):
 def test_a_schedule_that_cannot_be_computed_says_so_and_stops_nobody(desk, caplog):
     desk.define("0 * * * *", key="broken")
     desk.define("0 * * * *", key="good")
-    desk.sql("UPDATE qflow.schedule SET timezone = 'Atlantis/Capital' WHERE definition_id = 1")
+    broken = "SELECT id FROM qflow.workflow_definition WHERE workflow = 'broken'"
+    desk.sql(f"UPDATE qflow.schedule SET timezone = 'Atlantis/Capital' WHERE definition_id = ({broken})")
     assert desk.tick(MONDAY + timedelta(hours=1)) == IDLE_S
     desk.tick(MONDAY + timedelta(hours=2))
     assert desk.fires() == hours(1, 2)
@@ -322,7 +318,7 @@ def test_a_schedule_that_cannot_be_computed_says_so_and_stops_nobody(desk, caplo
     assert dict(desk.sql("SELECT workflow, error FROM qflow.workflows"))["broken"] is None
 
 
-def test_a_daemon_that_dies_between_submitting_and_committing_fires_once_in_the_end(database_url):
+def test_a_daemon_that_dies_between_submitting_and_committing_fires_once_in_the_end(desk):
     class Killed(Exception):
         pass
 
@@ -330,21 +326,18 @@ def test_a_daemon_that_dies_between_submitting_and_committing_fires_once_in_the_
         if (transaction, point) == ("fire_schedule", "before_commit"):
             raise Killed
 
-    desk = Desk(database_url)
     desk.define("0 9 * * *")
     clock = SetClock(hours(9)[0])
-    dying = Store(database_url, clock=clock, fault=die)
+    dying = Store(desk.url, clock=clock, fault=die)
     with pytest.raises(Killed):
         Schedules(dying, Topics()).tick()
     dying.close()
     assert desk.fires() == []
     desk.tick(hours(9)[0])
     assert desk.fires() == hours(9)
-    desk.store.close()
 
 
-def test_a_reply_that_is_lost_after_the_commit_does_no_harm(database_url):
-    desk = Desk(database_url)
+def test_a_reply_that_is_lost_after_the_commit_does_no_harm(desk):
     desk.define("0 9 * * *")
     lost = []
 
@@ -353,14 +346,13 @@ def test_a_reply_that_is_lost_after_the_commit_does_no_harm(database_url):
             lost.append(point)
             raise ConnectionResetError
 
-    store = Store(database_url, clock=SetClock(hours(9)[0]), fault=lose)
+    store = Store(desk.url, clock=SetClock(hours(9)[0]), fault=lose)
     service = Schedules(store, Topics())
     with pytest.raises(ConnectionResetError):
         service.tick()
     assert service.tick() == IDLE_S
     store.close()
     assert desk.fires() == hours(9)
-    desk.store.close()
 
 
 def test_the_rules_hold_for_every_minute_of_a_change(desk):

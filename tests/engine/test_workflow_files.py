@@ -28,12 +28,10 @@ TASKS = "tasks:\n  a: {job: j}\n"
 class Desk:
     """A store, folders, and the service between them."""
 
-    def __init__(self, url, folder):
+    def __init__(self, lab, folder):
         self.folder = folder
-        self.clock = SetClock()
-        self.url = url
-        self.store = Store(url, clock=self.clock)
-        migrate(self.store)
+        self.url, self.store = lab.url, lab.store
+        self.clock = self.store.clock = SetClock()
         self.published = []
         self.topics = Topics()
         self.topics.subscribe("schedule", lambda: self.published.append("schedule"))
@@ -83,12 +81,10 @@ class Desk:
 
 
 @pytest.fixture
-def desk(database_url, tmp_path):
+def desk(lab, tmp_path):
     folder = tmp_path / "workflows"
     folder.mkdir()
-    found = Desk(database_url, folder)
-    yield found
-    found.store.close()
+    return Desk(lab, folder)
 
 
 DAILY = """workflow: daily
@@ -427,16 +423,14 @@ def test_a_document_larger_than_its_text_is_refused_and_not_left_to_admission(de
     assert "too large" in desk.view()["w"].error
 
 
-def test_an_outage_delays_a_change_and_loses_nothing(database_url, tmp_path):
-    (tmp_path / "w").mkdir()
-    desk = Desk(database_url, tmp_path / "w")
+def test_an_outage_delays_a_change_and_loses_nothing(desk):
     down = []
 
     def fault(transaction, point):
         if down and point == "begin":
             raise StoreUnavailable("down")
 
-    store = Store(database_url, clock=desk.clock, fault=fault)
+    store = Store(desk.url, clock=desk.clock, fault=fault)
     desk.start(store=store)
     down.append(True)
     desk.write("w.yaml", f"workflow: w\n{TASKS}")
@@ -448,7 +442,6 @@ def test_an_outage_delays_a_change_and_loses_nothing(database_url, tmp_path):
     desk.service.tick()
     assert desk.view()["w"].version == 1
     store.close()
-    desk.store.close()
 
 
 def test_every_good_change_is_stored_as_the_next_version(sqlite_url, tmp_path, caplog):

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest import mock
 
 from qflowd.define.workflow_file import parse
 from qflowd.engine.admission.admit import Admitter
@@ -46,6 +47,7 @@ from qflowd.store.migrate import migrate
 from qflowd.store.tx import Fault, Store, Tx
 from tests.support.clock import SetClock
 from tests.support.invariants import check
+from tests.support.kept import KeptStore
 from tests.support.sql import run_sql
 
 SUCCESS, FAILED, SKIPPED, CANCELLED = TaskState.SUCCESS, TaskState.FAILED, TaskState.SKIPPED, TaskState.CANCELLED
@@ -83,13 +85,18 @@ class NoWorkers:
 
 
 class Lab:
-    """A store, and the services of one daemon that is number `owner`."""
+    """A store, its own or one that is kept for others, and the services of one daemon that is number `owner`."""
 
-    def __init__(self, url: str, *, owner: int = 7, fault: Fault | None = None) -> None:
+    def __init__(self, url: str, *, owner: int = 7, fault: Fault | None = None, kept: KeptStore | None = None) -> None:
         self.url = url
         self.clock = SetClock(datetime(2026, 11, 20, 9, 30, tzinfo=UTC))
-        self.store = Store(url, clock=self.clock, fault=fault)
-        migrate(self.store)
+        self._kept = kept
+        if kept:
+            self.store = kept.take()
+            self.store.clock = self.clock
+        else:
+            self.store = Store(url, clock=self.clock, fault=fault)
+            migrate(self.store)
         self.owner = owner
         self.plans, self.jobs, self.topics = Plans(), RegisteredJobs(), Topics()
         self.lanes = LaneIds(self.store)
@@ -108,22 +115,29 @@ class Lab:
         self._lanes: dict[int, Lane] = {}
 
     def close(self) -> None:
-        self.store.close()
+        if self._kept:
+            self._kept.give_back()
+        else:
+            self.store.close()
 
     def sql(self, *statements: str) -> list[tuple[Any, ...]]:
         """Run statements in one transaction; returns the rows of the last."""
         return run_sql(self.store, *statements)
 
     def wipe(self) -> None:
-        """Empty all tables but those of the schema itself."""
+        """Empty all tables but those of the schema itself; most are already."""
         lists = {
             "sqlite": "SELECT name FROM qflow.sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'",
             "postgres": "SELECT tablename FROM pg_tables WHERE schemaname = 'qflow'",
             "mysql": "SELECT table_name FROM information_schema.tables "
             "WHERE table_schema = 'qflow' AND table_type = 'BASE TABLE'",
         }
-        tables = [name for (name,) in self.sql(lists[self.store.dialect.name]) if name not in ("meta", "migration")]
-        self.sql(*(f"DELETE FROM qflow.{name}" for name in sorted(tables)))
+        found = self.sql(lists[self.store.dialect.name])
+        tables = sorted(name for (name,) in found if name not in ("meta", "migration"))
+        [has_rows] = self.sql("SELECT " + ", ".join(f"EXISTS (SELECT 1 FROM qflow.{name})" for name in tables))
+        full = [f"DELETE FROM qflow.{name}" for name, is_full in zip(tables, has_rows, strict=True) if is_full]
+        if full:
+            self.sql(*full)
 
     # -- what users do
 
@@ -283,9 +297,10 @@ class Lab:
         return Released(row.id, row.fence, 1, 0)
 
     def sweep_all(self) -> None:
-        """Sweep until nothing is left, or only what is held is."""
-        while self.sweep.tick() < BUSY_S:
-            pass
+        """Sweep until nothing is left, or only what is held is; without rests, which are long on a slow machine."""
+        with mock.patch("qflowd.engine.commands.sweep.REST", 0):
+            while self.sweep.tick() < BUSY_S:
+                pass
 
     def finish(self, *final: FinalRow, batch: Batch | None = None) -> list[int]:
         """Write results in one group commit. Returns the instances it closed."""
