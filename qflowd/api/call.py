@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
 
-from qflowd.api.access.caller import NOBODY, Caller
 from qflowd.api.answers import ApiFault
 from qflowd.client.client import Client
 from qflowd.client.database import DatabaseTransport
 from qflowd.client.records import plain_row
 from qflowd.config.records import ApiConfig
 from qflowd.engine.access.audit import Actor
+from qflowd.engine.access.callers import NOBODY, Caller
 from qflowd.model.quotas import allows, load_value
 from qflowd.model.roles import Role
 from qflowd.store.tx import Store, Tx

@@ -75,9 +75,9 @@ def _of_api(transport: "HttpTransport") -> "Overview":
 
 def _of_database(store: Store, config: Config, tenant: str) -> "Overview":
     """By the statements of the dashboard's first page."""
-    from qflowd.api.access.caller import Caller
     from qflowd.api.call import Call, HttpRequest
     from qflowd.api.resources.overview import OverviewQuery, overview_of
+    from qflowd.engine.access.callers import Caller
     from qflowd.model.roles import Role
 
     request = HttpRequest("GET", "/api/v1/overview", [], {}, b"", "", "")

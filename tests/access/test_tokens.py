@@ -9,6 +9,7 @@ import pytest
 
 from qflowd.engine.access import tokens
 from qflowd.engine.access.audit import Actor
+from qflowd.engine.access.callers import Caller
 from qflowd.engine.access.principals import add_principal, find_principal
 from qflowd.engine.access.tokens import CredentialsRefused, Scope, find_caller, make_token, revoke_token
 from qflowd.model.errors import InvalidRequest, NameTaken, NotFound
@@ -37,8 +38,8 @@ def test_a_token_says_who_calls(store, person):
     token = made(store, row, Scope(Role.SUBMIT, ("daily_*",), ("hello",)))
     assert re.fullmatch(r"qf_[a-z2-7]{10}_[0-9A-Za-z]{43}", token.text)
     caller = found(store, token.text)
-    assert caller._replace(secret="") == tokens.KnownCaller(
-        row.id, row.name, "desk", Role.SUBMIT, token.id, workflows=("daily_*",), jobs=("hello",)
+    assert caller._replace(secret="") == Caller(
+        row.name, "desk", Role.SUBMIT, row.id, token.id, workflows=("daily_*",), jobs=("hello",), is_bound=True
     )
 
 

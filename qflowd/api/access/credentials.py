@@ -5,17 +5,17 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from qflowd.api.access.caller import NOBODY, Caller
 from qflowd.api.access.cookies import session_of
 from qflowd.api.answers import ApiFault
 from qflowd.api.cache import Remembered
 from qflowd.api.call import HttpRequest
 from qflowd.api.routing import Endpoint
 from qflowd.config.records import ApiConfig
+from qflowd.engine.access.callers import NOBODY, Caller
 from qflowd.engine.access.principals import find_by_name
 from qflowd.engine.access.secrets import digest
 from qflowd.engine.access.sessions import SessionEnded, find_session, is_session_use_due, note_session_use
-from qflowd.engine.access.tokens import CredentialsRefused, KnownCaller, find_caller, is_use_due, note_use
+from qflowd.engine.access.tokens import CredentialsRefused, find_caller, is_use_due, note_use
 from qflowd.model.errors import StoreUnavailable
 from qflowd.model.names import DEFAULT_TENANT
 from qflowd.model.roles import Role
@@ -38,13 +38,13 @@ class Credentials:
 
     def known(self, request: HttpRequest) -> Caller | None:
         """The caller of a request, if it was here a moment ago; asks nothing of the database."""
-        found = self._known.get(self._key(request))
+        found = self._known.find(self._key(request))
         is_known = found is not None and found[1] > max(self._forgotten_at, time.monotonic() - KNOWN_S)
         return found[0] if found is not None and is_known else None
 
     def was_good(self, request: HttpRequest) -> bool:
         """Whether its credentials opened something when they were last looked at, however long ago."""
-        return self._known.get(self._key(request)) is not None
+        return self._known.find(self._key(request)) is not None
 
     def are_given(self, request: HttpRequest) -> bool:
         """Whether the request names anybody."""
@@ -66,11 +66,11 @@ class Credentials:
         try:
             caller = self._ask(request, key[0])
         except ApiFault:
-            self._known.drop(key)
+            self._known.forget([key])
             if endpoint.role > Role.NONE:
                 raise
             return NOBODY
-        self._known.put(key, (caller, asked_at))
+        self._known.remember([(key, (caller, asked_at))])
         return caller
 
     def _ask(self, request: HttpRequest, kind: str) -> Caller:
@@ -102,7 +102,7 @@ class Credentials:
             raise ApiFault(40102, str(error)) from None
         if known.token and is_use_due(known.used_at, self._store.clock.now()):
             self._note(note_use, known.token)
-        return caller_of(known)
+        return known
 
     def _by_session(self, secret: str) -> Caller:
         try:
@@ -111,7 +111,7 @@ class Credentials:
             raise ApiFault(40103, str(error)) from None
         if known.session and is_session_use_due(known.used_at, self._store.clock.now()):
             self._note(note_session_use, known.session)
-        return caller_of(known)
+        return known
 
     def _by_name(self, name: str) -> Caller:
         row = self._store.read(lambda tx: find_by_name(tx, name))
@@ -126,22 +126,6 @@ class Credentials:
         """A note that is lost does no harm."""
         with contextlib.suppress(StoreUnavailable):
             self._store.transact(lambda tx: note(tx, number), name=note.__name__)
-
-
-def caller_of(known: KnownCaller) -> Caller:
-    """As the API knows them."""
-    return Caller(
-        known.principal,
-        known.tenant,
-        known.role,
-        known.principal_id,
-        known.token,
-        known.session,
-        known.secret,
-        known.workflows,
-        known.jobs,
-        known.is_bound,
-    )
 
 
 def _bearer(request: HttpRequest) -> str:

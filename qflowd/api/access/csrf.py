@@ -44,7 +44,7 @@ def check_origin(call: Call, role: Role) -> None:
     _need(kind == JSON, f"Content-Type is not {JSON}")
     if role > Role.NONE:
         given = request.headers.get(HEADER, "")
-        is_right = is_csrf_of(caller.session_secret, given) if caller.session else bool(given)
+        is_right = is_csrf_of(caller.secret, given) if caller.session else bool(given)
         _need(is_right, "X-Qflowd-CSRF is not the one that GET /api/v1/me gives for this session")
 
 

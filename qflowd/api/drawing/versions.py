@@ -80,7 +80,7 @@ def graphs_of(call: Call, versions: Iterable[VersionKey]) -> dict[int, VersionGr
         for row in call.read("load_documents", rows=[(number,) for number in sorted(missing)]):
             found[row.id] = graph = _graph_of_row(row)
             if row.state != "DRAFT" and row.hash == missing[row.id]:
-                _GRAPHS.put((row.id, row.hash), graph)
+                _GRAPHS.remember([((row.id, row.hash), graph)])
     return found
 
 

@@ -16,7 +16,6 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from qflowd.api.access.caller import NOBODY, Caller
 from qflowd.api.access.credentials import Credentials
 from qflowd.api.access.csrf import check_host
 from qflowd.api.access.headers import security_headers
@@ -33,6 +32,7 @@ from qflowd.api.live.hub import Hub
 from qflowd.api.live.stream import Live, StreamResponse, until_gone
 from qflowd.api.routing import Endpoint, endpoints
 from qflowd.config.records import ApiConfig
+from qflowd.engine.access.callers import NOBODY, Caller
 from qflowd.model.errors import StoreUnavailable
 from qflowd.store.tx import Store
 

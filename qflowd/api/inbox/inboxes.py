@@ -12,7 +12,7 @@ from qflowd.api.inbox.idempotency import key_of, once
 from qflowd.client import requests
 from qflowd.client.records import from_json
 from qflowd.define import rows
-from qflowd.engine.access.audit import AuditEntry, write_audit
+from qflowd.engine.access.audit import record
 from qflowd.model import jsontext
 from qflowd.model.workflow import Json
 from qflowd.store.inbox import COMMAND
@@ -60,7 +60,7 @@ def insert_submission(tx: Tx, call: Call, row: Mapping[str, Any]) -> int:
     """Add a submission, with its audit, to a transaction; its number."""
     number = int(tx.one("insert_submission", **row).id)
     target = ("workflow", row["workflow"]) if row["workflow"] else ("job", row["job"])
-    note(tx, call, "TRIGGER", *target, submission_id=number)
+    record(tx, call.actor, "TRIGGER", *target, outcome="asked", submission_id=number)
     return number
 
 
@@ -86,27 +86,8 @@ def insert_command(tx: Tx, call: Call, row: Mapping[str, Any]) -> int:
     word = AUDITED_AS.get(row["action"], row["action"].upper())
     after = {name: row[name] for name in ("task", "filter", "args", "reason") if row[name] is not None}
     if (from_json(row["args"]) or {}).get("dry_run") is not True:  # that does nothing
-        note(tx, call, word, *_object(row, number), after=after, command_id=number)
+        record(tx, call.actor, word, *_object(row, number), after=after, outcome="asked", command_id=number)
     return number
-
-
-def note(tx: Tx, call: Call, action: str, object_type: str, name: Any, **about: Any) -> None:
-    """Write into the audit what the caller asks for."""
-    who = call.caller
-    entry = AuditEntry(
-        tenant=call.tenant,
-        principal=who.principal,
-        token=who.token,
-        session=who.session,
-        address=call.request.address,
-        request_id=call.request.request_id,
-        action=action,
-        object_type=object_type,
-        object=str(name),
-        outcome="asked",
-        **about,
-    )
-    write_audit(tx, entry)
 
 
 def _object(row: Mapping[str, Any], number: int) -> tuple[str, str]:

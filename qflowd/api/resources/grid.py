@@ -118,7 +118,7 @@ def _cells(call: Call, columns: Sequence[Any]) -> dict[int, list[Cell]]:
     keys = {
         row.id: (row.id, row.state, row.created_at, row.finished_at) for row in columns
     }  # one that is retried ends anew
-    found = {number: cells for number, key in keys.items() if (cells := _ENDED.get(key)) is not None}
+    found = {number: cells for number, key in keys.items() if (cells := _ENDED.find(key)) is not None}
     missing = [row for row in columns if row.id not in found]
     by_instance: dict[int, list[Any]] = {row.id: [] for row in missing}
     if missing:
@@ -128,7 +128,7 @@ def _cells(call: Call, columns: Sequence[Any]) -> dict[int, list[Cell]]:
         nodes = states_by_node(by_instance[column.id], is_paused=column.state == "PAUSED")
         found[column.id] = made = [_cell(node, states) for node, states in sorted(nodes.items())]
         if column.finished_at is not None and not any(cell[1] in OPEN for cell in made):
-            _ENDED.put(keys[column.id], made)
+            _ENDED.remember([(keys[column.id], made)])
     return found
 
 

@@ -8,7 +8,6 @@ import msgspec
 
 from qflowd import __version__
 from qflowd.api.access.cookies import no_session_cookie, session_cookie, session_of
-from qflowd.api.access.credentials import caller_of
 from qflowd.api.answers import ApiAnswer, ApiFault, Item
 from qflowd.api.call import Call
 from qflowd.api.reading import Body
@@ -81,7 +80,7 @@ class ChangedMe(Body):
     does="access sign_in_by_password",
     largest_body=LARGEST_LOGIN,
 )
-def log_in(call: Call, body: LoginByPassword) -> Me:
+def log_in(call: Call, body: LoginByPassword) -> ApiAnswer | Me:
     """Sign in by a password; the answer sets the cookie of a session."""
     agent = call.request.headers.get("user-agent", "")
     try:
@@ -101,7 +100,7 @@ def log_in(call: Call, body: LoginByPassword) -> Me:
     does="access sign_in_by_code",
     largest_body=LARGEST_LOGIN,
 )
-def log_in_by_code(call: Call, body: LoginByCode) -> Me:
+def log_in_by_code(call: Call, body: LoginByCode) -> ApiAnswer | Me:
     """Sign in by a link that works once; the answer sets the cookie of a session."""
     agent = call.request.headers.get("user-agent", "")
     try:
@@ -114,19 +113,19 @@ def log_in_by_code(call: Call, body: LoginByCode) -> Me:
 
 
 @route("POST", "/logout", Role.READ, errors=(40303, 40901), does="access end_session")
-def log_out(call: Call) -> None:
+def log_out(call: Call) -> ApiAnswer | None:
     """End the session that the cookie names."""
     if (number := call.caller.session) is None:
         raise ApiFault(40901, "there is no session to end: the request came with a token, which can be revoked")
     call.change(lambda tx: sessions.end_session(tx, _own(call), number))
     call.forget_callers()
-    return ApiAnswer(None, cookies=[no_session_cookie(call.request)])  # type: ignore[return-value]
+    return ApiAnswer(None, cookies=[no_session_cookie(call.request)])
 
 
 @route("GET", "/me", Role.READ, does="R principal")
 def show_me(call: Call) -> Me:
     """The caller: name, tenant, role, and how they want the dashboard."""
-    return _me(call, call.caller.session_secret)
+    return _me(call, call.caller.secret)
 
 
 @route("PUT", "/me", Role.READ, errors=(40102, 40301, 40303, 40901, 42202), does="access set_preferences, set_password")
@@ -150,7 +149,7 @@ def update_me(call: Call, body: ChangedMe) -> Me:
 
     call.change(work)
     call.forget_callers()
-    return _me(call, call.caller.session_secret)
+    return _me(call, call.caller.secret)
 
 
 def _own(call: Call) -> Actor:
@@ -175,14 +174,14 @@ def _new_password(call: Call, body: ChangedMe, row: object) -> str | None:
     return passwords.stored_password(body.password) if isinstance(body.password, str) else None
 
 
-def _signed_in(call: Call, session: sessions.NewSession) -> Me:
+def _signed_in(call: Call, session: sessions.NewSession) -> ApiAnswer:
     """Begins anew: the session of an older cookie ends."""
     if older := session_of(call.request):
         call.change(lambda tx: sessions.end_session_of(tx, older))
-    call.caller = caller_of(session.caller)
+    call.caller = session.caller
     call.forget_callers()
     me = _me(call, session.secret)
-    return ApiAnswer(me, cookies=[session_cookie(call.request, session.secret)])  # type: ignore[return-value]
+    return ApiAnswer(me, cookies=[session_cookie(call.request, session.secret)])
 
 
 def _me(call: Call, secret: str) -> Me:

@@ -75,30 +75,10 @@ def write_audit(tx: Tx, entry: AuditEntry) -> None:
     )
 
 
-def record(
-    tx: Tx,
-    actor: Actor,
-    action: str,
-    object_type: str,
-    object: str,  # noqa: A002 - the column's name
-    *,
-    before: Mapping[str, Any] | None = None,
-    after: Mapping[str, Any] | None = None,
-) -> None:
-    """Add an entry about something of the actor's tenant."""
-    entry = AuditEntry(
-        tenant=actor.tenant,
-        principal=actor.name,
-        token=actor.token,
-        session=actor.session,
-        address=actor.address,
-        request_id=actor.request_id,
-        action=action,
-        object_type=object_type,
-        object=object,
-        before=before,
-        after=after,
-    )
+def record(tx: Tx, actor: Actor, action: str, object_type: str, object: str, **about: Any) -> None:  # noqa: A002 - the column
+    """Add an entry about something of the actor's tenant. `about`: further fields of it, such as `before` and `after`."""
+    by = {name: getattr(actor, name) for name in ("tenant", "token", "session", "address", "request_id")}
+    entry = AuditEntry(principal=actor.name, action=action, object_type=object_type, object=object, **by, **about)
     write_audit(tx, entry)
 
 

@@ -4,8 +4,9 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from qflowd.engine.access.audit import Actor, record
+from qflowd.engine.access.callers import Caller
 from qflowd.engine.access.secrets import digest, new_secret
-from qflowd.engine.access.tokens import CredentialsRefused, KnownCaller
+from qflowd.engine.access.tokens import CredentialsRefused
 from qflowd.model.errors import NotFound
 from qflowd.model.roles import Role
 from qflowd.store.tx import Tx
@@ -26,7 +27,7 @@ class NewSession(NamedTuple):
 
     id: int
     secret: str
-    caller: KnownCaller
+    caller: Caller
 
 
 def begin_session(tx: Tx, principal: Any, address: str | None, agent: str) -> NewSession:
@@ -44,11 +45,11 @@ def begin_session(tx: Tx, principal: Any, address: str | None, agent: str) -> Ne
     role = Role(principal.role)
     actor = Actor(principal.name, principal.tenant, role, session=number, address=address)
     record(tx, actor, "LOGIN", "principal", principal.name)
-    caller = KnownCaller(principal.id, principal.name, principal.tenant, role, None, number, secret, used_at=tx.now)
+    caller = Caller(principal.name, principal.tenant, role, principal.id, None, number, secret, used_at=tx.now)
     return NewSession(number, secret, caller)
 
 
-def find_session(tx: Tx, secret: str, now: datetime) -> KnownCaller:
+def find_session(tx: Tx, secret: str, now: datetime) -> Caller:
     """Whose session it is.
 
     Raises: SessionEnded: unknown, ended, idle or old, or of a disabled principal.
@@ -59,7 +60,7 @@ def find_session(tx: Tx, secret: str, now: datetime) -> KnownCaller:
     if now - row.seen_at > IDLE or now - row.created_at > LONGEST:
         raise SessionEnded("the session is too old; sign in again")
     role = Role(row.principal_role)
-    return KnownCaller(row.principal_id, row.principal, row.tenant, role, None, row.id, secret, used_at=row.seen_at)
+    return Caller(row.principal, row.tenant, role, row.principal_id, None, row.id, secret, used_at=row.seen_at)
 
 
 def is_session_use_due(used_at: datetime | None, now: datetime) -> bool:

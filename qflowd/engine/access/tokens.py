@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from qflowd.engine.access.audit import Actor, record
+from qflowd.engine.access.callers import Caller
 from qflowd.engine.access.secrets import digest, is_secret_of, new_id, new_secret
 from qflowd.model.durations import format_duration
 from qflowd.model.errors import InvalidRequest, NotFound, QflowdError
@@ -45,22 +46,6 @@ class NewToken(NamedTuple):
     id: str
     text: str
     expires_at: datetime
-
-
-class KnownCaller(NamedTuple):
-    """Whose credentials these are, and what they allow. Of a session, `secret` is what its cookie holds."""
-
-    principal_id: int
-    principal: str
-    tenant: str
-    role: Role
-    token: str | None = None
-    session: int | None = None
-    secret: str = ""
-    workflows: tuple[str, ...] = ()
-    jobs: tuple[str, ...] = ()
-    is_bound: bool = False  # good for some workflows, jobs or networks alone
-    used_at: datetime | None = None  # last noted use
 
 
 def make_token(
@@ -107,7 +92,7 @@ def make_token(
     return NewToken(token, f"qf_{token}_{secret}", expires_at)
 
 
-def find_caller(tx: Tx, text: str, address: str | None, now: datetime) -> KnownCaller:
+def find_caller(tx: Tx, text: str, address: str | None, now: datetime) -> Caller:
     """Who has the token that `text` is. `address`: from where it is used; None: over a socket of this host.
 
     Raises: CredentialsRefused: unknown, expired, revoked, of a disabled principal, or used from elsewhere.
@@ -119,7 +104,7 @@ def find_caller(tx: Tx, text: str, address: str | None, now: datetime) -> KnownC
         raise CredentialsRefused("there is no such token; `qflowd token create` makes one")
     if fault := _fault_of(row, address, now):
         raise CredentialsRefused(f"token {row.id} {fault}")
-    return KnownCaller(
+    return Caller(
         principal_id=row.principal_id,
         principal=row.principal,
         tenant=row.tenant,

@@ -1,18 +1,18 @@
-"""Who calls: what an authenticated request may see and do."""
+"""Who calls the HTTP API: whose credentials these are, and what they let somebody see and do."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
 
 from qflowd.model.names import DEFAULT_TENANT
 from qflowd.model.quotas import allows
 from qflowd.model.roles import Role
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """A principal as a request shows it. `role` is already bounded by the token's ceiling.
+class Caller(NamedTuple):
+    """A principal as its credentials show it. `role` is already bounded by the token's ceiling.
 
-    `workflows`, `jobs`: globs of what may be run; empty: all. `session_secret`: of a session, for its CSRF token.
+    `workflows`, `jobs`: globs of what may be run; empty: all. `secret`: what the cookie of a session holds.
     """
 
     principal: str
@@ -21,10 +21,11 @@ class Caller:
     principal_id: int | None = None
     token: str | None = None  # its id, never its secret
     session: int | None = None
-    session_secret: str = ""
+    secret: str = ""
     workflows: tuple[str, ...] = ()
     jobs: tuple[str, ...] = ()
     is_bound: bool = False  # a token that is good for some workflows, jobs or networks alone
+    used_at: datetime | None = None  # last noted use
 
     @property
     def has_lists(self) -> bool:
