@@ -1,4 +1,4 @@
-"""The SDK: `connect()` gives a client, `submit()` the controller of an instance. It talks to the database alone."""
+"""The SDK: `connect()` gives a client of a database or an HTTP API, `submit()` the controller of an instance."""
 
 from qflowd.client.client import Client
 from qflowd.client.instance import Instance
