@@ -209,6 +209,7 @@ def test_any_two_versions_are_compared_and_an_older_one_comes_back(site: Site, k
         assert violations(page) == []
         page.keyboard.press("Control+Enter")
         expect(page.get_by_role("dialog")).to_contain_text("retries")
+        expect(page.get_by_role("dialog").locator(".plus").first).to_have_css("white-space", "pre")
         page.get_by_role("dialog").get_by_role("button", name="发布").click()
         expect(page.locator(".changes")).to_contain_text("retries")
         expect(page.locator(".diff .plus").filter(has_text="retries: 4")).to_be_visible()

@@ -5,6 +5,7 @@ import { Loaded } from '../../ui/Problem'
 import { useWords } from '../../words'
 import type { VersionDiff } from './types'
 import { words } from './words'
+import './difference.css'
 
 export function Difference({ workflow, from, to }: { workflow: string; from: string; to: string }) {
   const w = useWords(words)
