@@ -58,6 +58,17 @@ WAYS = [
     ("POST", "/instances/{id}/rerun", {"from": "hello"}),
     ("POST", "/workflows/greet/versions", {"document": DOCUMENT}),
     ("POST", "/workflows/greet/versions/1/activate", {}),
+    (
+        "POST",
+        "/workflows/sly/versions",
+        {"new": True, "document": {"workflow": "sly", "tasks": {"a": {"job": "safe_x"}}}},
+    ),
+    ("POST", "/workflows", {"definition": {"workflow": "sly", "tasks": {"a": {"workflow": "greet"}}}}),
+    (
+        "POST",
+        "/workflows",
+        {"definition": {"workflow": "sly", "tasks": {"a": {"job": "safe_x", "compensate": "hello"}}}},
+    ),
     ("POST", "/task-types", TYPE),
     ("POST", "/commands", {"action": "trigger", "workflow": "greet", "task": "hello"}),
     ("POST", "/commands", {"action": "retry", "instance_id": "{id}"}),
@@ -149,7 +160,9 @@ def test_who_could_not_ask_for_a_command_cannot_cancel_it(house: House) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "body"), WAYS, ids=[f"{path} {body.get('action', '')}" for _, path, body in WAYS]
+    ("method", "path", "body"),
+    WAYS,
+    ids=[f"{n} {path} {body.get('action', '')}" for n, (_, path, body) in enumerate(WAYS)],
 )
 def test_a_list_of_jobs_bounds_every_way_to_run_one(house: House, method: str, path: str, body: dict[str, Any]) -> None:
     number = house.started("greet")

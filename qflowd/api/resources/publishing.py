@@ -12,7 +12,7 @@ from qflowd.api.inbox.outcomes import REJECTIONS, SubmissionAnswer, location, su
 from qflowd.api.reading import Body
 from qflowd.api.resources.submissions import Params
 from qflowd.api.routing import route
-from qflowd.api.targets import one_workflow, refuse_unlisted
+from qflowd.api.targets import one_workflow, refuse_defining
 from qflowd.define import workflow_file
 from qflowd.define.documents import Format
 from qflowd.engine.access.audit import record
@@ -126,10 +126,7 @@ def _read(call: Call, body: PublishBody) -> SentWorkflow:
     text = body.definition if isinstance(body.definition, str) else json.dumps(body.definition, ensure_ascii=False)
     format: Format = body.format if is_text else "json"
     workflow = workflow_file.parse(text, format, WHERE)
-    refuse_unlisted(call, workflow=workflow.key)
-    if call.caller.jobs:
-        for task in workflow.tasks:
-            refuse_unlisted(call, job=task.job or None)
+    refuse_defining(call, workflow.key)
     return SentWorkflow(workflow, text, format)
 
 

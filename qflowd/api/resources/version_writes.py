@@ -23,7 +23,7 @@ from qflowd.api.inbox.bodies import ReasonBody
 from qflowd.api.inbox.idempotency import made
 from qflowd.api.reading import Body, need_if_match
 from qflowd.api.routing import route
-from qflowd.api.targets import refuse_unlisted
+from qflowd.api.targets import refuse_defining
 from qflowd.engine.access.audit import record
 from qflowd.engine.definitions.definition_verbs import DefinitionVerbs
 from qflowd.engine.definitions.draft_store import (
@@ -98,7 +98,7 @@ class GoneVersion(Item):
 def create_version(call: Call, id: str, body: NewVersion) -> ApiAnswer | DraftItem:
     """Store a draft: the next version of a workflow, with its faults if it has some."""
     key = id if body.new else key_to_write(call, id)
-    refuse_unlisted(call, workflow=key)
+    refuse_defining(call, key)
 
     def work(tx: Tx) -> ApiAnswer:
         by = call.caller.principal
