@@ -92,8 +92,10 @@ def test_who_never_ends_a_refused_body_is_left(api: ApiServer, monkeypatch: pyte
     monkeypatch.setattr(leftovers, "LINGER_S", 0.1)
     with socket.create_connection(("127.0.0.1", api.port), timeout=20) as connection:
         connection.sendall(b"POST /api/v1/submissions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1900000\r\n\r\n{")
-        while connection.recv(65536):
-            pass
+        received = b""
+        while part := connection.recv(65536):
+            received += part
+        assert received.startswith(b"HTTP/1.1 401 ")
 
 
 def test_credentials_that_are_not_known_cost_no_more_statements_than_an_address_may(

@@ -89,7 +89,6 @@ def test_a_plugin_answers_with_its_output(house: House) -> None:
     assert (reply.status, reply.data["output"], reply.data["state"]) == (200, 13.0, "SUCCESS")
     assert reply.data["task_id"] == str(reply.data["instance_id"] * ORDINALS)
     later = house.post("/plugins/gated?wait=0", {"params": {"gate": house.gate(is_open=True)}})
-    assert (later.status, later.data["task_id"] or "") != (200, None)
     assert later.status == 202
     assert house.ended(later.data["submission_id"]) == "SUCCESS"
 

@@ -145,7 +145,7 @@ def test_without_a_connection_what_is_shown_has_an_age_until_it_is_there_again(s
 
 def test_the_first_page_shows_what_begins_and_ends(site: Site, page: Page) -> None:
     site.open(page)
-    good = page.locator(".tile", has_text="succeeded today").locator("strong")
+    good = page.locator(".tile", has_text="succeeded, 24 h").locator("strong")
     expect(good).to_have_text("1")
     run = site.client.submit("reference/adr").id
     site.ended(run, "SUCCESS")

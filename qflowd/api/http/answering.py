@@ -3,7 +3,7 @@
 import logging
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from qflowd.api.access.csrf import check_origin
@@ -27,7 +27,6 @@ class Sendable:
     headers: list[tuple[str, str]]
     body: Any
     principal: str = ""
-    failure: str = field(default="", compare=False)
 
 
 def serve(endpoint: Endpoint, call: Call, params: dict[str, str]) -> Any:
@@ -129,7 +128,7 @@ def failed(call: Call, error: Exception) -> Sendable:
     headers = [("x-request-id", request_id), ("content-type", JSON), *fault.headers.items()]
     if fault.status == 401:
         headers.append(("www-authenticate", "Bearer"))
-    return Sendable(fault.status, headers, enveloped_fault(fault, request_id), call.caller.principal, str(fault))
+    return Sendable(fault.status, headers, enveloped_fault(fault, request_id), call.caller.principal)
 
 
 def _take_common(call: Call) -> list[tuple[str, str]]:

@@ -18,7 +18,7 @@ export const en = {
   end: 'To the end (G)',
   start: 'To the beginning (g g)',
   nextError: 'Next error (e)',
-  lines: (n: string) => `${n} lines`,
+  lines: (n: string) => `${n} ${n === '1' ? 'line' : 'lines'}`,
   some: (n: string, all: string) => `${n} of ${all} lines`,
   older: 'Older lines',
   following: 'following',

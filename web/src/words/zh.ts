@@ -29,9 +29,9 @@ export const zh: Words = {
   field: { reason: '原因', optional: '可不填', state: '状态', workflow: '工作流', task: '任务', job: '作业', run: '运行', name: '名称', from: '从', to: '到', all: '全部' },
   empty: { nothing: '这里还没有内容', noMatch: '没有符合筛选条件的内容' },
   problem: {
-    title: '没有成功', remedy: '怎么办', request: '请求号', network: '连不上服务器。', stale: (age) => `数据是 ${age}前的，正在重新连接`,
+    title: '操作失败', remedy: '怎么办', request: '请求 ID', network: '连不上服务器。', stale: (age) => `数据是 ${age}前的，正在重新连接`,
     noPage: '没有这个页面', role: (tenant) => `租户 ${tenant} 的管理员可以代做，或在“访问 › 人员”里提升你的角色。`,
-    crash: '这一页画不出来，其余页面不受影响。',
+    crash: '页面无法显示，其余页面不受影响。',
   },
   codes: {
     40101: '尚未登录。', 40102: '令牌不存在、已过期或已吊销。', 40103: '会话已结束。',
@@ -45,7 +45,7 @@ export const zh: Words = {
   bar: { noDaemon: '没有在线的守护进程：什么都不会运行。', noDaemonSince: (when) => `最后一次心跳：${when}。`, noDaemonDo: '启动一个：', readOnly: '只读：这里不能修改任何内容。', newer: '服务器已升级。' },
   time: {
     never: '从未', now: '刚刚', ago: (t) => `${t}前`, in: (t) => `${t}后`, loading: '加载中',
-    day: (n) => `${n} 天`, hour: (n) => `${n} 小时`, minute: (n) => `${n} 分`, second: (n) => `${n} 秒`,
+    day: (n) => `${n} 天`, hour: (n) => `${n} 小时`, minute: (n) => `${n} 分钟`, second: (n) => `${n} 秒`,
   },
   keys: { title: '快捷键', signs: '图例', search: '搜索', goTo: '前往', help: '这个列表', rows: '下一行、上一行', open: '打开', close: '关闭',
     places: [

@@ -18,7 +18,7 @@ const zh: typeof en = {
   spans: { '24h': '最近 24 小时', '': '最近 7 天', '30d': '最近 30 天', all: '全部', dates: '指定日期' },
   none: '这段时间没有记录', noneMore: '没有人做过会记在这里的事。', widen: '查看全部',
   refused: '被拒绝', more: (n) => `另有 ${n} 项`, nobody: '无', byToken: '令牌', bySession: '会话', older: '显示更早的',
-  address: '来源地址', request: '请求号', command: '命令', submission: '提交', outcome: '结果', field: '字段', before: '之前', after: '之后', noChanges: '没有字段。',
+  address: '来源地址', request: '请求 ID', command: '命令', submission: '提交', outcome: '结果', field: '字段', before: '之前', after: '之后', noChanges: '没有字段。',
   outcomes: { done: '完成', asked: '已提出；结果见该命令', rejected: '被拒绝', refused: '被拒绝' },
   actions: {
     CREATE: '新建', UPDATE: '修改', DELETE: '删除', ACTIVATE: '启用版本', ARCHIVE: '归档', UNARCHIVE: '取消归档', TRIGGER: '启动', RETRY: '重试', RERUN: '重跑', CANCEL: '终止', PAUSE: '暂停', RESUME: '恢复', SKIP: '跳过', HANDLE: '标记处理', PRIORITY: '优先级',

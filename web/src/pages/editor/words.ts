@@ -41,7 +41,7 @@ const zh: typeof en = {
   ofFile: (file) => `这个工作流写在 ${file} 里：文件下次修改会替换在这里发布的内容。`, mayNot: '你的角色只能查看；编辑需要 define。',
   types: '任务类型', newOf: (type) => `新建类型 ${type} 的任务定义`, newOfWhat: '任务引用任务定义，多个工作流可以共用。', makeAndAdd: '创建并添加',
   palette: '任务可以运行什么', find: '查找', jobs: '作业', definitions: '任务定义', workflows: '工作流', addTask: '添加任务：', nothing: '没有这个名字', noJobs: '还没有作业。把文件放进 plugins/。',
-  withdrawn: '没有守护进程认识它', unknownJob: '未知作业', unknownJobWhat: '没有在线的守护进程认识它。把文件放进 plugins/，或另选一个。', ofType: (type) => `类型 ${type}`, tasks: '任务', task: '任务', runs: '运行', after: '在其后', key: '键',
+  withdrawn: '没有守护进程注册过它', unknownJob: '未知作业', unknownJobWhat: '没有在线的守护进程注册过它。把文件放进 plugins/，或另选一个。', ofType: (type) => `类型 ${type}`, tasks: '任务', task: '任务', runs: '运行', after: '在其后', key: '键',
   emptyTitle: '第一个任务', emptyMore: '在左侧选择要运行的内容，或在第三个视图粘贴 YAML。', addAfter: '在其后添加任务 (a)', remove: '删除 (Del)',
   job: '作业', definition: '任务定义', workflow: '工作流', kind: '运行什么', name: '名称', params: '参数', noParams: '它没有参数。', unknown: (name) => `没有守护进程登记过 ${name}：参数以 JSON 填写。`,
   always: '总是', ifTrue: '如果', each: '逐项', breaker: '熔断时', condition: (from) => `来自 ${from} 的边的条件`, expression: '表达式', addParent: '等待……', dropParent: (key) => `不再等待 ${key}`,
