@@ -31,7 +31,8 @@ def read_query(pairs: Sequence[tuple[str, str]], kind: type[S]) -> S:
     fields = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
     values: dict[str, Any] = {}
     faults = []
-    for name, text in pairs:
+    for name, given in pairs:
+        text = jsontext.clean_text(given)
         if name not in fields:
             faults.append(Problem(where=name, message="unknown query parameter" + did_you_mean(name, fields)))
         elif name in values:

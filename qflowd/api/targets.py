@@ -11,6 +11,7 @@ from qflowd.api.call import Call
 from qflowd.api.inbox.outcomes import find_command
 from qflowd.api.named import workflow_of
 from qflowd.client.records import from_json
+from qflowd.define.readers import whole
 from qflowd.define.selection import read_selection
 from qflowd.model.errors import InvalidRequest
 from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS, instance_of
@@ -88,6 +89,8 @@ def check_commands(call: Call, rows: Sequence[Mapping[str, Any]]) -> None:
     check_instances(
         call, [row["instance_id"] for row in rows if row["task_id"] is None and row["instance_id"] is not None]
     )
+    if any(row["action"] == "retry" and row["workflow"] is not None for row in rows):
+        refuse_older(call)
     changing = {row["workflow"] for row in rows if ROLE_OF.get(row["action"], Role.DEFINE) >= Role.DEFINE}
     for workflow in changing:
         refuse_defining(call, workflow)
@@ -101,13 +104,16 @@ def check_words(call: Call, row: Mapping[str, Any], *, of_another: bool = False)
 
     Raises: ApiFault 40301, 40302, 40401; InvalidRequest.
     """
-    args = row["args"] or {}
+    args, where = (each if isinstance(each, Mapping) else {} for each in (row["args"], row["filter"]))
     if row["filter"] is not None:
-        refuse_filter(call, row["filter"])
+        refuse_filter(call, where)
     if isinstance(limit := args.get("limit"), str):
         refuse_limit(call, limit)
-    if row["action"] == "cancel" and not of_another and isinstance(number := args.get("command"), int):
-        check_cancel(call, number)
+    if row["action"] == "cancel" and not of_another and (number := args.get("command")) is not None:
+        try:
+            check_cancel(call, whole(1, LARGEST_INSTANCE)(number))
+        except ValueError as error:
+            raise InvalidRequest(f"args.command: {error}") from None
 
 
 def check_cancel(call: Call, number: int) -> None:
@@ -179,6 +185,15 @@ def refuse_defining(call: Call, workflow: str | None) -> None:
         raise ApiFault(40302, f"{caller.principal} has a list of {what}, which cannot bound what this would change")
     if workflow is not None:
         refuse_unlisted(call, workflow=workflow)
+
+
+def refuse_older(call: Call) -> None:
+    """May a caller have failed instances of a workflow run again, whatever version they are of? Not by a list of jobs.
+
+    Raises: ApiFault 40302.
+    """
+    if call.caller.jobs:
+        raise ApiFault(40302, f"{call.caller.principal} has a list of jobs; retry instances one by one, by their ids")
 
 
 def refuse_action(call: Call, action: str) -> None:

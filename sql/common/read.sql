@@ -89,7 +89,8 @@ ORDER BY id LIMIT {literal: batch}
 
 -- name: show_large_output
 -- In parts. The instance says whose it is.
-SELECT l.value FROM qflow.workflow_instance i JOIN qflow.large_value l ON l.task_id = :id
+SELECT l.value FROM qflow.workflow_instance i
+JOIN qflow.large_value l ON l.task_id = :id AND l.task_id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575
 WHERE i.id = :instance_id AND i.tenant = :tenant ORDER BY l.part
 
 -- name: show_attempts

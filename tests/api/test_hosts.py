@@ -26,7 +26,7 @@ def test_what_a_file_says_is_told_to_the_system_alone(own_api: ApiServer, lab: L
     said = "/secret/market.py, line 3: no"
     lab.sql(f"UPDATE qflow.plugin SET error = '{said}'")
     assert [row["error"] for row in own_api.get("/plugins").data] == [said]
-    for path in ("/plugins", "/plugins/bars", "/jobs", "/jobs/bars"):
+    for path in ("/plugins", "/plugins/bars", "/jobs", "/jobs/bars", "/rows/list_plugins", "/rows/list_jobs"):
         assert "secret" not in own_api.as_(Role.ADMIN).get(path).text
     assert "a system caller sees why" in own_api.as_(Role.READ).get("/plugins").text
 
@@ -43,6 +43,7 @@ def test_the_quota_of_a_tenant_bounds_which_jobs_it_sees(own_api: ApiServer, lab
     assert [row["jobs"] for row in desk.get("/plugins").data] == [["bars"]]
     assert [desk.get(f"/search?q={name}").data["jobs"] for name in ("orders",)] == [[]]
     assert len(desk.get("/search?q=bar").data["jobs"]) == 1
+    assert "orders" not in desk.get("/rows/list_jobs").text + desk.get("/rows/list_plugins").text
     assert desk.get("/jobs/orders").code == 40401
     assert desk.post("/plugins/orders?wait=0").code == 40302
     assert desk.post("/plugins/bars?wait=0").status == 202

@@ -72,6 +72,7 @@ WAYS = [
     ("POST", "/task-types", TYPE),
     ("POST", "/commands", {"action": "trigger", "workflow": "greet", "task": "hello"}),
     ("POST", "/commands", {"action": "retry", "instance_id": "{id}"}),
+    ("POST", "/commands", {"action": "retry", "workflow": "reach_own"}),
     ("POST", "/commands", {"action": "define_task", "args": {"source": "type: x\njob: hello\n", "format": "yaml"}}),
     ("POST", "/batches", {"action": "retry", "where": {"state": "FAILED"}}),
 ]
@@ -142,7 +143,7 @@ def test_who_could_not_ask_for_a_command_cannot_cancel_it(house: House) -> None:
     numbers = [house.post("/commands?wait=0", body).data["command_id"] for body in asked]
     house.api.get(f"/commands/{numbers[0]}?wait=30")
     for caller in (house.api.as_(Role.OPERATE, workflows=("greet",)), house.api.as_(Role.OPERATE, jobs=("hello",))):
-        for command in numbers:
+        for command in (*numbers, float(numbers[0])):
             reply = caller.post("/commands?wait=0", {"action": "cancel", "args": {"command": command}})
             assert reply.code == 40302, (command, reply.body)
     mine = house.api.as_(Role.OPERATE, workflows=("gated",))
@@ -214,6 +215,10 @@ def test_a_list_of_jobs_bounds_the_version_that_would_run(house: House) -> None:
     store(HELLO)
     assert caller.post("/workflows/versioned/start?wait=0").status == 202
     assert caller.post(f"/instances/{older}/rerun?wait=0", {"from": "a"}).code == 40302
+    assert caller.post("/workflows/versioned/retry?wait=0", {"all": True}).code == 40302
+    assert caller.post("/workflows/versioned/retry?wait=0", {"since": "1d"}).code == 40302
+    assert caller.post("/workflows/versioned/nodes/a/retry?wait=0").code == 40302
+    assert caller.post("/commands?wait=0", {"action": "retry", "workflow": "versioned"}).code == 40302
     assert house.post("/workflows/versioned/versions/1/activate", {"weight": 10}).status == 200
     assert caller.post("/workflows/versioned/start?wait=0").code == 40302
     assert caller.post("/workflows/versioned/start?wait=0", {"version": 2}).status == 202

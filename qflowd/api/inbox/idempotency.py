@@ -3,6 +3,7 @@
 The key is written in the transaction of what the request does: whatever crashes between, both are there or neither is.
 """
 
+import contextlib
 import hashlib
 import json
 import threading
@@ -14,7 +15,9 @@ import msgspec
 
 from qflowd.api.answers import ApiAnswer, ApiFault, Problem
 from qflowd.api.call import Call
+from qflowd.client.records import from_json
 from qflowd.model import jsontext
+from qflowd.model.errors import StoreUnavailable
 from qflowd.model.workflow import Json
 from qflowd.store.clock import boottime
 from qflowd.store.tx import Tx
@@ -61,7 +64,7 @@ def once(call: Call, write: Callable[[Tx], dict[str, Json]]) -> dict[str, Json]:
         if first.content_hash != digest:
             raise ApiFault(40905, f"Idempotency-Key {key!r} was used with other content; take another one")
         if first.request != request:
-            return jsontext.parse(first.answer)  # type: ignore[no-any-return]
+            return from_json(first.answer)  # type: ignore[no-any-return]
         answer = write(tx)
         tx.run("answer_http_key", **about, answer=jsontext.dump(answer))
         return answer
@@ -118,7 +121,8 @@ class _Cleaner:
             if boottime() < self._due_at:
                 return
             self._due_at = boottime() + CLEANED_EVERY_S
-        call.change(lambda tx: tx.run("delete_old_http_keys", since=tx.now - KEPT))
+        with contextlib.suppress(StoreUnavailable):  # what was asked for is done
+            call.change(lambda tx: tx.run("delete_old_http_keys", since=tx.now - KEPT))
 
 
 _CLEANER: Final = _Cleaner()

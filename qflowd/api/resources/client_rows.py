@@ -15,10 +15,12 @@ from qflowd.api.resources.limits import sees_limit
 from qflowd.api.routing import route
 from qflowd.client.transport import READS
 from qflowd.define.fields import there_is_no
+from qflowd.model.ids import key_range
 from qflowd.model.roles import Role
 from qflowd.model.states import InstanceState
 
 MOST_ROWS: Final = 10_000  # of lists that are read in parts
+OF_ONE_INSTANCE: Final = ("show_first_tasks", "show_large_output", "show_task", "show_tasks")  # by the ids of its rows
 Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
@@ -98,7 +100,17 @@ def _params(name: str, query: ClientRowsQuery) -> dict[str, Any]:
         raise ApiFault(
             40002, f"{name} takes {', '.join(READS[name]) or 'no parameters'}, not {', '.join(given) or 'none'}"
         )
+    if name in OF_ONE_INSTANCE:
+        _refuse_other_rows(given)
     return given
+
+
+def _refuse_other_rows(given: Mapping[str, Any]) -> None:
+    """Raises: ApiFault 40002 for a row that the instance cannot have: what lies between may be any tenant's."""
+    low, high = key_range(given["instance_id"]).values()
+    for key in ("id", "first", "last", "after"):
+        if not low - (key == "after") <= given.get(key, low) <= high:
+            raise ApiFault(40002, f"{key}: instance {given['instance_id']} has no row {given[key]}")
 
 
 def _seen(call: Call, name: str, rows: list[Any]) -> list[Any]:

@@ -143,7 +143,8 @@ def daemons_of(call: Call) -> list[DaemonItem]:
 def hide_hosts(call: Call, name: str, rows: list[Any]) -> list[Any]:
     """Rows of a read by its name, as a caller who is not of the system may see them; rows of tenants stay as they are."""
     if name == "list_jobs":
-        return [row._replace(file=None, daemons=None) for row in rows if call.caller.may_run(job=row.job)]
+        hidden = {"file": None, "daemons": None}
+        return [row._replace(**hidden, error=row.error and UNTOLD) for row in rows if call.may_run(job=row.job)]
     if name == "list_daemons":
         return [row._replace(name=_shown_name(call, row), host=None, pid=None) for row in rows]
     if name not in ("list_pools", "list_plugins"):
@@ -152,8 +153,8 @@ def hide_hosts(call: Call, name: str, rows: list[Any]) -> list[Any]:
     rows = [row._replace(daemon=aliases.get(row.daemon, "")) for row in rows]
     if name == "list_pools":
         return rows
-    listed = [row._replace(jobs=[job for job in row.jobs or [] if call.caller.may_run(job=job)]) for row in rows]
-    return [row for row in listed if row.jobs]
+    listed = [row._replace(jobs=[job for job in row.jobs or [] if call.may_run(job=job)]) for row in rows]
+    return [row._replace(file=None, error=row.error and UNTOLD) for row in listed if row.jobs]
 
 
 def faulty_files_of(call: Call) -> list[FaultyFile]:

@@ -43,7 +43,7 @@ def _check(call: Call) -> Callable[[], None]:
 
     def check() -> None:
         now = call.check()
-        if now.role < Role.READ or (now.tenant, now.principal) != (caller.tenant, caller.principal):
+        if now.role < caller.role or (now.tenant, now.principal) != (caller.tenant, caller.principal):
             raise ApiFault(40301, "the caller may not see this any more")
         if tenant != now.tenant and now.role < Role.SYSTEM:
             raise ApiFault(40301, f"the caller may not see tenant {tenant} any more")

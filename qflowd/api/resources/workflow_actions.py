@@ -9,7 +9,7 @@ from qflowd.api.inbox.inboxes import ask
 from qflowd.api.inbox.outcomes import REFUSALS, CommandResult, asked
 from qflowd.api.reading import Body
 from qflowd.api.routing import route
-from qflowd.api.targets import check_instance, one_workflow
+from qflowd.api.targets import check_instance, one_workflow, refuse_older
 from qflowd.model.roles import Role
 
 
@@ -61,6 +61,8 @@ def retry_workflow(call: Call, id: str, body: RetryWorkflow) -> CommandResult:
     workflow = one_workflow(call, id)
     if body.all and body.since is not None:
         raise ApiFault(42202, "since: say either all or since")
+    if body.all or body.since is not None:
+        refuse_older(call)
     if body.all:
         return asked(call, ask(call, "retry", workflow=workflow.workflow, reason=body.reason), "batches")
     if body.since is not None:
@@ -69,6 +71,7 @@ def retry_workflow(call: Call, id: str, body: RetryWorkflow) -> CommandResult:
     newest = call.one("find_newest_failed", definition_id=workflow.id).id
     if newest is None:
         raise ApiFault(40901, f"workflow {workflow.workflow!r} has no failed instance to retry")
+    check_instance(call, int(newest))
     return asked(call, ask(call, "retry", instance_id=int(newest), reason=body.reason))
 
 
@@ -118,6 +121,8 @@ def _do_node(call: Call, name: str, node: str, action: str, body: OfNode) -> Com
     columns: dict[str, Any] = {"workflow": workflow, "task": node, "reason": body.reason}
     if body.instance_id is not None:
         check_instance(call, body.instance_id)
+    elif action == "retry":
+        refuse_older(call)
     return asked(call, ask(call, action, instance_id=body.instance_id, **columns))
 
 
