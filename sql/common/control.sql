@@ -26,9 +26,7 @@ UPDATE qflow.workflow_instance SET intent = CASE WHEN intent = {intent.FINALLY} 
 WHERE id = :id AND state IN ({instance.RUNNING}, {instance.PAUSED}) AND intent NOT IN ({intent.TERMINATE}, {intent.ABORT})
 
 -- name: lock_named_task
-SELECT t.id, t.node, t.state, t.fence, t.kind, t.map_index, t.label,
-    CASE WHEN EXISTS (SELECT 1 FROM qflow.task_stop s WHERE s.task_id = t.id) THEN 1 ELSE 0 END AS is_stopped
-FROM qflow.task_instance t WHERE t.id = :id {only: postgres,mysql FOR UPDATE}
+SELECT t.id, t.node, t.state, t.kind, t.map_index, t.label FROM qflow.task_instance t WHERE t.id = :id {only: postgres,mysql FOR UPDATE}
 
 -- name: find_parts_named
 -- Items and spawned tasks of a node by their label, or by their index.
@@ -37,7 +35,9 @@ WHERE t.id BETWEEN :first AND :last AND t.node = :node AND (t.label = :label OR 
 ORDER BY t.id LIMIT {literal: batch}
 
 -- name: insert_task_stop
-INSERT INTO qflow.task_stop (task_id, fence) VALUES (:id, :fence)
+-- Of a row that is locked: only then is it known whether another one has committed a stop while this one waited for the row.
+INSERT INTO qflow.task_stop (task_id, fence) SELECT t.id, t.fence FROM qflow.task_instance t
+WHERE t.id = :id AND NOT EXISTS (SELECT 1 FROM qflow.task_stop s WHERE s.task_id = t.id)
 
 -- name: list_task_stops
 SELECT s.task_id, s.fence, CASE WHEN t.id IS NULL OR t.state >= {task.SUCCESS} THEN 1 ELSE 0 END AS is_over

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+
 import pytest
 
 from qflowd.engine.finishing.batch import Batch
+from tests.engine.conftest import OpenLab
+from tests.support.daemon import until
 from tests.support.lab import CANCELLED, SUCCESS, Lab
 
 FORK = {"a": [], "b": ["a"], "c": []}
@@ -101,3 +107,37 @@ def test_a_task_that_runs_once_more_when_its_instance_is_terminated_is_not_stopp
         lab.sweep.tick()
     assert lab.states(number) == {"a": "SUCCESS", "c": "CANCELLED", "last": "READY"}
     assert stops(lab) == []
+
+
+@pytest.fixture(params=["postgres", "mariadb"])
+def server_lab(request: pytest.FixtureRequest, open_lab: OpenLab) -> Iterator[Lab]:
+    """SQLite has one writer at a time: there is nothing to race."""
+    lab = open_lab(request.param)
+    yield lab
+    lab.close()
+
+
+def test_two_daemons_that_terminate_one_task_at_once_both_answer(server_lab: Lab) -> None:
+    """The second waits for the row that the first has locked, and which does not change: it must look for the stop anew."""
+    server_lab.workflow("fork", FORK)
+    number = server_lab.start("fork")
+    server_lab.claim()
+    asked = [server_lab.ask("terminate", number, task="a") for _ in range(2)]
+    with (
+        closing(Lab(server_lab.url, owner=8)) as other,
+        closing(Lab(server_lab.url)) as watch,
+        ThreadPoolExecutor(1) as threads,
+    ):
+
+        def second() -> None:
+            turns.append(threads.submit(other.commands.tick))
+            until(watch.is_somebody_waiting)
+
+        turns: list[Future[float]] = []
+        server_lab.just_before("command", second, statement="insert_task_stop")
+        server_lab.commands.tick()
+        turns[0].result(30)
+    already = {"instance_id": number, "already": f"task a of instance {number} is being terminated"}
+    answers = [server_lab.answer(each) for each in asked]
+    assert answers == [("DONE", {"instance_id": number, "terminated": ["a"]}), ("DONE", already)]
+    assert stops(server_lab) == [number << 20]

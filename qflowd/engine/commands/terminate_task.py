@@ -57,9 +57,8 @@ def terminate_task(tx: Tx, command: Command, target: Any, caches: Caches) -> Rep
     if not state.is_held:
         instead = "" if state.is_final else f": {SAID}"
         raise NotPossible(id=target.id, task=name, task_state=state.name, instead=instead)
-    if row.is_stopped:
+    if not tx.count("insert_task_stop", id=number):
         return Reply({"instance_id": target.id, "already": f"task {name} of instance {target.id} is being terminated"})
-    tx.run("insert_task_stop", id=number, fence=row.fence)
     return Reply({"instance_id": target.id, "terminated": [name]}, ("intent",))
 
 
