@@ -11,7 +11,8 @@ from qflowd.engine.limits.limit_settings import save_configured
 from qflowd.engine.running.dispatch import Dispatch
 from qflowd.engine.running.harvest import Harvest
 from qflowd.model.breaker import Breaker
-from qflowd.workers.events import Finished
+from qflowd.model.states import TaskState
+from qflowd.workers.events import Finished, Returned
 from qflowd.workers.wire import Done
 from tests.engine.test_gate import claim_limited, claimer_of, limited, watch
 from tests.engine.test_item_limits import pay
@@ -126,6 +127,36 @@ def test_lines_of_many_lanes_travel_in_as_few_chunks_as_there_is_room_for(lab):
         assert claim.lane.pace.samples in (OF_EACH, 100 + OF_EACH)
     assert sorted(freed.id for freed in harvest.reap().slots) == sorted(claim.rows[-1].id for claim in found)
     assert not harvest.held.lines
+
+
+def test_a_line_keeps_the_slot_of_a_task_of_it_that_is_terminated_before_it_begins(lab):
+    """Its last task holds the slot: of one bank it is cancelled before the line is sent, of all others it comes back."""
+    claimer = short_claimer(lab, OWN)
+    found = claims(lab, claimer, room=4)
+    harvest = Harvest(lab.clock, lambda: 0.5)
+    dispatch = Dispatch(lab.store, Recorder(), lab.instances, harvest, None, "db")  # type: ignore[arg-type]
+
+    def prepare(tx):
+        lab.instances.load_claimed(tx, [row for claim in found for row in claim.rows])
+        return kinds.prepare_all(dispatch, tx, found)
+
+    [shipment] = lab.store.read(prepare)
+    harvest.held.hold_slots(found)
+    last = [claim.rows[-1] for claim in found]
+    harvest.stopped = {row.id for row in last}
+    dispatch.send(shipment, {last[0].id})
+    dispatch.close()
+    for row in last[1:]:
+        harvest.take(Returned(row.id, row.fence, False))
+    lab.finish(batch=harvest.reap())
+    assert [lab.column("task_instance", "state", row.id) for row in last] == [TaskState.CANCELLED] * BANKS
+    assert [used(lab)[f"bank:b{bank}"] for bank in range(BANKS)] == [1] * BANKS, "the others still run"
+    for claim in found:
+        harvest.take(Finished([Done(row.id, row.fence, None, 0, 2000) for row in claim.rows[:-1]]))
+    lab.finish(batch=harvest.reap())
+    assert [used(lab)[f"bank:b{bank}"] for bank in range(BANKS)] == [0] * BANKS
+    assert not harvest.held.lines
+    lab.check(drained=True)
 
 
 def test_one_transaction_locks_the_limits_of_a_bounded_number_of_lanes(lab):

@@ -14,7 +14,6 @@ from qflowd.engine.plans.scope import check_conditions, scope_of
 from qflowd.engine.plans.upstreams import Upstreams
 from qflowd.engine.request import NO_OVERRIDE
 from qflowd.model import jsontext
-from qflowd.model.ids import instance_of
 from qflowd.model.workflow import Settings
 from qflowd.workers.wire import Assignment
 
@@ -38,9 +37,9 @@ class Group:
             self.shared.append(text)
         return len(self.shared) - 1
 
-    def without(self, instances: Collection[int]) -> "Group":
-        """The same without the rows of these instances."""
-        kept = [i for i, row in enumerate(self.rows) if instance_of(row.id) not in instances]
+    def without(self, task_ids: Collection[int]) -> "Group":
+        """The same without these rows."""
+        kept = [i for i, row in enumerate(self.rows) if row.id not in task_ids]
         rows, row_terms = [self.rows[i] for i in kept], [self.row_terms[i] for i in kept]
         assignments = [self.assignments[i] for i in kept]
         return Group(self.terms, self.upstreams, self.shared, rows, row_terms, assignments)

@@ -15,7 +15,7 @@ from qflowd.engine.plans.instances import Instances
 from qflowd.engine.plans.render import Group, render
 from qflowd.engine.running.harvest import Harvest
 from qflowd.model.errors import BreakerIsOpen, ExpressionFailed, QflowdError, SkippedByPerson, Unreached, Unwanted
-from qflowd.model.ids import ORDINALS, instance_of
+from qflowd.model.ids import ORDINALS
 from qflowd.model.states import Reason, TaskState
 from qflowd.store.tx import Store, Tx
 from qflowd.workers.backends import Backends
@@ -96,19 +96,19 @@ class Dispatch:
         if "_render_thread" in vars(self):
             self._render_thread.shutdown(wait=False)
 
-    def send(self, shipment: Shipment, terminating: Collection[int] = ()) -> bool:
+    def send(self, shipment: Shipment, cancelled: Collection[int] = ()) -> bool:
         """Give these rows to workers: alone where a row must be, else hundreds together.
 
         Heads of maps are expanded, and rows without a lane of their own are put into one.
-        `terminating`: instances that are being terminated; their rows end before they begin.
+        `cancelled`: ids of rows that end before they begin, as they or their instances were terminated.
         Returns: have other rows become ready? Raises: StoreUnavailable, for what is not sent.
         """
         if shipment.is_sent:
-            self._ship(shipment, terminating)
+            self._ship(shipment, cancelled)
         elif shipment.are_heads:
-            self._expand(shipment.claim, terminating)
+            self._expand(shipment.claim, cancelled)
         else:
-            self._settle(shipment.claim, terminating)
+            self._settle(shipment.claim, cancelled)
         return not shipment.is_sent
 
     def recall(self, pauses: Sequence[tuple[int, str, Any, Any]]) -> None:
@@ -116,14 +116,13 @@ class Dispatch:
         if pauses:
             self._backends.give_back(self._harvest.held.lines.that_take({limit for _, limit, _, _ in pauses}))
 
-    def _ship(self, shipment: Shipment, terminating: Collection[int]) -> None:
+    def _ship(self, shipment: Shipment, cancelled: Collection[int]) -> None:
         lane = shipment.claim.lane
         groups, failed = shipment.rendered()
-        if terminating:
-            cancelled = [row for row in shipment.rows if instance_of(row.id) in terminating]
-            self._harvest.end_unrun(cancelled, TaskState.CANCELLED, Reason.TERMINATED)
-            failed = [item for item in failed if instance_of(item.row.id) not in terminating]
-            groups = [group.without(terminating) for group in groups]
+        if cancelled:
+            self._cancel(shipment.rows, cancelled)
+            failed = [item for item in failed if item.row.id not in cancelled]
+            groups = [group.without(cancelled) for group in groups]
         if failed:
             lanes = {row.id: each.lane for each in shipment.claims for row in each.rows}
             for _, of_lane in groupby(failed, lambda item: lanes[item.row.id].id):
@@ -160,9 +159,9 @@ class Dispatch:
             return max(1, of_all, -(-tasks // max(1, self._harvest.held.lines.free(limits))))
         return max(1, min(claim.lane.chunk_size, -(-tasks // claim.room)))
 
-    def _expand(self, claim: Claim, terminating: Collection[int]) -> None:
+    def _expand(self, claim: Claim, cancelled: Collection[int]) -> None:
         """Make rows for the items of claimed heads. Raises: StoreUnavailable."""
-        rows = self._without_terminating(claim, terminating)
+        rows = self._cancel(claim.rows, cancelled)
         lines = self._harvest.held.lines
         expanded = fan_out.expand(self._store, self.instances, rows, lines.freed((row.id, row.fence) for row in rows))
         self._harvest.release(expanded.left)
@@ -176,9 +175,9 @@ class Dispatch:
         if expanded.failed:
             refuse(self._harvest, claim.lane, [Unrenderable(*failed) for failed in expanded.failed])
 
-    def _settle(self, claim: Claim, terminating: Collection[int]) -> None:
+    def _settle(self, claim: Claim, cancelled: Collection[int]) -> None:
         """Put claimed rows into their own lanes. Raises: StoreUnavailable."""
-        rows = self._without_terminating(claim, terminating)
+        rows = self._cancel(claim.rows, cancelled)
         failed = settle(self._store, self.instances, rows)
         kept = {row.id for row, _ in failed}
         for row in rows:
@@ -187,11 +186,10 @@ class Dispatch:
         if failed:
             refuse(self._harvest, claim.lane, failed)
 
-    def _without_terminating(self, claim: Claim, terminating: Collection[int]) -> list[Claimed]:
-        """Claimed rows, without those of instances that are being terminated: these end."""
-        cancelled = [row for row in claim.rows if instance_of(row.id) in terminating]
-        self._harvest.end_unrun(cancelled, TaskState.CANCELLED, Reason.TERMINATED)
-        return [row for row in claim.rows if instance_of(row.id) not in terminating]
+    def _cancel(self, rows: Sequence[Claimed], cancelled: Collection[int]) -> list[Claimed]:
+        """End those of the rows that are cancelled. Returns the others."""
+        self._harvest.cancel(row for row in rows if row.id in cancelled)
+        return [row for row in rows if row.id not in cancelled]
 
     def _give(self, group: Group, tasks: list[Assignment], *, solo: bool) -> None:
         """To a worker; back to their lanes if the last one with room is gone meanwhile, or no slots of their limits are left."""

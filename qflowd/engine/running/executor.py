@@ -260,7 +260,7 @@ class Executor:
             key = shipment.claim.lane.key
             self._store.instruments.emit(TasksClaimed(key.pool, key.job, len(shipment.rows)))
         try:
-            if self._dispatch.send(shipment, self._upkeep.terminating()):
+            if self._dispatch.send(shipment, self._upkeep.cancelled(shipment.claims)):
                 self._claimer.forget_heads()
                 self._claimer.reopen(shipment.claim.lane.limit_names)  # heads of maps have given slots back
                 self._has_expanded, self._look_at = True, 0.0

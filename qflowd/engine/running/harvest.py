@@ -1,7 +1,7 @@
 """What has come back of the rows that this daemon holds: from the backends' events to the next group commit."""
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -43,6 +43,7 @@ class Harvest:
         self._chance = chance
         self.held = HeldRows()
         self.batch = Batch()
+        self.stopped: Collection[int] = ()  # ids of tasks that were terminated alone, at the last look
         self._first_at = 0.0  # CLOCK_BOOTTIME of the oldest result in the batch
         self._not_before = 0.0
         self._waited_s = 0.0  # by the last commit, for the database
@@ -91,13 +92,17 @@ class Harvest:
             self._end((row, Terms(lane, Settings())), Reason.NONE, now, output=output, started_at=now)
 
     def end_unrun(self, rows: Iterable[Claimed], state: TaskState, reason: Reason) -> None:
-        """Rows that end before they began: their instance was terminated, or they are skipped."""
+        """Rows that end before they began: they or their instance were terminated, or they are skipped."""
         self.batch.final += [
             FinalRow(
                 row.id, row.fence, int(state), int(reason), row.attempt, None, None, None, row.node, row.kind, row.round
             )
             for row in rows
         ]
+
+    def cancel(self, rows: Iterable[Claimed]) -> None:
+        """Rows that end before they began, as they or their instances were terminated."""
+        self.end_unrun(rows, TaskState.CANCELLED, Reason.TERMINATED)
 
     def put_off(self, row: Claimed, seconds: float) -> None:
         """A row that cannot be sent by this daemon: it waits as if it had not been claimed."""
@@ -220,6 +225,9 @@ class Harvest:
     def _returned(self, event: Returned) -> None:
         held = self.held.pop(event.task_id)
         if not event.solo:
+            if event.task_id in self.stopped:  # claimed anew it would begin
+                self.cancel([held[0]])
+                return
             self.batch.released.append(Released(event.task_id, event.fence, held[0].solo, 0))
             return
         log.warning(

@@ -5,10 +5,11 @@ what running tasks ask for, and compares what is held here with what the databas
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from qflowd.engine.caches import LaneIds
+from qflowd.engine.claiming.claim import Claim
 from qflowd.engine.finishing.finish import finish
 from qflowd.engine.plans.instances import Instances
 from qflowd.engine.plans.upstreams import read_output
@@ -48,13 +49,13 @@ class Upkeep:
         self.reconcile_at = boottime() + RECONCILE_S  # 0: a claim may have been applied although its reply was lost
         self.asked: list[Asked] = []  # by running tasks, and not answered yet
         self._not_before = 0.0
-        self._has_intents = False  # some instance was flagged, and not looked at yet
+        self._has_intents = True  # something was terminated or paused, and not looked at yet; before we began, perhaps
         self._look_at = 0.0
         self._terminating: set[int] = set()  # instances, at the last look
         self._paused_tasks: list[Any] = []  # rows of `list_paused_tasks`, at the last look
 
     def note_intents(self) -> None:
-        """Some instance is to be terminated or paused. Safe from any thread."""
+        """Some instance or task is to be terminated or paused. Safe from any thread."""
         self._has_intents = True
         self._backends.wake()
 
@@ -77,11 +78,18 @@ class Upkeep:
             report("reconcile", error, AGAIN_S)
         return False
 
-    def terminating(self) -> set[int]:
-        """Instances that are being terminated and may have rows that the sweep has not reached. Raises: StoreUnavailable."""
-        if self._has_intents or self._terminating:
-            self._look_at_intents()  # once more: an instance that was terminated may have been retried since
-        return self._terminating
+    def cancelled(self, claims: Iterable[Claim]) -> set[int]:
+        """Ids of rows just claimed that must not begin: they, or their instances, are terminated. Raises: StoreUnavailable."""
+        if self._has_intents or self._terminating or self._unwanted(claims):
+            self._look_at_intents()  # once more: what was terminated may have been retried since
+        return self._unwanted(claims)
+
+    def _unwanted(self, claims: Iterable[Claim]) -> set[int]:
+        instances, stopped = self._terminating, self._harvest.stopped
+        if not (instances or stopped):
+            return set()
+        numbers = [row.id for claim in claims for row in claim.rows]
+        return {number for number in numbers if number in stopped or instance_of(number) in instances}
 
     def _look_at_intents(self) -> None:
         """Look what is being terminated or paused: stop what we run of the one, take back what waits of the other."""
@@ -100,6 +108,7 @@ class Upkeep:
         self._terminating = aborted | {row.id for row in rows if row.intent == Intent.TERMINATE}
         held = self._held_of(self._terminating)
         self._backends.stop([number for number in held if instance_of(number) in aborted or not self._runs_on(number)])
+        self._harvest.stopped = {stop.task_id for stop in stops if not stop.is_over}
         self._backends.stop([stop.task_id for stop in stops if stop.task_id in self._harvest.held])
         if paused := {row.id for row in rows if row.intent == Intent.PAUSE}:
             self._backends.give_back(self._held_of(paused))
