@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import qflowd
+from qflowd.api.call import Call
 from qflowd.client import Client
 from qflowd.client.http import connection
 from qflowd.model.errors import AccessDenied, InvalidRequest, QueryTooSlow, Rejected, StoreUnavailable
@@ -76,6 +77,36 @@ def test_a_command_whose_answer_is_lost_is_there_once(engine: StandIn, client: C
     answer = client.command("pause", number, timeout=0)
     assert engine.sql(f"SELECT id FROM qflow.commands WHERE instance_id = {number}") == [(answer.id,)]
     assert len({seen.headers["Idempotency-Key"] for seen in front.seen}) == 1
+
+
+@pytest.mark.parametrize(
+    "error", [StoreUnavailable("it is away"), QueryTooSlow("it took too long")], ids=["away", "slow"]
+)
+def test_what_is_written_is_named_though_it_cannot_be_read(
+    api: ApiServer, engine: StandIn, client: Client, front: Front, monkeypatch: pytest.MonkeyPatch, error: Exception
+):
+    known = client.submit(job="named").id
+    read = Call.read
+
+    def fails(call: Call, statement: str, **params: Any) -> list[Any]:
+        if statement in ("show_submission_answers", "show_command_answers"):
+            raise error
+        return read(call, statement, **params)
+
+    monkeypatch.setattr(Call, "read", fails)
+    front.does()
+    number = client.submit(job="named").id
+    answer = client.command("pause", known, timeout=0)
+    assert len([seen for seen in front.seen if "/rows/" not in seen.path]) == 2  # nothing was sent again
+    assert engine.sql(f"SELECT id FROM qflow.submissions WHERE job = 'named' AND id > {known}") == [(number,)]
+    assert engine.sql(f"SELECT id FROM qflow.commands WHERE instance_id = {known}") == [(answer.id,)]
+    many = api.post("/submissions?wait=0", {"items": [{"job": "named"}] * 2})
+    asked = api.post("/commands?wait=0", {"items": [{"action": "pause", "instance_id": known}]})
+    batch = api.post("/batches?wait=0", {"action": "retry", "where": {"workflow": "named"}})
+    assert [(reply.status, reply.code) for reply in (many, asked, batch)] == [(202, 0)] * 3
+    assert [item["state"] for item in many.data["items"]] == ["NEW"] * 2
+    assert [(item["action"], item["state"]) for item in asked.data["items"]] == [("pause", "NEW")]
+    assert batch.headers["location"] == f"/api/v1/batches/{batch.data['command_id']}"
 
 
 def test_who_is_told_to_come_later_does(client: Client, front: Front):

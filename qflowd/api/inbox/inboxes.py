@@ -4,7 +4,7 @@ Row, audit and idempotency key are one transaction, so what was acknowledged is 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from qflowd.api.answers import ApiFault
 from qflowd.api.call import Call
@@ -21,6 +21,13 @@ from qflowd.store.tx import DataRefused, Tx
 TRIGGER_TYPE: Final = "api"
 # What the audit calls actions whose own word says less.
 AUDITED_AS: Final[Mapping[str, str]] = {"terminate": "CANCEL", "stop": "CANCEL", "start": "TRIGGER"}
+
+
+class AskedCommand(NamedTuple):
+    """A command that was written."""
+
+    number: int
+    action: str
 
 
 def submission_row(call: Call, **columns: Any) -> dict[str, Any]:
@@ -64,18 +71,19 @@ def insert_submission(tx: Tx, call: Call, row: Mapping[str, Any]) -> int:
     return number
 
 
-def ask(call: Call, action: str, **columns: Any) -> int:
-    """Write a command; its number. As `ask_all`."""
+def ask(call: Call, action: str, **columns: Any) -> AskedCommand:
+    """Write a command. As `ask_all`."""
     return ask_all(call, [command_row(call, action, **columns)])[0]
 
 
-def ask_all(call: Call, wanted: Sequence[Mapping[str, Any]]) -> list[int]:
-    """Write commands in one transaction; their numbers. With an Idempotency-Key that was used before: the first ones."""
+def ask_all(call: Call, wanted: Sequence[Mapping[str, Any]]) -> list[AskedCommand]:
+    """Write commands in one transaction. With an Idempotency-Key that was used before: the first ones."""
 
     def write(tx: Tx) -> dict[str, Json]:
         return {"commands": [insert_command(tx, call, row) for row in wanted]}
 
-    return list(map(int, _stored(lambda: once(call, write))["commands"]))
+    numbers = _stored(lambda: once(call, write))["commands"]
+    return [AskedCommand(int(number), row["action"]) for number, row in zip(numbers, wanted, strict=True)]
 
 
 def insert_command(tx: Tx, call: Call, row: Mapping[str, Any]) -> int:

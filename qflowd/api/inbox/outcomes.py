@@ -5,6 +5,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from qflowd.api.answers import ApiAnswer, ApiFault, Item, Problem, Wait
 from qflowd.api.call import Call
+from qflowd.api.inbox.inboxes import AskedCommand
 from qflowd.api.inbox.waiting import Awaited, AwaitedRow
 from qflowd.model.refusals import Refusal
 
@@ -73,13 +74,16 @@ def shown(call: Call, kind: Awaited, number: int, read: Callable[[], A]) -> Wait
 
 def answered(
     call: Call,
-    kind: Awaited,
-    number: int,
+    new: SubmissionAnswer | CommandAnswer,
     read: Callable[[], A],
     path: str,
     answer: Callable[[A], Any] | None = None,
 ) -> Wait:
-    """Wait until what was written is answered. `answer`: what is said of it if it was not rejected; else what was read.
+    """Wait until what was written is answered.
+
+    Args:
+        new: what is said of it if it cannot be read.
+        answer: what is said of it if it was not rejected; else what was read.
 
     Raises, when it is asked: ApiFault of the engine's reason, if it was rejected.
     """
@@ -90,7 +94,11 @@ def answered(
         refuse_rejected(found.state, found.error, found.error_code)
         return found if answer is None else answer(found)
 
-    return _wait(call, AwaitedRow(kind, number, call.tenant), read, say, path)
+    if isinstance(new, CommandAnswer):
+        row = AwaitedRow(Awaited.COMMAND, new.command_id, call.tenant)
+    else:
+        row = AwaitedRow(Awaited.SUBMISSION, new.submission_id, call.tenant)
+    return _wait(call, row, read, say, path, new)
 
 
 def submitted(call: Call, number: int, answer: Callable[[SubmissionAnswer], ApiAnswer] | None = None) -> Wait:
@@ -100,12 +108,13 @@ def submitted(call: Call, number: int, answer: Callable[[SubmissionAnswer], ApiA
         return ApiAnswer(found, status=201, headers=location(call, f"instances/{found.instance_id}"))
 
     path = f"submissions/{number}"
-    return answered(call, Awaited.SUBMISSION, number, lambda: read_submission(call, number), path, answer or admitted)
+    return answered(call, _new_submission(number), lambda: read_submission(call, number), path, answer or admitted)
 
 
-def asked(call: Call, number: int, path: str = "commands") -> Wait:
+def asked(call: Call, command: AskedCommand, path: str = "commands") -> Wait:
     """Wait until a command is answered; as `answered`."""
-    return answered(call, Awaited.COMMAND, number, lambda: read_command(call, number), f"{path}/{number}")
+    number = command.number
+    return answered(call, new_command(command), lambda: read_command(call, number), f"{path}/{number}")
 
 
 def all_submitted(call: Call, numbers: Sequence[int]) -> Wait:
@@ -114,16 +123,28 @@ def all_submitted(call: Call, numbers: Sequence[int]) -> Wait:
     def read() -> SubmissionList:
         return SubmissionList(items=read_submissions(call, numbers))
 
-    return _all_answered(call, Awaited.SUBMISSION, numbers[-1], read, "submissions", 201)
+    new = SubmissionList(items=list(map(_new_submission, numbers)))
+    return _all_answered(call, AwaitedRow(Awaited.SUBMISSION, numbers[-1], call.tenant), read, new, "submissions", 201)
 
 
-def all_asked(call: Call, numbers: Sequence[int]) -> Wait:
+def all_asked(call: Call, commands: Sequence[AskedCommand]) -> Wait:
     """As `all_submitted`, of commands."""
+    numbers = [command.number for command in commands]
 
     def read() -> CommandList:
         return CommandList(items=read_commands(call, numbers))
 
-    return _all_answered(call, Awaited.COMMAND, numbers[-1], read, "commands", 200)
+    new = CommandList(items=list(map(new_command, commands)))
+    return _all_answered(call, AwaitedRow(Awaited.COMMAND, numbers[-1], call.tenant), read, new, "commands", 200)
+
+
+def _new_submission(number: int) -> SubmissionAnswer:
+    return SubmissionAnswer(submission_id=number, instance_id=None, state=NEW)
+
+
+def new_command(command: AskedCommand) -> CommandAnswer:
+    """A command of which nothing has become yet."""
+    return CommandAnswer(command_id=command.number, action=command.action, state=NEW)
 
 
 def read_submission(call: Call, number: int) -> SubmissionAnswer:
@@ -186,9 +207,9 @@ def refuse_rejected(state: str, error: str | None, code: int | None) -> None:
         raise ApiFault(code or int(Refusal.WRONG_STATE), text, lines)
 
 
-def written(call: Call, path: str) -> ApiAnswer:
-    """What is said of a write whose answer cannot be read, because the database is away."""
-    return ApiAnswer(None, 202, "it is written, but what has become of it cannot be read now", location(call, path))
+def written(call: Call, path: str, new: Item) -> ApiAnswer:
+    """What is said of a write whose answer cannot be read: who wrote it must know its number, and not write it again."""
+    return ApiAnswer(new, 202, "it is written, but what has become of it cannot be read now", location(call, path))
 
 
 def longest_s(call: Call, otherwise: float | None = None) -> float:
@@ -213,15 +234,15 @@ def why_not_yet(call: Call) -> str:
     return f"it is written, and has not been answered within {longest_s(call):g} s: {who}"
 
 
-def _all_answered(call: Call, kind: Awaited, last: int, read: Callable[[], L], path: str, status: int) -> Wait:
+def _all_answered(call: Call, last: AwaitedRow, read: Callable[[], L], new: Item, path: str, status: int) -> Wait:
     def say(found: L) -> ApiAnswer | None:
         return None if any(item.state == NEW for item in found.items) else ApiAnswer(found, status)
 
     # The engine takes them in the order of their ids.
-    return _wait(call, AwaitedRow(kind, last, call.tenant), read, say, f"{path}/{last}")
+    return _wait(call, last, read, say, f"{path}/{last.id}", new)
 
 
-def _wait(call: Call, row: AwaitedRow, read: Callable[[], T], say: Callable[[T], Any], path: str) -> Wait:
+def _wait(call: Call, row: AwaitedRow, read: Callable[[], T], say: Callable[[T], Any], path: str, new: Item) -> Wait:
     """Wait until `say` has an answer; without one in time, or if nothing was to be waited for, 202 with what was read."""
 
     def otherwise() -> Any:
@@ -230,4 +251,4 @@ def _wait(call: Call, row: AwaitedRow, read: Callable[[], T], say: Callable[[T],
             return answer
         return ApiAnswer(found, 202, why_not_yet(call), location(call, path))
 
-    return Wait(lambda: say(read()), otherwise, longest_s(call), row, written(call, path))
+    return Wait(lambda: say(read()), otherwise, longest_s(call), row, written(call, path, new))

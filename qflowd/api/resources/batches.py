@@ -10,7 +10,16 @@ from qflowd.api.answers import ApiFault, Item, Wait
 from qflowd.api.call import Call
 from qflowd.api.inbox.bodies import ReasonBody
 from qflowd.api.inbox.inboxes import ask
-from qflowd.api.inbox.outcomes import NEW, REFUSALS, CommandResult, answered, asked, find_command, shown
+from qflowd.api.inbox.outcomes import (
+    NEW,
+    REFUSALS,
+    CommandResult,
+    answered,
+    asked,
+    find_command,
+    new_command,
+    shown,
+)
 from qflowd.api.inbox.waiting import Awaited
 from qflowd.api.paging import ListPage, PageQuery, page_of, read_cursor
 from qflowd.api.reading import Body
@@ -109,8 +118,9 @@ def create_batch(call: Call, body: BatchBody) -> Wait | BatchItem:
         args["dry_run"] = True
     if body.expect is not None:
         args["expect"] = msgspec.structs.asdict(body.expect)
-    number = ask(call, body.action, filter=where, args=args, task=body.task, reason=body.reason)
-    return answered(call, Awaited.COMMAND, number, lambda: _read(call, number), f"batches/{number}")
+    command = ask(call, body.action, filter=where, args=args, task=body.task, reason=body.reason)
+    number = command.number
+    return answered(call, new_command(command), lambda: _read(call, number), f"batches/{number}")
 
 
 @route("GET", "/batches/{id}", Role.READ, errors=(40401,), does="commands")
