@@ -16,6 +16,7 @@ from qflowd.client.records import (
     record_of,
     records_of,
 )
+from qflowd.client.transport import rows_at_once
 from qflowd.define.fields import did_you_mean
 from qflowd.model.errors import NotFound, Rejected
 from qflowd.model.ids import instance_of, key_range
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from qflowd.client.client import Client
 
 ENDED: Final = frozenset({"SUCCESS", "FAILED", "TERMINATED"})
-LINES: Final = 1000  # log lines read at once
-TASKS: Final = 2000  # tasks read at once
-OUTPUTS: Final = 500  # outputs read at once, each of up to 64 KB
 PLACES: Final = 100  # tasks that a breakpoint lists
 
 
@@ -156,7 +154,7 @@ class Instance:
         number = self._resolve()
         if limit is None:
             first, last = key_range(number).values()
-            parts = self._client.read_parts("show_tasks", TASKS, first - 1, instance_id=number, last=last)
+            parts = self._client.read_parts("show_tasks", first - 1, instance_id=number, last=last)
             return list(records_of(TaskInfo, parts))
         rows = self._client.read_all("show_first_tasks", instance_id=number, batch=limit, **key_range(number))
         return list(records_of(TaskInfo, rows))
@@ -168,11 +166,14 @@ class Instance:
 
     def compensations(self) -> list[TaskInfo]:
         """What undoes its tasks, in the order in which that is begun; none before it has to be undone."""
-        return list(records_of(TaskInfo, self._client.read_all("show_compensations", instance_id=self._resolve())))
+        number = self._resolve()
+        first, last = key_range(number).values()
+        parts = self._client.read_parts("show_compensations", first - 1, instance_id=number, last=last)
+        return list(records_of(TaskInfo, parts))
 
     def attempts(self) -> list[AttemptInfo]:
         """What was tried, by task: attempts that did not succeed or ran longer than a second, and the last ones."""
-        return list(records_of(AttemptInfo, self._client.read_all("show_attempts", instance_id=self._resolve())))
+        return list(records_of(AttemptInfo, self._attempts(self._resolve())))
 
     def failed_attempts(self, limit: int) -> list[AttemptInfo]:
         """The first attempts that did not succeed, by task; `limit`: how many at most."""
@@ -202,7 +203,7 @@ class Instance:
         """
         name = "list_logs" if task is None else "list_task_logs"
         key = None if task is None else task.partition("[")[0]
-        where = {"instance_id": self._resolve(), "batch": LINES} | ({} if key is None else {"task": key})
+        where = {"instance_id": self._resolve(), "batch": rows_at_once(name)} | ({} if key is None else {"task": key})
         while rows := self._client.read_all(name, after=after, **where):
             lines = records_of(LogLine, rows)
             yield from (line for line in lines if task in (key, line.name, f"{line.task}[{line.map_index}]"))
@@ -311,9 +312,19 @@ class Instance:
         """
         return self._client.command("resume", self._resolve(), task=task, reason=reason, timeout=timeout)
 
+    def _attempts(self, number: int) -> Iterator[Any]:
+        """Rows of `attempts`, in parts. A task may have more attempts than a part has rows."""
+        batch, after, fence = rows_at_once("show_attempts"), key_range(number)["first"] - 1, 0
+        where = {"instance_id": number, "batch": batch}
+        while rows := self._client.read_all("show_attempts", after=after, after_fence=fence, **where):
+            yield from rows
+            if len(rows) < batch:
+                return
+            after, fence = rows[-1].task_id, rows[-1].fence
+
     def _output(self, number: int, task: str) -> Json:
         first = key_range(number)["first"]
-        rows = list(self._client.read_parts("show_outputs", OUTPUTS, first - 1, instance_id=number, task=task))
+        rows = list(self._client.read_parts("show_outputs", first - 1, instance_id=number, task=task))
         if not rows:
             raise no_such_task(self, task)
         if rows[0].state != "SUCCESS":

@@ -35,17 +35,17 @@ READS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "list_versions": ("workflow",),
         "list_workflows": (),
         "show_active_version": ("workflow",),
-        "show_attempts": ("instance_id",),
+        "show_attempts": ("instance_id", "after", "after_fence", "batch"),
         "show_clock": (),
         "show_command": ("id",),
-        "show_compensations": ("instance_id",),
+        "show_compensations": ("instance_id", "after", "last", "batch"),
         "show_first_errors": ("instance_id", "batch"),
         "show_first_tasks": ("instance_id", "first", "last", "batch"),
         "show_instance": ("id",),
         "show_large_output": ("id", "instance_id"),
         "show_limits": (),
         "show_outputs": ("instance_id", "task", "after", "batch"),
-        "show_rows_of_task": ("instance_id", "task"),
+        "show_rows_of_task": ("instance_id", "task", "after", "batch"),
         "show_state": ("id",),
         "show_submission": ("id",),
         "show_task": ("id", "instance_id"),
@@ -54,6 +54,23 @@ READS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "sum_breakpoints": ("instance_id",),
     }
 )
+
+# Rows that are read at once: at most so many, for an API holds them in its memory. Fewer where a row may be large.
+ROWS: Final = 2000
+LARGE_ROWS: Final[Mapping[str, int]] = MappingProxyType(
+    {
+        "list_logs": 1000,
+        "list_task_logs": 1000,
+        "show_attempts": 500,
+        "show_first_errors": 500,
+        "show_outputs": 500,
+    }
+)
+
+
+def rows_at_once(name: str) -> int:
+    """How many rows one of `READS` may be asked for."""
+    return LARGE_ROWS.get(name, ROWS)
 
 
 class Transport(Protocol):

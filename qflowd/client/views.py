@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from qflowd.client.failures import find_failures
 from qflowd.client.records import FailureInfo, InstanceInfo, from_json, records_of
-from qflowd.client.transport import Transport
+from qflowd.client.transport import Transport, rows_at_once
 from qflowd.model.errors import InvalidRequest
 from qflowd.model.ids import LARGEST_INSTANCE
 from qflowd.model.names import fault_in_key
@@ -129,8 +129,9 @@ class Views:
         """Rows of one of `READS`, of this tenant where it asks for one, with plain Python values."""
         return self.transport.read(statement, params)
 
-    def read_parts(self, statement: str, batch: int, after: int = 0, **params: Any) -> Iterator[Any]:
-        """As `read_all`, of a statement that gives rows behind an id: `batch` at a time, so that no answer is too large."""
+    def read_parts(self, statement: str, after: int = 0, **params: Any) -> Iterator[Any]:
+        """As `read_all`, of a statement that gives rows behind an id: some at a time, so that no answer is too large."""
+        batch = rows_at_once(statement)
         while rows := self.read_all(statement, after=after, batch=batch, **params):
             yield from rows
             if len(rows) < batch:

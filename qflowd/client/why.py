@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qflowd.client.instance import ENDED, no_such_task
 from qflowd.model.errors import NotFound
-from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS, instance_of
+from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS, instance_of, key_range
 from qflowd.model.names import item_name, shown_name
 from qflowd.model.states import TaskState
 
@@ -96,7 +96,8 @@ def _of_named_task(client: "Client", number: int, task: str) -> Why:
     if of_instance.state in WITHOUT_TASKS:
         return of_instance
     key, bracket, _ = task.removeprefix("undo ").partition("[")
-    rows = client.read_all("show_rows_of_task", instance_id=of_instance.id, task=key)
+    first = key_range(of_instance.id)["first"]
+    rows = list(client.read_parts("show_rows_of_task", first - 1, instance_id=of_instance.id, task=key))
     for row in rows:
         by_index = shown_name(row._replace(label=None))
         if task in (shown_name(row), by_index):

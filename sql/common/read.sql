@@ -38,9 +38,9 @@ SELECT id, instance_id, kind, task, map_index, label, state, wait_reason, error 
 WHERE id = :id AND instance_id = :instance_id AND tenant = :tenant
 
 -- name: show_rows_of_task
--- An item of a map is found by its label among thousands.
+-- An item of a map is found by its label among thousands; a part of them, behind `after`.
 SELECT id, instance_id, kind, task, map_index, label, state, wait_reason, error FROM qflow.tasks
-WHERE instance_id = :instance_id AND task = :task AND tenant = :tenant ORDER BY id
+WHERE instance_id = :instance_id AND task = :task AND tenant = :tenant AND id > :after ORDER BY id LIMIT {literal: batch}
 
 -- name: count_items
 -- Of a map: those that it has not made yet among them.
@@ -68,8 +68,12 @@ SELECT * FROM qflow.attempts WHERE instance_id = :instance_id AND tenant = :tena
 ORDER BY task_id, fence LIMIT {literal: batch}
 
 -- name: show_compensations
-SELECT t.* FROM qflow.compensations c JOIN qflow.tasks t ON t.id = c.id AND t.instance_id = c.instance_id
-WHERE c.instance_id = :instance_id AND c.tenant = :tenant ORDER BY c.id
+-- A part of them, as of show_tasks: of their view with a LIMIT, PostgreSQL would join each row with all tasks of the instance.
+WITH f AS (SELECT c.task_id AS id FROM qflow.compensation c
+    WHERE c.task_id > :after AND c.task_id <= :last ORDER BY c.task_id LIMIT {literal: batch})
+SELECT v.* FROM {only: postgres qflow.tasks v WHERE v.id = ANY(ARRAY(SELECT f.id FROM f))}
+    {only: mysql,sqlite f JOIN qflow.tasks v ON v.id = f.id WHERE 1 = 1} AND v.instance_id = :instance_id AND v.tenant = :tenant
+ORDER BY v.id
 
 -- name: list_breakpoints
 -- Of many tasks, those first that need looking at.
@@ -94,7 +98,10 @@ JOIN qflow.large_value l ON l.task_id = :id AND l.task_id BETWEEN i.id * 1048576
 WHERE i.id = :instance_id AND i.tenant = :tenant ORDER BY l.part
 
 -- name: show_attempts
-SELECT * FROM qflow.attempts WHERE instance_id = :instance_id AND tenant = :tenant ORDER BY task_id, fence
+-- A part of them, behind an attempt of a task. The first condition is one that a database applies inside of the view.
+SELECT * FROM qflow.attempts WHERE instance_id = :instance_id AND tenant = :tenant
+    AND task_id >= :after AND (task_id > :after OR fence > :after_fence)
+ORDER BY task_id, fence LIMIT {literal: batch}
 
 -- name: find_failures
 SELECT * FROM qflow.failures WHERE tenant = :tenant AND id < :before ORDER BY id DESC LIMIT {literal: batch}

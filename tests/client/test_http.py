@@ -15,6 +15,7 @@ import qflowd
 from qflowd.api.call import Call
 from qflowd.client import Client
 from qflowd.client.http import connection
+from qflowd.client.transport import READS, rows_at_once
 from qflowd.model.errors import AccessDenied, InvalidRequest, QueryTooSlow, Rejected, StoreUnavailable
 from qflowd.model.roles import Role
 from tests.client.conftest import StandIn
@@ -266,6 +267,18 @@ def test_hosts_and_files_are_for_the_system(engine: StandIn, api: ApiServer, cli
         assert [row["jobs"] for row in tenant.plugins()] == [["hello"]]
     with as_(api, Role.READ, jobs=("other",)) as bound:
         assert (bound.jobs(), bound.plugins()) == ([], [])
+
+
+@pytest.mark.parametrize("name", [name for name, params in READS.items() if "batch" in params])
+def test_a_request_holds_few_rows(api: ApiServer, name: str):
+    others = {"first": 0, "last": 9, "before": 9, "before_fence": 9, "after": 0, "after_fence": 0, "instance_id": 1}
+    others |= {"task": "hello", "workflow": "hello"}
+    query = "".join(f"&{key}={others[key]}" for key in READS[name] if key != "batch")
+    most = rows_at_once(name)
+    assert api.get(f"/rows/{name}?batch={most}{query}").status == 200
+    reply = api.get(f"/rows/{name}?batch={most + 1}{query}")
+    assert (reply.status, reply.code) == (400, 40002)
+    assert str(most) in reply.message
 
 
 def test_reads_are_taken_strictly(api: ApiServer):

@@ -232,10 +232,11 @@ def test_what_is_read_is_the_same(pair: Pair, name: str):
 
 
 def test_what_is_much_is_read_in_parts(pair: Pair, monkeypatch: pytest.MonkeyPatch):
-    looks = [LOOKS["Instance.tasks"], LOOKS["Instance.output"]]
+    looks = [LOOKS[f"Instance.{name}"] for name in ("tasks", "output", "attempts", "compensations", "logs")]
+    looks.append(LOOKS["Client.why"])
     whole = [look(pair.by_http, pair.there) for look in looks]
-    monkeypatch.setattr("qflowd.client.instance.TASKS", 2)
-    monkeypatch.setattr("qflowd.client.instance.OUTPUTS", 1)
+    for module in ("instance", "views"):
+        monkeypatch.setattr(f"qflowd.client.{module}.rows_at_once", lambda _name: 1)
     assert [look(pair.by_http, pair.there) for look in looks] == whole
     assert [look(pair.by_database, pair.there) for look in looks] == whole
 

@@ -49,7 +49,7 @@ def test_an_instance_of_another_tenant_does_not_exist(engine: StandIn, client: C
         mine.state()
     assert [
         *other.read_all("show_tasks", instance_id=number, after=0, last=2**62, batch=9),
-        *other.read_all("show_attempts", instance_id=number),
+        *other.read_all("show_attempts", instance_id=number, after=0, after_fence=0, batch=9),
     ] == []
     assert other.read_all("list_logs", instance_id=number, after=0, batch=10) == []
 

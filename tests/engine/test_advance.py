@@ -207,7 +207,9 @@ def test_a_batch_that_the_database_refuses_fails_the_guilty_task_alone(strict_la
     bad = lab.final(rows["a"], SUCCESS, "a")._replace(reason=1 << 40)
     lab.finish(bad, lab.final(rows["b"]))
     assert lab.states(number) == {"a": "FAILED", "b": "SUCCESS", "c": "UPSTREAM_FAILED", "d": "READY"}
-    [attempt, _] = lab.store.read(lambda tx: tx.run("show_attempts", tenant="default", instance_id=number))
+    [attempt, _] = lab.store.read(
+        lambda tx: tx.run("show_attempts", tenant="default", instance_id=number, after=0, after_fence=0, batch=99)
+    )
     assert attempt.error.startswith("the database refused the result of this task")
     lab.check()
 
@@ -230,7 +232,9 @@ def test_what_our_own_code_cannot_write_fails_the_guilty_task_alone(lab):
     lab.finish(batch=batch)
     assert lab.states(number) == {"a": "FAILED", "b": "SUCCESS", "c": "UPSTREAM_FAILED", "d": "READY"}
     assert batch.effects.has_advanced, "who wrote it looks for what is ready now"
-    [attempt, *_] = lab.store.read(lambda tx: tx.run("show_attempts", tenant="default", instance_id=number))
+    [attempt, *_] = lab.store.read(
+        lambda tx: tx.run("show_attempts", tenant="default", instance_id=number, after=0, after_fence=0, batch=99)
+    )
     assert "the result of this task" in attempt.error
     lab.check()
 
@@ -267,7 +271,9 @@ def test_a_retry_whose_error_cannot_be_written_is_a_retry_all_the_same(lab):
     lab.finish(batch=Batch(rearmed=[again], attempts=[unwritable(lab, row)]))
     assert lab.states(number) == {"work": "PENDING"}
     assert lab.column("task_instance", "attempt", row.id) == 1
-    [attempt] = lab.store.read(lambda tx: tx.run("show_attempts", tenant="default", instance_id=number))
+    [attempt] = lab.store.read(
+        lambda tx: tx.run("show_attempts", tenant="default", instance_id=number, after=0, after_fence=0, batch=99)
+    )
     assert "the result of this task" in attempt.error
     lab.check()
 

@@ -211,7 +211,9 @@ def test_a_label_is_shown_wherever_an_item_is(lab):
     lab.finish(batch=fan_out_batch(lab, rows[0], "no data"))
     lab.ends(rows[1:])
     assert lab.column("workflow_instance", "error", number).endswith("the first: bars[AAPL]: no data")
-    attempts = lab.store.read(lambda tx: tx.run("show_attempts", tenant="default", instance_id=number))
+    attempts = lab.store.read(
+        lambda tx: tx.run("show_attempts", tenant="default", instance_id=number, after=0, after_fence=0, batch=99)
+    )
     assert ("bars", 0, "AAPL") in [(row.task, row.map_index, row.label) for row in attempts]
 
 

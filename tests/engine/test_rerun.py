@@ -65,7 +65,9 @@ def test_the_run_before_stays_among_the_attempts(lab):
     number = ended(lab, {"a": []})
     lab.command("rerun", number, task="a")
     lab.run()
-    shown = lab.store.read(lambda tx: tx.run("show_attempts", tenant="default", instance_id=number))
+    shown = lab.store.read(
+        lambda tx: tx.run("show_attempts", tenant="default", instance_id=number, after=0, after_fence=0, batch=99)
+    )
     assert [(row.attempt, row.state) for row in shown] == [(1, "SUCCESS"), (1, "SUCCESS")]
 
 

@@ -75,11 +75,18 @@ def test_a_retry_has_a_new_budget_and_keeps_what_was_tried(lab):
     assert (again.attempt, again.crashes, again.solo) == (0, 0, 0)
     assert again.fence == row.fence + 3  # raised by the finish, by the retry, by the claim
     lab.finish(batch=Batch(final=[lab.final(again, FAILED)], attempts=[lab.failed_attempt(again, "no data again")]))
-    shown = lab.store.read(lambda tx: tx.run("show_attempts", tenant="default", instance_id=number))
+    shown = lab.store.read(
+        lambda tx: tx.run("show_attempts", tenant="default", instance_id=number, after=0, after_fence=0, batch=99)
+    )
     assert [(found.attempt, found.state, found.error) for found in shown] == [
         (1, "FAILED", "no data"),
         (1, "FAILED", "no data again"),
     ]
+    where = {"tenant": "default", "instance_id": number, "after": row.id, "batch": 1}
+    behind = [
+        lab.store.read(lambda tx, f=each.fence: tx.run("show_attempts", **where, after_fence=f)) for each in shown
+    ]
+    assert behind == [[shown[1]], []]  # the attempts of one task may be in two parts
     assert lab.state(number) == "FAILED"
     lab.check(drained=True)
 

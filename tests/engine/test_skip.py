@@ -46,7 +46,9 @@ def test_who_and_why_is_shown_with_the_task_and_what_failed_before_stays(lab):
         lambda tx: tx.run("show_tasks", tenant="default", instance_id=number, after=0, last=2**62, batch=9999)
     )
     assert (task.state, task.reason, task.error) == ("SKIPPED", "manual", "skipped by ann@desk: no data today")
-    shown = lab.store.read(lambda tx: tx.run("show_attempts", tenant="default", instance_id=number))
+    shown = lab.store.read(
+        lambda tx: tx.run("show_attempts", tenant="default", instance_id=number, after=0, after_fence=0, batch=99)
+    )
     assert [(row.attempt, row.state, row.error) for row in shown] == [
         (1, "FAILED", "vendor is down"),
         (1, "SKIPPED", "skipped by ann@desk: no data today"),

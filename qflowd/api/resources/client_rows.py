@@ -13,14 +13,14 @@ from qflowd.api.reading import Query
 from qflowd.api.resources.hosts import hide_hosts
 from qflowd.api.resources.limits import sees_limit
 from qflowd.api.routing import route
-from qflowd.client.transport import READS
+from qflowd.client.transport import READS, ROWS, rows_at_once
 from qflowd.define.fields import there_is_no
 from qflowd.model.ids import key_range
 from qflowd.model.roles import Role
 from qflowd.model.states import InstanceState
 
-MOST_ROWS: Final = 10_000  # of lists that are read in parts
-OF_ONE_INSTANCE: Final = ("show_first_tasks", "show_large_output", "show_task", "show_tasks")  # by the ids of its rows
+# By the ids of its rows.
+OF_ONE_INSTANCE: Final = ("show_compensations", "show_first_tasks", "show_large_output", "show_tasks")
 Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
@@ -37,7 +37,8 @@ class ClientRowsQuery(Query):
     before: Number | None = None
     before_fence: Number | None = None
     after: Number | None = None
-    batch: Annotated[int, msgspec.Meta(ge=1, le=MOST_ROWS)] | None = None
+    after_fence: Number | None = None
+    batch: Annotated[int, msgspec.Meta(ge=1, le=ROWS)] | None = None
 
 
 class ClientRows(Item):
@@ -54,6 +55,7 @@ def list_client_rows(call: Call, name: str, query: ClientRowsQuery) -> ClientRow
     Of a submission, a command and a state `?wait=` waits until it is answered, or has ended.
     """
     params = _params(name, query)
+    _refuse_many(name, query.batch)
 
     def read() -> ClientRows:
         rows = _seen(call, name, call.read(name, **params))
@@ -111,6 +113,12 @@ def _refuse_other_rows(given: Mapping[str, Any]) -> None:
     for key in ("id", "first", "last", "after"):
         if not low - (key == "after") <= given.get(key, low) <= high:
             raise ApiFault(40002, f"{key}: instance {given['instance_id']} has no row {given[key]}")
+
+
+def _refuse_many(name: str, batch: int | None) -> None:
+    """Raises: ApiFault 40002 for more rows at once than the server holds in its memory for one request."""
+    if batch is not None and batch > (most := rows_at_once(name)):
+        raise ApiFault(40002, f"batch: {name} gives at most {most} rows at once, not {batch}")
 
 
 def _seen(call: Call, name: str, rows: list[Any]) -> list[Any]:
