@@ -19,7 +19,7 @@ CODE = ("api", "client", "engine/access", "engine/definitions")
 # Statements in these folders that daemons alone run: files, schedules, usage, what a paused task asks of the engine.
 OF_DAEMONS = {
     *("add_usage", "insert_fire", "link_fire", "set_next_fire", "advance_schedule", "set_schedule_error"),
-    *("save_workflow_fault", "delete_workflow_fault", "pause_limit", "mark_metered"),
+    *("save_workflow_fault", "delete_workflow_fault", "pause_limit", "mark_metered", "delete_old_audit"),
 }
 FORBIDDEN = (
     *(f"UPDATE qflow.{table} SET {column} = 0" for table, column in {

@@ -67,22 +67,6 @@ def test_rows_are_walked_and_opened_by_keys(site: Site) -> None:
         expect(page).to_have_url(f"{site.url}workflows/eod.cn")
 
 
-def test_language_zone_and_theme_are_kept(site: Site) -> None:
-    with site.look() as page:
-        site.open(page, "settings")
-        page.get_by_role("button", name="中文").click()
-        expect(page.get_by_role("heading", level=1)).to_have_text("设置")
-        page.get_by_role("button", name="UTC", exact=True).click()
-        page.get_by_role("button", name="深色").click()
-        page.reload()
-        expect(page.get_by_role("heading", level=1)).to_have_text("设置")
-        expect(page.get_by_role("main")).to_contain_text(re.compile(r"现在是 \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"))
-        assert page.evaluate("document.documentElement.dataset.theme") == "dark"
-        page.get_by_role("button", name="English").click()
-        page.get_by_role("button", name="This computer's").click()
-        expect(page.get_by_role("main")).to_contain_text("CST +08:00")
-
-
 @pytest.mark.parametrize(("lang", "theme"), [("en", "light"), ("zh", "dark")])
 def test_the_bell_counts_what_waits_until_it_is_read(site: Site, lang: str, theme: str) -> None:
     title = {"en": "What waits for you", "zh": "等待处理"}[lang]
@@ -102,6 +86,22 @@ def test_the_bell_counts_what_waits_until_it_is_read(site: Site, lang: str, them
         waiting.get_by_role("link", name="eod.cn › check").click()
         expect(page).to_have_url(re.compile(rf"/instances/{site.runs['eod.cn']}\?task="))
         expect(waiting).to_be_hidden()
+
+
+def test_language_zone_and_theme_are_kept(site: Site) -> None:
+    with site.look() as page:
+        site.open(page, "settings")
+        page.get_by_role("button", name="中文").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("设置")
+        page.get_by_role("button", name="UTC", exact=True).click()
+        page.get_by_role("button", name="深色").click()
+        page.reload()
+        expect(page.get_by_role("heading", level=1)).to_have_text("设置")
+        expect(page.get_by_role("main")).to_contain_text(re.compile(r"现在是 \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"))
+        assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+        page.get_by_role("button", name="English").click()
+        page.get_by_role("button", name="This computer's").click()
+        expect(page.get_by_role("main")).to_contain_text("CST +08:00")
 
 
 def test_an_unknown_address_and_an_unknown_workflow_are_named_as_such(site: Site) -> None:

@@ -225,8 +225,8 @@ def test_one_task_is_named_beside_a_filter_where_the_action_is_for_tasks(lab):
         (bars, "a", None, "requests.exceptions.Timeout"),
         (news, "a", None, "requests.exceptions.Timeout"),
     ]
-    why = "terminate is not for single tasks; leave out the task"
-    assert many(lab, "terminate", {"task": "x"}, state="OPEN") == ("REJECTED", why)
+    why = "compensate is not for single tasks; leave out the task"
+    assert many(lab, "compensate", {"task": "x"}, state="OPEN") == ("REJECTED", why)
 
 
 def test_failures_among_thousands_of_instances_are_found_by_their_own_index(lab):

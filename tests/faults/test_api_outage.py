@@ -55,18 +55,22 @@ def _end(tmp_path: Path, server: Server) -> None:
     folder = tmp_path / server.kind
     folder.mkdir()
     with ApiServer(server.create_database()) as api, concurrent.futures.ThreadPoolExecutor() as pool:
-        process = ApiProcess(api.url, folder, "query_timeout = '1s'\n")
-        client = HttpClient(process.port, api.token)
-        client.get("/instances")
-        threads = Path(f"/proc/{process.process.pid}/task")
-        with hanging(server):
-            before = len(list(threads.iterdir()))
-            replies = [pool.submit(client.get, "/instances") for _ in range(2)]  # one on a connection, one on a new one
-            until(lambda: len(list(threads.iterdir())) > before, 10, what="a thread to ask the database")
+        with ApiProcess(api.url, folder, "query_timeout = '1s'\n") as process, hanging(server):
+            client = HttpClient(process.port, api.token)
+            before = _sockets(process)
+            reply = pool.submit(client.get, "/instances")
+            until(lambda: _sockets(process) >= before + 2, 10, what="a connection of the client, one to the database")
             process.process.terminate()
             assert process.process.wait(30) == 0
-            for reply in replies:
-                assert isinstance(reply.exception(15), OSError) or reply.result().status >= 500
+            assert isinstance(reply.exception(15), OSError) or reply.result().status >= 500
+
+
+def _sockets(process: ApiProcess) -> int:
+    found = 0
+    for file in Path(f"/proc/{process.process.pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # it has just been closed
+            found += str(file.readlink()).startswith("socket:")
+    return found
 
 
 def _new_instance(api: ApiServer) -> int:

@@ -190,6 +190,12 @@ class ApiProcess:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(30)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.kill()
+
 
 def _dashed(headers: Mapping[str, str]) -> dict[str, str]:
     """`if_match` as `If-Match`."""

@@ -10,23 +10,23 @@ from qflowd.api.cache import ForAWhile, Remembered
 
 def test_the_least_recently_used_goes_first():
     cache = Remembered[str, int](2)
-    cache.put("a", 1)
-    cache.put("b", 2)
-    assert cache.get("a") == 1
-    cache.put("c", 3)
-    assert (cache.get("b"), cache.known("abc")) == (None, {"a": 1, "c": 3})
+    cache.remember([("a", 1)])
+    cache.remember([("b", 2)])
+    assert cache.find("a") == 1
+    cache.remember([("c", 3)])
+    assert (cache.find("b"), cache.known("abc")) == (None, {"a": 1, "c": 3})
 
 
 def test_the_bound_is_a_weight_and_the_newest_always_stays():
     cache = Remembered[str, str](10, len)
-    cache.put("a", "x" * 6)
-    cache.put("b", "x" * 6)
-    assert cache.get("a") is None
-    cache.put("b", "x")
-    cache.put("c", "x" * 9)
+    cache.remember([("a", "x" * 6)])
+    cache.remember([("b", "x" * 6)])
+    assert cache.find("a") is None
+    cache.remember([("b", "x")])
+    cache.remember([("c", "x" * 9)])
     assert len(cache) == 2
-    cache.put("d", "x" * 99)
-    assert (len(cache), cache.get("d")) == (1, "x" * 99)
+    cache.remember([("d", "x" * 99)])
+    assert (len(cache), cache.find("d")) == (1, "x" * 99)
 
 
 def test_what_holds_for_a_while_is_made_once_for_all_who_ask_meanwhile():
