@@ -54,15 +54,20 @@ def test_a_server_ends_when_told_though_its_database_stands_still(servers: list[
 def _end(tmp_path: Path, server: Server) -> None:
     folder = tmp_path / server.kind
     folder.mkdir()
-    with ApiServer(server.create_database()) as api, concurrent.futures.ThreadPoolExecutor() as pool:
-        with ApiProcess(api.url, folder, "query_timeout = '1s'\n") as process, hanging(server):
-            client = HttpClient(process.port, api.token)
-            before = _sockets(process)
-            reply = pool.submit(client.get, "/instances")
-            until(lambda: _sockets(process) >= before + 2, 10, what="a connection of the client, one to the database")
-            process.process.terminate()
-            assert process.process.wait(30) == 0
-            assert isinstance(reply.exception(15), OSError) or reply.result().status >= 500
+    with (
+        ApiServer(server.create_database()) as api,
+        concurrent.futures.ThreadPoolExecutor() as pool,
+        ApiProcess(api.url, folder, "query_timeout = '1s'\n") as process,
+        hanging(server),
+    ):
+        client = HttpClient(process.port, api.token)
+        before = _sockets(process)
+        reply = pool.submit(client.get, "/instances")
+        until(lambda: _sockets(process) > before, 10, what="the request to be taken")
+        until(lambda: client.get("/healthz").status == 200, 10, what="the loop to have been behind it")
+        process.process.terminate()
+        assert process.process.wait(30) == 0
+        assert isinstance(reply.exception(15), OSError) or reply.result().status >= 500
 
 
 def _sockets(process: ApiProcess) -> int:

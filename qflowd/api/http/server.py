@@ -62,7 +62,8 @@ def serve(
             log.info("serving %s", address)
             when_ready(address)
             if config.api.trusted_header is None:
-                _invite(store, address, show_link if is_near else None)
+                # Not here: a database that stands still would keep the loop from its requests, and from SIGTERM.
+                api.threads.submit(_invite, store, address, show_link if is_near else None)
 
         server = Server(api, config, greet, ends_with)
         for number in (signal.SIGTERM, signal.SIGINT):
