@@ -88,8 +88,10 @@ def test_a_plugin_answers_with_its_output(house: House) -> None:
     reply = house.post("/plugins/total?wait=30", {"data": [1, 2, 3.5], "params": {"factor": 2}})
     assert (reply.status, reply.data["output"], reply.data["state"]) == (200, 13.0, "SUCCESS")
     assert reply.data["task_id"] == str(reply.data["instance_id"] * ORDINALS)
-    later = house.post("/plugins/gated?wait=0", {"params": {"gate": house.gate(is_open=True)}})
+    gate = house.gate()
+    later = house.post("/plugins/gated?wait=0", {"params": {"gate": gate}})
     assert later.status == 202
+    house.open(gate)
     assert house.ended(later.data["submission_id"]) == "SUCCESS"
 
 

@@ -17,6 +17,7 @@ from qflowd.client import Client
 from qflowd.client.http import connection
 from qflowd.client.transport import READS, rows_at_once
 from qflowd.model.errors import AccessDenied, InvalidRequest, QueryTooSlow, Rejected, StoreUnavailable
+from qflowd.model.ids import ORDINALS, key_range
 from qflowd.model.roles import Role
 from tests.client.conftest import StandIn
 from tests.conftest import KINDS, GetServer
@@ -271,7 +272,7 @@ def test_hosts_and_files_are_for_the_system(engine: StandIn, api: ApiServer, cli
 
 @pytest.mark.parametrize("name", [name for name, params in READS.items() if "batch" in params])
 def test_a_request_holds_few_rows(api: ApiServer, name: str):
-    others = {"first": 0, "last": 9, "before": 9, "before_fence": 9, "after": 0, "after_fence": 0, "instance_id": 1}
+    others = key_range(1) | {"after": ORDINALS, "instance_id": 1, "before": 9, "before_fence": 9, "after_fence": 0}
     others |= {"task": "hello", "workflow": "hello"}
     query = "".join(f"&{key}={others[key]}" for key in READS[name] if key != "batch")
     most = rows_at_once(name)
