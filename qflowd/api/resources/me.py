@@ -1,7 +1,8 @@
 """Who calls, and signing in and out. The routes that sign in are open to everybody, from this server's own pages."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Annotated, Literal
 
 import msgspec
@@ -82,14 +83,7 @@ class ChangedMe(Body):
 )
 def log_in(call: Call, body: LoginByPassword) -> ApiAnswer | Me:
     """Sign in by a password; the answer sets the cookie of a session."""
-    agent = call.request.headers.get("user-agent", "")
-    try:
-        session = login.sign_in_by_password(call.store, body.name, body.password, call.request.address, agent)
-    except login.TooManyFailures as error:
-        raise _too_many(error) from None
-    except CredentialsRefused as error:
-        raise ApiFault(40102, str(error)) from None
-    return _signed_in(call, session)
+    return _signed_in(call, partial(login.sign_in_by_password, call.store, body.name, body.password))
 
 
 @route(
@@ -102,14 +96,7 @@ def log_in(call: Call, body: LoginByPassword) -> ApiAnswer | Me:
 )
 def log_in_by_code(call: Call, body: LoginByCode) -> ApiAnswer | Me:
     """Sign in by a link that works once; the answer sets the cookie of a session."""
-    agent = call.request.headers.get("user-agent", "")
-    try:
-        session = login.sign_in_by_code(call.store, body.code, call.request.address, agent)
-    except login.TooManyFailures as error:
-        raise _too_many(error) from None
-    except CredentialsRefused as error:
-        raise ApiFault(40102, str(error)) from None
-    return _signed_in(call, session)
+    return _signed_in(call, partial(login.sign_in_by_code, call.store, body.code))
 
 
 @route("POST", "/logout", Role.READ, errors=(40303, 40901), does="access end_session")
@@ -174,8 +161,14 @@ def _new_password(call: Call, body: ChangedMe, row: object) -> str | None:
     return passwords.stored_password(body.password) if isinstance(body.password, str) else None
 
 
-def _signed_in(call: Call, session: sessions.NewSession) -> ApiAnswer:
-    """Begins anew: the session of an older cookie ends."""
+def _signed_in(call: Call, begin: Callable[[str, str], sessions.NewSession]) -> ApiAnswer:
+    """Begins anew: the session of an older cookie ends. `begin`: takes where from, and by which program."""
+    try:
+        session = begin(call.request.address, call.request.headers.get("user-agent", ""))
+    except login.TooManyFailures as error:
+        raise _too_many(error) from None
+    except CredentialsRefused as error:
+        raise ApiFault(40102, str(error)) from None
     if older := session_of(call.request):
         call.change(lambda tx: sessions.end_session_of(tx, older))
     call.caller = session.caller
