@@ -1,5 +1,5 @@
 // A graph whose boxes the server has placed: to look at, to walk along its edges, to open a box. Nothing is moved here.
-import { Background, BaseEdge, EdgeLabelRenderer, Handle, MarkerType, Position, ReactFlow, ReactFlowProvider, useReactFlow, type Edge, type EdgeProps, type Node, type NodeProps } from '@xyflow/react'
+import { Background, Handle, MarkerType, Position, ReactFlow, ReactFlowProvider, useReactFlow, type Node, type NodeProps } from '@xyflow/react'
 import '@xyflow/react/dist/base.css'
 import { Layers, Maximize, UnfoldHorizontal, ZoomIn, ZoomOut } from 'lucide-react'
 import { memo, useEffect, useMemo, useRef, useState, type KeyboardEvent } from 'react'
@@ -8,7 +8,8 @@ import { count as number } from '../format'
 import { Button } from '../ui/Button'
 import { signOf } from '../ui/states'
 import { useCommon, useWords } from '../words'
-import { firstOfInterest, isMany, neighbour, roundedPath, shares, startFor, stateOf, total } from './graphModel'
+import { LineView, type LineEdge } from './Line'
+import { firstOfInterest, isMany, neighbour, shares, startFor, stateOf, total } from './graphModel'
 import { words } from './words'
 import './graph.css'
 
@@ -28,7 +29,6 @@ interface Props {
 }
 
 type BoxNode = Node<{ box: GraphBox; cursor: boolean; chosen: boolean; marked: boolean; open?: (box: GraphBox) => void }, 'box'>
-type LineEdge = Edge<{ points: [number, number][]; condition: string | null; lit: boolean }, 'line'>
 
 const nodeTypes = { box: memo(BoxView) }
 const edgeTypes = { line: memo(LineView) }
@@ -194,22 +194,6 @@ function Counts({ counts }: { counts: Record<string, number> }) {
           return <span key={state} data-tone={tone}><Icon aria-hidden size={10} strokeWidth={3} /><span className="hidden-text">{w.state[state]} </span>{number(count)}</span>
         })}
       </span>
-    </>
-  )
-}
-
-function LineView({ data, sourceX, sourceY, targetX, targetY, markerEnd }: EdgeProps<LineEdge>) {
-  const points: [number, number][] = data && data.points.length > 1 ? data.points : [[sourceX, sourceY], [targetX, targetY]]
-  const middle = points[Math.floor(points.length / 2)]!
-  const other = points[Math.floor(points.length / 2) - 1]!
-  return (
-    <>
-      <BaseEdge path={roundedPath(points)} markerEnd={markerEnd} className={data?.lit ? 'line-lit' : undefined} style={data?.condition ? { strokeDasharray: '5 4' } : undefined} />
-      {data?.condition && (
-        <EdgeLabelRenderer>
-          <span className="line-word nopan" style={{ transform: `translate(-50%, -50%) translate(${(middle[0] + other[0]) / 2}px, ${(middle[1] + other[1]) / 2}px)` }} title={data.condition}>{data.condition}</span>
-        </EdgeLabelRenderer>
-      )}
     </>
   )
 }

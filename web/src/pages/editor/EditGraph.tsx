@@ -1,10 +1,11 @@
 // The draft as a graph: the server places the boxes. An edge is drawn from the point at a box's right side.
-import { Background, BaseEdge, EdgeLabelRenderer, Handle, MarkerType, Position, ReactFlow, ReactFlowProvider, useReactFlow, type Connection, type Edge, type EdgeProps, type Node, type NodeProps } from '@xyflow/react'
+import { Background, Handle, MarkerType, Position, ReactFlow, ReactFlowProvider, useReactFlow, type Connection, type Edge, type Node, type NodeProps } from '@xyflow/react'
 import '@xyflow/react/dist/base.css'
 import { Maximize, Repeat, Trash2, TriangleAlert, X, ZoomIn, ZoomOut } from 'lucide-react'
 import { memo, useEffect, useMemo, useRef, useState, type KeyboardEvent } from 'react'
 import type { GraphBox } from '../../api/types'
-import { neighbour, roundedPath, startFor } from '../../draw/graphModel'
+import { LineView, type LineEdge } from '../../draw/Line'
+import { neighbour, startFor } from '../../draw/graphModel'
 import { words as drawWords } from '../../draw/words'
 import '../../draw/graph.css'
 import { Button } from '../../ui/Button'
@@ -25,7 +26,6 @@ interface Props {
 }
 
 type BoxNode = Node<{ box: GraphBox; chosen: boolean; faults: number; unknown: boolean; choose: (key: string) => void }, 'box'>
-type LineEdge = Edge<{ points: [number, number][]; condition: string | null; lit: boolean }, 'line'>
 const nodeTypes = { box: memo(BoxView) }
 const edgeTypes = { line: memo(LineView) }
 /** A box with less than this is not read any more. */
@@ -153,22 +153,6 @@ function BoxView({ data: { box, chosen, faults, unknown, choose } }: NodeProps<B
         </span>
       </button>
       <Handle type="source" position={Position.Right} />
-    </>
-  )
-}
-
-function LineView({ data, markerEnd, sourceX, sourceY, targetX, targetY }: EdgeProps<LineEdge>) {
-  const points: [number, number][] = data && data.points.length > 1 ? data.points : [[sourceX, sourceY], [targetX, targetY]]
-  const middle = points[Math.floor(points.length / 2)]!
-  const other = points[Math.floor(points.length / 2) - 1]!
-  return (
-    <>
-      <BaseEdge path={roundedPath(points)} markerEnd={markerEnd} className={data?.lit ? 'line-lit' : undefined} style={data?.condition ? { strokeDasharray: '5 4' } : undefined} />
-      {data?.condition && (
-        <EdgeLabelRenderer>
-          <span className="line-word nopan" style={{ transform: `translate(-50%, -50%) translate(${(middle[0] + other[0]) / 2}px, ${(middle[1] + other[1]) / 2}px)` }} title={data.condition}>{data.condition}</span>
-        </EdgeLabelRenderer>
-      )}
     </>
   )
 }
