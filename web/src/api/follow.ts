@@ -24,16 +24,29 @@ export function followStream(client: QueryClient) {
       void client.invalidateQueries({ queryKey: query.queryKey, exact: true })
     }, waitMs))
   }
+  const again = (query: Query) => soon(query, /\/timeline|^\/workflows/.test(query.queryKey[0] as string) ? SLOW_MS : GAP_MS)
+  const begun = new WeakMap<Query, number>()
+  const toldAt = new Map<string, number>()
   onEvent((event) => {
+    toldAt.set(event.topic, performance.now())
     const now = compared(client, event)
     for (const query of client.getQueryCache().findAll({ type: 'active' })) {
       const { data } = query.state
       if (data === undefined || topicOf(query.meta?.topic as TopicOf, data) !== event.topic) continue
       const [path, asked] = query.queryKey as [string, Asked]
       const next = patched(path, asked ?? {}, data, now)
-      if (next === ASK) soon(query, /\/timeline|^\/workflows/.test(path) ? SLOW_MS : GAP_MS)
+      if (next === ASK) again(query)
       else if (next !== data) client.setQueryData(query.queryKey, next)
     }
+  })
+  // What was told while an answer was on its way may be missing in it.
+  client.getQueryCache().subscribe((change) => {
+    if (change.type !== 'updated') return
+    const { action, query } = change
+    if (action.type === 'fetch') begun.set(query, performance.now())
+    if (action.type !== 'success' || action.manual) return
+    const topic = topicOf(query.meta?.topic as TopicOf, action.data)
+    if (topic !== null && (toldAt.get(topic) ?? 0) > (begun.get(query) ?? Infinity)) again(query)
   })
   onBreak((kind) => {
     if (kind === 'resync') void client.invalidateQueries()

@@ -45,6 +45,15 @@ describe('an event of the list of runs', () => {
   })
 })
 
+it('a snapshot may tell what came after the answer, so what it does not bring is asked for again', () => {
+  const snapshot = (topic: string, data: Record<string, unknown>) => ({ kind: 'snapshot' as const, topic, data })
+  const rows = snapshot('instances', { items: { 1: { id: 1, state: 'SUCCESS' } } })
+  expect(patched('/batches/5', {}, { state: 'RUNNING' }, snapshot('batch:5', { batch: { state: 'DONE' } }))).toBe(ASK)
+  expect(patched('/failures', { group: 1 }, { pages: [] }, snapshot('overview', { overview: { failing: [] } }))).toBe(ASK)
+  expect(patched('/workflows/a/grid', {}, {}, rows)).toBe(ASK)
+  expect(patched('/instances', { state: 'FAILED' }, { pages: [{ items: [], next: null }] }, rows)).toBe(ASK)
+})
+
 it('the first page takes the fields that have changed', () => {
   const event = { kind: 'delta' as const, topic: 'overview', data: { overview: { states: { FAILED: 1 }, now: 'b' } } }
   expect(patched('/overview', {}, { states: {}, fires: [1], now: 'a' }, event)).toEqual({ states: { FAILED: 1 }, fires: [1], now: 'b' })

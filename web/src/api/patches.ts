@@ -11,20 +11,20 @@ interface Node { counts: Counts; state: string; task_id: string; started_at: str
 export interface InstanceEvent { instance: Partial<Instance>; counts: Record<string, Counts>; nodes: Record<string, Node>; changed?: number[] | null }
 type Rows = { pages: Page<InstanceItem>[]; pageParams: unknown[] }
 
-/** The data with what the event says; the same object if it says nothing of them. */
+/** The data with what the event says; the same object if it says nothing of them. A snapshot may know what they do not. */
 export function patched(path: string, asked: Asked, data: unknown, event: LiveEvent): unknown {
   const [kind] = event.topic.split(':')
-  if (kind === 'overview') return fromOverview(path, data, event.data.overview as Partial<Overview>, event.kind)
+  if (kind === 'overview') return fromOverview(path, data, event.data.overview as Partial<Overview>)
   if (kind === 'notifications') return path === '/notifications' ? event.data.items : data
   if (kind === 'instances') return fromInstances(path, asked, data, event)
   if (kind === 'instance') return fromInstance(path, asked, data, event.data as unknown as InstanceEvent)
-  return event.kind === 'snapshot' ? data : ASK
+  return ASK
 }
 
-function fromOverview(path: string, data: unknown, change: Partial<Overview>, kind: string): unknown {
+function fromOverview(path: string, data: unknown, change: Partial<Overview>): unknown {
   if (path === '/overview') return { ...(data as Overview), ...change }
   if (path === '/daemons') return change.daemons ?? data
-  if (path.startsWith('/failures')) return change.failing && kind === 'delta' ? ASK : data
+  if (path.startsWith('/failures')) return change.failing ? ASK : data
   return data
 }
 
@@ -54,13 +54,13 @@ function graphWith(data: GraphData, nodes: Record<string, Node>): unknown {
 /** Rows that are shown change in place; the list is asked again for rows that may have come or gone. */
 function fromInstances(path: string, asked: Asked, data: unknown, event: LiveEvent): unknown {
   const rows = Object.values(event.data.items as Record<string, InstanceItem>)
-  if (path !== '/instances') return event.kind === 'delta' ? ASK : data
+  if (path !== '/instances') return ASK
   const list = data as Rows
   const news = new Map(rows.map((row) => [row.id, row]))
   const shown = new Map(list.pages.flatMap(({ items }) => items.map((row) => [row.id, row] as const)))
   const isFiltered = Object.entries(asked).some(([name, value]) => name !== 'limit' && value !== '' && value !== null && value !== undefined)
   const newest = Math.max(0, ...shown.keys())
-  const moved = rows.some(({ id, state }) => (shown.has(id) ? isFiltered && shown.get(id)!.state !== state : isFiltered ? event.kind === 'delta' : id > newest))
+  const moved = rows.some(({ id, state }) => (shown.has(id) ? isFiltered && shown.get(id)!.state !== state : isFiltered || id > newest))
   if (moved) return ASK
   const touched = [...news.values()].some((row) => shown.has(row.id) && !alike(pick(shown.get(row.id)!, row), row))
   if (!touched) return data

@@ -32,7 +32,7 @@ function hear(message: Message) {
   if (document.hidden) return
   if (message.type === 'state' && message.topics === null) for (const ear of breaks) ear('down')
   if (message.type === 'state') carry(message.topics ?? [])
-  if (message.type === 'event' && wanted.has(message.event.topic)) for (const ear of ears) ear(message.event)
+  if (message.type === 'event') for (const ear of ears) ear(message.event)
   if (message.type === 'resync') for (const ear of breaks) ear('resync')
 }
 if (channel) channel.onmessage = ({ data }: MessageEvent<Message>) => hear(data)
@@ -89,7 +89,7 @@ function watch(watcher: () => void) {
   return () => void watchers.delete(watcher)
 }
 
-/** Every event of a topic that this tab wants. */
+/** Every event that a tab is told. */
 export function onEvent(ear: (event: LiveEvent) => void) {
   ears.add(ear)
   return () => void ears.delete(ear)

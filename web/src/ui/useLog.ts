@@ -47,6 +47,7 @@ export function useLog(source: LogSource, live: boolean, first: number | null = 
   const [log, setLog] = useState<Log>(nothing)
   const known = useRef<Log>(nothing)
   const begin = useRef(first)
+  const missed = useRef(false)
   const present = useRef<{ stop: AbortController; busy: boolean }>({ stop: new AbortController(), busy: false })
   // The line that was to be shown, until it has been.
   const [at, setAt] = useState<number | null>(null)
@@ -129,12 +130,20 @@ export function useLog(source: LogSource, live: boolean, first: number | null = 
     if (!topic) return
     return onEvent((event) => {
       const now = known.current
-      if (event.topic !== topic || !now.atEnd) return
-      const lines = isNarrow || attempt || now.busy ? null : linesOf(event)
+      if (event.topic !== topic) return
+      // The page that is on its way may lack what is told now.
+      missed.current ||= now.busy
+      if (missed.current || !now.atEnd) return
+      const lines = isNarrow || attempt ? null : linesOf(event)
       if (lines) setLog((old) => ({ ...old, lines: merged(old.lines, lines), next: Math.max(old.next, lines.at(-1)!.id), total: old.total === null ? null : old.total + lines.length }))
       else newer()
     })
   }, [topic, newer, isNarrow, attempt])
+  useEffect(() => {
+    if (log.busy || !missed.current) return
+    missed.current = false
+    if (log.atEnd) newer()
+  }, [log.busy, log.atEnd, newer])
   useEffect(() => {
     // A run tells of its tasks, but not of their lines.
     if (!live || (isTold && topic?.startsWith('log:'))) return
