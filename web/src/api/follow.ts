@@ -1,5 +1,5 @@
 // What pages have asked for follows the stream: each event changes it, and a stream that breaks off leaves it with its age.
-import type { Query, QueryClient } from '@tanstack/react-query'
+import { focusManager, type Query, type QueryClient } from '@tanstack/react-query'
 import { alike, ASK, patched, summed, type Asked, type InstanceEvent } from './patches'
 import { isCarried, onBreak, onEvent, type LiveEvent } from './stream'
 import type { Instance } from './types'
@@ -21,7 +21,8 @@ export function followStream(client: QueryClient) {
     const waitMs = Math.max(0, query.state.dataUpdatedAt + gapMs - Date.now())
     timers.set(query.queryHash, setTimeout(() => {
       timers.delete(query.queryHash)
-      void client.invalidateQueries({ queryKey: query.queryKey, exact: true })
+      // A hidden tab asks when it is looked at again.
+      void client.invalidateQueries({ queryKey: query.queryKey, exact: true, refetchType: focusManager.isFocused() ? 'active' : 'none' })
     }, waitMs))
   }
   const again = (query: Query) => soon(query, /\/timeline|^\/workflows/.test(query.queryKey[0] as string) ? SLOW_MS : GAP_MS)

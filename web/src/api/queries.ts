@@ -7,6 +7,9 @@ import type { Page } from './types'
 
 const FOCUSED_MS = 5_000
 
+/** No answer, or none that says what is wrong with the question: it may be there the next time. */
+const isPassing = (error: unknown) => !(error instanceof ApiProblem) || error.code === 0 || error.code >= 50000
+
 export const client = new QueryClient({
   defaultOptions: {
     queries: {
@@ -14,7 +17,7 @@ export const client = new QueryClient({
       refetchIntervalInBackground: false,
       refetchOnWindowFocus: true,
       staleTime: 1_000,
-      retry: (failures, error) => failures < 2 && (!(error instanceof ApiProblem) || error.code === 0 || error.code >= 50000),
+      retry: (failures, error) => failures < 2 && isPassing(error),
       networkMode: 'always',
     },
     mutations: { networkMode: 'always' },
@@ -38,7 +41,10 @@ interface Options {
 export const pause = (every: number | false, topic?: TopicOf, also: number | false = false) => (query: { state: { error: unknown; data?: unknown } }) => {
   const { error, data } = query.state
   const refused = error instanceof ApiProblem && (error.code === 40301 || Math.floor(error.code / 100) === 401)
-  return refused ? false : error === null && isCarried(topicOf(topic, data)) ? also : every
+  if (refused) return false
+  if (error === null) return isCarried(topicOf(topic, data)) ? also : every
+  // Also what is asked once is asked again if it could not be answered.
+  return every || (isPassing(error) && FOCUSED_MS)
 }
 
 /** One object, or one page-shaped answer. `error` stands beside old `data` if a later look failed. */
