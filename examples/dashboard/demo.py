@@ -3,6 +3,7 @@
 Everything lies in a scratch folder, which is removed at the end.
 """
 
+import contextlib
 import os
 import re
 import shutil
@@ -50,8 +51,15 @@ def main() -> int:
         except KeyboardInterrupt:
             return 0
         finally:
-            daemon.terminate()
-            daemon.wait()
+            stop(daemon)
+
+
+def stop(daemon: subprocess.Popen[bytes]) -> None:
+    """End it, and what runs with it: the first signal asks it to let that end first, the second does not."""
+    while daemon.poll() is None:
+        daemon.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            daemon.wait(0.5)
 
 
 def wait_for_address(log: Path, daemon: subprocess.Popen[bytes]) -> str:

@@ -166,18 +166,18 @@ class Daemon:
         return self.start()
 
     def __exit__(self, *_: object) -> None:
-        """End it, by force if it must be."""
+        """End it, by force if it must be. Two signals at once may arrive as one, so it is asked until it ends."""
         if not self.is_running:
             return
         self.thaw()
-        self.signal(signal.SIGTERM)
-        self.signal(signal.SIGTERM)
         assert self.process is not None
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait(10)
+        for _ in range(100):
+            self.signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(0.1)
+                return
+        self.process.kill()
+        self.process.wait(10)
 
     # -------------------------------------------------------------- its folder
 
