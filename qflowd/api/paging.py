@@ -3,7 +3,7 @@
 import base64
 import binascii
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
@@ -58,12 +58,18 @@ def read_cursor(query: PageQuery) -> list[Any] | None:
     return key
 
 
-def page_of(query: PageQuery, rows: Sequence[T], *key: str) -> tuple[Sequence[T], str | None]:
-    """Of `limit + 1` rows the page, and its cursor where there are more. `key`: the attributes that order the rows."""
-    if len(rows) <= query.limit:
-        return rows, None
-    rows = rows[: query.limit]
-    return rows, cursor_of(query, *[getattr(rows[-1], name) for name in key])
+def page_of(
+    query: PageQuery,
+    rows: Sequence[Any],
+    *key: str,
+    make: Callable[[Any], T] = lambda row: row,
+    total: int | None = None,
+) -> ListPage[T]:
+    """Of `limit + 1` rows the page, with a cursor where there are more. `key`: the attributes that order the rows."""
+    page = ListPage([make(row) for row in rows[: query.limit]], total=total, more=None if total is None else False)
+    if len(rows) > query.limit:
+        page.next = cursor_of(query, *[getattr(rows[query.limit - 1], name) for name in key])
+    return page
 
 
 def _digest(query: PageQuery) -> str:

@@ -92,10 +92,8 @@ def page_of_definitions(call: Call, kind: Kind, query: DefinitionsQuery) -> List
     after = read_cursor(query) or [""]
     filters = {"kind": kind, "with_archived": int(query.archived)}
     found = call.read("list_definition_page", **filters, after=str(after[0]), batch=query.limit + 1)
-    rows, next_cursor = page_of(query, found, "name")
-    make = type_item if kind == "type" else definition_item
     total = call.one("count_definition_page", **filters).definitions if query.total else None
-    return ListPage([make(row) for row in rows], next_cursor, total, None if total is None else False)
+    return page_of(query, found, "name", make=type_item if kind == "type" else definition_item, total=total)
 
 
 def document_of(row: Any) -> dict[str, Any]:

@@ -59,9 +59,9 @@ def conditions(
     }
 
 
-def find(call: Call, where: dict[str, Any], before: int, limit: int) -> FoundIds:
+def find(call: Call, where: dict[str, Any], before: int | None, limit: int) -> FoundIds:
     """The newest tasks that have failed and that nobody has handled, below an id."""
-    before = min(before, above_newest(call.read) * ORDINALS)
+    before = min(END if before is None else before, above_newest(call.read) * ORDINALS)
     names = ("find_failures_ended", "find_failures_waiting")
     return meet(call.read, [IdStream(name, where, before, 0, is_narrow=True, span=FIRST_SPAN) for name in names], limit)
 
@@ -81,7 +81,7 @@ def item_of(row: Any) -> FailureItem:
 
 def newest(call: Call, where: dict[str, Any], most: int) -> tuple[list[FailureItem], bool]:
     """The newest failures that nobody has handled, and whether there may be older ones."""
-    found = find(call, where, END, most)
+    found = find(call, where, None, most)
     return items_with(call, found.ids), found.before is not None
 
 

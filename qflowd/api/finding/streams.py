@@ -8,8 +8,11 @@ to continue.
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
+from qflowd.api.paging import MOST_COUNTED, ListPage, PageQuery, cursor_of, read_cursor
+
+T = TypeVar("T")
 Read = Callable[..., list[Any]]
 
 FIRST_SPAN: Final = 2_000  # ids whose rows are looked at by the first statement of a stream with conditions
@@ -66,3 +69,16 @@ def meet(read: Read, streams: Sequence[IdStream], limit: int, patience_s: float 
         next(stream for stream in streams if stream.before == known and not stream.is_exhausted).advance(
             read, limit + 1
         )
+
+
+def page_of_ids(
+    query: PageQuery, find: Callable[[int | None, int], FoundIds], items_of: Callable[[list[int]], Sequence[T]]
+) -> ListPage[T]:
+    """A page of what `find` finds: at most so many ids below one, or the newest. They are counted if that is asked for."""
+    [before] = read_cursor(query) or [None]
+    found = find(before, query.limit)
+    page = ListPage(items_of(found.ids), None if found.before is None else cursor_of(query, found.before))
+    if query.total:
+        counted = find(None, MOST_COUNTED)
+        page.total, page.more = len(counted.ids), counted.before is not None
+    return page

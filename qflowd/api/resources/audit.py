@@ -71,8 +71,7 @@ def show_audit(call: Call, query: AuditQuery) -> ListPage[AuditItem]:
     wanted, key = _wanted(query), read_cursor(query)
     after = (parse_instant(str(key[0])), int(key[1])) if key else None
     rows = call.store.read(lambda tx: list_audit(tx, call.tenant, wanted, after, query.limit + 1))
-    shown, next_ = page_of(query, rows, "at", "id")
-    return ListPage(items=[_item(row) for row in shown], next=next_)
+    return page_of(query, rows, "at", "id", make=_item)
 
 
 @route("GET", "/audit.csv", Role.ADMIN, errors=(40002,), does="R audit_entries")

@@ -99,8 +99,7 @@ def list_batches(call: Call, query: PageQuery) -> ListPage[BatchItem]:
     """Batches, the newest first."""
     [before] = read_cursor(query) or [EVERY_ID]
     rows = call.read("list_batches", before=int(before), batch=query.limit + 1)
-    items, following = page_of(query, [_item(row) for row in rows], "id")
-    return ListPage(items=items, next=following)
+    return page_of(query, rows, "id", make=_item)
 
 
 @route("POST", "/batches", Role.SUBMIT, errors=(*REFUSALS, 40907), does="command with filter")

@@ -7,7 +7,7 @@ from typing import Any, Final
 from qflowd.api.answers import Item
 from qflowd.api.call import Call
 from qflowd.api.finding.task_items import TaskItem, task_items
-from qflowd.api.paging import ListPage, PageQuery, cursor_of, read_cursor
+from qflowd.api.paging import ListPage, PageQuery, page_of, read_cursor
 from qflowd.api.resources.instances import no_such_instance
 from qflowd.api.routing import route
 from qflowd.api.row_fields import fields_of
@@ -92,9 +92,8 @@ def list_undone(call: Call, id: int, query: PageQuery) -> ListPage[UndoItem]:
     key = read_cursor(query)
     where = {"after": key[0] if key else 0, "batch": query.limit + 1}
     rows = call.read("list_undo_rows", instance_id=id, **key_range(id), **where)
-    page = ListPage(_undo_items(call, rows[: query.limit]))
-    if len(rows) > query.limit:
-        page.next = cursor_of(query, rows[query.limit - 1].id)
+    page: ListPage[Any] = page_of(query, rows, "id")
+    page.items = _undo_items(call, page.items)
     return page
 
 

@@ -1,11 +1,13 @@
 """Failures: what has failed and waits for somebody, one by one or in groups, and what has been handled."""
 
+from functools import partial
 from typing import Any, Final
 
 from qflowd.api.call import Call
 from qflowd.api.finding.failures import END, FailureItem, conditions, find, grouped, item_of, items_with, newest
+from qflowd.api.finding.streams import page_of_ids
 from qflowd.api.finding.when import instants
-from qflowd.api.paging import MOST_COUNTED, ListPage, PageQuery, cursor_of, read_cursor
+from qflowd.api.paging import ListPage, PageQuery, page_of, read_cursor
 from qflowd.api.routing import route
 from qflowd.model.roles import Role
 
@@ -33,13 +35,7 @@ def list_failures(call: Call, query: FailuresQuery) -> ListPage[FailureItem]:
         return _groups(call, query)
     if query.handled:
         return _handled(call, query)
-    key, where = read_cursor(query), _conditions(call, query)
-    found = find(call, where, key[0] if key else END, query.limit)
-    page = ListPage(items_with(call, found.ids), None if found.before is None else cursor_of(query, found.before))
-    if query.total:
-        counted = find(call, where, END, MOST_COUNTED)
-        page.total, page.more = len(counted.ids), counted.before is not None
-    return page
+    return page_of_ids(query, partial(find, call, _conditions(call, query)), partial(items_with, call))
 
 
 def _conditions(call: Call, query: FailuresQuery) -> dict[str, Any]:
@@ -50,10 +46,7 @@ def _conditions(call: Call, query: FailuresQuery) -> dict[str, Any]:
 def _handled(call: Call, query: FailuresQuery) -> ListPage[FailureItem]:
     before, fence = read_cursor(query) or (END, 0)
     rows = _read_handled(call, query, before, fence, query.limit + 1)
-    page = ListPage([item_of(row) for row in rows[: query.limit]])
-    if len(rows) > query.limit:
-        page.next = cursor_of(query, rows[query.limit - 1].id, rows[query.limit - 1].fence)
-    return page
+    return page_of(query, rows, "id", "fence", make=item_of)
 
 
 def _groups(call: Call, query: FailuresQuery) -> ListPage[FailureItem]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date, datetime
+from functools import partial
 from typing import Any, Literal, cast
 
 from qflowd.api.answers import ApiAnswer, ApiFault, Item, Wait
@@ -9,10 +10,11 @@ from qflowd.api.call import Call
 from qflowd.api.finding.instance_items import InstanceItem, instance_fields, instance_items, workflow_key
 from qflowd.api.finding.instances import InstanceFilter, find
 from qflowd.api.finding.states import instance_states
+from qflowd.api.finding.streams import page_of_ids
 from qflowd.api.finding.when import instants
 from qflowd.api.inbox.changes import until_changed
 from qflowd.api.inbox.waiting import POLL_AFTER, Awaited, AwaitedRow
-from qflowd.api.paging import MOST_COUNTED, ListPage, PageQuery, cursor_of, read_cursor
+from qflowd.api.paging import ListPage, PageQuery
 from qflowd.api.reading import Query
 from qflowd.api.routing import route
 from qflowd.client.records import from_json
@@ -96,13 +98,7 @@ def show_instance(call: Call, id: int, query: InstanceQuery) -> InstanceDetail:
 
 def _page(call: Call, query: InstancesOfQuery, more: Mapping[str, str | None]) -> ListPage[InstanceItem]:
     wanted = _filter(call, query, more)
-    key = read_cursor(query)
-    found = find(call.read, wanted, key[0] if key else None, query.limit)
-    page = ListPage(instance_items(call, found.ids), None if found.before is None else cursor_of(query, found.before))
-    if query.total:
-        counted = find(call.read, wanted, None, MOST_COUNTED)
-        page.total, page.more = len(counted.ids), counted.before is not None
-    return page
+    return page_of_ids(query, partial(find, call.read, wanted), partial(instance_items, call))
 
 
 def _filter(call: Call, query: InstancesOfQuery, more: Mapping[str, str | None]) -> InstanceFilter:

@@ -68,8 +68,7 @@ def list_principals(call: Call, query: PrincipalsQuery) -> ListPage[PrincipalIte
     """Principals of the tenant, by name; those of a role above the caller's are left out."""
     after = (read_cursor(query) or [""])[0]
     rows = call.store.read(lambda tx: principals.list_principals(tx, call.actor, str(after), query.limit + 1))
-    shown, next_ = page_of(query, rows, "name")
-    return ListPage(items=[_item(row) for row in shown], next=next_)
+    return page_of(query, rows, "name", make=_item)
 
 
 @route("POST", "/principals", Role.ADMIN, errors=(40301, 40902, 42202), does="access add_principal")

@@ -15,7 +15,7 @@ from qflowd.api.finding.rows import rows_of
 from qflowd.api.finding.task_items import TaskItem, task_fields
 from qflowd.api.inbox.changes import until_changed
 from qflowd.api.inbox.waiting import POLL_AFTER, Awaited, AwaitedRow
-from qflowd.api.paging import LARGEST_PAGE, ListPage, PageQuery, cursor_of, read_cursor
+from qflowd.api.paging import LARGEST_PAGE, ListPage, PageQuery, page_of, read_cursor
 from qflowd.api.reading import Query
 from qflowd.api.routing import route
 from qflowd.api.row_fields import fields_of
@@ -125,10 +125,7 @@ def list_attempts(call: Call, id: int, query: PageQuery) -> ListPage[AttemptItem
     found = _attempts(call, id, query.limit + 1, key[0] if key else HIGHEST_FENCE)
     if not found:
         _row(call, id)
-    page = ListPage(found[: query.limit])
-    if len(found) > query.limit:
-        page.next = cursor_of(query, page.items[-1].fence)
-    return page
+    return page_of(query, found, "fence")
 
 
 @route("GET", "/attempts/{id}", Role.READ, errors=(40401,), does="view attempts")

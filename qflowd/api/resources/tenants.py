@@ -12,7 +12,7 @@ import msgspec
 from qflowd.api.answers import ApiAnswer, ApiFault, Item
 from qflowd.api.call import Call
 from qflowd.api.inbox.idempotency import made
-from qflowd.api.paging import ListPage, PageQuery, cursor_of, read_cursor
+from qflowd.api.paging import ListPage, PageQuery, page_of, read_cursor
 from qflowd.api.reading import Body, need_if_match
 from qflowd.api.resources.principals import refuse_bound
 from qflowd.api.routing import route
@@ -105,9 +105,7 @@ def list_tenants(call: Call, query: TenantsQuery) -> ListPage[TenantItem]:
     """Tenants that have a row; one without has no quotas and is not counted."""
     [after] = read_cursor(query) or [""]
     rows = call.store.read(lambda tx: verbs.list_tenants(tx, after=after, limit=query.limit + 1))
-    page = rows[: query.limit]
-    following = cursor_of(query, page[-1].name) if len(rows) > query.limit else None
-    return ListPage(items=[TenantItem(**_fields(row)) for row in page], next=following)
+    return page_of(query, rows, "name", make=lambda row: TenantItem(**_fields(row)))
 
 
 @route("POST", "/tenants", Role.SYSTEM, errors=(40902, 42202), does="V access.create_tenant")
@@ -181,9 +179,7 @@ def list_usage(call: Call, id: str, query: UsageQuery) -> ListPage[UsageItem]:
         return verbs.list_usage(tx, id, first, last, after=after, limit=query.limit + 1)
 
     rows = call.store.read(read)
-    items = [UsageItem(**(row._asdict() | {"day": str(row.day)})) for row in rows[: query.limit]]
-    following = cursor_of(query, items[-1].day, items[-1].workflow) if len(rows) > query.limit else None
-    return ListPage(items=items, next=following)
+    return page_of(query, rows, "day", "workflow", make=lambda row: UsageItem(**row._asdict() | {"day": str(row.day)}))
 
 
 def _found(tx: Tx, name: str) -> tuple[verbs.Tenant, list[verbs.Quota]]:

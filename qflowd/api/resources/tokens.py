@@ -112,8 +112,7 @@ def list_tokens(call: Call, query: TokensQuery) -> ListPage[TokenItem]:
             tx, _seer(call, owner), owner, with_ended=query.all, after=key, limit=query.limit + 1
         )
     )
-    shown, next_ = page_of(query, rows, "created_at", "id")
-    return ListPage(items=[_item(row) for row in shown], next=next_)
+    return page_of(query, rows, "created_at", "id", make=_item)
 
 
 @route("POST", "/tokens", Role.READ, errors=(40301, 40401, 42202), does="access make_token")
@@ -158,9 +157,10 @@ def list_sessions(call: Call, query: SessionsQuery) -> ListPage[SessionItem]:
     rows = call.store.read(
         lambda tx: sessions.list_sessions(tx, _seer(call, owner), owner, int(before), query.limit + 1)
     )
-    shown, next_ = page_of(query, rows, "id")
-    items = [SessionItem(**fields_of(row, SessionItem), current=row.id == call.caller.session) for row in shown]
-    return ListPage(items=items, next=next_)
+    own = call.caller.session
+    return page_of(
+        query, rows, "id", make=lambda row: SessionItem(**fields_of(row, SessionItem), current=row.id == own)
+    )
 
 
 @route("DELETE", "/sessions/{id}", Role.READ, errors=(40401,), does="access end_session")

@@ -105,13 +105,12 @@ def list_workflows(call: Call, query: WorkflowsQuery) -> ListPage[WorkflowItem]:
         "with_archived": int(query.archived),
     }
     found = call.read("list_workflow_page", after=str(after[0]), **filters, batch=query.limit + 1)
-    rows, next_cursor = page_of(query, found, "workflow")
     total = call.one("count_workflow_page", **filters).workflows if query.total else None
-    items = []
-    if rows:
+    page: ListPage[Any] = page_of(query, found, "workflow", total=total)
+    if rows := page.items:
         more = _More(call, rows[0].workflow, rows[-1].workflow, RUNS)
-        items = [WorkflowItem(**more.of(row, WorkflowItem)) for row in rows]
-    return ListPage(items, next_cursor, total, None if total is None else False)
+        page.items = [WorkflowItem(**more.of(row, WorkflowItem)) for row in rows]
+    return page
 
 
 @route("GET", "/workflows/{id}", Role.READ, does="R workflows, last runs, schedules", source="000-2")
