@@ -8,6 +8,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+import qflowd
+from qflowd.engine.access.audit import Actor
+from qflowd.engine.access.tenants import create_tenant
+from qflowd.model.names import DEFAULT_TENANT
+from qflowd.store.tx import Store
 from tests.browser.conftest import Site
 from tests.support.browser import violations
 
@@ -86,6 +91,36 @@ def test_the_bell_counts_what_waits_until_it_is_read(site: Site, lang: str, them
         waiting.get_by_role("link", name="eod.cn › check").click()
         expect(page).to_have_url(re.compile(rf"/instances/{site.runs['eod.cn']}\?task="))
         expect(waiting).to_be_hidden()
+
+
+def test_who_may_look_at_several_tenants_switches_and_every_address_says_which(site: Site) -> None:
+    store = Store(site.daemon.url)
+    store.transact(lambda tx: create_tenant(tx, Actor("tests", DEFAULT_TENANT), "desk", "Trading desk"))
+    store.close()
+    with qflowd.connect(site.daemon.url, tenant="desk") as desk:
+        started = desk.submit(job="report")
+        assert started.wait(60) == "SUCCESS"
+    run = started.id
+    with site.look() as page:
+        site.open(page, f"instances/{site.runs['long']}")
+        page.get_by_role("button", name="Tenant: default").click()
+        page.get_by_role("menuitemradio", name="desk").click()
+        expect(page).to_have_url(f"{site.url}instances?tenant=desk")
+        expect(page.get_by_role("button", name="Tenant: desk")).to_be_visible()
+        main = page.get_by_role("main")
+        main.get_by_role("link", name="report").click()
+        expect(page).to_have_url(re.compile(rf"/instances/{run}\?(.*&)?tenant=desk"))
+        expect(main).to_contain_text("SUCCESS")
+        assert violations(page) == []
+        page.keyboard.press("g")
+        page.keyboard.press("w")
+        expect(page).to_have_url(f"{site.url}workflows?tenant=desk")
+        expect(main).to_contain_text("No workflow yet")
+        assert page.get_by_role("link", name="Runs").get_attribute("href") == "/instances?tenant=desk"
+        page.get_by_role("button", name="Tenant: desk").click()
+        page.get_by_role("menuitem", name="Your own tenant").click()
+        expect(main).to_contain_text("End of day, China")
+        expect(page).to_have_url(f"{site.url}workflows")
 
 
 def test_language_zone_and_theme_are_kept(site: Site) -> None:

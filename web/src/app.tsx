@@ -2,7 +2,7 @@
 import { QueryClientProvider } from '@tanstack/react-query'
 import { Suspense, useEffect, useState } from 'react'
 import { Route, Router, Switch, useLocation } from 'wouter'
-import { ApiProblem, basePath, call, keepCsrf, onSignedOut } from './api/call'
+import { ApiProblem, basePath, call, keepCsrf, onSignedOut, tenant } from './api/call'
 import { MeProvider } from './api/me'
 import { client } from './api/queries'
 import type { Me } from './api/types'
@@ -10,6 +10,7 @@ import { pages } from './pages'
 import { settings } from './settings'
 import { Login, takeCode } from './shell/Login'
 import { Shell } from './shell/Shell'
+import { inTenant, pageOf, useTenantLocation } from './tenant'
 import { Empty } from './ui/Empty'
 import { Fence, Problem, Waiting } from './ui/Problem'
 import { useCommon } from './words'
@@ -39,14 +40,23 @@ export function App() {
     return (
       <QueryClientProvider client={client}>
         <MeProvider me={me}>
-          <Router base={basePath}><Inside /></Router>
+          <Router base={basePath} hook={useTenantLocation} hrefs={inTenant}><Inside /></Router>
         </MeProvider>
       </QueryClientProvider>
     )
   }
-  if (problem && Math.floor(problem.code / 100) !== 401) return <main className="login"><Problem error={problem} again={ask} /></main>
+  if (problem && Math.floor(problem.code / 100) !== 401) return <Refused problem={problem} again={ask} />
   if (problem || code) return <Login code={problem ? null : code} reason={problem} onDone={(found) => (found.csrf ? known(found) : ask())} />
   return null
+}
+
+function Refused({ problem, again }: { problem: ApiProblem; again: () => void }) {
+  const w = useCommon()
+  return (
+    <main className="login">
+      <div className="stack"><Problem error={problem} again={again} />{tenant !== '' && <a href={pageOf('', '/')}>{w.top.ownTenant}</a>}</div>
+    </main>
+  )
 }
 
 function Inside() {

@@ -28,6 +28,9 @@ export interface Reply<T> {
 export const root = new URL('.', document.baseURI)
 export const basePath = root.pathname.replace(/\/$/, '')
 
+/** Of a system person who looks at another tenant: its name, as the page's address says; else empty. */
+export const tenant = new URLSearchParams(location.search).get('tenant') ?? ''
+
 let csrf: string | null = null
 export const keepCsrf = (value: string | null) => void (csrf = value)
 
@@ -43,6 +46,7 @@ export function address(path: string, query: Query = {}): string {
   for (const [name, value] of Object.entries(query)) {
     if (value !== null && value !== undefined && value !== '') url.searchParams.set(name, String(value))
   }
+  if (tenant !== '') url.searchParams.set('tenant', tenant)
   return url.pathname + url.search
 }
 

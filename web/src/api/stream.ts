@@ -1,11 +1,12 @@
 // The live stream: one tab that somebody looks at holds it for all tabs; a hidden tab neither holds it nor hears of it.
 import { useEffect, useSyncExternalStore } from 'react'
-import { basePath } from './call'
+import { basePath, tenant } from './call'
 import { Leader, SETTLE_MS, type LiveEvent, type Message } from './leader'
 
 export type { LiveEvent } from './leader'
 
-const NAME = `qflowd-stream${basePath}`
+/** Tabs of one tenant share a stream. */
+const NAME = `qflowd-stream${basePath}${tenant && `?${tenant}`}`
 
 const tab = Math.random().toString(36).slice(2)
 const channel = 'BroadcastChannel' in window ? new BroadcastChannel(NAME) : null

@@ -4,6 +4,7 @@ import { memo, useEffect, useMemo, useRef, useState, type KeyboardEvent, type Mo
 import { Link, useLocation } from 'wouter'
 import type { GridColumn, GridData, GridRow } from '../api/types'
 import { count, duration } from '../format'
+import { inTenant } from '../tenant'
 import { signOf } from '../ui/states'
 import { useCommon, useWords } from '../words'
 import { begin, gridOf, walk, type Cell, type Place } from './gridModel'
@@ -117,7 +118,7 @@ const Row = memo(function Row({ row, at, cells, columns, to, focus, chosen }: Ro
         <span key={c} role="gridcell" className="grid-cell">
           {cell && (
             <a
-              href={`.${to(columns[c]!.id, cell.taskId, row.key)}`} data-at={`${at} ${c}`} data-tone={signOf(cell.state).tone} data-state={cell.state} data-some={(cell.failed ?? 0) > 0 || undefined}
+              href={inTenant(`.${to(columns[c]!.id, cell.taskId, row.key)}`)} data-at={`${at} ${c}`} data-tone={signOf(cell.state).tone} data-state={cell.state} data-some={(cell.failed ?? 0) > 0 || undefined}
               tabIndex={c === focus ? 0 : -1} aria-label={w.cell(row.key, columns[c]!.id, common.state[cell.state] ?? cell.state)}
             />
           )}

@@ -1,9 +1,12 @@
 // Zone, language, theme and person: the right end of the top line.
-import { Clock, Contrast, Languages, LogOut, UserRound } from 'lucide-react'
-import { call } from '../api/call'
+import { Building2, Clock, Contrast, Languages, LogOut, Undo2, UserRound } from 'lucide-react'
+import { useLocation } from 'wouter'
+import { call, tenant } from '../api/call'
 import { useMe } from '../api/me'
 import { zoneName } from '../format'
+import { pages } from '../pages'
 import { settings, useSettings, type Settings } from '../settings'
+import { pageOf } from '../tenant'
 import { Menu } from '../ui/Menu'
 import { useCommon } from '../words'
 
@@ -23,6 +26,7 @@ export function Choices() {
   const zones = ZONES.includes(zone) ? ZONES : [...ZONES, zone]
   return (
     <>
+      <Tenants />
       <span className="wide-only">
         <Menu
           title={`${w.top.zone}: ${zoneName(zone)}`} icon={Clock} look="bare" label={zoneName(zone).replace(/^.*\//, '').replace('_', ' ')}
@@ -45,5 +49,27 @@ export function Choices() {
         ]}
       />
     </>
+  )
+}
+
+/** Of who may look at several. What is open may not be there in another one, so its section is. */
+function Tenants() {
+  const w = useCommon()
+  const me = useMe()
+  const [at] = useLocation()
+  const names = [...new Set([...(me.tenants ?? []), me.tenant])].sort()
+  if (names.length < 2 && tenant === '') return null
+  const section = pages.find(({ path, bar }) => bar && path !== '/' && at.startsWith(path))?.path ?? '/'
+  const visit = (name: string) => location.assign(pageOf(name, section))
+  return (
+    <span className="tenants" data-other={tenant !== '' || undefined}>
+      <Menu
+        title={`${w.top.tenant}: ${me.tenant}`} icon={Building2} look="bare" label={me.tenant}
+        items={[
+          ...names.map((name) => ({ word: name, chosen: name === me.tenant, act: () => visit(name) })),
+          ...(tenant !== '' ? [{ word: w.top.ownTenant, icon: Undo2, act: () => visit('') }] : []),
+        ]}
+      />
+    </span>
   )
 }

@@ -6,7 +6,7 @@ export const en = {
     limits: 'Limits', types: 'Types', definitions: 'Definitions', audit: 'Audit', access: 'Access', api: 'API', settings: 'Settings', main: 'Pages', skip: 'Skip to the page',
     fold: 'Fold the bar', unfold: 'Unfold the bar', menu: 'Menu',
   },
-  top: { search: 'Search workflows, tasks, runs', zone: 'Time zone', language: 'Language', theme: 'Theme', person: 'You', signOut: 'Sign out', tenant: 'Tenant', help: 'Keys and signs' },
+  top: { search: 'Search workflows, tasks, runs', zone: 'Time zone', language: 'Language', theme: 'Theme', person: 'You', signOut: 'Sign out', tenant: 'Tenant', ownTenant: 'Your own tenant', help: 'Keys and signs' },
   theme: { system: 'As the system', light: 'Light', dark: 'Dark' },
   zone: { browser: "This computer's", utc: 'UTC' },
   state: {

@@ -7,7 +7,7 @@ export const zh: Words = {
     today: '今日', workflows: '工作流', runs: '运行', failures: '失败', schedules: '调度', jobs: '作业与插件', daemons: '守护进程',
     limits: '限流', types: '任务类型', definitions: '任务定义', audit: '审计', access: '访问', api: '接口', settings: '设置', main: '页面', skip: '跳到正文', fold: '收起侧栏', unfold: '展开侧栏', menu: '菜单',
   },
-  top: { search: '搜索工作流、任务、运行', zone: '时区', language: '语言', theme: '主题', person: '我', signOut: '退出', tenant: '租户', help: '快捷键与图例' },
+  top: { search: '搜索工作流、任务、运行', zone: '时区', language: '语言', theme: '主题', person: '我', signOut: '退出', tenant: '租户', ownTenant: '自己的租户', help: '快捷键与图例' },
   theme: { system: '跟随系统', light: '浅色', dark: '深色' },
   zone: { browser: '本机时区', utc: 'UTC' },
   state: {

@@ -20,7 +20,7 @@ import { words } from './words'
 export function Tenants() {
   const w = useWords(words)
   const me = useMe()
-  const [open, setOpen] = useQueryState('tenant')
+  const [open, setOpen] = useQueryState('of')
   const [adding, setAdding] = useState(false)
   const found = useList<TenantItem>('/tenants', { limit: 200 }, { every: 15_000 })
   const chosen = found.items?.find((one) => one.name === open) ?? found.items?.[0]

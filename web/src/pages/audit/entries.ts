@@ -90,7 +90,7 @@ export function linkOf({ object_type: type, object }: Pick<AuditItem, 'object_ty
     case 'token': return '/access?tab=tokens'
     case 'session': return '/access?tab=sessions'
     case 'principal': return '/access?tab=people'
-    case 'tenant': return `/access?tab=tenants&tenant=${key}`
+    case 'tenant': return `/access?tab=tenants&of=${key}`
     default: return null
   }
 }
