@@ -26,6 +26,7 @@ from bench import (
     sweeps,
     throughput,
     ui,
+    watched,
 )
 from bench.builds import CURRENT, Build, checked_out
 from bench.rig import DATABASES, MakeRig, rigs
@@ -45,6 +46,7 @@ BENCHES = {
     "endurance": endurance,
     "api": api,
     "ui": ui,
+    "watched": watched,
 }
 
 

@@ -1,20 +1,13 @@
 """Reads of the HTTP API over a store that is full: seconds of each request, over HTTP, one after another."""
 
 import http.client
-import json
-import subprocess
 import time
 from argparse import Namespace
-from datetime import timedelta
-from typing import Any
 
 from bench.builds import Build
 from bench.rig import MakeRig, Rig
+from bench.served import get, served, token_of
 from bench.stored import LARGE_MAP, NODES, fill
-from qflowd.engine.access.audit import Actor
-from qflowd.engine.access.principals import add_principal
-from qflowd.engine.access.tokens import Scope, make_token
-from qflowd.model.roles import Role
 
 ABOUT = (
     "reads over HTTP, with a year's instances and ten times as many tasks stored (--instances, by default a million)"
@@ -77,41 +70,21 @@ def _requests(instances: int) -> dict[str, str]:
 
 
 def _measured(rig: Rig, instances: int) -> dict[str, float]:
-    rig.configure(1, '[api]\nbind = "127.0.0.1:0"\nrate = "10000/s"\nburst = 100000\n')
-    token = rig.store.transact(_token)
+    token = token_of(rig)
     [(day,)] = rig.ask(
         f"SELECT CAST(business_date AS CHAR(10)) FROM qflow.workflow_instance WHERE id = {instances // 3}"
     )
-    with (
-        (rig.folder / "api.log").open("wb") as log,
-        subprocess.Popen([*rig.command, "api"], env=rig.env, cwd=rig.folder, stdout=subprocess.PIPE, stderr=log) as api,
-    ):
-        try:
-            assert api.stdout is not None
-            port = int(api.stdout.readline().decode().rstrip("/\n").rpartition(":")[2])
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
-            found: dict[str, float] = {}
-            for name, path in _requests(instances).items():
-                times = sorted(_timed(connection, path.format(day=day), token) for _ in range(ROUNDS))
-                found[f"{name}, p50 ms"] = times[ROUNDS // 2] * 1e3
-                found[f"{name}, p95 ms"] = times[ROUNDS * 95 // 100] * 1e3
-            return found
-        finally:
-            api.terminate()
+    found: dict[str, float] = {}
+    with served(rig) as api:
+        connection = api.connect()
+        for name, path in _requests(instances).items():
+            times = sorted(_timed(connection, path.format(day=day), token) for _ in range(ROUNDS))
+            found[f"{name}, p50 ms"] = times[ROUNDS // 2] * 1e3
+            found[f"{name}, p95 ms"] = times[ROUNDS * 95 // 100] * 1e3
+    return found
 
 
 def _timed(connection: http.client.HTTPConnection, path: str, token: str) -> float:
     began = time.monotonic()
-    connection.request("GET", f"/api/v1{path}", headers={"Authorization": f"Bearer {token}"})
-    answer = connection.getresponse()
-    body = answer.read()
-    took = time.monotonic() - began
-    if answer.status != 200:
-        raise SystemExit(f"GET {path}: {json.loads(body)['message']}")
-    return took
-
-
-def _token(tx: Any) -> str:
-    actor = Actor("bench", "default")
-    principal = add_principal(tx, actor, "bench", "service", Role.ADMIN)
-    return make_token(tx, actor, principal, Scope(Role.ADMIN), timedelta(days=1)).text
+    get(connection, path, token).read()
+    return time.monotonic() - began

@@ -1,6 +1,5 @@
 """The dashboard in a real browser over a store with large runs: what a person waits for, and what it costs the browser."""
 
-import subprocess
 import time
 from argparse import Namespace
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from playwright.sync_api import Browser, Page, StorageState
 
 from bench.builds import Build
 from bench.rig import MakeRig, Rig, cpu_s
+from bench.served import served
 from bench.stored import LARGE_MAP, NODES, fill
 from qflowd.engine.access.audit import Actor
 from qflowd.engine.access.login import make_first_code
@@ -96,9 +96,9 @@ def measured(rig: Rig, chromium: Browser) -> dict[str, float]:
         "wide", {f"t{n}": {"job": f"j{n % 7}"} | ({"after": [f"t{n - 50}"]} if n >= 50 else {}) for n in range(WIDE)}
     )
     fill(rig, INSTANCES)
-    with served(rig) as (url, server):
+    with served(rig) as api:
         code = rig.store.transact(lambda tx: make_first_code(tx, Actor("bench", "default")))
-        site = Site(rig, url, chromium, server)
+        site = Site(rig, api.url, chromium, api.pid)
         site.sign_in(str(code))
         return (
             site.first_load()
@@ -110,21 +110,6 @@ def measured(rig: Rig, chromium: Browser) -> dict[str, float]:
             | site.live()
             | site.tabs()
         )
-
-
-@contextmanager
-def served(rig: Rig) -> Iterator[tuple[str, int]]:
-    """Where the dashboard is, and the process that serves it."""
-    rig.configure(1, '[api]\nbind = "127.0.0.1:0"\nrate = "10000/s"\nburst = 100000\n')
-    with (
-        (rig.folder / "api.log").open("wb") as log,
-        subprocess.Popen([*rig.command, "api"], env=rig.env, cwd=rig.folder, stdout=subprocess.PIPE, stderr=log) as api,
-    ):
-        try:
-            assert api.stdout is not None
-            yield api.stdout.readline().decode().split()[-1], api.pid
-        finally:
-            api.terminate()
 
 
 class Site:
