@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from qflowd.api.answers import ApiFault
 from qflowd.api.call import Call
-from qflowd.api.drawing.boxes import OPEN, NodeStates, states_by_node
+from qflowd.api.drawing.node_states import shown_of, states_of_instance
 from qflowd.api.finding.instance_items import instance_items
 from qflowd.api.live.overview import NotificationsTopic, OverviewTopic
 from qflowd.api.live.topic import Data, Topic
@@ -86,11 +86,8 @@ class InstanceTopic(Topic):
     def _nodes(self, state: str, marks: tuple[Any, ...]) -> dict[str, Any]:
         """What the box of each node shows in a graph; asked for again only when something has changed."""
         if self._shown[0] != (state, marks):
-            rows = self.call.read("count_node_states", rows=[(self.number,)])
-            may_be_held = any(row.state == "READY" for row in rows)
-            paused = [row.node for row in self.call.read("list_paused_nodes", id=self.number)] if may_be_held else []
-            found = states_by_node(rows, is_paused=state == "PAUSED", paused=paused)
-            self._shown = (state, marks), {str(node): _box(states) for node, states in found.items()}
+            found = states_of_instance(self.call, self.number, state)
+            self._shown = (state, marks), {str(node): shown_of([states]) for node, states in found.items()}
         return self._shown[1]
 
     def _changed_rows(self, count: int) -> list[int] | None:
@@ -159,17 +156,6 @@ def _line(row: Any) -> dict[str, Any]:
     cut = message[:LONGEST_LINE] + " …" if len(message) > LONGEST_LINE else message
     shown: dict[str, Any] = row._asdict()
     return shown | {"task_id": str(row.task_id), "message": cut}
-
-
-def _box(states: NodeStates) -> dict[str, Any]:
-    """As the box of one task in the graph of an instance."""
-    return {
-        "counts": dict(states.counts),
-        "state": states.state,
-        "task_id": str(states.task_id),
-        "started_at": states.started_at,
-        "finished_at": None if states.state in OPEN else states.finished_at,
-    }
 
 
 PLAIN: Final[dict[str, Callable[[Call, str], Topic]]] = {

@@ -4,7 +4,8 @@ from typing import Final, Literal
 
 from qflowd.api.answers import ApiAnswer
 from qflowd.api.call import Call
-from qflowd.api.drawing.boxes import Graph, draw, states_by_node
+from qflowd.api.drawing.boxes import Graph, draw
+from qflowd.api.drawing.node_states import states_of_instance
 from qflowd.api.drawing.versions import VersionGraph, graph_of, graphs_of
 from qflowd.api.named import version_of, workflow_of
 from qflowd.api.reading import Query
@@ -39,10 +40,7 @@ def show_instance_graph(call: Call, id: int, query: GraphQuery) -> Graph:
     head = call.one("show_instance_head", id=id)
     if head is None:
         raise NotFound(f"there is no instance {id}")
-    rows = call.read("count_node_states", rows=[(id,)])
-    may_be_held = any(row.state == "READY" for row in rows)
-    paused = [row.node for row in call.read("list_paused_nodes", id=id)] if may_be_held else []
-    states = states_by_node(rows, is_paused=head.state == "PAUSED", paused=paused)
+    states = states_of_instance(call, id, head.state)
     if head.version_id is None:
         graph: VersionGraph | None = VersionGraph(Workflow(head.job, (Task(head.job, head.job),)), 0)
     else:

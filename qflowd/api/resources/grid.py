@@ -9,7 +9,7 @@ import msgspec
 from qflowd.api.answers import Item
 from qflowd.api.cache import Remembered
 from qflowd.api.call import Call
-from qflowd.api.drawing.boxes import OPEN, NodeStates, states_by_node
+from qflowd.api.drawing.node_states import OPEN, NodeStates, states_by_node
 from qflowd.api.drawing.versions import VersionGraph, graphs_of, kind_of
 from qflowd.api.named import workflow_of
 from qflowd.api.reading import Query
