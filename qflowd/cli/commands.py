@@ -69,8 +69,9 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
 COMMANDS: Final = {name: about for commands in GROUPS.values() for name, about in commands.items()}
 # Those that no API can stand in for.
 NEED_DATABASE: Final = frozenset({"init", "run", "api", "doctor", "migrate", "token", "login-link", "tenants"})
-# Where those are that do not have a module of their own.
+# Where those are that have no module of their name.
 MODULES: Final = {
+    "top": "top.command",
     **dict.fromkeys(("ps", "workflows", "schedules", "jobs", "plugins", "daemons", "pools"), "lists"),
     **dict.fromkeys(
         ("terminate", "stop", "retry", "rerun", "skip", "compensate", "pause", "resume", "start", "handle"), "instances"

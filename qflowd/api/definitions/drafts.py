@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple
 
+from qflowd.api.access.authorization import refuse_defining
 from qflowd.api.answers import ApiAnswer, ApiFault, Item, Problem
 from qflowd.api.call import Call
 from qflowd.api.drawing.boxes import Graph, draw
@@ -12,7 +13,6 @@ from qflowd.api.inbox.idempotency import made
 from qflowd.api.named import workflow_of
 from qflowd.api.reading import Body, need_if_match
 from qflowd.api.row_fields import fields_of
-from qflowd.api.targets import refuse_defining
 from qflowd.define.documents import Format
 from qflowd.define.edits import tasks_of
 from qflowd.define.sketch import sketch

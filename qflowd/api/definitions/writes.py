@@ -4,12 +4,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from qflowd.api.access.authorization import refuse_defining
 from qflowd.api.answers import ApiAnswer, ApiFault, Item, Problem
 from qflowd.api.call import Call
 from qflowd.api.definitions.items import WORDS, Kind, document_of
 from qflowd.api.inbox.idempotency import made
 from qflowd.api.reading import need_if_match
-from qflowd.api.targets import refuse_defining
 from qflowd.define.task_definitions import read_definition
 from qflowd.engine.access.audit import record
 from qflowd.engine.definitions.definition_store import remove_definition

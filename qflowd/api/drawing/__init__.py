@@ -1,1 +1,1 @@
-"""Graphs as pages get them: boxes with places, counts and the critical path."""
+"""Graphs as pages get them: boxes with their places, and where the tasks of an instance stand."""

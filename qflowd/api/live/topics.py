@@ -7,9 +7,11 @@ from qflowd.api.answers import ApiFault
 from qflowd.api.call import Call
 from qflowd.api.drawing.node_states import shown_of, states_of_instance
 from qflowd.api.finding.instance_items import instance_items
-from qflowd.api.live.overview import NotificationsTopic, OverviewTopic
 from qflowd.api.live.topic import Data, Topic
+from qflowd.api.resources.notifications import notifications_of
+from qflowd.api.resources.overview import OverviewQuery, overview_of
 from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS, instance_of
+from qflowd.model.roles import Role
 from qflowd.model.states import InstanceState
 
 NEWEST: Final = 100  # instances that the topic `instances` shows, and as many that run
@@ -18,6 +20,7 @@ MOST_ROWS: Final = 20_000  # of an instance whose rows are compared one by one
 MOST_LINES: Final = 200  # of a log in one event
 LONGEST_LINE: Final = 4096
 LONGEST_ERROR: Final = 300
+ALWAYS_NEW: Final = ("now", "since")  # of an overview: they say when, not what
 MANY_TOPICS: Final = 20  # of one stream
 
 
@@ -45,6 +48,40 @@ class InstancesTopic(Topic):
     def changes(self, before: Data, now: Data) -> Data | None:
         changed = [row for key, row in now["items"].items() if before["items"].get(key) != row]
         return {"items": changed} if changed else None
+
+
+class OverviewTopic(Topic):
+    """`overview`: as `GET /overview`, then the fields of it that have changed. System callers also see hosts and files."""
+
+    kind = "overview"
+
+    def __init__(self, call: Call, name: str) -> None:
+        super().__init__(call, name, "system" if call.caller.role >= Role.SYSTEM else "")
+
+    def look(self) -> Data:
+        found = overview_of(self.call, OverviewQuery())
+        return {"overview": {field: getattr(found, field) for field in found.__struct_fields__}}
+
+    def changes(self, before: Data, now: Data) -> Data | None:
+        old, new = before["overview"], now["overview"]
+        changed = {field: value for field, value in new.items() if value != old[field] and field not in ALWAYS_NEW}
+        return {"overview": changed | {field: new[field] for field in ALWAYS_NEW}} if changed else None
+
+
+class NotificationsTopic(Topic):
+    """`notifications`: what waits for a person; whole, whenever it changes. Each caller has tokens of their own."""
+
+    kind = "notifications"
+    period_s = 3.0
+
+    def __init__(self, call: Call, name: str) -> None:
+        super().__init__(call, name, f"{call.caller.role:d} {call.caller.principal_id}")
+
+    def look(self) -> Data:
+        return {"items": notifications_of(self.call)}
+
+    def changes(self, before: Data, now: Data) -> Data | None:
+        return now if now != before else None
 
 
 class InstanceTopic(Topic):

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
+from qflowd.api.access.authorization import check_cancel, refuse_action, refuse_filter
 from qflowd.api.answers import ApiFault, Item, Wait
 from qflowd.api.call import Call
 from qflowd.api.inbox.bodies import ReasonBody
@@ -24,7 +25,6 @@ from qflowd.api.inbox.waiting import Awaited
 from qflowd.api.paging import ListPage, PageQuery, page_of, read_cursor
 from qflowd.api.reading import Body
 from qflowd.api.routing import route
-from qflowd.api.targets import check_cancel, refuse_action, refuse_filter
 from qflowd.client.records import from_json
 from qflowd.define.selection import MOST_IDS
 from qflowd.model.roles import Role

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
+from qflowd.api.access.authorization import check_commands, check_words
 from qflowd.api.answers import ApiFault
 from qflowd.api.call import Call
 from qflowd.api.inbox.bodies import of_all, refuse_both
@@ -12,7 +13,6 @@ from qflowd.api.inbox.outcomes import REFUSALS, CommandList, CommandResult, all_
 from qflowd.api.inbox.waiting import Awaited
 from qflowd.api.reading import Body
 from qflowd.api.routing import route
-from qflowd.api.targets import check_commands, check_words
 from qflowd.model.roles import Role
 
 MOST_ROWS: Final = 1000

@@ -4,13 +4,13 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
+from qflowd.api.access.authorization import check_instance
 from qflowd.api.call import Call
 from qflowd.api.inbox.bodies import ReasonBody
 from qflowd.api.inbox.inboxes import ask
 from qflowd.api.inbox.outcomes import REFUSALS, CommandResult, asked
 from qflowd.api.reading import Body
 from qflowd.api.routing import route
-from qflowd.api.targets import check_instance
 from qflowd.model.roles import Role
 
 MOST_TASKS: Final = 1000

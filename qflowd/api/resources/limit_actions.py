@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from qflowd.api.access.authorization import refuse_action, refuse_limit
 from qflowd.api.call import Call
 from qflowd.api.inbox.bodies import ReasonBody
 from qflowd.api.inbox.inboxes import ask
@@ -9,7 +10,6 @@ from qflowd.api.inbox.outcomes import REFUSALS, CommandResult, asked
 from qflowd.api.reading import Body, need_if_match
 from qflowd.api.resources.limits import limits_of
 from qflowd.api.routing import route
-from qflowd.api.targets import refuse_action, refuse_limit
 from qflowd.engine.limits.limit_settings import etag_of, sizes
 from qflowd.model.roles import Role
 

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from qflowd.api.access.authorization import OF_TENANTS
 from qflowd.api.answers import Item
 from qflowd.api.call import Call
 from qflowd.api.routing import route
 from qflowd.api.row_fields import fields_of
-from qflowd.api.targets import OF_TENANTS
 from qflowd.client.records import from_json
 from qflowd.engine.limits.limit_settings import Size, etag_of
 from qflowd.model.roles import Role

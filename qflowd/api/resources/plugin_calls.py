@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from qflowd.api.access.authorization import refuse_unlisted
 from qflowd.api.answers import ApiAnswer, ApiFault, Item, Wait
 from qflowd.api.call import Call
 from qflowd.api.inbox.inboxes import submission_row, submit
@@ -17,7 +18,6 @@ from qflowd.api.inbox.outcomes import (
 from qflowd.api.inbox.waiting import Awaited, AwaitedRow
 from qflowd.api.reading import Body
 from qflowd.api.routing import route
-from qflowd.api.targets import refuse_unlisted
 from qflowd.model.ids import task_id
 from qflowd.model.roles import Role
 

@@ -3,6 +3,7 @@
 import json
 from typing import Any, NamedTuple
 
+from qflowd.api.access.authorization import one_workflow, refuse_defining
 from qflowd.api.answers import ApiAnswer, ApiFault, Item, Wait
 from qflowd.api.call import Call
 from qflowd.api.definitions.drafts import LARGEST_DOCUMENT
@@ -12,7 +13,6 @@ from qflowd.api.inbox.outcomes import REJECTIONS, SubmissionAnswer, location, su
 from qflowd.api.reading import Body
 from qflowd.api.resources.submissions import Params
 from qflowd.api.routing import route
-from qflowd.api.targets import one_workflow, refuse_defining
 from qflowd.define import workflow_file
 from qflowd.define.documents import Format
 from qflowd.engine.access.audit import record

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
+from qflowd.api.access.authorization import check_jobs, one_workflow, refuse_unlisted
 from qflowd.api.answers import Wait
 from qflowd.api.call import Call
 from qflowd.api.inbox.bodies import of_all, refuse_both
@@ -22,7 +23,6 @@ from qflowd.api.inbox.outcomes import (
 from qflowd.api.inbox.waiting import Awaited
 from qflowd.api.reading import Body
 from qflowd.api.routing import route
-from qflowd.api.targets import check_jobs, one_workflow, refuse_unlisted
 from qflowd.model.roles import Role
 from qflowd.model.workflow import Json
 from qflowd.store.tx import Tx

@@ -4,6 +4,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
+from qflowd.api.access.authorization import check_tasks, refuse_filter
 from qflowd.api.answers import ApiFault
 from qflowd.api.call import Call
 from qflowd.api.inbox.bodies import ReasonBody
@@ -11,7 +12,6 @@ from qflowd.api.inbox.inboxes import ask, ask_all, command_row
 from qflowd.api.inbox.outcomes import REFUSALS, CommandList, CommandResult, all_asked, asked
 from qflowd.api.reading import Body
 from qflowd.api.routing import route
-from qflowd.api.targets import check_tasks, refuse_filter
 from qflowd.model.roles import Role
 
 MOST_TASKS: Final = 500

@@ -8,7 +8,6 @@ import msgspec
 
 from qflowd.api.answers import Item
 from qflowd.api.call import Call
-from qflowd.api.drawing.critical import critical_path, running_in_bins
 from qflowd.api.reading import Query
 from qflowd.api.resources.instances import no_such_instance
 from qflowd.api.routing import route
@@ -16,6 +15,7 @@ from qflowd.model.ids import key_range
 from qflowd.model.quantiles import quantile
 from qflowd.model.roles import Role
 from qflowd.model.states import TaskKind, TaskState, words
+from qflowd.model.timeline import critical_path, running_in_bins
 
 USUAL: Final = 20  # earlier instances that tell how long a task usually takes
 MOST_TIMES: Final = 4_000  # of tasks of these, together

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from qflowd.api.access.authorization import refuse_defining
 from qflowd.api.answers import ApiAnswer, ApiFault, Item, Problem
 from qflowd.api.call import Call
 from qflowd.api.definitions.drafts import (
@@ -23,7 +24,6 @@ from qflowd.api.inbox.bodies import ReasonBody
 from qflowd.api.inbox.idempotency import made
 from qflowd.api.reading import Body, need_if_match
 from qflowd.api.routing import route
-from qflowd.api.targets import refuse_defining
 from qflowd.engine.access.audit import record
 from qflowd.engine.definitions.definition_verbs import DefinitionVerbs
 from qflowd.engine.definitions.draft_store import (

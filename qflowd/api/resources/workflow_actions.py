@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from qflowd.api.access.authorization import check_instance, one_workflow, refuse_older
 from qflowd.api.answers import ApiFault
 from qflowd.api.call import Call
 from qflowd.api.inbox.bodies import ReasonBody
@@ -9,7 +10,6 @@ from qflowd.api.inbox.inboxes import ask
 from qflowd.api.inbox.outcomes import REFUSALS, CommandResult, asked
 from qflowd.api.reading import Body
 from qflowd.api.routing import route
-from qflowd.api.targets import check_instance, one_workflow, refuse_older
 from qflowd.model.roles import Role
 
 

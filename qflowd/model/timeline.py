@@ -1,11 +1,14 @@
-"""Which tasks an instance waited for: from the one that ended last, back over what each waited for last."""
+"""When the tasks of an instance ran: which of them it waited for, and how many ran at a time."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 
 def critical_path(ends: Mapping[int, datetime], edges: Iterable[tuple[int, int]]) -> frozenset[int]:
-    """Nodes on the path. `ends`: when each node ended, or now; `edges`: node and a node that it waits for."""
+    """Nodes that an instance waited for: from the one that ended last, back over what each waited for last.
+
+    `ends`: when each node ended, or now; `edges`: node and a node that it waits for.
+    """
     parents: dict[int, list[int]] = {}
     for node, parent in edges:
         if parent in ends:

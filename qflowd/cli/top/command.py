@@ -19,7 +19,7 @@ from qflowd.store.tx import Store
 
 if TYPE_CHECKING:  # a screen is drawn only where there is a terminal, and the API's code takes a moment to import
     from qflowd.api.resources.overview import Overview
-    from qflowd.cli.top_frame import Line
+    from qflowd.cli.top.frame import Line
     from qflowd.client import Client
     from qflowd.client.http.transport import HttpTransport
 
@@ -33,7 +33,7 @@ SCREENLESS: Final = ("", "dumb", "unknown")
 @json_option
 def top(*, every: float, once: bool, as_json: bool) -> None:
     """See `help` above."""
-    from qflowd.cli.top_frame import Look, frame
+    from qflowd.cli.top.frame import Look, frame
 
     with ExitStack() as stack:
         client = stack.enter_context(open_client())
@@ -46,8 +46,8 @@ def top(*, every: float, once: bool, as_json: bool) -> None:
             columns = shutil.get_terminal_size().columns if is_terminal() else None
             _print(frame(overview, look, columns, None))
         else:
-            from qflowd.cli.top_screen import show
-            from qflowd.cli.top_watch import OverviewWatch
+            from qflowd.cli.top.screen import show
+            from qflowd.cli.top.watch import OverviewWatch
 
             show(OverviewWatch(read, overview, every, stack.pop_all().close), look)
 

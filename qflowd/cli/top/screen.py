@@ -10,8 +10,8 @@ from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from qflowd.cli.printing import COLOURS
-from qflowd.cli.top_frame import Line, Look, frame
-from qflowd.cli.top_watch import OverviewWatch
+from qflowd.cli.top.frame import Line, Look, frame
+from qflowd.cli.top.watch import OverviewWatch
 
 KEY_MS: Final = 200  # a key is noticed at once; a signal, a new size and new figures within this
 PAGE: Final = 10
