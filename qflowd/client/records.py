@@ -1,10 +1,11 @@
 """What the client hands out: frozen records of instances, tasks, attempts and log lines, equal on all databases."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import functools
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from operator import attrgetter
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 from qflowd.model import jsontext
 from qflowd.model.names import item_name, shown_name
@@ -263,7 +264,14 @@ def from_json(text: str | None) -> Json:
 
 def plain_row(row: Any) -> Any:
     """A row of a view with plain Python values. The databases differ: Decimals, dates as text, flags as numbers."""
-    return row._replace(**{name: CONVERTERS[name](getattr(row, name)) for name in CONVERTERS.keys() & row._fields})
+    names = _converted(cast("Hashable", type(row)))
+    return row._replace(**{name: CONVERTERS[name](getattr(row, name)) for name in names}) if names else row
+
+
+@functools.cache
+def _converted(kind: Any) -> frozenset[str]:
+    """Worked out once for a statement: a list may read ten thousand rows of it."""
+    return frozenset(CONVERTERS.keys() & kind._fields)
 
 
 CONVERTERS: Final[Mapping[str, Callable[[Any], Any]]] = {

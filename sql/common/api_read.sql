@@ -68,6 +68,38 @@ WHERE i.business_date = CAST(:date AS {date_cast}) AND i.definition_id = :defini
     AND :domain IN ('', d.domain) AND LOWER(COALESCE(d.tags, '[]')) LIKE :tag ESCAPE '!'
 ORDER BY i.id DESC LIMIT {literal: batch}
 
+-- name: count_ids_of_tenant
+-- These count what no more is asked of than what an index tells: as the statements above, and up to `batch`.
+SELECT COUNT(*) AS instances FROM (SELECT i.id FROM qflow.workflow_instance i {only: mysql FORCE INDEX (workflow_instance_tenant)}
+    {only: sqlite INDEXED BY workflow_instance_tenant} WHERE i.tenant = :tenant ORDER BY i.id DESC LIMIT {literal: batch}) c
+
+-- name: count_ids_of_definition
+-- Whose they are says their workflow, so that no row is read.
+SELECT COUNT(*) AS instances FROM (SELECT i.id FROM qflow.workflow_definition d
+    JOIN qflow.workflow_instance i {only: mysql FORCE INDEX (workflow_instance_definition)} {only: sqlite INDEXED BY workflow_instance_definition}
+        ON i.definition_id = d.id
+    WHERE d.id = :definition_id AND d.tenant = :tenant LIMIT {literal: batch}) c
+
+-- name: count_ids_open
+SELECT COUNT(*) AS instances FROM (SELECT i.id FROM qflow.workflow_instance i {only: mysql FORCE INDEX (workflow_instance_open)}
+    {only: sqlite INDEXED BY workflow_instance_open} WHERE i.state < {instance.SUCCESS} AND i.tenant = :tenant LIMIT {literal: batch}) c
+
+-- name: count_ids_failed
+SELECT COUNT(*) AS instances FROM (SELECT i.id FROM qflow.workflow_instance i {only: mysql FORCE INDEX (workflow_instance_open)}
+    {only: sqlite INDEXED BY workflow_instance_failed} WHERE i.state > {instance.SUCCESS} AND i.tenant = :tenant
+    {only: postgres,sqlite ORDER BY i.id DESC} LIMIT {literal: batch}) c
+
+-- name: count_ids_on_date
+SELECT COUNT(*) AS instances FROM (SELECT i.id FROM qflow.workflow_instance i {only: mysql FORCE INDEX (workflow_instance_date)}
+    {only: sqlite INDEXED BY workflow_instance_date}
+    WHERE i.business_date = CAST(:date AS {date_cast}) AND i.tenant = :tenant LIMIT {literal: batch}) c
+
+-- name: count_ids_of_definition_on_date
+SELECT COUNT(*) AS instances FROM (SELECT i.id FROM qflow.workflow_definition d
+    JOIN qflow.workflow_instance i {only: mysql FORCE INDEX (workflow_instance_date)} {only: sqlite INDEXED BY workflow_instance_date}
+        ON i.business_date = CAST(:date AS {date_cast}) AND i.definition_id = d.id
+    WHERE d.id = :definition_id AND d.tenant = :tenant LIMIT {literal: batch}) c
+
 -- name: find_definition_id
 SELECT d.id, d.workflow FROM qflow.workflow_definition d WHERE d.tenant = :tenant AND d.workflow = :workflow
 
@@ -95,13 +127,21 @@ LEFT JOIN qflow.workflow_definition d ON d.id = w.definition_id
 WHERE v.tenant = :tenant
 
 -- name: show_instance_item
+-- Without `progress`, for which the view counts the rows of what is open: the caller counts them anyway.
 SELECT v.id, v.workflow, w.job, v.version, v.name, v.state, v.reason, v.saga_state, v.trigger_type, v.business_date, v.priority,
-    v.progress, v.created_at, v.started_at, v.finished_at, v.updated_at, v.duration_s, v.error, v.wait_reason,
+    v.created_at, v.started_at, v.finished_at, v.updated_at, v.duration_s, v.error, v.wait_reason,
     d.domain, d.tags, v.parent_instance_id, v.parent_task_id, v.params, w.overrides, w.fire_at, w.deadline_at, w.next_ordinal
 FROM qflow.instances v
 JOIN qflow.workflow_instance w ON w.id = v.id
 LEFT JOIN qflow.workflow_definition d ON d.id = w.definition_id
 WHERE v.id = :id AND v.tenant = :tenant
+
+-- name: count_rows_by_state
+-- In one pass. `tasks`: without what undoes others.
+SELECT {words: task t.state} AS state, COUNT(CASE WHEN t.kind <> {kind.COMPENSATION} THEN 1 END) AS tasks, COUNT(*) AS tasks_and_undoing
+FROM qflow.workflow_instance i
+JOIN qflow.task_instance t {only: mysql FORCE INDEX (PRIMARY)} ON t.id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575
+WHERE i.id = :instance_id AND i.tenant = :tenant GROUP BY t.state
 
 -- name: show_unadmitted
 SELECT s.state, s.instance_id, s.error FROM qflow.submissions s WHERE s.id = :id AND s.tenant = :tenant

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from qflowd.api.finding import streams
 from qflowd.model.roles import Role
 from qflowd.model.states import InstanceState, TaskState
 from qflowd.store.inbox import SUBMISSION
@@ -131,6 +132,43 @@ def test_a_total_is_counted_if_it_is_asked_for(api: ApiServer, rows: Rows) -> No
     assert api.get("/instances?limit=5").data["total"] is None
     data = api.get("/instances?workflow=weekly_report&limit=5&total=1").data
     assert (data["total"], data["more"]) == (20, False)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "state=open",
+        "state=FAILED,TERMINATED",
+        "state=FAILED",
+        "workflow=daily_*",
+        "workflow=weekly_report&state=SUCCESS",
+        "business_date=2026-11-05",
+        "workflow=daily_bars&business_date=2026-11-05",
+        "name=nobody",
+        "workflow=nothing",
+    ],
+)
+def test_a_total_is_that_of_all_pages(api: ApiServer, rows: Rows, query: str) -> None:
+    data = api.get(f"/instances?{query}&limit=1&total=1").data
+    assert (data["total"], data["more"]) == (len(pages(api, f"/instances?{query}")), False)
+
+
+@pytest.mark.parametrize("query", ["", "state=open", "workflow=weekly_report", "workflow=weekly_report&state=SUCCESS"])
+def test_a_total_ends_where_counting_does(
+    api: ApiServer, rows: Rows, query: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "MOST_COUNTED", 3)
+    data = api.get(f"/instances?{query}&limit=1&total=1").data
+    assert (data["total"], data["more"]) == (3, True)
+
+
+def test_progress_is_that_of_the_list_whoever_counts(api: ApiServer, rows: Rows) -> None:
+    rows.instance((1, 1), "RUNNING", ("SUCCESS", "SKIPPED", "RUNNING"))
+    listed = pages(api, "/instances", 100)
+    assert 0.6667 in {item["progress"] for item in listed}
+    for item in listed[:12]:
+        assert api.get(f"/instances/{item['id']}").data["progress"] == item["progress"]
 
 
 def test_the_instances_of_a_workflow_are_found_by_its_key_and_its_number(api: ApiServer, rows: Rows) -> None:

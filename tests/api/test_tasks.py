@@ -255,6 +255,10 @@ def test_failures_are_listed_and_grouped(api: ApiServer, rows: Rows) -> None:
         ("daily_bars", "t1", 2),
         ("weekly_report", "t0", 1),
     ]
+    [group] = api.get("/failures?group=1&workflow=daily_*").data["items"]
+    assert (group["count"], group["map_index"], group["first_at"] <= group["newest_at"]) == (2, 4_200, True)
+    assert api.get("/failures?group=1&error_class=*Timeout").data["items"] == []
+    assert [api.get("/failures?group=1&limit=1").data[name] for name in ("total", "more")] == [2, False]
     assert len(pages(api, "/failures?workflow=daily_*&error_class=value*&task=t1&since=1d")) == 2
     assert pages(api, "/failures?error_class=*Timeout") == []
     assert api.get("/failures?total=1").data["total"] == 3

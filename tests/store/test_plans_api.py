@@ -42,6 +42,8 @@ OF_TASKS = {
     "find_ids_failed_tasks": {"before": MAPPED << 20, "lowest": 0},
     "find_failures_ended": {"before": MAPPED << 20, "lowest": 0},
     "find_failures_waiting": {"before": MAPPED << 20, "lowest": 0},
+    "group_failures_ended": {"before": MAPPED << 20, "lowest": 0},
+    "group_failures_waiting": {"before": MAPPED << 20, "lowest": 0},
     "find_ids_held": {"before": MAPPED << 20, "states": "34"},
     "find_last_lines": {"before": 1 << 40},
     "find_last_lines_of_task": {"before": 1 << 40},

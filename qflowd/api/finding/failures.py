@@ -1,13 +1,15 @@
 """Failures by what they are, as lists show them and in groups: ids first, so that a page of a hundred thousand is quick."""
 
+import time
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from qflowd.api.answers import Item
 from qflowd.api.call import Call
 from qflowd.api.finding.patterns import of_glob
-from qflowd.api.finding.streams import FoundIds, IdStream, meet
+from qflowd.api.finding.streams import PATIENCE_S, QUICK_S, FoundIds, IdStream, meet
 from qflowd.api.finding.when import NEVER, above_newest
 from qflowd.api.row_fields import fields_of
 from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS
@@ -79,10 +81,58 @@ def item_of(row: Any) -> FailureItem:
     return FailureItem(**fields | fields_of(row, FailureItem))
 
 
-def newest(call: Call, where: dict[str, Any], most: int) -> tuple[list[FailureItem], bool]:
-    """The newest failures that nobody has handled, and whether there may be older ones."""
-    found = find(call, where, None, most)
-    return items_with(call, found.ids), found.before is not None
+class FailureGroups(NamedTuple):
+    """Groups of failures, that which failed last first, by their newest item.
+
+    `groups`: how many there are, `failures`: of how many, at most as many as were asked for; `has_more`: there may be older ones.
+    """
+
+    items: list[FailureItem]
+    groups: int
+    failures: int
+    has_more: bool
+
+
+def groups(call: Call, where: dict[str, Any], most: int, shown: int) -> FailureGroups:
+    """The newest failures that nobody has handled, `most` of them, by workflow, task and class of the error.
+
+    They are grouped in the database. Under conditions, what is found in a moment, but no less than a span of instances.
+    """
+    before, span, until = above_newest(call.read) * ORDINALS, FIRST_SPAN, time.monotonic() + PATIENCE_S
+    if where == conditions():
+        span = END
+    found, total, has_more = dict[Any, _Group](), 0, False
+    while before > 0 and not has_more:
+        lowest, began = max(0, before - span), time.monotonic()
+        for name in ("group_failures_ended", "group_failures_waiting"):
+            rows = call.read(name, **where, before=before, lowest=lowest, batch=most)
+            count = sum(row.failures for row in rows)
+            total, has_more = total + count, has_more or count == most
+            for row in rows:
+                found.setdefault((row.workflow, row.task, row.error_class), _Group()).add(row)
+        span, before = span * (4 if time.monotonic() - began < QUICK_S else 1), lowest
+        has_more = has_more or total > most or (before > 0 and time.monotonic() > until)
+    newest = sorted(found.values(), key=lambda group: str(group.newest_at or ""), reverse=True)
+    items = {item.task_id: item for item in items_with(call, [group.id for group in newest[:shown]])}
+    for group in newest[:shown]:
+        if (item := items.get(str(group.id))) is not None:
+            item.count, item.first_at, item.newest_at = group.count, group.first_at, group.newest_at
+    return FailureGroups(list(items.values()), len(found), min(total, most), has_more)
+
+
+@dataclass(slots=True)
+class _Group:
+    """What several statements tell of a group."""
+
+    id: int = 0
+    count: int = 0
+    first_at: datetime | None = None
+    newest_at: datetime | None = None
+
+    def add(self, row: Any) -> None:
+        self.id, self.count = max(self.id, row.id), self.count + row.failures
+        self.first_at = min(filter(None, (self.first_at, row.first_at)), default=None)
+        self.newest_at = max(filter(None, (self.newest_at, row.newest_at)), default=None)
 
 
 def grouped(items: Iterable[FailureItem]) -> list[FailureItem]:

@@ -71,20 +71,41 @@ class InstanceFilter:
 
 def find(read: Read, wanted: InstanceFilter, before: int | None, limit: int) -> FoundIds:
     """The newest ids that fit, below `before`."""
+    return meet(read, _streams(read, wanted, before), limit)
+
+
+def count(read: Read, wanted: InstanceFilter, most: int) -> tuple[int, bool]:
+    """How many fit, up to `most`, and whether there may be more.
+
+    What an index alone decides is counted in the database; for what has conditions a moment is taken, as for a page.
+    """
+    streams = _streams(read, wanted, None)
+    if any(stream.is_narrow for stream in streams):
+        found = meet(read, streams, most)
+        return len(found.ids), found.before is not None
+    total = 0
+    for stream in streams:
+        if total <= most:
+            [row] = read(stream.statement.replace("find", "count", 1), **stream.params, batch=most + 1)
+            total += row.instances
+    return min(total, most), total > most
+
+
+def _streams(read: Read, wanted: InstanceFilter, before: int | None) -> list[IdStream]:
+    """What finds them; none where nothing can fit."""
     between = with_ids(read, wanted.between)
     before = min(between.before, before if before is not None else between.before)
     definitions = _definitions(read, wanted.workflow)
     if definitions == []:
-        return FoundIds([], None)
+        return []
     params = wanted.conditions() | {"definition_id": definitions[0] if definitions and len(definitions) == 1 else 0}
     choices = _choices(wanted, definitions)
     if any(is_narrow for _, _, is_narrow in choices):
         before = min(before, above_newest(read))
-    streams = [
+    return [
         IdStream(name, params | where, before, between.lowest, is_narrow=is_narrow)
         for name, where, is_narrow in choices
     ]
-    return meet(read, streams, limit)
 
 
 def _choices(wanted: InstanceFilter, definitions: Sequence[int] | None) -> list[tuple[str, dict[str, Any], bool]]:

@@ -117,8 +117,8 @@ def _of_workflow(call: Call, wanted: TaskFilter, key: list[int] | None, limit: i
     among = InstanceFilter(wanted.between, workflow=wanted.workflow)
     ids, before = find_instances(call.read, among, instance + 1, limit)
     found: list[Any] = []
-    for id in ids:
-        if time.monotonic() > until:
+    for place, id in enumerate(ids):
+        if place and time.monotonic() > until:
             return Rows(found, [id, 0])
         try:
             of = rows_of_one.rows_of(call, id, wanted.task)

@@ -68,7 +68,6 @@ def show_breakpoint(call: Call, id: int) -> BreakpointView:
     info = call.one("show_instance_item", id=id)
     if info is None:
         raise no_such_instance(call, id)
-    sums = call.one("sum_breakpoints", instance_id=id)
     rows = call.read("list_breakpoints", instance_id=id, batch=ENTRIES)
     return BreakpointView(
         instance_id=id,
@@ -76,8 +75,16 @@ def show_breakpoint(call: Call, id: int) -> BreakpointView:
         wait_reason=info.wait_reason,
         updated_at=info.updated_at,
         tasks=[_entry(row) for row in sorted(rows, key=lambda row: int(row.id))],
-        **{name: int(getattr(sums, name) or 0) for name in COUNTS},
+        **_sums(call, id, rows),
     )
+
+
+def _sums(call: Call, id: int, rows: Sequence[Any]) -> dict[str, int]:
+    """Over all tasks. Those that are listed are most often all, and then nothing is counted a second time."""
+    if len(rows) < ENTRIES:
+        return {name: sum(int(getattr(row, name)) for row in rows) for name in COUNTS}
+    sums = call.one("sum_breakpoints", instance_id=id)
+    return {name: int(getattr(sums, name) or 0) for name in COUNTS}
 
 
 def _entry(row: Any) -> BreakpointEntry:

@@ -4,7 +4,7 @@ from functools import partial
 from typing import Any, Final
 
 from qflowd.api.call import Call
-from qflowd.api.finding.failures import END, FailureItem, conditions, find, grouped, item_of, items_with, newest
+from qflowd.api.finding.failures import END, FailureItem, conditions, find, grouped, groups, item_of, items_with
 from qflowd.api.finding.streams import page_of_ids
 from qflowd.api.finding.when import instants
 from qflowd.api.paging import ListPage, PageQuery, page_of, read_cursor
@@ -51,13 +51,12 @@ def _handled(call: Call, query: FailuresQuery) -> ListPage[FailureItem]:
 
 def _groups(call: Call, query: FailuresQuery) -> ListPage[FailureItem]:
     """`total`: how many groups there are, `more`: older failures."""
-    if query.handled:
-        rows = _read_handled(call, query, END, 0, MOST_GROUPED)
-        items, has_more = [item_of(row) for row in rows], len(rows) == MOST_GROUPED
-    else:
-        items, has_more = newest(call, _conditions(call, query), MOST_GROUPED)
-    groups = grouped(items)
-    return ListPage(groups[: query.limit], None, len(groups), has_more)
+    if not query.handled:
+        found = groups(call, _conditions(call, query), MOST_GROUPED, query.limit)
+        return ListPage(found.items, None, found.groups, found.has_more)
+    rows = _read_handled(call, query, END, 0, MOST_GROUPED)
+    items = grouped(map(item_of, rows))
+    return ListPage(items[: query.limit], None, len(items), len(rows) == MOST_GROUPED)
 
 
 def _read_handled(call: Call, query: FailuresQuery, before: int, fence: int, batch: int) -> list[Any]:

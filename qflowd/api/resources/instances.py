@@ -1,6 +1,6 @@
 """Instances: lists by what they are, and one with all that is known of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from functools import partial
 from typing import Any, Literal, cast
@@ -8,7 +8,7 @@ from typing import Any, Literal, cast
 from qflowd.api.answers import ApiAnswer, ApiFault, Item, Wait
 from qflowd.api.call import Call
 from qflowd.api.finding.instance_items import InstanceItem, instance_fields, instance_items, workflow_key
-from qflowd.api.finding.instances import InstanceFilter, find
+from qflowd.api.finding.instances import InstanceFilter, count, find
 from qflowd.api.finding.states import instance_states
 from qflowd.api.finding.streams import page_of_ids
 from qflowd.api.finding.when import instants
@@ -19,7 +19,7 @@ from qflowd.api.reading import Query
 from qflowd.api.routing import route
 from qflowd.client.records import from_json
 from qflowd.model.roles import Role
-from qflowd.model.states import InstanceState
+from qflowd.model.states import InstanceState, TaskState
 
 
 class InstanceParent(Item):
@@ -98,7 +98,8 @@ def show_instance(call: Call, id: int, query: InstanceQuery) -> InstanceDetail:
 
 def _page(call: Call, query: InstancesOfQuery, more: Mapping[str, str | None]) -> ListPage[InstanceItem]:
     wanted = _filter(call, query, more)
-    return page_of_ids(query, partial(find, call.read, wanted), partial(instance_items, call))
+    find_page, count_all = partial(find, call.read, wanted), partial(count, call.read, wanted)
+    return page_of_ids(query, find_page, partial(instance_items, call), count_all)
 
 
 def _filter(call: Call, query: InstancesOfQuery, more: Mapping[str, str | None]) -> InstanceFilter:
@@ -136,10 +137,20 @@ def show_detail(call: Call, id: int) -> InstanceDetail:
         raise no_such_instance(call, id)
     fields = instance_fields(row, InstanceDetail)
     parent = InstanceParent(row.parent_instance_id, fields["parent_task_id"]) if row.parent_instance_id else None
-    counts = {each.state: each.tasks for each in sorted(call.read("count_states", instance_id=id))}
+    states = sorted(call.read("count_rows_by_state", instance_id=id))
+    fields["progress"] = _progress(fields["state"], states)
+    counts = {each.state: each.tasks for each in states if each.tasks}
     links = {name: f"/api/v1/instances/{id}/{name}" for name in ("tasks", "timeline", "log", "breakpoint", "saga")}
     more = {"overrides": from_json(row.overrides), "counts": counts, "parent_instance": parent, "links": links}
     return InstanceDetail(**fields | more)
+
+
+def _progress(state: str, states: Sequence[Any]) -> float:
+    """As the view tells it, from rows that have been counted already: of a hundred thousand that is a third of the time."""
+    if InstanceState[state].is_final:
+        return 1.0
+    ended = sum(int(each.tasks_and_undoing) for each in states if TaskState[each.state].is_final)
+    return round(ended / max(1, sum(int(each.tasks_and_undoing) for each in states)), 4)
 
 
 def no_such_instance(call: Call, id: int) -> ApiFault:

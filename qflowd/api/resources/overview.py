@@ -7,7 +7,7 @@ from typing import Any, Final
 from qflowd.api.answers import Item
 from qflowd.api.cache import ForAWhile
 from qflowd.api.call import Call
-from qflowd.api.finding.failures import conditions, grouped, newest
+from qflowd.api.finding.failures import conditions, groups
 from qflowd.api.finding.instance_items import InstanceItem, instance_items
 from qflowd.api.finding.when import EVER, Between, with_ids
 from qflowd.api.reading import Query
@@ -48,7 +48,7 @@ class Overview(Item):
     """`states`: of the instances made since `since`, and of all that are open. `now`: the database's clock.
 
     `failures`: how many nobody has handled, counted up to 500, the newest, which `failing` has in groups;
-    `more_failures`: there are older ones.
+    `more_failures`: there may be older ones.
     """
 
     states: Mapping[str, int]
@@ -90,13 +90,13 @@ def overview_of(call: Call, query: OverviewQuery) -> Overview:
     first = with_ids(call.read, Between(since, EVER)).lowest
     states = {row.state: int(row.instances) for row in call.read("count_instances_since", first=first, since=since)}
     ready_at = call.one("find_oldest_ready").ready_at
-    failures, has_older = newest(call, conditions(), FAILURES)
+    failures = groups(call, conditions(), FAILURES, GROUPS)
     return Overview(
         states=states,
         since=since,
-        failing=items_of(grouped(failures)[:GROUPS], FailingTask),
-        failures=len(failures),
-        more_failures=has_older,
+        failing=items_of(failures.items, FailingTask),
+        failures=failures.failures,
+        more_failures=failures.has_more,
         running=instance_items(call, [row.id for row in call.read("list_running", batch=RUNNING)]),
         fires=items_of(call.read("list_next_fires", batch=FIRES), NextFire),
         daemons=daemons_of(call),
