@@ -16,6 +16,14 @@ Read = Callable[..., list[Any]]
 ALL: Final = frozenset(InstanceState)
 OPEN: Final = frozenset(state for state in InstanceState if not state.is_final)
 BAD: Final = frozenset({InstanceState.FAILED, InstanceState.TERMINATED})
+COUNTED_BY: Final = {  # what counts what these find, where they have no conditions
+    "find_ids_of_tenant": "count_ids_of_tenant",
+    "find_ids_of_definition": "count_ids_of_definition",
+    "find_ids_open": "count_ids_open",
+    "find_ids_failed": "count_ids_failed",
+    "find_ids_on_date": "count_ids_on_date",
+    "find_ids_of_definition_on_date": "count_ids_of_definition_on_date",
+}
 MOST_WORKFLOWS: Final = 20  # whose instances are looked for one by one
 MOST_DAYS: Final = 7  # of business dates that are looked for one by one
 MOST_DAYS_OF_ONE: Final = 62  # the same of a single workflow
@@ -86,7 +94,7 @@ def count(read: Read, wanted: InstanceFilter, most: int) -> tuple[int, bool]:
     total = 0
     for stream in streams:
         if total <= most:
-            [row] = read(stream.statement.replace("find", "count", 1), **stream.params, batch=most + 1)
+            [row] = read(COUNTED_BY[stream.statement], **stream.params, batch=most + 1)
             total += row.instances
     return min(total, most), total > most
 
