@@ -35,7 +35,7 @@ GIVEN: dict[str, Any] = {
     "created_from_at": datetime(1970, 1, 1, tzinfo=UTC), "created_to_at": datetime(9000, 1, 1, tzinfo=UTC), "workflow": "%",
     "name": "%", "domain": "", "tag": "%", "search": "%", "node": -1, "map_index": -1, "place": -1, "task": "", "pool": "",
     "lane": 1, "priority": -32768, "part": 0, "fence": 1, "attempt": 0, "levels": "", "error_class": "%",
-    "since": datetime(1970, 1, 1, tzinfo=UTC), "before_fence": 1, "version_id": 1, "width": 1.0,
+    "since": datetime(1970, 1, 1, tzinfo=UTC), "before_fence": 1, "version_id": 1, "width": 1.0, "in_any_state": 1,
     "handled_since_at": datetime(1970, 1, 1, tzinfo=UTC), "from_at": datetime(2026, 1, 1, tzinfo=UTC),
 }  # fmt: skip
 OF_TASKS = {

@@ -9,6 +9,7 @@ import pytest
 
 from qflowd.model.errors import StoreUnavailable
 from qflowd.store.dialects.base import Disconnected
+from qflowd.store.migrate import migrate
 from qflowd.store.tx import Store, Tx
 from tests.store.conftest import add_statement, opened
 from tests.support.daemon import until
@@ -56,6 +57,19 @@ def test_postgresql_plans_once_what_transactions_do_again_and_again(postgres_sto
     for _ in range(10):
         postgres_store.transact(lambda tx: tx.one("find_open_work"))
     assert postgres_store.connection().script(prepared) == [(False,)]
+
+
+def test_postgresql_plans_once_what_a_session_that_only_reads_asks(postgres_url):
+    """Of views of a hundred lines the plan takes longer than the rows, so the first one is kept already."""
+    migrate(Store(postgres_url))
+    store = Store(postgres_url, read_s=60)
+    for _ in range(2):
+        store.read(lambda tx: tx.run("list_instance_items", rows=[(1,), (2,)], tenant="default"))
+    planned = (
+        "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE '%qflow.instances v%'"
+    )
+    assert store.connection().script(planned) == [(2, 0)]
+    store.close()
 
 
 def test_postgresql_plans_a_statement_with_a_row_set_once(postgres_store):

@@ -96,11 +96,11 @@ class FailureGroups(NamedTuple):
 def groups(call: Call, where: dict[str, Any], most: int, shown: int) -> FailureGroups:
     """The newest failures that nobody has handled, `most` of them, by workflow, task and class of the error.
 
-    They are grouped in the database. Under conditions, what is found in a moment, but no less than a span of instances.
+    They are grouped in the database, span by span: a plan for all ids might read all that ever failed. Under conditions it
+    is what is found in a moment.
     """
     before, span, until = above_newest(call.read) * ORDINALS, FIRST_SPAN, time.monotonic() + PATIENCE_S
-    if where == conditions():
-        span = END
+    is_patient = where == conditions()
     found, total, has_more = dict[Any, _Group](), 0, False
     while before > 0 and not has_more:
         lowest, began = max(0, before - span), time.monotonic()
@@ -110,8 +110,9 @@ def groups(call: Call, where: dict[str, Any], most: int, shown: int) -> FailureG
             total, has_more = total + count, has_more or count == most
             for row in rows:
                 found.setdefault((row.workflow, row.task, row.error_class), _Group()).add(row)
-        span, before = span * (4 if time.monotonic() - began < QUICK_S else 1), lowest
-        has_more = has_more or total > most or (before > 0 and time.monotonic() > until)
+        now, before = time.monotonic(), lowest
+        span *= 4 if is_patient or now - began < QUICK_S else 1
+        has_more = has_more or (before > 0 and (total >= most or (now > until and not is_patient)))
     newest = sorted(found.values(), key=lambda group: str(group.newest_at or ""), reverse=True)
     items = {item.task_id: item for item in items_with(call, [group.id for group in newest[:shown]])}
     for group in newest[:shown]:

@@ -92,7 +92,7 @@ def in_order(
     if states == frozenset(TaskState) and search is None and of.node < 0:
         del where["node"]
         return _cut(call.read("find_rows", **where), limit)
-    where |= {"states": of.stored(states), "search": containing(search), "version_id": of.version, "map_index": -1}
+    where |= _conditions(of, states, search) | {"map_index": -1}
     return _cut(call.read("find_rows_like", **where), limit)
 
 
@@ -115,8 +115,8 @@ def count(call: Call, of: RowsOfInstance, states: frozenset[TaskState], search: 
 
 
 def _conditions(of: RowsOfInstance, states: frozenset[TaskState], search: str | None) -> dict[str, Any]:
-    where = {"states": of.stored(states), "search": containing(search)}
-    return where | {"version_id": of.version, "node": of.node}
+    where = {"states": of.stored(states), "in_any_state": int(states == frozenset(TaskState))}
+    return where | {"search": containing(search), "version_id": of.version, "node": of.node}
 
 
 def _cut(rows: Sequence[Any], limit: int) -> Rows:

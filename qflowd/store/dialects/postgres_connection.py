@@ -31,7 +31,7 @@ BEGIN = (
     "SET LOCAL enable_bitmapscan = off; SET LOCAL jit = off; SET LOCAL plan_cache_mode = force_generic_plan"
 )
 PREPARE_AFTER = 3  # executions; planning is half of what a small statement takes
-PREPARE_READS_AFTER = 1  # of a session that reads views over and over: planning one takes longer than all else
+PREPARE_READS_AFTER = 0  # of a session that reads views over and over: planning one takes longer than all else, so once
 SESSION = {"autocommit": True, "connect_timeout": 10, "prepare_threshold": None, "client_encoding": "utf8"}
 KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 15000}
 
