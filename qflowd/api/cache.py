@@ -11,7 +11,7 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class Remembered(BoundedCache[K, V]):
+class LruCache(BoundedCache[K, V]):
     """A cache whose values weigh 1 each unless `weigh` says otherwise. Threads may share it."""
 
     def __init__(self, most: int, weigh: Callable[[V], int] = lambda _: 1) -> None:
@@ -30,13 +30,13 @@ class Remembered(BoundedCache[K, V]):
         return {key: value for key in keys if (value := self.find(key)) is not None}
 
 
-class ForAWhile(Generic[K, V]):
+class TtlCache(Generic[K, V]):
     """Values that hold for some seconds: many who ask at once cost as much as one."""
 
     def __init__(self, seconds: float, most: int = 1000) -> None:
         self._seconds = seconds
-        self._values: Remembered[K, tuple[float, V]] = Remembered(most)
-        self._making: Remembered[K, threading.Lock] = Remembered(most)
+        self._values: LruCache[K, tuple[float, V]] = LruCache(most)
+        self._making: LruCache[K, threading.Lock] = LruCache(most)
         self._lock = threading.Lock()
 
     def get(self, key: K, make: Callable[[], V]) -> V:

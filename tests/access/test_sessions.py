@@ -8,7 +8,7 @@ import pytest
 
 from qflowd.engine.access import principals, sessions
 from qflowd.engine.access.audit import Actor
-from qflowd.engine.access.secrets import csrf_of, is_csrf_of, new_secret
+from qflowd.engine.access.digests import csrf_of, is_csrf_of, new_secret
 from qflowd.engine.access.sessions import SessionEnded, begin_session, end_session, find_session, list_sessions
 from qflowd.model.errors import NotFound
 from qflowd.model.roles import Role

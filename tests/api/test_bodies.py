@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from qflowd.api.access import credentials
-from qflowd.api.http import leftovers
+from qflowd.api.http import lingering_close
 from qflowd.model.roles import Role
 from tests.api.browser import signed_in
 from tests.support.http import ApiServer, HttpClient
@@ -89,7 +89,7 @@ def test_after_a_small_body_the_connection_serves_the_next_request(api: ApiServe
 
 
 def test_who_never_ends_a_refused_body_is_left(api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leftovers, "LINGER_S", 0.1)
+    monkeypatch.setattr(lingering_close, "LINGER_S", 0.1)
     with socket.create_connection(("127.0.0.1", api.port), timeout=20) as connection:
         connection.sendall(b"POST /api/v1/submissions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1900000\r\n\r\n{")
         received = b""

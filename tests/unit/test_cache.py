@@ -5,11 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from qflowd.api.cache import ForAWhile, Remembered
+from qflowd.api.cache import LruCache, TtlCache
 
 
 def test_the_least_recently_used_goes_first():
-    cache = Remembered[str, int](2)
+    cache = LruCache[str, int](2)
     cache.remember([("a", 1)])
     cache.remember([("b", 2)])
     assert cache.find("a") == 1
@@ -18,7 +18,7 @@ def test_the_least_recently_used_goes_first():
 
 
 def test_the_bound_is_a_weight_and_the_newest_always_stays():
-    cache = Remembered[str, str](10, len)
+    cache = LruCache[str, str](10, len)
     cache.remember([("a", "x" * 6)])
     cache.remember([("b", "x" * 6)])
     assert cache.find("a") is None
@@ -31,7 +31,7 @@ def test_the_bound_is_a_weight_and_the_newest_always_stays():
 
 def test_what_holds_for_a_while_is_made_once_for_all_who_ask_meanwhile():
     made, go_on = [], threading.Event()
-    cache = ForAWhile[str, int](60.0)
+    cache = TtlCache[str, int](60.0)
 
     def make() -> int:
         made.append(1)
@@ -46,9 +46,9 @@ def test_what_holds_for_a_while_is_made_once_for_all_who_ask_meanwhile():
 
 
 def test_what_is_too_old_is_made_anew_and_a_fault_is_not_kept():
-    cache, values = ForAWhile[str, int](0.0), iter((1, 2))
+    cache, values = TtlCache[str, int](0.0), iter((1, 2))
     assert [cache.get("key", lambda: next(values)) for _ in range(2)] == [1, 2]
-    kept = ForAWhile[str, int](60.0)
+    kept = TtlCache[str, int](60.0)
     with pytest.raises(ZeroDivisionError):
         kept.get("key", lambda: 1 // 0)
     assert kept.get("key", lambda: 3) == 3

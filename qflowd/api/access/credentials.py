@@ -7,13 +7,13 @@ from typing import Final
 
 from qflowd.api.access.cookies import session_of
 from qflowd.api.answers import ApiFault
-from qflowd.api.cache import Remembered
+from qflowd.api.cache import LruCache
 from qflowd.api.call import HttpRequest
 from qflowd.api.routing import Endpoint
 from qflowd.config.records import ApiConfig
 from qflowd.engine.access.callers import NOBODY, Caller
+from qflowd.engine.access.digests import digest
 from qflowd.engine.access.principals import find_by_name
-from qflowd.engine.access.secrets import digest
 from qflowd.engine.access.sessions import SessionEnded, find_session, is_session_use_due, note_session_use
 from qflowd.engine.access.tokens import CredentialsRefused, find_caller, is_use_due, note_use
 from qflowd.model.errors import StoreUnavailable
@@ -33,7 +33,7 @@ class Credentials:
 
     def __init__(self, store: Store, config: ApiConfig) -> None:
         self._store, self._config = store, config
-        self._known: Remembered[Key, tuple[Caller, float]] = Remembered(MOST_KNOWN)  # and when it was asked for
+        self._known: LruCache[Key, tuple[Caller, float]] = LruCache(MOST_KNOWN)  # and when it was asked for
         self._forgotten_at = 0.0
 
     def known(self, request: HttpRequest) -> Caller | None:

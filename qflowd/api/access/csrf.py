@@ -8,7 +8,7 @@ from qflowd.api.answers import JSON, ApiFault
 from qflowd.api.call import Call, HttpRequest
 from qflowd.api.routing import SAFE
 from qflowd.config.records import ApiConfig
-from qflowd.engine.access.secrets import is_csrf_of
+from qflowd.engine.access.digests import is_csrf_of
 from qflowd.model.roles import Role
 
 HEADER: Final = "x-qflowd-csrf"

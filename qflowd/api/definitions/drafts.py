@@ -9,7 +9,7 @@ from qflowd.api.answers import ApiAnswer, ApiFault, Item, Problem
 from qflowd.api.call import Call
 from qflowd.api.drawing.boxes import Graph, draw
 from qflowd.api.drawing.versions import VersionGraph
-from qflowd.api.inbox.idempotency import made
+from qflowd.api.inbox.idempotency import answer_once
 from qflowd.api.named import workflow_of
 from qflowd.api.reading import Body, need_if_match
 from qflowd.api.row_fields import fields_of
@@ -78,7 +78,7 @@ class DocumentBody(Body):
         return DraftText(key, str(self.text), self.format, **about)
 
 
-class Opened(NamedTuple):
+class LockedVersion(NamedTuple):
     """A workflow and a version of it, in a transaction that may change them."""
 
     key: str
@@ -94,7 +94,7 @@ def key_to_write(call: Call, id: str) -> str:
     return key
 
 
-def open_workflow(tx: Tx, call: Call, key: str) -> Any:
+def lock_workflow(tx: Tx, call: Call, key: str) -> Any:
     """A workflow, locked: a row of `find_definition`. Raises: NotFound if it was removed meanwhile."""
     definition = lock_definition(tx, tenant=call.tenant, workflow=key)
     if definition is None:
@@ -102,54 +102,54 @@ def open_workflow(tx: Tx, call: Call, key: str) -> Any:
     return definition
 
 
-def open_version(tx: Tx, call: Call, key: str, version: str) -> Opened:
+def lock_version(tx: Tx, call: Call, key: str, version: str) -> LockedVersion:
     """A version of a workflow by its number, or `active` or `draft`; both are locked. Raises: NotFound."""
-    definition = open_workflow(tx, call, key)
+    definition = lock_workflow(tx, call, key)
     row = find_text(tx, definition, version)
     if row is None:
         raise NotFound(f"workflow {key!r} has no version {version}; GET …/versions lists what it has")
-    return Opened(key, definition, row, DefinitionVerbs(call.store).pool_of(tx))
+    return LockedVersion(key, definition, row, DefinitionVerbs(call.store).pool_of(tx))
 
 
-def open_draft(tx: Tx, call: Call, key: str, version: str) -> Opened:
-    """As `open_version`, of a draft that is as the caller knows it.
+def lock_draft(tx: Tx, call: Call, key: str, version: str) -> LockedVersion:
+    """As `lock_version`, of a draft that is as the caller knows it.
 
     Raises: NotFound; Refused 40904 if it is not a draft any more; ApiFault 42801, 41201.
     """
-    opened = open_version(tx, call, key, version)
-    refuse_edit(opened.definition, opened.row, key)
-    need_if_match(call, opened.row.hash, partial(current_of, opened))
-    return opened
+    locked = lock_version(tx, call, key, version)
+    refuse_edit(locked.definition, locked.row, key)
+    need_if_match(call, locked.row.hash, partial(current_of, locked))
+    return locked
 
 
-def current_of(opened: Opened) -> DraftNow:
+def current_of(locked: LockedVersion) -> DraftNow:
     """A version as it is now."""
-    row = opened.row
-    about: Data = {"workflow": opened.key, "state": VersionState(row.state).name, "text": row.source_text}
-    about["document"] = read_document(row.source_text, row.format, opened.key).data
+    row = locked.row
+    about: Data = {"workflow": locked.key, "state": VersionState(row.state).name, "text": row.source_text}
+    about["document"] = read_document(row.source_text, row.format, locked.key).data
     return DraftNow(**fields_of(row, DraftNow) | about | {"faults": problems_of(faults_of(row))})
 
 
 def edit_draft(call: Call, id: str, version: str, change: Callable[[Data], Data], status: int = 200) -> ApiAnswer:
     """Change the document of a draft.
 
-    Raises: as `open_draft`; whatever `change` raises.
+    Raises: as `lock_draft`; whatever `change` raises.
     """
     key = key_to_write(call, id)
 
     def work(tx: Tx) -> ApiAnswer:
-        opened = open_draft(tx, call, key, version)
-        before = read_document(opened.row.source_text, opened.row.format, key).data
+        locked = lock_draft(tx, call, key, version)
+        before = read_document(locked.row.source_text, locked.row.format, key).data
         after = change(before)
         draft = DraftText.of(key, after, by=call.caller.principal)
-        return draft_answer(key, put_text(tx, call, opened, draft, before, after), after, status)
+        return draft_answer(key, put_text(tx, call, locked, draft, before, after), after, status)
 
-    return made(call, work)
+    return answer_once(call, work)
 
 
-def put_text(tx: Tx, call: Call, opened: Opened, draft: DraftText, before: Data, after: Data) -> StoredDraft:
-    """Store another text as an opened draft, with its audit. `before`, `after`: both documents."""
-    stored = replace_draft(tx, opened.definition.id, opened.row, draft, opened.pool_of, tenant=call.tenant)
+def put_text(tx: Tx, call: Call, locked: LockedVersion, draft: DraftText, before: Data, after: Data) -> StoredDraft:
+    """Store another text as a locked draft, with its audit. `before`, `after`: both documents."""
+    stored = replace_draft(tx, locked.definition.id, locked.row, draft, locked.pool_of, tenant=call.tenant)
     object_ = f"{draft.key}:{stored.version}"
     record(tx, call.actor, "UPDATE", "version", object_, before=flat(before), after=flat(after))
     return stored

@@ -8,7 +8,7 @@ from qflowd.api.access.authorization import refuse_defining
 from qflowd.api.answers import ApiAnswer, ApiFault, Item, Problem
 from qflowd.api.call import Call
 from qflowd.api.definitions.items import WORDS, Kind, document_of
-from qflowd.api.inbox.idempotency import made
+from qflowd.api.inbox.idempotency import answer_once
 from qflowd.api.reading import need_if_match
 from qflowd.define.task_definitions import read_definition
 from qflowd.engine.access.audit import record
@@ -61,7 +61,7 @@ def create(call: Call, kind: Kind, name: str, document: Data, reason: str | None
         record(tx, call.actor, "CREATE", _object_type(kind), name, after=document)
         return ApiAnswer(stored, status=201, etag=stored.hash)
 
-    return made(call, work)
+    return answer_once(call, work)
 
 
 def update(call: Call, row: Any, document: Data, reason: str | None) -> ApiAnswer:

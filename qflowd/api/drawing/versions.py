@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final
 
-from qflowd.api.cache import Remembered
+from qflowd.api.cache import LruCache
 from qflowd.api.call import Call
 from qflowd.define import documents, stored
 from qflowd.define.edits import tasks_of
@@ -106,4 +106,4 @@ def graph_of(call: Call, version: Any) -> VersionGraph:
     return found
 
 
-_GRAPHS: Final[Remembered[VersionKey, VersionGraph]] = Remembered(MOST_REMEMBERED, lambda graph: graph.weight)
+_GRAPHS: Final[LruCache[VersionKey, VersionGraph]] = LruCache(MOST_REMEMBERED, lambda graph: graph.weight)

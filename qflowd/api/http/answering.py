@@ -29,7 +29,7 @@ class Sendable:
     principal: str = ""
 
 
-def serve(endpoint: Endpoint, call: Call, params: dict[str, str]) -> Any:
+def respond(endpoint: Endpoint, call: Call, params: dict[str, str]) -> Any:
     """Answer a request: a Sendable, or a Waiting. Never raises."""
     try:
         return _handled(call, endpoint, params)
@@ -90,7 +90,7 @@ class Waiting:
         try:
             returned = ask()
             return None if returned is None else finished(self.call, returned)
-        except Exception as error:  # noqa: BLE001 - as in `serve`
+        except Exception as error:  # noqa: BLE001 - as in `respond`
             return failed(self.call, error)
 
 

@@ -22,10 +22,9 @@ from qflowd.api.access.headers import security_headers
 from qflowd.api.access.rate import Rates
 from qflowd.api.answers import ApiFault
 from qflowd.api.call import Call, HttpRequest
-from qflowd.api.http import requests
-from qflowd.api.http.answering import Sendable, Waiting, failed, refuse_unread, serve
-from qflowd.api.http.leftovers import Leftovers
-from qflowd.api.http.requests import BasePath, check_headers, check_length, receive_body
+from qflowd.api.http.answering import Sendable, Waiting, failed, refuse_unread, respond
+from qflowd.api.http.lingering_close import LingeringClose
+from qflowd.api.http.requests import BasePath, check_headers, check_length, receive_body, request_of
 from qflowd.api.http.static import NOT_PAGES, Pages
 from qflowd.api.inbox.waiting import FIRST_LOOK_S, LONGEST_LOOK_S, AwaitedRow, Waiter, find_answered
 from qflowd.api.live.hub import Hub
@@ -65,7 +64,7 @@ class Api:
         routes = [Route(endpoint.path, _Answers(self, endpoint), methods=[endpoint.method]) for endpoint in endpoints()]
         return Starlette(
             routes=[*routes, Route("/{path:path}", self._page, methods=["GET"])],
-            middleware=[Middleware(Leftovers), Middleware(BasePath, base_path=self.config.base_path)],
+            middleware=[Middleware(LingeringClose), Middleware(BasePath, base_path=self.config.base_path)],
             exception_handlers={HTTPException: self._no_route},
         )
 
@@ -99,7 +98,7 @@ class Api:
         self.store.close()
 
     async def _page(self, request: Any) -> Response:
-        received = requests.facts(request.scope, self.config)
+        received = request_of(request.scope, self.config)
         try:
             check_host(received, self.config)
         except ApiFault as fault:
@@ -107,7 +106,7 @@ class Api:
         return await self.pages.respond(request)
 
     async def _no_route(self, request: Any, error: Exception) -> Response:
-        received = requests.facts(request.scope, self.config)
+        received = request_of(request.scope, self.config)
         what = f"there is no route {received.method} {received.path[:200]}"
         # Every path is one of the page's, so below /api its methods say nothing.
         is_there = request.scope.get("endpoint") != self._page or not received.path.startswith(NOT_PAGES)
@@ -128,7 +127,7 @@ class _Answers:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.monotonic()
         api, endpoint = self._api, self._endpoint
-        answer = await self._answer(requests.facts(scope, api.config), dict(scope["path_params"]), receive)
+        answer = await self._answer(request_of(scope, api.config), dict(scope["path_params"]), receive)
         log.info(
             "%s %s %s %d %.0f ms",
             *(dict(answer.headers)["x-request-id"], answer.principal or "-", endpoint.name, answer.status),
@@ -156,7 +155,7 @@ class _Answers:
             async with api.rates.turn(who):
                 if endpoint.body is not None:  # in its turn: of one caller, few bodies are in memory
                     request.body = await receive_body(receive, endpoint.largest_body)
-                work = partial(serve, endpoint, call, params)
+                work = partial(respond, endpoint, call, params)
                 # It asks nothing, so it is answered even while all threads wait for the database.
                 found = work() if endpoint.path == ALIVE else await api.in_thread(work)
             return await self._waited(found, who) if isinstance(found, Waiting) else found

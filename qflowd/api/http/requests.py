@@ -38,7 +38,7 @@ class BasePath:
         await self._app(scope, receive, send)
 
 
-def facts(scope: Scope, config: ApiConfig) -> HttpRequest:
+def request_of(scope: Scope, config: ApiConfig) -> HttpRequest:
     """The request that a scope describes, without its body."""
     headers: dict[str, str] = {}
     for name, value in scope["headers"]:

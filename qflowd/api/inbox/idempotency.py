@@ -42,7 +42,7 @@ def key_of(call: Call) -> str | None:
     return key
 
 
-def once(call: Call, write: Callable[[Tx], dict[str, Json]]) -> dict[str, Json]:
+def write_once(call: Call, write: Callable[[Tx], dict[str, Json]]) -> dict[str, Json]:
     """What `write` returns, done in a transaction. Of a request that repeats another one: what that was answered.
 
     Args:
@@ -57,7 +57,7 @@ def once(call: Call, write: Callable[[Tx], dict[str, Json]]) -> dict[str, Json]:
     about: dict[str, Any] = {"tenant": call.tenant, "name": key}
     digest, request = _digest(call), call.request.request_id
 
-    def write_once(tx: Tx) -> dict[str, Json]:
+    def write_with_key(tx: Tx) -> dict[str, Json]:
         tx.run("delete_old_http_key", **about, since=tx.now - KEPT)
         tx.run("insert_http_key", **about, content_hash=digest, request=request, now=tx.now)
         first = tx.one("load_http_key", **about)
@@ -69,17 +69,17 @@ def once(call: Call, write: Callable[[Tx], dict[str, Json]]) -> dict[str, Json]:
         tx.run("answer_http_key", **about, answer=jsontext.dump(answer))
         return answer
 
-    answer = call.change(write_once)
+    answer = call.change(write_with_key)
     _CLEANER.clean(call)
     return answer
 
 
-def made(call: Call, work: Callable[[Tx], ApiAnswer], *, secret: str = "") -> ApiAnswer:
+def answer_once(call: Call, work: Callable[[Tx], ApiAnswer], *, secret: str = "") -> ApiAnswer:
     """The answer that `work` makes of what it does in a transaction; of a request that repeats another one: the first answer.
 
     `secret`: what the answer holds that is never stored. A repetition is then told that it was made, and what to do.
 
-    Raises: as `once`; ApiFault 40901 to a repetition that asks for a secret.
+    Raises: as `write_once`; ApiFault 40901 to a repetition that asks for a secret.
     """
     if key_of(call) is None:
         return call.change(work)
@@ -92,7 +92,7 @@ def made(call: Call, work: Callable[[Tx], ApiAnswer], *, secret: str = "") -> Ap
         about: dict[str, Json] = {"status": answer.status, "headers": dict(answer.headers), "etag": answer.etag}
         return about | {"data": shown, "request": call.request.request_id}
 
-    first = once(call, write)
+    first = write_once(call, write)
     if first.pop("request") == call.request.request_id:
         return own[0]
     if secret:

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from qflowd.api.answers import ApiFault
 from qflowd.api.call import Call
-from qflowd.api.inbox.idempotency import key_of, once
+from qflowd.api.inbox.idempotency import key_of, write_once
 from qflowd.client import requests
 from qflowd.client.records import from_json
 from qflowd.define import rows
@@ -82,7 +82,7 @@ def ask_all(call: Call, wanted: Sequence[Mapping[str, Any]]) -> list[AskedComman
     def write(tx: Tx) -> dict[str, Json]:
         return {"commands": [insert_command(tx, call, row) for row in wanted]}
 
-    numbers = _stored(lambda: once(call, write))["commands"]
+    numbers = _stored(lambda: write_once(call, write))["commands"]
     return [AskedCommand(int(number), row["action"]) for number, row in zip(numbers, wanted, strict=True)]
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from qflowd.api.answers import Item
-from qflowd.api.cache import Remembered
+from qflowd.api.cache import LruCache
 from qflowd.api.call import Call
 from qflowd.api.drawing.node_states import OPEN, NodeStates, states_by_node
 from qflowd.api.drawing.versions import VersionGraph, graphs_of, kind_of
@@ -139,4 +139,4 @@ def _cell(node: int, states: NodeStates) -> Cell:
     return node, states.state, None if is_one else total, failed, str(states.failed_id or states.task_id)
 
 
-_ENDED: Final[Remembered[tuple[int, str, datetime, datetime | None], list[Cell]]] = Remembered(2000)
+_ENDED: Final[LruCache[tuple[int, str, datetime, datetime | None], list[Cell]]] = LruCache(2000)

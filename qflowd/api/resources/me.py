@@ -16,7 +16,7 @@ from qflowd.api.resources.tenants import QuotaItem, quotas_of
 from qflowd.api.routing import route
 from qflowd.engine.access import login, passwords, principals, sessions, tenants
 from qflowd.engine.access.audit import Actor
-from qflowd.engine.access.secrets import csrf_of
+from qflowd.engine.access.digests import csrf_of
 from qflowd.engine.access.tokens import CredentialsRefused
 from qflowd.model.roles import Role
 from qflowd.model.zones import zone

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from qflowd.api.answers import Item
-from qflowd.api.cache import ForAWhile
+from qflowd.api.cache import TtlCache
 from qflowd.api.call import Call
 from qflowd.api.finding.failures import conditions, groups
 from qflowd.api.finding.instance_items import InstanceItem, instance_items
@@ -106,4 +106,4 @@ def overview_of(call: Call, query: OverviewQuery) -> Overview:
     )
 
 
-_SEEN: Final[ForAWhile[Any, Overview]] = ForAWhile(1.0)
+_SEEN: Final[TtlCache[Any, Overview]] = TtlCache(1.0)

@@ -8,7 +8,7 @@ import msgspec
 
 from qflowd.api.answers import ApiAnswer, ApiFault, Item, encode
 from qflowd.api.call import Call
-from qflowd.api.inbox.idempotency import made
+from qflowd.api.inbox.idempotency import answer_once
 from qflowd.api.paging import ListPage, PageQuery, page_of, read_cursor
 from qflowd.api.reading import Body, need_if_match
 from qflowd.api.routing import route
@@ -81,7 +81,7 @@ def create_principal(call: Call, body: NewPrincipal) -> ApiAnswer | PrincipalIte
         headers = {"Location": f"{call.config.base_path}/api/v1/principals/{item.id}"}
         return ApiAnswer(item, status=201, etag=_etag(item), headers=headers)
 
-    return made(call, work)
+    return answer_once(call, work)
 
 
 @route("GET", "/principals/{id}", Role.ADMIN, errors=(40401,), does="R principal")
@@ -148,7 +148,7 @@ def make_login_link(call: Call, id: int) -> ApiAnswer | LoginLink:
         link = f"{scheme}://{host}{call.config.base_path}/#code={code}"
         return ApiAnswer(LoginLink(link=link, code=code, expires_at=tx.now + login.CODE_LIVES), status=201)
 
-    return made(call, work, secret="a link is shown once: make another one")  # noqa: S106
+    return answer_once(call, work, secret="a link is shown once: make another one")  # noqa: S106
 
 
 def role_of(word: str) -> Role:

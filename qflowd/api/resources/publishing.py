@@ -7,7 +7,7 @@ from qflowd.api.access.authorization import one_workflow, refuse_defining
 from qflowd.api.answers import ApiAnswer, ApiFault, Item, Wait
 from qflowd.api.call import Call
 from qflowd.api.definitions.drafts import LARGEST_DOCUMENT
-from qflowd.api.inbox.idempotency import key_of, once
+from qflowd.api.inbox.idempotency import key_of, write_once
 from qflowd.api.inbox.inboxes import insert_submission, submission_row
 from qflowd.api.inbox.outcomes import REJECTIONS, SubmissionAnswer, location, submitted
 from qflowd.api.reading import Body
@@ -94,7 +94,7 @@ def publish_workflow(call: Call, body: PublishBody) -> Wait | ApiAnswer | Publis
         number = insert_submission(tx, call, row | {"version": version}) if body.submit else None
         return {"version": version, "submission": number}
 
-    done = once(call, write)
+    done = write_once(call, write)
     return _answer(call, key, done["version"], done["submission"])
 
 

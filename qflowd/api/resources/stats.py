@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from qflowd.api.answers import ApiFault, Item
-from qflowd.api.cache import ForAWhile
+from qflowd.api.cache import TtlCache
 from qflowd.api.call import Call
 from qflowd.api.drawing.versions import graphs_of
 from qflowd.api.named import workflow_of
@@ -163,4 +163,4 @@ def count_failed(rows: Iterable[Any]) -> int:
     return sum(row.state == "FAILED" for row in rows)
 
 
-_SEEN: Final[ForAWhile[Any, WorkflowStats]] = ForAWhile(60.0)
+_SEEN: Final[TtlCache[Any, WorkflowStats]] = TtlCache(60.0)

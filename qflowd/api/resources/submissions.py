@@ -9,7 +9,7 @@ from qflowd.api.access.authorization import check_jobs, one_workflow, refuse_unl
 from qflowd.api.answers import Wait
 from qflowd.api.call import Call
 from qflowd.api.inbox.bodies import of_all, refuse_both
-from qflowd.api.inbox.idempotency import once
+from qflowd.api.inbox.idempotency import write_once
 from qflowd.api.inbox.inboxes import TRIGGER_TYPE, insert_submission, submission_row, submit
 from qflowd.api.inbox.outcomes import (
     REJECTIONS,
@@ -88,7 +88,7 @@ def create_submissions(call: Call, body: SubmissionRows) -> Wait | SubmissionAns
     def write(tx: Tx) -> dict[str, Json]:
         return {"submissions": [insert_submission(tx, call, row) for row in rows]}
 
-    return all_submitted(call, list(map(int, once(call, write)["submissions"])))
+    return all_submitted(call, list(map(int, write_once(call, write)["submissions"])))
 
 
 @route("GET", "/submissions/{id}", Role.READ, errors=(40401,), does="submissions")

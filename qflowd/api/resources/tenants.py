@@ -11,7 +11,7 @@ import msgspec
 
 from qflowd.api.answers import ApiAnswer, ApiFault, Item
 from qflowd.api.call import Call
-from qflowd.api.inbox.idempotency import made
+from qflowd.api.inbox.idempotency import answer_once
 from qflowd.api.paging import ListPage, PageQuery, page_of, read_cursor
 from qflowd.api.reading import Body, need_if_match
 from qflowd.api.resources.principals import refuse_bound
@@ -112,7 +112,9 @@ def list_tenants(call: Call, query: TenantsQuery) -> ListPage[TenantItem]:
 def create_tenant(call: Call, body: NewTenant) -> ApiAnswer | TenantDetail:
     """Give a tenant its row: from now on what it uses is counted, and it may get quotas."""
     refuse_bound(call)
-    return made(call, lambda tx: _answer(verbs.create_tenant(tx, call.actor, body.name, body.title), (), status=201))
+    return answer_once(
+        call, lambda tx: _answer(verbs.create_tenant(tx, call.actor, body.name, body.title), (), status=201)
+    )
 
 
 @route("GET", "/tenants/{id}", Role.ADMIN, errors=(40401,), does="V access.find_tenant")

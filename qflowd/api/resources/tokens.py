@@ -7,7 +7,7 @@ import msgspec
 
 from qflowd.api.answers import ApiAnswer, ApiFault, Item
 from qflowd.api.call import Call
-from qflowd.api.inbox.idempotency import made
+from qflowd.api.inbox.idempotency import answer_once
 from qflowd.api.paging import ListPage, PageQuery, page_of, read_cursor
 from qflowd.api.reading import Body
 from qflowd.api.resources.principals import RoleWord, refuse_bound, role_of
@@ -135,7 +135,7 @@ def make_token(call: Call, body: TokenRequest) -> ApiAnswer | MadeToken:
         return ApiAnswer(item, status=201)
 
     shown_once = "its text is shown once: revoke it (GET /tokens has it as the newest), and make another one"
-    return made(call, work, secret=shown_once)
+    return answer_once(call, work, secret=shown_once)
 
 
 @route("DELETE", "/tokens/{id}", Role.READ, errors=(40401,), does="access revoke_token")

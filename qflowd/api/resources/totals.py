@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 
 from qflowd.api.answers import Item
-from qflowd.api.cache import ForAWhile
+from qflowd.api.cache import TtlCache
 from qflowd.api.call import Call
 from qflowd.api.drawing.versions import graphs_of
 from qflowd.api.finding.when import EVER, Between, with_ids
@@ -124,4 +124,4 @@ def _entry(rows: Sequence[Any], took: Sequence[float | None] | None = None, **ab
     return StatsEntry(runs=len(rows), p50_s=quantile(took, 0.5), p95_s=quantile(took, 0.95), **fields)
 
 
-_SEEN: Final[ForAWhile[Any, StatsOfAll]] = ForAWhile(60.0)
+_SEEN: Final[TtlCache[Any, StatsOfAll]] = TtlCache(60.0)

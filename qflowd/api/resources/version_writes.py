@@ -11,17 +11,17 @@ from qflowd.api.definitions.drafts import (
     LARGEST_DOCUMENT,
     DocumentBody,
     DraftItem,
-    Opened,
+    LockedVersion,
     draft_answer,
     flat,
     key_to_write,
-    open_draft,
-    open_version,
-    open_workflow,
+    lock_draft,
+    lock_version,
+    lock_workflow,
     put_text,
 )
 from qflowd.api.inbox.bodies import ReasonBody
-from qflowd.api.inbox.idempotency import made
+from qflowd.api.inbox.idempotency import answer_once
 from qflowd.api.reading import Body, need_if_match
 from qflowd.api.routing import route
 from qflowd.engine.access.audit import record
@@ -103,14 +103,14 @@ def create_version(call: Call, id: str, body: NewVersion) -> ApiAnswer | DraftIt
     def work(tx: Tx) -> ApiAnswer:
         by = call.caller.principal
         draft = _copied(tx, call, key, body) if body.copy_of is not None else body.draft(key, by=by)
-        definition = new_workflow(tx, draft, call.tenant) if body.new else open_workflow(tx, call, key)
+        definition = new_workflow(tx, draft, call.tenant) if body.new else lock_workflow(tx, call, key)
         pool_of = DefinitionVerbs(call.store).pool_of(tx)
         stored = add_draft(tx, definition.id, draft._replace(base_hash=definition.hash), pool_of, tenant=call.tenant)
         data = read_document(draft.text, draft.format, key).data
         record(tx, call.actor, "CREATE", "version", f"{key}:{stored.version}", after=flat(data))
         return draft_answer(key, stored, data, status=201)
 
-    return made(call, work)
+    return answer_once(call, work)
 
 
 @route(
@@ -137,11 +137,11 @@ def update_version(call: Call, id: str, version: str, body: ChangedVersion) -> A
         )
 
     def work(tx: Tx) -> tuple[StoredDraft, dict[str, Any]]:
-        opened = open_draft(tx, call, key, version)
+        locked = lock_draft(tx, call, key, version)
         draft = body.draft(key, by=call.caller.principal)
-        before = read_document(opened.row.source_text, opened.row.format, key).data
+        before = read_document(locked.row.source_text, locked.row.format, key).data
         after = read_document(draft.text, draft.format, key).data
-        return put_text(tx, call, opened, draft, before, after), after
+        return put_text(tx, call, locked, draft, before, after), after
 
     stored, data = call.change(work)
     return draft_answer(key, stored, data)
@@ -160,11 +160,11 @@ def delete_version(call: Call, id: str, version: str) -> GoneVersion:
     key = key_to_write(call, id)
 
     def work(tx: Tx) -> int:
-        opened = open_draft(tx, call, key, version)
-        before = read_document(opened.row.source_text, opened.row.format, key).data
-        drop_version(tx, opened.row.id)
-        record(tx, call.actor, "DELETE", "version", f"{key}:{opened.row.version}", before=flat(before))
-        return int(opened.row.version)
+        locked = lock_draft(tx, call, key, version)
+        before = read_document(locked.row.source_text, locked.row.format, key).data
+        drop_version(tx, locked.row.id)
+        record(tx, call.actor, "DELETE", "version", f"{key}:{locked.row.version}", before=flat(before))
+        return int(locked.row.version)
 
     return GoneVersion(workflow=key, version=call.change(work))
 
@@ -185,48 +185,48 @@ def _copied(tx: Tx, call: Call, key: str, body: NewVersion) -> DraftText:
     """The text of another version of the workflow."""
     if body.new or body.document is not None or body.text is not None:
         raise ApiFault(42202, "copy_of: leave out the document, the text and new", [Problem("copy_of", "is not alone")])
-    row = find_text(tx, open_workflow(tx, call, key), str(body.copy_of))
+    row = find_text(tx, lock_workflow(tx, call, key), str(body.copy_of))
     if row is None:
         raise NotFound(f"workflow {key!r} has no version {body.copy_of} to copy")
     return DraftText(key, row.source_text, row.format, call.caller.principal)
 
 
-def _matched(call: Call, opened: Opened) -> None:
-    need_if_match(call, opened.row.hash)
+def _matched(call: Call, locked: LockedVersion) -> None:
+    need_if_match(call, locked.row.hash)
 
 
 def _activate(call: Call, key: str, version: str, wanted: Activation, *, is_matched: bool) -> ApiAnswer:
     def work(tx: Tx) -> ApiAnswer:
-        opened = open_version(tx, call, key, version)
+        locked = lock_version(tx, call, key, version)
         if is_matched:
-            _matched(call, opened)
-        if faults := faults_of(opened.row):
+            _matched(call, locked)
+        if faults := faults_of(locked.row):
             raise InvalidWorkflow(faults)
-        is_canary, number = wanted.weight < 100, opened.row.version
+        is_canary, number = wanted.weight < 100, locked.row.version
         args = {"version": number} | ({"share": wanted.weight / 100} if is_canary else {})
         about: dict[str, Any] = {"requested_by": call.caller.principal, "reason": wanted.reason, "args": args}
         action = "canary" if is_canary else "activate"
         verbs = DefinitionVerbs(call.store)
         result = verbs.do(tx, action, tenant=call.tenant, workflow=key, **about).result
-        before, after = {"version": opened.definition.version}, {"version": number, "weight": wanted.weight}
+        before, after = {"version": locked.definition.version}, {"version": number, "weight": wanted.weight}
         record(tx, call.actor, "ACTIVATE", "version", f"{key}:{number}", before=before, after=after)
-        state = VersionState(opened.row.state).name if is_canary else VersionState.ACTIVE.name
+        state = VersionState(locked.row.state).name if is_canary else VersionState.ACTIVE.name
         share = wanted.weight / 100
         replaced = result.get("replaced")
         return ApiAnswer(VersionOutcome(workflow=key, version=number, state=state, share=share, replaced=replaced))
 
-    return made(call, work)
+    return answer_once(call, work)
 
 
 def _archive(call: Call, key: str, version: str, reason: str | None, *, is_matched: bool) -> ApiAnswer:
     def work(tx: Tx) -> ApiAnswer:
-        opened = open_version(tx, call, key, version)
+        locked = lock_version(tx, call, key, version)
         if is_matched:
-            _matched(call, opened)
-        archive_draft(tx, opened.definition, opened.row, key, reason)
-        before, after = {"state": VersionState(opened.row.state).name}, {"state": VersionState.ARCHIVED.name}
-        record(tx, call.actor, "ARCHIVE", "version", f"{key}:{opened.row.version}", before=before, after=after)
-        about: dict[str, Any] = {"version": opened.row.version, "share": 0.0, "replaced": None}
+            _matched(call, locked)
+        archive_draft(tx, locked.definition, locked.row, key, reason)
+        before, after = {"state": VersionState(locked.row.state).name}, {"state": VersionState.ARCHIVED.name}
+        record(tx, call.actor, "ARCHIVE", "version", f"{key}:{locked.row.version}", before=before, after=after)
+        about: dict[str, Any] = {"version": locked.row.version, "share": 0.0, "replaced": None}
         return ApiAnswer(VersionOutcome(workflow=key, state=VersionState.ARCHIVED.name, **about))
 
-    return made(call, work)
+    return answer_once(call, work)

@@ -5,11 +5,11 @@ from typing import Any
 
 from qflowd.api.answers import ApiAnswer, ApiFault, Item
 from qflowd.api.call import Call
-from qflowd.api.definitions.drafts import LARGEST_DOCUMENT, DocumentBody, key_to_write, open_version, open_workflow
+from qflowd.api.definitions.drafts import LARGEST_DOCUMENT, DocumentBody, key_to_write, lock_version, lock_workflow
 from qflowd.api.drawing.boxes import Graph, draw
 from qflowd.api.drawing.versions import VersionGraph
 from qflowd.api.inbox.bodies import ReasonBody
-from qflowd.api.inbox.idempotency import made
+from qflowd.api.inbox.idempotency import answer_once
 from qflowd.api.reading import Body, need_if_match
 from qflowd.api.routing import route
 from qflowd.define import documents
@@ -102,14 +102,14 @@ def update_workflow(call: Call, id: str, body: ChangedHead) -> ApiAnswer | Workf
     head = {name: value for name in HEAD if (value := getattr(body, name)) is not None}
 
     def work(tx: Tx) -> Any:
-        definition = open_workflow(tx, call, key)
+        definition = lock_workflow(tx, call, key)
         before = head_of(definition)
         need_if_match(call, head_etag(definition), _head_item(key, definition))
         if any(before[name] != value for name, value in head.items()):
             _set_head(tx, call, key, definition, head, body.reason)
         if body.enabled is not None:
             set_enabled(tx, definition, is_enabled=body.enabled)
-        now = open_workflow(tx, call, key)
+        now = lock_workflow(tx, call, key)
         record(tx, call.actor, "UPDATE", "workflow", key, before=before, after=head_of(now))
         return now
 
@@ -129,7 +129,7 @@ def delete_workflow(call: Call, id: str) -> ArchivedWorkflow:
     key = key_to_write(call, id)
 
     def work(tx: Tx) -> ArchivedWorkflow:
-        definition = open_workflow(tx, call, key)
+        definition = lock_workflow(tx, call, key)
         before = head_of(definition)
         if not is_of_file(definition) and remove_workflow(tx, definition):
             record(tx, call.actor, "DELETE", "workflow", key, before=before)
@@ -148,7 +148,7 @@ def delete_workflow(call: Call, id: str) -> ArchivedWorkflow:
 def archive_workflow(call: Call, id: str, body: ReasonBody) -> ApiAnswer | ArchivedWorkflow:
     """Take no more submissions and fire no more; open instances run to their end."""
     key = key_to_write(call, id)
-    return made(call, lambda tx: ApiAnswer(_archive(tx, call, key, body.reason)))
+    return answer_once(call, lambda tx: ApiAnswer(_archive(tx, call, key, body.reason)))
 
 
 @route("POST", "/workflows/{id}/unarchive", Role.DEFINE, errors=(40302, 40401, 40901), does="command unarchive")
@@ -161,7 +161,7 @@ def unarchive_workflow(call: Call, id: str, body: ReasonBody) -> ApiAnswer | Arc
         record(tx, call.actor, "UNARCHIVE", "workflow", key)
         return ApiAnswer(ArchivedWorkflow(workflow=key))
 
-    return made(call, work)
+    return answer_once(call, work)
 
 
 @route("POST", "/workflows/validate", Role.READ, does="define", largest_body=LARGEST_DOCUMENT)
@@ -195,9 +195,9 @@ def _set_head(tx: Tx, call: Call, key: str, definition: Any, head: dict[str, Any
         raise ApiFault(40906, f"workflow {key!r} comes from {definition.file}; change its head there")
     if definition.active_version is None:
         raise ApiFault(40901, f"workflow {key!r} has no active version; change the head of its draft")
-    opened = open_version(tx, call, key, "active")
-    draft = DraftText(key, opened.row.source_text, opened.row.format, call.caller.principal)
-    stored = draft_with_head(tx, definition, head, draft, opened.pool_of, tenant=call.tenant)
+    locked = lock_version(tx, call, key, "active")
+    draft = DraftText(key, locked.row.source_text, locked.row.format, call.caller.principal)
+    stored = draft_with_head(tx, definition, head, draft, locked.pool_of, tenant=call.tenant)
     note = reason or f"{', '.join(head)} changed"
     args = {"args": {"version": stored.version}}
     _do(tx, call, "activate", key, note, **args)

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from qflowd.engine.access import principals
 from qflowd.engine.access.audit import Actor, AuditEntry, record, write_audit
+from qflowd.engine.access.digests import digest, new_secret
 from qflowd.engine.access.passwords import is_password
-from qflowd.engine.access.secrets import digest, new_secret
 from qflowd.engine.access.sessions import NewSession, begin_session
 from qflowd.engine.access.tokens import CredentialsRefused
 from qflowd.model.errors import QflowdError

@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple
 
 from qflowd.engine.access.audit import Actor, record
 from qflowd.engine.access.callers import Caller
-from qflowd.engine.access.secrets import digest, new_secret
+from qflowd.engine.access.digests import digest, new_secret
 from qflowd.engine.access.tokens import CredentialsRefused
 from qflowd.model.errors import NotFound
 from qflowd.model.roles import Role

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from qflowd.engine.access.audit import Actor, record
 from qflowd.engine.access.callers import Caller
-from qflowd.engine.access.secrets import digest, is_secret_of, new_id, new_secret
+from qflowd.engine.access.digests import digest, is_secret_of, new_id, new_secret
 from qflowd.model.durations import format_duration
 from qflowd.model.errors import InvalidRequest, NotFound, QflowdError
 from qflowd.model.instants import FOREVER

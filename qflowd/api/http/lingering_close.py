@@ -10,7 +10,7 @@ LINGER_S: Final = 1.0
 SMALL: Final = 64 << 10  # bytes of a body that the server throws away itself, for the sake of the connection
 
 
-class Leftovers:
+class LingeringClose:
     """Ends the connection behind an answer whose request has a body that nobody has read to its end.
 
     Closing at once would take the answer from a client that is still sending, so that is read for a second and not kept.
