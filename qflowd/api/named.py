@@ -1,10 +1,13 @@
-"""What a path names: a workflow by its key or number, a version of it by number, `active` or `draft`."""
+"""What a path names: a workflow by its key or number, a version of it by number, `active` or `draft`; and what it names in vain."""
 
 from typing import Any, Final
 
+from qflowd.api.answers import ApiFault
 from qflowd.api.call import Call
 from qflowd.define.fields import there_is_no
 from qflowd.model.errors import NotFound
+from qflowd.model.ids import LARGEST_INSTANCE
+from qflowd.model.numbers import whole_number
 from qflowd.model.states import VersionState
 
 LARGEST_VERSION: Final = 1 << 31  # versions are 32 bits wide
@@ -46,6 +49,23 @@ def version_of(call: Call, workflow: Any, version: str) -> Any:
     return row
 
 
+def no_such_instance(call: Call, id: int) -> ApiFault:
+    """What to say of an id that the tenant has no instance of."""
+    submission = call.one("show_unadmitted", id=id) if 0 < id <= LARGEST_INSTANCE else None
+    if submission is None:
+        return ApiFault(40401, f"there is no instance {id}; GET /instances lists them")
+    if submission.instance_id is not None:
+        return ApiFault(40401, f"submission {id} became instance {submission.instance_id}")
+    more = f": {submission.error}" if submission.error else "; a daemon makes its instance when it takes it"
+    return ApiFault(40401, f"there is no instance {id}; its submission is {submission.state}{more}")
+
+
+def no_such_task(id: int) -> ApiFault:
+    """What to say of an id that the tenant has no row of."""
+    return ApiFault(40401, f"there is no task {id}; GET /instances/{{id}}/tasks lists those of an instance")
+
+
 def number_in(text: str) -> int:
     """The number that a segment of a path is; -1, which no row has, if it is none."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else -1
+    number = whole_number(text)
+    return -1 if number is None else number

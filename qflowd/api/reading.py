@@ -9,6 +9,7 @@ from qflowd.api.answers import ApiFault, Problem
 from qflowd.api.call import Call
 from qflowd.define.fields import did_you_mean
 from qflowd.model import jsontext
+from qflowd.model.numbers import whole_number
 
 S = TypeVar("S", bound=msgspec.Struct)
 LARGEST_NUMBER = (1 << 63) - 1  # of a column
@@ -110,9 +111,10 @@ def read_path(values: Mapping[str, str], types: Mapping[str, type]) -> dict[str,
     for name, raw in values.items():
         text = raw.replace("~1", "/")
         if types[name] is int:
-            if not (text.isascii() and text.isdigit() and len(text) <= 19 and int(text) <= LARGEST_NUMBER):
+            number = whole_number(text, 19)
+            if number is None or number > LARGEST_NUMBER:
                 raise ApiFault(40401, f"there is no {name.removesuffix('_id')} {text[:60]!r}: it is a number")
-            found[name] = int(text)
+            found[name] = number
         else:
             found[name] = jsontext.clean_text(text)
     return found

@@ -80,38 +80,38 @@ def route(
     source: str = "",
     largest_body: int = LARGEST_BODY,
 ) -> Callable[[F], F]:
-    """Answer `method` of `path` (below /api/v1, unless it is one of BARE) by the function that is decorated."""
+    """Answer `method` of `path` (below /api/v1, unless it is one of BARE) by the function that is decorated.
+
+    Raises: TypeError where path and signature do not fit, or a code is unknown.
+    """
 
     def register(handler: F) -> F:
-        add(method, path, role, handler, errors=errors, does=does, source=source, largest_body=largest_body)
+        hints = get_type_hints(handler)
+        names = [name for name in inspect.signature(handler).parameters if name != "call"]
+        in_path = _PARAMETER.findall(path)
+        if sorted({*names} - {"query", "body"}) != sorted(in_path):
+            raise TypeError(f"{method} {path}: {handler.__name__}() takes {', '.join(names)}")
+        if unknown := set(errors) - CODES.keys():
+            raise TypeError(f"{method} {path}: there are no codes {unknown}")
+        ENDPOINTS.append(
+            Endpoint(
+                method=method,
+                path=path if path.startswith(BARE) else PREFIX + path,
+                role=role,
+                handler=handler,
+                path_types={name: hints[name] for name in in_path},
+                query=hints.get("query"),
+                body=hints.get("body"),
+                answer=hints.get("return", Any),
+                errors=errors,
+                does=does,
+                source=source,
+                largest_body=largest_body,
+            )
+        )
         return handler
 
     return register
-
-
-def add(method: str, path: str, role: Role, handler: Callable[..., Any], **about: Any) -> None:
-    """As `route`. Raises: TypeError where path and signature do not fit, or a code is unknown."""
-    full = path if path.startswith(BARE) else PREFIX + path
-    hints = get_type_hints(handler)
-    names = [name for name in inspect.signature(handler).parameters if name != "call"]
-    in_path = _PARAMETER.findall(path)
-    if sorted({*names} - {"query", "body"}) != sorted(in_path):
-        raise TypeError(f"{method} {path}: {handler.__name__}() takes {', '.join(names)}")
-    if unknown := set(about.get("errors", ())) - CODES.keys():
-        raise TypeError(f"{method} {path}: there are no codes {unknown}")
-    ENDPOINTS.append(
-        Endpoint(
-            method=method,
-            path=full,
-            role=role,
-            handler=handler,
-            path_types={name: hints[name] for name in in_path},
-            query=hints.get("query") if "query" in names else None,
-            body=hints.get("body") if "body" in names else None,
-            answer=hints.get("return", Any),
-            **{"errors": (), "does": "", "source": "", "largest_body": LARGEST_BODY, **about},
-        )
-    )
 
 
 def endpoints() -> list[Endpoint]:

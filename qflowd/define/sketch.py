@@ -9,6 +9,7 @@ from qflowd.define.finally_tasks import with_ends
 from qflowd.define.item_by_item import BREAKER_OPEN, EACH
 from qflowd.model import dag
 from qflowd.model.errors import NotFound
+from qflowd.model.numbers import whole_number
 from qflowd.model.workflow import Edge, Json, Task, TriggerRule, Workflow
 
 
@@ -33,7 +34,7 @@ def find_task(document: Mapping[str, Json], name: str, *, is_position_first: boo
     Raises: NotFound.
     """
     tasks = tasks_of(document)
-    position = int(name) if name.isascii() and name.isdigit() and len(name) < 10 else len(tasks)
+    position = len(tasks) if (number := whole_number(name, 9)) is None else number
     by_position = keys_in_order(document)[position] if position < len(tasks) else None
     by_key = name if name in tasks else None
     key = (by_position or by_key) if is_position_first else (by_key or by_position)

@@ -4,6 +4,7 @@ from typing import Any
 
 ORDINALS = 1 << 20  # tasks an instance can have, spawned and compensating ones included
 LARGEST_INSTANCE = 1 << 42
+ABOVE_ALL_IDS = (LARGEST_INSTANCE + 1) * ORDINALS  # of tasks, and so of all else
 
 
 def task_id(instance_id: int, ordinal: int) -> int:

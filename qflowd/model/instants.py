@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime
 from typing import Final
 
+EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)  # before all there is
 FOREVER: Final = datetime(9999, 12, 31, tzinfo=UTC)  # when what waits for a person is due
 
 

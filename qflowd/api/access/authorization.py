@@ -9,12 +9,12 @@ from typing import Any, Final
 from qflowd.api.answers import ApiFault
 from qflowd.api.call import Call
 from qflowd.api.inbox.outcomes import find_command
-from qflowd.api.named import workflow_of
+from qflowd.api.named import no_such_instance, no_such_task, workflow_of
 from qflowd.client.records import from_json
 from qflowd.define.readers import whole
 from qflowd.define.selection import read_selection
 from qflowd.model.errors import InvalidRequest
-from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS, instance_of
+from qflowd.model.ids import ABOVE_ALL_IDS, LARGEST_INSTANCE, ORDINALS, instance_of
 from qflowd.model.names import DEFAULT_TENANT
 from qflowd.model.quotas import limit_of
 from qflowd.model.roles import Role
@@ -62,7 +62,7 @@ def check_instances(call: Call, numbers: Iterable[int]) -> None:
     found = {row.id: row for row in call.read("find_targets", rows=possible)} if possible else {}
     for number in wanted:
         if number not in found:
-            raise ApiFault(40401, f"there is no instance {number}")
+            raise no_such_instance(call, number)
     for row in found.values():
         refuse_unlisted(call, workflow=row.workflow, job=row.job)
     for workflow, version in {(row.workflow, row.version) for row in found.values() if row.workflow is not None}:
@@ -73,8 +73,8 @@ def check_tasks(call: Call, numbers: Iterable[int]) -> None:
     """As `check_instances`, of those that these tasks belong to."""
     wanted = set(numbers)
     for number in sorted(wanted):
-        if not ORDINALS <= number < (LARGEST_INSTANCE + 1) * ORDINALS:
-            raise ApiFault(40401, f"there is no task {number}")
+        if not ORDINALS <= number < ABOVE_ALL_IDS:
+            raise no_such_task(number)
     check_instances(call, map(instance_of, wanted))
 
 

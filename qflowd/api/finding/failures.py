@@ -10,11 +10,11 @@ from qflowd.api.answers import Item
 from qflowd.api.call import Call
 from qflowd.api.finding.patterns import of_glob
 from qflowd.api.finding.streams import PATIENCE_S, QUICK_S, FoundIds, IdStream, meet
-from qflowd.api.finding.when import NEVER, above_newest
+from qflowd.api.finding.when import above_newest
 from qflowd.api.row_fields import fields_of
-from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS
+from qflowd.model.ids import ABOVE_ALL_IDS, ORDINALS
+from qflowd.model.instants import EARLIEST
 
-END: Final = (LARGEST_INSTANCE + 1) * ORDINALS  # above the id of every task
 FIRST_SPAN: Final = 2_000 * ORDINALS
 
 
@@ -50,7 +50,7 @@ class FailureItem(Item):
 
 
 def conditions(
-    workflow: str | None = None, task: str | None = None, error_class: str | None = None, since: datetime = NEVER
+    workflow: str | None = None, task: str | None = None, error_class: str | None = None, since: datetime = EARLIEST
 ) -> dict[str, Any]:
     """Parameters of the statements; `workflow` and `error_class` are globs. Without any: every failure."""
     return {
@@ -63,7 +63,7 @@ def conditions(
 
 def find(call: Call, where: dict[str, Any], before: int | None, limit: int) -> FoundIds:
     """The newest tasks that have failed and that nobody has handled, below an id."""
-    before = min(END if before is None else before, above_newest(call.read) * ORDINALS)
+    before = min(ABOVE_ALL_IDS if before is None else before, above_newest(call.read) * ORDINALS)
     names = ("find_failures_ended", "find_failures_waiting")
     return meet(call.read, [IdStream(name, where, before, 0, is_narrow=True, span=FIRST_SPAN) for name in names], limit)
 

@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from qflowd.api.finding.patterns import of_glob
 from qflowd.api.finding.streams import FoundIds, IdStream, meet
-from qflowd.api.finding.when import EVER, NEVER, Between, above_newest, with_ids
+from qflowd.api.finding.when import Between, above_newest, with_ids
 from qflowd.model import jsontext
+from qflowd.model.instants import EARLIEST, FOREVER
 from qflowd.model.states import InstanceState
 
 Read = Callable[..., list[Any]]
@@ -49,8 +50,8 @@ class InstanceFilter:
         """Is anything asked that is a condition on rows, beside states, workflow and business date?"""
         plain = (self.job, self.name, self.trigger_type, self.domain, self.tag)
         return any(value is not None for value in plain) or (self.between.first_at, self.between.end_at) != (
-            NEVER,
-            EVER,
+            EARLIEST,
+            FOREVER,
         )
 
     def conditions(self) -> dict[str, Any]:
@@ -61,7 +62,7 @@ class InstanceFilter:
             "job": self.job or "",
             "is_dated": int(self.date_from is not None or self.date_to is not None),
             "date_from": str(self.date_from or date.min),
-            "date_to": str(self.date_to or date(9999, 12, 31)),
+            "date_to": str(self.date_to or FOREVER.date()),
             "created_from_at": self.between.first_at,
             "created_to_at": self.between.end_at,
             "workflow": of_glob(self.workflow),

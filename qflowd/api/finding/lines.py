@@ -10,11 +10,10 @@ from qflowd.api.answers import Item
 from qflowd.api.call import Call
 from qflowd.api.finding.patterns import containing
 from qflowd.api.row_fields import fields_of
-from qflowd.model.ids import instance_of, key_range
+from qflowd.model.ids import ABOVE_ALL_IDS, instance_of, key_range
 from qflowd.model.names import item_name
 
 LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-LAST: Final = 1 << 62  # above every id
 LOOKED_AT: Final = 2_000  # lines at once, where few of them are wanted
 AT_ONCE: Final = 20_000  # ids of a log that is sent whole
 PIECE: Final = 500  # lines of it that are in memory
@@ -120,7 +119,7 @@ def ends(call: Call, wanted: LinesWanted) -> tuple[int, int]:
     if wanted.task_id is None:
         row = call.one("find_ends_of_lines", instance_id=wanted.instance_id, **wanted.range)
         return row.first_id or 0, row.last_id or 0
-    found = _ids(call, wanted, 0, None, 1) + _ids(call, wanted, None, LAST, 1)
+    found = _ids(call, wanted, 0, None, 1) + _ids(call, wanted, None, ABOVE_ALL_IDS, 1)
     return (found[0], found[-1]) if found else (0, 0)
 
 

@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 from qflowd.api.answers import ApiFault
 from qflowd.api.call import Call
 from qflowd.api.finding.patterns import containing
+from qflowd.api.named import no_such_instance
 from qflowd.model.ids import ORDINALS, key_range, task_id
+from qflowd.model.numbers import whole_number
 from qflowd.model.states import InstanceState, TaskState
 
 
@@ -49,7 +51,7 @@ def rows_of(call: Call, instance: int, node: str | None = None) -> RowsOfInstanc
     """
     row = call.one("show_rows_place", instance_id=instance, task=node or "")
     if row is None:
-        raise ApiFault(40401, f"there is no instance {instance}; GET /instances lists them")
+        raise no_such_instance(call, instance)
     about = {
         "id": instance,
         "state": InstanceState(row.state),
@@ -59,7 +61,7 @@ def rows_of(call: Call, instance: int, node: str | None = None) -> RowsOfInstanc
     if node is None:
         return RowsOfInstance(**about)
     if row.node is None:
-        number = 0 if row.version_id is None and node == row.job else _number(node)
+        number = 0 if row.version_id is None and node == row.job else whole_number(node, 7)
         if number is None:
             raise ApiFault(
                 40401, f"instance {instance} has no task {node!r}; GET /instances/{instance}/tasks lists them"
@@ -121,7 +123,3 @@ def _conditions(of: RowsOfInstance, states: frozenset[TaskState], search: str | 
 
 def _cut(rows: Sequence[Any], limit: int) -> Rows:
     return Rows(rows[:limit], [rows[limit - 1].id] if len(rows) > limit else None)
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 7 else None

@@ -15,13 +15,12 @@ from qflowd.api.finding.instances import find as find_instances
 from qflowd.api.finding.rows import Rows
 from qflowd.api.finding.streams import PATIENCE_S, IdStream, meet
 from qflowd.api.finding.when import Between, above_newest
-from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS
+from qflowd.model.ids import ABOVE_ALL_IDS, LARGEST_INSTANCE, ORDINALS
 from qflowd.model.states import TaskState
 
 HELD_BY_DAEMONS: Final = frozenset({TaskState.RESERVED, TaskState.RUNNING})
 INDEXED: Final = HELD_BY_DAEMONS | {TaskState.READY, TaskState.FAILED}
 LONGEST: Final = timedelta(days=7)
-END: Final = (LARGEST_INSTANCE + 1) * ORDINALS
 FIRST_SPAN: Final = 2_000 * ORDINALS  # the failed rows of so many instances are looked at by the first statement
 LANES: Final = 500  # asked for at once
 
@@ -83,7 +82,7 @@ def _of_states(call: Call, wanted: TaskFilter, key: Sequence[int], limit: int) -
 
 def _held(call: Call, wanted: TaskFilter, key: Sequence[int], limit: int) -> Rows:
     states = "".join(str(int(state)) for state in sorted(wanted.states & HELD_BY_DAEMONS))
-    before = key[0] if key else END
+    before = key[0] if key else ABOVE_ALL_IDS
     rows = call.read("find_ids_held", **wanted.conditions, states=states, before=before, batch=limit + 1)
     return Rows(rows[:limit], [rows[limit - 1].id] if len(rows) > limit else None)
 

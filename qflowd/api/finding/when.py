@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from qflowd.api.answers import ApiFault
 from qflowd.model.ids import LARGEST_INSTANCE
+from qflowd.model.instants import EARLIEST, FOREVER
 
 Read = Callable[..., list[Any]]
 
@@ -15,8 +16,6 @@ SLACK: Final = timedelta(hours=1)
 NEAR: Final = 64  # ids that are not worth another look
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _SINCE: Final = re.compile(r"(\d{1,6})([smhdw])")
-EVER: Final = datetime(9000, 1, 1, tzinfo=UTC)
-NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Between(NamedTuple):
@@ -39,15 +38,15 @@ def instants(now: datetime, since: str | None, first: datetime | None, end: date
         if not (match := _SINCE.fullmatch(since)):
             raise ApiFault(40002, f"since: {since[:60]!r} cannot be read; write a duration such as 15m, 12h or 7d")
         first = now - min(timedelta(seconds=int(match[1]) * _UNITS[match[2]]), timedelta(days=36500))
-    return Between(_aware(first) or NEVER, _aware(end) or EVER)
+    return Between(_aware(first) or EARLIEST, _aware(end) or FOREVER)
 
 
 def with_ids(read: Read, between: Between) -> Between:
     """The same, with the ids that instances of that time can have."""
     lowest, before = between.lowest, between.before
-    if between.first_at > NEVER:
+    if between.first_at > EARLIEST:
         lowest = _first_since(read, between.first_at - SLACK)
-    if between.end_at < EVER:
+    if between.end_at < FOREVER:
         before = _first_since(read, between.end_at + SLACK) + NEAR
     return between._replace(lowest=max(0, lowest - NEAR), before=before)
 

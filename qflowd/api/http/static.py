@@ -15,7 +15,7 @@ from qflowd.config.records import ApiConfig
 
 NOT_PAGES: Final = ("/api/", "/scheduling/")
 ASSETS: Final = "assets/"
-FOR_EVER: Final = "public, max-age=31536000, immutable"
+IMMUTABLE: Final = "public, max-age=31536000, immutable"
 AN_HOUR: Final = "public, max-age=3600"
 WITHOUT: Final = (
     "<!doctype html><title>qflowd</title><p>This qflowd was built without its dashboard (QFLOWD_NO_WEB=1, or a checkout"
@@ -62,7 +62,7 @@ def _file(folder: Path, path: str, encodings: str) -> Response:
     is_there = file.is_relative_to(folder) and file.is_file()
     if not is_there or file.name.startswith(".") or file.suffix in (".html", ".gz"):
         raise HTTPException(404)
-    headers = {"cache-control": FOR_EVER if path.startswith(ASSETS) else AN_HOUR, "vary": "accept-encoding"}
+    headers = {"cache-control": IMMUTABLE if path.startswith(ASSETS) else AN_HOUR, "vary": "accept-encoding"}
     packed = file.with_name(f"{file.name}.gz")
     if "gzip" in encodings and packed.is_file():
         return FileResponse(packed, media_type=_media_type(file), headers={**headers, "content-encoding": "gzip"})

@@ -8,6 +8,7 @@ import msgspec
 from qflowd.api.answers import ApiFault, Problem
 from qflowd.api.reading import Body
 from qflowd.model.errors import InvalidRequest
+from qflowd.model.numbers import whole_number
 
 T = TypeVar("T")
 SHOWN = 5  # faults in the message; the data have all
@@ -17,6 +18,14 @@ class ReasonBody(Body):
     """Why, for the audit."""
 
     reason: str | None = None
+
+
+def task_number(where: str, given: int | str) -> int:
+    """The id of a task in a body; browsers cannot hold it as a number. Raises: ApiFault 42202."""
+    number = whole_number(str(given), 19)
+    if number is None:
+        raise ApiFault(42202, f"{where}: must be the number of a task, not {str(given)[:60]!r}")
+    return number
 
 
 def refuse_both(body: msgspec.Struct) -> None:

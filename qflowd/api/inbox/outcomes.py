@@ -5,7 +5,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from qflowd.api.answers import ApiAnswer, ApiFault, Item, Problem, Wait
 from qflowd.api.call import Call
-from qflowd.api.inbox.inboxes import AskedCommand
+from qflowd.api.inbox.inboxes import AskedCommand, ask
 from qflowd.api.inbox.waiting import Awaited, AwaitedRow
 from qflowd.model.refusals import Refusal
 
@@ -111,8 +111,9 @@ def submitted(call: Call, number: int, answer: Callable[[SubmissionAnswer], ApiA
     return answered(call, _new_submission(number), lambda: read_submission(call, number), path, answer or admitted)
 
 
-def asked(call: Call, command: AskedCommand, path: str = "commands") -> Wait:
-    """Wait until a command is answered; as `answered`."""
+def asked(call: Call, action: str, *, path: str = "commands", **columns: Any) -> Wait:
+    """Write a command and wait until it is answered; as `ask` and `answered`. `path`: where it is watched."""
+    command = ask(call, action, **columns)
     number = command.number
     return answered(call, new_command(command), lambda: read_command(call, number), f"{path}/{number}")
 

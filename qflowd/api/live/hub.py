@@ -17,6 +17,7 @@ import msgspec
 
 from qflowd.api.live.topic import Data, Topic
 from qflowd.model.errors import StoreUnavailable
+from qflowd.model.numbers import whole_number
 
 log = logging.getLogger("qflowd.api")
 SHARE: Final = 20  # a look may take one part of so many of the time
@@ -168,7 +169,7 @@ class Hub:
 
     def _since(self, last_event: str | None) -> int | None:
         epoch, _, number = (last_event or "").partition(".")
-        return int(number) if epoch == self.epoch and number.isascii() and number.isdigit() else None
+        return whole_number(number) if epoch == self.epoch else None
 
     def _next(self) -> int:
         self._number += 1

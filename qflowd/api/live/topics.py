@@ -11,6 +11,7 @@ from qflowd.api.live.topic import Data, Topic
 from qflowd.api.resources.notifications import notifications_of
 from qflowd.api.resources.overview import OverviewQuery, overview_of
 from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS, instance_of
+from qflowd.model.numbers import whole_number
 from qflowd.model.roles import Role
 from qflowd.model.states import InstanceState
 
@@ -211,7 +212,7 @@ def read_topic(call: Call, name: str) -> Topic:
     kind, colon, number = name.partition(":")
     if not colon and kind in PLAIN:
         return PLAIN[kind](call, name)
-    if colon and kind in NUMBERED and number.isascii() and number.isdigit() and len(number) <= 19:
-        return NUMBERED[kind](call, name, int(number))
+    if colon and kind in NUMBERED and (id := whole_number(number, 19)) is not None:
+        return NUMBERED[kind](call, name, id)
     there = ", ".join([*PLAIN, *[f"{kind}:ID" for kind in NUMBERED]])
     raise ApiFault(40002, f"topics: there is no topic {name[:60]!r}; there are {there}")

@@ -15,8 +15,8 @@ from qflowd.api.paging import ListPage, PageQuery, page_of, read_cursor
 from qflowd.api.reading import Query
 from qflowd.api.routing import route
 from qflowd.api.row_fields import fields_of
-from qflowd.engine.access.audit import EARLIEST, WantedEntries, list_audit
-from qflowd.model.instants import FOREVER, as_utc, format_instant, parse_instant
+from qflowd.engine.access.audit import WantedEntries, list_audit
+from qflowd.model.instants import EARLIEST, FOREVER, as_utc, format_instant, parse_instant
 from qflowd.model.roles import Role
 
 CHUNK: Final = 500

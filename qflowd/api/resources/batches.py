@@ -27,10 +27,10 @@ from qflowd.api.reading import Body
 from qflowd.api.routing import route
 from qflowd.client.records import from_json
 from qflowd.define.selection import MOST_IDS
+from qflowd.model.ids import ABOVE_ALL_IDS
 from qflowd.model.roles import Role
 
 SAMPLE: Final = 20
-EVERY_ID: Final = 1 << 62
 
 
 class ExpectedSet(Body):
@@ -97,7 +97,7 @@ class BatchItem(Item):
 @route("GET", "/batches", Role.READ, does="commands")
 def list_batches(call: Call, query: PageQuery) -> ListPage[BatchItem]:
     """Batches, the newest first."""
-    [before] = read_cursor(query) or [EVERY_ID]
+    [before] = read_cursor(query) or [ABOVE_ALL_IDS]
     rows = call.read("list_batches", before=int(before), batch=query.limit + 1)
     return page_of(query, rows, "id", make=_item)
 
@@ -133,7 +133,7 @@ def cancel_batch(call: Call, id: int, body: ReasonBody) -> CommandResult:
     """Let a batch not continue. What it has done stays done."""
     _read(call, id)
     check_cancel(call, id)
-    return asked(call, ask(call, "cancel", args={"command": id}, reason=body.reason))
+    return asked(call, "cancel", args={"command": id}, reason=body.reason)
 
 
 def _read(call: Call, number: int) -> BatchItem:

@@ -7,8 +7,8 @@ from typing import Any, Final
 from qflowd.api.answers import Item
 from qflowd.api.call import Call
 from qflowd.api.finding.task_items import TaskItem, task_items
+from qflowd.api.named import no_such_instance
 from qflowd.api.paging import ListPage, PageQuery, page_of, read_cursor
-from qflowd.api.resources.instances import no_such_instance
 from qflowd.api.routing import route
 from qflowd.api.row_fields import fields_of
 from qflowd.model.ids import key_range

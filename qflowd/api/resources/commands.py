@@ -5,9 +5,8 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from qflowd.api.access.authorization import check_commands, check_words
-from qflowd.api.answers import ApiFault
 from qflowd.api.call import Call
-from qflowd.api.inbox.bodies import of_all, refuse_both
+from qflowd.api.inbox.bodies import of_all, refuse_both, task_number
 from qflowd.api.inbox.inboxes import ask_all, command_row
 from qflowd.api.inbox.outcomes import REFUSALS, CommandList, CommandResult, all_asked, asked, read_command, shown
 from qflowd.api.inbox.waiting import Awaited
@@ -56,7 +55,8 @@ def create_commands(call: Call, body: CommandRows) -> CommandResult | CommandLis
     rows = list(map(_columns_of, [body] if body.items is None else body.items))
     check_commands(call, rows)
     if body.items is None:
-        return asked(call, ask_all(call, [_row_of(call, rows[0])])[0])
+        check_words(call, rows[0])
+        return asked(call, **rows[0])
     return all_asked(call, ask_all(call, of_all(rows, lambda row: _row_of(call, row))))
 
 
@@ -70,17 +70,10 @@ def _columns_of(body: CommandRow | CommandRows) -> dict[str, Any]:
     columns = msgspec.structs.asdict(body) | {"action": body.action or ""}
     columns.pop("items", None)
     if columns["task_id"] is not None:
-        columns["task_id"] = _number(columns["task_id"])
+        columns["task_id"] = task_number("task_id", columns["task_id"])
     return columns
 
 
 def _row_of(call: Call, columns: dict[str, Any]) -> dict[str, Any]:
     check_words(call, columns)
     return command_row(call, **columns)
-
-
-def _number(task_id: int | str) -> int:
-    """Of a task; browsers cannot hold it as a number."""
-    if isinstance(task_id, str) and not (task_id.isascii() and task_id.isdecimal()):
-        raise ApiFault(42202, f"task_id: must be a whole number, not {task_id[:60]!r}")
-    return int(task_id)

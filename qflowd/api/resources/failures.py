@@ -4,11 +4,12 @@ from functools import partial
 from typing import Any, Final
 
 from qflowd.api.call import Call
-from qflowd.api.finding.failures import END, FailureItem, conditions, find, grouped, groups, item_of, items_with
+from qflowd.api.finding.failures import FailureItem, conditions, find, grouped, groups, item_of, items_with
 from qflowd.api.finding.streams import page_of_ids
 from qflowd.api.finding.when import instants
 from qflowd.api.paging import ListPage, PageQuery, page_of, read_cursor
 from qflowd.api.routing import route
+from qflowd.model.ids import ABOVE_ALL_IDS
 from qflowd.model.roles import Role
 
 MOST_GROUPED: Final = 5_000  # of the newest failures
@@ -44,7 +45,7 @@ def _conditions(call: Call, query: FailuresQuery) -> dict[str, Any]:
 
 
 def _handled(call: Call, query: FailuresQuery) -> ListPage[FailureItem]:
-    before, fence = read_cursor(query) or (END, 0)
+    before, fence = read_cursor(query) or (ABOVE_ALL_IDS, 0)
     rows = _read_handled(call, query, before, fence, query.limit + 1)
     return page_of(query, rows, "id", "fence", make=item_of)
 
@@ -54,7 +55,7 @@ def _groups(call: Call, query: FailuresQuery) -> ListPage[FailureItem]:
     if not query.handled:
         found = groups(call, _conditions(call, query), MOST_GROUPED, query.limit)
         return ListPage(found.items, None, found.groups, found.has_more)
-    rows = _read_handled(call, query, END, 0, MOST_GROUPED)
+    rows = _read_handled(call, query, ABOVE_ALL_IDS, 0, MOST_GROUPED)
     items = grouped(map(item_of, rows))
     return ListPage(items[: query.limit], None, len(items), len(rows) == MOST_GROUPED)
 

@@ -7,14 +7,14 @@ from qflowd.api.call import Call
 from qflowd.api.drawing.boxes import Graph, draw
 from qflowd.api.drawing.node_states import states_of_instance
 from qflowd.api.drawing.versions import VersionGraph, graph_of, graphs_of
-from qflowd.api.named import version_of, workflow_of
+from qflowd.api.named import no_such_instance, version_of, workflow_of
 from qflowd.api.reading import Query
 from qflowd.api.routing import route
 from qflowd.model.errors import NotFound
 from qflowd.model.roles import Role
 from qflowd.model.workflow import Task, Workflow
 
-FOR_EVER: Final = {"Cache-Control": "private, max-age=31536000, immutable"}
+IMMUTABLE: Final = {"Cache-Control": "private, max-age=31536000, immutable"}
 
 
 class GraphQuery(Query):
@@ -31,7 +31,7 @@ def show_version_graph(call: Call, id: str, version: str, query: GraphQuery) -> 
     if found.state == "DRAFT":
         return graph
     is_fixed = version.isdigit()
-    return ApiAnswer(graph, headers=FOR_EVER if is_fixed else {}, etag=f"{found.hash}-{query.fold}")
+    return ApiAnswer(graph, headers=IMMUTABLE if is_fixed else {}, etag=f"{found.hash}-{query.fold}")
 
 
 @route("GET", "/instances/{id}/graph", Role.READ, does="R version graph and one GROUP BY")
@@ -39,7 +39,7 @@ def show_instance_graph(call: Call, id: int, query: GraphQuery) -> Graph:
     """The graph of an instance: each box with its counts by state, its state, first start and last end."""
     head = call.one("show_instance_head", id=id)
     if head is None:
-        raise NotFound(f"there is no instance {id}")
+        raise no_such_instance(call, id)
     states = states_of_instance(call, id, head.state)
     if head.version_id is None:
         graph: VersionGraph | None = VersionGraph(Workflow(head.job, (Task(head.job, head.job),)), 0)

@@ -7,7 +7,6 @@ import msgspec
 from qflowd.api.access.authorization import check_instance
 from qflowd.api.call import Call
 from qflowd.api.inbox.bodies import ReasonBody
-from qflowd.api.inbox.inboxes import ask
 from qflowd.api.inbox.outcomes import REFUSALS, CommandResult, asked
 from qflowd.api.reading import Body
 from qflowd.api.routing import route
@@ -92,4 +91,4 @@ def rerun_instance(call: Call, id: int, body: RerunBody) -> CommandResult:
 
 def _do(call: Call, number: int, action: str, **columns: Any) -> CommandResult:
     check_instance(call, number)
-    return asked(call, ask(call, action, instance_id=number, **columns))
+    return asked(call, action, instance_id=number, **columns)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from functools import partial
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from qflowd.api.answers import ApiAnswer, ApiFault, Item, Wait
 from qflowd.api.call import Call
@@ -14,6 +14,7 @@ from qflowd.api.finding.streams import page_of_ids
 from qflowd.api.finding.when import instants
 from qflowd.api.inbox.changes import until_changed
 from qflowd.api.inbox.waiting import POLL_AFTER, Awaited, AwaitedRow
+from qflowd.api.named import no_such_instance
 from qflowd.api.paging import ListPage, PageQuery
 from qflowd.api.reading import Query
 from qflowd.api.routing import route
@@ -84,16 +85,16 @@ def list_instances_of_workflow(call: Call, id: str, query: InstancesOfQuery) -> 
 
 
 @route("GET", "/instances/{id}", Role.READ, errors=(40401,), does="view instances")
-def show_instance(call: Call, id: int, query: InstanceQuery) -> InstanceDetail:
+def show_instance(call: Call, id: int, query: InstanceQuery) -> Wait | ApiAnswer | InstanceDetail:
     """One instance. With `wait` the answer comes when it has ended or changed (`until`), or after so many seconds."""
     if query.until == "change" and call.wait_s:
-        return cast("InstanceDetail", until_changed(call, lambda: _answer(call, id)))
+        return until_changed(call, lambda: _answer(call, id))
     # The state is asked for alone: a look costs little while others wait as well.
     row = AwaitedRow(Awaited.INSTANCE, id, call.tenant)
     wait = Wait(
         lambda: _answer(call, id) if _has_ended(call, id) else None, lambda: _answer(call, id), call.wait_s or 0, row
     )
-    return cast("InstanceDetail", wait if call.wait_s else _answer(call, id))
+    return wait if call.wait_s else _answer(call, id)
 
 
 def _page(call: Call, query: InstancesOfQuery, more: Mapping[str, str | None]) -> ListPage[InstanceItem]:
@@ -151,14 +152,3 @@ def _progress(state: str, states: Sequence[Any]) -> float:
         return 1.0
     ended = sum(int(each.tasks_and_undoing) for each in states if TaskState[each.state].is_final)
     return round(ended / max(1, sum(int(each.tasks_and_undoing) for each in states)), 4)
-
-
-def no_such_instance(call: Call, id: int) -> ApiFault:
-    """What to say of an id that the tenant has no instance of."""
-    submission = call.one("show_unadmitted", id=id)
-    if submission is None:
-        return ApiFault(40401, f"there is no instance {id}; GET /instances lists them")
-    if submission.instance_id is not None:
-        return ApiFault(40401, f"submission {id} became instance {submission.instance_id}")
-    more = f": {submission.error}" if submission.error else "; a daemon makes its instance when it takes it"
-    return ApiFault(40401, f"there is no instance {id}; its submission is {submission.state}{more}")

@@ -5,7 +5,6 @@ from typing import Any
 from qflowd.api.access.authorization import refuse_action, refuse_limit
 from qflowd.api.call import Call
 from qflowd.api.inbox.bodies import ReasonBody
-from qflowd.api.inbox.inboxes import ask
 from qflowd.api.inbox.outcomes import REFUSALS, CommandResult, asked
 from qflowd.api.reading import Body, need_if_match
 from qflowd.api.resources.limits import limits_of
@@ -82,4 +81,4 @@ def _do(call: Call, key: str, action: str, reason: str | None, **args: Any) -> C
     refuse_action(call, action)
     refuse_limit(call, key)
     given = {"limit": key} | {name: value for name, value in args.items() if value is not None}
-    return asked(call, ask(call, action, args=given, reason=reason))
+    return asked(call, action, args=given, reason=reason)

@@ -1,6 +1,6 @@
 """What tasks have written, of one or of all of an instance: as pages, or as text."""
 
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -9,11 +9,11 @@ from qflowd.api.call import Call
 from qflowd.api.finding import lines
 from qflowd.api.finding.lines import LinesWanted, LogPage
 from qflowd.api.finding.rows import rows_of
+from qflowd.api.named import no_such_task
 from qflowd.api.paging import LARGEST_PAGE
 from qflowd.api.reading import Query
-from qflowd.api.resources.task import no_such_task
 from qflowd.api.routing import route
-from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS, instance_of
+from qflowd.model.ids import ABOVE_ALL_IDS, instance_of
 from qflowd.model.roles import Role
 
 Size = Annotated[int, msgspec.Meta(ge=1, le=LARGEST_PAGE)]
@@ -40,14 +40,14 @@ class TaskLogQuery(LogQuery):
 
 
 @route("GET", "/instances/{id}/log", Role.READ, errors=(40002, 40401), does="view logs")
-def show_log_of_instance(call: Call, id: int, query: LogQuery) -> LogPage:
+def show_log_of_instance(call: Call, id: int, query: LogQuery) -> LogPage | Text:
     """What all tasks of an instance have written. With `Accept: text/plain` all of it, as text."""
     rows_of(call, id)
     return _answer(call, LinesWanted(id, level=query.level, search=query.q), query)
 
 
 @route("GET", "/tasks/{id}/log", Role.READ, errors=(40002, 40401), does="view logs")
-def show_log_of_task(call: Call, id: int, query: TaskLogQuery) -> LogPage:
+def show_log_of_task(call: Call, id: int, query: TaskLogQuery) -> LogPage | Text:
     """What a task has written. With `Accept: text/plain` all of it, as text."""
     refuse_unknown_task(call, id)
     wanted = lines.of_task(id, attempt=query.attempt or 0, level=query.level, search=query.q)
@@ -56,19 +56,18 @@ def show_log_of_task(call: Call, id: int, query: TaskLogQuery) -> LogPage:
 
 def refuse_unknown_task(call: Call, id: int) -> None:
     """Raises: ApiFault 40401 if the tenant has no row of a task with this id."""
-    if id > (LARGEST_INSTANCE + 1) * ORDINALS or not call.one("show_task_place", id=id, instance_id=instance_of(id)):
+    if id >= ABOVE_ALL_IDS or not call.one("show_task_place", id=id, instance_id=instance_of(id)):
         raise no_such_task(id)
 
 
-def _answer(call: Call, wanted: LinesWanted, query: LogQuery) -> LogPage:
+def _answer(call: Call, wanted: LinesWanted, query: LogQuery) -> LogPage | Text:
     if sum(each is not None for each in (query.after, query.before, query.tail)) > 1:
         raise ApiFault(40002, "after, before and tail each say where a page lies; give one of them")
     if "text/plain" in call.request.headers.get("accept", ""):
         if query.before is not None or query.tail is not None:
             raise ApiFault(40002, "as text all lines after `after` are sent; leave before and tail out")
         headers = {"Content-Disposition": f'inline; filename="{wanted.task_id or wanted.instance_id}.log"'}
-        text = Text(lines.as_text(call, wanted, query.after or 0), headers=headers)
-        return cast("LogPage", text)
+        return Text(lines.as_text(call, wanted, query.after or 0), headers=headers)
     if query.after is not None:
         return lines.later(call, wanted, query.after, query.limit)
     if query.before is not None:

@@ -14,6 +14,7 @@ from qflowd.define import edits
 from qflowd.define.edits import WrittenEdge
 from qflowd.define.sketch import find_task
 from qflowd.model.errors import InvalidRequest, NotFound
+from qflowd.model.numbers import whole_number
 from qflowd.model.roles import Role
 
 NODES: Final = "/workflows/{id}/versions/{version}/nodes"
@@ -132,7 +133,8 @@ def find_edge(data: Data, name: str) -> WrittenEdge:
     if colon:
         found = next((edge for edge in edges if (edge.parent, edge.child) == (parent, child)), None)
     else:
-        found = edges[int(name)] if name.isascii() and name.isdigit() and int(name[:9]) < len(edges) else None
+        number = whole_number(name, 9)
+        found = edges[number] if number is not None and number < len(edges) else None
     if found is None:
         raise NotFound(f"there is no edge {name!r}; edges are named FROM:TO")
     return found

@@ -9,11 +9,12 @@ from qflowd.api.cache import TtlCache
 from qflowd.api.call import Call
 from qflowd.api.finding.failures import conditions, groups
 from qflowd.api.finding.instance_items import InstanceItem, instance_items
-from qflowd.api.finding.when import EVER, Between, with_ids
+from qflowd.api.finding.when import Between, with_ids
 from qflowd.api.reading import Query
 from qflowd.api.resources.hosts import DaemonItem, FaultyFile, daemons_of, faulty_files_of
 from qflowd.api.routing import route
 from qflowd.api.row_fields import items_of
+from qflowd.model.instants import FOREVER
 from qflowd.model.roles import Role
 
 FIRES: Final = 10
@@ -87,7 +88,7 @@ def overview_of(call: Call, query: OverviewQuery) -> Overview:
     """What fails, runs and comes next, as it is now."""
     now = call.store.clock.now().astimezone(UTC)
     since = query.since or now.replace(second=0, microsecond=0) - timedelta(days=1)
-    first = with_ids(call.read, Between(since, EVER)).lowest
+    first = with_ids(call.read, Between(since, FOREVER)).lowest
     states = {row.state: int(row.instances) for row in call.read("count_instances_since", first=first, since=since)}
     ready_at = call.one("find_oldest_ready").ready_at
     failures = groups(call, conditions(), FAILURES, GROUPS)

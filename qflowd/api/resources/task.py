@@ -3,23 +3,25 @@
 import itertools
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal, cast
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
 from qflowd.api.answers import JSON, ApiAnswer, ApiFault, Item, Text, Wait
 from qflowd.api.call import Call
 from qflowd.api.finding import lines
-from qflowd.api.finding.lines import LAST, LineItem
+from qflowd.api.finding.lines import LineItem
 from qflowd.api.finding.rows import rows_of
 from qflowd.api.finding.task_items import TaskItem, task_fields
 from qflowd.api.inbox.changes import until_changed
 from qflowd.api.inbox.waiting import POLL_AFTER, Awaited, AwaitedRow
+from qflowd.api.named import no_such_task
 from qflowd.api.paging import LARGEST_PAGE, ListPage, PageQuery, page_of, read_cursor
 from qflowd.api.reading import Query
 from qflowd.api.routing import route
 from qflowd.api.row_fields import fields_of
-from qflowd.model.ids import ORDINALS, instance_of, task_id
+from qflowd.model.ids import ABOVE_ALL_IDS, ORDINALS, instance_of, task_id
+from qflowd.model.numbers import whole_number
 from qflowd.model.roles import Role
 from qflowd.model.states import TaskState
 
@@ -75,30 +77,30 @@ class NodeQuery(Query):
 
 
 @route("GET", "/tasks/{id}", Role.READ, errors=(40401,), does="view tasks", source="000-6")
-def show_task(call: Call, id: int, query: TaskQuery) -> TaskDetail:
+def show_task(call: Call, id: int, query: TaskQuery) -> Wait | ApiAnswer | TaskDetail:
     """One row of a task. With `wait` the answer comes when it has ended or changed (`until`), or after so many seconds."""
-    return cast("TaskDetail", _answer(call, id, query.tail, is_until_change=query.until == "change"))
+    return _answer(call, id, query.tail, is_until_change=query.until == "change")
 
 
 @route("GET", "/instances/{id}/tasks/{node}", Role.READ, errors=(40401,), does="view tasks")
-def show_task_of_instance(call: Call, id: int, node: str, query: NodeQuery) -> TaskDetail:
+def show_task_of_instance(call: Call, id: int, node: str, query: NodeQuery) -> Wait | ApiAnswer | TaskDetail:
     """A task of an instance by its key, or by its place in the version; with `map_index` an item of it."""
     of = rows_of(call, id, node)
     if query.map_index is None:
-        return cast("TaskDetail", _answer(call, task_id(id, of.node), 200))
+        return _answer(call, task_id(id, of.node), 200)
     if of.first_item is None:
         raise ApiFault(
             40401, f"task {node} of instance {id} has no items: it is not a map, or has not got its list yet"
         )
     if query.map_index >= of.items:
         raise ApiFault(40401, f"task {node} of instance {id} has no item {query.map_index}; it has {of.items}")
-    return cast("TaskDetail", _answer(call, task_id(id, of.first_item + query.map_index), 200))
+    return _answer(call, task_id(id, of.first_item + query.map_index), 200)
 
 
 @route("GET", "/tasks/{id}/output", Role.READ, errors=(40401,), does="task_instance.output, large_value")
 def show_task_output(call: Call, id: int) -> Text:
     """What a task returned, as JSON outside the envelope, up to 16 MB."""
-    row = None if id > LAST else call.one("show_output", id=id, instance_id=instance_of(id))
+    row = None if id > ABOVE_ALL_IDS else call.one("show_output", id=id, instance_id=instance_of(id))
     if row is None:
         raise no_such_task(id)
     if row.state != TaskState.SUCCESS:
@@ -112,7 +114,7 @@ def show_task_output(call: Call, id: int) -> Text:
 @route("GET", "/tasks/{id}/params", Role.READ, errors=(40401,), does="view tasks")
 def show_task_params(call: Call, id: int) -> Text:
     """What a task is given, as JSON outside the envelope; before it runs, expressions stand as they were written."""
-    row = None if id > LAST else call.one("show_params", id=id, instance_id=instance_of(id))
+    row = None if id > ABOVE_ALL_IDS else call.one("show_params", id=id, instance_id=instance_of(id))
     if row is None:
         raise no_such_task(id)
     return Text(row.as_text or "{}", JSON)
@@ -132,16 +134,15 @@ def list_attempts(call: Call, id: int, query: PageQuery) -> ListPage[AttemptItem
 def show_attempt(call: Call, id: str) -> AttemptItem:
     """One attempt, by its task and fence: `44040193-2`."""
     task, _, fence = id.partition("-")
-    if task.isascii() and task.isdigit() and fence.isascii() and fence.isdigit() and len(task) < 20 and len(fence) < 10:
-        number = int(task)
-        if number < LAST and (
-            row := call.one("show_attempt", id=number, instance_id=instance_of(number), fence=int(fence))
-        ):
+    number, count = whole_number(task, 19), whole_number(fence, 9)
+    if number is not None and count is not None and number < ABOVE_ALL_IDS:
+        row = call.one("show_attempt", id=number, instance_id=instance_of(number), fence=count)
+        if row is not None:
             return _attempt(row)
     raise ApiFault(40401, f"there is no attempt {id!r}; GET /tasks/{{id}}/attempts lists those of a task")
 
 
-def _answer(call: Call, id: int, tail: int, *, is_until_change: bool = False) -> Any:
+def _answer(call: Call, id: int, tail: int, *, is_until_change: bool = False) -> Wait | ApiAnswer:
     def detail() -> ApiAnswer:
         found = _detail(call, id, tail)
         return ApiAnswer(found, headers={} if TaskState[found.state].is_final else POLL_AFTER)
@@ -158,26 +159,21 @@ def _answer(call: Call, id: int, tail: int, *, is_until_change: bool = False) ->
 
 
 def _detail(call: Call, id: int, tail: int) -> TaskDetail:
-    logs = lines.earlier(call, lines.of_task(id), LAST, tail).items if tail else []
+    logs = lines.earlier(call, lines.of_task(id), ABOVE_ALL_IDS, tail).items if tail else []
     return TaskDetail(
         **task_fields(_row(call, id), TaskDetail), attempts=_attempts(call, id, NEWEST_ATTEMPTS), logs=logs
     )
 
 
 def _row(call: Call, id: int) -> Any:
-    row = None if id > LAST else call.one("show_task_detail", id=id, instance_id=instance_of(id))
+    row = None if id > ABOVE_ALL_IDS else call.one("show_task_detail", id=id, instance_id=instance_of(id))
     if row is None:
         raise no_such_task(id)
     return row
 
 
-def no_such_task(id: int) -> ApiFault:
-    """What to say of an id that the tenant has no row of."""
-    return ApiFault(40401, f"there is no task {id}; GET /instances/{{id}}/tasks lists those of an instance")
-
-
 def _attempts(call: Call, id: int, limit: int, before: int = HIGHEST_FENCE) -> list[AttemptItem]:
-    if id > LAST:
+    if id > ABOVE_ALL_IDS:
         return []
     rows = call.read("list_attempts_of_task", id=id, instance_id=instance_of(id), before=before, batch=limit)
     return [_attempt(row) for row in rows]

@@ -7,8 +7,8 @@ import msgspec
 from qflowd.api.access.authorization import check_tasks, refuse_filter
 from qflowd.api.answers import ApiFault
 from qflowd.api.call import Call
-from qflowd.api.inbox.bodies import ReasonBody
-from qflowd.api.inbox.inboxes import ask, ask_all, command_row
+from qflowd.api.inbox.bodies import ReasonBody, task_number
+from qflowd.api.inbox.inboxes import ask_all, command_row
 from qflowd.api.inbox.outcomes import REFUSALS, CommandList, CommandResult, all_asked, asked
 from qflowd.api.reading import Body
 from qflowd.api.routing import route
@@ -80,8 +80,8 @@ def handle_failures(call: Call, body: HandleMany) -> CommandResult | CommandList
         if not where:
             raise ApiFault(42202, "group: is empty, which would be every failure")
         refuse_filter(call, where)
-        return asked(call, ask(call, "handle", filter=where, reason=_note(body)), "batches")
-    numbers = sorted({_number(task) for task in body.tasks or ()})
+        return asked(call, "handle", path="batches", filter=where, reason=_note(body))
+    numbers = sorted({task_number("tasks", task) for task in body.tasks or ()})
     check_tasks(call, numbers)
     rows = [command_row(call, "handle", task_id=number, reason=_note(body)) for number in numbers]
     return all_asked(call, ask_all(call, rows))
@@ -89,16 +89,8 @@ def handle_failures(call: Call, body: HandleMany) -> CommandResult | CommandList
 
 def _do(call: Call, number: int, action: str, reason: str | None) -> CommandResult:
     check_tasks(call, [number])
-    return asked(call, ask(call, action, task_id=number, reason=reason))
+    return asked(call, action, task_id=number, reason=reason)
 
 
 def _note(body: HandleBody) -> str:
     return f"{body.resolution}: {body.note}"
-
-
-def _number(task: int | str) -> int:
-    """Raises: ApiFault 42202."""
-    text = str(task)
-    if not (text.isascii() and text.isdecimal() and len(text) <= 19):
-        raise ApiFault(42202, f"tasks: there is no task {text[:60]!r}: it is a number")
-    return int(text)

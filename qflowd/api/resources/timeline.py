@@ -8,8 +8,8 @@ import msgspec
 
 from qflowd.api.answers import Item
 from qflowd.api.call import Call
+from qflowd.api.named import no_such_instance
 from qflowd.api.reading import Query
-from qflowd.api.resources.instances import no_such_instance
 from qflowd.api.routing import route
 from qflowd.model.ids import key_range
 from qflowd.model.quantiles import quantile

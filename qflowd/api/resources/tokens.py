@@ -15,6 +15,7 @@ from qflowd.api.routing import route
 from qflowd.api.row_fields import fields_of
 from qflowd.engine.access import principals, sessions, tokens
 from qflowd.engine.access.audit import Actor
+from qflowd.model.ids import ABOVE_ALL_IDS
 from qflowd.model.instants import FOREVER, parse_instant
 from qflowd.model.roles import Role
 from qflowd.store.tx import Tx
@@ -150,7 +151,7 @@ def revoke_token(call: Call, id: str) -> AccessEnded:
 @route("GET", "/sessions", Role.READ, errors=(40002, 40003), does="R session")
 def list_sessions(call: Call, query: SessionsQuery) -> ListPage[SessionItem]:
     """Sessions under way, the newest first: the caller's own, for an administrator those of the tenant."""
-    before = (read_cursor(query) or [1 << 62])[0]
+    before = (read_cursor(query) or [ABOVE_ALL_IDS])[0]
     owner = _owner(call, mine=query.mine)
     if owner is None:
         return ListPage(items=[])

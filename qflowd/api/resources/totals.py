@@ -11,10 +11,11 @@ from qflowd.api.answers import Item
 from qflowd.api.cache import TtlCache
 from qflowd.api.call import Call
 from qflowd.api.drawing.versions import graphs_of
-from qflowd.api.finding.when import EVER, Between, with_ids
+from qflowd.api.finding.when import Between, with_ids
 from qflowd.api.reading import Query
 from qflowd.api.resources.stats import ENDED, checked_zone, count_failed, took_s
 from qflowd.api.routing import route
+from qflowd.model.instants import FOREVER
 from qflowd.model.quantiles import quantile
 from qflowd.model.roles import Role
 from qflowd.model.zones import zone as zone_of
@@ -71,7 +72,7 @@ def show_stats(call: Call, query: TotalsQuery) -> StatsOfAll:
 
 def _stats(call: Call, query: TotalsQuery) -> StatsOfAll:
     since = call.store.clock.now() - timedelta(days=query.days)
-    lowest = with_ids(call.read, Between(since, EVER)).lowest
+    lowest = with_ids(call.read, Between(since, FOREVER)).lowest
     read = call.read("list_run_times_of_all", lowest=lowest, batch=MOST_RUNS)
     runs = [row for row in read if row.created_at >= since]
     if len(runs) == MOST_RUNS:

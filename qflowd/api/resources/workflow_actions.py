@@ -6,7 +6,6 @@ from qflowd.api.access.authorization import check_instance, one_workflow, refuse
 from qflowd.api.answers import ApiFault
 from qflowd.api.call import Call
 from qflowd.api.inbox.bodies import ReasonBody
-from qflowd.api.inbox.inboxes import ask
 from qflowd.api.inbox.outcomes import REFUSALS, CommandResult, asked
 from qflowd.api.reading import Body
 from qflowd.api.routing import route
@@ -64,15 +63,15 @@ def retry_workflow(call: Call, id: str, body: RetryWorkflow) -> CommandResult:
     if body.all or body.since is not None:
         refuse_older(call)
     if body.all:
-        return asked(call, ask(call, "retry", workflow=workflow.workflow, reason=body.reason), "batches")
+        return asked(call, "retry", path="batches", workflow=workflow.workflow, reason=body.reason)
     if body.since is not None:
         where = {"workflow": workflow.workflow, "state": "FAILED", "since": body.since}
-        return asked(call, ask(call, "retry", filter=where, reason=body.reason), "batches")
+        return asked(call, "retry", path="batches", filter=where, reason=body.reason)
     newest = call.one("find_newest_failed", definition_id=workflow.id).id
     if newest is None:
         raise ApiFault(40901, f"workflow {workflow.workflow!r} has no failed instance to retry")
     check_instance(call, int(newest))
-    return asked(call, ask(call, "retry", instance_id=int(newest), reason=body.reason))
+    return asked(call, "retry", instance_id=int(newest), reason=body.reason)
 
 
 @route("POST", "/workflows/{id}/nodes/{node}/trigger", Role.OPERATE, errors=REFUSALS, does="command trigger")
@@ -112,8 +111,7 @@ def disable_schedule(call: Call, id: str, name: str, body: ReasonBody) -> Comman
 
 
 def _do(call: Call, name: str, action: str, **columns: Any) -> CommandResult:
-    workflow = one_workflow(call, name).workflow
-    return asked(call, ask(call, action, workflow=workflow, **columns), "batches")
+    return asked(call, action, path="batches", workflow=one_workflow(call, name).workflow, **columns)
 
 
 def _do_node(call: Call, name: str, node: str, action: str, body: OfNode) -> CommandResult:
@@ -123,7 +121,7 @@ def _do_node(call: Call, name: str, node: str, action: str, body: OfNode) -> Com
         check_instance(call, body.instance_id)
     elif action == "retry":
         refuse_older(call)
-    return asked(call, ask(call, action, instance_id=body.instance_id, **columns))
+    return asked(call, action, instance_id=body.instance_id, **columns)
 
 
 def _do_schedule(call: Call, workflow: str, name: str, action: str, body: ReasonBody) -> CommandResult:
@@ -132,4 +130,4 @@ def _do_schedule(call: Call, workflow: str, name: str, action: str, body: Reason
     if name not in names:
         has = f"it has {', '.join(map(repr, names))}" if names else "it has none"
         raise ApiFault(40401, f"workflow {key!r} has no schedule {name!r}; {has}")
-    return asked(call, ask(call, action, workflow=key, reason=body.reason))
+    return asked(call, action, workflow=key, reason=body.reason)

@@ -4,10 +4,10 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from qflowd.model.instants import FOREVER
+from qflowd.model.instants import EARLIEST, FOREVER
 from qflowd.model.names import DEFAULT_TENANT
 from qflowd.model.plain import plain
 from qflowd.model.roles import Role
@@ -15,7 +15,6 @@ from qflowd.store.tx import Tx
 
 LONGEST_VALUES: Final = 16 << 10  # characters of JSON of what something was before, and after
 LONGEST_OBJECT: Final = 200
-EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MASK: Final = "•••"
 SECRET: Final = re.compile(r"secret|password|passwd|token|credential|api_?key|private_?key|(^|_)code$", re.IGNORECASE)
 

@@ -20,6 +20,7 @@ from qflowd.engine.commands.control import (
 from qflowd.engine.plans.plan import Plan
 from qflowd.engine.refusal import Refused, no_such_task
 from qflowd.model.ids import instance_of, key_range, task_id
+from qflowd.model.numbers import whole_number
 from qflowd.model.refusals import Refusal
 from qflowd.model.states import Intent, TaskState
 from qflowd.store.tx import Tx
@@ -74,7 +75,8 @@ def _row_named(tx: Tx, command: Command, instance_id: int, plan: Plan) -> int:
     key, bracket, label = name.removesuffix("]").partition("[")
     if (task := plan.by_key.get(key)) is None or not bracket:
         raise no_such_task(f"instance {instance_id}", name, [each.key for each in plan.tasks])
-    place = int(label) if label.isascii() and label.isdigit() and len(label) < 8 else -1
+    number = whole_number(label, 7)
+    place = -1 if number is None else number
     where: dict[str, Any] = {"node": task.ordinal, "label": label, "place": place, "batch": 2}
     found = tx.run("find_parts_named", **key_range(instance_id), **where)
     found = [row for row in found if row.is_of_label] or found

@@ -20,6 +20,7 @@ from qflowd.engine.refusal import Refused
 from qflowd.model import jsontext
 from qflowd.model.errors import Fault, InvalidWorkflow, NameTaken
 from qflowd.model.names import fault_in_key
+from qflowd.model.numbers import whole_number
 from qflowd.model.refusals import Refusal
 from qflowd.model.states import VersionState
 from qflowd.model.workflow import Workflow
@@ -93,7 +94,7 @@ def drop_version(tx: Tx, version_id: int) -> None:
 
 def find_text(tx: Tx, definition: Any, version: str) -> Any:
     """A version by its number, or `active` or `draft`, the newest one: a row of `find_version_text`; None if there is none."""
-    number = int(version) if version.isascii() and version.isdigit() and len(version) < 10 else None
+    number = whole_number(version, 9)
     if version == "active":
         number = definition.version
     elif version == "draft":
