@@ -25,6 +25,7 @@ SIZE = {"width": 1280, "height": 720}
 LARGEST = 100_000  # bytes
 SETTLED_MS = 1500  # what comes by the stream, and lazy parts of a page
 RUNS_END_S = 300
+DAYS = 15  # as many runs of cn_eod has the demo
 ASK = """async ([path, body]) => {
     const send = (path, how) => fetch('/api/v1/' + path, how).then((r) => r.json()).then((r) => r.data)
     if (body === null) return send(path)
@@ -91,13 +92,18 @@ def sign_in(chromium: Browser, link: str) -> tuple[StorageState, dict[str, int]]
         page.goto(link)
         page.locator(".shell main h1").wait_for()
         until(
-            lambda: ask(page, "instances?state=open&total=true")["total"] <= 1, RUNS_END_S, what="the end of the runs"
+            lambda: (
+                ask(page, "instances?workflow=cn_eod&state=SUCCESS,FAILED&total=true")["total"] >= DAYS
+                and ask(page, "instances?state=open&total=true")["total"] <= 1
+            ),
+            RUNS_END_S,
+            what="the end of the runs",
         )
         runs = ask(page, "instances?workflow=cn_eod&limit=50")["items"]
-        failed = [run["id"] for run in runs if run["state"] == "FAILED"] or [runs[0]["id"]]
-        ended = [run["id"] for run in runs if run["state"] == "SUCCESS"] or failed
+        failed = [run["id"] for run in runs if run["state"] == "FAILED"]
+        ended = [run["id"] for run in runs if run["state"] == "SUCCESS"]
         draft = ask(page, "workflows/us_eod/versions", {"copy_of": "active"})["version"]
-        return page.context.storage_state(), {"failed": failed[0], "ended": ended[-1], "draft": draft}
+        return page.context.storage_state(), {"failed": failed[0], "ended": ended[0], "draft": draft}
 
 
 def ask(page: Page, path: str, body: object = None) -> Any:
