@@ -79,7 +79,7 @@ function Heads({ columns, longest, lit }: { columns: GridColumn[]; longest: numb
   const common = useCommon()
   return (
     <div role="row" className="grid-heads">
-      <span role="columnheader" className="grid-name muted">{w.task}</span>
+      <span role="columnheader" className="grid-name grid-scale muted"><small>{w.longest(duration(longest, common))}</small>{w.task}</span>
       {columns.map((c, i) => {
         const word = common.state[c.state] ?? c.state
         const date = (c.business_date ?? c.created_at).slice(5, 10)

@@ -27,6 +27,7 @@ export function RunBars({ runs, places = 14 }: { runs: Run[]; places?: number })
           onClick={(event) => { event.stopPropagation(); go(`/instances/${run.id}`) }}
         />
       ))}
+      <small className="muted" aria-hidden>{w.longest(duration(longest, common))}</small>
     </span>
   )
 }

@@ -71,7 +71,7 @@ export default function Workflows() {
 
 const columns = (w: typeof words.en, setTag: (tag: string) => void): Column<WorkflowItem>[] => [
   { head: w.workflow, cell: (x) => <Name of={x} setTag={setTag} /> },
-  { head: w.runs, width: '13rem', cell: (x) => <RunBars runs={x.runs} />, wide: true },
+  { head: w.runs, width: '15.5rem', cell: (x) => <RunBars runs={x.runs} />, wide: true },
   { head: w.last, width: '15rem', cell: (x) => <Last of={x} /> },
   { head: w.open, width: '4rem', right: true, wide: true, cell: (x) => (x.open ? <Link href={`/instances?workflow=${encodeURIComponent(x.workflow)}&state=READY,RUNNING,PAUSED`}>{x.open}</Link> : <span className="muted">0</span>) },
   { head: w.next, width: '8rem', right: true, wide: true, cell: (x) => (x.next_fire_at ? <Time at={x.next_fire_at} /> : <span className="muted">{w.noSchedule}</span>) },

@@ -1,6 +1,6 @@
 const en = {
   title: 'Workflows', new: 'New', find: 'Key begins with', domain: 'Domain', tag: 'Tag', anyDomain: 'All domains', order: 'Order', byName: 'by name', redFirst: 'red first',
-  workflow: 'Workflow', runs: 'Last 14 runs', last: 'Last run', next: 'Next', open: 'Open', fileFault: 'file has an error', fileFaultMore: 'The last good version runs. ',
+  workflow: 'Workflow', runs: 'Last 14 runs, how long', longest: (t: string) => `max ${t}`, last: 'Last run', next: 'Next', open: 'Open', fileFault: 'file has an error', fileFaultMore: 'The last good version runs. ',
   off: 'off', archived: 'archived', withArchived: 'with archived', warns: 'lacks something', canary: (n: number) => `canary ${n} %`, noVersion: 'has never loaded', draftOnly: 'draft',
   neverRan: 'never ran', noSchedule: 'by hand', emptyTitle: 'No workflow yet', emptyMore: 'Put a file into the folder workflows/. It is live a second later. Or make one here: New.',
   runTitle: (id: number, date: string, state: string, took: string) => `#${id} ${date}\n${state}, ${took}`,
@@ -11,7 +11,7 @@ const en = {
 }
 const zh: typeof en = {
   title: '工作流', new: '新建', find: '键的开头', domain: '领域', tag: '标签', anyDomain: '全部领域', order: '排序', byName: '按名称', redFirst: '失败在前',
-  workflow: '工作流', runs: '最近 14 次运行', last: '上次运行', next: '下次', open: '未结束', fileFault: '文件有错误', fileFaultMore: '当前运行的是上一个正确的版本。',
+  workflow: '工作流', runs: '最近 14 次运行及耗时', longest: (t) => `最长 ${t}`, last: '上次运行', next: '下次', open: '未结束', fileFault: '文件有错误', fileFaultMore: '当前运行的是上一个正确的版本。',
   off: '停用', archived: '已归档', withArchived: '含已归档', warns: '缺少依赖', canary: (n) => `灰度 ${n} %`, noVersion: '从未加载成功', draftOnly: '草稿',
   neverRan: '从未运行', noSchedule: '手动', emptyTitle: '还没有工作流', emptyMore: '把文件放进 workflows/ 目录，一秒后即生效；也可以在这里新建。',
   runTitle: (id, date, state, took) => `#${id} ${date}\n${state}，${took}`,
