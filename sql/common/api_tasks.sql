@@ -32,6 +32,15 @@ JOIN qflow.task_instance t {only: mysql FORCE INDEX (PRIMARY)} {only: sqlite IND
     ON t.id BETWEEN :first AND :last AND t.state = {task.FAILED}
 WHERE i.id = :instance_id AND i.tenant = :tenant AND (:node < 0 OR t.node = :node) ORDER BY t.id LIMIT {literal: batch}
 
+-- name: find_first_failure
+-- Among the first twenty: an item, else what has an error of its own. A map failed because of an item.
+SELECT r.id FROM (SELECT t.id, t.map_index FROM qflow.workflow_instance i
+    JOIN qflow.task_instance t {only: mysql FORCE INDEX (PRIMARY)} {only: sqlite INDEXED BY task_instance_failed}
+        ON t.id BETWEEN :first AND :last AND t.state = {task.FAILED}
+    WHERE i.id = :instance_id AND i.tenant = :tenant AND t.kind <> {kind.COMPENSATION} ORDER BY t.id LIMIT 20) r
+ORDER BY CASE WHEN r.map_index IS NOT NULL THEN 0
+    WHEN EXISTS (SELECT 1 FROM qflow.attempt a WHERE a.task_id = r.id AND a.error IS NOT NULL) THEN 1 ELSE 2 END, r.id LIMIT 1
+
 -- name: find_rows_failed_first
 -- Failed ones, then those that have not ended, running ones first, then the rest.
 SELECT r.id, r.node, r.lane, r.state, r.place FROM (

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from qflowd.model.states import TaskKind
+from qflowd.model.states import TaskKind, TaskState
 from tests.api.stand_in import Rows
 from tests.api.test_instances import pages
 from tests.client.conftest import ORDINALS
@@ -241,6 +241,25 @@ def test_the_queue_says_what_is_ready_and_why_it_waits(api: ApiServer, rows: Row
         assert data["items"][0]["waits_s"] >= 0
     [entry] = api.get("/queue?by=reason").data["items"]
     assert "waits for a free slot in pool default" in entry["name"]
+
+
+def test_an_instance_names_the_failure_that_tells_why(api: ApiServer, rows: Rows) -> None:
+    named = {number: api.get(f"/instances/{number}").data["first_failure"] for number in (1, 2, 3)}
+    assert named == {1: str(ORDINALS + 3 + 17), 2: None, 3: str(3 * ORDINALS)}
+    # A map that failed because of an item, and a task before it: the item tells more.
+    state = int(TaskState.FAILED)
+    rows.sql(f"UPDATE qflow.task_instance SET state = {state} WHERE id IN ({ORDINALS}, {ORDINALS + 1})")
+    try:
+        assert api.get("/instances/1").data["first_failure"] == named[1]
+        rows.sql(f"UPDATE qflow.task_instance SET state = 5 WHERE id > {ORDINALS + 1} AND state = {state} AND node = 1")
+        assert api.get("/instances/1").data["first_failure"] == str(ORDINALS)
+    finally:
+        items = ", ".join(str(ORDINALS + 3 + i) for i in FAILED)
+        rows.sql(
+            f"UPDATE qflow.task_instance SET state = 5 WHERE id = {ORDINALS}",
+            f"UPDATE qflow.task_instance SET state = 0 WHERE id = {ORDINALS + 1}",
+            f"UPDATE qflow.task_instance SET state = {state} WHERE id IN ({items})",
+        )
 
 
 def test_failures_are_listed_and_grouped(api: ApiServer, rows: Rows) -> None:

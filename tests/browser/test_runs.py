@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Site
 from tests.support.browser import violations
@@ -27,6 +27,24 @@ def test_filters_stand_in_the_address_and_are_cleared(site: Site) -> None:
         expect(rows(page)).to_have_count(3)
         page.get_by_role("searchbox", name="Workflow").fill("reference/")
         expect(rows(page)).to_have_count(1)
+
+
+def test_a_page_that_is_empty_although_there_are_more_is_not_the_end(site: Site) -> None:
+    """Of a million runs the server looks through a part at a time for what no index finds."""
+    nothing_yet = {"code": 0, "message": "success", "data": {"items": [], "next": "LATER", "total": None, "more": None}}
+
+    def answer(route: Route) -> None:
+        url = route.request.url
+        if "cursor=LATER" in url:
+            route.fulfill(response=route.fetch(url=re.sub("&?cursor=LATER", "", url)))
+        else:
+            route.fulfill(json=nothing_yet)
+
+    with site.look() as page:
+        page.route(re.compile(r"/api/v1/instances\?.*state=FAILED"), answer)
+        page.goto(f"{site.url}instances?state=FAILED")
+        expect(rows(page)).to_have_count(1)
+        expect(page.get_by_role("main")).not_to_contain_text("Nothing matches these filters")
 
 
 def test_filters_are_kept_as_a_view_and_forgotten(site: Site) -> None:

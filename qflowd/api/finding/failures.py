@@ -104,14 +104,18 @@ def groups(call: Call, where: dict[str, Any], most: int, shown: int) -> FailureG
     found, total, has_more = dict[Any, _Group](), 0, False
     while before > 0 and not has_more:
         lowest, began = max(0, before - span), time.monotonic()
+        here = 0
         for name in ("group_failures_ended", "group_failures_waiting"):
             rows = call.read(name, **where, before=before, lowest=lowest, batch=most)
             count = sum(row.failures for row in rows)
-            total, has_more = total + count, has_more or count == most
+            here, has_more = here + count, has_more or count == most
             for row in rows:
                 found.setdefault((row.workflow, row.task, row.error_class), _Group()).add(row)
-        now, before = time.monotonic(), lowest
-        span *= 4 if is_patient or now - began < QUICK_S else 1
+        now, before, total = time.monotonic(), lowest, total + here
+        if is_patient:
+            span *= max(4, min(64, most // max(1, here)))  # so that the next one has about the rest
+        elif now - began < QUICK_S:
+            span *= 4
         has_more = has_more or (before > 0 and (total >= most or (now > until and not is_patient)))
     newest = sorted(found.values(), key=lambda group: str(group.newest_at or ""), reverse=True)
     items = {item.task_id: item for item in items_with(call, [group.id for group in newest[:shown]])}

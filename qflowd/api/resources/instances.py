@@ -19,6 +19,7 @@ from qflowd.api.paging import ListPage, PageQuery
 from qflowd.api.reading import Query
 from qflowd.api.routing import route
 from qflowd.client.records import from_json
+from qflowd.model.ids import key_range
 from qflowd.model.roles import Role
 from qflowd.model.states import InstanceState, TaskState
 
@@ -31,13 +32,17 @@ class InstanceParent(Item):
 
 
 class InstanceDetail(InstanceItem):
-    """An instance with its params, how many of its tasks are in which state, and where to look further."""
+    """An instance with its params, how many of its tasks are in which state, and where to look further.
+
+    `first_failure`: of the tasks that have failed the first that tells why: an item before the map that failed because of it.
+    """
 
     params: Any
     overrides: Any
     fire_at: datetime | None
     deadline_at: datetime | None
     counts: Mapping[str, int]
+    first_failure: str | None
     parent_instance: InstanceParent | None
     links: Mapping[str, str]
 
@@ -142,6 +147,8 @@ def show_detail(call: Call, id: int) -> InstanceDetail:
     fields["progress"] = _progress(fields["state"], states)
     counts = {each.state: each.tasks for each in states if each.tasks}
     links = {name: f"/api/v1/instances/{id}/{name}" for name in ("tasks", "timeline", "log", "breakpoint", "saga")}
+    failure = call.one("find_first_failure", instance_id=id, **key_range(id)) if "FAILED" in counts else None
+    fields["first_failure"] = None if failure is None else str(failure.id)
     more = {"overrides": from_json(row.overrides), "counts": counts, "parent_instance": parent, "links": links}
     return InstanceDetail(**fields | more)
 

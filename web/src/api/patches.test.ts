@@ -15,6 +15,9 @@ const told = (changed: number[] | null) => ({
 describe('an event of a run', () => {
   it('changes its head and its boxes in place', () => {
     expect(patched('/instances/7', {}, { id: 7, state: 'READY', name: 'x', counts: {} }, told([1]))).toEqual({ id: 7, state: 'RUNNING', progress: 0.5, name: 'x', counts: { SUCCESS: 2, RUNNING: 2 } })
+    const failed = (count: number) => patched('/instances/7', {}, { id: 7, counts: { FAILED: count }, first_failure: '7340032' }, { ...told([1]), data: { ...told([1]).data, counts: { 0: { FAILED: 2 } } } })
+    expect(failed(2)).toMatchObject({ first_failure: '7340032' })
+    expect(failed(1)).toMatchObject({ first_failure: undefined })
     const graph = { boxes: [{ node: 0, state: 'SUCCESS' }, { node: 1, state: 'READY' }], folded: false }
     expect(patched('/instances/7/graph', {}, graph, told([1]))).toMatchObject({ boxes: [{ node: 0, state: 'SUCCESS' }, { node: 1, state: 'RUNNING', counts: { RUNNING: 2, SUCCESS: 1 } }] })
     expect(patched('/instances/7/graph', {}, { ...graph, folded: true }, told([1]))).toBe(ASK)

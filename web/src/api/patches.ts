@@ -31,7 +31,7 @@ function fromOverview(path: string, data: unknown, change: Partial<Overview>): u
 function fromInstance(path: string, asked: Asked, data: unknown, event: InstanceEvent): unknown {
   const { changed = [] } = event
   const whole = `/instances/${event.instance.id}`
-  if (path === whole) return { ...(data as Instance), ...event.instance, counts: summed(event.counts) }
+  if (path === whole) return instanceWith(data as Instance, event)
   if (path === `${whole}/graph`) return graphWith(data as GraphData, event.nodes)
   if (changed?.length === 0) return data
   if (path.startsWith('/tasks/')) return changed === null || changed.includes(Number(BigInt(path.slice(7)) % ORDINALS)) ? ASK : data
@@ -42,6 +42,12 @@ function fromInstance(path: string, asked: Asked, data: unknown, event: Instance
     return changed.some((ordinal) => ordinal >= from && ordinal < from + Math.max(rows, 200)) ? ASK : data
   }
   return ASK
+}
+
+/** The run with its counts. Which failure comes first is no longer known where there are more of them, or fewer. */
+function instanceWith(data: Instance, event: InstanceEvent): Instance {
+  const counts = summed(event.counts)
+  return { ...data, ...event.instance, counts, first_failure: counts.FAILED === data.counts.FAILED ? data.first_failure : undefined }
 }
 
 /** The boxes with what their nodes have come to; those of folds count many nodes, which only the server knows. */

@@ -1,5 +1,6 @@
 // How a page asks and changes: `useOne`, `useList`, `useAction`. No page calls `fetch`.
 import { keepPreviousData, QueryClient, useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useEffect } from 'react'
 import { ApiProblem, call, change, json, type Ask, type Query, type Reply } from './call'
 import { followStream, topicOf, type TopicOf } from './follow'
 import { isCarried, useTopic } from './stream'
@@ -95,12 +96,19 @@ export function useList<T>(path: string | null, query: Query = {}, options: Opti
     meta: { topic: options.topic },
   })
   useTopic(topicOf(options.topic, found.data))
+  const items = found.data?.pages.flatMap((page) => page.items)
+  // Where no index finds what is asked for, the server looks for a moment only: a page may be empty although there are more.
+  const isLooking = items?.length === 0 && found.hasNextPage && !found.isError
+  const { isFetching, fetchNextPage } = found
+  useEffect(() => {
+    if (isLooking && !isFetching) void fetchNextPage()
+  }, [isLooking, isFetching, fetchNextPage])
   return {
-    items: found.data?.pages.flatMap((page) => page.items),
+    items: isLooking ? undefined : items,
     total: found.data?.pages[0]?.total ?? null,
     bounded: found.data?.pages[0]?.more ?? false,
     error: found.error as ApiProblem | null,
-    pending: found.isPending,
+    pending: found.isPending || isLooking,
     more: found.hasNextPage ? () => void found.fetchNextPage() : null,
     loadingMore: found.isFetchingNextPage,
     again: () => void found.refetch(),

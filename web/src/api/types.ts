@@ -53,6 +53,8 @@ export interface Instance extends InstanceItem {
   params: unknown
   overrides: unknown
   counts: Counts
+  /** The task that tells why it failed; left out once others have failed than when it was asked. */
+  first_failure?: string | null | undefined
   parent_instance: number | null
   links: Record<string, string>
 }

@@ -52,7 +52,7 @@ function Shown({ run }: { run: RunDetail }) {
   const [again, setAgain] = useState<string | null>(null)
   const live = !ENDED.has(run.state)
   // Nothing chosen yet: the first failure is looked at. `none`: the person has closed it.
-  const open = task === 'none' || fold ? null : task || failures.first?.task_id || null
+  const open = task === 'none' || fold ? null : task || failures.first
   const close = useCallback(() => set({ task: 'none', fold: '', line: '' }), [set])
   const openTask = useCallback((taskId: string) => set({ task: taskId, fold: '', line: '' }), [set])
   const openBox = useCallback(
@@ -80,17 +80,18 @@ function Shown({ run }: { run: RunDetail }) {
           </Fence>
         </div>
         {fold !== '' && <FoldAside run={run} node={Number(fold)} close={() => setFold('')} />}
-        {open !== null && <TaskAside key={open} id={open} run={run} close={close} mark={setAgain} note={failures.first?.task_id === open && task === '' ? failures.count : null} showFailures={() => set({ tab: 'tasks', state: 'FAILED', node: '', task: '' })} />}
+        {open !== null && <TaskAside key={open} id={open} run={run} close={close} mark={setAgain} note={failures.first === open && task === '' ? failures.count : null} showFailures={() => set({ tab: 'tasks', state: 'FAILED', node: '', task: '' })} />}
       </div>
     </div>
   )
 }
 
-/** The failure to look at, and how many there are. */
-function useFailures(run: RunDetail): { first: TaskItem | null; count: number } {
+/** The failure to look at, and how many there are. The run knows the first; it is asked for once others fail while it is shown. */
+function useFailures(run: RunDetail): { first: string | null; count: number } {
   const count = run.counts.FAILED ?? 0
-  const found = useOne<Page<TaskItem>>(count > 0 ? `/instances/${run.id}/tasks` : null, { state: 'FAILED', limit: 20 }, { every: 15_000, keep: true, topic: topicOfRun(run) })
-  return { first: count > 0 ? tellingFailure(found.data?.items ?? []) : null, count }
+  const found = useOne<Page<TaskItem>>(count > 0 && run.first_failure === undefined ? `/instances/${run.id}/tasks` : null, { state: 'FAILED', limit: 20 }, { every: 15_000, keep: true, topic: topicOfRun(run) })
+  const first = run.first_failure ?? tellingFailure(found.data?.items ?? [])?.task_id ?? null
+  return { first: count > 0 ? first : null, count }
 }
 
 function TabWord({ name, run }: { name: TabName; run: RunDetail }) {
