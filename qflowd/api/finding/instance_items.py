@@ -6,7 +6,6 @@ from typing import Any
 
 from qflowd.api.answers import Item
 from qflowd.api.call import Call
-from qflowd.api.named import workflow_of
 from qflowd.api.row_fields import fields_of
 
 
@@ -52,8 +51,3 @@ def instance_fields(row: Any, kind: type[Item]) -> dict[str, Any]:
     parent = row.parent_task_id
     more = {"tags": row.tags or [], "parent_task_id": None if parent is None else str(parent)}
     return fields_of(row, kind) | more
-
-
-def workflow_key(call: Call, id: str) -> str:
-    """The key of the workflow that a path names; as `workflow_of`. Raises: NotFound."""
-    return str(workflow_of(call, id).workflow)

@@ -1,18 +1,16 @@
 """Instances by what they are: which index finds them, and what is then a condition on what it finds."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final
 
 from qflowd.api.finding.patterns import of_glob
 from qflowd.api.finding.streams import FoundIds, IdStream, meet
-from qflowd.api.finding.when import Between, above_newest, with_ids
+from qflowd.api.finding.when import Between, Read, above_newest, with_ids
 from qflowd.model import jsontext
 from qflowd.model.instants import EARLIEST, FOREVER
 from qflowd.model.states import InstanceState
-
-Read = Callable[..., list[Any]]
 
 ALL: Final = frozenset(InstanceState)
 OPEN: Final = frozenset(state for state in InstanceState if not state.is_final)

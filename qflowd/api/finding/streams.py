@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, TypeVar
 
+from qflowd.api.finding.when import Read
 from qflowd.api.paging import MOST_COUNTED, ListPage, PageQuery, cursor_of, read_cursor
 
 T = TypeVar("T")
-Read = Callable[..., list[Any]]
 
 FIRST_SPAN: Final = 2_000  # ids whose rows are looked at by the first statement of a stream with conditions
 QUICK_S: Final = 0.003  # a statement that took less may look at four times as much next time

@@ -30,17 +30,10 @@ class CommandRow(Body):
     reason: str | None = None
 
 
-class CommandRows(Body):
+class CommandRows(CommandRow):
     """A command; or `items`, several, which are written together."""
 
-    action: str | None = None
-    instance_id: int | None = None
-    workflow: str | None = None
-    task: str | None = None
-    task_id: int | str | None = None
-    filter: dict[str, Any] | None = None
-    args: dict[str, Any] | None = None
-    reason: str | None = None
+    action: str | None = None  # type: ignore[assignment]  # each of the items has its own
     items: Annotated[list[CommandRow], msgspec.Meta(min_length=1, max_length=MOST_ROWS)] | None = None
 
 
@@ -66,7 +59,7 @@ def show_command(call: Call, id: int) -> CommandResult:
     return shown(call, Awaited.COMMAND, id, lambda: read_command(call, id))
 
 
-def _columns_of(body: CommandRow | CommandRows) -> dict[str, Any]:
+def _columns_of(body: CommandRow) -> dict[str, Any]:
     columns = msgspec.structs.asdict(body) | {"action": body.action or ""}
     columns.pop("items", None)
     if columns["task_id"] is not None:

@@ -92,26 +92,22 @@ def list_daemons(call: Call) -> list[DaemonItem]:
 @route("GET", "/pools", Role.READ, does="R pools")
 def list_pools(call: Call) -> list[PoolItem]:
     """The pools of all daemons that live."""
-    aliases = {row.name: _shown_name(call, row) for row in call.read("list_daemon_loads")}
-    rows = call.read("list_pools")
-    return [PoolItem(**fields_of(row, PoolItem) | {"daemon": aliases.get(row.daemon, "")}) for row in rows]
+    return items_of(hide_hosts(call, "list_pools", call.read("list_pools")), PoolItem)
 
 
 @route("GET", "/jobs", Role.READ, does="R jobs")
 def list_jobs(call: Call) -> list[JobItem]:
     """The jobs that the caller may run."""
-    rows = call.read("list_jobs_with_titles")
-    return [_job(call, row) for row in rows if call.may_run(job=row.job)]
+    return _jobs(call)
 
 
 @route("GET", "/jobs/{name}", Role.READ, does="R jobs")
 def show_job(call: Call, name: str) -> JobItem:
     """One job, with the schema of its params."""
-    rows = [row for row in call.read("list_jobs_with_titles") if call.may_run(job=row.job)]
-    found = next((row for row in rows if row.job == name), None)
-    if found is None:
-        raise NotFound(there_is_no("job", name, [row.job for row in rows], "jobs"))
-    return _job(call, found)
+    jobs = {job.job: job for job in _jobs(call)}
+    if name not in jobs:
+        raise NotFound(there_is_no("job", name, jobs, "jobs"))
+    return jobs[name]
 
 
 @route("GET", "/plugins", Role.READ, does="R plugins of live daemons")
@@ -131,25 +127,27 @@ def show_plugin(call: Call, name: str) -> list[PluginFile]:
 
 def daemons_of(call: Call) -> list[DaemonItem]:
     """The daemons, as the caller may see them."""
-    is_system = call.caller.role >= Role.SYSTEM
-    found = []
-    for row in call.read("list_daemon_loads"):
-        hidden = {} if is_system else {"host": None, "pid": None}
-        about = {"name": _shown_name(call, row), "slots": int(row.slots), "jobs": row.jobs_known}
-        found.append(DaemonItem(**fields_of(row, DaemonItem) | about | hidden))
-    return found
+    rows = hide_hosts(call, "list_daemons", call.read("list_daemon_loads"))
+    return [
+        DaemonItem(**fields_of(row, DaemonItem) | {"slots": int(row.slots), "jobs": row.jobs_known}) for row in rows
+    ]
 
 
 def hide_hosts(call: Call, name: str, rows: list[Any]) -> list[Any]:
-    """Rows of a read by its name, as a caller who is not of the system may see them; rows of tenants stay as they are."""
+    """Rows of a read by its name, as the caller may see them; rows of tenants stay as they are.
+
+    The name of a daemon is often that of its host, so only a system caller is told it.
+    """
+    if call.caller.role >= Role.SYSTEM:
+        return rows
     if name == "list_jobs":
         hidden = {"file": None, "daemons": None}
         return [row._replace(**hidden, error=row.error and UNTOLD) for row in rows if call.may_run(job=row.job)]
     if name == "list_daemons":
-        return [row._replace(name=_shown_name(call, row), host=None, pid=None) for row in rows]
+        return [row._replace(name=f"daemon-{row.id}", host=None, pid=None) for row in rows]
     if name not in ("list_pools", "list_plugins"):
         return rows
-    aliases = {row.name: _shown_name(call, row) for row in call.read("list_daemon_loads")}
+    aliases = {row.name: f"daemon-{row.id}" for row in call.read("list_daemon_loads")}
     rows = [row._replace(daemon=aliases.get(row.daemon, "")) for row in rows]
     if name == "list_pools":
         return rows
@@ -164,33 +162,22 @@ def faulty_files_of(call: Call) -> list[FaultyFile]:
     return items_of(call.read("list_faulty_files"), FaultyFile)
 
 
+def _jobs(call: Call) -> list[JobItem]:
+    rows = hide_hosts(call, "list_jobs", call.read("list_jobs_with_titles"))
+    return [
+        JobItem(**fields_of(row, JobItem) | {"daemons": row.daemons.split(", ") if row.daemons else []})
+        for row in rows
+        if call.may_run(job=row.job)
+    ]
+
+
 def _plugins(call: Call) -> list[PluginFile]:
-    is_system = call.caller.role >= Role.SYSTEM
-    aliases = {row.name: _shown_name(call, row) for row in call.read("list_daemon_loads")}
-    found = []
-    for row in call.read("list_plugins"):
-        jobs = [job for job in row.jobs or [] if call.may_run(job=job)]
-        about: dict[str, Any] = {"jobs": jobs, "daemon": aliases.get(row.daemon, "")}
-        if not is_system:
-            about |= {"file": None, "error": row.error and UNTOLD}
-        if jobs or is_system:
-            found.append(PluginFile(**fields_of(row, PluginFile) | about))
-    return found
+    rows = hide_hosts(call, "list_plugins", call.read("list_plugins"))
+    return [
+        PluginFile(**fields_of(row, PluginFile) | {"jobs": [job for job in row.jobs or [] if call.may_run(job=job)]})
+        for row in rows
+    ]
 
 
 def _stem(file: str | None) -> str | None:
     return None if file is None else file.rpartition("/")[2].removesuffix(".py")
-
-
-def _shown_name(call: Call, row: Any) -> str:
-    """The name of a daemon is often that of its host."""
-    return str(row.name) if call.caller.role >= Role.SYSTEM else f"daemon-{row.id}"
-
-
-def _job(call: Call, row: Any) -> JobItem:
-    names = row.daemons.split(", ") if row.daemons else []
-    is_system = call.caller.role >= Role.SYSTEM
-    about: dict[str, Any] = {"daemons": names, "file": row.file, "error": row.error}
-    if not is_system:
-        about = {"daemons": [], "file": None, "error": row.error and UNTOLD}
-    return JobItem(**fields_of(row, JobItem) | about)

@@ -7,14 +7,14 @@ from typing import Any, Literal
 
 from qflowd.api.answers import ApiAnswer, ApiFault, Item, Wait
 from qflowd.api.call import Call
-from qflowd.api.finding.instance_items import InstanceItem, instance_fields, instance_items, workflow_key
+from qflowd.api.finding.instance_items import InstanceItem, instance_fields, instance_items
 from qflowd.api.finding.instances import InstanceFilter, count, find
 from qflowd.api.finding.states import instance_states
 from qflowd.api.finding.streams import page_of_ids
 from qflowd.api.finding.when import instants
 from qflowd.api.inbox.changes import until_changed
 from qflowd.api.inbox.waiting import POLL_AFTER, Awaited, AwaitedRow
-from qflowd.api.named import no_such_instance
+from qflowd.api.named import no_such_instance, workflow_of
 from qflowd.api.paging import ListPage, PageQuery
 from qflowd.api.reading import Query
 from qflowd.api.routing import route
@@ -86,7 +86,7 @@ def list_instances(call: Call, query: InstancesQuery) -> ListPage[InstanceItem]:
 @route("GET", "/workflows/{id}/instances", Role.READ, errors=(40002, 40003, 40401), does="view instances")
 def list_instances_of_workflow(call: Call, id: str, query: InstancesOfQuery) -> ListPage[InstanceItem]:
     """Instances of one workflow, newest first; as `GET /instances`."""
-    return _page(call, query, {"workflow": workflow_key(call, id)})
+    return _page(call, query, {"workflow": workflow_of(call, id).workflow})
 
 
 @route("GET", "/instances/{id}", Role.READ, errors=(40401,), does="view instances")
