@@ -43,7 +43,7 @@ def test_the_graph_of_a_version_has_places_and_conditions(api: ApiServer, lab: L
     }
     assert [(box["kind"], box["job"], box["title"]) for box in (found["a"], found["b"])] == [
         ("task", "work", ""),
-        ("map", "work", "Bars"),
+        ("head", "work", "Bars"),
     ]
     assert found["d"]["x"] == 2 * (WIDTH + GAP)
     assert found["b"]["counts"] is None
@@ -162,7 +162,7 @@ def test_a_grid_has_tasks_as_rows_and_the_latest_instances_as_columns(api: ApiSe
     grid = api.get("/workflows/grid/grid").data
     assert [(row["node"], row["key"], row["kind"], row["depth"], row["title"]) for row in grid["rows"]] == [
         (0, "a", "task", 0, ""),
-        (1, "m", "map", 1, "Map"),
+        (1, "m", "head", 1, "Map"),
         (2, "z", "task", 2, ""),
     ]
     assert [(column["id"], column["state"], column["business_date"]) for column in grid["columns"]] == [

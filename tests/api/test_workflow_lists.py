@@ -121,7 +121,7 @@ def test_tasks_and_edges_of_a_version(api: ApiServer, lab: Lab) -> None:
     nodes = api.get(f"{path}/nodes").data
     assert [(node["node"], node["key"], node["depth"], node["kind"]) for node in nodes] == [
         (0, "a", 0, "task"),
-        (1, "b", 1, "map"),
+        (1, "b", 1, "head"),
         (2, "c", 1, "task"),
         (3, "d", 2, "task"),
         (4, "e", 3, "task"),

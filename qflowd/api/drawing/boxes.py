@@ -23,7 +23,7 @@ class Fold(Item):
 class Box(Item):
     """A task, or several that are folded. `x`, `y`: its top left corner, in px.
 
-    `node`: the number of the (first) task. `counts`, `state` and instants: of an instance alone. A map, and a task that
+    `node`: the number of the (first) task. `kind`: that of its own row, or `fold`. `counts`, `state` and instants: of an instance alone. A map, and a task that
     spawned others, counts its rows; `task_id` is that of its own row.
     """
 

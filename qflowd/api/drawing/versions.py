@@ -58,10 +58,10 @@ class VersionGraph:
 
 
 def kind_of(task: Task) -> str:
-    """`map`, `child` (it starts an instance of another workflow) or `task`."""
+    """As its own row has it: `head` (of a map), `child` (it starts an instance of another workflow) or `task`."""
     if task.workflow:
         return "child"
-    return "task" if task.map is None else "map"
+    return "task" if task.map is None else "head"
 
 
 def job_of(task: Task) -> str:

@@ -42,7 +42,7 @@ describe('shares', () => {
 describe('a box', () => {
   it('has the state of its task, and that of its worst item if it is a map', () => {
     expect(stateOf(box(1, { state: 'SUCCESS', counts: { SUCCESS: 1 } }))).toBe('SUCCESS')
-    expect(stateOf(box(1, { kind: 'map', state: 'PENDING', counts: { SUCCESS: 10, FAILED: 1, RUNNING: 2 } }))).toBe('FAILED')
+    expect(stateOf(box(1, { kind: 'head', state: 'PENDING', counts: { SUCCESS: 10, FAILED: 1, RUNNING: 2 } }))).toBe('FAILED')
     expect(stateOf(box(1))).toBeNull()
   })
 

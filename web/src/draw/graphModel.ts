@@ -47,7 +47,7 @@ export function total(box: Box): number {
 
 /** Whether a box stands for more than one row. */
 export function isMany(box: Box): boolean {
-  return Boolean(box.fold) || box.kind === 'map' || box.kind === 'head' || total(box) > 1
+  return Boolean(box.fold) || box.kind === 'head' || total(box) > 1
 }
 
 /** The state that colours a box: its own, else the worst of its rows. */

@@ -139,12 +139,12 @@ function Canvas({ chosen, choose, addAfter }: Props) {
 function BoxView({ data: { box, chosen, faults, unknown, choose } }: NodeProps<BoxNode>) {
   const w = useWords(words)
   const name = box.title || box.key
-  const Icon = faults > 0 ? TriangleAlert : box.kind === 'map' ? Repeat : null
+  const Icon = faults > 0 ? TriangleAlert : box.kind === 'head' ? Repeat : null
   return (
     <>
       <Handle type="target" position={Position.Left} />
       <button
-        type="button" tabIndex={-1} className="box nopan edit-box" data-chosen={chosen || undefined} data-many={box.kind === 'map' || Boolean(box.fold) || undefined} data-tone={faults > 0 ? 'bad' : undefined} data-unknown={unknown || undefined}
+        type="button" tabIndex={-1} className="box nopan edit-box" data-chosen={chosen || undefined} data-many={box.kind === 'head' || Boolean(box.fold) || undefined} data-tone={faults > 0 ? 'bad' : undefined} data-unknown={unknown || undefined}
         title={[box.title, box.key, box.job, unknown && w.unknownJobWhat].filter(Boolean).join('\n')} onClick={() => box.fold || choose(box.key)}
       >
         <span className="box-in">

@@ -58,7 +58,7 @@ function Shown({ run }: { run: RunDetail }) {
   const openBox = useCallback(
     (box: GraphBox | TimelineRow) => {
       if ('fold' in box && box.fold) return setFold(String(box.node))
-      const many = 'count' in box ? box.count > 1 : (box.kind === 'map' || box.kind === 'head') && run.state !== 'READY'
+      const many = 'count' in box ? box.count > 1 : box.kind === 'head' && run.state !== 'READY'
       if (many) set({ tab: 'tasks', node: box.key, task: '', fold: '', state: '' })
       else openTask(taskIdOf(run.id, box.node))
     },

@@ -75,7 +75,7 @@ function Inside({ task, run, mark }: { task: TaskDetail; run: RunDetail; mark: P
       )}
       {task.wait_reason && <p className="run-note" data-tone="held"><strong>{w.waits}</strong> {task.wait_reason}</p>}
       {live && task.progress !== null && <p className="run-progress"><Progress value={task.progress} label={w.task} /> {Math.floor(task.progress * 100)} % <span className="muted">{task.progress_message}</span></p>}
-      {(task.kind === 'head' || task.kind === 'map') && <p><Link href={`?tab=tasks&node=${encodeURIComponent(task.task)}`}>{w.openItems}</Link></p>}
+      {task.kind === 'head' && <p><Link href={`?tab=tasks&node=${encodeURIComponent(task.task)}`}>{w.openItems}</Link></p>}
       <Facts task={task} />
       <Part title={w.log}>
         <div className="aside-log"><LogView key={attempt} path={`/tasks/${task.task_id}/log`} attempt={attempt ? Number(attempt) : null} live={live} file={`${nameOf(task)}-${task.task_id}.log`} /></div>
