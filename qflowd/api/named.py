@@ -6,7 +6,7 @@ from qflowd.api.answers import ApiFault
 from qflowd.api.call import Call
 from qflowd.define.fields import there_is_no
 from qflowd.model.errors import NotFound
-from qflowd.model.ids import LARGEST_INSTANCE
+from qflowd.model.ids import ABOVE_ALL_IDS, LARGEST_INSTANCE, instance_of
 from qflowd.model.numbers import whole_number
 from qflowd.model.states import VersionState
 
@@ -63,6 +63,14 @@ def no_such_instance(call: Call, id: int) -> ApiFault:
 def no_such_task(id: int) -> ApiFault:
     """What to say of an id that the tenant has no row of."""
     return ApiFault(40401, f"there is no task {id}; GET /instances/{{id}}/tasks lists those of an instance")
+
+
+def task_row(call: Call, statement: str, id: int) -> Any:
+    """The row of a statement on one task. Raises: ApiFault 40401."""
+    row = None if id > ABOVE_ALL_IDS else call.one(statement, id=id, instance_id=instance_of(id))
+    if row is None:
+        raise no_such_task(id)
+    return row
 
 
 def number_in(text: str) -> int:

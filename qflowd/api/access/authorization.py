@@ -212,3 +212,13 @@ def refuse_limit(call: Call, name: str) -> None:
     """Raises: ApiFault 40301 if a quota of a tenant makes this limit, and the caller is not of the system."""
     if name.startswith(OF_TENANTS):
         call.refuse_below(Role.SYSTEM, f"limit {name}, which a quota makes,")
+
+
+def refuse_bound(call: Call) -> None:
+    """A token that is good for some things alone must not make what is good for others.
+
+    Raises: ApiFault 40301.
+    """
+    if call.caller.is_bound:
+        what = "this token is bound to workflows, jobs or networks, so it cannot give access to anybody"
+        raise ApiFault(40301, f"{what}; use one that is not, or sign in")

@@ -8,12 +8,12 @@ from qflowd.api.access.authorization import refuse_defining
 from qflowd.api.answers import ApiAnswer, ApiFault, Item, Problem
 from qflowd.api.call import Call
 from qflowd.api.definitions.items import WORDS, Kind, document_of
+from qflowd.api.definitions.verbs import do_verb
 from qflowd.api.inbox.idempotency import answer_once
 from qflowd.api.reading import need_if_match
 from qflowd.define.task_definitions import read_definition
 from qflowd.engine.access.audit import record
 from qflowd.engine.definitions.definition_store import remove_definition
-from qflowd.engine.definitions.definition_verbs import DefinitionVerbs
 from qflowd.engine.definitions.workflow_store import digest_of
 from qflowd.model.errors import NameTaken, NotFound
 from qflowd.store.tx import Tx
@@ -110,8 +110,7 @@ def _store(tx: Tx, call: Call, name: str, document: Data, reason: str | None) ->
     text = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
     read_definition(text, "json", "")  # with the place of each fault
     args = {"source": text, "format": "json", "file": name}
-    about = {"args": args, "reason": reason, "requested_by": call.caller.principal}
-    result = DefinitionVerbs(call.store).do(tx, "define_task", tenant=call.tenant, **about).result
+    result = do_verb(tx, call, "define_task", reason, args=args)
     return MadeDefinition(name=name, kind=result["kind"], hash=digest_of(text), workflows=result["workflows"])
 
 

@@ -9,11 +9,10 @@ from qflowd.api.call import Call
 from qflowd.api.finding import lines
 from qflowd.api.finding.lines import LinesWanted, LogPage
 from qflowd.api.finding.rows import rows_of
-from qflowd.api.named import no_such_task
+from qflowd.api.named import task_row
 from qflowd.api.paging import LARGEST_PAGE
 from qflowd.api.reading import Query
 from qflowd.api.routing import route
-from qflowd.model.ids import ABOVE_ALL_IDS, instance_of
 from qflowd.model.roles import Role
 
 Size = Annotated[int, msgspec.Meta(ge=1, le=LARGEST_PAGE)]
@@ -49,15 +48,9 @@ def show_log_of_instance(call: Call, id: int, query: LogQuery) -> LogPage | Text
 @route("GET", "/tasks/{id}/log", Role.READ, errors=(40002, 40401), does="view logs")
 def show_log_of_task(call: Call, id: int, query: TaskLogQuery) -> LogPage | Text:
     """What a task has written. With `Accept: text/plain` all of it, as text."""
-    refuse_unknown_task(call, id)
+    task_row(call, "show_task_place", id)
     wanted = lines.of_task(id, attempt=query.attempt or 0, level=query.level, search=query.q)
     return _answer(call, wanted, query)
-
-
-def refuse_unknown_task(call: Call, id: int) -> None:
-    """Raises: ApiFault 40401 if the tenant has no row of a task with this id."""
-    if id >= ABOVE_ALL_IDS or not call.one("show_task_place", id=id, instance_id=instance_of(id)):
-        raise no_such_task(id)
 
 
 def _answer(call: Call, wanted: LinesWanted, query: LogQuery) -> LogPage | Text:

@@ -6,9 +6,11 @@ from typing import Any, Literal
 
 import msgspec
 
-from qflowd.api.answers import ApiAnswer, ApiFault, Item, encode
+from qflowd.api.access.authorization import refuse_bound
+from qflowd.api.answers import ApiAnswer, Item, encode
 from qflowd.api.call import Call
 from qflowd.api.inbox.idempotency import answer_once
+from qflowd.api.inbox.outcomes import location
 from qflowd.api.paging import ListPage, PageQuery, page_of, read_cursor
 from qflowd.api.reading import Body, need_if_match
 from qflowd.api.routing import route
@@ -78,8 +80,7 @@ def create_principal(call: Call, body: NewPrincipal) -> ApiAnswer | PrincipalIte
     def work(tx: Tx) -> ApiAnswer:
         refuse_bound(call)
         item = _item(principals.add_principal(tx, call.actor, body.name, body.kind, role_of(body.role)))
-        headers = {"Location": f"{call.config.base_path}/api/v1/principals/{item.id}"}
-        return ApiAnswer(item, status=201, etag=_etag(item), headers=headers)
+        return ApiAnswer(item, status=201, etag=_etag(item), headers=location(call, f"principals/{item.id}"))
 
     return answer_once(call, work)
 
@@ -154,16 +155,6 @@ def make_login_link(call: Call, id: int) -> ApiAnswer | LoginLink:
 def role_of(word: str) -> Role:
     """The role that a request names."""
     return Role[word.upper()]
-
-
-def refuse_bound(call: Call) -> None:
-    """A token that is good for some things alone must not make what is good for others.
-
-    Raises: ApiFault 40301.
-    """
-    if call.caller.is_bound:
-        what = "this token is bound to workflows, jobs or networks, so it cannot give access to anybody"
-        raise ApiFault(40301, f"{what}; use one that is not, or sign in")
 
 
 def _expected(tx: Tx, call: Call, id: int) -> Any:

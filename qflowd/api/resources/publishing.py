@@ -7,6 +7,7 @@ from qflowd.api.access.authorization import one_workflow, refuse_defining
 from qflowd.api.answers import ApiAnswer, ApiFault, Item, Wait
 from qflowd.api.call import Call
 from qflowd.api.definitions.drafts import LARGEST_DOCUMENT
+from qflowd.api.definitions.verbs import do_verb
 from qflowd.api.inbox.idempotency import key_of, write_once
 from qflowd.api.inbox.inboxes import insert_submission, submission_row
 from qflowd.api.inbox.outcomes import REJECTIONS, SubmissionAnswer, location, submitted
@@ -155,8 +156,7 @@ def _put_version(tx: Tx, call: Call, source: SentWorkflow) -> int:
         if now.hash == digest:
             return there
         # The last text stored is the same, but another version has been activated since.
-        verbs, about = DefinitionVerbs(call.store), {"requested_by": call.caller.principal, "args": {"version": there}}
-        verbs.do(tx, "activate", tenant=call.tenant, workflow=key, **about)
+        do_verb(tx, call, "activate", workflow=key, args={"version": there})
         record(tx, call.actor, "ACTIVATE", "workflow", key, before={"version": now.version}, after={"version": there})
         return there
     was = None if before is None else {"version": before.version}

@@ -15,7 +15,7 @@ from qflowd.api.finding.rows import rows_of
 from qflowd.api.finding.task_items import TaskItem, task_fields
 from qflowd.api.inbox.changes import until_changed
 from qflowd.api.inbox.waiting import POLL_AFTER, Awaited, AwaitedRow
-from qflowd.api.named import no_such_task
+from qflowd.api.named import task_row
 from qflowd.api.paging import LARGEST_PAGE, ListPage, PageQuery, page_of, read_cursor
 from qflowd.api.reading import Query
 from qflowd.api.routing import route
@@ -100,9 +100,7 @@ def show_task_of_instance(call: Call, id: int, node: str, query: NodeQuery) -> W
 @route("GET", "/tasks/{id}/output", Role.READ, errors=(40401,), does="task_instance.output, large_value")
 def show_task_output(call: Call, id: int) -> Text:
     """What a task returned, as JSON outside the envelope, up to 16 MB."""
-    row = None if id > ABOVE_ALL_IDS else call.one("show_output", id=id, instance_id=instance_of(id))
-    if row is None:
-        raise no_such_task(id)
+    row = task_row(call, "show_output", id)
     if row.state != TaskState.SUCCESS:
         raise ApiFault(40401, f"task {id} has no output: it is {TaskState(row.state).name}, not SUCCESS")
     if row.as_text is not None:
@@ -114,9 +112,7 @@ def show_task_output(call: Call, id: int) -> Text:
 @route("GET", "/tasks/{id}/params", Role.READ, errors=(40401,), does="view tasks")
 def show_task_params(call: Call, id: int) -> Text:
     """What a task is given, as JSON outside the envelope; before it runs, expressions stand as they were written."""
-    row = None if id > ABOVE_ALL_IDS else call.one("show_params", id=id, instance_id=instance_of(id))
-    if row is None:
-        raise no_such_task(id)
+    row = task_row(call, "show_params", id)
     return Text(row.as_text or "{}", JSON)
 
 
@@ -126,7 +122,7 @@ def list_attempts(call: Call, id: int, query: PageQuery) -> ListPage[AttemptItem
     key = read_cursor(query)
     found = _attempts(call, id, query.limit + 1, key[0] if key else HIGHEST_FENCE)
     if not found:
-        _row(call, id)
+        task_row(call, "show_task_detail", id)
     return page_of(query, found, "fence")
 
 
@@ -151,7 +147,7 @@ def _answer(call: Call, id: int, tail: int, *, is_until_change: bool = False) ->
         row = call.one("show_task_place", id=id, instance_id=instance_of(id))
         return detail() if row is None or TaskState(row.state).is_final else None
 
-    _row(call, id)
+    task_row(call, "show_task_detail", id)
     if is_until_change and call.wait_s:
         return until_changed(call, detail)
     row = AwaitedRow(Awaited.TASK, id, call.tenant)
@@ -161,15 +157,10 @@ def _answer(call: Call, id: int, tail: int, *, is_until_change: bool = False) ->
 def _detail(call: Call, id: int, tail: int) -> TaskDetail:
     logs = lines.earlier(call, lines.of_task(id), ABOVE_ALL_IDS, tail).items if tail else []
     return TaskDetail(
-        **task_fields(_row(call, id), TaskDetail), attempts=_attempts(call, id, NEWEST_ATTEMPTS), logs=logs
+        **task_fields(task_row(call, "show_task_detail", id), TaskDetail),
+        attempts=_attempts(call, id, NEWEST_ATTEMPTS),
+        logs=logs,
     )
-
-
-def _row(call: Call, id: int) -> Any:
-    row = None if id > ABOVE_ALL_IDS else call.one("show_task_detail", id=id, instance_id=instance_of(id))
-    if row is None:
-        raise no_such_task(id)
-    return row
 
 
 def _attempts(call: Call, id: int, limit: int, before: int = HIGHEST_FENCE) -> list[AttemptItem]:

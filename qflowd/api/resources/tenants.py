@@ -9,12 +9,12 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
+from qflowd.api.access.authorization import refuse_bound
 from qflowd.api.answers import ApiAnswer, ApiFault, Item
 from qflowd.api.call import Call
 from qflowd.api.inbox.idempotency import answer_once
 from qflowd.api.paging import ListPage, PageQuery, page_of, read_cursor
 from qflowd.api.reading import Body, need_if_match
-from qflowd.api.resources.principals import refuse_bound
 from qflowd.api.routing import route
 from qflowd.engine.access import tenants as verbs
 from qflowd.model.errors import NotFound

@@ -5,12 +5,13 @@ from typing import Annotated, Any
 
 import msgspec
 
+from qflowd.api.access.authorization import refuse_bound
 from qflowd.api.answers import ApiAnswer, ApiFault, Item
 from qflowd.api.call import Call
 from qflowd.api.inbox.idempotency import answer_once
 from qflowd.api.paging import ListPage, PageQuery, page_of, read_cursor
 from qflowd.api.reading import Body
-from qflowd.api.resources.principals import RoleWord, refuse_bound, role_of
+from qflowd.api.resources.principals import RoleWord, role_of
 from qflowd.api.routing import route
 from qflowd.api.row_fields import fields_of
 from qflowd.engine.access import principals, sessions, tokens

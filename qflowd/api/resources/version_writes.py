@@ -11,7 +11,6 @@ from qflowd.api.definitions.drafts import (
     LARGEST_DOCUMENT,
     DocumentBody,
     DraftItem,
-    LockedVersion,
     draft_answer,
     flat,
     key_to_write,
@@ -20,6 +19,7 @@ from qflowd.api.definitions.drafts import (
     lock_workflow,
     put_text,
 )
+from qflowd.api.definitions.verbs import do_verb
 from qflowd.api.inbox.bodies import ReasonBody
 from qflowd.api.inbox.idempotency import answer_once
 from qflowd.api.reading import Body, need_if_match
@@ -191,23 +191,17 @@ def _copied(tx: Tx, call: Call, key: str, body: NewVersion) -> DraftText:
     return DraftText(key, row.source_text, row.format, call.caller.principal)
 
 
-def _matched(call: Call, locked: LockedVersion) -> None:
-    need_if_match(call, locked.row.hash)
-
-
 def _activate(call: Call, key: str, version: str, wanted: Activation, *, is_matched: bool) -> ApiAnswer:
     def work(tx: Tx) -> ApiAnswer:
         locked = lock_version(tx, call, key, version)
         if is_matched:
-            _matched(call, locked)
+            need_if_match(call, locked.row.hash)
         if faults := faults_of(locked.row):
             raise InvalidWorkflow(faults)
         is_canary, number = wanted.weight < 100, locked.row.version
         args = {"version": number} | ({"share": wanted.weight / 100} if is_canary else {})
-        about: dict[str, Any] = {"requested_by": call.caller.principal, "reason": wanted.reason, "args": args}
         action = "canary" if is_canary else "activate"
-        verbs = DefinitionVerbs(call.store)
-        result = verbs.do(tx, action, tenant=call.tenant, workflow=key, **about).result
+        result = do_verb(tx, call, action, wanted.reason, workflow=key, args=args)
         before, after = {"version": locked.definition.version}, {"version": number, "weight": wanted.weight}
         record(tx, call.actor, "ACTIVATE", "version", f"{key}:{number}", before=before, after=after)
         state = VersionState(locked.row.state).name if is_canary else VersionState.ACTIVE.name
@@ -222,7 +216,7 @@ def _archive(call: Call, key: str, version: str, reason: str | None, *, is_match
     def work(tx: Tx) -> ApiAnswer:
         locked = lock_version(tx, call, key, version)
         if is_matched:
-            _matched(call, locked)
+            need_if_match(call, locked.row.hash)
         archive_draft(tx, locked.definition, locked.row, key, reason)
         before, after = {"state": VersionState(locked.row.state).name}, {"state": VersionState.ARCHIVED.name}
         record(tx, call.actor, "ARCHIVE", "version", f"{key}:{locked.row.version}", before=before, after=after)

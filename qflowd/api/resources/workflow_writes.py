@@ -6,6 +6,7 @@ from typing import Any
 from qflowd.api.answers import ApiAnswer, ApiFault, Item
 from qflowd.api.call import Call
 from qflowd.api.definitions.drafts import LARGEST_DOCUMENT, DocumentBody, key_to_write, lock_version, lock_workflow
+from qflowd.api.definitions.verbs import do_verb
 from qflowd.api.drawing.boxes import Graph, draw
 from qflowd.api.drawing.versions import VersionGraph
 from qflowd.api.inbox.bodies import ReasonBody
@@ -15,7 +16,6 @@ from qflowd.api.routing import route
 from qflowd.define import documents
 from qflowd.define.sketch import sketch
 from qflowd.engine.access.audit import record
-from qflowd.engine.definitions.definition_verbs import DefinitionVerbs
 from qflowd.engine.definitions.draft_store import DraftText, judge
 from qflowd.engine.definitions.needs import warnings_of
 from qflowd.engine.definitions.workflow_heads import (
@@ -157,7 +157,7 @@ def unarchive_workflow(call: Call, id: str, body: ReasonBody) -> ApiAnswer | Arc
     key = key_to_write(call, id)
 
     def work(tx: Tx) -> ApiAnswer:
-        _do(tx, call, "unarchive", key, body.reason)
+        do_verb(tx, call, "unarchive", body.reason, workflow=key)
         record(tx, call.actor, "UNARCHIVE", "workflow", key)
         return ApiAnswer(ArchivedWorkflow(workflow=key))
 
@@ -199,21 +199,14 @@ def _set_head(tx: Tx, call: Call, key: str, definition: Any, head: dict[str, Any
     draft = DraftText(key, locked.row.source_text, locked.row.format, call.caller.principal)
     stored = draft_with_head(tx, definition, head, draft, locked.pool_of, tenant=call.tenant)
     note = reason or f"{', '.join(head)} changed"
-    args = {"args": {"version": stored.version}}
-    _do(tx, call, "activate", key, note, **args)
+    do_verb(tx, call, "activate", note, workflow=key, args={"version": stored.version})
 
 
 def _archive(tx: Tx, call: Call, key: str, reason: str | None) -> ArchivedWorkflow:
-    result = _do(tx, call, "archive", key, reason)
+    result = do_verb(tx, call, "archive", reason, workflow=key)
     record(tx, call.actor, "ARCHIVE", "workflow", key, after={"reason": reason})
     about = {"open_instances": result["open_instances"], "workflows": result["workflows"]}
     return ArchivedWorkflow(workflow=key, archived=True, **about)
-
-
-def _do(tx: Tx, call: Call, action: str, key: str, reason: str | None, **columns: Any) -> Any:
-    verbs = DefinitionVerbs(call.store)
-    about = {"requested_by": call.caller.principal, "reason": reason}
-    return verbs.do(tx, action, tenant=call.tenant, workflow=key, **about, **columns).result
 
 
 def _head_item(key: str, definition: Any) -> WorkflowHead:
