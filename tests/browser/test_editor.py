@@ -214,6 +214,6 @@ def test_any_two_versions_are_compared_and_an_older_one_comes_back(site: Site, k
         expect(page.locator(".changes")).to_contain_text("retries")
         expect(page.locator(".diff .plus").filter(has_text="retries: 4")).to_be_visible()
         page.get_by_role("row", name=re.compile("^1 ")).get_by_role("button", name="版本 1 的操作").click()
-        page.get_by_role("menuitem", name="回退").click()
-        page.get_by_role("dialog").get_by_role("button", name="回退").click()
+        page.get_by_role("menuitem", name="回滚").click()
+        page.get_by_role("dialog").get_by_role("button", name="回滚").click()
         expect(page.get_by_role("row", name=re.compile("^1 .*ACTIVE"))).to_be_visible()

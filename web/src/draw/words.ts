@@ -30,10 +30,10 @@ export const en = {
 export type DrawWords = typeof en
 export const zh: DrawWords = {
   graph: '流程图',
-  fit: '显示全部 (f)',
+  fit: '适应窗口 (f)',
   in: '放大 (+)',
   out: '缩小 (-)',
-  folded: '同类任务已合并为一个框',
+  folded: '同类任务已合并显示',
   showAll: '全部展开',
   foldAgain: '折叠',
   plan: '未开始',
@@ -49,7 +49,7 @@ export const zh: DrawWords = {
   usual: (t) => `通常 ${t}`,
   most: (n) => `最多同时 ${n} 个`,
   notBegun: '未开始',
-  late: '比 95% 的历史运行更久',
+  late: '比 95% 的历史运行更慢',
   task: '任务',
   nothing: '还没有任务开始。',
   legendWaited: '等待',

@@ -5,7 +5,7 @@ export const zh: Words = {
   app: 'qflowd',
   nav: {
     today: '今日', workflows: '工作流', runs: '运行', failures: '失败', schedules: '调度', jobs: '作业与插件', daemons: '守护进程',
-    limits: '限流', types: '任务类型', definitions: '任务定义', audit: '审计', access: '访问', api: '接口', settings: '设置', main: '页面', skip: '跳到正文', fold: '收起侧栏', unfold: '展开侧栏', menu: '菜单',
+    limits: '限流', types: '任务类型', definitions: '任务定义', audit: '审计', access: '访问控制', api: '接口', settings: '设置', main: '页面', skip: '跳到正文', fold: '收起侧栏', unfold: '展开侧栏', menu: '菜单',
   },
   top: { search: '搜索工作流、任务、运行', zone: '时区', language: '语言', theme: '主题', person: '我', signOut: '退出', tenant: '租户', ownTenant: '自己的租户', help: '快捷键与图例' },
   theme: { system: '跟随系统', light: '浅色', dark: '深色' },
@@ -17,20 +17,20 @@ export const zh: Words = {
     OPEN: '断开 OPEN', CLOSED: '正常 CLOSED', HALF_OPEN: '试探 HALF OPEN', REJECTED: '已拒绝 REJECTED', DONE: '完成 DONE', ACCEPTED: '已接受 ACCEPTED',
   },
   meaning: {
-    PENDING: '等待前面的任务或某个时刻', READY: '在队列里', HELD: '可以运行，但被暂停', RESERVED: '已被守护进程领取，即将开始',
+    PENDING: '等待上游任务或某个时刻', READY: '在队列里', HELD: '已就绪，但被暂停', RESERVED: '已被守护进程领取，即将开始',
     RUNNING: '正在运行', SUCCESS: '正常结束', FAILED: '最后一次尝试失败', SKIPPED: '未运行：条件不满足或人工跳过',
-    UPSTREAM_FAILED: '未运行：前面的任务失败', CANCELLED: '所在的运行被终止', PAUSED: '不再开始新的任务', TERMINATED: '被人或截止时间终止',
+    UPSTREAM_FAILED: '未运行：上游任务失败', CANCELLED: '所在的运行被终止', PAUSED: '不再开始新的任务', TERMINATED: '被人或截止时间终止',
   },
   do: {
     retry: '重试', pause: '暂停', resume: '恢复', start: '启动', terminate: '终止', cancel: '取消', close: '关闭', clear: '清除筛选',
-    copy: '复制', copied: '已复制', again: '再试一次', more: '更多', older: '更早', newer: '更新', save: '保存', reload: '重新加载',
+    copy: '复制', copied: '已复制', again: '重新尝试', more: '更多', older: '更早', newer: '更新', save: '保存', reload: '重新加载',
     open: '打开', show: '显示',
   },
   field: { reason: '原因', optional: '可不填', state: '状态', workflow: '工作流', task: '任务', job: '作业', run: '运行', name: '名称', from: '从', to: '到', all: '全部' },
   empty: { nothing: '这里还没有内容', noMatch: '没有符合筛选条件的内容' },
   problem: {
-    title: '操作失败', remedy: '怎么办', request: '请求 ID', network: '连不上服务器。', stale: (age) => `数据是 ${age}前的，正在重新连接`,
-    noPage: '没有这个页面', role: (tenant) => `租户 ${tenant} 的管理员可以代做，或在“访问 › 人员”里提升你的角色。`,
+    title: '操作失败', remedy: '解决办法', request: '请求 ID', network: '连不上服务器。', stale: (age) => `数据是 ${age}前的，正在重新连接`,
+    noPage: '没有这个页面', role: (tenant) => `租户 ${tenant} 的管理员可以代做，或在“访问控制 › 人员”里提升你的角色。`,
     crash: '页面无法显示，其余页面不受影响。',
   },
   codes: {
@@ -42,7 +42,7 @@ export const zh: Words = {
     title: '等待处理', unread: (n) => `等待处理：${n} 条未读`, readAll: '全部标为已读', none: '没有等待处理的事项。',
     kind: { failure: '失败', file: '无法加载', token: '令牌即将到期', no_daemon: '没有守护进程' },
   },
-  bar: { noDaemon: '没有在线的守护进程：什么都不会运行。', noDaemonSince: (when) => `最后一次心跳：${when}。`, noDaemonDo: '启动一个：', readOnly: '只读：这里不能修改任何内容。', newer: '服务器已升级。' },
+  bar: { noDaemon: '没有在线的守护进程，任务不会运行。', noDaemonSince: (when) => `最后一次心跳：${when}。`, noDaemonDo: '启动一个：', readOnly: '只读：这里不能修改任何内容。', newer: '服务器已升级。' },
   time: {
     never: '从未', now: '刚刚', ago: (t) => `${t}前`, in: (t) => `${t}后`, loading: '加载中',
     day: (n) => `${n} 天`, hour: (n) => `${n} 小时`, minute: (n) => `${n} 分钟`, second: (n) => `${n} 秒`,
@@ -51,7 +51,7 @@ export const zh: Words = {
     places: [
       ['运行列表', [[['t'], '启动运行'], [['x'], '选中这一行']]],
       ['单个运行', [[['r'], '重试'], [['p'], '暂停、恢复'], [['l'], '日志'], [['[', ']'], '更早、更新的运行'], [['Esc'], '关闭任务']]],
-      ['流程图', [[['←', '→', '↑', '↓'], '沿着边移动'], [['f'], '显示全部'], [['+', '-'], '放大、缩小'], [['u'], '展开全部任务、折叠']]],
+      ['流程图', [[['←', '→', '↑', '↓'], '沿连线移动'], [['f'], '适应窗口'], [['+', '-'], '放大、缩小'], [['u'], '展开全部任务、折叠']]],
       ['甘特图', [[['←', '→'], '更早、更晚'], [['+', '-'], '放大、缩小'], [['0'], '全部时间'], [['c'], '关键路径']]],
       ['日志', [[['G'], '到末尾'], [['g', 'g'], '到开头'], [['n', 'N'], '下一处、上一处命中'], [['e'], '下一个错误'], [['w'], '自动换行'], [['y'], '复制']]],
       ['编辑器', [[['a'], '在其后添加任务'], [['Del'], '删除任务'], [['Ctrl Z', 'Ctrl Y'], '撤销、重做'], [['Ctrl ⏎'], '发布']]],

@@ -109,7 +109,7 @@ function Group({ group, open, turn, ask }: GroupProps) {
         {may && (
           <span className="group-do">
             <Button icon={RotateCcw} onClick={() => ask('retry', of)}>{group.count === 1 ? w.retry : w.retryAll(number(group.count))}</Button>
-            <Button icon={CheckCheck} look="bare" title={w.handle} onClick={() => ask('handle', of)} />
+            <Button icon={CheckCheck} onClick={() => ask('handle', of)}>{w.handle}</Button>
           </span>
         )}
       </div>
@@ -146,8 +146,8 @@ function Row({ failure, ask }: { failure: Failure; ask: GroupProps['ask'] }) {
       <span className="num"><Time at={failure.failed_at} /></span>
       <span className="failure-do">
         <Link href={task}>{w.log}</Link>
-        {may && <Button icon={RotateCcw} look="bare" title={`${w.retry} ${name}`} onClick={() => ask('retry', of)} />}
-        {may && <Button icon={CheckCheck} look="bare" title={`${w.handle}: ${name}`} onClick={() => ask('handle', of)} />}
+        {may && <Button icon={RotateCcw} look="bare" aria-label={`${w.retry} ${name}`} onClick={() => ask('retry', of)}>{w.retry}</Button>}
+        {may && <Button icon={CheckCheck} look="bare" aria-label={`${w.handle}: ${name}`} onClick={() => ask('handle', of)}>{w.handle}</Button>}
       </span>
     </li>
   )

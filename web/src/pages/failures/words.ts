@@ -22,8 +22,8 @@ export type FailureWords = typeof en
 export const zh: FailureWords = {
   title: '失败', open: '未处理', handled: '已处理', views: '哪些失败',
   noneHandled: '还没有人处理过',
-  by: (who) => `由 ${who}`,
-  about: '仍需要人处理的失败：之后已成功或已处理的不在这里。',
+  by: (who) => `${who} 处理`,
+  about: '仍需人工处理的失败；后来已成功或已处理的不再列出。',
   none: '没有需要处理的失败',
   noneWhat: '没有未处理的失败。',
   task: '任务', count: '任务数', error: '错误', first: '最早',
@@ -32,10 +32,10 @@ export const zh: FailureWords = {
   attempts: (n) => `${n} 次尝试`,
   more: '显示更多',
   handleTitle: (n) => `把 ${n} 个标记为已处理？`,
-  handleWhat: '它们离开这个列表；任务保持不变，仍可重试。',
+  handleWhat: '它们不再列出；任务状态不变，仍可重试。',
   resolution: '方式', fixed: '已修复', ignored: '可忽略', note: '备注',
-  noteHint: '做了什么、工单号',
+  noteHint: '处理方法、工单号',
   retryTitle: (n) => `重试 ${n} 个？`,
-  retryWhat: '以新的一次尝试重新运行，等待它们的任务随后运行。',
+  retryWhat: '重新尝试一次，成功后继续运行下游任务。',
 }
 export const words = { en, zh }

@@ -5,9 +5,9 @@ const en = {
   sources: { command: 'a person', config: 'configuration', pattern: 'a pattern', default: 'nobody: one slot' } as Record<string, string>, waitingNote: (n: string) => `${n} tasks wait`,
 }
 const zh: typeof en = {
-  title: '限流', empty: '还没有限流', emptyMore: '任务用到某个名字就会产生；它有多少槽位在这里或配置里设置。', name: '限流', used: '已用', waiting: '等待', rates: '速率', breaker: '熔断', source: '来源', set: '设置……', pause: '暂停……', resume: '恢复……', close: '闭合熔断……', open: '断开熔断……', actions: (n) => `${n} 的操作`,
-  paused: '已暂停', until: '直到', by: '由', freesAt: '下一个', setTitle: (n) => `设置限流 ${n}`, setText: '所有守护进程合计最多有多少任务同时占用它；正在运行的不受影响。', slots: '槽位',
-  pauseText: (n) => `在恢复之前，需要 ${n} 的任务都不开始；正在运行的继续。`, resumeText: (n) => `等待 ${n} 的任务可以开始。`, closeText: (n) => `闭合 ${n} 的熔断：等待的任务立即开始，不再试探。`, openText: (n) => `断开 ${n} 的熔断：闭合之前需要它的任务都不开始。`,
-  sources: { command: '人工', config: '配置', pattern: '模式', default: '未设置：一个槽位' }, waitingNote: (n) => `${n} 个任务在等`,
+  title: '限流', empty: '还没有限流项', emptyMore: '任务引用某个名称时自动产生；槽位数在这里或配置文件里设置。', name: '限流项', used: '已用', waiting: '等待', rates: '速率', breaker: '熔断器', source: '来源', set: '设置……', pause: '暂停……', resume: '恢复……', close: '闭合熔断器……', open: '断开熔断器……', actions: (n) => `${n} 的操作`,
+  paused: '已暂停', until: '直到', by: '操作人', freesAt: '下一个', setTitle: (n) => `设置限流 ${n}`, setText: '所有守护进程合计最多有多少任务同时占用它；正在运行的不受影响。', slots: '槽位',
+  pauseText: (n) => `在恢复之前，需要 ${n} 的任务都不开始；正在运行的继续。`, resumeText: (n) => `等待 ${n} 的任务可以开始。`, closeText: (n) => `闭合 ${n} 的熔断器：等待的任务立即开始，不再试探。`, openText: (n) => `断开 ${n} 的熔断器：闭合之前需要它的任务都不开始。`,
+  sources: { command: '人工', config: '配置', pattern: '通配规则', default: '未设置：一个槽位' }, waitingNote: (n) => `${n} 个任务在等待`,
 }
 export const words = { en, zh }

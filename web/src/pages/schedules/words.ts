@@ -20,7 +20,7 @@ export const en = {
 }
 const zh: typeof en = {
   title: '调度', about: (on) => `${on} 个调度自动触发`,
-  workflow: '工作流', next: '下次', view: '哪些调度', span: '多长时间', find: '工作流名包含',
+  workflow: '工作流', next: '下次', view: '调度范围', span: '时间跨度', find: '工作流名包含',
   views: { '': '全部', due: '逾期', off: '停用' },
   spans: { '': '24 小时', '3d': '3 天', '7d': '7 天' },
   now: '现在', due: '逾期', dueMore: '本该触发，但没有守护进程触发它。',
@@ -29,7 +29,7 @@ const zh: typeof en = {
   off: '停用', fires: (n) => `触发 ${n} 次`, goesOn: '以此类推',
   failed: '失败', succeeded: '成功', other: '已触发', toCome: '将触发', overdue: '逾期', signs: '图例',
   none: '还没有调度', noneMore: '在工作流文件里写三行即可：',
-  cron: '时间', zone: '时区', catchup: '错过的', source: '开关来自', state: '状态',
+  cron: '时间', zone: '时区', catchup: '错过的触发', source: '启停来源', state: '状态',
   catchups: { none: '不补', last: '补最近一次' }, catchupAll: (n) => `补最近 ${n} 次`,
   sources: { command: '人工', file: '文件' }, active: '生效',
   coming: '将要触发', past: '已经触发', there: (zone) => `${zone} 时间`, here: '我的时间', when: '时间', run: '运行', noPast: '还没有触发过。', noComing: '停用期间不会触发。',

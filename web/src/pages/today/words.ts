@@ -1,6 +1,6 @@
 const en = {
   failing: 'Failing now', failingNote: (n: string) => `${n} not handled`, running: 'Running', next: 'Next', daemons: 'Daemons', files: 'Files that do not load',
-  today: 'today', tileFailed: 'failed tasks, not handled', tileRunning: 'running', tileGood: 'succeeded, 24 h', tileWait: 'longest wait in the queue', tileNext: 'until the next run', tileSlots: 'slots busy',
+  today: 'today', tileFailed: 'failed tasks, not handled', tileRunning: 'runs under way', tileGood: 'runs succeeded, 24 h', tileWait: 'longest wait of a task', tileNext: 'until the next run', tileSlots: 'slots busy',
   well: 'Nothing failed', wellMore: 'No failure waits for a person.',
   idle: 'Nothing runs', idleMore: 'The next runs stand on the right.',
   noFires: 'No schedule is active', noFiresMore: 'A workflow gets one by these lines:',
@@ -10,9 +10,9 @@ const en = {
 }
 const zh: typeof en = {
   failing: '当前失败', failingNote: (n) => `${n} 个未处理`, running: '正在运行', next: '接下来', daemons: '守护进程', files: '加载失败的文件',
-  today: '今日', tileFailed: '未处理的失败任务', tileRunning: '运行中', tileGood: '24 小时内成功', tileWait: '队列中最久的等待', tileNext: '距下一次运行', tileSlots: '已占用槽位',
-  well: '没有失败', wellMore: '没有失败需要人处理。',
-  idle: '没有正在运行的', idleMore: '接下来的运行见右侧。',
+  today: '今日', tileFailed: '未处理的失败任务', tileRunning: '进行中的运行', tileGood: '24 小时内成功的运行', tileWait: '任务排队的最长时间', tileNext: '距下一次运行', tileSlots: '已占用槽位',
+  well: '没有失败', wellMore: '没有需要处理的失败。',
+  idle: '当前没有运行', idleMore: '接下来的运行见右侧。',
   noFires: '没有启用的调度', noFiresMore: '在工作流里加这几行：',
   noDaemons: '没有在线的守护进程', noRuns: '还没有运行过', noRunsMore: '在命令行启动一个：',
   waits: '等待：', task: '任务', error: '错误',

@@ -16,20 +16,20 @@ const en = {
   noGraph: 'No version of it can be drawn.',
 }
 const zh: typeof en = {
-  grid: '网格', graph: '图', versions: '版本', schedule: '调度', source: '源文件', tabs: '工作流的视图',
+  grid: '网格', graph: '流程图', versions: '版本', schedule: '调度', source: '源文件', tabs: '工作流的视图',
   start: '启动', pause: '暂停', resume: '恢复', version: (n) => `版本 ${n}`, file: '文件', archived: '已归档', off: '停用',
   next: '下次', byHand: '没有调度：手动启动', fileFault: '文件有错误；当前运行的是上一个正确的版本。', neverLoaded: '文件从未加载成功。', lacks: '缺少：',
   neverRan: '从未运行', neverRanMore: '在这里启动，或用命令行：', older: '更早的运行', newest: '最新的运行',
   moreRows: (n) => `还有 ${n} 个任务未显示`,
 
-  oneVersion: '只有一个版本，无可比较', oneVersionMore: '修改文件或发布草稿会产生第二个。', number: '版本', state: '状态', created: '创建于', createdBy: '创建者', note: '备注', share: '占比', compare: '比较', against: '对比', hash: '哈希',
+  oneVersion: '只有一个版本，没有可比较的', oneVersionMore: '修改文件或发布草稿会产生第二个。', number: '版本', state: '状态', created: '创建于', createdBy: '创建者', note: '备注', share: '占比', compare: '比较', against: '对比', hash: '哈希',
   activate: '激活', activateTitle: (n) => `激活版本 ${n}`, activateText: (n) => `从现在起新的运行使用版本 ${n}；未结束的运行保留原版本。`, weight: '新运行的占比 %',
   activateFirst: (n) => `版本 ${n} 是第一个：从现在起新的运行使用它。`, activateShare: (n, weight, active) => `${weight} % 的新运行使用版本 ${n}，其余使用版本 ${active}；未结束的运行保留原版本。`,
-  rollBack: '回退', rollBackTitle: (n) => `回退到版本 ${n}`, look: '查看', copyDraft: '复制为草稿', archive: '收起', archiveTitle: (n) => `收起草稿 ${n}`, archiveText: '仍可查看和激活，但不能再编辑。',
+  rollBack: '回滚', rollBackTitle: (n) => `回滚到版本 ${n}`, look: '查看', copyDraft: '复制为草稿', archive: '归档', archiveTitle: (n) => `归档草稿 ${n}`, archiveText: '仍可查看和激活，但不能再编辑。',
   drop: '删除', dropTitle: (n) => `删除草稿 ${n}`, dropText: '草稿将被彻底删除。', more: (n) => `版本 ${n} 的操作`, faults: (n) => `${n} 个错误`,
   changes: { added: '新增', removed: '删除', renamed: '改名', changed: '修改' }, whole: '工作流', same: '没有差异', textDiff: '文本', pickTwo: '请选择两个版本',
   yaml: 'YAML', toml: 'TOML', json: 'JSON', fromFile: (f) => `写在 ${f} 里，修改后一秒内生效。`, edit: '编辑',
   cron: '时间', zone: '时区', nextFire: '下次', lastFire: '上次', waits: '等待', noSchedule: '没有调度', noScheduleMore: '在文件里加这几行即可：', name: '名称',
-  noGraph: '没有可以画出的版本。',
+  noGraph: '没有可以显示流程图的版本。',
 }
 export const words = { en, zh }

@@ -10,7 +10,7 @@ const en = {
   count: (n: number, more: boolean) => `${n}${more ? '+' : ''} workflows`, failingCount: (n: number) => `${n} red`,
 }
 const zh: typeof en = {
-  title: '工作流', new: '新建', find: '键的开头', domain: '领域', tag: '标签', anyDomain: '全部领域', order: '排序', byName: '按名称', redFirst: '失败在前',
+  title: '工作流', new: '新建', find: '标识以……开头', domain: '领域', tag: '标签', anyDomain: '全部领域', order: '排序', byName: '按名称', redFirst: '失败在前',
   workflow: '工作流', runs: '最近 14 次运行及耗时', longest: (t) => `最长 ${t}`, last: '上次运行', next: '下次', open: '未结束', fileFault: '文件有错误', fileFaultMore: '当前运行的是上一个正确的版本。',
   off: '停用', archived: '已归档', withArchived: '含已归档', warns: '缺少依赖', canary: (n) => `灰度 ${n} %`, noVersion: '从未加载成功', draftOnly: '草稿',
   neverRan: '从未运行', noSchedule: '手动', emptyTitle: '还没有工作流', emptyMore: '把文件放进 workflows/ 目录，一秒后即生效；也可以在这里新建。',
