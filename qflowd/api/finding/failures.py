@@ -113,7 +113,7 @@ def groups(call: Call, where: dict[str, Any], most: int, shown: int) -> FailureG
                 found.setdefault((row.workflow, row.task, row.error_class), _Group()).add(row)
         now, before, total = time.monotonic(), lowest, total + here
         if is_patient:
-            span *= max(4, min(64, most // max(1, here)))  # so that the next one has about the rest
+            span *= max(4, min(128, 2 * most // max(1, here)))  # so that the next one has the rest, and is cut
         elif now - began < QUICK_S:
             span *= 4
         has_more = has_more or (before > 0 and (total >= most or (now > until and not is_patient)))
