@@ -43,6 +43,28 @@ SELECT COUNT(*) AS lines_found FROM (SELECT g.id FROM qflow.workflow_instance i
         ON g.task_id BETWEEN :first AND :last
     WHERE i.id = :instance_id AND i.tenant = :tenant LIMIT {literal: batch}) x
 
+-- name: measure_lines
+-- Before lines are read: one may have a megabyte.
+SELECT g.id, {only: postgres,sqlite OCTET_LENGTH}{only: mysql LENGTH}(g.message)
+    + COALESCE({only: postgres,sqlite OCTET_LENGTH}{only: mysql LENGTH}(g.attributes), 0) AS bytes
+FROM {rows: id bigint} r
+{only: mysql STRAIGHT_JOIN} {only: postgres,sqlite JOIN} qflow.log_line g {only: mysql FORCE INDEX (PRIMARY)} ON g.id = r.id
+JOIN qflow.workflow_instance i ON i.id = g.task_id >> 20
+WHERE i.tenant = :tenant AND :attempt IN (0, g.attempt)
+    AND (:levels = '' OR :levels LIKE {concat: '%,', COALESCE(g.level, ''), ',%'}) AND LOWER(g.message) LIKE :search ESCAPE '!'
+
+-- name: measure_logs
+-- As `list_logs` gives them to a client.
+SELECT {only: postgres,sqlite OCTET_LENGTH}{only: mysql LENGTH}(message)
+    + COALESCE({only: postgres,sqlite OCTET_LENGTH}{only: mysql LENGTH}(attributes), 0) AS bytes
+FROM qflow.logs WHERE instance_id = :instance_id AND id > :after AND tenant = :tenant ORDER BY id LIMIT {literal: batch}
+
+-- name: measure_task_logs
+SELECT {only: postgres,sqlite OCTET_LENGTH}{only: mysql LENGTH}(message)
+    + COALESCE({only: postgres,sqlite OCTET_LENGTH}{only: mysql LENGTH}(attributes), 0) AS bytes
+FROM qflow.logs WHERE instance_id = :instance_id AND task = :task AND id > :after AND tenant = :tenant
+ORDER BY id LIMIT {literal: batch}
+
 -- name: list_lines
 SELECT g.id, g.task_id, COALESCE(n.task, i.job) AS task, t.map_index, t.label, g.attempt, g.logged_at AS at, g.stream, g.level,
     g.logger, g.message, g.attributes

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import http.client
+import itertools
 import tracemalloc
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+import qflowd
+from qflowd.api.call import Call
+from qflowd.api.finding import lines
 from tests.api.stand_in import Rows
 from tests.client.conftest import ORDINALS
 from tests.store.plans import NUMBERS
@@ -92,6 +96,39 @@ def test_the_log_of_an_instance_is_that_of_all_its_tasks(api: ApiServer, rows: R
 def test_what_cannot_be_meant_is_refused(api: ApiServer, rows: Rows, query: str) -> None:
     reply = api.get(f"/tasks/{TASK}/log?{query}")
     assert (reply.status, reply.code) == (400, 40002)
+
+
+def test_few_lines_that_are_large_are_read_at_once(api: ApiServer, rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line may have a megabyte: 500 of them would be half a gigabyte in the server's memory."""
+    text = api.get(f"/tasks/{TASK}/log?level=ERROR", accept="text/plain").text
+    monkeypatch.setattr(lines, "LARGEST_PART", 100)
+    read, seen = Call.read, list[int]()
+
+    def counts(call: Call, statement: str, **params: Any) -> list[Any]:
+        found = read(call, statement, **params)
+        seen.extend([len(found)] if statement in ("list_lines", "list_logs", "list_task_logs") else [])
+        return found
+
+    monkeypatch.setattr(Call, "read", counts)
+    first = api.get(f"/tasks/{TASK}/log?limit=500").data
+    assert 1 < len(first["items"]) < 9
+    after = api.get(f"/tasks/{TASK}/log?limit=500&after={first['next']}").data
+    assert messages(first) + messages(after) == [f"line {i}" for i in range(len(first["items"] + after["items"]))]
+    last = api.get(f"/tasks/{TASK}/log?tail=500").data
+    before = api.get(f"/tasks/{TASK}/log?limit=500&before={last['prev']}").data
+    ends = messages(before) + messages(last)
+    assert ends == [f"line {i}" for i in range(LINES - len(ends), LINES)]
+    errors = api.get(f"/tasks/{TASK}/log?limit=500&level=ERROR").data
+    more = api.get(f"/tasks/{TASK}/log?limit=500&level=ERROR&after={errors['next']}").data
+    assert messages(errors) + messages(more) == [
+        f"line {3 + 4 * i}" for i in range(len(errors["items"] + more["items"]))
+    ]
+    assert api.get(f"/tasks/{TASK}/log?level=ERROR", accept="text/plain").text == text
+    with qflowd.connect(f"http://127.0.0.1:{api.port}", token=api.token) as client:
+        of_task = [line.message for line in itertools.islice(client.instance(1).logs("t0"), 40)]
+        of_all = [line.message for line in itertools.islice(client.instance(1).logs(), 40)]
+    assert of_task == of_all == [f"line {i}" for i in range(40)]
+    assert max(seen) < 9
 
 
 def test_a_log_is_sent_as_text_with_its_filters(api: ApiServer, rows: Rows) -> None:

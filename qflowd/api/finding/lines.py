@@ -1,7 +1,7 @@
 """What tasks have written: pages of lines in the order of their ids, and all of them as text."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -19,6 +19,7 @@ AT_ONCE: Final = 20_000  # ids of a log that is sent whole
 PIECE: Final = 500  # lines of it that are in memory
 PATIENCE_S: Final = 0.25  # for a page of lines that are looked for
 MOST_COUNTED: Final = 200_000
+LARGEST_PART: Final = 8 << 20  # bytes of lines that are read at once; the last of them may exceed it
 NEAR: Final = 16  # the last lines of an instance are looked for among so many times as many ids
 
 
@@ -83,13 +84,15 @@ class LinesWanted:
 
 def later(call: Call, wanted: LinesWanted, after: int, limit: int) -> LogPage:
     """The first lines after an id."""
-    found, until, reached = list[Any](), time.monotonic() + PATIENCE_S, after
-    while len(found) < limit:
+    found, until, reached, left = list[Any](), time.monotonic() + PATIENCE_S, after, LARGEST_PART
+    while len(found) < limit and left > 0:
         batch = LOOKED_AT if wanted.is_narrow else limit
         ids = _ids(call, wanted, reached, None, batch)
-        found += _lines(call, wanted, ids)
-        reached = ids[-1] if ids else reached
-        if len(ids) < batch or time.monotonic() > until:
+        part = fitting(call, wanted, ids, left)
+        found += _lines(call, wanted, part.ids)
+        left -= part.bytes
+        reached = part.ids[-1] if part.is_cut else ids[-1] if ids else reached
+        if part.is_cut or len(ids) < batch or time.monotonic() > until:
             break
     found = found[:limit]
     follows = found[-1].id if len(found) == limit else reached
@@ -98,15 +101,17 @@ def later(call: Call, wanted: LinesWanted, after: int, limit: int) -> LogPage:
 
 def earlier(call: Call, wanted: LinesWanted, before: int, limit: int) -> LogPage:
     """The last lines before an id."""
-    found, until, reached = list[Any](), time.monotonic() + PATIENCE_S, before
+    found, until, reached, left = list[Any](), time.monotonic() + PATIENCE_S, before, LARGEST_PART
     has_more = True
-    while len(found) <= limit and has_more:
+    while len(found) <= limit and has_more and left > 0:
         batch = LOOKED_AT if wanted.is_narrow else limit + 1
         ids = _ids(call, wanted, None, reached, batch)
-        found = _lines(call, wanted, ids) + found
-        has_more = len(ids) == batch
-        reached = ids[0] if ids else reached
-        if time.monotonic() > until:
+        part = fitting(call, wanted, ids[::-1], left)
+        found = _lines(call, wanted, part.ids) + found
+        left -= part.bytes
+        has_more = part.is_cut or len(ids) == batch
+        reached = part.ids[-1] if part.is_cut else ids[0] if ids else reached
+        if part.is_cut or time.monotonic() > until:
             break
     has_more = has_more or len(found) > limit
     found = found[-limit:]
@@ -136,12 +141,44 @@ def as_text(call: Call, wanted: LinesWanted, after: int) -> Iterator[str]:
     """All lines after an id, a piece at a time: never more than some hundred are in memory."""
     while ids := _ids(call, wanted, after, None, AT_ONCE):
         for start in range(0, len(ids), PIECE):
-            lines = _lines(call, wanted, ids[start : start + PIECE])
-            if lines:
+            rest = ids[start : start + PIECE]
+            while (part := fitting(call, wanted, rest, LARGEST_PART)).ids:
+                lines = _lines(call, wanted, part.ids)
                 yield "".join(_text(line, with_task=wanted.task_id is None) for line in lines)
+                rest = rest[rest.index(part.ids[-1]) + 1 :]
         after = ids[-1]
         if len(ids) < AT_ONCE:
             return
+
+
+@dataclass(frozen=True, slots=True)
+class FittingLines:
+    """The ids of lines that may be read at once, and how large they are; `is_cut`: more would have been wanted."""
+
+    ids: Sequence[int]
+    bytes: int
+    is_cut: bool
+
+
+def fitting(call: Call, wanted: LinesWanted, ids: Sequence[int], most: int) -> FittingLines:
+    """Those of some lines that are wanted, in their order, which begin within `most` bytes, from 1: of any, one at least."""
+    if not ids:
+        return FittingLines((), 0, is_cut=False)
+    rows = call.read("measure_lines", rows=[(id,) for id in ids], **wanted.conditions)
+    sizes = {row.id: int(row.bytes) for row in rows}
+    meant = [id for id in ids if id in sizes]
+    count = count_fitting((sizes[id] for id in meant), most)
+    return FittingLines(meant[:count], sum(sizes[id] for id in meant[:count]), is_cut=count < len(meant))
+
+
+def count_fitting(sizes: Iterable[int], most: int) -> int:
+    """How many lines of these sizes may be read at once: as many as begin within `most` bytes."""
+    count = 0
+    for size in sizes:
+        if most <= 0:
+            break
+        count, most = count + 1, most - size
+    return count
 
 
 def _ids(call: Call, wanted: LinesWanted, after: int | None, before: int | None, batch: int) -> list[int]:

@@ -8,6 +8,8 @@ import msgspec
 
 from qflowd.api.answers import ApiFault, Item, Wait
 from qflowd.api.call import Call
+from qflowd.api.finding import lines
+from qflowd.api.finding.lines import count_fitting
 from qflowd.api.inbox.waiting import Awaited, AwaitedRow
 from qflowd.api.reading import Query
 from qflowd.api.resources.hosts import hide_hosts
@@ -21,6 +23,8 @@ from qflowd.model.states import InstanceState
 
 # By the ids of its rows.
 OF_ONE_INSTANCE: Final = ("show_compensations", "show_first_tasks", "show_large_output", "show_tasks")
+# Reads whose answer is measured before, and by what.
+MEASURED: Final = MappingProxyType({"list_logs": "measure_logs", "list_task_logs": "measure_task_logs"})
 Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
@@ -58,7 +62,7 @@ def list_client_rows(call: Call, name: str, query: ClientRowsQuery) -> ClientRow
     _refuse_many(name, query.batch)
 
     def read() -> ClientRows:
-        rows = _seen(call, name, call.read(name, **params))
+        rows = _seen(call, name, call.read(name, **_bounded(call, name, params)))
         return ClientRows(rows[0]._fields if rows else (), rows)
 
     found = read()
@@ -119,6 +123,14 @@ def _refuse_many(name: str, batch: int | None) -> None:
     """Raises: ApiFault 40002 for more rows at once than the server holds in its memory for one request."""
     if batch is not None and batch > (most := rows_at_once(name)):
         raise ApiFault(40002, f"batch: {name} gives at most {most} rows at once, not {batch}")
+
+
+def _bounded(call: Call, name: str, params: dict[str, Any]) -> dict[str, Any]:
+    """The parameters, with fewer rows where as many as are asked for would be too large: the client asks for the rest."""
+    if name not in MEASURED:
+        return params
+    sizes = (int(row.bytes) for row in call.read(MEASURED[name], **params))
+    return params | {"batch": max(1, count_fitting(sizes, lines.LARGEST_PART))}
 
 
 def _seen(call: Call, name: str, rows: list[Any]) -> list[Any]:
