@@ -12,7 +12,7 @@ import pytest
 
 from qflowd.config.records import LimitConfig
 from qflowd.engine.limits.limit_repair import LimitRepair
-from qflowd.engine.limits.limit_settings import save_configured
+from qflowd.engine.limits.limit_settings import etag_of, save_configured, sizes
 from qflowd.engine.limits.limit_settings import unset as unset_limit
 from qflowd.store.tx import Store
 from tests.support.daemon import until
@@ -248,3 +248,27 @@ def test_a_limit_that_is_made_while_its_pattern_changes_follows_it_in_the_end(la
     lab.start(job="work")
     LimitRepair(lab.store, lab.topics).tick()
     assert lab.sql("SELECT slots, source FROM qflow.limits WHERE name = 'bank:icbc'") == [(5, "pattern")]
+
+
+def test_of_two_who_make_a_limit_from_the_same_settings_one_is_first(lab, beside):
+    nothing = etag_of(lab.store.read(lambda tx: sizes(tx, ["bank:icbc"]))["bank:icbc"])
+    others: list[Any] = []
+    lab.just_before(
+        "command",
+        lambda: others.append(beside("set_limit", "bank:icbc", slots=7, etag=nothing)),
+        statement="add_limits",
+    )
+    answers = [ask(lab, "set_limit", "bank:icbc", slots=3, etag=nothing), others[0].result(20)]
+    assert sorted(state for state, _ in answers) == ["DONE", "REJECTED"]
+    assert "was changed meanwhile" in str(answers)
+    [slots] = [result["slots"] for state, result in answers if state == "DONE"]
+    assert lab.sql("SELECT slots, source FROM qflow.limits") == [(slots, "command")]
+
+
+def test_of_two_who_make_a_limit_the_last_one_is_told_that_it_is_there(lab, beside):
+    others: list[Any] = []
+    lab.just_before("command", lambda: others.append(beside("set_limit", "bank:icbc", slots=7)), statement="add_limits")
+    answers = [ask(lab, "set_limit", "bank:icbc", rate="9/min"), others[0].result(20)]
+    assert [state for state, _ in answers] == ["DONE", "DONE"]
+    assert len([result for _, result in answers if "new" in result]) == 1
+    assert lab.sql("SELECT slots, rates FROM qflow.limits") == [(7, '["9/min"]')]

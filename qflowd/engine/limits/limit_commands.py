@@ -101,8 +101,13 @@ def resumable(tx: Tx, command: Command) -> Wanted:
 @verb("set_limit", needs=settable, args=None, not_possible="limit {limit} cannot be set")
 def set_limit(tx: Tx, command: Command, wanted: Wanted, _: Caches) -> Reply:
     """Set the slots, rates or breaker of a limit or pattern, whatever the configuration says, until `unset_limit`."""
+    is_new = wanted.row is None
+    if is_new:  # what is not there cannot be locked: who makes it second looks at what the first has set
+        limit_settings.make_limits(tx, [wanted.name])
+        wanted = settable(tx, command)
+        is_new = wanted.row.source in limit_settings.DERIVED
     size = limit_settings.size_of(wanted.values, "command")
-    new = {"new": _news(tx, wanted.name)} if wanted.row is None else {}
+    new = {"new": _news(tx, wanted.name)} if is_new else {}
     limit_settings.write_sizes(tx, {wanted.name: size}, command.requested_by, command.reason)
     return Reply(_shown(wanted, size) | new, TOPICS)
 
@@ -201,7 +206,7 @@ def _limit(value: Json) -> str:
 
 def _news(tx: Tx, name: str) -> str:
     """What to tell of a limit that is set before anything has named it: it may be mistyped."""
-    near = did_you_mean(name, [row.name for row in tx.run("list_limits")])
+    near = did_you_mean(name, [row.name for row in tx.run("list_limits") if row.name != name])
     return f"nothing has named limit {name!r} before{near if near.endswith('?') else ''}"
 
 
